@@ -1,0 +1,92 @@
+// The binary session record: how a session leaves the engine for JavaScript.
+//
+// Fixed size, little endian, no padding that is not named. Mirrored by src/capture/record-layout.ts; the addon
+// reports kRecordLayout's offsets when it is loaded and loading fails when one differs.
+//
+//   byte   0           8          16         24         32          40
+//          | sequence  | first_us | last_us  | bytes_tx | bytes_rx  | payload_tx |
+//   byte  48           56           64           72              88             104
+//          | payload_rx | packets_tx | packets_rx | source_ip 16  | dest_ip 16   |
+//   byte 104      106      108   109  110  111   112  113  114   115   116      120        128
+//          | sport | dport | prot | fam | end | conn | ftx | frx | basis| flags | rtt_us | reserved |
+//
+// "source" is the initiator, "dest" the responder (design: initiator / responder), so tx = source -> dest.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace tunmeter {
+
+// IPFIX flowEndReason (RFC 5102, element 136).
+enum class EndReason : uint8_t {
+  kIdleTimeout = 1,
+  kActiveTimeout = 2,  // an interim record: the session goes on
+  kEndOfFlowDetected = 3,
+  kForcedEnd = 4,
+  kLackOfResources = 5,
+};
+
+// Zeek's conn_state words (base/protocols/conn/main.zeek).
+enum class ConnState : uint8_t {
+  kS0 = 0,      // attempt seen, no answer
+  kS1 = 1,      // established, not ended
+  kSF = 2,      // normal establishment and end; UDP: both sides spoke
+  kREJ = 3,     // attempt refused (RST to the SYN, or an ICMP unreachable)
+  kS2 = 4,      // established, initiator's FIN seen, no answer to it
+  kS3 = 5,      // established, responder's FIN seen, no answer to it
+  kRSTO = 6,    // established, initiator reset it
+  kRSTR = 7,    // responder reset it
+  kRSTOS0 = 8,  // initiator sent SYN then RST, no SYN-ACK seen
+  kRSTRH = 9,   // responder sent SYN-ACK then RST, no SYN seen
+  kSH = 10,     // initiator sent SYN then FIN, no SYN-ACK seen
+  kSHR = 11,    // responder sent SYN-ACK then FIN, no SYN seen; UDP: only the responder spoke
+  kOTH = 12,    // no handshake seen: midstream
+};
+
+enum class DirectionBasis : uint8_t {
+  kSyn = 0,          // sender of the SYN
+  kSynAck = 1,       // receiver of the SYN-ACK
+  kPeer = 2,         // the one side inside a WireGuard peer's allowed IPs
+  kFirstPacket = 3,  // sender of the first packet seen
+};
+
+enum RecordFlags : uint8_t {
+  kFlagMidstream = 1,  // opened by a TCP packet that was no SYN / SYN-ACK
+  kFlagIcmpError = 2,  // an ICMP error answered this attempt
+};
+
+inline constexpr uint32_t kNoRtt = UINT32_MAX;
+
+struct SessionRecord {
+  uint64_t sequence;    // unique in one engine, from 1, in order of opening; interim and final records share it
+  int64_t first_us;     // earliest packet, microseconds since the Unix epoch, truncated
+  int64_t last_us;      // latest packet; never below first_us
+  uint64_t bytes_tx;    // IP octets initiator -> responder, headers included (IPFIX octetDeltaCount)
+  uint64_t bytes_rx;
+  uint64_t payload_tx;  // less IP and TCP/UDP headers (IPFIX initiatorOctets)
+  uint64_t payload_rx;
+  uint64_t packets_tx;
+  uint64_t packets_rx;
+  uint8_t source_ip[16];  // network order; IPv4 in the first four bytes, the rest zero
+  uint8_t dest_ip[16];
+  uint16_t source_port;
+  uint16_t dest_port;
+  uint8_t protocol;  // 6 or 17
+  uint8_t family;    // 4 or 6
+  EndReason end_reason;
+  ConnState conn_state;
+  uint8_t tcp_flags_tx;  // OR of all flags (IPFIX tcpControlBits, low 8)
+  uint8_t tcp_flags_rx;
+  DirectionBasis direction_basis;
+  uint8_t flags;             // RecordFlags
+  uint32_t handshake_rtt_us;  // SYN -> SYN-ACK as seen here, kNoRtt when unseen
+  uint8_t reserved[8];        // zero
+};
+
+static_assert(sizeof(SessionRecord) == 128 && std::is_trivially_copyable_v<SessionRecord>);
+static_assert(offsetof(SessionRecord, source_ip) == 72 && offsetof(SessionRecord, source_port) == 104);
+static_assert(offsetof(SessionRecord, protocol) == 108 && offsetof(SessionRecord, handshake_rtt_us) == 116);
+
+}  // namespace tunmeter

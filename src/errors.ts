@@ -1,0 +1,37 @@
+/**
+ * Failed operations (style: three kinds of failure). Bad traffic is a counted reason and never an error; our own
+ * bugs are assertions. What is left comes through here, with a stable code that somebody branches on.
+ */
+
+/** Exit codes of the command line. */
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+
+export interface ErrorOptions {
+  /** What to do about it, one sentence; printed on its own line. */
+  readonly hint?: string
+  /** For the log and for tests: what, where. */
+  readonly facts?: Readonly<Record<string, unknown>>
+  readonly exitCode?: number
+  readonly cause?: unknown
+}
+
+export class AppError extends Error {
+  readonly code: string
+  readonly hint: string | undefined
+  readonly facts: Readonly<Record<string, unknown>>
+  readonly exitCode: number
+
+  constructor(code: string, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.hint = options.hint
+    this.facts = options.facts ?? {}
+    this.exitCode = options.exitCode ?? EXIT.failed
+  }
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,77 @@
+/**
+ * The catalog: names and owners that the wire cannot tell. One format for the meter's `--catalog FILE`
+ * (JSON or YAML) and the server's `PUT …/catalog`.
+ *
+ * A client is found by its WireGuard public key, or by `addresses` where peers cannot be read (other tunnels,
+ * capture files). A resource is found by longest prefix, then port and protocol.
+ */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+const name = z.string().min(1).max(255)
+const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
+
+/** `ip` or `ip/length`; a bare address means the whole address. */
+export const prefixSchema = z.string().refine(
+  (text) => {
+    const [ip = '', length, ...rest] = text.split('/')
+    const family = isIP(ip)
+    if (family === 0 || rest.length > 0) return false
+    return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128))
+  },
+  { error: 'expected an IP address or prefix, as in 10.8.0.2, 10.8.0.0/24 or fd00::/64' },
+)
+
+/** One port or `low-high`. */
+export const portRangeSchema = z.union([
+  z.int().min(0).max(65535),
+  z.string().refine(
+    (text) => {
+      const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)
+      if (match === null) return false
+      const low = Number(match[1])
+      const high = Number(match[2] ?? match[1])
+      return low <= high && high <= 65535
+    },
+    { error: 'expected a port or a range, as in 443 or "8000-8100"' },
+  ),
+])
+
+export const catalogSchema = z.strictObject({
+  clients: z
+    .array(
+      z.strictObject({
+        clientId: id,
+        name,
+        userId: z.string().min(1).max(255).nullish(),
+        /** WireGuard public key, base64 of 32 bytes. */
+        publicKey: z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'expected a WireGuard public key').nullish(),
+        addresses: z.array(prefixSchema).max(1024).default([]),
+      }),
+    )
+    .max(100_000)
+    .default([]),
+  users: z
+    .array(z.strictObject({ userId: z.string().min(1).max(255), name, email: z.string().max(320).nullish() }))
+    .max(100_000)
+    .default([]),
+  sites: z.array(z.strictObject({ siteId: id, name })).max(10_000).default([]),
+  resources: z
+    .array(
+      z.strictObject({
+        siteResourceId: id,
+        name,
+        /** Restricts the resource to one site; absent: it may be behind any. */
+        siteId: id.nullish(),
+        destination: prefixSchema,
+        protocol: z.enum(['tcp', 'udp']).nullish(),
+        /** Absent or empty: any port. */
+        ports: z.array(portRangeSchema).max(256).default([]),
+      }),
+    )
+    .max(100_000)
+    .default([]),
+})
+
+export type Catalog = z.infer<typeof catalogSchema>
+export const EMPTY_CATALOG: Catalog = { clients: [], users: [], sites: [], resources: [] }
