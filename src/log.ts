@@ -12,7 +12,17 @@ export function createLogger(level: LogLevel): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: ['key', '*.key', 'authorization', '*.authorization', 'headers.authorization', 'headers.cookie'], censor: '[redacted]' },
+      redact: {
+        paths: [
+          'key',
+          '*.key',
+          'authorization',
+          '*.authorization',
+          'headers.authorization',
+          'headers.cookie',
+        ],
+        censor: '[redacted]',
+      },
     },
     // Synchronous: the last line before an exit is the one that matters.
     pino.destination({ dest: 2, sync: true }),

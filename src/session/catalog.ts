@@ -17,7 +17,10 @@ export const prefixSchema = z.string().refine(
     const [ip = '', length, ...rest] = text.split('/')
     const family = isIP(ip)
     if (family === 0 || rest.length > 0) return false
-    return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128))
+    return (
+      length === undefined ||
+      (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128))
+    )
   },
   { error: 'expected an IP address or prefix, as in 10.8.0.2, 10.8.0.0/24 or fd00::/64' },
 )
@@ -45,17 +48,29 @@ export const catalogSchema = z.strictObject({
         name,
         userId: z.string().min(1).max(255).nullish(),
         /** WireGuard public key, base64 of 32 bytes. */
-        publicKey: z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'expected a WireGuard public key').nullish(),
+        publicKey: z
+          .string()
+          .regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'expected a WireGuard public key')
+          .nullish(),
         addresses: z.array(prefixSchema).max(1024).default([]),
       }),
     )
     .max(100_000)
     .default([]),
   users: z
-    .array(z.strictObject({ userId: z.string().min(1).max(255), name, email: z.string().max(320).nullish() }))
+    .array(
+      z.strictObject({
+        userId: z.string().min(1).max(255),
+        name,
+        email: z.string().max(320).nullish(),
+      }),
+    )
     .max(100_000)
     .default([]),
-  sites: z.array(z.strictObject({ siteId: id, name })).max(10_000).default([]),
+  sites: z
+    .array(z.strictObject({ siteId: id, name }))
+    .max(10_000)
+    .default([]),
   resources: z
     .array(
       z.strictObject({

@@ -25,7 +25,19 @@ export const END_REASON_NAMES = Object.keys(END_REASONS) as [EndReason, ...EndRe
 
 /** Zeek's conn_state words, in the order of `ConnState` in native/session_record.h. */
 export const CONN_STATES = [
-  'S0', 'S1', 'SF', 'REJ', 'S2', 'S3', 'RSTO', 'RSTR', 'RSTOS0', 'RSTRH', 'SH', 'SHR', 'OTH',
+  'S0',
+  'S1',
+  'SF',
+  'REJ',
+  'S2',
+  'S3',
+  'RSTO',
+  'RSTR',
+  'RSTOS0',
+  'RSTRH',
+  'SH',
+  'SHR',
+  'OTH',
 ] as const
 export type ConnState = (typeof CONN_STATES)[number]
 

@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+/** The command line: finds the command, loads only it, runs it, and turns what it throws into a message and an exit code. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { type AnyCommand, buildCommand, type CommandContext } from './command.js'
+import { suggestion } from './config.js'
+import { AppError, EXIT } from './errors.js'
+
+/** Loaded on use: a command must not pay for the others' libraries. */
+const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<AnyCommand> }>> = {}
+
+export function packageVersion(): string {
+  const manifest = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  ) as { version: string }
+  return manifest.version
+}
+
+async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+  let exitCode: number = EXIT.ok
+  const program = new Command('tunmeter')
+    .description('Exact, loss-free connection logs for WireGuard tunnels.')
+    .version(packageVersion(), '-V, --version', 'Show the version.')
+    .helpOption('-h, --help', 'Show this help.')
+    .helpCommand(false)
+    .exitOverride()
+  const name = argv.find((a) => !a.startsWith('-'))
+  const chosen = name === undefined ? undefined : COMMANDS[name]
+  if (name !== undefined && chosen === undefined) {
+    throw new AppError(
+      'BAD_COMMAND',
+      `there is no command "${name}"${suggestion(name, Object.keys(COMMANDS))}`,
+      {
+        exitCode: EXIT.usage,
+        hint: 'See tunmeter --help.',
+      },
+    )
+  }
+  if (chosen !== undefined) {
+    const command = buildCommand(await chosen.load(), context, (code) => {
+      exitCode = code
+    })
+    program.addCommand(overrideExit(command))
+  } else {
+    for (const [other, { summary }] of Object.entries(COMMANDS))
+      program.command(other).description(summary)
+  }
+  try {
+    if (argv.length === 0) program.help()
+    await program.parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    // Help, version and usage faults: commander has printed them already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    throw error
+  }
+  return exitCode
+}
+
+function overrideExit(command: Command): Command {
+  command.exitOverride()
+  for (const sub of command.commands) overrideExit(sub)
+  return command
+}
+
+function report(error: unknown, stderr: NodeJS.WriteStream): number {
+  if (!(error instanceof AppError)) {
+    stderr.write(
+      `tunmeter: this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
+    )
+    return EXIT.failed
+  }
+  const lines = error.message.split('\n')
+  stderr.write(lines.map((line) => `tunmeter: ${line}\n`).join(''))
+  if (error.hint !== undefined) stderr.write(`  ${error.hint}\n`)
+  return error.exitCode
+}
+
+const context: CommandContext = {
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+}
+// A reader that goes away early (`| head`) is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  throw error
+})
+process.exitCode = await run(process.argv.slice(2), context).catch((error: unknown) =>
+  report(error, context.stderr),
+)

@@ -1,0 +1,92 @@
+/** What a command is, and how its option table becomes a command line. */
+import { Command } from 'commander'
+import {
+  envName,
+  kebabCase,
+  type OptionTable,
+  type OptionValues,
+  readConfigFile,
+  resolveOptions,
+} from './config.js'
+
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+}
+
+export interface CommandSpec<S extends OptionTable> {
+  readonly name: string
+  /** Positional arguments as commander writes them: `<file...>`, `[name]`. */
+  readonly arguments?: string
+  readonly summary: string
+  /** Shown below the options: examples, exit codes, what to read next. */
+  readonly details?: string
+  readonly options: S
+  /** Resolves to the exit code; throws AppError for what went wrong. */
+  readonly run: (
+    args: readonly string[],
+    options: OptionValues<S>,
+    context: CommandContext,
+  ) => Promise<number>
+  readonly subcommands?: never
+}
+
+/** A command that only groups others, as `keys create`, `keys list`. */
+export interface CommandGroup {
+  readonly name: string
+  readonly summary: string
+  readonly subcommands: readonly AnyCommand[]
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the table's types matter inside a command only.
+export type AnyCommand = CommandSpec<any> | CommandGroup
+
+export function defineCommand<const S extends OptionTable>(spec: CommandSpec<S>): CommandSpec<S> {
+  return spec
+}
+
+/**
+ * Builds commander's command for a spec; `done` receives the exit code.
+ * Every command takes `--config FILE` besides its own options.
+ */
+export function buildCommand(
+  spec: AnyCommand,
+  context: CommandContext,
+  done: (code: number) => void,
+): Command {
+  const command = new Command(spec.name)
+    .description(spec.summary)
+    .helpOption('-h, --help', 'Show this help.')
+  if (spec.subcommands !== undefined) {
+    for (const sub of spec.subcommands) command.addCommand(buildCommand(sub, context, done))
+    return command
+  }
+  if (spec.arguments !== undefined) command.arguments(spec.arguments)
+  for (const [name, option] of Object.entries(spec.options as OptionTable)) {
+    const flag = `--${kebabCase(name)}`
+    const shownDefault = option.defaultText === '' ? '' : ` Default: ${option.defaultText}.`
+    const secret = option.secret ? ` Safer: the environment, ${envName(name)}.` : ''
+    const help = `${option.help.replace(/\.?$/, '.')}${shownDefault}${secret}`
+    if (option.value === undefined) command.option(flag, help)
+    // Always collected into a list, so that a repeated flag is refused rather than silently overwritten.
+    else
+      command.option(`${flag} <${option.value}>`, help, (text: string, all: string[] = []) => [
+        ...all,
+        text,
+      ])
+  }
+  command.option(
+    '--config <FILE>',
+    'Read options from this YAML file: names as above, without the dashes.',
+  )
+  if (spec.details !== undefined) command.addHelpText('after', `\n${spec.details}`)
+  return command.action(async () => {
+    const { config, ...flags } = command.opts<{ config?: string } & Record<string, unknown>>()
+    const path = config ?? context.env[envName('config')]
+    const file = path === undefined ? undefined : readConfigFile(path)
+    const options = resolveOptions(spec.options, { flags, env: context.env, ...(file && { file }) })
+    done(await spec.run(command.args, options, context))
+  })
+}

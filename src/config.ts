@@ -1,0 +1,351 @@
+/**
+ * Options of the commands, each declared once: parsing, defaults, ranges, `--help`, the environment and the
+ * configuration file all come from the same table (commands/*.ts hold the tables, `defineCommand` binds them).
+ *
+ * A value is taken from, in this order: the command line (`--spool-max 1GiB`), the environment
+ * (`TUNMETER_SPOOL_MAX`), the file named by `--config` (YAML, `spool-max: 1GiB`), the default. Unknown names are
+ * refused with the nearest known one, and all faults are reported together.
+ */
+import { readFileSync } from 'node:fs'
+import { parse as parseYaml } from 'yaml'
+import { AppError, EXIT, messageOf } from './errors.js'
+
+export interface Option<T> {
+  /** One sentence, for `--help` and the docs. */
+  readonly help: string
+  /** Placeholder of the value in `--help`; a switch (no value) has none. */
+  readonly value?: string
+  /** Text to value. Throws an Error that says what is expected. */
+  readonly parse: (text: string) => T
+  readonly default: T
+  /** How the default is shown; not shown when empty. */
+  readonly defaultText: string
+  readonly required: boolean
+  /** May be given several times; the value is then a list. */
+  readonly repeatable: boolean
+  /** Never printed; its help says that the environment or a file is the safer way. */
+  readonly secret: boolean
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a table holds options of any value type.
+export type OptionTable = Readonly<Record<string, Option<any>>>
+export type OptionValues<S extends OptionTable> = {
+  readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never
+}
+
+function option<T>(
+  fields: Pick<Option<T>, 'help' | 'parse' | 'default'> & Partial<Option<T>>,
+): Option<T> {
+  return { defaultText: '', required: false, repeatable: false, secret: false, ...fields }
+}
+
+/** A text without a default: the value is undefined when it is not given. */
+export function text(help: string, value: string): Option<string | undefined> {
+  return option<string | undefined>({ help, value, parse: (t) => t, default: undefined })
+}
+
+export function textOr(help: string, value: string, fallback: string): Option<string> {
+  return option({ help, value, parse: (t) => t, default: fallback, defaultText: fallback })
+}
+
+export function requiredText(help: string, value: string): Option<string> {
+  return option({ help, value, parse: (t) => t, default: '', required: true })
+}
+
+export function secretText(help: string, value: string): Option<string | undefined> {
+  return option<string | undefined>({
+    help,
+    value,
+    parse: (t) => t,
+    default: undefined,
+    secret: true,
+  })
+}
+
+/** May be repeated; empty when not given. */
+export function textList(help: string, value: string): Option<readonly string[]> {
+  return option<readonly string[]>({
+    help,
+    value,
+    parse: (t) => [t],
+    default: [],
+    repeatable: true,
+  })
+}
+
+export function toggle(help: string): Option<boolean> {
+  return option({ help, default: false, parse: parseBoolean })
+}
+
+export function choice<const T extends string>(
+  help: string,
+  value: string,
+  choices: readonly T[],
+  fallback: T,
+): Option<T> {
+  return option<T>({
+    help: `${help} (${choices.join(', ')})`,
+    value,
+    default: fallback,
+    defaultText: fallback,
+    parse: (t) => {
+      const found = choices.find((c) => c === t)
+      if (found === undefined) throw new Error(`expected one of ${choices.join(', ')}`)
+      return found
+    },
+  })
+}
+
+export interface Range {
+  readonly min: number
+  readonly max: number
+}
+
+export function integer(
+  help: string,
+  value: string,
+  fallback: number,
+  range: Range,
+): Option<number> {
+  return option({
+    help,
+    value,
+    default: fallback,
+    defaultText: String(fallback),
+    parse: (t) =>
+      inRange(/^-?\d+$/.test(t) ? Number(t) : Number.NaN, range, 'a whole number', String),
+  })
+}
+
+/** Milliseconds. Written as `250ms`, `30s`, `5m`, `2h`, `7d`; a bare number is seconds. */
+export function duration(help: string, fallbackMs: number, rangeMs: Range): Option<number> {
+  return option({
+    help,
+    value: 'TIME',
+    default: fallbackMs,
+    defaultText: formatDuration(fallbackMs),
+    parse: (t) =>
+      inRange(
+        parseUnits(t, DURATION_MS, 's'),
+        rangeMs,
+        'a time as in 250ms, 30s, 5m, 2h or 7d',
+        formatDuration,
+      ),
+  })
+}
+
+/** Bytes. Written as `512KiB`, `64MiB`, `1GiB`; a bare number is bytes. */
+export function size(help: string, fallbackBytes: number, rangeBytes: Range): Option<number> {
+  return option({
+    help,
+    value: 'SIZE',
+    default: fallbackBytes,
+    defaultText: formatSize(fallbackBytes),
+    parse: (t) =>
+      inRange(parseUnits(t, SIZE_BYTES, 'B'), rangeBytes, 'a size as in 64MiB or 1GiB', formatSize),
+  })
+}
+
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1e3,
+  m: 60e3,
+  h: 3600e3,
+  d: 86400e3,
+}
+const SIZE_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+  K: 2 ** 10,
+  M: 2 ** 20,
+  G: 2 ** 30,
+  T: 2 ** 40,
+}
+
+function parseUnits(text: string, units: Readonly<Record<string, number>>, bare: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim())
+  const factor = units[match?.[2] || bare]
+  return match === null || factor === undefined ? Number.NaN : Math.round(Number(match[1]) * factor)
+}
+
+function inRange(value: number, range: Range, what: string, format: (n: number) => string): number {
+  if (Number.isNaN(value)) throw new Error(`expected ${what}`)
+  if (value < range.min || value > range.max) {
+    throw new Error(`expected ${what}, from ${format(range.min)} to ${format(range.max)}`)
+  }
+  return value
+}
+
+function parseBoolean(text: string): boolean {
+  if (['true', '1', 'yes', 'on'].includes(text)) return true
+  if (['false', '0', 'no', 'off'].includes(text)) return false
+  throw new Error('expected true or false')
+}
+
+function formatUnits(value: number, units: readonly (readonly [string, number])[]): string {
+  const [unit, factor] =
+    units.find(([, f]) => value >= f && value % f === 0) ?? units[units.length - 1]!
+  return `${value / factor}${unit}`
+}
+
+export function formatDuration(ms: number): string {
+  return formatUnits(ms, [
+    ['d', 86400e3],
+    ['h', 3600e3],
+    ['m', 60e3],
+    ['s', 1e3],
+    ['ms', 1],
+  ])
+}
+
+export function formatSize(bytes: number): string {
+  return formatUnits(bytes, [
+    ['TiB', 2 ** 40],
+    ['GiB', 2 ** 30],
+    ['MiB', 2 ** 20],
+    ['KiB', 2 ** 10],
+    ['B', 1],
+  ])
+}
+
+export function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)
+}
+
+export function envName(name: string): string {
+  return `TUNMETER_${kebabCase(name).replaceAll('-', '_').toUpperCase()}`
+}
+
+export interface OptionSources {
+  /** As the command line gave them: a text, a list of texts, or true for a switch. Absent when not given. */
+  readonly flags: Readonly<Record<string, unknown>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Of `--config`, its parsed content; see readConfigFile(). */
+  readonly file?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Merges the sources into typed values.
+ * @throws AppError BAD_OPTIONS with one line for each fault.
+ */
+export function resolveOptions<S extends OptionTable>(
+  table: S,
+  sources: OptionSources,
+): OptionValues<S> {
+  const faults: string[] = []
+  const values: Record<string, unknown> = {}
+  const file = fileValues(table, sources.file ?? {}, faults)
+  for (const [name, spec] of Object.entries(table)) {
+    const [given, origin] = pick(name, sources, file)
+    if (given === undefined) {
+      if (spec.required) faults.push(`--${kebabCase(name)} ${spec.value} is required: ${spec.help}`)
+      values[name] = spec.default
+      continue
+    }
+    try {
+      values[name] = parseGiven(spec, given)
+    } catch (error) {
+      const shown = spec.secret ? 'the given value' : JSON.stringify(given)
+      faults.push(`${origin}: ${shown}: ${messageOf(error)}`)
+    }
+  }
+  if (faults.length > 0) throw badOptions(faults)
+  return values as OptionValues<S>
+}
+
+function pick(
+  name: string,
+  sources: OptionSources,
+  file: Readonly<Record<string, unknown>>,
+): [unknown, string] {
+  if (sources.flags[name] !== undefined) return [sources.flags[name], `--${kebabCase(name)}`]
+  const fromEnv = sources.env[envName(name)]
+  if (fromEnv !== undefined && fromEnv !== '') return [fromEnv, envName(name)]
+  return [file[name], `${kebabCase(name)} in the configuration file`]
+}
+
+function parseGiven(spec: Option<unknown>, given: unknown): unknown {
+  const texts = (Array.isArray(given) ? given : [given]).map((v) => String(v))
+  if (!spec.repeatable) {
+    if (texts.length !== 1) throw new Error('given more than once')
+    return spec.parse(texts[0]!)
+  }
+  return texts.flatMap((t) => spec.parse(t) as unknown[])
+}
+
+function fileValues(
+  table: OptionTable,
+  file: Readonly<Record<string, unknown>>,
+  faults: string[],
+): Record<string, unknown> {
+  const names = new Map(Object.keys(table).map((name) => [kebabCase(name), name]))
+  const values: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(file)) {
+    const name = names.get(key)
+    if (name !== undefined) values[name] = value
+    else
+      faults.push(
+        `the configuration file has no option "${key}"${suggestion(key, [...names.keys()])}`,
+      )
+  }
+  return values
+}
+
+export function badOptions(faults: readonly string[]): AppError {
+  return new AppError('BAD_OPTIONS', faults.join('\n'), {
+    exitCode: EXIT.usage,
+    hint: 'See --help.',
+  })
+}
+
+/** `; did you mean "x"?` when a known name is near, else nothing. */
+export function suggestion(wrong: string, known: readonly string[]): string {
+  const near = known
+    .map((name) => ({ name, distance: editDistance(wrong, name) }))
+    .filter(({ name, distance }) => distance <= Math.max(2, Math.floor(name.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0]
+  return near === undefined ? '' : `; did you mean "${near.name}"?`
+}
+
+/** Levenshtein, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+/** @throws AppError BAD_CONFIG_FILE */
+export function readConfigFile(path: string): Record<string, unknown> {
+  let content: unknown
+  try {
+    content = parseYaml(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new AppError(
+      'BAD_CONFIG_FILE',
+      `cannot read the configuration file ${path}: ${messageOf(error)}`,
+      {
+        exitCode: EXIT.usage,
+        cause: error,
+      },
+    )
+  }
+  if (content === null || content === undefined) return {}
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    throw new AppError(
+      'BAD_CONFIG_FILE',
+      `${path}: expected options by name, as in "interface: wg0"`,
+      { exitCode: EXIT.usage },
+    )
+  }
+  return content as Record<string, unknown>
+}

@@ -1,0 +1,39 @@
+/**
+ * Session ids: ULID's form (26 characters of Crockford base32), so that they sort by run and then by opening.
+ *
+ *   characters  0..9      10..17    18..25
+ *               run's ms | run 40 b | sequence 40 b
+ *
+ * One engine run has one prefix; the sequence is the engine's own (native/session_record.h). Unique over all
+ * meters as long as no two runs started in the same millisecond drew the same 40 random bits.
+ */
+import { randomBytes } from 'node:crypto'
+
+const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const RUN_BYTES = 5
+/** 2^40: at a million sessions a second it lasts 12 days; a meter starts a new run before it ends. */
+export const SEQUENCE_MAX = 2 ** 40 - 1
+
+function encode(value: number, length: number): string {
+  let text = ''
+  for (let rest = value, i = 0; i < length; i++, rest = Math.floor(rest / 32))
+    text = BASE32[rest % 32] + text
+  return text
+}
+
+/**
+ * The 18 characters that all sessions of one run share.
+ * @param entropy 5 bytes; given where the same input must yield the same ids (replay of a file).
+ */
+export function runPrefix(
+  startedAtMs: number,
+  entropy: Uint8Array = randomBytes(RUN_BYTES),
+): string {
+  let run = 0
+  for (const byte of entropy.subarray(0, RUN_BYTES)) run = run * 256 + byte
+  return encode(startedAtMs, 10) + encode(run, 8)
+}
+
+export function sessionId(prefix: string, sequence: number): string {
+  return prefix + encode(sequence, 8)
+}
