@@ -248,7 +248,7 @@ export function resolveOptions<S extends OptionTable>(
     try {
       values[name] = parseGiven(spec, given)
     } catch (error) {
-      const shown = spec.secret ? 'the given value' : JSON.stringify(given)
+      const shown = spec.secret ? 'the given value' : JSON.stringify(String(given))
       faults.push(`${origin}: ${shown}: ${messageOf(error)}`)
     }
   }
