@@ -1,0 +1,188 @@
+/**
+ * The meters that tunmeter is compared with on a capture file, each as its users run it to write records.
+ *
+ * A peer counts only when it saw every packet: `counted` reads that from what it wrote, before anything is timed.
+ */
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Peer {
+  readonly name: string
+  /** One run over `file`, output below `dir` (empty before). Resolves when all of it is written. */
+  readonly run: (file: string, dir: string) => Promise<void>
+  /** Packets in what the run wrote. */
+  readonly counted: (dir: string) => number
+  readonly version: readonly [string, ...string[]]
+}
+
+const CLI = new URL('../../dist/cli.js', import.meta.url).pathname
+/** More than any file here has, so that no peer is slowed by evicting. */
+const SOFTFLOWD_FLOWS_MAX = 2_000_000
+const COLLECTOR_PORT = 19_995
+
+function command(name: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(name, args, { stdio: 'ignore' })
+    child.on('error', reject)
+    child.on('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`${name} exited with ${code}`)),
+    )
+  })
+}
+
+function outputOf(name: string, args: readonly string[]): string {
+  return execFileSync(name, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    maxBuffer: 2 ** 30,
+  })
+}
+
+function nfdumpPackets(dir: string): number {
+  return Number(/^Packets: (\d+)/m.exec(outputOf('nfdump', ['-R', dir, '-I']))?.[1] ?? 0)
+}
+
+/** softflowd has no file output: it exports to a collector, as its users run it. */
+async function softflowd(file: string, dir: string): Promise<void> {
+  const collector = spawn(
+    'nfcapd',
+    ['-w', dir, '-t', '3600', '-b', '127.0.0.1', '-p', String(COLLECTOR_PORT), '-B', '33554432'],
+    { stdio: 'ignore' },
+  )
+  const exited = new Promise((resolve) => collector.on('exit', resolve))
+  await collectorIsBound()
+  try {
+    await command('softflowd', [
+      '-r',
+      file,
+      '-n',
+      `127.0.0.1:${COLLECTOR_PORT}`,
+      '-v',
+      '9',
+      '-6',
+      '-d',
+      '-m',
+      String(SOFTFLOWD_FLOWS_MAX),
+      '-p',
+      join(dir, '../softflowd.pid'),
+      '-c',
+      join(dir, '../softflowd.ctl'),
+    ])
+  } finally {
+    collector.kill('SIGTERM')
+    await exited
+  }
+}
+
+/** A bound UDP port shows in /proc/net/udp; nothing else tells that a collector is ready. */
+async function collectorIsBound(): Promise<void> {
+  const needle = `:${COLLECTOR_PORT.toString(16).toUpperCase()} `
+  for (let i = 0; i < 500; i++) {
+    if (readFileSync('/proc/net/udp', 'utf8').includes(needle)) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('nfcapd did not open its port')
+}
+
+const summary = (dir: string) =>
+  JSON.parse(readFileSync(join(dir, 'summary.json'), 'utf8')) as { packets: number }
+
+export const TUNMETER_SUMMARY: Peer = {
+  name: 'tunmeter summary',
+  run: (file, dir) =>
+    command('sh', [
+      '-c',
+      `exec node "$0" replay --format summary "$1" > "$2"`,
+      CLI,
+      file,
+      join(dir, 'summary.json'),
+    ]),
+  counted: (dir) => summary(dir).packets,
+  version: ['node', CLI, '--version'],
+}
+
+export const TUNMETER_NDJSON: Peer = {
+  name: 'tunmeter ndjson',
+  run: (file, dir) =>
+    command('node', [
+      CLI,
+      'replay',
+      '--format',
+      'ndjson',
+      '--output',
+      join(dir, 'sessions.ndjson'),
+      file,
+    ]),
+  counted: (dir) => {
+    // awk rather than JSON.parse: a gigabyte of records is read here.
+    const script =
+      '{ if (match($0, /"packetsTx":[0-9]+/)) n += substr($0, RSTART + 12, RLENGTH - 12); if (match($0, /"packetsRx":[0-9]+/)) n += substr($0, RSTART + 12, RLENGTH - 12) } END { print n }'
+    return Number(outputOf('awk', [script, join(dir, 'sessions.ndjson')]))
+  },
+  version: ['node', CLI, '--version'],
+}
+
+export const TCPDUMP: Peer = {
+  name: 'tcpdump',
+  run: (file) => command('tcpdump', ['-nn', '-r', file, '-w', '/dev/null']),
+  counted: () => Number.NaN, // checked by checkTcpdump(): its output is thrown away by design
+  version: ['tcpdump', '--version'],
+}
+
+export const METERS: readonly Peer[] = [
+  {
+    name: 'nfpcapd',
+    run: (file, dir) => command('nfpcapd', ['-r', file, '-w', dir, '-t', '3600']),
+    counted: nfdumpPackets,
+    version: ['nfdump', '-V'],
+  },
+  { name: 'softflowd', run: softflowd, counted: nfdumpPackets, version: ['softflowd', '-h'] },
+  {
+    name: 'argus',
+    run: (file, dir) => command('argus', ['-r', file, '-w', join(dir, 'argus.out')]),
+    counted: (dir) =>
+      Number(
+        /sum\s+\d+\s+(\d+)/.exec(outputOf('racount', ['-r', join(dir, 'argus.out')]))?.[1] ?? 0,
+      ),
+    version: ['argus', '-h'],
+  },
+]
+
+/** What tcpdump reads, it can write: the copy must be the file. */
+export function checkTcpdump(file: string, dir: string): boolean {
+  const copy = join(dir, 'copy.pcap')
+  const { status } = spawnSync('tcpdump', ['-nn', '-r', file, '-w', copy], { stdio: 'ignore' })
+  const same = status === 0 && statSync(copy).size === statSync(file).size
+  rmSync(copy, { force: true })
+  return same
+}
+
+export function emptyDirectory(path: string): string {
+  rmSync(path, { recursive: true, force: true })
+  mkdirSync(path, { recursive: true })
+  return path
+}
+
+/** Debian's packages of the peers; installed when one is missing. */
+export function installPeers(): void {
+  const needed = {
+    tcpdump: 'tcpdump',
+    nfpcapd: 'nfdump',
+    softflowd: 'softflowd',
+    argus: 'argus-server',
+    racount: 'argus-client',
+  }
+  const missing = Object.entries(needed).filter(
+    ([name]) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0,
+  )
+  if (missing.length === 0) return
+  const packages = missing.map(([, pkg]) => pkg)
+  const { status } = spawnSync(
+    'apt-get',
+    ['install', '-y', '--no-install-recommends', ...packages],
+    { stdio: 'inherit' },
+  )
+  if (status !== 0)
+    throw new Error(`the peers could not be installed. Run: apt-get install ${packages.join(' ')}`)
+}
