@@ -1,0 +1,123 @@
+/**
+ * The fields of a session as people get it: names, order, types, and how each is read. NDJSON, CSV, the API's rows
+ * and its documentation all come from this list.
+ *
+ * The first eleven are the documented connection-log fields, in their documented order (design.md section 3); the
+ * others are ours and only ever grow at the end.
+ */
+import { formatEndpoint, isOpen, type Session } from './session.js'
+
+/** What only the two ends know: the server from the key a batch came with, the meter from its options. */
+export interface Origin {
+  readonly orgId: string | null
+  readonly siteId: number | null
+  readonly meterId: string | null
+}
+
+/** Names by the catalog; null when the id is null or the catalog does not hold it. */
+export interface Names {
+  readonly clientName: string | null
+  readonly userName: string | null
+  readonly resourceName: string | null
+  readonly siteName: string | null
+}
+
+export interface SessionRow extends Session, Origin, Names {}
+
+/** `integer` and `number` are written as digits, never quoted, never guarded; `text` is. */
+export type FieldType = 'integer' | 'number' | 'text' | 'boolean'
+
+export interface Field {
+  readonly name: string
+  readonly type: FieldType
+  readonly nullable: boolean
+  /** Other connection logs document it under the same name. */
+  readonly documented: boolean
+  readonly help: string
+  readonly read: (row: SessionRow) => string | number | boolean | null
+}
+
+type Read = Field['read']
+
+function field(name: string, type: FieldType, help: string, read: Read): Field {
+  return { name, type, nullable: false, documented: false, help, read }
+}
+
+function nullable(name: string, type: FieldType, help: string, read: Read): Field {
+  return { ...field(name, type, help, read), nullable: true }
+}
+
+const DOCUMENTED: readonly Field[] = [
+  field('timestamp', 'integer', 'Unix seconds at the start.', (s) =>
+    Math.floor(s.startTimeUs / 1e6),
+  ),
+  field('protocol', 'text', 'tcp or udp.', (s) => s.protocol),
+  nullable('siteResourceId', 'integer', 'Private resource.', (s) => s.siteResourceId),
+  nullable('clientId', 'integer', 'Client.', (s) => s.clientId),
+  nullable('clientEndpoint', 'text', "The peer's outer address, ip:port.", (s) => s.clientEndpoint),
+  nullable('userId', 'text', 'User of the client.', (s) => s.userId),
+  field('sourceAddr', 'text', 'Initiator, ip:port.', (s) =>
+    formatEndpoint(s.sourceIp, s.sourcePort),
+  ),
+  field('destAddr', 'text', 'Responder, ip:port.', (s) => formatEndpoint(s.destIp, s.destPort)),
+  nullable('duration', 'number', 'Seconds, to the millisecond; null while open.', durationSeconds),
+  field('bytesTx', 'integer', 'IP octets, initiator to responder.', (s) => s.bytesTx),
+  field('bytesRx', 'integer', 'IP octets, responder to initiator.', (s) => s.bytesRx),
+].map((f) => ({ ...f, documented: true }))
+
+const OURS: readonly Field[] = [
+  field('sessionId', 'text', 'Unique; shared by all reports of a session.', (s) => s.sessionId),
+  nullable('orgId', 'text', 'Organisation.', (s) => s.orgId),
+  nullable('siteId', 'integer', 'Site.', (s) => s.siteId),
+  nullable('meterId', 'text', 'Meter that saw it.', (s) => s.meterId),
+  field('startTime', 'text', 'First packet, ISO 8601, microseconds.', (s) => isoUs(s.startTimeUs)),
+  field('endTime', 'text', 'Latest packet, ISO 8601, microseconds.', (s) => isoUs(s.endTimeUs)),
+  field('packetsTx', 'integer', 'Packets, initiator to responder.', (s) => s.packetsTx),
+  field('packetsRx', 'integer', 'Packets, responder to initiator.', (s) => s.packetsRx),
+  field('payloadTx', 'integer', 'bytesTx less IP and TCP/UDP headers.', (s) => s.payloadTx),
+  field('payloadRx', 'integer', 'bytesRx less IP and TCP/UDP headers.', (s) => s.payloadRx),
+  field('endReason', 'text', 'IPFIX flowEndReason; activeTimeout: still open.', (s) => s.endReason),
+  field('connState', 'text', "Zeek's word for how it went.", (s) => s.connState),
+  field('tcpFlagsTx', 'integer', 'OR of the flags, initiator.', (s) => s.tcpFlagsTx),
+  field('tcpFlagsRx', 'integer', 'OR of the flags, responder.', (s) => s.tcpFlagsRx),
+  nullable('handshakeRttUs', 'integer', 'SYN to SYN-ACK as seen here.', (s) => s.handshakeRttUs),
+  field('directionBasis', 'text', 'Which rule chose the initiator.', (s) => s.directionBasis),
+  field('midstream', 'boolean', 'Joined after its handshake.', (s) => s.midstream),
+  field('connectionCount', 'integer', 'Connections merged into it.', (s) => s.connectionCount),
+  nullable('peerPublicKey', 'text', 'WireGuard public key.', (s) => s.peerPublicKey),
+  nullable('clientName', 'text', 'Name of clientId.', (s) => s.clientName),
+  nullable('userName', 'text', 'Name of userId.', (s) => s.userName),
+  nullable('resourceName', 'text', 'Name of siteResourceId.', (s) => s.resourceName),
+  nullable('siteName', 'text', 'Name of siteId.', (s) => s.siteName),
+  nullable('unattributed', 'text', 'Why there is no client.', (s) => s.unattributed),
+]
+
+export const FIELDS: readonly Field[] = [...DOCUMENTED, ...OURS]
+
+/** Millisecond precision, as documented; null while the session is open. */
+export function durationSeconds(
+  session: Pick<Session, 'startTimeUs' | 'endTimeUs' | 'endReason'>,
+): number | null {
+  if (isOpen(session)) return null
+  return Math.round((session.endTimeUs - session.startTimeUs) / 1e3) / 1e3
+}
+
+/** Direct-mapped by second: neighbouring sessions start in the same seconds, and Date is slow. */
+const SECONDS_CACHED = 1024
+const cachedSecond = new Float64Array(SECONDS_CACHED).fill(Number.NaN)
+const cachedText: string[] = new Array<string>(SECONDS_CACHED).fill('')
+
+/** `2026-11-22T22:37:01.000123Z` of microseconds since the Unix epoch. */
+export function isoUs(us: number): string {
+  const second = Math.floor(us / 1e6)
+  const slot = ((second % SECONDS_CACHED) + SECONDS_CACHED) % SECONDS_CACHED
+  if (cachedSecond[slot] !== second) {
+    cachedSecond[slot] = second
+    // A packet's time can be any 64-bit number; Date ends at the year 275760.
+    const date = new Date(second * 1e3)
+    cachedText[slot] = Number.isNaN(date.getTime())
+      ? '9999-12-31T23:59:59'
+      : date.toISOString().slice(0, -5)
+  }
+  return `${cachedText[slot]}.${String(us - second * 1e6).padStart(6, '0')}Z`
+}

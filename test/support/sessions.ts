@@ -1,0 +1,51 @@
+/** Sessions for tests: one that is plausible in every field, changed by what a test cares about. */
+import type { SessionRow } from '../../src/session/fields.js'
+import type { Session } from '../../src/session/session.js'
+
+export function aSession(change: Partial<Session> = {}): Session {
+  return {
+    sessionId: '01ARYZ6S410000000Z00000011',
+    startTimeUs: 1_700_000_000_250_000,
+    endTimeUs: 1_700_000_002_750_499,
+    protocol: 'tcp',
+    sourceIp: '10.8.0.2',
+    sourcePort: 50_000,
+    destIp: '192.168.7.10',
+    destPort: 443,
+    bytesTx: 1_234,
+    bytesRx: 56_789,
+    packetsTx: 12,
+    packetsRx: 48,
+    payloadTx: 610,
+    payloadRx: 54_293,
+    endReason: 'endOfFlowDetected',
+    connState: 'SF',
+    tcpFlagsTx: 0x1b,
+    tcpFlagsRx: 0x1b,
+    handshakeRttUs: 4_321,
+    directionBasis: 'syn',
+    midstream: false,
+    peerPublicKey: null,
+    clientEndpoint: null,
+    clientId: null,
+    userId: null,
+    siteResourceId: null,
+    unattributed: 'noPeers',
+    connectionCount: 1,
+    ...change,
+  }
+}
+
+export function aRow(change: Partial<SessionRow> = {}): SessionRow {
+  return {
+    ...aSession(),
+    orgId: null,
+    siteId: null,
+    meterId: null,
+    clientName: null,
+    userName: null,
+    resourceName: null,
+    siteName: null,
+    ...change,
+  }
+}
