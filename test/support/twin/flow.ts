@@ -1,0 +1,193 @@
+/** One flow of the twin: a session being counted, and what its record says. */
+import type { DirectionBasis, EndReason, FlowRecord } from '../../../src/session/session.js'
+import type { Endpoint, Segment } from './ip.js'
+import { ACK, FIN, RST, SYN, TcpState } from './tcp-state.js'
+
+/** A FlowRecord with what only the binary record has (RecordFlags). */
+export interface TwinRecord extends FlowRecord {
+  readonly icmpError: boolean
+}
+
+/** All microseconds. */
+export interface Timeouts {
+  handshake: number
+  established: number
+  halfClosed: number
+  udp: number
+  linger: number
+  /** 0: no interim records. */
+  active: number
+}
+
+class Direction {
+  packets = 0
+  bytes = 0
+  payload = 0
+  flags = 0
+  finSeen = false
+  /** Of the latest SYN without ACK. */
+  synSequence: number | null = null
+}
+
+export const EARLY_REPORT_US = 200_000
+/** The latest time counted for a handshake; one more means "unseen" in the binary record. */
+const RTT_US_MAX = 2 ** 32 - 2
+
+/** A SYN that opens a session, or starts another one on a closed flow. */
+export function isOpeningSyn(flags: number | null): boolean {
+  return flags !== null && (flags & (SYN | ACK | RST | FIN)) === SYN
+}
+
+export function endpointText(endpoint: Endpoint): string {
+  return `${endpoint.ip} ${endpoint.port}`
+}
+
+export class Flow {
+  readonly tx = new Direction()
+  readonly rx = new Direction()
+  readonly tcp: TcpState | null
+  readonly midstream: boolean
+  firstUs = Number.POSITIVE_INFINITY
+  lastUs = 0
+  lastActivityUs: number
+  closedAtUs: number | null = null
+  nextInterimUs: number
+  packetsAtReport = 0
+  earlyReported = false
+  icmpError = false
+  #handshake = true
+  #initiatorSynUs: number | null = null
+  #synAckSeen = false
+  #rttUs: number | null = null
+
+  readonly sequence: number
+  readonly protocol: 'tcp' | 'udp'
+  readonly initiator: Endpoint
+  readonly responder: Endpoint
+  readonly basis: DirectionBasis
+  readonly openedAtUs: number
+  readonly timeouts: Timeouts
+
+  constructor(
+    sequence: number,
+    opener: Segment,
+    orientation: { initiator: Endpoint; responder: Endpoint; basis: DirectionBasis },
+    nowUs: number,
+    timeouts: Timeouts,
+  ) {
+    this.sequence = sequence
+    this.protocol = opener.protocol
+    this.initiator = orientation.initiator
+    this.responder = orientation.responder
+    this.basis = orientation.basis
+    this.openedAtUs = nowUs
+    this.lastActivityUs = nowUs
+    this.timeouts = timeouts
+    this.nextInterimUs = timeouts.active > 0 ? nowUs + timeouts.active : Number.POSITIVE_INFINITY
+    this.tcp = opener.protocol === 'tcp' ? new TcpState(this.basis === 'syn') : null
+    this.midstream = this.tcp !== null && this.basis !== 'syn' && this.basis !== 'synAck'
+  }
+
+  /** Packets in both directions. */
+  get packets(): number {
+    return this.tx.packets + this.rx.packets
+  }
+
+  isFromInitiator(source: Endpoint): boolean {
+    return endpointText(source) === endpointText(this.initiator)
+  }
+
+  /** First microsecond of engine time at which the flow is over if nothing more comes. */
+  get endUs(): number {
+    if (this.closedAtUs !== null) return this.closedAtUs + this.timeouts.linger + 1
+    return this.lastActivityUs + this.idleTimeout + 1
+  }
+
+  get idleTimeout(): number {
+    if (this.tcp === null) return this.timeouts.udp
+    if (this.tx.finSeen || this.rx.finSeen) return this.timeouts.halfClosed
+    return this.#handshake ? this.timeouts.handshake : this.timeouts.established
+  }
+
+  /** Why the flow ends if it ends at `nowUs`; null: nothing but force ends it. */
+  naturalEnd(nowUs: number): 'endOfFlowDetected' | 'idleTimeout' | null {
+    if (this.closedAtUs !== null) return 'endOfFlowDetected'
+    return this.endUs <= nowUs ? 'idleTimeout' : null
+  }
+
+  /** Counts packets of one direction: one packet, or the fragments that waited for their head. */
+  count(
+    fromInitiator: boolean,
+    amount: { packets: number; bytes: number; payload: number },
+    times: { minUs: number; maxUs: number },
+    nowUs: number,
+  ): void {
+    const direction = fromInitiator ? this.tx : this.rx
+    direction.packets += amount.packets
+    direction.bytes += amount.bytes
+    direction.payload += amount.payload
+    this.firstUs = Math.min(this.firstUs, times.minUs)
+    this.lastUs = Math.max(this.lastUs, times.maxUs)
+    this.lastActivityUs = nowUs
+  }
+
+  /** What a TCP header (null: cut off) says beyond the lengths. Call after count(). */
+  follow(fromInitiator: boolean, segment: Segment, packetUs: number, nowUs: number): void {
+    if (this.tcp === null) return
+    const flags = segment.flags ?? 0
+    const self = fromInitiator ? this.tx : this.rx
+    self.flags |= flags
+    if (isOpeningSyn(flags)) self.synSequence = segment.tcpSequence
+    this.#measureHandshake(fromInitiator, flags, packetUs)
+    if ((flags & (SYN | RST)) === 0) this.#handshake = false
+    if (flags & FIN) self.finSeen = true
+    if (this.closedAtUs === null && (flags & RST || (this.tx.finSeen && this.rx.finSeen))) {
+      this.closedAtUs = nowUs
+    }
+    this.tcp.packet(fromInitiator, flags, segment.payload)
+  }
+
+  #measureHandshake(fromInitiator: boolean, flags: number, packetUs: number): void {
+    if (flags & RST || (flags & SYN) === 0) return
+    if (fromInitiator && (flags & ACK) === 0) this.#initiatorSynUs = packetUs
+    if (!fromInitiator && flags & ACK && !this.#synAckSeen) {
+      this.#synAckSeen = true
+      if (this.#initiatorSynUs === null) return
+      this.#rttUs = Math.min(Math.max(packetUs - this.#initiatorSynUs, 0), RTT_US_MAX)
+    }
+  }
+
+  record(endReason: EndReason): TwinRecord {
+    return {
+      sequence: this.sequence,
+      startTimeUs: this.firstUs,
+      endTimeUs: this.lastUs,
+      protocol: this.protocol,
+      sourceIp: this.initiator.ip,
+      sourcePort: this.initiator.port,
+      destIp: this.responder.ip,
+      destPort: this.responder.port,
+      bytesTx: this.tx.bytes,
+      bytesRx: this.rx.bytes,
+      packetsTx: this.tx.packets,
+      packetsRx: this.rx.packets,
+      payloadTx: this.tx.payload,
+      payloadRx: this.rx.payload,
+      endReason,
+      connState: this.#connState(),
+      tcpFlagsTx: this.tx.flags,
+      tcpFlagsRx: this.rx.flags,
+      handshakeRttUs: this.#rttUs,
+      directionBasis: this.basis,
+      midstream: this.midstream,
+      icmpError: this.icmpError,
+    }
+  }
+
+  #connState(): FlowRecord['connState'] {
+    const state =
+      this.tcp?.word(this.tx.payload + this.rx.payload > 0) ??
+      (this.tx.packets === 0 ? 'SHR' : this.rx.packets === 0 ? 'S0' : 'SF')
+    return state === 'S0' && this.icmpError && this.rx.packets === 0 ? 'REJ' : state
+  }
+}

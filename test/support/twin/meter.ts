@@ -1,0 +1,386 @@
+/**
+ * The twin: design section 2 and docs/accuracy.md as a short, slow program. A Map of flows, linear scans for every
+ * timer, no cleverness. The engine must produce the same records and counters.
+ *
+ * In: packets in capture order. Out: `records` (in the order they came out) and `counters`.
+ */
+import { BlockList, isIPv6 } from 'node:net'
+import type { DirectionBasis, EndReason } from '../../../src/session/session.js'
+import type { Packet } from './capture.js'
+import {
+  EARLY_REPORT_US,
+  endpointText,
+  Flow,
+  isOpeningSyn,
+  type Timeouts,
+  type TwinRecord,
+} from './flow.js'
+import { decode, type Endpoint, type LaterFragment, type Other, type Segment } from './ip.js'
+import { OTHER_REASONS, type OtherReason } from './reader.js'
+import { ACK, FIN, RST, SYN } from './tcp-state.js'
+
+export interface TwinOptions {
+  timeouts: Timeouts
+  flowsMax: number
+  fragmentsMax: number
+  earlyReport: boolean
+  /** Prefixes of the WireGuard peers' allowed IPs. */
+  inside: readonly string[]
+}
+
+const SECOND = 1_000_000
+export const TWIN_DEFAULTS: TwinOptions = {
+  timeouts: {
+    handshake: 30 * SECOND,
+    established: 7440 * SECOND,
+    halfClosed: 240 * SECOND,
+    udp: 60 * SECOND,
+    linger: 5 * SECOND,
+    active: 60 * SECOND,
+  },
+  flowsMax: 1_000_000,
+  fragmentsMax: 4096,
+  earlyReport: false,
+  inside: [],
+}
+
+const TICK_US = 100_000
+const CLOCK_STEP_US = 60 * SECOND
+const FRAGMENT_LIFE_US = 30 * SECOND
+
+export interface Amount {
+  packets: number
+  bytes: number
+}
+
+/** A fragmented datagram: its head is known, or its later fragments wait for it. */
+interface Datagram {
+  head: { source: Endpoint; key: string } | 'none' | 'noSession'
+  lastFragmentUs: number
+  pending: Amount & { payload: number; minUs: number; maxUs: number }
+}
+
+const nothing = (): Amount => ({ packets: 0, bytes: 0 })
+const nothingPending = () => ({
+  ...nothing(),
+  payload: 0,
+  minUs: Number.POSITIVE_INFINITY,
+  maxUs: 0,
+})
+function add(to: Amount, amount: Amount): void {
+  to.packets += amount.packets
+  to.bytes += amount.bytes
+}
+
+function flowKey(protocol: string, a: Endpoint, b: Endpoint): string {
+  return [protocol, ...[endpointText(a), endpointText(b)].sort()].join(' ')
+}
+
+export class Twin {
+  readonly records: TwinRecord[] = []
+  readonly all = nothing()
+  readonly inSessions = nothing()
+  readonly other: Record<OtherReason, Amount>
+  /** Sessions that have left the table, by reason; `activeTimeout`: interim records. */
+  readonly ended: Record<EndReason, number>
+  sessionsOpened = 0
+  /** Flows and datagrams that went out because their table was full. */
+  evictions = 0
+  fragmentEvictions = 0
+
+  readonly #options: TwinOptions
+  #inside = new BlockList()
+  readonly #flows = new Map<string, Flow>()
+  /** In the order of their latest fragment. */
+  readonly #datagrams = new Map<string, Datagram>()
+  /** Engine time; null before the first packet. */
+  #nowUs: number | null = null
+  #clockOffsetUs = 0
+  #packetUs = 0
+
+  constructor(options: Partial<TwinOptions> = {}) {
+    this.#options = { ...TWIN_DEFAULTS, ...options }
+    this.other = Object.fromEntries(OTHER_REASONS.map((r) => [r, nothing()])) as typeof this.other
+    this.ended = {
+      idleTimeout: 0,
+      activeTimeout: 0,
+      endOfFlowDetected: 0,
+      forcedEnd: 0,
+      lackOfResources: 0,
+    }
+    this.setInside(this.#options.inside)
+  }
+
+  get openSessions(): number {
+    return this.#flows.size
+  }
+
+  /** Later fragments whose head has not come yet. */
+  get pending(): Amount {
+    const sum = nothing()
+    for (const datagram of this.#datagrams.values()) add(sum, datagram.pending)
+    return sum
+  }
+
+  get now(): number {
+    return this.#nowUs ?? 0
+  }
+
+  setInside(prefixes: readonly string[]): void {
+    this.#inside = new BlockList()
+    for (const prefix of prefixes) {
+      const [ip = '', length] = prefix.split('/')
+      this.#inside.addSubnet(ip, Number(length), isIPv6(ip) ? 'ipv6' : 'ipv4')
+    }
+  }
+
+  packet(packet: Packet): void {
+    if (packet.ns !== null) this.#packetUs = Math.max(0, Number(packet.ns / 1000n))
+    this.#followClock(this.#packetUs)
+    const decoded = decode(packet)
+    add(this.all, { packets: 1, bytes: decoded.bytes })
+    if (decoded.kind === 'segment') this.#segment(decoded)
+    else if (decoded.kind === 'laterFragment') this.#laterFragment(decoded)
+    else this.#other(decoded)
+  }
+
+  /** Time goes on without a packet. */
+  advance(ns: bigint): void {
+    const us = Math.max(0, Number(ns / 1000n)) + this.#clockOffsetUs
+    this.#setNow(Math.max(this.#nowUs ?? us, us))
+  }
+
+  /** End of input: every flow comes out, in order of sequence; what still waits for a head never gets one. */
+  finish(): void {
+    for (const datagram of this.#datagrams.values()) this.#giveUpPending(datagram)
+    this.#datagrams.clear()
+    const flows = [...this.#flows.values()].sort((a, b) => a.sequence - b.sequence)
+    for (const flow of flows) this.#end(flow, flow.naturalEnd(this.now) ?? 'forcedEnd')
+  }
+
+  // --- time
+
+  #followClock(us: number): void {
+    let time = us + this.#clockOffsetUs
+    if (this.#nowUs !== null && time < this.#nowUs - CLOCK_STEP_US) {
+      this.#clockOffsetUs += this.#nowUs - time
+      time = this.#nowUs
+    }
+    this.#setNow(Math.max(this.#nowUs ?? time, time))
+  }
+
+  #setNow(us: number): void {
+    const before = this.#nowUs ?? us
+    this.#nowUs = us
+    const tick = Math.floor(us / TICK_US)
+    if (tick > Math.floor(before / TICK_US)) this.#runTimers(tick * TICK_US)
+  }
+
+  /** Handles every deadline up to and including `limitUs`, earliest first. */
+  #runTimers(limitUs: number): void {
+    const due: { at: number; sequence: number; rank: number; run: () => void }[] = []
+    for (const flow of this.#flows.values()) {
+      const { sequence } = flow
+      const add = (at: number, rank: number, run: () => void) => {
+        if (at <= limitUs) due.push({ at, sequence, rank, run })
+      }
+      if (flow.closedAtUs === null) add(flow.nextInterimUs, 0, () => this.#interim(flow))
+      else if (this.#options.earlyReport && !flow.earlyReported) {
+        add(flow.closedAtUs + EARLY_REPORT_US, 0, () => this.#reportEarly(flow))
+      }
+      add(flow.endUs, 1, () => this.#end(flow, flow.naturalEnd(this.now)!))
+    }
+    due.sort((a, b) => a.at - b.at || a.sequence - b.sequence || a.rank - b.rank)
+    const ended = new Set<number>()
+    for (const { sequence, rank, run } of due) {
+      if (ended.has(sequence)) continue
+      run()
+      if (rank === 1) ended.add(sequence)
+    }
+    for (const [id, datagram] of this.#datagrams) {
+      if (datagram.lastFragmentUs + FRAGMENT_LIFE_US < limitUs) this.#forget(id, datagram)
+    }
+  }
+
+  /** A packet hits a flow: what is due comes first. Returns whether the flow is still there. */
+  #meetDeadlines(flow: Flow): boolean {
+    if (flow.closedAtUs === null && flow.nextInterimUs <= Math.min(this.now, flow.endUs)) {
+      this.#interim(flow)
+    }
+    if (flow.endUs > this.now) return true
+    this.#end(flow, flow.naturalEnd(this.now)!)
+    return false
+  }
+
+  // --- records
+
+  #interim(flow: Flow): void {
+    if (flow.packets > flow.packetsAtReport) {
+      this.#report(flow, 'activeTimeout')
+      this.ended.activeTimeout++
+    }
+    const { active } = this.#options.timeouts
+    const passed = Math.floor((this.now - flow.openedAtUs) / active)
+    flow.nextInterimUs = flow.openedAtUs + (passed + 1) * active
+  }
+
+  #reportEarly(flow: Flow): void {
+    flow.earlyReported = true
+    this.#report(flow, 'endOfFlowDetected')
+  }
+
+  #report(flow: Flow, reason: EndReason): void {
+    flow.packetsAtReport = flow.packets
+    this.records.push(flow.record(reason))
+  }
+
+  #end(flow: Flow, reason: EndReason): void {
+    if (!flow.earlyReported || flow.packets > flow.packetsAtReport) this.#report(flow, reason)
+    this.#flows.delete(flowKey(flow.protocol, flow.initiator, flow.responder))
+    this.ended[reason]++
+  }
+
+  // --- packets
+
+  #other(packet: Other): void {
+    add(this.other[packet.reason], { packets: 1, bytes: packet.bytes })
+    if (packet.quoted === null) return
+    const { protocol, source, dest } = packet.quoted
+    const flow = this.#flows.get(flowKey(protocol, source, dest))
+    if (flow === undefined || !this.#meetDeadlines(flow)) return
+    if (flow.rx.packets === 0 && flow.isFromInitiator(source)) flow.icmpError = true
+  }
+
+  #segment(segment: Segment): void {
+    const key = flowKey(segment.protocol, segment.source, segment.dest)
+    const flow = this.#liveFlow(key, segment) ?? this.#open(key, segment)
+    if (flow === null) add(this.other.stray, { packets: 1, bytes: segment.bytes })
+    else {
+      const fromInitiator = flow.isFromInitiator(segment.source)
+      this.#count(flow, fromInitiator, { packets: 1, ...segment })
+      flow.follow(fromInitiator, segment, this.#packetUs, this.now)
+    }
+    if (segment.datagram !== null) this.#head(segment.datagram, key, segment.source, flow)
+  }
+
+  #count(
+    flow: Flow,
+    fromInitiator: boolean,
+    amount: { packets: number; bytes: number; payload: number },
+    times = { minUs: this.#packetUs, maxUs: this.#packetUs },
+  ): void {
+    flow.count(fromInitiator, amount, times, this.now)
+    add(this.inSessions, amount)
+  }
+
+  /** The flow this packet belongs to; a SYN with another number ends a closed one. */
+  #liveFlow(key: string, segment: Segment): Flow | null {
+    const flow = this.#flows.get(key)
+    if (flow === undefined || !this.#meetDeadlines(flow)) return null
+    const direction = flow.isFromInitiator(segment.source) ? flow.tx : flow.rx
+    const another = isOpeningSyn(segment.flags) && segment.tcpSequence !== direction.synSequence
+    if (flow.closedAtUs === null || !another) return flow
+    this.#end(flow, 'endOfFlowDetected')
+    return null
+  }
+
+  /** A new session, or null: a stray. */
+  #open(key: string, segment: Segment): Flow | null {
+    const orientation = this.#orient(segment)
+    if (orientation === null) return null
+    if (this.#flows.size >= this.#options.flowsMax) this.#evict()
+    const { timeouts } = this.#options
+    const flow = new Flow(++this.sessionsOpened, segment, orientation, this.now, timeouts)
+    this.#flows.set(key, flow)
+    return flow
+  }
+
+  #orient(
+    segment: Segment,
+  ): { initiator: Endpoint; responder: Endpoint; basis: DirectionBasis } | null {
+    const { source, dest, flags } = segment
+    if (segment.protocol === 'tcp' && flags !== null) {
+      if (flags & (RST | FIN)) return null
+      if (flags & SYN && flags & ACK) return { initiator: dest, responder: source, basis: 'synAck' }
+      if (flags & SYN) return { initiator: source, responder: dest, basis: 'syn' }
+      if (segment.payload === 0) return null
+    }
+    const [sourceInside, destInside] = [this.#isInside(source), this.#isInside(dest)]
+    if (sourceInside === destInside) {
+      return { initiator: source, responder: dest, basis: 'firstPacket' }
+    }
+    return sourceInside
+      ? { initiator: source, responder: dest, basis: 'peer' }
+      : { initiator: dest, responder: source, basis: 'peer' }
+  }
+
+  #isInside({ ip }: Endpoint): boolean {
+    return this.#inside.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4')
+  }
+
+  /** The table is full: the flow that has been idle longest goes. */
+  #evict(): void {
+    const flows = [...this.#flows.values()]
+    flows.sort((a, b) => a.lastActivityUs - b.lastActivityUs || a.sequence - b.sequence)
+    const flow = flows[0]!
+    this.evictions++
+    this.#end(flow, flow.naturalEnd(this.now) ?? 'lackOfResources')
+  }
+
+  // --- fragments
+
+  /** The datagram that a fragment belongs to: known, or new. It becomes the latest. */
+  #datagram(id: string): Datagram {
+    let datagram = this.#datagrams.get(id)
+    if (datagram !== undefined && this.now - datagram.lastFragmentUs > FRAGMENT_LIFE_US) {
+      this.#forget(id, datagram)
+      datagram = undefined
+    }
+    if (datagram === undefined && this.#datagrams.size >= this.#options.fragmentsMax) {
+      const [oldestId, oldest] = this.#datagrams.entries().next().value!
+      this.#forget(oldestId, oldest)
+      this.fragmentEvictions++
+    }
+    datagram ??= { head: 'none', lastFragmentUs: 0, pending: nothingPending() }
+    datagram.lastFragmentUs = this.now
+    this.#datagrams.delete(id)
+    this.#datagrams.set(id, datagram)
+    return datagram
+  }
+
+  #forget(id: string, datagram: Datagram): void {
+    this.#giveUpPending(datagram)
+    this.#datagrams.delete(id)
+  }
+
+  #giveUpPending(datagram: Datagram): void {
+    add(this.other.fragment, datagram.pending)
+    datagram.pending = nothingPending()
+  }
+
+  #head(id: string, key: string, source: Endpoint, flow: Flow | null): void {
+    const datagram = this.#datagram(id)
+    datagram.head = flow === null ? 'noSession' : { source, key }
+    if (flow === null) this.#giveUpPending(datagram)
+    else if (datagram.pending.packets > 0) {
+      this.#count(flow, flow.isFromInitiator(source), datagram.pending, datagram.pending)
+      datagram.pending = nothingPending()
+    }
+  }
+
+  #laterFragment(fragment: LaterFragment): void {
+    const amount = { packets: 1, bytes: fragment.bytes, payload: fragment.payload }
+    const { head, pending } = this.#datagram(fragment.datagram)
+    if (head === 'none') {
+      add(pending, amount)
+      pending.payload += amount.payload
+      pending.minUs = Math.min(pending.minUs, this.#packetUs)
+      pending.maxUs = Math.max(pending.maxUs, this.#packetUs)
+      return
+    }
+    const flow = head === 'noSession' ? undefined : this.#flows.get(head.key)
+    if (head === 'noSession' || flow === undefined || !this.#meetDeadlines(flow)) {
+      add(this.other.fragment, amount)
+    } else this.#count(flow, flow.isFromInitiator(head.source), amount)
+  }
+}
