@@ -1,0 +1,101 @@
+/**
+ * One request to the API: the cookie goes along, the envelope is opened, and every failure becomes an ApiError that
+ * says whether asking again can help.
+ */
+import { createStore } from '../state/store.js'
+
+export class ApiError extends Error {
+  /** HTTP status; 0 when no answer came. */
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.name = 'ApiError'
+    this.status = status
+  }
+
+  /** The server is away or overloaded, not of another opinion: the same request may succeed later. */
+  get temporary(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 502
+  }
+}
+
+interface Envelope {
+  readonly data: unknown
+  readonly success: boolean
+  readonly message: string
+}
+
+/** Set when an answer says that the key does not hold any more; the shell then shows sign-in with this reason. */
+export const signedOut = createStore<string | null>(null)
+
+/** False from the first request that got no answer until the next that got one. */
+export const serverReachable = createStore(true)
+
+export type QueryParams = Readonly<Record<string, string | number | boolean | null | undefined>>
+
+export function queryText(query: QueryParams): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== '') params.set(name, String(value))
+  }
+  const text = params.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+export interface RequestOptions {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly query?: QueryParams
+  readonly body?: unknown
+  readonly signal?: AbortSignal
+  /** A 401 to this request says that what was typed is wrong, not that the session ended. */
+  readonly signingIn?: boolean
+}
+
+function isEnvelope(value: unknown): value is Envelope {
+  return typeof value === 'object' && value !== null && 'success' in value && 'message' in value
+}
+
+async function send(path: string, options: RequestOptions): Promise<Response> {
+  const { method = 'GET', query = {}, body, signal } = options
+  try {
+    return await fetch(`/api/v1${path}${queryText(query)}`, {
+      method,
+      credentials: 'same-origin',
+      ...(signal && { signal }),
+      ...(body !== undefined && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    serverReachable.set(false)
+    throw new ApiError(0, 'The server does not answer.')
+  }
+}
+
+/**
+ * @returns `data` of the envelope.
+ * @throws ApiError; DOMException AbortError when the signal was aborted.
+ */
+export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
+  const response = await send(path, options)
+  const content: unknown = await response.json().catch((error: unknown) => {
+    if (options.signal?.aborted) throw error
+    return null
+  })
+  // A proxy's page, not ours: treated as the server being away.
+  if (!isEnvelope(content)) {
+    const status = response.ok ? 502 : response.status
+    if (status >= 502) serverReachable.set(false)
+    throw new ApiError(status, `The server gave an unexpected answer (HTTP ${response.status}).`)
+  }
+  serverReachable.set(true)
+  if (content.success) return content.data as T
+  if (response.status === 401 && !options.signingIn) signedOut.set(content.message)
+  throw new ApiError(response.status, content.message)
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
+}

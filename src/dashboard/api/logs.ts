@@ -1,0 +1,29 @@
+import { type QueryParams, queryText, request } from './client.js'
+import type { LogAnswer, LogRow } from './types.js'
+
+export function fetchLog(
+  orgId: string,
+  query: QueryParams,
+  signal: AbortSignal,
+): Promise<LogAnswer> {
+  return request<LogAnswer>(`/org/${encodeURIComponent(orgId)}/logs/connection`, { query, signal })
+}
+
+export async function fetchSession(
+  orgId: string,
+  sessionId: string,
+  signal: AbortSignal,
+): Promise<LogRow | null> {
+  const query = { sessionId, limit: 1, attributes: false, timeStart: '1970-01-01T00:00:00Z' }
+  const { log } = await fetchLog(orgId, query, signal)
+  return log[0] ?? null
+}
+
+export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const
+export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+
+/** A plain link: the browser streams it to disk, whatever its size. */
+export function exportHref(orgId: string, query: QueryParams, format: ExportFormat): string {
+  const path = `/api/v1/org/${encodeURIComponent(orgId)}/logs/connection/export`
+  return path + queryText({ ...query, format })
+}

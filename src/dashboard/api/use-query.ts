@@ -1,0 +1,99 @@
+/**
+ * Loads what a page shows: keeps the old answer while a new one is under way, says when it takes long, can be
+ * cancelled, and asks again by itself when the server was away.
+ */
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { ApiError, isAbort } from './client.js'
+
+const SLOW_AFTER_MS = 1500
+const RETRY_FIRST_MS = 1000
+const RETRY_MAX_MS = 15_000
+
+export interface Query<T> {
+  /** The latest answer; of an earlier key while `loading`. */
+  readonly data: T | undefined
+  readonly error: ApiError | null
+  readonly loading: boolean
+  readonly slow: boolean
+  readonly cancelled: boolean
+  /** When the next attempt is made by itself, milliseconds since the epoch; null when none is. */
+  readonly retryAtMs: number | null
+  cancel(): void
+  reload(): void
+  /** Replaces the answer by what is known to be newer (live mode, an edit that was stored). */
+  update(change: (data: T) => T): void
+}
+
+interface State<T> {
+  readonly data: T | undefined
+  readonly error: ApiError | null
+  readonly loading: boolean
+  readonly slow: boolean
+  readonly cancelled: boolean
+  readonly retryAtMs: number | null
+}
+
+const IDLE = { error: null, loading: false, slow: false, cancelled: false, retryAtMs: null }
+
+function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error
+  return new ApiError(-1, error instanceof Error ? error.message : String(error))
+}
+
+/**
+ * @param key what the answer depends on; a change loads anew, null loads nothing.
+ * @param load is called with a signal that is aborted when the answer is no longer wanted.
+ */
+export function useQuery<T>(
+  key: string | null,
+  load: (signal: AbortSignal) => Promise<T>,
+): Query<T> {
+  const [state, setState] = useState<State<T>>({ data: undefined, ...IDLE, loading: key !== null })
+  const [round, setRound] = useState(0)
+  const loader = useRef(load)
+  loader.current = load
+  const controller = useRef<AbortController | null>(null)
+
+  useEffect(() => {
+    if (key === null) {
+      setState((old) => ({ data: old.data, ...IDLE }))
+      return
+    }
+    const abort = new AbortController()
+    controller.current = abort
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const attempt = async (retryMs: number) => {
+      setState((old) => ({ ...old, loading: true, slow: false, cancelled: false, retryAtMs: null }))
+      timer = setTimeout(() => setState((old) => ({ ...old, slow: true })), SLOW_AFTER_MS)
+      try {
+        const data = await loader.current(abort.signal)
+        if (!abort.signal.aborted) setState({ data, ...IDLE })
+      } catch (cause) {
+        if (isAbort(cause) || abort.signal.aborted) return
+        const error = asApiError(cause)
+        const retryAtMs = error.temporary ? Date.now() + retryMs : null
+        setState((old) => ({ data: old.data, ...IDLE, error, retryAtMs }))
+        clearTimeout(timer)
+        const nextMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+        if (error.temporary) timer = setTimeout(() => attempt(nextMs), retryMs)
+        return
+      }
+      clearTimeout(timer)
+    }
+    attempt(RETRY_FIRST_MS)
+    return () => {
+      clearTimeout(timer)
+      abort.abort()
+    }
+  }, [key, round])
+
+  const cancel = useCallback(() => {
+    controller.current?.abort()
+    setState((old) => ({ data: old.data, ...IDLE, cancelled: true }))
+  }, [])
+  const reload = useCallback(() => setRound((n) => n + 1), [])
+  const update = useCallback((change: (data: T) => T) => {
+    setState((old) => (old.data === undefined ? old : { ...old, data: change(old.data) }))
+  }, [])
+  return { ...state, cancel, reload, update }
+}

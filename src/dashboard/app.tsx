@@ -1,0 +1,68 @@
+/** Who is signed in decides between sign-in and the pages; the path decides which page. */
+import { useEffect, useState } from 'preact/hooks'
+import { ApiError } from './api/client.js'
+import { pageFor } from './pages/pages.js'
+import { SignInPage } from './pages/sign-in-page.js'
+import { Shell } from './parts/shell.js'
+import { Message } from './parts/states.js'
+import { Toasts } from './parts/toasts.js'
+import { loadSession, session } from './state/session.js'
+import { useStore } from './state/store.js'
+import { useLocation } from './state/url.js'
+
+const RETRY_MS = 3000
+
+export function App() {
+  const signedIn = useStore(session)
+  const fault = useSession(signedIn === undefined)
+  return (
+    <>
+      {signedIn === undefined ? <Starting fault={fault} /> : null}
+      {signedIn === null && <SignInPage />}
+      {signedIn && <Pages />}
+      <Toasts />
+    </>
+  )
+}
+
+/** Asks who is signed in until there is an answer. */
+function useSession(unknown: boolean): string | null {
+  const [fault, setFault] = useState<string | null>(null)
+  useEffect(() => {
+    if (!unknown) return
+    let timer: ReturnType<typeof setTimeout>
+    const ask = () =>
+      loadSession().catch((error: unknown) => {
+        setFault(error instanceof ApiError ? error.message : String(error))
+        timer = setTimeout(ask, RETRY_MS)
+      })
+    ask()
+    return () => clearTimeout(timer)
+  }, [unknown])
+  return fault
+}
+
+function Starting({ fault }: { fault: string | null }) {
+  if (fault === null) return null
+  return (
+    <main>
+      <Message title="The server cannot be reached">
+        <p>{fault}</p>
+        <p class="muted">Asking again every few seconds.</p>
+      </Message>
+    </main>
+  )
+}
+
+function Pages() {
+  const { path } = useLocation()
+  const page = pageFor(path)
+  useEffect(() => {
+    document.title = `${page.title} · tunmeter`
+  }, [page])
+  return (
+    <Shell current={page}>
+      {(orgId) => <page.Page key={`${page.path} ${orgId}`} orgId={orgId} />}
+    </Shell>
+  )
+}

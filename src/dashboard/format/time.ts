@@ -1,0 +1,102 @@
+/** Times and durations for people. Absolute times are local, and the page says which zone that is. */
+
+const clock = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+})
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+const dayYear = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+})
+const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short' })
+const minute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+
+export const SECOND = 1000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+export const DAY = 24 * HOUR
+
+export function formatClock(ms: number): string {
+  return clock.format(ms)
+}
+
+export function formatMinute(ms: number): string {
+  return minute.format(ms)
+}
+
+/** `22 Nov`; with the year when it is not this one. */
+export function formatDay(ms: number, nowMs = Date.now()): string {
+  const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear()
+  return (sameYear ? day : dayYear).format(ms)
+}
+
+export function formatDateTime(ms: number, nowMs = Date.now()): string {
+  return `${formatDay(ms, nowMs)}, ${formatClock(ms)}`
+}
+
+/** `Sun, 22 Nov 2026, 23:10:05.123456`, for details: the ISO text's own digits, so that no microsecond is lost. */
+export function formatExact(iso: string): string {
+  const ms = Date.parse(iso)
+  const fraction = /\.(\d+)/.exec(iso)?.[1]
+  return `${weekday.format(ms)}, ${dayYear.format(ms)}, ${formatClock(ms)}${fraction ? `.${fraction}` : ''}`
+}
+
+/** `just now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 days ago`; `in …` for the future. */
+export function formatAgo(ms: number, nowMs: number): string {
+  const span = Math.abs(nowMs - ms)
+  if (span < 2 * SECOND) return 'just now'
+  const text =
+    span < MINUTE
+      ? `${Math.floor(span / SECOND)} s`
+      : span < HOUR
+        ? `${Math.floor(span / MINUTE)} min`
+        : span < 2 * DAY
+          ? `${Math.floor(span / HOUR)} h`
+          : `${Math.floor(span / DAY)} days`
+  return nowMs >= ms ? `${text} ago` : `in ${text}`
+}
+
+/** `Europe/Berlin, UTC+1`. */
+export function zoneName(atMs = Date.now()): string {
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions()
+  const offset = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'shortOffset' })
+    .formatToParts(atMs)
+    .find((part) => part.type === 'timeZoneName')
+    ?.value.replace('GMT', 'UTC')
+  return offset === undefined || offset === timeZone ? timeZone : `${timeZone}, ${offset}`
+}
+
+const two = (n: number) => String(n).padStart(2, '0')
+
+/** `0 ms`, `12 ms`, `1.23 s`, `45.1 s`, `3m 05s`, `2h 07m`, `3d 04h`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`
+  if (seconds < 9.995) return `${seconds.toFixed(2)} s`
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 3600) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`
+  if (whole < 86_400) return `${Math.floor(whole / 3600)}h ${two(Math.floor((whole % 3600) / 60))}m`
+  return `${Math.floor(whole / 86_400)}d ${two(Math.floor((whole % 86_400) / 3600))}h`
+}
+
+/** A ticking duration shows whole seconds only: digits that change faster than they are read are noise. */
+export function formatTicking(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  return whole < 60 ? `${whole} s` : formatDuration(whole)
+}
+
+/** The value of an `<input type="datetime-local">`, in local time. */
+export function toInputValue(ms: number): string {
+  const d = new Date(ms)
+  const date = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
+  return `${date}T${two(d.getHours())}:${two(d.getMinutes())}`
+}
+
+/** Local time, as the input gives it; null when it is empty or no time. */
+export function fromInputValue(text: string): number | null {
+  const ms = Date.parse(text)
+  return text === '' || Number.isNaN(ms) ? null : ms
+}

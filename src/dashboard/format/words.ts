@@ -1,0 +1,32 @@
+/** Small readings of the exact fields, for the drawer. */
+import type { DirectionBasis, UnattributedReason } from '../../session/session.js'
+
+/** `SYN ACK FIN`, in the order of the header's bits. */
+const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
+
+export function flagNames(flags: number): string {
+  const names = FLAGS.filter((_, bit) => flags & (1 << bit))
+  return names.length === 0 ? 'none' : names.join(' ')
+}
+
+const BASIS: Readonly<Record<DirectionBasis, string>> = {
+  syn: 'sent the SYN',
+  synAck: 'received the SYN-ACK',
+  peer: 'is inside a WireGuard peer',
+  firstPacket: 'sent the first packet seen',
+}
+
+export function basisText(basis: DirectionBasis): string {
+  return `${basis}: the source ${BASIS[basis]}`
+}
+
+const UNATTRIBUTED: Readonly<Record<UnattributedReason, string>> = {
+  noPeers: 'the WireGuard peers could not be read, and no catalog names clients',
+  noMatch: 'no WireGuard peer holds the source address',
+  unknownPeer: 'the catalog has no client with this public key',
+  historyLost: 'the session began before the oldest state of peers that is kept',
+}
+
+export function unattributedText(reason: UnattributedReason): string {
+  return UNATTRIBUTED[reason]
+}

@@ -1,0 +1,70 @@
+/** The keyboard of the log: j and k go through rows, / searches, Escape leaves, ? explains. */
+import { useEffect } from 'preact/hooks'
+
+export interface LogKeys {
+  /** Opens this session in the drawer when one is open already: so j and k page through details. */
+  readonly drawerOpen: boolean
+  readonly onOpen: (sessionId: string) => void
+  readonly onClose: () => void
+  readonly onRefresh: () => void
+  readonly onLive: () => void
+}
+
+export function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest('input, textarea, select, dialog') !== null
+}
+
+/** Focus goes to the next row from where it is, or from the row whose drawer is open, or to the first. */
+export function moveRow(step: 1 | -1): string | null {
+  const rows = [...document.querySelectorAll<HTMLElement>('[data-session]')]
+  const at = rows.findIndex(
+    (row) =>
+      row.contains(document.activeElement) ||
+      (document.activeElement?.closest('.drawer') !== null &&
+        row.matches('[aria-selected="true"], :has([aria-pressed="true"])')),
+  )
+  const next = at < 0 ? rows[0] : rows[at + step]
+  if (next === undefined) return null
+  next.querySelector<HTMLElement>('.row-button')?.focus()
+  next.scrollIntoView({ block: 'nearest' })
+  return next.dataset.session ?? null
+}
+
+export function useLogKeys(keys: LogKeys): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+      if (!handle(event.key, keys)) return
+      event.preventDefault()
+    }
+    document.addEventListener('keydown', onKeyDown)
+    return () => document.removeEventListener('keydown', onKeyDown)
+  })
+}
+
+/** @returns whether the key meant something. */
+function handle(key: string, keys: LogKeys): boolean {
+  switch (key) {
+    case 'j':
+    case 'k': {
+      const session = moveRow(key === 'j' ? 1 : -1)
+      if (session !== null && keys.drawerOpen) keys.onOpen(session)
+      return true
+    }
+    case '/':
+      document.querySelector<HTMLInputElement>('#search')?.focus()
+      return true
+    case 'Escape':
+      if (!keys.drawerOpen) return false
+      keys.onClose()
+      return true
+    case 'r':
+      keys.onRefresh()
+      return true
+    case 'l':
+      keys.onLive()
+      return true
+    default:
+      return false
+  }
+}

@@ -1,0 +1,61 @@
+/** The same sessions where a table has no room: one card each, who and what first. */
+import type { LogRow } from '../../api/types.js'
+import { formatClock, formatDay } from '../../format/time.js'
+import { Duration } from '../../parts/duration.js'
+import { OutcomeLabel } from '../../parts/outcome.js'
+import { Bytes } from '../../parts/quantity.js'
+
+export interface LogCardsProps {
+  readonly rows: readonly LogRow[]
+  readonly selected: string | null
+  readonly fresh: ReadonlySet<string>
+  readonly stale: boolean
+  readonly onOpen: (sessionId: string) => void
+}
+
+export function LogCards({ rows, selected, fresh, stale, onOpen }: LogCardsProps) {
+  return (
+    <ul class={stale ? 'log-cards stale' : 'log-cards'} aria-label="Sessions" aria-busy={stale}>
+      {rows.map((row) => (
+        <li key={row.sessionId} data-session={row.sessionId}>
+          <button
+            type="button"
+            class={fresh.has(row.sessionId) ? 'log-card row-button fresh' : 'log-card row-button'}
+            aria-pressed={row.sessionId === selected}
+            onClick={() => onOpen(row.sessionId)}
+          >
+            <Card row={row} />
+          </button>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Card({ row }: { row: LogRow }) {
+  const ms = Date.parse(row.startTime)
+  return (
+    <>
+      <span class="card-line">
+        <strong>{row.resourceName ?? row.destAddr}</strong>
+        <span class="muted">
+          {formatDay(ms)}, {formatClock(ms)}
+        </span>
+      </span>
+      <span class="card-line">
+        <span>{row.clientName ?? row.sourceAddr}</span>
+        <span class="muted">{row.userEmail ?? row.userName ?? ''}</span>
+      </span>
+      <span class="card-line small">
+        <OutcomeLabel row={row} />
+        <span>
+          <span class="muted">{row.protocol.toUpperCase()}</span>{' '}
+          <Duration seconds={row.duration} startedMs={ms} /> <span aria-hidden="true">↑</span>
+          <span class="visually-hidden">sent</span> <Bytes bytes={row.bytesTx} />{' '}
+          <span aria-hidden="true">↓</span>
+          <span class="visually-hidden">received</span> <Bytes bytes={row.bytesRx} />
+        </span>
+      </span>
+    </>
+  )
+}

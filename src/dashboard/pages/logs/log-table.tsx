@@ -1,0 +1,195 @@
+/** The sessions as a table. Rows are reached by mouse, by Tab (the time is a button) and by j and k (keys.ts). */
+import type { ComponentChildren } from 'preact'
+import type { LogRow } from '../../api/types.js'
+import { formatClock, formatDateTime, formatDay } from '../../format/time.js'
+import { Duration } from '../../parts/duration.js'
+import { ArrowDownIcon, ArrowUpIcon } from '../../parts/icons.js'
+import { OutcomeLabel } from '../../parts/outcome.js'
+import { Bytes } from '../../parts/quantity.js'
+import type { Sort, SortName } from '../../state/filters.js'
+
+interface Column {
+  readonly name: string
+  readonly label: string
+  readonly sort?: SortName
+  readonly number?: boolean
+  readonly cell: (row: LogRow) => ComponentChildren
+}
+
+const startedMs = (row: LogRow) => Date.parse(row.startTime)
+
+function Named({ name, id, kind }: { name: string | null; id: unknown; kind: string }) {
+  if (name !== null) return <span title={name}>{name}</span>
+  if (id !== null && id !== undefined) return <span class="muted">{`${kind} ${String(id)}`}</span>
+  return <span class="muted">–</span>
+}
+
+export const COLUMNS: readonly Column[] = [
+  {
+    name: 'protocol',
+    label: 'Proto',
+    cell: (row) => <span class="protocol">{row.protocol.toUpperCase()}</span>,
+  },
+  {
+    name: 'resource',
+    label: 'Resource',
+    cell: (row) => <Named name={row.resourceName} id={row.siteResourceId} kind="Resource" />,
+  },
+  {
+    name: 'client',
+    label: 'Client',
+    cell: (row) => <Named name={row.clientName} id={row.clientId} kind="Client" />,
+  },
+  {
+    name: 'user',
+    label: 'User',
+    cell: (row) => <Named name={row.userEmail ?? row.userName} id={row.userId} kind="User" />,
+  },
+  {
+    name: 'source',
+    label: 'Source',
+    cell: (row) => <span title={row.sourceAddr}>{row.sourceAddr}</span>,
+  },
+  {
+    name: 'dest',
+    label: 'Destination',
+    cell: (row) => <span title={row.destAddr}>{row.destAddr}</span>,
+  },
+  {
+    name: 'duration',
+    label: 'Duration',
+    sort: 'duration',
+    number: true,
+    cell: (row) => <Duration seconds={row.duration} startedMs={startedMs(row)} />,
+  },
+  { name: 'sent', label: 'Sent', number: true, cell: (row) => <Bytes bytes={row.bytesTx} /> },
+  {
+    name: 'received',
+    label: 'Received',
+    number: true,
+    cell: (row) => <Bytes bytes={row.bytesRx} />,
+  },
+  { name: 'outcome', label: 'How it ended', cell: (row) => <OutcomeLabel row={row} /> },
+]
+
+export interface LogTableProps {
+  readonly rows: readonly LogRow[]
+  readonly sort: Sort
+  readonly selected: string | null
+  /** Came while the page was open: marked for a moment. */
+  readonly fresh: ReadonlySet<string>
+  readonly stale: boolean
+  readonly onSort: (by: SortName) => void
+  readonly onOpen: (sessionId: string) => void
+}
+
+export function LogTable(props: LogTableProps) {
+  const { rows, sort, selected, fresh, stale, onSort, onOpen } = props
+  return (
+    <table class={stale ? 'log-table stale' : 'log-table'} aria-busy={stale}>
+      <caption class="visually-hidden">Sessions</caption>
+      <thead>
+        <tr>
+          <SortHeader label="Started" name="time" by="startTime" sort={sort} onSort={onSort} />
+          {COLUMNS.map((column) =>
+            column.sort ? (
+              <SortHeader
+                key={column.name}
+                label={column.label}
+                name={column.name}
+                by={column.sort}
+                number
+                sort={sort}
+                onSort={onSort}
+              />
+            ) : (
+              <th
+                key={column.name}
+                scope="col"
+                class={`col-${column.name} ${column.number ? 'number' : ''}`}
+              >
+                {column.label}
+              </th>
+            ),
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <Row
+            key={row.sessionId}
+            row={row}
+            selected={row.sessionId === selected}
+            fresh={fresh.has(row.sessionId)}
+            onOpen={onOpen}
+          />
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+interface SortHeaderProps {
+  readonly label: string
+  readonly name: string
+  readonly by: SortName
+  readonly number?: boolean
+  readonly sort: Sort
+  readonly onSort: (by: SortName) => void
+}
+
+function SortHeader({ label, name, by, number, sort, onSort }: SortHeaderProps) {
+  const active = sort.by === by
+  const order = active ? (sort.descending ? 'descending' : 'ascending') : 'none'
+  return (
+    <th scope="col" class={`col-${name} ${number ? 'number' : ''}`} aria-sort={order}>
+      <button type="button" class="sort" onClick={() => onSort(by)}>
+        {label}
+        {active && (sort.descending ? <ArrowDownIcon /> : <ArrowUpIcon />)}
+      </button>
+    </th>
+  )
+}
+
+interface RowProps {
+  readonly row: LogRow
+  readonly selected: boolean
+  readonly fresh: boolean
+  readonly onOpen: (sessionId: string) => void
+}
+
+function Row({ row, selected, fresh, onOpen }: RowProps) {
+  const open = () => {
+    // A click that ends a selection of text is meant for the text.
+    if (window.getSelection()?.type !== 'Range') onOpen(row.sessionId)
+  }
+  const ms = startedMs(row)
+  return (
+    <tr
+      data-session={row.sessionId}
+      class={fresh ? 'fresh' : ''}
+      aria-selected={selected}
+      onClick={open}
+    >
+      <th scope="row" class="col-time">
+        <button
+          type="button"
+          class="row-button"
+          title={formatDateTime(ms)}
+          aria-label={`${formatDateTime(ms)}: show this session`}
+          onClick={(event) => {
+            event.stopPropagation()
+            onOpen(row.sessionId)
+          }}
+        >
+          <span class="muted">{formatDay(ms)}</span> {formatClock(ms)}
+        </button>
+      </th>
+      {COLUMNS.map((column) => (
+        <td key={column.name} class={`col-${column.name} ${column.number ? 'number' : ''}`}>
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  )
+}

@@ -1,0 +1,256 @@
+/** Connection logs, the home page: who reached what, when, for how long, and how much went each way. */
+import { useCallback, useMemo, useRef, useState } from 'preact/hooks'
+import type { QueryParams } from '../../api/client.js'
+import { fetchLog, fetchSession } from '../../api/logs.js'
+import type { LogAnswer, LogRow } from '../../api/types.js'
+import { useQuery } from '../../api/use-query.js'
+import { PlayIcon, RefreshIcon } from '../../parts/icons.js'
+import { Failure, Progress } from '../../parts/states.js'
+import { NARROW, useMedia } from '../../parts/use-media.js'
+import {
+  filtersOf,
+  NEWEST_FIRST,
+  pageOf,
+  pageSizeOf,
+  type SortName,
+  sortOf,
+  sortText,
+  spanQuery,
+} from '../../state/filters.js'
+import { rangeOf, spanOf } from '../../state/range.js'
+import { setParams, useLocation } from '../../state/url.js'
+import { EmptyLog } from './empty-log.js'
+import { ExportMenu } from './export-menu.js'
+import { FilterBar, FilterChips } from './filter-bar.js'
+import { useLogKeys } from './keys.js'
+import { type Live, useLive } from './live.js'
+import { LogCards } from './log-cards.js'
+import { LogTable } from './log-table.js'
+import { Pager } from './pager.js'
+import { SessionDrawer } from './session-drawer.js'
+
+export function LogsPage({ orgId }: { orgId: string }) {
+  const view = useView()
+  const { params, live, page, pageSize, sort } = view
+  const scroller = useRef<HTMLElement>(null)
+  const query = useQuery<LogAnswer>(view.key, (signal) =>
+    fetchLog(orgId, { ...view.query(), ...view.paging }, signal),
+  )
+  const selectedId = params.get('session')
+  const rows = useLive({
+    enabled: live,
+    loaded: query.data?.log,
+    poll: async (signal) => {
+      const paging = { limit: pageSize, attributes: false, count: false }
+      return (await fetchLog(orgId, { ...view.query(Date.now()), ...paging }, signal)).log
+    },
+    isReading: () => selectedId !== null || isReading(scroller.current),
+  })
+  const open = useCallback((id: string) => setParams({ session: id }, { replace: true }), [])
+  const close = useCallback(() => closeDrawer(), [])
+  useLogKeys({
+    drawerOpen: selectedId !== null,
+    onOpen: open,
+    onClose: close,
+    onRefresh: view.refresh,
+    onLive: () => toggleLive(live),
+  })
+  const attributes = query.data?.filterAttributes
+  const total = query.data?.pagination.total
+  return (
+    <div class="logs">
+      <h1 class="visually-hidden">Connection logs</h1>
+      <div class="toolbar">
+        <FilterBar attributes={attributes} />
+        <div class="toolbar-end">
+          <button
+            type="button"
+            class={live ? 'button active' : 'button'}
+            aria-pressed={live}
+            title="New and open sessions as they are reported (l)"
+            onClick={() => toggleLive(live)}
+          >
+            <PlayIcon /> Live
+          </button>
+          <button
+            type="button"
+            class="button icon"
+            aria-label="Refresh"
+            title="Refresh (r)"
+            onClick={view.refresh}
+          >
+            <RefreshIcon />
+          </button>
+          <ExportMenu orgId={orgId} query={view.query()} total={total} />
+        </div>
+        <FilterChips attributes={attributes} />
+      </div>
+      <Progress query={query} />
+      <div class="logs-body">
+        <section
+          class="scroller"
+          ref={scroller}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+          tabIndex={0}
+          aria-label="Sessions, scrollable"
+        >
+          <HeldRows live={rows} scroller={scroller.current} />
+          {query.data === undefined ? (
+            <FirstLoad query={query} />
+          ) : query.error !== null || query.cancelled ? (
+            <Failure query={query} what="connection logs" />
+          ) : rows.rows.length === 0 ? (
+            <EmptyLog notice={query.data.notice} params={params} />
+          ) : (
+            <Rows
+              rows={rows}
+              sort={sort}
+              selected={selectedId}
+              stale={query.loading}
+              onOpen={open}
+            />
+          )}
+        </section>
+        {selectedId !== null && (
+          <Drawer orgId={orgId} sessionId={selectedId} rows={rows.rows} onClose={close} />
+        )}
+      </div>
+      {query.data !== undefined && (
+        <Pager page={page} pageSize={pageSize} shown={rows.rows.length} total={total ?? 0} />
+      )}
+    </div>
+  )
+}
+
+/** The view as the address bar says it, and the query that it means. */
+function useView() {
+  const { params } = useLocation()
+  const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
+  const page = pageOf(params)
+  const pageSize = pageSizeOf(params)
+  const live = params.get('live') === '1'
+  const sort = live ? NEWEST_FIRST : sortOf(params)
+  const [filters, range] = [filtersOf(params), rangeOf(params)]
+  const selection = JSON.stringify([filters, range, sortText(sort), live])
+  // A new selection, like a refresh, is made as of now; another page of the same selection is not.
+  const nowMs = useMemo(() => Date.now(), [selection, refreshedMs])
+  const paging = { limit: pageSize, offset: (page - 1) * pageSize }
+  return {
+    params,
+    live,
+    page,
+    pageSize,
+    sort,
+    paging,
+    key: JSON.stringify([selection, nowMs, paging]),
+    query: (atMs = nowMs): QueryParams => ({
+      ...spanQuery(spanOf(range, atMs)),
+      ...filters,
+      sort: sortText(sort),
+    }),
+    refresh: useCallback(() => setRefreshedMs(Date.now()), []),
+  }
+}
+
+function toggleLive(live: boolean): void {
+  setParams(live ? { live: null } : { live: '1', page: null, sort: null })
+}
+
+function closeDrawer(): void {
+  const id = new URLSearchParams(window.location.search).get('session') ?? ''
+  setParams({ session: null }, { replace: true })
+  document
+    .querySelector<HTMLElement>(`[data-session="${CSS.escape(id)}"] .row-button`)
+    ?.focus({ preventScroll: true })
+}
+
+function changeSort(sort: { by: SortName; descending: boolean }, by: SortName): void {
+  const descending = sort.by === by ? !sort.descending : true
+  const text = sortText({ by, descending })
+  setParams({ sort: text === sortText(NEWEST_FIRST) ? null : text, page: null, live: null })
+}
+
+function isReading(scroller: HTMLElement | null): boolean {
+  if (scroller === null) return false
+  const hovered = scroller.matches(':has([data-session]:hover)')
+  const focused = scroller.matches(':has([data-session] :focus)')
+  return hovered || focused || scroller.scrollTop > 4 || window.scrollY > 4
+}
+
+function HeldRows({ live, scroller }: { live: Live; scroller: HTMLElement | null }) {
+  return (
+    <div class="held" role="status">
+      {live.held > 0 && (
+        <button
+          type="button"
+          class="button primary"
+          onClick={() => {
+            live.release()
+            scroller?.scrollTo({ top: 0 })
+          }}
+        >
+          {live.held === 1 ? '1 new session' : `${live.held} new sessions`}
+        </button>
+      )}
+    </div>
+  )
+}
+
+interface RowsProps {
+  readonly rows: Live
+  readonly sort: { readonly by: SortName; readonly descending: boolean }
+  readonly selected: string | null
+  readonly stale: boolean
+  readonly onOpen: (sessionId: string) => void
+}
+
+function Rows({ rows, sort, selected, stale, onOpen }: RowsProps) {
+  const narrow = useMedia(NARROW)
+  const shared = { rows: rows.rows, fresh: rows.fresh, selected, stale, onOpen }
+  if (narrow) return <LogCards {...shared} />
+  return <LogTable {...shared} sort={sort} onSort={(by) => changeSort(sort, by)} />
+}
+
+function FirstLoad({ query }: { query: ReturnType<typeof useQuery<LogAnswer>> }) {
+  if (!query.loading) return <Failure query={query} what="connection logs" />
+  return (
+    <div class="skeleton-rows" aria-hidden="true">
+      {Array.from({ length: 12 }, (_, row) => (
+        <span class="skeleton" key={row} />
+      ))}
+    </div>
+  )
+}
+
+interface DrawerProps {
+  readonly orgId: string
+  readonly sessionId: string
+  readonly rows: readonly LogRow[]
+  readonly onClose: () => void
+}
+
+/** A link may name a session that is not on this page: then it is fetched by its id. */
+function Drawer({ orgId, sessionId, rows, onClose }: DrawerProps) {
+  const onPage = rows.find((row) => row.sessionId === sessionId)
+  const fetched = useQuery(onPage === undefined ? `session ${sessionId}` : null, (signal) =>
+    fetchSession(orgId, sessionId, signal),
+  )
+  const row = onPage ?? (fetched.data?.sessionId === sessionId ? fetched.data : undefined)
+  if (row !== undefined) return <SessionDrawer row={row} onClose={onClose} />
+  return (
+    <aside class="drawer" aria-label="Session">
+      <div class="drawer-head">
+        <h2>{fetched.loading ? 'Loading…' : 'No such session'}</h2>
+        <button type="button" class="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
+      {!fetched.loading && (
+        <p class="drawer-lead">
+          {fetched.error?.message ??
+            'It is not in the log: retention may have removed it, or it belongs to another organisation.'}
+        </p>
+      )}
+    </aside>
+  )
+}

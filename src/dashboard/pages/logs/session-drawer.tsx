@@ -1,0 +1,237 @@
+/** One session with every field it has, and the ways on from it. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import type { LogRow } from '../../api/types.js'
+import { exactBytes, formatBytes, formatCount } from '../../format/bytes.js'
+import { endReasonText, outcomeOf } from '../../format/outcome.js'
+import { formatAgo, formatDuration, formatExact, zoneName } from '../../format/time.js'
+import { basisText, flagNames, unattributedText } from '../../format/words.js'
+import { copyText } from '../../parts/copy.js'
+import { Duration } from '../../parts/duration.js'
+import { CloseIcon, CopyIcon } from '../../parts/icons.js'
+import { OutcomeLabel } from '../../parts/outcome.js'
+import { useNow } from '../../parts/use-now.js'
+import { type Filters, onlyFilters } from '../../state/filters.js'
+import { currentLocation, followLink, hrefOf, patched } from '../../state/url.js'
+
+export function SessionDrawer({ row, onClose }: { row: LogRow; onClose: () => void }) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  const focusNow = useRef(true)
+  useEffect(() => {
+    // Paging with j and k keeps the focus in the list; opening by click or Enter moves it here.
+    if (focusNow.current) heading.current?.focus({ preventScroll: true })
+    focusNow.current = false
+  }, [])
+  return (
+    <aside class="drawer" aria-label="Session">
+      <div class="drawer-head">
+        <h2 ref={heading} tabIndex={-1}>
+          {row.resourceName ?? row.destAddr}
+        </h2>
+        <button
+          type="button"
+          class="button quiet"
+          onClick={() => copyText(JSON.stringify(row, null, 2), 'Session as JSON')}
+        >
+          <CopyIcon /> Copy JSON
+        </button>
+        <button type="button" class="button quiet icon" aria-label="Close" onClick={onClose}>
+          <CloseIcon />
+        </button>
+      </div>
+      <section
+        class="drawer-body"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+        tabIndex={0}
+        aria-label="Fields of the session"
+      >
+        <p class="drawer-lead">
+          <OutcomeLabel row={row} />
+          <span class="muted">{outcomeOf(row).detail}</span>
+        </p>
+        <Amounts row={row} />
+        <Who row={row} />
+        <When row={row} />
+        <How row={row} />
+        <Ids row={row} />
+      </section>
+    </aside>
+  )
+}
+
+function Section({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="drawer-section">
+      <h3>{title}</h3>
+      <dl>{children}</dl>
+    </section>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children ?? <span class="muted">–</span>}</dd>
+    </div>
+  )
+}
+
+function allSessions(filters: Filters): string {
+  const { params } = currentLocation()
+  return hrefOf('/', patched(params, onlyFilters(filters)))
+}
+
+function Onward({ filters, what }: { filters: Filters; what: string }) {
+  return (
+    <a class="onward" href={allSessions(filters)} onClick={followLink}>
+      All sessions of this {what}
+    </a>
+  )
+}
+
+function Amounts({ row }: { row: LogRow }) {
+  const lines = [
+    ['Bytes', row.bytesTx, row.bytesRx],
+    ['Payload', row.payloadTx, row.payloadRx],
+    ['Packets', row.packetsTx, row.packetsRx],
+  ] as const
+  return (
+    <table class="amounts">
+      <caption class="visually-hidden">How much</caption>
+      <thead>
+        <tr>
+          <td />
+          <th scope="col">Sent</th>
+          <th scope="col">Received</th>
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map(([name, sent, received]) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td>{amount(name, sent)}</td>
+            <td>{amount(name, received)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function amount(name: string, count: number | null) {
+  if (count === null) return '–'
+  if (name === 'Packets') return formatCount(count)
+  return (
+    <>
+      {formatBytes(count)}
+      {count >= 1000 && <span class="exact">{exactBytes(count)}</span>}
+    </>
+  )
+}
+
+function Who({ row }: { row: LogRow }) {
+  const { clientId, userId, siteResourceId, siteId } = row
+  return (
+    <Section title="Who and what">
+      <Fact name="Client">
+        {row.clientName ?? clientId ?? <Unattributed row={row} />}
+        {clientId !== null && <Onward filters={{ clientId: String(clientId) }} what="client" />}
+      </Fact>
+      <Fact name="User">
+        {row.userName ?? row.userEmail ?? userId ?? <span class="muted">–</span>}
+        {row.userName && row.userEmail && <span class="muted"> {row.userEmail}</span>}
+        {userId !== null && <Onward filters={{ userId }} what="user" />}
+      </Fact>
+      <Fact name="Resource">
+        {row.resourceName ?? siteResourceId ?? (
+          <span class="muted">not in the catalog: {row.destAddr}</span>
+        )}
+        {siteResourceId !== null ? (
+          <Onward filters={{ siteResourceId: String(siteResourceId) }} what="resource" />
+        ) : (
+          <Onward filters={{ destAddr: row.destAddr }} what="destination" />
+        )}
+      </Fact>
+      <Fact name="Site">{row.siteName ?? siteId}</Fact>
+      <Fact name="Source">{row.sourceAddr}</Fact>
+      <Fact name="Destination">{row.destAddr}</Fact>
+      <Fact name="Tunnel endpoint">{row.clientEndpoint}</Fact>
+      <Fact name="Peer key">{row.peerPublicKey && <code>{row.peerPublicKey}</code>}</Fact>
+    </Section>
+  )
+}
+
+function Unattributed({ row }: { row: LogRow }) {
+  const why = row.unattributed ? unattributedText(row.unattributed) : 'unknown'
+  return <span class="muted">{why}</span>
+}
+
+function When({ row }: { row: LogRow }) {
+  const now = useNow()
+  const startMs = Date.parse(row.startTime)
+  return (
+    <Section title="When">
+      <Fact name="Started">
+        {formatExact(row.startTime)} <span class="muted">{formatAgo(startMs, now)}</span>
+      </Fact>
+      <Fact name="Ended">
+        {row.endTime === null || row.duration === null ? 'still open' : formatExact(row.endTime)}
+      </Fact>
+      <Fact name="Duration">
+        <Duration seconds={row.duration} startedMs={startMs} />
+      </Fact>
+      <Fact name="Zone">{zoneName(startMs)}</Fact>
+    </Section>
+  )
+}
+
+function How({ row }: { row: LogRow }) {
+  const tcp = row.protocol === 'tcp'
+  const rtt = row.handshakeRttUs
+  return (
+    <Section title="How">
+      <Fact name="Protocol">{row.protocol.toUpperCase()}</Fact>
+      <Fact name="State">{row.connState}</Fact>
+      <Fact name="End reason">{endReasonText(row.endReason)}</Fact>
+      {tcp && <Fact name="Flags sent">{flagNames(row.tcpFlagsTx)}</Fact>}
+      {tcp && <Fact name="Flags received">{flagNames(row.tcpFlagsRx)}</Fact>}
+      {tcp && <Fact name="Handshake">{rtt === null ? 'not seen' : handshakeText(rtt)}</Fact>}
+      <Fact name="Direction">{basisText(row.directionBasis)}</Fact>
+      <Fact name="Midstream">{row.midstream ? 'yes: its beginning was not seen' : 'no'}</Fact>
+      {row.connectionCount > 1 && (
+        <Fact name="Connections">{formatCount(row.connectionCount)} merged into this record</Fact>
+      )}
+    </Section>
+  )
+}
+
+function handshakeText(us: number): string {
+  return us < 1000
+    ? `${us} µs`
+    : us < 100_000
+      ? `${(us / 1000).toFixed(2)} ms`
+      : formatDuration(us / 1e6)
+}
+
+function Ids({ row }: { row: LogRow }) {
+  return (
+    <Section title="Identifiers">
+      <Fact name="Session">
+        <code>{row.sessionId}</code>
+      </Fact>
+      <Fact name="Meter">
+        <code>{row.meterId}</code>
+      </Fact>
+      <Fact name="Community id">
+        <code>{row.communityId}</code>
+      </Fact>
+      <Fact name="Client, user, resource">
+        {[row.clientId, row.userId, row.siteResourceId].map((id) => id ?? '–').join(', ')}
+      </Fact>
+      <Fact name="Organisation, site">
+        {row.orgId}, {row.siteId}
+      </Fact>
+    </Section>
+  )
+}

@@ -1,0 +1,37 @@
+import { Dialog } from './dialog.js'
+
+const KEYS = [
+  [['/'], 'Search'],
+  [['j', 'k'], 'Next, previous session'],
+  [['Enter'], 'Show the session that has the focus'],
+  [['Esc'], 'Close what is open'],
+  [['l'], 'Live mode on or off'],
+  [['r'], 'Refresh'],
+  [['?'], 'This help'],
+] as const
+
+export function KeyHelp({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog title="Keyboard" onClose={onClose}>
+      <dl class="key-list">
+        {KEYS.map(([keys, what]) => (
+          <div key={what}>
+            <dt>
+              {keys.map((key) => (
+                <kbd class="kbd" key={key}>
+                  {key}
+                </kbd>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  )
+}

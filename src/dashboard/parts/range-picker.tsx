@@ -1,0 +1,107 @@
+/** The time range: presets, or two local times. Says which zone "local" is. */
+import { useState } from 'preact/hooks'
+import { fromInputValue, toInputValue, zoneName } from '../format/time.js'
+import { filterPatch } from '../state/filters.js'
+import {
+  PRESET_NAMES,
+  PRESETS,
+  type Range,
+  rangeLabel,
+  rangeOf,
+  rangeParams,
+  spanOf,
+} from '../state/range.js'
+import { setParams, useLocation } from '../state/url.js'
+import { ChevronIcon, ClockIcon } from './icons.js'
+import { Popover } from './popover.js'
+
+export function RangePicker() {
+  const range = rangeOf(useLocation().params)
+  const choose = (next: Range) => setParams(filterPatch(rangeParams(next)))
+  return (
+    <Popover
+      name={`Time range: ${rangeLabel(range)}`}
+      title={`Times are local: ${zoneName()}`}
+      label={
+        <>
+          <ClockIcon />
+          {rangeLabel(range)}
+          <ChevronIcon />
+        </>
+      }
+    >
+      {(close) => (
+        <>
+          {PRESET_NAMES.map((preset) => (
+            <button
+              type="button"
+              key={preset}
+              class="menu-item"
+              aria-pressed={range.kind === 'preset' && range.preset === preset}
+              onClick={() => {
+                choose({ kind: 'preset', preset })
+                close()
+              }}
+            >
+              {PRESETS[preset].label}
+            </button>
+          ))}
+          <div class="menu-line" />
+          <CustomRange
+            range={range}
+            onChoose={(next) => {
+              choose(next)
+              close()
+            }}
+          />
+        </>
+      )}
+    </Popover>
+  )
+}
+
+function CustomRange({ range, onChoose }: { range: Range; onChoose: (range: Range) => void }) {
+  const span = spanOf(range, Date.now())
+  const [start, setStart] = useState(toInputValue(span.startMs))
+  const [end, setEnd] = useState(toInputValue(span.endMs))
+  const [fault, setFault] = useState('')
+  const submit = (event: Event) => {
+    event.preventDefault()
+    const startMs = fromInputValue(start)
+    const endMs = fromInputValue(end)
+    if (startMs === null || endMs === null) setFault('Give both times.')
+    else if (startMs >= endMs) setFault('The end must be after the start.')
+    else onChoose({ kind: 'custom', startMs, endMs })
+  }
+  return (
+    <form class="custom-range" onSubmit={submit}>
+      <label class="label">
+        From
+        <input
+          class="field"
+          type="datetime-local"
+          value={start}
+          onInput={(event) => setStart(event.currentTarget.value)}
+        />
+      </label>
+      <label class="label">
+        To
+        <input
+          class="field"
+          type="datetime-local"
+          value={end}
+          onInput={(event) => setEnd(event.currentTarget.value)}
+        />
+      </label>
+      <p class="hint">Local time: {zoneName(span.endMs)}</p>
+      {fault !== '' && (
+        <p class="wrong" role="alert">
+          {fault}
+        </p>
+      )}
+      <button type="submit" class="button primary">
+        Apply
+      </button>
+    </form>
+  )
+}

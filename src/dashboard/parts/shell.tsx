@@ -1,0 +1,183 @@
+/** What stands around every page: where one is, where one can go, who one is, and whether the server is there. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { serverReachable } from '../api/client.js'
+import { formatDateTime } from '../format/time.js'
+import { isTyping } from '../pages/logs/keys.js'
+import { PAGES, type Page } from '../pages/pages.js'
+import { orgOf, useOrgs } from '../state/orgs.js'
+import { session, signOut } from '../state/session.js'
+import { useStore } from '../state/store.js'
+import { currentLocation, followLink, hrefOf, setParams, useLocation } from '../state/url.js'
+import { ChevronIcon, KeyIcon, Logo } from './icons.js'
+import { KeyHelp } from './key-help.js'
+import { Popover } from './popover.js'
+import { Message } from './states.js'
+import { ThemeMenu } from './theme-menu.js'
+
+export interface ShellProps {
+  readonly current: Page
+  readonly children: (orgId: string) => ComponentChildren
+}
+
+export function Shell({ current, children }: ShellProps) {
+  const reachable = useStore(serverReachable)
+  const { params } = useLocation()
+  const orgs = useOrgs()
+  const orgId = orgOf(orgs, params)
+  return (
+    <div class="shell">
+      <a class="button skip" href="#main">
+        Skip to content
+      </a>
+      <header class="header">
+        <a class="brand" href={pageHref('/')} onClick={followLink}>
+          <Logo />
+          tunmeter
+        </a>
+        <nav class="nav" aria-label="Pages of the dashboard">
+          {PAGES.map((page) => (
+            <a
+              key={page.path}
+              href={pageHref(page.path)}
+              aria-current={page === current ? 'page' : undefined}
+              onClick={followLink}
+            >
+              {page.title}
+            </a>
+          ))}
+        </nav>
+        <span class="space" />
+        {orgs !== undefined && orgs.length > 1 && <OrgChoice orgs={orgs} orgId={orgId} />}
+        <KeyHelpButton />
+        <ThemeMenu />
+        <Account orgId={orgId} />
+      </header>
+      <div role="status">
+        {!reachable && (
+          <div class="banner wrong">
+            The server does not answer. What is shown is from before; it is asked again by itself.
+          </div>
+        )}
+      </div>
+      <main class="main" id="main" tabIndex={-1}>
+        {orgId === undefined ? <NoOrg known={orgs} /> : children(orgId)}
+      </main>
+    </div>
+  )
+}
+
+/** Another page keeps the organisation and the time range, which are meant for all of them. */
+function pageHref(path: string): string {
+  const { params } = currentLocation()
+  const kept = ['org', 'range', 'timeStart', 'timeEnd'].map(
+    (name) => [name, params.get(name)] as const,
+  )
+  return hrefOf(path, Object.fromEntries(kept))
+}
+
+function NoOrg({ known }: { known: readonly string[] | undefined }) {
+  if (known === undefined) return null
+  return (
+    <Message title="No organisation yet">
+      <p>An organisation begins with its first key. On the server:</p>
+      <pre class="command">tunmeter keys create --scope admin --org my-org</pre>
+    </Message>
+  )
+}
+
+function OrgChoice({ orgs, orgId }: { orgs: readonly string[]; orgId: string | undefined }) {
+  return (
+    <Popover
+      align="end"
+      buttonClass="button quiet"
+      name={`Organisation: ${orgId ?? 'none'}`}
+      label={
+        <>
+          {orgId ?? 'Organisation'}
+          <ChevronIcon />
+        </>
+      }
+    >
+      {(close) =>
+        orgs.map((org) => (
+          <button
+            type="button"
+            key={org}
+            class="menu-item"
+            aria-pressed={org === orgId}
+            onClick={() => {
+              setParams({ org })
+              close()
+            }}
+          >
+            {org}
+          </button>
+        ))
+      }
+    </Popover>
+  )
+}
+
+function Account({ orgId }: { orgId: string | undefined }) {
+  const info = useStore(session)
+  if (!info) return null
+  const { expiresAt } = info
+  return (
+    <Popover
+      align="end"
+      buttonClass="button quiet"
+      name={`Signed in with key ${info.name ?? info.scope}`}
+      label={
+        <>
+          <KeyIcon />
+          <span class="account-name">{info.name ?? info.scope}</span>
+        </>
+      }
+    >
+      {() => (
+        <>
+          <p class="menu-title">
+            {info.scope} key{orgId && ` for ${orgId}`}
+            <br />
+            {expiresAt === null
+              ? 'does not expire'
+              : `expires ${formatDateTime(Date.parse(expiresAt))}`}
+          </p>
+          <a class="menu-item" href="/docs" target="_blank" rel="noreferrer">
+            API reference
+          </a>
+          <div class="menu-line" />
+          <button type="button" class="menu-item" onClick={signOut}>
+            Sign out
+          </button>
+        </>
+      )}
+    </Popover>
+  )
+}
+
+function KeyHelpButton() {
+  const [open, setOpen] = useState(false)
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key === '?' && !isTyping(event.target)) setOpen(true)
+    }
+    document.addEventListener('keydown', onKeyDown)
+    return () => document.removeEventListener('keydown', onKeyDown)
+  }, [])
+  return (
+    <>
+      <button
+        type="button"
+        class="button quiet icon key-help"
+        aria-label="Keyboard shortcuts"
+        title="Keyboard shortcuts (?)"
+        onClick={() => setOpen(true)}
+      >
+        <span aria-hidden="true">?</span>
+      </button>
+      {open && <KeyHelp onClose={() => setOpen(false)} />}
+    </>
+  )
+}

@@ -1,0 +1,75 @@
+/** What is shown where there is nothing to show: loading, empty, failed, cancelled. Each says what can be done. */
+import type { ComponentChildren } from 'preact'
+import type { Query } from '../api/use-query.js'
+import { useNow } from './use-now.js'
+
+export interface MessageProps {
+  readonly title: string
+  readonly children?: ComponentChildren
+  readonly actions?: ComponentChildren
+}
+
+export function Message({ title, children, actions }: MessageProps) {
+  return (
+    <div class="state">
+      <h2>{title}</h2>
+      {children}
+      {actions && <div class="actions">{actions}</div>}
+    </div>
+  )
+}
+
+/** The line above what is being loaded; after a while also words and a way out. */
+export function Progress({
+  query,
+}: {
+  query: Pick<Query<unknown>, 'loading' | 'slow' | 'cancel'>
+}) {
+  return (
+    <>
+      <div class={query.loading ? 'progress running' : 'progress'} />
+      <div role="status">
+        {query.loading && query.slow && (
+          <div class="banner">
+            <span>Still working: this selection covers a lot of sessions.</span>
+            <button type="button" class="button small" onClick={query.cancel}>
+              Cancel
+            </button>
+          </div>
+        )}
+      </div>
+    </>
+  )
+}
+
+/** In place of content when there is none to keep. */
+export function Failure({ query, what }: { query: Query<unknown>; what: string }) {
+  const { error, cancelled, retryAtMs, reload } = query
+  const again = (
+    <button type="button" class="button primary" onClick={reload}>
+      Try again
+    </button>
+  )
+  if (cancelled) {
+    return (
+      <Message title="Cancelled" actions={again}>
+        <p>
+          The request for {what} was stopped. A shorter time range or a filter makes it quicker.
+        </p>
+      </Message>
+    )
+  }
+  if (error === null) return null
+  const title = error.status === 0 ? 'The server cannot be reached' : `No ${what}`
+  return (
+    <Message title={title} actions={again}>
+      <p>{error.message}</p>
+      {retryAtMs !== null && <Countdown untilMs={retryAtMs} />}
+    </Message>
+  )
+}
+
+function Countdown({ untilMs }: { untilMs: number }) {
+  const seconds = Math.max(0, Math.ceil((untilMs - useNow()) / 1000))
+  return <p class="muted">Asking again {seconds === 0 ? 'now' : `in ${seconds} s`}.</p>
+}

@@ -1,0 +1,23 @@
+/** The time, once a second, for all that ticks: one timer however many parts watch it, none when none does. */
+import { useEffect, useState } from 'preact/hooks'
+
+const watchers = new Set<(nowMs: number) => void>()
+let timer: ReturnType<typeof setInterval> | undefined
+
+export function useNow(): number {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    watchers.add(setNow)
+    timer ??= setInterval(() => {
+      const nowMs = Date.now()
+      for (const watcher of watchers) watcher(nowMs)
+    }, 1000)
+    return () => {
+      watchers.delete(setNow)
+      if (watchers.size > 0) return
+      clearInterval(timer)
+      timer = undefined
+    }
+  }, [])
+  return now
+}

@@ -1,0 +1,81 @@
+/** The filters of the log, by the API's own parameter names: a link to the page reads like a call of the API. */
+import type { QueryParams } from '../api/client.js'
+import type { Span } from './range.js'
+import type { ParamPatch } from './url.js'
+
+export const FILTERS = [
+  'q',
+  'siteResourceId',
+  'clientId',
+  'userId',
+  'siteId',
+  'protocol',
+  'state',
+  'connState',
+  'sourceAddr',
+  'destAddr',
+  'port',
+  'minBytes',
+] as const
+export type FilterName = (typeof FILTERS)[number]
+export type Filters = Readonly<Partial<Record<FilterName, string>>>
+
+export const SORTS = ['startTime', 'duration', 'bytes'] as const
+export type SortName = (typeof SORTS)[number]
+export interface Sort {
+  readonly by: SortName
+  readonly descending: boolean
+}
+export const NEWEST_FIRST: Sort = { by: 'startTime', descending: true }
+
+export const PAGE_SIZES = [50, 100, 200, 500] as const
+export const DEFAULT_PAGE_SIZE = 100
+
+export function filtersOf(params: URLSearchParams): Filters {
+  const filters: Partial<Record<FilterName, string>> = {}
+  for (const name of FILTERS) {
+    const value = params.get(name)
+    if (value !== null && value !== '') filters[name] = value
+  }
+  return filters
+}
+
+export function sortOf(params: URLSearchParams): Sort {
+  const text = params.get('sort') ?? ''
+  const by = SORTS.find((name) => name === text.replace(/^-/, ''))
+  return by === undefined ? NEWEST_FIRST : { by, descending: text.startsWith('-') }
+}
+
+export function sortText({ by, descending }: Sort): string {
+  return descending ? `-${by}` : by
+}
+
+export function pageSizeOf(params: URLSearchParams): number {
+  const size = Number(params.get('limit'))
+  return PAGE_SIZES.find((known) => known === size) ?? DEFAULT_PAGE_SIZE
+}
+
+/** 1 for the first page. */
+export function pageOf(params: URLSearchParams): number {
+  const page = Number(params.get('page') ?? '1')
+  return Number.isSafeInteger(page) && page > 0 ? page : 1
+}
+
+/** Another selection starts at its first page, and shows no row of the old one. */
+export function filterPatch(patch: ParamPatch): ParamPatch {
+  return { ...patch, page: null, session: null }
+}
+
+/** A fresh set of filters in place of those that are set. */
+export function onlyFilters(filters: Filters): ParamPatch {
+  const patch: Record<string, string | null> = {}
+  for (const name of FILTERS) patch[name] = filters[name] ?? null
+  return filterPatch(patch)
+}
+
+export function spanQuery(span: Span): QueryParams {
+  return {
+    timeStart: new Date(span.startMs).toISOString(),
+    timeEnd: new Date(span.endMs).toISOString(),
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The time range: a preset (`range=24h`, relative to now) or two instants (`timeStart`, `timeEnd`, ISO 8601).
+ *
+ * "Now" is taken once, when the view is loaded or refreshed, and not for each request: so that the pages of a table,
+ * its total and its export speak of the same rows while new ones arrive.
+ */
+import { DAY, formatDay, formatMinute, HOUR } from '../format/time.js'
+
+export const PRESETS = {
+  '1h': { label: 'Last hour', ms: HOUR },
+  '24h': { label: 'Last 24 hours', ms: 24 * HOUR },
+  '7d': { label: 'Last 7 days', ms: 7 * DAY },
+  '30d': { label: 'Last 30 days', ms: 30 * DAY },
+} as const
+export type Preset = keyof typeof PRESETS
+export const PRESET_NAMES = Object.keys(PRESETS) as Preset[]
+
+export type Range =
+  | { readonly kind: 'preset'; readonly preset: Preset }
+  | { readonly kind: 'custom'; readonly startMs: number; readonly endMs: number }
+
+export const DEFAULT_PRESET: Preset = '24h'
+
+export function rangeOf(params: URLSearchParams): Range {
+  const startMs = Date.parse(params.get('timeStart') ?? '')
+  const endMs = Date.parse(params.get('timeEnd') ?? '')
+  if (startMs < endMs) return { kind: 'custom', startMs, endMs }
+  const preset = params.get('range')
+  const known = PRESET_NAMES.find((name) => name === preset)
+  return { kind: 'preset', preset: known ?? DEFAULT_PRESET }
+}
+
+export function rangeParams(range: Range): Record<string, string | null> {
+  if (range.kind === 'custom') {
+    return {
+      range: null,
+      timeStart: new Date(range.startMs).toISOString(),
+      timeEnd: new Date(range.endMs).toISOString(),
+    }
+  }
+  const preset = range.preset === DEFAULT_PRESET ? null : range.preset
+  return { range: preset, timeStart: null, timeEnd: null }
+}
+
+export interface Span {
+  readonly startMs: number
+  readonly endMs: number
+}
+
+export function spanOf(range: Range, nowMs: number): Span {
+  if (range.kind === 'custom') return { startMs: range.startMs, endMs: range.endMs }
+  // The end is open to a minute ahead: a meter's clock may be a little before ours.
+  return { startMs: nowMs - PRESETS[range.preset].ms, endMs: nowMs + 60_000 }
+}
+
+export function rangeLabel(range: Range): string {
+  if (range.kind === 'preset') return PRESETS[range.preset].label
+  const { startMs, endMs } = range
+  const sameDay = new Date(startMs).toDateString() === new Date(endMs).toDateString()
+  const end = sameDay ? formatMinute(endMs) : `${formatDay(endMs)} ${formatMinute(endMs)}`
+  return `${formatDay(startMs)} ${formatMinute(startMs)} – ${end}`
+}

@@ -1,0 +1,32 @@
+/** Who is signed in. The key itself is never kept here: the browser holds an HttpOnly cookie. */
+import { request, signedOut } from '../api/client.js'
+import type { KeyInfo } from '../api/types.js'
+import { createStore } from './store.js'
+
+/** Undefined until asked; null: nobody. */
+export const session = createStore<KeyInfo | null | undefined>(undefined)
+
+signedOut.subscribe(() => {
+  if (signedOut.get() !== null && session.get() !== undefined) session.set(null)
+})
+
+export async function loadSession(): Promise<void> {
+  try {
+    session.set(await request<KeyInfo>('/key', { signingIn: true }))
+  } catch (error) {
+    if (error instanceof Error && 'status' in error && error.status === 401) session.set(null)
+    else throw error
+  }
+}
+
+export async function signIn(key: string): Promise<void> {
+  const info = await request<KeyInfo>('/login', { method: 'POST', body: { key }, signingIn: true })
+  signedOut.set(null)
+  session.set(info)
+}
+
+export async function signOut(): Promise<void> {
+  await request('/logout', { method: 'POST', signingIn: true })
+  signedOut.set(null)
+  session.set(null)
+}

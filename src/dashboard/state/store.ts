@@ -1,0 +1,35 @@
+/** A value that pages watch: the least that does the job, so that no state library has to be shipped. */
+import { useEffect, useState } from 'preact/hooks'
+
+export interface Store<T> {
+  get(): T
+  set(value: T): void
+  subscribe(listener: () => void): () => void
+}
+
+export function createStore<T>(initial: T): Store<T> {
+  let value = initial
+  const listeners = new Set<() => void>()
+  return {
+    get: () => value,
+    set(next) {
+      if (Object.is(next, value)) return
+      value = next
+      for (const listener of [...listeners]) listener()
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+}
+
+export function useStore<T>(store: Store<T>): T {
+  const [value, setValue] = useState(() => store.get())
+  useEffect(() => {
+    const update = () => setValue(() => store.get())
+    update()
+    return store.subscribe(update)
+  }, [store])
+  return value
+}
