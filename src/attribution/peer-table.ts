@@ -1,0 +1,74 @@
+/** One state of an interface's peers: who holds which address, and who was where. */
+import type { WireGuardPeer } from '../wireguard/device.js'
+import { PrefixTrie } from './prefix-trie.js'
+
+/** Roaming peers move often, so their endpoints have a history of their own, per peer. */
+const ENDPOINTS_MAX = 32
+
+/** A peer as long as it is known; its endpoints over time. */
+export class PeerIdentity {
+  readonly publicKey: string
+  readonly #endpoints: { readonly fromUs: number; readonly endpoint: string | null }[] = []
+  #dropped = false
+
+  constructor(publicKey: string) {
+    this.publicKey = publicKey
+  }
+
+  /** True when it differs from the last one. */
+  moved(endpoint: string | null, atUs: number): boolean {
+    const last = this.#endpoints.at(-1)
+    if (last !== undefined && last.endpoint === endpoint) return false
+    this.#endpoints.push({ fromUs: atUs, endpoint })
+    if (this.#endpoints.length > ENDPOINTS_MAX) {
+      this.#endpoints.shift()
+      this.#dropped = true
+    }
+    // The first endpoint of all, after none, is an arrival.
+    return last !== undefined && last.endpoint !== null && endpoint !== null
+  }
+
+  /**
+   * Where the peer was. Before the first endpoint that is known: that one, since a session through the tunnel
+   * proves that there was one; null when older ones were dropped.
+   */
+  endpointAt(timeUs: number): string | null {
+    for (let i = this.#endpoints.length - 1; i >= 0; i--) {
+      const { endpoint, fromUs } = this.#endpoints[i]!
+      if (fromUs <= timeUs && endpoint !== null) return endpoint
+    }
+    return this.#dropped
+      ? null
+      : (this.#endpoints.find((one) => one.endpoint !== null)?.endpoint ?? null)
+  }
+}
+
+export interface PeerTable {
+  /** Tells two tables apart without comparing tries. */
+  readonly fingerprint: string
+  readonly trie: PrefixTrie<PeerIdentity>
+  readonly peerCount: number
+}
+
+/** What of the peers decides attribution, as one text: sorted keys with their allowed IPs. */
+export function fingerprintOf(peers: readonly WireGuardPeer[]): string {
+  return peers
+    .map((peer) => `${peer.publicKey} ${[...peer.allowedIps].sort().join(',')}`)
+    .sort()
+    .join('\n')
+}
+
+/** WireGuard gives an allowed IP to one peer only; should two have it, the later one holds it, as in WireGuard. */
+export function buildPeerTable(
+  peers: readonly WireGuardPeer[],
+  identityOf: (publicKey: string) => PeerIdentity,
+  fingerprint: string,
+): PeerTable {
+  const trie = new PrefixTrie<PeerIdentity>()
+  for (const peer of peers) {
+    const identity = identityOf(peer.publicKey)
+    for (const prefix of peer.allowedIps) trie.insert(prefix, () => identity)
+  }
+  trie.match('0.0.0.0')
+  return { fingerprint, trie, peerCount: peers.length }
+}

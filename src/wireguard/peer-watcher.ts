@@ -1,0 +1,87 @@
+/**
+ * Keeps an interface's peers fresh: reads them at once, every few seconds and on demand.
+ *
+ * Out: `onSnapshot` after every read that worked, in order of time; `onFailure` when reading begins to fail or
+ * fails in another way, not at every attempt. Reads never overlap: demands made during a read share the next one.
+ */
+import { messageOf } from '../errors.js'
+import type { PeerSnapshot, WireGuardDevice } from './device.js'
+import { readPeers } from './read-peers.js'
+
+export const REFRESH_MS_DEFAULT = 5000
+
+export interface PeerWatcherOptions {
+  readonly interfaceName: string
+  readonly onSnapshot: (snapshot: PeerSnapshot) => void
+  readonly onFailure: (error: unknown) => void
+  readonly intervalMs?: number
+  readonly read?: (interfaceName: string) => Promise<WireGuardDevice>
+  /** Microseconds since the Unix epoch. */
+  readonly nowUs?: () => number
+}
+
+export class PeerWatcher {
+  readonly #options: Required<PeerWatcherOptions>
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #queued: Promise<void> | undefined
+  #lastFailure: string | undefined
+  #stopped = false
+
+  constructor(options: PeerWatcherOptions) {
+    this.#options = {
+      intervalMs: REFRESH_MS_DEFAULT,
+      read: readPeers,
+      nowUs: () => Date.now() * 1000,
+      ...options,
+    }
+  }
+
+  /** Resolves after the first read, whether it worked or not. */
+  async start(): Promise<void> {
+    await this.refresh()
+    if (this.#stopped) return
+    this.#timer = setInterval(() => void this.refresh(), this.#options.intervalMs)
+    // Watching alone is no reason for a process to stay.
+    this.#timer.unref()
+  }
+
+  /** A read that began after this call. Never rejects: failures go to `onFailure`. */
+  refresh(): Promise<void> {
+    if (this.#running === undefined) return this.#begin()
+    this.#queued ??= this.#running.then(() => {
+      this.#queued = undefined
+      return this.#begin()
+    })
+    return this.#queued
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearInterval(this.#timer)
+  }
+
+  #begin(): Promise<void> {
+    this.#running = this.#read().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #read(): Promise<void> {
+    if (this.#stopped) return
+    const { interfaceName, nowUs, onFailure, onSnapshot, read } = this.#options
+    try {
+      // Stamped before the read: the state may be newer than its stamp, never older.
+      const atUs = nowUs()
+      const device = await read(interfaceName)
+      if (this.#stopped) return
+      this.#lastFailure = undefined
+      onSnapshot({ atUs, device })
+    } catch (error) {
+      const message = messageOf(error)
+      if (message !== this.#lastFailure && !this.#stopped) onFailure(error)
+      this.#lastFailure = message
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/** Asks a userspace WireGuard for its peers over its Unix socket. */
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { AppError } from '../errors.js'
+import type { WireGuardDevice } from './device.js'
+import { parseUapi, uapiAnswerEnds } from './uapi.js'
+
+export const UAPI_DIRECTORY = '/var/run/wireguard'
+/** 100,000 peers with several allowed IPs each take about 40 MiB. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024
+const TIMEOUT_MS = 5000
+const READ_BYTES = 64 * 1024
+
+/**
+ * Null when there is no such socket (or nobody behind it): the interface is not a userspace WireGuard.
+ * The answer passes only through buffers that are ours, and each is overwritten after use, since it holds
+ * private keys.
+ */
+export function readUapi(
+  interfaceName: string,
+  directory: string = UAPI_DIRECTORY,
+): Promise<WireGuardDevice | null> {
+  const path = join(directory, `${interfaceName}.sock`)
+  const chunk = Buffer.alloc(READ_BYTES)
+  let answer: Buffer = Buffer.alloc(READ_BYTES)
+  let length = 0
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      path,
+      onread: {
+        buffer: chunk,
+        callback: (bytes) => {
+          answer = append(answer, length, chunk.subarray(0, bytes))
+          length += bytes
+          chunk.fill(0, 0, bytes)
+          if (length > ANSWER_BYTES_MAX)
+            socket.destroy(fault(path, `answers more than ${ANSWER_BYTES_MAX} bytes`))
+          else if (uapiAnswerEnds(answer.subarray(Math.max(0, length - 2), length)))
+            socket.destroy()
+          return true
+        },
+      },
+    })
+    let failure: Error | undefined
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(fault(path, 'does not answer')))
+    socket.on('error', (error) => {
+      failure = error
+    })
+    socket.on('connect', () => socket.write('get=1\n\n'))
+    socket.on('close', () => {
+      try {
+        if (failure !== undefined) resolve(orThrow(path, failure))
+        else resolve(parseUapi(interfaceName, answer.subarray(0, length)))
+      } catch (error) {
+        reject(error)
+      } finally {
+        answer.fill(0)
+      }
+    })
+  })
+}
+
+/** Grows by doubling; the outgrown buffer is overwritten. */
+function append(answer: Buffer, length: number, chunk: Buffer): Buffer {
+  let into = answer
+  if (length + chunk.length > answer.length) {
+    into = Buffer.alloc(Math.max(answer.length * 2, length + chunk.length))
+    answer.copy(into, 0, 0, length)
+    answer.fill(0)
+  }
+  chunk.copy(into, length)
+  return into
+}
+
+function orThrow(path: string, failure: NodeJS.ErrnoException): null {
+  if (failure.code === 'ENOENT' || failure.code === 'ECONNREFUSED') return null
+  if (failure.code === 'EACCES' || failure.code === 'EPERM')
+    throw new AppError('NO_PERMISSION', `${path}: no permission to ask for its peers`, {
+      hint: 'Run as root, or as the user that owns the socket.',
+      cause: failure,
+    })
+  throw failure
+}
+
+function fault(path: string, what: string): AppError {
+  return new AppError('UAPI_FAILED', `${path} ${what}`, { facts: { path } })
+}

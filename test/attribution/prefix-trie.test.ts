@@ -1,0 +1,76 @@
+import { BlockList, isIPv4 } from 'node:net'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { PrefixTrie } from '../../src/attribution/prefix-trie.js'
+import { ipText } from '../../src/wireguard/ip-text.js'
+
+/** The slow, obvious twin: every prefix is tried, the longest wins; Node's own prefix arithmetic. */
+class LinearMatch {
+  readonly #rows: { text: string; length: number; list: BlockList; family: 'ipv4' | 'ipv6' }[] = []
+
+  insert(text: string): void {
+    const [ip = '', length] = text.split('/')
+    const family = isIPv4(ip) ? 'ipv4' : 'ipv6'
+    const list = new BlockList()
+    list.addSubnet(ip, Number(length), family)
+    this.#rows.push({ text, length: Number(length), list, family })
+  }
+
+  /** Lengths of all prefixes that hold the address, longest first. */
+  lengths(ip: string): number[] {
+    const family = isIPv4(ip) ? 'ipv4' : 'ipv6'
+    const holding = this.#rows.filter((row) => row.family === family && row.list.check(ip, family))
+    return [...new Set(holding.map((row) => row.length))].sort((a, b) => b - a)
+  }
+}
+
+/** Few distinct bytes, so that prefixes nest and share beginnings. */
+const smallByte = fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)
+const address = fc
+  .oneof(
+    fc.array(smallByte, { minLength: 4, maxLength: 4 }),
+    fc.array(smallByte, { minLength: 16, maxLength: 16 }),
+  )
+  .map((bytes) => ipText(Uint8Array.from(bytes)))
+const prefix = fc.tuple(address, fc.nat(128)).map(([ip, n]) => `${ip}/${isIPv4(ip) ? n % 33 : n}`)
+
+test('trie agrees with a linear search, and covering names every wider prefix', () => {
+  fc.assert(
+    fc.property(
+      fc.array(prefix, { maxLength: 60 }),
+      fc.array(address, { minLength: 1, maxLength: 20 }),
+      (prefixes, addresses) => {
+        const [trie, twin] = [new PrefixTrie<string>(), new LinearMatch()]
+        for (const one of prefixes) {
+          expect(trie.insert(one, () => one)).toBe(true)
+          twin.insert(one)
+        }
+        for (const ip of addresses) {
+          const lengths: number[] = []
+          for (let entry = trie.match(ip); entry !== null; entry = entry.covering)
+            lengths.push(entry.prefixLength)
+          expect(lengths).toEqual(twin.lengths(ip))
+        }
+      },
+    ),
+    { numRuns: 1500 },
+  )
+})
+
+test('the value is that of the prefix that matched, merged when it comes again', () => {
+  const trie = new PrefixTrie<string>()
+  for (const [text, value] of [
+    ['10.0.0.0/8', 'a'],
+    ['10.1.0.0/16', 'b'],
+    ['10.1.2.3/16', 'c'],
+    ['0.0.0.0/0', 'd'],
+  ] as const)
+    trie.insert(text, (before = '') => before + value)
+  expect(trie.size).toBe(3)
+  expect(trie.match('10.1.255.1')?.value).toBe('bc')
+  expect(trie.match('10.2.0.1')?.value).toBe('a')
+  expect(trie.match('192.0.2.1')?.value).toBe('d')
+  expect(trie.match('::1')).toBeNull()
+  expect(trie.match('no address')).toBeNull()
+  expect(trie.insert('10.0.0.0/40', () => 'x')).toBe(false)
+})
