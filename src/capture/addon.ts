@@ -1,0 +1,125 @@
+/** Loads the native addon, once, and checks that both sides mean the same bytes. */
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { AppError, messageOf } from '../errors.js'
+import { OTHER_REASONS } from './counters.js'
+import type { NativeEngineOptions } from './engine-options.js'
+import { RECORD_BYTES, RECORD_OFFSETS } from './record-layout.js'
+
+export interface NativePacketEngine {
+  feed(packets: Uint8Array): void
+  advance(timestampNs: bigint): void
+  setInside(prefixes: Uint8Array): void
+  finish(): void
+  records(): Uint8Array
+  counters(): Float64Array
+  check(): string | null
+  memoryBytes(): number
+}
+
+export interface NativeSource {
+  kind: 'file' | 'live'
+  paths: readonly string[]
+  interface: string
+  snaplen: number
+  filter: string
+  ringBytes: number
+}
+
+export interface NativeSourceError {
+  readonly code: string
+  readonly message: string
+  readonly byteOffset: number
+  /** Index of the file in `paths`. */
+  readonly file: number
+}
+
+export interface NativeStatus {
+  readonly state: 'running' | 'gone' | 'ended' | 'failed'
+  readonly ended: boolean
+  readonly errors: readonly NativeSourceError[]
+  /** Live: why the interface is gone. */
+  readonly gone: NativeSourceError | null
+  readonly bytesRead: number
+  readonly bytesTotal: number
+  readonly kernelReceived: number
+  readonly kernelDropped: number
+  readonly interfaceDropped: number
+  readonly reopened: number
+}
+
+export interface NativeObservationPoint {
+  /** Record chunks that are ready; clears the wake-up. */
+  drain(): Uint8Array[]
+  counters(): Float64Array
+  status(): NativeStatus
+  setInside(prefixes: Uint8Array): void
+  /** Asks the thread to end its input; it then ends as at the end of a file. */
+  stop(): void
+  /** Waits for a thread that has ended; call once, after `status().ended`. */
+  close(): void
+}
+
+export interface Addon {
+  readonly PacketEngine: new (options: NativeEngineOptions) => NativePacketEngine
+  readonly ObservationPoint: new (
+    options: NativeEngineOptions & { recordQueueBytes: number },
+    source: NativeSource,
+    wake: () => void,
+  ) => NativeObservationPoint
+  readonly layout: {
+    readonly recordBytes: number
+    readonly offsets: Readonly<Record<string, number>>
+    readonly otherReasons: readonly string[]
+  }
+}
+
+const ADDON_PATHS = ['../../build/Release/tunmeter.node', '../../build/Debug/tunmeter.node']
+let loaded: Addon | undefined
+
+/** Throws AppError ADDON_MISSING, ADDON_BROKEN or ADDON_LAYOUT. */
+export function loadAddon(): Addon {
+  loaded ??= checked(requireFirst(createRequire(import.meta.url)))
+  return loaded
+}
+
+function requireFirst(require: NodeJS.Require): Addon {
+  let missing: unknown
+  for (const path of ADDON_PATHS) {
+    try {
+      return require(path) as Addon
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
+        throw new AppError('ADDON_BROKEN', `the native addon does not load: ${messageOf(error)}`, {
+          hint: 'Build it again for this Node.js: npm run build',
+          cause: error,
+        })
+      }
+      missing = error
+    }
+  }
+  const path = fileURLToPath(new URL(ADDON_PATHS[0]!, import.meta.url))
+  throw new AppError('ADDON_MISSING', `the native addon has not been built: ${path} is missing`, {
+    hint: 'Build it: npm run build',
+    cause: missing,
+  })
+}
+
+/** Compares what the C++ compiler laid out with what the TypeScript side reads. */
+export function checked(addon: Addon): Addon {
+  const { layout } = addon
+  const faults: string[] = []
+  if (layout.recordBytes !== RECORD_BYTES) faults.push(`record bytes ${layout.recordBytes}`)
+  for (const [field, offset] of Object.entries(RECORD_OFFSETS)) {
+    if (layout.offsets[field] !== offset) faults.push(`${field} at ${layout.offsets[field]}`)
+  }
+  if (layout.otherReasons.join() !== OTHER_REASONS.join()) faults.push('reasons of other traffic')
+  if (faults.length > 0) {
+    throw new AppError(
+      'ADDON_LAYOUT',
+      `the native addon is of another version: its records differ (${faults.join(', ')})`,
+      { hint: 'Build it again: npm run build', facts: { faults } },
+    )
+  }
+  return addon
+}

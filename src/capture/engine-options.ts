@@ -1,0 +1,140 @@
+/** What the engine can be told, its defaults and bounds, and how it crosses into the addon. */
+import { isIP } from 'node:net'
+import { AppError, EXIT } from '../errors.js'
+
+export interface Timeouts {
+  /** TCP: only SYN and SYN-ACK packets so far. */
+  readonly handshakeMs: number
+  /** TCP (RFC 5382: 2 h 4 min). */
+  readonly establishedMs: number
+  /** TCP: one side has sent its FIN. */
+  readonly halfClosedMs: number
+  readonly udpMs: number
+}
+
+export interface EngineOptions {
+  /** A session without a packet for longer than this has ended: idleTimeout. */
+  readonly timeouts: Timeouts
+  /** How long a closed TCP session takes late packets. */
+  readonly lingerMs: number
+  /** An interim record of an open session this often; 0: none. */
+  readonly activeTimeoutMs: number
+  /** Flows at one time; the next one evicts the flow that was idle longest. */
+  readonly flowsMax: number
+  /** Fragmented datagrams remembered at one time; the oldest goes first. */
+  readonly fragmentsMax: number
+  /** Report a closed session 200 ms after its close instead of at the end of its linger. */
+  readonly earlyReport: boolean
+  /** `none` only counts. */
+  readonly records: 'all' | 'none'
+}
+
+export const ENGINE_DEFAULTS: EngineOptions = {
+  timeouts: { handshakeMs: 30_000, establishedMs: 7_440_000, halfClosedMs: 240_000, udpMs: 60_000 },
+  lingerMs: 5_000,
+  activeTimeoutMs: 60_000,
+  flowsMax: 4_194_304,
+  fragmentsMax: 4_096,
+  earlyReport: false,
+  records: 'all',
+}
+
+/** Engine time is kept in 48 bits of microseconds, compared over half of that; a year is far below. */
+const TIME_MS_MAX = 365 * 86_400_000
+const FLOWS_MAX = 64 * 1024 * 1024
+const FRAGMENTS_MAX = 1024 * 1024
+
+/** As the addon reads it; `engine_options` in native/addon_values.cc. */
+export interface NativeEngineOptions {
+  handshakeUs: number
+  establishedUs: number
+  halfClosedUs: number
+  udpUs: number
+  lingerUs: number
+  activeTimeoutUs: number
+  flowsMax: number
+  fragmentsMax: number
+  earlyReport: boolean
+  recordsAll: boolean
+}
+
+export function nativeEngineOptions(options: Partial<EngineOptions>): NativeEngineOptions {
+  const all = { ...ENGINE_DEFAULTS, ...options }
+  const { timeouts } = all
+  return {
+    handshakeUs: timeUs('timeouts.handshakeMs', timeouts.handshakeMs, 1),
+    establishedUs: timeUs('timeouts.establishedMs', timeouts.establishedMs, 1),
+    halfClosedUs: timeUs('timeouts.halfClosedMs', timeouts.halfClosedMs, 1),
+    udpUs: timeUs('timeouts.udpMs', timeouts.udpMs, 1),
+    lingerUs: timeUs('lingerMs', all.lingerMs, 0),
+    activeTimeoutUs: timeUs('activeTimeoutMs', all.activeTimeoutMs, 0),
+    flowsMax: count('flowsMax', all.flowsMax, 1, FLOWS_MAX),
+    fragmentsMax: count('fragmentsMax', all.fragmentsMax, 1, FRAGMENTS_MAX),
+    earlyReport: all.earlyReport,
+    recordsAll: all.records === 'all',
+  }
+}
+
+function timeUs(name: string, ms: number, minMs: number): number {
+  const us = Math.round(ms * 1000)
+  if (!(ms >= minMs && ms <= TIME_MS_MAX)) throw badOption(name, ms, minMs, TIME_MS_MAX)
+  return us
+}
+
+function count(name: string, value: number, min: number, max: number): number {
+  if (!(Number.isInteger(value) && value >= min && value <= max)) {
+    throw badOption(name, value, min, max)
+  }
+  return value
+}
+
+function badOption(name: string, value: number, min: number, max: number): AppError {
+  return new AppError('BAD_OPTION', `${name} is ${value}; it must be from ${min} to ${max}`, {
+    exitCode: EXIT.usage,
+    facts: { name, value, min, max },
+  })
+}
+
+const PREFIX_BYTES = 18
+
+/** Each prefix as family (4 or 6), length, and 16 bytes of address (IPv4 in the first four). */
+export function packPrefixes(prefixes: readonly string[]): Uint8Array {
+  const packed = new Uint8Array(prefixes.length * PREFIX_BYTES)
+  for (const [i, prefix] of prefixes.entries()) {
+    const [ip = '', lengthText, ...rest] = prefix.split('/')
+    const family = isIP(ip)
+    const width = family === 6 ? 128 : 32
+    const length = lengthText === undefined ? width : Number(lengthText)
+    if (
+      family === 0 ||
+      rest.length > 0 ||
+      !(Number.isInteger(length) && length >= 0 && length <= width)
+    ) {
+      throw new AppError('BAD_PREFIX', `"${prefix}" is not an IP address or prefix`, {
+        hint: 'Write it as in 10.8.0.0/24 or fd00::/64.',
+        exitCode: EXIT.usage,
+      })
+    }
+    packed.set([family, length, ...addressBytes(ip, family)], i * PREFIX_BYTES)
+  }
+  return packed
+}
+
+/** Network-order bytes of an address that isIP() accepts; a zone is not part of a prefix and is dropped. */
+export function addressBytes(ip: string, family: number): number[] {
+  if (family === 4) return ip.split('.').map(Number)
+  const [head = '', tail] = (ip.split('%')[0] ?? '').split('::')
+  const left = groups(head)
+  const right = tail === undefined ? [] : groups(tail)
+  const zeros = new Array<number>(8 - left.length - right.length).fill(0)
+  return [...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff])
+}
+
+function groups(text: string): number[] {
+  if (text === '') return []
+  return text.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)]
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
+    return [(a << 8) | b, (c << 8) | d]
+  })
+}

@@ -1,0 +1,211 @@
+/**
+ * Binary record batch -> FlowRecord, and a reader that decodes only the fields that are asked for.
+ *
+ * In: whole records of RECORD_BYTES, as the engine made them. The engine is trusted here: an unknown enum value
+ * cannot come from it (the addon's layout check has seen to that).
+ */
+import {
+  CONN_STATES,
+  type ConnState,
+  DIRECTION_BASES,
+  type DirectionBasis,
+  END_REASON_NAMES,
+  type EndReason,
+  type FlowRecord,
+  type Protocol,
+} from '../session/session.js'
+import { RECORD_OFFSETS as AT, NO_RTT, RECORD_BYTES, RECORD_FLAGS } from './record-layout.js'
+
+/** A cursor over a batch: `move(i)`, then read what is needed. One object for all records of a batch. */
+export class RecordReader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  move(index: number): this {
+    this.#at = index * RECORD_BYTES
+    return this
+  }
+
+  get sequence(): number {
+    return this.#u64(AT.sequence)
+  }
+  get startTimeUs(): number {
+    return this.#i64(AT.firstUs)
+  }
+  get endTimeUs(): number {
+    return this.#i64(AT.lastUs)
+  }
+  get protocol(): Protocol {
+    return this.#bytes[this.#at + AT.protocol] === 6 ? 'tcp' : 'udp'
+  }
+  get sourceIp(): string {
+    return this.#ip(AT.sourceIp)
+  }
+  get sourcePort(): number {
+    return this.#view.getUint16(this.#at + AT.sourcePort, true)
+  }
+  get destIp(): string {
+    return this.#ip(AT.destIp)
+  }
+  get destPort(): number {
+    return this.#view.getUint16(this.#at + AT.destPort, true)
+  }
+  get bytesTx(): number {
+    return this.#u64(AT.bytesTx)
+  }
+  get bytesRx(): number {
+    return this.#u64(AT.bytesRx)
+  }
+  get packetsTx(): number {
+    return this.#u64(AT.packetsTx)
+  }
+  get packetsRx(): number {
+    return this.#u64(AT.packetsRx)
+  }
+  get payloadTx(): number {
+    return this.#u64(AT.payloadTx)
+  }
+  get payloadRx(): number {
+    return this.#u64(AT.payloadRx)
+  }
+  get endReason(): EndReason {
+    return END_REASON_NAMES[this.#u8(AT.endReason) - 1]!
+  }
+  get connState(): ConnState {
+    return CONN_STATES[this.#u8(AT.connState)]!
+  }
+  get tcpFlagsTx(): number {
+    return this.#u8(AT.tcpFlagsTx)
+  }
+  get tcpFlagsRx(): number {
+    return this.#u8(AT.tcpFlagsRx)
+  }
+  get handshakeRttUs(): number | null {
+    const rtt = this.#view.getUint32(this.#at + AT.handshakeRttUs, true)
+    return rtt === NO_RTT ? null : rtt
+  }
+  get directionBasis(): DirectionBasis {
+    return DIRECTION_BASES[this.#u8(AT.directionBasis)]!
+  }
+  get midstream(): boolean {
+    return (this.#u8(AT.flags) & RECORD_FLAGS.midstream) !== 0
+  }
+  /** An ICMP error answered this attempt. */
+  get icmpError(): boolean {
+    return (this.#u8(AT.flags) & RECORD_FLAGS.icmpError) !== 0
+  }
+  /** 4 or 6. */
+  get family(): number {
+    return this.#u8(AT.family)
+  }
+
+  record(): FlowRecord {
+    return {
+      sequence: this.sequence,
+      startTimeUs: this.startTimeUs,
+      endTimeUs: this.endTimeUs,
+      protocol: this.protocol,
+      sourceIp: this.sourceIp,
+      sourcePort: this.sourcePort,
+      destIp: this.destIp,
+      destPort: this.destPort,
+      bytesTx: this.bytesTx,
+      bytesRx: this.bytesRx,
+      packetsTx: this.packetsTx,
+      packetsRx: this.packetsRx,
+      payloadTx: this.payloadTx,
+      payloadRx: this.payloadRx,
+      endReason: this.endReason,
+      connState: this.connState,
+      tcpFlagsTx: this.tcpFlagsTx,
+      tcpFlagsRx: this.tcpFlagsRx,
+      handshakeRttUs: this.handshakeRttUs,
+      directionBasis: this.directionBasis,
+      midstream: this.midstream,
+    }
+  }
+
+  #u8(offset: number): number {
+    return this.#bytes[this.#at + offset]!
+  }
+
+  // Two halves instead of getBigUint64: no BigInt is made, and below 2^53 the sum is exact.
+  #u64(offset: number): number {
+    const at = this.#at + offset
+    return this.#view.getUint32(at + 4, true) * 0x1_0000_0000 + this.#view.getUint32(at, true)
+  }
+
+  #i64(offset: number): number {
+    const at = this.#at + offset
+    return this.#view.getInt32(at + 4, true) * 0x1_0000_0000 + this.#view.getUint32(at, true)
+  }
+
+  #ip(offset: number): string {
+    const bytes = this.#bytes
+    const at = this.#at + offset
+    if (bytes[this.#at + AT.family] === 4) {
+      return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
+    }
+    return formatIpv6(bytes, at)
+  }
+}
+
+/** RFC 5952: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
+export function formatIpv6(bytes: Uint8Array, at: number): string {
+  let runStart = -1
+  let runLength = 1
+  for (let i = 0; i < 8; i++) {
+    let length = 0
+    while (i + length < 8 && isZeroGroup(bytes, at, i + length)) length++
+    if (length > runLength) {
+      runStart = i
+      runLength = length
+    }
+    i += length
+  }
+  // RFC 5952 section 5: IPv4-mapped addresses (RFC 4291 2.5.5.2) end in dotted form.
+  if (runStart === 0 && runLength === 5 && bytes[at + 10] === 0xff && bytes[at + 11] === 0xff) {
+    return `::ffff:${bytes[at + 12]}.${bytes[at + 13]}.${bytes[at + 14]}.${bytes[at + 15]}`
+  }
+  let text = ''
+  for (let i = 0; i < 8; i++) {
+    if (i === runStart) {
+      text += '::'
+      i += runLength - 1
+      continue
+    }
+    if (text !== '' && !text.endsWith(':')) text += ':'
+    text += ((bytes[at + 2 * i]! << 8) | bytes[at + 2 * i + 1]!).toString(16)
+  }
+  return text
+}
+
+function isZeroGroup(bytes: Uint8Array, at: number, group: number): boolean {
+  return bytes[at + 2 * group] === 0 && bytes[at + 2 * group + 1] === 0
+}
+
+/** Records as they crossed the native boundary; iterating decodes them one by one. */
+export class RecordBatch {
+  readonly buffer: Uint8Array
+  readonly count: number
+
+  constructor(buffer: Uint8Array) {
+    this.buffer = buffer
+    this.count = buffer.length / RECORD_BYTES
+  }
+
+  reader(): RecordReader {
+    return new RecordReader(this.buffer)
+  }
+
+  *[Symbol.iterator](): Generator<FlowRecord> {
+    const reader = this.reader()
+    for (let i = 0; i < this.count; i++) yield reader.move(i).record()
+  }
+}
