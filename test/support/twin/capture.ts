@@ -130,7 +130,8 @@ function readBlock(
   const u16 = (at: number) => block.getUint16(at, little)
   const u32 = (at: number) => block.getUint32(at, little)
   if (type === 0x0a0d0d0a) {
-    if (u16(4) !== 1) throw new Damage('unknown pcapng version', 0)
+    // 1.2 was written by mistake and is 1.0.
+    if (u16(4) !== 1 || ![0, 2].includes(u16(6))) throw new Damage('unknown pcapng version', 0)
     readOptions(block, 16, little)
   } else if (type === 1) interfaces.push(readInterface(block, little))
   else if (type === 6 || type === 2) {

@@ -19,14 +19,14 @@ export function readLink(r: Reader, linkType: number): IpVersion {
     case 1:
       return readEthernet(r, 0)
     case 9:
-      return readPpp(r, true)
+    case 50:
+      // DLT_PPP_SERIAL, and files of type PPP written from Cisco HDLC lines.
+      r.need(1)
+      return r.u8(0) === 0x0f || r.u8(0) === 0x8f ? readCiscoHdlc(r) : readPpp(r, true)
     case 12:
     case 14:
     case 101:
       return 0
-    case 50:
-      r.need(1)
-      return r.u8(0) === 0x0f || r.u8(0) === 0x8f ? readCiscoHdlc(r) : readPpp(r, true)
     case 51:
       return readPppoe(r)
     case 104:
@@ -39,6 +39,8 @@ export function readLink(r: Reader, linkType: number): IpVersion {
       return 6
     case 239:
       return readNflog(r)
+    case 242: // IP over InfiniBand
+      return readCooked(r, 44, 40)
     case 276:
       return readCooked(r, 20, 0)
     default:
@@ -118,11 +120,14 @@ function readType(r: Reader, type: number, tags: number): IpVersion {
       return readTag(r, 6, tags)
     case 0x893f: // 802.1BR E-tag
       return readTag(r, 8, tags)
-    case 0x88e7: // 802.1ah: a service tag, then a whole Ethernet header
-      if (tags === TAGS_MAX) return r.stop('nonIp')
-      r.need(4)
-      r.at += 4
-      return readEthernet(r, tags + 1)
+    case 0x88e5: // MACsec: in the clear unless encrypted or changed; the SCI is optional
+      r.need(1)
+      if (r.u8(0) & 0x0c) return r.stop('nonIp')
+      return readTag(r, r.u8(0) & 0x20 ? 16 : 8, tags)
+    case 0x88e7: // 802.1ah: a service tag
+      return readInnerEthernet(r, 4, tags)
+    case 0x8903: // Cisco FabricPath: a forwarding tag
+      return readInnerEthernet(r, 2, tags)
     default:
       return r.stop('nonIp')
   }
@@ -135,6 +140,14 @@ function readTag(r: Reader, tagBytes: number, tags: number): IpVersion {
   const type = r.u16(tagBytes - 2)
   r.at += tagBytes
   return type <= 1500 ? readLlc(r, tags + 1) : readType(r, type, tags + 1)
+}
+
+/** A tag of so many octets, then a whole Ethernet header. */
+function readInnerEthernet(r: Reader, tagBytes: number, tags: number): IpVersion {
+  if (tags === TAGS_MAX) return r.stop('nonIp')
+  r.need(tagBytes)
+  r.at += tagBytes
+  return readEthernet(r, tags + 1)
 }
 
 function readMpls(r: Reader): IpVersion {
