@@ -9,8 +9,19 @@ export const u16 = (value: number): number[] => [(value >>> 8) & 0xff, value & 0
 export const u32 = (value: number): number[] => [...u16(value >>> 16), ...u16(value)]
 export const zeros = (count: number): number[] => new Array<number>(count).fill(0)
 
-/** Octets of an address: dotted IPv4, or IPv6 with at most one `::`. */
-export function address(ip: string): number[] {
+const addresses = new Map<string, readonly number[]>()
+
+/** Octets of an address: dotted IPv4, or IPv6 with at most one `::`. Remembered: tests use few, millions of times. */
+export function address(ip: string): readonly number[] {
+  let octets = addresses.get(ip)
+  if (octets === undefined) {
+    octets = parseAddress(ip)
+    addresses.set(ip, octets)
+  }
+  return octets
+}
+
+function parseAddress(ip: string): number[] {
   if (!ip.includes(':')) return ip.split('.').map(Number)
   const [left = [], right = []] = ip
     .split('::')

@@ -65,12 +65,16 @@ function readPcap(view: DataView, packets: Packet[]): void {
   const magic = magics.get(view.getUint32(0, little))
   if (magic === undefined || view.byteLength < 24) throw new Damage('not a capture file', 0)
   if (view.getUint16(4, little) !== 2) throw new Damage('unknown pcap version', 4)
+  // Before 2.3 the two lengths are the other way round; in 2.3 some writers had it so.
+  const minor = view.getUint16(6, little)
   // The upper bits hold the length of the frame check sequence.
   const linkType = view.getUint32(20, little) & 0x03ffffff
   let at = 24
   while (at < view.byteLength) {
     slice(view, at, magic.header)
-    const captured = view.getUint32(at + 8, little)
+    const lengths = [view.getUint32(at + 8, little), view.getUint32(at + 12, little)] as const
+    const turned = minor < 3 || (minor === 3 && lengths[0] > lengths[1])
+    const [captured, wireBytes] = turned ? [lengths[1], lengths[0]] : lengths
     if (captured > CAPTURED_BYTES_MAX) throw new Damage('captured length out of range', at)
     // A sub-second out of range says nothing: it must not move the clock by minutes.
     const subSecond = BigInt(view.getUint32(at + 4, little)) * magic.unit
@@ -78,7 +82,7 @@ function readPcap(view: DataView, packets: Packet[]): void {
       BigInt(view.getUint32(at, little)) * 1_000_000_000n +
       (subSecond < 999_999_999n ? subSecond : 999_999_999n)
     const data = slice(view, at + magic.header, captured)
-    packets.push({ ns, linkType, wireBytes: view.getUint32(at + 12, little), data })
+    packets.push({ ns, linkType, wireBytes, data })
     at += magic.header + captured
   }
 }
