@@ -1,0 +1,88 @@
+/**
+ * What an answer to a batch means. Only one thing lets a batch leave the spool: a receipt, in the body, that names
+ * its number. Everything else keeps it, and says for how long or where.
+ *
+ *   200 with the receipt of this number  stored
+ *   413                                  tooLarge: sent again in halves
+ *   400 405 406 410 411 415 422 431      refused, when the envelope is a tunmeter server's: set aside
+ *   401 403 404                          denied: the key or the address is wrong; an operator can mend it, so wait
+ *   408 425 429 5xx, redirects, garbage  away: wait, at least as long as Retry-After says
+ */
+import { z } from 'zod'
+import type { BatchReceipt } from '../session/batch.js'
+
+export type Verdict =
+  | { readonly kind: 'stored'; readonly receipt: BatchReceipt }
+  | { readonly kind: 'tooLarge'; readonly message: string }
+  | { readonly kind: 'refused'; readonly status: number; readonly message: string }
+  | { readonly kind: 'denied'; readonly status: number; readonly message: string }
+  | { readonly kind: 'away'; readonly message: string; readonly retryAfterMs: number }
+
+export interface Answer {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  readonly text: string
+}
+
+/** A server that asks for more is asked again after this. */
+export const RETRY_AFTER_MAX_MS = 300_000
+
+const receiptSchema = z.object({
+  batch: z.int(),
+  stored: z.int().min(0),
+  refused: z.array(
+    z.object({ index: z.int().min(0), sessionId: z.string().nullable(), reason: z.string() }),
+  ),
+  repeated: z.boolean(),
+})
+
+const envelopeSchema = z.object({
+  data: z.unknown(),
+  success: z.boolean(),
+  error: z.boolean().optional(),
+  message: z.string().optional(),
+})
+export type Envelope = z.infer<typeof envelopeSchema>
+
+/** Null when the text is not a server's of ours: a proxy's page, half an answer. */
+export function parseEnvelope(text: string): Envelope | null {
+  try {
+    const parsed = envelopeSchema.safeParse(JSON.parse(text))
+    return parsed.success ? parsed.data : null
+  } catch {
+    return null
+  }
+}
+
+const REFUSED = new Set([400, 405, 406, 410, 411, 415, 422, 431])
+const DENIED = new Set([401, 403, 404])
+
+export function judge(answer: Answer, batch: number, nowMs: number): Verdict {
+  const { status } = answer
+  const envelope = parseEnvelope(answer.text)
+  const said = `HTTP ${status}${envelope?.message === undefined ? '' : `: ${envelope.message}`}`
+  if (status === 200) return judgeReceipt(envelope, batch)
+  if (status === 413) return { kind: 'tooLarge', message: said }
+  if (DENIED.has(status)) return { kind: 'denied', status, message: said }
+  if (REFUSED.has(status) && envelope?.success === false) {
+    return { kind: 'refused', status, message: said }
+  }
+  const retryAfterMs = parseRetryAfter(answer.retryAfter, nowMs)
+  return { kind: 'away', message: said, retryAfterMs }
+}
+
+function judgeReceipt(envelope: Envelope | null, batch: number): Verdict {
+  const receipt = receiptSchema.safeParse(envelope?.data)
+  if (envelope?.success === true && receipt.success && receipt.data.batch === batch) {
+    return { kind: 'stored', receipt: receipt.data }
+  }
+  const message = 'HTTP 200, but not with the receipt of the batch: is this a tunmeter server?'
+  return { kind: 'away', message, retryAfterMs: 0 }
+}
+
+/** RFC 9110 section 10.2.3: seconds or a date; capped, and 0 when it is neither. */
+export function parseRetryAfter(text: string | undefined, nowMs: number): number {
+  if (text === undefined) return 0
+  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) * 1e3 : Date.parse(text) - nowMs
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS)
+}

@@ -1,0 +1,171 @@
+/** One server over HTTP: who the key is, and one batch at a time on each connection. */
+import { createHash } from 'node:crypto'
+import type { Dispatcher } from 'undici'
+import { z } from 'zod'
+import { messageOf } from '../errors.js'
+import { type Answer, judge, parseEnvelope, type Verdict } from './answer.js'
+
+export interface ServerOptions {
+  /** Base of the server, without `/api/v1`. */
+  readonly url: string
+  readonly key: string
+  /** PEM texts. */
+  readonly ca?: string | undefined
+  readonly clientCert?: string | undefined
+  readonly clientKey?: string | undefined
+  /** Else HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment. */
+  readonly proxy?: string | undefined
+  readonly answerTimeoutMs?: number
+}
+
+export interface Site {
+  readonly orgId: string
+  readonly siteId: number
+}
+
+/** The key's owner; `no` when the server said that it is nobody's, or not one for a site. */
+export type WhoAmI =
+  | { readonly kind: 'site'; readonly site: Site }
+  | { readonly kind: 'denied'; readonly message: string }
+  | { readonly kind: 'away'; readonly message: string }
+
+export const CONNECTIONS_MAX = 2
+const CONNECT_TIMEOUT_MS = 10_000
+/** Of the whole answer: a server that drips one byte a second is away. */
+const ANSWER_TIMEOUT_MS = 60_000
+/** 5,000 refused sessions with a reason each fit many times. */
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024
+
+const keySchema = z.object({
+  scope: z.string(),
+  orgId: z.union([z.string(), z.number()]).nullish(),
+  siteId: z.int().nullish(),
+})
+
+export class Connection {
+  readonly url: string
+  readonly #options: ServerOptions
+  readonly #dispatcher: Dispatcher
+  #key: string
+
+  private constructor(options: ServerOptions, dispatcher: Dispatcher) {
+    this.url = options.url.replace(/\/+$/, '')
+    this.#options = options
+    this.#dispatcher = dispatcher
+    this.#key = options.key
+  }
+
+  static async open(options: ServerOptions): Promise<Connection> {
+    return new Connection(options, await makeDispatcher(options))
+  }
+
+  /** SHA-256, so that a remembered answer can be told from another key's. */
+  get keyHash(): string {
+    return createHash('sha256').update(this.#key).digest('hex')
+  }
+
+  /** For the next request on (SIGHUP). */
+  setKey(key: string): void {
+    this.#key = key
+  }
+
+  async whoAmI(): Promise<WhoAmI> {
+    let answer: Answer
+    try {
+      answer = await this.#request('GET', '/api/v1/key')
+    } catch (error) {
+      return { kind: 'away', message: describe(error) }
+    }
+    const envelope = parseEnvelope(answer.text)
+    const said = `HTTP ${answer.status}${envelope?.message ? `: ${envelope.message}` : ''}`
+    if ([401, 403, 404].includes(answer.status)) return { kind: 'denied', message: said }
+    const key = keySchema.safeParse(envelope?.data)
+    if (answer.status !== 200 || !key.success) return { kind: 'away', message: said }
+    const { scope, orgId, siteId } = key.data
+    if (scope !== 'ingest' || orgId == null || siteId == null) {
+      return {
+        kind: 'denied',
+        message: `the key has the scope ${scope}; a meter needs one for ingest`,
+      }
+    }
+    return { kind: 'site', site: { orgId: String(orgId), siteId } }
+  }
+
+  async send(site: Site, batch: number, body: Uint8Array): Promise<Verdict> {
+    const path = `/api/v1/org/${encodeURIComponent(site.orgId)}/site/${site.siteId}/sessions`
+    try {
+      return judge(await this.#request('POST', path, body), batch, Date.now())
+    } catch (error) {
+      return { kind: 'away', message: describe(error), retryAfterMs: 0 }
+    }
+  }
+
+  /** Cuts what is in flight. */
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy()
+  }
+
+  async #request(method: 'GET' | 'POST', path: string, body?: Uint8Array): Promise<Answer> {
+    const { request } = await import('undici')
+    const timeoutMs = this.#options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
+    const answer = await request(`${this.url}${path}`, {
+      method,
+      dispatcher: this.#dispatcher,
+      headers: {
+        authorization: `Bearer ${this.#key}`,
+        ...(body && { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
+      },
+      body: body ?? null,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    const retryAfter = answer.headers['retry-after']
+    return {
+      status: answer.statusCode,
+      retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+      text: await readBounded(answer.body),
+    }
+  }
+}
+
+async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function makeDispatcher(options: ServerOptions): Promise<Dispatcher> {
+  const { Agent, EnvHttpProxyAgent, ProxyAgent } = await import('undici')
+  const tls = {
+    ...(options.ca !== undefined && { ca: options.ca }),
+    ...(options.clientCert !== undefined && { cert: options.clientCert }),
+    ...(options.clientKey !== undefined && { key: options.clientKey }),
+  }
+  const pool = {
+    connections: CONNECTIONS_MAX,
+    pipelining: 1,
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
+    keepAliveTimeout: 30_000,
+  }
+  if (options.proxy !== undefined) {
+    return new ProxyAgent({ ...pool, uri: options.proxy, requestTls: tls })
+  }
+  const { env } = process
+  const proxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((n) => env[n])
+  return proxied ? new EnvHttpProxyAgent({ ...pool, requestTls: tls }) : new Agent(pool)
+}
+
+/** undici wraps: the inner error says which address and what. */
+function describe(error: unknown): string {
+  const { cause, code } = error as { cause?: unknown; code?: unknown }
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time'
+  const inner = cause instanceof Error && cause.message !== '' ? cause.message : messageOf(error)
+  return inner === '' ? String(code ?? error) : inner
+}

@@ -1,0 +1,305 @@
+/**
+ * Sends what is in the spool until it is empty, for as long as it takes.
+ *
+ * Two lanes, one request in flight on each: one sends the oldest first; the other, while there is a backlog, the
+ * newest, so that "now" does not wait behind hours of "then" and the backlog drains twice as fast. The server takes
+ * numbers in any order. While sending fails, one lane tries and the other waits.
+ */
+import type { Target } from '../spool/format.js'
+import type { Spool, SpooledBatch } from '../spool/spool.js'
+import type { Verdict } from './answer.js'
+import { Backoff, type BackoffLimits } from './backoff.js'
+import type { Connection, Site } from './connection.js'
+import { halves, pickSessions } from './rebatch.js'
+
+export type ProblemKind = 'away' | 'denied' | 'refusing' | 'spool'
+
+export interface Problem {
+  readonly kind: ProblemKind
+  readonly message: string
+}
+
+export interface ShipperOptions {
+  readonly spool: Spool
+  readonly connection: Connection
+  readonly backoff?: BackoffLimits
+  readonly random?: () => number
+  /** Told of a problem when it begins or changes, and null when batches are stored again. */
+  readonly onProblem?: (problem: Problem | null) => void
+  readonly onSetAside?: (batch: number, message: string, sessions: number) => void
+  readonly onStored?: (sessions: number, batch: number) => void
+}
+
+export interface ShipCounters {
+  readonly requests: number
+  readonly batchesStored: number
+  readonly sessionsStored: number
+  readonly sessionsRefused: number
+  readonly batchesRepeated: number
+  readonly failures: number
+  readonly bytesSent: number
+  /** When the server last confirmed a batch; null: never. */
+  readonly storedAtMs: number | null
+}
+
+/** With so many waiting it is a backlog, and the second lane helps. */
+const BACKLOG_BATCHES = 4
+/** So many refused one after the other, none stored between: it is the server or the address, not the batches. */
+const REFUSED_IN_A_ROW_MAX = 16
+
+export class Shipper {
+  readonly #options: ShipperOptions
+  readonly #spool: Spool
+  readonly #connection: Connection
+  readonly #backoff: Backoff
+  readonly #counters = {
+    requests: 0,
+    batchesStored: 0,
+    sessionsStored: 0,
+    sessionsRefused: 0,
+    batchesRepeated: 0,
+    failures: 0,
+    bytesSent: 0,
+    storedAtMs: null as number | null,
+  }
+  #site: Site | null = null
+  #problem: Problem | null = null
+  #refusedInARow = 0
+  #stopped = false
+  #lanes: Promise<unknown> = Promise.resolve()
+  readonly #waiters = new Set<() => void>()
+  readonly #pauses = new Set<() => void>()
+
+  constructor(options: ShipperOptions) {
+    this.#options = options
+    this.#spool = options.spool
+    this.#connection = options.connection
+    this.#backoff = new Backoff(options.backoff, options.random)
+  }
+
+  start(): void {
+    this.#spool.onChange(() => this.#wake())
+    this.#lanes = Promise.all([this.#lane('oldest'), this.#lane('newest')])
+  }
+
+  counters(): ShipCounters {
+    return this.#counters
+  }
+
+  get problem(): Problem | null {
+    return this.#problem
+  }
+
+  /** Where batches go; null until the server has said. */
+  get site(): Site | null {
+    return this.#site
+  }
+
+  /** Tries at once: the key has changed, the operator asks. */
+  retryNow(): void {
+    this.#site = null
+    this.#endPauses()
+    this.#wake()
+  }
+
+  /** True when nothing waits any more; false when `signal` comes first. */
+  async drained(signal: AbortSignal): Promise<boolean> {
+    const onAbort = (): void => this.#wake()
+    signal.addEventListener('abort', onAbort)
+    try {
+      while (this.#spool.depth().batches > 0) {
+        if (signal.aborted || this.#stopped) return false
+        await this.#change()
+      }
+      return true
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Cuts requests in flight; their batches stay in the spool. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#endPauses()
+    this.#wake()
+    await this.#connection.close()
+    await this.#lanes
+  }
+
+  async #lane(which: 'oldest' | 'newest'): Promise<void> {
+    while (!this.#stopped) {
+      if (which === 'newest' && !this.#secondLaneWanted()) {
+        await this.#change()
+        continue
+      }
+      const site = this.#site ?? (await this.#findSite())
+      const batch = site === null ? null : await this.#take(which)
+      if (this.#stopped) return
+      if (site === null) await this.#pause(0)
+      else if (batch === null) await this.#change()
+      else await this.#ship(site, batch)
+    }
+  }
+
+  #secondLaneWanted(): boolean {
+    const { batches } = this.#spool.depth()
+    return this.#site !== null && this.#problem === null && batches > BACKLOG_BATCHES
+  }
+
+  async #take(which: 'oldest' | 'newest'): Promise<SpooledBatch | null> {
+    try {
+      return await this.#spool.next(which)
+    } catch (error) {
+      // Only dropping a damaged batch writes; the disk will take it later.
+      await this.#fail({ kind: 'spool', message: String(error) }, 0)
+      return null
+    }
+  }
+
+  async #ship(site: Site, batch: SpooledBatch): Promise<void> {
+    this.#counters.requests++
+    this.#counters.bytesSent += batch.body.length
+    const verdict = await this.#connection.send(site, batch.number, batch.body)
+    if (this.#stopped && verdict.kind === 'away') return this.#spool.release(batch.number)
+    try {
+      await this.#act(batch, verdict)
+    } catch (error) {
+      // The spool could not be changed: the batch is still there, and sending it again changes nothing.
+      this.#spool.release(batch.number)
+      await this.#fail({ kind: 'spool', message: String(error) }, 0)
+    }
+  }
+
+  async #act(batch: SpooledBatch, verdict: Verdict): Promise<void> {
+    const { number } = batch
+    switch (verdict.kind) {
+      case 'stored':
+        return this.#stored(batch, verdict.receipt)
+      case 'tooLarge':
+        if (batch.entry.sessions > 1) return this.#spool.split(number, halves(batch))
+        return this.#refused(batch, 413, verdict.message)
+      case 'refused':
+        return this.#refused(batch, verdict.status, verdict.message)
+      case 'denied':
+        this.#spool.release(number)
+        // The key may have been given another site meanwhile.
+        this.#site = null
+        return this.#fail({ kind: 'denied', message: verdict.message }, 0)
+      case 'away':
+        this.#spool.release(number)
+        return this.#fail({ kind: 'away', message: verdict.message }, verdict.retryAfterMs)
+    }
+  }
+
+  async #stored(
+    batch: SpooledBatch,
+    receipt: Extract<Verdict, { kind: 'stored' }>['receipt'],
+  ): Promise<void> {
+    const { number, entry } = batch
+    const refused = receipt.refused.filter((r) => r.index < entry.sessions)
+    if (refused.length > 0) {
+      const message = `${refused.length} of ${entry.sessions} sessions refused: ${refused[0]!.reason}`
+      const aside = { atMs: Date.now(), status: 200, reason: message, records: true } as const
+      const indexes = refused.map((r) => r.index)
+      await this.#spool.setAside(number, aside, await pickSessions(batch, indexes))
+      this.#options.onSetAside?.(number, message, refused.length)
+    } else {
+      await this.#spool.confirm(number)
+    }
+    const c = this.#counters
+    c.batchesStored++
+    c.sessionsStored += entry.sessions - refused.length
+    c.sessionsRefused += refused.length
+    if (receipt.repeated) c.batchesRepeated++
+    c.storedAtMs = Date.now()
+    this.#succeed()
+    this.#options.onStored?.(entry.sessions - refused.length, number)
+    this.#wake()
+  }
+
+  async #refused(batch: SpooledBatch, status: number, message: string): Promise<void> {
+    if (this.#refusedInARow >= REFUSED_IN_A_ROW_MAX) {
+      this.#spool.release(batch.number)
+      return this.#fail({ kind: 'refusing', message: `every batch is refused: ${message}` }, 0)
+    }
+    this.#refusedInARow++
+    await this.#spool.setAside(batch.number, { atMs: Date.now(), status, reason: message })
+    this.#options.onSetAside?.(batch.number, message, batch.entry.sessions)
+    this.#wake()
+  }
+
+  /** The server's word on the key; while it is away, what it said last. */
+  async #findSite(): Promise<Site | null> {
+    const answer = await this.#connection.whoAmI()
+    if (this.#stopped) return null
+    const target = { url: this.#connection.url, keyHash: this.#connection.keyHash }
+    if (answer.kind === 'site') {
+      this.#site = answer.site
+      await this.#remember({ ...target, ...answer.site })
+      return answer.site
+    }
+    const known = this.#spool.target()
+    if (answer.kind === 'away' && known?.url === target.url && known.keyHash === target.keyHash) {
+      this.#site = { orgId: known.orgId, siteId: known.siteId }
+      return this.#site
+    }
+    this.#report({ kind: answer.kind, message: answer.message })
+    return null
+  }
+
+  async #remember(target: Target): Promise<void> {
+    const known = this.#spool.target()
+    if (known !== null && JSON.stringify(known) === JSON.stringify(target)) return
+    // Only a convenience for the next start: a disk that cannot take it must not stop shipping.
+    await this.#spool.setTarget(target).catch(() => undefined)
+  }
+
+  #succeed(): void {
+    this.#refusedInARow = 0
+    this.#backoff.reset()
+    if (this.#problem === null) return
+    this.#problem = null
+    this.#options.onProblem?.(null)
+  }
+
+  async #fail(problem: Problem, atLeastMs: number): Promise<void> {
+    this.#report(problem)
+    await this.#pause(atLeastMs)
+  }
+
+  #report(problem: Problem): void {
+    this.#counters.failures++
+    const same = this.#problem?.kind === problem.kind && this.#problem.message === problem.message
+    this.#problem = problem
+    if (!same) this.#options.onProblem?.(problem)
+  }
+
+  async #pause(atLeastMs: number): Promise<void> {
+    if (this.#stopped) return
+    const ms = Math.max(atLeastMs, this.#backoff.next())
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer)
+        this.#pauses.delete(end)
+        resolve()
+      }
+      const timer = setTimeout(end, ms)
+      this.#pauses.add(end)
+    })
+  }
+
+  #endPauses(): void {
+    for (const end of this.#pauses) end()
+  }
+
+  #change(): Promise<void> {
+    if (this.#stopped) return Promise.resolve()
+    return new Promise((resolve) => this.#waiters.add(resolve))
+  }
+
+  #wake(): void {
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const wake of waiters) wake()
+  }
+}

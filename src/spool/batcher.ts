@@ -1,0 +1,214 @@
+/**
+ * Sessions in, batches in the spool out.
+ *
+ * A batch is cut at BATCH_SESSIONS_MAX sessions, at BATCH_BYTES_MAX of JSON, or when its first session has waited
+ * `ageMs`. add() never waits; what the disk does not take is held in memory up to `heldBytesMax`, then the oldest
+ * held batch goes, counted as `spoolWriteFailed`.
+ */
+import { promisify } from 'node:util'
+import { constants, gzip } from 'node:zlib'
+import { messageOf } from '../errors.js'
+import {
+  BATCH_BYTES_MAX,
+  BATCH_SESSIONS_MAX,
+  type BatchGap,
+  type MeterReport,
+} from '../session/batch.js'
+import type { Session } from '../session/session.js'
+import { lossOf } from './gaps.js'
+import type { MadeBatch, Spool } from './spool.js'
+
+const gzipAsync = promisify(gzip)
+
+/** The envelope of a batch: report and gaps. 256 gaps of 200 bytes and a report of a few KiB fit. */
+const ENVELOPE_BYTES = 128 * 1024
+const RETRY_MS = 1_000
+const HELD_BYTES_MAX = 64 * 1024 * 1024
+/** Batches that wait for the disk before drained() makes a file's reader wait. */
+const HELD_BATCHES_SOFT = 2
+
+export interface BatcherOptions {
+  readonly spool: Spool
+  /** The meter's state; asked for when a batch is made. */
+  readonly report: () => MeterReport
+  /** Null: only size cuts a batch, so that the same input makes the same batches (replay). */
+  readonly ageMs: number | null
+  readonly sessionsMax?: number
+  readonly heldBytesMax?: number
+  /** Told when the disk does not take a batch (again and again), and null when it does again. */
+  readonly onTrouble?: (message: string | null) => void
+}
+
+interface Cut {
+  readonly texts: readonly string[]
+  readonly bytes: number
+  readonly fromUs: number
+  readonly toUs: number
+}
+
+export class Batcher {
+  readonly #spool: Spool
+  readonly #options: BatcherOptions
+  readonly #sessionsMax: number
+  readonly #heldBytesMax: number
+  #texts: string[] = []
+  #bytes = 0
+  #fromUs = Number.POSITIVE_INFINITY
+  #toUs = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | null = null
+  #held: Cut[] = []
+  #heldBytes = 0
+  #writing: Promise<void> | null = null
+  #wake: (() => void) | null = null
+  #waiters: (() => void)[] = []
+  #giveUp = false
+
+  constructor(options: BatcherOptions) {
+    this.#spool = options.spool
+    this.#options = options
+    this.#sessionsMax = Math.min(options.sessionsMax ?? BATCH_SESSIONS_MAX, BATCH_SESSIONS_MAX)
+    this.#heldBytesMax = options.heldBytesMax ?? HELD_BYTES_MAX
+  }
+
+  add(session: Session): void {
+    const text = JSON.stringify(session)
+    const bytes = Buffer.byteLength(text) + 1
+    if (this.#bytes + bytes > BATCH_BYTES_MAX - ENVELOPE_BYTES) this.#cut()
+    this.#texts.push(text)
+    this.#bytes += bytes
+    if (session.startTimeUs < this.#fromUs) this.#fromUs = session.startTimeUs
+    if (session.endTimeUs > this.#toUs) this.#toUs = session.endTimeUs
+    if (this.#texts.length >= this.#sessionsMax) this.#cut()
+    else if (this.#timer === null && this.#options.ageMs !== null) {
+      this.#timer = setTimeout(() => this.#cut(), this.#options.ageMs)
+    }
+  }
+
+  /** Sessions that are not on disk yet. */
+  get heldSessions(): number {
+    return this.#held.reduce((sum, cut) => sum + cut.texts.length, this.#texts.length)
+  }
+
+  /** A batch without sessions, for its report and gaps. */
+  beat(): void {
+    if (this.#texts.length === 0 && this.#held.length === 0) this.#hold(EMPTY_CUT)
+  }
+
+  /** Resolves when a reader that can wait may go on. */
+  async drained(): Promise<void> {
+    while (this.#held.length > HELD_BATCHES_SOFT) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    }
+  }
+
+  /** Resolves when everything added so far is durable, or was given up by abandon(). */
+  async flush(): Promise<void> {
+    this.#cut()
+    while (this.#writing !== null) await this.#writing
+  }
+
+  /** Stops retrying: what the disk has not taken is counted as lost. */
+  abandon(): void {
+    this.#giveUp = true
+    this.#wake?.()
+  }
+
+  #cut(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    if (this.#texts.length === 0) return
+    this.#hold({
+      texts: this.#texts,
+      bytes: this.#bytes,
+      fromUs: this.#fromUs,
+      toUs: this.#toUs,
+    })
+    this.#texts = []
+    this.#bytes = 0
+    this.#fromUs = Number.POSITIVE_INFINITY
+    this.#toUs = Number.NEGATIVE_INFINITY
+  }
+
+  #hold(cut: Cut): void {
+    this.#held.push(cut)
+    this.#heldBytes += cut.bytes
+    // The first is being written; the oldest that is not goes.
+    while (this.#heldBytes > this.#heldBytesMax && this.#held.length > 1) this.#lose(1)
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null
+    })
+  }
+
+  async #write(): Promise<void> {
+    let troubled = false
+    while (this.#held.length > 0) {
+      const cut = this.#held[0]!
+      try {
+        await this.#spool.append((number, gaps) => this.#make(cut, number, gaps))
+      } catch (error) {
+        if (this.#giveUp) {
+          this.#lose(0)
+          continue
+        }
+        troubled = true
+        this.#options.onTrouble?.(messageOf(error))
+        await this.#pause()
+        continue
+      }
+      if (troubled) this.#options.onTrouble?.(null)
+      troubled = false
+      this.#forget(0)
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, RETRY_MS)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #lose(index: number): void {
+    const cut = this.#held[index]!
+    this.#forget(index)
+    const span = { fromUs: cut.fromUs, toUs: cut.toUs, madeAtMs: Date.now() }
+    if (cut.texts.length > 0) {
+      this.#spool.lost(lossOf('spoolWriteFailed', { sessions: cut.texts.length, ...span }))
+    }
+  }
+
+  #forget(index: number): void {
+    const [cut] = this.#held.splice(index, 1)
+    this.#heldBytes -= cut!.bytes
+    for (const wake of this.#waiters.splice(0)) wake()
+  }
+
+  #make(cut: Cut, number: number, gaps: readonly BatchGap[]): Promise<MadeBatch> {
+    const head = {
+      meterId: this.#spool.meterId,
+      batch: number,
+      report: this.#options.report(),
+      gaps,
+    }
+    return makeBatch(head, cut.texts, cut.fromUs, cut.toUs)
+  }
+}
+
+const EMPTY_CUT: Cut = { texts: [], bytes: 0, fromUs: 0, toUs: 0 }
+
+/** The body of a batch, from what stands before its sessions and each session's JSON. */
+export async function makeBatch(
+  head: object,
+  sessions: readonly string[],
+  fromUs: number,
+  toUs: number,
+): Promise<MadeBatch> {
+  const text = `${JSON.stringify(head).slice(0, -1)},"sessions":[${sessions.join(',')}]}`
+  const json = Buffer.from(text)
+  // Level 1: sessions repeat each other so much that more effort buys little (bench/spool.ts).
+  const body = await gzipAsync(json, { level: constants.Z_BEST_SPEED })
+  return { body, textBytes: json.length, sessions: sessions.length, fromUs, toUs }
+}

@@ -1,0 +1,146 @@
+/**
+ * What a spool directory holds. Version 1.
+ *
+ *   DIR/lock          held (flock) by the one meter that uses the directory; its content says who
+ *   DIR/meter.json    { version, meterId, leasedTo, unsent }: what must survive a damaged data file
+ *   DIR/reserve       1 MiB that is given up when the disk is full, so that deleting still works
+ *   DIR/data.mdb      LMDB environment, four databases (below); lock.mdb beside it
+ *   DIR/damaged-TIME/ a data.mdb that could not be read, kept for inspection (the newest two)
+ *
+ *   batches, aside    batch number -> BatchEntry as JSON
+ *   bodies            batch number -> the request's body: gzip of a Batch as JSON, ready to send
+ *   gaps              sequence     -> BatchGap as JSON: losses that no batch has carried yet
+ *   meta              name         -> JSON: version, nextBatch, target, touched
+ *
+ * `batches` waits to be sent; `aside` was refused by the server and waits for an operator. A number is in one of
+ * them and has its body in `bodies`, or in neither.
+ *
+ * Promises
+ *   1. append() resolves after the batch, its number and the gaps it carries are on disk (one transaction, fsync).
+ *   2. A number is used once, ever: nextBatch is in that transaction, and a damaged data file continues above
+ *      `leasedTo`, which is on disk before a number up to it is used.
+ *   3. Every body is checked (CRC-32, IEEE) at each start, and again before it is sent.
+ * LMDB never writes over a page that a committed transaction uses, so a crash or a power cut leaves the last
+ * committed state (test/faults/power-cut.test.ts).
+ */
+import { crc32 } from 'node:zlib'
+import { z } from 'zod'
+import type { BatchGap } from '../session/batch.js'
+
+export const SPOOL_VERSION = 1
+
+/** LMDB stores large values in whole pages; the bound is about the disk, so it counts those. */
+const PAGE_BYTES = 4096
+
+export interface BatchEntry {
+  readonly sessions: number
+  /** Span of the sessions, microseconds since the epoch; both 0 for a batch without sessions. */
+  readonly fromUs: number
+  readonly toUs: number
+  readonly madeAtMs: number
+  /** Of the body. */
+  readonly bytes: number
+  /** Of the JSON before gzip. */
+  readonly textBytes: number
+  /** CRC-32 (IEEE) of the body. */
+  readonly crc: number
+  /** Those that the body carries: they go back to the pending ones when the batch is dropped. */
+  readonly gaps: readonly BatchGap[]
+  /** Set when it was set aside. */
+  readonly aside?: AsideReason
+}
+
+export interface AsideReason {
+  readonly atMs: number
+  readonly status: number
+  readonly reason: string
+  /** The batch was stored; only these sessions of it were refused. Resending makes a new batch of them. */
+  readonly records?: true
+}
+
+const gapSchema = z.object({
+  reason: z.string(),
+  sessions: z.number(),
+  fromBatch: z.number().optional(),
+  toBatch: z.number().optional(),
+  from: z.string(),
+  to: z.string(),
+})
+
+const entrySchema = z.object({
+  sessions: z.number(),
+  fromUs: z.number(),
+  toUs: z.number(),
+  madeAtMs: z.number(),
+  bytes: z.number(),
+  textBytes: z.number(),
+  crc: z.number(),
+  gaps: z.array(gapSchema),
+  aside: z
+    .object({
+      atMs: z.number(),
+      status: z.number(),
+      reason: z.string(),
+      records: z.literal(true).optional(),
+    })
+    .optional(),
+})
+
+/** Null when it is not an entry: the file is damaged there. */
+export function parseEntry(value: unknown): BatchEntry | null {
+  const parsed = entrySchema.safeParse(value)
+  return parsed.success ? (parsed.data as BatchEntry) : null
+}
+
+export function bodyMatches(entry: BatchEntry, body: Uint8Array | undefined): body is Uint8Array {
+  return body !== undefined && body.length === entry.bytes && crc32(body) === entry.crc
+}
+
+/** What a batch takes on disk, entry included. */
+export function diskBytes(entry: Pick<BatchEntry, 'bytes'>): number {
+  return Math.ceil((entry.bytes + 512) / PAGE_BYTES) * PAGE_BYTES
+}
+
+/** Where batches go, as the server's answer to `GET /api/v1/key` said; remembered for when it is away. */
+export interface Target {
+  readonly url: string
+  /** SHA-256 of the key, so that another key is asked about anew. */
+  readonly keyHash: string
+  readonly orgId: string
+  readonly siteId: number
+}
+
+/** meter.json */
+export const identitySchema = z.object({
+  version: z.literal(SPOOL_VERSION),
+  meterId: z.string().min(1).max(128),
+  /** No number above it has been used. */
+  leasedTo: z.int().min(0),
+  /** Sessions and batches waiting, at last count (every few seconds): the loss if the data file is damaged. */
+  unsent: z.object({ sessions: z.number(), fromUs: z.number(), toUs: z.number() }),
+})
+export type Identity = z.infer<typeof identitySchema>
+
+/** The entry of a made batch; `crc` is of the body as it will be read back. */
+export function entryOf(
+  made: {
+    readonly body: Uint8Array
+    readonly textBytes: number
+    readonly sessions: number
+    readonly fromUs: number
+    readonly toUs: number
+  },
+  gaps: readonly BatchGap[],
+  madeAtMs: number,
+): BatchEntry {
+  return {
+    sessions: made.sessions,
+    fromUs: made.fromUs,
+    toUs: made.toUs,
+    madeAtMs,
+    bytes: made.body.length,
+    textBytes: made.textBytes,
+    crc: crc32(made.body),
+    gaps,
+  }
+}

@@ -1,0 +1,105 @@
+/** Losses that wait to be reported: merged where they touch, and bounded. */
+import type { BatchGap } from '../session/batch.js'
+import type { BatchEntry } from './format.js'
+
+/** What one batch carries; more wait for the next. */
+const GAPS_PER_BATCH_MAX = 256
+/** Beyond it the oldest two of one reason become one; numbers that do not touch are then left out. */
+const GAPS_MAX = 4_096
+
+export class GapList {
+  #gaps: BatchGap[]
+  /** Taken for a batch that is not committed yet; nothing is merged into these. */
+  #taken: BatchGap[] = []
+
+  constructor(gaps: readonly BatchGap[]) {
+    this.#gaps = [...gaps]
+  }
+
+  /** All that no committed batch carries. */
+  list(): readonly BatchGap[] {
+    return [...this.#taken, ...this.#gaps]
+  }
+
+  /** What is still to be carried once the batch that took() is committed. */
+  untaken(): readonly BatchGap[] {
+    return this.#gaps
+  }
+
+  add(gap: BatchGap): void {
+    const last = this.#gaps.findLastIndex((g) => touches(g, gap))
+    if (last >= 0) this.#gaps[last] = merge(this.#gaps[last]!, gap)
+    else this.#gaps.push(gap)
+    if (this.#gaps.length > GAPS_MAX) this.#mergeOldest()
+  }
+
+  take(): readonly BatchGap[] {
+    this.#taken = this.#gaps.splice(0, GAPS_PER_BATCH_MAX)
+    return this.#taken
+  }
+
+  /** The batch that took them is durable. */
+  settle(): void {
+    this.#taken = []
+  }
+
+  /** It is not. */
+  putBack(): void {
+    this.#gaps.unshift(...this.#taken)
+    this.#taken = []
+  }
+
+  #mergeOldest(): void {
+    const [oldest] = this.#gaps
+    const other = this.#gaps.findIndex((g, i) => i > 0 && g.reason === oldest!.reason)
+    // There are a handful of reasons, so among so many gaps two have the same.
+    const merged = hull(oldest!, this.#gaps[other]!)
+    this.#gaps.splice(other, 1)
+    this.#gaps[0] = merged
+  }
+}
+
+function touches(a: BatchGap, b: BatchGap): boolean {
+  if (a.reason !== b.reason) return false
+  if (a.toBatch === undefined || b.fromBatch === undefined) {
+    return a.toBatch === undefined && b.fromBatch === undefined
+  }
+  return b.fromBatch === a.toBatch + 1
+}
+
+function merge(a: BatchGap, b: BatchGap): BatchGap {
+  const merged = hull(a, b)
+  return a.fromBatch === undefined || b.toBatch === undefined
+    ? merged
+    : { ...merged, fromBatch: a.fromBatch, toBatch: b.toBatch }
+}
+
+function hull(a: BatchGap, b: BatchGap): BatchGap {
+  return {
+    reason: a.reason,
+    sessions: a.sessions + b.sessions,
+    // ISO 8601 in UTC sorts as text.
+    from: [a.from, b.from].sort()[0]!,
+    to: [a.to, b.to].sort()[1]!,
+  }
+}
+
+/** The gap that a dropped batch leaves. Without its entry nothing but the number is known. */
+export function lossOf(
+  reason: string,
+  entry: Pick<BatchEntry, 'sessions' | 'fromUs' | 'toUs' | 'madeAtMs'> | null,
+  number?: number,
+): BatchGap {
+  const madeAt = entry?.madeAtMs ?? 0
+  return {
+    reason,
+    sessions: entry?.sessions ?? 0,
+    ...(number !== undefined && { fromBatch: number, toBatch: number }),
+    from: isoMs(entry === null || entry.fromUs === 0 ? madeAt : entry.fromUs / 1e3),
+    to: isoMs(entry === null || entry.toUs === 0 ? madeAt : entry.toUs / 1e3),
+  }
+}
+
+function isoMs(ms: number): string {
+  return new Date(ms).toISOString()
+}

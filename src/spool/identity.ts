@@ -1,0 +1,103 @@
+/** meter.json: who this meter is and how far its numbers may have gone, apart from the data file that can be damaged. */
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { type Identity, identitySchema, SPOOL_VERSION } from './format.js'
+
+/** Numbers reserved at a time: one write of meter.json for so many batches. */
+export const LEASE_BATCHES = 65_536
+
+const LEDGER_EVERY_MS = 5_000
+const FILE = 'meter.json'
+
+/** Null when there is none, or none that can be read. @throws Error `newer` when a later version wrote it. */
+export function readIdentity(directory: string): Identity | null {
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(join(directory, FILE), 'utf8'))
+  } catch {
+    return null
+  }
+  const version = (content as { version?: unknown } | null)?.version
+  if (typeof version === 'number' && version > SPOOL_VERSION) {
+    throw new Error(`it has format ${version}, this program knows up to ${SPOOL_VERSION}`)
+  }
+  const parsed = identitySchema.safeParse(content)
+  return parsed.success ? parsed.data : null
+}
+
+/** Replaces the file in one step; durable when it returns. */
+export function writeIdentity(directory: string, identity: Identity): void {
+  const temporary = join(directory, `${FILE}.new`)
+  const fd = openSync(temporary, 'w', 0o600)
+  try {
+    writeSync(fd, `${JSON.stringify(identity)}\n`)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(temporary, join(directory, FILE))
+  syncDirectory(directory)
+}
+
+/** Keeps meter.json true while the spool runs: numbers leased before they are used, the ledger every few seconds. */
+export class IdentityKeeper {
+  readonly #directory: string
+  readonly #nowMs: () => number
+  #identity: Identity
+  #writtenMs: number
+
+  constructor(directory: string, identity: Identity, nowMs: () => number) {
+    this.#directory = directory
+    this.#identity = identity
+    this.#nowMs = nowMs
+    this.#writtenMs = nowMs()
+  }
+
+  get meterId(): string {
+    return this.#identity.meterId
+  }
+
+  /** Durable when it returns: the numbers up to `number` may be used. */
+  lease(number: number): void {
+    if (number <= this.#identity.leasedTo) return
+    this.save({ leasedTo: number + LEASE_BATCHES })
+  }
+
+  /** Now and then; a disk that cannot take it makes the ledger old, and fails loudly elsewhere. */
+  note(unsent: () => Identity['unsent']): void {
+    if (this.#nowMs() - this.#writtenMs < LEDGER_EVERY_MS) return
+    try {
+      this.save({ unsent: unsent() })
+    } catch {
+      this.#writtenMs = this.#nowMs()
+    }
+  }
+
+  save(change: Partial<Identity>): void {
+    const identity = { ...this.#identity, ...change }
+    writeIdentity(this.#directory, identity)
+    this.#identity = identity
+    this.#writtenMs = this.#nowMs()
+  }
+}
+
+/** A rename is durable only with its directory. */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The host's name, for people, and enough chance that two hosts of one name differ. */
+export function newMeterId(): string {
+  const host = hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, '-')
+    .slice(0, 40)
+  return `${host}-${randomBytes(4).toString('hex')}`
+}

@@ -1,0 +1,190 @@
+/** Opening a spool directory: locked, verified after an unclean stop, and usable whatever the disk did to it. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { AppError, messageOf } from '../errors.js'
+import type { BatchGap } from '../session/batch.js'
+import { type Identity, parseEntry, SPOOL_VERSION } from './format.js'
+import { lossOf } from './gaps.js'
+import { newMeterId, readIdentity, writeIdentity } from './identity.js'
+import { lockDirectory } from './lock.js'
+import { Spool, type SpoolLimits } from './spool.js'
+import { openStoreFile, type StoreFile } from './store-file.js'
+import { isDamage, verifyInChild } from './verify.js'
+
+export interface SpoolOptions extends SpoolLimits {
+  readonly directory: string
+  /** Used when the spool has none yet; a spool that has another one is refused. */
+  readonly meterId?: string | undefined
+  readonly onLoss?: (gap: BatchGap) => void
+  /** Told when the data file was damaged and has been moved to the given directory. */
+  readonly onDamage?: (movedTo: string) => void
+  readonly nowMs?: () => number
+}
+
+const DAMAGED_KEPT = 2
+
+/** @throws AppError SPOOL_LOCKED, SPOOL_UNUSABLE, SPOOL_OTHER_METER */
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const { directory } = options
+  const lock = lockIn(directory)
+  try {
+    const known = readIdentityOf(directory)
+    if (known !== null && options.meterId !== undefined && options.meterId !== known.meterId) {
+      throw new AppError(
+        'SPOOL_OTHER_METER',
+        `the spool ${directory} belongs to the meter "${known.meterId}", not to "${options.meterId}"`,
+        { hint: 'Give this one a spool of its own: --spool DIR.' },
+      )
+    }
+    const opened = await openVerified(options, known)
+    const identity = known ?? firstIdentity(directory, opened.store, options.meterId)
+    return new Spool({
+      directory,
+      store: opened.store,
+      lock,
+      limits: options,
+      identity,
+      nextBatch: await startNumbers(opened.store, identity),
+      gaps: opened.gaps,
+      onLoss: options.onLoss ?? (() => undefined),
+      nowMs: options.nowMs ?? Date.now,
+    })
+  } catch (error) {
+    lock.release()
+    throw error instanceof AppError ? error : unusable(directory, error)
+  }
+}
+
+function lockIn(directory: string): ReturnType<typeof lockDirectory> {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    return lockDirectory(join(directory, 'lock'), `pid ${process.pid}`)
+  } catch (error) {
+    throw error instanceof AppError ? error : unusable(directory, error)
+  }
+}
+
+function readIdentityOf(directory: string): Identity | null {
+  try {
+    return readIdentity(directory)
+  } catch (error) {
+    throw unusable(directory, error)
+  }
+}
+
+function unusable(directory: string, error: unknown): AppError {
+  return new AppError(
+    'SPOOL_UNUSABLE',
+    `cannot use the spool directory ${directory}: ${messageOf(error)}`,
+    { hint: 'Give one that this user may write: --spool DIR.', cause: error },
+  )
+}
+
+/** A lost meter.json beside a data file that is there: the file knows who it belongs to. */
+function firstIdentity(directory: string, store: StoreFile, meterId: string | undefined): Identity {
+  const stored = store.meta.get('meterId')
+  const identity: Identity = {
+    version: SPOOL_VERSION,
+    meterId: meterId ?? (typeof stored === 'string' ? stored : newMeterId()),
+    leasedTo: 0,
+    unsent: { sessions: 0, fromUs: 0, toUs: 0 },
+  }
+  writeIdentity(directory, identity)
+  return identity
+}
+
+/** A new data file starts above every number that may have been used: 1 when none was. */
+async function startNumbers(store: StoreFile, identity: Identity): Promise<number> {
+  const known = Number(store.meta.get('nextBatch') ?? 0)
+  if (known > 0) return known
+  await store.write((w) => {
+    w.put(store.meta, 'version', SPOOL_VERSION)
+    w.put(store.meta, 'meterId', identity.meterId)
+    w.put(store.meta, 'nextBatch', identity.leasedTo + 1)
+  })
+  return identity.leasedTo + 1
+}
+
+/** Twice the bound: deleted pages are used again only after the transaction that deleted them. */
+export function mapBytesOf(limits: SpoolLimits): number {
+  return 2 * (limits.bytesMax + limits.asideBytesMax) + 64 * 1024 * 1024
+}
+
+interface Opened {
+  readonly store: StoreFile
+  readonly gaps: readonly BatchGap[]
+}
+
+async function openVerified(options: SpoolOptions, identity: Identity | null): Promise<Opened> {
+  const { directory } = options
+  const mapBytes = mapBytesOf(options)
+  // LMDB trusts its file: opening a damaged one can end the process, so another one looks first.
+  const outcome = existsSync(join(directory, 'data.mdb'))
+    ? await verifyInChild(directory, mapBytes)
+    : ({ bad: [] } as const)
+  if (outcome !== 'damaged') {
+    const store = tryOpen(directory, mapBytes)
+    const bad = outcome === 'unknown' ? [] : outcome.bad
+    if (store !== null) return { store, gaps: await dropBad(store, bad) }
+  }
+  return {
+    store: moveAside(options, mapBytes),
+    gaps: identity === null ? [] : [unsentGap(identity)],
+  }
+}
+
+/** Null when the file is not a spool's; touches each table once. */
+function tryOpen(directory: string, mapBytes: number): StoreFile | null {
+  let store: StoreFile
+  try {
+    store = openStoreFile(directory, mapBytes)
+    for (const table of [store.batches, store.aside, store.gaps]) table.getKeysCount({ limit: 1 })
+    store.meta.get('nextBatch')
+  } catch (error) {
+    if (isDamage(messageOf(error))) return null
+    throw error
+  }
+  const version = Number(store.meta.get('version') ?? SPOOL_VERSION)
+  if (version > SPOOL_VERSION) {
+    throw new Error(`it has format ${version}, this program knows up to ${SPOOL_VERSION}`)
+  }
+  return store
+}
+
+async function dropBad(store: StoreFile, bad: readonly number[]): Promise<BatchGap[]> {
+  const gaps = bad.flatMap((number) => {
+    const entry = parseEntry(store.batches.get(number) ?? store.aside.get(number))
+    return [lossOf('spoolDamaged', entry, number), ...(entry?.gaps ?? [])]
+  })
+  if (bad.length === 0) return gaps
+  await store.write((w) => {
+    for (const number of bad) {
+      w.remove(store.batches, number)
+      w.remove(store.aside, number)
+      w.remove(store.bodies, number)
+    }
+  })
+  return gaps
+}
+
+function unsentGap(identity: Identity): BatchGap {
+  return lossOf('spoolDamaged', { ...identity.unsent, madeAtMs: Date.now() })
+}
+
+function moveAside(options: SpoolOptions, mapBytes: number): StoreFile {
+  const { directory } = options
+  const stamp = new Date().toISOString().replaceAll(':', '-')
+  const target = join(directory, `damaged-${stamp}`)
+  mkdirSync(target, { mode: 0o700 })
+  for (const file of ['data.mdb', 'lock.mdb']) {
+    if (existsSync(join(directory, file))) renameSync(join(directory, file), join(target, file))
+  }
+  const old = readdirSync(directory)
+    .filter((name) => name.startsWith('damaged-'))
+    .sort()
+  for (const name of old.slice(0, -DAMAGED_KEPT)) {
+    rmSync(join(directory, name), { recursive: true, force: true })
+  }
+  options.onDamage?.(target)
+  return openStoreFile(directory, mapBytes)
+}

@@ -1,0 +1,75 @@
+/**
+ * The LMDB environment of a spool: opening, and transactions whose failure is an exception and nothing else.
+ *
+ * lmdb reports a failed commit (disk full, I/O error) on the transaction, on each operation in it and on an inner
+ * promise; all but the first are silenced here, or they would end the process as unhandled rejections. Its
+ * transactionSync() is not used: after a failed commit (lmdb 3.5) it goes on to report commits that never happen.
+ */
+import { mkdirSync } from 'node:fs'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { AppError, messageOf } from '../errors.js'
+import type { BatchGap } from '../session/batch.js'
+
+export interface Writer {
+  put<V>(table: Database<V, number | string>, key: number | string, value: V): void
+  remove(table: Database<never, number | string> | AnyTable, key: number | string): void
+}
+
+type AnyTable = Database<unknown, number> | Database<Buffer, number> | Database<BatchGap, number>
+
+export interface StoreFile {
+  readonly batches: Database<unknown, number>
+  readonly aside: Database<unknown, number>
+  readonly bodies: Database<Buffer, number>
+  readonly gaps: Database<BatchGap, number>
+  readonly meta: Database<unknown, string>
+  /** Durable when it resolves; nothing of it is there when it rejects. `work` must not throw after its first write. */
+  write(work: (writer: Writer) => void): Promise<void>
+  close(): Promise<void>
+}
+
+function quiet(promise: unknown): void {
+  if (promise instanceof Promise) promise.catch(() => undefined)
+}
+
+/** @param mapBytes address space, not disk: twice what may be stored leaves room for fragmentation. */
+export function openStoreFile(directory: string, mapBytes: number, readOnly = false): StoreFile {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const root: RootDatabase<unknown, string> = open({
+    path: directory,
+    noSubdir: false,
+    maxDbs: 8,
+    mapSize: mapBytes,
+    // A commit includes its fsync: "committed" then means durable, which is what the spool promises.
+    overlappingSync: false,
+    commitDelay: 0,
+    encoding: 'json',
+    readOnly,
+  })
+  const table = <V, K extends number | string>(name: string, encoding: 'json' | 'binary') =>
+    root.openDB<V, K>({ name, encoding })
+  return {
+    batches: table<unknown, number>('batches', 'json'),
+    aside: table<unknown, number>('aside', 'json'),
+    bodies: table<Buffer, number>('bodies', 'binary'),
+    gaps: table<BatchGap, number>('gaps', 'json'),
+    meta: table<unknown, string>('meta', 'json'),
+    write: (work) => commit(root, work),
+    close: () => root.close(),
+  }
+}
+
+async function commit(root: RootDatabase, work: (writer: Writer) => void): Promise<void> {
+  const writer: Writer = {
+    put: (table, key, value) => quiet(table.put(key, value)),
+    remove: (table, key) => quiet(table.remove(key as never)),
+  }
+  try {
+    await root.transaction(() => work(writer))
+  } catch (error) {
+    quiet((error as { commitError?: unknown }).commitError)
+    throw new AppError('SPOOL_WRITE_FAILED', `cannot write to the spool: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}

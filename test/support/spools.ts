@@ -1,0 +1,64 @@
+/** Spools for tests: small bounds, batches of a known content. */
+import { gzipSync } from 'node:zlib'
+import { onTestFinished } from 'vitest'
+import type { BatchGap, MeterReport } from '../../src/session/batch.js'
+import type { Session } from '../../src/session/session.js'
+import { openSpool, type SpoolOptions } from '../../src/spool/open.js'
+import type { MakeBatch, Spool } from '../../src/spool/spool.js'
+import { aSession } from './sessions.js'
+import { temporaryDirectory } from './temporary.js'
+
+export const MiB = 1024 * 1024
+
+export async function aSpool(
+  change: Partial<SpoolOptions> = {},
+): Promise<{ spool: Spool; directory: string; losses: BatchGap[] }> {
+  const directory = change.directory ?? temporaryDirectory()
+  const losses: BatchGap[] = []
+  const spool = await openSpool({
+    directory,
+    bytesMax: 16 * MiB,
+    asideBytesMax: 4 * MiB,
+    onLoss: (gap) => losses.push(gap),
+    ...change,
+  })
+  onTestFinished(() => spool.close())
+  return { spool, directory, losses }
+}
+
+export const REPORT: MeterReport = {
+  version: '0.0.0',
+  interface: 'wg0',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  at: '2026-01-01T00:00:01.000Z',
+  packets: 0,
+  bytes: 0,
+  other: {},
+  openSessions: 0,
+  packetsDropped: 0,
+  sessionsDropped: {},
+  spool: { batches: 0, bytes: 0, setAside: 0 },
+}
+
+/** A maker of a batch of `count` sessions; `padding` makes its body that much larger (it does not compress). */
+export function batchOf(count: number, meterId = 'm', padding = Buffer.alloc(0)): MakeBatch {
+  return async (number, gaps) => {
+    const sessions: Session[] = Array.from({ length: count }, (_, i) =>
+      aSession({ sessionId: `${String(number).padStart(18, '0')}${String(i).padStart(8, '0')}` }),
+    )
+    const json = JSON.stringify({
+      meterId,
+      batch: number,
+      report: { ...REPORT, padding: padding.toString('base64') },
+      gaps,
+      sessions,
+    })
+    return {
+      body: gzipSync(json),
+      textBytes: json.length,
+      sessions: count,
+      fromUs: sessions[0]?.startTimeUs ?? 0,
+      toUs: sessions[0]?.endTimeUs ?? 0,
+    }
+  }
+}
