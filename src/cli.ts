@@ -7,7 +7,12 @@ import { suggestion } from './config.js'
 import { AppError, EXIT } from './errors.js'
 
 /** Loaded on use: a command must not pay for the others' libraries. */
-const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<AnyCommand> }>> = {}
+const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<AnyCommand> }>> = {
+  peers: {
+    summary: 'Show the peers of a WireGuard interface.',
+    load: async () => (await import('./commands/peers.js')).command,
+  },
+}
 
 export function packageVersion(): string {
   const manifest = JSON.parse(

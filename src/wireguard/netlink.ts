@@ -91,7 +91,7 @@ export function parseDatagram(bytes: Buffer, sequence: number): ParsedDatagram {
       interrupted ||= (flags & NLM_F_DUMP_INTR) !== 0
       if (type === NLMSG_ERROR || type === NLMSG_DONE) {
         done = true
-        if (payload.length >= 4) errno = -payload.readInt32LE(0)
+        if (payload.length >= 4) errno = Math.abs(payload.readInt32LE(0))
       } else {
         if (payload.length < GENL_HEADER_BYTES) throw badAnswer('a cut generic header', at)
         messages.push({

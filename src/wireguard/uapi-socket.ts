@@ -11,6 +11,12 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 const TIMEOUT_MS = 5000
 const READ_BYTES = 64 * 1024
 
+export interface UapiOptions {
+  readonly directory?: string
+  readonly timeoutMs?: number
+  readonly answerBytesMax?: number
+}
+
 /**
  * Null when there is no such socket (or nobody behind it): the interface is not a userspace WireGuard.
  * The answer passes only through buffers that are ours, and each is overwritten after use, since it holds
@@ -18,8 +24,10 @@ const READ_BYTES = 64 * 1024
  */
 export function readUapi(
   interfaceName: string,
-  directory: string = UAPI_DIRECTORY,
+  options: UapiOptions = {},
 ): Promise<WireGuardDevice | null> {
+  const { directory = UAPI_DIRECTORY, timeoutMs = TIMEOUT_MS } = options
+  const { answerBytesMax = ANSWER_BYTES_MAX } = options
   const path = join(directory, `${interfaceName}.sock`)
   const chunk = Buffer.alloc(READ_BYTES)
   let answer: Buffer = Buffer.alloc(READ_BYTES)
@@ -33,8 +41,8 @@ export function readUapi(
           answer = append(answer, length, chunk.subarray(0, bytes))
           length += bytes
           chunk.fill(0, 0, bytes)
-          if (length > ANSWER_BYTES_MAX)
-            socket.destroy(fault(path, `answers more than ${ANSWER_BYTES_MAX} bytes`))
+          if (length > answerBytesMax)
+            socket.destroy(fault(path, `answers more than ${answerBytesMax} bytes`))
           else if (uapiAnswerEnds(answer.subarray(Math.max(0, length - 2), length)))
             socket.destroy()
           return true
@@ -42,7 +50,7 @@ export function readUapi(
       },
     })
     let failure: Error | undefined
-    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(fault(path, 'does not answer')))
+    socket.setTimeout(timeoutMs, () => socket.destroy(fault(path, 'does not answer')))
     socket.on('error', (error) => {
       failure = error
     })
