@@ -229,6 +229,8 @@ describe('when: the state at the start of the session decides', () => {
 
   test('an allowed IP that moved between peers', () => {
     const attributor = withPeers()
+    // What the caches hold from before does not outlive the change.
+    expect(of(attributor, '100.90.128.11', 6_000_000).peerPublicKey).toBe(ANNA)
     expect(attributor.peersChanged(snapshot(peer(RAVI, ['100.90.128.11/32'])), 5_000_000)).toBe(
       true,
     )
@@ -281,6 +283,7 @@ describe('when: the state at the start of the session decides', () => {
 
   test('the catalog of the time', () => {
     const attributor = withPeers()
+    expect(of(attributor, '100.90.128.11', 8_000_000).siteResourceId).toBe(10)
     attributor.catalogChanged(
       { ...catalog, resources: [{ ...catalog.resources[0]!, siteResourceId: 99 }] },
       7_000_000,

@@ -175,7 +175,7 @@ describe('a dump', () => {
       genericHeader,
       attribute(6, u16(2)),
     )
-    expect(answer.add(Buffer.concat([other, interrupted]), SEQUENCE)).toEqual({
+    expect(answer.add(Buffer.concat([interrupted, other]), SEQUENCE)).toEqual({
       done: false,
       errno: 0,
       interrupted: true,
