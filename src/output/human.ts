@@ -1,0 +1,40 @@
+/** Sizes, times and colours for people. */
+import { styleText } from 'node:util'
+
+export function humanBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  let value = bytes / 1024
+  let unit = 0
+  // 1023.95 would be printed as 1024.0.
+  while (value >= 1023.95 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${value.toFixed(1)} ${units[unit]}`
+}
+
+export function humanSeconds(seconds: number | null): string {
+  if (seconds === null) return 'open'
+  if (seconds < 1) return `${Math.round(seconds * 1e3)} ms`
+  if (seconds < 60) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  const pad = (n: number): string => String(n).padStart(2, '0')
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${pad(whole % 60)}s`
+  return `${Math.floor(whole / 3600)}h${pad(Math.floor(whole / 60) % 60)}m`
+}
+
+export function humanCount(count: number): string {
+  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ',')
+}
+
+export type Style = Parameters<typeof styleText>[0]
+
+/** Colours where they are seen: on a terminal, and not when NO_COLOR asks for none. */
+export function painter(
+  stream: { readonly isTTY?: boolean },
+  env: NodeJS.ProcessEnv,
+): (style: Style, text: string) => string {
+  const on = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
+  return on ? (style, text) => styleText(style, text) : (_, text) => text
+}

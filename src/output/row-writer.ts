@@ -1,0 +1,80 @@
+/** NDJSON and CSV of sessions, from the one list of fields (session/fields.ts). */
+import { CSV_LINE_END, csvCell, csvHeader } from '../session/csv.js'
+import { FIELDS, type SessionRow } from '../session/fields.js'
+import { asciiBytes, ByteWriter } from './byte-writer.js'
+
+/** Takes rows one by one; the row may be changed by its owner as soon as row() returns. */
+export interface RowWriter {
+  /** What comes before the first row. */
+  begin(): void
+  row(row: SessionRow): void
+  /** What comes after the last. */
+  end(): void
+  readonly length: number
+  take(): Uint8Array
+}
+
+const NULL = asciiBytes('null')
+const TRUE = asciiBytes('true')
+const FALSE = asciiBytes('false')
+const JSON_END = asciiBytes('}\n')
+
+export class NdjsonWriter implements RowWriter {
+  readonly #out = new ByteWriter()
+  readonly #keys = FIELDS.map((f, i) => asciiBytes(`${i === 0 ? '{' : ','}"${f.name}":`))
+
+  get length(): number {
+    return this.#out.length
+  }
+
+  take(): Uint8Array {
+    return this.#out.take()
+  }
+
+  begin(): void {}
+
+  row(row: SessionRow): void {
+    const out = this.#out
+    for (let i = 0; i < FIELDS.length; i++) {
+      out.bytes(this.#keys[i]!)
+      const value = FIELDS[i]!.read(row)
+      if (typeof value === 'number') out.number(value)
+      else if (typeof value === 'string') out.quoted(value)
+      else out.bytes(value === null ? NULL : value ? TRUE : FALSE)
+    }
+    out.bytes(JSON_END)
+  }
+
+  end(): void {}
+}
+
+const COMMA = asciiBytes(',')
+
+export class CsvWriter implements RowWriter {
+  readonly #out = new ByteWriter()
+
+  get length(): number {
+    return this.#out.length
+  }
+
+  take(): Uint8Array {
+    return this.#out.take()
+  }
+
+  begin(): void {
+    this.#out.text(csvHeader(FIELDS))
+  }
+
+  row(row: SessionRow): void {
+    const out = this.#out
+    for (let i = 0; i < FIELDS.length; i++) {
+      if (i > 0) out.bytes(COMMA)
+      const value = FIELDS[i]!.read(row)
+      if (typeof value === 'number') out.number(value)
+      else out.text(csvCell(value))
+    }
+    out.text(CSV_LINE_END)
+  }
+
+  end(): void {}
+}
