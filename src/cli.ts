@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** The command line: finds the command, loads only it, runs it, and turns what it throws into a message and an exit code. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type AnyCommand, buildCommand, type CommandContext } from './command.js'
 import { suggestion } from './config.js'
 import { AppError, EXIT } from './errors.js'
+import { packageVersion } from './version.js'
 
 /** Loaded on use: a command must not pay for the others' libraries. */
 const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<AnyCommand> }>> = {
@@ -12,13 +12,14 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<A
     summary: 'Show the peers of a WireGuard interface.',
     load: async () => (await import('./commands/peers.js')).command,
   },
-}
-
-export function packageVersion(): string {
-  const manifest = JSON.parse(
-    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-  ) as { version: string }
-  return manifest.version
+  serve: {
+    summary: 'Run the server: stores sessions, answers queries, shows the dashboard.',
+    load: async () => (await import('./commands/serve.js')).serveCommand,
+  },
+  keys: {
+    summary: 'Create, list and revoke keys of a server.',
+    load: async () => (await import('./commands/keys.js')).keysCommand,
+  },
 }
 
 async function run(argv: readonly string[], context: CommandContext): Promise<number> {

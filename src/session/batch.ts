@@ -67,4 +67,6 @@ export interface BatchReceipt {
   readonly refused: readonly RefusedSession[]
   /** The number was known: nothing was changed. */
   readonly repeated: boolean
+  /** Why nothing is stored: the organisation's retention is 0. */
+  readonly notice?: string
 }

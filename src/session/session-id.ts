@@ -9,6 +9,8 @@
  */
 import { randomBytes } from 'node:crypto'
 
+/** Any session id, as text. */
+export const SESSION_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/
 const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const RUN_BYTES = 5
 /** 2^40: at a million sessions a second it lasts 12 days; a meter starts a new run before it ends. */

@@ -1,0 +1,192 @@
+/** `tunmeter serve`: the server half, wired. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { defineCommand } from '../command.js'
+import {
+  badOptions,
+  choice,
+  duration,
+  integer,
+  type OptionValues,
+  size,
+  text,
+  textList,
+  textOr,
+} from '../config.js'
+import { AppError, EXIT, messageOf } from '../errors.js'
+import { createLogger, LOG_LEVELS } from '../log.js'
+import { createApp } from '../server/app.js'
+import { Auth } from '../server/auth.js'
+import { Maintenance } from '../server/maintenance.js'
+import { ServerMetrics } from '../server/metrics.js'
+import { isLoopback } from '../server/routes/operation.js'
+import { Control } from '../store/control.js'
+import { DuckStore } from '../store/duckdb/duck-store.js'
+import { packageVersion } from '../version.js'
+
+const MiB = 2 ** 20
+const DAY_MS = 86400e3
+
+export const SERVE_OPTIONS = {
+  data: textOr('Directory of the database, the keys and the settings.', 'DIR', './data'),
+  listen: textOr('Address to listen on; port 0: any free one.', 'HOST:PORT', '127.0.0.1:8480'),
+  storeMemory: size('Memory that the database may use.', 512 * MiB, {
+    min: 64 * MiB,
+    max: 2 ** 44,
+  }),
+  storeThreads: integer('Threads that the database may use.', 'N', 2, { min: 1, max: 256 }),
+  usageRetention: duration('Keep monthly totals this long.', 400 * DAY_MS, {
+    min: 31 * DAY_MS,
+    max: 36500 * DAY_MS,
+  }),
+  tlsCert: text('Certificate chain (PEM) for HTTPS.', 'FILE'),
+  tlsKey: text('Its private key (PEM).', 'FILE'),
+  trustProxy: textList(
+    'Take client addresses from X-Forwarded-For of this proxy. Repeatable.',
+    'ADDRESS',
+  ),
+  logLevel: choice('What is logged, to standard error as JSON lines.', 'LEVEL', LOG_LEVELS, 'info'),
+}
+type Options = OptionValues<typeof SERVE_OPTIONS>
+
+/** @throws AppError BAD_OPTIONS */
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  if (host === undefined || host === '' || port > 65_535) {
+    throw badOptions([
+      `--listen: ${JSON.stringify(text)}: expected HOST:PORT, as in 127.0.0.1:8480 or [::1]:8480`,
+    ])
+  }
+  return { host, port }
+}
+
+function readTls(options: Options): { cert: string; key: string } | undefined {
+  const { tlsCert, tlsKey } = options
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw badOptions(['--tls-cert and --tls-key go together'])
+  try {
+    return { cert: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') }
+  } catch (error) {
+    throw new AppError('BAD_TLS', `cannot read the TLS files: ${messageOf(error)}`, {
+      exitCode: EXIT.usage,
+    })
+  }
+}
+
+export interface RunningServer {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** Starts everything; also for `tunmeter demo` and tests. */
+export async function startServer(options: Options): Promise<RunningServer> {
+  const log = createLogger(options.logLevel)
+  const { host, port } = parseListen(options.listen)
+  const tls = readTls(options)
+  const control = new Control(options.data)
+  if (!isLoopback(host) && host !== 'localhost' && !control.hasKeys()) {
+    await control.close()
+    throw new AppError(
+      'NO_KEY',
+      `refusing to listen on ${options.listen}: no key exists yet, and it is not loopback`,
+      {
+        hint: `First: tunmeter keys create --data ${options.data} --scope root --name me`,
+        exitCode: EXIT.usage,
+      },
+    )
+  }
+  const store = await DuckStore.open({
+    directory: options.data,
+    memoryBytes: options.storeMemory,
+    threads: options.storeThreads,
+  }).catch(async (error: unknown) => {
+    await control.close()
+    throw error
+  })
+  const clockMs = () => Date.now()
+  const metrics = new ServerMetrics(() => store.stats())
+  const usageDays = options.usageRetention / DAY_MS
+  const maintenance = new Maintenance({ store, control, metrics, log, usageDays, clockMs })
+  const app = await createApp(
+    {
+      store,
+      control,
+      auth: new Auth(control, clockMs),
+      metrics,
+      log,
+      clockMs,
+      version: packageVersion(),
+      dataDirectory: options.data,
+      retentionChanged: (orgId) => void maintenance.soon(orgId),
+      secureCookie: tls !== undefined,
+    },
+    {
+      dashboardDirectory: fileURLToPath(new URL('../dashboard', import.meta.url)),
+      ...(tls !== undefined && { tls }),
+      ...(options.trustProxy.length > 0 && { trustProxy: options.trustProxy }),
+    },
+  )
+  const addressFile = join(options.data, 'server.json')
+  const close = async () => {
+    rmSync(addressFile, { force: true })
+    await app.close()
+    await maintenance.stop()
+    await store.close()
+    await control.close()
+  }
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    await close()
+    throw listenError(error, options.listen)
+  }
+  const address = app.server.address()
+  const bound = typeof address === 'object' && address !== null ? address.port : port
+  const shownHost = host.includes(':') ? `[${host}]` : host
+  const url = `${tls === undefined ? 'http' : 'https'}://${shownHost}:${bound}`
+  // For programs that start the server with port 0, and for commands that talk to it.
+  writeFileSync(addressFile, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 })
+  maintenance.start()
+  log.info({ url, data: options.data, version: packageVersion() }, 'listening')
+  return { url, stop: close }
+}
+
+function listenError(error: unknown, listen: string): AppError {
+  const code = (error as NodeJS.ErrnoException).code
+  const hint =
+    code === 'EADDRINUSE'
+      ? 'Another program uses this port; choose another with --listen.'
+      : code === 'EACCES'
+        ? 'Ports below 1024 need a privilege; choose a higher one.'
+        : 'Check --listen.'
+  return new AppError('LISTEN_FAILED', `cannot listen on ${listen}: ${messageOf(error)}`, {
+    hint,
+    cause: error,
+  })
+}
+
+export const serveCommand = defineCommand({
+  name: 'serve',
+  summary:
+    'Run the server: takes sessions from meters, keeps them, answers queries, shows the dashboard.',
+  options: SERVE_OPTIONS,
+  details: `The first key is made on the same machine, before or while the server runs:
+  tunmeter keys create --data ./data --scope admin --org acme --name me
+Retention is 0 by default: nothing is stored until it is set in the settings.
+SIGTERM and SIGINT stop it after the requests in hand. See docs/api.md.`,
+  run: async (_args, options) => {
+    const server = await startServer(options)
+    await new Promise<void>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+    })
+    // A second signal ends at once; what was acknowledged is durable.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => process.exit(EXIT.failed))
+    await server.stop()
+    return EXIT.ok
+  },
+})

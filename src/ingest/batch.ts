@@ -1,0 +1,54 @@
+/** The envelope of a batch: everything but its sessions, which check.ts takes one by one. */
+import { z } from 'zod'
+import { BATCH_SESSIONS_MAX } from '../session/batch.js'
+
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
+const time = z.iso.datetime({ offset: true })
+const word = z.string().min(1).max(64)
+const counts = z.record(word, count)
+
+export const meterReportSchema = z.object({
+  version: z.string().max(64),
+  interface: z.string().max(1024),
+  startedAt: time,
+  at: time,
+  packets: count,
+  bytes: count,
+  other: z.record(word, z.object({ packets: count, bytes: count })),
+  openSessions: count,
+  packetsDropped: count,
+  sessionsDropped: counts,
+  spool: z.object({ batches: count, bytes: count, setAside: count }),
+  reconciliation: z.record(word, z.number()).optional(),
+})
+
+export const batchGapSchema = z.object({
+  reason: word,
+  sessions: count,
+  fromBatch: count.optional(),
+  toBatch: count.optional(),
+  from: time,
+  to: time,
+})
+
+export const batchSchema = z.object({
+  meterId: z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . : -'),
+  batch: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+  report: meterReportSchema,
+  gaps: z.array(batchGapSchema).max(1000),
+  /** Each is checked on its own, so that one bad record costs only itself. */
+  sessions: z.array(z.unknown()).max(BATCH_SESSIONS_MAX),
+})
+
+export const batchReceiptSchema = z.object({
+  batch: z.int(),
+  stored: z.int().meta({ description: 'Sessions that are durable now, refused ones not counted.' }),
+  refused: z.array(
+    z.object({ index: z.int(), sessionId: z.string().nullable(), reason: z.string() }),
+  ),
+  repeated: z.boolean().meta({ description: 'The number was known: nothing was changed.' }),
+  notice: z
+    .string()
+    .optional()
+    .meta({ description: 'Why nothing is stored, when the retention is 0.' }),
+})

@@ -1,0 +1,176 @@
+/**
+ * Newt's access log: `{ "compressed": base64(zlib(JSON array)) }`, as its connection logger sends it every minute.
+ *
+ * Its ids are 8 random bytes in hex; ours are made from them (SHA-256 with the place), so a repeated log changes
+ * nothing. It counts no packets, and leaves both byte counts 0: those are stored as unknown, not as zero.
+ */
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { inflate } from 'node:zlib'
+import { z } from 'zod'
+import { AppError } from '../errors.js'
+import type { StoredSession } from '../store/store.js'
+import { parseEndpoint } from './endpoint.js'
+
+export const NEWT_BYTES_MAX = 16 * 2 ** 20
+export const NEWT_SESSIONS_MAX = 20_000
+export const NEWT_METER = 'newt'
+const unzip = promisify(inflate)
+
+export const newtBodySchema = z.object({ compressed: z.string().min(1) })
+
+const count = z.int().min(0)
+const newtSessionSchema = z.object({
+  sessionId: z.string().min(1).max(128),
+  resourceId: count,
+  sourceAddr: z.string().max(64),
+  destAddr: z.string().max(64),
+  protocol: z.enum(['tcp', 'udp']),
+  startedAt: z.iso.datetime({ offset: true }),
+  endedAt: z.iso.datetime({ offset: true }).nullish(),
+  bytesTx: count.nullish(),
+  bytesRx: count.nullish(),
+  connectionCount: count.nullish(),
+})
+type NewtSession = z.infer<typeof newtSessionSchema>
+
+export const newtReceiptSchema = z.object({
+  stored: z.int(),
+  refused: z.array(
+    z.object({ index: z.int(), sessionId: z.string().nullable(), reason: z.string() }),
+  ),
+  notice: z.string().optional(),
+})
+export type NewtReceipt = z.infer<typeof newtReceiptSchema>
+
+interface Site {
+  readonly orgId: string
+  readonly siteId: number
+}
+
+/** @throws AppError TOO_LARGE, BAD_COMPRESSED */
+export async function readNewt(
+  compressed: string,
+  site: Site,
+  nowUs: number,
+  oldestUs: number,
+): Promise<{ sessions: StoredSession[]; refused: NewtReceipt['refused'] }> {
+  const sessions: StoredSession[] = []
+  const refused: NewtReceipt['refused'] = []
+  for (const [index, given] of (await decode(compressed)).entries()) {
+    const result = newtSessionSchema.safeParse(given)
+    const session = result.success ? convert(result.data, site) : firstFault(result.error)
+    const fault = typeof session === 'string' ? session : timeFault(session, nowUs, oldestUs)
+    if (fault === undefined) sessions.push(session as StoredSession)
+    else
+      refused.push({
+        index,
+        sessionId: (given as { sessionId?: string } | null)?.sessionId ?? null,
+        reason: fault,
+      })
+  }
+  return { sessions, refused }
+}
+
+function firstFault(error: z.ZodError): string {
+  const issue = error.issues[0]!
+  return `${issue.path.join('.')}: ${issue.message}`
+}
+
+function timeFault(session: StoredSession, nowUs: number, oldestUs: number): string | undefined {
+  if (session.startTimeUs > nowUs + 86_400e6)
+    return 'startedAt is more than a day ahead of the server'
+  return session.endTimeUs < oldestUs
+    ? 'olderThanRetention: it ended before the retention began'
+    : undefined
+}
+
+async function decode(compressed: string): Promise<unknown[]> {
+  let json: Buffer
+  try {
+    json = await unzip(Buffer.from(compressed, 'base64'), { maxOutputLength: NEWT_BYTES_MAX })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new AppError(
+        'TOO_LARGE',
+        `the access log is larger than ${NEWT_BYTES_MAX} bytes when decompressed`,
+      )
+    }
+    throw new AppError('BAD_COMPRESSED', 'compressed: expected base64 of zlib data')
+  }
+  let list: unknown
+  try {
+    list = JSON.parse(json.toString('utf8'))
+  } catch {
+    throw new AppError('BAD_COMPRESSED', 'compressed: its content is not JSON')
+  }
+  if (!Array.isArray(list))
+    throw new AppError('BAD_COMPRESSED', 'compressed: expected a JSON array')
+  if (list.length > NEWT_SESSIONS_MAX) {
+    throw new AppError('TOO_LARGE', `compressed: more than ${NEWT_SESSIONS_MAX} sessions`)
+  }
+  return list
+}
+
+function convert(given: NewtSession, site: Site): StoredSession | string {
+  // After consolidation the source may have lost its port.
+  const source = parseEndpoint(given.sourceAddr)
+  const dest = parseEndpoint(given.destAddr)
+  if (source === undefined) return 'sourceAddr: expected ip:port or ip'
+  if (dest === undefined) return 'destAddr: expected ip:port or ip'
+  const startTimeUs = Date.parse(given.startedAt) * 1e3
+  const ended =
+    given.endedAt === null || given.endedAt === undefined
+      ? startTimeUs
+      : Date.parse(given.endedAt) * 1e3
+  const counted = (given.bytesTx ?? 0) + (given.bytesRx ?? 0) > 0
+  return {
+    ...site,
+    meterId: NEWT_METER,
+    sessionId: sessionIdFor(given, site),
+    startTimeUs,
+    // Go writes the zero time as year 1 for a session without an end.
+    endTimeUs: Math.max(startTimeUs, ended),
+    protocol: given.protocol,
+    sourceIp: source.ip,
+    sourcePort: source.port,
+    destIp: dest.ip,
+    destPort: dest.port,
+    bytesTx: counted ? (given.bytesTx ?? 0) : null,
+    bytesRx: counted ? (given.bytesRx ?? 0) : null,
+    packetsTx: null,
+    packetsRx: null,
+    payloadTx: null,
+    payloadRx: null,
+    endReason: 'endOfFlowDetected',
+    connState: null,
+    tcpFlagsTx: null,
+    tcpFlagsRx: null,
+    handshakeRttUs: null,
+    directionBasis: null,
+    midstream: false,
+    connectionCount: Math.max(1, given.connectionCount ?? 1),
+    peerPublicKey: null,
+    clientEndpoint: null,
+    clientId: null,
+    userId: null,
+    siteResourceId: given.resourceId === 0 ? null : given.resourceId,
+    unattributed: 'noPeers',
+  }
+}
+
+const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+/** The start in milliseconds as in any of our ids, then 80 bits of the hash. */
+function sessionIdFor(given: NewtSession, site: Site): string {
+  let head = ''
+  for (let rest = Date.parse(given.startedAt), i = 0; i < 10; i++, rest = Math.floor(rest / 32))
+    head = BASE32[rest % 32] + head
+  const hash = createHash('sha256')
+    .update(`${site.orgId}/${site.siteId}/${given.sessionId}`)
+    .digest()
+  let bits = BigInt(`0x${hash.subarray(0, 10).toString('hex')}`)
+  let tail = ''
+  for (let i = 0; i < 16; i++, bits >>= 5n) tail = BASE32[Number(bits & 31n)] + tail
+  return head + tail
+}

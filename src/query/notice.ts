@@ -1,0 +1,107 @@
+/** Why an answer is empty, in words that say what to do next. */
+
+import type { KeyRecord } from '../store/control.js'
+import type { LogFilter, MeterStatus, StoreFacts } from '../store/store.js'
+import { hasFilters } from './parameters.js'
+
+export const NOTICE_CODES = [
+  'retentionOff',
+  'noKey',
+  'keyNotUsed',
+  'neverReported',
+  'siteSilent',
+  'otherTrafficOnly',
+  'outsideRange',
+  'filtered',
+  'nothingYet',
+] as const
+export type NoticeCode = (typeof NOTICE_CODES)[number]
+export interface Notice {
+  readonly code: NoticeCode
+  readonly message: string
+}
+
+export interface NoticeFacts {
+  readonly retentionDays: number
+  readonly keys: readonly KeyRecord[]
+  readonly meters: readonly MeterStatus[]
+  readonly store: StoreFacts
+  readonly filter: LogFilter
+  readonly nowMs: number
+}
+
+const SILENT_MS = 5 * 60_000
+
+const plural = (n: number, word: string) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`
+
+export function noticeFor(facts: NoticeFacts): Notice {
+  const { store, filter } = facts
+  if (store.inRange > 0 && hasFilters(filter)) {
+    return {
+      code: 'filtered',
+      message: `${plural(store.inRange, 'session')} in this time range, but none matches the filters. Remove one.`,
+    }
+  }
+  if (store.sessions > 0) {
+    const span = `${day(store.oldestUs!)} to ${day(store.newestUs!)}`
+    return {
+      code: 'outsideRange',
+      message: `No session started in this time range. ${plural(store.sessions, 'session')} outside it, from ${span}.`,
+    }
+  }
+  return facts.retentionDays === 0 ? retentionOff() : nothingStored(facts)
+}
+
+function day(us: number): string {
+  return `${new Date(us / 1e3).toISOString().slice(0, 16)}Z`
+}
+
+function retentionOff(): Notice {
+  return {
+    code: 'retentionOff',
+    message:
+      'Connection logs are off: the retention is 0 days, so nothing is stored. Set retentionDays in the settings (-1: for ever).',
+  }
+}
+
+function nothingStored({ keys, meters, nowMs }: NoticeFacts): Notice {
+  const ingest = keys.filter((k) => k.scope === 'ingest' && k.revokedAt === null)
+  if (ingest.length === 0 && meters.length === 0) {
+    return {
+      code: 'noKey',
+      message:
+        'No site can report yet: create an ingest key for a site, then start a meter with it.',
+    }
+  }
+  if (meters.length === 0) {
+    const used = ingest.some((k) => k.lastUsedAt !== null)
+    return used
+      ? {
+          code: 'neverReported',
+          message:
+            'A key was used, but no meter has delivered a batch yet. Look at the meter’s log.',
+        }
+      : {
+          code: 'keyNotUsed',
+          message: 'An ingest key exists, but no meter has used it yet. Start a meter with it.',
+        }
+  }
+  const newest = Math.max(...meters.map((m) => Date.parse(m.receivedAt)))
+  if (nowMs - newest > SILENT_MS) {
+    return {
+      code: 'siteSilent',
+      message: `No site has reported since ${new Date(newest).toISOString()}. Is the meter running, and does it reach this server?`,
+    }
+  }
+  const packets = meters.reduce((n, m) => n + m.report.packets, 0)
+  if (packets > 0) {
+    return {
+      code: 'otherTrafficOnly',
+      message: `Meters report ${plural(packets, 'packet')}, but no TCP or UDP session of them has been stored yet.`,
+    }
+  }
+  return {
+    code: 'nothingYet',
+    message: 'Meters report, but have seen no packet yet. Is it the right interface?',
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * Query parameters of the log routes: the documented ones of Pangolin's API and ours. One table (zod) checks them,
+ * types them and describes them in /openapi.json.
+ *
+ * Lists are written `a,b` or by repeating the parameter. A bad value is a 400 that names the parameter.
+ */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { canonicalIp } from '../ingest/check.js'
+import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../session/session.js'
+import { SESSION_ID } from '../session/session-id.js'
+import {
+  type AddressFilter,
+  type LogFilter,
+  type Position,
+  SORT_KEYS,
+  type Sort,
+  type SortKey,
+  SUMMARY_GROUPS,
+  SUMMARY_INTERVALS,
+} from '../store/store.js'
+
+export const LIMIT_DEFAULT = 1000
+export const LIMIT_MAX = 1000
+export const OFFSET_MAX = 1_000_000
+const LIST_MAX = 100
+const DEFAULT_RANGE_MS = 7 * 86400e3
+const NONE = 'none'
+
+/** One text or several: what a query string parser gives. */
+const texts = z
+  .union([z.string(), z.array(z.string())])
+  .transform((v) => (Array.isArray(v) ? v : [v]))
+
+function list<T>(each: (text: string) => T | undefined, expected: string, split = true) {
+  return texts
+    .transform((given, context) => {
+      const parts = split ? given.flatMap((t) => t.split(',')) : given
+      if (parts.length > LIST_MAX)
+        context.addIssue({ code: 'custom', message: `expected at most ${LIST_MAX} values` })
+      return parts.map((part) => {
+        const value = each(part.trim())
+        if (value === undefined) {
+          context.addIssue({
+            code: 'custom',
+            message: `expected ${expected}, got ${JSON.stringify(part.slice(0, 60))}`,
+          })
+        }
+        return value as T
+      })
+    })
+    .optional()
+}
+
+function whole(text: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
+  return /^\d{1,16}$/.test(text) && Number(text) <= max ? Number(text) : undefined
+}
+function idOrNone(text: string): number | null | undefined {
+  if (text === NONE) return null
+  const id = whole(text)
+  return id === 0 ? undefined : id
+}
+function wordOf<T extends string>(words: readonly T[]) {
+  return (text: string) => words.find((w) => w === text)
+}
+
+/** `ip`, `ip:port`, `[ip6]:port`, `ip/length`, `:port`. */
+export function parseAddress(text: string): AddressFilter | undefined {
+  if (isIP(text) !== 0) return { ip: canonicalIp(text), length: null, port: null }
+  const cidr = /^([^/]+)\/(\d{1,3})$/.exec(text)
+  if (cidr !== null) {
+    const family = isIP(cidr[1]!)
+    const length = Number(cidr[2])
+    if (family === 0 || length > (family === 4 ? 32 : 128)) return undefined
+    return { ip: canonicalIp(cidr[1]!), length, port: null }
+  }
+  const endpoint = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
+  if (endpoint === null || Number(endpoint[3]) > 65_535) return undefined
+  const ip = endpoint[1] ?? endpoint[2]!
+  const port = Number(endpoint[3])
+  if (ip === '') return { ip: null, length: null, port }
+  return isIP(ip) === 0 ? undefined : { ip: canonicalIp(ip), length: null, port }
+}
+
+const time = z
+  .string()
+  .transform((text, context) => {
+    const ms = Date.parse(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : 'x')
+    if (Number.isNaN(ms)) {
+      context.addIssue({
+        code: 'custom',
+        message: `expected an ISO 8601 time as in 2026-11-22T08:00:00Z, got ${JSON.stringify(text.slice(0, 60))}`,
+      })
+    }
+    return ms
+  })
+  .optional()
+
+function wholeNumber(fallback: number, min: number, max: number) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const value = whole(text)
+      if (value === undefined || value < min || value > max) {
+        context.addIssue({
+          code: 'custom',
+          message: `expected a whole number from ${min} to ${max}, got ${JSON.stringify(text.slice(0, 60))}`,
+        })
+        return z.NEVER
+      }
+      return value
+    })
+    .default(fallback)
+}
+
+export const boolean = z
+  .enum(['true', 'false', '1', '0'], { error: 'expected true or false' })
+  .transform((v) => v === 'true' || v === '1')
+
+const ADDRESS = 'an address as in 10.8.0.2, 10.8.0.0/24, 10.8.0.2:443, [fd00::1]:443 or :443'
+const d = <T extends z.ZodType>(schema: T, description: string): T =>
+  schema.meta({ description }) as T
+
+export const filterParameters = {
+  timeStart: d(time, 'Sessions that started at or after this. Default: 7 days before timeEnd.'),
+  timeEnd: d(time, 'Sessions that started before this. Default: now.'),
+  protocol: d(list(wordOf(PROTOCOLS), PROTOCOLS.join(' or ')), 'tcp, udp.'),
+  sourceAddr: d(list(parseAddress, ADDRESS), 'Initiator: address, address:port, CIDR or :port.'),
+  destAddr: d(list(parseAddress, ADDRESS), 'Responder: address, address:port, CIDR or :port.'),
+  port: d(
+    list((t) => whole(t, 65_535), 'a port'),
+    "Responder's port.",
+  ),
+  clientId: d(list(idOrNone, 'a client id or none'), 'Client; `none`: sessions without one.'),
+  siteId: d(
+    list((t) => whole(t) || undefined, 'a site id'),
+    'Site.',
+  ),
+  siteResourceId: d(
+    list(idOrNone, 'a resource id or none'),
+    'Private resource; `none`: sessions without one.',
+  ),
+  userId: d(
+    list(
+      (t) => (t === NONE ? null : t === '' || t.length > 255 ? undefined : t),
+      'a user id',
+      false,
+    ),
+    'User; repeat for several; `none`: sessions without one.',
+  ),
+  state: d(
+    z
+      .enum(['open', 'ended', 'interrupted'], { error: 'expected open, ended or interrupted' })
+      .optional(),
+    'ended includes interrupted.',
+  ),
+  connState: d(list(wordOf(CONN_STATES), CONN_STATES.join(', ')), "Zeek's word for how it went."),
+  endReason: d(list(wordOf(END_REASON_NAMES), END_REASON_NAMES.join(', ')), 'IPFIX flowEndReason.'),
+  minBytes: d(
+    wholeNumber(0, 0, Number.MAX_SAFE_INTEGER),
+    'At least this many bytes, both directions together.',
+  ),
+  q: d(
+    z.string().trim().max(200, 'expected at most 200 characters').optional(),
+    'Text anywhere in names and addresses; a number also finds ports.',
+  ),
+  sessionId: d(
+    list((t) => (SESSION_ID.test(t) ? t : undefined), 'a session id'),
+    'One session, or several.',
+  ),
+}
+
+const SORTS = SORT_KEYS.flatMap((k) => [`-${k}`, k]) as [string, ...string[]]
+const sort = d(
+  z.enum(SORTS, { error: `expected one of ${SORTS.join(', ')}` }).default('-startTime'),
+  'With - descending. Duration of an open session: so far.',
+)
+
+export const logQuerySchema = z.strictObject({
+  ...filterParameters,
+  limit: d(wholeNumber(LIMIT_DEFAULT, 1, LIMIT_MAX), 'Rows of a page.'),
+  offset: d(wholeNumber(0, 0, OFFSET_MAX), 'Rows to leave out; prefer cursor.'),
+  cursor: d(
+    z.string().max(200).optional(),
+    'nextCursor of the page before; keep its filters and sort. Rows that arrive meanwhile move nothing.',
+  ),
+  sort,
+  count: d(boolean.default(true), 'false: no total (it is then null).'),
+  attributes: d(boolean.default(true), 'false: no filterAttributes (it is then null).'),
+})
+
+export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const
+export const exportQuerySchema = z.strictObject({
+  ...filterParameters,
+  format: z.enum(EXPORT_FORMATS, { error: `expected ${EXPORT_FORMATS.join(', ')}` }).default('csv'),
+  sort,
+})
+
+export const summaryQuerySchema = z.strictObject({
+  ...filterParameters,
+  groupBy: z
+    .enum(SUMMARY_GROUPS, { error: `expected one of ${SUMMARY_GROUPS.join(', ')}` })
+    .optional(),
+  interval: z
+    .enum(SUMMARY_INTERVALS, { error: `expected one of ${SUMMARY_INTERVALS.join(', ')}` })
+    .optional(),
+  top: d(wholeNumber(10, 1, 1000), 'Groups shown; the rest is "other".'),
+  by: d(
+    z.enum(['bytes', 'sessions'], { error: 'expected bytes or sessions' }).default('bytes'),
+    'What makes a group a top one.',
+  ),
+})
+
+const month = z
+  .string()
+  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, 'expected a month as in 2026-11')
+  .optional()
+export const usageQuerySchema = z.strictObject({
+  from: d(month, 'First month, UTC. Default: 11 months before `to`.'),
+  to: d(month, 'Last month. Default: this one.'),
+  groupBy: z.enum(['client', 'user', 'resource', 'site']).default('client'),
+})
+
+type Filters = { [K in keyof typeof filterParameters]?: z.output<(typeof filterParameters)[K]> }
+
+/** @throws RangeError when the range is empty */
+export function filterOf(q: Filters, nowMs: number): LogFilter {
+  const toMs = q.timeEnd ?? nowMs + 60_000
+  const fromMs = q.timeStart ?? Math.min(toMs, nowMs) - DEFAULT_RANGE_MS
+  const given = {
+    protocols: q.protocol,
+    sources: q.sourceAddr,
+    dests: q.destAddr,
+    ports: q.port,
+    clientIds: q.clientId,
+    siteIds: q.siteId,
+    siteResourceIds: q.siteResourceId,
+    userIds: q.userId,
+    state: q.state,
+    connStates: q.connState,
+    endReasons: q.endReason,
+    minBytes: q.minBytes === 0 ? undefined : q.minBytes,
+    text: q.q === '' ? undefined : q.q,
+    sessionIds: q.sessionId,
+  }
+  const set = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined))
+  return { fromUs: fromMs * 1e3, toUs: toMs * 1e3, ...set }
+}
+
+/** Only what restricts rows beyond the time range. */
+export function hasFilters(filter: LogFilter): boolean {
+  return Object.keys(filter).length > 2
+}
+
+export function sortOf(text: string): Sort {
+  return { key: text.replace(/^-/, '') as SortKey, descending: text.startsWith('-') }
+}
+
+export function encodeCursor(sort: Sort, position: Position): string {
+  const words = [sort.descending ? `-${sort.key}` : sort.key, position.value, position.sessionId]
+  return Buffer.from(words.join(' ')).toString('base64url')
+}
+
+/** @returns undefined when it is not a cursor of this sort */
+export function decodeCursor(cursor: string, sort: Sort): Position | undefined {
+  const [key, value, sessionId] = Buffer.from(cursor, 'base64url').toString().split(' ')
+  const expected = sort.descending ? `-${sort.key}` : sort.key
+  if (key !== expected || sessionId === undefined || !SESSION_ID.test(sessionId)) return undefined
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? { value: number, sessionId } : undefined
+}

@@ -1,0 +1,110 @@
+/** The state of each site and its meters, with what is wrong in words. */
+import type { KeyRecord } from '../store/control.js'
+import type { MeterStatus } from '../store/store.js'
+
+const SILENT_MS = 5 * 60_000
+const BACKLOG_BATCHES = 60
+const SKEW_MS = 60_000
+const REPORTS_SHOWN_MS = 7 * 86400e3
+
+export interface SiteView {
+  readonly siteId: number
+  readonly siteName: string | null
+  readonly status: 'ok' | 'warning' | 'silent' | 'neverReported'
+  readonly meters: readonly MeterView[]
+}
+
+export type MeterView = ReturnType<typeof meterView>
+
+/** Sites that reported, that have a key, or that the catalog names; a meter that is long silent is left out when another reports. */
+export function siteViews(
+  meters: readonly MeterStatus[],
+  keys: readonly KeyRecord[],
+  named: readonly { readonly siteId: number; readonly name: string }[],
+  nowMs: number,
+): SiteView[] {
+  const names = new Map(named.map((s) => [s.siteId, s.name]))
+  const ids = new Set([
+    ...meters.map((m) => m.siteId),
+    ...keys.flatMap((k) => (k.siteId === null || k.revokedAt !== null ? [] : [k.siteId])),
+    ...names.keys(),
+  ])
+  return [...ids]
+    .sort((a, b) => a - b)
+    .map((siteId) => {
+      const own = meters.filter((m) => m.siteId === siteId)
+      const recent = own.filter((m) => nowMs - Date.parse(m.receivedAt) < REPORTS_SHOWN_MS)
+      const views = (recent.length > 0 ? recent : own.slice(0, 1)).map((m) => meterView(m, nowMs))
+      return { siteId, siteName: names.get(siteId) ?? null, status: worst(views), meters: views }
+    })
+}
+
+function worst(views: readonly MeterView[]): SiteView['status'] {
+  if (views.length === 0) return 'neverReported'
+  if (views.every((v) => v.status === 'silent')) return 'silent'
+  return views.some((v) => v.status === 'warning') ? 'warning' : 'ok'
+}
+
+function meterView(meter: MeterStatus, nowMs: number) {
+  const { report, history, gaps, openSessions, lastBatch, meterId, receivedAt } = meter
+  const problems = problemsOf(meter, nowMs)
+  const silent = nowMs - Date.parse(receivedAt) > SILENT_MS
+  return {
+    meterId,
+    status: silent
+      ? ('silent' as const)
+      : problems.length > 0
+        ? ('warning' as const)
+        : ('ok' as const),
+    receivedAt,
+    lagSeconds: Math.max(0, (nowMs - Date.parse(receivedAt)) / 1e3),
+    lastBatch,
+    version: report.version,
+    interface: report.interface,
+    startedAt: report.startedAt,
+    openSessions,
+    packets: report.packets,
+    bytes: report.bytes,
+    packetsDropped: report.packetsDropped,
+    sessionsDropped: sum(report.sessionsDropped),
+    spool: report.spool,
+    problems,
+    gaps,
+    history,
+    report,
+  }
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((a, b) => a + b, 0)
+}
+
+function problemsOf({ report, receivedAt, gaps }: MeterStatus, nowMs: number): string[] {
+  const problems: string[] = []
+  const silentMs = nowMs - Date.parse(receivedAt)
+  if (silentMs > SILENT_MS) problems.push(`Silent for ${Math.round(silentMs / 60_000)} minutes.`)
+  const skewMs = Date.parse(report.at) - Date.parse(receivedAt)
+  if (skewMs > SKEW_MS)
+    problems.push(`Its clock is ${Math.round(skewMs / 1e3)} s ahead of the server's.`)
+  if (report.packetsDropped > 0) {
+    problems.push(
+      `${report.packetsDropped} packets were dropped before the meter could read them: sessions of that time may be short.`,
+    )
+  }
+  for (const [reason, count] of Object.entries(report.sessionsDropped)) {
+    if (count > 0) problems.push(`${count} sessions were lost in the meter (${reason}).`)
+  }
+  if (report.spool.batches > BACKLOG_BATCHES) {
+    problems.push(`${report.spool.batches} batches wait in its spool: delivery is behind.`)
+  }
+  if (report.spool.setAside > 0)
+    problems.push(
+      `${report.spool.setAside} batches were refused and set aside; see tunmeter spool.`,
+    )
+  const missing = gaps.filter((g) => g.fromBatch !== null)
+  if (missing.length > 0) {
+    const count = missing.reduce((n, g) => n + g.toBatch! - g.fromBatch! + 1, 0)
+    problems.push(`${count} batches have not come.`)
+  }
+  return problems
+}

@@ -1,0 +1,132 @@
+/**
+ * The HTTP application: routes, envelope, security headers, limits. It owns no port and no file; `tunmeter serve`
+ * wires it.
+ */
+import cookie from '@fastify/cookie'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { acceptJson, BODY_BYTES_MAX } from './body.js'
+import type { ServerContext } from './context.js'
+import { serveDashboard } from './dashboard.js'
+import { docsPage } from './docs-page.js'
+import { failure, HttpError, httpErrorOf } from './http.js'
+import { openApi } from './openapi.js'
+import { type Route, register } from './route.js'
+import { adminRoutes } from './routes/admin.js'
+import { ingestRoutes } from './routes/ingest.js'
+import { logRoutes } from './routes/logs.js'
+import { operationRoutes } from './routes/operation.js'
+
+export interface AppOptions {
+  /** PEM texts; HTTPS when given. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  /** Take the client's address from X-Forwarded-For of these proxies. */
+  readonly trustProxy?: readonly string[]
+  /** Built dashboard; null: none. */
+  readonly dashboardDirectory: string | null
+}
+
+const HEADERS_BYTES_MAX = 16 * 1024
+const URL_BYTES_MAX = 8 * 1024
+const REQUEST_MS_MAX = 120_000
+
+/** No inline script, nothing from elsewhere. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "object-src 'none'",
+].join('; ')
+
+const SECURITY_HEADERS = {
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+}
+
+export function allRoutes(context: ServerContext): Route[] {
+  return [
+    ...logRoutes(context),
+    ...ingestRoutes(context),
+    ...adminRoutes(context),
+    ...operationRoutes(context),
+  ]
+}
+
+export async function createApp(
+  context: ServerContext,
+  options: AppOptions,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: 75_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    ...(options.trustProxy !== undefined && { trustProxy: [...options.trustProxy] }),
+    routerOptions: { maxParamLength: 200 },
+    ...(options.tls === undefined
+      ? { http: { maxHeaderSize: HEADERS_BYTES_MAX } }
+      : { https: { ...options.tls, minVersion: 'TLSv1.2', maxHeaderSize: HEADERS_BYTES_MAX } }),
+  }) as unknown as FastifyInstance
+  await app.register(cookie)
+  acceptJson(app)
+  addHeaders(app, options.tls !== undefined)
+  addErrors(app, context)
+  const routes = allRoutes(context)
+  register(app, context.auth, routes)
+  const description = openApi(routes, context.version)
+  app.get('/openapi.json', (_request, reply) => reply.send(description))
+  const page = docsPage(routes, context.version)
+  app.get('/docs', (_request, reply) => reply.type('text/html; charset=utf-8').send(page.html))
+  app.get('/docs.css', (_request, reply) => reply.type('text/css; charset=utf-8').send(page.css))
+  await serveDashboard(app, options.dashboardDirectory)
+  return app
+}
+
+function addHeaders(app: FastifyInstance, tls: boolean): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS)
+    if (tls) reply.header('strict-transport-security', 'max-age=31536000')
+    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+    if (request.url.length > URL_BYTES_MAX)
+      throw new HttpError(414, 'urlTooLong', `the URL is longer than ${URL_BYTES_MAX} bytes`)
+  })
+}
+
+function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const labels = {
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: reply.statusCode,
+    }
+    metrics.requestSeconds.observe(labels as never, reply.elapsedTime / 1e3)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const message = `there is no ${request.method} ${request.url.split('?')[0]!.slice(0, 200)}`
+    return reply.code(404).send(failure(404, 'notFound', message))
+  })
+  app.setErrorHandler((error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const known = httpErrorOf(error)
+    if ([401, 403, 429].includes(known.status)) metrics.authFailures.inc({ reason: known.code })
+    if (known.status >= 500) {
+      const where = {
+        method: request.method,
+        route: request.routeOptions.url,
+        status: known.status,
+      }
+      log.error({ ...where, err: error }, 'request failed')
+    }
+    return reply
+      .headers(known.headers)
+      .code(known.status)
+      .send(failure(known.status, known.code, known.message))
+  })
+}

@@ -1,0 +1,21 @@
+/** What the routes work with. */
+import type { Logger } from '../log.js'
+import type { Control } from '../store/control.js'
+import type { Store } from '../store/store.js'
+import type { Auth } from './auth.js'
+import type { ServerMetrics } from './metrics.js'
+
+export interface ServerContext {
+  readonly store: Store
+  readonly control: Control
+  readonly auth: Auth
+  readonly metrics: ServerMetrics
+  readonly log: Logger
+  readonly clockMs: () => number
+  readonly version: string
+  readonly dataDirectory: string
+  /** Runs the retention of one organisation soon. */
+  readonly retentionChanged: (orgId: string) => void
+  /** The key cookie is marked Secure. */
+  readonly secureCookie: boolean
+}

@@ -1,0 +1,70 @@
+/** What happens by the clock: retention of each organisation, and of usage and reports. */
+
+import { messageOf } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { Control } from '../store/control.js'
+import type { Store } from '../store/store.js'
+import type { ServerMetrics } from './metrics.js'
+
+/** A change of retention applies at once; this is for time passing, and for changes by another process. */
+export const EVERY_MS = 5 * 60_000
+const DAY_MS = 86400e3
+
+export interface MaintenanceOptions {
+  readonly store: Store
+  readonly control: Control
+  readonly metrics: ServerMetrics
+  readonly log: Logger
+  readonly usageDays: number
+  readonly clockMs: () => number
+}
+
+export class Maintenance {
+  readonly #options: MaintenanceOptions
+  #timer: NodeJS.Timeout | undefined
+  /** Runs follow one another. */
+  #turn: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.soon()
+    this.#timer = setInterval(() => this.soon(), EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** Runs after what runs now; of one organisation, or of all. */
+  soon(orgId?: string): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#run(orgId))
+    return this.#turn
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await this.#turn
+  }
+
+  async #run(only: string | undefined): Promise<void> {
+    const { store, control, metrics, log, clockMs, usageDays } = this.#options
+    for (const { orgId, retentionDays } of control.orgs()) {
+      if (this.#stopped || retentionDays < 0 || (only !== undefined && only !== orgId)) continue
+      try {
+        const before =
+          retentionDays === 0 ? Number.MAX_SAFE_INTEGER : (clockMs() - retentionDays * DAY_MS) * 1e3
+        const deleted = await store.expire(orgId, before)
+        if (deleted > 0) log.info({ orgId, deleted, retentionDays }, 'retention: sessions deleted')
+        metrics.expiredSessions.inc(deleted)
+      } catch (error) {
+        log.error({ orgId, err: messageOf(error) }, 'retention failed; it is tried again')
+      }
+    }
+    const month = new Date(clockMs() - usageDays * DAY_MS).toISOString().slice(0, 7)
+    await store
+      .expireUsage(month)
+      .catch((error: unknown) => log.error({ err: messageOf(error) }, 'usage expiry failed'))
+  }
+}

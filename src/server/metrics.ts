@@ -1,0 +1,82 @@
+/** The server's metrics, in Prometheus' names. No label names an organisation, a site or a person. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { StoreStats } from '../store/store.js'
+
+export class ServerMetrics {
+  readonly registry = new Registry()
+  readonly batches: Counter<'result'>
+  readonly sessions: Counter<'result'>
+  readonly ingestSeconds: Histogram
+  readonly requestSeconds: Histogram<'method' | 'route' | 'status'>
+  readonly exportRows: Counter<'format'>
+  readonly expiredSessions: Counter
+  readonly authFailures: Counter<'reason'>
+
+  constructor(stats: () => StoreStats) {
+    const registers = [this.registry]
+    collectDefaultMetrics({ register: this.registry })
+    this.batches = new Counter({
+      name: 'tunmeter_server_batches_total',
+      help: 'Batches received, by result: stored, repeated, failed.',
+      labelNames: ['result'],
+      registers,
+    })
+    this.sessions = new Counter({
+      name: 'tunmeter_server_sessions_total',
+      help: 'Session records received, by result: stored, refused, retentionOff.',
+      labelNames: ['result'],
+      registers,
+    })
+    this.ingestSeconds = new Histogram({
+      name: 'tunmeter_server_ingest_seconds',
+      help: 'From a batch’s last byte to its durable commit.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    })
+    this.requestSeconds = new Histogram({
+      name: 'tunmeter_server_request_seconds',
+      help: 'HTTP requests, by method, route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    })
+    this.exportRows = new Counter({
+      name: 'tunmeter_server_export_rows_total',
+      help: 'Rows exported, by format (parquet: files).',
+      labelNames: ['format'],
+      registers,
+    })
+    this.expiredSessions = new Counter({
+      name: 'tunmeter_server_expired_sessions_total',
+      help: 'Sessions deleted because their retention had passed.',
+      registers,
+    })
+    this.authFailures = new Counter({
+      name: 'tunmeter_server_auth_failures_total',
+      help: 'Requests refused with 401, 403 or 429, by reason.',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.#storeGauges(stats, registers)
+  }
+
+  #storeGauges(stats: () => StoreStats, registers: Registry[]): void {
+    const gauge = (name: string, help: string, read: (s: StoreStats) => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read(stats()))
+        },
+      })
+    gauge('tunmeter_server_store_file_bytes', 'Size of the database file.', (s) => s.fileBytes)
+    gauge('tunmeter_server_store_wal_bytes', 'Size of its write-ahead log.', (s) => s.walBytes)
+    gauge(
+      'tunmeter_server_queued_batches',
+      'Batches that wait for the writer.',
+      (s) => s.queuedBatches,
+    )
+    gauge('tunmeter_server_queued_sessions', 'Their sessions.', (s) => s.queuedSessions)
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Routes as data: method, path, who may come, what goes in and out (zod). Checking, OpenAPI and the /docs page all
+ * come from the same entry.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { KeyRecord, Scope } from '../store/control.js'
+import type { Auth } from './auth.js'
+import { HttpError, ok } from './http.js'
+
+type Schema = z.ZodType | undefined
+type Out<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined
+
+export interface Call<P extends Schema, Q extends Schema, B extends Schema> {
+  readonly params: Out<P>
+  readonly query: Out<Q>
+  readonly body: Out<B>
+  /** Null on routes that anybody may call. */
+  readonly key: KeyRecord | null
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal
+}
+
+export interface Route<
+  P extends Schema = Schema,
+  Q extends Schema = Schema,
+  B extends Schema = Schema,
+> {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** With {name} for parameters, as OpenAPI writes it. */
+  readonly path: string
+  readonly summary: string
+  readonly description?: string
+  readonly tag: string
+  /** Besides root; null: no key is needed. */
+  readonly scopes: readonly Scope[] | null
+  readonly params?: P
+  readonly query?: Q
+  readonly body?: B
+  readonly bodyBytesMax?: number
+  /** Of `data`; null: the handler sends something else than JSON. */
+  readonly answer: z.ZodType | null
+  /** Content types when `answer` is null. */
+  readonly produces?: readonly string[]
+  readonly status?: number
+  /** @returns `data`, or undefined when it has answered by itself */
+  readonly handle: (call: Call<P, Q, B>) => Promise<unknown>
+}
+
+export function route<P extends Schema, Q extends Schema, B extends Schema>(
+  spec: Route<P, Q, B>,
+): Route {
+  return spec as unknown as Route
+}
+
+export const orgParams = z.strictObject({ orgId: z.string().min(1).max(63) })
+export const siteParams = z.strictObject({
+  orgId: z.string().min(1).max(63),
+  siteId: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'expected a whole number from 1')
+    .transform(Number),
+})
+
+export function register(app: FastifyInstance, auth: Auth, routes: readonly Route[]): void {
+  for (const spec of routes) {
+    app.route({
+      method: spec.method,
+      url: spec.path.replace(/\{(\w+)\}/g, ':$1'),
+      ...(spec.bodyBytesMax !== undefined && { bodyLimit: spec.bodyBytesMax }),
+      // The key is looked at before the body is read.
+      onRequest: async (request) => {
+        if (spec.scopes === null) return
+        const params = (
+          spec.params === undefined ? {} : check('path', spec.params, request.params)
+        ) as {
+          orgId?: string
+          siteId?: number
+        }
+        request.key = auth.allow(request, {
+          scopes: spec.scopes,
+          ...(params.orgId !== undefined && { orgId: params.orgId }),
+          ...(params.siteId !== undefined && { siteId: params.siteId }),
+        })
+      },
+      handler: (request, reply) => handle(spec, request, reply),
+    })
+  }
+}
+
+async function handle(spec: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const gone = new AbortController()
+  // 'close' also comes after a complete answer; aborting then changes nothing.
+  reply.raw.once('close', () => gone.abort())
+  const data = await spec.handle({
+    params: spec.params === undefined ? undefined : check('path', spec.params, request.params),
+    query: check('query', spec.query ?? z.strictObject({}), request.query),
+    body: spec.body === undefined ? undefined : check('body', spec.body, request.body),
+    key: request.key ?? null,
+    request,
+    reply,
+    signal: gone.signal,
+  } as Call<Schema, Schema, Schema>)
+  if (reply.sent || data === undefined) return reply
+  const status = spec.status ?? 200
+  return reply.code(status).send(ok(data, 'OK', status))
+}
+
+/** @throws HttpError 400 that names each wrong value */
+export function check<S extends z.ZodType>(where: string, schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const faults = result.error.issues.slice(0, 10).map((issue) => {
+    const path = issue.path.join('.')
+    return path === '' ? `${where}: ${issue.message}` : `${path}: ${issue.message}`
+  })
+  throw new HttpError(400, 'badRequest', faults.join('; '))
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    key?: KeyRecord
+  }
+}

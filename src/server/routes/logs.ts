@@ -1,0 +1,227 @@
+/** The connection log: pages, totals, export. */
+import { z } from 'zod'
+import { exportStream } from '../../export/export.js'
+import { apiRow, EXPORT_FIELDS } from '../../query/api-row.js'
+import { NOTICE_CODES, noticeFor } from '../../query/notice.js'
+import {
+  decodeCursor,
+  EXPORT_FORMATS,
+  encodeCursor,
+  exportQuerySchema,
+  filterOf,
+  logQuerySchema,
+  sortOf,
+  summaryQuerySchema,
+  usageQuerySchema,
+} from '../../query/parameters.js'
+import type { LogFilter, PageRequest } from '../../store/store.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+import {
+  filterAttributesSchema,
+  gapSchema,
+  logRowSchema,
+  summarySchema,
+  usageSchema,
+} from '../schemas.js'
+
+const READ = ['admin', 'read'] as const
+
+/** @throws HttpError 400 */
+function checkedFilter(query: Parameters<typeof filterOf>[0], nowMs: number): LogFilter {
+  const filter = filterOf(query, nowMs)
+  if (filter.toUs <= filter.fromUs)
+    throw new HttpError(400, 'badRequest', 'timeEnd: must be after timeStart')
+  return filter
+}
+
+export function logRoutes(context: ServerContext): Route[] {
+  return [pageRoute(context), exportRoute(context), summaryRoute(context), usageRoute(context)]
+}
+
+function pageRoute({ store, control, clockMs }: ServerContext): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/org/{orgId}/logs/connection',
+    tag: 'logs',
+    summary: 'A page of the connection log',
+    scopes: READ,
+    params: orgParams,
+    query: logQuerySchema,
+    answer: z.object({
+      log: z.array(logRowSchema),
+      pagination: z.object({
+        total: z.int().nullable(),
+        limit: z.int(),
+        offset: z.int(),
+        nextCursor: z.string().nullable(),
+      }),
+      filterAttributes: filterAttributesSchema.nullable(),
+      gaps: z.array(gapSchema).meta({ description: 'Losses that the time range touches.' }),
+      notice: z
+        .object({ code: z.enum(NOTICE_CODES), message: z.string() })
+        .nullable()
+        .meta({ description: 'Why the answer is empty.' }),
+    }),
+    handle: async ({ params: { orgId }, query, signal }) => {
+      const filter = checkedFilter(query, clockMs())
+      const sort = sortOf(query.sort)
+      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort)
+      if (query.cursor !== undefined && after === undefined) {
+        throw new HttpError(
+          400,
+          'badRequest',
+          'cursor: expected nextCursor of a page with the same sort',
+        )
+      }
+      const request: PageRequest = {
+        filter,
+        sort,
+        limit: query.limit,
+        offset: query.offset,
+        ...(after !== undefined && { after }),
+      }
+      const [page, total, filterAttributes, gaps] = await Promise.all([
+        store.page(orgId, request, { signal }),
+        query.count ? store.count(orgId, filter, { signal }) : null,
+        query.attributes ? store.attributes(orgId, filter, { signal }) : null,
+        store.gaps(orgId, filter.fromUs, filter.toUs),
+      ])
+      const empty = page.rows.length === 0 && query.offset === 0 && after === undefined
+      return {
+        log: page.rows.map(apiRow),
+        pagination: {
+          total,
+          limit: query.limit,
+          offset: query.offset,
+          nextCursor: page.next === null ? null : encodeCursor(sort, page.next),
+        },
+        filterAttributes,
+        gaps,
+        notice: empty ? await explain(orgId, filter) : null,
+      }
+    },
+  })
+
+  async function explain(orgId: string, filter: LogFilter) {
+    return noticeFor({
+      retentionDays: control.org(orgId)?.retentionDays ?? 0,
+      keys: control.keys(orgId),
+      meters: await store.meters(orgId),
+      store: await store.facts(orgId, filter),
+      filter,
+      nowMs: clockMs(),
+    })
+  }
+}
+
+const CONTENT_TYPES = {
+  csv: 'text/csv; charset=utf-8; header=present',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+  parquet: 'application/vnd.apache.parquet',
+} as const
+
+function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/org/{orgId}/logs/connection/export',
+    tag: 'logs',
+    summary: 'All rows under the filters as a file',
+    description: `Formats: ${EXPORT_FORMATS.join(', ')}. Streamed, without a row limit; gzip'd when the request accepts it. Columns: ${EXPORT_FIELDS.map((f) => f.name).join(', ')}.`,
+    scopes: READ,
+    params: orgParams,
+    query: exportQuerySchema,
+    answer: null,
+    produces: Object.values(CONTENT_TYPES),
+    handle: async ({ params: { orgId }, query, request, reply, signal }) => {
+      const filter = checkedFilter(query, clockMs())
+      const gzip =
+        query.format !== 'parquet' && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+      const stream = await exportStream(store, orgId, {
+        filter,
+        sort: sortOf(query.sort),
+        format: query.format,
+        gzip,
+        signal,
+        counted: (rows) => metrics.exportRows.inc({ format: query.format }, rows),
+      })
+      reply.header('content-type', CONTENT_TYPES[query.format])
+      reply.header(
+        'content-disposition',
+        `attachment; filename="${fileName(orgId, filter, query.format)}"`,
+      )
+      reply.header('cache-control', 'no-store')
+      reply.header('vary', 'accept-encoding')
+      if (gzip) reply.header('content-encoding', 'gzip')
+      await reply.send(stream)
+      return undefined
+    },
+  })
+}
+
+/** `connections_acme_20261115T000000Z_20261122T000000Z.csv` */
+function fileName(orgId: string, filter: LogFilter, format: string): string {
+  const stamp = (us: number) =>
+    new Date(us / 1e3).toISOString().replace(/\.\d+/, '').replace(/[-:]/g, '')
+  return `connections_${orgId}_${stamp(filter.fromUs)}_${stamp(filter.toUs)}.${format}`
+}
+
+function summaryRoute({ store, clockMs }: ServerContext): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/org/{orgId}/logs/connection/summary',
+    tag: 'logs',
+    summary: 'Totals under the filters, by group and over time',
+    scopes: READ,
+    params: orgParams,
+    query: summaryQuerySchema,
+    answer: summarySchema,
+    handle: ({ params: { orgId }, query, signal }) =>
+      store.summary(
+        orgId,
+        {
+          filter: checkedFilter(query, clockMs()),
+          groupBy: query.groupBy ?? null,
+          interval: query.interval ?? null,
+          top: query.top,
+          sort: query.by,
+        },
+        { signal },
+      ),
+  })
+}
+
+const USAGE_MONTHS_MAX = 120
+
+function usageRoute({ store, clockMs }: ServerContext): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/org/{orgId}/usage',
+    tag: 'logs',
+    summary: 'Totals per month; they outlive the sessions themselves by 400 days',
+    scopes: READ,
+    params: orgParams,
+    query: usageQuerySchema,
+    answer: usageSchema,
+    handle: async ({ params: { orgId }, query, signal }) => {
+      const toMonth = query.to ?? new Date(clockMs()).toISOString().slice(0, 7)
+      const fromMonth = query.from ?? monthBefore(toMonth, 11)
+      if (fromMonth > toMonth) throw new HttpError(400, 'badRequest', 'from: must not be after to')
+      if (monthBefore(toMonth, USAGE_MONTHS_MAX) > fromMonth) {
+        throw new HttpError(400, 'badRequest', `from: at most ${USAGE_MONTHS_MAX} months before to`)
+      }
+      const rows = await store.usage(
+        orgId,
+        { fromMonth, toMonth, groupBy: query.groupBy },
+        { signal },
+      )
+      return { from: fromMonth, to: toMonth, usage: rows }
+    },
+  })
+}
+
+function monthBefore(month: string, months: number): string {
+  const [year, number] = month.split('-').map(Number) as [number, number]
+  return new Date(Date.UTC(year, number - 1 - months)).toISOString().slice(0, 7)
+}

@@ -1,0 +1,53 @@
+/** For those who run the server: health and metrics. None of it names an organisation. */
+import { z } from 'zod'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { type Route, route } from '../route.js'
+
+export function operationRoutes({ store, metrics, auth }: ServerContext): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/healthz',
+      tag: 'operation',
+      summary: 'The process runs',
+      scopes: null,
+      answer: z.object({ status: z.literal('ok') }),
+      handle: async () => ({ status: 'ok' }),
+    }),
+    route({
+      method: 'GET',
+      path: '/readyz',
+      tag: 'operation',
+      summary: 'The store answers',
+      scopes: null,
+      answer: z.object({ status: z.literal('ok') }),
+      handle: async () => {
+        await store.ping().catch(() => {
+          throw new HttpError(503, 'notReady', 'the store does not answer')
+        })
+        return { status: 'ok' }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/metrics',
+      tag: 'operation',
+      summary: 'Prometheus metrics',
+      description:
+        'Open to loopback; from elsewhere it needs a key with any scope. No label names an organisation.',
+      scopes: null,
+      answer: null,
+      produces: ['text/plain; version=0.0.4'],
+      handle: async ({ request, reply }) => {
+        if (!isLoopback(request.ip)) auth.allow(request, { scopes: ['admin', 'read', 'ingest'] })
+        await reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+        return undefined
+      },
+    }),
+  ]
+}
+
+export function isLoopback(address: string): boolean {
+  return /^(::ffff:)?127\./.test(address) || address === '::1'
+}

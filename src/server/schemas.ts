@@ -1,0 +1,205 @@
+/** What answers look like. The rows' schema is made from the field list, so neither can drift from the other. */
+import { z } from 'zod'
+import { EXPORT_FIELDS } from '../query/api-row.js'
+import type { Field } from '../session/fields.js'
+import { SCOPES } from '../store/control.js'
+
+const int = z.int()
+
+function fieldSchema(field: Field): z.ZodType {
+  const base =
+    field.type === 'text'
+      ? z.string()
+      : field.type === 'boolean'
+        ? z.boolean()
+        : field.type === 'integer'
+          ? int
+          : z.number()
+  return (field.nullable ? base.nullable() : base).meta({ description: field.help })
+}
+
+/** Access logs know no packets: what they cannot fill is null as well. */
+const UNKNOWN_TO_ACCESS_LOGS = new Set([
+  'bytesTx',
+  'bytesRx',
+  'packetsTx',
+  'packetsRx',
+  'payloadTx',
+  'payloadRx',
+  'connState',
+  'tcpFlagsTx',
+  'tcpFlagsRx',
+  'directionBasis',
+])
+
+export const logRowSchema = z.object({
+  ...Object.fromEntries(
+    EXPORT_FIELDS.map((f) => [
+      f.name,
+      fieldSchema(UNKNOWN_TO_ACCESS_LOGS.has(f.name) ? { ...f, nullable: true } : f),
+    ]),
+  ),
+  startedAt: int.meta({ description: 'As timestamp.' }),
+  endedAt: int.nullable().meta({ description: 'Unix seconds at the end; null while open.' }),
+  userEmail: z.string().nullable(),
+})
+
+const counted = z.object({ value: z.string(), count: int })
+const named = z.object({ id: int, name: z.string().nullable(), count: int })
+const facets = z.array(counted)
+
+export const filterAttributesSchema = z
+  .object({
+    protocols: facets,
+    destAddrs: facets,
+    connStates: facets,
+    endReasons: facets,
+    clients: z.array(named),
+    users: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string().nullable(),
+        email: z.string().nullable(),
+        count: int,
+      }),
+    ),
+    resources: z.array(named),
+    sites: z.array(named),
+  })
+  .meta({
+    description:
+      'The 100 most frequent values of each, under all filters but its own, with counts.',
+  })
+
+export const gapSchema = z.object({
+  siteId: int,
+  meterId: z.string(),
+  reason: z
+    .string()
+    .meta({ description: '`missing`: batches that never came; else as the meter said.' }),
+  sessions: int.nullable(),
+  fromBatch: int.nullable(),
+  toBatch: int.nullable(),
+  from: z.string(),
+  to: z.string(),
+})
+
+const totals = {
+  sessions: int,
+  connections: int,
+  bytesTx: int,
+  bytesRx: int,
+  packetsTx: int,
+  packetsRx: int,
+}
+const numbers = z.array(z.number())
+
+export const summarySchema = z.object({
+  totals: z.object({
+    ...totals,
+    open: int,
+    refused: int.meta({ description: 'connState REJ.' }),
+    unanswered: int.meta({ description: 'connState S0.' }),
+  }),
+  groups: z.array(
+    z.object({
+      id: z.string().nullable(),
+      name: z.string().nullable(),
+      other: z.boolean(),
+      ...totals,
+    }),
+  ),
+  times: z.array(z.string()).meta({ description: 'Start of each interval, UTC, without holes.' }),
+  series: z
+    .array(
+      z.object({
+        id: z.string().nullable(),
+        other: z.boolean(),
+        sessions: numbers,
+        bytesTx: numbers,
+        bytesRx: numbers,
+      }),
+    )
+    .meta({
+      description: 'For each group one value an interval; a session counts where it started.',
+    }),
+})
+
+export const usageSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  usage: z.array(
+    z.object({
+      month: z.string(),
+      id: z.string().nullable(),
+      name: z.string().nullable(),
+      ...totals,
+    }),
+  ),
+})
+
+export const keySchema = z.object({
+  keyId: z.string(),
+  scope: z.enum(SCOPES),
+  orgId: z.string().nullable(),
+  siteId: int.nullable(),
+  name: z.string(),
+  createdAt: z.string(),
+  expiresAt: z.string().nullable(),
+  revokedAt: z.string().nullable(),
+  lastUsedAt: z.string().nullable(),
+})
+
+export const whoSchema = z.object({
+  scope: z.enum(SCOPES),
+  orgId: z.string().nullable(),
+  siteId: int.nullable(),
+  name: z.string(),
+  keyId: z.string(),
+  expiresAt: z.string().nullable(),
+  serverTime: z.string(),
+})
+
+export const orgSchema = z.object({
+  orgId: z.string(),
+  name: z.string().nullable(),
+  retentionDays: int,
+  createdAt: z.string(),
+})
+
+export const siteStatusSchema = z.object({
+  siteId: int,
+  siteName: z.string().nullable(),
+  status: z.enum(['ok', 'warning', 'silent', 'neverReported']),
+  meters: z.array(
+    z.object({
+      meterId: z.string(),
+      status: z.enum(['ok', 'warning', 'silent']),
+      receivedAt: z.string(),
+      lagSeconds: z.number().meta({ description: 'Since the last report came.' }),
+      lastBatch: int,
+      version: z.string(),
+      interface: z.string(),
+      startedAt: z.string(),
+      openSessions: int,
+      packets: int,
+      bytes: int,
+      packetsDropped: int,
+      sessionsDropped: int,
+      spool: z.object({ batches: int, bytes: int, setAside: int }),
+      problems: z.array(z.string()),
+      gaps: z.array(gapSchema),
+      history: z.array(
+        z.object({
+          at: z.string(),
+          lagSeconds: z.number(),
+          spoolBatches: int,
+          openSessions: int,
+          packetsDropped: int,
+          sessionsDropped: int,
+        }),
+      ),
+      report: z.unknown(),
+    }),
+  ),
+})

@@ -1,0 +1,197 @@
+/**
+ * Organisations, their settings, and keys: small, read at every request, changed by the server and by
+ * `tunmeter keys` alike. So they live in an lmdb file of their own, which several processes may open, and not in the
+ * database, which only one may.
+ *
+ *   org      orgId -> OrgRecord
+ *   key      keyId -> KeyRecord
+ *   keyHash  hex of SHA-256 of the key -> keyId
+ *
+ * A key is `tm_<scope>_<43 characters>`: 256 random bits, so its SHA-256 needs no salt and no slow hash. Only the
+ * hash is kept. A commit is durable when the promise resolves (lmdb syncs each transaction).
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { AppError } from '../errors.js'
+
+export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
+export type Scope = (typeof SCOPES)[number]
+
+export const ORG_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/i
+
+/** Days; 0: nothing is stored; -1: for ever. */
+export const RETENTION_DEFAULT = 0
+export const RETENTION_DAYS_MAX = 36_500
+
+export interface OrgRecord {
+  readonly orgId: string
+  readonly name: string | null
+  readonly retentionDays: number
+  readonly createdAt: string
+}
+
+export interface KeyRecord {
+  readonly keyId: string
+  readonly hash: string
+  readonly scope: Scope
+  /** Null for root. */
+  readonly orgId: string | null
+  /** Set for ingest. */
+  readonly siteId: number | null
+  readonly name: string
+  readonly createdAt: string
+  readonly expiresAt: string | null
+  readonly revokedAt: string | null
+  readonly lastUsedAt: string | null
+}
+
+export interface NewKey {
+  readonly scope: Scope
+  readonly orgId: string | null
+  readonly siteId: number | null
+  readonly name: string
+  readonly expiresAt: string | null
+}
+
+export type KeyCheck =
+  | { readonly ok: true; readonly key: KeyRecord }
+  | {
+      readonly ok: false
+      readonly reason: 'keyUnknown' | 'keyRevoked' | 'keyExpired'
+      readonly key?: KeyRecord
+    }
+
+export const KEY = /^tm_(root|admin|read|ingest)_[A-Za-z0-9_-]{43}$/
+/** A last use is written at most this often: a busy meter must not write to disk at each batch. */
+const LAST_USE_EVERY_MS = 60_000
+
+export function hashKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex')
+}
+
+export class Control {
+  readonly #root: RootDatabase
+  readonly #orgs: Database<OrgRecord, string>
+  readonly #keys: Database<KeyRecord, string>
+  readonly #hashes: Database<string, string>
+
+  constructor(directory: string) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    this.#root = open({ path: join(directory, 'control.mdb'), maxDbs: 4, mapSize: 256 * 2 ** 20 })
+    this.#orgs = this.#root.openDB<OrgRecord, string>('org', { encoding: 'json' })
+    this.#keys = this.#root.openDB<KeyRecord, string>('key', { encoding: 'json' })
+    this.#hashes = this.#root.openDB<string, string>('keyHash', { encoding: 'json' })
+  }
+
+  org(orgId: string): OrgRecord | undefined {
+    return this.#orgs.get(orgId)
+  }
+
+  orgs(): OrgRecord[] {
+    return [...this.#orgs.getRange().map(({ value }) => value)]
+  }
+
+  /** Creates the organisation when it is new; changes what is given. */
+  async putOrg(
+    orgId: string,
+    change: Partial<Pick<OrgRecord, 'name' | 'retentionDays'>> = {},
+  ): Promise<OrgRecord> {
+    if (!ORG_ID.test(orgId)) {
+      throw new AppError('BAD_ORG', `"${orgId}" cannot name an organisation`, {
+        hint: 'Letters, digits, - and _, at most 63, starting with a letter or digit.',
+      })
+    }
+    return this.#root.transaction(() => {
+      const old = this.#orgs.get(orgId)
+      const fresh = {
+        orgId,
+        name: null,
+        retentionDays: RETENTION_DEFAULT,
+        createdAt: new Date().toISOString(),
+      }
+      const record = { ...(old ?? fresh), ...change }
+      this.#orgs.put(orgId, record)
+      return record
+    })
+  }
+
+  /** @returns the key in clear, this once */
+  async createKey(wanted: NewKey): Promise<{ key: string; record: KeyRecord }> {
+    if (wanted.orgId !== null) await this.putOrg(wanted.orgId)
+    const key = `tm_${wanted.scope}_${randomBytes(32).toString('base64url')}`
+    const record: KeyRecord = {
+      keyId: randomBytes(9).toString('base64url').replace(/^-/, '_'),
+      hash: hashKey(key),
+      ...wanted,
+      createdAt: new Date().toISOString(),
+      revokedAt: null,
+      lastUsedAt: null,
+    }
+    await this.#root.transaction(() => {
+      this.#keys.put(record.keyId, record)
+      this.#hashes.put(record.hash, record.keyId)
+    })
+    return { key, record }
+  }
+
+  /** What the presented key may do now. Comparison takes the same time for every wrong key. */
+  check(presented: string, nowMs: number): KeyCheck {
+    const hash = hashKey(presented)
+    const keyId = this.#hashes.get(hash)
+    const record = keyId === undefined ? undefined : this.#keys.get(keyId)
+    if (record === undefined || !timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash))) {
+      return { ok: false, reason: 'keyUnknown' }
+    }
+    if (record.revokedAt !== null) return { ok: false, reason: 'keyRevoked', key: record }
+    if (record.expiresAt !== null && Date.parse(record.expiresAt) <= nowMs) {
+      return { ok: false, reason: 'keyExpired', key: record }
+    }
+    return { ok: true, key: record }
+  }
+
+  /** Remembers the use, at most once a minute; not awaited by the request. */
+  used(key: KeyRecord, nowMs: number): void {
+    const current = this.#keys.get(key.keyId)
+    if (current === undefined) return
+    if (current.lastUsedAt !== null && nowMs - Date.parse(current.lastUsedAt) < LAST_USE_EVERY_MS)
+      return
+    this.#keys
+      .put(key.keyId, { ...current, lastUsedAt: new Date(nowMs).toISOString() })
+      .catch(() => undefined)
+  }
+
+  key(keyId: string): KeyRecord | undefined {
+    return this.#keys.get(keyId)
+  }
+
+  /** Newest first; those of one organisation, or all. */
+  keys(orgId?: string): KeyRecord[] {
+    return [...this.#keys.getRange().map(({ value }) => value)]
+      .filter((k) => orgId === undefined || k.orgId === orgId)
+      .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+  }
+
+  hasKeys(): boolean {
+    return this.#keys.getKeysCount({ limit: 1 }) > 0
+  }
+
+  async revokeKey(keyId: string): Promise<KeyRecord | undefined> {
+    return this.#root.transaction(() => {
+      const record = this.#keys.get(keyId)
+      if (record === undefined) return undefined
+      const revoked = { ...record, revokedAt: record.revokedAt ?? new Date().toISOString() }
+      this.#keys.put(keyId, revoked)
+      return revoked
+    })
+  }
+
+  async backup(file: string): Promise<void> {
+    await this.#root.backup(file, false)
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close()
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The database file: opening, its version, its connections.
+ *
+ * One process opens the file (DuckDB locks it). In it one connection writes (writer.ts), one deletes (retention.ts),
+ * and a few read; a reader sees the state of its start (MVCC) and never waits for the writer.
+ *
+ * `COMMIT` returns after the write-ahead log is fsync'd; a crash loses nothing committed, and the log is replayed at
+ * the next open. The log is folded into the file (checkpoint) when it passes WAL_BYTES_MAX.
+ */
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
+import { AppError, messageOf } from '../../errors.js'
+import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
+
+const MiB = 2 ** 20
+const WAL_BYTES_MAX = 64 * MiB
+export const READERS = 3
+/** More waiting queries than this are refused: the caller is told to come back. */
+const WAITING_MAX = 64
+
+export interface DatabaseOptions {
+  readonly directory: string
+  readonly memoryBytes: number
+  readonly threads: number
+}
+
+export type Row = Record<string, DuckDBValue>
+
+export class Database {
+  readonly path: string
+  readonly #instance: DuckDBInstance
+  readonly #idle: DuckDBConnection[] = []
+  readonly #waiting: ((connection: DuckDBConnection) => void)[] = []
+  readonly #opened = new Set<DuckDBConnection>()
+
+  private constructor(path: string, instance: DuckDBInstance) {
+    this.path = path
+    this.#instance = instance
+  }
+
+  /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+    const path = join(options.directory, 'sessions.duckdb')
+    const instance = await openInstance(path, options)
+    const database = new Database(path, instance)
+    try {
+      await database.#migrate()
+      for (let i = 0; i < READERS; i++) database.#idle.push(await database.connect())
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    return database
+  }
+
+  /** A connection of one's own; closed with the database. */
+  async connect(): Promise<DuckDBConnection> {
+    const connection = await this.#instance.connect()
+    this.#opened.add(connection)
+    await connection.run(MACROS)
+    return connection
+  }
+
+  /** Closes a connection that connect() gave. */
+  release(connection: DuckDBConnection): void {
+    if (this.#opened.delete(connection)) connection.closeSync()
+  }
+
+  /** Lends a reading connection; `signal` interrupts the query that runs on it. */
+  async read<T>(work: (c: DuckDBConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted()
+    const connection = await this.#borrow()
+    const interrupt = () => connection.interrupt()
+    try {
+      signal?.throwIfAborted()
+      signal?.addEventListener('abort', interrupt)
+      return await work(connection)
+    } finally {
+      signal?.removeEventListener('abort', interrupt)
+      this.#giveBack(connection)
+    }
+  }
+
+  #borrow(): Promise<DuckDBConnection> {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) return Promise.resolve(idle)
+    if (this.#waiting.length >= WAITING_MAX) {
+      throw new AppError('STORE_BUSY', 'too many queries are waiting', {
+        hint: 'Try again in a few seconds.',
+      })
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  #giveBack(connection: DuckDBConnection): void {
+    const next = this.#waiting.shift()
+    if (next !== undefined) next(connection)
+    else this.#idle.push(connection)
+  }
+
+  fileBytes(): number {
+    return statSync(this.path, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  walBytes(): number {
+    return statSync(`${this.path}.wal`, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  close(): void {
+    for (const connection of this.#opened) connection.closeSync()
+    this.#instance.closeSync()
+  }
+
+  async #migrate(): Promise<void> {
+    const connection = await this.#instance.connect()
+    try {
+      await connection.run('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)')
+      const rows = (
+        await connection.runAndReadAll('SELECT max(version) AS v FROM schema_version')
+      ).getRows()
+      const version = Number(rows[0]?.[0] ?? 0)
+      if (version > SCHEMA_VERSION) {
+        throw new AppError(
+          'STORE_NEWER',
+          `${this.path} was written by a newer tunmeter: its schema is version ${version}, this one knows up to ${SCHEMA_VERSION}`,
+          { hint: 'Install that version or a later one, or use another --data directory.' },
+        )
+      }
+      for (let next = version; next < SCHEMA_VERSION; next++) {
+        await connection.run('BEGIN')
+        await connection.run(MIGRATIONS[next]!)
+        await connection.run(`INSERT INTO schema_version VALUES (${next + 1})`)
+        await connection.run('COMMIT')
+      }
+    } finally {
+      connection.closeSync()
+    }
+  }
+}
+
+async function openInstance(path: string, options: DatabaseOptions): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(path, {
+      memory_limit: `${Math.floor(options.memoryBytes / MiB)}MiB`,
+      threads: String(options.threads),
+      temp_directory: join(options.directory, 'tmp'),
+      checkpoint_threshold: `${WAL_BYTES_MAX / MiB}MiB`,
+      // Order of arrival is order of time, near enough for zone maps.
+      preserve_insertion_order: 'true',
+      // Nothing is fetched from the network and no file but ours is read by SQL.
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+  } catch (error) {
+    const message = messageOf(error)
+    if (/lock on file|Conflicting lock/i.test(message)) {
+      const pid = /PID (\d+)/.exec(message)?.[1]
+      throw new AppError(
+        'STORE_LOCKED',
+        `${path} is in use by another process${pid ? ` (PID ${pid})` : ''}`,
+        {
+          hint: 'Only one tunmeter serve may use a data directory; stop the other one or give --data another directory.',
+          cause: error,
+        },
+      )
+    }
+    if (/version number|newer version|serialization/i.test(message)) {
+      throw new AppError('STORE_NEWER', `${path} was written by a newer DuckDB: ${message}`, {
+        hint: 'Install the tunmeter version that wrote it, or a later one.',
+        cause: error,
+      })
+    }
+    throw new AppError('STORE_UNREADABLE', `cannot open ${path}: ${message}`, {
+      hint: 'Check that the directory is writable and has space; restore a backup if the file is damaged.',
+      cause: error,
+    })
+  }
+}
+
+/** Rows of a small result as objects. */
+export async function rowsOf(
+  connection: DuckDBConnection,
+  sql: string,
+  values: readonly DuckDBValue[] = [],
+): Promise<Row[]> {
+  return (await connection.runAndReadAll(sql, [...values])).getRowObjects()
+}
+
+/** A whole number as SQL text. Bound numbers would be DOUBLEs and keep zone maps from being used. */
+export function int(value: number): string {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`not a whole number: ${value}`)
+  return String(value)
+}
+
+/** A text as SQL literal; for short lists whose length varies. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

@@ -1,0 +1,236 @@
+/** The embedded store: one DuckDB file behind the Store interface. Each job has its own file in this folder. */
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { Catalog } from '../../session/catalog.js'
+import type {
+  Cancel,
+  CatalogVersion,
+  FilterAttributes,
+  Gap,
+  LogFilter,
+  LogRow,
+  MeterStatus,
+  Page,
+  PageRequest,
+  Sort,
+  Store,
+  StoredSession,
+  StoreFacts,
+  StoreStats,
+  Summary,
+  SummaryRequest,
+  UsageRequest,
+  UsageRow,
+  WriteReceipt,
+  WriteRequest,
+} from '../store.js'
+import { attributes } from './attributes.js'
+import { readCatalog, writeCatalog } from './catalog.js'
+import { Database, literal } from './database.js'
+import { count, exportQuery, facts, page } from './pages.js'
+import { parquetQuery } from './parquet.js'
+import { gaps, meterStatuses } from './reports.js'
+import { Retention } from './retention.js'
+import { rowsOfChunk } from './rows.js'
+import { summary, usage } from './summary.js'
+import { Writer } from './writer.js'
+
+export interface DuckStoreOptions {
+  readonly directory: string
+  /** DuckDB's buffer manager; the process needs about 200 MiB more. */
+  readonly memoryBytes: number
+  readonly threads: number
+  readonly clockUs?: () => number
+}
+
+const DAY_US = 86400e6
+
+export class DuckStore implements Store {
+  readonly #database: Database
+  readonly #writer: Writer
+  readonly #retention: Retention
+  readonly #catalogs: DuckDBConnection
+  readonly #directory: string
+  readonly #clockUs: () => number
+  /** Catalog writes follow one another. */
+  #catalogTurn: Promise<unknown> = Promise.resolve()
+
+  private constructor(
+    database: Database,
+    writer: Writer,
+    connections: { retention: DuckDBConnection; catalogs: DuckDBConnection },
+    options: DuckStoreOptions,
+  ) {
+    this.#database = database
+    this.#writer = writer
+    this.#retention = new Retention(connections.retention)
+    this.#catalogs = connections.catalogs
+    this.#directory = options.directory
+    this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
+  }
+
+  /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
+  static async open(options: DuckStoreOptions): Promise<DuckStore> {
+    const database = await Database.open(options)
+    const writer = await Writer.open(database, options.clockUs ?? (() => Date.now() * 1e3))
+    const connections = { retention: await database.connect(), catalogs: await database.connect() }
+    return new DuckStore(database, writer, connections, options)
+  }
+
+  write({ orgId, siteId, batch, sessions }: WriteRequest): Promise<WriteReceipt> {
+    return this.#writer.submit(orgId, siteId, batch, sessions)
+  }
+
+  async writeLoose(
+    orgId: string,
+    siteId: number,
+    sessions: readonly StoredSession[],
+  ): Promise<void> {
+    await this.#writer.submit(orgId, siteId, null, sessions)
+  }
+
+  page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {
+    return this.#database.read((c) => page(c, orgId, request, this.#clockUs()), cancel?.signal)
+  }
+
+  count(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<number> {
+    return this.#database.read((c) => count(c, orgId, filter, this.#clockUs()), cancel?.signal)
+  }
+
+  attributes(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<FilterAttributes> {
+    return this.#database.read((c) => attributes(c, orgId, filter, this.#clockUs()), cancel?.signal)
+  }
+
+  summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary> {
+    return this.#database.read((c) => summary(c, orgId, request, this.#clockUs()), cancel?.signal)
+  }
+
+  usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]> {
+    return this.#database.read((c) => usage(c, orgId, request), cancel?.signal)
+  }
+
+  facts(orgId: string, filter: LogFilter): Promise<StoreFacts> {
+    return this.#database.read((c) => facts(c, orgId, filter))
+  }
+
+  /** A connection of its own: a slow reader must not hold one that pages need. */
+  async *rows(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    cancel?: Cancel,
+  ): AsyncGenerator<readonly LogRow[]> {
+    const connection = await this.#database.connect()
+    const interrupt = () => connection.interrupt()
+    cancel?.signal?.addEventListener('abort', interrupt)
+    try {
+      cancel?.signal?.throwIfAborted()
+      const { text, values } = exportQuery(orgId, filter, sort, this.#clockUs())
+      const result = await connection.stream(text, values)
+      for (;;) {
+        const chunk = await result.fetchChunk()
+        if (chunk === null || chunk.rowCount === 0) return
+        yield rowsOfChunk(chunk)
+      }
+    } finally {
+      cancel?.signal?.removeEventListener('abort', interrupt)
+      this.#database.release(connection)
+    }
+  }
+
+  /** Written to a temporary file first: Parquet's index is at its end. */
+  async parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable> {
+    const directory = mkdtempSync(join(this.#directory, 'export-'))
+    const file = join(directory, 'sessions.parquet')
+    const remove = () => rmSync(directory, { recursive: true, force: true })
+    const connection = await this.#database.connect()
+    const interrupt = () => connection.interrupt()
+    cancel?.signal?.addEventListener('abort', interrupt)
+    try {
+      cancel?.signal?.throwIfAborted()
+      const { text, values } = exportQuery(orgId, filter, sort, this.#clockUs())
+      await connection.run(
+        `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
+        values,
+      )
+    } catch (error) {
+      remove()
+      throw error
+    } finally {
+      cancel?.signal?.removeEventListener('abort', interrupt)
+      this.#database.release(connection)
+    }
+    return createReadStream(file).once('close', remove)
+  }
+
+  gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]> {
+    return this.#database.read((c) => gaps(c, orgId, fromUs, toUs))
+  }
+
+  meters(orgId: string): Promise<readonly MeterStatus[]> {
+    return this.#database.read((c) => meterStatuses(c, orgId, this.#clockUs()))
+  }
+
+  catalog(orgId: string): Promise<CatalogVersion> {
+    return this.#database.read((c) => readCatalog(c, orgId))
+  }
+
+  putCatalog(orgId: string, catalog: Catalog, ifMatch?: string): Promise<CatalogVersion | null> {
+    const put = () => writeCatalog(this.#catalogs, orgId, catalog, this.#clockUs(), ifMatch)
+    const turn = this.#catalogTurn.then(put, put)
+    this.#catalogTurn = turn
+    return turn
+  }
+
+  /** Waits for the writer to be idle between slices, so that ingest goes first. */
+  async expire(orgId: string, beforeUs: number): Promise<number> {
+    const deleted = await this.#retention.expire(orgId, beforeUs, () => this.#writer.idle())
+    if (deleted > 0) await this.#retention.compactUsage()
+    return deleted
+  }
+
+  expireUsage(beforeMonth: string): Promise<void> {
+    const now = this.#clockUs()
+    return this.#retention.expireUsage(beforeMonth, now - DAY_US, now - 400 * DAY_US)
+  }
+
+  /** A consistent copy while everything runs. */
+  async backup(directory: string): Promise<void> {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const file = join(directory, 'sessions.duckdb')
+    const connection = await this.#database.connect()
+    try {
+      await rm(file, { force: true })
+      const name = (
+        await connection.runAndReadAll('SELECT current_database()')
+      ).getRows()[0]![0] as string
+      await connection.run(`ATTACH ${literal(file)} AS backup_copy`)
+      await connection.run(`COPY FROM DATABASE "${name.replaceAll('"', '""')}" TO backup_copy`)
+      await connection.run('DETACH backup_copy')
+    } finally {
+      this.#database.release(connection)
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.#database.read((c) => c.run('SELECT 1'))
+  }
+
+  stats(): StoreStats {
+    return {
+      fileBytes: this.#database.fileBytes(),
+      walBytes: this.#database.walBytes(),
+      queuedBatches: this.#writer.queuedBatches,
+      queuedSessions: this.#writer.queuedSessions,
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#writer.idle()
+    await this.#catalogTurn.catch(() => undefined)
+    this.#database.close()
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Which session ids are in the store, exactly, without an index.
+ *
+ * A run's sequences are dense (1, 2, 3, ... in order of opening), so two bits each say all: ended, open.
+ *
+ *   run key -> pages of PAGE_BITS sequences -> { ended bits, open bits }
+ *
+ * Pages are read from the tables when first touched and kept while they are in use; most runs need only their newest
+ * page or two. 20 M sessions of one run are 10,000 pages; only those at the front are ever loaded.
+ *
+ * Invariant: a page that is held equals what the tables say, the open transaction included. After a rollback the
+ * whole cache is thrown away.
+ *
+ * Limit: PAGES_MAX pages (about 40 MiB). A caller that scatters its sequences costs itself queries, not us memory.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { LRUCache } from 'lru-cache'
+import { int, literal, rowsOf } from './database.js'
+
+export const PAGE_BITS = 2048
+const WORDS = PAGE_BITS / 32
+export const PAGES_MAX = 65_536
+
+export interface Page {
+  readonly ended: Uint32Array
+  readonly open: Uint32Array
+}
+
+export interface PageId {
+  readonly orgId: string
+  readonly siteId: number
+  readonly run: string
+  readonly page: number
+}
+
+export function pageOf(sequence: number): number {
+  return Math.floor(sequence / PAGE_BITS)
+}
+export function has(bits: Uint32Array, sequence: number): boolean {
+  const bit = sequence % PAGE_BITS
+  return (bits[bit >>> 5]! & (1 << (bit & 31))) !== 0
+}
+export function set(bits: Uint32Array, sequence: number): void {
+  const bit = sequence % PAGE_BITS
+  bits[bit >>> 5]! |= 1 << (bit & 31)
+}
+export function unset(bits: Uint32Array, sequence: number): void {
+  const bit = sequence % PAGE_BITS
+  bits[bit >>> 5]! &= ~(1 << (bit & 31))
+}
+
+function keyOf(id: PageId): string {
+  return `${id.orgId}/${id.siteId}/${id.run}/${id.page}`
+}
+
+export class KnownIds {
+  readonly #pages: LRUCache<string, Page>
+  readonly #connection: DuckDBConnection
+
+  constructor(connection: DuckDBConnection, pagesMax = PAGES_MAX) {
+    this.#connection = connection
+    this.#pages = new LRUCache({ max: pagesMax })
+  }
+
+  /**
+   * The pages of these ids, loaded where needed. They stay valid for the caller even when the cache drops them:
+   * a group of batches holds all it needs.
+   */
+  async load(ids: ReadonlyMap<string, PageId>): Promise<Map<string, Page>> {
+    const pages = new Map<string, Page>()
+    const missing = new Map<string, PageId>()
+    for (const [key, id] of ids) {
+      const page = this.#pages.get(key)
+      if (page !== undefined) pages.set(key, page)
+      else missing.set(key, id)
+    }
+    if (missing.size > 0) {
+      for (const [key] of missing)
+        pages.set(key, { ended: new Uint32Array(WORDS), open: new Uint32Array(WORDS) })
+      await this.#fill('session', 'ended', missing, pages)
+      await this.#fill('session_open', 'open', missing, pages)
+      for (const [key] of missing) this.#pages.set(key, pages.get(key)!)
+    }
+    return pages
+  }
+
+  async #fill(
+    table: string,
+    bits: keyof Page,
+    missing: ReadonlyMap<string, PageId>,
+    pages: ReadonlyMap<string, Page>,
+  ): Promise<void> {
+    const wanted = [...missing.values()]
+    const runs = [...new Set(wanted.map((id) => id.run))].sort()
+    let low = Number.MAX_SAFE_INTEGER
+    let high = 0
+    for (const { page } of wanted) {
+      low = Math.min(low, page)
+      high = Math.max(high, page)
+    }
+    // The ranges are for the zone maps: runs sort by time, so older row groups are never read.
+    const rows = await rowsOf(
+      this.#connection,
+      `SELECT org_id, site_id::DOUBLE AS site, run, (seq // 32)::DOUBLE AS word, bit_or(1::BIGINT << (seq % 32))::DOUBLE AS bits
+       FROM ${table}
+       WHERE run >= ${literal(runs[0]!)} AND run <= ${literal(runs.at(-1)!)}
+         AND seq >= ${int(low * PAGE_BITS)} AND seq < ${int((high + 1) * PAGE_BITS)}
+         AND run IN (${runs.map(literal).join(', ')})
+       GROUP BY ALL`,
+    )
+    for (const row of rows) {
+      const word = row.word as number
+      const key = keyOf({
+        orgId: row.org_id as string,
+        siteId: row.site as number,
+        run: row.run as string,
+        page: Math.floor(word / WORDS),
+      })
+      const page = missing.has(key) ? pages.get(key) : undefined
+      if (page !== undefined) page[bits][word % WORDS] = row.bits as number
+    }
+  }
+
+  static key = keyOf
+
+  clear(): void {
+    this.#pages.clear()
+  }
+}

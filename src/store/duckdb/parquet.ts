@@ -1,0 +1,37 @@
+/**
+ * The export's columns with SQL types, for Parquet: names and order of session/fields.ts, values equal to those of
+ * CSV and NDJSON (a test compares them), except that startTime and endTime are TIMESTAMPs.
+ */
+import { FIELDS } from '../../session/fields.js'
+import { COLUMNS } from './columns.js'
+
+function endpoint(ip: string, port: string): string {
+  return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}::INTEGER
+    ELSE ${ip} || ':' || ${port}::INTEGER END`
+}
+
+const SPECIAL: Readonly<Record<string, string>> = {
+  timestamp: '(start_us::BIGINT // 1000000)',
+  sourceAddr: endpoint('source_ip', 'source_port'),
+  destAddr: endpoint('dest_ip', 'dest_port'),
+  duration: 'CASE WHEN NOT is_open THEN round((end_us - start_us) / 1e3) / 1e3 END',
+  sessionId: 'run || session_tail(seq::BIGINT)',
+  startTime: 'make_timestamp(start_us::BIGINT)',
+  endTime: 'make_timestamp(end_us::BIGINT)',
+  interrupted: 'is_interrupted',
+}
+
+function fieldSql(name: string): string {
+  const special = SPECIAL[name]
+  if (special !== undefined) return special
+  const snake = name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+  const column = COLUMNS.find((c) => c.name === snake)
+  if (column === undefined) return `"${name}"`
+  return column.kind === 'integer' ? `${snake}::BIGINT` : snake
+}
+
+/** @param exportText the export query, whose columns are those of withNames() */
+export function parquetQuery(exportText: string): string {
+  const columns = [...FIELDS.map((f) => f.name), 'interrupted']
+  return `SELECT ${columns.map((name) => `${fieldSql(name)} AS "${name}"`).join(', ')} FROM (${exportText})`
+}

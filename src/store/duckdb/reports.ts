@@ -1,0 +1,105 @@
+/** What the meters said: status of each, and the gaps of a time range. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { MeterReport } from '../../session/batch.js'
+import type { Gap, MeterHistoryPoint, MeterStatus } from '../store.js'
+import { int, type Row, rowsOf } from './database.js'
+import { SILENCE_US } from './where.js'
+
+/** Newest first. */
+const GAPS_SHOWN = 1000
+const DAY_US = 86400e6
+
+const iso = (us: unknown) => new Date((us as number) / 1e3).toISOString()
+
+export async function gaps(
+  connection: DuckDBConnection,
+  orgId: string,
+  fromUs: number,
+  toUs: number,
+): Promise<Gap[]> {
+  const rows = await rowsOf(
+    connection,
+    `SELECT site_id::DOUBLE AS site, meter_id, reason, sessions::DOUBLE AS n, from_batch::DOUBLE AS f,
+       to_batch::DOUBLE AS t, from_us::DOUBLE AS fu, to_us::DOUBLE AS tu
+     FROM batch_gap WHERE org_id = $1 AND to_us >= ${int(fromUs)} AND from_us < ${int(toUs)}
+     ORDER BY to_us DESC LIMIT ${GAPS_SHOWN}`,
+    [orgId],
+  )
+  return rows.map((row) => ({
+    siteId: row.site as number,
+    meterId: row.meter_id as string,
+    reason: row.reason as string,
+    sessions: row.n as number | null,
+    fromBatch: row.f as number | null,
+    toBatch: row.t as number | null,
+    from: iso(row.fu),
+    to: iso(row.tu),
+  }))
+}
+
+export async function meterStatuses(
+  connection: DuckDBConnection,
+  orgId: string,
+  nowUs: number,
+): Promise<MeterStatus[]> {
+  const meters = await rowsOf(
+    connection,
+    `SELECT m.site_id::DOUBLE AS site, m.meter_id, m.last_batch::DOUBLE AS batch, m.received_us::DOUBLE AS received,
+       m.report, s.name, (SELECT count(*) FROM session_open o WHERE o.org_id = m.org_id AND o.site_id = m.site_id
+         AND o.meter_id = m.meter_id AND o.run_started_us >= m.run_started_us
+         AND m.received_us >= ${int(nowUs - SILENCE_US)})::DOUBLE AS open
+     FROM meter m LEFT JOIN catalog_site s ON s.org_id = m.org_id AND s.id = m.site_id
+     WHERE m.org_id = $1 ORDER BY m.site_id, m.received_us DESC`,
+    [orgId],
+  )
+  const history = await historyPoints(connection, orgId, nowUs)
+  const losses = await gaps(connection, orgId, nowUs - 30 * DAY_US, nowUs)
+  return meters.map((row) => {
+    const siteId = row.site as number
+    const meterId = row.meter_id as string
+    return {
+      siteId,
+      siteName: row.name as string | null,
+      meterId,
+      lastBatch: row.batch as number,
+      receivedAt: iso(row.received),
+      report: JSON.parse(row.report as string) as MeterReport,
+      openSessions: row.open as number,
+      gaps: losses.filter((gap) => gap.siteId === siteId && gap.meterId === meterId),
+      history: history.get(`${siteId}/${meterId}`) ?? [],
+    }
+  })
+}
+
+async function historyPoints(
+  connection: DuckDBConnection,
+  orgId: string,
+  nowUs: number,
+): Promise<Map<string, MeterHistoryPoint[]>> {
+  const rows = await rowsOf(
+    connection,
+    `SELECT site_id::DOUBLE AS site, meter_id, at_us::DOUBLE AS at, lag_seconds, spool_batches::DOUBLE AS spool,
+       open_sessions::DOUBLE AS open, packets_dropped::DOUBLE AS packets, sessions_dropped::DOUBLE AS sessions
+     FROM meter_history WHERE org_id = $1 AND at_us >= ${int(nowUs - DAY_US)} ORDER BY at_us`,
+    [orgId],
+  )
+  const points = new Map<string, MeterHistoryPoint[]>()
+  for (const row of rows) {
+    const key = `${row.site as number}/${row.meter_id as string}`
+    const list = points.get(key) ?? []
+    list.push(historyPoint(row))
+    points.set(key, list)
+  }
+  return points
+}
+
+function historyPoint(row: Row): MeterHistoryPoint {
+  return {
+    at: iso(row.at),
+    lagSeconds: row.lag_seconds as number,
+    spoolBatches: row.spool as number,
+    openSessions: row.open as number,
+    packetsDropped: row.packets as number,
+    sessionsDropped: row.sessions as number,
+  }
+}

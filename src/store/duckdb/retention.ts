@@ -1,0 +1,97 @@
+/**
+ * Deleting what has passed its retention, in slices, on a connection of its own.
+ *
+ * Each slice first adds its totals to usage_month and then deletes, in one transaction: usage is exact at every
+ * moment. The writer is never blocked: it appends to the same table under MVCC; a slice is short so that a
+ * checkpoint that waits for it waits briefly. Deleted row groups are reused by later rows; the file does not grow.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { int, rowsOf } from './database.js'
+import { MONTH_SQL, USAGE_SUMS } from './summary.js'
+
+export const SLICE_ROWS = 50_000
+
+const KEPT_BY = `t.org_id, ${MONTH_SQL}, t.site_id, t.client_id, t.user_id, t.site_resource_id`
+
+export class Retention {
+  readonly #connection: DuckDBConnection
+
+  constructor(connection: DuckDBConnection) {
+    this.#connection = connection
+  }
+
+  /** @param paused awaited between two slices */
+  async expire(orgId: string, beforeUs: number, paused: () => Promise<void>): Promise<number> {
+    let deleted = 0
+    for (const table of ['session', 'session_open']) {
+      for (;;) {
+        const slice = await this.#slice(table, orgId, beforeUs)
+        deleted += slice
+        if (slice === 0) break
+        await paused()
+      }
+    }
+    return deleted
+  }
+
+  async #slice(table: string, orgId: string, beforeUs: number): Promise<number> {
+    const c = this.#connection
+    await c.run('BEGIN')
+    try {
+      await c.run(
+        `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id FROM ${table}
+         WHERE org_id = $1 AND end_us < ${int(beforeUs)} LIMIT ${SLICE_ROWS}`,
+        [orgId],
+      )
+      const span = (
+        await rowsOf(
+          c,
+          'SELECT count(*)::DOUBLE AS n, min(id)::VARCHAR AS a, max(id)::VARCHAR AS b FROM expiring',
+        )
+      )[0]!
+      const count = span.n as number
+      if (count > 0) {
+        const these = `t.rowid >= ${span.a as string} AND t.rowid <= ${span.b as string}
+          AND t.rowid IN (SELECT id FROM expiring)`
+        await c.run(
+          `INSERT INTO usage_month SELECT ${KEPT_BY}, ${USAGE_SUMS} FROM ${table} t WHERE ${these} GROUP BY ALL`,
+        )
+        await c.run(`DELETE FROM ${table} t WHERE ${these}`)
+      }
+      await c.run('COMMIT')
+      return count
+    } catch (error) {
+      await c.run('ROLLBACK').catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** One row a month and combination again, after many slices. */
+  async compactUsage(): Promise<void> {
+    const c = this.#connection
+    await c.run('BEGIN')
+    try {
+      await c.run(`CREATE OR REPLACE TEMP TABLE usage_sum AS
+        SELECT org_id, month, site_id, client_id, user_id, site_resource_id, sum(sessions), sum(connections),
+          sum(bytes_tx), sum(bytes_rx), sum(packets_tx), sum(packets_rx) FROM usage_month GROUP BY ALL`)
+      await c.run('DELETE FROM usage_month')
+      await c.run('INSERT INTO usage_month SELECT * FROM usage_sum')
+      await c.run('COMMIT')
+    } catch (error) {
+      await c.run('ROLLBACK').catch(() => undefined)
+      throw error
+    }
+  }
+
+  async expireUsage(
+    beforeMonth: string,
+    historyBeforeUs: number,
+    lossBeforeUs: number,
+  ): Promise<void> {
+    await this.#connection.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
+    await this.#connection.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
+    await this.#connection.run(
+      `DELETE FROM batch_gap WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}`,
+    )
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Tables, and how an older file becomes a newer one.
+ *
+ *   session         ended sessions, in order of arrival: row groups are narrow in time, so zone maps skip
+ *   session_open    interim records, one per open session; small, rewritten often
+ *   usage_month     totals of sessions that retention deleted; live ones are added at query time
+ *   meter, meter_history, batch_gap      what meters reported, which batches never came
+ *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
+ *
+ * No index anywhere: on a table of this size it would live in memory. What keeps ids unique is in known-ids.ts.
+ */
+import { COLUMNS } from './columns.js'
+
+const SESSION_COLUMNS = COLUMNS.map(
+  (c) => `${c.name} ${c.sqlType}${NULLABLE(c.name) ? '' : ' NOT NULL'}`,
+).join(',\n  ')
+
+function NULLABLE(name: string): boolean {
+  return ![
+    'org_id',
+    'site_id',
+    'meter_id',
+    'run',
+    'seq',
+    'start_us',
+    'end_us',
+    'protocol',
+    'source_ip',
+    'source_port',
+    'dest_ip',
+    'dest_port',
+    'end_reason',
+    'midstream',
+    'connection_count',
+  ].includes(name)
+}
+
+const TOTALS = `sessions BIGINT NOT NULL, connections BIGINT NOT NULL,
+  bytes_tx BIGINT NOT NULL, bytes_rx BIGINT NOT NULL, packets_tx BIGINT NOT NULL, packets_rx BIGINT NOT NULL`
+
+/** Step i brings a file from version i to i + 1. Never change a step that was released. */
+export const MIGRATIONS: readonly string[] = [
+  `
+CREATE TABLE session (
+  ${SESSION_COLUMNS}
+);
+CREATE TABLE session_open (
+  ${SESSION_COLUMNS},
+  run_started_us BIGINT NOT NULL
+);
+CREATE TABLE usage_month (
+  org_id VARCHAR NOT NULL, month VARCHAR NOT NULL, site_id BIGINT NOT NULL,
+  client_id BIGINT, user_id VARCHAR, site_resource_id BIGINT, ${TOTALS}
+);
+CREATE TABLE meter (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL,
+  last_batch BIGINT NOT NULL, run_started_us BIGINT NOT NULL, received_us BIGINT NOT NULL, report VARCHAR NOT NULL
+);
+CREATE TABLE meter_history (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL, at_us BIGINT NOT NULL,
+  lag_seconds DOUBLE NOT NULL, spool_batches BIGINT NOT NULL, open_sessions BIGINT NOT NULL,
+  packets_dropped BIGINT NOT NULL, sessions_dropped BIGINT NOT NULL
+);
+CREATE TABLE batch_gap (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL,
+  from_batch BIGINT, to_batch BIGINT, reason VARCHAR NOT NULL, sessions BIGINT,
+  from_us BIGINT NOT NULL, to_us BIGINT NOT NULL
+);
+CREATE TABLE catalog (org_id VARCHAR NOT NULL, etag VARCHAR NOT NULL, updated_us BIGINT NOT NULL, body VARCHAR NOT NULL);
+CREATE TABLE catalog_client (
+  org_id VARCHAR NOT NULL, id BIGINT NOT NULL, name VARCHAR NOT NULL, deleted_us BIGINT
+);
+CREATE TABLE catalog_user (
+  org_id VARCHAR NOT NULL, id VARCHAR NOT NULL, name VARCHAR NOT NULL, email VARCHAR, deleted_us BIGINT
+);
+CREATE TABLE catalog_resource (
+  org_id VARCHAR NOT NULL, id BIGINT NOT NULL, name VARCHAR NOT NULL, deleted_us BIGINT
+);
+CREATE TABLE catalog_site (
+  org_id VARCHAR NOT NULL, id BIGINT NOT NULL, name VARCHAR NOT NULL, deleted_us BIGINT
+);
+`,
+]
+
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/**
+ * ip_hex: 32 hex digits of an IPv6 address's text, 8 of an IPv4's: addresses as numbers, comparable as text.
+ * session_tail: a sequence as the last 8 characters of a session id (ids.ts).
+ */
+export const MACROS = `
+CREATE OR REPLACE TEMP MACRO ip6_groups(t) AS (
+  list_transform(list_filter(string_split(t, ':'), lambda g: g <> ''), lambda g: lpad(g, 4, '0')));
+CREATE OR REPLACE TEMP MACRO ip6_hex(t) AS (
+  CASE WHEN contains(t, '::')
+    THEN array_to_string(ip6_groups(split_part(t, '::', 1)), '')
+      || repeat('0', 32 - 4 * (len(ip6_groups(split_part(t, '::', 1))) + len(ip6_groups(split_part(t, '::', 2)))))
+      || array_to_string(ip6_groups(split_part(t, '::', 2)), '')
+    ELSE array_to_string(ip6_groups(t), '') END);
+CREATE OR REPLACE TEMP MACRO ip_hex(t) AS (
+  CASE WHEN contains(t, ':') THEN ip6_hex(t)
+    ELSE format('{:02x}{:02x}{:02x}{:02x}',
+      TRY_CAST(split_part(t, '.', 1) AS INTEGER), TRY_CAST(split_part(t, '.', 2) AS INTEGER),
+      TRY_CAST(split_part(t, '.', 3) AS INTEGER), TRY_CAST(split_part(t, '.', 4) AS INTEGER)) END);
+CREATE OR REPLACE TEMP MACRO session_tail(n) AS (
+  array_to_string(list_transform([35, 30, 25, 20, 15, 10, 5, 0],
+    lambda s: substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (((n >> s) & 31) + 1)::INTEGER, 1)), ''));
+`

@@ -1,0 +1,273 @@
+/**
+ * Totals: by group, over time, and per month.
+ *
+ * One pass groups by (group, interval); the top groups are chosen from it, the rest becomes "other". Months are
+ * UTC. Usage adds what retention deleted (usage_month) to what is still there, so it stays exact however often a
+ * session was reported and whenever it was deleted.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { AppError } from '../../errors.js'
+import type {
+  LogFilter,
+  Summary,
+  SummaryGroup,
+  SummaryGroupRow,
+  SummaryInterval,
+  SummaryRequest,
+  SummarySeries,
+  SummaryTotals,
+  Totals,
+  UsageRequest,
+  UsageRow,
+} from '../store.js'
+import { int, type Row, rowsOf } from './database.js'
+import { Sql, sources } from './where.js'
+
+export const INTERVALS_MAX = 3000
+const INTERVAL_US: Readonly<Record<Exclude<SummaryInterval, 'month'>, number>> = {
+  minute: 60e6,
+  '5minutes': 300e6,
+  hour: 3600e6,
+  day: 86400e6,
+}
+
+const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
+  client: 't.client_id',
+  user: 't.user_id',
+  resource: 't.site_resource_id',
+  site: 't.site_id',
+  protocol: 't.protocol::VARCHAR',
+  port: 't.dest_port',
+  destination: 't.dest_ip',
+  connState: 't.conn_state::VARCHAR',
+}
+const GROUP_NAMES: Partial<Record<SummaryGroup, string>> = {
+  client: 'catalog_client',
+  user: 'catalog_user',
+  resource: 'catalog_resource',
+  site: 'catalog_site',
+}
+
+const SUMS = `count(*) AS sessions, sum(t.connection_count) AS connections,
+  sum(coalesce(t.bytes_tx, 0)) AS bytes_tx, sum(coalesce(t.bytes_rx, 0)) AS bytes_rx,
+  sum(coalesce(t.packets_tx, 0)) AS packets_tx, sum(coalesce(t.packets_rx, 0)) AS packets_rx`
+const RESUMS = ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx']
+  .map((c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`)
+  .join(', ')
+
+function totalsOf(row: Row): Totals {
+  return {
+    sessions: row.sessions as number,
+    connections: row.connections as number,
+    bytesTx: row.bytes_tx as number,
+    bytesRx: row.bytes_rx as number,
+    packetsTx: row.packets_tx as number,
+    packetsRx: row.packets_rx as number,
+  }
+}
+
+function slotSql(interval: SummaryInterval | null): string {
+  if (interval === null) return '0'
+  if (interval === 'month') return "epoch_us(date_trunc('month', make_timestamp(t.start_us)))"
+  return `(t.start_us // ${int(INTERVAL_US[interval])}) * ${int(INTERVAL_US[interval])}`
+}
+
+/** Starts of all intervals that touch the range. */
+export function intervalStarts(
+  filter: Pick<LogFilter, 'fromUs' | 'toUs'>,
+  interval: SummaryInterval | null,
+): number[] {
+  if (interval === null) return []
+  const starts: number[] = []
+  let at = floorTo(filter.fromUs, interval)
+  while (at < filter.toUs) {
+    starts.push(at)
+    if (starts.length > INTERVALS_MAX) {
+      throw new AppError(
+        'TOO_MANY_INTERVALS',
+        `the range has more than ${INTERVALS_MAX} intervals`,
+        {
+          hint: 'Use a longer interval or a shorter range.',
+        },
+      )
+    }
+    at = next(at, interval)
+  }
+  return starts
+}
+
+function floorTo(us: number, interval: SummaryInterval): number {
+  if (interval !== 'month') return Math.floor(us / INTERVAL_US[interval]) * INTERVAL_US[interval]
+  const date = new Date(us / 1e3)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth()) * 1e3
+}
+
+function next(us: number, interval: SummaryInterval): number {
+  if (interval !== 'month') return us + INTERVAL_US[interval]
+  const date = new Date(us / 1e3)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) * 1e3
+}
+
+export async function summary(
+  connection: DuckDBConnection,
+  orgId: string,
+  request: SummaryRequest,
+  nowUs: number,
+): Promise<Summary> {
+  const starts = intervalStarts(request.filter, request.interval)
+  const rows = await grouped(connection, orgId, request, nowUs)
+  const totals = await overall(connection, orgId, request.filter, nowUs)
+  const byId = new Map<string | null, { row: SummaryGroupRow; slots: Row[] }>()
+  for (const row of rows) {
+    const id = row.id as string | null
+    const other = row.other === true
+    const key = other ? '\0other' : id
+    const sums = totalsOf(row)
+    const known = byId.get(key)
+    if (known === undefined) {
+      byId.set(key, {
+        row: { id, name: row.name as string | null, other, ...sums },
+        slots: [row],
+      })
+    } else {
+      known.row = addTotals(known.row, sums)
+      known.slots.push(row)
+    }
+  }
+  const groups = [...byId.values()].sort((a, b) => rank(b.row, request) - rank(a.row, request))
+  return {
+    totals,
+    groups: request.groupBy === null ? [] : groups.map((g) => g.row),
+    times: starts.map((us) => new Date(us / 1e3).toISOString()),
+    series: request.interval === null ? [] : groups.map((g) => seriesOf(g, starts)),
+  }
+}
+
+function rank(row: SummaryGroupRow, request: SummaryRequest): number {
+  if (row.other) return -1
+  return request.sort === 'sessions' ? row.sessions : row.bytesTx + row.bytesRx
+}
+
+function addTotals(row: SummaryGroupRow, sums: Totals): SummaryGroupRow {
+  const added = { ...row } as Record<string, unknown>
+  for (const [key, value] of Object.entries(sums))
+    added[key] = (row[key as keyof Totals] as number) + value
+  return added as unknown as SummaryGroupRow
+}
+
+function seriesOf(
+  group: { row: SummaryGroupRow; slots: Row[] },
+  starts: readonly number[],
+): SummarySeries {
+  const at = new Map(starts.map((us, i) => [us, i]))
+  const empty = () => starts.map(() => 0)
+  const series = { sessions: empty(), bytesTx: empty(), bytesRx: empty() }
+  for (const row of group.slots) {
+    const i = at.get(row.slot as number)
+    if (i === undefined) continue
+    series.sessions[i] = row.sessions as number
+    series.bytesTx[i] = row.bytes_tx as number
+    series.bytesRx[i] = row.bytes_rx as number
+  }
+  return { id: group.row.id, other: group.row.other, ...series }
+}
+
+/** Rows (id, slot, sums), the groups beyond the top ones folded into one with other = true. */
+async function grouped(
+  connection: DuckDBConnection,
+  orgId: string,
+  request: SummaryRequest,
+  nowUs: number,
+): Promise<Row[]> {
+  const { filter, groupBy, interval, top } = request
+  if (groupBy === null && interval === null) return []
+  const sql = new Sql()
+  const group = groupBy === null ? 'NULL::VARCHAR' : GROUP_SQL[groupBy]
+  const parts = sources(sql, orgId, filter, nowUs).map(
+    (s) =>
+      `SELECT ${group} AS id, ${slotSql(interval)} AS slot, ${SUMS} FROM ${s.from} WHERE ${s.where} GROUP BY 1, 2`,
+  )
+  const rank = request.sort === 'sessions' ? 'sum(sessions)' : 'sum(bytes_tx + bytes_rx)'
+  const names = groupBy === null ? undefined : GROUP_NAMES[groupBy]
+  const join = names === undefined ? '' : `LEFT JOIN ${names} n ON n.org_id = $1 AND n.id = f.id`
+  return rowsOf(
+    connection,
+    `WITH g AS MATERIALIZED (${parts.join(' UNION ALL ')}),
+     k AS (SELECT id, true AS kept FROM g GROUP BY id ORDER BY ${rank} DESC, id LIMIT ${int(top)}),
+     f AS (SELECT CASE WHEN k.kept THEN g.id END AS id, k.kept IS NULL AS other, slot, ${RESUMS}
+           FROM g LEFT JOIN k ON g.id IS NOT DISTINCT FROM k.id GROUP BY 1, 2, 3)
+     SELECT f.id::VARCHAR AS id, f.other, f.slot::DOUBLE AS slot, ${names === undefined ? 'NULL' : 'n.name'} AS name,
+       sessions, connections, bytes_tx, bytes_rx, packets_tx, packets_rx FROM f ${join}`,
+    sql.values,
+  )
+}
+
+async function overall(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+  nowUs: number,
+): Promise<SummaryTotals> {
+  const sql = new Sql()
+  const parts = sources(sql, orgId, filter, nowUs).map(
+    (s) => `SELECT ${SUMS}, count(*) FILTER (${s.open}) AS open,
+      count(*) FILTER (t.conn_state = 'REJ') AS refused, count(*) FILTER (t.conn_state = 'S0') AS unanswered
+      FROM ${s.from} WHERE ${s.where}`,
+  )
+  const extra = ['open', 'refused', 'unanswered'].map(
+    (c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`,
+  )
+  const rows = await rowsOf(
+    connection,
+    `SELECT ${RESUMS}, ${extra.join(', ')} FROM (${parts.join(' UNION ALL ')})`,
+    sql.values,
+  )
+  const row = rows[0]!
+  return {
+    ...totalsOf(row),
+    open: row.open as number,
+    refused: row.refused as number,
+    unanswered: row.unanswered as number,
+  }
+}
+
+const USAGE_COLUMN = {
+  client: 'client_id',
+  user: 'user_id',
+  resource: 'site_resource_id',
+  site: 'site_id',
+} as const
+
+/** UTC month of a session, and what usage is kept by; retention groups by the same. */
+export const MONTH_SQL = "strftime(make_timestamp(t.start_us), '%Y-%m')"
+export const USAGE_SUMS = SUMS
+
+export async function usage(
+  connection: DuckDBConnection,
+  orgId: string,
+  request: UsageRequest,
+): Promise<readonly UsageRow[]> {
+  const column = USAGE_COLUMN[request.groupBy]
+  const fromUs = Date.parse(`${request.fromMonth}-01T00:00:00Z`) * 1e3
+  const toUs = next(Date.parse(`${request.toMonth}-01T00:00:00Z`) * 1e3, 'month')
+  const live = (table: string) =>
+    `SELECT ${MONTH_SQL} AS month, t.${column} AS id, ${SUMS} FROM ${table} t
+     WHERE t.org_id = $1 AND t.start_us >= ${int(fromUs)} AND t.start_us < ${int(toUs)} GROUP BY 1, 2`
+  const kept = `SELECT month, ${column} AS id, sessions, connections, bytes_tx, bytes_rx, packets_tx, packets_rx
+     FROM usage_month WHERE org_id = $1 AND month >= $2 AND month <= $3`
+  const rows = await rowsOf(
+    connection,
+    `WITH a AS (SELECT month, id, ${RESUMS}
+       FROM (${live('session')} UNION ALL ${live('session_open')} UNION ALL ${kept}) GROUP BY 1, 2)
+     SELECT a.*, a.id::VARCHAR AS key, n.name FROM a
+     LEFT JOIN ${GROUP_NAMES[request.groupBy]!} n ON n.org_id = $1 AND n.id = a.id
+     ORDER BY month DESC, bytes_tx + bytes_rx DESC, key`,
+    [orgId, request.fromMonth, request.toMonth],
+  )
+  return rows.map((row) => ({
+    month: row.month as string,
+    id: row.key as string | null,
+    name: row.name as string | null,
+    ...totalsOf(row),
+  }))
+}

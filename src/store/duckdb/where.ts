@@ -1,0 +1,189 @@
+/**
+ * Filters as SQL. Two tables answer every question: `session` (ended) and `session_open`; a filter becomes one
+ * condition that holds for both. Numbers are written as literals, texts are bound.
+ */
+import type { AddressFilter, LogFilter } from '../store.js'
+import { int } from './database.js'
+import { sequenceOf } from './ids.js'
+
+/** A reporting meter's silence after which its open sessions count as interrupted. */
+export const SILENCE_US = 10 * 60e6
+
+export class Sql {
+  readonly values: string[] = []
+
+  bind(text: string): string {
+    this.values.push(text)
+    return `$${this.values.length}`
+  }
+}
+
+export interface Source {
+  /** As FROM item. */
+  readonly from: string
+  /** Conditions on its rows. */
+  readonly where: string
+  /** SQL for the flags of a row. */
+  readonly open: string
+  readonly interrupted: string
+}
+
+/** Which of the two tables can hold matching rows, each with its conditions. */
+export function sources(
+  sql: Sql,
+  orgId: string,
+  filter: LogFilter,
+  nowUs: number,
+  except?: keyof LogFilter,
+): Source[] {
+  const where = conditions(sql, orgId, filter, except)
+  const all: Source[] = []
+  const state = except === 'state' ? undefined : filter.state
+  if (state === undefined || state === 'ended') {
+    all.push({ from: 'session t', where, open: 'false', interrupted: 'false' })
+  }
+  const interrupted = `(coalesce(m.run_started_us > t.run_started_us, true) OR m.received_us < ${int(nowUs - SILENCE_US)})`
+  const from = `session_open t LEFT JOIN meter m
+    ON m.org_id = t.org_id AND m.site_id = t.site_id AND m.meter_id = t.meter_id`
+  const stateSql =
+    state === undefined ? '' : state === 'open' ? ` AND NOT ${interrupted}` : ` AND ${interrupted}`
+  all.push({ from, where: where + stateSql, open: `NOT ${interrupted}`, interrupted })
+  return all
+}
+
+function conditions(sql: Sql, orgId: string, filter: LogFilter, except?: keyof LogFilter): string {
+  const parts = [
+    `t.org_id = ${sql.bind(orgId)}`,
+    `t.start_us >= ${int(filter.fromUs)}`,
+    `t.start_us < ${int(filter.toUs)}`,
+  ]
+  const builders: {
+    [K in keyof LogFilter]-?: ((value: NonNullable<LogFilter[K]>) => string) | null
+  } = {
+    fromUs: null,
+    toUs: null,
+    state: null,
+    protocols: (list) => inTexts(sql, 't.protocol', list),
+    sources: (list) => addresses(sql, 'source', list),
+    dests: (list) => addresses(sql, 'dest', list),
+    ports: (list) => `t.dest_port IN (${list.map(int).join(', ')})`,
+    clientIds: (list) => inNumbers('t.client_id', list),
+    siteIds: (list) => inNumbers('t.site_id', list),
+    siteResourceIds: (list) => inNumbers('t.site_resource_id', list),
+    userIds: (list) => inTexts(sql, 't.user_id', list),
+    connStates: (list) => inTexts(sql, 't.conn_state', list),
+    endReasons: (list) => inTexts(sql, 't.end_reason', list),
+    minBytes: (n) => `coalesce(t.bytes_tx, 0) + coalesce(t.bytes_rx, 0) >= ${int(n)}`,
+    text: (text) => anywhere(sql, text),
+    sessionIds: (list) =>
+      or(
+        list.map(
+          (id) => `(t.run = ${sql.bind(id.slice(0, 18))} AND t.seq = ${int(sequenceOf(id))})`,
+        ),
+      ),
+  }
+  for (const [key, build] of Object.entries(builders) as [
+    keyof LogFilter,
+    ((v: unknown) => string) | null,
+  ][]) {
+    const value = filter[key]
+    if (build !== null && value !== undefined && key !== except) parts.push(build(value))
+  }
+  return parts.join(' AND ')
+}
+
+function or(parts: readonly string[]): string {
+  return parts.length === 0 ? 'false' : `(${parts.join(' OR ')})`
+}
+
+function inNumbers(column: string, list: readonly (number | null)[]): string {
+  const numbers = list.filter((n) => n !== null)
+  const parts = numbers.length === 0 ? [] : [`${column} IN (${numbers.map(int).join(', ')})`]
+  if (numbers.length < list.length) parts.push(`${column} IS NULL`)
+  return or(parts)
+}
+
+function inTexts(sql: Sql, column: string, list: readonly (string | null)[]): string {
+  const texts = list.filter((t) => t !== null)
+  const parts =
+    texts.length === 0 ? [] : [`${column} IN (${texts.map((t) => sql.bind(t)).join(', ')})`]
+  if (texts.length < list.length) parts.push(`${column} IS NULL`)
+  return or(parts)
+}
+
+function addresses(sql: Sql, side: 'source' | 'dest', list: readonly AddressFilter[]): string {
+  return or(
+    list.map(({ ip, length, port }) => {
+      const parts: string[] = []
+      if (ip !== null)
+        parts.push(
+          length === null
+            ? `t.${side}_ip = ${sql.bind(ip)}`
+            : prefix(sql, `t.${side}_ip`, ip, length),
+        )
+      if (port !== null) parts.push(`t.${side}_port = ${int(port)}`)
+      return parts.length === 0 ? 'true' : `(${parts.join(' AND ')})`
+    }),
+  )
+}
+
+/** Addresses as hex of equal length compare like numbers. */
+function prefix(sql: Sql, column: string, ip: string, length: number): string {
+  const v6 = ip.includes(':')
+  const [low, high] = prefixRange(ip, length)
+  const family = v6 ? `contains(${column}, ':')` : `NOT contains(${column}, ':')`
+  return `(${family} AND ip_hex(${column}) BETWEEN ${sql.bind(low)} AND ${sql.bind(high)})`
+}
+
+/** First and last address of a prefix as hex digits, 8 or 32. */
+export function prefixRange(ip: string, length: number): [string, string] {
+  const bits = ip.includes(':') ? 128 : 32
+  const value = addressValue(ip)
+  const host = (1n << BigInt(bits - length)) - 1n
+  const digits = bits / 4
+  const low = value & ~host
+  return [low.toString(16).padStart(digits, '0'), (low | host).toString(16).padStart(digits, '0')]
+}
+
+export function addressValue(ip: string): bigint {
+  if (!ip.includes(':')) return ip.split('.').reduce((v, octet) => v * 256n + BigInt(octet), 0n)
+  const [head = '', tail] = ip.split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const groups =
+    tail === undefined
+      ? left
+      : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right]
+  return groups.reduce((v, group) => v * 65536n + BigInt(`0x${group}`), 0n)
+}
+
+function anywhere(sql: Sql, text: string): string {
+  const needle = sql.bind(text.toLowerCase())
+  const org = '$1'
+  const named = (column: string, table: string, more = '') =>
+    `t.${column} IN (SELECT id FROM ${table} WHERE org_id = ${org} AND (contains(lower(name), ${needle})${more}))`
+  const parts = [
+    `contains(t.source_ip, ${needle})`,
+    `contains(t.dest_ip, ${needle})`,
+    `contains(t.client_endpoint, ${needle})`,
+    `contains(lower(t.user_id), ${needle})`,
+    named('client_id', 'catalog_client'),
+    named('user_id', 'catalog_user', ` OR contains(lower(email), ${needle})`),
+    named('site_resource_id', 'catalog_resource'),
+    named('site_id', 'catalog_site'),
+  ]
+  const port = /^:?(\d{1,5})$/.exec(text)?.[1]
+  if (port !== undefined && Number(port) <= 65535) {
+    parts.push(`t.source_port = ${int(Number(port))}`, `t.dest_port = ${int(Number(port))}`)
+  }
+  const endpoint = /^\[?([0-9a-f.:]+?)\]?:(\d{1,5})$/i.exec(text)
+  if (endpoint !== null && Number(endpoint[2]) <= 65535) {
+    const ip = sql.bind(endpoint[1]!.toLowerCase())
+    const at = int(Number(endpoint[2]))
+    parts.push(
+      `(t.source_ip = ${ip} AND t.source_port = ${at})`,
+      `(t.dest_ip = ${ip} AND t.dest_port = ${at})`,
+    )
+  }
+  return or(parts.map((p) => `coalesce(${p}, false)`))
+}

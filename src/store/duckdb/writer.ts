@@ -1,0 +1,330 @@
+/**
+ * The one writer: batches in, durable receipts out.
+ *
+ * Waiting batches are committed together (group commit): one fsync for all of them. In a group, each record's fate
+ * is decided by two bits (known-ids.ts):
+ *
+ *   record   ended?  open?
+ *   ended    no      no      append to session                                       (nearly all)
+ *   ended    no      yes     append to session, delete from session_open
+ *   ended    yes     -       replace when it has more packets: an early report's final one; else nothing
+ *   open     yes     -       nothing: the end is known already (a batch that was set aside and came late)
+ *   open     no      no      append to session_open
+ *   open     no      yes     replace when it has more packets
+ *
+ * A failure rolls the whole group back, forgets all that was cached, and is told to every batch of the group: none
+ * of them is durable, each will be sent again.
+ *
+ * Limits: GROUP_SESSIONS_MAX in one transaction; QUEUE_SESSIONS_MAX waiting, beyond it STORE_BUSY.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { AppError } from '../../errors.js'
+import { isOpen } from '../../session/session.js'
+import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
+import { appendSessions } from './chunks.js'
+import { COLUMN_NAMES, COLUMNS } from './columns.js'
+import type { Database } from './database.js'
+import { RUN_LENGTH, sequenceOf } from './ids.js'
+import { has, KnownIds, type Page, type PageId, pageOf, set, unset } from './known-ids.js'
+import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
+
+export const GROUP_SESSIONS_MAX = 50_000
+export const QUEUE_SESSIONS_MAX = 200_000
+
+interface Waiting {
+  readonly orgId: string
+  readonly siteId: number
+  readonly batch: WriteRequest['batch'] | null
+  readonly sessions: readonly StoredSession[]
+  readonly done: (receipt: WriteReceipt) => void
+  readonly failed: (error: unknown) => void
+}
+
+const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
+const MORE_PACKETS =
+  'coalesce(s.packets_tx, 0) + coalesce(s.packets_rx, 0) > coalesce(o.packets_tx, 0) + coalesce(o.packets_rx, 0)'
+
+export class Writer {
+  readonly #connection: DuckDBConnection
+  readonly #known: KnownIds
+  readonly #clockUs: () => number
+  readonly meters: Meters
+  #queue: Waiting[] = []
+  #queuedSessions = 0
+  #running: Promise<void> | null = null
+
+  private constructor(connection: DuckDBConnection, clockUs: () => number) {
+    this.#connection = connection
+    this.#clockUs = clockUs
+    this.#known = new KnownIds(connection)
+    this.meters = new Meters(connection)
+  }
+
+  static async open(database: Database, clockUs: () => number): Promise<Writer> {
+    const connection = await database.connect()
+    const columns = COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
+    await connection.run(`CREATE TEMP TABLE stage_ended (${columns})`)
+    await connection.run(`CREATE TEMP TABLE stage_open (${columns}, run_started_us BIGINT)`)
+    await connection.run(`CREATE TEMP TABLE stage_closed (${columns})`)
+    const writer = new Writer(connection, clockUs)
+    await writer.meters.load()
+    return writer
+  }
+
+  get queuedBatches(): number {
+    return this.#queue.length
+  }
+  get queuedSessions(): number {
+    return this.#queuedSessions
+  }
+
+  submit(
+    orgId: string,
+    siteId: number,
+    batch: WriteRequest['batch'] | null,
+    sessions: readonly StoredSession[],
+  ): Promise<WriteReceipt> {
+    if (this.#queuedSessions > 0 && this.#queuedSessions + sessions.length > QUEUE_SESSIONS_MAX) {
+      throw new AppError('STORE_BUSY', 'the store is behind', {
+        hint: 'Send the batch again in a few seconds.',
+      })
+    }
+    return new Promise((done, failed) => {
+      this.#queue.push({ orgId, siteId, batch, sessions, done, failed })
+      this.#queuedSessions += sessions.length
+      this.#running ??= this.#drain()
+    })
+  }
+
+  /** Runs something in the writer's turn, between two groups. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running
+  }
+
+  async #drain(): Promise<void> {
+    // One turn later, so that batches that arrive together are committed together.
+    await Promise.resolve()
+    while (this.#queue.length > 0) {
+      const group: Waiting[] = []
+      let sessions = 0
+      while (
+        this.#queue.length > 0 &&
+        (group.length === 0 || sessions + this.#queue[0]!.sessions.length <= GROUP_SESSIONS_MAX)
+      ) {
+        const next = this.#queue.shift()!
+        group.push(next)
+        sessions += next.sessions.length
+      }
+      await this.#commit(group)
+      this.#queuedSessions -= sessions
+    }
+    this.#running = null
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    let receipts: WriteReceipt[]
+    try {
+      await this.#connection.run('BEGIN')
+      receipts = await this.#write(group)
+      await this.#connection.run('COMMIT')
+    } catch (error) {
+      await this.#connection.run('ROLLBACK').catch(() => undefined)
+      this.#known.clear()
+      await this.meters.load().catch(() => undefined)
+      for (const waiting of group) waiting.failed(error)
+      return
+    }
+    for (const [i, waiting] of group.entries()) waiting.done(receipts[i]!)
+  }
+
+  async #write(group: readonly Waiting[]): Promise<WriteReceipt[]> {
+    const receipts: WriteReceipt[] = []
+    const fresh: Waiting[] = []
+    const changed = new Map<Meter, boolean>()
+    for (const waiting of group) {
+      const repeated = waiting.batch !== null && !(await this.#take(waiting, changed))
+      if (!repeated) fresh.push(waiting)
+      receipts.push({ batch: waiting.batch?.batch ?? 0, stored: waiting.sessions.length, repeated })
+    }
+    for (const [meter, rangesChanged] of changed) await this.meters.save(meter, rangesChanged)
+    const plan = new Plan(await this.#known.load(pagesOf(fresh)))
+    for (const waiting of fresh) plan.add(waiting, this.#runStartedUs(waiting))
+    await this.#apply(plan)
+    return receipts
+  }
+
+  /** Books the batch number and the report. @returns false when the number is known */
+  async #take(waiting: Waiting, changed: Map<Meter, boolean>): Promise<boolean> {
+    const { orgId, siteId } = waiting
+    const batch = waiting.batch!
+    const meter =
+      this.meters.get(orgId, siteId, batch.meterId) ??
+      (await this.meters.create(orgId, siteId, batch.meterId, batch.report))
+    if (isSeen(meter, batch.batch)) return false
+    const nowUs = this.#clockUs()
+    const newest = batch.batch > meter.lastBatch
+    let rangesChanged = markSeen(meter, batch.batch, nowUs)
+    for (const gap of batch.gaps) {
+      if (explainMissing(meter, gap)) rangesChanged = true
+      else if (gap.fromBatch === undefined) await this.meters.addLoss(meter, gap)
+    }
+    if (newest) {
+      meter.report = batch.report
+      meter.receivedUs = nowUs
+      meter.runStartedUs = Math.max(meter.runStartedUs, isoToUs(batch.report.startedAt))
+    }
+    changed.set(meter, rangesChanged || changed.get(meter) === true)
+    return true
+  }
+
+  #runStartedUs({ batch }: Waiting): number {
+    return batch === null ? this.#clockUs() : isoToUs(batch.report.startedAt)
+  }
+
+  async #apply(plan: Plan): Promise<void> {
+    const c = this.#connection
+    await appendSessions(c, 'session', plan.append.live())
+    const closed = plan.closed
+    if (closed.length > 0) {
+      await c.run('DELETE FROM stage_closed')
+      await appendSessions(c, 'stage_closed', closed)
+      await c.run(`DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`)
+    }
+    const open = plan.open.live()
+    if (open.length > 0) {
+      await c.run('DELETE FROM stage_open')
+      await appendSessions(c, 'stage_open', open, plan.openRuns(open))
+      await c.run(
+        `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE_PACKETS}`,
+      )
+      await c.run(`INSERT INTO session_open SELECT * FROM stage_open s
+        WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
+    }
+    await this.#revise(plan.revise.live())
+  }
+
+  /** An ended session again: the one with more packets stays. */
+  async #revise(sessions: readonly StoredSession[]): Promise<void> {
+    if (sessions.length === 0) return
+    const c = this.#connection
+    await c.run('DELETE FROM stage_ended')
+    await appendSessions(c, 'stage_ended', sessions)
+    // The ranges are for the zone maps.
+    const bounds = (
+      await c.runAndReadAll(
+        'SELECT min(run), max(run), min(seq)::VARCHAR, max(seq)::VARCHAR FROM stage_ended',
+      )
+    ).getRows()[0]! as string[]
+    const near = `o.run >= '${bounds[0]}' AND o.run <= '${bounds[1]}' AND o.seq >= ${bounds[2]} AND o.seq <= ${bounds[3]}`
+    await c.run(`DELETE FROM stage_ended s WHERE NOT EXISTS (
+      SELECT 1 FROM session o WHERE ${near} AND ${SAME_ID} AND ${MORE_PACKETS})`)
+    const left = (
+      await c.runAndReadAll('SELECT count(*)::DOUBLE FROM stage_ended')
+    ).getRows()[0]![0]
+    if (left === 0) return
+    await c.run(`DELETE FROM session o USING stage_ended s WHERE ${near} AND ${SAME_ID}`)
+    await c.run(`INSERT INTO session (${COLUMN_NAMES}) SELECT ${COLUMN_NAMES} FROM stage_ended`)
+  }
+}
+
+function pagesOf(group: readonly Waiting[]): Map<string, PageId> {
+  const ids = new Map<string, PageId>()
+  for (const { orgId, siteId, sessions } of group) {
+    let lastRun = ''
+    let lastPage = -1
+    for (const { sessionId } of sessions) {
+      const page = pageOf(sequenceOf(sessionId))
+      if (page === lastPage && sessionId.startsWith(lastRun)) continue
+      lastRun = sessionId.slice(0, RUN_LENGTH)
+      lastPage = page
+      const id = { orgId, siteId, run: lastRun, page }
+      ids.set(KnownIds.key(id), id)
+    }
+  }
+  return ids
+}
+
+/** Records of one group by id, of which the best one stays. */
+class Records {
+  readonly #list: (StoredSession | null)[] = []
+  readonly #index = new Map<string, number>()
+
+  get(key: string): StoredSession | undefined {
+    const i = this.#index.get(key)
+    return i === undefined ? undefined : (this.#list[i] ?? undefined)
+  }
+  put(key: string, session: StoredSession): void {
+    const i = this.#index.get(key)
+    if (i !== undefined) this.#list[i] = session
+    else this.#index.set(key, this.#list.push(session) - 1)
+  }
+  remove(key: string): void {
+    const i = this.#index.get(key)
+    if (i !== undefined) this.#list[i] = null
+    this.#index.delete(key)
+  }
+  live(): StoredSession[] {
+    return this.#list.filter((s) => s !== null)
+  }
+}
+
+/** Decides each record's fate; the table at the head of this file. */
+class Plan {
+  readonly append = new Records()
+  readonly open = new Records()
+  readonly revise = new Records()
+  readonly closed: StoredSession[] = []
+  readonly #pages: ReadonlyMap<string, Page>
+  readonly #runs = new Map<StoredSession, number>()
+
+  constructor(pages: ReadonlyMap<string, Page>) {
+    this.#pages = pages
+  }
+
+  openRuns(sessions: readonly StoredSession[]): number[] {
+    return sessions.map((s) => this.#runs.get(s)!)
+  }
+
+  add({ orgId, siteId, sessions }: Waiting, runStartedUs: number): void {
+    const scope = `${orgId}/${siteId}/`
+    let key = ''
+    let page: Page | undefined
+    for (const session of sessions) {
+      const sequence = sequenceOf(session.sessionId)
+      const next = `${scope}${session.sessionId.slice(0, RUN_LENGTH)}/${pageOf(sequence)}`
+      if (next !== key) {
+        key = next
+        page = this.#pages.get(key)!
+      }
+      this.#decide(session, page!, sequence, scope + session.sessionId)
+      if (isOpen(session)) this.#runs.set(session, runStartedUs)
+    }
+  }
+
+  #decide(session: StoredSession, page: Page, sequence: number, id: string): void {
+    const ended = has(page.ended, sequence)
+    if (isOpen(session)) {
+      if (ended) return
+      const pending = this.open.get(id)
+      if (pending === undefined || packets(session) > packets(pending)) this.open.put(id, session)
+      set(page.open, sequence)
+      return
+    }
+    if (ended) {
+      const list = this.append.get(id) === undefined ? this.revise : this.append
+      const pending = list.get(id)
+      if (pending === undefined || packets(session) > packets(pending)) list.put(id, session)
+      return
+    }
+    this.append.put(id, session)
+    set(page.ended, sequence)
+    if (!has(page.open, sequence)) return
+    unset(page.open, sequence)
+    this.open.remove(id)
+    this.closed.push(session)
+  }
+}
+
+function packets(session: StoredSession): number {
+  return (session.packetsTx ?? 0) + (session.packetsRx ?? 0)
+}

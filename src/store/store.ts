@@ -1,0 +1,334 @@
+/**
+ * What the server half needs of a store; engines live beside this file (duckdb/). Every call names the organisation
+ * first: no engine may answer from another's rows.
+ *
+ * Times are microseconds since the Unix epoch, ranges are half open [from, to).
+ */
+import type { Readable } from 'node:stream'
+import type { Batch, BatchReceipt, MeterReport } from '../session/batch.js'
+import type { Catalog } from '../session/catalog.js'
+import type {
+  ConnState,
+  EndReason,
+  Protocol,
+  Session,
+  UnattributedReason,
+} from '../session/session.js'
+
+/**
+ * A session as stored: what an access log cannot know (Newt counts no packets) is null.
+ * Source port 0 stands for "several": only consolidated access-log rows have it.
+ */
+export interface StoredSession {
+  readonly orgId: string
+  readonly siteId: number
+  readonly meterId: string
+  readonly sessionId: string
+  readonly startTimeUs: number
+  readonly endTimeUs: number
+  readonly protocol: Protocol
+  readonly sourceIp: string
+  readonly sourcePort: number
+  readonly destIp: string
+  readonly destPort: number
+  readonly bytesTx: number | null
+  readonly bytesRx: number | null
+  readonly packetsTx: number | null
+  readonly packetsRx: number | null
+  readonly payloadTx: number | null
+  readonly payloadRx: number | null
+  readonly endReason: EndReason
+  readonly connState: ConnState | null
+  readonly tcpFlagsTx: number | null
+  readonly tcpFlagsRx: number | null
+  readonly handshakeRttUs: number | null
+  readonly directionBasis: Session['directionBasis'] | null
+  readonly midstream: boolean
+  readonly connectionCount: number
+  readonly peerPublicKey: string | null
+  readonly clientEndpoint: string | null
+  readonly clientId: number | null
+  readonly userId: string | null
+  readonly siteResourceId: number | null
+  readonly unattributed: UnattributedReason | null
+}
+
+/** A stored session with the names that hold now. */
+export interface LogRow extends StoredSession {
+  /** Reported as open, and its meter is still reporting. */
+  readonly open: boolean
+  /** Its meter stopped or was restarted before it could report the end; endTimeUs is that of the last report. */
+  readonly interrupted: boolean
+  readonly clientName: string | null
+  readonly userName: string | null
+  readonly userEmail: string | null
+  readonly resourceName: string | null
+  readonly siteName: string | null
+}
+
+export interface AddressFilter {
+  /** Canonical address, or null for any. */
+  readonly ip: string | null
+  /** Prefix length when a CIDR was given. */
+  readonly length: number | null
+  readonly port: number | null
+}
+
+/** Lists mean "any of"; absent means no restriction. */
+export interface LogFilter {
+  readonly fromUs: number
+  readonly toUs: number
+  readonly protocols?: readonly Protocol[]
+  readonly sources?: readonly AddressFilter[]
+  readonly dests?: readonly AddressFilter[]
+  /** Of the responder. */
+  readonly ports?: readonly number[]
+  readonly clientIds?: readonly (number | null)[]
+  readonly siteIds?: readonly number[]
+  readonly siteResourceIds?: readonly (number | null)[]
+  readonly userIds?: readonly (string | null)[]
+  readonly state?: 'open' | 'ended' | 'interrupted'
+  readonly connStates?: readonly ConnState[]
+  readonly endReasons?: readonly EndReason[]
+  /** Of both directions together. */
+  readonly minBytes?: number
+  /** Found anywhere in names and addresses, without regard to case; a number also as a port. */
+  readonly text?: string
+  readonly sessionIds?: readonly string[]
+}
+
+export const SORT_KEYS = ['startTime', 'duration', 'bytes', 'bytesTx', 'bytesRx'] as const
+export type SortKey = (typeof SORT_KEYS)[number]
+export interface Sort {
+  readonly key: SortKey
+  readonly descending: boolean
+}
+
+/** Where the page before ended: the sort key's value of its last row, and that row's id. */
+export interface Position {
+  readonly value: number
+  readonly sessionId: string
+}
+
+export interface PageRequest {
+  readonly filter: LogFilter
+  readonly sort: Sort
+  readonly limit: number
+  readonly offset: number
+  readonly after?: Position
+}
+
+export interface Page {
+  readonly rows: readonly LogRow[]
+  /** Where the next page starts; null when this is the last. */
+  readonly next: Position | null
+}
+
+export interface Counted<T> {
+  readonly value: T
+  readonly count: number
+}
+export interface CountedName<T> {
+  readonly id: T
+  readonly name: string | null
+  readonly count: number
+}
+
+/** The most frequent values under the filter, each list without its own filter; at most ATTRIBUTES_MAX. */
+export interface FilterAttributes {
+  readonly protocols: readonly Counted<string>[]
+  readonly destAddrs: readonly Counted<string>[]
+  readonly connStates: readonly Counted<string>[]
+  readonly endReasons: readonly Counted<string>[]
+  readonly clients: readonly CountedName<number>[]
+  readonly users: readonly (CountedName<string> & { readonly email: string | null })[]
+  readonly resources: readonly CountedName<number>[]
+  readonly sites: readonly CountedName<number>[]
+}
+export const ATTRIBUTES_MAX = 100
+
+export const SUMMARY_GROUPS = [
+  'client',
+  'user',
+  'resource',
+  'site',
+  'protocol',
+  'port',
+  'destination',
+  'connState',
+] as const
+export type SummaryGroup = (typeof SUMMARY_GROUPS)[number]
+export const SUMMARY_INTERVALS = ['minute', '5minutes', 'hour', 'day', 'month'] as const
+export type SummaryInterval = (typeof SUMMARY_INTERVALS)[number]
+
+export interface Totals {
+  readonly sessions: number
+  readonly connections: number
+  readonly bytesTx: number
+  readonly bytesRx: number
+  readonly packetsTx: number
+  readonly packetsRx: number
+}
+
+export interface SummaryTotals extends Totals {
+  readonly open: number
+  /** connState REJ. */
+  readonly refused: number
+  /** connState S0. */
+  readonly unanswered: number
+}
+
+export interface SummaryRequest {
+  readonly filter: LogFilter
+  readonly groupBy: SummaryGroup | null
+  readonly interval: SummaryInterval | null
+  readonly top: number
+  readonly sort: 'bytes' | 'sessions'
+}
+
+export interface SummaryGroupRow extends Totals {
+  /** As text; null: sessions without one (no client, no resource). */
+  readonly id: string | null
+  readonly name: string | null
+  /** All groups beyond the top ones, as one. */
+  readonly other: boolean
+}
+
+/** One value for each of Summary.times. */
+export interface SummarySeries {
+  readonly id: string | null
+  readonly other: boolean
+  readonly sessions: readonly number[]
+  readonly bytesTx: readonly number[]
+  readonly bytesRx: readonly number[]
+}
+
+export interface Summary {
+  readonly totals: SummaryTotals
+  readonly groups: readonly SummaryGroupRow[]
+  /** Start of each interval, ISO 8601, without holes. */
+  readonly times: readonly string[]
+  readonly series: readonly SummarySeries[]
+}
+
+export interface UsageRequest {
+  /** `2026-11`, inclusive. */
+  readonly fromMonth: string
+  readonly toMonth: string
+  readonly groupBy: 'client' | 'user' | 'resource' | 'site'
+}
+export interface UsageRow extends Totals {
+  readonly month: string
+  readonly id: string | null
+  readonly name: string | null
+}
+
+export interface Gap {
+  readonly siteId: number
+  readonly meterId: string
+  readonly reason: string
+  /** Null: not known (batches that never came). */
+  readonly sessions: number | null
+  readonly fromBatch: number | null
+  readonly toBatch: number | null
+  readonly from: string
+  readonly to: string
+}
+
+export interface MeterStatus {
+  readonly siteId: number
+  readonly siteName: string | null
+  readonly meterId: string
+  readonly lastBatch: number
+  readonly receivedAt: string
+  readonly report: MeterReport
+  readonly openSessions: number
+  readonly gaps: readonly Gap[]
+  /** Oldest first, at most one a minute of the last day. */
+  readonly history: readonly MeterHistoryPoint[]
+}
+export interface MeterHistoryPoint {
+  readonly at: string
+  readonly lagSeconds: number
+  readonly spoolBatches: number
+  readonly openSessions: number
+  readonly packetsDropped: number
+  readonly sessionsDropped: number
+}
+
+export interface CatalogVersion {
+  readonly catalog: Catalog
+  readonly etag: string
+  readonly updatedAt: string
+}
+
+/** What an empty answer is explained from. */
+export interface StoreFacts {
+  readonly sessions: number
+  readonly oldestUs: number | null
+  readonly newestUs: number | null
+  readonly inRange: number
+}
+
+export interface WriteRequest {
+  readonly orgId: string
+  readonly siteId: number
+  readonly batch: Pick<Batch, 'meterId' | 'batch' | 'report' | 'gaps'>
+  /** Checked already; refused ones are not in it. */
+  readonly sessions: readonly StoredSession[]
+}
+export type WriteReceipt = Pick<BatchReceipt, 'batch' | 'stored' | 'repeated'>
+
+export interface Cancel {
+  readonly signal?: AbortSignal
+}
+
+export interface ExportChunk {
+  readonly rows: readonly LogRow[]
+}
+
+export interface Store {
+  /** Resolves when the sessions and the batch number are durable. */
+  write(request: WriteRequest): Promise<WriteReceipt>
+  /** Sessions without a batch number (access logs): repeats are found by their ids. */
+  writeLoose(orgId: string, siteId: number, sessions: readonly StoredSession[]): Promise<void>
+
+  page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page>
+  count(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<number>
+  attributes(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<FilterAttributes>
+  summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary>
+  usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]>
+  facts(orgId: string, filter: LogFilter): Promise<StoreFacts>
+  /** All rows under the filter in sort order, in chunks; stops when the consumer does. */
+  rows(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    cancel?: Cancel,
+  ): AsyncIterable<readonly LogRow[]>
+  parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable>
+
+  gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]>
+  meters(orgId: string): Promise<readonly MeterStatus[]>
+
+  catalog(orgId: string): Promise<CatalogVersion>
+  /** @returns null when `ifMatch` is given and is not the current version. */
+  putCatalog(orgId: string, catalog: Catalog, ifMatch?: string): Promise<CatalogVersion | null>
+
+  /** Deletes sessions that ended before `beforeUs`, in slices; returns how many. Totals stay in usage(). */
+  expire(orgId: string, beforeUs: number): Promise<number>
+  /** Forgets usage of months before this one, `2026-11`. */
+  expireUsage(beforeMonth: string): Promise<void>
+
+  backup(directory: string): Promise<void>
+  ping(): Promise<void>
+  stats(): StoreStats
+  close(): Promise<void>
+}
+
+export interface StoreStats {
+  readonly fileBytes: number
+  readonly walBytes: number
+  readonly queuedBatches: number
+  readonly queuedSessions: number
+}
