@@ -78,7 +78,9 @@ class PacketSource {
   virtual SourceStatus read(PacketSink& sink) noexcept = 0;
   // Live, after kGone: tries once to open the interface again; true when packets flow again.
   virtual bool reopen() noexcept { return false; }
-  // Makes a read() in progress on another thread return soon. Safe to call from any thread, any time.
+  // Makes a read() in progress on another thread return soon, or the next one if none is. That next read() does not
+  // wait: it delivers what is there and brings stats() up to date, so a reader that stops calls it once more and
+  // loses nothing that the kernel has handed up. Safe to call from any thread, any time.
   virtual void interrupt() noexcept {}
   virtual SourceStats stats() noexcept = 0;
   virtual const SourceError& error() const noexcept = 0;

@@ -40,6 +40,7 @@ constexpr int kWaitMs = 100;
 // so that a session's last packet is not what makes its record late.
 constexpr int kBlockTimeoutMs = 50;
 constexpr int kDispatchPackets = 4096;
+constexpr int kDrainRoundsMax = 256;
 constexpr int64_t kStatsEveryMs = 100;
 constexpr int64_t kLinkCheckEveryMs = 1000;
 constexpr uint64_t kRingBytesMin = 1u << 20;
@@ -101,17 +102,17 @@ class LiveSource final : public PacketSource {
     if (state_ == State::kFailed) return SourceStatus::kFailed;
     if (state_ != State::kOpen) return SourceStatus::kGone;
 
-    const bool trouble = wait();
+    const Wake wake = wait();
     sink_ = &sink;
-    const int count = pcap_dispatch(
-        handle_, kDispatchPackets,
-        [](u_char* self, const pcap_pkthdr* header, const u_char* data) {
-          reinterpret_cast<LiveSource*>(self)->take(*header, data);
-        },
-        reinterpret_cast<u_char*>(this));
+    int count = dispatch();
+    // The last read() before a stop: what the ring still holds, however far behind we are.
+    for (int round = 0; wake == Wake::kInterrupt && count == kDispatchPackets; ++round) {
+      if (round == kDrainRoundsMax) break;
+      count = dispatch();
+    }
     flush();
     if (count == PCAP_ERROR) return lost(pcap_geterr(handle_));
-    return look_after(trouble);
+    return look_after(wake);
   }
 
   bool reopen() noexcept override {
@@ -159,6 +160,12 @@ class LiveSource final : public PacketSource {
     kDown,    // handle kept
     kGone,    // no handle
     kFailed,  // could not be opened the first time
+  };
+
+  enum class Wake : uint8_t {
+    kUsual,      // packets, or time
+    kTrouble,    // the descriptor says that the interface needs a look
+    kInterrupt,  // interrupt()
   };
 
   SourceStatus fail(const char* code, std::string message) {
@@ -263,16 +270,24 @@ class LiveSource final : public PacketSource {
     poll_fd_ = -1;
   }
 
-  // True when something other than packets needs a look.
-  bool wait() {
+  int dispatch() {
+    return pcap_dispatch(
+        handle_, kDispatchPackets,
+        [](u_char* self, const pcap_pkthdr* header, const u_char* data) {
+          reinterpret_cast<LiveSource*>(self)->take(*header, data);
+        },
+        reinterpret_cast<u_char*>(this));
+  }
+
+  Wake wait() {
     pollfd fds[2] = {{poll_fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
-    if (poll(fds, 2, kWaitMs) <= 0) return false;
+    if (poll(fds, 2, kWaitMs) <= 0) return Wake::kUsual;
     if (fds[1].revents != 0) {
       uint64_t count = 0;
       // Clears the wake-up; that it may have been cleared already does not matter.
-      if (::read(wake_fd_, &count, sizeof count) < 0) return false;
+      return ::read(wake_fd_, &count, sizeof count) < 0 ? Wake::kUsual : Wake::kInterrupt;
     }
-    return (fds[0].revents & ~POLLIN) != 0;
+    return (fds[0].revents & ~POLLIN) != 0 ? Wake::kTrouble : Wake::kUsual;
   }
 
   void take(const pcap_pkthdr& header, const u_char* data) {
@@ -311,13 +326,14 @@ class LiveSource final : public PacketSource {
   }
 
   // Once in a while: counters, and whether the name still means the interface that was opened.
-  SourceStatus look_after(bool trouble) {
+  SourceStatus look_after(Wake wake) {
     const int64_t now = now_ms();
-    if (now - stats_at_ms_ >= kStatsEveryMs) {
+    if (wake == Wake::kInterrupt || now - stats_at_ms_ >= kStatsEveryMs) {
       stats_at_ms_ = now;
       add_stats();
     }
-    if (any_ || (!trouble && now - link_at_ms_ < kLinkCheckEveryMs)) return SourceStatus::kOk;
+    if (any_ || (wake != Wake::kTrouble && now - link_at_ms_ < kLinkCheckEveryMs))
+      return SourceStatus::kOk;
     link_at_ms_ = now;
     const LinkState link = links_.query(options_.interface);
     if (link.index == 0) return lost("the interface was deleted or renamed");

@@ -14,6 +14,7 @@
 // The byte order of the magic is that of every field. Before version 2.3 the two lengths are the
 // other way round; in 2.3 some writers had it so: whichever is larger is the wire's (libpcap does
 // the same).
+#include <algorithm>
 #include <utility>
 
 #include "source_format.h"
@@ -23,6 +24,7 @@ namespace tunmeter {
 namespace {
 
 constexpr size_t kFileHeaderBytes = 24;
+constexpr int64_t kFractionNsMax = 999'999'999;
 constexpr uint32_t kMagicMicro = 0xa1b2'c3d4;
 constexpr uint32_t kMagicNano = 0xa1b2'3c4d;
 constexpr uint32_t kMagicKuznetzov = 0xa1b2'cd34;
@@ -96,10 +98,11 @@ class PcapParser final : public CaptureParser {
       }
       missing = header_bytes + captured;
       if (captured > kPacketBytesMax || static_cast<size_t>(end - at) < missing) break;
-      // A fraction of a second or more is carried over, never refused: 2^32 * 1000 ns cannot
-      // overflow.
-      const int64_t timestamp_ns = load_u32<kSwapped>(at) * int64_t{1'000'000'000} +
-                                   load_u32<kSwapped>(at + 4) * int64_t{fraction_ns_};
+      // A fraction of a second or more says nothing; carried over it could move the clock by an
+      // hour.
+      const int64_t fraction_ns =
+          std::min(load_u32<kSwapped>(at + 4) * int64_t{fraction_ns_}, kFractionNsMax);
+      const int64_t timestamp_ns = load_u32<kSwapped>(at) * int64_t{1'000'000'000} + fraction_ns;
       batch.add({at + header_bytes, timestamp_ns, captured, wire, link_type_});
       at += missing;
       missing = header_bytes;

@@ -9,6 +9,7 @@
 // happens.
 #include <stdlib.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <atomic>
 #include <chrono>
@@ -27,54 +28,48 @@ using tunmeter::SourceStatus;
 
 class Dump final : public tunmeter::PacketSink {
  public:
-  explicit Dump(bool lines) : lines_(lines) {}
-
   void packets(std::span<const tunmeter::RawPacket> batch) noexcept override {
-    for (const tunmeter::RawPacket& packet : batch) {
-      ++count_;
-      if (lines_) print(packet);
-    }
+    for (const tunmeter::RawPacket& packet : batch) print(packet);
+    count_ += batch.size();
   }
   uint64_t count() const { return count_; }
 
  private:
   static void print(const tunmeter::RawPacket& packet) {
-    uint64_t hash = 0xcbf2'9ce4'8422'2325;
-    for (uint32_t i = 0; i < packet.captured_bytes; ++i) {
-      hash = (hash ^ packet.data[i]) * 0x100'0000'01b3;
-    }
     if (packet.timestamp_ns == tunmeter::kNoTimestamp) {
       printf("-");
     } else {
       printf("%" PRId64, packet.timestamp_ns);
     }
-    printf(" %u %u %u %016" PRIx64 "\n", packet.link_type, packet.captured_bytes, packet.wire_bytes,
-           hash);
+    printf(" %u %u %u %08lx\n", packet.link_type, packet.captured_bytes, packet.wire_bytes,
+           crc32(0, packet.data, packet.captured_bytes));
   }
 
-  bool lines_;
   uint64_t count_ = 0;
 };
 
 void report(SourceStatus status, const PacketSource& source, const Dump& dump) {
   const tunmeter::SourceError& error = source.error();
-  printf("%d %s %" PRIu64 " %" PRIu64 " %s\n", static_cast<int>(status),
+  printf("= %d %s %" PRIu64 " %" PRIu64 " %s\n", static_cast<int>(status),
          error.code.empty() ? "OK" : error.code.c_str(), error.byte_offset, dump.count(),
          error.message.c_str());
 }
 
-int dump_file(const char* path, bool lines) {
-  Dump dump(lines);
+void dump_file(const char* path, bool step) {
+  Dump dump;
   const auto source = tunmeter::open_file_source(path);
   auto status = SourceStatus::kOk;
-  while (status == SourceStatus::kOk) status = source->read(dump);
+  char byte;
+  while (status == SourceStatus::kOk) {
+    step = step && read(STDIN_FILENO, &byte, 1) == 1;
+    status = source->read(dump);
+    if (step) printf("read\n");
+  }
   report(status, *source, dump);
-  return 0;
 }
 
 int dump_live(const tunmeter::LiveOptions& options) {
-  setvbuf(stdout, nullptr, _IOLBF, 0);
-  Dump dump(true);
+  Dump dump;
   const auto source = tunmeter::open_live_source(options);
   std::atomic<bool> stop{false};
   std::thread stopper([&] {
@@ -94,6 +89,8 @@ int dump_live(const tunmeter::LiveOptions& options) {
     while (!stop && !source->reopen()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (!stop) printf("reopened\n");
   }
+  // As packet.h says: once more after interrupt(), for what the kernel has handed up by then.
+  if (status == SourceStatus::kOk) source->read(dump);
   report(status, *source, dump);
   const tunmeter::SourceStats stats = source->stats();
   printf("stats %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", stats.kernel_received, stats.kernel_dropped,
@@ -109,13 +106,16 @@ int dump_live(const tunmeter::LiveOptions& options) {
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
-  if (strcmp(argv[1], "--live") != 0) {
-    return dump_file(argv[1], argc < 3 || strcmp(argv[2], "--counts") != 0);
+  const bool live = strcmp(argv[1], "--live") == 0;
+  const bool step = strcmp(argv[1], "--step") == 0;
+  if (live || step) setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (live && argc > 2) {
+    tunmeter::LiveOptions options;
+    options.interface = argv[2];
+    if (argc > 3) options.snaplen = static_cast<uint32_t>(strtoul(argv[3], nullptr, 10));
+    if (argc > 4) options.filter = argv[4];
+    return dump_live(options);
   }
-  if (argc < 3) return 2;
-  tunmeter::LiveOptions options;
-  options.interface = argv[2];
-  if (argc > 3) options.snaplen = static_cast<uint32_t>(strtoul(argv[3], nullptr, 10));
-  if (argc > 4) options.filter = argv[4];
-  return dump_live(options);
+  for (int i = step ? 2 : 1; i < argc; ++i) dump_file(argv[i], step);
+  return 0;
 }
