@@ -3,7 +3,7 @@
  * shrunk command by command and printed as text.
  */
 
-import { OTHER_TRAFFIC } from '../support/other-traffic.js'
+import { COUNTED_TRAFFIC, OTHER_TRAFFIC, type OtherPacket } from '../support/other-traffic.js'
 import {
   extension,
   FLAG,
@@ -29,8 +29,8 @@ export type Act =
   | { readonly do: 'later'; from: Side; id: number; offset: number; length: number }
   /** An ICMP error that quotes a packet sent by `from`. */
   | { readonly do: 'icmp'; from: Side; type: number; code: number; cut: number }
-  /** OTHER_TRAFFIC by its number. */
-  | { readonly do: 'other'; what: number }
+  /** ODD_PACKETS by its number. */
+  | { readonly do: 'odd'; what: number }
   /** The clock is set: all packets after this are stamped so much later. */
   | { readonly do: 'clock'; us: number }
   /** Time passes without a packet. */
@@ -58,6 +58,8 @@ export interface Tweak {
   readonly mangle?: readonly (readonly [number, number])[]
   readonly wireDelta?: number
   readonly linkType?: number
+  /** So many IPv6 extension headers, or words of IPv4 options. */
+  readonly extraHeaders?: number
 }
 
 export interface Conversation {
@@ -146,6 +148,12 @@ export function events(scenario: Scenario): Event[] {
   return result
 }
 
+/** Packets at the limits of what is counted, from both sides. */
+export const ODD_PACKETS: readonly Omit<OtherPacket, 'reason'>[] = [
+  ...OTHER_TRAFFIC,
+  ...COUNTED_TRAFFIC,
+]
+
 /** Octets of content that are written out; the rest is cut off as a snaplen does. */
 const CONTENT_BYTES_MAX = 64
 
@@ -153,11 +161,11 @@ function packet(conversation: Conversation, act: Act, tweak: Tweak, ns: bigint |
   let linkType: number
   let data: number[]
   let wireBytes: number
-  if (act.do === 'other') {
-    const other = OTHER_TRAFFIC[act.what]!
-    linkType = other.linkType
-    data = [...other.data]
-    wireBytes = other.wireBytes ?? data.length
+  if (act.do === 'odd') {
+    const odd = ODD_PACKETS[act.what]!
+    linkType = odd.linkType
+    data = [...odd.data]
+    wireBytes = odd.wireBytes ?? data.length
   } else {
     const link = LINKS[conversation.link]
     const { ip, missing } = ipPacket(conversation, act, tweak)
@@ -185,23 +193,29 @@ function ipPacket(
   const missing = bytes - kept.length
   const protocol = conversation.transport === 'tcp' ? 6 : 17
   const ips = { from: from.ip, to: to.ip }
+  const extra = tweak.extraHeaders ?? 0
   if (!conversation.ipv6) {
-    const length = tweak.zeroLength ? 0 : Math.min(20 + bytes, 0xffff)
-    return { ip: ipv4({ ...ips, protocol, length, ...fragment }, kept), missing }
+    const options = zeros(Math.min(extra, 10) * 4)
+    const length = tweak.zeroLength ? 0 : Math.min(20 + options.length + bytes, 0xffff)
+    return { ip: ipv4({ ...ips, protocol, length, options, ...fragment }, kept), missing }
   }
-  const carried =
-    fragment === null
-      ? kept
-      : extension.fragment(
-          protocol,
-          { id: fragment.id, offset: fragment.offset, more: fragment.moreFragments },
-          kept,
-        )
-  const length = tweak.zeroLength ? 0 : Math.min(bytes + (fragment === null ? 0 : 8), 0xffff)
-  return {
-    ip: ipv6({ ...ips, protocol: fragment === null ? protocol : 44, length }, carried),
-    missing,
+  let next = protocol
+  let carried = kept
+  if (fragment !== null) {
+    const { id, offset, moreFragments: more } = fragment
+    carried = extension.fragment(protocol, { id, offset, more }, kept)
+    next = 44
   }
+  for (let i = 0; i < extra; i++) {
+    const type = [60, 43, 51, 0, 135][i % 5]!
+    carried =
+      type === 51
+        ? extension.authentication(next, carried)
+        : extension.options(next, carried, i % 3 === 0 ? 1 : 0)
+    next = type
+  }
+  const length = tweak.zeroLength ? 0 : Math.min(carried.length + missing, 0xffff)
+  return { ip: ipv6({ ...ips, protocol: next, length }, carried), missing }
 }
 
 function contentOf(
@@ -282,8 +296,8 @@ function actText(conversation: Conversation, act: Act): string {
       return `${way} fragment id ${act.id} at ${act.offset}, ${act.length} octets`
     case 'icmp':
       return `ICMP ${act.type}/${act.code} quotes ${act.cut} octets of ${way}`
-    case 'other':
-      return `other traffic: ${OTHER_TRAFFIC[act.what]!.name}`
+    case 'odd':
+      return ODD_PACKETS[act.what]!.name
     case 'clock':
       return `the clock is set by ${act.us} us`
     case 'advance':

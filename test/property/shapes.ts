@@ -1,11 +1,11 @@
 /** Random conversations by shape: what traffic does, what goes wrong with it, and the edges of every timeout. */
-import { OTHER_TRAFFIC } from '../support/other-traffic.js'
 import { FLAG, LINK_NAMES } from '../support/packets.js'
 import {
   type Act,
   type Command,
   type Conversation,
   INSIDE_SETS,
+  ODD_PACKETS,
   type Scenario,
   type ScenarioOptions,
   type Side,
@@ -88,6 +88,8 @@ function rollTweak(dice: Dice): Tweak | undefined {
       return chance(dice, 4)
         ? { linkType: one(dice, [0, 1, 9, 12, 50, 51, 104, 228, 229, 239]) }
         : undefined
+    case 8:
+      return { extraHeaders: one(dice, [1, 2, 5, 10, 16, 17]) }
     default:
       return undefined
   }
@@ -242,7 +244,7 @@ const noise: Shape = (dice) => ({
 
 function rollNoise(dice: Dice): Act {
   const kind = dice.int(0, 9)
-  if (kind < 6) return { do: 'other', what: dice.int(0, OTHER_TRAFFIC.length - 1) }
+  if (kind < 6) return { do: 'odd', what: dice.int(0, ODD_PACKETS.length - 1) }
   if (kind < 8) return { do: 'advance' }
   if (kind < 9) return { do: 'inside', set: dice.int(0, INSIDE_SETS.length - 1) }
   return { do: 'clock', us: one(dice, [-61, -3600, -59, 3600, -60, -86_400 * 400, 30]) * SECOND }
