@@ -17,6 +17,7 @@ export interface KeyOptions {
   readonly org?: string
   readonly site?: number
   readonly retentionDays?: number
+  readonly name?: string
 }
 
 export interface Answer {
@@ -46,9 +47,10 @@ export class TestServer {
     return server
   }
 
-  /** Starts the process (again), on the same data. */
+  /** Starts the process (again), on the same data and at the same address. */
   async spawn(): Promise<void> {
-    const args = [CLI, 'serve', '--data', this.data, '--listen', '127.0.0.1:0', ...this.#args]
+    const listen = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host
+    const args = [CLI, 'serve', '--data', this.data, '--listen', listen, ...this.#args]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     this.#process = child
     const lines = createInterface({ input: child.stderr! })
@@ -69,6 +71,7 @@ export class TestServer {
     if (options.site !== undefined) args.push('--site', String(options.site))
     if (options.retentionDays !== undefined)
       args.push('--retention-days', String(options.retentionDays))
+    if (options.name !== undefined) args.push('--name', options.name)
     return execFileSync(process.execPath, [CLI, ...args], { encoding: 'utf8' }).trim()
   }
 

@@ -31,12 +31,16 @@ export const signedOut = createStore<string | null>(null)
 /** False from the first request that got no answer until the next that got one. */
 export const serverReachable = createStore(true)
 
-export type QueryParams = Readonly<Record<string, string | number | boolean | null | undefined>>
+type QueryValue = string | number | boolean | null | undefined
+/** A list repeats its parameter, which means "any of these". */
+export type QueryParams = Readonly<Record<string, QueryValue | readonly string[]>>
 
 export function queryText(query: QueryParams): string {
   const params = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') params.set(name, String(value))
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined && one !== '') params.append(name, String(one))
+    }
   }
   const text = params.toString()
   return text === '' ? '' : `?${text}`

@@ -1,66 +1,101 @@
-/** The API's own types, by the names the pages use. */
-import type { Session } from '../../session/session.js'
+/**
+ * The API's types by the names the pages use: taken from the server's own schemas, so that neither side can drift. Only
+ * the row is written out here, since its schema is made from a list at run time; log-row.test.ts compares the two.
+ */
+import type { z } from 'zod'
+import type {
+  filterAttributesSchema,
+  gapSchema,
+  keySchema,
+  siteStatusSchema,
+  summarySchema,
+  usageSchema,
+  whoSchema,
+} from '../../server/schemas.js'
+import type {
+  ConnState,
+  DirectionBasis,
+  EndReason,
+  Protocol,
+  UnattributedReason,
+} from '../../session/session.js'
 
-export interface LogRow
-  extends Omit<
-    Session,
-    'startTimeUs' | 'endTimeUs' | 'sourceIp' | 'sourcePort' | 'destIp' | 'destPort' | 'endReason'
-  > {
+/** A row of the log. What an access log cannot know (it counts no packets) is null. */
+export interface LogRow {
   readonly timestamp: number
+  readonly protocol: Protocol
+  readonly siteResourceId: number | null
+  readonly clientId: number | null
+  readonly clientEndpoint: string | null
+  readonly userId: string | null
   readonly sourceAddr: string
   readonly destAddr: string
+  /** Seconds; null while the session is open. */
   readonly duration: number | null
+  readonly bytesTx: number | null
+  readonly bytesRx: number | null
+  readonly sessionId: string
   readonly orgId: string
   readonly siteId: number
   readonly meterId: string
   readonly startTime: string
-  readonly endTime: string | null
-  readonly endReason: string
-  readonly communityId: string
-  readonly startedAt: number
-  readonly endedAt: number | null
-  readonly resourceName: string | null
+  /** Of the latest packet; the session is open when `duration` is null. */
+  readonly endTime: string
+  readonly packetsTx: number | null
+  readonly packetsRx: number | null
+  readonly payloadTx: number | null
+  readonly payloadRx: number | null
+  readonly endReason: EndReason
+  readonly connState: ConnState | null
+  readonly tcpFlagsTx: number | null
+  readonly tcpFlagsRx: number | null
+  readonly handshakeRttUs: number | null
+  readonly directionBasis: DirectionBasis | null
+  readonly midstream: boolean
+  readonly connectionCount: number
+  readonly peerPublicKey: string | null
   readonly clientName: string | null
   readonly userName: string | null
   readonly userEmail: string | null
+  readonly resourceName: string | null
   readonly siteName: string | null
-  readonly interrupted?: boolean
+  readonly unattributed: UnattributedReason | null
+  readonly communityId?: string | null
+  /** The meter stopped before it could report the end. */
+  readonly interrupted: boolean
 }
+
+export type FilterAttributes = z.output<typeof filterAttributesSchema>
+export type Gap = z.output<typeof gapSchema>
 
 export interface NamedCount {
   readonly id: string | number
   readonly name: string | null
   readonly count: number
 }
-export interface ValueCount {
-  readonly value: string
-  readonly count: number
-}
-export interface FilterAttributes {
-  readonly protocols: readonly ValueCount[]
-  readonly destAddrs: readonly ValueCount[]
-  readonly clients: readonly NamedCount[]
-  readonly resources: readonly NamedCount[]
-  readonly users: readonly NamedCount[]
-  readonly sites: readonly NamedCount[]
-}
+
 export interface LogAnswer {
   readonly log: readonly LogRow[]
   readonly pagination: {
-    readonly total: number
+    /** Null when it was not asked for. */
+    readonly total: number | null
     readonly limit: number
     readonly offset: number
     readonly nextCursor: string | null
   }
-  readonly filterAttributes: FilterAttributes
-  readonly notice?: string
+  readonly filterAttributes: FilterAttributes | null
+  /** Losses that the time range touches. */
+  readonly gaps: readonly Gap[]
+  /** Why the answer is empty. */
+  readonly notice: { readonly code: string; readonly message: string } | null
 }
 
-export interface KeyInfo {
-  readonly scope: 'root' | 'admin' | 'read' | 'ingest'
-  readonly orgId: string | null
-  readonly siteId: number | null
-  readonly name: string | null
-  readonly expiresAt: string | null
-  readonly serverTime: string
-}
+export type Summary = z.output<typeof summarySchema>
+export type SummaryGroupRow = Summary['groups'][number]
+export type SummarySeries = Summary['series'][number]
+export type UsageRow = z.output<typeof usageSchema>['usage'][number]
+
+export type KeyInfo = z.output<typeof whoSchema>
+export type Key = z.output<typeof keySchema>
+export type Site = z.output<typeof siteStatusSchema>
+export type Meter = Site['meters'][number]

@@ -66,15 +66,20 @@ const BY_STATE: Readonly<Record<ConnState, Outcome>> = {
   },
 }
 
+/** Access logs say when a session began and ended, and not how. */
+const UNKNOWN: Outcome = {
+  label: 'Ended',
+  tone: 'plain',
+  detail: 'Its source does not tell how it ended.',
+}
+
 const UDP_ANSWERED: Outcome = {
   label: 'Answered',
   tone: 'plain',
   detail: 'Both sides sent datagrams.',
 }
 
-type OutcomeFields = Pick<LogRow, 'protocol' | 'connState' | 'endReason'> & {
-  readonly interrupted?: boolean
-}
+type OutcomeFields = Pick<LogRow, 'protocol' | 'connState' | 'endReason' | 'interrupted'>
 
 export function outcomeOf(row: OutcomeFields): Outcome {
   if (row.interrupted) {
@@ -88,7 +93,7 @@ export function outcomeOf(row: OutcomeFields): Outcome {
   if (row.endReason === 'activeTimeout') {
     return { label: 'Open', tone: 'open', detail: 'Still open at the latest report of the meter.' }
   }
-  const byState = BY_STATE[row.connState]
+  const byState = row.connState === null ? UNKNOWN : BY_STATE[row.connState]
   const failed = byState.tone === 'wrong'
   if (!failed && row.endReason === 'forcedEnd') {
     return { label: 'Meter stopped', tone: 'warn', detail: 'Open when the meter was stopped.' }

@@ -4,7 +4,8 @@ import type { DirectionBasis, UnattributedReason } from '../../session/session.j
 /** `SYN ACK FIN`, in the order of the header's bits. */
 const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
 
-export function flagNames(flags: number): string {
+export function flagNames(flags: number | null): string | null {
+  if (flags === null) return null
   const names = FLAGS.filter((_, bit) => flags & (1 << bit))
   return names.length === 0 ? 'none' : names.join(' ')
 }

@@ -1,6 +1,14 @@
 /** The pages by their paths. */
 import type { ComponentType } from 'preact'
+import { lazyPage } from '../parts/lazy.js'
 import { LogsPage } from './logs/logs-page.js'
+import { SettingsPage } from './settings/settings-page.js'
+import { SitesPage } from './sites/sites-page.js'
+import { UsagePage } from './usage/usage-page.js'
+
+const OverviewPage = lazyPage(
+  async () => (await import('./overview/overview-page.js')).OverviewPage,
+)
 
 export interface Page {
   readonly path: string
@@ -10,6 +18,10 @@ export interface Page {
 
 export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/', title: 'Connection logs', Page: LogsPage },
+  { path: '/overview', title: 'Overview', Page: OverviewPage },
+  { path: '/usage', title: 'Usage', Page: UsagePage },
+  { path: '/sites', title: 'Sites', Page: SitesPage },
+  { path: '/settings', title: 'Settings', Page: SettingsPage },
 ]
 
 export function pageFor(path: string): Page {

@@ -1,7 +1,7 @@
 /** One filter as a button: its values with counts, and a search among them. */
 import { useState } from 'preact/hooks'
 import { formatCount } from '../format/bytes.js'
-import { ChevronIcon } from './icons.js'
+import { ChevronIcon, TickIcon } from './icons.js'
 import { Popover } from './popover.js'
 
 export interface FacetOption {
@@ -14,46 +14,37 @@ export interface FacetOption {
 export interface FacetProps {
   readonly name: string
   readonly options: readonly FacetOption[]
-  readonly value: string | undefined
-  readonly onChange: (value: string | null) => void
+  /** None: no restriction. */
+  readonly values: readonly string[]
+  readonly onChange: (values: readonly string[]) => void
   /** The API gives the most frequent values only; says what to do for another. */
   readonly bounded?: string | undefined
 }
 
 const SEARCH_FROM = 8
 
-export function Facet({ name, options, value, onChange, bounded }: FacetProps) {
-  const chosen = options.find((option) => option.value === value)
-  const shown = value === undefined ? undefined : (chosen?.label ?? value)
+export function Facet(props: FacetProps) {
+  const { name, options, values } = props
+  const shown = values.map((value) => options.find((o) => o.value === value)?.label ?? value)
+  const text = shown.length > 1 ? `${shown.length} of them` : shown[0]
   return (
     <Popover
-      buttonClass={value === undefined ? 'button' : 'button active'}
-      name={shown === undefined ? `Filter by ${name}` : `${name} is ${shown}; change`}
+      buttonClass={text === undefined ? 'button' : 'button active'}
+      name={text === undefined ? `Filter by ${name}` : `${name}: ${shown.join(', ')}; change`}
       label={
         <>
           {name}
-          {shown !== undefined && <span class="facet-value">{shown}</span>}
+          {text !== undefined && <span class="facet-value">{text}</span>}
           <ChevronIcon />
         </>
       }
     >
-      {(close) => (
-        <FacetPanel
-          name={name}
-          options={options}
-          value={value}
-          bounded={bounded}
-          onChange={(next) => {
-            onChange(next)
-            close()
-          }}
-        />
-      )}
+      {() => <FacetPanel {...props} />}
     </Popover>
   )
 }
 
-function FacetPanel({ name, options, value, onChange, bounded }: FacetProps) {
+function FacetPanel({ name, options, values, onChange, bounded }: FacetProps) {
   const [search, setSearch] = useState('')
   const wanted = search.trim().toLowerCase()
   const found = options.filter(({ label, detail = '' }) =>
@@ -71,25 +62,22 @@ function FacetPanel({ name, options, value, onChange, bounded }: FacetProps) {
           onInput={(event) => setSearch(event.currentTarget.value)}
         />
       )}
-      {value !== undefined && (
-        <button type="button" class="menu-item" onClick={() => onChange(null)}>
+      {values.length > 0 && (
+        <button type="button" class="menu-item" onClick={() => onChange([])}>
           <span class="grow">Any {name.toLowerCase()}</span>
         </button>
       )}
       {found.map((option) => (
-        <button
-          type="button"
+        <FacetItem
           key={option.value}
-          class="menu-item"
-          aria-pressed={option.value === value}
-          onClick={() => onChange(option.value === value ? null : option.value)}
-        >
-          <span class="grow" title={option.label}>
-            {option.label}
-            {option.detail && <span class="muted"> {option.detail}</span>}
-          </span>
-          {option.count !== undefined && <span class="count">{formatCount(option.count)}</span>}
-        </button>
+          option={option}
+          chosen={values.includes(option.value)}
+          onToggle={(chosen) =>
+            onChange(
+              chosen ? [...values, option.value] : values.filter((value) => value !== option.value),
+            )
+          }
+        />
       ))}
       {found.length === 0 && (
         <p class="menu-title">
@@ -98,5 +86,24 @@ function FacetPanel({ name, options, value, onChange, bounded }: FacetProps) {
       )}
       {bounded && <p class="menu-title">{bounded}</p>}
     </div>
+  )
+}
+
+interface FacetItemProps {
+  readonly option: FacetOption
+  readonly chosen: boolean
+  readonly onToggle: (chosen: boolean) => void
+}
+
+function FacetItem({ option, chosen, onToggle }: FacetItemProps) {
+  return (
+    <button type="button" class="menu-item" aria-pressed={chosen} onClick={() => onToggle(!chosen)}>
+      <span class="tick">{chosen && <TickIcon />}</span>
+      <span class="grow" title={option.label}>
+        {option.label}
+        {option.detail && <span class="muted"> {option.detail}</span>}
+      </span>
+      {option.count !== undefined && <span class="count figures">{formatCount(option.count)}</span>}
+    </button>
   )
 }

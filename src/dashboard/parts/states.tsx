@@ -26,7 +26,7 @@ export function Progress({
   query: Pick<Query<unknown>, 'loading' | 'slow' | 'cancel'>
 }) {
   return (
-    <>
+    <div class="progress-area">
       <div class={query.loading ? 'progress running' : 'progress'} />
       <div role="status">
         {query.loading && query.slow && (
@@ -38,7 +38,7 @@ export function Progress({
           </div>
         )}
       </div>
-    </>
+    </div>
   )
 }
 

@@ -18,7 +18,8 @@ export const FILTERS = [
   'minBytes',
 ] as const
 export type FilterName = (typeof FILTERS)[number]
-export type Filters = Readonly<Partial<Record<FilterName, string>>>
+/** Each filter holds any of its values. */
+export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>
 
 export const SORTS = ['startTime', 'duration', 'bytes'] as const
 export type SortName = (typeof SORTS)[number]
@@ -32,10 +33,10 @@ export const PAGE_SIZES = [50, 100, 200, 500] as const
 export const DEFAULT_PAGE_SIZE = 100
 
 export function filtersOf(params: URLSearchParams): Filters {
-  const filters: Partial<Record<FilterName, string>> = {}
+  const filters: Partial<Record<FilterName, readonly string[]>> = {}
   for (const name of FILTERS) {
-    const value = params.get(name)
-    if (value !== null && value !== '') filters[name] = value
+    const values = params.getAll(name).filter((value) => value !== '')
+    if (values.length > 0) filters[name] = values
   }
   return filters
 }
@@ -68,7 +69,7 @@ export function filterPatch(patch: ParamPatch): ParamPatch {
 
 /** A fresh set of filters in place of those that are set. */
 export function onlyFilters(filters: Filters): ParamPatch {
-  const patch: Record<string, string | null> = {}
+  const patch: Record<string, readonly string[] | null> = {}
   for (const name of FILTERS) patch[name] = filters[name] ?? null
   return filterPatch(patch)
 }

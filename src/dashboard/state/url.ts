@@ -6,8 +6,8 @@ export interface Location {
   readonly params: URLSearchParams
 }
 
-/** `null` removes the parameter. */
-export type ParamPatch = Readonly<Record<string, string | null>>
+/** `null` removes the parameter; a list repeats it. */
+export type ParamPatch = Readonly<Record<string, string | readonly string[] | null>>
 
 function read(): Location {
   return { path: window.location.pathname, params: new URLSearchParams(window.location.search) }
@@ -38,8 +38,10 @@ export function hrefOf(path: string, params: URLSearchParams | ParamPatch = {}):
 export function patched(params: URLSearchParams, patch: ParamPatch): URLSearchParams {
   const next = new URLSearchParams(params)
   for (const [name, value] of Object.entries(patch)) {
-    if (value === null || value === '') next.delete(name)
-    else next.set(name, value)
+    next.delete(name)
+    for (const one of typeof value === 'string' ? [value] : (value ?? [])) {
+      if (one !== '') next.append(name, one)
+    }
   }
   return next
 }

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { FilterAttributes, NamedCount } from '../../api/types.js'
 import { formatBytes, parseBytes } from '../../format/bytes.js'
+import { NONE } from '../../format/groups.js'
 import { CONN_STATE_LABELS } from '../../format/outcome.js'
 import { Facet, type FacetOption } from '../../parts/facet.js'
 import { ChevronIcon, CloseIcon, SearchIcon } from '../../parts/icons.js'
@@ -18,7 +19,8 @@ import { setParams, useLocation } from '../../state/url.js'
 
 const TYPING_PAUSE_MS = 300
 
-const set = (name: FilterName, value: string | null) => setParams(filterPatch({ [name]: value }))
+const set = (name: FilterName, values: readonly string[]) =>
+  setParams(filterPatch({ [name]: values }))
 
 function named(items: readonly NamedCount[] | undefined, unknown: string): FacetOption[] {
   return (items ?? []).map(({ id, name, count }) => ({
@@ -31,6 +33,7 @@ function named(items: readonly NamedCount[] | undefined, unknown: string): Facet
 const STATES: readonly FacetOption[] = [
   { value: 'open', label: 'Open now' },
   { value: 'ended', label: 'Ended' },
+  { value: 'interrupted', label: 'Interrupted', detail: 'meter stopped' },
 ]
 
 const CONN_STATES: readonly FacetOption[] = Object.entries(CONN_STATE_LABELS).map(
@@ -39,17 +42,28 @@ const CONN_STATES: readonly FacetOption[] = Object.entries(CONN_STATE_LABELS).ma
 
 export function FilterBar({ attributes }: { attributes: FilterAttributes | undefined }) {
   const filters = filtersOf(useLocation().params)
-  const facet = (name: FilterName, label: string, options: readonly FacetOption[]) => (
+  const facet = (
+    name: FilterName,
+    label: string,
+    options: readonly FacetOption[],
+    single = false,
+  ) => (
     <Facet
       name={label}
       options={options}
-      value={filters[name]}
-      onChange={(value) => set(name, value)}
+      values={filters[name] ?? []}
+      onChange={(values) => set(name, single ? values.slice(-1) : values)}
       {...(options.length >= 100 && {
         bounded: 'The 100 most frequent. Use the search for others.',
       })}
     />
   )
+  const users = (attributes?.users ?? []).map(({ id, name, email, count }) => ({
+    value: id,
+    label: name ?? email ?? `User ${id}`,
+    count,
+    ...(email !== null && name !== null && { detail: email }),
+  }))
   const protocols = (attributes?.protocols ?? []).map(({ value, count }) => ({
     value,
     label: value.toUpperCase(),
@@ -58,13 +72,13 @@ export function FilterBar({ attributes }: { attributes: FilterAttributes | undef
   return (
     <div class="filter-bar">
       <RangePicker />
-      <SearchField value={filters.q ?? ''} />
+      <SearchField value={filters.q?.[0] ?? ''} />
       {facet('siteResourceId', 'Resource', named(attributes?.resources, 'Resource'))}
       {facet('clientId', 'Client', named(attributes?.clients, 'Client'))}
-      {facet('userId', 'User', named(attributes?.users, 'User'))}
+      {facet('userId', 'User', users)}
       {facet('siteId', 'Site', named(attributes?.sites, 'Site'))}
       {facet('protocol', 'Protocol', protocols)}
-      {facet('state', 'State', STATES)}
+      {facet('state', 'State', STATES, true)}
       {facet('connState', 'Outcome', CONN_STATES)}
       <MoreFilters destAddrs={attributes?.destAddrs.map(({ value }) => value) ?? []} />
     </div>
@@ -78,7 +92,7 @@ function SearchField({ value }: { value: string }) {
   useEffect(() => setText(value), [value])
   const apply = (next: string) => {
     clearTimeout(timer.current)
-    if (next.trim() !== value) set('q', next.trim())
+    if (next.trim() !== value) set('q', [next.trim()])
   }
   return (
     <search class="search-field">
@@ -121,7 +135,7 @@ const TEXT_FILTERS: readonly TextFilter[] = [
     hint: 'An address, a network or address:port',
     list: 'dest-addresses',
   },
-  { name: 'port', label: 'Port', hint: 'Of either side' },
+  { name: 'port', label: 'Destination port', hint: '443, or several: 80, 443' },
   { name: 'minBytes', label: 'At least', hint: 'Sent and received together: 500, 10 kB, 2.5 MB' },
 ]
 
@@ -156,17 +170,21 @@ function MoreFiltersForm({
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget as HTMLFormElement)
-    const text = (name: string) => String(form.get(name) ?? '').trim()
-    const minBytes = text('minBytes') === '' ? null : parseBytes(text('minBytes'))
-    if (text('minBytes') !== '' && minBytes === null) {
+    const texts = (name: FilterName) =>
+      String(form.get(name) ?? '')
+        .split(',')
+        .map((text) => text.trim())
+    const size = String(form.get('minBytes') ?? '').trim()
+    const minBytes = size === '' ? null : parseBytes(size)
+    if (size !== '' && minBytes === null) {
       setFault('“At least” takes bytes, as in 500, 10 kB or 2.5 MB.')
       return
     }
     setParams(
       filterPatch({
-        sourceAddr: text('sourceAddr'),
-        destAddr: text('destAddr'),
-        port: text('port'),
+        sourceAddr: texts('sourceAddr'),
+        destAddr: texts('destAddr'),
+        port: texts('port'),
         minBytes: minBytes === null ? null : String(minBytes),
       }),
     )
@@ -177,7 +195,7 @@ function MoreFiltersForm({
       {TEXT_FILTERS.map(({ name, label, hint, list }) => (
         <label class="label" key={name}>
           {label}
-          <input class="field" name={name} value={filters[name] ?? ''} list={list} />
+          <input class="field" name={name} value={filters[name]?.join(', ') ?? ''} list={list} />
           <span class="hint">{hint}</span>
         </label>
       ))}
@@ -209,13 +227,13 @@ const CHIP_LABELS: Readonly<Record<FilterName, string>> = {
   connState: 'Outcome',
   sourceAddr: 'Source',
   destAddr: 'Destination',
-  port: 'Port',
+  port: 'Destination port',
   minBytes: 'At least',
 }
 
 function chipValue(name: FilterName, value: string, attributes?: FilterAttributes): string {
   const nameOf = (items: readonly NamedCount[] | undefined) =>
-    items?.find(({ id }) => String(id) === value)?.name ?? value
+    value === NONE ? 'none' : (items?.find(({ id }) => String(id) === value)?.name ?? value)
   switch (name) {
     case 'siteResourceId':
       return nameOf(attributes?.resources)
@@ -228,10 +246,7 @@ function chipValue(name: FilterName, value: string, attributes?: FilterAttribute
     case 'minBytes':
       return formatBytes(Number(value))
     case 'connState':
-      return value
-        .split(',')
-        .map((state) => CONN_STATE_LABELS[state as keyof typeof CONN_STATE_LABELS] ?? state)
-        .join(' or ')
+      return CONN_STATE_LABELS[value as keyof typeof CONN_STATE_LABELS] ?? value
     default:
       return value
   }
@@ -239,19 +254,24 @@ function chipValue(name: FilterName, value: string, attributes?: FilterAttribute
 
 export function FilterChips({ attributes }: { attributes: FilterAttributes | undefined }) {
   const filters = filtersOf(useLocation().params)
-  const active = FILTERS.filter((name) => filters[name] !== undefined)
+  const active = FILTERS.flatMap((name) => (filters[name] ?? []).map((value) => ({ name, value })))
   if (active.length === 0) return null
+  const remove = (name: FilterName, value: string) =>
+    set(
+      name,
+      (filters[name] ?? []).filter((other) => other !== value),
+    )
   return (
     <ul class="chips" aria-label="Filters that are set">
-      {active.map((name) => {
-        const text = `${CHIP_LABELS[name]}: ${chipValue(name, filters[name]!, attributes)}`
+      {active.map(({ name, value }) => {
+        const text = `${CHIP_LABELS[name]}: ${chipValue(name, value, attributes)}`
         return (
-          <li class="chip" key={name}>
+          <li class="chip" key={`${name} ${value}`}>
             <span title={text}>{text}</span>
             <button
               type="button"
               aria-label={`Remove filter ${text}`}
-              onClick={() => set(name, null)}
+              onClick={() => remove(name, value)}
             >
               <CloseIcon />
             </button>

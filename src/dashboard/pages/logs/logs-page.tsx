@@ -2,7 +2,7 @@
 import { useCallback, useMemo, useRef, useState } from 'preact/hooks'
 import type { QueryParams } from '../../api/client.js'
 import { fetchLog, fetchSession } from '../../api/logs.js'
-import type { LogAnswer, LogRow } from '../../api/types.js'
+import type { Gap, LogAnswer, LogRow } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import { PlayIcon, RefreshIcon } from '../../parts/icons.js'
 import { Failure, Progress } from '../../parts/states.js'
@@ -18,7 +18,8 @@ import {
   spanQuery,
 } from '../../state/filters.js'
 import { rangeOf, spanOf } from '../../state/range.js'
-import { setParams, useLocation } from '../../state/url.js'
+import { followLink, setParams, useLocation } from '../../state/url.js'
+import { gapText } from '../sites/gap-list.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
 import { FilterBar, FilterChips } from './filter-bar.js'
@@ -55,8 +56,8 @@ export function LogsPage({ orgId }: { orgId: string }) {
     onRefresh: view.refresh,
     onLive: () => toggleLive(live),
   })
-  const attributes = query.data?.filterAttributes
-  const total = query.data?.pagination.total
+  const attributes = query.data?.filterAttributes ?? undefined
+  const total = query.data?.pagination.total ?? undefined
   return (
     <div class="logs">
       <h1 class="visually-hidden">Connection logs</h1>
@@ -86,6 +87,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
         <FilterChips attributes={attributes} />
       </div>
       <Progress query={query} />
+      <Losses gaps={query.data?.gaps ?? []} />
       <div class="logs-body">
         <section
           class="scroller"
@@ -100,7 +102,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
           ) : query.error !== null || query.cancelled ? (
             <Failure query={query} what="connection logs" />
           ) : rows.rows.length === 0 ? (
-            <EmptyLog notice={query.data.notice} params={params} />
+            <EmptyLog notice={query.data.notice?.message} params={params} />
           ) : (
             <Rows
               rows={rows}
@@ -192,6 +194,22 @@ function HeldRows({ live, scroller }: { live: Live; scroller: HTMLElement | null
           {live.held === 1 ? '1 new session' : `${live.held} new sessions`}
         </button>
       )}
+    </div>
+  )
+}
+
+/** An audit must know what its log does not hold. */
+function Losses({ gaps }: { gaps: readonly Gap[] }) {
+  const first = gaps[0]
+  if (first === undefined) return null
+  return (
+    <div class="banner losses">
+      <span>
+        {gaps.length === 1 ? 'One gap' : `${gaps.length} gaps`} in this time range. {gapText(first)}
+      </span>
+      <a href="/sites" onClick={followLink}>
+        Sites
+      </a>
     </div>
   )
 }

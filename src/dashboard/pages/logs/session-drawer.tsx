@@ -136,21 +136,21 @@ function Who({ row }: { row: LogRow }) {
     <Section title="Who and what">
       <Fact name="Client">
         {row.clientName ?? clientId ?? <Unattributed row={row} />}
-        {clientId !== null && <Onward filters={{ clientId: String(clientId) }} what="client" />}
+        {clientId !== null && <Onward filters={{ clientId: [String(clientId)] }} what="client" />}
       </Fact>
       <Fact name="User">
         {row.userName ?? row.userEmail ?? userId ?? <span class="muted">–</span>}
         {row.userName && row.userEmail && <span class="muted"> {row.userEmail}</span>}
-        {userId !== null && <Onward filters={{ userId }} what="user" />}
+        {userId !== null && <Onward filters={{ userId: [userId] }} what="user" />}
       </Fact>
       <Fact name="Resource">
         {row.resourceName ?? siteResourceId ?? (
           <span class="muted">not in the catalog: {row.destAddr}</span>
         )}
         {siteResourceId !== null ? (
-          <Onward filters={{ siteResourceId: String(siteResourceId) }} what="resource" />
+          <Onward filters={{ siteResourceId: [String(siteResourceId)] }} what="resource" />
         ) : (
-          <Onward filters={{ destAddr: row.destAddr }} what="destination" />
+          <Onward filters={{ destAddr: [row.destAddr] }} what="destination" />
         )}
       </Fact>
       <Fact name="Site">{row.siteName ?? siteId}</Fact>
@@ -175,9 +175,8 @@ function When({ row }: { row: LogRow }) {
       <Fact name="Started">
         {formatExact(row.startTime)} <span class="muted">{formatAgo(startMs, now)}</span>
       </Fact>
-      <Fact name="Ended">
-        {row.endTime === null || row.duration === null ? 'still open' : formatExact(row.endTime)}
-      </Fact>
+      <Fact name="Ended">{row.duration === null ? 'still open' : formatExact(row.endTime)}</Fact>
+      {row.duration === null && <Fact name="Last packet">{formatExact(row.endTime)}</Fact>}
       <Fact name="Duration">
         <Duration seconds={row.duration} startedMs={startMs} />
       </Fact>
@@ -197,7 +196,7 @@ function How({ row }: { row: LogRow }) {
       {tcp && <Fact name="Flags sent">{flagNames(row.tcpFlagsTx)}</Fact>}
       {tcp && <Fact name="Flags received">{flagNames(row.tcpFlagsRx)}</Fact>}
       {tcp && <Fact name="Handshake">{rtt === null ? 'not seen' : handshakeText(rtt)}</Fact>}
-      <Fact name="Direction">{basisText(row.directionBasis)}</Fact>
+      <Fact name="Direction">{row.directionBasis && basisText(row.directionBasis)}</Fact>
       <Fact name="Midstream">{row.midstream ? 'yes: its beginning was not seen' : 'no'}</Fact>
       {row.connectionCount > 1 && (
         <Fact name="Connections">{formatCount(row.connectionCount)} merged into this record</Fact>
@@ -223,9 +222,11 @@ function Ids({ row }: { row: LogRow }) {
       <Fact name="Meter">
         <code>{row.meterId}</code>
       </Fact>
-      <Fact name="Community id">
-        <code>{row.communityId}</code>
-      </Fact>
+      {row.communityId && (
+        <Fact name="Community id">
+          <code>{row.communityId}</code>
+        </Fact>
+      )}
       <Fact name="Client, user, resource">
         {[row.clientId, row.userId, row.siteResourceId].map((id) => id ?? '–').join(', ')}
       </Fact>

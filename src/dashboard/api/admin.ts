@@ -1,0 +1,51 @@
+/** Settings, keys, catalog and sites. */
+import type { Catalog } from '../../session/catalog.js'
+import { request } from './client.js'
+import type { Key, Site } from './types.js'
+
+const org = (orgId: string) => `/org/${encodeURIComponent(orgId)}`
+
+export interface Settings {
+  readonly retentionDays: number
+}
+
+export function fetchSettings(orgId: string, signal: AbortSignal): Promise<Settings> {
+  return request(`${org(orgId)}/settings`, { signal })
+}
+
+export function putSettings(orgId: string, settings: Settings): Promise<Settings> {
+  return request(`${org(orgId)}/settings`, { method: 'PUT', body: settings })
+}
+
+export async function fetchKeys(orgId: string, signal: AbortSignal): Promise<readonly Key[]> {
+  return (await request<{ keys: readonly Key[] }>(`${org(orgId)}/keys`, { signal })).keys
+}
+
+export interface NewKey {
+  readonly scope: 'admin' | 'read' | 'ingest'
+  readonly siteId: number | null
+  readonly name: string
+  readonly expiresAt: string | null
+}
+
+/** The answer is the only place that ever shows the key itself. */
+export function createKey(orgId: string, key: NewKey): Promise<Key & { readonly key: string }> {
+  return request(`${org(orgId)}/keys`, { method: 'POST', body: key })
+}
+
+export function revokeKey(orgId: string, keyId: string): Promise<Key> {
+  return request(`${org(orgId)}/keys/${encodeURIComponent(keyId)}`, { method: 'DELETE' })
+}
+
+export function fetchCatalog(orgId: string, signal: AbortSignal): Promise<Catalog> {
+  return request(`${org(orgId)}/catalog`, { signal })
+}
+
+export interface Sites {
+  readonly sites: readonly Site[]
+  readonly serverTime: string
+}
+
+export function fetchSites(orgId: string, signal: AbortSignal): Promise<Sites> {
+  return request(`${org(orgId)}/sites`, { signal })
+}

@@ -1,0 +1,24 @@
+/** CSV (RFC 4180) of what a page has in hand; the log itself is exported by the server. */
+export type Cell = string | number | null
+
+/** A text that a spreadsheet would take for a formula is made a text (OWASP ASVS 1.2.10); numbers are left alone. */
+function cellText(cell: Cell): string {
+  if (cell === null) return ''
+  if (typeof cell === 'number') return String(cell)
+  const guarded = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
+  return /[",\r\n]/.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded
+}
+
+export function toCsv(rows: readonly (readonly Cell[])[]): string {
+  return rows.map((row) => `${row.map(cellText).join(',')}\r\n`).join('')
+}
+
+export function saveFile(name: string, type: string, content: string): void {
+  const url = URL.createObjectURL(new Blob([content], { type }))
+  const link = document.createElement('a')
+  link.href = url
+  link.download = name
+  link.click()
+  // The browser has the content in hand once the click was handled.
+  setTimeout(() => URL.revokeObjectURL(url), 1000)
+}

@@ -1,0 +1,41 @@
+/** What a group of a summary is called, and which filter shows its sessions. */
+import type { Group } from '../api/summary.js'
+import type { FilterName, Filters } from '../state/filters.js'
+
+export const GROUP_LABELS: Readonly<Record<Group, string>> = {
+  resource: 'Resource',
+  client: 'Client',
+  user: 'User',
+}
+
+interface Named {
+  readonly id: string | null
+  readonly name: string | null
+  readonly other?: boolean
+}
+
+export const GROUP_FILTERS: Readonly<Record<Group, FilterName>> = {
+  resource: 'siteResourceId',
+  client: 'clientId',
+  user: 'userId',
+}
+
+/** The API's word for "without one". */
+export const NONE = 'none'
+
+/** The filter that shows the sessions of a group; null for "all others", which no filter can name. */
+export function groupFilter(group: Group, { id, other }: Named): Filters | null {
+  return other ? null : { [GROUP_FILTERS[group]]: [id ?? NONE] }
+}
+
+const WITHOUT: Readonly<Record<Group, string>> = {
+  resource: 'Not in the catalog',
+  client: 'Unknown client',
+  user: 'No user',
+}
+
+export function groupName(group: Group, { id, name, other }: Named): string {
+  if (other) return 'All others'
+  if (id === null) return WITHOUT[group]
+  return name ?? `${GROUP_LABELS[group]} ${id}`
+}

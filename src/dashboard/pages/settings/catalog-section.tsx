@@ -1,0 +1,154 @@
+/** The catalog as the server has it, to look things up in; it is changed by API, command line or import. */
+import { useState } from 'preact/hooks'
+import type { Catalog } from '../../../session/catalog.js'
+import { fetchCatalog } from '../../api/admin.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatCount } from '../../format/bytes.js'
+import { Segments } from '../../parts/segments.js'
+import { Failure, Progress } from '../../parts/states.js'
+
+type Kind = 'resources' | 'clients' | 'users' | 'sites'
+/** Above this the page would only get slow; the search finds the rest. */
+const SHOWN_MAX = 200
+
+interface Table {
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+const text = (value: string | number | null | undefined) => String(value ?? '')
+
+function tableOf(catalog: Catalog, kind: Kind): Table {
+  switch (kind) {
+    case 'resources':
+      return {
+        columns: ['Id', 'Name', 'Destination', 'Protocol', 'Ports', 'Site'],
+        rows: catalog.resources.map((r) => [
+          text(r.siteResourceId),
+          r.name,
+          r.destination,
+          r.protocol?.toUpperCase() ?? 'any',
+          r.ports.length === 0 ? 'any' : r.ports.join(', '),
+          text(r.siteId ?? 'any'),
+        ]),
+      }
+    case 'clients':
+      return {
+        columns: ['Id', 'Name', 'User', 'Public key', 'Addresses'],
+        rows: catalog.clients.map((c) => [
+          text(c.clientId),
+          c.name,
+          text(c.userId),
+          text(c.publicKey),
+          c.addresses.join(', '),
+        ]),
+      }
+    case 'users':
+      return {
+        columns: ['Id', 'Name', 'Email'],
+        rows: catalog.users.map((u) => [u.userId, u.name, text(u.email)]),
+      }
+    case 'sites':
+      return {
+        columns: ['Id', 'Name'],
+        rows: catalog.sites.map((s) => [text(s.siteId), s.name]),
+      }
+  }
+}
+
+export function CatalogSection({ orgId }: { orgId: string }) {
+  const query = useQuery(`catalog ${orgId}`, (signal) => fetchCatalog(orgId, signal))
+  const [kind, setKind] = useState<Kind>('resources')
+  const [search, setSearch] = useState('')
+  const catalog = query.data
+  return (
+    <section class="card" aria-labelledby="catalog">
+      <div class="card-head">
+        <h2 id="catalog">Catalog</h2>
+        <span class="space" />
+        {catalog !== undefined && (
+          <>
+            <input
+              class="field catalog-search"
+              type="search"
+              placeholder="Search"
+              aria-label="Search the catalog"
+              value={search}
+              onInput={(event) => setSearch(event.currentTarget.value)}
+            />
+            <Segments
+              name="Part of the catalog"
+              options={(['resources', 'clients', 'users', 'sites'] as const).map((value) => ({
+                value,
+                label: `${value[0]!.toUpperCase()}${value.slice(1)} ${formatCount(catalog[value].length)}`,
+              }))}
+              value={kind}
+              onChange={setKind}
+            />
+          </>
+        )}
+      </div>
+      <Progress query={query} />
+      {catalog === undefined ? (
+        <Failure query={query} what="catalog" />
+      ) : (
+        <CatalogTable orgId={orgId} table={tableOf(catalog, kind)} kind={kind} search={search} />
+      )}
+    </section>
+  )
+}
+
+interface CatalogTableProps {
+  readonly orgId: string
+  readonly table: Table
+  readonly kind: Kind
+  readonly search: string
+}
+
+function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
+  const wanted = search.trim().toLowerCase()
+  const found = table.rows.filter((row) => row.join(' ').toLowerCase().includes(wanted))
+  if (table.rows.length === 0) {
+    return (
+      <div class="card-body">
+        <p class="muted">
+          No {kind} yet. A catalog gives names to what the wire shows only as addresses and keys:
+        </p>
+        <pre class="command">{`tunmeter catalog push catalog.yaml --to ${window.location.origin} --org ${orgId}`}</pre>
+      </div>
+    )
+  }
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+    <section class="table-scroll" tabIndex={0} aria-label={`Catalog: ${kind}`}>
+      <table class="plain-table">
+        <thead>
+          <tr>
+            {table.columns.map((column) => (
+              <th scope="col" key={column}>
+                {column}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {found.slice(0, SHOWN_MAX).map((row) => (
+            <tr key={row[0]}>
+              {row.map((cell, column) => (
+                <td key={table.columns[column]} class={column === 1 ? 'strong' : ''}>
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {found.length === 0 && <p class="card-body muted">Nothing matches “{search}”.</p>}
+      {found.length > SHOWN_MAX && (
+        <p class="card-body muted">
+          The first {SHOWN_MAX} of {formatCount(found.length)}; search for the others.
+        </p>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,164 @@
+/** Keys: who has one, when it was last used, and how to make or revoke one. */
+import { useState } from 'preact/hooks'
+import { fetchKeys, revokeKey } from '../../api/admin.js'
+import { ApiError } from '../../api/client.js'
+import type { Key } from '../../api/types.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatAgo, formatDateTime } from '../../format/time.js'
+import { Dialog } from '../../parts/dialog.js'
+import { PlusIcon } from '../../parts/icons.js'
+import { Failure, Progress } from '../../parts/states.js'
+import { toast } from '../../parts/toasts.js'
+import { useNow } from '../../parts/use-now.js'
+import { session } from '../../state/session.js'
+import { useStore } from '../../state/store.js'
+import { NewKeyDialog } from './new-key-dialog.js'
+
+export function KeysSection({ orgId }: { orgId: string }) {
+  const query = useQuery(`keys ${orgId}`, (signal) => fetchKeys(orgId, signal))
+  const [creating, setCreating] = useState(false)
+  const [revoking, setRevoking] = useState<Key | null>(null)
+  return (
+    <section class="card" aria-labelledby="keys">
+      <div class="card-head">
+        <h2 id="keys">Keys</h2>
+        <span class="space" />
+        <button type="button" class="button" onClick={() => setCreating(true)}>
+          <PlusIcon /> New key
+        </button>
+      </div>
+      <Progress query={query} />
+      {query.data === undefined ? (
+        <Failure query={query} what="keys" />
+      ) : (
+        <KeyTable keys={query.data} onRevoke={setRevoking} />
+      )}
+      {creating && (
+        <NewKeyDialog orgId={orgId} onCreated={query.reload} onClose={() => setCreating(false)} />
+      )}
+      {revoking !== null && (
+        <RevokeDialog
+          orgId={orgId}
+          revoked={revoking}
+          onClose={() => setRevoking(null)}
+          onDone={query.reload}
+        />
+      )}
+    </section>
+  )
+}
+
+function stateOf(key: Key, nowMs: number): { label: string; tone: string } {
+  if (key.revokedAt !== null) return { label: 'Revoked', tone: '' }
+  if (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs)
+    return { label: 'Expired', tone: '' }
+  return { label: 'Active', tone: 'ok' }
+}
+
+function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Key) => void }) {
+  const now = useNow()
+  const own = useStore(session)?.keyId
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+    <section class="table-scroll" tabIndex={0} aria-label="Keys of the organisation">
+      <table class="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            <th scope="col">Scope</th>
+            <th scope="col">Created</th>
+            <th scope="col">Last used</th>
+            <th scope="col">Expires</th>
+            <th scope="col">State</th>
+            <th scope="col">
+              <span class="visually-hidden">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {keys.map((key) => {
+            const { label, tone } = stateOf(key, now)
+            const active = label === 'Active'
+            return (
+              <tr key={key.keyId} class={active ? '' : 'muted'}>
+                <th scope="row">
+                  {key.name}
+                  {key.keyId === own && <span class="muted"> (this one)</span>}
+                </th>
+                <td>{key.siteId === null ? key.scope : `${key.scope}, site ${key.siteId}`}</td>
+                <td title={key.createdAt}>{formatAgo(Date.parse(key.createdAt), now)}</td>
+                <td>
+                  {key.lastUsedAt === null ? 'never' : formatAgo(Date.parse(key.lastUsedAt), now)}
+                </td>
+                <td>
+                  {key.expiresAt === null ? 'never' : formatDateTime(Date.parse(key.expiresAt))}
+                </td>
+                <td>
+                  <span class={`badge ${tone}`}>{label}</span>
+                </td>
+                <td class="number">
+                  {active && (
+                    <button
+                      type="button"
+                      class="button small"
+                      aria-label={`Revoke ${key.name}`}
+                      onClick={() => onRevoke(key)}
+                    >
+                      Revoke
+                    </button>
+                  )}
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+interface RevokeProps {
+  readonly orgId: string
+  readonly revoked: Key
+  readonly onClose: () => void
+  readonly onDone: () => void
+}
+
+function RevokeDialog({ orgId, revoked, onClose, onDone }: RevokeProps) {
+  const own = useStore(session)?.keyId === revoked.keyId
+  const [fault, setFault] = useState<string | null>(null)
+  const revoke = async () => {
+    try {
+      await revokeKey(orgId, revoked.keyId)
+      toast(`${revoked.name} is revoked`)
+      onDone()
+      onClose()
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+  }
+  return (
+    <Dialog title={`Revoke ${revoked.name}?`} onClose={onClose}>
+      <p>
+        {revoked.scope === 'ingest'
+          ? 'A meter that uses it keeps its sessions in its spool until it is given another key.'
+          : 'Whoever uses it is signed out at once.'}{' '}
+        This cannot be undone.
+      </p>
+      {own && <p class="note warn">This is the key that you are signed in with.</p>}
+      {fault !== null && (
+        <p class="note wrong" role="alert">
+          {fault}
+        </p>
+      )}
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Keep it
+        </button>
+        <button type="button" class="button danger" onClick={revoke}>
+          Revoke
+        </button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,150 @@
+/** Makes a key and shows it, this once. */
+import { useState } from 'preact/hooks'
+import { createKey, type NewKey } from '../../api/admin.js'
+import { ApiError } from '../../api/client.js'
+import { DAY } from '../../format/time.js'
+import { copyText } from '../../parts/copy.js'
+import { Dialog } from '../../parts/dialog.js'
+import { CopyIcon } from '../../parts/icons.js'
+
+export interface NewKeyProps {
+  readonly orgId: string
+  readonly onCreated: () => void
+  readonly onClose: () => void
+}
+
+const SCOPES = [
+  { value: 'read', label: 'Read: sees the log' },
+  { value: 'ingest', label: 'Ingest: a meter of one site' },
+  { value: 'admin', label: 'Admin: changes settings and keys' },
+] as const
+
+const LIFETIMES = [
+  { days: 0, label: 'Never' },
+  { days: 30, label: 'In 30 days' },
+  { days: 90, label: 'In 90 days' },
+  { days: 365, label: 'In a year' },
+] as const
+
+export function NewKeyDialog({ orgId, onCreated, onClose }: NewKeyProps) {
+  const [made, setMade] = useState<{ name: string; secret: string } | null>(null)
+  if (made !== null) return <MadeKey {...made} onClose={onClose} />
+  return (
+    <Dialog title="New key" onClose={onClose}>
+      <NewKeyForm
+        onCancel={onClose}
+        onSubmit={async (wanted) => {
+          const { name, key } = await createKey(orgId, wanted)
+          onCreated()
+          setMade({ name, secret: key })
+        }}
+      />
+    </Dialog>
+  )
+}
+
+interface FormProps {
+  readonly onSubmit: (key: NewKey) => Promise<void>
+  readonly onCancel: () => void
+}
+
+function NewKeyForm({ onSubmit, onCancel }: FormProps) {
+  const [scope, setScope] = useState<NewKey['scope']>('read')
+  const [fault, setFault] = useState<string | null>(null)
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault()
+    const form = new FormData(event.currentTarget as HTMLFormElement)
+    const days = Number(form.get('days'))
+    try {
+      await onSubmit({
+        scope,
+        name: String(form.get('name')).trim(),
+        siteId: scope === 'ingest' ? Number(form.get('siteId')) : null,
+        expiresAt: days === 0 ? null : new Date(Date.now() + days * DAY).toISOString(),
+      })
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+  }
+  return (
+    <form class="form" onSubmit={submit}>
+      <label class="label">
+        Name
+        <input
+          class="field"
+          name="name"
+          required
+          maxLength={100}
+          placeholder="Who or what uses it"
+        />
+      </label>
+      <label class="label">
+        Scope
+        <select
+          class="field"
+          value={scope}
+          onChange={(event) => setScope(event.currentTarget.value as NewKey['scope'])}
+        >
+          {SCOPES.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      {scope === 'ingest' && (
+        <label class="label">
+          Site
+          <input
+            class="field"
+            name="siteId"
+            type="number"
+            min={1}
+            required
+            placeholder="Number of the site"
+          />
+        </label>
+      )}
+      <label class="label">
+        Expires
+        <select class="field" name="days">
+          {LIFETIMES.map(({ days, label }) => (
+            <option key={days} value={days}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      {fault !== null && (
+        <p class="note wrong" role="alert">
+          {fault}
+        </p>
+      )}
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onCancel}>
+          Cancel
+        </button>
+        <button type="submit" class="button primary">
+          Create
+        </button>
+      </div>
+    </form>
+  )
+}
+
+function MadeKey({ name, secret, onClose }: { name: string; secret: string; onClose: () => void }) {
+  return (
+    <Dialog title={`Key for ${name}`} onClose={onClose}>
+      <p>Copy it now: it is shown this once, and only its hash is kept.</p>
+      <pre class="command new-key">{secret}</pre>
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={() => copyText(secret, 'Key')}>
+          <CopyIcon /> Copy
+        </button>
+        <button type="button" class="button primary" onClick={onClose}>
+          Done
+        </button>
+      </div>
+    </Dialog>
+  )
+}

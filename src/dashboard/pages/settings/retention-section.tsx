@@ -1,0 +1,164 @@
+/** Retention: off, some days, or for ever. What would delete something asks first. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { fetchSettings, putSettings } from '../../api/admin.js'
+import { ApiError } from '../../api/client.js'
+import { useQuery } from '../../api/use-query.js'
+import { plural } from '../../format/bytes.js'
+import { Dialog } from '../../parts/dialog.js'
+import { Failure, Progress } from '../../parts/states.js'
+import { toast } from '../../parts/toasts.js'
+
+const FOR_EVER = -1
+const DAYS_SUGGESTED = 30
+const DAYS_MAX = 36_500
+
+type Kind = 'off' | 'days' | 'forEver'
+
+function kindOf(days: number): Kind {
+  return days === 0 ? 'off' : days === FOR_EVER ? 'forEver' : 'days'
+}
+
+function retentionText(days: number): string {
+  return days === 0 ? 'nothing' : days === FOR_EVER ? 'everything, for ever' : plural(days, 'day')
+}
+
+export function RetentionSection({ orgId, mayChange }: { orgId: string; mayChange: boolean }) {
+  const query = useQuery(`settings ${orgId}`, (signal) => fetchSettings(orgId, signal))
+  return (
+    <section class="card" aria-labelledby="retention">
+      <div class="card-head">
+        <h2 id="retention">Retention</h2>
+      </div>
+      <div class="card-body">
+        <Progress query={query} />
+        {query.data === undefined ? (
+          <Failure query={query} what="settings" />
+        ) : (
+          <RetentionForm
+            stored={query.data.retentionDays}
+            mayChange={mayChange}
+            onSave={async (days) => {
+              const stored = await putSettings(orgId, { retentionDays: days })
+              query.update(() => stored)
+              toast(`Kept from now on: ${retentionText(stored.retentionDays)}`)
+            }}
+          />
+        )}
+      </div>
+    </section>
+  )
+}
+
+interface FormProps {
+  readonly stored: number
+  readonly mayChange: boolean
+  readonly onSave: (days: number) => Promise<void>
+}
+
+function RetentionForm({ stored, mayChange, onSave }: FormProps) {
+  const [kind, setKind] = useState<Kind>(kindOf(stored))
+  const [days, setDays] = useState(stored > 0 ? stored : DAYS_SUGGESTED)
+  const [asking, setAsking] = useState(false)
+  const [fault, setFault] = useState<string | null>(null)
+  useEffect(() => {
+    setKind(kindOf(stored))
+    if (stored > 0) setDays(stored)
+  }, [stored])
+  const wanted = kind === 'off' ? 0 : kind === 'forEver' ? FOR_EVER : days
+  const shorter = wanted !== FOR_EVER && (stored === FOR_EVER || wanted < stored)
+  const save = async () => {
+    setAsking(false)
+    try {
+      await onSave(wanted)
+      setFault(null)
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+  }
+  const submit = (event: Event) => {
+    event.preventDefault()
+    if (shorter) setAsking(true)
+    else save()
+  }
+  return (
+    <form class="form" onSubmit={submit}>
+      <fieldset class="choices" disabled={!mayChange}>
+        <legend class="visually-hidden">How long sessions are kept</legend>
+        <Choice kind="off" chosen={kind} onChoose={setKind} label="Off">
+          Nothing is stored. Meters go on reporting, and what they send is dropped.
+        </Choice>
+        <Choice kind="days" chosen={kind} onChoose={setKind} label="A number of days">
+          <input
+            class="field days"
+            type="number"
+            min={1}
+            max={DAYS_MAX}
+            required={kind === 'days'}
+            aria-label="Days"
+            value={days}
+            onFocus={() => setKind('days')}
+            onInput={(event) => setDays(event.currentTarget.valueAsNumber)}
+          />{' '}
+          days, then deleted. Totals per month stay (see Usage).
+        </Choice>
+        <Choice kind="forEver" chosen={kind} onChoose={setKind} label="For ever">
+          About 20 bytes of disk a session.
+        </Choice>
+      </fieldset>
+      {fault !== null && (
+        <p class="note wrong" role="alert">
+          {fault}
+        </p>
+      )}
+      {mayChange && (
+        <button type="submit" class="button primary" disabled={wanted === stored}>
+          Save
+        </button>
+      )}
+      {asking && (
+        <Dialog title="Delete older sessions?" onClose={() => setAsking(false)}>
+          <p>
+            Until now: {retentionText(stored)}. From now on: {retentionText(wanted)}. Sessions that
+            are older are deleted within ten minutes and cannot be brought back. Export them first
+            if they are still needed.
+          </p>
+          <div class="dialog-actions">
+            <button type="button" class="button" onClick={() => setAsking(false)}>
+              Keep them
+            </button>
+            <button type="button" class="button danger" onClick={save}>
+              Delete and save
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </form>
+  )
+}
+
+interface ChoiceProps {
+  readonly kind: Kind
+  readonly chosen: Kind
+  readonly label: string
+  readonly onChoose: (kind: Kind) => void
+  readonly children: ComponentChildren
+}
+
+function Choice({ kind, chosen, label, onChoose, children }: ChoiceProps) {
+  return (
+    <div class="choice">
+      <input
+        type="radio"
+        name="retention"
+        id={`retention-${kind}`}
+        checked={kind === chosen}
+        onChange={() => onChoose(kind)}
+      />
+      <div>
+        <label for={`retention-${kind}`}>{label}</label>
+        <p class="muted">{children}</p>
+      </div>
+    </div>
+  )
+}

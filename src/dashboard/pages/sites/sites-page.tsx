@@ -1,0 +1,182 @@
+/** Is everything being counted? Each site and its meters, and what is wrong, in words. */
+import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { fetchSites } from '../../api/admin.js'
+import type { Meter, Site } from '../../api/types.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatAgo, formatDateTime } from '../../format/time.js'
+import { Failure, Message, Progress } from '../../parts/states.js'
+import { useNow } from '../../parts/use-now.js'
+import { GapList } from './gap-list.js'
+import { Sparkline } from './sparkline.js'
+
+const REFRESH_MS = 5000
+
+export function SitesPage({ orgId }: { orgId: string }) {
+  const query = useQuery(`sites ${orgId}`, (signal) => fetchSites(orgId, signal))
+  const { data, loading, reload } = query
+  useEffect(() => {
+    if (loading) return
+    const timer = setTimeout(reload, REFRESH_MS)
+    return () => clearTimeout(timer)
+  }, [loading, reload])
+  // A refresh in the background is not worth a moving line; the first load is.
+  const quiet = { ...query, loading: loading && data === undefined }
+  return (
+    <div class="page">
+      <div class="page-head">
+        <h1>Sites</h1>
+        <span class="muted hint">What the meters last reported; refreshed every 5 seconds.</span>
+      </div>
+      <Progress query={quiet} />
+      {data === undefined ? (
+        <Failure query={query} what="sites" />
+      ) : data.sites.length === 0 ? (
+        <NoSites orgId={orgId} />
+      ) : (
+        data.sites.map((site) => <SiteCard key={site.siteId} site={site} />)
+      )}
+    </div>
+  )
+}
+
+function NoSites({ orgId }: { orgId: string }) {
+  return (
+    <Message title="No site has reported yet">
+      <p>Create an ingest key for the site (Settings, Keys), then start a meter on its gateway:</p>
+      <pre class="command">{`tunmeter meter --interface wg0 --to ${window.location.origin} --key-file /etc/tunmeter/key`}</pre>
+      <p class="muted">Organisation {orgId}</p>
+    </Message>
+  )
+}
+
+const STATUS = {
+  ok: { tone: 'ok', label: 'Reporting' },
+  warning: { tone: 'warn', label: 'Needs a look' },
+  silent: { tone: 'wrong', label: 'Silent' },
+  neverReported: { tone: 'warn', label: 'Never reported' },
+} as const
+
+function Status({ status }: { status: keyof typeof STATUS }) {
+  const { tone, label } = STATUS[status]
+  return <span class={`badge ${tone}`}>{label}</span>
+}
+
+function SiteCard({ site }: { site: Site }) {
+  return (
+    <section class="card" aria-label={site.siteName ?? `Site ${site.siteId}`}>
+      <div class="card-head">
+        <h2>{site.siteName ?? `Site ${site.siteId}`}</h2>
+        <Status status={site.status} />
+        <span class="space" />
+        <span class="muted hint">site {site.siteId}</span>
+      </div>
+      {site.meters.length === 0 ? (
+        <p class="card-body muted">It has an ingest key, but no meter has used it yet.</p>
+      ) : (
+        site.meters.map((meter) => (
+          <MeterPart key={meter.meterId} meter={meter} several={site.meters.length > 1} />
+        ))
+      )}
+    </section>
+  )
+}
+
+function MeterPart({ meter, several }: { meter: Meter; several: boolean }) {
+  return (
+    <div class="card-body meter">
+      {several && (
+        <h3>
+          Meter on {meter.interface} <Status status={meter.status} />
+        </h3>
+      )}
+      {meter.problems.length > 0 && (
+        <ul class="problems">
+          {meter.problems.map((problem) => (
+            <li key={problem} class={meter.status === 'silent' ? 'note wrong' : 'note warn'}>
+              {problem}
+            </li>
+          ))}
+        </ul>
+      )}
+      <MeterFacts meter={meter} />
+      <div class="sparks">
+        <Sparkline
+          label="Open sessions"
+          points={meter.history.map(({ at, openSessions }) => ({ at, value: openSessions }))}
+          format={formatCount}
+        />
+        <Sparkline
+          label="Batches waiting in the spool"
+          points={meter.history.map(({ at, spoolBatches }) => ({ at, value: spoolBatches }))}
+          format={formatCount}
+        />
+        <Sparkline
+          label="Seconds from report to receipt"
+          points={meter.history.map(({ at, lagSeconds }) => ({ at, value: lagSeconds }))}
+          format={(seconds) => `${seconds.toFixed(1)} s`}
+        />
+      </div>
+      <GapList gaps={meter.gaps} />
+    </div>
+  )
+}
+
+function MeterFacts({ meter }: { meter: Meter }) {
+  const now = useNow()
+  const receivedMs = Date.parse(meter.receivedAt)
+  const { spool } = meter
+  return (
+    <dl class="facts">
+      <Fact name="Last report" title={formatDateTime(receivedMs)}>
+        {formatAgo(receivedMs, now)}
+      </Fact>
+      <Fact name="Interface">{meter.interface}</Fact>
+      <Fact name="Open sessions">{formatCount(meter.openSessions)}</Fact>
+      <Fact name="Seen since start">
+        {plural(meter.packets, 'packet')}, {formatBytes(meter.bytes)}
+      </Fact>
+      <Fact name="Packets dropped" wrong={meter.packetsDropped > 0}>
+        {formatCount(meter.packetsDropped)}
+      </Fact>
+      <Fact name="Sessions lost" wrong={meter.sessionsDropped > 0}>
+        {formatCount(meter.sessionsDropped)}
+      </Fact>
+      <Fact name="Spool">
+        {spool.batches === 0
+          ? 'empty'
+          : `${plural(spool.batches, 'batch', 'batches')}, ${formatBytes(spool.bytes)}`}
+      </Fact>
+      <Fact name="Set aside" wrong={spool.setAside > 0}>
+        {formatCount(spool.setAside)}
+      </Fact>
+      <Fact name="Running since" title={meter.startedAt}>
+        {formatDateTime(Date.parse(meter.startedAt))}
+      </Fact>
+      <Fact name="Version">{meter.version}</Fact>
+      <Fact name="Meter">
+        <code>{meter.meterId}</code>
+      </Fact>
+      <Fact name="Last batch">{formatCount(meter.lastBatch)}</Fact>
+    </dl>
+  )
+}
+
+interface FactProps {
+  readonly name: string
+  readonly title?: string
+  readonly wrong?: boolean
+  readonly children: ComponentChildren
+}
+
+function Fact({ name, title, wrong, children }: FactProps) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class={wrong ? 'wrong' : ''} title={title}>
+        {children}
+      </dd>
+    </div>
+  )
+}

@@ -1,0 +1,54 @@
+/** Twelve months as bars that are buttons: one is chosen. */
+import { formatBytes } from '../../format/bytes.js'
+import { monthName, monthShort } from '../../format/month.js'
+
+export interface MonthTotal {
+  readonly month: string
+  readonly bytesTx: number
+  readonly bytesRx: number
+}
+
+export interface MonthBarsProps {
+  readonly totals: readonly MonthTotal[]
+  readonly chosen: string
+  readonly onChoose: (month: string) => void
+}
+
+const HEIGHT = 72
+
+export function MonthBars({ totals, chosen, onChoose }: MonthBarsProps) {
+  const largest = Math.max(1, ...totals.map(({ bytesTx, bytesRx }) => bytesTx + bytesRx))
+  return (
+    <ul class="months" aria-label="Months">
+      {totals.map(({ month, bytesTx, bytesRx }) => {
+        const sent = (bytesTx / largest) * HEIGHT
+        const received = (bytesRx / largest) * HEIGHT
+        const text = `${formatBytes(bytesTx)} sent, ${formatBytes(bytesRx)} received`
+        return (
+          <li key={month}>
+            <button
+              type="button"
+              class="month"
+              aria-pressed={month === chosen}
+              aria-label={`${monthName(month)}: ${text}`}
+              title={text}
+              onClick={() => onChoose(month)}
+            >
+              <svg viewBox={`0 0 10 ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+                <rect class="share-ground" y={HEIGHT - 1} width="10" height="1" />
+                <rect class="share-sent" y={HEIGHT - sent} width="10" height={sent} />
+                <rect
+                  class="share-received"
+                  y={HEIGHT - sent - received}
+                  width="10"
+                  height={received}
+                />
+              </svg>
+              {monthShort(month)}
+            </button>
+          </li>
+        )
+      })}
+    </ul>
+  )
+}

@@ -1,0 +1,211 @@
+/** Totals per month, by client, user or resource; they stay when the sessions themselves have been deleted. */
+import { useMemo } from 'preact/hooks'
+import { GROUPS, type Group } from '../../api/summary.js'
+import type { UsageRow } from '../../api/types.js'
+import { fetchUsage } from '../../api/usage.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatCount } from '../../format/bytes.js'
+import { saveFile, toCsv } from '../../format/csv.js'
+import { GROUP_LABELS, groupFilter, groupName } from '../../format/groups.js'
+import { addMonths, monthName, monthOf, monthSpan } from '../../format/month.js'
+import { DownloadIcon } from '../../parts/icons.js'
+import { Bytes } from '../../parts/quantity.js'
+import { Segments } from '../../parts/segments.js'
+import { Failure, Message, Progress } from '../../parts/states.js'
+import { onlyFilters } from '../../state/filters.js'
+import { rangeParams } from '../../state/range.js'
+import { followLink, hrefOf, setParams, useLocation } from '../../state/url.js'
+import { ShareBar } from '../overview/top-list.js'
+import { MonthBars, type MonthTotal } from './month-bars.js'
+
+const MONTHS = 12
+
+export function UsagePage({ orgId }: { orgId: string }) {
+  const { params } = useLocation()
+  const to = monthOf(Date.now())
+  const from = addMonths(to, 1 - MONTHS)
+  const group = GROUPS.find((name) => name === params.get('by')) ?? 'client'
+  const query = useQuery(JSON.stringify([orgId, from, to, group]), (signal) =>
+    fetchUsage(orgId, { from, to, groupBy: group }, signal),
+  )
+  const totals = useMemo(() => monthTotals(query.data ?? [], from), [query.data, from])
+  const month = totals.find((total) => total.month === params.get('month'))?.month ?? to
+  const rows = useMemo(
+    () =>
+      (query.data ?? [])
+        .filter((row) => row.month === month)
+        .sort((a, b) => b.bytesTx + b.bytesRx - a.bytesTx - a.bytesRx),
+    [query.data, month],
+  )
+  return (
+    <div class="page">
+      <div class="page-head">
+        <h1>Usage</h1>
+        <span class="muted hint">
+          Months are UTC. Totals are kept after retention deletes the sessions.
+        </span>
+        <span class="space" />
+        <Segments
+          name="Totals by"
+          options={(['client', 'user', 'resource'] as const).map((value) => ({
+            value,
+            label: `By ${GROUP_LABELS[value].toLowerCase()}`,
+          }))}
+          value={group}
+          onChange={(value) => setParams({ by: value === 'client' ? null : value })}
+        />
+        <button
+          type="button"
+          class="button"
+          disabled={rows.length === 0}
+          onClick={() => saveMonth(orgId, group, month, rows)}
+        >
+          <DownloadIcon /> CSV
+        </button>
+      </div>
+      <Progress query={query} />
+      {query.data === undefined || query.error !== null || query.cancelled ? (
+        <Failure query={query} what="usage" />
+      ) : (
+        <>
+          <section class="card">
+            <div class="card-body">
+              <MonthBars
+                totals={totals}
+                chosen={month}
+                onChoose={(chosen) => setParams({ month: chosen === to ? null : chosen })}
+              />
+            </div>
+          </section>
+          {rows.length === 0 ? (
+            <Message title={`Nothing in ${monthName(month)}`}>
+              <p>No session was stored in this month.</p>
+            </Message>
+          ) : (
+            <UsageTable group={group} month={month} rows={rows} />
+          )}
+        </>
+      )}
+    </div>
+  )
+}
+
+function monthTotals(rows: readonly UsageRow[], from: string): MonthTotal[] {
+  return Array.from({ length: MONTHS }, (_, i) => {
+    const month = addMonths(from, i)
+    const own = rows.filter((row) => row.month === month)
+    return {
+      month,
+      bytesTx: own.reduce((sum, row) => sum + row.bytesTx, 0),
+      bytesRx: own.reduce((sum, row) => sum + row.bytesRx, 0),
+    }
+  })
+}
+
+interface UsageTableProps {
+  readonly group: Group
+  readonly month: string
+  readonly rows: readonly UsageRow[]
+}
+
+function UsageTable({ group, month, rows }: UsageTableProps) {
+  const largest = Math.max(1, ...rows.map((row) => row.bytesTx + row.bytesRx))
+  const sum = (read: (row: UsageRow) => number) => rows.reduce((total, row) => total + read(row), 0)
+  return (
+    <section class="card table-card" aria-label={`Usage in ${monthName(month)}`}>
+      <table class="plain-table">
+        <caption>{monthName(month)}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{GROUP_LABELS[group]}</th>
+            <th scope="col" class="share-column">
+              <span class="visually-hidden">Share</span>
+            </th>
+            <th scope="col" class="number">
+              Sent
+            </th>
+            <th scope="col" class="number">
+              Received
+            </th>
+            <th scope="col" class="number">
+              Total
+            </th>
+            <th scope="col" class="number">
+              Sessions
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.id}>
+              <th scope="row">
+                <a href={sessionsHref(group, row)} onClick={followLink}>
+                  {groupName(group, row)}
+                </a>
+              </th>
+              <td class="share-column">
+                <ShareBar sent={row.bytesTx} received={row.bytesRx} largest={largest} />
+              </td>
+              <td class="number">
+                <Bytes bytes={row.bytesTx} />
+              </td>
+              <td class="number">
+                <Bytes bytes={row.bytesRx} />
+              </td>
+              <td class="number strong">
+                <Bytes bytes={row.bytesTx + row.bytesRx} />
+              </td>
+              <td class="number">{formatCount(row.sessions)}</td>
+            </tr>
+          ))}
+        </tbody>
+        <tfoot>
+          <tr>
+            <th scope="row">Together</th>
+            <td class="share-column" />
+            <td class="number">
+              <Bytes bytes={sum((row) => row.bytesTx)} />
+            </td>
+            <td class="number">
+              <Bytes bytes={sum((row) => row.bytesRx)} />
+            </td>
+            <td class="number strong">
+              <Bytes bytes={sum((row) => row.bytesTx + row.bytesRx)} />
+            </td>
+            <td class="number">{formatCount(sum((row) => row.sessions))}</td>
+          </tr>
+        </tfoot>
+      </table>
+    </section>
+  )
+}
+
+function sessionsHref(group: Group, row: UsageRow): string {
+  const range = rangeParams({ kind: 'custom', ...monthSpan(row.month) })
+  const org = new URLSearchParams(window.location.search).get('org')
+  return hrefOf('/', { org, ...range, ...onlyFilters(groupFilter(group, row) ?? {}) })
+}
+
+function saveMonth(orgId: string, group: Group, month: string, rows: readonly UsageRow[]): void {
+  const head = [
+    'month',
+    `${group}Id`,
+    `${group}Name`,
+    'sessions',
+    'bytesTx',
+    'bytesRx',
+    'packetsTx',
+    'packetsRx',
+  ]
+  const lines = rows.map((row) => [
+    row.month,
+    row.id,
+    row.name,
+    row.sessions,
+    row.bytesTx,
+    row.bytesRx,
+    row.packetsTx,
+    row.packetsRx,
+  ])
+  saveFile(`tunmeter-usage-${orgId}-${month}-${group}.csv`, 'text/csv', toCsv([head, ...lines]))
+}

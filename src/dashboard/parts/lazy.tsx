@@ -1,0 +1,36 @@
+/** A page whose code is loaded when it is first shown: what only it needs (the charts) keeps nobody else waiting. */
+import type { ComponentType } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { Message } from './states.js'
+
+type PageComponent = ComponentType<{ orgId: string }>
+
+export function lazyPage(load: () => Promise<PageComponent>): PageComponent {
+  let loaded: PageComponent | null = null
+  return function LazyPage(props) {
+    const [Page, setPage] = useState<PageComponent | null>(() => loaded)
+    const [failed, setFailed] = useState(false)
+    useEffect(() => {
+      if (loaded !== null) return
+      load().then(
+        (page) => {
+          loaded = page
+          setPage(() => page)
+        },
+        () => setFailed(true),
+      )
+    }, [])
+    if (Page !== null) return <Page {...props} />
+    if (!failed) return null
+    const reload = (
+      <button type="button" class="button primary" onClick={() => window.location.reload()}>
+        Reload
+      </button>
+    )
+    return (
+      <Message title="This page could not be loaded" actions={reload}>
+        <p>The server was updated, or does not answer.</p>
+      </Message>
+    )
+  }
+}
