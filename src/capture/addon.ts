@@ -35,7 +35,8 @@ export interface NativeSourceError {
 }
 
 export interface NativeStatus {
-  readonly state: 'running' | 'gone' | 'ended' | 'failed'
+  readonly state: 'running' | 'gone' | 'ended' | 'damaged' | 'failed'
+  /** No more records will come. */
   readonly ended: boolean
   readonly errors: readonly NativeSourceError[]
   /** Live: why the interface is gone. */
@@ -46,17 +47,18 @@ export interface NativeStatus {
   readonly kernelDropped: number
   readonly interfaceDropped: number
   readonly reopened: number
+  readonly counters: Float64Array
 }
 
 export interface NativeObservationPoint {
+  start(): void
   /** Record chunks that are ready; clears the wake-up. */
   drain(): Uint8Array[]
-  counters(): Float64Array
   status(): NativeStatus
   setInside(prefixes: Uint8Array): void
   /** Asks the thread to end its input; it then ends as at the end of a file. */
   stop(): void
-  /** Waits for a thread that has ended; call once, after `status().ended`. */
+  /** Ends the thread, whatever it does, and frees it; status() keeps answering. */
   close(): void
 }
 

@@ -1,0 +1,48 @@
+{
+  "targets": [
+    {
+      "target_name": "tunmeter",
+      "sources": [
+        "native/addon.cc",
+        "native/addon_values.cc",
+        "native/decode.cc",
+        "native/engine.cc",
+        "native/engine_session.cc",
+        "native/engine_timers.cc",
+        "native/eviction.cc",
+        "native/flow_table.cc",
+        "native/fragments.cc",
+        "native/ip.cc",
+        "native/link.cc",
+        "native/observation_point.cc",
+        "native/prefix_set.cc",
+        "native/record_queue.cc",
+        "native/tcp_state.cc",
+        "native/timer_wheel.cc",
+        "native/source_file.cc",
+        "native/source_gzip.cc",
+        "native/source_link.cc",
+        "native/source_live.cc",
+        "native/source_pcap.cc",
+        "native/source_pcapng.cc",
+        "native/source_stream.cc"
+      ],
+      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": [
+        "-O3",
+        "-std=c++20",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-fvisibility=hidden",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        # Not ours to warn about.
+        "-isystem",
+        "<!(node -p \"require('path').resolve(require('node-addon-api').include_dir)\")"
+      ],
+      "libraries": ["-lpcap", "-lz"]
+    }
+  ]
+}

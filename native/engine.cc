@@ -1,0 +1,237 @@
+// Packets: the batch, the clock and the way of each kind of packet. Sessions: engine_session.cc.
+// Timers: engine_timers.cc.
+#include "engine.h"
+
+#include <algorithm>
+
+#include "decode.h"
+#include "tcp_state.h"
+
+namespace tunmeter {
+namespace {
+
+constexpr int64_t kStepBackUs = 60'000'000;
+// Engine time stops here (year 148000), far from where sums of times could overflow.
+constexpr int64_t kEngineTimeMax = int64_t{1} << 62;
+
+bool has_key(PacketKind kind) {
+  return kind == PacketKind::kSession || kind == PacketKind::kFirstFragment ||
+         kind == PacketKind::kIcmpError;
+}
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options, RecordSink* sink)
+    : options_(options),
+      sink_(sink),
+      table_(options.flows_max),
+      wheel_(options.flows_max),
+      fragments_(options.fragments_max, table_.hash_secrets(), counters_) {}
+
+// Three passes over up to 32 packets, so that their cache misses overlap instead of following one
+// another: keys and hashes (their index lines are fetched), then the likely slots (fetched), then
+// the packets, in order, one by one. What the second pass found is only a hint, since packets
+// before this one may have changed the table.
+void Engine::packets(std::span<const RawPacket> batch) noexcept {
+  while (!batch.empty()) {
+    const size_t n = std::min<size_t>(batch.size(), kBatch);
+    for (size_t i = 0; i < n; i++) {
+      DecodedPacket& packet = batch_[i];
+      decode(batch[i], packet);
+      packet.slot_hint = kNoSlot;
+      if (!has_key(packet.kind)) continue;
+      packet.hash = hash_key(table_.hash_secrets(), packet.key);
+      table_.prefetch_index(packet.hash);
+    }
+    for (size_t i = 0; i < n; i++) {
+      if (has_key(batch_[i].kind)) batch_[i].slot_hint = table_.prefetch_slot(batch_[i].hash);
+    }
+    for (size_t i = 0; i < n; i++) process(batch_[i]);
+    batch = batch.subspan(n);
+  }
+}
+
+void Engine::process(DecodedPacket& packet) {
+  advance_clock(packet.timestamp_ns);
+  counters_.all.add(packet.bytes);
+  switch (packet.kind) {
+    case PacketKind::kSession:
+      return process_session(packet);
+    case PacketKind::kFirstFragment:
+      return process_first_fragment(packet);
+    case PacketKind::kLaterFragment:
+      return process_later_fragment(packet);
+    case PacketKind::kIcmpError:
+      process_icmp_error(packet);
+      break;
+    case PacketKind::kOther:
+      break;
+  }
+  count_other(packet.reason, packet.bytes);
+}
+
+void Engine::advance_clock(int64_t timestamp_ns) {
+  if (timestamp_ns == kNoTimestamp) {
+    timestamp_ns = packet_ns_;
+  } else {
+    timestamp_ns = std::max<int64_t>(timestamp_ns, 0);
+    packet_ns_ = timestamp_ns;
+  }
+  packet_us_ = static_cast<int64_t>(static_cast<uint64_t>(timestamp_ns) / 1000);
+  const int64_t time = std::min(packet_us_ + clock_offset_us_, kEngineTimeMax);
+  if (time > now_us_ || !has_time_) return set_engine_time(time);
+  if (time < now_us_ - kStepBackUs) clock_offset_us_ += now_us_ - time;
+}
+
+void Engine::advance(int64_t timestamp_ns) {
+  const int64_t us = std::max<int64_t>(timestamp_ns, 0) / 1000;
+  const int64_t time = std::min(us + clock_offset_us_, kEngineTimeMax);
+  if (time > now_us_ || !has_time_) set_engine_time(time);
+}
+
+void Engine::set_engine_time(int64_t us) {
+  now_us_ = us;
+  if (!has_time_) {
+    has_time_ = true;
+    counters_.has_time = 1;
+    now_tick_ = us / kTickUs;
+  } else if (us >= (now_tick_ + 1) * kTickUs) {
+    run_timers();
+  }
+  counters_.engine_time_us = us;
+}
+
+void Engine::process_session(const DecodedPacket& packet) {
+  if (count_in_session(packet) == kNoSlot) count_other(OtherReason::kStray, packet.bytes);
+}
+
+// Returns the flow that the packet was counted in, or kNoSlot when it is stray.
+uint32_t Engine::count_in_session(const DecodedPacket& packet) {
+  uint32_t i = find_live(packet);
+  if (i != kNoSlot && table_.slot(i).closed && reuses(i, packet)) {
+    end_session(i, EndReason::kEndOfFlowDetected);
+    i = kNoSlot;
+  }
+  if (i == kNoSlot) {
+    const bool tcp = packet.key.protocol() == 6;
+    if (tcp && tcp_opening(packet) == TcpOpening::kNothing) return kNoSlot;
+    i = open_session(packet);
+  }
+  count_packet(i, packet);
+  return i;
+}
+
+void Engine::process_first_fragment(const DecodedPacket& packet) {
+  const uint32_t i = count_in_session(packet);
+  if (i == kNoSlot) count_other(OtherReason::kStray, packet.bytes);
+  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
+  if (i == kNoSlot) {
+    fragments_.give_up_pending(datagram);
+    datagram.state = DatagramState::kNoSession;
+    return;
+  }
+  datagram.flow = packet.key;
+  datagram.from_b = packet.from_b;
+  datagram.state = DatagramState::kHead;
+  const Traffic pending = fragments_.take_pending(datagram);
+  if (pending.packets == 0) return;
+  FlowSlot& slot = table_.slot(i);
+  count_traffic(slot, direction(slot, packet.from_b), pending, datagram.payload, datagram.first_us,
+                datagram.last_us);
+}
+
+void Engine::process_later_fragment(const DecodedPacket& packet) {
+  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
+  if (datagram.state == DatagramState::kPending) {
+    if (datagram.pending.packets == 0) {
+      counters_.pending_datagrams++;
+      datagram.first_us = datagram.last_us = packet_us_;
+      datagram.payload = 0;
+    }
+    datagram.first_us = std::min(datagram.first_us, packet_us_);
+    datagram.last_us = std::max(datagram.last_us, packet_us_);
+    datagram.pending.add(packet.bytes);
+    datagram.payload += packet.payload;
+    counters_.pending.add(packet.bytes);
+    return;
+  }
+  uint32_t i = kNoSlot;
+  if (datagram.state == DatagramState::kHead) {
+    i = table_.find(datagram.flow, hash_key(table_.hash_secrets(), datagram.flow));
+    if (i != kNoSlot && gone_at_hit(i)) i = kNoSlot;
+  }
+  if (i == kNoSlot) return count_other(OtherReason::kFragment, packet.bytes);
+  FlowSlot& slot = table_.slot(i);
+  count_traffic(slot, direction(slot, datagram.from_b), {1, packet.bytes}, packet.payload,
+                packet_us_, packet_us_);
+}
+
+// An attempt that was refused says so in its connState; the error is neither its packet nor its
+// end.
+void Engine::process_icmp_error(const DecodedPacket& packet) {
+  const uint32_t i = find_live(packet);
+  if (i == kNoSlot) return;
+  FlowSlot& slot = table_.slot(i);
+  const bool unanswered = slot.side[1].packets == 0;
+  if (unanswered && direction(slot, packet.from_b) == 0) slot.icmp_error = 1;
+}
+
+void Engine::count_other(OtherReason reason, uint32_t bytes) {
+  counters_.other[static_cast<int>(reason)].add(bytes);
+}
+
+void Engine::finish() {
+  struct Open {
+    uint64_t sequence;
+    uint32_t slot;
+  };
+  std::vector<Open> open;
+  table_.drop_index();  // its memory is about what the list takes
+  open.reserve(table_.size());
+  for (uint32_t i = 0; i < table_.slots_used(); i++) {
+    if (table_.slot(i).live()) open.push_back({table_.slot(i).sequence, i});
+  }
+  const auto older = [](const Open& a, const Open& b) { return a.sequence < b.sequence; };
+  if (!std::is_sorted(open.begin(), open.end(), older)) std::sort(open.begin(), open.end(), older);
+  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  for (const Open& o : open) {
+    const FlowSlot& slot = table_.slot(o.slot);
+    EndReason reason = EndReason::kForcedEnd;
+    if (slot.closed) {
+      reason = EndReason::kEndOfFlowDetected;
+    } else if (time48_difference(now, slot.activity) > idle_timeout(slot)) {
+      reason = EndReason::kIdleTimeout;
+    }
+    emit(o.slot, reason);
+    counters_.ended[static_cast<int>(reason)]++;
+  }
+  counters_.open_sessions = 0;
+  table_.clear();
+  wheel_.clear();
+  eviction_.clear();
+  fragments_.clear();
+}
+
+size_t Engine::memory_bytes() const {
+  return table_.memory_bytes() + wheel_.memory_bytes() + fragments_.memory_bytes() +
+         eviction_.memory_bytes() + (due_.capacity() + due_again_.capacity()) * sizeof(DueEvent);
+}
+
+const char* Engine::check() const {
+  if (const char* fault = table_.check()) return fault;
+  if (const char* fault = wheel_.check(table_)) return fault;
+  if (const char* fault = fragments_.check()) return fault;
+  Traffic sum = counters_.sessions;
+  sum += counters_.pending;
+  for (const Traffic& other : counters_.other) sum += other;
+  const bool conserved = sum.packets == counters_.all.packets && sum.bytes == counters_.all.bytes;
+  if (!conserved) return "sessions + other + pending differ from all traffic";
+  uint64_t ended = 0;
+  for (int reason = 1; reason <= 5; reason++) {
+    if (reason != static_cast<int>(EndReason::kActiveTimeout)) ended += counters_.ended[reason];
+  }
+  if (counters_.open_sessions != table_.size()) return "open sessions differ from the table";
+  return ended + table_.size() == counters_.sessions_opened ? nullptr : "a session was lost";
+}
+
+}  // namespace tunmeter

@@ -1,0 +1,45 @@
+// A set of IPv4 and IPv6 prefixes, asked one thing: is this address in it?
+//
+// Kept as sorted, disjoint ranges of 128-bit numbers for each family; an address is looked up by
+// binary search. Built off the packet path, then handed over whole.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+namespace tunmeter {
+
+struct Address128 {
+  uint64_t high;
+  uint64_t low;  // an IPv4 address is a small number
+  auto operator<=>(const Address128&) const = default;
+};
+
+class PrefixSet {
+ public:
+  static constexpr int kPackedBytes = 18;  // family, length, address 16 (IPv4 in the first four)
+
+  // `packed` holds `count` prefixes; lengths beyond the family's width are taken as the width.
+  void assign(const uint8_t* packed, uint32_t count);
+  bool contains4(uint32_t address) const { return contains(ranges4_, {0, address}); }
+  bool contains6(Address128 address) const { return contains(ranges6_, address); }
+  bool empty() const { return ranges4_.empty() && ranges6_.empty(); }
+  void swap(PrefixSet& other) {
+    ranges4_.swap(other.ranges4_);
+    ranges6_.swap(other.ranges6_);
+  }
+
+ private:
+  struct Range {
+    Address128 first;
+    Address128 last;
+  };
+  static bool contains(const std::vector<Range>& ranges, Address128 address);
+  static void merge(std::vector<Range>& ranges);
+
+  std::vector<Range> ranges4_;
+  std::vector<Range> ranges6_;
+};
+
+}  // namespace tunmeter
