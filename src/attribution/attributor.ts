@@ -45,7 +45,8 @@ export interface AttributionCounters {
   readonly unattributed: Readonly<Record<UnattributedReason, number>>
 }
 
-const CACHE_MAX_DEFAULT = 65_536
+/** Larger ones cost more in memory misses than they save in matching (bench/attribution.ts). */
+const CACHE_MAX_DEFAULT = 4096
 const HISTORY_MAX_DEFAULT = 64
 
 /** LRUCache holds no undefined and no null: an address that nobody holds is remembered as this. */
@@ -117,7 +118,7 @@ export class Attributor {
   }
 
   attribute(record: FlowRecord): Attribution {
-    const known = this.#open.get(record.sequence)
+    const known = this.#open.size === 0 ? undefined : this.#open.get(record.sequence)
     const attribution = known ?? this.#attribute(record)
     if (record.endReason === 'activeTimeout') {
       // One that belongs to nobody so far may find its peer with the next sample.
@@ -156,7 +157,7 @@ export class Attributor {
     const isLatest = catalog === this.#catalogs.latest
     const peer = this.#peerOf(sourceIp, startTimeUs) ?? this.#peerOf(destIp, startTimeUs)
     const client =
-      (peer === null ? null : catalog.clientOfKey(peer.publicKey)) ??
+      (peer === null ? null : catalog.clientOf(peer)) ??
       catalog.clientOfAddress(sourceIp) ??
       catalog.clientOfAddress(destIp)
     return {

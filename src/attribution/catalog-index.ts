@@ -1,6 +1,7 @@
 /** The catalog made searchable: clients by public key and address, resources by destination, port, protocol. */
 import type { Catalog } from '../session/catalog.js'
 import type { Protocol } from '../session/session.js'
+import type { PeerIdentity } from './peer-table.js'
 import { PrefixTrie } from './prefix-trie.js'
 
 export interface ClientMatch {
@@ -39,15 +40,19 @@ export class CatalogIndex {
         ...portRules(resource),
       ])
     }
-    this.#byAddress.match('0.0.0.0')
   }
 
   get hasClients(): boolean {
     return this.#byKey.size > 0 || this.#byAddress.size > 0
   }
 
-  clientOfKey(publicKey: string): ClientMatch | null {
-    return this.#byKey.get(publicKey) ?? null
+  /** Remembered at the peer, so that its sessions cost no search by key. */
+  clientOf(peer: PeerIdentity): ClientMatch | null {
+    if (peer.catalog !== this) {
+      peer.catalog = this
+      peer.client = this.#byKey.get(peer.publicKey) ?? null
+    }
+    return peer.client
   }
 
   clientOfAddress(ip: string): ClientMatch | null {

@@ -1,5 +1,6 @@
 /** One state of an interface's peers: who holds which address, and who was where. */
 import type { WireGuardPeer } from '../wireguard/device.js'
+import type { CatalogIndex, ClientMatch } from './catalog-index.js'
 import { PrefixTrie } from './prefix-trie.js'
 
 /** Roaming peers move often, so their endpoints have a history of their own, per peer. */
@@ -8,6 +9,9 @@ const ENDPOINTS_MAX = 32
 /** A peer as long as it is known; its endpoints over time. */
 export class PeerIdentity {
   readonly publicKey: string
+  /** What this catalog says of the peer; see CatalogIndex.clientOf(). */
+  catalog: CatalogIndex | null = null
+  client: ClientMatch | null = null
   readonly #endpoints: { readonly fromUs: number; readonly endpoint: string | null }[] = []
   #dropped = false
 
@@ -69,6 +73,5 @@ export function buildPeerTable(
     const identity = identityOf(peer.publicKey)
     for (const prefix of peer.allowedIps) trie.insert(prefix, () => identity)
   }
-  trie.match('0.0.0.0')
   return { fingerprint, trie, peerCount: peers.length }
 }

@@ -2,33 +2,56 @@
  * Longest prefix match over IPv4 and IPv6, /0 included: one path-compressed binary trie for each.
  *
  * A node stands for a prefix; its children's prefixes continue it with a 0 and a 1 bit. Nodes that only branch
- * have no entry. `covering` of a node with an entry is the next shorter prefix that has one, so that a match may
- * fall back from the most specific prefix to wider ones without a second walk.
+ * have no entry. `covering` of an entry is that of the next shorter prefix, so that a match may fall back from
+ * the most specific prefix to wider ones without a second walk.
  *
  * Invariants: a child's prefix is longer than its parent's and begins with it; a node without an entry has two
  * children. So there are at most 2n - 1 nodes for n prefixes, and a walk visits at most 33 (129) of them.
+ *
+ * Insertions build linked nodes; the first match flattens them, since a walk over objects is one cache miss
+ * after another. A walk looks at one bit a node and compares nothing: the entries on its way hold the address or
+ * differ from it in bits that were skipped. So the deepest is compared at the end, then those that cover it.
+ *
+ *   nodes: | length | zero | one | entry |    i32 each; 0 is no node, no entry
  */
 import { maskOf, parseAddress, parsePrefix } from './address.js'
 
 export interface TrieEntry<T> {
   readonly prefixLength: number
-  value: T
+  readonly value: T
   /** The next wider prefix that holds this one. */
   readonly covering: TrieEntry<T> | null
 }
 
+interface Entry<T> {
+  readonly words: Uint32Array
+  readonly prefixLength: number
+  value: T
+  covering: Entry<T> | null
+}
+
 interface Node<T> {
-  words: Uint32Array
-  length: number
+  readonly words: Uint32Array
+  readonly length: number
   zero: Node<T> | null
   one: Node<T> | null
-  entry: { prefixLength: number; value: T; covering: TrieEntry<T> | null } | null
+  entry: Entry<T> | null
 }
+
+interface Flat<T> {
+  readonly bits: number
+  readonly nodes: Int32Array
+  /** Entry 0 is none. */
+  readonly entries: readonly (Entry<T> | null)[]
+}
+
+const NODE_WORDS = 4
 
 export class PrefixTrie<T> {
   #root4: Node<T> | null = null
   #root6: Node<T> | null = null
-  #sealed = false
+  #flat4: Flat<T> | null = null
+  #flat6: Flat<T> | null = null
   #size = 0
   readonly #address = new Uint32Array(4)
 
@@ -36,43 +59,77 @@ export class PrefixTrie<T> {
     return this.#size
   }
 
-  /**
-   * `merge` gets the value that the same prefix already has. False when the text is no prefix.
-   * All insertions come before the first match.
-   */
+  /** `merge` gets the value that the same prefix already has. False when the text is no prefix. */
   insert(text: string, merge: (before: T | undefined) => T): boolean {
     const prefix = parsePrefix(text)
     if (prefix === null) return false
-    this.#sealed = false
+    this.#flat4 = null
+    this.#flat6 = null
     const leaf = newNode<T>(prefix.words, prefix.length)
-    const root = prefix.family === 4 ? this.#root4 : this.#root6
-    const { top, node } = place(root, leaf)
+    const { top, node } = place(prefix.family === 4 ? this.#root4 : this.#root6, leaf)
     if (prefix.family === 4) this.#root4 = top
     else this.#root6 = top
     if (node.entry === null) this.#size++
-    node.entry = { prefixLength: node.length, value: merge(node.entry?.value), covering: null }
+    const value = merge(node.entry?.value)
+    node.entry = { words: node.words, prefixLength: node.length, value, covering: null }
     return true
   }
 
   /** The longest prefix that holds the address; null when none does or the text is no address. */
   match(ip: string): TrieEntry<T> | null {
-    if (!this.#sealed) this.#seal()
     const address = this.#address
     const family = parseAddress(ip, address)
-    if (family === 0) return null
-    let node = family === 4 ? this.#root4 : this.#root6
-    let best: TrieEntry<T> | null = null
-    while (node !== null && holds(node, address)) {
-      if (node.entry !== null) best = node.entry
-      node = bitAt(address, node.length) === 0 ? node.zero : node.one
+    if (family === 4) {
+      this.#flat4 ??= flatten(this.#root4, 32)
+      return longest(this.#flat4, address)
     }
-    return best
+    if (family === 0) return null
+    this.#flat6 ??= flatten(this.#root6, 128)
+    return longest(this.#flat6, address)
   }
+}
 
-  #seal(): void {
-    for (const root of [this.#root4, this.#root6]) link(root, null)
-    this.#sealed = true
+function longest<T>({ bits, nodes, entries }: Flat<T>, address: Uint32Array): Entry<T> | null {
+  let deepest = 0
+  // Node 0 stands for no node; the root, when there is one, is node 1.
+  for (let node = nodes.length > NODE_WORDS ? 1 : 0; node !== 0; ) {
+    const at = node * NODE_WORDS
+    const length = nodes[at]!
+    const entry = nodes[at + 3]!
+    if (entry !== 0) deepest = entry
+    if (length === bits) break
+    const bit = (address[length >> 5]! >>> (31 - (length & 31))) & 1
+    node = nodes[at + 1 + bit]!
   }
+  let entry = entries[deepest] ?? null
+  while (entry !== null && !holds(entry, address)) entry = entry.covering
+  return entry
+}
+
+function holds<T>({ words, prefixLength }: Entry<T>, address: Uint32Array): boolean {
+  for (let at = 0; at * 32 < prefixLength; at++)
+    if (((words[at]! ^ address[at]!) & maskOf(prefixLength - 32 * at)) !== 0) return false
+  return true
+}
+
+/** In order of a walk, so that nodes that are visited together lie together. */
+function flatten<T>(root: Node<T> | null, bits: number): Flat<T> {
+  const rows: number[] = [0, 0, 0, 0]
+  const entries: (Entry<T> | null)[] = [null]
+  function add(node: Node<T> | null, covering: Entry<T> | null): number {
+    if (node === null) return 0
+    const at = rows.length
+    rows.push(node.length, 0, 0, node.entry === null ? 0 : entries.length)
+    if (node.entry !== null) {
+      node.entry.covering = covering
+      entries.push(node.entry)
+    }
+    rows[at + 1] = add(node.zero, node.entry ?? covering)
+    rows[at + 2] = add(node.one, node.entry ?? covering)
+    return at / NODE_WORDS
+  }
+  add(root, null)
+  return { bits, nodes: Int32Array.from(rows), entries }
 }
 
 function newNode<T>(words: Uint32Array, length: number): Node<T> {
@@ -106,21 +163,6 @@ function setChild<T>(parent: Node<T>, child: Node<T>): void {
   else parent.zero = child
 }
 
-function link<T>(node: Node<T> | null, covering: TrieEntry<T> | null): void {
-  if (node === null) return
-  if (node.entry !== null) node.entry.covering = covering
-  link(node.zero, node.entry ?? covering)
-  link(node.one, node.entry ?? covering)
-}
-
-function holds<T>(node: Node<T>, address: Uint32Array): boolean {
-  const { words, length } = node
-  for (let at = 0; at * 32 < length; at++)
-    if (((words[at]! ^ address[at]!) & maskOf(length - 32 * at)) !== 0) return false
-  return true
-}
-
-/** 0 or 1; 0 behind the end (of a full-length prefix, which has no children). */
 function bitAt(words: Uint32Array, bit: number): number {
   return (words[bit >> 5]! >>> (31 - (bit & 31))) & 1
 }

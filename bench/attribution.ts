@@ -1,0 +1,159 @@
+/**
+ * Attributions per second: npm run bench:attribution [-- --prefixes N --sessions N --rounds N]
+ *
+ * Peers with N allowed IPs (three in four IPv4), a catalog of 1,000 resources. Cold: every session has addresses
+ * that no cache has seen. Warm: the sessions of 2,000 clients with ten resources each again and again. Before timing, each answer of a
+ * sample is compared with a linear search over all prefixes by Node's own BlockList.
+ */
+import { BlockList, isIPv4 } from 'node:net'
+import { parseArgs } from 'node:util'
+import { Attributor } from '../src/attribution/attributor.js'
+import type { FlowRecord } from '../src/session/session.js'
+import { describeMachine, median } from './support/machine.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    prefixes: { type: 'string', default: '10000' },
+    sessions: { type: 'string', default: '500000' },
+    rounds: { type: 'string', default: '5' },
+  },
+})
+const prefixCount = Number(flags.prefixes)
+const sessionCount = Number(flags.sessions)
+
+/** Park and Miller's minimal standard generator. */
+let state = 20_260_901
+function random(below: number): number {
+  state = (state * 48_271) % 2_147_483_647
+  return state % below
+}
+
+const ip4 = (net: number, host: number) => `10.${net >> 8}.${net & 255}.${host}`
+const ip6 = (net: number, host: number) => `fd90:${net.toString(16)}::${(host + 1).toString(16)}`
+const isV6 = (net: number) => net % 4 === 3
+/** One prefix a net, nested under ten wide ones, so that matching has something to decide. */
+const prefixOf = (net: number) =>
+  isV6(net) ? `fd90:${net.toString(16)}::/32` : `${ip4(net, 0)}/24`
+const addressOf = (net: number) =>
+  isV6(net) ? ip6(net, random(60_000)) : ip4(net, 1 + random(254))
+
+const peers = Array.from({ length: prefixCount }, (_, net) => ({
+  publicKey: Buffer.alloc(32, net.toString(36).padStart(8, '_')).toString('base64'),
+  endpoint: `198.51.100.1:${net}`,
+  allowedIps: net < 10 ? [prefixOf(net), `${net * 20}.0.0.0/6`] : [prefixOf(net)],
+  lastHandshakeSeconds: null,
+  rxBytes: 0,
+  txBytes: 0,
+}))
+const catalog = {
+  clients: peers.map(({ publicKey }, i) => ({
+    clientId: i + 1,
+    name: 'c',
+    publicKey,
+    addresses: [],
+  })),
+  users: [],
+  sites: [],
+  resources: Array.from({ length: 1000 }, (_, i) => ({
+    siteResourceId: i + 1,
+    name: 'r',
+    destination: `172.16.${i >> 4}.${(i & 15) * 16}/28`,
+    protocol: i % 3 === 0 ? ('tcp' as const) : null,
+    ports: i % 2 === 0 ? [443, '8000-8100'] : [],
+  })),
+}
+
+function newAttributor(): Attributor {
+  const attributor = new Attributor()
+  attributor.catalogChanged(catalog, 0)
+  const device = {
+    interfaceName: 'wg0',
+    kind: 'kernel',
+    publicKey: null,
+    listenPort: 1,
+    peers,
+  } as const
+  attributor.peersChanged({ device }, 0)
+  return attributor
+}
+
+let sequence = 0
+const session = (sourceIp: string, destHost = random(16_000)): FlowRecord => ({
+  sequence: ++sequence,
+  startTimeUs: 1,
+  endTimeUs: 2,
+  protocol: 'tcp',
+  sourceIp,
+  sourcePort: 40_000,
+  destIp: `172.16.${destHost >> 8}.${destHost & 255}`,
+  destPort: random(2) === 0 ? 443 : 22,
+  bytesTx: 0,
+  bytesRx: 0,
+  packetsTx: 0,
+  packetsRx: 0,
+  payloadTx: 0,
+  payloadRx: 0,
+  endReason: 'endOfFlowDetected',
+  connState: 'SF',
+  tcpFlagsTx: 0,
+  tcpFlagsRx: 0,
+  handshakeRttUs: null,
+  directionBasis: 'syn',
+  midstream: false,
+})
+const cold = Array.from({ length: sessionCount }, () => session(addressOf(random(prefixCount))))
+const clients = Array.from({ length: 2000 }, () => addressOf(random(prefixCount)))
+const warm = Array.from({ length: sessionCount }, () =>
+  session(clients[random(clients.length)]!, 7 * random(500)),
+)
+
+/** Longest prefix by trying all of them. */
+function linearPeer(ip: string): string | null {
+  const family = isIPv4(ip) ? 'ipv4' : 'ipv6'
+  let best: { length: number; publicKey: string } | null = null
+  for (const { publicKey, allowedIps } of peers)
+    for (const prefix of allowedIps) {
+      const [net = '', length] = prefix.split('/')
+      if (isIPv4(net) !== isIPv4(ip) || Number(length) <= (best?.length ?? -1)) continue
+      const list = new BlockList()
+      list.addSubnet(net, Number(length), family)
+      if (list.check(ip, family)) best = { length: Number(length), publicKey }
+    }
+  return best?.publicKey ?? null
+}
+
+const checked = newAttributor()
+const sample = [
+  ...cold.slice(0, 40),
+  ...warm.slice(0, 10),
+  session('20.1.2.3'),
+  session('250.0.0.1'),
+]
+for (const one of sample) {
+  const got = checked.attribute(one).peerPublicKey
+  if (got !== linearPeer(one.sourceIp))
+    throw new Error(`${one.sourceIp}: ${got} is not the longest match`)
+}
+
+function perSecond(attributor: Attributor, sessions: readonly FlowRecord[]): number {
+  let attributed = 0
+  const start = process.hrtime.bigint()
+  for (const one of sessions) if (attributor.attribute(one).clientId !== null) attributed++
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9
+  if (attributed !== sessions.length)
+    throw new Error(`${attributed} of ${sessions.length} attributed`)
+  return sessions.length / seconds
+}
+
+console.log(describeMachine())
+const results: Record<string, number[]> = { cold: [], warm: [] }
+for (let round = 0; round < Number(flags.rounds); round++) {
+  results.cold!.push(perSecond(newAttributor(), cold))
+  const attributor = newAttributor()
+  perSecond(attributor, warm)
+  results.warm!.push(perSecond(attributor, warm))
+}
+for (const [name, rates] of Object.entries(results))
+  console.log(
+    `attribution/${name}/${prefixCount} prefixes: ${(median(rates) / 1e6).toFixed(2)} M sessions/s`,
+  )
