@@ -17,6 +17,7 @@ export interface Outcome {
   readonly other: Readonly<Record<string, Amount>>
   readonly ended: Readonly<Record<string, number>>
   readonly evictions: number
+  readonly fragmentEvictions: number
 }
 
 export type PlainPacket = Omit<OtherPacket, 'name' | 'reason' | 'bytes'>
@@ -45,13 +46,17 @@ function nonZero(other: Outcome['other']): object {
 export function testSystem(name: string, system: System): void {
   describe(name, () => {
     test.each(RULES.map((rule) => [rule.name, rule] as const))('%s', (_, rule) => {
-      const { records, other, ended, evictions, all, inSessions } = system.run(rule.scenario)
+      const outcome = system.run(rule.scenario)
+      const { records, other, ended, evictions, all, inSessions } = outcome
       const ordered = [...records].sort((x, y) => x.sequence - y.sequence)
       expect(ordered.map((r, i) => named(r, rule.records[i] ?? {}))).toEqual(rule.records)
       const { icmp, ...rest } = nonZero(other) as Record<string, unknown>
       expect(rule.other?.icmp === undefined ? rest : { icmp, ...rest }).toEqual(rule.other ?? {})
       if (rule.ended !== undefined) expect(ended).toMatchObject(rule.ended)
       expect(evictions).toBe(rule.evictions ?? 0)
+      if (rule.fragmentEvictions !== undefined) {
+        expect(outcome.fragmentEvictions).toBe(rule.fragmentEvictions)
+      }
       const others = Object.values(other).reduce((sum, { bytes }) => sum + bytes, 0)
       expect(inSessions.bytes + others).toBe(all.bytes)
     })

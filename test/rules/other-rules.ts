@@ -71,6 +71,12 @@ export const UDP_RULES: readonly Rule[] = [
     [u(0, a), icmp(0.1, a), u(0.1, b)],
     [{ connState: 'SF' }],
   ),
+  rule(
+    'nor does one that a bare ACK followed: the responder is there',
+    [t(0, a, S), icmp(0.1, a), t(0.1, b, A)],
+    [{ connState: 'S0', packetsRx: 1 }],
+    { other: { icmp: [1, 68] } },
+  ),
   rule('an error about the responder says nothing', [u(0, a), icmp(0.1, b)], [{ connState: 'S0' }]),
 ]
 
@@ -87,7 +93,7 @@ export const TIME_RULES: readonly Rule[] = [
   ),
   rule(
     'no interim record without news',
-    [...OPEN, passes(200), t(0, a, A)],
+    [...OPEN, passes(61), passes(61), t(0, a, A)],
     [
       { packetsTx: 2, endReason: 'activeTimeout' },
       { packetsTx: 3, endReason: 'forcedEnd' },
@@ -200,6 +206,23 @@ export const FRAGMENT_RULES: readonly Rule[] = [
     'a fragment refreshes its flow',
     [u(0, a), head(0, a, 64), later(25, a, 64, 64), later(25, a, 128, 8), u(60, b)],
     [{ packetsTx: 4, packetsRx: 1 }],
+  ),
+  rule(
+    'a datagram is forgotten after 30 s, also without another packet of it',
+    [
+      u(0, a),
+      later(0, a, 64, 64),
+      passes(31),
+      command(0, { do: 'later', from: a, id: 6, offset: 64, length: 8 }),
+    ],
+    [{ packetsTx: 1 }],
+    { options: { fragmentsMax: 1 }, other: { fragment: [2, 112] }, fragmentEvictions: 0 },
+  ),
+  rule(
+    'what waited for a stray head is not given to the next one',
+    [later(0, a, 64, 64), head(0, a, 64, F | A), t(0, a, S), head(0, a, 64), later(0, a, 64, 8)],
+    [{ packetsTx: 3, bytesTx: 40 + 84 + 28 }],
+    { other: { stray: [1, 84], fragment: [1, 84] } },
   ),
   rule(
     'the fragment table full: the oldest datagram goes',

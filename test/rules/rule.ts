@@ -28,6 +28,8 @@ export interface Rule {
   readonly other?: Partial<Record<OtherReason, readonly [packets: number, bytes: number]>>
   readonly ended?: Partial<Record<EndReason, number>>
   readonly evictions?: number
+  /** Datagrams put out of the full table; checked where named. */
+  readonly fragmentEvictions?: number
 }
 
 export const BASE_US = 1_700_000_000_000_000

@@ -6,8 +6,8 @@ import { type Outcome, type System, testSystem } from './check.js'
 
 function twinOutcome(twin: Twin): Outcome {
   twin.finish()
-  const { records, all, inSessions, other, ended, evictions } = twin
-  return { records, all, inSessions, other, ended, evictions }
+  const { records, all, inSessions, other, ended, evictions, fragmentEvictions } = twin
+  return { records, all, inSessions, other, ended, evictions, fragmentEvictions }
 }
 
 const twin: System = {

@@ -179,6 +179,28 @@ export const OTHER_TRAFFIC: readonly OtherPacket[] = [
     reason: 'truncated',
     bytes: 68,
   },
+  {
+    name: 'ICMP cut in the IPv4 options',
+    linkType: RAW,
+    data: v4(1, zeros(8), { options: zeros(8) }).slice(0, 24),
+    wireBytes: 36,
+    reason: 'truncated',
+    bytes: 36,
+  },
+  {
+    name: 'ICMPv6 cut in an extension header',
+    linkType: RAW,
+    data: v6(60, extension.options(58, zeros(8))).slice(0, 47),
+    wireBytes: 56,
+    reason: 'truncated',
+    bytes: 56,
+  },
+  raw(
+    'ICMPv6 extension header beyond the payload',
+    'badHeader',
+    56,
+    v6(60, set(extension.options(58, zeros(8)), 1, 9)),
+  ),
   raw('nothing at all', 'badHeader', 0, []),
   {
     name: 'Ethernet header that ends early',
