@@ -195,7 +195,13 @@ function MoreFiltersForm({
       {TEXT_FILTERS.map(({ name, label, hint, list }) => (
         <label class="label" key={name}>
           {label}
-          <input class="field" name={name} value={filters[name]?.join(', ') ?? ''} list={list} />
+          {/* Not bound: an answer that arrives meanwhile must not reset what is being typed. */}
+          <input
+            class="field"
+            name={name}
+            defaultValue={filters[name]?.join(', ') ?? ''}
+            list={list}
+          />
           <span class="hint">{hint}</span>
         </label>
       ))}

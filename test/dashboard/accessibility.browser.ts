@@ -1,0 +1,113 @@
+/** WCAG 2.2 A and AA on every page, light and dark, wide and narrow; and no page is wider than its window. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Lab, NO_CHROMIUM } from '../support/browser.js'
+import { officeCatalog, officeSessions } from '../support/office.js'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa']
+
+const SIZES = {
+  wide: { width: 1440, height: 900 },
+  narrow: { width: 390, height: 844 },
+} as const
+
+/** What must be on the page before it is looked at. */
+const PAGES: Readonly<Record<string, { path: string; ready: string }>> = {
+  log: { path: '/', ready: '[data-session]' },
+  'log, nothing found': { path: '/?q=nothing-has-this-name', ready: '.state' },
+  overview: { path: '/overview', ready: '.chart canvas' },
+  usage: { path: '/usage', ready: '.plain-table' },
+  sites: { path: '/sites', ready: '.facts' },
+  settings: { path: '/settings', ready: '.plain-table' },
+}
+
+describe.skipIf(NO_CHROMIUM)('accessibility', () => {
+  let lab: Lab
+  beforeAll(async () => {
+    lab = await Lab.start(officeCatalog())
+    const now = Date.now()
+    await lab.ingest(
+      officeSessions({ count: 150, fromMs: now - 20 * 3600e3, toMs: now, seed: 6, open: 3 }),
+    )
+    await lab.ingest([], { skip: 2, report: { packetsDropped: 12 } })
+  })
+  afterAll(() => lab?.stop())
+
+  async function violations(page: Page): Promise<string[]> {
+    // By the debugger, not as a script element: the page's policy would refuse that.
+    await page.evaluate(AXE)
+    const results = (await page.evaluate(
+      `axe.run(document, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ['violations'] })`,
+    )) as AxeResults
+    expect(results.passes.length).toBeGreaterThan(5)
+    return results.violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+    )
+  }
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      test(`every page, ${colorScheme}, ${size}`, async () => {
+        const page = await lab.open('/', { colorScheme, viewport })
+        for (const [name, { path, ready }] of Object.entries(PAGES)) {
+          await page.goto(lab.server.url + path)
+          await page.locator(ready).first().waitFor()
+          expect(await violations(page), name).toEqual([])
+          const overflow = await page.evaluate(
+            'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+          )
+          expect(overflow, `${name} is wider than the window`).toBe(0)
+        }
+      })
+
+      test(`drawer, menus and dialogs, ${colorScheme}, ${size}`, async () => {
+        const page = await lab.open('/?protocol=tcp', { colorScheme, viewport })
+        await page.locator('.row-button').first().click()
+        await page.locator('.drawer').waitFor()
+        expect(await violations(page), 'drawer').toEqual([])
+        await page.keyboard.press('Escape')
+        for (const menu of ['Time range', 'Client', 'Addresses, size', 'Export', 'Signed in']) {
+          await page.getByRole('button', { name: menu }).first().click()
+          await page.locator('.panel').waitFor()
+          expect(await violations(page), menu).toEqual([])
+          await page.keyboard.press('Escape')
+        }
+        await page.keyboard.press('?')
+        await page.getByRole('dialog').waitFor()
+        expect(await violations(page), 'keyboard help').toEqual([])
+        await page.goto(`${lab.server.url}/settings`)
+        await page.getByRole('button', { name: 'New key' }).click()
+        await page.getByRole('dialog').waitFor()
+        expect(await violations(page), 'new key').toEqual([])
+      })
+    }
+
+    test(`sign-in, ${colorScheme}`, async () => {
+      const page = await lab.newPage({ colorScheme })
+      await page.goto(lab.server.url)
+      await page.getByText('Where do I get a key?').click()
+      await page.getByLabel('Key', { exact: true }).fill('tm_wrong')
+      await page.keyboard.press('Enter')
+      await page.getByRole('alert').waitFor()
+      expect(await violations(page)).toEqual([])
+    })
+  }
+
+  test('narrow, the log is a list of cards that opens the same drawer', async () => {
+    const page = await lab.open('/', { viewport: SIZES.narrow })
+    const card = page.locator('.log-card').first()
+    await card.waitFor()
+    expect(await page.locator('table').count()).toBe(0)
+    const name = await card.locator('strong').innerText()
+    await card.click()
+    expect(await page.locator('.drawer h2').innerText()).toBe(name)
+  })
+
+  test('nothing was refused by the policy, asked elsewhere or thrown', () => {
+    expect(lab.faults).toEqual([])
+  })
+})

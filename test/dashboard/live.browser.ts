@@ -1,0 +1,113 @@
+/** Live mode: what is new appears by itself, and nothing that is being read moves. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Session } from '../../src/session/session.js'
+import { Lab, NO_CHROMIUM } from '../support/browser.js'
+import { officeCatalog, officeSessions } from '../support/office.js'
+
+describe.skipIf(NO_CHROMIUM)('live mode', () => {
+  let lab: Lab | undefined
+  let sessions: Session[]
+  beforeEach(async () => {
+    await lab?.stop()
+    lab = await Lab.start(officeCatalog())
+    const now = Date.now()
+    sessions = officeSessions({
+      count: 60,
+      fromMs: now - 3600e3,
+      toMs: now - 60e3,
+      seed: 5,
+      open: 2,
+    })
+    await lab.ingest(sessions)
+  })
+  afterAll(() => lab?.stop())
+
+  const rowOf = (page: Page, { sessionId }: Session) =>
+    page.locator(`tr[data-session="${sessionId}"]`)
+  const newest = (sequence: number): Session => ({
+    ...sessions[0]!,
+    sessionId: `${sessions[0]!.sessionId.slice(0, 18)}ZZZZZZZ${sequence}`,
+    startTimeUs: Date.now() * 1000,
+    endTimeUs: Date.now() * 1000 + 5000,
+  })
+
+  async function liveOnTop(): Promise<Page> {
+    const page = await lab!.open('/?live=1')
+    await rowOf(page, sessions.at(-1)!).waitFor()
+    await page.mouse.move(2, 2)
+    return page
+  }
+
+  test('a new session appears on top while nobody reads', async () => {
+    const page = await liveOnTop()
+    const session = newest(1)
+    await lab!.ingest([session])
+    await rowOf(page, session).waitFor()
+    expect(await page.locator('tr[data-session]').first().getAttribute('data-session')).toBe(
+      session.sessionId,
+    )
+  })
+
+  test('under the pointer nothing moves: new ones are counted, and come when asked for', async () => {
+    const page = await liveOnTop()
+    const read = rowOf(page, sessions.at(-5)!)
+    await read.hover()
+    const before = await read.boundingBox()
+    const held = [newest(1), newest(2)]
+    await lab!.ingest(held)
+    const button = page.getByRole('button', { name: '2 new sessions' })
+    await button.waitFor()
+    expect(await read.boundingBox()).toEqual(before)
+    expect(await rowOf(page, held[0]!).count()).toBe(0)
+    await button.click()
+    await rowOf(page, held[0]!).waitFor()
+    await rowOf(page, held[1]!).waitFor()
+    await button.waitFor({ state: 'detached' })
+  })
+
+  test('with the drawer open, and in a scrolled list, nothing moves either', async () => {
+    const page = await liveOnTop()
+    await rowOf(page, sessions.at(-3)!).click()
+    await page.mouse.move(2, 2)
+    await lab!.ingest([newest(1)])
+    await page.getByRole('button', { name: '1 new session' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.drawer').waitFor({ state: 'detached' })
+    await page.locator('.scroller').evaluate((element) => element.scrollTo({ top: 300 }))
+    await page.evaluate('document.activeElement.blur()')
+    await lab!.ingest([newest(2)])
+    await page.getByRole('button', { name: '2 new sessions' }).waitFor()
+    expect(await page.locator('.scroller').evaluate((element) => element.scrollTop)).toBe(300)
+  })
+
+  test('an open session is updated in its place, and ends there', async () => {
+    const page = await liveOnTop()
+    const open = sessions.at(-1)!
+    const row = rowOf(page, open)
+    await row.hover()
+    const place = await row.boundingBox()
+    const grown = { ...open, bytesRx: open.bytesRx + 123_456, packetsRx: open.packetsRx + 100 }
+    await lab!.ingest([grown])
+    await row.locator(`[title="${grown.bytesRx.toLocaleString('en-US')} bytes"]`).waitFor()
+    await lab!.ingest([
+      { ...grown, packetsRx: grown.packetsRx + 1, endReason: 'endOfFlowDetected', connState: 'SF' },
+    ])
+    await row.locator('.outcome', { hasText: /Closed|Answered/ }).waitFor()
+    expect(await row.boundingBox()).toEqual(place)
+  })
+
+  test('l switches it on and off; the address bar knows', async () => {
+    const page = await lab!.open('/?sort=-bytes&page=1')
+    await page.locator('tr[data-session]').first().waitFor()
+    await page.keyboard.press('l')
+    await expect.poll(() => page.url()).toContain('live=1')
+    expect(page.url()).not.toContain('sort=')
+    await page.keyboard.press('l')
+    await expect.poll(() => page.url()).not.toContain('live=1')
+  })
+
+  test('nothing was refused by the policy, asked elsewhere or thrown', () => {
+    expect(lab!.faults).toEqual([])
+  })
+})

@@ -1,0 +1,239 @@
+/** The connection log: what is shown is what the API says, and the address bar says what is shown. */
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
+import { officeCatalog, officeSessions } from '../support/office.js'
+import { until } from '../support/until.js'
+
+const COUNT = 320
+
+describe.skipIf(NO_CHROMIUM)('connection log', () => {
+  let lab: Lab
+  const now = Date.now()
+  beforeAll(async () => {
+    lab = await Lab.start(officeCatalog())
+    const span = { fromMs: now - 20 * 3600e3, toMs: now, seed: 3 }
+    await lab.ingest(officeSessions({ ...span, count: COUNT, open: 4 }))
+  })
+  afterAll(() => lab?.stop())
+
+  const log = (query: string) => lab.api('GET', `/org/${ORG}/logs/connection?${query}`)
+  const ids = (page: Page) =>
+    page
+      .locator('tr[data-session]')
+      .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-session')))
+  const idsOf = (answer: { log: { sessionId: string }[] }) => answer.log.map((row) => row.sessionId)
+  /** The rows become those of this query; the page asks on its own time. */
+  const showsRowsOf = async (page: Page, query: string) => {
+    const expected = idsOf(await log(query))
+    expect(expected.length).toBeGreaterThan(0)
+    await expect.poll(() => ids(page), { timeout: 10_000 }).toEqual(expected)
+  }
+
+  test('the newest hundred, then the others', async () => {
+    const page = await lab.open()
+    await showsRowsOf(page, 'limit=100')
+    await expect.poll(() => page.locator('.pager p').innerText()).toBe(`1–100 of ${COUNT} sessions`)
+    await page.getByRole('button', { name: 'Next' }).click()
+    await showsRowsOf(page, 'limit=100&offset=100')
+    expect(new URL(page.url()).searchParams.get('page')).toBe('2')
+    await page.getByLabel('Sessions a page').selectOption('50')
+    await showsRowsOf(page, 'limit=50')
+  })
+
+  test('a row says who, what, when and how much', async () => {
+    const page = await lab.open('/?state=ended')
+    const [row] = (await log('limit=1&state=ended')).log
+    const cells = page.locator(`tr[data-session="${row.sessionId}"]`)
+    await cells.waitFor()
+    for (const text of [row.resourceName, row.clientName, row.sourceAddr, row.destAddr])
+      expect(await cells.innerText()).toContain(text)
+    const titles = await cells
+      .locator('.bytes')
+      .evaluateAll((all) => all.map((b) => b.getAttribute('title')))
+    const exact = (bytes: number) => `${bytes.toLocaleString('en-US')} bytes`
+    expect(titles).toEqual([exact(row.bytesTx), exact(row.bytesRx)])
+    expect(await cells.locator('.col-time').innerText()).toContain(
+      new Date(row.startTime).toLocaleTimeString('en-GB', { timeZone: 'Europe/Amsterdam' }),
+    )
+  })
+
+  test('facets show counts, filter by several, and are in the address bar', async () => {
+    const page = await lab.open()
+    await page.getByRole('button', { name: 'Filter by Client' }).click()
+    const { filterAttributes } = await log('limit=1')
+    const shown = await page.locator('.facet .menu-item').allInnerTexts()
+    expect(shown.map((text) => text.replace(/\s+/g, ' ').trim())).toEqual(
+      filterAttributes.clients.map((c: { name: string; count: number }) => `${c.name} ${c.count}`),
+    )
+    await page.locator('.facet .menu-item').nth(0).click()
+    await page.locator('.facet .menu-item', { hasText: filterAttributes.clients[1].name }).click()
+    const chosen = filterAttributes.clients.slice(0, 2).map((c: { id: number }) => String(c.id))
+    await until(() => new URL(page.url()).searchParams.getAll('clientId').length === 2)
+    expect(new URL(page.url()).searchParams.getAll('clientId')).toEqual(chosen)
+    await showsRowsOf(page, `limit=100&clientId=${chosen.join(',')}`)
+  })
+
+  test('free text, outcome and size', async () => {
+    const page = await lab.open()
+    await showsRowsOf(page, 'limit=100')
+    await page.keyboard.press('/')
+    await page.keyboard.type('wiki')
+    await showsRowsOf(page, 'limit=100&q=wiki')
+    await page.getByRole('button', { name: 'Clear all' }).click()
+    await page.getByRole('button', { name: 'Filter by Outcome' }).click()
+    await page.locator('.facet .menu-item', { hasText: 'Refused' }).click()
+    await showsRowsOf(page, 'limit=100&connState=REJ')
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: /Remove filter Outcome/ }).click()
+    await page.getByRole('button', { name: 'Addresses, size' }).click()
+    await page.getByLabel('At least').fill('2 MB')
+    await page.getByLabel('Destination', { exact: false }).first().fill('10.20.0.0/28')
+    await page.getByRole('button', { name: 'Apply' }).click()
+    await showsRowsOf(page, 'limit=100&minBytes=2000000&destAddr=10.20.0.0/28')
+  })
+
+  test('sort by bytes and by duration, both ways', async () => {
+    const page = await lab.open('/?state=ended')
+    await page.getByRole('button', { name: 'Duration' }).click()
+    await showsRowsOf(page, 'limit=100&state=ended&sort=-duration')
+    await page.getByRole('button', { name: 'Duration' }).click()
+    await showsRowsOf(page, 'limit=100&state=ended&sort=duration')
+    await page.goto(`${lab.server.url}/?state=ended&sort=-bytes`)
+    await showsRowsOf(page, 'limit=100&state=ended&sort=-bytes')
+  })
+
+  test('a custom time range, in local time', async () => {
+    const page = await lab.open()
+    const minute = (ms: number) => Math.floor(ms / 60_000) * 60_000
+    const [from, to] = [minute(now - 9 * 3600e3), minute(now - 3 * 3600e3)]
+    const local = (ms: number) =>
+      new Date(ms)
+        .toLocaleString('sv-SE', { timeZone: 'Europe/Amsterdam' })
+        .slice(0, 16)
+        .replace(' ', 'T')
+    await page.getByRole('button', { name: /Time range/ }).click()
+    expect(await page.locator('.custom-range').innerText()).toContain('Europe/Amsterdam, UTC+1')
+    await page.getByLabel('From', { exact: true }).fill(local(from))
+    await page.getByLabel('To', { exact: true }).fill(local(to))
+    await page.getByRole('button', { name: 'Apply' }).click()
+    await showsRowsOf(
+      page,
+      `limit=100&timeStart=${new Date(from).toISOString()}&timeEnd=${new Date(to).toISOString()}`,
+    )
+  })
+
+  test('the same link shows the same to somebody else', async () => {
+    const page = await lab.open()
+    await page.getByRole('button', { name: 'Filter by Protocol' }).click()
+    await page.locator('.facet .menu-item', { hasText: 'TCP' }).click()
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Duration' }).click()
+    await showsRowsOf(page, 'limit=100&protocol=tcp&sort=-duration')
+    await page.locator('.row-button').nth(2).click()
+    await page.locator('.drawer').waitFor()
+    const link = new URL(page.url())
+    const other = await lab.open(link.pathname + link.search)
+    await showsRowsOf(other, 'limit=100&protocol=tcp&sort=-duration')
+    expect(await other.locator('.drawer h2').innerText()).toBe(
+      await page.locator('.drawer h2').innerText(),
+    )
+  })
+
+  test('the back button undoes a filter', async () => {
+    const page = await lab.open()
+    await showsRowsOf(page, 'limit=100')
+    await page.getByRole('button', { name: 'Filter by Protocol' }).click()
+    await page.locator('.facet .menu-item', { hasText: 'UDP' }).click()
+    await showsRowsOf(page, 'limit=100&protocol=udp')
+    await page.goBack()
+    await showsRowsOf(page, 'limit=100')
+  })
+
+  test('the drawer shows every field, copies JSON, and leads on', async () => {
+    const page = await lab.open('/?connState=SF&protocol=tcp')
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    const [row] = (await log('limit=1&connState=SF&protocol=tcp')).log
+    await page.locator(`tr[data-session="${row.sessionId}"]`).click()
+    const drawer = page.locator('.drawer')
+    await drawer.waitFor()
+    const text = await drawer.innerText()
+    const told = [
+      row.sessionId,
+      row.meterId,
+      row.orgId,
+      row.clientName,
+      row.userName,
+      row.userEmail,
+      row.resourceName,
+      row.siteName,
+      row.sourceAddr,
+      row.destAddr,
+      row.clientEndpoint,
+      row.peerPublicKey,
+      row.connState,
+      row.endReason,
+      row.directionBasis,
+      row.packetsTx.toLocaleString('en-US'),
+      row.packetsRx.toLocaleString('en-US'),
+      `${row.bytesTx.toLocaleString('en-US')} bytes`,
+      `${row.payloadRx.toLocaleString('en-US')} bytes`,
+      'FIN SYN PSH ACK',
+      /\.(\d{6})Z$/.exec(row.startTime)![1],
+    ]
+    for (const field of told) expect(text.replace(/\s+/g, ' ')).toContain(field)
+    await drawer.getByRole('button', { name: 'Copy JSON' }).click()
+    await page.getByText('Session as JSON copied').waitFor()
+    expect(JSON.parse(await page.evaluate('navigator.clipboard.readText()'))).toEqual(row)
+    await drawer.getByRole('link', { name: 'All sessions of this client' }).click()
+    await showsRowsOf(page, `limit=100&clientId=${row.clientId}`)
+  })
+
+  test('a link to a session that is not on the page opens it', async () => {
+    const { log: rows } = await log(`limit=1&offset=${COUNT - 1}`)
+    const page = await lab.open(`/?session=${rows[0].sessionId}`)
+    await page.locator('.drawer', { hasText: rows[0].sessionId }).waitFor()
+  })
+
+  test('by keyboard: j, k, Enter, Escape, ?', async () => {
+    const page = await lab.open()
+    await showsRowsOf(page, 'limit=100')
+    const focused = () =>
+      page.evaluate(
+        "document.activeElement?.closest('[data-session]')?.getAttribute('data-session') ?? null",
+      )
+    const rows = await ids(page)
+    await page.keyboard.press('j')
+    expect(await focused()).toBe(rows[0])
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await page.keyboard.press('k')
+    expect(await focused()).toBe(rows[1])
+    await page.keyboard.press('Enter')
+    await page.locator('.drawer', { hasText: rows[1]! }).waitFor()
+    await page.keyboard.press('j')
+    await page.locator('.drawer', { hasText: rows[2]! }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.drawer').waitFor({ state: 'detached' })
+    expect(await focused()).toBe(rows[2])
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keyboard' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  })
+
+  test('an open session is marked and its duration ticks', async () => {
+    const page = await lab.open('/?state=open')
+    await showsRowsOf(page, 'limit=100&state=open')
+    expect(await page.locator('tr[data-session] .outcome').allInnerTexts()).toEqual(
+      Array(4).fill('Open'),
+    )
+    const first = page.locator('.ticking').first()
+    const before = await first.innerText()
+    await until(async () => (await first.innerText()) !== before)
+  })
+
+  test('nothing was refused by the policy, asked elsewhere or thrown', () => {
+    expect(lab.faults).toEqual([])
+  })
+})

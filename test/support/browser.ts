@@ -1,0 +1,122 @@
+/** A real Chromium against a real server: what the dashboard's tests and its pictures are made with. */
+import { existsSync } from 'node:fs'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Batch } from '../../src/session/batch.js'
+import type { Catalog } from '../../src/session/catalog.js'
+import type { Session } from '../../src/session/session.js'
+import { report } from './batches.js'
+import { TestServer } from './server.js'
+
+export const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
+export const NO_CHROMIUM = existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}`
+
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Its profile is new and goes with it. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
+}
+
+export const ORG = 'harbour'
+
+/** A server with one organisation, its keys and its catalog, and a browser. */
+export class Lab {
+  readonly server: TestServer
+  readonly browser: Browser
+  readonly adminKey: string
+  readonly readKey: string
+  /** What no page may do: errors, refused content, requests elsewhere. */
+  readonly faults: string[] = []
+  #batch = 0
+
+  private constructor(server: TestServer, browser: Browser) {
+    this.server = server
+    this.browser = browser
+    this.adminKey = server.key({ scope: 'admin', org: ORG, name: 'Ada', retentionDays: -1 })
+    this.readKey = server.key({ scope: 'read', org: ORG, name: 'Grace' })
+  }
+
+  static async start(catalog?: Partial<Catalog>): Promise<Lab> {
+    const [server, browser] = await Promise.all([TestServer.start(), launchChromium()])
+    const lab = new Lab(server, browser)
+    if (catalog !== undefined) await lab.api('PUT', `/org/${ORG}/catalog`, catalog)
+    return lab
+  }
+
+  async stop(): Promise<void> {
+    await this.browser.close()
+    await this.server.stop()
+  }
+
+  /** @returns `data`. @throws on an answer that is not a success */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read into answers of every shape.
+  async api(method: string, path: string, body?: unknown): Promise<any> {
+    const answer = await this.server.request(method, `/api/v1${path}`, this.adminKey, body)
+    if (answer.body.success !== true) {
+      throw new Error(`${method} ${path}: ${answer.status} ${answer.body.message}`)
+    }
+    return answer.body.data
+  }
+
+  /** As a meter sends them. A number that is left out before (`skip`) becomes a gap. */
+  async ingest(
+    sessions: readonly Session[],
+    change: { siteId?: number; skip?: number; report?: Partial<Batch['report']> } = {},
+  ): Promise<void> {
+    this.#batch += 1 + (change.skip ?? 0)
+    await this.api('POST', `/org/${ORG}/site/${change.siteId ?? 1}/sessions`, {
+      meterId: `meter-${change.siteId ?? 1}`,
+      batch: this.#batch,
+      report: report(change.report),
+      gaps: [],
+      sessions,
+    })
+  }
+
+  /** A page in a context of its own, without a cookie. */
+  async newPage(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await this.browser.newContext({
+      viewport: { width: 1440, height: 900 },
+      timezoneId: 'Europe/Amsterdam',
+      ...options,
+    })
+    const page = await context.newPage()
+    page.on('pageerror', (error) => this.faults.push(`error: ${error.message}`))
+    page.on('dialog', (dialog) => {
+      this.faults.push(`dialog: ${dialog.message()}`)
+      dialog.dismiss().catch(() => undefined)
+    })
+    page.on('console', (message) => {
+      if (/Content Security Policy|Refused to/.test(message.text()))
+        this.faults.push(message.text())
+    })
+    page.on('request', (request) => {
+      const url = new URL(request.url())
+      const own = url.origin === new URL(this.server.url).origin || url.protocol === 'blob:'
+      if (!own) this.faults.push(`request to ${request.url()}`)
+    })
+    return page
+  }
+
+  async signIn(page: Page, key = this.adminKey, path = '/'): Promise<void> {
+    await page.goto(this.server.url + path)
+    await page.getByLabel('Key', { exact: true }).fill(key)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('navigation', { name: 'Pages of the dashboard' }).waitFor()
+  }
+
+  /** Signed in and on this path. */
+  async open(path = '/', options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await this.newPage(options)
+    await this.signIn(page, this.adminKey, path)
+    return page
+  }
+}
