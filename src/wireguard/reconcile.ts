@@ -1,0 +1,171 @@
+/**
+ * Does the meter's sum agree with what others counted? Pure arithmetic over counters; all of them cumulative.
+ *
+ * Against the interface: every packet that the kernel counted must have been metered (sessions, other traffic,
+ * pending fragments). The two sides cannot be read at one instant, so the kernel is read, then the meter, then
+ * the kernel again: the truth lies between, and is exact when the kernel's counters stood still. What the kernel
+ * had counted before the meter began is the offset, bracketed in the same way by the first comparison.
+ *
+ * Against a peer: WireGuard counts the octets of its messages (the UDP payload). A data message carries one
+ * packet, padded to a multiple of 16 (never beyond the MTU), under 16 octets of header and 16 of tag:
+ *
+ *     message octets = packet octets + 0..15 + 32        keepalive: 32        handshake: 148, 92, cookie: 64
+ *
+ * Sources: WireGuard whitepaper section 5.4; linux/drivers/net/wireguard/messages.h.
+ */
+
+/** Inclusive; low may be negative: the meter saw more than the other side counted. */
+export interface Span {
+  readonly low: number
+  readonly high: number
+}
+
+export interface Volume {
+  readonly packets: number
+  readonly bytes: number
+}
+
+/** Kernel before, meter, kernel after: read in this order. */
+export interface Comparison {
+  readonly before: Volume
+  readonly metered: Volume
+  readonly after: Volume
+}
+
+export interface InterfaceVerdict {
+  /** Counted by the kernel and not metered, since the first comparison. */
+  readonly packets: Span
+  readonly bytes: Span
+  /** Nothing passed while the sides were read: low equals high. */
+  readonly exact: boolean
+}
+
+/** Keeps the offset between an interface's counters and the meter's; one for each observation point. */
+export class InterfaceReconciler {
+  #offset: { readonly packets: Span; readonly bytes: Span } | undefined
+  #last: Volume | undefined
+  #restarts = 0
+
+  /** How often the counters fell back: the interface was made anew. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** Null for the first comparison, and for the first one after the interface was made anew. */
+  compare({ before, metered, after }: Comparison): InterfaceVerdict | null {
+    const packets = span(before.packets - metered.packets, after.packets - metered.packets)
+    const bytes = span(before.bytes - metered.bytes, after.bytes - metered.bytes)
+    const fellBack = this.#last !== undefined && before.packets < this.#last.packets
+    this.#last = after
+    if (fellBack) this.#restarts++
+    if (this.#offset === undefined || fellBack) {
+      this.#offset = { packets, bytes }
+      return null
+    }
+    const offset = this.#offset
+    // As long as nothing says otherwise nothing was lost, and then both brackets hold the same offset.
+    if (overlap(packets, offset.packets) && overlap(bytes, offset.bytes))
+      this.#offset = {
+        packets: intersection(packets, offset.packets),
+        bytes: intersection(bytes, offset.bytes),
+      }
+    const unexplained = {
+      packets: minus(packets, this.#offset.packets),
+      bytes: minus(bytes, this.#offset.bytes),
+    }
+    const exact = width(unexplained.packets) === 0 && width(unexplained.bytes) === 0
+    return { ...unexplained, exact }
+  }
+}
+
+const DATA_MESSAGE_OVERHEAD = 32
+const PADDING_MAX = 15
+const KEEPALIVE = 32
+const INITIATION = 148
+const RESPONSE = 92
+const COOKIE = 64
+
+/**
+ * Octets of WireGuard messages that carry these packets. `padding` is the sum of each packet's padding where it is
+ * known; else it is bracketed. Super-packets that are cut before they are encrypted (GSO on kernel interfaces)
+ * make more messages than packets: give `messages` then, each beyond the packets repeats 40 to 100 octets of headers.
+ */
+export function dataMessageBytes(
+  { packets, bytes }: Volume,
+  { padding, messages = packets }: { readonly padding?: number; readonly messages?: number } = {},
+): Span {
+  const base = bytes + DATA_MESSAGE_OVERHEAD * messages
+  if (padding !== undefined) return span(base + padding, base + padding)
+  const repeated = Math.max(0, messages - packets)
+  return span(
+    base + REPEATED_HEADERS.low * repeated,
+    base + PADDING_MAX * messages + REPEATED_HEADERS.high * repeated,
+  )
+}
+/** IPv4 without options and TCP without options, to IPv6 and TCP with the longest header. */
+const REPEATED_HEADERS: Span = { low: 40, high: 100 }
+
+/** Padding of one packet: to a multiple of 16, never beyond the MTU. */
+export function paddingOf(packetBytes: number, mtu: number): number {
+  const padded = Math.ceil(packetBytes / 16) * 16
+  return Math.max(0, Math.min(padded, Math.max(mtu, packetBytes)) - packetBytes)
+}
+
+export interface ControlMessages {
+  readonly keepalives: number
+  readonly initiations: number
+  readonly responses: number
+  readonly cookies: number
+}
+
+/**
+ * The fewest handshake messages that, with keepalives, make up exactly these octets: what is left of a peer's
+ * counter when its data messages are taken off. Null when no combination does, or when it would take more than
+ * `handshakesMax` of them: something else is in there.
+ */
+export function explainControl(bytes: number, handshakesMax = 64): ControlMessages | null {
+  for (let handshakes = 0; handshakes <= handshakesMax; handshakes++)
+    for (let cookies = 0; cookies <= Math.min(handshakes, 1); cookies++)
+      for (let responses = 0; responses <= handshakes - cookies; responses++) {
+        const initiations = handshakes - cookies - responses
+        const rest = bytes - INITIATION * initiations - RESPONSE * responses - COOKIE * cookies
+        if (rest >= 0 && rest % KEEPALIVE === 0)
+          return { keepalives: rest / KEEPALIVE, initiations, responses, cookies }
+      }
+  return null
+}
+
+export interface PeerComparison {
+  /** One direction of a peer's transfer counter over the interval. */
+  readonly transferBytes: number
+  readonly metered: Volume
+  readonly seconds: number
+  readonly padding?: number
+  readonly messages?: number
+}
+
+/**
+ * What of a peer's transfer neither the metered packets nor a plausible number of handshakes and keepalives
+ * explain; 0 when all is. Positive: the peer sent or got what the meter did not see; negative: the meter counted
+ * more for the peer than went through its tunnel.
+ */
+export function unexplainedPeerBytes({
+  transferBytes,
+  metered,
+  seconds,
+  ...known
+}: PeerComparison): number {
+  const data = dataMessageBytes(metered, known)
+  // A peer sends at most a keepalive a second and retries a handshake every 5 s (whitepaper section 6).
+  const controlMax =
+    KEEPALIVE * Math.ceil(seconds + 1) + (INITIATION + RESPONSE) * Math.ceil(seconds / 5 + 2)
+  if (transferBytes < data.low) return transferBytes - data.low
+  return Math.max(0, transferBytes - data.high - controlMax)
+}
+
+const span = (low: number, high: number): Span => ({ low, high })
+const width = (a: Span): number => a.high - a.low
+const minus = (a: Span, b: Span): Span => span(a.low - b.high, a.high - b.low)
+const overlap = (a: Span, b: Span): boolean => a.low <= b.high && b.low <= a.high
+const intersection = (a: Span, b: Span): Span =>
+  span(Math.max(a.low, b.low), Math.min(a.high, b.high))
