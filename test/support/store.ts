@@ -1,0 +1,51 @@
+/** A DuckStore in a directory of its own, with a clock that the test turns. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { checkSession } from '../../src/ingest/check.js'
+import type { Batch } from '../../src/session/batch.js'
+import type { Session } from '../../src/session/session.js'
+import { DuckStore } from '../../src/store/duckdb/duck-store.js'
+import type { LogFilter, StoredSession, WriteReceipt } from '../../src/store/store.js'
+
+const MiB = 2 ** 20
+
+export class TestStore {
+  readonly directory = mkdtempSync(join(tmpdir(), 'tunmeter-store-'))
+  nowUs = Date.UTC(2026, 10, 22, 12) * 1e3
+  store!: DuckStore
+
+  static async open(): Promise<TestStore> {
+    const test = new TestStore()
+    await test.reopen()
+    return test
+  }
+
+  async reopen(): Promise<void> {
+    await this.store?.close()
+    this.store = await DuckStore.open({
+      directory: this.directory,
+      memoryBytes: 256 * MiB,
+      threads: 1,
+      clockUs: () => this.nowUs,
+    })
+  }
+
+  send(orgId: string, siteId: number, batch: Batch): Promise<WriteReceipt> {
+    const sessions = batch.sessions.map((s) => stored(s, orgId, siteId, batch.meterId))
+    return this.store.write({ orgId, siteId, batch, sessions })
+  }
+
+  async close(): Promise<void> {
+    await this.store.close()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+export function stored(s: Session, orgId: string, siteId: number, meterId: string): StoredSession {
+  const result = checkSession(s, { orgId, siteId, meterId }, Number.MAX_SAFE_INTEGER, 0)
+  if (typeof result === 'string') throw new Error(result)
+  return result
+}
+
+export const ALWAYS: LogFilter = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
