@@ -25,6 +25,8 @@ export const LIMIT_MAX = 1000
 export const OFFSET_MAX = 1_000_000
 const LIST_MAX = 100
 const DEFAULT_RANGE_MS = 7 * 86400e3
+/** Without timeEnd, sessions of a meter whose clock is a little ahead are shown too. */
+const FUTURE_MS = 60_000
 const NONE = 'none'
 
 /** One text or several: what a query string parser gives. */
@@ -225,8 +227,10 @@ type Filters = { [K in keyof typeof filterParameters]?: z.output<(typeof filterP
 
 /** @throws RangeError when the range is empty */
 export function filterOf(q: Filters, nowMs: number): LogFilter {
-  const toMs = q.timeEnd ?? nowMs + 60_000
-  const fromMs = q.timeStart ?? Math.min(toMs, nowMs) - DEFAULT_RANGE_MS
+  // A link to a session finds it however old it is.
+  const anyTime = q.sessionId !== undefined && q.timeStart === undefined
+  const toMs = q.timeEnd ?? nowMs + FUTURE_MS
+  const fromMs = q.timeStart ?? (anyTime ? 0 : Math.min(toMs, nowMs) - DEFAULT_RANGE_MS)
   const given = {
     protocols: q.protocol,
     sources: q.sourceAddr,

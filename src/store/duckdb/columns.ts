@@ -3,7 +3,8 @@
  * comes back. Whole numbers travel as DOUBLE both ways (exact below 2^53, and far cheaper than BigInt); DuckDB casts.
  *
  * A session id is kept as its run (18 characters, few different ones: dictionary) and its sequence (a rising number:
- * bit-packed), about 3 bytes instead of 27.
+ * bit-packed), about 3 bytes instead of 27. The end is kept as the duration, and payload as the headers' bytes around
+ * it: small numbers take few bits.
  */
 import {
   CONN_STATES,
@@ -41,6 +42,10 @@ function words(name: string, list: readonly string[], get: Column['get']): Colum
   }
 }
 
+export function less(bytes: number | null, payload: number | null): number | null {
+  return bytes === null || payload === null ? null : bytes - payload
+}
+
 export const COLUMNS: readonly Column[] = [
   text('org_id', (s) => s.orgId),
   integer('site_id', (s) => s.siteId),
@@ -48,7 +53,7 @@ export const COLUMNS: readonly Column[] = [
   text('run', (s) => s.sessionId.slice(0, 18)),
   integer('seq', (s) => sequenceOf(s.sessionId)),
   integer('start_us', (s) => s.startTimeUs),
-  integer('end_us', (s) => s.endTimeUs),
+  integer('duration_us', (s) => s.endTimeUs - s.startTimeUs),
   words('protocol', PROTOCOLS, (s) => s.protocol),
   text('source_ip', (s) => s.sourceIp),
   integer('source_port', (s) => s.sourcePort, 'USMALLINT'),
@@ -58,8 +63,8 @@ export const COLUMNS: readonly Column[] = [
   integer('bytes_rx', (s) => s.bytesRx),
   integer('packets_tx', (s) => s.packetsTx),
   integer('packets_rx', (s) => s.packetsRx),
-  integer('payload_tx', (s) => s.payloadTx),
-  integer('payload_rx', (s) => s.payloadRx),
+  integer('headers_tx', (s) => less(s.bytesTx, s.payloadTx)),
+  integer('headers_rx', (s) => less(s.bytesRx, s.payloadRx)),
   words('end_reason', END_REASON_NAMES, (s) => s.endReason),
   words('conn_state', CONN_STATES, (s) => s.connState),
   integer('tcp_flags_tx', (s) => s.tcpFlagsTx, 'UTINYINT'),

@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { AppError } from '../../errors.js'
 import type { Catalog } from '../../session/catalog.js'
 import type {
   Cancel,
@@ -30,11 +31,11 @@ import type {
 import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
 import { Database, literal } from './database.js'
-import { count, exportQuery, facts, page } from './pages.js'
+import { exportQuery, exportRows } from './exports.js'
+import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
 import { gaps, meterStatuses } from './reports.js'
 import { Retention } from './retention.js'
-import { rowsOfChunk } from './rows.js'
 import { summary, usage } from './summary.js'
 import { Writer } from './writer.js'
 
@@ -47,6 +48,8 @@ export interface DuckStoreOptions {
 }
 
 const DAY_US = 86400e6
+/** Each may hold some tens of MiB. */
+const EXPORTS_MAX = 8
 
 export class DuckStore implements Store {
   readonly #database: Database
@@ -55,6 +58,7 @@ export class DuckStore implements Store {
   readonly #catalogs: DuckDBConnection
   readonly #directory: string
   readonly #clockUs: () => number
+  #exports = 0
   /** Catalog writes follow one another. */
   #catalogTurn: Promise<unknown> = Promise.resolve()
 
@@ -123,21 +127,15 @@ export class DuckStore implements Store {
     sort: Sort,
     cancel?: Cancel,
   ): AsyncGenerator<readonly LogRow[]> {
-    const connection = await this.#database.connect()
+    const connection = await this.#exportConnection()
     const interrupt = () => connection.interrupt()
     cancel?.signal?.addEventListener('abort', interrupt)
     try {
       cancel?.signal?.throwIfAborted()
-      const { text, values } = exportQuery(orgId, filter, sort, this.#clockUs())
-      const result = await connection.stream(text, values)
-      for (;;) {
-        const chunk = await result.fetchChunk()
-        if (chunk === null || chunk.rowCount === 0) return
-        yield rowsOfChunk(chunk)
-      }
+      yield* exportRows(connection, orgId, filter, sort, this.#clockUs())
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
-      this.#database.release(connection)
+      this.#endExport(connection)
     }
   }
 
@@ -146,7 +144,7 @@ export class DuckStore implements Store {
     const directory = mkdtempSync(join(this.#directory, 'export-'))
     const file = join(directory, 'sessions.parquet')
     const remove = () => rmSync(directory, { recursive: true, force: true })
-    const connection = await this.#database.connect()
+    const connection = await this.#exportConnection()
     const interrupt = () => connection.interrupt()
     cancel?.signal?.addEventListener('abort', interrupt)
     try {
@@ -161,9 +159,24 @@ export class DuckStore implements Store {
       throw error
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
-      this.#database.release(connection)
+      this.#endExport(connection)
     }
     return createReadStream(file).once('close', remove)
+  }
+
+  #exportConnection(): Promise<DuckDBConnection> {
+    if (this.#exports >= EXPORTS_MAX) {
+      throw new AppError('STORE_BUSY', 'too many exports are running', {
+        hint: 'Try again when one has ended.',
+      })
+    }
+    this.#exports++
+    return this.#database.connect()
+  }
+
+  #endExport(connection: DuckDBConnection): void {
+    this.#exports--
+    this.#database.release(connection)
   }
 
   gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]> {

@@ -23,7 +23,7 @@ import { Sql, sources } from './where.js'
 
 const SORT_SQL: Readonly<Record<SortKey, string>> = {
   startTime: 'start_us',
-  duration: '(end_us - start_us)',
+  duration: 'duration_us',
   bytes: '(coalesce(bytes_tx, 0) + coalesce(bytes_rx, 0))',
   bytesTx: 'coalesce(bytes_tx, 0)',
   bytesRx: 'coalesce(bytes_rx, 0)',
@@ -39,12 +39,12 @@ export function sortValue(row: LogRow, key: SortKey): number {
 
 export function orderBy(sort: Sort, alias = ''): string {
   const direction = sort.descending ? 'DESC' : 'ASC'
-  const key = SORT_SQL[sort.key].replace(/[a-z]+_(us|tx|rx)/g, (c) => alias + c)
+  const key = SORT_SQL[sort.key].replace(/[a-z]+_(?:us|tx|rx)/g, (c) => alias + c)
   return `ORDER BY ${key} ${direction}, ${alias}run ${direction}, ${alias}seq ${direction}`
 }
 
 function afterSql(sql: Sql, sort: Sort, after: Position): string {
-  const key = SORT_SQL[sort.key].replace(/[a-z]+_(us|tx|rx)/g, (c) => `t.${c}`)
+  const key = SORT_SQL[sort.key].replace(/[a-z]+_(?:us|tx|rx)/g, (c) => `t.${c}`)
   const sign = sort.descending ? '<' : '>'
   const run = sql.bind(after.sessionId.slice(0, 18))
   const seq = int(sequenceOf(after.sessionId))
@@ -113,16 +113,4 @@ export async function facts(
     newestUs: row.newest as number | null,
     inRange: row.near as number,
   }
-}
-
-/** The whole answer as one query, for streaming; names joined, in sort order. */
-export function exportQuery(
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
-): { text: string; values: string[] } {
-  const sql = new Sql()
-  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
-  return { text: withNames(plain, orderBy(sort, 'p.')), values: sql.values }
 }

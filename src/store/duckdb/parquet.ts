@@ -14,10 +14,12 @@ const SPECIAL: Readonly<Record<string, string>> = {
   timestamp: '(start_us::BIGINT // 1000000)',
   sourceAddr: endpoint('source_ip', 'source_port'),
   destAddr: endpoint('dest_ip', 'dest_port'),
-  duration: 'CASE WHEN NOT is_open THEN round((end_us - start_us) / 1e3) / 1e3 END',
+  duration: 'CASE WHEN NOT is_open THEN round(duration_us / 1e3) / 1e3 END',
   sessionId: 'run || session_tail(seq::BIGINT)',
   startTime: 'make_timestamp(start_us::BIGINT)',
-  endTime: 'make_timestamp(end_us::BIGINT)',
+  endTime: 'make_timestamp((start_us + duration_us)::BIGINT)',
+  payloadTx: '(bytes_tx - headers_tx)::BIGINT',
+  payloadRx: '(bytes_rx - headers_rx)::BIGINT',
   interrupted: 'is_interrupted',
 }
 

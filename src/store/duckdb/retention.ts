@@ -40,7 +40,7 @@ export class Retention {
     try {
       await c.run(
         `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id FROM ${table}
-         WHERE org_id = $1 AND end_us < ${int(beforeUs)} LIMIT ${SLICE_ROWS}`,
+         WHERE org_id = $1 AND start_us < ${int(beforeUs)} AND start_us + duration_us < ${int(beforeUs)} LIMIT ${SLICE_ROWS}`,
         [orgId],
       )
       const span = (

@@ -23,7 +23,7 @@ function NULLABLE(name: string): boolean {
     'run',
     'seq',
     'start_us',
-    'end_us',
+    'duration_us',
     'protocol',
     'source_ip',
     'source_port',

@@ -25,7 +25,16 @@ import { appendSessions } from './chunks.js'
 import { COLUMN_NAMES, COLUMNS } from './columns.js'
 import type { Database } from './database.js'
 import { RUN_LENGTH, sequenceOf } from './ids.js'
-import { has, KnownIds, type Page, type PageId, pageOf, set, unset } from './known-ids.js'
+import {
+  has,
+  KnownIds,
+  PAGE_BITS,
+  type Page,
+  type PageId,
+  pageOf,
+  set,
+  unset,
+} from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
@@ -183,14 +192,14 @@ export class Writer {
 
   async #apply(plan: Plan): Promise<void> {
     const c = this.#connection
-    await appendSessions(c, 'session', plan.append.live())
+    await appendSessions(c, 'session', plan.of(Fate.append))
     const closed = plan.closed
     if (closed.length > 0) {
       await c.run('DELETE FROM stage_closed')
       await appendSessions(c, 'stage_closed', closed)
       await c.run(`DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`)
     }
-    const open = plan.open.live()
+    const open = plan.of(Fate.open)
     if (open.length > 0) {
       await c.run('DELETE FROM stage_open')
       await appendSessions(c, 'stage_open', open, plan.openRuns(open))
@@ -200,7 +209,7 @@ export class Writer {
       await c.run(`INSERT INTO session_open SELECT * FROM stage_open s
         WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
     }
-    await this.#revise(plan.revise.live())
+    await this.#revise(plan.of(Fate.revise))
   }
 
   /** An ended session again: the one with more packets stays. */
@@ -244,41 +253,32 @@ function pagesOf(group: readonly Waiting[]): Map<string, PageId> {
   return ids
 }
 
-/** Records of one group by id, of which the best one stays. */
-class Records {
-  readonly #list: (StoredSession | null)[] = []
-  readonly #index = new Map<string, number>()
+const Fate = { none: 0, append: 1, open: 2, revise: 3 } as const
+type Fate = (typeof Fate)[keyof typeof Fate]
 
-  get(key: string): StoredSession | undefined {
-    const i = this.#index.get(key)
-    return i === undefined ? undefined : (this.#list[i] ?? undefined)
-  }
-  put(key: string, session: StoredSession): void {
-    const i = this.#index.get(key)
-    if (i !== undefined) this.#list[i] = session
-    else this.#index.set(key, this.#list.push(session) - 1)
-  }
-  remove(key: string): void {
-    const i = this.#index.get(key)
-    if (i !== undefined) this.#list[i] = null
-    this.#index.delete(key)
-  }
-  live(): StoredSession[] {
-    return this.#list.filter((s) => s !== null)
-  }
+interface PlanPage {
+  readonly bits: Page
+  /** Where in the plan the session of this sequence is, plus 1; 0: not in this group so far. */
+  readonly places: Int32Array
 }
 
-/** Decides each record's fate; the table at the head of this file. */
+/** Decides each record's fate; the table at the head of this file. An id is in the plan once, with its best record. */
 class Plan {
-  readonly append = new Records()
-  readonly open = new Records()
-  readonly revise = new Records()
+  /** Ended sessions of which an interim record may be in session_open. */
   readonly closed: StoredSession[] = []
-  readonly #pages: ReadonlyMap<string, Page>
+  readonly #pages = new Map<string, PlanPage>()
+  readonly #sessions: StoredSession[] = []
+  readonly #fates: Fate[] = []
+  /** Of the open ones. */
   readonly #runs = new Map<StoredSession, number>()
 
   constructor(pages: ReadonlyMap<string, Page>) {
-    this.#pages = pages
+    for (const [key, bits] of pages)
+      this.#pages.set(key, { bits, places: new Int32Array(PAGE_BITS) })
+  }
+
+  of(fate: Fate): StoredSession[] {
+    return this.#sessions.filter((_, i) => this.#fates[i] === fate)
   }
 
   openRuns(sessions: readonly StoredSession[]): number[] {
@@ -286,42 +286,50 @@ class Plan {
   }
 
   add({ orgId, siteId, sessions }: Waiting, runStartedUs: number): void {
-    const scope = `${orgId}/${siteId}/`
-    let key = ''
-    let page: Page | undefined
+    let run = ''
+    let number = -1
+    let page: PlanPage | undefined
     for (const session of sessions) {
       const sequence = sequenceOf(session.sessionId)
-      const next = `${scope}${session.sessionId.slice(0, RUN_LENGTH)}/${pageOf(sequence)}`
-      if (next !== key) {
-        key = next
-        page = this.#pages.get(key)!
+      if (pageOf(sequence) !== number || !session.sessionId.startsWith(run)) {
+        run = session.sessionId.slice(0, RUN_LENGTH)
+        number = pageOf(sequence)
+        page = this.#pages.get(KnownIds.key({ orgId, siteId, run, page: number }))!
       }
-      this.#decide(session, page!, sequence, scope + session.sessionId)
+      this.#decide(session, page!, sequence)
       if (isOpen(session)) this.#runs.set(session, runStartedUs)
     }
   }
 
-  #decide(session: StoredSession, page: Page, sequence: number, id: string): void {
-    const ended = has(page.ended, sequence)
+  #decide(session: StoredSession, page: PlanPage, sequence: number): void {
+    const { bits, places } = page
+    const at = places[sequence % PAGE_BITS]! - 1
+    const ended = has(bits.ended, sequence)
     if (isOpen(session)) {
       if (ended) return
-      const pending = this.open.get(id)
-      if (pending === undefined || packets(session) > packets(pending)) this.open.put(id, session)
-      set(page.open, sequence)
-      return
+      set(bits.open, sequence)
+      this.#put(session, Fate.open, at, places, sequence)
+    } else if (ended) {
+      this.#put(session, at === -1 ? Fate.revise : this.#fates[at]!, at, places, sequence)
+    } else {
+      set(bits.ended, sequence)
+      if (has(bits.open, sequence)) {
+        unset(bits.open, sequence)
+        this.closed.push(session)
+        if (at !== -1) this.#fates[at] = Fate.none
+      }
+      this.#put(session, Fate.append, -1, places, sequence)
     }
-    if (ended) {
-      const list = this.append.get(id) === undefined ? this.revise : this.append
-      const pending = list.get(id)
-      if (pending === undefined || packets(session) > packets(pending)) list.put(id, session)
-      return
+  }
+
+  /** @param at the place of the same id in this group, or -1: of two records of one kind that with more packets stays */
+  #put(session: StoredSession, fate: Fate, at: number, places: Int32Array, sequence: number): void {
+    if (at === -1) {
+      this.#fates.push(fate)
+      places[sequence % PAGE_BITS] = this.#sessions.push(session)
+    } else if (packets(session) > packets(this.#sessions[at]!)) {
+      this.#sessions[at] = session
     }
-    this.append.put(id, session)
-    set(page.ended, sequence)
-    if (!has(page.open, sequence)) return
-    unset(page.open, sequence)
-    this.open.remove(id)
-    this.closed.push(session)
   }
 }
 

@@ -1,0 +1,115 @@
+/**
+ * Reading everything under a filter, in order, with memory that does not grow with the answer.
+ *
+ * By time: the range is cut into slices of about SLICE_ROWS rows (from one cheap count by minute); each is sorted on
+ * its own and fetched whole, so no transaction stays open while a slow client reads. By another key: the rows go
+ * into a temporary table in order first (DuckDB sorts on disk when memory is short), which is read slice by slice.
+ *
+ * A session whose report comes while the export runs is in it once, in either state.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { LogFilter, LogRow, Sort } from '../store.js'
+import { int, rowsOf } from './database.js'
+import { orderBy } from './pages.js'
+import { rowsOfChunk, selectPlain, withNames } from './rows.js'
+import { Sql, sources } from './where.js'
+
+export const SLICE_ROWS = 50_000
+const MINUTE_US = 60e6
+
+/** The whole answer as one query, for Parquet. */
+export function exportQuery(
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+): { text: string; values: string[] } {
+  const sql = new Sql()
+  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
+  return { text: withNames(plain, orderBy(sort, 'p.')), values: sql.values }
+}
+
+export async function* exportRows(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+): AsyncGenerator<readonly LogRow[]> {
+  if (sort.key === 'startTime') yield* byTime(connection, orgId, filter, sort, nowUs)
+  else yield* byOrder(connection, orgId, filter, sort, nowUs)
+}
+
+async function* byTime(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+): AsyncGenerator<readonly LogRow[]> {
+  const slices = await timeSlices(connection, orgId, filter, nowUs)
+  if (sort.descending) slices.reverse()
+  for (const [fromUs, toUs] of slices) {
+    const { text, values } = exportQuery(orgId, { ...filter, fromUs, toUs }, sort, nowUs)
+    const result = await connection.run(text, values)
+    for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
+  }
+}
+
+/** Whole minutes, cut to the filter's range; at least one row in each. */
+async function timeSlices(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+  nowUs: number,
+): Promise<[number, number][]> {
+  const sql = new Sql()
+  const parts = sources(sql, orgId, filter, nowUs).map(
+    (s) =>
+      `SELECT t.start_us // ${int(MINUTE_US)} AS minute, count(*) AS n FROM ${s.from} WHERE ${s.where} GROUP BY 1`,
+  )
+  const minutes = await rowsOf(
+    connection,
+    `SELECT minute::DOUBLE AS minute, sum(n)::DOUBLE AS n FROM (${parts.join(' UNION ALL ')}) GROUP BY 1 ORDER BY 1`,
+    sql.values,
+  )
+  const slices: [number, number][] = []
+  let rows = SLICE_ROWS
+  for (const { minute, n } of minutes as { minute: number; n: number }[]) {
+    const end = Math.min(filter.toUs, (minute + 1) * MINUTE_US)
+    const last = slices.at(-1)
+    if (last !== undefined && rows + n <= SLICE_ROWS) {
+      last[1] = end
+      rows += n
+    } else {
+      slices.push([Math.max(filter.fromUs, minute * MINUTE_US), end])
+      rows = n
+    }
+  }
+  return slices
+}
+
+async function* byOrder(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+): AsyncGenerator<readonly LogRow[]> {
+  const sql = new Sql()
+  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE export_order AS SELECT * FROM (${plain}) ${orderBy(sort)}`,
+    sql.values,
+  )
+  try {
+    for (let at = 0; ; at += SLICE_ROWS) {
+      const slice = `SELECT * FROM export_order WHERE rowid >= ${int(at)} AND rowid < ${int(at + SLICE_ROWS)}`
+      const result = await connection.run(withNames(slice, orderBy(sort, 'p.')))
+      if (result.rowCount === 0) return
+      for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
+    }
+  } finally {
+    await connection.run('DROP TABLE IF EXISTS export_order').catch(() => undefined)
+  }
+}
