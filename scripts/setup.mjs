@@ -155,8 +155,16 @@ const STEPS = [
     text: 'installing npm packages',
     hash: () => hashOf({ files: ['package-lock.json'], salt: RUNTIME }),
     made: 'node_modules/typescript',
-    // Without the packages' install scripts: those used here ship prebuilt and need none.
-    run: () => npm('installing packages', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']),
+    // The lock file's versions, without the packages' install scripts: those used here ship prebuilt. Not `npm ci`:
+    // it refuses a lock file that lacks optional packages of other platforms, and mirrors do not hold them all.
+    run: () =>
+      npm('installing packages', [
+        'install',
+        '--no-save',
+        '--ignore-scripts',
+        '--no-audit',
+        '--no-fund',
+      ]),
   },
   {
     name: 'native',

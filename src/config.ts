@@ -84,7 +84,7 @@ export function choice<const T extends string>(
   fallback: T,
 ): Option<T> {
   return option<T>({
-    help: `${help} (${choices.join(', ')})`,
+    help: `${help.replace(/\.$/, '')}: ${choices.join(', ')}`,
     value,
     default: fallback,
     defaultText: fallback,
