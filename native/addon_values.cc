@@ -1,5 +1,7 @@
 #include "addon_values.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
 
 namespace tunmeter {
@@ -81,8 +83,10 @@ PrefixSet prefix_set(const Napi::Value& value) {
 }
 
 Napi::Value counter_values(Napi::Env env, const EngineCounters& counters) {
+  double all[kCounterValues];
+  if (engine_counter_values(counters, all) != all + kCounterValues) std::abort();
   auto values = Napi::Float64Array::New(env, kCounterValues);
-  engine_counter_values(counters, values.Data());
+  std::copy_n(all, kCounterValues, values.Data());
   return values;
 }
 

@@ -44,9 +44,10 @@ struct EngineCounters {
   Traffic other[kOtherReasonCount];
 };
 
-inline constexpr int kCounterValues = 15 + 5 + 2 * kOtherReasonCount;
+inline constexpr int kCounterValues = 16 + 5 + 2 * kOtherReasonCount;
 
-inline void engine_counter_values(const EngineCounters& c, double* out) {
+// Writes kCounterValues numbers and returns the end.
+inline double* engine_counter_values(const EngineCounters& c, double* out) {
   const auto put = [&out](auto value) { *out++ = static_cast<double>(value); };
   const auto put_traffic = [&put](const Traffic& t) {
     put(t.packets);
@@ -67,6 +68,7 @@ inline void engine_counter_values(const EngineCounters& c, double* out) {
   put(c.engine_time_us);
   for (int reason = 1; reason <= 5; reason++) put(c.ended[reason]);
   for (const Traffic& t : c.other) put_traffic(t);
+  return out;
 }
 
 }  // namespace tunmeter

@@ -15,8 +15,10 @@ enum EtherType : uint16_t {
   kTypeMplsUnicast = 0x8847,
   kTypeMplsMulticast = 0x8848,
   kTypePppoeSession = 0x8864,
+  kTypeMacsec = 0x88e5,
   kTypeProviderBridge = 0x88a8,
   kTypeBackboneBridge = 0x88e7,
+  kTypeFabricPath = 0x8903,
   kTypeVnTag = 0x8926,
   kTypeETag = 0x893f,
   kTypeQinq9100 = 0x9100,
@@ -26,6 +28,7 @@ enum EtherType : uint16_t {
 constexpr uint16_t kLinkRawOpenBsd = 14;
 constexpr uint16_t kLinkPppHdlc = 50;
 constexpr uint16_t kLinkPppEther = 51;
+constexpr uint16_t kLinkIpOverInfiniband = 242;
 
 // Walks the headers of one packet. Each step either moves `at_` past a complete header or ends the
 // walk.
@@ -61,7 +64,11 @@ class LinkReader {
         return null_family();
       case kLinkPpp:
       case kLinkPppHdlc:
-        return ppp_or_hdlc(link_type);
+        return ppp_or_hdlc();
+      case kLinkIpOverInfiniband:
+        if (!has(44)) return cut(44);
+        at_ += 44;
+        return ether_type(load_be16(data_ + 40), false);
       case kLinkPppEther:
         return pppoe();
       case kLinkCiscoHdlc:
@@ -106,10 +113,9 @@ class LinkReader {
   LinkResult cisco_hdlc();
   LinkResult nflog();
 
-  LinkResult ppp_or_hdlc(uint16_t link_type) {
-    if (link_type == kLinkPppHdlc && has(1) && (data_[at_] == 0x0f || data_[at_] == 0x8f)) {
-      return cisco_hdlc();
-    }
+  // Cisco's address octets; PPP begins with 0xff or a protocol number.
+  LinkResult ppp_or_hdlc() {
+    if (has(1) && (data_[at_] == 0x0f || data_[at_] == 0x8f)) return cisco_hdlc();
     return ppp();
   }
 
@@ -146,10 +152,25 @@ LinkResult LinkReader::ether_type(uint16_t type, bool length_possible) {
       case kTypeETag:
         tag_bytes = 8;
         break;
-      case kTypeBackboneBridge:
-        tag_bytes = 14;  // a whole Ethernet header, after the I-SID of 4
-        if (!has(4)) return cut(4);
-        at_ += 4;
+      case kTypeBackboneBridge:  // I-SID
+      case kTypeFabricPath: {
+        const uint32_t prefix = type == kTypeFabricPath ? 2 : 4;
+        if (!has(prefix)) return cut(prefix);
+        if (++tags > kTagsMax) return other(OtherReason::kNonIp);
+        if (!has(prefix + 14)) {
+          at_ += prefix;
+          return cut(14);
+        }
+        at_ += prefix + 14;  // a whole Ethernet header follows
+        type = load_be16(data_ + at_ - 2);
+        length_possible = true;
+        continue;
+      }
+      case kTypeMacsec:
+        if (!has(1)) return cut(1);
+        // Encrypted, or the user data changed otherwise (IEEE 802.1AE: E and C of the TCI).
+        if ((data_[at_] & 0x0c) != 0) return other(OtherReason::kNonIp);
+        tag_bytes = (data_[at_] & 0x20) != 0 ? 16 : 8;
         break;
       default:
         return type <= 1500 && length_possible ? llc() : other(OtherReason::kNonIp);
