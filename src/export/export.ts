@@ -4,8 +4,8 @@
  */
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
-import { EXPORT_FIELDS, readRow } from '../query/api-row.js'
-import { csvHeader, csvLine } from '../session/csv.js'
+import { LOG_FIELDS } from '../query/api-row.js'
+import { CSV_LINE_END, csvCell, csvHeader } from '../session/csv.js'
 import type { LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
 export interface ExportRequest {
@@ -41,7 +41,7 @@ export async function exportStream(
 async function* texts(store: Store, orgId: string, request: ExportRequest): AsyncGenerator<Buffer> {
   const { filter, sort, format, signal, counted } = request
   const line = format === 'csv' ? csvOf : ndjsonOf
-  if (format === 'csv') yield Buffer.from(csvHeader(EXPORT_FIELDS))
+  if (format === 'csv') yield Buffer.from(csvHeader(LOG_FIELDS))
   for await (const rows of store.rows(orgId, filter, sort, { signal })) {
     let text = ''
     for (const row of rows) text += line(row)
@@ -50,13 +50,16 @@ async function* texts(store: Store, orgId: string, request: ExportRequest): Asyn
   }
 }
 
+const READS = LOG_FIELDS.map((f) => f.read)
+
 function csvOf(row: LogRow): string {
-  return csvLine(EXPORT_FIELDS, readRow(row))
+  let line = csvCell(READS[0]!(row))
+  for (let i = 1; i < READS.length; i++) line += `,${csvCell(READS[i]!(row))}`
+  return line + CSV_LINE_END
 }
 
 function ndjsonOf(row: LogRow): string {
-  const source = readRow(row)
   const object: Record<string, unknown> = {}
-  for (const field of EXPORT_FIELDS) object[field.name] = field.read(source)
+  for (const field of LOG_FIELDS) object[field.name] = field.read(row)
   return `${JSON.stringify(object)}\n`
 }

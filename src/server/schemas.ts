@@ -1,12 +1,11 @@
 /** What answers look like. The rows' schema is made from the field list, so neither can drift from the other. */
 import { z } from 'zod'
-import { EXPORT_FIELDS } from '../query/api-row.js'
-import type { Field } from '../session/fields.js'
+import { LOG_FIELDS, type LogField } from '../query/api-row.js'
 import { SCOPES } from '../store/control.js'
 
 const int = z.int()
 
-function fieldSchema(field: Field): z.ZodType {
+function fieldSchema(field: LogField): z.ZodType {
   const base =
     field.type === 'text'
       ? z.string()
@@ -34,7 +33,7 @@ const UNKNOWN_TO_ACCESS_LOGS = new Set([
 
 export const logRowSchema = z.object({
   ...Object.fromEntries(
-    EXPORT_FIELDS.map((f) => [
+    LOG_FIELDS.map((f) => [
       f.name,
       fieldSchema(UNKNOWN_TO_ACCESS_LOGS.has(f.name) ? { ...f, nullable: true } : f),
     ]),

@@ -1,7 +1,7 @@
 /** The connection log: pages, totals, export. */
 import { z } from 'zod'
 import { exportStream } from '../../export/export.js'
-import { apiRow, EXPORT_FIELDS } from '../../query/api-row.js'
+import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
 import { NOTICE_CODES, noticeFor } from '../../query/notice.js'
 import {
   decodeCursor,
@@ -128,7 +128,7 @@ function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
     path: '/api/v1/org/{orgId}/logs/connection/export',
     tag: 'logs',
     summary: 'All rows under the filters as a file',
-    description: `Formats: ${EXPORT_FORMATS.join(', ')}. Streamed, without a row limit; gzip'd when the request accepts it. Columns: ${EXPORT_FIELDS.map((f) => f.name).join(', ')}.`,
+    description: `Formats: ${EXPORT_FORMATS.join(', ')}. Streamed, without a row limit; gzip'd when the request accepts it. Columns: ${LOG_FIELDS.map((f) => f.name).join(', ')}.`,
     scopes: READ,
     params: orgParams,
     query: exportQuerySchema,
