@@ -11,9 +11,8 @@ export interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
-    const element = dialog.current
-    element?.showModal()
-    return () => element?.close()
+    // Taking it off the page closes it; close() would also report a close to a dialog that has just taken its place.
+    dialog.current?.showModal()
   }, [])
   return (
     <dialog ref={dialog} aria-label={title} onClose={onClose}>

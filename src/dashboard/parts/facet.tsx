@@ -30,11 +30,17 @@ export function Facet(props: FacetProps) {
   return (
     <Popover
       buttonClass={text === undefined ? 'button' : 'button active'}
-      name={text === undefined ? `Filter by ${name}` : `${name}: ${shown.join(', ')}; change`}
+      title={shown.join(', ')}
+      {...(text === undefined && { name: `Filter by ${name}` })}
       label={
         <>
           {name}
-          {text !== undefined && <span class="facet-value">{text}</span>}
+          {text !== undefined && (
+            <>
+              <span class="visually-hidden">: </span>
+              <span class="facet-value">{text}</span>
+            </>
+          )}
           <ChevronIcon />
         </>
       }

@@ -45,10 +45,15 @@ function NoSites({ orgId }: { orgId: string }) {
   return (
     <Message title="No site has reported yet">
       <p>Create an ingest key for the site (Settings, Keys), then start a meter on its gateway:</p>
-      <pre class="command">{`tunmeter meter --interface wg0 --to ${window.location.origin} --key-file /etc/tunmeter/key`}</pre>
+      <MeterCommand />
       <p class="muted">Organisation {orgId}</p>
     </Message>
   )
+}
+
+function MeterCommand() {
+  const command = `tunmeter meter --interface wg0 --to ${window.location.origin} --key-file FILE`
+  return <pre class="command">{command}</pre>
 }
 
 const STATUS = {
@@ -73,7 +78,10 @@ function SiteCard({ site }: { site: Site }) {
         <span class="muted hint">site {site.siteId}</span>
       </div>
       {site.meters.length === 0 ? (
-        <p class="card-body muted">It has an ingest key, but no meter has used it yet.</p>
+        <div class="card-body">
+          <p class="muted">No meter has reported for this site yet. With an ingest key for it:</p>
+          <MeterCommand />
+        </div>
       ) : (
         site.meters.map((meter) => (
           <MeterPart key={meter.meterId} meter={meter} several={site.meters.length > 1} />

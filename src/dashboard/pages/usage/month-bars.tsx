@@ -1,6 +1,6 @@
 /** Twelve months as bars that are buttons: one is chosen. */
 import { formatBytes } from '../../format/bytes.js'
-import { monthName, monthShort } from '../../format/month.js'
+import { monthShort } from '../../format/month.js'
 
 export interface MonthTotal {
   readonly month: string
@@ -30,7 +30,6 @@ export function MonthBars({ totals, chosen, onChoose }: MonthBarsProps) {
               type="button"
               class="month"
               aria-pressed={month === chosen}
-              aria-label={`${monthName(month)}: ${text}`}
               title={text}
               onClick={() => onChoose(month)}
             >
@@ -44,7 +43,13 @@ export function MonthBars({ totals, chosen, onChoose }: MonthBarsProps) {
                   height={received}
                 />
               </svg>
-              {monthShort(month)}
+              <span>
+                {monthShort(month)}
+                <span class="visually-hidden">
+                  {' '}
+                  {month.slice(0, 4)}: {text}
+                </span>
+              </span>
             </button>
           </li>
         )

@@ -1,0 +1,224 @@
+/** Overview, usage, sites and settings: their figures are the API's, and what they offer works. */
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bytesOf } from '../../src/dashboard/format/bytes.js'
+import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
+import { officeCatalog, officeSessions } from '../support/office.js'
+
+const shownBytes = (bytes: number) => {
+  const { value, unit } = bytesOf(bytes)
+  return `${value} ${unit}`
+}
+
+describe.skipIf(NO_CHROMIUM)('pages', () => {
+  let lab: Lab
+  beforeAll(async () => {
+    lab = await Lab.start(officeCatalog())
+    const now = Date.now()
+    const span = { fromMs: now - 20 * 3600e3, toMs: now }
+    await lab.ingest(officeSessions({ ...span, count: 400, seed: 10, open: 5 }))
+    await lab.ingest(officeSessions({ ...span, count: 60, seed: 11 }), { siteId: 2 })
+  })
+  afterAll(() => lab?.stop())
+
+  const summary = (query: string) => lab.api('GET', `/org/${ORG}/logs/connection/summary?${query}`)
+
+  test('overview: figures, and each leads to its sessions', async () => {
+    const page = await lab.open('/overview')
+    const { totals } = await summary('')
+    const figure = async (label: string) =>
+      (await page.locator('.figure-tile', { hasText: label }).locator('.figure-value').innerText())
+        .replace(/\s+/g, ' ')
+        .trim()
+    await page.locator('.figure-tile').first().waitFor()
+    expect(await figure('Sessions')).toBe(totals.sessions.toLocaleString('en-US'))
+    expect(await figure('Sent')).toBe(shownBytes(totals.bytesTx))
+    expect(await figure('Received')).toBe(shownBytes(totals.bytesRx))
+    expect(await figure('Open now')).toBe(String(totals.open))
+    expect(await figure('Refused')).toBe(String(totals.refused))
+    expect(await figure('No answer')).toBe(String(totals.unanswered))
+    await page.locator('.figure-tile', { hasText: 'Refused' }).click()
+    await page.locator('.pager strong', { hasText: String(totals.refused) }).waitFor()
+    expect(new URL(page.url()).searchParams.get('connState')).toBe('REJ')
+  })
+
+  test('overview: top lists are in order, and a click filters the log', async () => {
+    const page = await lab.open('/overview')
+    for (const group of ['resource', 'client', 'user']) {
+      const { groups } = await summary(`groupBy=${group}&top=7`)
+      const list = page.locator('.top-list').nth(['resource', 'client', 'user'].indexOf(group))
+      await list.locator('.top-row').first().waitFor()
+      const names = await list.locator('.top-name').allInnerTexts()
+      expect(names).toEqual(groups.map((g: { name: string | null }) => g.name ?? 'No user'))
+    }
+    const { groups } = await summary('groupBy=client&top=7')
+    await page.locator('.top-list').nth(1).locator('.top-row').first().click()
+    await page.locator('.pager strong', { hasText: String(groups[0].sessions) }).waitFor()
+    expect(new URL(page.url()).searchParams.get('clientId')).toBe(groups[0].id)
+  })
+
+  test('overview: the chart is drawn, speaks, and a drag zooms', async () => {
+    const page = await lab.open('/overview')
+    const chart = page.getByRole('img', { name: /Bytes over time/ })
+    await chart.waitFor()
+    const { totals } = await summary('')
+    expect(await chart.getAttribute('aria-label')).toContain(`${shownBytes(totals.bytesTx)} sent`)
+    const inked = await page.locator('.chart canvas').evaluate((element) => {
+      const canvas = element as unknown as {
+        width: number
+        height: number
+        getContext(kind: '2d'): { getImageData(...box: number[]): { data: Uint8ClampedArray } }
+      }
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+      return data.filter((alpha, i) => i % 4 === 3 && alpha > 200).length
+    })
+    expect(inked).toBeGreaterThan(1000)
+    const box = (await page.locator('.chart .u-over').boundingBox())!
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 50)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 5 })
+    await page.mouse.up()
+    await expect.poll(() => page.url()).toContain('timeStart=')
+    const params = new URL(page.url()).searchParams
+    const spanHours =
+      (Date.parse(params.get('timeEnd')!) - Date.parse(params.get('timeStart')!)) / 3600e3
+    expect(spanHours).toBeGreaterThan(6)
+    expect(spanHours).toBeLessThan(9)
+  })
+
+  test('overview: open sessions and failed attempts', async () => {
+    const page = await lab.open('/overview')
+    const open = page.locator('.card', { hasText: 'Open now' }).locator('.recent-row')
+    await expect.poll(() => open.count()).toBe(5)
+    const failed = page.locator('.card', { hasText: 'Refused and unanswered' })
+    await failed.locator('.recent-row').first().click()
+    await page.locator('.drawer').waitFor()
+    expect(await page.locator('.drawer .outcome').innerText()).toMatch(/Refused|No answer/)
+  })
+
+  test('usage: totals are the API’s, and the CSV holds them exactly', async () => {
+    const page = await lab.open('/usage')
+    const { usage } = await lab.api('GET', `/org/${ORG}/usage?groupBy=client`)
+    const month = new Date().toISOString().slice(0, 7)
+    const rows = usage
+      .filter((row: { month: string }) => row.month === month)
+      .sort(
+        (a: { bytesTx: number; bytesRx: number }, b: { bytesTx: number; bytesRx: number }) =>
+          b.bytesTx + b.bytesRx - a.bytesTx - a.bytesRx,
+      )
+    expect(rows.length).toBeGreaterThan(5)
+    await page.locator('.plain-table').waitFor()
+    expect(await page.locator('.plain-table tbody th').allInnerTexts()).toEqual(
+      rows.map((row: { name: string }) => row.name),
+    )
+    const sum = rows.reduce((n: number, row: { bytesTx: number }) => n + row.bytesTx, 0)
+    expect((await page.locator('tfoot td').nth(1).innerText()).replace(/\s+/g, ' ').trim()).toBe(
+      shownBytes(sum),
+    )
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'CSV' }).click(),
+    ])
+    const [head, ...lines] = readFileSync(await file.path(), 'utf8')
+      .trimEnd()
+      .split('\r\n')
+    expect(head).toBe('month,clientId,clientName,sessions,bytesTx,bytesRx,packetsTx,packetsRx')
+    expect(lines).toEqual(
+      rows.map((row: Record<string, unknown>) =>
+        ['month', 'id', 'name', 'sessions', 'bytesTx', 'bytesRx', 'packetsTx', 'packetsRx']
+          .map((name) => row[name])
+          .join(','),
+      ),
+    )
+  })
+
+  test('sites: what meters report, and what is wrong in words', async () => {
+    const page = await lab.open('/sites')
+    await page.getByRole('heading', { name: 'Rotterdam' }).waitFor()
+    await lab.ingest([], {
+      skip: 3,
+      report: { packetsDropped: 4711, spool: { batches: 6, bytes: 12_345, setAside: 2 } },
+    })
+    // The page asks again by itself.
+    const site = page.locator('.card', { has: page.getByRole('heading', { name: 'Rotterdam' }) })
+    await site.getByText('Needs a look').waitFor()
+    const text = (await site.innerText()).replace(/\s+/g, ' ')
+    for (const told of ['4,711', '6 batches, 12.3 kB', 'wg0', '0.1.0', 'meter-1'])
+      expect(text).toContain(told)
+    const { sites } = await lab.api('GET', `/org/${ORG}/sites`)
+    const { problems } = sites.find((s: { siteId: number }) => s.siteId === 1).meters[0]
+    expect(problems.length).toBeGreaterThan(1)
+    for (const problem of problems) expect(text).toContain(problem)
+    await site.getByText('in what was delivered').click()
+    await site.getByText('batches that never arrived').waitFor()
+    await page.getByRole('link', { name: 'Connection logs' }).click()
+    await page.locator('.losses', { hasText: 'lost' }).waitFor()
+  })
+
+  test('settings: a shorter retention asks first', async () => {
+    const page = await lab.open('/settings')
+    const stored = async () => (await lab.api('GET', `/org/${ORG}/settings`)).retentionDays
+    await page.getByLabel('A number of days').check()
+    await page.getByLabel('Days', { exact: true }).fill('90')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('button', { name: 'Keep them' }).click()
+    expect(await stored()).toBe(-1)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('button', { name: 'Delete and save' }).click()
+    await page.getByText('Kept from now on: 90 days').waitFor()
+    expect(await stored()).toBe(90)
+    await page.getByLabel('For ever').check()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Kept from now on: everything, for ever').waitFor()
+    expect(await stored()).toBe(-1)
+  })
+
+  test('settings: a key is made, shown once, works, and is revoked', async () => {
+    const page = await lab.open('/settings')
+    await page.getByRole('button', { name: 'New key' }).click()
+    await page.getByLabel('Name').fill('Auditor')
+    await page.getByLabel('Expires').selectOption('30')
+    await page.getByRole('button', { name: 'Create' }).click()
+    const key = (await page.locator('.new-key').innerText()).trim()
+    expect(key).toMatch(/^tm_read_[\w-]{43}$/)
+    expect((await lab.server.get('/api/v1/key', key)).body.data.name).toBe('Auditor')
+    await page.getByRole('button', { name: 'Done' }).click()
+    const row = page.locator('tr', { hasText: 'Auditor' })
+    await row.getByText('Active').waitFor()
+    expect(await page.content()).not.toContain(key)
+    await row.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+    await row.getByText('Revoked').waitFor()
+    expect((await lab.server.get('/api/v1/key', key)).status).toBe(401)
+  })
+
+  test('settings: the catalog can be looked through', async () => {
+    const page = await lab.open('/settings')
+    const table = page.getByRole('region', { name: /Catalog/ })
+    await table.getByText('Orders database').waitFor()
+    await page.getByLabel('Search the catalog').fill('10.20.0.30')
+    await expect.poll(() => table.locator('tbody tr').count()).toBe(1)
+    await page.getByLabel('Search the catalog').fill('')
+    await page.getByRole('button', { name: 'Clients 7' }).click()
+    await table.getByText('chiara-laptop').waitFor()
+  })
+
+  test('the theme is chosen, kept, and charts follow it', async () => {
+    const page = await lab.open('/overview')
+    await page.locator('.chart canvas').waitFor()
+    const ground = () =>
+      page.evaluate('getComputedStyle(document.body.parentElement).backgroundColor')
+    const light = await ground()
+    await page.getByRole('button', { name: /Theme/ }).click()
+    await page.getByRole('button', { name: 'Dark' }).click()
+    await expect.poll(ground).not.toBe(light)
+    const dark = await ground()
+    await page.reload()
+    await page.locator('.chart canvas').waitFor()
+    expect(await ground()).toBe(dark)
+  })
+
+  test('nothing was refused by the policy, asked elsewhere or thrown', () => {
+    expect(lab.faults).toEqual([])
+  })
+})

@@ -1,0 +1,98 @@
+/** Empty, slow, failed, away: each is said, with what can be done. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
+import { officeCatalog, officeSessions } from '../support/office.js'
+
+describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
+  let lab: Lab
+  beforeAll(async () => {
+    lab = await Lab.start(officeCatalog())
+  })
+  afterAll(() => lab?.stop())
+
+  test('no key, no site: the log and the sites page say what to do first', async () => {
+    const page = await lab.open()
+    await page.getByText('create an ingest key for a site').waitFor()
+    await page.getByRole('link', { name: 'Are the sites reporting?' }).click()
+    await page.getByText('tunmeter meter --interface').first().waitFor()
+  })
+
+  test('retention 0: said, and the way to the setting', async () => {
+    await lab.api('PUT', `/org/${ORG}/settings`, { retentionDays: 0 })
+    const page = await lab.open()
+    await page.getByText('Connection logs are off').waitFor()
+    await page.getByRole('link', { name: 'Retention' }).click()
+    await page.getByRole('heading', { name: 'Retention' }).waitFor()
+    await lab.api('PUT', `/org/${ORG}/settings`, { retentionDays: -1 })
+  })
+
+  test('nothing in this range, and nothing under this filter', async () => {
+    const now = Date.now()
+    await lab.ingest(
+      officeSessions({ count: 40, fromMs: now - 20 * 86400e3, toMs: now - 10 * 86400e3, seed: 9 }),
+    )
+    const page = await lab.open()
+    await page.getByText('40 sessions outside it').waitFor()
+    await page.getByRole('button', { name: 'Look at the last 30 days' }).click()
+    await page.locator('tr[data-session]').first().waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('no such name')
+    await page.getByText('none matches the filters').waitFor()
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await page.locator('tr[data-session]').first().waitFor()
+  })
+
+  test('a bad value in a link is explained, and not retried', async () => {
+    const page = await lab.open('/?range=30d&sourceAddr=10.8.0.300')
+    await page.getByRole('heading', { name: 'No connection logs' }).waitFor()
+    expect(await page.locator('.state').innerText()).toContain('sourceAddr: expected an address')
+  })
+
+  test('a slow query says so and can be cancelled', async () => {
+    const page = await lab.open('/?range=30d')
+    await page.locator('tr[data-session]').first().waitFor()
+    // Only the delay is made up: a store that is slow on command cannot be had.
+    let answer: () => void = () => undefined
+    const delayed = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    await page.route('**/logs/connection?*', async (route) => {
+      await delayed
+      await route.continue().catch(() => undefined)
+    })
+    await page.getByRole('button', { name: 'Duration' }).click()
+    await page.getByText('Still working').waitFor()
+    const aborted = page.waitForEvent('requestfailed')
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    expect((await aborted).failure()?.errorText).toContain('ERR_ABORTED')
+    await page.getByRole('heading', { name: 'Cancelled' }).waitFor()
+    answer()
+    await page.unroute('**/logs/connection?*')
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.locator('tr[data-session]').first().waitFor()
+  })
+
+  test('a server that goes away is said, what was shown stays, and it is asked again', async () => {
+    const page = await lab.open('/?range=30d&live=1')
+    await page.locator('tr[data-session]').first().waitFor()
+    await lab.server.kill('SIGTERM')
+    await page.getByText('The server does not answer').waitFor()
+    expect(await page.locator('tr[data-session]').count()).toBe(40)
+    await lab.server.spawn()
+    await page.getByText('The server does not answer').waitFor({ state: 'detached' })
+  })
+
+  test('a page opened while it is away waits for it', async () => {
+    const page = await lab.open('/?range=30d')
+    await page.locator('tr[data-session]').first().waitFor()
+    await lab.server.kill('SIGTERM')
+    await page.getByRole('link', { name: 'Settings' }).click()
+    await page.getByRole('heading', { name: 'The server cannot be reached' }).first().waitFor()
+    await lab.server.spawn()
+    await page.getByLabel('For ever').waitFor()
+  })
+
+  test('nothing was refused by the policy, asked elsewhere or thrown', () => {
+    expect(lab.faults).toEqual([])
+  })
+})
