@@ -21,10 +21,10 @@ namespace tunmeter {
 enum class CaptureDirection : uint8_t { kBoth, kIn, kOut };
 
 struct LiveOptions {
-  std::string interface;           // a name as `ip link` shows it, or "any"
-  uint32_t snaplen = 256;          // bytes kept of a packet; docs/formats.md argues the number
-  std::string filter;              // pcap-filter(7) expression; empty = every packet
-  uint64_t ring_bytes = 16u << 20; // the kernel's buffer; 1 MiB .. 2 GiB, clamped
+  std::string interface;            // a name as `ip link` shows it, or "any"
+  uint32_t snaplen = 256;           // bytes kept of a packet; docs/formats.md argues the number
+  std::string filter;               // pcap-filter(7) expression; empty = every packet
+  uint64_t ring_bytes = 16u << 20;  // the kernel's buffer; 1 MiB .. 2 GiB, clamped
   bool promiscuous = false;  // a meter wants what its host forwards, not its neighbours' traffic
   CaptureDirection direction = CaptureDirection::kBoth;
 };

@@ -64,11 +64,12 @@ std::string show_bytes(const uint8_t* bytes, size_t count) {
 
 class FileSource final : public PacketSource {
  public:
-  FileSource(std::unique_ptr<ByteStream> stream, std::string name)
+  FileSource(std::unique_ptr<ByteStream> stream, std::string name, size_t window_bytes)
       : name_(std::move(name)),
         stream_(std::move(stream)),
         stored_(stream_.get()),
-        window_(std::make_unique<Window>(*stream_)) {}
+        window_bytes_(window_bytes),
+        window_(std::make_unique<Window>(*stream_, window_bytes)) {}
 
   SourceStatus read(PacketSink& sink) noexcept override {
     if (ended_ != SourceStatus::kOk) return ended_;
@@ -108,7 +109,13 @@ class FileSource final : public PacketSource {
   // Looks at the first bytes. True when there is a parser, or when more bytes have to come first.
   bool recognise(bool at_end) {
     if (window_->size() < kMagicBytes) {
-      if (at_end) not_a_capture();
+      // A stream that failed before four bytes came is what is wrong; after that, what the bytes
+      // are.
+      if (at_end && !stream_->error().code.empty()) {
+        stop(SourceStatus::kFailed, stream_->error());
+      } else if (at_end) {
+        not_a_capture();
+      }
       return !at_end;
     }
     const uint8_t* const head = window_->data();
@@ -130,14 +137,10 @@ class FileSource final : public PacketSource {
     inflating_ = true;
     std::vector<uint8_t> head(window_->data(), window_->data() + window_->size());
     stream_ = make_gzip_stream(std::move(stream_), std::move(head), name_);
-    window_ = std::make_unique<Window>(*stream_);
+    window_ = std::make_unique<Window>(*stream_, window_bytes_);
   }
 
   void not_a_capture() {
-    if (!stream_->error().code.empty()) {
-      stop(SourceStatus::kFailed, stream_->error());
-      return;
-    }
     const uint8_t* const head = window_->data();
     const size_t size = window_->size();
     const std::string what = name_ + (inflating_ ? " (unpacked)" : "");
@@ -201,6 +204,7 @@ class FileSource final : public PacketSource {
   // The stream of stored bytes: the first stream_, which a gzip stream keeps. For other threads,
   // since it stays.
   ByteStream* const stored_;
+  const size_t window_bytes_;
   std::unique_ptr<Window> window_;
   std::unique_ptr<CaptureParser> parser_;
   bool inflating_ = false;
@@ -217,8 +221,8 @@ std::unique_ptr<PacketSource> open_file_source(const std::string& path) {
 }
 
 std::unique_ptr<PacketSource> open_stream_source(std::unique_ptr<ByteStream> stream,
-                                                 std::string name) {
-  return std::make_unique<FileSource>(std::move(stream), std::move(name));
+                                                 std::string name, size_t window_bytes) {
+  return std::make_unique<FileSource>(std::move(stream), std::move(name), window_bytes);
 }
 
 }  // namespace tunmeter

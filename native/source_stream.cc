@@ -15,14 +15,11 @@ namespace tunmeter {
 
 namespace {
 
-// Half of a common L2 cache: what the kernel has just copied is still there when the decoder looks
-// at it.
-constexpr size_t kWindowBytes = 256u << 10;
 constexpr int kStreamWaitMs = 100;
 
 }  // namespace
 
-Window::Window(ByteStream& stream) : stream_(stream), buffer_(kWindowBytes) {}
+Window::Window(ByteStream& stream, size_t capacity) : stream_(stream), buffer_(capacity) {}
 
 void Window::consume(size_t count) {
   begin_ += count;

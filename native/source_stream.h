@@ -48,7 +48,11 @@ class Window {
   // The longest block that must be seen whole; libpcap has the same limit for pcapng.
   static constexpr size_t kCapacityMax = 16u << 20;
 
-  explicit Window(ByteStream& stream);
+  // Half of a common L2 cache: what the kernel has just copied is still there when the decoder
+  // looks at it.
+  static constexpr size_t kCapacity = 256u << 10;
+
+  Window(ByteStream& stream, size_t capacity);
 
   const uint8_t* data() const { return buffer_.data() + begin_; }
   size_t size() const { return end_ - begin_; }
@@ -113,8 +117,10 @@ class FdStream final : public ByteStream {
 std::unique_ptr<ByteStream> make_gzip_stream(std::unique_ptr<ByteStream> inner,
                                              std::vector<uint8_t> head, std::string name);
 
-// Reads the capture in `stream`, whatever its format (source_file.cc).
+// Reads the capture in `stream`, whatever its format (source_file.cc). A smaller window than the
+// usual one is for tests that want many records to cross its borders.
 std::unique_ptr<PacketSource> open_stream_source(std::unique_ptr<ByteStream> stream,
-                                                 std::string name);
+                                                 std::string name,
+                                                 size_t window_bytes = Window::kCapacity);
 
 }  // namespace tunmeter

@@ -108,7 +108,7 @@ describe('classic pcap', () => {
 
   test('a packet longer than any is damage, with its offset, and what came before is kept', async () => {
     const good = pcapFile([record])
-    const path = files.write('long', Buffer.concat([good, pcapRecord({ captured: 262_145, data })]))
+    const path = files.write('long', Buffer.concat([good, pcapRecord({ data: bytes(262_145) })]))
     expect(await dumpFile(path)).toMatchObject({
       packets: [packetText(micro, 101, data, 1500)],
       status: STATUS.damaged,

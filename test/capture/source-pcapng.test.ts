@@ -95,7 +95,7 @@ describe('pcapng', () => {
     const cut = Buffer.concat([
       ng.section(),
       ng.interface(101, [], 20),
-      ng.simplePacket(data.subarray(0, 20), 900),
+      ng.simplePacket(data.subarray(0, 40), 900),
     ])
     expect((await dumpFile(files.write('spb-cut', cut))).packets).toEqual([
       packetText('-', 101, data.subarray(0, 20), 900),
@@ -192,7 +192,7 @@ describe('pcapng', () => {
     ],
     [
       'an option longer than its block',
-      patched(ng.interface(1, [ng.resolution(6)]), 16, 0x0040_0009),
+      patched(ng.interface(1, [ng.resolution(6)]), 16, 0x0040_0001),
       /options are damaged/,
     ],
     ['a section of version 2', ng.section(2), /pcapng version is 2/],

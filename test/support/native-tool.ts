@@ -3,6 +3,7 @@
  * With AddressSanitizer and UndefinedBehaviorSanitizer: a test that passes has also touched no byte out of bounds.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run, until } from './lab.js'
 
@@ -12,7 +13,7 @@ const BUILD_MS_MAX = 180_000
 const FLAGS = [
   '-std=c++20',
   '-g1',
-  '-O1',
+  '-O0',
   '-fsanitize=address,undefined',
   '-fno-sanitize-recover=all',
   '-fno-exceptions',
@@ -25,19 +26,20 @@ function newestMs(paths: readonly string[]): number {
   return Math.max(...paths.map((path) => statSync(path).mtimeMs))
 }
 
-/** Path of the program made of test/native/NAME.cc and the sources of native/ that match `parts`. */
-export async function buildTool(name: string, parts: RegExp): Promise<string> {
-  const native = readdirSync(`${ROOT}native`).map((file) => `${ROOT}native/${file}`)
-  const units = native.filter((file) => parts.test(file) && file.endsWith('.cc'))
-  const inputs = [
-    `${ROOT}test/native/${name}.cc`,
-    ...native.filter((file) => /\.(cc|h)$/.test(file)),
-  ]
-  const directory = `${ROOT}build/test`
-  const program = `${directory}/${name}`
+/** All files below native/ that a build can depend on. */
+function nativeFiles(): string[] {
+  return readdirSync(`${ROOT}native`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(cc|h)$/.test(file))
+    .map((file) => `${ROOT}native/${file}`)
+}
+
+/** Path of the program made of `units` (absolute paths of .cc files). */
+export async function buildTool(name: string, units: readonly string[]): Promise<string> {
+  const program = `${ROOT}build/test/${name}`
   const lock = `${program}.lock`
+  const inputs = [...units, ...nativeFiles()]
   const isFresh = () => existsSync(program) && statSync(program).mtimeMs > newestMs(inputs)
-  mkdirSync(directory, { recursive: true })
+  mkdirSync(dirname(program), { recursive: true })
   if (isFresh()) return program
 
   // Test files run beside each other and several may need the tool: one builds, the others wait.
@@ -49,12 +51,10 @@ export async function buildTool(name: string, parts: RegExp): Promise<string> {
     return program
   }
   try {
-    const libraries = ['-lz', '-lpcap', '-pthread']
-    const sources = [`${ROOT}test/native/${name}.cc`, ...units]
     const output = `${program}.new`
     await run(
       process.env.CXX ?? 'g++',
-      [...FLAGS, `-I${ROOT}native`, ...sources, ...libraries, '-o', output],
+      [...FLAGS, `-I${ROOT}native`, ...units, '-lz', '-lpcap', '-pthread', '-o', output],
       { timeoutMs: BUILD_MS_MAX },
     )
     await run('mv', [output, program])

@@ -1,11 +1,14 @@
 /** What native/source_*.cc delivers, through test/native/source_dump.cc, and the same from the twin's own reader. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { crc32 } from 'node:zlib'
 import { run } from './lab.js'
 import { buildTool } from './native-tool.js'
 import { type Packet, readCapture } from './twin/capture.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 export const STATUS = { ok: 0, end: 1, damaged: 2, failed: 3, gone: 4 } as const
 
@@ -19,7 +22,11 @@ export interface Dump {
 }
 
 export function sourceDumpTool(): Promise<string> {
-  return buildTool('source_dump', /native\/source_/)
+  const units = readdirSync(`${ROOT}native`).filter((file) => /^source_.*\.cc$/.test(file))
+  return buildTool('source_dump', [
+    `${ROOT}test/native/source_dump.cc`,
+    ...units.map((file) => `${ROOT}native/${file}`),
+  ])
 }
 
 /** Splits the tool's output: a Dump for each input. */

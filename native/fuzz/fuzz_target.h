@@ -1,0 +1,38 @@
+// What every fuzz target shares: their table, and a way to say that something must hold.
+//
+// One program holds all targets: fuzz_libfuzzer.cc makes it a libFuzzer, fuzz_replay.cc runs it
+// over given files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+namespace tunmeter::fuzz {
+
+struct Target {
+  const char* name;
+  // Aborts when an invariant does not hold; the sanitizers look after the rest.
+  void (*run)(const uint8_t* data, size_t size);
+};
+
+const Target* find_target(const char* name);
+
+// fuzz_packets.cc
+void run_packets(const uint8_t* data, size_t size);
+
+// fuzz_readers.cc
+void run_pcap(const uint8_t* data, size_t size);
+void run_pcapng(const uint8_t* data, size_t size);
+void run_gzip(const uint8_t* data, size_t size);
+
+}  // namespace tunmeter::fuzz
+
+#define FUZZ_REQUIRE(condition, text)                                                           \
+  do {                                                                                          \
+    if (!(condition)) {                                                                         \
+      fprintf(stderr, "%s:%d: does not hold: %s (%s)\n", __FILE__, __LINE__, #condition, text); \
+      abort();                                                                                  \
+    }                                                                                           \
+  } while (false)

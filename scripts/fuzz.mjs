@@ -1,0 +1,130 @@
+// Fuzzes the packet path and the file readers with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer.
+//
+//   npm run fuzz -- [--seconds N] [TARGET...]
+//
+// Targets: packets, pcap, pcapng, gzip (native/fuzz/); N seconds each, 60 by default. Inputs to begin with are those of
+// native/fuzz/seeds, and what is made of fixtures/ and, where it is, of the corpus (../shared/corpus or
+// TUNMETER_CORPUS); what libFuzzer adds stays in build/fuzz/corpus. An input that breaks something is written to
+// native/fuzz/crashes/TARGET, where the tests replay it: commit it with the fix. Exit code 1 when there was one.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { writeSeeds } from './fuzz/seeds.ts'
+import { fuzzSources, LIBRARIES } from './fuzz/sources.mjs'
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const BUILD = join(ROOT, 'build/fuzz')
+const CORPUS = process.env.TUNMETER_CORPUS ?? join(ROOT, '../shared/corpus')
+/** Longest input of each: room for a few dozen packets. */
+const TARGETS = { packets: 8192, pcap: 4096, pcapng: 4096, gzip: 4096 }
+const COMPILERS = [
+  'clang++-14',
+  'clang++',
+  'clang++-19',
+  'clang++-18',
+  'clang++-17',
+  'clang++-16',
+  'clang++-15',
+]
+const FLAGS = [
+  '-std=c++20',
+  '-g',
+  '-O1',
+  '-fno-omit-frame-pointer',
+  '-fno-exceptions',
+  '-fsanitize=fuzzer,address,undefined',
+  '-fno-sanitize-recover=all',
+]
+
+function fail(text) {
+  process.stderr.write(`fuzz: ${text}\n`)
+  process.exit(1)
+}
+
+function build() {
+  const compiler = COMPILERS.find((name) => spawnSync(name, ['--version']).status === 0)
+  if (compiler === undefined) {
+    fail('needs clang with libFuzzer: apt-get install clang-14 libclang-rt-14-dev')
+  }
+  const program = join(BUILD, 'fuzz')
+  mkdirSync(BUILD, { recursive: true })
+  const inputs = fuzzSources('fuzz_libfuzzer.cc')
+  const result = spawnSync(compiler, [...FLAGS, ...inputs, ...LIBRARIES, '-o', program], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  if (result.status !== 0) fail('the build failed')
+  return program
+}
+
+/** Runs one target; what libFuzzer said about it. */
+async function fuzz(program, target, seconds) {
+  const corpus = join(BUILD, 'corpus', target)
+  const crashes = join(ROOT, 'native/fuzz/crashes', target)
+  mkdirSync(corpus, { recursive: true })
+  mkdirSync(crashes, { recursive: true })
+  const seeds = [join(ROOT, 'native/fuzz/seeds', target), crashes, join(BUILD, 'seeds', target)]
+  const args = [
+    corpus,
+    ...seeds.filter((directory) => existsSync(directory)),
+    `-max_total_time=${seconds}`,
+    `-max_len=${TARGETS[target]}`,
+    `-dict=${join(ROOT, 'native/fuzz', `${target === 'packets' ? 'packets' : 'captures'}.dict`)}`,
+    `-artifact_prefix=${crashes}/`,
+    // Ten seconds on one input are a hang: the longest takes milliseconds, also under the sanitizers.
+    '-timeout=10',
+    '-rss_limit_mb=2048',
+    '-print_final_stats=1',
+  ]
+  const child = spawn(program, args, {
+    env: { ...process.env, TUNMETER_FUZZ_TARGET: target },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
+  const log = []
+  createInterface({ input: child.stderr }).on('line', (line) => log.push(line))
+  const code = await new Promise((done) => child.on('close', done))
+  const last = (pattern) => log.map((line) => pattern.exec(line)?.[1]).findLast((found) => found)
+  const number = (pattern) => Number(last(pattern) ?? 0)
+  const report = {
+    target,
+    seconds,
+    executions: number(/stat::number_of_executed_units:\s+(\d+)/),
+    perSecond: number(/stat::average_exec_per_sec:\s+(\d+)/),
+    edges: number(/ cov: (\d+)/),
+    features: number(/ ft: (\d+)/),
+    corpus: readdirSync(corpus).length,
+    peakRssMb: number(/stat::peak_rss_mb:\s+(\d+)/),
+    failed: code !== 0,
+  }
+  process.stdout.write(`${JSON.stringify(report)}\n`)
+  if (report.failed) process.stderr.write(`${log.slice(-60).join('\n')}\n`)
+  // Without this a target that never started would pass.
+  if (report.executions === 0) fail(`${target} executed nothing`)
+  return report
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string', default: '60' } },
+})
+const seconds = Number(values.seconds)
+if (!Number.isInteger(seconds) || seconds < 1)
+  fail(`--seconds takes a number, not ${values.seconds}`)
+const targets = positionals.length > 0 ? positionals : Object.keys(TARGETS)
+for (const target of targets) {
+  if (!(target in TARGETS))
+    fail(`no target ${target}; there are ${Object.keys(TARGETS).join(', ')}`)
+}
+const program = build()
+const counts = writeSeeds(join(BUILD, 'seeds'), [join(ROOT, 'fixtures'), join(CORPUS, 'pcaps')])
+process.stderr.write(`fuzz: seeds ${JSON.stringify(counts)}\n`)
+const reports = []
+for (const target of targets) reports.push(await fuzz(program, target, seconds))
+const failed = reports.filter((report) => report.failed)
+process.stdout.write(
+  `${reports.length} targets, ${reports.reduce((sum, one) => sum + one.executions, 0)} executions, ` +
+    `${failed.length} failed\n`,
+)
+process.exit(failed.length === 0 ? 0 : 1)

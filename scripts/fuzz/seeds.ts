@@ -1,0 +1,79 @@
+// Inputs to begin fuzzing with, made of real captures.
+//
+//   pcap, pcapng   the first bytes of each capture of that format
+//   gzip           the same, packed (first byte odd) and to be packed (even); see native/fuzz/fuzz_readers.cc
+//   packets        the first packets of each capture, in the encoding of native/fuzz/fuzz_packets.cc
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { type Packet, readCapture } from '../../test/support/twin/capture.ts'
+
+const FILE_BYTES_MAX = 4096
+const PACKETS_MAX = 40
+/** Headers and a little more; what a packet carries is never looked at. */
+const PACKET_BYTES_MAX = 128
+/** The order of kLinkTypes in native/fuzz/fuzz_packets.cc. */
+const LINK_TYPES = [101, 1, 0, 9, 12, 104, 108, 113, 228, 229, 239, 276, 50, 51, 14, 105]
+
+/** A step of time as a byte: mantissa (5 bits) << 4 * exponent (3 bits) microseconds, rounded down. */
+function stepByte(us: number): number {
+  let exponent = 0
+  let mantissa = Math.max(0, Math.floor(us))
+  while (mantissa > 31 && exponent < 7) {
+    mantissa = Math.floor(mantissa / 16)
+    exponent += 1
+  }
+  return (exponent << 5) | Math.min(31, mantissa)
+}
+
+/** Packets of one capture as an input of the target "packets"; null when their link type is none it knows. */
+export function packetsInput(packets: readonly Packet[], options: number): Buffer | null {
+  const type = LINK_TYPES.indexOf(packets[0]?.linkType ?? -1)
+  if (type < 0) return null
+  const parts = [Buffer.of(options, type)]
+  let beforeNs = packets[0]!.ns ?? 0n
+  for (const packet of packets) {
+    const stepNs = (packet.ns ?? beforeNs) - beforeNs
+    beforeNs += stepNs
+    const data = packet.data.subarray(0, PACKET_BYTES_MAX)
+    const back = stepNs < 0n ? 1 : 0
+    const cut = packet.wireBytes > data.length ? 16 : 0
+    const stepUs = Number((back === 1 ? -stepNs : stepNs) / 1000n)
+    parts.push(
+      Buffer.of(stepByte(stepUs), back | cut, data.length & 0xff, data.length >> 8),
+      Buffer.from(data),
+    )
+  }
+  return Buffer.concat(parts)
+}
+
+function captures(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(pcap|pcapng)$/.test(name))
+    .sort()
+    .map((name) => join(directory, name))
+}
+
+/** Writes the inputs under `into`/TARGET, named by their content; how many of each target there are. */
+export function writeSeeds(into: string, directories: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = { packets: 0, pcap: 0, pcapng: 0, gzip: 0 }
+  const write = (target: string, input: Buffer | null) => {
+    if (input === null) return
+    mkdirSync(join(into, target), { recursive: true })
+    const name = createHash('sha1').update(input).digest('hex')
+    writeFileSync(join(into, target, name), input)
+    counts[target]! += 1
+  }
+  for (const [index, path] of directories.flatMap(captures).entries()) {
+    const file = readFileSync(path)
+    const start = file.subarray(0, FILE_BYTES_MAX)
+    write(start.readUInt32BE(0) === 0x0a0d0d0a ? 'pcapng' : 'pcap', start)
+    write('gzip', Buffer.concat([Buffer.of(2 * (index % 128)), start]))
+    write('gzip', Buffer.concat([Buffer.of(1), gzipSync(start)]))
+    const packets = readCapture(file).packets.slice(0, PACKETS_MAX)
+    write('packets', packetsInput(packets, index % 32))
+  }
+  return counts
+}

@@ -1,0 +1,28 @@
+// Which C++ files a fuzz program is made of: all of native/ that does not know Node, and native/fuzz/.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const NATIVE = resolve(dirname(fileURLToPath(import.meta.url)), '../../native')
+const NODE_HEADER = /#include <(napi|node_api|js_native_api|uv)\.h>/
+
+/** Whether a file, or a header of native/ that it includes, includes a header of Node. */
+function knowsNode(file, seen = new Set()) {
+  if (seen.has(file) || !existsSync(join(NATIVE, file))) return false
+  seen.add(file)
+  const text = readFileSync(join(NATIVE, file), 'utf8')
+  if (NODE_HEADER.test(text)) return true
+  return [...text.matchAll(/#include "([^"]+)"/g)].some(([, header]) => knowsNode(header, seen))
+}
+
+/** Absolute paths; `main` is the file of native/fuzz/ that holds the entry point. */
+export function fuzzSources(main) {
+  const native = readdirSync(NATIVE).filter((file) => file.endsWith('.cc') && !knowsNode(file))
+  const mains = ['fuzz_libfuzzer.cc', 'fuzz_replay.cc']
+  const fuzz = readdirSync(join(NATIVE, 'fuzz'))
+    .filter((file) => file.endsWith('.cc') && (file === main || !mains.includes(file)))
+    .map((file) => join('fuzz', file))
+  return [...native, ...fuzz].map((file) => join(NATIVE, file))
+}
+
+export const LIBRARIES = ['-lz', '-lpcap', '-pthread']
