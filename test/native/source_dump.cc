@@ -81,14 +81,14 @@ int dump_live(const tunmeter::LiveOptions& options) {
   });
   bool ready = false;
   auto status = SourceStatus::kOk;
-  while (!stop && status != SourceStatus::kFailed) {
+  do {
     status = source->read(dump);
     if (status == SourceStatus::kOk && !std::exchange(ready, true)) printf("ready\n");
     if (status != SourceStatus::kGone) continue;
     printf("gone %s %s\n", source->error().code.c_str(), source->error().message.c_str());
     while (!stop && !source->reopen()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (!stop) printf("reopened\n");
-  }
+  } while (!stop && status != SourceStatus::kFailed);
   // As packet.h says: once more after interrupt(), for what the kernel has handed up by then.
   if (status == SourceStatus::kOk) source->read(dump);
   report(status, *source, dump);
