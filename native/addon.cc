@@ -41,13 +41,21 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
     const auto object = info[0].As<Napi::Object>();
     const bool records = object.Get("recordsAll").ToBoolean();
     engine_ = std::make_unique<Engine>(engine_options(object), records ? &sink_ : nullptr);
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), kExternalBytes);
     if (!engine_->ok()) {
       Napi::Error::New(info.Env(), "no memory for the flow table").ThrowAsJavaScriptException();
     }
   }
 
+  void Finalize(Napi::Env env) override {
+    Napi::MemoryManagement::AdjustExternalMemory(env, -kExternalBytes);
+  }
+
  private:
   static constexpr size_t kHeaderBytes = 24;
+  // About what an engine with a few flows holds: garbage collection is to know that it is no small
+  // object.
+  static constexpr int64_t kExternalBytes = 256 * 1024;
 
   void feed(const Napi::CallbackInfo& info) {
     const auto bytes = info[0].As<Napi::Uint8Array>();

@@ -205,9 +205,8 @@ void Engine::evict_one() {
     reason = EndReason::kEndOfFlowDetected;
   } else if (time48_difference(now, slot.activity) > idle_timeout(slot)) {
     reason = EndReason::kIdleTimeout;
-  } else {
-    counters_.evictions++;
   }
+  counters_.evictions++;
   end_session(i, reason);
 }
 

@@ -56,8 +56,12 @@ void FragmentTable::unlink(uint32_t i) {
 }
 
 Datagram& FragmentTable::touch(const FlowKey& key, int64_t now_us) {
-  expire(now_us);
   uint32_t i = find(key);
+  // Exact for the datagram that is hit; the others go at the next tick.
+  if (i != kNone && now_us - at(i).touched_us > kFragmentTimeoutUs) {
+    drop(i);
+    i = kNone;
+  }
   if (i != kNone) {
     unlink(i);
   } else {

@@ -22,20 +22,18 @@ void advance_inactive(FlowSlot& slot, const DecodedPacket& packet, int rx) {
   const int peer = 1 - rx;
   const uint8_t flags = packet.tcp_flags;
   if ((flags & kSyn) != 0) {
-    if (rx == 0) {
+    const bool ack = (flags & kAck) != 0;
+    const EndpointState peer_state = state_of(slot, peer);
+    if (rx == 1) {
+      if (peer_state == EndpointState::kSynSent) set_state(slot, peer, EndpointState::kEstablished);
+      set_state(slot, rx, EndpointState::kEstablished);
+    } else if (ack) {
+      set_state(slot, rx, EndpointState::kSynAckSent);
+    } else {
       // Our initiator's SYN behind the responder's SYN-ACK: out of order, and the handshake is
       // whole.
-      const bool answered = state_of(slot, peer) == EndpointState::kEstablished;
-      set_state(slot, rx,
-                answered              ? EndpointState::kEstablished
-                : (flags & kAck) != 0 ? EndpointState::kSynAckSent
-                                      : EndpointState::kSynSent);
-    } else {
-      if (state_of(slot, peer) == EndpointState::kSynSent ||
-          ((flags & kAck) == 0 && state_of(slot, peer) == EndpointState::kSynAckSent)) {
-        set_state(slot, peer, EndpointState::kEstablished);
-      }
-      set_state(slot, rx, EndpointState::kEstablished);
+      const bool answered = peer_state == EndpointState::kEstablished;
+      set_state(slot, rx, answered ? EndpointState::kEstablished : EndpointState::kSynSent);
     }
   }
   if ((flags & kFin) != 0) set_state(slot, rx, EndpointState::kClosed);
