@@ -29,12 +29,17 @@ export type WhoAmI =
   | { readonly kind: 'denied'; readonly message: string }
   | { readonly kind: 'away'; readonly message: string }
 
+export interface ServerCatalog {
+  readonly etag: string | null
+  readonly content: unknown
+}
+
 export const CONNECTIONS_MAX = 2
 const CONNECT_TIMEOUT_MS = 10_000
 /** Of the whole answer: a server that drips one byte a second is away. */
 const ANSWER_TIMEOUT_MS = 60_000
-/** 5,000 refused sessions with a reason each fit many times. */
-const ANSWER_BYTES_MAX = 8 * 1024 * 1024
+/** 5,000 refused sessions with a reason each, or a catalog of 100,000 clients. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 const keySchema = z.object({
   scope: z.string(),
@@ -91,6 +96,21 @@ export class Connection {
     return { kind: 'site', site: { orgId: String(orgId), siteId } }
   }
 
+  /** The site's catalog as the server has it; null when it is the one that `etag` names, or cannot be had. */
+  async catalog(site: Site, etag: string | null): Promise<ServerCatalog | null> {
+    const path = `/api/v1/org/${encodeURIComponent(site.orgId)}/catalog`
+    try {
+      const headers = etag === null ? {} : { 'if-none-match': etag }
+      const answer = await this.#request('GET', path, undefined, headers)
+      const envelope = answer.status === 200 ? parseEnvelope(answer.text) : null
+      if (envelope?.success !== true) return null
+      return { etag: answer.etag ?? null, content: envelope.data }
+    } catch {
+      // Names are a convenience: whether the server is away is for batches to say.
+      return null
+    }
+  }
+
   async send(site: Site, batch: number, body: Uint8Array): Promise<Verdict> {
     const path = `/api/v1/org/${encodeURIComponent(site.orgId)}/site/${site.siteId}/sessions`
     try {
@@ -105,13 +125,19 @@ export class Connection {
     await this.#dispatcher.destroy()
   }
 
-  async #request(method: 'GET' | 'POST', path: string, body?: Uint8Array): Promise<Answer> {
+  async #request(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: Uint8Array,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer & { etag: string | undefined }> {
     const { request } = await import('undici')
     const timeoutMs = this.#options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
     const answer = await request(`${this.url}${path}`, {
       method,
       dispatcher: this.#dispatcher,
       headers: {
+        ...headers,
         authorization: `Bearer ${this.#key}`,
         ...(body && { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
       },
@@ -120,10 +146,11 @@ export class Connection {
       bodyTimeout: timeoutMs,
       signal: AbortSignal.timeout(timeoutMs),
     })
-    const retryAfter = answer.headers['retry-after']
+    const header = (name: string): string | undefined => [answer.headers[name]].flat()[0]
     return {
       status: answer.statusCode,
-      retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+      retryAfter: header('retry-after'),
+      etag: header('etag'),
       text: await readBounded(answer.body),
     }
   }

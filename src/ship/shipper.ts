@@ -22,6 +22,8 @@ export interface Problem {
 export interface ShipperOptions {
   readonly spool: Spool
   readonly connection: Connection
+  /** False: a batch that is too large is set aside, not split (replay: its batches are numbered by content). */
+  readonly splits?: boolean
   readonly backoff?: BackoffLimits
   readonly random?: () => number
   /** Told of a problem when it begins or changes, and null when batches are stored again. */
@@ -35,6 +37,8 @@ export interface ShipCounters {
   readonly batchesStored: number
   readonly sessionsStored: number
   readonly sessionsRefused: number
+  /** Sessions in set-aside batches, the refused ones of stored batches included. */
+  readonly setAside: number
   readonly batchesRepeated: number
   readonly failures: number
   readonly bytesSent: number
@@ -57,6 +61,7 @@ export class Shipper {
     batchesStored: 0,
     sessionsStored: 0,
     sessionsRefused: 0,
+    setAside: 0,
     batchesRepeated: 0,
     failures: 0,
     bytesSent: 0,
@@ -176,7 +181,8 @@ export class Shipper {
       case 'stored':
         return this.#stored(batch, verdict.receipt)
       case 'tooLarge':
-        if (batch.entry.sessions > 1) return this.#spool.split(number, halves(batch))
+        if (batch.entry.sessions > 1 && this.#options.splits !== false)
+          return this.#spool.split(number, halves(batch))
         return this.#refused(batch, 413, verdict.message)
       case 'refused':
         return this.#refused(batch, verdict.status, verdict.message)
@@ -210,6 +216,7 @@ export class Shipper {
     c.batchesStored++
     c.sessionsStored += entry.sessions - refused.length
     c.sessionsRefused += refused.length
+    c.setAside += refused.length
     if (receipt.repeated) c.batchesRepeated++
     c.storedAtMs = Date.now()
     this.#succeed()
@@ -224,6 +231,7 @@ export class Shipper {
     }
     this.#refusedInARow++
     await this.#spool.setAside(batch.number, { atMs: Date.now(), status, reason: message })
+    this.#counters.setAside += batch.entry.sessions
     this.#options.onSetAside?.(batch.number, message, batch.entry.sessions)
     this.#wake()
   }

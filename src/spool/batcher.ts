@@ -34,6 +34,8 @@ export interface BatcherOptions {
   /** Null: only size cuts a batch, so that the same input makes the same batches (replay). */
   readonly ageMs: number | null
   readonly sessionsMax?: number
+  /** The first so many batches are known to be stored or spooled: made and thrown away (replay). */
+  readonly skipBatches?: number
   readonly heldBytesMax?: number
   /** Told when the disk does not take a batch (again and again), and null when it does again. */
   readonly onTrouble?: (message: string | null) => void
@@ -62,11 +64,13 @@ export class Batcher {
   #wake: (() => void) | null = null
   #waiters: (() => void)[] = []
   #giveUp = false
+  #skip: number
 
   constructor(options: BatcherOptions) {
     this.#spool = options.spool
     this.#options = options
     this.#sessionsMax = Math.min(options.sessionsMax ?? BATCH_SESSIONS_MAX, BATCH_SESSIONS_MAX)
+    this.#skip = options.skipBatches ?? 0
     this.#heldBytesMax = options.heldBytesMax ?? HELD_BYTES_MAX
   }
 
@@ -117,16 +121,21 @@ export class Batcher {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     if (this.#texts.length === 0) return
-    this.#hold({
-      texts: this.#texts,
-      bytes: this.#bytes,
-      fromUs: this.#fromUs,
-      toUs: this.#toUs,
-    })
+    if (this.#skip > 0) this.#skip--
+    else this.#hold(this.#pending())
     this.#texts = []
     this.#bytes = 0
     this.#fromUs = Number.POSITIVE_INFINITY
     this.#toUs = Number.NEGATIVE_INFINITY
+  }
+
+  #pending(): Cut {
+    return {
+      texts: this.#texts,
+      bytes: this.#bytes,
+      fromUs: this.#fromUs,
+      toUs: this.#toUs,
+    }
   }
 
   #hold(cut: Cut): void {

@@ -3,8 +3,8 @@
  * there is no stale lock; it holds across containers that share the directory, where a pid would mean nothing.
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
-import koffi from 'koffi'
 import { AppError } from '../errors.js'
+import { libc } from '../libc.js'
 
 const LOCK_EX = 2
 const LOCK_NB = 4
@@ -16,8 +16,7 @@ export interface DirectoryLock {
 /** @throws AppError SPOOL_LOCKED */
 export function lockDirectory(path: string, owner: string): DirectoryLock {
   const fd = openSync(path, 'a+', 0o600)
-  const flock = koffi.load(null).func('int flock(int fd, int operation)')
-  if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
+  if (libc('flock')(fd, LOCK_EX | LOCK_NB) !== 0) {
     const holder = readFileSync(path, 'utf8').trim()
     closeSync(fd)
     throw new AppError(

@@ -1,0 +1,33 @@
+/** Names for ids, by a catalog file. */
+import type { Catalog } from '../session/catalog.js'
+import type { Names } from '../session/fields.js'
+import type { Session } from '../session/session.js'
+
+export const NO_NAMES: Names = {
+  clientName: null,
+  userName: null,
+  resourceName: null,
+  siteName: null,
+}
+
+export class CatalogNames {
+  readonly #clients: ReadonlyMap<number, string>
+  readonly #users: ReadonlyMap<string, string>
+  readonly #resources: ReadonlyMap<number, string>
+
+  constructor(catalog: Catalog) {
+    this.#clients = new Map(catalog.clients.map((c) => [c.clientId, c.name]))
+    this.#users = new Map(catalog.users.map((u) => [u.userId, u.name]))
+    this.#resources = new Map(catalog.resources.map((r) => [r.siteResourceId, r.name]))
+  }
+
+  of(session: Pick<Session, 'clientId' | 'userId' | 'siteResourceId'>): Names {
+    const { clientId, userId, siteResourceId } = session
+    return {
+      clientName: clientId === null ? null : (this.#clients.get(clientId) ?? null),
+      userName: userId === null ? null : (this.#users.get(userId) ?? null),
+      resourceName: siteResourceId === null ? null : (this.#resources.get(siteResourceId) ?? null),
+      siteName: null,
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** `--peers FILE`: the peers of an interface as they were when a capture was made. */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { AppError, EXIT, messageOf } from '../errors.js'
+import { prefixSchema } from '../session/catalog.js'
+import type { WireGuardDevice } from '../wireguard/device.js'
+
+const peersSchema = z.object({
+  peers: z.array(
+    z.object({
+      publicKey: z.string().min(1),
+      endpoint: z.string().nullish(),
+      allowedIps: z.array(prefixSchema),
+    }),
+  ),
+})
+
+/** What `tunmeter peers --json` prints, or any JSON with peers of these fields. @throws AppError PEERS_UNREADABLE */
+export function loadPeers(path: string): WireGuardDevice {
+  try {
+    const { peers } = peersSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return {
+      interfaceName: path,
+      kind: 'kernel',
+      publicKey: null,
+      listenPort: null,
+      peers: peers.map(({ publicKey, endpoint, allowedIps }) => ({
+        publicKey,
+        endpoint: endpoint ?? null,
+        allowedIps,
+        lastHandshakeSeconds: null,
+        rxBytes: 0,
+        txBytes: 0,
+      })),
+    }
+  } catch (error) {
+    const [issue] = error instanceof z.ZodError ? error.issues : []
+    const problem =
+      issue === undefined ? messageOf(error) : `${issue.path.join('.')}: ${issue.message}`
+    throw new AppError('PEERS_UNREADABLE', `${path}: ${problem}`, {
+      hint: 'Expected JSON as tunmeter peers --json prints it.',
+      exitCode: EXIT.usage,
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * `tunmeter replay --to`: the sessions of files through spool and shipper.
+ *
+ * Batches of a replay are cut by size alone, so the n-th batch of the same files and options is always the same and
+ * has the number n. A replay that was killed goes on where its spool ends; one without its spool sends again what
+ * the server knows by number, which changes nothing.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FlowMeterCounters } from '../capture/flow-meter.js'
+import { AppError } from '../errors.js'
+import { humanCount } from '../output/human.js'
+import type { Session } from '../session/session.js'
+import { type Problem, Shipper } from '../ship/shipper.js'
+import { Batcher } from '../spool/batcher.js'
+import { openSpool } from '../spool/open.js'
+import type { Spool } from '../spool/spool.js'
+import { packageVersion } from '../version.js'
+import type { ReplayOptions } from './replay.js'
+import type { ReplayIdentity } from './replay-identity.js'
+import { meterReport } from './report.js'
+import { openConnection } from './server-flags.js'
+
+interface Parts {
+  readonly spool: Spool
+  readonly batcher: Batcher
+  readonly shipper: Shipper
+  /** Of our own making: removed at the end. */
+  readonly temporary: string | null
+}
+
+export class Delivery {
+  readonly #parts: Parts
+  readonly #giveUpMs: number
+  readonly #spoolMax: number
+  readonly #stop = new AbortController()
+  #failure: AppError | null = null
+  #away: NodeJS.Timeout | null = null
+  #complete = false
+
+  private constructor(parts: Parts, options: ReplayOptions) {
+    this.#parts = parts
+    this.#giveUpMs = options.giveUpAfter
+    this.#spoolMax = options.spoolMax
+  }
+
+  static async open(
+    files: readonly string[],
+    options: ReplayOptions,
+    identity: ReplayIdentity,
+    counters: () => FlowMeterCounters,
+  ): Promise<Delivery> {
+    const connection = await openConnection(options)
+    const temporary =
+      options.spool === undefined ? mkdtempSync(join(tmpdir(), 'tunmeter-replay-')) : null
+    const directory = options.spool ?? temporary!
+    const spool = await openSpool({
+      directory,
+      meterId: identity.meterId,
+      // Twice: the reader waits at --spool-max, so that nothing ever has to be dropped.
+      bytesMax: 2 * options.spoolMax,
+      asideBytesMax: options.spoolMax,
+      onDamage: (movedTo) => {
+        throw new AppError('SPOOL_DAMAGED', `the spool was damaged and is now in ${movedTo}`, {
+          hint: `Remove ${directory} and replay again: what the server has is not stored twice.`,
+        })
+      },
+    })
+    const startedAt = new Date().toISOString()
+    const report = () =>
+      meterReport({
+        version: packageVersion(),
+        interfaces: files,
+        startedAt,
+        counters: [counters()],
+        sessionsDropped: {},
+        spool: spool.depth(),
+      })
+    const batcher = new Batcher({
+      spool,
+      report,
+      ageMs: null,
+      sessionsMax: options.batchSessions,
+      skipBatches: spool.nextBatch - 1,
+    })
+    const delivery: { current: Delivery | null } = { current: null }
+    const shipper = new Shipper({
+      spool,
+      connection,
+      splits: false,
+      onProblem: (problem) => delivery.current?.problem(problem),
+      onStored: () => delivery.current?.progressed(),
+    })
+    delivery.current = new Delivery({ spool, batcher, shipper, temporary }, options)
+    shipper.start()
+    return delivery.current
+  }
+
+  add(session: Session): void {
+    this.#parts.batcher.add(session)
+  }
+
+  /** Waits while the disk or the server is behind. @throws AppError when it gave up. */
+  async ready(): Promise<void> {
+    const { batcher, spool } = this.#parts
+    await batcher.drained()
+    while (spool.depth().bytes > this.#spoolMax && this.#failure === null) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    if (this.#failure !== null) throw this.#failure
+  }
+  #waiting: (() => void)[] = []
+
+  /** Resolves when all is stored. @throws AppError when it gave up. */
+  async finish(): Promise<void> {
+    await this.#parts.batcher.flush()
+    this.#complete = await this.#parts.shipper.drained(this.#stop.signal)
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  async close(): Promise<void> {
+    const { batcher, shipper, spool, temporary } = this.#parts
+    if (this.#away !== null) clearTimeout(this.#away)
+    await shipper.stop()
+    batcher.abandon()
+    await batcher.flush()
+    await spool.close()
+    if (temporary !== null) rmSync(temporary, { recursive: true, force: true })
+  }
+
+  get stored(): number {
+    return this.#parts.shipper.counters().sessionsStored
+  }
+
+  /** Batches that the server had before. */
+  get repeated(): number {
+    return this.#parts.shipper.counters().batchesRepeated
+  }
+
+  get refused(): number {
+    return this.#parts.shipper.counters().sessionsRefused
+  }
+
+  /** Nothing was refused or left behind. */
+  get complete(): boolean {
+    const { setAside } = this.#parts.shipper.counters()
+    return this.#complete && setAside === 0
+  }
+
+  says(): string {
+    const { sessionsStored, batchesStored, batchesRepeated, setAside } =
+      this.#parts.shipper.counters()
+    const site = this.#parts.shipper.site
+    const where = site === null ? '' : ` for site ${site.siteId} of ${site.orgId}`
+    const repeated =
+      batchesRepeated === 0 ? '' : `; ${batchesRepeated} of ${batchesStored} batches were there`
+    const aside = setAside === 0 ? '' : `; ${humanCount(setAside)} sessions REFUSED`
+    return `${humanCount(sessionsStored)} sessions stored${where}${repeated}${aside}`
+  }
+
+  /** From the shipper: sending fails, or works again (null). */
+  problem(problem: Problem | null): void {
+    if (this.#away !== null) clearTimeout(this.#away)
+    this.#away = null
+    if (problem === null) return
+    if (problem.kind === 'denied' || problem.kind === 'refusing') this.#giveUp(problem)
+    else this.#away = setTimeout(() => this.#giveUp(problem), this.#giveUpMs)
+  }
+
+  progressed(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  #giveUp(problem: Problem): void {
+    const hints: Record<Problem['kind'], string> = {
+      away: 'Is the server running, and is --to its address? Replay again when it is back.',
+      denied: 'Check --to and the key: it must be one for ingest, of this server.',
+      refusing: 'Is --to the base address of a tunmeter server of this version?',
+      spool: 'Is there space in --spool (or the temporary directory)?',
+    }
+    this.#failure = new AppError('NOT_DELIVERED', `not all is stored: ${problem.message}`, {
+      hint: hints[problem.kind],
+    })
+    this.progressed()
+    this.#stop.abort()
+  }
+}

@@ -1,0 +1,218 @@
+/** One run of `tunmeter replay`: engine -> attribution -> (printed rows, delivered batches). */
+import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
+import type { RecordBatch } from '../capture/record-decode.js'
+import type { CommandContext } from '../command.js'
+import { AppError, EXIT } from '../errors.js'
+import { painter } from '../output/human.js'
+import { PrintedRow } from '../output/printed-row.js'
+import { type Progress, progressOn } from '../output/progress.js'
+import type { RowWriter } from '../output/row-writer.js'
+import { fileSink, type Sink, streamSink } from '../output/sink.js'
+import { Consolidator } from '../session/consolidate.js'
+import { makeSession, UNATTRIBUTED } from '../session/make-session.js'
+import type { Attribution, FlowRecord, Session } from '../session/session.js'
+import { engineOptions } from './engine-flags.js'
+import { CatalogNames, NO_NAMES } from './names.js'
+import type { ReplayOptions } from './replay.js'
+import type { Delivery } from './replay-delivery.js'
+import { quickIdentity, type ReplayIdentity } from './replay-identity.js'
+import { summaryOf } from './replay-summary.js'
+
+/** Rows are held up to this, then written in one piece. */
+const WRITE_BYTES = 1 << 20
+const PROGRESS_MS = 100
+
+export class Replay {
+  readonly #files: readonly string[]
+  readonly #options: ReplayOptions
+  readonly #context: CommandContext
+  readonly #progress: Progress
+  readonly #startedMs = performance.now()
+  #attribute: (record: FlowRecord) => Attribution = () => UNATTRIBUTED
+  #names: CatalogNames | null = null
+  #inside: readonly string[] = []
+  #delivery: Delivery | null = null
+  readonly #row = new PrintedRow()
+  #shiftUs = 0
+
+  constructor(files: readonly string[], options: ReplayOptions, context: CommandContext) {
+    this.#files = files
+    this.#options = options
+    this.#context = context
+    this.#progress = progressOn(context.stderr)
+  }
+
+  async run(): Promise<number> {
+    await this.#loadOwners()
+    if (this.#options.shiftToNow) this.#shiftUs = await this.#measureShift()
+    const writer = await this.#makeWriter()
+    const identity = await this.#identify()
+    const meter = await this.#openMeter(this.#needsRecords(writer))
+    const timer = setInterval(() => this.#showProgress(meter), PROGRESS_MS)
+    try {
+      if (this.#options.to !== undefined) await this.#openDelivery(identity, meter)
+      await this.#pump(meter, writer, identity)
+      await this.#delivery?.finish()
+    } finally {
+      clearInterval(timer)
+      this.#progress.clear()
+      // Else its thread would keep the process when something before the first record failed.
+      await meter.stop()
+      await this.#delivery?.close()
+    }
+    return this.#conclude(meter)
+  }
+
+  /** What holds for a file held from its beginning. */
+  async #loadOwners(): Promise<void> {
+    const { catalog: catalogPath, peers: peersPath } = this.#options
+    if (catalogPath === undefined && peersPath === undefined) return
+    const { Attributor } = await import('../attribution/attributor.js')
+    const attributor = new Attributor()
+    if (peersPath !== undefined) {
+      const { loadPeers } = await import('./peers-file.js')
+      attributor.peersChanged({ device: loadPeers(peersPath) }, 0)
+    }
+    if (catalogPath !== undefined) {
+      const { loadCatalog } = await import('../attribution/catalog-file.js')
+      const catalog = loadCatalog(catalogPath)
+      attributor.catalogChanged(catalog, 0)
+      this.#names = new CatalogNames(catalog)
+    }
+    this.#attribute = (record) => attributor.attribute(record)
+    this.#inside = attributor.insidePrefixes()
+  }
+
+  async #makeWriter(): Promise<RowWriter | null> {
+    const { to, output } = this.#options
+    const { stdout, env } = this.#context
+    const terminal = stdout.isTTY === true && output === undefined
+    const auto = to !== undefined ? 'none' : terminal ? 'table' : 'ndjson'
+    const format = this.#options.format === 'auto' ? auto : this.#options.format
+    if (format === 'none' || format === 'summary') return null
+    if (format === 'table') {
+      const { TableWriter } = await import('../output/table.js')
+      const paint = terminal ? painter(stdout, env) : painter({}, env)
+      return new TableWriter({ paint, width: terminal ? stdout.columns : Number.POSITIVE_INFINITY })
+    }
+    const { CsvWriter, NdjsonWriter } = await import('../output/row-writer.js')
+    return format === 'csv' ? new CsvWriter() : new NdjsonWriter()
+  }
+
+  #needsRecords(writer: RowWriter | null): boolean {
+    return writer !== null || this.#options.to !== undefined
+  }
+
+  async #identify(): Promise<ReplayIdentity> {
+    if (this.#options.to === undefined) return quickIdentity(this.#files, this.#options)
+    const { contentIdentity } = await import('./replay-identity.js')
+    return contentIdentity(this.#files, this.#options, this.#shiftUs)
+  }
+
+  async #openMeter(records: boolean): Promise<FlowMeter> {
+    const { FlowMeter } = await import('../capture/flow-meter.js')
+    const meter = new FlowMeter(this.#meterOptions(records))
+    if (this.#inside.length > 0) meter.setInside([...this.#inside])
+    return meter
+  }
+
+  #meterOptions(records: boolean): FlowMeterOptions {
+    return {
+      source: { kind: 'file', paths: [...this.#files] },
+      ...engineOptions(this.#options),
+      activeTimeoutMs: this.#options.interim ? this.#options.activeTimeout : 0,
+      earlyReport: false,
+      records: records ? 'all' : 'none',
+    }
+  }
+
+  /** Reads the files once without records: the shift has to be known before the first one is made. */
+  async #measureShift(): Promise<number> {
+    if (this.#files.includes('-')) {
+      throw new AppError(
+        'BAD_OPTIONS',
+        '--shift-to-now reads its input twice: not possible with -',
+        {
+          exitCode: EXIT.usage,
+        },
+      )
+    }
+    const meter = await this.#openMeter(false)
+    for await (const _ of meter.records());
+    const newestUs = meter.counters().engineTimeUs
+    return newestUs === null ? 0 : Date.now() * 1000 - newestUs
+  }
+
+  async #openDelivery(identity: ReplayIdentity, meter: FlowMeter): Promise<void> {
+    const { Delivery } = await import('./replay-delivery.js')
+    this.#delivery = await Delivery.open(this.#files, this.#options, identity, () =>
+      meter.counters(),
+    )
+  }
+
+  async #pump(meter: FlowMeter, writer: RowWriter | null, id: ReplayIdentity): Promise<void> {
+    const sink = writer === null ? null : this.#openSink()
+    writer?.begin()
+    const consolidator = this.#options.consolidate
+      ? new Consolidator((session) => this.#emit(session, writer))
+      : null
+    for await (const batch of meter.records()) {
+      this.#takeBatch(batch, id.prefix, consolidator, writer)
+      if (writer !== null && writer.length >= WRITE_BYTES) await sink!.write(writer.take())
+      await this.#delivery?.ready()
+    }
+    consolidator?.end()
+    writer?.end()
+    if (writer !== null) await sink!.write(writer.take())
+    await sink?.close()
+  }
+
+  #openSink(): Sink {
+    const { output } = this.#options
+    return output === undefined ? streamSink(this.#context.stdout) : fileSink(output)
+  }
+
+  #takeBatch(
+    batch: RecordBatch,
+    prefix: string,
+    consolidator: Consolidator | null,
+    writer: RowWriter | null,
+  ): void {
+    const record = batch.reader()
+    for (let i = 0; i < batch.count; i++) {
+      record.move(i)
+      const session = makeSession(record, this.#attribute(record), prefix, this.#shiftUs)
+      if (consolidator === null) this.#emit(session, writer)
+      else consolidator.add(session)
+    }
+  }
+
+  #emit(session: Session, writer: RowWriter | null): void {
+    this.#delivery?.add(session)
+    const names = this.#names?.of(session) ?? NO_NAMES
+    writer?.row(this.#row.of(session, names))
+  }
+
+  #showProgress(meter: FlowMeter): void {
+    const { bytesRead, bytesTotal, packets, sessionsOpened } = meter.counters()
+    const stored = this.#delivery === null ? '' : `, ${this.#delivery.stored} stored`
+    const note = `${packets} packets, ${sessionsOpened} sessions${stored}`
+    this.#progress.update(bytesRead, bytesTotal, note)
+  }
+
+  #conclude(meter: FlowMeter): number {
+    const { stdout, stderr } = this.#context
+    const counters = meter.counters()
+    if (this.#options.format === 'summary') {
+      const elapsedSeconds = (performance.now() - this.#startedMs) / 1e3
+      const summary = summaryOf(counters, elapsedSeconds, this.#delivery)
+      stdout.write(`${JSON.stringify(summary, null, stdout.isTTY ? 2 : 0)}\n`)
+    }
+    if (this.#delivery !== null) stderr.write(`${this.#delivery.says()}\n`)
+    for (const { file, message } of counters.errors) {
+      const name = this.#files[file] ?? ''
+      stderr.write(`tunmeter: ${message.includes(name) ? '' : `${name}: `}${message}\n`)
+    }
+    return counters.errors.length > 0 || this.#delivery?.complete === false ? EXIT.failed : EXIT.ok
+  }
+}

@@ -1,0 +1,49 @@
+/** The meter's state as every batch carries it. */
+import type { Traffic } from '../capture/counters.js'
+import type { FlowMeterCounters } from '../capture/flow-meter.js'
+import type { MeterReport } from '../session/batch.js'
+import type { SpoolDepth } from '../spool/spool.js'
+
+export interface ReportInput {
+  readonly version: string
+  readonly interfaces: readonly string[]
+  readonly startedAt: string
+  /** One for each interface. */
+  readonly counters: readonly FlowMeterCounters[]
+  readonly sessionsDropped: Readonly<Record<string, number>>
+  readonly spool: SpoolDepth
+  readonly reconciliation?: Readonly<Record<string, number>> | undefined
+}
+
+export function meterReport(input: ReportInput): MeterReport {
+  const { counters, spool } = input
+  const sum = (read: (c: FlowMeterCounters) => number): number =>
+    counters.reduce((total, c) => total + read(c), 0)
+  return {
+    version: input.version,
+    interface: input.interfaces.join(','),
+    startedAt: input.startedAt,
+    at: new Date().toISOString(),
+    packets: sum((c) => c.packets),
+    bytes: sum((c) => c.bytes),
+    other: otherOf(counters),
+    openSessions: sum((c) => c.openSessions),
+    packetsDropped: sum((c) => c.kernelDropped + c.interfaceDropped),
+    sessionsDropped: input.sessionsDropped,
+    spool: { batches: spool.batches, bytes: spool.bytes, setAside: spool.setAside },
+    ...(input.reconciliation && { reconciliation: input.reconciliation }),
+  }
+}
+
+/** By reason; those that did not occur are left out. */
+function otherOf(counters: readonly FlowMeterCounters[]): Record<string, Traffic> {
+  const sums: Record<string, Traffic> = {}
+  for (const { other } of counters) {
+    for (const [reason, { packets, bytes }] of Object.entries(other)) {
+      if (packets === 0) continue
+      const before = sums[reason] ?? { packets: 0, bytes: 0 }
+      sums[reason] = { packets: before.packets + packets, bytes: before.bytes + bytes }
+    }
+  }
+  return sums
+}

@@ -1,0 +1,95 @@
+/** Options of the way to the server, as meter and `replay --to` take them. */
+import { readFileSync, statSync } from 'node:fs'
+import { badOptions, type OptionValues, secretText, text } from '../config.js'
+import { AppError, EXIT, messageOf } from '../errors.js'
+import type { Connection } from '../ship/connection.js'
+
+export const SERVER_FLAGS = {
+  to: text('Base address of the server, as in https://logs.example.org', 'URL'),
+  key: secretText('Key of this site (scope ingest)', 'KEY'),
+  keyFile: text('Read the key from this file; nobody but its owner and group may read it', 'FILE'),
+  caFile: text('Trust this certificate authority (PEM) instead of the system’s', 'FILE'),
+  clientCert: text('Show this certificate (PEM) to the server', 'FILE'),
+  clientKey: text('Private key (PEM) of --client-cert', 'FILE'),
+  proxy: text('Go through this proxy; else HTTPS_PROXY, HTTP_PROXY and NO_PROXY count', 'URL'),
+} as const
+
+export type ServerFlags = OptionValues<typeof SERVER_FLAGS>
+
+/** @throws AppError for an address that is none, a missing key, files that cannot be read or that others can read. */
+export async function openConnection(flags: ServerFlags): Promise<Connection> {
+  const url = serverUrl(flags.to)
+  if ((flags.clientCert === undefined) !== (flags.clientKey === undefined)) {
+    throw badOptions(['--client-cert and --client-key belong together'])
+  }
+  const { Connection } = await import('../ship/connection.js')
+  return Connection.open({
+    url,
+    key: readKey(flags),
+    ca: readOptional(flags.caFile),
+    clientCert: readOptional(flags.clientCert),
+    clientKey: flags.clientKey === undefined ? undefined : readSecret(flags.clientKey),
+    proxy: flags.proxy,
+  })
+}
+
+function serverUrl(text: string | undefined): string {
+  if (text === undefined) throw badOptions(['--to URL is required: base address of the server'])
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+    throw badOptions([`--to: "${text}": expected an address as in https://logs.example.org`])
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw badOptions([
+      '--to: no user or password belongs in the address; the key goes with --key-file',
+    ])
+  }
+  return url.href
+}
+
+/** The key in force: read again on SIGHUP. */
+export function readKey(flags: ServerFlags): string {
+  const key = flags.key ?? (flags.keyFile === undefined ? undefined : readSecret(flags.keyFile))
+  if (key === undefined || key === '') {
+    throw new AppError('NO_KEY', 'no key is given', {
+      hint: 'Make one with tunmeter keys create, and give it with --key-file or TUNMETER_KEY.',
+      exitCode: EXIT.usage,
+    })
+  }
+  // It becomes a header: anything but visible ASCII is a wrong file.
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw new AppError('BAD_KEY', 'the key holds characters that no key has', {
+      hint: 'Is it the right file? A key is one line, as in tm_ingest_….',
+      exitCode: EXIT.usage,
+    })
+  }
+  return key
+}
+
+const WORLD_READABLE = 0o004
+
+function readSecret(path: string): string {
+  const mode = attempt(path, () => statSync(path).mode)
+  if ((mode & WORLD_READABLE) !== 0) {
+    throw new AppError('KEY_FILE_EXPOSED', `everybody on this machine can read ${path}`, {
+      hint: `chmod o-rwx ${path}, and make a new key: this one may be known.`,
+      exitCode: EXIT.usage,
+    })
+  }
+  return attempt(path, () => readFileSync(path, 'utf8')).trim()
+}
+
+function readOptional(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : attempt(path, () => readFileSync(path, 'utf8'))
+}
+
+function attempt<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new AppError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, {
+      exitCode: EXIT.usage,
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,27 @@
+/** The C library's calls that Node lacks, through koffi; loaded on the first use. */
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+const SIGNATURES = {
+  prctl: 'int prctl(int option, ulong a, ulong b, ulong c, ulong d)',
+  capset: 'int capset(const void *header, const void *data)',
+  socket: 'int socket(int domain, int type, int protocol)',
+  sendto:
+    'long sendto(int fd, const void *data, size_t length, int flags, const void *to, uint size)',
+  close: 'int close(int fd)',
+  flock: 'int flock(int fd, int operation)',
+} as const
+
+type CFunction = (...args: unknown[]) => number
+const loaded = new Map<string, CFunction>()
+
+/** A function by its name; its result is the C function's, -1 for a failure. */
+export function libc(name: keyof typeof SIGNATURES): CFunction {
+  let found = loaded.get(name)
+  if (found === undefined) {
+    const koffi = require('koffi') as typeof import('koffi')
+    found = koffi.load(null).func(SIGNATURES[name]) as CFunction
+    loaded.set(name, found)
+  }
+  return found
+}

@@ -1,0 +1,208 @@
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { FIELDS } from '../../src/session/fields.js'
+import { FakeServer } from '../support/fake-server.js'
+import { ROOT, run } from '../support/process.js'
+import { temporaryDirectory } from '../support/temporary.js'
+
+const SITE = `${ROOT}fixtures/wireguard/site.pcap`
+const DEMO = `${ROOT}fixtures/demo/site.pcap`
+const OWNERS = [
+  '--catalog',
+  `${ROOT}fixtures/wireguard/catalog.yaml`,
+  '--peers',
+  `${ROOT}fixtures/wireguard/peers.json`,
+]
+
+interface Expected {
+  readonly total: { readonly packets: number; readonly bytes: number }
+  readonly other: Readonly<Record<string, { readonly packets: number; readonly bytes: number }>>
+  readonly sessions: readonly Record<string, unknown>[]
+}
+
+const expected = JSON.parse(
+  readFileSync(`${ROOT}fixtures/wireguard/expected.json`, 'utf8'),
+) as Expected
+
+type Row = Record<string, unknown>
+
+function rowsOf(ndjson: string): Row[] {
+  return ndjson
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row)
+}
+
+function keyOf(row: Row): string {
+  return `${String(row.protocol)} ${String(row.sourceAddr)} ${String(row.destAddr)}`
+}
+
+function sorted(rows: readonly Row[]): Row[] {
+  return [...rows].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+}
+
+describe('printed', () => {
+  test('the golden capture gives the golden sessions, with their owners', async () => {
+    const { code, stdout, stderr } = await run(['replay', SITE, ...OWNERS])
+    expect([code, stderr]).toEqual([0, ''])
+    const rows = sorted(rowsOf(stdout))
+    const golden = sorted(expected.sessions)
+    expect(rows.length).toBe(golden.length)
+    // What the golden file says under a field's name, that field has to say.
+    const names = FIELDS.map((f) => f.name).filter((n) => n in golden[0]!)
+    expect(names.length).toBeGreaterThan(12)
+    for (const [i, want] of golden.entries()) {
+      for (const name of names) expect(rows[i]![name], `${keyOf(want)} ${name}`).toEqual(want[name])
+    }
+  })
+
+  test('summary is one JSON object that adds up to the capture', async () => {
+    const { stdout } = await run(['replay', SITE, '--format', 'summary'])
+    const summary = JSON.parse(stdout) as Row
+    expect(summary).toMatchObject({ ...expected.total, other: expected.other })
+    expect(summary.sessions).toBe(expected.sessions.length)
+  })
+
+  test('CSV to a file: a header and a line for each session', async () => {
+    const file = join(temporaryDirectory(), 'out.csv')
+    const { code, stdout } = await run(['replay', SITE, '--format', 'csv', '--output', file])
+    expect([code, stdout]).toEqual([0, ''])
+    const lines = readFileSync(file, 'utf8').trim().split('\r\n')
+    expect(lines[0]).toBe(FIELDS.map((f) => f.name).join(','))
+    expect(lines.length).toBe(1 + expected.sessions.length)
+  })
+
+  test('standard input, gzip’d, and two files as one capture', async () => {
+    const input = gzipSync(readFileSync(SITE))
+    const { stdout } = await run(['replay', '-', DEMO, '--format', 'summary'], { input })
+    const alone = JSON.parse((await run(['replay', DEMO, '--format', 'summary'])).stdout) as Row
+    expect(JSON.parse(stdout)).toMatchObject({
+      packets: expected.total.packets + Number(alone.packets),
+    })
+  })
+
+  test('the same file gives the same ids, other options others', async () => {
+    const ids = async (...options: string[]): Promise<unknown[]> =>
+      rowsOf((await run(['replay', SITE, ...options])).stdout).map((r) => r.sessionId)
+    const first = await ids()
+    expect(await ids()).toEqual(first)
+    expect(await ids('--udp-timeout', '59s')).not.toEqual(first)
+  })
+
+  test('--shift-to-now: the newest packet is now, durations stay', async () => {
+    const plain = rowsOf((await run(['replay', DEMO])).stdout)
+    const before = Date.now()
+    const moved = rowsOf((await run(['replay', DEMO, '--shift-to-now'])).stdout)
+    const newest = Math.max(...moved.map((r) => Date.parse(String(r.endTime))))
+    expect(newest).toBeLessThanOrEqual(Date.now())
+    expect(newest).toBeGreaterThan(before - 120_000)
+    expect(moved.map((r) => r.duration)).toEqual(plain.map((r) => r.duration))
+  })
+
+  test('--consolidate merges and loses no byte', async () => {
+    const bytes = (rows: readonly Row[]): number =>
+      rows.reduce((sum, r) => sum + Number(r.bytesTx) + Number(r.bytesRx), 0)
+    const plain = rowsOf((await run(['replay', SITE])).stdout)
+    const merged = rowsOf((await run(['replay', SITE, '--consolidate'])).stdout)
+    expect(merged.length).toBeLessThan(plain.length)
+    expect(bytes(merged)).toBe(bytes(plain))
+    expect(merged.reduce((sum, r) => sum + Number(r.connectionCount), 0)).toBe(plain.length)
+  })
+})
+
+describe('faults', () => {
+  test('a damaged file: sessions up to there, the byte offset, exit 1', async () => {
+    const file = join(temporaryDirectory(), 'cut.pcap')
+    const whole = readFileSync(SITE)
+    writeFileSync(file, whole.subarray(0, whole.length - 5))
+    const { code, stdout, stderr } = await run(['replay', file])
+    expect(code).toBe(1)
+    expect(rowsOf(stdout).length).toBe(expected.sessions.length)
+    expect(stderr).toMatch(/cut\.pcap.*byte \d+/)
+  })
+
+  test.each<[string, string[], number, RegExp]>([
+    ['no such file', ['/nowhere.pcap'], 1, /no file \/nowhere\.pcap/],
+    ['no capture', [`${ROOT}package.json`], 1, /not a pcap/],
+    ['a directory', [ROOT], 1, /directory/],
+    ['no file at all', [], 2, /missing required argument/],
+    ['a bad option', [SITE, '--udp-timeout', 'soon'], 2, /--udp-timeout: "soon"/],
+    ['a bad address', [SITE, '--to', 'nowhere', '--key', 'x'], 2, /--to: "nowhere"/],
+    ['no key', [SITE, '--to', 'http://127.0.0.1:1'], 2, /no key/],
+    ['a catalog that is none', [SITE, '--catalog', SITE], 2, /site\.pcap/],
+    ['an output that cannot be', [SITE, '--output', '/nowhere/x'], 1, /cannot write \/nowhere\/x/],
+    ['two that exclude each other', [SITE, '--interim', '--consolidate'], 2, /exclude/],
+  ])('%s', async (_, args, exitCode, message) => {
+    const { code, stderr } = await run(['replay', ...args])
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toContain('bug')
+    expect(code).toBe(exitCode)
+  })
+
+  test('a key file that everybody can read', async () => {
+    const file = join(temporaryDirectory(), 'key')
+    writeFileSync(file, 'tm_ingest_x\n')
+    chmodSync(file, 0o644)
+    const args = ['replay', SITE, '--to', 'http://127.0.0.1:1', '--key-file', file]
+    const { code, stderr } = await run(args)
+    expect(stderr).toMatch(/everybody.*chmod/s)
+    expect(code).toBe(2)
+  })
+})
+
+describe('delivered', () => {
+  test('once, however often it is replayed', async () => {
+    const server = await new FakeServer().start()
+    const args = ['replay', DEMO, '--to', server.url, '--key', 'k', '--batch-sessions', '50']
+    const first = await run(args)
+    expect([first.code, first.stderr]).toEqual([0, '192 sessions stored for site 3 of acme\n'])
+    const ids = [...server.stored.values()].flatMap((b) => b.sessions.map((s) => s.sessionId))
+    expect([ids.length, new Set(ids).size, server.stored.size]).toEqual([192, 192, 4])
+    const again = await run(args)
+    expect(again.stderr).toContain('4 of 4 batches were there')
+    expect([...server.stored.values()].flatMap((b) => b.sessions.map((s) => s.sessionId))).toEqual(
+      ids,
+    )
+  })
+
+  test('a refused key ends it at once, with what to do', async () => {
+    const server = await new FakeServer().start()
+    server.key = { status: 401, data: {} }
+    const { code, stderr } = await run(['replay', DEMO, '--to', server.url, '--key', 'k'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/not all is stored: HTTP 401.*Check --to and the key/s)
+  })
+
+  test('refused sessions make it fail, and say how many', async () => {
+    const server = await new FakeServer().start()
+    server.refuse = [0, 3]
+    const { code, stderr } = await run(['replay', DEMO, '--to', server.url, '--key', 'k'])
+    expect([code, stderr]).toEqual([
+      1,
+      '190 sessions stored for site 3 of acme; 2 sessions REFUSED\n',
+    ])
+  })
+
+  test('goes on where its spool ends', async () => {
+    const server = await new FakeServer().start()
+    const spool = temporaryDirectory()
+    const args = ['replay', DEMO, '--to', server.url, '--key', 'k', '--spool', spool]
+    const small = [...args, '--batch-sessions', '10', '--give-up-after', '0s']
+    server.misbehave = ({ batch, socket }) => {
+      if (batch.batch < 8) return false
+      socket.destroy()
+      return true
+    }
+    expect((await run(small)).code).toBe(1)
+    server.misbehave = () => false
+    expect((await run(small)).code).toBe(0)
+    const ids = [...server.stored.values()].flatMap((b) => b.sessions.map((s) => s.sessionId))
+    expect([ids.length, new Set(ids).size]).toEqual([192, 192])
+    // Every batch was asked for, none twice but those whose answer was cut.
+    expect([...server.stored.keys()].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    )
+  })
+})
