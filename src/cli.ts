@@ -8,9 +8,17 @@ import { packageVersion } from './version.js'
 
 /** Loaded on use: a command must not pay for the others' libraries. */
 const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<AnyCommand> }>> = {
+  meter: {
+    summary: 'Meter a tunnel interface and deliver its sessions to a server.',
+    load: async () => (await import('./commands/meter.js')).command,
+  },
   peers: {
     summary: 'Show the peers of a WireGuard interface.',
     load: async () => (await import('./commands/peers.js')).command,
+  },
+  replay: {
+    summary: 'Read capture files as sessions: print them, or deliver them to a server.',
+    load: async () => (await import('./commands/replay.js')).command,
   },
   serve: {
     summary: 'Run the server: stores sessions, answers queries, shows the dashboard.',

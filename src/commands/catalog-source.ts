@@ -1,0 +1,108 @@
+/**
+ * Where a meter's catalog comes from: a file (`--catalog`), read again when it changes; else the server, asked
+ * again and again, with the last answer kept beside the spool for a start while the server is away.
+ */
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadCatalog } from '../attribution/catalog-file.js'
+import { messageOf } from '../errors.js'
+import type { Logger } from '../log.js'
+import { type Catalog, catalogSchema } from '../session/catalog.js'
+import type { Connection, Site } from '../ship/connection.js'
+
+const SERVER_EVERY_MS = 60_000
+const KEPT_FILE = 'catalog.json'
+
+export interface CatalogSource {
+  /** What is known at the start. @throws AppError when the file is wrong. */
+  first(): Catalog | null
+  /** Called every second; resolves to a catalog that differs from the one before, else null. */
+  poll(): Promise<Catalog | null>
+  /** SIGHUP: look now. */
+  reload(): void
+}
+
+export function catalogFromFile(path: string, log: Logger): CatalogSource {
+  let seen = ''
+  const mark = (): string => {
+    const { mtimeMs, size, ino } = statSync(path)
+    return `${mtimeMs} ${size} ${ino}`
+  }
+  return {
+    first() {
+      const catalog = loadCatalog(path)
+      seen = mark()
+      return catalog
+    },
+    async poll() {
+      try {
+        const now = mark()
+        if (now === seen) return null
+        seen = now
+        const catalog = loadCatalog(path)
+        log.info({ path }, 'catalog read again')
+        return catalog
+      } catch (error) {
+        // The one in force stays: a half-written file must not take all names away.
+        const problem = messageOf(error)
+        if (seen !== problem)
+          log.error({ path, problem }, 'the catalog cannot be read; the last one stays')
+        seen = problem
+        return null
+      }
+    },
+    reload() {
+      seen = ''
+    },
+  }
+}
+
+export function catalogFromServer(
+  connection: Connection,
+  site: () => Site | null,
+  spoolDirectory: string,
+  log: Logger,
+): CatalogSource {
+  const kept = join(spoolDirectory, KEPT_FILE)
+  let etag: string | null = null
+  let askAtMs = 0
+  return {
+    first() {
+      try {
+        return catalogSchema.parse(JSON.parse(readFileSync(kept, 'utf8')))
+      } catch {
+        return null
+      }
+    },
+    async poll() {
+      const where = site()
+      if (where === null || Date.now() < askAtMs) return null
+      askAtMs = Date.now() + SERVER_EVERY_MS
+      const answer = await connection.catalog(where, etag)
+      if (answer === null) return null
+      const parsed = catalogSchema.safeParse(answer.content)
+      if (!parsed.success) {
+        log.warn({ problem: parsed.error.issues[0]?.message }, 'the server’s catalog is not one')
+        return null
+      }
+      etag = answer.etag
+      keep(kept, parsed.data)
+      log.info(
+        { clients: parsed.data.clients.length, resources: parsed.data.resources.length },
+        'catalog from the server',
+      )
+      return parsed.data
+    },
+    reload() {
+      askAtMs = 0
+    },
+  }
+}
+
+/** A full disk only costs the names of the next start. */
+function keep(path: string, catalog: Catalog): void {
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(catalog), { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  } catch {}
+}

@@ -1,0 +1,47 @@
+/** Which interfaces a meter reads: names, and patterns that follow interfaces that come and go. */
+import { readdirSync } from 'node:fs'
+import { AppError } from '../errors.js'
+
+const SYSTEM_INTERFACES = '/sys/class/net'
+/** Each has an engine and a thread of its own. */
+export const INTERFACES_MAX = 64
+
+export function systemInterfaces(directory = SYSTEM_INTERFACES): string[] {
+  return readdirSync(directory).sort()
+}
+
+export function isPattern(name: string): boolean {
+  return /[*?]/.test(name)
+}
+
+/** `*` any characters, `?` one. */
+export function matches(pattern: string, name: string): boolean {
+  const source = pattern
+    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return new RegExp(`^${source}$`).test(name)
+}
+
+/**
+ * The interfaces that are there and wanted, at most INTERFACES_MAX.
+ * @throws AppError INTERFACE_MISSING when a plain name is not there and `wait` is false.
+ */
+export function chooseInterfaces(
+  wanted: readonly string[],
+  present: readonly string[],
+  wait: boolean,
+): string[] {
+  const missing = wanted.filter((w) => !isPattern(w) && !present.includes(w))
+  if (missing.length > 0 && !wait) {
+    throw new AppError(
+      'INTERFACE_MISSING',
+      `there is no interface ${missing.map((m) => `"${m}"`).join(', ')}; there are: ${present.join(', ')}`,
+      { hint: 'Choose one of them, or let the meter wait for it: --wait-for-interface.' },
+    )
+  }
+  const chosen = wanted.flatMap((w) =>
+    present.filter((p) => (isPattern(w) ? matches(w, p) : w === p)),
+  )
+  return [...new Set(chosen)].slice(0, INTERFACES_MAX)
+}

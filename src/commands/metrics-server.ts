@@ -1,0 +1,53 @@
+/** `--metrics-listen`: the meter's metrics over HTTP, for Prometheus on the same machine. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { badOptions } from '../config.js'
+import { AppError, messageOf } from '../errors.js'
+import { MeterMetrics, type MeterSnapshot } from '../metrics.js'
+
+export interface MetricsServer {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** @throws AppError LISTEN_FAILED */
+export async function serveMetrics(
+  listen: string,
+  snapshot: () => MeterSnapshot,
+): Promise<MetricsServer> {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listen)
+  const host = match?.[1] ?? match?.[2]
+  if (!host || Number(match?.[3]) > 65_535) {
+    throw badOptions([`--metrics-listen: "${listen}": expected HOST:PORT, as in 127.0.0.1:9480`])
+  }
+  const metrics = new MeterMetrics(snapshot)
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end('see /metrics\n')
+      return
+    }
+    void metrics.text().then(
+      (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+      (error: unknown) => response.writeHead(500).end(`${messageOf(error)}\n`),
+    )
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(
+        new AppError('LISTEN_FAILED', `cannot listen on ${listen}: ${error.message}`, {
+          hint: 'Choose another address or port with --metrics-listen.',
+        }),
+      ),
+    )
+    server.listen(Number(match?.[3]), host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}/metrics`,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}

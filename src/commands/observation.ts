@@ -1,0 +1,174 @@
+/** One interface of a running meter: its engine, its peers, and who its sessions belong to. */
+import { Attributor } from '../attribution/attributor.js'
+import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
+import { messageOf } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { InterfaceSnapshot } from '../metrics.js'
+import type { BatchGap } from '../session/batch.js'
+import type { Catalog } from '../session/catalog.js'
+import { makeSession } from '../session/make-session.js'
+import type { Session } from '../session/session.js'
+import { runPrefix } from '../session/session-id.js'
+import { PeerWatcher } from '../wireguard/peer-watcher.js'
+
+export interface ObservationOptions {
+  readonly interfaceName: string
+  readonly engine: Omit<FlowMeterOptions, 'source'>
+  readonly capture: {
+    readonly snaplen?: number
+    readonly filter?: string
+    readonly ringBytes?: number
+  }
+  readonly peersEveryMs: number
+  readonly catalog: Catalog | null
+  readonly siteId: number | null
+  readonly log: Logger
+  readonly onSession: (session: Session) => void
+  readonly onLoss: (gap: BatchGap) => void
+}
+
+/** A burst of records must not keep timers and requests waiting. */
+const TURN_MS = 20
+
+export class Observation {
+  readonly name: string
+  readonly #options: ObservationOptions
+  readonly #meter: FlowMeter
+  readonly #attributor: Attributor
+  readonly #peers: PeerWatcher
+  readonly #prefix: string
+  readonly #log: Logger
+  #done: Promise<void> = Promise.resolve()
+  #recordsDropped = 0
+  #reopened = 0
+  #goneSince: string | null = null
+  #checkedAt = new Date().toISOString()
+
+  constructor(options: ObservationOptions) {
+    this.name = options.interfaceName
+    this.#options = options
+    this.#log = options.log
+    this.#prefix = runPrefix(Date.now())
+    this.#meter = new FlowMeter({
+      source: { kind: 'live', interface: options.interfaceName, ...options.capture },
+      ...options.engine,
+    })
+    this.#attributor = new Attributor({ siteId: options.siteId })
+    this.#peers = new PeerWatcher({
+      interfaceName: options.interfaceName,
+      intervalMs: options.peersEveryMs,
+      onSnapshot: (snapshot) => {
+        if (this.#attributor.peersChanged(snapshot, snapshot.atUs)) this.#insideChanged()
+      },
+      onFailure: (error) => {
+        // Plain interfaces have none: the catalog attributes by address then.
+        this.#log.info({ interface: this.name, reason: messageOf(error) }, 'no WireGuard peers')
+      },
+    })
+    if (options.catalog !== null) this.catalogChanged(options.catalog)
+  }
+
+  /** Peers first, so that the first session finds them. */
+  async start(): Promise<void> {
+    await this.#peers.start()
+    this.#done = this.#pump()
+  }
+
+  /** Ends open sessions with forcedEnd; resolves when the last is handed over. */
+  async stop(): Promise<void> {
+    this.#peers.stop()
+    await this.#meter.stop()
+    await this.#done
+    this.check()
+  }
+
+  catalogChanged(catalog: Catalog): void {
+    this.#attributor.catalogChanged(catalog, Date.now() * 1000)
+    this.#insideChanged()
+  }
+
+  refreshPeers(): Promise<void> {
+    return this.#peers.refresh()
+  }
+
+  counters(): FlowMeterCounters {
+    return this.#meter.counters()
+  }
+
+  /** Every second: losses and absences since the last time become gaps. */
+  check(): void {
+    const counters = this.#meter.counters()
+    const now = new Date().toISOString()
+    const dropped = counters.recordsDropped - this.#recordsDropped
+    if (dropped > 0) {
+      this.#recordsDropped = counters.recordsDropped
+      // Interim records are among them: at most so many sessions.
+      this.#options.onLoss({
+        reason: 'recordQueueFull',
+        sessions: dropped,
+        from: this.#checkedAt,
+        to: now,
+      })
+    }
+    this.#checkGone(counters, now)
+    this.#checkedAt = now
+  }
+
+  #checkGone(counters: FlowMeterCounters, now: string): void {
+    const { state, gone, reopened } = counters
+    if (state === 'gone' && this.#goneSince === null) {
+      this.#goneSince = this.#checkedAt
+      this.#log.warn({ interface: this.name, reason: gone?.message }, 'the interface is gone')
+    }
+    if (reopened === this.#reopened) return
+    this.#reopened = reopened
+    const from = this.#goneSince ?? this.#checkedAt
+    this.#goneSince = null
+    this.#log.info({ interface: this.name, since: from }, 'the interface is back')
+    // How many sessions nobody saw is not known; the time is.
+    this.#options.onLoss({ reason: 'interfaceGone', sessions: 0, from, to: now })
+    void this.#peers.refresh()
+  }
+
+  snapshot(): InterfaceSnapshot {
+    const c = this.#meter.counters()
+    const a = this.#attributor.counters()
+    return {
+      interface: this.name,
+      up: c.state === 'running',
+      packets: c.packets,
+      bytes: c.bytes,
+      sessionPackets: c.sessions.packets,
+      sessionBytes: c.sessions.bytes,
+      pendingPackets: c.pending.packets,
+      other: c.other,
+      opened: c.sessionsOpened,
+      ended: c.sessionsEnded,
+      open: c.openSessions,
+      evictions: c.evictions,
+      kernelDropped: c.kernelDropped,
+      interfaceDropped: c.interfaceDropped,
+      reopened: c.reopened,
+      peers: a.peers,
+      endpointChanges: a.endpointChanges,
+      unattributed: a.unattributed,
+    }
+  }
+
+  async #pump(): Promise<void> {
+    let turnEndsMs = performance.now() + TURN_MS
+    for await (const batch of this.#meter.records()) {
+      for (const record of batch) {
+        const who = this.#attributor.attribute(record)
+        this.#options.onSession(makeSession(record, who, this.#prefix))
+      }
+      if (performance.now() < turnEndsMs) continue
+      await new Promise((resolve) => setImmediate(resolve))
+      turnEndsMs = performance.now() + TURN_MS
+    }
+  }
+
+  #insideChanged(): void {
+    this.#meter.setInside(this.#attributor.insidePrefixes())
+  }
+}
