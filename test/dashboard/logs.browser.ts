@@ -86,7 +86,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     await showsRowsOf(page, 'limit=100&connState=REJ')
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: /Remove filter Outcome/ }).click()
-    await page.getByRole('button', { name: 'Addresses, size' }).click()
+    await page.getByRole('button', { name: 'More filters' }).click()
     await page.getByLabel('At least').fill('2 MB')
     await page.getByLabel('Destination', { exact: false }).first().fill('10.20.0.0/28')
     await page.getByRole('button', { name: 'Apply' }).click()

@@ -35,7 +35,7 @@ export class Lab {
   readonly readKey: string
   /** What no page may do: errors, refused content, requests elsewhere. */
   readonly faults: string[] = []
-  #batch = 0
+  readonly #batches = new Map<number, number>()
 
   private constructor(server: TestServer, browser: Browser) {
     this.server = server
@@ -71,10 +71,12 @@ export class Lab {
     sessions: readonly Session[],
     change: { siteId?: number; skip?: number; report?: Partial<Batch['report']> } = {},
   ): Promise<void> {
-    this.#batch += 1 + (change.skip ?? 0)
-    await this.api('POST', `/org/${ORG}/site/${change.siteId ?? 1}/sessions`, {
-      meterId: `meter-${change.siteId ?? 1}`,
-      batch: this.#batch,
+    const { siteId = 1, skip = 0 } = change
+    const batch = (this.#batches.get(siteId) ?? 0) + 1 + skip
+    this.#batches.set(siteId, batch)
+    await this.api('POST', `/org/${ORG}/site/${siteId}/sessions`, {
+      meterId: `meter-${siteId}`,
+      batch,
       report: report(change.report),
       gaps: [],
       sessions,

@@ -145,10 +145,11 @@ function MoreFilters({ destAddrs }: { destAddrs: readonly string[] }) {
   return (
     <Popover
       align="end"
+      name="More filters: addresses, port, size"
       buttonClass={count > 0 ? 'button active' : 'button'}
       label={
         <>
-          Addresses, size
+          More
           <ChevronIcon />
         </>
       }

@@ -14,6 +14,8 @@ export function TopList({ group, summary }: { group: Group; summary: Summary | u
     <section class="card">
       <div class="card-head">
         <h2>Top {GROUP_LABELS[group].toLowerCase()}s</h2>
+        <span class="space" />
+        <ShareKey />
       </div>
       <ul class="card-body top-list">
         {rows.map((row) => (
@@ -48,6 +50,15 @@ function TopRow({ group, row, largest }: { group: Group; row: SummaryGroupRow; l
     <a class="top-row" href={logsHref(filter)} onClick={followLink}>
       {content}
     </a>
+  )
+}
+
+/** What the two colours of a share bar mean. */
+export function ShareKey() {
+  return (
+    <span class="share-key hint">
+      <span class="swatch sent" /> sent <span class="swatch received" /> received
+    </span>
   )
 }
 

@@ -15,7 +15,7 @@ import { Failure, Message, Progress } from '../../parts/states.js'
 import { onlyFilters } from '../../state/filters.js'
 import { rangeParams } from '../../state/range.js'
 import { followLink, hrefOf, setParams, useLocation } from '../../state/url.js'
-import { ShareBar } from '../overview/top-list.js'
+import { ShareBar, ShareKey } from '../overview/top-list.js'
 import { MonthBars, type MonthTotal } from './month-bars.js'
 
 const MONTHS = 12
@@ -119,7 +119,7 @@ function UsageTable({ group, month, rows }: UsageTableProps) {
           <tr>
             <th scope="col">{GROUP_LABELS[group]}</th>
             <th scope="col" class="share-column">
-              <span class="visually-hidden">Share</span>
+              <ShareKey />
             </th>
             <th scope="col" class="number">
               Sent

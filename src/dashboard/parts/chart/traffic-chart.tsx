@@ -79,7 +79,7 @@ function options(
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, 4, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     series: [{}, ...series],
     scales: { y: { range: (_, min, max) => zeroRange(min, max) } },
