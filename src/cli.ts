@@ -28,6 +28,18 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<A
     summary: 'Create, list and revoke keys of a server.',
     load: async () => (await import('./commands/keys.js')).keysCommand,
   },
+  export: {
+    summary: 'Export connection logs of a server.',
+    load: async () => (await import('./commands/export.js')).exportCommand,
+  },
+  catalog: {
+    summary: 'Show, replace or import names of clients, users, sites and resources.',
+    load: async () => (await import('./commands/catalog.js')).catalogCommand,
+  },
+  backup: {
+    summary: 'Copy a data directory consistently.',
+    load: async () => (await import('./commands/backup.js')).backupCommand,
+  },
 }
 
 async function run(argv: readonly string[], context: CommandContext): Promise<number> {

@@ -78,7 +78,10 @@ function doubledIds(catalog: Catalog): string[] {
     ...doubled(
       'resources',
       'siteResourceId',
-      resources.map((one) => one.siteResourceId),
+      // A resource may have several entries: one for each destination and protocol.
+      resources.map(
+        (one) => `${one.siteResourceId} (${one.destination}, ${one.protocol ?? 'any protocol'})`,
+      ),
     ),
   ]
 }

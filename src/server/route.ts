@@ -94,18 +94,34 @@ async function handle(spec: Route, request: FastifyRequest, reply: FastifyReply)
   const gone = new AbortController()
   // 'close' also comes after a complete answer; aborting then changes nothing.
   reply.raw.once('close', () => gone.abort())
-  const data = await spec.handle({
+  const data = await answer(spec, request, reply, gone.signal)
+  if (reply.sent || data === undefined) return reply
+  const status = spec.status ?? 200
+  return reply.code(status).send(ok(data, 'OK', status))
+}
+
+async function answer(
+  spec: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const call = {
     params: spec.params === undefined ? undefined : check('path', spec.params, request.params),
     query: check('query', spec.query ?? z.strictObject({}), request.query),
     body: spec.body === undefined ? undefined : check('body', spec.body, request.body),
     key: request.key ?? null,
     request,
     reply,
-    signal: gone.signal,
-  } as Call<Schema, Schema, Schema>)
-  if (reply.sent || data === undefined) return reply
-  const status = spec.status ?? 200
-  return reply.code(status).send(ok(data, 'OK', status))
+    signal,
+  } as Call<Schema, Schema, Schema>
+  try {
+    return await spec.handle(call)
+  } catch (error) {
+    // Its query was interrupted because nobody waits for the answer any more: no failure of ours.
+    if (signal.aborted) throw new HttpError(499, 'clientGone', 'the client has gone')
+    throw error
+  }
 }
 
 /** @throws HttpError 400 that names each wrong value */

@@ -3,7 +3,8 @@
  * (JSON or YAML) and the server's `PUT …/catalog`.
  *
  * A client is found by its WireGuard public key, or by `addresses` where peers cannot be read (other tunnels,
- * capture files). A resource is found by longest prefix, then port and protocol.
+ * capture files). A resource is found by longest prefix, then port and protocol; it may have several entries, one for each
+ * destination and protocol.
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'

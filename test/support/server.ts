@@ -47,6 +47,13 @@ export class TestServer {
     return server
   }
 
+  /** On a directory that exists; stop() removes it. */
+  static async on(data: string, ...args: string[]): Promise<TestServer> {
+    const server = new TestServer(data, args)
+    await server.spawn()
+    return server
+  }
+
   /** Starts the process (again), on the same data and at the same address. */
   async spawn(): Promise<void> {
     const listen = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host

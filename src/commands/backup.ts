@@ -1,0 +1,110 @@
+/**
+ * `tunmeter backup`: a consistent copy of a data directory, while the server runs or not.
+ *
+ * A running server holds the database's lock, so it makes the copy itself; the command asks it with a root key that
+ * it creates for a minute (whoever may write the data directory may do that anyway).
+ */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { cp, mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { defineCommand } from '../command.js'
+import { requiredText, textOr } from '../config.js'
+import { AppError, EXIT } from '../errors.js'
+import { Control } from '../store/control.js'
+import { DuckStore } from '../store/duckdb/duck-store.js'
+import { ApiClient, say } from './api-client.js'
+
+const KEY_MS = 60_000
+const MEMORY_BYTES = 256 * 2 ** 20
+
+/** Of the server that runs on this directory; undefined when none does. */
+function runningServer(data: string): string | undefined {
+  try {
+    const { url, pid } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as {
+      url: string
+      pid: number
+    }
+    process.kill(pid, 0)
+    return url
+  } catch {
+    return undefined
+  }
+}
+
+async function byServer(url: string, data: string, target: string): Promise<void> {
+  const control = new Control(data)
+  try {
+    const expiresAt = new Date(Date.now() + KEY_MS).toISOString()
+    const { key, record } = await control.createKey({
+      scope: 'root',
+      orgId: null,
+      siteId: null,
+      name: 'backup',
+      expiresAt,
+    })
+    try {
+      const { directory } = await new ApiClient(url, key).send<{ directory: string }>(
+        'POST',
+        '/api/v1/backup',
+      )
+      await move(directory, target)
+    } finally {
+      await control.revokeKey(record.keyId)
+    }
+  } finally {
+    await control.close()
+  }
+}
+
+/** Across file systems too. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
+    await cp(from, to, { recursive: true })
+    await rm(from, { recursive: true })
+  }
+}
+
+async function byItself(data: string, target: string): Promise<void> {
+  const store = await DuckStore.open({ directory: data, memoryBytes: MEMORY_BYTES, threads: 2 })
+  const control = new Control(data)
+  try {
+    await mkdir(target, { recursive: true, mode: 0o700 })
+    await store.backup(target)
+    await control.backup(join(target, 'control.mdb'))
+  } finally {
+    await control.close()
+    await store.close()
+  }
+}
+
+export const backupCommand = defineCommand({
+  name: 'backup',
+  summary: 'Copy a data directory consistently, while the server runs or not.',
+  options: {
+    data: textOr("The server's data directory.", 'DIR', './data'),
+    output: requiredText('New directory for the copy; use it as --data to restore.', 'DIR'),
+  },
+  run: async (_args, options, context) => {
+    const { data, output } = options
+    if (!existsSync(join(data, 'sessions.duckdb'))) {
+      throw new AppError('NO_DATA', `${data} holds no database`, {
+        hint: 'Give the server’s --data directory.',
+        exitCode: EXIT.usage,
+      })
+    }
+    if (existsSync(output))
+      throw new AppError('EXISTS', `${output} exists`, {
+        hint: 'Name a new directory.',
+        exitCode: EXIT.usage,
+      })
+    const url = runningServer(data)
+    if (url === undefined) await byItself(data, output)
+    else await byServer(url, data, output)
+    say(context, `backup written to ${output}`)
+    return EXIT.ok
+  },
+})

@@ -1,0 +1,85 @@
+/** `tunmeter catalog`: shows and replaces a server's catalog, and imports one from Pangolin. */
+import { stringify as toYaml } from 'yaml'
+import { loadCatalog } from '../attribution/catalog-file.js'
+import { type CommandGroup, defineCommand } from '../command.js'
+import { requiredText, secretText, text, toggle } from '../config.js'
+import { AppError, EXIT } from '../errors.js'
+import type { Catalog } from '../session/catalog.js'
+import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
+import { pullPangolin } from './pangolin.js'
+
+const path = (org: string) => `/api/v1/org/${encodeURIComponent(org)}/catalog`
+
+function counts(catalog: Catalog): string {
+  const { clients, users, sites, resources } = catalog
+  return `${clients.length} clients, ${users.length} users, ${sites.length} sites, ${resources.length} resources`
+}
+
+const show = defineCommand({
+  name: 'show',
+  summary: 'Print the catalog as YAML.',
+  options: { ...SERVER_OPTIONS, json: toggle('As JSON.') },
+  run: async (_args, options, context) => {
+    const { api, org } = await connect(options)
+    const catalog = await api.get<Catalog>(path(org))
+    context.stdout.write(options.json ? `${JSON.stringify(catalog, null, 2)}\n` : toYaml(catalog))
+    return EXIT.ok
+  },
+})
+
+const push = defineCommand({
+  name: 'push',
+  summary: 'Replace the catalog by a file (YAML or JSON).',
+  options: { ...SERVER_OPTIONS, file: requiredText('The catalog.', 'FILE') },
+  run: async (_args, options, context) => {
+    const catalog = loadCatalog(options.file)
+    const { api, org } = await connect(options)
+    await api.send('PUT', path(org), catalog)
+    say(context, `catalog of ${org} replaced: ${counts(catalog)}`)
+    return EXIT.ok
+  },
+})
+
+const pull = defineCommand({
+  name: 'pull',
+  summary: 'Import clients, users, sites and private resources from Pangolin’s integration API.',
+  options: {
+    ...SERVER_OPTIONS,
+    from: requiredText('Base URL of the integration API, as in https://api.example.com/v1.', 'URL'),
+    fromKey: secretText('Its API key.', 'KEY'),
+    fromOrg: text('Organisation there. Default: the same name.', 'ORG'),
+    print: toggle('Print the catalog as YAML instead of storing it; needs no server.'),
+  },
+  run: async (_args, options, context) => {
+    if (options.fromKey === undefined) {
+      throw new AppError('NO_KEY', 'the key of the integration API is needed', {
+        hint: 'Give it by TUNMETER_FROM_KEY or --from-key.',
+        exitCode: EXIT.usage,
+      })
+    }
+    const target = options.print ? undefined : await connect(options)
+    const org = options.fromOrg ?? options.org ?? target?.org
+    if (org === undefined) {
+      throw new AppError('NO_ORG', 'with --print, --from-org or --org is required', {
+        exitCode: EXIT.usage,
+      })
+    }
+    const { catalog, skipped } = await pullPangolin(
+      new ApiClient(options.from, options.fromKey),
+      org,
+    )
+    for (const line of skipped) say(context, `left out: ${line}`)
+    if (target === undefined) context.stdout.write(toYaml(catalog))
+    else {
+      await target.api.send('PUT', path(target.org), catalog)
+      say(context, `catalog of ${target.org} replaced: ${counts(catalog)}`)
+    }
+    return EXIT.ok
+  },
+})
+
+export const catalogCommand: CommandGroup = {
+  name: 'catalog',
+  summary: 'Show, replace or import the names of clients, users, sites and resources.',
+  subcommands: [show, push, pull],
+}

@@ -1,0 +1,259 @@
+/** export, catalog, backup and keys as a person runs them, against a real server and a fake Pangolin. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { batch, session } from '../support/batches.js'
+import { TestServer } from '../support/server.js'
+
+let server: TestServer
+let admin: string
+let pangolin: Server
+const work = mkdtempSync(join(tmpdir(), 'tunmeter-commands-'))
+
+beforeAll(async () => {
+  server = await TestServer.start()
+  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  const sessions = Array.from({ length: 2500 }, (_, i) => session(i + 1))
+  await server.request('POST', '/api/v1/org/acme/site/1/sessions', admin, batch(1, sessions))
+  pangolin = await fakePangolin()
+})
+afterAll(async () => {
+  pangolin.close()
+  await server.stop()
+  rmSync(work, { recursive: true })
+})
+
+async function run(args: string[], env: Record<string, string> | null = {}) {
+  const given = env === null ? {} : { TUNMETER_KEY: admin, ...env }
+  const child = spawn(process.execPath, ['dist/cli.js', ...args], {
+    env: { ...process.env, ...given },
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (d) => {
+    stdout += d
+  })
+  child.stderr.on('data', (d) => {
+    stderr += d
+  })
+  const [code] = await once(child, 'close')
+  return { code, stdout, stderr }
+}
+
+/** Answers as the documentation of the integration API shows them: envelope, lists by name, pages. */
+async function fakePangolin(): Promise<Server> {
+  const lists: Record<string, [string, unknown[]]> = {
+    '/v1/org/acme/clients': [
+      'clients',
+      Array.from({ length: 1001 }, (_, i) => ({
+        clientId: i + 1,
+        name: `machine ${i + 1}`,
+        pubKey: i === 0 ? 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=' : null,
+        subnet: `100.90.${128 + (i >> 8)}.${i & 255}/24`,
+        userId: null,
+      })),
+    ],
+    '/v1/org/acme/user-devices': [
+      'devices',
+      [{ clientId: 5000, name: 'Ulla’s laptop', pubKey: null, subnet: null, userId: 'u1' }],
+    ],
+    '/v1/org/acme/users': [
+      'users',
+      [{ id: 'u1', email: 'ulla@example.org', username: 'ulla', name: null }],
+    ],
+    '/v1/org/acme/sites': ['sites', [{ siteId: 1, name: 'Berlin', niceId: 'x' }]],
+    '/v1/org/acme/site-resources': [
+      'siteResources',
+      [
+        {
+          siteResourceId: 7,
+          name: 'db',
+          destination: '10.0.0.9',
+          siteIds: [1],
+          tcpPortRangeString: '5432,8000-8010',
+          udpPortRangeString: '',
+        },
+        {
+          siteResourceId: 8,
+          name: 'net',
+          destination: '10.1.0.0/16',
+          siteIds: [1, 2],
+          tcpPortRangeString: '*',
+          udpPortRangeString: '*',
+        },
+        {
+          siteResourceId: 9,
+          name: 'wiki',
+          destination: 'wiki.internal',
+          aliasAddress: '100.96.128.2',
+          tcpPortRangeString: '80',
+          udpPortRangeString: '*',
+        },
+        { siteResourceId: 10, name: 'lost', destination: 'lost.internal' },
+      ],
+    ],
+  }
+  const fake = createServer((request, response) => {
+    const url = new URL(request.url!, 'http://x')
+    const found = lists[url.pathname]
+    const right = request.headers.authorization === 'Bearer pangolin-key'
+    const status = !right ? 401 : found === undefined ? 404 : 200
+    const size = Number(url.searchParams.get('pageSize') ?? url.searchParams.get('limit'))
+    const start = Number(
+      url.searchParams.get('offset') ?? (Number(url.searchParams.get('page')) - 1) * size,
+    )
+    const data = status === 200 ? { [found![0]]: found![1].slice(start, start + size) } : null
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(
+      JSON.stringify({
+        data,
+        success: right,
+        error: !right,
+        message: right ? 'ok' : 'Unauthorized',
+        status,
+      }),
+    )
+  })
+  fake.listen(0, '127.0.0.1')
+  await once(fake, 'listening')
+  return fake
+}
+
+test('export writes what the API gives, to a file or a pipe', async () => {
+  const file = join(work, 'x.csv')
+  const done = await run([
+    'export',
+    '--server',
+    server.url,
+    '--output',
+    file,
+    '--filter',
+    'minBytes=8000',
+  ])
+  expect(done).toMatchObject({ code: 0, stdout: '' })
+  expect(done.stderr).toContain('501 sessions of acme written')
+  const direct = await server.get('/api/v1/org/acme/logs/connection/export?minBytes=8000', admin)
+  expect(readFileSync(file, 'utf8')).toBe(direct.body)
+  const piped = await run(['export', '--server', server.url, '--format', 'ndjson'])
+  expect(piped.stdout.trim().split('\n')).toHaveLength(2500)
+})
+
+test('export says what is wrong', async () => {
+  expect(await run(['export', '--server', server.url, '--filter', 'colour=red'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('colour'),
+  })
+  expect(await run(['export', '--server', 'http://127.0.0.1:1'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('cannot reach'),
+  })
+  expect(
+    await run(['export', '--server', server.url], { TUNMETER_KEY: 'tm_read_x' }),
+  ).toMatchObject({ code: 1, stderr: expect.stringContaining('not known') })
+  const open = join(work, 'open.key')
+  writeFileSync(open, admin, { mode: 0o644 })
+  expect(await run(['export', '--server', server.url, '--key-file', open], null)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('can be read by others'),
+  })
+})
+
+test('catalog pull brings clients, users, sites and resources; push and show are inverse', async () => {
+  const from = `http://127.0.0.1:${(pangolin.address() as AddressInfo).port}/v1`
+  const wrong = await run(['catalog', 'pull', '--server', server.url, '--from', from], {
+    TUNMETER_FROM_KEY: 'wrong',
+  })
+  expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('Unauthorized') })
+  const pulled = await run(['catalog', 'pull', '--server', server.url, '--from', from], {
+    TUNMETER_FROM_KEY: 'pangolin-key',
+  })
+  expect(pulled.stderr).toContain('left out: resource 10 (lost)')
+  expect(pulled.code).toBe(0)
+  const { data } = (await server.get('/api/v1/org/acme/catalog', admin)).body
+  expect(data.clients).toHaveLength(1002)
+  expect(data.clients[0]).toMatchObject({
+    clientId: 1,
+    publicKey: 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=',
+    addresses: ['100.90.128.0'],
+  })
+  expect(data.clients.at(-1)).toMatchObject({ clientId: 5000, userId: 'u1' })
+  expect(data.users).toEqual([{ userId: 'u1', name: 'ulla', email: 'ulla@example.org' }])
+  expect(data.resources).toEqual([
+    {
+      siteResourceId: 7,
+      name: 'db',
+      siteId: 1,
+      destination: '10.0.0.9',
+      protocol: 'tcp',
+      ports: ['5432', '8000-8010'],
+    },
+    {
+      siteResourceId: 8,
+      name: 'net',
+      siteId: null,
+      destination: '10.1.0.0/16',
+      protocol: null,
+      ports: [],
+    },
+    {
+      siteResourceId: 9,
+      name: 'wiki',
+      siteId: null,
+      destination: '100.96.128.2',
+      protocol: 'tcp',
+      ports: ['80'],
+    },
+    {
+      siteResourceId: 9,
+      name: 'wiki',
+      siteId: null,
+      destination: '100.96.128.2',
+      protocol: 'udp',
+      ports: [],
+    },
+  ])
+  const shown = await run(['catalog', 'show', '--server', server.url])
+  const file = join(work, 'catalog.yaml')
+  writeFileSync(file, shown.stdout)
+  expect(await run(['catalog', 'push', '--server', server.url, '--file', file])).toMatchObject({
+    code: 0,
+  })
+  expect((await server.get('/api/v1/org/acme/catalog', admin)).body.data).toEqual(data)
+})
+
+test('a backup is a data directory, made beside a running server and without one', async () => {
+  const running = join(work, 'running')
+  expect(await run(['backup', '--data', server.data, '--output', running])).toMatchObject({
+    code: 0,
+  })
+  expect(await run(['backup', '--data', server.data, '--output', running])).toMatchObject({
+    code: 2,
+  })
+  const cold = join(work, 'cold')
+  expect(await run(['backup', '--data', running, '--output', cold])).toMatchObject({ code: 0 })
+  for (const data of [running, cold]) {
+    const copy = await TestServer.on(data)
+    const { body } = await copy.get('/api/v1/org/acme/logs/connection?limit=1', admin)
+    expect(body.data.pagination.total).toBe(2500)
+    expect((await copy.get('/api/v1/org/acme/settings', admin)).body.data.retentionDays).toBe(30)
+    await copy.stop()
+  }
+})
+
+test('a second server on the same data says who holds it', async () => {
+  const second = await run(['serve', '--data', server.data, '--listen', '127.0.0.1:0'])
+  expect(second).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('in use by another process'),
+  })
+})
+
+test('a server refuses to listen beyond loopback without any key', async () => {
+  const refused = await run(['serve', '--data', join(work, 'fresh'), '--listen', '0.0.0.0:0'])
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('no key exists') })
+})
