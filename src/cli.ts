@@ -8,6 +8,10 @@ import { packageVersion } from './version.js'
 
 /** Loaded on use: a command must not pay for the others' libraries. */
 const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<AnyCommand> }>> = {
+  demo: {
+    summary: 'Show it all: a server, a replayed tunnel, its sessions, the dashboard.',
+    load: async () => (await import('./commands/demo.js')).command,
+  },
   meter: {
     summary: 'Meter a tunnel interface and deliver its sessions to a server.',
     load: async () => (await import('./commands/meter.js')).command,

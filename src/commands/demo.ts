@@ -1,0 +1,232 @@
+/**
+ * `tunmeter demo` (what `npm start` runs): both halves on this machine. A server of its own on a free port, the
+ * capture of a real tunnel replayed into it over HTTP with its clock moved to now, and then everything is yours.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadCatalog } from '../attribution/catalog-file.js'
+import { type CommandContext, defineCommand } from '../command.js'
+import { type OptionValues, text, textOr, toggle } from '../config.js'
+import { AppError, EXIT } from '../errors.js'
+import { painter } from '../output/human.js'
+import { TableWriter } from '../output/table.js'
+import type { SessionRow } from '../session/fields.js'
+import { Control } from '../store/control.js'
+import { type ChildServer, runCli, startServerProcess } from './demo-processes.js'
+
+const ORG = 'demo'
+const SITE = 1
+const RETENTION_DAYS = 30
+const ROWS_SHOWN = 24
+
+const OPTIONS = {
+  data: text('Keep the data here; else it is gone when the demo ends', 'DIR'),
+  listen: textOr('Address of the server; port 0: a free one', 'HOST:PORT', '127.0.0.1:0'),
+  once: toggle('End after the table instead of staying up'),
+} as const
+
+type Options = OptionValues<typeof OPTIONS>
+
+export const command = defineCommand({
+  name: 'demo',
+  summary: 'Show it all: a server, a replayed tunnel, its sessions, the dashboard.',
+  details: `Nothing leaves this machine: the server listens on loopback. The capture is in fixtures/demo.`,
+  options: OPTIONS,
+  async run(_args, options, context) {
+    const data = options.data ?? mkdtempSync(join(tmpdir(), 'tunmeter-demo-'))
+    const interrupted = untilInterrupted()
+    let server: ChildServer | null = null
+    try {
+      const keys = await makeKeys(data)
+      server = await startServerProcess(data, options.listen)
+      await show(server, keys, options, context)
+      if (options.once) return EXIT.ok
+      const ended = await Promise.race([interrupted, server.ended])
+      if (ended === 'interrupted') return EXIT.ok
+      throw new AppError('DEMO_FAILED', `the server has ended: ${ended}`)
+    } finally {
+      await server?.stop()
+      if (options.data === undefined) rmSync(data, { recursive: true, force: true })
+    }
+  },
+})
+
+function untilInterrupted(): Promise<'interrupted'> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => resolve('interrupted'))
+    }
+  })
+}
+
+interface Keys {
+  readonly admin: string
+  readonly read: string
+  readonly ingest: string
+}
+
+/** What `tunmeter keys create` does. */
+async function makeKeys(data: string): Promise<Keys> {
+  const control = new Control(data)
+  try {
+    await control.putOrg(ORG, { retentionDays: RETENTION_DAYS })
+    const make = async (scope: 'admin' | 'read' | 'ingest'): Promise<string> => {
+      const siteId = scope === 'ingest' ? SITE : null
+      const name = `demo ${scope}`
+      const made = await control.createKey({ scope, orgId: ORG, siteId, name, expiresAt: null })
+      return made.key
+    }
+    return { admin: await make('admin'), read: await make('read'), ingest: await make('ingest') }
+  } finally {
+    await control.close()
+  }
+}
+
+async function show(
+  server: ChildServer,
+  keys: Keys,
+  options: Options,
+  context: CommandContext,
+): Promise<void> {
+  const { stdout, env } = context
+  const paint = painter(stdout, env)
+  const say = (line = ''): void => void stdout.write(`${line}\n`)
+  const step = (what: string): void => say(`  ${paint('green', '✔')} ${what}`)
+  const fixture = fixtureDirectory()
+  const catalog = join(fixture, 'catalog.yaml')
+
+  say()
+  say(
+    paint(
+      'bold',
+      '  tunmeter — who reached which private resource, when, and how much went each way',
+    ),
+  )
+  say()
+  step(
+    `server on ${paint('cyan', server.url)}, organisation “${ORG}”, ${RETENTION_DAYS} days of retention`,
+  )
+  await call(server, keys.admin, 'PUT', `/api/v1/org/${ORG}/catalog`, loadCatalog(catalog))
+  step('catalog of clients, users and resources stored')
+  const replayed = await replay(server, keys, fixture, catalog)
+  step(`capture of a real WireGuard tunnel replayed over HTTP, its clock moved to now: ${replayed}`)
+  say()
+
+  const log = `/api/v1/org/${ORG}/logs/connection`
+  const answer = await call(server, keys.read, 'GET', `${log}?limit=${ROWS_SHOWN}`)
+  const { log: rows, pagination } = answer as { log: ApiRow[]; pagination: { total: number } }
+  const width = stdout.isTTY ? stdout.columns - 2 : 200
+  const table = new TableWriter({ paint, width })
+  for (const row of rows) table.row(sessionRow(row))
+  table.end()
+  for (const line of Buffer.from(table.take()).toString().trimEnd().split('\n')) say(`  ${line}`)
+  const more = pagination.total - rows.length
+  if (more > 0) say(paint('dim', `  … and ${more} more`))
+  say()
+  sayAddresses(say, paint, server.url + log, server, keys)
+  say(options.once ? '' : paint('dim', '  Ctrl-C ends it.'))
+}
+
+function sayAddresses(
+  say: (line?: string) => void,
+  paint: ReturnType<typeof painter>,
+  log: string,
+  server: ChildServer,
+  keys: Keys,
+): void {
+  const header = `-H 'Authorization: Bearer ${keys.read}'`
+  say(`  ${paint('bold', 'Dashboard')}  ${paint('cyan', `${server.url}/`)}`)
+  say(`             sign in with this key: ${paint('yellow', keys.admin)}`)
+  say(`  ${paint('bold', 'API')}        ${paint('cyan', `${server.url}/docs`)}`)
+  say()
+  say(`  ${paint('bold', 'Query')}      curl -s ${header} '${log}?limit=3&protocol=tcp'`)
+  say(`  ${paint('bold', 'CSV')}        curl -s ${header} '${log}/export?format=csv'`)
+}
+
+function fixtureDirectory(): string {
+  const root = new URL('../../fixtures/', import.meta.url)
+  const found = ['demo', 'wireguard']
+    .map((name) => fileURLToPath(new URL(name, root)))
+    .find((path) => existsSync(join(path, 'site.pcap')))
+  if (found === undefined) {
+    throw new AppError('NO_FIXTURES', `there is no capture in ${fileURLToPath(root)}`, {
+      hint: 'The package is incomplete: install it again.',
+    })
+  }
+  return found
+}
+
+async function replay(
+  server: ChildServer,
+  keys: Keys,
+  fixture: string,
+  catalog: string,
+): Promise<string> {
+  const { code, stderr } = await runCli(
+    [
+      ...['replay', join(fixture, 'site.pcap'), '--shift-to-now', '--to', server.url],
+      ...['--catalog', catalog, '--peers', join(fixture, 'peers.json')],
+    ],
+    { TUNMETER_KEY: keys.ingest },
+  )
+  const said = stderr.trim()
+  if (code !== 0) throw new AppError('DEMO_FAILED', `the replay failed:\n${said}`)
+  return said
+}
+
+async function call(
+  server: ChildServer,
+  key: string,
+  method: 'GET' | 'PUT',
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const answer = await fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  const { data, success, message } = (await answer.json()) as {
+    data: unknown
+    success: boolean
+    message: string
+  }
+  if (!success) throw new AppError('DEMO_FAILED', `${method} ${path}: ${message}`)
+  return data
+}
+
+/** A row of the API; what the table shows of it. */
+interface ApiRow
+  extends Pick<
+    SessionRow,
+    | 'protocol'
+    | 'bytesTx'
+    | 'bytesRx'
+    | 'connState'
+    | 'endReason'
+    | 'clientName'
+    | 'userName'
+    | 'userId'
+    | 'resourceName'
+  > {
+  readonly startTime: string
+  readonly duration: number | null
+  readonly sourceAddr: string
+  readonly destAddr: string
+}
+
+function sessionRow(row: ApiRow): SessionRow {
+  const startTimeUs = Date.parse(row.startTime) * 1e3
+  const [sourceIp, sourcePort] = splitAddress(row.sourceAddr)
+  const [destIp, destPort] = splitAddress(row.destAddr)
+  const endTimeUs = startTimeUs + (row.duration ?? 0) * 1e6
+  const shown = { ...row, startTimeUs, endTimeUs, sourceIp, sourcePort, destIp, destPort }
+  return shown as unknown as SessionRow
+}
+
+function splitAddress(text: string): [string, number] {
+  const colon = text.lastIndexOf(':')
+  return [text.slice(0, colon).replace(/^\[|\]$/g, ''), Number(text.slice(colon + 1))]
+}
