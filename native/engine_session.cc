@@ -174,24 +174,22 @@ void Engine::follow_tcp(uint32_t i, const DecodedPacket& packet, int rx) {
 
 void Engine::note_syn(uint32_t i, const DecodedPacket& packet, int rx) {
   FlowSlot& slot = table_.slot(i);
-  const auto rtt = static_cast<RttState>(slot.rtt_state);
   if (is_plain_syn(packet)) {
-    SynFacts& facts = table_.syn_facts(i);
-    facts.sequence[rx] = packet.tcp_sequence;
+    table_.syn_facts(i).sequence[rx] = packet.tcp_sequence;
     slot.side[rx].syn_recorded = 1;
-    if (rx == 0 && (rtt == RttState::kNone || rtt == RttState::kSynSeen)) {
-      facts.syn_us_or_rtt = packet_us_;
-      slot.rtt_state = static_cast<uint64_t>(RttState::kSynSeen);
-    }
-    return;
   }
-  const bool syn_ack = (packet.tcp_flags & (kAck | kRst)) == kAck;
-  if (!syn_ack || rx != 1) return;
-  if (rtt == RttState::kSynSeen) {
+  if ((packet.tcp_flags & kRst) != 0) return;
+  // The round-trip time: from the initiator's latest SYN to the responder's first SYN-ACK.
+  const bool ack = (packet.tcp_flags & kAck) != 0;
+  const auto rtt = static_cast<RttState>(slot.rtt_state);
+  if (rx == 0 && !ack && (rtt == RttState::kNone || rtt == RttState::kSynSeen)) {
+    table_.syn_facts(i).syn_us_or_rtt = packet_us_;
+    slot.rtt_state = static_cast<uint64_t>(RttState::kSynSeen);
+  } else if (rx == 1 && ack && rtt == RttState::kSynSeen) {
     int64_t& value = table_.syn_facts(i).syn_us_or_rtt;
     value = std::clamp<int64_t>(packet_us_ - value, 0, kRttMax);
     slot.rtt_state = static_cast<uint64_t>(RttState::kKnown);
-  } else if (rtt == RttState::kNone) {
+  } else if (rx == 1 && ack && rtt == RttState::kNone) {
     slot.rtt_state = static_cast<uint64_t>(RttState::kNever);
   }
 }

@@ -116,6 +116,8 @@ class LinkReader {
   // Cisco's address octets; PPP begins with 0xff or a protocol number.
   LinkResult ppp_or_hdlc() {
     if (has(1) && (data_[at_] == 0x0f || data_[at_] == 0x8f)) return cisco_hdlc();
+    // Address and control of HDLC-like framing (RFC 1662) may be there or not.
+    if (has(2) && load_be16(data_ + at_) == 0xff03) at_ += 2;
     return ppp();
   }
 
@@ -215,13 +217,8 @@ LinkResult LinkReader::pppoe() {
 }
 
 LinkResult LinkReader::ppp() {
-  // Address and control (RFC 1662) may be there or not; the protocol is one byte when that byte is
-  // odd (RFC 1661).
-  if (!has(1)) return cut(1);
-  if (data_[at_] == 0xff) {
-    if (!has(2)) return cut(2);
-    if (data_[at_ + 1] == 0x03) at_ += 2;
-  }
+  // RFC 1661 section 6.5: the last octet of a protocol number is odd; a compressed one has only
+  // that.
   if (!has(1)) return cut(1);
   uint16_t protocol = data_[at_];
   if ((protocol & 1) != 0) {
@@ -297,8 +294,6 @@ LinkResult LinkReader::nflog() {
     const uint32_t padded = (length + 3) & ~3u;
     if (padded > wire_ - at) break;
     at += padded;
-    // The next header may lie beyond what was captured: the check above says so.
-    if (at > captured_) return other(OtherReason::kTruncated);
   }
   return other(OtherReason::kNonIp);
 }
