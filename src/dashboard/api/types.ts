@@ -35,9 +35,9 @@ export interface LogRow {
   readonly bytesTx: number | null
   readonly bytesRx: number | null
   readonly sessionId: string
-  readonly orgId: string
-  readonly siteId: number
-  readonly meterId: string
+  readonly orgId: string | null
+  readonly siteId: number | null
+  readonly meterId: string | null
   readonly startTime: string
   /** Of the latest packet; the session is open when `duration` is null. */
   readonly endTime: string
@@ -61,6 +61,9 @@ export interface LogRow {
   readonly siteName: string | null
   readonly unattributed: UnattributedReason | null
   readonly communityId?: string | null
+  /** Unix seconds; as `timestamp`. */
+  readonly startedAt: number
+  readonly endedAt: number | null
   /** The meter stopped before it could report the end. */
   readonly interrupted: boolean
 }

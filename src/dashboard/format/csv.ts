@@ -12,13 +12,3 @@ function cellText(cell: Cell): string {
 export function toCsv(rows: readonly (readonly Cell[])[]): string {
   return rows.map((row) => `${row.map(cellText).join(',')}\r\n`).join('')
 }
-
-export function saveFile(name: string, type: string, content: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  // The browser has the content in hand once the click was handled.
-  setTimeout(() => URL.revokeObjectURL(url), 1000)
-}

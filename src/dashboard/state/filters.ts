@@ -21,7 +21,7 @@ export type FilterName = (typeof FILTERS)[number]
 /** Each filter holds any of its values. */
 export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>
 
-export const SORTS = ['startTime', 'duration', 'bytes'] as const
+export const SORTS = ['startTime', 'duration', 'bytes', 'bytesTx', 'bytesRx'] as const
 export type SortName = (typeof SORTS)[number]
 export interface Sort {
   readonly by: SortName

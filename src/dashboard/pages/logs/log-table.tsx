@@ -62,10 +62,17 @@ export const COLUMNS: readonly Column[] = [
     number: true,
     cell: (row) => <Duration seconds={row.duration} startedMs={startedMs(row)} />,
   },
-  { name: 'sent', label: 'Sent', number: true, cell: (row) => <Bytes bytes={row.bytesTx} /> },
+  {
+    name: 'sent',
+    label: 'Sent',
+    sort: 'bytesTx',
+    number: true,
+    cell: (row) => <Bytes bytes={row.bytesTx} />,
+  },
   {
     name: 'received',
     label: 'Received',
+    sort: 'bytesRx',
     number: true,
     cell: (row) => <Bytes bytes={row.bytesRx} />,
   },
