@@ -300,6 +300,8 @@ LinkResult LinkReader::nflog() {
 
 }  // namespace
 
-LinkResult read_link(const RawPacket& packet) { return LinkReader(packet).read(packet.link_type); }
+LinkResult read_link_header(const RawPacket& packet) {
+  return LinkReader(packet).read(packet.link_type);
+}
 
 }  // namespace tunmeter

@@ -4,6 +4,7 @@
 // MPLS, PPPoE, PPP, Cisco HDLC, Linux cooked v1/v2 and NFLOG. Tags are no part of a flow's key.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "decoded_packet.h"
@@ -23,6 +24,16 @@ struct LinkResult {
 
 // wire_bytes of the result is max(wire, captured): a file that claims less than it holds is
 // believed in what it holds. NFLOG: up to the end of the payload attribute.
-LinkResult read_link(const RawPacket& packet);
+LinkResult read_link_header(const RawPacket& packet);
+
+// Raw IP, what a tunnel's interface gives, is read in place; everything else has a header to walk.
+inline LinkResult read_link(const RawPacket& packet) {
+  if (packet.link_type == kLinkRaw && packet.captured_bytes > 0) {
+    const uint32_t wire = std::max(packet.wire_bytes, packet.captured_bytes);
+    const uint8_t nibble = packet.data[0] >> 4;
+    if (nibble == 4 || nibble == 6) return {0, wire, nibble, OtherReason::kOtherIp};
+  }
+  return read_link_header(packet);
+}
 
 }  // namespace tunmeter

@@ -1,6 +1,7 @@
 /** What the engine can be told, its defaults and bounds, and how it crosses into the addon. */
 import { isIP } from 'node:net'
 import { AppError, EXIT } from '../errors.js'
+import { ipBytes } from '../session/ip-bytes.js'
 
 export interface Timeouts {
   /** TCP: only SYN and SYN-ACK packets so far. */
@@ -115,26 +116,7 @@ export function packPrefixes(prefixes: readonly string[]): Uint8Array {
         exitCode: EXIT.usage,
       })
     }
-    packed.set([family, length, ...addressBytes(ip, family)], i * PREFIX_BYTES)
+    packed.set([family, length, ...ipBytes(ip)], i * PREFIX_BYTES)
   }
   return packed
-}
-
-/** Network-order bytes of an address that isIP() accepts; a zone is not part of a prefix and is dropped. */
-export function addressBytes(ip: string, family: number): number[] {
-  if (family === 4) return ip.split('.').map(Number)
-  const [head = '', tail] = (ip.split('%')[0] ?? '').split('::')
-  const left = groups(head)
-  const right = tail === undefined ? [] : groups(tail)
-  const zeros = new Array<number>(8 - left.length - right.length).fill(0)
-  return [...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff])
-}
-
-function groups(text: string): number[] {
-  if (text === '') return []
-  return text.split(':').flatMap((group) => {
-    if (!group.includes('.')) return [Number.parseInt(group, 16)]
-    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
-    return [(a << 8) | b, (c << 8) | d]
-  })
 }
