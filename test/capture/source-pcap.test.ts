@@ -107,14 +107,22 @@ describe('classic pcap', () => {
   })
 
   test('a packet longer than any is damage, with its offset, and what came before is kept', async () => {
-    const good = pcapFile([record])
+    // The longest packet that there can be makes the buffer large enough for the one that is too long, and the next
+    // one ends where that buffer does, so that the one too long is whole when it is first seen.
+    const longest = bytes(262_144)
+    const filler = bytes(262_112)
+    const good = pcapFile([record, { data: longest }, { data: filler }])
     const path = files.write('long', Buffer.concat([good, pcapRecord({ data: bytes(262_145) })]))
     expect(await dumpFile(path)).toMatchObject({
-      packets: [packetText(micro, 101, data, 1500)],
+      packets: [
+        packetText(micro, 101, data, 1500),
+        packetText(0n, 101, longest),
+        packetText(0n, 101, filler),
+      ],
       status: STATUS.damaged,
       code: 'FILE_DAMAGED',
       byteOffset: good.length,
-      message: expect.stringMatching(/record at byte 85: a packet claims 262145 captured bytes/),
+      message: expect.stringMatching(/byte 524373: a packet claims 262145 captured bytes/),
     })
   })
 
