@@ -4,6 +4,7 @@ import { runPrefix, sessionId } from '../../src/session/session-id.ts'
 import type { StoredSession } from '../../src/store/store.ts'
 import { Random } from './random.ts'
 
+export const LOG_ORG = 'acme'
 export const SITES = 4
 export const CLIENTS = 200
 export const RESOURCES = 40

@@ -57,9 +57,9 @@ const FIELD_CHECKS: readonly (readonly [keyof StoredSession | 'sequence', Check,
   ['startTimeUs', wholeUpTo(TIME_US_MAX), 'microseconds since 1970'],
   ['endTimeUs', wholeUpTo(TIME_US_MAX), 'microseconds since 1970'],
   ['protocol', oneOf(PROTOCOLS), PROTOCOLS.join(' or ')],
-  ['sourceIp', (v) => typeof v === 'string' && isIP(v) !== 0, 'an IP address'],
+  ['sourceIp', (v) => knownIp(v) !== undefined, 'an IP address'],
   ['sourcePort', port, 'a port'],
-  ['destIp', (v) => typeof v === 'string' && isIP(v) !== 0, 'an IP address'],
+  ['destIp', (v) => knownIp(v) !== undefined, 'an IP address'],
   ['destPort', port, 'a port'],
   ['bytesTx', counter, 'a count'],
   ['bytesRx', counter, 'a count'],
@@ -83,7 +83,23 @@ const FIELD_CHECKS: readonly (readonly [keyof StoredSession | 'sequence', Check,
   ['unattributed', orNull(oneOf(UNATTRIBUTED_REASONS)), 'a reason or null'],
 ]
 
-/** Text of an address as the store compares it: RFC 5952, no mixed notation. Most are canonical already. */
+/** Addresses repeat, and looking at one costs a microsecond. */
+const CANONICAL_MAX = 10_000
+const canonical = new Map<string, string>()
+
+/** The canonical text of an address, or undefined when it is none. */
+function knownIp(text: unknown): string | undefined {
+  if (typeof text !== 'string') return undefined
+  const known = canonical.get(text)
+  if (known !== undefined) return known
+  if (isIP(text) === 0) return undefined
+  const value = canonicalIp(text)
+  if (canonical.size >= CANONICAL_MAX) canonical.clear()
+  canonical.set(text, value)
+  return value
+}
+
+/** As the store compares it: RFC 5952, without mixed notation. */
 export function canonicalIp(text: string): string {
   if (!text.includes(':')) return text
   const address = new SocketAddress({ address: text.split('%')[0]!, family: 'ipv6' }).address
@@ -126,9 +142,9 @@ function withPlace(s: StoredSession, place: Place): StoredSession {
     startTimeUs: s.startTimeUs,
     endTimeUs: s.endTimeUs,
     protocol: s.protocol,
-    sourceIp: canonicalIp(s.sourceIp),
+    sourceIp: knownIp(s.sourceIp)!,
     sourcePort: s.sourcePort,
-    destIp: canonicalIp(s.destIp),
+    destIp: knownIp(s.destIp)!,
     destPort: s.destPort,
     bytesTx: s.bytesTx,
     bytesRx: s.bytesRx,
