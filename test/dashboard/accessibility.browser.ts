@@ -37,13 +37,14 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
   })
   afterAll(() => lab?.stop())
 
-  async function violations(page: Page): Promise<string[]> {
+  /** @param part of the page: what is behind an open menu has been looked at before */
+  async function violations(page: Page, part = 'html'): Promise<string[]> {
     // By the debugger, not as a script element: the page's policy would refuse that.
     await page.evaluate(AXE)
     const results = (await page.evaluate(
-      `axe.run(document, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ['violations'] })`,
+      `axe.run(${JSON.stringify(part)}, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ['violations'] })`,
     )) as AxeResults
-    expect(results.passes.length).toBeGreaterThan(5)
+    expect(results.passes.length).toBeGreaterThan(3)
     return results.violations.flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
     )
@@ -68,21 +69,21 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
         const page = await lab.open('/?protocol=tcp', { colorScheme, viewport })
         await page.locator('.row-button').first().click()
         await page.locator('.drawer').waitFor()
-        expect(await violations(page), 'drawer').toEqual([])
+        expect(await violations(page, '.drawer'), 'drawer').toEqual([])
         await page.keyboard.press('Escape')
         for (const menu of ['Time range', 'Client', 'More filters', 'Export', 'Signed in']) {
           await page.getByRole('button', { name: menu }).first().click()
           await page.locator('.panel').waitFor()
-          expect(await violations(page), menu).toEqual([])
+          expect(await violations(page, '.popover:has(.panel)'), menu).toEqual([])
           await page.keyboard.press('Escape')
         }
         await page.keyboard.press('?')
         await page.getByRole('dialog').waitFor()
-        expect(await violations(page), 'keyboard help').toEqual([])
+        expect(await violations(page, 'dialog'), 'keyboard help').toEqual([])
         await page.goto(`${lab.server.url}/settings`)
         await page.getByRole('button', { name: 'New key' }).click()
         await page.getByRole('dialog').waitFor()
-        expect(await violations(page), 'new key').toEqual([])
+        expect(await violations(page, 'dialog'), 'new key').toEqual([])
       })
     }
 
