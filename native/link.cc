@@ -117,7 +117,10 @@ class LinkReader {
   LinkResult ppp_or_hdlc() {
     if (has(1) && (data_[at_] == 0x0f || data_[at_] == 0x8f)) return cisco_hdlc();
     // Address and control of HDLC-like framing (RFC 1662) may be there or not.
-    if (has(2) && load_be16(data_ + at_) == 0xff03) at_ += 2;
+    if (has(1) && data_[at_] == 0xff) {
+      if (!has(2)) return cut(2);
+      if (data_[at_ + 1] == 0x03) at_ += 2;
+    }
     return ppp();
   }
 

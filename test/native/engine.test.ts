@@ -1,0 +1,47 @@
+/** The engine under AddressSanitizer and UndefinedBehaviorSanitizer, and its allocations counted. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import { run } from '../support/lab.js'
+import { buildTool } from '../support/native-tool.js'
+
+const NATIVE = new URL('../../native/', import.meta.url).pathname
+const UNITS = [
+  'decode',
+  'engine',
+  'engine_session',
+  'engine_timers',
+  'eviction',
+  'flow_table',
+  'fragments',
+  'ip',
+  'link',
+  'prefix_set',
+  'tcp_state',
+  'timer_wheel',
+].map((unit) => `${NATIVE}${unit}.cc`)
+
+let driver = ''
+beforeAll(async () => {
+  driver = await buildTool('engine_driver', [
+    ...UNITS,
+    new URL('engine_driver.cc', import.meta.url).pathname,
+  ])
+}, 180_000)
+
+describe('engine, natively', () => {
+  test('a steady state allocates nothing: not per packet, session, timer, fragment or eviction', async () => {
+    const { stdout } = await run(driver, ['allocations'])
+    const { allocations, packets, records, evictions } = JSON.parse(stdout)
+    expect({ allocations, packets }).toEqual({ allocations: 0, packets: 800_000 })
+    // It was traffic that does all of it.
+    expect(records).toBeGreaterThan(10_000)
+    expect(evictions).toBeGreaterThan(1000)
+  })
+
+  test.each([1, 2, Math.floor(Math.random() * 2 ** 31)])(
+    'random packets, seed %i: no invariant breaks, no byte out of bounds',
+    async (seed) => {
+      const { stdout } = await run(driver, ['soak', String(seed)])
+      expect(JSON.parse(stdout).packets).toBeGreaterThan(50_000)
+    },
+  )
+})

@@ -1,0 +1,206 @@
+// The engine without Node, for what JavaScript cannot see: allocations, and memory errors under the
+// sanitizers.
+//
+//   engine_driver allocations   traffic of every shape at a steady state; prints how often operator
+//   new was called engine_driver soak SEED     random packets, times and options, check() after
+//   every batch
+//
+// Exits 1, saying what is wrong, when a check fails.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "engine.h"
+
+static uint64_t allocations = 0;
+void* operator new(size_t size) {
+  allocations++;
+  void* p = std::malloc(size);
+  if (p == nullptr) std::abort();
+  return p;
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+
+using namespace tunmeter;
+
+namespace {
+
+constexpr int64_t kStartNs = 1'700'000'000'000'000'000;
+
+class OneRecord final : public RecordSink {
+ public:
+  SessionRecord* next_record() noexcept override {
+    records++;
+    return &record_;
+  }
+  uint64_t records = 0;
+
+ private:
+  SessionRecord record_;
+};
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+  uint32_t below(uint32_t n) {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>((state_ >> 33) % n);
+  }
+
+ private:
+  uint64_t state_;
+};
+
+struct Buffer {
+  uint8_t bytes[128];
+  RawPacket packet;
+};
+
+void finish_packet(Buffer& b, uint32_t bytes, int64_t ns) {
+  b.packet = {b.bytes, ns, bytes, bytes, kLinkRaw};
+}
+
+// IPv4 with TCP or UDP between two of `hosts` addresses; `fragment` is the IPv4 fragment field.
+void make_ipv4(Buffer& b, int64_t ns, bool tcp, uint32_t host, bool reply, uint8_t flags,
+               uint32_t sequence, uint16_t fragment) {
+  std::memset(b.bytes, 0, sizeof(b.bytes));
+  const uint32_t total = tcp ? 40 : 28;
+  b.bytes[0] = 0x45;
+  b.bytes[3] = static_cast<uint8_t>(total);
+  b.bytes[5] = static_cast<uint8_t>(host);
+  b.bytes[6] = static_cast<uint8_t>(fragment >> 8);
+  b.bytes[7] = static_cast<uint8_t>(fragment);
+  b.bytes[9] = tcp ? 6 : 17;
+  const uint8_t client[4] = {10, static_cast<uint8_t>(host >> 16), static_cast<uint8_t>(host >> 8),
+                             static_cast<uint8_t>(host)};
+  const uint8_t server[4] = {192, 0, 2, 1};
+  std::memcpy(b.bytes + 12, reply ? server : client, 4);
+  std::memcpy(b.bytes + 16, reply ? client : server, 4);
+  b.bytes[reply ? 22 : 20] = 0x30;
+  b.bytes[reply ? 20 : 22] = 0x01;
+  if (tcp) {
+    std::memcpy(b.bytes + 24, &sequence, 4);
+    b.bytes[32] = 0x50;
+    b.bytes[33] = flags;
+  }
+  finish_packet(b, total, ns);
+}
+
+void fail(const char* what) {
+  std::fprintf(stderr, "%s\n", what);
+  std::exit(1);
+}
+
+void check(const Engine& engine) {
+  if (const char* fault = engine.check()) fail(fault);
+}
+
+// One second of traffic: sessions open, talk, close, are used again; fragments come without a head.
+void round_of_traffic(Engine& engine, std::vector<Buffer>& buffers, std::vector<RawPacket>& batch,
+                      int round) {
+  Random random(static_cast<uint64_t>(round) + 1);
+  for (size_t i = 0; i < buffers.size(); i++) {
+    const int64_t ns = kStartNs + round * int64_t{1'000'000'000} + static_cast<int64_t>(i) * 1000;
+    const uint32_t host = random.below(20'000);
+    const uint32_t what = random.below(10);
+    static constexpr uint8_t kFlags[] = {0x02, 0x12, 0x10, 0x18, 0x11, 0x04};
+    const uint16_t fragment = what == 9 ? random.below(2) * 0x2000 + random.below(3) : 0;
+    make_ipv4(buffers[i], ns, what < 7, host, random.below(2) != 0, kFlags[random.below(6)],
+              random.below(4), fragment);
+    batch[i] = buffers[i].packet;
+  }
+  engine.packets(batch);
+}
+
+int allocation_test() {
+  OneRecord sink;
+  EngineOptions options;
+  options.flows_max = 8'000;  // below what comes: eviction is part of it
+  options.fragments_max = 500;
+  options.early_report = true;
+  options.udp_us = 3'000'000;
+  options.handshake_us = 2'000'000;
+  Engine engine(options, &sink);
+  if (!engine.ok()) fail("no memory");
+  std::vector<Buffer> buffers(20'000);
+  std::vector<RawPacket> batch(buffers.size());
+  constexpr int kWarmUp = 60;
+  constexpr int kRounds = 40;
+  for (int round = 0; round < kWarmUp; round++) round_of_traffic(engine, buffers, batch, round);
+  const uint64_t before = allocations;
+  const uint64_t records_before = sink.records;
+  const uint64_t evictions_before = engine.counters().evictions;
+  for (int round = 0; round < kRounds; round++) {
+    round_of_traffic(engine, buffers, batch, kWarmUp + round);
+  }
+  check(engine);
+  std::printf("{\"allocations\":%llu,\"packets\":%llu,\"records\":%llu,\"evictions\":%llu}\n",
+              static_cast<unsigned long long>(allocations - before),
+              static_cast<unsigned long long>(buffers.size()) * kRounds,
+              static_cast<unsigned long long>(sink.records - records_before),
+              static_cast<unsigned long long>(engine.counters().evictions - evictions_before));
+  return 0;
+}
+
+int soak(uint64_t seed) {
+  Random random(seed);
+  static constexpr uint16_t kLinks[] = {0,   1,   9,   12,  14,  50,  51,  101, 104,
+                                        108, 113, 228, 229, 239, 242, 276, 999};
+  uint64_t packets = 0;
+  for (int engines = 0; engines < 20; engines++) {
+    OneRecord sink;
+    EngineOptions options;
+    options.flows_max = 1 + random.below(200);
+    options.fragments_max = 1 + random.below(20);
+    options.early_report = random.below(2) != 0;
+    options.active_timeout_us = random.below(3) * 500'000;
+    options.linger_us = random.below(3) * 250'000;
+    options.udp_us = 1 + random.below(2'000'000);
+    options.established_us = 1 + random.below(4'000'000);
+    Engine engine(options, &sink);
+    if (!engine.ok()) fail("no memory");
+    int64_t ns = kStartNs;
+    for (int batches = 0; batches < 200; batches++) {
+      std::vector<Buffer> buffers(1 + random.below(70));
+      std::vector<RawPacket> batch;
+      for (Buffer& b : buffers) {
+        ns += random.below(20) == 0 ? int64_t{random.below(400)} * 1'000'000'000 - 200'000'000'000
+                                    : random.below(50'000'000);
+        make_ipv4(b, ns, random.below(4) != 0, random.below(300), random.below(2) != 0,
+                  static_cast<uint8_t>(random.below(64)), random.below(3),
+                  random.below(8) == 0 ? static_cast<uint16_t>(random.below(0x4000)) : 0);
+        for (uint32_t mangled = random.below(4); mangled > 2; mangled--) {
+          b.bytes[random.below(40)] = static_cast<uint8_t>(random.below(256));
+          b.packet.link_type = kLinks[random.below(17)];
+        }
+        if (random.below(6) == 0) b.packet.captured_bytes = random.below(b.packet.wire_bytes + 1);
+        // Exactly as long as it claims, so that the sanitizer sees a read beyond the end.
+        auto* exact = static_cast<uint8_t*>(std::malloc(b.packet.captured_bytes + 1));
+        std::memcpy(exact + 1, b.bytes, b.packet.captured_bytes);
+        b.packet.data = exact + 1;
+        batch.push_back(b.packet);
+      }
+      engine.packets(batch);
+      packets += batch.size();
+      for (const RawPacket& p : batch) std::free(const_cast<uint8_t*>(p.data) - 1);
+      check(engine);
+    }
+    engine.finish();
+    check(engine);
+  }
+  std::printf("{\"packets\":%llu}\n", static_cast<unsigned long long>(packets));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "allocations") == 0) return allocation_test();
+  if (argc == 3 && std::strcmp(argv[1], "soak") == 0)
+    return soak(std::strtoull(argv[2], nullptr, 10));
+  fail("usage: engine_driver allocations | soak SEED");
+}
