@@ -176,6 +176,16 @@ export const TCP_RULES: readonly Rule[] = [
     ],
   ),
   rule(
+    'the handshake is measured from the latest SYN, whatever else it has set',
+    [t(0, a, S), t(0.3, a, S | F), t(0.2, b, S | A)],
+    [{ packetsTx: 2, handshakeRttUs: 200_000 }],
+  ),
+  rule(
+    'a SYN-ACK answered by a SYN-ACK',
+    [t(0, b, S | A), t(0, a, S | A)],
+    [{ sourceIp: '10.0.0.1', directionBasis: 'synAck', connState: 'OTH' }],
+  ),
+  rule(
     'scan: SYN, then RST from the same side',
     [t(0, a, S), t(0, a, R)],
     [{ connState: 'RSTOS0' }],

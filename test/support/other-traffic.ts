@@ -201,6 +201,14 @@ export const OTHER_TRAFFIC: readonly OtherPacket[] = [
     56,
     v6(60, set(extension.options(58, zeros(8)), 1, 9)),
   ),
+  {
+    name: 'NFLOG without a payload, cut',
+    linkType: 239,
+    data: [2, 0, 0, 0, 8, 0, 1, 0, 0, 0],
+    wireBytes: 12,
+    reason: 'nonIp',
+    bytes: 8,
+  },
   raw('nothing at all', 'badHeader', 0, []),
   {
     name: 'Ethernet header that ends early',

@@ -1,0 +1,19 @@
+/** The product's own path over a capture file: source, engine thread, record queue. */
+import { FlowMeter } from '../../src/capture/flow-meter.js'
+import type { FlowRecord } from '../../src/session/session.js'
+import type { Meter } from './meters.js'
+
+export const runEngine: Meter = async (path) => {
+  const meter = new FlowMeter({ source: { kind: 'file', paths: [path] } })
+  const records: FlowRecord[] = []
+  for await (const batch of meter.records()) records.push(...batch)
+  const { packets, bytes, sessions, other, pending, errors } = meter.counters()
+  return {
+    records,
+    all: { packets, bytes },
+    inSessions: sessions,
+    other,
+    pending,
+    damage: errors[0]?.message ?? null,
+  }
+}
