@@ -7,6 +7,7 @@
  * One line a file and meter; exit 1 on any difference. What is ambiguous is listed in ambiguous.json with its reason.
  */
 import { parseArgs } from 'node:util'
+import { communityId } from '../../src/session/community-id.js'
 import { compareFile } from './compare-file.js'
 import { runEngine } from './engine-meter.js'
 import { type Meter, runTwin } from './meters.js'
@@ -15,14 +16,14 @@ import { corpusDirectory, corpusFiles } from './truth.js'
 const DIFFERENCES_SHOWN = 20
 
 async function compareAll(name: string, meter: Meter, corpus: string, files: readonly string[]) {
-  const total = { equal: 0, conversations: 0, sessions: 0, skipped: 0, states: 0 }
+  const total = { equal: 0, conversations: 0, sessions: 0, skipped: 0, states: 0, ids: 0 }
   for (const file of files) {
-    const result = await compareFile(corpus, file, meter, { communityId: null })
-    const { conversations, sessions, skipped, connStates, differences } = result
+    const result = await compareFile(corpus, file, meter, { communityId })
+    const { conversations, sessions, skipped, connStates, communityIds, differences } = result
     const verdict = differences.length === 0 ? 'equal' : `${differences.length} DIFFERENCES`
     console.log(
       `${name} ${file}: ${conversations} conversations, ${sessions} sessions, ` +
-        `${connStates} conn_states, ${skipped} skipped: ${verdict}`,
+        `${connStates} conn_states, ${communityIds} community ids, ${skipped} skipped: ${verdict}`,
     )
     for (const difference of differences.slice(0, DIFFERENCES_SHOWN))
       console.log(`    ${difference}`)
@@ -31,10 +32,11 @@ async function compareAll(name: string, meter: Meter, corpus: string, files: rea
     total.sessions += sessions
     total.skipped += skipped
     total.states += connStates
+    total.ids += communityIds
   }
   console.log(
     `oracle (${name}): ${total.equal} of ${files.length} files equal, ${total.conversations} conversations, ` +
-      `${total.sessions} sessions, ${total.states} conn_states, ${total.skipped} comparisons skipped as ambiguous`,
+      `${total.sessions} sessions, ${total.states} conn_states, ${total.ids} community ids, ${total.skipped} comparisons skipped as ambiguous`,
   )
   return total.equal === files.length
 }
