@@ -24,6 +24,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<A
     summary: 'Read capture files as sessions: print them, or deliver them to a server.',
     load: async () => (await import('./commands/replay.js')).command,
   },
+  spool: {
+    summary: 'Look into a meter’s spool; resend or drop what the server refused.',
+    load: async () => (await import('./commands/spool.js')).command,
+  },
   serve: {
     summary: 'Run the server: stores sessions, answers queries, shows the dashboard.',
     load: async () => (await import('./commands/serve.js')).serveCommand,

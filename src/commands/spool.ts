@@ -1,0 +1,157 @@
+/** `tunmeter spool`: what waits for the server, what it refused, and what to do with that. */
+import { type CommandContext, type CommandGroup, defineCommand } from '../command.js'
+import { badOptions, text, toggle } from '../config.js'
+import { AppError, EXIT } from '../errors.js'
+import { humanBytes, humanCount } from '../output/human.js'
+import { openBatch, remake } from '../ship/rebatch.js'
+import { type ListedBatch, SpoolInspector } from '../spool/inspect.js'
+import { lockDirectory } from '../spool/lock.js'
+import { defaultSpoolDirectory } from './spool-directory.js'
+
+const spoolOption = text('The meter’s spool; else where it is by default', 'DIR')
+
+async function withSpool<T>(
+  given: string | undefined,
+  context: CommandContext,
+  work: (spool: SpoolInspector, directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = given ?? defaultSpoolDirectory(context.env)
+  const spool = SpoolInspector.open(directory)
+  try {
+    return await work(spool, directory)
+  } finally {
+    await spool.close()
+  }
+}
+
+function numbersOf(args: readonly string[]): number[] {
+  const wrong = args.filter((a) => !/^[1-9]\d*$/.test(a))
+  if (wrong.length > 0) {
+    throw badOptions(wrong.map((w) => `"${w}": expected the number of a batch, as ls shows it`))
+  }
+  return args.map(Number)
+}
+
+const ls = defineCommand({
+  name: 'ls',
+  summary: 'List the batches that wait and those that were set aside.',
+  options: { spool: spoolOption, json: toggle('One JSON object a line') },
+  async run(_args, options, context) {
+    return withSpool(options.spool, context, async (spool) => {
+      const { stdout } = context
+      const batches = [...spool.waiting(), ...spool.setAside()]
+      if (options.json) {
+        for (const { number, entry } of batches)
+          stdout.write(`${JSON.stringify({ batch: number, ...entry })}\n`)
+        return EXIT.ok
+      }
+      stdout.write(`meter ${spool.meterId}: ${summary(batches)}\n`)
+      for (const batch of batches) stdout.write(`${line(batch)}\n`)
+      return EXIT.ok
+    })
+  },
+})
+
+function summary(batches: readonly ListedBatch[]): string {
+  const part = (aside: boolean): string => {
+    const some = batches.filter((b) => (b.entry.aside !== undefined) === aside)
+    const sessions = some.reduce((sum, b) => sum + b.entry.sessions, 0)
+    return `${humanCount(some.length)} batches (${humanCount(sessions)} sessions)`
+  }
+  return `${part(false)} waiting, ${part(true)} set aside`
+}
+
+function line({ number, entry }: ListedBatch): string {
+  const { sessions, bytes, madeAtMs, aside } = entry
+  const state = aside === undefined ? 'waiting' : `set aside: ${aside.reason}`
+  const cells = [
+    String(number).padStart(10),
+    new Date(madeAtMs).toISOString().slice(0, 19),
+    `${humanCount(sessions)} sessions`.padStart(15),
+    humanBytes(bytes).padStart(10),
+    state,
+  ]
+  return cells.join('  ')
+}
+
+const show = defineCommand({
+  name: 'show',
+  arguments: '<batch>',
+  summary: 'Print a batch as JSON, as it is sent.',
+  options: { spool: spoolOption },
+  async run(args, options, context) {
+    const [number = 0] = numbersOf(args)
+    return withSpool(options.spool, context, async (spool) => {
+      const batch = await openBatch(spool.read(number).body)
+      context.stdout.write(`${JSON.stringify(batch, null, 2)}\n`)
+      return EXIT.ok
+    })
+  },
+})
+
+const resend = defineCommand({
+  name: 'resend',
+  arguments: '[batch...]',
+  summary: 'Send set-aside batches again: those named, or --all.',
+  details: `A running meter sends them at once. Single refused sessions get a batch of their own under a new number;
+for those the meter must be stopped, since it is the one that gives out numbers.`,
+  options: { spool: spoolOption, all: toggle('All that were set aside') },
+  async run(args, options, context) {
+    return withSpool(options.spool, context, async (spool, directory) => {
+      for (const number of chosen(args, options.all, spool)) {
+        const { body, entry } = spool.read(number)
+        const records = entry.aside?.records === true
+        const lock = records ? lockForNumbers(directory) : null
+        try {
+          const batch = records ? await openBatch(body) : null
+          const target = await spool.resend(number, () =>
+            batch === null ? null : (next) => remake(batch, next, []),
+          )
+          const under = target === number ? '' : ` as batch ${target}`
+          context.stdout.write(`batch ${number} waits again${under}\n`)
+        } finally {
+          lock?.release()
+        }
+      }
+      return EXIT.ok
+    })
+  },
+})
+
+function lockForNumbers(directory: string): ReturnType<typeof lockDirectory> {
+  try {
+    return lockDirectory(`${directory}/lock`, `pid ${process.pid}`)
+  } catch (error) {
+    throw new AppError('SPOOL_LOCKED', 'a meter is running on this spool: stop it first', {
+      hint: 'Single refused sessions get a new batch number, which only one program may give out.',
+      cause: error,
+    })
+  }
+}
+
+const drop = defineCommand({
+  name: 'drop',
+  arguments: '[batch...]',
+  summary: 'Delete set-aside batches for good: those named, or --all.',
+  options: { spool: spoolOption, all: toggle('All that were set aside') },
+  async run(args, options, context) {
+    return withSpool(options.spool, context, async (spool) => {
+      for (const number of chosen(args, options.all, spool)) {
+        const { sessions } = await spool.drop(number)
+        context.stdout.write(`batch ${number} dropped: ${humanCount(sessions)} sessions are gone\n`)
+      }
+      return EXIT.ok
+    })
+  },
+})
+
+function chosen(args: readonly string[], all: boolean, spool: SpoolInspector): number[] {
+  if (all === args.length > 0) throw badOptions(['name batches, or give --all'])
+  return all ? spool.setAside().map((b) => b.number) : numbersOf(args)
+}
+
+export const command: CommandGroup = {
+  name: 'spool',
+  summary: 'Look into a meter’s spool; resend or drop what the server refused.',
+  subcommands: [ls, show, resend, drop],
+}

@@ -1,0 +1,120 @@
+/**
+ * A spool looked at from outside: `tunmeter spool`. A meter may be using it at the same time; LMDB lets several
+ * processes read and write in turn, and a changed `touched` in `meta` tells the meter to count again.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { AppError } from '../errors.js'
+import { type AsideReason, type BatchEntry, bodyMatches, entryOf, parseEntry } from './format.js'
+import { readIdentity } from './identity.js'
+import type { MakeBatch } from './spool.js'
+import { openStoreFile, type StoreFile } from './store-file.js'
+
+export interface ListedBatch {
+  readonly number: number
+  readonly entry: BatchEntry
+}
+
+/** Only address space; larger than any spool, so that the file always fits. */
+const MAP_BYTES = 2 ** 41
+
+export class SpoolInspector {
+  readonly #store: StoreFile
+  readonly meterId: string
+
+  private constructor(store: StoreFile, meterId: string) {
+    this.#store = store
+    this.meterId = meterId
+  }
+
+  /** @throws AppError NO_SPOOL */
+  static open(directory: string): SpoolInspector {
+    const identity = existsSync(join(directory, 'data.mdb')) ? readIdentity(directory) : null
+    if (identity === null) {
+      throw new AppError('NO_SPOOL', `there is no spool in ${directory}`, {
+        hint: 'Name the one that the meter uses: --spool DIR.',
+      })
+    }
+    return new SpoolInspector(openStoreFile(directory, MAP_BYTES), identity.meterId)
+  }
+
+  waiting(): ListedBatch[] {
+    return list(this.#store.batches)
+  }
+
+  setAside(): ListedBatch[] {
+    return list(this.#store.aside)
+  }
+
+  /** Where it is, and what it holds. @throws AppError NO_BATCH, BATCH_DAMAGED */
+  read(number: number): { entry: BatchEntry; aside: boolean; body: Uint8Array } {
+    const waiting = parseEntry(this.#store.batches.get(number))
+    const entry = waiting ?? parseEntry(this.#store.aside.get(number))
+    if (entry === null) throw noBatch(number)
+    const body = this.#store.bodies.get(number)
+    if (!bodyMatches(entry, body)) {
+      throw new AppError('BATCH_DAMAGED', `batch ${number} cannot be read: its bytes have changed`)
+    }
+    return { entry, aside: waiting === null, body }
+  }
+
+  /**
+   * Puts a set-aside batch back among the waiting ones. One that the server stored in part goes under a new number,
+   * made by `remake`, since its own is taken; the meter must not be making batches meanwhile.
+   * @returns the number under which it waits now
+   */
+  async resend(number: number, remake: (reason: AsideReason) => MakeBatch | null): Promise<number> {
+    const { entry, aside } = this.read(number)
+    if (!aside || entry.aside === undefined) throw noBatch(number)
+    const { aside: reason, ...plain } = entry
+    const make = remake(reason)
+    const next = Number(this.#store.meta.get('nextBatch'))
+    const target = make === null ? number : next
+    const made = make === null ? null : await make(next, [])
+    await this.#store.write((w) => {
+      w.remove(this.#store.aside, number)
+      if (made !== null) {
+        w.remove(this.#store.bodies, number)
+        w.put(this.#store.bodies, next, Buffer.from(made.body))
+        w.put(this.#store.meta, 'nextBatch', next + 1)
+      }
+      const moved = made === null ? plain : entryOf(made, [], entry.madeAtMs)
+      w.put(this.#store.batches, target, moved)
+      w.put(this.#store.meta, 'touched', this.#touched() + 1)
+    })
+    return target
+  }
+
+  /** Deletes a set-aside batch; its sessions are gone. */
+  async drop(number: number): Promise<BatchEntry> {
+    const entry = parseEntry(this.#store.aside.get(number))
+    if (entry === null) throw noBatch(number)
+    await this.#store.write((w) => {
+      w.remove(this.#store.aside, number)
+      w.remove(this.#store.bodies, number)
+      w.put(this.#store.meta, 'touched', this.#touched() + 1)
+    })
+    return entry
+  }
+
+  close(): Promise<void> {
+    return this.#store.close()
+  }
+
+  #touched(): number {
+    return Number(this.#store.meta.get('touched') ?? 0)
+  }
+}
+
+function list(table: StoreFile['batches']): ListedBatch[] {
+  return [...table.getRange()].flatMap(({ key, value }) => {
+    const entry = parseEntry(value)
+    return entry === null ? [] : [{ number: key, entry }]
+  })
+}
+
+function noBatch(number: number): AppError {
+  return new AppError('NO_BATCH', `there is no such batch: ${number}`, {
+    hint: 'tunmeter spool ls shows those that wait and those that were set aside.',
+  })
+}

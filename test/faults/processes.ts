@@ -1,0 +1,113 @@
+/** Real processes for the fault runner: a server that can be killed and started again, and replays. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { ExpectedSession } from './capture.js'
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const ORG = 'faults'
+
+export function cli(...args: string[]): string {
+  return execFileSync(process.execPath, [CLI, ...args], { encoding: 'utf8' }).trim()
+}
+
+export function spawnCli(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [CLI, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+}
+
+export class Server {
+  readonly data: string
+  readonly ingestKey: string
+  readonly #readKey: string
+  #child: ChildProcess | null = null
+  url = ''
+
+  constructor(data: string) {
+    this.data = data
+    const make = (scope: string, ...more: string[]): string =>
+      cli('keys', 'create', '--data', data, '--org', ORG, '--scope', scope, ...more)
+    this.ingestKey = make('ingest', '--site', '1', '--retention-days', '-1')
+    this.#readKey = make('read')
+  }
+
+  async start(): Promise<void> {
+    const address = join(this.data, 'server.json')
+    rmSync(address, { force: true })
+    const child = spawnCli(['serve', '--data', this.data, '--listen', '127.0.0.1:0'])
+    let said = ''
+    child.stderr!.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-2000)
+    })
+    this.#child = child
+    while (!existsSync(address) || readFileSync(address, 'utf8') === '') {
+      if (child.exitCode !== null) throw new Error(`the server ended: ${said}`)
+      await sleep(10)
+    }
+    this.url = (JSON.parse(readFileSync(address, 'utf8')) as { url: string }).url
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    this.#child = null
+    if (child === null) return
+    const closed = once(child, 'close')
+    child.kill(signal)
+    await closed
+  }
+
+  /** Every stored session, by the export. */
+  async sessions(): Promise<ExpectedSession[]> {
+    const range = 'timeStart=2000-01-01T00:00:00Z&timeEnd=2100-01-01T00:00:00Z'
+    const path = `/api/v1/org/${ORG}/logs/connection/export?format=ndjson&${range}`
+    const answer = await fetch(this.url + path, {
+      headers: { authorization: `Bearer ${this.#readKey}` },
+    })
+    if (!answer.ok) throw new Error(`export: HTTP ${answer.status} ${await answer.text()}`)
+    const text = await answer.text()
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as ExpectedSession)
+  }
+}
+
+export interface Verdict {
+  readonly expected: number
+  readonly stored: number
+  readonly duplicated: number
+  readonly lost: number
+  readonly wrong: number
+}
+
+/** Against what the capture holds: each session once, with its bytes. */
+export function compare(
+  expected: readonly ExpectedSession[],
+  stored: readonly ExpectedSession[],
+): Verdict {
+  const keyOf = (s: ExpectedSession): string => `${s.sourceAddr} ${s.destAddr}`
+  const times = new Map<string, number>()
+  const bytes = new Map(expected.map((s) => [keyOf(s), `${s.bytesTx} ${s.bytesRx}`]))
+  let wrong = 0
+  for (const session of stored) {
+    const key = keyOf(session)
+    times.set(key, (times.get(key) ?? 0) + 1)
+    if (bytes.get(key) !== `${session.bytesTx} ${session.bytesRx}`) wrong++
+  }
+  return {
+    expected: expected.length,
+    stored: stored.length,
+    duplicated: stored.length - times.size,
+    lost: [...bytes.keys()].filter((key) => !times.has(key)).length,
+    wrong,
+  }
+}
+
+export function isExact(v: Verdict): boolean {
+  return v.stored === v.expected && v.duplicated === 0 && v.lost === 0 && v.wrong === 0
+}
