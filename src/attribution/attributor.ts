@@ -132,6 +132,12 @@ export class Attributor {
     return attribution
   }
 
+  /** After the peers were read again: what was nobody's (`noMatch`) may be somebody's now. */
+  attributeAgain(record: FlowRecord): Attribution {
+    if (record.endReason !== 'activeTimeout') this.#unattributed.noMatch--
+    return this.attribute(record)
+  }
+
   /** Peers that are remembered, present or gone: bounded. */
   get identityCount(): number {
     return this.#identities.size

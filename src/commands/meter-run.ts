@@ -22,6 +22,7 @@ import { chooseInterfaces, systemInterfaces } from './interfaces.js'
 import type { MeterOptions } from './meter.js'
 import { type MetricsServer, serveMetrics } from './metrics-server.js'
 import { Observation } from './observation.js'
+import { sumFigures } from './reconciliation.js'
 import { meterReport } from './report.js'
 import { openConnection, readKey } from './server-flags.js'
 import { asideBytesMax, defaultSpoolDirectory } from './spool-directory.js'
@@ -353,6 +354,7 @@ export class MeterRun {
       counters: observations.map((o) => o.counters()),
       sessionsDropped: { ...this.#dropped },
       spool: this.#spool.depth(),
+      reconciliation: sumFigures(observations.map((o) => o.reconciliation())),
     })
   }
 

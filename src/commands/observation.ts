@@ -10,6 +10,7 @@ import { makeSession } from '../session/make-session.js'
 import type { Session } from '../session/session.js'
 import { runPrefix } from '../session/session-id.js'
 import { PeerWatcher } from '../wireguard/peer-watcher.js'
+import { Reconciliation } from './reconciliation.js'
 
 export interface ObservationOptions {
   readonly interfaceName: string
@@ -29,6 +30,8 @@ export interface ObservationOptions {
 
 /** A burst of records must not keep timers and requests waiting. */
 const TURN_MS = 20
+/** A session of nobody makes the peers be read at once, this often at most: one may have just been added. */
+const REFRESH_EVERY_MS = 1000
 
 export class Observation {
   readonly name: string
@@ -38,6 +41,9 @@ export class Observation {
   readonly #peers: PeerWatcher
   readonly #prefix: string
   readonly #log: Logger
+  readonly #reconciliation: Reconciliation
+  #isKernelWireGuard = false
+  #refreshedMs = Number.NEGATIVE_INFINITY
   #done: Promise<void> = Promise.resolve()
   #recordsDropped = 0
   #reopened = 0
@@ -49,6 +55,8 @@ export class Observation {
     this.#options = options
     this.#log = options.log
     this.#prefix = runPrefix(Date.now())
+    this.#reconciliation = new Reconciliation(options.interfaceName)
+    this.#reconciliation.mark()
     this.#meter = new FlowMeter({
       source: { kind: 'live', interface: options.interfaceName, ...options.capture },
       ...options.engine,
@@ -58,6 +66,7 @@ export class Observation {
       interfaceName: options.interfaceName,
       intervalMs: options.peersEveryMs,
       onSnapshot: (snapshot) => {
+        this.#isKernelWireGuard = snapshot.device.kind === 'kernel'
         if (this.#attributor.peersChanged(snapshot, snapshot.atUs)) this.#insideChanged()
       },
       onFailure: (error) => {
@@ -71,12 +80,14 @@ export class Observation {
   /** Peers first, so that the first session finds them. */
   async start(): Promise<void> {
     await this.#peers.start()
+    this.#reconciliation.compare(this.#meter.counters(), this.#isKernelWireGuard)
     this.#done = this.#pump()
   }
 
   /** Ends open sessions with forcedEnd; resolves when the last is handed over. */
   async stop(): Promise<void> {
     this.#peers.stop()
+    this.#reconciliation.mark()
     await this.#meter.stop()
     await this.#done
     this.check()
@@ -95,6 +106,11 @@ export class Observation {
     return this.#meter.counters()
   }
 
+  /** The kernel's counters against ours; see docs/wireguard.md. */
+  reconciliation(): Record<string, number> {
+    return this.#reconciliation.figures()
+  }
+
   /** Every second: losses and absences since the last time become gaps. */
   check(): void {
     const counters = this.#meter.counters()
@@ -111,6 +127,7 @@ export class Observation {
       })
     }
     this.#checkGone(counters, now)
+    this.#reconciliation.compare(counters, this.#isKernelWireGuard)
     this.#checkedAt = now
   }
 
@@ -159,13 +176,22 @@ export class Observation {
     let turnEndsMs = performance.now() + TURN_MS
     for await (const batch of this.#meter.records()) {
       for (const record of batch) {
-        const who = this.#attributor.attribute(record)
+        let who = this.#attributor.attribute(record)
+        if (who.unattributed === 'noMatch' && (await this.#refreshed()))
+          who = this.#attributor.attributeAgain(record)
         this.#options.onSession(makeSession(record, who, this.#prefix))
       }
       if (performance.now() < turnEndsMs) continue
       await new Promise((resolve) => setImmediate(resolve))
       turnEndsMs = performance.now() + TURN_MS
     }
+  }
+
+  async #refreshed(): Promise<boolean> {
+    if (performance.now() - this.#refreshedMs < REFRESH_EVERY_MS) return false
+    await this.#peers.refresh()
+    this.#refreshedMs = performance.now()
+    return true
   }
 
   #insideChanged(): void {

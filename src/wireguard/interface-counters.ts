@@ -8,8 +8,10 @@ import type { Volume } from './reconcile.js'
 export interface InterfaceCounters {
   readonly rx: Volume
   readonly tx: Volume
-  /** Dropped by the kernel or the driver before or after they were counted, both ways. */
-  readonly dropped: number
+  /** Counted as received and dropped before anybody saw them. */
+  readonly rxDropped: number
+  /** Seen on their way out, dropped and not counted as sent. */
+  readonly txDropped: number
 }
 
 /** Null when there is no such interface. */
@@ -39,7 +41,8 @@ export function parseInterfaceCounters(
     return {
       rx: { packets: rxPackets!, bytes: rxBytes! },
       tx: { packets: txPackets!, bytes: txBytes! },
-      dropped: rxDropped! + txDropped!,
+      rxDropped: rxDropped!,
+      txDropped: txDropped!,
     }
   }
   return null

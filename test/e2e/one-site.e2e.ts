@@ -142,6 +142,20 @@ describe.skipIf(reason !== null)(`one site${reason ? ` (skipped: ${reason})` : '
     expect(inRows.packets + other.packets).toBe(report.packets)
     expect(inRows.bytes + other.bytes).toBe(report.bytes)
     expect(report.packets).toBe(kernel.packets)
+    // The meter says so itself: nothing between its counters and the interface's is unexplained.
+    expect(report.reconciliation).toMatchObject({
+      unexplainedPacketsMin: 0,
+      unexplainedPacketsMax: 0,
+      exact: 1,
+    })
+    if (kernel.exact)
+      expect(report.reconciliation).toMatchObject({
+        unexplainedBytesMin: 0,
+        unexplainedBytesMax: 0,
+      })
+    console.log(
+      `reconciliation: ${JSON.stringify({ packets: report.packets, bytes: report.bytes, ...report.reconciliation })}`,
+    )
     // How long the packets were that the kernel dropped is not told.
     if (kernel.exact) expect(report.bytes).toBe(kernel.bytes)
     return all

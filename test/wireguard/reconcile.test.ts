@@ -170,7 +170,8 @@ eth0:1: 7 8 0 0 0 0 0 0 9 10 0 0 0 0 0 0
   expect(parseInterfaceCounters(text, 'wg0')).toEqual({
     rx: volume(20, 9007199254740991),
     tx: volume(40, 30),
-    dropped: 11,
+    rxDropped: 5,
+    txDropped: 6,
   })
   expect(parseInterfaceCounters(text, 'eth0:1')?.tx).toEqual(volume(10, 9))
   expect(parseInterfaceCounters(text, 'wg')).toBeNull()

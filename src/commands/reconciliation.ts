@@ -1,0 +1,86 @@
+/** Compares, once a second, what a running meter counted with what the kernel counted on the same interface. */
+import { readFileSync } from 'node:fs'
+import { readInterfaceCounters } from '../wireguard/interface-counters.js'
+import { InterfaceReconciler, type InterfaceVerdict, type Volume } from '../wireguard/reconcile.js'
+
+/** ARPHRD_NONE: a packet is an IP packet, and the counters count IP octets. */
+const TYPE_RAW_IP = '65534'
+
+export class Reconciliation {
+  readonly #interfaceName: string
+  readonly #reconciler = new InterfaceReconciler()
+  #before: Volume | null = null
+  #verdict: InterfaceVerdict | null = null
+
+  constructor(interfaceName: string) {
+    this.#interfaceName = interfaceName
+  }
+
+  /** Before the meter begins and before it ends: the earlier side of the comparison that follows. */
+  mark(): void {
+    this.#before = this.#visible()
+  }
+
+  /**
+   * The counters of the call before are the earlier side: a second is ten times what libpcap holds back.
+   * `isKernelWireGuard`: those devices count encrypted messages, not the packets in them.
+   */
+  compare(metered: Volume, isKernelWireGuard: boolean): void {
+    const after = isKernelWireGuard ? null : this.#visible()
+    if (after !== null && this.#before !== null) {
+      const verdict = this.#reconciler.compare({ before: this.#before, metered, after })
+      if (verdict !== null) this.#verdict = verdict
+    }
+    this.#before = after
+  }
+
+  /** For the report and the metrics; empty where nothing can be compared. */
+  figures(): Record<string, number> {
+    if (this.#verdict === null) return {}
+    const { packets, bytes, exact } = this.#verdict
+    return {
+      unexplainedPacketsMin: packets.low,
+      unexplainedPacketsMax: packets.high,
+      // Ethernet devices count their headers too: only packets compare.
+      ...(this.#countsIpOctets() && {
+        unexplainedBytesMin: bytes.low,
+        unexplainedBytesMax: bytes.high,
+      }),
+      exact: exact ? 1 : 0,
+      interfaceRestarts: this.#reconciler.restarts,
+    }
+  }
+
+  /** What packet sockets were shown. */
+  #visible(): Volume | null {
+    const counters = readInterfaceCounters(this.#interfaceName)
+    if (counters === null) return null
+    const { rx, tx, rxDropped, txDropped } = counters
+    return {
+      // Dropped on the way up they were counted and not shown; dropped by a full queue, shown and not counted.
+      packets: rx.packets + tx.packets - rxDropped + txDropped,
+      bytes: rx.bytes + tx.bytes,
+    }
+  }
+
+  #countsIpOctets(): boolean {
+    try {
+      const type = readFileSync(`/sys/class/net/${this.#interfaceName}/type`, 'utf8')
+      return type.trim() === TYPE_RAW_IP
+    } catch {
+      return false
+    }
+  }
+}
+
+/** Several interfaces in one report: sums, exact only when all are. */
+export function sumFigures(all: readonly Record<string, number>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const figures of all)
+    for (const [name, value] of Object.entries(figures)) {
+      const before = sums[name]
+      sums[name] =
+        before === undefined ? value : name === 'exact' ? Math.min(before, value) : before + value
+    }
+  return sums
+}
