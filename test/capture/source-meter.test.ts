@@ -17,7 +17,7 @@ afterAll(() => files.remove())
 
 /** Reads files to their end; how many final records came out, and the counters. */
 async function read(paths: readonly string[]) {
-  const meter = new FlowMeter({ source: { kind: 'file', paths }, activeTimeout: 0 })
+  const meter = new FlowMeter({ source: { kind: 'file', paths }, activeTimeoutMs: 0 })
   let records = 0
   for await (const batch of meter.records()) records += batch.count
   return { records, counters: meter.counters() }
