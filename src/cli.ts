@@ -16,6 +16,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<A
     summary: 'Meter a tunnel interface and deliver its sessions to a server.',
     load: async () => (await import('./commands/meter.js')).command,
   },
+  doctor: {
+    summary: 'Check everything a meter needs.',
+    load: async () => (await import('./commands/doctor.js')).command,
+  },
   peers: {
     summary: 'Show the peers of a WireGuard interface.',
     load: async () => (await import('./commands/peers.js')).command,

@@ -5,6 +5,8 @@ import { InterfaceReconciler, type InterfaceVerdict, type Volume } from '../wire
 
 /** ARPHRD_NONE: a packet is an IP packet, and the counters count IP octets. */
 const TYPE_RAW_IP = '65534'
+/** Counts each packet twice, sent and received; libpcap shows it once. */
+const TYPE_LOOPBACK = '772'
 
 export class Reconciliation {
   readonly #interfaceName: string
@@ -42,7 +44,7 @@ export class Reconciliation {
       unexplainedPacketsMin: packets.low,
       unexplainedPacketsMax: packets.high,
       // Ethernet devices count their headers too: only packets compare.
-      ...(this.#countsIpOctets() && {
+      ...(this.#type() === TYPE_RAW_IP && {
         unexplainedBytesMin: bytes.low,
         unexplainedBytesMax: bytes.high,
       }),
@@ -54,7 +56,7 @@ export class Reconciliation {
   /** What packet sockets were shown. */
   #visible(): Volume | null {
     const counters = readInterfaceCounters(this.#interfaceName)
-    if (counters === null) return null
+    if (counters === null || this.#type() === TYPE_LOOPBACK) return null
     const { rx, tx, rxDropped, txDropped } = counters
     return {
       // Dropped on the way up they were counted and not shown; dropped by a full queue, shown and not counted.
@@ -63,12 +65,11 @@ export class Reconciliation {
     }
   }
 
-  #countsIpOctets(): boolean {
+  #type(): string | null {
     try {
-      const type = readFileSync(`/sys/class/net/${this.#interfaceName}/type`, 'utf8')
-      return type.trim() === TYPE_RAW_IP
+      return readFileSync(`/sys/class/net/${this.#interfaceName}/type`, 'utf8').trim()
     } catch {
-      return false
+      return null
     }
   }
 }

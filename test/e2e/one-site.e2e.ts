@@ -2,11 +2,13 @@
  * A meter on a real tunnel, its server, real traffic. The judges: what the HTTP servers' sockets and iperf3 counted,
  * and the kernel's counters of the interface. Each test begins a meter of its own on the same site.
  */
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { InterfaceCounters, LabProcess } from '../support/lab.js'
 import { until } from '../support/lab.js'
 import { whyNoLab } from '../support/root-only.js'
 import {
+  CLI,
   LabMeter,
   LabServer,
   type LogRow,
@@ -382,6 +384,58 @@ describe.skipIf(reason !== null)(`one site${reason ? ` (skipped: ${reason})` : '
     const judge = shell.json<{ bytesRead: number; bytesWritten: number }>().at(-1)!
     expect(parts[0]!.payloadRx + parts[1]!.payloadRx).toBeLessThanOrEqual(judge.bytesWritten)
     expect(parts[1]!.connState).toBe('SF')
+  })
+
+  test('doctor: everything there, a wrong key, no rights', async () => {
+    const catalog = join(meter.directory, 'catalog.json')
+    const doctor = async (key: string, ...wrap: string[]) => {
+      const args = [
+        'doctor',
+        '--interface',
+        world.site.name,
+        '--to',
+        server.url,
+        '--catalog',
+        catalog,
+        '--seconds',
+        '1',
+        '--json',
+      ]
+      const { stdout, code } = await world.siteSpace.run(
+        'env',
+        [`TUNMETER_KEY=${key}`, ...wrap, 'node', CLI, ...args],
+        { allow: [1] },
+      )
+      const { findings } = JSON.parse(stdout) as { findings: { check: string; state: string }[] }
+      return { code, states: Object.fromEntries(findings.map((one) => [one.check, one.state])) }
+    }
+    const good = await doctor(await server.key('ingest', '--site', '1'))
+    expect(good).toEqual({
+      code: 0,
+      states: {
+        capture: 'ok',
+        privileges: 'ok',
+        interface: 'ok',
+        peers: 'ok',
+        catalog: 'ok',
+        server: 'ok',
+        key: 'ok',
+        clock: 'ok',
+        retention: 'skipped',
+        spool: 'ok',
+        reconciliation: 'ok',
+      },
+    })
+    expect(await doctor('tm_ingest_wrong')).toMatchObject({ code: 1, states: { key: 'failed' } })
+    const nobody = await doctor(
+      'x',
+      'setpriv',
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      '--inh-caps=-all',
+    )
+    expect(nobody).toMatchObject({ code: 1, states: { privileges: 'failed' } })
   })
 
   test('the server is killed and comes back: every session is there once', async () => {

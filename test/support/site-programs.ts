@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Catalog } from '../../src/session/catalog.js'
 import { type LabProcess, type Namespace, run, until } from './lab.js'
 
-const CLI = join(import.meta.dirname, '../../dist/cli.js')
+export const CLI = join(import.meta.dirname, '../../dist/cli.js')
 export const ORG = 'lab'
 
 /** A row of the log as the API answers it; the fields that tests read. */

@@ -1,0 +1,217 @@
+/** The checks of `tunmeter doctor`, each a question with an answer and what to do about it. */
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { loadCatalog } from '../attribution/catalog-file.js'
+import { loadAddon } from '../capture/addon.js'
+import { FlowMeter, type FlowMeterCounters } from '../capture/flow-meter.js'
+import { AppError, messageOf } from '../errors.js'
+import type { Catalog } from '../session/catalog.js'
+import type { WireGuardDevice } from '../wireguard/device.js'
+import { readPeers } from '../wireguard/read-peers.js'
+import { Reconciliation } from './reconciliation.js'
+
+export interface Finding {
+  readonly check: string
+  /** `skipped`: could not be asked here, and that is no fault. */
+  readonly state: 'ok' | 'warning' | 'failed' | 'skipped'
+  readonly message: string
+  readonly todo?: string
+}
+
+const CAP_NET_ADMIN = 12
+const CAP_NET_RAW = 13
+/** linux/if_arp.h: what the engine's link layers are on live interfaces. */
+const ARP_TYPES: Readonly<Record<string, string>> = {
+  1: 'Ethernet',
+  512: 'PPP',
+  768: 'IPv4 in IPv4',
+  769: 'IPv6 in IPv6',
+  772: 'loopback',
+  776: 'IPv6 in IPv4',
+  778: 'GRE',
+  823: 'GRE over IPv6',
+  65534: 'raw IP',
+}
+
+export function finding(
+  check: string,
+  state: Finding['state'],
+  message: string,
+  todo?: string,
+): Finding {
+  return { check, state, message, ...(todo !== undefined && { todo }) }
+}
+
+/** What was thrown, with its hint as what to do. */
+export function failure(check: string, error: unknown): Finding {
+  const hint = error instanceof AppError ? error.hint : undefined
+  return finding(check, 'failed', messageOf(error), hint)
+}
+
+export async function checkCapture(): Promise<Finding> {
+  try {
+    loadAddon()
+    const { default: koffi } = await import('koffi')
+    const version = koffi.load('libpcap.so.0.8').func('const char *pcap_lib_version()')
+    return finding('capture', 'ok', String(version()))
+  } catch (error) {
+    return failure('capture', error)
+  }
+}
+
+export function checkPrivileges(
+  status: string = readFileSync('/proc/self/status', 'utf8'),
+): Finding {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)
+  const has = (capability: number) => ((effective >> BigInt(capability)) & 1n) === 1n
+  if (!has(CAP_NET_RAW))
+    return finding(
+      'privileges',
+      'failed',
+      'CAP_NET_RAW is missing: interfaces cannot be read',
+      'Run as root, or give the service AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN.',
+    )
+  if (!has(CAP_NET_ADMIN))
+    return finding(
+      'privileges',
+      'warning',
+      "CAP_NET_ADMIN is missing: a kernel WireGuard's peers cannot be read",
+      'Add CAP_NET_ADMIN to AmbientCapabilities, or name clients by their addresses in the catalog.',
+    )
+  return finding('privileges', 'ok', 'CAP_NET_RAW and CAP_NET_ADMIN')
+}
+
+export function checkInterface(name: string): Finding {
+  const read = (file: string) => readFileSync(`/sys/class/net/${name}/${file}`, 'utf8').trim()
+  if (!existsSync(`/sys/class/net/${name}`))
+    return finding(
+      'interface',
+      'failed',
+      `there is no interface ${name}`,
+      'Check --interface; in a container, share the network of the tunnel (docs/wireguard.md).',
+    )
+  const kind = ARP_TYPES[read('type')] ?? `type ${read('type')}`
+  const about = `${name}: ${kind}, MTU ${read('mtu')}`
+  if ((Number(read('flags')) & 1) === 0)
+    return finding('interface', 'warning', `${about}, down`, `ip link set ${name} up`)
+  return finding('interface', 'ok', about)
+}
+
+export async function checkPeers(
+  name: string,
+): Promise<{ device: WireGuardDevice | null; finding: Finding }> {
+  try {
+    const device = await readPeers(name)
+    const quiet = device.peers.filter((peer) => peer.lastHandshakeSeconds === null).length
+    const about = `${device.peers.length} peers of a ${device.kind} WireGuard, ${quiet} without a handshake so far`
+    return { device, finding: finding('peers', 'ok', about) }
+  } catch (error) {
+    const plain = error instanceof AppError && error.code === 'NOT_WIREGUARD'
+    const one = failure('peers', error)
+    return { device: null, finding: plain ? { ...one, state: 'warning' } : one }
+  }
+}
+
+export function checkCatalog(path: string | undefined, device: WireGuardDevice | null): Finding {
+  if (path === undefined)
+    return finding('catalog', 'skipped', 'no --catalog: the meter takes it from the server')
+  let catalog: Catalog
+  try {
+    catalog = loadCatalog(path)
+  } catch (error) {
+    return failure('catalog', error)
+  }
+  const known = new Set(catalog.clients.map((client) => client.publicKey))
+  const unknown = (device?.peers ?? []).filter((peer) => !known.has(peer.publicKey))
+  const about = `${catalog.clients.length} clients, ${catalog.resources.length} resources`
+  if (unknown.length === 0) return finding('catalog', 'ok', about)
+  const keys = unknown.slice(0, 3).map((peer) => peer.publicKey)
+  return finding(
+    'catalog',
+    'warning',
+    `${about}; ${unknown.length} peers have no client in it: ${keys.join(', ')}${unknown.length > 3 ? ', …' : ''}`,
+    'Add clients with these public keys; tunmeter peers lists them.',
+  )
+}
+
+export function checkSpool(directory: string): Finding {
+  if (!existsSync(directory))
+    return finding('spool', 'ok', `${directory} does not exist yet; the meter makes it`)
+  try {
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+    return finding('spool', 'ok', directory)
+  } catch (error) {
+    return finding(
+      'spool',
+      'failed',
+      `${directory}: ${messageOf(error)}`,
+      'Give it to the user that the meter runs as, or choose another with --spool.',
+    )
+  }
+}
+
+/** Meters the interface for a while and compares with the kernel's counters of it. */
+export async function checkReconciliation(
+  name: string,
+  device: WireGuardDevice | null,
+  seconds: number,
+): Promise<Finding> {
+  const isKernelWireGuard = device?.kind === 'kernel'
+  const meter = new FlowMeter({ source: { kind: 'live', interface: name }, records: 'none' })
+  const reading = (async () => {
+    for await (const batch of meter.records()) void batch
+  })()
+  const comparison = new Reconciliation(name)
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+  try {
+    // libpcap holds packets back for up to 100 ms: each comparison waits longer than that.
+    await wait(SETTLE_MS)
+    for (const restMs of [seconds * 1000, 0]) {
+      comparison.mark()
+      await wait(SETTLE_MS)
+      comparison.compare(meter.counters(), isKernelWireGuard)
+      await wait(restMs)
+    }
+    return reconciled(meter.counters(), comparison.figures(), isKernelWireGuard, seconds)
+  } catch (error) {
+    return failure('reconciliation', error)
+  } finally {
+    await meter.stop()
+    await reading.catch(() => undefined)
+  }
+}
+const SETTLE_MS = 400
+
+function reconciled(
+  counters: FlowMeterCounters,
+  figures: Readonly<Record<string, number>>,
+  isKernelWireGuard: boolean,
+  seconds: number,
+): Finding {
+  const [error] = counters.errors
+  if (counters.state === 'failed')
+    return finding('reconciliation', 'failed', error?.message ?? 'the interface cannot be read')
+  const seen = `${counters.packets} packets, ${counters.bytes} bytes in ${seconds} s`
+  if (isKernelWireGuard)
+    return finding(
+      'reconciliation',
+      'skipped',
+      `${seen}; a kernel WireGuard counts encrypted messages, not packets`,
+    )
+  const { unexplainedPacketsMin: low, unexplainedPacketsMax: high } = figures
+  if (low === undefined || high === undefined)
+    return finding('reconciliation', 'skipped', `${seen}; this interface's counters do not compare`)
+  if (low <= 0 && high >= 0)
+    return finding(
+      'reconciliation',
+      'ok',
+      `${seen}; unexplained: ${low === high ? 0 : `between ${low} and ${high}`} packets`,
+    )
+  return finding(
+    'reconciliation',
+    'warning',
+    `${seen}; the kernel counted ${low} to ${high} packets that were not metered`,
+    counters.kernelDropped > 0
+      ? `${counters.kernelDropped} were dropped for want of room: raise --ring.`
+      : 'Is a --filter in force, or another interface meant?',
+  )
+}
