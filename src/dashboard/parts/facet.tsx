@@ -13,7 +13,8 @@ export interface FacetOption {
 
 export interface FacetProps {
   readonly name: string
-  readonly options: readonly FacetOption[]
+  /** Undefined while they are being counted. */
+  readonly options: readonly FacetOption[] | undefined
   /** None: no restriction. */
   readonly values: readonly string[]
   readonly onChange: (values: readonly string[]) => void
@@ -24,7 +25,7 @@ export interface FacetProps {
 const SEARCH_FROM = 8
 
 export function Facet(props: FacetProps) {
-  const { name, options, values } = props
+  const { name, options = [], values } = props
   const shown = values.map((value) => options.find((o) => o.value === value)?.label ?? value)
   const text = shown.length > 1 ? `${shown.length} of them` : shown[0]
   return (
@@ -50,8 +51,9 @@ export function Facet(props: FacetProps) {
   )
 }
 
-function FacetPanel({ name, options, values, onChange, bounded }: FacetProps) {
+function FacetPanel({ name, options: counted, values, onChange, bounded }: FacetProps) {
   const [search, setSearch] = useState('')
+  const options = counted ?? []
   const wanted = search.trim().toLowerCase()
   const found = options.filter(({ label, detail = '' }) =>
     `${label} ${detail}`.toLowerCase().includes(wanted),
@@ -87,7 +89,11 @@ function FacetPanel({ name, options, values, onChange, bounded }: FacetProps) {
       ))}
       {found.length === 0 && (
         <p class="menu-title">
-          {options.length === 0 ? 'None in this selection.' : `Nothing here matches “${search}”.`}
+          {counted === undefined
+            ? 'Counting…'
+            : options.length === 0
+              ? 'None in this selection.'
+              : `Nothing here matches “${search}”.`}
         </p>
       )}
       {bounded && <p class="menu-title">{bounded}</p>}

@@ -22,12 +22,14 @@ const TYPING_PAUSE_MS = 300
 const set = (name: FilterName, values: readonly string[]) =>
   setParams(filterPatch({ [name]: values }))
 
-function named(items: readonly NamedCount[] | undefined, unknown: string): FacetOption[] {
-  return (items ?? []).map(({ id, name, count }) => ({
-    value: String(id),
-    label: name ?? `${unknown} ${id}`,
-    count,
-  }))
+function named(items: readonly NamedCount[] | undefined, unknown: string) {
+  return items?.map(
+    ({ id, name, count }): FacetOption => ({
+      value: String(id),
+      label: name ?? `${unknown} ${id}`,
+      count,
+    }),
+  )
 }
 
 const STATES: readonly FacetOption[] = [
@@ -45,7 +47,7 @@ export function FilterBar({ attributes }: { attributes: FilterAttributes | undef
   const facet = (
     name: FilterName,
     label: string,
-    options: readonly FacetOption[],
+    options: readonly FacetOption[] | undefined,
     single = false,
   ) => (
     <Facet
@@ -53,18 +55,18 @@ export function FilterBar({ attributes }: { attributes: FilterAttributes | undef
       options={options}
       values={filters[name] ?? []}
       onChange={(values) => set(name, single ? values.slice(-1) : values)}
-      {...(options.length >= 100 && {
+      {...((options?.length ?? 0) >= 100 && {
         bounded: 'The 100 most frequent. Use the search for others.',
       })}
     />
   )
-  const users = (attributes?.users ?? []).map(({ id, name, email, count }) => ({
+  const users = attributes?.users.map(({ id, name, email, count }) => ({
     value: id,
     label: name ?? email ?? `User ${id}`,
     count,
     ...(email !== null && name !== null && { detail: email }),
   }))
-  const protocols = (attributes?.protocols ?? []).map(({ value, count }) => ({
+  const protocols = attributes?.protocols.map(({ value, count }) => ({
     value,
     label: value.toUpperCase(),
     count,

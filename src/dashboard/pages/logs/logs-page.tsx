@@ -1,24 +1,13 @@
 /** Connection logs, the home page: who reached what, when, for how long, and how much went each way. */
-import { useCallback, useMemo, useRef, useState } from 'preact/hooks'
-import type { QueryParams } from '../../api/client.js'
+import { useCallback, useRef } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { Gap, LogAnswer, LogRow } from '../../api/types.js'
-import { useQuery } from '../../api/use-query.js'
+import { type Query, useQuery } from '../../api/use-query.js'
 import { PlayIcon, RefreshIcon } from '../../parts/icons.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { NARROW, useMedia } from '../../parts/use-media.js'
-import {
-  filtersOf,
-  NEWEST_FIRST,
-  pageOf,
-  pageSizeOf,
-  type SortName,
-  sortOf,
-  sortText,
-  spanQuery,
-} from '../../state/filters.js'
-import { rangeOf, spanOf } from '../../state/range.js'
-import { followLink, setParams, useLocation } from '../../state/url.js'
+import { NEWEST_FIRST, type SortName, sortText } from '../../state/filters.js'
+import { followLink, setParams } from '../../state/url.js'
 import { gapText } from '../sites/gap-list.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
@@ -29,14 +18,13 @@ import { LogCards } from './log-cards.js'
 import { LogTable } from './log-table.js'
 import { Pager } from './pager.js'
 import { SessionDrawer } from './session-drawer.js'
+import { useView } from './use-view.js'
 
 export function LogsPage({ orgId }: { orgId: string }) {
-  const view = useView()
+  const view = useView(orgId)
   const { params, live, page, pageSize, sort } = view
   const scroller = useRef<HTMLElement>(null)
-  const query = useQuery<LogAnswer>(view.key, (signal) =>
-    fetchLog(orgId, { ...view.query(), ...view.paging }, signal),
-  )
+  const query = cancelTogether(view.rows, view.counts)
   const selectedId = params.get('session')
   const rows = useLive({
     enabled: live,
@@ -56,8 +44,10 @@ export function LogsPage({ orgId }: { orgId: string }) {
     onRefresh: view.refresh,
     onLive: () => toggleLive(live),
   })
-  const attributes = query.data?.filterAttributes ?? undefined
-  const total = query.data?.pagination.total ?? undefined
+  const counted = view.counts.loading ? undefined : view.counts.data
+  // Old counts are better than none while new ones are made; an old total beside new rows would be wrong.
+  const attributes = view.counts.data?.filterAttributes ?? undefined
+  const total = counted?.pagination.total ?? undefined
   return (
     <div class="logs">
       <h1 class="visually-hidden">Connection logs</h1>
@@ -118,39 +108,30 @@ export function LogsPage({ orgId }: { orgId: string }) {
         )}
       </div>
       {query.data !== undefined && (
-        <Pager page={page} pageSize={pageSize} shown={rows.rows.length} total={total ?? 0} />
+        <Pager
+          page={page}
+          pageSize={pageSize}
+          shown={rows.rows.length}
+          total={total}
+          last={query.data.pagination.nextCursor === null}
+        />
       )}
     </div>
   )
 }
 
-/** The view as the address bar says it, and the query that it means. */
-function useView() {
-  const { params } = useLocation()
-  const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
-  const page = pageOf(params)
-  const pageSize = pageSizeOf(params)
-  const live = params.get('live') === '1'
-  const sort = live ? NEWEST_FIRST : sortOf(params)
-  const [filters, range] = [filtersOf(params), rangeOf(params)]
-  const selection = JSON.stringify([filters, range, sortText(sort), live])
-  // A new selection, like a refresh, is made as of now; another page of the same selection is not.
-  const nowMs = useMemo(() => Date.now(), [selection, refreshedMs])
-  const paging = { limit: pageSize, offset: (page - 1) * pageSize }
+/** One Cancel for both answers. */
+function cancelTogether(rows: Query<LogAnswer>, counts: Query<LogAnswer>): Query<LogAnswer> {
   return {
-    params,
-    live,
-    page,
-    pageSize,
-    sort,
-    paging,
-    key: JSON.stringify([selection, nowMs, paging]),
-    query: (atMs = nowMs): QueryParams => ({
-      ...spanQuery(spanOf(range, atMs)),
-      ...filters,
-      sort: sortText(sort),
-    }),
-    refresh: useCallback(() => setRefreshedMs(Date.now()), []),
+    ...rows,
+    cancel: () => {
+      rows.cancel()
+      counts.cancel()
+    },
+    reload: () => {
+      rows.reload()
+      counts.reload()
+    },
   }
 }
 

@@ -7,18 +7,23 @@ export interface PagerProps {
   readonly page: number
   readonly pageSize: number
   readonly shown: number
-  readonly total: number
+  /** Undefined while it is being counted. */
+  readonly total: number | undefined
+  /** No page follows. */
+  readonly last: boolean
 }
 
-export function Pager({ page, pageSize, shown, total }: PagerProps) {
+export function Pager({ page, pageSize, shown, total, last }: PagerProps) {
   const first = (page - 1) * pageSize + 1
-  const last = first + shown - 1
+  const end = first + shown - 1
   const go = (next: number) => setParams({ page: next === 1 ? null : String(next) })
   return (
     <nav class="pager" aria-label="Pages">
       <p>
-        {shown === 0 ? 'No sessions' : `${formatCount(first)}–${formatCount(last)} of `}
-        {shown > 0 && <strong>{formatCount(Math.max(total, last))}</strong>}
+        {shown === 0 ? 'No sessions' : `${formatCount(first)}–${formatCount(end)} of `}
+        {shown > 0 && (
+          <strong>{total === undefined ? '…' : formatCount(Math.max(total, end))}</strong>
+        )}
         {shown > 0 && ' sessions'}
       </p>
       <label>
@@ -41,7 +46,7 @@ export function Pager({ page, pageSize, shown, total }: PagerProps) {
       <button type="button" class="button" disabled={page === 1} onClick={() => go(page - 1)}>
         Previous
       </button>
-      <button type="button" class="button" disabled={last >= total} onClick={() => go(page + 1)}>
+      <button type="button" class="button" disabled={last} onClick={() => go(page + 1)}>
         Next
       </button>
     </nav>

@@ -49,13 +49,17 @@ export function TrafficCard({ summary, group, interval, stale }: TrafficCardProp
         </span>
       </div>
       <div class="card-body">
-        <TrafficChart
-          times={times}
-          layers={layers}
-          summary={text}
-          onHover={setHovered}
-          onSelect={select}
-        />
+        {times.length > 0 ? (
+          <TrafficChart
+            times={times}
+            layers={layers}
+            summary={text}
+            onHover={setHovered}
+            onSelect={select}
+          />
+        ) : (
+          <div class="chart" />
+        )}
         <Legend summary={summary} series={series} group={group} hovered={hovered} />
       </div>
     </section>
