@@ -8,6 +8,8 @@ import { LOG_FIELDS } from '../query/api-row.js'
 import { CSV_LINE_END, csvCell, csvHeader } from '../session/csv.js'
 import type { LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
+const HIGH_WATER_BYTES = 256 * 1024
+
 export interface ExportRequest {
   readonly filter: LogFilter
   readonly sort: Sort
@@ -29,24 +31,35 @@ export async function exportStream(
     request.counted(1)
     return file
   }
-  const plain = Readable.from(texts(store, orgId, request), {
+  // The first rows are read before anything is sent: a failure is still an answer then, not a torn stream.
+  const rows = store.rows(orgId, filter, sort, { signal })[Symbol.asyncIterator]()
+  const first = await rows.next()
+  const plain = Readable.from(texts(first, rows, request), {
     objectMode: false,
-    highWaterMark: 256 * 1024,
+    highWaterMark: HIGH_WATER_BYTES,
   })
   if (!request.gzip) return plain
   // pipeline: destroying either end ends the other, and with it the query.
   return pipeline(plain, createGzip({ level: 3 }), () => undefined)
 }
 
-async function* texts(store: Store, orgId: string, request: ExportRequest): AsyncGenerator<Buffer> {
-  const { filter, sort, format, signal, counted } = request
+async function* texts(
+  first: IteratorResult<readonly LogRow[]>,
+  rows: AsyncIterator<readonly LogRow[]>,
+  { format, counted }: ExportRequest,
+): AsyncGenerator<Buffer> {
   const line = format === 'csv' ? csvOf : ndjsonOf
-  if (format === 'csv') yield Buffer.from(csvHeader(LOG_FIELDS))
-  for await (const rows of store.rows(orgId, filter, sort, { signal })) {
-    let text = ''
-    for (const row of rows) text += line(row)
-    counted(rows.length)
-    yield Buffer.from(text)
+  try {
+    if (format === 'csv') yield Buffer.from(csvHeader(LOG_FIELDS))
+    for (let next = first; next.done !== true; next = await rows.next()) {
+      let text = ''
+      for (const row of next.value) text += line(row)
+      counted(next.value.length)
+      yield Buffer.from(text)
+    }
+  } finally {
+    // Also when the client has gone: ends the query and frees its connection.
+    await rows.return?.()
   }
 }
 
