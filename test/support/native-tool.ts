@@ -1,13 +1,23 @@
 /**
- * Builds a C++ test tool with the compiler that the addon is built with, once per change of its sources.
+ * Builds C++ test tools with the compiler that the addon is built with; what did not change is not compiled again.
  * With AddressSanitizer and UndefinedBehaviorSanitizer: a test that passes has also touched no byte out of bounds.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run, until } from './lab.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const BUILD = `${ROOT}build/test`
 const BUILD_MS_MAX = 180_000
 
 const FLAGS = [
@@ -26,40 +36,61 @@ function newestMs(paths: readonly string[]): number {
   return Math.max(...paths.map((path) => statSync(path).mtimeMs))
 }
 
-/** All files below native/ that a build can depend on. */
-function nativeFiles(): string[] {
+/** Headers that any object may depend on. */
+function headers(): string[] {
   return readdirSync(`${ROOT}native`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(cc|h)$/.test(file))
+    .filter((file) => file.endsWith('.h'))
     .map((file) => `${ROOT}native/${file}`)
+}
+
+function isNewer(output: string, inputs: readonly string[]): boolean {
+  return existsSync(output) && statSync(output).mtimeMs > newestMs(inputs)
+}
+
+function objectOf(unit: string): string {
+  return `${BUILD}/${relative(ROOT, unit).replaceAll('/', '-')}.o`
+}
+
+function compiler(args: readonly string[]) {
+  return run(process.env.CXX ?? 'g++', [...FLAGS, ...args], { timeoutMs: BUILD_MS_MAX })
+}
+
+async function build(program: string, units: readonly string[]): Promise<void> {
+  const stale = units.filter((unit) => !isNewer(objectOf(unit), [unit, ...headers()]))
+  const compileAll = async () => {
+    for (let unit = stale.pop(); unit !== undefined; unit = stale.pop()) {
+      const object = objectOf(unit)
+      await compiler([`-I${ROOT}native`, '-c', unit, '-o', `${object}.new`])
+      renameSync(`${object}.new`, object)
+    }
+  }
+  await Promise.all([compileAll(), compileAll()])
+  const objects = units.map(objectOf)
+  await compiler([...objects, '-lz', '-lpcap', '-pthread', '-o', `${program}.new`])
+  renameSync(`${program}.new`, program)
 }
 
 /** Path of the program made of `units` (absolute paths of .cc files). */
 export async function buildTool(name: string, units: readonly string[]): Promise<string> {
-  const program = `${ROOT}build/test/${name}`
-  const lock = `${program}.lock`
-  const inputs = [...units, ...nativeFiles()]
-  const isFresh = () => existsSync(program) && statSync(program).mtimeMs > newestMs(inputs)
-  mkdirSync(dirname(program), { recursive: true })
-  if (isFresh()) return program
-
-  // Test files run beside each other and several may need the tool: one builds, the others wait.
-  if (existsSync(lock) && statSync(lock).mtimeMs < Date.now() - BUILD_MS_MAX) rmSync(lock)
-  try {
-    closeSync(openSync(lock, 'wx'))
-  } catch {
-    await until(`${name} to be built`, () => !existsSync(lock), BUILD_MS_MAX)
-    return program
-  }
-  try {
-    const output = `${program}.new`
-    await run(
-      process.env.CXX ?? 'g++',
-      [...FLAGS, `-I${ROOT}native`, ...units, '-lz', '-lpcap', '-pthread', '-o', output],
-      { timeoutMs: BUILD_MS_MAX },
-    )
-    await run('mv', [output, program])
-  } finally {
-    rmSync(lock)
+  const program = `${BUILD}/${name}`
+  const lock = `${BUILD}/lock`
+  mkdirSync(BUILD, { recursive: true })
+  while (!isNewer(program, [...units, ...headers()])) {
+    // Test files run beside each other and several may need a tool: one builds, the others wait.
+    if (existsSync(lock) && statSync(lock).mtimeMs < Date.now() - BUILD_MS_MAX) {
+      rmSync(lock, { force: true })
+    }
+    try {
+      closeSync(openSync(lock, 'wx'))
+    } catch {
+      await until(`a build of ${name}`, () => !existsSync(lock), BUILD_MS_MAX)
+      continue
+    }
+    try {
+      await build(program, units)
+    } finally {
+      rmSync(lock, { force: true })
+    }
   }
   return program
 }
