@@ -40,7 +40,7 @@ struct EngineOptions {
   bool early_report = false;
 };
 
-inline constexpr int64_t kEarlyReportUs = 200'000;
+inline constexpr int64_t kEarlyReportUs = 100'000;
 
 class Engine final : public PacketSink {
  public:

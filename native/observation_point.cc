@@ -9,6 +9,7 @@ namespace tunmeter {
 namespace {
 
 constexpr int64_t kPublishEveryNs = 50'000'000;
+constexpr int64_t kFlushEveryNs = 20'000'000;
 constexpr auto kReopenEvery = std::chrono::milliseconds(200);
 constexpr int kReadsAfterStopMax = 64;
 
@@ -179,10 +180,13 @@ void ObservationPoint::between_reads() {
     inside_changed_.store(false);
   }
   const int64_t now = clock_ns(CLOCK_MONOTONIC);
+  // A file's records come thick and fast: whole chunks only.
+  if (options_.source.live && now - flushed_ns_ >= kFlushEveryNs) {
+    flushed_ns_ = now;
+    queue_.flush();
+  }
   if (now - published_ns_ < kPublishEveryNs) return;
   published_ns_ = now;
-  // A file's records come thick and fast: whole chunks only.
-  if (options_.source.live) queue_.flush();
   publish(false);
 }
 

@@ -96,6 +96,7 @@ class ObservationPoint {
   std::vector<PointError> errors_;
   SourceError gone_;
   int64_t published_ns_ = 0;
+  int64_t flushed_ns_ = 0;
 
   std::mutex mutex_;
   std::condition_variable stopping_;

@@ -24,7 +24,7 @@ export interface EngineOptions {
   readonly flowsMax: number
   /** Fragmented datagrams remembered at one time; the oldest goes first. */
   readonly fragmentsMax: number
-  /** Report a closed session 200 ms after its close instead of at the end of its linger. */
+  /** Report a closed session 100 ms after its close instead of at the end of its linger. */
   readonly earlyReport: boolean
   /** `none` only counts. */
   readonly records: 'all' | 'none'

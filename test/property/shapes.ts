@@ -54,7 +54,7 @@ function rollWait(dice: Dice, options: ScenarioOptions): number {
   if (kind < 10) return dice.int(0, 3) * 100_000 + dice.int(-1, 1) + 1
   if (kind < 14) {
     const { handshakeUs, establishedUs, halfClosedUs, udpUs, lingerUs, activeUs } = options
-    const times = [handshakeUs, establishedUs, halfClosedUs, udpUs, lingerUs, activeUs, 200_000]
+    const times = [handshakeUs, establishedUs, halfClosedUs, udpUs, lingerUs, activeUs, 100_000]
     const edge = one(dice, [...times, 30 * SECOND, 60 * SECOND])
     return Math.max(0, edge * one(dice, [1, 1, 1, 2]) + dice.int(-1, 2))
   }

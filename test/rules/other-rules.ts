@@ -104,7 +104,7 @@ export const TIME_RULES: readonly Rule[] = [
     options: { activeUs: 61 * SECOND },
   }),
   rule(
-    'early report: once, 200 ms after the close',
+    'early report: once, 100 ms after the close',
     [...OPEN, t(0, a, R), passes(1), passes(10)],
     [{ endReason: 'endOfFlowDetected', packetsTx: 3 }],
     { options: { earlyReport: true }, ended: { endOfFlowDetected: 1 } },

@@ -29,7 +29,7 @@ class Direction {
   synSequence: number | null = null
 }
 
-export const EARLY_REPORT_US = 200_000
+export const EARLY_REPORT_US = 100_000
 /** The latest time counted for a handshake; one more means "unseen" in the binary record. */
 const RTT_US_MAX = 2 ** 32 - 2
 
