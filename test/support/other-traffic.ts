@@ -202,6 +202,14 @@ export const OTHER_TRAFFIC: readonly OtherPacket[] = [
     v6(60, set(extension.options(58, zeros(8)), 1, 9)),
   ),
   {
+    name: 'PPP cut after its address',
+    linkType: 9,
+    data: [0xff],
+    wireBytes: 44,
+    reason: 'truncated',
+    bytes: 44,
+  },
+  {
     name: 'NFLOG without a payload, cut',
     linkType: 239,
     data: [2, 0, 0, 0, 8, 0, 1, 0, 0, 0],

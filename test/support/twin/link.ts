@@ -167,9 +167,15 @@ function readPppoe(r: Reader): IpVersion {
 }
 
 function readPpp(r: Reader, hdlcFraming: boolean): IpVersion {
-  const framed = hdlcFraming && r.at + 2 <= r.captured && r.u16(0) === 0xff03
-  if (framed) r.at += 2
   r.need(1)
+  if (hdlcFraming && r.u8(0) === 0xff) {
+    // Address and control; half of them says nothing about a protocol.
+    r.need(2)
+    if (r.u8(1) === 0x03) {
+      r.at += 2
+      r.need(1)
+    }
+  }
   // RFC 1661 section 6.5: the last octet of a protocol number is odd; a compressed one has only that.
   const compressed = r.u8(0) & 1
   if (!compressed) r.need(2)
