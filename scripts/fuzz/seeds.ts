@@ -14,7 +14,7 @@ const PACKETS_MAX = 40
 /** Headers and a little more; what a packet carries is never looked at. */
 const PACKET_BYTES_MAX = 128
 /** The order of kLinkTypes in native/fuzz/fuzz_packets.cc. */
-const LINK_TYPES = [101, 1, 0, 9, 12, 104, 108, 113, 228, 229, 239, 276, 50, 51, 14, 105]
+const LINK_TYPES = [101, 1, 0, 9, 12, 104, 108, 113, 228, 229, 239, 276, 50, 51, 14, 105, 242]
 
 /** A step of time as a byte: mantissa (5 bits) << 4 * exponent (3 bits) microseconds, rounded down. */
 function stepByte(us: number): number {
