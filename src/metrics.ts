@@ -290,7 +290,7 @@ export class MeterMetrics {
   readonly #registry = new Registry()
 
   constructor(snapshot: () => MeterSnapshot) {
-    collectDefaultMetrics({ register: this.#registry, prefix: 'tunmeter_' })
+    collectDefaultMetrics({ register: this.#registry })
     for (const metric of METER_METRICS) this.#register(metric, snapshot)
   }
 

@@ -45,6 +45,7 @@ export class MeterRun {
   #reportedMs = Date.now()
   #ticking: Promise<void> = Promise.resolve()
   #tickBusy = false
+  #openProblem = ''
   #diskTroubled = false
   #spool!: Spool
   #batcher!: Batcher
@@ -68,15 +69,16 @@ export class MeterRun {
     const names = chooseInterfaces(this.#options.interface, present, this.#options.waitForInterface)
     this.#connection = await openConnection(this.#options)
     await this.#openSpool()
+    // From here on there is something to bring to an end: a signal waits for the start to be complete.
+    const stopped = this.#listenToSignals()
     try {
       this.#openDelivery()
       for (const name of names) await this.#observe(name)
-      await this.#untilRunning()
+      await this.#openMetrics()
     } catch (error) {
       await this.#abort()
       throw error
     }
-    const stopped = this.#listenToSignals()
     const timer = setInterval(() => this.#tickOnce(), TICK_MS)
     this.#notifier.ready()
     const interfaces = [...this.#observations.keys()]
@@ -181,7 +183,13 @@ export class MeterRun {
       onLoss: (gap) => this.#spool.lost(gap),
     })
     this.#observations.set(interfaceName, observation)
-    await observation.start()
+    try {
+      await observation.start()
+    } catch (error) {
+      this.#observations.delete(interfaceName)
+      await observation.stop()
+      throw error
+    }
   }
 
   #take(session: Session): void {
@@ -189,23 +197,11 @@ export class MeterRun {
     else this.#consolidator.add(session)
   }
 
-  /** Resolves when every interface is read. @throws AppError with what the source says: no permission, no such filter. */
-  async #untilRunning(): Promise<void> {
-    for (const observation of this.#observations.values()) {
-      const { state, errors } = observation.counters()
-      const [error] = errors
-      if (state === 'failed') {
-        throw new AppError(
-          error?.code ?? 'CAPTURE_FAILED',
-          error?.message ?? `cannot read ${observation.name}`,
-          {
-            hint: 'Reading an interface takes CAP_NET_RAW: start as root (it gives the rest up), or see packaging/systemd.',
-          },
-        )
-      }
-    }
+  async #openMetrics(): Promise<void> {
     const listen = this.#options.metricsListen
-    if (listen !== undefined) this.#metrics = await serveMetrics(listen, () => this.#snapshot())
+    if (listen === undefined) return
+    this.#metrics = await serveMetrics(listen, () => this.#snapshot())
+    this.#log.info({ url: this.#metrics.url }, 'metrics')
   }
 
   #listenToSignals(): Promise<string> {
@@ -264,8 +260,16 @@ export class MeterRun {
     const wanted = chooseInterfaces(this.#options.interface, systemInterfaces(), true)
     for (const name of wanted) {
       if (this.#observations.has(name)) continue
-      this.#log.info({ interface: name }, 'interface found')
-      await this.#observe(name)
+      try {
+        await this.#observe(name)
+        this.#log.info({ interface: name }, 'interface found')
+      } catch (error) {
+        // It may be gone again already; it is looked for every second, and said once.
+        const problem = messageOf(error)
+        if (this.#openProblem !== problem)
+          this.#log.warn({ interface: name, problem }, 'interface cannot be read')
+        this.#openProblem = problem
+      }
     }
   }
 

@@ -1,7 +1,8 @@
 /** One interface of a running meter: its engine, its peers, and who its sessions belong to. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Attributor } from '../attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
-import { messageOf } from '../errors.js'
+import { AppError, messageOf } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { InterfaceSnapshot } from '../metrics.js'
 import type { BatchGap } from '../session/batch.js'
@@ -30,6 +31,7 @@ export interface ObservationOptions {
 
 /** A burst of records must not keep timers and requests waiting. */
 const TURN_MS = 20
+const OPEN_POLL_MS = 20
 /** A session of nobody makes the peers be read at once, this often at most: one may have just been added. */
 const REFRESH_EVERY_MS = 1000
 
@@ -77,11 +79,26 @@ export class Observation {
     if (options.catalog !== null) this.catalogChanged(options.catalog)
   }
 
-  /** Peers first, so that the first session finds them. */
+  /** Peers first, so that the first session finds them. @throws AppError when the interface cannot be read. */
   async start(): Promise<void> {
     await this.#peers.start()
     this.#reconciliation.compare(this.#meter.counters(), this.#isKernelWireGuard)
     this.#done = this.#pump()
+    await this.#opened()
+  }
+
+  /** Time passes in the engine once the interface is read, or found to be away. */
+  async #opened(): Promise<void> {
+    for (;;) {
+      const { state, engineTimeUs, errors } = this.#meter.counters()
+      if (state === 'failed') {
+        throw new AppError(errors[0]?.code ?? 'CAPTURE_FAILED', errors[0]?.message ?? this.name, {
+          hint: 'Reading an interface takes CAP_NET_RAW: start as root (it gives the rest up), or see packaging/systemd.',
+        })
+      }
+      if (state !== 'running' || engineTimeUs !== null) return
+      await sleep(OPEN_POLL_MS)
+    }
   }
 
   /** Ends open sessions with forcedEnd; resolves when the last is handed over. */

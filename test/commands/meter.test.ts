@@ -1,0 +1,270 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Session } from '../../src/session/session.js'
+import { envelope, FakeServer } from '../support/fake-server.js'
+import { run, type Started, start } from '../support/process.js'
+import { temporaryDirectory } from '../support/temporary.js'
+import { until } from '../support/until.js'
+
+const canCapture = process.geteuid?.() === 0
+
+interface Live {
+  readonly server: FakeServer
+  readonly meter: Started
+  readonly spool: string
+  readonly port: number
+  /** Opens a connection through loopback that the meter sees. */
+  readonly dial: () => Promise<Socket>
+}
+
+async function live(
+  args: readonly string[] = [],
+  options: { env?: Record<string, string>; key?: string[] } = {},
+): Promise<Live> {
+  const server = await new FakeServer().start()
+  const echo = createServer((socket) => socket.on('error', () => undefined).pipe(socket))
+  await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void echo.close())
+  const { port } = echo.address() as AddressInfo
+  const directory = temporaryDirectory()
+  // For a meter that becomes another user.
+  chmodSync(directory, 0o755)
+  const spool = join(directory, 'spool')
+  const meter = start(
+    [
+      ...['meter', '--interface', 'lo', '--filter', `port ${port}`, '--to', server.url],
+      ...['--spool', spool, ...(options.key ?? ['--key', 'k']), ...args],
+    ],
+    options.env === undefined ? {} : { env: options.env },
+  )
+  await running(meter)
+  const dial = async (): Promise<Socket> => {
+    const socket = connect(port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    await new Promise<void>((resolve) => socket.once('connect', resolve))
+    socket.write('hello')
+    await new Promise<void>((resolve) => socket.once('data', () => resolve()))
+    return socket
+  }
+  return { server, meter, spool, port, dial }
+}
+
+async function running(meter: Started): Promise<void> {
+  await until(() => meter.output.stderr.includes('"metering"') || meter.child.exitCode !== null)
+  expect(meter.child.exitCode, meter.output.stderr).toBeNull()
+}
+
+function sessions(server: FakeServer): Session[] {
+  return [...server.stored.values()].flatMap((batch) => batch.sessions)
+}
+
+describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
+  test('delivers a session when it has ended', async () => {
+    const { server, dial } = await live()
+    ;(await dial()).end()
+    await until(() => sessions(server).length > 0)
+    expect(sessions(server)[0]).toMatchObject({
+      sourceIp: '127.0.0.1',
+      connState: 'SF',
+      endReason: 'endOfFlowDetected',
+      payloadTx: 5,
+      payloadRx: 5,
+    })
+  })
+
+  test('SIGTERM ends open sessions and delivers them before it exits', async () => {
+    const { server, meter, dial } = await live()
+    await dial()
+    meter.child.kill('SIGTERM')
+    expect((await meter.finished).code).toBe(0)
+    expect(sessions(server)).toMatchObject([{ endReason: 'forcedEnd', payloadTx: 5 }])
+    expect(meter.output.stderr).toContain('stopped; all is stored')
+  })
+
+  test('with the server away it ends within --drain-timeout, and the next start delivers', async () => {
+    const { server, meter, spool, dial } = await live(['--drain-timeout', '200ms'])
+    server.misbehave = () => true
+    await dial()
+    meter.child.kill('SIGINT')
+    expect((await meter.finished).code).toBe(0)
+    expect(meter.output.stderr).toContain('the rest is in the spool')
+    server.misbehave = () => false
+    const args = ['meter', '--interface', 'lo', '--filter', 'port 1', '--to', server.url]
+    const again = start([...args, '--key', 'k', '--spool', spool])
+    await until(() => sessions(server).length > 0)
+    expect(sessions(server)).toMatchObject([{ endReason: 'forcedEnd' }])
+    again.child.kill('SIGTERM')
+    expect((await again.finished).code).toBe(0)
+  })
+
+  test('a second signal ends it at once, with everything in the spool', async () => {
+    const { server, meter, spool, dial } = await live(['--drain-timeout', '1h'])
+    server.misbehave = () => true
+    await dial()
+    meter.child.kill('SIGTERM')
+    await until(() => server.asked.length > 1 || meter.output.stderr.includes('stopping'))
+    meter.child.kill('SIGTERM')
+    expect((await meter.finished).code).toBe(0)
+    const { stdout } = await run(['spool', 'ls', '--spool', spool, '--json'])
+    const waiting = stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { sessions: number }).sessions)
+    expect(waiting.reduce((a, b) => a + b, 0)).toBe(1)
+  })
+
+  test('SIGHUP reads the key file again', async () => {
+    const file = join(temporaryDirectory(), 'key')
+    writeFileSync(file, 'old', { mode: 0o600 })
+    const { server, meter } = await live([], { key: ['--key-file', file] })
+    const keys = new Set<string>()
+    server.misbehave = ({ headers, response }) => {
+      keys.add(String(headers.authorization))
+      if (headers.authorization === 'Bearer new') return false
+      envelope(response, 401, null)
+      return true
+    }
+    server.key = { status: 401, data: {} }
+    await until(() => meter.output.stderr.includes('denied') || server.stored.size > 0)
+    server.key = { status: 200, data: { scope: 'ingest', orgId: 'acme', siteId: 3 } }
+    writeFileSync(file, 'new\n')
+    chmodSync(file, 0o600)
+    meter.child.kill('SIGHUP')
+    await until(() => keys.has('Bearer new') || server.stored.size > 0)
+    expect(meter.child.exitCode).toBeNull()
+    expect(meter.output.stderr).not.toContain('Bearer')
+  })
+
+  test('a catalog that changes is read again, one that is broken is not', async () => {
+    const catalog = join(temporaryDirectory(), 'catalog.yaml')
+    const client = (clientId: number): string =>
+      `clients: [{ clientId: ${clientId}, name: me, addresses: [127.0.0.1] }]\n`
+    writeFileSync(catalog, client(1))
+    const { server, meter, dial } = await live(['--catalog', catalog])
+    ;(await dial()).end()
+    await until(() => sessions(server).length === 1)
+    writeFileSync(catalog, 'clients: nonsense\n')
+    meter.child.kill('SIGHUP')
+    await until(() => meter.output.stderr.includes('the last one stays'))
+    writeFileSync(catalog, client(2))
+    await until(() => meter.output.stderr.includes('catalog read again'))
+    ;(await dial()).end()
+    await until(() => sessions(server).length === 2)
+    expect(sessions(server).map((s) => s.clientId)).toEqual([1, 2])
+  })
+
+  test('serves every metric that the documentation explains, and no other', async () => {
+    const { meter, dial } = await live(['--metrics-listen', '127.0.0.1:0'])
+    ;(await dial()).end()
+    await until(() => meter.output.stderr.includes('metrics'))
+    const url = /"url":"(http:[^"]+)"/.exec(meter.output.stderr)![1]!
+    const text = await (await fetch(url)).text()
+    const served = [...text.matchAll(/^# TYPE (\S+)/gm)].map((m) => m[1]!)
+    const own = served.filter((n) => n.startsWith('tunmeter_')).sort()
+    const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+    const documented = [...page.matchAll(/^\| `(tunmeter_[a-z_]+)` \|/gm)].map((m) => m[1]!)
+    expect(own).toEqual(documented.sort())
+    expect(text).toMatch(/^tunmeter_packets_total\{interface="lo"\} \d/m)
+  })
+
+  test('tells systemd that it is ready, alive and stopping', async () => {
+    const path = join(temporaryDirectory(), 'notify')
+    const heard = listenDatagrams(path)
+    await until(() => heard.text.includes('listening'))
+    const { meter } = await live([], { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '100000' } })
+    await until(() => (heard.text.match(/WATCHDOG=1/g) ?? []).length >= 3)
+    await until(() => heard.text.includes('READY=1'))
+    meter.child.kill('SIGTERM')
+    await meter.finished
+    await until(() => heard.text.includes('STOPPING=1'))
+  })
+
+  test('started as root it becomes the user, with two capabilities in every thread', async () => {
+    const { meter, server, dial } = await live(['--user', 'nobody'])
+    ;(await dial()).end()
+    await until(() => sessions(server).length > 0)
+    const tasks = `/proc/${meter.child.pid}/task`
+    const NET_ADMIN_AND_RAW = 0x3000n
+    for (const thread of readdirSync(tasks)) {
+      const status = readFileSync(`${tasks}/${thread}/status`, 'utf8')
+      const [, uids] = /^Uid:\s+(.*)$/m.exec(status)!
+      expect(uids!.split(/\s+/)).toEqual(['65534', '65534', '65534', '65534'])
+      for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapAmb']) {
+        const [, mask] = new RegExp(`^${set}:\\s+(\\w+)$`, 'm').exec(status)!
+        expect(BigInt(`0x${mask}`) & ~NET_ADMIN_AND_RAW, `${thread} ${set}`).toBe(0n)
+      }
+    }
+    const main = readFileSync(`${tasks}/${meter.child.pid}/status`, 'utf8')
+    expect(main).toMatch(/^CapEff:\s+0+3000$/m)
+    expect(main).toMatch(/^NoNewPrivs:\s+1$/m)
+  })
+})
+
+describe('a meter that cannot start', () => {
+  const server = ['--to', 'http://127.0.0.1:1', '--key', 'k']
+  test.each<[string, string[], number, RegExp]>([
+    ['no interface', server, 2, /--interface IF is required/],
+    ['not there', ['--interface', 'nope0', ...server], 1, /no interface "nope0"; there are: .*lo/],
+    ['no server', ['--interface', 'lo', '--key', 'k'], 2, /--to URL is required/],
+    ['no key', ['--interface', 'lo', '--to', 'http://127.0.0.1:1'], 2, /no key is given/],
+    ['a misspelt option', ['--interfaces', 'lo'], 2, /--interface/],
+  ])('%s', async (_, args, exitCode, message) => {
+    const { code, stderr } = await run(['meter', ...args])
+    expect(stderr).toMatch(message)
+    expect(code).toBe(exitCode)
+  })
+
+  test.skipIf(!canCapture)('a filter that is none (needs root to capture)', async () => {
+    const spool = temporaryDirectory()
+    const args = ['--interface', 'lo', '--filter', 'port of call', '--spool', spool]
+    const { code, stderr } = await run(['meter', ...args, ...server])
+    expect(stderr).toMatch(/filter/)
+    expect(code).toBe(1)
+  })
+
+  test.skipIf(!canCapture)('no permission to capture (needs root to give it up)', async () => {
+    const child = spawn(
+      'setpriv',
+      [
+        ...['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath],
+        ...[new URL('../../dist/cli.js', import.meta.url).pathname, 'meter', '--interface', 'lo'],
+        ...[...server, '--spool', `/tmp/tunmeter-nobody-${process.pid}`],
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' },
+    )
+    const { code, stderr } = await ended(child)
+    expect(stderr).toMatch(/permi/i)
+    expect(stderr).toMatch(/CAP_NET_RAW/)
+    expect(code).toBe(1)
+  })
+})
+
+async function ended(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
+  let stderr = ''
+  child.stderr!.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+  })
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  return { code, stderr }
+}
+
+/** Node has no datagram sockets of this family; Python, which building the addon needs anyway, has. */
+function listenDatagrams(path: string): { text: string } {
+  const script = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("listening", flush=True)
+while True: print(s.recv(4096).decode(), flush=True)
+`
+  const child = spawn('python3', ['-c', script, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const heard = { text: '' }
+  child.stdout.on('data', (chunk: Buffer) => {
+    heard.text += chunk.toString()
+  })
+  return heard
+}
