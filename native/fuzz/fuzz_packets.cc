@@ -46,7 +46,8 @@ constexpr uint16_t kLinkTypes[] = {kLinkRaw,
                                    50 /* PPP in HDLC */,
                                    51 /* PPPoE */,
                                    14 /* RAW elsewhere */,
-                                   105 /* unknown */};
+                                   105 /* unknown */,
+                                   242 /* IP over InfiniBand */};
 constexpr size_t kPacketHeaderBytes = 4;
 constexpr int64_t kStartNs = 1'700'000'000'000'000'000;
 constexpr size_t kPacketsMax = 4096;
