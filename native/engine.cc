@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "decode.h"
 #include "tcp_state.h"
@@ -28,30 +29,41 @@ Engine::Engine(const EngineOptions& options, RecordSink* sink)
       wheel_(options.flows_max),
       fragments_(options.fragments_max, table_.hash_secrets(), counters_) {}
 
-// Three passes over up to 32 packets, so that their cache misses overlap instead of following one
-// another: keys and hashes (their index lines are fetched), then the likely slots (fetched), then
-// the packets, in order, one by one. What the second pass found is only a hint, since packets
-// before this one may have changed the table.
+// Three steps for each 32 packets: decode and hash (their index lines are fetched), look up by hash
+// (the likely slots are fetched), count one by one, in order. The next 32 are decoded between the
+// second and the third, so that the cache misses of a batch overlap each other and that work,
+// instead of following one another. What the second step found is only a hint, since packets before
+// may change the table.
 void Engine::packets(std::span<const RawPacket> batch) noexcept {
-  while (!batch.empty()) {
+  Batch* ahead = &batches_[0];
+  Batch* current = &batches_[1];
+  current->count = 0;
+  while (!batch.empty() || current->count > 0) {
     const size_t n = std::min<size_t>(batch.size(), kBatch);
-    for (size_t i = 0; i < n; i++) {
-      DecodedPacket& packet = batch_[i];
-      decode(batch[i], packet);
-      packet.slot_hint = kNoSlot;
-      if (!has_key(packet.kind)) continue;
-      packet.hash = hash_key(table_.hash_secrets(), packet.key);
-      table_.prefetch_index(packet.hash);
-    }
-    for (size_t i = 0; i < n; i++) {
-      if (has_key(batch_[i].kind)) batch_[i].slot_hint = table_.prefetch_slot(batch_[i].hash);
-    }
-    for (size_t i = 0; i < n; i++) process(batch_[i]);
+    decode_batch(batch.first(n), *ahead);
     batch = batch.subspan(n);
+    for (size_t i = 0; i < current->count; i++) process(current->packets[i]);
+    for (size_t i = 0; i < n; i++) {
+      DecodedPacket& packet = ahead->packets[i];
+      if (has_key(packet.kind)) packet.slot_hint = table_.prefetch_slot(packet.hash);
+    }
+    std::swap(ahead, current);
   }
 }
 
-void Engine::process(DecodedPacket& packet) {
+void Engine::decode_batch(std::span<const RawPacket> raw, Batch& batch) {
+  batch.count = raw.size();
+  for (size_t i = 0; i < raw.size(); i++) {
+    DecodedPacket& packet = batch.packets[i];
+    decode(raw[i], packet);
+    packet.slot_hint = kNoSlot;
+    if (!has_key(packet.kind)) continue;
+    packet.hash = hash_key(table_.hash_secrets(), packet.key);
+    table_.prefetch_index(packet.hash);
+  }
+}
+
+void Engine::process(const DecodedPacket& packet) {
   advance_clock(packet.timestamp_ns);
   counters_.all.add(packet.bytes);
   switch (packet.kind) {

@@ -76,7 +76,14 @@ class Engine final : public PacketSink {
     }
   };
 
-  void process(DecodedPacket& packet);
+  static constexpr uint32_t kBatch = 32;
+  struct Batch {
+    size_t count = 0;
+    DecodedPacket packets[kBatch];
+  };
+
+  void decode_batch(std::span<const RawPacket> raw, Batch& batch);
+  void process(const DecodedPacket& packet);
   void process_session(const DecodedPacket& packet);
   uint32_t count_in_session(const DecodedPacket& packet);
   void process_first_fragment(const DecodedPacket& packet);
@@ -115,8 +122,6 @@ class Engine final : public PacketSink {
   void emit(uint32_t i, EndReason reason);
   void fill_record(uint32_t i, EndReason reason, SessionRecord& record);
 
-  static constexpr uint32_t kBatch = 32;
-
   const EngineOptions options_;
   RecordSink* const sink_;
   EngineCounters counters_;
@@ -134,7 +139,7 @@ class Engine final : public PacketSink {
   int64_t packet_ns_ = 0;  // of the packet before, for packets without a time
   int64_t packet_us_ = 0;  // of the packet that is being counted
   bool has_time_ = false;
-  DecodedPacket batch_[kBatch];
+  Batch batches_[2];
 };
 
 }  // namespace tunmeter

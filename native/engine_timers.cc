@@ -86,6 +86,8 @@ void Engine::handle_tick(int64_t tick) {
     const NextEvent next = next_event(slot, now, true);
     if (next.in_us <= 0) {
       due_.push_back({next.in_us, slot.sequence, i});
+      if (next.event != Event::kInterim)
+        table_.prefetch_index(table_.hash_of(i));  // it will be erased
     } else {
       rearm(i);
     }

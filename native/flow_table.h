@@ -81,6 +81,7 @@ class FlowTable {
     return syn_facts6_[i];
   }
 
+  uint64_t hash_of(uint32_t i) const { return hash_key(hash_key_, slots_[i].key); }
   void prefetch_index(uint64_t hash) const {
     __builtin_prefetch(&index_[hash_tag(hash) >> shift_]);
   }

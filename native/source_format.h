@@ -27,7 +27,7 @@ enum class ParseStatus : uint8_t {
 // Collects packets and hands them on in spans.
 class PacketBatch {
  public:
-  static constexpr size_t kBatchPackets = 64;
+  static constexpr size_t kBatchPackets = 256;
 
   explicit PacketBatch(PacketSink& sink) : sink_(sink) {}
   ~PacketBatch() { flush(); }
