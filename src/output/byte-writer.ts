@@ -76,14 +76,17 @@ export class ByteWriter {
   number(value: number): void {
     const whole = Math.floor(value)
     const thousandths = Math.round(value * 1e3)
-    // Seconds with milliseconds are the only fractions; anything else takes the slow way.
-    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER && thousandths / 1e3 === value)) {
+    const isWhole = whole === value && value <= Number.MAX_SAFE_INTEGER
+    // Seconds with milliseconds are the only fractions; anything else takes the slow way, also where a thousandth is
+    // less than what a double can tell apart.
+    const isMilliseconds = thousandths <= Number.MAX_SAFE_INTEGER && thousandths / 1e3 === value
+    if (!(value >= 0 && (isWhole || isMilliseconds))) {
       this.text(String(value))
       return
     }
     this.#room(NUMBER_BYTES_MAX)
     this.#digits(whole)
-    if (whole !== value) this.#fraction(thousandths - whole * 1e3)
+    if (!isWhole) this.#fraction(thousandths - whole * 1e3)
   }
 
   /** From the right, into the place that their count reserves. */

@@ -18,7 +18,19 @@ function written(writer: RowWriter, rows: readonly SessionRow[]): string {
 describe('byte writer', () => {
   test('writes numbers as JavaScript does', () => {
     const cases = [0, 9, 10, 2 ** 31 - 1, 2 ** 31, 1e10, 21474836480, Number.MAX_SAFE_INTEGER]
-    cases.push(0.001, 0.5, 2.25, 1.005, 1234567.891, 0.1 + 0.2, -1, -0.5, 1e21, Number.NaN)
+    cases.push(
+      10968283814454.521,
+      0.001,
+      0.5,
+      2.25,
+      1.005,
+      1234567.891,
+      0.1 + 0.2,
+      -1,
+      -0.5,
+      1e21,
+      Number.NaN,
+    )
     fc.assert(
       fc.property(
         fc.oneof(
