@@ -6,12 +6,18 @@ namespace tunmeter {
 
 uint32_t EvictionQueue::pop_oldest(const FlowTable& table, uint64_t now) {
   for (;;) {
-    while (next_ < candidates_.size()) {
-      const Candidate& c = candidates_[next_++];
+    while (!candidates_.empty()) {
+      std::pop_heap(candidates_.begin(), candidates_.end());
+      Candidate c = candidates_.back();
+      candidates_.pop_back();
       const FlowSlot& slot = table.slot(c.slot);
-      const bool unchanged = slot.live() && slot.sequence == c.sequence &&
-                             time48_difference(scanned_at_, slot.activity) == c.age_us;
-      if (unchanged) return c.slot;
+      if (!slot.live() || slot.sequence != c.sequence) continue;
+      const int64_t age_us = time48_difference(scanned_at_, slot.activity);
+      if (age_us == c.age_us) return c.slot;
+      c.age_us = age_us;
+      if (youngest_.older_than(c)) continue;
+      candidates_.push_back(c);
+      std::push_heap(candidates_.begin(), candidates_.end());
     }
     scan(table, now);
   }
@@ -24,25 +30,26 @@ void EvictionQueue::scan(const FlowTable& table, uint64_t now) {
   candidates_.reserve(2 * wanted);
   const auto cut_to_wanted = [this, wanted] {
     std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(wanted - 1),
-                     candidates_.end());
+                     candidates_.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.older_than(b); });
     candidates_.resize(wanted);
   };
-  bool bounded = false;  // candidates_[wanted - 1] is the youngest worth keeping
-  Candidate youngest = {};
+  bool bounded = false;  // youngest_ is the youngest worth keeping
   for (uint32_t i = 0; i < table.slots_used(); i++) {
     const FlowSlot& slot = table.slot(i);
     if (!slot.live()) continue;
     const Candidate c = {time48_difference(now, slot.activity), slot.sequence, i};
-    if (bounded && youngest < c) continue;
+    if (bounded && youngest_.older_than(c)) continue;
     candidates_.push_back(c);
     if (candidates_.size() < 2 * wanted) continue;
     cut_to_wanted();
-    youngest = candidates_.back();
+    youngest_ = candidates_.back();
     bounded = true;
   }
   if (candidates_.size() > wanted) cut_to_wanted();
-  std::sort(candidates_.begin(), candidates_.end());
-  next_ = 0;
+  std::make_heap(candidates_.begin(), candidates_.end());
+  // Of any heap the youngest is found by looking at all; once a scan.
+  youngest_ = *std::min_element(candidates_.begin(), candidates_.end());
   scanned_at_ = now;
 }
 

@@ -1,16 +1,17 @@
 // The binary session record: how a session leaves the engine for JavaScript.
 //
-// Fixed size, little endian, no padding that is not named. Mirrored by src/capture/record-layout.ts; the addon
-// reports kRecordLayout's offsets when it is loaded and loading fails when one differs.
+// Fixed size, little endian, no padding that is not named. Mirrored by
+// src/capture/record-layout.ts; the addon reports kRecordLayout's offsets when it is loaded and
+// loading fails when one differs.
 //
 //   byte   0           8          16         24         32          40
 //          | sequence  | first_us | last_us  | bytes_tx | bytes_rx  | payload_tx |
 //   byte  48           56           64           72              88             104
 //          | payload_rx | packets_tx | packets_rx | source_ip 16  | dest_ip 16   |
 //   byte 104      106      108   109  110  111   112  113  114   115   116      120        128
-//          | sport | dport | prot | fam | end | conn | ftx | frx | basis| flags | rtt_us | reserved |
+//          | sport | dport | prot | fam | end | conn | ftx | frx | base | flag | rtt_us | (zero)
 //
-// "source" is the initiator, "dest" the responder (design: initiator / responder), so tx = source -> dest.
+// "source" is the initiator, "dest" the responder, so tx is source to dest.
 #pragma once
 
 #include <cstddef>
@@ -60,10 +61,11 @@ enum RecordFlags : uint8_t {
 inline constexpr uint32_t kNoRtt = UINT32_MAX;
 
 struct SessionRecord {
-  uint64_t sequence;    // unique in one engine, from 1, in order of opening; interim and final records share it
-  int64_t first_us;     // earliest packet, microseconds since the Unix epoch, truncated
-  int64_t last_us;      // latest packet; never below first_us
-  uint64_t bytes_tx;    // IP octets initiator -> responder, headers included (IPFIX octetDeltaCount)
+  uint64_t sequence;  // unique in one engine, from 1, in order of opening; interim and final
+                      // records share it
+  int64_t first_us;   // earliest packet, microseconds since the Unix epoch, truncated
+  int64_t last_us;    // latest packet; never below first_us
+  uint64_t bytes_tx;  // IP octets initiator -> responder, headers included (IPFIX octetDeltaCount)
   uint64_t bytes_rx;
   uint64_t payload_tx;  // less IP and TCP/UDP headers (IPFIX initiatorOctets)
   uint64_t payload_rx;
@@ -80,13 +82,15 @@ struct SessionRecord {
   uint8_t tcp_flags_tx;  // OR of all flags (IPFIX tcpControlBits, low 8)
   uint8_t tcp_flags_rx;
   DirectionBasis direction_basis;
-  uint8_t flags;             // RecordFlags
+  uint8_t flags;              // RecordFlags
   uint32_t handshake_rtt_us;  // SYN -> SYN-ACK as seen here, kNoRtt when unseen
   uint8_t reserved[8];        // zero
 };
 
 static_assert(sizeof(SessionRecord) == 128 && std::is_trivially_copyable_v<SessionRecord>);
-static_assert(offsetof(SessionRecord, source_ip) == 72 && offsetof(SessionRecord, source_port) == 104);
-static_assert(offsetof(SessionRecord, protocol) == 108 && offsetof(SessionRecord, handshake_rtt_us) == 116);
+static_assert(offsetof(SessionRecord, source_ip) == 72 &&
+              offsetof(SessionRecord, source_port) == 104);
+static_assert(offsetof(SessionRecord, protocol) == 108 &&
+              offsetof(SessionRecord, handshake_rtt_us) == 116);
 
 }  // namespace tunmeter

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
 const run = (...args: string[]) =>
-  spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8', env: { PATH: process.env.PATH } })
+  spawnSync(process.execPath, ['dist/cli.js', ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+  })
 
 describe('tunmeter', () => {
   test('without arguments shows the commands and fails as a usage error', () => {
@@ -30,10 +33,13 @@ describe('tunmeter', () => {
     expect(stderr).toContain('--fromat')
   })
 
-  test.each(['replay', 'meter', 'serve', 'demo'])('%s --help shows options with defaults', (command) => {
-    const { status, stdout } = run(command, '--help')
-    expect(status).toBe(0)
-    expect(stdout).toMatch(/Default: /)
-    expect(stdout).toContain('--config <FILE>')
-  })
+  test.each(['replay', 'meter', 'serve', 'demo'])(
+    '%s --help shows options with defaults',
+    (command) => {
+      const { status, stdout } = run(command, '--help')
+      expect(status).toBe(0)
+      expect(stdout).toMatch(/Default: /)
+      expect(stdout).toContain('--config <FILE>')
+    },
+  )
 })

@@ -162,6 +162,29 @@ export const TIME_RULES: readonly Rule[] = [
     },
   ),
   rule(
+    'table full: of two idle equally long the older session goes, also when a packet made them equal',
+    [u(0, a)],
+    [
+      { sequence: 1, endReason: 'lackOfResources' },
+      { sequence: 2, endReason: 'lackOfResources', packetsTx: 2 },
+      { sequence: 3, endReason: 'forcedEnd' },
+      { sequence: 4, endReason: 'forcedEnd' },
+      { sequence: 5, endReason: 'forcedEnd' },
+    ],
+    {
+      options: { flowsMax: 3 },
+      also: [
+        { tuple: 2, transport: 'udp', commands: [u(0, a)] },
+        { tuple: 4, transport: 'udp', commands: [u(1, a)] },
+        { tuple: 6, transport: 'udp', commands: [u(1, a)] },
+        { tuple: 2, transport: 'udp', commands: [u(1, a)] },
+        { tuple: 8, transport: 'udp', commands: [u(1, a)] },
+      ],
+      ended: { lackOfResources: 2, forcedEnd: 3 },
+      evictions: 2,
+    },
+  ),
+  rule(
     'table full: a closed one has ended by itself',
     [t(0, a, S), t(0, b, R | A)],
     [
