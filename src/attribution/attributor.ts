@@ -49,8 +49,20 @@ export interface AttributionCounters {
 const CACHE_MAX_DEFAULT = 4096
 const HISTORY_MAX_DEFAULT = 64
 
+/**
+ * To put an entry in and another one out costs several matches. So one miss in so many is admitted: addresses that
+ * come often are in soon, and a stream of addresses that come once does not pay for a cache that it cannot use.
+ * Odd, so that the two caches, missed in turns, both get their share.
+ */
+const ADMIT_EVERY = 7
+
 /** LRUCache holds no undefined and no null: an address that nobody holds is remembered as this. */
 const NOBODY = Symbol('nobody')
+
+/** Whether reading the peers anew may tell more: nobody's session, or a peer whose endpoint is not known yet. */
+export function isUncertain({ unattributed, peerPublicKey, clientEndpoint }: Attribution): boolean {
+  return unattributed === 'noMatch' || (peerPublicKey !== null && clientEndpoint === null)
+}
 
 export class Attributor {
   readonly #siteId: number | null
@@ -68,6 +80,7 @@ export class Attributor {
     unknownPeer: 0,
     historyLost: 0,
   }
+  #misses = 0
   #current = new Set<string>()
   #states = 0
   #peersAdded = 0
@@ -132,9 +145,16 @@ export class Attributor {
     return attribution
   }
 
-  /** After the peers were read again: what was nobody's (`noMatch`) may be somebody's now. */
-  attributeAgain(record: FlowRecord): Attribution {
-    if (record.endReason !== 'activeTimeout') this.#unattributed.noMatch--
+  /**
+   * After the peers were read again: what was nobody's may be somebody's now, and a peer that had just shaken hands
+   * for the first time has its endpoint. `before` is what the record was given first.
+   */
+  attributeAgain(record: FlowRecord, before: Attribution): Attribution {
+    this.#open.delete(record.sequence)
+    if (record.endReason !== 'activeTimeout') {
+      if (before.unattributed === null) this.#attributed--
+      else this.#unattributed[before.unattributed]--
+    }
     return this.attribute(record)
   }
 
@@ -206,7 +226,7 @@ export class Attributor {
     let found = this.#peerCache.get(ip)
     if (found === undefined) {
       found = table.trie.match(ip)?.value ?? NOBODY
-      this.#peerCache.set(ip, found)
+      if (this.#admits()) this.#peerCache.set(ip, found)
     }
     return found === NOBODY ? null : found
   }
@@ -216,9 +236,15 @@ export class Attributor {
     let found = this.#resourceCache.get(key)
     if (found === undefined) {
       found = resourceOf(catalog, record) ?? NOBODY
-      this.#resourceCache.set(key, found)
+      if (this.#admits()) this.#resourceCache.set(key, found)
     }
     return found === NOBODY ? null : found
+  }
+
+  /** Whether a miss goes into its cache. */
+  #admits(): boolean {
+    this.#misses = (this.#misses + 1) % ADMIT_EVERY
+    return this.#misses === 0
   }
 
   #identityOf(publicKey: string): PeerIdentity {

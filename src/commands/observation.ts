@@ -1,6 +1,6 @@
 /** One interface of a running meter: its engine, its peers, and who its sessions belong to. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Attributor } from '../attribution/attributor.js'
+import { Attributor, isUncertain } from '../attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
 import { AppError, messageOf } from '../errors.js'
 import type { Logger } from '../log.js'
@@ -32,7 +32,7 @@ export interface ObservationOptions {
 /** A burst of records must not keep timers and requests waiting. */
 const TURN_MS = 20
 const OPEN_POLL_MS = 20
-/** A session of nobody makes the peers be read at once, this often at most: one may have just been added. */
+/** A session of nobody, or of a peer without an endpoint, makes the peers be read at once, this often at most. */
 const REFRESH_EVERY_MS = 1000
 
 export class Observation {
@@ -194,8 +194,8 @@ export class Observation {
     for await (const batch of this.#meter.records()) {
       for (const record of batch) {
         let who = this.#attributor.attribute(record)
-        if (who.unattributed === 'noMatch' && (await this.#refreshed()))
-          who = this.#attributor.attributeAgain(record)
+        if (isUncertain(who) && (await this.#refreshed()))
+          who = this.#attributor.attributeAgain(record, who)
         this.#options.onSession(makeSession(record, who, this.#prefix))
       }
       if (performance.now() < turnEndsMs) continue

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Attributor } from '../../src/attribution/attributor.js'
+import { Attributor, isUncertain } from '../../src/attribution/attributor.js'
 import { type Catalog, catalogSchema } from '../../src/session/catalog.js'
 import type { FlowRecord } from '../../src/session/session.js'
 import type { WireGuardPeer } from '../../src/wireguard/device.js'
@@ -279,6 +279,22 @@ describe('when: the state at the start of the session decides', () => {
     expect(of(attributor, '100.90.128.50', 16_000_000).peerPublicKey).toBe(RAVI)
     // At 15 s it was seen not to be there: what started before is not its.
     expect(of(attributor, '100.90.128.50', 14_999_999).peerPublicKey).toBeNull()
+  })
+
+  test('a peer that has just shaken hands for the first time: its endpoint comes with the next reading', () => {
+    const attributor = new Attributor()
+    attributor.catalogChanged(catalog, 0)
+    attributor.peersChanged(snapshot(peer(ANNA, ['100.90.128.11/32'], null)), 1_000_000)
+    const one = record('100.90.128.11', '10.20.0.10', 2_000_000)
+    const before = attributor.attribute(one)
+    expect([before.clientId, before.clientEndpoint, isUncertain(before)]).toEqual([1, null, true])
+    attributor.peersChanged(
+      snapshot(peer(ANNA, ['100.90.128.11/32'], '198.51.100.11:5')),
+      3_000_000,
+    )
+    const again = attributor.attributeAgain(one, before)
+    expect([again.clientEndpoint, isUncertain(again)]).toEqual(['198.51.100.11:5', false])
+    expect(attributor.counters()).toMatchObject({ attributed: 1, endpointChanges: 0 })
   })
 
   test('the catalog of the time', () => {
