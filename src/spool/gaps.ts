@@ -62,7 +62,8 @@ export class GapList {
 function touches(a: BatchGap, b: BatchGap): boolean {
   if (a.reason !== b.reason) return false
   if (a.toBatch === undefined || b.fromBatch === undefined) {
-    return a.toBatch === undefined && b.fromBatch === undefined
+    // Without numbers they are one only where their times meet: what was seen in between was not lost.
+    return a.toBatch === undefined && b.fromBatch === undefined && b.from <= a.to
   }
   return b.fromBatch === a.toBatch + 1
 }

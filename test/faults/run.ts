@@ -9,6 +9,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { diskFull } from './disk-full.js'
+import { interfaceFlaps } from './flaps.js'
 import { killRun } from './kills.js'
 import { powerCut } from './power-cut.js'
 import { Random } from './random.js'
@@ -63,6 +65,12 @@ const SCENARIOS: readonly Scenario[] = [
     id: 'd',
     title: 'power cut while the spool is written',
     run: (directory, random, long) => powerCut(directory, random, long ? 400 : 40),
+  },
+  { id: 'e', title: 'disk full and back', run: diskFull },
+  {
+    id: 'f',
+    title: 'interface down, deleted and made again',
+    run: (directory, _random, long) => interfaceFlaps(directory, long ? 40 : 6),
   },
 ]
 

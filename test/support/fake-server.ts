@@ -33,16 +33,25 @@ export class FakeServer {
   refuse: number[] = []
   url = ''
 
+  /** In a test: closed when it ends. */
   async start(tls?: ServerOptions): Promise<this> {
+    await this.listen(tls)
+    onTestFinished(() => this.close())
+    return this
+  }
+
+  close: () => void = () => undefined
+
+  async listen(tls?: ServerOptions): Promise<this> {
     const handle = (q: IncomingMessage, r: ServerResponse): void => void this.#handle(q, r)
     const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle)
     server.on('connection', () => this.connections++)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     this.url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`
-    onTestFinished(() => {
+    this.close = () => {
       server.closeAllConnections()
       server.close()
-    })
+    }
     return this
   }
 
