@@ -77,15 +77,17 @@ function newAttributor(): Attributor {
   return attributor
 }
 
+/** Texts in one piece, as the decoder makes them; JavaScript's own concatenations are trees until they are read. */
+const flat = (text: string) => Buffer.from(text, 'latin1').toString('latin1')
 let sequence = 0
 const session = (sourceIp: string, destHost = random(16_000)): FlowRecord => ({
   sequence: ++sequence,
   startTimeUs: 1,
   endTimeUs: 2,
   protocol: 'tcp',
-  sourceIp,
+  sourceIp: flat(sourceIp),
   sourcePort: 40_000,
-  destIp: `172.16.${destHost >> 8}.${destHost & 255}`,
+  destIp: flat(`172.16.${destHost >> 8}.${destHost & 255}`),
   destPort: random(2) === 0 ? 443 : 22,
   bytesTx: 0,
   bytesRx: 0,

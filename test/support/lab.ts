@@ -239,6 +239,7 @@ export class Lab {
   readonly prefix: string
   readonly #processes: LabProcess[] = []
   readonly #namespaces: Namespace[] = []
+  readonly #sockets: string[] = []
 
   private constructor(prefix: string) {
     this.prefix = prefix
@@ -255,6 +256,7 @@ export class Lab {
   async close(): Promise<void> {
     for (const one of this.#processes.reverse()) await one.stop('SIGKILL')
     for (const one of this.#namespaces) await this.#delete(one.name)
+    for (const socket of this.#sockets) rmSync(socket, { force: true })
   }
 
   async #delete(name: string): Promise<void> {
@@ -323,6 +325,7 @@ export class Lab {
   ): Promise<WireGuardInterface> {
     const keys = generateKeys()
     const socket = `/var/run/wireguard/${name}.sock`
+    this.#sockets.push(socket)
     rmSync(socket, { force: true })
     const process = namespace.spawn('wireguard-go', ['-f', name], { LOG_LEVEL: 'error' })
     await until(`socket of ${name}`, () => existsSync(socket))
