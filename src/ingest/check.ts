@@ -4,7 +4,8 @@
  *
  * In: one element of `sessions` as JSON gave it. Out: a StoredSession, or the reason why it is refused.
  */
-import { isIP, SocketAddress } from 'node:net'
+import { isIP } from 'node:net'
+import { canonicalIp } from '../session/canonical-ip.js'
 import {
   CONN_STATES,
   DIRECTION_BASES,
@@ -97,16 +98,6 @@ function knownIp(text: unknown): string | undefined {
   if (canonical.size >= CANONICAL_MAX) canonical.clear()
   canonical.set(text, value)
   return value
-}
-
-/** As the store compares it: RFC 5952, without mixed notation. */
-export function canonicalIp(text: string): string {
-  if (!text.includes(':')) return text
-  const address = new SocketAddress({ address: text.split('%')[0]!, family: 'ipv6' }).address
-  const mixed = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
-  if (mixed === null) return address
-  const [a, b, c, d] = mixed.slice(2).map(Number) as [number, number, number, number]
-  return `${mixed[1]!}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { canonicalIp } from '../ingest/check.js'
+import { canonicalIp } from '../session/canonical-ip.js'
 import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../session/session.js'
 import { SESSION_ID } from '../session/session-id.js'
 import {

@@ -1,6 +1,7 @@
 /** One session of a batch: what is taken, what is refused, and with which words. */
 import { expect, test } from 'vitest'
-import { canonicalIp, checkSession } from '../../src/ingest/check.js'
+import { checkSession } from '../../src/ingest/check.js'
+import { canonicalIp } from '../../src/session/canonical-ip.js'
 import { session } from '../support/batches.js'
 
 const PLACE = { orgId: 'acme', siteId: 1, meterId: 'm' }
