@@ -84,7 +84,7 @@ async function run(argv: readonly string[], context: CommandContext): Promise<nu
       program.command(other).description(summary)
   }
   try {
-    if (argv.length === 0) program.help()
+    if (argv.length === 0) program.help({ error: true })
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {
     // Help, version and usage faults: commander has printed them already.

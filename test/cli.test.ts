@@ -38,7 +38,7 @@ describe('tunmeter', () => {
     (command) => {
       const { status, stdout } = run(command, '--help')
       expect(status).toBe(0)
-      expect(stdout).toMatch(/Default: /)
+      expect(stdout).toMatch(/Default:\s/)
       expect(stdout).toContain('--config <FILE>')
     },
   )
