@@ -91,6 +91,7 @@ export class Delivery {
       splits: false,
       onProblem: (problem) => delivery.current?.problem(problem),
       onStored: () => delivery.current?.progressed(),
+      onNotice: (notice) => delivery.current?.keptNothing(notice),
     })
     delivery.current = new Delivery({ spool, batcher, shipper, temporary }, options)
     shipper.start()
@@ -166,6 +167,15 @@ export class Delivery {
     if (problem === null) return
     if (problem.kind === 'denied' || problem.kind === 'refusing') this.#giveUp(problem)
     else this.#away = setTimeout(() => this.#giveUp(problem), this.#giveUpMs)
+  }
+
+  /** From the shipper: the server answered a batch without storing it. */
+  keptNothing(notice: string): void {
+    this.#failure = new AppError('NOT_STORED', `the server stored nothing: ${notice}`, {
+      hint: 'Set the retention of the organisation before a replay; these batches count as delivered now.',
+    })
+    this.progressed()
+    this.#stop.abort()
   }
 
   progressed(): void {

@@ -34,6 +34,7 @@ const receiptSchema = z.object({
     z.object({ index: z.int().min(0), sessionId: z.string().nullable(), reason: z.string() }),
   ),
   repeated: z.boolean(),
+  notice: z.string().exactOptional(),
 })
 
 const envelopeSchema = z.object({

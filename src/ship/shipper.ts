@@ -30,6 +30,8 @@ export interface ShipperOptions {
   readonly onProblem?: (problem: Problem | null) => void
   readonly onSetAside?: (batch: number, message: string, sessions: number) => void
   readonly onStored?: (sessions: number, batch: number) => void
+  /** The server took a batch and says why it kept nothing of it. */
+  readonly onNotice?: (notice: string) => void
 }
 
 export interface ShipCounters {
@@ -214,13 +216,15 @@ export class Shipper {
     }
     const c = this.#counters
     c.batchesStored++
-    c.sessionsStored += entry.sessions - refused.length
+    const stored = receipt.notice === undefined ? entry.sessions - refused.length : receipt.stored
+    c.sessionsStored += stored
     c.sessionsRefused += refused.length
     c.setAside += refused.length
     if (receipt.repeated) c.batchesRepeated++
     c.storedAtMs = Date.now()
     this.#succeed()
-    this.#options.onStored?.(entry.sessions - refused.length, number)
+    this.#options.onStored?.(stored, number)
+    if (receipt.notice !== undefined) this.#options.onNotice?.(receipt.notice)
     this.#wake()
   }
 
