@@ -7,7 +7,7 @@ import { PlayIcon, RefreshIcon } from '../../parts/icons.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { NARROW, useMedia } from '../../parts/use-media.js'
 import { NEWEST_FIRST, type SortName, sortText } from '../../state/filters.js'
-import { followLink, setParams } from '../../state/url.js'
+import { currentLocation, followLink, setParams } from '../../state/url.js'
 import { gapText } from '../sites/gap-list.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
@@ -42,7 +42,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
     onOpen: open,
     onClose: close,
     onRefresh: view.refresh,
-    onLive: () => toggleLive(live),
+    onLive: toggleLive,
   })
   const counted = view.counts.loading ? undefined : view.counts.data
   // Old counts are better than none while new ones are made; an old total beside new rows would be wrong.
@@ -59,7 +59,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
             class={live ? 'button active' : 'button'}
             aria-pressed={live}
             title="New and open sessions as they are reported (l)"
-            onClick={() => toggleLive(live)}
+            onClick={toggleLive}
           >
             <PlayIcon /> Live
           </button>
@@ -135,7 +135,9 @@ function cancelTogether(rows: Query<LogAnswer>, counts: Query<LogAnswer>): Query
   }
 }
 
-function toggleLive(live: boolean): void {
+/** Asks the address, not what was drawn: a second key press can come before the first one is shown. */
+function toggleLive(): void {
+  const live = currentLocation().params.get('live') === '1'
   setParams(live ? { live: null } : { live: '1', page: null, sort: null })
 }
 
