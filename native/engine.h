@@ -115,6 +115,7 @@ class Engine final : public PacketSink {
   NextEvent next_event(const FlowSlot& slot, uint64_t now, bool at_tick) const;
   // True when the flow has left the table.
   bool handle_event(uint32_t i, Event event, uint64_t now);
+  bool nearly_idle(const FlowSlot& slot, uint64_t now) const;
   void set_next_due(FlowSlot& slot, uint64_t now) const;
   void rearm(uint32_t i);
   void evict_one();

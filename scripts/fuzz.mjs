@@ -1,13 +1,14 @@
 // Fuzzes the packet path and the file readers with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer.
 //
-//   npm run fuzz -- [--seconds N] [TARGET...]
+//   npm run fuzz -- [--seconds N | --cpu-seconds N] [TARGET...]
 //
-// Targets: packets, pcap, pcapng, gzip (native/fuzz/); N seconds each, 60 by default. Inputs to begin with are those of
+// Targets: packets, pcap, pcapng, gzip (native/fuzz/); N seconds each, 60 by default, or N seconds of CPU time, which
+// count the same on a busy machine. Inputs to begin with are those of
 // native/fuzz/seeds, and what is made of fixtures/ and, where it is, of the corpus (../shared/corpus or
 // TUNMETER_CORPUS); what libFuzzer adds stays in build/fuzz/corpus. An input that breaks something is written to
 // native/fuzz/crashes/TARGET, where the tests replay it: commit it with the fix. Exit code 1 when there was one.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -39,6 +40,10 @@ const FLAGS = [
   '-fno-sanitize-recover=all',
 ]
 
+/** Linux gives CPU times of other processes in hundredths of a second, whatever its own clock. */
+const CLOCK_TICKS_PER_SECOND = 100
+const CPU_POLL_MS = 500
+
 function fail(text) {
   process.stderr.write(`fuzz: ${text}\n`)
   process.exit(1)
@@ -59,8 +64,31 @@ function build() {
   return program
 }
 
+/** User and system time of a process so far; null when it is gone. proc(5): fields 14 and 15, counted after "(name)". */
+function cpuSecondsOf(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND
+  } catch {
+    return null
+  }
+}
+
+/** Keeps a process' CPU time, and asks libFuzzer to end (SIGUSR1: with its statistics, exit code 0) at the limit. */
+function watchCpu(child, limitSeconds) {
+  const watch = { seconds: 0 }
+  const timer = setInterval(() => {
+    watch.seconds = cpuSecondsOf(child.pid) ?? watch.seconds
+    if (limitSeconds !== null && watch.seconds >= limitSeconds) child.kill('SIGUSR1')
+  }, CPU_POLL_MS)
+  child.on('close', () => clearInterval(timer))
+  return watch
+}
+
 /** Runs one target; what libFuzzer said about it. */
-async function fuzz(program, target, seconds) {
+async function fuzz(program, target, { seconds, cpuSeconds }) {
   const corpus = join(BUILD, 'corpus', target)
   const crashes = join(ROOT, 'native/fuzz/crashes', target)
   mkdirSync(corpus, { recursive: true })
@@ -69,7 +97,7 @@ async function fuzz(program, target, seconds) {
   const args = [
     corpus,
     ...seeds.filter((directory) => existsSync(directory)),
-    `-max_total_time=${seconds}`,
+    `-max_total_time=${cpuSeconds === null ? seconds : 0}`,
     `-max_len=${TARGETS[target]}`,
     `-dict=${join(ROOT, 'native/fuzz', `${target === 'packets' ? 'packets' : 'captures'}.dict`)}`,
     `-artifact_prefix=${crashes}/`,
@@ -82,6 +110,7 @@ async function fuzz(program, target, seconds) {
     env: { ...process.env, TUNMETER_FUZZ_TARGET: target },
     stdio: ['ignore', 'inherit', 'pipe'],
   })
+  const cpu = watchCpu(child, cpuSeconds)
   const log = []
   createInterface({ input: child.stderr }).on('line', (line) => log.push(line))
   const code = await new Promise((done) => child.on('close', done))
@@ -89,7 +118,7 @@ async function fuzz(program, target, seconds) {
   const number = (pattern) => Number(last(pattern) ?? 0)
   const report = {
     target,
-    seconds,
+    cpuSeconds: cpu.seconds,
     executions: number(/stat::number_of_executed_units:\s+(\d+)/),
     perSecond: number(/stat::average_exec_per_sec:\s+(\d+)/),
     edges: number(/ cov: (\d+)/),
@@ -107,11 +136,14 @@ async function fuzz(program, target, seconds) {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string', default: '60' } },
+  options: { seconds: { type: 'string', default: '60' }, 'cpu-seconds': { type: 'string' } },
 })
-const seconds = Number(values.seconds)
-if (!Number.isInteger(seconds) || seconds < 1)
-  fail(`--seconds takes a number, not ${values.seconds}`)
+const [seconds, cpuSeconds] = ['seconds', 'cpu-seconds'].map((name) => {
+  const value = values[name]
+  if (value === undefined) return null
+  if (!/^[1-9]\d*$/.test(value)) fail(`--${name} takes a number, not ${value}`)
+  return Number(value)
+})
 const targets = positionals.length > 0 ? positionals : Object.keys(TARGETS)
 for (const target of targets) {
   if (!(target in TARGETS))
@@ -121,7 +153,7 @@ const program = build()
 const counts = writeSeeds(join(BUILD, 'seeds'), [join(ROOT, 'fixtures'), join(CORPUS, 'pcaps')])
 process.stderr.write(`fuzz: seeds ${JSON.stringify(counts)}\n`)
 const reports = []
-for (const target of targets) reports.push(await fuzz(program, target, seconds))
+for (const target of targets) reports.push(await fuzz(program, target, { seconds, cpuSeconds }))
 const failed = reports.filter((report) => report.failed)
 process.stdout.write(
   `${reports.length} targets, ${reports.reduce((sum, one) => sum + one.executions, 0)} executions, ` +

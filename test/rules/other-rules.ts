@@ -104,6 +104,27 @@ export const TIME_RULES: readonly Rule[] = [
     options: { activeUs: 61 * SECOND },
   }),
   rule(
+    'no interim record of a session that is about to end: a DNS exchange is one record',
+    [u(0, a), u(3.75, b), passes(64)],
+    [{ packetsRx: 1, endReason: 'idleTimeout' }],
+    { options: { activeUs: 60 * SECOND }, ended: { activeTimeout: 0, idleTimeout: 1 } },
+  ),
+  rule(
+    'a microsecond more and it is two: the session is silent for less than 15/16 of its timeout',
+    [u(0.05, a), u(3.75 + TINY + 0.05, b), passes(64)],
+    [{ endReason: 'activeTimeout' }, { sequence: 1, endReason: 'idleTimeout' }],
+    { options: { activeUs: 60 * SECOND }, ended: { activeTimeout: 1, idleTimeout: 1 } },
+  ),
+  rule(
+    'it waits for that end, and comes then if a packet kept the session open',
+    [u(0, a), u(2, b), u(59, a), passes(0.9), u(0, a), passes(0.2), passes(59), u(0, b)],
+    [
+      { packetsTx: 3, packetsRx: 1, endReason: 'activeTimeout' },
+      { sequence: 1, packetsTx: 3, packetsRx: 2, endReason: 'forcedEnd' },
+    ],
+    { options: { activeUs: 60 * SECOND }, ended: { activeTimeout: 1, forcedEnd: 1 } },
+  ),
+  rule(
     'early report: once, 100 ms after the close',
     [...OPEN, t(0, a, R), passes(1), passes(10)],
     [{ endReason: 'endOfFlowDetected', packetsTx: 3 }],

@@ -65,7 +65,6 @@ export class Flow {
   readonly initiator: Endpoint
   readonly responder: Endpoint
   readonly basis: DirectionBasis
-  readonly openedAtUs: number
   readonly timeouts: Timeouts
 
   constructor(
@@ -80,7 +79,6 @@ export class Flow {
     this.initiator = orientation.initiator
     this.responder = orientation.responder
     this.basis = orientation.basis
-    this.openedAtUs = nowUs
     this.lastActivityUs = nowUs
     this.timeouts = timeouts
     this.nextInterimUs = timeouts.active > 0 ? nowUs + timeouts.active : Number.POSITIVE_INFINITY

@@ -47,6 +47,8 @@ export const TWIN_DEFAULTS: TwinOptions = {
 const TICK_US = 100_000
 const CLOCK_STEP_US = 60 * SECOND
 const FRAGMENT_LIFE_US = 30 * SECOND
+/** In its last sixteenth of silence before the idle timeout a session gets no interim record. */
+const NEARLY = 16
 
 export interface Amount {
   packets: number
@@ -184,8 +186,10 @@ export class Twin {
       const add = (at: number, rank: number, run: () => void) => {
         if (at <= limitUs) due.push({ at, sequence, rank, run })
       }
-      if (flow.closedAtUs === null) add(flow.nextInterimUs, 0, () => this.#interim(flow))
-      else if (this.#options.earlyReport && !flow.earlyReported) {
+      if (flow.closedAtUs === null && flow.nextInterimUs < flow.endUs) {
+        const tickUs = Math.ceil(flow.nextInterimUs / TICK_US) * TICK_US
+        add(flow.nextInterimUs, 0, () => this.#interim(flow, tickUs))
+      } else if (flow.closedAtUs !== null && this.#options.earlyReport && !flow.earlyReported) {
         add(flow.closedAtUs + EARLY_REPORT_US, 0, () => this.#reportEarly(flow))
       }
       add(flow.endUs, 1, () => this.#end(flow, flow.naturalEnd(this.now)!))
@@ -204,8 +208,9 @@ export class Twin {
 
   /** A packet hits a flow: what is due comes first. Returns whether the flow is still there. */
   #meetDeadlines(flow: Flow): boolean {
-    if (flow.closedAtUs === null && flow.nextInterimUs <= Math.min(this.now, flow.endUs)) {
-      this.#interim(flow)
+    const { closedAtUs, nextInterimUs, endUs } = flow
+    if (closedAtUs === null && nextInterimUs <= this.now && nextInterimUs < endUs) {
+      this.#interim(flow, this.now)
     }
     if (flow.endUs > this.now) return true
     this.#end(flow, flow.naturalEnd(this.now)!)
@@ -214,14 +219,20 @@ export class Twin {
 
   // --- records
 
-  #interim(flow: Flow): void {
+  /** An interim record is due, and it is `us`; of a session that is about to end it waits for that end. */
+  #interim(flow: Flow, us: number): void {
     if (flow.packets > flow.packetsAtReport) {
+      const { idleTimeout } = flow
+      if (us - flow.lastActivityUs >= idleTimeout - Math.floor(idleTimeout / NEARLY)) {
+        flow.nextInterimUs = flow.endUs
+        return
+      }
       this.#report(flow, 'activeTimeout')
       this.ended.activeTimeout++
     }
     const { active } = this.#options.timeouts
-    const passed = Math.floor((this.now - flow.openedAtUs) / active)
-    flow.nextInterimUs = flow.openedAtUs + (passed + 1) * active
+    const passed = Math.floor((this.now - flow.nextInterimUs) / active)
+    flow.nextInterimUs += (passed + 1) * active
   }
 
   #reportEarly(flow: Flow): void {
