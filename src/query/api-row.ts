@@ -13,6 +13,8 @@ const STORED_READS: Readonly<
   // Access logs that were consolidated know no source port.
   sourceAddr: (row, plain) => (row.sourcePort === 0 ? row.sourceIp : plain(readable(row))),
   destAddr: (row, plain) => (row.destPort === 0 ? row.destIp : plain(readable(row))),
+  communityId: (row, plain) =>
+    row.sourcePort === 0 || row.destPort === 0 ? null : plain(readable(row)),
 }
 
 /** A LogRow has all that the fields read; what access logs do not know is null, which every field passes on. */

@@ -4,8 +4,10 @@
  *   "1:" + base64(SHA-1(seed u16 | address | address | protocol u8 | 0 u8 | port u16 | port u16)), network byte order
  *
  * The lower endpoint (address, then port) is first, so that both directions have the same id.
+ *
+ * It is in every row that is shown or exported, so what can be kept is: addresses as bytes, and the two buffers.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { ipBytes } from './ip-bytes.js'
 import type { FlowRecord } from './session.js'
 
@@ -16,24 +18,56 @@ export type FiveTuple = Pick<
   'protocol' | 'sourceIp' | 'sourcePort' | 'destIp' | 'destPort'
 >
 
+const ADDRESS_AT = 2
+const IPV4_INPUT = Buffer.alloc(ADDRESS_AT + 2 * 4 + 6)
+const IPV6_INPUT = Buffer.alloc(ADDRESS_AT + 2 * 16 + 6)
+
 /** `seed` separates deployments that must not be correlated; 0 is what everybody uses. */
 export function communityId(tuple: FiveTuple, seed = 0): string {
-  const source = endpoint(tuple.sourceIp, tuple.sourcePort)
-  const dest = endpoint(tuple.destIp, tuple.destPort)
-  const [first, second] = Buffer.compare(source, dest) <= 0 ? [source, dest] : [dest, source]
-  const addressBytes = first.length - 2
-  const protocol = PROTOCOL_NUMBERS[tuple.protocol]
-  const hash = createHash('sha1')
-    .update(Buffer.of(seed >> 8, seed & 0xff))
-    .update(first.subarray(0, addressBytes))
-    .update(second.subarray(0, addressBytes))
-    .update(Buffer.of(protocol, 0))
-    .update(first.subarray(addressBytes))
-    .update(second.subarray(addressBytes))
-  return `1:${hash.digest('base64')}`
+  const { sourcePort, destPort } = tuple
+  const source = addressBytes(tuple.sourceIp)
+  const dest = addressBytes(tuple.destIp)
+  const forward = (compare(source, dest) || sourcePort - destPort) <= 0
+  const input = source.length === 4 ? IPV4_INPUT : IPV6_INPUT
+  input[0] = seed >> 8
+  input[1] = seed
+  let at = write(input, ADDRESS_AT, forward ? source : dest)
+  at = write(input, at, forward ? dest : source)
+  input[at] = PROTOCOL_NUMBERS[tuple.protocol]
+  at = writePort(input, at + 2, forward ? sourcePort : destPort)
+  writePort(input, at, forward ? destPort : sourcePort)
+  return `1:${hash('sha1', input, 'base64')}`
 }
 
-/** Address and port in network byte order. */
-function endpoint(ip: string, port: number): Buffer {
-  return Buffer.from([...ipBytes(ip), port >> 8, port & 0xff])
+/** Addresses repeat, and taking one apart costs as much as the hash. */
+const ADDRESSES_MAX = 10_000
+const known = new Map<string, Uint8Array>()
+
+function addressBytes(ip: string): Uint8Array {
+  const before = known.get(ip)
+  if (before !== undefined) return before
+  const bytes = Uint8Array.from(ipBytes(ip))
+  if (known.size >= ADDRESSES_MAX) known.clear()
+  known.set(ip, bytes)
+  return bytes
+}
+
+function compare(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < a.length; i++) {
+    const difference = a[i]! - b[i]!
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+/** By a loop: for so few bytes faster than set(). @returns where the next goes */
+function write(to: Buffer, at: number, bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.length; i++) to[at + i] = bytes[i]!
+  return at + bytes.length
+}
+
+function writePort(to: Buffer, at: number, port: number): number {
+  to[at] = port >> 8
+  to[at + 1] = port
+  return at + 2
 }

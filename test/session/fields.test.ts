@@ -91,7 +91,7 @@ describe('csv', () => {
   test('a line has as many cells as the header', () => {
     const header = csvHeader(FIELDS)
     expect(csvLine(FIELDS, aRow()).split(',').length).toBe(header.split(',').length)
-    expect(header.endsWith('unattributed\r\n')).toBe(true)
+    expect(header.endsWith('communityId\r\n')).toBe(true)
   })
 })
 

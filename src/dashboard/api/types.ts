@@ -60,7 +60,8 @@ export interface LogRow {
   readonly resourceName: string | null
   readonly siteName: string | null
   readonly unattributed: UnattributedReason | null
-  readonly communityId?: string | null
+  /** Null when a port is not known (an access log that was consolidated). */
+  readonly communityId: string | null
   /** Unix seconds; as `timestamp`. */
   readonly startedAt: number
   readonly endedAt: number | null

@@ -21,6 +21,8 @@ const SPECIAL: Readonly<Record<string, string>> = {
   payloadTx: '(bytes_tx - headers_tx)::BIGINT',
   payloadRx: '(bytes_rx - headers_rx)::BIGINT',
   interrupted: 'is_interrupted',
+  communityId: `CASE WHEN source_port <> 0 AND dest_port <> 0 THEN
+    community_id(protocol, ip_hex(source_ip), source_port::INTEGER, ip_hex(dest_ip), dest_port::INTEGER) END`,
 }
 
 function fieldSql(name: string): string {

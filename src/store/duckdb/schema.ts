@@ -87,6 +87,7 @@ export const SCHEMA_VERSION = MIGRATIONS.length
 /**
  * ip_hex: 32 hex digits of an IPv6 address's text, 8 of an IPv4's: addresses as numbers, comparable as text.
  * session_tail: a sequence as the last 8 characters of a session id (ids.ts).
+ * community_id: session/community-id.ts for Parquet, from two ip_hex and their ports.
  */
 export const MACROS = `
 CREATE OR REPLACE TEMP MACRO ip6_groups(t) AS (
@@ -105,4 +106,9 @@ CREATE OR REPLACE TEMP MACRO ip_hex(t) AS (
 CREATE OR REPLACE TEMP MACRO session_tail(n) AS (
   array_to_string(list_transform([35, 30, 25, 20, 15, 10, 5, 0],
     lambda s: substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', (((n >> s) & 31) + 1)::INTEGER, 1)), ''));
+CREATE OR REPLACE TEMP MACRO community_id(protocol, a, a_port, b, b_port) AS (
+  '1:' || base64(unhex(sha1(unhex('0000' ||
+    CASE WHEN a < b OR (a = b AND a_port <= b_port)
+      THEN a || b || CASE WHEN protocol = 'tcp' THEN '0600' ELSE '1100' END || printf('%04x%04x', a_port, b_port)
+      ELSE b || a || CASE WHEN protocol = 'tcp' THEN '0600' ELSE '1100' END || printf('%04x%04x', b_port, a_port) END)))));
 `
