@@ -13,19 +13,19 @@
  * session itself proves that the change had happened.
  *
  * All reports of a session must agree although the history is bounded, so what an interim record was given is
- * kept for the records that follow (at most `cacheMax` of them, longest unused first out).
+ * kept for the records that follow (at most `openMax` of them, longest unused first out).
  */
 import { LRUCache } from 'lru-cache'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../session/session.js'
 import type { PeerSnapshot } from '../wireguard/device.js'
 import { CatalogIndex } from './catalog-index.js'
-import { History } from './history.js'
+import { History, maybeAlready } from './history.js'
 import { buildPeerTable, fingerprintOf, PeerIdentity, type PeerTable } from './peer-table.js'
 
 export interface AttributorOptions {
-  /** Entries of each cache. */
-  readonly cacheMax?: number
+  /** Open sessions whose attribution is remembered. */
+  readonly openMax?: number
   /** States of the peers, and of the catalog, that are kept. */
   readonly historyMax?: number
   /** The site this meter stands at; resources of other sites are left out. */
@@ -45,19 +45,8 @@ export interface AttributionCounters {
   readonly unattributed: Readonly<Record<UnattributedReason, number>>
 }
 
-/** Larger ones cost more in memory misses than they save in matching (bench/attribution.ts). */
-const CACHE_MAX_DEFAULT = 4096
+const OPEN_MAX_DEFAULT = 4096
 const HISTORY_MAX_DEFAULT = 64
-
-/**
- * To put an entry in and another one out costs several matches. So one miss in so many is admitted: addresses that
- * come often are in soon, and a stream of addresses that come once does not pay for a cache that it cannot use.
- * Odd, so that the two caches, missed in turns, both get their share.
- */
-const ADMIT_EVERY = 7
-
-/** LRUCache holds no undefined and no null: an address that nobody holds is remembered as this. */
-const NOBODY = Symbol('nobody')
 
 /** Whether reading the peers anew may tell more: nobody's session, or a peer whose endpoint is not known yet. */
 export function isUncertain({ unattributed, peerPublicKey, clientEndpoint }: Attribution): boolean {
@@ -69,9 +58,6 @@ export class Attributor {
   readonly #peers: History<PeerTable>
   readonly #catalogs: History<CatalogIndex>
   readonly #identities = new Map<string, PeerIdentity>()
-  /** Of the newest states only; emptied when they change. Keyed by what the answer depends on. */
-  readonly #peerCache: LRUCache<string, PeerIdentity | typeof NOBODY>
-  readonly #resourceCache: LRUCache<string, number | typeof NOBODY>
   /** Sequence of a session that is still open to what it was given. */
   readonly #open: LRUCache<number, Attribution>
   readonly #unattributed: Record<UnattributedReason, number> = {
@@ -80,7 +66,6 @@ export class Attributor {
     unknownPeer: 0,
     historyLost: 0,
   }
-  #misses = 0
   #current = new Set<string>()
   #states = 0
   #peersAdded = 0
@@ -89,14 +74,11 @@ export class Attributor {
   #attributed = 0
 
   constructor(options: AttributorOptions = {}) {
-    const max = options.cacheMax ?? CACHE_MAX_DEFAULT
     const historyMax = options.historyMax ?? HISTORY_MAX_DEFAULT
     this.#siteId = options.siteId ?? null
     this.#peers = new History(historyMax)
     this.#catalogs = new History(historyMax)
-    this.#peerCache = new LRUCache({ max })
-    this.#resourceCache = new LRUCache({ max })
-    this.#open = new LRUCache({ max })
+    this.#open = new LRUCache({ max: options.openMax ?? OPEN_MAX_DEFAULT })
   }
 
   /** True when an allowed IP changed owner, came or went: `insidePrefixes` has changed then. */
@@ -114,7 +96,6 @@ export class Attributor {
     const identityOf = (key: string) => this.#identityOf(key)
     this.#peers.add(buildPeerTable(device.peers, identityOf, fingerprint), atUs)
     this.#peerPrefixes = device.peers.flatMap((peer) => peer.allowedIps)
-    this.#peerCache.clear()
     this.#states++
     return true
   }
@@ -122,7 +103,6 @@ export class Attributor {
 
   catalogChanged(catalog: Catalog, atUs: number): void {
     this.#catalogs.add(new CatalogIndex(catalog, this.#siteId), atUs)
-    this.#resourceCache.clear()
   }
 
   /** The clients' side of the tunnel: all allowed IPs, and the catalog's client addresses. */
@@ -178,9 +158,8 @@ export class Attributor {
 
   #attribute(record: FlowRecord): Attribution {
     const { startTimeUs, sourceIp, destIp } = record
-    const catalogs = this.#catalogs.at(startTimeUs)
-    const catalog = catalogs === null || catalogs.lost ? this.#empty : catalogs.held.state
-    const isLatest = catalog === this.#catalogs.latest
+    const held = this.#catalogs.at(startTimeUs)
+    const catalog = held === null || held === 'lost' ? this.#empty : held.state
     const peer = this.#peerOf(sourceIp, startTimeUs) ?? this.#peerOf(destIp, startTimeUs)
     const client =
       (peer === null ? null : catalog.clientOf(peer)) ??
@@ -191,13 +170,11 @@ export class Attributor {
       clientEndpoint: peer?.endpointAt(startTimeUs) ?? null,
       clientId: client?.clientId ?? null,
       userId: client?.userId ?? null,
-      siteResourceId: isLatest
-        ? this.#cachedResource(catalog, record)
-        : resourceOf(catalog, record),
+      siteResourceId: catalog.resourceOf(destIp, record.destPort, record.protocol),
       unattributed:
         client !== null
           ? null
-          : this.#reason(peer, startTimeUs, catalogs?.lost === true, catalog.hasClients),
+          : this.#reason(peer, startTimeUs, held === 'lost', catalog.hasClients),
     }
   }
   readonly #empty = new CatalogIndex(EMPTY_CATALOG, null)
@@ -208,43 +185,15 @@ export class Attributor {
     catalogLost: boolean,
     catalogHasClients: boolean,
   ): UnattributedReason {
-    if (catalogLost || this.#peers.at(startTimeUs)?.lost === true) return 'historyLost'
+    if (catalogLost || this.#peers.at(startTimeUs) === 'lost') return 'historyLost'
     if (peer !== null) return 'unknownPeer'
     return this.#peers.length === 0 && !catalogHasClients ? 'noPeers' : 'noMatch'
   }
 
   #peerOf(ip: string, timeUs: number): PeerIdentity | null {
-    const found = this.#peers.at(timeUs)
-    if (found === null || found.lost) return null
-    const { held, index } = found
-    if (held.state === this.#peers.latest) return this.#cachedPeer(held.state, ip)
-    const match = held.state.trie.match(ip)
-    return (match ?? this.#peers.maybeAlready(index, timeUs)?.trie.match(ip))?.value ?? null
-  }
-
-  #cachedPeer(table: PeerTable, ip: string): PeerIdentity | null {
-    let found = this.#peerCache.get(ip)
-    if (found === undefined) {
-      found = table.trie.match(ip)?.value ?? NOBODY
-      if (this.#admits()) this.#peerCache.set(ip, found)
-    }
-    return found === NOBODY ? null : found
-  }
-
-  #cachedResource(catalog: CatalogIndex, record: FlowRecord): number | null {
-    const key = `${record.protocol === 'tcp' ? 't' : 'u'}${record.destPort} ${record.destIp}`
-    let found = this.#resourceCache.get(key)
-    if (found === undefined) {
-      found = resourceOf(catalog, record) ?? NOBODY
-      if (this.#admits()) this.#resourceCache.set(key, found)
-    }
-    return found === NOBODY ? null : found
-  }
-
-  /** Whether a miss goes into its cache. */
-  #admits(): boolean {
-    this.#misses = (this.#misses + 1) % ADMIT_EVERY
-    return this.#misses === 0
+    const held = this.#peers.at(timeUs)
+    if (held === null || held === 'lost') return null
+    return held.state.byAddress.match(ip) ?? maybeAlready(held, timeUs)?.byAddress.match(ip) ?? null
   }
 
   #identityOf(publicKey: string): PeerIdentity {
@@ -271,8 +220,4 @@ export class Attributor {
       if (!present.has(key)) this.#identities.delete(key)
     }
   }
-}
-
-function resourceOf(catalog: CatalogIndex, record: FlowRecord): number | null {
-  return catalog.resourceOf(record.destIp, record.destPort, record.protocol)
 }

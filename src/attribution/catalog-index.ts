@@ -2,7 +2,7 @@
 import type { Catalog } from '../session/catalog.js'
 import type { Protocol } from '../session/session.js'
 import type { PeerIdentity } from './peer-table.js'
-import { PrefixTrie } from './prefix-trie.js'
+import { PrefixTable } from './prefix-table.js'
 
 export interface ClientMatch {
   readonly clientId: number
@@ -20,8 +20,8 @@ const ANY_PORT = { low: 0, high: 65535 } as const
 
 export class CatalogIndex {
   readonly #byKey = new Map<string, ClientMatch>()
-  readonly #byAddress = new PrefixTrie<ClientMatch>()
-  readonly #resources = new PrefixTrie<PortRule[]>()
+  readonly #byAddress = new PrefixTable<ClientMatch>()
+  readonly #resources = new PrefixTable<PortRule[]>()
   /** Prefixes that the catalog gives to clients. */
   readonly clientPrefixes: readonly string[]
 
@@ -56,7 +56,7 @@ export class CatalogIndex {
   }
 
   clientOfAddress(ip: string): ClientMatch | null {
-    return this.#byAddress.match(ip)?.value ?? null
+    return this.#byAddress.match(ip)
   }
 
   /**
@@ -64,18 +64,18 @@ export class CatalogIndex {
    * lowest id. A longer prefix whose ports or protocol do not fit does not hide a shorter one that fits.
    */
   resourceOf(ip: string, port: number, protocol: Protocol): number | null {
-    let entry = this.#resources.match(ip)
-    for (; entry !== null; entry = entry.covering) {
-      let best: PortRule | null = null
-      for (const rule of entry.value) {
-        if (port < rule.low || port > rule.high) continue
-        if (rule.protocol !== null && rule.protocol !== protocol) continue
-        if (best === null || moreSpecific(rule, best)) best = rule
-      }
-      if (best !== null) return best.siteResourceId
-    }
-    return null
+    return this.#resources.firstMatch(ip, (rules) => mostSpecific(rules, port, protocol))
   }
+}
+
+function mostSpecific(rules: readonly PortRule[], port: number, protocol: Protocol): number | null {
+  let best: PortRule | null = null
+  for (const rule of rules) {
+    if (port < rule.low || port > rule.high) continue
+    if (rule.protocol !== null && rule.protocol !== protocol) continue
+    if (best === null || moreSpecific(rule, best)) best = rule
+  }
+  return best?.siteResourceId ?? null
 }
 
 function moreSpecific(a: PortRule, b: PortRule): boolean {

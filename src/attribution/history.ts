@@ -9,11 +9,9 @@ export interface Held<T> {
   readonly state: T
   readonly fromUs: number
   seenUs: number
+  /** The state after it. */
+  next: Held<T> | null
 }
-
-export type Lookup<T> =
-  | { readonly lost: true }
-  | { readonly lost: false; readonly index: number; readonly held: Held<T> }
 
 export class History<T> {
   readonly #max: number
@@ -38,7 +36,10 @@ export class History<T> {
   }
 
   add(state: T, fromUs: number): void {
-    this.#held.push({ state, fromUs, seenUs: fromUs })
+    const held: Held<T> = { state, fromUs, seenUs: fromUs, next: null }
+    const last = this.#held.at(-1)
+    if (last !== undefined) last.next = held
+    this.#held.push(held)
     if (this.#held.length > this.#max) {
       this.#held.shift()
       this.#dropped++
@@ -52,24 +53,19 @@ export class History<T> {
   }
 
   /** The state that was last known at this moment; null when there is none at all. */
-  at(timeUs: number): Lookup<T> | null {
+  at(timeUs: number): Held<T> | 'lost' | null {
     for (let index = this.#held.length - 1; index >= 0; index--) {
       const held = this.#held[index]!
-      if (held.fromUs <= timeUs || (index === 0 && this.#dropped === 0))
-        return { lost: false, index, held }
+      if (held.fromUs <= timeUs || (index === 0 && this.#dropped === 0)) return held
     }
-    return this.#held.length === 0 ? null : { lost: true }
+    return this.#held.length === 0 ? null : 'lost'
   }
+}
 
-  /**
-   * The state after `index`, if the change to it may have been before `timeUs` already: the earlier state was
-   * not seen any more after that moment.
-   */
-  maybeAlready(index: number, timeUs: number): T | null {
-    const before = this.#held[index]
-    const after = this.#held[index + 1]
-    return before !== undefined && after !== undefined && before.seenUs <= timeUs
-      ? after.state
-      : null
-  }
+/**
+ * The state after this one, if the change to it may have been before `timeUs` already: this one was not seen any
+ * more after that moment.
+ */
+export function maybeAlready<T>({ next, seenUs }: Held<T>, timeUs: number): T | null {
+  return next !== null && seenUs <= timeUs ? next.state : null
 }

@@ -1,7 +1,7 @@
 /** One state of an interface's peers: who holds which address, and who was where. */
 import type { WireGuardPeer } from '../wireguard/device.js'
 import type { CatalogIndex, ClientMatch } from './catalog-index.js'
-import { PrefixTrie } from './prefix-trie.js'
+import { PrefixTable } from './prefix-table.js'
 
 /** Roaming peers move often, so their endpoints have a history of their own, per peer. */
 const ENDPOINTS_MAX = 32
@@ -13,6 +13,9 @@ export class PeerIdentity {
   catalog: CatalogIndex | null = null
   client: ClientMatch | null = null
   readonly #endpoints: { readonly fromUs: number; readonly endpoint: string | null }[] = []
+  /** The last of them: nearly every session began with it. Held here, where the rest of the peer is. */
+  #endpoint: string | null = null
+  #fromUs = Number.POSITIVE_INFINITY
   #dropped = false
 
   constructor(publicKey: string) {
@@ -24,6 +27,8 @@ export class PeerIdentity {
     const last = this.#endpoints.at(-1)
     if (last !== undefined && last.endpoint === endpoint) return false
     this.#endpoints.push({ fromUs: atUs, endpoint })
+    this.#endpoint = endpoint
+    this.#fromUs = atUs
     if (this.#endpoints.length > ENDPOINTS_MAX) {
       this.#endpoints.shift()
       this.#dropped = true
@@ -37,6 +42,7 @@ export class PeerIdentity {
    * proves that there was one; null when older ones were dropped.
    */
   endpointAt(timeUs: number): string | null {
+    if (this.#fromUs <= timeUs && this.#endpoint !== null) return this.#endpoint
     for (let i = this.#endpoints.length - 1; i >= 0; i--) {
       const { endpoint, fromUs } = this.#endpoints[i]!
       if (fromUs <= timeUs && endpoint !== null) return endpoint
@@ -48,9 +54,9 @@ export class PeerIdentity {
 }
 
 export interface PeerTable {
-  /** Tells two tables apart without comparing tries. */
+  /** Tells two tables apart without comparing prefixes. */
   readonly fingerprint: string
-  readonly trie: PrefixTrie<PeerIdentity>
+  readonly byAddress: PrefixTable<PeerIdentity>
   readonly peerCount: number
 }
 
@@ -68,10 +74,10 @@ export function buildPeerTable(
   identityOf: (publicKey: string) => PeerIdentity,
   fingerprint: string,
 ): PeerTable {
-  const trie = new PrefixTrie<PeerIdentity>()
+  const byAddress = new PrefixTable<PeerIdentity>()
   for (const peer of peers) {
     const identity = identityOf(peer.publicKey)
-    for (const prefix of peer.allowedIps) trie.insert(prefix, () => identity)
+    for (const prefix of peer.allowedIps) byAddress.insert(prefix, () => identity)
   }
-  return { fingerprint, trie, peerCount: peers.length }
+  return { fingerprint, byAddress, peerCount: peers.length }
 }

@@ -3,6 +3,7 @@ import { Attributor, isUncertain } from '../../src/attribution/attributor.js'
 import { type Catalog, catalogSchema } from '../../src/session/catalog.js'
 import type { FlowRecord } from '../../src/session/session.js'
 import type { WireGuardPeer } from '../../src/wireguard/device.js'
+import { aFlowRecord } from '../support/sessions.js'
 
 const key = (letter: string) => `${letter.repeat(42)}A=`
 const [ANNA, RAVI, LYON] = [key('A'), key('R'), key('L')]
@@ -36,38 +37,12 @@ const catalog: Catalog = catalogSchema.parse({
   ],
 })
 
-let sequence = 0
-function record(
+const record = (
   sourceIp: string,
   destIp: string,
   startTimeUs = 0,
   more: Partial<FlowRecord> = {},
-): FlowRecord {
-  return {
-    sequence: ++sequence,
-    startTimeUs,
-    endTimeUs: startTimeUs,
-    protocol: 'tcp',
-    sourceIp,
-    sourcePort: 40000,
-    destIp,
-    destPort: 80,
-    bytesTx: 0,
-    bytesRx: 0,
-    packetsTx: 0,
-    packetsRx: 0,
-    payloadTx: 0,
-    payloadRx: 0,
-    endReason: 'endOfFlowDetected',
-    connState: 'SF',
-    tcpFlagsTx: 0,
-    tcpFlagsRx: 0,
-    handshakeRttUs: null,
-    directionBasis: 'syn',
-    midstream: false,
-    ...more,
-  }
-}
+): FlowRecord => aFlowRecord({ sourceIp, destIp, startTimeUs, ...more })
 
 function withPeers(): Attributor {
   const attributor = new Attributor()
@@ -229,7 +204,7 @@ describe('when: the state at the start of the session decides', () => {
 
   test('an allowed IP that moved between peers', () => {
     const attributor = withPeers()
-    // What the caches hold from before does not outlive the change.
+    // An answer from before does not outlive the change.
     expect(of(attributor, '100.90.128.11', 6_000_000).peerPublicKey).toBe(ANNA)
     expect(attributor.peersChanged(snapshot(peer(RAVI, ['100.90.128.11/32'])), 5_000_000)).toBe(
       true,
@@ -337,7 +312,7 @@ describe('when: the state at the start of the session decides', () => {
   })
 
   test('peers that come and go for ever do not grow the memory', () => {
-    const attributor = new Attributor({ historyMax: 4, cacheMax: 16 })
+    const attributor = new Attributor({ historyMax: 4 })
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
     for (let i = 0; i < 3000; i++) {
       const name = `${letters[i % 52]}${letters[Math.floor(i / 52) % 52]}${letters[Math.floor(i / 2704)]}`

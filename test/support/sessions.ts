@@ -1,6 +1,37 @@
 /** Sessions for tests: one that is plausible in every field, changed by what a test cares about. */
 import type { SessionRow } from '../../src/session/fields.js'
-import type { Session } from '../../src/session/session.js'
+import type { FlowRecord, Session } from '../../src/session/session.js'
+
+let sequence = 0
+
+/** What the engine hands over, each of another session: empty but for what the test cares about. */
+export function aFlowRecord(change: Partial<FlowRecord> = {}): FlowRecord {
+  const startTimeUs = change.startTimeUs ?? 0
+  return {
+    sequence: ++sequence,
+    startTimeUs,
+    endTimeUs: startTimeUs,
+    protocol: 'tcp',
+    sourceIp: '10.8.0.2',
+    sourcePort: 40_000,
+    destIp: '192.168.7.10',
+    destPort: 80,
+    bytesTx: 0,
+    bytesRx: 0,
+    packetsTx: 0,
+    packetsRx: 0,
+    payloadTx: 0,
+    payloadRx: 0,
+    endReason: 'endOfFlowDetected',
+    connState: 'SF',
+    tcpFlagsTx: 0,
+    tcpFlagsRx: 0,
+    handshakeRttUs: null,
+    directionBasis: 'syn',
+    midstream: false,
+    ...change,
+  }
+}
 
 export function aSession(change: Partial<Session> = {}): Session {
   return {

@@ -1,7 +1,7 @@
 import { BlockList, isIPv4 } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { PrefixTrie } from '../../src/attribution/prefix-trie.js'
+import { PrefixTable } from '../../src/attribution/prefix-table.js'
 import { ipText } from '../../src/wireguard/ip-text.js'
 
 /** The slow, obvious twin: every prefix is tried, the longest wins; Node's own prefix arithmetic. */
@@ -34,22 +34,25 @@ const address = fc
   .map((bytes) => ipText(Uint8Array.from(bytes)))
 const prefix = fc.tuple(address, fc.nat(128)).map(([ip, n]) => `${ip}/${isIPv4(ip) ? n % 33 : n}`)
 
-test('trie agrees with a linear search, and covering names every wider prefix', () => {
+test('table agrees with a linear search, and every wider prefix follows', () => {
   fc.assert(
     fc.property(
       fc.array(prefix, { maxLength: 60 }),
       fc.array(address, { minLength: 1, maxLength: 20 }),
       (prefixes, addresses) => {
-        const [trie, twin] = [new PrefixTrie<string>(), new LinearMatch()]
+        const [table, twin] = [new PrefixTable<string>(), new LinearMatch()]
         for (const one of prefixes) {
-          expect(trie.insert(one, () => one)).toBe(true)
+          expect(table.insert(one, () => one)).toBe(true)
           twin.insert(one)
         }
         for (const ip of addresses) {
           const lengths: number[] = []
-          for (let entry = trie.match(ip); entry !== null; entry = entry.covering)
-            lengths.push(entry.prefixLength)
+          table.firstMatch(ip, (text) => {
+            lengths.push(Number(text.split('/')[1]))
+            return null
+          })
           expect(lengths).toEqual(twin.lengths(ip))
+          expect(table.match(ip)).toBe(table.firstMatch(ip, (text) => text))
         }
       },
     ),
@@ -58,19 +61,19 @@ test('trie agrees with a linear search, and covering names every wider prefix', 
 })
 
 test('the value is that of the prefix that matched, merged when it comes again', () => {
-  const trie = new PrefixTrie<string>()
+  const table = new PrefixTable<string>()
   for (const [text, value] of [
     ['10.0.0.0/8', 'a'],
     ['10.1.0.0/16', 'b'],
     ['10.1.2.3/16', 'c'],
     ['0.0.0.0/0', 'd'],
   ] as const)
-    trie.insert(text, (before = '') => before + value)
-  expect(trie.size).toBe(3)
-  expect(trie.match('10.1.255.1')?.value).toBe('bc')
-  expect(trie.match('10.2.0.1')?.value).toBe('a')
-  expect(trie.match('192.0.2.1')?.value).toBe('d')
-  expect(trie.match('::1')).toBeNull()
-  expect(trie.match('no address')).toBeNull()
-  expect(trie.insert('10.0.0.0/40', () => 'x')).toBe(false)
+    table.insert(text, (before = '') => before + value)
+  expect(table.size).toBe(3)
+  expect(table.match('10.1.255.1')).toBe('bc')
+  expect(table.match('10.2.0.1')).toBe('a')
+  expect(table.match('192.0.2.1')).toBe('d')
+  expect(table.match('::1')).toBeNull()
+  expect(table.match('no address')).toBeNull()
+  expect(table.insert('10.0.0.0/40', () => 'x')).toBe(false)
 })

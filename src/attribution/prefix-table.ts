@@ -1,0 +1,176 @@
+/**
+ * Longest prefix match over IPv4 and IPv6, /0 included: a sorted list of ranges for each, and a binary search.
+ *
+ * Two prefixes hold each other or have nothing in common. So n of them cut the addresses into at most 2n + 1 ranges,
+ * in each of which one prefix is the longest:
+ *
+ *     10.0.0.0/8      |--------------- a ---------------|
+ *     10.1.0.0/16            |--- b ---|
+ *     starts    0     10.0   10.1      10.2             11.0
+ *     owner     none  a      b         a                none
+ *
+ * `covering` of an entry is that of the next wider prefix, so that a match may fall back to it without another
+ * search. The ranges are made at the first match after an insertion. Arrays of numbers, not a tree of objects: a walk
+ * from node to node is one wait for memory after another.
+ */
+import { maskOf, parseAddress, parsePrefix } from './address.js'
+
+interface Entry<T> {
+  readonly words: Uint32Array
+  readonly prefixLength: number
+  value: T
+}
+
+const NONE = -1
+
+/** Of one address family. */
+interface Ranges<T> {
+  /** First address of each range, most significant word first, ascending; that of the first is 0. */
+  readonly starts: Uint32Array
+  /** For each range its entry, or NONE. */
+  readonly owners: Int32Array
+  readonly values: readonly T[]
+  /** For each entry the next wider one, or NONE. */
+  readonly covering: Int32Array
+}
+
+export class PrefixTable<T> {
+  readonly #entries4 = new Map<string, Entry<T>>()
+  readonly #entries6 = new Map<string, Entry<T>>()
+  #ranges4: Ranges<T> | null = null
+  #ranges6: Ranges<T> | null = null
+  readonly #address = new Uint32Array(4)
+
+  get size(): number {
+    return this.#entries4.size + this.#entries6.size
+  }
+
+  /** `merge` gets the value that the same prefix already has. False when the text is no prefix. */
+  insert(text: string, merge: (before: T | undefined) => T): boolean {
+    const prefix = parsePrefix(text)
+    if (prefix === null) return false
+    this.#ranges4 = this.#ranges6 = null
+    const { words, length } = prefix
+    const entries = prefix.family === 4 ? this.#entries4 : this.#entries6
+    const key = `${words.join(' ')}/${length}`
+    const before = entries.get(key)
+    if (before !== undefined) before.value = merge(before.value)
+    else entries.set(key, { words, prefixLength: length, value: merge(undefined) })
+    return true
+  }
+
+  /** Of the longest prefix that holds the address; null when none does or the text is no address. */
+  match(ip: string): T | null {
+    return this.firstMatch(ip, itself)
+  }
+
+  /** From the longest prefix that holds the address to the widest: the first answer that is not null. */
+  firstMatch<R>(ip: string, answer: (value: T) => R | null): R | null {
+    const family = parseAddress(ip, this.#address)
+    if (family === 0) return null
+    const ranges = this.#rangesOf(family)
+    const found =
+      family === 4
+        ? search4(ranges.starts, this.#address[0]!)
+        : search6(ranges.starts, this.#address)
+    for (let at = ranges.owners[found]!; at !== NONE; at = ranges.covering[at]!) {
+      const result = answer(ranges.values[at]!)
+      if (result !== null) return result
+    }
+    return null
+  }
+
+  #rangesOf(family: 4 | 6): Ranges<T> {
+    if (family === 4) {
+      this.#ranges4 ??= cutIntoRanges(this.#entries4, 1)
+      return this.#ranges4
+    }
+    this.#ranges6 ??= cutIntoRanges(this.#entries6, 4)
+    return this.#ranges6
+  }
+}
+
+const itself = <T>(value: T): T => value
+
+/** The range that holds the address: the last that does not start after it. */
+function search4(starts: Uint32Array, address: number): number {
+  let low = 0
+  let high = starts.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    if (starts[middle]! <= address) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+function search6(starts: Uint32Array, address: Uint32Array): number {
+  let low = 0
+  let high = starts.length / 4 - 1
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    const at = middle * 4
+    let word = 0
+    while (word < 3 && starts[at + word] === address[word]) word++
+    if (starts[at + word]! <= address[word]!) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+/** Sweeps over the prefixes in order of address, wider ones first; those that are open at a point hold each other. */
+function cutIntoRanges<T>(entries: ReadonlyMap<string, Entry<T>>, words: 1 | 4): Ranges<T> {
+  const sorted = [...entries.values()].sort(inOrder)
+  const covering = new Int32Array(sorted.length)
+  const starts: number[] = []
+  const owners: number[] = []
+  const open: number[] = []
+  function begin(start: Uint32Array, owner: number): void {
+    // What begins where another range does replaces it: nothing lies between.
+    const last = starts.length - words
+    if (last >= 0 && start.every((word, i) => word === starts[last + i])) owners.pop()
+    else starts.push(...start)
+    owners.push(owner)
+  }
+  function close(at: number): void {
+    const next = addressBehind(sorted[at]!)
+    if (next !== null) begin(next, covering[at]!)
+  }
+  begin(new Uint32Array(words), NONE)
+  for (const [at, entry] of sorted.entries()) {
+    while (open.length > 0 && !holds(sorted[open.at(-1)!]!, entry)) close(open.pop()!)
+    covering[at] = open.at(-1) ?? NONE
+    begin(entry.words, at)
+    open.push(at)
+  }
+  while (open.length > 0) close(open.pop()!)
+  const values = sorted.map((entry) => entry.value)
+  return { starts: Uint32Array.from(starts), owners: Int32Array.from(owners), values, covering }
+}
+
+function inOrder(a: Entry<unknown>, b: Entry<unknown>): number {
+  for (let i = 0; i < a.words.length; i++)
+    if (a.words[i] !== b.words[i]) return a.words[i]! - b.words[i]!
+  return a.prefixLength - b.prefixLength
+}
+
+function holds(wide: Entry<unknown>, narrow: Entry<unknown>): boolean {
+  return wide.words.every(
+    (word, i) => ((word ^ narrow.words[i]!) & maskOf(wide.prefixLength - 32 * i)) === 0,
+  )
+}
+
+/** The first address that is not in the prefix; null when it holds the last one of all. */
+function addressBehind({ words, prefixLength }: Entry<unknown>): Uint32Array | null {
+  const next = words.slice()
+  if (prefixLength === 0) return null
+  const lastBit = prefixLength - 1
+  let at = lastBit >> 5
+  let step = 2 ** (31 - (lastBit & 31))
+  for (; at >= 0; at--, step = 1) {
+    const sum = next[at]! + step
+    next[at] = sum
+    if (sum < 2 ** 32) return next
+  }
+  return null
+}
