@@ -2,12 +2,14 @@
  * Least privilege for a meter that was started as root: an unprivileged user, and of root's capabilities only the two
  * that reading an interface and its WireGuard peers take. Called before the first packet is read.
  *
- * Capabilities belong to threads. setuid(2) changes all threads, and takes the capabilities of those that did not
- * ask to keep them: Node's own helper threads end up with none, the calling thread keeps the two, and every thread
- * that it starts later (the capture thread, libuv's pool, the spool's writer) inherits those.
+ * Capabilities belong to threads, and Node has started some by then. A change of user reaches all of them: setuid(2)
+ * takes the capabilities of those that did not ask to keep them, the calling thread keeps the two, and every thread
+ * that it starts later (the capture thread, the spool's writer) inherits those. Staying root has no such call: there
+ * the bounding set is narrowed and the program starts itself again, in which even root gets no more than that set.
  */
-import { chownSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { AppError, EXIT } from './errors.js'
 import { libc } from './libc.js'
 
@@ -17,8 +19,10 @@ const CAP_LAST = 63
 const KEPT = (1 << CAP_NET_ADMIN) | (1 << CAP_NET_RAW)
 
 const PR_SET_KEEPCAPS = 8
+const PR_CAPBSET_READ = 23
 const PR_CAPBSET_DROP = 24
 const PR_SET_NO_NEW_PRIVS = 38
+const F_SETFD = 2
 const CAPABILITY_VERSION_3 = 0x20080522
 
 export interface Account {
@@ -31,25 +35,62 @@ export function isRoot(): boolean {
   return process.geteuid?.() === 0
 }
 
+const ROOT: Account = { name: 'root', uid: 0, gid: 0 }
+/** Of systemd's range for users without an entry in passwd(5) (UIDS-GIDS.md), the first that nobody has. */
+const UNNAMED_FIRST = 64_000
+const UNNAMED_LAST = 65_519
+
 /** By name, from passwd(5); null when there is none. */
 export function findAccount(name: string): Account | null {
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((l) => l.startsWith(`${name}:`))
-  const [, , uid, gid] = line?.split(':') ?? []
+  const [, , uid, gid] = entries('/etc/passwd').find(([n]) => n === name) ?? []
   return uid === undefined || gid === undefined
     ? null
     : { name, uid: Number(uid), gid: Number(gid) }
 }
 
-/** @throws AppError PRIVILEGES when the kernel refuses. */
+/**
+ * For a system without a user of ours: one that has no name and owns nothing. Root when it could not read the program
+ * itself, as with one that is installed below /root.
+ */
+export function unnamedAccount(): Account {
+  if (!othersMayRead(fileURLToPath(import.meta.url)) || !othersMayRead(process.execPath))
+    return ROOT
+  const taken = new Set(
+    ['/etc/passwd', '/etc/group'].flatMap((file) => entries(file).map(([, , id]) => Number(id))),
+  )
+  for (let id = UNNAMED_FIRST; id <= UNNAMED_LAST; id++) {
+    if (taken.has(id) || existsSync(`/run/systemd/dynamic-uid/${id}`)) continue
+    return { name: `user ${id}`, uid: id, gid: id }
+  }
+  return ROOT
+}
+
+function entries(file: string): string[][] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+}
+
+/** The file, and the way to it. */
+function othersMayRead(path: string): boolean {
+  if ((statSync(path).mode & 0o004) === 0) return false
+  for (let at = dirname(path); ; at = dirname(at)) {
+    if ((statSync(at).mode & 0o001) === 0) return false
+    if (at === dirname(at)) return true
+  }
+}
+
+/**
+ * Returns with the privileges gone. For root itself it may not return but start the program again, in this process
+ * and with the same arguments.
+ * @throws AppError PRIVILEGES when the kernel refuses.
+ */
 export function dropPrivileges(account: Account): void {
   check('prctl(PR_SET_KEEPCAPS)', libc('prctl')(PR_SET_KEEPCAPS, 1, 0, 0, 0))
-  for (let cap = 0; cap <= CAP_LAST; cap++) {
-    // Numbers that the kernel does not know fail, and that is as good.
-    if (((KEPT >> cap) & 1) === 0 || cap > 31) libc('prctl')(PR_CAPBSET_DROP, cap, 0, 0, 0)
-  }
-  if (account.uid !== 0) {
+  const narrowed = narrowBoundingSet()
+  if (account.uid === 0) {
+    if (narrowed) startAgain()
+  } else {
     process.setgroups?.([account.gid])
     process.setgid?.(account.gid)
     process.setuid?.(account.uid)
@@ -62,6 +103,27 @@ export function dropPrivileges(account: Account): void {
   data.writeUInt32LE(KEPT, 4)
   check('capset', libc('capset')(header, data))
   check('prctl(PR_SET_NO_NEW_PRIVS)', libc('prctl')(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+}
+
+/** What no program that this thread starts can have again. True when there was anything to take out. */
+function narrowBoundingSet(): boolean {
+  let narrowed = false
+  for (let cap = 0; cap <= CAP_LAST; cap++) {
+    const kept = cap <= 31 && ((KEPT >> cap) & 1) === 1
+    // Numbers that the kernel does not know read as -1.
+    if (kept || libc('prctl')(PR_CAPBSET_READ, cap, 0, 0, 0) !== 1) continue
+    check('prctl(PR_CAPBSET_DROP)', libc('prctl')(PR_CAPBSET_DROP, cap, 0, 0, 0))
+    narrowed = true
+  }
+  return narrowed
+}
+
+/** Its other threads end, and with them the capabilities that they had. */
+function startAgain(): void {
+  const { execPath, execArgv, argv } = process
+  // Node closes them in programs that are started behind its back.
+  for (const fd of [0, 1, 2]) libc('fcntl')(fd, F_SETFD, 0)
+  check('execv', libc('execv')(execPath, [argv[0], ...execArgv, ...argv.slice(1), null]))
 }
 
 /** Gives what is in a directory to the account that is to write it. */

@@ -4,7 +4,14 @@ import type { CommandContext } from '../command.js'
 import { AppError, EXIT, messageOf } from '../errors.js'
 import { createLogger, type Logger } from '../log.js'
 import type { MeterSnapshot } from '../metrics.js'
-import { dropPrivileges, findAccount, giveDirectory, isRoot } from '../privileges.js'
+import {
+  type Account,
+  dropPrivileges,
+  findAccount,
+  giveDirectory,
+  isRoot,
+  unnamedAccount,
+} from '../privileges.js'
 import { createNotifier, type Notifier } from '../sd-notify.js'
 import type { BatchGap } from '../session/batch.js'
 import type { Catalog } from '../session/catalog.js'
@@ -115,20 +122,17 @@ export class MeterRun {
         this.#log.warn({ user }, '--user is for a meter that is started as root')
       return
     }
-    const account = findAccount(user ?? 'tunmeter')
-    if (account === null && user !== undefined) {
+    const named = findAccount(user ?? 'tunmeter')
+    if (named === null && user !== undefined) {
       throw new AppError('NO_USER', `there is no user "${user}" in /etc/passwd`, {
         exitCode: EXIT.usage,
       })
     }
-    const chosen = account ?? { name: 'root', uid: 0, gid: 0 }
-    if (account === null) {
-      this.#log.warn(
-        'there is no user tunmeter: staying root, with CAP_NET_RAW and CAP_NET_ADMIN only',
-      )
-    }
-    prepareDirectory(spoolDirectory, chosen)
-    dropPrivileges(chosen)
+    const account = named ?? unnamedAccount()
+    prepareDirectory(spoolDirectory, account)
+    dropPrivileges(account)
+    // After: as root the program has started anew, and says it once.
+    if (named === null) this.#log.warn({ becomes: account.name }, 'there is no user tunmeter')
   }
 
   #openDelivery(): void {
@@ -385,7 +389,8 @@ export class MeterRun {
   }
 }
 
-function prepareDirectory(path: string, account: { name: string; uid: number; gid: number }): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  if (account.uid !== 0) giveDirectory(path, account)
+/** With what had to be made on the way to it: the account must be able to enter. */
+function prepareDirectory(path: string, account: Account): void {
+  const made = mkdirSync(path, { recursive: true, mode: 0o700 })
+  if (account.uid !== 0) giveDirectory(made ?? path, account)
 }

@@ -59,7 +59,7 @@ const OPTIONS = {
     },
   ),
   user: text(
-    'Started as root: become this user before reading a packet. Default: tunmeter, where it exists',
+    'Started as root: become this user before reading a packet. Default: tunmeter, or one without a name',
     'NAME',
   ),
   metricsListen: text('Serve Prometheus metrics here, as in 127.0.0.1:9480', 'HOST:PORT'),

@@ -72,8 +72,11 @@ export class Observation {
         if (this.#attributor.peersChanged(snapshot, snapshot.atUs)) this.#insideChanged()
       },
       onFailure: (error) => {
+        const said = { interface: this.name, reason: messageOf(error) }
+        if (error instanceof AppError && error.code === 'NO_PERMISSION')
+          this.#log.warn({ ...said, hint: '--user root may' }, 'no permission to read the peers')
         // Plain interfaces have none: the catalog attributes by address then.
-        this.#log.info({ interface: this.name, reason: messageOf(error) }, 'no WireGuard peers')
+        else this.#log.info(said, 'no WireGuard peers')
       },
     })
     if (options.catalog !== null) this.catalogChanged(options.catalog)

@@ -36,7 +36,7 @@ makePair()
 const server = await new FakeServer().listen()
 createServer((socket) => socket.on('error', () => undefined).pipe(socket)).listen(PORT, HERE)
 const meter = spawnCli([
-  ...['meter', '--interface', 'tmf0', '--to', server.url, '--key', 'k', '--user', 'root'],
+  ...['meter', '--interface', 'tmf0', '--to', server.url, '--key', 'k'],
   ...['--spool', join(directory, 'spool'), '--metrics-listen', '127.0.0.1:9480'],
 ])
 let said = ''

@@ -3,6 +3,7 @@
  * own: what runs here is flaps-inside.ts.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Result } from './run.js'
 
@@ -12,6 +13,8 @@ export async function interfaceFlaps(directory: string, flaps: number): Promise<
   if (process.geteuid?.() !== 0) {
     return { passed: false, skipped: 'needs root to make network namespaces', facts: {} }
   }
+  // The meter gives up root, and then has to enter it.
+  chmodSync(directory, 0o755)
   const [here, there] = [`tmf-a-${process.pid}`, `tmf-b-${process.pid}`]
   try {
     for (const name of [here, there]) execFileSync('ip', ['netns', 'add', name])
