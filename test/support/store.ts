@@ -28,6 +28,8 @@ export class TestStore {
       memoryBytes: 256 * MiB,
       threads: 1,
       clockUs: () => this.nowUs,
+      // So few that most answers of every test are put together from hours and rows.
+      rollRows: 7,
     })
   }
 

@@ -3,8 +3,8 @@
  * comes back. Whole numbers travel as DOUBLE both ways (exact below 2^53, and far cheaper than BigInt); DuckDB casts.
  *
  * A session id is kept as its run (18 characters, few different ones: dictionary) and its sequence (a rising number:
- * bit-packed), about 3 bytes instead of 27. The end is kept as the duration, and payload as the headers' bytes around
- * it: small numbers take few bits.
+ * bit-packed), about 3 bytes instead of 27. The end is kept as the duration, and payload as what the headers around
+ * it have beyond the usual (usualHeaders): small numbers take few bits.
  */
 import {
   CONN_STATES,
@@ -42,8 +42,38 @@ function words(name: string, list: readonly string[], get: Column['get']): Colum
   }
 }
 
-export function less(bytes: number | null, payload: number | null): number | null {
-  return bytes === null || payload === null ? null : bytes - payload
+type HeaderFacts = Pick<StoredSession, 'protocol' | 'sourceIp'>
+
+/** IPv4 without options, and UDP or TCP with timestamps, as nearly all data packets are; IPv6 has 20 more. */
+function usualHeaders({ protocol, sourceIp }: HeaderFacts, packets: number | null): number {
+  return (packets ?? 0) * ((protocol === 'udp' ? 28 : 52) + (sourceIp.includes(':') ? 20 : 0))
+}
+
+function excessHeaders(
+  session: HeaderFacts,
+  bytes: number | null,
+  payload: number | null,
+  packets: number | null,
+): number | null {
+  if (bytes === null || payload === null) return null
+  return bytes - payload - usualHeaders(session, packets)
+}
+
+/** The payload again, from what excessHeaders made of it. */
+export function payloadOf(
+  session: HeaderFacts,
+  bytes: number | null,
+  excess: number | null,
+  packets: number | null,
+): number | null {
+  if (bytes === null || excess === null) return null
+  return bytes - excess - usualHeaders(session, packets)
+}
+
+/** The same in SQL. @param way `tx` or `rx` */
+export function usualHeadersSql(way: string): string {
+  return `coalesce(packets_${way}, 0) * (CASE WHEN protocol = 'udp' THEN 28 ELSE 52 END
+    + CASE WHEN contains(source_ip, ':') THEN 20 ELSE 0 END)`
 }
 
 export const COLUMNS: readonly Column[] = [
@@ -63,8 +93,8 @@ export const COLUMNS: readonly Column[] = [
   integer('bytes_rx', (s) => s.bytesRx),
   integer('packets_tx', (s) => s.packetsTx),
   integer('packets_rx', (s) => s.packetsRx),
-  integer('headers_tx', (s) => less(s.bytesTx, s.payloadTx)),
-  integer('headers_rx', (s) => less(s.bytesRx, s.payloadRx)),
+  integer('headers_tx', (s) => excessHeaders(s, s.bytesTx, s.payloadTx, s.packetsTx)),
+  integer('headers_rx', (s) => excessHeaders(s, s.bytesRx, s.payloadRx, s.packetsRx)),
   words('end_reason', END_REASON_NAMES, (s) => s.endReason),
   words('conn_state', CONN_STATES, (s) => s.connState),
   integer('tcp_flags_tx', (s) => s.tcpFlagsTx, 'UTINYINT'),

@@ -68,7 +68,7 @@ export class Database {
     if (this.#opened.delete(connection)) connection.closeSync()
   }
 
-  /** Lends a reading connection; `signal` interrupts the query that runs on it. */
+  /** Lends a reading connection in one snapshot for all its queries; `signal` interrupts the one that runs. */
   async read<T>(work: (c: DuckDBConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted()
     const connection = await this.#borrow()
@@ -76,7 +76,13 @@ export class Database {
     try {
       signal?.throwIfAborted()
       signal?.addEventListener('abort', interrupt)
-      return await work(connection)
+      await connection.run('BEGIN TRANSACTION READ ONLY')
+      try {
+        return await work(connection)
+      } finally {
+        signal?.removeEventListener('abort', interrupt)
+        await connection.run('ROLLBACK').catch(() => undefined)
+      }
     } finally {
       signal?.removeEventListener('abort', interrupt)
       this.#giveBack(connection)

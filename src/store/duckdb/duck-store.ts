@@ -36,6 +36,7 @@ import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
 import { gaps, meterStatuses } from './reports.js'
 import { Retention } from './retention.js'
+import { ROLL_ROWS } from './rollup.js'
 import { summary, usage } from './summary.js'
 import { Writer } from './writer.js'
 
@@ -45,6 +46,8 @@ export interface DuckStoreOptions {
   readonly memoryBytes: number
   readonly threads: number
   readonly clockUs?: () => number
+  /** Arrived sessions after which sums by the hour are brought up to date. */
+  readonly rollRows?: number
 }
 
 const DAY_US = 86400e6
@@ -70,7 +73,7 @@ export class DuckStore implements Store {
   ) {
     this.#database = database
     this.#writer = writer
-    this.#retention = new Retention(connections.retention)
+    this.#retention = new Retention(connections.retention, writer.turns)
     this.#catalogs = connections.catalogs
     this.#directory = options.directory
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
@@ -79,7 +82,8 @@ export class DuckStore implements Store {
   /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
   static async open(options: DuckStoreOptions): Promise<DuckStore> {
     const database = await Database.open(options)
-    const writer = await Writer.open(database, options.clockUs ?? (() => Date.now() * 1e3))
+    const clockUs = options.clockUs ?? (() => Date.now() * 1e3)
+    const writer = await Writer.open(database, clockUs, options.rollRows ?? ROLL_ROWS)
     const connections = { retention: await database.connect(), catalogs: await database.connect() }
     return new DuckStore(database, writer, connections, options)
   }
@@ -202,6 +206,7 @@ export class DuckStore implements Store {
   async expire(orgId: string, beforeUs: number): Promise<number> {
     const deleted = await this.#retention.expire(orgId, beforeUs, () => this.#writer.idle())
     if (deleted > 0) await this.#retention.compactUsage()
+    await this.#retention.compactRollup()
     return deleted
   }
 

@@ -1,8 +1,7 @@
 /**
  * Pages of the log, counts, and export reading.
  *
- * A page takes the top rows of each table on its own (so that DuckDB fetches the other columns only for those few)
- * and merges them. Order is total: sort key, then session id. A cursor is the last row's place in it, so rows that
+ * A page is found first (the top keys of each table, merged) and read then: the other columns of those few rows. Order is total: sort key, then session id. A cursor is the last row's place in it, so rows that
  * arrive between two pages move nothing.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -16,10 +15,11 @@ import type {
   SortKey,
   StoreFacts,
 } from '../store.js'
-import { int, rowsOf } from './database.js'
+import { int, type Row, rowsOf } from './database.js'
 import { sequenceOf } from './ids.js'
+import { rolledUpTo } from './rollup.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
-import { Sql, sources } from './where.js'
+import { Sql, sources, sumSources } from './where.js'
 
 const SORT_SQL: Readonly<Record<SortKey, string>> = {
   startTime: 'start_us',
@@ -28,6 +28,17 @@ const SORT_SQL: Readonly<Record<SortKey, string>> = {
   bytesTx: 'coalesce(bytes_tx, 0)',
   bytesRx: 'coalesce(bytes_rx, 0)',
 }
+
+/** Columns of which the key is the sum, when it is not the time: the rows are in that order already. */
+const BOUND_COLUMNS: Readonly<Record<SortKey, readonly string[]>> = {
+  startTime: [],
+  duration: ['duration_us'],
+  bytes: ['bytes_rx', 'bytes_tx'],
+  bytesTx: ['bytes_tx'],
+  bytesRx: ['bytes_rx'],
+}
+const COLUMN_IN_SORT = /[a-z]+_(?:us|tx|rx)/g
+const EVERYTHING: LogFilter = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
 
 export function sortValue(row: LogRow, key: SortKey): number {
   if (key === 'startTime') return row.startTimeUs
@@ -39,12 +50,12 @@ export function sortValue(row: LogRow, key: SortKey): number {
 
 export function orderBy(sort: Sort, alias = ''): string {
   const direction = sort.descending ? 'DESC' : 'ASC'
-  const key = SORT_SQL[sort.key].replace(/[a-z]+_(?:us|tx|rx)/g, (c) => alias + c)
+  const key = SORT_SQL[sort.key].replace(COLUMN_IN_SORT, (c) => alias + c)
   return `ORDER BY ${key} ${direction}, ${alias}run ${direction}, ${alias}seq ${direction}`
 }
 
 function afterSql(sql: Sql, sort: Sort, after: Position): string {
-  const key = SORT_SQL[sort.key].replace(/[a-z]+_(?:us|tx|rx)/g, (c) => `t.${c}`)
+  const key = SORT_SQL[sort.key].replace(COLUMN_IN_SORT, (c) => `t.${c}`)
   const sign = sort.descending ? '<' : '>'
   const run = sql.bind(after.sessionId.slice(0, 18))
   const seq = int(sequenceOf(after.sessionId))
@@ -59,17 +70,9 @@ export async function page(
   request: PageRequest,
   nowUs: number,
 ): Promise<Page> {
-  const { filter, sort, limit, offset, after } = request
-  const sql = new Sql()
-  const take = limit + offset + 1
-  const parts = sources(sql, orgId, filter, nowUs).map((source) => {
-    const where =
-      after === undefined ? source.where : `${source.where} ${afterSql(sql, sort, after)}`
-    return `(${selectPlain({ ...source, where })} ${orderBy(sort, 't.')} LIMIT ${int(take)})`
-  })
-  const plain = `SELECT * FROM (${parts.join(' UNION ALL ')}) ${orderBy(sort)} LIMIT ${int(limit + 1)} OFFSET ${int(offset)}`
-  const result = await connection.run(withNames(plain, orderBy(sort, 'p.')), sql.values)
-  const rows = (await result.fetchAllChunks()).flatMap(rowsOfChunk)
+  const { sort, limit } = request
+  const keys = await pageKeys(connection, orgId, request, nowUs)
+  const rows = await rowsAt(connection, orgId, keys, sort, nowUs)
   const more = rows.length > limit
   const kept = more ? rows.slice(0, limit) : rows
   const last = kept.at(-1)
@@ -80,6 +83,95 @@ export async function page(
   return { rows: kept, next }
 }
 
+/** Where the rows of a page are; one more than it shows, if there is one. */
+async function pageKeys(
+  connection: DuckDBConnection,
+  orgId: string,
+  { filter, sort, limit, offset, after }: PageRequest,
+  nowUs: number,
+): Promise<Row[]> {
+  const sql = new Sql()
+  const take = limit + offset + 1
+  const all = sources(sql, orgId, filter, nowUs).map((source) => ({
+    from: source.from,
+    where: after === undefined ? source.where : `${source.where} ${afterSql(sql, sort, after)}`,
+  }))
+  const bound = await valueBound(connection, all, sql.values, sort, take)
+  const key = SORT_SQL[sort.key].replace(COLUMN_IN_SORT, (c) => `t.${c}`)
+  const parts = all.map(({ from, where }) => {
+    const near = bound === null ? '' : ` AND ${key} ${sort.descending ? '>=' : '<='} ${int(bound)}`
+    return `(SELECT '${from.split(' ')[0]}' AS source, t.rowid AS id, ${key} AS key, t.start_us, t.run, t.seq
+      FROM ${from} WHERE ${where}${near} ${orderBy(sort, 't.')} LIMIT ${int(take)})`
+  })
+  const direction = sort.descending ? 'DESC' : 'ASC'
+  return rowsOf(
+    connection,
+    `SELECT source, id::VARCHAR AS id, start_us::VARCHAR AS start FROM (${parts.join(' UNION ALL ')})
+     ORDER BY key ${direction}, run ${direction}, seq ${direction} LIMIT ${int(limit + 1)} OFFSET ${int(offset)}`,
+    sql.values,
+  )
+}
+
+/**
+ * A value that the page's last row reaches at least, or null. Finding it by one column is cheap (DuckDB skips what
+ * cannot be among the first), ordering by several is not; with it few rows are left to be ordered. The largest of a
+ * sum: `take` rows reach the bound in one summand, so as many reach it in the sum.
+ */
+async function valueBound(
+  connection: DuckDBConnection,
+  all: readonly { from: string; where: string }[],
+  values: readonly string[],
+  sort: Sort,
+  take: number,
+): Promise<number | null> {
+  const columns = BOUND_COLUMNS[sort.key]
+  if (columns.length === 0 || (columns.length > 1 && !sort.descending)) return null
+  const [better, direction] = sort.descending ? ['max', 'DESC'] : ['min', 'ASC']
+  const bounds = columns.flatMap((column) =>
+    all.map(({ from, where }) => {
+      const value = `(SELECT t.${column} AS v FROM ${from} WHERE ${where} AND t.${column} IS NOT NULL
+        ORDER BY 1 ${direction} LIMIT ${int(take)})`
+      const worst = sort.descending ? 'min' : 'max'
+      return `SELECT CASE WHEN count(*) = ${int(take)} THEN ${worst}(v) END AS v FROM ${value}`
+    }),
+  )
+  const rows = await rowsOf(
+    connection,
+    `SELECT ${better}(v)::DOUBLE AS v FROM (${bounds.join(' UNION ALL ')})`,
+    values,
+  )
+  return rows[0]!.v as number | null
+}
+
+/** start_us is for the zone maps: DuckDB reads whole row groups for a rowid. */
+async function rowsAt(
+  connection: DuckDBConnection,
+  orgId: string,
+  keys: readonly Row[],
+  sort: Sort,
+  nowUs: number,
+): Promise<LogRow[]> {
+  const sql = new Sql()
+  const parts = sources(sql, orgId, EVERYTHING, nowUs).flatMap((source) => {
+    const here = keys.filter((k) => k.source === source.from.split(' ')[0])
+    if (here.length === 0) return []
+    const at = [...new Set(here.map((k) => k.start))].join(', ')
+    const ids = here.map((k) => k.id).join(', ')
+    return [
+      selectPlain({
+        ...source,
+        where: `t.org_id = $1 AND t.start_us IN (${at}) AND t.rowid IN (${ids})`,
+      }),
+    ]
+  })
+  if (parts.length === 0) return []
+  const result = await connection.run(
+    withNames(parts.join(' UNION ALL '), orderBy(sort, 'p.')),
+    sql.values,
+  )
+  return (await result.fetchAllChunks()).flatMap(rowsOfChunk)
+}
+
 export async function count(
   connection: DuckDBConnection,
   orgId: string,
@@ -87,8 +179,9 @@ export async function count(
   nowUs: number,
 ): Promise<number> {
   const sql = new Sql()
-  const parts = sources(sql, orgId, filter, nowUs).map(
-    (s) => `(SELECT count(*) FROM ${s.from} WHERE ${s.where})`,
+  const scope = { group: null, rolled: await rolledUpTo(connection) }
+  const parts = sumSources(sql, orgId, filter, nowUs, scope).map(
+    (s) => `(SELECT coalesce(${s.count}, 0) FROM ${s.from} WHERE ${s.where})`,
   )
   const rows = await rowsOf(connection, `SELECT (${parts.join(' + ')})::DOUBLE AS n`, sql.values)
   return rows[0]!.n as number

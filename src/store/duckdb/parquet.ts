@@ -3,7 +3,7 @@
  * CSV and NDJSON (a test compares them), except that startTime and endTime are TIMESTAMPs.
  */
 import { FIELDS } from '../../session/fields.js'
-import { COLUMNS } from './columns.js'
+import { COLUMNS, usualHeadersSql } from './columns.js'
 
 function endpoint(ip: string, port: string): string {
   return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}::INTEGER
@@ -18,8 +18,8 @@ const SPECIAL: Readonly<Record<string, string>> = {
   sessionId: 'run || session_tail(seq::BIGINT)',
   startTime: 'make_timestamp(start_us::BIGINT)',
   endTime: 'make_timestamp((start_us + duration_us)::BIGINT)',
-  payloadTx: '(bytes_tx - headers_tx)::BIGINT',
-  payloadRx: '(bytes_rx - headers_rx)::BIGINT',
+  payloadTx: `(bytes_tx - headers_tx - ${usualHeadersSql('tx')})::BIGINT`,
+  payloadRx: `(bytes_rx - headers_rx - ${usualHeadersSql('rx')})::BIGINT`,
   interrupted: 'is_interrupted',
   communityId: `CASE WHEN source_port <> 0 AND dest_port <> 0 THEN
     community_id(protocol, ip_hex(source_ip), source_port::INTEGER, ip_hex(dest_ip), dest_port::INTEGER) END`,

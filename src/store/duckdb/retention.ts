@@ -1,23 +1,32 @@
 /**
  * Deleting what has passed its retention, in slices, on a connection of its own.
  *
- * Each slice first adds its totals to usage_month and then deletes, in one transaction: usage is exact at every
- * moment. The writer is never blocked: it appends to the same table under MVCC; a slice is short so that a
+ * Each slice first adds its totals to usage_month, takes them from rollup_hour, and then deletes, in one
+ * transaction: usage and summaries are exact at every moment. The writer is never blocked: it appends to the same table under MVCC; a slice is short so that a
  * checkpoint that waits for it waits briefly. Deleted row groups are reused by later rows; the file does not grow.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { int, rowsOf } from './database.js'
+import { compactRollup, rolledUpTo, type Turns, unrollSql } from './rollup.js'
 import { MONTH_SQL, USAGE_SUMS } from './summary.js'
 
 export const SLICE_ROWS = 50_000
 
-const KEPT_BY = `t.org_id, ${MONTH_SQL}, t.site_id, t.client_id, t.user_id, t.site_resource_id`
+/** Additions to rollup_hour since it was compacted, as a share of it, before that is done again. */
+const ROLLUP_GROWTH = 1.5
+const ROLLUP_ROWS_MIN = 20_000
+
+const USAGE_COLUMNS = `sessions, connections, bytes_tx, bytes_rx, packets_tx, packets_rx`
+const KEPT_BY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, t.client_id, t.user_id, t.site_resource_id`
 
 export class Retention {
   readonly #connection: DuckDBConnection
+  readonly #turns: Turns
+  #compactedRows = ROLLUP_ROWS_MIN
 
-  constructor(connection: DuckDBConnection) {
+  constructor(connection: DuckDBConnection, turns: Turns) {
     this.#connection = connection
+    this.#turns = turns
   }
 
   /** @param paused awaited between two slices */
@@ -25,7 +34,7 @@ export class Retention {
     let deleted = 0
     for (const table of ['session', 'session_open']) {
       for (;;) {
-        const slice = await this.#slice(table, orgId, beforeUs)
+        const slice = await this.#turns.run(() => this.#slice(table, orgId, beforeUs))
         deleted += slice
         if (slice === 0) break
         await paused()
@@ -39,7 +48,7 @@ export class Retention {
     await c.run('BEGIN')
     try {
       await c.run(
-        `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id FROM ${table}
+        `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id, * FROM ${table}
          WHERE org_id = $1 AND start_us < ${int(beforeUs)} AND start_us + duration_us < ${int(beforeUs)} LIMIT ${SLICE_ROWS}`,
         [orgId],
       )
@@ -51,12 +60,13 @@ export class Retention {
       )[0]!
       const count = span.n as number
       if (count > 0) {
-        const these = `t.rowid >= ${span.a as string} AND t.rowid <= ${span.b as string}
-          AND t.rowid IN (SELECT id FROM expiring)`
         await c.run(
-          `INSERT INTO usage_month SELECT ${KEPT_BY}, ${USAGE_SUMS} FROM ${table} t WHERE ${these} GROUP BY ALL`,
+          `INSERT INTO usage_month SELECT org_id, month, site_id, client_id, user_id, site_resource_id, ${USAGE_COLUMNS}
+           FROM (SELECT ${KEPT_BY}, ${USAGE_SUMS} FROM expiring t GROUP BY ALL)`,
         )
-        await c.run(`DELETE FROM ${table} t WHERE ${these}`)
+        if (table === 'session') await c.run(unrollSql('expiring', await rolledUpTo(c)))
+        await c.run(`DELETE FROM ${table} t WHERE t.rowid >= ${span.a as string}
+          AND t.rowid <= ${span.b as string} AND t.rowid IN (SELECT id FROM expiring)`)
       }
       await c.run('COMMIT')
       return count
@@ -81,6 +91,19 @@ export class Retention {
       await c.run('ROLLBACK').catch(() => undefined)
       throw error
     }
+  }
+
+  /** Only when it has grown: compacting writes all of it. */
+  async compactRollup(): Promise<void> {
+    const rows = await this.#rollupRows()
+    if (rows < ROLLUP_GROWTH * this.#compactedRows) return
+    await compactRollup(this.#connection)
+    this.#compactedRows = Math.max(ROLLUP_ROWS_MIN, await this.#rollupRows())
+  }
+
+  async #rollupRows(): Promise<number> {
+    const rows = await rowsOf(this.#connection, 'SELECT count(*)::DOUBLE AS n FROM rollup_hour')
+    return rows[0]!.n as number
   }
 
   async expireUsage(

@@ -1,7 +1,7 @@
 /** Rows of the log: the select list with the catalog's names, and result chunks as LogRow objects. */
 import type { DuckDBDataChunk } from '@duckdb/node-api'
 import type { LogRow } from '../store.js'
-import { COLUMNS, less } from './columns.js'
+import { COLUMNS, payloadOf } from './columns.js'
 import { sessionIdOf } from './ids.js'
 import type { Source } from './where.js'
 
@@ -54,6 +54,9 @@ function rowAt(c: Record<string, readonly never[]>, run: string, i: number): Log
   const startTimeUs: number = c.start_us![i]!
   const bytesTx: number | null = c.bytes_tx![i]!
   const bytesRx: number | null = c.bytes_rx![i]!
+  const packetsTx: number | null = c.packets_tx![i]!
+  const packetsRx: number | null = c.packets_rx![i]!
+  const facts = { protocol: c.protocol![i]!, sourceIp: c.source_ip![i]! }
   return {
     orgId: c.org_id![i]!,
     siteId: c.site_id![i]!,
@@ -61,17 +64,17 @@ function rowAt(c: Record<string, readonly never[]>, run: string, i: number): Log
     sessionId: sessionIdOf(run, c.seq![i]!),
     startTimeUs,
     endTimeUs: startTimeUs + (c.duration_us![i]! as number),
-    protocol: c.protocol![i]!,
-    sourceIp: c.source_ip![i]!,
+    protocol: facts.protocol,
+    sourceIp: facts.sourceIp,
     sourcePort: c.source_port![i]!,
     destIp: c.dest_ip![i]!,
     destPort: c.dest_port![i]!,
     bytesTx,
     bytesRx,
-    packetsTx: c.packets_tx![i]!,
-    packetsRx: c.packets_rx![i]!,
-    payloadTx: less(bytesTx, c.headers_tx![i]!),
-    payloadRx: less(bytesRx, c.headers_rx![i]!),
+    packetsTx,
+    packetsRx,
+    payloadTx: payloadOf(facts, bytesTx, c.headers_tx![i]!, packetsTx),
+    payloadRx: payloadOf(facts, bytesRx, c.headers_rx![i]!, packetsRx),
     endReason: c.end_reason![i]!,
     connState: c.conn_state![i]!,
     tcpFlagsTx: c.tcp_flags_tx![i]!,

@@ -3,13 +3,14 @@
  *
  *   session         ended sessions, in order of arrival: row groups are narrow in time, so zone maps skip
  *   session_open    interim records, one per open session; small, rewritten often
+ *   rollup_hour, rollup_state            totals by the hour of what is in session (rollup.ts)
  *   usage_month     totals of sessions that retention deleted; live ones are added at query time
  *   meter, meter_history, batch_gap      what meters reported, which batches never came
  *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
  *
  * No index anywhere: on a table of this size it would live in memory. What keeps ids unique is in known-ids.ts.
  */
-import { COLUMNS } from './columns.js'
+import { COLUMN_NAMES, COLUMNS, usualHeadersSql } from './columns.js'
 
 const SESSION_COLUMNS = COLUMNS.map(
   (c) => `${c.name} ${c.sqlType}${NULLABLE(c.name) ? '' : ' NOT NULL'}`,
@@ -37,6 +38,10 @@ function NULLABLE(name: string): boolean {
 
 const TOTALS = `sessions BIGINT NOT NULL, connections BIGINT NOT NULL,
   bytes_tx BIGINT NOT NULL, bytes_rx BIGINT NOT NULL, packets_tx BIGINT NOT NULL, packets_rx BIGINT NOT NULL`
+
+function lessUsual(column: string, way: string): string {
+  return `${column} - ${usualHeadersSql(way)}`
+}
 
 /** Step i brings a file from version i to i + 1. Never change a step that was released. */
 export const MIGRATIONS: readonly string[] = [
@@ -79,6 +84,22 @@ CREATE TABLE catalog_resource (
 CREATE TABLE catalog_site (
   org_id VARCHAR NOT NULL, id BIGINT NOT NULL, name VARCHAR NOT NULL, deleted_us BIGINT
 );
+`,
+  `
+CREATE TABLE session_new (
+  ${SESSION_COLUMNS},
+  arrival BIGINT NOT NULL
+);
+INSERT INTO session_new SELECT ${COLUMN_NAMES.replace(/headers_([tr]x)/g, lessUsual)}, 0 FROM session;
+DROP TABLE session;
+ALTER TABLE session_new RENAME TO session;
+UPDATE session_open SET headers_tx = ${lessUsual('headers_tx', 'tx')}, headers_rx = ${lessUsual('headers_rx', 'rx')};
+CREATE TABLE rollup_hour (
+  org_id VARCHAR NOT NULL, dim UTINYINT NOT NULL, start_us BIGINT NOT NULL, id VARCHAR, port USMALLINT, ${TOTALS},
+  refused BIGINT NOT NULL, unanswered BIGINT NOT NULL
+);
+CREATE TABLE rollup_state (rolled BIGINT NOT NULL);
+INSERT INTO rollup_state VALUES (-1);
 `,
 ]
 

@@ -1,8 +1,8 @@
 /**
  * Totals: by group, over time, and per month.
  *
- * One pass groups by (group, interval); the top groups are chosen from it, the rest becomes "other". Months are
- * UTC. Usage adds what retention deleted (usage_month) to what is still there, so it stays exact however often a
+ * One pass groups by (group, interval); the top groups are chosen from it, the rest becomes "other". Hours that are
+ * rolled up are read instead of their rows where that can answer (rollup.ts). Months are UTC. Usage adds what retention deleted (usage_month) to what is still there, so it stays exact however often a
  * session was reported and whenever it was deleted.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -21,7 +21,8 @@ import type {
   UsageRow,
 } from '../store.js'
 import { int, type Row, rowsOf } from './database.js'
-import { Sql, sources } from './where.js'
+import { dimensionOfGroup, ROW_SUMS, rolledUpTo, SUM_NAMES } from './rollup.js'
+import { Sql, sumSources } from './where.js'
 
 export const INTERVALS_MAX = 3000
 const INTERVAL_US: Readonly<Record<Exclude<SummaryInterval, 'month'>, number>> = {
@@ -48,12 +49,7 @@ const GROUP_NAMES: Partial<Record<SummaryGroup, string>> = {
   site: 'catalog_site',
 }
 
-const SUMS = `count(*) AS sessions, sum(t.connection_count) AS connections,
-  sum(coalesce(t.bytes_tx, 0)) AS bytes_tx, sum(coalesce(t.bytes_rx, 0)) AS bytes_rx,
-  sum(coalesce(t.packets_tx, 0)) AS packets_tx, sum(coalesce(t.packets_rx, 0)) AS packets_rx`
-const RESUMS = ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx']
-  .map((c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`)
-  .join(', ')
+const RESUMS = SUM_NAMES.map((c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`).join(', ')
 
 function totalsOf(row: Row): Totals {
   return {
@@ -115,8 +111,9 @@ export async function summary(
   nowUs: number,
 ): Promise<Summary> {
   const starts = intervalStarts(request.filter, request.interval)
-  const rows = await grouped(connection, orgId, request, nowUs)
-  const totals = await overall(connection, orgId, request.filter, nowUs)
+  const rolled = await rolledUpTo(connection)
+  const rows = await grouped(connection, orgId, request, { nowUs, rolled })
+  const totals = await overall(connection, orgId, request.filter, { nowUs, rolled })
   const byId = new Map<string | null, { row: SummaryGroupRow; slots: Row[] }>()
   for (const row of rows) {
     const id = row.id as string | null
@@ -172,30 +169,38 @@ function seriesOf(
   return { id: group.row.id, other: group.row.other, ...series }
 }
 
+interface Moment {
+  readonly nowUs: number
+  readonly rolled: number
+}
+
 /** Rows (id, slot, sums), the groups beyond the top ones folded into one with other = true. */
 async function grouped(
   connection: DuckDBConnection,
   orgId: string,
   request: SummaryRequest,
-  nowUs: number,
+  { nowUs, rolled }: Moment,
 ): Promise<Row[]> {
   const { filter, groupBy, interval, top } = request
   if (groupBy === null && interval === null) return []
   const sql = new Sql()
   const group = groupBy === null ? 'NULL::VARCHAR' : GROUP_SQL[groupBy]
-  const parts = sources(sql, orgId, filter, nowUs).map(
+  const byHours = interval !== 'minute' && interval !== '5minutes'
+  const scope = { group: byHours ? dimensionOfGroup(groupBy) : undefined, rolled }
+  const parts = sumSources(sql, orgId, filter, nowUs, scope).map(
     (s) =>
-      `SELECT ${group} AS id, ${slotSql(interval)} AS slot, ${SUMS} FROM ${s.from} WHERE ${s.where} GROUP BY 1, 2`,
+      `SELECT ${group} AS id, ${slotSql(interval)} AS slot, ${s.sums} FROM ${s.from} WHERE ${s.where} GROUP BY 1, 2`,
   )
   const rank = request.sort === 'sessions' ? 'sum(sessions)' : 'sum(bytes_tx + bytes_rx)'
   const names = groupBy === null ? undefined : GROUP_NAMES[groupBy]
   const join = names === undefined ? '' : `LEFT JOIN ${names} n ON n.org_id = $1 AND n.id = f.id`
   return rowsOf(
     connection,
+    // An hour may hold a group of which all was deleted since.
     `WITH g AS MATERIALIZED (${parts.join(' UNION ALL ')}),
-     k AS (SELECT id, true AS kept FROM g GROUP BY id ORDER BY ${rank} DESC, id LIMIT ${int(top)}),
+     k AS (SELECT id, true AS kept FROM g GROUP BY id HAVING sum(sessions) > 0 ORDER BY ${rank} DESC, id LIMIT ${int(top)}),
      f AS (SELECT CASE WHEN k.kept THEN g.id END AS id, k.kept IS NULL AS other, slot, ${RESUMS}
-           FROM g LEFT JOIN k ON g.id IS NOT DISTINCT FROM k.id GROUP BY 1, 2, 3)
+           FROM g LEFT JOIN k ON g.id IS NOT DISTINCT FROM k.id GROUP BY 1, 2, 3 HAVING sum(g.sessions) > 0)
      SELECT f.id::VARCHAR AS id, f.other, f.slot::DOUBLE AS slot, ${names === undefined ? 'NULL' : 'n.name'} AS name,
        sessions, connections, bytes_tx, bytes_rx, packets_tx, packets_rx FROM f ${join}`,
     sql.values,
@@ -206,20 +211,15 @@ async function overall(
   connection: DuckDBConnection,
   orgId: string,
   filter: LogFilter,
-  nowUs: number,
+  { nowUs, rolled }: Moment,
 ): Promise<SummaryTotals> {
   const sql = new Sql()
-  const parts = sources(sql, orgId, filter, nowUs).map(
-    (s) => `SELECT ${SUMS}, count(*) FILTER (${s.open}) AS open,
-      count(*) FILTER (t.conn_state = 'REJ') AS refused, count(*) FILTER (t.conn_state = 'S0') AS unanswered
-      FROM ${s.from} WHERE ${s.where}`,
-  )
-  const extra = ['open', 'refused', 'unanswered'].map(
-    (c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`,
+  const parts = sumSources(sql, orgId, filter, nowUs, { group: null, rolled }).map(
+    (s) => `SELECT ${s.sums}, ${s.openSum} AS open FROM ${s.from} WHERE ${s.where}`,
   )
   const rows = await rowsOf(
     connection,
-    `SELECT ${RESUMS}, ${extra.join(', ')} FROM (${parts.join(' UNION ALL ')})`,
+    `SELECT ${RESUMS}, coalesce(sum(open), 0)::DOUBLE AS open FROM (${parts.join(' UNION ALL ')})`,
     sql.values,
   )
   const row = rows[0]!
@@ -240,7 +240,7 @@ const USAGE_COLUMN = {
 
 /** UTC month of a session, and what usage is kept by; retention groups by the same. */
 export const MONTH_SQL = "strftime(make_timestamp(t.start_us), '%Y-%m')"
-export const USAGE_SUMS = SUMS
+export const USAGE_SUMS = ROW_SUMS
 
 export async function usage(
   connection: DuckDBConnection,
@@ -250,19 +250,24 @@ export async function usage(
   const column = USAGE_COLUMN[request.groupBy]
   const fromUs = Date.parse(`${request.fromMonth}-01T00:00:00Z`) * 1e3
   const toUs = next(Date.parse(`${request.toMonth}-01T00:00:00Z`) * 1e3, 'month')
-  const live = (table: string) =>
-    `SELECT ${MONTH_SQL} AS month, t.${column} AS id, ${SUMS} FROM ${table} t
-     WHERE t.org_id = $1 AND t.start_us >= ${int(fromUs)} AND t.start_us < ${int(toUs)} GROUP BY 1, 2`
-  const kept = `SELECT month, ${column} AS id, sessions, connections, bytes_tx, bytes_rx, packets_tx, packets_rx
-     FROM usage_month WHERE org_id = $1 AND month >= $2 AND month <= $3`
+  const sql = new Sql()
+  const rolled = await rolledUpTo(connection)
+  const scope = { group: request.groupBy, rolled }
+  const live = sumSources(sql, orgId, { fromUs, toUs }, 0, scope).map(
+    (s) =>
+      `SELECT ${MONTH_SQL} AS month, t.${column} AS id, ${s.sums} FROM ${s.from} WHERE ${s.where} GROUP BY 1, 2`,
+  )
+  const kept = `SELECT month, ${column} AS id, sessions, connections, bytes_tx, bytes_rx, packets_tx, packets_rx,
+     0 AS refused, 0 AS unanswered FROM usage_month
+     WHERE org_id = ${sql.bind(orgId)} AND month >= ${sql.bind(request.fromMonth)} AND month <= ${sql.bind(request.toMonth)}`
   const rows = await rowsOf(
     connection,
     `WITH a AS (SELECT month, id, ${RESUMS}
-       FROM (${live('session')} UNION ALL ${live('session_open')} UNION ALL ${kept}) GROUP BY 1, 2)
+       FROM (${[...live, kept].join(' UNION ALL ')}) GROUP BY 1, 2 HAVING sum(sessions) > 0)
      SELECT a.*, a.id::VARCHAR AS key, n.name FROM a
      LEFT JOIN ${GROUP_NAMES[request.groupBy]!} n ON n.org_id = $1 AND n.id = a.id
      ORDER BY month DESC, bytes_tx + bytes_rx DESC, key`,
-    [orgId, request.fromMonth, request.toMonth],
+    sql.values,
   )
   return rows.map((row) => ({
     month: row.month as string,

@@ -1,10 +1,19 @@
 /**
  * Filters as SQL. Two tables answer every question: `session` (ended) and `session_open`; a filter becomes one
- * condition that holds for both. Numbers are written as literals, texts are bound.
+ * condition that holds for both. Where only sums are asked for, whole hours come from a third, rollup_hour
+ * (rollup.ts). Numbers are written as literals, texts are bound.
  */
 import type { AddressFilter, LogFilter } from '../store.js'
 import { int } from './database.js'
 import { sequenceOf } from './ids.js'
+import {
+  type Dimension,
+  dimensionFor,
+  ROLLED_SUMS,
+  ROW_SUMS,
+  rolledTable,
+  wholeHours,
+} from './rollup.js'
 
 /** A reporting meter's silence after which its open sessions count as interrupted. */
 export const SILENCE_US = 10 * 60e6
@@ -28,6 +37,67 @@ export interface Source {
   readonly interrupted: string
 }
 
+export interface SumSource {
+  readonly from: string
+  readonly where: string
+  /** The sums of rollup.ts, over its rows. */
+  readonly sums: string
+  /** The number of sessions alone. */
+  readonly count: string
+  /** How many of its rows are open sessions. */
+  readonly openSum: string
+}
+
+/**
+ * What sums are made of: rows, or hours where they hold all that filters and group need.
+ * @param group the dimension that is grouped by; null: none; undefined: one that hours do not hold
+ * @param rolled of the snapshot that the query runs in
+ */
+export function sumSources(
+  sql: Sql,
+  orgId: string,
+  filter: LogFilter,
+  nowUs: number,
+  { group, rolled, except }: SumScope,
+): SumSource[] {
+  const all = sources(sql, orgId, filter, nowUs, except)
+  const ofRows = ({ from, where, open }: Source): SumSource => ({
+    from,
+    where,
+    sums: ROW_SUMS,
+    count: 'count(*)',
+    openSum: open === 'false' ? '0' : `count(*) FILTER (${open})`,
+  })
+  const hours = wholeHours(filter)
+  const dimension = group === undefined ? null : dimensionFor(filter, group, except)
+  const [ended, ...others] = all
+  if (hours === null || dimension === null || ended?.from !== ENDED) return all.map(ofRows)
+  const cut = (more: string) => ofRows({ ...ended, where: `${ended.where} AND ${more}` })
+  const inHours = conditions(sql, orgId, { ...filter, ...hours }, except)
+  return [
+    {
+      from: rolledTable(dimension),
+      where: inHours,
+      sums: ROLLED_SUMS,
+      count: 'sum(t.sessions)',
+      openSum: '0',
+    },
+    // Three queries, since zone maps do not see through OR.
+    cut(`t.start_us < ${int(hours.fromUs)}`),
+    cut(`t.start_us >= ${int(hours.toUs)}`),
+    ofRows({ ...ended, where: `${inHours} AND t.arrival > ${int(rolled)}` }),
+    ...others.map(ofRows),
+  ]
+}
+
+export interface SumScope {
+  readonly group: Dimension | null | undefined
+  readonly rolled: number
+  readonly except?: keyof LogFilter
+}
+
+const ENDED = 'session t'
+
 /** Which of the two tables can hold matching rows, each with its conditions. */
 export function sources(
   sql: Sql,
@@ -40,7 +110,7 @@ export function sources(
   const all: Source[] = []
   const state = except === 'state' ? undefined : filter.state
   if (state === undefined || state === 'ended') {
-    all.push({ from: 'session t', where, open: 'false', interrupted: 'false' })
+    all.push({ from: ENDED, where, open: 'false', interrupted: 'false' })
   }
   const interrupted = `(coalesce(m.run_started_us > t.run_started_us, true) OR m.received_us < ${int(nowUs - SILENCE_US)})`
   const from = `session_open t LEFT JOIN meter m

@@ -36,6 +36,7 @@ import {
   unset,
 } from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
+import { Rollup, Turns, unrollSql } from './rollup.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
 export const QUEUE_SESSIONS_MAX = 200_000
@@ -58,6 +59,9 @@ export class Writer {
   readonly #known: KnownIds
   readonly #clockUs: () => number
   readonly meters: Meters
+  /** Of the rollup and whoever deletes. */
+  readonly turns = new Turns()
+  #rollup!: Rollup
   #queue: Waiting[] = []
   #queuedSessions = 0
   #running: Promise<void> | null = null
@@ -69,7 +73,7 @@ export class Writer {
     this.meters = new Meters(connection)
   }
 
-  static async open(database: Database, clockUs: () => number): Promise<Writer> {
+  static async open(database: Database, clockUs: () => number, rollRows: number): Promise<Writer> {
     const connection = await database.connect()
     const columns = COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
     await connection.run(`CREATE TEMP TABLE stage_ended (${columns})`)
@@ -77,6 +81,7 @@ export class Writer {
     await connection.run(`CREATE TEMP TABLE stage_closed (${columns})`)
     const writer = new Writer(connection, clockUs)
     await writer.meters.load()
+    writer.#rollup = await Rollup.open(connection, writer.turns, rollRows)
     return writer
   }
 
@@ -126,6 +131,8 @@ export class Writer {
       }
       await this.#commit(group)
       this.#queuedSessions -= sessions
+      // A failure leaves all as it was: it is tried again after the next group.
+      await this.#rollup.rollWhenDue().catch(() => undefined)
     }
     this.#running = null
   }
@@ -140,6 +147,7 @@ export class Writer {
       await this.#connection.run('ROLLBACK').catch(() => undefined)
       this.#known.clear()
       await this.meters.load().catch(() => undefined)
+      await this.#rollup.load().catch(() => undefined)
       for (const waiting of group) waiting.failed(error)
       return
     }
@@ -192,7 +200,10 @@ export class Writer {
 
   async #apply(plan: Plan): Promise<void> {
     const c = this.#connection
-    await appendSessions(c, 'session', plan.of(Fate.append))
+    const arrival = this.#rollup.nextArrival()
+    const appended = plan.of(Fate.append)
+    await appendSessions(c, 'session', appended, new Array<number>(appended.length).fill(arrival))
+    this.#rollup.appended(appended.length)
     const closed = plan.closed
     if (closed.length > 0) {
       await c.run('DELETE FROM stage_closed')
@@ -209,11 +220,11 @@ export class Writer {
       await c.run(`INSERT INTO session_open SELECT * FROM stage_open s
         WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
     }
-    await this.#revise(plan.of(Fate.revise))
+    await this.#revise(plan.of(Fate.revise), arrival)
   }
 
   /** An ended session again: the one with more packets stays. */
-  async #revise(sessions: readonly StoredSession[]): Promise<void> {
+  async #revise(sessions: readonly StoredSession[], arrival: number): Promise<void> {
     if (sessions.length === 0) return
     const c = this.#connection
     await c.run('DELETE FROM stage_ended')
@@ -231,8 +242,13 @@ export class Writer {
       await c.runAndReadAll('SELECT count(*)::DOUBLE FROM stage_ended')
     ).getRows()[0]![0]
     if (left === 0) return
+    await c.run(`CREATE OR REPLACE TEMP TABLE replaced AS
+      SELECT o.* FROM session o JOIN stage_ended s ON ${near} AND ${SAME_ID}`)
+    await c.run(unrollSql('replaced', this.#rollup.rolled))
     await c.run(`DELETE FROM session o USING stage_ended s WHERE ${near} AND ${SAME_ID}`)
-    await c.run(`INSERT INTO session (${COLUMN_NAMES}) SELECT ${COLUMN_NAMES} FROM stage_ended`)
+    await c.run(
+      `INSERT INTO session (${COLUMN_NAMES}, arrival) SELECT ${COLUMN_NAMES}, ${arrival} FROM stage_ended`,
+    )
   }
 }
 

@@ -1,0 +1,257 @@
+/**
+ * Totals by the hour, so that an answer about a month need not read each of its sessions.
+ *
+ *   rollup_hour    (organisation, dimension, hour of start, value) -> sums over ended sessions
+ *   rollup_state   rolled: sessions with arrival <= rolled are in rollup_hour, later ones are not
+ *
+ * `arrival` is the number of the commit that appended a session: it rises with the physical order, so the sessions
+ * beyond `rolled` are found by zone maps. An answer is the sums of the whole hours inside its range, and the rows
+ * that those do not cover: the cut hours at both ends, and what arrived after `rolled` (about ROLL_ROWS at most).
+ *
+ * Invariant: in every snapshot, rollup_hour equals the sums over the rows of `session` with arrival <= rolled. So
+ * whoever deletes such rows adds their negative sums in the same transaction (unrollSql), and nothing else may
+ * happen between its look at `rolled` and its commit: Turns.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { LogFilter, SummaryGroup } from '../store.js'
+import { int, rowsOf } from './database.js'
+
+export const HOUR_US = 3600e6
+/** Arrived and not rolled up: beyond this the writer rolls up, about 50 ms a time. */
+export const ROLL_ROWS = 100_000
+
+/** Number in the table, and the columns that a value is made of. */
+const DIMENSIONS = {
+  client: { number: 1, id: 'client_id', type: 'BIGINT' },
+  user: { number: 2, id: 'user_id', type: 'VARCHAR' },
+  resource: { number: 3, id: 'site_resource_id', type: 'BIGINT' },
+  site: { number: 4, id: 'site_id', type: 'BIGINT' },
+  protocol: { number: 5, id: 'protocol', type: 'VARCHAR' },
+  destination: { number: 6, id: 'dest_ip', type: 'VARCHAR', port: 'dest_port' },
+  connState: { number: 7, id: 'conn_state', type: 'VARCHAR' },
+  endReason: { number: 8, id: 'end_reason', type: 'VARCHAR' },
+  source: { number: 9, id: 'source_ip', type: 'VARCHAR' },
+  endpoint: { number: 10, id: 'client_endpoint', type: 'VARCHAR' },
+} as const
+export type Dimension = keyof typeof DIMENSIONS
+
+interface DimensionSpec {
+  readonly number: number
+  readonly id: string
+  readonly type: string
+  readonly port?: string
+}
+
+const DIMENSION_OF_GROUP: Readonly<Record<SummaryGroup, Dimension>> = {
+  client: 'client',
+  user: 'user',
+  resource: 'resource',
+  site: 'site',
+  protocol: 'protocol',
+  port: 'destination',
+  destination: 'destination',
+  connState: 'connState',
+}
+const DIMENSION_OF_FILTER: Partial<Record<keyof LogFilter, Dimension>> = {
+  protocols: 'protocol',
+  dests: 'destination',
+  ports: 'destination',
+  clientIds: 'client',
+  siteIds: 'site',
+  siteResourceIds: 'resource',
+  userIds: 'user',
+  connStates: 'connState',
+  endReasons: 'endReason',
+}
+const NO_RESTRICTION: ReadonlySet<string> = new Set(['fromUs', 'toUs', 'state'])
+
+export function dimensionOfGroup(group: SummaryGroup | null): Dimension | null {
+  return group === null ? null : DIMENSION_OF_GROUP[group]
+}
+
+/** The one dimension that all filters and the group are of; null when there is none: rows must be read. */
+export function dimensionFor(
+  filter: LogFilter,
+  group: Dimension | null,
+  except?: keyof LogFilter,
+): Dimension | null {
+  const needed = new Set<Dimension | undefined>(group === null ? [] : [group])
+  for (const [name, value] of Object.entries(filter) as [keyof LogFilter, unknown][]) {
+    if (value === undefined || name === except || NO_RESTRICTION.has(name)) continue
+    needed.add(DIMENSION_OF_FILTER[name])
+  }
+  if (needed.size > 1) return null
+  const [only] = needed.size === 0 ? ['protocol' as const] : needed
+  return only ?? null
+}
+
+export const SUM_NAMES = [
+  'sessions',
+  'connections',
+  'bytes_tx',
+  'bytes_rx',
+  'packets_tx',
+  'packets_rx',
+  'refused',
+  'unanswered',
+] as const
+
+/** Of rows of `session`, under the alias t. */
+export const ROW_SUMS = `count(*) AS sessions, sum(t.connection_count) AS connections,
+  sum(coalesce(t.bytes_tx, 0)) AS bytes_tx, sum(coalesce(t.bytes_rx, 0)) AS bytes_rx,
+  sum(coalesce(t.packets_tx, 0)) AS packets_tx, sum(coalesce(t.packets_rx, 0)) AS packets_rx,
+  count(*) FILTER (t.conn_state = 'REJ') AS refused, count(*) FILTER (t.conn_state = 'S0') AS unanswered`
+/** Of rows of rollup_hour. */
+export const ROLLED_SUMS = SUM_NAMES.map((name) => `sum(t.${name}) AS ${name}`).join(', ')
+
+/** rollup_hour of one dimension, with the columns named as in `session`; start_us is that of the hour. */
+export function rolledTable(dimension: Dimension): string {
+  const { number, id, type, port }: DimensionSpec = DIMENSIONS[dimension]
+  const more = port === undefined ? '' : `, port AS ${port}`
+  return `(SELECT org_id, start_us, id::${type} AS ${id}${more}, ${SUM_NAMES.join(', ')}
+    FROM rollup_hour WHERE dim = ${number}) t`
+}
+
+/** Whole hours inside a range; null when it holds none. */
+export function wholeHours({ fromUs, toUs }: Pick<LogFilter, 'fromUs' | 'toUs'>): {
+  readonly fromUs: number
+  readonly toUs: number
+} | null {
+  const from = Math.ceil(fromUs / HOUR_US) * HOUR_US
+  const to = Math.floor(toUs / HOUR_US) * HOUR_US
+  return from < to ? { fromUs: from, toUs: to } : null
+}
+
+export async function rolledUpTo(connection: DuckDBConnection): Promise<number> {
+  const rows = await rowsOf(connection, 'SELECT rolled::DOUBLE AS rolled FROM rollup_state')
+  return rows[0]!.rolled as number
+}
+
+/** Adds the sums of rows of `session`, or of a copy of some, or takes them away. */
+function addSql(table: string, where: string, sign: '+' | '-'): string {
+  const sums = SUM_NAMES.map((name) => `(${sign}${name})::BIGINT`).join(', ')
+  const parts = (Object.values(DIMENSIONS) as DimensionSpec[]).map(
+    ({ number, id, port }) =>
+      `SELECT t.org_id, ${number} AS dim, t.start_us // ${int(HOUR_US)} * ${int(HOUR_US)} AS start_us,
+       t.${id}::VARCHAR AS id, ${port === undefined ? 'NULL' : `t.${port}`} AS port, ${ROW_SUMS}
+     FROM ${table} t WHERE ${where} GROUP BY ALL`,
+  )
+  return `INSERT INTO rollup_hour SELECT org_id, dim, start_us, id, port, ${sums} FROM (${parts.join(' UNION ALL ')})`
+}
+
+/** For rows of `session` that are deleted, in the same transaction. @param copies a table that holds them */
+export function unrollSql(copies: string, rolled: number): string {
+  return addSql(copies, `t.arrival <= ${int(rolled)}`, '-')
+}
+
+/** One after the other. */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+
+  get busy(): boolean {
+    return this.#waiting > 0
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting++
+    const turn = this.#last.then(work, work)
+    this.#last = turn
+    try {
+      return await turn
+    } finally {
+      this.#waiting--
+    }
+  }
+}
+
+/** Numbers arrivals and rolls them up; belongs to the writer and uses its connection between two groups. */
+export class Rollup {
+  readonly #connection: DuckDBConnection
+  readonly #turns: Turns
+  readonly #rows: number
+  #rolled = -1
+  #arrival = 0
+  #waiting = 0
+
+  private constructor(connection: DuckDBConnection, turns: Turns, rows: number) {
+    this.#connection = connection
+    this.#turns = turns
+    this.#rows = rows
+  }
+
+  /** Rolls up what an older version, or one that was killed, left. */
+  static async open(connection: DuckDBConnection, turns: Turns, rows: number): Promise<Rollup> {
+    const rollup = new Rollup(connection, turns, rows)
+    await rollup.load()
+    if (rollup.#waiting >= rows) await rollup.#roll()
+    return rollup
+  }
+
+  /** From the tables; also after a rollback. */
+  async load(): Promise<void> {
+    this.#rolled = await rolledUpTo(this.#connection)
+    const rows = await rowsOf(
+      this.#connection,
+      `SELECT count(*)::DOUBLE AS n, max(arrival)::DOUBLE AS last FROM session WHERE arrival > ${int(this.#rolled)}`,
+    )
+    this.#waiting = rows[0]!.n as number
+    this.#arrival = Math.max(this.#rolled, (rows[0]!.last as number | null) ?? -1) + 1
+  }
+
+  get rolled(): number {
+    return this.#rolled
+  }
+
+  /** The number for the sessions of the transaction that begins. */
+  nextArrival(): number {
+    return this.#arrival++
+  }
+
+  appended(sessions: number): void {
+    this.#waiting += sessions
+  }
+
+  /** Between two transactions of the writer; later when retention is at work, unless much waits. */
+  async rollWhenDue(): Promise<void> {
+    if (this.#waiting < this.#rows) return
+    if (this.#turns.busy && this.#waiting < 4 * this.#rows) return
+    await this.#turns.run(() => this.#roll())
+  }
+
+  async #roll(): Promise<void> {
+    const c = this.#connection
+    const upTo = this.#arrival - 1
+    await c.run('BEGIN')
+    try {
+      await c.run(
+        addSql('session', `t.arrival > ${int(this.#rolled)} AND t.arrival <= ${int(upTo)}`, '+'),
+      )
+      await c.run(`UPDATE rollup_state SET rolled = ${int(upTo)}`)
+      await c.run('COMMIT')
+    } catch (error) {
+      await c.run('ROLLBACK').catch(() => undefined)
+      throw error
+    }
+    this.#rolled = upTo
+    this.#waiting = 0
+  }
+}
+
+/** One row a value and hour again, after many additions; groups that fell to nothing go. */
+export async function compactRollup(connection: DuckDBConnection): Promise<void> {
+  const sums = SUM_NAMES.map((name) => `sum(${name})`).join(', ')
+  await connection.run('BEGIN')
+  try {
+    await connection.run(`CREATE OR REPLACE TEMP TABLE rollup_sum AS
+      SELECT org_id, dim, start_us, id, port, ${sums} FROM rollup_hour
+      GROUP BY org_id, dim, start_us, id, port HAVING sum(sessions) <> 0 ORDER BY dim, start_us`)
+    await connection.run('DELETE FROM rollup_hour')
+    await connection.run('INSERT INTO rollup_hour SELECT * FROM rollup_sum')
+    await connection.run('COMMIT')
+    await connection.run('DROP TABLE rollup_sum')
+  } catch (error) {
+    await connection.run('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
