@@ -1,4 +1,5 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { RETRY_AFTER_MAX_MS } from '../../src/ship/answer.js'
 import { Connection, type ServerOptions } from '../../src/ship/connection.js'
 import { type Problem, Shipper } from '../../src/ship/shipper.js'
 import type { Spool } from '../../src/spool/spool.js'
@@ -89,7 +90,10 @@ describe('answers that mean: later', () => {
   test.each<[string, Misbehaviour]>([
     ['500', status(500)],
     ['502', status(502)],
+    ['503', status(503)],
+    ['504', status(504)],
     ['429', status(429)],
+    ['425', status(425)],
     ['408', status(408)],
     ['a redirect', status(302, { location: 'http://127.0.0.1:1/' })],
     [
@@ -174,6 +178,24 @@ describe('answers that mean: later', () => {
     expect(setup.shipper.counters()).toMatchObject({ batchesStored: 1, batchesRepeated: 1 })
   })
 
+  test.each([
+    ['429', '7', 7_000],
+    ['503', '86400', RETRY_AFTER_MAX_MS],
+  ])('Retry-After of a %s (%s) is waited, at most 5 minutes', async (code, after, ms) => {
+    const setup = await setUp()
+    setup.server.misbehave = first(1, status(Number(code), { 'retry-after': after }))
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => timers.mockRestore())
+    const waits = (): unknown[] => timers.mock.calls.map((call) => call[1])
+    setup.shipper.start()
+    await until(() => setup.problems.length > 0 && waits().includes(ms))
+    expect(setup.server.asked).toEqual([1])
+    // The operator does not have to wait with it.
+    setup.shipper.retryNow()
+    await setup.shipper.drained(NEVER)
+    expect(setup.server.asked).toEqual([1, 1])
+  })
+
   test('a server that is not there yet', async () => {
     const server = await new FakeServer().start()
     const away = await setUp({ server, connect: { url: 'http://127.0.0.1:1' } })
@@ -227,13 +249,16 @@ describe('answers that mean: not with this key', () => {
 })
 
 describe('answers that mean: never', () => {
-  test.each([400, 415, 422])('%d from our server: set aside, the next ones go on', async (code) => {
-    const setup = await setUp({ batches: 3 })
-    setup.server.misbehave = (request) => request.batch.batch === 2 && status(code)(request)
-    expect(await shipped(setup)).toEqual([1, 3])
-    expect(setup.asides).toEqual([`2 2 HTTP ${code}: refused with ${code}`])
-    expect(setup.spool.depth()).toMatchObject({ batches: 0, setAside: 1 })
-  })
+  test.each([400, 405, 406, 410, 411, 415, 422, 431])(
+    '%d from our server: set aside, the next ones go on',
+    async (code) => {
+      const setup = await setUp({ batches: 3 })
+      setup.server.misbehave = (request) => request.batch.batch === 2 && status(code)(request)
+      expect(await shipped(setup)).toEqual([1, 3])
+      expect(setup.asides).toEqual([`2 2 HTTP ${code}: refused with ${code}`])
+      expect(setup.spool.depth()).toMatchObject({ batches: 0, setAside: 1 })
+    },
+  )
 
   test('all of them: after 16 in a row it is the server, and the rest waits in the spool', async () => {
     const setup = await setUp({ batches: 20 })
