@@ -5,8 +5,8 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { LOG_FIELDS } from '../query/api-row.js'
-import { CSV_LINE_END, csvCell, csvHeader } from '../session/csv.js'
-import type { LogFilter, LogRow, Sort, Store } from '../store/store.js'
+import { csvHeader } from '../session/csv.js'
+import type { CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
 const HIGH_WATER_BYTES = 256 * 1024
 
@@ -31,44 +31,55 @@ export async function exportStream(
     request.counted(1)
     return file
   }
-  // The first rows are read before anything is sent: a failure is still an answer then, not a torn stream.
-  const rows = store.rows(orgId, filter, sort, { signal })[Symbol.asyncIterator]()
-  const first = await rows.next()
-  const plain = Readable.from(texts(first, rows, request), {
-    objectMode: false,
-    highWaterMark: HIGH_WATER_BYTES,
-  })
+  const pieces =
+    format === 'csv'
+      ? await texts(store.csv(orgId, filter, sort, { signal }), csvText, request, CSV_HEADER)
+      : await texts(store.rows(orgId, filter, sort, { signal }), ndjsonText, request)
+  const plain = Readable.from(pieces, { objectMode: false, highWaterMark: HIGH_WATER_BYTES })
   if (!request.gzip) return plain
   // pipeline: destroying either end ends the other, and with it the query.
   return pipeline(plain, createGzip({ level: 3 }), () => undefined)
 }
 
-async function* texts(
-  first: IteratorResult<readonly LogRow[]>,
-  rows: AsyncIterator<readonly LogRow[]>,
-  { format, counted }: ExportRequest,
-): AsyncGenerator<Buffer> {
-  const line = format === 'csv' ? csvOf : ndjsonOf
-  try {
-    if (format === 'csv') yield Buffer.from(csvHeader(LOG_FIELDS))
-    for (let next = first; next.done !== true; next = await rows.next()) {
-      let text = ''
-      for (const row of next.value) text += line(row)
-      counted(next.value.length)
-      yield Buffer.from(text)
-    }
-  } finally {
-    // Also when the client has gone: ends the query and frees its connection.
-    await rows.return?.()
-  }
+interface Text {
+  readonly bytes: Uint8Array
+  readonly rows: number
 }
 
-const READS = LOG_FIELDS.map((f) => f.read)
+/** The first rows are read before anything is sent: a failure is still an answer then, not a torn stream. */
+async function texts<T>(
+  source: AsyncIterable<T>,
+  textOf: (piece: T) => Text,
+  { counted }: ExportRequest,
+  header?: Buffer,
+): Promise<AsyncGenerator<Uint8Array>> {
+  const pieces = source[Symbol.asyncIterator]()
+  const first = await pieces.next()
+  return (async function* () {
+    try {
+      if (header !== undefined) yield header
+      for (let next = first; next.done !== true; next = await pieces.next()) {
+        const { bytes, rows } = textOf(next.value)
+        counted(rows)
+        yield bytes
+      }
+    } finally {
+      // Also when the client has gone: ends the query and frees its connection.
+      await pieces.return?.()
+    }
+  })()
+}
 
-function csvOf(row: LogRow): string {
-  let line = csvCell(READS[0]!(row))
-  for (let i = 1; i < READS.length; i++) line += `,${csvCell(READS[i]!(row))}`
-  return line + CSV_LINE_END
+const CSV_HEADER = Buffer.from(csvHeader(LOG_FIELDS))
+
+function csvText({ text, rows }: CsvPiece): Text {
+  return { bytes: text, rows }
+}
+
+function ndjsonText(rows: readonly LogRow[]): Text {
+  let text = ''
+  for (const row of rows) text += ndjsonOf(row)
+  return { bytes: Buffer.from(text), rows: rows.length }
 }
 
 function ndjsonOf(row: LogRow): string {

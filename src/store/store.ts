@@ -283,8 +283,10 @@ export interface Cancel {
   readonly signal?: AbortSignal
 }
 
-export interface ExportChunk {
-  readonly rows: readonly LogRow[]
+/** Whole lines of CSV, UTF-8. */
+export interface CsvPiece {
+  readonly text: Uint8Array
+  readonly rows: number
 }
 
 export interface Store {
@@ -306,6 +308,8 @@ export interface Store {
     sort: Sort,
     cancel?: Cancel,
   ): AsyncIterable<readonly LogRow[]>
+  /** The same rows as CSV, without its header, with the fields of session/fields.ts and `interrupted`. */
+  csv(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): AsyncIterable<CsvPiece>
   parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable>
 
   gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]>

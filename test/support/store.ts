@@ -15,8 +15,15 @@ export class TestStore {
   nowUs = Date.UTC(2026, 10, 22, 12) * 1e3
   store!: DuckStore
 
-  static async open(): Promise<TestStore> {
-    const test = new TestStore()
+  readonly #rollRows: number
+
+  private constructor(rollRows: number) {
+    this.#rollRows = rollRows
+  }
+
+  /** @param rollRows so few that answers are put together from hours and rows */
+  static async open(rollRows = 100): Promise<TestStore> {
+    const test = new TestStore(rollRows)
     await test.reopen()
     return test
   }
@@ -28,8 +35,7 @@ export class TestStore {
       memoryBytes: 256 * MiB,
       threads: 1,
       clockUs: () => this.nowUs,
-      // So few that most answers of every test are put together from hours and rows.
-      rollRows: 7,
+      rollRows: this.#rollRows,
     })
   }
 

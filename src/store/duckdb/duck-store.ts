@@ -9,6 +9,7 @@ import type { Catalog } from '../../session/catalog.js'
 import type {
   Cancel,
   CatalogVersion,
+  CsvPiece,
   FilterAttributes,
   Gap,
   LogFilter,
@@ -31,7 +32,7 @@ import type {
 import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
 import { Database, literal } from './database.js'
-import { exportQuery, exportRows } from './exports.js'
+import { exportCsv, exportQuery, exportRows } from './exports.js'
 import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
 import { gaps, meterStatuses } from './reports.js'
@@ -53,6 +54,8 @@ export interface DuckStoreOptions {
 const DAY_US = 86400e6
 /** Each may hold some tens of MiB. */
 const EXPORTS_MAX = 8
+/** Connections of a CSV export: one makes a piece while another's is sent. */
+const CSV_LANES = 2
 
 export class DuckStore implements Store {
   readonly #database: Database
@@ -140,6 +143,28 @@ export class DuckStore implements Store {
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
       this.#endExport(connection)
+    }
+  }
+
+  async *csv(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    cancel?: Cancel,
+  ): AsyncGenerator<CsvPiece> {
+    const lanes = [await this.#exportConnection()]
+    const interrupt = () => {
+      for (const lane of lanes) lane.interrupt()
+    }
+    cancel?.signal?.addEventListener('abort', interrupt)
+    try {
+      while (lanes.length < CSV_LANES) lanes.push(await this.#database.connect())
+      cancel?.signal?.throwIfAborted()
+      yield* exportCsv(lanes, orgId, filter, sort, this.#clockUs())
+    } finally {
+      cancel?.signal?.removeEventListener('abort', interrupt)
+      for (const extra of lanes.splice(1)) this.#database.release(extra)
+      this.#endExport(lanes[0]!)
     }
   }
 

@@ -7,8 +7,9 @@
  *
  * A session whose report comes while the export runs is in it once, in either state.
  */
-import type { DuckDBConnection } from '@duckdb/node-api'
-import type { LogFilter, LogRow, Sort } from '../store.js'
+import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api'
+import type { CsvPiece, LogFilter, LogRow, Sort } from '../store.js'
+import { csvQuery, selectCells } from './csv.js'
 import { int, rowsOf } from './database.js'
 import { orderBy } from './pages.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
@@ -56,6 +57,60 @@ async function* byTime(
   }
 }
 
+/**
+ * As CSV. @param lanes connections: by time, each makes a piece while the ones before are sent
+ */
+export async function* exportCsv(
+  lanes: readonly DuckDBConnection[],
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+): AsyncGenerator<CsvPiece> {
+  if (sort.key !== 'startTime') {
+    yield* csvByOrder(lanes[0]!, orgId, filter, sort, nowUs)
+    return
+  }
+  const slices = await timeSlices(lanes[0]!, orgId, filter, nowUs)
+  if (sort.descending) slices.reverse()
+  const running: Promise<CsvPiece>[] = []
+  let started = 0
+  const fill = () => {
+    while (running.length < lanes.length && started < slices.length) {
+      const [fromUs, toUs] = slices[started]!
+      const sql = new Sql()
+      const cells = sources(sql, orgId, { ...filter, fromUs, toUs }, nowUs).map(selectCells)
+      const text = csvQuery(cells.join(' UNION ALL '), orderBy(sort, 'p.'))
+      const piece = csvPiece(lanes[started++ % lanes.length]!, text, sql.values)
+      // It is awaited in its turn; until then a failure has nobody to tell.
+      piece.catch(() => undefined)
+      running.push(piece)
+    }
+  }
+  try {
+    for (fill(); running.length > 0; ) {
+      const piece = await running.shift()!
+      fill()
+      yield piece
+    }
+  } finally {
+    for (const lane of lanes) lane.interrupt()
+    await Promise.allSettled(running)
+  }
+}
+
+async function csvPiece(
+  connection: DuckDBConnection,
+  text: string,
+  values: readonly string[] = [],
+): Promise<CsvPiece> {
+  const [row] = await rowsOf(connection, text, values)
+  return {
+    text: (row!.text as DuckDBBlobValue | null)?.bytes ?? new Uint8Array(),
+    rows: row!.n as number,
+  }
+}
+
 /** Whole minutes, cut to the filter's range; at least one row in each. */
 async function timeSlices(
   connection: DuckDBConnection,
@@ -98,17 +153,44 @@ async function* byOrder(
 ): AsyncGenerator<readonly LogRow[]> {
   const sql = new Sql()
   const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
+  for await (const slice of ordered(connection, plain, sql.values, sort)) {
+    const result = await connection.run(withNames(slice, orderBy(sort, 'p.')))
+    if (result.rowCount === 0) return
+    for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
+  }
+}
+
+async function* csvByOrder(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+): AsyncGenerator<CsvPiece> {
+  const sql = new Sql()
+  const cells = sources(sql, orgId, filter, nowUs).map(selectCells).join(' UNION ALL ')
+  for await (const slice of ordered(connection, cells, sql.values, sort)) {
+    // $1 is the organisation.
+    const piece = await csvPiece(connection, csvQuery(slice, orderBy(sort, 'p.')), [orgId])
+    if (piece.rows === 0) return
+    yield piece
+  }
+}
+
+/** Queries of one slice after the other, of rows that are put in order first; the last ones find nothing. */
+async function* ordered(
+  connection: DuckDBConnection,
+  plain: string,
+  values: readonly string[],
+  sort: Sort,
+): AsyncGenerator<string> {
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE export_order AS SELECT * FROM (${plain}) ${orderBy(sort)}`,
-    sql.values,
+    [...values],
   )
   try {
-    for (let at = 0; ; at += SLICE_ROWS) {
-      const slice = `SELECT * FROM export_order WHERE rowid >= ${int(at)} AND rowid < ${int(at + SLICE_ROWS)}`
-      const result = await connection.run(withNames(slice, orderBy(sort, 'p.')))
-      if (result.rowCount === 0) return
-      for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
-    }
+    for (let at = 0; ; at += SLICE_ROWS)
+      yield `SELECT * FROM export_order WHERE rowid >= ${int(at)} AND rowid < ${int(at + SLICE_ROWS)}`
   } finally {
     await connection.run('DROP TABLE IF EXISTS export_order').catch(() => undefined)
   }

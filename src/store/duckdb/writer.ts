@@ -305,7 +305,8 @@ class Plan {
     let run = ''
     let number = -1
     let page: PlanPage | undefined
-    for (const session of sessions) {
+    // Sessions come in the order of their ends; in that of their starts, times and sequences take fewer bits.
+    for (const session of [...sessions].sort((a, b) => a.startTimeUs - b.startTimeUs)) {
       const sequence = sequenceOf(session.sessionId)
       if (pageOf(sequence) !== number || !session.sessionId.startsWith(run)) {
         run = session.sessionId.slice(0, RUN_LENGTH)
