@@ -43,6 +43,8 @@ export function openStoreFile(directory: string, mapBytes: number, readOnly = fa
     // A commit includes its fsync: "committed" then means durable, which is what the spool promises.
     overlappingSync: false,
     commitDelay: 0,
+    // Such a batch has a promise of its own that nobody gets: a failed commit would end the process with it.
+    eventTurnBatching: false,
     encoding: 'json',
     readOnly,
   })

@@ -1,4 +1,8 @@
-/** Runs in a namespace of its own (flaps.ts). argv: directory, the other namespace, flaps. Prints a Result. */
+/**
+ * (f) the interface goes down, is deleted and made again, while sessions come between.
+ *
+ * Runs in a namespace of its own (namespaces.ts). argv: directory, the other namespace, flaps. Prints a Result.
+ */
 import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'

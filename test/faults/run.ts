@@ -9,9 +9,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { badDisk } from './bad-disk.js'
 import { diskFull } from './disk-full.js'
-import { interfaceFlaps } from './flaps.js'
 import { killRun } from './kills.js'
+import { runInNamespace } from './namespaces.js'
 import { powerCut } from './power-cut.js'
 import { Random } from './random.js'
 
@@ -70,8 +71,10 @@ const SCENARIOS: readonly Scenario[] = [
   {
     id: 'f',
     title: 'interface down, deleted and made again',
-    run: (directory, _random, long) => interfaceFlaps(directory, long ? 40 : 6),
+    run: async (directory, _random, long) =>
+      runInNamespace('flaps-inside.ts', directory, long ? '40' : '6'),
   },
+  { id: 'g', title: 'disk slow, read-only, and well again', run: badDisk },
 ]
 
 async function main(): Promise<number> {
