@@ -15,14 +15,19 @@ constexpr uint32_t kTcpFlagsEnd = 14;  // offset 12 is the data offset, 13 the f
 constexpr uint32_t kUdpHeader = 8;
 constexpr uint32_t kIcmpHeader = 8;
 
+int64_t time_us(int64_t timestamp_ns) {
+  if (timestamp_ns == kNoTimestamp) return kNoTime;
+  return static_cast<int64_t>(static_cast<uint64_t>(std::max<int64_t>(timestamp_ns, 0)) / 1000);
+}
+
 void set_other(DecodedPacket& out, OtherReason reason, uint32_t bytes) {
   out.kind = PacketKind::kOther;
   out.reason = reason;
   out.bytes = bytes;
 }
 
-void set_key(DecodedPacket& out, const uint8_t* ip, uint8_t version, uint32_t source_port,
-             uint32_t dest_port, uint8_t protocol) {
+inline void set_key(DecodedPacket& out, const uint8_t* ip, uint8_t version, uint32_t source_port,
+                    uint32_t dest_port, uint8_t protocol) {
   if (version == 4) {
     out.from_b = make_key4(out.key, load_be32(ip + 12), load_be32(ip + 16), source_port, dest_port,
                            protocol);
@@ -140,6 +145,47 @@ void decode_transport(const IpView& view, const IpHeader& ip, DecodedPacket& out
   set_key(out, view.data, ip.version, load_be16(p), load_be16(p + 2), ip.protocol);
 }
 
+// The usual packet in one look: no options, no extension headers, no fragment, nothing cut, no
+// length out of the way. False: not one of those, and nothing has been decided about it.
+inline bool decode_usual(const IpView& view, uint8_t version, DecodedPacket& out) {
+  const uint8_t* ip = view.data;
+  const uint32_t header_bytes = version == 4 ? 20 : 40;
+  if (view.captured < header_bytes + kTcpFlagsEnd) return false;
+  uint32_t bytes;
+  uint8_t protocol;
+  if (version == 4) {
+    constexpr uint16_t kFragmented = 0x3fff;
+    if (ip[0] != 0x45 || (load_be16(ip + 6) & kFragmented) != 0) return false;
+    bytes = load_be16(ip + 2);
+    protocol = ip[9];
+  } else {
+    if ((ip[0] >> 4) != 6) return false;
+    bytes = load_be16(ip + 4) + header_bytes;
+    protocol = ip[6];
+  }
+  const uint8_t* p = ip + header_bytes;
+  const uint32_t l4 = bytes - header_bytes;
+  if (bytes > view.wire || bytes < header_bytes) return false;
+  if (protocol == kProtoTcp) {
+    const uint32_t tcp_bytes = (p[12] >> 4) * 4u;
+    if (tcp_bytes < kTcpHeaderMin || tcp_bytes > l4) return false;
+    out.payload = l4 - tcp_bytes;
+    out.tcp_sequence = load_be32(p + 4);
+    out.tcp_flags = p[13];
+    out.tcp_flags_known = true;
+  } else {
+    if (protocol != kProtoUdp || l4 < kUdpHeader) return false;
+    out.payload = l4 - kUdpHeader;
+    out.tcp_sequence = 0;
+    out.tcp_flags = 0;
+    out.tcp_flags_known = false;
+  }
+  out.kind = PacketKind::kSession;
+  out.bytes = bytes;
+  set_key(out, ip, version, load_be16(p), load_be16(p + 2), protocol);
+  return true;
+}
+
 void decode_later_fragment(const IpView& view, const IpHeader& ip, DecodedPacket& out) {
   out.kind = PacketKind::kLaterFragment;
   out.payload = ip.bytes - ip.header_bytes;
@@ -151,17 +197,18 @@ void decode_later_fragment(const IpView& view, const IpHeader& ip, DecodedPacket
 }  // namespace
 
 void decode(const RawPacket& packet, DecodedPacket& out) {
-  out.timestamp_ns = packet.timestamp_ns;
-  out.payload = 0;
-  out.tcp_flags = 0;
-  out.tcp_flags_known = false;
-  out.tcp_sequence = 0;
+  out.time_us = time_us(packet.timestamp_ns);
   const LinkResult link = read_link(packet);
   if (link.version == 0) return set_other(out, link.reason, link.wire_bytes - link.offset);
   IpView view;
   view.data = packet.data + link.offset;
   view.wire = link.wire_bytes - link.offset;
   view.captured = std::min(packet.captured_bytes - link.offset, view.wire);
+  if (decode_usual(view, link.version, out)) return;
+  out.payload = 0;
+  out.tcp_flags = 0;
+  out.tcp_flags_known = false;
+  out.tcp_sequence = 0;
   const IpHeader ip = link.version == 4 ? read_ipv4(view) : read_ipv6(view);
   if (!ip.ok) return set_other(out, ip.reason, ip.bytes);
   out.bytes = ip.bytes;

@@ -24,16 +24,18 @@ bool has_key(PacketKind kind) {
 
 Engine::Engine(const EngineOptions& options, RecordSink* sink)
     : options_(options),
+      idle_us_{options.handshake_us, options.established_us, options.half_closed_us,
+               options.udp_us},
       sink_(sink),
       table_(options.flows_max),
       wheel_(options.flows_max),
       fragments_(options.fragments_max, table_.hash_secrets(), counters_) {}
 
 // Three steps for each 32 packets: decode and hash (their index lines are fetched), look up by hash
-// (the likely slots are fetched), count one by one, in order. The next 32 are decoded between the
-// second and the third, so that the cache misses of a batch overlap each other and that work,
-// instead of following one another. What the second step found is only a hint, since packets before
-// may change the table.
+// (the likely slots are fetched), count one by one, in order. The second step of each 32 is mixed
+// with the third of those before, and the next are decoded in between, so that the cache misses of
+// a batch overlap each other and that work, instead of following one another. What the second step
+// found is only a hint, since packets before may change the table.
 void Engine::packets(std::span<const RawPacket> batch) noexcept {
   Batch* ahead = &batches_[0];
   Batch* current = &batches_[1];
@@ -42,8 +44,11 @@ void Engine::packets(std::span<const RawPacket> batch) noexcept {
     const size_t n = std::min<size_t>(batch.size(), kBatch);
     decode_batch(batch.first(n), *ahead);
     batch = batch.subspan(n);
-    for (size_t i = 0; i < current->count; i++) process(current->packets[i]);
-    for (size_t i = 0; i < n; i++) {
+    // One of each in turn: a processor keeps a few dozen misses in flight and waits when more come
+    // at once.
+    for (size_t i = 0; i < std::max(n, current->count); i++) {
+      if (i < current->count) process(current->packets[i]);
+      if (i >= n) continue;
       DecodedPacket& packet = ahead->packets[i];
       if (has_key(packet.kind)) packet.slot_hint = table_.prefetch_slot(packet.hash);
     }
@@ -64,7 +69,7 @@ void Engine::decode_batch(std::span<const RawPacket> raw, Batch& batch) {
 }
 
 void Engine::process(const DecodedPacket& packet) {
-  advance_clock(packet.timestamp_ns);
+  advance_clock(packet.time_us);
   counters_.all.add(packet.bytes);
   switch (packet.kind) {
     case PacketKind::kSession:
@@ -82,14 +87,8 @@ void Engine::process(const DecodedPacket& packet) {
   count_other(packet.reason, packet.bytes);
 }
 
-void Engine::advance_clock(int64_t timestamp_ns) {
-  if (timestamp_ns == kNoTimestamp) {
-    timestamp_ns = packet_ns_;
-  } else {
-    timestamp_ns = std::max<int64_t>(timestamp_ns, 0);
-    packet_ns_ = timestamp_ns;
-  }
-  packet_us_ = static_cast<int64_t>(static_cast<uint64_t>(timestamp_ns) / 1000);
+void Engine::advance_clock(int64_t packet_us) {
+  if (packet_us != kNoTime) packet_us_ = packet_us;
   const int64_t time = std::min(packet_us_ + clock_offset_us_, kEngineTimeMax);
   if (time > now_us_ || !has_time_) return set_engine_time(time);
   if (time < now_us_ - kStepBackUs) clock_offset_us_ += now_us_ - time;
@@ -107,7 +106,8 @@ void Engine::set_engine_time(int64_t us) {
     has_time_ = true;
     counters_.has_time = 1;
     now_tick_ = us / kTickUs;
-  } else if (us >= (now_tick_ + 1) * kTickUs) {
+    next_tick_us_ = (now_tick_ + 1) * kTickUs;
+  } else if (us >= next_tick_us_) {
     run_timers();
   }
   counters_.engine_time_us = us;
@@ -124,12 +124,14 @@ uint32_t Engine::count_in_session(const DecodedPacket& packet) {
     end_session(i, EndReason::kEndOfFlowDetected);
     i = kNoSlot;
   }
-  if (i == kNoSlot) {
+  const bool opens = i == kNoSlot;
+  if (opens) {
     const bool tcp = packet.key.protocol() == 6;
     if (tcp && tcp_opening(packet) == TcpOpening::kNothing) return kNoSlot;
     i = open_session(packet);
   }
   count_packet(i, packet);
+  if (opens) rearm(i);
   return i;
 }
 

@@ -91,7 +91,7 @@ class Engine final : public PacketSink {
   void process_icmp_error(const DecodedPacket& packet);
   void count_other(OtherReason reason, uint32_t bytes);
 
-  void advance_clock(int64_t timestamp_ns);
+  void advance_clock(int64_t packet_us);
   void set_engine_time(int64_t us);
   void run_timers();
   void handle_tick(int64_t tick);
@@ -111,7 +111,10 @@ class Engine final : public PacketSink {
   void follow_tcp(uint32_t i, const DecodedPacket& packet, int rx);
   bool reuses(uint32_t i, const DecodedPacket& packet);
 
-  int64_t idle_timeout(const FlowSlot& slot) const;
+  int64_t idle_timeout(const FlowSlot& slot) const { return idle_us_[slot.idle_state]; }
+  static void set_idle_state(FlowSlot& slot, IdleState state) {
+    slot.idle_state = static_cast<uint64_t>(state);
+  }
   NextEvent next_event(const FlowSlot& slot, uint64_t now, bool at_tick) const;
   // True when the flow has left the table.
   bool handle_event(uint32_t i, Event event, uint64_t now);
@@ -124,6 +127,7 @@ class Engine final : public PacketSink {
   void fill_record(uint32_t i, EndReason reason, SessionRecord& record);
 
   const EngineOptions options_;
+  const int64_t idle_us_[4];  // by IdleState
   RecordSink* const sink_;
   EngineCounters counters_;
   FlowTable table_;
@@ -136,9 +140,9 @@ class Engine final : public PacketSink {
   uint64_t sequence_ = 0;
   int64_t now_us_ = 0;    // engine time
   int64_t now_tick_ = 0;  // last tick that was handled
+  int64_t next_tick_us_ = 0;
   int64_t clock_offset_us_ = 0;
-  int64_t packet_ns_ = 0;  // of the packet before, for packets without a time
-  int64_t packet_us_ = 0;  // of the packet that is being counted
+  int64_t packet_us_ = 0;  // of the packet that is being counted; stays for those without a time
   bool has_time_ = false;
   Batch batches_[2];
 };

@@ -65,12 +65,6 @@ bool Engine::gone_at_hit(uint32_t i) {
   }
 }
 
-int64_t Engine::idle_timeout(const FlowSlot& slot) const {
-  if (!slot.is_tcp()) return options_.udp_us;
-  if (slot.side[0].fin || slot.side[1].fin) return options_.half_closed_us;
-  return slot.established ? options_.established_us : options_.handshake_us;
-}
-
 // A SYN on a closed flow that is not the one this flow began with: the five-tuple is used again.
 bool Engine::reuses(uint32_t i, const DecodedPacket& packet) {
   if (!is_plain_syn(packet)) return false;
@@ -116,7 +110,12 @@ void Engine::orient(FlowSlot& slot, const DecodedPacket& packet) {
   slot.basis = static_cast<uint64_t>(basis);
   // Between equal endpoints there is one direction only.
   slot.initiator_is_b = initiator_is_b && !equal_endpoints(packet.key);
-  slot.midstream = slot.established = opening == TcpOpening::kMidstream;
+  slot.midstream = opening == TcpOpening::kMidstream;
+  if (!slot.is_tcp()) {
+    set_idle_state(slot, IdleState::kUdp);
+  } else if (slot.midstream) {
+    set_idle_state(slot, IdleState::kEstablished);
+  }
 }
 
 bool Engine::inside(const FlowKey& key, bool b) const {
@@ -128,10 +127,8 @@ bool Engine::inside(const FlowKey& key, bool b) const {
 void Engine::count_packet(uint32_t i, const DecodedPacket& packet) {
   FlowSlot& slot = table_.slot(i);
   const int rx = direction(slot, packet.from_b);
-  const bool fresh = !slot.dirty && slot.side[0].packets == 0 && slot.side[1].packets == 0;
   count_traffic(slot, rx, {1, packet.bytes}, packet.payload, packet_us_, packet_us_);
   if (slot.is_tcp()) follow_tcp(i, packet, rx);
-  if (fresh) rearm(i);
 }
 
 void Engine::count_traffic(FlowSlot& slot, int rx, const Traffic& traffic, uint64_t payload,
@@ -153,15 +150,21 @@ void Engine::follow_tcp(uint32_t i, const DecodedPacket& packet, int rx) {
   side.tcp_flags |= flags;
   const bool plain = (flags & (kSyn | kFin | kRst)) == 0;
   // Data and ACKs of an established connection: nothing in the state can change.
-  if (plain && slot.established && side.state >= static_cast<uint64_t>(EndpointState::kPartial) &&
+  const auto idle_before = static_cast<IdleState>(slot.idle_state);
+  if (plain && idle_before != IdleState::kHandshake &&
+      side.state >= static_cast<uint64_t>(EndpointState::kPartial) &&
       (slot.history_bad || rx == 1)) {
     return;
   }
   if ((flags & kSyn) != 0) note_syn(i, packet, rx);
   tcp_advance(slot, packet, rx);
   const int64_t timeout_before = idle_timeout(slot);
-  if ((flags & (kSyn | kRst)) == 0) slot.established = 1;
-  if ((flags & kFin) != 0) side.fin = 1;
+  if ((flags & kFin) != 0) {
+    side.fin = 1;
+    set_idle_state(slot, IdleState::kHalfClosed);
+  } else if ((flags & (kSyn | kRst)) == 0 && idle_before == IdleState::kHandshake) {
+    set_idle_state(slot, IdleState::kEstablished);
+  }
   const bool closes = (flags & kRst) != 0 || (slot.side[0].fin && slot.side[1].fin);
   if (!slot.closed && closes) {
     slot.closed = 1;

@@ -87,6 +87,7 @@ void Engine::run_timers() {
     handle_tick(now_tick_);
   }
   now_tick_ = target;
+  next_tick_us_ = (target + 1) * kTickUs;
   fragments_.expire(target * kTickUs);
 }
 

@@ -35,8 +35,10 @@ inline bool make_key4(FlowKey& key, uint32_t source, uint32_t dest, uint32_t sou
   const uint64_t from = (static_cast<uint64_t>(source) << 16) | source_port;
   const uint64_t to = (static_cast<uint64_t>(dest) << 16) | dest_port;
   const bool from_b = to < from;
-  const uint64_t a = from_b ? to : from;
-  const uint64_t b = from_b ? from : to;
+  // Which end sends is as good as random: no branch.
+  const uint64_t swap = (from ^ to) & (uint64_t{0} - from_b);
+  const uint64_t a = from ^ swap;
+  const uint64_t b = to ^ swap;
   key.words[0] = key_word0(a & 0xffff, b & 0xffff, protocol, 4);
   key.words[1] = ((a >> 16) << 32) | (b >> 16);
   key.words[2] = key.words[3] = key.words[4] = 0;

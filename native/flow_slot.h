@@ -29,6 +29,10 @@ enum class EndpointState : uint8_t {
   kReset,
 };
 
+// Which idle timeout holds. A TCP session is out of its handshake with the first packet that has no
+// SYN and no RST, and half closed with the first FIN, for good.
+enum class IdleState : uint8_t { kHandshake, kEstablished, kHalfClosed, kUdp };
+
 enum class RttState : uint8_t { kNone, kSynSeen, kKnown, kNever };
 
 // TCP facts that only SYN packets and the record need. They do not fit into an IPv6 slot, so they
@@ -70,13 +74,13 @@ struct alignas(64) FlowSlot {
   uint64_t dirty : 1;     // a packet came since the last record
   uint64_t midstream : 1;
   uint64_t icmp_error : 1;
-  uint64_t established : 1;
+  uint64_t idle_state : 2;   // IdleState
   uint64_t history_bad : 1;  // see RSTOS0 in tcp_state.cc
   uint64_t history_rst : 1;
   uint64_t rtt_state : 2;
   uint64_t basis : 2;  // DirectionBasis
   uint64_t initiator_is_b : 1;
-  uint64_t unused : 2;
+  uint64_t unused : 1;
   uint64_t due_or_closed : 48;  // closed: engine time of the close; else when the next interim
                                 // record is due
   uint64_t spare : 16;

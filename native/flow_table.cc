@@ -14,7 +14,8 @@ inline void prefetch(const FlowSlot* slot) {
   __builtin_prefetch(reinterpret_cast<const uint8_t*>(slot) + 64, 1);
 }
 
-constexpr uint32_t kIndexBitsMin = 10;
+constexpr uint32_t kIndexEntriesMin = 1024;
+constexpr uint32_t kIndexDoublesTo = 128 * 1024;
 constexpr uint32_t kHugePagesFromSlots = 16 * 1024;
 constexpr size_t kHugePagesFromIndexBytes = 4u << 20;
 
@@ -51,22 +52,21 @@ FlowTable::FlowTable(uint32_t flows_max) : flows_max_(flows_max) {
     have += static_cast<size_t>(got);
   }
   ok_ = slot_memory_.reserve(size_t{flows_max} * sizeof(FlowSlot)) &&
-        syn_memory_.reserve(size_t{flows_max} * sizeof(SynFacts)) && allocate_index(kIndexBitsMin);
+        syn_memory_.reserve(size_t{flows_max} * sizeof(SynFacts)) &&
+        allocate_index(kIndexEntriesMin);
   slots_ = reinterpret_cast<FlowSlot*>(slot_memory_.data());
   syn_facts6_ = reinterpret_cast<SynFacts*>(syn_memory_.data());
 }
 
 FlowTable::~FlowTable() = default;
 
-bool FlowTable::allocate_index(uint32_t bits) {
-  const size_t entries = size_t{1} << bits;
-  if (!index_memory_.reserve(entries * sizeof(Entry))) return false;
+bool FlowTable::allocate_index(uint32_t entries) {
+  if (!index_memory_.reserve(size_t{entries} * sizeof(Entry))) return false;
   index_ = reinterpret_cast<Entry*>(index_memory_.data());
   if (index_memory_.bytes() >= kHugePagesFromIndexBytes) index_memory_.use_huge_pages();
   // Entries hold slot + 1, so that the system's zero pages are an empty index.
-  index_mask_ = static_cast<uint32_t>(entries - 1);
-  shift_ = 32 - bits;
-  index_limit_ = static_cast<uint32_t>(entries / 8 * 7);
+  index_entries_ = entries;
+  index_limit_ = entries / 8 * 7;
   return true;
 }
 
@@ -80,7 +80,7 @@ bool FlowTable::same_key(const FlowSlot& slot, const FlowKey& key) const {
 
 uint32_t FlowTable::prefetch_slot(uint64_t hash) const {
   const uint32_t tag = hash_tag(hash);
-  for (uint32_t i = tag >> shift_;; i = (i + 1) & index_mask_) {
+  for (uint32_t i = home(tag);; i = after(i)) {
     const Entry entry = index_[i];
     if (entry.slot == 0) return kNoSlot;
     if (entry.tag != tag) continue;
@@ -95,7 +95,7 @@ bool FlowTable::holds(uint32_t slot, const FlowKey& key) const {
 
 uint32_t FlowTable::find(const FlowKey& key, uint64_t hash) const {
   const uint32_t tag = hash_tag(hash);
-  for (uint32_t i = tag >> shift_;; i = (i + 1) & index_mask_) {
+  for (uint32_t i = home(tag);; i = after(i)) {
     const Entry entry = index_[i];
     if (entry.slot == 0) return kNoSlot;
     if (entry.tag == tag && same_key(slots_[entry.slot - 1], key)) return entry.slot - 1;
@@ -122,25 +122,24 @@ uint32_t FlowTable::insert(const FlowKey& key, uint64_t hash) {
   slot.key = key;
   if (key.family() == 6) syn_facts(i) = SynFacts{};
   const uint32_t tag = hash_tag(hash);
-  uint32_t at = tag >> shift_;
-  while (index_[at].slot != 0) at = (at + 1) & index_mask_;
+  uint32_t at = home(tag);
+  while (index_[at].slot != 0) at = after(at);
   index_[at] = {i + 1, tag};
   size_++;
   return i;
 }
 
 uint32_t FlowTable::position_of(uint32_t slot, uint32_t tag) const {
-  uint32_t at = tag >> shift_;
-  while (index_[at].slot != slot + 1) at = (at + 1) & index_mask_;
+  uint32_t at = home(tag);
+  while (index_[at].slot != slot + 1) at = after(at);
   return at;
 }
 
 void FlowTable::erase(uint32_t slot) {
   uint32_t hole = position_of(slot, hash_tag(hash_of(slot)));
   // Backward shift: whatever probed over the hole moves into it.
-  for (uint32_t at = (hole + 1) & index_mask_; index_[at].slot != 0; at = (at + 1) & index_mask_) {
-    const uint32_t home = index_[at].tag >> shift_;
-    const bool probed_over_hole = ((at - home) & index_mask_) >= ((at - hole) & index_mask_);
+  for (uint32_t at = after(hole); index_[at].slot != 0; at = after(at)) {
+    const bool probed_over_hole = steps(home(index_[at].tag), at) >= steps(hole, at);
     if (!probed_over_hole) continue;
     index_[hole] = index_[at];
     hole = at;
@@ -153,17 +152,17 @@ void FlowTable::erase(uint32_t slot) {
 }
 
 void FlowTable::grow_index() {
-  const uint32_t bits = 32 - shift_;
-  const uint32_t old_mask = index_mask_;
+  const uint32_t old_entries = index_entries_;
   const Entry* old = index_;
   Reservation old_memory;
   old_memory.swap(index_memory_);
-  if (!allocate_index(bits + 1))
+  const uint32_t more = old_entries < kIndexDoublesTo ? old_entries : old_entries / 4;
+  if (!allocate_index(old_entries + more))
     std::abort();  // no address space left: nothing can be metered any more
-  for (uint32_t i = 0; i <= old_mask; i++) {
+  for (uint32_t i = 0; i < old_entries; i++) {
     if (old[i].slot == 0) continue;
-    uint32_t at = old[i].tag >> shift_;
-    while (index_[at].slot != 0) at = (at + 1) & index_mask_;
+    uint32_t at = home(old[i].tag);
+    while (index_[at].slot != 0) at = after(at);
     index_[at] = old[i];
   }
 }
@@ -178,7 +177,7 @@ void FlowTable::clear() {
   syn_memory_.clear();
   size_ = slots_used_ = 0;
   free_head_ = kNoSlot;
-  if (!allocate_index(kIndexBitsMin)) std::abort();
+  if (!allocate_index(kIndexEntriesMin)) std::abort();
 }
 
 size_t FlowTable::memory_bytes() const {
@@ -197,7 +196,7 @@ const char* FlowTable::check() const {
   }
   if (live != size_) return "live slots differ from the count";
   uint32_t entries = 0;
-  for (uint32_t i = 0; i <= index_mask_; i++) {
+  for (uint32_t i = 0; i < index_entries_; i++) {
     if (index_[i].slot == 0) continue;
     entries++;
     if (!slots_[index_[i].slot - 1].live()) return "an index entry points at a free slot";

@@ -1,13 +1,13 @@
 // The flow table: slots in one block of memory, found through an open-addressing index.
 //
-//   index   [ {slot 17, tag 9d..} | {free} | {slot 3, tag 9e..} | ... ]   8 B an entry, a power of
-//   two of them slots   [ flow | flow | free -> 7 | flow | ... ]                      128 B each,
-//   never moved
+//   index   [ {slot 17, tag 9d..} | {free} | {slot 3, tag 9e..} | ... ]   8 B an entry
+//   slots   [ flow | flow | free -> 7 | flow | ... ]                      128 B each, never moved
 //
-// The tag is the upper half of the key's hash; its first bits are the entry's home. Entries probe
-// linearly; a delete shifts back what follows, so there are no tombstones and a miss ends at the
-// first free entry. The index doubles at 7/8; homes are the tag's first bits, so the larger index
-// has the same order and growing is one pass.
+// The tag is the upper half of the key's hash; as a fraction of 2^32 it is the entry's home as a
+// fraction of the index. Entries probe linearly; a delete shifts back what follows, so there are no
+// tombstones and a miss ends at the first free entry. The index grows at 7/8: it doubles while it
+// is small, later takes a quarter more, since it is memory that every flow pays for. Homes keep
+// their order, so growing is one pass.
 //
 // Slots are memory of the system, reserved for flows_max and touched as they are first used; freed
 // slots are used again last in, first out, while they are warm. SYN facts of IPv6 flows are in a
@@ -82,9 +82,7 @@ class FlowTable {
   }
 
   uint64_t hash_of(uint32_t i) const { return hash_key(hash_key_, slots_[i].key); }
-  void prefetch_index(uint64_t hash) const {
-    __builtin_prefetch(&index_[hash_tag(hash) >> shift_]);
-  }
+  void prefetch_index(uint64_t hash) const { __builtin_prefetch(&index_[home(hash_tag(hash))]); }
   // Where a key with this hash probably is; prefetches it. A hint: no key is compared.
   uint32_t prefetch_slot(uint64_t hash) const;
   bool holds(uint32_t slot, const FlowKey& key) const;
@@ -112,7 +110,15 @@ class FlowTable {
 
   bool same_key(const FlowSlot& slot, const FlowKey& key) const;
   uint32_t position_of(uint32_t slot, uint32_t tag) const;
-  bool allocate_index(uint32_t bits);
+  uint32_t home(uint32_t tag) const {
+    return static_cast<uint32_t>((uint64_t{tag} * index_entries_) >> 32);
+  }
+  uint32_t after(uint32_t at) const { return at + 1 == index_entries_ ? 0 : at + 1; }
+  // How many steps from one place of the index to another.
+  uint32_t steps(uint32_t from, uint32_t to) const {
+    return to >= from ? to - from : to + index_entries_ - from;
+  }
+  bool allocate_index(uint32_t entries);
   void grow_index();
 
   uint32_t flows_max_;
@@ -121,8 +127,7 @@ class FlowTable {
   FlowSlot* slots_ = nullptr;
   SynFacts* syn_facts6_ = nullptr;
   Entry* index_ = nullptr;
-  uint32_t index_mask_ = 0;
-  uint32_t shift_ = 31;
+  uint32_t index_entries_ = 0;
   uint32_t index_limit_ = 0;
   uint32_t size_ = 0;
   uint32_t slots_used_ = 0;

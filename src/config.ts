@@ -7,7 +7,8 @@
  * refused with the nearest known one, and all faults are reported together.
  */
 import { readFileSync } from 'node:fs'
-import { parse as parseYaml } from 'yaml'
+import { createRequire } from 'node:module'
+import type * as yaml from 'yaml'
 import { AppError, EXIT, messageOf } from './errors.js'
 
 export interface Option<T> {
@@ -322,6 +323,12 @@ function editDistance(a: string, b: string): number {
     row = next
   }
   return row[b.length]!
+}
+
+/** Loaded on use: it takes as long to load as Node.js takes to start, and few commands are given a file. */
+function parseYaml(text: string): unknown {
+  const { parse } = createRequire(import.meta.url)('yaml') as typeof yaml
+  return parse(text)
 }
 
 /** @throws AppError BAD_CONFIG_FILE */
