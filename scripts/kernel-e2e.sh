@@ -2,7 +2,8 @@
 # The kernel's own WireGuard, end to end, on machines whose kernel has none: Debian's kernel in qemu, emulated (a
 # nested KVM refuses what a full CPU model asks for), with this machine's root read-only over 9p and Node.js in it. Needs: qemu-system-x86
 # busybox-static cpio kmod, a built tunmeter, root (for apt-get download only). Takes one to three minutes.
-#   scripts/kernel-e2e.sh [DIRECTORY]      what is downloaded and built is kept in DIRECTORY (/var/cache/tunmeter-kernel)
+#   scripts/kernel-e2e.sh [DIRECTORY]      what is downloaded and built is kept in DIRECTORY (/var/cache/tunmeter-kernel),
+#                                          with the output and the recorded netlink messages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -23,7 +24,7 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree"/{bin,modules,proc,sys,dev,host}
 cp "$(command -v busybox)" "$tree/bin/busybox"
-for module in virtio_pci 9pnet_virtio 9p overlay wireguard veth af_packet; do
+for module in virtio_pci 9pnet_virtio 9p overlay wireguard veth af_packet ip_gre ipip; do
   modprobe -d "$cache/kernel" -S "$version" --show-depends "$module" 2>/dev/null | awk '$1 == "insmod" { print $2 }'
 done | awk '!seen[$0]++' >"$tree/modules/paths"
 while read -r path; do
@@ -47,8 +48,10 @@ INIT
 chmod +x "$tree/init"
 (cd "$tree" && find . | cpio --quiet -o -H newc | gzip -1) >"$cache/initramfs.gz"
 
-timeout --foreground 600 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -nographic -no-reboot \
+timeout --foreground 1200 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -nographic -no-reboot \
   -kernel "$vmlinuz" -initrd "$cache/initramfs.gz" -append 'console=ttyS0 quiet panic=-1' \
   -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap -nic none </dev/null |
   tee "$cache/output.txt"
+# For test/wireguard/recorded, should the record be made anew.
+node scripts/kernel-e2e/save-record.mjs "$cache/output.txt" "$cache"
 grep -q '^[0-9]* passed, 0 failed' <(tr -d '\r' <"$cache/output.txt")

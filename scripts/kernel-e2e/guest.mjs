@@ -38,6 +38,8 @@ function keys() {
   return { private: base64(jwk.d), public: base64(jwk.x) }
 }
 const [site, client] = [keys(), keys()]
+/** Kinds of interfaces without peers: the catalog's addresses name the client. */
+const OTHER_TUNNELS = ['gre', 'ipip']
 const counters = () => {
   const [{ stats64 }] = JSON.parse(run('ip', '-j', '-s', 'link', 'show', 'dev', 'wg0'))
   return { rx: stats64.rx, tx: stats64.tx }
@@ -86,6 +88,69 @@ function makeWorld() {
   ip('-n client address add 10.90.0.2/24 dev wgc')
   ip('-n client link set wgc up')
   makeSite()
+  for (const [i, kind] of OTHER_TUNNELS.entries()) {
+    const local = `local 198.51.100.1 remote 198.51.100.2`
+    const remote = `local 198.51.100.2 remote 198.51.100.1`
+    ip(`link add ${kind}x type ${kind} ${local}`)
+    ip(`address add 10.7.${i}.1/24 dev ${kind}x`)
+    ip(`link set ${kind}x up`)
+    ip(`-n client link add ${kind}x type ${kind} ${remote}`)
+    ip(`-n client address add 10.7.${i}.2/24 dev ${kind}x`)
+    ip(`-n client link set ${kind}x up`)
+  }
+}
+
+/** The kernel's own answer, key by key, for the unit tests: kernel-e2e.sh writes it to test/wireguard/recorded. */
+async function recordNetlink() {
+  const { default: koffi } = await import(`${root}/node_modules/koffi/index.js`)
+  const { readFamily } = await import(`${root}/dist/wireguard/netlink-socket.js`)
+  const { buildRequest, parseDatagram, textAttribute } = await import(
+    `${root}/dist/wireguard/netlink.js`
+  )
+  const libc = koffi.load(null)
+  const socket = libc.func('int socket(int, int, int)')(16, 3, 16)
+  const send = libc.func('long send(int, const void *, size_t, int)')
+  const receive = libc.func('long recv(int, _Out_ void *, size_t, int)')
+  const family = await readFamily('wireguard')
+  const attributes = textAttribute(2, 'wg0')
+  const request = buildRequest({
+    family,
+    command: 0,
+    version: 1,
+    sequence: 7,
+    dump: true,
+    attributes,
+  })
+  send(socket, request, request.length, 0)
+  // A small buffer: the kernel makes its messages as large as the reader's, and splits peers between them.
+  const buffer = Buffer.alloc(4096)
+  for (let done = false; !done; ) {
+    const length = Number(receive(socket, buffer, buffer.length, 0))
+    if (length < 16) throw new Error(`recv: ${length}`)
+    console.log(`netlink-record ${buffer.toString('base64', 0, length)}`)
+    done = parseDatagram(buffer.subarray(0, length), request.readUInt32LE(8)).done
+  }
+}
+
+/** A device of its own with few peers, of which one needs several messages. */
+function makeRecordedDevice() {
+  const ips = Array.from({ length: 200 }, (_, i) => `10.9.${i >> 8}.${i & 255}/32`).join(',')
+  const six = Array.from({ length: 40 }, (_, i) => `fd90:9::${i.toString(16)}/128`).join(',')
+  const words = []
+  for (let i = 0; i < 12; i++) {
+    writeFileSync(`/run/lab/record${i}`, randomBytes(32).toString('base64'), { mode: 0o600 })
+    words.push('peer', keys().public, 'preshared-key', `/run/lab/record${i}`)
+    words.push('endpoint', i % 2 === 0 ? `198.51.100.${i + 1}:${4000 + i}` : `[2001:db8::${i}]:9`)
+    words.push('allowed-ips', i === 5 ? `${ips},${six}` : `10.8.${i}.0/24,fd90:8:${i}::/48`)
+    if (i % 3 === 0) words.push('persistent-keepalive', '25')
+  }
+  run('wg', 'set', 'wg0', ...words)
+  const [, ...rows] = run('wg', 'show', 'wg0', 'dump').trim().split('\n')
+  for (const row of rows) {
+    const [publicKey, , endpoint, allowedIps, handshake, rx, tx] = row.split('\t')
+    console.log(`netlink-shown ${[publicKey, endpoint, allowedIps, handshake, rx, tx].join('\t')}`)
+  }
+  return rows.map((row) => row.split('\t')[0])
 }
 
 /** Peers enough for several netlink messages, one with allowed IPs enough to be split itself. */
@@ -169,7 +234,7 @@ async function checkMeter() {
       judged.push({ port, read: socket.bytesRead, written: socket.bytesWritten }),
     )
   })
-  await new Promise((resolve) => server.listen(80, '10.90.0.1', resolve))
+  await new Promise((resolve) => server.listen(80, '0.0.0.0', resolve))
   const admin = run(
     'node',
     CLI,
@@ -202,12 +267,23 @@ async function checkMeter() {
   await serve.says('"listening"')
   writeFileSync(
     '/run/lab/catalog.json',
-    JSON.stringify({ clients: [{ clientId: 7, name: 'client', publicKey: client.public }] }),
+    JSON.stringify({
+      clients: [
+        { clientId: 7, name: 'client', publicKey: client.public },
+        ...OTHER_TUNNELS.map((name, i) => ({
+          clientId: 20 + i,
+          name,
+          addresses: [`10.7.${i}.2`],
+        })),
+      ],
+    }),
   )
   const meter = start(
     'meter',
     '--interface',
     'wg0',
+    '--interface',
+    '*x',
     '--to',
     'http://127.0.0.1:8480',
     '--key',
@@ -223,7 +299,7 @@ async function checkMeter() {
   )
   await meter.says('"metering"')
   // Not synchronous: the server is this process.
-  const get = (size) =>
+  const get = (size, host = '10.90.0.1') =>
     promisify(execFile)('ip', [
       'netns',
       'exec',
@@ -234,7 +310,7 @@ async function checkMeter() {
       '60',
       '-o',
       '/dev/null',
-      `http://10.90.0.1/${size}`,
+      `http://${host}/${size}`,
     ])
   const before = counters()
   await get(500)
@@ -298,6 +374,18 @@ async function checkMeter() {
     { kernel, metered },
   )
 
+  for (const [i, kind] of OTHER_TUNNELS.entries()) {
+    await get(900, `10.7.${i}.1`)
+    const row = await until(`a row over ${kind}`, async () =>
+      (await rows()).find((row) => row.destAddr === `10.7.${i}.1:80`),
+    )
+    const one = judged.find((one) => row.sourceAddr.endsWith(`:${one.port}`))
+    check(`${kind}: the client by its address`, row.clientId === 20 + i, {
+      meter: [row.payloadTx, row.payloadRx],
+      server: one,
+    })
+  }
+
   ip('link delete wg0')
   await meter.says('the interface is gone')
   makeSite()
@@ -310,13 +398,22 @@ async function checkMeter() {
   )
   const three = await until('a row after the interface was made anew', async () => {
     const list = await rows()
-    return list.length > 2 && list
+    return list.length > 2 + OTHER_TUNNELS.length && list
   })
   check('deleted and made anew: the meter goes on', three.at(-1).clientId === 7)
   meter.child.kill('SIGTERM')
   check(
     'the meter stops with everything stored',
     (await meter.exited) === 0 && meter.text().includes('all is stored'),
+  )
+  const sites = await fetch('http://127.0.0.1:8480/api/v1/org/lab/sites', {
+    headers: { authorization: `Bearer ${admin}` },
+  })
+  const { reconciliation } = (await sites.json()).data.sites[0].meters[0].report
+  check(
+    "the peer's transfer is explained",
+    reconciliation.peersCompared === 1 && reconciliation.peersUnexplained === 0,
+    reconciliation,
   )
   serve.child.kill('SIGTERM')
   await serve.exited
@@ -326,6 +423,14 @@ async function checkMeter() {
 try {
   console.log(run('uname', '-r').trim())
   makeWorld()
+  const recorded = makeRecordedDevice()
+  await recordNetlink()
+  run(
+    'wg',
+    'set',
+    'wg0',
+    ...recorded.filter((key) => key !== client.public).flatMap((key) => ['peer', key, 'remove']),
+  )
   checkPeers()
   await checkMeter()
 } catch (error) {

@@ -56,7 +56,7 @@ test('table agrees with a linear search, and every wider prefix follows', () => 
         }
       },
     ),
-    { numRuns: 1500 },
+    { numRuns: 700 },
   )
 })
 

@@ -49,7 +49,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
@@ -92,7 +92,7 @@ export class LabProcess {
   }
 
   /** Awaits a text on either output. */
-  async says(text: string, timeoutMs = 20_000): Promise<void> {
+  async says(text: string, timeoutMs = 60_000): Promise<void> {
     await until(
       `"${text}" from ${this.name}`,
       () => {

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../src/errors.js'
+import type { WireGuardDevice, WireGuardPeer } from '../../src/wireguard/device.js'
 import { buildRequest, textAttribute } from '../../src/wireguard/netlink.js'
 import { DeviceAnswer } from '../../src/wireguard/netlink-device.js'
 import {
@@ -181,6 +184,63 @@ describe('a dump', () => {
       interrupted: true,
     })
     expect(answer.device().listenPort).toBe(2)
+  })
+})
+
+describe('as the kernel gave it (Linux 6.1, scripts/kernel-e2e.sh)', () => {
+  const directory = join(import.meta.dirname, 'recorded')
+  const { sequence, peers: shown } = JSON.parse(
+    readFileSync(join(directory, 'kernel.json'), 'utf8'),
+  )
+  const datagrams = (): Buffer[] => {
+    const bytes = readFileSync(join(directory, 'kernel.netlink'))
+    const found: Buffer[] = []
+    for (let at = 0; at < bytes.length; at += 4 + bytes.readUInt32LE(at))
+      found.push(Buffer.from(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at))))
+    return found
+  }
+  const sorted = (peers: WireGuardDevice['peers']) =>
+    peers.map((peer) => ({ ...peer, allowedIps: [...peer.allowedIps].sort() }))
+
+  test('peers, allowed IPs, endpoints, counters are those that wg showed', () => {
+    const answer = new DeviceAnswer('wg0')
+    const ends = datagrams().map((datagram) => answer.add(datagram, sequence).done)
+    expect(ends).toEqual([...ends.slice(1).map(() => false), true])
+    const device = answer.device()
+    expect(sorted(device.peers)).toEqual(sorted(shown))
+    expect(device).toMatchObject({ kind: 'kernel', interfaceName: 'wg0', listenPort: 51820 })
+  })
+
+  test('a peer is split over the messages: the record holds what it is for', () => {
+    const alone = datagrams().map((datagram) => {
+      const answer = new DeviceAnswer('wg0')
+      answer.add(datagram, sequence)
+      return answer.device().peers.map((peer) => peer.publicKey)
+    })
+    expect(alone.length).toBeGreaterThan(2)
+    const split = shown.find((peer: WireGuardPeer) => peer.allowedIps.length > 100).publicKey
+    expect(alone.filter((keys) => keys.includes(split)).length).toBeGreaterThan(1)
+  })
+
+  test('any damage to it is an error or another device, never a crash', () => {
+    const whole = datagrams()
+    const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(), fc.nat(255), fc.nat())
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 6 }), fc.nat(50), (changes, cut) => {
+        const damaged = whole.map((datagram) => Buffer.from(datagram))
+        for (const [i, at, byte] of changes) damaged[i]![at % damaged[i]!.length] = byte
+        const last = damaged.length - 1
+        damaged[last] = damaged[last]!.subarray(0, Math.max(0, damaged[last]!.length - cut))
+        const answer = new DeviceAnswer('wg0')
+        try {
+          for (const datagram of damaged) answer.add(datagram, sequence)
+        } catch (error) {
+          expect(error).toBeInstanceOf(AppError)
+        }
+        for (const peer of answer.device().peers) expect(peer.publicKey).toHaveLength(44)
+      }),
+      { numRuns: 200 },
+    )
   })
 })
 
