@@ -26,6 +26,8 @@ export interface InterfaceSnapshot {
   readonly peers: number
   readonly endpointChanges: number
   readonly unattributed: Readonly<Record<string, number>>
+  /** As in the report to the server; figures that cannot be had are left out. */
+  readonly reconciliation: Readonly<Record<string, number>>
 }
 
 export interface MeterSnapshot {
@@ -81,7 +83,23 @@ function eachReason(
     )
 }
 
+/** Absent where the figure is. */
+function figure(name: string, labels: Readonly<Record<string, string>> = {}): Metric['read'] {
+  return (s) =>
+    s.interfaces.flatMap((i) => {
+      const value = i.reconciliation[name]
+      return value === undefined ? [] : [[{ interface: i.interface, ...labels }, value] as Sample]
+    })
+}
+
+function bounds(name: string): Metric['read'] {
+  const min = figure(`${name}Min`, { bound: 'min' })
+  const max = figure(`${name}Max`, { bound: 'max' })
+  return (s) => [...min(s), ...max(s)]
+}
+
 const INTERFACE = ['interface']
+const BOUND = ['interface', 'bound']
 const REASON = ['interface', 'reason']
 
 function counter(
@@ -227,6 +245,36 @@ export const METER_METRICS: readonly Metric[] = [
     'Sessions without a client, by reason.',
     eachReason((i) => i.unattributed),
     REASON,
+  ),
+  gauge(
+    'tunmeter_unexplained_packets',
+    'Packets that the kernel counted and the meter did not; the truth lies between min and max.',
+    bounds('unexplainedPackets'),
+    BOUND,
+  ),
+  gauge(
+    'tunmeter_unexplained_bytes',
+    'The same in IP octets, where the interface counts those.',
+    bounds('unexplainedBytes'),
+    BOUND,
+  ),
+  gauge(
+    'tunmeter_peers_compared',
+    'WireGuard peers whose transfer is compared with what was metered for them.',
+    figure('peersCompared'),
+    INTERFACE,
+  ),
+  gauge(
+    'tunmeter_peers_unexplained',
+    'Those whose transfer the metered packets, handshakes and keepalives do not explain.',
+    figure('peersUnexplained'),
+    INTERFACE,
+  ),
+  gauge(
+    'tunmeter_peers_unexplained_bytes',
+    'Octets of their transfer that are not explained.',
+    figure('peersUnexplainedBytes'),
+    INTERFACE,
   ),
   gauge('tunmeter_spool_batches', 'Batches that wait to be sent.', (s) => one(s.spool.batches)),
   gauge('tunmeter_spool_bytes', 'Disk space of the waiting batches.', (s) => one(s.spool.bytes)),

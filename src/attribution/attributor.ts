@@ -138,6 +138,17 @@ export class Attributor {
     return this.attribute(record)
   }
 
+  /** The peers that hold the two ends, by public key. */
+  endsOf({ sourceIp, destIp, startTimeUs }: FlowRecord): {
+    source: string | null
+    dest: string | null
+  } {
+    return {
+      source: this.#peerOf(sourceIp, startTimeUs)?.publicKey ?? null,
+      dest: this.#peerOf(destIp, startTimeUs)?.publicKey ?? null,
+    }
+  }
+
   /** Peers that are remembered, present or gone: bounded. */
   get identityCount(): number {
     return this.#identities.size

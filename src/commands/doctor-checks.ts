@@ -1,13 +1,11 @@
-/** The checks of `tunmeter doctor`, each a question with an answer and what to do about it. */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+/** What `tunmeter doctor` checks on this machine: each a question with an answer and what to do about it. */
+import { existsSync, readFileSync } from 'node:fs'
 import { loadCatalog } from '../attribution/catalog-file.js'
 import { loadAddon } from '../capture/addon.js'
-import { FlowMeter, type FlowMeterCounters } from '../capture/flow-meter.js'
 import { AppError, messageOf } from '../errors.js'
 import type { Catalog } from '../session/catalog.js'
 import type { WireGuardDevice } from '../wireguard/device.js'
 import { readPeers } from '../wireguard/read-peers.js'
-import { Reconciliation } from './reconciliation.js'
 
 export interface Finding {
   readonly check: string
@@ -130,88 +128,5 @@ export function checkCatalog(path: string | undefined, device: WireGuardDevice |
     'warning',
     `${about}; ${unknown.length} peers have no client in it: ${keys.join(', ')}${unknown.length > 3 ? ', …' : ''}`,
     'Add clients with these public keys; tunmeter peers lists them.',
-  )
-}
-
-export function checkSpool(directory: string): Finding {
-  if (!existsSync(directory))
-    return finding('spool', 'ok', `${directory} does not exist yet; the meter makes it`)
-  try {
-    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-    return finding('spool', 'ok', directory)
-  } catch (error) {
-    return finding(
-      'spool',
-      'failed',
-      `${directory}: ${messageOf(error)}`,
-      'Give it to the user that the meter runs as, or choose another with --spool.',
-    )
-  }
-}
-
-/** Meters the interface for a while and compares with the kernel's counters of it. */
-export async function checkReconciliation(
-  name: string,
-  device: WireGuardDevice | null,
-  seconds: number,
-): Promise<Finding> {
-  const isKernelWireGuard = device?.kind === 'kernel'
-  const meter = new FlowMeter({ source: { kind: 'live', interface: name }, records: 'none' })
-  const reading = (async () => {
-    for await (const batch of meter.records()) void batch
-  })()
-  const comparison = new Reconciliation(name)
-  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-  try {
-    // libpcap holds packets back for up to 100 ms: each comparison waits longer than that.
-    await wait(SETTLE_MS)
-    for (const restMs of [seconds * 1000, 0]) {
-      comparison.mark()
-      await wait(SETTLE_MS)
-      comparison.compare(meter.counters(), isKernelWireGuard)
-      await wait(restMs)
-    }
-    return reconciled(meter.counters(), comparison.figures(), isKernelWireGuard, seconds)
-  } catch (error) {
-    return failure('reconciliation', error)
-  } finally {
-    await meter.stop()
-    await reading.catch(() => undefined)
-  }
-}
-const SETTLE_MS = 400
-
-function reconciled(
-  counters: FlowMeterCounters,
-  figures: Readonly<Record<string, number>>,
-  isKernelWireGuard: boolean,
-  seconds: number,
-): Finding {
-  const [error] = counters.errors
-  if (counters.state === 'failed')
-    return finding('reconciliation', 'failed', error?.message ?? 'the interface cannot be read')
-  const seen = `${counters.packets} packets, ${counters.bytes} bytes in ${seconds} s`
-  if (isKernelWireGuard)
-    return finding(
-      'reconciliation',
-      'skipped',
-      `${seen}; a kernel WireGuard counts encrypted messages, not packets`,
-    )
-  const { unexplainedPacketsMin: low, unexplainedPacketsMax: high } = figures
-  if (low === undefined || high === undefined)
-    return finding('reconciliation', 'skipped', `${seen}; this interface's counters do not compare`)
-  if (low <= 0 && high >= 0)
-    return finding(
-      'reconciliation',
-      'ok',
-      `${seen}; unexplained: ${low === high ? 0 : `between ${low} and ${high}`} packets`,
-    )
-  return finding(
-    'reconciliation',
-    'warning',
-    `${seen}; the kernel counted ${low} to ${high} packets that were not metered`,
-    counters.kernelDropped > 0
-      ? `${counters.kernelDropped} were dropped for want of room: raise --ring.`
-      : 'Is a --filter in force, or another interface meant?',
   )
 }

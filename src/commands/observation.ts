@@ -10,8 +10,10 @@ import type { Catalog } from '../session/catalog.js'
 import { makeSession } from '../session/make-session.js'
 import type { Session } from '../session/session.js'
 import { runPrefix } from '../session/session-id.js'
+import type { PeerSnapshot } from '../wireguard/device.js'
+import { PeerReconciler, type PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { PeerWatcher } from '../wireguard/peer-watcher.js'
-import { Reconciliation } from './reconciliation.js'
+import { otherTraffic, peerFigures, Reconciliation } from './reconciliation.js'
 
 export interface ObservationOptions {
   readonly interfaceName: string
@@ -34,6 +36,8 @@ const TURN_MS = 20
 const OPEN_POLL_MS = 20
 /** A session of nobody, or of a peer without an endpoint, makes the peers be read at once, this often at most. */
 const REFRESH_EVERY_MS = 1000
+/** From the moment at which a report is due until it is here, on a busy machine. */
+const REPORT_LATE_MS = 5_000
 
 export class Observation {
   readonly name: string
@@ -44,6 +48,9 @@ export class Observation {
   readonly #prefix: string
   readonly #log: Logger
   readonly #reconciliation: Reconciliation
+  readonly #peerReconciler: PeerReconciler
+  #peerVerdict: PeerVerdict | null = null
+  #isMetering = false
   #isKernelWireGuard = false
   #refreshedMs = Number.NEGATIVE_INFINITY
   #done: Promise<void> = Promise.resolve()
@@ -64,13 +71,14 @@ export class Observation {
       ...options.engine,
     })
     this.#attributor = new Attributor({ siteId: options.siteId })
+    const { activeTimeoutMs = 0 } = options.engine
+    this.#peerReconciler = new PeerReconciler({
+      settleMs: activeTimeoutMs === 0 ? 0 : activeTimeoutMs + REPORT_LATE_MS,
+    })
     this.#peers = new PeerWatcher({
       interfaceName: options.interfaceName,
       intervalMs: options.peersEveryMs,
-      onSnapshot: (snapshot) => {
-        this.#isKernelWireGuard = snapshot.device.kind === 'kernel'
-        if (this.#attributor.peersChanged(snapshot, snapshot.atUs)) this.#insideChanged()
-      },
+      onSnapshot: (snapshot) => this.#peersRead(snapshot),
       onFailure: (error) => {
         const said = { interface: this.name, reason: messageOf(error) }
         if (error instanceof AppError && error.code === 'NO_PERMISSION')
@@ -88,6 +96,9 @@ export class Observation {
     this.#reconciliation.compare(this.#meter.counters(), this.#isKernelWireGuard)
     this.#done = this.#pump()
     await this.#opened()
+    this.#isMetering = true
+    // Where the peers' counters were when metering began lies between this reading and the one before.
+    await this.#peers.refresh()
   }
 
   /** Time passes in the engine once the interface is read, or found to be away. */
@@ -106,11 +117,37 @@ export class Observation {
 
   /** Ends open sessions with forcedEnd; resolves when the last is handed over. */
   async stop(): Promise<void> {
+    await this.#peers.refresh()
     this.#peers.stop()
     this.#reconciliation.mark()
     await this.#meter.stop()
     await this.#done
     this.check()
+    if (this.#peerVerdict === null) return
+    const other = otherTraffic(this.#meter.counters())
+    this.#judged(this.#peerReconciler.finish(Date.now(), other))
+  }
+
+  #peersRead({ atUs, device }: PeerSnapshot): void {
+    this.#isKernelWireGuard = device.kind === 'kernel'
+    if (this.#attributor.peersChanged({ device }, atUs)) this.#insideChanged()
+    this.#peerReconciler.read(device.peers, atUs / 1000, {
+      metering: this.#isMetering,
+      segmented: this.#isKernelWireGuard,
+      other: otherTraffic(this.#meter.counters()),
+    })
+    if (this.#isMetering) this.#judged(this.#peerReconciler.verdict())
+  }
+
+  #judged(verdict: PeerVerdict): void {
+    const before = this.#peerVerdict
+    this.#peerVerdict = verdict
+    if (verdict.worst === null || (before !== null && before.unexplained > 0)) return
+    const { publicKey, bytes } = verdict.worst
+    this.#log.warn(
+      { interface: this.name, peer: publicKey, bytes, peers: verdict.unexplained },
+      "a peer's transfer does not agree with what was metered",
+    )
   }
 
   catalogChanged(catalog: Catalog): void {
@@ -128,7 +165,7 @@ export class Observation {
 
   /** The kernel's counters against ours; see docs/wireguard.md. */
   reconciliation(): Record<string, number> {
-    return this.#reconciliation.figures()
+    return { ...this.#reconciliation.figures(), ...peerFigures(this.#peerVerdict) }
   }
 
   /** Every second: losses and absences since the last time become gaps. */
@@ -189,6 +226,7 @@ export class Observation {
       peers: a.peers,
       endpointChanges: a.endpointChanges,
       unattributed: a.unattributed,
+      reconciliation: this.reconciliation(),
     }
   }
 
@@ -199,6 +237,7 @@ export class Observation {
         let who = this.#attributor.attribute(record)
         if (isUncertain(who) && (await this.#refreshed()))
           who = this.#attributor.attributeAgain(record, who)
+        this.#peerReconciler.count(record, this.#attributor.endsOf(record))
         this.#options.onSession(makeSession(record, who, this.#prefix))
       }
       if (performance.now() < turnEndsMs) continue

@@ -1,6 +1,8 @@
 /** Compares, once a second, what a running meter counted with what the kernel counted on the same interface. */
 import { readFileSync } from 'node:fs'
+import type { FlowMeterCounters } from '../capture/flow-meter.js'
 import { readInterfaceCounters } from '../wireguard/interface-counters.js'
+import type { PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { InterfaceReconciler, type InterfaceVerdict, type Volume } from '../wireguard/reconcile.js'
 
 /** ARPHRD_NONE: a packet is an IP packet, and the counters count IP octets. */
@@ -71,6 +73,25 @@ export class Reconciliation {
     } catch {
       return null
     }
+  }
+}
+
+/** Everything that is in no session; pending fragments, too. */
+export function otherTraffic({ other, pending }: FlowMeterCounters): Volume {
+  const all = [...Object.values(other), pending]
+  return {
+    packets: all.reduce((sum, one) => sum + one.packets, 0),
+    bytes: all.reduce((sum, one) => sum + one.bytes, 0),
+  }
+}
+
+/** For the report and the metrics; empty without peers. */
+export function peerFigures(verdict: PeerVerdict | null): Record<string, number> {
+  if (verdict === null || verdict.compared === 0) return {}
+  return {
+    peersCompared: verdict.compared,
+    peersUnexplained: verdict.unexplained,
+    peersUnexplainedBytes: verdict.unexplainedBytes,
   }
 }
 

@@ -156,6 +156,8 @@ export const whoSchema = z.object({
   name: z.string(),
   keyId: z.string(),
   expiresAt: z.string().nullable(),
+  /** Of the key's organisation; null for a root key. */
+  retentionDays: int.nullable(),
   serverTime: z.string(),
 })
 

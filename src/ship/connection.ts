@@ -25,7 +25,13 @@ export interface Site {
 
 /** The key's owner; `no` when the server said that it is nobody's, or not one for a site. */
 export type WhoAmI =
-  | { readonly kind: 'site'; readonly site: Site }
+  | {
+      readonly kind: 'site'
+      readonly site: Site
+      /** Of the organisation; null where the server does not say. */
+      readonly retentionDays: number | null
+      readonly serverTimeMs: number | null
+    }
   | { readonly kind: 'denied'; readonly message: string }
   | { readonly kind: 'away'; readonly message: string }
 
@@ -45,6 +51,8 @@ const keySchema = z.object({
   scope: z.string(),
   orgId: z.union([z.string(), z.number()]).nullish(),
   siteId: z.int().nullish(),
+  retentionDays: z.int().nullish(),
+  serverTime: z.iso.datetime().nullish(),
 })
 
 export class Connection {
@@ -86,14 +94,15 @@ export class Connection {
     if ([401, 403, 404].includes(answer.status)) return { kind: 'denied', message: said }
     const key = keySchema.safeParse(envelope?.data)
     if (answer.status !== 200 || !key.success) return { kind: 'away', message: said }
-    const { scope, orgId, siteId } = key.data
+    const { scope, orgId, siteId, retentionDays = null, serverTime } = key.data
     if (scope !== 'ingest' || orgId == null || siteId == null) {
       return {
         kind: 'denied',
         message: `the key has the scope ${scope}; a meter needs one for ingest`,
       }
     }
-    return { kind: 'site', site: { orgId: String(orgId), siteId } }
+    const serverTimeMs = serverTime == null ? null : Date.parse(serverTime)
+    return { kind: 'site', site: { orgId: String(orgId), siteId }, retentionDays, serverTimeMs }
   }
 
   /** The site's catalog as the server has it; null when it is the one that `etag` names, or cannot be had. */

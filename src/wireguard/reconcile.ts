@@ -135,6 +135,11 @@ export function explainControl(bytes: number, handshakesMax = 64): ControlMessag
   return null
 }
 
+/** One direction: a peer sends at most a keepalive a second and retries a handshake every 5 s (section 6). */
+export function controlBytesMax(seconds: number): number {
+  return KEEPALIVE * Math.ceil(seconds + 1) + (INITIATION + RESPONSE) * Math.ceil(seconds / 5 + 2)
+}
+
 export interface PeerComparison {
   /** One direction of a peer's transfer counter over the interval. */
   readonly transferBytes: number
@@ -156,9 +161,7 @@ export function unexplainedPeerBytes({
   ...known
 }: PeerComparison): number {
   const data = dataMessageBytes(metered, known)
-  // A peer sends at most a keepalive a second and retries a handshake every 5 s (whitepaper section 6).
-  const controlMax =
-    KEEPALIVE * Math.ceil(seconds + 1) + (INITIATION + RESPONSE) * Math.ceil(seconds / 5 + 2)
+  const controlMax = controlBytesMax(seconds)
   if (transferBytes < data.low) return transferBytes - data.low
   return Math.max(0, transferBytes - data.high - controlMax)
 }

@@ -1,15 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import {
-  checkCatalog,
-  checkInterface,
-  checkPrivileges,
-  checkSpool,
-} from '../../src/commands/doctor-checks.js'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { Finding } from '../../src/commands/doctor-checks.js'
+import { checkCatalog, checkInterface, checkPrivileges } from '../../src/commands/doctor-checks.js'
+import { reconciledPackets, transferred } from '../../src/commands/doctor-reconciliation.js'
+import { checkServer } from '../../src/commands/doctor-server.js'
+import { checkSpool } from '../../src/commands/doctor-spool.js'
 import { sumFigures } from '../../src/commands/reconciliation.js'
+import type { ServerFlags } from '../../src/commands/server-flags.js'
 import type { WireGuardDevice } from '../../src/wireguard/device.js'
+import { FakeServer } from '../support/fake-server.js'
+import { aSpool, batchOf } from '../support/spools.js'
+import { temporaryDirectory } from '../support/temporary.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'tunmeter-doctor-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -48,9 +51,160 @@ test('a catalog that names every peer, one that does not, one that is none', () 
   expect(checkCatalog(undefined, device).state).toBe('skipped')
 })
 
-test('a spool that can be used, or made', () => {
-  expect(checkSpool(directory).state).toBe('ok')
-  expect(checkSpool(join(directory, 'none')).message).toContain('does not exist yet')
+describe('the spool', () => {
+  test('one that can be used, or made', async () => {
+    expect(await checkSpool(directory)).toMatchObject({ state: 'ok' })
+    expect((await checkSpool(join(directory, 'none'))).message).toContain('does not exist yet')
+  })
+
+  test('one that cannot be entered, and one whose file is none', async () => {
+    const file = join(directory, 'file')
+    writeFileSync(file, '', { mode: 0o600 })
+    expect(await checkSpool(file)).toMatchObject({
+      state: 'failed',
+      todo: expect.stringContaining('--spool'),
+    })
+    const strange = temporaryDirectory()
+    writeFileSync(join(strange, 'data.mdb'), 'something else')
+    expect(await checkSpool(strange)).toMatchObject({ state: 'failed' })
+  })
+
+  test('one whose batches do not get on, and one with refused batches', async () => {
+    const { spool, directory } = await aSpool()
+    await spool.append(batchOf(3))
+    const madeAtMs = Date.now()
+    expect(await checkSpool(directory, madeAtMs + 60_000)).toMatchObject({ state: 'ok' })
+    expect(await checkSpool(directory, madeAtMs + 600_000)).toMatchObject({
+      state: 'warning',
+      message: expect.stringContaining('the oldest waits for 10 minutes'),
+      todo: expect.stringContaining('Is the meter running'),
+    })
+    const { number } = (await spool.next())!
+    await spool.setAside(number, { atMs: madeAtMs, status: 400, reason: 'no' })
+    expect(await checkSpool(directory, madeAtMs)).toMatchObject({
+      state: 'warning',
+      message: expect.stringContaining('1 batches'),
+      todo: expect.stringContaining('tunmeter spool ls'),
+    })
+  })
+})
+
+describe('the server', () => {
+  const NOW = () => new Date().toISOString()
+  const site = { scope: 'ingest', orgId: 'acme', siteId: 3 }
+  /** What it says to `GET /api/v1/key`, as state by check. */
+  async function examine(status: number, data: object) {
+    const server = await new FakeServer().start()
+    server.key = { status, data }
+    const findings = await checkServer({ to: server.url, key: 'k' } as ServerFlags)
+    return Object.fromEntries(findings.map((one) => [one.check, one]))
+  }
+  const states = (findings: Record<string, Finding>) =>
+    Object.fromEntries(Object.entries(findings).map(([check, { state }]) => [check, state]))
+
+  test('all is well', async () => {
+    const found = await examine(200, { ...site, retentionDays: 30, serverTime: NOW() })
+    expect(states(found)).toEqual({ server: 'ok', key: 'ok', clock: 'ok', retention: 'ok' })
+    expect(found.key!.message).toBe('organisation acme, site 3, scope ingest')
+    expect(found.retention!.message).toBe('30 days')
+  })
+
+  test('retention for ever, off, and of a server that does not tell', async () => {
+    const of = async (data: object) =>
+      (await examine(200, { ...site, serverTime: NOW(), ...data })).retention
+    expect(await of({ retentionDays: -1 })).toMatchObject({ state: 'ok', message: 'for ever' })
+    expect(await of({ retentionDays: 0 })).toMatchObject({
+      state: 'failed',
+      todo: expect.stringContaining('retentionDays'),
+    })
+    expect(await of({})).toMatchObject({ state: 'skipped' })
+  })
+
+  test('a clock that is two minutes off, either way, and none', async () => {
+    const of = async (data: object) => (await examine(200, { ...site, ...data })).clock
+    for (const [ms, way] of [
+      [120_000, 'ahead of'],
+      [-120_000, 'behind'],
+    ] as const) {
+      const serverTime = new Date(Date.now() + ms).toISOString()
+      expect(await of({ serverTime })).toMatchObject({
+        state: 'warning',
+        message: expect.stringContaining(way),
+        todo: 'Synchronise both (NTP).',
+      })
+    }
+    expect(await of({})).toMatchObject({ state: 'skipped' })
+  })
+
+  test('a key that nobody knows, and one of another scope', async () => {
+    for (const [status, data] of [
+      [401, {}],
+      [200, { scope: 'admin', orgId: 'acme', siteId: null }],
+    ] as const) {
+      const found = await examine(status, data)
+      expect(states(found)).toEqual({ server: 'ok', key: 'failed' })
+      expect(found.key!.todo).toContain('tunmeter keys create --scope ingest')
+    }
+    expect((await examine(200, { scope: 'admin', orgId: 'acme' })).key!.message).toContain(
+      'the key has the scope admin',
+    )
+  })
+
+  test('one that is away, one that is none, and an address that is none', async () => {
+    const gone = await new FakeServer().listen()
+    gone.close()
+    const of = async (flags: object) => (await checkServer(flags as ServerFlags))[0]
+    expect(await of({ to: gone.url, key: 'k' })).toMatchObject({
+      check: 'server',
+      state: 'failed',
+      todo: expect.stringContaining('Is the address right'),
+    })
+    expect(states(await examine(502, {}))).toEqual({ server: 'failed' })
+    expect(await of({ to: 'nonsense', key: 'k' })).toMatchObject({ state: 'failed' })
+    expect(await of({ to: gone.url })).toMatchObject({
+      state: 'failed',
+      message: 'no key is given',
+    })
+    expect(await of({})).toMatchObject({ state: 'skipped' })
+  })
+})
+
+describe('the figures', () => {
+  const packets = (low: number, high: number, dropped = 0) =>
+    reconciledPackets('seen', { unexplainedPacketsMin: low, unexplainedPacketsMax: high }, dropped)
+
+  test('packets: none missing, perhaps none, some, and why', () => {
+    expect(packets(0, 0)).toMatchObject({ state: 'ok', message: 'seen; unexplained: 0 packets' })
+    expect(packets(-1, 2)).toMatchObject({ state: 'ok' })
+    expect(packets(2, 3)).toMatchObject({
+      state: 'warning',
+      todo: expect.stringContaining('--filter'),
+    })
+    expect(packets(2, 3, 3)).toMatchObject({ todo: expect.stringContaining('raise --ring') })
+    expect(packets(-3, -2)).toMatchObject({ state: 'warning' })
+    expect(reconciledPackets('seen', {}, 0)).toMatchObject({ state: 'skipped' })
+  })
+
+  test('peers: explained, too much, too little, none', () => {
+    const verdict = (bytes: number) => ({
+      compared: 3,
+      unexplained: 1,
+      unexplainedBytes: Math.abs(bytes),
+      worst: { publicKey: 'K=', bytes },
+    })
+    const none = { unexplained: 0, unexplainedBytes: 0, worst: null }
+    expect(transferred({ compared: 3, ...none })).toMatchObject({ state: 'ok' })
+    expect(transferred({ compared: 0, ...none })).toMatchObject({ state: 'skipped' })
+    for (const [bytes, what] of [
+      [500, 'of K= 500 octets passed that were not metered'],
+      [-500, 'of K= 500 octets were metered that did not pass'],
+    ] as const)
+      expect(transferred(verdict(bytes))).toMatchObject({
+        state: 'warning',
+        message: expect.stringContaining(what),
+        todo: expect.stringContaining('--seconds 60'),
+      })
+  })
 })
 
 test('figures of several interfaces: sums, exact when all are', () => {

@@ -26,12 +26,16 @@ export function adminRoutes(context: ServerContext): Route[] {
   ]
 }
 
-function whoAmI(key: KeyRecord, nowMs: number) {
+function whoAmI({ clockMs, control }: ServerContext, key: KeyRecord) {
   const { scope, orgId, siteId, name, keyId, expiresAt } = key
-  return { scope, orgId, siteId, name, keyId, expiresAt, serverTime: new Date(nowMs).toISOString() }
+  // A meter that may not read settings learns whether anything is stored at all.
+  const retentionDays = orgId === null ? null : (control.org(orgId)?.retentionDays ?? 0)
+  const serverTime = new Date(clockMs()).toISOString()
+  return { scope, orgId, siteId, name, keyId, expiresAt, retentionDays, serverTime }
 }
 
-function sessionRoutes({ auth, clockMs, secureCookie }: ServerContext): Route[] {
+function sessionRoutes(context: ServerContext): Route[] {
+  const { auth, secureCookie } = context
   const cookie = { httpOnly: true, sameSite: 'strict', path: '/', secure: secureCookie } as const
   return [
     route({
@@ -41,7 +45,7 @@ function sessionRoutes({ auth, clockMs, secureCookie }: ServerContext): Route[] 
       summary: 'Who this key is, and the server’s clock',
       scopes: ['admin', 'read', 'ingest'],
       answer: whoSchema,
-      handle: async ({ key }) => whoAmI(key!, clockMs()),
+      handle: async ({ key }) => whoAmI(context, key!),
     }),
     route({
       method: 'POST',
@@ -62,7 +66,7 @@ function sessionRoutes({ auth, clockMs, secureCookie }: ServerContext): Route[] 
             'an ingest key only sends; sign in with a read, admin or root key',
           )
         reply.setCookie(COOKIE, presented, { ...cookie, maxAge: COOKIE_SECONDS })
-        return whoAmI(key, clockMs())
+        return whoAmI(context, key)
       },
     }),
     route({

@@ -1,0 +1,76 @@
+/** What `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time? */
+import type { WhoAmI } from '../ship/connection.js'
+import { type Finding, failure, finding } from './doctor-checks.js'
+import { openConnection, type ServerFlags } from './server-flags.js'
+
+/** Beyond this, sessions of the last hour look as if they were from another one. */
+const CLOCK_SKEW_MS_MAX = 60_000
+
+export async function checkServer(options: ServerFlags): Promise<Finding[]> {
+  if (options.to === undefined) return [finding('server', 'skipped', 'no --to')]
+  let connection: Awaited<ReturnType<typeof openConnection>>
+  try {
+    connection = await openConnection(options)
+  } catch (error) {
+    return [failure('server', error)]
+  }
+  try {
+    const askedMs = Date.now()
+    const who = await connection.whoAmI()
+    return judge(connection.url, who, (askedMs + Date.now()) / 2)
+  } finally {
+    await connection.close()
+  }
+}
+
+function judge(url: string, who: WhoAmI, nowMs: number): Finding[] {
+  if (who.kind === 'away')
+    return [
+      finding(
+        'server',
+        'failed',
+        `${url}: ${who.message}`,
+        'Is the address right, the server running, the proxy or --ca-file needed?',
+      ),
+    ]
+  const server = finding('server', 'ok', url)
+  if (who.kind === 'denied')
+    return [
+      server,
+      finding(
+        'key',
+        'failed',
+        who.message,
+        'Make one: tunmeter keys create --scope ingest --org ORG --site N',
+      ),
+    ]
+  return [
+    server,
+    finding('key', 'ok', `organisation ${who.site.orgId}, site ${who.site.siteId}, scope ingest`),
+    checkClock(who.serverTimeMs, nowMs),
+    checkRetention(who.retentionDays),
+  ]
+}
+
+function checkClock(serverMs: number | null, nowMs: number): Finding {
+  if (serverMs === null) return finding('clock', 'skipped', 'the server does not tell its time')
+  const skewMs = serverMs - nowMs
+  const seconds = Math.abs(skewMs / 1000).toFixed(1)
+  const way = skewMs < 0 ? 'behind' : 'ahead of'
+  const about = `the server's is ${seconds} s ${way} this one`
+  if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) return finding('clock', 'ok', about)
+  return finding('clock', 'warning', about, 'Synchronise both (NTP).')
+}
+
+function checkRetention(days: number | null): Finding {
+  if (days === null)
+    return finding('retention', 'skipped', 'the server does not tell: 0 days stores nothing')
+  if (days === 0)
+    return finding(
+      'retention',
+      'failed',
+      'the retention of the organisation is 0 days: the server stores no session',
+      'Set it in the dashboard (Settings), or PUT …/settings {"retentionDays": 30}.',
+    )
+  return finding('retention', 'ok', days < 0 ? 'for ever' : `${days} days`)
+}

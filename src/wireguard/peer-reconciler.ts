@@ -1,0 +1,319 @@
+/**
+ * Each peer's transfer counters against the sessions that were metered for it.
+ *
+ * In: the sessions' records as they come, readings of the device, other traffic's sum. Out: for how many peers, and by
+ * how many octets, the two sides cannot be made to agree.
+ *
+ * Neither side is known at one instant. Sessions report every so often (`settleMs`), so what was reported is at most what
+ * had passed; and what had passed at a reading has been reported `settleMs` later. So a transfer is compared twice:
+ *
+ *     too little: transfer now              <  what was reported at the reading before     -> negative
+ *     too much:   transfer `settleMs` ago   >  what is reported now + what is not by peer  -> positive
+ *
+ * What is not counted by peer: handshakes and keepalives (as many as their timers allow), other traffic (any of it may
+ * be any peer's), and sessions between two peers, whose packets pass the interface twice. The comparison is as blunt as
+ * that sum is large. Of a peer that came, or came again, while metering only the second comparison is made: late reports
+ * may be of its life before.
+ */
+import type { FlowRecord } from '../session/session.js'
+import type { WireGuardPeer } from './device.js'
+import { controlBytesMax, dataMessageBytes, type Volume } from './reconcile.js'
+
+/** The peers, by public key, that hold a session's two ends. */
+export interface Ends {
+  readonly source: string | null
+  readonly dest: string | null
+}
+
+export interface PeerVerdict {
+  /** Peers for which both sides are known. */
+  readonly compared: number
+  readonly unexplained: number
+  /** Of all of them, each without its sign. */
+  readonly unexplainedBytes: number
+  /** The peer with most of it, and its octets: positive when it sent or got what was not metered. */
+  readonly worst: { readonly publicKey: string; readonly bytes: number } | null
+}
+
+type Way = 'rx' | 'tx'
+const WAYS: readonly Way[] = ['rx', 'tx']
+
+/** One direction of a peer. */
+interface Lane {
+  /** Metered for this peer alone, and what may be another's as well. Cumulative. */
+  packets: number
+  bytes: number
+  sharedPackets: number
+  sharedBytes: number
+  /** The transfer counter when metering began, bracketed, and the lane's own counts then. */
+  baseLow: number
+  baseHigh: number
+  packetsBase: number
+  bytesBase: number
+  /** At the last reading. */
+  transfer: number
+  packetsThen: number
+  bytesThen: number
+  /** Transfer that waits until all that belongs to it has been reported. */
+  waiting: { readonly atMs: number; readonly transfer: number } | null
+  unexplained: number
+}
+
+interface Track {
+  readonly lanes: Record<Way, Lane>
+  sinceMs: number
+  /** It has been in a reading. */
+  known: boolean
+  /** It was there when metering began: every report is of this life. */
+  fromStart: boolean
+}
+
+interface Reported {
+  packetsTx: number
+  packetsRx: number
+  bytesTx: number
+  bytesRx: number
+  endTimeUs: number
+}
+
+/** Longer than a closed session lingers. */
+const LATE_US = 30_000_000
+/** Open sessions whose reports so far are remembered; with more of them peers are not compared any longer. */
+const OPEN_MAX = 131_072
+/**
+ * A kernel device gets super-packets and cuts them itself: into segments of at least this many octets (RFC 9293's
+ * default of the maximum segment size).
+ */
+const SEGMENT_MIN = 536
+
+export interface PeerReconcilerOptions {
+  /** Within this every open session has been reported; 0: only when it ends, so only `finish` compares. */
+  readonly settleMs: number
+  readonly openMax?: number
+}
+
+export class PeerReconciler {
+  readonly #settleMs: number
+  readonly #openMax: number
+  readonly #tracks = new Map<string, Track>()
+  readonly #open = new Map<number, Reported>()
+  /** In order of their end. */
+  readonly #closed = new Map<number, Reported>()
+  #read = false
+  #segmented = false
+  #overflowed = false
+
+  constructor({ settleMs, openMax = OPEN_MAX }: PeerReconcilerOptions) {
+    this.#settleMs = settleMs
+    this.#openMax = openMax
+  }
+
+  /** Every record of every session, in order. */
+  count(record: FlowRecord, { source, dest }: Ends): void {
+    if (this.#overflowed || (source === null && dest === null)) return
+    const more = this.#increment(record)
+    const shared = source !== null && dest !== null
+    if (source !== null) {
+      add(this.#track(source).lanes.rx, more.packetsTx, more.bytesTx, shared)
+      add(this.#track(source).lanes.tx, more.packetsRx, more.bytesRx, shared)
+    }
+    if (dest !== null) {
+      add(this.#track(dest).lanes.tx, more.packetsTx, more.bytesTx, shared)
+      add(this.#track(dest).lanes.rx, more.packetsRx, more.bytesRx, shared)
+    }
+  }
+
+  /**
+   * A reading of the device. `metering` is false until the interface is read: the last reading before and the first one
+   * after bracket where the counters began. `segmented`: a kernel device, which cuts super-packets.
+   */
+  read(
+    peers: readonly WireGuardPeer[],
+    atMs: number,
+    { metering, segmented, other }: { metering: boolean; segmented: boolean; other: Volume },
+  ): void {
+    this.#segmented = segmented
+    const present = new Set(peers.map((peer) => peer.publicKey))
+    for (const key of this.#tracks.keys()) if (!present.has(key)) this.#tracks.delete(key)
+    for (const peer of peers) {
+      const track = this.#track(peer.publicKey)
+      const transfers: Record<Way, number> = { rx: peer.rxBytes, tx: peer.txBytes }
+      if (!track.known) this.#begin(track, transfers, atMs, metering)
+      else if (WAYS.some((way) => transfers[way] < track.lanes[way].transfer)) restart(track, atMs)
+      for (const way of WAYS) {
+        const lane = track.lanes[way]
+        const transfer = transfers[way]
+        if (metering) this.#compare(track, lane, transfer, atMs, other)
+        lane.transfer = transfer
+        lane.packetsThen = lane.packets
+        lane.bytesThen = lane.bytes
+      }
+    }
+    this.#read ||= metering
+  }
+
+  /** All sessions have ended and been counted: what was read last is compared with all of it. */
+  finish(atMs: number, other: Volume): PeerVerdict {
+    for (const track of this.#tracks.values())
+      for (const lane of Object.values(track.lanes)) {
+        const waiting = { atMs, transfer: lane.transfer }
+        if (track.known) settle(track, lane, waiting, other, this.#segmented)
+      }
+    return this.verdict()
+  }
+
+  verdict(): PeerVerdict {
+    let [compared, unexplained, unexplainedBytes] = [0, 0, 0]
+    let worst: PeerVerdict['worst'] = null
+    for (const [publicKey, { lanes, known }] of this.#overflowed ? [] : this.#tracks) {
+      if (!known) continue
+      compared++
+      const bytes = WAYS.map((way) => lanes[way].unexplained).filter((n) => n !== 0)
+      if (bytes.length === 0) continue
+      unexplained++
+      for (const one of bytes) {
+        unexplainedBytes += Math.abs(one)
+        if (worst === null || Math.abs(one) > Math.abs(worst.bytes))
+          worst = { publicKey, bytes: one }
+      }
+    }
+    return { compared, unexplained, unexplainedBytes, worst }
+  }
+
+  #begin(track: Track, transfers: Record<Way, number>, atMs: number, metering: boolean): void {
+    track.known = true
+    track.sinceMs = atMs
+    track.fromStart = !this.#read
+    for (const way of WAYS) {
+      const lane = track.lanes[way]
+      // A peer that came while others were known began at 0; of a device that is read for the first time nothing is
+      // known, and before metering it is what it is.
+      lane.baseLow = metering ? 0 : transfers[way]
+      lane.baseHigh = metering && this.#read ? 0 : transfers[way]
+    }
+  }
+
+  #compare(track: Track, lane: Lane, transfer: number, atMs: number, other: Volume): void {
+    // The first reading after metering began: it began somewhere between the two.
+    if (!this.#read) lane.baseHigh = Math.max(lane.baseHigh, transfer)
+    const needed = dataMessageBytes({ packets: lane.packetsThen, bytes: lane.bytesThen }).low
+    const missing = track.fromStart ? Math.min(0, transfer - lane.baseLow - needed) : 0
+    lane.unexplained = missing < 0 ? missing : Math.max(0, lane.unexplained)
+    if (this.#settleMs === 0) return
+    if (lane.waiting !== null && atMs >= lane.waiting.atMs + this.#settleMs) {
+      if (missing === 0) settle(track, lane, lane.waiting, other, this.#segmented)
+      lane.waiting = null
+    }
+    lane.waiting ??= { atMs, transfer }
+  }
+
+  /** What the record reports beyond the session's last one. */
+  #increment(record: FlowRecord): Reported {
+    const { sequence, packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs } = record
+    const before = this.#open.get(sequence) ?? this.#closed.get(sequence)
+    this.#open.delete(sequence)
+    this.#closed.delete(sequence)
+    const reported = { packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs }
+    if (record.endReason === 'activeTimeout') this.#remember(sequence, reported)
+    else if (record.protocol === 'tcp') this.#rememberClosed(sequence, reported)
+    return {
+      packetsTx: packetsTx - (before?.packetsTx ?? 0),
+      packetsRx: packetsRx - (before?.packetsRx ?? 0),
+      bytesTx: bytesTx - (before?.bytesTx ?? 0),
+      bytesRx: bytesRx - (before?.bytesRx ?? 0),
+      endTimeUs,
+    }
+  }
+
+  #remember(sequence: number, reported: Reported): void {
+    if (this.#open.size < this.#openMax) this.#open.set(sequence, reported)
+    else {
+      this.#overflowed = true
+      this.#open.clear()
+      this.#closed.clear()
+      this.#tracks.clear()
+    }
+  }
+
+  /** A closed session is reported once more when packets of it come late. */
+  #rememberClosed(sequence: number, reported: Reported): void {
+    for (const [oldest, { endTimeUs }] of this.#closed) {
+      const isPast = endTimeUs < reported.endTimeUs - LATE_US || this.#closed.size >= this.#openMax
+      if (!isPast) break
+      this.#closed.delete(oldest)
+    }
+    this.#closed.set(sequence, reported)
+  }
+
+  #track(publicKey: string): Track {
+    let track = this.#tracks.get(publicKey)
+    if (track === undefined) {
+      track = {
+        lanes: { rx: newLane(), tx: newLane() },
+        sinceMs: 0,
+        known: false,
+        fromStart: false,
+      }
+      this.#tracks.set(publicKey, track)
+    }
+    return track
+  }
+}
+
+/** More than all that can have passed: what was not metered. */
+function settle(
+  { sinceMs }: Track,
+  lane: Lane,
+  { atMs, transfer }: NonNullable<Lane['waiting']>,
+  other: Volume,
+  segmented: boolean,
+): void {
+  const packets = lane.packets + lane.sharedPackets - lane.packetsBase + other.packets
+  const bytes = lane.bytes + lane.sharedBytes - lane.bytesBase + other.bytes
+  const messages = segmented ? packets + Math.ceil(bytes / SEGMENT_MIN) : packets
+  const seconds = Math.max(0, (atMs - sinceMs) / 1000)
+  const most = dataMessageBytes({ packets, bytes }, { messages }).high + controlBytesMax(seconds)
+  const surplus = transfer - lane.baseHigh - most
+  if (surplus > 0) lane.unexplained = surplus
+  else if (lane.unexplained > 0) lane.unexplained = 0
+}
+
+/** The counters fell back: the peer, or the interface, was made anew. */
+function restart(track: Track, atMs: number): void {
+  track.sinceMs = atMs
+  track.fromStart = false
+  for (const lane of Object.values(track.lanes)) {
+    Object.assign(lane, { baseLow: 0, baseHigh: 0, waiting: null, unexplained: 0 })
+    // What was reported since the last reading may be of either life.
+    lane.packetsBase = lane.packetsThen
+    lane.bytesBase = lane.bytesThen
+  }
+}
+
+function add(lane: Lane, packets: number, bytes: number, shared: boolean): void {
+  if (shared) {
+    lane.sharedPackets += packets
+    lane.sharedBytes += bytes
+  } else {
+    lane.packets += packets
+    lane.bytes += bytes
+  }
+}
+
+function newLane(): Lane {
+  return {
+    packets: 0,
+    bytes: 0,
+    sharedPackets: 0,
+    sharedBytes: 0,
+    baseLow: 0,
+    baseHigh: 0,
+    packetsBase: 0,
+    bytesBase: 0,
+    transfer: 0,
+    packetsThen: 0,
+    bytesThen: 0,
+    waiting: null,
+    unexplained: 0,
+  }
+}
