@@ -1,8 +1,7 @@
 /** The Export button gives the file that the API gives under the same filters, all rows of it. */
-import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Lab, NO_CHROMIUM } from '../support/browser.js'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { contentOf, Lab, NO_CHROMIUM } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 
 describe.skipIf(NO_CHROMIUM)('export', () => {
@@ -18,6 +17,7 @@ describe.skipIf(NO_CHROMIUM)('export', () => {
       officeSessions({ count: COUNT, fromMs: now - 20 * 3600e3, toMs: now, seed: 4, open: 3 }),
     )
   })
+  afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
 
   async function download(page: Page, format: string): Promise<{ url: string; content: Buffer }> {
@@ -27,7 +27,7 @@ describe.skipIf(NO_CHROMIUM)('export', () => {
       page.waitForEvent('download'),
       page.locator('.panel a', { hasText: format }).click(),
     ])
-    return { url: file.url(), content: readFileSync(await file.path()) }
+    return { url: file.url(), content: await contentOf(file) }
   }
 
   /** What the API answers to the same query, asked for as a program does. */

@@ -1,15 +1,15 @@
 /** Live mode: what is new appears by itself, and nothing that is being read moves. */
 import type { Page } from 'playwright-core'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
 import { Lab, NO_CHROMIUM } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 
 describe.skipIf(NO_CHROMIUM)('live mode', () => {
-  let lab: Lab | undefined
+  let lab: Lab
   let sessions: Session[]
-  beforeEach(async () => {
-    await lab?.stop()
+  let sequence = 0
+  beforeAll(async () => {
     lab = await Lab.start(officeCatalog())
     const now = Date.now()
     sessions = officeSessions({
@@ -21,19 +21,20 @@ describe.skipIf(NO_CHROMIUM)('live mode', () => {
     })
     await lab.ingest(sessions)
   })
+  afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
 
   const rowOf = (page: Page, { sessionId }: Session) =>
     page.locator(`tr[data-session="${sessionId}"]`)
-  const newest = (sequence: number): Session => ({
+  const newest = (): Session => ({
     ...sessions[0]!,
-    sessionId: `${sessions[0]!.sessionId.slice(0, 18)}ZZZZZZZ${sequence}`,
+    sessionId: `${sessions[0]!.sessionId.slice(0, 18)}ZZZZZZ${String(sequence++).padStart(2, '0')}`,
     startTimeUs: Date.now() * 1000,
     endTimeUs: Date.now() * 1000 + 5000,
   })
 
   async function liveOnTop(): Promise<Page> {
-    const page = await lab!.open('/?live=1')
+    const page = await lab.open('/?live=1')
     await rowOf(page, sessions.at(-1)!).waitFor()
     await page.mouse.move(2, 2)
     return page
@@ -41,8 +42,8 @@ describe.skipIf(NO_CHROMIUM)('live mode', () => {
 
   test('a new session appears on top while nobody reads', async () => {
     const page = await liveOnTop()
-    const session = newest(1)
-    await lab!.ingest([session])
+    const session = newest()
+    await lab.ingest([session])
     await rowOf(page, session).waitFor()
     expect(await page.locator('tr[data-session]').first().getAttribute('data-session')).toBe(
       session.sessionId,
@@ -54,8 +55,8 @@ describe.skipIf(NO_CHROMIUM)('live mode', () => {
     const read = rowOf(page, sessions.at(-5)!)
     await read.hover()
     const before = await read.boundingBox()
-    const held = [newest(1), newest(2)]
-    await lab!.ingest(held)
+    const held = [newest(), newest()]
+    await lab.ingest(held)
     const button = page.getByRole('button', { name: '2 new sessions' })
     await button.waitFor()
     expect(await read.boundingBox()).toEqual(before)
@@ -70,13 +71,13 @@ describe.skipIf(NO_CHROMIUM)('live mode', () => {
     const page = await liveOnTop()
     await rowOf(page, sessions.at(-3)!).click()
     await page.mouse.move(2, 2)
-    await lab!.ingest([newest(1)])
+    await lab.ingest([newest()])
     await page.getByRole('button', { name: '1 new session' }).waitFor()
     await page.keyboard.press('Escape')
     await page.locator('.drawer').waitFor({ state: 'detached' })
     await page.locator('.scroller').evaluate((element) => element.scrollTo({ top: 300 }))
     await page.evaluate('document.activeElement.blur()')
-    await lab!.ingest([newest(2)])
+    await lab.ingest([newest()])
     await page.getByRole('button', { name: '2 new sessions' }).waitFor()
     expect(await page.locator('.scroller').evaluate((element) => element.scrollTop)).toBe(300)
   })
@@ -88,17 +89,47 @@ describe.skipIf(NO_CHROMIUM)('live mode', () => {
     await row.hover()
     const place = await row.boundingBox()
     const grown = { ...open, bytesRx: open.bytesRx + 123_456, packetsRx: open.packetsRx + 100 }
-    await lab!.ingest([grown])
+    await lab.ingest([grown])
     await row.locator(`[title="${grown.bytesRx.toLocaleString('en-US')} bytes"]`).waitFor()
-    await lab!.ingest([
+    await lab.ingest([
       { ...grown, packetsRx: grown.packetsRx + 1, endReason: 'endOfFlowDetected', connState: 'SF' },
     ])
     await row.locator('.outcome', { hasText: /Closed|Answered/ }).waitFor()
     expect(await row.boundingBox()).toEqual(place)
   })
 
+  test('of another selection no late answer is shown', async () => {
+    const ROWS_OF_ALL = /logs\/connection\?(?=.*attributes=false)(?!.*protocol=)/
+    const page = await liveOnTop()
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    await page.route(ROWS_OF_ALL, async (route) => {
+      await held
+      await route.continue().catch(() => undefined)
+    })
+    const asked = await page.waitForRequest(ROWS_OF_ALL)
+    const dropped = page.waitForEvent('requestfailed', (request) => request === asked)
+    await page.getByRole('button', { name: 'Filter by Protocol' }).click()
+    await page.locator('.facet .menu-item', { hasText: 'UDP' }).click()
+    expect((await dropped).failure()?.errorText).toContain('ERR_ABORTED')
+    release()
+    await expect
+      .poll(async () => new Set(await page.locator('td.col-protocol').allInnerTexts()))
+      .toEqual(new Set(['UDP']))
+  })
+
+  test('another page is not live', async () => {
+    const page = await lab.open('/?live=1&limit=50')
+    await rowOf(page, sessions.at(-1)!).waitFor()
+    await page.getByRole('button', { name: 'Next' }).click()
+    await rowOf(page, sessions[0]!).waitFor()
+    expect(new URL(page.url()).search).toBe('?limit=50&page=2')
+  })
+
   test('l switches it on and off; the address bar knows', async () => {
-    const page = await lab!.open('/?sort=-bytes&page=1')
+    const page = await lab.open('/?sort=-bytes&page=1')
     await page.locator('tr[data-session]').first().waitFor()
     await page.keyboard.press('l')
     await expect.poll(() => page.url()).toContain('live=1')
@@ -108,6 +139,6 @@ describe.skipIf(NO_CHROMIUM)('live mode', () => {
   })
 
   test('nothing was refused by the policy, asked elsewhere or thrown', () => {
-    expect(lab!.faults).toEqual([])
+    expect(lab.faults).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 /** The connection log: what is shown is what the API says, and the address bar says what is shown. */
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 import { until } from '../support/until.js'
@@ -15,6 +15,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     const span = { fromMs: now - 20 * 3600e3, toMs: now, seed: 3 }
     await lab.ingest(officeSessions({ ...span, count: COUNT, open: 4 }))
   })
+  afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
 
   const log = (query: string) => lab.api('GET', `/org/${ORG}/logs/connection?${query}`)
@@ -33,12 +34,76 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
   test('the newest hundred, then the others', async () => {
     const page = await lab.open()
     await showsRowsOf(page, 'limit=100')
-    await expect.poll(() => page.locator('.pager p').innerText()).toBe(`1–100 of ${COUNT} sessions`)
+    await expect
+      .poll(() => page.locator('.pager p').first().innerText())
+      .toBe(`1–100 of ${COUNT} sessions`)
     await page.getByRole('button', { name: 'Next' }).click()
     await showsRowsOf(page, 'limit=100&offset=100')
     expect(new URL(page.url()).searchParams.get('page')).toBe('2')
     await page.getByLabel('Sessions a page').selectOption('50')
     await showsRowsOf(page, 'limit=50')
+  })
+
+  test('what is pressed before the press before it is drawn counts too', async () => {
+    const page = await lab.open('/?limit=50')
+    await showsRowsOf(page, 'limit=50')
+    // Both within one task: nothing can be drawn in between.
+    const twice = (selector: string) =>
+      page.evaluate(
+        `for (const one of [0, 1]) [...document.querySelectorAll('${selector}')].at(one)?.click()`,
+      )
+    const next = '.pager button:last-child'
+    await page.evaluate(`for (const _ of [0, 1]) document.querySelector('${next}').click()`)
+    await showsRowsOf(page, 'limit=50&offset=100')
+    await page.getByRole('button', { name: 'Filter by Client' }).click()
+    await page.locator('.facet .count').nth(1).waitFor()
+    await twice('.facet .menu-item')
+    expect(new URL(page.url()).searchParams.getAll('clientId')).toHaveLength(2)
+    await page.locator('.chip').nth(1).waitFor()
+    await twice('.chip button')
+    await showsRowsOf(page, 'limit=50')
+    const sorter = 'th.col-duration button'
+    await page.evaluate(`for (const _ of [0, 1]) document.querySelector('${sorter}').click()`)
+    await showsRowsOf(page, 'limit=50&sort=duration')
+  })
+
+  test('below the rows: how much all of the selection is, and the way to who it was', async () => {
+    const page = await lab.open('/?protocol=tcp&clientId=1&clientId=2&sort=-bytes')
+    const { totals } = await lab.api(
+      'GET',
+      `/org/${ORG}/logs/connection/summary?protocol=tcp&clientId=1,2`,
+    )
+    const exact = (bytes: number) => `${bytes.toLocaleString('en-US')} bytes`
+    await page.locator('.sums').waitFor()
+    expect(
+      await page
+        .locator('.sums .bytes')
+        .evaluateAll((all) => all.map((b) => b.getAttribute('title'))),
+    ).toEqual([exact(totals.bytesTx), exact(totals.bytesRx)])
+    await page.getByRole('link', { name: 'By client and user' }).click()
+    await page
+      .locator('.figure-tile', { hasText: totals.sessions.toLocaleString('en-US') })
+      .waitFor()
+    const { searchParams } = new URL(page.url())
+    expect([searchParams.getAll('clientId'), searchParams.get('sort')]).toEqual([['1', '2'], null])
+    // And back: the log under the same filters.
+    await page.getByRole('link', { name: 'Connection logs' }).click()
+    await showsRowsOf(page, 'limit=100&protocol=tcp&clientId=1,2')
+  })
+
+  test('what is chosen has its name, also when the selection holds none of it', async () => {
+    const page = await lab.open('/?clientId=3&userId=ada&q=no-such-name')
+    const { clients, users } = officeCatalog()
+    const ada = users.find(({ userId }) => userId === 'ada')!
+    await page.getByRole('button', { name: `Remove filter Client: ${clients[2]!.name}` }).waitFor()
+    await page.getByRole('button', { name: `Remove filter User: ${ada.name}` }).waitFor()
+  })
+
+  test('a page that is not there says so and leads back', async () => {
+    const page = await lab.open('/?page=99')
+    await page.getByRole('heading', { name: 'There is no page 99' }).waitFor()
+    await page.getByRole('button', { name: 'First page' }).click()
+    await showsRowsOf(page, 'limit=100')
   })
 
   test('a row says who, what, when and how much', async () => {
@@ -80,6 +145,14 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     await page.keyboard.press('/')
     await page.keyboard.type('wiki')
     await showsRowsOf(page, 'limit=100&q=wiki')
+    // What has been searched for so far does not get in the way of typing on: not even of a space.
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type('orders ')
+    await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('orders')
+    await showsRowsOf(page, 'limit=100&q=orders')
+    await page.keyboard.type('data')
+    await showsRowsOf(page, 'limit=100&q=orders%20data')
+    expect(await page.locator('#search').inputValue()).toBe('orders data')
     await page.getByRole('button', { name: 'Clear all' }).click()
     await page.getByRole('button', { name: 'Filter by Outcome' }).click()
     await page.locator('.facet .menu-item', { hasText: 'Refused' }).click()

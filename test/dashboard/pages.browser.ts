@@ -1,13 +1,32 @@
 /** Overview, usage, sites and settings: their figures are the API's, and what they offer works. */
-import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { bytesOf } from '../../src/dashboard/format/bytes.js'
-import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
+import { contentOf, Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 
 const shownBytes = (bytes: number) => {
   const { value, unit } = bytesOf(bytes)
   return `${value} ${unit}`
+}
+
+interface Box {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** How much of a part of the chart is neither grey nor empty: bars. */
+function colouredShare(page: Page, box: Box): Promise<number> {
+  return page.locator('.chart canvas').evaluate((element, { x, y, width, height }) => {
+    const canvas = element as unknown as {
+      getContext(kind: '2d'): { getImageData(...box: number[]): { data: Uint8ClampedArray } }
+    }
+    const { data } = canvas.getContext('2d').getImageData(x, y, width, height)
+    const pixels = Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 3))
+    return pixels.filter((rgb) => Math.max(...rgb) - Math.min(...rgb) > 40).length / pixels.length
+  }, box)
 }
 
 describe.skipIf(NO_CHROMIUM)('pages', () => {
@@ -19,6 +38,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     await lab.ingest(officeSessions({ ...span, count: 400, seed: 10, open: 5 }))
     await lab.ingest(officeSessions({ ...span, count: 60, seed: 11 }), { siteId: 2 })
   })
+  afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
 
   const summary = (query: string) => lab.api('GET', `/org/${ORG}/logs/connection/summary?${query}`)
@@ -57,22 +77,34 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect(new URL(page.url()).searchParams.get('clientId')).toBe(groups[0].id)
   })
 
+  test('overview: under filters, everything on it is, and where it leads', async () => {
+    const page = await lab.open('/overview?siteResourceId=4')
+    const { totals, groups } = await summary('siteResourceId=4&groupBy=user&top=7')
+    const sessions = totals.sessions.toLocaleString('en-US')
+    await page.locator('.figure-tile', { hasText: 'Sessions' }).getByText(sessions).waitFor()
+    const users = page.locator('.top-list').nth(2)
+    await users.locator('.top-row').first().waitFor()
+    expect(await users.locator('.top-name').allInnerTexts()).toEqual(
+      groups.map((g: { name: string | null }) => g.name ?? 'No user'),
+    )
+    await page.getByRole('button', { name: 'Filter by Protocol' }).click()
+    await page.locator('.facet .menu-item', { hasText: /UDP\s*\d/ }).waitFor()
+    await page.keyboard.press('Escape')
+    await users.locator('.top-row').first().click()
+    await page.locator('.pager strong', { hasText: String(groups[0].sessions) }).waitFor()
+    const { searchParams } = new URL(page.url())
+    expect(searchParams.get('siteResourceId')).toBe('4')
+    expect(searchParams.get('userId')).toBe(groups[0].id ?? 'none')
+  })
+
   test('overview: the chart is drawn, speaks, and a drag zooms', async () => {
     const page = await lab.open('/overview')
     const chart = page.getByRole('img', { name: /Bytes over time/ })
     await chart.waitFor()
     const { totals } = await summary('')
     expect(await chart.getAttribute('aria-label')).toContain(`${shownBytes(totals.bytesTx)} sent`)
-    const inked = await page.locator('.chart canvas').evaluate((element) => {
-      const canvas = element as unknown as {
-        width: number
-        height: number
-        getContext(kind: '2d'): { getImageData(...box: number[]): { data: Uint8ClampedArray } }
-      }
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
-      return data.filter((alpha, i) => i % 4 === 3 && alpha > 200).length
-    })
-    expect(inked).toBeGreaterThan(1000)
+    const { width, height } = (await page.locator('.chart canvas').boundingBox())!
+    expect(await colouredShare(page, { x: 0, y: 0, width, height })).toBeGreaterThan(0.005)
     const box = (await page.locator('.chart .u-over').boundingBox())!
     await page.mouse.move(box.x + box.width * 0.3, box.y + 50)
     await page.mouse.down()
@@ -119,9 +151,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'CSV' }).click(),
     ])
-    const [head, ...lines] = readFileSync(await file.path(), 'utf8')
-      .trimEnd()
-      .split('\r\n')
+    const [head, ...lines] = (await contentOf(file)).toString().trimEnd().split('\r\n')
     expect(head).toBe('month,clientId,clientName,sessions,bytesTx,bytesRx,packetsTx,packetsRx')
     expect(lines).toEqual(
       rows.map((row: Record<string, unknown>) =>
@@ -201,6 +231,24 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     await page.getByLabel('Search the catalog').fill('')
     await page.getByRole('button', { name: 'Clients 7' }).click()
     await table.getByText('chiara-laptop').waitFor()
+  })
+
+  test('overview: the newest bar is in sight, and is the one under a pointer on it', async () => {
+    const QUARTER_MS = 900e3
+    const end = Math.floor(Date.now() / QUARTER_MS) * QUARTER_MS
+    const [start, late] = [end - 24 * 3600e3, end - 300e3]
+    const [session] = officeSessions({ count: 1, fromMs: late, toMs: late, seed: 12 })
+    await lab.ingest([{ ...session!, bytesTx: 1e11, siteResourceId: 1 }], { siteId: 2 })
+    const iso = (ms: number) => new Date(ms).toISOString()
+    const page = await lab.open(`/overview?timeStart=${iso(start)}&timeEnd=${iso(end)}`)
+    await page.locator('.chart canvas').waitFor()
+    const plot = (await page.locator('.chart .u-over').boundingBox())!
+    const whole = (await page.locator('.chart canvas').boundingBox())!
+    await page.mouse.move(plot.x + plot.width - 2, plot.y + 20)
+    await page.locator('.legend-item', { hasText: '100 GB' }).waitFor()
+    const bar = plot.width / 96
+    const x = plot.x - whole.x + plot.width - bar
+    expect(await colouredShare(page, { x, y: 40, width: bar, height: 60 })).toBeGreaterThan(0.6)
   })
 
   test('the theme is chosen, kept, and charts follow it', async () => {

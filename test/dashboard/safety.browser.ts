@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, NO_CHROMIUM } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 
@@ -37,6 +37,7 @@ describe.skipIf(NO_CHROMIUM)('hostile names', () => {
       officeSessions({ count: 200, fromMs: now - 20 * 3600e3, toMs: now, seed: 8, open: 7 }),
     )
   })
+  afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
 
   const pwned = (page: Page) => page.evaluate('window.pwned ?? null')

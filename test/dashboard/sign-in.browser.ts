@@ -1,5 +1,5 @@
 /** Who gets in, who is sent out, and what they are told. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog } from '../support/office.js'
 
@@ -8,6 +8,7 @@ describe.skipIf(NO_CHROMIUM)('sign-in', () => {
   beforeAll(async () => {
     lab = await Lab.start(officeCatalog())
   })
+  afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
 
   const newKey = (scope: string, change: object = {}) =>
@@ -26,7 +27,8 @@ describe.skipIf(NO_CHROMIUM)('sign-in', () => {
   })
 
   test('the key is nowhere that a script could read', async () => {
-    const page = await lab.open()
+    const page = await lab.newPage()
+    await lab.signIn(page)
     const readable = await page.evaluate(
       'JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, location.href])',
     )
@@ -38,7 +40,8 @@ describe.skipIf(NO_CHROMIUM)('sign-in', () => {
   })
 
   test('signing out forgets the cookie', async () => {
-    const page = await lab.open()
+    const page = await lab.newPage()
+    await lab.signIn(page)
     await page.getByRole('button', { name: /Signed in with key/ }).click()
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in with a key' }).waitFor()

@@ -1,5 +1,5 @@
 /** Empty, slow, failed, away: each is said, with what can be done. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 
@@ -8,6 +8,7 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
   beforeAll(async () => {
     lab = await Lab.start(officeCatalog())
   })
+  afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
 
   test('no key, no site: the log and the sites page say what to do first', async () => {

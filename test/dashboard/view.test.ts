@@ -6,6 +6,8 @@ import { intervalFor, mergeBars } from '../../src/dashboard/pages/overview/inter
 import { stack } from '../../src/dashboard/parts/chart/stack.js'
 import {
   filtersOf,
+  liveOf,
+  livePatch,
   onlyFilters,
   pageOf,
   pageSizeOf,
@@ -33,6 +35,17 @@ describe('address bar', () => {
     ['sort=-nonsense', '-startTime'],
   ])('%j sorts by %s', (text, sort) => expect(sortText(sortOf(params(text)))).toBe(sort))
 
+  test('live is up to now: a range that is over is left for it', () => {
+    const now = Date.parse('2026-11-22T12:00:00Z')
+    const past = 'timeStart=2026-11-01T00:00:00Z&timeEnd=2026-11-02T00:00:00Z'
+    expect([liveOf(params('live=1'), now), liveOf(params(`live=1&${past}`), now)]).toEqual([
+      true,
+      false,
+    ])
+    expect(livePatch(params(past), now)).toMatchObject({ live: '1', timeStart: null })
+    expect(livePatch(params('range=7d'), now)).toEqual({ live: '1', page: null, sort: null })
+  })
+
   test.each([
     ['', 1, 100],
     ['page=3&limit=500', 3, 500],
@@ -45,6 +58,7 @@ describe('address bar', () => {
 
   test('ranges: presets, two times, and what is neither', () => {
     expect(rangeOf(params('range=7d'))).toEqual({ kind: 'preset', preset: '7d' })
+    expect(rangeOf(params('range=yesterday'))).toEqual({ kind: 'preset', preset: 'yesterday' })
     const day = { kind: 'preset', preset: '24h' }
     expect(rangeOf(params('range=99y'))).toEqual(day)
     const times = 'timeStart=2026-11-02T00:00:00Z&timeEnd=2026-11-01T00:00:00Z'
@@ -59,6 +73,19 @@ describe('address bar', () => {
       endMs: 1e12 + 60e3,
     })
   })
+})
+
+test('calendar days are local, and as long as they are', () => {
+  const at = (day: number, hour = 0) => new Date(2026, 9, day, hour).getTime()
+  for (const now of [25, 26, 27].map((day) => at(day, 9))) {
+    const midnight = new Date(now).setHours(0, 0, 0, 0)
+    const { startMs, endMs } = spanOf({ kind: 'preset', preset: 'today' }, now)
+    expect([startMs, endMs]).toEqual([midnight, now + 60e3])
+    const before = spanOf({ kind: 'preset', preset: 'yesterday' }, now)
+    expect(before.endMs).toBe(midnight)
+    expect(new Date(before.startMs).getHours()).toBe(0)
+    expect(new Date(before.startMs).getDate()).toBe(new Date(now).getDate() - 1)
+  }
 })
 
 describe('bars', () => {

@@ -1,6 +1,13 @@
 /** A real Chromium against a real server: what the dashboard's tests and its pictures are made with. */
 import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { buffer } from 'node:stream/consumers'
+import {
+  type Browser,
+  type BrowserContextOptions,
+  chromium,
+  type Download,
+  type Page,
+} from 'playwright-core'
 import type { Batch } from '../../src/session/batch.js'
 import type { Catalog } from '../../src/session/catalog.js'
 import type { Session } from '../../src/session/session.js'
@@ -20,9 +27,26 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
+/** Set by shareChromium: all test files use one browser, each test in a context of its own. */
+const SHARED = 'TUNMETER_TEST_CHROMIUM'
+
 /** Its profile is new and goes with it. */
-export function launchChromium(): Promise<Browser> {
+export function openChromium(): Promise<Browser> {
+  const shared = process.env[SHARED]
+  if (shared !== undefined) return chromium.connect(shared)
   return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
+}
+
+/** @returns ends it */
+export async function shareChromium(): Promise<() => Promise<void>> {
+  const server = await chromium.launchServer({ executablePath: CHROMIUM, args: ARGUMENTS })
+  process.env[SHARED] = server.wsEndpoint()
+  return () => server.close()
+}
+
+/** By a stream: a browser that is shared keeps its files to itself. */
+export async function contentOf(file: Download): Promise<Buffer> {
+  return buffer(await file.createReadStream())
 }
 
 export const ORG = 'harbour'
@@ -35,6 +59,7 @@ export class Lab {
   readonly readKey: string
   /** What no page may do: errors, refused content, requests elsewhere. */
   readonly faults: string[] = []
+  #cookie: { name: string; value: string } | undefined
   readonly #batches = new Map<number, number>()
 
   private constructor(server: TestServer, browser: Browser) {
@@ -45,10 +70,15 @@ export class Lab {
   }
 
   static async start(catalog?: Partial<Catalog>): Promise<Lab> {
-    const [server, browser] = await Promise.all([TestServer.start(), launchChromium()])
+    const [server, browser] = await Promise.all([TestServer.start(), openChromium()])
     const lab = new Lab(server, browser)
     if (catalog !== undefined) await lab.api('PUT', `/org/${ORG}/catalog`, catalog)
     return lab
+  }
+
+  /** What stays open goes on asking the server. */
+  async closePages(): Promise<void> {
+    await Promise.all(this.browser.contexts().map((context) => context.close()))
   }
 
   async stop(): Promise<void> {
@@ -115,10 +145,23 @@ export class Lab {
     await page.getByRole('navigation', { name: 'Pages of the dashboard' }).waitFor()
   }
 
-  /** Signed in and on this path. */
+  /** Signed in and on this path: with the cookie that a sign-in gives, without its page. */
   async open(path = '/', options: BrowserContextOptions = {}): Promise<Page> {
     const page = await this.newPage(options)
-    await this.signIn(page, this.adminKey, path)
+    this.#cookie ??= await this.#login()
+    await page.context().addCookies([{ ...this.#cookie, url: this.server.url }])
+    await page.goto(this.server.url + path)
+    await page.getByRole('navigation', { name: 'Pages of the dashboard' }).waitFor()
     return page
+  }
+
+  async #login(): Promise<{ name: string; value: string }> {
+    const path = '/api/v1/login'
+    const answer = await this.server.request('POST', path, undefined, { key: this.adminKey })
+    const [name, value] = answer.headers.getSetCookie()[0]!.split(';')[0]!.split('=') as [
+      string,
+      string,
+    ]
+    return { name, value }
   }
 }

@@ -14,7 +14,13 @@ export async function fetchSession(
   sessionId: string,
   signal: AbortSignal,
 ): Promise<LogRow | null> {
-  const query = { sessionId, limit: 1, attributes: false, timeStart: '1970-01-01T00:00:00Z' }
+  const query = {
+    sessionId,
+    limit: 1,
+    attributes: false,
+    count: false,
+    timeStart: '1970-01-01T00:00:00Z',
+  }
   const { log } = await fetchLog(orgId, query, signal)
   return log[0] ?? null
 }

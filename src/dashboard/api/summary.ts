@@ -1,5 +1,5 @@
 import { type QueryParams, request } from './client.js'
-import type { Summary } from './types.js'
+import type { Summary, SummaryTotals } from './types.js'
 
 export const GROUPS = ['resource', 'client', 'user'] as const
 export type Group = (typeof GROUPS)[number]
@@ -9,6 +9,16 @@ export interface SummaryQuery {
   readonly interval?: string
   readonly top: number
   readonly filters: QueryParams
+}
+
+/** Of everything that the filters leave. */
+export async function fetchTotals(
+  orgId: string,
+  filters: QueryParams,
+  signal: AbortSignal,
+): Promise<SummaryTotals> {
+  const path = `/org/${encodeURIComponent(orgId)}/logs/connection/summary`
+  return (await request<Summary>(path, { query: filters, signal })).totals
 }
 
 export function fetchSummary(

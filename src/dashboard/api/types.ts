@@ -95,6 +95,7 @@ export interface LogAnswer {
 }
 
 export type Summary = z.output<typeof summarySchema>
+export type SummaryTotals = Summary['totals']
 export type SummaryGroupRow = Summary['groups'][number]
 export type SummarySeries = Summary['series'][number]
 export type UsageRow = z.output<typeof usageSchema>['usage'][number]

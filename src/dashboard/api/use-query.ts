@@ -3,13 +3,13 @@
  * cancelled, and asks again by itself when the server was away.
  */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { ApiError, isAbort } from './client.js'
+import { ApiError, isAbort, serverReachable } from './client.js'
 
 const SLOW_AFTER_MS = 1500
 const RETRY_FIRST_MS = 1000
 const RETRY_MAX_MS = 15_000
 
-export interface Query<T> {
+interface State<T> {
   /** The latest answer; of an earlier key while `loading`. */
   readonly data: T | undefined
   readonly error: ApiError | null
@@ -18,19 +18,13 @@ export interface Query<T> {
   readonly cancelled: boolean
   /** When the next attempt is made by itself, milliseconds since the epoch; null when none is. */
   readonly retryAtMs: number | null
+}
+
+export interface Query<T> extends State<T> {
   cancel(): void
   reload(): void
   /** Replaces the answer by what is known to be newer (live mode, an edit that was stored). */
   update(change: (data: T) => T): void
-}
-
-interface State<T> {
-  readonly data: T | undefined
-  readonly error: ApiError | null
-  readonly loading: boolean
-  readonly slow: boolean
-  readonly cancelled: boolean
-  readonly retryAtMs: number | null
 }
 
 const IDLE = { error: null, loading: false, slow: false, cancelled: false, retryAtMs: null }
@@ -62,7 +56,11 @@ export function useQuery<T>(
     const abort = new AbortController()
     controller.current = abort
     let timer: ReturnType<typeof setTimeout> | undefined
+    let unsubscribe = () => {}
     const attempt = async (retryMs: number) => {
+      if (abort.signal.aborted) return
+      clearTimeout(timer)
+      unsubscribe()
       setState((old) => ({ ...old, loading: true, slow: false, cancelled: false, retryAtMs: null }))
       timer = setTimeout(() => setState((old) => ({ ...old, slow: true })), SLOW_AFTER_MS)
       try {
@@ -75,7 +73,12 @@ export function useQuery<T>(
         setState((old) => ({ data: old.data, ...IDLE, error, retryAtMs }))
         clearTimeout(timer)
         const nextMs = Math.min(retryMs * 2, RETRY_MAX_MS)
-        if (error.temporary) timer = setTimeout(() => attempt(nextMs), retryMs)
+        if (!error.temporary) return
+        timer = setTimeout(() => attempt(nextMs), retryMs)
+        // Another request may find the server first.
+        unsubscribe = serverReachable.subscribe(() => {
+          if (serverReachable.get()) attempt(nextMs)
+        })
         return
       }
       clearTimeout(timer)
@@ -83,6 +86,7 @@ export function useQuery<T>(
     attempt(RETRY_FIRST_MS)
     return () => {
       clearTimeout(timer)
+      unsubscribe()
       abort.abort()
     }
   }, [key, round])
@@ -96,4 +100,18 @@ export function useQuery<T>(
     setState((old) => (old.data === undefined ? old : { ...old, data: change(old.data) }))
   }, [])
   return { ...state, cancel, reload, update }
+}
+
+/** One Cancel, and one "Try again", for answers that are asked for together. */
+export function cancelTogether<T>(main: Query<T>, others: readonly Query<unknown>[]): Query<T> {
+  const all = [main, ...others]
+  return {
+    ...main,
+    cancel: () => {
+      for (const one of all) one.cancel()
+    },
+    reload: () => {
+      for (const one of all) one.reload()
+    },
+  }
 }

@@ -45,6 +45,9 @@ export function SignInPage() {
             {fault}
           </p>
         )}
+        <p class="muted">
+          Who reached which private resource, when, for how long, and how much went each way.
+        </p>
         <label class="label">
           Key
           <input

@@ -9,6 +9,8 @@ export interface PopoverProps {
   readonly buttonClass?: string
   readonly align?: 'start' | 'end'
   readonly title?: string
+  /** Told when it opens, and when it closes, whatever closed it. */
+  readonly onLook?: ((looking: boolean) => void) | undefined
   readonly children: (close: () => void) => ComponentChildren
 }
 
@@ -20,6 +22,13 @@ export function Popover(props: PopoverProps) {
     setOpen(false)
     button.current?.focus()
   }, [])
+
+  const { onLook } = props
+  useEffect(() => {
+    if (!open || onLook === undefined) return
+    onLook(true)
+    return () => onLook(false)
+  }, [open, onLook])
 
   useEffect(() => {
     if (!open) return
@@ -62,7 +71,7 @@ export function Popover(props: PopoverProps) {
         aria-expanded={open}
         aria-label={props.name}
         title={props.title}
-        onClick={() => setOpen(!open)}
+        onClick={() => setOpen((was) => !was)}
       >
         {props.label}
       </button>

@@ -12,6 +12,7 @@ import {
   spanOf,
 } from '../state/range.js'
 import { setParams, useLocation } from '../state/url.js'
+import { Fault } from './fault.js'
 import { ChevronIcon, ClockIcon } from './icons.js'
 import { Popover } from './popover.js'
 
@@ -32,20 +33,22 @@ export function RangePicker() {
     >
       {(close) => (
         <>
-          {PRESET_NAMES.map((preset) => (
-            <button
-              type="button"
-              key={preset}
-              class="menu-item"
-              aria-pressed={range.kind === 'preset' && range.preset === preset}
-              onClick={() => {
-                choose({ kind: 'preset', preset })
-                close()
-              }}
-            >
-              {PRESETS[preset].label}
-            </button>
-          ))}
+          <div class="presets">
+            {PRESET_NAMES.map((preset) => (
+              <button
+                type="button"
+                key={preset}
+                class="menu-item"
+                aria-pressed={range.kind === 'preset' && range.preset === preset}
+                onClick={() => {
+                  choose({ kind: 'preset', preset })
+                  close()
+                }}
+              >
+                {PRESETS[preset].label}
+              </button>
+            ))}
+          </div>
           <div class="menu-line" />
           <CustomRange
             range={range}
@@ -75,33 +78,33 @@ function CustomRange({ range, onChoose }: { range: Range; onChoose: (range: Rang
   }
   return (
     <form class="custom-range" onSubmit={submit}>
-      <label class="label">
-        From
-        <input
-          class="field"
-          type="datetime-local"
-          value={start}
-          onInput={(event) => setStart(event.currentTarget.value)}
-        />
-      </label>
-      <label class="label">
-        To
-        <input
-          class="field"
-          type="datetime-local"
-          value={end}
-          onInput={(event) => setEnd(event.currentTarget.value)}
-        />
-      </label>
+      <TimeField label="From" value={start} onInput={setStart} />
+      <TimeField label="To" value={end} onInput={setEnd} />
       <p class="hint">Local time: {zoneName(span.endMs)}</p>
-      {fault !== '' && (
-        <p class="wrong" role="alert">
-          {fault}
-        </p>
-      )}
+      <Fault text={fault} />
       <button type="submit" class="button primary">
         Apply
       </button>
     </form>
+  )
+}
+
+interface TimeFieldProps {
+  readonly label: string
+  readonly value: string
+  readonly onInput: (value: string) => void
+}
+
+function TimeField({ label, value, onInput }: TimeFieldProps) {
+  return (
+    <label class="label">
+      {label}
+      <input
+        class="field"
+        type="datetime-local"
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </label>
   )
 }

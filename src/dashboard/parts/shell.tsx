@@ -5,6 +5,7 @@ import { serverReachable } from '../api/client.js'
 import { formatDateTime } from '../format/time.js'
 import { isTyping } from '../pages/logs/keys.js'
 import { PAGES, type Page } from '../pages/pages.js'
+import { FILTERS, onlyFilters } from '../state/filters.js'
 import { orgOf, useOrgs } from '../state/orgs.js'
 import { session, signOut } from '../state/session.js'
 import { useStore } from '../state/store.js'
@@ -67,13 +68,14 @@ export function Shell({ current, children }: ShellProps) {
   )
 }
 
-/** Another page keeps the organisation and the time range, which are meant for all of them. */
+const KEPT = ['org', 'range', 'timeStart', 'timeEnd']
+const FILTERED = ['/', '/overview']
+
+/** Another page keeps the organisation and the time range; the log and the overview also share their filters. */
 function pageHref(path: string): string {
   const { params } = currentLocation()
-  const kept = ['org', 'range', 'timeStart', 'timeEnd'].map(
-    (name) => [name, params.get(name)] as const,
-  )
-  return hrefOf(path, Object.fromEntries(kept))
+  const kept = FILTERED.includes(path) ? [...KEPT, ...FILTERS] : KEPT
+  return hrefOf(path, Object.fromEntries(kept.map((name) => [name, params.getAll(name)])))
 }
 
 function NoOrg({ known }: { known: readonly string[] | undefined }) {
@@ -107,7 +109,8 @@ function OrgChoice({ orgs, orgId }: { orgs: readonly string[]; orgId: string | u
             class="menu-item"
             aria-pressed={org === orgId}
             onClick={() => {
-              setParams({ org })
+              // Ids are the organisation's own: another one's client 7 is somebody else.
+              setParams({ ...onlyFilters({}), org })
               close()
             }}
           >

@@ -1,6 +1,6 @@
 /** The filters of the log, by the API's own parameter names: a link to the page reads like a call of the API. */
 import type { QueryParams } from '../api/client.js'
-import type { Span } from './range.js'
+import { DEFAULT_PRESET, rangeOf, rangeParams, type Span, spanOf } from './range.js'
 import type { ParamPatch } from './url.js'
 
 export const FILTERS = [
@@ -60,6 +60,21 @@ export function pageSizeOf(params: URLSearchParams): number {
 export function pageOf(params: URLSearchParams): number {
   const page = Number(params.get('page') ?? '1')
   return Number.isSafeInteger(page) && page > 0 ? page : 1
+}
+
+/** A time range that is over has nothing live. */
+function isOver(params: URLSearchParams, nowMs: number): boolean {
+  return spanOf(rangeOf(params), nowMs).endMs < nowMs
+}
+
+export function liveOf(params: URLSearchParams, nowMs = Date.now()): boolean {
+  return params.get('live') === '1' && !isOver(params, nowMs)
+}
+
+/** Live is the newest first, on the first page, up to now. */
+export function livePatch(params: URLSearchParams, nowMs = Date.now()): ParamPatch {
+  const range = isOver(params, nowMs) ? rangeParams({ kind: 'preset', preset: DEFAULT_PRESET }) : {}
+  return { ...range, live: '1', page: null, sort: null }
 }
 
 /** Another selection starts at its first page, and shows no row of the old one. */

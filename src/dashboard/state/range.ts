@@ -4,13 +4,33 @@
  * "Now" is taken once, when the view is loaded or refreshed, and not for each request: so that the pages of a table,
  * its total and its export speak of the same rows while new ones arrive.
  */
-import { DAY, formatDay, formatMinute, HOUR } from '../format/time.js'
+import { DAY, formatDay, formatMinute, HOUR, MINUTE } from '../format/time.js'
+
+export interface Span {
+  readonly startMs: number
+  readonly endMs: number
+}
+
+/** Open to a minute ahead: a meter's clock may be a little before ours. */
+const untilNow = (startMs: number, nowMs: number): Span => ({ startMs, endMs: nowMs + MINUTE })
+const last = (ms: number) => (nowMs: number) => untilNow(nowMs - ms, nowMs)
+
+/** Local midnight, some days from that of `nowMs`: days have 23 to 25 hours. */
+function midnight(nowMs: number, days = 0): number {
+  const date = new Date(nowMs)
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days).getTime()
+}
 
 export const PRESETS = {
-  '1h': { label: 'Last hour', ms: HOUR },
-  '24h': { label: 'Last 24 hours', ms: 24 * HOUR },
-  '7d': { label: 'Last 7 days', ms: 7 * DAY },
-  '30d': { label: 'Last 30 days', ms: 30 * DAY },
+  '1h': { label: 'Last hour', span: last(HOUR) },
+  '24h': { label: 'Last 24 hours', span: last(24 * HOUR) },
+  '7d': { label: 'Last 7 days', span: last(7 * DAY) },
+  '30d': { label: 'Last 30 days', span: last(30 * DAY) },
+  today: { label: 'Today', span: (nowMs: number) => untilNow(midnight(nowMs), nowMs) },
+  yesterday: {
+    label: 'Yesterday',
+    span: (nowMs: number): Span => ({ startMs: midnight(nowMs, -1), endMs: midnight(nowMs) }),
+  },
 } as const
 export type Preset = keyof typeof PRESETS
 export const PRESET_NAMES = Object.keys(PRESETS) as Preset[]
@@ -42,15 +62,9 @@ export function rangeParams(range: Range): Record<string, string | null> {
   return { range: preset, timeStart: null, timeEnd: null }
 }
 
-export interface Span {
-  readonly startMs: number
-  readonly endMs: number
-}
-
 export function spanOf(range: Range, nowMs: number): Span {
   if (range.kind === 'custom') return { startMs: range.startMs, endMs: range.endMs }
-  // The end is open to a minute ahead: a meter's clock may be a little before ours.
-  return { startMs: nowMs - PRESETS[range.preset].ms, endMs: nowMs + 60_000 }
+  return PRESETS[range.preset].span(nowMs)
 }
 
 export function rangeLabel(range: Range): string {

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 export interface Store<T> {
   get(): T
   set(value: T): void
+  /** @returns ends it */
   subscribe(listener: () => void): () => void
 }
 

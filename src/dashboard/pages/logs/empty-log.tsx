@@ -7,9 +7,22 @@ import { followLink, setParams } from '../../state/url.js'
 export interface EmptyLogProps {
   readonly notice: string | undefined
   readonly params: URLSearchParams
+  readonly page: number
 }
 
-export function EmptyLog({ notice, params }: EmptyLogProps) {
+export function EmptyLog({ notice, params, page }: EmptyLogProps) {
+  if (page > 1) {
+    const first = (
+      <button type="button" class="button primary" onClick={() => setParams({ page: null })}>
+        First page
+      </button>
+    )
+    return (
+      <Message title={`There is no page ${page}`} actions={first}>
+        <p>The selection has fewer sessions than that.</p>
+      </Message>
+    )
+  }
   const filtered = Object.keys(filtersOf(params)).length > 0
   const range = rangeOf(params)
   const widest = range.kind === 'preset' && range.preset === '30d'

@@ -1,9 +1,9 @@
 /** The keyboard of the log: j and k go through rows, / searches, Escape leaves, ? explains. */
 import { useEffect } from 'preact/hooks'
+import { currentLocation } from '../../state/url.js'
 
 export interface LogKeys {
-  /** Opens this session in the drawer when one is open already: so j and k page through details. */
-  readonly drawerOpen: boolean
+  /** Shows this session when another one's details are open: so j and k page through them. */
   readonly onOpen: (sessionId: string) => void
   readonly onClose: () => void
   readonly onRefresh: () => void
@@ -42,20 +42,25 @@ export function useLogKeys(keys: LogKeys): void {
   })
 }
 
+/** By the address: a key can come before what the one before it changed is drawn. */
+function detailsOpen(): boolean {
+  return currentLocation().params.has('session')
+}
+
 /** @returns whether the key meant something. */
 function handle(key: string, keys: LogKeys): boolean {
   switch (key) {
     case 'j':
     case 'k': {
       const session = moveRow(key === 'j' ? 1 : -1)
-      if (session !== null && keys.drawerOpen) keys.onOpen(session)
+      if (session !== null && detailsOpen()) keys.onOpen(session)
       return true
     }
     case '/':
       document.querySelector<HTMLInputElement>('#search')?.focus()
       return true
     case 'Escape':
-      if (!keys.drawerOpen) return false
+      if (!detailsOpen()) return false
       keys.onClose()
       return true
     case 'r':

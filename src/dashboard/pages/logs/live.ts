@@ -22,6 +22,8 @@ export interface Live {
 
 export interface LiveOptions {
   readonly enabled: boolean
+  /** What is asked for: of another selection no late answer may be shown. */
+  readonly selection: string
   /** What the page loaded; live mode starts from it. */
   readonly loaded: readonly LogRow[] | undefined
   readonly poll: (signal: AbortSignal) => Promise<readonly LogRow[]>
@@ -34,7 +36,8 @@ function idsOf(rows: readonly LogRow[]): Set<string> {
   return new Set(rows.map((row) => row.sessionId))
 }
 
-export function useLive({ enabled, loaded, poll, isReading }: LiveOptions): Live {
+export function useLive(options: LiveOptions): Live {
+  const { enabled, selection, loaded, poll, isReading } = options
   const [shown, setShown] = useState<readonly LogRow[]>(loaded ?? [])
   const [waiting, setWaiting] = useState<readonly LogRow[] | null>(null)
   const [fresh, setFresh] = useState(NONE)
@@ -88,7 +91,7 @@ export function useLive({ enabled, loaded, poll, isReading }: LiveOptions): Live
       abort.abort()
       clearTimeout(timer)
     }
-  }, [enabled, ready, take])
+  }, [enabled, ready, selection, take])
 
   const known = idsOf(shown)
   const held = waiting?.filter((row) => !known.has(row.sessionId)).length ?? 0

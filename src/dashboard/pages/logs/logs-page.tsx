@@ -2,16 +2,26 @@
 import { useCallback, useRef } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { Gap, LogAnswer, LogRow } from '../../api/types.js'
-import { type Query, useQuery } from '../../api/use-query.js'
-import { PlayIcon, RefreshIcon } from '../../parts/icons.js'
+import { cancelTogether, useQuery } from '../../api/use-query.js'
+import { FilterBar } from '../../parts/filters/filter-bar.js'
+import { FilterChips } from '../../parts/filters/filter-chips.js'
+import { useNames } from '../../parts/filters/names.js'
+import { PlayIcon } from '../../parts/icons.js'
+import { RefreshButton } from '../../parts/refresh-button.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { NARROW, useMedia } from '../../parts/use-media.js'
-import { NEWEST_FIRST, type SortName, sortText } from '../../state/filters.js'
+import {
+  liveOf,
+  livePatch,
+  NEWEST_FIRST,
+  type SortName,
+  sortOf,
+  sortText,
+} from '../../state/filters.js'
 import { currentLocation, followLink, setParams } from '../../state/url.js'
 import { gapText } from '../sites/gap-list.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
-import { FilterBar, FilterChips } from './filter-bar.js'
 import { useLogKeys } from './keys.js'
 import { type Live, useLive } from './live.js'
 import { LogCards } from './log-cards.js'
@@ -22,12 +32,14 @@ import { useView } from './use-view.js'
 
 export function LogsPage({ orgId }: { orgId: string }) {
   const view = useView(orgId)
-  const { params, live, page, pageSize, sort } = view
+  const { params, live, page, pageSize, sort, attributes } = view
+  const names = useNames(orgId, view.filters, attributes.values)
   const scroller = useRef<HTMLElement>(null)
-  const query = cancelTogether(view.rows, view.counts)
+  const query = cancelTogether(view.rows, [view.totals])
   const selectedId = params.get('session')
   const rows = useLive({
     enabled: live,
+    selection: view.ordered,
     loaded: query.data?.log,
     poll: async (signal) => {
       const paging = { limit: pageSize, attributes: false, count: false }
@@ -38,21 +50,16 @@ export function LogsPage({ orgId }: { orgId: string }) {
   const open = useCallback((id: string) => setParams({ session: id }, { replace: true }), [])
   const close = useCallback(() => closeDrawer(), [])
   useLogKeys({
-    drawerOpen: selectedId !== null,
     onOpen: open,
     onClose: close,
     onRefresh: view.refresh,
     onLive: toggleLive,
   })
-  const counted = view.counts.loading ? undefined : view.counts.data
-  // Old counts are better than none while new ones are made; an old total beside new rows would be wrong.
-  const attributes = view.counts.data?.filterAttributes ?? undefined
-  const total = counted?.pagination.total ?? undefined
   return (
     <div class="logs">
       <h1 class="visually-hidden">Connection logs</h1>
       <div class="toolbar">
-        <FilterBar attributes={attributes} />
+        <FilterBar attributes={attributes} names={names} />
         <div class="toolbar-end">
           <button
             type="button"
@@ -63,18 +70,14 @@ export function LogsPage({ orgId }: { orgId: string }) {
           >
             <PlayIcon /> Live
           </button>
-          <button
-            type="button"
-            class="button icon"
-            aria-label="Refresh"
-            title="Refresh (r)"
-            onClick={view.refresh}
-          >
-            <RefreshIcon />
-          </button>
-          <ExportMenu orgId={orgId} query={view.query()} total={total} />
+          <RefreshButton title="Refresh (r)" onClick={view.refresh} />
+          <ExportMenu
+            orgId={orgId}
+            query={view.query(live ? Date.now() : undefined)}
+            total={view.told?.sessions}
+          />
         </div>
-        <FilterChips attributes={attributes} />
+        <FilterChips names={names} />
       </div>
       <Progress query={query} />
       <Losses gaps={query.data?.gaps ?? []} />
@@ -92,7 +95,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
           ) : query.error !== null || query.cancelled ? (
             <Failure query={query} what="connection logs" />
           ) : rows.rows.length === 0 ? (
-            <EmptyLog notice={query.data.notice?.message} params={params} />
+            <EmptyLog notice={query.data.notice?.message} params={params} page={page} />
           ) : (
             <Rows
               rows={rows}
@@ -112,33 +115,20 @@ export function LogsPage({ orgId }: { orgId: string }) {
           page={page}
           pageSize={pageSize}
           shown={rows.rows.length}
-          total={total}
+          totals={view.told}
+          counting={view.totals}
           last={query.data.pagination.nextCursor === null}
+          live={live}
         />
       )}
     </div>
   )
 }
 
-/** One Cancel for both answers. */
-function cancelTogether(rows: Query<LogAnswer>, counts: Query<LogAnswer>): Query<LogAnswer> {
-  return {
-    ...rows,
-    cancel: () => {
-      rows.cancel()
-      counts.cancel()
-    },
-    reload: () => {
-      rows.reload()
-      counts.reload()
-    },
-  }
-}
-
-/** Asks the address, not what was drawn: a second key press can come before the first one is shown. */
+/** These ask the address, not what was drawn: a second key press can come before the first one is shown. */
 function toggleLive(): void {
-  const live = currentLocation().params.get('live') === '1'
-  setParams(live ? { live: null } : { live: '1', page: null, sort: null })
+  const { params } = currentLocation()
+  setParams(liveOf(params) ? { live: null } : livePatch(params))
 }
 
 function closeDrawer(): void {
@@ -149,7 +139,8 @@ function closeDrawer(): void {
     ?.focus({ preventScroll: true })
 }
 
-function changeSort(sort: { by: SortName; descending: boolean }, by: SortName): void {
+function changeSort(by: SortName): void {
+  const sort = sortOf(currentLocation().params)
   const descending = sort.by === by ? !sort.descending : true
   const text = sortText({ by, descending })
   setParams({ sort: text === sortText(NEWEST_FIRST) ? null : text, page: null, live: null })
@@ -209,7 +200,7 @@ function Rows({ rows, sort, selected, stale, onOpen }: RowsProps) {
   const narrow = useMedia(NARROW)
   const shared = { rows: rows.rows, fresh: rows.fresh, selected, stale, onOpen }
   if (narrow) return <LogCards {...shared} />
-  return <LogTable {...shared} sort={sort} onSort={(by) => changeSort(sort, by)} />
+  return <LogTable {...shared} sort={sort} onSort={changeSort} />
 }
 
 function FirstLoad({ query }: { query: ReturnType<typeof useQuery<LogAnswer>> }) {

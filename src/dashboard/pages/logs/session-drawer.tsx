@@ -173,7 +173,7 @@ function When({ row }: { row: LogRow }) {
   return (
     <Section title="When">
       <Fact name="Started">
-        {formatExact(row.startTime)} <span class="muted">{formatAgo(startMs, now)}</span>
+        {formatExact(row.startTime)} <span class="muted ago">{formatAgo(startMs, now)}</span>
       </Fact>
       <Fact name="Ended">{row.duration === null ? 'still open' : formatExact(row.endTime)}</Fact>
       {row.duration === null && <Fact name="Last packet">{formatExact(row.endTime)}</Fact>}

@@ -1,10 +1,13 @@
-import { useCallback, useMemo, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import type { QueryParams } from '../../api/client.js'
 import { fetchLog } from '../../api/logs.js'
-import type { LogAnswer } from '../../api/types.js'
+import { fetchTotals } from '../../api/summary.js'
+import type { LogAnswer, SummaryTotals } from '../../api/types.js'
+import { useAttributes } from '../../api/use-attributes.js'
 import { useQuery } from '../../api/use-query.js'
 import {
   filtersOf,
+  liveOf,
   NEWEST_FIRST,
   pageOf,
   pageSizeOf,
@@ -15,42 +18,78 @@ import {
 import { rangeOf, spanOf } from '../../state/range.js'
 import { useLocation } from '../../state/url.js'
 
+/** Rows come every second or two in live mode; how many there are is worth less, and dearer. */
+const LIVE_COUNT_MS = 10_000
+
 /**
- * The view as the address bar says it, and its two answers: the rows, and, apart so that rows need not wait for them, the
- * total and the values to filter by. Those take long over a long time, rows do not.
+ * The view as the address bar says it, and its answers: the rows, and, apart so that rows need not wait for them, how
+ * many the whole selection has and how much went through them. Over a long time those take long, rows do not.
  */
 export function useView(orgId: string) {
   const { params } = useLocation()
   const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
-  const page = pageOf(params)
+  const live = liveOf(params)
+  const page = live ? 1 : pageOf(params)
   const pageSize = pageSizeOf(params)
-  const live = params.get('live') === '1'
   const sort = live ? NEWEST_FIRST : sortOf(params)
   const [filters, range] = [filtersOf(params), rangeOf(params)]
-  const selection = JSON.stringify([filters, range, sortText(sort), live])
+  const selection = JSON.stringify([orgId, filters, range, live])
+  const ordered = `${selection} ${sortText(sort)}`
   // A new selection, like a refresh, is made as of now; another page of the same selection is not.
-  const nowMs = useMemo(() => Date.now(), [selection, refreshedMs])
+  const nowMs = useMemo(() => Date.now(), [ordered, refreshedMs])
   const paging = { limit: pageSize, offset: (page - 1) * pageSize }
-  const query = (atMs = nowMs): QueryParams => ({
+  const selected = (atMs = nowMs): QueryParams => ({
     ...spanQuery(spanOf(range, atMs)),
     ...filters,
-    sort: sortText(sort),
   })
-  const rows = useQuery<LogAnswer>(JSON.stringify([orgId, selection, nowMs, paging]), (signal) =>
+  const query = (atMs = nowMs): QueryParams => ({ ...selected(atMs), sort: sortText(sort) })
+  const rows = useQuery<LogAnswer>(JSON.stringify([ordered, nowMs, paging]), (signal) =>
     fetchLog(orgId, { ...query(), ...paging, attributes: false, count: false }, signal),
   )
-  const counts = useQuery<LogAnswer>(JSON.stringify([orgId, selection, nowMs]), (signal) =>
-    fetchLog(orgId, { ...query(), limit: 1 }, signal),
-  )
+  const round = useRounds(live)
+  const asked = () => selected(round === 0 ? nowMs : Date.now())
+  const of = `${selection} ${nowMs}`
+  const totals = useQuery<Told>(`${of} ${round}`, async (signal) => ({
+    of,
+    totals: await fetchTotals(orgId, asked(), signal),
+  }))
   return {
     params,
+    filters,
     live,
     page,
     pageSize,
     sort,
+    /** Changes with what is selected and how it is sorted, not with the page. */
+    ordered,
     query,
     rows,
-    counts,
+    totals,
+    /** Undefined while they are being made: old ones beside new rows would be wrong. */
+    told: totals.data?.of === of ? totals.data.totals : undefined,
+    attributes: useAttributes(orgId, of, asked()),
     refresh: useCallback(() => setRefreshedMs(Date.now()), []),
   }
+}
+
+/** Totals, and of which selection. */
+interface Told {
+  readonly of: string
+  readonly totals: SummaryTotals
+}
+
+/** 0, and while `running` a number that grows. */
+function useRounds(running: boolean): number {
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    if (!running) return
+    const timer = setInterval(() => {
+      if (!document.hidden) setRound((n) => n + 1)
+    }, LIVE_COUNT_MS)
+    return () => {
+      clearInterval(timer)
+      setRound(0)
+    }
+  }, [running])
+  return round
 }

@@ -1,86 +1,61 @@
-/** What went through the tunnels: how much, when, by whom, to what, and what did not work. */
+/** What went through the tunnels: how much, when, by whom, to what, and what did not work; under the log's filters. */
 import type { ComponentChildren } from 'preact'
-import { useMemo, useState } from 'preact/hooks'
-import { fetchSummary, GROUPS, type Group } from '../../api/summary.js'
+import { GROUPS } from '../../api/summary.js'
 import type { Summary } from '../../api/types.js'
-import { type Query, useQuery } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
 import { GROUP_LABELS } from '../../format/groups.js'
-import { RefreshIcon } from '../../parts/icons.js'
+import { FilterBar } from '../../parts/filters/filter-bar.js'
+import { FilterChips } from '../../parts/filters/filter-chips.js'
+import { useNames } from '../../parts/filters/names.js'
 import { Bytes } from '../../parts/quantity.js'
-import { RangePicker } from '../../parts/range-picker.js'
+import { RefreshButton } from '../../parts/refresh-button.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
-import { type Filters, spanQuery } from '../../state/filters.js'
-import { PRESETS, rangeOf, rangeParams, spanOf } from '../../state/range.js'
-import { followLink, setParams, useLocation } from '../../state/url.js'
-import { intervalFor } from './interval.js'
+import { type Filters, onlyFilters } from '../../state/filters.js'
+import { PRESETS, rangeParams } from '../../state/range.js'
+import { followLink, setParams } from '../../state/url.js'
 import { logsHref } from './logs-href.js'
 import { RecentList } from './recent-list.js'
 import { TopList } from './top-list.js'
 import { TrafficCard } from './traffic-card.js'
-
-const TOP_SHOWN = 7
+import { useOverview } from './use-overview.js'
 
 export function OverviewPage({ orgId }: { orgId: string }) {
-  const { params } = useLocation()
-  const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
-  const range = rangeOf(params)
-  const rangeKey = JSON.stringify(range)
-  const span = useMemo(() => spanOf(range, refreshedMs), [rangeKey, refreshedMs])
-  const key = `${orgId} ${rangeKey} ${refreshedMs}`
-  const filters = spanQuery(span)
-  const interval = intervalFor(span)
-  const by = GROUPS.find((group) => group === params.get('by')) ?? 'resource'
-  // Only what is drawn over time is asked for over time: the rest is cheaper without.
-  const useSummary = (groupBy: Group) => {
-    const timed = groupBy === by && { interval: interval.name }
-    return useQuery(JSON.stringify([key, groupBy, timed]), (signal) =>
-      fetchSummary(orgId, { groupBy, top: TOP_SHOWN, filters, ...timed }, signal),
-    )
-  }
-  const summaries: Record<Group, Query<Summary>> = {
-    resource: useSummary('resource'),
-    client: useSummary('client'),
-    user: useSummary('user'),
-  }
-  const shown = summaries[by]
+  const view = useOverview(orgId)
+  const { chart, span, filters, refreshedMs } = view
+  const names = useNames(orgId, view.filters, view.attributes.values)
   return (
-    <div class="page">
+    <div class="page overview">
       <div class="page-head">
         <h1>Overview</h1>
         <span class="space" />
+        <RefreshButton title="Refresh" onClick={view.refresh} />
         <Segments
           name="Stack the chart by"
-          options={(['resource', 'client'] as const).map((group) => ({
+          options={GROUPS.map((group) => ({
             value: group,
             label: `By ${GROUP_LABELS[group].toLowerCase()}`,
           }))}
-          value={by === 'client' ? 'client' : 'resource'}
+          value={view.by}
           onChange={(group) => setParams({ by: group === 'resource' ? null : group })}
         />
-        <RangePicker />
-        <button
-          type="button"
-          class="button icon"
-          aria-label="Refresh"
-          onClick={() => setRefreshedMs(Date.now())}
-        >
-          <RefreshIcon />
-        </button>
       </div>
-      <Progress query={shown} />
-      {shown.data === undefined || shown.error !== null || shown.cancelled ? (
-        <Failure query={shown} what="totals" />
-      ) : shown.data.totals.sessions === 0 ? (
-        <Nothing />
+      <div class="toolbar">
+        <FilterBar attributes={view.attributes} names={names} />
+        <FilterChips names={names} />
+      </div>
+      <Progress query={view.all} />
+      {chart.data === undefined || chart.error !== null || chart.cancelled ? (
+        <Failure query={view.all} what="totals" />
+      ) : chart.data.summary.totals.sessions === 0 ? (
+        <Nothing filtered={Object.keys(filters).length > 0} />
       ) : (
         <>
-          <Figures totals={shown.data.totals} />
-          <TrafficCard summary={shown.data} group={by} interval={interval} stale={shown.loading} />
+          <Figures totals={chart.data.summary.totals} />
+          <TrafficCard {...chart.data} stale={chart.loading} />
           <div class="thirds">
             {GROUPS.map((group) => (
-              <TopList key={group} group={group} summary={summaries[group].data} />
+              <TopList key={group} group={group} query={view.top[group]} />
             ))}
           </div>
           <div class="halves">
@@ -88,6 +63,7 @@ export function OverviewPage({ orgId }: { orgId: string }) {
               orgId={orgId}
               title="Open now"
               empty="No session is open."
+              within={filters}
               filters={{ state: ['open'] }}
               span={span}
               refreshedMs={refreshedMs}
@@ -96,6 +72,7 @@ export function OverviewPage({ orgId }: { orgId: string }) {
               orgId={orgId}
               title="Refused and unanswered"
               empty="Every attempt was answered."
+              within={filters}
               filters={{ connState: ['REJ', 'S0', 'RSTOS0'] }}
               span={span}
               refreshedMs={refreshedMs}
@@ -107,14 +84,19 @@ export function OverviewPage({ orgId }: { orgId: string }) {
   )
 }
 
-function Nothing() {
+function Nothing({ filtered }: { filtered: boolean }) {
   const wider = () => setParams(rangeParams({ kind: 'preset', preset: '30d' }))
   return (
     <Message
-      title="No sessions in this time range"
+      title={filtered ? 'No sessions under these filters' : 'No sessions in this time range'}
       actions={
         <>
-          <button type="button" class="button primary" onClick={wider}>
+          {filtered && (
+            <button type="button" class="button primary" onClick={() => setParams(onlyFilters({}))}>
+              Clear filters
+            </button>
+          )}
+          <button type="button" class={filtered ? 'button' : 'button primary'} onClick={wider}>
             {PRESETS['30d'].label}
           </button>
           <a class="button" href="/sites" onClick={followLink}>

@@ -17,13 +17,17 @@ export interface RecentListProps {
   readonly orgId: string
   readonly title: string
   readonly empty: string
+  /** What the page is filtered by; `filters` narrow it further. */
+  readonly within: Filters
   readonly filters: Filters
   readonly span: Span
   readonly refreshedMs: number
 }
 
-export function RecentList({ orgId, title, empty, filters, span, refreshedMs }: RecentListProps) {
-  const query = { ...spanQuery(span), ...filters, limit: SHOWN, attributes: false, count: false }
+export function RecentList(props: RecentListProps) {
+  const { orgId, title, empty, within, filters, span, refreshedMs } = props
+  const paging = { limit: SHOWN, attributes: false, count: false }
+  const query = { ...spanQuery(span), ...within, ...filters, ...paging }
   const answer = useQuery(JSON.stringify([orgId, query, refreshedMs]), (signal) =>
     fetchLog(orgId, query, signal),
   )

@@ -1,17 +1,19 @@
 /** The largest of a kind, with a bar each: sent and received as parts of one length. */
 import type { Group } from '../../api/summary.js'
-import type { Summary, SummaryGroupRow } from '../../api/types.js'
+import type { SummaryGroupRow } from '../../api/types.js'
 import { plural } from '../../format/bytes.js'
 import { GROUP_LABELS, groupFilter, groupName } from '../../format/groups.js'
 import { Bytes } from '../../parts/quantity.js'
 import { followLink } from '../../state/url.js'
 import { logsHref } from './logs-href.js'
+import type { TopQuery } from './use-overview.js'
 
-export function TopList({ group, summary }: { group: Group; summary: Summary | undefined }) {
+export function TopList({ group, query }: { group: Group; query: TopQuery }) {
+  const { summary, error, loading } = query
   const rows = summary?.groups ?? []
   const largest = Math.max(1, ...rows.map((row) => row.bytesTx + row.bytesRx))
   return (
-    <section class="card">
+    <section class={loading && summary ? 'card stale' : 'card'}>
       <div class="card-head">
         <h2>Top {GROUP_LABELS[group].toLowerCase()}s</h2>
         <span class="space" />
@@ -23,8 +25,20 @@ export function TopList({ group, summary }: { group: Group; summary: Summary | u
             <TopRow group={group} row={row} largest={largest} />
           </li>
         ))}
+        {summary === undefined && loading && <TopSkeleton />}
+        {error !== null && <li class="wrong">{error.message}</li>}
       </ul>
     </section>
+  )
+}
+
+function TopSkeleton() {
+  return (
+    <li class="skeleton-rows" aria-hidden="true">
+      {Array.from({ length: 4 }, (_, row) => (
+        <span class="skeleton" key={row} />
+      ))}
+    </li>
   )
 }
 

@@ -4,19 +4,19 @@ import type { Group } from '../../api/summary.js'
 import type { Summary } from '../../api/types.js'
 import { formatBytes, plural } from '../../format/bytes.js'
 import { groupFilter, groupName } from '../../format/groups.js'
-import { formatDateTime } from '../../format/time.js'
+import { DAY, formatDateTime } from '../../format/time.js'
 import { seriesColour } from '../../parts/chart/colours.js'
 import { type ChartLayer, TrafficChart } from '../../parts/chart/traffic-chart.js'
 import { Bytes } from '../../parts/quantity.js'
 import { rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
-import { type Interval, mergeBars } from './interval.js'
+import { mergeBars } from './interval.js'
 import { logsHref } from './logs-href.js'
+import type { Chart } from './use-overview.js'
 
-export interface TrafficCardProps {
-  readonly summary: Summary
-  readonly group: Group
-  readonly interval: Interval
+const MONTH_MS = 30 * DAY
+
+export interface TrafficCardProps extends Chart {
   readonly stale: boolean
 }
 
@@ -52,6 +52,7 @@ export function TrafficCard({ summary, group, interval, stale }: TrafficCardProp
         {times.length > 0 ? (
           <TrafficChart
             times={times}
+            stepMs={interval.barMs || MONTH_MS}
             layers={layers}
             summary={text}
             onHover={setHovered}

@@ -6,6 +6,7 @@ import type { Key } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatAgo, formatDateTime } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
 import { PlusIcon } from '../../parts/icons.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { toast } from '../../parts/toasts.js'
@@ -146,11 +147,7 @@ function RevokeDialog({ orgId, revoked, onClose, onDone }: RevokeProps) {
         This cannot be undone.
       </p>
       {own && <p class="note warn">This is the key that you are signed in with.</p>}
-      {fault !== null && (
-        <p class="note wrong" role="alert">
-          {fault}
-        </p>
-      )}
+      <Fault text={fault} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
           Keep it

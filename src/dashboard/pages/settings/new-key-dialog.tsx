@@ -5,6 +5,7 @@ import { ApiError } from '../../api/client.js'
 import { DAY } from '../../format/time.js'
 import { copyText } from '../../parts/copy.js'
 import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
 import { CopyIcon } from '../../parts/icons.js'
 
 export interface NewKeyProps {
@@ -115,11 +116,7 @@ function NewKeyForm({ onSubmit, onCancel }: FormProps) {
           ))}
         </select>
       </label>
-      {fault !== null && (
-        <p class="note wrong" role="alert">
-          {fault}
-        </p>
-      )}
+      <Fault text={fault} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onCancel}>
           Cancel

@@ -6,6 +6,7 @@ import { ApiError } from '../../api/client.js'
 import { useQuery } from '../../api/use-query.js'
 import { plural } from '../../format/bytes.js'
 import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { toast } from '../../parts/toasts.js'
 
@@ -106,11 +107,7 @@ function RetentionForm({ stored, mayChange, onSave }: FormProps) {
           About 20 bytes of disk a session.
         </Choice>
       </fieldset>
-      {fault !== null && (
-        <p class="note wrong" role="alert">
-          {fault}
-        </p>
-      )}
+      <Fault text={fault} />
       {mayChange && (
         <button type="submit" class="button primary" disabled={wanted === stored}>
           Save

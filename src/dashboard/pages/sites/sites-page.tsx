@@ -121,7 +121,7 @@ function MeterPart({ meter, several }: { meter: Meter; several: boolean }) {
           format={formatCount}
         />
         <Sparkline
-          label="Seconds from report to receipt"
+          label="Lag, from report to receipt"
           points={meter.history.map(({ at, lagSeconds }) => ({ at, value: lagSeconds }))}
           format={(seconds) => `${seconds.toFixed(1)} s`}
         />

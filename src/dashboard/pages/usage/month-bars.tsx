@@ -20,7 +20,9 @@ export function MonthBars({ totals, chosen, onChoose }: MonthBarsProps) {
   const largest = Math.max(1, ...totals.map(({ bytesTx, bytesRx }) => bytesTx + bytesRx))
   return (
     <ul class="months" aria-label="Months">
-      {totals.map(({ month, bytesTx, bytesRx }) => {
+      {totals.map(({ month, bytesTx, bytesRx }, index) => {
+        // Where a year begins, it is said which.
+        const year = index === 0 || month.endsWith('-01') ? ` ${month.slice(0, 4)}` : ''
         const sent = (bytesTx / largest) * HEIGHT
         const received = (bytesRx / largest) * HEIGHT
         const text = `${formatBytes(bytesTx)} sent, ${formatBytes(bytesRx)} received`
@@ -45,9 +47,9 @@ export function MonthBars({ totals, chosen, onChoose }: MonthBarsProps) {
               </svg>
               <span>
                 {monthShort(month)}
+                <span class="muted">{year}</span>
                 <span class="visually-hidden">
-                  {' '}
-                  {month.slice(0, 4)}: {text}
+                  {year === '' && ` ${month.slice(0, 4)}`}: {text}
                 </span>
               </span>
             </button>

@@ -1,4 +1,5 @@
 /** Totals per month, by client, user or resource; they stay when the sessions themselves have been deleted. */
+import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
 import { GROUPS, type Group } from '../../api/summary.js'
 import type { UsageRow } from '../../api/types.js'
@@ -109,9 +110,30 @@ interface UsageTableProps {
   readonly rows: readonly UsageRow[]
 }
 
+interface Amount {
+  readonly label: string
+  readonly of: (row: UsageRow) => number
+  readonly shown: (amount: number) => ComponentChildren
+  readonly strong?: boolean
+}
+
+const bytes = (amount: number) => <Bytes bytes={amount} />
+
+const AMOUNTS: readonly Amount[] = [
+  { label: 'Sent', of: (row) => row.bytesTx, shown: bytes },
+  { label: 'Received', of: (row) => row.bytesRx, shown: bytes },
+  { label: 'Total', of: (row) => row.bytesTx + row.bytesRx, shown: bytes, strong: true },
+  { label: 'Sessions', of: (row) => row.sessions, shown: formatCount },
+]
+
 function UsageTable({ group, month, rows }: UsageTableProps) {
   const largest = Math.max(1, ...rows.map((row) => row.bytesTx + row.bytesRx))
-  const sum = (read: (row: UsageRow) => number) => rows.reduce((total, row) => total + read(row), 0)
+  const amounts = (of: (amount: Amount) => number) =>
+    AMOUNTS.map((amount) => (
+      <td key={amount.label} class={amount.strong ? 'number strong' : 'number'}>
+        {amount.shown(of(amount))}
+      </td>
+    ))
   return (
     <section class="card table-card" aria-label={`Usage in ${monthName(month)}`}>
       <table class="plain-table">
@@ -122,18 +144,11 @@ function UsageTable({ group, month, rows }: UsageTableProps) {
             <th scope="col" class="share-column">
               <ShareKey />
             </th>
-            <th scope="col" class="number">
-              Sent
-            </th>
-            <th scope="col" class="number">
-              Received
-            </th>
-            <th scope="col" class="number">
-              Total
-            </th>
-            <th scope="col" class="number">
-              Sessions
-            </th>
+            {AMOUNTS.map(({ label }) => (
+              <th key={label} scope="col" class="number">
+                {label}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
@@ -147,33 +162,15 @@ function UsageTable({ group, month, rows }: UsageTableProps) {
               <td class="share-column">
                 <ShareBar sent={row.bytesTx} received={row.bytesRx} largest={largest} />
               </td>
-              <td class="number">
-                <Bytes bytes={row.bytesTx} />
-              </td>
-              <td class="number">
-                <Bytes bytes={row.bytesRx} />
-              </td>
-              <td class="number strong">
-                <Bytes bytes={row.bytesTx + row.bytesRx} />
-              </td>
-              <td class="number">{formatCount(row.sessions)}</td>
+              {amounts(({ of }) => of(row))}
             </tr>
           ))}
         </tbody>
         <tfoot>
           <tr>
-            <th scope="row">Together</th>
+            <th scope="row">All {GROUP_LABELS[group].toLowerCase()}s</th>
             <td class="share-column" />
-            <td class="number">
-              <Bytes bytes={sum((row) => row.bytesTx)} />
-            </td>
-            <td class="number">
-              <Bytes bytes={sum((row) => row.bytesRx)} />
-            </td>
-            <td class="number strong">
-              <Bytes bytes={sum((row) => row.bytesTx + row.bytesRx)} />
-            </td>
-            <td class="number">{formatCount(sum((row) => row.sessions))}</td>
+            {amounts(({ of }) => rows.reduce((sum, row) => sum + of(row), 0))}
           </tr>
         </tfoot>
       </table>
@@ -189,24 +186,12 @@ function sessionsHref(group: Group, row: UsageRow): string {
 
 function saveMonth(orgId: string, group: Group, month: string, rows: readonly UsageRow[]): void {
   const head = [
-    'month',
-    `${group}Id`,
-    `${group}Name`,
-    'sessions',
-    'bytesTx',
-    'bytesRx',
-    'packetsTx',
-    'packetsRx',
+    ...['month', `${group}Id`, `${group}Name`, 'sessions'],
+    ...['bytesTx', 'bytesRx', 'packetsTx', 'packetsRx'],
   ]
-  const lines = rows.map((row) => [
-    row.month,
-    row.id,
-    row.name,
-    row.sessions,
-    row.bytesTx,
-    row.bytesRx,
-    row.packetsTx,
-    row.packetsRx,
+  const lines = rows.map(({ id, name, sessions, ...row }) => [
+    ...[row.month, id, name, sessions],
+    ...[row.bytesTx, row.bytesRx, row.packetsTx, row.packetsRx],
   ])
   saveFile(`tunmeter-usage-${orgId}-${month}-${group}.csv`, 'text/csv', toCsv([head, ...lines]))
 }

@@ -18,6 +18,8 @@ export interface ChartLayer extends Layer {
 export interface TrafficChartProps {
   /** Start of each interval. */
   readonly times: readonly string[]
+  /** Length of an interval, or about it: months differ. */
+  readonly stepMs: number
   readonly layers: readonly ChartLayer[]
   /** Read out instead of the picture. */
   readonly summary: string
@@ -34,12 +36,12 @@ export function TrafficChart(props: TrafficChartProps) {
   const dark = useStore(isDark)
   const handlers = useRef(props)
   handlers.current = props
-  const { times, layers } = props
+  const { times, layers, stepMs } = props
 
   useEffect(() => {
     const element = host.current
     if (element === null) return
-    const chart = new uPlot(options(element, layers, handlers), data(times, layers), element)
+    const chart = new uPlot(options(element, props, handlers), data(props), element)
     const observer = new ResizeObserver(() =>
       chart.setSize({ width: element.clientWidth, height: HEIGHT }),
     )
@@ -48,25 +50,28 @@ export function TrafficChart(props: TrafficChartProps) {
       observer.disconnect()
       chart.destroy()
     }
-  }, [times, layers, dark])
+  }, [times, layers, stepMs, dark])
 
   return <div class="chart" ref={host} role="img" aria-label={props.summary} />
 }
 
-function data(times: readonly string[], layers: readonly ChartLayer[]): uPlot.AlignedData {
+const startOf = (time: string) => Date.parse(time) / 1000
+
+/** A bar stands on the middle of its interval: so the bar nearest to the pointer is the one below it. */
+function data({ times, layers, stepMs }: TrafficChartProps): uPlot.AlignedData {
   const { up, down } = stack(layers)
-  const seconds = times.map((time) => Date.parse(time) / 1000)
+  const seconds = times.map((time) => startOf(time) + stepMs / 2000)
   return [seconds, ...up, ...down] as uPlot.AlignedData
 }
 
 function options(
   element: HTMLElement,
-  layers: readonly ChartLayer[],
+  { times, layers, stepMs }: TrafficChartProps,
   handlers: { readonly current: TrafficChartProps },
 ): uPlot.Options {
   const names = [...layers.map(({ colour }) => colour), 'line', 'line-strong', 'ink-3']
   const colours = resolveColours(element, names)
-  const bars = uPlot.paths.bars!({ size: [0.86, 40], align: 1 })
+  const bars = uPlot.paths.bars!({ size: [0.86, 40] })
   const outermostFirst = [...layers].reverse()
   const series = [...outermostFirst, ...outermostFirst].map(({ colour }) => ({
     fill: colours[colour]!,
@@ -82,7 +87,11 @@ function options(
     padding: [8, 20, 0, 0],
     legend: { show: false },
     series: [{}, ...series],
-    scales: { y: { range: (_, min, max) => zeroRange(min, max) } },
+    scales: {
+      // From the beginning of the first interval to the end of the last, which would else be cut off.
+      x: { range: () => [startOf(times[0]!), startOf(times.at(-1)!) + stepMs / 1000] },
+      y: { range: (_, min, max) => zeroRange(min, max) },
+    },
     cursor: {
       y: false,
       points: { show: false },
@@ -98,16 +107,22 @@ function options(
         ...axis,
         size: 68,
         grid: { stroke: colours.line!, width: 1 },
-        values: (_, splits) =>
-          splits.map((bytes) => formatBytes(Math.abs(bytes)).replace(/\.0+ /, ' ')),
+        values: (_, splits) => splits.map((bytes) => axisBytes(bytes)),
       },
     ],
     hooks: {
-      drawAxes: [(chart) => drawZero(chart, colours['line-strong']!)],
+      draw: [(chart) => drawZero(chart, colours['line-strong']!)],
       setCursor: [(chart) => handlers.current.onHover(chart.cursor.idx ?? null)],
       setSelect: [(chart) => select(chart, handlers.current)],
     },
   }
+}
+
+/** `1.5 MB`: no zeros that say nothing. */
+function axisBytes(bytes: number): string {
+  return formatBytes(Math.abs(bytes))
+    .replace(/(\.\d*?)0+ /, '$1 ')
+    .replace('. ', ' ')
 }
 
 const DAY_SECONDS = 86_400

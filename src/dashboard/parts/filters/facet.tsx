@@ -1,8 +1,9 @@
 /** One filter as a button: its values with counts, and a search among them. */
 import { useState } from 'preact/hooks'
-import { formatCount } from '../format/bytes.js'
-import { ChevronIcon, TickIcon } from './icons.js'
-import { Popover } from './popover.js'
+import type { Attributes } from '../../api/use-attributes.js'
+import { formatCount } from '../../format/bytes.js'
+import { ChevronIcon, TickIcon } from '../icons.js'
+import { Popover } from '../popover.js'
 
 export interface FacetOption {
   readonly value: string
@@ -15,23 +16,31 @@ export interface FacetProps {
   readonly name: string
   /** Undefined while they are being counted. */
   readonly options: readonly FacetOption[] | undefined
+  /** Found by searching only: not among the counted ones. */
+  readonly others?: readonly FacetOption[] | undefined
   /** None: no restriction. */
   readonly values: readonly string[]
-  readonly onChange: (values: readonly string[]) => void
-  /** The API gives the most frequent values only; says what to do for another. */
+  readonly labelOf: (value: string) => string
+  readonly onToggle: (value: string) => void
+  readonly onClear: () => void
+  /** None: its values are fixed, and have no counts. */
+  readonly counts?: Attributes
+  /** Said below a list that does not hold everything. */
   readonly bounded?: string | undefined
 }
 
 const SEARCH_FROM = 8
+const OTHERS_SHOWN = 50
 
 export function Facet(props: FacetProps) {
-  const { name, options = [], values } = props
-  const shown = values.map((value) => options.find((o) => o.value === value)?.label ?? value)
+  const { name, values } = props
+  const shown = values.map(props.labelOf)
   const text = shown.length > 1 ? `${shown.length} of them` : shown[0]
   return (
     <Popover
       buttonClass={text === undefined ? 'button' : 'button active'}
       title={shown.join(', ')}
+      onLook={props.counts?.look}
       {...(text === undefined && { name: `Filter by ${name}` })}
       label={
         <>
@@ -51,15 +60,18 @@ export function Facet(props: FacetProps) {
   )
 }
 
-function FacetPanel({ name, options: counted, values, onChange, bounded }: FacetProps) {
+const matches = (wanted: string) => (option: FacetOption) =>
+  `${option.label} ${option.detail ?? ''}`.toLowerCase().includes(wanted)
+
+function FacetPanel(props: FacetProps) {
+  const { name, options: counted, others = [], values, counts, bounded } = props
   const [search, setSearch] = useState('')
   const options = counted ?? []
   const wanted = search.trim().toLowerCase()
-  const found = options.filter(({ label, detail = '' }) =>
-    `${label} ${detail}`.toLowerCase().includes(wanted),
-  )
+  const found = options.filter(matches(wanted))
+  const rest = wanted === '' ? [] : others.filter(matches(wanted)).slice(0, OTHERS_SHOWN)
   return (
-    <div class="facet">
+    <div class={counts?.counting ? 'facet stale' : 'facet'}>
       {options.length >= SEARCH_FROM && (
         <input
           class="field"
@@ -71,46 +83,48 @@ function FacetPanel({ name, options: counted, values, onChange, bounded }: Facet
         />
       )}
       {values.length > 0 && (
-        <button type="button" class="menu-item" onClick={() => onChange([])}>
+        <button type="button" class="menu-item" onClick={props.onClear}>
           <span class="grow">Any {name.toLowerCase()}</span>
         </button>
       )}
-      {found.map((option) => (
+      {[...found, ...rest].map((option) => (
         <FacetItem
           key={option.value}
           option={option}
           chosen={values.includes(option.value)}
-          onToggle={(chosen) =>
-            onChange(
-              chosen ? [...values, option.value] : values.filter((value) => value !== option.value),
-            )
-          }
+          onToggle={props.onToggle}
         />
       ))}
-      {found.length === 0 && (
-        <p class="menu-title">
-          {counted === undefined
-            ? 'Counting…'
-            : options.length === 0
-              ? 'None in this selection.'
-              : `Nothing here matches “${search}”.`}
-        </p>
-      )}
-      {bounded && <p class="menu-title">{bounded}</p>}
+      {found.length + rest.length === 0 && <p class="menu-title">{nothingText(props, search)}</p>}
+      {bounded && search === '' && <p class="menu-title">{bounded}</p>}
     </div>
   )
+}
+
+function nothingText({ options: counted, counts }: FacetProps, search: string): string {
+  if (counts?.failed) return counts.failed
+  if (counted === undefined && counts?.slow) {
+    return 'Counting: this selection covers a lot of sessions. Closing the list stops it.'
+  }
+  if (counted === undefined) return 'Counting…'
+  return counted.length === 0 ? 'None in this selection.' : `Nothing here matches “${search}”.`
 }
 
 interface FacetItemProps {
   readonly option: FacetOption
   readonly chosen: boolean
-  readonly onToggle: (chosen: boolean) => void
+  readonly onToggle: (value: string) => void
 }
 
 function FacetItem({ option, chosen, onToggle }: FacetItemProps) {
   return (
-    <button type="button" class="menu-item" aria-pressed={chosen} onClick={() => onToggle(!chosen)}>
-      <span class="tick">{chosen && <TickIcon />}</span>
+    <button
+      type="button"
+      class="menu-item"
+      aria-pressed={chosen}
+      onClick={() => onToggle(option.value)}
+    >
+      <span class="box">{chosen && <TickIcon />}</span>
       <span class="grow" title={option.label}>
         {option.label}
         {option.detail && <span class="muted"> {option.detail}</span>}

@@ -1,0 +1,67 @@
+import { useCallback, useMemo, useState } from 'preact/hooks'
+import { fetchSummary, GROUPS, type Group } from '../../api/summary.js'
+import type { Summary } from '../../api/types.js'
+import { useAttributes } from '../../api/use-attributes.js'
+import { cancelTogether, type Query, useQuery } from '../../api/use-query.js'
+import { filtersOf, spanQuery } from '../../state/filters.js'
+import { rangeOf, spanOf } from '../../state/range.js'
+import { useLocation } from '../../state/url.js'
+import { type Interval, intervalFor } from './interval.js'
+
+export const TOP_SHOWN = 7
+
+/** A summary over time, with what it was asked for: the one before stays in sight while another is made. */
+export interface Chart {
+  readonly group: Group
+  readonly interval: Interval
+  readonly summary: Summary
+}
+
+/** What the top list of a group needs of its query. */
+export type TopQuery = Pick<Query<unknown>, 'error' | 'loading'> & {
+  readonly summary: Summary | undefined
+}
+
+/** The view as the address bar says it, and its answers. Only what is drawn over time is asked for over time. */
+export function useOverview(orgId: string) {
+  const { params } = useLocation()
+  const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
+  const [filters, range] = [filtersOf(params), rangeOf(params)]
+  const by = GROUPS.find((group) => group === params.get('by')) ?? 'resource'
+  const key = JSON.stringify([orgId, range, filters, refreshedMs])
+  const span = useMemo(() => spanOf(range, refreshedMs), [key])
+  const interval = intervalFor(span)
+  const query = { ...spanQuery(span), ...filters }
+
+  const chart = useQuery<Chart>(`${key} ${by}`, async (signal) => {
+    const asked = { groupBy: by, top: TOP_SHOWN, interval: interval.name, filters: query }
+    return { group: by, interval, summary: await fetchSummary(orgId, asked, signal) }
+  })
+  const useTop = (groupBy: Group) =>
+    useQuery(groupBy === by ? null : `${key} ${groupBy}`, (signal) =>
+      fetchSummary(orgId, { groupBy, top: TOP_SHOWN, filters: query }, signal),
+    )
+  const tops = { resource: useTop('resource'), client: useTop('client'), user: useTop('user') }
+  const topOf = (group: Group): TopQuery =>
+    chart.data?.group === group
+      ? { ...chart, summary: chart.data.summary }
+      : { ...tops[group], summary: tops[group].data }
+
+  const parts = Object.values(tops)
+  const all: Query<Chart> = {
+    ...cancelTogether(chart, parts),
+    loading: chart.loading || parts.some(({ loading }) => loading),
+    slow: chart.slow || parts.some(({ slow }) => slow),
+  }
+  return {
+    filters,
+    by,
+    span,
+    refreshedMs,
+    chart,
+    all,
+    top: { resource: topOf('resource'), client: topOf('client'), user: topOf('user') },
+    attributes: useAttributes(orgId, key, query),
+    refresh: useCallback(() => setRefreshedMs(Date.now()), []),
+  }
+}

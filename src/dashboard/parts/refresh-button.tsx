@@ -1,0 +1,9 @@
+import { RefreshIcon } from './icons.js'
+
+export function RefreshButton({ title, onClick }: { title: string; onClick: () => void }) {
+  return (
+    <button type="button" class="button icon" aria-label="Refresh" title={title} onClick={onClick}>
+      <RefreshIcon />
+    </button>
+  )
+}
