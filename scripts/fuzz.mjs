@@ -101,8 +101,9 @@ async function fuzz(program, target, { seconds, cpuSeconds }) {
     `-max_len=${TARGETS[target]}`,
     `-dict=${join(ROOT, 'native/fuzz', `${target === 'packets' ? 'packets' : 'captures'}.dict`)}`,
     `-artifact_prefix=${crashes}/`,
-    // Ten seconds on one input are a hang: the longest takes milliseconds, also under the sanitizers.
-    '-timeout=10',
+    // Ten seconds on one input are a hang: the longest takes milliseconds, also under the sanitizers. It is the wall
+    // clock's seconds, and who counts CPU time expects that the process gets none for minutes.
+    `-timeout=${cpuSeconds === null ? 10 : 1800}`,
     '-rss_limit_mb=2048',
     '-print_final_stats=1',
   ]

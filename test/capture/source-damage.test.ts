@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { truncateSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { NgBlocks, pcapFile, pcapHeader, pcapRecord } from '../support/capture-files.js'
 import {
   bytes,
@@ -11,16 +11,12 @@ import {
   dumpFiles,
   packetText,
   parseDumps,
-  ScratchFiles,
   STATUS,
   sourceDumpTool,
+  sourceFiles,
 } from '../support/source-dump.js'
 
-const files = new ScratchFiles()
-beforeAll(async () => {
-  await sourceDumpTool()
-}, 240_000)
-afterAll(() => files.remove())
+const files = sourceFiles()
 
 describe('a file that ends or is damaged anywhere', () => {
   const pcapRecords = Array.from({ length: 4 }, (_, i) =>

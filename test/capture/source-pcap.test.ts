@@ -1,5 +1,5 @@
 /** Classic pcap: every variant, with packets worked out by hand. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   MAGIC,
   type PcapOptions,
@@ -11,17 +11,12 @@ import {
   bytes,
   dumpFile,
   packetText,
-  ScratchFiles,
   STATUS,
-  sourceDumpTool,
+  sourceFiles,
   twinLines,
 } from '../support/source-dump.js'
 
-const files = new ScratchFiles()
-beforeAll(async () => {
-  await sourceDumpTool()
-}, 240_000)
-afterAll(() => files.remove())
+const files = sourceFiles()
 
 describe('classic pcap', () => {
   const data = bytes(45)

@@ -1,20 +1,9 @@
 /** pcapng: sections, interfaces, packet blocks and damage, with packets worked out by hand. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { NgBlocks } from '../support/capture-files.js'
-import {
-  bytes,
-  dumpFile,
-  packetText,
-  ScratchFiles,
-  STATUS,
-  sourceDumpTool,
-} from '../support/source-dump.js'
+import { bytes, dumpFile, packetText, STATUS, sourceFiles } from '../support/source-dump.js'
 
-const files = new ScratchFiles()
-beforeAll(async () => {
-  await sourceDumpTool()
-}, 240_000)
-afterAll(() => files.remove())
+const files = sourceFiles()
 
 describe('pcapng', () => {
   const data = bytes(61)

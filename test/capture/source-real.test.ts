@@ -41,12 +41,6 @@ describe('real captures', () => {
     expect(paths.length).toBeGreaterThan(50)
     let compared = 0
     for (const [i, dump] of (await dumpFiles(paths)).entries()) {
-      // Version 2.3 with its lengths the other way round, which the twin does not know; tshark and libpcap do.
-      if (paths[i]!.endsWith('/ndpi-fuzz-2021-10-13.pcap')) {
-        expect(dump).toMatchObject({ code: 'FILE_TRUNCATED', byteOffset: 237 })
-        expect(dump.packets[0]).toMatch(/ 0 197 524501 /)
-        continue
-      }
       const twin = twinLines(paths[i]!)
       expect(dump, paths[i]).toMatchObject({ packets: twin.packets })
       expect(dump.status === STATUS.end, paths[i]).toBe(!twin.damaged)

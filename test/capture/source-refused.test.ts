@@ -1,22 +1,18 @@
 /** What is no capture gets an error that says what it is and what to do. */
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { pcapHeader } from '../support/capture-files.js'
 import { run } from '../support/lab.js'
 import {
   dumpFile,
   parseDumps,
-  ScratchFiles,
   STATUS,
   sourceDumpTool,
+  sourceFiles,
 } from '../support/source-dump.js'
 
-const files = new ScratchFiles()
-beforeAll(async () => {
-  await sourceDumpTool()
-}, 240_000)
-afterAll(() => files.remove())
+const files = sourceFiles()
 
 describe('what is no capture is refused with advice', () => {
   const cases: [string, () => string, string, RegExp][] = [

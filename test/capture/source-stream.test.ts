@@ -1,23 +1,19 @@
 /** gzip, pipes, FIFOs and standard input give the packets of the plain file. */
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { pcapFile } from '../support/capture-files.js'
 import { run } from '../support/lab.js'
 import {
   bytes,
   dumpFile,
   parseDumps,
-  ScratchFiles,
   STATUS,
   sourceDumpTool,
+  sourceFiles,
 } from '../support/source-dump.js'
 
-const files = new ScratchFiles()
-beforeAll(async () => {
-  await sourceDumpTool()
-}, 240_000)
-afterAll(() => files.remove())
+const files = sourceFiles()
 
 describe('gzip and streams', () => {
   const whole = pcapFile(

@@ -146,7 +146,12 @@ describe('the oracle', () => {
   })
 
   test('refuses an ambiguity that nothing needs', () => {
-    const unused: Ambiguity = { skip: 'frames', conversations: ['tcp nobody'], reason: 'none' }
+    const unused: Ambiguity = {
+      skip: 'frames',
+      conversations: ['tcp nobody'],
+      reason: 'none',
+      checked: 'not',
+    }
     expect(differences((good) => good, [unused])).toHaveLength(1)
   })
 })

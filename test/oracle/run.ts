@@ -3,22 +3,29 @@
  *
  *     npm run oracle                every file of ../shared/corpus (or TUNMETER_CORPUS), engine and twin
  *     npm run oracle -- FILE...     only these files
+ *     npm run oracle -- --tshark PATH...   any captures: truth is what tshark makes of them now (tshark-truth.ts)
  *
  * One line a file and meter; exit 1 on any difference. What is ambiguous is listed in ambiguous.json with its reason.
  */
 import { parseArgs } from 'node:util'
 import { communityId } from '../../src/session/community-id.js'
+import { type Comparison, FileComparison } from './compare.js'
 import { compareFile } from './compare-file.js'
 import { runEngine } from './engine-meter.js'
 import { type Meter, runTwin } from './meters.js'
 import { corpusDirectory, corpusFiles } from './truth.js'
+import { tsharkTruth } from './tshark-truth.js'
 
 const DIFFERENCES_SHOWN = 20
 
-async function compareAll(name: string, meter: Meter, corpus: string, files: readonly string[]) {
+async function compareAll(
+  name: string,
+  files: readonly string[],
+  compare: (file: string) => Promise<Comparison>,
+) {
   const total = { equal: 0, conversations: 0, sessions: 0, skipped: 0, states: 0, ids: 0 }
   for (const file of files) {
-    const result = await compareFile(corpus, file, meter, { communityId })
+    const result = await compare(file)
     const { conversations, sessions, skipped, connStates, communityIds, differences } = result
     const verdict = differences.length === 0 ? 'equal' : `${differences.length} DIFFERENCES`
     console.log(
@@ -41,16 +48,32 @@ async function compareAll(name: string, meter: Meter, corpus: string, files: rea
   return total.equal === files.length
 }
 
+const truths = new Map<string, ReturnType<typeof tsharkTruth>>()
+
+async function compareWithTshark(path: string, meter: Meter): Promise<Comparison> {
+  const known = truths.get(path) ?? tsharkTruth(path)
+  truths.set(path, known)
+  const { truth, packets } = known
+  return new FileComparison(truth, packets, await meter(path), [], { communityId }).compare()
+}
+
 async function main(): Promise<number> {
-  const { positionals } = parseArgs({ allowPositionals: true })
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { tshark: { type: 'boolean', default: false } },
+  })
   const corpus = corpusDirectory()
-  if (corpus === null) {
+  if (corpus === null && !values.tshark) {
     console.log('oracle: no corpus (../shared/corpus, or TUNMETER_CORPUS): nothing to compare')
     return 1
   }
-  const files = positionals.length > 0 ? positionals : corpusFiles(corpus)
-  const twin = await compareAll('twin', runTwin, corpus, files)
-  const engine = await compareAll('engine', runEngine, corpus, files)
+  const files = positionals.length > 0 || corpus === null ? positionals : corpusFiles(corpus)
+  const compare = (meter: Meter) => (file: string) =>
+    values.tshark || corpus === null
+      ? compareWithTshark(file, meter)
+      : compareFile(corpus, file, meter, { communityId })
+  const twin = await compareAll('twin', files, compare(runTwin))
+  const engine = await compareAll('engine', files, compare(runEngine))
   return twin && engine ? 0 : 1
 }
 

@@ -83,7 +83,7 @@ export function readTruth(corpus: string, file: string): Truth {
 }
 
 /** `seconds.fraction` to microseconds, truncated. */
-function microseconds(text: string): number | null {
+export function microseconds(text: string): number | null {
   if (text === '') return null
   const [seconds = '0', fraction = ''] = text.split('.')
   return Number(seconds) * 1_000_000 + Number(fraction.padEnd(6, '0').slice(0, 6))

@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { crc32 } from 'node:zlib'
+import { afterAll, beforeAll } from 'vitest'
 import { run } from './lab.js'
 import { buildTool } from './native-tool.js'
 import { type Packet, readCapture } from './twin/capture.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Compiling it takes seconds; the rest is for machines that are busy. */
+const TOOL_BUILD_MS_MAX = 240_000
 
 export const STATUS = { ok: 0, end: 1, damaged: 2, failed: 3, gone: 4 } as const
 
@@ -91,6 +95,16 @@ export class ScratchFiles {
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true })
   }
+}
+
+/** For a test file that works with scratch files and the tool: both from its start to its end. */
+export function sourceFiles(): ScratchFiles {
+  const files = new ScratchFiles()
+  beforeAll(async () => {
+    await sourceDumpTool()
+  }, TOOL_BUILD_MS_MAX)
+  afterAll(() => files.remove())
+  return files
 }
 
 /** The same file by the twin's reader, which shares no code with the real one. */
