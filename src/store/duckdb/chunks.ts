@@ -1,9 +1,10 @@
 /**
  * Sessions into DuckDB data chunks, a column at a time.
  *
- * Crossing into native code once for each text of each row would cost more than all the rest. Most texts repeat
- * (organisation, site, addresses, keys), so a text column travels as an ENUM of the texts it holds, one small number
- * a row, and DuckDB casts it to VARCHAR. A column of mostly different texts travels as VARCHAR.
+ * Crossing into native code once for each value would cost more than all the rest, so a column's values are written
+ * into its vector's memory and its nulls into a bit mask. Most texts repeat (organisation, site, addresses, keys): a
+ * text column travels as an ENUM of the texts it holds, one small number a row, and DuckDB casts it to VARCHAR. A
+ * column of mostly different texts travels as VARCHAR.
  */
 import {
   BOOLEAN,
@@ -22,28 +23,101 @@ const CHUNK_ROWS = 2048
 /** More different texts than this in one append: VARCHAR. */
 const WORDS_MAX = 4096
 
+/** What the vectors of @duckdb/node-api are inside: memory to fill, and a mask whose bits are 1 where there is a value. */
 interface Vector {
+  readonly items: { [index: number]: number }
+  readonly validity: { data: BigUint64Array | null }
   setItem(index: number, value: unknown): void
   flush(): void
 }
 
-const FIXED: Readonly<Record<string, DuckDBType>> = { integer: DOUBLE, boolean: BOOLEAN }
+/** All of a column's values, ready to be written. */
+type Values =
+  | { readonly type: DuckDBType; readonly numbers: ArrayLike<number>; readonly mask: Mask }
+  | { readonly type: DuckDBType; readonly texts: readonly (string | null)[] }
 
-function typeOf(column: Column, sessions: readonly StoredSession[]): DuckDBType {
-  if (column.kind === 'enum') return ENUM(column.words!)
-  const fixed = FIXED[column.kind]
-  if (fixed !== undefined) return fixed
-  const words = new Set<string>()
-  let last: unknown
-  for (const session of sessions) {
-    const text = column.get(session)
-    if (text === last || text === null) continue
-    last = text
-    words.add(text as string)
-    if (words.size > WORDS_MAX) return VARCHAR
+/** Bits of the rows that have a value; nothing is allocated for a column without nulls. */
+class Mask {
+  readonly #rows: number
+  #bits: Uint32Array | null = null
+
+  constructor(rows: number) {
+    this.#rows = rows
   }
+
+  addNull(row: number): void {
+    this.#bits ??= new Uint32Array(2 * Math.ceil(this.#rows / 64)).fill(0xffffffff)
+    this.#bits[row >>> 5]! &= ~(1 << (row & 31))
+  }
+
+  /** @param at a multiple of 64 */
+  words(at: number, count: number): BigUint64Array | null {
+    if (this.#bits === null) return null
+    return new BigUint64Array(this.#bits.buffer, at / 8, Math.ceil(count / 64))
+  }
+}
+
+function wordValues(column: Column, sessions: readonly StoredSession[]): Values | null {
+  const codes = new Uint16Array(sessions.length)
+  const mask = new Mask(sessions.length)
+  const fixed = column.words !== undefined
+  const words = new Map<string, number>((column.words ?? []).map((word, i) => [word, i]))
+  let last: string | null = null
+  let code = 0
+  for (let i = 0; i < codes.length; i++) {
+    const text = column.get(sessions[i]!) as string | null
+    if (text === null) {
+      mask.addNull(i)
+      continue
+    }
+    if (text !== last) {
+      last = text
+      const known = words.get(text)
+      code = known ?? words.size
+      if (known === undefined) words.set(text, code)
+      if (words.size > WORDS_MAX) return null
+    }
+    codes[i] = code
+  }
+  if (!fixed && words.size * 2 > sessions.length + 2) return null
   // An ENUM needs a word, even when all are null.
-  return words.size * 2 > sessions.length + 2 ? VARCHAR : ENUM(words.size === 0 ? [''] : [...words])
+  const list = words.size === 0 ? [''] : [...words.keys()]
+  return { type: ENUM(list), numbers: codes, mask }
+}
+
+function numberValues(column: Column, sessions: readonly StoredSession[]): Values {
+  const numbers = new Float64Array(sessions.length)
+  const mask = new Mask(sessions.length)
+  for (let i = 0; i < numbers.length; i++) {
+    const value = column.get(sessions[i]!) as number | null
+    if (value === null) mask.addNull(i)
+    else numbers[i] = value
+  }
+  return { type: DOUBLE, numbers, mask }
+}
+
+function valuesOf(column: Column, sessions: readonly StoredSession[]): Values {
+  if (column.kind === 'integer') return numberValues(column, sessions)
+  if (column.kind === 'boolean') {
+    const numbers = Uint8Array.from(sessions, (s) => Number(column.get(s)))
+    return { type: BOOLEAN, numbers, mask: new Mask(sessions.length) }
+  }
+  const words = wordValues(column, sessions)
+  if (words !== null) return words
+  return { type: VARCHAR, texts: sessions.map((s) => column.get(s) as string | null) }
+}
+
+function write(vector: Vector, values: Values, at: number, count: number): void {
+  if ('texts' in values) {
+    for (let i = 0; i < count; i++) vector.setItem(i, values.texts[at + i])
+  } else if (values.type === BOOLEAN) {
+    for (let i = 0; i < count; i++) vector.setItem(i, values.numbers[at + i] === 1)
+  } else {
+    const { items } = vector
+    for (let i = 0; i < count; i++) items[i] = values.numbers[at + i]!
+    vector.validity.data = values.mask.words(at, count)
+  }
+  vector.flush()
 }
 
 /**
@@ -57,18 +131,16 @@ export async function appendSessions(
   extra?: readonly number[],
 ): Promise<void> {
   if (sessions.length === 0) return
-  const types = COLUMNS.map((column) => typeOf(column, sessions))
-  if (extra !== undefined) types.push(DOUBLE)
+  const columns = COLUMNS.map((column) => valuesOf(column, sessions))
+  if (extra !== undefined)
+    columns.push({ type: DOUBLE, numbers: extra, mask: new Mask(extra.length) })
+  const types = columns.map((values) => values.type)
   const appender = await connection.createAppender(table)
   for (let at = 0; at < sessions.length; at += CHUNK_ROWS) {
     const count = Math.min(CHUNK_ROWS, sessions.length - at)
     const chunk = DuckDBDataChunk.create(types, count)
-    for (const [c, { get }] of COLUMNS.entries()) {
-      const vector = chunk.getColumnVector(c) as unknown as Vector
-      for (let i = 0; i < count; i++) vector.setItem(i, get(sessions[at + i]!))
-      vector.flush()
-    }
-    if (extra !== undefined) chunk.setColumnValues(COLUMNS.length, extra.slice(at, at + count))
+    for (const [c, values] of columns.entries())
+      write(chunk.getColumnVector(c) as unknown as Vector, values, at, count)
     appender.appendDataChunk(chunk)
   }
   appender.closeSync()
