@@ -1,22 +1,34 @@
 /**
  * The server against Pangolin's documented design in better-sqlite3, in one run:
- * npm run bench:server [-- --rows N --ingest N --rounds N --data DIR --no-sqlite --keep]
+ * npm run bench:server [-- --rows N --ingest N --rounds N --sqlite-rows N --retention --data DIR --keep --write]
  *
- * First sessions over HTTP with durable acknowledgements, then queries at growing sizes. Every answer is checked
- * before it is timed. The rows of the query part go into the store directly, by the same writer; --data DIR --keep
- * keeps them for the next run.
+ * First sessions over HTTP with durable acknowledgements, then queries at growing sizes, then retention under ingest.
+ * Every answer is checked before it is timed. The rows of the query part are drawn in SQL (support/log-fill.ts);
+ * --data DIR --keep keeps them, and a later run with the same directory goes on from there. --write puts results and
+ * plot into bench/results and docs/images.
  */
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import type { MeterReport } from '../src/session/batch.ts'
 import { DuckStore } from '../src/store/duckdb/duck-store.ts'
+import { fillLog } from './support/log-fill.ts'
+import { type LogAnswer, logQueries, type Query } from './support/log-queries.ts'
 import { LOG_ORG, logRows, SITES } from './support/log-rows.ts'
 import { describeMachine, median } from './support/machine.ts'
+import { measureRetention, reportNow } from './support/retention.ts'
 import { BenchServer, createKey } from './support/serve.ts'
 import type { SqliteLog } from './support/sqlite-log.ts'
+import { lineChart } from './support/svg.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -24,7 +36,10 @@ const { values: flags } = parseArgs({
     ingest: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '11' },
     data: { type: 'string' },
-    'no-sqlite': { type: 'boolean', default: false },
+    /** The baseline's file grows by 300 B a row, and its scans take minutes: by default it stops here. */
+    'sqlite-rows': { type: 'string', default: '5000000' },
+    retention: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 })
@@ -37,24 +52,8 @@ const rounds = Number(flags.rounds)
 const work = flags.data ?? mkdtempSync(join(tmpdir(), 'tunmeter-bench-'))
 mkdirSync(work, { recursive: true })
 
-function reportNow(): MeterReport {
-  return {
-    version: 'bench',
-    interface: 'bench0',
-    startedAt: '2026-01-01T00:00:00.000Z',
-    at: new Date().toISOString(),
-    packets: 0,
-    bytes: 0,
-    other: {},
-    openSessions: 0,
-    packetsDropped: 0,
-    sessionsDropped: {},
-    spool: { batches: 0, bytes: 0, setAside: 0 },
-  }
-}
-
 async function openSqlite(file: string): Promise<SqliteLog | null> {
-  if (flags['no-sqlite']) return null
+  if (flags['sqlite-rows'] === '0') return null
   try {
     const { SqliteLog: Log } = await import('./support/sqlite-log.ts')
     return new Log(file)
@@ -135,183 +134,163 @@ async function benchIngest(): Promise<Record<string, unknown>> {
   }
 }
 
-/** Brings the store (and the baseline) from `from` to `to` rows. */
-async function fill(
-  data: string,
-  from: number,
-  to: number,
-  fromUs: number,
-  sqlite: SqliteLog | null,
-): Promise<void> {
+/** The rows between two times also into the baseline, as the store has them. */
+async function fillSqlite(sqlite: SqliteLog, data: string, fromUs: number, toUs: number) {
   const store = await DuckStore.open({ directory: data, memoryBytes: 512 * 2 ** 20, threads: 2 })
-  const waiting: Promise<unknown>[] = []
-  const per = Array.from({ length: SITES }, () => ({
-    batch: 0,
-    rows: [] as Parameters<SqliteLog['write']>[0][number][],
-  }))
-  const usPerRow = MONTH_US / Number(flags.rows)
-  const plan = {
-    orgId: LOG_ORG,
-    rows: to - from,
-    fromUs: fromUs + from * usPerRow,
-    toUs: fromUs + to * usPerRow,
-    seed: from + 1,
-  }
-  const flush = async (site: number): Promise<void> => {
-    const { rows } = per[site]!
-    per[site]!.rows = []
-    const batch = {
-      meterId: `fill-${from}-${site}`,
-      batch: ++per[site]!.batch,
-      report: reportNow(),
-      gaps: [],
-    }
-    waiting.push(store.write({ orgId: LOG_ORG, siteId: site + 1, batch, sessions: rows }))
-    sqlite?.write(rows)
-    if (waiting.length >= 8) await Promise.all(waiting.splice(0))
-  }
-  for (const row of logRows(plan)) {
-    const site = row.siteId - 1
-    if (per[site]!.rows.push(row) === BATCH) await flush(site)
-  }
-  for (let site = 0; site < SITES; site++) if (per[site]!.rows.length > 0) await flush(site)
-  await Promise.all(waiting)
+  const ascending = { key: 'startTime', descending: false } as const
+  for await (const rows of store.rows(LOG_ORG, { fromUs, toUs }, ascending)) sqlite.fill(rows)
   await store.close()
 }
 
-interface Query {
-  readonly name: string
-  readonly path: string
-  readonly sql: string
-  readonly values: readonly unknown[]
+type Result = Record<string, unknown>
+
+async function checkedAnswer(server: BenchServer, key: string, query: Query): Promise<LogAnswer> {
+  const { text } = await server.get(query.path, key)
+  const answer = (JSON.parse(text) as { data: LogAnswer }).data
+  if (!query.holds(answer)) throw new Error(`${query.name}: wrong answer: ${text.slice(0, 300)}`)
+  return answer
 }
 
-function queries(fromUs: number): Query[] {
-  const iso = (us: number) => new Date(us / 1e3).toISOString()
-  const range = `timeStart=${iso(fromUs)}&timeEnd=${iso(fromUs + MONTH_US)}`
-  const log = `/api/v1/org/${LOG_ORG}/logs/connection`
-  const bare = `${range}&limit=50&count=false&attributes=false`
-  const where = 'FROM log WHERE orgId = ? AND startTimeUs >= ? AND startTimeUs < ?'
-  const values = [LOG_ORG, fromUs, fromUs + MONTH_US]
-  const newest = 'ORDER BY startTimeUs DESC LIMIT 50'
-  return [
-    {
-      name: 'first page, filtered',
-      path: `${log}?${bare}&connState=S0&protocol=tcp`,
-      sql: `SELECT * ${where} AND connState = 'S0' AND protocol = 'tcp' ${newest}`,
-      values,
-    },
-    {
-      name: 'first page, filtered, with total',
-      path: `${log}?${range}&limit=50&attributes=false&connState=S0&protocol=tcp`,
-      sql: `SELECT count(*) ${where} AND connState = 'S0' AND protocol = 'tcp'`,
-      values,
-    },
-    {
-      name: 'page of a client',
-      path: `${log}?${bare}&clientId=170`,
-      sql: `SELECT * ${where} AND clientId = 170 ${newest}`,
-      values,
-    },
-    {
-      name: 'largest of a client',
-      path: `${log}?${bare}&clientId=170&sort=-bytes`,
-      sql: `SELECT * ${where} AND clientId = 170 ORDER BY bytesTx + bytesRx DESC LIMIT 50`,
-      values,
-    },
-    {
-      name: 'everything that filters offer',
-      path: `${log}?${range}&limit=50`,
-      sql: `SELECT clientId, count(*) ${where} GROUP BY clientId`,
-      values,
-    },
-    {
-      name: 'month summary by client',
-      path: `${log}/summary?${range}&groupBy=client&interval=day`,
-      sql: `SELECT clientId, startTimeUs / 86400000000 AS day, count(*), sum(bytesTx), sum(bytesRx) ${where} GROUP BY 1, 2`,
-      values,
-    },
-  ]
+async function timeQuery(
+  server: BenchServer,
+  key: string,
+  query: Query,
+  sqlite: SqliteLog | null,
+): Promise<Result> {
+  const answer = await checkedAnswer(server, key, query)
+  const baseline: number[] = []
+  if (sqlite !== null) {
+    const [ours, theirs] = query.same
+    for (let i = 0; i < 3; i++) {
+      const start = performance.now()
+      const rows = sqlite.all(query.sql, ...query.values) as Record<string, unknown>[]
+      baseline.push(performance.now() - start)
+      if (JSON.stringify(ours(answer)) !== JSON.stringify(theirs(rows)))
+        throw new Error(`${query.name}: the baseline says something else`)
+    }
+  }
+  const times: number[] = []
+  for (let i = 0; i < rounds; i++) times.push((await server.get(query.path, key)).ms)
+  const ms = median(times)
+  const worstMs = Math.max(...times)
+  if (baseline.length === 0) return { name: query.name, ms, worstMs }
+  return {
+    name: query.name,
+    ms,
+    worstMs,
+    sqliteMs: median(baseline),
+    ratio: median(baseline) / ms,
+  }
 }
 
 async function benchQueries(
   data: string,
   rows: number,
-  fromUs: number,
+  [fromUs, toUs]: readonly [number, number],
   sqlite: SqliteLog | null,
-): Promise<Record<string, unknown>[]> {
+): Promise<Result[]> {
   const key = createKey(data, '--scope', 'read', '--org', LOG_ORG)
   const server = await BenchServer.start(data)
-  const results: Record<string, unknown>[] = []
-  const iso = (us: number) => new Date(us / 1e3).toISOString()
-  const range = `timeStart=${iso(fromUs)}&timeEnd=${iso(fromUs + MONTH_US + 3600e6)}`
-  const counted = await server.get(
-    `/api/v1/org/${LOG_ORG}/logs/connection?${range}&limit=1&attributes=false`,
-    key,
-  )
-  const { total } = (JSON.parse(counted.text) as { data: { pagination: { total: number } } }).data
-    .pagination
-  if (total !== rows) throw new Error(`${rows} rows written, ${total} found`)
-  for (const { name, path, sql, values } of queries(fromUs)) {
-    const times: number[] = []
-    for (let i = 0; i < rounds + 1; i++) times.push((await server.get(path, key)).ms)
-    const baseline: number[] = []
-    if (sqlite !== null) {
-      for (let i = 0; i < Math.min(3, rounds); i++) {
-        const start = performance.now()
-        sqlite.all(sql, ...values)
-        baseline.push(performance.now() - start)
-      }
-    }
-    const ms = median(times.slice(1))
-    results.push({
-      rows,
-      name,
-      ms,
-      firstMs: times[0],
-      sqliteMs: median(baseline),
-      ratio: median(baseline) / ms,
-    })
+  const results: Result[] = []
+  for (const query of logQueries(rows, fromUs, toUs)) {
+    results.push({ rows, ...(await timeQuery(server, key, query, sqlite)) })
+    console.log(JSON.stringify(results.at(-1)))
   }
+  const iso = (us: number) => new Date(us / 1e3).toISOString()
+  const range = `timeStart=${iso(fromUs)}&timeEnd=${iso(toUs)}`
   const csv = await server.get(`/api/v1/org/${LOG_ORG}/logs/connection/export?${range}`, key)
   if (csv.lines !== rows + 1) throw new Error(`CSV: ${csv.lines} lines for ${rows} rows`)
   const csvStart = performance.now()
-  const baselineRows = sqlite?.csvRows(LOG_ORG) ?? Number.NaN
-  const sqliteRowsPerSecond = baselineRows / ((performance.now() - csvStart) / 1e3)
+  const read = sqlite?.csvRows(LOG_ORG)
+  const baselineSeconds = (performance.now() - csvStart) / 1e3
   results.push({
     rows,
     name: 'CSV rows/s',
     perSecond: Math.round(rows / (csv.ms / 1e3)),
-    sqlitePerSecond: Math.round(sqliteRowsPerSecond),
+    ...(read !== undefined && { sqlitePerSecond: Math.round(read / baselineSeconds) }),
   })
-  const bytes = statSync(join(data, 'sessions.duckdb')).size
-  results.push({
-    rows,
-    name: 'bytes a session',
-    bytes: bytes / rows,
-    sqliteBytes: (sqlite?.bytes() ?? Number.NaN) / rows,
-  })
+  const bytes = statSync(join(data, 'sessions.duckdb')).size / rows
+  const sqliteBytes = sqlite === null ? {} : { sqliteBytes: sqlite.bytes() / rows }
+  results.push({ rows, name: 'bytes a session', bytes, ...sqliteBytes })
   results.push({ rows, name: 'peak RSS MiB', mib: Math.round(server.rssPeakBytes() / 2 ** 20) })
   await server.stop()
+  for (const result of results.slice(-3)) console.log(JSON.stringify(result))
   return results
+}
+
+/** A directory that an earlier run kept says what is in it. */
+function kept(data: string): { rows: number; fromUs: number; usPerRow: number } | null {
+  const file = join(data, 'bench.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as never) : null
+}
+
+async function benchSizes(data: string): Promise<Result[]> {
+  const toUs = Math.floor(Date.now() / 3600e3) * 3600e6
+  const plan = kept(data) ?? {
+    rows: 0,
+    fromUs: toUs - MONTH_US,
+    usPerRow: MONTH_US / Number(flags.rows),
+  }
+  const results: Result[] = []
+  const sqlite = await openSqlite(join(work, 'baseline.db'))
+  let inSqlite = sqlite?.count() ?? 0
+  for (const rows of SIZES) {
+    if (rows < plan.rows) continue
+    const endUs = plan.fromUs + Math.ceil(rows * plan.usPerRow)
+    if (rows > plan.rows) {
+      await fillLog({ data, from: plan.rows, to: rows, ...plan })
+      plan.rows = rows
+      writeFileSync(join(data, 'bench.json'), JSON.stringify(plan))
+    }
+    const compared = sqlite !== null && rows <= Number(flags['sqlite-rows']) ? sqlite : null
+    if (compared !== null && inSqlite < rows) {
+      const doneUs = plan.fromUs + Math.ceil(inSqlite * plan.usPerRow)
+      await fillSqlite(compared, data, doneUs, endUs)
+      inSqlite = compared.count()
+      if (inSqlite !== rows) throw new Error(`the baseline has ${inSqlite} of ${rows} rows`)
+    }
+    results.push(...(await benchQueries(data, rows, [plan.fromUs, endUs], compared)))
+  }
+  sqlite?.close()
+  return results
+}
+
+function plot(results: readonly Result[]): string {
+  const names = ['first page, filtered', 'page of a client', 'month summary by client and day']
+  const lines = [...names, 'largest of all'].map((name) => ({
+    label: name,
+    points: results
+      .filter((r) => r.name === name)
+      .map((r) => [r.rows as number, r.ms as number] as const),
+  }))
+  const xText = (n: number) => `${n / 1e6} M`
+  return lineChart(
+    'Time of a query against sessions stored',
+    { x: 'sessions', y: 'ms', xText },
+    lines,
+  )
 }
 
 const machine = describeMachine()
 console.log(JSON.stringify({ machine, work }))
-if (Number(flags.ingest) > 0) console.log(JSON.stringify({ ingest: await benchIngest() }))
+const data = join(work, 'query')
+const found: Record<string, unknown> = { machine }
+if (Number(flags.ingest) > 0) {
+  found.ingest = await benchIngest()
+  console.log(JSON.stringify({ ingest: found.ingest }))
+}
 if (Number(flags.rows) > 0) {
-  const data = join(work, 'query')
-  if (!flags.keep) rmSync(data, { recursive: true, force: true })
   createKey(data, '--scope', 'admin', '--org', LOG_ORG, '--retention-days', '-1')
-  const sqlite = await openSqlite(join(data, 'baseline.db'))
-  const fromUs = Math.floor(Date.now() / 86400e3) * 86400e6 - MONTH_US
-  let filled = 0
-  for (const rows of SIZES) {
-    await fill(data, filled, rows, fromUs, sqlite)
-    filled = rows
-    for (const result of await benchQueries(data, rows, fromUs, sqlite))
-      console.log(JSON.stringify(result))
-  }
-  sqlite?.close()
+  found.queries = await benchSizes(data)
+}
+if (flags.retention) {
+  found.retention = await measureRetention(data)
+  console.log(JSON.stringify({ retention: found.retention }))
+}
+if (flags.write) {
+  mkdirSync('bench/results', { recursive: true })
+  writeFileSync('bench/results/server.json', `${JSON.stringify(found, null, 1)}\n`)
+  if (found.queries !== undefined)
+    writeFileSync('docs/images/bench-server.svg', plot(found.queries as Result[]))
 }
 if (!flags.keep) rmSync(work, { recursive: true, force: true })

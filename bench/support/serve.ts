@@ -79,6 +79,17 @@ export class BenchServer {
     return json.data
   }
 
+  async put(path: string, key: string, value: unknown): Promise<void> {
+    const { statusCode, body } = await request(this.url + path, {
+      method: 'PUT',
+      dispatcher: this.#agent,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(value),
+    })
+    const text = await body.text()
+    if (statusCode !== 200) throw new Error(`${path}: ${statusCode}: ${text}`)
+  }
+
   cpuSeconds(): number {
     const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND

@@ -1,0 +1,73 @@
+/**
+ * Millions of sessions into a store in minutes: the rows of log-rows.ts (same shapes and skew) drawn in SQL and put
+ * into the store's own table. What the writer would have kept beside them (sums by the hour) the store makes itself
+ * when it opens.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { COLUMN_NAMES } from '../../src/store/duckdb/columns.ts'
+import { DuckStore } from '../../src/store/duckdb/duck-store.ts'
+import { CLIENTS, LOG_ORG, RESOURCES, SITES } from './log-rows.ts'
+
+/** Rows of one transaction. */
+const STEP = 1_000_000
+/** Sessions of one site in a row, as a batch brings them. */
+const RUN_OF_SITE = 500
+
+export interface FillPlan {
+  readonly data: string
+  readonly from: number
+  readonly to: number
+  readonly fromUs: number
+  readonly usPerRow: number
+}
+
+export async function fillLog(plan: FillPlan): Promise<void> {
+  mkdirSync(plan.data, { recursive: true })
+  // The tables, and at the end the sums.
+  await (await openStore(plan.data)).close()
+  const instance = await DuckDBInstance.create(join(plan.data, 'sessions.duckdb'), {
+    threads: '2',
+    memory_limit: '1GiB',
+  })
+  const connection = await instance.connect()
+  const last = await connection.runAndReadAll('SELECT coalesce(max(arrival), -1) + 1 FROM session')
+  const arrival = Number(last.getRows()[0]![0])
+  for (let at = plan.from; at < plan.to; at += STEP) {
+    await connection.run(insertSql(plan, at, Math.min(plan.to, at + STEP), arrival))
+    process.stderr.write(`\rfilled ${Math.min(plan.to, at + STEP)}`)
+  }
+  await connection.run('CHECKPOINT')
+  connection.closeSync()
+  instance.closeSync()
+  await (await openStore(plan.data)).close()
+  process.stderr.write('\n')
+}
+
+function openStore(directory: string): Promise<DuckStore> {
+  return DuckStore.open({ directory, memoryBytes: 512 * 2 ** 20, threads: 2 })
+}
+
+function insertSql({ fromUs, usPerRow }: FillPlan, from: number, to: number, arrival: number) {
+  return `INSERT INTO session (${COLUMN_NAMES}, arrival)
+  WITH a AS MATERIALIZED (SELECT i, i // ${RUN_OF_SITE} % ${SITES} AS site,
+      i // ${RUN_OF_SITE * SITES} * ${RUN_OF_SITE} + i % ${RUN_OF_SITE} + 1 AS seq,
+      floor(pow(random(), 2) * ${CLIENTS})::INT AS client, floor(pow(random(), 2) * ${RESOURCES})::INT AS res,
+      random() < 0.3 AS udp, (${fromUs} + (i + random()) * ${usPerRow})::BIGINT AS start_us,
+      floor(pow(10, random() * 2.5))::BIGINT AS ptx, floor(pow(10, random() * 3))::BIGINT AS prx,
+      random() AS r1, random() AS r2, random() AS r3 FROM range(${from}, ${to}) t(i)),
+  b AS (SELECT *, CASE WHEN udp THEN 28 ELSE 52 END AS h FROM a)
+  SELECT '${LOG_ORG}', site + 1, 'meter-' || (site + 1), '01KAMZ8G000000000' || site, seq, start_us,
+    floor(1000 * pow(10, random() * 4))::BIGINT, CASE WHEN udp THEN 'udp' ELSE 'tcp' END,
+    '10.8.' || (client >> 7) || '.' || ((client & 127) + 2), 32768 + floor(random() * 28232)::INT,
+    '192.168.' || (res >> 3) || '.' || ((res & 7) + 10),
+    CASE WHEN udp THEN 53 ELSE [443, 22, 5432, 80][(res & 3) + 1] END,
+    ptx * h + floor(ptx * r1 * 1348)::BIGINT, prx * h + floor(prx * r2 * 1348)::BIGINT, ptx, prx, 0, 0,
+    CASE WHEN udp THEN 'idleTimeout' ELSE 'endOfFlowDetected' END, CASE WHEN r3 < 0.95 THEN 'SF' ELSE 'S0' END,
+    CASE WHEN udp THEN 0 ELSE 27 END, CASE WHEN udp THEN 0 ELSE 27 END,
+    CASE WHEN NOT udp THEN 200 + floor(random() * 30000)::BIGINT END, CASE WHEN udp THEN 'peer' ELSE 'syn' END,
+    false, 1, repeat('A', 39) || lpad(client::VARCHAR, 4, '0') || '=', '203.0.113.' || (client % 250) || ':51820',
+    client + 1, 'user-' || (client >> 1), res + 1, NULL, ${arrival}
+  FROM b ORDER BY i // ${RUN_OF_SITE}, start_us`
+}
