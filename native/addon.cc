@@ -1,4 +1,4 @@
-// The addon: two classes and the layout. N-API only; everything it does is done by the engine and
+// The addon: its classes and the layout. N-API only; everything it does is done by the engine and
 // the observation point. No exceptions (a pending JavaScript exception is returned from at once),
 // no globals: each environment (main thread or worker) has its own constructors.
 #include <napi.h>
@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "addon_rows.h"
 #include "addon_values.h"
 #include "bytes.h"
 
@@ -226,6 +227,7 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("PacketEngine", PacketEngineWrap::define(env));
   exports.Set("ObservationPoint", ObservationPointWrap::define(env));
+  exports.Set("SessionRows", define_session_rows(env));
   exports.Set("layout", layout_object(env));
   return exports;
 }

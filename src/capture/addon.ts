@@ -62,6 +62,11 @@ export interface NativeObservationPoint {
   close(): void
 }
 
+/** See src/output/record-rows.ts. */
+export interface NativeSessionRows {
+  write(records: Uint8Array): Uint8Array | null
+}
+
 export interface Addon {
   readonly PacketEngine: new (options: NativeEngineOptions) => NativePacketEngine
   readonly ObservationPoint: new (
@@ -69,6 +74,17 @@ export interface Addon {
     source: NativeSource,
     wake: () => void,
   ) => NativeObservationPoint
+  readonly SessionRows: {
+    new (
+      texts: readonly string[],
+      values: readonly string[],
+      end: string,
+      nothing: string,
+      runPrefix: string,
+    ): NativeSessionRows
+    /** Names of the fields that it spells. */
+    readonly values: readonly string[]
+  }
   readonly layout: {
     readonly recordBytes: number
     readonly offsets: Readonly<Record<string, number>>

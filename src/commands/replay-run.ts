@@ -6,6 +6,7 @@ import { AppError, EXIT } from '../errors.js'
 import { painter } from '../output/human.js'
 import { PrintedRow } from '../output/printed-row.js'
 import { type Progress, progressOn } from '../output/progress.js'
+import type { RecordRows } from '../output/record-rows.js'
 import type { RowWriter } from '../output/row-writer.js'
 import { fileSink, type Sink, streamSink } from '../output/sink.js'
 import { Consolidator } from '../session/consolidate.js'
@@ -156,8 +157,16 @@ export class Replay {
     const consolidator = this.#options.consolidate
       ? new Consolidator((session) => this.#emit(session, writer))
       : null
+    const rows = await this.#recordRows(writer, id)
     for await (const batch of meter.records()) {
-      this.#takeBatch(batch, id.prefix, consolidator, writer)
+      const text = rows?.write(batch.buffer) ?? null
+      if (text === null) {
+        this.#takeBatch(batch, id.prefix, consolidator, writer)
+      } else {
+        // What the writer still holds (a heading, rows that were not for the addon) comes first.
+        if (writer!.length > 0) await sink!.write(writer!.take())
+        await sink!.write(text)
+      }
       if (writer !== null && writer.length >= WRITE_BYTES) await sink!.write(writer.take())
       await this.#delivery?.ready()
     }
@@ -165,6 +174,16 @@ export class Replay {
     writer?.end()
     if (writer !== null) await sink!.write(writer.take())
     await sink?.close()
+  }
+
+  /** The short way from records to rows, when nothing is added to them on the way. */
+  async #recordRows(writer: RowWriter | null, id: ReplayIdentity): Promise<RecordRows | null> {
+    const { consolidate, to, catalog, peers, shiftToNow } = this.#options
+    const plain = !consolidate && !shiftToNow && [to, catalog, peers].every((o) => o === undefined)
+    const format = writer?.format
+    if (!plain || (format !== 'ndjson' && format !== 'csv')) return null
+    const { RecordRows } = await import('../output/record-rows.js')
+    return new RecordRows(format, id.prefix, NO_NAMES)
   }
 
   #openSink(): Sink {

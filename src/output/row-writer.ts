@@ -5,6 +5,7 @@ import { asciiBytes, ByteWriter } from './byte-writer.js'
 
 /** Takes rows one by one; the row may be changed by its owner as soon as row() returns. */
 export interface RowWriter {
+  readonly format: 'ndjson' | 'csv' | 'table'
   /** What comes before the first row. */
   begin(): void
   row(row: SessionRow): void
@@ -20,6 +21,7 @@ const FALSE = asciiBytes('false')
 const JSON_END = asciiBytes('}\n')
 
 export class NdjsonWriter implements RowWriter {
+  readonly format = 'ndjson'
   readonly #out = new ByteWriter()
   readonly #keys = FIELDS.map((f, i) => asciiBytes(`${i === 0 ? '{' : ','}"${f.name}":`))
 
@@ -51,6 +53,7 @@ export class NdjsonWriter implements RowWriter {
 const COMMA = asciiBytes(',')
 
 export class CsvWriter implements RowWriter {
+  readonly format = 'csv'
   readonly #out = new ByteWriter()
 
   get length(): number {

@@ -74,6 +74,7 @@ export interface TableOptions {
 }
 
 export class TableWriter implements RowWriter {
+  readonly format = 'table'
   readonly #options: TableOptions
   #waiting: string[][] | null = []
   #columns: readonly { readonly column: Column; readonly index: number; readonly width: number }[] =

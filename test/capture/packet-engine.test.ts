@@ -223,13 +223,13 @@ describe('packet engine', () => {
     expect(engine.counters().pending.packets).toBe(0)
   })
 
-  test('below 160 bytes a flow at 200,000 flows', () => {
+  test.each([
+    ['IPv4, UDP', (i: number) => udpPacket(i, START)],
+    ['IPv6, TCP', (i: number) => tcpPacket(i, START, FLAG.syn)],
+  ])('below 160 bytes a flow at 200,000 flows: %s', (_, make) => {
     const engine = new PacketEngine({ records: 'none' })
     const flows = 200_000
-    feed(
-      engine,
-      many(flows, (i) => udpPacket(i, START)),
-    )
+    feed(engine, many(flows, make))
     expect(engine.counters().openSessions).toBe(flows)
     expect(engine.memoryBytes() / flows).toBeLessThan(160)
   })

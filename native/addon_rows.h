@@ -1,0 +1,10 @@
+// SessionRows for JavaScript; see src/output/record-rows.ts.
+#pragma once
+
+#include <napi.h>
+
+namespace tunmeter {
+
+Napi::Function define_session_rows(Napi::Env env);
+
+}  // namespace tunmeter
