@@ -74,6 +74,13 @@ export interface AddressFilter {
   readonly port: number | null
 }
 
+export interface TextIds {
+  readonly clientIds: readonly number[]
+  readonly userIds: readonly string[]
+  readonly siteResourceIds: readonly number[]
+  readonly siteIds: readonly number[]
+}
+
 /** Lists mean "any of"; absent means no restriction. */
 export interface LogFilter {
   readonly fromUs: number
@@ -94,6 +101,8 @@ export interface LogFilter {
   readonly minBytes?: number
   /** Found anywhere in names and addresses, without regard to case; a number also as a port. */
   readonly text?: string
+  /** Whose names hold the text; the store finds them. */
+  readonly textIds?: TextIds
   readonly sessionIds?: readonly string[]
 }
 

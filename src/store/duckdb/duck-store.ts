@@ -39,6 +39,7 @@ import { gaps, meterStatuses } from './reports.js'
 import { Retention } from './retention.js'
 import { ROLL_ROWS } from './rollup.js'
 import { summary, usage } from './summary.js'
+import { withTextIds } from './where.js'
 import { Writer } from './writer.js'
 
 export interface DuckStoreOptions {
@@ -104,19 +105,37 @@ export class DuckStore implements Store {
   }
 
   page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {
-    return this.#database.read((c) => page(c, orgId, request, this.#clockUs()), cancel?.signal)
+    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+      page(c, orgId, { ...request, filter }, nowUs),
+    )
   }
 
-  count(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<number> {
-    return this.#database.read((c) => count(c, orgId, filter, this.#clockUs()), cancel?.signal)
+  count(orgId: string, given: LogFilter, cancel?: Cancel): Promise<number> {
+    return this.#ask(orgId, given, cancel, (c, filter, nowUs) => count(c, orgId, filter, nowUs))
   }
 
-  attributes(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<FilterAttributes> {
-    return this.#database.read((c) => attributes(c, orgId, filter, this.#clockUs()), cancel?.signal)
+  attributes(orgId: string, given: LogFilter, cancel?: Cancel): Promise<FilterAttributes> {
+    return this.#ask(orgId, given, cancel, (c, filter, nowUs) =>
+      attributes(c, orgId, filter, nowUs),
+    )
   }
 
   summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary> {
-    return this.#database.read((c) => summary(c, orgId, request, this.#clockUs()), cancel?.signal)
+    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+      summary(c, orgId, { ...request, filter }, nowUs),
+    )
+  }
+
+  #ask<T>(
+    orgId: string,
+    given: LogFilter,
+    cancel: Cancel | undefined,
+    work: (c: DuckDBConnection, filter: LogFilter, nowUs: number) => Promise<T>,
+  ): Promise<T> {
+    return this.#database.read(
+      async (c) => work(c, await withTextIds(c, orgId, given), this.#clockUs()),
+      cancel?.signal,
+    )
   }
 
   usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]> {
@@ -139,7 +158,8 @@ export class DuckStore implements Store {
     cancel?.signal?.addEventListener('abort', interrupt)
     try {
       cancel?.signal?.throwIfAborted()
-      yield* exportRows(connection, orgId, filter, sort, this.#clockUs())
+      const whole = await withTextIds(connection, orgId, filter)
+      yield* exportRows(connection, orgId, whole, sort, this.#clockUs())
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
       this.#endExport(connection)
@@ -160,7 +180,8 @@ export class DuckStore implements Store {
     try {
       while (lanes.length < CSV_LANES) lanes.push(await this.#database.connect())
       cancel?.signal?.throwIfAborted()
-      yield* exportCsv(lanes, orgId, filter, sort, this.#clockUs())
+      const whole = await withTextIds(lanes[0]!, orgId, filter)
+      yield* exportCsv(lanes, orgId, whole, sort, this.#clockUs())
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
       for (const extra of lanes.splice(1)) this.#database.release(extra)
@@ -178,7 +199,8 @@ export class DuckStore implements Store {
     cancel?.signal?.addEventListener('abort', interrupt)
     try {
       cancel?.signal?.throwIfAborted()
-      const { text, values } = exportQuery(orgId, filter, sort, this.#clockUs())
+      const whole = await withTextIds(connection, orgId, filter)
+      const { text, values } = exportQuery(orgId, whole, sort, this.#clockUs())
       await connection.run(
         `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
         values,

@@ -3,8 +3,9 @@
  * condition that holds for both. Where only sums are asked for, whole hours come from a third, rollup_hour
  * (rollup.ts). Numbers are written as literals, texts are bound.
  */
-import type { AddressFilter, LogFilter } from '../store.js'
-import { int } from './database.js'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { AddressFilter, LogFilter, TextIds } from '../store.js'
+import { int, literal, rowsOf } from './database.js'
 import { sequenceOf } from './ids.js'
 import {
   type Dimension,
@@ -144,7 +145,8 @@ function conditions(sql: Sql, orgId: string, filter: LogFilter, except?: keyof L
     connStates: (list) => inTexts(sql, 't.conn_state', list),
     endReasons: (list) => inTexts(sql, 't.end_reason', list),
     minBytes: (n) => `coalesce(t.bytes_tx, 0) + coalesce(t.bytes_rx, 0) >= ${int(n)}`,
-    text: (text) => anywhere(sql, text),
+    text: (text) => anywhere(sql, text, filter.textIds),
+    textIds: null,
     sessionIds: (list) =>
       or(
         list.map(
@@ -227,21 +229,52 @@ export function addressValue(ip: string): bigint {
   return groups.reduce((v, group) => v * 65536n + BigInt(`0x${group}`), 0n)
 }
 
-function anywhere(sql: Sql, text: string): string {
+/**
+ * The filter with the ids whose names hold its text. Asked once beforehand: as subqueries of the condition they cost
+ * a join each over all rows, even when no name matches.
+ */
+export async function withTextIds(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+): Promise<LogFilter> {
+  if (filter.text === undefined) return filter
+  const found = async (table: string, more = '') => {
+    const rows = await rowsOf(
+      connection,
+      `SELECT id${table === 'catalog_user' ? '' : '::DOUBLE'} AS id FROM ${table}
+       WHERE org_id = $1 AND (contains(lower(name), $2)${more})`,
+      [orgId, filter.text!.toLowerCase()],
+    )
+    return rows.map((row) => row.id)
+  }
+  return {
+    ...filter,
+    textIds: {
+      clientIds: (await found('catalog_client')) as number[],
+      userIds: (await found('catalog_user', ' OR contains(lower(email), $2)')) as string[],
+      siteResourceIds: (await found('catalog_resource')) as number[],
+      siteIds: (await found('catalog_site')) as number[],
+    },
+  }
+}
+
+function anywhere(sql: Sql, text: string, named: TextIds | undefined): string {
   const needle = sql.bind(text.toLowerCase())
-  const org = '$1'
-  const named = (column: string, table: string, more = '') =>
-    `t.${column} IN (SELECT id FROM ${table} WHERE org_id = ${org} AND (contains(lower(name), ${needle})${more}))`
   const parts = [
     `contains(t.source_ip, ${needle})`,
     `contains(t.dest_ip, ${needle})`,
     `contains(t.client_endpoint, ${needle})`,
     `contains(lower(t.user_id), ${needle})`,
-    named('client_id', 'catalog_client'),
-    named('user_id', 'catalog_user', ` OR contains(lower(email), ${needle})`),
-    named('site_resource_id', 'catalog_resource'),
-    named('site_id', 'catalog_site'),
   ]
+  if (named !== undefined) {
+    const { clientIds, userIds, siteResourceIds, siteIds } = named
+    if (clientIds.length > 0) parts.push(inNumbers('t.client_id', clientIds))
+    // Not bound: there may be more than a statement takes parameters.
+    if (userIds.length > 0) parts.push(`t.user_id IN (${userIds.map(literal).join(', ')})`)
+    if (siteResourceIds.length > 0) parts.push(inNumbers('t.site_resource_id', siteResourceIds))
+    if (siteIds.length > 0) parts.push(inNumbers('t.site_id', siteIds))
+  }
   const port = /^:?(\d{1,5})$/.exec(text)?.[1]
   if (port !== undefined && Number(port) <= 65535) {
     parts.push(`t.source_port = ${int(Number(port))}`, `t.dest_port = ${int(Number(port))}`)
