@@ -2,59 +2,13 @@
 /** The command line: finds the command, loads only it, runs it, and turns what it throws into a message and an exit code. */
 import { Command, CommanderError } from 'commander'
 import { type AnyCommand, buildCommand, type CommandContext } from './command.js'
+import { unknownVariables } from './commands/environment.js'
+import { COMMANDS } from './commands/index.js'
 import { suggestion } from './config.js'
 import { AppError, EXIT } from './errors.js'
 import { packageVersion } from './version.js'
 
-/** Loaded on use: a command must not pay for the others' libraries. */
-const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<AnyCommand> }>> = {
-  demo: {
-    summary: 'Show it all: a server, a replayed tunnel, its sessions, the dashboard.',
-    load: async () => (await import('./commands/demo.js')).command,
-  },
-  meter: {
-    summary: 'Meter a tunnel interface and deliver its sessions to a server.',
-    load: async () => (await import('./commands/meter.js')).command,
-  },
-  doctor: {
-    summary: 'Check everything a meter needs.',
-    load: async () => (await import('./commands/doctor.js')).command,
-  },
-  peers: {
-    summary: 'Show the peers of a WireGuard interface.',
-    load: async () => (await import('./commands/peers.js')).command,
-  },
-  replay: {
-    summary: 'Read capture files as sessions: print them, or deliver them to a server.',
-    load: async () => (await import('./commands/replay.js')).command,
-  },
-  spool: {
-    summary: 'Look into a meter’s spool; resend or drop what the server refused.',
-    load: async () => (await import('./commands/spool.js')).command,
-  },
-  serve: {
-    summary: 'Run the server: stores sessions, answers queries, shows the dashboard.',
-    load: async () => (await import('./commands/serve.js')).serveCommand,
-  },
-  keys: {
-    summary: 'Create, list and revoke keys of a server.',
-    load: async () => (await import('./commands/keys.js')).keysCommand,
-  },
-  export: {
-    summary: 'Export connection logs of a server.',
-    load: async () => (await import('./commands/export.js')).exportCommand,
-  },
-  catalog: {
-    summary: 'Show, replace or import names of clients, users, sites and resources.',
-    load: async () => (await import('./commands/catalog.js')).catalogCommand,
-  },
-  backup: {
-    summary: 'Copy a data directory consistently.',
-    load: async () => (await import('./commands/backup.js')).backupCommand,
-  },
-}
-
-async function run(argv: readonly string[], context: CommandContext): Promise<number> {
+async function run(given: readonly string[], context: CommandContext): Promise<number> {
   let exitCode: number = EXIT.ok
   const program = new Command('tunmeter')
     .description('Exact, loss-free connection logs for WireGuard tunnels.')
@@ -62,23 +16,22 @@ async function run(argv: readonly string[], context: CommandContext): Promise<nu
     .helpOption('-h, --help', 'Show this help.')
     .helpCommand(false)
     .exitOverride()
-  const name = argv.find((a) => !a.startsWith('-'))
+    .configureOutput({ outputError })
+  // `help NAME` is what people type.
+  const argv = given[0] === 'help' ? [...given.slice(1), '--help'] : given
+  const [name, ...words] = argv.filter((a) => !a.startsWith('-'))
   const chosen = name === undefined ? undefined : COMMANDS[name]
   if (name !== undefined && chosen === undefined) {
-    throw new AppError(
-      'BAD_COMMAND',
-      `there is no command "${name}"${suggestion(name, Object.keys(COMMANDS))}`,
-      {
-        exitCode: EXIT.usage,
-        hint: 'See tunmeter --help.',
-      },
-    )
+    throw unknownCommand(name, Object.keys(COMMANDS), 'tunmeter --help')
   }
   if (chosen !== undefined) {
-    const command = buildCommand(await chosen.load(), context, (code) => {
+    const spec = await chosen.load()
+    checkSubcommand(spec, words[0])
+    const command = buildCommand(spec, context, (code) => {
       exitCode = code
     })
-    program.addCommand(overrideExit(command))
+    for (const fault of unknownVariables(context.env)) context.stderr.write(`tunmeter: ${fault}\n`)
+    program.addCommand(inherit(command))
   } else {
     for (const [other, { summary }] of Object.entries(COMMANDS))
       program.command(other).description(summary)
@@ -94,9 +47,33 @@ async function run(argv: readonly string[], context: CommandContext): Promise<nu
   return exitCode
 }
 
-function overrideExit(command: Command): Command {
-  command.exitOverride()
-  for (const sub of command.commands) overrideExit(sub)
+/** Commander would show the group's help and call it a success. */
+function checkSubcommand(spec: AnyCommand, name: string | undefined): void {
+  if (spec.subcommands === undefined || name === undefined) return
+  const known = spec.subcommands.map((sub) => sub.name)
+  if (known.includes(name)) return
+  throw unknownCommand(
+    `${spec.name} ${name}`,
+    known.map((k) => `${spec.name} ${k}`),
+    `tunmeter ${spec.name} --help`,
+  )
+}
+
+function unknownCommand(name: string, known: readonly string[], help: string): AppError {
+  return new AppError('BAD_COMMAND', `there is no command "${name}"${suggestion(name, known)}`, {
+    exitCode: EXIT.usage,
+    hint: `See ${help}.`,
+  })
+}
+
+/** Usage faults are commander's words, and look like ours. */
+function outputError(text: string, write: (text: string) => void): void {
+  write(text.replace(/^error: /, 'tunmeter: '))
+}
+
+function inherit(command: Command): Command {
+  command.exitOverride().configureOutput({ outputError }).helpCommand(false)
+  for (const sub of command.commands) inherit(sub)
   return command
 }
 
@@ -113,17 +90,27 @@ function report(error: unknown, stderr: NodeJS.WriteStream): number {
   return error.exitCode
 }
 
+function reportOutput(fault: NodeJS.ErrnoException, stderr: NodeJS.WriteStream): number {
+  if (fault.code === 'EPIPE') return EXIT.ok
+  return report(new AppError('OUTPUT_FAILED', `cannot write the output: ${fault.message}`), stderr)
+}
+
 const context: CommandContext = {
   env: process.env,
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
 }
-// A reader that goes away early (`| head`) is no failure of ours.
+// Commands see their own failed writes and end in order; what is left is to say it. A reader that goes away early
+// (`| head`) is no failure of ours.
+let outputFault: NodeJS.ErrnoException | null = null
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.ok)
-  throw error
+  outputFault ??= error
 })
+process.stderr.on('error', () => undefined)
 process.exitCode = await run(process.argv.slice(2), context).catch((error: unknown) =>
-  report(error, context.stderr),
+  outputFault === null ? report(error, context.stderr) : EXIT.failed,
 )
+// The fault of the last write comes with the next turn.
+await new Promise((resolve) => setImmediate(resolve))
+if (outputFault !== null) process.exitCode = reportOutput(outputFault, context.stderr)

@@ -118,6 +118,16 @@ export function integer(
   })
 }
 
+/** A whole number without a default: undefined when it is not given. */
+export function optionalInteger(
+  help: string,
+  value: string,
+  range: Range,
+): Option<number | undefined> {
+  const { parse } = integer(help, value, range.min, range)
+  return option<number | undefined>({ help, value, parse, default: undefined })
+}
+
 /** Milliseconds. Written as `250ms`, `30s`, `5m`, `2h`, `7d`; a bare number is seconds. */
 export function duration(help: string, fallbackMs: number, rangeMs: Range): Option<number> {
   return option({
@@ -133,6 +143,12 @@ export function duration(help: string, fallbackMs: number, rangeMs: Range): Opti
         formatDuration,
       ),
   })
+}
+
+/** As duration(), without a default. */
+export function optionalDuration(help: string, rangeMs: Range): Option<number | undefined> {
+  const { parse } = duration(help, rangeMs.min, rangeMs)
+  return option<number | undefined>({ help, value: 'TIME', parse, default: undefined })
 }
 
 /** Bytes. Written as `512KiB`, `64MiB`, `1GiB`; a bare number is bytes. */

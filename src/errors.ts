@@ -35,3 +35,14 @@ export class AppError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** Why a request had no answer, in one line: the innermost error says which address and what. */
+export function networkFault(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time'
+  const { cause, code } = error as { cause?: unknown; code?: unknown }
+  const inner = cause instanceof Error && cause.message !== '' ? cause.message : messageOf(error)
+  if (/wrong version number|packet length too long|http request/i.test(inner))
+    return 'the server does not speak TLS there: is its address http://, not https://?'
+  const [line = ''] = inner.trim().split('\n')
+  return line === '' ? String(code ?? error) : line
+}

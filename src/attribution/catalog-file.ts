@@ -34,13 +34,19 @@ function readDocument(path: string): unknown {
     if (error !== undefined) throw new Error(error.message.split('\n')[0])
     return document.toJS({ maxAliasCount: 1000 }) ?? {}
   } catch (error) {
-    throw new AppError('CATALOG_UNREADABLE', `${path}: ${messageOf(error)}`, {
+    throw new AppError('CATALOG_UNREADABLE', `cannot read the catalog ${path}: ${reason(error)}`, {
       hint: 'The catalog is a JSON or YAML file; docs/wireguard.md shows one.',
       facts: { path },
       exitCode: EXIT.usage,
       cause: error,
     })
   }
+}
+
+function reason(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
+    ? 'there is no such file'
+    : messageOf(error)
 }
 
 /** `clients[2].publicKey`. */

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { CommandContext } from '../command.js'
 import { secretText, text, textOr } from '../config.js'
-import { AppError, EXIT, messageOf } from '../errors.js'
+import { AppError, EXIT, messageOf, networkFault } from '../errors.js'
 
 export const SERVER_OPTIONS = {
   server: textOr("The server's base URL.", 'URL', 'http://127.0.0.1:8480'),
@@ -64,8 +64,7 @@ export class ApiClient {
         headers: { authorization: `Bearer ${this.#key}`, ...init.headers },
       })
     } catch (error) {
-      const cause = (error as Error).cause ?? error
-      throw new AppError('SERVER_AWAY', `cannot reach ${this.#base}: ${messageOf(cause)}`, {
+      throw new AppError('SERVER_AWAY', `cannot reach ${this.#base}: ${networkFault(error)}`, {
         hint: 'Is the server running, and is this its address?',
         cause: error,
       })

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { defineCommand } from '../command.js'
 import { requiredText, textOr } from '../config.js'
 import { AppError, EXIT } from '../errors.js'
+import { ownerOnly } from '../owner-only.js'
 import { Control } from '../store/control.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'
 import { ApiClient, say } from './api-client.js'
@@ -89,6 +90,7 @@ export const backupCommand = defineCommand({
     output: requiredText('New directory for the copy; use it as --data to restore.', 'DIR'),
   },
   run: async (_args, options, context) => {
+    ownerOnly()
     const { data, output } = options
     if (!existsSync(join(data, 'sessions.duckdb'))) {
       throw new AppError('NO_DATA', `${data} holds no database`, {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.js'
+import { atTheEnd } from './ending.js'
 
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url))
 const POLL_MS = 20
@@ -28,6 +29,7 @@ export async function startServerProcess(data: string, listen: string): Promise<
     // A process group of its own: Ctrl-C reaches the demo, and the demo stops the server.
     { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   )
+  const kill = atTheEnd(() => child.kill('SIGTERM'))
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-4096)
@@ -35,7 +37,7 @@ export async function startServerProcess(data: string, listen: string): Promise<
   const closed = once(child, 'close')
   const ended = closed.then(() => said.trim() || `exit code ${child.exitCode}`)
   const stop = async (): Promise<void> => {
-    child.kill('SIGTERM')
+    kill()
     await closed
   }
   const giveUpMs = Date.now() + START_TIMEOUT_MS

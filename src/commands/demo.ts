@@ -2,8 +2,7 @@
  * `tunmeter demo` (what `npm start` runs): both halves on this machine. A server of its own on a free port, the
  * capture of a real tunnel replayed into it over HTTP with its clock moved to now, and then everything is yours.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadCatalog } from '../attribution/catalog-file.js'
@@ -12,14 +11,17 @@ import { type OptionValues, text, textOr, toggle } from '../config.js'
 import { AppError, EXIT } from '../errors.js'
 import { painter } from '../output/human.js'
 import { TableWriter } from '../output/table.js'
+import { ownerOnly } from '../owner-only.js'
 import type { SessionRow } from '../session/fields.js'
 import { Control } from '../store/control.js'
 import { type ChildServer, runCli, startServerProcess } from './demo-processes.js'
+import { temporaryDirectory } from './ending.js'
 
 const ORG = 'demo'
 const SITE = 1
 const RETENTION_DAYS = 30
 const ROWS_SHOWN = 24
+const TITLE = 'tunmeter — who reached which private resource, when, and how much went each way'
 
 const OPTIONS = {
   data: text('Keep the data here; else it is gone when the demo ends', 'DIR'),
@@ -35,8 +37,12 @@ export const command = defineCommand({
   details: `Nothing leaves this machine: the server listens on loopback. The capture is in fixtures/demo.`,
   options: OPTIONS,
   async run(_args, options, context) {
-    const data = options.data ?? mkdtempSync(join(tmpdir(), 'tunmeter-demo-'))
-    const interrupted = untilInterrupted()
+    ownerOnly()
+    const temporary = options.data === undefined ? temporaryDirectory('tunmeter-demo-') : null
+    const data = options.data ?? temporary!.path
+    const interrupted = untilInterrupted(context)
+    // At once: starting the server takes a moment.
+    context.stdout.write(`\n  ${painter(context.stdout, context.env)('bold', TITLE)}\n\n`)
     let server: ChildServer | null = null
     try {
       const keys = await makeKeys(data)
@@ -48,14 +54,16 @@ export const command = defineCommand({
       throw new AppError('DEMO_FAILED', `the server has ended: ${ended}`)
     } finally {
       await server?.stop()
-      if (options.data === undefined) rmSync(data, { recursive: true, force: true })
+      temporary?.remove()
     }
   },
 })
 
-function untilInterrupted(): Promise<'interrupted'> {
+/** By a signal, or by a reader of the output that went away. */
+function untilInterrupted({ stdout }: CommandContext): Promise<'interrupted'> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    stdout.once('error', () => resolve('interrupted'))
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => resolve('interrupted'))
     }
   })
@@ -97,14 +105,6 @@ async function show(
   const fixture = fixtureDirectory()
   const catalog = join(fixture, 'catalog.yaml')
 
-  say()
-  say(
-    paint(
-      'bold',
-      '  tunmeter — who reached which private resource, when, and how much went each way',
-    ),
-  )
-  say()
   step(
     `server on ${paint('cyan', server.url)}, organisation “${ORG}”, ${RETENTION_DAYS} days of retention`,
   )
@@ -125,8 +125,22 @@ async function show(
   const more = pagination.total - rows.length
   if (more > 0) say(paint('dim', `  … and ${more} more`))
   say()
+  if (options.once) return sayEnd(say, options, env)
   sayAddresses(say, paint, server.url + log, server, keys)
-  say(options.once ? '' : paint('dim', '  Ctrl-C ends it.'))
+  say(paint('dim', '  Ctrl-C ends it.'))
+}
+
+/** Addresses and keys of a server that is gone help nobody. */
+function sayEnd(say: (line?: string) => void, { data }: Options, env: NodeJS.ProcessEnv): void {
+  const byNpm = env.npm_lifecycle_event === 'start'
+  const demo = byNpm ? 'npm start' : 'tunmeter demo'
+  say(
+    `  It has ended, and its data is ${data === undefined ? 'gone' : `in ${data}`}. To look around:`,
+  )
+  const line = (command: string, what: string): void => say(`    ${command.padEnd(32)}${what}`)
+  line(demo, 'stays up: dashboard, API, curl lines to paste')
+  if (data === undefined) line(`${demo}${byNpm ? ' --' : ''} --data DIR`, 'keeps the data, too')
+  else line(`${byNpm ? 'node dist/cli.js' : 'tunmeter'} serve --data ${data}`, 'its server again')
 }
 
 function sayAddresses(

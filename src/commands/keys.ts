@@ -6,24 +6,45 @@ import { type CommandGroup, defineCommand } from '../command.js'
 import {
   badOptions,
   choice,
-  duration,
-  integer,
-  requiredText,
+  optionalDuration,
+  optionalInteger,
   text,
   textOr,
   toggle,
 } from '../config.js'
 import { AppError, EXIT } from '../errors.js'
-import { Control, type KeyRecord, ORG_ID, SCOPES } from '../store/control.js'
+import { ownerOnly } from '../owner-only.js'
+import {
+  Control,
+  type KeyRecord,
+  ORG_ID,
+  RETENTION_DAYS_MAX,
+  SCOPES,
+  type Scope,
+} from '../store/control.js'
+import { controlExists } from '../store/control-file.js'
 
 const data = textOr("The server's data directory.", 'DIR', './data')
 const YEAR_MS = 366 * 86400e3
-const NEVER = 0
 
+/** Keys of a directory that is there: looking for one must not make it. */
 async function withControl<T>(
   directory: string,
   work: (control: Control) => Promise<T>,
 ): Promise<T> {
+  if (!controlExists(directory)) {
+    throw new AppError('NO_DATA', `${directory} is no data directory: it holds no keys`, {
+      hint: 'Give the server’s --data; tunmeter keys create makes the first key.',
+    })
+  }
+  return withNewControl(directory, work)
+}
+
+async function withNewControl<T>(
+  directory: string,
+  work: (control: Control) => Promise<T>,
+): Promise<T> {
+  ownerOnly()
   const control = new Control(directory)
   try {
     return await work(control)
@@ -39,41 +60,38 @@ const create = defineCommand({
     data,
     scope: choice('What it may do.', 'SCOPE', SCOPES, 'read'),
     org: text('Organisation; made when it is new. Not for root.', 'ORG'),
-    site: integer('Site, for scope ingest.', 'N', 0, { min: 0, max: Number.MAX_SAFE_INTEGER }),
-    name: textOr('What it is for, shown in lists.', 'TEXT', 'unnamed'),
-    expires: duration('Ends after this long; 0s: never.', NEVER, { min: 0, max: 100 * YEAR_MS }),
-    retentionDays: integer('Also set the organisation’s retention; -2 leaves it.', 'N', -2, {
-      min: -2,
-      max: 36_500,
+    site: optionalInteger('Its site; for scope ingest only.', 'N', {
+      min: 1,
+      max: Number.MAX_SAFE_INTEGER,
     }),
+    name: textOr('What it is for, shown in lists.', 'TEXT', 'unnamed'),
+    expires: optionalDuration('Ends after this long, as in 90d. Default: never.', {
+      min: 1,
+      max: 100 * YEAR_MS,
+    }),
+    retentionDays: optionalInteger(
+      'Also keep the organisation’s sessions so long; 0: store none, -1: for ever.',
+      'N',
+      { min: -1, max: RETENTION_DAYS_MAX },
+    ),
     json: toggle('Print one JSON object instead of the bare key.'),
   },
   details: `Scopes: root (everything), admin and read (one organisation), ingest (sends sessions of one site).
   tunmeter keys create --data ./data --scope ingest --org acme --site 1 --name "gateway Berlin"`,
   run: async (_args, options, context) => {
-    const faults: string[] = []
-    if ((options.scope === 'root') !== (options.org === undefined))
-      faults.push('--org is required, except for --scope root')
-    if (options.org !== undefined && !ORG_ID.test(options.org))
-      faults.push(
-        `--org: ${JSON.stringify(options.org)}: expected letters, digits, - and _, at most 63`,
-      )
-    if ((options.scope === 'ingest') !== options.site > 0)
-      faults.push('--site is required for --scope ingest, and only for it')
-    if (options.scope === 'root' && options.retentionDays >= -1)
-      faults.push('--retention-days goes with --org')
+    const { org, site, retentionDays, expires } = options
+    const faults = faultsOf(options)
     if (faults.length > 0) throw badOptions(faults)
-    await withControl(options.data, async (control) => {
-      if (options.org !== undefined && options.retentionDays >= -1) {
-        await control.putOrg(options.org, { retentionDays: options.retentionDays })
-      }
+    if (!controlExists(options.data)) context.stderr.write(`new data directory ${options.data}\n`)
+    await withNewControl(options.data, async (control) => {
+      if (org !== undefined && retentionDays !== undefined)
+        await control.putOrg(org, { retentionDays })
       const { key, record } = await control.createKey({
         scope: options.scope,
-        orgId: options.org ?? null,
-        siteId: options.site > 0 ? options.site : null,
+        orgId: org ?? null,
+        siteId: site ?? null,
         name: options.name,
-        expiresAt:
-          options.expires === NEVER ? null : new Date(Date.now() + options.expires).toISOString(),
+        expiresAt: expires === undefined ? null : new Date(Date.now() + expires).toISOString(),
       })
       const { hash: _, ...shown } = record
       context.stdout.write(options.json ? `${JSON.stringify({ ...shown, key })}\n` : `${key}\n`)
@@ -81,6 +99,29 @@ const create = defineCommand({
     return EXIT.ok
   },
 })
+
+function faultsOf(options: {
+  readonly scope: Scope
+  readonly org: string | undefined
+  readonly site: number | undefined
+  readonly retentionDays: number | undefined
+}): string[] {
+  const { scope, org, site, retentionDays } = options
+  const faults: string[] = []
+  if (scope === 'root' && org !== undefined)
+    faults.push('--org does not go with --scope root: a root key is for all organisations')
+  if (scope !== 'root' && org === undefined)
+    faults.push(`--org ORG is required: a key for ${scope} belongs to one organisation`)
+  if (org !== undefined && !ORG_ID.test(org))
+    faults.push(`--org: ${JSON.stringify(org)}: expected letters, digits, - and _, at most 63`)
+  if (scope === 'ingest' && site === undefined)
+    faults.push('--site N is required: a key for ingest belongs to one site')
+  if (scope !== 'ingest' && site !== undefined)
+    faults.push(`--site goes with --scope ingest only: a key for ${scope} is for all sites`)
+  if (scope === 'root' && retentionDays !== undefined)
+    faults.push('--retention-days does not go with --scope root: it is an organisation’s')
+  return faults
+}
 
 function state(key: KeyRecord, nowMs: number): string {
   if (key.revokedAt !== null) return 'revoked'
@@ -128,16 +169,31 @@ const list = defineCommand({
 
 const revoke = defineCommand({
   name: 'revoke',
+  arguments: '[id]',
   summary: 'Revoke a key, at once and for good.',
-  options: { data, id: requiredText('Key id, as `keys list` shows it.', 'ID') },
-  run: async (_args, options, context) => {
-    const record = await withControl(options.data, (control) => control.revokeKey(options.id))
-    if (record === undefined) {
-      throw new AppError('NO_KEY', `there is no key "${options.id}" in ${options.data}`, {
-        hint: 'See tunmeter keys list.',
+  options: { data, id: text('Key id, as tunmeter keys list shows it; also without --id.', 'ID') },
+  details: 'Example:\n  tunmeter keys revoke --data ./data Xk3vQ0b1mZ9a',
+  run: async ([positional], options, context) => {
+    const id = positional ?? options.id
+    if (id === undefined) throw badOptions(['ID is required: which key to revoke'])
+    if (positional !== undefined && options.id !== undefined)
+      throw badOptions(['the key is named twice: leave out --id'])
+    const before = await withControl(options.data, async (control) => {
+      const record = control.key(id)
+      await control.revokeKey(id)
+      return record
+    })
+    if (before === undefined) {
+      throw new AppError('NO_KEY', `there is no key "${id}" in ${options.data}`, {
+        hint: 'See tunmeter keys list; it takes the key’s id, not the key.',
       })
     }
-    context.stdout.write(`revoked ${record.keyId} (${record.scope}, ${record.name})\n`)
+    const what = `${before.keyId} (${before.scope}, ${before.name})`
+    context.stdout.write(
+      before.revokedAt === null
+        ? `revoked ${what}\n`
+        : `${what} was revoked before, at ${before.revokedAt}\n`,
+    )
     return EXIT.ok
   },
 })

@@ -391,6 +391,14 @@ export class MeterRun {
 
 /** With what had to be made on the way to it: the account must be able to enter. */
 function prepareDirectory(path: string, account: Account): void {
-  const made = mkdirSync(path, { recursive: true, mode: 0o700 })
-  if (account.uid !== 0) giveDirectory(made ?? path, account)
+  try {
+    const made = mkdirSync(path, { recursive: true, mode: 0o700 })
+    if (account.uid !== 0) giveDirectory(made ?? path, account)
+  } catch (error) {
+    throw new AppError(
+      'SPOOL_UNUSABLE',
+      `cannot use the spool directory ${path}: ${messageOf(error)}`,
+      { hint: 'Give a directory that can be made and written: --spool DIR.', cause: error },
+    )
+  }
 }

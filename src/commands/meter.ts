@@ -12,6 +12,7 @@ import {
   toggle,
 } from '../config.js'
 import { LOG_LEVELS } from '../log.js'
+import { ownerOnly } from '../owner-only.js'
 import { ENGINE_FLAGS } from './engine-flags.js'
 import { SERVER_FLAGS } from './server-flags.js'
 
@@ -19,7 +20,10 @@ const OPTIONS = {
   interface: textList('Interface to meter, or a pattern as in wg*. Repeatable', 'IF'),
   ...SERVER_FLAGS,
   catalog: text('Names and owners from this JSON or YAML file; else from the server', 'FILE'),
-  spool: text('Where batches wait until the server has them', 'DIR'),
+  spool: text(
+    'Where batches wait until the server has them. Default: /var/lib/tunmeter/spool as root, spool in systemd’s state directory, else tunmeter/spool in ~/.local/state',
+    'DIR',
+  ),
   spoolMax: size(
     'Disk space for waiting batches; beyond it the oldest goes and is counted',
     2 ** 30,
@@ -31,11 +35,11 @@ const OPTIONS = {
   meterId: text('Name of this meter at the server; else one is made and kept in the spool', 'ID'),
   waitForInterface: toggle('Start although the interface is not there yet'),
   filter: text('Meter only packets that match (pcap-filter(7))', 'FILTER'),
-  snaplen: integer('Bytes captured of a packet; 0: enough for its headers', 'N', 0, {
+  snaplen: integer('Bytes captured of a packet; 0: enough for its headers, 256', 'N', 0, {
     min: 0,
     max: 262_144,
   }),
-  ring: size('The kernel’s capture buffer', 8 * 2 ** 20, { min: 2 ** 16, max: 2 ** 30 }),
+  ring: size('The kernel’s capture buffer', 16 * 2 ** 20, { min: 2 ** 20, max: 2 ** 30 }),
   activeTimeout: duration('Report open sessions this often; 0s: only when they end', 60_000, {
     min: 0,
     max: 86_400_000,
@@ -87,6 +91,7 @@ Needs CAP_NET_RAW for packets and CAP_NET_ADMIN for the peers. See docs/operatio
         '--consolidate reports sessions only when they have ended: leave out --active-timeout',
       ])
     }
+    ownerOnly()
     const { MeterRun } = await import('./meter-run.js')
     return new MeterRun(options, context).run()
   },

@@ -39,6 +39,14 @@ const REFRESH_EVERY_MS = 1000
 /** From the moment at which a report is due until it is here, on a busy machine. */
 const REPORT_LATE_MS = 5_000
 
+/** What to do about a source that cannot be opened, by its code. */
+const HINTS: Readonly<Record<string, string>> = {
+  BAD_FILTER:
+    'Correct --filter; tcpdump -d tries one, and pcap-filter(7) says how they are written.',
+  NO_PERMISSION:
+    'Reading an interface takes CAP_NET_RAW: start as root (it gives the rest up), or see packaging/systemd.',
+}
+
 export class Observation {
   readonly name: string
   readonly #options: ObservationOptions
@@ -106,9 +114,8 @@ export class Observation {
     for (;;) {
       const { state, engineTimeUs, errors } = this.#meter.counters()
       if (state === 'failed') {
-        throw new AppError(errors[0]?.code ?? 'CAPTURE_FAILED', errors[0]?.message ?? this.name, {
-          hint: 'Reading an interface takes CAP_NET_RAW: start as root (it gives the rest up), or see packaging/systemd.',
-        })
+        const { code, message } = errors[0] ?? { code: 'CAPTURE_FAILED', message: this.name }
+        throw new AppError(code, message, { hint: HINTS[code] ?? HINTS.NO_PERMISSION! })
       }
       if (state !== 'running' || engineTimeUs !== null) return
       await sleep(OPEN_POLL_MS)

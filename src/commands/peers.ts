@@ -3,6 +3,7 @@ import { loadCatalog } from '../attribution/catalog-file.js'
 import { type CommandContext, defineCommand } from '../command.js'
 import { type OptionValues, requiredText, text, toggle } from '../config.js'
 import { EXIT } from '../errors.js'
+import { humanBytes } from '../output/human.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
 import type { WireGuardDevice, WireGuardPeer } from '../wireguard/device.js'
 import { readPeers } from '../wireguard/read-peers.js'
@@ -79,8 +80,8 @@ function table(device: WireGuardDevice, rows: readonly Row[], nowSeconds: number
       row.endpoint ?? '-',
       row.allowedIps.join(', ') || '-',
       row.lastHandshakeSeconds === null ? 'never' : ago(nowSeconds - row.lastHandshakeSeconds),
-      bytes(row.rxBytes),
-      bytes(row.txBytes),
+      humanBytes(row.rxBytes),
+      humanBytes(row.txBytes),
     ].map(printable),
   )
   const widths = HEADINGS.map((heading, i) =>
@@ -107,10 +108,4 @@ function ago(seconds: number): string {
   if (whole < 120) return `${whole} s ago`
   if (whole < 7200) return `${Math.round(whole / 60)} min ago`
   return `${Math.round(whole / 3600)} h ago`
-}
-
-function bytes(count: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  const step = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, count)) / 10))
-  return `${step === 0 ? count : (count / 1024 ** step).toFixed(1)} ${units[step]}`
 }

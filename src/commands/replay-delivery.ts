@@ -5,18 +5,18 @@
  * has the number n. A replay that was killed goes on where its spool ends; one without its spool sends again what
  * the server knows by number, which changes nothing.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
+import { formatDuration } from '../config.js'
 import { AppError } from '../errors.js'
 import { humanCount } from '../output/human.js'
 import type { Session } from '../session/session.js'
+import type { Connection } from '../ship/connection.js'
 import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool } from '../spool/spool.js'
 import { packageVersion } from '../version.js'
+import { type TemporaryDirectory, temporaryDirectory } from './ending.js'
 import type { ReplayOptions } from './replay.js'
 import type { ReplayIdentity } from './replay-identity.js'
 import { meterReport } from './report.js'
@@ -26,23 +26,24 @@ interface Parts {
   readonly spool: Spool
   readonly batcher: Batcher
   readonly shipper: Shipper
+  readonly connection: Connection
   /** Of our own making: removed at the end. */
-  readonly temporary: string | null
+  readonly temporary: TemporaryDirectory | null
 }
 
 export class Delivery {
   readonly #parts: Parts
-  readonly #giveUpMs: number
-  readonly #spoolMax: number
+  readonly #options: ReplayOptions
+  readonly #say: (line: string) => void
   readonly #stop = new AbortController()
   #failure: AppError | null = null
   #away: NodeJS.Timeout | null = null
   #complete = false
 
-  private constructor(parts: Parts, options: ReplayOptions) {
+  private constructor(parts: Parts, options: ReplayOptions, say: (line: string) => void) {
     this.#parts = parts
-    this.#giveUpMs = options.giveUpAfter
-    this.#spoolMax = options.spoolMax
+    this.#options = options
+    this.#say = say
   }
 
   static async open(
@@ -50,11 +51,11 @@ export class Delivery {
     options: ReplayOptions,
     identity: ReplayIdentity,
     counters: () => FlowMeterCounters,
+    say: (line: string) => void,
   ): Promise<Delivery> {
     const connection = await openConnection(options)
-    const temporary =
-      options.spool === undefined ? mkdtempSync(join(tmpdir(), 'tunmeter-replay-')) : null
-    const directory = options.spool ?? temporary!
+    const temporary = options.spool === undefined ? temporaryDirectory('tunmeter-replay-') : null
+    const directory = options.spool ?? temporary!.path
     const spool = await openSpool({
       directory,
       meterId: identity.meterId,
@@ -93,7 +94,8 @@ export class Delivery {
       onStored: () => delivery.current?.progressed(),
       onNotice: (notice) => delivery.current?.keptNothing(notice),
     })
-    delivery.current = new Delivery({ spool, batcher, shipper, temporary }, options)
+    const parts = { spool, batcher, shipper, connection, temporary }
+    delivery.current = new Delivery(parts, options, say)
     shipper.start()
     return delivery.current
   }
@@ -106,7 +108,7 @@ export class Delivery {
   async ready(): Promise<void> {
     const { batcher, spool } = this.#parts
     await batcher.drained()
-    while (spool.depth().bytes > this.#spoolMax && this.#failure === null) {
+    while (spool.depth().bytes > this.#options.spoolMax && this.#failure === null) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
     if (this.#failure !== null) throw this.#failure
@@ -118,6 +120,20 @@ export class Delivery {
     await this.#parts.batcher.flush()
     this.#complete = await this.#parts.shipper.drained(this.#stop.signal)
     if (this.#failure !== null) throw this.#failure
+    await this.#compareCatalogs()
+  }
+
+  /** Only ids are sent: who gives names here would look for them there. */
+  async #compareCatalogs(): Promise<void> {
+    const { catalog } = this.#options
+    const { connection, shipper } = this.#parts
+    if (catalog === undefined || shipper.site === null) return
+    const { content } = (await connection.catalog(shipper.site, null)) ?? {}
+    const { clients, resources } = (content ?? {}) as Partial<Record<string, unknown[]>>
+    if (clients?.length !== 0 || resources?.length !== 0) return
+    this.#say(
+      `the server’s catalog is empty: it shows ids without names until tunmeter catalog push --file ${catalog}`,
+    )
   }
 
   async close(): Promise<void> {
@@ -127,7 +143,7 @@ export class Delivery {
     batcher.abandon()
     await batcher.flush()
     await spool.close()
-    if (temporary !== null) rmSync(temporary, { recursive: true, force: true })
+    temporary?.remove()
   }
 
   get stored(): number {
@@ -166,7 +182,14 @@ export class Delivery {
     this.#away = null
     if (problem === null) return
     if (problem.kind === 'denied' || problem.kind === 'refusing') this.#giveUp(problem)
-    else this.#away = setTimeout(() => this.#giveUp(problem), this.#giveUpMs)
+    else this.#wait(problem)
+  }
+
+  #wait(problem: Problem): void {
+    const { giveUpAfter } = this.#options
+    this.#away = setTimeout(() => this.#giveUp(problem), giveUpAfter)
+    if (giveUpAfter > 0)
+      this.#say(`${problem.message}; trying again for ${formatDuration(giveUpAfter)}`)
   }
 
   /** From the shipper: the server answered a batch without storing it. */

@@ -4,7 +4,11 @@
  */
 import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { AppError, messageOf } from '../errors.js'
 import { runPrefix } from '../session/session-id.js'
+import { canBeReadAgain, fileFault } from './capture-files.js'
 import type { ReplayOptions } from './replay.js'
 
 export interface ReplayIdentity {
@@ -18,28 +22,63 @@ const SAMPLE_BYTES = 64 * 1024
 /** For sessions that are only printed: sizes and samples of the files, since reading all twice would cost. */
 export function quickIdentity(files: readonly string[], options: ReplayOptions): ReplayIdentity {
   const hash = startHash(options, 0)
-  for (const file of files) {
-    if (file === '-') hash.update(randomBytes(16))
-    else sample(file, hash)
+  for (const file of readable(files)) {
+    if (canBeReadAgain(file)) sample(file, hash)
+    else hash.update(randomBytes(16))
   }
   return identityOf(hash)
 }
 
-/** For sessions that are delivered: every byte. Standard input cannot be read twice and gets a new identity. */
+/** For sessions that are delivered: every byte, unpacked. What cannot be read twice gets a new identity. */
 export async function contentIdentity(
   files: readonly string[],
   options: ReplayOptions,
   shiftUs: number,
 ): Promise<ReplayIdentity> {
   const hash = startHash(options, shiftUs)
-  for (const file of files) {
-    if (file === '-') hash.update(randomBytes(16))
-    else
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
-        hash.update(chunk as Buffer)
+  for (const file of readable(files)) {
+    if (canBeReadAgain(file)) hash.update(await contentHash(file))
+    else hash.update(randomBytes(16))
     hash.update('\0end of file\0')
   }
   return identityOf(hash)
+}
+
+/** A file that is missing adds no session, so it must not change the ids of the others'. */
+function readable(files: readonly string[]): string[] {
+  return files.filter((file) => fileFault(file) === null)
+}
+
+/** Of what is in the file: packed with gzip or not, a capture is the same. */
+async function contentHash(file: string): Promise<Buffer> {
+  try {
+    if (startsAsGzip(file)) {
+      const { createGunzip } = await import('node:zlib')
+      // Damaged: as it is then, packed.
+      const unpacked = await hashStream(file, createGunzip()).catch(() => null)
+      if (unpacked !== null) return unpacked
+    }
+    return await hashStream(file, null)
+  } catch (error) {
+    throw new AppError('FILE_UNREADABLE', `cannot read ${file}: ${messageOf(error)}`)
+  }
+}
+
+async function hashStream(file: string, unpack: Duplex | null): Promise<Buffer> {
+  const hash = createHash('sha256')
+  const bytes = createReadStream(file, { highWaterMark: 1 << 20 })
+  await (unpack === null ? pipeline(bytes, hash) : pipeline(bytes, unpack, hash))
+  return hash.digest()
+}
+
+function startsAsGzip(file: string): boolean {
+  const fd = openSync(file, 'r')
+  try {
+    const start = Buffer.alloc(2)
+    return readSync(fd, start, 0, 2, 0) === 2 && start.readUInt16BE() === 0x1f8b
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** All that changes sessions or how they are cut into batches. Names and owners do not: see --catalog. */

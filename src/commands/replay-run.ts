@@ -2,8 +2,9 @@
 import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
 import type { RecordBatch } from '../capture/record-decode.js'
 import type { CommandContext } from '../command.js'
-import { AppError, EXIT } from '../errors.js'
-import { painter } from '../output/human.js'
+import { badOptions } from '../config.js'
+import { EXIT } from '../errors.js'
+import { humanCount, painter } from '../output/human.js'
 import { PrintedRow } from '../output/printed-row.js'
 import { type Progress, progressOn } from '../output/progress.js'
 import type { RecordRows } from '../output/record-rows.js'
@@ -12,6 +13,8 @@ import { fileSink, type Sink, streamSink } from '../output/sink.js'
 import { Consolidator } from '../session/consolidate.js'
 import { makeSession, UNATTRIBUTED } from '../session/make-session.js'
 import type { Attribution, FlowRecord, Session } from '../session/session.js'
+import { canBeReadAgain, fileFault } from './capture-files.js'
+import { endOnSignals } from './ending.js'
 import { engineOptions } from './engine-flags.js'
 import { CatalogNames, NO_NAMES } from './names.js'
 import type { ReplayOptions } from './replay.js'
@@ -50,18 +53,29 @@ export class Replay {
     const identity = await this.#identify()
     const meter = await this.#openMeter(this.#needsRecords(writer))
     const timer = setInterval(() => this.#showProgress(meter), PROGRESS_MS)
+    const releaseSignals = endOnSignals(() => this.#interrupted())
     try {
       if (this.#options.to !== undefined) await this.#openDelivery(identity, meter)
       await this.#pump(meter, writer, identity)
       await this.#delivery?.finish()
     } finally {
       clearInterval(timer)
+      releaseSignals()
       this.#progress.clear()
       // Else its thread would keep the process when something before the first record failed.
       await meter.stop()
       await this.#delivery?.close()
     }
     return this.#conclude(meter)
+  }
+
+  #interrupted(): void {
+    this.#progress.clear()
+    if (this.#delivery === null) return
+    const stored = humanCount(this.#delivery.stored)
+    this.#context.stderr.write(
+      `tunmeter: interrupted, ${stored} sessions are stored; run it again for the rest, none is stored twice\n`,
+    )
   }
 
   /** What holds for a file held from its beginning. */
@@ -129,14 +143,11 @@ export class Replay {
 
   /** Reads the files once without records: the shift has to be known before the first one is made. */
   async #measureShift(): Promise<number> {
-    if (this.#files.includes('-')) {
-      throw new AppError(
-        'BAD_OPTIONS',
-        '--shift-to-now reads its input twice: not possible with -',
-        {
-          exitCode: EXIT.usage,
-        },
-      )
+    const once = this.#files.find((file) => fileFault(file) === null && !canBeReadAgain(file))
+    if (once !== undefined) {
+      throw badOptions([
+        `--shift-to-now reads its input twice, and ${once === '-' ? 'standard input' : once} can be read once only: write it to a file first`,
+      ])
     }
     const meter = await this.#openMeter(false)
     for await (const _ of meter.records());
@@ -146,8 +157,15 @@ export class Replay {
 
   async #openDelivery(identity: ReplayIdentity, meter: FlowMeter): Promise<void> {
     const { Delivery } = await import('./replay-delivery.js')
-    this.#delivery = await Delivery.open(this.#files, this.#options, identity, () =>
-      meter.counters(),
+    this.#delivery = await Delivery.open(
+      this.#files,
+      this.#options,
+      identity,
+      () => meter.counters(),
+      (line) => {
+        this.#progress.clear()
+        this.#context.stderr.write(`tunmeter: ${line}\n`)
+      },
     )
   }
 

@@ -1,11 +1,12 @@
 /** `tunmeter replay FILE…`: the meter's left half over capture files; prints sessions or delivers them. */
-import { statSync } from 'node:fs'
 import { defineCommand } from '../command.js'
 import {
   badOptions,
   choice,
   duration,
+  envName,
   integer,
+  kebabCase,
   type OptionValues,
   size,
   text,
@@ -13,6 +14,7 @@ import {
 } from '../config.js'
 import { AppError, EXIT } from '../errors.js'
 import { BATCH_SESSIONS_MAX } from '../session/batch.js'
+import { fileFault } from './capture-files.js'
 import { ENGINE_FLAGS } from './engine-flags.js'
 import { Replay } from './replay-run.js'
 import { SERVER_FLAGS } from './server-flags.js'
@@ -73,10 +75,14 @@ export const command = defineCommand({
   tunmeter replay --to http://127.0.0.1:8480 --key-file site.key site.pcap
 
 Files are read one after the other as one capture. A damaged file gives its sessions up to there, a
-message with the byte offset, and exit code 1. Delivered twice with the same options, a file is stored once.`,
+message with the byte offset, and exit code 1; so does one that is missing, and the others are read.
+Delivered twice with the same options, a file is stored once; a pipe or FIFO cannot be told again.
+With --to, --catalog and --peers say whose a session is (ids); names are shown by the server's own
+catalog: tunmeter catalog push.`,
   options: OPTIONS,
   async run(files, options, context) {
     checkFiles(files)
+    checkDelivery(options, context.env)
     if (options.interim && options.consolidate) {
       throw badOptions([
         '--interim and --consolidate exclude each other: a merged session has ended',
@@ -86,15 +92,31 @@ message with the byte offset, and exit code 1. Delivered twice with the same opt
   },
 })
 
+/** The engine names a file that cannot be read, and reads the others; when none can, nothing is begun. */
 function checkFiles(files: readonly string[]): void {
-  for (const file of files) {
-    if (file === '-') continue
-    const stat = statSync(file, { throwIfNoEntry: false })
-    if (stat === undefined) {
-      throw new AppError('FILE_MISSING', `there is no file ${file}`, { exitCode: EXIT.failed })
-    }
-    if (stat.isDirectory()) {
-      throw new AppError('FILE_UNREADABLE', `${file} is a directory`, { exitCode: EXIT.failed })
-    }
-  }
+  const faults = files.map(fileFault)
+  if (faults.includes(null)) return
+  throw new AppError('FILE_UNREADABLE', faults.join('\n'), { exitCode: EXIT.failed })
+}
+
+const DELIVERY_ONLY = [
+  'key',
+  'keyFile',
+  'caFile',
+  'clientCert',
+  'clientKey',
+  'proxy',
+  'spool',
+] as const
+
+/** Without --to they do nothing, and who gives one means to deliver. The environment may hold them for all commands. */
+function checkDelivery(options: ReplayOptions, env: NodeJS.ProcessEnv): void {
+  if (options.to !== undefined) return
+  const idle = DELIVERY_ONLY.filter(
+    (name) => options[name] !== undefined && options[name] !== env[envName(name)],
+  )
+  if (idle.length === 0) return
+  throw badOptions(
+    idle.map((name) => `--${kebabCase(name)} does nothing without --to URL: nothing is delivered`),
+  )
 }

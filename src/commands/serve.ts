@@ -1,5 +1,7 @@
 /** `tunmeter serve`: the server half, wired. */
+import { once } from 'node:events'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineCommand } from '../command.js'
@@ -16,14 +18,17 @@ import {
 } from '../config.js'
 import { AppError, EXIT, messageOf } from '../errors.js'
 import { createLogger, LOG_LEVELS } from '../log.js'
+import { ownerOnly } from '../owner-only.js'
 import { createApp } from '../server/app.js'
 import { Auth } from '../server/auth.js'
 import { Maintenance } from '../server/maintenance.js'
 import { ServerMetrics } from '../server/metrics.js'
 import { isLoopback } from '../server/routes/operation.js'
 import { Control } from '../store/control.js'
+import { controlExists } from '../store/control-file.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'
 import { packageVersion } from '../version.js'
+import { endOnSignals } from './ending.js'
 
 const MiB = 2 ** 20
 const DAY_MS = 86400e3
@@ -77,6 +82,36 @@ function readTls(options: Options): { cert: string; key: string } | undefined {
   }
 }
 
+/** @throws AppError NO_KEY, DATA_UNUSABLE */
+async function openControl(options: Options, host: string): Promise<Control> {
+  const needsKey = !isLoopback(host) && host !== 'localhost'
+  if (!needsKey || controlExists(options.data)) {
+    const control = new Control(options.data)
+    if (!needsKey || control.hasKeys()) return control
+    await control.close()
+  }
+  throw new AppError(
+    'NO_KEY',
+    `refusing to listen on ${options.listen}: no key exists yet, and it is not loopback`,
+    {
+      hint: `First: tunmeter keys create --data ${options.data} --scope root --name me`,
+      exitCode: EXIT.usage,
+    },
+  )
+}
+
+/** @throws AppError LISTEN_FAILED */
+async function tryListen(host: string, port: number, listen: string): Promise<void> {
+  const server = createServer().listen({ host, port })
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw listenError(error, listen)
+  }
+  server.close()
+  await once(server, 'close')
+}
+
 export interface RunningServer {
   readonly url: string
   stop(): Promise<void>
@@ -87,18 +122,9 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const log = createLogger(options.logLevel)
   const { host, port } = parseListen(options.listen)
   const tls = readTls(options)
-  const control = new Control(options.data)
-  if (!isLoopback(host) && host !== 'localhost' && !control.hasKeys()) {
-    await control.close()
-    throw new AppError(
-      'NO_KEY',
-      `refusing to listen on ${options.listen}: no key exists yet, and it is not loopback`,
-      {
-        hint: `First: tunmeter keys create --data ${options.data} --scope root --name me`,
-        exitCode: EXIT.usage,
-      },
-    )
-  }
+  // Before anything is made: a server that cannot listen leaves no directory behind.
+  await tryListen(host, port, options.listen)
+  const control = await openControl(options, host)
   const store = await DuckStore.open({
     directory: options.data,
     memoryBytes: options.storeMemory,
@@ -179,13 +205,15 @@ export const serveCommand = defineCommand({
 Retention is 0 by default: nothing is stored until it is set in the settings.
 SIGTERM and SIGINT stop it after the requests in hand. See docs/api.md.`,
   run: async (_args, options) => {
-    const server = await startServer(options)
-    await new Promise<void>((resolve) => {
+    ownerOnly()
+    // Before the start, which then is completed and undone in order.
+    const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
     })
+    const server = await startServer(options)
+    await stopped
     // A second signal ends at once; what was acknowledged is durable.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => process.exit(EXIT.failed))
+    endOnSignals()
     await server.stop()
     return EXIT.ok
   },

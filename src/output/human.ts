@@ -1,17 +1,10 @@
 /** Sizes, times and colours for people. */
 import { styleText } from 'node:util'
+import { bytesOf } from '../quantity.js'
 
 export function humanBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`
-  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-  let value = bytes / 1024
-  let unit = 0
-  // 1023.95 would be printed as 1024.0.
-  while (value >= 1023.95 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${value.toFixed(1)} ${units[unit]}`
+  const { value, unit } = bytesOf(bytes)
+  return `${value} ${unit}`
 }
 
 export function humanSeconds(seconds: number | null): string {

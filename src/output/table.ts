@@ -1,6 +1,7 @@
 /**
  * Sessions as a table for people. Columns are sized by the first rows; later rows keep them and may stick out.
- * Columns that nothing is in (no catalog, no names) are left out.
+ * Columns that nothing is in (no catalog, no names) are left out. On a terminal that is too narrow names are cut, and
+ * then whole columns go; when, who, what and how much each way stay, and an address is never cut.
  */
 import { durationSeconds, isoUs, type SessionRow } from '../session/fields.js'
 import { formatEndpoint } from '../session/session.js'
@@ -9,7 +10,8 @@ import type { RowWriter } from './row-writer.js'
 
 const SIZED_BY_ROWS = 500
 const SEPARATOR = '  '
-const CELL_MIN = 8
+/** A name cut below this says nothing any more. */
+const NAME_MIN = 10
 
 interface Column {
   readonly title: string
@@ -18,6 +20,8 @@ interface Column {
   readonly style?: Style
   /** May be cut, with an ellipsis, when the terminal is too narrow. */
   readonly shrinks?: true
+  /** Left out when the terminal is too narrow, the lowest number first. */
+  readonly goes?: number
   readonly read: (row: SessionRow) => string
 }
 
@@ -29,6 +33,7 @@ const COLUMNS: readonly Column[] = [
     optional: true,
     shrinks: true,
     style: 'cyan',
+    goes: 5,
     read: (r) => r.clientName ?? '',
   },
   {
@@ -36,12 +41,13 @@ const COLUMNS: readonly Column[] = [
     align: 'left',
     optional: true,
     shrinks: true,
+    goes: 1,
     read: (r) => r.userName ?? r.userId ?? '',
   },
   {
     title: 'SOURCE',
     align: 'left',
-    shrinks: true,
+
     style: 'dim',
     read: (r) => formatEndpoint(r.sourceIp, r.sourcePort),
   },
@@ -51,20 +57,21 @@ const COLUMNS: readonly Column[] = [
     optional: true,
     shrinks: true,
     style: 'green',
+    goes: 6,
     read: (r) => r.resourceName ?? '',
   },
   {
     title: 'DESTINATION',
     align: 'left',
-    shrinks: true,
+
     style: 'dim',
     read: (r) => formatEndpoint(r.destIp, r.destPort),
   },
-  { title: 'PROTO', align: 'left', read: (r) => r.protocol },
-  { title: 'DURATION', align: 'right', read: (r) => humanSeconds(durationSeconds(r)) },
+  { title: 'PROTO', align: 'left', goes: 3, read: (r) => r.protocol },
+  { title: 'DURATION', align: 'right', goes: 4, read: (r) => humanSeconds(durationSeconds(r)) },
   { title: 'SENT', align: 'right', style: 'bold', read: (r) => humanBytes(r.bytesTx) },
   { title: 'RECEIVED', align: 'right', style: 'bold', read: (r) => humanBytes(r.bytesRx) },
-  { title: 'STATE', align: 'left', read: (r) => r.connState },
+  { title: 'STATE', align: 'left', goes: 2, read: (r) => r.connState },
 ]
 
 export interface TableOptions {
@@ -144,19 +151,33 @@ export class TableWriter implements RowWriter {
 
 type Sized = { readonly column: Column; readonly index: number; readonly width: number }
 
-/** The widest that may shrink gives way, one character at a time, until the line fits. */
+/** Leaves out what must go, then cuts names, the longest first, until the line fits. */
 function fit(columns: readonly Sized[], width: number): Sized[] {
-  const fitted = columns.map((c) => ({ ...c }))
-  const total = (): number =>
-    fitted.reduce((sum, c) => sum + c.width + SEPARATOR.length, -SEPARATOR.length)
-  while (total() > width) {
+  let kept = columns
+  while (narrowest(kept) > width) {
+    const goes = kept
+      .filter((c) => c.column.goes !== undefined)
+      .sort((a, b) => a.column.goes! - b.column.goes!)[0]
+    if (goes === undefined) break
+    kept = kept.filter((c) => c !== goes)
+  }
+  const fitted = kept.map((c) => ({ ...c }))
+  while (lineWidth(fitted.map((c) => c.width)) > width) {
     const widest = fitted
-      .filter((c) => c.column.shrinks && c.width > CELL_MIN)
+      .filter((c) => c.column.shrinks && c.width > NAME_MIN)
       .sort((a, b) => b.width - a.width)[0]
     if (widest === undefined) break
     widest.width--
   }
   return fitted
+}
+
+function narrowest(columns: readonly Sized[]): number {
+  return lineWidth(columns.map((c) => (c.column.shrinks ? Math.min(c.width, NAME_MIN) : c.width)))
+}
+
+function lineWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width + SEPARATOR.length, -SEPARATOR.length)
 }
 
 function pad(text: string, width: number, column: Column): string {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Dispatcher } from 'undici'
 import { z } from 'zod'
-import { messageOf } from '../errors.js'
+import { networkFault } from '../errors.js'
 import { type Answer, judge, parseEnvelope, type Verdict } from './answer.js'
 
 export interface ServerOptions {
@@ -87,7 +87,7 @@ export class Connection {
     try {
       answer = await this.#request('GET', '/api/v1/key')
     } catch (error) {
-      return { kind: 'away', message: describe(error) }
+      return { kind: 'away', message: networkFault(error) }
     }
     const envelope = parseEnvelope(answer.text)
     const said = `HTTP ${answer.status}${envelope?.message ? `: ${envelope.message}` : ''}`
@@ -125,7 +125,7 @@ export class Connection {
     try {
       return judge(await this.#request('POST', path, body), batch, Date.now())
     } catch (error) {
-      return { kind: 'away', message: describe(error), retryAfterMs: 0 }
+      return { kind: 'away', message: networkFault(error), retryAfterMs: 0 }
     }
   }
 
@@ -196,12 +196,4 @@ async function makeDispatcher(options: ServerOptions): Promise<Dispatcher> {
   const { env } = process
   const proxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((n) => env[n])
   return proxied ? new EnvHttpProxyAgent({ ...pool, requestTls: tls }) : new Agent(pool)
-}
-
-/** undici wraps: the inner error says which address and what. */
-function describe(error: unknown): string {
-  const { cause, code } = error as { cause?: unknown; code?: unknown }
-  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time'
-  const inner = cause instanceof Error && cause.message !== '' ? cause.message : messageOf(error)
-  return inner === '' ? String(code ?? error) : inner
 }

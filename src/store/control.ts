@@ -11,10 +11,9 @@
  * hash is kept. A commit is durable when the promise resolves (lmdb syncs each transaction).
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Database, open, type RootDatabase } from 'lmdb'
+import type { Database, RootDatabase } from 'lmdb'
 import { AppError } from '../errors.js'
+import { openControlFile } from './control-file.js'
 
 export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -77,9 +76,9 @@ export class Control {
   readonly #keys: Database<KeyRecord, string>
   readonly #hashes: Database<string, string>
 
+  /** @throws AppError DATA_UNUSABLE */
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    this.#root = open({ path: join(directory, 'control.mdb'), maxDbs: 4, mapSize: 256 * 2 ** 20 })
+    this.#root = openControlFile(directory)
     this.#orgs = this.#root.openDB<OrgRecord, string>('org', { encoding: 'json' })
     this.#keys = this.#root.openDB<KeyRecord, string>('key', { encoding: 'json' })
     this.#hashes = this.#root.openDB<string, string>('keyHash', { encoding: 'json' })

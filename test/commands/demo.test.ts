@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { start } from '../support/process.js'
+import { run, start } from '../support/process.js'
+import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0
@@ -13,7 +15,7 @@ test.skipIf(!hasCurl)(
     const { stdout } = demo.output
     expect(demo.output.stderr).toBe('')
     expect(stdout).toMatch(/192 sessions stored/)
-    expect(stdout).toMatch(/Anna's MacBook.*Anna Keller.*KiB.*KiB/)
+    expect(stdout).toMatch(/Anna's MacBook.*Anna Keller.*[kM]B.*[kM]B/)
 
     const [query, csv] = stdout.match(/curl .*/g)!
     const answer = JSON.parse(execFileSync('sh', ['-c', query!], { encoding: 'utf8' })) as {
@@ -45,3 +47,33 @@ test.skipIf(!hasCurl)(
     await expect(fetch(url!)).rejects.toThrow()
   },
 )
+
+test('--once shows the table, leaves nothing running and says how to keep it up', async () => {
+  const temporary = temporaryDirectory()
+  const { code, stdout, stderr } = await run(['demo', '--once'], { env: { TMPDIR: temporary } })
+  expect([code, stderr, readdirSync(temporary)]).toEqual([0, '', []])
+  expect(stdout).toMatch(/Anna's MacBook.*Anna Keller/)
+  expect(stdout).not.toMatch(/curl -s|127\.0\.0\.1:\d+\/|tm_(read|admin)_/)
+  expect(stdout).toContain('It has ended, and its data is gone')
+  expect(stdout).toContain('tunmeter demo --data')
+})
+
+test('ended by a signal it leaves no server and no data', async () => {
+  const temporary = temporaryDirectory()
+  const demo = start(['demo'], { env: { TMPDIR: temporary } })
+  await until(() => demo.output.stdout.includes('Ctrl-C'))
+  const url = /Dashboard +(\S+)/.exec(demo.output.stdout)![1]!
+  expect((await fetch(url)).status).toBe(200)
+  demo.child.kill('SIGTERM')
+  expect((await demo.finished).code).toBe(0)
+  await expect(fetch(url)).rejects.toThrow()
+  expect(readdirSync(temporary)).toEqual([])
+})
+
+test('without a reader it ends, and leaves nothing', async () => {
+  const temporary = temporaryDirectory()
+  const { child, finished } = start(['demo'], { env: { TMPDIR: temporary } })
+  child.stdout!.destroy()
+  expect((await finished).code).toBe(0)
+  expect(readdirSync(temporary)).toEqual([])
+})

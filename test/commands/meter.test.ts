@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
 import { envelope, FakeServer } from '../support/fake-server.js'
-import { run, type Started, start } from '../support/process.js'
+import { ROOT, run, type Started, start } from '../support/process.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -257,8 +257,16 @@ describe('a meter that cannot start', () => {
     const spool = temporaryDirectory()
     const args = ['--interface', 'lo', '--filter', 'port of call', '--spool', spool]
     const { code, stderr } = await run(['meter', ...args, ...server])
-    expect(stderr).toMatch(/filter/)
+    expect(stderr).toMatch(/the filter "port of call" is wrong.*\n.*Correct --filter/)
+    expect(stderr).not.toContain('CAP_NET_RAW:')
     expect(code).toBe(1)
+  })
+
+  test('a spool that is a file', async () => {
+    const args = ['--interface', 'lo', '--spool', `${ROOT}package.json`]
+    const { code, stderr } = await run(['meter', ...args, ...server])
+    expect(stderr).toMatch(/cannot use the spool directory .*package\.json: .*\n.*--spool DIR/)
+    expect([code, stderr.includes('bug')]).toEqual([1, false])
   })
 
   test.skipIf(!canCapture)('no permission to capture (needs root to give it up)', async () => {

@@ -4,8 +4,9 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { FIELDS } from '../../src/session/fields.js'
 import { FakeServer } from '../support/fake-server.js'
-import { ROOT, run } from '../support/process.js'
+import { ROOT, run, start } from '../support/process.js'
 import { temporaryDirectory } from '../support/temporary.js'
+import { until } from '../support/until.js'
 
 const SITE = `${ROOT}fixtures/wireguard/site.pcap`
 const DEMO = `${ROOT}fixtures/demo/site.pcap`
@@ -124,13 +125,16 @@ describe('faults', () => {
   })
 
   test.each<[string, string[], number, RegExp]>([
-    ['no such file', ['/nowhere.pcap'], 1, /no file \/nowhere\.pcap/],
+    ['no such file', ['/nowhere.pcap'], 1, /nowhere\.pcap: there is no such file/],
     ['no capture', [`${ROOT}package.json`], 1, /not a pcap/],
     ['a directory', [ROOT], 1, /directory/],
     ['no file at all', [], 2, /missing required argument/],
     ['a bad option', [SITE, '--udp-timeout', 'soon'], 2, /--udp-timeout: "soon"/],
     ['a bad address', [SITE, '--to', 'nowhere', '--key', 'x'], 2, /--to: "nowhere"/],
     ['no key', [SITE, '--to', 'http://127.0.0.1:1'], 2, /no key/],
+    ['a key for nobody', [SITE, '--key', 'x'], 2, /--key does nothing without --to/],
+    ['a spool for nothing', [SITE, '--spool', 'x'], 2, /--spool does nothing without --to/],
+    ['no catalog', [SITE, '--catalog', '/nowhere'], 2, /the catalog \/nowhere: there is no such/],
     ['a catalog that is none', [SITE, '--catalog', SITE], 2, /site\.pcap/],
     ['an output that cannot be', [SITE, '--output', '/nowhere/x'], 1, /cannot write \/nowhere\/x/],
     ['two that exclude each other', [SITE, '--interim', '--consolidate'], 2, /exclude/],
@@ -173,6 +177,35 @@ describe('delivered', () => {
     const { code, stderr } = await run(['replay', DEMO, '--to', server.url, '--key', 'k'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/not all is stored: HTTP 401.*Check --to and the key/s)
+  })
+
+  test('https to a server without TLS says so', async () => {
+    const server = await new FakeServer().start()
+    const args = ['replay', DEMO, '--to', server.url.replace('http:', 'https:'), '--key', 'k']
+    const { code, stderr } = await run([...args, '--give-up-after', '0s'])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^tunmeter: not all is stored: .*does not speak TLS.*http:\/\/.*\n .*\n$/,
+      ),
+    ])
+  })
+
+  test('a server that is away is named at once, not only when it is given up', async () => {
+    const args = ['replay', DEMO, '--to', 'http://127.0.0.1:1', '--key', 'k']
+    const { child, output } = start([...args, '--give-up-after', '1h'])
+    await until(() => output.stderr !== '' || child.exitCode !== null)
+    expect(output.stderr).toMatch(/^tunmeter: connect ECONNREFUSED.*; trying again for 1h\n/)
+  })
+
+  test('names that the server does not have are said to be missing there', async () => {
+    const server = await new FakeServer().start()
+    const args = ['replay', DEMO, '--to', server.url, '--key', 'k', ...OWNERS]
+    expect((await run(args)).stderr).not.toContain('catalog')
+    server.catalog = { clients: [], users: [], sites: [], resources: [] }
+    expect((await run(args)).stderr).toMatch(/server’s catalog is empty.*catalog push --file/)
+    server.catalog = { ...server.catalog, clients: [{ clientId: 1, name: 'a' }] }
+    expect((await run(args)).stderr).not.toContain('catalog')
   })
 
   test('refused sessions make it fail, and say how many', async () => {

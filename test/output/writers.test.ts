@@ -126,20 +126,45 @@ describe('table', () => {
     ]
     expect(written(new TableWriter({ paint, width: 300 }), rows).split('\n')).toEqual([
       'STARTED              CLIENT         SOURCE          RESOURCE  DESTINATION       PROTO  DURATION     SENT  RECEIVED  STATE',
-      '2023-11-14 22:13:20  laptop of Ann  10.8.0.2:50000  wiki      192.168.7.10:443  tcp       2.5 s  1.2 KiB  55.5 KiB  SF',
-      '2023-11-14 22:13:20                 10.8.0.2:50000            192.168.7.10:443  tcp        open  1.2 KiB      12 B  SF',
+      '2023-11-14 22:13:20  laptop of Ann  10.8.0.2:50000  wiki      192.168.7.10:443  tcp       2.5 s  1.23 kB   56.8 kB  SF',
+      '2023-11-14 22:13:20                 10.8.0.2:50000            192.168.7.10:443  tcp        open  1.23 kB      12 B  SF',
       '',
     ])
   })
 
-  test('fits the terminal by cutting names', () => {
-    const rows = [aRow({ clientName: 'a client with a very long name', resourceName: 'wiki' })]
-    const lines = written(new TableWriter({ paint, width: 110 }), rows)
-      .trimEnd()
-      .split('\n')
-    // The last column's title is three characters longer than what is in it.
-    expect(lines.map((l) => l.length)).toEqual([110, 107])
-    expect(lines[1]).toContain('…')
+  const named = [
+    aRow({
+      clientName: 'a client with a very long name',
+      userName: 'Anna Keller',
+      resourceName: 'wiki of the whole company',
+    }),
+    aRow({ sourceIp: 'fd00:1234:5678:9abc::1', clientName: null, resourceName: null }),
+  ]
+  const linesAt = (width: number, rows = named): string[] =>
+    written(new TableWriter({ paint, width }), rows).trimEnd().split('\n')
+  const titlesAt = (width: number): string => linesAt(width)[0]!.split(/ {2,}/).join(' ')
+
+  test('fits the terminal: names are cut, then whole columns go', () => {
+    const all = 'STARTED CLIENT USER SOURCE RESOURCE DESTINATION PROTO DURATION SENT RECEIVED STATE'
+    expect(titlesAt(200)).toBe(all)
+    expect(titlesAt(160)).toBe(all)
+    expect(linesAt(160)[1]).toContain('…')
+    expect(titlesAt(140)).toBe(all.replace(' USER', ''))
+    expect(titlesAt(110)).toBe('STARTED SOURCE RESOURCE DESTINATION SENT RECEIVED')
+    expect(titlesAt(60)).toBe('STARTED SOURCE DESTINATION SENT RECEIVED')
+    for (const width of [200, 160, 140, 110]) {
+      const longest = Math.max(...linesAt(width).map((line) => line.length))
+      expect([width, longest <= width]).toEqual([width, true])
+    }
+  })
+
+  test('never cuts an address', () => {
+    for (const width of [1, 80, 100, 120, 140]) {
+      const [, one, two] = linesAt(width)
+      expect(one).toContain('10.8.0.2:50000')
+      expect(two).toContain('[fd00:1234:5678:9abc::1]:50000')
+      expect(two).toContain('192.168.7.10:443')
+    }
   })
 
   test('a name cannot move the cursor', () => {
@@ -156,10 +181,12 @@ describe('table', () => {
 describe('for people', () => {
   test.each([
     [0, '0 B'],
-    [1023, '1023 B'],
-    [1024, '1.0 KiB'],
-    [1024 * 1024 - 1, '1.0 MiB'],
-    [5 * 2 ** 40, '5.0 TiB'],
+    [999, '999 B'],
+    [1000, '1.00 kB'],
+    [999_499, '999 kB'],
+    [999_500, '1.00 MB'],
+    [12_345_678, '12.3 MB'],
+    [5e12, '5.00 TB'],
   ])('%d bytes is %s', (n, text) => expect(humanBytes(n)).toBe(text))
 
   test.each([

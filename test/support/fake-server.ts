@@ -31,6 +31,7 @@ export class FakeServer {
   key = { status: 200, data: { scope: 'ingest', orgId: 'acme', siteId: 3 } as object }
   /** Sessions to refuse, by index. */
   refuse: number[] = []
+  catalog: object | null = null
   url = ''
 
   /** In a test: closed when it ends. */
@@ -63,6 +64,8 @@ export class FakeServer {
       return
     }
     this.paths.add(`${query.method} ${query.url}`)
+    if (query.url?.endsWith('/catalog') && this.catalog !== null)
+      return envelope(response, 200, this.catalog)
     if (query.method === 'GET') return envelope(response, this.key.status, this.key.data)
     const batch = JSON.parse(gunzipSync(Buffer.concat(chunks)).toString()) as Batch
     this.requests++

@@ -1,25 +1,7 @@
-/**
- * Byte counts for people: decimal units (1 kB = 1,000 bytes), as links and bills are measured, everywhere in the
- * dashboard. Three significant digits; the exact count is always one hover or one click away.
- */
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
+/** Byte counts for people; the exact count is always one hover or one click away. */
+import { bytesOf, type Quantity } from '../../quantity.js'
 
-export interface Quantity {
-  readonly value: string
-  readonly unit: string
-}
-
-export function bytesOf(bytes: number): Quantity {
-  let value = bytes
-  let unit = 0
-  // 999.5 would print as 1000: the next unit already.
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000
-    unit++
-  }
-  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
-  return { value: value.toFixed(digits), unit: UNITS[unit]! }
-}
+export { bytesOf, type Quantity }
 
 export function formatBytes(bytes: number): string {
   const { value, unit } = bytesOf(bytes)

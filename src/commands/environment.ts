@@ -1,0 +1,30 @@
+/**
+ * The names that options have in the environment, of all commands: a variable that is none of them is a slip.
+ * Here as a list, since asking the commands would load all of them; a test compares.
+ */
+import { suggestion } from '../config.js'
+
+const PREFIX = 'TUNMETER_'
+
+export const OPTION_NAMES = `
+ACTIVE_TIMEOUT ALL BATCH_SESSIONS CATALOG CA_FILE CLIENT_CERT CLIENT_KEY CONFIG CONSOLIDATE DATA
+DRAIN_TIMEOUT EXPIRES FILE FILTER FLOWS_MAX FORMAT FROM FROM_KEY FROM_ORG GIVE_UP_AFTER ID
+INTERFACE INTERIM JSON KEY KEY_FILE LINGER LISTEN LOG_LEVEL METER_ID METRICS_LISTEN NAME ONCE ORG
+OUTPUT PEERS PEERS_INTERVAL PRINT PROXY REPORT_INTERVAL RETENTION_DAYS RING SCOPE SECONDS SERVER
+SHIFT_TO_NOW SITE SNAPLEN SPOOL SPOOL_MAX STORE_MEMORY STORE_THREADS TCP_HALF_CLOSED_TIMEOUT
+TCP_HANDSHAKE_TIMEOUT TCP_TIMEOUT TLS_CERT TLS_KEY TO TRUST_PROXY UDP_TIMEOUT USAGE_RETENTION USER
+WAIT_FOR_INTERFACE
+`
+  .trim()
+  .split(/\s+/)
+
+/** One sentence for each variable that no command reads. */
+export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = OPTION_NAMES.map((name) => PREFIX + name)
+  return Object.keys(env)
+    .filter((name) => name.startsWith(PREFIX) && env[name] !== '' && !known.includes(name))
+    .map(
+      (name) =>
+        `the environment’s ${name} is ignored: no option has that name${suggestion(name, known)}`,
+    )
+}
