@@ -9,6 +9,12 @@ import type { ExpectedSession } from './capture.js'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const ORG = 'faults'
+const ALL_TIME = 'timeStart=2000-01-01T00:00:00Z&timeEnd=2100-01-01T00:00:00Z'
+
+/** A row of the export; what fault runs look at. */
+export interface StoredSession extends ExpectedSession {
+  readonly payloadTx: number
+}
 
 export function cli(...args: string[]): string {
   return execFileSync(process.execPath, [CLI, ...args], { encoding: 'utf8' }).trim()
@@ -61,10 +67,26 @@ export class Server {
     await closed
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? Number.NaN
+  }
+
+  /** What is stored, in all. */
+  async totals(): Promise<{ sessions: number; packets: number }> {
+    const path = `/api/v1/org/${ORG}/logs/connection/summary?groupBy=protocol&${ALL_TIME}`
+    const answer = await fetch(this.url + path, {
+      headers: { authorization: `Bearer ${this.#readKey}` },
+    })
+    const { data } = (await answer.json()) as {
+      data: { totals: { sessions: number; packetsTx: number; packetsRx: number } }
+    }
+    const { sessions, packetsTx, packetsRx } = data.totals
+    return { sessions, packets: packetsTx + packetsRx }
+  }
+
   /** Every stored session, by the export. */
-  async sessions(): Promise<ExpectedSession[]> {
-    const range = 'timeStart=2000-01-01T00:00:00Z&timeEnd=2100-01-01T00:00:00Z'
-    const path = `/api/v1/org/${ORG}/logs/connection/export?format=ndjson&${range}`
+  async sessions(): Promise<StoredSession[]> {
+    const path = `/api/v1/org/${ORG}/logs/connection/export?format=ndjson&${ALL_TIME}`
     const answer = await fetch(this.url + path, {
       headers: { authorization: `Bearer ${this.#readKey}` },
     })
@@ -73,7 +95,7 @@ export class Server {
     return text
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as ExpectedSession)
+      .map((line) => JSON.parse(line) as StoredSession)
   }
 }
 
