@@ -184,6 +184,7 @@ export class MeterRun {
       siteId: this.#spool.target()?.siteId ?? null,
       log: this.#log,
       onSession: (session) => this.#take(session),
+      relieved: () => this.#batcher.relieved(),
       onLoss: (gap) => this.#spool.lost(gap),
     })
     this.#observations.set(interfaceName, observation)

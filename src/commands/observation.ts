@@ -28,6 +28,8 @@ export interface ObservationOptions {
   readonly siteId: number | null
   readonly log: Logger
   readonly onSession: (session: Session) => void
+  /** Awaited between records: while the disk is behind they wait in the engine's queue, which has a bound. */
+  readonly relieved: () => Promise<void>
   readonly onLoss: (gap: BatchGap) => void
 }
 
@@ -247,6 +249,7 @@ export class Observation {
         this.#peerReconciler.count(record, this.#attributor.endsOf(record))
         this.#options.onSession(makeSession(record, who, this.#prefix))
       }
+      await this.#options.relieved()
       if (performance.now() < turnEndsMs) continue
       await new Promise((resolve) => setImmediate(resolve))
       turnEndsMs = performance.now() + TURN_MS

@@ -64,6 +64,8 @@ export class Batcher {
   #wake: (() => void) | null = null
   #waiters: (() => void)[] = []
   #giveUp = false
+  /** The disk has refused the last batch. */
+  #troubled = false
   #skip: number
 
   constructor(options: BatcherOptions) {
@@ -105,6 +107,13 @@ export class Batcher {
     }
   }
 
+  /** The same for one that cannot wait for ever: not while the disk refuses, for then only the bound helps. */
+  async relieved(): Promise<void> {
+    while (this.#held.length > HELD_BATCHES_SOFT && !this.#troubled && !this.#giveUp) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    }
+  }
+
   /** Resolves when everything added so far is durable, or was given up by abandon(). */
   async flush(): Promise<void> {
     this.#cut()
@@ -115,6 +124,7 @@ export class Batcher {
   abandon(): void {
     this.#giveUp = true
     this.#wake?.()
+    this.#wakeWaiters()
   }
 
   #cut(): void {
@@ -149,7 +159,6 @@ export class Batcher {
   }
 
   async #write(): Promise<void> {
-    let troubled = false
     while (this.#held.length > 0) {
       const cut = this.#held[0]!
       try {
@@ -159,13 +168,14 @@ export class Batcher {
           this.#lose(0)
           continue
         }
-        troubled = true
+        this.#troubled = true
+        this.#wakeWaiters()
         this.#options.onTrouble?.(messageOf(error))
         await this.#pause()
         continue
       }
-      if (troubled) this.#options.onTrouble?.(null)
-      troubled = false
+      if (this.#troubled) this.#options.onTrouble?.(null)
+      this.#troubled = false
       this.#forget(0)
     }
   }
@@ -192,6 +202,10 @@ export class Batcher {
   #forget(index: number): void {
     const [cut] = this.#held.splice(index, 1)
     this.#heldBytes -= cut!.bytes
+    this.#wakeWaiters()
+  }
+
+  #wakeWaiters(): void {
     for (const wake of this.#waiters.splice(0)) wake()
   }
 

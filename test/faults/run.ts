@@ -75,6 +75,19 @@ const SCENARIOS: readonly Scenario[] = [
       runInNamespace('flaps-inside.ts', directory, long ? '40' : '6'),
   },
   { id: 'g', title: 'disk slow, read-only, and well again', run: badDisk },
+  {
+    id: 'h',
+    title: 'live meter killed, requests cut, delayed and duplicated',
+    run: async (directory, random, long) => {
+      const seed = String(Math.floor(random.next() * 2 ** 32))
+      return runInNamespace('live-kills-inside.ts', directory, long ? '60' : '6', seed)
+    },
+  },
+  {
+    id: 'i',
+    title: 'JavaScript stalled for 10 s at full rate, server away, spool full',
+    run: async (directory) => runInNamespace('stall-inside.ts', directory),
+  },
 ]
 
 async function main(): Promise<number> {
