@@ -23,6 +23,7 @@ import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool } from '../spool/spool.js'
 import { packageVersion } from '../version.js'
+import { uapiSocketIsRoots } from '../wireguard/uapi-socket.js'
 import { type CatalogSource, catalogFromFile, catalogFromServer } from './catalog-source.js'
 import { engineOptions } from './engine-flags.js'
 import { chooseInterfaces, systemInterfaces } from './interfaces.js'
@@ -75,7 +76,7 @@ export class MeterRun {
     const present = systemInterfaces()
     const names = chooseInterfaces(this.#options.interface, present, this.#options.waitForInterface)
     this.#connection = await openConnection(this.#options)
-    await this.#openSpool()
+    await this.#openSpool(names)
     // From here on there is something to bring to an end: a signal waits for the start to be complete.
     const stopped = this.#listenToSignals()
     try {
@@ -99,10 +100,10 @@ export class MeterRun {
     return EXIT.ok
   }
 
-  async #openSpool(): Promise<void> {
+  async #openSpool(interfaces: readonly string[]): Promise<void> {
     const directory = this.#options.spool ?? defaultSpoolDirectory(this.#context.env)
     const { spoolMax, meterId } = this.#options
-    this.#becomeUser(directory)
+    this.#becomeUser(directory, interfaces)
     this.#spool = await openSpool({
       directory,
       bytesMax: spoolMax,
@@ -115,13 +116,16 @@ export class MeterRun {
   }
 
   /** Before a packet is read, and before the spool is made, so that it belongs to the user. */
-  #becomeUser(spoolDirectory: string): void {
-    const { user } = this.#options
+  #becomeUser(spoolDirectory: string, interfaces: readonly string[]): void {
     if (!isRoot()) {
+      const { user } = this.#options
       if (user !== undefined)
         this.#log.warn({ user }, '--user is for a meter that is started as root')
       return
     }
+    // Another user could not ask for the peers: every session would be nobody's.
+    const rootsSocket = interfaces.find((name) => uapiSocketIsRoots(name))
+    const user = this.#options.user ?? (rootsSocket === undefined ? undefined : 'root')
     const named = findAccount(user ?? 'tunmeter')
     if (named === null && user !== undefined) {
       throw new AppError('NO_USER', `there is no user "${user}" in /etc/passwd`, {
@@ -133,6 +137,11 @@ export class MeterRun {
     dropPrivileges(account)
     // After: as root the program has started anew, and says it once.
     if (named === null) this.#log.warn({ becomes: account.name }, 'there is no user tunmeter')
+    if (this.#options.user === undefined && rootsSocket !== undefined)
+      this.#log.info(
+        { interface: rootsSocket },
+        'staying root, with two capabilities: the socket that tells the peers is for root alone',
+      )
   }
 
   #openDelivery(): void {

@@ -1,4 +1,5 @@
 /** Asks a userspace WireGuard for its peers over its Unix socket. */
+import { statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { AppError } from '../errors.js'
@@ -15,6 +16,14 @@ export interface UapiOptions {
   readonly directory?: string
   readonly timeoutMs?: number
   readonly answerBytesMax?: number
+}
+
+const OTHERS_WRITE = 0o002
+
+/** Whether an interface has such a socket and it is for root alone, as wireguard-go makes it. */
+export function uapiSocketIsRoots(interfaceName: string, directory = UAPI_DIRECTORY): boolean {
+  const found = statSync(join(directory, `${interfaceName}.sock`), { throwIfNoEntry: false })
+  return found?.isSocket() === true && found.uid === 0 && (found.mode & OTHERS_WRITE) === 0
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { AppError } from '../../src/errors.js'
 import { parseUapi } from '../../src/wireguard/uapi.js'
-import { readUapi } from '../../src/wireguard/uapi-socket.js'
+import { readUapi, uapiSocketIsRoots } from '../../src/wireguard/uapi-socket.js'
 
 const RECORDED = join(import.meta.dirname, 'recorded/wireguard-go.uapi')
 const recorded = () => readFileSync(RECORDED)
@@ -108,6 +108,22 @@ describe('the socket', () => {
     })
     await new Promise<void>((resolve) => server!.listen(join(directory, `${name}.sock`), resolve))
   }
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "a socket that is root's alone, and ones that are not",
+    async () => {
+      await serve('roots', () => {})
+      chmodSync(join(directory, 'roots.sock'), 0o700)
+      expect(uapiSocketIsRoots('roots', directory)).toBe(true)
+      chmodSync(join(directory, 'roots.sock'), 0o777)
+      expect(uapiSocketIsRoots('roots', directory)).toBe(false)
+      writeFileSync(join(directory, 'file.sock'), '', { mode: 0o600 })
+      expect(['file', 'none'].map((name) => uapiSocketIsRoots(name, directory))).toEqual([
+        false,
+        false,
+      ])
+    },
+  )
 
   test('an answer in pieces that outgrows the buffer', async () => {
     const peer = (i: number) =>
