@@ -257,10 +257,13 @@ export class MeterRun {
   async #tick(): Promise<void> {
     for (const observation of this.#observations.values()) observation.check()
     await this.#followInterfaces()
+    // Stamped before it is read, as the peers are: it may be newer than its stamp, never older.
+    const atUs = Date.now() * 1000
     const catalog = await this.#catalogs.poll()
     if (catalog !== null) {
       this.#catalog = catalog
-      for (const observation of this.#observations.values()) observation.catalogChanged(catalog)
+      for (const observation of this.#observations.values())
+        observation.catalogChanged(catalog, atUs)
     }
     this.#consolidator?.expire(Date.now() * 1000)
     const { batches } = this.#spool.depth()

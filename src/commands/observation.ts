@@ -159,8 +159,8 @@ export class Observation {
     )
   }
 
-  catalogChanged(catalog: Catalog): void {
-    this.#attributor.catalogChanged(catalog, Date.now() * 1000)
+  catalogChanged(catalog: Catalog, atUs = Date.now() * 1000): void {
+    this.#attributor.catalogChanged(catalog, atUs)
     this.#insideChanged()
   }
 
