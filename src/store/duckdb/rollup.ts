@@ -30,8 +30,6 @@ const DIMENSIONS = {
   destination: { number: 6, id: 'dest_ip', type: 'VARCHAR', port: 'dest_port' },
   connState: { number: 7, id: 'conn_state', type: 'VARCHAR' },
   endReason: { number: 8, id: 'end_reason', type: 'VARCHAR' },
-  source: { number: 9, id: 'source_ip', type: 'VARCHAR' },
-  endpoint: { number: 10, id: 'client_endpoint', type: 'VARCHAR' },
 } as const
 export type Dimension = keyof typeof DIMENSIONS
 
