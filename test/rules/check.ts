@@ -2,13 +2,16 @@
 import { describe, expect, test } from 'vitest'
 import type { FlowRecord } from '../../src/session/session.js'
 import type { Scenario } from '../property/scenario.js'
+import { COUNTED_LINKS, OTHER_LINKS } from '../support/link-traffic.js'
 import { COUNTED_TRAFFIC, OTHER_TRAFFIC, type OtherPacket } from '../support/other-traffic.js'
 import type { Amount } from '../support/twin/meter.js'
 import { FRAGMENT_RULES, TIME_RULES, UDP_RULES } from './other-rules.js'
 import { BASE_US, type Rule } from './rule.js'
 import { TCP_RULES } from './tcp-rules.js'
 
-const RULES: readonly Rule[] = [...TCP_RULES, ...UDP_RULES, ...TIME_RULES, ...FRAGMENT_RULES]
+export const OTHER_CASES = [...OTHER_TRAFFIC, ...OTHER_LINKS]
+export const COUNTED_CASES = [...COUNTED_TRAFFIC, ...COUNTED_LINKS]
+export const RULES: readonly Rule[] = [...TCP_RULES, ...UDP_RULES, ...TIME_RULES, ...FRAGMENT_RULES]
 
 export interface Outcome {
   readonly records: readonly FlowRecord[]
@@ -61,7 +64,7 @@ export function testSystem(name: string, system: System): void {
       expect(inSessions.bytes + others).toBe(all.bytes)
     })
 
-    test.each(OTHER_TRAFFIC.map((p) => [p.name, p] as const))('other traffic: %s', (_, packet) => {
+    test.each(OTHER_CASES.map((p) => [p.name, p] as const))('other traffic: %s', (_, packet) => {
       const { all, inSessions, other, records } = system.packet(packet)
       expect(nonZero(other)).toEqual({ [packet.reason]: [1, packet.bytes] })
       expect(all).toMatchObject({ packets: 1, bytes: packet.bytes })
@@ -69,7 +72,7 @@ export function testSystem(name: string, system: System): void {
       expect(records).toHaveLength(0)
     })
 
-    test.each(COUNTED_TRAFFIC.map((p) => [p.name, p] as const))('counted: %s', (_, packet) => {
+    test.each(COUNTED_CASES.map((p) => [p.name, p] as const))('counted: %s', (_, packet) => {
       const { records, other } = system.packet(packet)
       expect(nonZero(other)).toEqual({})
       expect(records).toHaveLength(1)

@@ -227,6 +227,12 @@ export const FRAGMENT_RULES: readonly Rule[] = [
     [later(0, a, 64, 64), later(1, a, 128, 11), head(1, a, 64), u(0, a)],
     [{ packetsTx: 4, bytesTx: 28 + 84 + 84 + 31, first: 0, last: 2 }],
   ),
+  rule(
+    'in IPv6 too',
+    [u(0, a), head(1, a, 64), later(0, a, 64, 64), later(0, a, 128, 11)],
+    [{ packetsTx: 4, bytesTx: 48 + 112 + 112 + 59, payloadTx: 56 + 64 + 11 }],
+    { ipv6: true },
+  ),
   rule('a head that never comes', [u(0, a), later(0, a, 64, 64), passes(31)], [{ packetsTx: 1 }], {
     other: { fragment: [1, 84] },
   }),

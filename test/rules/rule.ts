@@ -79,13 +79,14 @@ export function rule(
   more: Partial<Omit<Rule, 'name' | 'records'>> & {
     readonly options?: Partial<ScenarioOptions>
     readonly also?: readonly Partial<Conversation>[]
+    readonly ipv6?: boolean
   } = {},
 ): Rule {
-  const { options, also = [], ...rest } = more
+  const { options, also = [], ipv6 = false, ...rest } = more
   const transport = commands.some(({ act }) => act.do === 'udp') ? 'udp' : 'tcp'
   const first: Conversation = {
     tuple: 0,
-    ipv6: false,
+    ipv6,
     transport,
     link: 'raw',
     startUs: 0,

@@ -209,6 +209,64 @@ export const TCP_RULES: readonly Rule[] = [
     [...OPEN, t(0, a, F | A), t(0, a, R), t(0, b, F | A)],
     [{ connState: 'SF' }],
   ),
+  // What tells the states of Zeek's analyzer apart (tcp_state.cc), one case a transition.
+  rule(
+    'data of the responder before its SYN-ACK',
+    [t(0, a, S), t(0, b, P | A, 1)],
+    [{ connState: 'OTH' }],
+  ),
+  rule('midstream, both sides', [t(0, a, P | A, 1), t(0, b, P | A, 1)], [{ connState: 'OTH' }]),
+  rule(
+    'SYN-ACK, then data without ACK',
+    [t(0, b, S | A), t(0, a, P, 1)],
+    [{ connState: 'OTH', directionBasis: 'synAck' }],
+  ),
+  rule(
+    'midstream, then a SYN-ACK, then a FIN: the responder stays silent',
+    [t(0, a, P | A, 1), t(0, b, P | A, 1), t(0, b, S | A), t(0, a, F | A)],
+    [{ connState: 'SH' }],
+  ),
+  rule(
+    'midstream, a bare ACK, then a SYN-ACK, then a FIN',
+    [t(0, a, P | A, 1), t(0, b, A), t(0, b, S | A), t(0, a, F | A)],
+    [{ connState: 'SH' }],
+  ),
+  rule(
+    'midstream, then its SYN: as if it came first',
+    [t(0, a, P | A, 1), t(0, a, S)],
+    [{ connState: 'S0', midstream: true }],
+  ),
+  rule(
+    'midstream with an answer, then a SYN: nothing new',
+    [t(0, a, P | A, 1), t(0, b, P | A, 1), t(0, a, S)],
+    [{ connState: 'OTH' }],
+  ),
+  rule(
+    'reset by the responder, then a FIN: still reset',
+    [...OPEN, t(0, b, R), t(0, a, F | A)],
+    [{ connState: 'RSTR' }],
+  ),
+  rule('SYN, then FIN and RST at once', [t(0, a, S), t(0, a, F | R)], [{ connState: 'OTH' }]),
+  rule(
+    'SYN, then data, then RST: no answer to it',
+    [t(0, a, S), t(0, a, P | A, 1), t(0, a, R)],
+    [{ connState: 'RSTOS0' }],
+  ),
+  rule(
+    'both FINs, then a RST: a normal end',
+    [...OPEN, t(0, a, F | A), t(0, b, F | A), t(0, b, R)],
+    [{ connState: 'SF' }],
+  ),
+  rule(
+    'both sides reset, nothing carried: refused',
+    [...OPEN, t(0, b, R), t(0, a, R)],
+    [{ connState: 'REJ' }],
+  ),
+  rule(
+    'both sides reset after an octet',
+    [...OPEN, t(0, a, P | A, 1), t(0, b, R), t(0, a, R)],
+    [{ connState: 'RSTR' }],
+  ),
   rule(
     'ports cut off from the flags: counted, midstream',
     [command(0, { do: 'tcp', from: a, flags: S, sequence: 1, length: 60 }, { cut: 26 })],

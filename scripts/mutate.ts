@@ -1,0 +1,161 @@
+/**
+ * Mutation testing of the engine: does each constant and each comparison of native/ have a hand-computed case that
+ * fails without it?
+ *
+ *     node --import tsx scripts/mutate.ts [FILE...]     default: link.cc ip.cc decode.cc tcp_state.cc
+ *
+ * Changes one token at a time (a number, a comparison, a reason), compiles that file anew and runs the cases of
+ * test/rules. A case that comes out differently kills the mutant, and so does a crash. Prints those that survive and a
+ * count for each file; a survivor wants a case, or is the same program (docs/accuracy.md).
+ */
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { packPrefixes } from '../src/capture/engine-options.js'
+import { events, INSIDE_SETS, type Scenario } from '../test/property/scenario.js'
+import { COUNTED_CASES, OTHER_CASES, RULES } from '../test/rules/check.js'
+import { RULE_OPTIONS } from '../test/rules/rule.js'
+
+const ROOT = join(import.meta.dirname, '..')
+const NATIVE = join(ROOT, 'native')
+const BUILD = join(ROOT, `build/mutate/${process.pid}`)
+const DEFAULT_FILES = ['link.cc', 'ip.cc', 'decode.cc', 'tcp_state.cc']
+const UNITS =
+  `decode ip link tcp_state fragments engine engine_session engine_timers eviction flow_table timer_wheel
+  prefix_set`.split(/\s+/)
+const FLAGS = ['-std=c++20', '-O0', '-g0', '-fno-exceptions', '-w', `-I${NATIVE}`]
+/** A case takes microseconds; a mutant that loops is killed. */
+const RUN_MS_MAX = 20_000
+
+interface Mutant {
+  readonly line: number
+  readonly from: string
+  readonly to: string
+  readonly source: string
+}
+
+const OPERATORS: Readonly<Record<string, string>> = {
+  '<': '<=',
+  '<=': '<',
+  '>': '>=',
+  '>=': '>',
+  '==': '!=',
+  '!=': '==',
+  '&&': '||',
+  '||': '&&',
+}
+const TOKENS =
+  /\b0x[0-9a-f]+\b|\b\d+\b(?!')|(?<= )(?:<=|>=|==|!=|&&|\|\||<|>)(?= )|OtherReason::k\w+/g
+
+function replacement(token: string): string {
+  if (token.startsWith('OtherReason')) {
+    return token.endsWith('kNonIp') ? 'OtherReason::kArp' : 'OtherReason::kNonIp'
+  }
+  return OPERATORS[token] ?? `(${token} + 1)`
+}
+
+/** Every token of the code, but not of comments, types, includes and tables. */
+function mutants(source: string): Mutant[] {
+  const lines = source.split('\n')
+  return lines.flatMap((text, i) => {
+    const code = text.split('//')[0]!
+    if (/^\s*#|static_assert|template/.test(code)) return []
+    return [...code.matchAll(TOKENS)].map((match): Mutant => {
+      const to = replacement(match[0])
+      const changed = text.slice(0, match.index) + to + text.slice(match.index + match[0].length)
+      const all = [...lines.slice(0, i), changed, ...lines.slice(i + 1)].join('\n')
+      return { line: i + 1, from: match[0], to: `${to}   ${text.trim()}`, source: all }
+    })
+  })
+}
+
+function compile(source: string, object: string): boolean {
+  return spawnSync('g++', [...FLAGS, '-c', source, '-o', object]).status === 0
+}
+
+function link(objects: readonly string[], program: string): void {
+  const result = spawnSync('g++', [...objects, '-o', program], { stdio: 'inherit' })
+  if (result.status !== 0) throw new Error('the program does not link')
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+function caseText(name: string, scenario: Pick<Scenario, 'options'>, steps: readonly string[]) {
+  const o = scenario.options
+  const numbers = [
+    ...[o.handshakeUs, o.establishedUs, o.halfClosedUs, o.udpUs, o.lingerUs, o.activeUs],
+    ...[o.flowsMax, o.fragmentsMax, Number(o.earlyReport)],
+  ]
+  const inside = hex(packPrefixes(INSIDE_SETS[o.inside]!))
+  const head = [`case ${name}`, `options ${numbers.join(' ')}`, `inside ${inside}`]
+  return [...head, ...steps, 'end', ''].join('\n')
+}
+
+function allCases(): string {
+  const rules = RULES.map(({ name, scenario }) => {
+    const steps = events(scenario).map((event) => {
+      if (event.kind === 'advance') return `advance ${event.ns}`
+      if (event.kind === 'inside') return `inside ${hex(packPrefixes(event.prefixes))}`
+      return `packet ${event.ns ?? '-'} ${event.linkType} ${event.wireBytes} ${hex(event.data)}`
+    })
+    return caseText(name, scenario, steps)
+  })
+  const packets = [...OTHER_CASES, ...COUNTED_CASES].map((one) => {
+    const { name, linkType, data, wireBytes = data.length } = one
+    const octets = hex(Uint8Array.from(data))
+    const step = `packet 0 ${linkType} ${wireBytes} ${octets}`
+    return caseText(name, { options: RULE_OPTIONS }, [step])
+  })
+  return [...rules, ...packets].join('')
+}
+
+/** What the cases come to; null: crashed, or did not end. */
+function run(program: string, cases: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const options = { timeout: RUN_MS_MAX, maxBuffer: 64 << 20 }
+    const child = execFile(program, [], options, (error, out) => resolve(error ? null : out))
+    child.stdin!.on('error', () => {})
+    child.stdin!.end(cases)
+  })
+}
+
+async function mutate(file: string, objects: ReadonlyMap<string, string>, want: string) {
+  const unit = file.replace('.cc', '')
+  const cases = allCases()
+  const count = { killed: 0, survived: 0, invalid: 0 }
+  for (const mutant of mutants(readFileSync(join(NATIVE, file), 'utf8'))) {
+    const [source, object] = [join(BUILD, 'mutant.cc'), join(BUILD, 'mutant.o')]
+    writeFileSync(source, mutant.source)
+    if (!compile(source, object)) {
+      count.invalid++
+      continue
+    }
+    link(
+      [...objects].map(([name, path]) => (name === unit ? object : path)),
+      join(BUILD, 'mutant'),
+    )
+    if ((await run(join(BUILD, 'mutant'), cases)) === want) {
+      count.survived++
+      console.log(`${file}:${mutant.line}: survives: ${mutant.from} -> ${mutant.to}`)
+    } else count.killed++
+  }
+  const all = count.killed + count.survived
+  console.log(`${file}: ${count.killed} of ${all} mutants killed, ${count.invalid} do not compile`)
+}
+
+async function main(files: readonly string[]): Promise<void> {
+  mkdirSync(BUILD, { recursive: true })
+  const objects = new Map<string, string>()
+  for (const unit of [...UNITS, 'case_driver']) {
+    const source = unit === 'case_driver' ? join(ROOT, 'test/native') : NATIVE
+    objects.set(unit, join(BUILD, `${unit}.o`))
+    if (!compile(join(source, `${unit}.cc`), objects.get(unit)!)) throw new Error(unit)
+  }
+  link([...objects.values()], join(BUILD, 'original'))
+  const want = await run(join(BUILD, 'original'), allCases())
+  if (want === null || want.includes('BROKEN')) throw new Error('the cases fail unchanged')
+  console.log(`${want.trim().split('\n').length} cases`)
+  for (const file of files) await mutate(file, objects, want)
+}
+
+await main(process.argv.length > 2 ? process.argv.slice(2) : DEFAULT_FILES)
