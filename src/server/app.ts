@@ -11,10 +11,14 @@ import { docsPage } from './docs-page.js'
 import { failure, HttpError, httpErrorOf } from './http.js'
 import { openApi } from './openapi.js'
 import { type Route, register } from './route.js'
-import { adminRoutes } from './routes/admin.js'
+import { catalogRoutes } from './routes/catalog.js'
 import { ingestRoutes } from './routes/ingest.js'
+import { keyRoutes } from './routes/keys.js'
 import { logRoutes } from './routes/logs.js'
 import { operationRoutes } from './routes/operation.js'
+import { orgRoutes, settingsRoutes } from './routes/orgs.js'
+import { signInRoutes } from './routes/sign-in.js'
+import { siteRoutes } from './routes/sites.js'
 
 export interface AppOptions {
   /** PEM texts; HTTPS when given. */
@@ -53,7 +57,12 @@ export function allRoutes(context: ServerContext): Route[] {
   return [
     ...logRoutes(context),
     ...ingestRoutes(context),
-    ...adminRoutes(context),
+    ...signInRoutes(context),
+    ...orgRoutes(context),
+    ...settingsRoutes(context),
+    ...catalogRoutes(context),
+    ...keyRoutes(context),
+    ...siteRoutes(context),
     ...operationRoutes(context),
   ]
 }

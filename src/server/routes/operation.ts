@@ -1,10 +1,12 @@
-/** For those who run the server: health and metrics. None of it names an organisation. */
+/** For those who run the server: health, metrics, backup. None of it names an organisation. */
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { type Route, route } from '../route.js'
 
-export function operationRoutes({ store, metrics, auth }: ServerContext): Route[] {
+export function operationRoutes(context: ServerContext): Route[] {
+  const { store, metrics, auth } = context
   return [
     route({
       method: 'GET',
@@ -45,7 +47,26 @@ export function operationRoutes({ store, metrics, auth }: ServerContext): Route[
         return undefined
       },
     }),
+    backupRoute(context),
   ]
+}
+
+function backupRoute({ store, control, dataDirectory, clockMs }: ServerContext): Route {
+  return route({
+    method: 'POST',
+    path: '/api/v1/backup',
+    tag: 'operation',
+    summary: 'Write a consistent copy of everything below the data directory',
+    scopes: [],
+    answer: z.object({ directory: z.string() }),
+    handle: async () => {
+      const name = new Date(clockMs()).toISOString().replace(/[:.]/g, '-')
+      const directory = join(dataDirectory, 'backups', basename(name))
+      await store.backup(directory)
+      await control.backup(join(directory, 'control.mdb'))
+      return { directory }
+    },
+  })
 }
 
 export function isLoopback(address: string): boolean {

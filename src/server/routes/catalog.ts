@@ -1,0 +1,55 @@
+/** The names of an organisation's clients, users, resources and sites. */
+import { z } from 'zod'
+import { catalogSchema } from '../../session/catalog.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+
+const MiB = 2 ** 20
+
+export function catalogRoutes({ store }: ServerContext): Route[] {
+  const path = '/api/v1/org/{orgId}/catalog'
+  return [
+    route({
+      method: 'GET',
+      path,
+      tag: 'catalog',
+      summary: 'The catalog; its version is the ETag',
+      scopes: ['admin', 'read', 'ingest'],
+      params: orgParams,
+      answer: catalogSchema,
+      handle: async ({ params, request, reply }) => {
+        const { catalog, etag } = await store.catalog(params.orgId)
+        reply.header('etag', `"${etag}"`).header('cache-control', 'no-cache')
+        if (request.headers['if-none-match'] === `"${etag}"`) {
+          await reply.code(304).send()
+          return undefined
+        }
+        return catalog
+      },
+    }),
+    route({
+      method: 'PUT',
+      path,
+      tag: 'catalog',
+      summary: 'Replace the catalog',
+      description:
+        'With If-Match only when the version is still that one (412 otherwise). Names of what is left out stay for old rows.',
+      scopes: ['admin'],
+      params: orgParams,
+      body: catalogSchema,
+      bodyBytesMax: 32 * MiB,
+      answer: z.object({ etag: z.string(), updatedAt: z.string() }),
+      handle: async ({ params, body, request, reply }) => {
+        const match = request.headers['if-match']
+        const ifMatch =
+          match === undefined || match === '*' ? undefined : match.replace(/^(W\/)?"|"$/g, '')
+        const version = await store.putCatalog(params.orgId, body, ifMatch)
+        if (version === null)
+          throw new HttpError(412, 'catalogChanged', 'the catalog has changed since; read it again')
+        reply.header('etag', `"${version.etag}"`)
+        return { etag: version.etag, updatedAt: version.updatedAt }
+      },
+    }),
+  ]
+}

@@ -1,0 +1,97 @@
+/** Keys of an organisation: list, create, revoke. */
+import { z } from 'zod'
+import type { KeyRecord } from '../../store/control.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+import { keySchema } from '../schemas.js'
+
+const KEYS_MAX = 1000
+
+const newKeySchema = z.strictObject({
+  scope: z.enum(['admin', 'read', 'ingest']),
+  siteId: z.int().min(1).max(Number.MAX_SAFE_INTEGER).nullish(),
+  name: z.string().trim().min(1).max(100),
+  expiresAt: z.iso.datetime({ offset: true }).nullish(),
+})
+
+function shownKey({ hash: _, ...shown }: KeyRecord): Omit<KeyRecord, 'hash'> {
+  return shown
+}
+
+export function keyRoutes({ control, clockMs }: ServerContext): Route[] {
+  const path = '/api/v1/org/{orgId}/keys'
+  return [
+    route({
+      method: 'GET',
+      path,
+      tag: 'keys',
+      summary: 'Keys of the organisation, revoked ones too; never the key itself',
+      scopes: ['admin'],
+      params: orgParams,
+      answer: z.object({ keys: z.array(keySchema) }),
+      handle: async ({ params }) => ({ keys: control.keys(params.orgId).map(shownKey) }),
+    }),
+    route({
+      method: 'POST',
+      path,
+      tag: 'keys',
+      summary: 'Create a key; the answer is the only place that shows it',
+      scopes: ['admin'],
+      status: 201,
+      params: orgParams,
+      body: newKeySchema,
+      answer: keySchema.extend({ key: z.string() }),
+      handle: async ({ params, body }) => {
+        const { scope, name } = body
+        const siteId = body.siteId ?? null
+        if ((scope === 'ingest') !== (siteId !== null)) {
+          throw new HttpError(
+            400,
+            'badRequest',
+            'siteId: ingest keys need one, other keys have none',
+          )
+        }
+        if (body.expiresAt && Date.parse(body.expiresAt) <= clockMs()) {
+          throw new HttpError(400, 'badRequest', 'expiresAt: must be in the future')
+        }
+        if (control.keys(params.orgId).filter((k) => k.revokedAt === null).length >= KEYS_MAX) {
+          throw new HttpError(
+            409,
+            'tooManyKeys',
+            `an organisation has at most ${KEYS_MAX} keys; revoke some`,
+          )
+        }
+        const expiresAt = body.expiresAt ?? null
+        const { key, record } = await control.createKey({
+          scope,
+          orgId: params.orgId,
+          siteId,
+          name,
+          expiresAt,
+        })
+        return { ...shownKey(record), key }
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: `${path}/{keyId}`,
+      tag: 'keys',
+      summary: 'Revoke a key, at once and for good',
+      scopes: ['admin'],
+      params: orgParams.extend({ keyId: z.string().max(32) }),
+      answer: keySchema,
+      handle: async ({ params }) => {
+        const known = control.key(params.keyId)
+        if (known === undefined || known.orgId !== params.orgId) {
+          throw new HttpError(
+            404,
+            'noKey',
+            `there is no key "${params.keyId}" in this organisation`,
+          )
+        }
+        return shownKey((await control.revokeKey(params.keyId))!)
+      },
+    }),
+  ]
+}

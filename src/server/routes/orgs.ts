@@ -1,0 +1,82 @@
+/** Organisations and their settings. */
+import { z } from 'zod'
+import { ORG_ID, RETENTION_DAYS_MAX } from '../../store/control.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+import { orgSchema } from '../schemas.js'
+
+export function orgRoutes({ control }: ServerContext): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/orgs',
+      tag: 'organisations',
+      summary: 'Organisations that this key may see',
+      scopes: ['admin', 'read'],
+      answer: z.object({ orgs: z.array(orgSchema) }),
+      handle: async ({ key }) => ({
+        orgs: control.orgs().filter((o) => key!.scope === 'root' || o.orgId === key!.orgId),
+      }),
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/orgs',
+      tag: 'organisations',
+      summary: 'Create an organisation',
+      scopes: [],
+      status: 201,
+      body: z.strictObject({
+        orgId: z.string().regex(ORG_ID, 'expected letters, digits, - and _, at most 63'),
+        name: z.string().min(1).max(255).nullish(),
+      }),
+      answer: orgSchema,
+      handle: async ({ body }) => {
+        if (control.org(body.orgId) !== undefined) {
+          throw new HttpError(409, 'exists', `organisation "${body.orgId}" exists`)
+        }
+        return control.putOrg(body.orgId, { name: body.name ?? null })
+      },
+    }),
+  ]
+}
+
+const settingsSchema = z.strictObject({
+  retentionDays: z.int().min(-1).max(RETENTION_DAYS_MAX).meta({
+    description: 'Days that sessions are kept; 0: nothing is stored (the default); -1: for ever.',
+  }),
+})
+
+export function settingsRoutes({ control, retentionChanged }: ServerContext): Route[] {
+  const path = '/api/v1/org/{orgId}/settings'
+  return [
+    route({
+      method: 'GET',
+      path,
+      tag: 'settings',
+      summary: 'Settings',
+      scopes: ['admin', 'read'],
+      params: orgParams,
+      answer: settingsSchema,
+      handle: async ({ params }) => ({
+        retentionDays: control.org(params.orgId)?.retentionDays ?? 0,
+      }),
+    }),
+    route({
+      method: 'PUT',
+      path,
+      tag: 'settings',
+      summary: 'Change settings',
+      description: 'A shorter retention deletes within ten minutes; 0 stops storing at once.',
+      scopes: ['admin'],
+      params: orgParams,
+      body: settingsSchema,
+      answer: settingsSchema,
+      handle: async ({ params, body }) => {
+        const { retentionDays } = await control.putOrg(params.orgId, body)
+        retentionChanged(params.orgId)
+        return { retentionDays }
+      },
+    }),
+  ]
+}
