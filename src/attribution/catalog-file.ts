@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { parseDocument } from 'yaml'
 import { AppError, EXIT, messageOf } from '../errors.js'
+import { parseWith } from '../faults.js'
 import { type Catalog, catalogSchema } from '../session/catalog.js'
 
 /** A catalog of 100,000 clients takes about 30 MB. */
@@ -10,11 +11,9 @@ const FAULTS_SHOWN_MAX = 50
 
 /** Throws AppError CATALOG_UNREADABLE or CATALOG_INVALID. */
 export function loadCatalog(path: string): Catalog {
-  const parsed = catalogSchema.safeParse(readDocument(path))
-  const faults = parsed.success
-    ? doubledIds(parsed.data)
-    : parsed.error.issues.map((issue) => `${place(issue.path)}: ${issue.message}`)
-  if (parsed.success && faults.length === 0) return parsed.data
+  const parsed = parseWith(catalogSchema, readDocument(path), 'the document')
+  const faults = parsed.data === undefined ? parsed.faults : doubledIds(parsed.data)
+  if (parsed.data !== undefined && faults.length === 0) return parsed.data
   const shown = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => `${path}: ${fault}`)
   if (faults.length > shown.length) shown.push(`${path}: and ${faults.length - shown.length} more`)
   throw new AppError('CATALOG_INVALID', shown.join('\n'), {
@@ -47,14 +46,6 @@ function reason(error: unknown): string {
   return (error as NodeJS.ErrnoException).code === 'ENOENT'
     ? 'there is no such file'
     : messageOf(error)
-}
-
-/** `clients[2].publicKey`. */
-function place(path: readonly PropertyKey[]): string {
-  const text = path
-    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
-    .join('')
-  return text.replace(/^\./, '') || 'the document'
 }
 
 /** What is an identity must be one: two entries with it would make attribution a matter of order. */

@@ -6,6 +6,7 @@ import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadCatalog } from '../attribution/catalog-file.js'
 import { messageOf } from '../errors.js'
+import { parseWith } from '../faults.js'
 import type { Logger } from '../log.js'
 import { type Catalog, catalogSchema } from '../session/catalog.js'
 import type { Connection, Site } from '../ship/connection.js'
@@ -80,18 +81,18 @@ export function catalogFromServer(
       askAtMs = Date.now() + SERVER_EVERY_MS
       const answer = await connection.catalog(where, etag)
       if (answer === null) return null
-      const parsed = catalogSchema.safeParse(answer.content)
-      if (!parsed.success) {
-        log.warn({ problem: parsed.error.issues[0]?.message }, 'the server’s catalog is not one')
+      const { data, faults } = parseWith(catalogSchema, answer.content, 'the answer')
+      if (data === undefined) {
+        log.warn({ problem: faults[0] }, 'the server’s catalog is not one')
         return null
       }
       etag = answer.etag
-      keep(kept, parsed.data)
+      keep(kept, data)
       log.info(
-        { clients: parsed.data.clients.length, resources: parsed.data.resources.length },
+        { clients: data.clients.length, resources: data.resources.length },
         'catalog from the server',
       )
-      return parsed.data
+      return data
     },
     reload() {
       askAtMs = 0

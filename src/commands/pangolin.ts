@@ -6,11 +6,14 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { AppError } from '../errors.js'
+import { parseWith } from '../faults.js'
 import { type Catalog, catalogSchema, prefixSchema } from '../session/catalog.js'
 import type { ApiClient } from './api-client.js'
 
 const PAGE = 1000
 const PAGES_MAX = 1000
+const FAULTS_SHOWN_MAX = 10
 
 const clientSchema = z.object({
   clientId: z.int(),
@@ -44,6 +47,17 @@ export interface Pulled {
   readonly skipped: readonly string[]
 }
 
+/** @throws AppError BAD_ANSWER */
+function taken<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const { data, faults } = parseWith(schema, value, what)
+  if (faults.length === 0) return data as z.output<S>
+  const shown = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => `${what}: ${fault}`)
+  throw new AppError('BAD_ANSWER', shown.join('\n'), {
+    hint: 'Is --from the integration API, as in https://api.example.com/v1?',
+    facts: { faults: faults.length },
+  })
+}
+
 /** All pages of a list. */
 async function all<T>(
   api: ApiClient,
@@ -57,7 +71,7 @@ async function all<T>(
       ? `limit=${PAGE}&offset=${(page - 1) * PAGE}`
       : `page=${page}&pageSize=${PAGE}`
     const data = await api.get<Record<string, unknown>>(`${path}?${query}`)
-    const list = z.array(schema).parse(data[key])
+    const list = taken(z.array(schema), data[key], `${path}: ${key}`)
     items.push(...list)
     if (list.length < PAGE) break
   }
@@ -75,22 +89,26 @@ export async function pullPangolin(api: ApiClient, orgId: string): Promise<Pulle
   const users = await all(api, `${org}/users`, 'users', userSchema)
   const sites = await all(api, `${org}/sites`, 'sites', siteSchema)
   const resources = await all(api, `${org}/site-resources`, 'siteResources', resourceSchema)
-  const catalog = catalogSchema.parse({
-    clients: clients.map((c) => ({
-      clientId: c.clientId,
-      name: c.name,
-      userId: c.userId ?? null,
-      publicKey: c.pubKey ?? null,
-      addresses: addressOf(c.subnet),
-    })),
-    users: users.map((u) => ({
-      userId: u.id,
-      name: u.name || u.username || u.email || u.id,
-      email: u.email ?? null,
-    })),
-    sites: sites.map(({ siteId, name }) => ({ siteId, name })),
-    resources: resources.flatMap((r) => resourceEntries(r, skipped)),
-  })
+  const catalog = taken(
+    catalogSchema,
+    {
+      clients: clients.map((c) => ({
+        clientId: c.clientId,
+        name: c.name,
+        userId: c.userId ?? null,
+        publicKey: c.pubKey ?? null,
+        addresses: addressOf(c.subnet),
+      })),
+      users: users.map((u) => ({
+        userId: u.id,
+        name: u.name || u.username || u.email || u.id,
+        email: u.email ?? null,
+      })),
+      sites: sites.map(({ siteId, name }) => ({ siteId, name })),
+      resources: resources.flatMap((r) => resourceEntries(r, skipped)),
+    },
+    'catalog',
+  )
   return { catalog, skipped }
 }
 

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
+import { parseWith } from '../faults.js'
 import type { StoredSession } from '../store/store.js'
 import { parseEndpoint } from './endpoint.js'
 
@@ -58,8 +59,8 @@ export async function readNewt(
   const sessions: StoredSession[] = []
   const refused: NewtReceipt['refused'] = []
   for (const [index, given] of (await decode(compressed)).entries()) {
-    const result = newtSessionSchema.safeParse(given)
-    const session = result.success ? convert(result.data, site) : firstFault(result.error)
+    const { data, faults } = parseWith(newtSessionSchema, given, 'session')
+    const session = data === undefined ? faults[0] : convert(data, site)
     const fault = typeof session === 'string' ? session : timeFault(session, nowUs, oldestUs)
     if (fault === undefined) sessions.push(session as StoredSession)
     else
@@ -70,11 +71,6 @@ export async function readNewt(
       })
   }
   return { sessions, refused }
-}
-
-function firstFault(error: z.ZodError): string {
-  const issue = error.issues[0]!
-  return `${issue.path.join('.')}: ${issue.message}`
 }
 
 function timeFault(session: StoredSession, nowUs: number, oldestUs: number): string | undefined {
@@ -96,18 +92,24 @@ async function decode(compressed: string): Promise<unknown[]> {
         `the access log is larger than ${NEWT_BYTES_MAX} bytes when decompressed`,
       )
     }
-    throw new AppError('BAD_COMPRESSED', 'compressed: expected base64 of zlib data')
+    throw new AppError(
+      'BAD_COMPRESSED',
+      `compressed: expected base64 of zlib data, got ${JSON.stringify(compressed.slice(0, 40))}`,
+    )
   }
   let list: unknown
   try {
     list = JSON.parse(json.toString('utf8'))
   } catch {
-    throw new AppError('BAD_COMPRESSED', 'compressed: its content is not JSON')
+    throw new AppError('BAD_COMPRESSED', 'compressed: expected a JSON array, got what is not JSON')
   }
   if (!Array.isArray(list))
-    throw new AppError('BAD_COMPRESSED', 'compressed: expected a JSON array')
+    throw new AppError('BAD_COMPRESSED', 'compressed: expected a JSON array, got other JSON')
   if (list.length > NEWT_SESSIONS_MAX) {
-    throw new AppError('TOO_LARGE', `compressed: more than ${NEWT_SESSIONS_MAX} sessions`)
+    throw new AppError(
+      'TOO_LARGE',
+      `compressed: expected at most ${NEWT_SESSIONS_MAX} sessions, got ${list.length}`,
+    )
   }
   return list
 }
@@ -116,8 +118,8 @@ function convert(given: NewtSession, site: Site): StoredSession | string {
   // After consolidation the source may have lost its port.
   const source = parseEndpoint(given.sourceAddr)
   const dest = parseEndpoint(given.destAddr)
-  if (source === undefined) return 'sourceAddr: expected ip:port or ip'
-  if (dest === undefined) return 'destAddr: expected ip:port or ip'
+  if (source === undefined) return noEndpoint('sourceAddr', given.sourceAddr)
+  if (dest === undefined) return noEndpoint('destAddr', given.destAddr)
   const startTimeUs = Date.parse(given.startedAt) * 1e3
   const ended =
     given.endedAt === null || given.endedAt === undefined
@@ -157,6 +159,10 @@ function convert(given: NewtSession, site: Site): StoredSession | string {
     siteResourceId: given.resourceId === 0 ? null : given.resourceId,
     unattributed: 'noPeers',
   }
+}
+
+function noEndpoint(name: string, text: string): string {
+  return `${name}: expected ip:port or ip, got ${JSON.stringify(text)}`
 }
 
 const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'

@@ -39,7 +39,10 @@ function list<T>(each: (text: string) => T | undefined, expected: string, split 
     .transform((given, context) => {
       const parts = split ? given.flatMap((t) => t.split(',')) : given
       if (parts.length > LIST_MAX)
-        context.addIssue({ code: 'custom', message: `expected at most ${LIST_MAX} values` })
+        context.addIssue({
+          code: 'custom',
+          message: `expected at most ${LIST_MAX} values, got ${parts.length}`,
+        })
       return parts.map((part) => {
         const value = each(part.trim())
         if (value === undefined) {
@@ -94,7 +97,8 @@ const time = z
         message: `expected an ISO 8601 time as in 2026-11-22T08:00:00Z, got ${JSON.stringify(text.slice(0, 60))}`,
       })
     }
-    return ms
+    // Nothing is older; who means "from the beginning" may say so by any earlier time.
+    return Math.max(0, ms)
   })
   .optional()
 
@@ -230,7 +234,8 @@ export function filterOf(q: Filters, nowMs: number): LogFilter {
   // A link to a session finds it however old it is.
   const anyTime = q.sessionId !== undefined && q.timeStart === undefined
   const toMs = q.timeEnd ?? nowMs + FUTURE_MS
-  const fromMs = q.timeStart ?? (anyTime ? 0 : Math.min(toMs, nowMs) - DEFAULT_RANGE_MS)
+  const fromMs =
+    q.timeStart ?? (anyTime ? 0 : Math.max(0, Math.min(toMs, nowMs) - DEFAULT_RANGE_MS))
   const given = {
     protocols: q.protocol,
     sources: q.sourceAddr,

@@ -2,6 +2,8 @@
  * The HTTP application: routes, envelope, security headers, limits. It owns no port and no file; `tunmeter serve`
  * wires it.
  */
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import cookie from '@fastify/cookie'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { acceptJson, BODY_BYTES_MAX } from './body.js'
@@ -80,6 +82,10 @@ export async function createApp(
     return503OnClosing: true,
     ...(options.trustProxy !== undefined && { trustProxy: [...options.trustProxy] }),
     routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: refuseBroken,
+    // Before any hook has run: a path that cannot be a route.
+    frameworkErrors: (error, _request, reply) =>
+      refuse(httpErrorOf(error), (reply as unknown as FastifyReply).headers(SECURITY_HEADERS)),
     ...(options.tls === undefined
       ? { http: { maxHeaderSize: HEADERS_BYTES_MAX } }
       : { https: { ...options.tls, minVersion: 'TLSv1.2', maxHeaderSize: HEADERS_BYTES_MAX } }),
@@ -97,6 +103,31 @@ export async function createApp(
   app.get('/docs.css', (_request, reply) => reply.type('text/css; charset=utf-8').send(page.css))
   await serveDashboard(app, options.dashboardDirectory)
   return app
+}
+
+const NOT_HTTP = [400, 'badRequest', 'the request is not valid HTTP'] as const
+const BROKEN: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    431,
+    'headersTooLarge',
+    `the headers are larger than ${HEADERS_BYTES_MAX} bytes`,
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'timeout', 'the request did not come in time'],
+}
+
+/** What is no HTTP, or has headers beyond the limit, never becomes a request: answered on the bare socket. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
+  // The other side has gone, or an answer is on its way already.
+  if (error.code === 'ECONNRESET' || !socket.writable) return
+  const [status, code, message] = BROKEN[error.code ?? ''] ?? NOT_HTTP
+  const body = JSON.stringify(failure(status, code, message))
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function addHeaders(app: FastifyInstance, tls: boolean): void {
@@ -133,9 +164,13 @@ function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void 
       }
       log.error({ ...where, err: error }, 'request failed')
     }
-    return reply
-      .headers(known.headers)
-      .code(known.status)
-      .send(failure(known.status, known.code, known.message))
+    return refuse(known, reply)
   })
+}
+
+function refuse({ status, code, message, headers }: HttpError, reply: FastifyReply): FastifyReply {
+  return reply
+    .headers(headers)
+    .code(status)
+    .send(failure(status, code, message))
 }

@@ -40,29 +40,53 @@ export function failure(status: number, code: string, message: string): Envelope
   return { data: null, success: false, error: true, message, status, code }
 }
 
-const STORE_STATUS: Readonly<Record<string, number>> = {
-  STORE_BUSY: 503,
-  TOO_MANY_INTERVALS: 400,
-  BAD_ORG: 400,
-  BAD_COMPRESSED: 400,
-  TOO_LARGE: 413,
+type Word = readonly [status: number, code: string]
+
+/** Errors of the store and of ingest that a caller can do something about. */
+const OWN: Readonly<Record<string, Word>> = {
+  STORE_BUSY: [503, 'storeBusy'],
+  TOO_MANY_INTERVALS: [400, 'badRequest'],
+  BAD_ORG: [400, 'badRequest'],
+  BAD_COMPRESSED: [400, 'badRequest'],
+  TOO_LARGE: [413, 'tooLarge'],
+}
+
+/** What the HTTP framework refuses by itself, in our words. */
+const FRAMEWORK: Readonly<Record<string, readonly [...Word, message: string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'tooLarge', 'the body is larger than this route takes'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    415,
+    'badContentType',
+    'the body must be JSON: content-type: application/json',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    400,
+    'badRequest',
+    'content-length: is not the length of the body',
+  ],
+  FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'badJson', 'the body is empty; JSON is expected'],
+  FST_ERR_MAX_PARAM_LENGTH: [414, 'urlTooLong', 'a part of the path is longer than any name'],
+  FST_ERR_BAD_URL: [
+    400,
+    'badRequest',
+    'the URL is not valid: a % must be followed by two hex digits',
+  ],
 }
 
 /** What the caller is told. Unknown errors are ours: no detail leaves the process. */
 export function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error
-  if (error instanceof AppError && STORE_STATUS[error.code] !== undefined) {
-    const status = STORE_STATUS[error.code]!
-    const message = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
-    return new HttpError(status, error.code, message, status === 503 ? { 'retry-after': '2' } : {})
+  const { statusCode = 500, code = '' } = error as { statusCode?: number; code?: string }
+  const own = error instanceof AppError ? OWN[code] : undefined
+  if (own !== undefined) {
+    const { message, hint } = error as AppError
+    const [status, word] = own
+    const text = hint === undefined ? message : `${message}. ${hint}`
+    return new HttpError(status, word, text, status === 503 ? { 'retry-after': '2' } : {})
   }
-  const { statusCode, code, message } = error as {
-    statusCode?: number
-    code?: string
-    message?: string
-  }
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new HttpError(statusCode, code ?? 'BAD_REQUEST', message ?? 'bad request')
-  }
-  return new HttpError(500, 'INTERNAL', 'internal error; the server’s log says more')
+  const framework = FRAMEWORK[code]
+  if (framework !== undefined) return new HttpError(...framework)
+  if (statusCode >= 400 && statusCode < 500)
+    return new HttpError(statusCode, 'badRequest', 'the request is not valid HTTP')
+  return new HttpError(500, 'internal', 'internal error; the server’s log says more')
 }

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { parseWith } from '../faults.js'
 import type { KeyRecord, Scope } from '../store/control.js'
 import type { Auth } from './auth.js'
 import { HttpError, ok } from './http.js'
@@ -124,15 +125,15 @@ async function answer(
   }
 }
 
+const FAULTS_SHOWN_MAX = 10
+
 /** @throws HttpError 400 that names each wrong value */
 export function check<S extends z.ZodType>(where: string, schema: S, value: unknown): z.output<S> {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const faults = result.error.issues.slice(0, 10).map((issue) => {
-    const path = issue.path.join('.')
-    return path === '' ? `${where}: ${issue.message}` : `${path}: ${issue.message}`
-  })
-  throw new HttpError(400, 'badRequest', faults.join('; '))
+  const { data, faults } = parseWith(schema, value, where)
+  if (faults.length === 0) return data as z.output<S>
+  const more =
+    faults.length > FAULTS_SHOWN_MAX ? `; and ${faults.length - FAULTS_SHOWN_MAX} more` : ''
+  throw new HttpError(400, 'badRequest', faults.slice(0, FAULTS_SHOWN_MAX).join('; ') + more)
 }
 
 declare module 'fastify' {

@@ -26,20 +26,24 @@ export const prefixSchema = z.string().refine(
   { error: 'expected an IP address or prefix, as in 10.8.0.2, 10.8.0.0/24 or fd00::/64' },
 )
 
+const PORTS_EXPECTED = 'expected a port or a range, as in 443 or "8000-8100"'
 /** One port or `low-high`. */
-export const portRangeSchema = z.union([
-  z.int().min(0).max(65535),
-  z.string().refine(
-    (text) => {
-      const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)
-      if (match === null) return false
-      const low = Number(match[1])
-      const high = Number(match[2] ?? match[1])
-      return low <= high && high <= 65535
-    },
-    { error: 'expected a port or a range, as in 443 or "8000-8100"' },
-  ),
-])
+export const portRangeSchema = z.union(
+  [
+    z.int().min(0).max(65535),
+    z.string().refine(
+      (text) => {
+        const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)
+        if (match === null) return false
+        const low = Number(match[1])
+        const high = Number(match[2] ?? match[1])
+        return low <= high && high <= 65535
+      },
+      { error: PORTS_EXPECTED },
+    ),
+  ],
+  { error: PORTS_EXPECTED },
+)
 
 export const catalogSchema = z.strictObject({
   clients: z

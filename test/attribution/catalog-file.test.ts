@@ -55,7 +55,7 @@ resources:
   expect(places).toEqual([
     'clients[0].publicKey',
     'clients[1].clientId',
-    'clients[1]',
+    'clients[1].adresses',
     'resources[0].destination',
     'resources[0].ports[0]',
   ])

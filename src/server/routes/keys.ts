@@ -49,11 +49,15 @@ export function keyRoutes({ control, clockMs }: ServerContext): Route[] {
           throw new HttpError(
             400,
             'badRequest',
-            'siteId: ingest keys need one, other keys have none',
+            `siteId: expected a site for scope ingest and none for others, got ${siteId} for ${scope}`,
           )
         }
         if (body.expiresAt && Date.parse(body.expiresAt) <= clockMs()) {
-          throw new HttpError(400, 'badRequest', 'expiresAt: must be in the future')
+          throw new HttpError(
+            400,
+            'badRequest',
+            `expiresAt: expected a time in the future, got ${body.expiresAt}`,
+          )
         }
         if (control.keys(params.orgId).filter((k) => k.revokedAt === null).length >= KEYS_MAX) {
           throw new HttpError(

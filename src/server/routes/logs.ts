@@ -28,11 +28,19 @@ import {
 
 const READ = ['admin', 'read'] as const
 
+function badRequest(message: string): HttpError {
+  return new HttpError(400, 'badRequest', message)
+}
+
+const iso = (us: number) => new Date(us / 1e3).toISOString()
+
 /** @throws HttpError 400 */
 function checkedFilter(query: Parameters<typeof filterOf>[0], nowMs: number): LogFilter {
   const filter = filterOf(query, nowMs)
   if (filter.toUs <= filter.fromUs)
-    throw new HttpError(400, 'badRequest', 'timeEnd: must be after timeStart')
+    throw badRequest(
+      `timeEnd: expected a time after timeStart (${iso(filter.fromUs)}), got ${iso(filter.toUs)}`,
+    )
   return filter
 }
 
@@ -69,10 +77,8 @@ function pageRoute({ store, control, clockMs }: ServerContext): Route {
       const sort = sortOf(query.sort)
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort)
       if (query.cursor !== undefined && after === undefined) {
-        throw new HttpError(
-          400,
-          'badRequest',
-          'cursor: expected nextCursor of a page with the same sort',
+        throw badRequest(
+          `cursor: expected nextCursor of a page with sort=${query.sort}, got ${JSON.stringify(query.cursor.slice(0, 60))}`,
         )
       }
       const request: PageRequest = {
@@ -207,9 +213,12 @@ function usageRoute({ store, clockMs }: ServerContext): Route {
     handle: async ({ params: { orgId }, query, signal }) => {
       const toMonth = query.to ?? new Date(clockMs()).toISOString().slice(0, 7)
       const fromMonth = query.from ?? monthBefore(toMonth, 11)
-      if (fromMonth > toMonth) throw new HttpError(400, 'badRequest', 'from: must not be after to')
+      if (fromMonth > toMonth)
+        throw badRequest(`from: expected a month up to ${toMonth}, got ${fromMonth}`)
       if (monthBefore(toMonth, USAGE_MONTHS_MAX) > fromMonth) {
-        throw new HttpError(400, 'badRequest', `from: at most ${USAGE_MONTHS_MAX} months before to`)
+        throw badRequest(
+          `from: expected a month at most ${USAGE_MONTHS_MAX} before ${toMonth}, got ${fromMonth}`,
+        )
       }
       const rows = await store.usage(
         orgId,

@@ -81,7 +81,7 @@ export function intervalStarts(
     if (starts.length > INTERVALS_MAX) {
       throw new AppError(
         'TOO_MANY_INTERVALS',
-        `the range has more than ${INTERVALS_MAX} intervals`,
+        `interval: ${interval} makes more than ${INTERVALS_MAX} intervals of the range`,
         {
           hint: 'Use a longer interval or a shorter range.',
         },
