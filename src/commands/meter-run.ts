@@ -55,6 +55,7 @@ export class MeterRun {
   #tickBusy = false
   #openProblem = ''
   #diskTroubled = false
+  #notice = ''
   #spool!: Spool
   #batcher!: Batcher
   #shipper!: Shipper
@@ -161,6 +162,8 @@ export class MeterRun {
           { batch, sessions, reason },
           'the server refuses a batch; it is set aside: see tunmeter spool',
         ),
+      onNotice: (notice) => this.#notKept(notice),
+      onStored: (sessions) => this.#kept(sessions),
     })
     this.#catalogs =
       this.#options.catalog !== undefined
@@ -352,6 +355,19 @@ export class MeterRun {
       this.#writeFailures++
     }
     this.#diskTroubled = message !== null
+  }
+
+  /** At every batch until it is mended; said once. */
+  #notKept(notice: string): void {
+    if (this.#notice !== notice)
+      this.#log.warn({ notice }, 'the server takes batches and keeps nothing of them')
+    this.#notice = notice
+  }
+
+  #kept(sessions: number): void {
+    if (sessions === 0 || this.#notice === '') return
+    this.#log.info('the server keeps sessions again')
+    this.#notice = ''
   }
 
   #shipProblem(problem: Problem | null): void {

@@ -29,6 +29,13 @@ interface Parts {
   readonly connection: Connection
   /** Of our own making: removed at the end. */
   readonly temporary: TemporaryDirectory | null
+  readonly end: End
+}
+
+/** All sessions are in batches; a report has said so. */
+interface End {
+  reached: boolean
+  reported: boolean
 }
 
 export class Delivery {
@@ -69,8 +76,11 @@ export class Delivery {
       },
     })
     const startedAt = new Date().toISOString()
-    const report = () =>
-      meterReport({
+    const end: End = { reached: false, reported: false }
+    const report = () => {
+      end.reported = end.reached
+      return meterReport({
+        replay: end.reached ? 'finished' : 'running',
         version: packageVersion(),
         interfaces: files,
         startedAt,
@@ -78,6 +88,7 @@ export class Delivery {
         sessionsDropped: {},
         spool: spool.depth(),
       })
+    }
     const batcher = new Batcher({
       spool,
       report,
@@ -90,11 +101,11 @@ export class Delivery {
       spool,
       connection,
       splits: false,
+      keepsUnstored: true,
       onProblem: (problem) => delivery.current?.problem(problem),
       onStored: () => delivery.current?.progressed(),
-      onNotice: (notice) => delivery.current?.keptNothing(notice),
     })
-    const parts = { spool, batcher, shipper, connection, temporary }
+    const parts = { spool, batcher, shipper, connection, temporary, end }
     delivery.current = new Delivery(parts, options, say)
     shipper.start()
     return delivery.current
@@ -117,7 +128,12 @@ export class Delivery {
 
   /** Resolves when all is stored. @throws AppError when it gave up. */
   async finish(): Promise<void> {
-    await this.#parts.batcher.flush()
+    const { batcher, end } = this.#parts
+    end.reached = true
+    await batcher.flush()
+    // The last batch may have been made before the end was known.
+    if (!end.reported) batcher.beat()
+    await batcher.flush()
     this.#complete = await this.#parts.shipper.drained(this.#stop.signal)
     if (this.#failure !== null) throw this.#failure
     await this.#compareCatalogs()
@@ -181,7 +197,7 @@ export class Delivery {
     if (this.#away !== null) clearTimeout(this.#away)
     this.#away = null
     if (problem === null) return
-    if (problem.kind === 'denied' || problem.kind === 'refusing') this.#giveUp(problem)
+    if (problem.kind !== 'away' && problem.kind !== 'spool') this.#giveUp(problem)
     else this.#wait(problem)
   }
 
@@ -190,15 +206,6 @@ export class Delivery {
     this.#away = setTimeout(() => this.#giveUp(problem), giveUpAfter)
     if (giveUpAfter > 0)
       this.#say(`${problem.message}; trying again for ${formatDuration(giveUpAfter)}`)
-  }
-
-  /** From the shipper: the server answered a batch without storing it. */
-  keptNothing(notice: string): void {
-    this.#failure = new AppError('NOT_STORED', `the server stored nothing: ${notice}`, {
-      hint: 'Set the retention of the organisation before a replay; these batches count as delivered now.',
-    })
-    this.progressed()
-    this.#stop.abort()
   }
 
   progressed(): void {
@@ -210,6 +217,8 @@ export class Delivery {
       away: 'Is the server running, and is --to its address? Replay again when it is back.',
       denied: 'Check --to and the key: it must be one for ingest, of this server.',
       refusing: 'Is --to the base address of a tunmeter server of this version?',
+      notStored:
+        'Set the retention of the organisation, then replay again: nothing was lost by trying.',
       spool: 'Is there space in --spool (or the temporary directory)?',
     }
     this.#failure = new AppError('NOT_DELIVERED', `not all is stored: ${problem.message}`, {

@@ -1,7 +1,7 @@
 /** The meter's state as every batch carries it. */
 import type { Traffic } from '../capture/counters.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
-import type { MeterReport } from '../session/batch.js'
+import type { MeterReport, ReplayState } from '../session/batch.js'
 import type { SpoolDepth } from '../spool/spool.js'
 
 export interface ReportInput {
@@ -13,6 +13,7 @@ export interface ReportInput {
   readonly sessionsDropped: Readonly<Record<string, number>>
   readonly spool: SpoolDepth
   readonly reconciliation?: Readonly<Record<string, number>> | undefined
+  readonly replay?: ReplayState
 }
 
 export function meterReport(input: ReportInput): MeterReport {
@@ -32,6 +33,7 @@ export function meterReport(input: ReportInput): MeterReport {
     sessionsDropped: input.sessionsDropped,
     spool: { batches: spool.batches, bytes: spool.bytes, setAside: spool.setAside },
     ...(input.reconciliation && { reconciliation: input.reconciliation }),
+    ...(input.replay && { replay: input.replay }),
   }
 }
 

@@ -31,6 +31,7 @@ import { packageVersion } from '../version.js'
 import { endOnSignals } from './ending.js'
 
 const MiB = 2 ** 20
+const MINUTE_MS = 60e3
 const DAY_MS = 86400e3
 
 export const SERVE_OPTIONS = {
@@ -41,6 +42,11 @@ export const SERVE_OPTIONS = {
     max: 2 ** 44,
   }),
   storeThreads: integer('Threads that the database may use.', 'N', 2, { min: 1, max: 256 }),
+  silenceAfter: duration(
+    'A meter that has not reported for this long is silent, and its open sessions are interrupted.',
+    10 * MINUTE_MS,
+    { min: MINUTE_MS, max: 365 * DAY_MS },
+  ),
   usageRetention: duration('Keep monthly totals this long.', 400 * DAY_MS, {
     min: 31 * DAY_MS,
     max: 36500 * DAY_MS,
@@ -129,6 +135,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     directory: options.data,
     memoryBytes: options.storeMemory,
     threads: options.storeThreads,
+    silenceUs: options.silenceAfter * 1e3,
   }).catch(async (error: unknown) => {
     await control.close()
     throw error
@@ -145,6 +152,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
       metrics,
       log,
       clockMs,
+      silenceMs: options.silenceAfter,
       version: packageVersion(),
       dataDirectory: options.data,
       retentionChanged: (orgId) => void maintenance.soon(orgId),

@@ -3,6 +3,7 @@
 import type { KeyRecord } from '../store/control.js'
 import type { LogFilter, MeterStatus, StoreFacts } from '../store/store.js'
 import { hasFilters } from './parameters.js'
+import { isFinished } from './sites.js'
 
 export const NOTICE_CODES = [
   'retentionOff',
@@ -11,6 +12,7 @@ export const NOTICE_CODES = [
   'neverReported',
   'siteSilent',
   'otherTrafficOnly',
+  'nothingKept',
   'outsideRange',
   'filtered',
   'nothingYet',
@@ -28,9 +30,8 @@ export interface NoticeFacts {
   readonly store: StoreFacts
   readonly filter: LogFilter
   readonly nowMs: number
+  readonly silenceMs: number
 }
-
-const SILENT_MS = 5 * 60_000
 
 const plural = (n: number, word: string) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`
 
@@ -64,7 +65,7 @@ function retentionOff(): Notice {
   }
 }
 
-function nothingStored({ keys, meters, nowMs }: NoticeFacts): Notice {
+function nothingStored({ keys, meters, nowMs, silenceMs, retentionDays }: NoticeFacts): Notice {
   const ingest = keys.filter((k) => k.scope === 'ingest' && k.revokedAt === null)
   if (ingest.length === 0 && meters.length === 0) {
     return {
@@ -86,22 +87,35 @@ function nothingStored({ keys, meters, nowMs }: NoticeFacts): Notice {
           message: 'An ingest key exists, but no meter has used it yet. Start a meter with it.',
         }
   }
-  const newest = Math.max(...meters.map((m) => Date.parse(m.receivedAt)))
-  if (nowMs - newest > SILENT_MS) {
+  const live = meters.filter((m) => !isFinished(m))
+  const newest = Math.max(...live.map((m) => Date.parse(m.receivedAt)))
+  if (live.length > 0 && nowMs - newest > silenceMs) {
     return {
       code: 'siteSilent',
       message: `No site has reported since ${new Date(newest).toISOString()}. Is the meter running, and does it reach this server?`,
     }
   }
   const packets = meters.reduce((n, m) => n + m.report.packets, 0)
+  const inSessions = packets - meters.reduce((n, m) => n + otherPackets(m), 0)
+  if (inSessions > 0) {
+    return {
+      code: 'nothingKept',
+      message: `Meters report ${plural(inSessions, 'packet')} of TCP and UDP sessions, but none of these sessions is kept: they have not ended yet, came while the logs were off, or ended before the retention${retentionDays < 0 ? '' : ` of ${plural(retentionDays, 'day')}`} began.`,
+    }
+  }
   if (packets > 0) {
     return {
       code: 'otherTrafficOnly',
-      message: `Meters report ${plural(packets, 'packet')}, but no TCP or UDP session of them has been stored yet.`,
+      message: `Meters report ${plural(packets, 'packet')}, but none of a TCP or UDP session. Is it the right interface?`,
     }
   }
   return {
     code: 'nothingYet',
     message: 'Meters report, but have seen no packet yet. Is it the right interface?',
   }
+}
+
+/** Packets that belong to no session: ICMP, ESP, malformed ones. */
+function otherPackets({ report }: MeterStatus): number {
+  return Object.values(report.other).reduce((n, { packets }) => n + packets, 0)
 }

@@ -2,15 +2,25 @@
 import type { KeyRecord } from '../store/control.js'
 import type { MeterStatus } from '../store/store.js'
 
-const SILENT_MS = 5 * 60_000
 const BACKLOG_BATCHES = 60
 const SKEW_MS = 60_000
 const REPORTS_SHOWN_MS = 7 * 86400e3
 
+/** `finished`: a replay of files that has said its last. */
+export const METER_STATUSES = ['ok', 'warning', 'silent', 'finished'] as const
+export type MeterState = (typeof METER_STATUSES)[number]
+export const SITE_STATUSES = [...METER_STATUSES, 'neverReported'] as const
+
+export interface Moment {
+  readonly nowMs: number
+  /** A meter that has not reported for this long is silent. */
+  readonly silenceMs: number
+}
+
 export interface SiteView {
   readonly siteId: number
   readonly siteName: string | null
-  readonly status: 'ok' | 'warning' | 'silent' | 'neverReported'
+  readonly status: (typeof SITE_STATUSES)[number]
   readonly meters: readonly MeterView[]
 }
 
@@ -21,8 +31,9 @@ export function siteViews(
   meters: readonly MeterStatus[],
   keys: readonly KeyRecord[],
   named: readonly { readonly siteId: number; readonly name: string }[],
-  nowMs: number,
+  moment: Moment,
 ): SiteView[] {
+  const { nowMs } = moment
   const names = new Map(named.map((s) => [s.siteId, s.name]))
   const ids = new Set([
     ...meters.map((m) => m.siteId),
@@ -34,28 +45,34 @@ export function siteViews(
     .map((siteId) => {
       const own = meters.filter((m) => m.siteId === siteId)
       const recent = own.filter((m) => nowMs - Date.parse(m.receivedAt) < REPORTS_SHOWN_MS)
-      const views = (recent.length > 0 ? recent : own.slice(0, 1)).map((m) => meterView(m, nowMs))
+      const views = (recent.length > 0 ? recent : own.slice(0, 1)).map((m) => meterView(m, moment))
       return { siteId, siteName: names.get(siteId) ?? null, status: worst(views), meters: views }
     })
 }
 
 function worst(views: readonly MeterView[]): SiteView['status'] {
   if (views.length === 0) return 'neverReported'
-  if (views.every((v) => v.status === 'silent')) return 'silent'
-  return views.some((v) => v.status === 'warning') ? 'warning' : 'ok'
+  // A replay says nothing about whether the site is being metered.
+  const live = views.filter((v) => v.status !== 'finished')
+  if (live.length === 0) return 'finished'
+  if (live.every((v) => v.status === 'silent')) return 'silent'
+  return live.some((v) => v.status === 'warning') ? 'warning' : 'ok'
 }
 
-function meterView(meter: MeterStatus, nowMs: number) {
+function meterView(meter: MeterStatus, moment: Moment) {
+  const { nowMs } = moment
   const { report, history, gaps, openSessions, lastBatch, meterId, receivedAt } = meter
-  const problems = problemsOf(meter, nowMs)
-  const silent = nowMs - Date.parse(receivedAt) > SILENT_MS
+  const problems = problemsOf(meter, moment)
+  const status: MeterState = isFinished(meter)
+    ? 'finished'
+    : isSilent(meter, moment)
+      ? 'silent'
+      : problems.length > 0
+        ? 'warning'
+        : 'ok'
   return {
     meterId,
-    status: silent
-      ? ('silent' as const)
-      : problems.length > 0
-        ? ('warning' as const)
-        : ('ok' as const),
+    status,
     receivedAt,
     lagSeconds: Math.max(0, (nowMs - Date.parse(receivedAt)) / 1e3),
     lastBatch,
@@ -79,10 +96,20 @@ function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((a, b) => a + b, 0)
 }
 
-function problemsOf({ report, receivedAt, gaps }: MeterStatus, nowMs: number): string[] {
+export function isFinished({ report }: MeterStatus): boolean {
+  return report.replay === 'finished'
+}
+
+function isSilent({ receivedAt }: MeterStatus, { nowMs, silenceMs }: Moment): boolean {
+  return nowMs - Date.parse(receivedAt) > silenceMs
+}
+
+function problemsOf(meter: MeterStatus, moment: Moment): string[] {
+  const { report, receivedAt, gaps } = meter
   const problems: string[] = []
-  const silentMs = nowMs - Date.parse(receivedAt)
-  if (silentMs > SILENT_MS) problems.push(`Silent for ${Math.round(silentMs / 60_000)} minutes.`)
+  const silentMs = moment.nowMs - Date.parse(receivedAt)
+  if (isSilent(meter, moment) && !isFinished(meter))
+    problems.push(`Silent for ${Math.round(silentMs / 60_000)} minutes.`)
   const skewMs = Date.parse(report.at) - Date.parse(receivedAt)
   if (skewMs > SKEW_MS)
     problems.push(`Its clock is ${Math.round(skewMs / 1e3)} s ahead of the server's.`)

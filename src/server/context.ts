@@ -12,6 +12,8 @@ export interface ServerContext {
   readonly metrics: ServerMetrics
   readonly log: Logger
   readonly clockMs: () => number
+  /** A meter that has not reported for this long is silent. */
+  readonly silenceMs: number
   readonly version: string
   readonly dataDirectory: string
   /** Runs the retention of one organisation soon. */

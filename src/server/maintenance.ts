@@ -1,4 +1,4 @@
-/** What happens by the clock: retention of each organisation, and of usage and reports. */
+/** What happens by the clock: retention of each organisation, of usage and reports; interrupted sessions are closed. */
 
 import { messageOf } from '../errors.js'
 import type { Logger } from '../log.js'
@@ -62,6 +62,9 @@ export class Maintenance {
         log.error({ orgId, err: messageOf(error) }, 'retention failed; it is tried again')
       }
     }
+    await store
+      .closeInterrupted()
+      .catch((error: unknown) => log.error({ err: messageOf(error) }, 'closing sessions failed'))
     const month = new Date(clockMs() - usageDays * DAY_MS).toISOString().slice(0, 7)
     await store
       .expireUsage(month)

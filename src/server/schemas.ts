@@ -1,6 +1,7 @@
 /** What answers look like. The rows' schema is made from the field list, so neither can drift from the other. */
 import { z } from 'zod'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
+import { METER_STATUSES, SITE_STATUSES } from '../query/sites.js'
 import { SCOPES } from '../store/control.js'
 
 const int = z.int()
@@ -171,11 +172,13 @@ export const orgSchema = z.object({
 export const siteStatusSchema = z.object({
   siteId: int,
   siteName: z.string().nullable(),
-  status: z.enum(['ok', 'warning', 'silent', 'neverReported']),
+  status: z.enum(SITE_STATUSES),
   meters: z.array(
     z.object({
       meterId: z.string(),
-      status: z.enum(['ok', 'warning', 'silent']),
+      status: z
+        .enum(METER_STATUSES)
+        .meta({ description: '`finished`: a replay of files that has ended.' }),
       receivedAt: z.string(),
       lagSeconds: z.number().meta({ description: 'Since the last report came.' }),
       lastBatch: int,

@@ -31,7 +31,12 @@ export interface MeterReport {
   readonly spool: { readonly batches: number; readonly bytes: number; readonly setAside: number }
   /** Bytes that the interface counted and the meter did not see, and the like; see docs/wireguard.md. */
   readonly reconciliation?: Readonly<Record<string, number>>
+  /** Only of a replay of files, which ends by itself: its last report says `finished`. */
+  readonly replay?: ReplayState
 }
+
+export const REPLAY_STATES = ['running', 'finished'] as const
+export type ReplayState = (typeof REPLAY_STATES)[number]
 
 /** A loss that the meter knows of: these numbers will never come, or these sessions were never in a batch. */
 export interface BatchGap {

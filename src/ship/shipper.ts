@@ -12,7 +12,7 @@ import { Backoff, type BackoffLimits } from './backoff.js'
 import type { Connection, Site } from './connection.js'
 import { halves, pickSessions } from './rebatch.js'
 
-export type ProblemKind = 'away' | 'denied' | 'refusing' | 'spool'
+export type ProblemKind = 'away' | 'denied' | 'refusing' | 'notStored' | 'spool'
 
 export interface Problem {
   readonly kind: ProblemKind
@@ -24,6 +24,8 @@ export interface ShipperOptions {
   readonly connection: Connection
   /** False: a batch that is too large is set aside, not split (replay: its batches are numbered by content). */
   readonly splits?: boolean
+  /** A batch that the server takes without storing it stays in the spool, as a problem (replay: it may be taken later). */
+  readonly keepsUnstored?: boolean
   readonly backoff?: BackoffLimits
   readonly random?: () => number
   /** Told of a problem when it begins or changes, and null when batches are stored again. */
@@ -204,6 +206,10 @@ export class Shipper {
     receipt: Extract<Verdict, { kind: 'stored' }>['receipt'],
   ): Promise<void> {
     const { number, entry } = batch
+    if (receipt.notice !== undefined && this.#options.keepsUnstored === true) {
+      this.#spool.release(number)
+      return this.#fail({ kind: 'notStored', message: receipt.notice }, 0)
+    }
     const refused = receipt.refused.filter((r) => r.index < entry.sessions)
     if (refused.length > 0) {
       const message = `${refused.length} of ${entry.sessions} sessions refused: ${refused[0]!.reason}`

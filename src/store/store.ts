@@ -328,6 +328,12 @@ export interface Store {
   /** @returns null when `ifMatch` is given and is not the current version. */
   putCatalog(orgId: string, catalog: Catalog, ifMatch?: string): Promise<CatalogVersion | null>
 
+  /**
+   * Ends interrupted sessions that nothing will report as open again, so that open ones stay few; returns how many.
+   * They stay interrupted; a real end that still comes replaces them.
+   */
+  closeInterrupted(): Promise<number>
+
   /** Deletes sessions that ended before `beforeUs`, in slices; returns how many. Totals stay in usage(). */
   expire(orgId: string, beforeUs: number): Promise<number>
   /** Forgets usage of months before this one, `2026-11`. */
@@ -344,4 +350,6 @@ export interface StoreStats {
   readonly walBytes: number
   readonly queuedBatches: number
   readonly queuedSessions: number
+  /** Exports that run. */
+  readonly exports: number
 }

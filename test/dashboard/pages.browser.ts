@@ -179,6 +179,8 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     const { problems } = sites.find((s: { siteId: number }) => s.siteId === 1).meters[0]
     expect(problems.length).toBeGreaterThan(1)
     for (const problem of problems) expect(text).toContain(problem)
+    await lab.ingest([], { siteId: 2, report: { replay: 'finished' } })
+    await page.getByText('Replay finished').waitFor()
     await site.getByText('in what was delivered').click()
     await site.getByText('batches that never arrived').waitFor()
     await page.getByRole('link', { name: 'Connection logs' }).click()

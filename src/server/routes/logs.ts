@@ -48,7 +48,7 @@ export function logRoutes(context: ServerContext): Route[] {
   return [pageRoute(context), exportRoute(context), summaryRoute(context), usageRoute(context)]
 }
 
-function pageRoute({ store, control, clockMs }: ServerContext): Route {
+function pageRoute({ store, control, clockMs, silenceMs }: ServerContext): Route {
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/logs/connection',
@@ -118,6 +118,7 @@ function pageRoute({ store, control, clockMs }: ServerContext): Route {
       store: await store.facts(orgId, filter),
       filter,
       nowMs: clockMs(),
+      silenceMs,
     })
   }
 }

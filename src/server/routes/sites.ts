@@ -5,7 +5,7 @@ import type { ServerContext } from '../context.js'
 import { orgParams, type Route, route } from '../route.js'
 import { siteStatusSchema } from '../schemas.js'
 
-export function siteRoutes({ store, control, clockMs }: ServerContext): Route[] {
+export function siteRoutes({ store, control, clockMs, silenceMs }: ServerContext): Route[] {
   return [
     route({
       method: 'GET',
@@ -20,7 +20,7 @@ export function siteRoutes({ store, control, clockMs }: ServerContext): Route[] 
         const [meters, { catalog }] = await Promise.all([store.meters(orgId), store.catalog(orgId)])
         const nowMs = clockMs()
         return {
-          sites: siteViews(meters, control.keys(orgId), catalog.sites, nowMs),
+          sites: siteViews(meters, control.keys(orgId), catalog.sites, { nowMs, silenceMs }),
           serverTime: new Date(nowMs).toISOString(),
         }
       },

@@ -19,11 +19,13 @@ const BLOCK_BYTES = 64 * 1024
 export const READERS = 3
 /** More waiting queries than this are refused: the caller is told to come back. */
 const WAITING_MAX = 64
+const SILENCE_US = 600e6
 
 export interface DatabaseOptions {
   readonly directory: string
   readonly memoryBytes: number
   readonly threads: number
+  readonly silenceUs?: number
 }
 
 export type Row = Record<string, DuckDBValue>
@@ -31,13 +33,16 @@ export type Row = Record<string, DuckDBValue>
 export class Database {
   readonly path: string
   readonly #instance: DuckDBInstance
+  /** In SQL: getvariable('silence_us'). */
+  readonly #silenceUs: number
   readonly #idle: DuckDBConnection[] = []
   readonly #waiting: ((connection: DuckDBConnection) => void)[] = []
   readonly #opened = new Set<DuckDBConnection>()
 
-  private constructor(path: string, instance: DuckDBInstance) {
+  private constructor(path: string, instance: DuckDBInstance, silenceUs: number) {
     this.path = path
     this.#instance = instance
+    this.#silenceUs = silenceUs
   }
 
   /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
@@ -45,7 +50,7 @@ export class Database {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 })
     const path = join(options.directory, 'sessions.duckdb')
     const instance = await openInstance(path, options)
-    const database = new Database(path, instance)
+    const database = new Database(path, instance, options.silenceUs ?? SILENCE_US)
     try {
       await database.#migrate()
       for (let i = 0; i < READERS; i++) database.#idle.push(await database.connect())
@@ -61,6 +66,7 @@ export class Database {
     const connection = await this.#instance.connect()
     this.#opened.add(connection)
     await connection.run(MACROS)
+    await connection.run(`SET VARIABLE silence_us = ${int(this.#silenceUs)}::BIGINT`)
     return connection
   }
 

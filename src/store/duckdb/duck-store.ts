@@ -40,7 +40,7 @@ import { Retention } from './retention.js'
 import { ROLL_ROWS } from './rollup.js'
 import { summary, usage } from './summary.js'
 import { withTextIds } from './where.js'
-import { Writer } from './writer.js'
+import { CLOSE_SESSIONS_MAX, Writer } from './writer.js'
 
 export interface DuckStoreOptions {
   readonly directory: string
@@ -48,6 +48,8 @@ export interface DuckStoreOptions {
   readonly memoryBytes: number
   readonly threads: number
   readonly clockUs?: () => number
+  /** A meter's silence after which its open sessions count as interrupted; 10 minutes. */
+  readonly silenceUs?: number
   /** Arrived sessions after which sums by the hour are brought up to date. */
   readonly rollRows?: number
 }
@@ -249,6 +251,17 @@ export class DuckStore implements Store {
     return turn
   }
 
+  /** Between groups of batches, a bounded number at a time. */
+  async closeInterrupted(): Promise<number> {
+    let closed = 0
+    for (;;) {
+      const some = await this.#writer.closeInterrupted()
+      closed += some
+      if (some < CLOSE_SESSIONS_MAX) return closed
+      await this.#writer.idle()
+    }
+  }
+
   /** Waits for the writer to be idle between slices, so that ingest goes first. */
   async expire(orgId: string, beforeUs: number): Promise<number> {
     const deleted = await this.#retention.expire(orgId, beforeUs, () => this.#writer.idle())
@@ -290,6 +303,7 @@ export class DuckStore implements Store {
       walBytes: this.#database.walBytes(),
       queuedBatches: this.#writer.queuedBatches,
       queuedSessions: this.#writer.queuedSessions,
+      exports: this.#exports,
     }
   }
 

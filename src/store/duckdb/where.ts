@@ -16,8 +16,13 @@ import {
   wholeHours,
 } from './rollup.js'
 
-/** A reporting meter's silence after which its open sessions count as interrupted. */
-export const SILENCE_US = 10 * 60e6
+/** The meter `m` has been silent so long that its open sessions count as interrupted; `--silence-after`. */
+export function meterIsSilent(nowUs: number): string {
+  return `m.received_us < ${int(nowUs)} - getvariable('silence_us')`
+}
+
+/** The session `t` is of an earlier run of its meter `m`, or of one that was forgotten: nothing reports it as open again. */
+export const SESSION_RUN_OVER = 'coalesce(m.run_started_us > t.run_started_us, true)'
 
 export class Sql {
   readonly values: string[] = []
@@ -72,7 +77,14 @@ export function sumSources(
   const hours = wholeHours(filter)
   const dimension = group === undefined ? null : dimensionFor(filter, group, except)
   const [ended, ...others] = all
-  if (hours === null || dimension === null || ended?.from !== ENDED) return all.map(ofRows)
+  // Which ended sessions were interrupted, hours do not hold.
+  if (
+    hours === null ||
+    dimension === null ||
+    ended?.from !== ENDED ||
+    filter.state === 'interrupted'
+  )
+    return all.map(ofRows)
   const cut = (more: string) => ofRows({ ...ended, where: `${ended.where} AND ${more}` })
   const inHours = conditions(sql, orgId, { ...filter, ...hours }, except)
   return [
@@ -110,10 +122,13 @@ export function sources(
   const where = conditions(sql, orgId, filter, except)
   const all: Source[] = []
   const state = except === 'state' ? undefined : filter.state
-  if (state === undefined || state === 'ended') {
-    all.push({ from: ENDED, where, open: 'false', interrupted: 'false' })
+  if (state !== 'open') {
+    // Those of them that the writer closed, since their meter's run was over.
+    const closed = `(t.end_reason = 'activeTimeout')`
+    const only = state === 'interrupted' ? ` AND ${closed}` : ''
+    all.push({ from: ENDED, where: where + only, open: 'false', interrupted: closed })
   }
-  const interrupted = `(coalesce(m.run_started_us > t.run_started_us, true) OR m.received_us < ${int(nowUs - SILENCE_US)})`
+  const interrupted = `(${SESSION_RUN_OVER} OR ${meterIsSilent(nowUs)})`
   const from = `session_open t LEFT JOIN meter m
     ON m.org_id = t.org_id AND m.site_id = t.site_id AND m.meter_id = t.meter_id`
   const stateSql =

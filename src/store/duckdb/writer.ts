@@ -7,7 +7,8 @@
  *   record   ended?  open?
  *   ended    no      no      append to session                                       (nearly all)
  *   ended    no      yes     append to session, delete from session_open
- *   ended    yes     -       replace when it has more packets: an early report's final one; else nothing
+ *   ended    yes     -       replace when it has more packets: an early report's final one; else nothing.
+ *                            An interrupted one that closeInterrupted() ended is replaced in any case
  *   open     yes     -       nothing: the end is known already (a batch that was set aside and came late)
  *   open     no      no      append to session_open
  *   open     no      yes     replace when it has more packets
@@ -37,9 +38,12 @@ import {
 } from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
 import { Rollup, Turns, unrollSql } from './rollup.js'
+import { SESSION_RUN_OVER } from './where.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
 export const QUEUE_SESSIONS_MAX = 200_000
+/** Interrupted sessions that are closed at once, so that batches wait for it briefly. */
+export const CLOSE_SESSIONS_MAX = 50_000
 
 interface Waiting {
   readonly orgId: string
@@ -53,6 +57,9 @@ interface Waiting {
 const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
 const MORE_PACKETS =
   'coalesce(s.packets_tx, 0) + coalesce(s.packets_rx, 0) > coalesce(o.packets_tx, 0) + coalesce(o.packets_rx, 0)'
+
+/** Ended without a report of its end. */
+const CLOSED_OPEN = `o.end_reason = 'activeTimeout'`
 
 export class Writer {
   readonly #connection: DuckDBConnection
@@ -110,7 +117,51 @@ export class Writer {
     })
   }
 
-  /** Runs something in the writer's turn, between two groups. */
+  /**
+   * Makes ended sessions of interrupted ones that their meter cannot report as open again (SESSION_RUN_OVER), as they
+   * were at their last report; their end reason (activeTimeout) marks them. A real end that still comes replaces them.
+   * @returns how many; the largest number means that there may be more
+   */
+  async closeInterrupted(): Promise<number> {
+    while (this.#running !== null) await this.#running
+    const closing = this.turns.run(() => this.#close())
+    // What is submitted meanwhile waits, and is written after it.
+    this.#running = closing.then(
+      () => this.#drain(),
+      () => this.#drain(),
+    )
+    return closing
+  }
+
+  async #close(): Promise<number> {
+    const c = this.#connection
+    await c.run('BEGIN')
+    try {
+      await c.run(`CREATE OR REPLACE TEMP TABLE closing AS SELECT t.rowid AS id, t.*
+        FROM session_open t LEFT JOIN meter m
+          ON m.org_id = t.org_id AND m.site_id = t.site_id AND m.meter_id = t.meter_id
+        WHERE ${SESSION_RUN_OVER} LIMIT ${CLOSE_SESSIONS_MAX}`)
+      const counted = await c.runAndReadAll('SELECT count(*)::DOUBLE FROM closing')
+      const count = counted.getRows()[0]![0] as number
+      if (count > 0) {
+        const arrival = this.#rollup.nextArrival()
+        await c.run(
+          `INSERT INTO session (${COLUMN_NAMES}, arrival) SELECT ${COLUMN_NAMES}, ${arrival} FROM closing ORDER BY start_us`,
+        )
+        await c.run('DELETE FROM session_open WHERE rowid IN (SELECT id FROM closing)')
+      }
+      await c.run('COMMIT')
+      this.#rollup.appended(count)
+      if (count > 0) this.#known.clear()
+      return count
+    } catch (error) {
+      await c.run('ROLLBACK').catch(() => undefined)
+      await this.#rollup.load().catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** Waits until nothing is being written. */
   async idle(): Promise<void> {
     while (this.#running !== null) await this.#running
   }
@@ -223,7 +274,7 @@ export class Writer {
     await this.#revise(plan.of(Fate.revise), arrival)
   }
 
-  /** An ended session again: the one with more packets stays. */
+  /** An ended session again: the one with more packets stays, and a real end in any case. */
   async #revise(sessions: readonly StoredSession[], arrival: number): Promise<void> {
     if (sessions.length === 0) return
     const c = this.#connection
@@ -237,7 +288,7 @@ export class Writer {
     ).getRows()[0]! as string[]
     const near = `o.run >= '${bounds[0]}' AND o.run <= '${bounds[1]}' AND o.seq >= ${bounds[2]} AND o.seq <= ${bounds[3]}`
     await c.run(`DELETE FROM stage_ended s WHERE NOT EXISTS (
-      SELECT 1 FROM session o WHERE ${near} AND ${SAME_ID} AND ${MORE_PACKETS})`)
+      SELECT 1 FROM session o WHERE ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE_PACKETS}))`)
     const left = (
       await c.runAndReadAll('SELECT count(*)::DOUBLE FROM stage_ended')
     ).getRows()[0]![0]

@@ -60,6 +60,7 @@ const STATUS = {
   ok: { tone: 'ok', label: 'Reporting' },
   warning: { tone: 'warn', label: 'Needs a look' },
   silent: { tone: 'wrong', label: 'Silent' },
+  finished: { tone: 'ok', label: 'Replay finished' },
   neverReported: { tone: 'warn', label: 'Never reported' },
 } as const
 
