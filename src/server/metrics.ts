@@ -78,5 +78,6 @@ export class ServerMetrics {
       (s) => s.queuedBatches,
     )
     gauge('tunmeter_server_queued_sessions', 'Their sessions.', (s) => s.queuedSessions)
+    gauge('tunmeter_server_exports_running', 'Exports whose query is running.', (s) => s.exports)
   }
 }

@@ -65,32 +65,40 @@ test('killed again and again while a meter sends: each session is stored exactly
   await server.stop()
 })
 
-test('an export whose client leaves ends, and frees its place', { timeout: 120_000 }, async () => {
+test('an export whose client leaves ends, and its query with it', {
+  timeout: 120_000,
+}, async () => {
   const server = await TestServer.start()
   const admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  for (let b = 0; b < 3; b++) {
+  // More than the sockets hold, so that an export that nobody reads goes on.
+  const batches = 16
+  for (let b = 0; b < batches; b++) {
     const sessions = Array.from({ length: 5000 }, (_, i) => session(b * 5000 + i + 1))
     await server.request('POST', SESSIONS, admin, batch(b + 1, sessions))
   }
-  // More than may run at once, each left after its first bytes.
-  for (let i = 0; i < 10; i++) {
-    const leaving = new AbortController()
-    const response = await fetch(
-      `${server.url}${LOG}/export?sort=${i % 2 === 0 ? 'bytes' : 'startTime'}`,
-      {
-        headers: { authorization: `Bearer ${admin}`, 'accept-encoding': 'identity' },
-        signal: leaving.signal,
-      },
-    )
+  const running = async () => {
+    const { body } = await server.get('/metrics')
+    return Number(/^tunmeter_server_exports_running (\d+)$/m.exec(body)?.[1])
+  }
+  // As many as may run at once; half of them sorted on disk first.
+  const leaving = Array.from({ length: 8 }, () => new AbortController())
+  for (const [i, { signal }] of leaving.entries()) {
+    const sort = i % 2 === 0 ? 'bytes' : 'startTime'
+    const response = await fetch(`${server.url}${LOG}/export?format=ndjson&sort=${sort}`, {
+      headers: { authorization: `Bearer ${admin}`, 'accept-encoding': 'identity' },
+      signal,
+    })
     expect(response.status).toBe(200)
     await response.body!.getReader().read()
-    leaving.abort()
   }
-  await expect
-    .poll(async () => (await server.get(`${LOG}/export`, admin)).status, { timeout: 20_000 })
-    .toBe(200)
+  expect(await running()).toBe(8)
+  const refused = await server.get(`${LOG}/export`, admin)
+  expect([refused.status, refused.body.code]).toEqual([503, 'storeBusy'])
+  expect(refused.headers.get('retry-after')).not.toBeNull()
+  for (const controller of leaving) controller.abort()
+  await expect.poll(running, { timeout: 60_000 }).toBe(0)
   const all = await server.get(`${LOG}/export`, admin)
-  expect(all.body.split('\r\n')).toHaveLength(15_002)
+  expect(all.body.split('\r\n')).toHaveLength(batches * 5000 + 2)
   expect(server.log.filter((l) => l.includes('"level":50'))).toEqual([])
   await server.stop()
 })
