@@ -1,6 +1,10 @@
 /** Filters, order, cursors, counts, facets and totals against the plain thing: an array, filtered and sorted. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { LOG_FIELDS } from '../../src/query/api-row.js'
 import {
   decodeCursor,
   encodeCursor,
@@ -26,6 +30,12 @@ const SOURCES = [
 ]
 const DESTS = ['192.168.10.5', '192.168.110.5', '2001:db8::5', '2001:db8:1::5']
 const CLIENT_NAMES = ['Anna', 'Berta', '=HYPERLINK("x")']
+
+async function array<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const one of source) all.push(one)
+  return all
+}
 
 let store: TestStore
 let all: Session[]
@@ -261,6 +271,28 @@ test('an export holds the same rows in the same order, whatever the sort', {
       expect(rows.map((r) => r.sessionId)).toEqual(sorted(twin(q as Query), sort))
     }),
     { numRuns: 25 },
+  )
+})
+
+test('so does Parquet, and the same values as CSV', { timeout: 120_000 }, async () => {
+  const reader = await (await DuckDBInstance.create()).connect()
+  const file = join(store.directory, 'property.parquet')
+  await fc.assert(
+    fc.asyncProperty(query, sorts, async (q, sortText) => {
+      const sort = sortOf(sortText)
+      const [rows, parquet] = await Promise.all([
+        array(store.store.rows('acme', filter(q as Query), sort)),
+        store.store.parquet('acme', filter(q as Query), sort),
+      ])
+      await writeFile(file, parquet)
+      const names = ['sessionId', 'bytesTx', 'sourceAddr', 'communityId', 'clientName', 'duration']
+      const read = await reader.runAndReadAll(
+        `SELECT ${names.map((n) => (n === 'bytesTx' ? `"${n}"::DOUBLE` : `"${n}"`)).join(', ')} FROM '${file}'`,
+      )
+      const fields = names.map((name) => LOG_FIELDS.find((f) => f.name === name)!)
+      expect(read.getRows()).toEqual(rows.flat().map((row) => fields.map((f) => f.read(row))))
+    }),
+    { numRuns: 10 },
   )
 })
 

@@ -135,6 +135,23 @@ describe('keys', () => {
   })
 })
 
+test('the catalog has a version: asked again it is not sent, changed meanwhile it is not overwritten', async () => {
+  const path = `${server.url}${ORG}/catalog`
+  const headers = { authorization: `Bearer ${admin}`, 'content-type': 'application/json' }
+  const put = (name: string, more: Record<string, string> = {}) => {
+    const body = JSON.stringify({ sites: [{ siteId: 1, name }] })
+    return fetch(path, { method: 'PUT', headers: { ...headers, ...more }, body })
+  }
+  await put('Berlin')
+  const etag = (await fetch(path, { headers })).headers.get('etag')!
+  expect((await fetch(path, { headers: { ...headers, 'if-none-match': etag } })).status).toBe(304)
+  expect((await put('Bonn', { 'if-match': etag })).status).toBe(200)
+  const stale = await put('Bremen', { 'if-match': etag })
+  expect([stale.status, (await stale.json()).code]).toEqual([412, 'catalogChanged'])
+  const now = await fetch(path, { headers: { ...headers, 'if-none-match': etag } })
+  expect((await now.json()).data.sites).toEqual([{ siteId: 1, name: 'Bonn' }])
+})
+
 describe('bad requests', () => {
   test.each([
     ['limit=0', 'limit'],

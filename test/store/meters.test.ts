@@ -160,18 +160,21 @@ describe('interrupted sessions do not stay among the open ones', () => {
     },
   )
 
-  test('batches that come meanwhile are written after it', async () => {
-    await t.send('acme', 1, batch(1, [open(1)]))
+  test('beside batches that come meanwhile, before or after it', async () => {
+    const old = Array.from({ length: 20 }, (_, i) => open(i + 1))
+    await t.send('acme', 1, batch(1, old))
     await t.send('acme', 1, batch(2, [], { report: secondRun() }))
-    const [closed, receipt] = await Promise.all([
-      t.store.closeInterrupted(),
-      t.send('acme', 1, batch(3, [session(1, { packetsTx: 8 }), session(2)])),
-    ])
-    expect([closed, receipt.stored]).toEqual([1, 2])
-    expect(await states()).toEqual([
-      [false, false, 8],
-      [false, false, 10],
-    ])
+    const work: Promise<unknown>[] = []
+    for (let i = 1; i <= 20; i++) {
+      if (i % 5 === 1) work.push(t.store.closeInterrupted())
+      work.push(t.send('acme', 1, batch(2 + i, [session(i, { packetsTx: 8 })])))
+      // Each second one waits, so that some batches meet a closing and others do not.
+      if (i % 2 === 0) await work.at(-1)
+    }
+    await Promise.all(work)
+    expect(await states()).toEqual(old.map(() => [false, false, 8]))
+    expect(await totals()).toMatchObject({ sessions: 20, open: 0, packetsTx: 160 })
+    expect(await t.store.closeInterrupted()).toBe(0)
   })
 })
 
