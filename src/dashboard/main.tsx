@@ -3,10 +3,13 @@ import { App } from './app.js'
 import './styles/tokens.css'
 import './styles/base.css'
 import './styles/controls.css'
+import './styles/menus.css'
 import './styles/shell.css'
+import './styles/filters.css'
 import './styles/logs.css'
 import './styles/drawer.css'
 import './styles/overview.css'
+import './styles/tables.css'
 import './styles/settings.css'
 
 render(<App />, document.getElementById('app')!)

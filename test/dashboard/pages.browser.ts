@@ -224,6 +224,20 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect((await lab.server.get('/api/v1/key', key)).status).toBe(401)
   })
 
+  test('settings: two clicks on Create make one key', async () => {
+    const page = await lab.open('/settings')
+    await page.getByRole('button', { name: 'New key' }).click()
+    await page.getByLabel('Name').fill('Only one')
+    await page.evaluate(
+      "for (const _ of [0, 1]) document.querySelector('dialog [type=submit]').click()",
+    )
+    await page.getByRole('button', { name: 'Done' }).click()
+    await page.locator('tr', { hasText: 'Only one' }).first().waitFor()
+    await page.waitForLoadState('networkidle')
+    const { keys } = await lab.api('GET', `/org/${ORG}/keys`)
+    expect(keys.filter(({ name }: { name: string }) => name === 'Only one')).toHaveLength(1)
+  })
+
   test('settings: the catalog can be looked through', async () => {
     const page = await lab.open('/settings')
     const table = page.getByRole('region', { name: /Catalog/ })

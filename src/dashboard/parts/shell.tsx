@@ -15,6 +15,7 @@ import { KeyHelp } from './key-help.js'
 import { Popover } from './popover.js'
 import { Message } from './states.js'
 import { ThemeMenu } from './theme-menu.js'
+import { toast } from './toasts.js'
 
 export interface ShellProps {
   readonly current: Page
@@ -151,13 +152,19 @@ function Account({ orgId }: { orgId: string | undefined }) {
             API reference
           </a>
           <div class="menu-line" />
-          <button type="button" class="menu-item" onClick={signOut}>
+          <button type="button" class="menu-item" onClick={leave}>
             Sign out
           </button>
         </>
       )}
     </Popover>
   )
+}
+
+function leave(): void {
+  signOut().catch((error: unknown) => {
+    toast(`Still signed in: ${error instanceof Error ? error.message : String(error)}`)
+  })
 }
 
 function KeyHelpButton() {

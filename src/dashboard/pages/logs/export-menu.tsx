@@ -44,7 +44,7 @@ export function ExportMenu({ orgId, query, total }: ExportMenuProps) {
               download
               onClick={close}
             >
-              {FORMATS[format].label}
+              <span class="choice-name">{FORMATS[format].label}</span>
               <span class="muted">{FORMATS[format].detail}</span>
             </a>
           ))}

@@ -1,5 +1,5 @@
 /** Makes a key and shows it, this once. */
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { createKey, type NewKey } from '../../api/admin.js'
 import { ApiError } from '../../api/client.js'
 import { DAY } from '../../format/time.js'
@@ -52,8 +52,12 @@ interface FormProps {
 function NewKeyForm({ onSubmit, onCancel }: FormProps) {
   const [scope, setScope] = useState<NewKey['scope']>('read')
   const [fault, setFault] = useState<string | null>(null)
+  // Not a state: a second click can come before one is drawn, and would make a second key.
+  const busy = useRef(false)
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
+    if (busy.current) return
+    busy.current = true
     const form = new FormData(event.currentTarget as HTMLFormElement)
     const days = Number(form.get('days'))
     try {
@@ -66,6 +70,7 @@ function NewKeyForm({ onSubmit, onCancel }: FormProps) {
     } catch (error) {
       setFault(error instanceof ApiError ? error.message : String(error))
     }
+    busy.current = false
   }
   return (
     <form class="form" onSubmit={submit}>
