@@ -190,6 +190,22 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     await until(() => heard.text.includes('STOPPING=1'))
   })
 
+  test('runs as a plain user with ambient capabilities, as the systemd unit starts it', async () => {
+    const server = await new FakeServer().start()
+    const directory = temporaryDirectory()
+    chmodSync(directory, 0o777)
+    const child = asPlainUser([
+      ...['meter', '--interface', 'lo', '--filter', 'port 1', '--to', server.url, '--key', 'k'],
+      ...['--spool', join(directory, 'spool')],
+    ])
+    const end = ended(child)
+    onTestFinished(() => void child.kill('SIGKILL'))
+    await until(() => server.stored.size > 0 || child.exitCode !== null)
+    expect(capabilities(statusOf(`/proc/${child.pid}`), 'CapEff')).toBe(NET_ADMIN_AND_RAW)
+    child.kill('SIGTERM')
+    expect((await end).code).toBe(0)
+  })
+
   describe('started as root, every thread has two capabilities and no more', () => {
     test.each<[string, string[], number[]]>([
       ['of a user that is named', ['--user', 'nobody'], [65534]],
@@ -216,6 +232,19 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     })
   })
 })
+
+/** As the systemd unit starts it: a user of its own, the two capabilities ambient, none else to be had. */
+function asPlainUser(args: readonly string[]): ChildProcess {
+  const caps = '+net_raw,+net_admin'
+  const only = ['--bounding-set', `-all,${caps}`, '--inh-caps', `-all,${caps}`]
+  const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--no-new-privs']
+  const cli = new URL('../../dist/cli.js', import.meta.url).pathname
+  return spawn(
+    'setpriv',
+    [...user, ...only, '--ambient-caps', caps, process.execPath, cli, ...args],
+    { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' },
+  )
+}
 
 const NET_ADMIN_AND_RAW = 0x3000n
 
