@@ -31,7 +31,8 @@ const SNAPLEN = 96
 const RECORD_HEADER_BYTES = 16
 const CHUNK_BYTES = 8 * 1024 * 1024
 const START_SECONDS = 1_700_000_000
-const MICROSECONDS_A_PACKET = 20
+/** Small, so that no flow of the window pauses for a timeout: the last ACK must come within the 5 s of linger. */
+const MICROSECONDS_A_PACKET = 10
 const WINDOW_FLOWS = 20_000
 const SHORT_TCP_PACKETS = 13
 
