@@ -1,0 +1,159 @@
+/**
+ * What hostile traffic costs its neighbours: npm run bench:flood [-- --write]
+ *
+ * 50,000 well-behaved flows send data; between their packets, 10,000 of each in turn, comes a flood. Only the calls
+ * with well-behaved packets are timed. Alone and flooded engines take turns, so that the machine's moods hit both.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import type { EngineOptions } from '../src/capture/engine-options.js'
+import { PacketEngine, PacketPacker } from '../src/capture/packet-engine.js'
+import { FLAG, ipv4, tcp } from '../test/support/packets.js'
+import { describeMachine, median } from './support/machine.js'
+import { Random } from './support/random.js'
+
+const { values: flags } = parseArgs({
+  options: {
+    write: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+  },
+})
+const FLOWS = 50_000
+const FEED_PACKETS = 10_000
+const FLOOD_FEEDS = flags.smoke ? 3 : 100
+const START_NS = 1_700_000_000_000_000_000n
+const FLOWS_MAX_AT_CAP = 500_000
+
+const template = Uint8Array.from(
+  ipv4(
+    { from: '10.0.0.0', to: '192.0.2.1', protocol: 6 },
+    tcp({ from: 0, to: 443, flags: FLAG.syn }),
+  ),
+)
+
+type Change = (packet: Uint8Array, i: number) => void
+
+function feedsOf(count: number, change: Change): Uint8Array[] {
+  const packer = new PacketPacker(FEED_PACKETS * 72)
+  const feeds: Uint8Array[] = []
+  for (let i = 0; i < count * FEED_PACKETS; i++) {
+    const data = template.slice()
+    change(data, i)
+    packer.add({ timestampNs: START_NS, data })
+    if (packer.count === FEED_PACKETS) feeds.push(packer.take())
+  }
+  return feeds
+}
+
+/** Addresses 10.x of well-behaved flows. */
+function fromFlow(data: Uint8Array, flow: number): void {
+  data.set([(flow >>> 16) & 255, (flow >>> 8) & 255, flow & 255], 13)
+  data.set([(flow >>> 8) & 255, flow & 255], 20)
+}
+
+/** 100.x: somebody else. */
+function fromStranger(data: Uint8Array, i: number): void {
+  data.set([100, (i >>> 16) & 255, (i >>> 8) & 255, i & 255], 12)
+}
+
+interface Flood {
+  readonly name: string
+  readonly options?: Partial<EngineOptions>
+  readonly change: Change
+  /** What must be true afterwards, or the figure means nothing. */
+  readonly happened: (engine: PacketEngine, packets: number) => boolean
+}
+
+const FLOODS: readonly Flood[] = [
+  {
+    name: 'SYN from a new source each',
+    change: fromStranger,
+    happened: (engine, packets) => engine.counters().openSessions === FLOWS + packets,
+  },
+  {
+    // Any hash without a secret that adds or xors words sees few values here.
+    name: 'five-tuples of equal sums and xors',
+    change: (data, i) => {
+      const [a, b, c] = [(i >>> 16) & 255, (i >>> 8) & 255, i & 255]
+      data.set([100, a, b, c, 100, a, b, c], 12)
+      data.set([b, c, b, c], 20)
+    },
+    happened: (engine, packets) => engine.counters().openSessions === FLOWS + packets,
+  },
+  {
+    name: 'later fragments without a first',
+    change: (data, i) => {
+      fromStranger(data, i >>> 12)
+      data.set([(i >>> 8) & 255, i & 255], 4)
+      data.set([0, 100], 6)
+    },
+    happened: (engine) => engine.counters().fragmentEvictions > 0,
+  },
+  {
+    name: 'SYN from a new source each, table at its cap',
+    options: { flowsMax: FLOWS_MAX_AT_CAP },
+    change: (data, i) => fromStranger(data, i),
+    happened: (engine, packets) =>
+      engine.counters().evictions === Math.max(0, FLOWS + packets - FLOWS_MAX_AT_CAP),
+  },
+]
+
+function openFlows(options: Partial<EngineOptions> = {}): PacketEngine {
+  const engine = new PacketEngine({ records: 'none', ...options })
+  for (const feed of feedsOf(FLOWS / FEED_PACKETS, fromFlow)) engine.feed(feed)
+  return engine
+}
+
+function timed(engine: PacketEngine, feed: Uint8Array): number {
+  const start = performance.now()
+  engine.feed(feed)
+  return ((performance.now() - start) * 1e6) / FEED_PACKETS
+}
+
+function measure(flood: Flood, good: readonly Uint8Array[]) {
+  const alone = openFlows()
+  const flooded = openFlows(flood.options)
+  const bad = feedsOf(FLOOD_FEEDS, flood.change)
+  const ns = { alone: [] as number[], flooded: [] as number[], flood: [] as number[] }
+  for (const [i, feed] of bad.entries()) {
+    ns.flood.push(timed(flooded, feed))
+    ns.alone.push(timed(alone, good[i % good.length]!))
+    ns.flooded.push(timed(flooded, good[i % good.length]!))
+  }
+  const packets = bad.length * FEED_PACKETS
+  if (!flood.happened(flooded, packets)) throw new Error(`${flood.name}: it did not happen`)
+  // A well-behaved flow that was put out would show as packets without a flow.
+  if (flooded.counters().other.stray.packets > 0) throw new Error(`${flood.name}: flows were lost`)
+  return {
+    name: flood.name,
+    packets,
+    nsAlone: median(ns.alone),
+    nsFlooded: median(ns.flooded),
+    nsOfFloodPacket: median(ns.flood),
+    ratio: median(ns.flooded) / median(ns.alone),
+    memoryBytesAlone: alone.memoryBytes(),
+    memoryBytes: flooded.memoryBytes(),
+    evictions: flooded.counters().evictions,
+    fault: flooded.check(),
+  }
+}
+
+const random = new Random(1)
+const good = feedsOf(20, (data) => {
+  fromFlow(data, random.below(FLOWS))
+  data[33] = FLAG.ack | FLAG.psh
+})
+const machine = describeMachine()
+const results = FLOODS.map((flood) => measure(flood, good))
+for (const r of results) {
+  const mib = (r.memoryBytes / 2 ** 20).toFixed(0)
+  process.stdout.write(
+    `${r.name.padEnd(46)} ${r.nsAlone.toFixed(1).padStart(6)} ns alone, ${r.nsFlooded.toFixed(1).padStart(6)} ns flooded: ` +
+      `${r.ratio.toFixed(2)}x; a flood packet ${r.nsOfFloodPacket.toFixed(1)} ns; ${mib} MiB\n`,
+  )
+  if (r.fault !== null) throw new Error(r.fault)
+}
+if (flags.write) {
+  mkdirSync('bench/results', { recursive: true })
+  writeFileSync('bench/results/flood.json', `${JSON.stringify({ machine, results }, null, 1)}\n`)
+}
