@@ -20,13 +20,9 @@ function textCell(column: string): string {
   return `regexp_replace(${quoted}, '^$', '""')`
 }
 
-/** `.001` for 1, nothing for 0. */
-const FRACTIONS = `[${Array.from({ length: 1000 }, (_, ms) => literal(String(ms / 1000).slice(1))).join(', ')}]`
-const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-/** 10 bits as two characters. */
-const PAIRS = `[${Array.from({ length: 1024 }, (_, n) => literal(BASE32[n >> 5]! + BASE32[n & 31]!)).join(', ')}]`
-
-const pair = (shift: number) => `${PAIRS}[(p.seq >> ${shift}) % 1024 + 1]`
+const BASE32 = literal('0123456789ABCDEFGHJKMNPQRSTVWXYZ')
+/** A character of a session id. By substr: looking it up in a list would copy the list for every chunk of rows. */
+const digit = (shift: number) => `substr(${BASE32}, ((p.seq >> ${shift}) % 32 + 1)::INTEGER, 1)`
 const milliseconds = '((p.duration_us + 500) // 1000)'
 const endpoint = (side: string) =>
   `CASE WHEN p.${side}_port = 0 THEN p.${side}_ip ELSE concat(${side}_address.host, ':', p.${side}_port) END`
@@ -37,8 +33,10 @@ const CELLS: Readonly<Record<string, string>> = {
   timestamp: 'p.start_us // 1000000',
   sourceAddr: endpoint('source'),
   destAddr: endpoint('dest'),
-  duration: `CASE WHEN NOT p.is_open THEN concat(${milliseconds} // 1000, ${FRACTIONS}[${milliseconds} % 1000 + 1]) END`,
-  sessionId: `p.run, ${[30, 20, 10, 0].map(pair).join(', ')}`,
+  // Whole seconds apart: DuckDB writes 5.0 where JavaScript writes 5.
+  duration: `CASE WHEN p.is_open THEN NULL WHEN ${milliseconds} % 1000 = 0 THEN (${milliseconds} // 1000)::VARCHAR
+    ELSE (${milliseconds} / 1000.0)::DOUBLE::VARCHAR END`,
+  sessionId: `p.run, ${[35, 30, 25, 20, 15, 10, 5, 0].map(digit).join(', ')}`,
   startTime: time('p.start_us'),
   endTime: time('p.start_us + p.duration_us'),
   payloadTx: 'p.payload_tx',
