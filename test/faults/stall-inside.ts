@@ -21,7 +21,7 @@ const STALL_MS = 10_000
 const SECONDS = 12
 /** What the engine's queue holds (64 MiB), and some that JavaScript takes before it stands still. */
 const QUEUE_RECORDS = 600_000
-/** docs/operations.md, "Bounds"; MemoryHigh of the unit. */
+/** docs/operations.md, "Bounds"; the flow table is small here. */
 const MEMORY_MIB_MAX = 768
 
 /** Keeps the meter's only thread of JavaScript busy. Resolves when it is free again. */
