@@ -23,7 +23,7 @@ const run = (file, ...args) =>
   execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 const ip = (line) => run('ip', ...line.split(' '))
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-async function until(what, condition, timeoutMs = 60_000) {
+async function until(what, condition, timeoutMs = 240_000) {
   const end = Date.now() + timeoutMs
   for (;;) {
     const value = await condition()
