@@ -1,7 +1,11 @@
 /** Whether real tunnels can be built here; the reason when not. */
 import { spawnSync } from 'node:child_process'
 
-const TOOLS = ['ip', 'wg', 'wireguard-go', 'tcpdump', 'iperf3', 'curl', 'dnsmasq', 'dig', 'nft']
+const TOOLS = ['ip', 'wg', 'wireguard-go', 'openvpn', 'tcpdump', 'iperf3', 'curl'].concat(
+  'dnsmasq',
+  'dig',
+  'nft',
+)
 
 export function whyNoLab(): string | null {
   if (process.getuid?.() !== 0) return 'network namespaces need root'

@@ -179,8 +179,6 @@ export class LabMeter {
         join(this.directory, 'catalog.json'),
         '--peers-interval',
         '1s',
-        '--user',
-        'root',
         ...more,
       ],
       { TUNMETER_KEY: this.#key },
