@@ -28,7 +28,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
   const showsRowsOf = async (page: Page, query: string) => {
     const expected = idsOf(await log(query))
     expect(expected.length).toBeGreaterThan(0)
-    await expect.poll(() => ids(page), { timeout: 10_000 }).toEqual(expected)
+    await expect.poll(() => ids(page)).toEqual(expected)
   }
 
   test('the newest hundred, then the others', async () => {
