@@ -1,14 +1,20 @@
 /**
  * CPU per packet on a live TUN device: npm run bench:live [-- --seconds N --rounds N --rates 200000,0 --write]
  *
- * As root. An injector writes packets into a TUN device in a network namespace of its own; tcpdump, tunmeter and
- * cap + Map read it in turn. CPU is the process's own accounting (all its threads, nanoseconds). A rate of 0 is as
- * fast as one core can inject.
+ * As root. An injector writes packets into a TUN device in a network namespace of its own; tcpdump, tunmeter's capture
+ * half (FlowMeter), the whole of `tunmeter meter` with its spool, and cap + Map read it in turn. CPU is the process's
+ * own accounting (all its threads, nanoseconds). A rate of 0 is as fast as one core can inject.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import {
+  type ChildProcess,
+  type ExecFileSyncOptions,
+  execFileSync,
+  spawn,
+} from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { describeMachine, median } from './support/machine.ts'
 
@@ -24,9 +30,24 @@ const { values: flags } = parseArgs({
 const NAMESPACE = `tmbench${process.pid}`
 const DEVICE = 'tmbench0'
 const PACKET_BYTES = 400
+const SPOOL = `/dev/shm/${NAMESPACE}`
+const METRICS = '127.0.0.1:9480'
+const METER =
+  'env TUNMETER_KEY=bench node dist/cli.js meter --user root --to http://127.0.0.1:9'.split(
+    ' ',
+  ) as [string, ...string[]]
+const METER_OPTIONS = ['--spool', SPOOL, '--drain-timeout', '0s', '--log-level', 'silent']
 const CAPTURES: readonly { name: string; command: readonly [string, ...string[]] }[] = [
   { name: 'tcpdump', command: ['tcpdump', '-nn', '-i', DEVICE, '-s', '96', '-w', '/dev/null'] },
   { name: 'tunmeter', command: ['node', '--import', 'tsx', 'bench/live-tunmeter.ts', DEVICE] },
+  {
+    name: 'tunmeter meter',
+    command: [
+      ...METER,
+      ...['--interface', DEVICE, '--snaplen', '96', '--metrics-listen', METRICS],
+      ...METER_OPTIONS,
+    ],
+  },
   { name: 'cap + Map', command: ['node', 'bench/live-cap.cjs', DEVICE] },
 ]
 
@@ -58,11 +79,11 @@ function cpuSecondsOf(pid: number): number {
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1_000; i++) {
+  for (let i = 0; i < 3_000; i++) {
     if (condition()) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await sleep(10)
   }
-  throw new Error(`${what} did not happen within 10 s`)
+  throw new Error(`${what} did not happen within 30 s`)
 }
 
 /** `ip netns exec` becomes the command itself, so the pid is the capture's. The header line is always there. */
@@ -76,9 +97,23 @@ function seenBy(name: string, output: string): number {
   const patterns: Record<string, RegExp> = {
     tcpdump: /(\d+) packets? captured/,
     tunmeter: /"packets":(\d+)/,
+    'tunmeter meter': /^tunmeter_packets_total\S* (\d+)/m,
     'cap + Map': /"packets":(\d+)/,
   }
   return Number(patterns[name]!.exec(output)?.[1] ?? Number.NaN)
+}
+
+function metricsOfMeter(): string {
+  const args = ['netns', 'exec', NAMESPACE, 'curl', '-sS', `http://${METRICS}/metrics`]
+  return execFileSync('ip', args, { encoding: 'utf8' })
+}
+
+/** Packages with install scripts are not built by npm on their own. */
+function buildCap(): void {
+  if (existsSync('node_modules/cap/build/Release/cap.node')) return
+  process.stdout.write('building cap\n')
+  const options: ExecFileSyncOptions = { cwd: 'node_modules/cap', stdio: 'inherit' }
+  execFileSync('npm', ['exec', '-c', 'node-gyp rebuild'], options)
 }
 
 async function measure(capture: (typeof CAPTURES)[number], rate: string): Promise<Measured> {
@@ -102,8 +137,9 @@ async function measure(capture: (typeof CAPTURES)[number], rate: string): Promis
     sent: number
     seconds: number
   }
-  await new Promise((resolve) => setTimeout(resolve, 1_500)) // the last buffer: tcpdump's timeout is 1 s
+  await sleep(1_500) // the last buffer: tcpdump's timeout is 1 s
   const cpuSeconds = cpuSecondsOf(reader.pid!) - before
+  if (capture.name === 'tunmeter meter') output += metricsOfMeter()
   reader.kill('SIGINT')
   await exited
   injector.stdin!.end()
@@ -131,7 +167,9 @@ async function compare(rate: string) {
 }
 
 execFileSync('g++', ['-O2', '-std=c++20', '-o', '/tmp/tmbench-injector', 'bench/tun-injector.cc'])
+buildCap()
 execFileSync('ip', ['netns', 'add', NAMESPACE])
+execFileSync('ip', ['-n', NAMESPACE, 'link', 'set', 'lo', 'up'])
 const machine = describeMachine()
 const results = []
 try {
@@ -144,7 +182,7 @@ try {
     for (const row of rows) {
       const ratio = (row.microsecondsPerPacket / base.microsecondsPerPacket).toFixed(2)
       process.stdout.write(
-        `  ${row.name.padEnd(12)} ${row.microsecondsPerPacket.toFixed(3).padStart(7)} µs CPU a packet  ${ratio.padStart(6)}x tcpdump  ` +
+        `  ${row.name.padEnd(14)} ${row.microsecondsPerPacket.toFixed(3).padStart(7)} µs CPU a packet  ${ratio.padStart(6)}x tcpdump  ` +
           `lost ${(row.lostShare * 100).toFixed(2)} %  at ${Math.round(row.injectedPps / 1e3)} kpps\n`,
       )
     }
@@ -154,6 +192,7 @@ try {
   for (const child of children) child.kill('SIGKILL')
   execFileSync('ip', ['netns', 'delete', NAMESPACE])
   rmSync('/tmp/tmbench-injector', { force: true })
+  rmSync(SPOOL, { recursive: true, force: true })
 }
 if (flags.write) {
   mkdirSync('bench/results', { recursive: true })

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { describeMachine, firstLine, median } from './support/machine.ts'
 import {
   checkTcpdump,
+  childrenCpuSeconds,
   emptyDirectory,
   installPeers,
   METERS,
@@ -47,13 +48,23 @@ interface Row {
   readonly peer: string
   readonly seconds: readonly number[]
   readonly median: number
+  /** User and system, all threads. Says something on a busy machine, too. */
+  readonly cpuSeconds: readonly number[]
+  readonly cpuMedian: number
 }
 
-async function timed(peer: Peer, file: string): Promise<number> {
+interface Run {
+  readonly seconds: number
+  readonly cpuSeconds: number
+}
+
+async function timed(peer: Peer, file: string): Promise<Run> {
   const dir = emptyDirectory(join(work, 'out'))
+  const cpuBefore = childrenCpuSeconds()
   const start = performance.now()
   await peer.run(file, dir)
-  return (performance.now() - start) / 1e3
+  const seconds = (performance.now() - start) / 1e3
+  return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore }
 }
 
 /** @throws Error when a tool did not see all packets: its time would be worth nothing. */
@@ -81,23 +92,35 @@ async function whole(all: readonly Peer[], file: string, totals: TrafficTotals):
 }
 
 async function compare(peers: readonly Peer[], file: string): Promise<Row[]> {
-  const seconds = new Map<Peer, number[]>(peers.map((peer) => [peer, []]))
+  const runs = new Map<Peer, Run[]>(peers.map((peer) => [peer, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const [peer, all] of seconds) {
+    for (const [peer, all] of runs) {
       if (round < meterRounds || !METERS.includes(peer)) all.push(await timed(peer, file))
     }
   }
-  return [...seconds].map(([peer, all]) => ({ peer: peer.name, seconds: all, median: median(all) }))
+  return [...runs].map(([peer, all]) => {
+    const seconds = all.map((r) => r.seconds)
+    const cpuSeconds = all.map((r) => r.cpuSeconds)
+    return {
+      peer: peer.name,
+      seconds,
+      median: median(seconds),
+      cpuSeconds,
+      cpuMedian: median(cpuSeconds),
+    }
+  })
 }
 
 function print(name: string, totals: TrafficTotals, rows: readonly Row[]): void {
-  const base = rows.find((r) => r.peer === TCPDUMP.name)!.median
+  const base = rows.find((r) => r.peer === TCPDUMP.name)!
   process.stdout.write(`\n${name}: ${totals.packets} packets, ${totals.flows} flows\n`)
   for (const row of rows) {
     const spread = `${Math.min(...row.seconds).toFixed(2)}-${Math.max(...row.seconds).toFixed(2)}`
-    const ratio = (row.median / base).toFixed(2)
+    const ratio = (row.median / base.median).toFixed(2)
+    const cpuRatio = (row.cpuMedian / base.cpuMedian).toFixed(2)
     process.stdout.write(
-      `  ${row.peer.padEnd(18)} ${row.median.toFixed(3).padStart(8)} s  (${spread})  ${ratio.padStart(6)}x tcpdump\n`,
+      `  ${row.peer.padEnd(18)} ${row.median.toFixed(3).padStart(8)} s  (${spread})  ${ratio.padStart(6)}x tcpdump; ` +
+        `CPU ${row.cpuMedian.toFixed(2)} s, ${cpuRatio}x\n`,
     )
   }
 }
