@@ -84,7 +84,8 @@ describe.skipIf(reason !== null)(`traffic${reason ? ` (skipped: ${reason})` : ''
     // again passed the site again, or for the first time: without retransmissions the figures are equal.
     const tcp = (got: number, result: typeof tcpUp) => {
       const { bytes, retransmits } = result.end.sum_sent
-      expect(got).toBeGreaterThanOrEqual(bytes)
+      // At its end iperf3 gives up what the sender's socket still holds.
+      expect(got).toBeGreaterThanOrEqual(result.end.sum_received.bytes)
       expect(got).toBeLessThanOrEqual(bytes + retransmits * SEGMENT_MAX)
     }
     const udp = (got: number, result: typeof tcpUp) => {
