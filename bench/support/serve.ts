@@ -28,7 +28,8 @@ export class BenchServer {
     )
     for await (const line of createInterface({ input: child.stderr! })) {
       if (!line.includes('"listening"')) continue
-      child.stderr!.resume()
+      // What it complains of is worth more than that it failed.
+      child.stderr!.pipe(process.stderr)
       return new BenchServer((JSON.parse(line) as { url: string }).url, child)
     }
     throw new Error('serve ended before it listened')

@@ -102,11 +102,14 @@ export const ROW_SUMS = `count(*) AS sessions, sum(t.connection_count) AS connec
 /** Of rows of rollup_hour. */
 export const ROLLED_SUMS = SUM_NAMES.map((name) => `sum(t.${name}) AS ${name}`).join(', ')
 
-/** rollup_hour of one dimension, with the columns named as in `session`; start_us is that of the hour. */
+/**
+ * rollup_hour of one dimension, with the columns named as in `session`; start_us is that of the hour. The cast tries:
+ * DuckDB reorders conditions as it runs, and may make it before it has looked at the row's dimension.
+ */
 export function rolledTable(dimension: Dimension): string {
   const { number, id, type, port }: DimensionSpec = DIMENSIONS[dimension]
   const more = port === undefined ? '' : `, port AS ${port}`
-  return `(SELECT org_id, start_us, id::${type} AS ${id}${more}, ${SUM_NAMES.join(', ')}
+  return `(SELECT org_id, start_us, TRY_CAST(id AS ${type}) AS ${id}${more}, ${SUM_NAMES.join(', ')}
     FROM rollup_hour WHERE dim = ${number}) t`
 }
 
