@@ -162,7 +162,9 @@ function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void 
         route: request.routeOptions.url,
         status: known.status,
       }
-      log.error({ ...where, err: error }, 'request failed')
+      // A store that is busy says so and has lost nothing: no failure of ours.
+      if (known.status === 503) log.warn({ ...where, problem: known.message }, 'request put off')
+      else log.error({ ...where, err: error }, 'request failed')
     }
     return refuse(known, reply)
   })

@@ -28,7 +28,7 @@ export function communityId(tuple: FiveTuple, seed = 0): string {
   const source = addressBytes(tuple.sourceIp)
   const dest = addressBytes(tuple.destIp)
   const forward = (compare(source, dest) || sourcePort - destPort) <= 0
-  const input = source.length === 4 ? IPV4_INPUT : IPV6_INPUT
+  const input = inputFor(source.length + dest.length)
   input[0] = seed >> 8
   input[1] = seed
   let at = write(input, ADDRESS_AT, forward ? source : dest)
@@ -37,6 +37,14 @@ export function communityId(tuple: FiveTuple, seed = 0): string {
   at = writePort(input, at + 2, forward ? sourcePort : destPort)
   writePort(input, at, forward ? destPort : sourcePort)
   return `1:${hash('sha1', input, 'base64')}`
+}
+
+/** No packet has addresses of both families; a record that somebody made up may, and gets an id of its own, too. */
+function inputFor(addressBytesTotal: number): Buffer {
+  if (addressBytesTotal === 2 * 4) return IPV4_INPUT
+  return addressBytesTotal === 2 * 16
+    ? IPV6_INPUT
+    : Buffer.alloc(ADDRESS_AT + addressBytesTotal + 6)
 }
 
 /** Addresses repeat, and taking one apart costs as much as the hash. */
@@ -53,11 +61,11 @@ function addressBytes(ip: string): Uint8Array {
 }
 
 function compare(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < a.length; i++) {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
     const difference = a[i]! - b[i]!
     if (difference !== 0) return difference
   }
-  return 0
+  return a.length - b.length
 }
 
 /** By a loop: for so few bytes faster than set(). @returns where the next goes */

@@ -41,6 +41,13 @@ describe('community id', () => {
     expect(communityId(five, seed)).toBe(id)
   })
 
+  test('addresses of two families, which no packet has, have one id in both directions', () => {
+    const mixed = tuple('tcp', '10.8.0.2', 40000, '2001:db8::5', 80)
+    const first = communityId(mixed)
+    expect([communityId(http), communityId(mail)]).toHaveLength(2)
+    expect([communityId(mixed), communityId(turned(mixed))]).toEqual([first, first])
+  })
+
   test('equal addresses are ordered by port', () => {
     const loop = tuple('tcp', '127.0.0.1', 40000, '127.0.0.1', 80)
     expect(communityId(loop)).toBe(communityId(turned(loop)))

@@ -193,28 +193,29 @@ export class DuckStore implements Store {
 
   /** Written to a temporary file first: Parquet's index is at its end. */
   async parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable> {
-    const directory = mkdtempSync(join(this.#directory, 'export-'))
-    const file = join(directory, 'sessions.parquet')
-    const remove = () => rmSync(directory, { recursive: true, force: true })
     const connection = await this.#exportConnection()
+    let directory = ''
+    const remove = () => rmSync(directory, { recursive: true, force: true })
     const interrupt = () => connection.interrupt()
     cancel?.signal?.addEventListener('abort', interrupt)
     try {
       cancel?.signal?.throwIfAborted()
+      directory = mkdtempSync(join(this.#directory, 'export-'))
+      const file = join(directory, 'sessions.parquet')
       const whole = await withTextIds(connection, orgId, filter)
       const { text, values } = exportQuery(orgId, whole, sort, this.#clockUs())
       await connection.run(
         `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
         values,
       )
+      return createReadStream(file).once('close', remove)
     } catch (error) {
-      remove()
+      if (directory !== '') remove()
       throw error
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
       this.#endExport(connection)
     }
-    return createReadStream(file).once('close', remove)
   }
 
   #exportConnection(): Promise<DuckDBConnection> {
