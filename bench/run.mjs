@@ -1,8 +1,8 @@
-// npm run bench [-- --smoke] [-- --only TEXT]
+// npm run bench [-- --smoke] [-- --only TEXT] [-- --write]
 //
 // Micro benchmarks of the engine (bench/engine-case.ts), each in a process of its own, then a replay of a generated file
-// beside `tcpdump -nn -r FILE -w /dev/null`, alternating. Prints a table and writes bench/results/engine.local.json with
-// commit and machine. --smoke: shows that everything runs and its results are right; its times mean nothing.
+// beside `tcpdump -nn -r FILE -w /dev/null`, alternating. Prints a table and writes bench/results/engine.local.json
+// (with --write: engine.json, to be committed) with commit and machine. --smoke: shows that everything runs and its results are right; its times mean nothing.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -14,6 +14,7 @@ const { values: flags } = parseArgs({
   options: {
     smoke: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
   },
 })
 
@@ -45,7 +46,7 @@ if ('replay'.includes(flags.only)) {
 }
 
 if (!flags.smoke && flags.only === '') {
-  const file = join(ROOT, 'bench/results/engine.local.json')
+  const file = join(ROOT, `bench/results/engine${flags.write ? '' : '.local'}.json`)
   mkdirSync(dirname(file), { recursive: true })
   const { machine, ...rest } = replay
   writeFileSync(file, `${JSON.stringify({ machine, micro: results, replay: rest }, null, 2)}\n`)
