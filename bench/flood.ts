@@ -22,6 +22,8 @@ const FLOWS = 50_000
 const FEED_PACKETS = 10_000
 const FLOOD_FEEDS = flags.smoke ? 3 : 100
 const START_NS = 1_700_000_000_000_000_000n
+/** A feed of each kind this often: with time standing still, all flows would have been idle equally long. */
+const FEED_NS = 1_000_000n
 const FLOWS_MAX_AT_CAP = 500_000
 
 const template = Uint8Array.from(
@@ -33,13 +35,14 @@ const template = Uint8Array.from(
 
 type Change = (packet: Uint8Array, i: number) => void
 
+/** Feed n is n ms after the start. */
 function feedsOf(count: number, change: Change): Uint8Array[] {
   const packer = new PacketPacker(FEED_PACKETS * 72)
   const feeds: Uint8Array[] = []
   for (let i = 0; i < count * FEED_PACKETS; i++) {
     const data = template.slice()
     change(data, i)
-    packer.add({ timestampNs: START_NS, data })
+    packer.add({ timestampNs: START_NS + BigInt(feeds.length) * FEED_NS, data })
     if (packer.count === FEED_PACKETS) feeds.push(packer.take())
   }
   return feeds
@@ -117,8 +120,8 @@ function measure(flood: Flood, good: readonly Uint8Array[]) {
   const ns = { alone: [] as number[], flooded: [] as number[], flood: [] as number[] }
   for (const [i, feed] of bad.entries()) {
     ns.flood.push(timed(flooded, feed))
-    ns.alone.push(timed(alone, good[i % good.length]!))
-    ns.flooded.push(timed(flooded, good[i % good.length]!))
+    ns.alone.push(timed(alone, good[i]!))
+    ns.flooded.push(timed(flooded, good[i]!))
   }
   const packets = bad.length * FEED_PACKETS
   if (!flood.happened(flooded, packets)) throw new Error(`${flood.name}: it did not happen`)
@@ -139,7 +142,7 @@ function measure(flood: Flood, good: readonly Uint8Array[]) {
 }
 
 const random = new Random(1)
-const good = feedsOf(20, (data) => {
+const good = feedsOf(FLOOD_FEEDS, (data) => {
   fromFlow(data, random.below(FLOWS))
   data[33] = FLAG.ack | FLAG.psh
 })
