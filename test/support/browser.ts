@@ -82,8 +82,8 @@ export class Lab {
   }
 
   async stop(): Promise<void> {
-    await this.browser.close()
-    await this.server.stop()
+    // The server ends also when the browser does not.
+    await Promise.all([this.browser.close(), this.server.stop()])
   }
 
   /** @returns `data`. @throws on an answer that is not a success */
