@@ -13,11 +13,10 @@ constexpr uint32_t kIpv6Header = 40;
 constexpr uint16_t kMoreFragments = 0x2000;
 constexpr uint16_t kFragmentOffsetMask = 0x1fff;
 
-IpHeader bad(OtherReason reason, uint32_t bytes, uint8_t version) {
+IpHeader bad(OtherReason reason, uint32_t bytes) {
   IpHeader header = {};
   header.reason = reason;
   header.bytes = bytes;
-  header.version = version;
   return header;
 }
 
@@ -84,19 +83,19 @@ IpHeader read_ipv4(const IpView& view) {
   const uint8_t* p = view.data;
   if (view.captured < kIpv4HeaderMin) {
     const bool on_wire = view.wire >= kIpv4HeaderMin;
-    return bad(on_wire ? OtherReason::kTruncated : OtherReason::kBadHeader, view.wire, 4);
+    return bad(on_wire ? OtherReason::kTruncated : OtherReason::kBadHeader, view.wire);
   }
   const uint32_t header_bytes = (p[0] & 0x0f) * 4u;
   if ((p[0] >> 4) != 4 || header_bytes < kIpv4HeaderMin) {
-    return bad(OtherReason::kBadHeader, view.wire, 4);
+    return bad(OtherReason::kBadHeader, view.wire);
   }
   uint32_t total = load_be16(p + 2);
   // Segmentation offload hands up packets whose length does not fit its field, and so is 0.
   if (total == 0) total = view.wire;
   if (total > view.wire || total < header_bytes) {
-    return bad(OtherReason::kBadHeader, view.wire, 4);
+    return bad(OtherReason::kBadHeader, view.wire);
   }
-  if (header_bytes > view.captured) return bad(OtherReason::kTruncated, total, 4);
+  if (header_bytes > view.captured) return bad(OtherReason::kTruncated, total);
   IpHeader header = {};
   header.ok = true;
   header.version = 4;
@@ -117,26 +116,26 @@ IpHeader read_ipv6(const IpView& view) {
   const uint8_t* p = view.data;
   if (view.captured < kIpv6Header) {
     const bool on_wire = view.wire >= kIpv6Header;
-    return bad(on_wire ? OtherReason::kTruncated : OtherReason::kBadHeader, view.wire, 6);
+    return bad(on_wire ? OtherReason::kTruncated : OtherReason::kBadHeader, view.wire);
   }
-  if ((p[0] >> 4) != 6) return bad(OtherReason::kBadHeader, view.wire, 6);
+  if ((p[0] >> 4) != 6) return bad(OtherReason::kBadHeader, view.wire);
   uint8_t next = p[6];
   uint32_t total = load_be16(p + 4) + kIpv6Header;
   // Jumbograms and offloaded super-packets: the length does not fit its field, and so is 0.
   if (total == kIpv6Header && (next == kProtoHopByHop || next == kProtoTcp || next == kProtoUdp)) {
     total = view.wire;
   }
-  if (total > view.wire) return bad(OtherReason::kBadHeader, view.wire, 6);
+  if (total > view.wire) return bad(OtherReason::kBadHeader, view.wire);
   IpHeader header = {};
   header.version = 6;
   header.bytes = total;
   uint32_t at = kIpv6Header;
   for (int headers = 0; is_extension_header(next); headers++) {
-    if (headers == kExtensionHeadersMax) return bad(OtherReason::kExtensionLimit, total, 6);
-    if (at + 8 > total) return bad(OtherReason::kBadHeader, total, 6);
-    if (at + 8 > view.captured) return bad(OtherReason::kTruncated, total, 6);
+    if (headers == kExtensionHeadersMax) return bad(OtherReason::kExtensionLimit, total);
+    if (at + 8 > total) return bad(OtherReason::kBadHeader, total);
+    if (at + 8 > view.captured) return bad(OtherReason::kTruncated, total);
     const uint32_t bytes = extension_bytes(next, p[at + 1]);
-    if (at + bytes > total) return bad(OtherReason::kBadHeader, total, 6);
+    if (at + bytes > total) return bad(OtherReason::kBadHeader, total);
     const bool ends = next == kProtoFragment && later_fragment(p + at, header);
     next = p[at];
     at += bytes;

@@ -37,7 +37,7 @@ struct IpView {
 };
 
 struct IpHeader {
-  bool ok;  // false: `reason`; `bytes` is set all the same
+  bool ok;  // false: `reason` and `bytes` are set, and nothing else
   OtherReason reason;
   uint8_t version;
   uint8_t protocol;  // of the transport, past all extension headers

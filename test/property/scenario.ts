@@ -29,6 +29,8 @@ export type Act =
   | { readonly do: 'later'; from: Side; id: number; offset: number; length: number }
   /** An ICMP error that quotes a packet sent by `from`. */
   | { readonly do: 'icmp'; from: Side; type: number; code: number; cut: number }
+  /** An IP packet as it is, behind no link header. */
+  | { readonly do: 'octets'; readonly octets: Octets }
   /** ODD_PACKETS by its number. */
   | { readonly do: 'odd'; what: number }
   /** The clock is set: all packets after this are stamped so much later. */
@@ -166,6 +168,10 @@ function packet(conversation: Conversation, act: Act, tweak: Tweak, ns: bigint |
     linkType = odd.linkType
     data = [...odd.data]
     wireBytes = odd.wireBytes ?? data.length
+  } else if (act.do === 'octets') {
+    linkType = LINKS.raw.linkType
+    data = [...act.octets]
+    wireBytes = data.length
   } else {
     const link = LINKS[conversation.link]
     const { ip, missing } = ipPacket(conversation, act, tweak)
@@ -296,6 +302,8 @@ function actText(conversation: Conversation, act: Act): string {
       return `${way} fragment id ${act.id} at ${act.offset}, ${act.length} octets`
     case 'icmp':
       return `ICMP ${act.type}/${act.code} quotes ${act.cut} octets of ${way}`
+    case 'octets':
+      return `octets ${Buffer.from(act.octets).toString('hex')}`
     case 'odd':
       return ODD_PACKETS[act.what]!.name
     case 'clock':

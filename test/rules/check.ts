@@ -2,16 +2,28 @@
 import { describe, expect, test } from 'vitest'
 import type { FlowRecord } from '../../src/session/session.js'
 import type { Scenario } from '../property/scenario.js'
+import { COUNTED_LIMITS, type CountedPacket, OTHER_LIMITS } from '../support/ip-limits.js'
 import { COUNTED_LINKS, OTHER_LINKS } from '../support/link-traffic.js'
 import { COUNTED_TRAFFIC, OTHER_TRAFFIC, type OtherPacket } from '../support/other-traffic.js'
 import type { Amount } from '../support/twin/meter.js'
 import { FRAGMENT_RULES, TIME_RULES, UDP_RULES } from './other-rules.js'
+import { PACKET_RULES } from './packet-rules.js'
 import { BASE_US, type Rule } from './rule.js'
 import { TCP_RULES } from './tcp-rules.js'
 
-export const OTHER_CASES = [...OTHER_TRAFFIC, ...OTHER_LINKS]
-export const COUNTED_CASES = [...COUNTED_TRAFFIC, ...COUNTED_LINKS]
-export const RULES: readonly Rule[] = [...TCP_RULES, ...UDP_RULES, ...TIME_RULES, ...FRAGMENT_RULES]
+export const OTHER_CASES = [...OTHER_TRAFFIC, ...OTHER_LINKS, ...OTHER_LIMITS]
+export const COUNTED_CASES: readonly CountedPacket[] = [
+  ...COUNTED_TRAFFIC,
+  ...COUNTED_LINKS,
+  ...COUNTED_LIMITS,
+]
+export const RULES: readonly Rule[] = [
+  ...TCP_RULES,
+  ...UDP_RULES,
+  ...TIME_RULES,
+  ...FRAGMENT_RULES,
+  ...PACKET_RULES,
+]
 
 export interface Outcome {
   readonly records: readonly FlowRecord[]
@@ -76,7 +88,7 @@ export function testSystem(name: string, system: System): void {
       const { records, other } = system.packet(packet)
       expect(nonZero(other)).toEqual({})
       expect(records).toHaveLength(1)
-      expect(records[0]).toMatchObject({ packetsTx: 1, bytesTx: packet.bytes })
+      expect(records[0]).toMatchObject({ packetsTx: 1, bytesTx: packet.bytes, ...packet.record })
     })
   })
 }

@@ -268,6 +268,31 @@ export const TCP_RULES: readonly Rule[] = [
     [{ connState: 'RSTR' }],
   ),
   rule(
+    'SYN, then FIN, then RST: no scan',
+    [t(0, a, S), t(0, a, F), t(0, a, R)],
+    [{ connState: 'OTH' }],
+  ),
+  rule(
+    'SYN, then FIN and RST at once, then RST: no scan either',
+    [t(0, a, S), t(0, a, F | R), t(0, a, R)],
+    [{ connState: 'OTH' }],
+  ),
+  rule(
+    'FIN, then an ACK from the same side: half-closed as before',
+    [...OPEN, t(0, a, F | A), t(0, a, A)],
+    [{ connState: 'S2', endReason: 'forcedEnd' }],
+  ),
+  rule(
+    'FIN, then a RST from the same side',
+    [...OPEN, t(0, a, F | A), t(0, a, R)],
+    [{ connState: 'RSTO' }],
+  ),
+  rule(
+    'FIN, then a RST from the same side, the responder',
+    [...OPEN, t(0, b, F | A), t(0, b, R)],
+    [{ connState: 'RSTR' }],
+  ),
+  rule(
     'ports cut off from the flags: counted, midstream',
     [command(0, { do: 'tcp', from: a, flags: S, sequence: 1, length: 60 }, { cut: 26 })],
     [{ bytesTx: 100, payloadTx: 60, tcpFlagsTx: 0, midstream: true }],

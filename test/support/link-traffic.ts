@@ -8,6 +8,7 @@ const V6 = ipv6({ from: 'fd00::1', to: 'fd00::2', protocol: 6 }, SYN)
 const MACS = zeros(12)
 const TYPE4 = [8, 0]
 const TYPE6 = [0x86, 0xdd]
+const ARP = [8, 6]
 const SNAP = [0xaa, 0xaa, 3, 0, 0, 0]
 
 /** After the Ethernet addresses. */
@@ -65,15 +66,19 @@ interface Cut {
 
 /** A header without its last octet: cut by the snaplen, it is truncated; as the whole packet, it is broken. */
 const CUTS: readonly Cut[] = [
+  { name: 'raw packet', linkType: 101, data: [], before: 0 },
+  { name: 'Ethernet', linkType: 1, data: zeros(13), before: 0 },
   { name: 'SLL', linkType: 113, data: zeros(15), before: 0 },
   { name: 'SLL2', linkType: 276, data: zeros(19), before: 0 },
   { name: 'NULL', linkType: 0, data: zeros(3), before: 0 },
   { name: 'Cisco HDLC', linkType: 104, data: zeros(3), before: 0 },
   { name: 'IP over InfiniBand', linkType: 242, data: zeros(43), before: 0 },
   { name: 'NFLOG', linkType: 239, data: zeros(3), before: 0 },
+  { name: 'NFLOG attribute', linkType: 239, data: [2, 0, 0, 0, 8, 0, 1], before: 4 },
   { name: 'PPP protocol', linkType: 9, data: [0], before: 0 },
   { name: 'PPP protocol after its address', linkType: 9, data: [0xff, 3], before: 2 },
   { name: 'PPPoE', linkType: 51, data: zeros(5), before: 0 },
+  { name: 'what PPPoE carries', linkType: 51, data: zeros(6), before: 6 },
   { name: 'VLAN tag', linkType: 1, data: ethernet([0x81, 0, 0, 1, 8]), before: 14 },
   { name: 'VN-tag', linkType: 1, data: ethernet([0x89, 0x26], zeros(5)), before: 14 },
   { name: 'E-tag', linkType: 1, data: ethernet([0x89, 0x3f], zeros(7)), before: 14 },
@@ -96,6 +101,117 @@ const CUTS: readonly Cut[] = [
   { name: 'what MPLS carries', linkType: 1, data: ethernet([0x88, 0x47, 0, 1, 1, 64]), before: 18 },
 ]
 
+interface End extends Cut {
+  readonly reason: 'arp' | 'nonIp' | 'truncated'
+}
+
+/** Captured to the last octet that decides, and no further. */
+const ENDS: readonly End[] = [
+  { name: 'raw packet, link 12', linkType: 12, data: [0x50], before: 0, reason: 'nonIp' },
+  { name: 'Ethernet', linkType: 1, data: ethernet(ARP), before: 14, reason: 'arp' },
+  { name: 'SLL', linkType: 113, data: [...zeros(14), ...ARP], before: 16, reason: 'arp' },
+  { name: 'SLL2', linkType: 276, data: [...ARP, ...zeros(18)], before: 20, reason: 'arp' },
+  {
+    name: 'IP over InfiniBand',
+    linkType: 242,
+    data: [...zeros(40), ...ARP, 0, 0],
+    before: 44,
+    reason: 'arp',
+  },
+  { name: 'NULL', linkType: 0, data: [9, 0, 0, 0], before: 4, reason: 'nonIp' },
+  { name: 'Cisco HDLC', linkType: 104, data: [0x0f, 0, ...ARP], before: 4, reason: 'arp' },
+  {
+    name: 'first octet of Cisco HDLC',
+    linkType: 9,
+    data: [0x0f],
+    before: 0,
+    reason: 'truncated',
+  },
+  { name: 'PPP', linkType: 9, data: [0xff, 3, 0xc0, 0x21], before: 4, reason: 'nonIp' },
+  { name: 'PPP without address', linkType: 9, data: [0xc0, 0x21], before: 2, reason: 'nonIp' },
+  { name: 'compressed PPP', linkType: 9, data: [0xc1], before: 1, reason: 'nonIp' },
+  { name: 'PPP, 0xff alone', linkType: 9, data: [0xff, 4], before: 1, reason: 'nonIp' },
+  {
+    name: 'PPPoE',
+    linkType: 51,
+    data: [0x11, 0, 0, 1, 0, 2, 0xc0, 0x21],
+    before: 8,
+    reason: 'nonIp',
+  },
+  {
+    name: 'VLAN tag',
+    linkType: 1,
+    data: ethernet([0x81, 0, 0, 1], ARP),
+    before: 18,
+    reason: 'arp',
+  },
+  {
+    name: 'VN-tag',
+    linkType: 1,
+    data: ethernet([0x89, 0x26], zeros(4), ARP),
+    before: 20,
+    reason: 'arp',
+  },
+  {
+    name: 'E-tag',
+    linkType: 1,
+    data: ethernet([0x89, 0x3f], zeros(6), ARP),
+    before: 22,
+    reason: 'arp',
+  },
+  {
+    name: 'encrypted MACsec',
+    linkType: 1,
+    data: ethernet([0x88, 0xe5, 8]),
+    before: 14,
+    reason: 'nonIp',
+  },
+  {
+    name: 'MACsec',
+    linkType: 1,
+    data: ethernet([0x88, 0xe5], zeros(6), ARP),
+    before: 22,
+    reason: 'arp',
+  },
+  {
+    name: 'MACsec with SCI',
+    linkType: 1,
+    data: ethernet([0x88, 0xe5, 0x20], zeros(13), ARP),
+    before: 30,
+    reason: 'arp',
+  },
+  {
+    name: '802.1ah',
+    linkType: 1,
+    data: [...ethernet([0x88, 0xe7], zeros(4)), ...ethernet(ARP)],
+    before: 32,
+    reason: 'arp',
+  },
+  {
+    name: 'FabricPath',
+    linkType: 1,
+    data: [...ethernet([0x89, 0x03, 0, 1]), ...ethernet(ARP)],
+    before: 30,
+    reason: 'arp',
+  },
+  {
+    name: 'LLC',
+    linkType: 1,
+    data: ethernet(u16(48), [0x42, 0x42, 3]),
+    before: 14,
+    reason: 'nonIp',
+  },
+  { name: 'SNAP', linkType: 1, data: ethernet(u16(48), SNAP, ARP), before: 22, reason: 'arp' },
+  { name: 'NFLOG', linkType: 239, data: zeros(4), before: 4, reason: 'truncated' },
+  {
+    name: 'what MPLS carries',
+    linkType: 1,
+    data: ethernet([0x88, 0x47, 0, 1, 1, 64], [0]),
+    before: 18,
+    reason: 'nonIp',
+  },
+]
+
 const MORE = 100
 
 export const OTHER_LINKS: readonly OtherPacket[] = [
@@ -106,6 +222,26 @@ export const OTHER_LINKS: readonly OtherPacket[] = [
       data,
       wireBytes: data.length + MORE,
       reason: 'truncated',
+      bytes: data.length + MORE - before,
+    }),
+  ),
+  ...CUTS.map(
+    ({ name, linkType, data, before }): OtherPacket => ({
+      name: `${name} cut by the one octet that the packet had`,
+      linkType,
+      data,
+      wireBytes: data.length + 1,
+      reason: 'truncated',
+      bytes: data.length + 1 - before,
+    }),
+  ),
+  ...ENDS.map(
+    ({ name, linkType, data, before, reason }): OtherPacket => ({
+      name: `${name}, nothing behind it captured`,
+      linkType,
+      data,
+      wireBytes: data.length + MORE,
+      reason,
       bytes: data.length + MORE - before,
     }),
   ),
@@ -142,6 +278,15 @@ export const OTHER_LINKS: readonly OtherPacket[] = [
     data: [2, 0, 0, 0, 3, 0, 9, 0, ...V4],
     reason: 'badHeader',
     bytes: 44,
+  },
+  { name: 'NFLOG without attributes', linkType: 239, data: zeros(4), reason: 'nonIp', bytes: 0 },
+  {
+    name: 'NFLOG payload whose head is all that was captured',
+    linkType: 239,
+    data: [2, 0, 0, 0, 44, 0, 9, 0],
+    wireBytes: 48,
+    reason: 'truncated',
+    bytes: 40,
   },
   {
     name: 'NFLOG attribute beyond the packet',
