@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { explainControl, paddingOf } from '../../src/wireguard/reconcile.js'
 import { iperf3 } from '../support/iperf3.js'
-import type { InterfaceCounters, LabProcess, Namespace } from '../support/lab.js'
+import type { InterfaceCounters, LabProcess } from '../support/lab.js'
 import { until } from '../support/lab.js'
 import { agree, from, quiet } from '../support/office-lab.js'
+import { octetsSentAgain } from '../support/retransmissions.js'
 import { whyNoLab } from '../support/root-only.js'
 import { LabMeter, LabServer, type LogRow } from '../support/site-programs.js'
 import { readCapture } from '../support/twin/capture.js'
@@ -19,18 +20,6 @@ import { curl } from '../support/world.js'
 
 const reason = whyNoLab()
 const MTU = 1420
-/** Less the headers of IPv4 and TCP. */
-const SEGMENT_MAX = 1380
-
-/** Segments that TCP in this namespace has sent more than once (RFC 4022, tcpRetransSegs). */
-async function retransmissions(space: Namespace): Promise<number> {
-  const { stdout } = await space.run('cat', ['/proc/net/snmp'])
-  const [names = [], values = []] = stdout
-    .split('\n')
-    .filter((line) => line.startsWith('Tcp:'))
-    .map((line) => line.split(' '))
-  return Number(values[names.indexOf('RetransSegs')])
-}
 
 interface Transfer {
   readonly rxBytes: number
@@ -141,9 +130,9 @@ describe.skipIf(reason !== null)(`two sites${reason ? ` (skipped: ${reason})` : 
     expect(tcp!.payloadTx - 37).toBeGreaterThanOrEqual(up.end.sum_received.bytes)
     expect([tcp!.clientName, tcp!.resourceName, tcp!.siteId]).toEqual(['ravi', 'Wiki 1', 1])
     const [udp] = from(rows[2], down.start.connected[0].local_port)
-    const { packets, lost_packets } = down.end.sum
+    const { packets, lost_packets } = down.end.sum_received
     expect(udp!.payloadRx).toBeGreaterThanOrEqual(1100 * (packets - lost_packets) + 4)
-    expect(udp!.payloadRx).toBeLessThanOrEqual(1100 * packets + 4)
+    expect(udp!.payloadRx).toBeLessThanOrEqual(1100 * down.end.sum_sent.packets + 4)
   })
 
   /** What the site's web server counted is what its rows say. */
@@ -159,8 +148,7 @@ describe.skipIf(reason !== null)(`two sites${reason ? ` (skipped: ${reason})` : 
     })
     // A segment that was sent again passed the site again.
     const spaces = [world.sites[id].lan, ...world.clients.map((client) => client.space)]
-    const again = await Promise.all(spaces.map(retransmissions))
-    const more = SEGMENT_MAX * again.reduce((sum, one) => sum + one, 0)
+    const more = await octetsSentAgain(spaces)
     for (const one of judged) {
       const [row, ...others] = from(rows, one.clientPort)
       expect(others).toEqual([])
