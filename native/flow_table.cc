@@ -16,27 +16,41 @@ inline void prefetch(const FlowSlot* slot) {
 
 constexpr uint32_t kIndexEntriesMin = 1024;
 constexpr uint32_t kIndexDoublesTo = 128 * 1024;
-constexpr uint32_t kHugePagesFromSlots = 16 * 1024;
-constexpr size_t kHugePagesFromIndexBytes = 4u << 20;
+constexpr size_t kHugePage = 2u << 20;
+constexpr uint32_t kHugePagesFromSlots = 8 * 1024;
+constexpr size_t kHugePagesFromIndexBytes = 512u << 10;
 
 }  // namespace
 
 bool Reservation::reserve(size_t bytes) {
   release();
-  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+  const size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  void* p = mmap(nullptr, whole + kHugePage, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) return false;
-  data_ = static_cast<uint8_t*>(p);
+  auto* const start = static_cast<uint8_t*>(p);
+  const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(start) % kHugePage) % kHugePage;
+  data_ = start + before;
   bytes_ = bytes;
+  mapped_bytes_ = whole;
+  if (before > 0) munmap(start, before);
+  if (before < kHugePage) munmap(data_ + whole, kHugePage - before);
   return true;
 }
 
-void Reservation::use_huge_pages() { madvise(data_, bytes_, MADV_HUGEPAGE); }
+void Reservation::use_huge_pages([[maybe_unused]] size_t touched) {
+  madvise(data_, mapped_bytes_, MADV_HUGEPAGE);
+#ifdef MADV_COLLAPSE
+  // Linux 6.1: what has small pages already gets a huge one now.
+  const size_t whole = (touched + kHugePage - 1) / kHugePage * kHugePage;
+  if (whole > 0) madvise(data_, whole, MADV_COLLAPSE);
+#endif
+}
 
 void Reservation::release() {
-  if (data_ != nullptr) munmap(data_, bytes_);
+  if (data_ != nullptr) munmap(data_, mapped_bytes_);
   data_ = nullptr;
-  bytes_ = 0;
+  bytes_ = mapped_bytes_ = 0;
 }
 
 void Reservation::clear() {
@@ -63,7 +77,7 @@ FlowTable::~FlowTable() = default;
 bool FlowTable::allocate_index(uint32_t entries) {
   if (!index_memory_.reserve(size_t{entries} * sizeof(Entry))) return false;
   index_ = reinterpret_cast<Entry*>(index_memory_.data());
-  if (index_memory_.bytes() >= kHugePagesFromIndexBytes) index_memory_.use_huge_pages();
+  if (index_memory_.bytes() >= kHugePagesFromIndexBytes) index_memory_.use_huge_pages(0);
   // Entries hold slot + 1, so that the system's zero pages are an empty index.
   index_entries_ = entries;
   index_limit_ = entries / 8 * 7;
@@ -111,7 +125,9 @@ uint32_t FlowTable::insert(const FlowKey& key, uint64_t hash) {
     if (free_head_ != kNoSlot) prefetch(&slots_[free_head_]);  // for the next one
   } else {
     i = slots_used_++;
-    if (slots_used_ == kHugePagesFromSlots) slot_memory_.use_huge_pages();
+    if (slots_used_ == kHugePagesFromSlots) {
+      slot_memory_.use_huge_pages(size_t{slots_used_} * sizeof(FlowSlot));
+    }
   }
   FlowSlot& slot = slots_[i];
   const uint64_t look_tick = slot.look_tick;
