@@ -118,8 +118,14 @@ export class Delivery {
   /** Waits while the disk or the server is behind. @throws AppError when it gave up. */
   async ready(): Promise<void> {
     const { batcher, spool } = this.#parts
+    const { spoolMax } = this.#options
     await batcher.drained()
-    while (spool.depth().bytes > this.#options.spoolMax && this.#failure === null) {
+    // Asked for every few records: the spool's full depth, which reads the disk, only when it matters.
+    while (
+      spool.waitingBytes > spoolMax &&
+      spool.depth().bytes > spoolMax &&
+      this.#failure === null
+    ) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
     if (this.#failure !== null) throw this.#failure

@@ -84,13 +84,35 @@ const FIELD_CHECKS: readonly (readonly [keyof StoredSession | 'sequence', Check,
   ['unattributed', orNull(oneOf(UNATTRIBUTED_REASONS)), 'a reason or null'],
 ]
 
-/** Addresses repeat, and looking at one costs a microsecond. */
+/** IPv4 as isIP() takes it, which is its canonical text too: four numbers up to 255 without leading zeros. */
+function isDottedQuad(text: string): boolean {
+  let numbers = 0
+  let value = -1
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - ZERO
+    if (digit >= 0 && digit <= 9) {
+      if (value === 0) return false
+      value = value < 0 ? digit : value * 10 + digit
+      if (value > 255) return false
+    } else {
+      if (digit !== DOT - ZERO || value < 0) return false
+      numbers++
+      value = -1
+    }
+  }
+  return numbers === 3 && value >= 0
+}
+const ZERO = 0x30
+const DOT = 0x2e
+
+/** Addresses repeat, and looking at one (of IPv6) costs a microsecond. */
 const CANONICAL_MAX = 10_000
 const canonical = new Map<string, string>()
 
 /** The canonical text of an address, or undefined when it is none. */
 function knownIp(text: unknown): string | undefined {
   if (typeof text !== 'string') return undefined
+  if (isDottedQuad(text)) return text
   const known = canonical.get(text)
   if (known !== undefined) return known
   if (isIP(text) === 0) return undefined

@@ -24,10 +24,11 @@ export class ByteWriter {
     return this.#length
   }
 
-  /** The bytes so far; the caller owns them. */
-  take(): Uint8Array {
-    const taken = Buffer.from(this.#bytes.subarray(0, this.#length))
-    this.#length = 0
+  /** The bytes so far, or the first of them; the caller owns them. */
+  take(length = this.#length): Uint8Array {
+    const taken = Buffer.from(this.#bytes.subarray(0, length))
+    this.#bytes.copyWithin(0, length, this.#length)
+    this.#length -= length
     return taken
   }
 

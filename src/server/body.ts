@@ -1,4 +1,5 @@
 /** Request bodies: JSON, gzip'd or not, bounded before and after decompression. */
+import { isAscii } from 'node:buffer'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -19,7 +20,7 @@ export function acceptJson(app: FastifyInstance): void {
       const limit = request.routeOptions.bodyLimit ?? BODY_BYTES_MAX
       const text = await decoded(body, encoding, Math.min(limit * 2, DECODED_BYTES_MAX))
       try {
-        return JSON.parse(text.toString('utf8')) as unknown
+        return JSON.parse(text.toString(isAscii(text) ? 'latin1' : 'utf8')) as unknown
       } catch (error) {
         throw new HttpError(
           400,

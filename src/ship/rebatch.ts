@@ -39,8 +39,13 @@ export function remake(
   gaps: readonly BatchGap[],
 ): Promise<MadeBatch> {
   const { sessions, ...head } = batch
-  const texts = sessions.map((s) => JSON.stringify(s))
-  const fromUs = Math.min(...sessions.map((s) => s.startTimeUs))
-  const toUs = Math.max(...sessions.map((s) => s.endTimeUs))
-  return makeBatch({ ...head, batch: number, gaps }, texts, fromUs, toUs)
+  return makeBatch(
+    { ...head, batch: number, gaps },
+    {
+      json: Buffer.from(sessions.map((s) => JSON.stringify(s)).join(',')),
+      sessions: sessions.length,
+      fromUs: Math.min(...sessions.map((s) => s.startTimeUs)),
+      toUs: Math.max(...sessions.map((s) => s.endTimeUs)),
+    },
+  )
 }

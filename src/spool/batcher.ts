@@ -8,6 +8,7 @@
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
 import { messageOf } from '../errors.js'
+import { asciiBytes, ByteWriter } from '../output/byte-writer.js'
 import {
   BATCH_BYTES_MAX,
   BATCH_SESSIONS_MAX,
@@ -16,12 +17,17 @@ import {
 } from '../session/batch.js'
 import type { Session } from '../session/session.js'
 import { lossOf } from './gaps.js'
+import { writeSession } from './session-json.js'
 import type { MadeBatch, Spool } from './spool.js'
 
 const gzipAsync = promisify(gzip)
 
 /** The envelope of a batch: report and gaps. 256 gaps of 200 bytes and a report of a few KiB fit. */
 const ENVELOPE_BYTES = 128 * 1024
+/** Sessions repeat each other so much that more effort buys little. */
+const GZIP_LEVEL = constants.Z_BEST_SPEED
+/** Node's own 16 KiB would be dozens of pieces, each a turn of the event loop. */
+const GZIP_CHUNK_BYTES = 512 * 1024
 const RETRY_MS = 1_000
 const HELD_BYTES_MAX = 64 * 1024 * 1024
 /** Batches that wait for the disk before drained() makes a file's reader wait. */
@@ -41,9 +47,10 @@ export interface BatcherOptions {
   readonly onTrouble?: (message: string | null) => void
 }
 
-interface Cut {
-  readonly texts: readonly string[]
-  readonly bytes: number
+export interface Cut {
+  /** JSON of the sessions, with commas between. */
+  readonly json: Uint8Array
+  readonly sessions: number
   readonly fromUs: number
   readonly toUs: number
 }
@@ -53,8 +60,9 @@ export class Batcher {
   readonly #options: BatcherOptions
   readonly #sessionsMax: number
   readonly #heldBytesMax: number
-  #texts: string[] = []
-  #bytes = 0
+  /** Of the sessions that are in no batch yet, a comma after each. */
+  readonly #json = new ByteWriter()
+  #sessions = 0
   #fromUs = Number.POSITIVE_INFINITY
   #toUs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | null = null
@@ -77,14 +85,14 @@ export class Batcher {
   }
 
   add(session: Session): void {
-    const text = JSON.stringify(session)
-    const bytes = Buffer.byteLength(text) + 1
-    if (this.#bytes + bytes > BATCH_BYTES_MAX - ENVELOPE_BYTES) this.#cut()
-    this.#texts.push(text)
-    this.#bytes += bytes
+    const before = this.#json.length
+    writeSession(this.#json, session)
+    this.#json.bytes(COMMA)
+    if (this.#json.length > BATCH_BYTES_MAX - ENVELOPE_BYTES) this.#cut(before)
+    this.#sessions++
     if (session.startTimeUs < this.#fromUs) this.#fromUs = session.startTimeUs
     if (session.endTimeUs > this.#toUs) this.#toUs = session.endTimeUs
-    if (this.#texts.length >= this.#sessionsMax) this.#cut()
+    if (this.#sessions >= this.#sessionsMax) this.#cut()
     else if (this.#timer === null && this.#options.ageMs !== null) {
       this.#timer = setTimeout(() => this.#cut(), this.#options.ageMs)
     }
@@ -92,12 +100,12 @@ export class Batcher {
 
   /** Sessions that are not on disk yet. */
   get heldSessions(): number {
-    return this.#held.reduce((sum, cut) => sum + cut.texts.length, this.#texts.length)
+    return this.#held.reduce((sum, cut) => sum + cut.sessions, this.#sessions)
   }
 
   /** A batch without sessions, for its report and gaps. */
   beat(): void {
-    if (this.#texts.length === 0 && this.#held.length === 0) this.#hold(EMPTY_CUT)
+    if (this.#sessions === 0 && this.#held.length === 0) this.#hold(EMPTY_CUT)
   }
 
   /** Resolves when a reader that can wait may go on. */
@@ -127,22 +135,24 @@ export class Batcher {
     this.#wakeWaiters()
   }
 
-  #cut(): void {
+  /** @param bytes of #json that belong to the sessions counted so far */
+  #cut(bytes = this.#json.length): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    if (this.#texts.length === 0) return
+    if (this.#sessions === 0) return
+    const cut = this.#takeCut(bytes)
     if (this.#skip > 0) this.#skip--
-    else this.#hold(this.#pending())
-    this.#texts = []
-    this.#bytes = 0
+    else this.#hold(cut)
+    this.#sessions = 0
     this.#fromUs = Number.POSITIVE_INFINITY
     this.#toUs = Number.NEGATIVE_INFINITY
   }
 
-  #pending(): Cut {
+  #takeCut(bytes: number): Cut {
+    const json = this.#json.take(bytes)
     return {
-      texts: this.#texts,
-      bytes: this.#bytes,
+      json: json.subarray(0, -COMMA.length),
+      sessions: this.#sessions,
       fromUs: this.#fromUs,
       toUs: this.#toUs,
     }
@@ -150,7 +160,7 @@ export class Batcher {
 
   #hold(cut: Cut): void {
     this.#held.push(cut)
-    this.#heldBytes += cut.bytes
+    this.#heldBytes += cut.json.length
     // The first is being written; the oldest that is not goes.
     while (this.#heldBytes > this.#heldBytesMax && this.#held.length > 1) this.#lose(1)
     this.#writing ??= this.#write().finally(() => {
@@ -194,14 +204,14 @@ export class Batcher {
     const cut = this.#held[index]!
     this.#forget(index)
     const span = { fromUs: cut.fromUs, toUs: cut.toUs, madeAtMs: Date.now() }
-    if (cut.texts.length > 0) {
-      this.#spool.lost(lossOf('spoolWriteFailed', { sessions: cut.texts.length, ...span }))
+    if (cut.sessions > 0) {
+      this.#spool.lost(lossOf('spoolWriteFailed', { sessions: cut.sessions, ...span }))
     }
   }
 
   #forget(index: number): void {
     const [cut] = this.#held.splice(index, 1)
-    this.#heldBytes -= cut!.bytes
+    this.#heldBytes -= cut!.json.length
     this.#wakeWaiters()
   }
 
@@ -216,22 +226,20 @@ export class Batcher {
       report: this.#options.report(),
       gaps,
     }
-    return makeBatch(head, cut.texts, cut.fromUs, cut.toUs)
+    return makeBatch(head, cut)
   }
 }
 
-const EMPTY_CUT: Cut = { texts: [], bytes: 0, fromUs: 0, toUs: 0 }
+const COMMA = asciiBytes(',')
+const EMPTY_CUT: Cut = { json: new Uint8Array(0), sessions: 0, fromUs: 0, toUs: 0 }
 
-/** The body of a batch, from what stands before its sessions and each session's JSON. */
+/** The body of a batch, from what stands before its sessions and these. */
 export async function makeBatch(
   head: object,
-  sessions: readonly string[],
-  fromUs: number,
-  toUs: number,
+  { json: sessionsJson, ...cut }: Cut,
 ): Promise<MadeBatch> {
-  const text = `${JSON.stringify(head).slice(0, -1)},"sessions":[${sessions.join(',')}]}`
-  const json = Buffer.from(text)
-  // Level 1: sessions repeat each other so much that more effort buys little (bench/spool.ts).
-  const body = await gzipAsync(json, { level: constants.Z_BEST_SPEED })
-  return { body, textBytes: json.length, sessions: sessions.length, fromUs, toUs }
+  const before = `${JSON.stringify(head).slice(0, -1)},"sessions":[`
+  const json = Buffer.concat([Buffer.from(before), sessionsJson, Buffer.from(']}')])
+  const body = await gzipAsync(json, { level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES })
+  return { body, textBytes: json.length, ...cut }
 }

@@ -118,6 +118,11 @@ export class Spool {
     this.#changed = listener
   }
 
+  /** On disk and waiting, without what other processes have changed since depth(). */
+  get waitingBytes(): number {
+    return this.#depth.tally.bytes
+  }
+
   depth(): SpoolDepth {
     if (this.#depth.noticeOtherProcesses()) this.#changed()
     const [first] = this.#store.batches.getRange({ limit: 1 })

@@ -1,4 +1,6 @@
 /** One session of a batch: what is taken, what is refused, and with which words. */
+import { isIP } from 'node:net'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { checkSession } from '../../src/ingest/check.js'
 import { canonicalIp } from '../../src/session/canonical-ip.js'
@@ -45,6 +47,32 @@ test('what is no object, too far ahead or too old is refused', () => {
   const ahead = { startTimeUs: NOW_US + 2 * 86400e6, endTimeUs: NOW_US + 2 * 86400e6 }
   expect(check(ahead)).toMatch(/more than a day ahead/)
   expect(checkSession(session(1), PLACE, NOW_US, NOW_US)).toMatch(/^olderThanRetention/)
+})
+
+test('an address is one exactly when isIP says so', () => {
+  const part = fc.oneof(
+    fc.nat({ max: 300 }).map(String),
+    fc.constantFrom('', '00', '01', 'a', '1e1'),
+  )
+  const dotted = fc.array(part, { minLength: 3, maxLength: 5 }).map((parts) => parts.join('.'))
+  fc.assert(
+    fc.property(fc.oneof(dotted, fc.ipV4(), fc.ipV6()), (text) => {
+      const result = check({ sourceIp: text })
+      if (isIP(text) === 0) expect(result).toMatch(/^sourceIp/)
+      else expect(result).toMatchObject({ sourceIp: canonicalIp(text) })
+    }),
+    {
+      examples: [
+        ['1.2.3.4'],
+        ['0.0.0.0'],
+        ['1.2.3.04'],
+        ['1.2.3'],
+        ['1.2.3.'],
+        ['1.2.3.4.5'],
+        ['1..2.3'],
+      ],
+    },
+  )
 })
 
 test.each([

@@ -70,6 +70,14 @@ describe('byte writer', () => {
     expect(Buffer.from(writer.take()).equals(Buffer.alloc(3_000_000, 'x'))).toBe(true)
     expect(writer.length).toBe(0)
   })
+
+  test('hands over its first bytes and keeps the others', () => {
+    const writer = new ByteWriter()
+    writer.text('first,second,')
+    expect(Buffer.from(writer.take(6)).toString()).toBe('first,')
+    writer.text('third')
+    expect(Buffer.from(writer.take()).toString()).toBe('second,third')
+  })
 })
 
 const anyRow: fc.Arbitrary<SessionRow> = fc

@@ -1,4 +1,6 @@
 import { expect, test, vi } from 'vitest'
+import { BATCH_BYTES_MAX } from '../../src/session/batch.js'
+import { openBatch } from '../../src/ship/rebatch.js'
 import { Batcher } from '../../src/spool/batcher.js'
 import { aSession } from '../support/sessions.js'
 import { aSpool, REPORT } from '../support/spools.js'
@@ -47,4 +49,20 @@ test('given up, what the disk refuses is lost, and counted', async () => {
   batcher.abandon()
   await batcher.flush()
   expect(lost).toEqual(Array.from({ length: 10 }, () => 5))
+})
+
+test('a batch ends before the session that would make its JSON too long', async () => {
+  const { spool } = await aSpool()
+  const batcher = new Batcher({ spool, report: () => REPORT, ageMs: null })
+  const userId = 'u'.repeat(3_000)
+  for (let i = 0; i < 5_000; i++) batcher.add(aSession({ userId, sourcePort: i }))
+  await batcher.flush()
+  const ports: number[] = []
+  for (let next = await spool.next(); next !== null; next = await spool.next()) {
+    expect(next.entry.textBytes).toBeLessThan(BATCH_BYTES_MAX)
+    const { sessions } = await openBatch(next.body)
+    expect(sessions.length).toBe(next.entry.sessions)
+    ports.push(...sessions.map((s) => s.sourcePort))
+  }
+  expect(ports).toEqual(Array.from({ length: 5_000 }, (_, i) => i))
 })
