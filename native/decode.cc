@@ -117,12 +117,13 @@ bool refuses(uint8_t version, uint8_t type, uint8_t code) {
   return version == 4 ? type == 3 && code != 4 : type == 1;
 }
 
+// Of a whole packet or a first fragment.
 void decode_icmp(const IpView& view, const IpHeader& ip, DecodedPacket& out) {
   set_other(out, reason_of_protocol(ip.protocol), ip.bytes);
   const bool own_family = ip.protocol == (ip.version == 4 ? kProtoIcmp : kProtoIcmpv6);
   const uint32_t end = std::min(view.captured, ip.bytes);
   const uint32_t quote = ip.header_bytes + kIcmpHeader;
-  if (!own_family || ip.part == FragmentPart::kLater || end < quote) return;
+  if (!own_family || end < quote) return;
   const uint8_t* icmp = view.data + ip.header_bytes;
   if (!refuses(ip.version, icmp[0], icmp[1])) return;
   if (read_quote(view.data + quote, end - quote, ip.version, out))

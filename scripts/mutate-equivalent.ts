@@ -8,4 +8,95 @@ export interface Equivalent {
   readonly why: string
 }
 
-export const EQUIVALENT: readonly Equivalent[] = []
+export const EQUIVALENT: readonly Equivalent[] = [
+  {
+    file: 'link.cc',
+    code: 'return ip(6);',
+    from: '6',
+    why: 'every version but 4 and 0 is read as IPv6',
+  },
+  {
+    file: 'link.cc',
+    code: 'LinkResult ip(uint8_t version) const { return {at_, wire_, version, OtherReason::kOtherIp}; }',
+    from: 'OtherReason::kOtherIp',
+    why: 'the reason of a packet with an IP header is not looked at',
+  },
+  {
+    file: 'ip.cc',
+    code: 'constexpr uint16_t kMoreFragments = 0x2000;',
+    from: '0x2000',
+    why: 'the lowest bit is of the offset, which is 0 where this mask is used',
+  },
+  {
+    file: 'decode.cc',
+    code: 'return static_cast<int64_t>(static_cast<uint64_t>(std::max<int64_t>(timestamp_ns, 0)) / 1000);',
+    from: '0',
+    why: '0 ns and 1 ns are the same microsecond',
+  },
+  {
+    file: 'decode.cc',
+    code: 'const uint64_t source[2] = {load_be64(ip + 8), load_be64(ip + 16)};',
+    from: '2',
+    why: 'an array with one more element, which nobody reads',
+  },
+  {
+    file: 'decode.cc',
+    code: 'const uint64_t dest[2] = {load_be64(ip + 24), load_be64(ip + 32)};',
+    from: '2',
+    why: 'an array with one more element, which nobody reads',
+  },
+  {
+    file: 'decode.cc',
+    code: 'out.payload = header_bytes < l4 ? l4 - header_bytes : 0;',
+    from: '<',
+    why: 'both branches are 0 when they are equal',
+  },
+  {
+    file: 'decode.cc',
+    code: 'out.payload = l4 > kUdpHeader ? l4 - kUdpHeader : 0;',
+    from: '>',
+    why: 'both branches are 0 when they are equal',
+  },
+  {
+    file: 'decode.cc',
+    code: 'uint32_t at = version == 4 ? 20 : 40;',
+    from: '20',
+    why: 'a quote of 20 octets has no ports: nothing comes of it here or below',
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (captured < at || (p[0] >> 4) != version) return false;',
+    from: '<',
+    why: 'a quote that is only an IP header has no ports: nothing comes of it here or below',
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (headers == kExtensionHeadersMax || at + 8 > captured) return false;',
+    from: '8',
+    why: 'a quote that ends with an extension header has no ports: nothing comes of it here or below',
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (headers == kExtensionHeadersMax || at + 8 > captured) return false;',
+    from: '>',
+    why: 'a quote that ends with an extension header has no ports: nothing comes of it here or below',
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (!own_family || end < quote) return;',
+    from: '<',
+    why: 'an empty quote is nothing',
+  },
+  {
+    file: 'decode.cc',
+    code: 'const uint32_t captured = end > ip.header_bytes ? end - ip.header_bytes : 0;',
+    from: '>',
+    why: 'both branches are 0 when they are equal',
+  },
+  {
+    file: 'decode.cc',
+    code: 'const uint32_t captured = end > ip.header_bytes ? end - ip.header_bytes : 0;',
+    from: '0',
+    why: 'one octet is as far from the ports as none',
+  },
+]

@@ -101,6 +101,12 @@ const QUOTES: readonly Rule[] = [
     OPEN_STILL,
     { other: { icmp: [1, 51] } },
   ),
+  rule(
+    'ICMP quote: all of it is behind the IP length',
+    [u(0, a), octets(0.1, error4(quote4(), { length: 20 + 4 }))],
+    OPEN_STILL,
+    { other: { icmp: [1, 24] } },
+  ),
   rule('ICMP quote: a SYN: refused', [t(0, a, S), icmp(0.1, a)], REFUSED, {
     other: { icmp: [1, 68] },
   }),

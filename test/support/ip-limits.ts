@@ -107,6 +107,12 @@ export const OTHER_LIMITS: readonly OtherPacket[] = [
     bytes: 47,
   },
   {
+    name: 'cut in the second half of an extension header',
+    ...cut(v6(60, extension.options(UDP, udp(1, 2), 1)), 50),
+    reason: 'truncated',
+    bytes: 64,
+  },
+  {
     name: 'an authentication header is all',
     ...whole(v6(AH, extension.authentication(NONE, []))),
     reason: 'otherIp',

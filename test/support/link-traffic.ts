@@ -75,6 +75,7 @@ const CUTS: readonly Cut[] = [
   { name: 'IP over InfiniBand', linkType: 242, data: zeros(43), before: 0 },
   { name: 'NFLOG', linkType: 239, data: zeros(3), before: 0 },
   { name: 'NFLOG attribute', linkType: 239, data: [2, 0, 0, 0, 8, 0, 1], before: 4 },
+  { name: 'PPP address', linkType: 9, data: [0xff], before: 0 },
   { name: 'PPP protocol', linkType: 9, data: [0], before: 0 },
   { name: 'PPP protocol after its address', linkType: 9, data: [0xff, 3], before: 2 },
   { name: 'PPPoE', linkType: 51, data: zeros(5), before: 0 },
