@@ -7,8 +7,8 @@
  */
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
+import { asciiBytes, ByteWriter } from '../byte-writer.js'
 import { messageOf } from '../errors.js'
-import { asciiBytes, ByteWriter } from '../output/byte-writer.js'
 import {
   BATCH_BYTES_MAX,
   BATCH_SESSIONS_MAX,
