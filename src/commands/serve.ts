@@ -30,6 +30,9 @@ import { DuckStore } from '../store/duckdb/duck-store.js'
 import { packageVersion } from '../version.js'
 import { endOnSignals } from './ending.js'
 
+/** What requests that are under way have left when the server is told to end. */
+const CLOSE_GRACE_MS = 5_000
+
 const MiB = 2 ** 20
 const MINUTE_MS = 60e3
 const DAY_MS = 86400e3
@@ -167,7 +170,10 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const addressFile = join(options.data, 'server.json')
   const close = async () => {
     rmSync(addressFile, { force: true })
+    // A browser keeps connections open that have not asked for anything yet: nothing would end them for a minute.
+    const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     await app.close()
+    clearTimeout(cut)
     await maintenance.stop()
     await store.close()
     await control.close()

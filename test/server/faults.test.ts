@@ -1,7 +1,10 @@
 /** What goes wrong around a running server: killed in the middle, clients that leave, files of another version, TLS. */
+
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -101,6 +104,19 @@ test('an export whose client leaves ends, and its query with it', {
   expect(all.body.split('\r\n')).toHaveLength(batches * 5000 + 2)
   expect(server.log.filter((l) => l.includes('"level":50'))).toEqual([])
   await server.stop()
+})
+
+test('a connection that asks for nothing does not keep the server from ending', {
+  timeout: 30_000,
+}, async () => {
+  const server = await TestServer.start()
+  const silent = connect(Number(new URL(server.url).port), '127.0.0.1')
+  const closed = once(silent, 'close')
+  await once(silent, 'connect')
+  silent.on('error', () => undefined)
+  await server.stop()
+  await closed
+  expect(silent.destroyed).toBe(true)
 })
 
 test('a database of a newer version is refused with what to do', async () => {
