@@ -6,6 +6,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { MeterReport } from '../../src/session/batch.ts'
+import { aReport } from '../../test/support/sessions.ts'
 import { LOG_ORG, logRows } from './log-rows.ts'
 import { median } from './machine.ts'
 import { BenchServer, createKey } from './serve.ts'
@@ -17,19 +18,7 @@ const ASK_EVERY_MS = 500
 const LOG = `/api/v1/org/${LOG_ORG}/logs/connection`
 
 export function reportNow(): MeterReport {
-  return {
-    version: 'bench',
-    interface: 'bench0',
-    startedAt: '2026-01-01T00:00:00.000Z',
-    at: new Date().toISOString(),
-    packets: 0,
-    bytes: 0,
-    other: {},
-    openSessions: 0,
-    packetsDropped: 0,
-    sessionsDropped: {},
-    spool: { batches: 0, bytes: 0, setAside: 0 },
-  }
+  return aReport({ version: 'bench', interface: 'bench0', at: new Date().toISOString() })
 }
 
 /** Sends batches one after the other until told to stop; each with how long it took. */

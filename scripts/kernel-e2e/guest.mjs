@@ -223,6 +223,11 @@ function start(...args) {
   }
 }
 
+function createKey(scope, ...options) {
+  const owner = ['--data', '/run/lab/data', '--scope', scope, '--org', 'lab']
+  return run('node', CLI, 'keys', 'create', ...owner, ...options).trim()
+}
+
 async function checkMeter() {
   const judged = []
   const server = http.createServer((request, response) =>
@@ -235,34 +240,8 @@ async function checkMeter() {
     )
   })
   await new Promise((resolve) => server.listen(80, '0.0.0.0', resolve))
-  const admin = run(
-    'node',
-    CLI,
-    'keys',
-    'create',
-    '--data',
-    '/run/lab/data',
-    '--scope',
-    'admin',
-    '--org',
-    'lab',
-    '--retention-days',
-    '30',
-  ).trim()
-  const ingest = run(
-    'node',
-    CLI,
-    'keys',
-    'create',
-    '--data',
-    '/run/lab/data',
-    '--scope',
-    'ingest',
-    '--org',
-    'lab',
-    '--site',
-    '1',
-  ).trim()
+  const admin = createKey('admin', '--retention-days', '30')
+  const ingest = createKey('ingest', '--site', '1')
   const serve = start('serve', '--data', '/run/lab/data', '--listen', '127.0.0.1:8480')
   await serve.says('"listening"')
   writeFileSync(

@@ -1,12 +1,11 @@
 /** What replay can be given: files, pipes and FIFOs, several, some of them wrong; and being interrupted. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { FakeServer } from '../support/fake-server.js'
-import { ROOT, run, start } from '../support/process.js'
+import { follow, ROOT, run, start } from '../support/process.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -24,15 +23,7 @@ async function shell(script: string, env: Record<string, string> = {}) {
     env: { ...process.env, TUNMETER_KEY: '', SITE, DEMO, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (d) => {
-    stdout += d
-  })
-  child.stderr.on('data', (d) => {
-    stderr += d
-  })
-  const [code] = await once(child, 'close')
+  const { code, stdout, stderr } = await follow(child).finished
   return { code, stdout, stderr }
 }
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { batch, session } from '../support/batches.js'
+import { follow } from '../support/process.js'
 import { TestServer } from '../support/server.js'
 
 let server: TestServer
@@ -33,16 +34,7 @@ async function run(args: string[], env: Record<string, string> | null = {}) {
   const child = spawn(process.execPath, ['dist/cli.js', ...args], {
     env: { ...process.env, ...given },
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (d) => {
-    stdout += d
-  })
-  child.stderr.on('data', (d) => {
-    stderr += d
-  })
-  const [code] = await once(child, 'close')
-  return { code, stdout, stderr }
+  return follow(child).finished
 }
 
 /** Answers as the documentation of the integration API shows them: envelope, lists by name, pages. */

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <string>
 
+#include "open_hooks.h"
+
 namespace {
 
 std::string state() {
@@ -65,27 +67,6 @@ int openat(int at, const char* path, int flags, ...) {
   va_end(list);
   if ((flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0 && refused(path)) return -1;
   return static_cast<int>(syscall(SYS_openat, at, path, flags, mode));
-}
-int openat64(int at, const char* path, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  const mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  return openat(at, path, flags, mode);
-}
-int open(const char* path, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  const mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  return openat(AT_FDCWD, path, flags, mode);
-}
-int open64(const char* path, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  const mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  return openat(AT_FDCWD, path, flags, mode);
 }
 ssize_t write(int fd, const void* data, size_t length) {
   return refused(fd) ? -1 : syscall(SYS_write, fd, data, length);

@@ -22,6 +22,8 @@
 #include <string>
 #include <vector>
 
+#include "open_hooks.h"
+
 namespace {
 
 constexpr int kDescriptorsMax = 4096;
@@ -109,27 +111,6 @@ int openat(int at, const char* path, int flags, ...) {
   const int fd = static_cast<int>(syscall(SYS_openat, at, path, flags, mode));
   opened(fd, path, flags);
   return fd;
-}
-int openat64(int at, const char* path, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  const mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  return openat(at, path, flags, mode);
-}
-int open(const char* path, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  const mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  return openat(AT_FDCWD, path, flags, mode);
-}
-int open64(const char* path, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  const mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  return openat(AT_FDCWD, path, flags, mode);
 }
 int close(int fd) {
   if (watched(fd)) {

@@ -2,6 +2,7 @@
 import type { Batch, MeterReport } from '../../src/session/batch.js'
 import type { Session } from '../../src/session/session.js'
 import { runPrefix, sessionId } from '../../src/session/session-id.js'
+import { aReport } from './sessions.js'
 
 export const RUN = runPrefix(Date.UTC(2026, 10, 20), new Uint8Array([1, 2, 3, 4, 5]))
 
@@ -41,20 +42,14 @@ export function session(sequence: number, change: Partial<Session> = {}): Sessio
 }
 
 export function report(change: Partial<MeterReport> = {}): MeterReport {
-  return {
+  return aReport({
     version: '0.1.0',
-    interface: 'wg0',
     startedAt: '2026-11-20T00:00:00.000Z',
     at: new Date().toISOString(),
     packets: 100,
     bytes: 10_000,
-    other: {},
-    openSessions: 0,
-    packetsDropped: 0,
-    sessionsDropped: {},
-    spool: { batches: 0, bytes: 0, setAside: 0 },
     ...change,
-  }
+  })
 }
 
 export function batch(

@@ -25,23 +25,29 @@ export interface StartOptions {
   readonly input?: Uint8Array
 }
 
+/** What a process with pipes for its output writes, and how it ends. */
+export function follow(child: ChildProcess): Pick<Started, 'output' | 'finished'> {
+  const output = { stdout: '', stderr: '' }
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text
+  })
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text
+  })
+  const finished = new Promise<Finished>((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal, ...output }))
+  })
+  return { output, finished }
+}
+
 /** Killed when the test ends, if it still runs then. */
 export function start(args: readonly string[], options: StartOptions = {}): Started {
   const child = spawn(process.execPath, [CLI, ...args], {
     env: { ...process.env, TUNMETER_KEY: '', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  const output = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output.stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output.stderr += text
-  })
   child.stdin.on('error', () => undefined).end(options.input)
-  const finished = new Promise<Finished>((resolve) => {
-    child.on('close', (code, signal) => resolve({ code, signal, ...output }))
-  })
+  const { output, finished } = follow(child)
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await finished

@@ -1,4 +1,5 @@
 /** Sessions for tests: one that is plausible in every field, changed by what a test cares about. */
+import type { MeterReport } from '../../src/session/batch.js'
 import type { SessionRow } from '../../src/session/fields.js'
 import type { FlowRecord, Session } from '../../src/session/session.js'
 
@@ -77,6 +78,24 @@ export function aRow(change: Partial<SessionRow> = {}): SessionRow {
     userName: null,
     resourceName: null,
     siteName: null,
+    ...change,
+  }
+}
+
+/** What a meter says of itself: that it has seen nothing yet, but for what the test cares about. */
+export function aReport(change: Partial<MeterReport> = {}): MeterReport {
+  return {
+    version: '0.0.0',
+    interface: 'wg0',
+    startedAt: '2026-01-01T00:00:00.000Z',
+    at: '2026-01-01T00:00:01.000Z',
+    packets: 0,
+    bytes: 0,
+    other: {},
+    openSessions: 0,
+    packetsDropped: 0,
+    sessionsDropped: {},
+    spool: { batches: 0, bytes: 0, setAside: 0 },
     ...change,
   }
 }

@@ -1,11 +1,11 @@
 /** Spools for tests: small bounds, batches of a known content. */
 import { gzipSync } from 'node:zlib'
 import { onTestFinished } from 'vitest'
-import type { BatchGap, MeterReport } from '../../src/session/batch.js'
+import type { BatchGap } from '../../src/session/batch.js'
 import type { Session } from '../../src/session/session.js'
 import { openSpool, type SpoolOptions } from '../../src/spool/open.js'
 import type { MakeBatch, Spool } from '../../src/spool/spool.js'
-import { aSession } from './sessions.js'
+import { aReport, aSession } from './sessions.js'
 import { temporaryDirectory } from './temporary.js'
 
 export const MiB = 1024 * 1024
@@ -26,19 +26,7 @@ export async function aSpool(
   return { spool, directory, losses }
 }
 
-export const REPORT: MeterReport = {
-  version: '0.0.0',
-  interface: 'wg0',
-  startedAt: '2026-01-01T00:00:00.000Z',
-  at: '2026-01-01T00:00:01.000Z',
-  packets: 0,
-  bytes: 0,
-  other: {},
-  openSessions: 0,
-  packetsDropped: 0,
-  sessionsDropped: {},
-  spool: { batches: 0, bytes: 0, setAside: 0 },
-}
+export const REPORT = aReport()
 
 /** A maker of a batch of `count` sessions; `padding` makes its body that much larger (it does not compress). */
 export function batchOf(count: number, meterId = 'm', padding = Buffer.alloc(0)): MakeBatch {
