@@ -47,7 +47,6 @@ const COLUMNS: readonly Column[] = [
   {
     title: 'SOURCE',
     align: 'left',
-
     style: 'dim',
     read: (r) => formatEndpoint(r.sourceIp, r.sourcePort),
   },
@@ -63,7 +62,6 @@ const COLUMNS: readonly Column[] = [
   {
     title: 'DESTINATION',
     align: 'left',
-
     style: 'dim',
     read: (r) => formatEndpoint(r.destIp, r.destPort),
   },
