@@ -63,7 +63,7 @@ const OPTIONS = {
     },
   ),
   user: text(
-    'Started as root: become this user before reading a packet. Default: tunmeter, or one without a name',
+    'Started as root: become this user before reading a packet. Default: tunmeter, or one without a name; root where only root may ask for the peers',
     'NAME',
   ),
   metricsListen: text('Serve Prometheus metrics here, as in 127.0.0.1:9480', 'HOST:PORT'),
