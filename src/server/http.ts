@@ -45,6 +45,7 @@ type Word = readonly [status: number, code: string]
 /** Errors of the store and of ingest that a caller can do something about. */
 const OWN: Readonly<Record<string, Word>> = {
   STORE_BUSY: [503, 'storeBusy'],
+  STORE_CLOSING: [503, 'storeBusy'],
   TOO_MANY_INTERVALS: [400, 'badRequest'],
   BAD_ORG: [400, 'badRequest'],
   BAD_COMPRESSED: [400, 'badRequest'],

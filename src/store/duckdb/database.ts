@@ -9,6 +9,7 @@
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { AppError, messageOf } from '../../errors.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
@@ -20,6 +21,10 @@ export const READERS = 3
 /** More waiting queries than this are refused: the caller is told to come back. */
 const WAITING_MAX = 64
 const SILENCE_US = 600e6
+/** A query looks for its interruption at the next vector, but one that comes between two queries is lost. */
+const INTERRUPT_EVERY_MS = 20
+/** What is lent longer than this after the end was asked for is left to who has it. */
+const CLOSE_WAIT_MS = 5_000
 
 export interface DatabaseOptions {
   readonly directory: string
@@ -38,6 +43,9 @@ export class Database {
   readonly #idle: DuckDBConnection[] = []
   readonly #waiting: ((connection: DuckDBConnection) => void)[] = []
   readonly #opened = new Set<DuckDBConnection>()
+  /** Of the opened: in use by a query, or by one soon. */
+  readonly #lent = new Set<DuckDBConnection>()
+  #closing = false
 
   private constructor(path: string, instance: DuckDBInstance, silenceUs: number) {
     this.path = path
@@ -55,7 +63,7 @@ export class Database {
       await database.#migrate()
       for (let i = 0; i < READERS; i++) database.#idle.push(await database.connect())
     } catch (error) {
-      database.close()
+      await database.close()
       throw error
     }
     return database
@@ -65,13 +73,34 @@ export class Database {
   async connect(): Promise<DuckDBConnection> {
     const connection = await this.#instance.connect()
     this.#opened.add(connection)
-    await connection.run(MACROS)
-    await connection.run(`SET VARIABLE silence_us = ${int(this.#silenceUs)}::BIGINT`)
+    await this.#prepare(connection)
     return connection
   }
 
-  /** Closes a connection that connect() gave. */
+  /** A connection for a while; release() takes it back. @throws AppError STORE_CLOSING */
+  async lend(): Promise<DuckDBConnection> {
+    this.#mustBeOpen()
+    const connection = await this.#instance.connect()
+    this.#opened.add(connection)
+    this.#lent.add(connection)
+    try {
+      this.#mustBeOpen()
+      await this.#prepare(connection)
+    } catch (error) {
+      this.release(connection)
+      throw error
+    }
+    return connection
+  }
+
+  async #prepare(connection: DuckDBConnection): Promise<void> {
+    await connection.run(MACROS)
+    await connection.run(`SET VARIABLE silence_us = ${int(this.#silenceUs)}::BIGINT`)
+  }
+
+  /** Closes a connection that lend() gave. */
   release(connection: DuckDBConnection): void {
+    this.#lent.delete(connection)
     if (this.#opened.delete(connection)) connection.closeSync()
   }
 
@@ -81,6 +110,7 @@ export class Database {
     const connection = await this.#borrow()
     const interrupt = () => connection.interrupt()
     try {
+      this.#mustBeOpen()
       signal?.throwIfAborted()
       signal?.addEventListener('abort', interrupt)
       await connection.run('BEGIN TRANSACTION READ ONLY')
@@ -96,9 +126,16 @@ export class Database {
     }
   }
 
+  #mustBeOpen(): void {
+    if (this.#closing) throw new AppError('STORE_CLOSING', 'the server is ending')
+  }
+
   #borrow(): Promise<DuckDBConnection> {
     const idle = this.#idle.pop()
-    if (idle !== undefined) return Promise.resolve(idle)
+    if (idle !== undefined) {
+      this.#lent.add(idle)
+      return Promise.resolve(idle)
+    }
     if (this.#waiting.length >= WAITING_MAX) {
       throw new AppError('STORE_BUSY', 'too many queries are waiting', {
         hint: 'Try again in a few seconds.',
@@ -110,7 +147,10 @@ export class Database {
   #giveBack(connection: DuckDBConnection): void {
     const next = this.#waiting.shift()
     if (next !== undefined) next(connection)
-    else this.#idle.push(connection)
+    else {
+      this.#lent.delete(connection)
+      this.#idle.push(connection)
+    }
   }
 
   fileBytes(): number {
@@ -121,8 +161,17 @@ export class Database {
     return statSync(`${this.path}.wal`, { throwIfNoEntry: false })?.size ?? 0
   }
 
-  close(): void {
-    for (const connection of this.#opened) connection.closeSync()
+  /**
+   * Interrupts what reads and waits until it has noticed. A connection that is closed in the middle of its query is
+   * destroyed inside that query, which waits for its own lock for ever and keeps the process alive.
+   */
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const until = Date.now() + CLOSE_WAIT_MS; this.#lent.size > 0 && Date.now() < until; ) {
+      for (const connection of this.#lent) connection.interrupt()
+      await setTimeout(INTERRUPT_EVERY_MS)
+    }
+    for (const connection of this.#opened) if (!this.#lent.has(connection)) connection.closeSync()
     this.#instance.closeSync()
   }
 

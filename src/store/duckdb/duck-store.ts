@@ -180,7 +180,7 @@ export class DuckStore implements Store {
     }
     cancel?.signal?.addEventListener('abort', interrupt)
     try {
-      while (lanes.length < CSV_LANES) lanes.push(await this.#database.connect())
+      while (lanes.length < CSV_LANES) lanes.push(await this.#database.lend())
       cancel?.signal?.throwIfAborted()
       const whole = await withTextIds(lanes[0]!, orgId, filter)
       yield* exportCsv(lanes, orgId, whole, sort, this.#clockUs())
@@ -225,7 +225,7 @@ export class DuckStore implements Store {
       })
     }
     this.#exports++
-    return this.#database.connect()
+    return this.#database.lend()
   }
 
   #endExport(connection: DuckDBConnection): void {
@@ -280,7 +280,7 @@ export class DuckStore implements Store {
   async backup(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const file = join(directory, 'sessions.duckdb')
-    const connection = await this.#database.connect()
+    const connection = await this.#database.lend()
     try {
       await rm(file, { force: true })
       const name = (
@@ -311,6 +311,6 @@ export class DuckStore implements Store {
   async close(): Promise<void> {
     await this.#writer.idle()
     await this.#catalogTurn.catch(() => undefined)
-    this.#database.close()
+    await this.#database.close()
   }
 }
