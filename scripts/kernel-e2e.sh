@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The kernel's own WireGuard, end to end, on machines whose kernel has none: Debian's kernel in qemu, emulated (a
 # nested KVM refuses what a full CPU model asks for), with this machine's root read-only over 9p and Node.js in it. Needs: qemu-system-x86
-# busybox-static cpio kmod, a built tunmeter, root (for apt-get download only). Takes one to three minutes.
+# busybox-static cpio kmod, a built tunmeter, root (for apt-get download only). Takes two minutes on a quiet machine.
 #   scripts/kernel-e2e.sh [DIRECTORY]      what is downloaded and built is kept in DIRECTORY (/var/cache/tunmeter-kernel),
 #                                          with the output and the recorded netlink messages
 set -euo pipefail

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../../src/commands/doctor-checks.js'
-import { checkCatalog, checkInterface, checkPrivileges } from '../../src/commands/doctor-checks.js'
+import {
+  checkCatalog,
+  checkInterface,
+  checkPeers,
+  checkPrivileges,
+} from '../../src/commands/doctor-checks.js'
 import { reconciledPackets, transferred } from '../../src/commands/doctor-reconciliation.js'
 import { checkServer } from '../../src/commands/doctor-server.js'
 import { checkSpool } from '../../src/commands/doctor-spool.js'
@@ -34,6 +39,14 @@ test('an interface that is there, and one that is not', () => {
     state: 'failed',
     message: 'there is no interface nope0',
   })
+})
+
+test('peers of an interface without any, and of one that is not there', async () => {
+  expect(await checkPeers('lo')).toMatchObject({
+    device: null,
+    finding: { check: 'peers', state: 'warning', todo: expect.stringContaining('catalog') },
+  })
+  expect(await checkPeers('nope0')).toMatchObject({ device: null, finding: { state: 'failed' } })
 })
 
 test('a catalog that names every peer, one that does not, one that is none', () => {
