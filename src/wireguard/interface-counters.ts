@@ -1,5 +1,5 @@
 /**
- * The kernel's counters of an interface, from /proc/net/dev: that file belongs to the process' own network
+ * The kernel's counters of an interface, from /proc/self/net/dev: that file belongs to the process' own network
  * namespace, also in a container whose sysfs shows another one.
  */
 import { readFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ export interface InterfaceCounters {
 
 /** Null when there is no such interface. */
 export function readInterfaceCounters(interfaceName: string): InterfaceCounters | null {
-  return parseInterfaceCounters(readFileSync('/proc/net/dev', 'utf8'), interfaceName)
+  return parseInterfaceCounters(readFileSync('/proc/self/net/dev', 'utf8'), interfaceName)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT, run } from '../support/process.js'
@@ -32,6 +32,25 @@ describe.skipIf(!canAnalyze)('systemd units (needs systemd-analyze)', () => {
   })
 })
 
+test('the key that the meter’s file names is the credential that its unit loads', () => {
+  const loaded = /^LoadCredential=(.*):\/etc\/tunmeter\/site\.key$/m.exec(
+    readFileSync(unitPath('tunmeter-meter'), 'utf8'),
+  )![1]!
+  const settings = readFileSync(`${ROOT}packaging/systemd/meter.yaml`, 'utf8')
+  expect(settings).toContain(`key-file: /run/credentials/tunmeter-meter.service/${loaded}\n`)
+})
+
+test('of /proc only what the units leave visible is read: processes, by ProcSubset=pid', () => {
+  const sources = readdirSync(`${ROOT}src`, { recursive: true, encoding: 'utf8' })
+  const read = sources
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap(
+      (name) => readFileSync(join(ROOT, 'src', name), 'utf8').match(/['"`]\/proc\/[^'"`]*/g) ?? [],
+    )
+  expect(read.length).toBeGreaterThan(0)
+  expect(read.filter((path) => !/^.\/proc\/self\//.test(path))).toEqual([])
+})
+
 describe('the commands of the units', () => {
   const commandOf = (name: string): string[] =>
     /^ExecStart=\/usr\/bin\/tunmeter (.*)$/m
@@ -51,7 +70,8 @@ describe('the commands of the units', () => {
   test('the server’s are options that it has', async () => {
     const directory = temporaryDirectory()
     const config = join(directory, 'server.yaml')
-    writeFileSync(config, 'listen: nonsense\n')
+    const shipped = readFileSync(`${ROOT}packaging/systemd/server.yaml`, 'utf8')
+    writeFileSync(config, shipped.replace('listen: 127.0.0.1:8480', 'listen: nonsense'))
     mkdirSync(join(directory, 'data'))
     const args = commandOf('tunmeter-server').map((a) =>
       a === '/var/lib/tunmeter-server'

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# The units of packaging/systemd under a real systemd: a container (systemd-nspawn) with this machine's files, what it
+# writes on a tmpfs, and a network of its own. Needs root, systemd-container and a built tunmeter; takes about a minute.
+#   scripts/units-e2e.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+area=$(mktemp -d)
+machine=$area/root
+trap 'umount "$machine" 2>/dev/null || true; umount "$area"; rmdir "$area"' EXIT
+mount -t tmpfs tmpfs "$area"
+mkdir "$area/written" "$area/work" "$machine"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$area/written,workdir=$area/work" "$machine"
+
+# As an installed package; then as docs/operations.md says.
+package=$machine/usr/lib/node_modules/tunmeter
+mkdir -p "$package/build"
+cp -r dist package.json "$package/"
+cp -r build/Release "$package/build/"
+cp -rL node_modules "$package/node_modules"
+chmod +x "$package/dist/cli.js"
+ln -sf ../lib/node_modules/tunmeter/dist/cli.js "$machine/usr/bin/tunmeter"
+install -D -m 644 packaging/systemd/tunmeter.sysusers "$machine/usr/lib/sysusers.d/tunmeter.conf"
+install -m 644 packaging/systemd/*.service "$machine/etc/systemd/system/"
+install -D -m 644 packaging/systemd/server.yaml "$machine/etc/tunmeter-server/server.yaml"
+install -D -m 644 packaging/systemd/meter.yaml "$machine/etc/tunmeter/meter.yaml"
+
+install -m 755 scripts/units-e2e/guest.sh "$machine/usr/bin/units-guest"
+cat >"$machine/etc/systemd/system/units-guest.service" <<'UNIT'
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/units-guest
+TimeoutStartSec=600
+UNIT
+wants=$machine/etc/systemd/system/multi-user.target.wants
+mkdir -p "$wants"
+ln -sf ../units-guest.service "$wants/units-guest.service"
+
+timeout 900 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory "$machine" --boot \
+  </dev/null >"$area/console" 2>&1 || cat "$area/console"
+cat "$machine/root/units.txt"
+grep -q '^[0-9]* passed, 0 failed' "$machine/root/units.txt"
