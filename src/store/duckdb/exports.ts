@@ -7,15 +7,18 @@
  *
  * A session whose report comes while the export runs is in it once, in either state.
  */
-import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import type { CsvPiece, LogFilter, LogRow, Sort } from '../store.js'
-import { csvQuery, selectCells } from './csv.js'
+import { type CsvSlice, columnsOf, readSlice } from './csv.js'
+import { CsvLines, readNames } from './csv-lines.js'
 import { int, rowsOf } from './database.js'
 import { orderBy } from './pages.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources } from './where.js'
 
 export const SLICE_ROWS = 50_000
+/** Of numbers only, 240 B a row; of a row group DuckDB unpacks the whole, so not much less than one. */
+const CSV_SLICE_ROWS = 100_000
 const MINUTE_US = 60e6
 
 /** The whole answer as one query, for Parquet. */
@@ -48,7 +51,7 @@ async function* byTime(
   sort: Sort,
   nowUs: number,
 ): AsyncGenerator<readonly LogRow[]> {
-  const slices = await timeSlices(connection, orgId, filter, nowUs)
+  const slices = await timeSlices(connection, orgId, filter, nowUs, SLICE_ROWS)
   if (sort.descending) slices.reverse()
   for (const [fromUs, toUs] of slices) {
     const { text, values } = exportQuery(orgId, { ...filter, fromUs, toUs }, sort, nowUs)
@@ -58,7 +61,7 @@ async function* byTime(
 }
 
 /**
- * As CSV. @param lanes connections: by time, each makes a piece while the ones before are sent
+ * As CSV. @param lanes connections: by time, each reads a slice while the one before is written and sent
  */
 export async function* exportCsv(
   lanes: readonly DuckDBConnection[],
@@ -67,31 +70,49 @@ export async function* exportCsv(
   sort: Sort,
   nowUs: number,
 ): AsyncGenerator<CsvPiece> {
-  if (sort.key !== 'startTime') {
-    yield* csvByOrder(lanes[0]!, orgId, filter, sort, nowUs)
+  const lines = new CsvLines(orgId, await readNames(lanes[0]!, orgId))
+  if (sort.key === 'startTime') {
+    const slices = await timeSlices(lanes[0]!, orgId, filter, nowUs, CSV_SLICE_ROWS)
+    if (sort.descending) slices.reverse()
+    const read = (lane: DuckDBConnection, [fromUs, toUs]: readonly [number, number]) => {
+      const sql = new Sql()
+      const plain = sources(sql, orgId, { ...filter, fromUs, toUs }, nowUs).map(selectPlain)
+      return readSlice(lane, plain.join(' UNION ALL '), sql.values, sort)
+    }
+    for await (const slice of ahead(lanes, slices, read)) yield* csvPieces(lines, slice)
     return
   }
-  const slices = await timeSlices(lanes[0]!, orgId, filter, nowUs)
-  if (sort.descending) slices.reverse()
-  const running: Promise<CsvPiece>[] = []
+  const sql = new Sql()
+  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
+  for await (const rows of ordered(lanes[0]!, plain, sql.values, sort, CSV_SLICE_ROWS)) {
+    const slice = await readSlice(lanes[0]!, rows, [], sort)
+    if (slice.result.rowCount === 0) return
+    yield* csvPieces(lines, slice)
+  }
+}
+
+/** In order; each lane is at work on one while the caller has the one before. */
+async function* ahead<Item, Read>(
+  lanes: readonly DuckDBConnection[],
+  items: readonly Item[],
+  read: (lane: DuckDBConnection, item: Item) => Promise<Read>,
+): AsyncGenerator<Read> {
+  const running: Promise<Read>[] = []
   let started = 0
   const fill = () => {
-    while (running.length < lanes.length && started < slices.length) {
-      const [fromUs, toUs] = slices[started]!
-      const sql = new Sql()
-      const cells = sources(sql, orgId, { ...filter, fromUs, toUs }, nowUs).map(selectCells)
-      const text = csvQuery(cells.join(' UNION ALL '), orderBy(sort, 'p.'))
-      const piece = csvPiece(lanes[started++ % lanes.length]!, text, sql.values)
+    while (running.length < lanes.length && started < items.length) {
+      const next = read(lanes[started % lanes.length]!, items[started]!)
+      started++
       // It is awaited in its turn; until then a failure has nobody to tell.
-      piece.catch(() => undefined)
-      running.push(piece)
+      next.catch(() => undefined)
+      running.push(next)
     }
   }
   try {
     for (fill(); running.length > 0; ) {
-      const piece = await running.shift()!
+      const result = await running.shift()!
       fill()
-      yield piece
+      yield result
     }
   } finally {
     for (const lane of lanes) lane.interrupt()
@@ -99,15 +120,10 @@ export async function* exportCsv(
   }
 }
 
-async function csvPiece(
-  connection: DuckDBConnection,
-  text: string,
-  values: readonly string[] = [],
-): Promise<CsvPiece> {
-  const [row] = await rowsOf(connection, text, values)
-  return {
-    text: (row!.text as DuckDBBlobValue | null)?.bytes ?? new Uint8Array(),
-    rows: row!.n as number,
+async function* csvPieces(lines: CsvLines, { result, words }: CsvSlice): AsyncGenerator<CsvPiece> {
+  for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
+    if (chunk.rowCount === 0) return
+    yield { text: lines.write(columnsOf(chunk), words), rows: chunk.rowCount }
   }
 }
 
@@ -117,6 +133,7 @@ async function timeSlices(
   orgId: string,
   filter: LogFilter,
   nowUs: number,
+  sliceRows: number,
 ): Promise<[number, number][]> {
   const sql = new Sql()
   const parts = sources(sql, orgId, filter, nowUs).map(
@@ -129,11 +146,11 @@ async function timeSlices(
     sql.values,
   )
   const slices: [number, number][] = []
-  let rows = SLICE_ROWS
+  let rows = sliceRows
   for (const { minute, n } of minutes as { minute: number; n: number }[]) {
     const end = Math.min(filter.toUs, (minute + 1) * MINUTE_US)
     const last = slices.at(-1)
-    if (last !== undefined && rows + n <= SLICE_ROWS) {
+    if (last !== undefined && rows + n <= sliceRows) {
       last[1] = end
       rows += n
     } else {
@@ -153,27 +170,10 @@ async function* byOrder(
 ): AsyncGenerator<readonly LogRow[]> {
   const sql = new Sql()
   const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
-  for await (const slice of ordered(connection, plain, sql.values, sort)) {
+  for await (const slice of ordered(connection, plain, sql.values, sort, SLICE_ROWS)) {
     const result = await connection.run(withNames(slice, orderBy(sort, 'p.')))
     if (result.rowCount === 0) return
     for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
-  }
-}
-
-async function* csvByOrder(
-  connection: DuckDBConnection,
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
-): AsyncGenerator<CsvPiece> {
-  const sql = new Sql()
-  const cells = sources(sql, orgId, filter, nowUs).map(selectCells).join(' UNION ALL ')
-  for await (const slice of ordered(connection, cells, sql.values, sort)) {
-    // $1 is the organisation.
-    const piece = await csvPiece(connection, csvQuery(slice, orderBy(sort, 'p.')), [orgId])
-    if (piece.rows === 0) return
-    yield piece
   }
 }
 
@@ -183,14 +183,15 @@ async function* ordered(
   plain: string,
   values: readonly string[],
   sort: Sort,
+  sliceRows: number,
 ): AsyncGenerator<string> {
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE export_order AS SELECT * FROM (${plain}) ${orderBy(sort)}`,
     [...values],
   )
   try {
-    for (let at = 0; ; at += SLICE_ROWS)
-      yield `SELECT * FROM export_order WHERE rowid >= ${int(at)} AND rowid < ${int(at + SLICE_ROWS)}`
+    for (let at = 0; ; at += sliceRows)
+      yield `SELECT * FROM export_order WHERE rowid >= ${int(at)} AND rowid < ${int(at + sliceRows)}`
   } finally {
     await connection.run('DROP TABLE IF EXISTS export_order').catch(() => undefined)
   }

@@ -1,6 +1,6 @@
 /** Session ids (session-id.ts) as the store keeps them: run and sequence. */
 export const RUN_LENGTH = 18
-const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+export const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const VALUE = new Uint8Array(128)
 for (let i = 0; i < BASE32.length; i++) VALUE[BASE32.charCodeAt(i)] = i
 
