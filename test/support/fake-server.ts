@@ -46,6 +46,8 @@ export class FakeServer {
   async listen(tls?: ServerOptions): Promise<this> {
     const handle = (q: IncomingMessage, r: ServerResponse): void => void this.#handle(q, r)
     const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle)
+    // Longer than a test: how many connections there were must not depend on the machine's speed.
+    server.keepAliveTimeout = 120_000
     server.on('connection', () => this.connections++)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     this.url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`
