@@ -2,125 +2,14 @@
  * Checks one session of a batch, field by field, before anything is stored. Written by hand and not as a schema: it
  * runs for each of 100,000 sessions a second, and must say which field of which record is wrong.
  *
- * In: one element of `sessions` as JSON gave it. Out: a StoredSession, or the reason why it is refused.
+ * In: one element of `sessions` as JSON or read-batch.ts gave it. Out: a StoredSession, or the reason why it is refused.
  */
-import { isIP } from 'node:net'
-import { canonicalIp } from '../session/canonical-ip.js'
-import {
-  CONN_STATES,
-  DIRECTION_BASES,
-  END_REASON_NAMES,
-  PROTOCOLS,
-  UNATTRIBUTED_REASONS,
-} from '../session/session.js'
-import { SESSION_ID } from '../session/session-id.js'
 import type { StoredSession } from '../store/store.js'
+import { type Place, ReadSession } from './read-batch.js'
+import { FIELD_CHECKS, knownIp } from './session-fields.js'
 
-/** Year 2200: later is a broken clock. */
-const TIME_US_MAX = 7_258_118_400_000_000
 /** A meter's clock may run ahead of ours by this much. */
 const FUTURE_US = 86_400e6
-
-export interface Place {
-  readonly orgId: string
-  readonly siteId: number
-  readonly meterId: string
-}
-
-type Check = (value: unknown) => boolean
-
-function wholeUpTo(max: number): Check {
-  return (v) => typeof v === 'number' && v >= 0 && v <= max && Number.isInteger(v)
-}
-function oneOf(words: readonly string[]): Check {
-  const known = new Set<unknown>(words)
-  return (v) => known.has(v)
-}
-function textUpTo(length: number): Check {
-  return (v) => typeof v === 'string' && v.length > 0 && v.length <= length
-}
-function orNull(check: Check): Check {
-  return (v) => v === null || check(v)
-}
-
-const counter = wholeUpTo(Number.MAX_SAFE_INTEGER)
-const id: Check = (v) => counter(v) && v !== 0
-const port = wholeUpTo(65_535)
-const flags = wholeUpTo(255)
-
-/** Every field of a Session, and what it takes. */
-const FIELD_CHECKS: readonly (readonly [keyof StoredSession | 'sequence', Check, string])[] = [
-  [
-    'sessionId',
-    (v) => typeof v === 'string' && SESSION_ID.test(v),
-    '26 characters of Crockford base32',
-  ],
-  ['startTimeUs', wholeUpTo(TIME_US_MAX), 'microseconds since 1970'],
-  ['endTimeUs', wholeUpTo(TIME_US_MAX), 'microseconds since 1970'],
-  ['protocol', oneOf(PROTOCOLS), PROTOCOLS.join(' or ')],
-  ['sourceIp', (v) => knownIp(v) !== undefined, 'an IP address'],
-  ['sourcePort', port, 'a port'],
-  ['destIp', (v) => knownIp(v) !== undefined, 'an IP address'],
-  ['destPort', port, 'a port'],
-  ['bytesTx', counter, 'a count'],
-  ['bytesRx', counter, 'a count'],
-  ['packetsTx', counter, 'a count'],
-  ['packetsRx', counter, 'a count'],
-  ['payloadTx', counter, 'a count'],
-  ['payloadRx', counter, 'a count'],
-  ['endReason', oneOf(END_REASON_NAMES), END_REASON_NAMES.join(', ')],
-  ['connState', oneOf(CONN_STATES), CONN_STATES.join(', ')],
-  ['tcpFlagsTx', flags, 'a number up to 255'],
-  ['tcpFlagsRx', flags, 'a number up to 255'],
-  ['handshakeRttUs', orNull(counter), 'a count or null'],
-  ['directionBasis', oneOf(DIRECTION_BASES), DIRECTION_BASES.join(', ')],
-  ['midstream', (v) => typeof v === 'boolean', 'true or false'],
-  ['connectionCount', id, 'a count from 1'],
-  ['peerPublicKey', orNull(textUpTo(64)), 'a text or null'],
-  ['clientEndpoint', orNull(textUpTo(64)), 'a text or null'],
-  ['clientId', orNull(id), 'an id or null'],
-  ['userId', orNull(textUpTo(255)), 'a text or null'],
-  ['siteResourceId', orNull(id), 'an id or null'],
-  ['unattributed', orNull(oneOf(UNATTRIBUTED_REASONS)), 'a reason or null'],
-]
-
-/** IPv4 as isIP() takes it, which is its canonical text too: four numbers up to 255 without leading zeros. */
-function isDottedQuad(text: string): boolean {
-  let numbers = 0
-  let value = -1
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - ZERO
-    if (digit >= 0 && digit <= 9) {
-      if (value === 0) return false
-      value = value < 0 ? digit : value * 10 + digit
-      if (value > 255) return false
-    } else {
-      if (digit !== DOT - ZERO || value < 0) return false
-      numbers++
-      value = -1
-    }
-  }
-  return numbers === 3 && value >= 0
-}
-const ZERO = 0x30
-const DOT = 0x2e
-
-/** Addresses repeat, and looking at one (of IPv6) costs a microsecond. */
-const CANONICAL_MAX = 10_000
-const canonical = new Map<string, string>()
-
-/** The canonical text of an address, or undefined when it is none. */
-function knownIp(text: unknown): string | undefined {
-  if (typeof text !== 'string') return undefined
-  if (isDottedQuad(text)) return text
-  const known = canonical.get(text)
-  if (known !== undefined) return known
-  if (isIP(text) === 0) return undefined
-  const value = canonicalIp(text)
-  if (canonical.size >= CANONICAL_MAX) canonical.clear()
-  canonical.set(text, value)
-  return value
-}
 
 /**
  * @param nowUs refuses sessions that start more than a day after it
@@ -132,17 +21,23 @@ export function checkSession(
   nowUs: number,
   oldestUs: number,
 ): StoredSession | string {
-  if (typeof given !== 'object' || given === null) return 'expected an object'
-  const fields = given as Record<string, unknown>
-  for (const [name, check, expected] of FIELD_CHECKS) {
-    if (!check(fields[name])) return `${name}: expected ${expected}, got ${shown(fields[name])}`
-  }
+  const fault = given instanceof ReadSession ? undefined : faultOfFields(given)
+  if (fault !== undefined) return fault
   const session = given as StoredSession
   if (session.endTimeUs < session.startTimeUs) return 'endTimeUs is before startTimeUs'
   if (session.startTimeUs > nowUs + FUTURE_US)
     return 'startTimeUs is more than a day ahead of the server'
   if (session.endTimeUs < oldestUs) return 'olderThanRetention: it ended before the retention began'
-  return withPlace(session, place)
+  return given instanceof ReadSession ? given.at(place) : withPlace(session, place)
+}
+
+function faultOfFields(given: unknown): string | undefined {
+  if (typeof given !== 'object' || given === null) return 'expected an object'
+  const fields = given as Record<string, unknown>
+  for (const [name, check, expected] of FIELD_CHECKS) {
+    if (!check(fields[name])) return `${name}: expected ${expected}, got ${shown(fields[name])}`
+  }
+  return undefined
 }
 
 /** Known fields only, in one shape for all: fast to read, and nothing unknown is kept. */

@@ -19,6 +19,8 @@ export function acceptJson(app: FastifyInstance): void {
       const encoding = request.headers['content-encoding'] ?? 'identity'
       const limit = request.routeOptions.bodyLimit ?? BODY_BYTES_MAX
       const text = await decoded(body, encoding, Math.min(limit * 2, DECODED_BYTES_MAX))
+      const read = request.routeOptions.config.readBody?.(text)
+      if (read !== undefined) return read
       try {
         return JSON.parse(text.toString(isAscii(text) ? 'latin1' : 'utf8')) as unknown
       } catch (error) {
@@ -49,5 +51,11 @@ async function decoded(body: Buffer, encoding: string, maxOutputLength: number):
       )
     }
     throw new HttpError(400, 'badGzip', 'the body is not gzip, or is cut off')
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    readBody?: (text: Buffer) => unknown
   }
 }

@@ -41,6 +41,8 @@ export interface Route<
   readonly query?: Q
   readonly body?: B
   readonly bodyBytesMax?: number
+  /** Reads the usual form of a body faster than JSON.parse; undefined: it is not in that form. */
+  readonly readBody?: (text: Buffer) => unknown
   /** Of `data`; null: the handler sends something else than JSON. */
   readonly answer: z.ZodType | null
   /** Content types when `answer` is null. */
@@ -71,6 +73,7 @@ export function register(app: FastifyInstance, auth: Auth, routes: readonly Rout
       method: spec.method,
       url: spec.path.replace(/\{(\w+)\}/g, ':$1'),
       ...(spec.bodyBytesMax !== undefined && { bodyLimit: spec.bodyBytesMax }),
+      ...(spec.readBody !== undefined && { config: { readBody: spec.readBody } }),
       // The key is looked at before the body is read.
       onRequest: async (request) => {
         if (spec.scopes === null) return

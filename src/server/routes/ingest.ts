@@ -1,8 +1,9 @@
 /** What meters call: sessions, and Newt's access log. */
 import type { z } from 'zod'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
-import { checkSession, type Place } from '../../ingest/check.js'
+import { checkSession } from '../../ingest/check.js'
 import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
+import { type Place, readBatch } from '../../ingest/read-batch.js'
 import type { BatchReceipt, RefusedSession } from '../../session/batch.js'
 import type { StoredSession } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
@@ -31,6 +32,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       params: siteParams,
       body: batchSchema,
       bodyBytesMax: BATCH_BODY_BYTES_MAX,
+      readBody: readBatch,
       answer: batchReceiptSchema,
       handle: ({ params, body }) => takeBatch(context, params, body),
     }),
