@@ -40,15 +40,11 @@ void RecordQueue::publish() noexcept {
     ready_.push_back(std::move(current_));
     current_ = Chunk{};
   }
-  wake();
+  if (!wake_pending_.exchange(true)) wake_();
 }
 
 void RecordQueue::flush() noexcept {
   if (current_.records && current_.count > 0) publish();
-}
-
-void RecordQueue::wake() noexcept {
-  if (!wake_pending_.exchange(true)) wake_();
 }
 
 void RecordQueue::abandon() noexcept {

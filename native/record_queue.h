@@ -28,7 +28,7 @@ enum class QueueFull : uint8_t { kWait, kDrop };
 
 class RecordQueue final : public RecordSink {
  public:
-  // `wake` is called on the engine's thread, at most once between two calls of drain().
+  // `wake` is called on the engine's thread, for records at most once between two calls of drain().
   RecordQueue(size_t bytes_max, QueueFull when_full, std::function<void()> wake);
 
   SessionRecord* next_record() noexcept override;
@@ -36,8 +36,10 @@ class RecordQueue final : public RecordSink {
   void flush() noexcept;
   // Any thread: nobody will drain any more; a waiting engine goes on and its records are dropped.
   void abandon() noexcept;
-  // Wakes JavaScript although there may be no records: the thread's state changed.
-  void wake() noexcept;
+  // Wakes JavaScript although there may be no records: the thread's state changed. Always: it may
+  // be between asking for the state and drain(), where a wake-up that is pending is one that it
+  // has seen.
+  void wake() noexcept { wake_(); }
 
   // JS thread. Calls take(records, bytes) for each chunk that is ready.
   template <typename Take>
