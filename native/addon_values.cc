@@ -62,6 +62,7 @@ EngineOptions engine_options(const Napi::Object& object) {
 SourceOptions source_options(const Napi::Object& object) {
   SourceOptions options;
   options.live = text(object, "kind") == "live";
+  options.read_ahead = object.Get("readAhead").ToBoolean();
   const auto paths = object.Get("paths").As<Napi::Array>();
   for (uint32_t i = 0; i < paths.Length(); i++) {
     options.paths.push_back(paths.Get(i).ToString().Utf8Value());

@@ -227,4 +227,9 @@ void decode(const RawPacket& packet, DecodedPacket& out) {
   set_other(out, reason_of_protocol(ip.protocol), ip.bytes);
 }
 
+void decode_with_hash(const RawPacket& packet, const HashKey& hash_secrets, DecodedPacket& out) {
+  decode(packet, out);
+  if (has_key(out.kind)) out.hash = hash_key(hash_secrets, out.key);
+}
+
 }  // namespace tunmeter

@@ -18,4 +18,7 @@ inline constexpr int kExtensionHeadersMax = 16;
 
 void decode(const RawPacket& packet, DecodedPacket& out);
 
+// What can be done ahead of the flow table: decode(), and the hash of the key if there is one.
+void decode_with_hash(const RawPacket& packet, const HashKey& hash_secrets, DecodedPacket& out);
+
 }  // namespace tunmeter

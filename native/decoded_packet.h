@@ -44,6 +44,11 @@ enum class PacketKind : uint8_t {
   kOther,
 };
 
+inline bool has_key(PacketKind kind) {
+  return kind == PacketKind::kSession || kind == PacketKind::kFirstFragment ||
+         kind == PacketKind::kIcmpError;
+}
+
 enum TcpFlag : uint8_t { kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10 };
 
 // A packet without a time of its own: that of the packet before it.
@@ -51,8 +56,8 @@ inline constexpr int64_t kNoTime = INT64_MIN;
 
 struct DecodedPacket {
   FlowKey key;
-  int64_t time_us;  // since the Unix epoch, >= 0; or kNoTime
-  uint64_t hash;
+  int64_t time_us;   // since the Unix epoch, >= 0; or kNoTime
+  uint64_t hash;     // has_key(): of the key
   uint32_t bytes;    // as design.md counts them: the IP length, or what is left of the wire length
   uint32_t payload;  // less IP and transport headers
   uint32_t tcp_sequence;

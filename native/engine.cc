@@ -15,11 +15,6 @@ constexpr int64_t kStepBackUs = 60'000'000;
 // Engine time stops here (year 148000), far from where sums of times could overflow.
 constexpr int64_t kEngineTimeMax = int64_t{1} << 62;
 
-bool has_key(PacketKind kind) {
-  return kind == PacketKind::kSession || kind == PacketKind::kFirstFragment ||
-         kind == PacketKind::kIcmpError;
-}
-
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, RecordSink* sink)
@@ -37,34 +32,47 @@ Engine::Engine(const EngineOptions& options, RecordSink* sink)
 // a batch overlap each other and that work, instead of following one another. What the second step
 // found is only a hint, since packets before may change the table.
 void Engine::packets(std::span<const RawPacket> batch) noexcept {
-  Batch* ahead = &batches_[0];
-  Batch* current = &batches_[1];
-  current->count = 0;
-  while (!batch.empty() || current->count > 0) {
+  Packets current;
+  for (int turn = 0; !batch.empty() || !current.empty(); turn ^= 1) {
     const size_t n = std::min<size_t>(batch.size(), kBatch);
-    decode_batch(batch.first(n), *ahead);
+    const Packets ahead = decode_batch(batch.first(n), batches_[turn]);
     batch = batch.subspan(n);
-    // One of each in turn: a processor keeps a few dozen misses in flight and waits when more come
-    // at once.
-    for (size_t i = 0; i < std::max(n, current->count); i++) {
-      if (i < current->count) process(current->packets[i]);
-      if (i >= n) continue;
-      DecodedPacket& packet = ahead->packets[i];
-      if (has_key(packet.kind)) packet.slot_hint = table_.prefetch_slot(packet.hash);
-    }
-    std::swap(ahead, current);
+    prefetch_index(ahead);
+    process_and_look_up(current, ahead);
+    current = ahead;
   }
 }
 
-void Engine::decode_batch(std::span<const RawPacket> raw, Batch& batch) {
-  batch.count = raw.size();
-  for (size_t i = 0; i < raw.size(); i++) {
-    DecodedPacket& packet = batch.packets[i];
-    decode(raw[i], packet);
-    packet.slot_hint = kNoSlot;
-    if (!has_key(packet.kind)) continue;
-    packet.hash = hash_key(table_.hash_secrets(), packet.key);
-    table_.prefetch_index(packet.hash);
+void Engine::decoded(Packets batch) noexcept {
+  Packets current;
+  while (!batch.empty() || !current.empty()) {
+    const Packets ahead = batch.first(std::min<size_t>(batch.size(), kBatch));
+    batch = batch.subspan(ahead.size());
+    prefetch_index(ahead);
+    process_and_look_up(current, ahead);
+    current = ahead;
+  }
+}
+
+Engine::Packets Engine::decode_batch(std::span<const RawPacket> raw, DecodedPacket* into) {
+  for (size_t i = 0; i < raw.size(); i++) decode_with_hash(raw[i], hash_secrets(), into[i]);
+  return {into, raw.size()};
+}
+
+void Engine::prefetch_index(Packets packets) const {
+  for (const DecodedPacket& packet : packets) {
+    if (has_key(packet.kind)) table_.prefetch_index(packet.hash);
+  }
+}
+
+// One of each in turn: a processor keeps a few dozen misses in flight and waits when more come at
+// once.
+void Engine::process_and_look_up(Packets current, Packets ahead) {
+  for (size_t i = 0; i < std::max(ahead.size(), current.size()); i++) {
+    if (i < current.size()) process(current[i]);
+    if (i >= ahead.size()) continue;
+    DecodedPacket& packet = ahead[i];
+    packet.slot_hint = has_key(packet.kind) ? table_.prefetch_slot(packet.hash) : kNoSlot;
   }
 }
 

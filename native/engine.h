@@ -1,7 +1,7 @@
 // The engine: packets in, session records out. Knows no source, no thread, no Node.
 //
-//   packets() -> decode 32, hash, prefetch -> fragments -> flow table -> record sink
-//                                   engine time -> timer wheel ----------^
+//   packets() -> decode 32, hash -> decoded() -> prefetch -> fragments -> flow table -> record sink
+//                                                   engine time -> timer wheel ----------^
 //
 // Rules: docs/accuracy.md. Per packet nothing is allocated, nothing throws, and every loop is
 // bounded.
@@ -49,6 +49,11 @@ class Engine final : public PacketSink {
 
   bool ok() const { return table_.ok(); }
   void packets(std::span<const RawPacket> batch) noexcept override;
+  // The same for packets that decode_with_hash() has been over, with hash_secrets(). Writes their
+  // slot_hint.
+  void decoded(std::span<DecodedPacket> batch) noexcept;
+  // Constant from the start on.
+  const HashKey& hash_secrets() const { return table_.hash_secrets(); }
   // Time passes without a packet (live).
   void advance(int64_t timestamp_ns);
   // End of input: ends every session, in order of opening.
@@ -77,12 +82,11 @@ class Engine final : public PacketSink {
   };
 
   static constexpr uint32_t kBatch = 32;
-  struct Batch {
-    size_t count = 0;
-    DecodedPacket packets[kBatch];
-  };
+  using Packets = std::span<DecodedPacket>;
 
-  void decode_batch(std::span<const RawPacket> raw, Batch& batch);
+  Packets decode_batch(std::span<const RawPacket> raw, DecodedPacket* into);
+  void prefetch_index(Packets packets) const;
+  void process_and_look_up(Packets current, Packets ahead);
   void process(const DecodedPacket& packet);
   void process_session(const DecodedPacket& packet);
   uint32_t count_in_session(const DecodedPacket& packet);
@@ -144,7 +148,7 @@ class Engine final : public PacketSink {
   int64_t clock_offset_us_ = 0;
   int64_t packet_us_ = 0;  // of the packet that is being counted; stays for those without a time
   bool has_time_ = false;
-  Batch batches_[2];
+  DecodedPacket batches_[2][kBatch];
 };
 
 }  // namespace tunmeter

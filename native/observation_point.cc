@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "decode_ahead.h"
+
 namespace tunmeter {
 namespace {
 
@@ -19,24 +21,14 @@ int64_t clock_ns(clockid_t clock) {
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-SourceStats sum(const SourceStats& a, const SourceStats& b) {
-  SourceStats s;
-  s.bytes_read = a.bytes_read + b.bytes_read;
-  s.bytes_total = a.bytes_total + b.bytes_total;
-  s.kernel_received = a.kernel_received + b.kernel_received;
-  s.kernel_dropped = a.kernel_dropped + b.kernel_dropped;
-  s.interface_dropped = a.interface_dropped + b.interface_dropped;
-  s.reopened = a.reopened + b.reopened;
-  return s;
-}
-
 }  // namespace
 
 ObservationPoint::ObservationPoint(Options options, std::function<void()> wake)
     : options_(std::move(options)),
       queue_(options_.record_queue_bytes,
              options_.source.live ? QueueFull::kDrop : QueueFull::kWait, std::move(wake)),
-      engine_(options_.engine, options_.records ? &queue_ : nullptr) {}
+      engine_(options_.engine, options_.records ? &queue_ : nullptr),
+      files_(options_.source.paths) {}
 
 ObservationPoint::~ObservationPoint() { abandon(); }
 
@@ -49,7 +41,8 @@ void ObservationPoint::stop() {
   const std::lock_guard lock(mutex_);
   stop_.store(true);
   stopping_.notify_all();
-  if (source_) source_->interrupt();
+  if (interface_) interface_->interrupt();
+  files_.stop();
 }
 
 void ObservationPoint::abandon() {
@@ -70,14 +63,6 @@ PointStatus ObservationPoint::status() {
   return status_;
 }
 
-void ObservationPoint::set_source(std::unique_ptr<PacketSource> source) {
-  const std::lock_guard lock(mutex_);
-  if (source_) finished_files_ = sum(finished_files_, source_->stats());
-  source_ = std::move(source);
-  // A stop() before this moment found no source to interrupt.
-  if (source_ && stop_) source_->interrupt();
-}
-
 void ObservationPoint::run() {
   between_reads();
   if (options_.source.live) {
@@ -92,37 +77,44 @@ void ObservationPoint::run() {
 }
 
 void ObservationPoint::read_files() {
-  const auto& paths = options_.source.paths;
-  bool any_good = false;
-  bool any_damaged = false;
-  for (uint32_t file = 0; file < paths.size() && !stop_; file++) {
-    set_source(open_file_source(paths[file]));
-    read_one_file(*source_, file);
-    const bool bad = !errors_.empty() && errors_.back().file == file;
-    any_good |= !bad;
-    any_damaged |= bad;
-  }
-  if (!any_damaged) {
-    state_ = PointState::kEnded;
+  if (options_.source.read_ahead) {
+    read_files_ahead();
   } else {
-    const bool nothing = !any_good && engine_.counters().all.packets == 0;
-    state_ = nothing ? PointState::kFailed : PointState::kDamaged;
+    for (FileRead read; !read.over;) {
+      read = files_.read(engine_);
+      note(read);
+    }
+  }
+  state_ = state_after_files();
+}
+
+void ObservationPoint::read_files_ahead() {
+  DecodeAhead reader(files_, engine_.hash_secrets());
+  for (bool over = false; !over;) {
+    DecodeAhead::Batch& batch = reader.next();
+    engine_.decoded(batch.decoded());
+    if (!batch.ends_read) continue;
+    note(batch.read);
+    over = batch.read.over;
   }
 }
 
-void ObservationPoint::read_one_file(PacketSource& source, uint32_t file) {
-  while (!stop_) {
-    const SourceStatus status = source.read(engine_);
-    between_reads();
-    if (status == SourceStatus::kOk) continue;
-    if (status != SourceStatus::kEnd && !stop_) errors_.push_back({source.error(), file});
-    return;
-  }
+// After its packets.
+void ObservationPoint::note(FileRead& read) {
+  source_stats_ = read.stats;
+  files_opened_ = read.files_opened;
+  if (read.error) errors_.push_back({std::move(*read.error), files_opened_ - 1});
+  between_reads();
+}
+
+PointState ObservationPoint::state_after_files() const {
+  if (errors_.empty()) return PointState::kEnded;
+  const bool nothing = errors_.size() == files_opened_ && engine_.counters().all.packets == 0;
+  return nothing ? PointState::kFailed : PointState::kDamaged;
 }
 
 void ObservationPoint::read_interface() {
-  set_source(open_live_source(options_.source.interface));
-  PacketSource& source = *source_;
+  PacketSource& source = open_interface();
   while (!stop_) {
     const uint64_t packets_before = engine_.counters().all.packets;
     const SourceStatus status = source.read(engine_);
@@ -142,6 +134,14 @@ void ObservationPoint::read_interface() {
   }
   drain_after_stop(source);
   state_ = PointState::kEnded;
+}
+
+PacketSource& ObservationPoint::open_interface() {
+  const std::lock_guard lock(mutex_);
+  interface_ = open_live_source(options_.source.interface);
+  // A stop() before this moment found nothing to interrupt.
+  if (stop_) interface_->interrupt();
+  return *interface_;
 }
 
 // Waits for the interface to come back. False: stopped meanwhile.
@@ -193,7 +193,7 @@ void ObservationPoint::between_reads() {
 void ObservationPoint::publish(bool ended) {
   const std::lock_guard lock(mutex_);
   status_.counters = engine_.counters();
-  status_.source = source_ ? sum(finished_files_, source_->stats()) : finished_files_;
+  status_.source = interface_ ? interface_->stats() : source_stats_;
   status_.state = state_;
   status_.ended = ended;
   status_.errors = errors_;

@@ -1,10 +1,10 @@
-// The observation point: a thread that reads one source after the other into an engine, and what
-// other threads may know of it. Knows no Node.
+// The observation point: a thread that reads a source into an engine, and what other threads may
+// know of it. Knows no Node.
 //
 //   start() -> thread: source -> engine -> record queue -> ... -> input over, failed or stop() ->
 //   engine.finish() -> ended
 //
-// Files are read in order, through one engine; one that is damaged ends early and the next goes on.
+// Files are read in order, through one engine, and if asked by a thread ahead (decode_ahead.h).
 // A live interface that goes away is opened again, tried at least every 250 ms, until stop().
 #pragma once
 
@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "capture_files.h"
 #include "engine.h"
 #include "record_queue.h"
 #include "source.h"
@@ -26,6 +27,7 @@ namespace tunmeter {
 struct SourceOptions {
   bool live = false;
   std::vector<std::string> paths;
+  bool read_ahead = false;  // files: another thread reads and decodes
   LiveOptions interface;
 };
 
@@ -75,23 +77,27 @@ class ObservationPoint {
  private:
   void run();
   void read_files();
+  void read_files_ahead();
+  void note(FileRead& read);
+  PointState state_after_files() const;
   void read_interface();
+  PacketSource& open_interface();
   bool reopen(PacketSource& source);
-  void read_one_file(PacketSource& source, uint32_t file);
   // The part of every round that is not reading: wishes of other threads in, news out.
   void between_reads();
   void publish(bool ended);
-  void set_source(std::unique_ptr<PacketSource> source);
   void drain_after_stop(PacketSource& source);
 
   const Options options_;
   RecordQueue queue_;
   Engine engine_;
+  CaptureFiles files_;
   std::thread thread_;
   std::atomic<bool> stop_ = false;
 
   // Thread only.
-  SourceStats finished_files_;
+  SourceStats source_stats_;
+  uint32_t files_opened_ = 0;
   PointState state_ = PointState::kRunning;
   std::vector<PointError> errors_;
   SourceError gone_;
@@ -100,7 +106,7 @@ class ObservationPoint {
 
   std::mutex mutex_;
   std::condition_variable stopping_;
-  std::unique_ptr<PacketSource> source_;  // replaced under mutex_; read() by the thread only
+  std::unique_ptr<PacketSource> interface_;  // set under mutex_; read() by the thread only
   PointStatus status_;
   PrefixSet inside_;
   std::atomic<bool> inside_changed_ = false;

@@ -73,6 +73,15 @@ struct SourceStats {
   uint64_t kernel_dropped = 0;     // pcap_stats ps_drop: ring full
   uint64_t interface_dropped = 0;  // pcap_stats ps_ifdrop
   uint64_t reopened = 0;           // how often a live interface was opened again
+
+  void operator+=(const SourceStats& s) {
+    bytes_read += s.bytes_read;
+    bytes_total += s.bytes_total;
+    kernel_received += s.kernel_received;
+    kernel_dropped += s.kernel_dropped;
+    interface_dropped += s.interface_dropped;
+    reopened += s.reopened;
+  }
 };
 
 class PacketSource {

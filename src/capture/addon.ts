@@ -20,6 +20,7 @@ export interface NativePacketEngine {
 export interface NativeSource {
   kind: 'file' | 'live'
   paths: readonly string[]
+  readAhead: boolean
   interface: string
   snaplen: number
   filter: string

@@ -1,5 +1,6 @@
 /**
- * A meter of one observation point: a source, an engine on a thread of its own, and its records in batches.
+ * A meter of one observation point: a source, an engine on a thread of its own (files: their reader on another), and
+ * its records in batches.
  *
  *   const meter = new FlowMeter({ source: { kind: 'file', paths } })
  *   for await (const batch of meter.records()) for (const record of batch) ...
@@ -12,6 +13,7 @@
  * Back pressure: files wait when `recordQueueBytes` of records have not been taken; a live interface does not wait, the
  * records are dropped and counted (`recordsDropped`).
  */
+import { availableParallelism } from 'node:os'
 import { AppError } from '../errors.js'
 import { loadAddon, type NativeObservationPoint, type NativeSource } from './addon.js'
 import { type EngineCounters, readCounters } from './counters.js'
@@ -23,6 +25,8 @@ export type FlowMeterSource =
       readonly kind: 'file'
       /** Read one after the other; `-` is standard input. */
       readonly paths: readonly string[]
+      /** Read and decode on a second thread ahead of the engine's; when absent, if there is a second core. */
+      readonly readAhead?: boolean
     }
   | {
       readonly kind: 'live'
@@ -147,6 +151,7 @@ export class FlowMeter {
 }
 
 function nativeSource(source: FlowMeterSource): NativeSource {
-  const none = { paths: [], interface: '', snaplen: 0, filter: '', ringBytes: 0 }
+  const readAhead = availableParallelism() > 1
+  const none = { paths: [], readAhead, interface: '', snaplen: 0, filter: '', ringBytes: 0 }
   return { ...none, ...source }
 }

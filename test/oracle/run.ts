@@ -1,7 +1,7 @@
 /**
  * The oracle: replays captures whose truth was made by others and compares to the last packet, byte and microsecond.
  *
- *     npm run oracle                every file of ../shared/corpus (or TUNMETER_CORPUS), engine and twin
+ *     npm run oracle                every file of ../shared/corpus (or TUNMETER_CORPUS): twin, engine, engine with a reader ahead
  *     npm run oracle -- FILE...     only these files
  *     npm run oracle -- --tshark PATH...   any captures: truth is what tshark makes of them now (tshark-truth.ts)
  *
@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { communityId } from '../../src/session/community-id.js'
 import { type Comparison, FileComparison } from './compare.js'
 import { compareFile } from './compare-file.js'
-import { runEngine } from './engine-meter.js'
+import { runEngine, runEngineAhead } from './engine-meter.js'
 import { type Meter, runTwin } from './meters.js'
 import { corpusDirectory, corpusFiles } from './truth.js'
 import { tsharkTruth } from './tshark-truth.js'
@@ -74,7 +74,8 @@ async function main(): Promise<number> {
       : compareFile(corpus, file, meter, { communityId })
   const twin = await compareAll('twin', files, compare(runTwin))
   const engine = await compareAll('engine', files, compare(runEngine))
-  return twin && engine ? 0 : 1
+  const ahead = await compareAll('engine, reader ahead', files, compare(runEngineAhead))
+  return twin && engine && ahead ? 0 : 1
 }
 
 process.exitCode = await main()

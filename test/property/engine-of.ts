@@ -1,8 +1,10 @@
+import type { EngineOptions } from '../../src/capture/engine-options.js'
 import { PacketEngine } from '../../src/capture/packet-engine.js'
 import { INSIDE_SETS, type Scenario } from './scenario.js'
 
-export function makeEngine({ options }: Scenario): PacketEngine {
-  const engine = new PacketEngine({
+/** As PacketEngine and FlowMeter take them. */
+export function engineOptions(options: Scenario['options']): Partial<EngineOptions> {
+  return {
     timeouts: {
       handshakeMs: options.handshakeUs / 1000,
       establishedMs: options.establishedUs / 1000,
@@ -14,7 +16,11 @@ export function makeEngine({ options }: Scenario): PacketEngine {
     flowsMax: options.flowsMax,
     fragmentsMax: options.fragmentsMax,
     earlyReport: options.earlyReport,
-  })
+  }
+}
+
+export function makeEngine({ options }: Scenario): PacketEngine {
+  const engine = new PacketEngine(engineOptions(options))
   engine.setInside(INSIDE_SETS[options.inside]!)
   return engine
 }

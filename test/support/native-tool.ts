@@ -1,6 +1,7 @@
 /**
  * Builds C++ test tools with the compiler that the addon is built with; what did not change is not compiled again.
  * With AddressSanitizer and UndefinedBehaviorSanitizer: a test that passes has also touched no byte out of bounds.
+ * TUNMETER_SANITIZER=thread in the environment: with ThreadSanitizer instead.
  */
 import {
   closeSync,
@@ -17,14 +18,15 @@ import { fileURLToPath } from 'node:url'
 import { run, until } from './lab.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const BUILD = `${ROOT}build/test`
+const THREADS = process.env.TUNMETER_SANITIZER === 'thread'
+const BUILD = `${ROOT}build/test${THREADS ? '-threads' : ''}`
 const BUILD_MS_MAX = 180_000
 
 const FLAGS = [
   '-std=c++20',
   '-g1',
   '-O0',
-  '-fsanitize=address,undefined',
+  THREADS ? '-fsanitize=thread' : '-fsanitize=address,undefined',
   '-fno-sanitize-recover=all',
   '-fno-exceptions',
   '-Wall',
