@@ -5,8 +5,13 @@ export interface Equivalent {
   /** The line of code, and the token in it that was changed. */
   readonly code: string
   readonly from: string
+  /** Which of several such lines in the file, from 1; all when absent. */
+  readonly nth?: number
   readonly why: string
 }
+
+/** Of decode_usual(). */
+const LEFT = 'the short cut leaves it to the full decoder, which says the same'
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
@@ -98,5 +103,104 @@ export const EQUIVALENT: readonly Equivalent[] = [
     code: 'const uint32_t captured = end > ip.header_bytes ? end - ip.header_bytes : 0;',
     from: '0',
     why: 'one octet is as far from the ports as none',
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (view.captured < header_bytes + kTcpFlagsEnd) return false;',
+    from: '<',
+    why: LEFT,
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (version == 4) {',
+    from: '==',
+    nth: 3,
+    why: LEFT,
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (version == 4) {',
+    from: '4',
+    nth: 3,
+    why: LEFT,
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (bytes > view.wire || bytes < header_bytes) return false;',
+    from: '>',
+    why: LEFT,
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (bytes > view.wire || bytes < header_bytes) return false;',
+    from: '<',
+    why: 'neither TCP nor UDP is taken without octets of its own',
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (tcp_bytes < kTcpHeaderMin || tcp_bytes > l4) return false;',
+    from: '<',
+    why: LEFT,
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (tcp_bytes < kTcpHeaderMin || tcp_bytes > l4) return false;',
+    from: '>',
+    why: LEFT,
+  },
+  {
+    file: 'decode.cc',
+    code: 'if (protocol != kProtoUdp || l4 < kUdpHeader) return false;',
+    from: '<',
+    why: LEFT,
+  },
+  {
+    file: 'decode.cc',
+    code: 'out.tcp_sequence = 0;',
+    from: '0',
+    why: 'it is looked at for a SYN only, and that has set it',
+  },
+  {
+    file: 'decode.cc',
+    code: 'out.tcp_flags = 0;',
+    from: '0',
+    nth: 1,
+    why: 'flags are looked at for TCP only; this line is for UDP',
+  },
+  {
+    file: 'decode.cc',
+    code: 'set_key(out, view.data, ip.version, 0, 0, ip.version == 4 ? ip.protocol : 0);',
+    from: '0',
+    why: 'the key of a fragment is made without ports, and in IPv6 without protocol (fragment_key)',
+  },
+  {
+    file: 'decode.cc',
+    code: 'out.payload = 0;',
+    from: '0',
+    why: 'it is looked at for TCP, UDP and later fragments only, which set it',
+  },
+  {
+    file: 'link.cc',
+    code: 'uint32_t tag_bytes = 0;',
+    from: '0',
+    why: 'every case that goes on sets it',
+  },
+  {
+    file: 'link.cc',
+    code: 'if (family > 0xffff) family = load_be32(data_ + at_);',
+    from: '>',
+    why: '0xffff and 0xffff0000 are both no family',
+  },
+  {
+    file: 'link.cc',
+    code: 'if (family > 0xffff) family = load_be32(data_ + at_);',
+    from: '0xffff',
+    why: '0x10000 and 0x100 are both no family',
+  },
+  {
+    file: 'link.cc',
+    code: 'if (padded > wire_ - at) break;',
+    from: '>',
+    why: 'at the end of the packet the loop ends, too',
   },
 ]

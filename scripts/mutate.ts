@@ -44,6 +44,8 @@ interface Mutant {
   readonly line: number
   /** The line without its indentation. */
   readonly code: string
+  /** Which of the lines with this code, from 1. */
+  readonly nth: number
   readonly from: string
   readonly to: string
   readonly source: string
@@ -72,14 +74,18 @@ function replacement(token: string): string {
 /** Every token of the code, but not of comments, types, includes and tables. */
 function mutants(source: string): Mutant[] {
   const lines = source.split('\n')
+  const seen = new Map<string, number>()
   return lines.flatMap((text, i) => {
+    const trimmed = text.trim()
+    const nth = (seen.get(trimmed) ?? 0) + 1
+    seen.set(trimmed, nth)
     const code = text.split('//')[0]!
     if (/^\s*#|static_assert|template/.test(code)) return []
     return [...code.matchAll(TOKENS)].map((match): Mutant => {
       const to = replacement(match[0])
       const changed = text.slice(0, match.index) + to + text.slice(match.index + match[0].length)
       const all = [...lines.slice(0, i), changed, ...lines.slice(i + 1)].join('\n')
-      return { line: i + 1, code: text.trim(), from: match[0], to, source: all }
+      return { line: i + 1, code: trimmed, nth, from: match[0], to, source: all }
     })
   })
 }
@@ -147,6 +153,12 @@ async function killed(mutant: Mutant, unit: string, objects: Objects, cases: Cas
   return (await run(program, cases.text)) !== cases.outcome
 }
 
+function isListed(file: string, { code, nth, from }: Mutant): boolean {
+  return EQUIVALENT.some(
+    (e) => e.file === file && e.code === code && e.from === from && (e.nth ?? nth) === nth,
+  )
+}
+
 /** Mutates one file, or the named lines of it; returns whether all came out as they should. */
 async function mutate(file: string, lines: readonly number[], objects: Objects, cases: Cases) {
   const count = { killed: 0, equivalent: 0, survived: 0, invalid: 0, wronglyListed: 0 }
@@ -156,7 +168,7 @@ async function mutate(file: string, lines: readonly number[], objects: Objects, 
   for (const mutant of chosen) {
     const { line, code, from, to } = mutant
     const is = await killed(mutant, file.replace('.cc', ''), objects, cases)
-    const listed = EQUIVALENT.some((e) => e.file === file && e.code === code && e.from === from)
+    const listed = isListed(file, mutant)
     const text = `${file}:${line}: ${from} -> ${to}   ${code}`
     if (is === null) count.invalid++
     else if (is && listed) count.wronglyListed++

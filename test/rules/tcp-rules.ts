@@ -283,6 +283,11 @@ export const TCP_RULES: readonly Rule[] = [
     [{ connState: 'S2', endReason: 'forcedEnd' }],
   ),
   rule(
+    'FIN, sent again: half-closed as before',
+    [...OPEN, t(0, a, F | A), t(1, a, F | A)],
+    [{ connState: 'S2', endReason: 'forcedEnd' }],
+  ),
+  rule(
     'FIN, then a RST from the same side',
     [...OPEN, t(0, a, F | A), t(0, a, R)],
     [{ connState: 'RSTO' }],

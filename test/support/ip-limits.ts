@@ -161,6 +161,31 @@ export const OTHER_LIMITS: readonly OtherPacket[] = [
     reason: 'badHeader',
     bytes: 40,
   },
+  // What looks like a whole packet to one who reads one octet beside
+  {
+    name: 'later IPv4 fragment at octet 8, ports where a head has them',
+    ...whole(v4(UDP, udp(1, 2, zeros(20)), { offset: 8 })),
+    reason: 'fragment',
+    bytes: 48,
+  },
+  {
+    name: 'later IPv4 fragment at octet 2048, time to live 0',
+    ...whole(set(v4(UDP, udp(1, 2, zeros(20)), { offset: 2048 }), 8, 0)),
+    reason: 'fragment',
+    bytes: 48,
+  },
+  {
+    name: 'IPv6 promised, version 12, traffic class 0x06',
+    ...whole(set(set(v6(TCP, SYN), 0, 0xc0), 1, 0x60), 229),
+    reason: 'badHeader',
+    bytes: 60,
+  },
+  {
+    name: 'IPv6 promised, version 7',
+    ...whole(set(v6(TCP, SYN), 0, 0x70), 229),
+    reason: 'badHeader',
+    bytes: 60,
+  },
 ]
 
 /** A packet with what its record must say. */
@@ -171,6 +196,8 @@ export interface CountedPacket extends Omit<OtherPacket, 'reason'> {
     readonly midstream?: boolean
     readonly sourceIp?: string
     readonly destIp?: string
+    readonly sourcePort?: number
+    readonly protocol?: 'tcp' | 'udp'
   }
 }
 
@@ -279,5 +306,48 @@ export const COUNTED_LIMITS: readonly CountedPacket[] = [
     ...whole(ipv6({ from: ENDS6.to, to: ENDS6.from, protocol: UDP }, udp(1, 2))),
     bytes: 48,
     record: { payloadTx: 0, sourceIp: 'fd00::2', destIp: 'fd00::1' },
+  },
+  // What looks otherwise to one who reads one octet beside
+  {
+    name: 'UDP whose payload looks like a TCP header',
+    ...whole(v4(UDP, udp(1, 2, zeros(30).fill(0x55)))),
+    bytes: 58,
+    record: { payloadTx: 30, sourcePort: 1, protocol: 'udp' },
+  },
+  {
+    name: 'IPv6 UDP with octets behind the packet',
+    ...whole([...v6(UDP, udp(1, 2, zeros(10))), ...zeros(4)]),
+    bytes: 58,
+    record: { payloadTx: 10, sourcePort: 1 },
+  },
+  {
+    name: 'one word of IPv4 options, type of service 0x45',
+    ...whole(set(v4(UDP, udp(1, 2, zeros(10)), { options: zeros(4) }), 1, 0x45)),
+    bytes: 42,
+    record: { payloadTx: 10, sourcePort: 1 },
+  },
+  {
+    name: 'total length 0x0100, identification 0x3c00',
+    ...whole(v4(UDP, udp(1, 2, zeros(228)), { id: 0x3c00 })),
+    bytes: 256,
+    record: { payloadTx: 228 },
+  },
+  {
+    name: "IPv4 TCP, checksum that begins with UDP's number",
+    ...whole(set(v4(TCP, SYN), 10, UDP)),
+    bytes: 40,
+    record: { protocol: 'tcp', ...KNOWN },
+  },
+  {
+    name: "IPv6 TCP, hop limit of UDP's number",
+    ...whole(set(v6(TCP, SYN), 7, UDP)),
+    bytes: 60,
+    record: { protocol: 'tcp', ...KNOWN },
+  },
+  {
+    name: 'TCP with 20 octets of options, SYN that asks for ECN',
+    ...whole(v4(TCP, tcp({ from: 1, to: 2, flags: 0xc2, dataOffset: 10 }, zeros(40)))),
+    bytes: 100,
+    record: { payloadTx: 40, tcpFlagsTx: 0xc2 },
   },
 ]

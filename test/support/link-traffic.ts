@@ -30,6 +30,11 @@ export const COUNTED_LINKS: readonly Omit<OtherPacket, 'reason'>[] = [
   syn('E-tag', 1, ethernet([0x89, 0x3f], zeros(6), TYPE4, V4)),
   syn('MPLS multicast', 1, ethernet([0x88, 0x48, 0, 1, 1, 64], V4)),
   syn('MACsec without SCI', 1, ethernet([0x88, 0xe5], zeros(6), TYPE4, V4, zeros(16))),
+  syn(
+    'MACsec of association 1, without SCI',
+    1,
+    ethernet([0x88, 0xe5, 1], zeros(5), TYPE4, V4, zeros(16)),
+  ),
   syn('SNAP of exactly 1500 octets', 1, ethernet(u16(1500), SNAP, TYPE4, V4, zeros(1452))),
   syn('SNAP, bridge-tunnel OUI', 1, ethernet(u16(48), SNAP.slice(0, 5), [0xf8], TYPE4, V4)),
   syn('a VLAN tag, then LLC', 1, ethernet([0x81, 0, 0, 1], u16(48), SNAP, TYPE4, V4)),
@@ -53,6 +58,12 @@ export const COUNTED_LINKS: readonly Omit<OtherPacket, 'reason'>[] = [
   syn('PPPoE, link 51', 51, [0x11, 0, 0, 1, 0, 42, 0, 0x21, ...V4]),
   syn('MPLS over PPP', 9, [0x02, 0x81, 0, 1, 1, 64, ...V4]),
   syn('MPLS multicast over PPP', 9, [0x02, 0x83, 0, 1, 1, 64, ...V6], 60),
+  syn('NFLOG, an attribute without a value before the payload', 239, [
+    ...[2, 0, 0, 0],
+    ...[4, 0, 1, 0],
+    ...[44, 0, 9, 0],
+    ...V4,
+  ]),
   syn('SLL2 with LLC/SNAP', 276, [0, 4, ...zeros(18), ...SNAP, ...TYPE4, ...V4]),
 ]
 
@@ -259,6 +270,15 @@ export const OTHER_LINKS: readonly OtherPacket[] = [
     [
       ['type field 1501', 1, ethernet(u16(1501), SNAP, TYPE4, V4), 48],
       ['LLC that is not SNAP', 1, ethernet(u16(48), [0xaa, 0xaa, 4], zeros(5), V4), 48],
+      ['LLC, source of SNAP alone', 1, ethernet(u16(48), [0x42, ...SNAP.slice(1)], TYPE4, V4), 48],
+      [
+        'LLC, destination of SNAP alone',
+        1,
+        ethernet(u16(48), [0xaa, 0x42, 3, 0, 0, 0], TYPE4, V4),
+        48,
+      ],
+      ['LLC, source of IP alone', 1, ethernet(u16(43), [0x42, 6, 3], V4), 43],
+      ['LLC, destination of IP alone', 1, ethernet(u16(43), [6, 0x42, 3], V4), 43],
       ['SNAP of another OUI', 1, ethernet(u16(48), [0xaa, 0xaa, 3, 0, 0, 1], TYPE4, V4), 48],
       ['SNAP, OUI begins otherwise', 1, ethernet(u16(48), [0xaa, 0xaa, 3, 1, 0, 0], TYPE4, V4), 48],
       ['MACsec, encrypted', 1, ethernet([0x88, 0xe5, 8], zeros(5), TYPE4, V4), 48],
