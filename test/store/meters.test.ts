@@ -36,6 +36,13 @@ describe('batch numbers', () => {
     expect(await rows()).toHaveLength(1)
   })
 
+  test('a report is kept as it came, whatever is in it', async () => {
+    const sent = report({ interface: `it's "wg0"; \\ $1 -- é 🛰` })
+    await t.send('acme', 1, batch(1, [], { report: sent }))
+    await t.reopen()
+    expect((await t.store.meters('acme')).map((m) => m.report)).toEqual([sent])
+  })
+
   test('a gap that the meter explains has its reason and count', async () => {
     await t.send('acme', 1, batch(1, []))
     const gap = {

@@ -11,7 +11,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BatchGap, MeterReport } from '../../session/batch.js'
-import { int, rowsOf } from './database.js'
+import { int, literal, rowsOf } from './database.js'
 
 export const METERS_MAX = 1000
 export const GAPS_MAX = 1000
@@ -201,11 +201,12 @@ export class Meters {
   }
 
   async save(meter: Meter, rangesChanged: boolean): Promise<void> {
+    // With each commit: as one text the database's threads plan it; bound values would be planned on ours.
     await this.#connection.run(
       `UPDATE meter SET last_batch = ${int(meter.lastBatch)}, run_started_us = ${int(meter.runStartedUs)},
-         received_us = ${int(meter.receivedUs)}, report = $3
-       WHERE org_id = $1 AND site_id = ${int(meter.siteId)} AND meter_id = $2`,
-      [meter.orgId, meter.meterId, JSON.stringify(meter.report)],
+         received_us = ${int(meter.receivedUs)}, report = ${literal(JSON.stringify(meter.report))}
+       WHERE org_id = ${literal(meter.orgId)} AND site_id = ${int(meter.siteId)}
+         AND meter_id = ${literal(meter.meterId)}`,
     )
     if (rangesChanged) await this.#saveRanges(meter)
     if (meter.receivedUs - meter.historyUs >= HISTORY_EVERY_US) {

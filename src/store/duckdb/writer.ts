@@ -253,7 +253,7 @@ export class Writer {
     const c = this.#connection
     const arrival = this.#rollup.nextArrival()
     const appended = plan.of(Fate.append)
-    await appendSessions(c, 'session', appended, new Array<number>(appended.length).fill(arrival))
+    await appendSessions(c, 'session', appended, new Float64Array(appended.length).fill(arrival))
     this.#rollup.appended(appended.length)
     const closed = plan.closed
     if (closed.length > 0) {
@@ -348,8 +348,8 @@ class Plan {
     return this.#sessions.filter((_, i) => this.#fates[i] === fate)
   }
 
-  openRuns(sessions: readonly StoredSession[]): number[] {
-    return sessions.map((s) => this.#runs.get(s)!)
+  openRuns(sessions: readonly StoredSession[]): Float64Array {
+    return Float64Array.from(sessions, (s) => this.#runs.get(s)!)
   }
 
   add({ orgId, siteId, sessions }: Waiting, runStartedUs: number): void {
