@@ -139,6 +139,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     memoryBytes: options.storeMemory,
     threads: options.storeThreads,
     silenceUs: options.silenceAfter * 1e3,
+    progress: (what, facts) => log.info(facts, what),
   }).catch(async (error: unknown) => {
     await control.close()
     throw error

@@ -46,6 +46,7 @@ type Word = readonly [status: number, code: string]
 const OWN: Readonly<Record<string, Word>> = {
   STORE_BUSY: [503, 'storeBusy'],
   STORE_CLOSING: [503, 'storeBusy'],
+  STORE_MEMORY: [503, 'storeMemory'],
   TOO_MANY_INTERVALS: [400, 'badRequest'],
   BAD_ORG: [400, 'badRequest'],
   BAD_COMPRESSED: [400, 'badRequest'],

@@ -201,6 +201,13 @@ test('a file of the first version gets its hours and its headers at the start', 
     connection.closeSync()
     instance.closeSync()
     await old.reopen()
+    expect(old.progress).toEqual([
+      'the store is rewritten for this version; the server starts after it',
+      'rewriting: INSERT INTO session_new (5)',
+      'rewriting: UPDATE session_open SET (5)',
+      'rewriting: INSERT INTO rollup_state (1)',
+      'the store is rewritten',
+    ])
     const filter = { fromUs: START_US, toUs: START_US + HOUR_US }
     const ascending = { key: 'startTime', descending: false } as const
     const page = await old.store.page('acme', { filter, sort: ascending, limit: 50, offset: 0 })

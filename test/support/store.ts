@@ -14,6 +14,8 @@ export class TestStore {
   readonly directory = mkdtempSync(join(tmpdir(), 'tunmeter-store-'))
   nowUs = Date.UTC(2026, 10, 22, 12) * 1e3
   store!: DuckStore
+  /** What took long before it was open. */
+  readonly progress: string[] = []
 
   readonly #rollRows: number
 
@@ -36,6 +38,7 @@ export class TestStore {
       threads: 1,
       clockUs: () => this.nowUs,
       rollRows: this.#rollRows,
+      progress: (what, { rows }) => this.progress.push(rows ? `${what} (${rows})` : what),
     })
   }
 

@@ -31,7 +31,13 @@ export interface DatabaseOptions {
   readonly memoryBytes: number
   readonly threads: number
   readonly silenceUs?: number
+  /** Of the write-ahead log, beyond which it is folded into the file; 64 MiB. */
+  readonly walBytes?: number
+  /** Told of what takes long before the store is open. */
+  readonly progress?: Progress
 }
+
+export type Progress = (what: string, facts: Readonly<Record<string, number>>) => void
 
 export type Row = Record<string, DuckDBValue>
 
@@ -60,7 +66,7 @@ export class Database {
     const instance = await openInstance(path, options)
     const database = new Database(path, instance, options.silenceUs ?? SILENCE_US)
     try {
-      await database.#migrate()
+      await database.#migrate(options.progress ?? (() => undefined))
       for (let i = 0; i < READERS; i++) database.#idle.push(await database.connect())
     } catch (error) {
       await database.close()
@@ -116,6 +122,8 @@ export class Database {
       await connection.run('BEGIN TRANSACTION READ ONLY')
       try {
         return await work(connection)
+      } catch (error) {
+        throw explained(error)
       } finally {
         signal?.removeEventListener('abort', interrupt)
         await connection.run('ROLLBACK').catch(() => undefined)
@@ -175,7 +183,7 @@ export class Database {
     this.#instance.closeSync()
   }
 
-  async #migrate(): Promise<void> {
+  async #migrate(progress: Progress): Promise<void> {
     const connection = await this.#instance.connect()
     try {
       await connection.run('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)')
@@ -191,15 +199,41 @@ export class Database {
         )
       }
       for (let next = version; next < SCHEMA_VERSION; next++) {
-        await connection.run('BEGIN')
-        await connection.run(MIGRATIONS[next]!)
-        await connection.run(`INSERT INTO schema_version VALUES (${next + 1})`)
-        await connection.run('COMMIT')
+        // A new file has nothing that could take long.
+        await migrateStep(connection, next, version === 0 ? () => undefined : progress)
       }
     } finally {
       connection.closeSync()
     }
   }
+}
+
+async function migrateStep(
+  connection: DuckDBConnection,
+  from: number,
+  progress: Progress,
+): Promise<void> {
+  const versions = { fromVersion: from, toVersion: from + 1 }
+  progress('the store is rewritten for this version; the server starts after it', versions)
+  const begin = performance.now()
+  await connection.run('BEGIN')
+  for (const statement of MIGRATIONS[from]!.split(/;\n/).filter((s) => s.trim() !== '')) {
+    const start = performance.now()
+    const { rowsChanged } = await connection.run(statement)
+    if (rowsChanged === 0) continue
+    progress(`rewriting: ${statement.trim().split(/\s+/, 3).join(' ')}`, {
+      rows: rowsChanged,
+      seconds: secondsSince(start),
+    })
+  }
+  await connection.run(`INSERT INTO schema_version VALUES (${from + 1})`)
+  await connection.run('COMMIT')
+  progress('the store is rewritten', { ...versions, seconds: secondsSince(begin) })
+}
+
+/** To the tenth. */
+export function secondsSince(start: number): number {
+  return Math.round((performance.now() - start) / 100) / 10
 }
 
 async function openInstance(path: string, options: DatabaseOptions): Promise<DuckDBInstance> {
@@ -208,7 +242,7 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       memory_limit: `${Math.floor(options.memoryBytes / MiB)}MiB`,
       threads: String(options.threads),
       temp_directory: join(options.directory, 'tmp'),
-      checkpoint_threshold: `${WAL_BYTES_MAX / MiB}MiB`,
+      checkpoint_threshold: `${(options.walBytes ?? WAL_BYTES_MAX) / MiB}MiB`,
       // Of a new file. A page of few rows from all over the table reads a block a column and row group: DuckDB's
       // own 256 KiB would be four times as much, and would leave more of the file empty.
       default_block_size: String(BLOCK_BYTES),
@@ -242,6 +276,15 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       cause: error,
     })
   }
+}
+
+/** What a caller can do something about, in our words. */
+export function explained(error: unknown): unknown {
+  if (!/^Out of Memory Error/.test(messageOf(error))) return error
+  return new AppError('STORE_MEMORY', 'the query needs more memory than --store-memory gives', {
+    hint: 'Ask for less time or with more filters, or raise --store-memory.',
+    cause: error,
+  })
 }
 
 /** Rows of a small result as objects. */

@@ -31,7 +31,7 @@ import type {
 } from '../store.js'
 import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
-import { Database, literal } from './database.js'
+import { Database, explained, literal, type Progress, secondsSince } from './database.js'
 import { exportCsv, exportQuery, exportRows } from './exports.js'
 import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
@@ -52,6 +52,8 @@ export interface DuckStoreOptions {
   readonly silenceUs?: number
   /** Arrived sessions after which sums by the hour are brought up to date. */
   readonly rollRows?: number
+  readonly walBytes?: number
+  readonly progress?: Progress
 }
 
 const DAY_US = 86400e6
@@ -89,7 +91,11 @@ export class DuckStore implements Store {
   static async open(options: DuckStoreOptions): Promise<DuckStore> {
     const database = await Database.open(options)
     const clockUs = options.clockUs ?? (() => Date.now() * 1e3)
+    const start = performance.now()
     const writer = await Writer.open(database, clockUs, options.rollRows ?? ROLL_ROWS)
+    const seconds = secondsSince(start)
+    // Of a file that was rewritten, or whose server was killed.
+    if (seconds > 1) options.progress?.('sums by the hour are up to date', { seconds })
     const connections = { retention: await database.connect(), catalogs: await database.connect() }
     return new DuckStore(database, writer, connections, options)
   }
@@ -162,6 +168,8 @@ export class DuckStore implements Store {
       cancel?.signal?.throwIfAborted()
       const whole = await withTextIds(connection, orgId, filter)
       yield* exportRows(connection, orgId, whole, sort, this.#clockUs())
+    } catch (error) {
+      throw explained(error)
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
       this.#endExport(connection)
@@ -184,6 +192,8 @@ export class DuckStore implements Store {
       cancel?.signal?.throwIfAborted()
       const whole = await withTextIds(lanes[0]!, orgId, filter)
       yield* exportCsv(lanes, orgId, whole, sort, this.#clockUs())
+    } catch (error) {
+      throw explained(error)
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
       for (const extra of lanes.splice(1)) this.#database.release(extra)
@@ -211,7 +221,7 @@ export class DuckStore implements Store {
       return createReadStream(file).once('close', remove)
     } catch (error) {
       if (directory !== '') remove()
-      throw error
+      throw explained(error)
     } finally {
       cancel?.signal?.removeEventListener('abort', interrupt)
       this.#endExport(connection)

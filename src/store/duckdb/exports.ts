@@ -17,8 +17,8 @@ import { rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources } from './where.js'
 
 export const SLICE_ROWS = 50_000
-/** Of numbers only, 240 B a row; of a row group DuckDB unpacks the whole, so not much less than one. */
-const CSV_SLICE_ROWS = 100_000
+/** Of numbers only, 240 B a row: two lanes of them sort in the smallest --store-memory. */
+const CSV_SLICE_ROWS = 40_000
 const MINUTE_US = 60e6
 
 /** The whole answer as one query, for Parquet. */
