@@ -6,12 +6,15 @@
  *   run key -> pages of PAGE_BITS sequences -> { ended bits, open bits }
  *
  * Pages are read from the tables when first touched and kept while they are in use; most runs need only their newest
- * page or two. 20 M sessions of one run are 10,000 pages; only those at the front are ever loaded.
+ * page or two. 20 M sessions of one run are 10,000 pages; only those at the front are ever loaded. A page beyond a
+ * run's highest is empty and is not looked for: so a meter that goes on costs no query.
  *
- * Invariant: a page that is held equals what the tables say, the open transaction included. After a rollback the
- * whole cache is thrown away.
+ * Invariants: a page that is held equals what the tables say, the open transaction included. After a rollback all
+ * pages are thrown away. A run's highest page is never below what the tables hold (all that is written is loaded here
+ * first); it may be above, after a rollback or a deletion, which costs a query and nothing else.
  *
- * Limit: PAGES_MAX pages (about 40 MiB). A caller that scatters its sequences costs itself queries, not us memory.
+ * Limits: PAGES_MAX pages (about 40 MiB), RUNS_MAX runs. A caller that scatters its sequences costs itself queries,
+ * not us memory.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { LRUCache } from 'lru-cache'
@@ -20,6 +23,7 @@ import { int, literal, rowsOf } from './database.js'
 export const PAGE_BITS = 2048
 const WORDS = PAGE_BITS / 32
 export const PAGES_MAX = 65_536
+export const RUNS_MAX = 16_384
 
 export interface Page {
   readonly ended: Uint32Array
@@ -53,13 +57,20 @@ function keyOf(id: PageId): string {
   return `${id.orgId}/${id.siteId}/${id.run}/${id.page}`
 }
 
+function runKeyOf({ orgId, siteId, run }: Omit<PageId, 'page'>): string {
+  return `${orgId}/${siteId}/${run}`
+}
+
 export class KnownIds {
   readonly #pages: LRUCache<string, Page>
+  /** Highest page of each run. */
+  readonly #highest: LRUCache<string, number>
   readonly #connection: DuckDBConnection
 
-  constructor(connection: DuckDBConnection, pagesMax = PAGES_MAX) {
+  constructor(connection: DuckDBConnection, pagesMax = PAGES_MAX, runsMax = RUNS_MAX) {
     this.#connection = connection
     this.#pages = new LRUCache({ max: pagesMax })
+    this.#highest = new LRUCache({ max: runsMax })
   }
 
   /**
@@ -74,14 +85,46 @@ export class KnownIds {
       if (page !== undefined) pages.set(key, page)
       else missing.set(key, id)
     }
-    if (missing.size > 0) {
-      for (const [key] of missing)
-        pages.set(key, { ended: new Uint32Array(WORDS), open: new Uint32Array(WORDS) })
-      await this.#fill('session', 'ended', missing, pages)
-      await this.#fill('session_open', 'open', missing, pages)
-      for (const [key] of missing) this.#pages.set(key, pages.get(key)!)
+    if (missing.size === 0) return pages
+    for (const [key] of missing)
+      pages.set(key, { ended: new Uint32Array(WORDS), open: new Uint32Array(WORDS) })
+    await this.#findHighest([...missing.values()])
+    const stored = new Map([...missing].filter(([, id]) => this.#mayBeStored(id)))
+    if (stored.size > 0) {
+      await this.#fill('session', 'ended', stored, pages)
+      await this.#fill('session_open', 'open', stored, pages)
+    }
+    for (const [key, id] of missing) {
+      this.#pages.set(key, pages.get(key)!)
+      const highest = this.#highest.get(runKeyOf(id))
+      // Not known any more: so many runs at once. The tables say it next time.
+      if (highest !== undefined && id.page > highest) this.#highest.set(runKeyOf(id), id.page)
     }
     return pages
+  }
+
+  #mayBeStored(id: PageId): boolean {
+    const highest = this.#highest.get(runKeyOf(id))
+    return highest === undefined || id.page <= highest
+  }
+
+  /** Of the runs that were not met before. */
+  async #findHighest(ids: readonly PageId[]): Promise<void> {
+    const unknown = ids.filter((id) => !this.#highest.has(runKeyOf(id)))
+    if (unknown.length === 0) return
+    const runs = [...new Set(unknown.map((id) => literal(id.run)))].sort()
+    const of = (table: string) => `SELECT org_id, site_id, run, max(seq) AS seq FROM ${table}
+      WHERE run >= ${runs[0]} AND run <= ${runs.at(-1)} AND run IN (${runs.join(', ')}) GROUP BY ALL`
+    const rows = await rowsOf(
+      this.#connection,
+      `SELECT org_id, site_id::DOUBLE AS site, run, max(seq)::DOUBLE AS seq
+       FROM (${of('session')} UNION ALL ${of('session_open')}) GROUP BY ALL`,
+    )
+    for (const id of unknown) this.#highest.set(runKeyOf(id), -1)
+    for (const row of rows) {
+      const id = { orgId: row.org_id as string, siteId: row.site as number, run: row.run as string }
+      this.#highest.set(runKeyOf(id), pageOf(row.seq as number))
+    }
   }
 
   async #fill(
