@@ -15,5 +15,6 @@ test('a key of two texts is told, and NULL is no text', () => {
   expect(words.add(5, 'b')).toBe(false)
   expect(words.add(6, null)).toBe(true)
   expect(words.add(6, '')).toBe(false)
-  expect(Buffer.from(words.get(5).cell).toString()).toBe('a,')
+  const { eights, length } = words.get(5).cell
+  expect(Buffer.from(eights.buffer, 0, length).toString()).toBe('a,')
 })

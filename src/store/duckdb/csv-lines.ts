@@ -4,7 +4,6 @@
  * The text is what session/csv.ts makes of the same rows, byte for byte (a test compares them).
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { asciiBytes } from '../../byte-writer.js'
 import { communityId } from '../../session/community-id.js'
 import { FIELDS } from '../../session/fields.js'
 import {
@@ -14,32 +13,30 @@ import {
   PROTOCOLS,
   UNATTRIBUTED_REASONS,
 } from '../../session/session.js'
-import { CellWriter, cellBytes } from './cell-writer.js'
+import { CellWriter, type Packed, packedCell } from './cell-writer.js'
 import { CSV_COLUMNS, CSV_TEXTS, type CsvSlice } from './csv.js'
 import { rowsOf } from './database.js'
-import { BASE32 } from './ids.js'
 import type { Word } from './words.js'
 
 /** Appends a row's cell. */
 type Cell = (row: number) => void
 
-const DIGITS32 = asciiBytes(BASE32)
-const NOTHING = cellBytes(null)
-const [TRUE, FALSE] = [cellBytes('true'), cellBytes('false')]
+const NOTHING = packedCell(null)
+const [TRUE, FALSE] = [packedCell('true'), packedCell('false')]
 
 /** Cells of the catalog's names, by id. */
 export interface CsvNames {
-  readonly clients: ReadonlyMap<number, Uint8Array>
-  readonly users: ReadonlyMap<string, Uint8Array>
-  readonly resources: ReadonlyMap<number, Uint8Array>
-  readonly sites: ReadonlyMap<number, Uint8Array>
+  readonly clients: ReadonlyMap<number, Packed>
+  readonly users: ReadonlyMap<string, Packed>
+  readonly resources: ReadonlyMap<number, Packed>
+  readonly sites: ReadonlyMap<number, Packed>
 }
 
 export async function readNames(connection: DuckDBConnection, orgId: string): Promise<CsvNames> {
   const read = async <Id>(table: string, id: string) => {
     const sql = `SELECT ${id} AS id, name FROM ${table} WHERE org_id = $1`
     const rows = (await rowsOf(connection, sql, [orgId])) as unknown as { id: Id; name: string }[]
-    return new Map(rows.map((row) => [row.id, cellBytes(row.name)]))
+    return new Map(rows.map((row) => [row.id, packedCell(row.name)]))
   }
   return {
     clients: await read<number>('catalog_client', 'id::DOUBLE'),
@@ -73,7 +70,7 @@ export class CsvLines {
 
   constructor(orgId: string, names: CsvNames) {
     this.#names = names
-    const special = this.#specialCells(cellBytes(orgId))
+    const special = this.#specialCells(packedCell(orgId))
     this.#cells = [...FIELDS.map((field) => field.name), 'interrupted'].map(
       (name) => special[name] ?? this.#plainCell(name),
     )
@@ -110,23 +107,23 @@ export class CsvLines {
     const out = this.#out
     const flag = BOOLEANS[name]
     const value = this.#column(flag ?? snake(name))
-    if (flag !== undefined) return (row) => out.cell(value(row) === 0 ? FALSE : TRUE)
-    const words = ENUM_WORDS[name]?.map(cellBytes)
+    if (flag !== undefined) return (row) => out.text(value(row) === 0 ? FALSE : TRUE)
+    const words = ENUM_WORDS[name]?.map(packedCell)
     // NaN is an empty cell.
     if (words !== undefined)
       return (row) => {
         const code = value(row)
-        if (code >= 0) out.cell(words[code]!)
+        if (code >= 0) out.text(words[code]!)
         else out.empty()
       }
     if (TEXT_COLUMNS.includes(name)) {
       const word = this.#word(snake(name))
-      return (row) => out.cell(word(row).cell)
+      return (row) => out.text(word(row).cell)
     }
     return (row) => out.number(value(row))
   }
 
-  #specialCells(orgCell: Uint8Array): Record<string, Cell> {
+  #specialCells(orgCell: Packed): Record<string, Cell> {
     const out = this.#out
     const start = this.#column('start_us')
     const duration = this.#column('duration_us')
@@ -135,7 +132,7 @@ export class CsvLines {
     const user = this.#word('user_id')
     return {
       timestamp: (row) => out.number(Math.floor(start(row) / 1e6)),
-      orgId: () => out.cell(orgCell),
+      orgId: () => out.text(orgCell),
       startTime: (row) => out.time(start(row)),
       endTime: (row) => out.time(start(row) + duration(row)),
       duration: (row) => {
@@ -149,13 +146,13 @@ export class CsvLines {
       clientName: this.#name(clients, 'client_id'),
       resourceName: this.#name(resources, 'site_resource_id'),
       siteName: this.#name(sites, 'site_id'),
-      userName: (row) => out.cell(users.get(user(row).text ?? '') ?? NOTHING),
+      userName: (row) => out.text(users.get(user(row).text ?? '') ?? NOTHING),
     }
   }
 
-  #name(names: ReadonlyMap<number, Uint8Array>, column: string): Cell {
+  #name(names: ReadonlyMap<number, Packed>, column: string): Cell {
     const id = this.#column(column)
-    return (row) => this.#out.cell(names.get(id(row)) ?? NOTHING)
+    return (row) => this.#out.text(names.get(id(row)) ?? NOTHING)
   }
 
   #endpoint(side: 'source' | 'dest'): Cell {
@@ -165,25 +162,19 @@ export class CsvLines {
     return (row) => {
       const { cell, host } = ip(row)
       // Access logs that were consolidated know no source port.
-      if (port(row) === 0) return out.cell(cell)
-      out.part(host)
+      if (port(row) === 0) return out.text(cell)
+      out.text(host)
       out.number(port(row))
     }
   }
 
   #sessionId(): Cell {
+    const out = this.#out
     const run = this.#word('run')
     const sequence = this.#column('seq')
-    const tail = cellBytes('00000000')
     return (row) => {
-      const upper = Math.floor(sequence(row) / 2 ** 20)
-      const lower = sequence(row) % 2 ** 20
-      for (let i = 0; i < 4; i++) {
-        tail[i] = DIGITS32[(upper >> (15 - 5 * i)) & 31]!
-        tail[i + 4] = DIGITS32[(lower >> (15 - 5 * i)) & 31]!
-      }
-      this.#out.part(run(row).bytes)
-      this.#out.cell(tail)
+      out.text(run(row).packed)
+      out.base32(sequence(row))
     }
   }
 

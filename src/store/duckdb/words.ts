@@ -1,14 +1,14 @@
 /** The texts that a slice of an export holds, by the keys that stand for them in its rows. */
-import { cellBytes } from './cell-writer.js'
+import { type Packed, packed, packedCell } from './cell-writer.js'
 
 export interface Word {
   readonly text: string | null
   /** As a cell of CSV. */
-  readonly cell: Uint8Array
+  readonly cell: Packed
   /** As it is. */
-  readonly bytes: Uint8Array
+  readonly packed: Packed
   /** Of an address: the beginning of an endpoint. */
-  readonly host: Uint8Array
+  readonly host: Packed
 }
 
 /** No key is negative. */
@@ -28,9 +28,9 @@ export class Words {
     const host = text?.includes(':') ? `[${text}]:` : `${text}:`
     return this.#put(key, {
       text,
-      cell: cellBytes(text),
-      bytes: Buffer.from(text ?? ''),
-      host: Buffer.from(host),
+      cell: packedCell(text),
+      packed: packed(text ?? ''),
+      host: packed(host),
     })
   }
 
