@@ -10,7 +10,9 @@ test('words of thousands of keys are found again, also where keys meet in one sl
 
 test('a key of two texts is told, and NULL is no text', () => {
   const words = new Words()
+  expect(words.has(5)).toBe(false)
   expect(words.add(5, 'a')).toBe(true)
+  expect(words.has(5)).toBe(true)
   expect(words.add(5, 'a')).toBe(true)
   expect(words.add(5, 'b')).toBe(false)
   expect(words.add(6, null)).toBe(true)

@@ -6,7 +6,7 @@
  * csv-lines.ts writes the lines.
  */
 import { randomBytes } from 'node:crypto'
-import type { DuckDBConnection, DuckDBDataChunk, DuckDBMaterializedResult } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { Sort } from '../store.js'
 import { COLUMNS, usualHeadersSql } from './columns.js'
 import { literal, rowsOf } from './database.js'
@@ -59,51 +59,83 @@ function wordsQuery(from: string, salt: string): string {
 }
 
 export interface CsvSlice {
-  readonly result: DuckDBMaterializedResult
+  /** Columns of each chunk of rows, as CSV_COLUMNS. */
+  readonly chunks: readonly Float64Array[][]
   /** Of each of CSV_TEXTS. */
   readonly words: readonly Words[]
 }
 
 const SALT_BYTES = 16
+/** Texts that are kept for the slices to come. Of so many, two have one key in one of 200,000 exports. */
+const WORDS_MAX = 200_000
 
-/**
- * Rows in order, and their texts, of one snapshot.
- * @param from a query of all columns of `session` and the flags
- */
-export async function readSlice(
-  connection: DuckDBConnection,
-  from: string,
-  values: readonly string[],
-  sort: Sort,
-): Promise<CsvSlice> {
-  for (;;) {
-    const salt = randomBytes(SALT_BYTES).toString('hex')
-    await connection.run('BEGIN TRANSACTION READ ONLY')
-    try {
-      const words = await readWords(connection, wordsQuery(from, salt), values)
-      // Two texts of one key: once in a hundred thousand exports of ten thousand different texts. Another salt.
-      if (words === null) continue
-      return { result: await connection.run(rowsQuery(from, sort, salt), [...values]), words }
-    } finally {
-      await connection.run('ROLLBACK').catch(() => undefined)
+/** The texts that one export has met. */
+class Dictionary {
+  readonly salt = randomBytes(SALT_BYTES).toString('hex')
+  readonly words = CSV_TEXTS.map(() => new Words())
+
+  get isFull(): boolean {
+    return this.words.reduce((sum, words) => sum + words.count, 0) > WORDS_MAX
+  }
+
+  knows(chunks: CsvSlice['chunks']): boolean {
+    return chunks.every((columns) =>
+      this.words.every((words, i) =>
+        columns[CSV_COLUMNS.length - CSV_TEXTS.length + i]!.every((key) => words.has(key)),
+      ),
+    )
+  }
+}
+
+/** Reads the slices of one export. */
+export class CsvReader {
+  #dictionary = new Dictionary()
+
+  /**
+   * Rows in order, of one snapshot, and their texts, which are only asked for when a row has a new one.
+   * @param from a query of all columns of `session` and the flags
+   */
+  async slice(
+    connection: DuckDBConnection,
+    from: string,
+    values: readonly string[],
+    sort: Sort,
+  ): Promise<CsvSlice> {
+    for (;;) {
+      if (this.#dictionary.isFull) this.#dictionary = new Dictionary()
+      const dictionary = this.#dictionary
+      const { salt, words } = dictionary
+      await connection.run('BEGIN TRANSACTION READ ONLY')
+      try {
+        const result = await connection.run(rowsQuery(from, sort, salt), [...values])
+        const chunks = (await result.fetchAllChunks()).map(columnsOf)
+        if (dictionary.knows(chunks)) return { chunks, words }
+        if (await addWords(connection, wordsQuery(from, salt), values, words))
+          return { chunks, words }
+        // Two texts have one key: another salt.
+        if (this.#dictionary === dictionary) this.#dictionary = new Dictionary()
+      } finally {
+        await connection.run('ROLLBACK').catch(() => undefined)
+      }
     }
   }
 }
 
-async function readWords(
+/** @returns false when a key stands for two texts */
+async function addWords(
   connection: DuckDBConnection,
   query: string,
   values: readonly string[],
-): Promise<CsvSlice['words'] | null> {
-  const words = CSV_TEXTS.map(() => new Words())
+  words: readonly Words[],
+): Promise<boolean> {
   for (const { i, key, word } of await rowsOf(connection, query, values)) {
-    if (!words[i as number]!.add(key as number, word as string | null)) return null
+    if (!words[i as number]!.add(key as number, word as string | null)) return false
   }
-  return words
+  return true
 }
 
-/** The columns of a chunk of the rows; none holds NULLs. */
-export function columnsOf(chunk: DuckDBDataChunk): Float64Array[] {
+/** None holds NULLs (rowsQuery). */
+function columnsOf(chunk: DuckDBDataChunk): Float64Array[] {
   return CSV_COLUMNS.map((_, i) => {
     // As an array, without a call for each value.
     const { items } = chunk.getColumnVector(i) as unknown as { items: Float64Array }

@@ -7,9 +7,10 @@
  *
  * A session whose report comes while the export runs is in it once, in either state.
  */
+import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { CsvPiece, LogFilter, LogRow, Sort } from '../store.js'
-import { type CsvSlice, columnsOf, readSlice } from './csv.js'
+import { CsvReader, type CsvSlice } from './csv.js'
 import { CsvLines, readNames } from './csv-lines.js'
 import { int, rowsOf } from './database.js'
 import { orderBy } from './pages.js'
@@ -70,6 +71,7 @@ export async function* exportCsv(
   sort: Sort,
   nowUs: number,
 ): AsyncGenerator<CsvPiece> {
+  const reader = new CsvReader()
   const lines = new CsvLines(orgId, await readNames(lanes[0]!, orgId))
   if (sort.key === 'startTime') {
     const slices = await timeSlices(lanes[0]!, orgId, filter, nowUs, CSV_SLICE_ROWS)
@@ -77,7 +79,7 @@ export async function* exportCsv(
     const read = (lane: DuckDBConnection, [fromUs, toUs]: readonly [number, number]) => {
       const sql = new Sql()
       const plain = sources(sql, orgId, { ...filter, fromUs, toUs }, nowUs).map(selectPlain)
-      return readSlice(lane, plain.join(' UNION ALL '), sql.values, sort)
+      return reader.slice(lane, plain.join(' UNION ALL '), sql.values, sort)
     }
     for await (const slice of ahead(lanes, slices, read)) yield* csvPieces(lines, slice)
     return
@@ -85,8 +87,8 @@ export async function* exportCsv(
   const sql = new Sql()
   const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
   for await (const rows of ordered(lanes[0]!, plain, sql.values, sort, CSV_SLICE_ROWS)) {
-    const slice = await readSlice(lanes[0]!, rows, [], sort)
-    if (slice.result.rowCount === 0) return
+    const slice = await reader.slice(lanes[0]!, rows, [], sort)
+    if (slice.chunks.length === 0) return
     yield* csvPieces(lines, slice)
   }
 }
@@ -120,10 +122,11 @@ async function* ahead<Item, Read>(
   }
 }
 
-async function* csvPieces(lines: CsvLines, { result, words }: CsvSlice): AsyncGenerator<CsvPiece> {
-  for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
-    if (chunk.rowCount === 0) return
-    yield { text: lines.write(columnsOf(chunk), words), rows: chunk.rowCount }
+async function* csvPieces(lines: CsvLines, { chunks, words }: CsvSlice): AsyncGenerator<CsvPiece> {
+  for (const columns of chunks) {
+    yield { text: lines.write(columns, words), rows: columns[0]!.length }
+    // Other requests go on between two pieces of some milliseconds.
+    await setImmediate()
   }
 }
 

@@ -34,6 +34,14 @@ export class Words {
     })
   }
 
+  get count(): number {
+    return this.#count
+  }
+
+  has(key: number): boolean {
+    return this.#keys[this.#slot(key)] === key
+  }
+
   /** @param key of a text that was added */
   get(key: number): Word {
     return this.#words[this.#slot(key)]!
