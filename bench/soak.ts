@@ -30,6 +30,8 @@ const { values: flags } = parseArgs({
 const DEVICE = 'tmsoak0'
 const FLOWS = 1 << 20
 const SAMPLE_MS = 1_000
+/** Every so many, one is shown while it runs. */
+const SAMPLES_SHOWN = 60
 const MIB = 2 ** 20
 
 interface Sample {
@@ -55,6 +57,13 @@ async function sample(meter: LiveMeter, server: Server): Promise<Sample> {
   }
 }
 
+function describe({ meterMiB, serverMiB, spoolMiB, lagSeconds, stored }: Sample): string {
+  return (
+    `${stored} sessions stored, meter ${meterMiB} MiB, server ${serverMiB} MiB, ` +
+    `spool ${spoolMiB.toFixed(1)} MiB, lag ${lagSeconds.toFixed(1)} s`
+  )
+}
+
 async function soak(directory: string): Promise<void> {
   execFileSync('ip', ['link', 'set', 'lo', 'up'])
   const machine = describeMachine()
@@ -75,8 +84,15 @@ async function soak(directory: string): Promise<void> {
     { TUNMETER_KEY: server.ingestKey },
   )
   const samples: Sample[] = []
+  let missed = 0
   const timer = setInterval(() => {
-    void sample(meter, server).then((one) => samples.push(one))
+    sample(meter, server).then(
+      (one) => {
+        samples.push(one)
+        if (samples.length % SAMPLES_SHOWN === 0) process.stderr.write(`${describe(one)}\n`)
+      },
+      () => missed++,
+    )
   }, SAMPLE_MS)
   const sent = await injector.inject()
   clearInterval(timer)
@@ -89,7 +105,17 @@ async function soak(directory: string): Promise<void> {
   }
   await injector.close()
   await server.kill('SIGTERM')
-  report({ machine, minutes: Number(flags.minutes), rate, sent, stored, exit, dropped, samples })
+  report({
+    machine,
+    minutes: Number(flags.minutes),
+    rate,
+    sent,
+    stored,
+    exit,
+    dropped,
+    missed,
+    samples,
+  })
 }
 
 interface Run {
@@ -101,6 +127,8 @@ interface Run {
   readonly stored: { readonly sessions: number; readonly packets: number }
   readonly exit: number | null
   readonly dropped: { readonly packets: number; readonly sessions: number }
+  /** Seconds of which the meter or the server did not say how they are. */
+  readonly missed: number
   readonly samples: readonly Sample[]
 }
 
@@ -111,7 +139,7 @@ function report(run: Run): void {
   const most = (of: (s: Sample) => number): number => Math.max(...samples.map(of))
   const title = `${Math.round(perSecond / 100) / 10} k new sessions/s for ${run.minutes} minutes`
   process.stdout.write(
-    `${title}: ${run.sent} packets sent, ${run.stored.packets} packets in ${run.stored.sessions} sessions stored, dropped ${JSON.stringify(run.dropped)}, meter's exit ${run.exit}\n` +
+    `${title}: ${run.sent} packets sent, ${run.stored.packets} packets in ${run.stored.sessions} sessions stored, dropped ${JSON.stringify(run.dropped)}, meter's exit ${run.exit}, ${run.missed} samples missed\n` +
       `most: meter ${most((s) => s.meterMiB)} MiB, server ${most((s) => s.serverMiB)} MiB, spool ${most((s) => s.spoolMiB).toFixed(1)} MiB, lag ${most((s) => s.lagSeconds).toFixed(1)} s\n`,
   )
   if (run.exit !== 0 || run.stored.packets + run.dropped.packets !== run.sent) process.exitCode = 1
