@@ -37,7 +37,7 @@ class DecodeAhead {
     bool ends_read = false;  // `read` is what came of it; else more batches of it follow
     FileRead read;
     DecodedPacket packets[kPackets];
-    std::span<DecodedPacket> decoded() { return {packets, count}; }
+    std::span<const DecodedPacket> decoded() const { return {packets, count}; }
   };
 
   // Starts the thread. `files` must outlive it.

@@ -49,9 +49,8 @@ class Engine final : public PacketSink {
 
   bool ok() const { return table_.ok(); }
   void packets(std::span<const RawPacket> batch) noexcept override;
-  // The same for packets that decode_with_hash() has been over, with hash_secrets(). Writes their
-  // slot_hint.
-  void decoded(std::span<DecodedPacket> batch) noexcept;
+  // The same for packets that decode_with_hash() has been over, with hash_secrets().
+  void decoded(std::span<const DecodedPacket> batch) noexcept;
   // Constant from the start on.
   const HashKey& hash_secrets() const { return table_.hash_secrets(); }
   // Time passes without a packet (live).
@@ -82,11 +81,10 @@ class Engine final : public PacketSink {
   };
 
   static constexpr uint32_t kBatch = 32;
-  using Packets = std::span<DecodedPacket>;
-
-  Packets decode_batch(std::span<const RawPacket> raw, DecodedPacket* into);
-  void prefetch_index(Packets packets) const;
-  void process_and_look_up(Packets current, Packets ahead);
+  // decode(batch[i], packet) makes each ready.
+  template <typename Packet, typename Decode>
+  void in_steps(std::span<const Packet> batch, Decode decode);
+  void process_and_look_up(std::span<const DecodedPacket> current, std::span<DecodedPacket> ahead);
   void process(const DecodedPacket& packet);
   void process_session(const DecodedPacket& packet);
   uint32_t count_in_session(const DecodedPacket& packet);
