@@ -38,7 +38,7 @@ namespace {
 constexpr int kWaitMs = 100;
 // How long the kernel may hold a block that is not full. Less than the 100 ms that a read may wait,
 // so that a session's last packet is not what makes its record late.
-constexpr int kBlockTimeoutMs = 50;
+constexpr int kBlockTimeoutMs = 20;
 constexpr int kDispatchPackets = 4096;
 constexpr int kDrainRoundsMax = 256;
 constexpr int64_t kStatsEveryMs = 100;
