@@ -40,7 +40,7 @@ class GzipStream final : public ByteStream {
     *count = 0;
     if (!error_.code.empty()) return StreamStatus::kError;
     for (;;) {
-      if (zlib_.avail_in == 0) {
+      if (zlib_.avail_in == 0 && !more_to_come_out_) {
         const StreamStatus status = refill();
         if (status == StreamStatus::kEnd) return end();
         if (status != StreamStatus::kBytes) return status;
@@ -54,6 +54,7 @@ class GzipStream final : public ByteStream {
       const uInt room = zlib_.avail_out;
       const int result = inflate(&zlib_, Z_NO_FLUSH);
       *count = room - zlib_.avail_out;
+      more_to_come_out_ = zlib_.avail_out == 0 && result == Z_OK;
       if (result == Z_STREAM_END) {
         between_members_ = true;
       } else if (result != Z_OK && result != Z_BUF_ERROR) {
@@ -122,6 +123,8 @@ class GzipStream final : public ByteStream {
   z_stream zlib_{};
   bool ready_ = false;
   bool between_members_ = false;
+  // zlib has taken bytes in for which the caller had no room: good, also when the file ends here.
+  bool more_to_come_out_ = false;
   SourceError error_;
 };
 
