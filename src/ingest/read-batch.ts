@@ -103,6 +103,8 @@ const CLOSE = 0x7d
 const ZERO = 0x30
 /** 2^53 has 16. */
 const DIGITS_MAX = 16
+/** Twice as many as are known. */
+const KEYS_MAX = 2 * FIELD_CHECKS.length
 const SESSIONS = '"sessions":['
 const NO_SESSIONS = ']}'
 const LITERALS: readonly (readonly [string, Value])[] = [
@@ -166,6 +168,8 @@ export function readBatch(bytes: Buffer): unknown {
   const at = bytes.indexOf(SESSIONS)
   const end = bytes.length - NO_SESSIONS.length
   if (at === -1 || bytes.toString('latin1', end) !== NO_SESSIONS) return undefined
+  // Else it is the end of a longer key.
+  if (bytes[at - 1] !== OPEN && bytes[at - 1] !== COMMA) return undefined
   const start = at + SESSIONS.length
   const sessions = new SessionsReader(bytes, start, end).read()
   if (sessions === undefined) return undefined
@@ -214,7 +218,7 @@ class SessionsReader {
       const colon = bytes.indexOf(COLON, at)
       if (colon === -1) return undefined
       const name = /^[{,]"(\w+)"$/.exec(bytes.toString('latin1', at, colon))?.[1]
-      if (name === undefined || names.has(name)) return undefined
+      if (name === undefined || names.has(name) || names.size === KEYS_MAX) return undefined
       names.add(name)
       const index = INDEX_OF_NAME.get(name) ?? -1
       keys.push({ bytes: Uint8Array.from(bytes.subarray(at, colon + 1)), index })

@@ -22,13 +22,16 @@ function oneOf(words: readonly string[]): Check {
   const known = new Set<unknown>(words)
   return (v) => known.has(v)
 }
+/** Without NUL and halves of characters: the database's texts end at the one and cannot hold the other. */
 function textUpTo(length: number): Check {
-  return (v) => typeof v === 'string' && v.length > 0 && v.length <= length
+  return (v) => typeof v === 'string' && v.length > 0 && v.length <= length && !NOT_IN_TEXT.test(v)
 }
+const NOT_IN_TEXT = /\0|\p{Surrogate}/u
 function orNull(check: Check): Check {
   return (v) => v === null || check(v)
 }
 
+const TEXT_OR_NULL = 'a text (of whole characters, without NUL) or null'
 const counter = wholeUpTo(Number.MAX_SAFE_INTEGER)
 const id: Check = (v) => counter(v) && v !== 0
 const port = wholeUpTo(65_535)
@@ -63,10 +66,10 @@ export const FIELD_CHECKS: readonly (readonly [keyof StoredSession | 'sequence',
     ['directionBasis', oneOf(DIRECTION_BASES), DIRECTION_BASES.join(', ')],
     ['midstream', (v) => typeof v === 'boolean', 'true or false'],
     ['connectionCount', id, 'a count from 1'],
-    ['peerPublicKey', orNull(textUpTo(64)), 'a text or null'],
-    ['clientEndpoint', orNull(textUpTo(64)), 'a text or null'],
+    ['peerPublicKey', orNull(textUpTo(64)), TEXT_OR_NULL],
+    ['clientEndpoint', orNull(textUpTo(64)), TEXT_OR_NULL],
     ['clientId', orNull(id), 'an id or null'],
-    ['userId', orNull(textUpTo(255)), 'a text or null'],
+    ['userId', orNull(textUpTo(255)), TEXT_OR_NULL],
     ['siteResourceId', orNull(id), 'an id or null'],
     ['unattributed', orNull(oneOf(UNATTRIBUTED_REASONS)), 'a reason or null'],
   ]

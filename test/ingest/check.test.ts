@@ -35,6 +35,9 @@ test.each([
   ['connState', 'toString', /^connState/],
   ['clientId', 0, /^clientId/],
   ['userId', 'u'.repeat(256), /^userId/],
+  ['userId', 'a\0b', /^userId: .*NUL/],
+  ['peerPublicKey', 'half \ud800', /^peerPublicKey/],
+  ['clientEndpoint', '\udc00', /^clientEndpoint/],
   ['midstream', null, /^midstream/],
   ['unattributed', undefined, /^unattributed: expected a reason or null, got nothing$/],
 ])('%s = %j is refused', (name, value, reason) => {

@@ -119,3 +119,15 @@ test('broken anywhere, it is not read, or read as JSON.parse and the checks read
   // Most changes of a digit or letter leave a batch that is read: the comparison has been made.
   expect(read).toBeGreaterThan(100)
 })
+
+test('what only ends like `sessions` is another key', () => {
+  const text = '{"x\\"sessions":[]}'
+  expect(JSON.parse(text)).not.toHaveProperty('sessions')
+  expect(readBatch(Buffer.from(text))).toBeUndefined()
+})
+
+test('a session of thousands of keys is left to JSON.parse', () => {
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`key${i}`, i]))
+  const text = JSON.stringify(batch(1, [{ ...session(1), ...many }]))
+  expect(readBatch(Buffer.from(text))).toBeUndefined()
+})
