@@ -42,7 +42,7 @@ class DecodeAhead {
 
   // Starts the thread. `files` must outlive it.
   DecodeAhead(CaptureFiles& files, const HashKey& hash_key);
-  // The last batch must have been taken, or the files stopped.
+  // The batch that says `over` must have been taken: the thread waits for room until then.
   ~DecodeAhead();
   DecodeAhead(const DecodeAhead&) = delete;
   DecodeAhead& operator=(const DecodeAhead&) = delete;

@@ -1,6 +1,12 @@
 /** What goes into DuckDB comes out again: values and nulls, over many chunks, in texts of few and of many words. */
+import { setTimeout } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
+import { appendSessions } from '../../src/store/duckdb/chunks.js'
+import { MIGRATIONS } from '../../src/store/duckdb/schema.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, stored, TestStore } from '../support/store.js'
 
@@ -38,5 +44,61 @@ test('sessions of several chunks come back as they were', { timeout: 60_000 }, a
       expect(found[i], `session ${i}`).toMatchObject(stored(given, 'acme', 1, 'meter-1'))
   } finally {
     await store.close()
+  }
+})
+
+test('texts that DuckDB would make equal words of do not bring it down', async () => {
+  const store = await TestStore.open()
+  try {
+    const users = ['a\0b', 'a\0c', 'half \ud800', 'half \ud801', 'anna']
+    const place = { orgId: 'acme', siteId: 1, meterId: 'meter-1' }
+    const sessions = Array.from({ length: 20 }, (_, i) => ({
+      ...session(i + 1),
+      ...place,
+      userId: users[i % users.length]!,
+    }))
+    await store.store.writeLoose('acme', 1, sessions)
+    expect(await store.store.count('acme', ALWAYS)).toBe(20)
+  } finally {
+    await store.close()
+  }
+})
+
+test('an append that fails leaves nothing behind, not even when its appender is collected', async () => {
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  const count = async (): Promise<unknown> =>
+    (await connection.runAndReadAll('SELECT count(*) FROM session')).getRows()[0]![0]
+  try {
+    for (const migration of MIGRATIONS) await connection.run(migration)
+    const sessions = Array.from({ length: 3000 }, (_, i) =>
+      stored(session(i + 1), 'acme', 1, 'meter-1'),
+    )
+    // In the second chunk: no whole number can be made of it.
+    const bad = sessions.with(2500, { ...sessions[2500]!, bytesTx: 1e300 })
+    // In a function of its own: nothing of it may stay in reach.
+    const fail = async (): Promise<string> => {
+      const batches = new Float64Array(bad.length)
+      try {
+        await appendSessions(connection, 'session', bad, batches)
+        return 'no error'
+      } catch (error) {
+        return String(error)
+      }
+    }
+    await connection.run('BEGIN')
+    expect(await fail()).toContain('type mismatch')
+    await connection.run('ROLLBACK')
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    for (let i = 0; i < 10; i++) {
+      collect()
+      // What is collected is given back in turns of their own.
+      await setTimeout(10)
+    }
+    expect(await count()).toBe(0n)
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
   }
 })

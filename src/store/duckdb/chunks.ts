@@ -25,6 +25,8 @@ const CHUNK_ROWS = 2048
  * is made, read back and indexed again), a text of a VARCHAR column 0.2 us.
  */
 const WORDS_MAX = 512
+/** DuckDB would cut the word or change the half character, and falls over two words that are the same then. */
+const NOT_IN_ENUM = /\0|\p{Surrogate}/u
 
 /** What the vectors of @duckdb/node-api are inside: memory to fill, and a mask whose bits are 1 where there is a value. */
 interface Vector {
@@ -79,7 +81,10 @@ function wordValues(column: Column, sessions: readonly StoredSession[]): Values 
       last = text
       const known = words.get(text)
       code = known ?? words.size
-      if (known === undefined) words.set(text, code)
+      if (known === undefined) {
+        if (NOT_IN_ENUM.test(text)) return null
+        words.set(text, code)
+      }
       if (words.size > WORDS_MAX) return null
     }
     codes[i] = code
@@ -140,12 +145,18 @@ export async function appendSessions(
     columns.push({ type: DOUBLE, numbers: extra, mask: new Mask(extra.length) })
   const types = columns.map((values) => values.type)
   const appender = await connection.createAppender(table)
-  for (let at = 0; at < sessions.length; at += CHUNK_ROWS) {
-    const count = Math.min(CHUNK_ROWS, sessions.length - at)
-    const chunk = DuckDBDataChunk.create(types, count)
-    for (const [c, values] of columns.entries())
-      write(chunk.getColumnVector(c) as unknown as Vector, values, at, count)
-    appender.appendDataChunk(chunk)
+  try {
+    for (let at = 0; at < sessions.length; at += CHUNK_ROWS) {
+      const count = Math.min(CHUNK_ROWS, sessions.length - at)
+      const chunk = DuckDBDataChunk.create(types, count)
+      for (const [c, values] of columns.entries())
+        write(chunk.getColumnVector(c) as unknown as Vector, values, at, count)
+      appender.appendDataChunk(chunk)
+    }
+    appender.closeSync()
+  } catch (error) {
+    // What it still holds would be written when it is collected, long after this transaction was rolled back.
+    appender.clear()
+    throw error
   }
-  appender.closeSync()
 }

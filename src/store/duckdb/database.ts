@@ -51,6 +51,8 @@ export class Database {
   readonly #opened = new Set<DuckDBConnection>()
   /** Of the opened: in use by a query, or by one soon. */
   readonly #lent = new Set<DuckDBConnection>()
+  /** To be lent as soon as they are there. */
+  #connecting = 0
   #closing = false
 
   private constructor(path: string, instance: DuckDBInstance, silenceUs: number) {
@@ -86,7 +88,10 @@ export class Database {
   /** A connection for a while; release() takes it back. @throws AppError STORE_CLOSING */
   async lend(): Promise<DuckDBConnection> {
     this.#mustBeOpen()
-    const connection = await this.#instance.connect()
+    this.#connecting++
+    const connection = await this.#instance.connect().finally(() => {
+      this.#connecting--
+    })
     this.#opened.add(connection)
     this.#lent.add(connection)
     try {
@@ -175,7 +180,8 @@ export class Database {
    */
   async close(): Promise<void> {
     this.#closing = true
-    for (const until = Date.now() + CLOSE_WAIT_MS; this.#lent.size > 0 && Date.now() < until; ) {
+    const inUse = () => this.#lent.size + this.#connecting > 0
+    for (const until = Date.now() + CLOSE_WAIT_MS; inUse() && Date.now() < until; ) {
       for (const connection of this.#lent) connection.interrupt()
       await setTimeout(INTERRUPT_EVERY_MS)
     }

@@ -228,14 +228,19 @@ export class DuckStore implements Store {
     }
   }
 
-  #exportConnection(): Promise<DuckDBConnection> {
+  async #exportConnection(): Promise<DuckDBConnection> {
     if (this.#exports >= EXPORTS_MAX) {
       throw new AppError('STORE_BUSY', 'too many exports are running', {
         hint: 'Try again when one has ended.',
       })
     }
     this.#exports++
-    return this.#database.lend()
+    try {
+      return await this.#database.lend()
+    } catch (error) {
+      this.#exports--
+      throw error
+    }
   }
 
   #endExport(connection: DuckDBConnection): void {

@@ -85,7 +85,16 @@ export class KnownIds {
       if (page !== undefined) pages.set(key, page)
       else missing.set(key, id)
     }
-    if (missing.size === 0) return pages
+    if (missing.size > 0) await this.#loadMissing(missing, pages)
+    for (const id of ids.values()) this.#raiseHighest(id)
+    return pages
+  }
+
+  /** Into `pages`. */
+  async #loadMissing(
+    missing: ReadonlyMap<string, PageId>,
+    pages: Map<string, Page>,
+  ): Promise<void> {
     for (const [key] of missing)
       pages.set(key, { ended: new Uint32Array(WORDS), open: new Uint32Array(WORDS) })
     await this.#findHighest([...missing.values()])
@@ -94,13 +103,14 @@ export class KnownIds {
       await this.#fill('session', 'ended', stored, pages)
       await this.#fill('session_open', 'open', stored, pages)
     }
-    for (const [key, id] of missing) {
-      this.#pages.set(key, pages.get(key)!)
-      const highest = this.#highest.get(runKeyOf(id))
-      // Not known any more: so many runs at once. The tables say it next time.
-      if (highest !== undefined && id.page > highest) this.#highest.set(runKeyOf(id), id.page)
-    }
-    return pages
+    for (const key of missing.keys()) this.#pages.set(key, pages.get(key)!)
+  }
+
+  /** Also for a page that was held: its rows may have been deleted since, and the highest read again without them. */
+  #raiseHighest(id: PageId): void {
+    const highest = this.#highest.get(runKeyOf(id))
+    // Not known any more: so many runs at once. The tables say it next time.
+    if (highest !== undefined && id.page > highest) this.#highest.set(runKeyOf(id), id.page)
   }
 
   #mayBeStored(id: PageId): boolean {
