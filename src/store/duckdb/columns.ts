@@ -112,3 +112,8 @@ export const COLUMNS: readonly Column[] = [
 ]
 
 export const COLUMN_NAMES = COLUMNS.map((c) => c.name).join(', ')
+
+/** Of a field that is kept as it is: `clientEndpoint` is in `client_endpoint`. */
+export function columnName(field: string): string {
+  return field.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+}

@@ -6,14 +6,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { communityId } from '../../session/community-id.js'
 import { FIELDS } from '../../session/fields.js'
-import {
-  CONN_STATES,
-  DIRECTION_BASES,
-  END_REASON_NAMES,
-  PROTOCOLS,
-  UNATTRIBUTED_REASONS,
-} from '../../session/session.js'
+import { PROTOCOLS } from '../../session/session.js'
 import { CellWriter, type Packed, packedCell } from './cell-writer.js'
+import { COLUMNS, columnName } from './columns.js'
 import { CSV_COLUMNS, CSV_TEXTS, type CsvSlice } from './csv.js'
 import { rowsOf } from './database.js'
 import type { Word } from './words.js'
@@ -46,20 +41,10 @@ export async function readNames(connection: DuckDBConnection, orgId: string): Pr
   }
 }
 
-const ENUM_WORDS: Readonly<Record<string, readonly string[]>> = {
-  protocol: PROTOCOLS,
-  endReason: END_REASON_NAMES,
-  connState: CONN_STATES,
-  directionBasis: DIRECTION_BASES,
-  unattributed: UNATTRIBUTED_REASONS,
-}
 const BOOLEANS: Readonly<Record<string, string>> = {
   midstream: 'midstream',
   interrupted: 'is_interrupted',
 }
-const TEXT_COLUMNS = ['clientEndpoint', 'userId', 'meterId', 'peerPublicKey']
-
-const snake = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
 
 export class CsvLines {
   readonly #out = new CellWriter()
@@ -106,9 +91,11 @@ export class CsvLines {
   #plainCell(name: string): Cell {
     const out = this.#out
     const flag = BOOLEANS[name]
-    const value = this.#column(flag ?? snake(name))
+    const column = flag ?? columnName(name)
+    const value = this.#column(column)
     if (flag !== undefined) return (row) => out.text(value(row) === 0 ? FALSE : TRUE)
-    const words = ENUM_WORDS[name]?.map(packedCell)
+    const { kind, words: texts } = COLUMNS.find((c) => c.name === column) ?? {}
+    const words = texts?.map(packedCell)
     // NaN is an empty cell.
     if (words !== undefined)
       return (row) => {
@@ -116,8 +103,8 @@ export class CsvLines {
         if (code >= 0) out.text(words[code]!)
         else out.empty()
       }
-    if (TEXT_COLUMNS.includes(name)) {
-      const word = this.#word(snake(name))
+    if (kind === 'text') {
+      const word = this.#word(column)
       return (row) => out.text(word(row).cell)
     }
     return (row) => out.number(value(row))

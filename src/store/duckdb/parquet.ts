@@ -3,7 +3,7 @@
  * CSV and NDJSON (a test compares them), except that startTime and endTime are TIMESTAMPs.
  */
 import { FIELDS } from '../../session/fields.js'
-import { COLUMNS, usualHeadersSql } from './columns.js'
+import { COLUMNS, columnName, usualHeadersSql } from './columns.js'
 
 function endpoint(ip: string, port: string): string {
   return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}::INTEGER
@@ -28,7 +28,7 @@ const SPECIAL: Readonly<Record<string, string>> = {
 function fieldSql(name: string): string {
   const special = SPECIAL[name]
   if (special !== undefined) return special
-  const snake = name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+  const snake = columnName(name)
   const column = COLUMNS.find((c) => c.name === snake)
   if (column === undefined) return `"${name}"`
   return column.kind === 'integer' ? `${snake}::BIGINT` : snake
