@@ -1,6 +1,7 @@
 /** What each field of a session takes, one by one; check.ts and read-batch.ts go through the same list. */
 import { isIP } from 'node:net'
 import { canonicalIp } from '../session/canonical-ip.js'
+import { isPlainText } from '../session/plain-text.js'
 import {
   CONN_STATES,
   DIRECTION_BASES,
@@ -22,11 +23,9 @@ function oneOf(words: readonly string[]): Check {
   const known = new Set<unknown>(words)
   return (v) => known.has(v)
 }
-/** Without NUL and halves of characters: the database's texts end at the one and cannot hold the other. */
 function textUpTo(length: number): Check {
-  return (v) => typeof v === 'string' && v.length > 0 && v.length <= length && !NOT_IN_TEXT.test(v)
+  return (v) => typeof v === 'string' && v.length > 0 && v.length <= length && isPlainText(v)
 }
-const NOT_IN_TEXT = /\0|\p{Surrogate}/u
 function orNull(check: Check): Check {
   return (v) => v === null || check(v)
 }

@@ -15,6 +15,7 @@ import {
   ENUM,
   VARCHAR,
 } from '@duckdb/node-api'
+import { isPlainText } from '../../session/plain-text.js'
 import type { StoredSession } from '../store.js'
 import { COLUMNS, type Column } from './columns.js'
 
@@ -25,8 +26,6 @@ const CHUNK_ROWS = 2048
  * is made, read back and indexed again), a text of a VARCHAR column 0.2 us.
  */
 const WORDS_MAX = 512
-/** DuckDB would cut the word or change the half character, and falls over two words that are the same then. */
-const NOT_IN_ENUM = /\0|\p{Surrogate}/u
 
 /** What the vectors of @duckdb/node-api are inside: memory to fill, and a mask whose bits are 1 where there is a value. */
 interface Vector {
@@ -82,7 +81,8 @@ function wordValues(column: Column, sessions: readonly StoredSession[]): Values 
       const known = words.get(text)
       code = known ?? words.size
       if (known === undefined) {
-        if (NOT_IN_ENUM.test(text)) return null
+        // DuckDB falls over words that are the same once they are cut or changed.
+        if (!isPlainText(text)) return null
         words.set(text, code)
       }
       if (words.size > WORDS_MAX) return null
