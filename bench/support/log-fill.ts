@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { COLUMN_NAMES } from '../../src/store/duckdb/columns.ts'
+import { STORED_NAMES } from '../../src/store/duckdb/columns.ts'
 import { DuckStore } from '../../src/store/duckdb/duck-store.ts'
 import { CLIENTS, LOG_ORG, RESOURCES, SITES } from './log-rows.ts'
 
@@ -50,7 +50,7 @@ function openStore(directory: string): Promise<DuckStore> {
 }
 
 function insertSql({ fromUs, usPerRow }: FillPlan, from: number, to: number, arrival: number) {
-  return `INSERT INTO session (${COLUMN_NAMES}, arrival)
+  return `INSERT INTO session (${STORED_NAMES}, arrival)
   WITH a AS MATERIALIZED (SELECT i, i // ${RUN_OF_SITE} % ${SITES} AS site,
       i // ${RUN_OF_SITE * SITES} * ${RUN_OF_SITE} + i % ${RUN_OF_SITE} + 1 AS seq,
       floor(pow(random(), 2) * ${CLIENTS})::INT AS client, floor(pow(random(), 2) * ${RESOURCES})::INT AS res,
@@ -67,7 +67,7 @@ function insertSql({ fromUs, usPerRow }: FillPlan, from: number, to: number, arr
     CASE WHEN udp THEN 'idleTimeout' ELSE 'endOfFlowDetected' END, CASE WHEN r3 < 0.95 THEN 'SF' ELSE 'S0' END,
     CASE WHEN udp THEN 0 ELSE 27 END, CASE WHEN udp THEN 0 ELSE 27 END,
     CASE WHEN NOT udp THEN 200 + floor(random() * 30000)::BIGINT END, CASE WHEN udp THEN 'peer' ELSE 'syn' END,
-    false, 1, repeat('A', 39) || lpad(client::VARCHAR, 4, '0') || '=', '203.0.113.' || (client % 250) || ':51820',
+    false, 1, '203.0.113.' || (client % 250) || ':51820|' || repeat('A', 39) || lpad(client::VARCHAR, 4, '0') || '=',
     client + 1, 'user-' || (client >> 1), res + 1, NULL, ${arrival}
   FROM b ORDER BY i // ${RUN_OF_SITE}, start_us`
 }

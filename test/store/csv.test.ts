@@ -10,7 +10,7 @@ import { ALWAYS, TestStore } from '../support/store.js'
 
 const HOSTILE = [
   ...['=1+1', '+1', '-1', '@x', '\tx', '\rx', '\nx', '"', '""', ',', 'a,b', 'a"b', 'a\r\nb', "'x"],
-  ...['é, ü', '=HYPERLINK("x,y")', ' x', 'x=', '\\1', '日本"', '.', 'a\nb\nc'],
+  ...['é, ü', '=HYPERLINK("x,y")', ' x', 'x=', '\\1', '日本"', '.', 'a\nb\nc', '|', '~B|~T'],
 ]
 
 let store: TestStore

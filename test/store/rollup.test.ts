@@ -2,14 +2,10 @@
  * Sums by the hour against an array: whatever arrives, is revised or deleted, in whatever order with roll-ups,
  * compaction and restarts, the totals are those of the sessions that are there.
  */
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
 import { runPrefix, sessionId } from '../../src/session/session-id.js'
-import { MIGRATIONS } from '../../src/store/duckdb/schema.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 
@@ -171,59 +167,4 @@ test('sums by the hour agree with an array', { timeout: 120_000 }, async () => {
     }),
     { numRuns: 12, endOnFailure: true },
   )
-})
-
-test('a file of the first version gets its hours and its headers at the start', async () => {
-  const old = await TestStore.open(7)
-  try {
-    await old.store.close()
-    const path = join(old.directory, 'sessions.duckdb')
-    rmSync(path)
-    const instance = await DuckDBInstance.create(path)
-    const connection = await instance.connect()
-    await connection.run(MIGRATIONS[0]!)
-    await connection.run('CREATE TABLE schema_version AS SELECT 1::INTEGER AS version')
-    for (const table of ['session', 'session_open']) {
-      const names = [
-        ...['org_id', 'site_id', 'meter_id', 'run', 'seq', 'start_us', 'duration_us', 'protocol'],
-        ...['source_ip', 'source_port', 'dest_ip', 'dest_port', 'bytes_tx', 'bytes_rx'],
-        ...['packets_tx', 'headers_tx', 'headers_rx', 'end_reason', 'midstream'],
-        'connection_count',
-      ]
-      const open = table === 'session_open'
-      // One of each: TCP and UDP, IPv4 and IPv6, and one of an access log that knows no packets.
-      await connection.run(`INSERT INTO ${table} (${names.join(', ')}${open ? ', run_started_us' : ''})
-        SELECT 'acme', 1, 'm', '${RUN}', i + ${open ? 100 : 0}, ${START_US} + i, 5,
-          CASE WHEN i % 2 = 0 THEN 'udp' ELSE 'tcp' END, CASE WHEN i < 2 THEN 'fd00::2' ELSE '10.8.0.2' END, 1, '10.0.0.1', 2,
-          1000, 2000, CASE WHEN i < 4 THEN 10 END, CASE WHEN i < 4 THEN 600 END, 0, 'forcedEnd', false, 1 ${open ? ', 0' : ''}
-        FROM range(5) t(i)`)
-    }
-    connection.closeSync()
-    instance.closeSync()
-    await old.reopen()
-    expect(old.progress).toEqual([
-      'the store is rewritten for this version; the server starts after it',
-      'rewriting: INSERT INTO session_new (5)',
-      'rewriting: UPDATE session_open SET (5)',
-      'rewriting: INSERT INTO rollup_state (1)',
-      'the store is rewritten',
-    ])
-    const filter = { fromUs: START_US, toUs: START_US + HOUR_US }
-    const ascending = { key: 'startTime', descending: false } as const
-    const page = await old.store.page('acme', { filter, sort: ascending, limit: 50, offset: 0 })
-    const payloads = page.rows.map((r) => [r.payloadTx, r.payloadRx])
-    expect(payloads).toEqual(
-      [0, 1, 2, 3, 4].flatMap((i) => Array(2).fill([i < 4 ? 400 : null, 2000])),
-    )
-    const { totals } = await old.store.summary('acme', {
-      filter,
-      groupBy: 'client',
-      interval: 'hour',
-      top: 1,
-      sort: 'bytes',
-    })
-    expect([totals.sessions, totals.bytesTx]).toEqual([10, 10_000])
-  } finally {
-    await old.close()
-  }
 })

@@ -17,7 +17,7 @@ import {
 } from '@duckdb/node-api'
 import { isPlainText } from '../../session/plain-text.js'
 import type { StoredSession } from '../store.js'
-import { COLUMNS, type Column } from './columns.js'
+import { STORED_COLUMNS, type StoredColumn } from './columns.js'
 
 /** DuckDB's vector size. */
 const CHUNK_ROWS = 2048
@@ -63,7 +63,7 @@ class Mask {
   }
 }
 
-function wordValues(column: Column, sessions: readonly StoredSession[]): Values | null {
+function wordValues(column: StoredColumn, sessions: readonly StoredSession[]): Values | null {
   const codes = new Uint16Array(sessions.length)
   const mask = new Mask(sessions.length)
   const fixed = column.words !== undefined
@@ -95,7 +95,7 @@ function wordValues(column: Column, sessions: readonly StoredSession[]): Values 
   return { type: ENUM(list), numbers: codes, mask }
 }
 
-function numberValues(column: Column, sessions: readonly StoredSession[]): Values {
+function numberValues(column: StoredColumn, sessions: readonly StoredSession[]): Values {
   const numbers = new Float64Array(sessions.length)
   const mask = new Mask(sessions.length)
   for (let i = 0; i < numbers.length; i++) {
@@ -106,7 +106,7 @@ function numberValues(column: Column, sessions: readonly StoredSession[]): Value
   return { type: DOUBLE, numbers, mask }
 }
 
-function valuesOf(column: Column, sessions: readonly StoredSession[]): Values {
+function valuesOf(column: StoredColumn, sessions: readonly StoredSession[]): Values {
   if (column.kind === 'integer') return numberValues(column, sessions)
   if (column.kind === 'boolean') {
     const numbers = Uint8Array.from(sessions, (s) => Number(column.get(s)))
@@ -140,7 +140,7 @@ export async function appendSessions(
   extra?: Float64Array,
 ): Promise<void> {
   if (sessions.length === 0) return
-  const columns = COLUMNS.map((column) => valuesOf(column, sessions))
+  const columns = STORED_COLUMNS.map((column) => valuesOf(column, sessions))
   if (extra !== undefined)
     columns.push({ type: DOUBLE, numbers: extra, mask: new Mask(extra.length) })
   const types = columns.map((values) => values.type)

@@ -1,7 +1,7 @@
 /** Rows of the log: the select list with the catalog's names, and result chunks as LogRow objects. */
 import type { DuckDBDataChunk } from '@duckdb/node-api'
 import type { LogRow } from '../store.js'
-import { COLUMNS, payloadOf } from './columns.js'
+import { COLUMNS, columnSql, payloadOf } from './columns.js'
 import { sessionIdOf } from './ids.js'
 import type { Source } from './where.js'
 
@@ -15,7 +15,7 @@ const NAMES = [
 
 /** Plain columns of one source, with its flags; `t` is the table. */
 export function selectPlain(source: Source): string {
-  const columns = COLUMNS.map((c) => `t.${c.name}`).join(', ')
+  const columns = COLUMNS.map((c) => `${columnSql(c.name)} AS ${c.name}`).join(', ')
   return `SELECT ${columns}, ${source.open} AS is_open, ${source.interrupted} AS is_interrupted
     FROM ${source.from} WHERE ${source.where}`
 }

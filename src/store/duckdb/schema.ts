@@ -10,47 +10,74 @@
  *
  * No index anywhere: on a table of this size it would live in memory. What keeps ids unique is in known-ids.ts.
  */
-import { COLUMN_NAMES, COLUMNS, usualHeadersSql } from './columns.js'
 
-const SESSION_COLUMNS = COLUMNS.map(
-  (c) => `${c.name} ${c.sqlType}${NULLABLE(c.name) ? '' : ' NOT NULL'}`,
-).join(',\n  ')
+/*
+ * The steps below have their own text, which nothing else may change: neither the columns of today (columns.ts) nor
+ * what is made of them.
+ */
 
-function NULLABLE(name: string): boolean {
-  return ![
-    'org_id',
-    'site_id',
-    'meter_id',
-    'run',
-    'seq',
-    'start_us',
-    'duration_us',
-    'protocol',
-    'source_ip',
-    'source_port',
-    'dest_ip',
-    'dest_port',
-    'end_reason',
-    'midstream',
-    'connection_count',
-  ].includes(name)
-}
+/** Columns of a session in the versions 1 and 2. */
+const SESSION_1 = `org_id VARCHAR NOT NULL,
+  site_id BIGINT NOT NULL,
+  meter_id VARCHAR NOT NULL,
+  run VARCHAR NOT NULL,
+  seq BIGINT NOT NULL,
+  start_us BIGINT NOT NULL,
+  duration_us BIGINT NOT NULL,
+  protocol ENUM ('tcp', 'udp') NOT NULL,
+  source_ip VARCHAR NOT NULL,
+  source_port USMALLINT NOT NULL,
+  dest_ip VARCHAR NOT NULL,
+  dest_port USMALLINT NOT NULL,
+  bytes_tx BIGINT,
+  bytes_rx BIGINT,
+  packets_tx BIGINT,
+  packets_rx BIGINT,
+  headers_tx BIGINT,
+  headers_rx BIGINT,
+  end_reason ENUM ('idleTimeout', 'activeTimeout', 'endOfFlowDetected', 'forcedEnd', 'lackOfResources') NOT NULL,
+  conn_state ENUM ('S0', 'S1', 'SF', 'REJ', 'S2', 'S3', 'RSTO', 'RSTR', 'RSTOS0', 'RSTRH', 'SH', 'SHR', 'OTH'),
+  tcp_flags_tx UTINYINT,
+  tcp_flags_rx UTINYINT,
+  handshake_rtt_us BIGINT,
+  direction_basis ENUM ('syn', 'synAck', 'peer', 'firstPacket'),
+  midstream BOOLEAN NOT NULL,
+  connection_count BIGINT NOT NULL,
+  peer_public_key VARCHAR,
+  client_endpoint VARCHAR,
+  client_id BIGINT,
+  user_id VARCHAR,
+  site_resource_id BIGINT,
+  unattributed ENUM ('noPeers', 'noMatch', 'unknownPeer', 'historyLost')`
+
+/** In version 3: the peer's two texts as one, as peerOf() makes it. */
+const SESSION_3 = SESSION_1.replace(
+  'peer_public_key VARCHAR,\n  client_endpoint VARCHAR',
+  'peer VARCHAR',
+)
+const PEER_PARTS = ['client_endpoint', 'peer_public_key'].map(
+  (name) => `coalesce(replace(replace(${name}, '~', '~T'), '|', '~B'), '')`,
+)
+const WITH_PEER = `* EXCLUDE (peer_public_key, client_endpoint),
+  CASE WHEN coalesce(peer_public_key, client_endpoint) IS NOT NULL THEN ${PEER_PARTS.join(` || '|' || `)} END AS peer`
 
 const TOTALS = `sessions BIGINT NOT NULL, connections BIGINT NOT NULL,
   bytes_tx BIGINT NOT NULL, bytes_rx BIGINT NOT NULL, packets_tx BIGINT NOT NULL, packets_rx BIGINT NOT NULL`
 
-function lessUsual(column: string, way: string): string {
-  return `${column} - ${usualHeadersSql(way)}`
+/** headers_tx or _rx of version 2 from that of version 1: without the usual headers. */
+function lessUsual(way: string): string {
+  return `headers_${way} - coalesce(packets_${way}, 0) * (CASE WHEN protocol = 'udp' THEN 28 ELSE 52 END
+    + CASE WHEN contains(source_ip, ':') THEN 20 ELSE 0 END)`
 }
 
 /** Step i brings a file from version i to i + 1. Never change a step that was released. */
 export const MIGRATIONS: readonly string[] = [
   `
 CREATE TABLE session (
-  ${SESSION_COLUMNS}
+  ${SESSION_1}
 );
 CREATE TABLE session_open (
-  ${SESSION_COLUMNS},
+  ${SESSION_1},
   run_started_us BIGINT NOT NULL
 );
 CREATE TABLE usage_month (
@@ -87,19 +114,36 @@ CREATE TABLE catalog_site (
 `,
   `
 CREATE TABLE session_new (
-  ${SESSION_COLUMNS},
+  ${SESSION_1},
   arrival BIGINT NOT NULL
 );
-INSERT INTO session_new SELECT ${COLUMN_NAMES.replace(/headers_([tr]x)/g, lessUsual)}, 0 FROM session;
+INSERT INTO session_new SELECT * REPLACE (
+  ${lessUsual('tx')} AS headers_tx, ${lessUsual('rx')} AS headers_rx), 0 FROM session;
 DROP TABLE session;
 ALTER TABLE session_new RENAME TO session;
-UPDATE session_open SET headers_tx = ${lessUsual('headers_tx', 'tx')}, headers_rx = ${lessUsual('headers_rx', 'rx')};
+UPDATE session_open SET headers_tx = ${lessUsual('tx')}, headers_rx = ${lessUsual('rx')};
 CREATE TABLE rollup_hour (
   org_id VARCHAR NOT NULL, dim UTINYINT NOT NULL, start_us BIGINT NOT NULL, id VARCHAR, port USMALLINT, ${TOTALS},
   refused BIGINT NOT NULL, unanswered BIGINT NOT NULL
 );
 CREATE TABLE rollup_state (rolled BIGINT NOT NULL);
 INSERT INTO rollup_state VALUES (-1);
+`,
+  `
+CREATE TABLE session_new (
+  ${SESSION_3},
+  arrival BIGINT NOT NULL
+);
+INSERT INTO session_new BY NAME SELECT ${WITH_PEER} FROM session;
+DROP TABLE session;
+ALTER TABLE session_new RENAME TO session;
+CREATE TABLE session_open_new (
+  ${SESSION_3},
+  run_started_us BIGINT NOT NULL
+);
+INSERT INTO session_open_new BY NAME SELECT ${WITH_PEER} FROM session_open;
+DROP TABLE session_open;
+ALTER TABLE session_open_new RENAME TO session_open;
 `,
 ]
 

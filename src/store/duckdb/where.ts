@@ -5,6 +5,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { AddressFilter, LogFilter, TextIds } from '../store.js'
+import { endpointHolds } from './columns.js'
 import { int, literal, rowsOf } from './database.js'
 import { sequenceOf } from './ids.js'
 import {
@@ -279,7 +280,7 @@ function anywhere(sql: Sql, text: string, named: TextIds | undefined): string {
   const parts = [
     `contains(t.source_ip, ${needle})`,
     `contains(t.dest_ip, ${needle})`,
-    `contains(t.client_endpoint, ${needle})`,
+    endpointHolds(text.toLowerCase(), (t) => sql.bind(t)),
     `contains(lower(t.user_id), ${needle})`,
   ]
   if (named !== undefined) {

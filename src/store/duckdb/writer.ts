@@ -23,7 +23,7 @@ import { AppError } from '../../errors.js'
 import { isOpen } from '../../session/session.js'
 import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
 import { appendSessions } from './chunks.js'
-import { COLUMN_NAMES, COLUMNS } from './columns.js'
+import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
 import type { Database } from './database.js'
 import { RUN_LENGTH, sequenceOf } from './ids.js'
 import {
@@ -82,7 +82,7 @@ export class Writer {
 
   static async open(database: Database, clockUs: () => number, rollRows: number): Promise<Writer> {
     const connection = await database.connect()
-    const columns = COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
+    const columns = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
     await connection.run(`CREATE TEMP TABLE stage_ended (${columns})`)
     await connection.run(`CREATE TEMP TABLE stage_open (${columns}, run_started_us BIGINT)`)
     await connection.run(`CREATE TEMP TABLE stage_closed (${columns})`)
@@ -146,7 +146,7 @@ export class Writer {
       if (count > 0) {
         const arrival = this.#rollup.nextArrival()
         await c.run(
-          `INSERT INTO session (${COLUMN_NAMES}, arrival) SELECT ${COLUMN_NAMES}, ${arrival} FROM closing ORDER BY start_us`,
+          `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM closing ORDER BY start_us`,
         )
         await c.run('DELETE FROM session_open WHERE rowid IN (SELECT id FROM closing)')
       }
@@ -298,7 +298,7 @@ export class Writer {
     await c.run(unrollSql('replaced', this.#rollup.rolled))
     await c.run(`DELETE FROM session o USING stage_ended s WHERE ${near} AND ${SAME_ID}`)
     await c.run(
-      `INSERT INTO session (${COLUMN_NAMES}, arrival) SELECT ${COLUMN_NAMES}, ${arrival} FROM stage_ended`,
+      `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM stage_ended`,
     )
   }
 }
