@@ -5,6 +5,7 @@
 // Node.js is not there to be linked with everywhere; through JavaScript a hash takes 2 us.
 #include "community_id.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -60,20 +61,29 @@ uint8_t* put_port(uint16_t port, uint8_t* out) {
   return out;
 }
 
+uint8_t* put_address(std::span<const uint8_t> ip, uint8_t* out) {
+  std::memcpy(out, ip.data(), ip.size());
+  return out + ip.size();
+}
+
+// No packet has addresses of both families, but a session that somebody made up may.
+int compare(std::span<const uint8_t> a, std::span<const uint8_t> b) {
+  const int order = std::memcmp(a.data(), b.data(), std::min(a.size(), b.size()));
+  return order != 0 ? order : static_cast<int>(a.size()) - static_cast<int>(b.size());
+}
+
 }  // namespace
 
-char* community_id(const SessionRecord& r, char* out) {
-  const size_t bytes = r.family == 4 ? 4 : 16;
-  const int order = std::memcmp(r.source_ip, r.dest_ip, bytes);
-  const bool forward = order < 0 || (order == 0 && r.source_port <= r.dest_port);
+char* community_id(const FiveTuple& t, char* out) {
+  const int order = compare(t.source_ip, t.dest_ip);
+  const bool forward = order < 0 || (order == 0 && t.source_port <= t.dest_port);
   uint8_t block[kBlockBytes] = {};
   uint8_t* at = block + 2;  // seed 0
-  std::memcpy(at, forward ? r.source_ip : r.dest_ip, bytes);
-  std::memcpy(at + bytes, forward ? r.dest_ip : r.source_ip, bytes);
-  at += 2 * bytes;
-  *at = r.protocol;
-  at = put_port(forward ? r.source_port : r.dest_port, at + 2);
-  at = put_port(forward ? r.dest_port : r.source_port, at);
+  at = put_address(forward ? t.source_ip : t.dest_ip, at);
+  at = put_address(forward ? t.dest_ip : t.source_ip, at);
+  *at = t.protocol;
+  at = put_port(forward ? t.source_port : t.dest_port, at + 2);
+  at = put_port(forward ? t.dest_port : t.source_port, at);
   const auto bits = static_cast<uint32_t>(8 * (at - block));
   *at = 0x80;
   block[kBlockBytes - 2] = static_cast<uint8_t>(bits >> 8);

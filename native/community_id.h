@@ -1,14 +1,23 @@
-// Community ID v1 of a record (https://github.com/corelight/community-id-spec), seed 0; the same as
-// src/session/community-id.ts makes.
+// Community ID v1 of a five-tuple (https://github.com/corelight/community-id-spec), seed 0; the
+// same as src/session/community-id.ts makes.
 #pragma once
 
-#include "session_record.h"
+#include <cstdint>
+#include <span>
 
 namespace tunmeter {
+
+struct FiveTuple {
+  uint8_t protocol;
+  std::span<const uint8_t> source_ip;  // 4 or 16 bytes
+  uint16_t source_port;
+  std::span<const uint8_t> dest_ip;
+  uint16_t dest_port;
+};
 
 inline constexpr int kCommunityIdBytes = 30;  // "1:" and 20 bytes of base64
 
 // Writes kCommunityIdBytes and returns their end.
-char* community_id(const SessionRecord& record, char* out);
+char* community_id(const FiveTuple& tuple, char* out);
 
 }  // namespace tunmeter

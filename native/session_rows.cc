@@ -1,14 +1,12 @@
 #include "session_rows.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "community_id.h"
+#include "spelling.h"
 
 namespace tunmeter {
 namespace {
@@ -20,7 +18,6 @@ constexpr uint64_t kExactMax = (uint64_t{1} << 53) - 1;
 constexpr int64_t kTimeUsMax = 4'000'000'000'000'000;
 constexpr int64_t kDurationUsMax = int64_t{1} << 43;
 constexpr uint64_t kSequenceMax = (uint64_t{1} << 40) - 1;
-constexpr int64_t kDaySeconds = 86'400;
 
 constexpr std::string_view kEndReasons[] = {
     "", "idleTimeout", "activeTimeout", "endOfFlowDetected", "forcedEnd", "lackOfResources"};
@@ -28,23 +25,10 @@ constexpr std::string_view kConnStates[] = {"S0",   "S1",     "SF",    "REJ", "S
                                             "RSTR", "RSTOS0", "RSTRH", "SH",  "SHR", "OTH"};
 constexpr std::string_view kBases[] = {"syn", "synAck", "peer", "firstPacket"};
 
-char* text(std::string_view text, char* out) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
-}
-
-char* number(uint64_t value, char* out) { return std::to_chars(out, out + 20, value).ptr; }
-
-// With leading zeros.
-char* digits(uint32_t value, int count, char* out) {
-  for (int i = count - 1; i >= 0; i--, value /= 10) out[i] = static_cast<char>('0' + value % 10);
-  return out + count;
-}
-
 char* ipv4(const uint8_t* ip, char* out) {
   for (int i = 0; i < 4; i++) {
     if (i > 0) *out++ = '.';
-    out = number(ip[i], out);
+    out = spelling::number(ip[i], out);
   }
   return out;
 }
@@ -65,12 +49,12 @@ char* ipv6(const uint8_t* ip, char* out) {
     i += length;
   }
   if (run_start == 0 && run_length == 5 && ip[10] == 0xff && ip[11] == 0xff) {
-    return ipv4(ip + 12, text("::ffff:", out));
+    return ipv4(ip + 12, spelling::text("::ffff:", out));
   }
   bool separated = true;
   for (int i = 0; i < 8; i++) {
     if (i == run_start) {
-      out = text("::", out);
+      out = spelling::text("::", out);
       i += run_length - 1;
       separated = true;
       continue;
@@ -91,26 +75,12 @@ char* endpoint(const uint8_t* ip, uint8_t family, uint16_t port, char* out) {
     *out++ = ']';
   }
   *out++ = ':';
-  return number(port, out);
+  return spelling::number(port, out);
 }
 
-// Milliseconds, rounded half up, as seconds without trailing zeros.
-char* duration(int64_t us, char* out) {
-  const uint64_t ms = static_cast<uint64_t>(us + 500) / 1000;
-  out = number(ms / 1000, out);
-  const uint32_t fraction = static_cast<uint32_t>(ms % 1000);
-  if (fraction == 0) return out;
-  *out++ = '.';
-  out = digits(fraction, 3, out);
-  while (out[-1] == '0') out--;
-  return out;
-}
-
-char* session_id(std::string_view prefix, uint64_t sequence, char* out) {
-  constexpr std::string_view kBase32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-  out = text(prefix, out);
-  for (int shift = 35; shift >= 0; shift -= 5) *out++ = kBase32[(sequence >> shift) & 31];
-  return out;
+FiveTuple five_tuple(const SessionRecord& r) {
+  const size_t bytes = r.family == 4 ? 4 : 16;
+  return {r.protocol, {r.source_ip, bytes}, r.source_port, {r.dest_ip, bytes}, r.dest_port};
 }
 
 bool spelled_alike(const SessionRecord& r) {
@@ -137,91 +107,64 @@ SessionRows::SessionRows(std::vector<RowPart> parts, std::string tail, std::stri
 char* SessionRows::write(const SessionRecord& record, char* out) {
   if (!spelled_alike(record)) return nullptr;
   for (const RowPart& part : parts_) {
-    out = text(part.before, out);
+    out = spelling::text(part.before, out);
     out = value(record, part.value, out);
   }
-  return text(tail_, out);
+  return spelling::text(tail_, out);
 }
 
 char* SessionRows::value(const SessionRecord& r, RowValue value, char* out) {
   switch (value) {
     case RowValue::kTimestamp:
-      return number(static_cast<uint64_t>(r.first_us) / 1'000'000, out);
+      return spelling::number(static_cast<uint64_t>(r.first_us) / 1'000'000, out);
     case RowValue::kProtocol:
-      return text(r.protocol == 6 ? "tcp" : "udp", out);
+      return spelling::text(r.protocol == 6 ? "tcp" : "udp", out);
     case RowValue::kSourceAddr:
       return endpoint(r.source_ip, r.family, r.source_port, out);
     case RowValue::kDestAddr:
       return endpoint(r.dest_ip, r.family, r.dest_port, out);
     case RowValue::kDuration:
-      if (r.end_reason == EndReason::kActiveTimeout) return text(null_, out);
-      return duration(r.last_us - r.first_us, out);
+      if (r.end_reason == EndReason::kActiveTimeout) return spelling::text(null_, out);
+      // Rounded half up.
+      return spelling::thousandths(static_cast<uint64_t>(r.last_us - r.first_us + 500) / 1000, out);
     case RowValue::kBytesTx:
-      return number(r.bytes_tx, out);
+      return spelling::number(r.bytes_tx, out);
     case RowValue::kBytesRx:
-      return number(r.bytes_rx, out);
+      return spelling::number(r.bytes_rx, out);
     case RowValue::kSessionId:
-      return session_id(run_prefix_, r.sequence, out);
+      return spelling::sequence(r.sequence, spelling::text(run_prefix_, out));
     case RowValue::kStartTime:
-      return time(r.first_us, out);
+      return time_.write(r.first_us, out);
     case RowValue::kEndTime:
-      return time(r.last_us, out);
+      return time_.write(r.last_us, out);
     case RowValue::kPacketsTx:
-      return number(r.packets_tx, out);
+      return spelling::number(r.packets_tx, out);
     case RowValue::kPacketsRx:
-      return number(r.packets_rx, out);
+      return spelling::number(r.packets_rx, out);
     case RowValue::kPayloadTx:
-      return number(r.payload_tx, out);
+      return spelling::number(r.payload_tx, out);
     case RowValue::kPayloadRx:
-      return number(r.payload_rx, out);
+      return spelling::number(r.payload_rx, out);
     case RowValue::kEndReason:
-      return text(kEndReasons[static_cast<int>(r.end_reason)], out);
+      return spelling::text(kEndReasons[static_cast<int>(r.end_reason)], out);
     case RowValue::kConnState:
-      return text(kConnStates[static_cast<int>(r.conn_state)], out);
+      return spelling::text(kConnStates[static_cast<int>(r.conn_state)], out);
     case RowValue::kTcpFlagsTx:
-      return number(r.tcp_flags_tx, out);
+      return spelling::number(r.tcp_flags_tx, out);
     case RowValue::kTcpFlagsRx:
-      return number(r.tcp_flags_rx, out);
+      return spelling::number(r.tcp_flags_rx, out);
     case RowValue::kHandshakeRttUs:
-      return r.handshake_rtt_us == kNoRtt ? text(null_, out) : number(r.handshake_rtt_us, out);
+      return r.handshake_rtt_us == kNoRtt ? spelling::text(null_, out)
+                                          : spelling::number(r.handshake_rtt_us, out);
     case RowValue::kDirectionBasis:
-      return text(kBases[static_cast<int>(r.direction_basis)], out);
+      return spelling::text(kBases[static_cast<int>(r.direction_basis)], out);
     case RowValue::kMidstream:
-      return text((r.flags & kFlagMidstream) != 0 ? "true" : "false", out);
+      return spelling::text((r.flags & kFlagMidstream) != 0 ? "true" : "false", out);
     case RowValue::kCommunityId:
-      return community_id(r, out);
+      return community_id(five_tuple(r), out);
     case RowValue::kCount:
       break;
   }
-  return out;
-}
-
-// 2026-11-22T22:37:01.000123Z
-char* SessionRows::time(int64_t us, char* out) {
-  const int64_t second = us / 1'000'000;
-  const int64_t day = second / kDaySeconds;
-  if (day != day_) {
-    day_ = day;
-    const time_t midnight = day * kDaySeconds;
-    tm date;
-    gmtime_r(&midnight, &date);
-    char* at = digits(static_cast<uint32_t>(date.tm_year + 1900), 4, date_);
-    *at++ = '-';
-    at = digits(static_cast<uint32_t>(date.tm_mon + 1), 2, at);
-    *at++ = '-';
-    digits(static_cast<uint32_t>(date.tm_mday), 2, at);
-  }
-  const auto of_day = static_cast<uint32_t>(second % kDaySeconds);
-  out = text({date_, sizeof date_}, out);
-  *out++ = 'T';
-  out = digits(of_day / 3600, 2, out);
-  *out++ = ':';
-  out = digits(of_day / 60 % 60, 2, out);
-  *out++ = ':';
-  out = digits(of_day % 60, 2, out);
-  *out++ = '.';
-  out = digits(static_cast<uint32_t>(us % 1'000'000), 6, out);
-  *out++ = 'Z';
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "session_record.h"
+#include "spelling.h"
 
 namespace tunmeter {
 
@@ -67,15 +68,13 @@ class SessionRows {
 
  private:
   char* value(const SessionRecord& record, RowValue value, char* out);
-  char* time(int64_t us, char* out);
 
   const std::vector<RowPart> parts_;
   const std::string tail_;
   const std::string null_;
   const std::string run_prefix_;
   size_t row_bytes_max_;
-  int64_t day_ = INT64_MIN;  // that date_ is of
-  char date_[10];            // 2026-11-22
+  spelling::IsoTime time_;
 };
 
 }  // namespace tunmeter
