@@ -6,7 +6,6 @@
 #include "community_id.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "bytes.h"
@@ -14,21 +13,35 @@
 namespace tunmeter {
 namespace {
 
-constexpr int kBlockBytes = 64;
+constexpr int kBlockWords = 16;
 constexpr int kDigestWords = 5;
 
-// RFC 3174, of one block that holds its own padding and length.
-void sha1_block(const uint8_t* block, uint32_t digest[kDigestWords]) {
-  uint32_t w[80];
-  for (int t = 0; t < 16; t++) w[t] = load_be32(block + 4 * t);
-  for (int t = 16; t < 80; t++) w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+// One word of each of several blocks: the compiler makes vector instructions of it.
+typedef uint32_t WordOfEach __attribute__((vector_size(kCommunityIdsAtOnce * sizeof(uint32_t))));
+
+template <typename Word>
+Word rotl(Word word, int bits) {
+  return (word << bits) | (word >> (32 - bits));
+}
+
+// RFC 3174, of one block that holds its own padding and length, or of as many as Word has.
+template <typename Word>
+void sha1_block(const Word* block, Word digest[kDigestWords]) {
+  Word w[80];
+  for (int t = 0; t < 16; t++) w[t] = block[t];
+  for (int t = 16; t < 80; t++) w[t] = rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
   constexpr uint32_t kStart[] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-  uint32_t a = kStart[0], b = kStart[1], c = kStart[2], d = kStart[3], e = kStart[4];
-  const auto step = [&](uint32_t f, uint32_t k, uint32_t word) {
-    const uint32_t next = std::rotl(a, 5) + f + e + k + word;
+  Word a = Word{} + kStart[0];
+  Word b = Word{} + kStart[1];
+  Word c = Word{} + kStart[2];
+  Word d = Word{} + kStart[3];
+  Word e = Word{} + kStart[4];
+  const auto step = [&](Word f, uint32_t k, Word word) {
+    // In this order the chain from one step to the next is short.
+    const Word next = rotl(a, 5) + (f + (e + (word + k)));
     e = d;
     d = c;
-    c = std::rotl(b, 30);
+    c = rotl(b, 30);
     b = a;
     a = next;
   };
@@ -36,7 +49,7 @@ void sha1_block(const uint8_t* block, uint32_t digest[kDigestWords]) {
   for (int t = 20; t < 40; t++) step(b ^ c ^ d, 0x6ed9eba1, w[t]);
   for (int t = 40; t < 60; t++) step((b & c) | (b & d) | (c & d), 0x8f1bbcdc, w[t]);
   for (int t = 60; t < 80; t++) step(b ^ c ^ d, 0xca62c1d6, w[t]);
-  const uint32_t end[] = {a, b, c, d, e};
+  const Word end[] = {a, b, c, d, e};
   for (int i = 0; i < kDigestWords; i++) digest[i] = kStart[i] + end[i];
 }
 
@@ -62,22 +75,20 @@ uint8_t* put_port(uint16_t port, uint8_t* out) {
 }
 
 uint8_t* put_address(std::span<const uint8_t> ip, uint8_t* out) {
-  std::memcpy(out, ip.data(), ip.size());
-  return out + ip.size();
+  return std::copy(ip.begin(), ip.end(), out);
 }
 
 // No packet has addresses of both families, but a session that somebody made up may.
 int compare(std::span<const uint8_t> a, std::span<const uint8_t> b) {
-  const int order = std::memcmp(a.data(), b.data(), std::min(a.size(), b.size()));
+  const size_t both = std::min(a.size(), b.size());
+  const int order = both == 0 ? 0 : std::memcmp(a.data(), b.data(), both);
   return order != 0 ? order : static_cast<int>(a.size()) - static_cast<int>(b.size());
 }
 
-}  // namespace
-
-char* community_id(const FiveTuple& t, char* out) {
+void fill_block(const FiveTuple& t, uint32_t words[kBlockWords]) {
   const int order = compare(t.source_ip, t.dest_ip);
   const bool forward = order < 0 || (order == 0 && t.source_port <= t.dest_port);
-  uint8_t block[kBlockBytes] = {};
+  uint8_t block[kBlockWords * 4] = {};
   uint8_t* at = block + 2;  // seed 0
   at = put_address(forward ? t.source_ip : t.dest_ip, at);
   at = put_address(forward ? t.dest_ip : t.source_ip, at);
@@ -86,13 +97,40 @@ char* community_id(const FiveTuple& t, char* out) {
   at = put_port(forward ? t.dest_port : t.source_port, at);
   const auto bits = static_cast<uint32_t>(8 * (at - block));
   *at = 0x80;
-  block[kBlockBytes - 2] = static_cast<uint8_t>(bits >> 8);
-  block[kBlockBytes - 1] = static_cast<uint8_t>(bits);
-  uint32_t digest[kDigestWords];
-  sha1_block(block, digest);
+  for (int i = 0; i < kBlockWords; i++) words[i] = load_be32(block + 4 * i);
+  words[kBlockWords - 1] = bits;
+}
+
+char* spell(const uint32_t digest[kDigestWords], char* out) {
   *out++ = '1';
   *out++ = ':';
   return base64(digest, out);
+}
+
+}  // namespace
+
+char* community_id(const FiveTuple& tuple, char* out) {
+  uint32_t block[kBlockWords];
+  fill_block(tuple, block);
+  uint32_t digest[kDigestWords];
+  sha1_block(block, digest);
+  return spell(digest, out);
+}
+
+void community_ids(const FiveTuple* tuples, CommunityIdText* out) {
+  WordOfEach block[kBlockWords];
+  for (int i = 0; i < kCommunityIdsAtOnce; i++) {
+    uint32_t words[kBlockWords];
+    fill_block(tuples[i], words);
+    for (int w = 0; w < kBlockWords; w++) block[w][i] = words[w];
+  }
+  WordOfEach digests[kDigestWords];
+  sha1_block(block, digests);
+  for (int i = 0; i < kCommunityIdsAtOnce; i++) {
+    uint32_t digest[kDigestWords];
+    for (int w = 0; w < kDigestWords; w++) digest[w] = digests[w][i];
+    spell(digest, out[i]);
+  }
 }
 
 }  // namespace tunmeter

@@ -20,4 +20,9 @@ inline constexpr int kCommunityIdBytes = 30;  // "1:" and 20 bytes of base64
 // Writes kCommunityIdBytes and returns their end.
 char* community_id(const FiveTuple& tuple, char* out);
 
+// So many take little longer than one.
+inline constexpr int kCommunityIdsAtOnce = 4;
+using CommunityIdText = char[kCommunityIdBytes];
+void community_ids(const FiveTuple* tuples, CommunityIdText* out);
+
 }  // namespace tunmeter

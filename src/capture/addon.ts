@@ -1,7 +1,6 @@
 /** Loads the native addon, once, and checks that both sides mean the same bytes. */
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { AppError, messageOf } from '../errors.js'
+import { requireAddon } from '../addon.js'
+import { AppError } from '../errors.js'
 import { OTHER_REASONS } from './counters.js'
 import type { NativeEngineOptions } from './engine-options.js'
 import { RECORD_BYTES, RECORD_OFFSETS } from './record-layout.js'
@@ -93,35 +92,12 @@ export interface Addon {
   }
 }
 
-const ADDON_PATHS = ['../../build/Release/tunmeter.node', '../../build/Debug/tunmeter.node']
 let loaded: Addon | undefined
 
 /** Throws AppError ADDON_MISSING, ADDON_BROKEN or ADDON_LAYOUT. */
 export function loadAddon(): Addon {
-  loaded ??= checked(requireFirst(createRequire(import.meta.url)))
+  loaded ??= checked(requireAddon('tunmeter') as Addon)
   return loaded
-}
-
-function requireFirst(require: NodeJS.Require): Addon {
-  let missing: unknown
-  for (const path of ADDON_PATHS) {
-    try {
-      return require(path) as Addon
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
-        throw new AppError('ADDON_BROKEN', `the native addon does not load: ${messageOf(error)}`, {
-          hint: 'Build it again for this Node.js: npm run build',
-          cause: error,
-        })
-      }
-      missing = error
-    }
-  }
-  const path = fileURLToPath(new URL(ADDON_PATHS[0]!, import.meta.url))
-  throw new AppError('ADDON_MISSING', `the native addon has not been built: ${path} is missing`, {
-    hint: 'Build it: npm run build',
-    cause: missing,
-  })
 }
 
 /** Compares what the C++ compiler laid out with what the TypeScript side reads. */

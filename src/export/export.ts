@@ -8,7 +8,8 @@ import { LOG_FIELDS } from '../query/api-row.js'
 import { csvHeader } from '../session/csv.js'
 import type { CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
-const HIGH_WATER_BYTES = 256 * 1024
+/** A few pieces of CSV: they are made while those before them are sent. */
+const HIGH_WATER_BYTES = 2 * 1024 * 1024
 
 export interface ExportRequest {
   readonly filter: LogFilter

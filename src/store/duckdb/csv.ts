@@ -1,144 +1,136 @@
 /**
- * What a CSV export reads of a slice of rows: numbers only, and beside them the few texts that they stand for.
+ * CSV of chunks of rows: the query's columns as they are stored, and how each field's cell is made of them.
  *
- * To put texts into every row, and lines together in SQL, costs DuckDB several times as much as all the rest; so
- * each text is a key (of a dictionary-coded column DuckDB makes it once a word), sorted and read as a number, and
- * csv-lines.ts writes the lines.
+ * The lines are written in C++ (csv-addon.ts) from the memory that DuckDB gives. They are what session/csv.ts makes
+ * of the same rows, byte for byte (a test compares them).
  */
-import { randomBytes } from 'node:crypto'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import type { Sort } from '../store.js'
-import { COLUMNS, usualHeadersSql } from './columns.js'
-import { literal, rowsOf } from './database.js'
+import { csvCell } from '../../session/csv.js'
+import { FIELDS } from '../../session/fields.js'
+import { PROTOCOLS } from '../../session/session.js'
+import type { CsvPiece, Sort } from '../store.js'
+import { COLUMNS, type Column, columnName, usualHeadersSql } from './columns.js'
+import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
+import { linesOfChunk } from './csv-layout.js'
+import { rowsOf } from './database.js'
 import { orderBy } from './pages.js'
-import { Words } from './words.js'
 
-const NUMBERS = COLUMNS.filter((c) => c.kind === 'integer' && !c.name.startsWith('headers_'))
-const ENUMS = COLUMNS.filter((c) => c.kind === 'enum')
-/** All rows are of one organisation. */
-export const CSV_TEXTS = COLUMNS.filter((c) => c.kind === 'text' && c.name !== 'org_id').map(
-  (c) => c.name,
-)
-const FLAGS = ['midstream', 'is_open', 'is_interrupted']
+const NATIVE_TYPES: Readonly<Record<string, NativeType>> = {
+  BIGINT: 'int64',
+  USMALLINT: 'uint16',
+  UTINYINT: 'uint8',
+  BOOLEAN: 'uint8',
+  VARCHAR: 'text',
+}
 
-/** Names of the columns of rowsQuery(), in order; all are DOUBLE. */
-export const CSV_COLUMNS: readonly string[] = [
-  ...NUMBERS.map((c) => c.name),
-  'payload_tx',
-  'payload_rx',
-  ...ENUMS.map((c) => c.name),
-  ...FLAGS,
-  ...CSV_TEXTS,
+interface Selected {
+  readonly name: string
+  readonly type: NativeType
+  readonly sql: string
+}
+
+function selected({ name, kind, sqlType }: Pick<Column, 'name' | 'kind' | 'sqlType'>): Selected {
+  const type = kind === 'enum' ? 'uint8' : NATIVE_TYPES[sqlType]
+  if (type === undefined) throw new RangeError(`no column of CSV can be ${sqlType}`)
+  return { name, type, sql: `p.${name}` }
+}
+
+const SELECTED: readonly Selected[] = [
+  // All rows are of one organisation; of the headers there is the payload.
+  ...COLUMNS.filter((c) => c.name !== 'org_id' && !c.name.startsWith('headers_')).map(selected),
+  ...['tx', 'rx'].map((way) => ({
+    name: `payload_${way}`,
+    type: 'int64' as const,
+    sql: `(bytes_${way} - headers_${way} - ${usualHeadersSql(way)})::BIGINT`,
+  })),
+  ...['is_open', 'is_interrupted'].map((name) =>
+    selected({ name, kind: 'boolean', sqlType: 'BOOLEAN' }),
+  ),
 ]
 
-const NONE = `'NaN'::DOUBLE`
-/** 53 bits: what a DOUBLE holds. The salt is random, so that nobody can choose texts of equal keys. */
-const key = (salt: string, text: string) => `(hash(${literal(salt)} || ${text}) >> 11)::DOUBLE`
-const payload = (way: string) => `bytes_${way} - headers_${way} - ${usualHeadersSql(way)}`
-
-/** The rows of `from`, which has all columns of `session` and the flags, in order. */
-function rowsQuery(from: string, sort: Sort, salt: string): string {
-  const number = (sql: string) => `coalesce((${sql})::DOUBLE, ${NONE})`
-  const columns = [
-    ...NUMBERS.map((c) => number(`p.${c.name}`)),
-    ...['tx', 'rx'].map((way) => number(payload(way))),
-    ...ENUMS.map((c) => number(`enum_code(p.${c.name})`)),
-    ...FLAGS.map((name) => `p.${name}::DOUBLE`),
-    ...CSV_TEXTS.map((name) => key(salt, `p.${name}`)),
-  ]
-  return `SELECT ${columns.join(', ')} FROM (${from}) p ${orderBy(sort, 'p.')}`
+/** @param from a query of all columns of `session` and the flags */
+export function csvQuery(from: string, sort: Sort): string {
+  return `SELECT ${SELECTED.map((c) => c.sql).join(', ')} FROM (${from}) p ${orderBy(sort, 'p.')}`
 }
 
-/** Every text of these rows, with its column and key. */
-function wordsQuery(from: string, salt: string): string {
-  const parts = CSV_TEXTS.map(
-    (name, i) => `SELECT ${i} AS i, ${key(salt, 'word')} AS key, word
-      FROM (SELECT p.${name} AS word FROM (${from}) p GROUP BY 1)`,
-  )
-  return parts.join(' UNION ALL ')
+type Names<Id> = { readonly ids: readonly Id[]; readonly names: readonly string[] }
+
+/** Cells of the catalog's names, by id. */
+export interface CsvNames {
+  readonly clients: Names<number>
+  readonly users: Names<string>
+  readonly resources: Names<number>
+  readonly sites: Names<number>
 }
 
-export interface CsvSlice {
-  /** Columns of each chunk of rows, as CSV_COLUMNS. */
-  readonly chunks: readonly Float64Array[][]
-  /** Of each of CSV_TEXTS. */
-  readonly words: readonly Words[]
-}
-
-const SALT_BYTES = 16
-/** Texts that are kept for the slices to come. Of so many, two have one key in one of 200,000 exports. */
-const WORDS_MAX = 200_000
-
-/** The texts that one export has met. */
-class Dictionary {
-  readonly salt = randomBytes(SALT_BYTES).toString('hex')
-  readonly words = CSV_TEXTS.map(() => new Words())
-
-  get isFull(): boolean {
-    return this.words.reduce((sum, words) => sum + words.count, 0) > WORDS_MAX
+export async function readNames(connection: DuckDBConnection, orgId: string): Promise<CsvNames> {
+  const read = async <Id>(table: string, id: string): Promise<Names<Id>> => {
+    const sql = `SELECT ${id} AS id, name FROM ${table} WHERE org_id = $1`
+    const rows = (await rowsOf(connection, sql, [orgId])) as unknown as { id: Id; name: string }[]
+    return { ids: rows.map((row) => row.id), names: rows.map((row) => csvCell(row.name)) }
   }
+  return {
+    clients: await read<number>('catalog_client', 'id::DOUBLE'),
+    users: await read<string>('catalog_user', 'id'),
+    resources: await read<number>('catalog_resource', 'id::DOUBLE'),
+    sites: await read<number>('catalog_site', 'id::DOUBLE'),
+  }
+}
 
-  knows(chunks: CsvSlice['chunks']): boolean {
-    return chunks.every((columns) =>
-      this.words.every((words, i) =>
-        columns[CSV_COLUMNS.length - CSV_TEXTS.length + i]!.every((key) => words.has(key)),
-      ),
+export class CsvLines {
+  readonly #native: NativeCsvLines
+
+  constructor(orgId: string, names: CsvNames) {
+    const special = specialCells(orgId, names)
+    const fields = [...FIELDS.map((field) => field.name), 'interrupted']
+    this.#native = new (csvAddon().CsvLines)(
+      SELECTED.map((c) => c.type),
+      fields.map((name) => special[name] ?? plainCell(columnName(name))),
     )
   }
-}
 
-/** Reads the slices of one export. */
-export class CsvReader {
-  #dictionary = new Dictionary()
-
-  /**
-   * Rows in order, of one snapshot, and their texts, which are only asked for when a row has a new one.
-   * @param from a query of all columns of `session` and the flags
-   */
-  async slice(
-    connection: DuckDBConnection,
-    from: string,
-    values: readonly string[],
-    sort: Sort,
-  ): Promise<CsvSlice> {
-    for (;;) {
-      if (this.#dictionary.isFull) this.#dictionary = new Dictionary()
-      const dictionary = this.#dictionary
-      const { salt, words } = dictionary
-      await connection.run('BEGIN TRANSACTION READ ONLY')
-      try {
-        const result = await connection.run(rowsQuery(from, sort, salt), [...values])
-        const chunks = (await result.fetchAllChunks()).map(columnsOf)
-        if (dictionary.knows(chunks)) return { chunks, words }
-        if (await addWords(connection, wordsQuery(from, salt), values, words))
-          return { chunks, words }
-        // Two texts have one key: another salt.
-        if (this.#dictionary === dictionary) this.#dictionary = new Dictionary()
-      } finally {
-        await connection.run('ROLLBACK').catch(() => undefined)
-      }
-    }
+  /** @param chunk of the result of csvQuery() */
+  write(chunk: DuckDBDataChunk): CsvPiece {
+    return { text: linesOfChunk(this.#native, chunk), rows: chunk.rowCount }
   }
 }
 
-/** @returns false when a key stands for two texts */
-async function addWords(
-  connection: DuckDBConnection,
-  query: string,
-  values: readonly string[],
-  words: readonly Words[],
-): Promise<boolean> {
-  for (const { i, key, word } of await rowsOf(connection, query, values)) {
-    if (!words[i as number]!.add(key as number, word as string | null)) return false
-  }
-  return true
-}
-
-/** None holds NULLs (rowsQuery). */
-function columnsOf(chunk: DuckDBDataChunk): Float64Array[] {
-  return CSV_COLUMNS.map((_, i) => {
-    // As an array, without a call for each value.
-    const { items } = chunk.getColumnVector(i) as unknown as { items: Float64Array }
-    return items
+function columns(...names: readonly string[]): number[] {
+  return names.map((name) => {
+    const at = SELECTED.findIndex((c) => c.name === name)
+    if (at === -1) throw new RangeError(`no such column: ${name}`)
+    return at
   })
+}
+
+/** A cell that is its column as it is. */
+function plainCell(name: string): NativeCell {
+  const { kind, words } = COLUMNS.find((c) => c.name === name) ?? { kind: 'integer' }
+  const at = { columns: columns(name) }
+  if (words !== undefined) return { kind: 'word', words: words.map(csvCell), ...at }
+  if (kind === 'boolean') return { kind: 'flag', ...at }
+  return { kind: kind === 'text' ? 'text' : 'number', ...at }
+}
+
+function specialCells(
+  orgId: string,
+  { clients, users, resources, sites }: CsvNames,
+): Record<string, NativeCell> {
+  const five = columns('protocol', 'source_ip', 'source_port', 'dest_ip', 'dest_port')
+  return {
+    timestamp: { kind: 'second', columns: columns('start_us') },
+    orgId: { kind: 'constant', columns: [], text: csvCell(orgId) },
+    startTime: { kind: 'time', columns: columns('start_us') },
+    endTime: { kind: 'endTime', columns: columns('start_us', 'duration_us') },
+    duration: { kind: 'duration', columns: columns('duration_us', 'is_open') },
+    sourceAddr: { kind: 'endpoint', columns: columns('source_ip', 'source_port') },
+    destAddr: { kind: 'endpoint', columns: columns('dest_ip', 'dest_port') },
+    sessionId: { kind: 'sessionId', columns: columns('run', 'seq') },
+    communityId: { kind: 'communityId', columns: five, words: PROTOCOLS },
+    clientName: { kind: 'name', columns: columns('client_id'), ...clients },
+    resourceName: { kind: 'name', columns: columns('site_resource_id'), ...resources },
+    siteName: { kind: 'name', columns: columns('site_id'), ...sites },
+    userName: { kind: 'textName', columns: columns('user_id'), ...users },
+    interrupted: { kind: 'flag', columns: columns('is_interrupted') },
+  }
 }

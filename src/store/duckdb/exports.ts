@@ -8,18 +8,18 @@
  * A session whose report comes while the export runs is in it once, in either state.
  */
 import { setImmediate } from 'node:timers/promises'
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { CsvPiece, LogFilter, LogRow, Sort } from '../store.js'
-import { CsvReader, type CsvSlice } from './csv.js'
-import { CsvLines, readNames } from './csv-lines.js'
+import { CsvLines, csvQuery, readNames } from './csv.js'
+import { checkLayout } from './csv-layout.js'
 import { int, rowsOf } from './database.js'
 import { orderBy } from './pages.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources } from './where.js'
 
 export const SLICE_ROWS = 50_000
-/** Of numbers only, 240 B a row: two lanes of them sort in the smallest --store-memory. */
-const CSV_SLICE_ROWS = 40_000
+/** Two lanes of them sort in the smallest --store-memory; 350 B a row are held until they are written. */
+const CSV_SLICE_ROWS = 20_000
 const MINUTE_US = 60e6
 
 /** The whole answer as one query, for Parquet. */
@@ -71,7 +71,7 @@ export async function* exportCsv(
   sort: Sort,
   nowUs: number,
 ): AsyncGenerator<CsvPiece> {
-  const reader = new CsvReader()
+  await checkLayout(lanes[0]!)
   const lines = new CsvLines(orgId, await readNames(lanes[0]!, orgId))
   if (sort.key === 'startTime') {
     const slices = await timeSlices(lanes[0]!, orgId, filter, nowUs, CSV_SLICE_ROWS)
@@ -79,18 +79,26 @@ export async function* exportCsv(
     const read = (lane: DuckDBConnection, [fromUs, toUs]: readonly [number, number]) => {
       const sql = new Sql()
       const plain = sources(sql, orgId, { ...filter, fromUs, toUs }, nowUs).map(selectPlain)
-      return reader.slice(lane, plain.join(' UNION ALL '), sql.values, sort)
+      return chunksOf(lane, csvQuery(plain.join(' UNION ALL '), sort), sql.values)
     }
-    for await (const slice of ahead(lanes, slices, read)) yield* csvPieces(lines, slice)
+    for await (const chunks of ahead(lanes, slices, read)) yield* csvPieces(lines, chunks)
     return
   }
   const sql = new Sql()
   const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
   for await (const rows of ordered(lanes[0]!, plain, sql.values, sort, CSV_SLICE_ROWS)) {
-    const slice = await reader.slice(lanes[0]!, rows, [], sort)
-    if (slice.chunks.length === 0) return
-    yield* csvPieces(lines, slice)
+    const chunks = await chunksOf(lanes[0]!, csvQuery(rows, sort), [])
+    if (chunks.length === 0) return
+    yield* csvPieces(lines, chunks)
   }
+}
+
+async function chunksOf(
+  connection: DuckDBConnection,
+  query: string,
+  values: readonly string[],
+): Promise<DuckDBDataChunk[]> {
+  return (await connection.stream(query, [...values])).fetchAllChunks()
 }
 
 /** In order; each lane is at work on one while the caller has the one before. */
@@ -122,9 +130,12 @@ async function* ahead<Item, Read>(
   }
 }
 
-async function* csvPieces(lines: CsvLines, { chunks, words }: CsvSlice): AsyncGenerator<CsvPiece> {
-  for (const columns of chunks) {
-    yield { text: lines.write(columns, words), rows: columns[0]!.length }
+async function* csvPieces(
+  lines: CsvLines,
+  chunks: readonly DuckDBDataChunk[],
+): AsyncGenerator<CsvPiece> {
+  for (const chunk of chunks) {
+    yield lines.write(chunk)
     // Other requests go on between two pieces of some milliseconds.
     await setImmediate()
   }
