@@ -1,17 +1,8 @@
 /**
  * The one writer: batches in, durable receipts out.
  *
- * Waiting batches are committed together (group commit): one fsync for all of them. In a group, each record's fate
- * is decided by two bits (known-ids.ts):
- *
- *   record   ended?  open?
- *   ended    no      no      append to session                                       (nearly all)
- *   ended    no      yes     append to session, delete from session_open
- *   ended    yes     -       replace when it has more packets: an early report's final one; else nothing.
- *                            An interrupted one that closeInterrupted() ended is replaced in any case
- *   open     yes     -       nothing: the end is known already (a batch that was set aside and came late)
- *   open     no      no      append to session_open
- *   open     no      yes     replace when it has more packets
+ * Waiting batches are committed together (group commit): one fsync for all of them. What becomes of each record of a
+ * group is in plan.ts.
  *
  * A failure rolls the whole group back, forgets all that was cached, and is told to every batch of the group: none
  * of them is durable, each will be sent again.
@@ -20,23 +11,13 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../errors.js'
-import { isOpen } from '../../session/session.js'
 import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
 import { appendSessions } from './chunks.js'
 import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
 import type { Database } from './database.js'
-import { RUN_LENGTH, sequenceOf } from './ids.js'
-import {
-  has,
-  KnownIds,
-  PAGE_BITS,
-  type Page,
-  type PageId,
-  pageOf,
-  set,
-  unset,
-} from './known-ids.js'
+import { KnownIds } from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
+import { Fate, Plan, pagesOf } from './plan.js'
 import { Rollup, Turns, unrollSql } from './rollup.js'
 import { SESSION_RUN_OVER } from './where.js'
 
@@ -301,106 +282,4 @@ export class Writer {
       `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM stage_ended`,
     )
   }
-}
-
-function pagesOf(group: readonly Waiting[]): Map<string, PageId> {
-  const ids = new Map<string, PageId>()
-  for (const { orgId, siteId, sessions } of group) {
-    let lastRun = ''
-    let lastPage = -1
-    for (const { sessionId } of sessions) {
-      const page = pageOf(sequenceOf(sessionId))
-      if (page === lastPage && sessionId.startsWith(lastRun)) continue
-      lastRun = sessionId.slice(0, RUN_LENGTH)
-      lastPage = page
-      const id = { orgId, siteId, run: lastRun, page }
-      ids.set(KnownIds.key(id), id)
-    }
-  }
-  return ids
-}
-
-const Fate = { none: 0, append: 1, open: 2, revise: 3 } as const
-type Fate = (typeof Fate)[keyof typeof Fate]
-
-interface PlanPage {
-  readonly bits: Page
-  /** Where in the plan the session of this sequence is, plus 1; 0: not in this group so far. */
-  readonly places: Int32Array
-}
-
-/** Decides each record's fate; the table at the head of this file. An id is in the plan once, with its best record. */
-class Plan {
-  /** Ended sessions of which an interim record may be in session_open. */
-  readonly closed: StoredSession[] = []
-  readonly #pages = new Map<string, PlanPage>()
-  readonly #sessions: StoredSession[] = []
-  readonly #fates: Fate[] = []
-  /** Of the open ones. */
-  readonly #runs = new Map<StoredSession, number>()
-
-  constructor(pages: ReadonlyMap<string, Page>) {
-    for (const [key, bits] of pages)
-      this.#pages.set(key, { bits, places: new Int32Array(PAGE_BITS) })
-  }
-
-  of(fate: Fate): StoredSession[] {
-    return this.#sessions.filter((_, i) => this.#fates[i] === fate)
-  }
-
-  openRuns(sessions: readonly StoredSession[]): Float64Array {
-    return Float64Array.from(sessions, (s) => this.#runs.get(s)!)
-  }
-
-  add({ orgId, siteId, sessions }: Waiting, runStartedUs: number): void {
-    let run = ''
-    let number = -1
-    let page: PlanPage | undefined
-    // Sessions come in the order of their ends; in that of their starts, times and sequences take fewer bits.
-    for (const session of [...sessions].sort((a, b) => a.startTimeUs - b.startTimeUs)) {
-      const sequence = sequenceOf(session.sessionId)
-      if (pageOf(sequence) !== number || !session.sessionId.startsWith(run)) {
-        run = session.sessionId.slice(0, RUN_LENGTH)
-        number = pageOf(sequence)
-        page = this.#pages.get(KnownIds.key({ orgId, siteId, run, page: number }))!
-      }
-      this.#decide(session, page!, sequence)
-      if (isOpen(session)) this.#runs.set(session, runStartedUs)
-    }
-  }
-
-  #decide(session: StoredSession, page: PlanPage, sequence: number): void {
-    const { bits, places } = page
-    const at = places[sequence % PAGE_BITS]! - 1
-    const ended = has(bits.ended, sequence)
-    if (isOpen(session)) {
-      if (ended) return
-      set(bits.open, sequence)
-      this.#put(session, Fate.open, at, places, sequence)
-    } else if (ended) {
-      this.#put(session, at === -1 ? Fate.revise : this.#fates[at]!, at, places, sequence)
-    } else {
-      set(bits.ended, sequence)
-      if (has(bits.open, sequence)) {
-        unset(bits.open, sequence)
-        this.closed.push(session)
-        if (at !== -1) this.#fates[at] = Fate.none
-      }
-      this.#put(session, Fate.append, -1, places, sequence)
-    }
-  }
-
-  /** @param at the place of the same id in this group, or -1: of two records of one kind that with more packets stays */
-  #put(session: StoredSession, fate: Fate, at: number, places: Int32Array, sequence: number): void {
-    if (at === -1) {
-      this.#fates.push(fate)
-      places[sequence % PAGE_BITS] = this.#sessions.push(session)
-    } else if (packets(session) > packets(this.#sessions[at]!)) {
-      this.#sessions[at] = session
-    }
-  }
-}
-
-function packets(session: StoredSession): number {
-  return (session.packetsTx ?? 0) + (session.packetsRx ?? 0)
 }
