@@ -58,6 +58,36 @@ export class ServerMetrics {
       registers,
     })
     this.#storeGauges(stats, registers)
+    this.#storeCounters(stats, registers)
+  }
+
+  /** What the store counts itself. */
+  #storeCounters(stats: () => StoreStats, registers: Registry[]): void {
+    const counter = (name: string, help: string, read: (s: StoreStats) => number) =>
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset()
+          this.inc(read(stats()))
+        },
+      })
+    counter(
+      'tunmeter_server_journaled_batches_total',
+      'Batches acknowledged from the journal, while the database was busy with itself.',
+      (s) => s.journaledBatches,
+    )
+    counter(
+      'tunmeter_server_store_folds_total',
+      'Times that the write-ahead log was folded into the database file.',
+      (s) => s.folds,
+    )
+    counter(
+      'tunmeter_server_store_failed_folds_total',
+      'Times that it could not be: look at disk space.',
+      (s) => s.failedFolds,
+    )
   }
 
   #storeGauges(stats: () => StoreStats, registers: Registry[]): void {
@@ -78,6 +108,11 @@ export class ServerMetrics {
       (s) => s.queuedBatches,
     )
     gauge('tunmeter_server_queued_sessions', 'Their sessions.', (s) => s.queuedSessions)
+    gauge(
+      'tunmeter_server_journal_bytes',
+      'Batches that are acknowledged and wait on disk for the database.',
+      (s) => s.journalBytes,
+    )
     gauge('tunmeter_server_exports_running', 'Exports whose query is running.', (s) => s.exports)
   }
 }

@@ -350,6 +350,13 @@ export interface StoreStats {
   readonly walBytes: number
   readonly queuedBatches: number
   readonly queuedSessions: number
+  /** Of batches that are acknowledged, and not in the database yet. */
+  readonly journalBytes: number
+  /** These three since the store was opened. */
+  readonly journaledBatches: number
+  /** Of the write-ahead log into the file. */
+  readonly folds: number
+  readonly failedFolds: number
   /** Exports that run. */
   readonly exports: number
 }

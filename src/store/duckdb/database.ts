@@ -5,7 +5,7 @@
  * and a few read; a reader sees the state of its start (MVCC) and never waits for the writer.
  *
  * `COMMIT` returns after the write-ahead log is fsync'd; a crash loses nothing committed, and the log is replayed at
- * the next open. The log is folded into the file (checkpoint) when it passes WAL_BYTES_MAX.
+ * the next open. When it is folded into the file (checkpoint), the writer says.
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,6 @@ import { AppError, messageOf } from '../../errors.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
 
 const MiB = 2 ** 20
-const WAL_BYTES_MAX = 64 * MiB
 const BLOCK_BYTES = 64 * 1024
 export const READERS = 3
 /** More waiting queries than this are refused: the caller is told to come back. */
@@ -31,8 +30,6 @@ export interface DatabaseOptions {
   readonly memoryBytes: number
   readonly threads: number
   readonly silenceUs?: number
-  /** Of the write-ahead log, beyond which it is folded into the file; 64 MiB. */
-  readonly walBytes?: number
   /** Told of what takes long before the store is open. */
   readonly progress?: Progress
 }
@@ -248,7 +245,8 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       memory_limit: `${Math.floor(options.memoryBytes / MiB)}MiB`,
       threads: String(options.threads),
       temp_directory: join(options.directory, 'tmp'),
-      checkpoint_threshold: `${(options.walBytes ?? WAL_BYTES_MAX) / MiB}MiB`,
+      // Never by itself: see writer.ts.
+      checkpoint_threshold: '1TiB',
       // Of a new file. A page of few rows from all over the table reads a block a column and row group: DuckDB's
       // own 256 KiB would be four times as much, and would leave more of the file empty.
       default_block_size: String(BLOCK_BYTES),

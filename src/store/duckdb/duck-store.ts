@@ -3,6 +3,7 @@ import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../errors.js'
 import type { Catalog } from '../../session/catalog.js'
@@ -33,6 +34,7 @@ import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'
 import { exportCsv, exportQuery, exportRows } from './exports.js'
+import { CLOSE_SESSIONS_MAX } from './group-commit.js'
 import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
 import { gaps, meterStatuses } from './reports.js'
@@ -40,7 +42,7 @@ import { Retention } from './retention.js'
 import { ROLL_ROWS } from './rollup.js'
 import { summary, usage } from './summary.js'
 import { withTextIds } from './where.js'
-import { CLOSE_SESSIONS_MAX, Writer } from './writer.js'
+import { Writer } from './writer.js'
 
 export interface DuckStoreOptions {
   readonly directory: string
@@ -52,11 +54,15 @@ export interface DuckStoreOptions {
   readonly silenceUs?: number
   /** Arrived sessions after which sums by the hour are brought up to date. */
   readonly rollRows?: number
+  /** Of the write-ahead log, beyond which it is folded into the file; 64 MiB. */
   readonly walBytes?: number
   readonly progress?: Progress
 }
 
 const DAY_US = 86400e6
+const WAL_BYTES_MAX = 64 * 2 ** 20
+/** Ingest goes before deletion, but not for ever. */
+const INGEST_FIRST_MS = 1000
 /** Each may hold some tens of MiB. */
 const EXPORTS_MAX = 8
 /** Connections of a CSV export: one makes a piece while another's is sent. */
@@ -70,8 +76,6 @@ export class DuckStore implements Store {
   readonly #directory: string
   readonly #clockUs: () => number
   #exports = 0
-  /** Catalog writes follow one another. */
-  #catalogTurn: Promise<unknown> = Promise.resolve()
 
   private constructor(
     database: Database,
@@ -90,12 +94,31 @@ export class DuckStore implements Store {
   /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
   static async open(options: DuckStoreOptions): Promise<DuckStore> {
     const database = await Database.open(options)
-    const clockUs = options.clockUs ?? (() => Date.now() * 1e3)
+    try {
+      return await DuckStore.#on(database, options)
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+  }
+
+  static async #on(database: Database, options: DuckStoreOptions): Promise<DuckStore> {
     const start = performance.now()
-    const writer = await Writer.open(database, clockUs, options.rollRows ?? ROLL_ROWS)
+    const { writer, leftovers } = await Writer.open(database, {
+      directory: options.directory,
+      clockUs: options.clockUs ?? (() => Date.now() * 1e3),
+      rollRows: options.rollRows ?? ROLL_ROWS,
+      walBytes: options.walBytes ?? WAL_BYTES_MAX,
+    })
     const seconds = secondsSince(start)
     // Of a file that was rewritten, or whose server was killed.
     if (seconds > 1) options.progress?.('sums by the hour are up to date', { seconds })
+    const { batches, unreadBytes } = leftovers
+    if (batches.length + unreadBytes > 0)
+      options.progress?.('the journal of a server that was killed is in the store', {
+        batches: batches.length,
+        unreadBytes,
+      })
     const connections = { retention: await database.connect(), catalogs: await database.connect() }
     return new DuckStore(database, writer, connections, options)
   }
@@ -140,18 +163,24 @@ export class DuckStore implements Store {
     cancel: Cancel | undefined,
     work: (c: DuckDBConnection, filter: LogFilter, nowUs: number) => Promise<T>,
   ): Promise<T> {
-    return this.#database.read(
+    return this.#read(
       async (c) => work(c, await withTextIds(c, orgId, given), this.#clockUs()),
-      cancel?.signal,
+      cancel,
     )
   }
 
+  /** What was acknowledged before is there. */
+  async #read<T>(work: (c: DuckDBConnection) => Promise<T>, cancel?: Cancel): Promise<T> {
+    await this.#writer.applied()
+    return this.#database.read(work, cancel?.signal)
+  }
+
   usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]> {
-    return this.#database.read((c) => usage(c, orgId, request), cancel?.signal)
+    return this.#read((c) => usage(c, orgId, request), cancel)
   }
 
   facts(orgId: string, filter: LogFilter): Promise<StoreFacts> {
-    return this.#database.read((c) => facts(c, orgId, filter))
+    return this.#read((c) => facts(c, orgId, filter))
   }
 
   /** A connection of its own: a slow reader must not hold one that pages need. */
@@ -236,6 +265,7 @@ export class DuckStore implements Store {
     }
     this.#exports++
     try {
+      await this.#writer.applied()
       return await this.#database.lend()
     } catch (error) {
       this.#exports--
@@ -249,11 +279,11 @@ export class DuckStore implements Store {
   }
 
   gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]> {
-    return this.#database.read((c) => gaps(c, orgId, fromUs, toUs))
+    return this.#read((c) => gaps(c, orgId, fromUs, toUs))
   }
 
   meters(orgId: string): Promise<readonly MeterStatus[]> {
-    return this.#database.read((c) => meterStatuses(c, orgId, this.#clockUs()))
+    return this.#read((c) => meterStatuses(c, orgId, this.#clockUs()))
   }
 
   catalog(orgId: string): Promise<CatalogVersion> {
@@ -261,10 +291,9 @@ export class DuckStore implements Store {
   }
 
   putCatalog(orgId: string, catalog: Catalog, ifMatch?: string): Promise<CatalogVersion | null> {
-    const put = () => writeCatalog(this.#catalogs, orgId, catalog, this.#clockUs(), ifMatch)
-    const turn = this.#catalogTurn.then(put, put)
-    this.#catalogTurn = turn
-    return turn
+    return this.#writer.turns.run(() =>
+      writeCatalog(this.#catalogs, orgId, catalog, this.#clockUs(), ifMatch),
+    )
   }
 
   /** Between groups of batches, a bounded number at a time. */
@@ -274,13 +303,15 @@ export class DuckStore implements Store {
       const some = await this.#writer.closeInterrupted()
       closed += some
       if (some < CLOSE_SESSIONS_MAX) return closed
-      await this.#writer.idle()
     }
   }
 
-  /** Waits for the writer to be idle between slices, so that ingest goes first. */
+  /** Waits for the writer between slices. */
   async expire(orgId: string, beforeUs: number): Promise<number> {
-    const deleted = await this.#retention.expire(orgId, beforeUs, () => this.#writer.idle())
+    await this.#writer.applied()
+    const idle = () =>
+      Promise.race([this.#writer.idle(), setTimeout(INGEST_FIRST_MS, undefined, { ref: false })])
+    const deleted = await this.#retention.expire(orgId, beforeUs, idle)
     if (deleted > 0) await this.#retention.compactUsage()
     await this.#retention.compactRollup()
     return deleted
@@ -294,6 +325,7 @@ export class DuckStore implements Store {
   /** A consistent copy while everything runs. */
   async backup(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
+    await this.#writer.applied()
     const file = join(directory, 'sessions.duckdb')
     const connection = await this.#database.lend()
     try {
@@ -317,15 +349,15 @@ export class DuckStore implements Store {
     return {
       fileBytes: this.#database.fileBytes(),
       walBytes: this.#database.walBytes(),
-      queuedBatches: this.#writer.queuedBatches,
-      queuedSessions: this.#writer.queuedSessions,
+      ...this.#writer.stats,
       exports: this.#exports,
     }
   }
 
   async close(): Promise<void> {
-    await this.#writer.idle()
-    await this.#catalogTurn.catch(() => undefined)
+    await this.#writer.close()
+    // Whatever else is writing.
+    await this.#writer.turns.run(() => Promise.resolve())
     await this.#database.close()
   }
 }

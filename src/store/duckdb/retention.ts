@@ -2,8 +2,8 @@
  * Deleting what has passed its retention, in slices, on a connection of its own.
  *
  * Each slice first adds its totals to usage_month, takes them from rollup_hour, and then deletes, in one
- * transaction: usage and summaries are exact at every moment. The writer is never blocked: it appends to the same table under MVCC; a slice is short so that a
- * checkpoint that waits for it waits briefly. Deleted row groups are reused by later rows; the file does not grow.
+ * transaction: usage and summaries are exact at every moment. The writer is never blocked: it appends to the same table
+ * under MVCC; a slice is short, since folding the log waits for its turn. Deleted row groups are reused by later rows; the file does not grow.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { int, rowsOf } from './database.js'
@@ -81,7 +81,11 @@ export class Retention {
   }
 
   /** One row a month and combination again, after many slices. */
-  async compactUsage(): Promise<void> {
+  compactUsage(): Promise<void> {
+    return this.#turns.run(() => this.#compactUsage())
+  }
+
+  async #compactUsage(): Promise<void> {
     const c = this.#connection
     await c.run('BEGIN')
     try {
@@ -101,7 +105,7 @@ export class Retention {
   async compactRollup(): Promise<void> {
     const rows = await this.#rollupRows()
     if (rows < ROLLUP_GROWTH * this.#compactedRows) return
-    await compactRollup(this.#connection)
+    await this.#turns.run(() => compactRollup(this.#connection))
     this.#compactedRows = Math.max(ROLLUP_ROWS_MIN, await this.#rollupRows())
   }
 
@@ -110,15 +114,12 @@ export class Retention {
     return rows[0]!.n as number
   }
 
-  async expireUsage(
-    beforeMonth: string,
-    historyBeforeUs: number,
-    lossBeforeUs: number,
-  ): Promise<void> {
-    await this.#connection.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
-    await this.#connection.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
-    await this.#connection.run(
-      `DELETE FROM batch_gap WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}`,
-    )
+  expireUsage(beforeMonth: string, historyBeforeUs: number, lossBeforeUs: number): Promise<void> {
+    const c = this.#connection
+    return this.#turns.run(async () => {
+      await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
+      await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
+      await c.run(`DELETE FROM batch_gap WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}`)
+    })
   }
 }

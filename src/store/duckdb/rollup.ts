@@ -145,7 +145,7 @@ export function unrollSql(copies: string, rolled: number): string {
   return addSql(copies, `t.arrival <= ${int(rolled)}`, '-')
 }
 
-/** One after the other. */
+/** One after the other: what deletes, sums up or folds, and catalogs. Appending alone needs no turn. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve()
   #waiting = 0
@@ -213,10 +213,13 @@ export class Rollup {
     this.#waiting += sessions
   }
 
-  /** Between two transactions of the writer; later when retention is at work, unless much waits. */
-  async rollWhenDue(): Promise<void> {
-    if (this.#waiting < this.#rows) return
-    if (this.#turns.busy && this.#waiting < 4 * this.#rows) return
+  /** Later when retention is at work, unless much waits. */
+  get isDue(): boolean {
+    return this.#waiting >= (this.#turns.busy ? 4 * this.#rows : this.#rows)
+  }
+
+  /** Between two transactions of the writer. */
+  async roll(): Promise<void> {
     await this.#turns.run(() => this.#roll())
   }
 

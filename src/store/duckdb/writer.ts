@@ -1,83 +1,123 @@
 /**
  * The one writer: batches in, durable receipts out.
  *
- * Waiting batches are committed together (group commit): one fsync for all of them. What becomes of each record of a
- * group is in plan.ts.
+ *   submit -> queue -> group -> one transaction (group-commit.ts) -> receipts
+ *                \-> journal -> receipts, and a group as soon as the connection is free
  *
- * A failure rolls the whole group back, forgets all that was cached, and is told to every batch of the group: none
- * of them is durable, each will be sent again.
+ * Waiting batches are committed together: one fsync for all of them. Between two groups come the chores, which need
+ * the connection for up to half a second: the write-ahead log is folded into the file, sums by the hour are brought
+ * up to date, interrupted sessions are closed. Batches that come meanwhile are written to the journal (journal.ts) and
+ * acknowledged; whoever reads the store waits until they are in it (applied()).
  *
- * Limits: GROUP_SESSIONS_MAX in one transaction; QUEUE_SESSIONS_MAX waiting, beyond it STORE_BUSY.
+ * The log is folded here and nowhere else, while nobody writes: DuckDB can fold beside other transactions, but had
+ * faults of that kind up to 1.5.5 (duckdb#25971, duckdb#24260: a file that cannot be opened any more).
+ *
+ * A failure is told to every batch of its group: none of them is durable, each will be sent again. Journaled ones were
+ * acknowledged: they stay in the journal and are tried again with the next group, and when the store is opened.
+ *
+ * Limits: GROUP_SESSIONS_MAX in one transaction and as many in the journal, beyond which batches wait for the chores;
+ * QUEUE_SESSIONS_MAX waiting, beyond it STORE_BUSY.
  */
+import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../errors.js'
 import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
-import { appendSessions } from './chunks.js'
-import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
 import type { Database } from './database.js'
-import { KnownIds } from './known-ids.js'
-import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
-import { Fate, Plan, pagesOf } from './plan.js'
-import { Rollup, Turns, unrollSql } from './rollup.js'
-import { SESSION_RUN_OVER } from './where.js'
+import { GroupCommit, receiptOf, type SiteBatch } from './group-commit.js'
+import { Journal, type Leftovers } from './journal.js'
+import { Rollup, Turns } from './rollup.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
 export const QUEUE_SESSIONS_MAX = 200_000
-/** Interrupted sessions that are closed at once, so that batches wait for it briefly. */
-export const CLOSE_SESSIONS_MAX = 50_000
 
 interface Waiting {
-  readonly orgId: string
-  readonly siteId: number
-  readonly batch: WriteRequest['batch'] | null
-  readonly sessions: readonly StoredSession[]
+  readonly given: SiteBatch
   readonly done: (receipt: WriteReceipt) => void
   readonly failed: (error: unknown) => void
 }
 
-const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
-const MORE_PACKETS =
-  'coalesce(s.packets_tx, 0) + coalesce(s.packets_rx, 0) > coalesce(o.packets_tx, 0) + coalesce(o.packets_rx, 0)'
+export interface WriterOptions {
+  readonly directory: string
+  readonly clockUs: () => number
+  /** Arrived sessions after which they are summed up. */
+  readonly rollRows: number
+  /** Of the write-ahead log, beyond which it is folded into the file. */
+  readonly walBytes: number
+}
 
-/** Ended without a report of its end. */
-const CLOSED_OPEN = `o.end_reason = 'activeTimeout'`
+export interface WriterStats {
+  readonly queuedBatches: number
+  readonly queuedSessions: number
+  readonly journalBytes: number
+  /** Since the store was opened. */
+  readonly journaledBatches: number
+  readonly folds: number
+  readonly failedFolds: number
+}
 
 export class Writer {
+  readonly #database: Database
   readonly #connection: DuckDBConnection
-  readonly #known: KnownIds
-  readonly #clockUs: () => number
-  readonly meters: Meters
-  /** Of the rollup and whoever deletes. */
-  readonly turns = new Turns()
-  #rollup!: Rollup
+  readonly #options: WriterOptions
+  readonly #groups: GroupCommit
+  readonly #rollup: Rollup
+  readonly #journal: Journal
+  readonly turns: Turns
   #queue: Waiting[] = []
   #queuedSessions = 0
+  /** Acknowledged, and not in the database. */
+  #journaled: SiteBatch[] = []
+  /** Their sessions, and one more for each. */
+  #journaledSize = 0
+  readonly #journaledNumbers = new Set<string>()
+  #whenApplied: (() => void)[] = []
+  /** Asked for by others; the writer's own chores are due by themselves. */
+  readonly #asked: (() => Promise<void>)[] = []
   #running: Promise<void> | null = null
+  /** Of the chores: a batch came, or they have ended. */
+  #wake: () => void = () => undefined
+  #foldAtBytes: number
+  #counts = { journaledBatches: 0, folds: 0, failedFolds: 0 }
 
-  private constructor(connection: DuckDBConnection, clockUs: () => number) {
+  private constructor(
+    database: Database,
+    connection: DuckDBConnection,
+    options: WriterOptions,
+    parts: { groups: GroupCommit; rollup: Rollup; journal: Journal; turns: Turns },
+  ) {
+    this.#database = database
     this.#connection = connection
-    this.#clockUs = clockUs
-    this.#known = new KnownIds(connection)
-    this.meters = new Meters(connection)
+    this.#options = options
+    this.#groups = parts.groups
+    this.#rollup = parts.rollup
+    this.#journal = parts.journal
+    this.turns = parts.turns
+    this.#foldAtBytes = options.walBytes
   }
 
-  static async open(database: Database, clockUs: () => number, rollRows: number): Promise<Writer> {
+  /** What the journal holds is in the database afterwards. */
+  static async open(
+    database: Database,
+    options: WriterOptions,
+  ): Promise<{ writer: Writer; leftovers: Leftovers }> {
     const connection = await database.connect()
-    const columns = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
-    await connection.run(`CREATE TEMP TABLE stage_ended (${columns})`)
-    await connection.run(`CREATE TEMP TABLE stage_open (${columns}, run_started_us BIGINT)`)
-    await connection.run(`CREATE TEMP TABLE stage_closed (${columns})`)
-    const writer = new Writer(connection, clockUs)
-    await writer.meters.load()
-    writer.#rollup = await Rollup.open(connection, writer.turns, rollRows)
-    return writer
+    const turns = new Turns()
+    const rollup = await Rollup.open(connection, turns, options.rollRows)
+    const groups = await GroupCommit.open(connection, rollup, options.clockUs)
+    const { journal, leftovers } = await Journal.open(join(options.directory, 'journal'))
+    if (leftovers.batches.length > 0) await groups.commit(leftovers.batches)
+    await journal.clear()
+    const parts = { groups, rollup, journal, turns }
+    return { writer: new Writer(database, connection, options, parts), leftovers }
   }
 
-  get queuedBatches(): number {
-    return this.#queue.length
-  }
-  get queuedSessions(): number {
-    return this.#queuedSessions
+  get stats(): WriterStats {
+    return {
+      queuedBatches: this.#queue.length,
+      queuedSessions: this.#queuedSessions,
+      journalBytes: this.#journal.bytes,
+      ...this.#counts,
+    }
   }
 
   submit(
@@ -92,194 +132,188 @@ export class Writer {
       })
     }
     return new Promise((done, failed) => {
-      this.#queue.push({ orgId, siteId, batch, sessions, done, failed })
+      this.#queue.push({ given: { orgId, siteId, batch, sessions }, done, failed })
       this.#queuedSessions += sessions.length
-      this.#running ??= this.#drain()
+      this.#run()
+      this.#wake()
     })
   }
 
-  /**
-   * Makes ended sessions of interrupted ones that their meter cannot report as open again (SESSION_RUN_OVER), as they
-   * were at their last report; their end reason (activeTimeout) marks them. A real end that still comes replaces them.
-   * @returns how many; the largest number means that there may be more
-   */
-  async closeInterrupted(): Promise<number> {
-    while (this.#running !== null) await this.#running
-    const closing = this.turns.run(() => this.#close())
-    // What is submitted meanwhile waits, and is written after it.
-    this.#running = closing.then(
-      () => this.#drain(),
-      () => this.#drain(),
-    )
-    return closing
+  /** See GroupCommit; between two groups. */
+  closeInterrupted(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const close = () => this.turns.run(() => this.#groups.closeInterrupted())
+      this.#asked.push(() => close().then(resolve, reject))
+      this.#run()
+    })
   }
 
-  async #close(): Promise<number> {
-    const c = this.#connection
-    await c.run('BEGIN')
-    try {
-      await c.run(`CREATE OR REPLACE TEMP TABLE closing AS SELECT t.rowid AS id, t.*
-        FROM session_open t LEFT JOIN meter m
-          ON m.org_id = t.org_id AND m.site_id = t.site_id AND m.meter_id = t.meter_id
-        WHERE ${SESSION_RUN_OVER} LIMIT ${CLOSE_SESSIONS_MAX}`)
-      const counted = await c.runAndReadAll('SELECT count(*)::DOUBLE FROM closing')
-      const count = counted.getRows()[0]![0] as number
-      if (count > 0) {
-        const arrival = this.#rollup.nextArrival()
-        await c.run(
-          `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM closing ORDER BY start_us`,
-        )
-        await c.run('DELETE FROM session_open WHERE rowid IN (SELECT id FROM closing)')
-      }
-      await c.run('COMMIT')
-      this.#rollup.appended(count)
-      if (count > 0) this.#known.clear()
-      return count
-    } catch (error) {
-      await c.run('ROLLBACK').catch(() => undefined)
-      await this.#rollup.load().catch(() => undefined)
-      throw error
-    }
-  }
-
-  /** Waits until nothing is being written. */
+  /** Waits until nothing is being written; what others write meanwhile is folded when it is much. */
   async idle(): Promise<void> {
+    if (this.#foldIsDue()) this.#run()
     while (this.#running !== null) await this.#running
+  }
+
+  /** Resolves when what was acknowledged so far is in the database, or could not be put there for now. */
+  applied(): Promise<void> {
+    if (this.#journaled.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#whenApplied.push(resolve))
+  }
+
+  async close(): Promise<void> {
+    await this.idle()
+    await this.#journal.close()
+  }
+
+  #run(): void {
+    this.#running ??= this.#drain()
   }
 
   async #drain(): Promise<void> {
     // One turn later, so that batches that arrive together are committed together.
     await Promise.resolve()
-    while (this.#queue.length > 0) {
-      const group: Waiting[] = []
-      let sessions = 0
-      while (
-        this.#queue.length > 0 &&
-        (group.length === 0 || sessions + this.#queue[0]!.sessions.length <= GROUP_SESSIONS_MAX)
-      ) {
-        const next = this.#queue.shift()!
-        group.push(next)
-        sessions += next.sessions.length
-      }
-      await this.#commit(group)
-      this.#queuedSessions -= sessions
-      // A failure leaves all as it was: it is tried again after the next group.
-      await this.#rollup.rollWhenDue().catch(() => undefined)
-    }
+    let applied: boolean
+    do {
+      applied = await this.#applyJournaled()
+      await this.#commitQueued()
+      if (this.#choresAreDue()) await this.#journalDuring(() => this.#doChores())
+    } while (this.#queue.length + this.#asked.length > 0 || (applied && this.#journaled.length > 0))
     this.#running = null
   }
 
-  async #commit(group: readonly Waiting[]): Promise<void> {
-    let receipts: WriteReceipt[]
+  async #commitQueued(): Promise<void> {
+    const group = this.#takeQueued(GROUP_SESSIONS_MAX, 1)
+    if (group.length === 0) return
     try {
-      await this.#connection.run('BEGIN')
-      receipts = await this.#write(group)
-      await this.#connection.run('COMMIT')
+      const receipts = await this.#groups.commit(group.map((waiting) => waiting.given))
+      for (const [i, waiting] of group.entries()) waiting.done(receipts[i]!)
     } catch (error) {
-      await this.#connection.run('ROLLBACK').catch(() => undefined)
-      this.#known.clear()
-      await this.meters.load().catch(() => undefined)
-      await this.#rollup.load().catch(() => undefined)
       for (const waiting of group) waiting.failed(error)
-      return
+    } finally {
+      this.#forget(group)
     }
-    for (const [i, waiting] of group.entries()) waiting.done(receipts[i]!)
   }
 
-  async #write(group: readonly Waiting[]): Promise<WriteReceipt[]> {
-    const receipts: WriteReceipt[] = []
-    const fresh: Waiting[] = []
-    const changed = new Map<Meter, boolean>()
-    for (const waiting of group) {
-      const repeated = waiting.batch !== null && !(await this.#take(waiting, changed))
-      if (!repeated) fresh.push(waiting)
-      receipts.push({ batch: waiting.batch?.batch ?? 0, stored: waiting.sessions.length, repeated })
+  /** @param batches at least so many, if there are, be they as large as they may */
+  #takeQueued(sessionsMax: number, batches: 0 | 1): Waiting[] {
+    let sessions = 0
+    let count = 0
+    for (const { given } of this.#queue) {
+      sessions += given.sessions.length
+      if (sessions > sessionsMax && count >= batches) break
+      count++
     }
-    for (const [meter, rangesChanged] of changed) await this.meters.save(meter, rangesChanged)
-    const plan = new Plan(await this.#known.load(pagesOf(fresh)))
-    for (const waiting of fresh) plan.add(waiting, this.#runStartedUs(waiting))
-    await this.#apply(plan)
-    return receipts
+    return this.#queue.splice(0, count)
   }
 
-  /** Books the batch number and the report. @returns false when the number is known */
-  async #take(waiting: Waiting, changed: Map<Meter, boolean>): Promise<boolean> {
-    const { orgId, siteId } = waiting
-    const batch = waiting.batch!
-    const meter =
-      this.meters.get(orgId, siteId, batch.meterId) ??
-      (await this.meters.create(orgId, siteId, batch.meterId, batch.report))
-    if (isSeen(meter, batch.batch)) return false
-    const nowUs = this.#clockUs()
-    const newest = batch.batch > meter.lastBatch
-    let rangesChanged = markSeen(meter, batch.batch, nowUs)
-    for (const gap of batch.gaps) {
-      if (explainMissing(meter, gap)) rangesChanged = true
-      else if (gap.fromBatch === undefined) await this.meters.addLoss(meter, gap)
+  #forget(group: readonly Waiting[]): void {
+    for (const { given } of group) this.#queuedSessions -= given.sessions.length
+  }
+
+  #choresAreDue(): boolean {
+    return this.#asked.length > 0 || this.#rollup.isDue || this.#foldIsDue()
+  }
+
+  #foldIsDue(): boolean {
+    return this.#database.walBytes() >= this.#foldAtBytes
+  }
+
+  /** A failure leaves all as it was: it is tried again later. */
+  async #doChores(): Promise<void> {
+    for (const chore of this.#asked.splice(0)) await chore()
+    if (this.#rollup.isDue) await this.#rollup.roll().catch(() => undefined)
+    if (this.#foldIsDue()) await this.turns.run(() => this.#fold())
+  }
+
+  async #fold(): Promise<void> {
+    try {
+      await this.#connection.run('CHECKPOINT')
+      this.#counts.folds++
+    } catch {
+      this.#counts.failedFolds++
     }
-    if (newest) {
-      meter.report = batch.report
-      meter.receivedUs = nowUs
-      meter.runStartedUs = Math.max(meter.runStartedUs, isoToUs(batch.report.startedAt))
+    // Not at once again what a full disk has refused.
+    const { walBytes } = this.#options
+    const left = this.#database.walBytes()
+    this.#foldAtBytes = left < walBytes ? walBytes : left + walBytes / 4
+  }
+
+  /** Runs what keeps the connection for long. */
+  async #journalDuring(work: () => Promise<void>): Promise<void> {
+    let busy = true
+    const ended = work().finally(() => {
+      busy = false
+      this.#wake()
+    })
+    while (busy) {
+      if (!(await this.#journalQueued()))
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+          if (!busy) resolve()
+        })
     }
-    changed.set(meter, rangesChanged || changed.get(meter) === true)
+    await ended
+  }
+
+  /** @returns false when there was nothing, or no room */
+  async #journalQueued(): Promise<boolean> {
+    const group = this.#takeQueued(GROUP_SESSIONS_MAX - this.#journaledSize, 0)
+    if (group.length === 0) return false
+    const [fresh, repeated] = this.#unknownOf(group.map((waiting) => waiting.given))
+    try {
+      if (fresh.length > 0) await this.#journal.append(fresh)
+    } catch {
+      // They wait for the database, as they would without a journal.
+      this.#queue.unshift(...group)
+      return false
+    }
+    for (const given of fresh) {
+      this.#journaled.push(given)
+      this.#journaledNumbers.add(numberOf(given))
+      this.#journaledSize += given.sessions.length + 1
+    }
+    for (const { given, done } of group) done(receiptOf(given, repeated.has(given)))
+    this.#forget(group)
+    this.#counts.journaledBatches += fresh.length
     return true
   }
 
-  #runStartedUs({ batch }: Waiting): number {
-    return batch === null ? this.#clockUs() : isoToUs(batch.report.startedAt)
+  /** @returns those that were neither committed nor journaled, and the others */
+  #unknownOf(group: readonly SiteBatch[]): [SiteBatch[], Set<SiteBatch>] {
+    const repeated = new Set<SiteBatch>()
+    const numbers = new Set<string>()
+    const fresh = group.filter((given) => {
+      const number = numberOf(given)
+      const known =
+        given.batch !== null &&
+        (numbers.has(number) ||
+          this.#journaledNumbers.has(number) ||
+          this.#groups.isRepeated(given))
+      if (known) repeated.add(given)
+      numbers.add(number)
+      return !known
+    })
+    return [fresh, repeated]
   }
 
-  async #apply(plan: Plan): Promise<void> {
-    const c = this.#connection
-    const arrival = this.#rollup.nextArrival()
-    const appended = plan.of(Fate.append)
-    await appendSessions(c, 'session', appended, new Float64Array(appended.length).fill(arrival))
-    this.#rollup.appended(appended.length)
-    const closed = plan.closed
-    if (closed.length > 0) {
-      await c.run('DELETE FROM stage_closed')
-      await appendSessions(c, 'stage_closed', closed)
-      await c.run(`DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`)
+  /** @returns false when the database does not take them now */
+  async #applyJournaled(): Promise<boolean> {
+    if (this.#journaled.length === 0) return true
+    try {
+      await this.#groups.commit(this.#journaled)
+    } catch {
+      return false
+    } finally {
+      for (const resolve of this.#whenApplied.splice(0)) resolve()
     }
-    const open = plan.of(Fate.open)
-    if (open.length > 0) {
-      await c.run('DELETE FROM stage_open')
-      await appendSessions(c, 'stage_open', open, plan.openRuns(open))
-      await c.run(
-        `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE_PACKETS}`,
-      )
-      await c.run(`INSERT INTO session_open SELECT * FROM stage_open s
-        WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
-    }
-    await this.#revise(plan.of(Fate.revise), arrival)
+    this.#journaled = []
+    this.#journaledSize = 0
+    this.#journaledNumbers.clear()
+    await this.#journal.clear()
+    return true
   }
+}
 
-  /** An ended session again: the one with more packets stays, and a real end in any case. */
-  async #revise(sessions: readonly StoredSession[], arrival: number): Promise<void> {
-    if (sessions.length === 0) return
-    const c = this.#connection
-    await c.run('DELETE FROM stage_ended')
-    await appendSessions(c, 'stage_ended', sessions)
-    // The ranges are for the zone maps.
-    const bounds = (
-      await c.runAndReadAll(
-        'SELECT min(run), max(run), min(seq)::VARCHAR, max(seq)::VARCHAR FROM stage_ended',
-      )
-    ).getRows()[0]! as string[]
-    const near = `o.run >= '${bounds[0]}' AND o.run <= '${bounds[1]}' AND o.seq >= ${bounds[2]} AND o.seq <= ${bounds[3]}`
-    await c.run(`DELETE FROM stage_ended s WHERE NOT EXISTS (
-      SELECT 1 FROM session o WHERE ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE_PACKETS}))`)
-    const left = (
-      await c.runAndReadAll('SELECT count(*)::DOUBLE FROM stage_ended')
-    ).getRows()[0]![0]
-    if (left === 0) return
-    await c.run(`CREATE OR REPLACE TEMP TABLE replaced AS
-      SELECT o.* FROM session o JOIN stage_ended s ON ${near} AND ${SAME_ID}`)
-    await c.run(unrollSql('replaced', this.#rollup.rolled))
-    await c.run(`DELETE FROM session o USING stage_ended s WHERE ${near} AND ${SAME_ID}`)
-    await c.run(
-      `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM stage_ended`,
-    )
-  }
+function numberOf({ orgId, siteId, batch }: SiteBatch): string {
+  return `${orgId}/${siteId}/${batch?.meterId}/${batch?.batch}`
 }

@@ -1,0 +1,222 @@
+/**
+ * A group of batches in one transaction: all of it is durable then, or nothing is.
+ *
+ * A failure rolls the group back and forgets all that was cached.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
+import { appendSessions } from './chunks.js'
+import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
+import { KnownIds } from './known-ids.js'
+import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
+import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
+import { type Rollup, unrollSql } from './rollup.js'
+import { SESSION_RUN_OVER } from './where.js'
+
+/** Interrupted sessions that are closed at once, so that batches wait for it briefly. */
+export const CLOSE_SESSIONS_MAX = 50_000
+
+export interface SiteBatch extends SiteSessions {
+  /** Null: sessions without a batch number. */
+  readonly batch: WriteRequest['batch'] | null
+}
+
+const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
+const MORE_PACKETS =
+  'coalesce(s.packets_tx, 0) + coalesce(s.packets_rx, 0) > coalesce(o.packets_tx, 0) + coalesce(o.packets_rx, 0)'
+
+/** Ended without a report of its end. */
+const CLOSED_OPEN = `o.end_reason = 'activeTimeout'`
+
+export class GroupCommit {
+  readonly #connection: DuckDBConnection
+  readonly #known: KnownIds
+  readonly #meters: Meters
+  readonly #rollup: Rollup
+  readonly #clockUs: () => number
+
+  private constructor(
+    connection: DuckDBConnection,
+    meters: Meters,
+    rollup: Rollup,
+    clockUs: () => number,
+  ) {
+    this.#connection = connection
+    this.#known = new KnownIds(connection)
+    this.#meters = meters
+    this.#rollup = rollup
+    this.#clockUs = clockUs
+  }
+
+  /** @param rollup uses the same connection, between two groups */
+  static async open(
+    connection: DuckDBConnection,
+    rollup: Rollup,
+    clockUs: () => number,
+  ): Promise<GroupCommit> {
+    const columns = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
+    await connection.run(`CREATE TEMP TABLE stage_ended (${columns})`)
+    await connection.run(`CREATE TEMP TABLE stage_open (${columns}, run_started_us BIGINT)`)
+    await connection.run(`CREATE TEMP TABLE stage_closed (${columns})`)
+    const meters = new Meters(connection)
+    await meters.load()
+    return new GroupCommit(connection, meters, rollup, clockUs)
+  }
+
+  /** Its number was committed before. */
+  isRepeated({ orgId, siteId, batch }: SiteBatch): boolean {
+    if (batch === null) return false
+    const meter = this.#meters.get(orgId, siteId, batch.meterId)
+    return meter !== undefined && isSeen(meter, batch.batch)
+  }
+
+  /** @returns a receipt for each */
+  async commit(group: readonly SiteBatch[]): Promise<WriteReceipt[]> {
+    try {
+      await this.#connection.run('BEGIN')
+      const receipts = await this.#write(group)
+      await this.#connection.run('COMMIT')
+      return receipts
+    } catch (error) {
+      await this.#connection.run('ROLLBACK').catch(() => undefined)
+      this.#known.clear()
+      await this.#meters.load().catch(() => undefined)
+      await this.#rollup.load().catch(() => undefined)
+      throw error
+    }
+  }
+
+  /**
+   * Makes ended sessions of interrupted ones that their meter cannot report as open again (SESSION_RUN_OVER), as they
+   * were at their last report; their end reason (activeTimeout) marks them. A real end that still comes replaces them.
+   * @returns how many; the largest number means that there may be more
+   */
+  async closeInterrupted(): Promise<number> {
+    const c = this.#connection
+    await c.run('BEGIN')
+    try {
+      await c.run(`CREATE OR REPLACE TEMP TABLE closing AS SELECT t.rowid AS id, t.*
+        FROM session_open t LEFT JOIN meter m
+          ON m.org_id = t.org_id AND m.site_id = t.site_id AND m.meter_id = t.meter_id
+        WHERE ${SESSION_RUN_OVER} LIMIT ${CLOSE_SESSIONS_MAX}`)
+      const counted = await c.runAndReadAll('SELECT count(*)::DOUBLE FROM closing')
+      const count = counted.getRows()[0]![0] as number
+      if (count > 0) {
+        const arrival = this.#rollup.nextArrival()
+        await c.run(
+          `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM closing ORDER BY start_us`,
+        )
+        await c.run('DELETE FROM session_open WHERE rowid IN (SELECT id FROM closing)')
+      }
+      await c.run('COMMIT')
+      this.#rollup.appended(count)
+      if (count > 0) this.#known.clear()
+      return count
+    } catch (error) {
+      await c.run('ROLLBACK').catch(() => undefined)
+      await this.#rollup.load().catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #write(group: readonly SiteBatch[]): Promise<WriteReceipt[]> {
+    const receipts: WriteReceipt[] = []
+    const fresh: SiteBatch[] = []
+    const changed = new Map<Meter, boolean>()
+    for (const given of group) {
+      const repeated = given.batch !== null && !(await this.#take(given, changed))
+      if (!repeated) fresh.push(given)
+      receipts.push(receiptOf(given, repeated))
+    }
+    for (const [meter, rangesChanged] of changed) await this.#meters.save(meter, rangesChanged)
+    const plan = new Plan(await this.#known.load(pagesOf(fresh)))
+    for (const given of fresh) plan.add(given, this.#runStartedUs(given))
+    await this.#apply(plan)
+    return receipts
+  }
+
+  /** Books the batch number and the report. @returns false when the number is known */
+  async #take(given: SiteBatch, changed: Map<Meter, boolean>): Promise<boolean> {
+    const { orgId, siteId } = given
+    const batch = given.batch!
+    const meter =
+      this.#meters.get(orgId, siteId, batch.meterId) ??
+      (await this.#meters.create(orgId, siteId, batch.meterId, batch.report))
+    if (isSeen(meter, batch.batch)) return false
+    const nowUs = this.#clockUs()
+    const newest = batch.batch > meter.lastBatch
+    let rangesChanged = markSeen(meter, batch.batch, nowUs)
+    for (const gap of batch.gaps) {
+      if (explainMissing(meter, gap)) rangesChanged = true
+      else if (gap.fromBatch === undefined) await this.#meters.addLoss(meter, gap)
+    }
+    if (newest) {
+      meter.report = batch.report
+      meter.receivedUs = nowUs
+      meter.runStartedUs = Math.max(meter.runStartedUs, isoToUs(batch.report.startedAt))
+    }
+    changed.set(meter, rangesChanged || changed.get(meter) === true)
+    return true
+  }
+
+  #runStartedUs({ batch }: SiteBatch): number {
+    return batch === null ? this.#clockUs() : isoToUs(batch.report.startedAt)
+  }
+
+  async #apply(plan: Plan): Promise<void> {
+    const c = this.#connection
+    const arrival = this.#rollup.nextArrival()
+    const appended = plan.of(Fate.append)
+    await appendSessions(c, 'session', appended, new Float64Array(appended.length).fill(arrival))
+    this.#rollup.appended(appended.length)
+    const closed = plan.closed
+    if (closed.length > 0) {
+      await c.run('DELETE FROM stage_closed')
+      await appendSessions(c, 'stage_closed', closed)
+      await c.run(`DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`)
+    }
+    const open = plan.of(Fate.open)
+    if (open.length > 0) {
+      await c.run('DELETE FROM stage_open')
+      await appendSessions(c, 'stage_open', open, plan.openRuns(open))
+      await c.run(
+        `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE_PACKETS}`,
+      )
+      await c.run(`INSERT INTO session_open SELECT * FROM stage_open s
+        WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
+    }
+    await this.#revise(plan.of(Fate.revise), arrival)
+  }
+
+  /** An ended session again: the one with more packets stays, and a real end in any case. */
+  async #revise(sessions: readonly StoredSession[], arrival: number): Promise<void> {
+    if (sessions.length === 0) return
+    const c = this.#connection
+    await c.run('DELETE FROM stage_ended')
+    await appendSessions(c, 'stage_ended', sessions)
+    // The ranges are for the zone maps.
+    const bounds = (
+      await c.runAndReadAll(
+        'SELECT min(run), max(run), min(seq)::VARCHAR, max(seq)::VARCHAR FROM stage_ended',
+      )
+    ).getRows()[0]! as string[]
+    const near = `o.run >= '${bounds[0]}' AND o.run <= '${bounds[1]}' AND o.seq >= ${bounds[2]} AND o.seq <= ${bounds[3]}`
+    await c.run(`DELETE FROM stage_ended s WHERE NOT EXISTS (
+      SELECT 1 FROM session o WHERE ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE_PACKETS}))`)
+    const left = (
+      await c.runAndReadAll('SELECT count(*)::DOUBLE FROM stage_ended')
+    ).getRows()[0]![0]
+    if (left === 0) return
+    await c.run(`CREATE OR REPLACE TEMP TABLE replaced AS
+      SELECT o.* FROM session o JOIN stage_ended s ON ${near} AND ${SAME_ID}`)
+    await c.run(unrollSql('replaced', this.#rollup.rolled))
+    await c.run(`DELETE FROM session o USING stage_ended s WHERE ${near} AND ${SAME_ID}`)
+    await c.run(
+      `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM stage_ended`,
+    )
+  }
+}
+
+export function receiptOf({ batch, sessions }: SiteBatch, repeated: boolean): WriteReceipt {
+  return { batch: batch?.batch ?? 0, stored: sessions.length, repeated }
+}
