@@ -43,7 +43,7 @@ test('the log is folded into the file again and again while batches come', async
       before = walBytes
     }
     expect(folded).toBe(3)
-    // What passes the bound is folded by the commit that passes it.
+    // What passes the bound is folded before the next commit.
     expect(largest).toBeLessThanOrEqual(MiB + written)
     expect(await store.count('acme', ALWAYS)).toBeGreaterThanOrEqual(3 * BATCH)
   } finally {
