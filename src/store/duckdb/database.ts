@@ -205,6 +205,8 @@ export class Database {
         // A new file has nothing that could take long.
         await migrateStep(connection, next, version === 0 ? () => undefined : progress)
       }
+      // What the old tables took is free at once.
+      if (version > 0 && version < SCHEMA_VERSION) await connection.run('CHECKPOINT')
     } finally {
       connection.closeSync()
     }
