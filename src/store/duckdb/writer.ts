@@ -131,8 +131,9 @@ export class Writer {
         hint: 'Send the batch again in a few seconds.',
       })
     }
+    const given = { orgId, siteId, batch: batch && withoutSessions(batch), sessions }
     return new Promise((done, failed) => {
-      this.#queue.push({ given: { orgId, siteId, batch, sessions }, done, failed })
+      this.#queue.push({ given, done, failed })
       this.#queuedSessions += sessions.length
       this.#run()
       this.#wake()
@@ -157,7 +158,11 @@ export class Writer {
   /** Resolves when what was acknowledged so far is in the database, or could not be put there for now. */
   applied(): Promise<void> {
     if (this.#journaled.length === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#whenApplied.push(resolve))
+    return new Promise((resolve) => {
+      this.#whenApplied.push(resolve)
+      // What was refused before may be taken now.
+      this.#run()
+    })
   }
 
   async close(): Promise<void> {
@@ -177,8 +182,13 @@ export class Writer {
       applied = await this.#applyJournaled()
       await this.#commitQueued()
       if (this.#choresAreDue()) await this.#journalDuring(() => this.#doChores())
-    } while (this.#queue.length + this.#asked.length > 0 || (applied && this.#journaled.length > 0))
+    } while (this.#mustGoOn(applied))
     this.#running = null
+  }
+
+  #mustGoOn(applied: boolean): boolean {
+    const waiting = this.#queue.length + this.#asked.length + this.#whenApplied.length
+    return waiting > 0 || (applied && this.#journaled.length > 0)
   }
 
   async #commitQueued(): Promise<void> {
@@ -246,11 +256,11 @@ export class Writer {
       this.#wake()
     })
     while (busy) {
-      if (!(await this.#journalQueued()))
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve
-          if (!busy) resolve()
-        })
+      // Before it looks at the queue: a batch that comes while it does wakes it again.
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      if (!(await this.#journalQueued()) && busy) await woken
     }
     await ended
   }
@@ -312,6 +322,12 @@ export class Writer {
     await this.#journal.clear()
     return true
   }
+}
+
+/** A request's batch may have its sessions as they came, with those that must not be stored. */
+function withoutSessions(given: WriteRequest['batch']): WriteRequest['batch'] {
+  const { meterId, batch, report, gaps } = given
+  return { meterId, batch, report, gaps }
 }
 
 function numberOf({ orgId, siteId, batch }: SiteBatch): string {

@@ -1,0 +1,107 @@
+/** The journal when the database does not take what it holds, or the file is not to be written. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Database } from '../../src/store/duckdb/database.js'
+import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
+import { Writer } from '../../src/store/duckdb/writer.js'
+import { batch, session } from '../support/batches.js'
+import { stored } from '../support/store.js'
+
+const MiB = 2 ** 20
+
+let directory = ''
+let database: Database
+let writer: Writer
+let other: DuckDBConnection
+let letGo: () => void = () => undefined
+
+function given(number: number, change: Partial<SiteBatch['batch']> = {}): SiteBatch {
+  const sessions = [1, 2, 3].map((i) => stored(session(number * 1000 + i), 'acme', 1, 'meter-1'))
+  return { orgId: 'acme', siteId: 1, batch: batch(number, [], { ...change }), sessions }
+}
+
+const submit = (b: SiteBatch) => writer.submit(b.orgId, b.siteId, b.batch, b.sessions)
+const count = async () => {
+  const rows = await other.runAndReadAll('SELECT count(*)::DOUBLE FROM session')
+  return rows.getRows()[0]![0]
+}
+
+async function open(): Promise<void> {
+  database = await Database.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
+  const options = { directory, clockUs: () => Date.now() * 1e3, rollRows: 1e6, walBytes: 64 * MiB }
+  writer = (await Writer.open(database, options)).writer
+  other = await database.connect()
+}
+
+async function close(): Promise<void> {
+  await writer.close()
+  await database.close()
+}
+
+/** Resolves when the chores are at work; one of them waits for somebody else's turn then, until letGo(). */
+async function holdUp(): Promise<void> {
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const first = writer.closeInterrupted().then(() => void writer.turns.run(() => held))
+  void writer.closeInterrupted()
+  await first
+}
+
+/** No commit of this meter until the transaction of another connection ends. */
+async function refuseCommits(): Promise<void> {
+  await other.run('BEGIN')
+  await other.run('UPDATE meter SET received_us = received_us')
+}
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'tunmeter-journal-faults-'))
+  await open()
+  await submit(given(1))
+})
+afterEach(async () => {
+  letGo()
+  await close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('a read does not wait for what the database refuses, and asks for it again', async () => {
+  await holdUp()
+  await submit(given(2))
+  await refuseCommits()
+  letGo()
+  await writer.idle()
+  expect(writer.stats.journalBytes).toBeGreaterThan(0)
+  await writer.applied()
+  await other.run('ROLLBACK')
+  expect(await count()).toBe(3)
+  await writer.applied()
+  expect(await count()).toBe(6)
+  expect(writer.stats.journalBytes).toBe(0)
+})
+
+test('a read that comes during the chores after a refusal is answered', async () => {
+  await holdUp()
+  await submit(given(2))
+  await refuseCommits()
+  letGo()
+  await writer.idle()
+  await holdUp()
+  const reading = writer.applied()
+  letGo()
+  await reading
+  await other.run('ROLLBACK')
+  await writer.applied()
+  expect(await count()).toBe(6)
+})
+
+test('the journal holds no more of a batch than the database is given', async () => {
+  await holdUp()
+  const request = batch(2, [session(2001, { userId: 'not-to-be-stored' })])
+  await submit({ orgId: 'acme', siteId: 1, batch: request, sessions: [] })
+  expect(writer.stats.journaledBatches).toBe(1)
+  expect(readFileSync(join(directory, 'journal'), 'utf8')).not.toContain('not-to-be-stored')
+})
