@@ -91,7 +91,11 @@ export class CsvLines {
 
   /** @param chunk of the result of csvQuery() */
   write(chunk: DuckDBDataChunk): CsvPiece {
-    return { text: linesOfChunk(this.#native, chunk), rows: chunk.rowCount }
+    const rows = chunk.rowCount
+    const text = linesOfChunk(this.#native, chunk)
+    // Frees its texts now; the rest of it is freed when V8 finds that nobody has it any more.
+    chunk.reset()
+    return { text, rows }
   }
 }
 

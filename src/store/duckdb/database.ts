@@ -19,6 +19,10 @@ const BLOCK_BYTES = 64 * 1024
 export const READERS = 3
 /** More waiting queries than this are refused: the caller is told to come back. */
 const WAITING_MAX = 64
+/** What an export holds outside of DuckDB's buffers: data chunks, lines, and what the allocators keep of them. */
+const EXPORT_BYTES = 96 * MiB
+/** All exports together, of --store-memory. */
+const EXPORTS_SHARE_MAX = 1 / 4
 const SILENCE_US = 600e6
 /** A query looks for its interruption at the next vector, but one that comes between two queries is lost. */
 const INTERRUPT_EVERY_MS = 20
@@ -51,11 +55,14 @@ export class Database {
   /** To be lent as soon as they are there. */
   #connecting = 0
   #closing = false
+  readonly #memoryBytes: number
+  #exports = 0
 
-  private constructor(path: string, instance: DuckDBInstance, silenceUs: number) {
+  private constructor(path: string, instance: DuckDBInstance, options: DatabaseOptions) {
     this.path = path
     this.#instance = instance
-    this.#silenceUs = silenceUs
+    this.#silenceUs = options.silenceUs ?? SILENCE_US
+    this.#memoryBytes = options.memoryBytes
   }
 
   /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
@@ -63,7 +70,7 @@ export class Database {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 })
     const path = join(options.directory, 'sessions.duckdb')
     const instance = await openInstance(path, options)
-    const database = new Database(path, instance, options.silenceUs ?? SILENCE_US)
+    const database = new Database(path, instance, options)
     try {
       await database.#migrate(options.progress ?? (() => undefined))
       for (let i = 0; i < READERS; i++) database.#idle.push(await database.connect())
@@ -134,6 +141,15 @@ export class Database {
       signal?.removeEventListener('abort', interrupt)
       this.#giveBack(connection)
     }
+  }
+
+  /** While exports run, what they hold is taken off DuckDB's buffers. @param change 1 at the start of one, -1 at its end */
+  async countExport(change: 1 | -1, connection: DuckDBConnection): Promise<void> {
+    this.#exports += change
+    const most = this.#memoryBytes * EXPORTS_SHARE_MAX
+    const left = this.#memoryBytes - Math.min(this.#exports * EXPORT_BYTES, most)
+    // What is in use right now cannot be taken away; then the limit stays as it was.
+    await connection.run(`SET memory_limit = '${Math.floor(left / MiB)}MiB'`).catch(() => undefined)
   }
 
   #mustBeOpen(): void {

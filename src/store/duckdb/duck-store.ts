@@ -219,8 +219,13 @@ export class DuckStore implements Store {
     try {
       while (lanes.length < CSV_LANES) lanes.push(await this.#database.lend())
       cancel?.signal?.throwIfAborted()
-      const whole = await withTextIds(lanes[0]!, orgId, filter)
-      yield* exportCsv(lanes, orgId, whole, sort, this.#clockUs())
+      await this.#database.countExport(1, lanes[0]!)
+      try {
+        const whole = await withTextIds(lanes[0]!, orgId, filter)
+        yield* exportCsv(lanes, orgId, whole, sort, this.#clockUs())
+      } finally {
+        await this.#database.countExport(-1, lanes[0]!)
+      }
     } catch (error) {
       throw explained(error)
     } finally {
