@@ -106,3 +106,16 @@ for (const key of SORT_KEYS) {
     })
   }
 }
+
+test('an export that is left in the middle leaves nothing behind', async () => {
+  const before = store.store.stats().exports
+  for await (const piece of store.store.csv('acme', ALWAYS, {
+    key: 'startTime',
+    descending: true,
+  })) {
+    expect(piece.rows).toBeGreaterThan(0)
+    expect(store.store.stats().exports).toBe(before + 1)
+    break
+  }
+  expect(store.store.stats().exports).toBe(before)
+})

@@ -49,3 +49,19 @@ test('closing interrupts a connection that was lent; who has it gives it back', 
   await ended
   await expect(database.lend()).rejects.toThrow('ending')
 })
+
+test('what exports hold is taken off the memory while they run, up to a quarter of it', async () => {
+  const connection = await database.lend()
+  const limit = async () => {
+    const reader = await connection.runAndReadAll("SELECT current_setting('memory_limit')")
+    return reader.getRows()[0]![0]
+  }
+  const limits = [await limit()]
+  for (const change of [1, 1, -1, -1] as const) {
+    await database.countExport(change, connection)
+    limits.push(await limit())
+  }
+  expect(limits).toEqual(['256.0 MiB', '192.0 MiB', '192.0 MiB', '192.0 MiB', '256.0 MiB'])
+  database.release(connection)
+  await database.close()
+})
