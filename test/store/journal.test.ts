@@ -9,11 +9,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { type FileHandle, open as openFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Database } from '../../src/store/duckdb/database.js'
 import { DuckStore } from '../../src/store/duckdb/duck-store.js'
 import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
@@ -86,6 +87,31 @@ describe('the file', () => {
         await opened.journal.close()
       }),
     )
+  })
+
+  test('it goes on by itself after a write and the cut back have failed', async () => {
+    const { journal } = await Journal.open(file())
+    await journal.append([given(1)])
+    const handle = await openFile(file())
+    const inside = Object.getPrototypeOf(handle) as FileHandle
+    await handle.close()
+    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    const faults = [
+      vi.spyOn(inside, 'datasync').mockRejectedValue(full),
+      vi.spyOn(inside, 'truncate').mockRejectedValue(full),
+    ]
+    try {
+      await expect(journal.append([given(2)])).rejects.toBe(full)
+      await expect(journal.append([given(3)])).rejects.toThrow()
+    } finally {
+      for (const fault of faults) fault.mockRestore()
+    }
+    await journal.append([given(4)])
+    await journal.close()
+    const { journal: again, leftovers } = await Journal.open(file())
+    expect(leftovers.batches.map((b) => b.batch?.batch)).toEqual([1, 4])
+    expect(leftovers.unreadBytes).toBe(0)
+    await again.close()
   })
 
   test('a file of something else is no journal', async () => {

@@ -51,6 +51,7 @@ export class Journal {
 
   /** Resolves when they are durable. When it fails none of them is kept. */
   async append(batches: readonly SiteBatch[]): Promise<void> {
+    if (this.#broken) await this.#cutTo(this.#bytes)
     if (this.#broken) throw new Error('the journal could not be cut back after a failed write')
     const bytes = Buffer.concat(batches.map(entryOf))
     try {
