@@ -6,8 +6,9 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Database } from '../../src/store/duckdb/database.js'
 import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
+import { Journal } from '../../src/store/duckdb/journal.js'
 import { Writer } from '../../src/store/duckdb/writer.js'
-import { batch, session } from '../support/batches.js'
+import { batch, report, session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 
 const MiB = 2 ** 20
@@ -104,4 +105,40 @@ test('the journal holds no more of a batch than the database is given', async ()
   await submit({ orgId: 'acme', siteId: 1, batch: request, sessions: [] })
   expect(writer.stats.journaledBatches).toBe(1)
   expect(readFileSync(join(directory, 'journal'), 'utf8')).not.toContain('not-to-be-stored')
+})
+
+test('losses that together are more than a whole number can say cost no batch', async () => {
+  const sessionsDropped = { one: Number.MAX_SAFE_INTEGER, two: Number.MAX_SAFE_INTEGER }
+  await submit(given(2, { meterId: 'strange', report: report({ sessionsDropped }) }))
+  expect(await count()).toBe(6)
+})
+
+/** No caller sends such a thing: it stands for what a check has missed. */
+function refusedAlways(number: number): SiteBatch {
+  return given(number, { meterId: 'strange', report: report({ startedAt: 'no time' }) })
+}
+
+test('a batch that the database refuses keeps out no other, nor the next start', async () => {
+  await holdUp()
+  await submit(given(2))
+  await submit(refusedAlways(3))
+  await submit(given(4))
+  letGo()
+  await writer.applied()
+  expect(await count()).toBe(9)
+  // The file does not grow while it cannot be cut back.
+  const { journalBytes } = writer.stats
+  expect(journalBytes).toBeGreaterThan(0)
+  await holdUp()
+  const waiting = submit(given(5))
+  letGo()
+  await waiting
+  expect(writer.stats).toMatchObject({ journalBytes, journaledBatches: 3 })
+  await close()
+  await open()
+  expect(await count()).toBe(12)
+  expect(writer.stats.journalBytes).toBe(0)
+  const aside = await Journal.open(join(directory, 'journal.refused'))
+  await aside.journal.close()
+  expect(aside.leftovers.batches.map((b) => b.batch?.batch)).toEqual([3])
 })

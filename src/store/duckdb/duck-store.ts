@@ -104,7 +104,7 @@ export class DuckStore implements Store {
 
   static async #on(database: Database, options: DuckStoreOptions): Promise<DuckStore> {
     const start = performance.now()
-    const { writer, leftovers } = await Writer.open(database, {
+    const { writer, leftovers, refusedBatches } = await Writer.open(database, {
       directory: options.directory,
       clockUs: options.clockUs ?? (() => Date.now() * 1e3),
       rollRows: options.rollRows ?? ROLL_ROWS,
@@ -118,6 +118,7 @@ export class DuckStore implements Store {
       options.progress?.('the journal of a server that was killed is in the store', {
         batches: batches.length,
         unreadBytes,
+        ...(refusedBatches > 0 && { refusedBatches }),
       })
     const connections = { retention: await database.connect(), catalogs: await database.connect() }
     return new DuckStore(database, writer, connections, options)

@@ -87,6 +87,31 @@ export class GroupCommit {
   }
 
   /**
+   * Of batches that were acknowledged: one that the database refuses, whatever is in it, must not keep out the others.
+   * @returns the refused ones
+   * @throws the failure, when nothing can be written at all
+   */
+  async commitAnyOf(group: readonly SiteBatch[]): Promise<SiteBatch[]> {
+    try {
+      await this.commit(group)
+      return []
+    } catch (error) {
+      if (!(await this.#canWrite())) throw error
+    }
+    const refused: SiteBatch[] = []
+    for (const given of group) await this.commit([given]).catch(() => refused.push(given))
+    return refused
+  }
+
+  #canWrite(): Promise<boolean> {
+    const changed = this.#connection.run('UPDATE rollup_state SET rolled = rolled')
+    return changed.then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /**
    * Makes ended sessions of interrupted ones that their meter cannot report as open again (SESSION_RUN_OVER), as they
    * were at their last report; their end reason (activeTimeout) marks them. A real end that still comes replaces them.
    * @returns how many; the largest number means that there may be more

@@ -240,7 +240,8 @@ export class Meters {
 
   async #saveHistory(meter: Meter): Promise<void> {
     const { report } = meter
-    const dropped = Object.values(report.sessionsDropped).reduce((a, b) => a + b, 0)
+    const allDropped = Object.values(report.sessionsDropped).reduce((a, b) => a + b, 0)
+    const dropped = Math.min(allDropped, Number.MAX_SAFE_INTEGER)
     const lag = Math.max(0, (meter.receivedUs - isoToUs(report.at)) / 1e6)
     await this.#connection.run(
       `INSERT INTO meter_history VALUES ($1, ${int(meter.siteId)}, $2, ${int(meter.receivedUs)}, ${lag},

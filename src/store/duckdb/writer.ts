@@ -13,7 +13,9 @@
  * faults of that kind up to 1.5.5 (duckdb#25971, duckdb#24260: a file that cannot be opened any more).
  *
  * A failure is told to every batch of its group: none of them is durable, each will be sent again. Journaled ones were
- * acknowledged: they stay in the journal and are tried again with the next group, and when the store is opened.
+ * acknowledged: they stay in the journal and are tried again with the next group and read, and when the store is opened;
+ * then what is refused by a database that takes others is set aside (journal.refused). Until all are taken nothing more
+ * is journaled.
  *
  * Limits: GROUP_SESSIONS_MAX in one transaction and as many in the journal, beyond which batches wait for the chores;
  * QUEUE_SESSIONS_MAX waiting, beyond it STORE_BUSY.
@@ -70,6 +72,8 @@ export class Writer {
   /** Their sessions, and one more for each. */
   #journaledSize = 0
   readonly #journaledNumbers = new Set<string>()
+  /** All that was journaled, when that was tried last. */
+  #taken = true
   #whenApplied: (() => void)[] = []
   /** Asked for by others; the writer's own chores are due by themselves. */
   readonly #asked: (() => Promise<void>)[] = []
@@ -95,20 +99,22 @@ export class Writer {
     this.#foldAtBytes = options.walBytes
   }
 
-  /** What the journal holds is in the database afterwards. */
+  /** What the journal holds is in the database afterwards, or set aside. */
   static async open(
     database: Database,
     options: WriterOptions,
-  ): Promise<{ writer: Writer; leftovers: Leftovers }> {
+  ): Promise<{ writer: Writer; leftovers: Leftovers; refusedBatches: number }> {
     const connection = await database.connect()
     const turns = new Turns()
     const rollup = await Rollup.open(connection, turns, options.rollRows)
     const groups = await GroupCommit.open(connection, rollup, options.clockUs)
     const { journal, leftovers } = await Journal.open(join(options.directory, 'journal'))
-    if (leftovers.batches.length > 0) await groups.commit(leftovers.batches)
+    const refused = await groups.commitAnyOf(leftovers.batches)
+    if (refused.length > 0) await setAside(join(options.directory, 'journal.refused'), refused)
     await journal.clear()
     const parts = { groups, rollup, journal, turns }
-    return { writer: new Writer(database, connection, options, parts), leftovers }
+    const writer = new Writer(database, connection, options, parts)
+    return { writer, leftovers, refusedBatches: refused.length }
   }
 
   get stats(): WriterStats {
@@ -177,18 +183,17 @@ export class Writer {
   async #drain(): Promise<void> {
     // One turn later, so that batches that arrive together are committed together.
     await Promise.resolve()
-    let applied: boolean
     do {
-      applied = await this.#applyJournaled()
+      this.#taken = await this.#applyJournaled()
       await this.#commitQueued()
       if (this.#choresAreDue()) await this.#journalDuring(() => this.#doChores())
-    } while (this.#mustGoOn(applied))
+    } while (this.#mustGoOn())
     this.#running = null
   }
 
-  #mustGoOn(applied: boolean): boolean {
+  #mustGoOn(): boolean {
     const waiting = this.#queue.length + this.#asked.length + this.#whenApplied.length
-    return waiting > 0 || (applied && this.#journaled.length > 0)
+    return waiting > 0 || (this.#taken && this.#journaled.length > 0)
   }
 
   async #commitQueued(): Promise<void> {
@@ -267,6 +272,8 @@ export class Writer {
 
   /** @returns false when there was nothing, or no room */
   async #journalQueued(): Promise<boolean> {
+    // The file is cut back when all of it is in the database; until it can be, it does not grow.
+    if (!this.#taken) return false
     const group = this.#takeQueued(GROUP_SESSIONS_MAX - this.#journaledSize, 0)
     if (group.length === 0) return false
     const [fresh, repeated] = this.#unknownOf(group.map((waiting) => waiting.given))
@@ -279,8 +286,7 @@ export class Writer {
     }
     for (const given of fresh) {
       this.#journaled.push(given)
-      this.#journaledNumbers.add(numberOf(given))
-      this.#journaledSize += given.sessions.length + 1
+      this.#noteJournaled(given)
     }
     for (const { given, done } of group) done(receiptOf(given, repeated.has(given)))
     this.#forget(group)
@@ -306,21 +312,41 @@ export class Writer {
     return [fresh, repeated]
   }
 
-  /** @returns false when the database does not take them now */
+  /** @returns false when the database does not take all of them now */
   async #applyJournaled(): Promise<boolean> {
     if (this.#journaled.length === 0) return true
     try {
-      await this.#groups.commit(this.#journaled)
+      this.#setJournaled(await this.#groups.commitAnyOf(this.#journaled))
     } catch {
       return false
     } finally {
       for (const resolve of this.#whenApplied.splice(0)) resolve()
     }
-    this.#journaled = []
-    this.#journaledSize = 0
-    this.#journaledNumbers.clear()
+    if (this.#journaled.length > 0) return false
     await this.#journal.clear()
     return true
+  }
+
+  #setJournaled(batches: SiteBatch[]): void {
+    this.#journaled = batches
+    this.#journaledNumbers.clear()
+    this.#journaledSize = 0
+    for (const given of batches) this.#noteJournaled(given)
+  }
+
+  #noteJournaled(given: SiteBatch): void {
+    this.#journaledNumbers.add(numberOf(given))
+    this.#journaledSize += given.sessions.length + 1
+  }
+}
+
+/** To be looked at; as `journal` it is tried again. */
+async function setAside(path: string, batches: readonly SiteBatch[]): Promise<void> {
+  const { journal } = await Journal.open(path)
+  try {
+    await journal.append(batches)
+  } finally {
+    await journal.close()
   }
 }
 
