@@ -47,6 +47,8 @@ const OWN: Readonly<Record<string, Word>> = {
   STORE_BUSY: [503, 'storeBusy'],
   STORE_CLOSING: [503, 'storeBusy'],
   STORE_MEMORY: [503, 'storeMemory'],
+  STORE_FULL: [503, 'storeFull'],
+  STORE_STOPPED: [503, 'storeStopped'],
   TOO_MANY_INTERVALS: [400, 'badRequest'],
   BAD_ORG: [400, 'badRequest'],
   BAD_COMPRESSED: [400, 'badRequest'],

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Database } from '../../src/store/duckdb/database.js'
 import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
 import { Journal } from '../../src/store/duckdb/journal.js'
@@ -30,9 +30,9 @@ const count = async () => {
   return rows.getRows()[0]![0]
 }
 
-async function open(): Promise<void> {
+async function open(walBytes = 64 * MiB): Promise<void> {
   database = await Database.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
-  const options = { directory, clockUs: () => Date.now() * 1e3, rollRows: 1e6, walBytes: 64 * MiB }
+  const options = { directory, clockUs: () => Date.now() * 1e3, rollRows: 1e6, walBytes }
   writer = (await Writer.open(database, options)).writer
   other = await database.connect()
 }
@@ -141,4 +141,19 @@ test('a batch that the database refuses keeps out no other, nor the next start',
   const aside = await Journal.open(join(directory, 'journal.refused'))
   await aside.journal.close()
   expect(aside.leftovers.batches.map((b) => b.batch?.batch)).toEqual([3])
+})
+
+test('a log is not folded into a file that has no room for it', async () => {
+  await close()
+  await open(1)
+  const room = vi.spyOn(database, 'freeBytes').mockReturnValue(10)
+  await submit(given(2))
+  await writer.idle()
+  expect(writer.stats).toMatchObject({ folds: 0, failedFolds: 1 })
+  expect(database.walBytes()).toBeGreaterThan(0)
+  room.mockRestore()
+  await submit(given(3))
+  await writer.idle()
+  expect(writer.stats).toMatchObject({ folds: 1, failedFolds: 1 })
+  expect(database.walBytes()).toBe(0)
 })

@@ -7,8 +7,8 @@
  * `COMMIT` returns after the write-ahead log is fsync'd; a crash loses nothing committed, and the log is replayed at
  * the next open. When it is folded into the file (checkpoint), the writer says.
  */
-import { mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { AppError, messageOf } from '../../errors.js'
@@ -187,6 +187,12 @@ export class Database {
     return statSync(`${this.path}.wal`, { throwIfNoEntry: false })?.size ?? 0
   }
 
+  /** Of the file system that the file is on. */
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(dirname(this.path))
+    return bavail * bsize
+  }
+
   /**
    * Interrupts what reads and waits until it has noticed. A connection that is closed in the middle of its query is
    * destroyed inside that query, which waits for its own lock for ever and keeps the process alive.
@@ -300,13 +306,34 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
   }
 }
 
+/** Of DuckDB's messages those that a caller or who runs the server can do something about. */
+const EXPLAINED: readonly (readonly [RegExp, code: string, message: string, hint: string])[] = [
+  [
+    /^Out of Memory Error/,
+    'STORE_MEMORY',
+    'the query needs more memory than --store-memory gives',
+    'Ask for less time or with more filters, or raise --store-memory.',
+  ],
+  [
+    /database has been invalidated/,
+    'STORE_STOPPED',
+    'the database has stopped after a failure',
+    'Restart the server, with free space on the disk of its --data; what it acknowledged is kept.',
+  ],
+  [
+    /No space left on device/,
+    'STORE_FULL',
+    'the disk of --data is full',
+    'Free some space; what was acknowledged is kept, and the server goes on by itself.',
+  ],
+]
+
 /** What a caller can do something about, in our words. */
 export function explained(error: unknown): unknown {
-  if (!/^Out of Memory Error/.test(messageOf(error))) return error
-  return new AppError('STORE_MEMORY', 'the query needs more memory than --store-memory gives', {
-    hint: 'Ask for less time or with more filters, or raise --store-memory.',
-    cause: error,
-  })
+  const found = EXPLAINED.find(([pattern]) => pattern.test(messageOf(error)))
+  if (found === undefined) return error
+  const [, code, message, hint] = found
+  return new AppError(code, message, { hint, cause: error })
 }
 
 /** Rows of a small result as objects. */

@@ -125,7 +125,7 @@ export class DuckStore implements Store {
   }
 
   write({ orgId, siteId, batch, sessions }: WriteRequest): Promise<WriteReceipt> {
-    return this.#writer.submit(orgId, siteId, batch, sessions)
+    return this.#submit(orgId, siteId, batch, sessions)
   }
 
   async writeLoose(
@@ -133,7 +133,15 @@ export class DuckStore implements Store {
     siteId: number,
     sessions: readonly StoredSession[],
   ): Promise<void> {
-    await this.#writer.submit(orgId, siteId, null, sessions)
+    await this.#submit(orgId, siteId, null, sessions)
+  }
+
+  async #submit(...given: Parameters<Writer['submit']>): Promise<WriteReceipt> {
+    try {
+      return await this.#writer.submit(...given)
+    } catch (error) {
+      throw explained(error)
+    }
   }
 
   page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {
