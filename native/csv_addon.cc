@@ -21,21 +21,25 @@ int index_of(const Names& names, const std::string& wanted) {
   return found == std::end(names) ? -1 : static_cast<int>(found - std::begin(names));
 }
 
+// Empty for what is no text: converting may throw, and here nobody would catch it.
+std::string text_of(const Napi::Value& value) {
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
 std::vector<std::string> texts(const Napi::Value& value) {
   std::vector<std::string> found;
   if (!value.IsArray()) return found;
   const auto list = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < list.Length(); i++) found.push_back(list.Get(i).ToString());
+  for (uint32_t i = 0; i < list.Length(); i++) found.push_back(text_of(list.Get(i)));
   return found;
 }
 
 // { kind, columns, text?, words?, ids?, names? }; none when its columns are not as its kind wants
 // them.
 std::optional<CsvCell> cell_of(const Napi::Object& object, const std::vector<CsvType>& types) {
-  const auto* const named =
-      std::find_if(std::begin(kCsvKinds), std::end(kCsvKinds), [&](const CsvKindShape& shape) {
-        return shape.name == object.Get("kind").ToString().Utf8Value();
-      });
+  const auto* const named = std::find_if(
+      std::begin(kCsvKinds), std::end(kCsvKinds),
+      [&](const CsvKindShape& shape) { return shape.name == text_of(object.Get("kind")); });
   if (named == std::end(kCsvKinds) || !object.Get("columns").IsArray()) return std::nullopt;
   CsvCell cell = {};
   cell.kind = static_cast<CsvKind>(named - kCsvKinds);
@@ -43,12 +47,14 @@ std::optional<CsvCell> cell_of(const Napi::Object& object, const std::vector<Csv
   const std::string_view wanted = named->columns;
   if (columns.Length() != wanted.size()) return std::nullopt;
   for (uint32_t i = 0; i < wanted.size(); i++) {
-    const uint32_t column = columns.Get(i).ToNumber();
+    const Napi::Value given = columns.Get(i);
+    if (!given.IsNumber()) return std::nullopt;
+    const uint32_t column = given.As<Napi::Number>();
     if (column >= types.size()) return std::nullopt;
     if ((types[column] == CsvType::kText) != (wanted[i] == 't')) return std::nullopt;
     cell.columns[i] = static_cast<uint16_t>(column);
   }
-  if (object.Get("text").IsString()) cell.text = object.Get("text").ToString();
+  cell.text = text_of(object.Get("text"));
   cell.words = texts(object.Get("words"));
   const std::vector<std::string> names = texts(object.Get("names"));
   if (!object.Get("ids").IsArray()) return cell;
@@ -56,9 +62,9 @@ std::optional<CsvCell> cell_of(const Napi::Object& object, const std::vector<Csv
   for (uint32_t i = 0; i < std::min<size_t>(ids.Length(), names.size()); i++) {
     const Napi::Value id = ids.Get(i);
     if (cell.kind == CsvKind::kTextName)
-      cell.text_names.emplace(id.ToString(), names[i]);
-    else
-      cell.names.emplace(id.ToNumber().Int64Value(), names[i]);
+      cell.text_names.emplace(text_of(id), names[i]);
+    else if (id.IsNumber())
+      cell.names.emplace(id.As<Napi::Number>().Int64Value(), names[i]);
   }
   return cell;
 }

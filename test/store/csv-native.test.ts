@@ -300,6 +300,19 @@ describe('what was called wrongly', () => {
       expect(() => new CsvLines(['int64', 'text'], [cell as never])).toThrow(/cell 0/)
     expect(() => new CsvLines(['int64'], [])).toThrow(/no cells/)
     expect(() => new CsvLines(['int32' as never], [NUMBER])).toThrow(/no such type: int32/)
+    // What cannot be converted at all.
+    const none = Symbol('none') as never
+    expect(() => new CsvLines([none], [NUMBER])).toThrow(/no such type/)
+    for (const cell of [
+      { ...NUMBER, kind: none },
+      { ...NUMBER, columns: [none] },
+    ])
+      expect(() => new CsvLines(['int64'], [cell])).toThrow(/cell 0/)
+    const named = { kind: 'name', columns: [0], ids: [none, 7], names: [none, 'seven'] } as const
+    const lines = new CsvLines(['int64'], [named])
+    expect(Buffer.from(lines.write(1, [BigInt64Array.of(7n)], [null], null)).toString()).toBe(
+      `seven${CSV_LINE_END}`,
+    )
   })
 })
 
