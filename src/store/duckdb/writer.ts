@@ -31,8 +31,9 @@ import { Rollup, Turns } from './rollup.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
 export const QUEUE_SESSIONS_MAX = 200_000
-/** What the file may grow by, as a share of the log: a fifth was measured, of texts that are all different more. */
-const FOLD_ROOM = 0.5
+/** What a fold may take: of the log a fifth was measured, of texts that are all different more; and the last row groups again. */
+const FOLD_SHARE = 0.5
+const FOLD_BYTES = 16 * 2 ** 20
 
 interface Waiting {
   readonly given: SiteBatch
@@ -245,8 +246,8 @@ export class Writer {
   async #fold(): Promise<void> {
     try {
       // One that ends in the middle stops the whole database until the next start; a commit only fails.
-      if (this.#database.freeBytes() < this.#database.walBytes() * FOLD_ROOM)
-        throw new Error('no room')
+      const room = this.#database.walBytes() * FOLD_SHARE + FOLD_BYTES
+      if (this.#database.freeBytes() < room) throw new Error('no room')
       await this.#connection.run('CHECKPOINT')
       this.#counts.folds++
     } catch {
