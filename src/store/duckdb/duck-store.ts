@@ -76,6 +76,7 @@ export class DuckStore implements Store {
   readonly #directory: string
   readonly #clockUs: () => number
   #exports = 0
+  #lastBackup: Promise<void> = Promise.resolve()
 
   private constructor(
     database: Database,
@@ -336,8 +337,14 @@ export class DuckStore implements Store {
     return this.#retention.expireUsage(beforeMonth, now - DAY_US, now - 400 * DAY_US)
   }
 
-  /** A consistent copy while everything runs. */
-  async backup(directory: string): Promise<void> {
+  /** A consistent copy while everything runs; one after the other. */
+  backup(directory: string): Promise<void> {
+    const copied = this.#lastBackup.then(() => this.#backup(directory))
+    this.#lastBackup = copied.catch(() => undefined)
+    return copied
+  }
+
+  async #backup(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     await this.#writer.applied()
     const file = join(directory, 'sessions.duckdb')
@@ -350,6 +357,10 @@ export class DuckStore implements Store {
       await connection.run(`ATTACH ${literal(file)} AS backup_copy`)
       await connection.run(`COPY FROM DATABASE "${name.replaceAll('"', '""')}" TO backup_copy`)
       await connection.run('DETACH backup_copy')
+    } catch (error) {
+      // All connections have it, and the next backup could not have its name.
+      await connection.run('DETACH DATABASE IF EXISTS backup_copy').catch(() => undefined)
+      throw explained(error)
     } finally {
       this.#database.release(connection)
     }
