@@ -19,7 +19,7 @@ import { Database } from '../../src/store/duckdb/database.js'
 import { DuckStore } from '../../src/store/duckdb/duck-store.js'
 import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
 import { Journal } from '../../src/store/duckdb/journal.js'
-import { GROUP_SESSIONS_MAX, Writer } from '../../src/store/duckdb/writer.js'
+import { JOURNAL_SESSIONS_MAX, Writer } from '../../src/store/duckdb/writer.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, stored } from '../support/store.js'
 
@@ -204,7 +204,7 @@ describe('while the chores are held up', () => {
 
   test('it takes so many sessions and no more; the rest waits for the database', async () => {
     const some = { ...given(2), sessions: [] as SiteBatch['sessions'] }
-    const many = Array.from({ length: GROUP_SESSIONS_MAX - 3 }, () => given(1).sessions[0]!)
+    const many = Array.from({ length: JOURNAL_SESSIONS_MAX - 3 }, () => given(1).sessions[0]!)
     // The same id again and again: only their number matters.
     await submit({ ...some, sessions: many })
     let acknowledged = 0

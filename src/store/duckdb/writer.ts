@@ -17,8 +17,8 @@
  * then what is refused by a database that takes others is set aside (journal.refused). Until all are taken nothing more
  * is journaled.
  *
- * Limits: GROUP_SESSIONS_MAX in one transaction and as many in the journal, beyond which batches wait for the chores;
- * QUEUE_SESSIONS_MAX waiting, beyond it STORE_BUSY.
+ * Limits: GROUP_SESSIONS_MAX in one transaction; JOURNAL_SESSIONS_MAX in the journal, beyond which batches wait for the
+ * chores; QUEUE_SESSIONS_MAX waiting, beyond it STORE_BUSY.
  */
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -31,6 +31,8 @@ import { Rollup, Turns } from './rollup.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
 export const QUEUE_SESSIONS_MAX = 200_000
+/** Half a second of 24,000 a second. A session that is written twice costs a third more: who sends more may wait. */
+export const JOURNAL_SESSIONS_MAX = 12_000
 /** What a fold may take: of the log a fifth was measured, of texts that are all different more; and the last row groups again. */
 const FOLD_SHARE = 0.5
 const FOLD_BYTES = 16 * 2 ** 20
@@ -280,7 +282,7 @@ export class Writer {
   async #journalQueued(): Promise<boolean> {
     // The file is cut back when all of it is in the database; until it can be, it does not grow.
     if (!this.#taken) return false
-    const group = this.#takeQueued(GROUP_SESSIONS_MAX - this.#journaledSize, 0)
+    const group = this.#takeQueued(JOURNAL_SESSIONS_MAX - this.#journaledSize, 0)
     if (group.length === 0) return false
     const [fresh, repeated] = this.#unknownOf(group.map((waiting) => waiting.given))
     try {
