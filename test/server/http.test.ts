@@ -221,14 +221,15 @@ describe('bad requests', () => {
 
 describe('access logs of Newt', () => {
   const compressed = (sessions: unknown) => deflateSync(JSON.stringify(sessions)).toString('base64')
+  const nowMs = Date.now()
   const one = {
     sessionId: '00ff00ff00ff00ff',
     resourceId: 7,
     sourceAddr: '100.90.128.3',
     destAddr: '10.0.0.9:5432',
     protocol: 'tcp',
-    startedAt: new Date(Date.now() - 60_000).toISOString().replace('Z', '123456+00:00'),
-    endedAt: new Date(Date.now() - 30_000).toISOString(),
+    startedAt: new Date(nowMs - 60_000).toISOString().replace('Z', '123456+00:00'),
+    endedAt: new Date(nowMs - 30_000).toISOString(),
     bytesTx: 0,
     bytesRx: 0,
     connectionCount: 4,
