@@ -127,6 +127,8 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     const page = await lab.open()
     await page.getByRole('button', { name: 'Filter by Client' }).click()
     const { filterAttributes } = await log('limit=1')
+    // The counts come after the rows.
+    await page.locator('.facet .menu-item').first().waitFor()
     const shown = await page.locator('.facet .menu-item').allInnerTexts()
     expect(shown.map((text) => text.replace(/\s+/g, ' ').trim())).toEqual(
       filterAttributes.clients.map((c: { name: string; count: number }) => `${c.name} ${c.count}`),
