@@ -39,7 +39,7 @@ import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
 import { gaps, meterStatuses } from './reports.js'
 import { Retention } from './retention.js'
-import { ROLL_ROWS } from './rollup.js'
+import { ROLL_ROWS, Turns } from './rollup.js'
 import { summary, usage } from './summary.js'
 import { withTextIds } from './where.js'
 import { Writer } from './writer.js'
@@ -76,7 +76,7 @@ export class DuckStore implements Store {
   readonly #directory: string
   readonly #clockUs: () => number
   #exports = 0
-  #lastBackup: Promise<void> = Promise.resolve()
+  readonly #backups = new Turns()
 
   private constructor(
     database: Database,
@@ -339,9 +339,7 @@ export class DuckStore implements Store {
 
   /** A consistent copy while everything runs; one after the other. */
   backup(directory: string): Promise<void> {
-    const copied = this.#lastBackup.then(() => this.#backup(directory))
-    this.#lastBackup = copied.catch(() => undefined)
-    return copied
+    return this.#backups.run(() => this.#backup(directory))
   }
 
   async #backup(directory: string): Promise<void> {

@@ -145,7 +145,7 @@ export function unrollSql(copies: string, rolled: number): string {
   return addSql(copies, `t.arrival <= ${int(rolled)}`, '-')
 }
 
-/** One after the other: what deletes, sums up or folds, and catalogs. Appending alone needs no turn. */
+/** One after the other. The writer's are for what deletes, sums up or folds, and for catalogs; appending needs none. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve()
   #waiting = 0

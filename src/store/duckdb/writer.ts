@@ -23,7 +23,7 @@
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../errors.js'
-import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
+import type { StoredSession, StoreStats, WriteReceipt, WriteRequest } from '../store.js'
 import type { Database } from './database.js'
 import { GroupCommit, receiptOf, type SiteBatch } from './group-commit.js'
 import { Journal, type Leftovers } from './journal.js'
@@ -52,15 +52,7 @@ export interface WriterOptions {
   readonly walBytes: number
 }
 
-export interface WriterStats {
-  readonly queuedBatches: number
-  readonly queuedSessions: number
-  readonly journalBytes: number
-  /** Since the store was opened. */
-  readonly journaledBatches: number
-  readonly folds: number
-  readonly failedFolds: number
-}
+export type WriterStats = Omit<StoreStats, 'fileBytes' | 'walBytes' | 'exports'>
 
 export class Writer {
   readonly #database: Database
