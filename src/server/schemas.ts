@@ -84,13 +84,15 @@ export const gapSchema = z.object({
   to: z.string(),
 })
 
+/** Of counts that are each a safe integer; whole, but beyond 2^53 not exact any more as a number of JSON. */
+const sum = z.number().meta({ type: 'integer', description: 'Rounded to 53 bits.' })
 const totals = {
   sessions: int,
-  connections: int,
-  bytesTx: int,
-  bytesRx: int,
-  packetsTx: int,
-  packetsRx: int,
+  connections: sum,
+  bytesTx: sum,
+  bytesRx: sum,
+  packetsTx: sum,
+  packetsRx: sum,
 }
 const numbers = z.array(z.number())
 
@@ -189,7 +191,7 @@ export const siteStatusSchema = z.object({
       packets: int,
       bytes: int,
       packetsDropped: int,
-      sessionsDropped: int,
+      sessionsDropped: sum,
       spool: z.object({ batches: int, bytes: int, setAside: int }),
       problems: z.array(z.string()),
       gaps: z.array(gapSchema),

@@ -24,7 +24,8 @@ import { Sql, sources, sumSources } from './where.js'
 const SORT_SQL: Readonly<Record<SortKey, string>> = {
   startTime: 'start_us',
   duration: 'duration_us',
-  bytes: '(coalesce(bytes_tx, 0) + coalesce(bytes_rx, 0))',
+  // A cursor has the key as a number: two of the largest counts add up to more than it can say exactly.
+  bytes: `least(coalesce(bytes_tx, 0) + coalesce(bytes_rx, 0), ${Number.MAX_SAFE_INTEGER})`,
   bytesTx: 'coalesce(bytes_tx, 0)',
   bytesRx: 'coalesce(bytes_rx, 0)',
 }
@@ -45,7 +46,7 @@ export function sortValue(row: LogRow, key: SortKey): number {
   if (key === 'duration') return row.endTimeUs - row.startTimeUs
   if (key === 'bytesTx') return row.bytesTx ?? 0
   if (key === 'bytesRx') return row.bytesRx ?? 0
-  return (row.bytesTx ?? 0) + (row.bytesRx ?? 0)
+  return Math.min((row.bytesTx ?? 0) + (row.bytesRx ?? 0), Number.MAX_SAFE_INTEGER)
 }
 
 export function orderBy(sort: Sort, alias = ''): string {

@@ -9,6 +9,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { int, rowsOf } from './database.js'
 import { compactRollup, rolledUpTo, type Turns, unrollSql } from './rollup.js'
 import { MONTH_SQL, USAGE_SUMS } from './summary.js'
+import { insertSums } from './sums.js'
 
 /** A slice holds a core for some 50 ms: a batch that comes meanwhile waits for little more. */
 export const SLICE_ROWS = 10_000
@@ -20,7 +21,11 @@ const SUMMED_COLUMNS = `org_id, start_us, site_id, client_id, user_id, site_reso
 const ROLLUP_GROWTH = 1.5
 const ROLLUP_ROWS_MIN = 20_000
 
-const USAGE_COLUMNS = `sessions, connections, bytes_tx, bytes_rx, packets_tx, packets_rx`
+const USAGE_COLUMNS = {
+  keys: ['org_id', 'month', 'site_id', 'client_id', 'user_id', 'site_resource_id'],
+  sums: ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx'],
+}
+const USAGE_KEYS = USAGE_COLUMNS.keys.join(', ')
 const KEPT_BY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, t.client_id, t.user_id, t.site_resource_id`
 
 export class Retention {
@@ -64,10 +69,8 @@ export class Retention {
       )[0]!
       const count = span.n as number
       if (count > 0) {
-        await c.run(
-          `INSERT INTO usage_month SELECT org_id, month, site_id, client_id, user_id, site_resource_id, ${USAGE_COLUMNS}
-           FROM (SELECT ${KEPT_BY}, ${USAGE_SUMS} FROM expiring t GROUP BY ALL)`,
-        )
+        const sums = `SELECT ${KEPT_BY}, ${USAGE_SUMS} FROM expiring t GROUP BY ALL`
+        await c.run(insertSums('usage_month', USAGE_COLUMNS, sums))
         if (table === 'session') await c.run(unrollSql('expiring', await rolledUpTo(c)))
         await c.run(`DELETE FROM ${table} t WHERE t.rowid >= ${span.a as string}
           AND t.rowid <= ${span.b as string} AND t.rowid IN (SELECT id FROM expiring)`)
@@ -87,13 +90,13 @@ export class Retention {
 
   async #compactUsage(): Promise<void> {
     const c = this.#connection
+    const sums = USAGE_COLUMNS.sums.map((name) => `sum(${name}) AS ${name}`).join(', ')
     await c.run('BEGIN')
     try {
       await c.run(`CREATE OR REPLACE TEMP TABLE usage_sum AS
-        SELECT org_id, month, site_id, client_id, user_id, site_resource_id, sum(sessions), sum(connections),
-          sum(bytes_tx), sum(bytes_rx), sum(packets_tx), sum(packets_rx) FROM usage_month GROUP BY ALL`)
+        SELECT ${USAGE_KEYS}, ${sums} FROM usage_month GROUP BY ${USAGE_KEYS}`)
       await c.run('DELETE FROM usage_month')
-      await c.run('INSERT INTO usage_month SELECT * FROM usage_sum')
+      await c.run(insertSums('usage_month', USAGE_COLUMNS, 'SELECT * FROM usage_sum'))
       await c.run('COMMIT')
     } catch (error) {
       await c.run('ROLLBACK').catch(() => undefined)

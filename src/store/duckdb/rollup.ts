@@ -1,7 +1,7 @@
 /**
  * Totals by the hour, so that an answer about a month need not read each of its sessions.
  *
- *   rollup_hour    (organisation, dimension, hour of start, value) -> sums over ended sessions
+ *   rollup_hour    (organisation, dimension, hour of start, value) -> sums over ended sessions; rows that add up to them
  *   rollup_state   rolled: sessions with arrival <= rolled are in rollup_hour, later ones are not
  *
  * `arrival` is the number of the commit that appended a session: it rises with the physical order, so the sessions
@@ -15,6 +15,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { LogFilter, SummaryGroup } from '../store.js'
 import { int, rowsOf } from './database.js'
+import { insertSums } from './sums.js'
 
 export const HOUR_US = 3600e6
 /** Arrived and not rolled up: beyond this the writer rolls up, about 50 ms a time. */
@@ -128,16 +129,20 @@ export async function rolledUpTo(connection: DuckDBConnection): Promise<number> 
   return rows[0]!.rolled as number
 }
 
+const ROLLUP_COLUMNS = { keys: ['org_id', 'dim', 'start_us', 'id', 'port'], sums: SUM_NAMES }
+
 /** Adds the sums of rows of `session`, or of a copy of some, or takes them away. */
 function addSql(table: string, where: string, sign: '+' | '-'): string {
-  const sums = SUM_NAMES.map((name) => `(${sign}${name})::BIGINT`).join(', ')
+  const sums = SUM_NAMES.map((name) => `${sign}${name} AS ${name}`)
   const parts = (Object.values(DIMENSIONS) as DimensionSpec[]).map(
     ({ number, id, port }) =>
       `SELECT t.org_id, ${number} AS dim, t.start_us // ${int(HOUR_US)} * ${int(HOUR_US)} AS start_us,
        t.${id}::VARCHAR AS id, ${port === undefined ? 'NULL' : `t.${port}`} AS port, ${ROW_SUMS}
      FROM ${table} t WHERE ${where} GROUP BY ALL`,
   )
-  return `INSERT INTO rollup_hour SELECT org_id, dim, start_us, id, port, ${sums} FROM (${parts.join(' UNION ALL ')})`
+  const columns = [...ROLLUP_COLUMNS.keys, ...sums].join(', ')
+  const query = `SELECT ${columns} FROM (${parts.join(' UNION ALL ')})`
+  return insertSums('rollup_hour', ROLLUP_COLUMNS, query)
 }
 
 /** For rows of `session` that are deleted, in the same transaction. @param copies a table that holds them */
@@ -244,14 +249,14 @@ export class Rollup {
 
 /** One row a value and hour again, after many additions; groups that fell to nothing go. */
 export async function compactRollup(connection: DuckDBConnection): Promise<void> {
-  const sums = SUM_NAMES.map((name) => `sum(${name})`).join(', ')
+  const sums = SUM_NAMES.map((name) => `sum(${name}) AS ${name}`).join(', ')
   await connection.run('BEGIN')
   try {
     await connection.run(`CREATE OR REPLACE TEMP TABLE rollup_sum AS
       SELECT org_id, dim, start_us, id, port, ${sums} FROM rollup_hour
       GROUP BY org_id, dim, start_us, id, port HAVING sum(sessions) <> 0 ORDER BY dim, start_us`)
     await connection.run('DELETE FROM rollup_hour')
-    await connection.run('INSERT INTO rollup_hour SELECT * FROM rollup_sum')
+    await connection.run(insertSums('rollup_hour', ROLLUP_COLUMNS, 'SELECT * FROM rollup_sum'))
     await connection.run('COMMIT')
     await connection.run('DROP TABLE rollup_sum')
   } catch (error) {
