@@ -6,12 +6,12 @@
  */
 
 import { existsSync, readFileSync } from 'node:fs'
-import { cp, mkdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { defineCommand } from '../command.js'
 import { requiredText, textOr } from '../config.js'
 import { AppError, EXIT } from '../errors.js'
 import { ownerOnly } from '../owner-only.js'
+import { moveBackup, writeBackup } from '../store/backup.js'
 import { Control } from '../store/control.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'
 import { ApiClient, say } from './api-client.js'
@@ -49,7 +49,8 @@ async function byServer(url: string, data: string, target: string): Promise<void
         'POST',
         '/api/v1/backup',
       )
-      await move(directory, target)
+      // Relative to where the server runs.
+      await moveBackup(join(data, 'backups', basename(directory)), target)
     } finally {
       await control.revokeKey(record.keyId)
     }
@@ -58,24 +59,11 @@ async function byServer(url: string, data: string, target: string): Promise<void
   }
 }
 
-/** Across file systems too. */
-async function move(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
-    await cp(from, to, { recursive: true })
-    await rm(from, { recursive: true })
-  }
-}
-
 async function byItself(data: string, target: string): Promise<void> {
   const store = await DuckStore.open({ directory: data, memoryBytes: MEMORY_BYTES, threads: 2 })
   const control = new Control(data)
   try {
-    await mkdir(target, { recursive: true, mode: 0o700 })
-    await store.backup(target)
-    await control.backup(join(target, 'control.mdb'))
+    await writeBackup({ store, control }, target)
   } finally {
     await control.close()
     await store.close()

@@ -339,6 +339,7 @@ export interface Store {
   /** Forgets usage of months before this one, `2026-11`. */
   expireUsage(beforeMonth: string): Promise<void>
 
+  /** A consistent copy of it, made while everything runs, in a directory that holds none. */
   backup(directory: string): Promise<void>
   ping(): Promise<void>
   stats(): StoreStats

@@ -1,6 +1,7 @@
 /** For those who run the server: health, metrics, backup. None of it names an organisation. */
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { Backups } from '../../store/backup.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { type Route, route } from '../route.js'
@@ -52,6 +53,7 @@ export function operationRoutes(context: ServerContext): Route[] {
 }
 
 function backupRoute({ store, control, dataDirectory, clockMs }: ServerContext): Route {
+  const backups = new Backups({ store, control }, join(dataDirectory, 'backups'), clockMs)
   return route({
     method: 'POST',
     path: '/api/v1/backup',
@@ -59,13 +61,7 @@ function backupRoute({ store, control, dataDirectory, clockMs }: ServerContext):
     summary: 'Write a consistent copy of everything below the data directory',
     scopes: [],
     answer: z.object({ directory: z.string() }),
-    handle: async () => {
-      const name = new Date(clockMs()).toISOString().replace(/[:.]/g, '-')
-      const directory = join(dataDirectory, 'backups', basename(name))
-      await store.backup(directory)
-      await control.backup(join(directory, 'control.mdb'))
-      return { directory }
-    },
+    handle: async () => ({ directory: await backups.next() }),
   })
 }
 

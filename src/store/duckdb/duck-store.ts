@@ -1,5 +1,5 @@
 /** The embedded store: one DuckDB file behind the Store interface. Each job has its own file in this folder. */
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
+import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -337,7 +337,7 @@ export class DuckStore implements Store {
     return this.#retention.expireUsage(beforeMonth, now - DAY_US, now - 400 * DAY_US)
   }
 
-  /** A consistent copy while everything runs; one after the other. */
+  /** One after the other; all of it goes again when it fails. */
   backup(directory: string): Promise<void> {
     return this.#backups.run(() => this.#backup(directory))
   }
@@ -346,18 +346,20 @@ export class DuckStore implements Store {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     await this.#writer.applied()
     const file = join(directory, 'sessions.duckdb')
+    if (existsSync(file)) throw new AppError('EXISTS', `${file} exists`)
     const connection = await this.#database.lend()
     try {
-      await rm(file, { force: true })
       const name = (
         await connection.runAndReadAll('SELECT current_database()')
       ).getRows()[0]![0] as string
       await connection.run(`ATTACH ${literal(file)} AS backup_copy`)
       await connection.run(`COPY FROM DATABASE "${name.replaceAll('"', '""')}" TO backup_copy`)
+      // Folds the copy's log into it, and fails when it cannot: no .wal is left beside.
       await connection.run('DETACH backup_copy')
     } catch (error) {
       // All connections have it, and the next backup could not have its name.
       await connection.run('DETACH DATABASE IF EXISTS backup_copy').catch(() => undefined)
+      for (const part of [file, `${file}.wal`]) await rm(part, { force: true })
       throw explained(error)
     } finally {
       this.#database.release(connection)
