@@ -2,6 +2,7 @@
  * Exports: rows from the store as CSV, NDJSON or Parquet, one chunk at a time, so that memory does not grow with
  * the answer. The stream pulls; a client that goes away ends the query.
  */
+import { once } from 'node:events'
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { LOG_FIELDS } from '../query/api-row.js'
@@ -21,25 +22,37 @@ export interface ExportRequest {
   readonly counted: (rows: number) => void
 }
 
+/** The first rows are read before it resolves: a failure is still an answer then, not a torn stream. */
 export async function exportStream(
   store: Store,
   orgId: string,
   request: ExportRequest,
 ): Promise<Readable> {
-  const { filter, sort, format, signal } = request
+  const { filter, sort, format, signal, counted } = request
   if (format === 'parquet') {
-    const file = await store.parquet(orgId, filter, sort, { signal })
-    request.counted(1)
+    const file = endedBy(signal, await store.parquet(orgId, filter, sort, { signal }))
+    counted(1)
     return file
   }
   const pieces =
     format === 'csv'
-      ? await texts(store.csv(orgId, filter, sort, { signal }), csvText, request, CSV_HEADER)
-      : await texts(store.rows(orgId, filter, sort, { signal }), ndjsonText, request)
-  const plain = Readable.from(pieces, { objectMode: false, highWaterMark: HIGH_WATER_BYTES })
+      ? bytesOf(store.csv(orgId, filter, sort, { signal }), csvText, counted, CSV_HEADER)
+      : bytesOf(store.rows(orgId, filter, sort, { signal }), ndjsonText, counted)
+  const options = { objectMode: false, highWaterMark: HIGH_WATER_BYTES }
+  const plain = endedBy(signal, Readable.from(pieces, options))
+  await once(plain, 'readable', { signal })
   if (!request.gzip) return plain
   // pipeline: destroying either end ends the other, and with it the query.
   return pipeline(plain, createGzip({ level: 3 }), () => undefined)
+}
+
+/** Not only by whom it is sent to, who may never hear of it. */
+function endedBy(signal: AbortSignal, stream: Readable): Readable {
+  const end = () => stream.destroy()
+  signal.addEventListener('abort', end)
+  stream.once('close', () => signal.removeEventListener('abort', end))
+  if (signal.aborted) end()
+  return stream
 }
 
 interface Text {
@@ -47,28 +60,22 @@ interface Text {
   readonly rows: number
 }
 
-/** The first rows are read before anything is sent: a failure is still an answer then, not a torn stream. */
-async function texts<T>(
+async function* bytesOf<T>(
   source: AsyncIterable<T>,
   textOf: (piece: T) => Text,
-  { counted }: ExportRequest,
+  counted: (rows: number) => void,
   header?: Buffer,
-): Promise<AsyncGenerator<Uint8Array>> {
-  const pieces = source[Symbol.asyncIterator]()
-  const first = await pieces.next()
-  return (async function* () {
-    try {
-      if (header !== undefined) yield header
-      for (let next = first; next.done !== true; next = await pieces.next()) {
-        const { bytes, rows } = textOf(next.value)
-        counted(rows)
-        yield bytes
-      }
-    } finally {
-      // Also when the client has gone: ends the query and frees its connection.
-      await pieces.return?.()
-    }
-  })()
+): AsyncGenerator<Uint8Array> {
+  let before = header
+  for await (const piece of source) {
+    const { bytes, rows } = textOf(piece)
+    counted(rows)
+    // Not earlier: the first piece may be a failure.
+    if (before !== undefined) yield before
+    before = undefined
+    yield bytes
+  }
+  if (before !== undefined) yield before
 }
 
 const CSV_HEADER = Buffer.from(csvHeader(LOG_FIELDS))

@@ -9,6 +9,7 @@ export class ServerMetrics {
   readonly ingestSeconds: Histogram
   readonly requestSeconds: Histogram<'method' | 'route' | 'status'>
   readonly exportRows: Counter<'format'>
+  readonly stalledExports: Counter
   readonly expiredSessions: Counter
   readonly authFailures: Counter<'reason'>
 
@@ -44,6 +45,11 @@ export class ServerMetrics {
       name: 'tunmeter_server_export_rows_total',
       help: 'Rows exported, by format (parquet: files).',
       labelNames: ['format'],
+      registers,
+    })
+    this.stalledExports = new Counter({
+      name: 'tunmeter_server_stalled_exports_total',
+      help: 'Exports that were cut because their client took nothing of them for five minutes.',
       registers,
     })
     this.expiredSessions = new Counter({
@@ -113,6 +119,10 @@ export class ServerMetrics {
       'Batches that are acknowledged and wait on disk for the database.',
       (s) => s.journalBytes,
     )
-    gauge('tunmeter_server_exports_running', 'Exports whose query is running.', (s) => s.exports)
+    gauge(
+      'tunmeter_server_exports_running',
+      'Exports that have not been taken to their last byte.',
+      (s) => s.exports,
+    )
   }
 }

@@ -95,13 +95,29 @@ export function register(app: FastifyInstance, auth: Auth, routes: readonly Rout
 }
 
 async function handle(spec: Route, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const gone = new AbortController()
-  // 'close' also comes after a complete answer; aborting then changes nothing.
-  reply.raw.once('close', () => gone.abort())
-  const data = await answer(spec, request, reply, gone.signal)
+  const data = await answer(spec, request, reply, signalWhenGone(request, reply))
   if (reply.sent || data === undefined) return reply
   const status = spec.status ?? 200
   return reply.code(status).send(ok(data, 'OK', status))
+}
+
+/**
+ * An answer that waits behind another one of its connection (pipelining) is not told when that closes: the connection
+ * is asked, too. The answer's 'close' also comes when it is complete; aborting then changes nothing.
+ */
+function signalWhenGone({ raw }: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  const { socket } = raw
+  const abort = () => {
+    socket.off('close', abort)
+    gone.abort()
+  }
+  // As many as there are requests in line.
+  socket.setMaxListeners(0)
+  socket.once('close', abort)
+  reply.raw.once('close', abort)
+  if (socket.destroyed) abort()
+  return gone.signal
 }
 
 async function answer(

@@ -1,4 +1,5 @@
 /** The connection log: pages, totals, export. */
+import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { exportStream } from '../../export/export.js'
 import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
@@ -16,6 +17,7 @@ import {
 } from '../../query/parameters.js'
 import type { LogFilter, PageRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
+import { cutWhenStalled, takesGzip } from '../download.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import {
@@ -129,6 +131,9 @@ const CONTENT_TYPES = {
   parquet: 'application/vnd.apache.parquet',
 } as const
 
+/** A client that takes nothing for so long holds an export that others wait for. */
+const STALLED_MS_MAX = 5 * 60_000
+
 function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
   return route({
     method: 'GET',
@@ -143,25 +148,30 @@ function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
     produces: Object.values(CONTENT_TYPES),
     handle: async ({ params: { orgId }, query, request, reply, signal }) => {
       const filter = checkedFilter(query, clockMs())
-      const gzip =
-        query.format !== 'parquet' && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+      const { format } = query
+      const gzip = format !== 'parquet' && takesGzip(request.headers['accept-encoding'])
+      const headers = {
+        'content-type': CONTENT_TYPES[format],
+        'content-disposition': `attachment; filename="${fileName(orgId, filter, format)}"`,
+        'cache-control': 'no-store',
+        vary: 'accept-encoding',
+        ...(gzip && { 'content-encoding': 'gzip' }),
+      }
+      if (request.method === 'HEAD') {
+        await reply.headers(headers).send(Readable.from([]))
+        return undefined
+      }
+      const counted = (rows: number) => metrics.exportRows.inc({ format }, rows)
       const stream = await exportStream(store, orgId, {
         filter,
         sort: sortOf(query.sort),
-        format: query.format,
+        format,
         gzip,
         signal,
-        counted: (rows) => metrics.exportRows.inc({ format: query.format }, rows),
+        counted,
       })
-      reply.header('content-type', CONTENT_TYPES[query.format])
-      reply.header(
-        'content-disposition',
-        `attachment; filename="${fileName(orgId, filter, query.format)}"`,
-      )
-      reply.header('cache-control', 'no-store')
-      reply.header('vary', 'accept-encoding')
-      if (gzip) reply.header('content-encoding', 'gzip')
-      await reply.send(stream)
+      cutWhenStalled(reply.raw, STALLED_MS_MAX, () => metrics.stalledExports.inc())
+      await reply.headers(headers).send(stream)
       return undefined
     },
   })

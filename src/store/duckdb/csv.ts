@@ -12,7 +12,7 @@ import type { CsvPiece, Sort } from '../store.js'
 import { COLUMNS, type Column, columnName, usualHeadersSql } from './columns.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'
-import { rowsOf } from './database.js'
+import { inOneState, rowsOf } from './database.js'
 import { orderBy } from './pages.js'
 
 const NATIVE_TYPES: Readonly<Record<string, NativeType>> = {
@@ -69,12 +69,12 @@ export async function readNames(connection: DuckDBConnection, orgId: string): Pr
     const rows = (await rowsOf(connection, sql, [orgId])) as unknown as { id: Id; name: string }[]
     return { ids: rows.map((row) => row.id), names: rows.map((row) => csvCell(row.name)) }
   }
-  return {
+  return inOneState(connection, async () => ({
     clients: await read<number>('catalog_client', 'id::DOUBLE'),
     users: await read<string>('catalog_user', 'id'),
     resources: await read<number>('catalog_resource', 'id::DOUBLE'),
     sites: await read<number>('catalog_site', 'id::DOUBLE'),
-  }
+  }))
 }
 
 export class CsvLines {

@@ -25,7 +25,7 @@ const EXPORT_BYTES = 96 * MiB
 const EXPORTS_SHARE_MAX = 1 / 4
 const SILENCE_US = 600e6
 /** A query looks for its interruption at the next vector, but one that comes between two queries is lost. */
-const INTERRUPT_EVERY_MS = 20
+export const INTERRUPT_EVERY_MS = 20
 /** What is lent longer than this after the end was asked for is left to who has it. */
 const CLOSE_WAIT_MS = 5_000
 
@@ -57,6 +57,7 @@ export class Database {
   #closing = false
   readonly #memoryBytes: number
   #exports = 0
+  #limitSet: Promise<unknown> = Promise.resolve()
 
   private constructor(path: string, instance: DuckDBInstance, options: DatabaseOptions) {
     this.path = path
@@ -146,10 +147,18 @@ export class Database {
   /** While exports run, what they hold is taken off DuckDB's buffers. @param change 1 at the start of one, -1 at its end */
   async countExport(change: 1 | -1, connection: DuckDBConnection): Promise<void> {
     this.#exports += change
-    const most = this.#memoryBytes * EXPORTS_SHARE_MAX
-    const left = this.#memoryBytes - Math.min(this.#exports * EXPORT_BYTES, most)
+    // One after the other: of two at once the earlier would decide now and then.
+    const set = this.#limitSet.then(() =>
+      connection.run(`SET memory_limit = '${this.#limitMiB()}MiB'`),
+    )
     // What is in use right now cannot be taken away; then the limit stays as it was.
-    await connection.run(`SET memory_limit = '${Math.floor(left / MiB)}MiB'`).catch(() => undefined)
+    this.#limitSet = set.catch(() => undefined)
+    await this.#limitSet
+  }
+
+  #limitMiB(): number {
+    const most = this.#memoryBytes * EXPORTS_SHARE_MAX
+    return Math.floor((this.#memoryBytes - Math.min(this.#exports * EXPORT_BYTES, most)) / MiB)
   }
 
   #mustBeOpen(): void {
@@ -334,6 +343,22 @@ export function explained(error: unknown): unknown {
   if (found === undefined) return error
   const [, code, message, hint] = found
   return new AppError(code, message, { hint, cause: error })
+}
+
+/** Several queries in one snapshot. */
+export async function inOneState<T>(
+  connection: DuckDBConnection,
+  work: () => Promise<T>,
+): Promise<T> {
+  await connection.run('BEGIN')
+  try {
+    const result = await work()
+    await connection.run('COMMIT')
+    return result
+  } catch (error) {
+    await connection.run('ROLLBACK').catch(() => undefined)
+    throw error
+  }
 }
 
 /** Rows of a small result as objects. */

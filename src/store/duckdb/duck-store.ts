@@ -1,6 +1,6 @@
 /** The embedded store: one DuckDB file behind the Store interface. Each job has its own file in this folder. */
-import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
@@ -33,6 +33,7 @@ import type {
 import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'
+import { ExportSlots } from './export-slots.js'
 import { exportCsv, exportQuery, exportRows } from './exports.js'
 import { CLOSE_SESSIONS_MAX } from './group-commit.js'
 import { count, facts, page } from './pages.js'
@@ -63,8 +64,8 @@ const DAY_US = 86400e6
 const WAL_BYTES_MAX = 64 * 2 ** 20
 /** Ingest goes before deletion, but not for ever. */
 const INGEST_FIRST_MS = 1000
-/** Each may hold some tens of MiB. */
-const EXPORTS_MAX = 8
+/** Of the directories in which exports are written, the beginning. */
+const EXPORT_DIRECTORY = 'export-'
 /** Connections of a CSV export: one makes a piece while another's is sent. */
 const CSV_LANES = 2
 
@@ -75,7 +76,7 @@ export class DuckStore implements Store {
   readonly #catalogs: DuckDBConnection
   readonly #directory: string
   readonly #clockUs: () => number
-  #exports = 0
+  readonly #exports: ExportSlots
   readonly #backups = new Turns()
 
   private constructor(
@@ -89,6 +90,7 @@ export class DuckStore implements Store {
     this.#retention = new Retention(connections.retention, writer.turns)
     this.#catalogs = connections.catalogs
     this.#directory = options.directory
+    this.#exports = new ExportSlots(database, () => writer.applied())
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
   }
 
@@ -104,6 +106,7 @@ export class DuckStore implements Store {
   }
 
   static async #on(database: Database, options: DuckStoreOptions): Promise<DuckStore> {
+    removeExports(options.directory)
     const start = performance.now()
     const { writer, leftovers, refusedBatches } = await Writer.open(database, {
       directory: options.directory,
@@ -193,25 +196,20 @@ export class DuckStore implements Store {
     return this.#read((c) => facts(c, orgId, filter))
   }
 
-  /** A connection of its own: a slow reader must not hold one that pages need. */
   async *rows(
     orgId: string,
     filter: LogFilter,
     sort: Sort,
     cancel?: Cancel,
   ): AsyncGenerator<readonly LogRow[]> {
-    const connection = await this.#exportConnection()
-    const interrupt = () => connection.interrupt()
-    cancel?.signal?.addEventListener('abort', interrupt)
+    const slot = await this.#exports.take(orgId, 1, cancel)
     try {
-      cancel?.signal?.throwIfAborted()
-      const whole = await withTextIds(connection, orgId, filter)
-      yield* exportRows(connection, orgId, whole, sort, this.#clockUs())
+      const whole = await withTextIds(slot.lanes[0]!, orgId, filter)
+      yield* exportRows(slot.lanes[0]!, orgId, whole, sort, this.#clockUs())
     } catch (error) {
       throw explained(error)
     } finally {
-      cancel?.signal?.removeEventListener('abort', interrupt)
-      this.#endExport(connection)
+      await slot.end()
     }
   }
 
@@ -221,76 +219,40 @@ export class DuckStore implements Store {
     sort: Sort,
     cancel?: Cancel,
   ): AsyncGenerator<CsvPiece> {
-    const lanes = [await this.#exportConnection()]
-    const interrupt = () => {
-      for (const lane of lanes) lane.interrupt()
-    }
-    cancel?.signal?.addEventListener('abort', interrupt)
+    const slot = await this.#exports.take(orgId, CSV_LANES, cancel)
     try {
-      while (lanes.length < CSV_LANES) lanes.push(await this.#database.lend())
-      cancel?.signal?.throwIfAborted()
-      await this.#database.countExport(1, lanes[0]!)
-      try {
-        const whole = await withTextIds(lanes[0]!, orgId, filter)
-        yield* exportCsv(lanes, orgId, whole, sort, this.#clockUs())
-      } finally {
-        await this.#database.countExport(-1, lanes[0]!)
-      }
+      const whole = await withTextIds(slot.lanes[0]!, orgId, filter)
+      yield* exportCsv(slot.lanes, orgId, whole, sort, this.#clockUs())
     } catch (error) {
       throw explained(error)
     } finally {
-      cancel?.signal?.removeEventListener('abort', interrupt)
-      for (const extra of lanes.splice(1)) this.#database.release(extra)
-      this.#endExport(lanes[0]!)
+      await slot.end()
     }
   }
 
   /** Written to a temporary file first: Parquet's index is at its end. */
   async parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable> {
-    const connection = await this.#exportConnection()
+    const slot = await this.#exports.take(orgId, 1, cancel)
     let directory = ''
-    const remove = () => rmSync(directory, { recursive: true, force: true })
-    const interrupt = () => connection.interrupt()
-    cancel?.signal?.addEventListener('abort', interrupt)
     try {
-      cancel?.signal?.throwIfAborted()
-      directory = mkdtempSync(join(this.#directory, 'export-'))
+      directory = mkdtempSync(join(this.#directory, EXPORT_DIRECTORY))
       const file = join(directory, 'sessions.parquet')
-      const whole = await withTextIds(connection, orgId, filter)
+      const whole = await withTextIds(slot.lanes[0]!, orgId, filter)
       const { text, values } = exportQuery(orgId, whole, sort, this.#clockUs())
-      await connection.run(
+      await slot.lanes[0]!.run(
         `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
         values,
       )
-      return createReadStream(file).once('close', remove)
+      await slot.endQueries()
+      // Its name goes now: what is open here is free as soon as this process has gone, however it goes.
+      const stream = (await open(file)).createReadStream()
+      return stream.once('close', () => void slot.end())
     } catch (error) {
-      if (directory !== '') remove()
+      await slot.end()
       throw explained(error)
     } finally {
-      cancel?.signal?.removeEventListener('abort', interrupt)
-      this.#endExport(connection)
+      if (directory !== '') rmSync(directory, { recursive: true, force: true })
     }
-  }
-
-  async #exportConnection(): Promise<DuckDBConnection> {
-    if (this.#exports >= EXPORTS_MAX) {
-      throw new AppError('STORE_BUSY', 'too many exports are running', {
-        hint: 'Try again when one has ended.',
-      })
-    }
-    this.#exports++
-    try {
-      await this.#writer.applied()
-      return await this.#database.lend()
-    } catch (error) {
-      this.#exports--
-      throw error
-    }
-  }
-
-  #endExport(connection: DuckDBConnection): void {
-    this.#exports--
-    this.#database.release(connection)
   }
 
   gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]> {
@@ -375,7 +337,7 @@ export class DuckStore implements Store {
       fileBytes: this.#database.fileBytes(),
       walBytes: this.#database.walBytes(),
       ...this.#writer.stats,
-      exports: this.#exports,
+      exports: this.#exports.running,
     }
   }
 
@@ -384,5 +346,13 @@ export class DuckStore implements Store {
     // Whatever else is writing.
     await this.#writer.turns.run(() => Promise.resolve())
     await this.#database.close()
+  }
+}
+
+/** What a server that was killed was writing: only this process has the directory. */
+function removeExports(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(EXPORT_DIRECTORY)) continue
+    rmSync(join(directory, name), { recursive: true, force: true })
   }
 }

@@ -2,25 +2,29 @@
  * Reading everything under a filter, in order, with memory that does not grow with the answer.
  *
  * By time: the range is cut into slices of about SLICE_ROWS rows (from one cheap count by minute); each is sorted on
- * its own and fetched whole, so no transaction stays open while a slow client reads. By another key: the rows go
- * into a temporary table in order first (DuckDB sorts on disk when memory is short), which is read slice by slice.
+ * its own and fetched whole, so no transaction stays open while a slow client reads. By another key, and where a single
+ * millisecond has too many: the rows go into a temporary table in order first (DuckDB sorts on disk when memory is
+ * short), which is read slice by slice.
  *
- * A session whose report comes while the export runs is in it once, in either state.
+ * A session whose report comes while the export runs is in it once, in either state. Names are those of its beginning.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { CsvPiece, LogFilter, LogRow, Sort } from '../store.js'
 import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
-import { int, rowsOf } from './database.js'
+import { inOneState, int, rowsOf } from './database.js'
 import { orderBy } from './pages.js'
-import { rowsOfChunk, selectPlain, withNames } from './rows.js'
+import { NAME_TABLES, rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources } from './where.js'
 
 export const SLICE_ROWS = 50_000
 /** Two lanes of them sort in the smallest --store-memory; 350 B a row are held until they are written. */
-const CSV_SLICE_ROWS = 20_000
+export const CSV_SLICE_ROWS = 20_000
+/** A unit of time may have so many slices' rows before a finer one is asked for. */
+const FULL = 2
 const MINUTE_US = 60e6
+const MILLISECOND_US = 1e3
 
 /** The whole answer as one query, for Parquet. */
 export function exportQuery(
@@ -29,9 +33,8 @@ export function exportQuery(
   sort: Sort,
   nowUs: number,
 ): { text: string; values: string[] } {
-  const sql = new Sql()
-  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
-  return { text: withNames(plain, orderBy(sort, 'p.')), values: sql.values }
+  const { plain, values } = plainQuery(orgId, filter, nowUs)
+  return { text: withNames(plain, orderBy(sort, 'p.')), values }
 }
 
 export async function* exportRows(
@@ -41,8 +44,20 @@ export async function* exportRows(
   sort: Sort,
   nowUs: number,
 ): AsyncGenerator<readonly LogRow[]> {
+  await keepNames(connection, orgId)
   if (sort.key === 'startTime') yield* byTime(connection, orgId, filter, sort, nowUs)
   else yield* byOrder(connection, orgId, filter, sort, nowUs)
+}
+
+/** The connection has the names of now from here on: its temporary tables hide those of the catalog. */
+async function keepNames(connection: DuckDBConnection, orgId: string): Promise<void> {
+  await inOneState(connection, async () => {
+    for (const table of NAME_TABLES)
+      await connection.run(
+        `CREATE TEMP TABLE ${table} AS SELECT * FROM ${table} WHERE org_id = $1`,
+        [orgId],
+      )
+  })
 }
 
 async function* byTime(
@@ -52,12 +67,17 @@ async function* byTime(
   sort: Sort,
   nowUs: number,
 ): AsyncGenerator<readonly LogRow[]> {
-  const slices = await timeSlices(connection, orgId, filter, nowUs, SLICE_ROWS)
-  if (sort.descending) slices.reverse()
-  for (const [fromUs, toUs] of slices) {
-    const { text, values } = exportQuery(orgId, { ...filter, fromUs, toUs }, sort, nowUs)
-    const result = await connection.run(text, values)
-    for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
+  for await (const group of timeSlices(connection, orgId, filter, sort, nowUs, SLICE_ROWS)) {
+    for (const { fromUs, toUs, full } of group) {
+      const slice = { ...filter, fromUs, toUs }
+      if (full) {
+        yield* byOrder(connection, orgId, slice, sort, nowUs)
+        continue
+      }
+      const { text, values } = exportQuery(orgId, slice, sort, nowUs)
+      const result = await connection.run(text, values)
+      for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
+    }
   }
 }
 
@@ -73,24 +93,49 @@ export async function* exportCsv(
 ): AsyncGenerator<CsvPiece> {
   await checkLayout(lanes[0]!)
   const lines = new CsvLines(orgId, await readNames(lanes[0]!, orgId))
-  if (sort.key === 'startTime') {
-    const slices = await timeSlices(lanes[0]!, orgId, filter, nowUs, CSV_SLICE_ROWS)
-    if (sort.descending) slices.reverse()
-    const read = (lane: DuckDBConnection, [fromUs, toUs]: readonly [number, number]) => {
-      const sql = new Sql()
-      const plain = sources(sql, orgId, { ...filter, fromUs, toUs }, nowUs).map(selectPlain)
-      return chunksOf(lane, csvQuery(plain.join(' UNION ALL '), sort), sql.values)
-    }
-    for await (const chunks of ahead(lanes, slices, read)) yield* csvPieces(lines, chunks)
+  if (sort.key !== 'startTime') {
+    yield* csvByOrder(lanes[0]!, lines, orgId, filter, sort, nowUs)
     return
   }
-  const sql = new Sql()
-  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
-  for await (const rows of ordered(lanes[0]!, plain, sql.values, sort, CSV_SLICE_ROWS)) {
-    const chunks = await chunksOf(lanes[0]!, csvQuery(rows, sort), [])
+  const read = (lane: DuckDBConnection, { fromUs, toUs }: Slice) => {
+    const { plain, values } = plainQuery(orgId, { ...filter, fromUs, toUs }, nowUs)
+    return chunksOf(lane, csvQuery(plain, sort), values)
+  }
+  for await (const group of timeSlices(lanes[0]!, orgId, filter, sort, nowUs, CSV_SLICE_ROWS)) {
+    if (group[0]!.full) {
+      const { fromUs, toUs } = group[0]!
+      yield* csvByOrder(lanes[0]!, lines, orgId, { ...filter, fromUs, toUs }, sort, nowUs)
+    } else {
+      for await (const chunks of ahead(lanes, group, read)) yield* csvPieces(lines, chunks)
+    }
+  }
+}
+
+async function* csvByOrder(
+  connection: DuckDBConnection,
+  lines: CsvLines,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+): AsyncGenerator<CsvPiece> {
+  const { plain, values } = plainQuery(orgId, filter, nowUs)
+  for await (const rows of ordered(connection, plain, values, sort, CSV_SLICE_ROWS)) {
+    const chunks = await chunksOf(connection, csvQuery(rows, sort), [])
     if (chunks.length === 0) return
     yield* csvPieces(lines, chunks)
   }
+}
+
+/** All columns of the rows under the filter, without names. */
+function plainQuery(
+  orgId: string,
+  filter: LogFilter,
+  nowUs: number,
+): { plain: string; values: string[] } {
+  const sql = new Sql()
+  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
+  return { plain, values: sql.values }
 }
 
 async function chunksOf(
@@ -141,36 +186,87 @@ async function* csvPieces(
   }
 }
 
-/** Whole minutes, cut to the filter's range; at least one row in each. */
-async function timeSlices(
+interface Slice {
+  readonly fromUs: number
+  readonly toUs: number
+  readonly rows: number
+  /** More rows than are fetched at once start in its one millisecond. */
+  readonly full: boolean
+}
+
+/**
+ * In order, cut to the filter's range, at least one row in each: whole minutes, and milliseconds of the minutes that
+ * have too many. In groups, before each of which `connection` is used; a full one is alone in its group.
+ */
+async function* timeSlices(
+  connection: DuckDBConnection,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  nowUs: number,
+  sliceRows: number,
+  unitUs = MINUTE_US,
+): AsyncGenerator<Slice[]> {
+  const counts = await countsByTime(connection, orgId, filter, nowUs, unitUs)
+  const slices = slicesOf(counts, filter, sliceRows, unitUs)
+  if (sort.descending) slices.reverse()
+  let group: Slice[] = []
+  for (const slice of slices) {
+    if (slice.rows <= sliceRows * FULL) {
+      group.push(slice)
+      continue
+    }
+    if (group.length > 0) yield group
+    group = []
+    if (unitUs === MILLISECOND_US) {
+      yield [{ ...slice, full: true }]
+      continue
+    }
+    const within = { ...filter, fromUs: slice.fromUs, toUs: slice.toUs }
+    yield* timeSlices(connection, orgId, within, sort, nowUs, sliceRows, MILLISECOND_US)
+  }
+  if (group.length > 0) yield group
+}
+
+interface Count {
+  readonly unit: number
+  readonly n: number
+}
+
+async function countsByTime(
   connection: DuckDBConnection,
   orgId: string,
   filter: LogFilter,
   nowUs: number,
-  sliceRows: number,
-): Promise<[number, number][]> {
+  unitUs: number,
+): Promise<readonly Count[]> {
   const sql = new Sql()
   const parts = sources(sql, orgId, filter, nowUs).map(
     (s) =>
-      `SELECT t.start_us // ${int(MINUTE_US)} AS minute, count(*) AS n FROM ${s.from} WHERE ${s.where} GROUP BY 1`,
+      `SELECT t.start_us // ${int(unitUs)} AS unit, count(*) AS n FROM ${s.from} WHERE ${s.where} GROUP BY 1`,
   )
-  const minutes = await rowsOf(
+  const rows = await rowsOf(
     connection,
-    `SELECT minute::DOUBLE AS minute, sum(n)::DOUBLE AS n FROM (${parts.join(' UNION ALL ')}) GROUP BY 1 ORDER BY 1`,
+    `SELECT unit::DOUBLE AS unit, sum(n)::DOUBLE AS n FROM (${parts.join(' UNION ALL ')}) GROUP BY 1 ORDER BY 1`,
     sql.values,
   )
-  const slices: [number, number][] = []
-  let rows = sliceRows
-  for (const { minute, n } of minutes as { minute: number; n: number }[]) {
-    const end = Math.min(filter.toUs, (minute + 1) * MINUTE_US)
+  return rows as unknown as readonly Count[]
+}
+
+function slicesOf(
+  counts: readonly Count[],
+  filter: LogFilter,
+  sliceRows: number,
+  unitUs: number,
+): Slice[] {
+  const slices: Slice[] = []
+  for (const { unit, n } of counts) {
+    const fromUs = Math.max(filter.fromUs, unit * unitUs)
+    const toUs = Math.min(filter.toUs, (unit + 1) * unitUs)
     const last = slices.at(-1)
-    if (last !== undefined && rows + n <= sliceRows) {
-      last[1] = end
-      rows += n
-    } else {
-      slices.push([Math.max(filter.fromUs, minute * MINUTE_US), end])
-      rows = n
-    }
+    if (last !== undefined && last.rows + n <= sliceRows)
+      slices[slices.length - 1] = { ...last, toUs, rows: last.rows + n }
+    else slices.push({ fromUs, toUs, rows: n, full: false })
   }
   return slices
 }
@@ -182,9 +278,8 @@ async function* byOrder(
   sort: Sort,
   nowUs: number,
 ): AsyncGenerator<readonly LogRow[]> {
-  const sql = new Sql()
-  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
-  for await (const slice of ordered(connection, plain, sql.values, sort, SLICE_ROWS)) {
+  const { plain, values } = plainQuery(orgId, filter, nowUs)
+  for await (const slice of ordered(connection, plain, values, sort, SLICE_ROWS)) {
     const result = await connection.run(withNames(slice, orderBy(sort, 'p.')))
     if (result.rowCount === 0) return
     for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)

@@ -30,6 +30,8 @@ export function withNames(plain: string, order: string): string {
     FROM (${plain}) p ${NAME_JOINS} ${order}`
 }
 
+export const NAME_TABLES = ['catalog_client', 'catalog_user', 'catalog_resource', 'catalog_site']
+
 export const NAME_JOINS = `
     LEFT JOIN catalog_client c ON c.org_id = p.org_id AND c.id = p.client_id
     LEFT JOIN catalog_user u ON u.org_id = p.org_id AND u.id = p.user_id

@@ -1,0 +1,107 @@
+/**
+ * What runs exports: a bounded number at once, each with connections of its own (a slow reader must not hold one that
+ * pages need), their part of the memory, and the interruption of their queries when nobody waits any more.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { AppError } from '../../errors.js'
+import type { Cancel } from '../store.js'
+import { type Database, INTERRUPT_EVERY_MS } from './database.js'
+
+/** Each may hold some tens of MiB. */
+export const EXPORTS_MAX = 8
+/** So that one organisation, or clients of it that do not read, leave some to the others. */
+export const ORG_EXPORTS_MAX = 4
+
+export interface ExportSlot {
+  readonly lanes: readonly DuckDBConnection[]
+  /** No query comes any more; the slot stays taken. */
+  endQueries(): Promise<void>
+  /** Ends the queries, too. */
+  end(): Promise<void>
+}
+
+export class ExportSlots {
+  readonly #database: Database
+  readonly #applied: () => Promise<void>
+  readonly #running = new Map<string, number>()
+
+  /** @param applied resolves when what was acknowledged before can be read */
+  constructor(database: Database, applied: () => Promise<void>) {
+    this.#database = database
+    this.#applied = applied
+  }
+
+  /** Until their last byte is taken. */
+  get running(): number {
+    return [...this.#running.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  /** @throws AppError STORE_BUSY, STORE_CLOSING */
+  async take(orgId: string, laneCount: number, cancel: Cancel | undefined): Promise<ExportSlot> {
+    this.#count(orgId)
+    const lanes: DuckDBConnection[] = []
+    const release = () => {
+      for (const lane of lanes.splice(0)) this.#database.release(lane)
+    }
+    try {
+      await this.#applied()
+      while (lanes.length < laneCount) lanes.push(await this.#database.lend())
+      cancel?.signal?.throwIfAborted()
+      await this.#database.countExport(1, lanes[0]!)
+    } catch (error) {
+      release()
+      this.#uncount(orgId)
+      throw error
+    }
+    const stopInterrupting = interruptWhenAborted(cancel?.signal, lanes)
+    const endQueries = async () => {
+      stopInterrupting()
+      if (lanes.length > 0) await this.#database.countExport(-1, lanes[0]!)
+      release()
+    }
+    const end = async () => {
+      await endQueries()
+      this.#uncount(orgId)
+    }
+    return { lanes, endQueries, end }
+  }
+
+  #count(orgId: string): void {
+    const own = this.#running.get(orgId) ?? 0
+    const most = own >= ORG_EXPORTS_MAX
+    if (most || this.running >= EXPORTS_MAX) {
+      const where = most ? ' of this organisation' : ''
+      throw new AppError('STORE_BUSY', `too many exports${where} are running`, {
+        hint: 'Try again when one has ended.',
+      })
+    }
+    this.#running.set(orgId, own + 1)
+  }
+
+  #uncount(orgId: string): void {
+    const left = this.#running.get(orgId)! - 1
+    if (left > 0) this.#running.set(orgId, left)
+    else this.#running.delete(orgId)
+  }
+}
+
+/** Again and again: an interruption between two queries is lost. @returns ends it */
+function interruptWhenAborted(
+  signal: AbortSignal | undefined,
+  lanes: readonly DuckDBConnection[],
+): () => void {
+  let timer: NodeJS.Timeout | undefined
+  const interrupt = () => {
+    for (const lane of lanes) lane.interrupt()
+  }
+  const begin = () => {
+    interrupt()
+    timer = setInterval(interrupt, INTERRUPT_EVERY_MS)
+  }
+  if (signal?.aborted === true) begin()
+  else signal?.addEventListener('abort', begin)
+  return () => {
+    clearInterval(timer)
+    signal?.removeEventListener('abort', begin)
+  }
+}

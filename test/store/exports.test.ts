@@ -1,0 +1,134 @@
+/** Exports while other things happen: names change, sessions come and go, more exports begin and end. */
+import { DuckDBResult } from '@duckdb/node-api'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { Database } from '../../src/store/duckdb/database.js'
+import { ExportSlots } from '../../src/store/duckdb/export-slots.js'
+import { CSV_SLICE_ROWS, SLICE_ROWS } from '../../src/store/duckdb/exports.js'
+import type { Sort } from '../../src/store/store.js'
+import { batch, session } from '../support/batches.js'
+import { ALWAYS, TestStore } from '../support/store.js'
+
+const SORTS: readonly Sort[] = [
+  { key: 'startTime', descending: true },
+  { key: 'startTime', descending: false },
+  { key: 'bytes', descending: true },
+]
+/** Some milliseconds hold more than a slice, a few minutes all of it. */
+const ROWS = 250_000
+const PER_MILLISECOND = 120_000
+const BATCH_ROWS = 25_000
+const MINUTE_US = 60e6
+
+let store: TestStore
+let startUs: number
+
+beforeAll(async () => {
+  store = await TestStore.open(1e9)
+  startUs = store.nowUs - 3600e6
+  for (let at = 0; at < ROWS; at += BATCH_ROWS) {
+    const sessions = Array.from({ length: BATCH_ROWS }, (_, i) => {
+      const n = at + i
+      const us = n < PER_MILLISECOND ? n % 1000 : MINUTE_US + ((n * 7919) % (3 * MINUTE_US))
+      const startTimeUs = startUs + us
+      return session(n + 1, { startTimeUs, endTimeUs: startTimeUs + 1e6, clientId: 1 + (n % 3) })
+    })
+    await store.send('acme', 1, batch(at / BATCH_ROWS + 1, sessions))
+  }
+  await name('a')
+}, 120_000)
+afterAll(() => store.close())
+
+/** Awkward in CSV and JSON alike. */
+const nameOf = (id: number, state: string) => `=${state}${id},"𝒳"\r\n`
+const name = (state: string, ids = [1, 2, 3]) =>
+  store.store.putCatalog('acme', {
+    clients: ids.map((clientId) => ({ clientId, name: nameOf(clientId, state), addresses: [] })),
+    users: ids.map((id) => ({ userId: `u${id}`, name: nameOf(id, state) })),
+    resources: [],
+    sites: [{ siteId: 1, name: nameOf(1, state) }],
+    // biome-ignore lint/suspicious/noExplicitAny: the least of a catalog.
+  } as any)
+
+for (const sort of SORTS) {
+  const how = `${sort.key}, ${sort.descending ? 'descending' : 'ascending'}`
+  test(`rows by ${how}: each once, in order, in pieces, with the names of the beginning`, {
+    timeout: 120_000,
+  }, async () => {
+    await name('a')
+    const ids = new Set<string>()
+    const names = new Set<unknown>()
+    let before = Number.NaN
+    let pieces = 0
+    for await (const rows of store.store.rows('acme', ALWAYS, sort)) {
+      if (++pieces === 1) await name('b', [1, 3])
+      for (const row of rows) {
+        ids.add(row.sessionId)
+        names.add(row.clientName).add(row.userName).add(row.siteName)
+        const value =
+          sort.key === 'startTime' ? row.startTimeUs : (row.bytesTx ?? 0) + (row.bytesRx ?? 0)
+        expect(sort.descending ? value > before : value < before).toBe(false)
+        before = value
+      }
+    }
+    expect(ids.size).toBe(ROWS)
+    expect([...names].sort()).toEqual([1, 2, 3].map((id) => nameOf(id, 'a')))
+  })
+
+  test(`CSV by ${how}: the same`, { timeout: 120_000 }, async () => {
+    await name('a')
+    let text = ''
+    let pieces = 0
+    for await (const piece of store.store.csv('acme', ALWAYS, sort)) {
+      if (++pieces === 1) await name('b', [1, 3])
+      text += Buffer.from(piece.text).toString('utf8')
+    }
+    // A name ends in a line end of its own.
+    expect(text.split(/\r\n(?=\d)/)).toHaveLength(ROWS)
+    expect(text).not.toContain('=b')
+    expect(text.split(`"'=a2,""𝒳""\r\n"`)).toHaveLength(Math.floor((ROWS + 1) / 3) + 1)
+  })
+}
+
+test('of many rows in a minute, and in a millisecond, no more are fetched at once', {
+  timeout: 120_000,
+}, async () => {
+  const fetchAll = DuckDBResult.prototype.fetchAllChunks
+  const fetched: number[] = []
+  const spy = vi.spyOn(DuckDBResult.prototype, 'fetchAllChunks')
+  spy.mockImplementation(async function (this: DuckDBResult) {
+    const chunks = await fetchAll.call(this)
+    fetched.push(chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0))
+    return chunks
+  })
+  try {
+    for await (const _ of store.store.rows('acme', ALWAYS, SORTS[0]!));
+    expect(Math.max(...fetched.splice(0))).toBeLessThanOrEqual(2 * SLICE_ROWS)
+    for await (const _ of store.store.csv('acme', ALWAYS, SORTS[0]!));
+    expect(Math.max(...fetched)).toBeLessThanOrEqual(2 * CSV_SLICE_ROWS)
+  } finally {
+    spy.mockRestore()
+  }
+})
+
+test('after exports that begin and end at once the memory is whole again', async () => {
+  const directory = `${store.directory}/limits`
+  const memoryBytes = 512 * 2 ** 20
+  const database = await Database.open({ directory, memoryBytes, threads: 2 })
+  const slots = new ExportSlots(database, () => Promise.resolve())
+  const limit = async () => {
+    const connection = await database.lend()
+    const reader = await connection.runAndReadAll("SELECT current_setting('memory_limit')")
+    database.release(connection)
+    return reader.getRows()[0]![0]
+  }
+  const before = await limit()
+  for (let round = 0; round < 20; round++) {
+    const taken = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((org) => slots.take(org, 2, undefined)),
+    )
+    expect(await limit()).toBe('384.0 MiB')
+    await Promise.all(taken.map((slot) => slot.end()))
+    expect([await limit(), slots.running]).toEqual([before, 0])
+  }
+  await database.close()
+})
