@@ -1,5 +1,4 @@
 /** `tunmeter export`: the server's export, to a file or a pipe, with a progress bar on a terminal. */
-import { createWriteStream } from 'node:fs'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
@@ -8,6 +7,7 @@ import { badOptions, choice, text, textList } from '../config.js'
 import { EXIT } from '../errors.js'
 import { progressOn } from '../output/progress.js'
 import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { takeWhole, writeWhole } from './whole-file.js'
 
 const NEWLINE = 10
 
@@ -42,7 +42,10 @@ export const exportCommand = defineCommand({
     ),
     to: text('Sessions that started before this time. Default: now.', 'TIME'),
     filter: textList('Any filter of the API. Repeatable.', 'NAME=VALUE'),
-    output: text('File to write. Default: standard output.', 'FILE'),
+    output: text(
+      'File to write; it is replaced when the export is whole. Default: standard output.',
+      'FILE',
+    ),
   },
   details: `Filters are those of the API (docs/api.md):
   tunmeter export --from 2026-11-01 --filter clientId=7 --filter destAddr=10.0.0.0/8 --output week.csv`,
@@ -76,8 +79,9 @@ export const exportCommand = defineCommand({
     })
     const body = Readable.fromWeb(response.body as ReadableStream)
     try {
-      if (options.output === undefined) await pipeline(body, meter, context.stdout, { end: false })
-      else await pipeline(body, meter, createWriteStream(options.output))
+      if (options.output === undefined)
+        await takeWhole(body, pipeline(body, meter, context.stdout, { end: false }))
+      else await writeWhole(options.output, body, meter)
     } finally {
       progress.clear()
     }

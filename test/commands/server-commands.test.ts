@@ -1,7 +1,16 @@
 /** export, catalog, backup and keys as a person runs them, against a real server and a fake Pangolin. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -133,6 +142,52 @@ test('export writes what the API gives, to a file or a pipe', async () => {
   expect(readFileSync(file, 'utf8')).toBe(direct.body)
   const piped = await run(['export', '--server', server.url, '--format', 'ndjson'])
   expect(piped.stdout.trim().split('\n')).toHaveLength(2500)
+})
+
+test('an export that breaks off says so and leaves the file of before', async () => {
+  // As a server that is killed in the middle.
+  const broken = createServer((request, response) => {
+    if (!request.url!.includes('/export')) {
+      const data = { pagination: { total: 9 } }
+      response.end(JSON.stringify({ data, success: true, error: false, message: '', status: 200 }))
+      return
+    }
+    response.write('timestamp\r\n1\r\n', () => response.destroy())
+  })
+  broken.listen(0, '127.0.0.1')
+  await once(broken, 'listening')
+  const url = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`
+  const file = join(work, 'before.csv')
+  writeFileSync(file, 'of before')
+  const args = ['export', '--server', url, '--org', 'acme']
+  for (const output of [['--output', file], []]) {
+    const done = await run([...args, ...output])
+    expect(done.code).toBe(1)
+    expect(done.stderr).toContain('the export broke off')
+    expect(done.stderr).toContain('not all of it')
+    expect(done.stderr).not.toContain('bug')
+  }
+  expect(readFileSync(file, 'utf8')).toBe('of before')
+  expect(readdirSync(work).filter((name) => name.startsWith('before'))).toEqual(['before.csv'])
+  broken.close()
+})
+
+test('export says where it cannot write; what is no file is written as it is', async () => {
+  const args = ['export', '--server', server.url, '--output']
+  const nowhere = await run([...args, join(work, 'none', 'x.csv')])
+  expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot write') })
+  expect(nowhere.stderr).not.toContain('bug')
+  const full = await run([...args, '/dev/full'])
+  expect(full).toMatchObject({ code: 1, stderr: expect.stringContaining('no space left') })
+  expect((await run([...args, '/dev/null'])).code).toBe(0)
+  expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
+  // A link stays one.
+  const link = join(work, 'link.csv')
+  writeFileSync(join(work, 'linked.csv'), '')
+  symlinkSync(join(work, 'linked.csv'), link)
+  expect((await run([...args, link])).code).toBe(0)
+  expect(lstatSync(link).isSymbolicLink()).toBe(true)
+  expect(readFileSync(join(work, 'linked.csv'), 'utf8')).toMatch(/^timestamp,/)
 })
 
 test('export says what is wrong', async () => {

@@ -1,0 +1,41 @@
+/** A file that is there whole or not at all: written beside its name, which it gets at the end. */
+import { createWriteStream, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import type { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { AppError, messageOf, networkFault } from '../errors.js'
+
+/** @throws AppError EXPORT_BROKEN_OFF, OUTPUT_FAILED */
+export async function writeWhole(path: string, body: Readable, through: Transform): Promise<void> {
+  const found = statSync(path, { throwIfNoEntry: false })
+  // A FIFO or a device has no second name.
+  const beside = found === undefined || found.isFile()
+  const target = found !== undefined && beside ? realpathSync(path) : path
+  const written = beside ? `${target}.partial` : path
+  try {
+    await takeWhole(body, pipeline(body, through, createWriteStream(written)))
+    if (beside) renameSync(written, target)
+  } catch (error) {
+    if (beside) rmSync(written, { force: true })
+    if (error instanceof AppError) throw error
+    throw new AppError('OUTPUT_FAILED', `cannot write ${path}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** Waits for what takes all of `body`. @throws AppError EXPORT_BROKEN_OFF when it ends early */
+export async function takeWhole(body: Readable, taken: Promise<void>): Promise<void> {
+  let failure: Error | undefined
+  body.once('error', (error) => {
+    failure = error
+  })
+  try {
+    await taken
+  } catch (error) {
+    if (failure !== error) throw error
+    throw new AppError('EXPORT_BROKEN_OFF', `the export broke off: ${networkFault(error)}`, {
+      hint: 'What was written is not all of it. Is the server still running?',
+      cause: error,
+    })
+  }
+}
