@@ -49,6 +49,42 @@ test('texts of one batch are not taken for those of another', () => {
   }
 })
 
+test('texts of any length that differ in one letter are told apart', () => {
+  const changed = (text: string, at: number) => `${text.slice(0, at)}X${text.slice(at + 1)}`
+  for (let length = 1; length <= 80; length++) {
+    const plain = 'abcdefghij'.repeat(8).slice(0, length)
+    const users = [plain, ...Array.from(plain, (_, at) => changed(plain, at)), plain]
+    const sessions = users.map((userId, i) => session(i + 1, { userId }))
+    const { sessions: read } = readBatch(Buffer.from(JSON.stringify(batch(1, sessions)))) as Read
+    expect(read.map((s) => (s as { userId: string }).userId)).toEqual(users)
+  }
+})
+
+test('texts of the same words and another length are told apart', () => {
+  const letters = [...'abcdefghijklmnopqrstuvwxyz']
+  for (const first of letters) {
+    const texts = letters.flatMap((second) => letters.map((third) => first + second + third))
+    // With their quotes, both are the words `"abc` and `abc"`.
+    const users = texts.flatMap((text) => [text, text + text])
+    const sessions = users.map((userId, i) => session(i + 1, { userId }))
+    const { sessions: read } = readBatch(Buffer.from(JSON.stringify(batch(1, sessions)))) as Read
+    expect(read.map((s) => (s as { userId: string }).userId)).toEqual(users)
+  }
+})
+
+test('keys that differ in one letter are told apart', () => {
+  const one = JSON.stringify(batch(1, [session(1)]))
+  const second = JSON.stringify(session(2))
+  for (const name of Object.keys(session(1))) {
+    for (let at = 0; at < name.length; at++) {
+      const other = `${name.slice(0, at)}X${name.slice(at + 1)}`
+      const text = one.replace(/\]\}$/, `,${second.replace(`"${name}"`, `"${other}"`)}]}`)
+      expect(JSON.parse(text).sessions[1]).not.toHaveProperty(name)
+      expect(readBatch(Buffer.from(text)), other).toBeUndefined()
+    }
+  }
+})
+
 test('what a meter does not know is left out, its place is that of the key', () => {
   const given = session(1)
   const text = JSON.stringify(
