@@ -94,6 +94,11 @@ export class ServerMetrics {
       'Times that it could not be: look at disk space.',
       (s) => s.failedFolds,
     )
+    counter(
+      'tunmeter_server_store_failed_rollups_total',
+      'Times that sums by the hour could not be made; answers are counted from the rows until they are.',
+      (s) => s.failedRollups,
+    )
   }
 
   #storeGauges(stats: () => StoreStats, registers: Registry[]): void {

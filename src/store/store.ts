@@ -353,11 +353,13 @@ export interface StoreStats {
   readonly queuedSessions: number
   /** Of batches that are acknowledged, and not in the database yet. */
   readonly journalBytes: number
-  /** These three since the store was opened. */
+  /** These four since the store was opened. */
   readonly journaledBatches: number
   /** Of the write-ahead log into the file. */
   readonly folds: number
   readonly failedFolds: number
+  /** Sums by the hour that could not be made; answers are then counted from the rows. */
+  readonly failedRollups: number
   /** Exports that run. */
   readonly exports: number
 }

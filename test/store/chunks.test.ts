@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
-import { appendSessions } from '../../src/store/duckdb/chunks.js'
+import { appendTo, SessionRows } from '../../src/store/duckdb/chunks.js'
 import { MIGRATIONS } from '../../src/store/duckdb/schema.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, stored, TestStore } from '../support/store.js'
@@ -80,7 +80,8 @@ test('an append that fails leaves nothing behind, not even when its appender is 
     const fail = async (): Promise<string> => {
       const batches = new Float64Array(bad.length)
       try {
-        await appendSessions(connection, 'session', bad, batches)
+        const rows = new SessionRows(bad)
+        await appendTo(connection, 'session', (appender) => rows.appendTo(appender, batches))
         return 'no error'
       } catch (error) {
         return String(error)

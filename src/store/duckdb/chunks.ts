@@ -9,6 +9,7 @@
 import {
   BOOLEAN,
   DOUBLE,
+  type DuckDBAppender,
   type DuckDBConnection,
   DuckDBDataChunk,
   type DuckDBType,
@@ -129,30 +130,41 @@ function write(vector: Vector, values: Values, at: number, count: number): void 
   vector.flush()
 }
 
-/**
- * Appends rows to a table in the connection's transaction.
- * @param extra values of one more whole-number column at the end, one for each session
- */
-export async function appendSessions(
-  connection: DuckDBConnection,
-  table: string,
-  sessions: readonly StoredSession[],
-  extra?: Float64Array,
-): Promise<void> {
-  if (sessions.length === 0) return
-  const columns = STORED_COLUMNS.map((column) => valuesOf(column, sessions))
-  if (extra !== undefined)
-    columns.push({ type: DOUBLE, numbers: extra, mask: new Mask(extra.length) })
-  const types = columns.map((values) => values.type)
-  const appender = await connection.createAppender(table)
-  try {
-    for (let at = 0; at < sessions.length; at += CHUNK_ROWS) {
-      const count = Math.min(CHUNK_ROWS, sessions.length - at)
+/** Sessions by columns. Most of the work of appending them, and it can be done before it is their turn. */
+export class SessionRows {
+  readonly sessions: readonly StoredSession[]
+  readonly #columns: readonly Values[]
+
+  constructor(sessions: readonly StoredSession[]) {
+    this.sessions = sessions
+    this.#columns = STORED_COLUMNS.map((column) => valuesOf(column, sessions))
+  }
+
+  /** @param extra values of one more whole-number column at the end, one for each session */
+  appendTo(appender: DuckDBAppender, extra?: Float64Array): void {
+    const columns = [...this.#columns]
+    if (extra !== undefined)
+      columns.push({ type: DOUBLE, numbers: extra, mask: new Mask(extra.length) })
+    const types = columns.map((values) => values.type)
+    for (let at = 0; at < this.sessions.length; at += CHUNK_ROWS) {
+      const count = Math.min(CHUNK_ROWS, this.sessions.length - at)
       const chunk = DuckDBDataChunk.create(types, count)
       for (const [c, values] of columns.entries())
         write(chunk.getColumnVector(c) as unknown as Vector, values, at, count)
       appender.appendDataChunk(chunk)
     }
+  }
+}
+
+/** Appends to a table in the connection's transaction, in this order: all of it, or nothing when it throws. */
+export async function appendTo(
+  connection: DuckDBConnection,
+  table: string,
+  append: (appender: DuckDBAppender) => void,
+): Promise<void> {
+  const appender = await connection.createAppender(table)
+  try {
+    append(appender)
     appender.closeSync()
   } catch (error) {
     // What it still holds would be written when it is collected, long after this transaction was rolled back.

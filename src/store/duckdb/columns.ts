@@ -96,8 +96,19 @@ export function peerOf({
   clientEndpoint,
 }: Pick<StoredSession, 'peerPublicKey' | 'clientEndpoint'>): string | null {
   if (peerPublicKey === null && clientEndpoint === null) return null
-  return `${escaped(clientEndpoint ?? '')}|${escaped(peerPublicKey ?? '')}`
+  const key = peerPublicKey ?? ''
+  const endpoint = clientEndpoint ?? ''
+  const known = peers.get(endpoint)
+  if (known?.key === key) return known.text
+  const text = `${escaped(endpoint)}|${escaped(key)}`
+  if (peers.size === PEERS_MAX) peers.clear()
+  peers.set(endpoint, { key, text })
+  return text
 }
+
+/** Made once and not for each session: by endpoint, with the key it had last. */
+const peers = new Map<string, { readonly key: string; readonly text: string }>()
+const PEERS_MAX = 4096
 
 function escaped(text: string): string {
   return text.replaceAll('~', '~T').replaceAll('|', '~B')

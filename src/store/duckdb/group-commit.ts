@@ -5,7 +5,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
-import { appendSessions } from './chunks.js'
+import { appendTo, SessionRows } from './chunks.js'
 import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
 import { KnownIds } from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
@@ -48,7 +48,6 @@ export class GroupCommit {
     this.#clockUs = clockUs
   }
 
-  /** @param rollup uses the same connection, between two groups */
   static async open(
     connection: DuckDBConnection,
     rollup: Rollup,
@@ -74,8 +73,10 @@ export class GroupCommit {
   async commit(group: readonly SiteBatch[]): Promise<WriteReceipt[]> {
     try {
       await this.#connection.run('BEGIN')
-      const receipts = await this.#write(group)
+      const arrival = this.#rollup.nextArrival()
+      const { receipts, appended } = await this.#write(group, arrival)
       await this.#connection.run('COMMIT')
+      this.#rollup.committed(arrival, appended)
       return receipts
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined)
@@ -126,15 +127,15 @@ export class GroupCommit {
         WHERE ${SESSION_RUN_OVER} LIMIT ${CLOSE_SESSIONS_MAX}`)
       const counted = await c.runAndReadAll('SELECT count(*)::DOUBLE FROM closing')
       const count = counted.getRows()[0]![0] as number
+      const arrival = this.#rollup.nextArrival()
       if (count > 0) {
-        const arrival = this.#rollup.nextArrival()
         await c.run(
           `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM closing ORDER BY start_us`,
         )
         await c.run('DELETE FROM session_open WHERE rowid IN (SELECT id FROM closing)')
       }
       await c.run('COMMIT')
-      this.#rollup.appended(count)
+      this.#rollup.committed(arrival, count)
       if (count > 0) this.#known.clear()
       return count
     } catch (error) {
@@ -144,7 +145,10 @@ export class GroupCommit {
     }
   }
 
-  async #write(group: readonly SiteBatch[]): Promise<WriteReceipt[]> {
+  async #write(
+    group: readonly SiteBatch[],
+    arrival: number,
+  ): Promise<{ receipts: WriteReceipt[]; appended: number }> {
     const receipts: WriteReceipt[] = []
     const fresh: SiteBatch[] = []
     const changed = new Map<Meter, boolean>()
@@ -156,8 +160,7 @@ export class GroupCommit {
     for (const [meter, rangesChanged] of changed) await this.#meters.save(meter, rangesChanged)
     const plan = new Plan(await this.#known.load(pagesOf(fresh)))
     for (const given of fresh) plan.add(given, this.#runStartedUs(given))
-    await this.#apply(plan)
-    return receipts
+    return { receipts, appended: await this.#apply(plan, arrival) }
   }
 
   /** Books the batch number and the report. @returns false when the number is known */
@@ -188,22 +191,18 @@ export class GroupCommit {
     return batch === null ? this.#clockUs() : isoToUs(batch.report.startedAt)
   }
 
-  async #apply(plan: Plan): Promise<void> {
+  /** @returns how many sessions it appended to those that roll-ups count */
+  async #apply(plan: Plan, arrival: number): Promise<number> {
     const c = this.#connection
-    const arrival = this.#rollup.nextArrival()
-    const appended = plan.of(Fate.append)
-    await appendSessions(c, 'session', appended, new Float64Array(appended.length).fill(arrival))
-    this.#rollup.appended(appended.length)
+    const appended = await this.#append(plan.takeAppended(), arrival)
     const closed = plan.closed
     if (closed.length > 0) {
-      await c.run('DELETE FROM stage_closed')
-      await appendSessions(c, 'stage_closed', closed)
+      await this.#stage('stage_closed', closed)
       await c.run(`DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`)
     }
     const open = plan.of(Fate.open)
     if (open.length > 0) {
-      await c.run('DELETE FROM stage_open')
-      await appendSessions(c, 'stage_open', open, plan.openRuns(open))
+      await this.#stage('stage_open', open, plan.openRuns(open))
       await c.run(
         `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE_PACKETS}`,
       )
@@ -211,14 +210,32 @@ export class GroupCommit {
         WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
     }
     await this.#revise(plan.of(Fate.revise), arrival)
+    return appended
+  }
+
+  async #append(parts: readonly SessionRows[], arrival: number): Promise<number> {
+    const count = parts.reduce((sum, { sessions }) => sum + sessions.length, 0)
+    if (count === 0) return 0
+    await appendTo(this.#connection, 'session', (appender) => {
+      for (const rows of parts)
+        rows.appendTo(appender, new Float64Array(rows.sessions.length).fill(arrival))
+    })
+    return count
+  }
+
+  async #stage(table: string, sessions: readonly StoredSession[], extra?: Float64Array) {
+    await this.#connection.run(`DELETE FROM ${table}`)
+    const rows = new SessionRows(sessions)
+    await appendTo(this.#connection, table, (appender) => rows.appendTo(appender, extra))
   }
 
   /** An ended session again: the one with more packets stays, and a real end in any case. */
   async #revise(sessions: readonly StoredSession[], arrival: number): Promise<void> {
     if (sessions.length === 0) return
     const c = this.#connection
-    await c.run('DELETE FROM stage_ended')
-    await appendSessions(c, 'stage_ended', sessions)
+    // What it replaces may be among those that are just being summed up.
+    await this.#rollup.settled()
+    await this.#stage('stage_ended', sessions)
     // The ranges are for the zone maps.
     const bounds = (
       await c.runAndReadAll(

@@ -86,8 +86,8 @@ export class Journal {
   }
 }
 
-function entryOf(batch: SiteBatch): Buffer {
-  const json = Buffer.from(JSON.stringify(batch))
+function entryOf({ orgId, siteId, batch, sessions }: SiteBatch): Buffer {
+  const json = Buffer.from(JSON.stringify({ orgId, siteId, batch, sessions }))
   const header = `${hex(json.length)} ${hex(crc32(json))}\n`
   return Buffer.concat([Buffer.from(header), json, Buffer.from(END)])
 }

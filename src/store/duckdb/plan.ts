@@ -12,6 +12,7 @@
  */
 import { isOpen } from '../../session/session.js'
 import type { StoredSession } from '../store.js'
+import { SessionRows } from './chunks.js'
 import { RUN_LENGTH, sequenceOf } from './ids.js'
 import {
   has,
@@ -29,6 +30,17 @@ export interface SiteSessions {
   readonly orgId: string
   readonly siteId: number
   readonly sessions: readonly StoredSession[]
+  /** Of the ended ones (endedRows), when they were made before. */
+  readonly ended?: SessionRows | undefined
+}
+
+/** They come in the order of their ends; in that of their starts, times and sequences take fewer bits. */
+export function endedRows(sessions: readonly StoredSession[]): SessionRows {
+  return new SessionRows(sessions.filter((s) => !isOpen(s)).sort(byStart))
+}
+
+function byStart(a: StoredSession, b: StoredSession): number {
+  return a.startTimeUs - b.startTimeUs
 }
 
 /** Where the ids of a group are. */
@@ -58,6 +70,12 @@ interface PlanPage {
   readonly places: Int32Array
 }
 
+interface MadeRows {
+  readonly rows: SessionRows
+  /** Where in the plan their sessions are, unless some are not in it. */
+  readonly from: number
+}
+
 /** An id is in the plan once, with its best record. */
 export class Plan {
   /** Ended sessions of which an interim record may be in session_open. */
@@ -65,6 +83,7 @@ export class Plan {
   readonly #pages = new Map<string, PlanPage>()
   readonly #sessions: StoredSession[] = []
   readonly #fates: Fate[] = []
+  readonly #made: MadeRows[] = []
   /** Of the open ones. */
   readonly #runs = new Map<StoredSession, number>()
 
@@ -77,16 +96,44 @@ export class Plan {
     return this.#sessions.filter((_, i) => this.#fates[i] === fate)
   }
 
+  /** Those that are appended to session, once: a batch's rows where all of them are, the others together. */
+  takeAppended(): readonly SessionRows[] {
+    const whole = this.#made.filter((made) => this.#isWhole(made))
+    for (const { rows, from } of whole)
+      this.#fates.fill(Fate.none, from, from + rows.sessions.length)
+    return [...whole.map(({ rows }) => rows), new SessionRows(this.of(Fate.append))]
+  }
+
+  #isWhole({ rows, from }: MadeRows): boolean {
+    return rows.sessions.every(
+      (session, i) => this.#fates[from + i] === Fate.append && this.#sessions[from + i] === session,
+    )
+  }
+
   openRuns(sessions: readonly StoredSession[]): Float64Array {
     return Float64Array.from(sessions, (s) => this.#runs.get(s)!)
   }
 
-  add({ orgId, siteId, sessions }: SiteSessions, runStartedUs: number): void {
+  add(given: SiteSessions, runStartedUs: number): void {
+    const { ended, sessions } = given
+    if (ended === undefined) {
+      this.#addInOrder(given, sessions.toSorted(byStart), runStartedUs)
+    } else {
+      this.#made.push({ rows: ended, from: this.#sessions.length })
+      this.#addInOrder(given, ended.sessions, runStartedUs)
+      this.#addInOrder(given, sessions.filter(isOpen), runStartedUs)
+    }
+  }
+
+  #addInOrder(
+    { orgId, siteId }: SiteSessions,
+    sessions: readonly StoredSession[],
+    runStartedUs: number,
+  ): void {
     let run = ''
     let number = -1
     let page: PlanPage | undefined
-    // Sessions come in the order of their ends; in that of their starts, times and sequences take fewer bits.
-    for (const session of [...sessions].sort((a, b) => a.startTimeUs - b.startTimeUs)) {
+    for (const session of sessions) {
       const sequence = sequenceOf(session.sessionId)
       if (pageOf(sequence) !== number || !session.sessionId.startsWith(run)) {
         run = session.sessionId.slice(0, RUN_LENGTH)

@@ -171,22 +171,36 @@ export class Turns {
   }
 }
 
-/** Numbers arrivals and rolls them up; belongs to the writer and uses its connection between two groups. */
+/**
+ * Numbers the writer's commits, and rolls up what they appended: on a connection of its own, while the writer goes on.
+ *
+ * A roll-up takes the sessions of commits that were there when it began. Later ones do not touch these, but for the
+ * revision of an ended session, which waits for settled(); none begins before that is committed, as they begin
+ * between two groups.
+ */
 export class Rollup {
   readonly #connection: DuckDBConnection
   readonly #turns: Turns
   readonly #rows: number
   #rolled = -1
+  /** Number of the next commit. */
   #arrival = 0
+  /** The last one that is durable. */
+  #committed = -1
+  /** Sessions that arrived after `rolled`, and how many of them are enough. */
   #waiting = 0
+  #enough: number
+  #rolling: Promise<void> | null = null
+  #failures = 0
 
   private constructor(connection: DuckDBConnection, turns: Turns, rows: number) {
     this.#connection = connection
     this.#turns = turns
     this.#rows = rows
+    this.#enough = rows
   }
 
-  /** Rolls up what an older version, or one that was killed, left. */
+  /** Rolls up what an older version, or one that was killed, left. @param connection for nothing else */
   static async open(connection: DuckDBConnection, turns: Turns, rows: number): Promise<Rollup> {
     const rollup = new Rollup(connection, turns, rows)
     await rollup.load()
@@ -196,17 +210,28 @@ export class Rollup {
 
   /** From the tables; also after a rollback. */
   async load(): Promise<void> {
+    await this.settled()
     this.#rolled = await rolledUpTo(this.#connection)
     const rows = await rowsOf(
       this.#connection,
       `SELECT count(*)::DOUBLE AS n, max(arrival)::DOUBLE AS last FROM session WHERE arrival > ${int(this.#rolled)}`,
     )
     this.#waiting = rows[0]!.n as number
-    this.#arrival = Math.max(this.#rolled, (rows[0]!.last as number | null) ?? -1) + 1
+    this.#committed = Math.max(this.#rolled, (rows[0]!.last as number | null) ?? -1)
+    this.#arrival = this.#committed + 1
   }
 
   get rolled(): number {
     return this.#rolled
+  }
+
+  /** Since the store was opened; each is tried again when more has arrived. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  get isRolling(): boolean {
+    return this.#rolling !== null
   }
 
   /** The number for the sessions of the transaction that begins. */
@@ -214,23 +239,39 @@ export class Rollup {
     return this.#arrival++
   }
 
-  appended(sessions: number): void {
+  committed(arrival: number, sessions: number): void {
+    this.#committed = arrival
     this.#waiting += sessions
   }
 
-  /** Later when retention is at work, unless much waits. */
-  get isDue(): boolean {
-    return this.#waiting >= (this.#turns.busy ? 4 * this.#rows : this.#rows)
+  /**
+   * Between two groups. Later when retention is at work, unless much waits.
+   * @param ended it may be due again, for what was committed meanwhile
+   */
+  rollWhenDue(ended: () => void): void {
+    const enough = this.#turns.busy ? 4 * this.#enough : this.#enough
+    if (this.#rolling !== null || this.#waiting < enough) return
+    this.#rolling = this.#turns
+      .run(() => this.#roll())
+      .catch(() => {
+        this.#failures++
+        this.#enough = this.#waiting + this.#rows
+      })
+      .finally(() => {
+        this.#rolling = null
+        ended()
+      })
   }
 
-  /** Between two transactions of the writer. */
-  async roll(): Promise<void> {
-    await this.#turns.run(() => this.#roll())
+  /** Resolves when none is under way. */
+  async settled(): Promise<void> {
+    await this.#rolling
   }
 
   async #roll(): Promise<void> {
     const c = this.#connection
-    const upTo = this.#arrival - 1
+    const upTo = this.#committed
+    const sessions = this.#waiting
     await c.run('BEGIN')
     try {
       await c.run(
@@ -243,7 +284,8 @@ export class Rollup {
       throw error
     }
     this.#rolled = upTo
-    this.#waiting = 0
+    this.#waiting -= sessions
+    this.#enough = this.#rows
   }
 }
 

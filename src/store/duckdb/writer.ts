@@ -4,10 +4,11 @@
  *   submit -> queue -> group -> one transaction (group-commit.ts) -> receipts
  *                \-> journal -> receipts, and a group as soon as the connection is free
  *
- * Waiting batches are committed together: one fsync for all of them. Between two groups come the chores, which need
- * the connection for up to half a second: the write-ahead log is folded into the file, sums by the hour are brought
- * up to date, interrupted sessions are closed. Batches that come meanwhile are written to the journal (journal.ts) and
- * acknowledged; whoever reads the store waits until they are in it (applied()).
+ * Waiting batches are committed together: one fsync for all of them; large ones are laid out by columns when they come,
+ * while those before them are committed. Between two groups come the chores, which need the connection for up to half a
+ * second: the write-ahead log is folded into the file, interrupted sessions are closed. Batches that come meanwhile are
+ * written to the journal (journal.ts) and acknowledged; whoever reads the store waits until they are in it (applied()).
+ * Sums by the hour are made beside all that (rollup.ts).
  *
  * The log is folded here and nowhere else, while nobody writes: DuckDB can fold beside other transactions, but had
  * faults of that kind up to 1.5.5 (duckdb#25971, duckdb#24260: a file that cannot be opened any more).
@@ -27,12 +28,15 @@ import type { StoredSession, StoreStats, WriteReceipt, WriteRequest } from '../s
 import type { Database } from './database.js'
 import { GroupCommit, receiptOf, type SiteBatch } from './group-commit.js'
 import { Journal, type Leftovers } from './journal.js'
+import { endedRows } from './plan.js'
 import { Rollup, Turns } from './rollup.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
 export const QUEUE_SESSIONS_MAX = 200_000
 /** Half a second of 24,000 a second. A session that is written twice costs a third more: who sends more may wait. */
 export const JOURNAL_SESSIONS_MAX = 12_000
+/** Smaller batches are laid out together with others of their group: each has a price for its words. */
+const ROWS_AT_ONCE_MIN = 1000
 /** What a fold may take: of the log a fifth was measured, of texts that are all different more; and the last row groups again. */
 const FOLD_SHARE = 0.5
 const FOLD_BYTES = 16 * 2 ** 20
@@ -103,7 +107,7 @@ export class Writer {
   ): Promise<{ writer: Writer; leftovers: Leftovers; refusedBatches: number }> {
     const connection = await database.connect()
     const turns = new Turns()
-    const rollup = await Rollup.open(connection, turns, options.rollRows)
+    const rollup = await Rollup.open(await database.connect(), turns, options.rollRows)
     const groups = await GroupCommit.open(connection, rollup, options.clockUs)
     const { journal, leftovers } = await Journal.open(join(options.directory, 'journal'))
     const refused = await groups.commitAnyOf(leftovers.batches)
@@ -120,6 +124,7 @@ export class Writer {
       queuedSessions: this.#queuedSessions,
       journalBytes: this.#journal.bytes,
       ...this.#counts,
+      failedRollups: this.#rollup.failures,
     }
   }
 
@@ -134,7 +139,8 @@ export class Writer {
         hint: 'Send the batch again in a few seconds.',
       })
     }
-    const given = { orgId, siteId, batch: batch && withoutSessions(batch), sessions }
+    const ended = sessions.length < ROWS_AT_ONCE_MIN ? undefined : endedRows(sessions)
+    const given = { orgId, siteId, batch: batch && withoutSessions(batch), sessions, ended }
     return new Promise((done, failed) => {
       this.#queue.push({ given, done, failed })
       this.#queuedSessions += sessions.length
@@ -155,7 +161,10 @@ export class Writer {
   /** Waits until nothing is being written; what others write meanwhile is folded when it is much. */
   async idle(): Promise<void> {
     if (this.#foldIsDue()) this.#run()
-    while (this.#running !== null) await this.#running
+    while (this.#running !== null || this.#rollup.isRolling) {
+      await this.#running
+      await this.#rollup.settled()
+    }
   }
 
   /** Resolves when what was acknowledged so far is in the database, or could not be put there for now. */
@@ -183,6 +192,7 @@ export class Writer {
     do {
       this.#taken = await this.#applyJournaled()
       await this.#commitQueued()
+      this.#rollup.rollWhenDue(() => this.#run())
       if (this.#choresAreDue()) await this.#journalDuring(() => this.#doChores())
     } while (this.#mustGoOn())
     this.#running = null
@@ -223,7 +233,10 @@ export class Writer {
   }
 
   #choresAreDue(): boolean {
-    return this.#asked.length > 0 || this.#rollup.isDue || this.#foldIsDue()
+    if (this.#asked.length > 0) return true
+    // It would wait for the roll-up, and batches for it.
+    const canGoOn = this.#queue.length > 0 && this.#rollup.isRolling
+    return this.#foldIsDue() && !canGoOn
   }
 
   #foldIsDue(): boolean {
@@ -233,7 +246,6 @@ export class Writer {
   /** A failure leaves all as it was: it is tried again later. */
   async #doChores(): Promise<void> {
     for (const chore of this.#asked.splice(0)) await chore()
-    if (this.#rollup.isDue) await this.#rollup.roll().catch(() => undefined)
     if (this.#foldIsDue()) await this.turns.run(() => this.#fold())
   }
 
