@@ -2,7 +2,7 @@
 import { DuckDBResult } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Database } from '../../src/store/duckdb/database.js'
-import { ExportSlots } from '../../src/store/duckdb/export-slots.js'
+import { EXPORTS_MAX, ExportSlots, ORG_EXPORTS_MAX } from '../../src/store/duckdb/export-slots.js'
 import { CSV_SLICE_ROWS, SLICE_ROWS } from '../../src/store/duckdb/exports.js'
 import type { Sort } from '../../src/store/store.js'
 import { batch, session } from '../support/batches.js'
@@ -18,6 +18,9 @@ const ROWS = 250_000
 const PER_MILLISECOND = 120_000
 const BATCH_ROWS = 25_000
 const MINUTE_US = 60e6
+const LONG = { timeout: 60_000 }
+/** Some hours of work, unless it is interrupted. */
+const ENDLESS = 'SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b'
 
 let store: TestStore
 let startUs: number
@@ -108,6 +111,40 @@ test('of many rows in a minute, and in a millisecond, no more are fetched at onc
   } finally {
     spy.mockRestore()
   }
+})
+
+test('a query that nobody waits for ends, also one that begins later', LONG, async () => {
+  const directory = `${store.directory}/interrupts`
+  const database = await Database.open({ directory, memoryBytes: 256 * 2 ** 20, threads: 2 })
+  const slots = new ExportSlots(database, () => Promise.resolve())
+  const gone = new AbortController()
+  const slot = await slots.take('acme', 2, { signal: gone.signal })
+  const running = expect(slot.lanes[0]!.run(ENDLESS)).rejects.toThrow('Interrupted')
+  gone.abort()
+  await running
+  await expect(slot.lanes[1]!.run(ENDLESS)).rejects.toThrow('Interrupted')
+  await slot.end()
+  await expect(slots.take('acme', 1, { signal: gone.signal })).rejects.toThrow('aborted')
+  expect(slots.running).toBe(0)
+  await database.close()
+})
+
+test('an organisation leaves places to the others', async () => {
+  const directory = `${store.directory}/places`
+  const database = await Database.open({ directory, memoryBytes: 256 * 2 ** 20, threads: 2 })
+  const slots = new ExportSlots(database, () => Promise.resolve())
+  const take = (org: string) => slots.take(org, 1, undefined)
+  const taken = await Promise.all(Array.from({ length: ORG_EXPORTS_MAX }, () => take('a')))
+  await expect(take('a')).rejects.toMatchObject({
+    code: 'STORE_BUSY',
+    message: 'too many exports of this organisation are running',
+  })
+  while (slots.running < EXPORTS_MAX) taken.push(await take(`other ${slots.running}`))
+  await expect(take('b')).rejects.toMatchObject({ message: 'too many exports are running' })
+  for (const slot of taken) await slot.end()
+  await (await take('a')).end()
+  expect(slots.running).toBe(0)
+  await database.close()
 })
 
 test('after exports that begin and end at once the memory is whole again', async () => {
