@@ -7,6 +7,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { canonicalIp } from '../session/canonical-ip.js'
+import { isPlainText, PLAIN_TEXT } from '../session/plain-text.js'
 import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../session/session.js'
 import { SESSION_ID } from '../session/session-id.js'
 import {
@@ -148,7 +149,7 @@ export const filterParameters = {
   ),
   userId: d(
     list(
-      (t) => (t === NONE ? null : t === '' || t.length > 255 ? undefined : t),
+      (t) => (t === NONE ? null : t === '' || t.length > 255 || !isPlainText(t) ? undefined : t),
       'a user id',
       false,
     ),
@@ -167,7 +168,12 @@ export const filterParameters = {
     'At least this many bytes, both directions together.',
   ),
   q: d(
-    z.string().trim().max(200, 'expected at most 200 characters').optional(),
+    z
+      .string()
+      .trim()
+      .max(200, 'expected at most 200 characters')
+      .refine(isPlainText, PLAIN_TEXT)
+      .optional(),
     'Text anywhere in names and addresses; a number also finds ports.',
   ),
   sessionId: d(

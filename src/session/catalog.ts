@@ -8,8 +8,11 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { isPlainText, PLAIN_TEXT } from './plain-text.js'
 
-const name = z.string().min(1).max(255)
+const name = z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT)
+const userId = name
+const email = z.string().max(320).refine(isPlainText, PLAIN_TEXT)
 const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
 
 /** `ip` or `ip/length`; a bare address means the whole address. */
@@ -51,7 +54,7 @@ export const catalogSchema = z.strictObject({
       z.strictObject({
         clientId: id,
         name,
-        userId: z.string().min(1).max(255).nullish(),
+        userId: userId.nullish(),
         /** WireGuard public key, base64 of 32 bytes. */
         publicKey: z
           .string()
@@ -65,9 +68,9 @@ export const catalogSchema = z.strictObject({
   users: z
     .array(
       z.strictObject({
-        userId: z.string().min(1).max(255),
+        userId,
         name,
-        email: z.string().max(320).nullish(),
+        email: email.nullish(),
       }),
     )
     .max(100_000)

@@ -63,6 +63,20 @@ resources:
   expect(error.message).toContain('adresses')
 })
 
+test('half characters and NUL are no names', () => {
+  const error = fault(
+    file(
+      '{"clients": [{"clientId": 1, "name": "a\\ud800"}], "sites": [{"siteId": 1, "name": "\\0"}]}',
+    ),
+  )
+  expect(error.facts.faults).toEqual([
+    'clients[0].name: expected a text of whole characters, without NUL, got "a\\ud800"',
+    'sites[0].name: expected a text of whole characters, without NUL, got "\\u0000"',
+  ])
+  const whole = file('{"sites": [{"siteId": 1, "name": "\\ud83d\\ude00"}]}')
+  expect(loadCatalog(whole).sites[0]!.name).toBe('😀')
+})
+
 test('an identity that two entries claim', () => {
   const error = fault(file('clients: [{clientId: 1, name: a}, {clientId: 1, name: b}]'))
   expect(error.message).toContain('clients[1].clientId: 1 is that of clients[0] already')

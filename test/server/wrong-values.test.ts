@@ -29,6 +29,12 @@ test.each([
   ['logs/connection', 'protocol=icmp', 'protocol: expected tcp or udp, got "icmp"'],
   ['logs/connection', 'state=x', 'state: expected open, ended or interrupted, got "x"'],
   ['logs/connection', `q=${'a'.repeat(201)}`, 'q: expected at most 200 characters, got 201'],
+  [
+    'logs/connection',
+    'q=a%00b',
+    'q: expected a text of whole characters, without NUL, got "a\\u0000b"',
+  ],
+  ['logs/connection/summary', 'userId=a%00b', 'userId: expected a user id, got "a\\u0000b"'],
   ['logs/connection', 'limt=5', 'limt: is not known here; did you mean "limit"?'],
   [
     'logs/connection',
@@ -66,6 +72,8 @@ test.each([
   else expect(body.message).toMatch(message)
 })
 
+const NOT_PLAIN = 'expected a text of whole characters, without NUL'
+
 const deflated = (value: unknown) => deflateSync(JSON.stringify(value)).toString('base64')
 
 test.each<[method: string, path: string, body: unknown, message: string | RegExp]>([
@@ -94,6 +102,29 @@ test.each<[method: string, path: string, body: unknown, message: string | RegExp
     { resources: [{ siteResourceId: 1, name: 'x', destination: '10.0.0.1', ports: [{}, '9-1'] }] },
     'resources[0].ports[0]: expected a port or a range, as in 443 or "8000-8100", got an object; resources[0].ports[1]: expected a port or a range, as in 443 or "8000-8100", got "9-1"',
   ],
+  ...['a\ud800b', 'a\0b'].map((text): [string, string, unknown, string] => [
+    'PUT',
+    `${ORG}/catalog`,
+    {
+      clients: [{ clientId: 1, name: text, userId: text }],
+      users: [{ userId: text, name: text, email: text }],
+      sites: [{ siteId: 1, name: text }],
+      resources: [{ siteResourceId: 1, name: text, destination: '10.0.0.1' }],
+    },
+    [
+      'clients[0].name',
+      'clients[0].userId',
+      'users[0].userId',
+      'users[0].name',
+      'users[0].email',
+      'sites[0].name',
+      'resources[0].name',
+    ]
+      .map((at) => `${at}: ${NOT_PLAIN}, got ${JSON.stringify(text)}`)
+      .join('; '),
+  ]),
+  ['POST', `${ORG}/keys`, { scope: 'read', name: '\0' }, `name: ${NOT_PLAIN}, got "\\u0000"`],
+  ['POST', '/api/v1/orgs', { orgId: 'b', name: '\udc00' }, `name: ${NOT_PLAIN}, got "\\udc00"`],
   [
     'POST',
     `${ORG}/keys`,

@@ -1,5 +1,6 @@
 /** Organisations and their settings. */
 import { z } from 'zod'
+import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
 import { ORG_ID, RETENTION_DAYS_MAX } from '../../store/control.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
@@ -28,7 +29,7 @@ export function orgRoutes({ control }: ServerContext): Route[] {
       status: 201,
       body: z.strictObject({
         orgId: z.string().regex(ORG_ID, 'expected letters, digits, - and _, at most 63'),
-        name: z.string().min(1).max(255).nullish(),
+        name: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).nullish(),
       }),
       answer: orgSchema,
       handle: async ({ body }) => {
