@@ -234,9 +234,10 @@ export class Writer {
 
   #choresAreDue(): boolean {
     if (this.#asked.length > 0) return true
-    // It would wait for the roll-up, and batches for it.
-    const canGoOn = this.#queue.length > 0 && this.#rollup.isRolling
-    return this.#foldIsDue() && !canGoOn
+    // It would wait for the roll-up, and batches for it. Under constant load one may follow the other: not for ever.
+    const bound = this.#foldAtBytes + this.#options.walBytes
+    const canWait = this.#queue.length > 0 && this.#rollup.isRolling
+    return this.#foldIsDue() && !(canWait && this.#database.walBytes() < bound)
   }
 
   #foldIsDue(): boolean {
