@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DuckDBConnection } from '@duckdb/node-api'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Database } from '../../src/store/duckdb/database.js'
 import { Writer } from '../../src/store/duckdb/writer.js'
 import { batch, session } from '../support/batches.js'
@@ -16,16 +17,35 @@ let directory = ''
 let database: Database
 let writer: Writer
 
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'tunmeter-writer-'))
+async function open(rollRows: number): Promise<void> {
   database = await Database.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
-  // So few that a roll-up is due after each group.
-  const options = { directory, clockUs: () => Date.now() * 1e3, rollRows: 1, walBytes: WAL_BYTES }
+  const options = { directory, clockUs: () => Date.now() * 1e3, rollRows, walBytes: WAL_BYTES }
   writer = (await Writer.open(database, options)).writer
-})
-afterEach(async () => {
+}
+
+async function close(): Promise<void> {
   await writer.close()
   await database.close()
+}
+
+/** @returns what to call when they work again */
+function refuseRollups(): () => void {
+  const { run } = DuckDBConnection.prototype
+  const spy = vi.spyOn(DuckDBConnection.prototype, 'run').mockImplementation(function (
+    this: DuckDBConnection,
+    ...given
+  ) {
+    if (given[0].startsWith('UPDATE rollup_state')) return Promise.reject(new Error('refused'))
+    return run.apply(this, given)
+  })
+  return () => spy.mockRestore()
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tunmeter-writer-'))
+})
+afterEach(async () => {
+  await close()
   rmSync(directory, { recursive: true, force: true })
 })
 
@@ -37,6 +57,8 @@ function submit(number: number) {
 }
 
 test('roll-ups that follow one another do not keep the log from being folded', async () => {
+  // A roll-up is due after each group.
+  await open(1)
   let number = 0
   // Another batch waits whenever a group is committed.
   const sender = async () => {
@@ -44,4 +66,30 @@ test('roll-ups that follow one another do not keep the log from being folded', a
   }
   await Promise.all(Array.from({ length: 8 }, sender))
   expect(writer.stats.folds).toBeGreaterThanOrEqual(2)
+})
+
+test('sums that cannot be made are tried again with more sessions, and keep nobody from starting', async () => {
+  await open(400)
+  const accept = refuseRollups()
+  for (const number of [1, 2, 3, 4, 5]) {
+    await submit(number)
+    await writer.idle()
+  }
+  // After 400 sessions and after 400 more.
+  expect(writer.stats.failedRollups).toBe(2)
+  await close()
+  await open(400)
+  expect(writer.stats.failedRollups).toBe(1)
+  await submit(6)
+  await writer.idle()
+  expect(writer.stats.failedRollups).toBe(1)
+  accept()
+  await submit(7)
+  await writer.idle()
+  const connection = await database.connect()
+  const rows = await connection.runAndReadAll(
+    'SELECT count(*)::DOUBLE FROM session, rollup_state WHERE arrival > rolled',
+  )
+  expect(rows.getRows()[0]![0]).toBe(0)
+  expect(writer.stats.failedRollups).toBe(1)
 })

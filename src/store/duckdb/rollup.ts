@@ -200,11 +200,14 @@ export class Rollup {
     this.#enough = rows
   }
 
-  /** Rolls up what an older version, or one that was killed, left. @param connection for nothing else */
+  /**
+   * Rolls up what an older version, or one that was killed, left; answers are right without it, too.
+   * @param connection for nothing else
+   */
   static async open(connection: DuckDBConnection, turns: Turns, rows: number): Promise<Rollup> {
     const rollup = new Rollup(connection, turns, rows)
     await rollup.load()
-    if (rollup.#waiting >= rows) await rollup.#roll()
+    if (rollup.#waiting >= rows) await rollup.#tryToRoll()
     return rollup
   }
 
@@ -252,11 +255,7 @@ export class Rollup {
     const enough = this.#turns.busy ? 4 * this.#enough : this.#enough
     if (this.#rolling !== null || this.#waiting < enough) return
     this.#rolling = this.#turns
-      .run(() => this.#roll())
-      .catch(() => {
-        this.#failures++
-        this.#enough = this.#waiting + this.#rows
-      })
+      .run(() => this.#tryToRoll())
       .finally(() => {
         this.#rolling = null
         ended()
@@ -266,6 +265,15 @@ export class Rollup {
   /** Resolves when none is under way. */
   async settled(): Promise<void> {
     await this.#rolling
+  }
+
+  async #tryToRoll(): Promise<void> {
+    try {
+      await this.#roll()
+    } catch {
+      this.#failures++
+      this.#enough = this.#waiting + this.#rows
+    }
   }
 
   async #roll(): Promise<void> {
