@@ -17,12 +17,14 @@ export interface KillPlan {
 }
 
 const SESSIONS = 6_000
+/** What a meter delivers in one life, and more: else all is there before the last kill. */
+const SESSIONS_A_LIFE = 500
 const BATCH_SESSIONS = 25
 
 export async function killRun(plan: KillPlan, directory: string, random: Random): Promise<Result> {
   mkdirSync(directory, { recursive: true })
   const capture = join(directory, 'capture.pcap')
-  const expected = writeCapture(capture, SESSIONS)
+  const expected = writeCapture(capture, sessionsFor(plan))
   const server = new Server(join(directory, 'data'))
   const proxy = await new ChaosProxy(plan.wild ? WILD : CALM, random).start()
   const counts = { meterKills: 0, serverKills: 0, replays: 0 }
@@ -42,6 +44,11 @@ export async function killRun(plan: KillPlan, directory: string, random: Random)
     proxy.stop()
     await server.kill('SIGKILL')
   }
+}
+
+/** A network that cuts makes each life's part small. */
+function sessionsFor({ killMeter, wild, kills }: KillPlan): number {
+  return killMeter && !wild ? kills * SESSIONS_A_LIFE : SESSIONS
 }
 
 /** Replays again and again until one ends by itself, killing as planned meanwhile. */
