@@ -1,5 +1,6 @@
 /** Long answers: how they may be packed, and who does not take them. */
 import type { ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 
 /** RFC 9110, 12.5.3: what has a weight of 0 is refused. */
 export function takesGzip(acceptEncoding: string | undefined): boolean {
@@ -9,6 +10,24 @@ export function takesGzip(acceptEncoding: string | undefined): boolean {
     .map((part) => part.split(';').map((text) => text.trim()))
     .find(([coding]) => coding === 'gzip' || coding === 'x-gzip')
   return named !== undefined && !named.slice(1).some((weight) => /^q=0(?:\.0*)?$/.test(weight))
+}
+
+/**
+ * To HTTP/1.0 there are no chunks: an answer ends with its connection, and one that is cut looks whole. Whoever destroys
+ * the connection before the answer is out (its stream's failure, the end of the server) resets it, so that the client sees
+ * an error. TLS says by itself that it was cut.
+ */
+export function resetWhenCut(response: ServerResponse): void {
+  const { socket } = response
+  if (socket === null || response.req.httpVersion !== '1.0' || socket instanceof TLSSocket) return
+  const destroy = socket.destroy.bind(socket)
+  socket.destroy = (error) => {
+    socket.destroy = destroy
+    if (response.writableFinished || socket.destroyed) return destroy(error)
+    // A reset is made by the latter, which would first send what waits, and a regular end.
+    socket.destroySoon = () => destroy(error)
+    return socket.resetAndDestroy()
+  }
 }
 
 /** Closes its connection when the other side has taken nothing of it for so long, though there is something. */

@@ -17,7 +17,7 @@ import {
 } from '../../query/parameters.js'
 import type { LogFilter, PageRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
-import { cutWhenStalled, takesGzip } from '../download.js'
+import { cutWhenStalled, resetWhenCut, takesGzip } from '../download.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import {
@@ -170,6 +170,7 @@ function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
         signal,
         counted,
       })
+      resetWhenCut(reply.raw)
       cutWhenStalled(reply.raw, STALLED_MS_MAX, () => metrics.stalledExports.inc())
       await reply.headers(headers).send(stream)
       return undefined
