@@ -9,12 +9,20 @@ import { progressOn } from '../output/progress.js'
 import { connect, SERVER_OPTIONS, say } from './api-client.js'
 import { takeWhole, writeWhole } from './whole-file.js'
 
-const NEWLINE = 10
+const NEWLINE = 0x0a
+const QUOTE = 0x22
 
-function newlines(chunk: Buffer): number {
-  let count = 0
-  for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) count++
-  return count
+/** Counts line ends; not those within quoted cells of CSV. (A quote that is doubled changes nothing.) */
+function lineCounter(quoting: boolean): (chunk: Buffer) => number {
+  let lines = 0
+  let quoted = false
+  return (chunk) => {
+    for (const byte of chunk) {
+      if (byte === NEWLINE && !quoted) lines++
+      else if (byte === QUOTE && quoting) quoted = !quoted
+    }
+    return lines
+  }
 }
 
 function filterQuery(filters: readonly string[]): URLSearchParams {
@@ -28,6 +36,14 @@ function filterQuery(filters: readonly string[]): URLSearchParams {
     query.append(filter.slice(0, at), filter.slice(at + 1))
   }
   return query
+}
+
+/** What came, and what was counted before: rows may be deleted or come late in between. */
+function written(came: { rows: number } | { bytes: number }, total: number, org: string): string {
+  if ('bytes' in came) return `${came.bytes} bytes (${total} sessions of ${org} counted) written`
+  const { rows } = came
+  const counted = rows === total ? '' : ` (${total} were counted before)`
+  return `${rows} sessions of ${org}${counted} written`
 }
 
 export const exportCommand = defineCommand({
@@ -64,16 +80,18 @@ export const exportCommand = defineCommand({
     const response = await api.open(`${path}/export?${query}`)
     const progress = progressOn(context.stderr)
     const header = options.format === 'csv' ? 1 : 0
-    let rows = -header
+    const parquet = options.format === 'parquet'
+    const countLines = lineCounter(options.format === 'csv')
+    let rows = 0
+    let bytes = 0
     const meter = new Transform({
       transform(chunk: Buffer, _encoding, done) {
-        // Quoted cells may hold line ends; the bar may then be a little ahead.
-        if (options.format !== 'parquet') rows += newlines(chunk)
-        progress.update(
-          Math.max(0, rows),
-          options.format === 'parquet' ? 0 : total,
-          `${Math.max(0, rows)} of ${total} sessions`,
-        )
+        bytes += chunk.length
+        if (parquet) progress.update(bytes, 0, `${total} sessions`)
+        else {
+          rows = Math.max(0, countLines(chunk) - header)
+          progress.update(rows, total, `${rows} of ${total} sessions`)
+        }
         done(null, chunk)
       },
     })
@@ -86,7 +104,7 @@ export const exportCommand = defineCommand({
       progress.clear()
     }
     if (options.output !== undefined)
-      say(context, `${total} sessions of ${org} written to ${options.output}`)
+      say(context, `${written(parquet ? { bytes } : { rows }, total, org)} to ${options.output}`)
     return EXIT.ok
   },
 })

@@ -172,6 +172,32 @@ test('an export that breaks off says so and leaves the file of before', async ()
   broken.close()
 })
 
+test('export says how many sessions came, not how many were counted', async () => {
+  const bodies: Record<string, string> = {
+    // Line ends and quotes within cells are no rows.
+    csv: 'name\r\n"a\n""b"\r\n1\r\n',
+    ndjson: '{}\n{"quote":"\\""}\n{}\n',
+    parquet: 'PAR1\n\nPAR1',
+  }
+  const other = createServer((request, response) => {
+    const format = new URL(request.url!, 'http://x').searchParams.get('format')
+    if (format !== null) response.end(bodies[format])
+    else response.end(JSON.stringify({ data: { pagination: { total: 3 } } }))
+  })
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+  const file = join(work, 'came')
+  const args = ['export', '--server', url, '--org', 'acme', '--output', file, '--format']
+  for (const [format, said] of [
+    ['csv', '2 sessions of acme (3 were counted before) written to'],
+    ['ndjson', '3 sessions of acme written to'],
+    ['parquet', '10 bytes (3 sessions of acme counted) written to'],
+  ] as const)
+    expect((await run([...args, format])).stderr).toBe(`${said} ${file}\n`)
+  other.close()
+})
+
 test('export says where it cannot write; what is no file is written as it is', async () => {
   const args = ['export', '--server', server.url, '--output']
   const nowhere = await run([...args, join(work, 'none', 'x.csv')])
