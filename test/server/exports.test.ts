@@ -130,10 +130,11 @@ test('what a killed server was writing is removed at the next start', LONG, asyn
 
 test('a Parquet file that is being sent is nowhere to be left behind', LONG, async () => {
   const socket = await client()
-  socket.write(ask('format=parquet'))
+  // Together they are more than sockets hold: the last is still to be sent when all are written.
+  socket.write(ask('format=parquet').repeat(4))
   await once(socket, 'readable')
-  expect(await running()).toBe(1)
-  expect(directories()).toEqual([])
+  await expect.poll(directories, { timeout: 20_000 }).toEqual([])
+  expect(await running()).toBeGreaterThan(0)
   socket.destroy()
   await expect.poll(running, { timeout: 20_000 }).toBe(0)
 })
@@ -142,9 +143,9 @@ test('the server ends while exports run that nobody reads', LONG, async () => {
   const sockets = [await client(), await client(), await client()]
   for (const [i, socket] of sockets.entries())
     socket.write(ask(`format=${['csv', 'ndjson', 'parquet'][i]}`))
-  await expect.poll(running, { timeout: 20_000 }).toBe(3)
-  await server.kill('SIGTERM')
   // The Parquet file may be on its way as a whole.
+  await expect.poll(running, { timeout: 20_000 }).toBeGreaterThan(1)
+  await server.kill('SIGTERM')
   for (const socket of sockets.slice(0, 2)) expect(await ending(socket)).not.toMatch(/\r\n0\r\n/)
   expect(server.log.filter((line) => line.includes('"level":50'))).toEqual([])
   await server.spawn()
