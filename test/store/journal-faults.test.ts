@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Database } from '../../src/store/duckdb/database.js'
 import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
 import { Journal } from '../../src/store/duckdb/journal.js'
-import { Writer } from '../../src/store/duckdb/writer.js'
+import { APPLY_SESSIONS_MAX, JOURNAL_SESSIONS_MAX, Writer } from '../../src/store/duckdb/writer.js'
 import { batch, report, session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 
@@ -97,6 +97,23 @@ test('a read that comes during the chores after a refusal is answered', async ()
   await other.run('ROLLBACK')
   await writer.applied()
   expect(await count()).toBe(6)
+})
+
+test('a batch that waits is committed before all that was journaled', async () => {
+  await holdUp()
+  const full = (number: number): SiteBatch => {
+    const ids = Array.from({ length: APPLY_SESSIONS_MAX }, (_, i) => number * 10_000 + i)
+    return { ...given(number), sessions: ids.map((i) => stored(session(i), 'acme', 1, 'meter-1')) }
+  }
+  const journaled = JOURNAL_SESSIONS_MAX / APPLY_SESSIONS_MAX - 1
+  for (let number = 2; number < 2 + journaled; number++) await submit(full(number))
+  const waiting = submit(full(100))
+  letGo()
+  await waiting
+  expect(writer.stats.journalBytes).toBeGreaterThan(0)
+  await writer.applied()
+  expect(writer.stats).toMatchObject({ journalBytes: 0, journaledBatches: journaled })
+  expect(await count()).toBe(3 + (journaled + 1) * APPLY_SESSIONS_MAX)
 })
 
 test('the journal holds no more of a batch than the database is given', async () => {
