@@ -14,8 +14,8 @@ import { cp, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { AppError, EXIT, messageOf } from '../errors.js'
 import type { Control } from './control.js'
-import { Turns } from './duckdb/rollup.js'
 import type { Store } from './store.js'
+import { Turns } from './turns.js'
 
 const PARTIAL = /^(.+)\.(\d+)\.partial$/
 /** What a partial copy may hold; with anything else in it, it is none of ours. */

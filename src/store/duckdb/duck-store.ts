@@ -30,6 +30,7 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
+import { Turns } from '../turns.js'
 import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'
@@ -40,7 +41,7 @@ import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
 import { gaps, meterStatuses } from './reports.js'
 import { Retention } from './retention.js'
-import { ROLL_ROWS, Turns } from './rollup.js'
+import { ROLL_ROWS } from './rollup.js'
 import { summary, usage } from './summary.js'
 import { withTextIds } from './where.js'
 import { Writer } from './writer.js'

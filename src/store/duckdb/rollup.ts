@@ -14,11 +14,12 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { LogFilter, SummaryGroup } from '../store.js'
+import type { Turns } from '../turns.js'
 import { int, rowsOf } from './database.js'
 import { insertSums } from './sums.js'
 
 export const HOUR_US = 3600e6
-/** Arrived and not rolled up: beyond this the writer rolls up, about 50 ms a time. */
+/** Arrived and not rolled up: beyond this a roll-up is due, of about 0.1 s. */
 export const ROLL_ROWS = 100_000
 
 /** Number in the table, and the columns that a value is made of. */
@@ -148,27 +149,6 @@ function addSql(table: string, where: string, sign: '+' | '-'): string {
 /** For rows of `session` that are deleted, in the same transaction. @param copies a table that holds them */
 export function unrollSql(copies: string, rolled: number): string {
   return addSql(copies, `t.arrival <= ${int(rolled)}`, '-')
-}
-
-/** One after the other. The writer's are for what deletes, sums up or folds, and for catalogs; appending needs none. */
-export class Turns {
-  #last: Promise<unknown> = Promise.resolve()
-  #waiting = 0
-
-  get busy(): boolean {
-    return this.#waiting > 0
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    this.#waiting++
-    const turn = this.#last.then(work, work)
-    this.#last = turn
-    try {
-      return await turn
-    } finally {
-      this.#waiting--
-    }
-  }
 }
 
 /**

@@ -25,11 +25,12 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../errors.js'
 import type { StoredSession, StoreStats, WriteReceipt, WriteRequest } from '../store.js'
+import { Turns } from '../turns.js'
 import type { Database } from './database.js'
 import { GroupCommit, receiptOf, type SiteBatch } from './group-commit.js'
 import { Journal, type Leftovers } from './journal.js'
 import { endedRows } from './plan.js'
-import { Rollup, Turns } from './rollup.js'
+import { Rollup } from './rollup.js'
 
 export const GROUP_SESSIONS_MAX = 50_000
 export const QUEUE_SESSIONS_MAX = 200_000
@@ -70,6 +71,7 @@ export class Writer {
   readonly #groups: GroupCommit
   readonly #rollup: Rollup
   readonly #journal: Journal
+  /** For what deletes, sums up or folds, and for catalogs; appending needs none. */
   readonly turns: Turns
   #queue: Waiting[] = []
   #queuedSessions = 0
@@ -223,8 +225,8 @@ export class Writer {
 
   /** @param batchesMin at least so many, if there are, be they as large as they may */
   #takeQueued(sessionsMax: number, batchesMin: 0 | 1): Waiting[] {
-    const batches = this.#queue.map((waiting) => waiting.given)
-    return this.#queue.splice(0, countUpTo(batches, sessionsMax, batchesMin))
+    const sizeOf = ({ given }: Waiting) => given.sessions.length
+    return this.#queue.splice(0, countUpTo(this.#queue, sizeOf, sessionsMax, batchesMin))
   }
 
   #forget(group: readonly Waiting[]): void {
@@ -331,7 +333,8 @@ export class Writer {
     const refused: SiteBatch[] = []
     try {
       while (left.length > 0) {
-        const some = left.slice(0, countUpTo(left, APPLY_SESSIONS_MAX, 1))
+        const sizeOf = (given: SiteBatch) => given.sessions.length
+        const some = left.slice(0, countUpTo(left, sizeOf, APPLY_SESSIONS_MAX, 1))
         refused.push(...(await this.#groups.commitAnyOf(some)))
         left.splice(0, some.length)
         if (left.length > 0) await this.#commitQueued()
@@ -360,12 +363,17 @@ export class Writer {
   }
 }
 
-/** How many of them, from the first, have so many sessions at most. */
-function countUpTo(batches: readonly SiteBatch[], sessionsMax: number, batchesMin: 0 | 1): number {
+/** How many of them, from the first, have so many sessions at most; looks no further than that. */
+function countUpTo<T>(
+  batches: readonly T[],
+  sizeOf: (batch: T) => number,
+  sessionsMax: number,
+  batchesMin: 0 | 1,
+): number {
   let sessions = 0
   let count = 0
-  for (const given of batches) {
-    sessions += given.sessions.length
+  for (const batch of batches) {
+    sessions += sizeOf(batch)
     if (sessions > sessionsMax && count >= batchesMin) break
     count++
   }
