@@ -278,7 +278,7 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       memory_limit: `${Math.floor(options.memoryBytes / MiB)}MiB`,
       threads: String(options.threads),
       temp_directory: join(options.directory, 'tmp'),
-      // Never by itself: see writer.ts.
+      // Never by itself: see log-fold.ts.
       checkpoint_threshold: '1TiB',
       // Of a new file. A page of few rows from all over the table reads a block a column and row group: DuckDB's
       // own 256 KiB would be four times as much, and would leave more of the file empty.

@@ -1,5 +1,5 @@
 /**
- * Batches that were acknowledged while the database was busy with itself (writer.ts), until they are in it.
+ * Batches that were acknowledged while the database was busy with itself (journaled.ts), until they are in it.
  *
  * A file of entries, one batch each: a line `LENGTH CRC32` in hexadecimal digits, then that many bytes of JSON and a
  * line end. append() resolves when its entries are on disk; one that a crash cut off was never acknowledged and is
