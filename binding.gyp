@@ -1,11 +1,12 @@
 {
   "target_defaults": {
-    "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
-    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+    "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
     "cflags_cc": [
       "-O3",
       "-std=c++20",
-      "-fno-exceptions",
+      # Only between node-addon-api and the addons' classes (native/addon.cc).
+      "-fexceptions",
       "-fno-rtti",
       "-fvisibility=hidden",
       # The packet path crosses files; inlining over them takes a quarter off the time per packet.

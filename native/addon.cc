@@ -1,6 +1,7 @@
 // The addon: its classes and the layout. N-API only; everything it does is done by the engine and
-// the observation point. No exceptions (a pending JavaScript exception is returned from at once),
-// no globals: each environment (main thread or worker) has its own constructors.
+// the observation point. No globals: each environment (main thread or worker) has its own
+// constructors. Any call of Napi may throw Napi::Error, at any moment: a worker that is being
+// terminated can make no value any more. Nothing else in native/ throws.
 #include <napi.h>
 
 #include <memory>
@@ -42,10 +43,8 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
     const auto object = info[0].As<Napi::Object>();
     const bool records = object.Get("recordsAll").ToBoolean();
     engine_ = std::make_unique<Engine>(engine_options(object), records ? &sink_ : nullptr);
+    if (!engine_->ok()) throw Napi::Error::New(info.Env(), "no memory for the flow table");
     Napi::MemoryManagement::AdjustExternalMemory(info.Env(), kExternalBytes);
-    if (!engine_->ok()) {
-      Napi::Error::New(info.Env(), "no memory for the flow table").ThrowAsJavaScriptException();
-    }
   }
 
   void Finalize(Napi::Env env) override {
@@ -61,9 +60,7 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
   void feed(const Napi::CallbackInfo& info) {
     const auto bytes = info[0].As<Napi::Uint8Array>();
     if (!unpack(bytes.Data(), bytes.ByteLength())) {
-      Napi::RangeError::New(info.Env(), "the packed packets are broken")
-          .ThrowAsJavaScriptException();
-      return;
+      throw Napi::RangeError::New(info.Env(), "the packed packets are broken");
     }
     engine_->packets(packets_);
   }
@@ -142,7 +139,7 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
   }
 
   explicit ObservationPointWrap(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<ObservationPointWrap>(info) {
+      : Napi::ObjectWrap<ObservationPointWrap>(info), env_(info.Env()) {
     const auto object = info[0].As<Napi::Object>();
     ObservationPoint::Options options;
     options.engine = engine_options(object);
@@ -150,15 +147,13 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
     options.record_queue_bytes =
         static_cast<size_t>(object.Get("recordQueueBytes").ToNumber().Int64Value());
     options.source = source_options(info[1].As<Napi::Object>());
-    wake_ =
-        Napi::ThreadSafeFunction::New(info.Env(), info[2].As<Napi::Function>(), "tunmeter", 0, 1);
-    env_ = info.Env();
+    auto wake = [this] { wake_.NonBlockingCall(); };
+    auto point = std::make_unique<ObservationPoint>(std::move(options), std::move(wake));
+    if (!point->ok()) throw Napi::Error::New(env_, "no memory for the flow table");
+    wake_ = Napi::ThreadSafeFunction::New(env_, info[2].As<Napi::Function>(), "tunmeter", 0, 1);
     napi_add_env_cleanup_hook(env_, &ObservationPointWrap::environment_ends, this);
-    point_ =
-        std::make_unique<ObservationPoint>(std::move(options), [this] { wake_.NonBlockingCall(); });
-    if (!point_->ok()) {
-      Napi::Error::New(info.Env(), "no memory for the flow table").ThrowAsJavaScriptException();
-    }
+    hooked_ = true;
+    point_ = std::move(point);
   }
 
   ~ObservationPointWrap() { end(); }
@@ -216,8 +211,8 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
     started_ = false;
   }
 
-  napi_env env_ = nullptr;
-  bool hooked_ = true;
+  const napi_env env_;
+  bool hooked_ = false;
   bool started_ = false;
   Napi::ThreadSafeFunction wake_;
   std::unique_ptr<ObservationPoint> point_;

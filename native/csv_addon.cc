@@ -21,7 +21,7 @@ int index_of(const Names& names, const std::string& wanted) {
   return found == std::end(names) ? -1 : static_cast<int>(found - std::begin(names));
 }
 
-// Empty for what is no text: converting may throw, and here nobody would catch it.
+// Empty for what is no text.
 std::string text_of(const Napi::Value& value) {
   return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
 }
@@ -82,19 +82,16 @@ const uint8_t* bytes_of(const Napi::Value& value, size_t bytes) {
   return static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
 }
 
-void fail(Napi::Env env, const std::string& message) {
-  Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
+[[noreturn]] void fail(Napi::Env env, const std::string& message) {
+  throw Napi::TypeError::New(env, message);
 }
 
-// (names of the columns' types, cells); none after fail().
+// (names of the columns' types, cells)
 std::unique_ptr<CsvLines> lines_of(const Napi::CallbackInfo& info) {
   std::vector<CsvType> types;
   for (const std::string& name : texts(info[0])) {
     const int type = index_of(kCsvTypeNames, name);
-    if (type == -1) {
-      fail(info.Env(), "no such type: " + name);
-      return nullptr;
-    }
+    if (type == -1) fail(info.Env(), "no such type: " + name);
     types.push_back(static_cast<CsvType>(type));
   }
   const auto list = info[1].IsArray() ? info[1].As<Napi::Array>() : Napi::Array::New(info.Env());
@@ -102,15 +99,11 @@ std::unique_ptr<CsvLines> lines_of(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < list.Length(); i++) {
     std::optional<CsvCell> cell;
     if (list.Get(i).IsObject()) cell = cell_of(list.Get(i).As<Napi::Object>(), types);
-    if (!cell) {
-      fail(info.Env(), "cell " + std::to_string(i) + " has no such kind or columns");
-      return nullptr;
-    }
+    if (!cell) fail(info.Env(), "cell " + std::to_string(i) + " has no such kind or columns");
     cells.push_back(std::move(*cell));
   }
-  if (!cells.empty()) return std::make_unique<CsvLines>(std::move(types), std::move(cells));
-  fail(info.Env(), "no cells");
-  return nullptr;
+  if (cells.empty()) fail(info.Env(), "no cells");
+  return std::make_unique<CsvLines>(std::move(types), std::move(cells));
 }
 
 class CsvLinesWrap : public Napi::ObjectWrap<CsvLinesWrap> {
@@ -121,7 +114,7 @@ class CsvLinesWrap : public Napi::ObjectWrap<CsvLinesWrap> {
 
   explicit CsvLinesWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<CsvLinesWrap>(info) {
     lines_ = lines_of(info);
-    if (lines_) columns_.resize(lines_->types().size());
+    columns_.resize(lines_->types().size());
   }
 
  private:
@@ -132,7 +125,6 @@ class CsvLinesWrap : public Napi::ObjectWrap<CsvLinesWrap> {
     const Napi::Env env = info.Env();
     if (!info[0].IsNumber() || !info[1].IsArray() || !info[2].IsArray()) {
       fail(env, "a number and two arrays are needed");
-      return env.Undefined();
     }
     const uint32_t rows = info[0].ToNumber();
     const auto values = info[1].As<Napi::Array>();
@@ -144,13 +136,9 @@ class CsvLinesWrap : public Napi::ObjectWrap<CsvLinesWrap> {
       columns_[i].mask = mask.IsNull() ? nullptr : bytes_of(mask, (size_t{rows} + 7) / 8);
       if (columns_[i].values == nullptr || (columns_[i].mask == nullptr && !mask.IsNull())) {
         fail(env, "column " + std::to_string(i) + " is not of " + std::to_string(rows) + " rows");
-        return env.Undefined();
       }
     }
-    if (!lines_->write(columns_, rows)) {
-      fail(env, "a code has no word");
-      return env.Undefined();
-    }
+    if (!lines_->write(columns_, rows)) fail(env, "a code has no word");
     const std::string_view lines = lines_->lines();
     return Napi::Buffer<char>::Copy(env, lines.data(), lines.size());
   }

@@ -62,4 +62,13 @@ describe('worker threads', () => {
     await once(worker, 'message')
     expect(await worker.terminate()).toBe(1)
   })
+
+  test.each(['point', 'points', 'engine', 'engines', 'rows', 'csv'])(
+    'ended in the middle of a call of the addon do not end the process: %s',
+    async (kind) => {
+      const script = new URL('../support/ended-workers.mjs', import.meta.url).pathname
+      const { stdout } = await run(process.execPath, [script, kind, '8', capture])
+      expect(stdout).toBe('8\n')
+    },
+  )
 })
