@@ -11,6 +11,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
 import { DuckStore } from '../../src/store/duckdb/duck-store.js'
 import { batch, session } from '../support/batches.js'
+import { rounds } from '../support/rounds.js'
 import { TestServer } from '../support/server.js'
 
 const SESSIONS = '/api/v1/org/acme/site/1/sessions'
@@ -21,8 +22,8 @@ test('killed again and again while a meter sends: each session is stored exactly
 }, async () => {
   const server = await TestServer.start()
   const admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  const batches = 40
-  const kills = 4
+  const kills = rounds(2, 4)
+  const batches = 10 * kills
   let up: Promise<unknown> = Promise.resolve()
   let acknowledged = 0
   let repeated = 0
@@ -74,7 +75,7 @@ test('an export whose client leaves ends, and its query with it', {
   const server = await TestServer.start()
   const admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   // More than the sockets hold, so that an export that nobody reads goes on.
-  const batches = 16
+  const batches = 12
   for (let b = 0; b < batches; b++) {
     const sessions = Array.from({ length: 5000 }, (_, i) => session(b * 5000 + i + 1))
     await server.request('POST', SESSIONS, admin, batch(b + 1, sessions))

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
 import { runPrefix, sessionId } from '../../src/session/session-id.js'
 import { batch, session } from '../support/batches.js'
+import { rounds } from '../support/rounds.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 
 const HOUR_US = 3600e6
@@ -165,6 +166,6 @@ test('sums by the hour agree with an array', { timeout: 120_000 }, async () => {
       }
       await compare(orgId, [...kept.values()], [...kept.values(), ...deleted])
     }),
-    { numRuns: 12, endOnFailure: true },
+    { numRuns: rounds(6, 12), endOnFailure: true },
   )
 })

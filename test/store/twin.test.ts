@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isOpen, type Session } from '../../src/session/session.js'
 import { runPrefix, sessionId } from '../../src/session/session-id.js'
 import { batch, session } from '../support/batches.js'
+import { rounds } from '../support/rounds.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 
 interface Report {
@@ -114,7 +115,7 @@ test('the store agrees with a Map', { timeout: 120_000 }, async () => {
         expect(await contents()).toEqual(expected(twin))
       },
     ),
-    { numRuns: 25 },
+    { numRuns: rounds(10, 25) },
   )
 })
 
