@@ -30,6 +30,8 @@ using namespace tunmeter;
 namespace {
 
 constexpr int64_t kStartNs = 1'700'000'000'000'000'000;
+// Of a steady state, and its packets a second.
+constexpr uint32_t kHosts = 6'000;
 
 class OneRecord final : public RecordSink {
  public:
@@ -105,7 +107,7 @@ void round_of_traffic(Engine& engine, std::vector<Buffer>& buffers, std::vector<
   Random random(static_cast<uint64_t>(round) + 1);
   for (size_t i = 0; i < buffers.size(); i++) {
     const int64_t ns = kStartNs + round * int64_t{1'000'000'000} + static_cast<int64_t>(i) * 1000;
-    const uint32_t host = random.below(20'000);
+    const uint32_t host = random.below(kHosts);
     const uint32_t what = random.below(10);
     static constexpr uint8_t kFlags[] = {0x02, 0x12, 0x10, 0x18, 0x11, 0x04};
     const uint16_t fragment = what == 9 ? random.below(2) * 0x2000 + random.below(3) : 0;
@@ -119,14 +121,14 @@ void round_of_traffic(Engine& engine, std::vector<Buffer>& buffers, std::vector<
 int allocation_test() {
   OneRecord sink;
   EngineOptions options;
-  options.flows_max = 8'000;  // below what comes: eviction is part of it
-  options.fragments_max = 500;
+  options.flows_max = kHosts * 2 / 5;  // below what comes: eviction is part of it
+  options.fragments_max = 150;
   options.early_report = true;
   options.udp_us = 3'000'000;
   options.handshake_us = 2'000'000;
   Engine engine(options, &sink);
   if (!engine.ok()) fail("no memory");
-  std::vector<Buffer> buffers(20'000);
+  std::vector<Buffer> buffers(kHosts);
   std::vector<RawPacket> batch(buffers.size());
   constexpr int kWarmUp = 60;
   constexpr int kRounds = 40;

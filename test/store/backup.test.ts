@@ -13,7 +13,9 @@ import { ALWAYS, TestStore } from '../support/store.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 const MiB = 2 ** 20
-const SESSIONS = 20_000
+const SESSIONS = 2000
+/** So that a disk can be full in each part of a copy. */
+const MORE_SESSIONS = 18_000
 const noRoot = process.geteuid?.() === 0 ? null : 'a small disk needs root'
 
 let t: TestStore
@@ -26,21 +28,23 @@ beforeEach(async () => {
   control = new Control(t.directory)
   await control.putOrg('acme')
   source = { store: t.store, control }
-  const sessions = Array.from({ length: SESSIONS }, (_, i) => session(i + 1, { bytesTx: i ** 3 }))
-  await t.send('acme', 1, batch(1, sessions))
+  await t.send('acme', 1, batch(1, sessions(0, SESSIONS)))
 })
 afterEach(async () => {
   await control.close()
   await t.close()
 })
 
-async function expectWhole(copy: string, sessions = SESSIONS): Promise<void> {
+const sessions = (from: number, length: number) =>
+  Array.from({ length }, (_, i) => session(from + i + 1, { bytesTx: (from + i) ** 3 }))
+
+async function expectWhole(copy: string, rows = SESSIONS): Promise<void> {
   expect(readdirSync(copy).toSorted()).toEqual(['control.mdb', 'sessions.duckdb'])
   // Opening it makes other files beside.
   const opened = join(temporaryDirectory(), 'opened')
   execFileSync('cp', ['-r', copy, opened])
   const store = await DuckStore.open({ directory: opened, memoryBytes: 256 * MiB, threads: 1 })
-  expect(await store.count('acme', ALWAYS)).toBe(sessions)
+  expect(await store.count('acme', ALWAYS)).toBe(rows)
   await store.close()
   const keys = new Control(opened)
   expect(keys.orgs().map((org) => org.orgId)).toEqual(['acme'])
@@ -81,13 +85,15 @@ test.skipIf(noRoot)(
     timeout: 120_000,
   },
   async () => {
+    const all = SESSIONS + MORE_SESSIONS
+    await t.send('acme', 1, batch(2, sessions(SESSIONS, MORE_SESSIONS)))
     await writeBackup(source, join(work, 'first'))
     const size = sizeOf(join(work, 'first'))
     const disk = smallDisk(16 * size)
     const good = join(disk, 'good')
     const next = join(disk, 'next')
     await writeBackup(source, good)
-    await t.send('acme', 1, batch(2, [session(SESSIONS + 1)]))
+    await t.send('acme', 1, batch(3, sessions(all, 1)))
     const causes = new Set<string>()
     // In the file itself, in its log, as that is folded: until there is room enough.
     for (let room = 0; readdirSync(disk).length === 1; room += size / 4) {
@@ -102,10 +108,10 @@ test.skipIf(noRoot)(
       expect(readdirSync(disk)).toEqual(['good'])
     }
     expect([...causes].toSorted()).toEqual(['CHECKPOINT', 'Could not write file', 'commit'])
-    await expectWhole(good)
-    await expectWhole(next, SESSIONS + 1)
-    await t.send('acme', 1, batch(3, [session(SESSIONS + 2)]))
-    expect(await t.store.count('acme', ALWAYS)).toBe(SESSIONS + 2)
+    await expectWhole(good, all)
+    await expectWhole(next, all + 1)
+    await t.send('acme', 1, batch(4, sessions(all + 1, 1)))
+    expect(await t.store.count('acme', ALWAYS)).toBe(all + 2)
   },
 )
 
