@@ -1,17 +1,21 @@
 /**
- * Builds C++ test tools with the compiler that the addon is built with; what did not change is not compiled again.
+ * Builds C++ test tools with the compiler that the addon is built with; what did not change is not compiled again. That
+ * goes by content (OUTPUT.key), not by time: files that are moved back, or checked out again, are older or newer.
  * With AddressSanitizer and UndefinedBehaviorSanitizer: a test that passes has also touched no byte out of bounds.
  * TUNMETER_SANITIZER=thread in the environment: with ThreadSanitizer instead.
  */
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   existsSync,
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,6 +25,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const THREADS = process.env.TUNMETER_SANITIZER === 'thread'
 const BUILD = `${ROOT}build/test${THREADS ? '-threads' : ''}`
 const BUILD_MS_MAX = 180_000
+const COMPILER = process.env.CXX ?? 'g++'
 
 const FLAGS = [
   '-std=c++20',
@@ -34,42 +39,51 @@ const FLAGS = [
   '-Werror',
 ]
 
-function newestMs(paths: readonly string[]): number {
-  return Math.max(...paths.map((path) => statSync(path).mtimeMs))
-}
-
 /** Headers that any object may depend on. */
 function headers(): string[] {
   return readdirSync(`${ROOT}native`, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.h'))
+    .sort()
     .map((file) => `${ROOT}native/${file}`)
 }
 
-function isNewer(output: string, inputs: readonly string[]): boolean {
-  return existsSync(output) && statSync(output).mtimeMs > newestMs(inputs)
+/** Of what an output is made of. */
+function keyOf(inputs: readonly string[]): string {
+  const hash = createHash('sha256').update([COMPILER, ...FLAGS].join(' '))
+  for (const path of inputs) hash.update(`\0${path}\0`).update(readFileSync(path))
+  return hash.digest('hex')
+}
+
+function isMadeOf(output: string, key: string): boolean {
+  const file = `${output}.key`
+  return existsSync(output) && existsSync(file) && readFileSync(file, 'utf8') === key
+}
+
+/** Compiles or links it; half of one is never found. */
+async function make(output: string, key: string, args: readonly string[]): Promise<void> {
+  rmSync(`${output}.key`, { force: true })
+  const options = { timeoutMs: BUILD_MS_MAX }
+  await run(COMPILER, [...FLAGS, ...args, '-o', `${output}.new`], options)
+  renameSync(`${output}.new`, output)
+  writeFileSync(`${output}.key`, key)
 }
 
 function objectOf(unit: string): string {
   return `${BUILD}/${relative(ROOT, unit).replaceAll('/', '-')}.o`
 }
 
-function compiler(args: readonly string[]) {
-  return run(process.env.CXX ?? 'g++', [...FLAGS, ...args], { timeoutMs: BUILD_MS_MAX })
-}
-
 async function build(program: string, units: readonly string[]): Promise<void> {
-  const stale = units.filter((unit) => !isNewer(objectOf(unit), [unit, ...headers()]))
+  const included = headers()
+  const waiting = [...units]
   const compileAll = async () => {
-    for (let unit = stale.pop(); unit !== undefined; unit = stale.pop()) {
-      const object = objectOf(unit)
-      await compiler([`-I${ROOT}native`, '-c', unit, '-o', `${object}.new`])
-      renameSync(`${object}.new`, object)
+    for (let unit = waiting.pop(); unit !== undefined; unit = waiting.pop()) {
+      const [object, key] = [objectOf(unit), keyOf([unit, ...included])]
+      if (!isMadeOf(object, key)) await make(object, key, [`-I${ROOT}native`, '-c', unit])
     }
   }
   await Promise.all([compileAll(), compileAll()])
-  const objects = units.map(objectOf)
-  await compiler([...objects, '-lz', '-lpcap', '-pthread', '-o', `${program}.new`])
-  renameSync(`${program}.new`, program)
+  const libraries = ['-lz', '-lpcap', '-pthread']
+  await make(program, keyOf([...units, ...included]), [...units.map(objectOf), ...libraries])
 }
 
 /** Path of the program made of `units` (absolute paths of .cc files). */
@@ -77,7 +91,7 @@ export async function buildTool(name: string, units: readonly string[]): Promise
   const program = `${BUILD}/${name}`
   const lock = `${BUILD}/lock`
   mkdirSync(BUILD, { recursive: true })
-  while (!isNewer(program, [...units, ...headers()])) {
+  while (!isMadeOf(program, keyOf([...units, ...headers()]))) {
     // Test files run beside each other and several may need a tool: one builds, the others wait.
     if (existsSync(lock) && statSync(lock).mtimeMs < Date.now() - BUILD_MS_MAX) {
       rmSync(lock, { force: true })
