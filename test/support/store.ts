@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { checkSession } from '../../src/ingest/check.js'
 import type { Batch } from '../../src/session/batch.js'
 import type { Session } from '../../src/session/session.js'
-import { DuckStore } from '../../src/store/duckdb/duck-store.js'
+import { DuckStore, type DuckStoreOptions } from '../../src/store/duckdb/duck-store.js'
 import type { LogFilter, StoredSession, WriteReceipt } from '../../src/store/store.js'
 
 const MiB = 2 ** 20
@@ -17,15 +17,15 @@ export class TestStore {
   /** What took long before it was open. */
   readonly progress: string[] = []
 
-  readonly #rollRows: number
+  readonly #options: Partial<DuckStoreOptions>
 
-  private constructor(rollRows: number) {
-    this.#rollRows = rollRows
+  private constructor(options: Partial<DuckStoreOptions>) {
+    this.#options = options
   }
 
   /** @param rollRows so few that answers are put together from hours and rows */
-  static async open(rollRows = 100): Promise<TestStore> {
-    const test = new TestStore(rollRows)
+  static async open(rollRows = 100, more: Partial<DuckStoreOptions> = {}): Promise<TestStore> {
+    const test = new TestStore({ rollRows, ...more })
     await test.reopen()
     return test
   }
@@ -37,8 +37,8 @@ export class TestStore {
       memoryBytes: 256 * MiB,
       threads: 1,
       clockUs: () => this.nowUs,
-      rollRows: this.#rollRows,
       progress: (what, { rows }) => this.progress.push(rows ? `${what} (${rows})` : what),
+      ...this.#options,
     })
   }
 

@@ -35,7 +35,7 @@ import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'
 import { ExportSlots } from './export-slots.js'
-import { exportCsv, exportQuery, exportRows } from './exports.js'
+import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './exports.js'
 import { CLOSE_SESSIONS_MAX } from './group-commit.js'
 import { count, facts, page } from './pages.js'
 import { parquetQuery } from './parquet.js'
@@ -58,6 +58,8 @@ export interface DuckStoreOptions {
   readonly rollRows?: number
   /** Of the write-ahead log, beyond which it is folded into the file; 64 MiB. */
   readonly walBytes?: number
+  /** Rows that an export reads at once; else SLICE_ROWS, or CSV_SLICE_ROWS. */
+  readonly sliceRows?: number
   readonly progress?: Progress
 }
 
@@ -78,6 +80,7 @@ export class DuckStore implements Store {
   readonly #directory: string
   readonly #clockUs: () => number
   readonly #exports: ExportSlots
+  readonly #sliceRows: number | undefined
   readonly #backups = new Turns()
 
   private constructor(
@@ -92,6 +95,7 @@ export class DuckStore implements Store {
     this.#catalogs = connections.catalogs
     this.#directory = options.directory
     this.#exports = new ExportSlots(database, () => writer.applied())
+    this.#sliceRows = options.sliceRows
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
   }
 
@@ -205,8 +209,9 @@ export class DuckStore implements Store {
   ): AsyncGenerator<readonly LogRow[]> {
     const slot = await this.#exports.take(orgId, 1, cancel)
     try {
-      const whole = await withTextIds(slot.lanes[0]!, orgId, filter)
-      yield* exportRows(slot.lanes[0]!, orgId, whole, sort, this.#clockUs())
+      const [lane] = slot.lanes
+      const asked = await this.#asked(lane!, orgId, filter, sort)
+      yield* exportRows(lane!, { ...asked, sliceRows: this.#sliceRows ?? SLICE_ROWS })
     } catch (error) {
       throw explained(error)
     } finally {
@@ -222,13 +227,18 @@ export class DuckStore implements Store {
   ): AsyncGenerator<CsvPiece> {
     const slot = await this.#exports.take(orgId, CSV_LANES, cancel)
     try {
-      const whole = await withTextIds(slot.lanes[0]!, orgId, filter)
-      yield* exportCsv(slot.lanes, orgId, whole, sort, this.#clockUs())
+      const asked = await this.#asked(slot.lanes[0]!, orgId, filter, sort)
+      yield* exportCsv(slot.lanes, { ...asked, sliceRows: this.#sliceRows ?? CSV_SLICE_ROWS })
     } catch (error) {
       throw explained(error)
     } finally {
       await slot.end()
     }
+  }
+
+  async #asked(lane: DuckDBConnection, orgId: string, filter: LogFilter, sort: Sort) {
+    const whole = await withTextIds(lane, orgId, filter)
+    return { orgId, filter: whole, sort, nowUs: this.#clockUs() }
   }
 
   /** Written to a temporary file first: Parquet's index is at its end. */
@@ -238,9 +248,9 @@ export class DuckStore implements Store {
     try {
       directory = mkdtempSync(join(this.#directory, EXPORT_DIRECTORY))
       const file = join(directory, 'sessions.parquet')
-      const whole = await withTextIds(slot.lanes[0]!, orgId, filter)
-      const { text, values } = exportQuery(orgId, whole, sort, this.#clockUs())
-      await slot.lanes[0]!.run(
+      const [lane] = slot.lanes
+      const { text, values } = exportQuery(await this.#asked(lane!, orgId, filter, sort))
+      await lane!.run(
         `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
         values,
       )

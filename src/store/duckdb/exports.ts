@@ -26,27 +26,30 @@ const FULL = 2
 const MINUTE_US = 60e6
 const MILLISECOND_US = 1e3
 
+/** What is asked for. */
+export interface Asked {
+  readonly orgId: string
+  readonly filter: LogFilter
+  readonly sort: Sort
+  /** Open sessions are open, or interrupted, at this time. */
+  readonly nowUs: number
+  /** About so many rows are read at once. */
+  readonly sliceRows: number
+}
+
 /** The whole answer as one query, for Parquet. */
-export function exportQuery(
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
-): { text: string; values: string[] } {
-  const { plain, values } = plainQuery(orgId, filter, nowUs)
-  return { text: withNames(plain, orderBy(sort, 'p.')), values }
+export function exportQuery(asked: Omit<Asked, 'sliceRows'>): { text: string; values: string[] } {
+  const { plain, values } = plainQuery(asked)
+  return { text: withNames(plain, orderBy(asked.sort, 'p.')), values }
 }
 
 export async function* exportRows(
   connection: DuckDBConnection,
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
+  asked: Asked,
 ): AsyncGenerator<readonly LogRow[]> {
-  await keepNames(connection, orgId)
-  if (sort.key === 'startTime') yield* byTime(connection, orgId, filter, sort, nowUs)
-  else yield* byOrder(connection, orgId, filter, sort, nowUs)
+  await keepNames(connection, asked.orgId)
+  if (asked.sort.key === 'startTime') yield* byTime(connection, asked)
+  else yield* byOrder(connection, asked)
 }
 
 /** The connection has the names of now from here on: its temporary tables hide those of the catalog. */
@@ -62,23 +65,24 @@ async function keepNames(connection: DuckDBConnection, orgId: string): Promise<v
 
 async function* byTime(
   connection: DuckDBConnection,
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
+  asked: Asked,
 ): AsyncGenerator<readonly LogRow[]> {
-  for await (const group of timeSlices(connection, orgId, filter, sort, nowUs, SLICE_ROWS)) {
-    for (const { fromUs, toUs, full } of group) {
-      const slice = { ...filter, fromUs, toUs }
-      if (full) {
-        yield* byOrder(connection, orgId, slice, sort, nowUs)
+  for await (const group of timeSlices(connection, asked)) {
+    for (const slice of group) {
+      const within = cutTo(asked, slice)
+      if (slice.full) {
+        yield* byOrder(connection, within)
         continue
       }
-      const { text, values } = exportQuery(orgId, slice, sort, nowUs)
+      const { text, values } = exportQuery(within)
       const result = await connection.run(text, values)
       for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
     }
   }
+}
+
+function cutTo(asked: Asked, { fromUs, toUs }: Slice): Asked {
+  return { ...asked, filter: { ...asked.filter, fromUs, toUs } }
 }
 
 /**
@@ -86,53 +90,42 @@ async function* byTime(
  */
 export async function* exportCsv(
   lanes: readonly DuckDBConnection[],
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
+  asked: Asked,
 ): AsyncGenerator<CsvPiece> {
-  await checkLayout(lanes[0]!)
-  const lines = new CsvLines(orgId, await readNames(lanes[0]!, orgId))
-  if (sort.key !== 'startTime') {
-    yield* csvByOrder(lanes[0]!, lines, orgId, filter, sort, nowUs)
+  const first = lanes[0]!
+  await checkLayout(first)
+  const lines = new CsvLines(asked.orgId, await readNames(first, asked.orgId))
+  if (asked.sort.key !== 'startTime') {
+    yield* csvByOrder(first, lines, asked)
     return
   }
-  const read = (lane: DuckDBConnection, { fromUs, toUs }: Slice) => {
-    const { plain, values } = plainQuery(orgId, { ...filter, fromUs, toUs }, nowUs)
-    return chunksOf(lane, csvQuery(plain, sort), values)
+  const read = (lane: DuckDBConnection, slice: Slice) => {
+    const { plain, values } = plainQuery(cutTo(asked, slice))
+    return chunksOf(lane, csvQuery(plain, asked.sort), values)
   }
-  for await (const group of timeSlices(lanes[0]!, orgId, filter, sort, nowUs, CSV_SLICE_ROWS)) {
-    if (group[0]!.full) {
-      const { fromUs, toUs } = group[0]!
-      yield* csvByOrder(lanes[0]!, lines, orgId, { ...filter, fromUs, toUs }, sort, nowUs)
-    } else {
-      for await (const chunks of ahead(lanes, group, read)) yield* csvPieces(lines, chunks)
-    }
+  for await (const group of timeSlices(first, asked)) {
+    if (group[0]!.full) yield* csvByOrder(first, lines, cutTo(asked, group[0]!))
+    else for await (const chunks of ahead(lanes, group, read)) yield* csvPieces(lines, chunks)
   }
 }
 
 async function* csvByOrder(
   connection: DuckDBConnection,
   lines: CsvLines,
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
+  asked: Asked,
 ): AsyncGenerator<CsvPiece> {
-  const { plain, values } = plainQuery(orgId, filter, nowUs)
-  for await (const rows of ordered(connection, plain, values, sort, CSV_SLICE_ROWS)) {
-    const chunks = await chunksOf(connection, csvQuery(rows, sort), [])
+  for await (const rows of ordered(connection, asked)) {
+    const chunks = await chunksOf(connection, csvQuery(rows, asked.sort), [])
     if (chunks.length === 0) return
     yield* csvPieces(lines, chunks)
   }
 }
 
 /** All columns of the rows under the filter, without names. */
-function plainQuery(
-  orgId: string,
-  filter: LogFilter,
-  nowUs: number,
-): { plain: string; values: string[] } {
+function plainQuery({ orgId, filter, nowUs }: Omit<Asked, 'sliceRows'>): {
+  plain: string
+  values: string[]
+} {
   const sql = new Sql()
   const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
   return { plain, values: sql.values }
@@ -200,30 +193,21 @@ interface Slice {
  */
 async function* timeSlices(
   connection: DuckDBConnection,
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
-  sliceRows: number,
+  asked: Asked,
   unitUs = MINUTE_US,
 ): AsyncGenerator<Slice[]> {
-  const counts = await countsByTime(connection, orgId, filter, nowUs, unitUs)
-  const slices = slicesOf(counts, filter, sliceRows, unitUs)
-  if (sort.descending) slices.reverse()
+  const slices = slicesOf(await countsByTime(connection, asked, unitUs), asked, unitUs)
+  if (asked.sort.descending) slices.reverse()
   let group: Slice[] = []
   for (const slice of slices) {
-    if (slice.rows <= sliceRows * FULL) {
+    if (slice.rows <= asked.sliceRows * FULL) {
       group.push(slice)
       continue
     }
     if (group.length > 0) yield group
     group = []
-    if (unitUs === MILLISECOND_US) {
-      yield [{ ...slice, full: true }]
-      continue
-    }
-    const within = { ...filter, fromUs: slice.fromUs, toUs: slice.toUs }
-    yield* timeSlices(connection, orgId, within, sort, nowUs, sliceRows, MILLISECOND_US)
+    if (unitUs === MILLISECOND_US) yield [{ ...slice, full: true }]
+    else yield* timeSlices(connection, cutTo(asked, slice), MILLISECOND_US)
   }
   if (group.length > 0) yield group
 }
@@ -235,9 +219,7 @@ interface Count {
 
 async function countsByTime(
   connection: DuckDBConnection,
-  orgId: string,
-  filter: LogFilter,
-  nowUs: number,
+  { orgId, filter, nowUs }: Asked,
   unitUs: number,
 ): Promise<readonly Count[]> {
   const sql = new Sql()
@@ -253,12 +235,7 @@ async function countsByTime(
   return rows as unknown as readonly Count[]
 }
 
-function slicesOf(
-  counts: readonly Count[],
-  filter: LogFilter,
-  sliceRows: number,
-  unitUs: number,
-): Slice[] {
+function slicesOf(counts: readonly Count[], { filter, sliceRows }: Asked, unitUs: number): Slice[] {
   const slices: Slice[] = []
   for (const { unit, n } of counts) {
     const fromUs = Math.max(filter.fromUs, unit * unitUs)
@@ -273,34 +250,25 @@ function slicesOf(
 
 async function* byOrder(
   connection: DuckDBConnection,
-  orgId: string,
-  filter: LogFilter,
-  sort: Sort,
-  nowUs: number,
+  asked: Asked,
 ): AsyncGenerator<readonly LogRow[]> {
-  const { plain, values } = plainQuery(orgId, filter, nowUs)
-  for await (const slice of ordered(connection, plain, values, sort, SLICE_ROWS)) {
-    const result = await connection.run(withNames(slice, orderBy(sort, 'p.')))
+  for await (const slice of ordered(connection, asked)) {
+    const result = await connection.run(withNames(slice, orderBy(asked.sort, 'p.')))
     if (result.rowCount === 0) return
     for (const chunk of await result.fetchAllChunks()) yield rowsOfChunk(chunk)
   }
 }
 
 /** Queries of one slice after the other, of rows that are put in order first; the last ones find nothing. */
-async function* ordered(
-  connection: DuckDBConnection,
-  plain: string,
-  values: readonly string[],
-  sort: Sort,
-  sliceRows: number,
-): AsyncGenerator<string> {
+async function* ordered(connection: DuckDBConnection, asked: Asked): AsyncGenerator<string> {
+  const { plain, values } = plainQuery(asked)
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE export_order AS SELECT * FROM (${plain}) ${orderBy(sort)}`,
+    `CREATE OR REPLACE TEMP TABLE export_order AS SELECT * FROM (${plain}) ${orderBy(asked.sort)}`,
     [...values],
   )
   try {
-    for (let at = 0; ; at += sliceRows)
-      yield `SELECT * FROM export_order WHERE rowid >= ${int(at)} AND rowid < ${int(at + sliceRows)}`
+    for (let at = 0; ; at += asked.sliceRows)
+      yield `SELECT * FROM export_order WHERE rowid >= ${int(at)} AND rowid < ${int(at + asked.sliceRows)}`
   } finally {
     await connection.run('DROP TABLE IF EXISTS export_order').catch(() => undefined)
   }
