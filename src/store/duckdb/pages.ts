@@ -16,7 +16,7 @@ import type {
   StoreFacts,
 } from '../store.js'
 import { int, type Row, rowsOf } from './database.js'
-import { sequenceOf } from './ids.js'
+import { sequenceOf, sessionIdOf } from './ids.js'
 import { rolledUpTo } from './rollup.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources, sumSources } from './where.js'
@@ -84,7 +84,10 @@ export async function page(
   return { rows: kept, next }
 }
 
-/** Where the rows of a page are; one more than it shows, if there is one. */
+/**
+ * Which rows a page has; one more than it shows, if there is one. By what makes a session unique: a row number would be
+ * another one when the log is folded between two queries, in one snapshot, too.
+ */
 async function pageKeys(
   connection: DuckDBConnection,
   orgId: string,
@@ -101,13 +104,14 @@ async function pageKeys(
   const key = SORT_SQL[sort.key].replace(COLUMN_IN_SORT, (c) => `t.${c}`)
   const parts = all.map(({ from, where }) => {
     const near = bound === null ? '' : ` AND ${key} ${sort.descending ? '>=' : '<='} ${int(bound)}`
-    return `(SELECT '${from.split(' ')[0]}' AS source, t.rowid AS id, ${key} AS key, t.start_us, t.run, t.seq
+    return `(SELECT '${tableOf(from)}' AS source, ${key} AS key, t.start_us, t.site_id, t.run, t.seq
       FROM ${from} WHERE ${where}${near} ${orderBy(sort, 't.')} LIMIT ${int(take)})`
   })
   const direction = sort.descending ? 'DESC' : 'ASC'
   return rowsOf(
     connection,
-    `SELECT source, id::VARCHAR AS id, start_us::VARCHAR AS start FROM (${parts.join(' UNION ALL ')})
+    `SELECT source, start_us::DOUBLE AS start, site_id::DOUBLE AS site, run, seq::DOUBLE AS seq
+     FROM (${parts.join(' UNION ALL ')})
      ORDER BY key ${direction}, run ${direction}, seq ${direction} LIMIT ${int(limit + 1)} OFFSET ${int(offset)}`,
     sql.values,
   )
@@ -144,7 +148,7 @@ async function valueBound(
   return rows[0]!.v as number | null
 }
 
-/** start_us is for the zone maps: DuckDB reads whole row groups for a rowid. */
+/** Times and sequences are for the zone maps; what has one of each, but not of the same key, is left out at the end. */
 async function rowsAt(
   connection: DuckDBConnection,
   orgId: string,
@@ -154,23 +158,31 @@ async function rowsAt(
 ): Promise<LogRow[]> {
   const sql = new Sql()
   const parts = sources(sql, orgId, EVERYTHING, nowUs).flatMap((source) => {
-    const here = keys.filter((k) => k.source === source.from.split(' ')[0])
+    const here = keys.filter((k) => k.source === tableOf(source.from))
     if (here.length === 0) return []
-    const at = [...new Set(here.map((k) => k.start))].join(', ')
-    const ids = here.map((k) => k.id).join(', ')
-    return [
-      selectPlain({
-        ...source,
-        where: `t.org_id = $1 AND t.start_us IN (${at}) AND t.rowid IN (${ids})`,
-      }),
-    ]
+    const [starts, sequences] = ['start', 'seq'].map((name) => distinct(here, name))
+    const where = `t.org_id = $1 AND t.start_us IN (${starts}) AND t.seq IN (${sequences})`
+    return [selectPlain({ ...source, where })]
   })
   if (parts.length === 0) return []
   const result = await connection.run(
     withNames(parts.join(' UNION ALL '), orderBy(sort, 'p.')),
     sql.values,
   )
-  return (await result.fetchAllChunks()).flatMap(rowsOfChunk)
+  const wanted = new Set(
+    keys.map((k) => `${k.site}/${sessionIdOf(k.run as string, k.seq as number)}`),
+  )
+  return (await result.fetchAllChunks())
+    .flatMap(rowsOfChunk)
+    .filter((row) => wanted.has(`${row.siteId}/${row.sessionId}`))
+}
+
+function tableOf(from: string): string {
+  return from.split(' ')[0]!
+}
+
+function distinct(keys: readonly Row[], name: string): string {
+  return [...new Set(keys.map((k) => int(k[name] as number)))].join(', ')
 }
 
 export async function count(
