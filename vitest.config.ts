@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // For two cores: one more works while others wait for a disk, a process or a time limit.
+    maxWorkers: 3,
   },
 })
