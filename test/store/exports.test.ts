@@ -1,6 +1,7 @@
 /** Exports while other things happen: names change, sessions come and go, more exports begin and end. */
 import { DuckDBResult } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { LOG_FIELDS } from '../../src/query/api-row.js'
 import { Database } from '../../src/store/duckdb/database.js'
 import { EXPORTS_MAX, ExportSlots, ORG_EXPORTS_MAX } from '../../src/store/duckdb/export-slots.js'
 import { CSV_SLICE_ROWS, SLICE_ROWS } from '../../src/store/duckdb/exports.js'
@@ -13,10 +14,13 @@ const SORTS: readonly Sort[] = [
   { key: 'startTime', descending: false },
   { key: 'bytes', descending: true },
 ]
-/** Some milliseconds hold more than a slice, a few minutes all of it. */
-const ROWS = 162_000
-const PER_MILLISECOND = 105_000
-const BATCH_ROWS = 27_000
+/** Of a slice: a millisecond holds more than two of them, a few minutes all. */
+const FEW = 3000
+const ROWS = 12_000
+const PER_MILLISECOND = 6300
+const BATCH_ROWS = 2000
+/** More than DuckDB keeps together (122,880): a sorted table of them has parts. */
+const MANY_ROWS = 125_000
 const MINUTE_US = 60e6
 const LONG = { timeout: 60_000 }
 /** Some hours of work, unless it is interrupted. */
@@ -26,7 +30,7 @@ let store: TestStore
 let startUs: number
 
 beforeAll(async () => {
-  store = await TestStore.open(1e9)
+  store = await TestStore.open(1e9, { sliceRows: FEW })
   startUs = store.nowUs - 3600e6
   for (let at = 0; at < ROWS; at += BATCH_ROWS) {
     const sessions = Array.from({ length: BATCH_ROWS }, (_, i) => {
@@ -91,7 +95,7 @@ for (const sort of SORTS) {
       }
     }
     expect(misplaced).toBe(0)
-    expect(fetched.most).toBeLessThanOrEqual(2 * SLICE_ROWS)
+    expect(fetched.most).toBeLessThanOrEqual(2 * FEW)
     expect(ids.size).toBe(ROWS)
     expect([...names].sort()).toEqual([1, 2, 3].map((id) => nameOf(id, 'a')))
   })
@@ -105,13 +109,42 @@ for (const sort of SORTS) {
       if (++pieces === 1) await name('b', [1, 3])
       text += Buffer.from(piece.text).toString('utf8')
     }
-    expect(fetched.most).toBeLessThanOrEqual(2 * CSV_SLICE_ROWS)
+    expect(fetched.most).toBeLessThanOrEqual(2 * FEW)
     // A name ends in a line end of its own.
     expect(text.split(/\r\n(?=\d)/)).toHaveLength(ROWS)
     expect(text).not.toContain('=b')
     expect(text.split(`"'=a2,""𝒳""\r\n"`)).toHaveLength(Math.floor((ROWS + 1) / 3) + 1)
   })
 }
+
+test('more rows than a table has in one part are put in order, too', LONG, async () => {
+  const large = await TestStore.open(1e9)
+  onTestFinished(() => large.close())
+  const rows = 25_000
+  for (let at = 0; at < MANY_ROWS; at += rows) {
+    const sessions = Array.from({ length: rows }, (_, i) => {
+      const bytesTx = ((at + i) * 7919) % MANY_ROWS
+      return session(at + i + 1, { bytesTx, bytesRx: 0 })
+    })
+    await large.send('acme', 1, batch(at / rows + 1, sessions))
+  }
+  const sort = { key: 'bytes', descending: false } as const
+  const fetched = watchFetches()
+  let text = ''
+  for await (const piece of large.store.csv('acme', ALWAYS, sort))
+    text += Buffer.from(piece.text).toString('utf8')
+  const place = LOG_FIELDS.findIndex((field) => field.name === 'bytesTx')
+  const bytes = text
+    .split('\r\n')
+    .slice(0, -1)
+    .map((line) => Number(line.split(',')[place]))
+  expect(bytes).toHaveLength(MANY_ROWS)
+  // 7919 has no divisor in common with their number: each value is there once.
+  expect(bytes.filter((value, i) => value !== i)).toEqual([])
+  expect(fetched.most).toBe(CSV_SLICE_ROWS)
+  for await (const _ of large.store.rows('acme', ALWAYS, sort)) break
+  expect(fetched.most).toBe(SLICE_ROWS)
+})
 
 test('a query that nobody waits for ends, also one that begins later', LONG, async () => {
   const directory = `${store.directory}/interrupts`
