@@ -1,5 +1,6 @@
 /** Long answers: how they may be packed, and who does not take them. */
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 /** RFC 9110, 12.5.3: what has a weight of 0 is refused. */
@@ -15,19 +16,29 @@ export function takesGzip(acceptEncoding: string | undefined): boolean {
 /**
  * To HTTP/1.0 there are no chunks: an answer ends with its connection, and one that is cut looks whole. Whoever destroys
  * the connection before the answer is out (its stream's failure, the end of the server) resets it, so that the client sees
- * an error. TLS says by itself that it was cut.
+ * an error. TLS says goodbye when it is destroyed, too, so the connection below it is reset.
  */
 export function resetWhenCut(response: ServerResponse): void {
   const { socket } = response
-  if (socket === null || response.req.httpVersion !== '1.0' || socket instanceof TLSSocket) return
+  if (socket === null || response.req.httpVersion !== '1.0') return
   const destroy = socket.destroy.bind(socket)
   socket.destroy = (error) => {
     socket.destroy = destroy
     if (response.writableFinished || socket.destroyed) return destroy(error)
     // A reset is made by the latter, which would first send what waits, and a regular end.
     socket.destroySoon = () => destroy(error)
-    return socket.resetAndDestroy()
+    const below = belowTls(socket)
+    if (below === undefined) return socket.resetAndDestroy()
+    below.resetAndDestroy()
+    return destroy(error)
   }
+}
+
+/** Node has it, but no public name for it; a test sees that it is there. */
+function belowTls(socket: Socket): Socket | undefined {
+  return socket instanceof TLSSocket
+    ? (socket as unknown as { _parent: Socket })._parent
+    : undefined
 }
 
 /** Closes its connection when the other side has taken nothing of it for so long, though there is something. */

@@ -1,18 +1,30 @@
 /** Connections whose other side takes nothing, and answers that are cut. */
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
-import { expect, test } from 'vitest'
+import { connect as connectTls } from 'node:tls'
+import { describe, expect, test } from 'vitest'
 import { cutWhenStalled, resetWhenCut } from '../../src/server/download.js'
+import { Authority, type Certificate, canMakeCertificates } from '../support/certificates.js'
 
 const MiB = 2 ** 20
 const STALLED_MS = 50
 
-async function answering(answer: (response: ServerResponse) => void, version = '1.1') {
-  const server = createServer((_request, response) => answer(response))
+async function answering(
+  answer: (response: ServerResponse) => void,
+  version = '1.1',
+  tls?: Certificate,
+) {
+  const listener: RequestListener = (_request, response) => answer(response)
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const { port } = server.address() as AddressInfo
+  const socket =
+    tls === undefined
+      ? connect(port, '127.0.0.1')
+      : connectTls({ port, host: '127.0.0.1', ca: tls.cert, rejectUnauthorized: false })
   socket.on('error', () => undefined)
   socket.write(`GET / HTTP/${version}\r\nhost: x\r\n\r\n`)
   return { server, socket }
@@ -60,20 +72,35 @@ test('one whose next part is late is not', async () => {
 const HALF = 'begin, '
 const LONG = Buffer.alloc(16 * MiB, 'x')
 
-test.each<[string, version: string, cut: boolean, (response: ServerResponse) => void]>([
+const CUTS: readonly [string, version: string, cut: boolean, (r: ServerResponse) => void][] = [
   ['cut when all of it was sent', '1.0', true, (r) => r.write(HALF)],
   ['cut when more is waiting', '1.0', true, (r) => r.write(LONG) || r.destroy()],
   ['cut by the end of the server', '1.0', true, (r) => r.write(HALF)],
   ['complete', '1.0', false, (r) => r.end(HALF)],
   ['complete and long', '1.0', false, (r) => r.end(LONG)],
   ['cut', '1.1', false, (r) => r.write(HALF)],
-])('an answer that is %s, to HTTP/%s: reset %s', async (what, version, cut, answer) => {
+]
+
+describe.each([false, true])('over TLS: %s', (isTls) => {
+  // That one's reset comes along with data here.
+  const cuts = CUTS.filter(([what]) => !isTls || what !== 'cut when more is waiting')
+  test.skipIf(isTls && !canMakeCertificates).each(cuts)(
+    'an answer that is %s, to HTTP/%s: reset %s',
+    (what, version, cut, answer) => expectCut(isTls, what, version, cut, answer),
+  )
+})
+
+async function expectCut(isTls: boolean, ...[what, version, cut, answer]: (typeof CUTS)[number]) {
   let cutNow = (): void => undefined
-  const { server, socket } = await answering((response) => {
-    cutNow = () => response.destroy()
-    resetWhenCut(response)
-    answer(response)
-  }, version)
+  const { server, socket } = await answering(
+    (response) => {
+      cutNow = () => response.destroy()
+      resetWhenCut(response)
+      answer(response)
+    },
+    version,
+    isTls ? new Authority().issue('server') : undefined,
+  )
   let text = ''
   let failure: NodeJS.ErrnoException | undefined
   try {
@@ -93,4 +120,4 @@ test.each<[string, version: string, cut: boolean, (response: ServerResponse) => 
     )
   } else expect(text).not.toMatch(/\r\n0\r\n/)
   server.close()
-})
+}
