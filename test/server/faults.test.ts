@@ -74,12 +74,21 @@ test('an export whose client leaves ends, and its query with it', {
 }, async () => {
   const server = await TestServer.start()
   const admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  // More than the sockets hold, so that an export that nobody reads goes on.
-  const batches = 12
+  // More than the sockets hold, so that an export that nobody reads goes on: rows with long names, to be few.
+  const batches = 5
   for (let b = 0; b < batches; b++) {
     const sessions = Array.from({ length: 5000 }, (_, i) => session(b * 5000 + i + 1))
     await server.request('POST', SESSIONS, admin, batch(b + 1, sessions))
   }
+  const name = 'long name '.repeat(25)
+  const named = {
+    clients: [{ clientId: 1, name }],
+    users: [{ userId: 'u1', name }],
+    sites: [{ siteId: 1, name }],
+    resources: [{ siteResourceId: 7, name, siteId: 1, destination: '192.168.10.5' }],
+  }
+  const put = await server.request('PUT', '/api/v1/org/acme/catalog', admin, named)
+  expect(put.status).toBe(200)
   const running = async () => {
     const { body } = await server.get('/metrics')
     return Number(/^tunmeter_server_exports_running (\d+)$/m.exec(body)?.[1])
@@ -106,6 +115,7 @@ test('an export whose client leaves ends, and its query with it', {
   await expect.poll(running, { timeout: 60_000 }).toBe(0)
   const all = await server.get(`${LOG}/export`, admin)
   expect(all.body.split('\r\n')).toHaveLength(batches * 5000 + 2)
+  expect(all.body.length).toBeGreaterThan(batches * 5000 * 4 * name.length)
   expect(server.log.filter((l) => l.includes('"level":50'))).toEqual([])
   await server.stop()
 })
