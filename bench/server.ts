@@ -1,6 +1,6 @@
 /**
  * The server against Pangolin's documented design in better-sqlite3, in one run:
- * npm run bench:server [-- --rows N --ingest N --rounds N --sqlite-rows N --retention --data DIR --keep --write]
+ * npm run bench:server [-- --rows N --ingest N --rounds N --sqlite-rows N --retention --store-threads N --data DIR --keep --write]
  *
  * First sessions over HTTP with durable acknowledgements, then queries at growing sizes, then retention under ingest.
  * Every answer is checked before it is timed. The rows of the query part are drawn in SQL (support/log-fill.ts);
@@ -40,6 +40,7 @@ const { values: flags } = parseArgs({
     /** The baseline's file grows by 300 B a row, and its scans take minutes: by default it stops here. */
     'sqlite-rows': { type: 'string', default: '5000000' },
     retention: { type: 'boolean', default: false },
+    'store-threads': { type: 'string', default: '2' },
     write: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
@@ -94,7 +95,7 @@ async function benchIngest(): Promise<Record<string, unknown>> {
       return gzipSync(JSON.stringify(batch), { level: 1 })
     })
   })
-  const server = await BenchServer.start(data)
+  const server = await BenchServer.start(data, '--store-threads', flags['store-threads'])
   const cpu = server.cpuSeconds()
   const start = performance.now()
   await Promise.all(
@@ -193,7 +194,7 @@ async function benchQueries(
   sqlite: SqliteLog | null,
 ): Promise<Result[]> {
   const key = createKey(data, '--scope', 'read', '--org', LOG_ORG)
-  const server = await BenchServer.start(data)
+  const server = await BenchServer.start(data, '--store-threads', flags['store-threads'])
   const results: Result[] = []
   for (const query of logQueries(rows, fromUs, toUs)) {
     results.push({ rows, ...(await timeQuery(server, key, query, sqlite)) })

@@ -18,10 +18,10 @@ export class BenchServer {
     this.#child = child
   }
 
-  static async start(data: string): Promise<BenchServer> {
+  static async start(data: string, ...options: string[]): Promise<BenchServer> {
     const child = spawn(
       process.execPath,
-      [CLI, 'serve', '--data', data, '--listen', '127.0.0.1:0'],
+      [CLI, 'serve', '--data', data, '--listen', '127.0.0.1:0', ...options],
       {
         stdio: ['ignore', 'ignore', 'pipe'],
       },
