@@ -129,5 +129,10 @@ export class ServerMetrics {
       'Exports that have not been taken to their last byte.',
       (s) => s.exports,
     )
+    gauge(
+      'tunmeter_server_exports_waiting',
+      'Of these, those that wait until the rows of another one are in order.',
+      (s) => s.exportsWaiting,
+    )
   }
 }

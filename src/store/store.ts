@@ -360,6 +360,7 @@ export interface StoreStats {
   readonly failedFolds: number
   /** Sums by the hour that could not be made; answers are then counted from the rows. */
   readonly failedRollups: number
-  /** Exports that run. */
+  /** Exports that run, and how many of them wait for another one. */
   readonly exports: number
+  readonly exportsWaiting: number
 }

@@ -211,7 +211,8 @@ export class DuckStore implements Store {
     try {
       const [lane] = slot.lanes
       const asked = await this.#asked(lane!, orgId, filter, sort)
-      yield* exportRows(lane!, { ...asked, sliceRows: this.#sliceRows ?? SLICE_ROWS })
+      const sliceRows = this.#sliceRows ?? SLICE_ROWS
+      yield* exportRows(lane!, { ...asked, sliceRows, alone: slot.alone })
     } catch (error) {
       throw explained(error)
     } finally {
@@ -228,7 +229,8 @@ export class DuckStore implements Store {
     const slot = await this.#exports.take(orgId, CSV_LANES, cancel)
     try {
       const asked = await this.#asked(slot.lanes[0]!, orgId, filter, sort)
-      yield* exportCsv(slot.lanes, { ...asked, sliceRows: this.#sliceRows ?? CSV_SLICE_ROWS })
+      const sliceRows = this.#sliceRows ?? CSV_SLICE_ROWS
+      yield* exportCsv(slot.lanes, { ...asked, sliceRows, alone: slot.alone })
     } catch (error) {
       throw explained(error)
     } finally {
@@ -249,11 +251,13 @@ export class DuckStore implements Store {
       directory = mkdtempSync(join(this.#directory, EXPORT_DIRECTORY))
       const file = join(directory, 'sessions.parquet')
       const [lane] = slot.lanes
-      const { text, values } = exportQuery(await this.#asked(lane!, orgId, filter, sort))
-      await lane!.run(
-        `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
-        values,
-      )
+      await slot.alone(async () => {
+        const { text, values } = exportQuery(await this.#asked(lane!, orgId, filter, sort))
+        await lane!.run(
+          `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
+          values,
+        )
+      })
       await slot.endQueries()
       // Its name goes now: what is open here is free as soon as this process has gone, however it goes.
       const stream = (await open(file)).createReadStream()
@@ -349,6 +353,7 @@ export class DuckStore implements Store {
       walBytes: this.#database.walBytes(),
       ...this.#writer.stats,
       exports: this.#exports.running,
+      exportsWaiting: this.#exports.waiting,
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../errors.js'
+import { Line } from '../line.js'
 import type { Cancel } from '../store.js'
 import { type Database, INTERRUPT_EVERY_MS } from './database.js'
 
@@ -14,6 +15,8 @@ export const ORG_EXPORTS_MAX = 4
 
 export interface ExportSlot {
   readonly lanes: readonly DuckDBConnection[]
+  /** Runs what puts all of an answer in order, when no other export does. */
+  alone<T>(work: () => Promise<T>): Promise<T>
   /** No query comes any more; the slot stays taken. */
   endQueries(): Promise<void>
   /** Ends the queries, too. */
@@ -24,6 +27,8 @@ export class ExportSlots {
   readonly #database: Database
   readonly #applied: () => Promise<void>
   readonly #running = new Map<string, number>()
+  /** Each order of millions of rows takes what memory there is: of four at once, two failed. */
+  readonly #ordering = new Line()
 
   /** @param applied resolves when what was acknowledged before can be read */
   constructor(database: Database, applied: () => Promise<void>) {
@@ -34,6 +39,11 @@ export class ExportSlots {
   /** Until their last byte is taken. */
   get running(): number {
     return [...this.#running.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Of these, until another one's rows are in order. */
+  get waiting(): number {
+    return this.#ordering.waiting
   }
 
   /** @throws AppError STORE_BUSY, STORE_CLOSING */
@@ -63,7 +73,8 @@ export class ExportSlots {
       await endQueries()
       this.#uncount(orgId)
     }
-    return { lanes, endQueries, end }
+    const alone = <T>(work: () => Promise<T>) => this.#ordering.run(cancel?.signal, work)
+    return { lanes, alone, endQueries, end }
   }
 
   #count(orgId: string): void {

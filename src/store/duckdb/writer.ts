@@ -40,7 +40,7 @@ export interface WriterOptions {
   readonly walBytes: number
 }
 
-export type WriterStats = Omit<StoreStats, 'fileBytes' | 'walBytes' | 'exports'>
+export type WriterStats = Omit<StoreStats, 'fileBytes' | 'walBytes' | 'exports' | 'exportsWaiting'>
 
 interface Parts {
   readonly groups: GroupCommit
