@@ -68,6 +68,38 @@ test('roll-ups that follow one another do not keep the log from being folded', a
   expect(writer.stats.folds).toBeGreaterThanOrEqual(2)
 })
 
+test('sums that could not be made for long are made a part at a time', async () => {
+  await open(400)
+  const accept = refuseRollups()
+  // Commits of 200, numbered from 1: eight are the most at once.
+  for (let number = 1; number <= 20; number++) {
+    await submit(number)
+    await writer.idle()
+  }
+  accept()
+  const { run } = DuckDBConnection.prototype
+  const rolled: string[] = []
+  const spy = vi.spyOn(DuckDBConnection.prototype, 'run')
+  spy.mockImplementation(function (this: DuckDBConnection, ...given) {
+    if (given[0].startsWith('UPDATE rollup_state')) rolled.push(/\d+/.exec(given[0])![0])
+    return run.apply(this, given)
+  })
+  await submit(21)
+  await submit(22)
+  await writer.idle()
+  spy.mockRestore()
+  const steps = rolled.map((upTo, i) => Number(upTo) - Number(rolled[i - 1] ?? 0))
+  expect(Math.max(...steps)).toBe(8)
+  expect(steps.reduce((sum, commits) => sum + commits, 0)).toBeGreaterThanOrEqual(21)
+  const connection = await database.connect()
+  const left = await connection.runAndReadAll(
+    `SELECT (SELECT sum(sessions) FROM rollup_hour WHERE dim = 4)::DOUBLE,
+       (SELECT count(*) FROM session, rollup_state WHERE arrival <= rolled)::DOUBLE`,
+  )
+  const [summed, counted] = left.getRows()[0]!
+  expect(summed).toBe(counted)
+})
+
 test('sums that cannot be made are tried again with more sessions, and keep nobody from starting', async () => {
   await open(400)
   const accept = refuseRollups()

@@ -21,6 +21,8 @@ import { insertSums } from './sums.js'
 export const HOUR_US = 3600e6
 /** Arrived and not rolled up: beyond this a roll-up is due, of about 0.1 s. */
 export const ROLL_ROWS = 100_000
+/** So many times as many are summed up at once at most, or one commit: what failed for memory must not grow. */
+const PART_MAX = 4
 
 /** Number in the table, and the columns that a value is made of. */
 const DIMENSIONS = {
@@ -187,7 +189,7 @@ export class Rollup {
   static async open(connection: DuckDBConnection, turns: Turns, rows: number): Promise<Rollup> {
     const rollup = new Rollup(connection, turns, rows)
     await rollup.load()
-    if (rollup.#waiting >= rows) await rollup.#tryToRoll()
+    while (rollup.#waiting >= rows && (await rollup.#tryToRoll()));
     return rollup
   }
 
@@ -235,7 +237,7 @@ export class Rollup {
     const enough = this.#turns.busy ? 4 * this.#enough : this.#enough
     if (this.#rolling !== null || this.#waiting < enough) return
     this.#rolling = this.#turns
-      .run(() => this.#tryToRoll())
+      .run(async () => void (await this.#tryToRoll()))
       .finally(() => {
         this.#rolling = null
         ended()
@@ -247,19 +249,20 @@ export class Rollup {
     await this.#rolling
   }
 
-  async #tryToRoll(): Promise<void> {
+  async #tryToRoll(): Promise<boolean> {
     try {
       await this.#roll()
+      return true
     } catch {
       this.#failures++
       this.#enough = this.#waiting + this.#rows
+      return false
     }
   }
 
   async #roll(): Promise<void> {
     const c = this.#connection
-    const upTo = this.#committed
-    const sessions = this.#waiting
+    const { upTo, sessions } = await this.#nextPart()
     await c.run('BEGIN')
     try {
       await c.run(
@@ -274,6 +277,26 @@ export class Rollup {
     this.#rolled = upTo
     this.#waiting -= sessions
     this.#enough = this.#rows
+  }
+
+  /** All that waits, or when that is much (after failures, in an older version's file) its first commits. */
+  async #nextPart(): Promise<{ upTo: number; sessions: number }> {
+    const all = { upTo: this.#committed, sessions: this.#waiting }
+    const most = this.#rows * PART_MAX
+    if (all.sessions <= most) return all
+    const commits = await rowsOf(
+      this.#connection,
+      `SELECT arrival::DOUBLE AS arrival, count(*)::DOUBLE AS n FROM session
+       WHERE arrival > ${int(this.#rolled)} AND arrival <= ${int(all.upTo)} GROUP BY 1 ORDER BY 1`,
+    )
+    let sessions = 0
+    let upTo = this.#rolled
+    for (const { arrival, n } of commits) {
+      if (sessions > 0 && sessions + (n as number) > most) return { upTo, sessions }
+      sessions += n as number
+      upTo = arrival as number
+    }
+    return all
   }
 }
 
