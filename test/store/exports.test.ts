@@ -196,7 +196,7 @@ test('after exports that begin and end at once the memory is whole again', async
     const taken = await Promise.all(
       ['a', 'b', 'c', 'd'].map((org) => slots.take(org, 2, undefined)),
     )
-    expect(await limit()).toBe('384.0 MiB')
+    expect(await limit()).toBe('256.0 MiB')
     await Promise.all(taken.map((slot) => slot.end()))
     expect([await limit(), slots.running]).toEqual([before, 0])
   }

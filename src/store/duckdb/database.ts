@@ -21,8 +21,9 @@ export const READERS = 3
 const WAITING_MAX = 64
 /** What an export holds outside of DuckDB's buffers: data chunks, lines, and what the allocators keep of them. */
 const EXPORT_BYTES = 96 * MiB
-/** All exports together, of --store-memory. */
-const EXPORTS_SHARE_MAX = 1 / 4
+/** All exports together leave so much of --store-memory, with which all else works, or three quarters of a small one. */
+const LEFT_BYTES_MIN = 256 * MiB
+const LEFT_SHARE_MIN = 3 / 4
 const SILENCE_US = 600e6
 /** A query looks for its interruption at the next vector, but one that comes between two queries is lost. */
 export const INTERRUPT_EVERY_MS = 20
@@ -157,8 +158,8 @@ export class Database {
   }
 
   #limitMiB(): number {
-    const most = this.#memoryBytes * EXPORTS_SHARE_MAX
-    return Math.floor((this.#memoryBytes - Math.min(this.#exports * EXPORT_BYTES, most)) / MiB)
+    const left = Math.min(LEFT_BYTES_MIN, this.#memoryBytes * LEFT_SHARE_MIN)
+    return Math.floor(Math.max(this.#memoryBytes - this.#exports * EXPORT_BYTES, left) / MiB)
   }
 
   #mustBeOpen(): void {
