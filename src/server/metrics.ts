@@ -91,7 +91,7 @@ export class ServerMetrics {
     )
     counter(
       'tunmeter_server_store_failed_folds_total',
-      'Times that it could not be: look at disk space.',
+      'Times that it could not be: a long export or backup reads, or the disk is nearly full.',
       (s) => s.failedFolds,
     )
     counter(
