@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { expect, test, vi } from 'vitest'
-import { Line } from '../../src/store/line.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 import { until } from '../support/until.js'
@@ -58,21 +57,4 @@ test('exports that sort all of an answer wait for one another, and who leaves is
     spy.mockRestore()
     await test.close()
   }
-})
-
-test('what fails lets the next one go', async () => {
-  const line = new Line()
-  const ran: number[] = []
-  const runs = [1, 2, 3].map((n) =>
-    line.run(undefined, async () => {
-      ran.push(n)
-      if (n === 1) throw new Error('refused')
-    }),
-  )
-  expect(line.waiting).toBe(2)
-  await expect(runs[0]).rejects.toThrow('refused')
-  await Promise.all(runs.slice(1))
-  expect([ran, line.waiting]).toEqual([[1, 2, 3], 0])
-  expect(await line.run(undefined, async () => 'free again')).toBe('free again')
-  await expect(line.run(AbortSignal.abort(), async () => undefined)).rejects.toThrow('aborted')
 })

@@ -4,8 +4,8 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../errors.js'
-import { Line } from '../line.js'
 import type { Cancel } from '../store.js'
+import { Turns } from '../turns.js'
 import { type Database, INTERRUPT_EVERY_MS } from './database.js'
 
 /** Each may hold some tens of MiB. */
@@ -28,7 +28,7 @@ export class ExportSlots {
   readonly #applied: () => Promise<void>
   readonly #running = new Map<string, number>()
   /** Each order of millions of rows takes what memory there is: of four at once, two failed. */
-  readonly #ordering = new Line()
+  readonly #ordering = new Turns()
 
   /** @param applied resolves when what was acknowledged before can be read */
   constructor(database: Database, applied: () => Promise<void>) {
@@ -73,7 +73,7 @@ export class ExportSlots {
       await endQueries()
       this.#uncount(orgId)
     }
-    const alone = <T>(work: () => Promise<T>) => this.#ordering.run(cancel?.signal, work)
+    const alone = <T>(work: () => Promise<T>) => this.#ordering.run(work, cancel?.signal)
     return { lanes, alone, endQueries, end }
   }
 
