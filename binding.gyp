@@ -1,11 +1,12 @@
 {
   "target_defaults": {
+    "include_dirs": ["native"],
     "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
     "cflags_cc": [
       "-O3",
       "-std=c++20",
-      # Only between node-addon-api and the addons' classes (native/addon.cc).
+      # Only between node-addon-api and the addons' classes (native/addon/addon.cc).
       "-fexceptions",
       "-fno-rtti",
       "-fvisibility=hidden",
@@ -25,41 +26,41 @@
     {
       "target_name": "tunmeter",
       "sources": [
-        "native/addon.cc",
-        "native/addon_rows.cc",
-        "native/addon_values.cc",
-        "native/capture_files.cc",
-        "native/community_id.cc",
-        "native/decode.cc",
-        "native/decode_ahead.cc",
-        "native/engine.cc",
-        "native/engine_session.cc",
-        "native/engine_timers.cc",
-        "native/eviction.cc",
-        "native/flow_table.cc",
-        "native/fragments.cc",
-        "native/ip.cc",
-        "native/link.cc",
-        "native/observation_point.cc",
-        "native/prefix_set.cc",
-        "native/record_queue.cc",
-        "native/session_rows.cc",
-        "native/tcp_state.cc",
-        "native/timer_wheel.cc",
-        "native/source_file.cc",
-        "native/source_gzip.cc",
-        "native/source_link.cc",
-        "native/source_live.cc",
-        "native/source_pcap.cc",
-        "native/source_pcapng.cc",
-        "native/source_stream.cc"
+        "native/addon/addon.cc",
+        "native/addon/addon_rows.cc",
+        "native/addon/addon_values.cc",
+        "native/source/capture_files.cc",
+        "native/engine/community_id.cc",
+        "native/decode/decode.cc",
+        "native/decode/decode_ahead.cc",
+        "native/engine/engine.cc",
+        "native/engine/engine_session.cc",
+        "native/engine/engine_timers.cc",
+        "native/table/eviction.cc",
+        "native/table/flow_table.cc",
+        "native/decode/fragments.cc",
+        "native/decode/ip.cc",
+        "native/decode/link.cc",
+        "native/engine/observation_point.cc",
+        "native/table/prefix_set.cc",
+        "native/engine/record_queue.cc",
+        "native/addon/session_rows.cc",
+        "native/engine/tcp_state.cc",
+        "native/table/timer_wheel.cc",
+        "native/source/source_file.cc",
+        "native/source/source_gzip.cc",
+        "native/source/source_link.cc",
+        "native/source/source_live.cc",
+        "native/source/source_pcap.cc",
+        "native/source/source_pcapng.cc",
+        "native/source/source_stream.cc"
       ],
       "libraries": ["-lpcap", "-lz"]
     },
     {
       # The server's: without libpcap.
       "target_name": "tunmeter_csv",
-      "sources": ["native/community_id.cc", "native/csv_addon.cc", "native/csv_lines.cc"]
+      "sources": ["native/engine/community_id.cc", "native/addon/csv_addon.cc", "native/addon/csv_lines.cc"]
     }
   ]
 }

@@ -2,7 +2,7 @@
  * Mutation testing of the engine: does each constant and each comparison of native/ have a hand-computed case that
  * fails without it?
  *
- *     node --import tsx scripts/mutate.ts [FILE[:LINE]...]     default: link.cc ip.cc decode.cc tcp_state.cc
+ *     node --import tsx scripts/mutate.ts [FILE[:LINE]...]     FILE below native/; default: DEFAULT_FILES
  *
  * Changes one token at a time (a number, a comparison, a reason), compiles that file anew and runs the cases of
  * test/rules. A case that comes out differently kills the mutant, and so does a crash. Prints those that survive and a
@@ -21,10 +21,10 @@ import { EQUIVALENT } from './mutate-equivalent.js'
 const ROOT = join(import.meta.dirname, '..')
 const NATIVE = join(ROOT, 'native')
 const BUILD = join(ROOT, `build/mutate/${process.pid}`)
-const DEFAULT_FILES = ['link.cc', 'ip.cc', 'decode.cc', 'tcp_state.cc']
+const DEFAULT_FILES = ['decode/link.cc', 'decode/ip.cc', 'decode/decode.cc', 'engine/tcp_state.cc']
 const UNITS =
-  `decode ip link tcp_state fragments engine engine_session engine_timers eviction flow_table timer_wheel
-  prefix_set`.split(/\s+/)
+  `decode/decode decode/ip decode/link decode/fragments engine/engine engine/engine_session engine/engine_timers
+  engine/tcp_state table/eviction table/flow_table table/timer_wheel table/prefix_set`.split(/\s+/)
 const FLAGS = ['-std=c++20', '-O0', '-g0', '-fno-exceptions', '-w', `-I${NATIVE}`]
 /** Compiled once: most of a mutant's time would go into these. */
 const HEADERS = '#include <algorithm>\n#include <cstdint>\n#include <cstring>\n#include <span>\n'
@@ -187,7 +187,9 @@ async function mutate(file: string, lines: readonly number[], objects: Objects, 
 }
 
 async function main(chosen: readonly string[]): Promise<void> {
-  mkdirSync(BUILD, { recursive: true })
+  for (const stage of ['decode', 'engine', 'table']) {
+    mkdirSync(join(BUILD, stage), { recursive: true })
+  }
   writeFileSync(PREFIX, HEADERS)
   spawnSync('g++', [...FLAGS, '-x', 'c++-header', PREFIX, '-o', `${PREFIX}.gch`])
   const objects = new Map<string, string>()

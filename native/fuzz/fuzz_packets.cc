@@ -24,7 +24,7 @@
 #include <memory>
 #include <vector>
 
-#include "../engine.h"
+#include "engine/engine.h"
 #include "fuzz_target.h"
 
 namespace tunmeter::fuzz {

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "../source_format.h"
-#include "../source_stream.h"
 #include "fuzz_target.h"
+#include "source/source_format.h"
+#include "source/source_stream.h"
 
 namespace tunmeter::fuzz {
 

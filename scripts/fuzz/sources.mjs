@@ -17,7 +17,9 @@ function knowsNode(file, seen = new Set()) {
 
 /** Absolute paths; `main` is the file of native/fuzz/ that holds the entry point. */
 export function fuzzSources(main) {
-  const native = readdirSync(NATIVE).filter((file) => file.endsWith('.cc') && !knowsNode(file))
+  const native = readdirSync(NATIVE, { recursive: true }).filter(
+    (file) => file.endsWith('.cc') && !file.startsWith('fuzz/') && !knowsNode(file),
+  )
   const mains = ['fuzz_libfuzzer.cc', 'fuzz_replay.cc']
   const fuzz = readdirSync(join(NATIVE, 'fuzz'))
     .filter((file) => file.endsWith('.cc') && (file === main || !mains.includes(file)))

@@ -5,7 +5,7 @@
  */
 import { END_REASON_NAMES, type EndReason } from '../session/session.js'
 
-/** Why a packet is no part of a session, in the order of `OtherReason` in native/decoded_packet.h. */
+/** Why a packet is no part of a session, in the order of `OtherReason` in native/decode/decoded_packet.h. */
 export const OTHER_REASONS = [
   'icmp',
   'icmpv6',
@@ -54,7 +54,7 @@ export interface EngineCounters {
   readonly engineTimeUs: number | null
 }
 
-/** What the addon hands over: numbers in the order of `EngineCounters` in native/engine_counters.h. */
+/** What the addon hands over: numbers in the order of `EngineCounters` in native/engine/engine_counters.h. */
 export function readCounters(values: Float64Array): EngineCounters {
   let at = 0
   const next = (): number => values[at++] ?? 0

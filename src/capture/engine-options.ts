@@ -45,7 +45,7 @@ const TIME_MS_MAX = 365 * 86_400_000
 const FLOWS_MAX = 64 * 1024 * 1024
 const FRAGMENTS_MAX = 1024 * 1024
 
-/** As the addon reads it; `engine_options` in native/addon_values.cc. */
+/** As the addon reads it; `engine_options` in native/addon/addon_values.cc. */
 export interface NativeEngineOptions {
   handshakeUs: number
   establishedUs: number

@@ -1,5 +1,5 @@
 /**
- * The binary session record, byte for byte as in native/session_record.h (drawn there). Little endian.
+ * The binary session record, byte for byte as in native/engine/session_record.h (drawn there). Little endian.
  * The addon reports the offsets that its compiler saw; loading fails when one differs from these.
  */
 export const RECORD_BYTES = 128

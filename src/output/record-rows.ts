@@ -3,7 +3,7 @@
  * added (no owners, no names, no moved clock). Ten times as fast as the writers of row-writer.ts, and the same bytes.
  *
  * Which fields there are, their order and the punctuation come from FIELDS; the addon spells the values that differ
- * from session to session (native/session_rows.h).
+ * from session to session (native/addon/session_rows.h).
  */
 import { loadAddon, type NativeSessionRows } from '../capture/addon.js'
 import { RecordReader } from '../capture/record-decode.js'

@@ -4,7 +4,7 @@
  *   characters  0..9      10..17    18..25
  *               run's ms | run 40 b | sequence 40 b
  *
- * One engine run has one prefix; the sequence is the engine's own (native/session_record.h). Unique over all
+ * One engine run has one prefix; the sequence is the engine's own (native/engine/session_record.h). Unique over all
  * meters as long as no two runs started in the same millisecond drew the same 40 random bits.
  */
 import { randomBytes } from 'node:crypto'

@@ -1,7 +1,7 @@
 /**
  * The session: the one thing the meter half and the server half share.
  *
- * A `FlowRecord` is what the engine measured (native/session_record.h, decoded). A `Session` is a FlowRecord
+ * A `FlowRecord` is what the engine measured (native/engine/session_record.h, decoded). A `Session` is a FlowRecord
  * plus who it belongs to; it is what the spool holds, the wire carries and the store keeps. `orgId` and `siteId`
  * are not in it: the server takes them from the key a batch came with, so that no meter can write for another.
  *
@@ -23,7 +23,7 @@ export const END_REASONS = {
 export type EndReason = keyof typeof END_REASONS
 export const END_REASON_NAMES = Object.keys(END_REASONS) as [EndReason, ...EndReason[]]
 
-/** Zeek's conn_state words, in the order of `ConnState` in native/session_record.h. */
+/** Zeek's conn_state words, in the order of `ConnState` in native/engine/session_record.h. */
 export const CONN_STATES = [
   'S0',
   'S1',
@@ -41,7 +41,7 @@ export const CONN_STATES = [
 ] as const
 export type ConnState = (typeof CONN_STATES)[number]
 
-/** Which rule decided who the initiator is, in the order of `DirectionBasis` in native/session_record.h. */
+/** Which rule decided who the initiator is, in the order of `DirectionBasis` in native/engine/session_record.h. */
 export const DIRECTION_BASES = ['syn', 'synAck', 'peer', 'firstPacket'] as const
 export type DirectionBasis = (typeof DIRECTION_BASES)[number]
 

@@ -16,7 +16,7 @@ import { bytes, ScratchFiles } from '../support/source-dump.js'
 const FIXTURES = ['wireguard', 'demo'].map(
   (name) => new URL(`../../fixtures/${name}/site.pcap`, import.meta.url).pathname,
 )
-/** More than the ring of decoded batches holds (native/decode_ahead.h), and several windows of the file. */
+/** More than the ring of decoded batches holds (native/decode/decode_ahead.h), and several windows of the file. */
 const MANY = 20_000
 
 const files = new ScratchFiles()

@@ -1,5 +1,5 @@
 /**
- * native/source_live.cc on real interfaces in a network namespace of its own: packets, filter, snaplen, and what
+ * native/source/source_live.cc on real interfaces in a network namespace of its own: packets, filter, snaplen, and what
  * happens when the interface goes down, is renamed, deleted or made anew. Truth: what ping(8) says it sent.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'

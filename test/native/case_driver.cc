@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "engine.h"
+#include "engine/engine.h"
 
 using namespace tunmeter;
 

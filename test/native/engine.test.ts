@@ -5,18 +5,18 @@ import { buildTool } from '../support/native-tool.js'
 
 const NATIVE = new URL('../../native/', import.meta.url).pathname
 const UNITS = [
-  'decode',
-  'engine',
-  'engine_session',
-  'engine_timers',
-  'eviction',
-  'flow_table',
-  'fragments',
-  'ip',
-  'link',
-  'prefix_set',
-  'tcp_state',
-  'timer_wheel',
+  'decode/decode',
+  'decode/fragments',
+  'decode/ip',
+  'decode/link',
+  'engine/engine',
+  'engine/engine_session',
+  'engine/engine_timers',
+  'engine/tcp_state',
+  'table/eviction',
+  'table/flow_table',
+  'table/prefix_set',
+  'table/timer_wheel',
 ].map((unit) => `${NATIVE}${unit}.cc`)
 
 let driver = ''

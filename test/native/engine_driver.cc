@@ -13,7 +13,7 @@
 #include <new>
 #include <vector>
 
-#include "engine.h"
+#include "engine/engine.h"
 
 static uint64_t allocations = 0;
 void* operator new(size_t size) {

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "observation_point.h"
+#include "engine/observation_point.h"
 
 using namespace tunmeter;
 

@@ -19,7 +19,7 @@
 #include <thread>
 #include <utility>
 
-#include "source.h"
+#include "source/source.h"
 
 namespace {
 

@@ -26,10 +26,10 @@ export interface Dump {
 }
 
 export function sourceDumpTool(): Promise<string> {
-  const units = readdirSync(`${ROOT}native`).filter((file) => /^source_.*\.cc$/.test(file))
+  const units = readdirSync(`${ROOT}native/source`).filter((file) => /^source_.*\.cc$/.test(file))
   return buildTool('source_dump', [
     `${ROOT}test/native/source_dump.cc`,
-    ...units.map((file) => `${ROOT}native/${file}`),
+    ...units.map((file) => `${ROOT}native/source/${file}`),
   ])
 }
 

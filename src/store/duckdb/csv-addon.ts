@@ -1,4 +1,4 @@
-/** The part of CSV that is C++ (native/csv_lines.h). */
+/** The part of CSV that is C++ (native/addon/csv_lines.h). */
 import { requireAddon } from '../../addon.js'
 
 /** What a value of a column takes: 8, 2, 1 and 16 bytes. */

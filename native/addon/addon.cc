@@ -1,0 +1,234 @@
+// The addon: its classes and the layout. N-API only; everything it does is done by the engine and
+// the observation point. No globals: each environment (main thread or worker) has its own
+// constructors. Any call of Napi may throw Napi::Error, at any moment: a worker that is being
+// terminated can make no value any more. Nothing else in native/ throws.
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "addon/addon_rows.h"
+#include "addon/addon_values.h"
+#include "decode/bytes.h"
+
+namespace tunmeter {
+namespace {
+
+class VectorSink final : public RecordSink {
+ public:
+  SessionRecord* next_record() noexcept override { return &records_.emplace_back(); }
+  std::vector<SessionRecord>& records() { return records_; }
+
+ private:
+  std::vector<SessionRecord> records_;
+};
+
+// See src/capture/packet-engine.ts.
+class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "PacketEngine",
+                       {InstanceMethod<&PacketEngineWrap::feed>("feed"),
+                        InstanceMethod<&PacketEngineWrap::advance>("advance"),
+                        InstanceMethod<&PacketEngineWrap::set_inside>("setInside"),
+                        InstanceMethod<&PacketEngineWrap::finish>("finish"),
+                        InstanceMethod<&PacketEngineWrap::records>("records"),
+                        InstanceMethod<&PacketEngineWrap::counters>("counters"),
+                        InstanceMethod<&PacketEngineWrap::check>("check"),
+                        InstanceMethod<&PacketEngineWrap::memory_bytes>("memoryBytes")});
+  }
+
+  explicit PacketEngineWrap(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<PacketEngineWrap>(info) {
+    const auto object = info[0].As<Napi::Object>();
+    const bool records = object.Get("recordsAll").ToBoolean();
+    engine_ = std::make_unique<Engine>(engine_options(object), records ? &sink_ : nullptr);
+    if (!engine_->ok()) throw Napi::Error::New(info.Env(), "no memory for the flow table");
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), kExternalBytes);
+  }
+
+  void Finalize(Napi::Env env) override {
+    Napi::MemoryManagement::AdjustExternalMemory(env, -kExternalBytes);
+  }
+
+ private:
+  static constexpr size_t kHeaderBytes = 24;
+  // About what an engine with a few flows holds: garbage collection is to know that it is no small
+  // object.
+  static constexpr int64_t kExternalBytes = 256 * 1024;
+
+  void feed(const Napi::CallbackInfo& info) {
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    if (!unpack(bytes.Data(), bytes.ByteLength())) {
+      throw Napi::RangeError::New(info.Env(), "the packed packets are broken");
+    }
+    engine_->packets(packets_);
+  }
+
+  bool unpack(const uint8_t* p, size_t size) {
+    packets_.clear();
+    for (size_t at = 0; at < size;) {
+      if (size - at < kHeaderBytes) return false;
+      RawPacket packet;
+      std::memcpy(&packet.timestamp_ns, p + at, 8);
+      packet.captured_bytes = load_le32(p + at + 8);
+      packet.wire_bytes = load_le32(p + at + 12);
+      packet.link_type = load_le16(p + at + 16);
+      packet.data = p + at + kHeaderBytes;
+      const size_t padded = (size_t{packet.captured_bytes} + 7) & ~size_t{7};
+      if (size - at - kHeaderBytes < padded) return false;
+      at += kHeaderBytes + padded;
+      packets_.push_back(packet);
+    }
+    return true;
+  }
+
+  void advance(const Napi::CallbackInfo& info) {
+    bool lossless;
+    engine_->advance(info[0].As<Napi::BigInt>().Int64Value(&lossless));
+  }
+
+  void set_inside(const Napi::CallbackInfo& info) {
+    PrefixSet set = prefix_set(info[0]);
+    engine_->set_inside(set);
+  }
+
+  void finish(const Napi::CallbackInfo&) { engine_->finish(); }
+
+  Napi::Value records(const Napi::CallbackInfo& info) {
+    auto& records = sink_.records();
+    const auto buffer =
+        Napi::Buffer<uint8_t>::Copy(info.Env(), reinterpret_cast<const uint8_t*>(records.data()),
+                                    records.size() * sizeof(SessionRecord));
+    records.clear();
+    return buffer;
+  }
+
+  Napi::Value counters(const Napi::CallbackInfo& info) {
+    return counter_values(info.Env(), engine_->counters());
+  }
+
+  Napi::Value check(const Napi::CallbackInfo& info) {
+    const char* fault = engine_->check();
+    return fault == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), fault);
+  }
+
+  Napi::Value memory_bytes(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(engine_->memory_bytes()));
+  }
+
+  VectorSink sink_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<RawPacket> packets_;
+};
+
+// See src/capture/flow-meter.ts. Life: constructed; start() keeps the JavaScript object alive (Ref)
+// while the thread runs; close() ends that. An environment that goes away first (a worker that is
+// terminated) ends the thread from its cleanup hook: hooks run last in, first out, so this one runs
+// before that of the thread-safe function.
+class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "ObservationPoint",
+                       {InstanceMethod<&ObservationPointWrap::start>("start"),
+                        InstanceMethod<&ObservationPointWrap::drain>("drain"),
+                        InstanceMethod<&ObservationPointWrap::status>("status"),
+                        InstanceMethod<&ObservationPointWrap::set_inside>("setInside"),
+                        InstanceMethod<&ObservationPointWrap::stop>("stop"),
+                        InstanceMethod<&ObservationPointWrap::close>("close")});
+  }
+
+  explicit ObservationPointWrap(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<ObservationPointWrap>(info), env_(info.Env()) {
+    const auto object = info[0].As<Napi::Object>();
+    ObservationPoint::Options options;
+    options.engine = engine_options(object);
+    options.records = object.Get("recordsAll").ToBoolean();
+    options.record_queue_bytes =
+        static_cast<size_t>(object.Get("recordQueueBytes").ToNumber().Int64Value());
+    options.source = source_options(info[1].As<Napi::Object>());
+    auto wake = [this] { wake_.NonBlockingCall(); };
+    auto point = std::make_unique<ObservationPoint>(std::move(options), std::move(wake));
+    if (!point->ok()) throw Napi::Error::New(env_, "no memory for the flow table");
+    wake_ = Napi::ThreadSafeFunction::New(env_, info[2].As<Napi::Function>(), "tunmeter", 0, 1);
+    napi_add_env_cleanup_hook(env_, &ObservationPointWrap::environment_ends, this);
+    hooked_ = true;
+    point_ = std::move(point);
+  }
+
+  ~ObservationPointWrap() { end(); }
+
+ private:
+  static void environment_ends(void* self) {
+    auto* wrap = static_cast<ObservationPointWrap*>(self);
+    wrap->hooked_ = false;
+    wrap->end();
+  }
+
+  void end() {
+    if (hooked_) napi_remove_env_cleanup_hook(env_, &ObservationPointWrap::environment_ends, this);
+    hooked_ = false;
+    if (!point_) return;
+    last_ = point_->status();
+    point_.reset();  // joins the thread
+    wake_.Release();
+  }
+
+  void start(const Napi::CallbackInfo&) {
+    if (started_ || !point_) return;
+    started_ = true;
+    Ref();
+    point_->start();
+  }
+
+  Napi::Value drain(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    auto chunks = Napi::Array::New(env);
+    if (!point_) return chunks;
+    uint32_t count = 0;
+    point_->queue().drain([&](const SessionRecord* records, size_t bytes) {
+      const auto* data = reinterpret_cast<const uint8_t*>(records);
+      chunks.Set(count++, Napi::Buffer<uint8_t>::Copy(env, data, bytes));
+    });
+    return chunks;
+  }
+
+  Napi::Value status(const Napi::CallbackInfo& info) {
+    return status_object(info.Env(), point_ ? point_->status() : last_);
+  }
+
+  void set_inside(const Napi::CallbackInfo& info) {
+    if (point_) point_->set_inside(prefix_set(info[0]));
+  }
+
+  void stop(const Napi::CallbackInfo&) {
+    if (point_) point_->stop();
+  }
+
+  void close(const Napi::CallbackInfo&) {
+    end();
+    if (started_) Unref();
+    started_ = false;
+  }
+
+  const napi_env env_;
+  bool hooked_ = false;
+  bool started_ = false;
+  Napi::ThreadSafeFunction wake_;
+  std::unique_ptr<ObservationPoint> point_;
+  PointStatus last_;  // after close()
+};
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("PacketEngine", PacketEngineWrap::define(env));
+  exports.Set("ObservationPoint", ObservationPointWrap::define(env));
+  exports.Set("SessionRows", define_session_rows(env));
+  exports.Set("layout", layout_object(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(tunmeter, init)
+
+}  // namespace tunmeter

@@ -1,0 +1,68 @@
+#include "addon/addon_rows.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addon/session_rows.h"
+
+namespace tunmeter {
+namespace {
+
+RowValue value_named(const std::string& name) {
+  const auto* const end = kRowValueNames + kRowValueCount;
+  return static_cast<RowValue>(std::find(kRowValueNames, end, name) - kRowValueNames);
+}
+
+class SessionRowsWrap : public Napi::ObjectWrap<SessionRowsWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    auto names = Napi::Array::New(env, kRowValueCount);
+    for (uint32_t i = 0; i < kRowValueCount; i++) names.Set(i, kRowValueNames[i]);
+    return DefineClass(
+        env, "SessionRows",
+        {InstanceMethod<&SessionRowsWrap::write>("write"), StaticValue("values", names)});
+  }
+
+  // (texts before the values, names of the values, text at the end of a row, null, run prefix)
+  explicit SessionRowsWrap(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<SessionRowsWrap>(info) {
+    const auto before = info[0].As<Napi::Array>();
+    const auto values = info[1].As<Napi::Array>();
+    std::vector<RowPart> parts;
+    for (uint32_t i = 0; i < values.Length(); i++) {
+      parts.push_back({before.Get(i).ToString(), value_named(values.Get(i).ToString())});
+    }
+    rows_ = std::make_unique<SessionRows>(std::move(parts), info[2].ToString(), info[3].ToString(),
+                                          info[4].ToString());
+  }
+
+ private:
+  // Whole records to their rows; null when one of them is not for us (SessionRows::write()).
+  Napi::Value write(const Napi::CallbackInfo& info) {
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    const size_t count = bytes.ByteLength() / sizeof(SessionRecord);
+    text_.resize(std::max(text_.size(), count * rows_->row_bytes_max()));
+    char* end = text_.data();
+    for (size_t i = 0; i < count; i++) {
+      SessionRecord record;
+      std::memcpy(&record, bytes.Data() + i * sizeof record, sizeof record);
+      end = rows_->write(record, end);
+      if (end == nullptr) return info.Env().Null();
+    }
+    return Napi::Buffer<char>::Copy(info.Env(), text_.data(),
+                                    static_cast<size_t>(end - text_.data()));
+  }
+
+  std::unique_ptr<SessionRows> rows_;
+  std::vector<char> text_;
+};
+
+}  // namespace
+
+Napi::Function define_session_rows(Napi::Env env) { return SessionRowsWrap::define(env); }
+
+}  // namespace tunmeter

@@ -1,0 +1,253 @@
+// Packets: the batch, the clock and the way of each kind of packet. Sessions: engine_session.cc.
+// Timers: engine_timers.cc.
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "decode/decode.h"
+#include "engine/tcp_state.h"
+
+namespace tunmeter {
+namespace {
+
+constexpr int64_t kStepBackUs = 60'000'000;
+// Engine time stops here (year 148000), far from where sums of times could overflow.
+constexpr int64_t kEngineTimeMax = int64_t{1} << 62;
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options, RecordSink* sink)
+    : options_(options),
+      idle_us_{options.handshake_us, options.established_us, options.half_closed_us,
+               options.udp_us},
+      sink_(sink),
+      table_(options.flows_max),
+      wheel_(options.flows_max),
+      fragments_(options.fragments_max, table_.hash_secrets(), counters_) {}
+
+// Three steps for each 32 packets: decode and hash (their index lines are fetched), look up by hash
+// (the likely slots are fetched), count one by one, in order. The second step of each 32 is mixed
+// with the third of those before, and the next are decoded in between, so that the cache misses of
+// a batch overlap each other and that work, instead of following one another. What the second step
+// found is only a hint, since packets before may change the table.
+void Engine::packets(std::span<const RawPacket> batch) noexcept {
+  in_steps(batch, [this](const RawPacket& raw, DecodedPacket& packet) {
+    decode_with_hash(raw, hash_secrets(), packet);
+  });
+}
+
+// Copied, 32 at a time, since their memory comes from another core: all its misses at once, and
+// what is written to them stays here.
+void Engine::decoded(std::span<const DecodedPacket> batch) noexcept {
+  in_steps(batch, [](const DecodedPacket& from, DecodedPacket& packet) { packet = from; });
+}
+
+template <typename Packet, typename Decode>
+void Engine::in_steps(std::span<const Packet> batch, Decode decode) {
+  std::span<DecodedPacket> current;
+  for (int turn = 0; !batch.empty() || !current.empty(); turn ^= 1) {
+    const std::span ahead(batches_[turn], std::min<size_t>(batch.size(), kBatch));
+    for (size_t i = 0; i < ahead.size(); i++) {
+      decode(batch[i], ahead[i]);
+      if (has_key(ahead[i].kind)) table_.prefetch_index(ahead[i].hash);
+    }
+    batch = batch.subspan(ahead.size());
+    process_and_look_up(current, ahead);
+    current = ahead;
+  }
+}
+
+// One of each in turn: a processor keeps a few dozen misses in flight and waits when more come at
+// once.
+void Engine::process_and_look_up(std::span<const DecodedPacket> current,
+                                 std::span<DecodedPacket> ahead) {
+  for (size_t i = 0; i < std::max(ahead.size(), current.size()); i++) {
+    if (i < current.size()) process(current[i]);
+    if (i >= ahead.size()) continue;
+    DecodedPacket& packet = ahead[i];
+    packet.slot_hint = has_key(packet.kind) ? table_.prefetch_slot(packet.hash) : kNoSlot;
+  }
+}
+
+void Engine::process(const DecodedPacket& packet) {
+  advance_clock(packet.time_us);
+  counters_.all.add(packet.bytes);
+  switch (packet.kind) {
+    case PacketKind::kSession:
+      return process_session(packet);
+    case PacketKind::kFirstFragment:
+      return process_first_fragment(packet);
+    case PacketKind::kLaterFragment:
+      return process_later_fragment(packet);
+    case PacketKind::kIcmpError:
+      process_icmp_error(packet);
+      break;
+    case PacketKind::kOther:
+      break;
+  }
+  count_other(packet.reason, packet.bytes);
+}
+
+void Engine::advance_clock(int64_t packet_us) {
+  if (packet_us != kNoTime) packet_us_ = packet_us;
+  const int64_t time = std::min(packet_us_ + clock_offset_us_, kEngineTimeMax);
+  if (time > now_us_ || !has_time_) return set_engine_time(time);
+  if (time < now_us_ - kStepBackUs) clock_offset_us_ += now_us_ - time;
+}
+
+void Engine::advance(int64_t timestamp_ns) {
+  const int64_t us = std::max<int64_t>(timestamp_ns, 0) / 1000;
+  const int64_t time = std::min(us + clock_offset_us_, kEngineTimeMax);
+  if (time > now_us_ || !has_time_) set_engine_time(time);
+}
+
+void Engine::set_engine_time(int64_t us) {
+  now_us_ = us;
+  if (!has_time_) {
+    has_time_ = true;
+    counters_.has_time = 1;
+    now_tick_ = us / kTickUs;
+    next_tick_us_ = (now_tick_ + 1) * kTickUs;
+  } else if (us >= next_tick_us_) {
+    run_timers();
+  }
+  counters_.engine_time_us = us;
+}
+
+void Engine::process_session(const DecodedPacket& packet) {
+  if (count_in_session(packet) == kNoSlot) count_other(OtherReason::kStray, packet.bytes);
+}
+
+// Returns the flow that the packet was counted in, or kNoSlot when it is stray.
+uint32_t Engine::count_in_session(const DecodedPacket& packet) {
+  uint32_t i = find_live(packet);
+  if (i != kNoSlot && table_.slot(i).closed && reuses(i, packet)) {
+    end_session(i, EndReason::kEndOfFlowDetected);
+    i = kNoSlot;
+  }
+  const bool opens = i == kNoSlot;
+  if (opens) {
+    const bool tcp = packet.key.protocol() == 6;
+    if (tcp && tcp_opening(packet) == TcpOpening::kNothing) return kNoSlot;
+    i = open_session(packet);
+  }
+  count_packet(i, packet);
+  if (opens) rearm(i);
+  return i;
+}
+
+void Engine::process_first_fragment(const DecodedPacket& packet) {
+  const uint32_t i = count_in_session(packet);
+  if (i == kNoSlot) count_other(OtherReason::kStray, packet.bytes);
+  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
+  if (i == kNoSlot) {
+    fragments_.give_up_pending(datagram);
+    datagram.state = DatagramState::kNoSession;
+    return;
+  }
+  datagram.flow = packet.key;
+  datagram.from_b = packet.from_b;
+  datagram.state = DatagramState::kHead;
+  const Traffic pending = fragments_.take_pending(datagram);
+  if (pending.packets == 0) return;
+  FlowSlot& slot = table_.slot(i);
+  count_traffic(slot, direction(slot, packet.from_b), pending, datagram.payload, datagram.first_us,
+                datagram.last_us);
+}
+
+void Engine::process_later_fragment(const DecodedPacket& packet) {
+  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
+  if (datagram.state == DatagramState::kPending) {
+    if (datagram.pending.packets == 0) {
+      counters_.pending_datagrams++;
+      datagram.first_us = datagram.last_us = packet_us_;
+      datagram.payload = 0;
+    }
+    datagram.first_us = std::min(datagram.first_us, packet_us_);
+    datagram.last_us = std::max(datagram.last_us, packet_us_);
+    datagram.pending.add(packet.bytes);
+    datagram.payload += packet.payload;
+    counters_.pending.add(packet.bytes);
+    return;
+  }
+  uint32_t i = kNoSlot;
+  if (datagram.state == DatagramState::kHead) {
+    i = table_.find(datagram.flow, hash_key(table_.hash_secrets(), datagram.flow));
+    if (i != kNoSlot && gone_at_hit(i)) i = kNoSlot;
+  }
+  if (i == kNoSlot) return count_other(OtherReason::kFragment, packet.bytes);
+  FlowSlot& slot = table_.slot(i);
+  count_traffic(slot, direction(slot, datagram.from_b), {1, packet.bytes}, packet.payload,
+                packet_us_, packet_us_);
+}
+
+// An attempt that was refused says so in its connState; the error is neither its packet nor its
+// end.
+void Engine::process_icmp_error(const DecodedPacket& packet) {
+  const uint32_t i = find_live(packet);
+  if (i == kNoSlot) return;
+  FlowSlot& slot = table_.slot(i);
+  const bool unanswered = slot.side[1].packets == 0;
+  if (unanswered && direction(slot, packet.from_b) == 0) slot.icmp_error = 1;
+}
+
+void Engine::count_other(OtherReason reason, uint32_t bytes) {
+  counters_.other[static_cast<int>(reason)].add(bytes);
+}
+
+void Engine::finish() {
+  struct Open {
+    uint64_t sequence;
+    uint32_t slot;
+  };
+  std::vector<Open> open;
+  table_.drop_index();  // its memory is about what the list takes
+  open.reserve(table_.size());
+  for (uint32_t i = 0; i < table_.slots_used(); i++) {
+    if (table_.slot(i).live()) open.push_back({table_.slot(i).sequence, i});
+  }
+  const auto older = [](const Open& a, const Open& b) { return a.sequence < b.sequence; };
+  if (!std::is_sorted(open.begin(), open.end(), older)) std::sort(open.begin(), open.end(), older);
+  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  for (const Open& o : open) {
+    const FlowSlot& slot = table_.slot(o.slot);
+    EndReason reason = EndReason::kForcedEnd;
+    if (slot.closed) {
+      reason = EndReason::kEndOfFlowDetected;
+    } else if (time48_difference(now, slot.activity) > idle_timeout(slot)) {
+      reason = EndReason::kIdleTimeout;
+    }
+    emit(o.slot, reason);
+    counters_.ended[static_cast<int>(reason)]++;
+  }
+  counters_.open_sessions = 0;
+  table_.clear();
+  wheel_.clear();
+  eviction_.clear();
+  fragments_.clear();
+}
+
+size_t Engine::memory_bytes() const {
+  return table_.memory_bytes() + wheel_.memory_bytes() + fragments_.memory_bytes() +
+         eviction_.memory_bytes() + (due_.capacity() + due_again_.capacity()) * sizeof(DueEvent);
+}
+
+const char* Engine::check() const {
+  if (const char* fault = table_.check()) return fault;
+  if (const char* fault = wheel_.check(table_)) return fault;
+  if (const char* fault = fragments_.check()) return fault;
+  Traffic sum = counters_.sessions;
+  sum += counters_.pending;
+  for (const Traffic& other : counters_.other) sum += other;
+  const bool conserved = sum.packets == counters_.all.packets && sum.bytes == counters_.all.bytes;
+  if (!conserved) return "sessions + other + pending differ from all traffic";
+  uint64_t ended = 0;
+  for (int reason = 1; reason <= 5; reason++) {
+    if (reason != static_cast<int>(EndReason::kActiveTimeout)) ended += counters_.ended[reason];
+  }
+  if (counters_.open_sessions != table_.size()) return "open sessions differ from the table";
+  return ended + table_.size() == counters_.sessions_opened ? nullptr : "a session was lost";
+}
+
+}  // namespace tunmeter

@@ -1,0 +1,152 @@
+// The engine: packets in, session records out. Knows no source, no thread, no Node.
+//
+//   packets() -> decode 32, hash -> decoded() -> prefetch -> fragments -> flow table -> record sink
+//                                                   engine time -> timer wheel ----------^
+//
+// Rules: docs/accuracy.md. Per packet nothing is allocated, nothing throws, and every loop is
+// bounded.
+//
+// Engine time is the packets' own time in whole microseconds, made monotonic: a step back of less
+// than a minute (reordering) holds it, a larger one (a clock that was set) re-bases it. See
+// advance_clock().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "decode/decoded_packet.h"
+#include "decode/fragments.h"
+#include "engine/engine_counters.h"
+#include "engine/record_sink.h"
+#include "source/packet.h"
+#include "table/eviction.h"
+#include "table/flow_table.h"
+#include "table/prefix_set.h"
+#include "table/timer_wheel.h"
+
+namespace tunmeter {
+
+struct EngineOptions {
+  int64_t handshake_us = 30'000'000;
+  int64_t established_us = 7'440'000'000;
+  int64_t half_closed_us = 240'000'000;
+  int64_t udp_us = 60'000'000;
+  int64_t linger_us = 5'000'000;
+  int64_t active_timeout_us = 60'000'000;  // 0: no interim records
+  uint32_t flows_max = 4'194'304;
+  uint32_t fragments_max = 4'096;
+  bool early_report = false;
+};
+
+inline constexpr int64_t kEarlyReportUs = 100'000;
+
+class Engine final : public PacketSink {
+ public:
+  // `sink` null: sessions are only counted. ok() is false when memory could not be reserved.
+  Engine(const EngineOptions& options, RecordSink* sink);
+
+  bool ok() const { return table_.ok(); }
+  void packets(std::span<const RawPacket> batch) noexcept override;
+  // The same for packets that decode_with_hash() has been over, with hash_secrets().
+  void decoded(std::span<const DecodedPacket> batch) noexcept;
+  // Constant from the start on.
+  const HashKey& hash_secrets() const { return table_.hash_secrets(); }
+  // Time passes without a packet (live).
+  void advance(int64_t timestamp_ns);
+  // End of input: ends every session, in order of opening.
+  void finish();
+  // Who is inside decides about sessions that open from now on.
+  void set_inside(PrefixSet& prefixes) { inside_.swap(prefixes); }
+
+  const EngineCounters& counters() const { return counters_; }
+  size_t memory_bytes() const;
+  // Walks everything: null, or which invariant is broken.
+  const char* check() const;
+
+ private:
+  enum class Event : uint8_t { kInterim, kEarlyReport, kLingerEnd, kIdle };
+  struct NextEvent {
+    int64_t in_us;  // from the time asked at; <= 0: due
+    Event event;
+  };
+  struct DueEvent {
+    int64_t in_us;
+    uint64_t sequence;
+    uint32_t slot;
+    bool later_than(const DueEvent& other) const {
+      return in_us != other.in_us ? in_us > other.in_us : sequence > other.sequence;
+    }
+  };
+
+  static constexpr uint32_t kBatch = 32;
+  // decode(batch[i], packet) makes each ready.
+  template <typename Packet, typename Decode>
+  void in_steps(std::span<const Packet> batch, Decode decode);
+  void process_and_look_up(std::span<const DecodedPacket> current, std::span<DecodedPacket> ahead);
+  void process(const DecodedPacket& packet);
+  void process_session(const DecodedPacket& packet);
+  uint32_t count_in_session(const DecodedPacket& packet);
+  void process_first_fragment(const DecodedPacket& packet);
+  void process_later_fragment(const DecodedPacket& packet);
+  void process_icmp_error(const DecodedPacket& packet);
+  void count_other(OtherReason reason, uint32_t bytes);
+
+  void advance_clock(int64_t packet_us);
+  void set_engine_time(int64_t us);
+  void run_timers();
+  void handle_tick(int64_t tick);
+  void handle_due(int64_t tick_us);
+
+  uint32_t find_live(const DecodedPacket& packet);
+  bool quiet_at_hit(const FlowSlot& slot) const;
+  bool gone_at_hit(uint32_t i);
+  uint32_t open_session(const DecodedPacket& packet);
+  void orient(FlowSlot& slot, const DecodedPacket& packet);
+  bool inside(const FlowKey& key, bool b) const;
+  int direction(const FlowSlot& slot, bool from_b) const { return from_b != slot.initiator_is_b; }
+  void count_packet(uint32_t i, const DecodedPacket& packet);
+  void count_traffic(FlowSlot& slot, int rx, const Traffic& traffic, uint64_t payload,
+                     int64_t first_us, int64_t last_us);
+  void note_syn(uint32_t i, const DecodedPacket& packet, int rx);
+  void follow_tcp(uint32_t i, const DecodedPacket& packet, int rx);
+  bool reuses(uint32_t i, const DecodedPacket& packet);
+
+  int64_t idle_timeout(const FlowSlot& slot) const { return idle_us_[slot.idle_state]; }
+  static void set_idle_state(FlowSlot& slot, IdleState state) {
+    slot.idle_state = static_cast<uint64_t>(state);
+  }
+  NextEvent next_event(const FlowSlot& slot, uint64_t now, bool at_tick) const;
+  // True when the flow has left the table.
+  bool handle_event(uint32_t i, Event event, uint64_t now);
+  bool nearly_idle(const FlowSlot& slot, uint64_t now) const;
+  void set_next_due(FlowSlot& slot, uint64_t now) const;
+  void rearm(uint32_t i);
+  void evict_one();
+  void end_session(uint32_t i, EndReason reason);
+  void emit(uint32_t i, EndReason reason);
+  void fill_record(uint32_t i, EndReason reason, SessionRecord& record);
+
+  const EngineOptions options_;
+  const int64_t idle_us_[4];  // by IdleState
+  RecordSink* const sink_;
+  EngineCounters counters_;
+  FlowTable table_;
+  TimerWheel wheel_;
+  FragmentTable fragments_;
+  EvictionQueue eviction_;
+  PrefixSet inside_;
+  std::vector<DueEvent> due_;
+  std::vector<DueEvent> due_again_;
+  uint64_t sequence_ = 0;
+  int64_t now_us_ = 0;    // engine time
+  int64_t now_tick_ = 0;  // last tick that was handled
+  int64_t next_tick_us_ = 0;
+  int64_t clock_offset_us_ = 0;
+  int64_t packet_us_ = 0;  // of the packet that is being counted; stays for those without a time
+  bool has_time_ = false;
+  DecodedPacket batches_[2][kBatch];
+};
+
+}  // namespace tunmeter

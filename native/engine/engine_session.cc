@@ -1,0 +1,268 @@
+// Sessions: finding, opening, counting, closing and reporting them.
+#include <algorithm>
+#include <cstring>
+
+#include "decode/bytes.h"
+#include "engine/engine.h"
+#include "engine/tcp_state.h"
+
+namespace tunmeter {
+namespace {
+
+constexpr uint64_t kRttMax = kNoRtt - 1;
+
+bool equal_endpoints(const FlowKey& key) {
+  const uint64_t* w = key.words;
+  if (key.port_a() != key.port_b()) return false;
+  if (key.family() == 4) return (w[1] >> 32) == static_cast<uint32_t>(w[1]);
+  return w[1] == w[3] && w[2] == w[4];
+}
+
+void store_be32(uint8_t* p, uint32_t value) {
+  const uint32_t swapped = __builtin_bswap32(value);
+  std::memcpy(p, &swapped, 4);
+}
+
+void store_be64(uint8_t* p, uint64_t value) {
+  const uint64_t swapped = __builtin_bswap64(value);
+  std::memcpy(p, &swapped, 8);
+}
+
+void store_address(uint8_t* p, const FlowKey& key, bool b) {
+  const uint64_t* w = key.words;
+  if (key.family() == 4) {
+    store_be32(p, static_cast<uint32_t>(b ? w[1] : w[1] >> 32));
+    return;
+  }
+  store_be64(p, w[b ? 3 : 1]);
+  store_be64(p + 8, w[b ? 4 : 2]);
+}
+
+}  // namespace
+
+// The flow of the packet's key, with its deadlines checked at this moment; kNoSlot when there is
+// none any more.
+uint32_t Engine::find_live(const DecodedPacket& packet) {
+  uint32_t i = packet.slot_hint;
+  if (!table_.holds(i, packet.key)) i = table_.find(packet.key, packet.hash);
+  if (i == kNoSlot || quiet_at_hit(table_.slot(i))) return i;
+  return gone_at_hit(i) ? kNoSlot : i;
+}
+
+// The usual case in two comparisons: an open flow, no deadline passed.
+bool Engine::quiet_at_hit(const FlowSlot& slot) const {
+  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  if (slot.closed || time48_difference(now, slot.activity) > idle_timeout(slot)) return false;
+  return options_.active_timeout_us == 0 || time48_difference(now, slot.due_or_closed) < 0;
+}
+
+bool Engine::gone_at_hit(uint32_t i) {
+  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  for (;;) {
+    const NextEvent next = next_event(table_.slot(i), now, false);
+    if (next.in_us > 0) return false;
+    if (handle_event(i, next.event, now)) return true;
+  }
+}
+
+// A SYN on a closed flow that is not the one this flow began with: the five-tuple is used again.
+bool Engine::reuses(uint32_t i, const DecodedPacket& packet) {
+  if (!is_plain_syn(packet)) return false;
+  const FlowSlot& slot = table_.slot(i);
+  const int rx = direction(slot, packet.from_b);
+  return !slot.side[rx].syn_recorded || table_.syn_facts(i).sequence[rx] != packet.tcp_sequence;
+}
+
+uint32_t Engine::open_session(const DecodedPacket& packet) {
+  if (table_.full()) evict_one();
+  const uint32_t i = table_.insert(packet.key, packet.hash);
+  FlowSlot& slot = table_.slot(i);
+  slot.sequence = ++sequence_;
+  slot.first_us = slot.last_us = packet_us_;
+  orient(slot, packet);
+  const uint64_t now = static_cast<uint64_t>(now_us_);
+  slot.activity = now & kTime48Mask;
+  slot.due_or_closed = (now + static_cast<uint64_t>(options_.active_timeout_us)) & kTime48Mask;
+  counters_.sessions_opened++;
+  counters_.open_sessions = table_.size();
+  counters_.open_sessions_max = std::max(counters_.open_sessions_max, counters_.open_sessions);
+  return i;
+}
+
+// Who is the initiator, and why.
+void Engine::orient(FlowSlot& slot, const DecodedPacket& packet) {
+  DirectionBasis basis = DirectionBasis::kFirstPacket;
+  bool initiator_is_b = packet.from_b;
+  const TcpOpening opening = slot.is_tcp() ? tcp_opening(packet) : TcpOpening::kNothing;
+  if (opening == TcpOpening::kSyn) {
+    basis = DirectionBasis::kSyn;
+  } else if (opening == TcpOpening::kSynAck) {
+    basis = DirectionBasis::kSynAck;
+    initiator_is_b = !packet.from_b;
+  } else if (!inside_.empty()) {
+    const bool a_inside = inside(packet.key, false);
+    const bool b_inside = inside(packet.key, true);
+    if (a_inside != b_inside) {
+      basis = DirectionBasis::kPeer;
+      initiator_is_b = b_inside;
+    }
+  }
+  slot.basis = static_cast<uint64_t>(basis);
+  // Between equal endpoints there is one direction only.
+  slot.initiator_is_b = initiator_is_b && !equal_endpoints(packet.key);
+  slot.midstream = opening == TcpOpening::kMidstream;
+  if (!slot.is_tcp()) {
+    set_idle_state(slot, IdleState::kUdp);
+  } else if (slot.midstream) {
+    set_idle_state(slot, IdleState::kEstablished);
+  }
+}
+
+bool Engine::inside(const FlowKey& key, bool b) const {
+  const uint64_t* w = key.words;
+  if (key.family() == 4) return inside_.contains4(static_cast<uint32_t>(b ? w[1] : w[1] >> 32));
+  return inside_.contains6({w[b ? 3 : 1], w[b ? 4 : 2]});
+}
+
+void Engine::count_packet(uint32_t i, const DecodedPacket& packet) {
+  FlowSlot& slot = table_.slot(i);
+  const int rx = direction(slot, packet.from_b);
+  count_traffic(slot, rx, {1, packet.bytes}, packet.payload, packet_us_, packet_us_);
+  if (slot.is_tcp()) follow_tcp(i, packet, rx);
+}
+
+void Engine::count_traffic(FlowSlot& slot, int rx, const Traffic& traffic, uint64_t payload,
+                           int64_t first_us, int64_t last_us) {
+  slot.side[rx].packets += traffic.packets;
+  slot.bytes[rx] += traffic.bytes;
+  slot.payload[rx] += payload;
+  slot.first_us = std::min(slot.first_us, first_us);
+  slot.last_us = std::max(slot.last_us, last_us);
+  slot.activity = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  slot.dirty = 1;
+  counters_.sessions += traffic;
+}
+
+void Engine::follow_tcp(uint32_t i, const DecodedPacket& packet, int rx) {
+  FlowSlot& slot = table_.slot(i);
+  auto& side = slot.side[rx];
+  const uint8_t flags = packet.tcp_flags;
+  side.tcp_flags |= flags;
+  const bool plain = (flags & (kSyn | kFin | kRst)) == 0;
+  // Data and ACKs of an established connection: nothing in the state can change.
+  const auto idle_before = static_cast<IdleState>(slot.idle_state);
+  if (plain && idle_before != IdleState::kHandshake &&
+      side.state >= static_cast<uint64_t>(EndpointState::kPartial) &&
+      (slot.history_bad || rx == 1)) {
+    return;
+  }
+  if ((flags & kSyn) != 0) note_syn(i, packet, rx);
+  tcp_advance(slot, packet, rx);
+  const int64_t timeout_before = idle_timeout(slot);
+  if ((flags & kFin) != 0) {
+    side.fin = 1;
+    set_idle_state(slot, IdleState::kHalfClosed);
+  } else if ((flags & (kSyn | kRst)) == 0 && idle_before == IdleState::kHandshake) {
+    set_idle_state(slot, IdleState::kEstablished);
+  }
+  const bool closes = (flags & kRst) != 0 || (slot.side[0].fin && slot.side[1].fin);
+  if (!slot.closed && closes) {
+    slot.closed = 1;
+    slot.due_or_closed = slot.activity;
+    rearm(i);
+  } else if (idle_timeout(slot) < timeout_before) {
+    rearm(i);
+  }
+}
+
+void Engine::note_syn(uint32_t i, const DecodedPacket& packet, int rx) {
+  FlowSlot& slot = table_.slot(i);
+  if (is_plain_syn(packet)) {
+    table_.syn_facts(i).sequence[rx] = packet.tcp_sequence;
+    slot.side[rx].syn_recorded = 1;
+  }
+  if ((packet.tcp_flags & kRst) != 0) return;
+  // The round-trip time: from the initiator's latest SYN to the responder's first SYN-ACK.
+  const bool ack = (packet.tcp_flags & kAck) != 0;
+  const auto rtt = static_cast<RttState>(slot.rtt_state);
+  if (rx == 0 && !ack && (rtt == RttState::kNone || rtt == RttState::kSynSeen)) {
+    table_.syn_facts(i).syn_us_or_rtt = packet_us_;
+    slot.rtt_state = static_cast<uint64_t>(RttState::kSynSeen);
+  } else if (rx == 1 && ack && rtt == RttState::kSynSeen) {
+    int64_t& value = table_.syn_facts(i).syn_us_or_rtt;
+    value = std::clamp<int64_t>(packet_us_ - value, 0, kRttMax);
+    slot.rtt_state = static_cast<uint64_t>(RttState::kKnown);
+  } else if (rx == 1 && ack && rtt == RttState::kNone) {
+    slot.rtt_state = static_cast<uint64_t>(RttState::kNever);
+  }
+}
+
+void Engine::evict_one() {
+  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  const uint32_t i = eviction_.pop_oldest(table_, now);
+  const FlowSlot& slot = table_.slot(i);
+  EndReason reason = EndReason::kLackOfResources;
+  if (slot.closed) {
+    reason = EndReason::kEndOfFlowDetected;
+  } else if (time48_difference(now, slot.activity) > idle_timeout(slot)) {
+    reason = EndReason::kIdleTimeout;
+  }
+  counters_.evictions++;
+  end_session(i, reason);
+}
+
+void Engine::end_session(uint32_t i, EndReason reason) {
+  emit(i, reason);
+  counters_.ended[static_cast<int>(reason)]++;
+  table_.erase(i);
+  counters_.open_sessions = table_.size();
+}
+
+// Reported early and quiet since: everything has been said.
+void Engine::emit(uint32_t i, EndReason reason) {
+  FlowSlot& slot = table_.slot(i);
+  if (slot.reported && !slot.dirty) return;
+  slot.dirty = 0;
+  if (sink_ == nullptr) return;
+  SessionRecord* record = sink_->next_record();
+  if (record == nullptr) {
+    counters_.records_dropped++;
+    return;
+  }
+  counters_.records_made++;
+  fill_record(i, reason, *record);
+}
+
+void Engine::fill_record(uint32_t i, EndReason reason, SessionRecord& record) {
+  const FlowSlot& slot = table_.slot(i);
+  const bool b = slot.initiator_is_b;
+  std::memset(static_cast<void*>(&record), 0, sizeof(record));
+  record.sequence = slot.sequence;
+  record.first_us = slot.first_us;
+  record.last_us = slot.last_us;
+  record.bytes_tx = slot.bytes[0];
+  record.bytes_rx = slot.bytes[1];
+  record.payload_tx = slot.payload[0];
+  record.payload_rx = slot.payload[1];
+  record.packets_tx = slot.side[0].packets;
+  record.packets_rx = slot.side[1].packets;
+  store_address(record.source_ip, slot.key, b);
+  store_address(record.dest_ip, slot.key, !b);
+  record.source_port = b ? slot.key.port_b() : slot.key.port_a();
+  record.dest_port = b ? slot.key.port_a() : slot.key.port_b();
+  record.protocol = slot.key.protocol();
+  record.family = slot.key.family();
+  record.end_reason = reason;
+  record.conn_state = conn_state(slot);
+  record.tcp_flags_tx = slot.side[0].tcp_flags;
+  record.tcp_flags_rx = slot.side[1].tcp_flags;
+  record.direction_basis = static_cast<DirectionBasis>(slot.basis);
+  record.flags = static_cast<uint8_t>((slot.midstream ? kFlagMidstream : 0) |
+                                      (slot.icmp_error ? kFlagIcmpError : 0));
+  record.handshake_rtt_us = kNoRtt;
+  if (slot.rtt_state == static_cast<uint64_t>(RttState::kKnown)) {
+    record.handshake_rtt_us = static_cast<uint32_t>(table_.syn_facts(i).syn_us_or_rtt);
+  }
+}
+
+}  // namespace tunmeter

@@ -1,0 +1,143 @@
+// Time: what a flow is waiting for, and the ticks that look after it.
+#include <algorithm>
+
+#include "engine/engine.h"
+
+namespace tunmeter {
+
+// What happens next to this flow if no packet comes, seen from engine time `now`. Deadlines are the
+// first microsecond at which they hold: idle and linger are strict ("for longer than"). Early
+// reports are made at ticks only.
+Engine::NextEvent Engine::next_event(const FlowSlot& slot, uint64_t now, bool at_tick) const {
+  if (slot.closed) {
+    const int64_t since_close = time48_difference(now, slot.due_or_closed);
+    const NextEvent end = {options_.linger_us + 1 - since_close, Event::kLingerEnd};
+    if (!at_tick || !options_.early_report || slot.reported) return end;
+    const NextEvent report = {kEarlyReportUs - since_close, Event::kEarlyReport};
+    return report.in_us <= end.in_us ? report : end;
+  }
+  const NextEvent idle = {idle_timeout(slot) + 1 - time48_difference(now, slot.activity),
+                          Event::kIdle};
+  if (options_.active_timeout_us == 0) return idle;
+  const NextEvent interim = {-time48_difference(now, slot.due_or_closed), Event::kInterim};
+  return interim.in_us < idle.in_us ? interim : idle;
+}
+
+bool Engine::handle_event(uint32_t i, Event event, uint64_t now) {
+  FlowSlot& slot = table_.slot(i);
+  switch (event) {
+    case Event::kInterim:
+      if (slot.dirty && nearly_idle(slot, now)) {
+        slot.due_or_closed =
+            (slot.activity + static_cast<uint64_t>(idle_timeout(slot)) + 1) & kTime48Mask;
+        return false;
+      }
+      if (slot.dirty) {
+        emit(i, EndReason::kActiveTimeout);
+        counters_.ended[static_cast<int>(EndReason::kActiveTimeout)]++;
+      }
+      set_next_due(slot, now);
+      return false;
+    case Event::kEarlyReport:
+      emit(i, EndReason::kEndOfFlowDetected);
+      slot.reported = 1;
+      return false;
+    case Event::kLingerEnd:
+      end_session(i, EndReason::kEndOfFlowDetected);
+      return true;
+    case Event::kIdle:
+      end_session(i, EndReason::kIdleTimeout);
+      return true;
+  }
+  return false;
+}
+
+// Silent for 15/16 of its idle timeout: its final record is about to come and would only repeat an
+// interim one (a DNS exchange, with both timeouts at 60 s). So the interim record waits until the
+// session would end; it comes then if a packet kept the session open.
+bool Engine::nearly_idle(const FlowSlot& slot, uint64_t now) const {
+  const int64_t timeout = idle_timeout(slot);
+  return time48_difference(now, slot.activity) >= timeout - timeout / 16;
+}
+
+// The first multiple of the active timeout, counted from the last due time, that lies after `now`.
+void Engine::set_next_due(FlowSlot& slot, uint64_t now) const {
+  const int64_t passed = time48_difference(now, slot.due_or_closed);
+  const int64_t periods = passed / options_.active_timeout_us + 1;
+  slot.due_or_closed =
+      (slot.due_or_closed + static_cast<uint64_t>(periods * options_.active_timeout_us)) &
+      kTime48Mask;
+}
+
+// Sees to it that a tick looks at the flow at or before its next event.
+void Engine::rearm(uint32_t i) {
+  const int64_t tick_us = now_tick_ * kTickUs;
+  const NextEvent next =
+      next_event(table_.slot(i), static_cast<uint64_t>(tick_us) & kTime48Mask, true);
+  const int64_t ticks = next.in_us <= 0 ? 1 : (next.in_us + kTickUs - 1) / kTickUs;
+  wheel_.arm(table_, i, now_tick_ + ticks, now_tick_);
+}
+
+// Handles every tick up to engine time. With an empty wheel nothing can be due, so a jump of years
+// costs nothing more than the ticks until the last flow is gone.
+void Engine::run_timers() {
+  const int64_t target = now_us_ / kTickUs;
+  while (now_tick_ < target && !wheel_.empty()) {
+    now_tick_++;
+    handle_tick(now_tick_);
+  }
+  now_tick_ = target;
+  next_tick_us_ = (target + 1) * kTickUs;
+  fragments_.expire(target * kTickUs);
+}
+
+void Engine::handle_tick(int64_t tick) {
+  const int64_t tick_us = tick * kTickUs;
+  const uint64_t now = static_cast<uint64_t>(tick_us) & kTime48Mask;
+  due_.clear();
+  wheel_.handle(table_, tick, [this, now](uint32_t i) {
+    const FlowSlot& slot = table_.slot(i);
+    const NextEvent next = next_event(slot, now, true);
+    if (next.in_us <= 0) {
+      due_.push_back({next.in_us, slot.sequence, i});
+      if (next.event != Event::kInterim)
+        table_.prefetch_index(table_.hash_of(i));  // it will be erased
+    } else {
+      rearm(i);
+    }
+  });
+  if (!due_.empty()) handle_due(tick_us);
+}
+
+// In order of deadline, then of sequence. A flow with two deadlines in one tick comes back through
+// due_again_.
+void Engine::handle_due(int64_t tick_us) {
+  const uint64_t now = static_cast<uint64_t>(tick_us) & kTime48Mask;
+  const auto later = [](const DueEvent& a, const DueEvent& b) { return a.later_than(b); };
+  const auto earlier = [](const DueEvent& a, const DueEvent& b) { return b.later_than(a); };
+  std::sort(due_.begin(), due_.end(), earlier);
+  due_again_.clear();
+  for (size_t at = 0; at < due_.size() || !due_again_.empty();) {
+    DueEvent due;
+    const bool from_again =
+        at == due_.size() || (!due_again_.empty() && due_[at].later_than(due_again_.front()));
+    if (from_again) {
+      std::pop_heap(due_again_.begin(), due_again_.end(), later);
+      due = due_again_.back();
+      due_again_.pop_back();
+    } else {
+      due = due_[at++];
+    }
+    const NextEvent event = next_event(table_.slot(due.slot), now, true);
+    if (handle_event(due.slot, event.event, now)) continue;
+    const NextEvent next = next_event(table_.slot(due.slot), now, true);
+    if (next.in_us > 0) {
+      rearm(due.slot);
+      continue;
+    }
+    due_again_.push_back({next.in_us, due.sequence, due.slot});
+    std::push_heap(due_again_.begin(), due_again_.end(), later);
+  }
+}
+
+}  // namespace tunmeter

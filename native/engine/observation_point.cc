@@ -1,0 +1,203 @@
+#include "engine/observation_point.h"
+
+#include <time.h>
+
+#include <chrono>
+#include <utility>
+
+#include "decode/decode_ahead.h"
+
+namespace tunmeter {
+namespace {
+
+constexpr int64_t kPublishEveryNs = 50'000'000;
+constexpr int64_t kFlushEveryNs = 20'000'000;
+constexpr auto kReopenEvery = std::chrono::milliseconds(200);
+constexpr int kReadsAfterStopMax = 64;
+
+int64_t clock_ns(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+ObservationPoint::ObservationPoint(Options options, std::function<void()> wake)
+    : options_(std::move(options)),
+      queue_(options_.record_queue_bytes,
+             options_.source.live ? QueueFull::kDrop : QueueFull::kWait, std::move(wake)),
+      engine_(options_.engine, options_.records ? &queue_ : nullptr),
+      files_(options_.source.paths) {}
+
+ObservationPoint::~ObservationPoint() { abandon(); }
+
+void ObservationPoint::start() {
+  if (thread_.joinable()) return;
+  thread_ = std::thread([this] { run(); });
+}
+
+void ObservationPoint::stop() {
+  const std::lock_guard lock(mutex_);
+  stop_.store(true);
+  stopping_.notify_all();
+  if (interface_) interface_->interrupt();
+  files_.stop();
+}
+
+void ObservationPoint::abandon() {
+  if (!thread_.joinable()) return;
+  queue_.abandon();
+  stop();
+  thread_.join();
+}
+
+void ObservationPoint::set_inside(PrefixSet prefixes) {
+  const std::lock_guard lock(mutex_);
+  inside_.swap(prefixes);
+  inside_changed_.store(true);
+}
+
+PointStatus ObservationPoint::status() {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+void ObservationPoint::run() {
+  between_reads();
+  if (options_.source.live) {
+    read_interface();
+  } else {
+    read_files();
+  }
+  engine_.finish();
+  queue_.flush();
+  publish(true);
+  queue_.wake();
+}
+
+void ObservationPoint::read_files() {
+  if (options_.source.read_ahead) {
+    read_files_ahead();
+  } else {
+    for (FileRead read; !read.over;) {
+      read = files_.read(engine_);
+      note(read);
+    }
+  }
+  state_ = state_after_files();
+}
+
+void ObservationPoint::read_files_ahead() {
+  DecodeAhead reader(files_, engine_.hash_secrets());
+  for (bool over = false; !over;) {
+    DecodeAhead::Batch& batch = reader.next();
+    engine_.decoded(batch.decoded());
+    if (!batch.ends_read) continue;
+    note(batch.read);
+    over = batch.read.over;
+  }
+}
+
+// After its packets.
+void ObservationPoint::note(FileRead& read) {
+  source_stats_ = read.stats;
+  files_opened_ = read.files_opened;
+  if (read.error) errors_.push_back({std::move(*read.error), files_opened_ - 1});
+  between_reads();
+}
+
+PointState ObservationPoint::state_after_files() const {
+  if (errors_.empty()) return PointState::kEnded;
+  const bool nothing = errors_.size() == files_opened_ && engine_.counters().all.packets == 0;
+  return nothing ? PointState::kFailed : PointState::kDamaged;
+}
+
+void ObservationPoint::read_interface() {
+  PacketSource& source = open_interface();
+  while (!stop_) {
+    const uint64_t packets_before = engine_.counters().all.packets;
+    const SourceStatus status = source.read(engine_);
+    // Silence on the wire: time goes on all the same.
+    if (engine_.counters().all.packets == packets_before) engine_.advance(clock_ns(CLOCK_REALTIME));
+    between_reads();
+    if (status == SourceStatus::kOk) continue;
+    if (status == SourceStatus::kGone) {
+      if (reopen(source)) continue;
+      break;
+    }
+    if (status == SourceStatus::kEnd) break;
+    if (stop_) break;
+    errors_.push_back({source.error(), 0});
+    state_ = PointState::kFailed;
+    return;
+  }
+  drain_after_stop(source);
+  state_ = PointState::kEnded;
+}
+
+PacketSource& ObservationPoint::open_interface() {
+  const std::lock_guard lock(mutex_);
+  interface_ = open_live_source(options_.source.interface);
+  // A stop() before this moment found nothing to interrupt.
+  if (stop_) interface_->interrupt();
+  return *interface_;
+}
+
+// Waits for the interface to come back. False: stopped meanwhile.
+bool ObservationPoint::reopen(PacketSource& source) {
+  gone_ = source.error();
+  state_ = PointState::kGone;
+  publish(false);
+  while (!stop_) {
+    if (source.reopen()) {
+      state_ = PointState::kRunning;
+      gone_ = {};
+      publish(false);
+      return true;
+    }
+    engine_.advance(clock_ns(CLOCK_REALTIME));
+    between_reads();
+    std::unique_lock lock(mutex_);
+    stopping_.wait_for(lock, kReopenEvery, [this] { return stop_.load(); });
+  }
+  return false;
+}
+
+// What the kernel still held when it was told to stop.
+void ObservationPoint::drain_after_stop(PacketSource& source) {
+  for (int reads = 0; reads < kReadsAfterStopMax && state_ != PointState::kGone; reads++) {
+    const uint64_t before = engine_.counters().all.packets;
+    if (source.read(engine_) != SourceStatus::kOk) return;
+    if (engine_.counters().all.packets == before) return;
+  }
+}
+
+void ObservationPoint::between_reads() {
+  if (inside_changed_.load()) {
+    const std::lock_guard lock(mutex_);
+    engine_.set_inside(inside_);
+    inside_changed_.store(false);
+  }
+  const int64_t now = clock_ns(CLOCK_MONOTONIC);
+  // A file's records come thick and fast: whole chunks only.
+  if (options_.source.live && now - flushed_ns_ >= kFlushEveryNs) {
+    flushed_ns_ = now;
+    queue_.flush();
+  }
+  if (now - published_ns_ < kPublishEveryNs) return;
+  published_ns_ = now;
+  publish(false);
+}
+
+void ObservationPoint::publish(bool ended) {
+  const std::lock_guard lock(mutex_);
+  status_.counters = engine_.counters();
+  status_.source = interface_ ? interface_->stats() : source_stats_;
+  status_.state = state_;
+  status_.ended = ended;
+  status_.errors = errors_;
+  status_.gone = gone_;
+}
+
+}  // namespace tunmeter

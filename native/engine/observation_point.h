@@ -1,0 +1,115 @@
+// The observation point: a thread that reads a source into an engine, and what other threads may
+// know of it. Knows no Node.
+//
+//   start() -> thread: source -> engine -> record queue -> ... -> input over, failed or stop() ->
+//   engine.finish() -> ended
+//
+// Files are read in order, through one engine, and if asked by a thread ahead (decode_ahead.h).
+// A live interface that goes away is opened again, tried at least every 250 ms, until stop().
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/record_queue.h"
+#include "source/capture_files.h"
+#include "source/source.h"
+
+namespace tunmeter {
+
+struct SourceOptions {
+  bool live = false;
+  std::vector<std::string> paths;
+  bool read_ahead = false;  // files: another thread reads and decodes
+  LiveOptions interface;
+};
+
+enum class PointState : uint8_t { kRunning, kGone, kEnded, kDamaged, kFailed };
+
+struct PointError {
+  SourceError error;
+  uint32_t file = 0;  // index in SourceOptions::paths
+};
+
+// What is published of the thread's doings: after every batch of packets at least 20 times a
+// second, and at the end.
+struct PointStatus {
+  EngineCounters counters;
+  SourceStats source;
+  PointState state = PointState::kRunning;
+  bool ended = false;  // no more records will come
+  std::vector<PointError> errors;
+  SourceError gone;  // kGone: why
+};
+
+class ObservationPoint {
+ public:
+  struct Options {
+    EngineOptions engine;
+    SourceOptions source;
+    bool records = true;
+    size_t record_queue_bytes = 64u << 20;
+  };
+
+  // `wake`: see RecordQueue. ok() is false when the engine's memory could not be reserved.
+  ObservationPoint(Options options, std::function<void()> wake);
+  ~ObservationPoint();
+  ObservationPoint(const ObservationPoint&) = delete;
+  ObservationPoint& operator=(const ObservationPoint&) = delete;
+
+  bool ok() const { return engine_.ok(); }
+  void start();
+  // Any thread. The input is over: sessions are reported, then status().ended.
+  void stop();
+  // Ends the thread without waiting for anybody to take its records, and joins it.
+  void abandon();
+  void set_inside(PrefixSet prefixes);
+  PointStatus status();
+  RecordQueue& queue() { return queue_; }
+
+ private:
+  void run();
+  void read_files();
+  void read_files_ahead();
+  void note(FileRead& read);
+  PointState state_after_files() const;
+  void read_interface();
+  PacketSource& open_interface();
+  bool reopen(PacketSource& source);
+  // The part of every round that is not reading: wishes of other threads in, news out.
+  void between_reads();
+  void publish(bool ended);
+  void drain_after_stop(PacketSource& source);
+
+  const Options options_;
+  RecordQueue queue_;
+  Engine engine_;
+  CaptureFiles files_;
+  std::thread thread_;
+  std::atomic<bool> stop_ = false;
+
+  // Thread only.
+  SourceStats source_stats_;
+  uint32_t files_opened_ = 0;
+  PointState state_ = PointState::kRunning;
+  std::vector<PointError> errors_;
+  SourceError gone_;
+  int64_t published_ns_ = 0;
+  int64_t flushed_ns_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable stopping_;
+  std::unique_ptr<PacketSource> interface_;  // set under mutex_; read() by the thread only
+  PointStatus status_;
+  PrefixSet inside_;
+  std::atomic<bool> inside_changed_ = false;
+};
+
+}  // namespace tunmeter

@@ -1,0 +1,25 @@
+// TCP as Zeek's connection log sees it: two endpoint states, and the one word that sums them up.
+#pragma once
+
+#include "decode/decoded_packet.h"
+#include "engine/session_record.h"
+#include "table/flow_slot.h"
+
+namespace tunmeter {
+
+// What a TCP packet without a flow opens.
+enum class TcpOpening : uint8_t { kNothing, kSyn, kSynAck, kMidstream };
+TcpOpening tcp_opening(const DecodedPacket& packet);
+
+// A SYN that opens a session: without ACK, RST and FIN.
+inline bool is_plain_syn(const DecodedPacket& packet) {
+  return packet.tcp_flags_known && (packet.tcp_flags & (kSyn | kAck | kRst | kFin)) == kSyn;
+}
+
+// Follows both endpoint states over one packet of direction rx (0: from the initiator). Later
+// fragments have no TCP header and do not come here.
+void tcp_advance(FlowSlot& slot, const DecodedPacket& packet, int rx);
+
+ConnState conn_state(const FlowSlot& slot);
+
+}  // namespace tunmeter

@@ -1,0 +1,144 @@
+// The flow table: slots in one block of memory, found through an open-addressing index.
+//
+//   index   [ {slot 17, tag 9d..} | {free} | {slot 3, tag 9e..} | ... ]   8 B an entry
+//   slots   [ flow | flow | free -> 7 | flow | ... ]                      128 B each, never moved
+//
+// The tag is the upper half of the key's hash; as a fraction of 2^32 it is the entry's home as a
+// fraction of the index. Entries probe linearly; a delete shifts back what follows, so there are no
+// tombstones and a miss ends at the first free entry. The index grows at 7/8: it doubles while it
+// is small, later takes a quarter more, since it is memory that every flow pays for. Homes keep
+// their order, so growing is one pass.
+//
+// Slots are memory of the system, reserved for flows_max and touched as they are first used; freed
+// slots are used again last in, first out, while they are warm. SYN facts of IPv6 flows are in a
+// second such block.
+//
+// Invariants (check()):
+//   1. every live slot has exactly one index entry, with the tag of its key, and no free entry
+//   between its home and it.
+//   2. no two live slots have the same key.
+//   3. live + free list = slots ever used; live <= flows_max.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "table/flow_slot.h"
+
+namespace tunmeter {
+
+inline constexpr uint32_t kNoSlot = UINT32_MAX;
+
+// Address space that becomes memory as it is touched.
+class Reservation {
+ public:
+  Reservation() = default;
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+  void swap(Reservation& other) {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(mapped_bytes_, other.mapped_bytes_);
+  }
+  ~Reservation() { release(); }
+
+  // On a border of huge pages. False when the system has no such space.
+  bool reserve(size_t bytes);
+  void release();
+  // A hint: random access over megabytes spends much of its time in the TLB with 4 KiB pages, above
+  // all in a virtual machine. Not for small tables, where a first touch would clear 2 MiB.
+  // `touched`: bytes from the front that are in use already.
+  void use_huge_pages(size_t touched);
+  // Gives the memory back; the space stays, and reads as zero.
+  void clear();
+  uint8_t* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  uint8_t* data_ = nullptr;
+  size_t bytes_ = 0;
+  size_t mapped_bytes_ = 0;
+};
+
+class FlowTable {
+ public:
+  // ok() is false when memory for the table could not be reserved.
+  explicit FlowTable(uint32_t flows_max);
+  ~FlowTable();
+  FlowTable(const FlowTable&) = delete;
+  FlowTable& operator=(const FlowTable&) = delete;
+
+  bool ok() const { return ok_; }
+  const HashKey& hash_secrets() const { return hash_key_; }
+  uint32_t size() const { return size_; }
+  bool full() const { return size_ >= flows_max_; }
+  // Slots 0 .. slots_used() - 1 have been used at some time; live() tells which are in use.
+  uint32_t slots_used() const { return slots_used_; }
+  FlowSlot& slot(uint32_t i) { return slots_[i]; }
+  const FlowSlot& slot(uint32_t i) const { return slots_[i]; }
+
+  SynFacts& syn_facts(uint32_t i) {
+    if (slots_[i].key.family() == 4) return *reinterpret_cast<SynFacts*>(&slots_[i].key.words[2]);
+    syn_facts6_used_ = true;
+    return syn_facts6_[i];
+  }
+
+  uint64_t hash_of(uint32_t i) const { return hash_key(hash_key_, slots_[i].key); }
+  void prefetch_index(uint64_t hash) const { __builtin_prefetch(&index_[home(hash_tag(hash))]); }
+  // Where a key with this hash probably is; prefetches it. A hint: no key is compared.
+  uint32_t prefetch_slot(uint64_t hash) const;
+  bool holds(uint32_t slot, const FlowKey& key) const;
+  uint32_t find(const FlowKey& key, uint64_t hash) const;
+
+  // The key must not be in the table and the table not full. The slot is zero but for its key and
+  // its timer entry.
+  uint32_t insert(const FlowKey& key, uint64_t hash);
+  void erase(uint32_t slot);
+  // All at once.
+  void clear();
+  // Frees the index; find and insert may not be called before clear(). For the end of input, which
+  // sorts.
+  void drop_index();
+
+  size_t memory_bytes() const;
+  // Null, or which invariant is broken.
+  const char* check() const;
+
+ private:
+  struct Entry {
+    uint32_t slot;  // + 1; 0: free
+    uint32_t tag;
+  };
+
+  bool same_key(const FlowSlot& slot, const FlowKey& key) const;
+  uint32_t position_of(uint32_t slot, uint32_t tag) const;
+  uint32_t home(uint32_t tag) const {
+    return static_cast<uint32_t>((uint64_t{tag} * index_entries_) >> 32);
+  }
+  uint32_t after(uint32_t at) const { return at + 1 == index_entries_ ? 0 : at + 1; }
+  // How many steps from one place of the index to another.
+  uint32_t steps(uint32_t from, uint32_t to) const {
+    return to >= from ? to - from : to + index_entries_ - from;
+  }
+  bool allocate_index(uint32_t entries);
+  void grow_index();
+
+  uint32_t flows_max_;
+  bool ok_ = false;
+  HashKey hash_key_;
+  FlowSlot* slots_ = nullptr;
+  SynFacts* syn_facts6_ = nullptr;
+  Entry* index_ = nullptr;
+  uint32_t index_entries_ = 0;
+  uint32_t index_limit_ = 0;
+  uint32_t size_ = 0;
+  uint32_t slots_used_ = 0;
+  uint32_t free_head_ = kNoSlot;
+  bool syn_facts6_used_ = false;
+  Reservation slot_memory_;
+  Reservation syn_memory_;
+  Reservation index_memory_;
+};
+
+}  // namespace tunmeter

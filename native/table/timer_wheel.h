@@ -1,0 +1,106 @@
+// The timer wheel: when to look at a slot again. What happens then is decided by the flow's own
+// fields.
+//
+//   bucket of a tick (100 ms)   -> block {next, count, slot, slot, ...} -> block -> none
+//
+// An entry is only a slot number. A slot remembers the tick of its earliest entry
+// (FlowSlot::look_tick, has_look); an entry whose bucket is of another tick is stale and skipped.
+// So a packet never touches the wheel: it moves the flow's deadline, and the look that finds the
+// deadline moved re-arms once. The memory of an entry survives its flow: the slot's next flow uses
+// it when it comes early enough.
+//
+// Limits: 1024 buckets, so a look is at most 102.3 s ahead and later deadlines are looked at on the
+// way. Entries are at most kEntriesPerSlotMax for each slot ever used: beyond that rebuild() drops
+// the stale ones.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "table/flow_table.h"
+
+namespace tunmeter {
+
+inline constexpr int64_t kTickUs = 100'000;
+inline constexpr uint32_t kWheelBuckets = 1024;
+inline constexpr uint32_t kEntriesPerSlotMax = 4;
+
+class TimerWheel {
+ public:
+  explicit TimerWheel(uint32_t flows_max);
+  ~TimerWheel();
+  TimerWheel(const TimerWheel&) = delete;
+  TimerWheel& operator=(const TimerWheel&) = delete;
+
+  // Looks at the slot when `tick` is handled, or earlier if it is further than the wheel reaches.
+  // `now_tick` is the last handled tick; `tick` > `now_tick`.
+  void arm(FlowTable& table, uint32_t slot, int64_t tick, int64_t now_tick);
+
+  // Calls look(slot) for each valid entry of the bucket of `tick` and empties it. look() may not
+  // arm for `tick` itself.
+  template <typename Look>
+  void handle(FlowTable& table, int64_t tick, Look look);
+
+  bool empty() const { return entries_ == 0; }
+  void clear();
+  size_t memory_bytes() const { return blocks_made_ * sizeof(Block); }
+  // Null, or which invariant is broken: every live slot has a look armed and its entry in that
+  // bucket.
+  const char* check(const FlowTable& table) const;
+
+ private:
+  static constexpr uint32_t kBlockEntries = 124;
+  static constexpr uint32_t kNoBlock = UINT32_MAX;
+  struct Block {
+    uint32_t next;
+    uint32_t count;
+    uint32_t slots[kBlockEntries];
+  };
+
+  void push(uint32_t bucket, uint32_t slot);
+  uint32_t take_block();
+  void rebuild(FlowTable& table);
+  Block& block(uint32_t i) { return reinterpret_cast<Block*>(memory_.data())[i]; }
+  const Block& block(uint32_t i) const { return reinterpret_cast<const Block*>(memory_.data())[i]; }
+
+  Reservation memory_;
+  uint32_t heads_[kWheelBuckets];
+  uint64_t entries_ = 0;
+  uint32_t blocks_made_ = 0;
+  uint32_t free_block_ = kNoBlock;
+  bool handling_ = false;
+};
+
+template <typename Look>
+void TimerWheel::handle(FlowTable& table, int64_t tick, Look look) {
+  const uint32_t bucket = static_cast<uint32_t>(tick) & (kWheelBuckets - 1);
+  uint32_t at = heads_[bucket];
+  if (at == kNoBlock) return;
+  heads_[bucket] = kNoBlock;
+  const uint16_t tick16 = static_cast<uint16_t>(tick);
+  handling_ = true;
+  while (at != kNoBlock) {
+    Block& b = block(at);
+    constexpr uint32_t kAhead = 16;
+    for (uint32_t i = 0; i < b.count; i++) {
+      if (i + kAhead < b.count) {
+        const auto* ahead = reinterpret_cast<const uint8_t*>(&table.slot(b.slots[i + kAhead]));
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + 64);
+      }
+      FlowSlot& slot = table.slot(b.slots[i]);
+      const bool stale = !slot.has_look || slot.look_tick != tick16;
+      if (stale) continue;
+      slot.has_look = 0;
+      if (slot.live()) look(b.slots[i]);
+    }
+    entries_ -= b.count;
+    const uint32_t next = b.next;
+    b.next = free_block_;
+    free_block_ = at;
+    at = next;
+  }
+  handling_ = false;
+}
+
+}  // namespace tunmeter
