@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /** The command line: finds the command, loads only it, runs it, and turns what it throws into a message and an exit code. */
 import { Command, CommanderError } from 'commander'
+import { suggestion } from './base/config.js'
+import { AppError, EXIT } from './base/errors.js'
+import { packageVersion } from './base/version.js'
 import { type AnyCommand, buildCommand, type CommandContext } from './command.js'
 import { unknownVariables } from './commands/environment.js'
 import { COMMANDS } from './commands/index.js'
-import { suggestion } from './config.js'
-import { AppError, EXIT } from './errors.js'
-import { packageVersion } from './version.js'
 
 async function run(given: readonly string[], context: CommandContext): Promise<number> {
   let exitCode: number = EXIT.ok

@@ -9,7 +9,7 @@ import {
   size,
   textList,
   toggle,
-} from '../src/config.js'
+} from '../src/base/config.js'
 
 const table = {
   interface: requiredText('What to read.', 'NAME'),

@@ -1,6 +1,6 @@
 /** What the engine can be told, its defaults and bounds, and how it crosses into the addon. */
 import { isIP } from 'node:net'
-import { AppError, EXIT } from '../errors.js'
+import { AppError, EXIT } from '../base/errors.js'
 import { ipBytes } from '../session/ip-bytes.js'
 
 export interface Timeouts {

@@ -7,10 +7,10 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { requiredText, textOr } from '../base/config.js'
+import { AppError, EXIT } from '../base/errors.js'
+import { ownerOnly } from '../base/owner-only.js'
 import { defineCommand } from '../command.js'
-import { requiredText, textOr } from '../config.js'
-import { AppError, EXIT } from '../errors.js'
-import { ownerOnly } from '../owner-only.js'
 import { moveBackup, writeBackup } from '../store/backup.js'
 import { Control } from '../store/control.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { AppError } from '../errors.js'
+import { AppError } from '../base/errors.js'
 import { atTheEnd } from './ending.js'
 
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url))

@@ -1,7 +1,8 @@
 /** `tunmeter doctor`: is everything there that a meter needs, and do the figures agree? */
+
+import { integer, type OptionValues, requiredText, text, toggle } from '../base/config.js'
+import { EXIT } from '../base/errors.js'
 import { type CommandContext, defineCommand } from '../command.js'
-import { integer, type OptionValues, requiredText, text, toggle } from '../config.js'
-import { EXIT } from '../errors.js'
 import {
   checkCapture,
   checkCatalog,

@@ -2,7 +2,7 @@
  * The names that options have in the environment, of all commands: a variable that is none of them is a slip.
  * Here as a list, since asking the commands would load all of them; a test compares.
  */
-import { suggestion } from '../config.js'
+import { suggestion } from '../base/config.js'
 
 const PREFIX = 'TUNMETER_'
 

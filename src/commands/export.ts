@@ -2,12 +2,12 @@
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
+import { badOptions, choice, text, textList } from '../base/config.js'
+import { EXIT } from '../base/errors.js'
+import { takeWhole, writeWhole } from '../base/whole-file.js'
 import { defineCommand } from '../command.js'
-import { badOptions, choice, text, textList } from '../config.js'
-import { EXIT } from '../errors.js'
 import { progressOn } from '../output/progress.js'
 import { connect, SERVER_OPTIONS, say } from './api-client.js'
-import { takeWhole, writeWhole } from './whole-file.js'
 
 const NEWLINE = 0x0a
 const QUOTE = 0x22

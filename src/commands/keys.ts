@@ -2,7 +2,7 @@
  * `tunmeter keys`: creates, lists and revokes keys in a data directory. The keys' file may be open in a running
  * server at the same time (store/control.ts), which sees the change with its next request.
  */
-import { type CommandGroup, defineCommand } from '../command.js'
+
 import {
   badOptions,
   choice,
@@ -11,9 +11,10 @@ import {
   text,
   textOr,
   toggle,
-} from '../config.js'
-import { AppError, EXIT } from '../errors.js'
-import { ownerOnly } from '../owner-only.js'
+} from '../base/config.js'
+import { AppError, EXIT } from '../base/errors.js'
+import { ownerOnly } from '../base/owner-only.js'
+import { type CommandGroup, defineCommand } from '../command.js'
 import {
   Control,
   type KeyRecord,

@@ -1,9 +1,8 @@
 /** A running meter: interfaces -> sessions -> spool -> server, and its life from start to stop. */
 import { mkdirSync } from 'node:fs'
-import type { CommandContext } from '../command.js'
-import { AppError, EXIT, messageOf } from '../errors.js'
-import { createLogger, type Logger } from '../log.js'
-import type { MeterSnapshot } from '../metrics.js'
+import { AppError, EXIT, messageOf } from '../base/errors.js'
+import { createLogger, type Logger } from '../base/log.js'
+import type { MeterSnapshot } from '../base/metrics.js'
 import {
   type Account,
   dropPrivileges,
@@ -11,8 +10,10 @@ import {
   giveDirectory,
   isRoot,
   unnamedAccount,
-} from '../privileges.js'
-import { createNotifier, type Notifier } from '../sd-notify.js'
+} from '../base/privileges.js'
+import { createNotifier, type Notifier } from '../base/sd-notify.js'
+import { packageVersion } from '../base/version.js'
+import type { CommandContext } from '../command.js'
 import type { BatchGap } from '../session/batch.js'
 import type { Catalog } from '../session/catalog.js'
 import { Consolidator } from '../session/consolidate.js'
@@ -22,7 +23,6 @@ import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool } from '../spool/spool.js'
-import { packageVersion } from '../version.js'
 import { uapiSocketIsRoots } from '../wireguard/uapi-socket.js'
 import { type CatalogSource, catalogFromFile, catalogFromServer } from './catalog-source.js'
 import { engineOptions } from './engine-flags.js'

@@ -1,5 +1,5 @@
 /** `tunmeter meter`: the sidecar of a site. */
-import { defineCommand } from '../command.js'
+
 import {
   badOptions,
   choice,
@@ -10,9 +10,10 @@ import {
   text,
   textList,
   toggle,
-} from '../config.js'
-import { LOG_LEVELS } from '../log.js'
-import { ownerOnly } from '../owner-only.js'
+} from '../base/config.js'
+import { LOG_LEVELS } from '../base/log.js'
+import { ownerOnly } from '../base/owner-only.js'
+import { defineCommand } from '../command.js'
 import { ENGINE_FLAGS } from './engine-flags.js'
 import { SERVER_FLAGS } from './server-flags.js'
 

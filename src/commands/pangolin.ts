@@ -6,8 +6,8 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { AppError } from '../errors.js'
-import { parseWith } from '../faults.js'
+import { AppError } from '../base/errors.js'
+import { parseWith } from '../base/faults.js'
 import { type Catalog, catalogSchema, prefixSchema } from '../session/catalog.js'
 import type { ApiClient } from './api-client.js'
 

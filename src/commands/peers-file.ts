@@ -1,7 +1,7 @@
 /** `--peers FILE`: the peers of an interface as they were when a capture was made. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { AppError, EXIT, messageOf } from '../errors.js'
+import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { prefixSchema } from '../session/catalog.js'
 import type { WireGuardDevice } from '../wireguard/device.js'
 

@@ -5,9 +5,11 @@
  * has the number n. A replay that was killed goes on where its spool ends; one without its spool sends again what
  * the server knows by number, which changes nothing.
  */
+
+import { formatDuration } from '../base/config.js'
+import { AppError } from '../base/errors.js'
+import { packageVersion } from '../base/version.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
-import { formatDuration } from '../config.js'
-import { AppError } from '../errors.js'
 import { humanCount } from '../output/human.js'
 import type { Session } from '../session/session.js'
 import type { Connection } from '../ship/connection.js'
@@ -15,7 +17,6 @@ import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool } from '../spool/spool.js'
-import { packageVersion } from '../version.js'
 import { type TemporaryDirectory, temporaryDirectory } from './ending.js'
 import type { ReplayOptions } from './replay.js'
 import type { ReplayIdentity } from './replay-identity.js'

@@ -1,9 +1,10 @@
 /** One run of `tunmeter replay`: engine -> attribution -> (printed rows, delivered batches). */
+
+import { badOptions } from '../base/config.js'
+import { EXIT } from '../base/errors.js'
 import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
 import type { RecordBatch } from '../capture/record-decode.js'
 import type { CommandContext } from '../command.js'
-import { badOptions } from '../config.js'
-import { EXIT } from '../errors.js'
 import { humanCount, painter } from '../output/human.js'
 import { PrintedRow } from '../output/printed-row.js'
 import { type Progress, progressOn } from '../output/progress.js'

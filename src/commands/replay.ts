@@ -1,5 +1,5 @@
 /** `tunmeter replay FILE…`: the meter's left half over capture files; prints sessions or delivers them. */
-import { defineCommand } from '../command.js'
+
 import {
   badOptions,
   choice,
@@ -11,8 +11,9 @@ import {
   size,
   text,
   toggle,
-} from '../config.js'
-import { AppError, EXIT } from '../errors.js'
+} from '../base/config.js'
+import { AppError, EXIT } from '../base/errors.js'
+import { defineCommand } from '../command.js'
 import { BATCH_SESSIONS_MAX } from '../session/batch.js'
 import { fileFault } from './capture-files.js'
 import { ENGINE_FLAGS } from './engine-flags.js'

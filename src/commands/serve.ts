@@ -4,7 +4,6 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { defineCommand } from '../command.js'
 import {
   badOptions,
   choice,
@@ -15,10 +14,12 @@ import {
   text,
   textList,
   textOr,
-} from '../config.js'
-import { AppError, EXIT, messageOf } from '../errors.js'
-import { createLogger, LOG_LEVELS } from '../log.js'
-import { ownerOnly } from '../owner-only.js'
+} from '../base/config.js'
+import { AppError, EXIT, messageOf } from '../base/errors.js'
+import { createLogger, LOG_LEVELS } from '../base/log.js'
+import { ownerOnly } from '../base/owner-only.js'
+import { packageVersion } from '../base/version.js'
+import { defineCommand } from '../command.js'
 import { createApp } from '../server/app.js'
 import { Auth } from '../server/auth.js'
 import { Maintenance } from '../server/maintenance.js'
@@ -27,7 +28,6 @@ import { isLoopback } from '../server/routes/operation.js'
 import { Control } from '../store/control.js'
 import { controlExists } from '../store/control-file.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'
-import { packageVersion } from '../version.js'
 import { endOnSignals } from './ending.js'
 
 /** What requests that are under way have left when the server is told to end. */

@@ -1,7 +1,7 @@
 /** Options of the way to the server, as meter and `replay --to` take them. */
 import { readFileSync, statSync } from 'node:fs'
-import { badOptions, type OptionValues, secretText, text } from '../config.js'
-import { AppError, EXIT, messageOf } from '../errors.js'
+import { badOptions, type OptionValues, secretText, text } from '../base/config.js'
+import { AppError, EXIT, messageOf } from '../base/errors.js'
 import type { Connection } from '../ship/connection.js'
 
 export const SERVER_FLAGS = {

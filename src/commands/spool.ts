@@ -1,7 +1,8 @@
 /** `tunmeter spool`: what waits for the server, what it refused, and what to do with that. */
+
+import { badOptions, text, toggle } from '../base/config.js'
+import { AppError, EXIT } from '../base/errors.js'
 import { type CommandContext, type CommandGroup, defineCommand } from '../command.js'
-import { badOptions, text, toggle } from '../config.js'
-import { AppError, EXIT } from '../errors.js'
 import { humanBytes, humanCount } from '../output/human.js'
 import { openBatch, remake } from '../ship/rebatch.js'
 import { type ListedBatch, SpoolInspector } from '../spool/inspect.js'

@@ -1,5 +1,5 @@
 /** NDJSON and CSV of sessions, from the one list of fields (session/fields.ts). */
-import { asciiBytes, ByteWriter } from '../byte-writer.js'
+import { asciiBytes, ByteWriter } from '../base/byte-writer.js'
 import { CSV_LINE_END, csvCell, csvHeader } from '../session/csv.js'
 import { FIELDS, type SessionRow } from '../session/fields.js'
 

@@ -1,5 +1,5 @@
 /** What the routes work with. */
-import type { Logger } from '../log.js'
+import type { Logger } from '../base/log.js'
 import type { Control } from '../store/control.js'
 import type { Store } from '../store/store.js'
 import type { Auth } from './auth.js'

@@ -1,7 +1,7 @@
 /** What happens by the clock: retention of each organisation, of usage and reports; interrupted sessions are closed. */
 
-import { messageOf } from '../errors.js'
-import type { Logger } from '../log.js'
+import { messageOf } from '../base/errors.js'
+import type { Logger } from '../base/log.js'
 import type { Control } from '../store/control.js'
 import type { Store } from '../store/store.js'
 import type { ServerMetrics } from './metrics.js'

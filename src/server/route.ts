@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { parseWith } from '../faults.js'
+import { parseWith } from '../base/faults.js'
 import type { KeyRecord, Scope } from '../store/control.js'
 import type { Auth } from './auth.js'
 import { HttpError, ok } from './http.js'

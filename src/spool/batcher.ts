@@ -7,8 +7,8 @@
  */
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
-import { asciiBytes, ByteWriter } from '../byte-writer.js'
-import { messageOf } from '../errors.js'
+import { asciiBytes, ByteWriter } from '../base/byte-writer.js'
+import { messageOf } from '../base/errors.js'
 import {
   BATCH_BYTES_MAX,
   BATCH_SESSIONS_MAX,

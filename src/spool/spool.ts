@@ -9,7 +9,7 @@
  */
 import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AppError } from '../errors.js'
+import { AppError } from '../base/errors.js'
 import type { BatchGap } from '../session/batch.js'
 import { Depth, type Tally } from './depth.js'
 import {

@@ -7,7 +7,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
-import { AppError, messageOf } from '../errors.js'
+import { AppError, messageOf } from '../base/errors.js'
 import type { BatchGap } from '../session/batch.js'
 
 export interface Writer {

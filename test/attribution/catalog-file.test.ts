@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { loadCatalog } from '../../src/attribution/catalog-file.js'
-import { AppError } from '../../src/errors.js'
+import { AppError } from '../../src/base/errors.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'tunmeter-catalog-'))
 afterAll(() => rmSync(directory, { recursive: true }))

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { writeWhole } from '../../src/commands/whole-file.js'
+import { writeWhole } from '../../src/base/whole-file.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
 test('the next export to the same file writes over it', async () => {

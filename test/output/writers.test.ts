@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteWriter } from '../../src/byte-writer.js'
+import { ByteWriter } from '../../src/base/byte-writer.js'
 import { humanBytes, humanCount, humanSeconds } from '../../src/output/human.js'
 import { CsvWriter, NdjsonWriter, type RowWriter } from '../../src/output/row-writer.js'
 import { TableWriter } from '../../src/output/table.js'

@@ -1,7 +1,7 @@
 /** Retention by the clock: what is too old goes, by itself and soon after a change, and its totals stay. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createLogger } from '../../src/log.js'
+import { createLogger } from '../../src/base/log.js'
 import { Maintenance } from '../../src/server/maintenance.js'
 import { ServerMetrics } from '../../src/server/metrics.js'
 import { Control } from '../../src/store/control.js'

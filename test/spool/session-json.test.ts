@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ByteWriter } from '../../src/byte-writer.js'
+import { ByteWriter } from '../../src/base/byte-writer.js'
 import type { Session } from '../../src/session/session.js'
 import { writeSession } from '../../src/spool/session-json.js'
 import { aSession } from '../support/sessions.js'

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } f
 import { basename, join } from 'node:path'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { AppError, messageOf } from '../../src/errors.js'
+import { AppError, messageOf } from '../../src/base/errors.js'
 import { Backups, moveBackup, writeBackup } from '../../src/store/backup.js'
 import { Control } from '../../src/store/control.js'
 import { DuckStore } from '../../src/store/duckdb/duck-store.js'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
-import { AppError } from '../../src/errors.js'
+import { AppError } from '../../src/base/errors.js'
 import { parseUapi } from '../../src/wireguard/uapi.js'
 import { readUapi, uapiSocketIsRoots } from '../../src/wireguard/uapi-socket.js'
 

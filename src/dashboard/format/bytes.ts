@@ -1,5 +1,5 @@
 /** Byte counts for people; the exact count is always one hover or one click away. */
-import { bytesOf, type Quantity } from '../../quantity.js'
+import { bytesOf, type Quantity } from '../../base/quantity.js'
 
 export { bytesOf, type Quantity }
 

@@ -11,7 +11,7 @@ import { mkdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
-import { AppError, messageOf } from '../../errors.js'
+import { AppError, messageOf } from '../../base/errors.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
 
 const MiB = 2 ** 20

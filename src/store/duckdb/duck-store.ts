@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../errors.js'
+import { AppError } from '../../base/errors.js'
 import type { Catalog } from '../../session/catalog.js'
 import type {
   Cancel,

@@ -3,7 +3,7 @@
  * pages need), their part of the memory, and the interruption of their queries when nobody waits any more.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../errors.js'
+import { AppError } from '../../base/errors.js'
 import type { Cancel } from '../store.js'
 import { Turns } from '../turns.js'
 import { type Database, INTERRUPT_EVERY_MS } from './database.js'

@@ -6,7 +6,7 @@
  * session was reported and whenever it was deleted.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../errors.js'
+import { AppError } from '../../base/errors.js'
 import type {
   LogFilter,
   Summary,

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { AppError, messageOf } from './errors.js'
 
-const BUILDS = ['../build/Release/', '../build/Debug/']
+const BUILDS = ['../../build/Release/', '../../build/Debug/']
 
 /** Throws AppError ADDON_MISSING, ADDON_BROKEN. @param name of its target */
 export function requireAddon(name: string): unknown {

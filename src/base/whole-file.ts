@@ -2,7 +2,7 @@
 import { createWriteStream, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { AppError, messageOf, networkFault } from '../errors.js'
+import { AppError, messageOf, networkFault } from './errors.js'
 
 /** @throws AppError EXPORT_BROKEN_OFF, OUTPUT_FAILED */
 export async function writeWhole(path: string, body: Readable, through: Transform): Promise<void> {
