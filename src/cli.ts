@@ -4,9 +4,9 @@ import { Command, CommanderError } from 'commander'
 import { suggestion } from './base/config.js'
 import { AppError, EXIT } from './base/errors.js'
 import { packageVersion } from './base/version.js'
-import { type AnyCommand, buildCommand, type CommandContext } from './command.js'
-import { unknownVariables } from './commands/environment.js'
-import { COMMANDS } from './commands/index.js'
+import { type AnyCommand, buildCommand, type CommandContext } from './cli/command.js'
+import { unknownVariables } from './cli/environment.js'
+import { COMMANDS } from './cli/index.js'
 
 async function run(given: readonly string[], context: CommandContext): Promise<number> {
   let exitCode: number = EXIT.ok

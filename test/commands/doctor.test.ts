@@ -2,18 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Finding } from '../../src/commands/doctor-checks.js'
+import type { Finding } from '../../src/cli/doctor-checks.js'
 import {
   checkCatalog,
   checkInterface,
   checkPeers,
   checkPrivileges,
-} from '../../src/commands/doctor-checks.js'
-import { reconciledPackets, transferred } from '../../src/commands/doctor-reconciliation.js'
-import { checkServer } from '../../src/commands/doctor-server.js'
-import { checkSpool } from '../../src/commands/doctor-spool.js'
+} from '../../src/cli/doctor-checks.js'
+import { reconciledPackets, transferred } from '../../src/cli/doctor-reconciliation.js'
+import { checkServer } from '../../src/cli/doctor-server.js'
+import { checkSpool } from '../../src/cli/doctor-spool.js'
+import type { ServerFlags } from '../../src/cli/server-flags.js'
 import { sumFigures } from '../../src/commands/reconciliation.js'
-import type { ServerFlags } from '../../src/commands/server-flags.js'
 import type { WireGuardDevice } from '../../src/wireguard/device.js'
 import { FakeServer } from '../support/fake-server.js'
 import { aSpool, batchOf } from '../support/spools.js'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { envName } from '../../src/base/config.js'
-import type { AnyCommand } from '../../src/command.js'
-import { OPTION_NAMES, unknownVariables } from '../../src/commands/environment.js'
-import { COMMANDS } from '../../src/commands/index.js'
+import type { AnyCommand } from '../../src/cli/command.js'
+import { OPTION_NAMES, unknownVariables } from '../../src/cli/environment.js'
+import { COMMANDS } from '../../src/cli/index.js'
 
 function namesOf(command: AnyCommand): string[] {
   return command.subcommands === undefined

@@ -1,7 +1,7 @@
 /** What `tunmeter doctor` says of a tunnel that is down, and of peers that it may not ask for. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Finding } from '../../src/commands/doctor-checks.js'
+import type { Finding } from '../../src/cli/doctor-checks.js'
 import { Lab, type Namespace } from '../support/lab.js'
 import { whyNoLab } from '../support/root-only.js'
 import { temporaryDirectory } from '../support/temporary.js'

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { secretText, text, textOr } from '../base/config.js'
 import { AppError, EXIT, messageOf, networkFault } from '../base/errors.js'
-import type { CommandContext } from '../command.js'
+import type { CommandContext } from './command.js'
 
 export const SERVER_OPTIONS = {
   server: textOr("The server's base URL.", 'URL', 'http://127.0.0.1:8480'),

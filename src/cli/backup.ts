@@ -10,11 +10,11 @@ import { basename, join } from 'node:path'
 import { requiredText, textOr } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
-import { defineCommand } from '../command.js'
 import { moveBackup, writeBackup } from '../store/backup.js'
 import { Control } from '../store/control.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'
 import { ApiClient, say } from './api-client.js'
+import { defineCommand } from './command.js'
 
 const KEY_MS = 60_000
 const MEMORY_BYTES = 256 * 2 ** 20
@@ -74,7 +74,7 @@ export const backupCommand = defineCommand({
   name: 'backup',
   summary: 'Copy a data directory consistently, while the server runs or not.',
   options: {
-    data: textOr("The server's data directory.", 'DIR', './data'),
+    data: textOr("The server's data directory.", 'DIR', '../commands/data'),
     output: requiredText('New directory for the copy; use it as --data to restore.', 'DIR'),
   },
   run: async (_args, options, context) => {

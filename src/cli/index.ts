@@ -1,5 +1,5 @@
 /** The commands by name. */
-import type { AnyCommand } from '../command.js'
+import type { AnyCommand } from './command.js'
 
 /** Loaded on use: a command must not pay for the others' libraries. */
 export const COMMANDS: Readonly<

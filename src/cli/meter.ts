@@ -13,7 +13,7 @@ import {
 } from '../base/config.js'
 import { LOG_LEVELS } from '../base/log.js'
 import { ownerOnly } from '../base/owner-only.js'
-import { defineCommand } from '../command.js'
+import { defineCommand } from './command.js'
 import { ENGINE_FLAGS } from './engine-flags.js'
 import { SERVER_FLAGS } from './server-flags.js'
 
@@ -93,7 +93,7 @@ Needs CAP_NET_RAW for packets and CAP_NET_ADMIN for the peers. See docs/operatio
       ])
     }
     ownerOnly()
-    const { MeterRun } = await import('./meter-run.js')
+    const { MeterRun } = await import('../commands/meter-run.js')
     return new MeterRun(options, context).run()
   },
 })

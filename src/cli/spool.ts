@@ -2,12 +2,12 @@
 
 import { badOptions, text, toggle } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
-import { type CommandContext, type CommandGroup, defineCommand } from '../command.js'
+import { defaultSpoolDirectory } from '../commands/spool-directory.js'
 import { humanBytes, humanCount } from '../output/human.js'
 import { openBatch, remake } from '../ship/rebatch.js'
 import { type ListedBatch, SpoolInspector } from '../spool/inspect.js'
 import { lockDirectory } from '../spool/lock.js'
-import { defaultSpoolDirectory } from './spool-directory.js'
+import { type CommandContext, type CommandGroup, defineCommand } from './command.js'
 
 const spoolOption = text('The meter’s spool; else where it is by default', 'DIR')
 

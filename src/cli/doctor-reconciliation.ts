@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Attributor } from '../attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters } from '../capture/flow-meter.js'
+import { otherTraffic, Reconciliation } from '../commands/reconciliation.js'
 import type { WireGuardDevice } from '../wireguard/device.js'
 import { PeerReconciler, type PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { readPeers } from '../wireguard/read-peers.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
-import { otherTraffic, Reconciliation } from './reconciliation.js'
 
 /** libpcap holds packets back for up to 100 ms: each comparison waits longer than that. */
 const SETTLE_MS = 400

@@ -5,9 +5,9 @@ import type { ReadableStream } from 'node:stream/web'
 import { badOptions, choice, text, textList } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
-import { defineCommand } from '../command.js'
 import { progressOn } from '../output/progress.js'
 import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { defineCommand } from './command.js'
 
 const NEWLINE = 0x0a
 const QUOTE = 0x22

@@ -7,7 +7,7 @@ import {
   type OptionValues,
   readConfigFile,
   resolveOptions,
-} from './base/config.js'
+} from '../base/config.js'
 
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv

@@ -2,11 +2,11 @@
 import { loadCatalog } from '../attribution/catalog-file.js'
 import { type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
-import { type CommandContext, defineCommand } from '../command.js'
 import { humanBytes } from '../output/human.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
 import type { WireGuardDevice, WireGuardPeer } from '../wireguard/device.js'
 import { readPeers } from '../wireguard/read-peers.js'
+import { type CommandContext, defineCommand } from './command.js'
 
 const OPTIONS = {
   interface: requiredText('The WireGuard interface', 'IF'),

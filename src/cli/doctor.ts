@@ -2,7 +2,8 @@
 
 import { integer, type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
-import { type CommandContext, defineCommand } from '../command.js'
+import { defaultSpoolDirectory } from '../commands/spool-directory.js'
+import { type CommandContext, defineCommand } from './command.js'
 import {
   checkCapture,
   checkCatalog,
@@ -15,7 +16,6 @@ import { checkReconciliation } from './doctor-reconciliation.js'
 import { checkServer } from './doctor-server.js'
 import { checkSpool } from './doctor-spool.js'
 import { SERVER_FLAGS } from './server-flags.js'
-import { defaultSpoolDirectory } from './spool-directory.js'
 
 const OPTIONS = {
   interface: requiredText('The interface that is or will be metered', 'IF'),

@@ -3,9 +3,9 @@ import { stringify as toYaml } from 'yaml'
 import { loadCatalog } from '../attribution/catalog-file.js'
 import { requiredText, secretText, text, toggle } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
-import { type CommandGroup, defineCommand } from '../command.js'
 import type { Catalog } from '../session/catalog.js'
 import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
+import { type CommandGroup, defineCommand } from './command.js'
 import { pullPangolin } from './pangolin.js'
 
 const path = (org: string) => `/api/v1/org/${encodeURIComponent(org)}/catalog`

@@ -14,7 +14,6 @@ import {
 } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
-import { type CommandGroup, defineCommand } from '../command.js'
 import {
   Control,
   type KeyRecord,
@@ -24,8 +23,9 @@ import {
   type Scope,
 } from '../store/control.js'
 import { controlExists } from '../store/control-file.js'
+import { type CommandGroup, defineCommand } from './command.js'
 
-const data = textOr("The server's data directory.", 'DIR', './data')
+const data = textOr("The server's data directory.", 'DIR', '../commands/data')
 const YEAR_MS = 366 * 86400e3
 
 /** Keys of a directory that is there: looking for one must not make it. */

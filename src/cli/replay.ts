@@ -13,11 +13,11 @@ import {
   toggle,
 } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
-import { defineCommand } from '../command.js'
+import { fileFault } from '../commands/capture-files.js'
+import { Replay } from '../commands/replay-run.js'
 import { BATCH_SESSIONS_MAX } from '../session/batch.js'
-import { fileFault } from './capture-files.js'
+import { defineCommand } from './command.js'
 import { ENGINE_FLAGS } from './engine-flags.js'
-import { Replay } from './replay-run.js'
 import { SERVER_FLAGS } from './server-flags.js'
 
 const FORMATS = ['auto', 'table', 'ndjson', 'csv', 'summary', 'none'] as const

@@ -19,7 +19,7 @@ import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { createLogger, LOG_LEVELS } from '../base/log.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { packageVersion } from '../base/version.js'
-import { defineCommand } from '../command.js'
+import { endOnSignals } from '../commands/ending.js'
 import { createApp } from '../server/app.js'
 import { Auth } from '../server/auth.js'
 import { Maintenance } from '../server/maintenance.js'
@@ -28,7 +28,7 @@ import { isLoopback } from '../server/routes/operation.js'
 import { Control } from '../store/control.js'
 import { controlExists } from '../store/control-file.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'
-import { endOnSignals } from './ending.js'
+import { defineCommand } from './command.js'
 
 /** What requests that are under way have left when the server is told to end. */
 const CLOSE_GRACE_MS = 5_000
@@ -38,7 +38,7 @@ const MINUTE_MS = 60e3
 const DAY_MS = 86400e3
 
 export const SERVE_OPTIONS = {
-  data: textOr('Directory of the database, the keys and the settings.', 'DIR', './data'),
+  data: textOr('Directory of the database, the keys and the settings.', 'DIR', '../commands/data'),
   listen: textOr('Address to listen on; port 0: any free one.', 'HOST:PORT', '127.0.0.1:8480'),
   storeMemory: size('Memory that the database may use.', 512 * MiB, {
     min: 64 * MiB,
