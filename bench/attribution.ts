@@ -8,7 +8,7 @@
  */
 import { BlockList, isIPv4 } from 'node:net'
 import { parseArgs } from 'node:util'
-import { Attributor } from '../src/attribution/attributor.js'
+import { Attributor } from '../src/meter/attribution/attributor.js'
 import type { FlowRecord } from '../src/session/session.js'
 import { aFlowRecord } from '../test/support/sessions.ts'
 import { describeMachine, median } from './support/machine.ts'

@@ -1,8 +1,8 @@
 /** `tunmeter catalog`: shows and replaces a server's catalog, and imports one from Pangolin. */
 import { stringify as toYaml } from 'yaml'
-import { loadCatalog } from '../attribution/catalog-file.js'
 import { requiredText, secretText, text, toggle } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
+import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import type { Catalog } from '../session/catalog.js'
 import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'

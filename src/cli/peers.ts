@@ -1,7 +1,8 @@
 /** `tunmeter peers`: who is behind a WireGuard interface, with the catalog's names. */
-import { loadCatalog } from '../attribution/catalog-file.js'
+
 import { type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
+import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { humanBytes } from '../output/human.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
 import type { WireGuardDevice, WireGuardPeer } from '../wireguard/device.js'

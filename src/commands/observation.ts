@@ -1,10 +1,10 @@
 /** One interface of a running meter: its engine, its peers, and who its sessions belong to. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Attributor, isUncertain } from '../attribution/attributor.js'
 import { AppError, messageOf } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import type { InterfaceSnapshot } from '../base/metrics.js'
 import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
+import { Attributor, isUncertain } from '../meter/attribution/attributor.js'
 import type { BatchGap } from '../session/batch.js'
 import type { Catalog } from '../session/catalog.js'
 import { makeSession } from '../session/make-session.js'

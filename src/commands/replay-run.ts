@@ -83,14 +83,14 @@ export class Replay {
   async #loadOwners(): Promise<void> {
     const { catalog: catalogPath, peers: peersPath } = this.#options
     if (catalogPath === undefined && peersPath === undefined) return
-    const { Attributor } = await import('../attribution/attributor.js')
+    const { Attributor } = await import('../meter/attribution/attributor.js')
     const attributor = new Attributor()
     if (peersPath !== undefined) {
       const { loadPeers } = await import('./peers-file.js')
       attributor.peersChanged({ device: loadPeers(peersPath) }, 0)
     }
     if (catalogPath !== undefined) {
-      const { loadCatalog } = await import('../attribution/catalog-file.js')
+      const { loadCatalog } = await import('../meter/attribution/catalog-file.js')
       const catalog = loadCatalog(catalogPath)
       attributor.catalogChanged(catalog, 0)
       this.#names = new CatalogNames(catalog)

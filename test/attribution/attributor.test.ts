@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Attributor, isUncertain } from '../../src/attribution/attributor.js'
+import { Attributor, isUncertain } from '../../src/meter/attribution/attributor.js'
 import { type Catalog, catalogSchema } from '../../src/session/catalog.js'
 import type { FlowRecord } from '../../src/session/session.js'
 import type { WireGuardPeer } from '../../src/wireguard/device.js'

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { loadCatalog } from '../../src/attribution/catalog-file.js'
 import { AppError } from '../../src/base/errors.js'
+import { loadCatalog } from '../../src/meter/attribution/catalog-file.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'tunmeter-catalog-'))
 afterAll(() => rmSync(directory, { recursive: true }))

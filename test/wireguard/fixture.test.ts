@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Attributor } from '../../src/attribution/attributor.js'
-import { loadCatalog } from '../../src/attribution/catalog-file.js'
+import { Attributor } from '../../src/meter/attribution/attributor.js'
+import { loadCatalog } from '../../src/meter/attribution/catalog-file.js'
 import type { FlowRecord } from '../../src/session/session.js'
 
 const DIRECTORY = join(import.meta.dirname, '../../fixtures/wireguard')

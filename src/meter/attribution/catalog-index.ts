@@ -1,6 +1,6 @@
 /** The catalog made searchable: clients by public key and address, resources by destination, port, protocol. */
-import type { Catalog } from '../session/catalog.js'
-import type { Protocol } from '../session/session.js'
+import type { Catalog } from '../../session/catalog.js'
+import type { Protocol } from '../../session/session.js'
 import type { PeerIdentity } from './peer-table.js'
 import { PrefixTable } from './prefix-table.js'
 

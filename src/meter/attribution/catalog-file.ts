@@ -1,9 +1,9 @@
 /** Reads a catalog file, JSON or YAML, and says all that is wrong with it at once. */
 import { readFileSync } from 'node:fs'
 import { parseDocument } from 'yaml'
-import { AppError, EXIT, messageOf } from '../base/errors.js'
-import { parseWith } from '../base/faults.js'
-import { type Catalog, catalogSchema } from '../session/catalog.js'
+import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { parseWith } from '../../base/faults.js'
+import { type Catalog, catalogSchema } from '../../session/catalog.js'
 
 /** A catalog of 100,000 clients takes about 30 MB. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024
