@@ -7,8 +7,8 @@
  */
 import { parseArgs } from 'node:util'
 import { Bench } from 'tinybench'
-import type { EngineOptions } from '../src/capture/engine-options.js'
-import { PacketEngine, PacketPacker } from '../src/capture/packet-engine.js'
+import type { EngineOptions } from '../src/meter/capture/engine-options.js'
+import { PacketEngine, PacketPacker } from '../src/meter/capture/packet-engine.js'
 import { FLAG, ipv4, LINKS, type LinkName, tcp } from '../test/support/packets.js'
 import { Random } from './support/random.js'
 

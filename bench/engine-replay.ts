@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { FlowMeter } from '../src/capture/flow-meter.js'
+import { FlowMeter } from '../src/meter/capture/flow-meter.js'
 import { describeMachine, firstLine, median } from './support/machine.js'
 import { type TrafficTotals, writeTraffic } from './support/traffic.js'
 

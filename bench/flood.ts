@@ -6,8 +6,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { EngineOptions } from '../src/capture/engine-options.js'
-import { PacketEngine, PacketPacker } from '../src/capture/packet-engine.js'
+import type { EngineOptions } from '../src/meter/capture/engine-options.js'
+import { PacketEngine, PacketPacker } from '../src/meter/capture/packet-engine.js'
 import { FLAG, ipv4, tcp } from '../test/support/packets.js'
 import { describeMachine, median } from './support/machine.js'
 

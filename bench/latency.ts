@@ -11,7 +11,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { FlowMeter } from '../src/capture/flow-meter.js'
+import { FlowMeter } from '../src/meter/capture/flow-meter.js'
 import { describeMachine, median } from './support/machine.js'
 import { Random } from './support/random.js'
 

@@ -1,5 +1,5 @@
 /** The meter's capture half alone, records drained and thrown away: what bench/live.ts compares with tcpdump. */
-import { FlowMeter } from '../src/capture/flow-meter.ts'
+import { FlowMeter } from '../src/meter/capture/flow-meter.ts'
 
 const meter = new FlowMeter({
   source: { kind: 'live', interface: process.argv[2]!, snaplen: 96 },

@@ -12,7 +12,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packPrefixes } from '../src/capture/engine-options.js'
+import { packPrefixes } from '../src/meter/capture/engine-options.js'
 import { events, INSIDE_SETS, type Scenario } from '../test/property/scenario.js'
 import { COUNTED_CASES, OTHER_CASES, RULES } from '../test/rules/check.js'
 import { RULE_OPTIONS } from '../test/rules/rule.js'

@@ -23,7 +23,7 @@ class VectorSink final : public RecordSink {
   std::vector<SessionRecord> records_;
 };
 
-// See src/capture/packet-engine.ts.
+// See src/meter/capture/packet-engine.ts.
 class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -122,7 +122,7 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
   std::vector<RawPacket> packets_;
 };
 
-// See src/capture/flow-meter.ts. Life: constructed; start() keeps the JavaScript object alive (Ref)
+// See src/meter/capture/flow-meter.ts. Life: constructed; start() keeps the JavaScript object alive (Ref)
 // while the thread runs; close() ends that. An environment that goes away first (a worker that is
 // terminated) ends the thread from its cleanup hook: hooks run last in, first out, so this one runs
 // before that of the thread-safe function.

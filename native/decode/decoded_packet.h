@@ -10,7 +10,7 @@
 
 namespace tunmeter {
 
-// Why a packet is other traffic. Mirrored by OTHER_REASONS in src/capture/counters.ts; the addon
+// Why a packet is other traffic. Mirrored by OTHER_REASONS in src/meter/capture/counters.ts; the addon
 // hands over the names and loading fails when they differ.
 enum class OtherReason : uint8_t {
   kIcmp,

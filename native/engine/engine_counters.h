@@ -1,5 +1,5 @@
 // What the engine counts. Handed to JavaScript in the order of engine_counter_values(); read by
-// readCounters() in src/capture/counters.ts.
+// readCounters() in src/meter/capture/counters.ts.
 #pragma once
 
 #include <cstdint>

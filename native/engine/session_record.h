@@ -1,7 +1,7 @@
 // The binary session record: how a session leaves the engine for JavaScript.
 //
 // Fixed size, little endian, no padding that is not named. Mirrored by
-// src/capture/record-layout.ts; the addon reports kRecordLayout's offsets when it is loaded and
+// src/meter/capture/record-layout.ts; the addon reports kRecordLayout's offsets when it is loaded and
 // loading fails when one differs.
 //
 //   byte   0           8          16         24         32          40

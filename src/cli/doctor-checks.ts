@@ -1,8 +1,8 @@
 /** What `tunmeter doctor` checks on this machine: each a question with an answer and what to do about it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { AppError, messageOf } from '../base/errors.js'
-import { loadAddon } from '../capture/addon.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
+import { loadAddon } from '../meter/capture/addon.js'
 import type { Catalog } from '../session/catalog.js'
 import type { WireGuardDevice } from '../wireguard/device.js'
 import { readPeers } from '../wireguard/read-peers.js'

@@ -3,8 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import type { InterfaceSnapshot } from '../base/metrics.js'
-import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
 import { Attributor, isUncertain } from '../meter/attribution/attributor.js'
+import {
+  FlowMeter,
+  type FlowMeterCounters,
+  type FlowMeterOptions,
+} from '../meter/capture/flow-meter.js'
 import type { BatchGap } from '../session/batch.js'
 import type { Catalog } from '../session/catalog.js'
 import { makeSession } from '../session/make-session.js'

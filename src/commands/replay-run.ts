@@ -2,12 +2,12 @@
 
 import { badOptions } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
-import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
-import type { RecordBatch } from '../capture/record-decode.js'
 import type { CommandContext } from '../cli/command.js'
 import { engineOptions } from '../cli/engine-flags.js'
 import { CatalogNames, NO_NAMES } from '../cli/names.js'
 import type { ReplayOptions } from '../cli/replay.js'
+import type { FlowMeter, FlowMeterOptions } from '../meter/capture/flow-meter.js'
+import type { RecordBatch } from '../meter/capture/record-decode.js'
 import { humanCount, painter } from '../output/human.js'
 import { PrintedRow } from '../output/printed-row.js'
 import { type Progress, progressOn } from '../output/progress.js'
@@ -126,7 +126,7 @@ export class Replay {
   }
 
   async #openMeter(records: boolean): Promise<FlowMeter> {
-    const { FlowMeter } = await import('../capture/flow-meter.js')
+    const { FlowMeter } = await import('../meter/capture/flow-meter.js')
     const meter = new FlowMeter(this.#meterOptions(records))
     if (this.#inside.length > 0) meter.setInside([...this.#inside])
     return meter

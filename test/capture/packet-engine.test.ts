@@ -3,13 +3,13 @@
  * hand-computed cases in test/rules and their twin in test/property.
  */
 import { describe, expect, test } from 'vitest'
-import { OTHER_REASONS } from '../../src/capture/counters.js'
+import { OTHER_REASONS } from '../../src/meter/capture/counters.js'
 import {
   NO_TIMESTAMP,
   PacketEngine,
   type PacketInput,
   PacketPacker,
-} from '../../src/capture/packet-engine.js'
+} from '../../src/meter/capture/packet-engine.js'
 import { FLAG, ipv4, ipv6, tcp, udp } from '../support/packets.js'
 
 const SECOND = 1_000_000_000n

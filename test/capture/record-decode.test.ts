@@ -1,10 +1,10 @@
 import { isIPv6 } from 'node:net'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checked, loadAddon } from '../../src/capture/addon.js'
-import { nativeEngineOptions, packPrefixes } from '../../src/capture/engine-options.js'
-import { formatIpv6, RecordReader } from '../../src/capture/record-decode.js'
-import { RECORD_BYTES, RECORD_OFFSETS } from '../../src/capture/record-layout.js'
+import { checked, loadAddon } from '../../src/meter/capture/addon.js'
+import { nativeEngineOptions, packPrefixes } from '../../src/meter/capture/engine-options.js'
+import { formatIpv6, RecordReader } from '../../src/meter/capture/record-decode.js'
+import { RECORD_BYTES, RECORD_OFFSETS } from '../../src/meter/capture/record-layout.js'
 import { ipBytes } from '../../src/session/ip-bytes.js'
 
 const text = (ip: string): string => formatIpv6(Uint8Array.from(ipBytes(ip)), 0)

@@ -5,7 +5,7 @@ import { openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FlowMeter } from '../../src/capture/flow-meter.js'
+import { FlowMeter } from '../../src/meter/capture/flow-meter.js'
 import { run, until } from '../support/lab.js'
 import { ScratchFiles } from '../support/source-dump.js'
 

@@ -72,7 +72,7 @@ class Round {
     changed_.notify_one();
   }
 
-  // See FlowMeter.records() in src/capture/flow-meter.ts.
+  // See FlowMeter.records() in src/meter/capture/flow-meter.ts.
   void follow() {
     for (bool ended = false; !ended;) {
       ended = point_.status().ended;

@@ -1,5 +1,5 @@
 /** The product's own path over a capture file: source, engine thread with or without a reader ahead, record queue. */
-import { FlowMeter } from '../../src/capture/flow-meter.js'
+import { FlowMeter } from '../../src/meter/capture/flow-meter.js'
 import type { FlowRecord } from '../../src/session/session.js'
 import type { Meter } from './meters.js'
 

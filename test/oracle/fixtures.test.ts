@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { FlowMeter } from '../../src/capture/flow-meter.js'
+import { FlowMeter } from '../../src/meter/capture/flow-meter.js'
 import { type FlowRecord, formatEndpoint } from '../../src/session/session.js'
 import { readCapture } from '../support/twin/capture.js'
 import { type Amount, Twin } from '../support/twin/meter.js'

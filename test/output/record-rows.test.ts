@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RecordBatch } from '../../src/capture/record-decode.js'
-import { RECORD_OFFSETS as AT, NO_RTT, RECORD_BYTES } from '../../src/capture/record-layout.js'
+import { RecordBatch } from '../../src/meter/capture/record-decode.js'
+import {
+  RECORD_OFFSETS as AT,
+  NO_RTT,
+  RECORD_BYTES,
+} from '../../src/meter/capture/record-layout.js'
 import { PrintedRow } from '../../src/output/printed-row.js'
 import { RecordRows } from '../../src/output/record-rows.js'
 import { CsvWriter, NdjsonWriter } from '../../src/output/row-writer.js'

@@ -1,6 +1,6 @@
 /** One scenario through the engine and through the twin: what differs? */
-import type { EngineCounters } from '../../src/capture/counters.js'
-import { type PacketEngine, PacketPacker } from '../../src/capture/packet-engine.js'
+import type { EngineCounters } from '../../src/meter/capture/counters.js'
+import { type PacketEngine, PacketPacker } from '../../src/meter/capture/packet-engine.js'
 import type { Twin } from '../support/twin/meter.js'
 import { OTHER_REASONS } from '../support/twin/reader.js'
 import { makeEngine } from './engine-of.js'

@@ -1,5 +1,5 @@
-import type { EngineOptions } from '../../src/capture/engine-options.js'
-import { PacketEngine } from '../../src/capture/packet-engine.js'
+import type { EngineOptions } from '../../src/meter/capture/engine-options.js'
+import { PacketEngine } from '../../src/meter/capture/packet-engine.js'
 import { INSIDE_SETS, type Scenario } from './scenario.js'
 
 /** As PacketEngine and FlowMeter take them. */

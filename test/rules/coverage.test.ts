@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { OTHER_REASONS, type OtherReason } from '../../src/capture/counters.js'
+import { OTHER_REASONS, type OtherReason } from '../../src/meter/capture/counters.js'
 import {
   CONN_STATES,
   DIRECTION_BASES,

@@ -1,6 +1,6 @@
 /** The engine against hand-computed results: every session rule, every reason of other traffic. */
 import { expect } from 'vitest'
-import { PacketEngine, PacketPacker } from '../../src/capture/packet-engine.js'
+import { PacketEngine, PacketPacker } from '../../src/meter/capture/packet-engine.js'
 import type { FlowRecord } from '../../src/session/session.js'
 import { makeEngine } from '../property/engine-of.js'
 import { events } from '../property/scenario.js'

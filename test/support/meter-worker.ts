@@ -1,6 +1,6 @@
 /** A worker thread that meters; for the test that ends it in the middle. `workerData.paths`: files. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { FlowMeter } from '../../src/capture/flow-meter.js'
+import { FlowMeter } from '../../src/meter/capture/flow-meter.js'
 
 const { paths, take } = workerData as { paths: string[]; take: boolean }
 const meter = new FlowMeter({ source: { kind: 'file', paths }, recordQueueBytes: 128 * 1024 })

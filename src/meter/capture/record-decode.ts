@@ -13,7 +13,7 @@ import {
   type EndReason,
   type FlowRecord,
   type Protocol,
-} from '../session/session.js'
+} from '../../session/session.js'
 import { RECORD_OFFSETS as AT, NO_RTT, RECORD_BYTES, RECORD_FLAGS } from './record-layout.js'
 
 /** A cursor over a batch: `move(i)`, then read what is needed. One object for all records of a batch. */

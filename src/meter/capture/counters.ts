@@ -3,7 +3,7 @@
  *
  * What always holds, in packets and in bytes: session + other + pending = all.
  */
-import { END_REASON_NAMES, type EndReason } from '../session/session.js'
+import { END_REASON_NAMES, type EndReason } from '../../session/session.js'
 
 /** Why a packet is no part of a session, in the order of `OtherReason` in native/decode/decoded_packet.h. */
 export const OTHER_REASONS = [

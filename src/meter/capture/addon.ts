@@ -1,6 +1,6 @@
 /** Loads the native addon, once, and checks that both sides mean the same bytes. */
-import { requireAddon } from '../base/addon.js'
-import { AppError } from '../base/errors.js'
+import { requireAddon } from '../../base/addon.js'
+import { AppError } from '../../base/errors.js'
 import { OTHER_REASONS } from './counters.js'
 import type { NativeEngineOptions } from './engine-options.js'
 import { RECORD_BYTES, RECORD_OFFSETS } from './record-layout.js'

@@ -14,7 +14,7 @@
  * records are dropped and counted (`recordsDropped`).
  */
 import { availableParallelism } from 'node:os'
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 import { loadAddon, type NativeObservationPoint, type NativeSource } from './addon.js'
 import { type EngineCounters, readCounters } from './counters.js'
 import { type EngineOptions, nativeEngineOptions, packPrefixes } from './engine-options.js'

@@ -1,7 +1,7 @@
 /** What the engine can be told, its defaults and bounds, and how it crosses into the addon. */
 import { isIP } from 'node:net'
-import { AppError, EXIT } from '../base/errors.js'
-import { ipBytes } from '../session/ip-bytes.js'
+import { AppError, EXIT } from '../../base/errors.js'
+import { ipBytes } from '../../session/ip-bytes.js'
 
 export interface Timeouts {
   /** TCP: only SYN and SYN-ACK packets so far. */
