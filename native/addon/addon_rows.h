@@ -1,4 +1,4 @@
-// SessionRows for JavaScript; see src/output/record-rows.ts.
+// SessionRows for JavaScript; see src/meter/output/record-rows.ts.
 #pragma once
 
 #include <napi.h>

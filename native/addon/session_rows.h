@@ -1,7 +1,7 @@
 // Session records as text, row by row: what writes a million rows a second.
 //
 // A row is a list of parts: text that is the same in every row, then a value of the record. The
-// caller (src/output/record-rows.ts) makes the list from the one table of fields, so names, order
+// caller (src/meter/output/record-rows.ts) makes the list from the one table of fields, so names, order
 // and punctuation are decided there; here is only how each value is spelled, which a test compares
 // with what JavaScript writes.
 #pragma once

@@ -1,7 +1,7 @@
 /** What `tunmeter doctor` finds in the spool: can it be used, and does what is in it get on? */
 import { accessSync, constants, existsSync } from 'node:fs'
 import { messageOf } from '../base/errors.js'
-import { humanBytes, humanCount } from '../output/human.js'
+import { humanBytes, humanCount } from '../meter/output/human.js'
 import { type ListedBatch, SpoolInspector } from '../spool/inspect.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
 

@@ -5,7 +5,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { badOptions, choice, text, textList } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
-import { progressOn } from '../output/progress.js'
+import { progressOn } from '../meter/output/progress.js'
 import { connect, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 

@@ -3,7 +3,7 @@
 import { type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
-import { humanBytes } from '../output/human.js'
+import { humanBytes } from '../meter/output/human.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
 import type { WireGuardDevice, WireGuardPeer } from '../wireguard/device.js'
 import { readPeers } from '../wireguard/read-peers.js'

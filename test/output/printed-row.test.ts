@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { PrintedRow } from '../../src/output/printed-row.js'
+import { PrintedRow } from '../../src/meter/output/printed-row.js'
 import type { SessionRow } from '../../src/session/fields.js'
 import type { Session } from '../../src/session/session.js'
 import { aRow, aSession } from '../support/sessions.js'

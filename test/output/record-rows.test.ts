@@ -6,9 +6,9 @@ import {
   NO_RTT,
   RECORD_BYTES,
 } from '../../src/meter/capture/record-layout.js'
-import { PrintedRow } from '../../src/output/printed-row.js'
-import { RecordRows } from '../../src/output/record-rows.js'
-import { CsvWriter, NdjsonWriter } from '../../src/output/row-writer.js'
+import { PrintedRow } from '../../src/meter/output/printed-row.js'
+import { RecordRows } from '../../src/meter/output/record-rows.js'
+import { CsvWriter, NdjsonWriter } from '../../src/meter/output/row-writer.js'
 import { makeSession, UNATTRIBUTED } from '../../src/session/make-session.js'
 import { CONN_STATES, DIRECTION_BASES } from '../../src/session/session.js'
 

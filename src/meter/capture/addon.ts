@@ -62,7 +62,7 @@ export interface NativeObservationPoint {
   close(): void
 }
 
-/** See src/output/record-rows.ts. */
+/** See src/meter/output/record-rows.ts. */
 export interface NativeSessionRows {
   write(records: Uint8Array): Uint8Array | null
 }

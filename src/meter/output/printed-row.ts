@@ -4,8 +4,8 @@
  * A new object spread from session, origin and names for each row took ten times as long as writing it, most of it
  * in the garbage collector: so many properties from several sources make a dictionary.
  */
-import type { Names, SessionRow } from '../session/fields.js'
-import type { Session } from '../session/session.js'
+import type { Names, SessionRow } from '../../session/fields.js'
+import type { Session } from '../../session/session.js'
 
 type Filled = { -readonly [K in keyof SessionRow]: SessionRow[K] }
 

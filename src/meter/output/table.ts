@@ -3,8 +3,8 @@
  * Columns that nothing is in (no catalog, no names) are left out. On a terminal that is too narrow names are cut, and
  * then whole columns go; when, who, what and how much each way stay, and an address is never cut.
  */
-import { durationSeconds, isoUs, type SessionRow } from '../session/fields.js'
-import { formatEndpoint } from '../session/session.js'
+import { durationSeconds, isoUs, type SessionRow } from '../../session/fields.js'
+import { formatEndpoint } from '../../session/session.js'
 import { humanBytes, humanSeconds, type painter, type Style } from './human.js'
 import type { RowWriter } from './row-writer.js'
 

@@ -5,12 +5,13 @@
  * Which fields there are, their order and the punctuation come from FIELDS; the addon spells the values that differ
  * from session to session (native/addon/session_rows.h).
  */
-import { loadAddon, type NativeSessionRows } from '../meter/capture/addon.js'
-import { RecordReader } from '../meter/capture/record-decode.js'
-import { RECORD_BYTES } from '../meter/capture/record-layout.js'
-import { CSV_LINE_END, csvCell } from '../session/csv.js'
-import { FIELDS, type Field, type Names } from '../session/fields.js'
-import { makeSession, UNATTRIBUTED } from '../session/make-session.js'
+
+import { CSV_LINE_END, csvCell } from '../../session/csv.js'
+import { FIELDS, type Field, type Names } from '../../session/fields.js'
+import { makeSession, UNATTRIBUTED } from '../../session/make-session.js'
+import { loadAddon, type NativeSessionRows } from '../capture/addon.js'
+import { RecordReader } from '../capture/record-decode.js'
+import { RECORD_BYTES } from '../capture/record-layout.js'
 import { PrintedRow } from './printed-row.js'
 
 interface Punctuation {

@@ -1,7 +1,7 @@
 /** NDJSON and CSV of sessions, from the one list of fields (session/fields.ts). */
-import { asciiBytes, ByteWriter } from '../base/byte-writer.js'
-import { CSV_LINE_END, csvCell, csvHeader } from '../session/csv.js'
-import { FIELDS, type SessionRow } from '../session/fields.js'
+import { asciiBytes, ByteWriter } from '../../base/byte-writer.js'
+import { CSV_LINE_END, csvCell, csvHeader } from '../../session/csv.js'
+import { FIELDS, type SessionRow } from '../../session/fields.js'
 
 /** Takes rows one by one; the row may be changed by its owner as soon as row() returns. */
 export interface RowWriter {

@@ -1,6 +1,6 @@
 /** Where output goes: a file, or a stream that may be slower than we are. */
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { AppError, EXIT, messageOf } from '../base/errors.js'
+import { AppError, EXIT, messageOf } from '../../base/errors.js'
 
 export interface Sink {
   /** Takes ownership of the bytes. Resolves when more may come. */

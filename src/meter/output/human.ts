@@ -1,6 +1,6 @@
 /** Sizes, times and colours for people. */
 import { styleText } from 'node:util'
-import { bytesOf } from '../base/quantity.js'
+import { bytesOf } from '../../base/quantity.js'
 
 export function humanBytes(bytes: number): string {
   const { value, unit } = bytesOf(bytes)
