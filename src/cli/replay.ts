@@ -13,8 +13,8 @@ import {
   toggle,
 } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
-import { fileFault } from '../commands/capture-files.js'
-import { Replay } from '../commands/replay-run.js'
+import { fileFault } from '../meter/replay/capture-files.js'
+import { Replay } from '../meter/replay/replay-run.js'
 import { BATCH_SESSIONS_MAX } from '../session/batch.js'
 import { defineCommand } from './command.js'
 import { ENGINE_FLAGS } from './engine-flags.js'

@@ -1,7 +1,7 @@
 /** `--format summary`: one JSON object about a whole replay. */
 
-import type { Traffic } from '../meter/capture/counters.js'
-import type { FlowMeterCounters } from '../meter/capture/flow-meter.js'
+import type { Traffic } from '../capture/counters.js'
+import type { FlowMeterCounters } from '../capture/flow-meter.js'
 
 export interface DeliverySummary {
   readonly stored: number

@@ -1,24 +1,24 @@
 /** One run of `tunmeter replay`: engine -> attribution -> (printed rows, delivered batches). */
 
-import { badOptions } from '../base/config.js'
-import { EXIT } from '../base/errors.js'
-import type { CommandContext } from '../cli/command.js'
-import { engineOptions } from '../cli/engine-flags.js'
-import { CatalogNames, NO_NAMES } from '../cli/names.js'
-import type { ReplayOptions } from '../cli/replay.js'
-import type { FlowMeter, FlowMeterOptions } from '../meter/capture/flow-meter.js'
-import type { RecordBatch } from '../meter/capture/record-decode.js'
-import { humanCount, painter } from '../meter/output/human.js'
-import { PrintedRow } from '../meter/output/printed-row.js'
-import { type Progress, progressOn } from '../meter/output/progress.js'
-import type { RecordRows } from '../meter/output/record-rows.js'
-import type { RowWriter } from '../meter/output/row-writer.js'
-import { fileSink, type Sink, streamSink } from '../meter/output/sink.js'
-import { Consolidator } from '../session/consolidate.js'
-import { makeSession, UNATTRIBUTED } from '../session/make-session.js'
-import type { Attribution, FlowRecord, Session } from '../session/session.js'
+import { badOptions } from '../../base/config.js'
+import { EXIT } from '../../base/errors.js'
+import type { CommandContext } from '../../cli/command.js'
+import { engineOptions } from '../../cli/engine-flags.js'
+import { CatalogNames, NO_NAMES } from '../../cli/names.js'
+import type { ReplayOptions } from '../../cli/replay.js'
+import { endOnSignals } from '../../commands/ending.js'
+import { Consolidator } from '../../session/consolidate.js'
+import { makeSession, UNATTRIBUTED } from '../../session/make-session.js'
+import type { Attribution, FlowRecord, Session } from '../../session/session.js'
+import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
+import type { RecordBatch } from '../capture/record-decode.js'
+import { humanCount, painter } from '../output/human.js'
+import { PrintedRow } from '../output/printed-row.js'
+import { type Progress, progressOn } from '../output/progress.js'
+import type { RecordRows } from '../output/record-rows.js'
+import type { RowWriter } from '../output/row-writer.js'
+import { fileSink, type Sink, streamSink } from '../output/sink.js'
 import { canBeReadAgain, fileFault } from './capture-files.js'
-import { endOnSignals } from './ending.js'
 import type { Delivery } from './replay-delivery.js'
 import { quickIdentity, type ReplayIdentity } from './replay-identity.js'
 import { summaryOf } from './replay-summary.js'
@@ -83,14 +83,14 @@ export class Replay {
   async #loadOwners(): Promise<void> {
     const { catalog: catalogPath, peers: peersPath } = this.#options
     if (catalogPath === undefined && peersPath === undefined) return
-    const { Attributor } = await import('../meter/attribution/attributor.js')
+    const { Attributor } = await import('../attribution/attributor.js')
     const attributor = new Attributor()
     if (peersPath !== undefined) {
       const { loadPeers } = await import('./peers-file.js')
       attributor.peersChanged({ device: loadPeers(peersPath) }, 0)
     }
     if (catalogPath !== undefined) {
-      const { loadCatalog } = await import('../meter/attribution/catalog-file.js')
+      const { loadCatalog } = await import('../attribution/catalog-file.js')
       const catalog = loadCatalog(catalogPath)
       attributor.catalogChanged(catalog, 0)
       this.#names = new CatalogNames(catalog)
@@ -107,11 +107,11 @@ export class Replay {
     const format = this.#options.format === 'auto' ? auto : this.#options.format
     if (format === 'none' || format === 'summary') return null
     if (format === 'table') {
-      const { TableWriter } = await import('../meter/output/table.js')
+      const { TableWriter } = await import('../output/table.js')
       const paint = terminal ? painter(stdout, env) : painter({}, env)
       return new TableWriter({ paint, width: terminal ? stdout.columns : Number.POSITIVE_INFINITY })
     }
-    const { CsvWriter, NdjsonWriter } = await import('../meter/output/row-writer.js')
+    const { CsvWriter, NdjsonWriter } = await import('../output/row-writer.js')
     return format === 'csv' ? new CsvWriter() : new NdjsonWriter()
   }
 
@@ -126,7 +126,7 @@ export class Replay {
   }
 
   async #openMeter(records: boolean): Promise<FlowMeter> {
-    const { FlowMeter } = await import('../meter/capture/flow-meter.js')
+    const { FlowMeter } = await import('../capture/flow-meter.js')
     const meter = new FlowMeter(this.#meterOptions(records))
     if (this.#inside.length > 0) meter.setInside([...this.#inside])
     return meter
@@ -201,7 +201,7 @@ export class Replay {
     const plain = !consolidate && !shiftToNow && [to, catalog, peers].every((o) => o === undefined)
     const format = writer?.format
     if (!plain || (format !== 'ndjson' && format !== 'csv')) return null
-    const { RecordRows } = await import('../meter/output/record-rows.js')
+    const { RecordRows } = await import('../output/record-rows.js')
     return new RecordRows(format, id.prefix, NO_NAMES)
   }
 

@@ -6,22 +6,22 @@
  * the server knows by number, which changes nothing.
  */
 
-import { formatDuration } from '../base/config.js'
-import { AppError } from '../base/errors.js'
-import { packageVersion } from '../base/version.js'
-import type { ReplayOptions } from '../cli/replay.js'
-import { openConnection } from '../cli/server-flags.js'
-import type { FlowMeterCounters } from '../meter/capture/flow-meter.js'
-import { humanCount } from '../meter/output/human.js'
-import type { Session } from '../session/session.js'
-import type { Connection } from '../ship/connection.js'
-import { type Problem, Shipper } from '../ship/shipper.js'
-import { Batcher } from '../spool/batcher.js'
-import { openSpool } from '../spool/open.js'
-import type { Spool } from '../spool/spool.js'
-import { type TemporaryDirectory, temporaryDirectory } from './ending.js'
+import { formatDuration } from '../../base/config.js'
+import { AppError } from '../../base/errors.js'
+import { packageVersion } from '../../base/version.js'
+import type { ReplayOptions } from '../../cli/replay.js'
+import { openConnection } from '../../cli/server-flags.js'
+import { type TemporaryDirectory, temporaryDirectory } from '../../commands/ending.js'
+import { meterReport } from '../../commands/report.js'
+import type { Session } from '../../session/session.js'
+import type { Connection } from '../../ship/connection.js'
+import { type Problem, Shipper } from '../../ship/shipper.js'
+import { Batcher } from '../../spool/batcher.js'
+import { openSpool } from '../../spool/open.js'
+import type { Spool } from '../../spool/spool.js'
+import type { FlowMeterCounters } from '../capture/flow-meter.js'
+import { humanCount } from '../output/human.js'
 import type { ReplayIdentity } from './replay-identity.js'
-import { meterReport } from './report.js'
 
 interface Parts {
   readonly spool: Spool

@@ -1,9 +1,9 @@
 /** `--peers FILE`: the peers of an interface as they were when a capture was made. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { AppError, EXIT, messageOf } from '../base/errors.js'
-import { prefixSchema } from '../session/catalog.js'
-import type { WireGuardDevice } from '../wireguard/device.js'
+import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { prefixSchema } from '../../session/catalog.js'
+import type { WireGuardDevice } from '../../wireguard/device.js'
 
 const peersSchema = z.object({
   peers: z.array(

@@ -6,9 +6,9 @@ import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { AppError, messageOf } from '../base/errors.js'
-import type { ReplayOptions } from '../cli/replay.js'
-import { runPrefix } from '../session/session-id.js'
+import { AppError, messageOf } from '../../base/errors.js'
+import type { ReplayOptions } from '../../cli/replay.js'
+import { runPrefix } from '../../session/session-id.js'
 import { canBeReadAgain, fileFault } from './capture-files.js'
 
 export interface ReplayIdentity {
