@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../base/errors.js'
-import { atTheEnd } from '../commands/ending.js'
+import { atTheEnd } from '../meter/run/ending.js'
 
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url))
 const POLL_MS = 20

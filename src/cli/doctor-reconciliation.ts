@@ -1,8 +1,8 @@
 /** `tunmeter doctor` meters the interface for a while and compares with the kernel's counters and the peers' transfer. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { otherTraffic, Reconciliation } from '../commands/reconciliation.js'
 import { Attributor } from '../meter/attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters } from '../meter/capture/flow-meter.js'
+import { otherTraffic, Reconciliation } from '../meter/run/reconciliation.js'
 import type { WireGuardDevice } from '../wireguard/device.js'
 import { PeerReconciler, type PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { readPeers } from '../wireguard/read-peers.js'

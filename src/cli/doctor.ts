@@ -2,7 +2,7 @@
 
 import { integer, type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
-import { defaultSpoolDirectory } from '../commands/spool-directory.js'
+import { defaultSpoolDirectory } from '../meter/run/spool-directory.js'
 import { type CommandContext, defineCommand } from './command.js'
 import {
   checkCapture,

@@ -93,7 +93,7 @@ Needs CAP_NET_RAW for packets and CAP_NET_ADMIN for the peers. See docs/operatio
       ])
     }
     ownerOnly()
-    const { MeterRun } = await import('../commands/meter-run.js')
+    const { MeterRun } = await import('../meter/run/meter-run.js')
     return new MeterRun(options, context).run()
   },
 })

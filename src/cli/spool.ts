@@ -2,8 +2,8 @@
 
 import { badOptions, text, toggle } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
-import { defaultSpoolDirectory } from '../commands/spool-directory.js'
 import { humanBytes, humanCount } from '../meter/output/human.js'
+import { defaultSpoolDirectory } from '../meter/run/spool-directory.js'
 import { openBatch, remake } from '../ship/rebatch.js'
 import { type ListedBatch, SpoolInspector } from '../spool/inspect.js'
 import { lockDirectory } from '../spool/lock.js'

@@ -13,7 +13,7 @@ import { reconciledPackets, transferred } from '../../src/cli/doctor-reconciliat
 import { checkServer } from '../../src/cli/doctor-server.js'
 import { checkSpool } from '../../src/cli/doctor-spool.js'
 import type { ServerFlags } from '../../src/cli/server-flags.js'
-import { sumFigures } from '../../src/commands/reconciliation.js'
+import { sumFigures } from '../../src/meter/run/reconciliation.js'
 import type { WireGuardDevice } from '../../src/wireguard/device.js'
 import { FakeServer } from '../support/fake-server.js'
 import { aSpool, batchOf } from '../support/spools.js'

@@ -1,22 +1,18 @@
 /** One interface of a running meter: its engine, its peers, and who its sessions belong to. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError, messageOf } from '../base/errors.js'
-import type { Logger } from '../base/log.js'
-import type { InterfaceSnapshot } from '../base/metrics.js'
-import { Attributor, isUncertain } from '../meter/attribution/attributor.js'
-import {
-  FlowMeter,
-  type FlowMeterCounters,
-  type FlowMeterOptions,
-} from '../meter/capture/flow-meter.js'
-import type { BatchGap } from '../session/batch.js'
-import type { Catalog } from '../session/catalog.js'
-import { makeSession } from '../session/make-session.js'
-import type { Session } from '../session/session.js'
-import { runPrefix } from '../session/session-id.js'
-import type { PeerSnapshot } from '../wireguard/device.js'
-import { PeerReconciler, type PeerVerdict } from '../wireguard/peer-reconciler.js'
-import { PeerWatcher } from '../wireguard/peer-watcher.js'
+import { AppError, messageOf } from '../../base/errors.js'
+import type { Logger } from '../../base/log.js'
+import type { InterfaceSnapshot } from '../../base/metrics.js'
+import type { BatchGap } from '../../session/batch.js'
+import type { Catalog } from '../../session/catalog.js'
+import { makeSession } from '../../session/make-session.js'
+import type { Session } from '../../session/session.js'
+import { runPrefix } from '../../session/session-id.js'
+import type { PeerSnapshot } from '../../wireguard/device.js'
+import { PeerReconciler, type PeerVerdict } from '../../wireguard/peer-reconciler.js'
+import { PeerWatcher } from '../../wireguard/peer-watcher.js'
+import { Attributor, isUncertain } from '../attribution/attributor.js'
+import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
 import { otherTraffic, peerFigures, Reconciliation } from './reconciliation.js'
 
 export interface ObservationOptions {

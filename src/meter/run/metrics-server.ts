@@ -1,9 +1,9 @@
 /** `--metrics-listen`: the meter's metrics over HTTP, for Prometheus on the same machine. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { badOptions } from '../base/config.js'
-import { AppError, messageOf } from '../base/errors.js'
-import { MeterMetrics, type MeterSnapshot } from '../base/metrics.js'
+import { badOptions } from '../../base/config.js'
+import { AppError, messageOf } from '../../base/errors.js'
+import { MeterMetrics, type MeterSnapshot } from '../../base/metrics.js'
 
 export interface MetricsServer {
   readonly url: string

@@ -4,12 +4,12 @@
  */
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf } from '../base/errors.js'
-import { parseWith } from '../base/faults.js'
-import type { Logger } from '../base/log.js'
-import { loadCatalog } from '../meter/attribution/catalog-file.js'
-import { type Catalog, catalogSchema } from '../session/catalog.js'
-import type { Connection, Site } from '../ship/connection.js'
+import { messageOf } from '../../base/errors.js'
+import { parseWith } from '../../base/faults.js'
+import type { Logger } from '../../base/log.js'
+import { type Catalog, catalogSchema } from '../../session/catalog.js'
+import type { Connection, Site } from '../../ship/connection.js'
+import { loadCatalog } from '../attribution/catalog-file.js'
 
 const SERVER_EVERY_MS = 60_000
 const KEPT_FILE = 'catalog.json'

@@ -1,6 +1,6 @@
 /** Which interfaces a meter reads: names, and patterns that follow interfaces that come and go. */
 import { readdirSync } from 'node:fs'
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 
 const SYSTEM_INTERFACES = '/sys/class/net'
 /** Each has an engine and a thread of its own. */

@@ -1,8 +1,9 @@
 /** The meter's state as every batch carries it. */
-import type { Traffic } from '../meter/capture/counters.js'
-import type { FlowMeterCounters } from '../meter/capture/flow-meter.js'
-import type { MeterReport, ReplayState } from '../session/batch.js'
-import type { SpoolDepth } from '../spool/spool.js'
+
+import type { MeterReport, ReplayState } from '../../session/batch.js'
+import type { SpoolDepth } from '../../spool/spool.js'
+import type { Traffic } from '../capture/counters.js'
+import type { FlowMeterCounters } from '../capture/flow-meter.js'
 
 export interface ReportInput {
   readonly version: string

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { isRoot } from '../base/privileges.js'
+import { isRoot } from '../../base/privileges.js'
 
 /** systemd's StateDirectory, /var/lib for root, else the user's own state directory (XDG base directories). */
 export function defaultSpoolDirectory(env: NodeJS.ProcessEnv): string {
