@@ -1,5 +1,5 @@
 /** What `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time? */
-import type { WhoAmI } from '../ship/connection.js'
+import type { WhoAmI } from '../meter/ship/connection.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
 import { openConnection, type ServerFlags } from './server-flags.js'
 

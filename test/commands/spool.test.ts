@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Connection } from '../../src/ship/connection.js'
-import { Shipper } from '../../src/ship/shipper.js'
+import { Connection } from '../../src/meter/ship/connection.js'
+import { Shipper } from '../../src/meter/ship/shipper.js'
 import { FakeServer } from '../support/fake-server.js'
 import { run } from '../support/process.js'
 import { aSpool, batchOf } from '../support/spools.js'

@@ -1,6 +1,6 @@
 /** A spool with its batcher, fed by hand, and a server to drain it to: what every session became is known after. */
-import { Connection } from '../../src/ship/connection.js'
-import { Shipper } from '../../src/ship/shipper.js'
+import { Connection } from '../../src/meter/ship/connection.js'
+import { Shipper } from '../../src/meter/ship/shipper.js'
 import { Batcher } from '../../src/spool/batcher.js'
 import { openSpool } from '../../src/spool/open.js'
 import type { Spool } from '../../src/spool/spool.js'

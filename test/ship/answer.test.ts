@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseRetryAfter, RETRY_AFTER_MAX_MS } from '../../src/ship/answer.js'
-import { Backoff } from '../../src/ship/backoff.js'
+import { parseRetryAfter, RETRY_AFTER_MAX_MS } from '../../src/meter/ship/answer.js'
+import { Backoff } from '../../src/meter/ship/backoff.js'
 
 describe('Retry-After', () => {
   const now = Date.parse('2026-11-22T12:00:00Z')

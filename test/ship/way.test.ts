@@ -1,6 +1,6 @@
 /** The way to the server: TLS with one's own authority and certificates, and proxies. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { Connection, type ServerOptions } from '../../src/ship/connection.js'
+import { Connection, type ServerOptions } from '../../src/meter/ship/connection.js'
 import { Authority, canMakeCertificates } from '../support/certificates.js'
 import { ConnectProxy } from '../support/connect-proxy.js'
 import { FakeServer } from '../support/fake-server.js'

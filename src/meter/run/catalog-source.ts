@@ -8,8 +8,8 @@ import { messageOf } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
 import type { Logger } from '../../base/log.js'
 import { type Catalog, catalogSchema } from '../../session/catalog.js'
-import type { Connection, Site } from '../../ship/connection.js'
 import { loadCatalog } from '../attribution/catalog-file.js'
+import type { Connection, Site } from '../ship/connection.js'
 
 const SERVER_EVERY_MS = 60_000
 const KEPT_FILE = 'catalog.json'

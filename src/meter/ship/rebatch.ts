@@ -1,9 +1,9 @@
 /** A batch made over: in halves, because the server takes no body of its size, or only the sessions it refused. */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import type { Batch, BatchGap } from '../session/batch.js'
-import { makeBatch } from '../spool/batcher.js'
-import type { MadeBatch, MakeBatch, SpooledBatch } from '../spool/spool.js'
+import type { Batch, BatchGap } from '../../session/batch.js'
+import { makeBatch } from '../../spool/batcher.js'
+import type { MadeBatch, MakeBatch, SpooledBatch } from '../../spool/spool.js'
 
 const gunzipAsync = promisify(gunzip)
 

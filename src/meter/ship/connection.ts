@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Dispatcher } from 'undici'
 import { z } from 'zod'
-import { networkFault } from '../base/errors.js'
+import { networkFault } from '../../base/errors.js'
 import { type Answer, judge, parseEnvelope, type Verdict } from './answer.js'
 
 export interface ServerOptions {

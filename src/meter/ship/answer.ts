@@ -9,7 +9,7 @@
  *   408 425 429 5xx, redirects, garbage  away: wait, at least as long as Retry-After says
  */
 import { z } from 'zod'
-import type { BatchReceipt } from '../session/batch.js'
+import type { BatchReceipt } from '../../session/batch.js'
 
 export type Verdict =
   | { readonly kind: 'stored'; readonly receipt: BatchReceipt }
