@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { messageOf } from '../base/errors.js'
 import { humanBytes, humanCount } from '../meter/output/human.js'
-import { type ListedBatch, SpoolInspector } from '../spool/inspect.js'
+import { type ListedBatch, SpoolInspector } from '../meter/spool/inspect.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
 
 /** A batch is sent within seconds; one that waits longer than this has met something. */

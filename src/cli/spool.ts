@@ -5,8 +5,8 @@ import { AppError, EXIT } from '../base/errors.js'
 import { humanBytes, humanCount } from '../meter/output/human.js'
 import { defaultSpoolDirectory } from '../meter/run/spool-directory.js'
 import { openBatch, remake } from '../meter/ship/rebatch.js'
-import { type ListedBatch, SpoolInspector } from '../spool/inspect.js'
-import { lockDirectory } from '../spool/lock.js'
+import { type ListedBatch, SpoolInspector } from '../meter/spool/inspect.js'
+import { lockDirectory } from '../meter/spool/lock.js'
 import { type CommandContext, type CommandGroup, defineCommand } from './command.js'
 
 const spoolOption = text('The meter’s spool; else where it is by default', 'DIR')

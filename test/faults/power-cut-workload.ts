@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { openSpool } from '../../src/spool/open.js'
-import type { MadeBatch } from '../../src/spool/spool.js'
+import { openSpool } from '../../src/meter/spool/open.js'
+import type { MadeBatch } from '../../src/meter/spool/spool.js'
 import { Random } from './random.js'
 
 const [directory = '', seed = '1', steps = '60'] = process.argv.slice(2)

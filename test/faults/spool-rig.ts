@@ -1,9 +1,9 @@
 /** A spool with its batcher, fed by hand, and a server to drain it to: what every session became is known after. */
 import { Connection } from '../../src/meter/ship/connection.js'
 import { Shipper } from '../../src/meter/ship/shipper.js'
-import { Batcher } from '../../src/spool/batcher.js'
-import { openSpool } from '../../src/spool/open.js'
-import type { Spool } from '../../src/spool/spool.js'
+import { Batcher } from '../../src/meter/spool/batcher.js'
+import { openSpool } from '../../src/meter/spool/open.js'
+import type { Spool } from '../../src/meter/spool/spool.js'
 import { FakeServer } from '../support/fake-server.js'
 import { aSession } from '../support/sessions.js'
 import { REPORT } from '../support/spools.js'

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { openBatch } from '../../src/meter/ship/rebatch.js'
+import { Batcher } from '../../src/meter/spool/batcher.js'
 import { BATCH_BYTES_MAX } from '../../src/session/batch.js'
-import { Batcher } from '../../src/spool/batcher.js'
 import { aSession } from '../support/sessions.js'
 import { aSpool, REPORT } from '../support/spools.js'
 

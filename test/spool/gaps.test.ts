@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { GapList } from '../../src/meter/spool/gaps.js'
 import type { BatchGap } from '../../src/session/batch.js'
-import { GapList } from '../../src/spool/gaps.js'
 
 function batch(number: number, sessions = 1, reason = 'spoolFull'): BatchGap {
   return { reason, sessions, fromBatch: number, toBatch: number, from: '1', to: '2' }

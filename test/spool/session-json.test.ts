@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ByteWriter } from '../../src/base/byte-writer.js'
+import { writeSession } from '../../src/meter/spool/session-json.js'
 import type { Session } from '../../src/session/session.js'
-import { writeSession } from '../../src/spool/session-json.js'
 import { aSession } from '../support/sessions.js'
 
 const text = fc.option(fc.string({ unit: 'binary', maxLength: 40 }))

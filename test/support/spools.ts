@@ -1,10 +1,10 @@
 /** Spools for tests: small bounds, batches of a known content. */
 import { gzipSync } from 'node:zlib'
 import { onTestFinished } from 'vitest'
+import { openSpool, type SpoolOptions } from '../../src/meter/spool/open.js'
+import type { MakeBatch, Spool } from '../../src/meter/spool/spool.js'
 import type { BatchGap } from '../../src/session/batch.js'
 import type { Session } from '../../src/session/session.js'
-import { openSpool, type SpoolOptions } from '../../src/spool/open.js'
-import type { MakeBatch, Spool } from '../../src/spool/spool.js'
 import { aReport, aSession } from './sessions.js'
 import { temporaryDirectory } from './temporary.js'
 

@@ -1,9 +1,9 @@
 /** The meter's state as every batch carries it. */
 
 import type { MeterReport, ReplayState } from '../../session/batch.js'
-import type { SpoolDepth } from '../../spool/spool.js'
 import type { Traffic } from '../capture/counters.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
+import type { SpoolDepth } from '../spool/spool.js'
 
 export interface ReportInput {
   readonly version: string

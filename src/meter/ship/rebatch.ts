@@ -2,8 +2,8 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Batch, BatchGap } from '../../session/batch.js'
-import { makeBatch } from '../../spool/batcher.js'
-import type { MadeBatch, MakeBatch, SpooledBatch } from '../../spool/spool.js'
+import { makeBatch } from '../spool/batcher.js'
+import type { MadeBatch, MakeBatch, SpooledBatch } from '../spool/spool.js'
 
 const gunzipAsync = promisify(gunzip)
 

@@ -5,8 +5,8 @@
  * newest, so that "now" does not wait behind hours of "then" and the backlog drains twice as fast. The server takes
  * numbers in any order. While sending fails, one lane tries and the other waits.
  */
-import type { Target } from '../../spool/format.js'
-import type { Spool, SpooledBatch } from '../../spool/spool.js'
+import type { Target } from '../spool/format.js'
+import type { Spool, SpooledBatch } from '../spool/spool.js'
 import type { Verdict } from './answer.js'
 import { Backoff, type BackoffLimits } from './backoff.js'
 import type { Connection, Site } from './connection.js'

@@ -7,15 +7,15 @@
  */
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
-import { asciiBytes, ByteWriter } from '../base/byte-writer.js'
-import { messageOf } from '../base/errors.js'
+import { asciiBytes, ByteWriter } from '../../base/byte-writer.js'
+import { messageOf } from '../../base/errors.js'
 import {
   BATCH_BYTES_MAX,
   BATCH_SESSIONS_MAX,
   type BatchGap,
   type MeterReport,
-} from '../session/batch.js'
-import type { Session } from '../session/session.js'
+} from '../../session/batch.js'
+import type { Session } from '../../session/session.js'
 import { lossOf } from './gaps.js'
 import { writeSession } from './session-json.js'
 import type { MadeBatch, Spool } from './spool.js'

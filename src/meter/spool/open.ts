@@ -1,8 +1,8 @@
 /** Opening a spool directory: locked, verified after an unclean stop, and usable whatever the disk did to it. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { AppError, messageOf } from '../base/errors.js'
-import type { BatchGap } from '../session/batch.js'
+import { AppError, messageOf } from '../../base/errors.js'
+import type { BatchGap } from '../../session/batch.js'
 import { type Identity, parseEntry, SPOOL_VERSION } from './format.js'
 import { lossOf } from './gaps.js'
 import { newMeterId, readIdentity, writeIdentity } from './identity.js'

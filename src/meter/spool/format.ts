@@ -25,7 +25,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
-import type { BatchGap } from '../session/batch.js'
+import type { BatchGap } from '../../session/batch.js'
 
 export const SPOOL_VERSION = 1
 

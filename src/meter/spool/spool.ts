@@ -9,8 +9,8 @@
  */
 import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AppError } from '../base/errors.js'
-import type { BatchGap } from '../session/batch.js'
+import { AppError } from '../../base/errors.js'
+import type { BatchGap } from '../../session/batch.js'
 import { Depth, type Tally } from './depth.js'
 import {
   type AsideReason,

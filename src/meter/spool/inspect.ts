@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 import { type AsideReason, type BatchEntry, bodyMatches, entryOf, parseEntry } from './format.js'
 import { readIdentity } from './identity.js'
 import type { MakeBatch } from './spool.js'

@@ -1,5 +1,5 @@
 /** Losses that wait to be reported: merged where they touch, and bounded. */
-import type { BatchGap } from '../session/batch.js'
+import type { BatchGap } from '../../session/batch.js'
 import type { BatchEntry } from './format.js'
 
 /** What one batch carries; more wait for the next. */

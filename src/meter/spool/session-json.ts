@@ -2,8 +2,8 @@
  * A session as JSON, written as bytes: what JSON.stringify makes of it, in a fraction of the time and without garbage.
  * A meter does this for each of 50,000 sessions a second.
  */
-import { asciiBytes, type ByteWriter } from '../base/byte-writer.js'
-import type { Session } from '../session/session.js'
+import { asciiBytes, type ByteWriter } from '../../base/byte-writer.js'
+import type { Session } from '../../session/session.js'
 
 type Value = string | number | boolean | null
 type Read = (s: Session) => Value

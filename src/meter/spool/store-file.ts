@@ -7,8 +7,8 @@
  */
 import { mkdirSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
-import { AppError, messageOf } from '../base/errors.js'
-import type { BatchGap } from '../session/batch.js'
+import { AppError, messageOf } from '../../base/errors.js'
+import type { BatchGap } from '../../session/batch.js'
 
 export interface Writer {
   put<V>(table: Database<V, number | string>, key: number | string, value: V): void

@@ -3,8 +3,8 @@
  * there is no stale lock; it holds across containers that share the directory, where a pid would mean nothing.
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { AppError } from '../base/errors.js'
-import { libc } from '../base/libc.js'
+import { AppError } from '../../base/errors.js'
+import { libc } from '../../base/libc.js'
 
 const LOCK_EX = 2
 const LOCK_NB = 4
