@@ -103,9 +103,9 @@ function makeWorld() {
 /** The kernel's own answer, key by key, for the unit tests: kernel-e2e.sh writes it to test/wireguard/recorded. */
 async function recordNetlink() {
   const { default: koffi } = await import(`${root}/node_modules/koffi/index.js`)
-  const { readFamily } = await import(`${root}/dist/wireguard/netlink-socket.js`)
+  const { readFamily } = await import(`${root}/dist/meter/wireguard/netlink-socket.js`)
   const { buildRequest, parseDatagram, textAttribute } = await import(
-    `${root}/dist/wireguard/netlink.js`
+    `${root}/dist/meter/wireguard/netlink.js`
   )
   const libc = koffi.load(null)
   const socket = libc.func('int socket(int, int, int)')(16, 3, 16)

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { AppError, messageOf } from '../base/errors.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { loadAddon } from '../meter/capture/addon.js'
+import type { WireGuardDevice } from '../meter/wireguard/device.js'
+import { readPeers } from '../meter/wireguard/read-peers.js'
 import type { Catalog } from '../session/catalog.js'
-import type { WireGuardDevice } from '../wireguard/device.js'
-import { readPeers } from '../wireguard/read-peers.js'
 
 export interface Finding {
   readonly check: string

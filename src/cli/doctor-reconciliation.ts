@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Attributor } from '../meter/attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters } from '../meter/capture/flow-meter.js'
 import { otherTraffic, Reconciliation } from '../meter/run/reconciliation.js'
-import type { WireGuardDevice } from '../wireguard/device.js'
-import { PeerReconciler, type PeerVerdict } from '../wireguard/peer-reconciler.js'
-import { readPeers } from '../wireguard/read-peers.js'
+import type { WireGuardDevice } from '../meter/wireguard/device.js'
+import { PeerReconciler, type PeerVerdict } from '../meter/wireguard/peer-reconciler.js'
+import { readPeers } from '../meter/wireguard/read-peers.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
 
 /** libpcap holds packets back for up to 100 ms: each comparison waits longer than that. */

@@ -4,9 +4,9 @@ import { type OptionValues, requiredText, text, toggle } from '../base/config.js
 import { EXIT } from '../base/errors.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { humanBytes } from '../meter/output/human.js'
+import type { WireGuardDevice, WireGuardPeer } from '../meter/wireguard/device.js'
+import { readPeers } from '../meter/wireguard/read-peers.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
-import type { WireGuardDevice, WireGuardPeer } from '../wireguard/device.js'
-import { readPeers } from '../wireguard/read-peers.js'
 import { type CommandContext, defineCommand } from './command.js'
 
 const OPTIONS = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { Attributor, isUncertain } from '../../src/meter/attribution/attributor.js'
+import type { WireGuardPeer } from '../../src/meter/wireguard/device.js'
 import { type Catalog, catalogSchema } from '../../src/session/catalog.js'
 import type { FlowRecord } from '../../src/session/session.js'
-import type { WireGuardPeer } from '../../src/wireguard/device.js'
 import { aFlowRecord } from '../support/sessions.js'
 
 const key = (letter: string) => `${letter.repeat(42)}A=`

@@ -92,7 +92,7 @@ describe.skipIf(reason !== null)(
     test('the private key is nowhere in the memory of a process that has read them', async () => {
       // The process reads the peers again and again and says so; then its memory is searched from outside.
       const reader = `
-      const { readPeers } = await import(${JSON.stringify(join(import.meta.dirname, '../../dist/wireguard/read-peers.js'))})
+      const { readPeers } = await import(${JSON.stringify(join(import.meta.dirname, '../../dist/meter/wireguard/read-peers.js'))})
       for (let i = 0; i < 20; i++) var device = await readPeers('tme1-wg')
       console.log(JSON.stringify(device.peers.length))
       setInterval(() => {}, 1000)`

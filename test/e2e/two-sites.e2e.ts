@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { explainControl, paddingOf } from '../../src/wireguard/reconcile.js'
+import { explainControl, paddingOf } from '../../src/meter/wireguard/reconcile.js'
 import { iperf3 } from '../support/iperf3.js'
 import type { InterfaceCounters, LabProcess } from '../support/lab.js'
 import { until } from '../support/lab.js'

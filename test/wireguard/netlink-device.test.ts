@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../src/base/errors.js'
-import type { WireGuardDevice, WireGuardPeer } from '../../src/wireguard/device.js'
-import { buildRequest, textAttribute } from '../../src/wireguard/netlink.js'
-import { DeviceAnswer } from '../../src/wireguard/netlink-device.js'
+import type { WireGuardDevice, WireGuardPeer } from '../../src/meter/wireguard/device.js'
+import { buildRequest, textAttribute } from '../../src/meter/wireguard/netlink.js'
+import { DeviceAnswer } from '../../src/meter/wireguard/netlink-device.js'
 import {
   attribute,
   DONE,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { PeerReconciler } from '../../src/meter/wireguard/peer-reconciler.js'
 import type { FlowRecord } from '../../src/session/session.js'
-import { PeerReconciler } from '../../src/wireguard/peer-reconciler.js'
 import { aFlowRecord } from '../support/sessions.js'
 
 const [ANNA, RAVI] = ['anna', 'ravi']

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { PeerSnapshot, WireGuardDevice } from '../../src/wireguard/device.js'
-import { PeerWatcher } from '../../src/wireguard/peer-watcher.js'
+import type { PeerSnapshot, WireGuardDevice } from '../../src/meter/wireguard/device.js'
+import { PeerWatcher } from '../../src/meter/wireguard/peer-watcher.js'
 
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseInterfaceCounters } from '../../src/wireguard/interface-counters.js'
+import { parseInterfaceCounters } from '../../src/meter/wireguard/interface-counters.js'
 import {
   dataMessageBytes,
   explainControl,
   InterfaceReconciler,
   paddingOf,
   unexplainedPeerBytes,
-} from '../../src/wireguard/reconcile.js'
+} from '../../src/meter/wireguard/reconcile.js'
 
 const volume = (packets: number, bytes: number) => ({ packets, bytes })
 /** Nothing passed while the sides were read. */

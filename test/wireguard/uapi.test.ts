@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { AppError } from '../../src/base/errors.js'
-import { parseUapi } from '../../src/wireguard/uapi.js'
-import { readUapi, uapiSocketIsRoots } from '../../src/wireguard/uapi-socket.js'
+import { parseUapi } from '../../src/meter/wireguard/uapi.js'
+import { readUapi, uapiSocketIsRoots } from '../../src/meter/wireguard/uapi-socket.js'
 
 const RECORDED = join(import.meta.dirname, 'recorded/wireguard-go.uapi')
 const recorded = () => readFileSync(RECORDED)

@@ -18,7 +18,7 @@
 import { LRUCache } from 'lru-cache'
 import { type Catalog, EMPTY_CATALOG } from '../../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../../session/session.js'
-import type { PeerSnapshot } from '../../wireguard/device.js'
+import type { PeerSnapshot } from '../wireguard/device.js'
 import { CatalogIndex } from './catalog-index.js'
 import { History, maybeAlready } from './history.js'
 import { buildPeerTable, fingerprintOf, PeerIdentity, type PeerTable } from './peer-table.js'

@@ -1,5 +1,5 @@
 /** One state of an interface's peers: who holds which address, and who was where. */
-import type { WireGuardPeer } from '../../wireguard/device.js'
+import type { WireGuardPeer } from '../wireguard/device.js'
 import type { CatalogIndex, ClientMatch } from './catalog-index.js'
 import { PrefixTable } from './prefix-table.js'
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import { prefixSchema } from '../../session/catalog.js'
-import type { WireGuardDevice } from '../../wireguard/device.js'
+import type { WireGuardDevice } from '../wireguard/device.js'
 
 const peersSchema = z.object({
   peers: z.array(

@@ -1,13 +1,9 @@
 /** Compares, once a second, what a running meter counted with what the kernel counted on the same interface. */
 import { readFileSync } from 'node:fs'
-import { readInterfaceCounters } from '../../wireguard/interface-counters.js'
-import type { PeerVerdict } from '../../wireguard/peer-reconciler.js'
-import {
-  InterfaceReconciler,
-  type InterfaceVerdict,
-  type Volume,
-} from '../../wireguard/reconcile.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
+import { readInterfaceCounters } from '../wireguard/interface-counters.js'
+import type { PeerVerdict } from '../wireguard/peer-reconciler.js'
+import { InterfaceReconciler, type InterfaceVerdict, type Volume } from '../wireguard/reconcile.js'
 
 /** ARPHRD_NONE: a packet is an IP packet, and the counters count IP octets. */
 const TYPE_RAW_IP = '65534'

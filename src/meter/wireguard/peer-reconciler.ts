@@ -15,7 +15,7 @@
  * that sum is large. Of a peer that came, or came again, while metering only the second comparison is made: late reports
  * may be of its life before.
  */
-import type { FlowRecord } from '../session/session.js'
+import type { FlowRecord } from '../../session/session.js'
 import type { WireGuardPeer } from './device.js'
 import { controlBytesMax, dataMessageBytes, type Volume } from './reconcile.js'
 

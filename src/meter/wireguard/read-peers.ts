@@ -1,7 +1,7 @@
 /** The peers of an interface, whichever WireGuard it is. */
 import { existsSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 import type { WireGuardDevice } from './device.js'
 import { readNetlink } from './netlink-socket.js'
 import { readUapi } from './uapi-socket.js'

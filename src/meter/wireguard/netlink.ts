@@ -10,7 +10,7 @@
  * Host byte order; every platform that this package builds for is little endian. Pure functions over bytes; a
  * length that does not fit is NETLINK_BAD_ANSWER, never a read beyond the buffer.
  */
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 
 export const GENL_ID_CTRL = 0x10
 const NLMSG_ERROR = 2

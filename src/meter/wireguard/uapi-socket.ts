@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 import type { WireGuardDevice } from './device.js'
 import { parseUapi, uapiAnswerEnds } from './uapi.js'
 

@@ -4,7 +4,7 @@
  * Out: `onSnapshot` after every read that worked, in order of time; `onFailure` when reading begins to fail or
  * fails in another way, not at every attempt. Reads never overlap: demands made during a read share the next one.
  */
-import { messageOf } from '../base/errors.js'
+import { messageOf } from '../../base/errors.js'
 import type { PeerSnapshot, WireGuardDevice } from './device.js'
 import { readPeers } from './read-peers.js'
 

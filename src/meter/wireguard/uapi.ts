@@ -6,7 +6,7 @@
  * The answer holds private and preshared keys. They are never read: a line with one is stepped over as bytes,
  * and the whole buffer is overwritten before the parser returns or throws.
  */
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 import type { WireGuardDevice, WireGuardPeer } from './device.js'
 
 const LINE_FEED = 0x0a

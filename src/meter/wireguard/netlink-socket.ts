@@ -5,7 +5,7 @@
  * The calls block, but never for long: the kernel makes a dump's answer inside recv() itself.
  */
 import { constants } from 'node:os'
-import { AppError, messageOf } from '../base/errors.js'
+import { AppError, messageOf } from '../../base/errors.js'
 import type { WireGuardDevice } from './device.js'
 import {
   badAnswer,
