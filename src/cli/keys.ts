@@ -21,8 +21,8 @@ import {
   RETENTION_DAYS_MAX,
   SCOPES,
   type Scope,
-} from '../store/control.js'
-import { controlExists } from '../store/control-file.js'
+} from '../server/control/control.js'
+import { controlExists } from '../server/control/control-file.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const data = textOr("The server's data directory.", 'DIR', '../commands/data')

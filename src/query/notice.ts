@@ -1,6 +1,6 @@
 /** Why an answer is empty, in words that say what to do next. */
 
-import type { KeyRecord } from '../store/control.js'
+import type { KeyRecord } from '../server/control/control.js'
 import type { LogFilter, MeterStatus, StoreFacts } from '../store/store.js'
 import { hasFilters } from './parameters.js'
 import { isFinished } from './sites.js'

@@ -1,5 +1,5 @@
 /** The state of each site and its meters, with what is wrong in words. */
-import type { KeyRecord } from '../store/control.js'
+import type { KeyRecord } from '../server/control/control.js'
 import type { MeterStatus } from '../store/store.js'
 
 const BACKLOG_BATCHES = 60

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
 import { METER_STATUSES, SITE_STATUSES } from '../query/sites.js'
-import { SCOPES } from '../store/control.js'
+import { SCOPES } from './control/control.js'
 
 const int = z.int()
 

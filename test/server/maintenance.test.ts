@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLogger } from '../../src/base/log.js'
+import { Control } from '../../src/server/control/control.js'
 import { Maintenance } from '../../src/server/maintenance.js'
 import { ServerMetrics } from '../../src/server/metrics.js'
-import { Control } from '../../src/store/control.js'
 import { batch, report, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 

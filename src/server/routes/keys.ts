@@ -1,8 +1,8 @@
 /** Keys of an organisation: list, create, revoke. */
 import { z } from 'zod'
 import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
-import type { KeyRecord } from '../../store/control.js'
 import type { ServerContext } from '../context.js'
+import type { KeyRecord } from '../control/control.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import { keySchema } from '../schemas.js'

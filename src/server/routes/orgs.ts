@@ -1,8 +1,8 @@
 /** Organisations and their settings. */
 import { z } from 'zod'
 import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
-import { ORG_ID, RETENTION_DAYS_MAX } from '../../store/control.js'
 import type { ServerContext } from '../context.js'
+import { ORG_ID, RETENTION_DAYS_MAX } from '../control/control.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import { orgSchema } from '../schemas.js'

@@ -1,8 +1,8 @@
 /** Who a key is, and trading it for the dashboard's cookie. */
 import { z } from 'zod'
-import type { KeyRecord } from '../../store/control.js'
 import { COOKIE } from '../auth.js'
 import type { ServerContext } from '../context.js'
+import type { KeyRecord } from '../control/control.js'
 import { HttpError } from '../http.js'
 import { type Route, route } from '../route.js'
 import { whoSchema } from '../schemas.js'

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { AppError, messageOf } from '../base/errors.js'
+import { AppError, messageOf } from '../../base/errors.js'
 
 const FILE = 'control.mdb'
 const MAP_BYTES = 256 * 2 ** 20

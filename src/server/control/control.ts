@@ -12,7 +12,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Database, RootDatabase } from 'lmdb'
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 import { openControlFile } from './control-file.js'
 
 export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
