@@ -1,7 +1,6 @@
 /** The connection log: pages, totals, export. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { exportStream } from '../../export/export.js'
 import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
 import { NOTICE_CODES, noticeFor } from '../../query/notice.js'
 import {
@@ -18,6 +17,7 @@ import {
 import type { LogFilter, PageRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { cutWhenStalled, resetWhenCut, takesGzip } from '../download.js'
+import { exportStream } from '../export/export.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import {
