@@ -1,7 +1,7 @@
 /** The row as the dashboard's code has it is the row as the API's schema has it: names, and what may be null. */
 import { expect, test } from 'vitest'
 import type { LogRow } from '../../src/dashboard/api/types.js'
-import { logRowSchema } from '../../src/server/schemas.js'
+import { logRowSchema } from '../../src/server/http/schemas.js'
 
 /** The compiler holds this to LogRow; the test holds it to the schema. */
 type Nullability = { [K in keyof LogRow]: null extends LogRow[K] ? 'nullable' : 'always' }

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { describe, expect, test } from 'vitest'
-import { cutWhenStalled, resetWhenCut } from '../../src/server/download.js'
+import { cutWhenStalled, resetWhenCut } from '../../src/server/http/download.js'
 import { Authority, type Certificate, canMakeCertificates } from '../support/certificates.js'
 
 const MiB = 2 ** 20

@@ -1,6 +1,6 @@
 /** What DuckDB says, in words that tell what to do. */
 import { describe, expect, test } from 'vitest'
-import { httpErrorOf } from '../../src/server/http.js'
+import { httpErrorOf } from '../../src/server/http/http.js'
 import { explained } from '../../src/store/duckdb/database.js'
 
 describe('a failure of the database', () => {

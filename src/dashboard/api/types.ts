@@ -11,7 +11,7 @@ import type {
   summarySchema,
   usageSchema,
   whoSchema,
-} from '../../server/schemas.js'
+} from '../../server/http/schemas.js'
 import type {
   ConnState,
   DirectionBasis,

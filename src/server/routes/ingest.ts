@@ -6,8 +6,8 @@ import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.j
 import { type Place, readBatch } from '../../ingest/read-batch.js'
 import type { BatchReceipt, RefusedSession } from '../../session/batch.js'
 import type { StoredSession } from '../../store/store.js'
-import type { ServerContext } from '../context.js'
-import { type Route, route, siteParams } from '../route.js'
+import type { ServerContext } from '../http/context.js'
+import { type Route, route, siteParams } from '../http/route.js'
 
 const MiB = 2 ** 20
 export const BATCH_BODY_BYTES_MAX = 16 * MiB

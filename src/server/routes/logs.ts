@@ -15,18 +15,18 @@ import {
   usageQuerySchema,
 } from '../../query/parameters.js'
 import type { LogFilter, PageRequest } from '../../store/store.js'
-import type { ServerContext } from '../context.js'
-import { cutWhenStalled, resetWhenCut, takesGzip } from '../download.js'
 import { exportStream } from '../export/export.js'
-import { HttpError } from '../http.js'
-import { orgParams, type Route, route } from '../route.js'
+import type { ServerContext } from '../http/context.js'
+import { cutWhenStalled, resetWhenCut, takesGzip } from '../http/download.js'
+import { HttpError } from '../http/http.js'
+import { orgParams, type Route, route } from '../http/route.js'
 import {
   filterAttributesSchema,
   gapSchema,
   logRowSchema,
   summarySchema,
   usageSchema,
-} from '../schemas.js'
+} from '../http/schemas.js'
 
 const READ = ['admin', 'read'] as const
 

@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Backups } from '../../store/backup.js'
-import type { ServerContext } from '../context.js'
-import { HttpError } from '../http.js'
-import { type Route, route } from '../route.js'
+import type { ServerContext } from '../http/context.js'
+import { HttpError } from '../http/http.js'
+import { type Route, route } from '../http/route.js'
 
 export function operationRoutes(context: ServerContext): Route[] {
   const { store, metrics, auth } = context

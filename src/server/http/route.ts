@@ -4,9 +4,9 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { parseWith } from '../base/faults.js'
+import { parseWith } from '../../base/faults.js'
+import type { KeyRecord, Scope } from '../control/control.js'
 import type { Auth } from './auth.js'
-import type { KeyRecord, Scope } from './control/control.js'
 import { HttpError, ok } from './http.js'
 
 type Schema = z.ZodType | undefined

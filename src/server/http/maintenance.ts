@@ -1,9 +1,9 @@
 /** What happens by the clock: retention of each organisation, of usage and reports; interrupted sessions are closed. */
 
-import { messageOf } from '../base/errors.js'
-import type { Logger } from '../base/log.js'
-import type { Store } from '../store/store.js'
-import type { Control } from './control/control.js'
+import { messageOf } from '../../base/errors.js'
+import type { Logger } from '../../base/log.js'
+import type { Store } from '../../store/store.js'
+import type { Control } from '../control/control.js'
 import type { ServerMetrics } from './metrics.js'
 
 /** A change of retention applies at once; this is for time passing, and for changes by another process. */

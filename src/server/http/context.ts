@@ -1,8 +1,8 @@
 /** What the routes work with. */
-import type { Logger } from '../base/log.js'
-import type { Store } from '../store/store.js'
+import type { Logger } from '../../base/log.js'
+import type { Store } from '../../store/store.js'
+import type { Control } from '../control/control.js'
 import type { Auth } from './auth.js'
-import type { Control } from './control/control.js'
 import type { ServerMetrics } from './metrics.js'
 
 export interface ServerContext {

@@ -2,7 +2,7 @@
  * The envelope of every answer, and errors that have two sides: what the caller is told and what the log keeps.
  * `{ data, success, error, message, status }`, as Pangolin's integration API has it.
  */
-import { AppError } from '../base/errors.js'
+import { AppError } from '../../base/errors.js'
 
 export interface Envelope<T> {
   readonly data: T

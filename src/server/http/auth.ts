@@ -16,7 +16,7 @@
  */
 import type { FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import type { Control, KeyRecord, Scope } from './control/control.js'
+import type { Control, KeyRecord, Scope } from '../control/control.js'
 import { HttpError } from './http.js'
 
 export const COOKIE = 'tunmeter_key'
