@@ -26,7 +26,7 @@ import { createApp } from '../server/http/app.js'
 import { Auth } from '../server/http/auth.js'
 import { Maintenance } from '../server/http/maintenance.js'
 import { ServerMetrics } from '../server/http/metrics.js'
-import { isLoopback } from '../server/routes/operation.js'
+import { isLoopback } from '../server/http/routes/operation.js'
 import { DuckStore } from '../store/duckdb/duck-store.js'
 import { defineCommand } from './command.js'
 

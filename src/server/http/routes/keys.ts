@@ -1,11 +1,11 @@
 /** Keys of an organisation: list, create, revoke. */
 import { z } from 'zod'
-import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
-import type { KeyRecord } from '../control/control.js'
-import type { ServerContext } from '../http/context.js'
-import { HttpError } from '../http/http.js'
-import { orgParams, type Route, route } from '../http/route.js'
-import { keySchema } from '../http/schemas.js'
+import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
+import type { KeyRecord } from '../../control/control.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+import { keySchema } from '../schemas.js'
 
 const KEYS_MAX = 1000
 

@@ -1,11 +1,11 @@
 /** Who a key is, and trading it for the dashboard's cookie. */
 import { z } from 'zod'
-import type { KeyRecord } from '../control/control.js'
-import { COOKIE } from '../http/auth.js'
-import type { ServerContext } from '../http/context.js'
-import { HttpError } from '../http/http.js'
-import { type Route, route } from '../http/route.js'
-import { whoSchema } from '../http/schemas.js'
+import type { KeyRecord } from '../../control/control.js'
+import { COOKIE } from '../auth.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { type Route, route } from '../route.js'
+import { whoSchema } from '../schemas.js'
 
 const COOKIE_SECONDS = 30 * 86400
 

@@ -1,9 +1,9 @@
 /** The names of an organisation's clients, users, resources and sites. */
 import { z } from 'zod'
-import { catalogSchema } from '../../session/catalog.js'
-import type { ServerContext } from '../http/context.js'
-import { HttpError } from '../http/http.js'
-import { orgParams, type Route, route } from '../http/route.js'
+import { catalogSchema } from '../../../session/catalog.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
 
 const MiB = 2 ** 20
 

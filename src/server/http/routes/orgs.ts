@@ -1,11 +1,11 @@
 /** Organisations and their settings. */
 import { z } from 'zod'
-import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
-import { ORG_ID, RETENTION_DAYS_MAX } from '../control/control.js'
-import type { ServerContext } from '../http/context.js'
-import { HttpError } from '../http/http.js'
-import { orgParams, type Route, route } from '../http/route.js'
-import { orgSchema } from '../http/schemas.js'
+import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
+import { ORG_ID, RETENTION_DAYS_MAX } from '../../control/control.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+import { orgSchema } from '../schemas.js'
 
 export function orgRoutes({ control }: ServerContext): Route[] {
   return [

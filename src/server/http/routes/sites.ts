@@ -1,9 +1,9 @@
 /** The state of sites and their meters. */
 import { z } from 'zod'
-import { siteViews } from '../../query/sites.js'
-import type { ServerContext } from '../http/context.js'
-import { orgParams, type Route, route } from '../http/route.js'
-import { siteStatusSchema } from '../http/schemas.js'
+import { siteViews } from '../../../query/sites.js'
+import type { ServerContext } from '../context.js'
+import { orgParams, type Route, route } from '../route.js'
+import { siteStatusSchema } from '../schemas.js'
 
 export function siteRoutes({ store, control, clockMs, silenceMs }: ServerContext): Route[] {
   return [

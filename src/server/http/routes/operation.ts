@@ -1,10 +1,10 @@
 /** For those who run the server: health, metrics, backup. None of it names an organisation. */
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Backups } from '../../store/backup.js'
-import type { ServerContext } from '../http/context.js'
-import { HttpError } from '../http/http.js'
-import { type Route, route } from '../http/route.js'
+import { Backups } from '../../../store/backup.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { type Route, route } from '../route.js'
 
 export function operationRoutes(context: ServerContext): Route[] {
   const { store, metrics, auth } = context

@@ -1,8 +1,8 @@
 /** The connection log: pages, totals, export. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
-import { NOTICE_CODES, noticeFor } from '../../query/notice.js'
+import { apiRow, LOG_FIELDS } from '../../../query/api-row.js'
+import { NOTICE_CODES, noticeFor } from '../../../query/notice.js'
 import {
   decodeCursor,
   EXPORT_FORMATS,
@@ -13,20 +13,20 @@ import {
   sortOf,
   summaryQuerySchema,
   usageQuerySchema,
-} from '../../query/parameters.js'
-import type { LogFilter, PageRequest } from '../../store/store.js'
-import { exportStream } from '../export/export.js'
-import type { ServerContext } from '../http/context.js'
-import { cutWhenStalled, resetWhenCut, takesGzip } from '../http/download.js'
-import { HttpError } from '../http/http.js'
-import { orgParams, type Route, route } from '../http/route.js'
+} from '../../../query/parameters.js'
+import type { LogFilter, PageRequest } from '../../../store/store.js'
+import { exportStream } from '../../export/export.js'
+import type { ServerContext } from '../context.js'
+import { cutWhenStalled, resetWhenCut, takesGzip } from '../download.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
 import {
   filterAttributesSchema,
   gapSchema,
   logRowSchema,
   summarySchema,
   usageSchema,
-} from '../http/schemas.js'
+} from '../schemas.js'
 
 const READ = ['admin', 'read'] as const
 
