@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkSession } from '../../src/ingest/check.js'
+import { checkSession } from '../../src/server/ingest/check.js'
 import { canonicalIp } from '../../src/session/canonical-ip.js'
 import { session } from '../support/batches.js'
 

@@ -1,8 +1,8 @@
 /** The fast reader beside JSON.parse and the checks: where it reads at all, it reads the same. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkSession } from '../../src/ingest/check.js'
-import { readBatch } from '../../src/ingest/read-batch.js'
+import { checkSession } from '../../src/server/ingest/check.js'
+import { readBatch } from '../../src/server/ingest/read-batch.js'
 import { batch, session } from '../support/batches.js'
 
 const PLACE = { orgId: 'acme', siteId: 1, meterId: 'm' }

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkSession } from '../../src/ingest/check.js'
+import { checkSession } from '../../src/server/ingest/check.js'
 import type { Batch } from '../../src/session/batch.js'
 import type { Session } from '../../src/session/session.js'
 import { DuckStore, type DuckStoreOptions } from '../../src/store/duckdb/duck-store.js'

@@ -1,16 +1,16 @@
 /** What each field of a session takes, one by one; check.ts and read-batch.ts go through the same list. */
 import { isIP } from 'node:net'
-import { canonicalIp } from '../session/canonical-ip.js'
-import { isPlainText } from '../session/plain-text.js'
+import { canonicalIp } from '../../session/canonical-ip.js'
+import { isPlainText } from '../../session/plain-text.js'
 import {
   CONN_STATES,
   DIRECTION_BASES,
   END_REASON_NAMES,
   PROTOCOLS,
   UNATTRIBUTED_REASONS,
-} from '../session/session.js'
-import { SESSION_ID } from '../session/session-id.js'
-import type { StoredSession } from '../store/store.js'
+} from '../../session/session.js'
+import { SESSION_ID } from '../../session/session-id.js'
+import type { StoredSession } from '../../store/store.js'
 
 /** Year 2200: later is a broken clock. */
 const TIME_US_MAX = 7_258_118_400_000_000

@@ -8,9 +8,9 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
 import { z } from 'zod'
-import { AppError } from '../base/errors.js'
-import { parseWith } from '../base/faults.js'
-import type { StoredSession } from '../store/store.js'
+import { AppError } from '../../base/errors.js'
+import { parseWith } from '../../base/faults.js'
+import type { StoredSession } from '../../store/store.js'
 import { parseEndpoint } from './endpoint.js'
 
 export const NEWT_BYTES_MAX = 16 * 2 ** 20

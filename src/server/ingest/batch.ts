@@ -1,6 +1,6 @@
 /** The envelope of a batch: everything but its sessions, which check.ts takes one by one. */
 import { z } from 'zod'
-import { BATCH_SESSIONS_MAX, REPLAY_STATES } from '../session/batch.js'
+import { BATCH_SESSIONS_MAX, REPLAY_STATES } from '../../session/batch.js'
 
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const time = z.iso.datetime({ offset: true })
