@@ -1,6 +1,6 @@
 /** Why an answer is empty: one case for each reason that meters can give. */
 import { expect, test } from 'vitest'
-import { noticeFor } from '../../src/query/notice.js'
+import { noticeFor } from '../../src/server/query/notice.js'
 import type { MeterReport } from '../../src/session/batch.js'
 import type { MeterStatus } from '../../src/store/store.js'
 import { report } from '../support/batches.js'

@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LOG_FIELDS } from '../../src/query/api-row.js'
+import { LOG_FIELDS } from '../../src/server/query/api-row.js'
 import {
   decodeCursor,
   encodeCursor,
   filterOf,
   logQuerySchema,
   sortOf,
-} from '../../src/query/parameters.js'
+} from '../../src/server/query/parameters.js'
 import { isOpen, type Session } from '../../src/session/session.js'
 import type { LogFilter, LogRow, Sort } from '../../src/store/store.js'
 import { batch, session } from '../support/batches.js'

@@ -1,7 +1,7 @@
 /** CSV as C++ writes it, against csvCell() over the same rows. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LOG_FIELDS } from '../../src/query/api-row.js'
+import { LOG_FIELDS } from '../../src/server/query/api-row.js'
 import { CSV_LINE_END, csvCell } from '../../src/session/csv.js'
 import type { Session } from '../../src/session/session.js'
 import { SORT_KEYS } from '../../src/store/store.js'

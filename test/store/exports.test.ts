@@ -1,7 +1,7 @@
 /** Exports while other things happen: names change, sessions come and go, more exports begin and end. */
 import { DuckDBResult } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
-import { LOG_FIELDS } from '../../src/query/api-row.js'
+import { LOG_FIELDS } from '../../src/server/query/api-row.js'
 import { Database } from '../../src/store/duckdb/database.js'
 import { EXPORTS_MAX, ExportSlots, ORG_EXPORTS_MAX } from '../../src/store/duckdb/export-slots.js'
 import { CSV_SLICE_ROWS, SLICE_ROWS } from '../../src/store/duckdb/exports.js'

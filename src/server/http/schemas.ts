@@ -1,8 +1,8 @@
 /** What answers look like. The rows' schema is made from the field list, so neither can drift from the other. */
 import { z } from 'zod'
-import { LOG_FIELDS, type LogField } from '../../query/api-row.js'
-import { METER_STATUSES, SITE_STATUSES } from '../../query/sites.js'
 import { SCOPES } from '../control/control.js'
+import { LOG_FIELDS, type LogField } from '../query/api-row.js'
+import { METER_STATUSES, SITE_STATUSES } from '../query/sites.js'
 
 const int = z.int()
 

@@ -1,8 +1,10 @@
 /** The connection log: pages, totals, export. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { apiRow, LOG_FIELDS } from '../../../query/api-row.js'
-import { NOTICE_CODES, noticeFor } from '../../../query/notice.js'
+import type { LogFilter, PageRequest } from '../../../store/store.js'
+import { exportStream } from '../../export/export.js'
+import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
+import { NOTICE_CODES, noticeFor } from '../../query/notice.js'
 import {
   decodeCursor,
   EXPORT_FORMATS,
@@ -13,9 +15,7 @@ import {
   sortOf,
   summaryQuerySchema,
   usageQuerySchema,
-} from '../../../query/parameters.js'
-import type { LogFilter, PageRequest } from '../../../store/store.js'
-import { exportStream } from '../../export/export.js'
+} from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import { cutWhenStalled, resetWhenCut, takesGzip } from '../download.js'
 import { HttpError } from '../http.js'

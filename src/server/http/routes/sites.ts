@@ -1,6 +1,6 @@
 /** The state of sites and their meters. */
 import { z } from 'zod'
-import { siteViews } from '../../../query/sites.js'
+import { siteViews } from '../../query/sites.js'
 import type { ServerContext } from '../context.js'
 import { orgParams, type Route, route } from '../route.js'
 import { siteStatusSchema } from '../schemas.js'

@@ -6,10 +6,10 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { canonicalIp } from '../session/canonical-ip.js'
-import { isPlainText, PLAIN_TEXT } from '../session/plain-text.js'
-import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../session/session.js'
-import { SESSION_ID } from '../session/session-id.js'
+import { canonicalIp } from '../../session/canonical-ip.js'
+import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
+import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../../session/session.js'
+import { SESSION_ID } from '../../session/session-id.js'
 import {
   type AddressFilter,
   type LogFilter,
@@ -19,7 +19,7 @@ import {
   type SortKey,
   SUMMARY_GROUPS,
   SUMMARY_INTERVALS,
-} from '../store/store.js'
+} from '../../store/store.js'
 
 export const LIMIT_DEFAULT = 1000
 export const LIMIT_MAX = 1000
