@@ -1,7 +1,7 @@
 /** Sessions of a plausible organisation: 200 clients, 40 resources, 4 sites, spread evenly over some days. */
 
+import type { StoredSession } from '../../src/server/store/store.ts'
 import { runPrefix, sessionId } from '../../src/session/session-id.ts'
-import type { StoredSession } from '../../src/store/store.ts'
 import { Random } from './random.ts'
 
 export const LOG_ORG = 'acme'

@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import type { StoredSession } from '../../src/store/store.ts'
+import type { StoredSession } from '../../src/server/store/store.ts'
 
 const INSERT_ROWS = 100
 const COLUMNS = [

@@ -1,8 +1,8 @@
 /** Why an answer is empty: one case for each reason that meters can give. */
 import { expect, test } from 'vitest'
 import { noticeFor } from '../../src/server/query/notice.js'
+import type { MeterStatus } from '../../src/server/store/store.js'
 import type { MeterReport } from '../../src/session/batch.js'
-import type { MeterStatus } from '../../src/store/store.js'
 import { report } from '../support/batches.js'
 import { ALWAYS } from '../support/store.js'
 

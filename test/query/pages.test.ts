@@ -12,8 +12,8 @@ import {
   logQuerySchema,
   sortOf,
 } from '../../src/server/query/parameters.js'
+import type { LogFilter, LogRow, Sort } from '../../src/server/store/store.js'
 import { isOpen, type Session } from '../../src/session/session.js'
-import type { LogFilter, LogRow, Sort } from '../../src/store/store.js'
 import { batch, session } from '../support/batches.js'
 import { TestStore } from '../support/store.js'
 

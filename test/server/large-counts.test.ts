@@ -1,7 +1,7 @@
 /** Counts as large as a batch may have them, through a real server: every answer is one, as described. */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SORT_KEYS, SUMMARY_GROUPS, SUMMARY_INTERVALS } from '../../src/store/store.js'
+import { SORT_KEYS, SUMMARY_GROUPS, SUMMARY_INTERVALS } from '../../src/server/store/store.js'
 import { batch, report, session } from '../support/batches.js'
 import { TestServer } from '../support/server.js'
 

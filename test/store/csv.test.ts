@@ -2,9 +2,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LOG_FIELDS } from '../../src/server/query/api-row.js'
+import { SORT_KEYS } from '../../src/server/store/store.js'
 import { CSV_LINE_END, csvCell } from '../../src/session/csv.js'
 import type { Session } from '../../src/session/session.js'
-import { SORT_KEYS } from '../../src/store/store.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { StoredSession } from '../../src/server/store/store.js'
 import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
 import { Journal } from '../../src/store/duckdb/journal.js'
 import {
@@ -10,7 +11,6 @@ import {
   JOURNAL_SESSIONS_MAX,
   JournaledBatches,
 } from '../../src/store/duckdb/journaled.js'
-import type { StoredSession } from '../../src/store/store.js'
 import { batch, session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 

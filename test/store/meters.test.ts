@@ -1,6 +1,6 @@
 /** Batch numbers, gaps, interrupted sessions, retention, usage, names: what the store knows beside sessions. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { LogRow } from '../../src/store/store.js'
+import type { LogRow } from '../../src/server/store/store.js'
 import { batch, report, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 

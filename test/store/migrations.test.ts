@@ -3,11 +3,11 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { LogRow } from '../../src/server/store/store.js'
 import { runPrefix } from '../../src/session/session-id.js'
 import { peerOf, STORED_COLUMNS } from '../../src/store/duckdb/columns.js'
 import { literal } from '../../src/store/duckdb/database.js'
 import { MIGRATIONS, SCHEMA_VERSION } from '../../src/store/duckdb/schema.js'
-import type { LogRow } from '../../src/store/store.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 
 const HOUR_US = 3600e6

@@ -1,6 +1,6 @@
 /** One after the other, whatever becomes of them. */
 import { expect, test } from 'vitest'
-import { Turns } from '../../src/store/turns.js'
+import { Turns } from '../../src/server/store/turns.js'
 
 test('what fails lets the next one go', async () => {
   const turns = new Turns()

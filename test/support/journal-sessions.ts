@@ -1,5 +1,5 @@
 /** What meter `siteId` sends as its batch `number`: new sessions, and one of the batch before with more packets. */
-import type { StoredSession } from '../../src/store/store.js'
+import type { StoredSession } from '../../src/server/store/store.js'
 import { session } from './batches.js'
 import { stored } from './store.js'
 

@@ -5,7 +5,7 @@
  * the two; so a version of a session *may* be read from the beginning of the change that made it to the end of that
  * which replaced it, and *must* be there from the end of the former to the beginning of the latter.
  */
-import type { LogFilter, SortKey } from '../../src/store/store.js'
+import type { LogFilter, SortKey } from '../../src/server/store/store.js'
 
 export type State = 'open' | 'ended' | 'interrupted'
 

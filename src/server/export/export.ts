@@ -6,8 +6,8 @@ import { once } from 'node:events'
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { csvHeader } from '../../session/csv.js'
-import type { CsvPiece, LogFilter, LogRow, Sort, Store } from '../../store/store.js'
 import { LOG_FIELDS } from '../query/api-row.js'
+import type { CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
 /** A few pieces of CSV: they are made while those before them are sent. */
 const HIGH_WATER_BYTES = 2 * 1024 * 1024

@@ -1,7 +1,7 @@
 /** What the routes work with. */
 import type { Logger } from '../../base/log.js'
-import type { Store } from '../../store/store.js'
 import type { Control } from '../control/control.js'
+import type { Store } from '../store/store.js'
 import type { Auth } from './auth.js'
 import type { ServerMetrics } from './metrics.js'
 

@@ -2,8 +2,8 @@
 
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Store } from '../../store/store.js'
 import type { Control } from '../control/control.js'
+import type { Store } from '../store/store.js'
 import type { ServerMetrics } from './metrics.js'
 
 /** A change of retention applies at once; this is for time passing, and for changes by another process. */

@@ -1,6 +1,6 @@
 /** The server's metrics, in Prometheus' names. No label names an organisation, a site or a person. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { StoreStats } from '../../store/store.js'
+import type { StoreStats } from '../store/store.js'
 
 export class ServerMetrics {
   readonly registry = new Registry()

@@ -4,7 +4,7 @@
  *
  * In: one element of `sessions` as JSON or read-batch.ts gave it. Out: a StoredSession, or the reason why it is refused.
  */
-import type { StoredSession } from '../../store/store.js'
+import type { StoredSession } from '../store/store.js'
 import { type Place, ReadSession } from './read-batch.js'
 import { FIELD_CHECKS, knownIp } from './session-fields.js'
 

@@ -10,7 +10,7 @@ import { inflate } from 'node:zlib'
 import { z } from 'zod'
 import { AppError } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
-import type { StoredSession } from '../../store/store.js'
+import type { StoredSession } from '../store/store.js'
 import { parseEndpoint } from './endpoint.js'
 
 export const NEWT_BYTES_MAX = 16 * 2 ** 20

@@ -8,7 +8,7 @@
  * session-fields.ts takes. Anything else is left to JSON.parse and check.ts, which then say what is wrong. So what is
  * accepted here is JSON, and means here what it means there (test/ingest/read-batch.test.ts compares).
  */
-import type { StoredSession } from '../../store/store.js'
+import type { StoredSession } from '../store/store.js'
 import { type Check, FIELD_CHECKS } from './session-fields.js'
 import { Bytes, Expected, Texts } from './words.js'
 

@@ -10,7 +10,7 @@ import {
   UNATTRIBUTED_REASONS,
 } from '../../session/session.js'
 import { SESSION_ID } from '../../session/session-id.js'
-import type { StoredSession } from '../../store/store.js'
+import type { StoredSession } from '../store/store.js'
 
 /** Year 2200: later is a broken clock. */
 const TIME_US_MAX = 7_258_118_400_000_000

@@ -1,6 +1,6 @@
 /** A row of the log as the API gives it: the fields of session/fields.ts, then Pangolin's names for the same. */
 import { FIELDS, type Field, type SessionRow } from '../../session/fields.js'
-import type { LogRow } from '../../store/store.js'
+import type { LogRow } from '../store/store.js'
 
 export type ApiRow = Record<string, string | number | boolean | null>
 

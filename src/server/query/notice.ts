@@ -1,7 +1,7 @@
 /** Why an answer is empty, in words that say what to do next. */
 
-import type { LogFilter, MeterStatus, StoreFacts } from '../../store/store.js'
 import type { KeyRecord } from '../control/control.js'
+import type { LogFilter, MeterStatus, StoreFacts } from '../store/store.js'
 import { hasFilters } from './parameters.js'
 import { isFinished } from './sites.js'
 

@@ -19,7 +19,7 @@ import {
   type SortKey,
   SUMMARY_GROUPS,
   SUMMARY_INTERVALS,
-} from '../../store/store.js'
+} from '../store/store.js'
 
 export const LIMIT_DEFAULT = 1000
 export const LIMIT_MAX = 1000

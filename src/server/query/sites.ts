@@ -1,7 +1,7 @@
 /** The state of each site and its meters, with what is wrong in words. */
 
-import type { MeterStatus } from '../../store/store.js'
 import type { KeyRecord } from '../control/control.js'
+import type { MeterStatus } from '../store/store.js'
 
 const BACKLOG_BATCHES = 60
 const SKEW_MS = 60_000

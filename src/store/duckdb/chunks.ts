@@ -16,8 +16,8 @@ import {
   ENUM,
   VARCHAR,
 } from '@duckdb/node-api'
+import type { StoredSession } from '../../server/store/store.js'
 import { isPlainText } from '../../session/plain-text.js'
-import type { StoredSession } from '../store.js'
 import { STORED_COLUMNS, type StoredColumn } from './columns.js'
 
 /** DuckDB's vector size. */

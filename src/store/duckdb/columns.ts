@@ -11,6 +11,8 @@
  * it have beyond the usual (usualHeaders): small numbers take few bits. The key of a peer and its endpoint say nearly
  * the same, so they are one text: a byte a row less than as two.
  */
+
+import type { StoredSession } from '../../server/store/store.js'
 import {
   CONN_STATES,
   DIRECTION_BASES,
@@ -18,7 +20,6 @@ import {
   PROTOCOLS,
   UNATTRIBUTED_REASONS,
 } from '../../session/session.js'
-import type { StoredSession } from '../store.js'
 import { sequenceOf } from './ids.js'
 
 export type ColumnKind = 'integer' | 'text' | 'boolean' | 'enum'

@@ -5,10 +5,10 @@
  * of the same rows, byte for byte (a test compares them).
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
+import type { CsvPiece, Sort } from '../../server/store/store.js'
 import { csvCell } from '../../session/csv.js'
 import { FIELDS } from '../../session/fields.js'
 import { PROTOCOLS } from '../../session/session.js'
-import type { CsvPiece, Sort } from '../store.js'
 import { COLUMNS, type Column, columnName, usualHeadersSql } from './columns.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'

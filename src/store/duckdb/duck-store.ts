@@ -6,7 +6,6 @@ import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../base/errors.js'
-import type { Catalog } from '../../session/catalog.js'
 import type {
   Cancel,
   CatalogVersion,
@@ -29,8 +28,9 @@ import type {
   UsageRow,
   WriteReceipt,
   WriteRequest,
-} from '../store.js'
-import { Turns } from '../turns.js'
+} from '../../server/store/store.js'
+import { Turns } from '../../server/store/turns.js'
+import type { Catalog } from '../../session/catalog.js'
 import { attributes } from './attributes.js'
 import { readCatalog, writeCatalog } from './catalog.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'

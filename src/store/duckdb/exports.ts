@@ -10,7 +10,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import type { CsvPiece, LogFilter, LogRow, Sort } from '../store.js'
+import type { CsvPiece, LogFilter, LogRow, Sort } from '../../server/store/store.js'
 import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
 import { inOneState, int, rowsOf } from './database.js'

@@ -4,7 +4,7 @@
  * A failure rolls the group back and forgets all that was cached.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { StoredSession, WriteReceipt, WriteRequest } from '../store.js'
+import type { StoredSession, WriteReceipt, WriteRequest } from '../../server/store/store.js'
 import { appendTo, SessionRows } from './chunks.js'
 import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
 import { KnownIds } from './known-ids.js'

@@ -14,7 +14,7 @@ import type {
   Sort,
   SortKey,
   StoreFacts,
-} from '../store.js'
+} from '../../server/store/store.js'
 import { int, type Row, rowsOf } from './database.js'
 import { sequenceOf, sessionIdOf } from './ids.js'
 import { rolledUpTo } from './rollup.js'

@@ -10,8 +10,9 @@
  *   open     no      no      append to session_open
  *   open     no      yes     replace when it has more packets
  */
+
+import type { StoredSession } from '../../server/store/store.js'
 import { isOpen } from '../../session/session.js'
-import type { StoredSession } from '../store.js'
 import { SessionRows } from './chunks.js'
 import { RUN_LENGTH, sequenceOf } from './ids.js'
 import {

@@ -19,7 +19,7 @@ import type {
   Totals,
   UsageRequest,
   UsageRow,
-} from '../store.js'
+} from '../../server/store/store.js'
 import { int, type Row, rowsOf } from './database.js'
 import { dimensionOfGroup, ROW_SUMS, rolledUpTo, SUM_NAMES } from './rollup.js'
 import { Sql, sumSources } from './where.js'

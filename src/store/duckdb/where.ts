@@ -4,7 +4,7 @@
  * (rollup.ts). Numbers are written as literals, texts are bound.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { AddressFilter, LogFilter, TextIds } from '../store.js'
+import type { AddressFilter, LogFilter, TextIds } from '../../server/store/store.js'
 import { endpointHolds } from './columns.js'
 import { int, literal, rowsOf } from './database.js'
 import { sequenceOf } from './ids.js'

@@ -16,8 +16,13 @@
  * Limits: GROUP_SESSIONS_MAX in one transaction; those of the queue and of the journal, beyond which batches wait for
  * the chores.
  */
-import type { StoredSession, StoreStats, WriteReceipt, WriteRequest } from '../store.js'
-import { Turns } from '../turns.js'
+import type {
+  StoredSession,
+  StoreStats,
+  WriteReceipt,
+  WriteRequest,
+} from '../../server/store/store.js'
+import { Turns } from '../../server/store/turns.js'
 import { BatchQueue } from './batch-queue.js'
 import type { Database } from './database.js'
 import { GroupCommit, receiptOf } from './group-commit.js'

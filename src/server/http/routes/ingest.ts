@@ -1,11 +1,11 @@
 /** What meters call: sessions, and Newt's access log. */
 import type { z } from 'zod'
 import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
-import type { StoredSession } from '../../../store/store.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
 import { checkSession } from '../../ingest/check.js'
 import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
 import { type Place, readBatch } from '../../ingest/read-batch.js'
+import type { StoredSession } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { type Route, route, siteParams } from '../route.js'
 

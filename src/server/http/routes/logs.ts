@@ -1,7 +1,6 @@
 /** The connection log: pages, totals, export. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import type { LogFilter, PageRequest } from '../../../store/store.js'
 import { exportStream } from '../../export/export.js'
 import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
 import { NOTICE_CODES, noticeFor } from '../../query/notice.js'
@@ -16,6 +15,7 @@ import {
   summaryQuerySchema,
   usageQuerySchema,
 } from '../../query/parameters.js'
+import type { LogFilter, PageRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { cutWhenStalled, resetWhenCut, takesGzip } from '../download.js'
 import { HttpError } from '../http.js'

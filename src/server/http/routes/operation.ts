@@ -1,7 +1,7 @@
 /** For those who run the server: health, metrics, backup. None of it names an organisation. */
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Backups } from '../../../store/backup.js'
+import { Backups } from '../../store/backup.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { type Route, route } from '../route.js'

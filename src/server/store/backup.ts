@@ -12,8 +12,8 @@
 import { existsSync } from 'node:fs'
 import { cp, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { AppError, EXIT, messageOf } from '../base/errors.js'
-import type { Control } from '../server/control/control.js'
+import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import type { Control } from '../control/control.js'
 import type { Store } from './store.js'
 import { Turns } from './turns.js'
 

@@ -5,15 +5,15 @@
  * Times are microseconds since the Unix epoch, ranges are half open [from, to).
  */
 import type { Readable } from 'node:stream'
-import type { Batch, BatchReceipt, MeterReport } from '../session/batch.js'
-import type { Catalog } from '../session/catalog.js'
+import type { Batch, BatchReceipt, MeterReport } from '../../session/batch.js'
+import type { Catalog } from '../../session/catalog.js'
 import type {
   ConnState,
   EndReason,
   Protocol,
   Session,
   UnattributedReason,
-} from '../session/session.js'
+} from '../../session/session.js'
 
 /**
  * A session as stored: what an access log cannot know (Newt counts no packets) is null.
