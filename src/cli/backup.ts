@@ -12,7 +12,7 @@ import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { Control } from '../server/control/control.js'
 import { moveBackup, writeBackup } from '../server/store/backup.js'
-import { DuckStore } from '../store/duckdb/duck-store.js'
+import { DuckStore } from '../server/store/duckdb/duck-store.js'
 import { ApiClient, say } from './api-client.js'
 import { defineCommand } from './command.js'
 

@@ -27,7 +27,7 @@ import { Auth } from '../server/http/auth.js'
 import { Maintenance } from '../server/http/maintenance.js'
 import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
-import { DuckStore } from '../store/duckdb/duck-store.js'
+import { DuckStore } from '../server/store/duckdb/duck-store.js'
 import { defineCommand } from './command.js'
 
 /** What requests that are under way have left when the server is told to end. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Database, READERS } from '../../src/store/duckdb/database.js'
+import { Database, READERS } from '../../src/server/store/duckdb/database.js'
 
 const MiB = 2 ** 20
 /** Some hours of work, unless it is interrupted. */

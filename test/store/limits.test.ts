@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DuckStore, type DuckStoreOptions } from '../../src/store/duckdb/duck-store.js'
+import { DuckStore, type DuckStoreOptions } from '../../src/server/store/duckdb/duck-store.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, stored } from '../support/store.js'
 

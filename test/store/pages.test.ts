@@ -1,7 +1,7 @@
 /** Pages while the file is changed below them. */
 import { DuckDBConnection } from '@duckdb/node-api'
 import { expect, test, vi } from 'vitest'
-import { Database } from '../../src/store/duckdb/database.js'
+import { Database } from '../../src/server/store/duckdb/database.js'
 import { page } from '../../src/store/duckdb/pages.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'

@@ -3,7 +3,7 @@
  * stdout. Runs until it is killed: DIRECTORY FIRST_BATCH
  */
 import { writeSync } from 'node:fs'
-import { DuckStore } from '../../src/store/duckdb/duck-store.js'
+import { DuckStore } from '../../src/server/store/duckdb/duck-store.js'
 import { batch } from './batches.js'
 import { journalSessions } from './journal-sessions.js'
 

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkSession } from '../../src/server/ingest/check.js'
+import { DuckStore, type DuckStoreOptions } from '../../src/server/store/duckdb/duck-store.js'
 import type { LogFilter, StoredSession, WriteReceipt } from '../../src/server/store/store.js'
 import type { Batch } from '../../src/session/batch.js'
 import type { Session } from '../../src/session/session.js'
-import { DuckStore, type DuckStoreOptions } from '../../src/store/duckdb/duck-store.js'
 
 const MiB = 2 ** 20
 

@@ -10,10 +10,10 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
+import { inOneState, int, rowsOf } from '../../server/store/duckdb/database.js'
 import type { CsvPiece, LogFilter, LogRow, Sort } from '../../server/store/store.js'
 import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
-import { inOneState, int, rowsOf } from './database.js'
 import { orderBy } from './pages.js'
 import { NAME_TABLES, rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources } from './where.js'

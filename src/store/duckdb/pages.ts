@@ -5,6 +5,7 @@
  * arrive between two pages move nothing.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { int, type Row, rowsOf } from '../../server/store/duckdb/database.js'
 import type {
   LogFilter,
   LogRow,
@@ -15,7 +16,6 @@ import type {
   SortKey,
   StoreFacts,
 } from '../../server/store/store.js'
-import { int, type Row, rowsOf } from './database.js'
 import { sequenceOf, sessionIdOf } from './ids.js'
 import { rolledUpTo } from './rollup.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'

@@ -7,6 +7,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../base/errors.js'
+import { int, type Row, rowsOf } from '../../server/store/duckdb/database.js'
 import type {
   LogFilter,
   Summary,
@@ -20,7 +21,6 @@ import type {
   UsageRequest,
   UsageRow,
 } from '../../server/store/store.js'
-import { int, type Row, rowsOf } from './database.js'
 import { dimensionOfGroup, ROW_SUMS, rolledUpTo, SUM_NAMES } from './rollup.js'
 import { Sql, sumSources } from './where.js'
 

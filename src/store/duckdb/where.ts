@@ -4,9 +4,9 @@
  * (rollup.ts). Numbers are written as literals, texts are bound.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { int, literal, rowsOf } from '../../server/store/duckdb/database.js'
 import type { AddressFilter, LogFilter, TextIds } from '../../server/store/store.js'
 import { endpointHolds } from './columns.js'
-import { int, literal, rowsOf } from './database.js'
 import { sequenceOf } from './ids.js'
 import {
   type Dimension,

@@ -16,6 +16,8 @@
  * Limits: GROUP_SESSIONS_MAX in one transaction; those of the queue and of the journal, beyond which batches wait for
  * the chores.
  */
+
+import type { Database } from '../../server/store/duckdb/database.js'
 import type {
   StoredSession,
   StoreStats,
@@ -24,7 +26,6 @@ import type {
 } from '../../server/store/store.js'
 import { Turns } from '../../server/store/turns.js'
 import { BatchQueue } from './batch-queue.js'
-import type { Database } from './database.js'
 import { GroupCommit, receiptOf } from './group-commit.js'
 import type { Leftovers } from './journal.js'
 import { JournaledBatches } from './journaled.js'

@@ -5,7 +5,27 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../base/errors.js'
+import { AppError } from '../../../base/errors.js'
+import type { Catalog } from '../../../session/catalog.js'
+import { attributes } from '../../../store/duckdb/attributes.js'
+import { readCatalog, writeCatalog } from '../../../store/duckdb/catalog.js'
+import { ExportSlots } from '../../../store/duckdb/export-slots.js'
+import {
+  CSV_SLICE_ROWS,
+  exportCsv,
+  exportQuery,
+  exportRows,
+  SLICE_ROWS,
+} from '../../../store/duckdb/exports.js'
+import { CLOSE_SESSIONS_MAX } from '../../../store/duckdb/group-commit.js'
+import { count, facts, page } from '../../../store/duckdb/pages.js'
+import { parquetQuery } from '../../../store/duckdb/parquet.js'
+import { gaps, meterStatuses } from '../../../store/duckdb/reports.js'
+import { Retention } from '../../../store/duckdb/retention.js'
+import { ROLL_ROWS } from '../../../store/duckdb/rollup.js'
+import { summary, usage } from '../../../store/duckdb/summary.js'
+import { withTextIds } from '../../../store/duckdb/where.js'
+import { Writer } from '../../../store/duckdb/writer.js'
 import type {
   Cancel,
   CatalogVersion,
@@ -28,23 +48,9 @@ import type {
   UsageRow,
   WriteReceipt,
   WriteRequest,
-} from '../../server/store/store.js'
-import { Turns } from '../../server/store/turns.js'
-import type { Catalog } from '../../session/catalog.js'
-import { attributes } from './attributes.js'
-import { readCatalog, writeCatalog } from './catalog.js'
+} from '../store.js'
+import { Turns } from '../turns.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'
-import { ExportSlots } from './export-slots.js'
-import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './exports.js'
-import { CLOSE_SESSIONS_MAX } from './group-commit.js'
-import { count, facts, page } from './pages.js'
-import { parquetQuery } from './parquet.js'
-import { gaps, meterStatuses } from './reports.js'
-import { Retention } from './retention.js'
-import { ROLL_ROWS } from './rollup.js'
-import { summary, usage } from './summary.js'
-import { withTextIds } from './where.js'
-import { Writer } from './writer.js'
 
 export interface DuckStoreOptions {
   readonly directory: string

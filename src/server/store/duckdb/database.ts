@@ -11,8 +11,8 @@ import { mkdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
-import { AppError, messageOf } from '../../base/errors.js'
-import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema.js'
+import { AppError, messageOf } from '../../../base/errors.js'
+import { MACROS, MIGRATIONS, SCHEMA_VERSION } from '../../../store/duckdb/schema.js'
 
 const MiB = 2 ** 20
 const BLOCK_BYTES = 64 * 1024
