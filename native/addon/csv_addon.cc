@@ -1,4 +1,4 @@
-// CsvLines for JavaScript (src/store/duckdb/csv-addon.ts): an addon of its own, since the server
+// CsvLines for JavaScript (src/server/store/duckdb/export/csv-addon.ts): an addon of its own, since the server
 // must run where libpcap is not.
 #include <napi.h>
 

@@ -8,17 +8,21 @@ import {
 } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { communityId } from '../../src/session/community-id.js'
-import { CSV_LINE_END, csvCell } from '../../src/session/csv.js'
-import { isoUs } from '../../src/session/fields.js'
-import { formatEndpoint, PROTOCOLS } from '../../src/session/session.js'
-import { csvAddon, type NativeCell, type NativeType } from '../../src/store/duckdb/csv-addon.js'
+import {
+  csvAddon,
+  type NativeCell,
+  type NativeType,
+} from '../../src/server/store/duckdb/export/csv-addon.js'
 import {
   checkLayout,
   layoutChunk,
   layoutFault,
   linesOfChunk,
-} from '../../src/store/duckdb/csv-layout.js'
+} from '../../src/server/store/duckdb/export/csv-layout.js'
+import { communityId } from '../../src/session/community-id.js'
+import { CSV_LINE_END, csvCell } from '../../src/session/csv.js'
+import { isoUs } from '../../src/session/fields.js'
+import { formatEndpoint, PROTOCOLS } from '../../src/session/session.js'
 import { sessionIdOf } from '../../src/store/duckdb/ids.js'
 
 const COLUMNS: readonly (readonly [name: string, sqlType: string, type: NativeType])[] = [

@@ -3,9 +3,13 @@ import { DuckDBResult } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { LOG_FIELDS } from '../../src/server/query/api-row.js'
 import { Database } from '../../src/server/store/duckdb/database.js'
+import {
+  EXPORTS_MAX,
+  ExportSlots,
+  ORG_EXPORTS_MAX,
+} from '../../src/server/store/duckdb/export/export-slots.js'
+import { CSV_SLICE_ROWS, SLICE_ROWS } from '../../src/server/store/duckdb/export/exports.js'
 import type { Sort } from '../../src/server/store/store.js'
-import { EXPORTS_MAX, ExportSlots, ORG_EXPORTS_MAX } from '../../src/store/duckdb/export-slots.js'
-import { CSV_SLICE_ROWS, SLICE_ROWS } from '../../src/store/duckdb/exports.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 

@@ -9,17 +9,8 @@ import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { attributes } from '../../../store/duckdb/attributes.js'
 import { readCatalog, writeCatalog } from '../../../store/duckdb/catalog.js'
-import { ExportSlots } from '../../../store/duckdb/export-slots.js'
-import {
-  CSV_SLICE_ROWS,
-  exportCsv,
-  exportQuery,
-  exportRows,
-  SLICE_ROWS,
-} from '../../../store/duckdb/exports.js'
 import { CLOSE_SESSIONS_MAX } from '../../../store/duckdb/group-commit.js'
 import { count, facts, page } from '../../../store/duckdb/pages.js'
-import { parquetQuery } from '../../../store/duckdb/parquet.js'
 import { gaps, meterStatuses } from '../../../store/duckdb/reports.js'
 import { Retention } from '../../../store/duckdb/retention.js'
 import { ROLL_ROWS } from '../../../store/duckdb/rollup.js'
@@ -51,6 +42,9 @@ import type {
 } from '../store.js'
 import { Turns } from '../turns.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'
+import { ExportSlots } from './export/export-slots.js'
+import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './export/exports.js'
+import { parquetQuery } from './export/parquet.js'
 
 export interface DuckStoreOptions {
   readonly directory: string

@@ -3,10 +3,10 @@
  * pages need), their part of the memory, and the interruption of their queries when nobody waits any more.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../base/errors.js'
-import { type Database, INTERRUPT_EVERY_MS } from '../../server/store/duckdb/database.js'
-import type { Cancel } from '../../server/store/store.js'
-import { Turns } from '../../server/store/turns.js'
+import { AppError } from '../../../../base/errors.js'
+import type { Cancel } from '../../store.js'
+import { Turns } from '../../turns.js'
+import { type Database, INTERRUPT_EVERY_MS } from '../database.js'
 
 /** Each may hold some tens of MiB. */
 export const EXPORTS_MAX = 8

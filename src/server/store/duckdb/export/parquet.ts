@@ -2,8 +2,8 @@
  * The export's columns with SQL types, for Parquet: names and order of session/fields.ts, values equal to those of
  * CSV and NDJSON (a test compares them), except that startTime and endTime are TIMESTAMPs.
  */
-import { FIELDS } from '../../session/fields.js'
-import { COLUMNS, columnName, usualHeadersSql } from './columns.js'
+import { FIELDS } from '../../../../session/fields.js'
+import { COLUMNS, columnName, usualHeadersSql } from '../../../../store/duckdb/columns.js'
 
 function endpoint(ip: string, port: string): string {
   return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}::INTEGER

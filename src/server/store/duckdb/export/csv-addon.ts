@@ -1,5 +1,5 @@
 /** The part of CSV that is C++ (native/addon/csv_lines.h). */
-import { requireAddon } from '../../base/addon.js'
+import { requireAddon } from '../../../../base/addon.js'
 
 /** What a value of a column takes: 8, 2, 1 and 16 bytes. */
 export type NativeType = 'int64' | 'uint16' | 'uint8' | 'text'

@@ -5,15 +5,20 @@
  * of the same rows, byte for byte (a test compares them).
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import { inOneState, rowsOf } from '../../server/store/duckdb/database.js'
-import type { CsvPiece, Sort } from '../../server/store/store.js'
-import { csvCell } from '../../session/csv.js'
-import { FIELDS } from '../../session/fields.js'
-import { PROTOCOLS } from '../../session/session.js'
-import { COLUMNS, type Column, columnName, usualHeadersSql } from './columns.js'
+import { csvCell } from '../../../../session/csv.js'
+import { FIELDS } from '../../../../session/fields.js'
+import { PROTOCOLS } from '../../../../session/session.js'
+import {
+  COLUMNS,
+  type Column,
+  columnName,
+  usualHeadersSql,
+} from '../../../../store/duckdb/columns.js'
+import { orderBy } from '../../../../store/duckdb/pages.js'
+import type { CsvPiece, Sort } from '../../store.js'
+import { inOneState, rowsOf } from '../database.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'
-import { orderBy } from './pages.js'
 
 const NATIVE_TYPES: Readonly<Record<string, NativeType>> = {
   BIGINT: 'int64',

@@ -5,8 +5,8 @@
  * length and either its up to 12 bytes or 4 of them and a pointer (duckdb_string_t in duckdb.h).
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import { AppError } from '../../base/errors.js'
-import { CSV_LINE_END, csvCell } from '../../session/csv.js'
+import { AppError } from '../../../../base/errors.js'
+import { CSV_LINE_END, csvCell } from '../../../../session/csv.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 
 /** What the vectors of @duckdb/node-api are inside. */

@@ -10,13 +10,13 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import { inOneState, int, rowsOf } from '../../server/store/duckdb/database.js'
-import type { CsvPiece, LogFilter, LogRow, Sort } from '../../server/store/store.js'
+import { orderBy } from '../../../../store/duckdb/pages.js'
+import { NAME_TABLES, rowsOfChunk, selectPlain, withNames } from '../../../../store/duckdb/rows.js'
+import { Sql, sources } from '../../../../store/duckdb/where.js'
+import type { CsvPiece, LogFilter, LogRow, Sort } from '../../store.js'
+import { inOneState, int, rowsOf } from '../database.js'
 import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
-import { orderBy } from './pages.js'
-import { NAME_TABLES, rowsOfChunk, selectPlain, withNames } from './rows.js'
-import { Sql, sources } from './where.js'
 
 export const SLICE_ROWS = 50_000
 /** Two lanes of them sort in the smallest --store-memory; 350 B a row are held until they are written. */
