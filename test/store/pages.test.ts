@@ -2,7 +2,7 @@
 import { DuckDBConnection } from '@duckdb/node-api'
 import { expect, test, vi } from 'vitest'
 import { Database } from '../../src/server/store/duckdb/database.js'
-import { page } from '../../src/store/duckdb/pages.js'
+import { page } from '../../src/server/store/duckdb/read/pages.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 

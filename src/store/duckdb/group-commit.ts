@@ -4,6 +4,7 @@
  * A failure rolls the group back and forgets all that was cached.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { SESSION_RUN_OVER } from '../../server/store/duckdb/read/where.js'
 import type { StoredSession, WriteReceipt, WriteRequest } from '../../server/store/store.js'
 import { appendTo, SessionRows } from './chunks.js'
 import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
@@ -11,7 +12,6 @@ import { KnownIds } from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
 import { type Rollup, unrollSql } from './rollup.js'
-import { SESSION_RUN_OVER } from './where.js'
 
 /** Interrupted sessions that are closed at once, so that batches wait for it briefly. */
 export const CLOSE_SESSIONS_MAX = 50_000

@@ -7,9 +7,9 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { int, rowsOf } from '../../server/store/duckdb/database.js'
+import { MONTH_SQL, USAGE_SUMS } from '../../server/store/duckdb/read/summary.js'
 import type { Turns } from '../../server/store/turns.js'
 import { compactRollup, rolledUpTo, unrollSql } from './rollup.js'
-import { MONTH_SQL, USAGE_SUMS } from './summary.js'
 import { insertSums } from './sums.js'
 
 /** A slice holds a core for some 50 ms: a batch that comes meanwhile waits for little more. */

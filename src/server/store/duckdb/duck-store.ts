@@ -7,15 +7,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
-import { attributes } from '../../../store/duckdb/attributes.js'
-import { readCatalog, writeCatalog } from '../../../store/duckdb/catalog.js'
 import { CLOSE_SESSIONS_MAX } from '../../../store/duckdb/group-commit.js'
-import { count, facts, page } from '../../../store/duckdb/pages.js'
-import { gaps, meterStatuses } from '../../../store/duckdb/reports.js'
 import { Retention } from '../../../store/duckdb/retention.js'
 import { ROLL_ROWS } from '../../../store/duckdb/rollup.js'
-import { summary, usage } from '../../../store/duckdb/summary.js'
-import { withTextIds } from '../../../store/duckdb/where.js'
 import { Writer } from '../../../store/duckdb/writer.js'
 import type {
   Cancel,
@@ -45,6 +39,12 @@ import { Database, explained, literal, type Progress, secondsSince } from './dat
 import { ExportSlots } from './export/export-slots.js'
 import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './export/exports.js'
 import { parquetQuery } from './export/parquet.js'
+import { attributes } from './read/attributes.js'
+import { readCatalog, writeCatalog } from './read/catalog.js'
+import { count, facts, page } from './read/pages.js'
+import { gaps, meterStatuses } from './read/reports.js'
+import { summary, usage } from './read/summary.js'
+import { withTextIds } from './read/where.js'
 
 export interface DuckStoreOptions {
   readonly directory: string

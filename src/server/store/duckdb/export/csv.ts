@@ -14,9 +14,9 @@ import {
   columnName,
   usualHeadersSql,
 } from '../../../../store/duckdb/columns.js'
-import { orderBy } from '../../../../store/duckdb/pages.js'
 import type { CsvPiece, Sort } from '../../store.js'
 import { inOneState, rowsOf } from '../database.js'
+import { orderBy } from '../read/pages.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'
 

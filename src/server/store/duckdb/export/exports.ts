@@ -10,11 +10,11 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import { orderBy } from '../../../../store/duckdb/pages.js'
-import { NAME_TABLES, rowsOfChunk, selectPlain, withNames } from '../../../../store/duckdb/rows.js'
-import { Sql, sources } from '../../../../store/duckdb/where.js'
 import type { CsvPiece, LogFilter, LogRow, Sort } from '../../store.js'
 import { inOneState, int, rowsOf } from '../database.js'
+import { orderBy } from '../read/pages.js'
+import { NAME_TABLES, rowsOfChunk, selectPlain, withNames } from '../read/rows.js'
+import { Sql, sources } from '../read/where.js'
 import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
 

@@ -5,9 +5,9 @@
  * are counted in one pass over the rows.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { type Row, rowsOf } from '../../server/store/duckdb/database.js'
-import { ATTRIBUTES_MAX, type FilterAttributes, type LogFilter } from '../../server/store/store.js'
-import { type Dimension, dimensionFor, rolledUpTo } from './rollup.js'
+import { type Dimension, dimensionFor, rolledUpTo } from '../../../../store/duckdb/rollup.js'
+import { ATTRIBUTES_MAX, type FilterAttributes, type LogFilter } from '../../store.js'
+import { type Row, rowsOf } from '../database.js'
 import { Sql, sources, sumSources } from './where.js'
 
 interface Facet {

@@ -5,7 +5,8 @@
  * arrive between two pages move nothing.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { int, type Row, rowsOf } from '../../server/store/duckdb/database.js'
+import { sequenceOf, sessionIdOf } from '../../../../store/duckdb/ids.js'
+import { rolledUpTo } from '../../../../store/duckdb/rollup.js'
 import type {
   LogFilter,
   LogRow,
@@ -15,9 +16,8 @@ import type {
   Sort,
   SortKey,
   StoreFacts,
-} from '../../server/store/store.js'
-import { sequenceOf, sessionIdOf } from './ids.js'
-import { rolledUpTo } from './rollup.js'
+} from '../../store.js'
+import { int, type Row, rowsOf } from '../database.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources, sumSources } from './where.js'
 

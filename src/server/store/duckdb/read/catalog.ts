@@ -1,9 +1,9 @@
 /** The catalog: the whole as last put, and its names as tables to join. Deleted names stay for old rows. */
 import { createHash } from 'node:crypto'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
-import { int, rowsOf } from '../../server/store/duckdb/database.js'
-import type { CatalogVersion } from '../../server/store/store.js'
-import { type Catalog, EMPTY_CATALOG } from '../../session/catalog.js'
+import { type Catalog, EMPTY_CATALOG } from '../../../../session/catalog.js'
+import type { CatalogVersion } from '../../store.js'
+import { int, rowsOf } from '../database.js'
 
 export async function readCatalog(
   connection: DuckDBConnection,

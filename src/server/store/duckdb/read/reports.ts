@@ -1,8 +1,8 @@
 /** What the meters said: status of each, and the gaps of a time range. */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { int, type Row, rowsOf } from '../../server/store/duckdb/database.js'
-import type { Gap, MeterHistoryPoint, MeterStatus } from '../../server/store/store.js'
-import type { MeterReport } from '../../session/batch.js'
+import type { MeterReport } from '../../../../session/batch.js'
+import type { Gap, MeterHistoryPoint, MeterStatus } from '../../store.js'
+import { int, type Row, rowsOf } from '../database.js'
 import { meterIsSilent } from './where.js'
 
 /** Newest first. */

@@ -6,8 +6,13 @@
  * session was reported and whenever it was deleted.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../base/errors.js'
-import { int, type Row, rowsOf } from '../../server/store/duckdb/database.js'
+import { AppError } from '../../../../base/errors.js'
+import {
+  dimensionOfGroup,
+  ROW_SUMS,
+  rolledUpTo,
+  SUM_NAMES,
+} from '../../../../store/duckdb/rollup.js'
 import type {
   LogFilter,
   Summary,
@@ -20,8 +25,8 @@ import type {
   Totals,
   UsageRequest,
   UsageRow,
-} from '../../server/store/store.js'
-import { dimensionOfGroup, ROW_SUMS, rolledUpTo, SUM_NAMES } from './rollup.js'
+} from '../../store.js'
+import { int, type Row, rowsOf } from '../database.js'
 import { Sql, sumSources } from './where.js'
 
 export const INTERVALS_MAX = 3000

@@ -4,10 +4,8 @@
  * (rollup.ts). Numbers are written as literals, texts are bound.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { int, literal, rowsOf } from '../../server/store/duckdb/database.js'
-import type { AddressFilter, LogFilter, TextIds } from '../../server/store/store.js'
-import { endpointHolds } from './columns.js'
-import { sequenceOf } from './ids.js'
+import { endpointHolds } from '../../../../store/duckdb/columns.js'
+import { sequenceOf } from '../../../../store/duckdb/ids.js'
 import {
   type Dimension,
   dimensionFor,
@@ -15,7 +13,9 @@ import {
   ROW_SUMS,
   rolledTable,
   wholeHours,
-} from './rollup.js'
+} from '../../../../store/duckdb/rollup.js'
+import type { AddressFilter, LogFilter, TextIds } from '../../store.js'
+import { int, literal, rowsOf } from '../database.js'
 
 /** The meter `m` has been silent so long that its open sessions count as interrupted; `--silence-after`. */
 export function meterIsSilent(nowUs: number): string {
