@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.ts'
-import { STORED_NAMES } from '../../src/store/duckdb/columns.ts'
+import { STORED_NAMES } from '../../src/server/store/duckdb/schema/columns.ts'
 import { CLIENTS, LOG_ORG, RESOURCES, SITES } from './log-rows.ts'
 
 /** Rows of one transaction. */

@@ -19,11 +19,11 @@ import {
   layoutFault,
   linesOfChunk,
 } from '../../src/server/store/duckdb/export/csv-layout.js'
+import { sessionIdOf } from '../../src/server/store/duckdb/schema/ids.js'
 import { communityId } from '../../src/session/community-id.js'
 import { CSV_LINE_END, csvCell } from '../../src/session/csv.js'
 import { isoUs } from '../../src/session/fields.js'
 import { formatEndpoint, PROTOCOLS } from '../../src/session/session.js'
-import { sessionIdOf } from '../../src/store/duckdb/ids.js'
 
 const COLUMNS: readonly (readonly [name: string, sqlType: string, type: NativeType])[] = [
   ['big', 'BIGINT', 'int64'],

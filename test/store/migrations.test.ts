@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { literal } from '../../src/server/store/duckdb/database.js'
+import { peerOf, STORED_COLUMNS } from '../../src/server/store/duckdb/schema/columns.js'
+import { MIGRATIONS, SCHEMA_VERSION } from '../../src/server/store/duckdb/schema/schema.js'
 import type { LogRow } from '../../src/server/store/store.js'
 import { runPrefix } from '../../src/session/session-id.js'
-import { peerOf, STORED_COLUMNS } from '../../src/store/duckdb/columns.js'
-import { MIGRATIONS, SCHEMA_VERSION } from '../../src/store/duckdb/schema.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 
 const HOUR_US = 3600e6

@@ -1,7 +1,7 @@
 /** The two texts of a peer, which are stored as one: whatever they hold, they come back, and only what is asked is searched. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { peerOf } from '../../src/store/duckdb/columns.js'
+import { peerOf } from '../../src/server/store/duckdb/schema/columns.js'
 import { batch, session } from '../support/batches.js'
 import { ALWAYS, TestStore } from '../support/store.js'
 

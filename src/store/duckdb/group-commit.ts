@@ -5,9 +5,9 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { SESSION_RUN_OVER } from '../../server/store/duckdb/read/where.js'
+import { STORED_COLUMNS, STORED_NAMES } from '../../server/store/duckdb/schema/columns.js'
 import type { StoredSession, WriteReceipt, WriteRequest } from '../../server/store/store.js'
 import { appendTo, SessionRows } from './chunks.js'
-import { STORED_COLUMNS, STORED_NAMES } from './columns.js'
 import { KnownIds } from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'

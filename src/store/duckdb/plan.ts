@@ -11,10 +11,10 @@
  *   open     no      yes     replace when it has more packets
  */
 
+import { RUN_LENGTH, sequenceOf } from '../../server/store/duckdb/schema/ids.js'
 import type { StoredSession } from '../../server/store/store.js'
 import { isOpen } from '../../session/session.js'
 import { SessionRows } from './chunks.js'
-import { RUN_LENGTH, sequenceOf } from './ids.js'
 import {
   has,
   KnownIds,

@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { AppError, messageOf } from '../../../base/errors.js'
-import { MACROS, MIGRATIONS, SCHEMA_VERSION } from '../../../store/duckdb/schema.js'
+import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
 
 const MiB = 2 ** 20
 const BLOCK_BYTES = 64 * 1024

@@ -8,15 +8,10 @@ import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { csvCell } from '../../../../session/csv.js'
 import { FIELDS } from '../../../../session/fields.js'
 import { PROTOCOLS } from '../../../../session/session.js'
-import {
-  COLUMNS,
-  type Column,
-  columnName,
-  usualHeadersSql,
-} from '../../../../store/duckdb/columns.js'
 import type { CsvPiece, Sort } from '../../store.js'
 import { inOneState, rowsOf } from '../database.js'
 import { orderBy } from '../read/pages.js'
+import { COLUMNS, type Column, columnName, usualHeadersSql } from '../schema/columns.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'
 

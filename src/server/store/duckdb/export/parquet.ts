@@ -3,7 +3,7 @@
  * CSV and NDJSON (a test compares them), except that startTime and endTime are TIMESTAMPs.
  */
 import { FIELDS } from '../../../../session/fields.js'
-import { COLUMNS, columnName, usualHeadersSql } from '../../../../store/duckdb/columns.js'
+import { COLUMNS, columnName, usualHeadersSql } from '../schema/columns.js'
 
 function endpoint(ip: string, port: string): string {
   return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}::INTEGER

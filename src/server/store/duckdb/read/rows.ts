@@ -1,8 +1,8 @@
 /** Rows of the log: the select list with the catalog's names, and result chunks as LogRow objects. */
 import type { DuckDBDataChunk } from '@duckdb/node-api'
-import { COLUMNS, columnSql, payloadOf } from '../../../../store/duckdb/columns.js'
-import { sessionIdOf } from '../../../../store/duckdb/ids.js'
 import type { LogRow } from '../../store.js'
+import { COLUMNS, columnSql, payloadOf } from '../schema/columns.js'
+import { sessionIdOf } from '../schema/ids.js'
 import type { Source } from './where.js'
 
 const NAMES = [

@@ -4,8 +4,6 @@
  * (rollup.ts). Numbers are written as literals, texts are bound.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { endpointHolds } from '../../../../store/duckdb/columns.js'
-import { sequenceOf } from '../../../../store/duckdb/ids.js'
 import {
   type Dimension,
   dimensionFor,
@@ -16,6 +14,8 @@ import {
 } from '../../../../store/duckdb/rollup.js'
 import type { AddressFilter, LogFilter, TextIds } from '../../store.js'
 import { int, literal, rowsOf } from '../database.js'
+import { endpointHolds } from '../schema/columns.js'
+import { sequenceOf } from '../schema/ids.js'
 
 /** The meter `m` has been silent so long that its open sessions count as interrupted; `--silence-after`. */
 export function meterIsSilent(nowUs: number): string {

@@ -12,14 +12,14 @@
  * the same, so they are one text: a byte a row less than as two.
  */
 
-import type { StoredSession } from '../../server/store/store.js'
 import {
   CONN_STATES,
   DIRECTION_BASES,
   END_REASON_NAMES,
   PROTOCOLS,
   UNATTRIBUTED_REASONS,
-} from '../../session/session.js'
+} from '../../../../session/session.js'
+import type { StoredSession } from '../../store.js'
 import { sequenceOf } from './ids.js'
 
 export type ColumnKind = 'integer' | 'text' | 'boolean' | 'enum'
