@@ -1,8 +1,12 @@
 /** Batches that wait for the writer, without one. */
 import { expect, test } from 'vitest'
+import {
+  BatchQueue,
+  countUpTo,
+  QUEUE_SESSIONS_MAX,
+} from '../../src/server/store/duckdb/write/batch-queue.js'
+import { receiptOf, type SiteBatch } from '../../src/server/store/duckdb/write/group-commit.js'
 import type { StoredSession } from '../../src/server/store/store.js'
-import { BatchQueue, countUpTo, QUEUE_SESSIONS_MAX } from '../../src/store/duckdb/batch-queue.js'
-import { receiptOf, type SiteBatch } from '../../src/store/duckdb/group-commit.js'
 import { batch, session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 

@@ -5,10 +5,13 @@ import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Database } from '../../src/server/store/duckdb/database.js'
-import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
-import { Journal } from '../../src/store/duckdb/journal.js'
-import { APPLY_SESSIONS_MAX, JOURNAL_SESSIONS_MAX } from '../../src/store/duckdb/journaled.js'
-import { Writer } from '../../src/store/duckdb/writer.js'
+import type { SiteBatch } from '../../src/server/store/duckdb/write/group-commit.js'
+import { Journal } from '../../src/server/store/duckdb/write/journal.js'
+import {
+  APPLY_SESSIONS_MAX,
+  JOURNAL_SESSIONS_MAX,
+} from '../../src/server/store/duckdb/write/journaled.js'
+import { Writer } from '../../src/server/store/duckdb/write/writer.js'
 import { batch, report, session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 

@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { StoredSession } from '../../src/server/store/store.js'
-import type { SiteBatch } from '../../src/store/duckdb/group-commit.js'
-import { Journal } from '../../src/store/duckdb/journal.js'
+import type { SiteBatch } from '../../src/server/store/duckdb/write/group-commit.js'
+import { Journal } from '../../src/server/store/duckdb/write/journal.js'
 import {
   APPLY_SESSIONS_MAX,
   JOURNAL_SESSIONS_MAX,
   JournaledBatches,
-} from '../../src/store/duckdb/journaled.js'
+} from '../../src/server/store/duckdb/write/journaled.js'
+import type { StoredSession } from '../../src/server/store/store.js'
 import { batch, session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 

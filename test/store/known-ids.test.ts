@@ -9,7 +9,7 @@ import {
   type PageId,
   pageOf,
   set,
-} from '../../src/store/duckdb/known-ids.js'
+} from '../../src/server/store/duckdb/write/known-ids.js'
 
 let instance: DuckDBInstance
 let connection: DuckDBConnection

@@ -1,6 +1,6 @@
 /** When the write-ahead log is folded, by its size; the database is played. */
 import { beforeEach, expect, test } from 'vitest'
-import { LogFold } from '../../src/store/duckdb/log-fold.js'
+import { LogFold } from '../../src/server/store/duckdb/write/log-fold.js'
 
 const MiB = 2 ** 20
 const WAL_BYTES = 64 * MiB

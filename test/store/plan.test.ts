@@ -1,10 +1,16 @@
 /** A batch whose rows were made before its turn has the same fate as one whose rows were not. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { PAGE_BITS, type Page, set } from '../../src/server/store/duckdb/write/known-ids.js'
+import {
+  endedRows,
+  Fate,
+  Plan,
+  pagesOf,
+  type SiteSessions,
+} from '../../src/server/store/duckdb/write/plan.js'
 import type { StoredSession } from '../../src/server/store/store.js'
 import { runPrefix, sessionId } from '../../src/session/session-id.js'
-import { PAGE_BITS, type Page, set } from '../../src/store/duckdb/known-ids.js'
-import { endedRows, Fate, Plan, pagesOf, type SiteSessions } from '../../src/store/duckdb/plan.js'
 import { session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 

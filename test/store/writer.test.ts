@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Database } from '../../src/server/store/duckdb/database.js'
-import { Writer } from '../../src/store/duckdb/writer.js'
+import { Writer } from '../../src/server/store/duckdb/write/writer.js'
 import { batch, session } from '../support/batches.js'
 import { stored } from '../support/store.js'
 

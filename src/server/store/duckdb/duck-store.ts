@@ -7,10 +7,6 @@ import { setTimeout } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
-import { CLOSE_SESSIONS_MAX } from '../../../store/duckdb/group-commit.js'
-import { Retention } from '../../../store/duckdb/retention.js'
-import { ROLL_ROWS } from '../../../store/duckdb/rollup.js'
-import { Writer } from '../../../store/duckdb/writer.js'
 import type {
   Cancel,
   CatalogVersion,
@@ -45,6 +41,10 @@ import { count, facts, page } from './read/pages.js'
 import { gaps, meterStatuses } from './read/reports.js'
 import { summary, usage } from './read/summary.js'
 import { withTextIds } from './read/where.js'
+import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
+import { Retention } from './write/retention.js'
+import { ROLL_ROWS } from './write/rollup.js'
+import { Writer } from './write/writer.js'
 
 export interface DuckStoreOptions {
   readonly directory: string

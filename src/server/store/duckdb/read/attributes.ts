@@ -5,9 +5,9 @@
  * are counted in one pass over the rows.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { type Dimension, dimensionFor, rolledUpTo } from '../../../../store/duckdb/rollup.js'
 import { ATTRIBUTES_MAX, type FilterAttributes, type LogFilter } from '../../store.js'
 import { type Row, rowsOf } from '../database.js'
+import { type Dimension, dimensionFor, rolledUpTo } from '../write/rollup.js'
 import { Sql, sources, sumSources } from './where.js'
 
 interface Facet {

@@ -5,7 +5,6 @@
  * arrive between two pages move nothing.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { rolledUpTo } from '../../../../store/duckdb/rollup.js'
 import type {
   LogFilter,
   LogRow,
@@ -18,6 +17,7 @@ import type {
 } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { sequenceOf, sessionIdOf } from '../schema/ids.js'
+import { rolledUpTo } from '../write/rollup.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql, sources, sumSources } from './where.js'
 

@@ -7,12 +7,6 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
-import {
-  dimensionOfGroup,
-  ROW_SUMS,
-  rolledUpTo,
-  SUM_NAMES,
-} from '../../../../store/duckdb/rollup.js'
 import type {
   LogFilter,
   Summary,
@@ -27,6 +21,7 @@ import type {
   UsageRow,
 } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
+import { dimensionOfGroup, ROW_SUMS, rolledUpTo, SUM_NAMES } from '../write/rollup.js'
 import { Sql, sumSources } from './where.js'
 
 export const INTERVALS_MAX = 3000

@@ -4,6 +4,10 @@
  * (rollup.ts). Numbers are written as literals, texts are bound.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import type { AddressFilter, LogFilter, TextIds } from '../../store.js'
+import { int, literal, rowsOf } from '../database.js'
+import { endpointHolds } from '../schema/columns.js'
+import { sequenceOf } from '../schema/ids.js'
 import {
   type Dimension,
   dimensionFor,
@@ -11,11 +15,7 @@ import {
   ROW_SUMS,
   rolledTable,
   wholeHours,
-} from '../../../../store/duckdb/rollup.js'
-import type { AddressFilter, LogFilter, TextIds } from '../../store.js'
-import { int, literal, rowsOf } from '../database.js'
-import { endpointHolds } from '../schema/columns.js'
-import { sequenceOf } from '../schema/ids.js'
+} from '../write/rollup.js'
 
 /** The meter `m` has been silent so long that its open sessions count as interrupted; `--silence-after`. */
 export function meterIsSilent(nowUs: number): string {

@@ -6,9 +6,9 @@
  * under MVCC; a slice is short, since folding the log waits for its turn. Deleted row groups are reused by later rows; the file does not grow.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { int, rowsOf } from '../../server/store/duckdb/database.js'
-import { MONTH_SQL, USAGE_SUMS } from '../../server/store/duckdb/read/summary.js'
-import type { Turns } from '../../server/store/turns.js'
+import type { Turns } from '../../turns.js'
+import { int, rowsOf } from '../database.js'
+import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { compactRollup, rolledUpTo, unrollSql } from './rollup.js'
 import { insertSums } from './sums.js'
 

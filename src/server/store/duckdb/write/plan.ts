@@ -11,9 +11,9 @@
  *   open     no      yes     replace when it has more packets
  */
 
-import { RUN_LENGTH, sequenceOf } from '../../server/store/duckdb/schema/ids.js'
-import type { StoredSession } from '../../server/store/store.js'
-import { isOpen } from '../../session/session.js'
+import { isOpen } from '../../../../session/session.js'
+import type { StoredSession } from '../../store.js'
+import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { SessionRows } from './chunks.js'
 import {
   has,

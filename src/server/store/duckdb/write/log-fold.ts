@@ -5,7 +5,7 @@
  * faults of that kind up to 1.5.5 (duckdb#25971, duckdb#24260: a file that cannot be opened any more).
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { Database } from '../../server/store/duckdb/database.js'
+import type { Database } from '../database.js'
 
 /** What a fold may take: of the log a fifth was measured, of texts that are all different more; and the last row groups again. */
 const FOLD_SHARE = 0.5

@@ -16,9 +16,9 @@ import {
   ENUM,
   VARCHAR,
 } from '@duckdb/node-api'
-import { STORED_COLUMNS, type StoredColumn } from '../../server/store/duckdb/schema/columns.js'
-import type { StoredSession } from '../../server/store/store.js'
-import { isPlainText } from '../../session/plain-text.js'
+import { isPlainText } from '../../../../session/plain-text.js'
+import type { StoredSession } from '../../store.js'
+import { STORED_COLUMNS, type StoredColumn } from '../schema/columns.js'
 
 /** DuckDB's vector size. */
 const CHUNK_ROWS = 2048

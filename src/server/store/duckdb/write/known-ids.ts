@@ -18,7 +18,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { LRUCache } from 'lru-cache'
-import { int, literal, rowsOf } from '../../server/store/duckdb/database.js'
+import { int, literal, rowsOf } from '../database.js'
 
 export const PAGE_BITS = 2048
 const WORDS = PAGE_BITS / 32

@@ -13,9 +13,9 @@
  * happen between its look at `rolled` and its commit: Turns.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { int, rowsOf } from '../../server/store/duckdb/database.js'
-import type { LogFilter, SummaryGroup } from '../../server/store/store.js'
-import type { Turns } from '../../server/store/turns.js'
+import type { LogFilter, SummaryGroup } from '../../store.js'
+import type { Turns } from '../../turns.js'
+import { int, rowsOf } from '../database.js'
 import { insertSums } from './sums.js'
 
 export const HOUR_US = 3600e6

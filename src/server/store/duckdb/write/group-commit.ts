@@ -4,9 +4,9 @@
  * A failure rolls the group back and forgets all that was cached.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { SESSION_RUN_OVER } from '../../server/store/duckdb/read/where.js'
-import { STORED_COLUMNS, STORED_NAMES } from '../../server/store/duckdb/schema/columns.js'
-import type { StoredSession, WriteReceipt, WriteRequest } from '../../server/store/store.js'
+import type { StoredSession, WriteReceipt, WriteRequest } from '../../store.js'
+import { SESSION_RUN_OVER } from '../read/where.js'
+import { STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
 import { appendTo, SessionRows } from './chunks.js'
 import { KnownIds } from './known-ids.js'
 import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'

@@ -17,14 +17,9 @@
  * the chores.
  */
 
-import type { Database } from '../../server/store/duckdb/database.js'
-import type {
-  StoredSession,
-  StoreStats,
-  WriteReceipt,
-  WriteRequest,
-} from '../../server/store/store.js'
-import { Turns } from '../../server/store/turns.js'
+import type { StoredSession, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
+import { Turns } from '../../turns.js'
+import type { Database } from '../database.js'
 import { BatchQueue } from './batch-queue.js'
 import { GroupCommit, receiptOf } from './group-commit.js'
 import type { Leftovers } from './journal.js'

@@ -4,8 +4,8 @@
  * Limit: QUEUE_SESSIONS_MAX sessions that were not told about, those that are just being written among them; beyond it
  * STORE_BUSY. A batch is never refused by an empty queue, be it as large as it may.
  */
-import { AppError } from '../../base/errors.js'
-import type { WriteReceipt } from '../../server/store/store.js'
+import { AppError } from '../../../../base/errors.js'
+import type { WriteReceipt } from '../../store.js'
 import type { SiteBatch } from './group-commit.js'
 
 export const QUEUE_SESSIONS_MAX = 200_000

@@ -10,8 +10,8 @@
  * their ids); GAPS_MAX missing ranges a meter (beyond it the two oldest become one).
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { int, literal, rowsOf } from '../../server/store/duckdb/database.js'
-import type { BatchGap, MeterReport } from '../../session/batch.js'
+import type { BatchGap, MeterReport } from '../../../../session/batch.js'
+import { int, literal, rowsOf } from '../database.js'
 
 export const METERS_MAX = 1000
 export const GAPS_MAX = 1000
