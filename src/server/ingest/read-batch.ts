@@ -6,7 +6,7 @@
  * Only the usual form is read: JSON without spaces, `sessions` last, in each session the same keys in the same order
  * (those of the first), no nested values, whole numbers, texts of ASCII without escapes, every field what
  * session-fields.ts takes. Anything else is left to JSON.parse and check.ts, which then say what is wrong. So what is
- * accepted here is JSON, and means here what it means there (test/ingest/read-batch.test.ts compares).
+ * accepted here is JSON, and means here what it means there (test/server/ingest/read-batch.test.ts compares).
  */
 import type { StoredSession } from '../store/store.js'
 import { type Check, FIELD_CHECKS } from './session-fields.js'

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { AppError } from '../../../src/base/errors.js'
+import { loadCatalog } from '../../../src/meter/attribution/catalog-file.js'
+
+const directory = mkdtempSync(join(tmpdir(), 'tunmeter-catalog-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+let count = 0
+function file(text: string): string {
+  const path = join(directory, `${++count}.yaml`)
+  writeFileSync(path, text)
+  return path
+}
+function fault(path: string): AppError {
+  try {
+    loadCatalog(path)
+  } catch (error) {
+    if (error instanceof AppError) return error
+    throw error
+  }
+  throw new Error('no fault')
+}
+
+test('the fixture is a catalog', () => {
+  const catalog = loadCatalog(join(import.meta.dirname, '../../../fixtures/wireguard/catalog.yaml'))
+  expect(catalog.clients.map((client) => client.name)).toEqual([
+    "Anna's laptop",
+    "Ravi's workstation",
+  ])
+  expect(catalog.resources).toHaveLength(5)
+})
+
+test('JSON, and an empty file', () => {
+  expect(loadCatalog(file('{"sites": [{"siteId": 7, "name": "x"}]}')).sites).toEqual([
+    { siteId: 7, name: 'x' },
+  ])
+  expect(loadCatalog(file('')).clients).toEqual([])
+})
+
+test('all faults at once, each with its place', () => {
+  const path = file(`
+clients:
+  - {clientId: 1, name: a, publicKey: short}
+  - {clientId: 0, name: b, adresses: []}
+resources:
+  - {siteResourceId: 1, name: w, destination: 10.0.0.0/40, ports: [70000]}
+`)
+  const error = fault(path)
+  expect(error.code).toBe('CATALOG_INVALID')
+  expect(error.exitCode).toBe(2)
+  const places = (error.facts.faults as string[]).map((line) => line.split(': ')[0])
+  expect(places).toEqual([
+    'clients[0].publicKey',
+    'clients[1].clientId',
+    'clients[1].adresses',
+    'resources[0].destination',
+    'resources[0].ports[0]',
+  ])
+  expect(error.message).toContain(`${path}: clients[0].publicKey: expected a WireGuard public key`)
+  expect(error.message).toContain('adresses')
+})
+
+test('half characters and NUL are no names', () => {
+  const error = fault(
+    file(
+      '{"clients": [{"clientId": 1, "name": "a\\ud800"}], "sites": [{"siteId": 1, "name": "\\0"}]}',
+    ),
+  )
+  expect(error.facts.faults).toEqual([
+    'clients[0].name: expected a text of whole characters, without NUL, got "a\\ud800"',
+    'sites[0].name: expected a text of whole characters, without NUL, got "\\u0000"',
+  ])
+  const whole = file('{"sites": [{"siteId": 1, "name": "\\ud83d\\ude00"}]}')
+  expect(loadCatalog(whole).sites[0]!.name).toBe('😀')
+})
+
+test('an identity that two entries claim', () => {
+  const error = fault(file('clients: [{clientId: 1, name: a}, {clientId: 1, name: b}]'))
+  expect(error.message).toContain('clients[1].clientId: 1 is that of clients[0] already')
+})
+
+test('what cannot be read', () => {
+  expect(fault(join(directory, 'none')).code).toBe('CATALOG_UNREADABLE')
+  expect(fault(file('clients: [')).code).toBe('CATALOG_UNREADABLE')
+  expect(fault(directory).code).toBe('CATALOG_UNREADABLE')
+  expect(fault(file('42')).code).toBe('CATALOG_INVALID')
+})

@@ -1,0 +1,68 @@
+import { expect, test, vi } from 'vitest'
+import { openBatch } from '../../../src/meter/ship/rebatch.js'
+import { Batcher } from '../../../src/meter/spool/batcher.js'
+import { BATCH_BYTES_MAX } from '../../../src/session/batch.js'
+import { aSession } from '../../support/sessions.js'
+import { aSpool, REPORT } from '../../support/spools.js'
+
+/** A batcher whose disk does with each batch what `disk` says; 10 batches wait. */
+async function behind(disk: () => Promise<number>): Promise<{ batcher: Batcher; lost: number[] }> {
+  const { spool } = await aSpool()
+  const lost: number[] = []
+  vi.spyOn(spool, 'append').mockImplementation(disk)
+  vi.spyOn(spool, 'lost').mockImplementation((gap) => void lost.push(gap.sessions))
+  const batcher = new Batcher({ spool, report: () => REPORT, ageMs: null, sessionsMax: 5 })
+  for (let i = 0; i < 50; i++) batcher.add(aSession())
+  return { batcher, lost }
+}
+
+async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  const turn = new Promise((resolve) => setImmediate(() => resolve('pending')))
+  return (await Promise.race([promise, turn])) === 'pending'
+}
+
+test('while the disk is behind the reader waits, until few batches are left', async () => {
+  const writes: (() => void)[] = []
+  const { batcher } = await behind(
+    () => new Promise((resolve) => writes.push(() => resolve(writes.length))),
+  )
+  const relieved = batcher.relieved()
+  for (let left = 10; left > 2; left--) {
+    expect(await isPending(relieved), `${left} left`).toBe(true)
+    await vi.waitUntil(() => writes.length === 11 - left)
+    writes.at(-1)!()
+    await vi.waitUntil(() => batcher.heldSessions === (left - 1) * 5)
+  }
+  await relieved
+})
+
+test('a disk that refuses makes nobody wait', async () => {
+  const { batcher } = await behind(() => Promise.reject(new Error('no')))
+  await batcher.relieved()
+  expect(batcher.heldSessions).toBe(50)
+  batcher.abandon()
+  await batcher.flush()
+})
+
+test('given up, what the disk refuses is lost, and counted', async () => {
+  const { batcher, lost } = await behind(() => Promise.reject(new Error('no')))
+  batcher.abandon()
+  await batcher.flush()
+  expect(lost).toEqual(Array.from({ length: 10 }, () => 5))
+})
+
+test('a batch ends before the session that would make its JSON too long', async () => {
+  const { spool } = await aSpool()
+  const batcher = new Batcher({ spool, report: () => REPORT, ageMs: null })
+  const userId = 'u'.repeat(3_000)
+  for (let i = 0; i < 5_000; i++) batcher.add(aSession({ userId, sourcePort: i }))
+  await batcher.flush()
+  const ports: number[] = []
+  for (let next = await spool.next(); next !== null; next = await spool.next()) {
+    expect(next.entry.textBytes).toBeLessThan(BATCH_BYTES_MAX)
+    const { sessions } = await openBatch(next.body)
+    expect(sessions.length).toBe(next.entry.sessions)
+    ports.push(...sessions.map((s) => s.sourcePort))
+  }
+  expect(ports).toEqual(Array.from({ length: 5_000 }, (_, i) => i))
+})

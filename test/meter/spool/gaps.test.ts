@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { GapList } from '../../../src/meter/spool/gaps.js'
+import type { BatchGap } from '../../../src/session/batch.js'
+
+function batch(number: number, sessions = 1, reason = 'spoolFull'): BatchGap {
+  return { reason, sessions, fromBatch: number, toBatch: number, from: '1', to: '2' }
+}
+
+function time(from: string, to: string): BatchGap {
+  return { reason: 'interfaceGone', sessions: 0, from, to }
+}
+
+function listOf(...gaps: BatchGap[]): readonly BatchGap[] {
+  const list = new GapList([])
+  for (const gap of gaps) list.add(gap)
+  return list.list()
+}
+
+test('neighbouring batches of one reason are one gap', () => {
+  expect(listOf(batch(1), batch(2, 5), batch(4), batch(5, 1, 'diskFull'))).toEqual([
+    { ...batch(1, 6), toBatch: 2 },
+    batch(4),
+    batch(5, 1, 'diskFull'),
+  ])
+})
+
+test('times are one gap only where they meet', () => {
+  expect(listOf(time('1', '3'), time('2', '4'), time('6', '7'))).toEqual([
+    time('1', '4'),
+    time('6', '7'),
+  ])
+})
+
+test('what a batch has taken comes back when it was not committed, and is merged with nothing', () => {
+  const list = new GapList([batch(1)])
+  expect(list.take()).toEqual([batch(1)])
+  list.add(batch(2))
+  expect([list.untaken(), list.list()]).toEqual([[batch(2)], [batch(1), batch(2)]])
+  list.putBack()
+  expect(list.take()).toEqual([batch(1), batch(2)])
+  list.settle()
+  expect(list.list()).toEqual([])
+})
+
+test('bounded: thousands of gaps keep their sum', () => {
+  const list = new GapList([])
+  for (let i = 0; i < 6_000; i++) list.add(batch(2 * i + 1))
+  expect(list.list().length).toBeLessThanOrEqual(4_096)
+  expect(list.list().reduce((sum, gap) => sum + gap.sessions, 0)).toBe(6_000)
+})

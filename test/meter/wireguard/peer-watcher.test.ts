@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { PeerSnapshot, WireGuardDevice } from '../../../src/meter/wireguard/device.js'
+import { PeerWatcher } from '../../../src/meter/wireguard/peer-watcher.js'
+
+beforeEach(() => vi.useFakeTimers())
+afterEach(() => vi.useRealTimers())
+
+function watcher(read: () => Promise<WireGuardDevice>) {
+  const [snapshots, failures] = [[] as PeerSnapshot[], [] as unknown[]]
+  const one = new PeerWatcher({
+    interfaceName: 'wg0',
+    intervalMs: 1000,
+    read,
+    nowUs: () => Date.now() * 1000,
+    onSnapshot: (snapshot) => snapshots.push(snapshot),
+    onFailure: (error) => failures.push(error),
+  })
+  return { one, snapshots, failures }
+}
+const device: WireGuardDevice = {
+  interfaceName: 'wg0',
+  kind: 'kernel',
+  publicKey: null,
+  listenPort: 1,
+  peers: [],
+}
+
+test('reads at once and every interval, stamped before the read', async () => {
+  vi.setSystemTime(1_000_000)
+  const { one, snapshots } = watcher(async () => device)
+  await one.start()
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(snapshots.map((snapshot) => snapshot.atUs)).toEqual([
+    1_000_000_000, 1_001_000_000, 1_002_000_000,
+  ])
+  one.stop()
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(snapshots).toHaveLength(3)
+})
+
+test('reads never overlap; demands during one share the next', async () => {
+  const open: (() => void)[] = []
+  const { one, snapshots } = watcher(
+    () => new Promise((resolve) => open.push(() => resolve(device))),
+  )
+  const demands = [one.refresh(), one.refresh(), one.refresh()]
+  expect(open).toHaveLength(1)
+  open[0]!()
+  await demands[0]
+  await vi.waitFor(() => expect(open).toHaveLength(2))
+  open[1]!()
+  await Promise.all(demands)
+  expect(snapshots).toHaveLength(2)
+})
+
+test('a failure is told once, again when it changes or comes back', async () => {
+  let failing: string | undefined = 'gone'
+  const { one, failures, snapshots } = watcher(async () => {
+    if (failing !== undefined) throw new Error(failing)
+    return device
+  })
+  for (const state of ['gone', 'gone', 'forbidden', undefined, 'forbidden']) {
+    failing = state
+    await one.refresh()
+  }
+  expect(failures.map(String)).toEqual(['Error: gone', 'Error: forbidden', 'Error: forbidden'])
+  expect(snapshots).toHaveLength(1)
+})

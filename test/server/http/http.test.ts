@@ -1,0 +1,383 @@
+/** Keys, isolation, limits, settings, notices, access logs and exports over HTTP, with a real process. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { deflateSync, gunzipSync, gzipSync } from 'node:zlib'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { batch, session } from '../../support/batches.js'
+import { TestServer } from '../../support/server.js'
+
+let server: TestServer
+let root: string
+let admin: string
+let read: string
+let ingest: string
+
+const ORG = '/api/v1/org/acme'
+const LOG = `${ORG}/logs/connection`
+const SESSIONS = `${ORG}/site/1/sessions`
+const ACCESS_LOG = `${ORG}/site/1/access-log`
+
+beforeAll(async () => {
+  server = await TestServer.start()
+  root = server.key({ scope: 'root' })
+  admin = server.key({ scope: 'admin', org: 'acme' })
+  read = server.key({ scope: 'read', org: 'acme' })
+  ingest = server.key({ scope: 'ingest', org: 'acme', site: 1 })
+})
+afterAll(() => server.stop())
+
+const setRetention = (retentionDays: number) =>
+  server.request('PUT', `${ORG}/settings`, admin, { retentionDays })
+const noticeCode = async (query = '') =>
+  (await server.get(`${LOG}?${query}`, read)).body.data.notice?.code
+
+test('retention is 0 at first: nothing is stored, the receipt and the empty log say so', async () => {
+  expect((await server.get(`${ORG}/settings`, read)).body.data).toEqual({ retentionDays: 0 })
+  expect(await noticeCode()).toBe('retentionOff')
+  const receipt = await server.request('POST', SESSIONS, ingest, batch(1, [session(1)]))
+  expect(receipt.body.data).toMatchObject({
+    stored: 0,
+    notice: expect.stringContaining('retention'),
+  })
+  expect(await noticeCode()).toBe('retentionOff')
+})
+
+test('an empty log says why', async () => {
+  expect((await setRetention(30)).body.data).toEqual({ retentionDays: 30 })
+  // The meter saw sessions while nothing was stored.
+  expect(await noticeCode()).toBe('nothingKept')
+  await server.request('POST', SESSIONS, ingest, batch(2, [session(2), session(3)]))
+  expect(await noticeCode()).toBeUndefined()
+  expect(await noticeCode('destAddr=1.2.3.4')).toBe('filtered')
+  expect(await noticeCode('timeEnd=2020-01-01T00:00:00Z')).toBe('outsideRange')
+})
+
+test('sessions that retention would delete at once are refused with the reason', async () => {
+  const old = session(9, {
+    startTimeUs: Date.now() * 1e3 - 31 * 86400e6,
+    endTimeUs: Date.now() * 1e3 - 31 * 86400e6,
+  })
+  const { body } = await server.request('POST', SESSIONS, ingest, batch(3, [old]))
+  expect(body.data.refused[0].reason).toMatch(/^olderThanRetention/)
+})
+
+describe('keys', () => {
+  test('who am I', async () => {
+    const { body } = await server.get('/api/v1/key', ingest)
+    expect(body).toMatchObject({ success: true, error: false, status: 200 })
+    expect(body.data).toMatchObject({ scope: 'ingest', orgId: 'acme', siteId: 1 })
+    expect(Math.abs(Date.parse(body.data.serverTime) - Date.now())).toBeLessThan(60_000)
+  })
+
+  test('a created key works until it is revoked; lists never show it', async () => {
+    const made = await server.request('POST', `${ORG}/keys`, admin, {
+      scope: 'read',
+      name: 'auditor',
+    })
+    expect(made.status).toBe(201)
+    const { key, keyId } = made.body.data
+    expect((await server.get(LOG, key)).status).toBe(200)
+    const listed = await server.get(`${ORG}/keys`, admin)
+    expect(JSON.stringify(listed.body)).not.toContain(key)
+    expect(JSON.stringify(listed.body)).not.toContain('hash')
+    expect(
+      listed.body.data.keys.find((k: { keyId: string }) => k.keyId === keyId).lastUsedAt,
+    ).not.toBeNull()
+    await server.request('DELETE', `${ORG}/keys/${keyId}`, admin)
+    expect((await server.get(LOG, key)).body).toMatchObject({ status: 401, code: 'keyRevoked' })
+  })
+
+  test('an expired key is told so; a key must be created with an end in the future', async () => {
+    const key = execFileSync(
+      process.execPath,
+      ['dist/cli.js', 'keys', 'create', '--data', server.data, '--org', 'acme', '--expires', '1ms'],
+      { encoding: 'utf8' },
+    ).trim()
+    expect((await server.get(LOG, key)).body.code).toBe('keyExpired')
+    const late = await server.request('POST', `${ORG}/keys`, admin, {
+      scope: 'read',
+      name: 'x',
+      expiresAt: '2020-01-01T00:00:00Z',
+    })
+    expect(late.status).toBe(400)
+  })
+
+  test('the dashboard’s cookie: HttpOnly, SameSite, and only for requests of our own page', async () => {
+    const login = await fetch(`${server.url}/api/v1/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ key: admin }),
+    })
+    const cookie = login.headers.get('set-cookie')!
+    expect(cookie).toMatch(/HttpOnly/)
+    expect(cookie).toMatch(/SameSite=Strict/)
+    const headers = { cookie: cookie.split(';')[0]!, 'content-type': 'application/json' }
+    expect((await fetch(`${server.url}${LOG}`, { headers })).status).toBe(200)
+    const put = (origin: string) =>
+      fetch(`${server.url}${ORG}/settings`, {
+        method: 'PUT',
+        headers: { ...headers, origin },
+        body: '{"retentionDays":30}',
+      })
+    expect((await put('https://evil.example')).status).toBe(403)
+    expect((await put(server.url)).status).toBe(200)
+    expect((await server.request('POST', '/api/v1/login', undefined, { key: ingest })).status).toBe(
+      403,
+    )
+  })
+
+  test('keys never reach the log', () => {
+    for (const key of [root, admin, read, ingest])
+      expect(server.log.join('\n')).not.toContain(key.slice(-20))
+  })
+})
+
+test('the catalog has a version: asked again it is not sent, changed meanwhile it is not overwritten', async () => {
+  const path = `${server.url}${ORG}/catalog`
+  const headers = { authorization: `Bearer ${admin}`, 'content-type': 'application/json' }
+  const put = (name: string, more: Record<string, string> = {}) => {
+    const body = JSON.stringify({ sites: [{ siteId: 1, name }] })
+    return fetch(path, { method: 'PUT', headers: { ...headers, ...more }, body })
+  }
+  await put('Berlin')
+  const etag = (await fetch(path, { headers })).headers.get('etag')!
+  expect((await fetch(path, { headers: { ...headers, 'if-none-match': etag } })).status).toBe(304)
+  expect((await put('Bonn', { 'if-match': etag })).status).toBe(200)
+  const stale = await put('Bremen', { 'if-match': etag })
+  expect([stale.status, (await stale.json()).code]).toEqual([412, 'catalogChanged'])
+  const now = await fetch(path, { headers: { ...headers, 'if-none-match': etag } })
+  expect((await now.json()).data.sites).toEqual([{ siteId: 1, name: 'Bonn' }])
+})
+
+describe('bad requests', () => {
+  test.each([
+    ['limit=0', 'limit'],
+    ['limit=1001', 'limit'],
+    ['offset=-1', 'offset'],
+    ['timeStart=yesterday', 'timeStart'],
+    ['timeStart=2026-01-02T00:00:00Z&timeEnd=2026-01-01T00:00:00Z', 'timeEnd'],
+    ['protocol=icmp', 'protocol'],
+    ['sourceAddr=10.8.0.0/33', 'sourceAddr'],
+    ['clientId=x', 'clientId'],
+    ['cursor=abc', 'cursor'],
+    ['sort=name', 'sort'],
+    ['colour=red', 'colour'],
+    ["q=%27%3B+DROP+TABLE+session%3B--&state='", 'state'],
+  ])('%s is a 400 that names the parameter', async (query, name) => {
+    const { status, body } = await server.get(`${LOG}?${query}`, read)
+    expect(status).toBe(400)
+    expect(body.message).toContain(name)
+    expect(body).toMatchObject({ data: null, success: false, error: true, status: 400 })
+  })
+
+  test.each([
+    ['not JSON', '{"meterId":', 400],
+    ['not a batch', '{}', 400],
+    ['a negative batch number', JSON.stringify({ ...batch(1, []), batch: -1 }), 400],
+  ])('a body that is %s', async (_name, body, status) => {
+    expect((await server.request('POST', SESSIONS, ingest, body)).status).toBe(status)
+  })
+
+  test('a gzip bomb and a large body are refused by size', async () => {
+    const post = (body: Buffer, path: string, key: string) =>
+      fetch(`${server.url}${path}`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${key}`,
+          'content-type': 'application/json',
+          'content-encoding': 'gzip',
+        },
+        body: new Uint8Array(body),
+      })
+    expect((await post(gzipSync(Buffer.alloc(80 * 2 ** 20, 32)), SESSIONS, ingest)).status).toBe(
+      413,
+    )
+    expect((await post(Buffer.from('nonsense'), SESSIONS, ingest)).status).toBe(400)
+    expect(
+      (await server.request('PUT', `${ORG}/settings`, admin, ' '.repeat(2 ** 20 + 1))).status,
+    ).toBe(413)
+  })
+
+  test('an unknown path has the envelope too', async () => {
+    expect((await server.get('/api/v1/nothing', read)).body).toMatchObject({
+      data: null,
+      status: 404,
+      code: 'notFound',
+    })
+  })
+
+  test('security headers are on every answer', async () => {
+    for (const path of ['/', '/docs', LOG, '/nothing']) {
+      const { headers } = await server.get(path, read)
+      expect(headers.get('content-security-policy')).toContain("default-src 'self'")
+      expect(headers.get('content-security-policy')).not.toContain('unsafe')
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+})
+
+describe('access logs of Newt', () => {
+  const compressed = (sessions: unknown) => deflateSync(JSON.stringify(sessions)).toString('base64')
+  const nowMs = Date.now()
+  const one = {
+    sessionId: '00ff00ff00ff00ff',
+    resourceId: 7,
+    sourceAddr: '100.90.128.3',
+    destAddr: '10.0.0.9:5432',
+    protocol: 'tcp',
+    startedAt: new Date(nowMs - 60_000).toISOString().replace('Z', '123456+00:00'),
+    endedAt: new Date(nowMs - 30_000).toISOString(),
+    bytesTx: 0,
+    bytesRx: 0,
+    connectionCount: 4,
+  }
+
+  test('is stored once, with unknown counts as null', async () => {
+    for (let i = 0; i < 2; i++) {
+      const { body } = await server.request('POST', ACCESS_LOG, ingest, {
+        compressed: compressed([one, { ...one, protocol: 'icmp' }]),
+      })
+      expect(body.data.stored).toBe(1)
+      expect(body.data.refused[0]).toMatchObject({
+        index: 1,
+        reason: expect.stringContaining('protocol'),
+      })
+    }
+    const { body } = await server.get(`${LOG}?destAddr=10.0.0.9:5432`, read)
+    expect(body.data.log).toHaveLength(1)
+    expect(body.data.log[0]).toMatchObject({
+      sourceAddr: '100.90.128.3',
+      siteResourceId: 7,
+      bytesTx: null,
+      packetsRx: null,
+      connectionCount: 4,
+      duration: 30,
+    })
+  })
+
+  test('a bomb is refused by size, nonsense by its form', async () => {
+    const bomb = deflateSync(Buffer.alloc(20 * 2 ** 20, 32)).toString('base64')
+    expect((await server.request('POST', ACCESS_LOG, ingest, { compressed: bomb })).status).toBe(
+      413,
+    )
+    expect((await server.request('POST', ACCESS_LOG, ingest, { compressed: '!!' })).status).toBe(
+      400,
+    )
+    expect(
+      (await server.request('POST', ACCESS_LOG, ingest, { compressed: compressed({}) })).status,
+    ).toBe(400)
+  })
+})
+
+describe('exports', () => {
+  const hostile = '=HYPERLINK("http://evil","x"),\n-1'
+  let table: Record<string, unknown>[]
+
+  beforeAll(async () => {
+    await server.request('PUT', `${ORG}/catalog`, admin, {
+      clients: [{ clientId: 1, name: hostile }],
+      users: [{ userId: 'u1', name: 'Ulla' }],
+    })
+    const v6 = session(21, {
+      sourceIp: 'fd00::1',
+      destIp: '2001:db8::2',
+      midstream: true,
+      handshakeRttUs: null,
+    })
+    const open = session(22, { endReason: 'activeTimeout' })
+    await server.request('POST', SESSIONS, ingest, batch(20, [v6, open]))
+    table = (await server.get(LOG, read)).body.data.log
+    expect(table).toHaveLength(5)
+  })
+
+  /** RFC 4180 by a small state machine. */
+  function parseCsv(text: string): string[][] {
+    const rows: string[][] = [[]]
+    const cell = /("(?:[^"]|"")*"|[^,\r\n]*)(,|\r\n)/gy
+    for (let match = cell.exec(text); match !== null; match = cell.exec(text)) {
+      rows
+        .at(-1)!
+        .push(match[1]!.startsWith('"') ? match[1]!.slice(1, -1).replaceAll('""', '"') : match[1]!)
+      if (match[2] === '\r\n') rows.push([])
+    }
+    expect(rows.pop()).toEqual([])
+    return rows
+  }
+
+  test('CSV equals the table, the documented columns first, formulas guarded', async () => {
+    const { body, headers } = await server.get(`${LOG}/export`, read)
+    expect(headers.get('content-disposition')).toMatch(
+      /^attachment; filename="connections_acme_\d{8}T\d{6}Z_\d{8}T\d{6}Z\.csv"$/,
+    )
+    const [names, ...lines] = parseCsv(body) as [string[], ...string[][]]
+    expect(names.slice(0, 11).join()).toBe(
+      'timestamp,protocol,siteResourceId,clientId,clientEndpoint,userId,sourceAddr,destAddr,duration,bytesTx,bytesRx',
+    )
+    const shown = table.map((row) =>
+      names.map((name) => {
+        const value = row[name]
+        if (value === null) return ''
+        return name === 'clientName' ? `'${value}` : String(value)
+      }),
+    )
+    expect(lines).toEqual(shown)
+    expect(lines.some((l) => l.includes(`'${hostile}`))).toBe(true)
+  })
+
+  test('NDJSON equals the table; gzip when asked', async () => {
+    const response = await fetch(`${server.url}${LOG}/export?format=ndjson`, {
+      headers: { authorization: `Bearer ${read}`, 'accept-encoding': 'identity' },
+    })
+    const rows = (await response.text())
+      .trim()
+      .split('\n')
+      .map((l) => JSON.parse(l))
+    expect(rows).toEqual(table.map(({ startedAt: _, endedAt: __, userEmail: ___, ...row }) => row))
+    const raw = execFileSync('curl', [
+      '-sS',
+      '-H',
+      `authorization: Bearer ${read}`,
+      '-H',
+      'accept-encoding: gzip',
+      `${server.url}${LOG}/export?format=ndjson`,
+    ])
+    expect(
+      gunzipSync(raw)
+        .toString()
+        .trim()
+        .split('\n')
+        .map((l) => JSON.parse(l)),
+    ).toEqual(rows)
+  })
+
+  test('Parquet equals the table', async () => {
+    const response = await fetch(`${server.url}${LOG}/export?format=parquet`, {
+      headers: { authorization: `Bearer ${read}` },
+    })
+    const directory = mkdtempSync(join(tmpdir(), 'tunmeter-parquet-'))
+    const file = join(directory, 'x.parquet')
+    writeFileSync(file, Buffer.from(await response.arrayBuffer()))
+    const connection = await (await DuckDBInstance.create()).connect()
+    const times = `strftime("startTime", '%Y-%m-%dT%H:%M:%S.%fZ') AS "startTime", strftime("endTime", '%Y-%m-%dT%H:%M:%S.%fZ') AS "endTime"`
+    const result = await connection.runAndReadAll(`SELECT * REPLACE (${times}) FROM '${file}'`)
+    const rows = result
+      .getRowObjects()
+      .map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([k, v]) => [k, typeof v === 'bigint' ? Number(v) : v]),
+        ),
+      )
+    rmSync(directory, { recursive: true })
+    expect(rows).toEqual(table.map(({ startedAt: _, endedAt: __, userEmail: ___, ...row }) => row))
+  })
+})
+
+test('failures are limited by address, and only failures', async () => {
+  let status = 0
+  for (let i = 0; i < 25; i++) status = (await server.get(LOG, 'tm_read_wrong')).status
+  expect(status).toBe(429)
+  expect((await server.get(LOG, read)).status).toBe(200)
+})

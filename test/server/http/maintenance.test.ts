@@ -1,0 +1,94 @@
+/** Retention by the clock: what is too old goes, by itself and soon after a change, and its totals stay. */
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createLogger } from '../../../src/base/log.js'
+import { Control } from '../../../src/server/control/control.js'
+import { Maintenance } from '../../../src/server/http/maintenance.js'
+import { ServerMetrics } from '../../../src/server/http/metrics.js'
+import { batch, report, session } from '../../support/batches.js'
+import { ALWAYS, TestStore } from '../../support/store.js'
+
+const DAY_US = 86400e6
+const TEN_MINUTES_MS = 600_000
+
+let t: TestStore
+let control: Control
+let maintenance: Maintenance
+
+beforeEach(async () => {
+  // Only the clock of its schedule: the database needs real time.
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  t = await TestStore.open()
+  control = new Control(join(t.directory, 'control'))
+  await control.putOrg('acme', { retentionDays: -1 })
+  maintenance = new Maintenance({
+    store: t.store,
+    control,
+    metrics: new ServerMetrics(() => t.store.stats()),
+    log: createLogger('error'),
+    usageDays: 400,
+    clockMs: () => t.nowUs / 1e3,
+  })
+})
+afterEach(async () => {
+  await maintenance.stop()
+  vi.useRealTimers()
+  await control.close()
+  await t.close()
+})
+
+const age = (days: number) => ({
+  startTimeUs: t.nowUs - days * DAY_US,
+  endTimeUs: t.nowUs - days * DAY_US + 1e6,
+})
+const count = () => t.store.count('acme', ALWAYS)
+const months = () =>
+  t.store.usage('acme', { fromMonth: '2024-01', toMonth: '2030-12', groupBy: 'client' })
+
+test('a change by another process applies within ten minutes, and time passing too', async () => {
+  await t.send('acme', 1, batch(1, [session(1, age(0)), session(2, age(8)), session(3, age(40))]))
+  maintenance.start()
+  await maintenance.soon()
+  expect(await count()).toBe(3)
+  await control.putOrg('acme', { retentionDays: 30 })
+  vi.advanceTimersByTime(TEN_MINUTES_MS)
+  await maintenance.soon('nobody')
+  expect(await count()).toBe(2)
+  t.nowUs += 23 * DAY_US
+  vi.advanceTimersByTime(TEN_MINUTES_MS)
+  await maintenance.soon('nobody')
+  expect(await count()).toBe(1)
+})
+
+test('a change by the API applies at once; 0 deletes everything', async () => {
+  await t.send('acme', 1, batch(1, [session(1, age(0)), session(2, age(8))]))
+  await control.putOrg('acme', { retentionDays: 7 })
+  await maintenance.soon('acme')
+  expect(await count()).toBe(1)
+  await control.putOrg('acme', { retentionDays: 0 })
+  await maintenance.soon('acme')
+  expect(await count()).toBe(0)
+})
+
+test('monthly totals outlive the sessions by 400 days, and no longer', async () => {
+  await control.putOrg('acme', { retentionDays: 30 })
+  await t.send('acme', 1, batch(1, [session(1, { ...age(10), bytesTx: 111 })]))
+  const before = await months()
+  expect(before).toMatchObject([{ month: '2026-11', id: '1', sessions: 1, bytesTx: 111 }])
+  for (const days of [60, 380]) {
+    t.nowUs += days * DAY_US
+    await maintenance.soon()
+    if (days === 60) expect([await count(), await months()]).toEqual([0, before])
+  }
+  expect(await months()).toEqual([])
+})
+
+test('sessions of an earlier run of a meter are closed by the clock', async () => {
+  await t.send('acme', 1, batch(1, [session(1, { ...age(0), endReason: 'activeTimeout' })]))
+  const next = report({ startedAt: '2026-11-21T00:00:00.000Z' })
+  await t.send('acme', 1, batch(2, [], { report: next }))
+  maintenance.start()
+  await maintenance.soon('nobody')
+  expect(await t.store.closeInterrupted()).toBe(0)
+  expect(await t.store.count('acme', { ...ALWAYS, state: 'interrupted' })).toBe(1)
+})

@@ -1,0 +1,67 @@
+/** The database's connections: what happens to those in use when it closes. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Database, READERS } from '../../../src/server/store/duckdb/database.js'
+
+const MiB = 2 ** 20
+/** Some hours of work, unless it is interrupted. */
+const ENDLESS = 'SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b'
+
+let directory: string
+let database: Database
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'tunmeter-database-'))
+  database = await Database.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+test('closing interrupts what reads and waits for it, and refuses what waits for a connection', async () => {
+  let running = 0
+  let begun = (): void => undefined
+  const allRun = new Promise<void>((resolve) => {
+    begun = resolve
+  })
+  const reads = Array.from({ length: READERS }, () =>
+    database.read((connection) => {
+      if (++running === READERS) begun()
+      return connection.run(ENDLESS)
+    }),
+  )
+  const waits = database.read((connection) => connection.run('SELECT 1'))
+  const ended = Promise.allSettled([...reads, waits])
+  await allRun
+  await database.close()
+  const outcomes = (await ended).map((o) => (o.status === 'rejected' ? String(o.reason) : o.status))
+  expect(outcomes.slice(0, READERS)).toEqual(
+    Array(READERS).fill(expect.stringContaining('Interrupted')),
+  )
+  expect(outcomes[READERS]).toContain('the server is ending')
+  await expect(database.read((connection) => connection.run('SELECT 1'))).rejects.toThrow('ending')
+})
+
+test('closing interrupts a connection that was lent; who has it gives it back', async () => {
+  const connection = await database.lend()
+  const query = connection.run(ENDLESS).finally(() => database.release(connection))
+  const ended = expect(query).rejects.toThrow('Interrupted')
+  await database.close()
+  await ended
+  await expect(database.lend()).rejects.toThrow('ending')
+})
+
+test('what exports hold is taken off the memory while they run, up to a quarter of it', async () => {
+  const connection = await database.lend()
+  const limit = async () => {
+    const reader = await connection.runAndReadAll("SELECT current_setting('memory_limit')")
+    return reader.getRows()[0]![0]
+  }
+  const limits = [await limit()]
+  for (const change of [1, 1, -1, -1] as const) {
+    await database.countExport(change, connection)
+    limits.push(await limit())
+  }
+  expect(limits).toEqual(['256.0 MiB', '192.0 MiB', '192.0 MiB', '192.0 MiB', '256.0 MiB'])
+  database.release(connection)
+  await database.close()
+})

@@ -1,0 +1,278 @@
+/** Batch numbers, gaps, interrupted sessions, retention, usage, names: what the store knows beside sessions. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { LogRow } from '../../../src/server/store/store.js'
+import { batch, report, session } from '../../support/batches.js'
+import { ALWAYS, TestStore } from '../../support/store.js'
+
+let t: TestStore
+beforeEach(async () => {
+  t = await TestStore.open()
+})
+afterEach(() => t.close())
+
+const MINUTE_US = 60e6
+const DAY_US = 86400e6
+
+async function rows(orgId = 'acme'): Promise<LogRow[]> {
+  const sort = { key: 'startTime', descending: false } as const
+  const page = await t.store.page(orgId, { filter: ALWAYS, sort, limit: 1000, offset: 0 })
+  return [...page.rows]
+}
+const ranges = async () =>
+  (await t.store.gaps('acme', 0, 2 * t.nowUs)).map((g) => [g.fromBatch, g.toBatch, g.reason])
+
+describe('batch numbers', () => {
+  test('a jump is a gap; a late batch makes it smaller, then closes it', async () => {
+    for (const number of [1, 2, 6]) await t.send('acme', 1, batch(number, []))
+    expect(await ranges()).toEqual([[3, 5, 'missing']])
+    await t.send('acme', 1, batch(4, [session(1)]))
+    expect((await ranges()).sort()).toEqual([
+      [3, 3, 'missing'],
+      [5, 5, 'missing'],
+    ])
+    await t.send('acme', 1, batch(3, []))
+    await t.send('acme', 1, batch(5, []))
+    expect(await ranges()).toEqual([])
+    expect(await rows()).toHaveLength(1)
+  })
+
+  test('a report is kept as it came, whatever is in it', async () => {
+    const sent = report({ interface: `it's "wg0"; \\ $1 -- é 🛰` })
+    await t.send('acme', 1, batch(1, [], { report: sent }))
+    await t.reopen()
+    expect((await t.store.meters('acme')).map((m) => m.report)).toEqual([sent])
+  })
+
+  test('a gap that the meter explains has its reason and count', async () => {
+    await t.send('acme', 1, batch(1, []))
+    const gap = {
+      reason: 'spoolFull',
+      sessions: 40,
+      fromBatch: 2,
+      toBatch: 3,
+      from: '2026-11-22T10:00:00Z',
+      to: '2026-11-22T10:01:00Z',
+    }
+    const lost = {
+      reason: 'recordQueueFull',
+      sessions: 7,
+      from: '2026-11-22T10:00:00Z',
+      to: '2026-11-22T10:01:00Z',
+    }
+    await t.send('acme', 1, batch(5, [], { gaps: [gap, lost] }))
+    const gaps = await t.store.gaps('acme', 0, 2 * t.nowUs)
+    expect(gaps.map((g) => [g.reason, g.sessions, g.fromBatch, g.toBatch]).sort()).toEqual([
+      ['missing', null, 4, 4],
+      ['recordQueueFull', 7, null, null],
+      ['spoolFull', 40, 2, 3],
+    ])
+    expect(gaps.find((g) => g.reason === 'spoolFull')!.from).toBe('2026-11-22T10:00:00.000Z')
+  })
+
+  test('numbers and gaps survive a restart', async () => {
+    for (const number of [1, 4]) await t.send('acme', 1, batch(number, []))
+    await t.reopen()
+    expect(await ranges()).toEqual([[2, 3, 'missing']])
+    expect((await t.send('acme', 1, batch(4, [session(1)]))).repeated).toBe(true)
+    expect((await t.send('acme', 1, batch(2, [session(2)]))).repeated).toBe(false)
+  })
+
+  test('each site and organisation has numbers of its own', async () => {
+    await t.send('acme', 1, batch(1, [session(1)]))
+    expect((await t.send('acme', 2, batch(1, [session(1)]))).repeated).toBe(false)
+    expect((await t.send('other', 1, batch(1, [session(1)]))).repeated).toBe(false)
+    expect(await rows('acme')).toHaveLength(2)
+    expect(await rows('other')).toHaveLength(1)
+  })
+})
+
+describe('open sessions of a meter that died', () => {
+  const open = () => session(1, { endReason: 'activeTimeout', packetsTx: 5 })
+  const secondRun = () => report({ startedAt: '2026-11-21T00:00:00.000Z' })
+
+  test('a newer run of the meter interrupts them, and a late end still ends them', async () => {
+    await t.send('acme', 1, batch(1, [open()]))
+    expect((await rows())[0]).toMatchObject({ open: true, interrupted: false })
+    await t.send('acme', 1, batch(2, [], { report: secondRun() }))
+    expect((await rows())[0]).toMatchObject({ open: false, interrupted: true })
+    await t.send('acme', 1, batch(3, [session(1, { packetsTx: 3 })]))
+    const after = await rows()
+    expect(after).toHaveLength(1)
+    expect(after[0]).toMatchObject({ open: false, interrupted: false, packetsTx: 3 })
+  })
+
+  test('silence interrupts them, and a report brings them back', async () => {
+    await t.send('acme', 1, batch(1, [open()]))
+    t.nowUs += 9 * MINUTE_US
+    expect((await rows())[0]!.interrupted).toBe(false)
+    t.nowUs += 2 * MINUTE_US
+    expect((await rows())[0]!.interrupted).toBe(true)
+    await t.send('acme', 1, batch(2, []))
+    expect((await rows())[0]).toMatchObject({ open: true, interrupted: false })
+  })
+})
+
+describe('interrupted sessions do not stay among the open ones', () => {
+  const open = (sequence: number, packetsTx = 5) =>
+    session(sequence, { endReason: 'activeTimeout', packetsTx })
+  const secondRun = () => report({ startedAt: '2026-11-21T00:00:00.000Z' })
+  const states = async () => (await rows()).map((r) => [r.open, r.interrupted, r.packetsTx])
+  const count = (state: 'open' | 'ended' | 'interrupted') =>
+    t.store.count('acme', { ...ALWAYS, state })
+  const totals = async () => {
+    const request = { groupBy: null, interval: null, top: 1, sort: 'bytes' } as const
+    return (await t.store.summary('acme', { filter: ALWAYS, ...request })).totals
+  }
+
+  test('of a running or silent meter they may go on: nothing is closed', async () => {
+    await t.send('acme', 1, batch(1, [open(1)]))
+    expect(await t.store.closeInterrupted()).toBe(0)
+    t.nowUs += 60 * MINUTE_US
+    expect(await t.store.closeInterrupted()).toBe(0)
+    await t.send('acme', 1, batch(2, [open(1, 6)]))
+    expect(await states()).toEqual([[true, false, 6]])
+  })
+
+  test('of an earlier run they are ended as interrupted, and counted as before', async () => {
+    await t.send('acme', 1, batch(1, [open(1), open(2), session(3)]))
+    await t.send('other', 1, batch(1, [open(1)]))
+    await t.send('acme', 1, batch(2, [open(2048)], { report: secondRun() }))
+    const before = [await states(), await totals()]
+    expect(await t.store.closeInterrupted()).toBe(2)
+    expect(await t.store.closeInterrupted()).toBe(0)
+    expect([await states(), await totals()]).toEqual(before)
+    expect([await count('open'), await count('ended'), await count('interrupted')]).toEqual([
+      1, 3, 2,
+    ])
+    await t.reopen()
+    expect([await states(), await totals()]).toEqual(before)
+    expect((await rows('other'))[0]).toMatchObject({ open: true })
+  })
+
+  test.each([
+    ['more', 7],
+    ['as many', 5],
+    ['fewer', 3],
+  ])(
+    'a real end with %s packets that still comes replaces them, a late interim does not',
+    async (_, packetsTx) => {
+      await t.send('acme', 1, batch(1, [open(1)]))
+      await t.send('acme', 1, batch(2, [], { report: secondRun() }))
+      await t.store.closeInterrupted()
+      await t.send('acme', 1, batch(3, [open(1, 9)]))
+      expect(await states()).toEqual([[false, true, 5]])
+      await t.send('acme', 1, batch(4, [session(1, { packetsTx })]))
+      expect(await states()).toEqual([[false, false, packetsTx]])
+      expect(await totals()).toMatchObject({ sessions: 1, packetsTx })
+    },
+  )
+
+  test('beside batches that come meanwhile, before or after it', async () => {
+    const old = Array.from({ length: 20 }, (_, i) => open(i + 1))
+    await t.send('acme', 1, batch(1, old))
+    await t.send('acme', 1, batch(2, [], { report: secondRun() }))
+    const work: Promise<unknown>[] = []
+    for (let i = 1; i <= 20; i++) {
+      if (i % 5 === 1) work.push(t.store.closeInterrupted())
+      work.push(t.send('acme', 1, batch(2 + i, [session(i, { packetsTx: 8 })])))
+      // Each second one waits, so that some batches meet a closing and others do not.
+      if (i % 2 === 0) await work.at(-1)
+    }
+    await Promise.all(work)
+    expect(await states()).toEqual(old.map(() => [false, false, 8]))
+    expect(await totals()).toMatchObject({ sessions: 20, open: 0, packetsTx: 160 })
+    expect(await t.store.closeInterrupted()).toBe(0)
+  })
+})
+
+describe('retention and usage', () => {
+  test('what is deleted stays in the months, exactly once, whatever was reported in between', async () => {
+    const day = (n: number) => t.nowUs - n * DAY_US
+    const at = (us: number, more = {}) => ({ startTimeUs: us, endTimeUs: us + 1e6, ...more })
+    const old = at(day(40))
+    await t.send(
+      'acme',
+      1,
+      batch(1, [session(1, { ...old, endReason: 'activeTimeout', bytesTx: 10, packetsTx: 1 })]),
+    )
+    await t.send(
+      'acme',
+      1,
+      batch(2, [
+        session(1, { ...old, bytesTx: 100 }),
+        session(2, at(day(35), { bytesTx: 1000, clientId: null })),
+      ]),
+    )
+    await t.send(
+      'acme',
+      1,
+      batch(3, [
+        session(3, at(day(1), { bytesTx: 5 })),
+        session(4, at(day(41), { bytesTx: 7, endReason: 'activeTimeout' })),
+      ]),
+    )
+    const request = { fromMonth: '2026-01', toMonth: '2026-12', groupBy: 'client' } as const
+    const before = await t.store.usage('acme', request)
+    expect(before.map((u) => [u.month, u.id, u.sessions, u.bytesTx])).toEqual([
+      ['2026-11', '1', 1, 5],
+      ['2026-10', '1', 2, 107],
+      ['2026-10', null, 1, 1000],
+    ])
+    expect(await t.store.expire('acme', day(30))).toBe(3)
+    expect((await rows()).map((r) => r.bytesTx)).toEqual([5])
+    expect(await t.store.usage('acme', request)).toEqual(before)
+    expect(await t.store.expire('acme', day(30))).toBe(0)
+    await t.store.expireUsage('2026-11')
+    expect((await t.store.usage('acme', request)).map((u) => u.month)).toEqual(['2026-11'])
+  })
+
+  test('it deletes only of the organisation that asked, and by the end of the session', async () => {
+    const long = { startTimeUs: t.nowUs - 40 * DAY_US, endTimeUs: t.nowUs - DAY_US }
+    await t.send('acme', 1, batch(1, [session(1, long)]))
+    await t.send('other', 1, batch(1, [session(2, { ...long, endTimeUs: long.startTimeUs })]))
+    expect(await t.store.expire('acme', t.nowUs - 30 * DAY_US)).toBe(0)
+    expect(await rows('other')).toHaveLength(1)
+  })
+
+  test('the space of deleted sessions is used again', async () => {
+    const many = (from: number) => Array.from({ length: 5000 }, (_, i) => session(from + i))
+    const fill = async (round: number) => {
+      for (let b = 0; b < 4; b++)
+        await t.send('acme', 1, batch(round * 4 + b + 1, many(round * 20_000 + b * 5000)))
+    }
+    await fill(0)
+    await t.reopen()
+    const once = t.store.stats().fileBytes
+    for (let round = 1; round < 4; round++) {
+      expect(await t.store.expire('acme', Number.MAX_SAFE_INTEGER)).toBe(20_000)
+      await t.reopen()
+      await fill(round)
+      await t.reopen()
+    }
+    // Without it the file would be four times as large.
+    expect(t.store.stats().fileBytes).toBeLessThan(3 * once)
+  })
+})
+
+describe('names', () => {
+  const catalog = (name: string | null) => ({
+    clients: name === null ? [] : [{ clientId: 1, name, addresses: [] }],
+    users: [],
+    sites: [],
+    resources: [],
+  })
+
+  test('are the current ones; deleted ones stay for old rows; a stale ETag changes nothing', async () => {
+    await t.send('acme', 1, batch(1, [session(1)]))
+    await t.send('other', 1, batch(1, [session(1)]))
+    const first = await t.store.putCatalog('acme', catalog('Anna'))
+    expect((await rows())[0]!.clientName).toBe('Anna')
+    expect((await rows('other'))[0]!.clientName).toBeNull()
+    await t.store.putCatalog('acme', catalog('Berta'), first!.etag)
+    expect(await t.store.putCatalog('acme', catalog('Carla'), first!.etag)).toBeNull()
+    expect((await rows())[0]!.clientName).toBe('Berta')
+    await t.store.putCatalog('acme', catalog(null))
+    expect((await rows())[0]!.clientName).toBe('Berta')
+    expect((await t.store.catalog('acme')).catalog.clients).toEqual([])
+  })
+})

@@ -1,0 +1,187 @@
+/** Files of earlier versions: what they held is there again, row for row. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { literal } from '../../../src/server/store/duckdb/database.js'
+import { peerOf, STORED_COLUMNS } from '../../../src/server/store/duckdb/schema/columns.js'
+import { MIGRATIONS, SCHEMA_VERSION } from '../../../src/server/store/duckdb/schema/schema.js'
+import type { LogRow } from '../../../src/server/store/store.js'
+import { runPrefix } from '../../../src/session/session-id.js'
+import { ALWAYS, TestStore } from '../../support/store.js'
+
+const HOUR_US = 3600e6
+const START_US = Date.UTC(2026, 9, 31, 20) * 1e3
+const RUN = runPrefix(Date.UTC(2026, 9, 31), new Uint8Array([7, 0, 0, 0, 9]))
+
+let old: TestStore
+beforeEach(async () => {
+  old = await TestStore.open()
+})
+afterEach(() => old.close())
+
+async function inFile<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  const instance = await DuckDBInstance.create(join(old.directory, 'sessions.duckdb'))
+  const connection = await instance.connect()
+  try {
+    return await work(connection)
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+  }
+}
+
+/** Puts a file of that version in the place of the store's. */
+async function makeFile(version: number, fill: (c: DuckDBConnection) => Promise<void>) {
+  await old.store.close()
+  rmSync(join(old.directory, 'sessions.duckdb'))
+  await inFile(async (connection) => {
+    for (const step of MIGRATIONS.slice(0, version)) await connection.run(step)
+    await connection.run(`CREATE TABLE schema_version AS SELECT ${version}::INTEGER AS version`)
+    await fill(connection)
+  })
+}
+
+/** Rows of a query of the closed file, as text. */
+async function inNewFile(query: string): Promise<unknown[][]> {
+  await old.store.close()
+  const rows = await inFile(async (c) => (await c.runAndReadAll(query)).getRowsJson())
+  await old.reopen()
+  return rows
+}
+
+async function allRows(): Promise<LogRow[]> {
+  const found: LogRow[] = []
+  for await (const rows of old.store.rows('acme', ALWAYS, { key: 'startTime', descending: false }))
+    found.push(...rows)
+  return found
+}
+
+test('a file of the first version gets its hours and its headers at the start', async () => {
+  await makeFile(1, async (connection) => {
+    for (const table of ['session', 'session_open']) {
+      const names = [
+        ...['org_id', 'site_id', 'meter_id', 'run', 'seq', 'start_us', 'duration_us', 'protocol'],
+        ...['source_ip', 'source_port', 'dest_ip', 'dest_port', 'bytes_tx', 'bytes_rx'],
+        ...['packets_tx', 'headers_tx', 'headers_rx', 'end_reason', 'midstream'],
+        'connection_count',
+      ]
+      const open = table === 'session_open'
+      // One of each: TCP and UDP, IPv4 and IPv6, and one of an access log that knows no packets.
+      await connection.run(`INSERT INTO ${table} (${names.join(', ')}${open ? ', run_started_us' : ''})
+        SELECT 'acme', 1, 'm', '${RUN}', i + ${open ? 100 : 0}, ${START_US} + i, 5,
+          CASE WHEN i % 2 = 0 THEN 'udp' ELSE 'tcp' END, CASE WHEN i < 2 THEN 'fd00::2' ELSE '10.8.0.2' END, 1, '10.0.0.1', 2,
+          1000, 2000, CASE WHEN i < 4 THEN 10 END, CASE WHEN i < 4 THEN 600 END, 0, 'forcedEnd', false, 1 ${open ? ', 0' : ''}
+        FROM range(5) t(i)`)
+    }
+  })
+  await old.reopen()
+  const begins = 'the store is rewritten for this version; the server starts after it'
+  expect(old.progress).toEqual([
+    ...[begins, 'rewriting: INSERT INTO session_new (5)', 'rewriting: UPDATE session_open SET (5)'],
+    ...['rewriting: INSERT INTO rollup_state (1)', 'the store is rewritten'],
+    ...[begins, 'rewriting: INSERT INTO session_new (5)'],
+    ...['rewriting: INSERT INTO session_open_new (5)', 'the store is rewritten'],
+  ])
+  const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
+  expect(payloads).toEqual(
+    [0, 1, 2, 3, 4].flatMap((i) => Array(2).fill([i < 4 ? 400 : null, 2000])),
+  )
+  const { totals } = await old.store.summary('acme', {
+    filter: { fromUs: START_US, toUs: START_US + HOUR_US },
+    groupBy: 'client',
+    interval: 'hour',
+    top: 1,
+    sort: 'bytes',
+  })
+  expect([totals.sessions, totals.bytesTx]).toEqual([10, 10_000])
+})
+
+const KEY = `${'A'.repeat(43)}=`
+const ODD = [
+  '|',
+  '~',
+  '~0',
+  '~1',
+  '~01',
+  '||',
+  'a|b~',
+  '\u{1f600}|\u{1f469}\u200d\u{1f467}',
+  'e\u0301|\u0301',
+  '0',
+]
+/** Every pairing of no text, a plain one and odd ones. */
+const PEERS = [null, KEY, ...ODD].flatMap((peerPublicKey) =>
+  [null, '203.0.113.1:51820', '[2001:db8::1]:51820', ...ODD].map((clientEndpoint) => ({
+    peerPublicKey,
+    clientEndpoint,
+  })),
+)
+
+/** A row with a value in every column, different from its neighbours'. */
+function fullRow(version: number, table: string, i: number): string {
+  const { peerPublicKey, clientEndpoint } = PEERS[i]!
+  const open = table === 'session_open'
+  const text = (t: string | null) => (t === null ? 'NULL' : literal(t))
+  return `('acme', ${1 + (i % 3)}, 'm', '${RUN}', ${open ? 1000 + i : i}, ${START_US + i}, ${2 * i}, 'tcp', '10.8.0.${i}', 1,
+    '10.0.0.${i}', 443, ${i + 1000}, ${i + 2000}, ${1 + (i % 5)}, ${1 + (i % 7)}, ${i}, ${-i}, 'forcedEnd', 'SF', 2, 3, ${i},
+    'syn', ${i % 2 === 0}, 1, ${text(peerPublicKey)}, ${text(clientEndpoint)}, ${i + 1}, ${literal(`user ${i % 9}`)}, ${i + 5},
+    'noMatch'${open ? `, ${START_US}` : version === 1 ? '' : `, ${i}`})`
+}
+
+for (const version of [1, 2]) {
+  test(`a file of version ${version} keeps every value of every row, and their order`, async () => {
+    let before: unknown[][] = []
+    // Not of columns that a step changes by intent.
+    const kept = STORED_COLUMNS.map((c) => c.name).filter((n) => !/^(peer|headers_.x)$/.test(n))
+    const same = `SELECT ${kept.join(', ')} FROM`
+    await makeFile(version, async (connection) => {
+      for (const table of ['session', 'session_open'])
+        await connection.run(
+          `INSERT INTO ${table} VALUES ${PEERS.map((_, i) => fullRow(version, table, i)).join(', ')}`,
+        )
+      if (version === 2) {
+        await connection.run('UPDATE rollup_state SET rolled = 1000')
+        await connection.run(`INSERT INTO rollup_hour BY NAME SELECT 'acme' AS org_id, 5 AS dim, 0 AS start_us,
+          1 AS sessions, 2 AS connections, 3 AS bytes_tx, 4 AS bytes_rx, 5 AS packets_tx, 6 AS packets_rx,
+          7 AS refused, 8 AS unanswered`)
+      }
+      for (const table of ['session', 'session_open'])
+        before.push(...(await connection.runAndReadAll(`${same} ${table}`)).getRowsJson())
+    })
+    await old.reopen()
+    const rows = await allRows()
+    const peers = rows.map(({ peerPublicKey, clientEndpoint }) => ({
+      peerPublicKey,
+      clientEndpoint,
+    }))
+    expect(peers).toEqual(PEERS.flatMap((peer) => [peer, peer]))
+    // By rowid, as a reader of the file without an order would have it.
+    const after = []
+    for (const table of ['session', 'session_open']) {
+      after.push(...(await inNewFile(`${same} ${table} ORDER BY rowid`)))
+      const stored = await inNewFile(`SELECT peer FROM ${table} ORDER BY rowid`)
+      expect(stored).toEqual(PEERS.map((peer) => [peerOf(peer)]))
+    }
+    expect(after).toEqual(before)
+    before = PEERS.map((_, i) => [String(version === 1 ? 0 : i)])
+    expect(await inNewFile('SELECT arrival FROM session ORDER BY rowid')).toEqual(before)
+    if (version === 2) {
+      expect(await inNewFile('SELECT rolled FROM rollup_state')).toEqual([['1000']])
+      const sums = await inNewFile(
+        'SELECT * EXCLUDE (org_id, dim, start_us, id, port) FROM rollup_hour',
+      )
+      expect(sums).toEqual([['1', '2', '3', '4', '5', '6', '7', '8']])
+    }
+  })
+}
+
+test('a new file has the columns that are written', async () => {
+  const columnsOf = (table: string) =>
+    inNewFile(`SELECT column_name, data_type FROM duckdb_columns()
+      WHERE table_name = '${table}' AND database_name <> 'temp' ORDER BY column_index`)
+  const written = STORED_COLUMNS.map((c) => [c.name, c.sqlType.replace('ENUM (', 'ENUM(')])
+  expect(await columnsOf('session')).toEqual([...written, ['arrival', 'BIGINT']])
+  expect(await columnsOf('session_open')).toEqual([...written, ['run_started_us', 'BIGINT']])
+  expect(await inNewFile('SELECT max(version) FROM schema_version')).toEqual([[SCHEMA_VERSION]])
+})
