@@ -14,7 +14,7 @@ import { ipv4, udp } from '../../support/packets.js'
 import { bytes, ScratchFiles } from '../../support/source-dump.js'
 
 const FIXTURES = ['wireguard', 'demo'].map(
-  (name) => new URL(`../../fixtures/${name}/site.pcap`, import.meta.url).pathname,
+  (name) => new URL(`../../../fixtures/${name}/site.pcap`, import.meta.url).pathname,
 )
 /** More than the ring of decoded batches holds (native/decode/decode_ahead.h), and several windows of the file. */
 const MANY = 20_000

@@ -364,7 +364,7 @@ describe('layout of DuckDB', () => {
 
 test('the addon of the server does not need libpcap', () => {
   const built = (name: string) =>
-    readFileSync(new URL(`../../build/Release/${name}.node`, import.meta.url)).includes(
+    readFileSync(new URL(`../../../build/Release/${name}.node`, import.meta.url)).includes(
       'libpcap.so',
     )
   expect(built('tunmeter')).toBe(true)
