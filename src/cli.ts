@@ -2,9 +2,10 @@
 /** The command line: finds the command, loads only it, runs it, and turns what it throws into a message and an exit code. */
 import { Command, CommanderError } from 'commander'
 import { suggestion } from './base/config.js'
+import type { CommandContext } from './base/context.js'
 import { AppError, EXIT } from './base/errors.js'
 import { packageVersion } from './base/version.js'
-import { type AnyCommand, buildCommand, type CommandContext } from './cli/command.js'
+import { type AnyCommand, buildCommand } from './cli/command.js'
 import { unknownVariables } from './cli/environment.js'
 import { COMMANDS } from './cli/index.js'
 

@@ -1,8 +1,8 @@
 /** What commands that talk to a server share: its options, the key, requests in the envelope. */
 import { readFileSync, statSync } from 'node:fs'
 import { secretText, text, textOr } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, messageOf, networkFault } from '../base/errors.js'
-import type { CommandContext } from './command.js'
 
 export const SERVER_OPTIONS = {
   server: textOr("The server's base URL.", 'URL', 'http://127.0.0.1:8480'),

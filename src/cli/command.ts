@@ -8,13 +8,7 @@ import {
   readConfigFile,
   resolveOptions,
 } from '../base/config.js'
-
-export interface CommandContext {
-  readonly env: NodeJS.ProcessEnv
-  readonly stdin: NodeJS.ReadStream
-  readonly stdout: NodeJS.WriteStream
-  readonly stderr: NodeJS.WriteStream
-}
+import type { CommandContext } from '../base/context.js'
 
 export interface CommandSpec<S extends OptionTable> {
   readonly name: string

@@ -1,7 +1,7 @@
 /** What `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time? */
 import type { WhoAmI } from '../meter/ship/connection.js'
+import { openConnection, type ServerFlags } from '../meter/ship/server-flags.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
-import { openConnection, type ServerFlags } from './server-flags.js'
 
 /** Beyond this, sessions of the last hour look as if they were from another one. */
 const CLOCK_SKEW_MS_MAX = 60_000

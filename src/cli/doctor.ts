@@ -1,9 +1,11 @@
 /** `tunmeter doctor`: is everything there that a meter needs, and do the figures agree? */
 
 import { integer, type OptionValues, requiredText, text, toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { defaultSpoolDirectory } from '../meter/run/spool-directory.js'
-import { type CommandContext, defineCommand } from './command.js'
+import { SERVER_FLAGS } from '../meter/ship/server-flags.js'
+import { defineCommand } from './command.js'
 import {
   checkCapture,
   checkCatalog,
@@ -15,7 +17,6 @@ import {
 import { checkReconciliation } from './doctor-reconciliation.js'
 import { checkServer } from './doctor-server.js'
 import { checkSpool } from './doctor-spool.js'
-import { SERVER_FLAGS } from './server-flags.js'
 
 const OPTIONS = {
   interface: requiredText('The interface that is or will be metered', 'IF'),

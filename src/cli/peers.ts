@@ -1,13 +1,14 @@
 /** `tunmeter peers`: who is behind a WireGuard interface, with the catalog's names. */
 
 import { type OptionValues, requiredText, text, toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { humanBytes } from '../meter/output/human.js'
 import type { WireGuardDevice, WireGuardPeer } from '../meter/wireguard/device.js'
 import { readPeers } from '../meter/wireguard/read-peers.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
-import { type CommandContext, defineCommand } from './command.js'
+import { defineCommand } from './command.js'
 
 const OPTIONS = {
   interface: requiredText('The WireGuard interface', 'IF'),

@@ -1,13 +1,14 @@
 /** `tunmeter spool`: what waits for the server, what it refused, and what to do with that. */
 
 import { badOptions, text, toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { humanBytes, humanCount } from '../meter/output/human.js'
 import { defaultSpoolDirectory } from '../meter/run/spool-directory.js'
 import { openBatch, remake } from '../meter/ship/rebatch.js'
 import { type ListedBatch, SpoolInspector } from '../meter/spool/inspect.js'
 import { lockDirectory } from '../meter/spool/lock.js'
-import { type CommandContext, type CommandGroup, defineCommand } from './command.js'
+import { type CommandGroup, defineCommand } from './command.js'
 
 const spoolOption = text('The meter’s spool; else where it is by default', 'DIR')
 

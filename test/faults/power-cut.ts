@@ -25,7 +25,8 @@ interface Write {
 }
 
 /** The built ones: their helper process starts many times faster. */
-const dist = (path: string): string => new URL(`../../dist/meter/spool/${path}`, import.meta.url).href
+const dist = (path: string): string =>
+  new URL(`../../dist/meter/spool/${path}`, import.meta.url).href
 const { openSpool } = (await import(dist('open.js'))) as { openSpool: typeof OpenSpool }
 const { SpoolInspector } = (await import(dist('inspect.js'))) as {
   SpoolInspector: typeof Inspector

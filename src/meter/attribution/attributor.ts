@@ -21,7 +21,8 @@ import type { Attribution, FlowRecord, UnattributedReason } from '../../session/
 import type { PeerSnapshot } from '../wireguard/device.js'
 import { CatalogIndex } from './catalog-index.js'
 import { History, maybeAlready } from './history.js'
-import { buildPeerTable, fingerprintOf, PeerIdentity, type PeerTable } from './peer-table.js'
+import { PeerIdentity } from './peer-identity.js'
+import { buildPeerTable, fingerprintOf, type PeerTable } from './peer-table.js'
 
 export interface AttributorOptions {
   /** Open sessions whose attribution is remembered. */

@@ -1,13 +1,8 @@
 /** The catalog made searchable: clients by public key and address, resources by destination, port, protocol. */
 import type { Catalog } from '../../session/catalog.js'
 import type { Protocol } from '../../session/session.js'
-import type { PeerIdentity } from './peer-table.js'
+import type { ClientMatch, PeerIdentity } from './peer-identity.js'
 import { PrefixTable } from './prefix-table.js'
-
-export interface ClientMatch {
-  readonly clientId: number
-  readonly userId: string | null
-}
 
 interface PortRule {
   readonly siteResourceId: number

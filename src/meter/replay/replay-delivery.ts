@@ -9,19 +9,19 @@
 import { formatDuration } from '../../base/config.js'
 import { AppError } from '../../base/errors.js'
 import { packageVersion } from '../../base/version.js'
-import type { ReplayOptions } from '../../cli/replay.js'
-import { openConnection } from '../../cli/server-flags.js'
 import type { Session } from '../../session/session.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
 import { humanCount } from '../output/human.js'
 import { type TemporaryDirectory, temporaryDirectory } from '../run/ending.js'
 import { meterReport } from '../run/report.js'
 import type { Connection } from '../ship/connection.js'
+import { openConnection } from '../ship/server-flags.js'
 import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool } from '../spool/spool.js'
 import type { ReplayIdentity } from './replay-identity.js'
+import type { ReplayOptions } from './replay-options.js'
 
 interface Parts {
   readonly spool: Spool

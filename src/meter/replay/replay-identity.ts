@@ -7,9 +7,9 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError, messageOf } from '../../base/errors.js'
-import type { ReplayOptions } from '../../cli/replay.js'
 import { runPrefix } from '../../session/session-id.js'
 import { canBeReadAgain, fileFault } from './capture-files.js'
+import type { ReplayOptions } from './replay-options.js'
 
 export interface ReplayIdentity {
   /** What all session ids of the replay start with. */

@@ -1,14 +1,13 @@
 /** One run of `tunmeter replay`: engine -> attribution -> (printed rows, delivered batches). */
 
 import { badOptions } from '../../base/config.js'
+import type { CommandContext } from '../../base/context.js'
 import { EXIT } from '../../base/errors.js'
-import type { CommandContext } from '../../cli/command.js'
-import { engineOptions } from '../../cli/engine-flags.js'
-import { CatalogNames, NO_NAMES } from '../../cli/names.js'
-import type { ReplayOptions } from '../../cli/replay.js'
 import { Consolidator } from '../../session/consolidate.js'
 import { makeSession, UNATTRIBUTED } from '../../session/make-session.js'
+import { CatalogNames, NO_NAMES } from '../../session/names.js'
 import type { Attribution, FlowRecord, Session } from '../../session/session.js'
+import { engineOptions } from '../capture/engine-flags.js'
 import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
 import type { RecordBatch } from '../capture/record-decode.js'
 import { humanCount, painter } from '../output/human.js'
@@ -21,6 +20,7 @@ import { endOnSignals } from '../run/ending.js'
 import { canBeReadAgain, fileFault } from './capture-files.js'
 import type { Delivery } from './replay-delivery.js'
 import { quickIdentity, type ReplayIdentity } from './replay-identity.js'
+import type { ReplayOptions } from './replay-options.js'
 import { summaryOf } from './replay-summary.js'
 
 /** Rows are held up to this, then written in one piece. */

@@ -1,8 +1,8 @@
 /** Options of the way to the server, as meter and `replay --to` take them. */
 import { readFileSync, statSync } from 'node:fs'
-import { badOptions, type OptionValues, secretText, text } from '../base/config.js'
-import { AppError, EXIT, messageOf } from '../base/errors.js'
-import type { Connection } from '../meter/ship/connection.js'
+import { badOptions, type OptionValues, secretText, text } from '../../base/config.js'
+import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import type { Connection } from './connection.js'
 
 export const SERVER_FLAGS = {
   to: text('Base address of the server, as in https://logs.example.org', 'URL'),
@@ -22,7 +22,7 @@ export async function openConnection(flags: ServerFlags): Promise<Connection> {
   if ((flags.clientCert === undefined) !== (flags.clientKey === undefined)) {
     throw badOptions(['--client-cert and --client-key belong together'])
   }
-  const { Connection } = await import('../meter/ship/connection.js')
+  const { Connection } = await import('./connection.js')
   return Connection.open({
     url,
     key: readKey(flags),

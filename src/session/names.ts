@@ -1,7 +1,7 @@
 /** Names for ids, by a catalog file. */
-import type { Catalog } from '../session/catalog.js'
-import type { Names } from '../session/fields.js'
-import type { Session } from '../session/session.js'
+import type { Catalog } from './catalog.js'
+import type { Names } from './fields.js'
+import type { Session } from './session.js'
 
 export const NO_NAMES: Names = {
   clientName: null,

@@ -1,7 +1,7 @@
 /** Options of the flow engine, as replay and meter take them. */
 
-import { duration, integer, type OptionValues } from '../base/config.js'
-import { ENGINE_DEFAULTS, type EngineOptions } from '../meter/capture/engine-options.js'
+import { duration, integer, type OptionValues } from '../../base/config.js'
+import { ENGINE_DEFAULTS, type EngineOptions } from './engine-options.js'
 
 const TIMEOUT = { min: 1, max: 30 * 86_400_000 }
 const { timeouts } = ENGINE_DEFAULTS
