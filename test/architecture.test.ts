@@ -1,4 +1,4 @@
-/** design.md section 7: data goes one way, and only commands/ wires. */
+/** docs/design.md, "Where things live": data goes one way, the halves meet in session/, and only cli/ wires. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,67 +6,114 @@ import { describe, expect, test } from 'vitest'
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
-/** Each stage may import types and values from what stands in its list, from itself, and from the root files. */
+/** Each room may import what stands in its list, and itself. A half's name stands for all rooms of that half. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  session: [],
-  capture: ['session'],
-  wireguard: ['session'],
-  attribution: ['session', 'wireguard'],
-  output: ['session', 'capture'],
-  spool: ['session'],
-  ship: ['session', 'spool'],
-  store: ['session'],
-  ingest: ['session', 'store'],
-  query: ['session', 'store'],
-  export: ['session', 'store', 'query'],
-  server: ['session', 'store', 'ingest', 'query', 'export'],
-  dashboard: ['session', 'query', 'server'],
+  base: [],
+  session: ['base'],
+  'meter/capture': ['base', 'session'],
+  'meter/wireguard': ['base', 'session'],
+  'meter/attribution': ['base', 'session', 'meter/wireguard'],
+  'meter/output': ['base', 'session', 'meter/capture'],
+  'meter/spool': ['base', 'session'],
+  'meter/ship': ['base', 'session', 'meter/spool'],
+  'meter/run': [
+    ...['base', 'session', 'meter/capture', 'meter/wireguard', 'meter/attribution'],
+    ...['meter/spool', 'meter/ship'],
+  ],
+  'meter/replay': ['base', 'session', 'meter'],
+  'server/control': ['base', 'session'],
+  'server/store': ['base', 'session', 'server/control'],
+  'server/ingest': ['base', 'session', 'server/store'],
+  'server/query': ['base', 'session', 'server/control', 'server/store'],
+  'server/export': ['base', 'session', 'server/store', 'server/query'],
+  'server/http': ['base', 'session', 'server'],
+  dashboard: ['base', 'session', 'server/http', 'server/query'],
+  cli: ['base', 'session', 'meter', 'server'],
+  '': ['base', 'cli'],
 }
 
-interface Import {
-  readonly from: string
-  readonly to: string
+/** meter/capture of src/meter/capture/addon.ts; cli of src/cli/keys.ts. */
+function roomOf(path: string): string {
+  const folders = dirname(path).split('/')
+  if (folders[0] === '.') return ''
+  return folders[0] === 'meter' || folders[0] === 'server'
+    ? folders.slice(0, 2).join('/')
+    : folders[0]!
 }
 
-function stageOf(path: string): string {
-  const [first = '', ...rest] = path.split('/')
-  return rest.length === 0 ? '' : first
-}
-
-function importsOf(file: string): Import[] {
+function importsOf(file: string): string[] {
   const source = readFileSync(join(SRC, file), 'utf8')
-  return [...source.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)].map((match) => ({
-    from: file,
-    to: normalize(join(dirname(file), match[1]!)),
-  }))
+  const imported = source.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)
+  return [...imported].map((match) => normalize(join(dirname(file), match[1]!)))
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((f) =>
   /\.tsx?$/.test(f),
 )
-const imports = files.flatMap(importsOf)
+
+/** Every file with the files it imports, as they are on disk. */
+const imports = new Map<string, string[]>(
+  files.map((file) => [
+    file,
+    importsOf(file).map(
+      (to) => [to, to.replace(/\.js$/, '.ts'), to.replace(/\.js$/, '.tsx')].find(isFile) ?? to,
+    ),
+  ]),
+)
+
+function isFile(path: string): boolean {
+  return files.includes(path)
+}
+
+function isAllowed(from: string, to: string): boolean {
+  const allowed = MAY_IMPORT[from] ?? []
+  return from === to || allowed.includes(to) || allowed.includes(to.split('/')[0]!)
+}
+
+/** The files of one circle of imports, if there is one. */
+function circle(): string[] {
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): string[] => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (done.has(file)) return []
+    for (const to of imports.get(file) ?? []) {
+      const found = visit(to, [...path, file])
+      if (found.length > 0) return found
+    }
+    done.add(file)
+    return []
+  }
+  for (const file of files) {
+    const found = visit(file, [])
+    if (found.length > 0) return found
+  }
+  return []
+}
 
 describe('import direction', () => {
-  test('every folder of src is a stage that the rule knows', () => {
-    const stages = new Set(files.map(stageOf).filter((s) => s !== '' && s !== 'commands'))
-    expect([...stages].filter((s) => !(s in MAY_IMPORT))).toEqual([])
+  test('every folder of src is a room that the rule knows', () => {
+    const rooms = new Set(files.map(roomOf))
+    expect([...rooms].filter((room) => !(room in MAY_IMPORT))).toEqual([])
+    expect(Object.keys(MAY_IMPORT).filter((room) => !rooms.has(room))).toEqual([])
   })
 
-  test('a stage imports only stages before it', () => {
-    const wrong = imports.filter(({ from, to }) => {
-      const [a, b] = [stageOf(from), stageOf(to)]
-      if (a === '' || a === 'commands' || b === '' || a === b) return false
-      return !MAY_IMPORT[a]?.includes(b)
-    })
+  test('a room imports only rooms below it, and the halves meet in session/', () => {
+    const wrong = [...imports].flatMap(([from, all]) =>
+      all.filter((to) => !isAllowed(roomOf(from), roomOf(to))).map((to) => `${from} -> ${to}`),
+    )
     expect(wrong).toEqual([])
   })
 
-  test('only cli.ts imports commands, and the root files import no stage', () => {
-    const wrong = imports.filter(({ from, to }) => {
-      const b = stageOf(to)
-      if (b === 'commands') return stageOf(from) !== 'commands' && from !== 'cli.ts'
-      return stageOf(from) === '' && b !== ''
-    })
-    expect(wrong).toEqual([])
+  test('no file imports itself by way of others', () => {
+    expect(circle()).toEqual([])
+  })
+
+  test('only cli/ and store/open.ts name an engine', () => {
+    const namesEngine = (from: string) =>
+      !from.startsWith('server/store/duckdb/') &&
+      !from.startsWith('cli/') &&
+      from !== 'server/store/open.ts' &&
+      imports.get(from)!.some((to) => to.startsWith('server/store/duckdb/'))
+    expect(files.filter(namesEngine)).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 // Lines of CSV from columns as they lie in DuckDB's memory: what writes a million rows a second.
 //
-// A line is a list of cells. The caller (src/store/duckdb/csv-lines.ts) makes the list from the one
+// A line is a list of cells. The caller (src/server/store/duckdb/export/csv.ts) makes the list from the one
 // table of fields, so order and meaning are decided there; here is only how a cell is spelled,
 // which a test compares with what JavaScript writes of the same rows.
 #pragma once
