@@ -1,8 +1,11 @@
 /**
  * What a meter sends: `POST /api/v1/org/{orgId}/site/{siteId}/sessions`, one batch a request, JSON, gzip'd.
  *
- * Numbers rise by one and never repeat for a meterId, over restarts too. The server stores a batch and its number
- * in one transaction; a number it has already seen changes nothing; a number it has not seen in between is a gap.
+ * A batch is known by (meterId, spoolId, batch). A spool's data file has a random spoolId of its own, so that a disk that
+ * was replaced, restored or copied repeats no identity; within it numbers rise by one. The server stores a batch, its
+ * number and the CRC-32 of its JSON text in one transaction. A number that it has seen with the same text changes
+ * nothing; with another text it is refused (409), and the meter sends it again under a new spoolId. A number that it has
+ * not seen in between is a gap.
  */
 import type { Session } from './session.js'
 
@@ -42,6 +45,8 @@ export type ReplayState = (typeof REPLAY_STATES)[number]
 export interface BatchGap {
   readonly reason: string
   readonly sessions: number
+  /** Of the numbers, when it is not that of the batch that carries this. */
+  readonly spoolId?: string
   /** Inclusive; absent when the loss was before a batch was made. */
   readonly fromBatch?: number
   readonly toBatch?: number
@@ -52,6 +57,10 @@ export interface BatchGap {
 
 export interface Batch {
   readonly meterId: string
+  /** Of the spool's data file. Absent: a replay, whose numbers are of its content, or a meter of before 0.2. */
+  readonly spoolId?: string
+  /** The number with which this spoolId began; 1 when absent. */
+  readonly firstBatch?: number
   readonly batch: number
   readonly report: MeterReport
   readonly gaps: readonly BatchGap[]

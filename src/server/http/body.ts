@@ -1,7 +1,7 @@
 /** Request bodies: JSON, gzip'd or not, bounded before and after decompression. */
 import { isAscii } from 'node:buffer'
 import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { crc32, gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpError } from './http.js'
 
@@ -19,7 +19,9 @@ export function acceptJson(app: FastifyInstance): void {
       const encoding = request.headers['content-encoding'] ?? 'identity'
       const limit = request.routeOptions.bodyLimit ?? BODY_BYTES_MAX
       const text = await decoded(body, encoding, Math.min(limit * 2, DECODED_BYTES_MAX))
-      const read = request.routeOptions.config.readBody?.(text)
+      const { readBody } = request.routeOptions.config
+      if (readBody !== undefined) request.bodyCrc = crc32(text)
+      const read = readBody?.(text)
       if (read !== undefined) return read
       try {
         return JSON.parse(text.toString(isAscii(text) ? 'latin1' : 'utf8')) as unknown
@@ -55,6 +57,10 @@ async function decoded(body: Buffer, encoding: string, maxOutputLength: number):
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** CRC-32 of the body's text, of routes that read it themselves. */
+    bodyCrc?: number
+  }
   interface FastifyContextConfig {
     readBody?: (text: Buffer) => unknown
   }

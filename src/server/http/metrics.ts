@@ -5,6 +5,7 @@ import type { StoreStats } from '../store/store.js'
 export class ServerMetrics {
   readonly registry = new Registry()
   readonly batches: Counter<'result'>
+  readonly twoLives: Counter
   readonly sessions: Counter<'result'>
   readonly ingestSeconds: Histogram
   readonly requestSeconds: Histogram<'method' | 'route' | 'status'>
@@ -18,8 +19,13 @@ export class ServerMetrics {
     collectDefaultMetrics({ register: this.registry })
     this.batches = new Counter({
       name: 'tunmeter_server_batches_total',
-      help: 'Batches received, by result: stored, repeated, failed.',
+      help: 'Batches received, by result: stored, repeated, conflict, failed.',
       labelNames: ['result'],
+      registers,
+    })
+    this.twoLives = new Counter({
+      name: 'tunmeter_server_two_lives_batches_total',
+      help: 'Batches of a meter id that two meters use at the same time.',
       registers,
     })
     this.sessions = new Counter({

@@ -194,6 +194,20 @@ export const siteStatusSchema = z.object({
       sessionsDropped: sum,
       spool: z.object({ batches: int, bytes: int, setAside: int }),
       problems: z.array(z.string()),
+      lives: z
+        .array(
+          z.object({
+            spoolId: z.string(),
+            lastBatch: int,
+            receivedAt: z.string(),
+            runStartedAt: z.string(),
+            reportedAt: z.string(),
+          }),
+        )
+        .meta({
+          description:
+            'Its spools, the one heard last first: more than one was replaced, restored or copied.',
+        }),
       gaps: z.array(gapSchema),
       history: z.array(
         z.object({

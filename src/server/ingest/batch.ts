@@ -23,23 +23,39 @@ export const meterReportSchema = z.object({
   replay: z.enum(REPLAY_STATES).optional(),
 })
 
+const spoolId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ -')
+const number = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
+
 export const batchGapSchema = z.object({
   reason: word,
   sessions: count,
+  spoolId: spoolId.optional(),
   fromBatch: count.optional(),
   toBatch: count.optional(),
   from: time,
   to: time,
 })
 
-export const batchSchema = z.object({
-  meterId: z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . : -'),
-  batch: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
-  report: meterReportSchema,
-  gaps: z.array(batchGapSchema).max(1000),
-  /** Each is checked on its own, so that one bad record costs only itself. */
-  sessions: z.array(z.unknown()).max(BATCH_SESSIONS_MAX),
-})
+export const batchSchema = z
+  .object({
+    meterId: z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . : -'),
+    spoolId: spoolId.optional().meta({
+      description:
+        'Of the data file that the meter numbers its batches in; new with each new file.',
+    }),
+    firstBatch: number
+      .optional()
+      .meta({ description: 'The first number of this spoolId; else 1.' }),
+    batch: number,
+    report: meterReportSchema,
+    gaps: z.array(batchGapSchema).max(1000),
+    /** Each is checked on its own, so that one bad record costs only itself. */
+    sessions: z.array(z.unknown()).max(BATCH_SESSIONS_MAX),
+  })
+  .refine((batch) => (batch.firstBatch ?? 1) <= batch.batch, {
+    path: ['firstBatch'],
+    message: 'expected at most the number of the batch',
+  })
 
 export const batchReceiptSchema = z.object({
   batch: z.int(),
@@ -47,7 +63,7 @@ export const batchReceiptSchema = z.object({
   refused: z.array(
     z.object({ index: z.int(), sessionId: z.string().nullable(), reason: z.string() }),
   ),
-  repeated: z.boolean().meta({ description: 'The number was known: nothing was changed.' }),
+  repeated: z.boolean().meta({ description: 'The batch was known: nothing was changed.' }),
   notice: z
     .string()
     .optional()

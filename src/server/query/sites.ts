@@ -1,7 +1,7 @@
 /** The state of each site and its meters, with what is wrong in words. */
 
 import type { KeyRecord } from '../control/control.js'
-import type { MeterStatus } from '../store/store.js'
+import type { MeterLife, MeterStatus } from '../store/store.js'
 
 const BACKLOG_BATCHES = 60
 const SKEW_MS = 60_000
@@ -62,7 +62,7 @@ function worst(views: readonly MeterView[]): SiteView['status'] {
 
 function meterView(meter: MeterStatus, moment: Moment) {
   const { nowMs } = moment
-  const { report, history, gaps, openSessions, lastBatch, meterId, receivedAt } = meter
+  const { report, history, gaps, lives, openSessions, lastBatch, meterId, receivedAt } = meter
   const problems = problemsOf(meter, moment)
   const status: MeterState = isFinished(meter)
     ? 'finished'
@@ -87,10 +87,23 @@ function meterView(meter: MeterStatus, moment: Moment) {
     sessionsDropped: sum(report.sessionsDropped),
     spool: report.spool,
     problems,
+    lives,
     gaps,
     history,
     report,
   }
+}
+
+/** Spools whose runs overlap: each began before the other's last report. */
+function livesAtOnce(lives: readonly MeterLife[], { nowMs, silenceMs }: Moment): string[] {
+  const heard = lives.filter((l) => nowMs - Date.parse(l.receivedAt) <= silenceMs)
+  const overlaps = (a: MeterLife, b: MeterLife): boolean =>
+    a.runStartedAt !== b.runStartedAt &&
+    Date.parse(a.runStartedAt) < Date.parse(b.reportedAt) &&
+    Date.parse(b.runStartedAt) < Date.parse(a.reportedAt)
+  return heard
+    .filter((a) => heard.some((b) => overlaps(a, b)))
+    .map((l) => (l.spoolId === '' ? 'without an id' : l.spoolId))
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {
@@ -128,6 +141,11 @@ function problemsOf(meter: MeterStatus, moment: Moment): string[] {
   if (report.spool.setAside > 0)
     problems.push(
       `${report.spool.setAside} batches were refused and set aside; see tunmeter spool.`,
+    )
+  const twins = livesAtOnce(meter.lives, moment)
+  if (twins.length > 1)
+    problems.push(
+      `${twins.length} meters use the id ${meter.meterId} at the same time (spools ${twins.join(', ')}): a copied spool, or one --meter-id on several hosts. Nothing is lost; give each an id of its own.`,
     )
   const missing = gaps.filter((g) => g.fromBatch !== null)
   if (missing.length > 0) {

@@ -244,6 +244,17 @@ export interface Gap {
   readonly to: string
 }
 
+/** What one spool of a meter has delivered. */
+export interface MeterLife {
+  /** '' of a replay, and of a meter that sends none. */
+  readonly spoolId: string
+  readonly lastBatch: number
+  readonly receivedAt: string
+  /** Of the latest run that used it, as its reports say: when it began, and when the newest was made. */
+  readonly runStartedAt: string
+  readonly reportedAt: string
+}
+
 export interface MeterStatus {
   readonly siteId: number
   readonly siteName: string | null
@@ -252,6 +263,8 @@ export interface MeterStatus {
   readonly receivedAt: string
   readonly report: MeterReport
   readonly openSessions: number
+  /** The one that was heard last first. */
+  readonly lives: readonly MeterLife[]
   readonly gaps: readonly Gap[]
   /** Oldest first, at most one a minute of the last day. */
   readonly history: readonly MeterHistoryPoint[]
@@ -282,11 +295,22 @@ export interface StoreFacts {
 export interface WriteRequest {
   readonly orgId: string
   readonly siteId: number
-  readonly batch: Pick<Batch, 'meterId' | 'batch' | 'report' | 'gaps'>
+  readonly batch: Pick<
+    Batch,
+    'meterId' | 'spoolId' | 'firstBatch' | 'batch' | 'report' | 'gaps'
+  > & {
+    /** CRC-32 of the batch's JSON text; without one, a known number is a repeat whatever is in it. */
+    readonly crc?: number
+  }
   /** Checked already; refused ones are not in it. */
   readonly sessions: readonly StoredSession[]
 }
-export type WriteReceipt = Pick<BatchReceipt, 'batch' | 'stored' | 'repeated'>
+export interface WriteReceipt extends Pick<BatchReceipt, 'batch' | 'stored' | 'repeated'> {
+  /** The identity is that of another batch: nothing was changed, and this one is not stored. */
+  readonly conflict?: true
+  /** Another spool uses the same meterId at the same time. */
+  readonly twoLives?: true
+}
 
 export interface Cancel {
   readonly signal?: AbortSignal

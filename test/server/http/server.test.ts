@@ -1,7 +1,7 @@
 /** The HTTP path with a real process and a real database file: ingest, query, export, restart. */
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { batch, session } from '../../support/batches.js'
+import { batch, report, session } from '../../support/batches.js'
 import { TestServer } from '../../support/server.js'
 
 let server: TestServer
@@ -59,4 +59,40 @@ test('what was acknowledged survives kill -9', async () => {
   expect(again.body.data.repeated).toBe(true)
   const { body } = await server.get(LOG, admin)
   expect(body.data.pagination.total).toBe(4)
+})
+
+test('another batch under a known identity is refused with 409, and a spool with an id of its own is not', async () => {
+  const send = (spoolId: string, sequence: number) =>
+    server.request('POST', SESSIONS, ingest, {
+      ...batch(1, [session(sequence)], { meterId: 'restored' }),
+      spoolId,
+    })
+  expect((await send('a', 100)).status).toBe(200)
+  const other = await send('a', 101)
+  expect([other.status, other.body.code]).toEqual([409, 'batchConflict'])
+  expect(other.body.message).toMatch(/batch 1 of the meter restored/)
+  expect((await send('b', 101)).body.data).toMatchObject({ stored: 1, repeated: false })
+  const { body: text } = await server.get('/metrics')
+  expect(text).toContain('tunmeter_server_batches_total{result="conflict"} 1')
+})
+
+test('two spools that report at the same time are said', async () => {
+  const startedAt = (second: number) => new Date(Date.now() - 60_000 + second * 1000).toISOString()
+  for (const [spoolId, second] of [
+    ['a1', 0],
+    ['b2', 1],
+  ] as const) {
+    const body = batch(1, [], {
+      meterId: 'twice',
+      report: report({ startedAt: startedAt(second) }),
+    })
+    await server.request('POST', SESSIONS, ingest, { ...body, spoolId })
+  }
+  const { body } = await server.get('/api/v1/org/acme/sites', admin)
+  const meters = body.data.sites[0].meters as { meterId: string; problems: string[] }[]
+  expect(meters.find((m) => m.meterId === 'twice')!.problems).toEqual([
+    expect.stringMatching(/^2 meters use the id twice at the same time \(spools (a1, b2|b2, a1)\)/),
+  ])
+  const { body: text } = await server.get('/metrics')
+  expect(text).toContain('tunmeter_server_two_lives_batches_total 1')
 })

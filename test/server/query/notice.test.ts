@@ -17,6 +17,7 @@ function meter(minutesAgo: number, change: Partial<MeterReport> = {}): MeterStat
     receivedAt: new Date(NOW_MS - minutesAgo * 60_000).toISOString(),
     report: report(change),
     openSessions: 0,
+    lives: [],
     gaps: [],
     history: [],
   }

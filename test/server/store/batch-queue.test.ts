@@ -64,7 +64,7 @@ test('each is told what became of it, and counts until then', async () => {
   expect(queue.sessions).toBe(6)
   queue.succeed(
     [first!, third!],
-    [first!, third!].map(({ given }) => receiptOf(given, false)),
+    [first!, third!].map(({ given }) => receiptOf(given, 'fresh')),
   )
   expect(queue.sessions).toBe(0)
   await Promise.resolve()

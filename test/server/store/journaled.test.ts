@@ -25,7 +25,8 @@ let refused: number[] = []
 let stopped = false
 
 const groups = {
-  isRepeated: (given: SiteBatch) => committed.flat().includes(numberOf(given)),
+  fateOf: (given: SiteBatch) =>
+    committed.flat().includes(numberOf(given)) ? ('repeated' as const) : ('fresh' as const),
   commitAnyOf(group: readonly SiteBatch[]) {
     if (stopped) return Promise.reject(new Error('stopped'))
     const taken = group.filter((given) => !refused.includes(numberOf(given)))
@@ -76,10 +77,26 @@ test('a number that was committed, journaled or is in the group already is not w
   await journaled.add([given(2)])
   const { bytes } = journaled
   const again = [given(1), given(2), given(3), given(3)]
-  expect(await journaled.add(again)).toEqual(new Set([again[0], again[1], again[3]]))
+  const known = await journaled.add(again)
+  expect(again.map((one) => known.get(one))).toEqual([
+    'repeated',
+    'repeated',
+    undefined,
+    'repeated',
+  ])
   expect(journaled.bytes).toBeLessThan(2.5 * bytes)
   const loose = { ...given(3), batch: null }
-  expect(await journaled.add([loose, loose])).toEqual(new Set())
+  expect(await journaled.add([loose, loose])).toEqual(new Map())
+})
+
+test('a number that is journaled with another content is a conflict', async () => {
+  const [one, same, other] = [7, 7, 8].map((crc) => {
+    const batchOne = given(1)
+    return { ...batchOne, batch: { ...batchOne.batch!, spoolId: 'a', crc } }
+  })
+  expect((await journaled.add([one!])).size).toBe(0)
+  const known = await journaled.add([same!, other!])
+  expect([known.get(same!), known.get(other!)]).toEqual(['repeated', 'conflict'])
 })
 
 test('its room is that of its sessions, and of one more for each batch', async () => {

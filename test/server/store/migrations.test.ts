@@ -8,6 +8,7 @@ import { peerOf, STORED_COLUMNS } from '../../../src/server/store/duckdb/schema/
 import { MIGRATIONS, SCHEMA_VERSION } from '../../../src/server/store/duckdb/schema/schema.js'
 import type { LogRow } from '../../../src/server/store/store.js'
 import { runPrefix } from '../../../src/session/session-id.js'
+import { batch } from '../../support/batches.js'
 import { ALWAYS, TestStore } from '../../support/store.js'
 
 const HOUR_US = 3600e6
@@ -82,6 +83,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...['rewriting: INSERT INTO rollup_state (1)', 'the store is rewritten'],
     ...[begins, 'rewriting: INSERT INTO session_new (5)'],
     ...['rewriting: INSERT INTO session_open_new (5)', 'the store is rewritten'],
+    ...[begins, 'the store is rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   expect(payloads).toEqual(
@@ -184,4 +186,31 @@ test('a new file has the columns that are written', async () => {
   expect(await columnsOf('session')).toEqual([...written, ['arrival', 'BIGINT']])
   expect(await columnsOf('session_open')).toEqual([...written, ['run_started_us', 'BIGINT']])
   expect(await inNewFile('SELECT max(version) FROM schema_version')).toEqual([[SCHEMA_VERSION]])
+})
+
+test('what a file of before spools had ids knows of its meters goes on', async () => {
+  const report = { startedAt: '2026-11-20T00:00:00.000Z', at: '2026-11-22T11:59:00.000Z' }
+  await makeFile(3, async (connection) => {
+    await connection.run(
+      `INSERT INTO meter VALUES ('acme', 1, 'm', 9, 1, 2, '${JSON.stringify(report)}')`,
+    )
+    await connection.run(
+      `INSERT INTO batch_gap VALUES ('acme', 1, 'm', 4, 5, 'missing', NULL, 1, 2)`,
+    )
+  })
+  await old.reopen()
+  const at = (number: number, change = {}) =>
+    old.send('acme', 1, batch(number, [], { meterId: 'm', ...change }))
+  expect((await at(3)).repeated).toBe(true)
+  expect((await at(4)).repeated).toBe(false)
+  await at(10, { spoolId: 'a', firstBatch: 10 })
+  const ranges = (await old.store.gaps('acme', 0, 2 * old.nowUs)).map((g) => [
+    g.fromBatch,
+    g.toBatch,
+  ])
+  expect(ranges).toEqual([[5, 5]])
+  expect((await old.store.meters('acme'))[0]!.lives.map((l) => [l.spoolId, l.lastBatch])).toEqual([
+    ['a', 10],
+    ['', 9],
+  ])
 })

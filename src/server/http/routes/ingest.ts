@@ -7,10 +7,13 @@ import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.j
 import { type Place, readBatch } from '../../ingest/read-batch.js'
 import type { StoredSession } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
 import { type Route, route, siteParams } from '../route.js'
 
 const MiB = 2 ** 20
 export const BATCH_BODY_BYTES_MAX = 16 * MiB
+const SAID_EVERY_MS = 3600e3
+const SAID_MAX = 1000
 const RETENTION_OFF = 'the retention is 0 days: nothing is stored'
 
 /** Sessions that ended before this are refused: retention would delete them at once. */
@@ -20,6 +23,7 @@ export function oldestUs(retentionDays: number, nowMs: number): number {
 
 export function ingestRoutes(context: ServerContext): Route[] {
   const { store, control, metrics, clockMs } = context
+  const said = new Said()
   return [
     route({
       method: 'POST',
@@ -27,14 +31,15 @@ export function ingestRoutes(context: ServerContext): Route[] {
       tag: 'ingest',
       summary: 'Store a batch of sessions',
       description:
-        'The answer comes when the batch is durable. A repeated batch number changes nothing. Bad records are refused one by one.',
+        'The answer comes when the batch is durable. A batch that is known by meterId, spoolId and number changes nothing; another one under the same three is refused with 409 `batchConflict`. Bad records are refused one by one.',
       scopes: ['admin', 'ingest'],
       params: siteParams,
       body: batchSchema,
       bodyBytesMax: BATCH_BODY_BYTES_MAX,
       readBody: readBatch,
       answer: batchReceiptSchema,
-      handle: ({ params, body }) => takeBatch(context, params, body),
+      handle: ({ params, body, request }) =>
+        takeBatch({ ...context, said }, params, body, request.bodyCrc),
     }),
     route({
       method: 'POST',
@@ -67,13 +72,26 @@ export function ingestRoutes(context: ServerContext): Route[] {
   ]
 }
 
+/** What is said with every batch would fill a log: of each once an hour. */
+class Said {
+  readonly #atMs = new Map<string, number>()
+
+  isDue(what: string, nowMs: number): boolean {
+    if (nowMs - (this.#atMs.get(what) ?? Number.NEGATIVE_INFINITY) < SAID_EVERY_MS) return false
+    if (this.#atMs.size >= SAID_MAX) this.#atMs.clear()
+    this.#atMs.set(what, nowMs)
+    return true
+  }
+}
+
 /** @throws AppError STORE_BUSY, and what the store throws: the batch is not durable then */
 async function takeBatch(
-  context: ServerContext,
+  context: ServerContext & { readonly said: Said },
   { orgId, siteId }: z.output<typeof siteParams>,
   body: z.output<typeof batchSchema>,
+  crc: number | undefined,
 ): Promise<BatchReceipt> {
-  const { store, control, metrics, clockMs } = context
+  const { store, control, metrics, clockMs, log, said } = context
   const started = performance.now()
   const retentionDays = control.org(orgId)?.retentionDays ?? 0
   const off = retentionDays === 0
@@ -87,12 +105,25 @@ async function takeBatch(
   const given = off ? [] : body.sessions
   const place = { orgId, siteId, meterId }
   const { sessions, refused } = checkAll(given, place, clockMs(), retentionDays)
-  const receipt = await store
-    .write({ orgId, siteId, batch: body as never, sessions })
-    .catch((error: unknown) => {
-      metrics.batches.inc({ result: 'failed' })
-      throw error
-    })
+  const request = { orgId, siteId, batch: { ...body, crc } as never, sessions }
+  const { conflict, twoLives, ...receipt } = await store.write(request).catch((error: unknown) => {
+    metrics.batches.inc({ result: 'failed' })
+    throw error
+  })
+  if (twoLives === true) {
+    metrics.twoLives.inc()
+    if (said.isDue(`${orgId}/${siteId}/${meterId}`, clockMs()))
+      log.warn({ orgId, siteId, meterId }, 'two meters use one meter id at the same time')
+  }
+  if (conflict === true) {
+    metrics.batches.inc({ result: 'conflict' })
+    log.warn({ orgId, siteId, meterId, batch }, 'a batch has the number of another one')
+    throw new HttpError(
+      409,
+      'batchConflict',
+      `batch ${batch} of the meter ${meterId} is here with another content: its spool was restored or copied. The meter sends this one again under a new spoolId.`,
+    )
+  }
   metrics.ingestSeconds.observe((performance.now() - started) / 1e3)
   metrics.batches.inc({ result: receipt.repeated ? 'repeated' : 'stored' })
   if (!receipt.repeated) {

@@ -1,7 +1,7 @@
 /** What the meters said: status of each, and the gaps of a time range. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { MeterReport } from '../../../../session/batch.js'
-import type { Gap, MeterHistoryPoint, MeterStatus } from '../../store.js'
+import type { Gap, MeterHistoryPoint, MeterLife, MeterStatus } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { meterIsSilent } from './where.js'
 
@@ -53,6 +53,7 @@ export async function meterStatuses(
     [orgId],
   )
   const history = await historyPoints(connection, orgId, nowUs)
+  const lives = await meterLives(connection, orgId)
   const losses = await gaps(connection, orgId, nowUs - 30 * DAY_US, nowUs)
   return meters.map((row) => {
     const siteId = row.site as number
@@ -65,10 +66,38 @@ export async function meterStatuses(
       receivedAt: iso(row.received),
       report: JSON.parse(row.report as string) as MeterReport,
       openSessions: row.open as number,
+      lives: lives.get(`${siteId}/${meterId}`) ?? [],
       gaps: losses.filter((gap) => gap.siteId === siteId && gap.meterId === meterId),
       history: history.get(`${siteId}/${meterId}`) ?? [],
     }
   })
+}
+
+async function meterLives(
+  connection: DuckDBConnection,
+  orgId: string,
+): Promise<Map<string, MeterLife[]>> {
+  const rows = await rowsOf(
+    connection,
+    `SELECT site_id::DOUBLE AS site, meter_id, spool_id, last_batch::DOUBLE AS batch, received_us::DOUBLE AS received,
+       run_started_us::DOUBLE AS started, reported_us::DOUBLE AS reported
+     FROM meter_life WHERE org_id = $1 ORDER BY received_us DESC`,
+    [orgId],
+  )
+  const lives = new Map<string, MeterLife[]>()
+  for (const row of rows) {
+    const key = `${row.site as number}/${row.meter_id as string}`
+    const list = lives.get(key) ?? []
+    list.push({
+      spoolId: row.spool_id as string,
+      lastBatch: row.batch as number,
+      receivedAt: iso(row.received),
+      runStartedAt: iso(row.started),
+      reportedAt: iso(row.reported),
+    })
+    lives.set(key, list)
+  }
+  return lives
 }
 
 async function historyPoints(

@@ -6,6 +6,7 @@
  *   rollup_hour, rollup_state            totals by the hour of what is in session (rollup.ts)
  *   usage_month     totals of sessions that retention deleted; live ones are added at query time
  *   meter, meter_history, batch_gap      what meters reported, which batches never came
+ *   meter_life, batch_crc                how far the numbers of each spool are, and the checksums of the last ones
  *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
  *
  * No index anywhere: on a table of this size it would live in memory. What keeps ids unique is in known-ids.ts.
@@ -144,6 +145,26 @@ CREATE TABLE session_open_new (
 INSERT INTO session_open_new BY NAME SELECT ${WITH_PEER} FROM session_open;
 DROP TABLE session_open;
 ALTER TABLE session_open_new RENAME TO session_open;
+`,
+  `
+CREATE TABLE meter_life (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL, spool_id VARCHAR NOT NULL,
+  last_batch BIGINT NOT NULL, run_started_us BIGINT NOT NULL, reported_us BIGINT NOT NULL, received_us BIGINT NOT NULL
+);
+INSERT INTO meter_life SELECT org_id, site_id, meter_id, '', last_batch, run_started_us, received_us, received_us
+  FROM meter;
+CREATE TABLE batch_crc (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL, spool_id VARCHAR NOT NULL,
+  batch BIGINT NOT NULL, crc UINTEGER NOT NULL
+);
+CREATE TABLE batch_gap_new (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL,
+  from_batch BIGINT, to_batch BIGINT, reason VARCHAR NOT NULL, sessions BIGINT,
+  from_us BIGINT NOT NULL, to_us BIGINT NOT NULL, spool_id VARCHAR NOT NULL
+);
+INSERT INTO batch_gap_new SELECT *, '' FROM batch_gap;
+DROP TABLE batch_gap;
+ALTER TABLE batch_gap_new RENAME TO batch_gap;
 `,
 ]
 

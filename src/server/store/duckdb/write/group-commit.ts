@@ -9,7 +9,8 @@ import { SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
 import { appendTo, SessionRows } from './chunks.js'
 import { KnownIds } from './known-ids.js'
-import { explainMissing, isoToUs, isSeen, type Meter, Meters, markSeen } from './meters.js'
+import { type Booking, explainMissing, fateOf, hasTwin, isoToUs, markSeen } from './lives.js'
+import { Meters, type SavedMeter } from './meters.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
 import { type Rollup, unrollSql } from './rollup.js'
 
@@ -62,11 +63,11 @@ export class GroupCommit {
     return new GroupCommit(connection, meters, rollup, clockUs)
   }
 
-  /** Its number was committed before. */
-  isRepeated({ orgId, siteId, batch }: SiteBatch): boolean {
-    if (batch === null) return false
-    const meter = this.#meters.get(orgId, siteId, batch.meterId)
-    return meter !== undefined && isSeen(meter, batch.batch)
+  /** What committing it would come to. */
+  fateOf({ orgId, siteId, batch }: SiteBatch): Booking {
+    if (batch === null) return 'fresh'
+    const life = this.#meters.get(orgId, siteId, batch.meterId)?.lives.get(batch.spoolId ?? '')
+    return life === undefined ? 'fresh' : fateOf(life, batch.batch, batch.crc)
   }
 
   /** @returns a receipt for each */
@@ -151,40 +152,51 @@ export class GroupCommit {
   ): Promise<{ receipts: WriteReceipt[]; appended: number }> {
     const receipts: WriteReceipt[] = []
     const fresh: SiteBatch[] = []
-    const changed = new Map<Meter, boolean>()
+    const changed: SavedMeter = new Map()
     for (const given of group) {
-      const repeated = given.batch !== null && !(await this.#take(given, changed))
-      if (!repeated) fresh.push(given)
-      receipts.push(receiptOf(given, repeated))
+      const fate = given.batch === null ? 'fresh' : await this.#take(given, changed)
+      if (fate === 'fresh') fresh.push(given)
+      receipts.push(receiptOf(given, fate, this.#isOneOfTwoLives(given)))
     }
-    for (const [meter, rangesChanged] of changed) await this.#meters.save(meter, rangesChanged)
+    await this.#meters.save(changed)
     const plan = new Plan(await this.#known.load(pagesOf(fresh)))
     for (const given of fresh) plan.add(given, this.#runStartedUs(given))
     return { receipts, appended: await this.#apply(plan, arrival) }
   }
 
-  /** Books the batch number and the report. @returns false when the number is known */
-  async #take(given: SiteBatch, changed: Map<Meter, boolean>): Promise<boolean> {
+  /** Books the batch number and the report. */
+  async #take(given: SiteBatch, changed: SavedMeter): Promise<Booking> {
     const { orgId, siteId } = given
     const batch = given.batch!
     const meter =
       this.#meters.get(orgId, siteId, batch.meterId) ??
       (await this.#meters.create(orgId, siteId, batch.meterId, batch.report))
-    if (isSeen(meter, batch.batch)) return false
+    const life = await this.#meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1)
+    const fate = fateOf(life, batch.batch, batch.crc)
+    if (fate !== 'fresh') return fate
     const nowUs = this.#clockUs()
-    const newest = batch.batch > meter.lastBatch
-    let rangesChanged = markSeen(meter, batch.batch, nowUs)
+    const newest = batch.batch > life.lastBatch
+    const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
+    changed.set(meter, ranges)
+    ranges.set(life, markSeen(life, batch.batch, nowUs, batch.crc) || ranges.get(life) === true)
     for (const gap of batch.gaps) {
-      if (explainMissing(meter, gap)) rangesChanged = true
+      const its =
+        gap.spoolId === undefined
+          ? life
+          : await this.#meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
+      if (explainMissing(its, gap)) ranges.set(its, true)
       else if (gap.fromBatch === undefined) await this.#meters.addLoss(meter, gap)
     }
-    if (newest) {
-      meter.report = batch.report
-      meter.receivedUs = nowUs
-      meter.runStartedUs = Math.max(meter.runStartedUs, isoToUs(batch.report.startedAt))
-    }
-    changed.set(meter, rangesChanged || changed.get(meter) === true)
-    return true
+    if (newest) this.#meters.hear(meter, life, batch.report, nowUs)
+    return fate
+  }
+
+  #isOneOfTwoLives({ orgId, siteId, batch }: SiteBatch): boolean {
+    if (batch === null) return false
+    const meter = this.#meters.get(orgId, siteId, batch.meterId)
+    const life = meter?.lives.get(batch.spoolId ?? '')
+    if (meter === undefined || life === undefined) return false
+    return hasTwin(life, [...meter.lives.values()], this.#clockUs())
   }
 
   #runStartedUs({ batch }: SiteBatch): number {
@@ -259,6 +271,16 @@ export class GroupCommit {
   }
 }
 
-export function receiptOf({ batch, sessions }: SiteBatch, repeated: boolean): WriteReceipt {
-  return { batch: batch?.batch ?? 0, stored: sessions.length, repeated }
+export function receiptOf(
+  { batch, sessions }: SiteBatch,
+  fate: Booking,
+  twoLives = false,
+): WriteReceipt {
+  return {
+    batch: batch?.batch ?? 0,
+    stored: fate === 'conflict' ? 0 : sessions.length,
+    repeated: fate === 'repeated',
+    ...(fate === 'conflict' && { conflict: true }),
+    ...(twoLives && { twoLives }),
+  }
 }

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { countUpTo } from './batch-queue.js'
 import type { SiteBatch } from './group-commit.js'
 import { Journal, type Leftovers } from './journal.js'
+import { type Booking, compared } from './lives.js'
 
 /**
  * A long fold (1.2 s was met) of 40,000 a second. They are in memory until they are in the database, and written twice,
@@ -22,7 +23,7 @@ export const APPLY_SESSIONS_MAX = 6000
 
 /** What a journaled batch needs of GroupCommit. */
 export interface Committer {
-  isRepeated(given: SiteBatch): boolean
+  fateOf(given: SiteBatch): Booking
   commitAnyOf(group: readonly SiteBatch[]): Promise<SiteBatch[]>
 }
 
@@ -32,7 +33,8 @@ export class JournaledBatches {
   #batches: SiteBatch[] = []
   /** Their sessions, and one more for each. */
   #size = 0
-  readonly #numbers = new Set<string>()
+  /** The checksum of each number. */
+  readonly #numbers = new Map<string, number | undefined>()
   /** All of them, when that was tried last. */
   #taken = true
   #whenApplied: (() => void)[] = []
@@ -88,34 +90,35 @@ export class JournaledBatches {
 
   /**
    * Resolves when they are durable.
-   * @returns those that are not written, as they were committed or journaled before
+   * @returns those that are not written, as their numbers were committed or journaled before
    * @throws when none of them is kept
    */
-  async add(group: readonly SiteBatch[]): Promise<ReadonlySet<SiteBatch>> {
-    const [fresh, repeated] = this.#unknownOf(group)
+  async add(group: readonly SiteBatch[]): Promise<ReadonlyMap<SiteBatch, Booking>> {
+    const [fresh, known] = this.#unknownOf(group)
     if (fresh.length > 0) await this.#journal.append(fresh)
     for (const given of fresh) {
       this.#batches.push(given)
       this.#note(given)
     }
     this.#count += fresh.length
-    return repeated
+    return known
   }
 
   /** @returns those that were neither committed nor journaled, and the others */
-  #unknownOf(group: readonly SiteBatch[]): [SiteBatch[], Set<SiteBatch>] {
-    const repeated = new Set<SiteBatch>()
-    const numbers = new Set<string>()
+  #unknownOf(group: readonly SiteBatch[]): [SiteBatch[], Map<SiteBatch, Booking>] {
+    const known = new Map<SiteBatch, Booking>()
+    const numbers = new Map<string, number | undefined>()
     const fresh = group.filter((given) => {
+      if (given.batch === null) return true
       const number = numberOf(given)
-      const known =
-        given.batch !== null &&
-        (numbers.has(number) || this.#numbers.has(number) || this.#groups.isRepeated(given))
-      if (known) repeated.add(given)
-      numbers.add(number)
-      return !known
+      const { crc } = given.batch
+      const here = [numbers, this.#numbers].find((some) => some.has(number))
+      const fate = here === undefined ? this.#groups.fateOf(given) : compared(here.get(number), crc)
+      if (fate !== 'fresh') known.set(given, fate)
+      else numbers.set(number, crc)
+      return fate === 'fresh'
     })
-    return [fresh, repeated]
+    return [fresh, known]
   }
 
   /**
@@ -161,7 +164,7 @@ export class JournaledBatches {
   }
 
   #note(given: SiteBatch): void {
-    this.#numbers.add(numberOf(given))
+    this.#numbers.set(numberOf(given), given.batch?.crc)
     this.#size += given.sessions.length + 1
   }
 }
@@ -177,5 +180,5 @@ async function setAside(path: string, batches: readonly SiteBatch[]): Promise<vo
 }
 
 function numberOf({ orgId, siteId, batch }: SiteBatch): string {
-  return `${orgId}/${siteId}/${batch?.meterId}/${batch?.batch}`
+  return `${orgId}/${siteId}/${batch?.meterId}/${batch?.spoolId ?? ''}/${batch?.batch}`
 }

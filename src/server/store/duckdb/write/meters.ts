@@ -1,115 +1,38 @@
 /**
- * What each meter has delivered: its last batch number, the numbers that never came, its latest report.
+ * What each meter has delivered: its latest report, and for each of its spools (lives.ts) the last batch number and the
+ * numbers that never came.
  *
- * Held in memory whole (a few hundred bytes a meter) and written with each batch in the same transaction, so that a
- * number counts as seen exactly when its sessions are durable.
- *
- *   seen(n)  <=>  n <= lastBatch and n is in no missing range
+ * Held in memory whole (a few hundred bytes a meter, and 16 bytes for each of the last checksums) and written with each
+ * batch in the same transaction, so that a number counts as seen exactly when its sessions are durable.
  *
  * Limits: METERS_MAX meters a site (beyond it the longest silent one is forgotten: its sessions are still found by
- * their ids); GAPS_MAX missing ranges a meter (beyond it the two oldest become one).
+ * their ids); LIVES_MAX spools a meter (beyond it the longest silent one: what is missing of it stays as a loss).
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
-import { int, literal, rowsOf } from '../database.js'
+import { int, literal, type Row, rowsOf } from '../database.js'
+import { CRCS_MAX, hear, isoToUs, type Life, newLife } from './lives.js'
 
 export const METERS_MAX = 1000
-export const GAPS_MAX = 1000
+export const LIVES_MAX = 16
 const HISTORY_EVERY_US = 60e6
-
-export interface MissingRange {
-  from: number
-  to: number
-  reason: string
-  sessions: number | null
-  fromUs: number
-  toUs: number
-}
 
 export interface Meter {
   readonly orgId: string
   readonly siteId: number
   readonly meterId: string
+  readonly lives: Map<string, Life>
+  /** Of the newest report. */
+  spoolId: string
   lastBatch: number
   runStartedUs: number
   receivedUs: number
   report: MeterReport
-  missing: MissingRange[]
   historyUs: number
 }
 
-export function isoToUs(iso: string): number {
-  // Date keeps milliseconds; the microseconds are the digits after them.
-  const fraction = /\.(\d{1,6})/.exec(iso)?.[1] ?? ''
-  return Math.floor(Date.parse(iso) / 1000) * 1e6 + Number(fraction.padEnd(6, '0'))
-}
-
-export function isSeen(meter: Meter, batch: number): boolean {
-  return batch <= meter.lastBatch && !meter.missing.some((r) => r.from <= batch && batch <= r.to)
-}
-
-/** Takes one number out of the missing ranges; a range may fall in two. */
-export function markSeen(meter: Meter, batch: number, atUs: number): boolean {
-  if (batch > meter.lastBatch) {
-    const jumped = batch > meter.lastBatch + 1
-    if (jumped) {
-      meter.missing.push({
-        from: meter.lastBatch + 1,
-        to: batch - 1,
-        reason: 'missing',
-        sessions: null,
-        fromUs: meter.lastBatch === 0 ? Math.min(meter.runStartedUs, atUs) : meter.receivedUs,
-        toUs: atUs,
-      })
-      if (meter.missing.length > GAPS_MAX) {
-        const [first, second] = meter.missing.splice(0, 2) as [MissingRange, MissingRange]
-        meter.missing.unshift({
-          ...second,
-          from: first.from,
-          fromUs: first.fromUs,
-          reason: 'missing',
-          sessions: null,
-        })
-      }
-    }
-    meter.lastBatch = batch
-    return jumped
-  }
-  const index = meter.missing.findIndex((r) => r.from <= batch && batch <= r.to)
-  if (index === -1) return false
-  const range = meter.missing[index]!
-  const parts = [
-    { ...range, to: batch - 1 },
-    { ...range, from: batch + 1 },
-  ].filter((r) => r.from <= r.to)
-  meter.missing.splice(index, 1, ...parts)
-  return true
-}
-
-/** A loss that the meter reports by batch numbers explains the missing range that holds them. */
-export function explainMissing(meter: Meter, gap: BatchGap): boolean {
-  const { fromBatch, toBatch } = gap
-  if (fromBatch === undefined || toBatch === undefined) return false
-  let changed = false
-  meter.missing = meter.missing.flatMap((range) => {
-    const from = Math.max(range.from, fromBatch)
-    const to = Math.min(range.to, toBatch)
-    if (from > to) return [range]
-    changed = true
-    const told = {
-      from,
-      to,
-      reason: gap.reason,
-      sessions: gap.sessions,
-      fromUs: isoToUs(gap.from),
-      toUs: isoToUs(gap.to),
-    }
-    return [{ ...range, to: from - 1 }, told, { ...range, from: to + 1 }].filter(
-      (r) => r.from <= r.to,
-    )
-  })
-  return changed
-}
+/** What a transaction has changed: meters, of each some lives, of each whether missing ranges are among it. */
+export type SavedMeter = Map<Meter, Map<Life, boolean>>
 
 export class Meters {
   readonly #connection: DuckDBConnection
@@ -122,6 +45,31 @@ export class Meters {
   /** From the tables; also after a rollback. */
   async load(): Promise<void> {
     this.#meters.clear()
+    await this.#loadMeters()
+    await this.#loadLives()
+    const gaps = await this.#rows(
+      `SELECT org_id, site_id::DOUBLE s, meter_id, spool_id, from_batch::DOUBLE f, to_batch::DOUBLE t, reason,
+         sessions::DOUBLE n, from_us::DOUBLE fu, to_us::DOUBLE tu
+       FROM batch_gap WHERE from_batch IS NOT NULL ORDER BY from_batch`,
+    )
+    for (const { row, meter } of gaps) {
+      meter.lives.get(row.spool_id as string)?.missing.push({
+        from: row.f as number,
+        to: row.t as number,
+        reason: row.reason as string,
+        sessions: row.n as number | null,
+        fromUs: row.fu as number,
+        toUs: row.tu as number,
+      })
+    }
+    const crcs = await this.#rows(
+      'SELECT org_id, site_id::DOUBLE s, meter_id, spool_id, batch::DOUBLE b, crc FROM batch_crc',
+    )
+    for (const { row, meter } of crcs)
+      meter.lives.get(row.spool_id as string)?.crcs.set(row.b as number, row.crc as number)
+  }
+
+  async #loadMeters(): Promise<void> {
     const rows = await rowsOf(
       this.#connection,
       `SELECT org_id, site_id::DOUBLE s, meter_id, last_batch::DOUBLE b, run_started_us::DOUBLE r,
@@ -132,32 +80,38 @@ export class Meters {
         orgId: row.org_id as string,
         siteId: row.s as number,
         meterId: row.meter_id as string,
+        lives: new Map(),
+        spoolId: '',
         lastBatch: row.b as number,
         runStartedUs: row.r as number,
         receivedUs: row.t as number,
         report: JSON.parse(row.report as string) as MeterReport,
-        missing: [],
         historyUs: 0,
       }
       this.#meters.set(keyOf(meter.orgId, meter.siteId, meter.meterId), meter)
     }
-    const gaps = await rowsOf(
-      this.#connection,
-      `SELECT org_id, site_id::DOUBLE s, meter_id, from_batch::DOUBLE f, to_batch::DOUBLE t, reason,
-         sessions::DOUBLE n, from_us::DOUBLE fu, to_us::DOUBLE tu
-       FROM batch_gap WHERE from_batch IS NOT NULL ORDER BY from_batch`,
+  }
+
+  async #loadLives(): Promise<void> {
+    const lives = await this.#rows(
+      `SELECT org_id, site_id::DOUBLE s, meter_id, spool_id, last_batch::DOUBLE b, run_started_us::DOUBLE r,
+         reported_us::DOUBLE p, received_us::DOUBLE t FROM meter_life ORDER BY received_us`,
     )
-    for (const row of gaps) {
-      const key = keyOf(row.org_id as string, row.s as number, row.meter_id as string)
-      this.#meters.get(key)?.missing.push({
-        from: row.f as number,
-        to: row.t as number,
-        reason: row.reason as string,
-        sessions: row.n as number | null,
-        fromUs: row.fu as number,
-        toUs: row.tu as number,
-      })
+    for (const { row, meter } of lives) {
+      const life = newLife(row.spool_id as string, 1 + (row.b as number), row.r as number)
+      life.reportedUs = row.p as number
+      life.receivedUs = row.t as number
+      meter.lives.set(life.spoolId, life)
+      meter.spoolId = life.spoolId
     }
+  }
+
+  async #rows(sql: string): Promise<{ row: Row; meter: Meter }[]> {
+    const rows = await rowsOf(this.#connection, sql)
+    return rows.flatMap((row) => {
+      const meter = this.get(row.org_id as string, row.s as number, row.meter_id as string)
+      return meter === undefined ? [] : [{ row, meter }]
+    })
   }
 
   get(orgId: string, siteId: number, meterId: string): Meter | undefined {
@@ -185,11 +139,12 @@ export class Meters {
       orgId,
       siteId,
       meterId,
+      lives: new Map(),
+      spoolId: '',
       lastBatch: 0,
       runStartedUs: isoToUs(report.startedAt),
       receivedUs: 0,
       report,
-      missing: [],
       historyUs: 0,
     }
     this.#meters.set(keyOf(orgId, siteId, meterId), meter)
@@ -200,39 +155,113 @@ export class Meters {
     return meter
   }
 
-  async save(meter: Meter, rangesChanged: boolean): Promise<void> {
+  /** The spool's numbers; from now on kept when it is new. */
+  async lifeOf(meter: Meter, spoolId: string, firstBatch: number): Promise<Life> {
+    const known = meter.lives.get(spoolId)
+    if (known !== undefined) return known
+    if (meter.lives.size >= LIVES_MAX) {
+      const silent = [...meter.lives.values()].reduce((a, b) =>
+        a.receivedUs <= b.receivedUs ? a : b,
+      )
+      await this.#forgetLife(meter, silent)
+    }
+    const life = newLife(spoolId, firstBatch, meter.runStartedUs)
+    meter.lives.set(spoolId, life)
+    await this.#connection.run(
+      `INSERT INTO meter_life VALUES ($1, ${int(meter.siteId)}, $2, $3, ${int(life.lastBatch)},
+         ${int(life.runStartedUs)}, ${int(life.reportedUs)}, 0)`,
+      [meter.orgId, meter.meterId, spoolId],
+    )
+    return life
+  }
+
+  /** The newest report of one of its spools; of another spool than before only when it was made later. */
+  hear(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
+    hear(life, report, nowUs)
+    meter.receivedUs = nowUs
+    meter.runStartedUs = Math.max(meter.runStartedUs, life.runStartedUs)
+    const later = life.reportedUs >= isoToUs(meter.report.at)
+    if (meter.spoolId !== life.spoolId && meter.lastBatch > 0 && !later) return
+    meter.spoolId = life.spoolId
+    meter.lastBatch = life.lastBatch
+    meter.report = report
+  }
+
+  async save(changed: SavedMeter): Promise<void> {
+    for (const [meter, lives] of changed) {
+      await this.#saveMeter(meter)
+      for (const [life, rangesChanged] of lives) {
+        await this.#saveLife(meter, life)
+        if (rangesChanged) await this.#saveRanges(meter, life)
+      }
+    }
+    await this.#saveCrcs(changed)
+  }
+
+  async #saveMeter(meter: Meter): Promise<void> {
     // With each commit: as one text the database's threads plan it; bound values would be planned on ours.
     await this.#connection.run(
       `UPDATE meter SET last_batch = ${int(meter.lastBatch)}, run_started_us = ${int(meter.runStartedUs)},
          received_us = ${int(meter.receivedUs)}, report = ${literal(JSON.stringify(meter.report))}
-       WHERE org_id = ${literal(meter.orgId)} AND site_id = ${int(meter.siteId)}
-         AND meter_id = ${literal(meter.meterId)}`,
+       WHERE ${whereIs(meter)}`,
     )
-    if (rangesChanged) await this.#saveRanges(meter)
     if (meter.receivedUs - meter.historyUs >= HISTORY_EVERY_US) {
       meter.historyUs = meter.receivedUs
       await this.#saveHistory(meter)
     }
   }
 
+  async #saveLife(meter: Meter, life: Life): Promise<void> {
+    await this.#connection.run(
+      `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
+         reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)}
+       WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`,
+    )
+  }
+
+  /** All of a transaction at once; those that are too old now and then. */
+  async #saveCrcs(changed: SavedMeter): Promise<void> {
+    const rows: string[] = []
+    for (const [meter, lives] of changed) {
+      const who = `${literal(meter.orgId)}, ${int(meter.siteId)}, ${literal(meter.meterId)}`
+      for (const life of lives.keys()) {
+        for (const batch of life.unsavedCrcs) {
+          const crc = life.crcs.get(batch)
+          if (crc !== undefined)
+            rows.push(`(${who}, ${literal(life.spoolId)}, ${int(batch)}, ${int(crc)})`)
+          if (batch % CRCS_MAX === 0) await this.#forgetCrcs(meter, life, batch - CRCS_MAX)
+        }
+        life.unsavedCrcs = []
+      }
+    }
+    if (rows.length === 0) return
+    await this.#connection.run(`INSERT INTO batch_crc VALUES ${rows.join(', ')}`)
+  }
+
+  async #forgetCrcs(meter: Meter, life: Life, upTo: number): Promise<void> {
+    await this.#connection.run(
+      `DELETE FROM batch_crc WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}
+         AND batch <= ${int(upTo)}`,
+    )
+  }
+
   async addLoss(meter: Meter, gap: BatchGap): Promise<void> {
     await this.#connection.run(
       `INSERT INTO batch_gap VALUES ($1, ${int(meter.siteId)}, $2, NULL, NULL, $3, ${int(gap.sessions)},
-         ${int(isoToUs(gap.from))}, ${int(isoToUs(gap.to))})`,
+         ${int(isoToUs(gap.from))}, ${int(isoToUs(gap.to))}, '')`,
       [meter.orgId, meter.meterId, gap.reason],
     )
   }
 
-  async #saveRanges(meter: Meter): Promise<void> {
-    const who = `org_id = $1 AND site_id = ${int(meter.siteId)} AND meter_id = $2`
-    await this.#connection.run(`DELETE FROM batch_gap WHERE ${who} AND from_batch IS NOT NULL`, [
-      meter.orgId,
-      meter.meterId,
-    ])
-    for (const r of meter.missing) {
+  async #saveRanges(meter: Meter, life: Life): Promise<void> {
+    const spool = literal(life.spoolId)
+    await this.#connection.run(
+      `DELETE FROM batch_gap WHERE ${whereIs(meter)} AND spool_id = ${spool} AND from_batch IS NOT NULL`,
+    )
+    for (const r of life.missing) {
       await this.#connection.run(
         `INSERT INTO batch_gap VALUES ($1, ${int(meter.siteId)}, $2, ${int(r.from)}, ${int(r.to)}, $3,
-           ${r.sessions === null ? 'NULL' : int(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)})`,
+           ${r.sessions === null ? 'NULL' : int(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)}, ${spool})`,
         [meter.orgId, meter.meterId, r.reason],
       )
     }
@@ -252,13 +281,23 @@ export class Meters {
 
   async #forget(meter: Meter): Promise<void> {
     this.#meters.delete(keyOf(meter.orgId, meter.siteId, meter.meterId))
-    for (const table of ['meter', 'meter_history', 'batch_gap']) {
-      await this.#connection.run(
-        `DELETE FROM ${table} WHERE org_id = $1 AND site_id = ${int(meter.siteId)} AND meter_id = $2`,
-        [meter.orgId, meter.meterId],
-      )
-    }
+    for (const table of ['meter', 'meter_history', 'meter_life', 'batch_crc', 'batch_gap'])
+      await this.#connection.run(`DELETE FROM ${table} WHERE ${whereIs(meter)}`)
   }
+
+  async #forgetLife(meter: Meter, life: Life): Promise<void> {
+    meter.lives.delete(life.spoolId)
+    const which = `${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
+    for (const table of ['meter_life', 'batch_crc'])
+      await this.#connection.run(`DELETE FROM ${table} WHERE ${which}`)
+    await this.#connection.run(
+      `UPDATE batch_gap SET from_batch = NULL, to_batch = NULL WHERE ${which}`,
+    )
+  }
+}
+
+function whereIs({ orgId, siteId, meterId }: Meter): string {
+  return `org_id = ${literal(orgId)} AND site_id = ${int(siteId)} AND meter_id = ${literal(meterId)}`
 }
 
 function keyOf(orgId: string, siteId: number, meterId: string): string {

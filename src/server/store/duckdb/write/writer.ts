@@ -209,8 +209,8 @@ export class Writer {
     const group = this.#queue.take(this.#journaled.room, 0)
     if (group.length === 0) return false
     try {
-      const repeated = await this.#journaled.add(group.map((waiting) => waiting.given))
-      const receipts = group.map(({ given }) => receiptOf(given, repeated.has(given)))
+      const known = await this.#journaled.add(group.map((waiting) => waiting.given))
+      const receipts = group.map(({ given }) => receiptOf(given, known.get(given) ?? 'fresh'))
       this.#queue.succeed(group, receipts)
       return true
     } catch {
@@ -223,6 +223,6 @@ export class Writer {
 
 /** A request's batch may have its sessions as they came, with those that must not be stored. */
 function withoutSessions(given: WriteRequest['batch']): WriteRequest['batch'] {
-  const { meterId, batch, report, gaps } = given
-  return { meterId, batch, report, gaps }
+  const { sessions: _, ...batch } = given as WriteRequest['batch'] & { sessions?: unknown }
+  return batch
 }

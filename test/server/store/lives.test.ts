@@ -1,0 +1,182 @@
+/** Spools of one meter: their batches are told apart by spoolId and checksum, whatever their numbers are. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  CRCS_MAX,
+  explainMissing,
+  fateOf,
+  hasTwin,
+  markSeen,
+  newLife,
+} from '../../../src/server/store/duckdb/write/lives.js'
+import { LIVES_MAX } from '../../../src/server/store/duckdb/write/meters.js'
+import type { WriteReceipt } from '../../../src/server/store/store.js'
+import type { Session } from '../../../src/session/session.js'
+import { batch, report, session } from '../../support/batches.js'
+import { ALWAYS, stored, TestStore } from '../../support/store.js'
+
+let t: TestStore
+beforeEach(async () => {
+  t = await TestStore.open()
+})
+afterEach(() => t.close())
+
+interface Sent {
+  readonly spool?: string
+  readonly number: number
+  readonly crc?: number
+  readonly sessions?: readonly Session[]
+  readonly change?: Parameters<typeof batch>[2]
+}
+
+function send({ spool, number, crc, sessions = [], change = {} }: Sent): Promise<WriteReceipt> {
+  const one = batch(number, sessions, { ...(spool !== undefined && { spoolId: spool }), ...change })
+  return t.store.write({
+    orgId: 'acme',
+    siteId: 1,
+    batch: { ...one, ...(crc !== undefined && { crc }) },
+    sessions: sessions.map((s) => stored(s, 'acme', 1, one.meterId)),
+  })
+}
+const count = () => t.store.count('acme', ALWAYS)
+const gaps = () => t.store.gaps('acme', 0, 2 * t.nowUs)
+const lives = async () => (await t.store.meters('acme'))[0]!.lives
+
+describe('a number that comes again', () => {
+  test('with the same checksum is a repeat, with another one a conflict, after a restart too', async () => {
+    await send({ spool: 'a', number: 1, crc: 11, sessions: [session(1)] })
+    for (const restart of [false, true]) {
+      if (restart) await t.reopen()
+      expect(await send({ spool: 'a', number: 1, crc: 11 })).toMatchObject({ repeated: true })
+      const other = await send({ spool: 'a', number: 1, crc: 12, sessions: [session(2)] })
+      expect(other).toEqual({ batch: 1, stored: 0, repeated: false, conflict: true })
+    }
+    expect(await count()).toBe(1)
+  })
+
+  test('twice in one group: the second is judged by the first', async () => {
+    const receipts = await Promise.all([
+      send({ spool: 'a', number: 1, crc: 11, sessions: [session(1)] }),
+      send({ spool: 'a', number: 1, crc: 11, sessions: [session(1)] }),
+      send({ spool: 'a', number: 1, crc: 12, sessions: [session(2)] }),
+    ])
+    expect(receipts.map((r) => [r.repeated, r.conflict ?? false])).toEqual([
+      [false, false],
+      [true, false],
+      [false, true],
+    ])
+    expect(await count()).toBe(1)
+  })
+
+  test('of a meter that sends no spoolId is a repeat, whatever is in it', async () => {
+    await send({ number: 1, crc: 11, sessions: [session(1)] })
+    expect(await send({ number: 1, crc: 12 })).toMatchObject({ repeated: true })
+  })
+
+  test('older than the checksums that are kept is written again: by their ids, sessions are there once', () => {
+    const life = newLife('a', 1, 0)
+    for (let n = 1; n <= 2 * CRCS_MAX + 1; n++) markSeen(life, n, 0, n)
+    expect(life.crcs.size).toBeLessThanOrEqual(2 * CRCS_MAX)
+    expect([1, CRCS_MAX + 2].map((n) => fateOf(life, n, n))).toEqual(['fresh', 'repeated'])
+    expect(fateOf(life, CRCS_MAX + 2, 1)).toBe('conflict')
+  })
+})
+
+describe('a new spool under a known meter id', () => {
+  test('has numbers of its own, and its first one may be any', async () => {
+    await send({ spool: 'a', number: 1, crc: 1, sessions: [session(1)] })
+    await send({ spool: 'b', number: 1, crc: 2, sessions: [session(2)] })
+    const change = { firstBatch: 40 }
+    await send({ spool: 'c', number: 41, crc: 3, sessions: [session(3)], change })
+    expect(await count()).toBe(3)
+    expect((await gaps()).map((g) => [g.fromBatch, g.toBatch])).toEqual([[40, 40]])
+    await t.reopen()
+    expect((await lives()).map((l) => [l.spoolId, l.lastBatch]).sort()).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 41],
+    ])
+  })
+
+  test('of a meter that had none before goes on above its numbers', async () => {
+    for (const number of [1, 2]) await send({ number })
+    await send({ spool: 'a', number: 3, crc: 1, change: { firstBatch: 3 } })
+    expect(await gaps()).toEqual([])
+    expect((await t.store.meters('acme'))[0]!.lastBatch).toBe(3)
+  })
+
+  test('may report losses among the numbers of the one before, its last ones too', async () => {
+    await send({ spool: 'a', number: 1, crc: 1 })
+    const span = { from: '2026-11-22T10:00:00Z', to: '2026-11-22T10:01:00Z' }
+    const lost = {
+      reason: 'spoolFull',
+      sessions: 5,
+      spoolId: 'a',
+      fromBatch: 2,
+      toBatch: 3,
+      ...span,
+    }
+    await send({ spool: 'b', number: 4, crc: 2, change: { firstBatch: 4, gaps: [lost] } })
+    expect((await gaps()).map((g) => [g.reason, g.sessions, g.fromBatch, g.toBatch])).toEqual([
+      ['spoolFull', 5, 2, 3],
+    ])
+  })
+
+  test('again and again: the longest silent one is forgotten, what was missing of it is not', async () => {
+    for (let i = 0; i <= LIVES_MAX; i++) {
+      t.nowUs += 1e6
+      await send({ spool: `s${i}`, number: 2, crc: i })
+    }
+    const known = await lives()
+    expect(known).toHaveLength(LIVES_MAX)
+    expect(known.map((l) => l.spoolId)).not.toContain('s0')
+    const all = await gaps()
+    expect(all).toHaveLength(LIVES_MAX + 1)
+    expect(all.filter((g) => g.fromBatch === null)).toHaveLength(1)
+  })
+})
+
+describe('two spools at once', () => {
+  const at = (second: number) => new Date(Date.UTC(2026, 10, 22, 12, 0, second)).toISOString()
+  const heard = (spool: string, number: number, started: number, made: number) =>
+    send({
+      spool,
+      number,
+      crc: number,
+      change: { report: report({ startedAt: at(started), at: at(made) }) },
+    })
+
+  test('are noticed when both report in turn', async () => {
+    expect((await heard('a', 1, 0, 10)).twoLives).toBeUndefined()
+    expect((await heard('b', 1, 5, 11)).twoLives).toBe(true)
+    expect((await heard('a', 2, 0, 12)).twoLives).toBe(true)
+  })
+
+  test('are not what a restart with a new disk is, or one run that was given a new spoolId', async () => {
+    await heard('a', 1, 0, 10)
+    expect((await heard('b', 1, 11, 12)).twoLives).toBeUndefined()
+    expect((await heard('c', 1, 11, 13)).twoLives).toBeUndefined()
+    expect((await heard('b', 2, 11, 12)).twoLives).toBeUndefined()
+  })
+
+  test('are not those of which one is silent', () => {
+    const run = { runStartedUs: 0, reportedUs: 10e6, receivedUs: 10e6 }
+    const [a, b] = [
+      { ...run, spoolId: 'a' },
+      { ...run, spoolId: 'b', runStartedUs: 1e6, receivedUs: 2000e6 },
+    ]
+    expect([10e6, 2000e6].map((nowUs) => hasTwin(b, [a, b], nowUs))).toEqual([true, false])
+  })
+})
+
+test('a loss with numbers beyond the last one that came is missing from there', () => {
+  const life = newLife('a', 1, 0)
+  markSeen(life, 1, 0)
+  const span = { from: '2026-11-22T10:00:00Z', to: '2026-11-22T10:01:00Z' }
+  expect(
+    explainMissing(life, { reason: 'split', sessions: 0, fromBatch: 3, toBatch: 3, ...span }),
+  ).toBe(true)
+  expect(life.missing.map((r) => [r.from, r.to, r.reason])).toEqual([
+    [2, 2, 'missing'],
+    [3, 3, 'split'],
+  ])
+})
