@@ -24,13 +24,17 @@ export function parseWith<S extends z.ZodType>(
   return { data: undefined, faults: faults as [string, ...string[]] }
 }
 
+/** Each is a comparison with all known names; nobody reads more. */
+const SUGGESTIONS_MAX = 10
+
 function textsOf(issue: Issue, schema: z.ZodType, whole: string): string[] {
   const place = placeOf(issue.path)
   if (issue.code !== 'unrecognized_keys') return [`${place || whole}: ${textOf(issue)}`]
   const known = schema instanceof z.ZodObject && place === '' ? Object.keys(schema.shape) : []
-  return issue.keys.map((key) => {
+  return issue.keys.map((key, index) => {
     const name = place === '' ? key : `${place}.${key}`
-    return `${shorten(name)}: is not known here${suggestion(key, known)}`
+    const meant = index < SUGGESTIONS_MAX ? suggestion(shorten(key), known) : ''
+    return `${shorten(name)}: is not known here${meant}`
   })
 }
 

@@ -74,7 +74,7 @@ export const backupCommand = defineCommand({
   name: 'backup',
   summary: 'Copy a data directory consistently, while the server runs or not.',
   options: {
-    data: textOr("The server's data directory.", 'DIR', '../commands/data'),
+    data: textOr("The server's data directory.", 'DIR', './data'),
     output: requiredText('New directory for the copy; use it as --data to restore.', 'DIR'),
   },
   run: async (_args, options, context) => {

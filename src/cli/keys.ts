@@ -25,7 +25,7 @@ import {
 import { controlExists } from '../server/control/control-file.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
-const data = textOr("The server's data directory.", 'DIR', '../commands/data')
+const data = textOr("The server's data directory.", 'DIR', './data')
 const YEAR_MS = 366 * 86400e3
 
 /** Keys of a directory that is there: looking for one must not make it. */

@@ -38,7 +38,7 @@ const MINUTE_MS = 60e3
 const DAY_MS = 86400e3
 
 export const SERVE_OPTIONS = {
-  data: textOr('Directory of the database, the keys and the settings.', 'DIR', '../commands/data'),
+  data: textOr('Directory of the database, the keys and the settings.', 'DIR', './data'),
   listen: textOr('Address to listen on; port 0: any free one.', 'HOST:PORT', '127.0.0.1:8480'),
   storeMemory: size('Memory that the database may use.', 512 * MiB, {
     min: 64 * MiB,

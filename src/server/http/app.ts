@@ -2,11 +2,13 @@
  * The HTTP application: routes, envelope, security headers, limits. It owns no port and no file; `tunmeter serve`
  * wires it.
  */
-import { STATUS_CODES } from 'node:http'
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import cookie from '@fastify/cookie'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { acceptJson, BODY_BYTES_MAX } from './body.js'
+import { ANONYMOUS_BODY_BYTES_MAX, acceptJson } from './body.js'
+import { Connections, connectionsMax } from './connections.js'
 import type { ServerContext } from './context.js'
 import { serveDashboard } from './dashboard.js'
 import { docsPage } from './docs-page.js'
@@ -34,6 +36,7 @@ export interface AppOptions {
 const HEADERS_BYTES_MAX = 16 * 1024
 const URL_BYTES_MAX = 8 * 1024
 const REQUEST_MS_MAX = 120_000
+const KEEP_ALIVE_MS = 75_000
 
 /** No inline script, nothing from elsewhere. */
 const CONTENT_SECURITY_POLICY = [
@@ -75,9 +78,7 @@ export async function createApp(
 ): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
-    bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_MS_MAX,
-    keepAliveTimeout: 75_000,
+    bodyLimit: ANONYMOUS_BODY_BYTES_MAX,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     ...(options.trustProxy !== undefined && { trustProxy: [...options.trustProxy] }),
@@ -86,23 +87,50 @@ export async function createApp(
     // Before any hook has run: a path that cannot be a route.
     frameworkErrors: (error, _request, reply) =>
       refuse(httpErrorOf(error), (reply as unknown as FastifyReply).headers(SECURITY_HEADERS)),
-    ...(options.tls === undefined
-      ? { http: { maxHeaderSize: HEADERS_BYTES_MAX } }
-      : { https: { ...options.tls, minVersion: 'TLSv1.2', maxHeaderSize: HEADERS_BYTES_MAX } }),
-  }) as unknown as FastifyInstance
+    serverFactory: (handle) => boundedServer(context, options, handle),
+  })
   await app.register(cookie)
   acceptJson(app)
   addHeaders(app, options.tls !== undefined)
   addErrors(app, context)
   const routes = allRoutes(context)
   register(app, context.auth, routes)
-  const description = openApi(routes, context.version)
-  app.get('/openapi.json', (_request, reply) => reply.send(description))
   const page = docsPage(routes, context.version)
-  app.get('/docs', (_request, reply) => reply.type('text/html; charset=utf-8').send(page.html))
-  app.get('/docs.css', (_request, reply) => reply.type('text/css; charset=utf-8').send(page.css))
+  const description = JSON.stringify(openApi(routes, context.version))
+  serveText(app, '/openapi.json', 'application/json; charset=utf-8', description)
+  serveText(app, '/docs', 'text/html; charset=utf-8', page.html)
+  serveText(app, '/docs.css', 'text/css; charset=utf-8', page.css)
   await serveDashboard(app, options.dashboardDirectory)
   return app
+}
+
+/** Made once: an answer to a stranger must not cost a copy of the text. */
+function serveText(app: FastifyInstance, path: string, type: string, text: string): void {
+  const bytes = Buffer.from(text)
+  app.get(path, (_request, reply) => reply.type(type).send(bytes))
+}
+
+/** `localhost` has two addresses, and a server for each. */
+function boundedServer(
+  { metrics }: ServerContext,
+  { tls }: AppOptions,
+  handle: RequestListener,
+): Server {
+  const connections = new Connections(connectionsMax(), (reason) =>
+    metrics.closedConnections.inc({ reason }),
+  )
+  const settings = {
+    maxHeaderSize: HEADERS_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  }
+  const listener = connections.oneAtATime(handle)
+  const server =
+    tls === undefined
+      ? createServer(settings, listener)
+      : createTlsServer({ ...tls, ...settings, minVersion: 'TLSv1.2' }, listener)
+  connections.watch(server)
+  return server
 }
 
 const NOT_HTTP = [400, 'badRequest', 'the request is not valid HTTP'] as const

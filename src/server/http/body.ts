@@ -1,24 +1,91 @@
-/** Request bodies: JSON, gzip'd or not, bounded before and after decompression. */
+/**
+ * Request bodies: JSON, gzip'd or not. What nobody's key vouches for is small and not unpacked; the others share
+ * budgets, of bytes as they come and of bytes unpacked, until they are answered.
+ */
 import { isAscii } from 'node:buffer'
+import type { ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { crc32, gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpError } from './http.js'
 
-/** Ratio of JSON to its gzip beyond which a body is refused: session batches reach about 20. */
-export const BODY_BYTES_MAX = 1024 * 1024
-export const DECODED_BYTES_MAX = 64 * 1024 * 1024
+const MiB = 2 ** 20
+/** Bodies of requests without a key: sign-in, and paths that do not exist. */
+export const ANONYMOUS_BODY_BYTES_MAX = 4096
+export const BODY_BYTES_MAX = MiB
+export const DECODED_BYTES_MAX = 64 * MiB
+/** Session batches reach about 35. */
+const GZIP_RATIO_MAX = 200
+/** Small bodies of one repeated character may be packed better. */
+const RATIO_FREE_BYTES = 4 * MiB
+
+export const RAW_BUDGET_BYTES = 128 * MiB
+export const DECODED_BUDGET_BYTES = 192 * MiB
+
 const unzip = promisify(gunzip)
 
+/**
+ * Bytes that organisations hold at one time. One may take as much as is left after it: one alone half, n of them
+ * 1/(n+1) each, so that there is always something left for the next.
+ */
+export class FairBudget {
+  readonly #total: number
+  #used = 0
+  readonly #byOrg = new Map<string, number>()
+
+  constructor(total: number) {
+    this.#total = total
+  }
+
+  /** @returns whether there was room; then release() must follow */
+  take(org: string, bytes: number): boolean {
+    const mine = this.#byOrg.get(org) ?? 0
+    if (mine + bytes > this.#total - this.#used - bytes) return false
+    this.#used += bytes
+    this.#byOrg.set(org, mine + bytes)
+    return true
+  }
+
+  release(org: string, bytes: number): void {
+    this.#used -= bytes
+    const mine = this.#byOrg.get(org)! - bytes
+    if (mine > 0) this.#byOrg.set(org, mine)
+    else this.#byOrg.delete(org)
+  }
+}
+
+/** Until the request is answered, or its client gone. @throws HttpError 503 */
+function reserve(budget: FairBudget, org: string, response: ServerResponse, bytes: number): void {
+  if (!budget.take(org, bytes))
+    throw new HttpError(
+      503,
+      'tooManyBodies',
+      'other request bodies of this organisation are being read; try again',
+      { 'retry-after': '1' },
+    )
+  response.once('close', () => budget.release(org, bytes))
+}
+
 export function acceptJson(app: FastifyInstance): void {
+  const asSent = new FairBudget(RAW_BUDGET_BYTES)
+  const unpacked = new FairBudget(DECODED_BUDGET_BYTES)
+  app.decorateRequest('unpacks')
+  // The routes have looked at the key (onRequest); nothing of the body has been read.
+  app.addHook('preParsing', async (request, { raw: response }) => {
+    const { key, headers, routeOptions, params } = request
+    if (key === undefined || !hasBody(request)) return
+    const org = key.orgId ?? (params as { orgId?: string }).orgId ?? ''
+    const limit = routeOptions.bodyLimit ?? BODY_BYTES_MAX
+    const length = Number(headers['content-length'] ?? limit)
+    if (length <= limit) reserve(asSent, org, response, length)
+    request.unpacks = (bytes) => reserve(unpacked, org, response, bytes)
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) => {
-      const encoding = request.headers['content-encoding'] ?? 'identity'
-      const limit = request.routeOptions.bodyLimit ?? BODY_BYTES_MAX
-      const text = await decoded(body, encoding, Math.min(limit * 2, DECODED_BYTES_MAX))
+      const text = await decoded(body, request)
       const { readBody } = request.routeOptions.config
       if (readBody !== undefined) request.bodyCrc = crc32(text)
       const read = readBody?.(text)
@@ -36,32 +103,57 @@ export function acceptJson(app: FastifyInstance): void {
   )
 }
 
-async function decoded(body: Buffer, encoding: string, maxOutputLength: number): Promise<Buffer> {
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}
+
+async function decoded(body: Buffer, request: FastifyRequest): Promise<Buffer> {
+  const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity'
   if (encoding === 'identity') return body
-  if (encoding !== 'gzip')
+  if (encoding !== 'gzip' && encoding !== 'x-gzip')
     throw new HttpError(415, 'badEncoding', `content-encoding "${encoding}" is not known; use gzip`)
+  const { unpacks } = request
+  if (unpacks === undefined)
+    throw new HttpError(415, 'badEncoding', 'a body that needs no key must not be compressed')
+  const limit = Math.min((request.routeOptions.bodyLimit ?? BODY_BYTES_MAX) * 2, DECODED_BYTES_MAX)
+  const most = Math.min(limit, Math.max(RATIO_FREE_BYTES, body.length * GZIP_RATIO_MAX))
+  // What gzip says of its size is right unless somebody lies or packed in pieces.
+  const said = body.length < 4 ? 0 : body.readUInt32LE(body.length - 4)
+  const first = Math.min(Math.max(said, 1), most)
+  unpacks(first)
+  const text = await gunzipped(body, first)
+  if (text !== undefined) return text
+  if (first < most) unpacks(most - first)
+  const again = first < most ? await gunzipped(body, most) : undefined
+  if (again !== undefined) return again
+  const why = most < limit ? `, ${GZIP_RATIO_MAX} times what was sent` : ''
+  throw new HttpError(
+    413,
+    'tooLarge',
+    `the body is larger than ${most} bytes when decompressed${why}`,
+  )
+}
+
+/** Undefined: it is larger. @throws HttpError 400 */
+async function gunzipped(body: Buffer, maxOutputLength: number): Promise<Buffer | undefined> {
   try {
     // Node's own 16 KiB a piece would be hundreds of pieces for a large batch.
     const chunkSize = Math.min(Math.max(16 * 1024, 8 * body.length), 1024 * 1024)
     return await unzip(body, { maxOutputLength, chunkSize })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new HttpError(
-        413,
-        'tooLarge',
-        `the body is larger than ${maxOutputLength} bytes when decompressed`,
-      )
-    }
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
     throw new HttpError(400, 'badGzip', 'the body is not gzip, or is cut off')
   }
 }
 
 declare module 'fastify' {
-  interface FastifyRequest {
-    /** CRC-32 of the body's text, of routes that read it themselves. */
-    bodyCrc?: number
-  }
   interface FastifyContextConfig {
     readBody?: (text: Buffer) => unknown
+  }
+  interface FastifyRequest {
+    /** Before so many bytes are unpacked; undefined without a key. @throws HttpError 503 */
+    unpacks?: (bytes: number) => void
+    /** CRC-32 of the body's text, of routes that read it themselves. */
+    bodyCrc?: number
   }
 }

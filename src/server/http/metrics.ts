@@ -1,6 +1,7 @@
 /** The server's metrics, in Prometheus' names. No label names an organisation, a site or a person. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StoreStats } from '../store/store.js'
+import { CLOSED_REASONS } from './connections.js'
 
 export class ServerMetrics {
   readonly registry = new Registry()
@@ -13,6 +14,7 @@ export class ServerMetrics {
   readonly stalledExports: Counter
   readonly expiredSessions: Counter
   readonly authFailures: Counter<'reason'>
+  readonly closedConnections: Counter<'reason'>
 
   constructor(stats: () => StoreStats) {
     const registers = [this.registry]
@@ -66,6 +68,12 @@ export class ServerMetrics {
     this.authFailures = new Counter({
       name: 'tunmeter_server_auth_failures_total',
       help: 'Requests refused with 401, 403 or 429, by reason.',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.closedConnections = new Counter({
+      name: 'tunmeter_server_closed_connections_total',
+      help: `Connections that the server closed at a bound: ${CLOSED_REASONS.join(', ')}.`,
       labelNames: ['reason'],
       registers,
     })

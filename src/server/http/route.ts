@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { parseWith } from '../../base/faults.js'
 import type { KeyRecord, Scope } from '../control/control.js'
 import type { Auth } from './auth.js'
+import { BODY_BYTES_MAX } from './body.js'
 import { HttpError, ok } from './http.js'
 
 type Schema = z.ZodType | undefined
@@ -72,7 +73,8 @@ export function register(app: FastifyInstance, auth: Auth, routes: readonly Rout
     app.route({
       method: spec.method,
       url: spec.path.replace(/\{(\w+)\}/g, ':$1'),
-      ...(spec.bodyBytesMax !== undefined && { bodyLimit: spec.bodyBytesMax }),
+      // Without a key: the server's own, small limit.
+      ...(spec.scopes !== null && { bodyLimit: spec.bodyBytesMax ?? BODY_BYTES_MAX }),
       ...(spec.readBody !== undefined && { config: { readBody: spec.readBody } }),
       // The key is looked at before the body is read.
       onRequest: async (request) => {
