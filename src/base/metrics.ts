@@ -50,6 +50,8 @@ export interface MeterSnapshot {
     readonly failures: number
     readonly batchesStored: number
     readonly batchesRepeated: number
+    readonly batchesConflicting: number
+    readonly batchesUnexpected: number
     readonly sessionsStored: number
     readonly sessionsRefused: number
     readonly bytesSent: number
@@ -320,6 +322,16 @@ export const METER_METRICS: readonly Metric[] = [
   ),
   counter('tunmeter_batches_repeated_total', 'Confirmed batches that the server had before.', (s) =>
     one(s.ship.batchesRepeated),
+  ),
+  counter(
+    'tunmeter_batches_conflicting_total',
+    'Batches that had the identity of another one at the server: the spool was restored or copied. Sent again under a new one.',
+    (s) => one(s.ship.batchesConflicting),
+  ),
+  counter(
+    'tunmeter_batches_unexpectedly_repeated_total',
+    'Batches that were sent once and that the server says it had: they may not be stored.',
+    (s) => one(s.ship.batchesUnexpected),
   ),
   counter('tunmeter_sessions_stored_total', 'Session reports that the server confirmed.', (s) =>
     one(s.ship.sessionsStored),

@@ -107,7 +107,7 @@ for those the meter must be stopped, since it is the one that gives out numbers.
         try {
           const batch = records ? await openBatch(body) : null
           const target = await spool.resend(number, () =>
-            batch === null ? null : (next) => remake(batch, next, []),
+            batch === null ? null : (next, gaps, life) => remake(batch, next, gaps, life),
           )
           const under = target === number ? '' : ` as batch ${target}`
           context.stdout.write(`batch ${number} waits again${under}\n`)

@@ -13,6 +13,7 @@ const ALL_TIME = 'timeStart=2000-01-01T00:00:00Z&timeEnd=2100-01-01T00:00:00Z'
 
 /** A row of the export; what fault runs look at. */
 export interface StoredSession extends ExpectedSession {
+  readonly sessionId: string
   readonly payloadTx: number
 }
 

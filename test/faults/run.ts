@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { badDisk } from './bad-disk.js'
 import { diskFull } from './disk-full.js'
 import { killRun } from './kills.js'
+import { lives } from './lives.js'
 import { runInNamespace } from './namespaces.js'
 import { powerCut } from './power-cut.js'
 import { Random } from './random.js'
@@ -88,6 +89,7 @@ const SCENARIOS: readonly Scenario[] = [
     title: 'JavaScript stalled for 10 s at full rate, server away, spool full',
     run: async (directory) => runInNamespace('stall-inside.ts', directory),
   },
+  { id: 'j', title: 'spool restored, copied, and new under one meter id', run: lives },
 ]
 
 async function main(): Promise<number> {

@@ -30,12 +30,13 @@ export const REPORT = aReport()
 
 /** A maker of a batch of `count` sessions; `padding` makes its body that much larger (it does not compress). */
 export function batchOf(count: number, meterId = 'm', padding = Buffer.alloc(0)): MakeBatch {
-  return async (number, gaps) => {
+  return async (number, gaps, life = null) => {
     const sessions: Session[] = Array.from({ length: count }, (_, i) =>
       aSession({ sessionId: `${String(number).padStart(18, '0')}${String(i).padStart(8, '0')}` }),
     )
     const json = JSON.stringify({
       meterId,
+      ...life,
       batch: number,
       report: { ...REPORT, padding: padding.toString('base64') },
       gaps,

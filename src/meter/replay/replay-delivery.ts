@@ -67,6 +67,7 @@ export class Delivery {
     const spool = await openSpool({
       directory,
       meterId: identity.meterId,
+      numbersFollowContent: true,
       // Twice: the reader waits at --spool-max, so that nothing ever has to be dropped.
       bytesMax: 2 * options.spoolMax,
       asideBytesMax: options.spoolMax,

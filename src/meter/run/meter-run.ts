@@ -162,6 +162,16 @@ export class MeterRun {
           { batch, sessions, reason },
           'the server refuses a batch; it is set aside: see tunmeter spool',
         ),
+      onConflict: (batch, reason) =>
+        this.#log.error(
+          { batch, reason },
+          'the spool was restored or copied: the server has another batch of this number; it is sent under a new one',
+        ),
+      onUnexpectedRepeat: (batch, sessions) =>
+        this.#log.error(
+          { batch, sessions },
+          'the server says that it had a batch that was sent once; its sessions may not be stored',
+        ),
       onNotice: (notice) => this.#notKept(notice),
       onStored: (sessions) => this.#kept(sessions),
     })

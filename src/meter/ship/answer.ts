@@ -5,6 +5,7 @@
  *   200 with the receipt of this number  stored
  *   413                                  tooLarge: sent again in halves
  *   400 405 406 410 411 415 422 431      refused, when the envelope is a tunmeter server's: set aside
+ *   409 batchConflict                    conflict: sent again under a new spoolId
  *   401 403 404                          denied: the key or the address is wrong; an operator can mend it, so wait
  *   408 425 429 5xx, redirects, garbage  away: wait, at least as long as Retry-After says
  */
@@ -13,6 +14,7 @@ import type { BatchReceipt } from '../../session/batch.js'
 
 export type Verdict =
   | { readonly kind: 'stored'; readonly receipt: BatchReceipt }
+  | { readonly kind: 'conflict'; readonly message: string }
   | { readonly kind: 'tooLarge'; readonly message: string }
   | { readonly kind: 'refused'; readonly status: number; readonly message: string }
   | { readonly kind: 'denied'; readonly status: number; readonly message: string }
@@ -42,6 +44,7 @@ const envelopeSchema = z.object({
   success: z.boolean(),
   error: z.boolean().optional(),
   message: z.string().optional(),
+  code: z.string().optional(),
 })
 export type Envelope = z.infer<typeof envelopeSchema>
 
@@ -64,6 +67,8 @@ export function judge(answer: Answer, batch: number, nowMs: number): Verdict {
   const said = `HTTP ${status}${envelope?.message === undefined ? '' : `: ${envelope.message}`}`
   if (status === 200) return judgeReceipt(envelope, batch)
   if (status === 413) return { kind: 'tooLarge', message: said }
+  if (status === 409 && envelope?.success === false && envelope.code === 'batchConflict')
+    return { kind: 'conflict', message: said }
   if (DENIED.has(status)) return { kind: 'denied', status, message: said }
   if (REFUSED.has(status) && envelope?.success === false) {
     return { kind: 'refused', status, message: said }

@@ -3,6 +3,8 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Batch, BatchGap } from '../../session/batch.js'
 import { makeBatch } from '../spool/batcher.js'
+import type { Life } from '../spool/format.js'
+import { envelopeOf } from '../spool/life.js'
 import type { MadeBatch, MakeBatch, SpooledBatch } from '../spool/spool.js'
 
 const gunzipAsync = promisify(gunzip)
@@ -17,10 +19,15 @@ export function halves(batch: SpooledBatch): MakeBatch[] {
   return [
     [0, middle],
     [middle, batch.entry.sessions],
-  ].map(([from, to]) => async (number, gaps) => {
+  ].map(([from, to]) => async (number, gaps, life) => {
     const { sessions, ...head } = await openBatch(batch.body)
-    return remake({ ...head, sessions: sessions.slice(from, to) }, number, gaps)
+    return remake({ ...head, sessions: sessions.slice(from, to) }, number, gaps, life)
   })
+}
+
+/** The same under another number. */
+export function renumbered(batch: SpooledBatch): MakeBatch {
+  return async (number, gaps, life) => remake(await openBatch(batch.body), number, gaps, life)
 }
 
 /** Under its old number: it is never sent like this, resending gives it a new one. */
@@ -30,22 +37,26 @@ export async function pickSessions(
 ): Promise<MadeBatch> {
   const { sessions, ...head } = await openBatch(batch.body)
   const picked = indexes.flatMap((i) => sessions[i] ?? [])
-  return remake({ ...head, sessions: picked }, batch.number, [])
+  return remake({ ...head, sessions: picked }, batch.number, [], null)
 }
 
 export function remake(
   batch: Batch,
   number: number,
   gaps: readonly BatchGap[],
+  life: Life | null,
 ): Promise<MadeBatch> {
-  const { sessions, ...head } = batch
+  const { sessions, spoolId: _, firstBatch: __, meterId, ...head } = batch
   return makeBatch(
-    { ...head, batch: number, gaps },
+    { meterId, ...envelopeOf(life), ...head, batch: number, gaps },
     {
       json: Buffer.from(sessions.map((s) => JSON.stringify(s)).join(',')),
       sessions: sessions.length,
-      fromUs: Math.min(...sessions.map((s) => s.startTimeUs)),
-      toUs: Math.max(...sessions.map((s) => s.endTimeUs)),
+      fromUs: sessions.reduce(
+        (least, s) => Math.min(least, s.startTimeUs),
+        sessions[0]?.startTimeUs ?? 0,
+      ),
+      toUs: sessions.reduce((most, s) => Math.max(most, s.endTimeUs), 0),
     },
   )
 }

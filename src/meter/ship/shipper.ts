@@ -10,7 +10,7 @@ import type { Spool, SpooledBatch } from '../spool/spool.js'
 import type { Verdict } from './answer.js'
 import { Backoff, type BackoffLimits } from './backoff.js'
 import type { Connection, Site } from './connection.js'
-import { halves, pickSessions } from './rebatch.js'
+import { halves, pickSessions, renumbered } from './rebatch.js'
 
 export type ProblemKind = 'away' | 'denied' | 'refusing' | 'notStored' | 'spool'
 
@@ -31,6 +31,10 @@ export interface ShipperOptions {
   /** Told of a problem when it begins or changes, and null when batches are stored again. */
   readonly onProblem?: (problem: Problem | null) => void
   readonly onSetAside?: (batch: number, message: string, sessions: number) => void
+  /** The server has another batch under this one's identity; it waits under a new one. */
+  readonly onConflict?: (batch: number, message: string) => void
+  /** The server says that it had a batch that was made and sent once by this process. */
+  readonly onUnexpectedRepeat?: (batch: number, sessions: number) => void
   readonly onStored?: (sessions: number, batch: number) => void
   /** The server took a batch and says why it kept nothing of it. */
   readonly onNotice?: (notice: string) => void
@@ -44,6 +48,9 @@ export interface ShipCounters {
   /** Sessions in set-aside batches, the refused ones of stored batches included. */
   readonly setAside: number
   readonly batchesRepeated: number
+  readonly batchesConflicting: number
+  /** Repeated, although they were sent once. */
+  readonly batchesUnexpected: number
   readonly failures: number
   readonly bytesSent: number
   /** When the server last confirmed a batch; null: never. */
@@ -67,6 +74,8 @@ export class Shipper {
     sessionsRefused: 0,
     setAside: 0,
     batchesRepeated: 0,
+    batchesConflicting: 0,
+    batchesUnexpected: 0,
     failures: 0,
     bytesSent: 0,
     storedAtMs: null as number | null,
@@ -74,6 +83,8 @@ export class Shipper {
   #site: Site | null = null
   #problem: Problem | null = null
   #refusedInARow = 0
+  /** Numbers that were sent and not answered for. */
+  readonly #sent = new Set<number>()
   #stopped = false
   #lanes: Promise<unknown> = Promise.resolve()
   readonly #waiters = new Set<() => void>()
@@ -168,10 +179,14 @@ export class Shipper {
   async #ship(site: Site, batch: SpooledBatch): Promise<void> {
     this.#counters.requests++
     this.#counters.bytesSent += batch.body.length
+    const isFirst = batch.number >= this.#spool.firstOfRun && !this.#sent.has(batch.number)
+    this.#sent.add(batch.number)
     const verdict = await this.#connection.send(site, batch.number, batch.body)
     if (this.#stopped && verdict.kind === 'away') return this.#spool.release(batch.number)
     try {
       await this.#act(batch, verdict)
+      if (!['denied', 'away'].includes(verdict.kind)) this.#sent.delete(batch.number)
+      if (isFirst && verdict.kind === 'stored' && verdict.receipt.repeated) this.#unexpected(batch)
     } catch (error) {
       // The spool could not be changed: the batch is still there, and sending it again changes nothing.
       this.#spool.release(batch.number)
@@ -188,6 +203,8 @@ export class Shipper {
         if (batch.entry.sessions > 1 && this.#options.splits !== false)
           return this.#spool.split(number, halves(batch))
         return this.#refused(batch, 413, verdict.message)
+      case 'conflict':
+        return this.#conflict(batch, verdict.message)
       case 'refused':
         return this.#refused(batch, verdict.status, verdict.message)
       case 'denied':
@@ -232,6 +249,23 @@ export class Shipper {
     this.#options.onStored?.(stored, number)
     if (receipt.notice !== undefined) this.#options.onNotice?.(receipt.notice)
     this.#wake()
+  }
+
+  /** A new spoolId is random: a server that knows that one too knows everything, and stores nothing. */
+  async #conflict(batch: SpooledBatch, message: string): Promise<void> {
+    if (batch.entry.spoolId === undefined) return this.#refused(batch, 409, message)
+    if (batch.entry.renumbered === true) {
+      this.#spool.release(batch.number)
+      return this.#fail({ kind: 'refusing', message }, 0)
+    }
+    await this.#spool.renumber(batch.number, renumbered(batch))
+    this.#counters.batchesConflicting++
+    this.#options.onConflict?.(batch.number, message)
+  }
+
+  #unexpected({ number, entry }: SpooledBatch): void {
+    this.#counters.batchesUnexpected++
+    this.#options.onUnexpectedRepeat?.(number, entry.sessions)
   }
 
   async #refused(batch: SpooledBatch, status: number, message: string): Promise<void> {

@@ -9,16 +9,12 @@ import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
 import { asciiBytes, ByteWriter } from '../../base/byte-writer.js'
 import { messageOf } from '../../base/errors.js'
-import {
-  BATCH_BYTES_MAX,
-  BATCH_SESSIONS_MAX,
-  type BatchGap,
-  type MeterReport,
-} from '../../session/batch.js'
+import { BATCH_BYTES_MAX, BATCH_SESSIONS_MAX, type MeterReport } from '../../session/batch.js'
 import type { Session } from '../../session/session.js'
 import { lossOf } from './gaps.js'
+import { envelopeOf } from './life.js'
 import { writeSession } from './session-json.js'
-import type { MadeBatch, Spool } from './spool.js'
+import type { MadeBatch, MakeBatch, Spool } from './spool.js'
 
 const gzipAsync = promisify(gzip)
 
@@ -172,7 +168,7 @@ export class Batcher {
     while (this.#held.length > 0) {
       const cut = this.#held[0]!
       try {
-        await this.#spool.append((number, gaps) => this.#make(cut, number, gaps))
+        await this.#spool.append((...args) => this.#make(cut, ...args))
       } catch (error) {
         if (this.#giveUp) {
           this.#lose(0)
@@ -219,9 +215,10 @@ export class Batcher {
     for (const wake of this.#waiters.splice(0)) wake()
   }
 
-  #make(cut: Cut, number: number, gaps: readonly BatchGap[]): Promise<MadeBatch> {
+  #make(cut: Cut, ...[number, gaps, life]: Parameters<MakeBatch>): Promise<MadeBatch> {
     const head = {
       meterId: this.#spool.meterId,
+      ...envelopeOf(life),
       batch: number,
       report: this.#options.report(),
       gaps,

@@ -2,7 +2,7 @@
  * What a spool directory holds. Version 1.
  *
  *   DIR/lock          held (flock) by the one meter that uses the directory; its content says who
- *   DIR/meter.json    { version, meterId, leasedTo, unsent }: what must survive a damaged data file
+ *   DIR/meter.json    { version, meterId, unsent }: what must survive a damaged data file
  *   DIR/reserve       1 MiB that is given up when the disk is full, so that deleting still works
  *   DIR/data.mdb      LMDB environment, four databases (below); lock.mdb beside it
  *   DIR/damaged-TIME/ a data.mdb that could not be read, kept for inspection (the newest two)
@@ -10,15 +10,16 @@
  *   batches, aside    batch number -> BatchEntry as JSON
  *   bodies            batch number -> the request's body: gzip of a Batch as JSON, ready to send
  *   gaps              sequence     -> BatchGap as JSON: losses that no batch has carried yet
- *   meta              name         -> JSON: version, nextBatch, target, touched
+ *   meta              name         -> JSON: version, spoolId, firstBatch, nextBatch, target, touched
  *
  * `batches` waits to be sent; `aside` was refused by the server and waits for an operator. A number is in one of
  * them and has its body in `bodies`, or in neither.
  *
  * Promises
  *   1. append() resolves after the batch, its number and the gaps it carries are on disk (one transaction, fsync).
- *   2. A number is used once, ever: nextBatch is in that transaction, and a damaged data file continues above
- *      `leasedTo`, which is on disk before a number up to it is used.
+ *   2. (spoolId, number) is used once, ever: nextBatch is in that transaction, and a new data file has a new random
+ *      spoolId. A file that was restored or copied begins with one that is in use; the server notices by the batch's
+ *      checksum, and the file is given a new spoolId then (renumber()).
  *   3. Every body is checked (CRC-32, IEEE) at each start, and again before it is sent.
  * LMDB never writes over a page that a committed transaction uses, so a crash or a power cut leaves the last
  * committed state (test/faults/power-cut.test.ts).
@@ -31,6 +32,12 @@ export const SPOOL_VERSION = 1
 
 /** LMDB stores large values in whole pages; the bound is about the disk, so it counts those. */
 const PAGE_BYTES = 4096
+
+/** Whose numbers a batch has; null: those of a replay, which follow from its files. */
+export interface Life {
+  readonly spoolId: string
+  readonly firstBatch: number
+}
 
 export interface BatchEntry {
   readonly sessions: number
@@ -46,6 +53,10 @@ export interface BatchEntry {
   readonly crc: number
   /** Those that the body carries: they go back to the pending ones when the batch is dropped. */
   readonly gaps: readonly BatchGap[]
+  /** In the body; absent in a replay's, and in those of before 0.2. */
+  readonly spoolId?: string
+  /** It had the number of another batch at the server, and was given a spoolId of its own. */
+  readonly renumbered?: true
   /** Set when it was set aside. */
   readonly aside?: AsideReason
 }
@@ -61,6 +72,7 @@ export interface AsideReason {
 const gapSchema = z.object({
   reason: z.string(),
   sessions: z.number(),
+  spoolId: z.string().optional(),
   fromBatch: z.number().optional(),
   toBatch: z.number().optional(),
   from: z.string(),
@@ -76,6 +88,8 @@ const entrySchema = z.object({
   textBytes: z.number(),
   crc: z.number(),
   gaps: z.array(gapSchema),
+  spoolId: z.string().optional(),
+  renumbered: z.literal(true).optional(),
   aside: z
     .object({
       atMs: z.number(),
@@ -114,8 +128,6 @@ export interface Target {
 export const identitySchema = z.object({
   version: z.literal(SPOOL_VERSION),
   meterId: z.string().min(1).max(128),
-  /** No number above it has been used. */
-  leasedTo: z.int().min(0),
   /** Sessions and batches waiting, at last count (every few seconds): the loss if the data file is damaged. */
   unsent: z.object({ sessions: z.number(), fromUs: z.number(), toUs: z.number() }),
 })
@@ -132,6 +144,7 @@ export function entryOf(
   },
   gaps: readonly BatchGap[],
   madeAtMs: number,
+  life: Life | null,
 ): BatchEntry {
   return {
     sessions: made.sessions,
@@ -142,5 +155,6 @@ export function entryOf(
     textBytes: made.textBytes,
     crc: crc32(made.body),
     gaps,
+    ...(life !== null && { spoolId: life.spoolId }),
   }
 }

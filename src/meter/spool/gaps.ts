@@ -60,7 +60,7 @@ export class GapList {
 }
 
 function touches(a: BatchGap, b: BatchGap): boolean {
-  if (a.reason !== b.reason) return false
+  if (a.reason !== b.reason || a.spoolId !== b.spoolId) return false
   if (a.toBatch === undefined || b.fromBatch === undefined) {
     // Without numbers they are one only where their times meet: what was seen in between was not lost.
     return a.toBatch === undefined && b.fromBatch === undefined && b.from <= a.to
@@ -72,7 +72,7 @@ function merge(a: BatchGap, b: BatchGap): BatchGap {
   const merged = hull(a, b)
   return a.fromBatch === undefined || b.toBatch === undefined
     ? merged
-    : { ...merged, fromBatch: a.fromBatch, toBatch: b.toBatch }
+    : { ...merged, ...spoolOf(a), fromBatch: a.fromBatch, toBatch: b.toBatch }
 }
 
 function hull(a: BatchGap, b: BatchGap): BatchGap {
@@ -85,17 +85,25 @@ function hull(a: BatchGap, b: BatchGap): BatchGap {
   }
 }
 
+function spoolOf({ spoolId }: Pick<BatchGap, 'spoolId'>): Pick<BatchGap, 'spoolId'> {
+  return spoolId === undefined ? {} : { spoolId }
+}
+
 /** The gap that a dropped batch leaves. Without its entry nothing but the number is known. */
 export function lossOf(
   reason: string,
-  entry: Pick<BatchEntry, 'sessions' | 'fromUs' | 'toUs' | 'madeAtMs'> | null,
+  entry: Pick<BatchEntry, 'sessions' | 'fromUs' | 'toUs' | 'madeAtMs' | 'spoolId'> | null,
   number?: number,
 ): BatchGap {
   const madeAt = entry?.madeAtMs ?? 0
   return {
     reason,
     sessions: entry?.sessions ?? 0,
-    ...(number !== undefined && { fromBatch: number, toBatch: number }),
+    ...(number !== undefined && {
+      ...spoolOf(entry ?? {}),
+      fromBatch: number,
+      toBatch: number,
+    }),
     from: isoMs(entry === null || entry.fromUs === 0 ? madeAt : entry.fromUs / 1e3),
     to: isoMs(entry === null || entry.toUs === 0 ? madeAt : entry.toUs / 1e3),
   }

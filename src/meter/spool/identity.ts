@@ -1,12 +1,9 @@
-/** meter.json: who this meter is and how far its numbers may have gone, apart from the data file that can be damaged. */
+/** meter.json: who this meter is and what waits in its spool, apart from the data file that can be damaged. */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Identity, identitySchema, SPOOL_VERSION } from './format.js'
-
-/** Numbers reserved at a time: one write of meter.json for so many batches. */
-export const LEASE_BATCHES = 65_536
 
 const LEDGER_EVERY_MS = 5_000
 const FILE = 'meter.json'
@@ -41,7 +38,7 @@ export function writeIdentity(directory: string, identity: Identity): void {
   syncDirectory(directory)
 }
 
-/** Keeps meter.json true while the spool runs: numbers leased before they are used, the ledger every few seconds. */
+/** Keeps the ledger in meter.json true while the spool runs, to a few seconds. */
 export class IdentityKeeper {
   readonly #directory: string
   readonly #nowMs: () => number
@@ -57,12 +54,6 @@ export class IdentityKeeper {
 
   get meterId(): string {
     return this.#identity.meterId
-  }
-
-  /** Durable when it returns: the numbers up to `number` may be used. */
-  lease(number: number): void {
-    if (number <= this.#identity.leasedTo) return
-    this.save({ leasedTo: number + LEASE_BATCHES })
   }
 
   /** Now and then; a disk that cannot take it makes the ledger old, and fails loudly elsewhere. */

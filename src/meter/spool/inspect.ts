@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { AppError } from '../../base/errors.js'
 import { type AsideReason, type BatchEntry, bodyMatches, entryOf, parseEntry } from './format.js'
 import { readIdentity } from './identity.js'
+import { lifeIn } from './life.js'
 import type { MakeBatch } from './spool.js'
 import { openStoreFile, type StoreFile } from './store-file.js'
 
@@ -70,7 +71,8 @@ export class SpoolInspector {
     const make = remake(reason)
     const next = Number(this.#store.meta.get('nextBatch'))
     const target = make === null ? number : next
-    const made = make === null ? null : await make(next, [])
+    const life = lifeIn(this.#store)
+    const made = make === null ? null : await make(next, [], life)
     await this.#store.write((w) => {
       w.remove(this.#store.aside, number)
       if (made !== null) {
@@ -78,7 +80,7 @@ export class SpoolInspector {
         w.put(this.#store.bodies, next, Buffer.from(made.body))
         w.put(this.#store.meta, 'nextBatch', next + 1)
       }
-      const moved = made === null ? plain : entryOf(made, [], entry.madeAtMs)
+      const moved = made === null ? plain : entryOf(made, [], entry.madeAtMs, life)
       w.put(this.#store.batches, target, moved)
       w.put(this.#store.meta, 'touched', this.#touched() + 1)
     })

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { BatchGap } from '../../session/batch.js'
-import { type Identity, parseEntry, SPOOL_VERSION } from './format.js'
+import { type Identity, type Life, parseEntry, SPOOL_VERSION } from './format.js'
 import { lossOf } from './gaps.js'
 import { newMeterId, readIdentity, writeIdentity } from './identity.js'
+import { lifeIn, newLife, putLife } from './life.js'
 import { lockDirectory } from './lock.js'
 import { Spool, type SpoolLimits } from './spool.js'
 import { openStoreFile, type StoreFile } from './store-file.js'
@@ -13,6 +14,8 @@ import { isDamage, verifyInChild } from './verify.js'
 
 export interface SpoolOptions extends SpoolLimits {
   readonly directory: string
+  /** The numbers are those of a replay: the same content has the same numbers, in whatever spool. */
+  readonly numbersFollowContent?: boolean
   /** Used when the spool has none yet; a spool that has another one is refused. */
   readonly meterId?: string | undefined
   readonly onLoss?: (gap: BatchGap) => void
@@ -44,7 +47,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       lock,
       limits: options,
       identity,
-      nextBatch: await startNumbers(opened.store, identity),
+      ...(await startNumbers(opened.store, identity, options.numbersFollowContent === true)),
       gaps: opened.gaps,
       onLoss: options.onLoss ?? (() => undefined),
       nowMs: options.nowMs ?? Date.now,
@@ -86,23 +89,30 @@ function firstIdentity(directory: string, store: StoreFile, meterId: string | un
   const identity: Identity = {
     version: SPOOL_VERSION,
     meterId: meterId ?? (typeof stored === 'string' ? stored : newMeterId()),
-    leasedTo: 0,
     unsent: { sessions: 0, fromUs: 0, toUs: 0 },
   }
   writeIdentity(directory, identity)
   return identity
 }
 
-/** A new data file starts above every number that may have been used: 1 when none was. */
-async function startNumbers(store: StoreFile, identity: Identity): Promise<number> {
-  const known = Number(store.meta.get('nextBatch') ?? 0)
-  if (known > 0) return known
-  await store.write((w) => {
-    w.put(store.meta, 'version', SPOOL_VERSION)
-    w.put(store.meta, 'meterId', identity.meterId)
-    w.put(store.meta, 'nextBatch', identity.leasedTo + 1)
-  })
-  return identity.leasedTo + 1
+/** A new data file has a new spoolId, and its numbers start at 1; one of before 0.2 is given one from here on. */
+async function startNumbers(
+  store: StoreFile,
+  identity: Identity,
+  followContent: boolean,
+): Promise<{ nextBatch: number; life: Life | null }> {
+  const nextBatch = Number(store.meta.get('nextBatch') ?? 1)
+  const known = lifeIn(store)
+  const life = followContent ? null : (known ?? newLife(nextBatch))
+  if (life !== known || store.meta.get('nextBatch') === undefined) {
+    await store.write((w) => {
+      w.put(store.meta, 'version', SPOOL_VERSION)
+      w.put(store.meta, 'meterId', identity.meterId)
+      w.put(store.meta, 'nextBatch', nextBatch)
+      if (life !== null) putLife(w, store, life)
+    })
+  }
+  return { nextBatch, life }
 }
 
 /** Twice the bound: deleted pages are used again only after the transaction that deleted them. */

@@ -19,11 +19,13 @@ import {
   diskBytes,
   entryOf,
   type Identity,
+  type Life,
   parseEntry,
   type Target,
 } from './format.js'
 import { GapList, lossOf } from './gaps.js'
 import { IdentityKeeper } from './identity.js'
+import { newLife, putLife } from './life.js'
 import type { DirectoryLock } from './lock.js'
 import type { StoreFile, Writer } from './store-file.js'
 
@@ -56,8 +58,12 @@ export interface SpoolDepth extends Tally {
   readonly oldestMs: number | null
 }
 
-/** `make` is called with the batch's number and the gaps it has to carry. */
-export type MakeBatch = (number: number, gaps: readonly BatchGap[]) => Promise<MadeBatch>
+/** `make` is called with the batch's number, the gaps it has to carry, and whose number it is. */
+export type MakeBatch = (
+  number: number,
+  gaps: readonly BatchGap[],
+  life: Life | null,
+) => Promise<MadeBatch>
 
 export interface SpoolParts {
   readonly directory: string
@@ -66,6 +72,7 @@ export interface SpoolParts {
   readonly limits: SpoolLimits
   readonly identity: Identity
   readonly nextBatch: number
+  readonly life: Life | null
   /** Losses found while opening. */
   readonly gaps: readonly BatchGap[]
   /** Called for every loss, once, with what is in the gap. */
@@ -85,6 +92,9 @@ export class Spool {
   readonly #depth: Depth
   readonly #inFlight = new Set<number>()
   #nextBatch: number
+  #life: Life | null
+  /** The first number of this process. */
+  readonly firstOfRun: number
   #turn: Promise<unknown> = Promise.resolve()
   #changed: () => void = () => undefined
   #closed = false
@@ -100,6 +110,8 @@ export class Spool {
     this.#identity = new IdentityKeeper(parts.directory, parts.identity, parts.nowMs)
     this.#depth = new Depth(parts.store)
     this.#nextBatch = parts.nextBatch
+    this.firstOfRun = parts.nextBatch
+    this.#life = parts.life
     this.#gaps = new GapList([...parts.store.gaps.getRange()].map(({ value }) => value))
     for (const gap of parts.gaps) this.lost(gap)
   }
@@ -150,10 +162,9 @@ export class Spool {
 
   async #append(make: MakeBatch): Promise<number> {
     const number = this.#nextBatch
-    this.#identity.lease(number)
     const carried = this.#gaps.take()
     try {
-      const made = await make(number, carried)
+      const made = await make(number, carried, this.#life)
       const entry = this.#entryOf(made, carried)
       await this.#makeRoom(diskBytes(entry))
       await this.#store.write((w) => {
@@ -249,12 +260,11 @@ export class Spool {
       const before = parseEntry(this.#store.batches.get(number))
       if (before === null) return
       const first = this.#nextBatch
-      this.#identity.lease(first + parts.length)
       const usedUp = lossOf('split', { ...before, sessions: 0 }, number)
       const made: { entry: BatchEntry; body: Uint8Array }[] = []
       for (const [i, make] of parts.entries()) {
         const gaps = i === 0 ? [...before.gaps, usedUp] : []
-        const part = await make(first + i, gaps)
+        const part = await make(first + i, gaps, this.#life)
         made.push({ entry: this.#entryOf(part, gaps), body: part.body })
       }
       await this.#store.write((w) => {
@@ -270,6 +280,39 @@ export class Spool {
       this.#inFlight.delete(number)
       this.#depth.waiting(before, -1)
       for (const { entry } of made) this.#depth.waiting(entry, 1)
+      this.#changed()
+    })
+  }
+
+  /**
+   * Gives a batch a new number under a new spoolId: the server has another one under its identity, so the file is one
+   * that was restored or copied. Batches of the old spoolId that wait stay as they are: the server may have them.
+   */
+  renumber(number: number, make: MakeBatch): Promise<void> {
+    return this.#serially(async () => {
+      const before = parseEntry(this.#store.batches.get(number))
+      if (before === null) return
+      const next = this.#nextBatch
+      const isShared = this.#life === null || before.spoolId === this.#life.spoolId
+      const life = isShared ? newLife(next) : this.#life
+      const made = await make(next, before.gaps, life)
+      const entry = {
+        ...entryOf(made, before.gaps, before.madeAtMs, life),
+        renumbered: true as const,
+      }
+      await this.#store.write((w) => {
+        w.put(this.#store.batches, next, entry)
+        w.put(this.#store.bodies, next, Buffer.from(made.body))
+        w.put(this.#store.meta, 'nextBatch', next + 1)
+        putLife(w, this.#store, life!)
+        w.remove(this.#store.batches, number)
+        w.remove(this.#store.bodies, number)
+      })
+      this.#life = life
+      this.#nextBatch = next + 1
+      this.#inFlight.delete(number)
+      this.#depth.waiting(before, -1)
+      this.#depth.waiting(entry, 1)
       this.#changed()
     })
   }
@@ -305,7 +348,7 @@ export class Spool {
   }
 
   #entryOf(made: MadeBatch, gaps: readonly BatchGap[]): BatchEntry {
-    return entryOf(made, gaps, this.#nowMs())
+    return entryOf(made, gaps, this.#nowMs(), this.#life)
   }
 
   #saveGaps(writer: Writer, gaps: readonly BatchGap[]): void {

@@ -14,6 +14,7 @@ interface Setup {
   readonly connection: Connection
   readonly problems: (Problem | null)[]
   readonly asides: string[]
+  readonly said: string[]
 }
 
 async function setUp(
@@ -30,15 +31,18 @@ async function setUp(
     answerTimeoutMs: 300,
     ...options.connect,
   })
+  const said: string[] = []
   const shipper = new Shipper({
     spool,
     connection,
+    onConflict: (batch) => said.push(`conflict ${batch}`),
+    onUnexpectedRepeat: (batch, sessions) => said.push(`unexpected ${batch} ${sessions}`),
     backoff: { firstMs: 2, lastMs: 20 },
     onProblem: (p) => problems.push(p),
     onSetAside: (batch, message, sessions) => asides.push(`${batch} ${sessions} ${message}`),
   })
   onTestFinished(() => shipper.stop())
-  return { server, spool, shipper, connection, problems, asides }
+  return { server, spool, shipper, connection, problems, asides, said }
 }
 
 const NEVER = new AbortController().signal
@@ -176,6 +180,7 @@ describe('answers that mean: later', () => {
     await shipped(setup)
     expect(setup.server.asked).toEqual([1, 1])
     expect(setup.shipper.counters()).toMatchObject({ batchesStored: 1, batchesRepeated: 1 })
+    expect(setup.said).toEqual([])
   })
 
   test.each([
@@ -339,4 +344,68 @@ describe('a backlog', () => {
     stop.abort()
     expect(await drained).toBe(false)
   })
+})
+
+describe('an identity that the server has with another content', () => {
+  const CONFLICT = JSON.stringify({
+    data: null,
+    success: false,
+    error: true,
+    message: 'batch 1 is here with another content',
+    status: 409,
+    code: 'batchConflict',
+  })
+  const conflict: Misbehaviour = ({ response }) => {
+    response.writeHead(409, { 'content-type': 'application/json' }).end(CONFLICT)
+    return true
+  }
+
+  test('the batch is sent under a new spoolId and number, with all that is in it; it is said', async () => {
+    const setup = await setUp({ batches: 2 })
+    let shared: string | undefined
+    setup.server.misbehave = (request) => {
+      shared ??= request.batch.spoolId
+      return request.batch.spoolId === shared && conflict(request)
+    }
+    expect(await shipped(setup)).toEqual([3, 4])
+    const stored = [...setup.server.stored.values()]
+    expect(stored.flatMap((b) => b.sessions.map((s) => s.sessionId.slice(0, 18)))).toEqual(
+      [1, 1, 2, 2].map((n) => String(n).padStart(18, '0')),
+    )
+    expect(stored.map((b) => [b.spoolId === stored[0]!.spoolId, b.firstBatch])).toEqual([
+      [true, 3],
+      [true, 3],
+    ])
+    expect(stored[0]!.spoolId).not.toBe(shared)
+    expect(setup.said).toEqual(['conflict 1', 'conflict 2'])
+    expect(setup.shipper.counters()).toMatchObject({ batchesConflicting: 2, batchesStored: 2 })
+  })
+
+  test('a server that knows every identity is not asked for ever, and nothing is thrown away', async () => {
+    const setup = await setUp()
+    setup.server.misbehave = conflict
+    setup.shipper.start()
+    await until(() => setup.problems.length > 0)
+    expect(setup.problems[0]).toMatchObject({ kind: 'refusing' })
+    expect(setup.spool.depth()).toMatchObject({ batches: 1, sessions: 2 })
+    expect(setup.spool.nextBatch).toBe(3)
+  })
+
+  test('a 409 of somebody else is only a server that is away', async () => {
+    const setup = await setUp()
+    setup.server.misbehave = first(1, status(409))
+    expect(await shipped(setup)).toEqual([1])
+    expect(setup.problems[0]).toMatchObject({ kind: 'away' })
+  })
+})
+
+test('repeated, although it was sent once: said and counted', async () => {
+  const setup = await setUp()
+  setup.server.misbehave = ({ response, batch }) => {
+    envelope(response, 200, { batch: batch.batch, stored: 2, refused: [], repeated: true })
+    return true
+  }
+  await shipped(setup)
+  expect(setup.said).toEqual(['unexpected 1 2'])
+  expect(setup.shipper.counters()).toMatchObject({ batchesUnexpected: 1, batchesRepeated: 1 })
 })

@@ -15,7 +15,7 @@ async function opened(options: Partial<ServerOptions> & { url: string }): Promis
 /** What becomes of one batch: `stored`, or why not. */
 async function outcome(options: Partial<ServerOptions> & { url: string }): Promise<string> {
   const connection = await opened(options)
-  const { body } = await batchOf(1)(1, [])
+  const { body } = await batchOf(1)(1, [], null)
   const verdict = await connection.send({ orgId: 'acme', siteId: 3 }, 1, body)
   return verdict.kind === 'away' ? `away: ${verdict.message}` : verdict.kind
 }

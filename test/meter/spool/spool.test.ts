@@ -24,6 +24,17 @@ async function drain(spool: Spool): Promise<number[]> {
   }
 }
 
+/** Of the next batch: whose number it has. */
+async function envelopeOfNext(spool: Spool): Promise<Pick<Batch, 'spoolId' | 'firstBatch'> | null> {
+  const batch = await spool.next()
+  if (batch === null) return null
+  const { spoolId, firstBatch } = contentOf(batch.body)
+  return {
+    ...(spoolId !== undefined && { spoolId }),
+    ...(firstBatch !== undefined && { firstBatch }),
+  }
+}
+
 describe('numbers', () => {
   test('rise by one, and go on after a restart', async () => {
     const { spool, directory } = await aSpool()
@@ -56,6 +67,59 @@ describe('numbers', () => {
     const numbers = await Promise.all(Array.from({ length: 8 }, () => spool.append(batchOf(2))))
     expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     expect(await drain(spool)).toEqual(numbers)
+  })
+})
+
+describe('the spoolId', () => {
+  test('is random, in each batch, and stays with the file', async () => {
+    const { spool, directory } = await aSpool()
+    await spool.append(batchOf(1))
+    const first = await envelopeOfNext(spool)
+    expect(first).toEqual({
+      spoolId: expect.stringMatching(/^[\w-]{16}$/) as string,
+      firstBatch: 1,
+    })
+    await spool.close()
+    const { spool: again } = await aSpool({ directory })
+    await again.append(batchOf(1))
+    expect(await envelopeOfNext(again)).toEqual(first)
+    expect(await envelopeOfNext(again)).toEqual(first)
+    const { spool: other } = await aSpool()
+    await other.append(batchOf(1))
+    expect((await envelopeOfNext(other))!.spoolId).not.toBe(first!.spoolId)
+  })
+
+  test('a spool that had none is given one, from the next number on', async () => {
+    const { spool, directory } = await aSpool({ numbersFollowContent: true })
+    await spool.append(batchOf(1))
+    await spool.close()
+    const { spool: again } = await aSpool({ directory })
+    await again.append(batchOf(1))
+    expect(await envelopeOfNext(again)).toEqual({})
+    expect(await envelopeOfNext(again)).toMatchObject({ firstBatch: 2 })
+  })
+
+  test('is new after a batch was renumbered; what waits under the old one stays, and a loss names whose number it was', async () => {
+    const { spool, directory } = await aSpool({ bytesMax: 2 * MiB })
+    for (let i = 0; i < 3; i++) await spool.append(batchOf(1))
+    const old = (await envelopeOfNext(spool))!.spoolId
+    await spool.renumber(1, batchOf(1))
+    const seen: unknown[] = []
+    for (let i = 0; i < 3; i++) seen.push(await envelopeOfNext(spool))
+    expect(seen.slice(0, 2)).toEqual([
+      { spoolId: old, firstBatch: 1 },
+      { spoolId: old, firstBatch: 1 },
+    ])
+    expect(seen[2]).toMatchObject({ firstBatch: 4 })
+    expect(spool.depth()).toMatchObject({ batches: 3, sessions: 3 })
+    await spool.close()
+    const { spool: again, losses } = await aSpool({ directory, bytesMax: 2 * MiB })
+    await again.append(batchOf(1, 'm', randomBytes(MiB)))
+    await again.append(batchOf(1, 'm', randomBytes(MiB)))
+    expect(losses.map((l) => [l.spoolId === old, l.fromBatch, l.toBatch])).toEqual(
+      losses.map((_, i) => [i < 2, i + 2, i + 2]),
+    )
+    expect(losses.length).toBeGreaterThanOrEqual(3)
   })
 })
 
@@ -169,10 +233,11 @@ describe('a second meter', () => {
 })
 
 describe('a damaged spool', () => {
-  test('that is no data file at all is moved aside, counted, and numbers go on above', async () => {
+  test('that is no data file at all is moved aside, counted, and the new one has numbers of its own', async () => {
     const { spool, directory } = await aSpool()
     await spool.append(batchOf(12))
     const { meterId } = spool
+    const { spoolId } = (await envelopeOfNext(spool))!
     await spool.close()
     writeFileSync(join(directory, 'data.mdb'), randomBytes(MiB))
     let movedTo = ''
@@ -185,7 +250,8 @@ describe('a damaged spool', () => {
     expect(readdirSync(movedTo)).toContain('data.mdb')
     expect(losses).toMatchObject([{ reason: 'spoolDamaged', sessions: 12 }])
     expect(again.meterId).toBe(meterId)
-    expect(await again.append(batchOf(1))).toBeGreaterThan(1)
+    expect(await again.append(batchOf(1))).toBe(1)
+    expect((await envelopeOfNext(again))!.spoolId).not.toBe(spoolId)
   })
 
   test('of which one batch was changed loses that one, by number', async () => {

@@ -1,0 +1,26 @@
+/** Whose numbers a data file gives: a random spoolId, and the number with which it began. */
+import { randomBytes } from 'node:crypto'
+import type { Life } from './format.js'
+import type { StoreFile, Writer } from './store-file.js'
+
+export function newLife(firstBatch: number): Life {
+  return { spoolId: randomBytes(12).toString('base64url'), firstBatch }
+}
+
+/** Null: it has none, as one of before 0.2 or a replay's. */
+export function lifeIn({ meta }: StoreFile): Life | null {
+  const spoolId = meta.get('spoolId')
+  return typeof spoolId === 'string'
+    ? { spoolId, firstBatch: Number(meta.get('firstBatch')) }
+    : null
+}
+
+export function putLife(writer: Writer, { meta }: StoreFile, life: Life): void {
+  writer.put(meta, 'spoolId', life.spoolId)
+  writer.put(meta, 'firstBatch', life.firstBatch)
+}
+
+/** What the envelope of a batch says of it. */
+export function envelopeOf(life: Life | null): Partial<Life> {
+  return life ?? {}
+}
