@@ -27,6 +27,7 @@ import { Auth } from '../server/http/auth.js'
 import { Maintenance } from '../server/http/maintenance.js'
 import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
+import { SecurityLog } from '../server/http/security-log.js'
 import { DuckStore } from '../server/store/duckdb/duck-store.js'
 import { defineCommand } from './command.js'
 
@@ -57,7 +58,7 @@ export const SERVE_OPTIONS = {
   tlsCert: text('Certificate chain (PEM) for HTTPS.', 'FILE'),
   tlsKey: text('Its private key (PEM).', 'FILE'),
   trustProxy: textList(
-    'Take client addresses from X-Forwarded-For of this proxy. Repeatable.',
+    'Take client address, host and https from X-Forwarded-For, -Host and -Proto of this proxy. Repeatable.',
     'ADDRESS',
   ),
   logLevel: choice('What is logged, to standard error as JSON lines.', 'LEVEL', LOG_LEVELS, 'info'),
@@ -145,6 +146,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     throw error
   })
   const clockMs = () => Date.now()
+  const security = new SecurityLog(log, clockMs)
   const metrics = new ServerMetrics(() => store.stats())
   const usageDays = options.usageRetention / DAY_MS
   const maintenance = new Maintenance({ store, control, metrics, log, usageDays, clockMs })
@@ -152,15 +154,15 @@ export async function startServer(options: Options): Promise<RunningServer> {
     {
       store,
       control,
-      auth: new Auth(control, clockMs),
+      auth: new Auth(control, security, clockMs),
       metrics,
       log,
+      security,
       clockMs,
       silenceMs: options.silenceAfter,
       version: packageVersion(),
       dataDirectory: options.data,
       retentionChanged: (orgId) => void maintenance.soon(orgId),
-      secureCookie: tls !== undefined,
     },
     {
       dashboardDirectory: fileURLToPath(new URL('../dashboard', import.meta.url)),

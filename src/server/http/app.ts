@@ -91,7 +91,7 @@ export async function createApp(
   })
   await app.register(cookie)
   acceptJson(app)
-  addHeaders(app, options.tls !== undefined)
+  addHeaders(app)
   addErrors(app, context)
   const routes = allRoutes(context)
   register(app, context.auth, routes)
@@ -158,10 +158,11 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-function addHeaders(app: FastifyInstance, tls: boolean): void {
+function addHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
-    if (tls) reply.header('strict-transport-security', 'max-age=31536000')
+    // Its own, or a trusted proxy's.
+    if (request.protocol === 'https') reply.header('strict-transport-security', 'max-age=31536000')
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
     if (request.url.length > URL_BYTES_MAX)
       throw new HttpError(414, 'urlTooLong', `the URL is longer than ${URL_BYTES_MAX} bytes`)

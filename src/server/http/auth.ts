@@ -1,25 +1,30 @@
 /**
  * Who asks, and what they may do.
  *
- * A key comes as `Authorization: Bearer tm_…` or, for the dashboard, as an HttpOnly, SameSite=Strict cookie. Scopes:
+ * A key comes as `Authorization: Bearer tm_…`; the dashboard has an HttpOnly, SameSite=Strict cookie with the token of
+ * a session (browser-sessions.ts), Secure wherever the browser came by HTTPS. Scopes:
  *
  *   root    everything, every organisation
  *   admin   everything in one organisation
  *   read    GET in one organisation, keys excepted
  *   ingest  sends sessions of one site; reads its organisation's catalog
  *
- * Failures are counted by address: after FAILURES_MAX in a minute they are answered 429. A right key always passes, so
- * that one bad client behind a NAT locks nobody out; 256 random bits are not found by trying anyway.
+ * Failures are counted by network (IPv4 address, IPv6 /64): after FAILURES_MAX in a minute they are answered 429. A
+ * right key always passes, so that one bad client behind a NAT or a proxy locks nobody out; 256 random bits are not
+ * found by trying anyway.
  *
  * A cookie is sent by the browser alone, so requests that change something with a cookie must come from our own
  * origin (Sec-Fetch-Site, or Origin equal to Host).
  */
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { Control, KeyRecord, Scope } from '../control/control.js'
+import { BrowserSessions, SESSION_SECONDS } from './browser-sessions.js'
 import { HttpError } from './http.js'
+import { networkOf, type SecurityEvent, type SecurityLog } from './security-log.js'
 
-export const COOKIE = 'tunmeter_key'
+/** A browser takes the first only from HTTPS, for this host alone: no neighbour of the domain can set it. */
+const COOKIES = { secure: '__Host-tunmeter', plain: 'tunmeter' } as const
 export const FAILURES_MAX = 20
 const WINDOW_MS = 60_000
 const ADDRESSES_MAX = 10_000
@@ -29,7 +34,9 @@ const REASONS = {
   keyUnknown: 'this key is not known',
   keyRevoked: 'this key was revoked',
   keyExpired: 'this key has expired',
+  sessionEnded: 'this sign-in has ended; sign in again',
 } as const
+type Reason = keyof typeof REASONS
 
 export interface Access {
   /** Which scopes besides root may come. */
@@ -40,6 +47,8 @@ export interface Access {
 
 export class Auth {
   readonly #control: Control
+  readonly #security: SecurityLog
+  readonly #sessions = new BrowserSessions()
   readonly #failures = new LRUCache<string, number>({
     max: ADDRESSES_MAX,
     ttl: WINDOW_MS,
@@ -47,28 +56,61 @@ export class Auth {
   })
   readonly #clockMs: () => number
 
-  constructor(control: Control, clockMs: () => number) {
+  constructor(control: Control, security: SecurityLog, clockMs: () => number) {
     this.#control = control
+    this.#security = security
     this.#clockMs = clockMs
   }
 
-  /** @throws HttpError 401, 429 */
+  /** @throws HttpError 401, 403, 429 */
   identify(request: FastifyRequest): KeyRecord {
-    const presented = presentedKey(request)
-    if (presented === undefined) {
-      throw new HttpError(401, 'noKey', REASONS.noKey, { 'www-authenticate': 'Bearer' })
+    const bearer = bearerOf(request)
+    const token = tokenOf(request)
+    if (bearer === undefined && token === undefined) {
+      // Not Bearer: a proxy's own sign-in, or a client that is wrong.
+      const word = request.headers.authorization === undefined ? 'noKey' : 'keyUnknown'
+      throw new HttpError(401, word, REASONS[word], { 'www-authenticate': 'Bearer' })
     }
-    const check = this.#control.check(presented.key, this.#clockMs())
-    if (!check.ok) this.#refuse(request.ip, check.reason)
-    if (presented.cookie && request.method !== 'GET' && request.method !== 'HEAD')
-      refuseForeignOrigin(request)
-    this.#control.used(check.key, this.#clockMs())
+    const key =
+      bearer === undefined
+        ? this.#bySession(request, token!)
+        : this.#byKey(request, bearer, 'keyRefused')
+    this.#control.used(key, this.#clockMs())
+    this.#security.used(key, request.ip)
+    return key
+  }
+
+  #byKey(request: FastifyRequest, presented: string, event: SecurityEvent): KeyRecord {
+    const check = this.#control.check(presented, this.#clockMs())
+    if (!check.ok) this.#refuse(request, event, check.reason, check.key)
     return check.key
   }
 
-  #refuse(address: string, reason: keyof typeof REASONS): never {
-    const failures = (this.#failures.get(address) ?? 0) + 1
-    this.#failures.set(address, failures)
+  #bySession(request: FastifyRequest, token: string): KeyRecord {
+    if (request.method !== 'GET' && request.method !== 'HEAD') refuseForeignOrigin(request)
+    const nowMs = this.#clockMs()
+    const keyId = this.#sessions.keyOf(token, nowMs)
+    const key = keyId === undefined ? undefined : this.#control.key(keyId)
+    const over =
+      key === undefined ||
+      key.revokedAt !== null ||
+      (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs)
+    if (over) throw new HttpError(401, 'sessionEnded', REASONS.sessionEnded)
+    return key
+  }
+
+  #refuse(
+    request: FastifyRequest,
+    event: SecurityEvent,
+    reason: Reason,
+    key: KeyRecord | undefined,
+  ): never {
+    const network = networkOf(request.ip)
+    const failures = (this.#failures.get(network) ?? 0) + 1
+    this.#failures.set(network, failures)
+    const isLast = failures === FAILURES_MAX + 1
+    if (failures <= FAILURES_MAX || isLast)
+      this.#security.write(isLast ? 'tooManyFailures' : event, request.ip, key ?? null, { reason })
     if (failures > FAILURES_MAX) {
       const message = 'too many failed attempts from this address; wait a minute'
       throw new HttpError(429, 'tooManyFailures', message, { 'retry-after': '60' })
@@ -88,13 +130,56 @@ export class Auth {
       (scopes.includes(key.scope) &&
         (orgId === undefined || key.orgId === orgId) &&
         (key.scope !== 'ingest' || siteId === undefined || key.siteId === siteId))
-    if (!right) throw new HttpError(403, 'forbidden', forbidden(key, access))
+    if (!right) {
+      const route = `${request.method} ${request.routeOptions.url}`
+      this.#security.write('scopeExceeded', request.ip, key, { route })
+      throw new HttpError(403, 'forbidden', forbidden(key, access))
+    }
     if (key.scope === 'root' && orgId !== undefined && this.#control.org(orgId) === undefined) {
       throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
     }
     return key
   }
+
+  /** Trades a key for a session. @throws HttpError 401, 403, 429 */
+  signIn(request: FastifyRequest, reply: FastifyReply, presented: string): KeyRecord {
+    refuseForeignOrigin(request)
+    const key = this.#byKey(request, presented.replace(/\s/g, ''), 'signInRefused')
+    if (key.scope === 'ingest') {
+      this.#security.write('signInRefused', request.ip, key, { reason: 'ingest' })
+      const message = 'an ingest key only sends; sign in with a read, admin or root key'
+      throw new HttpError(403, 'forbidden', message)
+    }
+    const nowMs = this.#clockMs()
+    this.#control.used(key, nowMs)
+    this.#security.write('signedIn', request.ip, key)
+    const secure = request.protocol === 'https'
+    reply.setCookie(
+      secure ? COOKIES.secure : COOKIES.plain,
+      this.#sessions.start(key.keyId, nowMs),
+      {
+        ...COOKIE_ATTRIBUTES,
+        secure,
+        maxAge: SESSION_SECONDS,
+      },
+    )
+    return key
+  }
+
+  /** Ends the session: a copy of its cookie is worth nothing any more. @throws HttpError 403 */
+  signOut(request: FastifyRequest, reply: FastifyReply): void {
+    refuseForeignOrigin(request)
+    const token = tokenOf(request)
+    const keyId = token === undefined ? undefined : this.#sessions.keyOf(token, this.#clockMs())
+    if (token !== undefined) this.#sessions.end(token)
+    if (keyId !== undefined)
+      this.#security.write('signedOut', request.ip, this.#control.key(keyId) ?? null)
+    const secure = request.protocol === 'https'
+    reply.clearCookie(secure ? COOKIES.secure : COOKIES.plain, { ...COOKIE_ATTRIBUTES, secure })
+  }
 }
+
+const COOKIE_ATTRIBUTES = { httpOnly: true, sameSite: 'strict', path: '/' } as const
 
 function forbidden(key: KeyRecord, { scopes, orgId, siteId }: Access): string {
   if (!scopes.includes(key.scope)) {
@@ -105,21 +190,24 @@ function forbidden(key: KeyRecord, { scopes, orgId, siteId }: Access): string {
   return `this key is not for ${where}`
 }
 
-function presentedKey(request: FastifyRequest): { key: string; cookie: boolean } | undefined {
-  const header = request.headers.authorization
-  if (header !== undefined) {
-    const bearer = /^Bearer +(\S{1,128})$/i.exec(header)?.[1]
-    return { key: bearer ?? '', cookie: false }
-  }
-  const cookie = request.cookies[COOKIE]
-  return cookie === undefined || cookie === '' ? undefined : { key: cookie, cookie: true }
+/** Empty: something that cannot be a key. Undefined: nothing, or another scheme, as of a proxy's own sign-in. */
+function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
+  if (authorization === undefined || !/^Bearer(?: |$)/i.test(authorization)) return undefined
+  return /^Bearer +(\S{1,128})$/i.exec(authorization)?.[1] ?? ''
+}
+
+function tokenOf(request: FastifyRequest): string | undefined {
+  const token = request.cookies[request.protocol === 'https' ? COOKIES.secure : COOKIES.plain]
+  return token === undefined || token === '' ? undefined : token.slice(0, 128)
 }
 
 function refuseForeignOrigin(request: FastifyRequest): void {
   const site = request.headers['sec-fetch-site']
   if (site === 'same-origin' || site === 'none') return
-  const { origin, host } = request.headers
-  const ours = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+  const { origin } = request.headers
+  // Of a trusted proxy that rewrites Host: X-Forwarded-Host.
+  const ours =
+    origin === undefined || (URL.canParse(origin) && new URL(origin).host === request.host)
   if (site === undefined && ours) return
   throw new HttpError(403, 'foreignOrigin', 'a request from another web page is refused')
 }

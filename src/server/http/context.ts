@@ -4,6 +4,7 @@ import type { Control } from '../control/control.js'
 import type { Store } from '../store/store.js'
 import type { Auth } from './auth.js'
 import type { ServerMetrics } from './metrics.js'
+import type { SecurityLog } from './security-log.js'
 
 export interface ServerContext {
   readonly store: Store
@@ -11,6 +12,7 @@ export interface ServerContext {
   readonly auth: Auth
   readonly metrics: ServerMetrics
   readonly log: Logger
+  readonly security: SecurityLog
   readonly clockMs: () => number
   /** A meter that has not reported for this long is silent. */
   readonly silenceMs: number
@@ -18,6 +20,4 @@ export interface ServerContext {
   readonly dataDirectory: string
   /** Runs the retention of one organisation soon. */
   readonly retentionChanged: (orgId: string) => void
-  /** The key cookie is marked Secure. */
-  readonly secureCookie: boolean
 }

@@ -94,7 +94,12 @@ export function openApi(routes: readonly Route[], version: string): Json {
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'A key: tm_<scope>_…' },
-        cookie: { type: 'apiKey', in: 'cookie', name: 'tunmeter_key' },
+        cookie: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'tunmeter',
+          description: 'Of a sign-in; over HTTPS `__Host-tunmeter`.',
+        },
       },
       responses: {
         Failure: {

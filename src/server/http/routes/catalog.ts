@@ -7,7 +7,7 @@ import { orgParams, type Route, route } from '../route.js'
 
 const MiB = 2 ** 20
 
-export function catalogRoutes({ store }: ServerContext): Route[] {
+export function catalogRoutes({ store, security }: ServerContext): Route[] {
   const path = '/api/v1/org/{orgId}/catalog'
   return [
     route({
@@ -40,13 +40,21 @@ export function catalogRoutes({ store }: ServerContext): Route[] {
       body: catalogSchema,
       bodyBytesMax: 32 * MiB,
       answer: z.object({ etag: z.string(), updatedAt: z.string() }),
-      handle: async ({ params, body, request, reply }) => {
+      handle: async ({ params, body, key, request, reply }) => {
         const match = request.headers['if-match']
         const ifMatch =
           match === undefined || match === '*' ? undefined : match.replace(/^(W\/)?"|"$/g, '')
         const version = await store.putCatalog(params.orgId, body, ifMatch)
         if (version === null)
           throw new HttpError(412, 'catalogChanged', 'the catalog has changed since; read it again')
+        const { clients, users, sites, resources } = body
+        security.write('catalogReplaced', request.ip, key, {
+          of: params.orgId,
+          clients: clients.length,
+          users: users.length,
+          sites: sites.length,
+          resources: resources.length,
+        })
         reply.header('etag', `"${version.etag}"`)
         return { etag: version.etag, updatedAt: version.updatedAt }
       },

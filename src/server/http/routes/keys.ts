@@ -20,7 +20,7 @@ function shownKey({ hash: _, ...shown }: KeyRecord): Omit<KeyRecord, 'hash'> {
   return shown
 }
 
-export function keyRoutes({ control, clockMs }: ServerContext): Route[] {
+export function keyRoutes({ control, security, clockMs }: ServerContext): Route[] {
   const path = '/api/v1/org/{orgId}/keys'
   return [
     route({
@@ -43,7 +43,7 @@ export function keyRoutes({ control, clockMs }: ServerContext): Route[] {
       params: orgParams,
       body: newKeySchema,
       answer: keySchema.extend({ key: z.string() }),
-      handle: async ({ params, body }) => {
+      handle: async ({ params, body, key: by, request }) => {
         const { scope, name } = body
         const siteId = body.siteId ?? null
         if ((scope === 'ingest') !== (siteId !== null)) {
@@ -75,6 +75,8 @@ export function keyRoutes({ control, clockMs }: ServerContext): Route[] {
           name,
           expiresAt,
         })
+        const { keyId } = record
+        security.write('keyCreated', request.ip, by, { keyId, made: scope, siteId, name })
         return { ...shownKey(record), key }
       },
     }),
@@ -86,7 +88,7 @@ export function keyRoutes({ control, clockMs }: ServerContext): Route[] {
       scopes: ['admin'],
       params: orgParams.extend({ keyId: z.string().max(32) }),
       answer: keySchema,
-      handle: async ({ params }) => {
+      handle: async ({ params, key, request }) => {
         const known = control.key(params.keyId)
         if (known === undefined || known.orgId !== params.orgId) {
           throw new HttpError(
@@ -95,7 +97,9 @@ export function keyRoutes({ control, clockMs }: ServerContext): Route[] {
             `there is no key "${params.keyId}" in this organisation`,
           )
         }
-        return shownKey((await control.revokeKey(params.keyId))!)
+        const revoked = (await control.revokeKey(params.keyId))!
+        security.write('keyRevoked', request.ip, key, { keyId: revoked.keyId, name: revoked.name })
+        return shownKey(revoked)
       },
     }),
   ]

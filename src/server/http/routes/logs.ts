@@ -134,7 +134,7 @@ const CONTENT_TYPES = {
 /** A client that takes nothing for so long holds an export that others wait for. */
 const STALLED_MS_MAX = 5 * 60_000
 
-function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
+function exportRoute({ store, security, clockMs, metrics }: ServerContext): Route {
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/logs/connection/export',
@@ -146,7 +146,7 @@ function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
     query: exportQuerySchema,
     answer: null,
     produces: Object.values(CONTENT_TYPES),
-    handle: async ({ params: { orgId }, query, request, reply, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request, reply, signal }) => {
       const filter = checkedFilter(query, clockMs())
       const { format } = query
       const gzip = format !== 'parquet' && takesGzip(request.headers['accept-encoding'])
@@ -161,6 +161,7 @@ function exportRoute({ store, clockMs, metrics }: ServerContext): Route {
         await reply.headers(headers).send(Readable.from([]))
         return undefined
       }
+      security.write('exportStarted', request.ip, key, { of: orgId, format })
       const counted = (rows: number) => metrics.exportRows.inc({ format }, rows)
       const stream = await exportStream(store, orgId, {
         filter,

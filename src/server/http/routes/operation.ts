@@ -1,5 +1,6 @@
 /** For those who run the server: health, metrics, backup. None of it names an organisation. */
 import { join } from 'node:path'
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Backups } from '../../store/backup.js'
 import type { ServerContext } from '../context.js'
@@ -38,12 +39,12 @@ export function operationRoutes(context: ServerContext): Route[] {
       tag: 'operation',
       summary: 'Prometheus metrics',
       description:
-        'Open to loopback; from elsewhere it needs a key with any scope. No label names an organisation.',
+        'Open to programs of the same machine; from elsewhere, and through a proxy, it needs a key with any scope. No label names an organisation.',
       scopes: null,
       answer: null,
       produces: ['text/plain; version=0.0.4'],
       handle: async ({ request, reply }) => {
-        if (!isLoopback(request.ip)) auth.allow(request, { scopes: ['admin', 'read', 'ingest'] })
+        if (!isFromHere(request)) auth.allow(request, { scopes: ['admin', 'read', 'ingest'] })
         await reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
         return undefined
       },
@@ -52,7 +53,7 @@ export function operationRoutes(context: ServerContext): Route[] {
   ]
 }
 
-function backupRoute({ store, control, dataDirectory, clockMs }: ServerContext): Route {
+function backupRoute({ store, control, security, dataDirectory, clockMs }: ServerContext): Route {
   const backups = new Backups({ store, control }, join(dataDirectory, 'backups'), clockMs)
   return route({
     method: 'POST',
@@ -61,8 +62,20 @@ function backupRoute({ store, control, dataDirectory, clockMs }: ServerContext):
     summary: 'Write a consistent copy of everything below the data directory',
     scopes: [],
     answer: z.object({ directory: z.string() }),
-    handle: async () => ({ directory: await backups.next() }),
+    handle: async ({ key, request }) => {
+      const directory = await backups.next()
+      security.write('backupMade', request.ip, key)
+      return { directory }
+    },
   })
+}
+
+/** What a proxy adds: then whoever asks is somewhere else, even if the proxy is here and nobody named it. */
+const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip']
+
+function isFromHere({ socket, headers }: FastifyRequest): boolean {
+  const { remoteAddress = '' } = socket
+  return isLoopback(remoteAddress) && PROXY_HEADERS.every((name) => headers[name] === undefined)
 }
 
 export function isLoopback(address: string): boolean {

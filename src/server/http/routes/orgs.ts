@@ -7,7 +7,7 @@ import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import { orgSchema } from '../schemas.js'
 
-export function orgRoutes({ control }: ServerContext): Route[] {
+export function orgRoutes({ control, security }: ServerContext): Route[] {
   return [
     route({
       method: 'GET',
@@ -32,11 +32,13 @@ export function orgRoutes({ control }: ServerContext): Route[] {
         name: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).nullish(),
       }),
       answer: orgSchema,
-      handle: async ({ body }) => {
+      handle: async ({ body, key, request }) => {
         if (control.org(body.orgId) !== undefined) {
           throw new HttpError(409, 'exists', `organisation "${body.orgId}" exists`)
         }
-        return control.putOrg(body.orgId, { name: body.name ?? null })
+        const org = await control.putOrg(body.orgId, { name: body.name ?? null })
+        security.write('orgCreated', request.ip, key, { made: org.orgId })
+        return org
       },
     }),
   ]
@@ -48,7 +50,7 @@ const settingsSchema = z.strictObject({
   }),
 })
 
-export function settingsRoutes({ control, retentionChanged }: ServerContext): Route[] {
+export function settingsRoutes({ control, security, retentionChanged }: ServerContext): Route[] {
   const path = '/api/v1/org/{orgId}/settings'
   return [
     route({
@@ -73,8 +75,9 @@ export function settingsRoutes({ control, retentionChanged }: ServerContext): Ro
       params: orgParams,
       body: settingsSchema,
       answer: settingsSchema,
-      handle: async ({ params, body }) => {
+      handle: async ({ params, body, key, request }) => {
         const { retentionDays } = await control.putOrg(params.orgId, body)
+        security.write('settingsChanged', request.ip, key, { of: params.orgId, retentionDays })
         retentionChanged(params.orgId)
         return { retentionDays }
       },

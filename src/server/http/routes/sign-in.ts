@@ -1,13 +1,9 @@
-/** Who a key is, and trading it for the dashboard's cookie. */
+/** Who a key is, and trading it for a session of the dashboard. */
 import { z } from 'zod'
 import type { KeyRecord } from '../../control/control.js'
-import { COOKIE } from '../auth.js'
 import type { ServerContext } from '../context.js'
-import { HttpError } from '../http.js'
 import { type Route, route } from '../route.js'
 import { whoSchema } from '../schemas.js'
-
-const COOKIE_SECONDS = 30 * 86400
 
 function whoAmI({ clockMs, control }: ServerContext, key: KeyRecord) {
   const { scope, orgId, siteId, name, keyId, expiresAt } = key
@@ -18,8 +14,7 @@ function whoAmI({ clockMs, control }: ServerContext, key: KeyRecord) {
 }
 
 export function signInRoutes(context: ServerContext): Route[] {
-  const { auth, secureCookie } = context
-  const cookie = { httpOnly: true, sameSite: 'strict', path: '/', secure: secureCookie } as const
+  const { auth } = context
   return [
     route({
       method: 'GET',
@@ -34,33 +29,22 @@ export function signInRoutes(context: ServerContext): Route[] {
       method: 'POST',
       path: '/api/v1/login',
       tag: 'keys',
-      summary: 'Trade a key for the dashboard’s cookie',
+      summary: 'Trade a key for a session of the dashboard, in a cookie',
       scopes: null,
       body: z.strictObject({ key: z.string().min(1).max(128) }),
       answer: whoSchema,
-      handle: async ({ body, request, reply }) => {
-        const { key: presented } = body
-        request.headers.authorization = `Bearer ${presented.replace(/\s/g, '') || '-'}`
-        const key = auth.identify(request)
-        if (key.scope === 'ingest')
-          throw new HttpError(
-            403,
-            'forbidden',
-            'an ingest key only sends; sign in with a read, admin or root key',
-          )
-        reply.setCookie(COOKIE, presented, { ...cookie, maxAge: COOKIE_SECONDS })
-        return whoAmI(context, key)
-      },
+      handle: async ({ body, request, reply }) =>
+        whoAmI(context, auth.signIn(request, reply, body.key)),
     }),
     route({
       method: 'POST',
       path: '/api/v1/logout',
       tag: 'keys',
-      summary: 'Forget the cookie',
+      summary: 'End the session and forget its cookie',
       scopes: null,
       answer: z.null(),
-      handle: async ({ reply }) => {
-        reply.clearCookie(COOKIE, cookie)
+      handle: async ({ request, reply }) => {
+        auth.signOut(request, reply)
         return null
       },
     }),
