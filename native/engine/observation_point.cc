@@ -70,6 +70,7 @@ void ObservationPoint::run() {
   } else {
     read_files();
   }
+  queue_.wait_from_now_on();
   engine_.finish();
   queue_.flush();
   publish(true);
@@ -166,6 +167,7 @@ bool ObservationPoint::reopen(PacketSource& source) {
 
 // What the kernel still held when it was told to stop.
 void ObservationPoint::drain_after_stop(PacketSource& source) {
+  queue_.wait_from_now_on();
   for (int reads = 0; reads < kReadsAfterStopMax && state_ != PointState::kGone; reads++) {
     const uint64_t before = engine_.counters().all.packets;
     if (source.read(engine_) != SourceStatus::kOk) return;

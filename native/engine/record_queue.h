@@ -5,7 +5,8 @@
 //   JS thread:     drain() takes chunks whole and gives their memory back
 //
 // Bound: chunks_max chunks in the queue. There a file source waits for JavaScript (kWait); a live
-// one must not, and the record is dropped and counted by the engine (kDrop).
+// one must not, and the record is dropped and counted by the engine (kDrop), until it has been
+// stopped: what it still has must not be lost to a queue that is full for a moment.
 #pragma once
 
 #include <atomic>
@@ -32,6 +33,8 @@ class RecordQueue final : public RecordSink {
   RecordQueue(size_t bytes_max, QueueFull when_full, std::function<void()> wake);
 
   SessionRecord* next_record() noexcept override;
+  // Engine thread: the source has ended, so nothing is missed by waiting for room.
+  void wait_from_now_on() noexcept { when_full_ = QueueFull::kWait; }
   // Hands over a chunk that is not full yet.
   void flush() noexcept;
   // Any thread: nobody will drain any more; a waiting engine goes on and its records are dropped.
@@ -65,7 +68,7 @@ class RecordQueue final : public RecordSink {
   void publish() noexcept;
 
   const size_t chunks_max_;
-  const QueueFull when_full_;
+  QueueFull when_full_;  // engine thread only
   const std::function<void()> wake_;
   std::atomic<bool> wake_pending_ = false;
   Chunk current_;  // engine thread only

@@ -111,9 +111,12 @@ export class Batcher {
     }
   }
 
-  /** The same for one that cannot wait for ever: not while the disk refuses, for then only the bound helps. */
+  /**
+   * The same for one that cannot wait for ever: not while the disk refuses, for then only the bound helps. Also after
+   * abandon(): a disk that takes batches is waited for to the end.
+   */
   async relieved(): Promise<void> {
-    while (this.#held.length > HELD_BATCHES_SOFT && !this.#troubled && !this.#giveUp) {
+    while (this.#held.length > HELD_BATCHES_SOFT && !this.#troubled) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve))
     }
   }
@@ -124,7 +127,7 @@ export class Batcher {
     while (this.#writing !== null) await this.#writing
   }
 
-  /** Stops retrying: what the disk has not taken is counted as lost. */
+  /** From now on what the disk refuses is not tried again but counted as lost; what it takes is not lost. */
   abandon(): void {
     this.#giveUp = true
     this.#wake?.()

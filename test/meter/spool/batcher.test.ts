@@ -36,6 +36,22 @@ test('while the disk is behind the reader waits, until few batches are left', as
   await relieved
 })
 
+test('given up, a disk that takes batches is still waited for, and nothing is lost', async () => {
+  const writes: (() => void)[] = []
+  const { batcher, lost } = await behind(
+    () => new Promise((resolve) => writes.push(() => resolve(writes.length))),
+  )
+  batcher.abandon()
+  const relieved = batcher.relieved()
+  expect(await isPending(relieved)).toBe(true)
+  for (let i = 0; i < 8; i++) {
+    await vi.waitUntil(() => writes.length > i)
+    writes[i]!()
+  }
+  await relieved
+  expect(lost).toEqual([])
+})
+
 test('a disk that refuses makes nobody wait', async () => {
   const { batcher } = await behind(() => Promise.reject(new Error('no')))
   await batcher.relieved()
