@@ -6,6 +6,8 @@ import { describe, expect, test } from 'vitest'
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
+const DASHBOARD_LAYERS = ['dashboard/format', 'dashboard/state', 'dashboard/api'] as const
+
 /** Each room may import what stands in its list, and itself. A half's name stands for all rooms of that half. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -27,7 +29,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server/query': ['base', 'session', 'server/control', 'server/store'],
   'server/export': ['base', 'session', 'server/store', 'server/query'],
   'server/http': ['base', 'session', 'server'],
-  dashboard: ['base', 'session', 'server/http', 'server/query'],
+  'dashboard/format': ['base', 'session'],
+  'dashboard/state': ['base', 'session', 'dashboard/format'],
+  'dashboard/api': ['base', 'session', 'server/http', 'dashboard/format', 'dashboard/state'],
+  'dashboard/parts': ['base', 'session', ...DASHBOARD_LAYERS],
+  'dashboard/pages': ['base', 'session', ...DASHBOARD_LAYERS, 'dashboard/parts'],
+  dashboard: ['dashboard'],
   cli: ['base', 'session', 'meter', 'server'],
   '': ['base', 'cli'],
 }
@@ -36,7 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 function roomOf(path: string): string {
   const folders = dirname(path).split('/')
   if (folders[0] === '.') return ''
-  return folders[0] === 'meter' || folders[0] === 'server'
+  return ['meter', 'server', 'dashboard'].includes(folders[0]!)
     ? folders.slice(0, 2).join('/')
     : folders[0]!
 }
@@ -100,6 +107,16 @@ describe('import direction', () => {
   test('a room imports only rooms below it, and the halves meet in session/', () => {
     const wrong = [...imports].flatMap(([from, all]) =>
       all.filter((to) => !isAllowed(roomOf(from), roomOf(to))).map((to) => `${from} -> ${to}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('a page of the dashboard imports nothing of another page', () => {
+    const pageOf = (file: string) => /^dashboard\/pages\/([^/]+)\//.exec(file)?.[1]
+    const wrong = [...imports].flatMap(([from, all]) =>
+      all
+        .filter((to) => pageOf(from) && pageOf(to) && pageOf(from) !== pageOf(to))
+        .map((to) => `${from} -> ${to}`),
     )
     expect(wrong).toEqual([])
   })

@@ -1,12 +1,12 @@
 /** Who is signed in decides between sign-in and the pages; the path decides which page. */
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError } from './api/client.js'
-import { pageFor } from './pages/pages.js'
+import { loadSession, session } from './api/session.js'
+import { PAGES, pageFor } from './pages/pages.js'
 import { SignInPage } from './pages/sign-in-page.js'
 import { Shell } from './parts/shell.js'
 import { Message } from './parts/states.js'
 import { Toasts } from './parts/toasts.js'
-import { loadSession, session } from './state/session.js'
 import { useStore } from './state/store.js'
 import { useLocation } from './state/url.js'
 
@@ -61,7 +61,7 @@ function Pages() {
     document.title = `${page.title} · tunmeter`
   }, [page])
   return (
-    <Shell current={page}>
+    <Shell pages={PAGES} current={page}>
       {(orgId) => <page.Page key={`${page.path} ${orgId}`} orgId={orgId} />}
     </Shell>
   )

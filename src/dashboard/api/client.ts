@@ -3,6 +3,7 @@
  * says whether asking again can help.
  */
 import { createStore } from '../state/store.js'
+import type { QueryParams } from '../state/url.js'
 
 export class ApiError extends Error {
   /** HTTP status; 0 when no answer came. */
@@ -30,10 +31,6 @@ export const signedOut = createStore<string | null>(null)
 
 /** False from the first request that got no answer until the next that got one. */
 export const serverReachable = createStore(true)
-
-type QueryValue = string | number | boolean | null | undefined
-/** A list repeats its parameter, which means "any of these". */
-export type QueryParams = Readonly<Record<string, QueryValue | readonly string[]>>
 
 export function queryText(query: QueryParams): string {
   const params = new URLSearchParams()

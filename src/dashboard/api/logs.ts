@@ -1,4 +1,5 @@
-import { type QueryParams, queryText, request } from './client.js'
+import type { QueryParams } from '../state/url.js'
+import { queryText, request } from './client.js'
 import type { LogAnswer, LogRow } from './types.js'
 
 export function fetchLog(

@@ -1,8 +1,7 @@
-import { type QueryParams, request } from './client.js'
+import type { Group } from '../state/groups.js'
+import type { QueryParams } from '../state/url.js'
+import { request } from './client.js'
 import type { Summary, SummaryTotals } from './types.js'
-
-export const GROUPS = ['resource', 'client', 'user'] as const
-export type Group = (typeof GROUPS)[number]
 
 export interface SummaryQuery {
   readonly groupBy: Group

@@ -1,5 +1,5 @@
+import type { Group } from '../state/groups.js'
 import { request } from './client.js'
-import type { Group } from './summary.js'
 import type { UsageRow } from './types.js'
 
 /** Months are UTC, `2026-11`, both inclusive. Totals stay when retention has deleted the sessions. */

@@ -3,7 +3,7 @@
  * counted while somebody looks at a list of them; closing it ends the count, in the server too.
  */
 import { useCallback, useState } from 'preact/hooks'
-import type { QueryParams } from './client.js'
+import type { QueryParams } from '../state/url.js'
 import { fetchLog } from './logs.js'
 import type { FilterAttributes } from './types.js'
 import { useQuery } from './use-query.js'

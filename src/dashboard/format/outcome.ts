@@ -2,8 +2,7 @@
  * How a session went, in words. Zeek's connState and IPFIX's end reason are exact but are not English; both stay
  * visible in the drawer. Red is for what did not work, amber for what ended otherwise than by its two ends.
  */
-import type { ConnState } from '../../session/session.js'
-import type { LogRow } from '../api/types.js'
+import type { ConnState, EndReason, Protocol } from '../../session/session.js'
 
 export type Tone = 'open' | 'plain' | 'warn' | 'wrong'
 
@@ -79,7 +78,12 @@ const UDP_ANSWERED: Outcome = {
   detail: 'Both sides sent datagrams.',
 }
 
-type OutcomeFields = Pick<LogRow, 'protocol' | 'connState' | 'endReason' | 'interrupted'>
+interface OutcomeFields {
+  readonly protocol: Protocol
+  readonly connState: ConnState | null
+  readonly endReason: EndReason
+  readonly interrupted: boolean
+}
 
 export function outcomeOf(row: OutcomeFields): Outcome {
   if (row.interrupted) {

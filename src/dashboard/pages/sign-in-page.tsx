@@ -1,9 +1,9 @@
 /** Sign-in with a key, and why one has to sign in again. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, signedOut } from '../api/client.js'
+import { signIn } from '../api/session.js'
 import { Logo } from '../parts/icons.js'
 import { ThemeMenu } from '../parts/theme-menu.js'
-import { signIn } from '../state/session.js'
 import { useStore } from '../state/store.js'
 
 export function SignInPage() {

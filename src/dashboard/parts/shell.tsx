@@ -2,27 +2,32 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { serverReachable } from '../api/client.js'
+import { orgOf, useOrgs } from '../api/orgs.js'
+import { session, signOut } from '../api/session.js'
 import { formatDateTime } from '../format/time.js'
-import { isTyping } from '../pages/logs/keys.js'
-import { PAGES, type Page } from '../pages/pages.js'
 import { FILTERS, onlyFilters } from '../state/filters.js'
-import { orgOf, useOrgs } from '../state/orgs.js'
-import { session, signOut } from '../state/session.js'
 import { useStore } from '../state/store.js'
 import { currentLocation, followLink, hrefOf, setParams, useLocation } from '../state/url.js'
 import { ChevronIcon, KeyIcon, Logo } from './icons.js'
+import { isTyping } from './is-typing.js'
 import { KeyHelp } from './key-help.js'
 import { Popover } from './popover.js'
 import { Message } from './states.js'
 import { ThemeMenu } from './theme-menu.js'
 import { toast } from './toasts.js'
 
+export interface PageLink {
+  readonly path: string
+  readonly title: string
+}
+
 export interface ShellProps {
-  readonly current: Page
+  readonly pages: readonly PageLink[]
+  readonly current: PageLink
   readonly children: (orgId: string) => ComponentChildren
 }
 
-export function Shell({ current, children }: ShellProps) {
+export function Shell({ pages, current, children }: ShellProps) {
   const reachable = useStore(serverReachable)
   const { params } = useLocation()
   const orgs = useOrgs()
@@ -38,7 +43,7 @@ export function Shell({ current, children }: ShellProps) {
           tunmeter
         </a>
         <nav class="nav" aria-label="Pages of the dashboard">
-          {PAGES.map((page) => (
+          {pages.map((page) => (
             <a
               key={page.path}
               href={pageHref(page.path)}

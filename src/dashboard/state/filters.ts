@@ -1,7 +1,6 @@
 /** The filters of the log, by the API's own parameter names: a link to the page reads like a call of the API. */
-import type { QueryParams } from '../api/client.js'
 import { DEFAULT_PRESET, rangeOf, rangeParams, type Span, spanOf } from './range.js'
-import type { ParamPatch } from './url.js'
+import type { ParamPatch, QueryParams } from './url.js'
 
 export const FILTERS = [
   'q',

@@ -9,6 +9,10 @@ export interface Location {
 /** `null` removes the parameter; a list repeats it. */
 export type ParamPatch = Readonly<Record<string, string | readonly string[] | null>>
 
+type QueryValue = string | number | boolean | null | undefined
+/** Of a call of the API. A list repeats its parameter, which means "any of these". */
+export type QueryParams = Readonly<Record<string, QueryValue | readonly string[]>>
+
 function read(): Location {
   return { path: window.location.pathname, params: new URLSearchParams(window.location.search) }
 }

@@ -1,9 +1,10 @@
 /** Exactly what the filters show, all pages of it, as a file. */
-import type { QueryParams } from '../../api/client.js'
+
 import { EXPORT_FORMATS, type ExportFormat, exportHref } from '../../api/logs.js'
 import { formatCount } from '../../format/bytes.js'
 import { ChevronIcon, DownloadIcon } from '../../parts/icons.js'
 import { Popover } from '../../parts/popover.js'
+import type { QueryParams } from '../../state/url.js'
 
 const FORMATS: Readonly<Record<ExportFormat, { label: string; detail: string }>> = {
   csv: { label: 'CSV', detail: 'spreadsheets' },

@@ -1,5 +1,6 @@
 /** The keyboard of the log: j and k go through rows, / searches, Escape leaves, ? explains. */
 import { useEffect } from 'preact/hooks'
+import { isTyping } from '../../parts/is-typing.js'
 import { currentLocation } from '../../state/url.js'
 
 export interface LogKeys {
@@ -8,10 +9,6 @@ export interface LogKeys {
   readonly onClose: () => void
   readonly onRefresh: () => void
   readonly onLive: () => void
-}
-
-export function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest('input, textarea, select, dialog') !== null
 }
 
 /** Focus goes to the next row from where it is, or from the row whose drawer is open, or to the first. */

@@ -1,5 +1,4 @@
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
-import type { QueryParams } from '../../api/client.js'
 import { fetchLog } from '../../api/logs.js'
 import { fetchTotals } from '../../api/summary.js'
 import type { LogAnswer, SummaryTotals } from '../../api/types.js'
@@ -16,6 +15,7 @@ import {
   spanQuery,
 } from '../../state/filters.js'
 import { rangeOf, spanOf } from '../../state/range.js'
+import type { QueryParams } from '../../state/url.js'
 import { useLocation } from '../../state/url.js'
 
 /** Rows come every second or two in live mode; how many there are is worth less, and dearer. */

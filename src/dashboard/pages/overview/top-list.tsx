@@ -1,9 +1,11 @@
 /** The largest of a kind, with a bar each: sent and received as parts of one length. */
-import type { Group } from '../../api/summary.js'
+
 import type { SummaryGroupRow } from '../../api/types.js'
 import { plural } from '../../format/bytes.js'
-import { GROUP_LABELS, groupFilter, groupName } from '../../format/groups.js'
 import { Bytes } from '../../parts/quantity.js'
+import { ShareBar, ShareKey } from '../../parts/share-bar.js'
+import type { Group } from '../../state/groups.js'
+import { GROUP_LABELS, groupFilter, groupName } from '../../state/groups.js'
 import { followLink } from '../../state/url.js'
 import { logsHref } from './logs-href.js'
 import type { TopQuery } from './use-overview.js'
@@ -64,32 +66,5 @@ function TopRow({ group, row, largest }: { group: Group; row: SummaryGroupRow; l
     <a class="top-row" href={logsHref(filter)} onClick={followLink}>
       {content}
     </a>
-  )
-}
-
-/** What the two colours of a share bar mean. */
-export function ShareKey() {
-  return (
-    <span class="share-key hint">
-      <span class="swatch sent" /> sent <span class="swatch received" /> received
-    </span>
-  )
-}
-
-interface ShareBarProps {
-  readonly sent: number
-  readonly received: number
-  readonly largest: number
-}
-
-/** An SVG: widths from data need no style attribute, which the page's policy would refuse. */
-export function ShareBar({ sent, received, largest }: ShareBarProps) {
-  const scale = 100 / largest
-  return (
-    <svg class="share" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="share-ground" width="100" height="1" />
-      <rect class="share-sent" width={sent * scale} height="1" />
-      <rect class="share-received" x={sent * scale} width={received * scale} height="1" />
-    </svg>
   )
 }

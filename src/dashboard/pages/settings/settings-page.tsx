@@ -1,5 +1,5 @@
 /** How long sessions are kept, who may see them, and what names they go by. */
-import { session } from '../../state/session.js'
+import { session } from '../../api/session.js'
 import { useStore } from '../../state/store.js'
 import { CatalogSection } from './catalog-section.js'
 import { KeysSection } from './keys-section.js'

@@ -6,9 +6,9 @@ import type { Meter, Site } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatAgo, formatDateTime } from '../../format/time.js'
+import { GapList } from '../../parts/gap-list.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { useNow } from '../../parts/use-now.js'
-import { GapList } from './gap-list.js'
 import { Sparkline } from './sparkline.js'
 
 const REFRESH_MS = 5000

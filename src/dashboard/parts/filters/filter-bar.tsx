@@ -1,8 +1,8 @@
 /** The time range and all filters in one line. */
 import type { Attributes } from '../../api/use-attributes.js'
-import { NONE } from '../../format/groups.js'
 import { CONN_STATE_LABELS } from '../../format/outcome.js'
 import { type FilterName, filtersOf } from '../../state/filters.js'
+import { NONE } from '../../state/groups.js'
 import { useLocation } from '../../state/url.js'
 import { RangePicker } from '../range-picker.js'
 import { setFilter, toggleFilter } from './change.js'

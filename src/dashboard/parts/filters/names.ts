@@ -8,8 +8,8 @@ import type { Catalog } from '../../../session/catalog.js'
 import { fetchCatalog } from '../../api/admin.js'
 import type { FilterAttributes } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
-import { NONE } from '../../format/groups.js'
 import type { FilterName, Filters } from '../../state/filters.js'
+import { NONE } from '../../state/groups.js'
 import type { FacetOption } from './facet.js'
 
 /** The API counts no more values than this of each kind. */

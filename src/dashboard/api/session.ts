@@ -1,7 +1,8 @@
 /** Who is signed in. The key itself is never kept here: the browser holds an HttpOnly cookie. */
-import { request, signedOut } from '../api/client.js'
-import type { KeyInfo } from '../api/types.js'
-import { createStore } from './store.js'
+
+import { createStore } from '../state/store.js'
+import { request, signedOut } from './client.js'
+import type { KeyInfo } from './types.js'
 
 /** Undefined until asked; null: nobody. */
 export const session = createStore<KeyInfo | null | undefined>(undefined)

@@ -1,6 +1,9 @@
 /** What a group of a summary is called, and which filter shows its sessions. */
-import type { Group } from '../api/summary.js'
-import type { FilterName, Filters } from '../state/filters.js'
+import type { FilterName, Filters } from './filters.js'
+
+/** What the API sums up by. */
+export const GROUPS = ['resource', 'client', 'user'] as const
+export type Group = (typeof GROUPS)[number]
 
 export const GROUP_LABELS: Readonly<Record<Group, string>> = {
   resource: 'Resource',

@@ -1,8 +1,9 @@
 /** Which organisations the key may see: its own, or for a root key all of them. */
-import { request } from '../api/client.js'
-import { useQuery } from '../api/use-query.js'
+
+import { useStore } from '../state/store.js'
+import { request } from './client.js'
 import { session } from './session.js'
-import { useStore } from './store.js'
+import { useQuery } from './use-query.js'
 
 export function useOrgs(): readonly string[] | undefined {
   const info = useStore(session)

@@ -1,7 +1,7 @@
 /** What is known to be lost: when, how much, and why. */
-import type { Gap } from '../../api/types.js'
-import { plural } from '../../format/bytes.js'
-import { formatDateTime } from '../../format/time.js'
+import type { Gap } from '../api/types.js'
+import { plural } from '../format/bytes.js'
+import { formatDateTime } from '../format/time.js'
 
 const REASONS: Readonly<Record<string, string>> = {
   missing: 'batches that never arrived',
