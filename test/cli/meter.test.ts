@@ -116,6 +116,25 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     expect(waiting.reduce((a, b) => a + b, 0)).toBe(1)
   })
 
+  test('a server that takes the request for the catalog and is silent keeps neither losses nor the end waiting', async () => {
+    const { server, meter, dial } = await live([
+      '--drain-timeout',
+      '200ms',
+      '--report-interval',
+      '1s',
+    ])
+    server.catalogHangs = true
+    await until(() => [...server.paths].some((path) => path.endsWith('/catalog')))
+    meter.child.kill('SIGHUP')
+    // It goes on: a report every second.
+    const { length } = server.asked
+    await until(() => server.asked.length >= length + 2)
+    await dial()
+    meter.child.kill('SIGTERM')
+    expect((await meter.finished).code).toBe(0)
+    expect(sessions(server)).toMatchObject([{ endReason: 'forcedEnd' }])
+  })
+
   test('SIGHUP reads the key file again', async () => {
     const file = join(temporaryDirectory(), 'key')
     writeFileSync(file, 'old', { mode: 0o600 })

@@ -32,6 +32,8 @@ export class FakeServer {
   /** Sessions to refuse, by index. */
   refuse: number[] = []
   catalog: object | null = null
+  /** Requests for the catalog are taken and never answered. */
+  catalogHangs = false
   url = ''
 
   /** In a test: closed when it ends. */
@@ -66,6 +68,7 @@ export class FakeServer {
       return
     }
     this.paths.add(`${query.method} ${query.url}`)
+    if (query.url?.endsWith('/catalog') && this.catalogHangs) return
     if (query.url?.endsWith('/catalog') && this.catalog !== null)
       return envelope(response, 200, this.catalog)
     if (query.method === 'GET') return envelope(response, this.key.status, this.key.data)

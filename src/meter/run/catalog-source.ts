@@ -17,8 +17,8 @@ const KEPT_FILE = 'catalog.json'
 export interface CatalogSource {
   /** What is known at the start. @throws AppError when the file is wrong. */
   first(): Catalog | null
-  /** Called every second; resolves to a catalog that differs from the one before, else null. */
-  poll(): Promise<Catalog | null>
+  /** Called every second; `signal` cuts a request in flight. Resolves to a catalog that differs from the one before, else null. */
+  poll(signal?: AbortSignal): Promise<Catalog | null>
   /** SIGHUP: look now. */
   reload(): void
 }
@@ -75,11 +75,11 @@ export function catalogFromServer(
         return null
       }
     },
-    async poll() {
+    async poll(signal) {
       const where = site()
       if (where === null || Date.now() < askAtMs) return null
       askAtMs = Date.now() + SERVER_EVERY_MS
-      const answer = await connection.catalog(where, etag)
+      const answer = await connection.catalog(where, etag, signal)
       if (answer === null) return null
       const { data, faults } = parseWith(catalogSchema, answer.content, 'the answer')
       if (data === undefined) {

@@ -1,17 +1,13 @@
-/** A running meter: interfaces -> sessions -> spool -> server, and its life from start to stop. */
-import { mkdirSync } from 'node:fs'
+/**
+ * A running meter: interfaces -> sessions -> spool -> server, and its life from start to stop.
+ *
+ * Its parts start one after the other and stop in reverse order (parts.ts). No part waits at its stop for anything
+ * outside of the process but for one: the shipper, for the server, until `--drain-timeout` or a second signal.
+ */
 import type { CommandContext } from '../../base/context.js'
-import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { EXIT, messageOf } from '../../base/errors.js'
 import { createLogger, type Logger } from '../../base/log.js'
 import type { MeterSnapshot } from '../../base/metrics.js'
-import {
-  type Account,
-  dropPrivileges,
-  findAccount,
-  giveDirectory,
-  isRoot,
-  unnamedAccount,
-} from '../../base/privileges.js'
 import { createNotifier, type Notifier } from '../../base/sd-notify.js'
 import { packageVersion } from '../../base/version.js'
 import type { BatchGap } from '../../session/batch.js'
@@ -25,14 +21,16 @@ import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool } from '../spool/spool.js'
-import { uapiSocketIsRoots } from '../wireguard/uapi-socket.js'
+import { becomeUser } from './become-user.js'
+import { CatalogLoop } from './catalog-loop.js'
 import { type CatalogSource, catalogFromFile, catalogFromServer } from './catalog-source.js'
+import { InterfaceSet } from './interface-set.js'
 import { chooseInterfaces, systemInterfaces } from './interfaces.js'
 import type { MeterOptions } from './meter-options.js'
-import { type MetricsServer, serveMetrics } from './metrics-server.js'
-import { Observation } from './observation.js'
-import { sumFigures } from './reconciliation.js'
+import { serveMetrics } from './metrics-server.js'
+import { Parts } from './parts.js'
 import { meterReport } from './report.js'
+import { SayOnce } from './say-once.js'
 import { asideBytesMax, defaultSpoolDirectory } from './spool-directory.js'
 
 /** A session waits this long for others before its batch is made. */
@@ -45,23 +43,23 @@ export class MeterRun {
   readonly #log: Logger
   readonly #notifier: Notifier
   readonly #startedAt = new Date().toISOString()
-  readonly #observations = new Map<string, Observation>()
   readonly #dropped: Record<string, number> = {}
   readonly #consolidator: Consolidator | null
-  #catalog: Catalog | null = null
+  readonly #parts = new Parts()
+  /** The end was asked for. */
+  readonly #ending = new AbortController()
+  /** The server is not waited for any more. */
+  readonly #givingUp = new AbortController()
+  readonly #diskTrouble = new SayOnce()
+  readonly #notice = new SayOnce()
   #writeFailures = 0
   #reportedMs = Date.now()
-  #ticking: Promise<void> = Promise.resolve()
-  #tickBusy = false
-  #openProblem = ''
-  #diskTroubled = false
-  #notice = ''
   #spool!: Spool
   #batcher!: Batcher
   #shipper!: Shipper
   #connection!: Connection
-  #catalogs!: CatalogSource
-  #metrics: MetricsServer | null = null
+  #catalogs!: CatalogLoop
+  #interfaces!: InterfaceSet
 
   constructor(options: MeterOptions, context: CommandContext) {
     this.#options = options
@@ -81,30 +79,29 @@ export class MeterRun {
     // From here on there is something to bring to an end: a signal waits for the start to be complete.
     const stopped = this.#listenToSignals()
     try {
-      this.#openDelivery()
-      for (const name of names) await this.#observe(name)
-      await this.#openMetrics()
+      await this.#start(names)
     } catch (error) {
-      await this.#abort()
+      this.#givingUp.abort()
+      await this.#stopParts()
       throw error
     }
-    const timer = setInterval(() => this.#tickOnce(), TICK_MS)
     this.#notifier.ready()
-    const interfaces = [...this.#observations.keys()]
     this.#log.info(
-      { interfaces, meterId: this.#spool.meterId, version: packageVersion() },
+      {
+        interfaces: this.#interfaces.names,
+        meterId: this.#spool.meterId,
+        version: packageVersion(),
+      },
       'metering',
     )
-    const signal = await stopped
-    clearInterval(timer)
-    await this.#stop(signal)
+    await this.#stop(await stopped)
     return EXIT.ok
   }
 
   async #openSpool(interfaces: readonly string[]): Promise<void> {
     const directory = this.#options.spool ?? defaultSpoolDirectory(this.#context.env)
-    const { spoolMax, meterId } = this.#options
-    this.#becomeUser(directory, interfaces)
+    const { spoolMax, meterId, user } = this.#options
+    becomeUser({ user, spoolDirectory: directory, interfaces, log: this.#log })
     this.#spool = await openSpool({
       directory,
       bytesMax: spoolMax,
@@ -114,47 +111,37 @@ export class MeterRun {
       onDamage: (movedTo) =>
         this.#log.error({ movedTo }, 'the spool was damaged and has been moved aside'),
     })
+    this.#parts.started('spool', () => this.#spool.close())
   }
 
-  /** Before a packet is read, and before the spool is made, so that it belongs to the user. */
-  #becomeUser(spoolDirectory: string, interfaces: readonly string[]): void {
-    if (!isRoot()) {
-      const { user } = this.#options
-      if (user !== undefined)
-        this.#log.warn({ user }, '--user is for a meter that is started as root')
-      return
-    }
-    // Another user could not ask for the peers: every session would be nobody's.
-    const rootsSocket = interfaces.find((name) => uapiSocketIsRoots(name))
-    const user = this.#options.user ?? (rootsSocket === undefined ? undefined : 'root')
-    const named = findAccount(user ?? 'tunmeter')
-    if (named === null && user !== undefined) {
-      throw new AppError('NO_USER', `there is no user "${user}" in /etc/passwd`, {
-        exitCode: EXIT.usage,
-      })
-    }
-    const account = named ?? unnamedAccount()
-    prepareDirectory(spoolDirectory, account)
-    dropPrivileges(account)
-    // After: as root the program has started anew, and says it once.
-    if (named === null) this.#log.warn({ becomes: account.name }, 'there is no user tunmeter')
-    if (this.#options.user === undefined && rootsSocket !== undefined)
-      this.#log.info(
-        { interface: rootsSocket },
-        'staying root, with two capabilities: the socket that tells the peers is for root alone',
-      )
-  }
-
-  #openDelivery(): void {
-    const spool = this.#spool
+  async #start(names: readonly string[]): Promise<void> {
+    this.#shipper = this.#makeShipper()
     this.#batcher = new Batcher({
-      spool,
+      spool: this.#spool,
       report: () => this.#report(),
       ageMs: BATCH_AGE_MS,
-      onTrouble: (message) => this.#diskTrouble(message),
+      onTrouble: (message) => this.#diskTroubled(message),
     })
-    this.#shipper = new Shipper({
-      spool,
+    const source = this.#catalogSource()
+    const catalog = source.first()
+    this.#interfaces = this.#makeInterfaces(catalog)
+    this.#givingUp.signal.addEventListener('abort', () => this.#batcher.abandon())
+    await this.#openMetrics()
+    this.#shipper.start()
+    this.#parts.started('shipper', () => this.#endShipping())
+    // A sign of life, so that the server knows the meter before the first session.
+    this.#batcher.beat()
+    this.#parts.started('batcher', () => this.#endBatches())
+    this.#startCatalogs(source)
+    this.#parts.started('interfaces', () => this.#interfaces.stop())
+    await this.#interfaces.start(names)
+    const timer = setInterval(() => this.#tick(), TICK_MS)
+    this.#parts.started('upkeep', () => clearInterval(timer))
+  }
+
+  #makeShipper(): Shipper {
+    return new Shipper({
+      spool: this.#spool,
       connection: this.#connection,
       onProblem: (problem) => this.#shipProblem(problem),
       onSetAside: (batch, reason, sessions) =>
@@ -172,23 +159,39 @@ export class MeterRun {
           { batch, sessions },
           'the server says that it had a batch that was sent once; its sessions may not be stored',
         ),
-      onNotice: (notice) => this.#notKept(notice),
-      onStored: (sessions) => this.#kept(sessions),
+      onNotice: (notice) => {
+        // At every batch until it is mended.
+        if (this.#notice.begins(notice))
+          this.#log.warn({ notice }, 'the server takes batches and keeps nothing of them')
+      },
+      onStored: (sessions) => {
+        if (sessions > 0 && this.#notice.isOver()) this.#log.info('the server keeps sessions again')
+      },
     })
-    this.#catalogs =
-      this.#options.catalog !== undefined
-        ? catalogFromFile(this.#options.catalog, this.#log)
-        : catalogFromServer(this.#connection, () => this.#shipper.site, spool.directory, this.#log)
-    this.#catalog = this.#catalogs.first()
-    this.#shipper.start()
-    // A sign of life, so that the server knows the meter before the first session.
-    this.#batcher.beat()
   }
 
-  async #observe(interfaceName: string): Promise<void> {
+  #catalogSource(): CatalogSource {
+    const { catalog } = this.#options
+    if (catalog !== undefined) return catalogFromFile(catalog, this.#log)
+    const site = () => this.#shipper.site
+    return catalogFromServer(this.#connection, site, this.#spool.directory, this.#log)
+  }
+
+  #startCatalogs(source: CatalogSource): void {
+    const changed = (catalog: Catalog, atUs: number) =>
+      this.#interfaces.catalogChanged(catalog, atUs)
+    this.#catalogs = new CatalogLoop(source, changed, this.#log)
+    const running = this.#catalogs.run(this.#ending.signal)
+    this.#parts.started('catalog', () => {
+      this.#ending.abort()
+      return running
+    })
+  }
+
+  #makeInterfaces(catalog: Catalog | null): InterfaceSet {
     const { consolidate, activeTimeout, filter, snaplen, ring } = this.#options
-    const observation = new Observation({
-      interfaceName,
+    const options = {
+      wanted: this.#options.interface,
       engine: {
         ...engineOptions(this.#options),
         // A merged session has ended: nothing is reported before.
@@ -202,21 +205,13 @@ export class MeterRun {
         ...(filter !== undefined && { filter }),
       },
       peersEveryMs: this.#options.peersInterval,
-      catalog: this.#catalog,
-      siteId: this.#spool.target()?.siteId ?? null,
+      siteId: () => this.#spool.target()?.siteId ?? null,
       log: this.#log,
-      onSession: (session) => this.#take(session),
+      onSession: (session: Session) => this.#take(session),
       relieved: () => this.#batcher.relieved(),
-      onLoss: (gap) => this.#spool.lost(gap),
-    })
-    this.#observations.set(interfaceName, observation)
-    try {
-      await observation.start()
-    } catch (error) {
-      this.#observations.delete(interfaceName)
-      await observation.stop()
-      throw error
-    }
+      onLoss: (gap: BatchGap) => this.#spool.lost(gap),
+    } as const
+    return new InterfaceSet(options, catalog)
   }
 
   #take(session: Session): void {
@@ -227,8 +222,9 @@ export class MeterRun {
   async #openMetrics(): Promise<void> {
     const listen = this.#options.metricsListen
     if (listen === undefined) return
-    this.#metrics = await serveMetrics(listen, () => this.#snapshot())
-    this.#log.info({ url: this.#metrics.url }, 'metrics')
+    const metrics = await serveMetrics(listen, () => this.#snapshot())
+    this.#parts.started('metrics', () => metrics.close())
+    this.#log.info({ url: metrics.url }, 'metrics')
   }
 
   #listenToSignals(): Promise<string> {
@@ -250,34 +246,14 @@ export class MeterRun {
         'the key cannot be read again; the old one stays',
       )
     }
-    this.#catalogs.reload()
-    this.#shipper.retryNow()
-    for (const observation of this.#observations.values()) void observation.refreshPeers()
+    this.#catalogs?.reload()
+    this.#shipper?.retryNow()
+    this.#interfaces?.refreshPeers()
     this.#notifier.ready()
   }
 
-  /** Ticks do not overlap: one that takes longer than a second makes the next ones one. */
-  #tickOnce(): void {
-    if (this.#tickBusy) return
-    this.#tickBusy = true
-    this.#ticking = this.#tick()
-      .catch((error: unknown) => this.#log.error({ problem: messageOf(error) }, 'upkeep failed'))
-      .finally(() => {
-        this.#tickBusy = false
-      })
-  }
-
-  async #tick(): Promise<void> {
-    for (const observation of this.#observations.values()) observation.check()
-    await this.#followInterfaces()
-    // Stamped before it is read, as the peers are: it may be newer than its stamp, never older.
-    const atUs = Date.now() * 1000
-    const catalog = await this.#catalogs.poll()
-    if (catalog !== null) {
-      this.#catalog = catalog
-      for (const observation of this.#observations.values())
-        observation.catalogChanged(catalog, atUs)
-    }
+  #tick(): void {
+    this.#interfaces.check()
     this.#consolidator?.expire(Date.now() * 1000)
     const { batches } = this.#spool.depth()
     const due = Date.now() - this.#reportedMs >= this.#options.reportInterval
@@ -286,65 +262,46 @@ export class MeterRun {
     this.#notifier.status(this.#status())
   }
 
-  async #followInterfaces(): Promise<void> {
-    const wanted = chooseInterfaces(this.#options.interface, systemInterfaces(), true)
-    for (const name of wanted) {
-      if (this.#observations.has(name)) continue
-      try {
-        await this.#observe(name)
-        this.#log.info({ interface: name }, 'interface found')
-      } catch (error) {
-        // It may be gone again already; it is looked for every second, and said once.
-        const problem = messageOf(error)
-        if (this.#openProblem !== problem)
-          this.#log.warn({ interface: name, problem }, 'interface cannot be read')
-        this.#openProblem = problem
-      }
-    }
-  }
-
   #status(): string {
     const { batches, sessions } = this.#spool.depth()
     const problem = this.#shipper.problem
     const server = problem === null ? 'server ok' : `server: ${problem.message}`
-    return `${this.#observations.size} interface(s), ${batches} batches (${sessions} sessions) waiting, ${server}`
+    return `${this.#interfaces.names.length} interface(s), ${batches} batches (${sessions} sessions) waiting, ${server}`
   }
 
   async #stop(signal: string): Promise<void> {
-    const deadline = AbortSignal.timeout(this.#options.drainTimeout)
     this.#log.info({ signal }, 'stopping')
     this.#notifier.stopping()
-    const again = new AbortController()
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => again.abort())
-    const giveUp = AbortSignal.any([deadline, again.signal])
-    giveUp.addEventListener('abort', () => this.#batcher.abandon())
-    await this.#ticking
-    await Promise.all([...this.#observations.values()].map((o) => o.stop()))
+    this.#ending.abort()
+    const giveUp = (): void => this.#givingUp.abort()
+    const deadline = setTimeout(giveUp, this.#options.drainTimeout)
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, giveUp)
+    await this.#stopParts()
+    clearTimeout(deadline)
+  }
+
+  async #stopParts(): Promise<void> {
+    await this.#parts.stop((part, error) =>
+      this.#log.error({ part, problem: messageOf(error) }, 'a part could not be stopped'),
+    )
+    this.#notifier.close()
+  }
+
+  async #endBatches(): Promise<void> {
     this.#consolidator?.end()
     // The last report: everything that was counted, with the sessions that the stop has ended.
     this.#batcher.beat()
     await this.#batcher.flush()
-    const drained = await this.#shipper.drained(giveUp)
+  }
+
+  async #endShipping(): Promise<void> {
+    const drained = await this.#shipper.drained(this.#givingUp.signal)
+    await this.#shipper.stop()
     const { batches, sessions } = this.#spool.depth()
-    await this.#close()
     this.#log.info(
       { batches, sessions },
       drained ? 'stopped; all is stored' : 'stopped; the rest is in the spool',
     )
-  }
-
-  async #abort(): Promise<void> {
-    await Promise.all([...this.#observations.values()].map((o) => o.stop()))
-    this.#batcher?.abandon()
-    await this.#batcher?.flush()
-    await this.#close()
-  }
-
-  async #close(): Promise<void> {
-    await this.#shipper?.stop()
-    await this.#metrics?.close()
-    await this.#spool.close()
-    this.#notifier.close()
   }
 
   #lost(gap: BatchGap): void {
@@ -353,31 +310,20 @@ export class MeterRun {
     this.#log.error(gap, 'sessions lost')
   }
 
-  #diskTrouble(message: string | null): void {
-    if (message === null) this.#log.info('the spool can be written again')
-    else {
-      // Tried every second, said once.
-      if (!this.#diskTroubled)
-        this.#log.error(
-          { problem: message },
-          'the spool cannot be written; sessions are held in memory',
-        )
-      this.#writeFailures++
+  #diskTroubled(message: string | null): void {
+    if (message === null) {
+      this.#diskTrouble.isOver()
+      this.#log.info('the spool can be written again')
+      return
     }
-    this.#diskTroubled = message !== null
-  }
-
-  /** At every batch until it is mended; said once. */
-  #notKept(notice: string): void {
-    if (this.#notice !== notice)
-      this.#log.warn({ notice }, 'the server takes batches and keeps nothing of them')
-    this.#notice = notice
-  }
-
-  #kept(sessions: number): void {
-    if (sessions === 0 || this.#notice === '') return
-    this.#log.info('the server keeps sessions again')
-    this.#notice = ''
+    this.#writeFailures++
+    // Tried every second.
+    if (!this.#diskTrouble.isTroubled)
+      this.#log.error(
+        { problem: message },
+        'the spool cannot be written; sessions are held in memory',
+      )
+    this.#diskTrouble.begins(message)
   }
 
   #shipProblem(problem: Problem | null): void {
@@ -392,16 +338,15 @@ export class MeterRun {
 
   #report(): ReturnType<typeof meterReport> {
     this.#reportedMs = Date.now()
-    const observations = [...this.#observations.values()]
+    const { names } = this.#interfaces
     return meterReport({
       version: packageVersion(),
-      interfaces:
-        observations.length === 0 ? this.#options.interface : observations.map((o) => o.name),
+      interfaces: names.length === 0 ? this.#options.interface : names,
       startedAt: this.#startedAt,
-      counters: observations.map((o) => o.counters()),
+      counters: this.#interfaces.counters(),
       sessionsDropped: { ...this.#dropped },
       spool: this.#spool.depth(),
-      reconciliation: sumFigures(observations.map((o) => o.reconciliation())),
+      reconciliation: this.#interfaces.reconciliation(),
     })
   }
 
@@ -410,7 +355,7 @@ export class MeterRun {
     const ship = this.#shipper.counters()
     return {
       version: packageVersion(),
-      interfaces: [...this.#observations.values()].map((o) => o.snapshot()),
+      interfaces: this.#interfaces.snapshots(),
       sessionsDropped: this.#dropped,
       spool: {
         ...depth,
@@ -425,19 +370,5 @@ export class MeterRun {
         lastStoredSeconds: (ship.storedAtMs ?? 0) / 1e3,
       },
     }
-  }
-}
-
-/** With what had to be made on the way to it: the account must be able to enter. */
-function prepareDirectory(path: string, account: Account): void {
-  try {
-    const made = mkdirSync(path, { recursive: true, mode: 0o700 })
-    if (account.uid !== 0) giveDirectory(made ?? path, account)
-  } catch (error) {
-    throw new AppError(
-      'SPOOL_UNUSABLE',
-      `cannot use the spool directory ${path}: ${messageOf(error)}`,
-      { hint: 'Give a directory that can be made and written: --spool DIR.', cause: error },
-    )
   }
 }

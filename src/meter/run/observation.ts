@@ -38,6 +38,9 @@ const TURN_MS = 20
 const OPEN_POLL_MS = 20
 /** A session of nobody, or of a peer without an endpoint, makes the peers be read at once, this often at most. */
 const REFRESH_EVERY_MS = 1000
+/** A WireGuard that hangs keeps neither the start, nor the records, nor the end waiting longer. */
+const PEERS_WAIT_MS = 1000
+const LAST_PEERS_WAIT_MS = 500
 /** From the moment at which a report is due until it is here, on a busy machine. */
 const REPORT_LATE_MS = 5_000
 
@@ -108,7 +111,7 @@ export class Observation {
     await this.#opened()
     this.#isMetering = true
     // Where the peers' counters were when metering began lies between this reading and the one before.
-    await this.#peers.refresh()
+    await this.#peers.refreshWithin(PEERS_WAIT_MS)
   }
 
   /** Time passes in the engine once the interface is read, or found to be away. */
@@ -126,7 +129,7 @@ export class Observation {
 
   /** Ends open sessions with forcedEnd; resolves when the last is handed over. */
   async stop(): Promise<void> {
-    await this.#peers.refresh()
+    await this.#peers.refreshWithin(LAST_PEERS_WAIT_MS)
     this.#peers.stop()
     this.#reconciliation.mark()
     await this.#meter.stop()
@@ -258,9 +261,9 @@ export class Observation {
 
   async #refreshed(): Promise<boolean> {
     if (performance.now() - this.#refreshedMs < REFRESH_EVERY_MS) return false
-    await this.#peers.refresh()
+    const read = await this.#peers.refreshWithin(PEERS_WAIT_MS)
     this.#refreshedMs = performance.now()
-    return true
+    return read
   }
 
   #insideChanged(): void {

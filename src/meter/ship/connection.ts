@@ -1,5 +1,6 @@
 /** One server over HTTP: who the key is, and one batch at a time on each connection. */
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { z } from 'zod'
 import { networkFault } from '../../base/errors.js'
@@ -42,6 +43,7 @@ export interface ServerCatalog {
 
 export const CONNECTIONS_MAX = 2
 const CONNECT_TIMEOUT_MS = 10_000
+const CLOSE_WAIT_MS = 500
 /** Of the whole answer: a server that drips one byte a second is away. */
 const ANSWER_TIMEOUT_MS = 60_000
 /** 5,000 refused sessions with a reason each, or a catalog of 100,000 clients. */
@@ -55,10 +57,18 @@ const keySchema = z.object({
   serverTime: z.iso.datetime().nullish(),
 })
 
+interface RequestParts {
+  readonly body?: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+  /** Cuts it. */
+  readonly signal?: AbortSignal | undefined
+}
+
 export class Connection {
   readonly url: string
   readonly #options: ServerOptions
   readonly #dispatcher: Dispatcher
+  readonly #closing = new AbortController()
   #key: string
 
   private constructor(options: ServerOptions, dispatcher: Dispatcher) {
@@ -106,11 +116,15 @@ export class Connection {
   }
 
   /** The site's catalog as the server has it; null when it is the one that `etag` names, or cannot be had. */
-  async catalog(site: Site, etag: string | null): Promise<ServerCatalog | null> {
+  async catalog(
+    site: Site,
+    etag: string | null,
+    signal?: AbortSignal,
+  ): Promise<ServerCatalog | null> {
     const path = `/api/v1/org/${encodeURIComponent(site.orgId)}/catalog`
     try {
       const headers = etag === null ? {} : { 'if-none-match': etag }
-      const answer = await this.#request('GET', path, undefined, headers)
+      const answer = await this.#request('GET', path, { headers, signal })
       const envelope = answer.status === 200 ? parseEnvelope(answer.text) : null
       if (envelope?.success !== true) return null
       return { etag: answer.etag ?? null, content: envelope.data }
@@ -123,22 +137,23 @@ export class Connection {
   async send(site: Site, batch: number, body: Uint8Array): Promise<Verdict> {
     const path = `/api/v1/org/${encodeURIComponent(site.orgId)}/site/${site.siteId}/sessions`
     try {
-      return judge(await this.#request('POST', path, body), batch, Date.now())
+      return judge(await this.#request('POST', path, { body }), batch, Date.now())
     } catch (error) {
       return { kind: 'away', message: networkFault(error), retryAfterMs: 0 }
     }
   }
 
-  /** Cuts what is in flight. */
+  /** Cuts what is in flight; a proxy that does not let go of its connection is not waited for. */
   async close(): Promise<void> {
-    await this.#dispatcher.destroy()
+    this.#closing.abort()
+    const destroyed = this.#dispatcher.destroy().catch(() => undefined)
+    await Promise.race([destroyed, sleep(CLOSE_WAIT_MS, undefined, { ref: false })])
   }
 
   async #request(
     method: 'GET' | 'POST',
     path: string,
-    body?: Uint8Array,
-    headers: Readonly<Record<string, string>> = {},
+    { body, headers, signal }: RequestParts = {},
   ): Promise<Answer & { etag: string | undefined }> {
     const { request } = await import('undici')
     const timeoutMs = this.#options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
@@ -153,7 +168,11 @@ export class Connection {
       body: body ?? null,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.any([
+        AbortSignal.timeout(timeoutMs),
+        this.#closing.signal,
+        ...(signal === undefined ? [] : [signal]),
+      ]),
     })
     const header = (name: string): string | undefined => [answer.headers[name]].flat()[0]
     return {

@@ -9,13 +9,16 @@ import type { PeerSnapshot, WireGuardDevice } from './device.js'
 import { readPeers } from './read-peers.js'
 
 export const REFRESH_MS_DEFAULT = 5000
+/** A WireGuard that does not answer is waited for no longer; its answer counts when it comes. */
+const FIRST_WAIT_MS = 1000
 
 export interface PeerWatcherOptions {
   readonly interfaceName: string
   readonly onSnapshot: (snapshot: PeerSnapshot) => void
   readonly onFailure: (error: unknown) => void
   readonly intervalMs?: number
-  readonly read?: (interfaceName: string) => Promise<WireGuardDevice>
+  /** Ends early when `signal` says so. */
+  readonly read?: (interfaceName: string, signal: AbortSignal) => Promise<WireGuardDevice>
   /** Microseconds since the Unix epoch. */
   readonly nowUs?: () => number
 }
@@ -26,7 +29,9 @@ export class PeerWatcher {
   #running: Promise<void> | undefined
   #queued: Promise<void> | undefined
   #lastFailure: string | undefined
-  #stopped = false
+  /** Of the read that is under way. */
+  #begunMs = 0
+  readonly #end = new AbortController()
 
   constructor(options: PeerWatcherOptions) {
     this.#options = {
@@ -37,10 +42,10 @@ export class PeerWatcher {
     }
   }
 
-  /** Resolves after the first read, whether it worked or not. */
+  /** Resolves after the first read, whether it worked or not, or when it has been waited for. */
   async start(): Promise<void> {
-    await this.refresh()
-    if (this.#stopped) return
+    await this.refreshWithin(FIRST_WAIT_MS)
+    if (this.#end.signal.aborted) return
     this.#timer = setInterval(() => void this.refresh(), this.#options.intervalMs)
     // Watching alone is no reason for a process to stay.
     this.#timer.unref()
@@ -56,12 +61,27 @@ export class PeerWatcher {
     return this.#queued
   }
 
+  /** Waits for it so long at most, and not at all for one that has hung so long. @returns whether it was read */
+  refreshWithin(waitMs: number): Promise<boolean> {
+    if (this.#running !== undefined && performance.now() - this.#begunMs >= waitMs)
+      return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), waitMs)
+      void this.refresh().then(() => {
+        clearTimeout(timer)
+        resolve(true)
+      })
+    })
+  }
+
+  /** Cuts a read that is under way. */
   stop(): void {
-    this.#stopped = true
+    this.#end.abort()
     clearInterval(this.#timer)
   }
 
   #begin(): Promise<void> {
+    this.#begunMs = performance.now()
     this.#running = this.#read().finally(() => {
       this.#running = undefined
     })
@@ -69,18 +89,19 @@ export class PeerWatcher {
   }
 
   async #read(): Promise<void> {
-    if (this.#stopped) return
+    const { signal } = this.#end
+    if (signal.aborted) return
     const { interfaceName, nowUs, onFailure, onSnapshot, read } = this.#options
     try {
       // Stamped before the read: the state may be newer than its stamp, never older.
       const atUs = nowUs()
-      const device = await read(interfaceName)
-      if (this.#stopped) return
+      const device = await read(interfaceName, signal)
+      if (signal.aborted) return
       this.#lastFailure = undefined
       onSnapshot({ atUs, device })
     } catch (error) {
       const message = messageOf(error)
-      if (message !== this.#lastFailure && !this.#stopped) onFailure(error)
+      if (message !== this.#lastFailure && !signal.aborted) onFailure(error)
       this.#lastFailure = message
     }
   }

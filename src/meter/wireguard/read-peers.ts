@@ -10,14 +10,17 @@ import { readUapi } from './uapi-socket.js'
  * The kernel is asked first: a socket that a userspace WireGuard left behind under the same name means nothing
  * then. Throws AppError INTERFACE_MISSING, NOT_WIREGUARD, NO_PERMISSION, or what the readers throw.
  */
-export async function readPeers(interfaceName: string): Promise<WireGuardDevice> {
+export async function readPeers(
+  interfaceName: string,
+  signal?: AbortSignal,
+): Promise<WireGuardDevice> {
   let kernelFailure: unknown
   const kernel = await readNetlink(interfaceName).catch((error: unknown) => {
     // A sidecar without CAP_NET_ADMIN may still be allowed to use the socket.
     kernelFailure = error
     return null
   })
-  const device = kernel ?? (await readUapi(interfaceName))
+  const device = kernel ?? (await readUapi(interfaceName, { signal }))
   if (device !== null) return device
   if (kernelFailure !== undefined && isKernelWireGuard(interfaceName)) throw kernelFailure
   throw notWireGuard(interfaceName)

@@ -16,6 +16,7 @@ export interface UapiOptions {
   readonly directory?: string
   readonly timeoutMs?: number
   readonly answerBytesMax?: number
+  readonly signal?: AbortSignal | undefined
 }
 
 const OTHERS_WRITE = 0o002
@@ -59,12 +60,15 @@ export function readUapi(
       },
     })
     let failure: Error | undefined
+    const cut = (): void => void socket.destroy(fault(path, 'was not waited for'))
+    options.signal?.addEventListener('abort', cut)
     socket.setTimeout(timeoutMs, () => socket.destroy(fault(path, 'does not answer')))
     socket.on('error', (error) => {
       failure = error
     })
     socket.on('connect', () => socket.write('get=1\n\n'))
     socket.on('close', () => {
+      options.signal?.removeEventListener('abort', cut)
       try {
         if (failure !== undefined) resolve(orThrow(path, failure))
         else resolve(parseUapi(interfaceName, answer.subarray(0, length)))

@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { PeerSnapshot, WireGuardDevice } from '../../../src/meter/wireguard/device.js'
 import { PeerWatcher } from '../../../src/meter/wireguard/peer-watcher.js'
 
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
-function watcher(read: () => Promise<WireGuardDevice>) {
+function watcher(read: (name: string, signal: AbortSignal) => Promise<WireGuardDevice>) {
   const [snapshots, failures] = [[] as PeerSnapshot[], [] as unknown[]]
   const one = new PeerWatcher({
     interfaceName: 'wg0',
@@ -65,4 +65,46 @@ test('a failure is told once, again when it changes or comes back', async () => 
   }
   expect(failures.map(String)).toEqual(['Error: gone', 'Error: forbidden', 'Error: forbidden'])
   expect(snapshots).toHaveLength(1)
+})
+
+describe('a WireGuard that does not answer', () => {
+  test('is not waited for longer than asked, and not again while it hangs; its answer counts', async () => {
+    let answer = (): void => undefined
+    const { one, snapshots } = watcher(
+      () =>
+        new Promise((resolve) => {
+          answer = () => resolve(device)
+        }),
+    )
+    const waited: string[] = []
+    void one.start().then(() => waited.push('start'))
+    await vi.advanceTimersByTimeAsync(999)
+    expect(waited).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(waited).toEqual(['start'])
+    expect(await one.refreshWithin(500)).toBe(false)
+    const last = one.refreshWithin(1001)
+    answer()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(snapshots).toHaveLength(1)
+    answer()
+    expect(await last).toBe(true)
+    one.stop()
+  })
+
+  test('is cut at the end', async () => {
+    let signal: AbortSignal | undefined
+    const { one, failures } = watcher(
+      (_, given) =>
+        new Promise((_resolve, reject) => {
+          signal = given
+          given.addEventListener('abort', () => reject(new Error('cut')))
+        }),
+    )
+    const read = one.refresh()
+    one.stop()
+    await read
+    expect(signal?.aborted).toBe(true)
+    expect(failures).toEqual([])
+  })
 })

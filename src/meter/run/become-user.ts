@@ -1,0 +1,63 @@
+/** Before a packet is read, and before the spool is made, so that it belongs to the user: root becomes somebody else. */
+import { mkdirSync } from 'node:fs'
+import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import type { Logger } from '../../base/log.js'
+import {
+  type Account,
+  dropPrivileges,
+  findAccount,
+  giveDirectory,
+  isRoot,
+  unnamedAccount,
+} from '../../base/privileges.js'
+import { uapiSocketIsRoots } from '../wireguard/uapi-socket.js'
+
+export interface UserChange {
+  /** `--user` */
+  readonly user: string | undefined
+  readonly spoolDirectory: string
+  readonly interfaces: readonly string[]
+  readonly log: Logger
+}
+
+/** @throws AppError NO_USER, SPOOL_UNUSABLE */
+export function becomeUser({ user: wanted, spoolDirectory, interfaces, log }: UserChange): void {
+  if (!isRoot()) {
+    if (wanted !== undefined)
+      log.warn({ user: wanted }, '--user is for a meter that is started as root')
+    return
+  }
+  // Another user could not ask for the peers: every session would be nobody's.
+  const rootsSocket = interfaces.find((name) => uapiSocketIsRoots(name))
+  const user = wanted ?? (rootsSocket === undefined ? undefined : 'root')
+  const named = findAccount(user ?? 'tunmeter')
+  if (named === null && user !== undefined) {
+    throw new AppError('NO_USER', `there is no user "${user}" in /etc/passwd`, {
+      exitCode: EXIT.usage,
+    })
+  }
+  const account = named ?? unnamedAccount()
+  prepareDirectory(spoolDirectory, account)
+  dropPrivileges(account)
+  // After: as root the program has started anew, and says it once.
+  if (named === null) log.warn({ becomes: account.name }, 'there is no user tunmeter')
+  if (wanted === undefined && rootsSocket !== undefined)
+    log.info(
+      { interface: rootsSocket },
+      'staying root, with two capabilities: the socket that tells the peers is for root alone',
+    )
+}
+
+/** With what had to be made on the way to it: the account must be able to enter. */
+function prepareDirectory(path: string, account: Account): void {
+  try {
+    const made = mkdirSync(path, { recursive: true, mode: 0o700 })
+    if (account.uid !== 0) giveDirectory(made ?? path, account)
+  } catch (error) {
+    throw new AppError(
+      'SPOOL_UNUSABLE',
+      `cannot use the spool directory ${path}: ${messageOf(error)}`,
+      { hint: 'Give a directory that can be made and written: --spool DIR.', cause: error },
+    )
+  }
+}
