@@ -21,7 +21,7 @@ export function openControlFile(directory: string): RootDatabase {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     // LMDB trusts its file: opening another one ends the process.
     if (existsSync(path) && !isControlFile(path)) throw new Error(`${FILE} is damaged`)
-    return open({ path, maxDbs: 4, mapSize: MAP_BYTES })
+    return open({ path, maxDbs: 8, mapSize: MAP_BYTES })
   } catch (error) {
     throw new AppError(
       'DATA_UNUSABLE',
@@ -32,6 +32,25 @@ export function openControlFile(directory: string): RootDatabase {
       },
     )
   }
+}
+
+/** For a write that may be lost. The error of a failed commit carries a promise that is rejected, too. */
+export function ignoreFailure(writing: Promise<unknown>): void {
+  const ignore = () => undefined
+  writing.catch((error: { commitError?: Promise<never> }) => error.commitError?.catch(ignore))
+}
+
+/** STORE_FULL, DATA_UNUSABLE; what is no failure of the file stays as it is. */
+export function commitFault(cause: unknown): unknown {
+  if (cause instanceof AppError) return cause
+  // LMDB words the system's errors; MDB_MAP_FULL is its own bound, MAP_BYTES.
+  if (/no space|MDB_MAP_FULL|quota/i.test(messageOf(cause))) {
+    return new AppError('STORE_FULL', `there is no space for ${FILE}`, {
+      hint: 'Nothing was changed. Free some space and try again.',
+      cause,
+    })
+  }
+  return new AppError('DATA_UNUSABLE', `cannot write ${FILE}: ${messageOf(cause)}`, { cause })
 }
 
 function isControlFile(path: string): boolean {

@@ -6,6 +6,10 @@
  *   org      orgId -> OrgRecord
  *   key      keyId -> KeyRecord
  *   keyHash  hex of SHA-256 of the key -> keyId
+ *   keyUsed  keyId -> ISO time of the last use
+ *
+ * The record of a key decides what it may do. Only creating and revoking it write it; the time of its last use is kept
+ * apart, so that a request can never bring a revoked key back.
  *
  * A key is `tm_<scope>_<43 characters>`: 256 random bits, so its SHA-256 needs no salt and no slow hash. Only the
  * hash is kept. A commit is durable when the promise resolves (lmdb syncs each transaction).
@@ -13,7 +17,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Database, RootDatabase } from 'lmdb'
 import { AppError } from '../../base/errors.js'
-import { openControlFile } from './control-file.js'
+import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
 
 export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -75,6 +79,7 @@ export class Control {
   readonly #orgs: Database<OrgRecord, string>
   readonly #keys: Database<KeyRecord, string>
   readonly #hashes: Database<string, string>
+  readonly #used: Database<string, string>
 
   /** @throws AppError DATA_UNUSABLE */
   constructor(directory: string) {
@@ -82,6 +87,7 @@ export class Control {
     this.#orgs = this.#root.openDB<OrgRecord, string>('org', { encoding: 'json' })
     this.#keys = this.#root.openDB<KeyRecord, string>('key', { encoding: 'json' })
     this.#hashes = this.#root.openDB<string, string>('keyHash', { encoding: 'json' })
+    this.#used = this.#root.openDB<string, string>('keyUsed', { encoding: 'json' })
   }
 
   org(orgId: string): OrgRecord | undefined {
@@ -102,7 +108,7 @@ export class Control {
         hint: 'Letters, digits, - and _, at most 63, starting with a letter or digit.',
       })
     }
-    return this.#root.transaction(() => {
+    return this.#commit(() => {
       const old = this.#orgs.get(orgId)
       const fresh = {
         orgId,
@@ -128,7 +134,7 @@ export class Control {
       revokedAt: null,
       lastUsedAt: null,
     }
-    await this.#root.transaction(() => {
+    await this.#commit(() => {
       this.#keys.put(record.keyId, record)
       this.#hashes.put(record.hash, record.keyId)
     })
@@ -150,25 +156,23 @@ export class Control {
     return { ok: true, key: record }
   }
 
-  /** Remembers the use, at most once a minute; not awaited by the request. */
-  used(key: KeyRecord, nowMs: number): void {
-    const current = this.#keys.get(key.keyId)
-    if (current === undefined) return
-    if (current.lastUsedAt !== null && nowMs - Date.parse(current.lastUsedAt) < LAST_USE_EVERY_MS)
-      return
-    this.#keys
-      .put(key.keyId, { ...current, lastUsedAt: new Date(nowMs).toISOString() })
-      .catch(() => undefined)
+  /** Remembers the use, at most once a minute; not awaited by the request, and lost where the disk is full. */
+  used({ keyId }: KeyRecord, nowMs: number): void {
+    const last = this.#used.get(keyId)
+    if (last !== undefined && nowMs - Date.parse(last) < LAST_USE_EVERY_MS) return
+    ignoreFailure(this.#used.put(keyId, new Date(nowMs).toISOString()))
   }
 
   key(keyId: string): KeyRecord | undefined {
-    return this.#keys.get(keyId)
+    const record = this.#keys.get(keyId)
+    return record && this.#withLastUse(record)
   }
 
   /** Newest first; those of one organisation, or all. */
   keys(orgId?: string): KeyRecord[] {
     return [...this.#keys.getRange().map(({ value }) => value)]
       .filter((k) => orgId === undefined || k.orgId === orgId)
+      .map((k) => this.#withLastUse(k))
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
   }
 
@@ -177,13 +181,27 @@ export class Control {
   }
 
   async revokeKey(keyId: string): Promise<KeyRecord | undefined> {
-    return this.#root.transaction(() => {
+    return this.#commit(() => {
       const record = this.#keys.get(keyId)
       if (record === undefined) return undefined
       const revoked = { ...record, revokedAt: record.revokedAt ?? new Date().toISOString() }
       this.#keys.put(keyId, revoked)
       return revoked
     })
+  }
+
+  /** Files of earlier versions have the last use in the record. */
+  #withLastUse(record: KeyRecord): KeyRecord {
+    return { ...record, lastUsedAt: this.#used.get(record.keyId) ?? record.lastUsedAt }
+  }
+
+  /** Durable when it returns. @throws AppError STORE_FULL, DATA_UNUSABLE: nothing of `work` is kept then */
+  #commit<T>(work: () => T): T {
+    try {
+      return this.#root.transactionSync(work)
+    } catch (error) {
+      throw commitFault(error)
+    }
   }
 
   async backup(file: string): Promise<void> {

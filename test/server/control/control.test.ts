@@ -1,0 +1,83 @@
+/** Keys and organisations in their file: a revocation is for ever, whatever happens beside it. */
+import { execFileSync } from 'node:child_process'
+import { setImmediate as immediate } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { Control } from '../../../src/server/control/control.js'
+import { temporaryDirectory } from '../../support/temporary.js'
+
+const NOW_MS = Date.parse('2026-01-01T00:00:00Z')
+
+function newKey(control: Control, name: string) {
+  return control.createKey({ scope: 'read', orgId: 'acme', siteId: null, name, expiresAt: null })
+}
+
+describe('a key', () => {
+  test('is revoked for ever, also when it is used at the same moment', async () => {
+    const control = new Control(temporaryDirectory())
+    try {
+      for (let turns = 0; turns < 40; turns++) {
+        const { key, record } = await newKey(control, `reader ${turns}`)
+        const revoking = control.revokeKey(record.keyId)
+        // A request that comes at any moment of it.
+        for (let i = 0; i < turns % 8; i++) await immediate()
+        control.used(record, NOW_MS)
+        await revoking
+        await control.putOrg('acme')
+        expect(control.check(key, NOW_MS), `${turns}`).toMatchObject({ reason: 'keyRevoked' })
+      }
+    } finally {
+      await control.close()
+    }
+  })
+
+  test('shows its last use, once a minute', async () => {
+    const control = new Control(temporaryDirectory())
+    try {
+      const { record } = await newKey(control, 'reader')
+      expect(control.key(record.keyId)?.lastUsedAt).toBeNull()
+      for (const afterMs of [0, 59_000, 61_000]) {
+        control.used(record, NOW_MS + afterMs)
+        const written = afterMs < 60_000 ? 0 : afterMs
+        const expected = new Date(NOW_MS + written).toISOString()
+        await expect.poll(() => control.keys('acme').map((k) => k.lastUsedAt)).toEqual([expected])
+      }
+    } finally {
+      await control.close()
+    }
+  })
+})
+
+/** In a mount namespace: a disk of 1 MiB is filled; what is written then fails; afterwards there is space again. */
+const FULL_DISK = `
+  import { rmSync, statfsSync, writeFileSync } from 'node:fs'
+  import { Control } from './src/server/control/control.ts'
+  const [directory = ''] = process.argv.slice(1)
+  const control = new Control(directory)
+  const { record } = await control.createKey({ scope: 'read', orgId: 'acme', siteId: null, name: 'k', expiresAt: null })
+  const { bavail, bsize } = statfsSync(directory)
+  writeFileSync(directory + '/filler', Buffer.alloc(bavail * bsize))
+  const codes = []
+  for (let i = 0; i < 200 && codes.length < 3; i++) {
+    control.used(record, i * 61_000)
+    await control.putOrg('org' + i, { name: 'x'.repeat(4000) }).catch((error) => codes.push(error.code))
+  }
+  rmSync(directory + '/filler')
+  await control.putOrg('after')
+  console.log(JSON.stringify({ codes, after: control.org('after').orgId }))
+  await control.close()
+`
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a full disk is said, ends nothing, and is over when there is space',
+  () => {
+    const directory = temporaryDirectory()
+    const script = `mount -t tmpfs -o size=1m none "$0" && exec ${process.execPath} --import tsx --input-type=module -e "$1" "$0"`
+    const out = execFileSync('unshare', ['-m', 'sh', '-c', script, directory, FULL_DISK], {
+      encoding: 'utf8',
+    })
+    expect(JSON.parse(out)).toEqual({
+      codes: ['STORE_FULL', 'STORE_FULL', 'STORE_FULL'],
+      after: 'after',
+    })
+  },
+)
