@@ -14,6 +14,7 @@ import {
   checkPrivileges,
   type Finding,
 } from './doctor-checks.js'
+import { checkReaders } from './doctor-readers.js'
 import { checkReconciliation } from './doctor-reconciliation.js'
 import { checkServer } from './doctor-server.js'
 import { checkSpool } from './doctor-spool.js'
@@ -59,6 +60,7 @@ async function examine(options: Options, { env }: CommandContext): Promise<Findi
   const name = options.interface
   const findings = [await checkCapture(), checkPrivileges(), checkInterface(name)]
   const broken = findings.some((one) => one.state === 'failed')
+  if (!broken) findings.push(checkReaders(name))
   const peers = broken ? null : await checkPeers(name)
   if (peers !== null) findings.push(peers.finding)
   const device = peers?.device ?? null

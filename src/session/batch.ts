@@ -34,6 +34,10 @@ export interface MeterReport {
   readonly spool: { readonly batches: number; readonly bytes: number; readonly setAside: number }
   /** Bytes that the interface counted and the meter did not see, and the like; see docs/wireguard.md. */
   readonly reconciliation?: Readonly<Record<string, number>>
+  /** The first start with this spool; what passed before was never metered. */
+  readonly watchingSince?: string
+  /** A hash for each interface: two meters with the same one count the same traffic. */
+  readonly places?: readonly string[]
   /** Only of a replay of files, which ends by itself: its last report says `finished`. */
   readonly replay?: ReplayState
 }
@@ -53,6 +57,15 @@ export interface BatchGap {
   /** ISO 8601 span the lost sessions fall in. */
   readonly from: string
   readonly to: string
+  /** Of `unmetered`: the interface, and how far its counters and its peers' moved meanwhile, where they say it. */
+  readonly interface?: string
+  readonly bytes?: number
+  readonly peers?: readonly PeerBytes[]
+}
+
+export interface PeerBytes {
+  readonly publicKey: string
+  readonly bytes: number
 }
 
 export interface Batch {

@@ -9,6 +9,7 @@ import {
   checkPeers,
   checkPrivileges,
 } from '../../src/cli/doctor-checks.js'
+import { packetSockets } from '../../src/cli/doctor-readers.js'
 import { reconciledPackets, transferred } from '../../src/cli/doctor-reconciliation.js'
 import { checkServer } from '../../src/cli/doctor-server.js'
 import { checkSpool } from '../../src/cli/doctor-spool.js'
@@ -230,5 +231,18 @@ test('figures of several interfaces: sums, exact when all are', () => {
   ).toEqual({
     unexplainedPacketsMin: 3,
     exact: 0,
+  })
+})
+
+describe('who reads the interface', () => {
+  const TABLE = `sk               RefCnt Type Proto  Iface R Rmem   User   Inode
+ffff8880 3      3    0003   2     1 0      0      1001
+ffff8881 3      3    0003   7     1 0      0      1002
+ffff8882 3      3    0003   0     1 0      0      1003
+`
+
+  test('sockets on it, and on all of them', () => {
+    expect([...packetSockets(TABLE, 2)]).toEqual(['1001', '1003'])
+    expect([...packetSockets(TABLE.split('\n')[0]!, 2)]).toEqual([])
   })
 })

@@ -135,6 +135,49 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     expect(sessions(server)).toMatchObject([{ endReason: 'forcedEnd' }])
   })
 
+  test('the time between a kill and the next start is a gap, with the bytes that passed', async () => {
+    const { server, meter, spool, port, dial } = await live()
+    const socket = await dial()
+    const noted = () => readdirSync(spool).filter((name) => name.startsWith('ran.'))
+    await until(() =>
+      noted().some((name) => readFileSync(join(spool, name), 'utf8').endsWith('\n')),
+    )
+    meter.child.kill('SIGKILL')
+    await meter.finished
+    const bytes = 100_000
+    let echoed = 0
+    socket.on('data', (chunk) => {
+      echoed += chunk.length
+    })
+    socket.write(Buffer.alloc(bytes))
+    await until(() => echoed === bytes)
+    const args = ['meter', '--interface', 'lo', '--filter', `port ${port}`, '--to', server.url]
+    const again = start([...args, '--key', 'k', '--spool', spool])
+    const gaps = () => [...server.stored.values()].flatMap((batch) => batch.gaps)
+    await until(() => gaps().length > 0)
+    const [gap] = gaps()
+    expect(gap).toMatchObject({ reason: 'unmetered', interface: 'lo', sessions: 0 })
+    // Loopback counts a packet when it is sent and when it is received.
+    expect(gap!.bytes).toBeGreaterThanOrEqual(4 * bytes)
+    expect(again.output.stderr).toContain('not metered since the last run')
+    again.child.kill('SIGTERM')
+    await again.finished
+  })
+
+  test('doctor says when two meters read one interface', async () => {
+    const first = await live()
+    const doctor = async (): Promise<string> =>
+      (await run(['doctor', '--interface', 'lo', '--seconds', '0', '--json'])).stdout
+    // Others of this machine may read it, too.
+    const pid = String(first.meter.child.pid)
+    expect(await doctor()).toContain(pid)
+    const second = await live()
+    const found = await doctor()
+    expect(found).toMatch(/\d+ meters read lo/)
+    expect(found).toContain(pid)
+    expect(found).toContain(String(second.meter.child.pid))
+  })
+
   test('SIGHUP reads the key file again', async () => {
     const file = join(temporaryDirectory(), 'key')
     writeFileSync(file, 'old', { mode: 0o600 })

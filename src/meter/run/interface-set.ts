@@ -4,9 +4,11 @@ import type { Logger } from '../../base/log.js'
 import type { InterfaceSnapshot } from '../../base/metrics.js'
 import type { Catalog } from '../../session/catalog.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
+import { placeOf } from './interface-place.js'
 import { chooseInterfaces, systemInterfaces } from './interfaces.js'
 import { Observation, type ObservationOptions } from './observation.js'
 import { sumFigures } from './reconciliation.js'
+import type { Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
 
 export interface InterfaceSetOptions
@@ -14,6 +16,8 @@ export interface InterfaceSetOptions
   /** Names and patterns. */
   readonly wanted: readonly string[]
   readonly siteId: () => number | null
+  /** It is read from now on. */
+  readonly onBegun: (name: string, stand: Stand | null) => void
   readonly log: Logger
 }
 
@@ -58,6 +62,19 @@ export class InterfaceSet {
     for (const observation of this.#observations.values()) observation.catalogChanged(catalog, atUs)
   }
 
+  /** Where the kernel's counters of each stand. */
+  stands(): Record<string, Stand> {
+    const all = [...this.#observations.values()].map((o) => [o.name, o.stand()] as const)
+    return Object.fromEntries(
+      all.flatMap(([name, stand]) => (stand === null ? [] : [[name, stand]])),
+    )
+  }
+
+  /** See placeOf(). */
+  places(): string[] {
+    return this.names.flatMap((name) => placeOf(name) ?? [])
+  }
+
   refreshPeers(): void {
     for (const observation of this.#observations.values()) void observation.refreshPeers()
   }
@@ -97,7 +114,7 @@ export class InterfaceSet {
   }
 
   async #observe(interfaceName: string): Promise<void> {
-    const { siteId, wanted: _, ...options } = this.#options
+    const { siteId, onBegun, wanted: _, ...options } = this.#options
     const observation = new Observation({
       ...options,
       interfaceName,
@@ -107,6 +124,7 @@ export class InterfaceSet {
     this.#observations.set(interfaceName, observation)
     try {
       await observation.start()
+      onBegun(interfaceName, observation.stand())
     } catch (error) {
       this.#observations.delete(interfaceName)
       await observation.stop()

@@ -30,12 +30,15 @@ import type { MeterOptions } from './meter-options.js'
 import { serveMetrics } from './metrics-server.js'
 import { Parts } from './parts.js'
 import { meterReport } from './report.js'
+import { RunLedger, type Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
 import { asideBytesMax, defaultSpoolDirectory } from './spool-directory.js'
 
 /** A session waits this long for others before its batch is made. */
 const BATCH_AGE_MS = 1_000
 const TICK_MS = 1_000
+/** How much of a run that is killed counts as not metered at most. */
+const NOTE_EVERY_MS = 5_000
 
 export class MeterRun {
   readonly #options: MeterOptions
@@ -54,7 +57,9 @@ export class MeterRun {
   readonly #notice = new SayOnce()
   #writeFailures = 0
   #reportedMs = Date.now()
+  #notedMs = 0
   #spool!: Spool
+  #ledger!: RunLedger
   #batcher!: Batcher
   #shipper!: Shipper
   #connection!: Connection
@@ -86,6 +91,8 @@ export class MeterRun {
       throw error
     }
     this.#notifier.ready()
+    const { watchingSince, isFirstRun } = this.#ledger
+    if (isFirstRun) this.#log.info({ watchingSince }, 'the first run with this spool')
     this.#log.info(
       {
         interfaces: this.#interfaces.names,
@@ -112,6 +119,7 @@ export class MeterRun {
         this.#log.error({ movedTo }, 'the spool was damaged and has been moved aside'),
     })
     this.#parts.started('spool', () => this.#spool.close())
+    this.#ledger = RunLedger.open(directory)
   }
 
   async #start(names: readonly string[]): Promise<void> {
@@ -129,12 +137,13 @@ export class MeterRun {
     await this.#openMetrics()
     this.#shipper.start()
     this.#parts.started('shipper', () => this.#endShipping())
-    // A sign of life, so that the server knows the meter before the first session.
-    this.#batcher.beat()
     this.#parts.started('batcher', () => this.#endBatches())
     this.#startCatalogs(source)
-    this.#parts.started('interfaces', () => this.#interfaces.stop())
+    this.#parts.started('interfaces', () => this.#endInterfaces())
     await this.#interfaces.start(names)
+    this.#noteRun()
+    // A sign of life, so that the server knows the meter, and what it did not see, before the first session.
+    this.#batcher.beat()
     const timer = setInterval(() => this.#tick(), TICK_MS)
     this.#parts.started('upkeep', () => clearInterval(timer))
   }
@@ -210,6 +219,7 @@ export class MeterRun {
       onSession: (session: Session) => this.#take(session),
       relieved: () => this.#batcher.relieved(),
       onLoss: (gap: BatchGap) => this.#spool.lost(gap),
+      onBegun: (name: string, stand: Stand | null) => this.#begun(name, stand),
     } as const
     return new InterfaceSet(options, catalog)
   }
@@ -252,8 +262,29 @@ export class MeterRun {
     this.#notifier.ready()
   }
 
+  /** What passed since the run before is in the log, as a gap. */
+  #begun(name: string, stand: Stand | null): void {
+    const gap = this.#ledger.began(name, stand)
+    if (gap === null) return
+    this.#spool.lost(gap)
+    const { from, to, bytes } = gap
+    this.#log.warn({ interface: name, from, to, bytes }, 'not metered since the last run')
+  }
+
+  #noteRun(): void {
+    this.#notedMs = Date.now()
+    void this.#ledger.note(this.#interfaces.stands())
+  }
+
+  async #endInterfaces(): Promise<void> {
+    const stands = this.#interfaces.stands()
+    await this.#interfaces.stop()
+    await this.#ledger.end(stands)
+  }
+
   #tick(): void {
     this.#interfaces.check()
+    if (Date.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
     this.#consolidator?.expire(Date.now() * 1000)
     const { batches } = this.#spool.depth()
     const due = Date.now() - this.#reportedMs >= this.#options.reportInterval
@@ -347,6 +378,8 @@ export class MeterRun {
       sessionsDropped: { ...this.#dropped },
       spool: this.#spool.depth(),
       reconciliation: this.#interfaces.reconciliation(),
+      watchingSince: this.#ledger.watchingSince,
+      places: this.#interfaces.places(),
     })
   }
 

@@ -10,10 +10,12 @@ import type { Session } from '../../session/session.js'
 import { runPrefix } from '../../session/session-id.js'
 import { Attributor, isUncertain } from '../attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
-import type { PeerSnapshot } from '../wireguard/device.js'
+import type { PeerSnapshot, WireGuardDevice } from '../wireguard/device.js'
 import { PeerReconciler, type PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { PeerWatcher } from '../wireguard/peer-watcher.js'
+import { standOf } from './interface-place.js'
 import { otherTraffic, peerFigures, Reconciliation } from './reconciliation.js'
+import type { Stand } from './run-ledger.js'
 
 export interface ObservationOptions {
   readonly interfaceName: string
@@ -63,6 +65,7 @@ export class Observation {
   readonly #reconciliation: Reconciliation
   readonly #peerReconciler: PeerReconciler
   #peerVerdict: PeerVerdict | null = null
+  #device: WireGuardDevice | null = null
   #isMetering = false
   #isKernelWireGuard = false
   #refreshedMs = Number.NEGATIVE_INFINITY
@@ -141,6 +144,7 @@ export class Observation {
   }
 
   #peersRead({ atUs, device }: PeerSnapshot): void {
+    this.#device = device
     this.#isKernelWireGuard = device.kind === 'kernel'
     if (this.#attributor.peersChanged({ device }, atUs)) this.#insideChanged()
     this.#peerReconciler.read(device.peers, atUs / 1000, {
@@ -165,6 +169,11 @@ export class Observation {
   catalogChanged(catalog: Catalog, atUs = Date.now() * 1000): void {
     this.#attributor.catalogChanged(catalog, atUs)
     this.#insideChanged()
+  }
+
+  /** Where the kernel's counters stand: of the interface now, of its peers as they were read last. */
+  stand(): Stand | null {
+    return standOf(this.name, this.#device?.peers ?? [])
   }
 
   refreshPeers(): Promise<void> {

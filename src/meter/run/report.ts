@@ -14,6 +14,8 @@ export interface ReportInput {
   readonly sessionsDropped: Readonly<Record<string, number>>
   readonly spool: SpoolDepth
   readonly reconciliation?: Readonly<Record<string, number>> | undefined
+  readonly watchingSince?: string
+  readonly places?: readonly string[]
   readonly replay?: ReplayState
 }
 
@@ -34,6 +36,8 @@ export function meterReport(input: ReportInput): MeterReport {
     sessionsDropped: input.sessionsDropped,
     spool: { batches: spool.batches, bytes: spool.bytes, setAside: spool.setAside },
     ...(input.reconciliation && { reconciliation: input.reconciliation }),
+    ...(input.watchingSince && { watchingSince: input.watchingSince }),
+    ...(input.places && { places: input.places }),
     ...(input.replay && { replay: input.replay }),
   }
 }

@@ -4,6 +4,7 @@
  *   DIR/lock          held (flock) by the one meter that uses the directory; its content says who
  *   DIR/meter.json    { version, meterId, unsent }: what must survive a damaged data file
  *   DIR/reserve       1 MiB that is given up when the disk is full, so that deleting still works
+ *   DIR/ran.0.json    when the meter last ran, and the counters of its interfaces then; ran.1.json: the same, in turn
  *   DIR/data.mdb      LMDB environment, four databases (below); lock.mdb beside it
  *   DIR/damaged-TIME/ a data.mdb that could not be read, kept for inspection (the newest two)
  *
@@ -77,6 +78,9 @@ const gapSchema = z.object({
   toBatch: z.number().optional(),
   from: z.string(),
   to: z.string(),
+  interface: z.string().optional(),
+  bytes: z.number().optional(),
+  peers: z.array(z.object({ publicKey: z.string(), bytes: z.number() })).optional(),
 })
 
 const entrySchema = z.object({

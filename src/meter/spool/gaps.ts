@@ -61,6 +61,8 @@ export class GapList {
 
 function touches(a: BatchGap, b: BatchGap): boolean {
   if (a.reason !== b.reason || a.spoolId !== b.spoolId) return false
+  // What was counted of one interface says nothing of another time or interface.
+  if (a.interface !== undefined || b.interface !== undefined) return false
   if (a.toBatch === undefined || b.fromBatch === undefined) {
     // Without numbers they are one only where their times meet: what was seen in between was not lost.
     return a.toBatch === undefined && b.fromBatch === undefined && b.from <= a.to

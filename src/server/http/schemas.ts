@@ -82,6 +82,12 @@ export const gapSchema = z.object({
   toBatch: int.nullable(),
   from: z.string(),
   to: z.string(),
+  interface: z
+    .string()
+    .optional()
+    .meta({ description: 'Of `unmetered`: nobody read it in that time.' }),
+  bytes: int.optional().meta({ description: 'By its counters, where they go on.' }),
+  peers: z.array(z.object({ publicKey: z.string(), bytes: int })).optional(),
 })
 
 /** Of counts that are each a safe integer; whole, but beyond 2^53 not exact any more as a number of JSON. */

@@ -20,6 +20,8 @@ export const meterReportSchema = z.object({
   sessionsDropped: counts,
   spool: z.object({ batches: count, bytes: count, setAside: count }),
   reconciliation: z.record(word, z.number()).optional(),
+  watchingSince: time.optional(),
+  places: z.array(word).max(1000).optional(),
   replay: z.enum(REPLAY_STATES).optional(),
 })
 
@@ -34,6 +36,12 @@ export const batchGapSchema = z.object({
   toBatch: count.optional(),
   from: time,
   to: time,
+  interface: word.optional(),
+  bytes: count.optional(),
+  peers: z
+    .array(z.object({ publicKey: word, bytes: count }))
+    .max(100)
+    .optional(),
 })
 
 export const batchSchema = z

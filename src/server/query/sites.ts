@@ -46,7 +46,9 @@ export function siteViews(
     .map((siteId) => {
       const own = meters.filter((m) => m.siteId === siteId)
       const recent = own.filter((m) => nowMs - Date.parse(m.receivedAt) < REPORTS_SHOWN_MS)
-      const views = (recent.length > 0 ? recent : own.slice(0, 1)).map((m) => meterView(m, moment))
+      const views = (recent.length > 0 ? recent : own.slice(0, 1)).map((m) =>
+        meterView(m, own, moment),
+      )
       return { siteId, siteName: names.get(siteId) ?? null, status: worst(views), meters: views }
     })
 }
@@ -60,10 +62,10 @@ function worst(views: readonly MeterView[]): SiteView['status'] {
   return live.some((v) => v.status === 'warning') ? 'warning' : 'ok'
 }
 
-function meterView(meter: MeterStatus, moment: Moment) {
+function meterView(meter: MeterStatus, all: readonly MeterStatus[], moment: Moment) {
   const { nowMs } = moment
   const { report, history, gaps, lives, openSessions, lastBatch, meterId, receivedAt } = meter
-  const problems = problemsOf(meter, moment)
+  const problems = [...problemsOf(meter, moment), ...sharedWith(meter, all, moment)]
   const status: MeterState = isFinished(meter)
     ? 'finished'
     : isSilent(meter, moment)
@@ -92,6 +94,19 @@ function meterView(meter: MeterStatus, moment: Moment) {
     history,
     report,
   }
+}
+
+/** Other meters of the site that read the same interface of the same machine. */
+function sharedWith(meter: MeterStatus, all: readonly MeterStatus[], moment: Moment): string[] {
+  const isOn = (m: MeterStatus) => !isSilent(m, moment) && !isFinished(m)
+  const places = new Set(meter.report.places)
+  const others = all.filter(
+    (m) =>
+      m.meterId !== meter.meterId && isOn(m) && m.report.places?.some((place) => places.has(place)),
+  )
+  if (others.length === 0 || !isOn(meter)) return []
+  const ids = others.map((m) => m.meterId).join(', ')
+  return [`It reads the same interface as ${ids}: everything there is counted twice. Stop one.`]
 }
 
 /** Spools whose runs overlap: each began before the other's last report. */

@@ -5,7 +5,7 @@
  * Times are microseconds since the Unix epoch, ranges are half open [from, to).
  */
 import type { Readable } from 'node:stream'
-import type { Batch, BatchReceipt, MeterReport } from '../../session/batch.js'
+import type { Batch, BatchReceipt, MeterReport, PeerBytes } from '../../session/batch.js'
 import type { Catalog } from '../../session/catalog.js'
 import type {
   ConnState,
@@ -242,6 +242,10 @@ export interface Gap {
   readonly toBatch: number | null
   readonly from: string
   readonly to: string
+  /** Of `unmetered`. */
+  readonly interface?: string
+  readonly bytes?: number
+  readonly peers?: readonly PeerBytes[]
 }
 
 /** What one spool of a meter has delivered. */

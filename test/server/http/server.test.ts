@@ -96,3 +96,26 @@ test('two spools that report at the same time are said', async () => {
   const { body: text } = await server.get('/metrics')
   expect(text).toContain('tunmeter_server_two_lives_batches_total 1')
 })
+
+test('two meters on one interface are said, with what the first run watches since', async () => {
+  const watchingSince = '2026-11-20T00:00:00.000Z'
+  for (const [meterId, place] of [
+    ['left', 'p1'],
+    ['right', 'p1'],
+    ['elsewhere', 'p2'],
+  ] as const) {
+    const body = batch(1, [], { meterId, report: report({ places: [place], watchingSince }) })
+    await server.request('POST', SESSIONS, ingest, { ...body, spoolId: meterId })
+  }
+  const { body } = await server.get('/api/v1/org/acme/sites', admin)
+  const meters = body.data.sites[0].meters as {
+    meterId: string
+    problems: string[]
+    report: { watchingSince: string }
+  }[]
+  const of = (id: string) => meters.find((m) => m.meterId === id)!
+  expect(of('left').problems).toEqual([expect.stringContaining('the same interface as right')])
+  expect(of('right').problems).toEqual([expect.stringContaining('the same interface as left')])
+  expect(of('elsewhere').problems).toEqual([])
+  expect(of('left').report.watchingSince).toBe(watchingSince)
+})

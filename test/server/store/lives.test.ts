@@ -180,3 +180,13 @@ test('a loss with numbers beyond the last one that came is missing from there', 
     [3, 3, 'split'],
   ])
 })
+
+test('what the meter says of a time in which it did not run is kept with its loss', async () => {
+  const detail = { interface: 'wg0', bytes: 12, peers: [{ publicKey: "k'", bytes: 5 }] }
+  const span = { from: '2026-11-22T10:00:00.000Z', to: '2026-11-22T10:01:00.000Z' }
+  const gap = { reason: 'unmetered', sessions: 0, ...span, ...detail }
+  await send({ spool: 'a', number: 1, crc: 1, change: { gaps: [gap] } })
+  await t.reopen()
+  const nothing = { fromBatch: null, toBatch: null }
+  expect(await gaps()).toEqual([{ siteId: 1, meterId: 'meter-1', ...nothing, ...gap }])
+})

@@ -84,6 +84,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...[begins, 'rewriting: INSERT INTO session_new (5)'],
     ...['rewriting: INSERT INTO session_open_new (5)', 'the store is rewritten'],
     ...[begins, 'the store is rewritten'],
+    ...[begins, 'the store is rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   expect(payloads).toEqual(

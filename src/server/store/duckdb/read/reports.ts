@@ -20,7 +20,7 @@ export async function gaps(
   const rows = await rowsOf(
     connection,
     `SELECT site_id::DOUBLE AS site, meter_id, reason, sessions::DOUBLE AS n, from_batch::DOUBLE AS f,
-       to_batch::DOUBLE AS t, from_us::DOUBLE AS fu, to_us::DOUBLE AS tu
+       to_batch::DOUBLE AS t, from_us::DOUBLE AS fu, to_us::DOUBLE AS tu, detail
      FROM batch_gap WHERE org_id = $1 AND to_us >= ${int(fromUs)} AND from_us < ${int(toUs)}
      ORDER BY to_us DESC LIMIT ${GAPS_SHOWN}`,
     [orgId],
@@ -34,6 +34,7 @@ export async function gaps(
     toBatch: row.t as number | null,
     from: iso(row.fu),
     to: iso(row.tu),
+    ...(row.detail === null ? {} : (JSON.parse(row.detail as string) as Partial<Gap>)),
   }))
 }
 

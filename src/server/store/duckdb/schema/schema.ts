@@ -166,6 +166,9 @@ INSERT INTO batch_gap_new SELECT *, '' FROM batch_gap;
 DROP TABLE batch_gap;
 ALTER TABLE batch_gap_new RENAME TO batch_gap;
 `,
+  `
+ALTER TABLE batch_gap ADD COLUMN detail VARCHAR;
+`,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -248,7 +248,7 @@ export class Meters {
   async addLoss(meter: Meter, gap: BatchGap): Promise<void> {
     await this.#connection.run(
       `INSERT INTO batch_gap VALUES ($1, ${int(meter.siteId)}, $2, NULL, NULL, $3, ${int(gap.sessions)},
-         ${int(isoToUs(gap.from))}, ${int(isoToUs(gap.to))}, '')`,
+         ${int(isoToUs(gap.from))}, ${int(isoToUs(gap.to))}, '', ${detailOf(gap)})`,
       [meter.orgId, meter.meterId, gap.reason],
     )
   }
@@ -261,7 +261,7 @@ export class Meters {
     for (const r of life.missing) {
       await this.#connection.run(
         `INSERT INTO batch_gap VALUES ($1, ${int(meter.siteId)}, $2, ${int(r.from)}, ${int(r.to)}, $3,
-           ${r.sessions === null ? 'NULL' : int(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)}, ${spool})`,
+           ${r.sessions === null ? 'NULL' : int(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)}, ${spool}, NULL)`,
         [meter.orgId, meter.meterId, r.reason],
       )
     }
@@ -294,6 +294,11 @@ export class Meters {
       `UPDATE batch_gap SET from_batch = NULL, to_batch = NULL WHERE ${which}`,
     )
   }
+}
+
+/** What only some losses have, as JSON. */
+function detailOf({ interface: name, bytes, peers }: BatchGap): string {
+  return name === undefined ? 'NULL' : literal(JSON.stringify({ interface: name, bytes, peers }))
 }
 
 function whereIs({ orgId, siteId, meterId }: Meter): string {
