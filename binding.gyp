@@ -1,4 +1,10 @@
 {
+  "variables": {
+    # scripts/release/prebuild.ts: a folder with include/ and lib/ of libpcap and zlib, which are then linked statically.
+    "static_libraries%": "",
+    # Only where the compiler is known: a new one's warnings must not end an installation.
+    "warnings_are_errors%": 0
+  },
   "target_defaults": {
     "include_dirs": ["native"],
     "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
@@ -14,13 +20,16 @@
       "-flto=auto",
       "-Wall",
       "-Wextra",
-      "-Werror",
       # Not ours to warn about.
       "-isystem",
       "<!(node -p \"require('path').resolve(require('node-addon-api').include_dir)\")"
     ],
     # GCC 12 sees lengths in std::string at link time that cannot happen.
-    "ldflags": ["-flto=auto", "-O3", "-Wno-stringop-overflow"]
+    "ldflags": ["-flto=auto", "-O3", "-Wno-stringop-overflow"],
+    "conditions": [
+      ["warnings_are_errors==1", { "cflags_cc": ["-Werror"] }],
+      ["static_libraries!=''", { "ldflags": ["-s"] }]
+    ]
   },
   "targets": [
     {
@@ -55,7 +64,16 @@
         "native/source/source_pcapng.cc",
         "native/source/source_stream.cc"
       ],
-      "libraries": ["-lpcap", "-lz"]
+      "conditions": [
+        [
+          "static_libraries!=''",
+          {
+            "include_dirs": ["<(static_libraries)/include"],
+            "libraries": ["<(static_libraries)/lib/libpcap.a", "<(static_libraries)/lib/libz.a"]
+          },
+          { "libraries": ["-lpcap", "-lz"] }
+        ]
+      ]
     },
     {
       # The server's: without libpcap.

@@ -1,31 +1,38 @@
-/** Loads an addon that binding.gyp makes. */
+/**
+ * Loads a native addon: the one that came with the package for this machine (@tunmeter/addon-…), else the one that was
+ * built here.
+ */
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { AppError, messageOf } from './errors.js'
 
+const require = createRequire(import.meta.url)
 const BUILDS = ['../../build/Release/', '../../build/Debug/']
 
-/** Throws AppError ADDON_MISSING, ADDON_BROKEN. @param name of its target */
+/** npm installs the package of this operating system, processor and C library only. */
+const PACKED = `@tunmeter/addon-${process.platform}-${process.arch}`
+
+/** Throws AppError ADDON_MISSING, ADDON_BROKEN. @param name of its target in binding.gyp */
 export function requireAddon(name: string): unknown {
-  const require = createRequire(import.meta.url)
-  const paths = BUILDS.map((build) => `${build}${name}.node`)
   let missing: unknown
-  for (const path of paths) {
+  for (const path of [`${PACKED}/${name}.node`, ...BUILDS.map((build) => `${build}${name}.node`)]) {
     try {
       return require(path)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
         throw new AppError('ADDON_BROKEN', `the native addon does not load: ${messageOf(error)}`, {
-          hint: 'Build it again for this Node.js: npm run build',
+          hint: 'Build it again for this Node.js: npm run build in a clone, npm rebuild -g tunmeter otherwise.',
           cause: error,
         })
       }
       missing = error
     }
   }
-  const path = fileURLToPath(new URL(paths[0]!, import.meta.url))
-  throw new AppError('ADDON_MISSING', `the native addon has not been built: ${path} is missing`, {
-    hint: 'Build it: npm run build',
-    cause: missing,
-  })
+  throw new AppError(
+    'ADDON_MISSING',
+    `there is no native addon: ${PACKED} is not installed, and none was built here`,
+    {
+      hint: 'Build it: npm run build in a clone; otherwise npm rebuild -g tunmeter --foreground-scripts (needs g++, make, python3 and the headers of libpcap and zlib).',
+      cause: missing,
+    },
+  )
 }

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# The packages of a release on machines that have nothing but Node: scripts/install-e2e.sh, as root on Debian 12 with
+# g++, g++-aarch64-linux-gnu, flex, bison, debootstrap and qemu-user-static.
+#
+#   amd64: a minimal Debian root without compiler, make, python and headers; Node 24, 22 and 20 of npm's packages in it:
+#          npm install -g, the demo (server, replay, delivery, queries), npm uninstall -g, and what is left behind.
+#   arm64: the arm64 packages with Node for arm64 under qemu-user; the sessions of a capture are those of amd64.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+cd "$(dirname "$0")/.."
+here=$PWD work=$(mktemp -d)
+trap 'umount -q "$work/root/proc" 2>/dev/null || true; rm -rf "$work"' EXIT
+step() { echo "== $* ($SECONDS s)"; }
+fail() { echo "install-e2e: $*" >&2; exit 1; }
+
+# node_of ARCH MAJOR: the folder of npm's package of this Node.
+node_of() {
+  local folder="$work/node-$1-$2"
+  mkdir -p "$folder"
+  (cd "$folder" && npm pack --silent "node-linux-$1@$2" >/dev/null && tar -xzf ./*.tgz --strip-components=1)
+  echo "$folder"
+}
+
+step 'packages of the release'
+node --import tsx scripts/release/pack.ts >/dev/null
+packages=$here/build/release/packages
+
+step 'a minimal root'
+debootstrap --variant=minbase --include=ca-certificates bookworm "$work/root" >"$work/log" 2>&1 ||
+  { tail -20 "$work/log"; fail debootstrap; }
+root=$work/root
+for tool in g++ cc make python3; do
+  [ ! -e "$root/usr/bin/$tool" ] || fail "the root has $tool: it shows nothing"
+done
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+cp -rL /usr/local/share/ca-certificates "$root/usr/local/share/" 2>/dev/null || true
+cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+mkdir -p "$root/opt/packages" "$root/opt/npm"
+cp "$packages"/tunmeter-[0-9]*.tgz "$packages"/tunmeter-addon-linux-x64-*.tgz "$root/opt/packages/"
+cp -r "$(dirname "$(readlink -f "$(command -v npm)")")/.." "$root/opt/npm/"
+for file in ~/.npmrc "$(npm config get globalconfig)"; do
+  [ -f "$file" ] && cat "$file" >>"$root/root/.npmrc"
+done
+mount -t proc none "$root/proc"
+inside() {
+  chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/opt/node/bin:/usr/bin:/bin \
+    ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt} "$@"
+}
+
+for major in 24 22 20; do
+  rm -rf "$root/opt/node"
+  cp -r "$(node_of x64 $major)" "$root/opt/node"
+  printf '#!/bin/sh\nexec node /opt/npm/bin/npm-cli.js "$@"\n' >"$root/opt/node/bin/npm"
+  chmod +x "$root/opt/node/bin/npm"
+  step "amd64, $(inside node --version): install"
+  find "$root/opt/node" ! -type d | sort >"$work/before"
+  inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/*.tgz' >"$work/log" 2>&1 ||
+    { tail -30 "$work/log"; fail "npm install -g with Node $major"; }
+  ! grep -E 'EBADENGINE|gyp (info|ERR)' "$work/log" || fail "npm install -g with Node $major: see above"
+  step "amd64, Node $major: demo"
+  inside tunmeter demo --once >"$work/demo" 2>&1 || { cat "$work/demo"; fail "demo with Node $major"; }
+  grep -q '192 sessions' "$work/demo" || { cat "$work/demo"; fail "the demo has no 192 sessions"; }
+  inside npm uninstall -g tunmeter @tunmeter/addon-linux-x64 >/dev/null 2>&1
+  find "$root/opt/node" ! -type d | sort | diff "$work/before" - || fail 'npm uninstall -g leaves files behind'
+done
+
+step 'arm64, under qemu-user'
+arm=$work/arm64
+mkdir -p "$arm"
+(cd "$arm" && npm install --silent --no-audit --no-fund --ignore-scripts --cpu=arm64 --os=linux --libc=glibc \
+  "$packages"/tunmeter-[0-9]*.tgz "$packages"/tunmeter-addon-linux-arm64-*.tgz)
+capture=$(ls fixtures/demo/*.pcap* | head -1)
+replay=(replay --format csv "$capture")
+qemu-aarch64-static -L /usr/aarch64-linux-gnu "$(node_of arm64 24)/bin/node" \
+  "$arm/node_modules/tunmeter/dist/cli.js" "${replay[@]}" >"$work/arm64.csv"
+node dist/cli.js "${replay[@]}" >"$work/x64.csv"
+# The session's id is random for each run.
+sessions() { cut -d, -f1-11,13- "$1" | sort; }
+[ "$(wc -l <"$work/x64.csv")" -gt 100 ] || fail "$capture has few sessions"
+diff <(sessions "$work/arm64.csv") <(sessions "$work/x64.csv") >&2 || fail 'arm64 counts otherwise than amd64'
+echo "install-e2e: passed in $SECONDS s"
