@@ -67,8 +67,11 @@ done
 step 'arm64, under qemu-user'
 arm=$work/arm64
 mkdir -p "$arm"
+# npm refuses a package of another machine that is asked for by name: the addon is unpacked beside.
 (cd "$arm" && npm install --silent --no-audit --no-fund --ignore-scripts --cpu=arm64 --os=linux --libc=glibc \
-  "$packages"/tunmeter-[0-9]*.tgz "$packages"/tunmeter-addon-linux-arm64-*.tgz)
+  "$packages"/tunmeter-[0-9]*.tgz)
+mkdir -p "$arm/node_modules/@tunmeter/addon-linux-arm64"
+tar -xzf "$packages"/tunmeter-addon-linux-arm64-*.tgz --strip-components=1 -C "$arm/node_modules/@tunmeter/addon-linux-arm64"
 capture=$(ls fixtures/demo/*.pcap* | head -1)
 replay=(replay --format csv "$capture")
 qemu-aarch64-static -L /usr/aarch64-linux-gnu "$(node_of arm64 24)/bin/node" \
