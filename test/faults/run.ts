@@ -90,6 +90,12 @@ const SCENARIOS: readonly Scenario[] = [
     run: async (directory) => runInNamespace('stall-inside.ts', directory),
   },
   { id: 'j', title: 'spool restored, copied, and new under one meter id', run: lives },
+  {
+    id: 'k',
+    title: 'SIGTERM with very many open sessions and a server that hangs',
+    run: async (directory, _random, long) =>
+      runInNamespace('sigterm-inside.ts', directory, long ? '1400000' : '1000000'),
+  },
 ]
 
 async function main(): Promise<number> {

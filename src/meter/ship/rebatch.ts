@@ -2,9 +2,9 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Batch, BatchGap } from '../../session/batch.js'
-import { makeBatch } from '../spool/batcher.js'
 import type { Life } from '../spool/format.js'
 import { envelopeOf } from '../spool/life.js'
+import { makeBatch } from '../spool/make-batch.js'
 import type { MadeBatch, MakeBatch, SpooledBatch } from '../spool/spool.js'
 
 const gunzipAsync = promisify(gunzip)

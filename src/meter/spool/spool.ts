@@ -7,8 +7,6 @@
  * Limit: `bytesMax` on disk for `batches`, `asideBytesMax` for `aside`. At the bound the oldest goes, and what it
  * held becomes a pending gap that the next batch carries to the server.
  */
-import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { AppError } from '../../base/errors.js'
 import type { BatchGap } from '../../session/batch.js'
 import { Depth, type Tally } from './depth.js'
@@ -27,9 +25,9 @@ import { GapList, lossOf } from './gaps.js'
 import { IdentityKeeper } from './identity.js'
 import { newLife, putLife } from './life.js'
 import type { DirectoryLock } from './lock.js'
+import { RESERVE_BYTES, Reserve } from './reserve.js'
 import type { StoreFile, Writer } from './store-file.js'
 
-export const RESERVE_BYTES = 1024 * 1024
 /** Below this much free space a batch must displace an older one instead of growing the file. */
 const DISK_MARGIN_BYTES = 4 * RESERVE_BYTES
 
@@ -90,6 +88,7 @@ export class Spool {
   readonly #gaps: GapList
   readonly #identity: IdentityKeeper
   readonly #depth: Depth
+  readonly #reserve: Reserve
   readonly #inFlight = new Set<number>()
   #nextBatch: number
   #life: Life | null
@@ -109,6 +108,7 @@ export class Spool {
     this.#nowMs = parts.nowMs
     this.#identity = new IdentityKeeper(parts.directory, parts.identity, parts.nowMs)
     this.#depth = new Depth(parts.store)
+    this.#reserve = new Reserve(parts.directory)
     this.#nextBatch = parts.nextBatch
     this.firstOfRun = parts.nextBatch
     this.#life = parts.life
@@ -358,14 +358,14 @@ export class Spool {
 
   async #makeRoom(bytes: number): Promise<void> {
     await this.#shrinkTo(Math.max(0, this.limits.bytesMax - bytes), 'spoolFull')
-    const free = this.#freeBytes()
+    const free = this.#reserve.freeBytes()
     if (free >= bytes + DISK_MARGIN_BYTES) {
-      this.#keepReserve()
+      this.#reserve.keep()
       return
     }
     // The disk is full of other things. Pages that deleted batches leave are used again, so the newest still fits
     // where older ones were; what was confirmed since counts too, but how much of it is left LMDB does not tell.
-    this.#giveUpReserve(free)
+    this.#reserve.giveUpBelow(free)
     await this.#shrinkTo(Math.max(0, this.#depth.tally.bytes - bytes), 'diskFull')
   }
 
@@ -401,20 +401,6 @@ export class Spool {
     else this.#depth.waiting(entry, -1)
     for (const gap of freed) this.#gaps.add(gap)
     this.lost(loss)
-  }
-
-  #freeBytes(): number {
-    const { bavail, bsize } = statfsSync(this.directory)
-    return bavail * bsize
-  }
-
-  #keepReserve(): void {
-    const path = join(this.directory, 'reserve')
-    if (!existsSync(path)) writeFileSync(path, Buffer.alloc(RESERVE_BYTES, 1), { mode: 0o600 })
-  }
-
-  #giveUpReserve(freeBytes: number): void {
-    if (freeBytes < RESERVE_BYTES) rmSync(join(this.directory, 'reserve'), { force: true })
   }
 
   #unsent(): Identity['unsent'] {

@@ -1,0 +1,154 @@
+/**
+ * Cuts in, batches in the spool out, one after the other. hold() never waits; what the disk does not take is tried again
+ * and held in memory up to `heldBytesMax`, then the oldest goes, counted as `spoolWriteFailed`.
+ */
+import { messageOf } from '../../base/errors.js'
+import type { MeterReport } from '../../session/batch.js'
+import type { Cut } from './cutter.js'
+import { lossOf } from './gaps.js'
+import { envelopeOf } from './life.js'
+import { makeBatch } from './make-batch.js'
+import type { MadeBatch, MakeBatch, Spool } from './spool.js'
+
+const RETRY_MS = 1_000
+const HELD_BYTES_MAX = 64 * 1024 * 1024
+/** Batches that wait for the disk before drained() makes a file's reader wait. */
+const HELD_BATCHES_SOFT = 2
+
+export interface BatchWriterOptions {
+  readonly spool: Spool
+  /** The meter's state; asked for when a batch is made. */
+  readonly report: () => MeterReport
+  readonly heldBytesMax?: number
+  /** Told when the disk does not take a batch (again and again), and null when it does again. */
+  readonly onTrouble?: (message: string | null) => void
+}
+
+export class BatchWriter {
+  readonly #spool: Spool
+  readonly #options: BatchWriterOptions
+  readonly #heldBytesMax: number
+  #held: Cut[] = []
+  #heldBytes = 0
+  #writing: Promise<void> | null = null
+  #wake: (() => void) | null = null
+  #waiters: (() => void)[] = []
+  #giveUp = false
+  /** The disk has refused the last batch. */
+  #troubled = false
+
+  constructor(options: BatchWriterOptions) {
+    this.#spool = options.spool
+    this.#options = options
+    this.#heldBytesMax = options.heldBytesMax ?? HELD_BYTES_MAX
+  }
+
+  get heldBatches(): number {
+    return this.#held.length
+  }
+
+  get heldSessions(): number {
+    return this.#held.reduce((sum, cut) => sum + cut.sessions, 0)
+  }
+
+  hold(cut: Cut): void {
+    this.#held.push(cut)
+    this.#heldBytes += cut.json.length
+    // The first is being written; the oldest that is not goes.
+    while (this.#heldBytes > this.#heldBytesMax && this.#held.length > 1) this.#lose(1)
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null
+    })
+  }
+
+  /** Resolves when a reader that can wait may go on. */
+  async drained(): Promise<void> {
+    while (this.#held.length > HELD_BATCHES_SOFT) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    }
+  }
+
+  /**
+   * The same for one that cannot wait for ever: not while the disk refuses, for then only the bound helps. Also after
+   * abandon(): a disk that takes batches is waited for to the end.
+   */
+  async relieved(): Promise<void> {
+    while (this.#held.length > HELD_BATCHES_SOFT && !this.#troubled) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    }
+  }
+
+  /** Resolves when everything held is durable, or was given up by abandon(). */
+  async flush(): Promise<void> {
+    while (this.#writing !== null) await this.#writing
+  }
+
+  /** From now on what the disk refuses is not tried again but counted as lost; what it takes is not lost. */
+  abandon(): void {
+    this.#giveUp = true
+    this.#wake?.()
+    this.#wakeWaiters()
+  }
+
+  async #write(): Promise<void> {
+    while (this.#held.length > 0) {
+      const cut = this.#held[0]!
+      try {
+        await this.#spool.append((...args) => this.#make(cut, ...args))
+      } catch (error) {
+        if (this.#giveUp) {
+          this.#lose(0)
+          continue
+        }
+        this.#troubled = true
+        this.#wakeWaiters()
+        this.#options.onTrouble?.(messageOf(error))
+        await this.#pause()
+        continue
+      }
+      if (this.#troubled) this.#options.onTrouble?.(null)
+      this.#troubled = false
+      this.#forget(0)
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, RETRY_MS)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #lose(index: number): void {
+    const cut = this.#held[index]!
+    this.#forget(index)
+    const span = { fromUs: cut.fromUs, toUs: cut.toUs, madeAtMs: Date.now() }
+    if (cut.sessions > 0) {
+      this.#spool.lost(lossOf('spoolWriteFailed', { sessions: cut.sessions, ...span }))
+    }
+  }
+
+  #forget(index: number): void {
+    const [cut] = this.#held.splice(index, 1)
+    this.#heldBytes -= cut!.json.length
+    this.#wakeWaiters()
+  }
+
+  #wakeWaiters(): void {
+    for (const wake of this.#waiters.splice(0)) wake()
+  }
+
+  #make(cut: Cut, ...[number, gaps, life]: Parameters<MakeBatch>): Promise<MadeBatch> {
+    const head = {
+      meterId: this.#spool.meterId,
+      ...envelopeOf(life),
+      batch: number,
+      report: this.#options.report(),
+      gaps,
+    }
+    return makeBatch(head, cut)
+  }
+}

@@ -1,0 +1,23 @@
+/** The body of a batch: gzip of its JSON, which is put together from an envelope and the JSON of its sessions. */
+import { promisify } from 'node:util'
+import { constants, gzip } from 'node:zlib'
+import type { Cut } from './cutter.js'
+import type { MadeBatch } from './spool.js'
+
+const gzipAsync = promisify(gzip)
+
+/** Sessions repeat each other so much that more effort buys little. */
+const GZIP_LEVEL = constants.Z_BEST_SPEED
+/** Node's own 16 KiB would be dozens of pieces, each a turn of the event loop. */
+const GZIP_CHUNK_BYTES = 512 * 1024
+
+/** @param head what stands before its sessions */
+export async function makeBatch(
+  head: object,
+  { json: sessionsJson, ...cut }: Cut,
+): Promise<MadeBatch> {
+  const before = `${JSON.stringify(head).slice(0, -1)},"sessions":[`
+  const json = Buffer.concat([Buffer.from(before), sessionsJson, Buffer.from(']}')])
+  const body = await gzipAsync(json, { level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES })
+  return { body, textBytes: json.length, ...cut }
+}

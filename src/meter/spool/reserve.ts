@@ -1,0 +1,30 @@
+/** 1 MiB beside the spool that is given up when the disk is full, so that deleting still works. */
+import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const RESERVE_BYTES = 1024 * 1024
+
+export class Reserve {
+  readonly #directory: string
+  readonly #path: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+    this.#path = join(directory, 'reserve')
+  }
+
+  /** Of the file system. */
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#directory)
+    return bavail * bsize
+  }
+
+  keep(): void {
+    if (!existsSync(this.#path))
+      writeFileSync(this.#path, Buffer.alloc(RESERVE_BYTES, 1), { mode: 0o600 })
+  }
+
+  giveUpBelow(freeBytes: number): void {
+    if (freeBytes < RESERVE_BYTES) rmSync(this.#path, { force: true })
+  }
+}
