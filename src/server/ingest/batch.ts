@@ -1,11 +1,24 @@
 /** The envelope of a batch: everything but its sessions, which check.ts takes one by one. */
 import { z } from 'zod'
 import { BATCH_SESSIONS_MAX, REPLAY_STATES } from '../../session/batch.js'
+import { isStorableTime, REPORT_KEYS_MAX } from '../../session/bounds.js'
 
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
-const time = z.iso.datetime({ offset: true })
+const time = z.iso
+  .datetime({ offset: true })
+  .refine(isStorableTime, 'expected a time from 1970 to 2200 that a calendar has')
 const word = z.string().min(1).max(64)
-const counts = z.record(word, count)
+/** A record of at most REPORT_KEYS_MAX names. */
+function record<T extends z.ZodType>(value: T) {
+  return z
+    .record(word, value)
+    .refine(
+      (counted) => Object.keys(counted).length <= REPORT_KEYS_MAX,
+      `expected at most ${REPORT_KEYS_MAX} names`,
+    )
+}
+
+const counts = record(count)
 
 export const meterReportSchema = z.object({
   version: z.string().max(64),
@@ -14,12 +27,12 @@ export const meterReportSchema = z.object({
   at: time,
   packets: count,
   bytes: count,
-  other: z.record(word, z.object({ packets: count, bytes: count })),
+  other: record(z.object({ packets: count, bytes: count })),
   openSessions: count,
   packetsDropped: count,
   sessionsDropped: counts,
   spool: z.object({ batches: count, bytes: count, setAside: count }),
-  reconciliation: z.record(word, z.number()).optional(),
+  reconciliation: record(z.number()).optional(),
   watchingSince: time.optional(),
   places: z.array(word).max(1000).optional(),
   replay: z.enum(REPLAY_STATES).optional(),

@@ -4,15 +4,13 @@
  *
  * In: one element of `sessions` as JSON or read-batch.ts gave it. Out: a StoredSession, or the reason why it is refused.
  */
+import { FUTURE_US } from '../../session/bounds.js'
 import type { StoredSession } from '../store/store.js'
 import { type Place, ReadSession } from './read-batch.js'
 import { FIELD_CHECKS, knownIp } from './session-fields.js'
 
-/** A meter's clock may run ahead of ours by this much. */
-const FUTURE_US = 86_400e6
-
 /**
- * @param nowUs refuses sessions that start more than a day after it
+ * @param nowUs refuses sessions that start or end more than a day after it
  * @param oldestUs refuses sessions that ended before it: retention would delete them at once
  */
 export function checkSession(
@@ -27,6 +25,8 @@ export function checkSession(
   if (session.endTimeUs < session.startTimeUs) return 'endTimeUs is before startTimeUs'
   if (session.startTimeUs > nowUs + FUTURE_US)
     return 'startTimeUs is more than a day ahead of the server'
+  if (session.endTimeUs > nowUs + FUTURE_US)
+    return 'endTimeUs is more than a day ahead of the server'
   if (session.endTimeUs < oldestUs) return 'olderThanRetention: it ended before the retention began'
   return given instanceof ReadSession ? given.at(place) : withPlace(session, place)
 }

@@ -10,6 +10,7 @@ import { inflate } from 'node:zlib'
 import { z } from 'zod'
 import { AppError } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
+import { FUTURE_US, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bounds.js'
 import type { StoredSession } from '../store/store.js'
 import { parseEndpoint } from './endpoint.js'
 
@@ -74,8 +75,9 @@ export async function readNewt(
 }
 
 function timeFault(session: StoredSession, nowUs: number, oldestUs: number): string | undefined {
-  if (session.startTimeUs > nowUs + 86_400e6)
+  if (session.startTimeUs > nowUs + FUTURE_US)
     return 'startedAt is more than a day ahead of the server'
+  if (session.endTimeUs > nowUs + FUTURE_US) return 'endedAt is more than a day ahead of the server'
   return session.endTimeUs < oldestUs
     ? 'olderThanRetention: it ended before the retention began'
     : undefined
@@ -120,19 +122,18 @@ function convert(given: NewtSession, site: Site): StoredSession | string {
   const dest = parseEndpoint(given.destAddr)
   if (source === undefined) return noEndpoint('sourceAddr', given.sourceAddr)
   if (dest === undefined) return noEndpoint('destAddr', given.destAddr)
-  const startTimeUs = Date.parse(given.startedAt) * 1e3
-  const ended =
-    given.endedAt === null || given.endedAt === undefined
-      ? startTimeUs
-      : Date.parse(given.endedAt) * 1e3
+  const startTimeUs = isoTimeUs(given.startedAt)
+  if (!isStorable(startTimeUs)) return noTime('startedAt', given.startedAt)
+  // Go writes the zero time, in year 1, for a session without an end.
+  const endedUs = given.endedAt == null ? startTimeUs : isoTimeUs(given.endedAt)
+  if (endedUs === undefined || endedUs > TIME_US_MAX) return noTime('endedAt', given.endedAt)
   const counted = (given.bytesTx ?? 0) + (given.bytesRx ?? 0) > 0
   return {
     ...site,
     meterId: NEWT_METER,
     sessionId: sessionIdFor(given, site),
     startTimeUs,
-    // Go writes the zero time as year 1 for a session without an end.
-    endTimeUs: Math.max(startTimeUs, ended),
+    endTimeUs: Math.max(startTimeUs, endedUs),
     protocol: given.protocol,
     sourceIp: source.ip,
     sourcePort: source.port,
@@ -159,6 +160,14 @@ function convert(given: NewtSession, site: Site): StoredSession | string {
     siteResourceId: given.resourceId === 0 ? null : given.resourceId,
     unattributed: 'noPeers',
   }
+}
+
+function isStorable(us: number | undefined): us is number {
+  return us !== undefined && us >= TIME_US_MIN && us <= TIME_US_MAX
+}
+
+function noTime(name: string, given: unknown): string {
+  return `${name}: expected a time from 1970 to 2200 that a calendar has, got ${JSON.stringify(given)}`
 }
 
 function noEndpoint(name: string, text: string): string {

@@ -1,5 +1,6 @@
 /** What each field of a session takes, one by one; check.ts and read-batch.ts go through the same list. */
 import { isIP } from 'node:net'
+import { TIME_US_MAX } from '../../session/bounds.js'
 import { canonicalIp } from '../../session/canonical-ip.js'
 import { isPlainText } from '../../session/plain-text.js'
 import {
@@ -12,8 +13,6 @@ import {
 import { SESSION_ID } from '../../session/session-id.js'
 import type { StoredSession } from '../store/store.js'
 
-/** Year 2200: later is a broken clock. */
-const TIME_US_MAX = 7_258_118_400_000_000
 export type Check = (value: unknown) => boolean
 
 function wholeUpTo(max: number): Check {

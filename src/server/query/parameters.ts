@@ -6,6 +6,7 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { ISO_TIME_EXPECTED, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bounds.js'
 import { canonicalIp } from '../../session/canonical-ip.js'
 import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
 import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../../session/session.js'
@@ -91,15 +92,16 @@ export function parseAddress(text: string): AddressFilter | undefined {
 const time = z
   .string()
   .transform((text, context) => {
-    const ms = Date.parse(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : 'x')
-    if (Number.isNaN(ms)) {
+    const us = isoTimeUs(text)
+    if (us === undefined) {
       context.addIssue({
         code: 'custom',
-        message: `expected an ISO 8601 time as in 2026-11-22T08:00:00Z, got ${JSON.stringify(text.slice(0, 60))}`,
+        message: `${ISO_TIME_EXPECTED}; got ${JSON.stringify(text.slice(0, 60))}`,
       })
+      return z.NEVER
     }
-    // Nothing is older; who means "from the beginning" may say so by any earlier time.
-    return Math.max(0, ms)
+    // "From the beginning" and "for ever" may be said by any earlier and later time.
+    return Math.min(TIME_US_MAX, Math.max(TIME_US_MIN, us)) / 1e3
   })
   .optional()
 

@@ -52,6 +52,8 @@ test.each([
     'timeStart=2026-01-02T00:00:00Z&timeEnd=2026-01-01',
     'timeEnd: expected a time after timeStart (2026-01-02T00:00:00.000Z), got 2026-01-01T00:00:00.000Z',
   ],
+  ['logs/connection', 'timeStart=2026-02-30', /^timeStart: expected an ISO 8601 time with a zone/],
+  ['logs/connection', 'timeEnd=2026-11-22T08:00:00', /^timeEnd: expected .* with a zone/],
   ['logs/connection', 'timeEnd=0001-01-01T00:00:00Z', /^timeEnd: expected a time after timeStart/],
   ['logs/connection/export', 'format=xml', 'format: expected csv, ndjson, parquet, got "xml"'],
   ['logs/connection/export', 'limit=5', 'limit: is not known here'],

@@ -125,3 +125,16 @@ test('sums that cannot be made are tried again with more sessions, and keep nobo
   expect(rows.getRows()[0]![0]).toBe(0)
   expect(writer.stats.failedRollups).toBe(1)
 })
+
+test('a batch that the database refuses fails alone, whoever sends it', async () => {
+  await open(1e6)
+  const good = Array.from({ length: 20 }, (_, i) => submit(i + 1))
+  const poison = batch(1, [])
+  // Nothing at the edge lets it through; the store must hold all the same.
+  const report = { ...poison.report, startedAt: '9999-01-01T00:00:00Z' }
+  const bad = writer.submit('other', 1, { ...poison, report }, [])
+  const more = Array.from({ length: 20 }, (_, i) => submit(i + 21))
+  await expect(bad).rejects.toThrow()
+  const receipts = await Promise.all([...good, ...more])
+  expect(receipts.map(({ stored }) => stored)).toEqual(Array(40).fill(200))
+})

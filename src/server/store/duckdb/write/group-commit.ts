@@ -98,14 +98,15 @@ export class GroupCommit {
       await this.commit(group)
       return []
     } catch (error) {
-      if (!(await this.#canWrite())) throw error
+      if (!(await this.canWrite())) throw error
     }
     const refused: SiteBatch[] = []
     for (const given of group) await this.commit([given]).catch(() => refused.push(given))
     return refused
   }
 
-  #canWrite(): Promise<boolean> {
+  /** Whether the database takes anything at all. */
+  canWrite(): Promise<boolean> {
     const changed = this.#connection.run('UPDATE rollup_state SET rolled = rolled')
     return changed.then(
       () => true,

@@ -10,8 +10,9 @@
  * meanwhile are written to the journal and acknowledged; whoever reads the store waits until they are in it (applied()).
  * Sums by the hour are made beside all that (rollup.ts).
  *
- * A failure is told to every batch of its group: none of them is durable, each will be sent again. Journaled ones were
- * acknowledged, and stay in the journal.
+ * When a group fails and the database takes other writes, its batches are committed one by one, and only those that fail
+ * alone are told so. When nothing can be written, all are told: none of them is durable, each will be sent again.
+ * Journaled ones were acknowledged, and stay in the journal.
  *
  * Limits: GROUP_SESSIONS_MAX in one transaction; those of the queue and of the journal, beyond which batches wait for
  * the chores.
@@ -20,7 +21,7 @@
 import type { StoredSession, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
 import { Turns } from '../../turns.js'
 import type { Database } from '../database.js'
-import { BatchQueue } from './batch-queue.js'
+import { BatchQueue, type Waiting } from './batch-queue.js'
 import { GroupCommit, receiptOf } from './group-commit.js'
 import type { Leftovers } from './journal.js'
 import { JournaledBatches } from './journaled.js'
@@ -169,7 +170,18 @@ export class Writer {
       const receipts = await this.#groups.commit(group.map((waiting) => waiting.given))
       this.#queue.succeed(group, receipts)
     } catch (error) {
-      this.#queue.fail(group, error)
+      if (group.length === 1 || !(await this.#groups.canWrite())) this.#queue.fail(group, error)
+      else await this.#commitOneByOne(group)
+    }
+  }
+
+  /** A batch that the database refuses, whatever is in it, must not fail those that came with it. */
+  async #commitOneByOne(group: readonly Waiting[]): Promise<void> {
+    for (const waiting of group) {
+      await this.#groups.commit([waiting.given]).then(
+        (receipts) => this.#queue.succeed([waiting], receipts),
+        (error: unknown) => this.#queue.fail([waiting], error),
+      )
     }
   }
 

@@ -1,0 +1,53 @@
+/**
+ * What a value may be at the edges of the program, once for both halves: what the meter sends the server takes, and the
+ * store never meets a value that it cannot hold.
+ */
+
+/** Nothing is older than 1970; later than 2200 is a broken clock. Microseconds since 1970. */
+export const TIME_US_MIN = 0
+export const TIME_US_MAX = 7_258_118_400_000_000
+
+/** A meter's clock may run ahead of the server's by this much. */
+export const FUTURE_US = 86_400e6
+
+/** Of a report's JSON text: a meter that works sends some 2 KiB. */
+export const REPORT_BYTES_MAX = 64 * 1024
+/** Names in one record of counters: reasons of other traffic, of lost sessions, figures of reconciliation. */
+export const REPORT_KEYS_MAX = 64
+
+const ISO_TIME =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?([Zz]|[+-]\d\d:?\d\d))?$/
+
+export const ISO_TIME_EXPECTED =
+  'expected an ISO 8601 time with a zone, as in 2026-11-22T08:00:00Z or 2026-11-22T08:00:00+01:00, or a day (UTC)'
+
+/**
+ * Microseconds since 1970 of an ISO 8601 time with a zone, or of the first moment of a day in UTC; undefined for
+ * everything else: a local time, which would mean something else on every machine, and a day that no month has.
+ * Not bounded: years 0000 to 9999.
+ */
+export function isoTimeUs(text: string): number | undefined {
+  const match = ISO_TIME.exec(text)
+  if (match === null) return undefined
+  const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] =
+    match
+  const utc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  // Date.parse takes 24:00 and rolls 30 February over.
+  if (Number.isNaN(utc) || new Date(utc).getUTCDate() !== Number(day)) return undefined
+  const offset = offsetMs(zone)
+  if (offset === undefined) return undefined
+  return (utc - offset) * 1e3 + Number(fraction.slice(0, 6).padEnd(6, '0'))
+}
+
+function offsetMs(zone: string): number | undefined {
+  if (zone.length === 1) return 0
+  const [hours, minutes] = [Number(zone.slice(1, 3)), Number(zone.slice(-2))]
+  if (hours > 23 || minutes > 59) return undefined
+  return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000
+}
+
+/** Whether the store can hold it. */
+export function isStorableTime(text: string): boolean {
+  const us = isoTimeUs(text)
+  return us !== undefined && us >= TIME_US_MIN && us <= TIME_US_MAX
+}
