@@ -14,6 +14,7 @@ import {
   text,
   textList,
   textOr,
+  toggle,
 } from '../base/config.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { createLogger, LOG_LEVELS } from '../base/log.js'
@@ -22,6 +23,7 @@ import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
 import { Control } from '../server/control/control.js'
 import { controlExists } from '../server/control/control-file.js'
+import { TrustedClock } from '../server/control/trusted-clock.js'
 import { createApp } from '../server/http/app.js'
 import { Auth } from '../server/http/auth.js'
 import { Maintenance } from '../server/http/maintenance.js'
@@ -60,6 +62,9 @@ export const SERVE_OPTIONS = {
   trustProxy: textList(
     'Take client address, host and https from X-Forwarded-For, -Host and -Proto of this proxy. Repeatable.',
     'ADDRESS',
+  ),
+  trustClock: toggle(
+    'Believe the clock of this machine at this start, though it is days away from the last time that the server knows; else retention waits for a meter that reports the same time.',
   ),
   logLevel: choice('What is logged, to standard error as JSON lines.', 'LEVEL', LOG_LEVELS, 'info'),
 }
@@ -149,7 +154,13 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const security = new SecurityLog(log, clockMs)
   const metrics = new ServerMetrics(() => store.stats())
   const usageDays = options.usageRetention / DAY_MS
-  const maintenance = new Maintenance({ store, control, metrics, log, usageDays, clockMs })
+  const trustedClock = new TrustedClock({
+    wallMs: clockMs,
+    monotonicMs: () => performance.now(),
+    lastMs: options.trustClock ? undefined : control.believedMs,
+  })
+  const clock = trustedClock
+  const maintenance = new Maintenance({ store, control, metrics, log, usageDays, clock })
   const app = await createApp(
     {
       store,
@@ -159,6 +170,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
       log,
       security,
       clockMs,
+      trustedClock,
       silenceMs: options.silenceAfter,
       version: packageVersion(),
       dataDirectory: options.data,

@@ -7,6 +7,7 @@
  *   key      keyId -> KeyRecord
  *   keyHash  hex of SHA-256 of the key -> keyId
  *   keyUsed  keyId -> ISO time of the last use
+ *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
  *
  * The record of a key decides what it may do. Only creating and revoking it write it; the time of its last use is kept
  * apart, so that a request can never bring a revoked key back.
@@ -80,6 +81,7 @@ export class Control {
   readonly #keys: Database<KeyRecord, string>
   readonly #hashes: Database<string, string>
   readonly #used: Database<string, string>
+  readonly #clock: Database<number, string>
 
   /** @throws AppError DATA_UNUSABLE */
   constructor(directory: string) {
@@ -88,6 +90,7 @@ export class Control {
     this.#keys = this.#root.openDB<KeyRecord, string>('key', { encoding: 'json' })
     this.#hashes = this.#root.openDB<string, string>('keyHash', { encoding: 'json' })
     this.#used = this.#root.openDB<string, string>('keyUsed', { encoding: 'json' })
+    this.#clock = this.#root.openDB<number, string>('clock', { encoding: 'json' })
   }
 
   org(orgId: string): OrgRecord | undefined {
@@ -188,6 +191,16 @@ export class Control {
       this.#keys.put(keyId, revoked)
       return revoked
     })
+  }
+
+  /** The last time that was believed, see TrustedClock; undefined in a new file. */
+  get believedMs(): number | undefined {
+    return this.#clock.get('believed')
+  }
+
+  /** Lost where the disk is full: the one before stands. */
+  noteBelieved(ms: number): void {
+    ignoreFailure(this.#clock.put('believed', ms))
   }
 
   /** Files of earlier versions have the last use in the record. */

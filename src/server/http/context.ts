@@ -1,6 +1,7 @@
 /** What the routes work with. */
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
+import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'
 import type { Auth } from './auth.js'
 import type { ServerMetrics } from './metrics.js'
@@ -14,6 +15,8 @@ export interface ServerContext {
   readonly log: Logger
   readonly security: SecurityLog
   readonly clockMs: () => number
+  /** For what is deleted or refused for its age. */
+  readonly trustedClock: TrustedClock
   /** A meter that has not reported for this long is silent. */
   readonly silenceMs: number
   readonly version: string

@@ -3,6 +3,7 @@
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
+import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'
 import type { ServerMetrics } from './metrics.js'
 
@@ -16,7 +17,7 @@ export interface MaintenanceOptions {
   readonly metrics: ServerMetrics
   readonly log: Logger
   readonly usageDays: number
-  readonly clockMs: () => number
+  readonly clock: TrustedClock
 }
 
 export class Maintenance {
@@ -25,6 +26,7 @@ export class Maintenance {
   /** Runs follow one another. */
   #turn: Promise<void> = Promise.resolve()
   #stopped = false
+  #saidDays = 0
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -48,13 +50,29 @@ export class Maintenance {
     await this.#turn
   }
 
+  #sayDisagreement(): void {
+    const { clock, log } = this.#options
+    const days = Math.round(clock.disagreementMs / DAY_MS)
+    if (days === this.#saidDays) return
+    this.#saidDays = days
+    if (days === 0) return
+    log.warn(
+      { days, believed: new Date(clock.nowMs()).toISOString() },
+      'the clock of this machine is days away from the last time that this server knows: retention goes by that until ' +
+        'a meter on another machine reports the same time. If the clock is right, start the server with --trust-clock',
+    )
+  }
+
   async #run(only: string | undefined): Promise<void> {
-    const { store, control, metrics, log, clockMs, usageDays } = this.#options
+    const { store, control, metrics, log, clock, usageDays } = this.#options
+    const nowMs = clock.nowMs()
+    control.noteBelieved(nowMs)
+    this.#sayDisagreement()
     for (const { orgId, retentionDays } of control.orgs()) {
       if (this.#stopped || retentionDays < 0 || (only !== undefined && only !== orgId)) continue
       try {
         const before =
-          retentionDays === 0 ? Number.MAX_SAFE_INTEGER : (clockMs() - retentionDays * DAY_MS) * 1e3
+          retentionDays === 0 ? Number.MAX_SAFE_INTEGER : (nowMs - retentionDays * DAY_MS) * 1e3
         const deleted = await store.expire(orgId, before)
         if (deleted > 0) log.info({ orgId, deleted, retentionDays }, 'retention: sessions deleted')
         metrics.expiredSessions.inc(deleted)
@@ -65,7 +83,7 @@ export class Maintenance {
     await store
       .closeInterrupted()
       .catch((error: unknown) => log.error({ err: messageOf(error) }, 'closing sessions failed'))
-    const month = new Date(clockMs() - usageDays * DAY_MS).toISOString().slice(0, 7)
+    const month = new Date(nowMs - usageDays * DAY_MS).toISOString().slice(0, 7)
     await store
       .expireUsage(month)
       .catch((error: unknown) => log.error({ err: messageOf(error) }, 'usage expiry failed'))

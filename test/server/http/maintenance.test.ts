@@ -3,17 +3,29 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
 import { Control } from '../../../src/server/control/control.js'
+import { TrustedClock } from '../../../src/server/control/trusted-clock.js'
 import { Maintenance } from '../../../src/server/http/maintenance.js'
 import { ServerMetrics } from '../../../src/server/http/metrics.js'
 import { batch, report, session } from '../../support/batches.js'
 import { ALWAYS, TestStore } from '../../support/store.js'
 
 const DAY_US = 86400e6
+const DAY_MS = 86400e3
 const TEN_MINUTES_MS = 600_000
 
 let t: TestStore
 let control: Control
 let maintenance: Maintenance
+
+/** Time passes by the store's clock; the wall clock is ahead of it, and the last time believed is the store's. */
+function clockAt(aheadDays: number): TrustedClock {
+  const monotonicMs = () => t.nowUs / 1e3
+  return new TrustedClock({
+    wallMs: () => monotonicMs() + aheadDays * DAY_MS,
+    monotonicMs,
+    lastMs: monotonicMs(),
+  })
+}
 
 beforeEach(async () => {
   // Only the clock of its schedule: the database needs real time.
@@ -27,7 +39,7 @@ beforeEach(async () => {
     metrics: new ServerMetrics(() => t.store.stats()),
     log: createLogger('error'),
     usageDays: 400,
-    clockMs: () => t.nowUs / 1e3,
+    clock: clockAt(0),
   })
 })
 afterEach(async () => {
@@ -91,4 +103,21 @@ test('sessions of an earlier run of a meter are closed by the clock', async () =
   await maintenance.soon('nobody')
   expect(await t.store.closeInterrupted()).toBe(0)
   expect(await t.store.count('acme', { ...ALWAYS, state: 'interrupted' })).toBe(1)
+})
+
+test('a start with a wrong clock deletes nothing that is not due, and the next one knows the time', async () => {
+  await control.putOrg('acme', { retentionDays: 30 })
+  await t.send('acme', 1, batch(1, [session(1, age(0)), session(2, age(29)), session(3, age(40))]))
+  const wrong = new Maintenance({
+    store: t.store,
+    control,
+    metrics: new ServerMetrics(() => t.store.stats()),
+    log: createLogger('silent'),
+    usageDays: 400,
+    clock: clockAt(60),
+  })
+  await wrong.soon()
+  await wrong.stop()
+  expect(await count()).toBe(2)
+  expect(control.believedMs).toBe(t.nowUs / 1e3)
 })

@@ -9,6 +9,7 @@ import type { StoredSession } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { type Route, route, siteParams } from '../route.js'
+import { isLoopback } from './operation.js'
 
 const MiB = 2 ** 20
 export const BATCH_BODY_BYTES_MAX = 16 * MiB
@@ -22,7 +23,7 @@ export function oldestUs(retentionDays: number, nowMs: number): number {
 }
 
 export function ingestRoutes(context: ServerContext): Route[] {
-  const { store, control, metrics, clockMs } = context
+  const { store, control, metrics, clockMs, trustedClock } = context
   const said = new Said()
   return [
     route({
@@ -38,8 +39,11 @@ export function ingestRoutes(context: ServerContext): Route[] {
       bodyBytesMax: BATCH_BODY_BYTES_MAX,
       readBody: readBatch,
       answer: batchReceiptSchema,
-      handle: ({ params, body, request }) =>
-        takeBatch({ ...context, said }, params, body, request.bodyCrc),
+      handle: ({ params, body, request }) => {
+        if (!isLoopback(request.ip) && body.report.replay === undefined)
+          confirmClock(context, body.report.at)
+        return takeBatch({ ...context, said }, params, body, request.bodyCrc)
+      },
     }),
     route({
       method: 'POST',
@@ -55,12 +59,12 @@ export function ingestRoutes(context: ServerContext): Route[] {
       answer: newtReceiptSchema,
       handle: async ({ params, body }) => {
         const retentionDays = control.org(params.orgId)?.retentionDays ?? 0
-        const nowMs = clockMs()
+        const believedMs = trustedClock.nowMs()
         const { sessions, refused } = await readNewt(
           body.compressed,
           params,
-          nowMs * 1e3,
-          oldestUs(retentionDays, nowMs),
+          Math.max(clockMs(), believedMs) * 1e3,
+          oldestUs(retentionDays, believedMs),
         )
         if (retentionDays === 0) return { stored: 0, refused: [], notice: RETENTION_OFF }
         await store.writeLoose(params.orgId, params.siteId, sessions)
@@ -84,6 +88,13 @@ class Said {
   }
 }
 
+/** A meter on this machine has the same clock, and proves nothing; nor does the report of a replay. */
+function confirmClock({ trustedClock, log }: ServerContext, reportedAt: string): void {
+  const aheadMs = trustedClock.confirm(Date.parse(reportedAt))
+  if (aheadMs !== 0)
+    log.warn({ days: Math.round(aheadMs / 86400e3) }, 'a meter confirms the clock of this machine')
+}
+
 /** @throws AppError STORE_BUSY, and what the store throws: the batch is not durable then */
 async function takeBatch(
   context: ServerContext & { readonly said: Said },
@@ -91,7 +102,7 @@ async function takeBatch(
   body: z.output<typeof batchSchema>,
   crc: number | undefined,
 ): Promise<BatchReceipt> {
-  const { store, control, metrics, clockMs, log, said } = context
+  const { store, control, metrics, clockMs, trustedClock, log, said } = context
   const started = performance.now()
   const retentionDays = control.org(orgId)?.retentionDays ?? 0
   const off = retentionDays === 0
@@ -104,7 +115,15 @@ async function takeBatch(
   }
   const given = off ? [] : body.sessions
   const place = { orgId, siteId, meterId }
-  const { sessions, refused } = checkAll(given, place, clockMs(), retentionDays)
+  const believedMs = trustedClock.nowMs()
+  // A clock that is behind must refuse nothing as of the future, and one that is ahead nothing as too old.
+  const newestUs = Math.max(clockMs(), believedMs) * 1e3
+  const { sessions, refused } = checkAll(
+    given,
+    place,
+    newestUs,
+    oldestUs(retentionDays, believedMs),
+  )
   const request = { orgId, siteId, batch: { ...body, crc } as never, sessions }
   const { conflict, twoLives, ...receipt } = await store.write(request).catch((error: unknown) => {
     metrics.batches.inc({ result: 'failed' })
@@ -137,14 +156,13 @@ async function takeBatch(
 function checkAll(
   given: readonly unknown[],
   place: Place,
-  nowMs: number,
-  retentionDays: number,
+  nowUs: number,
+  oldest: number,
 ): { sessions: StoredSession[]; refused: RefusedSession[] } {
-  const oldest = oldestUs(retentionDays, nowMs)
   const sessions: StoredSession[] = []
   const refused: RefusedSession[] = []
   for (const [index, one] of given.entries()) {
-    const result = checkSession(one, place, nowMs * 1e3, oldest)
+    const result = checkSession(one, place, nowUs, oldest)
     if (typeof result !== 'string') sessions.push(result)
     else refused.push({ index, sessionId: idOf(one), reason: result })
   }
