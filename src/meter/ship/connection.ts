@@ -1,7 +1,8 @@
 /** One server over HTTP: who the key is, and one batch at a time on each connection. */
 import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Dispatcher } from 'undici'
+import type { buildConnector, Dispatcher } from 'undici'
 import { z } from 'zod'
 import { networkFault } from '../../base/errors.js'
 import { type Answer, judge, parseEnvelope, type Verdict } from './answer.js'
@@ -69,17 +70,21 @@ export class Connection {
   readonly #options: ServerOptions
   readonly #dispatcher: Dispatcher
   readonly #closing = new AbortController()
+  /** undici lets those go only when their time is over, and each keeps the process. */
+  readonly #connecting: Set<Socket>
   #key: string
 
-  private constructor(options: ServerOptions, dispatcher: Dispatcher) {
+  private constructor(options: ServerOptions, dispatcher: Dispatcher, sockets: Set<Socket>) {
     this.url = options.url.replace(/\/+$/, '')
     this.#options = options
     this.#dispatcher = dispatcher
+    this.#connecting = sockets
     this.#key = options.key
   }
 
   static async open(options: ServerOptions): Promise<Connection> {
-    return new Connection(options, await makeDispatcher(options))
+    const connecting = new Set<Socket>()
+    return new Connection(options, await makeDispatcher(options, connecting), connecting)
   }
 
   /** SHA-256, so that a remembered answer can be told from another key's. */
@@ -146,6 +151,7 @@ export class Connection {
   /** Cuts what is in flight; a proxy that does not let go of its connection is not waited for. */
   async close(): Promise<void> {
     this.#closing.abort()
+    for (const socket of this.#connecting) socket.destroy()
     const destroyed = this.#dispatcher.destroy().catch(() => undefined)
     await Promise.race([destroyed, sleep(CLOSE_WAIT_MS, undefined, { ref: false })])
   }
@@ -196,8 +202,11 @@ async function readBounded(body: Dispatcher.ResponseData['body']): Promise<strin
   return Buffer.concat(chunks).toString('utf8')
 }
 
-async function makeDispatcher(options: ServerOptions): Promise<Dispatcher> {
-  const { Agent, EnvHttpProxyAgent, ProxyAgent } = await import('undici')
+async function makeDispatcher(
+  options: ServerOptions,
+  connecting: Set<Socket>,
+): Promise<Dispatcher> {
+  const { Agent, buildConnector, EnvHttpProxyAgent, ProxyAgent } = await import('undici')
   const tls = {
     ...(options.ca !== undefined && { ca: options.ca }),
     ...(options.clientCert !== undefined && { cert: options.clientCert }),
@@ -214,5 +223,17 @@ async function makeDispatcher(options: ServerOptions): Promise<Dispatcher> {
   }
   const { env } = process
   const proxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((n) => env[n])
-  return proxied ? new EnvHttpProxyAgent({ ...pool, requestTls: tls }) : new Agent(pool)
+  if (proxied) return new EnvHttpProxyAgent({ ...pool, requestTls: tls })
+  const connector = buildConnector(pool.connect) as (
+    ...args: Parameters<buildConnector.connector>
+  ) => Socket
+  const connect: buildConnector.connector = (where, done) => {
+    const socket = connector(where, (...result) => {
+      connecting.delete(socket)
+      done(...result)
+    })
+    connecting.add(socket)
+    socket.once('close', () => connecting.delete(socket))
+  }
+  return new Agent({ ...pool, connect })
 }

@@ -1,4 +1,5 @@
 /** The way to the server: TLS with one's own authority and certificates, and proxies. */
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Connection, type ServerOptions } from '../../../src/meter/ship/connection.js'
 import { Authority, canMakeCertificates } from '../../support/certificates.js'
@@ -92,4 +93,26 @@ describe('a proxy', () => {
     expect(await outcome({ url: server.url, proxy: 'http://127.0.0.1:1' })).toMatch(/^away: /)
     expect(server.asked).toEqual([])
   })
+})
+
+test('a server that takes the connection and says nothing is let go of at the end, before TLS too', async () => {
+  const closed = new Promise<void>((resolve, reject) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        server.close()
+        resolve()
+      })
+      void connected.close()
+    })
+    let connected: Connection
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      void Connection.open({ url: `https://127.0.0.1:${port}`, key: 'k' }).then((connection) => {
+        connected = connection
+        return connection.whoAmI()
+      }, reject)
+    })
+  })
+  await closed
 })
