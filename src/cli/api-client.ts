@@ -1,5 +1,7 @@
 /** What commands that talk to a server share: its options, the key, requests in the envelope. */
 import { readFileSync, statSync } from 'node:fs'
+import type { PeerCertificate } from 'node:tls'
+import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici'
 import { secretText, text, textOr } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, messageOf, networkFault } from '../base/errors.js'
@@ -8,6 +10,7 @@ export const SERVER_OPTIONS = {
   server: textOr("The server's base URL.", 'URL', 'http://127.0.0.1:8480'),
   key: secretText('Key.', 'KEY'),
   keyFile: text('File that holds the key; only its owner may read it.', 'FILE'),
+  caFile: text('Trust this certificate authority (PEM) instead of the system’s.', 'FILE'),
   org: text("Organisation. Default: the key's.", 'ORG'),
 }
 
@@ -15,6 +18,7 @@ interface ServerOptions {
   readonly server: string
   readonly key: string | undefined
   readonly keyFile: string | undefined
+  readonly caFile: string | undefined
   readonly org: string | undefined
 }
 
@@ -41,11 +45,63 @@ export function readKey(options: Pick<ServerOptions, 'key' | 'keyFile'>): string
   }
 }
 
+/** @throws AppError CA_FILE */
+function readCa(path: string): string {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it holds no certificate')
+    return text
+  } catch (error) {
+    throw new AppError('CA_FILE', `--ca-file: cannot use ${path}: ${messageOf(error)}`, {
+      hint: 'Give the certificate of the authority as PEM.',
+      exitCode: EXIT.usage,
+    })
+  }
+}
+
+/** How a client knows the server: by authorities, or by its very certificate. */
+export interface Trust {
+  readonly ca?: string
+  readonly fingerprint?: string
+}
+
+const CONNECT_MS_MAX = 10_000
+const KEEP_ALIVE_MS = 60_000
+
+/**
+ * A backup answers when all is copied, a large export when its rows are in order: there is no limit to that. A server
+ * that is gone without a word is found by TCP's keep-alive.
+ */
+function agentFor({ ca, fingerprint }: Trust): Agent {
+  const pinned = fingerprint !== undefined
+  const connect = buildConnector({
+    timeout: CONNECT_MS_MAX,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+    ...(ca !== undefined && { ca }),
+    ...(pinned && { rejectUnauthorized: false }),
+  })
+  return new Agent({
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: (options, done) =>
+      connect(options, (error, socket) => {
+        if (error !== null) return done(error, null)
+        const { getPeerCertificate } = socket as { getPeerCertificate?: () => PeerCertificate }
+        if (!pinned || getPeerCertificate?.call(socket).fingerprint256 === fingerprint)
+          return done(null, socket)
+        socket.destroy()
+        done(new Error('it shows another certificate than server.json names'), null)
+      }),
+  })
+}
+
 export class ApiClient {
   readonly #base: string
   readonly #key: string
+  readonly #agent: Agent
 
-  constructor(base: string, key: string) {
+  constructor(base: string, key: string, trust: Trust = {}) {
     if (!URL.canParse(base)) {
       throw new AppError('BAD_URL', `${JSON.stringify(base)} is not a URL`, {
         exitCode: EXIT.usage,
@@ -53,14 +109,19 @@ export class ApiClient {
     }
     this.#base = base.replace(/\/+$/, '')
     this.#key = key
+    this.#agent = agentFor(trust)
   }
 
   /** @throws AppError SERVER_AWAY, SERVER_REFUSED */
-  async open(path: string, init: RequestInit = {}): Promise<Response> {
+  async open(
+    path: string,
+    init: RequestInit & { headers?: Record<string, string> } = {},
+  ): Promise<Response> {
     let response: Response
     try {
       response = await fetch(`${this.#base}${path}`, {
         ...init,
+        dispatcher: this.#agent,
         headers: { authorization: `Bearer ${this.#key}`, ...init.headers },
       })
     } catch (error) {
@@ -98,7 +159,8 @@ export class ApiClient {
 
 /** The client and the organisation that its options name. */
 export async function connect(options: ServerOptions): Promise<{ api: ApiClient; org: string }> {
-  const api = new ApiClient(options.server, readKey(options))
+  const trust = options.caFile === undefined ? {} : { ca: readCa(options.caFile) }
+  const api = new ApiClient(options.server, readKey(options), trust)
   if (options.org !== undefined) return { api, org: options.org }
   const { orgId } = await api.get<{ orgId: string | null }>('/api/v1/key')
   if (orgId === null)

@@ -10,6 +10,7 @@ import { basename, join } from 'node:path'
 import { requiredText, textOr } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
+import { closeDirectory } from '../base/private-files.js'
 import { Control } from '../server/control/control.js'
 import { moveBackup, writeBackup } from '../server/store/backup.js'
 import { DuckStore } from '../server/store/duckdb/duck-store.js'
@@ -19,21 +20,25 @@ import { defineCommand } from './command.js'
 const KEY_MS = 60_000
 const MEMORY_BYTES = 256 * 2 ** 20
 
-/** Of the server that runs on this directory; undefined when none does. */
-function runningServer(data: string): string | undefined {
+interface Running {
+  readonly url: string
+  readonly pid: number
+  /** Of its certificate, which may be for any name. */
+  readonly fingerprint?: string
+}
+
+/** The server that runs on this directory; undefined when none does. */
+function runningServer(data: string): Running | undefined {
   try {
-    const { url, pid } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as {
-      url: string
-      pid: number
-    }
-    process.kill(pid, 0)
-    return url
+    const running = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as Running
+    process.kill(running.pid, 0)
+    return running
   } catch {
     return undefined
   }
 }
 
-async function byServer(url: string, data: string, target: string): Promise<void> {
+async function byServer(running: Running, data: string, target: string): Promise<void> {
   const control = new Control(data)
   try {
     const expiresAt = new Date(Date.now() + KEY_MS).toISOString()
@@ -45,10 +50,9 @@ async function byServer(url: string, data: string, target: string): Promise<void
       expiresAt,
     })
     try {
-      const { directory } = await new ApiClient(url, key).send<{ directory: string }>(
-        'POST',
-        '/api/v1/backup',
-      )
+      const { directory } = await new ApiClient(running.url, key, running).send<{
+        directory: string
+      }>('POST', '/api/v1/backup')
       // Relative to where the server runs.
       await moveBackup(join(data, 'backups', basename(directory)), target)
     } finally {
@@ -91,9 +95,10 @@ export const backupCommand = defineCommand({
         hint: 'Name a new directory.',
         exitCode: EXIT.usage,
       })
-    const url = runningServer(data)
-    if (url === undefined) await byItself(data, output)
-    else await byServer(url, data, output)
+    closeDirectory(data)
+    const running = runningServer(data)
+    if (running === undefined) await byItself(data, output)
+    else await byServer(running, data, output)
     say(context, `backup written to ${output}`)
     return EXIT.ok
   },

@@ -14,6 +14,7 @@ import {
 } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
+import { closeDirectory } from '../base/private-files.js'
 import {
   Control,
   type KeyRecord,
@@ -46,6 +47,7 @@ async function withNewControl<T>(
   work: (control: Control) => Promise<T>,
 ): Promise<T> {
   ownerOnly()
+  closeDirectory(directory)
   const control = new Control(directory)
   try {
     return await work(control)

@@ -1,7 +1,8 @@
 /** `tunmeter serve`: the server half, wired. */
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -19,6 +20,7 @@ import {
 import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { createLogger, LOG_LEVELS } from '../base/log.js'
 import { ownerOnly } from '../base/owner-only.js'
+import { closeDirectory, writePrivateFile } from '../base/private-files.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
 import { Control } from '../server/control/control.js'
@@ -32,6 +34,7 @@ import { isLoopback } from '../server/http/routes/operation.js'
 import { SecurityLog } from '../server/http/security-log.js'
 import { DuckStore } from '../server/store/duckdb/duck-store.js'
 import { defineCommand } from './command.js'
+import { readTls, useTls } from './serve-tls.js'
 
 /** What requests that are under way have left when the server is told to end. */
 const CLOSE_GRACE_MS = 5_000
@@ -83,20 +86,6 @@ export function parseListen(text: string): { host: string; port: number } {
   return { host, port }
 }
 
-function readTls(options: Options): { cert: string; key: string } | undefined {
-  const { tlsCert, tlsKey } = options
-  if (tlsCert === undefined && tlsKey === undefined) return undefined
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw badOptions(['--tls-cert and --tls-key go together'])
-  try {
-    return { cert: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') }
-  } catch (error) {
-    throw new AppError('BAD_TLS', `cannot read the TLS files: ${messageOf(error)}`, {
-      exitCode: EXIT.usage,
-    })
-  }
-}
-
 /** @throws AppError NO_KEY, DATA_UNUSABLE */
 async function openControl(options: Options, host: string): Promise<Control> {
   const needsKey = !isLoopback(host) && host !== 'localhost'
@@ -129,6 +118,8 @@ async function tryListen(host: string, port: number, listen: string): Promise<vo
 
 export interface RunningServer {
   readonly url: string
+  /** Reads the certificate again. Keys need none of it: they are looked up at each request. */
+  reload(): void
   stop(): Promise<void>
 }
 
@@ -139,6 +130,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const tls = readTls(options)
   // Before anything is made: a server that cannot listen leaves no directory behind.
   await tryListen(host, port, options.listen)
+  closeDirectory(options.data)
   const control = await openControl(options, host)
   const store = await DuckStore.open({
     directory: options.data,
@@ -161,6 +153,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
   })
   const clock = trustedClock
   const maintenance = new Maintenance({ store, control, metrics, log, usageDays, clock })
+  const servers: Server[] = []
   const app = await createApp(
     {
       store,
@@ -178,13 +171,15 @@ export async function startServer(options: Options): Promise<RunningServer> {
     },
     {
       dashboardDirectory: fileURLToPath(new URL('../dashboard', import.meta.url)),
+      onServer: (server) => servers.push(server),
       ...(tls !== undefined && { tls }),
       ...(options.trustProxy.length > 0 && { trustProxy: options.trustProxy }),
     },
   )
-  const addressFile = join(options.data, 'server.json')
+  // For programs that start the server with port 0, and for commands that talk to it.
+  const address = new AddressFile(join(options.data, 'server.json'))
   const close = async () => {
-    rmSync(addressFile, { force: true })
+    address.remove()
     // A browser keeps connections open that have not asked for anything yet: nothing would end them for a minute.
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     await app.close()
@@ -194,20 +189,61 @@ export async function startServer(options: Options): Promise<RunningServer> {
     await control.close()
   }
   try {
-    await app.listen({ host, port })
+    await app.listen({ host, port }).catch((error: unknown) => {
+      throw listenError(error, options.listen)
+    })
+    const url = urlOf(host, (app.server.address() as AddressInfo).port, tls !== undefined)
+    address.write(url, tls?.fingerprint)
+    maintenance.start()
+    log.info({ url, data: options.data, version: packageVersion() }, 'listening')
+    const reload = () => {
+      if (tls === undefined) return log.info('SIGHUP: there is no certificate to read again')
+      try {
+        const renewed = readTls(options)!
+        useTls(servers, renewed)
+        address.write(url, renewed.fingerprint)
+        log.info({ validUntil: renewed.validUntil }, 'certificate read again')
+      } catch (error) {
+        log.error({ err: messageOf(error) }, 'the certificate stays the one of before')
+      }
+    }
+    return { url, reload, stop: close }
   } catch (error) {
+    // Whatever it was: no half of a server goes on.
     await close()
-    throw listenError(error, options.listen)
+    throw error
   }
-  const address = app.server.address()
-  const bound = typeof address === 'object' && address !== null ? address.port : port
-  const shownHost = host.includes(':') ? `[${host}]` : host
-  const url = `${tls === undefined ? 'http' : 'https'}://${shownHost}:${bound}`
-  // For programs that start the server with port 0, and for commands that talk to it.
-  writeFileSync(addressFile, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 })
-  maintenance.start()
-  log.info({ url, data: options.data, version: packageVersion() }, 'listening')
-  return { url, stop: close }
+}
+
+/** server.json of the data directory. */
+class AddressFile {
+  readonly #path: string
+  #written = false
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** @throws AppError DATA_UNUSABLE */
+  write(url: string, fingerprint: string | undefined): void {
+    try {
+      writePrivateFile(this.#path, `${JSON.stringify({ url, pid: process.pid, fingerprint })}\n`)
+      this.#written = true
+    } catch (error) {
+      throw new AppError('DATA_UNUSABLE', `cannot write ${this.#path}: ${messageOf(error)}`, {
+        hint: 'It must be a file that this user may replace, on a disk that is not full.',
+        cause: error,
+      })
+    }
+  }
+
+  remove(): void {
+    if (this.#written) rmSync(this.#path, { force: true })
+  }
+}
+
+function urlOf(host: string, port: number, tls: boolean): string {
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function listenError(error: unknown, listen: string): AppError {
@@ -232,14 +268,18 @@ export const serveCommand = defineCommand({
   details: `The first key is made on the same machine, before or while the server runs:
   tunmeter keys create --data ./data --scope admin --org acme --name me
 Retention is 0 by default: nothing is stored until it is set in the settings.
-SIGTERM and SIGINT stop it after the requests in hand. See docs/api.md.`,
+SIGTERM and SIGINT stop it after the requests in hand; SIGHUP has it read --tls-cert and
+--tls-key again. See docs/api.md.`,
   run: async (_args, options) => {
     ownerOnly()
     // Before the start, which then is completed and undone in order.
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
     })
-    const server = await startServer(options)
+    let server: RunningServer | undefined
+    // With a terminal it says that the terminal has gone, and ends the server as ever.
+    if (process.stderr.isTTY !== true) process.on('SIGHUP', () => server?.reload())
+    server = await startServer(options)
     await stopped
     // A second signal ends at once; what was acknowledged is durable.
     endOnSignals()

@@ -12,18 +12,20 @@ export interface Certificate {
 }
 
 export class Authority {
-  readonly #directory = temporaryDirectory()
+  readonly #directory: string
   readonly cert: string
 
-  constructor() {
+  constructor(directory = temporaryDirectory()) {
+    this.#directory = directory
     const name = ['-x509', '-subj', '/CN=tunmeter test authority', '-days', '2']
     this.#openssl('req', ...name, ...this.#newKey('ca'), '-out', this.#path('ca.pem'))
     this.cert = this.#read('ca.pem')
   }
 
-  issue(name: string): Certificate {
+  /** @param names what clients may call the server */
+  issue(name: string, names = 'IP:127.0.0.1'): Certificate {
     const [request, extensions] = [this.#path(`${name}.csr`), this.#path(`${name}.ext`)]
-    writeFileSync(extensions, 'subjectAltName=IP:127.0.0.1\n')
+    writeFileSync(extensions, `subjectAltName=${names}\n`)
     this.#openssl('req', '-subj', `/CN=${name}`, ...this.#newKey(name), '-out', request)
     this.#openssl(
       ...['x509', '-req', '-days', '2', '-in', request, '-extfile', extensions],

@@ -104,6 +104,11 @@ export class TestServer {
     }
   }
 
+  /** One that does not end it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process!.kill(signal)
+  }
+
   async kill(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return

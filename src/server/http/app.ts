@@ -29,6 +29,8 @@ export interface AppOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Take the client's address from X-Forwarded-For of these proxies. */
   readonly trustProxy?: readonly string[]
+  /** Each server that listens: `localhost` has two addresses. */
+  readonly onServer?: (server: Server) => void
   /** Built dashboard; null: none. */
   readonly dashboardDirectory: string | null
 }
@@ -110,10 +112,9 @@ function serveText(app: FastifyInstance, path: string, type: string, text: strin
   app.get(path, (_request, reply) => reply.type(type).send(bytes))
 }
 
-/** `localhost` has two addresses, and a server for each. */
 function boundedServer(
   { metrics }: ServerContext,
-  { tls }: AppOptions,
+  { tls, onServer }: AppOptions,
   handle: RequestListener,
 ): Server {
   const connections = new Connections(connectionsMax(), (reason) =>
@@ -130,6 +131,7 @@ function boundedServer(
       ? createServer(settings, listener)
       : createTlsServer({ ...tls, ...settings, minVersion: 'TLSv1.2' }, listener)
   connections.watch(server)
+  onServer?.(server)
   return server
 }
 

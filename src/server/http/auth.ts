@@ -197,7 +197,9 @@ function bearerOf({ headers: { authorization } }: FastifyRequest): string | unde
 }
 
 function tokenOf(request: FastifyRequest): string | undefined {
-  const token = request.cookies[request.protocol === 'https' ? COOKIES.secure : COOKIES.plain]
+  const { cookies, protocol } = request
+  const token =
+    cookies[COOKIES.secure] ?? (protocol === 'https' ? undefined : cookies[COOKIES.plain])
   return token === undefined || token === '' ? undefined : token.slice(0, 128)
 }
 

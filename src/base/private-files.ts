@@ -1,0 +1,68 @@
+/**
+ * Files that say where a server is or hold what only its user may see. Whoever may write the directory could put a link
+ * in their place, so the directory is checked first, and a file is written beside its name, which it then takes over: a
+ * link that stands there is replaced and never followed.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { AppError, messageOf } from './errors.js'
+
+const OTHERS_WRITE = 0o002
+const STICKY = 0o1000
+
+/** Takes from others the right to write a directory that is there. @throws AppError DATA_UNUSABLE */
+export function closeDirectory(path: string): void {
+  if (!existsSync(path)) return
+  try {
+    const { mode, uid } = statSync(path)
+    const me = process.getuid?.() ?? uid
+    if ((mode & OTHERS_WRITE) !== 0) {
+      // What is shared on purpose, as /tmp, stays as it is.
+      if (uid !== me || (mode & STICKY) !== 0) throw new Error('others may write in it')
+      chmodSync(path, mode & 0o7777 & ~OTHERS_WRITE)
+    }
+    for (const name of readdirSync(path)) {
+      const entry = lstatSync(join(path, name))
+      if (entry.isSymbolicLink() && entry.uid !== me && entry.uid !== 0)
+        throw new Error(`${name} is a link that another user (${entry.uid}) made`)
+    }
+  } catch (error) {
+    throw new AppError('DATA_UNUSABLE', `cannot use the data directory ${path}: ${reason(error)}`, {
+      hint: 'Give a directory that only this user may write, as a new one below it: --data DIR.',
+      cause: error,
+    })
+  }
+}
+
+function reason(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOTDIR' ? 'it is not a directory' : messageOf(error)
+}
+
+/** Readable and writable by this user alone; there whole or as it was before. */
+export function writePrivateFile(path: string, text: string): void {
+  const beside = `${path}.${process.pid}`
+  rmSync(beside, { force: true })
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
+  const file = openSync(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  try {
+    writeSync(file, text)
+    closeSync(file)
+    renameSync(beside, path)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw error
+  }
+}
