@@ -130,7 +130,8 @@ function resourceEntries(resource: PangolinResource, skipped: string[]): unknown
   }
   const siteIds = resource.siteIds ?? (resource.siteId ? [resource.siteId] : [])
   const siteId = siteIds.length === 1 ? siteIds[0] : null
-  return targets.flatMap((target) =>
+  // An alias may be the destination itself: two equal entries would be refused.
+  return [...new Set(targets)].flatMap((target) =>
     protocolPorts(resource).map((match) => ({
       siteResourceId,
       name,

@@ -151,7 +151,13 @@ const FAULTS_SHOWN_MAX = 10
 /** @throws HttpError 400 that names each wrong value */
 export function check<S extends z.ZodType>(where: string, schema: S, value: unknown): z.output<S> {
   const { data, faults } = parseWith(schema, value, where)
-  if (faults.length === 0) return data as z.output<S>
+  refuseFaulty(faults)
+  return data as z.output<S>
+}
+
+/** @throws HttpError 400 when there is a fault */
+export function refuseFaulty(faults: readonly string[]): void {
+  if (faults.length === 0) return
   const more =
     faults.length > FAULTS_SHOWN_MAX ? `; and ${faults.length - FAULTS_SHOWN_MAX} more` : ''
   throw new HttpError(400, 'badRequest', faults.slice(0, FAULTS_SHOWN_MAX).join('; ') + more)

@@ -82,6 +82,25 @@ test('an identity that two entries claim', () => {
   expect(error.message).toContain('clients[1].clientId: 1 is that of clients[0] already')
 })
 
+test('an address that two clients claim, however it is written', () => {
+  const clients = (a: string, b: string) =>
+    file(
+      `clients: [{clientId: 1, name: a, addresses: [${a}]}, {clientId: 2, name: b, addresses: [${b}]}]`,
+    )
+  for (const [a, b, shown] of [
+    ['10.8.0.2', '10.8.0.2/32', '10.8.0.2'],
+    ['10.8.0.0/24', '10.8.0.9/24', '10.8.0.0/24'],
+    ['"fd00::2"', '"FD00:0::2/128"', 'fd00:0:0:0:0:0:0:2'],
+  ] as const)
+    expect(fault(clients(a, b)).facts.faults).toEqual([
+      `clients[1].addresses: ${shown} is that of clients[0] already`,
+    ])
+  // A longer prefix inside a shorter one is how one client is told from its network.
+  expect(loadCatalog(clients('10.8.0.0/24', '10.8.0.0/25')).clients).toHaveLength(2)
+  // The same address twice at one client is no question of order.
+  expect(loadCatalog(clients('10.8.0.2, 10.8.0.2/32', '10.8.0.3')).clients).toHaveLength(2)
+})
+
 test('what cannot be read', () => {
   expect(fault(join(directory, 'none')).code).toBe('CATALOG_UNREADABLE')
   expect(fault(file('clients: [')).code).toBe('CATALOG_UNREADABLE')

@@ -75,6 +75,8 @@ test.each([
 })
 
 const NOT_PLAIN = 'expected a text of whole characters, without NUL'
+/** Base64 of 32 zero bytes. */
+const PUBLIC_KEY = `${'A'.repeat(43)}=`
 
 const deflated = (value: unknown) => deflateSync(JSON.stringify(value)).toString('base64')
 
@@ -103,6 +105,31 @@ test.each<[method: string, path: string, body: unknown, message: string | RegExp
     `${ORG}/catalog`,
     { resources: [{ siteResourceId: 1, name: 'x', destination: '10.0.0.1', ports: [{}, '9-1'] }] },
     'resources[0].ports[0]: expected a port or a range, as in 443 or "8000-8100", got an object; resources[0].ports[1]: expected a port or a range, as in 443 or "8000-8100", got "9-1"',
+  ],
+  [
+    'PUT',
+    `${ORG}/catalog`,
+    {
+      clients: [
+        { clientId: 1, name: 'a', publicKey: PUBLIC_KEY, addresses: ['10.8.0.2'] },
+        { clientId: 1, name: 'b', publicKey: PUBLIC_KEY, addresses: ['10.8.0.2/32'] },
+      ],
+      users: ['a', 'b'].map((name) => ({ userId: 'u', name })),
+      sites: ['a', 'b'].map((name) => ({ siteId: 1, name })),
+      resources: ['10.0.0.1', '10.0.0.1/32'].map((destination) => ({
+        siteResourceId: 1,
+        name: 'x',
+        destination,
+      })),
+    },
+    [
+      'clients[1].clientId: 1 is that of clients[0] already',
+      `clients[1].publicKey: ${PUBLIC_KEY} is that of clients[0] already`,
+      'clients[1].addresses: 10.8.0.2 is that of clients[0] already',
+      'users[1].userId: u is that of users[0] already',
+      'sites[1].siteId: 1 is that of sites[0] already',
+      'resources[1].siteResourceId: 1 (10.0.0.1, any protocol) is that of resources[0] already',
+    ].join('; '),
   ],
   ...['a\ud800b', 'a\0b'].map((text): [string, string, unknown, string] => [
     'PUT',

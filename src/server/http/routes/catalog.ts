@@ -1,9 +1,10 @@
 /** The names of an organisation's clients, users, resources and sites. */
 import { z } from 'zod'
 import { catalogSchema } from '../../../session/catalog.js'
+import { catalogFaults } from '../../../session/catalog-faults.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
-import { orgParams, type Route, route } from '../route.js'
+import { orgParams, type Route, refuseFaulty, route } from '../route.js'
 
 const MiB = 2 ** 20
 
@@ -34,13 +35,14 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       tag: 'catalog',
       summary: 'Replace the catalog',
       description:
-        'With If-Match only when the version is still that one (412 otherwise). Names of what is left out stay for old rows.',
+        'With If-Match only when the version is still that one (412 otherwise). Names of what is left out stay for old rows. Two entries with one id, public key or address are refused.',
       scopes: ['admin'],
       params: orgParams,
       body: catalogSchema,
       bodyBytesMax: 32 * MiB,
       answer: z.object({ etag: z.string(), updatedAt: z.string() }),
       handle: async ({ params, body, key, request, reply }) => {
+        refuseFaulty(catalogFaults(body))
         const match = request.headers['if-match']
         const ifMatch =
           match === undefined || match === '*' ? undefined : match.replace(/^(W\/)?"|"$/g, '')
