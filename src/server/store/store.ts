@@ -349,7 +349,16 @@ export interface Store {
   csv(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): AsyncIterable<CsvPiece>
   parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable>
 
-  gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]>
+  /**
+   * Newest first; of `siteIds`, or of all sites. At most GAPS_SHOWN: what lost batches or sessions stays, and of what is
+   * left the newest of each meter.
+   */
+  gaps(
+    orgId: string,
+    fromUs: number,
+    toUs: number,
+    siteIds?: readonly number[],
+  ): Promise<readonly Gap[]>
   meters(orgId: string): Promise<readonly MeterStatus[]>
 
   catalog(orgId: string): Promise<CatalogVersion>

@@ -69,6 +69,24 @@ describe('batch numbers', () => {
     expect(gaps.find((g) => g.reason === 'spoolFull')!.from).toBe('2026-11-22T10:00:00.000Z')
   })
 
+  test('a loss is shown, however often an interface comes and goes elsewhere', async () => {
+    for (const number of [1, 10]) await t.send('acme', 1, batch(number, []))
+    const at = (ms: number) => new Date(t.nowUs / 1e3 + ms).toISOString()
+    const flap = { reason: 'interfaceGone', sessions: 0, from: at(1), to: at(2) }
+    await t.send('acme', 2, batch(1, [], { meterId: 'flapping', gaps: Array(1000).fill(flap) }))
+    // Its own flaps hide nothing either.
+    await t.send('acme', 1, batch(11, [], { gaps: Array(1000).fill(flap) }))
+    const all = await t.store.gaps('acme', 0, 2 * t.nowUs)
+    expect(all).toContainEqual(expect.objectContaining({ siteId: 1, fromBatch: 2, toBatch: 9 }))
+    expect(new Set(all.map((g) => g.siteId))).toEqual(new Set([1, 2]))
+    const second = await t.store.gaps('acme', 0, 2 * t.nowUs, [2])
+    expect(new Set(second.map((g) => g.siteId))).toEqual(new Set([2]))
+    t.nowUs += 60e6
+    const meters = await t.store.meters('acme')
+    const quiet = meters.find((m) => m.siteId === 1)!
+    expect(quiet.gaps).toContainEqual(expect.objectContaining({ fromBatch: 2, toBatch: 9 }))
+  })
+
   test('numbers and gaps survive a restart', async () => {
     for (const number of [1, 4]) await t.send('acme', 1, batch(number, []))
     await t.reopen()

@@ -68,7 +68,10 @@ function pageRoute({ store, control, clockMs, silenceMs }: ServerContext): Route
         nextCursor: z.string().nullable(),
       }),
       filterAttributes: filterAttributesSchema.nullable(),
-      gaps: z.array(gapSchema).meta({ description: 'Losses that the time range touches.' }),
+      gaps: z.array(gapSchema).meta({
+        description:
+          'Losses that the time range touches, of the sites that are asked for; at most 1000, lost sessions first.',
+      }),
       notice: z
         .object({ code: z.enum(NOTICE_CODES), message: z.string() })
         .nullable()
@@ -94,7 +97,7 @@ function pageRoute({ store, control, clockMs, silenceMs }: ServerContext): Route
         store.page(orgId, request, { signal }),
         query.count ? store.count(orgId, filter, { signal }) : null,
         query.attributes ? store.attributes(orgId, filter, { signal }) : null,
-        store.gaps(orgId, filter.fromUs, filter.toUs),
+        store.gaps(orgId, filter.fromUs, filter.toUs, filter.siteIds),
       ])
       const empty = page.rows.length === 0 && query.offset === 0 && after === undefined
       return {

@@ -38,7 +38,7 @@ import { parquetQuery } from './export/parquet.js'
 import { attributes } from './read/attributes.js'
 import { readCatalog, writeCatalog } from './read/catalog.js'
 import { count, facts, page } from './read/pages.js'
-import { gaps, meterStatuses } from './read/reports.js'
+import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { summary, usage } from './read/summary.js'
 import { withTextIds } from './read/where.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
@@ -270,8 +270,13 @@ export class DuckStore implements Store {
     }
   }
 
-  gaps(orgId: string, fromUs: number, toUs: number): Promise<readonly Gap[]> {
-    return this.#read((c) => gaps(c, orgId, fromUs, toUs))
+  gaps(
+    orgId: string,
+    fromUs: number,
+    toUs: number,
+    siteIds?: readonly number[],
+  ): Promise<readonly Gap[]> {
+    return this.#read((c) => gaps(c, orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }))
   }
 
   meters(orgId: string): Promise<readonly MeterStatus[]> {

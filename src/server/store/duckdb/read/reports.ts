@@ -5,24 +5,39 @@ import type { Gap, MeterHistoryPoint, MeterLife, MeterStatus } from '../../store
 import { int, type Row, rowsOf } from '../database.js'
 import { meterIsSilent } from './where.js'
 
-/** Newest first. */
-const GAPS_SHOWN = 1000
+/** Of an organisation, in one answer. */
+export const GAPS_SHOWN = 1000
+/** Of one meter: another one whose interface comes and goes takes nothing of it. */
+const METER_GAPS_SHOWN = 100
+/** An interface that was away: nothing was lost there. */
+const HARMLESS = `(reason = 'interfaceGone' AND from_batch IS NULL AND coalesce(sessions, 0) = 0)`
 const DAY_US = 86400e6
 
 const iso = (us: unknown) => new Date((us as number) / 1e3).toISOString()
 
+interface GapRange {
+  readonly fromUs: number
+  readonly toUs: number
+  readonly siteIds: readonly number[] | undefined
+  readonly shown: number
+}
+
 export async function gaps(
   connection: DuckDBConnection,
   orgId: string,
-  fromUs: number,
-  toUs: number,
+  { fromUs, toUs, siteIds, shown }: GapRange,
 ): Promise<Gap[]> {
+  const ofSites = siteIds === undefined ? '' : `AND site_id IN (${siteIds.map(int).join(', ')})`
   const rows = await rowsOf(
     connection,
-    `SELECT site_id::DOUBLE AS site, meter_id, reason, sessions::DOUBLE AS n, from_batch::DOUBLE AS f,
+    `WITH gap AS (
+       SELECT *, ${HARMLESS} AS harmless, row_number() OVER (
+         PARTITION BY site_id, meter_id ORDER BY ${HARMLESS}, to_us DESC) AS nth
+       FROM batch_gap WHERE org_id = $1 AND to_us >= ${int(fromUs)} AND from_us < ${int(toUs)} ${ofSites}),
+     kept AS (SELECT * FROM gap WHERE nth <= ${METER_GAPS_SHOWN} ORDER BY harmless, to_us DESC LIMIT ${int(shown)})
+     SELECT site_id::DOUBLE AS site, meter_id, reason, sessions::DOUBLE AS n, from_batch::DOUBLE AS f,
        to_batch::DOUBLE AS t, from_us::DOUBLE AS fu, to_us::DOUBLE AS tu, detail
-     FROM batch_gap WHERE org_id = $1 AND to_us >= ${int(fromUs)} AND from_us < ${int(toUs)}
-     ORDER BY to_us DESC LIMIT ${GAPS_SHOWN}`,
+     FROM kept ORDER BY to_us DESC`,
     [orgId],
   )
   return rows.map((row) => ({
@@ -55,7 +70,12 @@ export async function meterStatuses(
   )
   const history = await historyPoints(connection, orgId, nowUs)
   const lives = await meterLives(connection, orgId)
-  const losses = await gaps(connection, orgId, nowUs - 30 * DAY_US, nowUs)
+  const losses = await gaps(connection, orgId, {
+    fromUs: nowUs - 30 * DAY_US,
+    toUs: nowUs,
+    siteIds: undefined,
+    shown: Math.max(1, meters.length) * METER_GAPS_SHOWN,
+  })
   return meters.map((row) => {
     const siteId = row.site as number
     const meterId = row.meter_id as string
