@@ -131,7 +131,10 @@ const d = <T extends z.ZodType>(schema: T, description: string): T =>
   schema.meta({ description }) as T
 
 export const filterParameters = {
-  timeStart: d(time, 'Sessions that started at or after this. Default: 7 days before timeEnd.'),
+  timeStart: d(
+    time,
+    'Sessions that started at or after this. Default: 7 days before timeEnd; none with sessionId or state=open.',
+  ),
   timeEnd: d(time, 'Sessions that started before this. Default: now.'),
   protocol: d(list(wordOf(PROTOCOLS), PROTOCOLS.join(' or ')), 'tcp, udp.'),
   sourceAddr: d(list(parseAddress, ADDRESS), 'Initiator: address, address:port, CIDR or :port.'),
@@ -239,8 +242,8 @@ type Filters = { [K in keyof typeof filterParameters]?: z.output<(typeof filterP
 
 /** @throws RangeError when the range is empty */
 export function filterOf(q: Filters, nowMs: number): LogFilter {
-  // A link to a session finds it however old it is.
-  const anyTime = q.sessionId !== undefined && q.timeStart === undefined
+  // A link to a session finds it however old it is, and what is open is open whenever it began.
+  const anyTime = q.sessionId !== undefined || q.state === 'open'
   const toMs = q.timeEnd ?? nowMs + FUTURE_MS
   const fromMs =
     q.timeStart ?? (anyTime ? 0 : Math.max(0, Math.min(toMs, nowMs) - DEFAULT_RANGE_MS))
