@@ -2,7 +2,7 @@
 
 import { badOptions, envName, kebabCase } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
-import { fileFault } from '../meter/replay/capture-files.js'
+import { fileFault, isSameFile } from '../meter/replay/capture-files.js'
 import { REPLAY_OPTIONS, type ReplayOptions } from '../meter/replay/replay-options.js'
 import { Replay } from '../meter/replay/replay-run.js'
 import { defineCommand } from './command.js'
@@ -25,6 +25,7 @@ catalog: tunmeter catalog push.`,
   options: REPLAY_OPTIONS,
   async run(files, options, context) {
     checkFiles(files)
+    checkOutput(files, options)
     checkDelivery(options, context.env)
     if (options.interim && options.consolidate) {
       throw badOptions([
@@ -40,6 +41,18 @@ function checkFiles(files: readonly string[]): void {
   const faults = files.map(fileFault)
   if (faults.includes(null)) return
   throw new AppError('FILE_UNREADABLE', faults.join('\n'), { exitCode: EXIT.failed })
+}
+
+/** Opening the output empties it: it must be none of the files that are read, by whatever name. */
+function checkOutput(files: readonly string[], options: ReplayOptions): void {
+  const { output, catalog, peers } = options
+  if (output === undefined) return
+  const read = [...files, catalog, peers].filter((file) => file !== undefined && file !== '-')
+  const same = read.find((file) => isSameFile(file!, output))
+  if (same === undefined) return
+  throw badOptions([
+    `--output ${output} is ${same === output ? 'a file' : `the file ${same}`} that is read, and would be emptied: name another file`,
+  ])
 }
 
 const DELIVERY_ONLY = [

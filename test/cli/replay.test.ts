@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -73,6 +73,22 @@ describe('printed', () => {
     const lines = readFileSync(file, 'utf8').trim().split('\r\n')
     expect(lines[0]).toBe(FIELDS.map((f) => f.name).join(','))
     expect(lines.length).toBe(1 + expected.sessions.length)
+  })
+
+  test('an output that is read is refused, by whatever name, and keeps its content', async () => {
+    const directory = temporaryDirectory()
+    const input = join(directory, 'in.pcap')
+    const link = join(directory, 'link.pcap')
+    const peers = join(directory, 'peers.json')
+    copyFileSync(SITE, input)
+    symlinkSync(input, link)
+    copyFileSync(`${ROOT}fixtures/wireguard/peers.json`, peers)
+    for (const output of [input, link, peers]) {
+      const before = readFileSync(output)
+      const { code, stderr } = await run(['replay', input, '--peers', peers, '--output', output])
+      expect([code, stderr]).toEqual([2, expect.stringContaining('would be emptied')])
+      expect(readFileSync(output).equals(before)).toBe(true)
+    }
   })
 
   test('standard input, gzip’d, and two files as one capture', async () => {

@@ -20,6 +20,14 @@ export function fileFault(file: string): string | null {
   }
 }
 
+/** Two names of one regular file: the same path, a link, another spelling. */
+export function isSameFile(a: string, b: string): boolean {
+  const one = statSync(a, { throwIfNoEntry: false, bigint: true })
+  const other = statSync(b, { throwIfNoEntry: false, bigint: true })
+  if (one === undefined || other === undefined || !one.isFile()) return false
+  return one.dev === other.dev && one.ino === other.ino
+}
+
 /** Pipes, FIFOs and terminals give their bytes once; only a regular file can be read again, or from its end. */
 export function canBeReadAgain(file: string): boolean {
   return file !== '-' && statSync(file).isFile()
