@@ -7,8 +7,8 @@
  * that it starts later (the capture thread, the spool's writer) inherits those. Staying root has no such call: there
  * the bounding set is narrowed and the program starts itself again, in which even root gets no more than that set.
  */
-import { chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError, EXIT } from './errors.js'
 import { libc } from './libc.js'
@@ -124,16 +124,6 @@ function startAgain(): void {
   // Node closes them in programs that are started behind its back.
   for (const fd of [0, 1, 2]) libc('fcntl')(fd, F_SETFD, 0)
   check('execv', libc('execv')(execPath, [argv[0], ...execArgv, ...argv.slice(1), null]))
-}
-
-/** Gives what is in a directory to the account that is to write it. */
-export function giveDirectory(path: string, account: Account): void {
-  if (statSync(path).uid !== account.uid) chownSync(path, account.uid, account.gid)
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const child = join(path, entry.name)
-    if (entry.isDirectory()) giveDirectory(child, account)
-    else if (entry.isFile()) chownSync(child, account.uid, account.gid)
-  }
 }
 
 function check(what: string, result: number): void {

@@ -1,16 +1,15 @@
 /** Before a packet is read, and before the spool is made, so that it belongs to the user: root becomes somebody else. */
-import { mkdirSync } from 'node:fs'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import {
   type Account,
   dropPrivileges,
   findAccount,
-  giveDirectory,
   isRoot,
   unnamedAccount,
 } from '../../base/privileges.js'
 import { uapiSocketIsRoots } from '../wireguard/uapi-socket.js'
+import { giveSpool } from './give-spool.js'
 
 export interface UserChange {
   /** `--user` */
@@ -20,7 +19,7 @@ export interface UserChange {
   readonly log: Logger
 }
 
-/** @throws AppError NO_USER, SPOOL_UNUSABLE */
+/** @throws AppError NO_USER, SPOOL_FOREIGN, SPOOL_UNUSABLE */
 export function becomeUser({ user: wanted, spoolDirectory, interfaces, log }: UserChange): void {
   if (!isRoot()) {
     if (wanted !== undefined)
@@ -48,12 +47,11 @@ export function becomeUser({ user: wanted, spoolDirectory, interfaces, log }: Us
     )
 }
 
-/** With what had to be made on the way to it: the account must be able to enter. */
 function prepareDirectory(path: string, account: Account): void {
   try {
-    const made = mkdirSync(path, { recursive: true, mode: 0o700 })
-    if (account.uid !== 0) giveDirectory(made ?? path, account)
+    giveSpool(path, account)
   } catch (error) {
+    if (error instanceof AppError) throw error
     throw new AppError(
       'SPOOL_UNUSABLE',
       `cannot use the spool directory ${path}: ${messageOf(error)}`,

@@ -1,0 +1,151 @@
+/**
+ * Gives the spool to the account that is to write it, while the meter still is root.
+ *
+ * Where the path leads is decided by whoever may write the folders on it, and the meter's own user may write some of
+ * them. So each folder is opened beneath the one before it, and a symbolic link counts only when root laid it in a
+ * folder of root's. Only files with a spool's names change their owner, by their descriptors, and only when they are
+ * files with one name: a link to somebody else's file has two. A folder that holds other things and no spool is
+ * refused.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+} from 'node:fs'
+import { resolve } from 'node:path'
+import { AppError, EXIT } from '../../base/errors.js'
+import type { Account } from '../../base/privileges.js'
+
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
+const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+const FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+const LINKS_MAX = 16
+
+const SPOOL_FILES =
+  /^(?:lock|meter\.json|meter\.json\.new|reserve|data\.mdb|data\.mdb-lock|ran\.[01]\.json)$/
+const DAMAGED_FOLDER = /^damaged-/
+
+/** Beneath an open folder; the kernel resolves the descriptor, not a path that somebody may have changed. */
+function beneath(folder: number, name: string): string {
+  return `/proc/self/fd/${folder}/${name}`
+}
+
+/**
+ * Makes the folder where it is missing (for the account alone; folders on the way to it stay root's, and may be entered
+ * by all), and gives it with its spool to the account.
+ * @throws AppError SPOOL_FOREIGN
+ */
+export function giveSpool(path: string, account: Account): void {
+  const folder = openFolder(resolve(path))
+  try {
+    const names = readdirSync(`/proc/self/fd/${folder}`)
+    const own = names.filter((name) => SPOOL_FILES.test(name) || DAMAGED_FOLDER.test(name))
+    if (
+      !names.includes('meter.json') &&
+      names.some((name) => name !== 'lost+found' && !own.includes(name))
+    ) {
+      throw foreign(`${path} holds other files and no spool`)
+    }
+    for (const name of own) giveEntry(folder, name, account)
+    give(folder, account)
+  } finally {
+    closeSync(folder)
+  }
+}
+
+function give(descriptor: number, { uid, gid }: Account): void {
+  const { uid: owner } = fstatSync(descriptor)
+  if (owner !== uid) fchownSync(descriptor, uid, gid)
+}
+
+function giveEntry(folder: number, name: string, account: Account): void {
+  const isFolder = DAMAGED_FOLDER.test(name)
+  const descriptor = openOwn(beneath(folder, name), isFolder ? FOLDER : FILE, name)
+  try {
+    const stat = fstatSync(descriptor)
+    if (!isFolder && (!stat.isFile() || stat.nlink > 1)) {
+      throw foreign(`${name} in it is no file of a spool's own`)
+    }
+    if (isFolder) {
+      const files = readdirSync(`/proc/self/fd/${descriptor}`).filter((n) => SPOOL_FILES.test(n))
+      for (const file of files) giveEntry(descriptor, file, account)
+    }
+    give(descriptor, account)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function openOwn(path: string, flags: number, name: string): number {
+  try {
+    return openSync(path, flags)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ELOOP' || code === 'ENOTDIR' || code === 'ENXIO') {
+      throw foreign(`${name} in it is no file of a spool's own`)
+    }
+    throw error
+  }
+}
+
+/** The folder of an absolute path; missing ones are made. */
+function openFolder(path: string): number {
+  let names = path.split('/').filter((name) => name !== '')
+  let folder = openSync('/', FOLDER)
+  let links = 0
+  try {
+    for (let name = names.shift(); name !== undefined; name = names.shift()) {
+      const at = beneath(folder, name)
+      makeIfMissing(at, names.length === 0)
+      if (lstatSync(at).isSymbolicLink()) {
+        if (++links > LINKS_MAX || !isRootsLink(folder, at)) {
+          throw foreign(`${name} on the way to ${path} is a symbolic link that root did not lay`)
+        }
+        const target = readlinkSync(at)
+        names = [...target.split('/').filter((one) => one !== ''), ...names]
+        if (target.startsWith('/')) folder = replace(folder, openSync('/', FOLDER))
+        continue
+      }
+      folder = replace(folder, openSync(at, FOLDER))
+    }
+    return folder
+  } catch (error) {
+    closeSync(folder)
+    throw error
+  }
+}
+
+function replace(old: number, next: number): number {
+  closeSync(old)
+  return next
+}
+
+function isRootsLink(folder: number, at: string): boolean {
+  const { uid, mode } = fstatSync(folder)
+  const sticky = (mode & 0o1000) !== 0
+  return uid === 0 && lstatSync(at).uid === 0 && ((mode & 0o022) === 0 || sticky)
+}
+
+function makeIfMissing(at: string, isLast: boolean): void {
+  if (lstatSync(at, { throwIfNoEntry: false }) !== undefined) return
+  mkdirSync(at, { mode: isLast ? 0o700 : 0o711 })
+  if (isLast) return
+  // Whatever the umask says: the account must be able to go through.
+  const made = openSync(at, FOLDER)
+  fchmodSync(made, 0o711)
+  closeSync(made)
+}
+
+function foreign(what: string): AppError {
+  return new AppError('SPOOL_FOREIGN', `cannot use the spool directory: ${what}`, {
+    hint: 'Give an empty directory, or one that does not exist yet: --spool DIR.',
+    exitCode: EXIT.usage,
+  })
+}
