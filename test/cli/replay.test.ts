@@ -106,6 +106,9 @@ describe('printed', () => {
     const first = await ids()
     expect(await ids()).toEqual(first)
     expect(await ids('--udp-timeout', '59s')).not.toEqual(first)
+    const owned = await ids(...OWNERS)
+    expect(owned).not.toEqual(first)
+    expect(await ids(...OWNERS)).toEqual(owned)
   })
 
   test('--shift-to-now: the newest packet is now, durations stay', async () => {

@@ -7,7 +7,9 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError, messageOf } from '../../base/errors.js'
+import type { Catalog } from '../../session/catalog.js'
 import { runPrefix } from '../../session/session-id.js'
+import type { WireGuardDevice } from '../wireguard/device.js'
 import { canBeReadAgain, fileFault } from './capture-files.js'
 import type { ReplayOptions } from './replay-options.js'
 
@@ -17,11 +19,21 @@ export interface ReplayIdentity {
   readonly meterId: string
 }
 
+/** What --catalog and --peers said, as it was read; undefined where the option is not given. */
+export interface Owners {
+  readonly catalog?: Catalog
+  readonly peers?: WireGuardDevice['peers']
+}
+
 const SAMPLE_BYTES = 64 * 1024
 
 /** For sessions that are only printed: sizes and samples of the files, since reading all twice would cost. */
-export function quickIdentity(files: readonly string[], options: ReplayOptions): ReplayIdentity {
-  const hash = startHash(options, 0)
+export function quickIdentity(
+  files: readonly string[],
+  options: ReplayOptions,
+  owners: Owners,
+): ReplayIdentity {
+  const hash = startHash(options, 0, owners)
   for (const file of readable(files)) {
     if (canBeReadAgain(file)) sample(file, hash)
     else hash.update(randomBytes(16))
@@ -34,8 +46,9 @@ export async function contentIdentity(
   files: readonly string[],
   options: ReplayOptions,
   shiftUs: number,
+  owners: Owners,
 ): Promise<ReplayIdentity> {
-  const hash = startHash(options, shiftUs)
+  const hash = startHash(options, shiftUs, owners)
   for (const file of readable(files)) {
     if (canBeReadAgain(file)) hash.update(await contentHash(file))
     else hash.update(randomBytes(16))
@@ -81,8 +94,11 @@ function startsAsGzip(file: string): boolean {
   }
 }
 
-/** All that changes sessions or how they are cut into batches. Names and owners do not: see --catalog. */
-function startHash(o: ReplayOptions, shiftUs: number): Hash {
+/**
+ * All that changes sessions or how they are cut into batches. Peers and catalog do: they decide who opened a session that
+ * was under way, whose it is, and with --consolidate which ones are merged.
+ */
+function startHash(o: ReplayOptions, shiftUs: number, owners: Owners): Hash {
   const timeouts = [o.tcpHandshakeTimeout, o.tcpTimeout, o.tcpHalfClosedTimeout, o.udpTimeout]
   const interim = o.interim ? o.activeTimeout : 0
   const rules = [
@@ -94,7 +110,24 @@ function startHash(o: ReplayOptions, shiftUs: number): Hash {
     o.batchSessions,
     shiftUs,
   ]
-  return createHash('sha256').update(JSON.stringify(rules))
+  const hash = createHash('sha256').update(JSON.stringify(rules))
+  if (owners.peers !== undefined) hash.update(`\0peers\0${JSON.stringify(owners.peers)}`)
+  if (owners.catalog !== undefined) hash.update(`\0catalog\0${idsOf(owners.catalog)}`)
+  return hash
+}
+
+/** Without the names, which no session holds: one that is corrected must not store the sessions a second time. */
+function idsOf({ clients, resources }: Catalog): string {
+  return JSON.stringify([
+    clients.map((c) => [c.clientId, c.userId ?? null, c.publicKey ?? null, c.addresses]),
+    resources.map((r) => [
+      r.siteResourceId,
+      r.siteId ?? null,
+      r.destination,
+      r.protocol ?? null,
+      r.ports,
+    ]),
+  ])
 }
 
 function sample(file: string, hash: Hash): void {

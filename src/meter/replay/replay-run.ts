@@ -19,7 +19,7 @@ import { fileSink, type Sink, streamSink } from '../output/sink.js'
 import { endOnSignals } from '../run/ending.js'
 import { canBeReadAgain, fileFault } from './capture-files.js'
 import type { Delivery } from './replay-delivery.js'
-import { quickIdentity, type ReplayIdentity } from './replay-identity.js'
+import { type Owners, quickIdentity, type ReplayIdentity } from './replay-identity.js'
 import type { ReplayOptions } from './replay-options.js'
 import { summaryOf } from './replay-summary.js'
 
@@ -36,6 +36,7 @@ export class Replay {
   #attribute: (record: FlowRecord) => Attribution = () => UNATTRIBUTED
   #names: CatalogNames | null = null
   #inside: readonly string[] = []
+  #owners: Owners = {}
   #delivery: Delivery | null = null
   readonly #row = new PrintedRow()
   #shiftUs = 0
@@ -87,13 +88,16 @@ export class Replay {
     const attributor = new Attributor()
     if (peersPath !== undefined) {
       const { loadPeers } = await import('./peers-file.js')
-      attributor.peersChanged({ device: loadPeers(peersPath) }, 0)
+      const device = loadPeers(peersPath)
+      attributor.peersChanged({ device }, 0)
+      this.#owners = { peers: device.peers }
     }
     if (catalogPath !== undefined) {
       const { loadCatalog } = await import('../attribution/catalog-file.js')
       const catalog = loadCatalog(catalogPath)
       attributor.catalogChanged(catalog, 0)
       this.#names = new CatalogNames(catalog)
+      this.#owners = { ...this.#owners, catalog }
     }
     this.#attribute = (record) => attributor.attribute(record)
     this.#inside = attributor.insidePrefixes()
@@ -120,9 +124,11 @@ export class Replay {
   }
 
   async #identify(): Promise<ReplayIdentity> {
-    if (this.#options.to === undefined) return quickIdentity(this.#files, this.#options)
+    if (this.#options.to === undefined) {
+      return quickIdentity(this.#files, this.#options, this.#owners)
+    }
     const { contentIdentity } = await import('./replay-identity.js')
-    return contentIdentity(this.#files, this.#options, this.#shiftUs)
+    return contentIdentity(this.#files, this.#options, this.#shiftUs, this.#owners)
   }
 
   async #openMeter(records: boolean): Promise<FlowMeter> {
