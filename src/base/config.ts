@@ -6,9 +6,7 @@
  * (`TUNMETER_SPOOL_MAX`), the file named by `--config` (YAML, `spool-max: 1GiB`), the default. Unknown names are
  * refused with the nearest known one, and all faults are reported together.
  */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import type * as yaml from 'yaml'
+import { type ConfigFile, isEmpty, valueFault } from './config-file.js'
 import { AppError, EXIT, messageOf } from './errors.js'
 
 export interface Option<T> {
@@ -240,8 +238,8 @@ export interface OptionSources {
   /** As the command line gave them: a text, a list of texts, or true for a switch. Absent when not given. */
   readonly flags: Readonly<Record<string, unknown>>
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Of `--config`, its parsed content; see readConfigFile(). */
-  readonly file?: Readonly<Record<string, unknown>>
+  /** Of `--config`. */
+  readonly file?: ConfigFile
 }
 
 /**
@@ -254,11 +252,13 @@ export function resolveOptions<S extends OptionTable>(
 ): OptionValues<S> {
   const faults: string[] = []
   const values: Record<string, unknown> = {}
-  const file = fileValues(table, sources.file ?? {}, faults)
+  if (sources.file !== undefined) faults.push(...fileFaults(table, sources.file))
   for (const [name, spec] of Object.entries(table)) {
-    const [given, origin] = pick(name, sources, file)
+    const [given, origin] = pick(name, sources)
     if (given === undefined) {
-      if (spec.required) faults.push(`--${kebabCase(name)} ${spec.value} is required: ${spec.help}`)
+      // One that is wrong in the file has its fault already.
+      if (spec.required && isEmpty(sources.file?.content[kebabCase(name)]))
+        faults.push(`--${kebabCase(name)} ${spec.value} is required: ${spec.help}`)
       values[name] = spec.default
       continue
     }
@@ -273,15 +273,20 @@ export function resolveOptions<S extends OptionTable>(
   return values as OptionValues<S>
 }
 
-function pick(
-  name: string,
-  sources: OptionSources,
-  file: Readonly<Record<string, unknown>>,
-): [unknown, string] {
-  if (sources.flags[name] !== undefined) return [sources.flags[name], `--${kebabCase(name)}`]
-  const fromEnv = sources.env[envName(name)]
+/** Where an option was given, as its user knows it: `--port`, `TUNMETER_PORT`, `port in FILE`; else undefined. */
+export function givenAs(name: string, sources: OptionSources): string | undefined {
+  const [given, origin] = pick(name, sources)
+  return given === undefined ? undefined : origin
+}
+
+function pick(name: string, { flags, env, file }: OptionSources): [unknown, string] {
+  if (flags[name] !== undefined) return [flags[name], `--${kebabCase(name)}`]
+  const fromEnv = env[envName(name)]
   if (fromEnv !== undefined && fromEnv !== '') return [fromEnv, envName(name)]
-  return [file[name], `${kebabCase(name)} in the configuration file`]
+  const key = kebabCase(name)
+  const fromFile = file?.content[key]
+  const usable = !isEmpty(fromFile) && valueFault(fromFile) === undefined
+  return [usable ? fromFile : undefined, `${key} in ${file?.path}`]
 }
 
 function parseGiven(spec: Option<unknown>, given: unknown): unknown {
@@ -293,22 +298,13 @@ function parseGiven(spec: Option<unknown>, given: unknown): unknown {
   return texts.flatMap((t) => spec.parse(t) as unknown[])
 }
 
-function fileValues(
-  table: OptionTable,
-  file: Readonly<Record<string, unknown>>,
-  faults: string[],
-): Record<string, unknown> {
-  const names = new Map(Object.keys(table).map((name) => [kebabCase(name), name]))
-  const values: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(file)) {
-    const name = names.get(key)
-    if (name !== undefined) values[name] = value
-    else
-      faults.push(
-        `the configuration file has no option "${key}"${suggestion(key, [...names.keys()])}`,
-      )
-  }
-  return values
+function fileFaults(table: OptionTable, { path, content }: ConfigFile): string[] {
+  const names = Object.keys(table).map(kebabCase)
+  return Object.entries(content).flatMap(([key, value]) => {
+    if (!names.includes(key)) return `${path} has no option "${key}"${suggestion(key, names)}`
+    const fault = valueFault(value)
+    return fault === undefined ? [] : `${key} in ${path}: ${fault}`
+  })
 }
 
 export function badOptions(faults: readonly string[]): AppError {
@@ -339,36 +335,4 @@ function editDistance(a: string, b: string): number {
     row = next
   }
   return row[b.length]!
-}
-
-/** Loaded on use: it takes as long to load as Node.js takes to start, and few commands are given a file. */
-function parseYaml(text: string): unknown {
-  const { parse } = createRequire(import.meta.url)('yaml') as typeof yaml
-  return parse(text)
-}
-
-/** @throws AppError BAD_CONFIG_FILE */
-export function readConfigFile(path: string): Record<string, unknown> {
-  let content: unknown
-  try {
-    content = parseYaml(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new AppError(
-      'BAD_CONFIG_FILE',
-      `cannot read the configuration file ${path}: ${messageOf(error)}`,
-      {
-        exitCode: EXIT.usage,
-        cause: error,
-      },
-    )
-  }
-  if (content === null || content === undefined) return {}
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new AppError(
-      'BAD_CONFIG_FILE',
-      `${path}: expected options by name, as in "interface: wg0"`,
-      { exitCode: EXIT.usage },
-    )
-  }
-  return content as Record<string, unknown>
 }

@@ -2,12 +2,13 @@
 import { Command } from 'commander'
 import {
   envName,
+  givenAs,
   kebabCase,
   type OptionTable,
   type OptionValues,
-  readConfigFile,
   resolveOptions,
 } from '../base/config.js'
+import { readConfigFile } from '../base/config-file.js'
 import type { CommandContext } from '../base/context.js'
 
 export interface CommandSpec<S extends OptionTable> {
@@ -23,6 +24,8 @@ export interface CommandSpec<S extends OptionTable> {
     args: readonly string[],
     options: OptionValues<S>,
     context: CommandContext,
+    /** Where an option was given, for a message about it; undefined where its default holds. */
+    origin: (name: keyof S & string) => string | undefined,
   ) => Promise<number>
   readonly subcommands?: never
 }
@@ -80,7 +83,8 @@ export function buildCommand(
     const { config, ...flags } = command.opts<{ config?: string } & Record<string, unknown>>()
     const path = config ?? context.env[envName('config')]
     const file = path === undefined ? undefined : readConfigFile(path)
-    const options = resolveOptions(spec.options, { flags, env: context.env, ...(file && { file }) })
-    done(await spec.run(command.args, options, context))
+    const sources = { flags, env: context.env, ...(file && { file }) }
+    const options = resolveOptions(spec.options, sources)
+    done(await spec.run(command.args, options, context, (name) => givenAs(name, sources)))
   })
 }

@@ -15,13 +15,14 @@ SIGTERM and SIGINT end open sessions, deliver what they can within --drain-timeo
 the spool; a second one ends at once, with everything on disk. SIGHUP reads key file and catalog again.
 Needs CAP_NET_RAW for packets and CAP_NET_ADMIN for the peers. See docs/operations.md.`,
   options: METER_OPTIONS,
-  async run(_args, options, context) {
+  async run(_args, options, context, origin) {
     if (options.interface.length === 0) {
       throw badOptions(['--interface IF is required: the tunnel’s interface, as in wg0'])
     }
-    if (options.consolidate && options.activeTimeout > 0 && context.env.TUNMETER_ACTIVE_TIMEOUT) {
+    const reportsOpen = origin('activeTimeout')
+    if (options.consolidate && options.activeTimeout > 0 && reportsOpen !== undefined) {
       throw badOptions([
-        '--consolidate reports sessions only when they have ended: leave out --active-timeout',
+        `${reportsOpen} reports open sessions, ${origin('consolidate')} only those that have ended: leave out one of them`,
       ])
     }
     ownerOnly()

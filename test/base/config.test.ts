@@ -22,7 +22,11 @@ const table = {
   key: secretText('Key.', 'KEY'),
 }
 const resolve = (flags: Record<string, unknown>, env = {}, file = {}) =>
-  resolveOptions(table, { flags: { interface: 'wg0', ...flags }, env, file })
+  resolveOptions(table, {
+    flags: { interface: 'wg0', ...flags },
+    env,
+    file: { path: 'meter.yaml', content: file },
+  })
 const faultsOf = (run: () => unknown): string => {
   try {
     run()
@@ -71,16 +75,36 @@ describe('resolveOptions', () => {
     expect(resolve({}, {}, { filter: ['c', 'd'] }).filter).toEqual(['c', 'd'])
   })
 
+  test.each([null, undefined, '', []])('%j in the file is not given', (nothing) => {
+    expect(resolve({}, {}, { port: nothing, filter: nothing, key: nothing })).toEqual(resolve({}))
+    expect(() =>
+      resolveOptions(table, {
+        flags: {},
+        env: {},
+        file: { path: 'meter.yaml', content: { interface: nothing } },
+      }),
+    ).toThrow('--interface NAME is required')
+  })
+
+  test.each([
+    [['a', null], 'filter in meter.yaml: item 2 of the list is empty'],
+    [['', 'a'], 'filter in meter.yaml: item 1 of the list is empty'],
+    [['a', ['b']], 'filter in meter.yaml: item 2 of the list is more than one value'],
+    [{ a: 1 }, 'filter in meter.yaml: expected one value or a list'],
+  ])('%j in the file is refused, with its place', (filter, fault) => {
+    expect(faultsOf(() => resolve({}, {}, { filter }))).toBe(fault)
+  })
+
   test('all faults are reported together, each with where it came from', () => {
     const text = faultsOf(() =>
       resolveOptions(table, {
         flags: { port: ['70000'], format: ['xml'] },
         env: { TUNMETER_UDP_TIMEOUT: 'soon' },
-        file: { 'spool-maks': 1 },
+        file: { path: 'meter.yaml', content: { 'spool-maks': 1 } },
       }),
     )
     expect(text.split('\n')).toEqual([
-      'the configuration file has no option "spool-maks"; did you mean "spool-max"?',
+      'meter.yaml has no option "spool-maks"; did you mean "spool-max"?',
       '--interface NAME is required: What to read.',
       'TUNMETER_UDP_TIMEOUT: "soon": expected a time as in 250ms, 30s, 5m, 2h or 7d',
       '--port: "70000": expected a whole number, from 0 to 65535',

@@ -1,7 +1,9 @@
 /** The command line as a user meets it: a real process, its output and its exit code. */
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { temporaryDirectory } from '../support/temporary.js'
 
 const run = (...args: string[]) =>
   spawnSync(process.execPath, ['dist/cli.js', ...args], {
@@ -70,4 +72,57 @@ describe('tunmeter', () => {
       expect(stdout).toContain('--config <FILE>')
     },
   )
+
+  describe('a configuration file', () => {
+    const withFile = (yaml: string, ...args: string[]) => {
+      const file = join(temporaryDirectory(), 'tunmeter.yaml')
+      writeFileSync(file, yaml)
+      return { file, ...run(...args, '--config', file) }
+    }
+
+    test('an option without a value is not given', () => {
+      const yaml = 'catalog:\npeers: ~\noutput: ""\nspool-max:\nconsolidate:\nformat: summary\n'
+      const { status, stdout, stderr } = withFile(yaml, 'replay', 'fixtures/demo/site.pcap')
+      expect([stderr, status]).toEqual(['', 0])
+      expect(JSON.parse(stdout)).toMatchObject({ sessions: 192 })
+    })
+
+    test('what is wrong in it is said with file, option and place', () => {
+      const yaml = 'interface: [wg0, ~, wg1]\nring: soon\nuser: { name: me }\nspol: x\n'
+      const { file, status, stderr } = withFile(yaml, 'meter')
+      expect(status).toBe(2)
+      const lines = stderr.replaceAll(file, 'FILE').split('\n')
+      expect(lines.map((line) => line.replace(/^tunmeter: /, '').trim())).toEqual(
+        expect.arrayContaining([
+          'interface in FILE: item 2 of the list is empty',
+          'ring in FILE: "soon": expected a size as in 64MiB or 1GiB',
+          'user in FILE: expected one value or a list',
+          'FILE has no option "spol"; did you mean "spool"?',
+        ]),
+      )
+    })
+
+    test.each<[string, string[], string, string]>([
+      ['--active-timeout', ['--active-timeout', '30s'], '', ''],
+      ['TUNMETER_ACTIVE_TIMEOUT', [], '', '30s'],
+      ['active-timeout in FILE', [], 'active-timeout: 30s', ''],
+    ])('--consolidate with %s is refused by that name', (name, args, yaml, variable) => {
+      const file = join(temporaryDirectory(), 'tunmeter.yaml')
+      writeFileSync(file, yaml)
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [
+          ...['dist/cli.js', 'meter', '--interface', 'none', '--consolidate', ...args],
+          ...['--to', 'http://127.0.0.1:1', '--key', 'k', '--config', file],
+        ],
+        { encoding: 'utf8', env: { PATH: process.env.PATH, TUNMETER_ACTIVE_TIMEOUT: variable } },
+      )
+      expect([status, stderr.replaceAll(file, 'FILE')]).toEqual([
+        2,
+        expect.stringContaining(
+          `${name} reports open sessions, --consolidate only those that have ended: leave out`,
+        ),
+      ])
+    })
+  })
 })

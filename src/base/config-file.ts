@@ -1,0 +1,63 @@
+/** The file of `--config`: YAML, options by name. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type * as yaml from 'yaml'
+import { AppError, EXIT, messageOf } from './errors.js'
+
+export interface ConfigFile {
+  readonly path: string
+  readonly content: Readonly<Record<string, unknown>>
+}
+
+/** `spool-max:` with nothing behind it is an option that is not given, as an empty variable of the environment is. */
+export function isEmpty(value: unknown): boolean {
+  return (
+    value === null ||
+    value === undefined ||
+    value === '' ||
+    (Array.isArray(value) && value.length === 0)
+  )
+}
+
+/** What no option can be, else undefined. */
+export function valueFault(value: unknown): string | undefined {
+  if (!Array.isArray(value)) {
+    return typeof value === 'object' && value !== null ? 'expected one value or a list' : undefined
+  }
+  const place = value.findIndex((item) => isEmpty(item) || typeof item === 'object')
+  if (place < 0) return undefined
+  const what = isEmpty(value[place]) ? 'empty' : 'more than one value'
+  return `item ${place + 1} of the list is ${what}`
+}
+
+/** Loaded on use: it takes as long to load as Node.js takes to start, and few commands are given a file. */
+function parseYaml(text: string): unknown {
+  const { parse } = createRequire(import.meta.url)('yaml') as typeof yaml
+  return parse(text)
+}
+
+/** @throws AppError BAD_CONFIG_FILE */
+export function readConfigFile(path: string): ConfigFile {
+  let content: unknown
+  try {
+    content = parseYaml(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new AppError(
+      'BAD_CONFIG_FILE',
+      `cannot read the configuration file ${path}: ${messageOf(error)}`,
+      {
+        exitCode: EXIT.usage,
+        cause: error,
+      },
+    )
+  }
+  if (content === null || content === undefined) return { path, content: {} }
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    throw new AppError(
+      'BAD_CONFIG_FILE',
+      `${path}: expected options by name, as in "interface: wg0"`,
+      { exitCode: EXIT.usage },
+    )
+  }
+  return { path, content: content as Record<string, unknown> }
+}
