@@ -76,7 +76,9 @@ export class RunLedger {
       to: new Date(nowMs).toISOString(),
     }
     const gap = { reason: 'unmetered', sessions: 0, interface: name, ...span }
-    const same = now !== null && now.index === before.index && last.bootId === this.#bootId
+    // Where the boot cannot be told (ProcSubset=pid hides it), counters are not compared.
+    const sameBoot = this.#bootId !== '' && last.bootId === this.#bootId
+    const same = now !== null && now.index === before.index && sameBoot
     if (!same || now.bytes < before.bytes) return gap
     return { ...gap, bytes: now.bytes - before.bytes, peers: moved(before, now) }
   }

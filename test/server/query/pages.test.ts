@@ -193,7 +193,8 @@ const sorts = fc.constantFrom(
 )
 
 function twin(q: Query): Session[] {
-  const from = NOW_MS * 1e3 - 7 * 24 * HOUR_US
+  // What is open is listed however long ago it began.
+  const from = q.state === 'open' ? 0 : NOW_MS * 1e3 - 7 * 24 * HOUR_US
   return all.filter(
     (s) =>
       s.startTimeUs >= from && Object.entries(q).every(([name, value]) => MATCH[name]!(value, s)),
