@@ -91,11 +91,10 @@ export class Auth {
     const nowMs = this.#clockMs()
     const keyId = this.#sessions.keyOf(token, nowMs)
     const key = keyId === undefined ? undefined : this.#control.key(keyId)
-    const over =
-      key === undefined ||
-      key.revokedAt !== null ||
-      (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs)
-    if (over) throw new HttpError(401, 'sessionEnded', REASONS.sessionEnded)
+    if (key === undefined) throw new HttpError(401, 'sessionEnded', REASONS.sessionEnded)
+    if (key.revokedAt !== null) throw new HttpError(401, 'keyRevoked', REASONS.keyRevoked)
+    if (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs)
+      throw new HttpError(401, 'keyExpired', REASONS.keyExpired)
     return key
   }
 
