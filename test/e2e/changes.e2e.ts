@@ -167,6 +167,7 @@ describe.skipIf(reason !== null)(`changes${reason ? ` (skipped: ${reason})` : ''
         capture: 'ok',
         privileges: 'ok',
         interface: 'ok',
+        meters: 'ok',
         peers: 'ok',
         catalog: 'ok',
         server: 'ok',
