@@ -76,6 +76,12 @@ export class Lab {
     return lab
   }
 
+  /** After a stop: a new process knows none of the old one's sessions. */
+  async respawn(): Promise<void> {
+    this.#cookie = undefined
+    await this.server.spawn()
+  }
+
   /** What stays open goes on asking the server. */
   async closePages(): Promise<void> {
     await Promise.all(this.browser.contexts().map((context) => context.close()))
