@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeSeeds } from './fuzz/seeds.ts'
-import { fuzzSources, LIBRARIES } from './fuzz/sources.mjs'
+import { fuzzSources, INCLUDES, LIBRARIES } from './fuzz/sources.mjs'
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const BUILD = join(ROOT, 'build/fuzz')
@@ -57,9 +57,13 @@ function build() {
   const program = join(BUILD, 'fuzz')
   mkdirSync(BUILD, { recursive: true })
   const inputs = fuzzSources('fuzz_libfuzzer.cc')
-  const result = spawnSync(compiler, [...FLAGS, ...inputs, ...LIBRARIES, '-o', program], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
+  const result = spawnSync(
+    compiler,
+    [...FLAGS, ...INCLUDES, ...inputs, ...LIBRARIES, '-o', program],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  )
   if (result.status !== 0) fail('the build failed')
   return program
 }

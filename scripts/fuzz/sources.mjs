@@ -27,4 +27,6 @@ export function fuzzSources(main) {
   return [...native, ...fuzz].map((file) => join(NATIVE, file))
 }
 
+/** Includes in native/ are written from there. */
+export const INCLUDES = [`-I${NATIVE}`]
 export const LIBRARIES = ['-lz', '-lpcap', '-pthread']

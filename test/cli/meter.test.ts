@@ -100,14 +100,16 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     expect((await again.finished).code).toBe(0)
   })
 
-  test('a second signal ends it at once, with everything in the spool', async () => {
+  test('a second signal ends it at once, with everything in the spool, however soon it comes', async () => {
     const { server, meter, spool, dial } = await live(['--drain-timeout', '1h'])
     server.misbehave = () => true
     await dial()
-    meter.child.kill('SIGTERM')
-    await until(() => server.asked.length > 1 || meter.output.stderr.includes('stopping'))
-    meter.child.kill('SIGTERM')
-    expect((await meter.finished).code).toBe(0)
+    // Again and again: two that are pending become one, and each moment of the stop is met. No exit code is asked for:
+    // what comes after the last of its work may still kill the process.
+    const signals = setInterval(() => meter.child.kill('SIGTERM'), 1)
+    await meter.finished
+    clearInterval(signals)
+    expect(meter.output.stderr).toContain('stopped; the rest is in the spool')
     const { stdout } = await run(['spool', 'ls', '--spool', spool, '--json'])
     const waiting = stdout
       .trim()

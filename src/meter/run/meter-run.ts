@@ -239,9 +239,15 @@ export class MeterRun {
 
   #listenToSignals(): Promise<string> {
     process.on('SIGHUP', () => this.#reload())
+    // One handler for the first and the second signal: between two of them a signal would end the process unwritten.
+    let first = true
     return new Promise((resolve) => {
-      for (const signal of ['SIGTERM', 'SIGINT'] as const)
-        process.once(signal, () => resolve(signal))
+      const end = (signal: string): void => {
+        if (first) resolve(signal)
+        else this.#givingUp.abort()
+        first = false
+      }
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end)
     })
   }
 
@@ -304,9 +310,7 @@ export class MeterRun {
     this.#log.info({ signal }, 'stopping')
     this.#notifier.stopping()
     this.#ending.abort()
-    const giveUp = (): void => this.#givingUp.abort()
-    const deadline = setTimeout(giveUp, this.#options.drainTimeout)
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, giveUp)
+    const deadline = setTimeout(() => this.#givingUp.abort(), this.#options.drainTimeout)
     await this.#stopParts()
     clearTimeout(deadline)
   }
