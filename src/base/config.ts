@@ -43,6 +43,24 @@ export function text(help: string, value: string): Option<string | undefined> {
   return option<string | undefined>({ help, value, parse: (t) => t, default: undefined })
 }
 
+/** A text of one form, without a default; `expected` says the form. */
+export function textOfForm(
+  help: string,
+  value: string,
+  form: RegExp,
+  expected: string,
+): Option<string | undefined> {
+  return option<string | undefined>({
+    help,
+    value,
+    default: undefined,
+    parse: (t) => {
+      if (!form.test(t)) throw new Error(expected)
+      return t
+    },
+  })
+}
+
 export function textOr(help: string, value: string, fallback: string): Option<string> {
   return option({ help, value, parse: (t) => t, default: fallback, defaultText: fallback })
 }

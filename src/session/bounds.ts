@@ -15,6 +15,38 @@ export const REPORT_BYTES_MAX = 64 * 1024
 /** Names in one record of counters: reasons of other traffic, of lost sessions, figures of reconciliation. */
 export const REPORT_KEYS_MAX = 64
 
+/** A meter's name at the server. */
+export const METER_ID = /^[A-Za-z0-9_.:-]{1,64}$/
+export const METER_ID_EXPECTED = 'expected 1 to 64 of A-Z a-z 0-9 _ . : -'
+
+/** Of the names of interfaces or files in a report, characters (UTF-16). */
+export const REPORT_INTERFACE_MAX = 1024
+/** Of the places in a report. */
+export const REPORT_PLACES_MAX = 1000
+
+/**
+ * Names as a report holds them, `wg0,wg1`; where they are too long for it the first ones and how many others there are:
+ * `a.pcap,b.pcap,… and 998 more`. A first name that is too long by itself is cut.
+ */
+export function joinNames(names: readonly string[], max = REPORT_INTERFACE_MAX): string {
+  const all = names.join(',')
+  if (all.length <= max) return all
+  const rest = (shown: number): string =>
+    shown === names.length ? '' : `,… and ${names.length - shown} more`
+  let text = ''
+  let shown = 0
+  for (const name of names) {
+    const longer = shown === 0 ? name : `${text},${name}`
+    if (longer.length + rest(shown + 1).length > max) break
+    text = longer
+    shown++
+  }
+  if (shown > 0) return text + rest(shown)
+  const end = `…${rest(1)}`
+  // Half a character at the cut would be none that the store can hold.
+  return names[0]!.slice(0, max - end.length).replace(/[\uD800-\uDBFF]$/, '') + end
+}
+
 const ISO_TIME =
   /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?([Zz]|[+-]\d\d:?\d\d))?$/
 

@@ -73,6 +73,13 @@ describe('tunmeter', () => {
     },
   )
 
+  test.each(['gateway Frankfurt', 'ü', 'a'.repeat(65)])('--meter-id %j is refused', (id) => {
+    const way = ['--to', 'http://127.0.0.1:1', '--key', 'k']
+    const { status, stderr } = run('meter', '--interface', 'none', '--meter-id', id, ...way)
+    expect(status).toBe(2)
+    expect(stderr).toContain(`--meter-id: "${id}": expected 1 to 64 of A-Z a-z 0-9 _ . : -`)
+  })
+
   describe('a configuration file', () => {
     const withFile = (yaml: string, ...args: string[]) => {
       const file = join(temporaryDirectory(), 'tunmeter.yaml')

@@ -7,9 +7,11 @@ import {
   size,
   text,
   textList,
+  textOfForm,
   toggle,
 } from '../../base/config.js'
 import { LOG_LEVELS } from '../../base/log.js'
+import { METER_ID, METER_ID_EXPECTED } from '../../session/bounds.js'
 import { ENGINE_FLAGS } from '../capture/engine-flags.js'
 import { SERVER_FLAGS } from '../ship/server-flags.js'
 
@@ -29,7 +31,12 @@ export const METER_OPTIONS = {
       max: 2 ** 40,
     },
   ),
-  meterId: text('Name of this meter at the server; else one is made and kept in the spool', 'ID'),
+  meterId: textOfForm(
+    'Name of this meter at the server: 1 to 64 of A-Z a-z 0-9 _ . : -; else one is made and kept in the spool',
+    'ID',
+    METER_ID,
+    METER_ID_EXPECTED,
+  ),
   waitForInterface: toggle('Start although the interface is not there yet'),
   filter: text('Meter only packets that match (pcap-filter(7))', 'FILTER'),
   snaplen: integer('Bytes captured of a packet; 0: enough for its headers, 256', 'N', 0, {

@@ -1,6 +1,7 @@
 /** The meter's state as every batch carries it. */
 
 import type { MeterReport, ReplayState } from '../../session/batch.js'
+import { joinNames, REPORT_PLACES_MAX } from '../../session/bounds.js'
 import type { Traffic } from '../capture/counters.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
 import type { SpoolDepth } from '../spool/spool.js'
@@ -25,7 +26,7 @@ export function meterReport(input: ReportInput): MeterReport {
     counters.reduce((total, c) => total + read(c), 0)
   return {
     version: input.version,
-    interface: input.interfaces.join(','),
+    interface: joinNames(input.interfaces),
     startedAt: input.startedAt,
     at: new Date().toISOString(),
     packets: sum((c) => c.packets),
@@ -37,7 +38,7 @@ export function meterReport(input: ReportInput): MeterReport {
     spool: { batches: spool.batches, bytes: spool.bytes, setAside: spool.setAside },
     ...(input.reconciliation && { reconciliation: input.reconciliation }),
     ...(input.watchingSince && { watchingSince: input.watchingSince }),
-    ...(input.places && { places: input.places }),
+    ...(input.places && { places: input.places.slice(0, REPORT_PLACES_MAX) }),
     ...(input.replay && { replay: input.replay }),
   }
 }

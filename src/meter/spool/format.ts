@@ -131,6 +131,7 @@ export interface Target {
 /** meter.json */
 export const identitySchema = z.object({
   version: z.literal(SPOOL_VERSION),
+  /** Wider than METER_ID: --meter-id was not checked before 0.2, and what was written must stay readable. */
   meterId: z.string().min(1).max(128),
   /** Sessions and batches waiting, at last count (every few seconds): the loss if the data file is damaged. */
   unsent: z.object({ sessions: z.number(), fromUs: z.number(), toUs: z.number() }),

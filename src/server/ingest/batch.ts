@@ -1,7 +1,14 @@
 /** The envelope of a batch: everything but its sessions, which check.ts takes one by one. */
 import { z } from 'zod'
 import { BATCH_SESSIONS_MAX, REPLAY_STATES } from '../../session/batch.js'
-import { isStorableTime, REPORT_KEYS_MAX } from '../../session/bounds.js'
+import {
+  isStorableTime,
+  METER_ID,
+  METER_ID_EXPECTED,
+  REPORT_INTERFACE_MAX,
+  REPORT_KEYS_MAX,
+  REPORT_PLACES_MAX,
+} from '../../session/bounds.js'
 
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const time = z.iso
@@ -22,7 +29,7 @@ const counts = record(count)
 
 export const meterReportSchema = z.object({
   version: z.string().max(64),
-  interface: z.string().max(1024),
+  interface: z.string().max(REPORT_INTERFACE_MAX),
   startedAt: time,
   at: time,
   packets: count,
@@ -34,7 +41,7 @@ export const meterReportSchema = z.object({
   spool: z.object({ batches: count, bytes: count, setAside: count }),
   reconciliation: record(z.number()).optional(),
   watchingSince: time.optional(),
-  places: z.array(word).max(1000).optional(),
+  places: z.array(word).max(REPORT_PLACES_MAX).optional(),
   replay: z.enum(REPLAY_STATES).optional(),
 })
 
@@ -59,7 +66,7 @@ export const batchGapSchema = z.object({
 
 export const batchSchema = z
   .object({
-    meterId: z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . : -'),
+    meterId: z.string().regex(METER_ID, METER_ID_EXPECTED),
     spoolId: spoolId.optional().meta({
       description:
         'Of the data file that the meter numbers its batches in; new with each new file.',
