@@ -18,12 +18,12 @@ import { closeDirectory } from '../base/private-files.js'
 import {
   Control,
   type KeyRecord,
-  ORG_ID,
   RETENTION_DAYS_MAX,
   SCOPES,
   type Scope,
 } from '../server/control/control.js'
 import { controlExists } from '../server/control/control-file.js'
+import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const data = textOr("The server's data directory.", 'DIR', './data')
@@ -116,7 +116,7 @@ function faultsOf(options: {
   if (scope !== 'root' && org === undefined)
     faults.push(`--org ORG is required: a key for ${scope} belongs to one organisation`)
   if (org !== undefined && !ORG_ID.test(org))
-    faults.push(`--org: ${JSON.stringify(org)}: expected letters, digits, - and _, at most 63`)
+    faults.push(`--org: ${JSON.stringify(org)}: ${ORG_ID_EXPECTED}`)
   if (scope === 'ingest' && site === undefined)
     faults.push('--site N is required: a key for ingest belongs to one site')
   if (scope !== 'ingest' && site !== undefined)

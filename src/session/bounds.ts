@@ -15,6 +15,12 @@ export const REPORT_BYTES_MAX = 64 * 1024
 /** Names in one record of counters: reasons of other traffic, of lost sessions, figures of reconciliation. */
 export const REPORT_KEYS_MAX = 64
 
+/** An organisation's name: part of every path, so nothing in it needs escaping. */
+export const ORG_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/i
+export const ORG_ID_EXPECTED = 'expected letters, digits, - and _, at most 63'
+/** Of sites, from 1. */
+export const SITE_ID_MAX = Number.MAX_SAFE_INTEGER
+
 /** A meter's name at the server. */
 export const METER_ID = /^[A-Za-z0-9_.:-]{1,64}$/
 export const METER_ID_EXPECTED = 'expected 1 to 64 of A-Z a-z 0-9 _ . : -'

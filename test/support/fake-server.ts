@@ -32,6 +32,7 @@ export class FakeServer {
   /** Sessions to refuse, by index. */
   refuse: number[] = []
   catalog: object | null = null
+  catalogHeaders: Record<string, string> = {}
   /** Requests for the catalog are taken and never answered. */
   catalogHangs = false
   url = ''
@@ -70,7 +71,7 @@ export class FakeServer {
     this.paths.add(`${query.method} ${query.url}`)
     if (query.url?.endsWith('/catalog') && this.catalogHangs) return
     if (query.url?.endsWith('/catalog') && this.catalog !== null)
-      return envelope(response, 200, this.catalog)
+      return envelope(response, 200, this.catalog, this.catalogHeaders)
     if (query.method === 'GET') return envelope(response, this.key.status, this.key.data)
     const batch = JSON.parse(gunzipSync(Buffer.concat(chunks)).toString()) as Batch
     this.requests++

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { buildConnector, Dispatcher } from 'undici'
 import { z } from 'zod'
 import { networkFault } from '../../base/errors.js'
+import { ORG_ID, SITE_ID_MAX } from '../../session/bounds.js'
 import { type Answer, judge, parseEnvelope, type Verdict } from './answer.js'
 
 export interface ServerOptions {
@@ -21,6 +22,7 @@ export interface ServerOptions {
 }
 
 export interface Site {
+  /** Of the form ORG_ID: it stands in paths as it is. */
   readonly orgId: string
   readonly siteId: number
 }
@@ -51,12 +53,17 @@ const ANSWER_TIMEOUT_MS = 60_000
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 const keySchema = z.object({
-  scope: z.string(),
-  orgId: z.union([z.string(), z.number()]).nullish(),
-  siteId: z.int().nullish(),
+  scope: z.string().max(64),
+  orgId: z.string().regex(ORG_ID).nullish(),
+  siteId: z.int().min(1).max(SITE_ID_MAX).nullish(),
   retentionDays: z.int().nullish(),
   serverTime: z.iso.datetime().nullish(),
 })
+
+const NOT_A_KEY = 'HTTP 200, but it does not say whose the key is: is this a tunmeter server?'
+
+/** It is sent back as a header, which takes no other characters; without one the catalog is asked for whole. */
+const ETAG = /^[\x21-\x7e]{1,256}$/
 
 interface RequestParts {
   readonly body?: Uint8Array
@@ -108,7 +115,8 @@ export class Connection {
     const said = `HTTP ${answer.status}${envelope?.message ? `: ${envelope.message}` : ''}`
     if ([401, 403, 404].includes(answer.status)) return { kind: 'denied', message: said }
     const key = keySchema.safeParse(envelope?.data)
-    if (answer.status !== 200 || !key.success) return { kind: 'away', message: said }
+    if (answer.status !== 200) return { kind: 'away', message: said }
+    if (!key.success) return { kind: 'away', message: NOT_A_KEY }
     const { scope, orgId, siteId, retentionDays = null, serverTime } = key.data
     if (scope !== 'ingest' || orgId == null || siteId == null) {
       return {
@@ -117,7 +125,7 @@ export class Connection {
       }
     }
     const serverTimeMs = serverTime == null ? null : Date.parse(serverTime)
-    return { kind: 'site', site: { orgId: String(orgId), siteId }, retentionDays, serverTimeMs }
+    return { kind: 'site', site: { orgId, siteId }, retentionDays, serverTimeMs }
   }
 
   /** The site's catalog as the server has it; null when it is the one that `etag` names, or cannot be had. */
@@ -126,13 +134,14 @@ export class Connection {
     etag: string | null,
     signal?: AbortSignal,
   ): Promise<ServerCatalog | null> {
-    const path = `/api/v1/org/${encodeURIComponent(site.orgId)}/catalog`
+    const path = `/api/v1/org/${site.orgId}/catalog`
     try {
       const headers = etag === null ? {} : { 'if-none-match': etag }
       const answer = await this.#request('GET', path, { headers, signal })
       const envelope = answer.status === 200 ? parseEnvelope(answer.text) : null
       if (envelope?.success !== true) return null
-      return { etag: answer.etag ?? null, content: envelope.data }
+      const given = answer.etag ?? ''
+      return { etag: ETAG.test(given) ? given : null, content: envelope.data }
     } catch {
       // Names are a convenience: whether the server is away is for batches to say.
       return null
@@ -140,7 +149,7 @@ export class Connection {
   }
 
   async send(site: Site, batch: number, body: Uint8Array): Promise<Verdict> {
-    const path = `/api/v1/org/${encodeURIComponent(site.orgId)}/site/${site.siteId}/sessions`
+    const path = `/api/v1/org/${site.orgId}/site/${site.siteId}/sessions`
     try {
       return judge(await this.#request('POST', path, { body }), batch, Date.now())
     } catch (error) {

@@ -28,6 +28,7 @@
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import type { BatchGap } from '../../session/batch.js'
+import { ORG_ID, SITE_ID_MAX } from '../../session/bounds.js'
 
 export const SPOOL_VERSION = 1
 
@@ -120,12 +121,19 @@ export function diskBytes(entry: Pick<BatchEntry, 'bytes'>): number {
 }
 
 /** Where batches go, as the server's answer to `GET /api/v1/key` said; remembered for when it is away. */
-export interface Target {
-  readonly url: string
+const targetSchema = z.object({
+  url: z.string(),
   /** SHA-256 of the key, so that another key is asked about anew. */
-  readonly keyHash: string
-  readonly orgId: string
-  readonly siteId: number
+  keyHash: z.string(),
+  orgId: z.string().regex(ORG_ID),
+  siteId: z.int().min(1).max(SITE_ID_MAX),
+})
+export type Target = Readonly<z.infer<typeof targetSchema>>
+
+/** Null when it is none, as a version of before 0.2 could have kept: the server is asked again. */
+export function parseTarget(value: unknown): Target | null {
+  const parsed = targetSchema.safeParse(value)
+  return parsed.success ? parsed.data : null
 }
 
 /** meter.json */

@@ -19,6 +19,7 @@ import {
   type Identity,
   type Life,
   parseEntry,
+  parseTarget,
   type Target,
 } from './format.js'
 import { GapList, lossOf } from './gaps.js'
@@ -318,7 +319,7 @@ export class Spool {
   }
 
   target(): Target | null {
-    return (this.#store.meta.get('target') as Target | undefined) ?? null
+    return parseTarget(this.#store.meta.get('target'))
   }
 
   setTarget(target: Target): Promise<void> {

@@ -18,12 +18,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Database, RootDatabase } from 'lmdb'
 import { AppError } from '../../base/errors.js'
+import { ORG_ID } from '../../session/bounds.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
 
 export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
 export type Scope = (typeof SCOPES)[number]
-
-export const ORG_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/i
 
 /** Days; 0: nothing is stored; -1: for ever. */
 export const RETENTION_DEFAULT = 0

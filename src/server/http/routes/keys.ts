@@ -1,5 +1,6 @@
 /** Keys of an organisation: list, create, revoke. */
 import { z } from 'zod'
+import { SITE_ID_MAX } from '../../../session/bounds.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import type { KeyRecord } from '../../control/control.js'
 import type { ServerContext } from '../context.js'
@@ -11,7 +12,7 @@ const KEYS_MAX = 1000
 
 const newKeySchema = z.strictObject({
   scope: z.enum(['admin', 'read', 'ingest']),
-  siteId: z.int().min(1).max(Number.MAX_SAFE_INTEGER).nullish(),
+  siteId: z.int().min(1).max(SITE_ID_MAX).nullish(),
   name: z.string().trim().min(1).max(100).refine(isPlainText, PLAIN_TEXT),
   expiresAt: z.iso.datetime({ offset: true }).nullish(),
 })

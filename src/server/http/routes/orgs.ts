@@ -1,7 +1,8 @@
 /** Organisations and their settings. */
 import { z } from 'zod'
+import { ORG_ID, ORG_ID_EXPECTED } from '../../../session/bounds.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
-import { ORG_ID, RETENTION_DAYS_MAX } from '../../control/control.js'
+import { RETENTION_DAYS_MAX } from '../../control/control.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
@@ -28,7 +29,7 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
       scopes: [],
       status: 201,
       body: z.strictObject({
-        orgId: z.string().regex(ORG_ID, 'expected letters, digits, - and _, at most 63'),
+        orgId: z.string().regex(ORG_ID, ORG_ID_EXPECTED),
         name: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).nullish(),
       }),
       answer: orgSchema,

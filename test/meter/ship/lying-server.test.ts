@@ -1,0 +1,80 @@
+/** A server, or whoever stands in the way of one, may say anything: it costs its own answer and nothing else. */
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Connection } from '../../../src/meter/ship/connection.js'
+import { type Problem, Shipper } from '../../../src/meter/ship/shipper.js'
+import { FakeServer } from '../../support/fake-server.js'
+import { aSpool, batchOf } from '../../support/spools.js'
+import { until } from '../../support/until.js'
+
+const SITE = { orgId: 'acme', siteId: 3 }
+
+async function connect(url: string): Promise<Connection> {
+  const connection = await Connection.open({ url, key: 'tm_ingest_x' })
+  onTestFinished(() => connection.close())
+  return connection
+}
+
+describe('who the key is', () => {
+  test.each([
+    ['half a character', { orgId: 'a\ud800', siteId: 1 }],
+    ['a path', { orgId: '../../other', siteId: 1 }],
+    ['an endless name', { orgId: 'a'.repeat(64), siteId: 1 }],
+    ['no text', { orgId: 7, siteId: 1 }],
+    ['no site', { orgId: 'acme', siteId: 0 }],
+    ['a site beyond all numbers', { orgId: 'acme', siteId: 1e300 }],
+    ['a time that is none', { orgId: 'acme', siteId: 1, serverTime: 'x'.repeat(1000) }],
+  ])('%s is no answer', async (_what, said) => {
+    const server = await new FakeServer().start()
+    server.key = { status: 200, data: { scope: 'ingest', ...said } }
+    const connection = await connect(server.url)
+    expect(await connection.whoAmI()).toMatchObject({ kind: 'away' })
+  })
+
+  test('a site of which nothing can be made is waited for, and is not remembered', async () => {
+    const server = await new FakeServer().start()
+    server.key = { status: 200, data: { scope: 'ingest', orgId: 'a\ud800', siteId: 1 } }
+    const { spool } = await aSpool()
+    await spool.append(batchOf(1))
+    const problems: (Problem | null)[] = []
+    const shipper = new Shipper({
+      spool,
+      connection: await connect(server.url),
+      backoff: { firstMs: 2, lastMs: 20 },
+      onProblem: (problem) => problems.push(problem),
+    })
+    onTestFinished(() => shipper.stop())
+    shipper.start()
+    await until(() => problems.length > 0)
+    expect(problems[0]).toMatchObject({ kind: 'away' })
+    expect(spool.target()).toBe(null)
+    server.key = { status: 200, data: { scope: 'ingest', ...SITE } }
+    expect(await shipper.drained(new AbortController().signal)).toBe(true)
+    expect(spool.target()).toMatchObject(SITE)
+  })
+
+  test('a remembered one of before that no path can hold is forgotten at the next start', async () => {
+    const { spool } = await aSpool()
+    const there = { url: 'http://127.0.0.1:1', keyHash: 'x', siteId: 1 }
+    await spool.setTarget({ ...there, orgId: 'a\ud800' })
+    expect(spool.target()).toBe(null)
+    await spool.setTarget({ ...there, orgId: 'acme' })
+    expect(spool.target()).toMatchObject({ orgId: 'acme', siteId: 1 })
+  })
+})
+
+describe('the catalog', () => {
+  test.each([
+    ['"1"', '"1"'],
+    ['W/"abc"', 'W/"abc"'],
+    [`"${'x'.repeat(8000)}"`, null],
+    ['"\u00e9"', null],
+  ])('of its ETag %j is kept %j', async (given, kept) => {
+    const server = await new FakeServer().start()
+    server.catalog = { clients: [] }
+    server.catalogHeaders = { etag: given }
+    const connection = await connect(server.url)
+    const answer = await connection.catalog(SITE, null)
+    expect(answer).toEqual({ etag: kept, content: { clients: [] } })
+    expect(await connection.catalog(SITE, answer!.etag)).not.toBe(null)
+  })
+})
