@@ -18,16 +18,10 @@ export const isDark = createStore<boolean>(false)
 
 const systemDark = window.matchMedia('(prefers-color-scheme: dark)')
 
-/** Paper is light. */
-const onPaper = window.matchMedia('print')
-
 function apply(): void {
   const chosen = theme.get()
-  const dark = chosen === 'dark' || (chosen === 'system' && systemDark.matches)
-  isDark.set(dark && !onPaper.matches)
+  isDark.set(chosen === 'dark' || (chosen === 'system' && systemDark.matches))
 }
-
-onPaper.addEventListener('change', apply)
 
 systemDark.addEventListener('change', apply)
 apply()

@@ -36,10 +36,10 @@ export class RecordReader {
     return this.#u64(AT.sequence)
   }
   get startTimeUs(): number {
-    return this.#i64(AT.startTimeUs)
+    return this.#i64(AT.firstUs)
   }
   get endTimeUs(): number {
-    return this.#i64(AT.endTimeUs)
+    return this.#i64(AT.lastUs)
   }
   get protocol(): Protocol {
     return this.#bytes[this.#at + AT.protocol] === 6 ? 'tcp' : 'udp'

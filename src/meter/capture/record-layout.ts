@@ -1,18 +1,15 @@
 /**
  * The binary session record, byte for byte as in native/engine/session_record.h (drawn there). Little endian.
- * The addon reports what its compiler saw; loading fails when it differs (layout.ts).
+ * The addon reports the offsets that its compiler saw; loading fails when one differs from these.
  */
-import type { FieldsFrom } from '../../session/session-table.js'
-
 export const RECORD_BYTES = 128
 export const NO_RTT = 0xffffffff
 export const RECORD_FLAGS = { midstream: 1, icmpError: 2 } as const
 
-/** In the order of the record. */
 export const RECORD_OFFSETS = {
   sequence: 0,
-  startTimeUs: 8,
-  endTimeUs: 16,
+  firstUs: 8,
+  lastUs: 16,
   bytesTx: 24,
   bytesRx: 32,
   payloadTx: 40,
@@ -33,12 +30,4 @@ export const RECORD_OFFSETS = {
   flags: 115,
   handshakeRttUs: 116,
   reserved: 120,
-} as const satisfies Record<FieldOfRecord, number>
-
-/** What the engine measures, `midstream` as one of the flags. */
-type FieldOfRecord =
-  | Exclude<keyof FieldsFrom<'engine'>, 'midstream'>
-  | 'sequence'
-  | 'family'
-  | 'flags'
-  | 'reserved'
+} as const
