@@ -38,6 +38,7 @@
         "native/addon/addon.cc",
         "native/addon/addon_rows.cc",
         "native/addon/addon_values.cc",
+        "native/addon/layout.cc",
         "native/source/capture_files.cc",
         "native/engine/community_id.cc",
         "native/decode/decode.cc",

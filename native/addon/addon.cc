@@ -9,6 +9,7 @@
 
 #include "addon/addon_rows.h"
 #include "addon/addon_values.h"
+#include "addon/layout.h"
 #include "decode/bytes.h"
 
 namespace tunmeter {

@@ -115,42 +115,4 @@ Napi::Object status_object(Napi::Env env, const PointStatus& status) {
   return object;
 }
 
-Napi::Object layout_object(Napi::Env env) {
-  Napi::Object offsets = Napi::Object::New(env);
-  const auto set = [&offsets](const char* name, size_t offset) {
-    offsets.Set(name, static_cast<double>(offset));
-  };
-  set("sequence", offsetof(SessionRecord, sequence));
-  set("firstUs", offsetof(SessionRecord, first_us));
-  set("lastUs", offsetof(SessionRecord, last_us));
-  set("bytesTx", offsetof(SessionRecord, bytes_tx));
-  set("bytesRx", offsetof(SessionRecord, bytes_rx));
-  set("payloadTx", offsetof(SessionRecord, payload_tx));
-  set("payloadRx", offsetof(SessionRecord, payload_rx));
-  set("packetsTx", offsetof(SessionRecord, packets_tx));
-  set("packetsRx", offsetof(SessionRecord, packets_rx));
-  set("sourceIp", offsetof(SessionRecord, source_ip));
-  set("destIp", offsetof(SessionRecord, dest_ip));
-  set("sourcePort", offsetof(SessionRecord, source_port));
-  set("destPort", offsetof(SessionRecord, dest_port));
-  set("protocol", offsetof(SessionRecord, protocol));
-  set("family", offsetof(SessionRecord, family));
-  set("endReason", offsetof(SessionRecord, end_reason));
-  set("connState", offsetof(SessionRecord, conn_state));
-  set("tcpFlagsTx", offsetof(SessionRecord, tcp_flags_tx));
-  set("tcpFlagsRx", offsetof(SessionRecord, tcp_flags_rx));
-  set("directionBasis", offsetof(SessionRecord, direction_basis));
-  set("flags", offsetof(SessionRecord, flags));
-  set("handshakeRttUs", offsetof(SessionRecord, handshake_rtt_us));
-  set("reserved", offsetof(SessionRecord, reserved));
-  auto reasons = Napi::Array::New(env, kOtherReasonCount);
-  for (uint32_t i = 0; i < kOtherReasonCount; i++) reasons.Set(i, kOtherReasonNames[i]);
-  Napi::Object layout = Napi::Object::New(env);
-  layout.Set("recordBytes", static_cast<double>(sizeof(SessionRecord)));
-  layout.Set("counterValues", static_cast<double>(kCounterValues));
-  layout.Set("offsets", offsets);
-  layout.Set("otherReasons", reasons);
-  return layout;
-}
-
 }  // namespace tunmeter

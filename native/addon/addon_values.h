@@ -13,7 +13,5 @@ SourceOptions source_options(const Napi::Object& object);
 PrefixSet prefix_set(const Napi::Value& value);
 Napi::Value counter_values(Napi::Env env, const EngineCounters& counters);
 Napi::Object status_object(Napi::Env env, const PointStatus& status);
-// What the TypeScript side checks itself against.
-Napi::Object layout_object(Napi::Env env);
 
 }  // namespace tunmeter

@@ -19,12 +19,6 @@ constexpr int64_t kTimeUsMax = 4'000'000'000'000'000;
 constexpr int64_t kDurationUsMax = int64_t{1} << 43;
 constexpr uint64_t kSequenceMax = (uint64_t{1} << 40) - 1;
 
-constexpr std::string_view kEndReasons[] = {
-    "", "idleTimeout", "activeTimeout", "endOfFlowDetected", "forcedEnd", "lackOfResources"};
-constexpr std::string_view kConnStates[] = {"S0",   "S1",     "SF",    "REJ", "S2",  "S3", "RSTO",
-                                            "RSTR", "RSTOS0", "RSTRH", "SH",  "SHR", "OTH"};
-constexpr std::string_view kBases[] = {"syn", "synAck", "peer", "firstPacket"};
-
 char* ipv4(const uint8_t* ip, char* out) {
   for (int i = 0; i < 4; i++) {
     if (i > 0) *out++ = '.';
@@ -146,9 +140,9 @@ char* SessionRows::value(const SessionRecord& r, RowValue value, char* out) {
     case RowValue::kPayloadRx:
       return spelling::number(r.payload_rx, out);
     case RowValue::kEndReason:
-      return spelling::text(kEndReasons[static_cast<int>(r.end_reason)], out);
+      return spelling::text(kEndReasonNames[static_cast<int>(r.end_reason)], out);
     case RowValue::kConnState:
-      return spelling::text(kConnStates[static_cast<int>(r.conn_state)], out);
+      return spelling::text(kConnStateNames[static_cast<int>(r.conn_state)], out);
     case RowValue::kTcpFlagsTx:
       return spelling::number(r.tcp_flags_tx, out);
     case RowValue::kTcpFlagsRx:
@@ -157,7 +151,7 @@ char* SessionRows::value(const SessionRecord& r, RowValue value, char* out) {
       return r.handshake_rtt_us == kNoRtt ? spelling::text(null_, out)
                                           : spelling::number(r.handshake_rtt_us, out);
     case RowValue::kDirectionBasis:
-      return spelling::text(kBases[static_cast<int>(r.direction_basis)], out);
+      return spelling::text(kDirectionBasisNames[static_cast<int>(r.direction_basis)], out);
     case RowValue::kMidstream:
       return spelling::text((r.flags & kFlagMidstream) != 0 ? "true" : "false", out);
     case RowValue::kCommunityId:

@@ -1,10 +1,12 @@
-// What the engine counts. Handed to JavaScript in the order of engine_counter_values(); read by
-// readCounters() in src/meter/capture/counters.ts.
+// What the engine counts. Handed to JavaScript in the order of each_counter(); read by readCounters()
+// in src/meter/capture/counters.ts, which has the same names.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "decode/decoded_packet.h"
+#include "engine/session_record.h"
 
 namespace tunmeter {
 
@@ -36,7 +38,6 @@ struct EngineCounters {
   uint64_t open_sessions_max = 0;
   uint64_t evictions = 0;
   uint64_t fragment_evictions = 0;
-  uint64_t waiting_syns_full = 0;  // could not wait: counted into the session that was there
   uint64_t records_made = 0;
   uint64_t records_dropped = 0;
   uint64_t has_time = 0;
@@ -45,31 +46,40 @@ struct EngineCounters {
   Traffic other[kOtherReasonCount];
 };
 
-inline constexpr int kCounterValues = 17 + 5 + 2 * kOtherReasonCount;
+inline constexpr int kCounterValues = 16 + 5 + 2 * kOtherReasonCount;
+
+// Calls visit(group, name, value) for each number, in the order that JavaScript reads them in.
+// `group` is empty, or what a name of many belongs to.
+template <typename Visit>
+void each_counter(const EngineCounters& c, Visit visit) {
+  const auto traffic = [&visit](std::string_view group, const Traffic& t) {
+    visit(group, "packets", t.packets);
+    visit(group, "bytes", t.bytes);
+  };
+  traffic("", c.all);
+  traffic("sessions", c.sessions);
+  traffic("pending", c.pending);
+  visit("pending", "datagrams", c.pending_datagrams);
+  visit("", "sessionsOpened", c.sessions_opened);
+  visit("", "openSessions", c.open_sessions);
+  visit("", "openSessionsMax", c.open_sessions_max);
+  visit("", "evictions", c.evictions);
+  visit("", "fragmentEvictions", c.fragment_evictions);
+  visit("", "recordsMade", c.records_made);
+  visit("", "recordsDropped", c.records_dropped);
+  visit("", "hasTime", c.has_time);
+  visit("", "engineTimeUs", c.engine_time_us);
+  for (int reason = 1; reason <= 5; reason++) {
+    visit("ended", kEndReasonNames[reason], c.ended[reason]);
+  }
+  for (int i = 0; i < kOtherReasonCount; i++) traffic(kOtherReasonNames[i], c.other[i]);
+}
 
 // Writes kCounterValues numbers and returns the end.
 inline double* engine_counter_values(const EngineCounters& c, double* out) {
-  const auto put = [&out](auto value) { *out++ = static_cast<double>(value); };
-  const auto put_traffic = [&put](const Traffic& t) {
-    put(t.packets);
-    put(t.bytes);
-  };
-  put_traffic(c.all);
-  put_traffic(c.sessions);
-  put_traffic(c.pending);
-  put(c.pending_datagrams);
-  put(c.sessions_opened);
-  put(c.open_sessions);
-  put(c.open_sessions_max);
-  put(c.evictions);
-  put(c.fragment_evictions);
-  put(c.waiting_syns_full);
-  put(c.records_made);
-  put(c.records_dropped);
-  put(c.has_time);
-  put(c.engine_time_us);
-  for (int reason = 1; reason <= 5; reason++) put(c.ended[reason]);
-  for (const Traffic& t : c.other) put_traffic(t);
+  each_counter(c, [&out](std::string_view, std::string_view, auto value) {
+    *out++ = static_cast<double>(value);
+  });
   return out;
 }
 

@@ -1,8 +1,8 @@
 // The binary session record: how a session leaves the engine for JavaScript.
 //
 // Fixed size, little endian, no padding that is not named. Mirrored by
-// src/meter/capture/record-layout.ts; the addon reports kRecordLayout's offsets when it is loaded and
-// loading fails when one differs.
+// src/meter/capture/record-layout.ts. The addon reports offsets, sizes and words as compiled
+// (native/addon/layout.cc), and loading it fails when one differs.
 //
 //   byte   0           8          16         24         32          40
 //          | sequence  | first_us | last_us  | bytes_tx | bytes_rx  | payload_tx |
@@ -16,6 +16,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <string_view>
 #include <type_traits>
 
 namespace tunmeter {
@@ -28,6 +30,10 @@ enum class EndReason : uint8_t {
   kForcedEnd = 4,
   kLackOfResources = 5,
 };
+// The words of an enum by its numbers, as src/session/words.ts has them.
+inline constexpr std::string_view kEndReasonNames[] = {
+    "", "idleTimeout", "activeTimeout", "endOfFlowDetected", "forcedEnd", "lackOfResources"};
+static_assert(std::size(kEndReasonNames) == static_cast<size_t>(EndReason::kLackOfResources) + 1);
 
 // Zeek's conn_state words (base/protocols/conn/main.zeek).
 enum class ConnState : uint8_t {
@@ -45,6 +51,9 @@ enum class ConnState : uint8_t {
   kSHR = 11,    // responder sent SYN-ACK then FIN, no SYN seen; UDP: only the responder spoke
   kOTH = 12,    // no handshake seen: midstream
 };
+inline constexpr std::string_view kConnStateNames[] = {
+    "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"};
+static_assert(std::size(kConnStateNames) == static_cast<size_t>(ConnState::kOTH) + 1);
 
 enum class DirectionBasis : uint8_t {
   kSyn = 0,          // sender of the SYN
@@ -52,6 +61,9 @@ enum class DirectionBasis : uint8_t {
   kPeer = 2,         // the one side inside a WireGuard peer's allowed IPs
   kFirstPacket = 3,  // sender of the first packet seen
 };
+inline constexpr std::string_view kDirectionBasisNames[] = {"syn", "synAck", "peer", "firstPacket"};
+static_assert(std::size(kDirectionBasisNames) ==
+              static_cast<size_t>(DirectionBasis::kFirstPacket) + 1);
 
 enum RecordFlags : uint8_t {
   kFlagMidstream = 1,  // opened by a TCP packet that was no SYN / SYN-ACK

@@ -3,6 +3,8 @@
  * bugs are assertions. What is left comes through here, with a stable code that somebody branches on.
  */
 
+import { printable } from './printable.js'
+
 /** Exit codes of the command line. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
 
@@ -44,5 +46,6 @@ export function networkFault(error: unknown): string {
   if (/wrong version number|packet length too long|http request/i.test(inner))
     return 'the server does not speak TLS there: is its address http://, not https://?'
   const [line = ''] = inner.trim().split('\n')
-  return line === '' ? String(code ?? error) : line
+  // A certificate's names are in some of them.
+  return printable(line === '' ? String(code ?? error) : line)
 }

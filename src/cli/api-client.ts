@@ -5,6 +5,7 @@ import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'u
 import { secretText, text, textOr } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, messageOf, networkFault } from '../base/errors.js'
+import { printable } from '../base/printable.js'
 
 export const SERVER_OPTIONS = {
   server: textOr("The server's base URL.", 'URL', 'http://127.0.0.1:8480'),
@@ -134,7 +135,7 @@ export class ApiClient {
     const body = (await response.json().catch(() => null)) as { message?: string } | null
     throw new AppError(
       'SERVER_REFUSED',
-      `${this.#base} answers ${response.status}: ${body?.message ?? 'no reason given'}`,
+      `${this.#base} answers ${response.status}: ${printable(String(body?.message ?? 'no reason given'))}`,
       {
         facts: { status: response.status },
       },

@@ -3,6 +3,7 @@
 import { type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
+import { printable } from '../base/printable.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { humanBytes } from '../meter/output/human.js'
 import type { WireGuardDevice, WireGuardPeer } from '../meter/wireguard/device.js'
@@ -84,7 +85,7 @@ function table(device: WireGuardDevice, rows: readonly Row[], nowSeconds: number
       row.lastHandshakeSeconds === null ? 'never' : ago(nowSeconds - row.lastHandshakeSeconds),
       humanBytes(row.rxBytes),
       humanBytes(row.txBytes),
-    ].map(printable),
+    ].map((text) => printable(text)),
   )
   const widths = HEADINGS.map((heading, i) =>
     Math.max(heading.length, ...cells.map((row) => row[i]!.length)),
@@ -98,11 +99,6 @@ function table(device: WireGuardDevice, rows: readonly Row[], nowSeconds: number
   const count = `${rows.length} ${rows.length === 1 ? 'peer' : 'peers'}`
   const title = `${device.interfaceName} (${device.kind} WireGuard${port}): ${count}\n`
   return title + [HEADINGS, ...cells].map(line).join('')
-}
-
-/** Names come from a file that others may write: no control characters reach the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?')
 }
 
 function ago(seconds: number): string {

@@ -11,5 +11,7 @@ import './styles/drawer.css'
 import './styles/overview.css'
 import './styles/tables.css'
 import './styles/settings.css'
+import './styles/print.css'
+import './styles/forced-colors.css'
 
 render(<App />, document.getElementById('app')!)

@@ -15,6 +15,9 @@ export const REPORT_BYTES_MAX = 64 * 1024
 /** Names in one record of counters: reasons of other traffic, of lost sessions, figures of reconciliation. */
 export const REPORT_KEYS_MAX = 64
 
+/** Of a catalog as JSON: one of 100,000 clients and as many resources takes about 40 MiB. */
+export const CATALOG_BYTES_MAX = 64 * 1024 * 1024
+
 /** An organisation's name: part of every path, so nothing in it needs escaping. */
 export const ORG_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/i
 export const ORG_ID_EXPECTED = 'expected letters, digits, - and _, at most 63'

@@ -2,11 +2,12 @@
  * The fields of a session as people get it: names, order, types, and how each is read. NDJSON, CSV, the API's rows
  * and its documentation all come from this list.
  *
- * The first eleven are the documented connection-log fields, in their documented order (design.md section 3); the
+ * The first eleven are the documented connection-log fields, in their documented order; the
  * others are ours and only ever grow at the end.
  */
 import { communityId } from './community-id.js'
 import { formatEndpoint, isOpen, type Session } from './session.js'
+import { SESSION_FIELDS, type SessionField, type SessionFieldName } from './session-table.js'
 
 /** What only the two ends know: the server from the key a batch came with, the meter from its options. */
 export interface Origin {
@@ -48,49 +49,56 @@ function nullable(name: string, type: FieldType, help: string, read: Read): Fiel
   return { ...field(name, type, help, read), nullable: true }
 }
 
+/** A field of the table under its own name. */
+function same(name: SessionFieldName, read: Read): Field {
+  const { type, nullable, help }: SessionField = SESSION_FIELDS[name]
+  const plain = type === 'integer' || type === 'boolean' ? type : 'text'
+  return { name, type: plain, nullable, documented: false, help, read }
+}
+
 const DOCUMENTED: readonly Field[] = [
   field('timestamp', 'integer', 'Unix seconds at the start.', (s) =>
     Math.floor(s.startTimeUs / 1e6),
   ),
-  field('protocol', 'text', 'tcp or udp.', (s) => s.protocol),
-  nullable('siteResourceId', 'integer', 'Private resource.', (s) => s.siteResourceId),
-  nullable('clientId', 'integer', 'Client.', (s) => s.clientId),
-  nullable('clientEndpoint', 'text', "The peer's outer address, ip:port.", (s) => s.clientEndpoint),
-  nullable('userId', 'text', 'User of the client.', (s) => s.userId),
+  same('protocol', (s) => s.protocol),
+  same('siteResourceId', (s) => s.siteResourceId),
+  same('clientId', (s) => s.clientId),
+  same('clientEndpoint', (s) => s.clientEndpoint),
+  same('userId', (s) => s.userId),
   field('sourceAddr', 'text', 'Initiator, ip:port.', (s) =>
     formatEndpoint(s.sourceIp, s.sourcePort),
   ),
   field('destAddr', 'text', 'Responder, ip:port.', (s) => formatEndpoint(s.destIp, s.destPort)),
   nullable('duration', 'number', 'Seconds, to the millisecond; null while open.', durationSeconds),
-  field('bytesTx', 'integer', 'IP octets, initiator to responder.', (s) => s.bytesTx),
-  field('bytesRx', 'integer', 'IP octets, responder to initiator.', (s) => s.bytesRx),
+  same('bytesTx', (s) => s.bytesTx),
+  same('bytesRx', (s) => s.bytesRx),
 ].map((f) => ({ ...f, documented: true }))
 
 const OURS: readonly Field[] = [
-  field('sessionId', 'text', 'Unique; shared by all reports of a session.', (s) => s.sessionId),
+  same('sessionId', (s) => s.sessionId),
   nullable('orgId', 'text', 'Organisation.', (s) => s.orgId),
   nullable('siteId', 'integer', 'Site.', (s) => s.siteId),
   nullable('meterId', 'text', 'Meter that saw it.', (s) => s.meterId),
   field('startTime', 'text', 'First packet, ISO 8601, microseconds.', (s) => isoUs(s.startTimeUs)),
   field('endTime', 'text', 'Latest packet, ISO 8601, microseconds.', (s) => isoUs(s.endTimeUs)),
-  field('packetsTx', 'integer', 'Packets, initiator to responder.', (s) => s.packetsTx),
-  field('packetsRx', 'integer', 'Packets, responder to initiator.', (s) => s.packetsRx),
-  field('payloadTx', 'integer', 'bytesTx less IP and TCP/UDP headers.', (s) => s.payloadTx),
-  field('payloadRx', 'integer', 'bytesRx less IP and TCP/UDP headers.', (s) => s.payloadRx),
-  field('endReason', 'text', 'IPFIX flowEndReason; activeTimeout: still open.', (s) => s.endReason),
-  field('connState', 'text', "Zeek's word for how it went.", (s) => s.connState),
-  field('tcpFlagsTx', 'integer', 'OR of the flags, initiator.', (s) => s.tcpFlagsTx),
-  field('tcpFlagsRx', 'integer', 'OR of the flags, responder.', (s) => s.tcpFlagsRx),
-  nullable('handshakeRttUs', 'integer', 'SYN to SYN-ACK as seen here.', (s) => s.handshakeRttUs),
-  field('directionBasis', 'text', 'Which rule chose the initiator.', (s) => s.directionBasis),
-  field('midstream', 'boolean', 'Joined after its handshake.', (s) => s.midstream),
-  field('connectionCount', 'integer', 'Connections merged into it.', (s) => s.connectionCount),
-  nullable('peerPublicKey', 'text', 'WireGuard public key.', (s) => s.peerPublicKey),
+  same('packetsTx', (s) => s.packetsTx),
+  same('packetsRx', (s) => s.packetsRx),
+  same('payloadTx', (s) => s.payloadTx),
+  same('payloadRx', (s) => s.payloadRx),
+  same('endReason', (s) => s.endReason),
+  same('connState', (s) => s.connState),
+  same('tcpFlagsTx', (s) => s.tcpFlagsTx),
+  same('tcpFlagsRx', (s) => s.tcpFlagsRx),
+  same('handshakeRttUs', (s) => s.handshakeRttUs),
+  same('directionBasis', (s) => s.directionBasis),
+  same('midstream', (s) => s.midstream),
+  same('connectionCount', (s) => s.connectionCount),
+  same('peerPublicKey', (s) => s.peerPublicKey),
   nullable('clientName', 'text', 'Name of clientId.', (s) => s.clientName),
   nullable('userName', 'text', 'Name of userId.', (s) => s.userName),
   nullable('resourceName', 'text', 'Name of siteResourceId.', (s) => s.resourceName),
   nullable('siteName', 'text', 'Name of siteId.', (s) => s.siteName),
-  nullable('unattributed', 'text', 'Why there is no client.', (s) => s.unattributed),
+  same('unattributed', (s) => s.unattributed),
   // Made where it is shown: 30 bytes that say nothing new would be the largest part of a stored session.
   nullable('communityId', 'text', 'Community ID v1 of the five-tuple.', communityId),
 ]

@@ -66,11 +66,17 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
     const aborted = page.waitForEvent('requestfailed')
     await page.getByRole('button', { name: 'Cancel' }).click()
     expect((await aborted).failure()?.errorText).toContain('ERR_ABORTED')
-    await page.getByRole('heading', { name: 'Cancelled' }).waitFor()
+    // What was on screen stays, and the address says again what that is.
+    await page.getByText('these are the sessions from before').waitFor()
+    expect(await page.locator('tr[data-session]').count()).toBe(40)
+    await page.locator('.stale').waitFor({ state: 'detached' })
+    expect(new URL(page.url()).searchParams.get('sort')).toBeNull()
     answer()
     await page.unroute('**/logs/connection?*')
-    await page.getByRole('button', { name: 'Try again' }).click()
-    await page.locator('tr[data-session]').first().waitFor()
+    await page.getByRole('button', { name: 'Duration' }).click()
+    await page.locator('th.col-duration[aria-sort="descending"]').waitFor()
+    await page.locator('.stale').waitFor({ state: 'detached' })
+    expect(await page.locator('tr[data-session]').count()).toBe(40)
   })
 
   test('a server that goes away is said, what was shown stays, and it is asked again', async () => {

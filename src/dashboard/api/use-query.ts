@@ -12,6 +12,8 @@ const RETRY_MAX_MS = 15_000
 interface State<T> {
   /** The latest answer; of an earlier key while `loading`. */
   readonly data: T | undefined
+  /** The key that `data` answers. */
+  readonly of: string | null
   readonly error: ApiError | null
   readonly loading: boolean
   readonly slow: boolean
@@ -42,15 +44,27 @@ export function useQuery<T>(
   key: string | null,
   load: (signal: AbortSignal) => Promise<T>,
 ): Query<T> {
-  const [state, setState] = useState<State<T>>({ data: undefined, ...IDLE, loading: key !== null })
+  const [state, setState] = useState<State<T>>({
+    data: undefined,
+    of: null,
+    ...IDLE,
+    loading: key !== null,
+  })
   const [round, setRound] = useState(0)
   const loader = useRef(load)
   loader.current = load
   const controller = useRef<AbortController | null>(null)
+  const answered = useRef<{ key: string; round: number; data: T } | null>(null)
 
   useEffect(() => {
     if (key === null) {
-      setState((old) => ({ data: old.data, ...IDLE }))
+      setState((old) => ({ data: old.data, of: old.of, ...IDLE }))
+      return
+    }
+    const last = answered.current
+    // Back to what was answered before another was asked for, or cancelled: it is still in hand.
+    if (last?.key === key && last.round === round) {
+      setState({ data: last.data, of: key, ...IDLE })
       return
     }
     const abort = new AbortController()
@@ -65,12 +79,15 @@ export function useQuery<T>(
       timer = setTimeout(() => setState((old) => ({ ...old, slow: true })), SLOW_AFTER_MS)
       try {
         const data = await loader.current(abort.signal)
-        if (!abort.signal.aborted) setState({ data, ...IDLE })
+        if (!abort.signal.aborted) {
+          answered.current = { key, round, data }
+          setState({ data, of: key, ...IDLE })
+        }
       } catch (cause) {
         if (isAbort(cause) || abort.signal.aborted) return
         const error = asApiError(cause)
         const retryAtMs = error.temporary ? Date.now() + retryMs : null
-        setState((old) => ({ data: old.data, ...IDLE, error, retryAtMs }))
+        setState((old) => ({ data: old.data, of: old.of, ...IDLE, error, retryAtMs }))
         clearTimeout(timer)
         const nextMs = Math.min(retryMs * 2, RETRY_MAX_MS)
         if (!error.temporary) return
@@ -93,7 +110,7 @@ export function useQuery<T>(
 
   const cancel = useCallback(() => {
     controller.current?.abort()
-    setState((old) => ({ data: old.data, ...IDLE, cancelled: true }))
+    setState((old) => ({ data: old.data, of: old.of, ...IDLE, cancelled: true }))
   }, [])
   const reload = useCallback(() => setRound((n) => n + 1), [])
   const update = useCallback((change: (data: T) => T) => {

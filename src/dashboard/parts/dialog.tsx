@@ -1,6 +1,7 @@
 /** The browser's own modal dialog: focus stays inside, Escape closes, and what is behind is inert. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { Toasts } from './toasts.js'
 
 export interface DialogProps {
   readonly title: string
@@ -20,6 +21,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
         <h2>{title}</h2>
         {children}
       </div>
+      <Toasts />
     </dialog>
   )
 }

@@ -18,10 +18,16 @@ export const isDark = createStore<boolean>(false)
 
 const systemDark = window.matchMedia('(prefers-color-scheme: dark)')
 
+/** Paper is light. */
+const onPaper = window.matchMedia('print')
+
 function apply(): void {
   const chosen = theme.get()
-  isDark.set(chosen === 'dark' || (chosen === 'system' && systemDark.matches))
+  const dark = chosen === 'dark' || (chosen === 'system' && systemDark.matches)
+  isDark.set(dark && !onPaper.matches)
 }
+
+onPaper.addEventListener('change', apply)
 
 systemDark.addEventListener('change', apply)
 apply()

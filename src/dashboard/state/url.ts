@@ -18,7 +18,26 @@ function read(): Location {
 }
 
 const location = createStore<Location>(read())
-window.addEventListener('popstate', () => location.set(read()))
+
+/** What the browser keeps with an entry of its history. */
+interface Entry {
+  readonly index: number
+  /** Shows the same as the entry before it, since what it opened was closed again: Back passes over it. */
+  readonly twin: boolean
+}
+
+function entryOf(state: unknown): Entry {
+  return (state as Entry | null) ?? { index: 0, twin: false }
+}
+
+let entry = entryOf(window.history.state)
+
+window.addEventListener('popstate', (event) => {
+  const before = entry
+  entry = entryOf(event.state)
+  if (before.twin && entry.index === before.index - 1) window.history.back()
+  location.set(read())
+})
 
 export function currentLocation(): Location {
   return location.get()
@@ -50,15 +69,44 @@ export function patched(params: URLSearchParams, patch: ParamPatch): URLSearchPa
   return next
 }
 
-export function navigate(href: string, { replace = false } = {}): void {
+export interface NavigateOptions {
+  /** In place of the entry that is shown; else Back leads to that. */
+  readonly replace?: boolean
+}
+
+export function navigate(href: string, { replace = false }: NavigateOptions = {}): void {
   if (href === window.location.pathname + window.location.search) return
-  if (replace) window.history.replaceState(null, '', href)
-  else window.history.pushState(null, '', href)
+  go(href, replace ? { ...entry, twin: false } : { index: entry.index + 1, twin: false })
+}
+
+function go(href: string, next: Entry): void {
+  if (next.index === entry.index) window.history.replaceState(next, '', href)
+  else window.history.pushState(next, '', href)
+  entry = next
   location.set(read())
 }
 
+/** What opened it, and whether that is the entry before the one that is shown. */
+let opened: { readonly from: string; readonly index: number } | null = null
+
+/** Opens a part of the page that Back closes; another value, while it is open, takes its place. */
+export function openPart(name: string, value: string): void {
+  const { path, params } = read()
+  const replace = params.has(name)
+  if (!replace) opened = { from: hrefOf(path, params), index: entry.index + 1 }
+  navigate(hrefOf(path, patched(params, { [name]: value })), { replace })
+}
+
+/** As Back does, but at once: a key that is pressed next finds it closed. */
+export function closePart(name: string): void {
+  const { path, params } = read()
+  if (!params.has(name)) return
+  const href = hrefOf(path, patched(params, { [name]: null }))
+  go(href, { ...entry, twin: opened?.index === entry.index && opened.from === href })
+}
+
 /** Changes some parameters of the page that is shown. */
-export function setParams(patch: ParamPatch, options: { replace?: boolean } = {}): void {
+export function setParams(patch: ParamPatch, options: NavigateOptions = {}): void {
   const { path, params } = read()
   navigate(hrefOf(path, patched(params, patch)), options)
 }

@@ -1,9 +1,8 @@
 /** Loads the native addon, once, and checks that both sides mean the same bytes. */
 import { requireAddon } from '../../base/addon.js'
 import { AppError } from '../../base/errors.js'
-import { OTHER_REASONS } from './counters.js'
 import type { NativeEngineOptions } from './engine-options.js'
-import { RECORD_BYTES, RECORD_OFFSETS } from './record-layout.js'
+import { type Layout, layoutFaults } from './layout.js'
 
 export interface NativePacketEngine {
   feed(packets: Uint8Array): void
@@ -85,11 +84,7 @@ export interface Addon {
     /** Names of the fields that it spells. */
     readonly values: readonly string[]
   }
-  readonly layout: {
-    readonly recordBytes: number
-    readonly offsets: Readonly<Record<string, number>>
-    readonly otherReasons: readonly string[]
-  }
+  readonly layout: Layout
 }
 
 let loaded: Addon | undefined
@@ -102,17 +97,11 @@ export function loadAddon(): Addon {
 
 /** Compares what the C++ compiler laid out with what the TypeScript side reads. */
 export function checked(addon: Addon): Addon {
-  const { layout } = addon
-  const faults: string[] = []
-  if (layout.recordBytes !== RECORD_BYTES) faults.push(`record bytes ${layout.recordBytes}`)
-  for (const [field, offset] of Object.entries(RECORD_OFFSETS)) {
-    if (layout.offsets[field] !== offset) faults.push(`${field} at ${layout.offsets[field]}`)
-  }
-  if (layout.otherReasons.join() !== OTHER_REASONS.join()) faults.push('reasons of other traffic')
+  const faults = layoutFaults(addon.layout)
   if (faults.length > 0) {
     throw new AppError(
       'ADDON_LAYOUT',
-      `the native addon is of another version: its records differ (${faults.join(', ')})`,
+      `the native addon is of another version (${faults.join('; ')})`,
       { hint: 'Build it again: npm run build', facts: { faults } },
     )
   }

@@ -47,8 +47,6 @@ export interface EngineCounters {
   readonly evictions: number
   /** Fragmented datagrams put out because their table was full. */
   readonly fragmentEvictions: number
-  /** SYNs that could not wait for their answer since 4,096 did: counted into the session that was there. */
-  readonly waitingSynsFull: number
   readonly recordsMade: number
   /** Records that found the queue to JavaScript full (live only). */
   readonly recordsDropped: number
@@ -56,31 +54,45 @@ export interface EngineCounters {
   readonly engineTimeUs: number | null
 }
 
-/** What the addon hands over: numbers in the order of `EngineCounters` in native/engine/engine_counters.h. */
+/** What the addon hands over: numbers in the order of COUNTER_NAMES. */
 export function readCounters(values: Float64Array): EngineCounters {
   let at = 0
-  const next = (): number => values[at++] ?? 0
-  const traffic = (): Traffic => ({ packets: next(), bytes: next() })
-  const all = traffic()
-  const sessions = traffic()
-  const pending = { ...traffic(), datagrams: next() }
-  const sessionsOpened = next()
-  const openSessions = next()
-  const openSessionsMax = next()
-  const evictions = next()
-  const fragmentEvictions = next()
-  const waitingSynsFull = next()
-  const recordsMade = next()
-  const recordsDropped = next()
-  const hasTime = next() === 1
-  const engineTime = next()
+  return countersFrom(() => values[at++]!)
+}
+
+/** In the order of each_counter() in native/engine/engine_counters.h; compared when the addon is loaded. */
+export const COUNTER_NAMES: readonly string[] = namesOfCounters()
+
+function namesOfCounters(): string[] {
+  const names: string[] = []
+  countersFrom((name) => names.push(name))
+  return names
+}
+
+/** @param next gives the next number, whose name is said */
+function countersFrom(next: (name: string) => number): EngineCounters {
+  const traffic = (group: string): Traffic => ({
+    packets: next(`${group}packets`),
+    bytes: next(`${group}bytes`),
+  })
+  const all = traffic('')
+  const sessions = traffic('sessions.')
+  const pending = { ...traffic('pending.'), datagrams: next('pending.datagrams') }
+  const sessionsOpened = next('sessionsOpened')
+  const openSessions = next('openSessions')
+  const openSessionsMax = next('openSessionsMax')
+  const evictions = next('evictions')
+  const fragmentEvictions = next('fragmentEvictions')
+  const recordsMade = next('recordsMade')
+  const recordsDropped = next('recordsDropped')
+  const hasTime = next('hasTime') === 1
+  const engineTime = next('engineTimeUs')
   const sessionsEnded = Object.fromEntries(
-    END_REASON_NAMES.map((name) => [name, next()]),
+    END_REASON_NAMES.map((name) => [name, next(`ended.${name}`)]),
   ) as Record<EndReason, number>
-  const other = Object.fromEntries(OTHER_REASONS.map((name) => [name, traffic()])) as Record<
-    OtherReason,
-    Traffic
-  >
+  const other = Object.fromEntries(
+    OTHER_REASONS.map((name) => [name, traffic(`${name}.`)]),
+  ) as Record<OtherReason, Traffic>
   return {
     ...all,
     sessions,
@@ -92,7 +104,6 @@ export function readCounters(values: Float64Array): EngineCounters {
     openSessionsMax,
     evictions,
     fragmentEvictions,
-    waitingSynsFull,
     recordsMade,
     recordsDropped,
     engineTimeUs: hasTime ? engineTime : null,

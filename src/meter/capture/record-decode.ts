@@ -36,10 +36,10 @@ export class RecordReader {
     return this.#u64(AT.sequence)
   }
   get startTimeUs(): number {
-    return this.#i64(AT.firstUs)
+    return this.#i64(AT.startTimeUs)
   }
   get endTimeUs(): number {
-    return this.#i64(AT.lastUs)
+    return this.#i64(AT.endTimeUs)
   }
   get protocol(): Protocol {
     return this.#bytes[this.#at + AT.protocol] === 6 ? 'tcp' : 'udp'

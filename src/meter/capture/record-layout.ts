@@ -1,15 +1,18 @@
 /**
  * The binary session record, byte for byte as in native/engine/session_record.h (drawn there). Little endian.
- * The addon reports the offsets that its compiler saw; loading fails when one differs from these.
+ * The addon reports what its compiler saw; loading fails when it differs (layout.ts).
  */
+import type { FieldsFrom } from '../../session/session-table.js'
+
 export const RECORD_BYTES = 128
 export const NO_RTT = 0xffffffff
 export const RECORD_FLAGS = { midstream: 1, icmpError: 2 } as const
 
+/** In the order of the record. */
 export const RECORD_OFFSETS = {
   sequence: 0,
-  firstUs: 8,
-  lastUs: 16,
+  startTimeUs: 8,
+  endTimeUs: 16,
   bytesTx: 24,
   bytesRx: 32,
   payloadTx: 40,
@@ -30,4 +33,12 @@ export const RECORD_OFFSETS = {
   flags: 115,
   handshakeRttUs: 116,
   reserved: 120,
-} as const
+} as const satisfies Record<FieldOfRecord, number>
+
+/** What the engine measures, `midstream` as one of the flags. */
+type FieldOfRecord =
+  | Exclude<keyof FieldsFrom<'engine'>, 'midstream'>
+  | 'sequence'
+  | 'family'
+  | 'flags'
+  | 'reserved'

@@ -4,12 +4,14 @@
  */
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf } from '../../base/errors.js'
+import { type AppError, messageOf } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
 import type { Logger } from '../../base/log.js'
+import { printable } from '../../base/printable.js'
 import { type Catalog, catalogSchema } from '../../session/catalog.js'
 import { loadCatalog } from '../attribution/catalog-file.js'
 import type { Connection, Site } from '../ship/connection.js'
+import { SayOnce } from './say-once.js'
 
 const SERVER_EVERY_MS = 60_000
 const KEPT_FILE = 'catalog.json'
@@ -58,15 +60,26 @@ export function catalogFromFile(path: string, log: Logger): CatalogSource {
   }
 }
 
+interface ServerCatalogOptions {
+  readonly spoolDirectory: string
+  readonly bytesMax: number
+  readonly log: Logger
+}
+
 export function catalogFromServer(
   connection: Connection,
   site: () => Site | null,
-  spoolDirectory: string,
-  log: Logger,
+  { spoolDirectory, bytesMax, log }: ServerCatalogOptions,
 ): CatalogSource {
   const kept = join(spoolDirectory, KEPT_FILE)
   let etag: string | null = null
   let askAtMs = 0
+  const trouble = new SayOnce()
+  const refuse = (problem: string): null => {
+    if (trouble.begins(problem))
+      log.warn({ problem }, 'the server’s catalog cannot be used; the last one stays')
+    return null
+  }
   return {
     first() {
       try {
@@ -79,13 +92,13 @@ export function catalogFromServer(
       const where = site()
       if (where === null || Date.now() < askAtMs) return null
       askAtMs = Date.now() + SERVER_EVERY_MS
-      const answer = await connection.catalog(where, etag, signal)
+      const answer = await connection
+        .catalog(where, etag, { signal, bytesMax })
+        .catch((error: AppError) => refuse(`${error.message}. ${error.hint}`))
       if (answer === null) return null
       const { data, faults } = parseWith(catalogSchema, answer.content, 'the answer')
-      if (data === undefined) {
-        log.warn({ problem: faults[0] }, 'the server’s catalog is not one')
-        return null
-      }
+      if (data === undefined) return refuse(`it is none: ${printable(faults[0])}`)
+      trouble.isOver()
       etag = answer.etag
       keep(kept, data)
       log.info(

@@ -11,7 +11,7 @@ import {
   toggle,
 } from '../../base/config.js'
 import { LOG_LEVELS } from '../../base/log.js'
-import { METER_ID, METER_ID_EXPECTED } from '../../session/bounds.js'
+import { CATALOG_BYTES_MAX, METER_ID, METER_ID_EXPECTED } from '../../session/bounds.js'
 import { ENGINE_FLAGS } from '../capture/engine-flags.js'
 import { SERVER_FLAGS } from '../ship/server-flags.js'
 
@@ -19,6 +19,10 @@ export const METER_OPTIONS = {
   interface: textList('Interface to meter, or a pattern as in wg*. Repeatable', 'IF'),
   ...SERVER_FLAGS,
   catalog: text('Names and owners from this JSON or YAML file; else from the server', 'FILE'),
+  catalogMax: size('Largest catalog that is taken from the server', CATALOG_BYTES_MAX, {
+    min: 2 ** 20,
+    max: 2 ** 28,
+  }),
   spool: text(
     'Where batches wait until the server has them. Default: /var/lib/tunmeter/spool as root, spool in systemd’s state directory, else tunmeter/spool in ~/.local/state',
     'DIR',

@@ -31,7 +31,7 @@ import { serveMetrics } from './metrics-server.js'
 import { Parts } from './parts.js'
 import { meterReport } from './report.js'
 import { RunLedger, type Stand } from './run-ledger.js'
-import { SayOnce } from './say-once.js'
+import { SayEach, SayOnce } from './say-once.js'
 import { asideBytesMax, defaultSpoolDirectory } from './spool-directory.js'
 
 /** A session waits this long for others before its batch is made. */
@@ -55,6 +55,7 @@ export class MeterRun {
   readonly #givingUp = new AbortController()
   readonly #diskTrouble = new SayOnce()
   readonly #notice = new SayOnce()
+  readonly #refused = new SayEach()
   #writeFailures = 0
   #reportedMs = Date.now()
   #notedMs = 0
@@ -153,11 +154,13 @@ export class MeterRun {
       spool: this.#spool,
       connection: this.#connection,
       onProblem: (problem) => this.#shipProblem(problem),
-      onSetAside: (batch, reason, sessions) =>
-        this.#log.error(
-          { batch, sessions, reason },
-          'the server refuses a batch; it is set aside: see tunmeter spool',
-        ),
+      onSetAside: (batch, reason, sessions) => {
+        if (this.#refused.isNew(reason))
+          this.#log.error(
+            { batch, sessions, reason },
+            'the server refuses a batch; it is set aside, as are others for this reason: see tunmeter spool',
+          )
+      },
       onConflict: (batch, reason) =>
         this.#log.error(
           { batch, reason },
@@ -183,7 +186,11 @@ export class MeterRun {
     const { catalog } = this.#options
     if (catalog !== undefined) return catalogFromFile(catalog, this.#log)
     const site = () => this.#shipper.site
-    return catalogFromServer(this.#connection, site, this.#spool.directory, this.#log)
+    return catalogFromServer(this.#connection, site, {
+      spoolDirectory: this.#spool.directory,
+      bytesMax: this.#options.catalogMax,
+      log: this.#log,
+    })
   }
 
   #startCatalogs(source: CatalogSource): void {

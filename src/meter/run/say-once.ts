@@ -20,3 +20,26 @@ export class SayOnce {
     return was
   }
 }
+
+const AGAIN_MS = 3_600_000
+const TEXTS_MAX = 16
+
+/** What many things may have in common is said for the first of them, and again after an hour; at most 16 texts an hour. */
+export class SayEach {
+  readonly #nowMs: () => number
+  readonly #said = new Map<string, number>()
+
+  constructor(nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs
+  }
+
+  /** @param text numbers in it do not make it another one */
+  isNew(text: string): boolean {
+    const now = this.#nowMs()
+    for (const [old, atMs] of this.#said) if (now - atMs >= AGAIN_MS) this.#said.delete(old)
+    const key = text.replace(/\d+/g, '#')
+    if (this.#said.has(key) || this.#said.size >= TEXTS_MAX) return false
+    this.#said.set(key, now)
+    return true
+  }
+}

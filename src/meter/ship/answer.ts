@@ -10,7 +10,8 @@
  *   408 425 429 5xx, redirects, garbage  away: wait, at least as long as Retry-After says
  */
 import { z } from 'zod'
-import type { BatchReceipt } from '../../session/batch.js'
+import { printable } from '../../base/printable.js'
+import { BATCH_SESSIONS_MAX, type BatchReceipt } from '../../session/batch.js'
 
 export type Verdict =
   | { readonly kind: 'stored'; readonly receipt: BatchReceipt }
@@ -29,21 +30,25 @@ export interface Answer {
 /** A server that asks for more is asked again after this. */
 export const RETRY_AFTER_MAX_MS = 300_000
 
+/** It goes to the log, to the operator and into the spool. */
+const message = z.string().transform((text) => printable(text))
+
 const receiptSchema = z.object({
   batch: z.int(),
-  stored: z.int().min(0),
-  refused: z.array(
-    z.object({ index: z.int().min(0), sessionId: z.string().nullable(), reason: z.string() }),
-  ),
+  stored: z.int().min(0).max(BATCH_SESSIONS_MAX),
+  refused: z
+    .array(z.object({ index: z.int().min(0), sessionId: z.string().nullable(), reason: message }))
+    .max(BATCH_SESSIONS_MAX)
+    .refine((all) => new Set(all.map((one) => one.index)).size === all.length),
   repeated: z.boolean(),
-  notice: z.string().exactOptional(),
+  notice: message.exactOptional(),
 })
 
 const envelopeSchema = z.object({
   data: z.unknown(),
   success: z.boolean(),
   error: z.boolean().optional(),
-  message: z.string().optional(),
+  message: message.optional(),
   code: z.string().optional(),
 })
 export type Envelope = z.infer<typeof envelopeSchema>

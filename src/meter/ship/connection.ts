@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { buildConnector, Dispatcher } from 'undici'
 import { z } from 'zod'
-import { networkFault } from '../../base/errors.js'
-import { ORG_ID, SITE_ID_MAX } from '../../session/bounds.js'
+import { AppError, networkFault } from '../../base/errors.js'
+import { CATALOG_BYTES_MAX, ORG_ID, SITE_ID_MAX } from '../../session/bounds.js'
 import { type Answer, judge, parseEnvelope, type Verdict } from './answer.js'
 
 export interface ServerOptions {
@@ -49,8 +49,10 @@ const CONNECT_TIMEOUT_MS = 10_000
 const CLOSE_WAIT_MS = 500
 /** Of the whole answer: a server that drips one byte a second is away. */
 const ANSWER_TIMEOUT_MS = 60_000
-/** 5,000 refused sessions with a reason each, or a catalog of 100,000 clients. */
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024
+/** BATCH_SESSIONS_MAX refused sessions with a reason each are less. */
+const ANSWER_BYTES_MAX = 1024 * 1024
+/** Lists and objects in an answer; a full catalog has 500,000. A few bytes of JSON make an object of many. */
+const ANSWER_OBJECTS_MAX = 1_000_000
 
 const keySchema = z.object({
   scope: z.string().max(64),
@@ -70,6 +72,8 @@ interface RequestParts {
   readonly headers?: Readonly<Record<string, string>>
   /** Cuts it. */
   readonly signal?: AbortSignal | undefined
+  /** Of the answer. */
+  readonly bytesMax?: number
 }
 
 export class Connection {
@@ -128,21 +132,32 @@ export class Connection {
     return { kind: 'site', site: { orgId, siteId }, retentionDays, serverTimeMs }
   }
 
-  /** The site's catalog as the server has it; null when it is the one that `etag` names, or cannot be had. */
+  /**
+   * The site's catalog as the server has it; null when it is the one that `etag` names, or cannot be had.
+   *
+   * @throws AppError CATALOG_TOO_LARGE
+   */
   async catalog(
     site: Site,
     etag: string | null,
-    signal?: AbortSignal,
+    {
+      signal,
+      bytesMax = CATALOG_BYTES_MAX,
+    }: { signal?: AbortSignal | undefined; bytesMax?: number } = {},
   ): Promise<ServerCatalog | null> {
     const path = `/api/v1/org/${site.orgId}/catalog`
     try {
       const headers = etag === null ? {} : { 'if-none-match': etag }
-      const answer = await this.#request('GET', path, { headers, signal })
+      const answer = await this.#request('GET', path, { headers, signal, bytesMax })
       const envelope = answer.status === 200 ? parseEnvelope(answer.text) : null
       if (envelope?.success !== true) return null
       const given = answer.etag ?? ''
       return { etag: ETAG.test(given) ? given : null, content: envelope.data }
-    } catch {
+    } catch (error) {
+      if (error instanceof AnswerTooLong)
+        throw new AppError('CATALOG_TOO_LARGE', `the server’s catalog: ${error.message}`, {
+          hint: 'Raise --catalog-max, or make the catalog smaller.',
+        })
       // Names are a convenience: whether the server is away is for batches to say.
       return null
     }
@@ -168,7 +183,7 @@ export class Connection {
   async #request(
     method: 'GET' | 'POST',
     path: string,
-    { body, headers, signal }: RequestParts = {},
+    { body, headers, signal, bytesMax = ANSWER_BYTES_MAX }: RequestParts = {},
   ): Promise<Answer & { etag: string | undefined }> {
     const { request } = await import('undici')
     const timeoutMs = this.#options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
@@ -194,21 +209,37 @@ export class Connection {
       status: answer.statusCode,
       retryAfter: header('retry-after'),
       etag: header('etag'),
-      text: await readBounded(answer.body),
+      text: await readBounded(answer.body, bytesMax),
     }
   }
 }
 
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string> {
+class AnswerTooLong extends Error {}
+
+async function readBounded(
+  body: Dispatcher.ResponseData['body'],
+  bytesMax: number,
+): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
+  let objects = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > ANSWER_BYTES_MAX)
-      throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`)
+    if (bytes > bytesMax)
+      throw new AnswerTooLong(`the answer is longer than ${bytesMax / 2 ** 20} MiB`)
+    objects += openingsIn(chunk)
+    if (objects > ANSWER_OBJECTS_MAX)
+      throw new AnswerTooLong(`the answer has more than ${ANSWER_OBJECTS_MAX} lists and objects`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
+}
+
+/** `{` and `[`, those in texts included. */
+function openingsIn(chunk: Uint8Array): number {
+  let count = 0
+  for (const byte of chunk) if (byte === 0x7b || byte === 0x5b) count++
+  return count
 }
 
 async function makeDispatcher(

@@ -14,6 +14,7 @@ import { serveDashboard } from './dashboard.js'
 import { docsPage } from './docs-page.js'
 import { failure, HttpError, httpErrorOf } from './http.js'
 import { openApi } from './openapi.js'
+import { packAnswers, serveText } from './pack.js'
 import { type Route, register } from './route.js'
 import { catalogRoutes } from './routes/catalog.js'
 import { ingestRoutes } from './routes/ingest.js'
@@ -95,6 +96,7 @@ export async function createApp(
   acceptJson(app)
   addHeaders(app)
   addErrors(app, context)
+  packAnswers(app)
   const routes = allRoutes(context)
   register(app, context.auth, routes)
   const page = docsPage(routes, context.version)
@@ -104,12 +106,6 @@ export async function createApp(
   serveText(app, '/docs.css', 'text/css; charset=utf-8', page.css)
   await serveDashboard(app, options.dashboardDirectory)
   return app
-}
-
-/** Made once: an answer to a stranger must not cost a copy of the text. */
-function serveText(app: FastifyInstance, path: string, type: string, text: string): void {
-  const bytes = Buffer.from(text)
-  app.get(path, (_request, reply) => reply.type(type).send(bytes))
 }
 
 function boundedServer(

@@ -24,12 +24,16 @@ export async function serveDashboard(
     index: false,
     wildcard: false,
     cacheControl: false,
+    // Beside each file lie its packed forms (vite.config.ts), which have no addresses of their own.
+    preCompressed: true,
+    globIgnore: ['**/*.br', '**/*.gz'],
     setHeaders: (response, path) => {
       const hashed = path.includes('/assets/')
       response.setHeader(
         'cache-control',
         hashed ? 'public, max-age=31536000, immutable' : 'no-cache',
       )
+      response.setHeader('vary', 'accept-encoding')
     },
   })
   for (const page of PAGES) app.get(page, (_request, reply) => reply.sendFile('index.html'))

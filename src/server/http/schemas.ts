@@ -1,5 +1,6 @@
 /** What answers look like. The rows' schema is made from the field list, so neither can drift from the other. */
 import { z } from 'zod'
+import { SESSION_FIELD_NAMES, SESSION_FIELDS } from '../../session/session-table.js'
 import { SCOPES } from '../control/control.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
 import { METER_STATUSES, SITE_STATUSES } from '../query/sites.js'
@@ -19,18 +20,9 @@ function fieldSchema(field: LogField): z.ZodType {
 }
 
 /** Access logs know no packets: what they cannot fill is null as well. */
-const UNKNOWN_TO_ACCESS_LOGS = new Set([
-  'bytesTx',
-  'bytesRx',
-  'packetsTx',
-  'packetsRx',
-  'payloadTx',
-  'payloadRx',
-  'connState',
-  'tcpFlagsTx',
-  'tcpFlagsRx',
-  'directionBasis',
-])
+const UNKNOWN_TO_ACCESS_LOGS = new Set<string>(
+  SESSION_FIELD_NAMES.filter((name) => !SESSION_FIELDS[name].inAccessLogs),
+)
 
 export const logRowSchema = z.object({
   ...Object.fromEntries(

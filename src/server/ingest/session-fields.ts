@@ -1,22 +1,19 @@
 /** What each field of a session takes, one by one; check.ts and read-batch.ts go through the same list. */
 import { isIP } from 'node:net'
-import { TIME_US_MAX } from '../../session/bounds.js'
 import { canonicalIp } from '../../session/canonical-ip.js'
 import { isPlainText } from '../../session/plain-text.js'
-import {
-  CONN_STATES,
-  DIRECTION_BASES,
-  END_REASON_NAMES,
-  PROTOCOLS,
-  UNATTRIBUTED_REASONS,
-} from '../../session/session.js'
 import { SESSION_ID } from '../../session/session-id.js'
-import type { StoredSession } from '../store/store.js'
+import {
+  SESSION_FIELD_NAMES,
+  SESSION_FIELDS,
+  type SessionField,
+  type SessionFieldName,
+} from '../../session/session-table.js'
 
 export type Check = (value: unknown) => boolean
 
-function wholeUpTo(max: number): Check {
-  return (v) => typeof v === 'number' && v >= 0 && v <= max && Number.isInteger(v)
+function wholeIn(min: number, max: number): Check {
+  return (v) => typeof v === 'number' && v >= min && v <= max && Number.isInteger(v)
 }
 function oneOf(words: readonly string[]): Check {
   const known = new Set<unknown>(words)
@@ -29,48 +26,38 @@ function orNull(check: Check): Check {
   return (v) => v === null || check(v)
 }
 
-const TEXT_OR_NULL = 'a text (of whole characters, without NUL) or null'
-const counter = wholeUpTo(Number.MAX_SAFE_INTEGER)
-const id: Check = (v) => counter(v) && v !== 0
-const port = wholeUpTo(65_535)
-const flags = wholeUpTo(255)
+/** What the field takes when it is not null, and how that is said. */
+function checkOf(field: SessionField): readonly [Check, string] {
+  switch (field.type) {
+    case 'integer':
+      return [wholeIn(field.min, field.max), field.means]
+    case 'text':
+      return [textUpTo(field.maxLength), 'a text (of whole characters, without NUL)']
+    case 'enum': {
+      const list = field.words.join(field.words.length === 2 ? ' or ' : ', ')
+      return [oneOf(field.words), field.means ?? list]
+    }
+    case 'ip':
+      return [(v) => knownIp(v) !== undefined, 'an IP address']
+    case 'sessionId':
+      return [
+        (v) => typeof v === 'string' && SESSION_ID.test(v),
+        '26 characters of Crockford base32',
+      ]
+    case 'boolean':
+      return [(v) => typeof v === 'boolean', 'true or false']
+  }
+}
 
 /** Every field of a Session, and what it takes. */
-export const FIELD_CHECKS: readonly (readonly [keyof StoredSession | 'sequence', Check, string])[] =
-  [
-    [
-      'sessionId',
-      (v) => typeof v === 'string' && SESSION_ID.test(v),
-      '26 characters of Crockford base32',
-    ],
-    ['startTimeUs', wholeUpTo(TIME_US_MAX), 'microseconds since 1970'],
-    ['endTimeUs', wholeUpTo(TIME_US_MAX), 'microseconds since 1970'],
-    ['protocol', oneOf(PROTOCOLS), PROTOCOLS.join(' or ')],
-    ['sourceIp', (v) => knownIp(v) !== undefined, 'an IP address'],
-    ['sourcePort', port, 'a port'],
-    ['destIp', (v) => knownIp(v) !== undefined, 'an IP address'],
-    ['destPort', port, 'a port'],
-    ['bytesTx', counter, 'a count'],
-    ['bytesRx', counter, 'a count'],
-    ['packetsTx', counter, 'a count'],
-    ['packetsRx', counter, 'a count'],
-    ['payloadTx', counter, 'a count'],
-    ['payloadRx', counter, 'a count'],
-    ['endReason', oneOf(END_REASON_NAMES), END_REASON_NAMES.join(', ')],
-    ['connState', oneOf(CONN_STATES), CONN_STATES.join(', ')],
-    ['tcpFlagsTx', flags, 'a number up to 255'],
-    ['tcpFlagsRx', flags, 'a number up to 255'],
-    ['handshakeRttUs', orNull(counter), 'a count or null'],
-    ['directionBasis', oneOf(DIRECTION_BASES), DIRECTION_BASES.join(', ')],
-    ['midstream', (v) => typeof v === 'boolean', 'true or false'],
-    ['connectionCount', id, 'a count from 1'],
-    ['peerPublicKey', orNull(textUpTo(64)), TEXT_OR_NULL],
-    ['clientEndpoint', orNull(textUpTo(64)), TEXT_OR_NULL],
-    ['clientId', orNull(id), 'an id or null'],
-    ['userId', orNull(textUpTo(255)), TEXT_OR_NULL],
-    ['siteResourceId', orNull(id), 'an id or null'],
-    ['unattributed', orNull(oneOf(UNATTRIBUTED_REASONS)), 'a reason or null'],
-  ]
+export const FIELD_CHECKS: readonly (readonly [SessionFieldName, Check, string])[] =
+  SESSION_FIELD_NAMES.map((name) => {
+    const field = SESSION_FIELDS[name]
+    const [check, expected] = checkOf(field)
+    return field.nullable
+      ? ([name, orNull(check), `${expected} or null`] as const)
+      : ([name, check, expected] as const)
+  })
 
 /** IPv4 as isIP() takes it, which is its canonical text too: four numbers up to 255 without leading zeros. */
 function isDottedQuad(text: string): boolean {

@@ -7,50 +7,17 @@
 import type { Readable } from 'node:stream'
 import type { Batch, BatchReceipt, MeterReport, PeerBytes } from '../../session/batch.js'
 import type { Catalog } from '../../session/catalog.js'
-import type {
-  ConnState,
-  EndReason,
-  Protocol,
-  Session,
-  UnattributedReason,
-} from '../../session/session.js'
+import type { ConnState, EndReason, Protocol } from '../../session/session.js'
+import type { FieldsOrUnknown } from '../../session/session-table.js'
 
 /**
  * A session as stored: what an access log cannot know (Newt counts no packets) is null.
  * Source port 0 stands for "several": only consolidated access-log rows have it.
  */
-export interface StoredSession {
+export interface StoredSession extends FieldsOrUnknown {
   readonly orgId: string
   readonly siteId: number
   readonly meterId: string
-  readonly sessionId: string
-  readonly startTimeUs: number
-  readonly endTimeUs: number
-  readonly protocol: Protocol
-  readonly sourceIp: string
-  readonly sourcePort: number
-  readonly destIp: string
-  readonly destPort: number
-  readonly bytesTx: number | null
-  readonly bytesRx: number | null
-  readonly packetsTx: number | null
-  readonly packetsRx: number | null
-  readonly payloadTx: number | null
-  readonly payloadRx: number | null
-  readonly endReason: EndReason
-  readonly connState: ConnState | null
-  readonly tcpFlagsTx: number | null
-  readonly tcpFlagsRx: number | null
-  readonly handshakeRttUs: number | null
-  readonly directionBasis: Session['directionBasis'] | null
-  readonly midstream: boolean
-  readonly connectionCount: number
-  readonly peerPublicKey: string | null
-  readonly clientEndpoint: string | null
-  readonly clientId: number | null
-  readonly userId: string | null
-  readonly siteResourceId: number | null
-  readonly unattributed: UnattributedReason | null
 }
 
 /** A stored session with the names that hold now. */

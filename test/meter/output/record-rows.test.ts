@@ -61,8 +61,8 @@ function binary(f: Facts): Buffer {
   const record = Buffer.alloc(RECORD_BYTES)
   const u64 = (at: number, value: number): unknown => record.writeBigUInt64LE(BigInt(value), at)
   u64(AT.sequence, f.sequence)
-  u64(AT.firstUs, f.firstUs)
-  u64(AT.lastUs, f.firstUs + f.lasted)
+  u64(AT.startTimeUs, f.firstUs)
+  u64(AT.endTimeUs, f.firstUs + f.lasted)
   for (const [i, name] of COUNTERS.entries()) u64(AT[name], f.counters[i]!)
   const [source, dest] = f.addresses
   record.set(source, AT.sourceIp)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Parts } from '../../../src/meter/run/parts.js'
-import { SayOnce } from '../../../src/meter/run/say-once.js'
+import { SayEach, SayOnce } from '../../../src/meter/run/say-once.js'
 
 test('parts stop in reverse order, one after the other, also when one cannot; each once', async () => {
   const parts = new Parts()
@@ -32,4 +32,27 @@ test('a trouble is said when it begins and when it changes, and its end once', (
     false,
     false,
   ])
+})
+
+test('what many have in common is said for the first of them, and again after an hour', () => {
+  let now = 0
+  const each = new SayEach(() => now)
+  expect(['batch 1 bad', 'batch 22 bad', 'other'].map((text) => each.isNew(text))).toEqual([
+    true,
+    false,
+    true,
+  ])
+  now = 3_599_999
+  expect(each.isNew('batch 3 bad')).toBe(false)
+  now = 3_600_000
+  expect(each.isNew('batch 4 bad')).toBe(true)
+})
+
+test('texts that are all different are said 16 times an hour', () => {
+  let now = 0
+  const each = new SayEach(() => now)
+  const texts = Array.from({ length: 100 }, (_, i) => 'x'.repeat(i))
+  expect(texts.filter((text) => each.isNew(text))).toHaveLength(16)
+  now = 3_600_000
+  expect(texts.filter((text) => each.isNew(text))).toHaveLength(16)
 })

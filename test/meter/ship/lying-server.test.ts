@@ -2,6 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Connection } from '../../../src/meter/ship/connection.js'
 import { type Problem, Shipper } from '../../../src/meter/ship/shipper.js'
+import { BATCH_SESSIONS_MAX } from '../../../src/session/batch.js'
 import { FakeServer } from '../../support/fake-server.js'
 import { aSpool, batchOf } from '../../support/spools.js'
 import { until } from '../../support/until.js'
@@ -76,5 +77,90 @@ describe('the catalog', () => {
     const answer = await connection.catalog(SITE, null)
     expect(answer).toEqual({ etag: kept, content: { clients: [] } })
     expect(await connection.catalog(SITE, answer!.etag)).not.toBe(null)
+  })
+
+  test('is taken to its bound, and what is larger is said', async () => {
+    const server = await new FakeServer().start()
+    server.catalog = { padding: 'x'.repeat(2 ** 20) }
+    const connection = await connect(server.url)
+    expect(await connection.catalog(SITE, null)).not.toBe(null)
+    const bytesMax = 2 ** 20
+    await expect(connection.catalog(SITE, null, { bytesMax })).rejects.toMatchObject({
+      code: 'CATALOG_TOO_LARGE',
+      hint: expect.stringContaining('--catalog-max'),
+    })
+  })
+
+  test('of few bytes and many objects is none', async () => {
+    const server = await new FakeServer().start()
+    server.catalog = JSON.parse(`[${'{},'.repeat(1_000_000)}{}]`)
+    const connection = await connect(server.url)
+    await expect(connection.catalog(SITE, null)).rejects.toMatchObject({
+      code: 'CATALOG_TOO_LARGE',
+    })
+  })
+})
+
+describe('the answer to a batch', () => {
+  async function answered(answer: object, status = 200) {
+    const server = await new FakeServer().start()
+    server.misbehave = ({ response }) => {
+      response.writeHead(status).end(JSON.stringify(answer))
+      return true
+    }
+    const connection = await connect(server.url)
+    const { body } = await batchOf(1)(7, [], null)
+    return connection.send(SITE, 7, body)
+  }
+  const receipt = { batch: 7, stored: 0, repeated: false }
+
+  test('with every session refused, each for its own reason, fits', async () => {
+    const reason = 'r'.repeat(130)
+    const refused = Array.from({ length: BATCH_SESSIONS_MAX }, (_, index) => ({
+      index,
+      sessionId: '01ARZ3NDEKTSV4RRFFQ69G5FAV',
+      reason,
+    }))
+    const verdict = await answered({ success: true, data: { ...receipt, refused } })
+    expect(verdict).toMatchObject({ kind: 'stored' })
+    expect(verdict.kind === 'stored' && verdict.receipt.refused.length).toBe(BATCH_SESSIONS_MAX)
+  })
+
+  test('of more than 1 MiB is none', async () => {
+    const answer = {
+      success: true,
+      data: { ...receipt, refused: [] },
+      padding: 'x'.repeat(2 ** 20),
+    }
+    expect(await answered(answer)).toMatchObject({ kind: 'away' })
+  })
+
+  test('that refuses a session twice, or more than a batch has, is none', async () => {
+    const one = { index: 0, sessionId: null, reason: 'x' }
+    const twice = { success: true, data: { ...receipt, refused: [one, one] } }
+    expect(await answered(twice)).toMatchObject({ kind: 'away' })
+    const many = {
+      success: true,
+      data: { ...receipt, stored: BATCH_SESSIONS_MAX + 1, refused: [] },
+    }
+    expect(await answered(many)).toMatchObject({ kind: 'away' })
+  })
+
+  test.each([400, 403, 413, 503])(
+    'with %i says no more than 1 KiB of a long message',
+    async (status) => {
+      const message = `\u001b[2J${'m'.repeat(500_000)}`
+      const verdict = await answered({ success: false, data: null, message }, status)
+      expect(verdict).toMatchObject({ message: expect.stringMatching(/^HTTP \d+: \?\[2Jm+…$/) })
+      expect(JSON.stringify(verdict).length).toBeLessThan(1200)
+    },
+  )
+
+  test('with long reasons and notices is kept short', async () => {
+    const long = 'r'.repeat(100_000)
+    const refused = [{ index: 0, sessionId: null, reason: long }]
+    const verdict = await answered({ success: true, data: { ...receipt, refused, notice: long } })
+    expect(verdict).toMatchObject({ kind: 'stored' })
+    expect(JSON.stringify(verdict).length).toBeLessThan(3000)
   })
 })

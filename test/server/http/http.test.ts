@@ -64,6 +64,15 @@ test('sessions that retention would delete at once are refused with the reason',
   expect(body.data.refused[0].reason).toMatch(/^olderThanRetention/)
 })
 
+test('the answer to 5,000 refused sessions is one that a meter takes', async () => {
+  await setRetention(30)
+  const userId = '"日'.repeat(150)
+  const refusedAll = Array.from({ length: 5_000 }, (_, i) => session(i, { userId }))
+  const answer = await server.request('POST', SESSIONS, ingest, batch(4, refusedAll))
+  expect(answer.body.data.refused).toHaveLength(5_000)
+  expect(Buffer.byteLength(JSON.stringify(answer.body))).toBeLessThan(2 ** 20)
+})
+
 describe('keys', () => {
   test('who am I', async () => {
     const { body } = await server.get('/api/v1/key', ingest)

@@ -1,5 +1,6 @@
 /** The sessions as a table. Rows are reached by mouse, by Tab (the time is a button) and by j and k (keys.ts). */
 import type { ComponentChildren } from 'preact'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { LogRow } from '../../api/types.js'
 import { formatClock, formatDateTime, formatDay } from '../../format/time.js'
 import { Duration } from '../../parts/duration.js'
@@ -16,44 +17,55 @@ interface Column {
   readonly cell: (row: LogRow) => ComponentChildren
 }
 
+const clientText = (row: LogRow) => row.clientName ?? row.sourceAddr
+const resourceText = (row: LogRow) => row.resourceName ?? row.destAddr
 const startedMs = (row: LogRow) => Date.parse(row.startTime)
 
-function Named({ name, id, kind }: { name: string | null; id: unknown; kind: string }) {
-  if (name !== null) return <span title={name}>{name}</span>
-  if (id !== null && id !== undefined) return <span class="muted">{`${kind} ${String(id)}`}</span>
-  return <span class="muted">–</span>
+interface NamedProps {
+  readonly name: string | null
+  readonly id: unknown
+  readonly kind: string
+  /** Stands here where the column of addresses is dropped. */
+  readonly address?: string
 }
 
+function Named({ name, id, kind, address }: NamedProps) {
+  if (name !== null) return <span title={name}>{name}</span>
+  if (id !== null && id !== undefined) return <span class="muted">{`${kind} ${String(id)}`}</span>
+  return (
+    <span class="muted">
+      {address !== undefined && <span class="instead">{address}</span>}
+      <span class="nameless">–</span>
+    </span>
+  )
+}
+
+/** What matters most comes first; logs.css drops some by the room there is, and none is ever cut off. */
 export const COLUMNS: readonly Column[] = [
-  {
-    name: 'protocol',
-    label: 'Proto',
-    cell: (row) => <span class="protocol">{row.protocol.toUpperCase()}</span>,
-  },
+  { name: 'outcome', label: 'How it ended', cell: (row) => <OutcomeLabel row={row} /> },
   {
     name: 'resource',
     label: 'Resource',
-    cell: (row) => <Named name={row.resourceName} id={row.siteResourceId} kind="Resource" />,
+    cell: (row) => (
+      <Named
+        name={row.resourceName}
+        id={row.siteResourceId}
+        kind="Resource"
+        address={row.destAddr}
+      />
+    ),
   },
   {
     name: 'client',
     label: 'Client',
-    cell: (row) => <Named name={row.clientName} id={row.clientId} kind="Client" />,
+    cell: (row) => (
+      <Named name={row.clientName} id={row.clientId} kind="Client" address={row.sourceAddr} />
+    ),
   },
   {
     name: 'user',
     label: 'User',
     cell: (row) => <Named name={row.userEmail ?? row.userName} id={row.userId} kind="User" />,
-  },
-  {
-    name: 'source',
-    label: 'Source',
-    cell: (row) => <span title={row.sourceAddr}>{row.sourceAddr}</span>,
-  },
-  {
-    name: 'dest',
-    label: 'Destination',
-    cell: (row) => <span title={row.destAddr}>{row.destAddr}</span>,
   },
   {
     name: 'duration',
@@ -76,7 +88,21 @@ export const COLUMNS: readonly Column[] = [
     number: true,
     cell: (row) => <Bytes bytes={row.bytesRx} />,
   },
-  { name: 'outcome', label: 'How it ended', cell: (row) => <OutcomeLabel row={row} /> },
+  {
+    name: 'source',
+    label: 'Source',
+    cell: (row) => <span title={row.sourceAddr}>{row.sourceAddr}</span>,
+  },
+  {
+    name: 'dest',
+    label: 'Destination',
+    cell: (row) => <span title={row.destAddr}>{row.destAddr}</span>,
+  },
+  {
+    name: 'protocol',
+    label: 'Proto',
+    cell: (row) => <span class="protocol">{row.protocol.toUpperCase()}</span>,
+  },
 ]
 
 export interface LogTableProps {
@@ -165,11 +191,31 @@ interface RowProps {
   readonly onOpen: (sessionId: string) => void
 }
 
-function Row({ row, selected, fresh, onOpen }: RowProps) {
-  const open = () => {
+/** A second click within this time makes a double-click, which selects a word. */
+const DOUBLE_CLICK_MS = 250
+
+/** Details give the columns less room: opened at the first click, they would put another cell below the second one. */
+function useSingleClick(act: () => void): (event: MouseEvent) => void {
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  useEffect(() => () => clearTimeout(timer.current), [])
+  return (event) => {
+    clearTimeout(timer.current)
     // A click that ends a selection of text is meant for the text.
-    if (window.getSelection()?.type !== 'Range') onOpen(row.sessionId)
+    if (event.detail > 1 || window.getSelection()?.type === 'Range') return
+    timer.current = setTimeout(act, DOUBLE_CLICK_MS)
   }
+}
+
+/** Drawn anew only when something of it changes: going from row to row must not draw hundreds. */
+function Row({ row, selected, fresh, onOpen }: RowProps) {
+  return useMemo(
+    () => <DrawnRow row={row} selected={selected} fresh={fresh} onOpen={onOpen} />,
+    [row, selected, fresh, onOpen],
+  )
+}
+
+function DrawnRow({ row, selected, fresh, onOpen }: RowProps) {
+  const open = useSingleClick(() => onOpen(row.sessionId))
   const ms = startedMs(row)
   return (
     <tr
@@ -183,7 +229,7 @@ function Row({ row, selected, fresh, onOpen }: RowProps) {
           type="button"
           class="row-button"
           title={formatDateTime(ms)}
-          aria-label={`${formatDateTime(ms)}: show this session`}
+          aria-label={`${formatDateTime(ms)}, ${clientText(row)} to ${resourceText(row)}: show this session`}
           onClick={(event) => {
             event.stopPropagation()
             onOpen(row.sessionId)

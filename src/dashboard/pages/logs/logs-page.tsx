@@ -3,6 +3,7 @@ import { useCallback, useRef } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { Gap, LogAnswer, LogRow } from '../../api/types.js'
 import { cancelTogether, useQuery } from '../../api/use-query.js'
+import { zoneName } from '../../format/time.js'
 import { FilterBar } from '../../parts/filters/filter-bar.js'
 import { FilterChips } from '../../parts/filters/filter-chips.js'
 import { useNames } from '../../parts/filters/names.js'
@@ -10,6 +11,7 @@ import { gapText } from '../../parts/gap-list.js'
 import { PlayIcon } from '../../parts/icons.js'
 import { RefreshButton } from '../../parts/refresh-button.js'
 import { Failure, Progress } from '../../parts/states.js'
+import { toast } from '../../parts/toasts.js'
 import { NARROW, useMedia } from '../../parts/use-media.js'
 import {
   liveOf,
@@ -19,7 +21,8 @@ import {
   sortOf,
   sortText,
 } from '../../state/filters.js'
-import { currentLocation, followLink, setParams } from '../../state/url.js'
+import { rangeLabel, rangeOf } from '../../state/range.js'
+import { closePart, currentLocation, followLink, openPart, setParams } from '../../state/url.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
 import { useLogKeys } from './keys.js'
@@ -36,6 +39,10 @@ export function LogsPage({ orgId }: { orgId: string }) {
   const names = useNames(orgId, view.filters, attributes.values)
   const scroller = useRef<HTMLElement>(null)
   const query = cancelTogether(view.rows, [view.totals])
+  const cancel = () => {
+    query.cancel()
+    if (view.restore()) toast('Cancelled: these are the sessions from before')
+  }
   const selectedId = params.get('session')
   const rows = useLive({
     enabled: live,
@@ -47,7 +54,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
     },
     isReading: () => selectedId !== null || isReading(scroller.current),
   })
-  const open = useCallback((id: string) => setParams({ session: id }, { replace: true }), [])
+  const open = useCallback((id: string) => openPart('session', id), [])
   const close = useCallback(() => closeDrawer(), [])
   useLogKeys({
     onOpen: open,
@@ -58,6 +65,9 @@ export function LogsPage({ orgId }: { orgId: string }) {
   return (
     <div class="logs">
       <h1 class="visually-hidden">Connection logs</h1>
+      <p class="print-only">
+        {rangeLabel(rangeOf(params))}, times are local: {zoneName()}
+      </p>
       <div class="toolbar">
         <FilterBar attributes={attributes} names={names} />
         <div class="toolbar-end">
@@ -79,7 +89,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
         </div>
         <FilterChips names={names} />
       </div>
-      <Progress query={query} />
+      <Progress query={{ ...query, cancel }} />
       <Losses gaps={query.data?.gaps ?? []} />
       <div class="logs-body">
         <section
@@ -92,7 +102,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
           <HeldRows live={rows} scroller={scroller.current} />
           {query.data === undefined ? (
             <FirstLoad query={query} />
-          ) : query.error !== null || query.cancelled ? (
+          ) : query.error !== null && !query.error.temporary ? (
             <Failure query={query} what="connection logs" />
           ) : rows.rows.length === 0 ? (
             <EmptyLog notice={query.data.notice?.message} params={params} page={page} />
@@ -133,7 +143,7 @@ function toggleLive(): void {
 
 function closeDrawer(): void {
   const id = new URLSearchParams(window.location.search).get('session') ?? ''
-  setParams({ session: null }, { replace: true })
+  closePart('session')
   document
     .querySelector<HTMLElement>(`[data-session="${CSS.escape(id)}"] .row-button`)
     ?.focus({ preventScroll: true })
@@ -238,10 +248,12 @@ function Drawer({ orgId, sessionId, rows, onClose }: DrawerProps) {
         </button>
       </div>
       {!fetched.loading && (
-        <p class="drawer-lead">
-          {fetched.error?.message ??
-            'It is not in the log: retention may have removed it, or it belongs to another organisation.'}
-        </p>
+        <div class="drawer-body">
+          <p class="drawer-lead">
+            {fetched.error?.message ??
+              'It is not in the log: retention may have removed it, or it belongs to another organisation.'}
+          </p>
+        </div>
       )}
     </aside>
   )

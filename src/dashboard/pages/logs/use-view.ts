@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { fetchLog } from '../../api/logs.js'
 import { fetchTotals } from '../../api/summary.js'
 import type { LogAnswer, SummaryTotals } from '../../api/types.js'
@@ -15,8 +15,7 @@ import {
   spanQuery,
 } from '../../state/filters.js'
 import { rangeOf, spanOf } from '../../state/range.js'
-import type { QueryParams } from '../../state/url.js'
-import { useLocation } from '../../state/url.js'
+import { hrefOf, navigate, type QueryParams, useLocation } from '../../state/url.js'
 
 /** Rows come every second or two in live mode; how many there are is worth less, and dearer. */
 const LIVE_COUNT_MS = 10_000
@@ -36,16 +35,26 @@ export function useView(orgId: string) {
   const selection = JSON.stringify([orgId, filters, range, live])
   const ordered = `${selection} ${sortText(sort)}`
   // A new selection, like a refresh, is made as of now; another page of the same selection is not.
-  const nowMs = useMemo(() => Date.now(), [ordered, refreshedMs])
+  const answered = useRef<Answered | null>(null)
+  const nowMs = useMemo(() => {
+    const last = answered.current
+    // What is come back to from a selection that was not answered is the one that is still in hand.
+    return last?.ordered === ordered && last.refreshedMs === refreshedMs ? last.nowMs : Date.now()
+  }, [ordered, refreshedMs])
   const paging = { limit: pageSize, offset: (page - 1) * pageSize }
   const selected = (atMs = nowMs): QueryParams => ({
     ...spanQuery(spanOf(range, atMs)),
     ...filters,
   })
   const query = (atMs = nowMs): QueryParams => ({ ...selected(atMs), sort: sortText(sort) })
-  const rows = useQuery<LogAnswer>(JSON.stringify([ordered, nowMs, paging]), (signal) =>
+  const key = JSON.stringify([ordered, nowMs, paging])
+  const rows = useQuery<LogAnswer>(key, (signal) =>
     fetchLog(orgId, { ...query(), ...paging, attributes: false, count: false }, signal),
   )
+  const settled = rows.of === key
+  useEffect(() => {
+    if (settled) answered.current = { ordered, refreshedMs, nowMs, href: hrefOf('/', params) }
+  }, [settled, ordered, refreshedMs, nowMs, params])
   const round = useRounds(live)
   const asked = () => selected(round === 0 ? nowMs : Date.now())
   const of = `${selection} ${nowMs}`
@@ -68,8 +77,21 @@ export function useView(orgId: string) {
     /** Undefined while they are being made: old ones beside new rows would be wrong. */
     told: totals.data?.of === of ? totals.data.totals : undefined,
     attributes: useAttributes(orgId, of, asked()),
+    /** The rows that are shown stay, and the address says again what they are. */
+    restore: useCallback(() => {
+      if (answered.current !== null) navigate(answered.current.href, { replace: true })
+      return answered.current !== null
+    }, []),
     refresh: useCallback(() => setRefreshedMs(Date.now()), []),
   }
+}
+
+/** The latest view that has its rows. */
+interface Answered {
+  readonly ordered: string
+  readonly refreshedMs: number
+  readonly nowMs: number
+  readonly href: string
 }
 
 /** Totals, and of which selection. */

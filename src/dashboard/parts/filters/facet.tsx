@@ -72,7 +72,7 @@ function FacetPanel(props: FacetProps) {
   const rest = wanted === '' ? [] : others.filter(matches(wanted)).slice(0, OTHERS_SHOWN)
   return (
     <div class={counts?.counting ? 'facet stale' : 'facet'}>
-      {options.length >= SEARCH_FROM && (
+      {(counts !== undefined || options.length >= SEARCH_FROM) && (
         <input
           class="field"
           type="search"
@@ -80,6 +80,10 @@ function FacetPanel(props: FacetProps) {
           aria-label={`Search ${name.toLowerCase()}`}
           value={search}
           onInput={(event) => setSearch(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            const first = found[0] ?? rest[0]
+            if (event.key === 'Enter' && wanted !== '' && first) props.onToggle(first.value)
+          }}
         />
       )}
       {values.length > 0 && (

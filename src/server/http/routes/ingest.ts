@@ -164,9 +164,16 @@ function checkAll(
   for (const [index, one] of given.entries()) {
     const result = checkSession(one, place, nowUs, oldest)
     if (typeof result !== 'string') sessions.push(result)
-    else refused.push({ index, sessionId: idOf(one), reason: result })
+    else refused.push({ index, sessionId: idOf(one), reason: reasonFor(result, refused.length) })
   }
   return { sessions, refused }
+}
+
+/** A meter takes 1 MiB of answer: beyond these, reasons come without the value that was refused. */
+const VALUES_SHOWN_MAX = 1000
+
+function reasonFor(fault: string, before: number): string {
+  return before < VALUES_SHOWN_MAX ? fault : (fault.split(', got ')[0] ?? fault)
 }
 
 function idOf(session: unknown): string | null {

@@ -13,12 +13,10 @@
  */
 
 import {
-  CONN_STATES,
-  DIRECTION_BASES,
-  END_REASON_NAMES,
-  PROTOCOLS,
-  UNATTRIBUTED_REASONS,
-} from '../../../../session/session.js'
+  SESSION_FIELDS,
+  type SessionField,
+  type SessionFieldName,
+} from '../../../../session/session-table.js'
 import type { StoredSession } from '../../store.js'
 import { sequenceOf } from './ids.js'
 
@@ -36,20 +34,33 @@ export interface StoredColumn extends Column {
 
 type Get = StoredColumn['get']
 
-function integer(name: string, get: Get, sqlType = 'BIGINT'): StoredColumn {
-  return { name, kind: 'integer', sqlType, get }
+function integer(name: string, get: Get): StoredColumn {
+  return { name, kind: 'integer', sqlType: 'BIGINT', get }
 }
 function text(name: string, get: Get): StoredColumn {
   return { name, kind: 'text', sqlType: 'VARCHAR', get }
 }
-function words(name: string, list: readonly string[], get: Get): StoredColumn {
-  return {
-    name,
-    kind: 'enum',
-    sqlType: `ENUM (${list.map((w) => `'${w}'`).join(', ')})`,
-    words: list,
-    get,
+/** A field that is kept as it is, with the type that the table of fields gives it. */
+function plain(field: SessionFieldName, get: Get): StoredColumn {
+  return { name: columnName(field), ...kindOf(SESSION_FIELDS[field]), get }
+}
+function kindOf(field: SessionField): Pick<Column, 'kind' | 'sqlType' | 'words'> {
+  switch (field.type) {
+    case 'integer':
+      return { kind: 'integer', sqlType: integerType(field.max) }
+    case 'boolean':
+      return { kind: 'boolean', sqlType: 'BOOLEAN' }
+    case 'enum': {
+      const { words } = field
+      return { kind: 'enum', sqlType: `ENUM (${words.map((w) => `'${w}'`).join(', ')})`, words }
+    }
+    default:
+      return { kind: 'text', sqlType: 'VARCHAR' }
   }
+}
+function integerType(max: number): string {
+  if (max <= 255) return 'UTINYINT'
+  return max <= 65_535 ? 'USMALLINT' : 'BIGINT'
 }
 
 type HeaderFacts = Pick<StoredSession, 'protocol' | 'sourceIp'>
@@ -134,30 +145,30 @@ export const STORED_COLUMNS: readonly StoredColumn[] = [
   integer('seq', (s) => sequenceOf(s.sessionId)),
   integer('start_us', (s) => s.startTimeUs),
   integer('duration_us', (s) => s.endTimeUs - s.startTimeUs),
-  words('protocol', PROTOCOLS, (s) => s.protocol),
-  text('source_ip', (s) => s.sourceIp),
-  integer('source_port', (s) => s.sourcePort, 'USMALLINT'),
-  text('dest_ip', (s) => s.destIp),
-  integer('dest_port', (s) => s.destPort, 'USMALLINT'),
-  integer('bytes_tx', (s) => s.bytesTx),
-  integer('bytes_rx', (s) => s.bytesRx),
-  integer('packets_tx', (s) => s.packetsTx),
-  integer('packets_rx', (s) => s.packetsRx),
+  plain('protocol', (s) => s.protocol),
+  plain('sourceIp', (s) => s.sourceIp),
+  plain('sourcePort', (s) => s.sourcePort),
+  plain('destIp', (s) => s.destIp),
+  plain('destPort', (s) => s.destPort),
+  plain('bytesTx', (s) => s.bytesTx),
+  plain('bytesRx', (s) => s.bytesRx),
+  plain('packetsTx', (s) => s.packetsTx),
+  plain('packetsRx', (s) => s.packetsRx),
   integer('headers_tx', (s) => excessHeaders(s, s.bytesTx, s.payloadTx, s.packetsTx)),
   integer('headers_rx', (s) => excessHeaders(s, s.bytesRx, s.payloadRx, s.packetsRx)),
-  words('end_reason', END_REASON_NAMES, (s) => s.endReason),
-  words('conn_state', CONN_STATES, (s) => s.connState),
-  integer('tcp_flags_tx', (s) => s.tcpFlagsTx, 'UTINYINT'),
-  integer('tcp_flags_rx', (s) => s.tcpFlagsRx, 'UTINYINT'),
-  integer('handshake_rtt_us', (s) => s.handshakeRttUs),
-  words('direction_basis', DIRECTION_BASES, (s) => s.directionBasis),
-  { name: 'midstream', kind: 'boolean', sqlType: 'BOOLEAN', get: (s) => s.midstream },
-  integer('connection_count', (s) => s.connectionCount),
+  plain('endReason', (s) => s.endReason),
+  plain('connState', (s) => s.connState),
+  plain('tcpFlagsTx', (s) => s.tcpFlagsTx),
+  plain('tcpFlagsRx', (s) => s.tcpFlagsRx),
+  plain('handshakeRttUs', (s) => s.handshakeRttUs),
+  plain('directionBasis', (s) => s.directionBasis),
+  plain('midstream', (s) => s.midstream),
+  plain('connectionCount', (s) => s.connectionCount),
   text('peer', peerOf),
-  integer('client_id', (s) => s.clientId),
-  text('user_id', (s) => s.userId),
-  integer('site_resource_id', (s) => s.siteResourceId),
-  words('unattributed', UNATTRIBUTED_REASONS, (s) => s.unattributed),
+  plain('clientId', (s) => s.clientId),
+  plain('userId', (s) => s.userId),
+  plain('siteResourceId', (s) => s.siteResourceId),
+  plain('unattributed', (s) => s.unattributed),
 ]
 
 export const STORED_NAMES = STORED_COLUMNS.map((c) => c.name).join(', ')

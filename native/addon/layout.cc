@@ -1,0 +1,90 @@
+#include "addon/layout.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine_counters.h"
+#include "engine/session_record.h"
+
+namespace tunmeter {
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string field(const char* name, size_t offset, size_t bytes) {
+  return std::string(name) + " at " + std::to_string(offset) + ", " + std::to_string(bytes) +
+         " bytes";
+}
+#define FIELD(name, member) \
+  field(name, offsetof(SessionRecord, member), sizeof(SessionRecord::member))
+
+// In the order of the record, so that a field that was added is seen too.
+Words record() {
+  return {FIELD("sequence", sequence),
+          FIELD("startTimeUs", first_us),
+          FIELD("endTimeUs", last_us),
+          FIELD("bytesTx", bytes_tx),
+          FIELD("bytesRx", bytes_rx),
+          FIELD("payloadTx", payload_tx),
+          FIELD("payloadRx", payload_rx),
+          FIELD("packetsTx", packets_tx),
+          FIELD("packetsRx", packets_rx),
+          FIELD("sourceIp", source_ip),
+          FIELD("destIp", dest_ip),
+          FIELD("sourcePort", source_port),
+          FIELD("destPort", dest_port),
+          FIELD("protocol", protocol),
+          FIELD("family", family),
+          FIELD("endReason", end_reason),
+          FIELD("connState", conn_state),
+          FIELD("tcpFlagsTx", tcp_flags_tx),
+          FIELD("tcpFlagsRx", tcp_flags_rx),
+          FIELD("directionBasis", direction_basis),
+          FIELD("flags", flags),
+          FIELD("handshakeRttUs", handshake_rtt_us),
+          FIELD("reserved", reserved),
+          "end at " + std::to_string(sizeof(SessionRecord))};
+}
+#undef FIELD
+
+// Values with a meaning of their own.
+Words marks() {
+  return {"midstream is " + std::to_string(kFlagMidstream),
+          "icmpError is " + std::to_string(kFlagIcmpError), "noRtt is " + std::to_string(kNoRtt)};
+}
+
+Words counters() {
+  Words names;
+  each_counter({}, [&names](std::string_view group, std::string_view name, auto) {
+    names.push_back(std::string(group) + (group.empty() ? "" : ".") + std::string(name));
+  });
+  return names;
+}
+
+Napi::Array list(Napi::Env env, const Words& words) {
+  auto array = Napi::Array::New(env, words.size());
+  for (uint32_t i = 0; i < words.size(); i++) array.Set(i, words[i]);
+  return array;
+}
+
+template <size_t kCount>
+Words words_of(const std::string_view (&names)[kCount]) {
+  return {std::begin(names), std::end(names)};
+}
+
+}  // namespace
+
+Napi::Object layout_object(Napi::Env env) {
+  Napi::Object layout = Napi::Object::New(env);
+  layout.Set("record", list(env, record()));
+  layout.Set("marks", list(env, marks()));
+  layout.Set("endReason", list(env, words_of(kEndReasonNames)));
+  layout.Set("connState", list(env, words_of(kConnStateNames)));
+  layout.Set("directionBasis", list(env, words_of(kDirectionBasisNames)));
+  layout.Set("counters", list(env, counters()));
+  return layout;
+}
+
+}  // namespace tunmeter

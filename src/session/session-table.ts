@@ -1,0 +1,156 @@
+/**
+ * The table of session fields: for each its type, bound, nulls, who fills it and what it means. Derived from it:
+ *
+ *   Session, FlowRecord, Attribution (session.ts)   StoredSession (server/store/store.ts)        by types
+ *   what ingest accepts (server/ingest/session-fields.ts), in this order
+ *   SQL types of the columns (server/store/duckdb/schema/columns.ts)
+ *   type, nullability and help of each output field of the same name (fields.ts), and so of CSV, NDJSON, Parquet, OpenAPI
+ *
+ * The functions that copy a session field by field are written out, because they run for every session; a field that
+ * one of them misses does not compile.
+ */
+import { TIME_US_MAX, TIME_US_MIN } from './bounds.js'
+import {
+  CONN_STATES,
+  DIRECTION_BASES,
+  END_REASON_NAMES,
+  PROTOCOLS,
+  UNATTRIBUTED_REASONS,
+} from './words.js'
+
+interface Common {
+  /** `engine`: measured by the engine. `attribution`: whom it belongs to. `meter`: added when the session is made. */
+  readonly from: 'engine' | 'attribution' | 'meter'
+  readonly nullable: boolean
+  /** False: access logs do not know it, so it is null in a stored session that came from one. */
+  readonly inAccessLogs: boolean
+  readonly help: string
+}
+type Kind =
+  | { readonly type: 'integer'; readonly min: number; readonly max: number; readonly means: string }
+  | { readonly type: 'text'; readonly maxLength: number }
+  | { readonly type: 'enum'; readonly words: readonly string[]; readonly means?: string }
+  | { readonly type: 'ip' | 'sessionId' | 'boolean' }
+export type SessionField = Common & Kind
+
+const COUNT = { type: 'integer', min: 0, max: Number.MAX_SAFE_INTEGER, means: 'a count' } as const
+const ID = { type: 'integer', min: 1, max: Number.MAX_SAFE_INTEGER, means: 'an id' } as const
+const PORT = { type: 'integer', min: 0, max: 65_535, means: 'a port' } as const
+const TCP_FLAGS = { type: 'integer', min: 0, max: 255, means: 'a number up to 255' } as const
+const TIME_US = {
+  type: 'integer',
+  min: TIME_US_MIN,
+  max: TIME_US_MAX,
+  means: 'microseconds since 1970',
+} as const
+
+const MEASURED = { from: 'engine', nullable: false, inAccessLogs: true } as const
+/** Measured from packets, which access logs do not see. */
+const PACKETS_ONLY = { from: 'engine', nullable: false, inAccessLogs: false } as const
+const ATTRIBUTED = { from: 'attribution', nullable: true, inAccessLogs: true } as const
+const ADDED = { from: 'meter', nullable: false, inAccessLogs: true } as const
+
+export const SESSION_FIELDS = {
+  /** ULID-shaped, unique over all meters and runs; see sessionId(). */
+  sessionId: { ...ADDED, type: 'sessionId', help: 'Unique; shared by all reports of a session.' },
+  /** Microseconds since the Unix epoch (exact up to the year 2255). */
+  startTimeUs: { ...MEASURED, ...TIME_US, help: 'First packet, microseconds since 1970.' },
+  /** Of the latest packet seen so far, microseconds since the Unix epoch. */
+  endTimeUs: { ...MEASURED, ...TIME_US, help: 'Latest packet, microseconds since 1970.' },
+  protocol: { ...MEASURED, type: 'enum', words: PROTOCOLS, help: 'tcp or udp.' },
+  /** Initiator. Canonical text: dotted IPv4, RFC 5952 IPv6 without brackets. */
+  sourceIp: { ...MEASURED, type: 'ip', help: 'Initiator.' },
+  sourcePort: { ...MEASURED, ...PORT, help: 'Port of the initiator.' },
+  destIp: { ...MEASURED, type: 'ip', help: 'Responder.' },
+  destPort: { ...MEASURED, ...PORT, help: 'Port of the responder.' },
+  /** IP octets, headers included (IPFIX octetDeltaCount); Tx is initiator to responder. */
+  bytesTx: { ...PACKETS_ONLY, ...COUNT, help: 'IP octets, initiator to responder.' },
+  bytesRx: { ...PACKETS_ONLY, ...COUNT, help: 'IP octets, responder to initiator.' },
+  packetsTx: { ...PACKETS_ONLY, ...COUNT, help: 'Packets, initiator to responder.' },
+  packetsRx: { ...PACKETS_ONLY, ...COUNT, help: 'Packets, responder to initiator.' },
+  /** Octets less IP and TCP/UDP headers (IPFIX initiatorOctets, responderOctets). */
+  payloadTx: { ...PACKETS_ONLY, ...COUNT, help: 'bytesTx less IP and TCP/UDP headers.' },
+  payloadRx: { ...PACKETS_ONLY, ...COUNT, help: 'bytesRx less IP and TCP/UDP headers.' },
+  endReason: {
+    ...MEASURED,
+    type: 'enum',
+    words: END_REASON_NAMES,
+    help: 'IPFIX flowEndReason; activeTimeout: still open.',
+  },
+  connState: {
+    ...PACKETS_ONLY,
+    type: 'enum',
+    words: CONN_STATES,
+    help: "Zeek's word for how it went.",
+  },
+  /** OR of all TCP flags seen (IPFIX tcpControlBits, low octet); 0 for UDP. */
+  tcpFlagsTx: { ...PACKETS_ONLY, ...TCP_FLAGS, help: 'OR of the flags, initiator.' },
+  tcpFlagsRx: { ...PACKETS_ONLY, ...TCP_FLAGS, help: 'OR of the flags, responder.' },
+  /** SYN to SYN-ACK as seen here; null when unseen. */
+  handshakeRttUs: {
+    ...PACKETS_ONLY,
+    ...COUNT,
+    nullable: true,
+    help: 'SYN to SYN-ACK as seen here.',
+  },
+  directionBasis: {
+    ...PACKETS_ONLY,
+    type: 'enum',
+    words: DIRECTION_BASES,
+    help: 'Which rule chose the initiator.',
+  },
+  midstream: { ...MEASURED, type: 'boolean', help: 'Joined after its handshake.' },
+  /** 1, or how many bursts `consolidate` merged. */
+  connectionCount: {
+    ...ADDED,
+    ...COUNT,
+    min: 1,
+    means: 'a count from 1',
+    help: 'Connections merged into it.',
+  },
+  peerPublicKey: { ...ATTRIBUTED, type: 'text', maxLength: 64, help: 'WireGuard public key.' },
+  /** The peer's outer address when the session started, `ip:port`. */
+  clientEndpoint: {
+    ...ATTRIBUTED,
+    type: 'text',
+    maxLength: 64,
+    help: "The peer's outer address, ip:port.",
+  },
+  clientId: { ...ATTRIBUTED, ...ID, help: 'Client.' },
+  userId: { ...ATTRIBUTED, type: 'text', maxLength: 255, help: 'User of the client.' },
+  siteResourceId: { ...ATTRIBUTED, ...ID, help: 'Private resource.' },
+  /** Null when clientId is known. */
+  unattributed: {
+    ...ATTRIBUTED,
+    type: 'enum',
+    words: UNATTRIBUTED_REASONS,
+    means: 'a reason',
+    help: 'Why there is no client.',
+  },
+} as const satisfies Readonly<Record<string, SessionField>>
+
+type Table = typeof SESSION_FIELDS
+export type SessionFieldName = keyof Table
+
+type ValueOf<F extends SessionField> = F extends { words: readonly (infer Word)[] }
+  ? Word
+  : F['type'] extends 'integer'
+    ? number
+    : F['type'] extends 'boolean'
+      ? boolean
+      : string
+type OrNull<F extends SessionField> = ValueOf<F> | (F['nullable'] extends true ? null : never)
+
+/** The fields that one party fills. */
+export type FieldsFrom<From extends SessionField['from']> = {
+  readonly [N in SessionFieldName as Table[N]['from'] extends From ? N : never]: OrNull<Table[N]>
+}
+
+/** All fields; null also where an access log cannot know. */
+export type FieldsOrUnknown = {
+  readonly [N in SessionFieldName]:
+    | OrNull<Table[N]>
+    | (Table[N]['inAccessLogs'] extends false ? null : never)
+}
+
+export const SESSION_FIELD_NAMES = Object.keys(SESSION_FIELDS) as SessionFieldName[]

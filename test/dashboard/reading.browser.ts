@@ -1,0 +1,182 @@
+/** The log where it is read: at every width, on paper, in few colours, by mouse and by keyboard. */
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Lab, NO_CHROMIUM } from '../support/browser.js'
+import { officeCatalog, officeSessions } from '../support/office.js'
+
+const WIDTHS = [390, 768, 1024, 1280, 1440, 2560]
+
+describe.skipIf(NO_CHROMIUM)('reading the log', () => {
+  let lab: Lab
+  beforeAll(async () => {
+    lab = await Lab.start(officeCatalog())
+    const now = Date.now()
+    await lab.ingest(
+      officeSessions({ count: 60, fromMs: now - 20 * 3600e3, toMs: now, seed: 4, open: 3 }),
+    )
+  })
+  afterEach(() => lab.closePages())
+  afterAll(() => lab?.stop())
+
+  const rows = (page: Page) => page.locator('[data-session]')
+  const columns = (page: Page) =>
+    page.locator('.log-table thead th').filter({ visible: true }).allInnerTexts()
+  /** Cells that reach beyond what scrolls them: nobody sees that there is more. */
+  const cut = (page: Page) =>
+    page.evaluate<string[]>(`(() => {
+      const room = document.querySelector('.scroller').getBoundingClientRect()
+      return [...document.querySelectorAll('.log-table th, .log-table td, .log-card')]
+        .filter((cell) => cell.getBoundingClientRect().right > room.right + 0.5)
+        .map((cell) => cell.className)
+    })()`)
+
+  test('no column is cut off at any width, with details and without', async () => {
+    const page = await lab.open()
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 })
+      await rows(page).first().waitFor()
+      expect(await cut(page), `${width} px`).toEqual([])
+      if (width < 760) continue
+      const shown = await columns(page)
+      for (const name of ['Started', 'How it ended', 'Resource', 'Client', 'Sent', 'Received'])
+        expect(shown, `${width} px`).toContain(name)
+      await page.locator('.row-button').first().click()
+      await page.locator('.drawer').waitFor()
+      expect(await cut(page), `${width} px with details`).toEqual([])
+      expect((await columns(page)).slice(0, 3)).toEqual(['Started', 'How it ended', 'Resource'])
+      await page.keyboard.press('Escape')
+      await page.locator('.drawer').waitFor({ state: 'detached' })
+    }
+    expect(await columns(page)).toHaveLength(11)
+  })
+
+  test('a double-click on an address selects it, and opens nothing', async () => {
+    const page = await lab.open()
+    const cell = rows(page).nth(1).locator('.col-source span')
+    await cell.dblclick()
+    const selected = (await page.evaluate<string>('getSelection().toString()')).trim()
+    expect(selected).not.toBe('')
+    expect(await cell.innerText()).toContain(selected)
+    expect(await page.locator('.drawer').count()).toBe(0)
+    // And a single one opens the details of its row.
+    await rows(page).nth(2).locator('.col-outcome').click()
+    await page.locator('.drawer').waitFor()
+  })
+
+  test('Back closes the details, and after they were closed leads past them', async () => {
+    const page = await lab.open('/?protocol=tcp')
+    await page.getByRole('link', { name: 'Sites' }).click()
+    await page.locator('.facts').first().waitFor()
+    await page.getByRole('link', { name: 'Connection logs' }).click()
+    await rows(page).first().waitFor()
+    await page.locator('.row-button').first().click()
+    await page.locator('.drawer').waitFor()
+    await page.keyboard.press('j')
+    await page.goBack()
+    await page.locator('.drawer').waitFor({ state: 'detached' })
+    expect(new URL(page.url()).pathname).toBe('/')
+    await page.locator('.row-button').first().click()
+    await page.locator('.drawer').waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.drawer').waitFor({ state: 'detached' })
+    await page.goBack()
+    await page.getByRole('heading', { name: 'Sites', level: 1 }).waitFor()
+  })
+
+  test('a filter takes keys from the first time it is opened', async () => {
+    const page = await lab.open()
+    await rows(page).first().waitFor()
+    await page.getByRole('button', { name: 'Filter by Client' }).click()
+    await page.keyboard.type('ada-l')
+    expect(await page.getByLabel('Search client').inputValue()).toBe('ada-l')
+    await page.locator('.facet .count').first().waitFor()
+    await page.keyboard.press('ArrowDown')
+    expect(await page.evaluate('document.activeElement.innerText')).toContain('ada-laptop')
+    // Names, counts and the field stay within the panel.
+    expect(
+      await page.evaluate(
+        "(p => p.scrollWidth - p.clientWidth)(document.querySelector('.filter-bar .panel'))",
+      ),
+    ).toBe(0)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Remove filter Client: ada-laptop' }).waitFor()
+  })
+
+  test('on paper: every column and row, and nothing that can only be pressed', async () => {
+    const page = await lab.open('/?protocol=tcp', { colorScheme: 'dark' })
+    await rows(page).first().waitFor()
+    const count = await rows(page).count()
+    // A4 across, less its margins.
+    await page.setViewportSize({ width: 1032, height: 700 })
+    await page.emulateMedia({ media: 'print' })
+    expect(await columns(page)).toHaveLength(11)
+    expect(await cut(page)).toEqual([])
+    const last = (await rows(page)
+      .nth(count - 1)
+      .boundingBox())!
+    const pager = (await page.locator('.pager').boundingBox())!
+    expect(pager.y).toBeGreaterThanOrEqual(last.y + last.height)
+    expect(await page.locator('button, select, input').filter({ visible: true }).count()).toBe(
+      await page.locator('.sort, .row-button').count(),
+    )
+    await page.getByText('times are local: Europe/Amsterdam').waitFor()
+    const ink = await page.evaluate('getComputedStyle(document.body).color')
+    expect(ink).toBe('rgb(18, 25, 26)')
+    const pdf = await page.pdf({ preferCSSPageSize: true })
+    expect(pdf.subarray(0, 5).toString()).toBe('%PDF-')
+  })
+
+  test('in forced colours: series, the page that is shown and what is chosen can be told', async () => {
+    const page = await lab.open('/overview', { forcedColors: 'active' })
+    await page.locator('.legend .swatch').nth(1).waitFor()
+    const style = (selector: string, name: string) =>
+      page.locator(selector).evaluateAll(
+        (all, property) =>
+          all.map((one) =>
+            (
+              globalThis as unknown as {
+                getComputedStyle(e: unknown): { getPropertyValue(n: string): string }
+              }
+            )
+              .getComputedStyle(one)
+              .getPropertyValue(property),
+          ),
+        name,
+      )
+    const swatches = await style('.legend .swatch', 'background-color')
+    expect(new Set(swatches).size).toBe(swatches.length)
+    const [current] = await style('.nav a[aria-current]', 'border-bottom-color')
+    const others = await style('.nav a:not([aria-current])', 'border-bottom-color')
+    expect(others).not.toContain(current)
+    const [chosen] = await style('.segments [aria-pressed="true"]', 'background-color')
+    const rest = await style('.segments [aria-pressed="false"]', 'background-color')
+    expect(rest).not.toContain(chosen)
+  })
+
+  test('while the server is away the pages stay in the window and no clock ticks', async () => {
+    const page = await lab.open('/?state=open')
+    await page.locator('.ticking').first().waitFor()
+    await page.route('**/api/**', (route) => route.abort())
+    await page.keyboard.press('r')
+    await page.getByText('The server does not answer. What is shown').waitFor()
+    await expect.poll(() => page.locator('.ticking').count()).toBe(0)
+    expect(await rows(page).count()).toBe(3)
+    const pager = (await page.locator('.pager').boundingBox())!
+    expect(pager.y + pager.height).toBeLessThanOrEqual(900)
+  })
+
+  test('a confirmation is said inside the dialog that it belongs to', async () => {
+    const page = await lab.open('/settings')
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByRole('button', { name: 'New key' }).click()
+    await page.getByRole('dialog').getByLabel('Name').fill('A reader')
+    await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: /Copy/ }).click()
+    await page.locator('dialog .toast').waitFor()
+    expect(await page.locator('.toast').filter({ visible: true }).count()).toBe(1)
+  })
+
+  test('nothing was refused by the policy, asked elsewhere or thrown', () => {
+    expect(lab.faults).toEqual([])
+  })
+})
