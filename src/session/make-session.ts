@@ -1,7 +1,8 @@
 /** FlowRecord + Attribution -> Session. */
-
+import { picker } from './field-code.js'
 import type { Attribution, FlowRecord, Session } from './session.js'
 import { sessionId } from './session-id.js'
+import { fieldsFrom } from './session-table.js'
 
 export const UNATTRIBUTED: Attribution = {
   peerPublicKey: null,
@@ -12,6 +13,15 @@ export const UNATTRIBUTED: Attribution = {
   unattributed: 'noPeers',
 }
 
+type Added = Pick<Session, 'sessionId' | 'connectionCount'>
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+const joined = picker<Writable<Session>, [Added, FlowRecord, Attribution]>(
+  fieldsFrom('meter'),
+  fieldsFrom('engine'),
+  fieldsFrom('attribution'),
+)
+
 /** @param shiftUs added to both times (replay with its clock moved). */
 export function makeSession(
   record: FlowRecord,
@@ -19,34 +29,11 @@ export function makeSession(
   runPrefix: string,
   shiftUs = 0,
 ): Session {
-  return {
-    sessionId: sessionId(runPrefix, record.sequence),
-    startTimeUs: record.startTimeUs + shiftUs,
-    endTimeUs: record.endTimeUs + shiftUs,
-    protocol: record.protocol,
-    sourceIp: record.sourceIp,
-    sourcePort: record.sourcePort,
-    destIp: record.destIp,
-    destPort: record.destPort,
-    bytesTx: record.bytesTx,
-    bytesRx: record.bytesRx,
-    packetsTx: record.packetsTx,
-    packetsRx: record.packetsRx,
-    payloadTx: record.payloadTx,
-    payloadRx: record.payloadRx,
-    endReason: record.endReason,
-    connState: record.connState,
-    tcpFlagsTx: record.tcpFlagsTx,
-    tcpFlagsRx: record.tcpFlagsRx,
-    handshakeRttUs: record.handshakeRttUs,
-    directionBasis: record.directionBasis,
-    midstream: record.midstream,
-    peerPublicKey: who.peerPublicKey,
-    clientEndpoint: who.clientEndpoint,
-    clientId: who.clientId,
-    userId: who.userId,
-    siteResourceId: who.siteResourceId,
-    unattributed: who.unattributed,
-    connectionCount: 1,
+  const added = { sessionId: sessionId(runPrefix, record.sequence), connectionCount: 1 }
+  const session = joined(added, record, who)
+  if (shiftUs !== 0) {
+    session.startTimeUs += shiftUs
+    session.endTimeUs += shiftUs
   }
+  return session
 }

@@ -4,10 +4,8 @@
  *   Session, FlowRecord, Attribution (session.ts)   StoredSession (server/store/store.ts)        by types
  *   what ingest accepts (server/ingest/session-fields.ts), in this order
  *   SQL types of the columns (server/store/duckdb/schema/columns.ts)
+ *   what is spooled and sent, in this order (meter/spool/session-json.ts), and all that copies a session (field-code.ts)
  *   type, nullability and help of each output field of the same name (fields.ts), and so of CSV, NDJSON, Parquet, OpenAPI
- *
- * The functions that copy a session field by field are written out, because they run for every session; a field that
- * one of them misses does not compile.
  */
 import { TIME_US_MAX, TIME_US_MIN } from './bounds.js'
 import {
@@ -100,14 +98,6 @@ export const SESSION_FIELDS = {
     help: 'Which rule chose the initiator.',
   },
   midstream: { ...MEASURED, type: 'boolean', help: 'Joined after its handshake.' },
-  /** 1, or how many bursts `consolidate` merged. */
-  connectionCount: {
-    ...ADDED,
-    ...COUNT,
-    min: 1,
-    means: 'a count from 1',
-    help: 'Connections merged into it.',
-  },
   peerPublicKey: { ...ATTRIBUTED, type: 'text', maxLength: 64, help: 'WireGuard public key.' },
   /** The peer's outer address when the session started, `ip:port`. */
   clientEndpoint: {
@@ -126,6 +116,14 @@ export const SESSION_FIELDS = {
     words: UNATTRIBUTED_REASONS,
     means: 'a reason',
     help: 'Why there is no client.',
+  },
+  /** 1, or how many bursts `consolidate` merged. */
+  connectionCount: {
+    ...ADDED,
+    ...COUNT,
+    min: 1,
+    means: 'a count from 1',
+    help: 'Connections merged into it.',
   },
 } as const satisfies Readonly<Record<string, SessionField>>
 
@@ -146,6 +144,15 @@ export type FieldsFrom<From extends SessionField['from']> = {
   readonly [N in SessionFieldName as Table[N]['from'] extends From ? N : never]: OrNull<Table[N]>
 }
 
+/** Of a session from an access log. */
+export const UNKNOWN_TO_ACCESS_LOGS = Object.fromEntries(
+  Object.entries<SessionField>(SESSION_FIELDS).flatMap(([name, { inAccessLogs }]) =>
+    inAccessLogs ? [] : [[name, null]],
+  ),
+) as {
+  readonly [N in SessionFieldName as Table[N]['inAccessLogs'] extends false ? N : never]: null
+}
+
 /** All fields; null also where an access log cannot know. */
 export type FieldsOrUnknown = {
   readonly [N in SessionFieldName]:
@@ -154,3 +161,9 @@ export type FieldsOrUnknown = {
 }
 
 export const SESSION_FIELD_NAMES = Object.keys(SESSION_FIELDS) as SessionFieldName[]
+
+export function fieldsFrom<From extends SessionField['from']>(
+  from: From,
+): (keyof FieldsFrom<From>)[] {
+  return SESSION_FIELD_NAMES.filter((name) => SESSION_FIELDS[name].from === from) as never[]
+}

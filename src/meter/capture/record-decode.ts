@@ -4,6 +4,7 @@
  * In: whole records of RECORD_BYTES, as the engine made them. The engine is trusted here: an unknown enum value
  * cannot come from it (the addon's layout check has seen to that).
  */
+import { picker } from '../../session/field-code.js'
 import {
   CONN_STATES,
   type ConnState,
@@ -14,10 +15,11 @@ import {
   type FlowRecord,
   type Protocol,
 } from '../../session/session.js'
+import { fieldsFrom } from '../../session/session-table.js'
 import { RECORD_OFFSETS as AT, NO_RTT, RECORD_BYTES, RECORD_FLAGS } from './record-layout.js'
 
 /** A cursor over a batch: `move(i)`, then read what is needed. One object for all records of a batch. */
-export class RecordReader {
+export class RecordReader implements FlowRecord {
   readonly #bytes: Uint8Array
   readonly #view: DataView
   #at = 0
@@ -106,29 +108,7 @@ export class RecordReader {
   }
 
   record(): FlowRecord {
-    return {
-      sequence: this.sequence,
-      startTimeUs: this.startTimeUs,
-      endTimeUs: this.endTimeUs,
-      protocol: this.protocol,
-      sourceIp: this.sourceIp,
-      sourcePort: this.sourcePort,
-      destIp: this.destIp,
-      destPort: this.destPort,
-      bytesTx: this.bytesTx,
-      bytesRx: this.bytesRx,
-      packetsTx: this.packetsTx,
-      packetsRx: this.packetsRx,
-      payloadTx: this.payloadTx,
-      payloadRx: this.payloadRx,
-      endReason: this.endReason,
-      connState: this.connState,
-      tcpFlagsTx: this.tcpFlagsTx,
-      tcpFlagsRx: this.tcpFlagsRx,
-      handshakeRttUs: this.handshakeRttUs,
-      directionBasis: this.directionBasis,
-      midstream: this.midstream,
-    }
+    return decoded(this)
   }
 
   #u8(offset: number): number {
@@ -155,6 +135,8 @@ export class RecordReader {
     return formatIpv6(bytes, at)
   }
 }
+
+const decoded = picker<FlowRecord, [FlowRecord]>(['sequence', ...fieldsFrom('engine')])
 
 /** RFC 5952: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
 export function formatIpv6(bytes: Uint8Array, at: number): string {

@@ -4,53 +4,24 @@
  * A new object spread from session, origin and names for each row took ten times as long as writing it, most of it
  * in the garbage collector: so many properties from several sources make a dictionary.
  */
+import { assigner } from '../../session/field-code.js'
 import type { Names, SessionRow } from '../../session/fields.js'
 import type { Session } from '../../session/session.js'
+import { SESSION_FIELD_NAMES } from '../../session/session-table.js'
 
 type Filled = { -readonly [K in keyof SessionRow]: SessionRow[K] }
+
+const assignSession = assigner<Session>(SESSION_FIELD_NAMES)
+const assignNames = assigner<Names>(['clientName', 'userName', 'resourceName', 'siteName'])
 
 export class PrintedRow {
   #row: Filled | null = null
 
   /** Valid until the next call. */
-  of(s: Session, names: Names): SessionRow {
-    const row = this.#row
-    if (row === null) {
-      this.#row = { ...s, orgId: null, siteId: null, meterId: null, ...names }
-      return this.#row
-    }
-    row.sessionId = s.sessionId
-    row.startTimeUs = s.startTimeUs
-    row.endTimeUs = s.endTimeUs
-    row.protocol = s.protocol
-    row.sourceIp = s.sourceIp
-    row.sourcePort = s.sourcePort
-    row.destIp = s.destIp
-    row.destPort = s.destPort
-    row.bytesTx = s.bytesTx
-    row.bytesRx = s.bytesRx
-    row.packetsTx = s.packetsTx
-    row.packetsRx = s.packetsRx
-    row.payloadTx = s.payloadTx
-    row.payloadRx = s.payloadRx
-    row.endReason = s.endReason
-    row.connState = s.connState
-    row.tcpFlagsTx = s.tcpFlagsTx
-    row.tcpFlagsRx = s.tcpFlagsRx
-    row.handshakeRttUs = s.handshakeRttUs
-    row.directionBasis = s.directionBasis
-    row.midstream = s.midstream
-    row.connectionCount = s.connectionCount
-    row.peerPublicKey = s.peerPublicKey
-    row.clientEndpoint = s.clientEndpoint
-    row.clientId = s.clientId
-    row.userId = s.userId
-    row.siteResourceId = s.siteResourceId
-    row.unattributed = s.unattributed
-    row.clientName = names.clientName
-    row.userName = names.userName
-    row.resourceName = names.resourceName
-    row.siteName = names.siteName
-    return row
+  of(session: Session, names: Names): SessionRow {
+    this.#row ??= { ...session, orgId: null, siteId: null, meterId: null, ...names }
+    assignSession(this.#row, session)
+    assignNames(this.#row, names)
+    return this.#row
   }
 }

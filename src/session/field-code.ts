@@ -1,0 +1,60 @@
+/**
+ * Functions that copy named fields, made at the start from lists of names: the straight code that one would write by
+ * hand, of objects that all have one shape. A loop over the names is several times as slow, and it runs for every
+ * session (docs/decisions/field-code.md).
+ */
+
+/** `(a, b) => ({ x: a.x, y: a.y, z: b.z })` of `['x', 'y'], ['z']`. */
+export function picker<Out, In extends readonly object[]>(
+  ...names: { readonly [K in keyof In]: readonly (keyof In[K] & keyof Out & string)[] }
+): (...from: In) => Out {
+  const parameters = names.map((_, i) => `from${i}`)
+  const fields = names.flatMap((list, i) => list.map((name) => `${key(name)}: from${i}.${name}`))
+  return made(parameters, `return { ${fields.join(', ')} }`)
+}
+
+/** `(to, from) => { to.x = from.x; to.y = from.y }` of `['x', 'y']`. */
+export function assigner<From extends object>(
+  names: readonly (keyof From & string)[],
+): (to: { -readonly [K in keyof From]: From[K] }, from: From) => void {
+  return made(['to', 'from'], names.map((name) => `to.${key(name)} = from.${name}`).join('; '))
+}
+
+/** `(from) => from.x` of `x`. */
+export function getter<From extends object, Name extends keyof From & string>(
+  name: Name,
+): (from: From) => From[Name] {
+  return made(['from'], `return from.${key(name)}`)
+}
+
+/** `(columns, i) => ({ x: columns.x[i], y: columns.y[i] })` of `['x', 'y']`. */
+export function rowPicker<Row extends object>(
+  names: readonly (keyof Row & string)[],
+): (columns: { readonly [K in keyof Row]: readonly Row[K][] }, i: number) => Row {
+  const fields = names.map((name) => `${key(name)}: columns.${name}[i]`)
+  return made(['columns', 'i'], `return { ${fields.join(', ')} }`)
+}
+
+/** A class of objects with these fields, made of their values in this order. */
+export function classOf<T extends object>(
+  names: readonly (keyof T & string)[],
+): new (
+  values: readonly unknown[],
+) => T {
+  const fields = names.map((name, i) => `this.${key(name)} = values[${i}]`)
+  const define: () => new (values: readonly unknown[]) => T = made(
+    [],
+    `return class { constructor(values) { ${fields.join('; ')} } }`,
+  )
+  return define()
+}
+
+/** Names come from tables of this program. One that is none must not become code. */
+function key(name: string): string {
+  if (!/^[A-Za-z]\w*$/.test(name)) throw new Error(`not a name of a field: ${name}`)
+  return name
+}
+
+function made<F>(parameters: readonly string[], body: string): F {
+  return new Function(...parameters, body) as F
+}
