@@ -8,6 +8,8 @@
  * session-fields.ts takes. Anything else is left to JSON.parse and check.ts, which then say what is wrong. So what is
  * accepted here is JSON, and means here what it means there (test/server/ingest/read-batch.test.ts compares).
  */
+import { classOf } from '../../session/field-code.js'
+import { SESSION_FIELD_NAMES } from '../../session/session-table.js'
 import type { StoredSession } from '../store/store.js'
 import { type Check, FIELD_CHECKS } from './session-fields.js'
 import { Bytes, Expected, Texts } from './words.js'
@@ -20,72 +22,17 @@ export interface Place {
 
 type Writable<T> = { -readonly [name in keyof T]: T[name] }
 type Value = string | number | boolean | null
-/** In the order of FIELD_CHECKS. */
-type Values = readonly never[]
+const PLACE_NAMES = ['orgId', 'siteId', 'meterId'] as const satisfies (keyof Place)[]
+const UNPLACED = ['', 0, '']
 
-/** Every field is checked; its place is still to be said. */
-export class ReadSession implements Writable<StoredSession> {
-  orgId = ''
-  siteId = 0
-  meterId = ''
-  sessionId: StoredSession['sessionId']
-  startTimeUs: StoredSession['startTimeUs']
-  endTimeUs: StoredSession['endTimeUs']
-  protocol: StoredSession['protocol']
-  sourceIp: StoredSession['sourceIp']
-  sourcePort: StoredSession['sourcePort']
-  destIp: StoredSession['destIp']
-  destPort: StoredSession['destPort']
-  bytesTx: StoredSession['bytesTx']
-  bytesRx: StoredSession['bytesRx']
-  packetsTx: StoredSession['packetsTx']
-  packetsRx: StoredSession['packetsRx']
-  payloadTx: StoredSession['payloadTx']
-  payloadRx: StoredSession['payloadRx']
-  endReason: StoredSession['endReason']
-  connState: StoredSession['connState']
-  tcpFlagsTx: StoredSession['tcpFlagsTx']
-  tcpFlagsRx: StoredSession['tcpFlagsRx']
-  handshakeRttUs: StoredSession['handshakeRttUs']
-  directionBasis: StoredSession['directionBasis']
-  midstream: StoredSession['midstream']
-  connectionCount: StoredSession['connectionCount']
-  peerPublicKey: StoredSession['peerPublicKey']
-  clientEndpoint: StoredSession['clientEndpoint']
-  clientId: StoredSession['clientId']
-  userId: StoredSession['userId']
-  siteResourceId: StoredSession['siteResourceId']
-  unattributed: StoredSession['unattributed']
-
-  constructor(v: Values) {
-    this.sessionId = v[0]!
-    this.startTimeUs = v[1]!
-    this.endTimeUs = v[2]!
-    this.protocol = v[3]!
-    this.sourceIp = v[4]!
-    this.sourcePort = v[5]!
-    this.destIp = v[6]!
-    this.destPort = v[7]!
-    this.bytesTx = v[8]!
-    this.bytesRx = v[9]!
-    this.packetsTx = v[10]!
-    this.packetsRx = v[11]!
-    this.payloadTx = v[12]!
-    this.payloadRx = v[13]!
-    this.endReason = v[14]!
-    this.connState = v[15]!
-    this.tcpFlagsTx = v[16]!
-    this.tcpFlagsRx = v[17]!
-    this.handshakeRttUs = v[18]!
-    this.directionBasis = v[19]!
-    this.midstream = v[20]!
-    this.connectionCount = v[21]!
-    this.peerPublicKey = v[22]!
-    this.clientEndpoint = v[23]!
-    this.clientId = v[24]!
-    this.userId = v[25]!
-    this.siteResourceId = v[26]!
-    this.unattributed = v[27]!
+/** Every field is checked; its place is still to be said. Made of the values in the order of FIELD_CHECKS, then UNPLACED. */
+export class ReadSession extends classOf<Writable<StoredSession>>([
+  ...SESSION_FIELD_NAMES,
+  ...PLACE_NAMES,
+]) {
+  /** Of one that JSON.parse made: known fields only. */
+  static of(session: StoredSession): ReadSession {
+    return new ReadSession([...SESSION_FIELD_NAMES.map((name) => session[name]), ...UNPLACED])
   }
 
   at({ orgId, siteId, meterId }: Place): StoredSession {
@@ -161,7 +108,7 @@ class SessionsReader {
   readonly #words: Bytes
   readonly #end: number
   #at: number
-  readonly #values: Value[] = new Array<Value>(READERS.length).fill(null)
+  readonly #values: Value[] = [...READERS.map(() => null), ...UNPLACED]
 
   constructor(bytes: Buffer, start: number, end: number) {
     this.#bytes = bytes
@@ -177,7 +124,7 @@ class SessionsReader {
     if (keys === undefined) return undefined
     for (;;) {
       if (!this.#readSession(keys)) return undefined
-      sessions.push(new ReadSession(this.#values as never[]))
+      sessions.push(new ReadSession(this.#values))
       if (this.#at === this.#end) return sessions
       if (this.#bytes[this.#at++] !== COMMA) return undefined
     }
