@@ -193,3 +193,8 @@ export function columnSql(name: string): string {
 export function columnName(field: string): string {
   return field.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
 }
+
+/** The other way. */
+export function fieldName(column: string): string {
+  return column.replace(/_[a-z]/g, (c) => c.charAt(1).toUpperCase())
+}
