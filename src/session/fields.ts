@@ -6,6 +6,7 @@
  * others are ours and only ever grow at the end.
  */
 import { communityId } from './community-id.js'
+import { getter } from './field-code.js'
 import { formatEndpoint, isOpen, type Session } from './session.js'
 import { SESSION_FIELDS, type SessionField, type SessionFieldName } from './session-table.js'
 
@@ -50,9 +51,10 @@ function nullable(name: string, type: FieldType, help: string, read: Read): Fiel
 }
 
 /** A field of the table under its own name. */
-function same(name: SessionFieldName, read: Read): Field {
+function same(name: SessionFieldName): Field {
   const { type, nullable, help }: SessionField = SESSION_FIELDS[name]
   const plain = type === 'integer' || type === 'boolean' ? type : 'text'
+  const read = getter<SessionRow, typeof name>(name)
   return { name, type: plain, nullable, documented: false, help, read }
 }
 
@@ -60,45 +62,45 @@ const DOCUMENTED: readonly Field[] = [
   field('timestamp', 'integer', 'Unix seconds at the start.', (s) =>
     Math.floor(s.startTimeUs / 1e6),
   ),
-  same('protocol', (s) => s.protocol),
-  same('siteResourceId', (s) => s.siteResourceId),
-  same('clientId', (s) => s.clientId),
-  same('clientEndpoint', (s) => s.clientEndpoint),
-  same('userId', (s) => s.userId),
+  same('protocol'),
+  same('siteResourceId'),
+  same('clientId'),
+  same('clientEndpoint'),
+  same('userId'),
   field('sourceAddr', 'text', 'Initiator, ip:port.', (s) =>
     formatEndpoint(s.sourceIp, s.sourcePort),
   ),
   field('destAddr', 'text', 'Responder, ip:port.', (s) => formatEndpoint(s.destIp, s.destPort)),
   nullable('duration', 'number', 'Seconds, to the millisecond; null while open.', durationSeconds),
-  same('bytesTx', (s) => s.bytesTx),
-  same('bytesRx', (s) => s.bytesRx),
+  same('bytesTx'),
+  same('bytesRx'),
 ].map((f) => ({ ...f, documented: true }))
 
 const OURS: readonly Field[] = [
-  same('sessionId', (s) => s.sessionId),
+  same('sessionId'),
   nullable('orgId', 'text', 'Organisation.', (s) => s.orgId),
   nullable('siteId', 'integer', 'Site.', (s) => s.siteId),
   nullable('meterId', 'text', 'Meter that saw it.', (s) => s.meterId),
   field('startTime', 'text', 'First packet, ISO 8601, microseconds.', (s) => isoUs(s.startTimeUs)),
   field('endTime', 'text', 'Latest packet, ISO 8601, microseconds.', (s) => isoUs(s.endTimeUs)),
-  same('packetsTx', (s) => s.packetsTx),
-  same('packetsRx', (s) => s.packetsRx),
-  same('payloadTx', (s) => s.payloadTx),
-  same('payloadRx', (s) => s.payloadRx),
-  same('endReason', (s) => s.endReason),
-  same('connState', (s) => s.connState),
-  same('tcpFlagsTx', (s) => s.tcpFlagsTx),
-  same('tcpFlagsRx', (s) => s.tcpFlagsRx),
-  same('handshakeRttUs', (s) => s.handshakeRttUs),
-  same('directionBasis', (s) => s.directionBasis),
-  same('midstream', (s) => s.midstream),
-  same('connectionCount', (s) => s.connectionCount),
-  same('peerPublicKey', (s) => s.peerPublicKey),
+  same('packetsTx'),
+  same('packetsRx'),
+  same('payloadTx'),
+  same('payloadRx'),
+  same('endReason'),
+  same('connState'),
+  same('tcpFlagsTx'),
+  same('tcpFlagsRx'),
+  same('handshakeRttUs'),
+  same('directionBasis'),
+  same('midstream'),
+  same('connectionCount'),
+  same('peerPublicKey'),
   nullable('clientName', 'text', 'Name of clientId.', (s) => s.clientName),
   nullable('userName', 'text', 'Name of userId.', (s) => s.userName),
   nullable('resourceName', 'text', 'Name of siteResourceId.', (s) => s.resourceName),
   nullable('siteName', 'text', 'Name of siteId.', (s) => s.siteName),
-  same('unattributed', (s) => s.unattributed),
+  same('unattributed'),
   // Made where it is shown: 30 bytes that say nothing new would be the largest part of a stored session.
   nullable('communityId', 'text', 'Community ID v1 of the five-tuple.', communityId),
 ]

@@ -12,54 +12,29 @@ import type {
   usageSchema,
   whoSchema,
 } from '../../server/http/schemas.js'
-import type {
-  ConnState,
-  DirectionBasis,
-  EndReason,
-  Protocol,
-  UnattributedReason,
-} from '../../session/session.js'
+import type { FieldsOrUnknown } from '../../session/session-table.js'
+
+/** Fields of a session that the API gives in another form. */
+type Reformed = 'startTimeUs' | 'endTimeUs' | 'sourceIp' | 'sourcePort' | 'destIp' | 'destPort'
 
 /** A row of the log. What an access log cannot know (it counts no packets) is null. */
-export interface LogRow {
+export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
   readonly timestamp: number
-  readonly protocol: Protocol
-  readonly siteResourceId: number | null
-  readonly clientId: number | null
-  readonly clientEndpoint: string | null
-  readonly userId: string | null
   readonly sourceAddr: string
   readonly destAddr: string
   /** Seconds; null while the session is open. */
   readonly duration: number | null
-  readonly bytesTx: number | null
-  readonly bytesRx: number | null
-  readonly sessionId: string
   readonly orgId: string | null
   readonly siteId: number | null
   readonly meterId: string | null
   readonly startTime: string
   /** Of the latest packet; the session is open when `duration` is null. */
   readonly endTime: string
-  readonly packetsTx: number | null
-  readonly packetsRx: number | null
-  readonly payloadTx: number | null
-  readonly payloadRx: number | null
-  readonly endReason: EndReason
-  readonly connState: ConnState | null
-  readonly tcpFlagsTx: number | null
-  readonly tcpFlagsRx: number | null
-  readonly handshakeRttUs: number | null
-  readonly directionBasis: DirectionBasis | null
-  readonly midstream: boolean
-  readonly connectionCount: number
-  readonly peerPublicKey: string | null
   readonly clientName: string | null
   readonly userName: string | null
   readonly userEmail: string | null
   readonly resourceName: string | null
   readonly siteName: string | null
-  readonly unattributed: UnattributedReason | null
   /** Null when a port is not known (an access log that was consolidated). */
   readonly communityId: string | null
   /** Unix seconds; as `timestamp`. */

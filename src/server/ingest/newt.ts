@@ -11,6 +11,8 @@ import { z } from 'zod'
 import { AppError } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
 import { FUTURE_US, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bounds.js'
+import { UNATTRIBUTED } from '../../session/make-session.js'
+import { UNKNOWN_TO_ACCESS_LOGS } from '../../session/session-table.js'
 import type { StoredSession } from '../store/store.js'
 import { parseEndpoint } from './endpoint.js'
 
@@ -130,6 +132,8 @@ function convert(given: NewtSession, site: Site): StoredSession | string {
   const counted = (given.bytesTx ?? 0) + (given.bytesRx ?? 0) > 0
   return {
     ...site,
+    ...UNKNOWN_TO_ACCESS_LOGS,
+    ...UNATTRIBUTED,
     meterId: NEWT_METER,
     sessionId: sessionIdFor(given, site),
     startTimeUs,
@@ -141,24 +145,10 @@ function convert(given: NewtSession, site: Site): StoredSession | string {
     destPort: dest.port,
     bytesTx: counted ? (given.bytesTx ?? 0) : null,
     bytesRx: counted ? (given.bytesRx ?? 0) : null,
-    packetsTx: null,
-    packetsRx: null,
-    payloadTx: null,
-    payloadRx: null,
     endReason: 'endOfFlowDetected',
-    connState: null,
-    tcpFlagsTx: null,
-    tcpFlagsRx: null,
-    handshakeRttUs: null,
-    directionBasis: null,
     midstream: false,
     connectionCount: Math.max(1, given.connectionCount ?? 1),
-    peerPublicKey: null,
-    clientEndpoint: null,
-    clientId: null,
-    userId: null,
     siteResourceId: given.resourceId === 0 ? null : given.resourceId,
-    unattributed: 'noPeers',
   }
 }
 
