@@ -64,6 +64,7 @@ bool read_tcp(const uint8_t* p, uint32_t l4, uint32_t captured, bool first_fragm
   out.payload = header_bytes < l4 ? l4 - header_bytes : 0;
   out.tcp_flags = p[13];
   out.tcp_sequence = load_be32(p + 4);
+  out.tcp_acknowledgement = load_be32(p + 8);
   out.tcp_flags_known = true;
   return true;
 }
@@ -172,12 +173,14 @@ inline bool decode_usual(const IpView& view, uint8_t version, DecodedPacket& out
     if (tcp_bytes < kTcpHeaderMin || tcp_bytes > l4) return false;
     out.payload = l4 - tcp_bytes;
     out.tcp_sequence = load_be32(p + 4);
+    out.tcp_acknowledgement = load_be32(p + 8);
     out.tcp_flags = p[13];
     out.tcp_flags_known = true;
   } else {
     if (protocol != kProtoUdp || l4 < kUdpHeader) return false;
     out.payload = l4 - kUdpHeader;
     out.tcp_sequence = 0;
+    out.tcp_acknowledgement = 0;
     out.tcp_flags = 0;
     out.tcp_flags_known = false;
   }
@@ -210,6 +213,7 @@ void decode(const RawPacket& packet, DecodedPacket& out) {
   out.tcp_flags = 0;
   out.tcp_flags_known = false;
   out.tcp_sequence = 0;
+  out.tcp_acknowledgement = 0;
   const IpHeader ip = link.version == 4 ? read_ipv4(view) : read_ipv6(view);
   if (!ip.ok) return set_other(out, ip.reason, ip.bytes);
   out.bytes = ip.bytes;

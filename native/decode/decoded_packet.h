@@ -61,13 +61,14 @@ struct DecodedPacket {
   uint32_t bytes;    // as design.md counts them: the IP length, or what is left of the wire length
   uint32_t payload;  // less IP and transport headers
   uint32_t tcp_sequence;
+  uint32_t tcp_acknowledgement;
   uint32_t fragment_id;
   uint32_t
       slot_hint;  // where the flow was when the batch was looked up; checked before it is believed
   PacketKind kind;
   OtherReason reason;    // kOther, kIcmpError
   uint8_t tcp_flags;     // 0 when the snaplen cut them off
-  bool tcp_flags_known;  // and so is tcp_sequence
+  bool tcp_flags_known;  // and so are the two numbers
   bool from_b;  // the sender is endpoint b of the key; of an ICMP error: of the quoted packet
 };
 

@@ -122,6 +122,8 @@ void Engine::process_session(const DecodedPacket& packet) {
 // Returns the flow that the packet was counted in, or kNoSlot when it is stray.
 uint32_t Engine::count_in_session(const DecodedPacket& packet) {
   uint32_t i = find_live(packet);
+  if (i != kNoSlot && table_.slot(i).waiting_syn != 0) i = answer_waiting_syn(i, packet);
+  if (i != kNoSlot && must_wait_for_answer(i, packet) && wait_for_answer(i, packet)) return i;
   if (i != kNoSlot && table_.slot(i).closed && reuses(i, packet)) {
     end_session(i, EndReason::kEndOfFlowDetected);
     i = kNoSlot;
@@ -218,6 +220,7 @@ void Engine::finish() {
     } else if (time48_difference(now, slot.activity) > idle_timeout(slot)) {
       reason = EndReason::kIdleTimeout;
     }
+    if (slot.waiting_syn != 0) count_waiting_syn(o.slot);
     emit(o.slot, reason);
     counters_.ended[static_cast<int>(reason)]++;
   }
@@ -230,7 +233,8 @@ void Engine::finish() {
 
 size_t Engine::memory_bytes() const {
   return table_.memory_bytes() + wheel_.memory_bytes() + fragments_.memory_bytes() +
-         eviction_.memory_bytes() + (due_.capacity() + due_again_.capacity()) * sizeof(DueEvent);
+         eviction_.memory_bytes() + waiting_syns_.capacity() * sizeof(WaitingSyn) +
+         (due_.capacity() + due_again_.capacity()) * sizeof(DueEvent);
 }
 
 const char* Engine::check() const {

@@ -41,6 +41,7 @@ struct EngineOptions {
 };
 
 inline constexpr int64_t kEarlyReportUs = 100'000;
+inline constexpr size_t kWaitingSynsMax = 4096;
 
 class Engine final : public PacketSink {
  public:
@@ -80,6 +81,15 @@ class Engine final : public PacketSink {
     }
   };
 
+  // A SYN, with its retransmissions, whose answer will say which session it belongs to.
+  struct WaitingSyn {
+    DecodedPacket latest;  // its flags are those of all
+    Traffic traffic;
+    int64_t first_us;
+    int64_t last_us;
+    uint32_t slot;
+  };
+
   static constexpr uint32_t kBatch = 32;
   // decode(batch[i], packet) makes each ready.
   template <typename Packet, typename Decode>
@@ -112,6 +122,11 @@ class Engine final : public PacketSink {
   void note_syn(uint32_t i, const DecodedPacket& packet, int rx);
   void follow_tcp(uint32_t i, const DecodedPacket& packet, int rx);
   bool reuses(uint32_t i, const DecodedPacket& packet);
+  bool must_wait_for_answer(uint32_t i, const DecodedPacket& packet);
+  bool wait_for_answer(uint32_t i, const DecodedPacket& packet);
+  WaitingSyn take_waiting_syn(uint32_t i);
+  void count_waiting_syn(uint32_t i);
+  uint32_t answer_waiting_syn(uint32_t i, const DecodedPacket& packet);
 
   int64_t idle_timeout(const FlowSlot& slot) const { return idle_us_[slot.idle_state]; }
   static void set_idle_state(FlowSlot& slot, IdleState state) {
@@ -137,6 +152,7 @@ class Engine final : public PacketSink {
   FragmentTable fragments_;
   EvictionQueue eviction_;
   PrefixSet inside_;
+  std::vector<WaitingSyn> waiting_syns_;  // FlowSlot::waiting_syn is the place and one
   std::vector<DueEvent> due_;
   std::vector<DueEvent> due_again_;
   uint64_t sequence_ = 0;

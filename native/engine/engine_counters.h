@@ -38,6 +38,7 @@ struct EngineCounters {
   uint64_t open_sessions_max = 0;
   uint64_t evictions = 0;
   uint64_t fragment_evictions = 0;
+  uint64_t waiting_syns_full = 0;  // could not wait: counted into the session that was there
   uint64_t records_made = 0;
   uint64_t records_dropped = 0;
   uint64_t has_time = 0;
@@ -46,7 +47,7 @@ struct EngineCounters {
   Traffic other[kOtherReasonCount];
 };
 
-inline constexpr int kCounterValues = 16 + 5 + 2 * kOtherReasonCount;
+inline constexpr int kCounterValues = 17 + 5 + 2 * kOtherReasonCount;
 
 // Calls visit(group, name, value) for each number, in the order that JavaScript reads them in.
 // `group` is empty, or what a name of many belongs to.
@@ -65,6 +66,7 @@ void each_counter(const EngineCounters& c, Visit visit) {
   visit("", "openSessionsMax", c.open_sessions_max);
   visit("", "evictions", c.evictions);
   visit("", "fragmentEvictions", c.fragment_evictions);
+  visit("", "waitingSynsFull", c.waiting_syns_full);
   visit("", "recordsMade", c.records_made);
   visit("", "recordsDropped", c.records_dropped);
   visit("", "hasTime", c.has_time);

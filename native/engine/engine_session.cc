@@ -1,6 +1,7 @@
 // Sessions: finding, opening, counting, closing and reporting them.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "decode/bytes.h"
 #include "engine/engine.h"
@@ -71,6 +72,98 @@ bool Engine::reuses(uint32_t i, const DecodedPacket& packet) {
   const FlowSlot& slot = table_.slot(i);
   const int rx = direction(slot, packet.from_b);
   return !slot.side[rx].syn_recorded || table_.syn_facts(i).sequence[rx] != packet.tcp_sequence;
+}
+
+// A SYN that may be another connection of the same five-tuple. On an open session: one with another
+// number. After a reset: also one with the same (another number on a closed session opens at once).
+bool Engine::must_wait_for_answer(uint32_t i, const DecodedPacket& packet) {
+  const FlowSlot& slot = table_.slot(i);
+  if (!slot.is_tcp() || !is_plain_syn(packet) || packet.payload > 0) return false;
+  const bool another = reuses(i, packet);
+  if (slot.closed) {
+    return !another && ((slot.side[0].tcp_flags | slot.side[1].tcp_flags) & kRst) != 0;
+  }
+  if (static_cast<IdleState>(slot.idle_state) != IdleState::kHandshake) return another;
+  // In a handshake: the SYNs before the first answer, and the first of either side, are its own.
+  const int rx = direction(slot, packet.from_b);
+  const bool answered = (slot.side[1 - rx].tcp_flags & (kSyn | kAck)) == (kSyn | kAck);
+  return another && answered && slot.side[rx].syn_recorded != 0;
+}
+
+// Sessions' traffic from now on, whichever session's that will be. False when too many wait.
+bool Engine::wait_for_answer(uint32_t i, const DecodedPacket& packet) {
+  FlowSlot& slot = table_.slot(i);
+  if (slot.waiting_syn == 0) {
+    if (waiting_syns_.size() == kWaitingSynsMax) {
+      counters_.waiting_syns_full++;
+      return false;
+    }
+    if (waiting_syns_.empty()) waiting_syns_.reserve(kWaitingSynsMax);  // allocates once
+    waiting_syns_.push_back({packet, {}, packet_us_, packet_us_, i});
+    slot.waiting_syn = waiting_syns_.size();
+  }
+  WaitingSyn& waiting = waiting_syns_[slot.waiting_syn - 1];
+  const uint8_t flags_before = waiting.latest.tcp_flags;
+  waiting.latest = packet;
+  waiting.latest.tcp_flags |= flags_before;
+  waiting.latest.time_us = packet_us_;
+  waiting.first_us = std::min(waiting.first_us, packet_us_);
+  waiting.last_us = std::max(waiting.last_us, packet_us_);
+  waiting.traffic.add(packet.bytes);
+  counters_.sessions.add(packet.bytes);
+  return true;
+}
+
+// The last one takes its place.
+Engine::WaitingSyn Engine::take_waiting_syn(uint32_t i) {
+  const size_t place = table_.slot(i).waiting_syn - 1;
+  const WaitingSyn taken = waiting_syns_[place];
+  waiting_syns_[place] = waiting_syns_.back();
+  table_.slot(waiting_syns_[place].slot).waiting_syn = place + 1;
+  table_.slot(i).waiting_syn = 0;
+  waiting_syns_.pop_back();
+  counters_.sessions -= taken.traffic;
+  return taken;
+}
+
+// It opened nothing: it is traffic of the session that was there, and keeps it open no longer.
+void Engine::count_waiting_syn(uint32_t i) {
+  const WaitingSyn syn = take_waiting_syn(i);
+  FlowSlot& slot = table_.slot(i);
+  const int rx = direction(slot, syn.latest.from_b);
+  const uint64_t activity = slot.activity;
+  const int64_t packet_us = std::exchange(packet_us_, syn.latest.time_us);
+  count_traffic(slot, rx, syn.traffic, 0, syn.first_us, syn.last_us);
+  follow_tcp(i, syn.latest, rx);
+  packet_us_ = packet_us;
+  slot.activity = activity;
+}
+
+// The session that the packet belongs to, now that the waiting SYN has its place. The SYN-ACK that
+// acknowledges it opens another session with both; a reset or another SYN leaves it where it was.
+uint32_t Engine::answer_waiting_syn(uint32_t i, const DecodedPacket& packet) {
+  const DecodedPacket& waiting = waiting_syns_[table_.slot(i).waiting_syn - 1].latest;
+  const uint8_t flags = packet.tcp_flags & (kSyn | kAck | kRst | kFin);
+  const bool back = packet.from_b != waiting.from_b;
+  const bool again =
+      flags == kSyn && !back && packet.payload == 0 && packet.tcp_sequence == waiting.tcp_sequence;
+  if (again || (flags & (kSyn | kRst)) == 0) return i;
+  const bool answers =
+      flags == (kSyn | kAck) && back && packet.tcp_acknowledgement == waiting.tcp_sequence + 1;
+  if (!answers) {
+    count_waiting_syn(i);
+    return i;
+  }
+  const WaitingSyn syn = take_waiting_syn(i);
+  end_session(i, EndReason::kEndOfFlowDetected);
+  const int64_t packet_us = std::exchange(packet_us_, syn.latest.time_us);
+  i = open_session(syn.latest);
+  FlowSlot& slot = table_.slot(i);
+  count_traffic(slot, 0, syn.traffic, 0, syn.first_us, syn.last_us);
+  follow_tcp(i, syn.latest, 0);
+  packet_us_ = packet_us;
+  rearm(i);
+  return i;
 }
 
 uint32_t Engine::open_session(const DecodedPacket& packet) {
@@ -182,6 +275,12 @@ void Engine::note_syn(uint32_t i, const DecodedPacket& packet, int rx) {
     slot.side[rx].syn_recorded = 1;
   }
   if ((packet.tcp_flags & kRst) != 0) return;
+  // Its answer names the SYN that was not seen: that one may come late.
+  const bool answer = (packet.tcp_flags & (kAck | kFin)) == kAck;
+  if (answer && !slot.side[1 - rx].syn_recorded) {
+    table_.syn_facts(i).sequence[1 - rx] = packet.tcp_acknowledgement - 1;
+    slot.side[1 - rx].syn_recorded = 1;
+  }
   // The round-trip time: from the initiator's latest SYN to the responder's first SYN-ACK.
   const bool ack = (packet.tcp_flags & kAck) != 0;
   const auto rtt = static_cast<RttState>(slot.rtt_state);
@@ -212,6 +311,7 @@ void Engine::evict_one() {
 }
 
 void Engine::end_session(uint32_t i, EndReason reason) {
+  if (table_.slot(i).waiting_syn != 0) count_waiting_syn(i);
   emit(i, reason);
   counters_.ended[static_cast<int>(reason)]++;
   table_.erase(i);

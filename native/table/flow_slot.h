@@ -83,7 +83,7 @@ struct alignas(64) FlowSlot {
   uint64_t unused : 1;
   uint64_t due_or_closed : 48;  // closed: engine time of the close; else when the next interim
                                 // record is due
-  uint64_t spare : 16;
+  uint64_t waiting_syn : 16;    // its place among the SYNs that wait for an answer; 0: none
   uint64_t sequence : 48;
 
   bool live() const { return key.words[0] != 0; }

@@ -20,6 +20,7 @@ export interface InterfaceSnapshot {
   readonly ended: Readonly<Record<string, number>>
   readonly open: number
   readonly evictions: number
+  readonly waitingSynsFull: number
   readonly kernelDropped: number
   readonly interfaceDropped: number
   readonly reopened: number
@@ -212,6 +213,12 @@ export const METER_METRICS: readonly Metric[] = [
     'tunmeter_flow_evictions_total',
     'Sessions ended early because the flow table was full.',
     each((i) => i.evictions),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_waiting_syns_full_total',
+    'SYNs on known connections that could not wait for their answer since 4,096 did.',
+    each((i) => i.waitingSynsFull),
     INTERFACE,
   ),
   counter(

@@ -74,6 +74,7 @@ function differentCounters(engine: EngineCounters, twin: Twin): string | null {
     ['open sessions', engine.openSessions, twin.openSessions],
     ['evictions', engine.evictions, twin.evictions],
     ['fragment evictions', engine.fragmentEvictions, twin.fragmentEvictions],
+    ['SYNs that could not wait', engine.waitingSynsFull, twin.waitingSynsFull],
     ['engine time', engine.engineTimeUs ?? 0, twin.now],
   ]
   for (const reason of OTHER_REASONS) {

@@ -22,7 +22,14 @@ import {
 export type Side = 0 | 1
 
 export type Act =
-  | { readonly do: 'tcp'; from: Side; flags: number; sequence: number; length: number }
+  | {
+      readonly do: 'tcp'
+      from: Side
+      flags: number
+      sequence: number
+      acknowledgement?: number
+      length: number
+    }
   | { readonly do: 'udp'; from: Side; length: number }
   /** First fragment: so many octets after the IP header, of a TCP or UDP packet. */
   | { readonly do: 'head'; from: Side; id: number; flags: number; length: number }
@@ -235,9 +242,9 @@ function contentOf(
   fragment: { id: number; offset: number; moreFragments: boolean } | null
 } {
   const ports = { from: from.port, to: to.port }
-  const header = (flags: number, sequence: number) =>
+  const header = (flags: number, sequence: number, acknowledgement = 0) =>
     conversation.transport === 'tcp'
-      ? tcp({ ...ports, flags, sequence })
+      ? tcp({ ...ports, flags, sequence, acknowledgement })
       : udp(ports.from, ports.to)
   if (act.do === 'later') {
     const { id, offset, length } = act
@@ -250,7 +257,8 @@ function contentOf(
     return { content: whole.slice(0, act.length), bytes: act.length, fragment }
   }
   const plain = act as Extract<Act, { do: 'tcp' | 'udp' }>
-  const start = plain.do === 'tcp' ? header(plain.flags, plain.sequence) : header(0, 0)
+  const start =
+    plain.do === 'tcp' ? header(plain.flags, plain.sequence, plain.acknowledgement) : header(0, 0)
   const bytes = start.length + plain.length
   return { content: [...start, ...zeros(Math.min(plain.length, 24))], bytes, fragment: null }
 }
@@ -291,7 +299,7 @@ function actText(conversation: Conversation, act: Act): string {
   const way = 'from' in act ? (act.from === 0 ? 'a>b' : 'b>a') : ''
   switch (act.do) {
     case 'tcp':
-      return `${way} ${flagNames(act.flags)} seq ${act.sequence} len ${act.length}`
+      return `${way} ${flagNames(act.flags)} seq ${act.sequence} ack ${act.acknowledgement ?? 0} len ${act.length}`
     case 'udp':
       return `${way} UDP len ${act.length}`
     case 'head': {

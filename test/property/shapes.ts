@@ -98,7 +98,11 @@ function rollTweak(dice: Dice): Tweak | undefined {
 const NUMBERS = [7, 7, 7, 8, 0, 0xffffffff]
 
 function tcp(dice: Dice, from: Side, flags: number, length = 0): Act {
-  return { do: 'tcp', from, flags, sequence: one(dice, NUMBERS), length }
+  const sequence = one(dice, NUMBERS)
+  if ((flags & (syn | ack)) !== (syn | ack)) return { do: 'tcp', from, flags, sequence, length }
+  // Mostly the answer to one of the SYNs.
+  const acknowledgement = (one(dice, NUMBERS) + (chance(dice, 8) ? 0 : 1)) >>> 0
+  return { do: 'tcp', from, flags, sequence, acknowledgement, length }
 }
 
 const rollLength = (dice: Dice): number => one(dice, [0, 1, 10, 24, 100, 1460, 65_000])
@@ -141,6 +145,21 @@ const reuse: Shape = (dice) => ({
     ...closing(dice),
     tcp(dice, side(dice), one(dice, [ack, syn, syn, rst, fin | ack, syn | ack])),
     ...(chance(dice, 2) ? open(dice) : [tcp(dice, side(dice), syn), ...data(dice)]),
+    ...closing(dice),
+  ],
+})
+
+/** SYNs on a connection that stands or has been reset, answered or not, sent again or not. */
+const reopening: Shape = (dice) => ({
+  transport: 'tcp',
+  acts: [
+    ...open(dice),
+    ...data(dice),
+    ...(chance(dice, 2) ? [tcp(dice, side(dice), rst)] : []),
+    ...Array.from({ length: dice.int(1, 3) }, () => tcp(dice, dice.int(0, 4) === 0 ? 1 : 0, syn)),
+    ...one(dice, [[], [tcp(dice, side(dice), rst)], data(dice), [tcp(dice, 0, syn)]]),
+    ...(chance(dice, 4) ? [] : [tcp(dice, chance(dice, 6) ? 0 : 1, syn | ack)]),
+    ...data(dice),
     ...closing(dice),
   ],
 })
@@ -262,6 +281,8 @@ const SHAPES: readonly Shape[] = [
   connection,
   reuse,
   reuse,
+  reopening,
+  reopening,
   attempt,
   simultaneous,
   answerFirst,

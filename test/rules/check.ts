@@ -9,6 +9,7 @@ import type { Amount } from '../support/twin/meter.js'
 import { FRAGMENT_RULES, TIME_RULES, UDP_RULES } from './other-rules.js'
 import { PACKET_RULES } from './packet-rules.js'
 import { BASE_US, type Rule } from './rule.js'
+import { SYN_RULES } from './syn-rules.js'
 import { TCP_RULES } from './tcp-rules.js'
 
 export const OTHER_CASES = [...OTHER_TRAFFIC, ...OTHER_LINKS, ...OTHER_LIMITS]
@@ -19,6 +20,7 @@ export const COUNTED_CASES: readonly CountedPacket[] = [
 ]
 export const RULES: readonly Rule[] = [
   ...TCP_RULES,
+  ...SYN_RULES,
   ...UDP_RULES,
   ...TIME_RULES,
   ...FRAGMENT_RULES,

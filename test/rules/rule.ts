@@ -58,6 +58,11 @@ export function command(waitSeconds: number, act: Act, tweak?: Tweak): Command {
 export function t(wait: number, from: Side, flags: number, length = 0, sequence = 7): Command {
   return command(wait, { do: 'tcp', from, flags, sequence, length })
 }
+/** A SYN-ACK that acknowledges the SYN of that number. */
+export const answer = (wait: number, from: Side, synNumber: number): Command => {
+  const acknowledgement = (synNumber + 1) >>> 0
+  return command(wait, { do: 'tcp', from, flags: S | A, sequence: 90, acknowledgement, length: 0 })
+}
 export const u = (wait: number, from: Side, length = 0): Command =>
   command(wait, { do: 'udp', from, length })
 export const head = (wait: number, from: Side, length: number, flags: number = P | A): Command =>

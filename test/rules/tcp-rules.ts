@@ -94,7 +94,7 @@ export const TCP_RULES: readonly Rule[] = [
     { other: { stray: [3, 120] } },
   ),
   rule(
-    'a repeated SYN never splits an open session',
+    'a repeated SYN does not split an open session by itself',
     [t(0, a, S, 0, 7), t(1, a, S, 0, 8), t(0.5, b, S | A)],
     [{ packetsTx: 2, packetsRx: 1, connState: 'S1', handshakeRttUs: 500_000 }],
   ),

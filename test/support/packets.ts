@@ -37,18 +37,19 @@ export interface TcpFields {
   readonly to: number
   readonly flags: number
   readonly sequence?: number
+  readonly acknowledgement?: number
   /** In 32-bit words; the header itself is 20 octets and `4 * (dataOffset - 5)` of options. */
   readonly dataOffset?: number
 }
 
 export function tcp(fields: TcpFields, payload: Octets = []): number[] {
-  const { from, to, flags, sequence = 0, dataOffset = 5 } = fields
+  const { from, to, flags, sequence = 0, acknowledgement = 0, dataOffset = 5 } = fields
   const options = zeros(Math.max(0, dataOffset - 5) * 4)
   return [
     ...u16(from),
     ...u16(to),
     ...u32(sequence),
-    ...u32(0),
+    ...u32(acknowledgement),
     dataOffset << 4,
     flags,
     ...zeros(6),

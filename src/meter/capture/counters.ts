@@ -47,6 +47,8 @@ export interface EngineCounters {
   readonly evictions: number
   /** Fragmented datagrams put out because their table was full. */
   readonly fragmentEvictions: number
+  /** SYNs that could not wait for their answer since 4,096 did: counted into the session that was there. */
+  readonly waitingSynsFull: number
   readonly recordsMade: number
   /** Records that found the queue to JavaScript full (live only). */
   readonly recordsDropped: number
@@ -83,6 +85,7 @@ function countersFrom(next: (name: string) => number): EngineCounters {
   const openSessionsMax = next('openSessionsMax')
   const evictions = next('evictions')
   const fragmentEvictions = next('fragmentEvictions')
+  const waitingSynsFull = next('waitingSynsFull')
   const recordsMade = next('recordsMade')
   const recordsDropped = next('recordsDropped')
   const hasTime = next('hasTime') === 1
@@ -104,6 +107,7 @@ function countersFrom(next: (name: string) => number): EngineCounters {
     openSessionsMax,
     evictions,
     fragmentEvictions,
+    waitingSynsFull,
     recordsMade,
     recordsDropped,
     engineTimeUs: hasTime ? engineTime : null,

@@ -241,6 +241,7 @@ export class Observation {
       ended: c.sessionsEnded,
       open: c.openSessions,
       evictions: c.evictions,
+      waitingSynsFull: c.waitingSynsFull,
       kernelDropped: c.kernelDropped,
       interfaceDropped: c.interfaceDropped,
       reopened: c.reopened,

@@ -158,6 +158,38 @@ describe('packet engine', () => {
     expect(engine.check()).toBeNull()
   })
 
+  test('4,096 SYNs wait for their answer; more count into the session that is there', () => {
+    const engine = new PacketEngine({ records: 'none' })
+    const count = 4_200
+    feed(
+      engine,
+      many(count, (i) => tcpPacket(i, START, FLAG.syn, 1)),
+    )
+    feed(
+      engine,
+      many(count, (i) => tcpPacket(i, START + SECOND, FLAG.syn, 2)),
+    )
+    expect(engine.counters()).toMatchObject({ sessionsOpened: count, waitingSynsFull: 104 })
+    expect(engine.check()).toBeNull()
+    // Refused, all of them: the places are free again, and nothing is lost.
+    feed(
+      engine,
+      many(count, (i) => tcpPacket(i, START + SECOND, FLAG.rst)),
+    )
+    feed(
+      engine,
+      many(4_096, (i) => tcpPacket(i, START + SECOND, FLAG.syn, 2)),
+    )
+    expect(engine.counters()).toMatchObject({
+      sessionsOpened: count,
+      waitingSynsFull: 104,
+      sessions: { packets: 3 * count + 4_096 },
+    })
+    expect(engine.check()).toBeNull()
+    engine.finish()
+    expect(engine.check()).toBeNull()
+  })
+
   test('the longest idle goes first at the cap', () => {
     const engine = new PacketEngine({ flowsMax: 100 })
     feed(

@@ -29,6 +29,14 @@ class Direction {
   synSequence: number | null = null
 }
 
+export interface WaitingSyn {
+  /** The latest, with the flags of all. */
+  readonly latest: Segment
+  readonly amount: { packets: number; bytes: number; payload: number }
+  readonly times: { minUs: number; maxUs: number }
+  readonly latestUs: number
+}
+
 export const EARLY_REPORT_US = 100_000
 /** The latest time counted for a handshake; one more means "unseen" in the binary record. */
 const RTT_US_MAX = 2 ** 32 - 2
@@ -55,6 +63,8 @@ export class Flow {
   packetsAtReport = 0
   earlyReported = false
   icmpError = false
+  /** A SYN, with its retransmissions, whose answer says which session it belongs to. */
+  waitingSyn: WaitingSyn | null = null
   #handshake = true
   #initiatorSynUs: number | null = null
   #synAckSeen = false
@@ -101,6 +111,19 @@ export class Flow {
     return this.lastActivityUs + this.idleTimeout + 1
   }
 
+  /** A SYN that may open another connection: which session it belongs to, its answer says. */
+  mustWaitForAnswer(segment: Segment): boolean {
+    if (this.tcp === null || !isOpeningSyn(segment.flags) || segment.payload > 0) return false
+    const direction = this.isFromInitiator(segment.source) ? this.tx : this.rx
+    const another = segment.tcpSequence !== direction.synSequence
+    const reset = ((this.tx.flags | this.rx.flags) & RST) !== 0
+    if (this.closedAtUs !== null) return reset && !another
+    if (!this.#handshake || this.tx.finSeen || this.rx.finSeen) return another
+    const peer = direction === this.tx ? this.rx : this.tx
+    const answered = (peer.flags & (SYN | ACK)) === (SYN | ACK)
+    return another && answered && direction.synSequence !== null
+  }
+
   get idleTimeout(): number {
     if (this.tcp === null) return this.timeouts.udp
     if (this.tx.finSeen || this.rx.finSeen) return this.timeouts.halfClosed
@@ -135,6 +158,11 @@ export class Flow {
     const flags = segment.flags ?? 0
     const self = fromInitiator ? this.tx : this.rx
     self.flags |= flags
+    if ((flags & (SYN | ACK | RST | FIN)) === (SYN | ACK)) {
+      // It names the SYN that was not seen: that one may come late.
+      const peer = fromInitiator ? this.rx : this.tx
+      peer.synSequence ??= (segment.tcpAcknowledgement - 1) >>> 0
+    }
     if (isOpeningSyn(flags)) self.synSequence = segment.tcpSequence
     this.#measureHandshake(fromInitiator, flags, packetUs)
     if ((flags & (SYN | RST)) === 0) this.#handshake = false

@@ -22,6 +22,7 @@ export interface Segment {
   /** Null: cut off by the snaplen. 0 for UDP. */
   readonly flags: number | null
   readonly tcpSequence: number
+  readonly tcpAcknowledgement: number
   /** Set on the first fragment of a datagram: which datagram. */
   readonly datagram: string | null
 }
@@ -196,6 +197,7 @@ function decodeTransport(r: Reader, ip: Ip): Decoded {
     payload: cutHead ? 0 : ip.contentBytes - headerBytes,
     flags: flagsKnown ? r.u8(13) : tcp ? null : 0,
     tcpSequence: flagsKnown ? r.u16(4) * 65536 + r.u16(6) : 0,
+    tcpAcknowledgement: flagsKnown ? r.u16(8) * 65536 + r.u16(10) : 0,
     datagram: ip.datagram,
   }
 }

@@ -46,6 +46,8 @@ export const TWIN_DEFAULTS: TwinOptions = {
 
 const TICK_US = 100_000
 const CLOCK_STEP_US = 60 * SECOND
+/** As in the engine. */
+const WAITING_SYNS_MAX = 4096
 const FRAGMENT_LIFE_US = 30 * SECOND
 /** In its last sixteenth of silence before the idle timeout a session gets no interim record. */
 const NEARLY = 16
@@ -89,6 +91,7 @@ export class Twin {
   /** Flows and datagrams that went out because their table was full. */
   evictions = 0
   fragmentEvictions = 0
+  waitingSynsFull = 0
 
   readonly #options: TwinOptions
   #inside = new BlockList()
@@ -246,6 +249,7 @@ export class Twin {
   }
 
   #end(flow: Flow, reason: EndReason): void {
+    this.#countWaitingSyn(flow)
     if (!flow.earlyReported || flow.packets > flow.packetsAtReport) this.#report(flow, reason)
     this.#flows.delete(flowKey(flow.protocol, flow.initiator, flow.responder))
     this.ended[reason]++
@@ -265,7 +269,9 @@ export class Twin {
   #segment(segment: Segment): void {
     const key = flowKey(segment.protocol, segment.source, segment.dest)
     const flow = this.#liveFlow(key, segment) ?? this.#open(key, segment)
-    if (flow === null) add(this.other.stray, { packets: 1, bytes: segment.bytes })
+    if (flow?.mustWaitForAnswer(segment) && this.#mayWait(flow)) {
+      this.#waitForAnswer(flow, segment)
+    } else if (flow === null) add(this.other.stray, { packets: 1, bytes: segment.bytes })
     else {
       const fromInitiator = flow.isFromInitiator(segment.source)
       this.#count(flow, fromInitiator, { packets: 1, ...segment })
@@ -288,11 +294,75 @@ export class Twin {
   #liveFlow(key: string, segment: Segment): Flow | null {
     const flow = this.#flows.get(key)
     if (flow === undefined || !this.#meetDeadlines(flow)) return null
+    const moved = this.#answerWaitingSyn(key, flow, segment)
+    if (moved !== null) return moved
     const direction = flow.isFromInitiator(segment.source) ? flow.tx : flow.rx
     const another = isOpeningSyn(segment.flags) && segment.tcpSequence !== direction.synSequence
     if (flow.closedAtUs === null || !another) return flow
     this.#end(flow, 'endOfFlowDetected')
     return null
+  }
+
+  #mayWait(flow: Flow): boolean {
+    const waiting = [...this.#flows.values()].filter(({ waitingSyn }) => waitingSyn !== null)
+    if (flow.waitingSyn !== null || waiting.length < WAITING_SYNS_MAX) return true
+    this.waitingSynsFull++
+    return false
+  }
+
+  #waitForAnswer(flow: Flow, segment: Segment): void {
+    const { amount, times, latest } = flow.waitingSyn ?? {
+      amount: { packets: 0, bytes: 0, payload: 0 },
+      times: { minUs: this.#packetUs, maxUs: this.#packetUs },
+      latest: segment,
+    }
+    flow.waitingSyn = {
+      latest: { ...segment, flags: segment.flags! | latest.flags! },
+      amount: { ...amount, packets: amount.packets + 1, bytes: amount.bytes + segment.bytes },
+      times: {
+        minUs: Math.min(times.minUs, this.#packetUs),
+        maxUs: Math.max(times.maxUs, this.#packetUs),
+      },
+      latestUs: this.#packetUs,
+    }
+    add(this.inSessions, { packets: 1, bytes: segment.bytes })
+  }
+
+  /** Counts the SYN that waits into the session that was there. */
+  #countWaitingSyn(flow: Flow): void {
+    const syn = flow.waitingSyn
+    if (syn === null) return
+    flow.waitingSyn = null
+    const fromInitiator = flow.isFromInitiator(syn.latest.source)
+    flow.count(fromInitiator, syn.amount, syn.times, flow.lastActivityUs)
+    flow.follow(fromInitiator, syn.latest, syn.latestUs, this.now)
+  }
+
+  /** The session that the answered SYN opens; null: it opens none. */
+  #answerWaitingSyn(key: string, flow: Flow, segment: Segment): Flow | null {
+    const syn = flow.waitingSyn
+    if (syn === null) return null
+    const flags = (segment.flags ?? 0) & (SYN | ACK | RST | FIN)
+    const back = flow.isFromInitiator(segment.source) !== flow.isFromInitiator(syn.latest.source)
+    const { tcpSequence } = syn.latest
+    const again =
+      isOpeningSyn(segment.flags) &&
+      !back &&
+      segment.payload === 0 &&
+      segment.tcpSequence === tcpSequence
+    if (again || (flags & (SYN | RST)) === 0) return null
+    const answers =
+      flags === (SYN | ACK) && back && segment.tcpAcknowledgement === (tcpSequence + 1) >>> 0
+    if (!answers) {
+      this.#countWaitingSyn(flow)
+      return null
+    }
+    flow.waitingSyn = null
+    this.#end(flow, 'endOfFlowDetected')
+    const opened = this.#open(key, syn.latest)!
+    opened.count(true, syn.amount, syn.times, this.now)
+    opened.follow(true, syn.latest, syn.latestUs, this.now)
+    return opened
   }
 
   /** A new session, or null: a stray. */
