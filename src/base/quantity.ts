@@ -20,3 +20,15 @@ export function bytesOf(bytes: number): Quantity {
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
   return { value: value.toFixed(digits), unit: UNITS[unit]! }
 }
+
+const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+
+/** `1,234,567`. */
+export function formatCount(count: number): string {
+  return whole.format(count)
+}
+
+/** `1 batch`, `5,894,687 batches`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`
+}

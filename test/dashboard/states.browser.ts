@@ -14,6 +14,9 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
   test('no key, no site: the log and the sites page say what to do first', async () => {
     const page = await lab.open()
     await page.getByText('create an ingest key for a site').waitFor()
+    expect(await page.getByRole('link', { name: 'Create a key' }).getAttribute('href')).toBe(
+      '/settings',
+    )
     await page.getByRole('link', { name: 'Are the sites reporting?' }).click()
     await page.getByText('tunmeter meter --interface').first().waitFor()
   })
@@ -21,10 +24,16 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
   test('retention 0: said, and the way to the setting', async () => {
     await lab.api('PUT', `/org/${ORG}/settings`, { retentionDays: 0 })
     const page = await lab.open()
-    await page.getByText('Connection logs are off').waitFor()
-    await page.getByRole('link', { name: 'Retention' }).click()
+    await page.getByText('Connection logs are off, so nothing is stored').waitFor()
+    // On every page, until it is changed.
+    await page.getByRole('link', { name: 'Sites' }).first().click()
+    const banner = page.getByText('what the sites report now is thrown away')
+    await banner.waitFor()
+    await page.locator('.banner').getByRole('link', { name: 'Retention' }).click()
     await page.getByRole('heading', { name: 'Retention' }).waitFor()
-    await lab.api('PUT', `/org/${ORG}/settings`, { retentionDays: -1 })
+    await page.getByLabel('For ever').check()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await banner.waitFor({ state: 'detached' })
   })
 
   test('nothing in this range, and nothing under this filter', async () => {
@@ -34,6 +43,8 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
     )
     const page = await lab.open()
     await page.getByText('40 sessions outside it').waitFor()
+    // In the page's zone, as everything else.
+    expect(await page.locator('.state').innerText()).not.toMatch(/\dZ|T\d\d:/)
     await page.getByRole('button', { name: 'Look at the last 30 days' }).click()
     await page.locator('tr[data-session]').first().waitFor()
     await page.keyboard.press('/')
@@ -43,10 +54,53 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
     await page.locator('tr[data-session]').first().waitFor()
   })
 
-  test('a bad value in a link is explained, and not retried', async () => {
+  test('a bad value in a link is explained in words of the page, and can be taken out', async () => {
     const page = await lab.open('/?range=30d&sourceAddr=10.8.0.300')
-    await page.getByRole('heading', { name: 'No connection logs' }).waitFor()
-    expect(await page.locator('.state').innerText()).toContain('sourceAddr: expected an address')
+    await page.getByRole('heading', { name: 'The filter “Source” cannot be used' }).waitFor()
+    const text = await page.locator('.state').innerText()
+    expect(text).toContain('“10.8.0.300”')
+    expect(text).not.toContain('sourceAddr')
+    expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(0)
+    await page.getByRole('button', { name: 'Remove this filter' }).click()
+    await page.locator('tr[data-session]').first().waitFor()
+    expect(new URL(page.url()).searchParams.has('sourceAddr')).toBe(false)
+  })
+
+  test('a bad value that is typed is refused where it is typed', async () => {
+    const page = await lab.open('/?range=30d')
+    await page.locator('tr[data-session]').first().waitFor()
+    const before = page.url()
+    for (const [label, wrong] of [
+      ['Source', '10.8.0.300'],
+      ['Destination port', '80, 70000'],
+      ['At least', 'much'],
+    ] as const) {
+      await page.getByRole('button', { name: 'More filters' }).click()
+      await page.locator('.custom-range').getByLabel(label).fill(wrong)
+      await page.getByRole('button', { name: 'Apply' }).click()
+      await page.getByRole('alert').getByText(`“${label}” takes`).waitFor()
+      expect(await page.evaluate('document.activeElement.value')).toBe(wrong)
+      expect(page.url()).toBe(before)
+      await page.keyboard.press('Escape')
+    }
+  })
+
+  test('an address that leads nowhere is a page, and JSON for programs', async () => {
+    const page = await lab.open('/nowhere/at/all')
+    await page.getByRole('heading', { name: 'No such page' }).waitFor()
+    await page.getByRole('main').getByRole('link', { name: 'Connection logs' }).click()
+    await page.locator('.logs').waitFor()
+    const get = (path: string, accept: string) =>
+      fetch(lab.server.url + path, { headers: { accept } })
+    expect((await get('/nowhere', 'text/html')).status).toBe(404)
+    for (const [path, accept] of [
+      ['/nowhere', '*/*'],
+      ['/api/v1/nowhere', 'text/html'],
+    ] as const) {
+      const answer = await get(path, accept)
+      expect(answer.status).toBe(404)
+      expect(((await answer.json()) as { code: string }).code).toBe('notFound')
+    }
   })
 
   test('a slow query says so and can be cancelled', async () => {

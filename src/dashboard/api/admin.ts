@@ -1,5 +1,6 @@
 /** Settings, keys, catalog and sites. */
 import type { Catalog } from '../../session/catalog.js'
+import { createStore } from '../state/store.js'
 import { request } from './client.js'
 import type { Key, Site } from './types.js'
 
@@ -13,8 +14,14 @@ export function fetchSettings(orgId: string, signal: AbortSignal): Promise<Setti
   return request(`${org(orgId)}/settings`, { signal })
 }
 
-export function putSettings(orgId: string, settings: Settings): Promise<Settings> {
-  return request(`${org(orgId)}/settings`, { method: 'PUT', body: settings })
+/** Grows with each change that this page makes. */
+export const settingsVersion = createStore(0)
+
+export async function putSettings(orgId: string, settings: Settings): Promise<Settings> {
+  const path = `${org(orgId)}/settings`
+  const stored = await request<Settings>(path, { method: 'PUT', body: settings })
+  settingsVersion.set(settingsVersion.get() + 1)
+  return stored
 }
 
 export async function fetchKeys(orgId: string, signal: AbortSignal): Promise<readonly Key[]> {

@@ -7,6 +7,7 @@ import type {
   filterAttributesSchema,
   gapSchema,
   keySchema,
+  noticeSchema,
   siteStatusSchema,
   summarySchema,
   usageSchema,
@@ -46,6 +47,7 @@ export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
 
 export type FilterAttributes = z.output<typeof filterAttributesSchema>
 export type Gap = z.output<typeof gapSchema>
+export type Notice = z.output<typeof noticeSchema>
 
 export interface NamedCount {
   readonly id: string | number
@@ -66,7 +68,7 @@ export interface LogAnswer {
   /** Losses that the time range touches. */
   readonly gaps: readonly Gap[]
   /** Why the answer is empty. */
-  readonly notice: { readonly code: string; readonly message: string } | null
+  readonly notice: Notice | null
 }
 
 export type Summary = z.output<typeof summarySchema>
@@ -79,3 +81,4 @@ export type KeyInfo = z.output<typeof whoSchema>
 export type Key = z.output<typeof keySchema>
 export type Site = z.output<typeof siteStatusSchema>
 export type Meter = Site['meters'][number]
+export type Problem = Meter['problems'][number]

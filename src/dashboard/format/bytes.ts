@@ -1,27 +1,21 @@
 /** Byte counts for people; the exact count is always one hover or one click away. */
-import { bytesOf, type Quantity } from '../../base/quantity.js'
+import { bytesOf, formatCount, plural, type Quantity } from '../../base/quantity.js'
 
-export { bytesOf, type Quantity }
+export { bytesOf, formatCount, plural, type Quantity }
 
 export function formatBytes(bytes: number): string {
   const { value, unit } = bytesOf(bytes)
   return `${value} ${unit}`
 }
 
-const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
-
-export function formatCount(count: number): string {
-  return whole.format(count)
-}
-
 /** `1,234,567 bytes`. */
 export function exactBytes(bytes: number): string {
-  return `${whole.format(bytes)} ${bytes === 1 ? 'byte' : 'bytes'}`
+  return plural(bytes, 'byte')
 }
 
 /** `12.3k`: for chart axes and badges, where a full count does not fit. */
 export function compactCount(count: number): string {
-  if (count < 10_000) return whole.format(count)
+  if (count < 10_000) return formatCount(count)
   const { value, unit } = bytesOf(count)
   return `${value}${unit === 'B' ? '' : unit.charAt(0)}`
 }
@@ -32,8 +26,4 @@ export function parseBytes(text: string): number | null {
   if (match === null) return null
   const power = ['', 'k', 'm', 'g', 't'].indexOf(match[2]!.toLowerCase())
   return Math.round(Number(match[1]) * 1000 ** power)
-}
-
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`
 }

@@ -48,15 +48,16 @@ export function formatExact(iso: string): string {
 export function formatAgo(ms: number, nowMs: number): string {
   const span = Math.abs(nowMs - ms)
   if (span < 2 * SECOND) return 'just now'
-  const text =
-    span < MINUTE
-      ? `${Math.floor(span / SECOND)} s`
-      : span < HOUR
-        ? `${Math.floor(span / MINUTE)} min`
-        : span < 2 * DAY
-          ? `${Math.floor(span / HOUR)} h`
-          : `${Math.floor(span / DAY)} days`
+  const text = formatSpan(span / SECOND)
   return nowMs >= ms ? `${text} ago` : `in ${text}`
+}
+
+/** `12 s`, `5 min`, `3 h`, `2 days`: as exact as one remembers it. */
+export function formatSpan(seconds: number): string {
+  const span = seconds * SECOND
+  if (span < MINUTE) return `${Math.floor(span / SECOND)} s`
+  if (span < HOUR) return `${Math.floor(span / MINUTE)} min`
+  return span < 2 * DAY ? `${Math.floor(span / HOUR)} h` : `${Math.floor(span / DAY)} days`
 }
 
 /** `Europe/Berlin, UTC+1`. */

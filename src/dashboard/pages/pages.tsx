@@ -2,6 +2,7 @@
 import type { ComponentType } from 'preact'
 import { lazyPage } from '../parts/lazy.js'
 import { LogsPage } from './logs/logs-page.js'
+import { NoSuchPage } from './no-such-page.js'
 import { SettingsPage } from './settings/settings-page.js'
 import { SitesPage } from './sites/sites-page.js'
 import { UsagePage } from './usage/usage-page.js'
@@ -24,6 +25,11 @@ export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/settings', title: 'Settings', Page: SettingsPage },
 ]
 
+const NOWHERE: Page = { path: '', title: 'No such page', Page: NoSuchPage }
+
+/** Addresses from before the log was the home page. */
+const ALIASES: Readonly<Record<string, string>> = { '/logs': '/', '/signin': '/' }
+
 export function pageFor(path: string): Page {
-  return PAGES.find((page) => page.path === path) ?? PAGES[0]
+  return PAGES.find((page) => page.path === (ALIASES[path] ?? path)) ?? NOWHERE
 }

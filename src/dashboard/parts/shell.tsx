@@ -12,6 +12,7 @@ import { ChevronIcon, KeyIcon, Logo } from './icons.js'
 import { isTyping } from './is-typing.js'
 import { KeyHelp } from './key-help.js'
 import { Popover } from './popover.js'
+import { RetentionBanner } from './retention-banner.js'
 import { Message } from './states.js'
 import { ThemeMenu } from './theme-menu.js'
 import { toast } from './toasts.js'
@@ -67,6 +68,7 @@ export function Shell({ pages, current, children }: ShellProps) {
           </div>
         )}
       </div>
+      {orgId !== undefined && <RetentionBanner orgId={orgId} />}
       <main class="main" id="main" tabIndex={-1}>
         {orgId === undefined ? <NoOrg known={orgs} /> : children(orgId)}
       </main>

@@ -1,6 +1,9 @@
 /** What is shown where there is nothing to show: loading, empty, failed, cancelled. Each says what can be done. */
 import type { ComponentChildren } from 'preact'
 import type { Query } from '../api/use-query.js'
+import { type FilterName, filterPatch, filtersOf } from '../state/filters.js'
+import { setParams, useLocation } from '../state/url.js'
+import { EXPECTED, FILTER_LABELS, refusedFilter } from './filters/labels.js'
 import { useNow } from './use-now.js'
 
 export interface MessageProps {
@@ -60,11 +63,35 @@ export function Failure({ query, what }: { query: Query<unknown>; what: string }
     )
   }
   if (error === null) return null
+  const refused = error.status === 400 ? refusedFilter(error.message) : undefined
+  if (refused !== undefined) return <RefusedFilter name={refused} />
   const title = error.status === 0 ? 'The server cannot be reached' : `No ${what}`
   return (
     <Message title={title} actions={again}>
       <p>{error.message}</p>
       {retryAtMs !== null && <Countdown untilMs={retryAtMs} />}
+    </Message>
+  )
+}
+
+/** A link may say anything. Asking again would not help. */
+function RefusedFilter({ name }: { name: FilterName }) {
+  const values = filtersOf(useLocation().params)[name] ?? []
+  const [label, given] = [FILTER_LABELS[name], values.map((value) => `“${value}”`).join(', ')]
+  const remove = (
+    <button
+      type="button"
+      class="button primary"
+      onClick={() => setParams(filterPatch({ [name]: null }))}
+    >
+      Remove this filter
+    </button>
+  )
+  return (
+    <Message title={`The filter “${label}” cannot be used`} actions={remove}>
+      <p>
+        It takes {EXPECTED[name]}. The address of this page says {given}.
+      </p>
     </Message>
   )
 }

@@ -104,7 +104,7 @@ export async function createApp(
   serveText(app, '/openapi.json', 'application/json; charset=utf-8', description)
   serveText(app, '/docs', 'text/html; charset=utf-8', page.html)
   serveText(app, '/docs.css', 'text/css; charset=utf-8', page.css)
-  await serveDashboard(app, options.dashboardDirectory)
+  refuseUnknown(app, await serveDashboard(app, options.dashboardDirectory))
   return app
 }
 
@@ -176,10 +176,6 @@ function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void 
     }
     metrics.requestSeconds.observe(labels as never, reply.elapsedTime / 1e3)
   })
-  app.setNotFoundHandler((request, reply) => {
-    const message = `there is no ${request.method} ${request.url.split('?')[0]!.slice(0, 200)}`
-    return reply.code(404).send(failure(404, 'notFound', message))
-  })
   app.setErrorHandler((error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const known = httpErrorOf(error)
     if ([401, 403, 429].includes(known.status)) metrics.authFailures.inc({ reason: known.code })
@@ -194,6 +190,20 @@ function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void 
       else log.error({ ...where, err: error }, 'request failed')
     }
     return refuse(known, reply)
+  })
+}
+
+/** JSON for programs, and the page for whoever follows a link that leads nowhere. */
+function refuseUnknown(
+  app: FastifyInstance,
+  showPage: Awaited<ReturnType<typeof serveDashboard>>,
+): void {
+  app.setNotFoundHandler((request, reply) => {
+    const { method, url, headers } = request
+    const forReading = method === 'GET' && /\btext\/html\b/.test(headers.accept ?? '')
+    if (forReading && showPage !== null && !url.startsWith('/api/')) return showPage(reply)
+    const message = `there is no ${method} ${url.split('?')[0]!.slice(0, 200)}`
+    return reply.code(404).send(failure(404, 'notFound', message))
   })
 }
 

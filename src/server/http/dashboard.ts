@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** Addresses that the page itself draws. */
 const PAGES = ['/', '/logs', '/overview', '/usage', '/sites', '/settings', '/signin'] as const
@@ -10,13 +10,14 @@ const PAGES = ['/', '/logs', '/overview', '/usage', '/sites', '/settings', '/sig
 const MISSING =
   'tunmeter: the dashboard is not built. The API works; its description is at /docs.\n'
 
+/** @returns answers somebody who reads with the page's own "no such page"; null: there is no page */
 export async function serveDashboard(
   app: FastifyInstance,
   directory: string | null,
-): Promise<void> {
+): Promise<((reply: FastifyReply) => FastifyReply) | null> {
   if (directory === null || !existsSync(join(directory, 'index.html'))) {
     app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(MISSING))
-    return
+    return null
   }
   await app.register(fastifyStatic, {
     root: directory,
@@ -37,4 +38,5 @@ export async function serveDashboard(
     },
   })
   for (const page of PAGES) app.get(page, (_request, reply) => reply.sendFile('index.html'))
+  return (reply) => reply.code(404).sendFile('index.html')
 }

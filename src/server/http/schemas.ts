@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { SESSION_FIELD_NAMES, SESSION_FIELDS } from '../../session/session-table.js'
 import { SCOPES } from '../control/control.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
+import { NOTICE_CODES } from '../query/notice.js'
+import { PROBLEM_CODES } from '../query/problems.js'
 import { METER_STATUSES, SITE_STATUSES } from '../query/sites.js'
 
 const int = z.int()
@@ -80,6 +82,18 @@ export const gapSchema = z.object({
     .meta({ description: 'Of `unmetered`: nobody read it in that time.' }),
   bytes: int.optional().meta({ description: 'By its counters, where they go on.' }),
   peers: z.array(z.object({ publicKey: z.string(), bytes: int })).optional(),
+})
+
+export const noticeSchema = z.object({
+  code: z.enum(NOTICE_CODES),
+  message: z.string(),
+  sessions: int
+    .optional()
+    .meta({ description: 'In the range (`filtered`), or outside it (`outsideRange`).' }),
+  from: z.string().optional().meta({ description: 'Start of the oldest of these.' }),
+  to: z.string().optional().meta({ description: 'Start of the newest of these.' }),
+  since: z.string().optional().meta({ description: 'The latest report (`siteSilent`).' }),
+  packets: int.optional().meta({ description: 'That meters report.' }),
 })
 
 /** Of counts that are each a safe integer; whole, but beyond 2^53 not exact any more as a number of JSON. */
@@ -169,6 +183,20 @@ export const orgSchema = z.object({
   createdAt: z.string(),
 })
 
+const problemSchema = z
+  .object({
+    code: z.enum(PROBLEM_CODES),
+    message: z.string(),
+    count: sum.optional(),
+    seconds: int.optional(),
+    reason: z.string().optional(),
+    ids: z.array(z.string()).optional(),
+  })
+  .meta({
+    description:
+      '`count`: packets, sessions, batches or meters; `seconds`: silent for, or ahead by; `reason`: why sessions were dropped; `ids`: spools (`idInUse`) or meters (`interfaceShared`).',
+  })
+
 export const siteStatusSchema = z.object({
   siteId: int,
   siteName: z.string().nullable(),
@@ -191,7 +219,7 @@ export const siteStatusSchema = z.object({
       packetsDropped: int,
       sessionsDropped: sum,
       spool: z.object({ batches: int, bytes: int, setAside: int }),
-      problems: z.array(z.string()),
+      problems: z.array(problemSchema),
       lives: z
         .array(
           z.object({

@@ -1,9 +1,9 @@
 /** Why an answer is empty, in words that say what to do next. */
-
+import { plural } from '../../base/quantity.js'
 import type { KeyRecord } from '../control/control.js'
 import type { LogFilter, MeterStatus, StoreFacts } from '../store/store.js'
 import { hasFilters } from './parameters.js'
-import { isFinished } from './sites.js'
+import { isFinished } from './problems.js'
 
 export const NOTICE_CODES = [
   'retentionOff',
@@ -21,6 +21,14 @@ export type NoticeCode = (typeof NOTICE_CODES)[number]
 export interface Notice {
   readonly code: NoticeCode
   readonly message: string
+  /** In the range (`filtered`), or outside it. */
+  readonly sessions?: number
+  /** Start of the oldest and of the newest session outside the range. */
+  readonly from?: string
+  readonly to?: string
+  /** The latest report of any site. */
+  readonly since?: string
+  readonly packets?: number
 }
 
 export interface NoticeFacts {
@@ -33,29 +41,30 @@ export interface NoticeFacts {
   readonly silenceMs: number
 }
 
-const plural = (n: number, word: string) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`
-
 export function noticeFor(facts: NoticeFacts): Notice {
   const { store, filter } = facts
   if (store.inRange > 0 && hasFilters(filter)) {
     return {
       code: 'filtered',
       message: `${plural(store.inRange, 'session')} in this time range, but none matches the filters. Remove one.`,
+      sessions: store.inRange,
     }
   }
   if (store.sessions > 0) {
-    const span = `${day(store.oldestUs!)} to ${day(store.newestUs!)}`
+    const [from, to] = [iso(store.oldestUs!), iso(store.newestUs!)]
     return {
       code: 'outsideRange',
-      message: `No session started in this time range. ${plural(store.sessions, 'session')} outside it, from ${span}.`,
+      message: `No session started in this time range. ${plural(store.sessions, 'session')} outside it, from ${minute(from)} to ${minute(to)}.`,
+      sessions: store.sessions,
+      from,
+      to,
     }
   }
   return facts.retentionDays === 0 ? retentionOff() : nothingStored(facts)
 }
 
-function day(us: number): string {
-  return `${new Date(us / 1e3).toISOString().slice(0, 16)}Z`
-}
+const iso = (us: number) => new Date(us / 1e3).toISOString()
+const minute = (time: string) => `${time.slice(0, 16)}Z`
 
 function retentionOff(): Notice {
   return {
@@ -90,9 +99,11 @@ function nothingStored({ keys, meters, nowMs, silenceMs, retentionDays }: Notice
   const live = meters.filter((m) => !isFinished(m))
   const newest = Math.max(...live.map((m) => Date.parse(m.receivedAt)))
   if (live.length > 0 && nowMs - newest > silenceMs) {
+    const since = new Date(newest).toISOString()
     return {
       code: 'siteSilent',
-      message: `No site has reported since ${new Date(newest).toISOString()}. Is the meter running, and does it reach this server?`,
+      message: `No site has reported since ${since}. Is the meter running, and does it reach this server?`,
+      since,
     }
   }
   const packets = meters.reduce((n, m) => n + m.report.packets, 0)
@@ -101,12 +112,14 @@ function nothingStored({ keys, meters, nowMs, silenceMs, retentionDays }: Notice
     return {
       code: 'nothingKept',
       message: `Meters report ${plural(inSessions, 'packet')} of TCP and UDP sessions, but none of these sessions is kept: they have not ended yet, came while the logs were off, or ended before the retention${retentionDays < 0 ? '' : ` of ${plural(retentionDays, 'day')}`} began.`,
+      packets: inSessions,
     }
   }
   if (packets > 0) {
     return {
       code: 'otherTrafficOnly',
       message: `Meters report ${plural(packets, 'packet')}, but none of a TCP or UDP session. Is it the right interface?`,
+      packets,
     }
   }
   return {

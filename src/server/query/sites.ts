@@ -1,22 +1,15 @@
 /** The state of each site and its meters, with what is wrong in words. */
 
 import type { KeyRecord } from '../control/control.js'
-import type { MeterLife, MeterStatus } from '../store/store.js'
+import type { MeterStatus } from '../store/store.js'
+import { isFinished, isSilent, type Moment, problemsOf } from './problems.js'
 
-const BACKLOG_BATCHES = 60
-const SKEW_MS = 60_000
 const REPORTS_SHOWN_MS = 7 * 86400e3
 
 /** `finished`: a replay of files that has said its last. */
 export const METER_STATUSES = ['ok', 'warning', 'silent', 'finished'] as const
 export type MeterState = (typeof METER_STATUSES)[number]
 export const SITE_STATUSES = [...METER_STATUSES, 'neverReported'] as const
-
-export interface Moment {
-  readonly nowMs: number
-  /** A meter that has not reported for this long is silent. */
-  readonly silenceMs: number
-}
 
 export interface SiteView {
   readonly siteId: number
@@ -65,7 +58,7 @@ function worst(views: readonly MeterView[]): SiteView['status'] {
 function meterView(meter: MeterStatus, all: readonly MeterStatus[], moment: Moment) {
   const { nowMs } = moment
   const { report, history, gaps, lives, openSessions, lastBatch, meterId, receivedAt } = meter
-  const problems = [...problemsOf(meter, moment), ...sharedWith(meter, all, moment)]
+  const problems = problemsOf(meter, all, moment)
   const status: MeterState = isFinished(meter)
     ? 'finished'
     : isSilent(meter, moment)
@@ -96,76 +89,6 @@ function meterView(meter: MeterStatus, all: readonly MeterStatus[], moment: Mome
   }
 }
 
-/** Other meters of the site that read the same interface of the same machine. */
-function sharedWith(meter: MeterStatus, all: readonly MeterStatus[], moment: Moment): string[] {
-  const isOn = (m: MeterStatus) => !isSilent(m, moment) && !isFinished(m)
-  const places = new Set(meter.report.places)
-  const others = all.filter(
-    (m) =>
-      m.meterId !== meter.meterId && isOn(m) && m.report.places?.some((place) => places.has(place)),
-  )
-  if (others.length === 0 || !isOn(meter)) return []
-  const ids = others.map((m) => m.meterId).join(', ')
-  return [`It reads the same interface as ${ids}: everything there is counted twice. Stop one.`]
-}
-
-/** Spools whose runs overlap: each began before the other's last report. */
-function livesAtOnce(lives: readonly MeterLife[], { nowMs, silenceMs }: Moment): string[] {
-  const heard = lives.filter((l) => nowMs - Date.parse(l.receivedAt) <= silenceMs)
-  const overlaps = (a: MeterLife, b: MeterLife): boolean =>
-    a.runStartedAt !== b.runStartedAt &&
-    Date.parse(a.runStartedAt) < Date.parse(b.reportedAt) &&
-    Date.parse(b.runStartedAt) < Date.parse(a.reportedAt)
-  return heard
-    .filter((a) => heard.some((b) => overlaps(a, b)))
-    .map((l) => (l.spoolId === '' ? 'without an id' : l.spoolId))
-}
-
 function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((a, b) => a + b, 0)
-}
-
-export function isFinished({ report }: MeterStatus): boolean {
-  return report.replay === 'finished'
-}
-
-function isSilent({ receivedAt }: MeterStatus, { nowMs, silenceMs }: Moment): boolean {
-  return nowMs - Date.parse(receivedAt) > silenceMs
-}
-
-function problemsOf(meter: MeterStatus, moment: Moment): string[] {
-  const { report, receivedAt, gaps } = meter
-  const problems: string[] = []
-  const silentMs = moment.nowMs - Date.parse(receivedAt)
-  if (isSilent(meter, moment) && !isFinished(meter))
-    problems.push(`Silent for ${Math.round(silentMs / 60_000)} minutes.`)
-  const skewMs = Date.parse(report.at) - Date.parse(receivedAt)
-  if (skewMs > SKEW_MS)
-    problems.push(`Its clock is ${Math.round(skewMs / 1e3)} s ahead of the server's.`)
-  if (report.packetsDropped > 0) {
-    problems.push(
-      `${report.packetsDropped} packets were dropped before the meter could read them: sessions of that time may be short.`,
-    )
-  }
-  for (const [reason, count] of Object.entries(report.sessionsDropped)) {
-    if (count > 0) problems.push(`${count} sessions were lost in the meter (${reason}).`)
-  }
-  if (report.spool.batches > BACKLOG_BATCHES) {
-    problems.push(`${report.spool.batches} batches wait in its spool: delivery is behind.`)
-  }
-  if (report.spool.setAside > 0)
-    problems.push(
-      `${report.spool.setAside} batches were refused and set aside; see tunmeter spool.`,
-    )
-  const twins = livesAtOnce(meter.lives, moment)
-  if (twins.length > 1)
-    problems.push(
-      `${twins.length} meters use the id ${meter.meterId} at the same time (spools ${twins.join(', ')}): a copied spool, or one --meter-id on several hosts. Nothing is lost; give each an id of its own.`,
-    )
-  const missing = gaps.filter((g) => g.fromBatch !== null)
-  if (missing.length > 0) {
-    const count = missing.reduce((n, g) => n + g.toBatch! - g.fromBatch! + 1, 0)
-    problems.push(`${count} batches have not come.`)
-  }
-  return problems
 }

@@ -89,10 +89,16 @@ test('two spools that report at the same time are said', async () => {
     await server.request('POST', SESSIONS, ingest, { ...body, spoolId })
   }
   const { body } = await server.get('/api/v1/org/acme/sites', admin)
-  const meters = body.data.sites[0].meters as { meterId: string; problems: string[] }[]
-  expect(meters.find((m) => m.meterId === 'twice')!.problems).toEqual([
-    expect.stringMatching(/^2 meters use the id twice at the same time \(spools (a1, b2|b2, a1)\)/),
-  ])
+  const meters = body.data.sites[0].meters as {
+    meterId: string
+    problems: { code: string; message: string; count: number; ids: string[] }[]
+  }[]
+  const [problem] = meters.find((m) => m.meterId === 'twice')!.problems
+  expect(problem).toMatchObject({ code: 'idInUse', count: 2 })
+  expect(new Set(problem!.ids)).toEqual(new Set(['a1', 'b2']))
+  expect(problem!.message).toMatch(
+    /^2 meters use the id twice at the same time \(spools (a1, b2|b2, a1)\)/,
+  )
   const { body: text } = await server.get('/metrics')
   expect(text).toContain('tunmeter_server_two_lives_batches_total 1')
 })
@@ -110,12 +116,12 @@ test('two meters on one interface are said, with what the first run watches sinc
   const { body } = await server.get('/api/v1/org/acme/sites', admin)
   const meters = body.data.sites[0].meters as {
     meterId: string
-    problems: string[]
+    problems: { code: string; message: string; ids: string[] }[]
     report: { watchingSince: string }
   }[]
   const of = (id: string) => meters.find((m) => m.meterId === id)!
-  expect(of('left').problems).toEqual([expect.stringContaining('the same interface as right')])
-  expect(of('right').problems).toEqual([expect.stringContaining('the same interface as left')])
+  expect(of('left').problems).toMatchObject([{ code: 'interfaceShared', ids: ['right'] }])
+  expect(of('right').problems).toMatchObject([{ code: 'interfaceShared', ids: ['left'] }])
   expect(of('elsewhere').problems).toEqual([])
   expect(of('left').report.watchingSince).toBe(watchingSince)
 })

@@ -1,11 +1,13 @@
 /** No rows: the server knows why; here is what to do about it. */
+import type { Notice } from '../../api/types.js'
+import { noticeText } from '../../parts/notice-text.js'
 import { Message } from '../../parts/states.js'
 import { filtersOf, onlyFilters } from '../../state/filters.js'
 import { rangeOf, rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
 
 export interface EmptyLogProps {
-  readonly notice: string | undefined
+  readonly notice: Notice | null
   readonly params: URLSearchParams
   readonly page: number
 }
@@ -23,40 +25,51 @@ export function EmptyLog({ notice, params, page }: EmptyLogProps) {
       </Message>
     )
   }
+  return (
+    <Message title="No sessions here" actions={<Actions code={notice?.code} params={params} />}>
+      <p>{notice ? noticeText(notice) : 'No session matches this time range and these filters.'}</p>
+    </Message>
+  )
+}
+
+/** What helps against this cause comes first. */
+function Actions({ code, params }: { code: Notice['code'] | undefined; params: URLSearchParams }) {
   const filtered = Object.keys(filtersOf(params)).length > 0
   const range = rangeOf(params)
   const widest = range.kind === 'preset' && range.preset === '30d'
   return (
-    <Message
-      title="No sessions here"
-      actions={
-        <>
-          {filtered && (
-            <button type="button" class="button primary" onClick={() => setParams(onlyFilters({}))}>
-              Clear filters
-            </button>
-          )}
-          {!widest && (
-            <button
-              type="button"
-              class="button"
-              onClick={() =>
-                setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), page: null })
-              }
-            >
-              Look at the last 30 days
-            </button>
-          )}
-          <a class="button" href="/sites" onClick={followLink}>
-            Are the sites reporting?
-          </a>
-          <a class="button" href="/settings" onClick={followLink}>
-            Retention
-          </a>
-        </>
-      }
-    >
-      <p>{notice ?? 'No session matches this time range and these filters.'}</p>
-    </Message>
+    <>
+      {code === 'noKey' && (
+        <a class="button primary" href="/settings" onClick={followLink}>
+          Create a key
+        </a>
+      )}
+      {code === 'retentionOff' && (
+        <a class="button primary" href="/settings" onClick={followLink}>
+          Retention
+        </a>
+      )}
+      {filtered && (
+        <button type="button" class="button primary" onClick={() => setParams(onlyFilters({}))}>
+          Clear filters
+        </button>
+      )}
+      {!widest && (code === undefined || code === 'filtered' || code === 'outsideRange') && (
+        <button
+          type="button"
+          class="button"
+          onClick={() =>
+            setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), page: null })
+          }
+        >
+          Look at the last 30 days
+        </button>
+      )}
+      {code !== 'filtered' && (
+        <a class="button" href="/sites" onClick={followLink}>
+          Are the sites reporting?
+        </a>
+      )}
+    </>
   )
 }

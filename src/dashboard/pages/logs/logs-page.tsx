@@ -1,13 +1,12 @@
 /** Connection logs, the home page: who reached what, when, for how long, and how much went each way. */
 import { useCallback, useRef } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
-import type { Gap, LogAnswer, LogRow } from '../../api/types.js'
+import type { LogAnswer, LogRow } from '../../api/types.js'
 import { cancelTogether, useQuery } from '../../api/use-query.js'
 import { zoneName } from '../../format/time.js'
 import { FilterBar } from '../../parts/filters/filter-bar.js'
 import { FilterChips } from '../../parts/filters/filter-chips.js'
 import { useNames } from '../../parts/filters/names.js'
-import { gapText } from '../../parts/gap-list.js'
 import { PlayIcon } from '../../parts/icons.js'
 import { RefreshButton } from '../../parts/refresh-button.js'
 import { Failure, Progress } from '../../parts/states.js'
@@ -21,14 +20,15 @@ import {
   sortOf,
   sortText,
 } from '../../state/filters.js'
-import { rangeLabel, rangeOf } from '../../state/range.js'
-import { closePart, currentLocation, followLink, openPart, setParams } from '../../state/url.js'
+import { rangeLabel, rangeOf, spanOf } from '../../state/range.js'
+import { closePart, currentLocation, openPart, setParams } from '../../state/url.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
 import { useLogKeys } from './keys.js'
 import { type Live, useLive } from './live.js'
 import { LogCards } from './log-cards.js'
 import { LogTable } from './log-table.js'
+import { Losses } from './losses.js'
 import { Pager } from './pager.js'
 import { SessionDrawer } from './session-drawer.js'
 import { useView } from './use-view.js'
@@ -90,7 +90,12 @@ export function LogsPage({ orgId }: { orgId: string }) {
         <FilterChips names={names} />
       </div>
       <Progress query={{ ...query, cancel }} />
-      <Losses gaps={query.data?.gaps ?? []} />
+      <Losses
+        orgId={orgId}
+        gaps={query.data?.gaps ?? []}
+        siteIds={view.filters.siteId}
+        span={spanOf(rangeOf(params), Date.now())}
+      />
       <div class="logs-body">
         <section
           class="scroller"
@@ -105,7 +110,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
           ) : query.error !== null && !query.error.temporary ? (
             <Failure query={query} what="connection logs" />
           ) : rows.rows.length === 0 ? (
-            <EmptyLog notice={query.data.notice?.message} params={params} page={page} />
+            <EmptyLog notice={query.data.notice} params={params} page={page} />
           ) : (
             <Rows
               rows={rows}
@@ -178,22 +183,6 @@ function HeldRows({ live, scroller }: { live: Live; scroller: HTMLElement | null
           {live.held === 1 ? '1 new session' : `${live.held} new sessions`}
         </button>
       )}
-    </div>
-  )
-}
-
-/** An audit must know what its log does not hold. */
-function Losses({ gaps }: { gaps: readonly Gap[] }) {
-  const first = gaps[0]
-  if (first === undefined) return null
-  return (
-    <div class="banner losses">
-      <span>
-        {gaps.length === 1 ? 'One gap' : `${gaps.length} gaps`} in this time range. {gapText(first)}
-      </span>
-      <a href="/sites" onClick={followLink}>
-        Sites
-      </a>
     </div>
   )
 }

@@ -7,6 +7,7 @@ import { useQuery } from '../../api/use-query.js'
 import { formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatAgo, formatDateTime } from '../../format/time.js'
 import { GapList } from '../../parts/gap-list.js'
+import { problemText } from '../../parts/notice-text.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { useNow } from '../../parts/use-now.js'
 import { Sparkline } from './sparkline.js'
@@ -103,8 +104,11 @@ function MeterPart({ meter, several }: { meter: Meter; several: boolean }) {
       {meter.problems.length > 0 && (
         <ul class="problems">
           {meter.problems.map((problem) => (
-            <li key={problem} class={meter.status === 'silent' ? 'note wrong' : 'note warn'}>
-              {problem}
+            <li
+              key={problem.message}
+              class={meter.status === 'silent' ? 'note wrong' : 'note warn'}
+            >
+              {problemText(problem)}
             </li>
           ))}
         </ul>

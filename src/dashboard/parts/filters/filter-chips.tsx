@@ -5,22 +5,8 @@ import { FILTERS, type FilterName, filtersOf, onlyFilters } from '../../state/fi
 import { setParams, useLocation } from '../../state/url.js'
 import { CloseIcon } from '../icons.js'
 import { dropFilter } from './change.js'
+import { FILTER_LABELS } from './labels.js'
 import { isNamed, type Names } from './names.js'
-
-const CHIP_LABELS: Readonly<Record<FilterName, string>> = {
-  q: 'Text',
-  siteResourceId: 'Resource',
-  clientId: 'Client',
-  userId: 'User',
-  siteId: 'Site',
-  protocol: 'Protocol',
-  state: 'State',
-  connState: 'Outcome',
-  sourceAddr: 'Source',
-  destAddr: 'Destination',
-  port: 'Destination port',
-  minBytes: 'At least',
-}
 
 const STATE_LABELS: Readonly<Record<string, string>> = {
   open: 'Open now',
@@ -51,7 +37,7 @@ export function FilterChips({ names }: { names: Names }) {
   return (
     <ul class="chips" aria-label="Filters that are set">
       {active.map(({ name, value }) => {
-        const text = `${CHIP_LABELS[name]}: ${chipValue(name, value, names)}`
+        const text = `${FILTER_LABELS[name]}: ${chipValue(name, value, names)}`
         return (
           <li class="chip" key={`${name} ${value}`}>
             <span title={text}>{text}</span>

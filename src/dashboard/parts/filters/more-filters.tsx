@@ -1,30 +1,40 @@
 /** The filters that are typed: addresses, ports, a least size. */
 import { useState } from 'preact/hooks'
 import type { Attributes } from '../../api/use-attributes.js'
+import { isAddressFilter, isPort } from '../../format/address.js'
 import { parseBytes } from '../../format/bytes.js'
 import { type FilterName, filterPatch, filtersOf } from '../../state/filters.js'
 import { setParams, useLocation } from '../../state/url.js'
 import { Fault } from '../fault.js'
 import { ChevronIcon } from '../icons.js'
 import { Popover } from '../popover.js'
+import { EXPECTED, FILTER_LABELS } from './labels.js'
 
 interface TextFilter {
   readonly name: FilterName
-  readonly label: string
   readonly hint: string
+  readonly takes: (text: string) => boolean
   readonly list?: string
 }
 
 const TEXT_FILTERS: readonly TextFilter[] = [
-  { name: 'sourceAddr', label: 'Source', hint: '10.8.0.2, 10.8.0.0/24 or 10.8.0.2:51000' },
+  {
+    name: 'sourceAddr',
+    hint: '10.8.0.2, 10.8.0.0/24 or 10.8.0.2:51000',
+    takes: isAddressFilter,
+  },
   {
     name: 'destAddr',
-    label: 'Destination',
     hint: 'An address, a network or address:port',
+    takes: isAddressFilter,
     list: 'dest-addresses',
   },
-  { name: 'port', label: 'Destination port', hint: '443, or several: 80, 443' },
-  { name: 'minBytes', label: 'At least', hint: 'Sent and received together: 500, 10 kB, 2.5 MB' },
+  { name: 'port', hint: '443, or several: 80, 443', takes: isPort },
+  {
+    name: 'minBytes',
+    hint: 'Sent and received together: 500, 10 kB, 2.5 MB',
+    takes: (text) => parseBytes(text) !== null,
+  },
 ]
 
 export function MoreFilters({ attributes }: { attributes: Attributes }) {
@@ -60,17 +70,23 @@ function MoreFiltersForm({
   const [fault, setFault] = useState('')
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
-    const form = new FormData(event.currentTarget as HTMLFormElement)
+    const element = event.currentTarget as HTMLFormElement
+    const form = new FormData(element)
     const texts = (name: FilterName) =>
       String(form.get(name) ?? '')
         .split(',')
         .map((text) => text.trim())
-    const size = String(form.get('minBytes') ?? '').trim()
-    const minBytes = size === '' ? null : parseBytes(size)
-    if (size !== '' && minBytes === null) {
-      setFault('“At least” takes bytes, as in 500, 10 kB or 2.5 MB.')
+    const wrong = TEXT_FILTERS.map(({ name, takes }) => ({
+      name,
+      value: texts(name).find((text) => text !== '' && !takes(text)),
+    })).find(({ value }) => value !== undefined)
+    if (wrong !== undefined) {
+      const { name, value } = wrong
+      setFault(`“${FILTER_LABELS[name]}” takes ${EXPECTED[name]}, not “${value}”.`)
+      element.querySelector<HTMLInputElement>(`[name="${name}"]`)?.focus()
       return
     }
+    const minBytes = parseBytes(texts('minBytes')[0] ?? '')
     setParams(
       filterPatch({
         sourceAddr: texts('sourceAddr'),
@@ -83,9 +99,9 @@ function MoreFiltersForm({
   }
   return (
     <form class="custom-range" onSubmit={submit}>
-      {TEXT_FILTERS.map(({ name, label, hint, list }) => (
+      {TEXT_FILTERS.map(({ name, hint, list }) => (
         <label class="label" key={name}>
-          {label}
+          {FILTER_LABELS[name]}
           {/* Not bound: an answer that arrives meanwhile must not reset what is being typed. */}
           <input
             class="field"

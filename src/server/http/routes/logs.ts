@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { exportStream } from '../../export/export.js'
 import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
-import { NOTICE_CODES, noticeFor } from '../../query/notice.js'
+import { noticeFor } from '../../query/notice.js'
 import {
   decodeCursor,
   EXPORT_FORMATS,
@@ -24,6 +24,7 @@ import {
   filterAttributesSchema,
   gapSchema,
   logRowSchema,
+  noticeSchema,
   summarySchema,
   usageSchema,
 } from '../schemas.js'
@@ -72,10 +73,7 @@ function pageRoute({ store, control, clockMs, silenceMs }: ServerContext): Route
         description:
           'Losses that the time range touches, of the sites that are asked for; at most 1000, lost sessions first.',
       }),
-      notice: z
-        .object({ code: z.enum(NOTICE_CODES), message: z.string() })
-        .nullable()
-        .meta({ description: 'Why the answer is empty.' }),
+      notice: noticeSchema.nullable().meta({ description: 'Why the answer is empty.' }),
     }),
     handle: async ({ params: { orgId }, query, signal }) => {
       const filter = checkedFilter(query, clockMs())

@@ -1,0 +1,40 @@
+/** What filters are called, and what they take. */
+import { FILTERS, type FilterName } from '../../state/filters.js'
+
+export const FILTER_LABELS: Readonly<Record<FilterName, string>> = {
+  q: 'Text',
+  siteResourceId: 'Resource',
+  clientId: 'Client',
+  userId: 'User',
+  siteId: 'Site',
+  protocol: 'Protocol',
+  state: 'State',
+  connState: 'Outcome',
+  sourceAddr: 'Source',
+  destAddr: 'Destination',
+  port: 'Destination port',
+  minBytes: 'At least',
+}
+
+const ADDRESS = 'an address, a network or address:port, as in 10.8.0.2, 10.8.0.0/24 or 10.8.0.2:443'
+
+export const EXPECTED: Readonly<Record<FilterName, string>> = {
+  q: 'a text of at most 200 characters',
+  siteResourceId: 'a resource’s number',
+  clientId: 'a client’s number',
+  userId: 'a user’s id',
+  siteId: 'a site’s number',
+  protocol: 'tcp or udp',
+  state: 'open, ended or interrupted',
+  connState: 'an outcome of the list',
+  sourceAddr: ADDRESS,
+  destAddr: ADDRESS,
+  port: 'a port from 0 to 65535',
+  minBytes: 'bytes, as in 500, 10 kB or 2.5 MB',
+}
+
+/** The API names the wrong parameter first. */
+export function refusedFilter(message: string): FilterName | undefined {
+  const name = /^(\w+):/.exec(message)?.[1]
+  return FILTERS.find((filter) => filter === name)
+}

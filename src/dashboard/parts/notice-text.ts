@@ -1,0 +1,57 @@
+/** Why the log is empty and what is wrong with a meter: the server's codes and numbers in words, times in the page's zone. */
+import type { Notice, Problem } from '../api/types.js'
+import { plural } from '../format/bytes.js'
+import { formatDateTime, formatSpan } from '../format/time.js'
+import { reasonText } from './gap-list.js'
+
+const at = (iso: string | undefined) => (iso === undefined ? '' : formatDateTime(Date.parse(iso)))
+
+/** Short, since buttons below it lead to what it speaks of. */
+export function noticeText(notice: Notice): string {
+  const { code, message, sessions = 0, packets = 0 } = notice
+  switch (code) {
+    case 'filtered':
+      return `${plural(sessions, 'session')} in this time range, but none matches the filters.`
+    case 'outsideRange':
+      return `No session started in this time range. ${plural(sessions, 'session')} outside it, from ${at(notice.from)} to ${at(notice.to)}.`
+    case 'retentionOff':
+      return 'Connection logs are off, so nothing is stored. Choose how long sessions are kept in the settings.'
+    case 'siteSilent':
+      return `No site has reported since ${at(notice.since)}. Is the meter running, and does it reach this server?`
+    case 'nothingKept':
+      return `Meters report ${plural(packets, 'packet')} of TCP and UDP sessions, but none of these sessions is kept: they have not ended yet, came while the logs were off, or are older than the retention.`
+    case 'otherTrafficOnly':
+      return `Meters report ${plural(packets, 'packet')}, but none of a TCP or UDP session. Is it the right interface?`
+    // These say what to do and hold no number.
+    case 'noKey':
+    case 'keyNotUsed':
+    case 'neverReported':
+    case 'nothingYet':
+      return message
+  }
+}
+
+export function problemText(problem: Problem): string {
+  const { code, count = 0, seconds = 0, ids = [] } = problem
+  const [was, has] = count === 1 ? ['was', 'has'] : ['were', 'have']
+  switch (code) {
+    case 'silent':
+      return `Silent for ${formatSpan(seconds)}.`
+    case 'clockAhead':
+      return `Its clock is ${formatSpan(seconds)} ahead of the server’s.`
+    case 'packetsDropped':
+      return `${plural(count, 'packet')} ${was} dropped before the meter could read ${count === 1 ? 'it' : 'them'}: sessions of that time may be short.`
+    case 'sessionsDropped':
+      return `${plural(count, 'session')} ${was} lost in the meter: ${reasonText(problem.reason ?? 'unknown')}.`
+    case 'backlog':
+      return `${plural(count, 'batch', 'batches')} wait in its spool: delivery is behind.`
+    case 'setAside':
+      return `${plural(count, 'batch', 'batches')} ${was} refused and set aside; see tunmeter spool.`
+    case 'idInUse':
+      return `${plural(count, 'meter')} use this id at the same time (spools ${ids.join(', ')}): a copied spool, or one --meter-id on several hosts. Nothing is lost; give each an id of its own.`
+    case 'batchesMissing':
+      return `${plural(count, 'batch', 'batches')} ${has} not come.`
+    case 'interfaceShared':
+      return `It reads the same interface as ${ids.join(', ')}: everything there is counted twice. Stop one.`
+  }
+}
