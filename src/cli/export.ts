@@ -1,38 +1,17 @@
 /** `tunmeter export`: the server's export, to a file or a pipe, with a progress bar on a terminal. */
+import { createHash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { badOptions, choice, text, textList } from '../base/config.js'
+import { badOptions, choice, text, textList, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
-import { progressOn } from '../meter/output/progress.js'
-import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { type Progress, progressOn } from '../meter/output/progress.js'
+import { type ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
-
-const NEWLINE = 0x0a
-const QUOTE = 0x22
-
-function newlines(chunk: Buffer): number {
-  let count = 0
-  for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) count++
-  return count
-}
-
-/** Counts line ends; not those within quoted cells of CSV. (A quote that is doubled changes nothing.) */
-function lineCounter(quoting: boolean): (chunk: Buffer) => number {
-  let lines = 0
-  let quoted = false
-  return (chunk) => {
-    for (let from = 0; from < chunk.length; ) {
-      const quote = quoting ? chunk.indexOf(QUOTE, from) : -1
-      const to = quote === -1 ? chunk.length : quote
-      if (!quoted) lines += newlines(chunk.subarray(from, to))
-      if (quote !== -1) quoted = !quoted
-      from = to + 1
-    }
-    return lines
-  }
-}
+import { type Completeness, EXIT_INCOMPLETE } from './completeness.js'
+import { lineCounter } from './line-counter.js'
+import { type Manifest, writeManifest } from './manifest.js'
 
 function filterQuery(filters: readonly string[]): URLSearchParams {
   const query = new URLSearchParams()
@@ -47,12 +26,101 @@ function filterQuery(filters: readonly string[]): URLSearchParams {
   return query
 }
 
+const DEFAULT_RANGE_MS = 7 * 86400e3
+/** A link to sessions, or what is open, finds them however old they are: such an export has no range to be complete in. */
+const ANY_TIME = ['sessionId', 'state']
+
+/** Both ends, so that count, completeness and export are of one range; null: of any time. */
+function rangeOf(
+  query: URLSearchParams,
+  { from, to }: { from: string | undefined; to: string | undefined },
+): { from: string; to: string } | null {
+  const end = to ?? new Date().toISOString()
+  query.set('timeEnd', end)
+  const endMs = Date.parse(end)
+  const start =
+    from ??
+    (Number.isNaN(endMs) || ANY_TIME.some((name) => query.has(name))
+      ? undefined
+      : new Date(Math.max(0, Math.min(endMs, Date.now()) - DEFAULT_RANGE_MS)).toISOString())
+  if (start === undefined) return null
+  query.set('timeStart', start)
+  return { from: start, to: end }
+}
+
+/** Before the export: what is acknowledged by then is in the file. */
+async function completenessOf(
+  api: ApiClient,
+  org: string,
+  range: { from: string; to: string } | null,
+  query: URLSearchParams,
+): Promise<Completeness | null> {
+  if (range === null) return null
+  const asked = new URLSearchParams({ timeStart: range.from, timeEnd: range.to })
+  for (const site of query.getAll('siteId')) asked.append('siteId', site)
+  return api.get<Completeness>(`/api/v1/org/${encodeURIComponent(org)}/completeness?${asked}`)
+}
+
 /** What came, and what was counted before: rows may be deleted or come late in between. */
 function written(came: { rows: number } | { bytes: number }, total: number, org: string): string {
   if ('bytes' in came) return `${came.bytes} bytes (${total} sessions of ${org} counted) written`
   const { rows } = came
   const counted = rows === total ? '' : ` (${total} were counted before)`
   return `${rows} sessions of ${org}${counted} written`
+}
+
+const HEADER_BYTES_MAX = 64 * 1024
+
+/** What is known of a file when it has passed. */
+class Passing {
+  readonly #hash = createHash('sha256')
+  readonly #format: string
+  readonly #countLines: (chunk: Buffer) => number
+  #head = Buffer.alloc(0)
+  rows = 0
+  bytes = 0
+
+  constructor(format: string) {
+    this.#format = format
+    this.#countLines = lineCounter(format === 'csv')
+  }
+
+  through(progress: Progress, total: number): Transform {
+    return new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        this.#take(chunk)
+        if (this.#format === 'parquet') progress.update(this.bytes, 0, `${total} sessions`)
+        else progress.update(this.rows, total, `${this.rows} of ${total} sessions`)
+        done(null, chunk)
+      },
+    })
+  }
+
+  #take(chunk: Buffer): void {
+    this.bytes += chunk.length
+    this.#hash.update(chunk)
+    if (this.#format === 'parquet') return
+    if (this.#format === 'csv' && this.rows === 0 && this.#head.length < HEADER_BYTES_MAX)
+      this.#head = Buffer.concat([this.#head, chunk])
+    this.rows = Math.max(0, this.#countLines(chunk) - (this.#format === 'csv' ? 1 : 0))
+  }
+
+  /** Once. */
+  facts(): Pick<Manifest, 'rows' | 'bytes' | 'sha256' | 'columns'> {
+    const isCsv = this.#format === 'csv'
+    return {
+      rows: this.#format === 'parquet' ? null : this.rows,
+      bytes: this.bytes,
+      sha256: this.#hash.digest('hex'),
+      columns: isCsv ? this.#head.toString('utf8').split(/\r?\n/, 1)[0]!.split(',') : null,
+    }
+  }
+}
+
+async function askedBy(api: ApiClient, url: string): Promise<Pick<Manifest, 'askedBy' | 'server'>> {
+  const key = await api.get<{ keyId: string; name: string; version?: string }>('/api/v1/key')
+  const { keyId, name, version = 'unknown' } = key
+  return { askedBy: { keyId, name }, server: { url, version } }
 }
 
 export const exportCommand = defineCommand({
@@ -68,52 +136,52 @@ export const exportCommand = defineCommand({
     to: text('Sessions that started before this time. Default: now.', 'TIME'),
     filter: textList('Any filter of the API. Repeatable.', 'NAME=VALUE'),
     output: text(
-      'File to write; it is replaced when the export is whole. Default: standard output.',
+      'File to write; it is replaced when the export is whole, and FILE.manifest.json is written beside it. Default: standard output.',
       'FILE',
+    ),
+    requireComplete: toggle(
+      'Write nothing, and exit with 3, when something is missing in the range.',
     ),
   },
   details: `Filters are those of the API (docs/api.md):
-  tunmeter export --from 2026-11-01 --filter clientId=7 --filter destAddr=10.0.0.0/8 --output week.csv`,
+  tunmeter export --from 2026-11-01 --filter clientId=7 --filter destAddr=10.0.0.0/8 --output week.csv
+The manifest holds range, filters, rows, SHA-256, and what is missing in the range (docs/completeness.md):
+  tunmeter verify week.csv`,
   run: async (_args, options, context) => {
     const { api, org } = await connect(options)
     const query = filterQuery(options.filter)
-    if (options.from !== undefined) query.set('timeStart', options.from)
-    // One end for count and export: rows that arrive in between change neither.
-    query.set('timeEnd', options.to ?? new Date().toISOString())
+    const range = rangeOf(query, options)
+    const completeness = await completenessOf(api, org, range, query)
+    if (options.requireComplete && completeness?.complete !== true) {
+      say(context, completeness?.sentence ?? 'An export of any time is never known to be complete.')
+      return EXIT_INCOMPLETE
+    }
+    const askedAt = new Date().toISOString()
     const path = `/api/v1/org/${encodeURIComponent(org)}/logs/connection`
     const count = await api.get<{ pagination: { total: number } }>(
       `${path}?${query}&limit=1&attributes=false`,
     )
     const { total } = count.pagination
-    query.set('format', options.format)
+    const { format, output } = options
+    query.set('format', format)
     const response = await api.open(`${path}/export?${query}`)
     const progress = progressOn(context.stderr)
-    const header = options.format === 'csv' ? 1 : 0
-    const parquet = options.format === 'parquet'
-    const countLines = lineCounter(options.format === 'csv')
-    let rows = 0
-    let bytes = 0
-    const meter = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        bytes += chunk.length
-        if (parquet) progress.update(bytes, 0, `${total} sessions`)
-        else {
-          rows = Math.max(0, countLines(chunk) - header)
-          progress.update(rows, total, `${rows} of ${total} sessions`)
-        }
-        done(null, chunk)
-      },
-    })
+    const passing = new Passing(format)
     const body = Readable.fromWeb(response.body as ReadableStream)
     try {
-      if (options.output === undefined)
-        await takeWhole(body, pipeline(body, meter, context.stdout, { end: false }))
-      else await writeWhole(options.output, body, meter)
+      const through = passing.through(progress, total)
+      if (output === undefined)
+        await takeWhole(body, pipeline(body, through, context.stdout, { end: false }))
+      else await writeWhole(output, body, through)
     } finally {
       progress.clear()
     }
-    if (options.output !== undefined)
-      say(context, `${written(parquet ? { bytes } : { rows }, total, org)} to ${options.output}`)
+    if (output === undefined) return EXIT.ok
+    const facts = passing.facts()
+    const asked = { org, format, range, filters: [...options.filter], askedAt, completeness }
+    writeManifest(output, { ...asked, ...(await askedBy(api, options.server)), ...facts })
+    const { rows, bytes } = facts
+    say(context, `${written(rows === null ? { bytes } : { rows }, total, org)} to ${output}`)
     return EXIT.ok
   },
 })

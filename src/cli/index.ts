@@ -37,9 +37,17 @@ export const COMMANDS: Readonly<
     summary: 'Create, list and revoke keys of a server.',
     load: async () => (await import('./keys.js')).keysCommand,
   },
+  completeness: {
+    summary: 'Say whether anything is missing in a range of time, and what.',
+    load: async () => (await import('./completeness.js')).completenessCommand,
+  },
   export: {
     summary: 'Export connection logs of a server.',
     load: async () => (await import('./export.js')).exportCommand,
+  },
+  verify: {
+    summary: 'Check an exported file against the manifest beside it, without a server.',
+    load: async () => (await import('./verify.js')).verifyCommand,
   },
   catalog: {
     summary: 'Show, replace or import names of clients, users, sites and resources.',

@@ -61,6 +61,8 @@ export interface BatchGap {
   readonly interface?: string
   readonly bytes?: number
   readonly peers?: readonly PeerBytes[]
+  /** Of `packetsDropped`. */
+  readonly packets?: number
 }
 
 export interface PeerBytes {

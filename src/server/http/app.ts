@@ -17,6 +17,7 @@ import { openApi } from './openapi.js'
 import { packAnswers, serveText } from './pack.js'
 import { type Route, register } from './route.js'
 import { catalogRoutes } from './routes/catalog.js'
+import { completenessRoutes } from './routes/completeness.js'
 import { ingestRoutes } from './routes/ingest.js'
 import { keyRoutes } from './routes/keys.js'
 import { logRoutes } from './routes/logs.js'
@@ -71,6 +72,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...catalogRoutes(context),
     ...keyRoutes(context),
     ...siteRoutes(context),
+    ...completenessRoutes(context),
     ...operationRoutes(context),
   ]
 }

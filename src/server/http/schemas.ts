@@ -174,6 +174,7 @@ export const whoSchema = z.object({
   /** Of the key's organisation; null for a root key. */
   retentionDays: int.nullable(),
   serverTime: z.string(),
+  version: z.string().meta({ description: 'Of the server.' }),
 })
 
 export const orgSchema = z.object({

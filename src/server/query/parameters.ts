@@ -213,6 +213,12 @@ export const exportQuerySchema = z.strictObject({
   sort,
 })
 
+export const completenessQuerySchema = z.strictObject({
+  timeStart: d(time, 'Default: 7 days before timeEnd.'),
+  timeEnd: d(time, 'Default: now.'),
+  siteId: filterParameters.siteId,
+})
+
 export const summaryQuerySchema = z.strictObject({
   ...filterParameters,
   groupBy: z

@@ -213,6 +213,38 @@ export interface Gap {
   readonly interface?: string
   readonly bytes?: number
   readonly peers?: readonly PeerBytes[]
+  /** Of `packetsDropped`. */
+  readonly packets?: number
+}
+
+/** Microseconds since 1970. */
+export interface Span {
+  readonly fromUs: number
+  readonly toUs: number
+}
+
+/** When one meter metered, and what it lost. Replays of files are none: they watch nothing. */
+export interface MeterCoverage {
+  readonly siteId: number
+  readonly meterId: string
+  readonly interface: string
+  /** From a run's start to its newest report that came, by the meter's clock. */
+  readonly runs: readonly Span[]
+  /** When the newest report came, by the server's clock. */
+  readonly receivedUs: number
+  /** Nothing waited in its spool behind that report. */
+  readonly caughtUp: boolean
+  readonly report: MeterReport
+}
+
+export interface Coverage {
+  readonly meters: readonly MeterCoverage[]
+  /** Of the range that was asked for. */
+  readonly gaps: readonly Gap[]
+  /** There are more gaps than these. */
+  readonly more: boolean
+  /** Retention deleted sessions that ended before this; 0: none. */
+  readonly deletedBeforeUs: number
 }
 
 /** What one spool of a meter has delivered. */
@@ -327,6 +359,8 @@ export interface Store {
     siteIds?: readonly number[],
   ): Promise<readonly Gap[]>
   meters(orgId: string): Promise<readonly MeterStatus[]>
+  /** What completeness is judged from; of `siteIds`, or of all sites. At most COVERAGE_GAPS_MAX gaps. */
+  coverage(orgId: string, range: Span, siteIds?: readonly number[]): Promise<Coverage>
 
   catalog(orgId: string): Promise<CatalogVersion>
   /** @returns null when `ifMatch` is given and is not the current version. */

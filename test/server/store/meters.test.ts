@@ -70,8 +70,9 @@ describe('batch numbers', () => {
   })
 
   test('a loss is shown, however often an interface comes and goes elsewhere', async () => {
-    for (const number of [1, 10]) await t.send('acme', 1, batch(number, []))
     const at = (ms: number) => new Date(t.nowUs / 1e3 + ms).toISOString()
+    for (const number of [1, 10])
+      await t.send('acme', 1, batch(number, [], { report: report({ at: at(0) }) }))
     const flap = { reason: 'interfaceGone', sessions: 0, from: at(1), to: at(2) }
     await t.send('acme', 2, batch(1, [], { meterId: 'flapping', gaps: Array(1000).fill(flap) }))
     // Its own flaps hide nothing either.

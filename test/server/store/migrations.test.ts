@@ -85,6 +85,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...['rewriting: INSERT INTO session_open_new (5)', 'the store is rewritten'],
     ...[begins, 'the store is rewritten'],
     ...[begins, 'the store is rewritten'],
+    ...[begins, 'the store is rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   expect(payloads).toEqual(
@@ -190,7 +191,8 @@ test('a new file has the columns that are written', async () => {
 })
 
 test('what a file of before spools had ids knows of its meters goes on', async () => {
-  const report = { startedAt: '2026-11-20T00:00:00.000Z', at: '2026-11-22T11:59:00.000Z' }
+  const times = { startedAt: '2026-11-20T00:00:00.000Z', at: '2026-11-22T11:59:00.000Z' }
+  const report = { ...times, packetsDropped: 0 }
   await makeFile(3, async (connection) => {
     await connection.run(
       `INSERT INTO meter VALUES ('acme', 1, 'm', 9, 1, 2, '${JSON.stringify(report)}')`,

@@ -124,7 +124,8 @@ async function takeBatch(
     newestUs,
     oldestUs(retentionDays, believedMs),
   )
-  const request = { orgId, siteId, batch: { ...body, crc } as never, sessions }
+  const gaps = off ? [...body.gaps, notStored(body)] : body.gaps
+  const request = { orgId, siteId, batch: { ...body, gaps, crc } as never, sessions }
   const { conflict, twoLives, ...receipt } = await store.write(request).catch((error: unknown) => {
     metrics.batches.inc({ result: 'failed' })
     throw error
@@ -151,6 +152,11 @@ async function takeBatch(
     if (off) metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
   }
   return { ...receipt, refused, ...(off && { notice: RETENTION_OFF }) }
+}
+
+/** While the retention is 0 the log has a hole; from batch to batch it becomes longer. */
+function notStored({ sessions, report }: z.output<typeof batchSchema>) {
+  return { reason: 'retentionOff', sessions: sessions.length, from: report.at, to: report.at }
 }
 
 function checkAll(

@@ -5,12 +5,12 @@ import type { ServerContext } from '../context.js'
 import { type Route, route } from '../route.js'
 import { whoSchema } from '../schemas.js'
 
-function whoAmI({ clockMs, control }: ServerContext, key: KeyRecord) {
+function whoAmI({ clockMs, control, version }: ServerContext, key: KeyRecord) {
   const { scope, orgId, siteId, name, keyId, expiresAt } = key
   // A meter that may not read settings learns whether anything is stored at all.
   const retentionDays = orgId === null ? null : (control.org(orgId)?.retentionDays ?? 0)
   const serverTime = new Date(clockMs()).toISOString()
-  return { scope, orgId, siteId, name, keyId, expiresAt, retentionDays, serverTime }
+  return { scope, orgId, siteId, name, keyId, expiresAt, retentionDays, serverTime, version }
 }
 
 export function signInRoutes(context: ServerContext): Route[] {

@@ -10,6 +10,7 @@ import type { Catalog } from '../../../session/catalog.js'
 import type {
   Cancel,
   CatalogVersion,
+  Coverage,
   CsvPiece,
   FilterAttributes,
   Gap,
@@ -19,6 +20,7 @@ import type {
   Page,
   PageRequest,
   Sort,
+  Span,
   Store,
   StoredSession,
   StoreFacts,
@@ -37,6 +39,7 @@ import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from '
 import { parquetQuery } from './export/parquet.js'
 import { attributes } from './read/attributes.js'
 import { readCatalog, writeCatalog } from './read/catalog.js'
+import { coverage } from './read/coverage.js'
 import { count, facts, page } from './read/pages.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { summary, usage } from './read/summary.js'
@@ -281,6 +284,10 @@ export class DuckStore implements Store {
 
   meters(orgId: string): Promise<readonly MeterStatus[]> {
     return this.#read((c) => meterStatuses(c, orgId, this.#clockUs()))
+  }
+
+  coverage(orgId: string, range: Span, siteIds?: readonly number[]): Promise<Coverage> {
+    return this.#read((c) => coverage(c, orgId, range, siteIds))
   }
 
   catalog(orgId: string): Promise<CatalogVersion> {

@@ -7,6 +7,8 @@
  *   usage_month     totals of sessions that retention deleted; live ones are added at query time
  *   meter, meter_history, batch_gap      what meters reported, which batches never came
  *   meter_life, batch_crc                how far the numbers of each spool are, and the checksums of the last ones
+ *   meter_run       when a meter metered: its runs before the one that meter_life has
+ *   deleted_before  of each organisation: sessions that ended before this were deleted by retention
  *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
  *
  * No index anywhere: on a table of this size it would live in memory. What keeps ids unique is in known-ids.ts.
@@ -168,6 +170,13 @@ ALTER TABLE batch_gap_new RENAME TO batch_gap;
 `,
   `
 ALTER TABLE batch_gap ADD COLUMN detail VARCHAR;
+`,
+  `
+CREATE TABLE meter_run (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL,
+  from_us BIGINT NOT NULL, to_us BIGINT NOT NULL
+);
+CREATE TABLE deleted_before (org_id VARCHAR NOT NULL, before_us BIGINT NOT NULL);
 `,
 ]
 

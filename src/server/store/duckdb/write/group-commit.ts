@@ -179,7 +179,8 @@ export class GroupCommit {
     const newest = batch.batch > life.lastBatch
     const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
     changed.set(meter, ranges)
-    ranges.set(life, markSeen(life, batch.batch, nowUs, batch.crc) || ranges.get(life) === true)
+    const madeUs = isoToUs(batch.report.at)
+    ranges.set(life, markSeen(life, batch.batch, madeUs, batch.crc) || ranges.get(life) === true)
     for (const gap of batch.gaps) {
       const its =
         gap.spoolId === undefined
@@ -188,7 +189,11 @@ export class GroupCommit {
       if (explainMissing(its, gap)) ranges.set(its, true)
       else if (gap.fromBatch === undefined) await this.#meters.addLoss(meter, gap)
     }
-    if (newest) this.#meters.hear(meter, life, batch.report, nowUs)
+    if (!newest) await this.#meters.noteLate(meter, life, batch.report)
+    else {
+      await this.#meters.note(meter, life, batch.report)
+      this.#meters.hear(meter, life, batch.report, nowUs)
+    }
     return fate
   }
 

@@ -32,6 +32,8 @@ export interface Life {
   reportedUs: number
   /** By ours. */
   receivedUs: number
+  /** Packets that this run had dropped at that report; null: not known. */
+  packetsDropped: number | null
   missing: MissingRange[]
   readonly crcs: Map<number, number>
   /** Of `crcs`, those that are not in the table yet. */
@@ -47,6 +49,7 @@ export function newLife(spoolId: string, firstBatch: number, runStartedUs: numbe
     runStartedUs,
     reportedUs: runStartedUs,
     receivedUs: 0,
+    packetsDropped: 0,
     missing: [],
     crcs: new Map(),
     unsavedCrcs: [],
@@ -75,10 +78,14 @@ function isSeen(life: Life, batch: number): boolean {
   return batch <= life.lastBatch && !life.missing.some((r) => r.from <= batch && batch <= r.to)
 }
 
-/** Takes one number out of the missing ranges; a range may fall in two. @returns whether ranges changed */
+/**
+ * Takes one number out of the missing ranges; a range may fall in two.
+ * @param atUs when the meter made the batch: those before it were made before, however late any of them comes
+ * @returns whether ranges changed
+ */
 export function markSeen(life: Life, batch: number, atUs: number, crc?: number): boolean {
   if (life.spoolId !== '' && crc !== undefined) keepCrc(life, batch, crc)
-  if (batch <= life.lastBatch) return takeOut(life, batch)
+  if (batch <= life.lastBatch) return takeOut(life, batch, atUs)
   const jumped = batch > life.lastBatch + 1
   if (jumped) addMissing(life, batch, atUs)
   life.lastBatch = batch
@@ -99,7 +106,7 @@ function addMissing(life: Life, batch: number, atUs: number): void {
     to: batch - 1,
     reason: 'missing',
     sessions: null,
-    fromUs: life.receivedUs === 0 ? Math.min(life.runStartedUs, atUs) : life.receivedUs,
+    fromUs: Math.min(life.receivedUs === 0 ? life.runStartedUs : life.reportedUs, atUs),
     toUs: atUs,
   })
   if (life.missing.length <= GAPS_MAX) return
@@ -113,13 +120,14 @@ function addMissing(life: Life, batch: number, atUs: number): void {
   })
 }
 
-function takeOut(life: Life, batch: number): boolean {
+function takeOut(life: Life, batch: number, atUs: number): boolean {
   const index = life.missing.findIndex((r) => r.from <= batch && batch <= r.to)
   if (index === -1) return false
   const range = life.missing[index]!
+  const between = Math.min(Math.max(atUs, range.fromUs), range.toUs)
   const parts = [
-    { ...range, to: batch - 1 },
-    { ...range, from: batch + 1 },
+    { ...range, to: batch - 1, toUs: between },
+    { ...range, from: batch + 1, fromUs: between },
   ].filter((r) => r.from <= r.to)
   life.missing.splice(index, 1, ...parts)
   return true
@@ -160,6 +168,7 @@ export function hear(life: Life, report: MeterReport, nowUs: number): void {
   life.receivedUs = nowUs
   life.runStartedUs = isoToUs(report.startedAt)
   life.reportedUs = isoToUs(report.at)
+  life.packetsDropped = report.packetsDropped
 }
 
 type Run = Pick<Life, 'spoolId' | 'runStartedUs' | 'reportedUs' | 'receivedUs'>

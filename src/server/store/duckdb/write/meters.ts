@@ -6,16 +6,23 @@
  * batch in the same transaction, so that a number counts as seen exactly when its sessions are durable.
  *
  * Limits: METERS_MAX meters a site (beyond it the longest silent one is forgotten: its sessions are still found by
- * their ids); LIVES_MAX spools a meter (beyond it the longest silent one: what is missing of it stays as a loss).
+ * their ids); LIVES_MAX spools a meter (beyond it the longest silent one: what is missing of it stays as a loss);
+ * RUNS_MAX runs a meter.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
+import type { Span } from '../../store.js'
 import { int, literal, type Row, rowsOf } from '../database.js'
+import { droppedSince, endedRun, type GoingLoss, goesOn, knowDrops } from './coverage.js'
 import { CRCS_MAX, hear, isoToUs, type Life, newLife } from './lives.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
 const HISTORY_EVERY_US = 60e6
+/** Runs kept of one meter; of what was before them nothing is known. */
+export const RUNS_MAX = 2000
+/** All that a meter has rows in. */
+const TABLES = ['meter', 'meter_history', 'meter_life', 'meter_run', 'batch_crc', 'batch_gap']
 
 export interface Meter {
   readonly orgId: string
@@ -29,6 +36,8 @@ export interface Meter {
   receivedUs: number
   report: MeterReport
   historyUs: number
+  /** Losses that may go on with the next report, by reason. */
+  readonly going: Map<string, GoingLoss>
 }
 
 /** What a transaction has changed: meters, of each some lives, of each whether missing ranges are among it. */
@@ -87,6 +96,7 @@ export class Meters {
         receivedUs: row.t as number,
         report: JSON.parse(row.report as string) as MeterReport,
         historyUs: 0,
+        going: new Map(),
       }
       this.#meters.set(keyOf(meter.orgId, meter.siteId, meter.meterId), meter)
     }
@@ -104,6 +114,7 @@ export class Meters {
       meter.lives.set(life.spoolId, life)
       meter.spoolId = life.spoolId
     }
+    for (const meter of this.#meters.values()) knowDrops(meter.lives.values(), meter)
   }
 
   async #rows(sql: string): Promise<{ row: Row; meter: Meter }[]> {
@@ -146,6 +157,7 @@ export class Meters {
       receivedUs: 0,
       report,
       historyUs: 0,
+      going: new Map(),
     }
     this.#meters.set(keyOf(orgId, siteId, meterId), meter)
     await this.#connection.run(
@@ -173,6 +185,38 @@ export class Meters {
       [meter.orgId, meter.meterId, spoolId],
     )
     return life
+  }
+
+  /** What the next report of a life says of the time since the one before; before hear(). */
+  async note(meter: Meter, life: Life, report: MeterReport): Promise<void> {
+    const run = endedRun(life, report)
+    if (run !== null) await this.#addRun(meter, run)
+    const dropped = droppedSince(life, meter, report)
+    if (dropped !== null) await this.addLoss(meter, dropped)
+  }
+
+  /** A report that comes late: its run may have been followed by another one already. */
+  async noteLate(meter: Meter, life: Life, report: MeterReport): Promise<void> {
+    const [fromUs, toUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
+    if (report.replay !== undefined || fromUs === life.runStartedUs) return
+    const its = `${whereIs(meter)} AND from_us = ${int(fromUs)}`
+    const known = await this.#connection.runAndReadAll(
+      `SELECT max(to_us)::DOUBLE FROM meter_run WHERE ${its}`,
+    )
+    const before = known.getRows()[0]![0] as number | null
+    if (before === null) await this.#addRun(meter, { fromUs, toUs })
+    else if (before < toUs)
+      await this.#connection.run(`UPDATE meter_run SET to_us = ${int(toUs)} WHERE ${its}`)
+  }
+
+  async #addRun(meter: Meter, { fromUs, toUs }: Span): Promise<void> {
+    const c = this.#connection
+    await c.run(
+      `INSERT INTO meter_run VALUES ($1, ${int(meter.siteId)}, $2, ${int(fromUs)}, ${int(toUs)})`,
+      [meter.orgId, meter.meterId],
+    )
+    await c.run(`DELETE FROM meter_run WHERE ${whereIs(meter)} AND from_us <= (
+      SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`)
   }
 
   /** The newest report of one of its spools; of another spool than before only when it was made later. */
@@ -246,10 +290,19 @@ export class Meters {
   }
 
   async addLoss(meter: Meter, gap: BatchGap): Promise<void> {
+    const longer = goesOn(meter.going, gap)
+    if (longer !== null) return this.#extendLoss(meter, gap.reason, longer)
     await this.#connection.run(
       `INSERT INTO batch_gap VALUES ($1, ${int(meter.siteId)}, $2, NULL, NULL, $3, ${int(gap.sessions)},
          ${int(isoToUs(gap.from))}, ${int(isoToUs(gap.to))}, '', ${detailOf(gap)})`,
       [meter.orgId, meter.meterId, gap.reason],
+    )
+  }
+
+  async #extendLoss(meter: Meter, reason: string, loss: GoingLoss): Promise<void> {
+    await this.#connection.run(
+      `UPDATE batch_gap SET to_us = ${int(loss.toUs)}, sessions = ${int(loss.sessions)}, detail = ${detailOf(loss)}
+       WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_us = ${int(loss.fromUs)} AND from_batch IS NULL`,
     )
   }
 
@@ -281,12 +334,14 @@ export class Meters {
 
   async #forget(meter: Meter): Promise<void> {
     this.#meters.delete(keyOf(meter.orgId, meter.siteId, meter.meterId))
-    for (const table of ['meter', 'meter_history', 'meter_life', 'batch_crc', 'batch_gap'])
+    for (const table of TABLES)
       await this.#connection.run(`DELETE FROM ${table} WHERE ${whereIs(meter)}`)
   }
 
   async #forgetLife(meter: Meter, life: Life): Promise<void> {
     meter.lives.delete(life.spoolId)
+    if (meter.report.replay === undefined)
+      await this.#addRun(meter, { fromUs: life.runStartedUs, toUs: life.reportedUs })
     const which = `${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
     for (const table of ['meter_life', 'batch_crc'])
       await this.#connection.run(`DELETE FROM ${table} WHERE ${which}`)
@@ -297,8 +352,14 @@ export class Meters {
 }
 
 /** What only some losses have, as JSON. */
-function detailOf({ interface: name, bytes, peers }: BatchGap): string {
-  return name === undefined ? 'NULL' : literal(JSON.stringify({ interface: name, bytes, peers }))
+function detailOf({
+  interface: name,
+  bytes,
+  peers,
+  packets,
+}: Pick<BatchGap, 'interface' | 'bytes' | 'peers' | 'packets'>): string {
+  const detail = JSON.stringify({ interface: name, bytes, peers, packets })
+  return detail === '{}' ? 'NULL' : literal(detail)
 }
 
 function whereIs({ orgId, siteId, meterId }: Meter): string {

@@ -6,6 +6,7 @@
  * under MVCC; a slice is short, since folding the log waits for its turn. Deleted row groups are reused by later rows; the file does not grow.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { TIME_US_MAX } from '../../../../session/bounds.js'
 import type { Turns } from '../../turns.js'
 import { int, rowsOf } from '../database.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
@@ -73,6 +74,7 @@ export class Retention {
         const sums = `SELECT ${KEPT_BY}, ${USAGE_SUMS} FROM expiring t GROUP BY ALL`
         await c.run(insertSums('usage_month', USAGE_COLUMNS, sums))
         if (table === 'session') await c.run(unrollSql('expiring', await rolledUpTo(c)))
+        await markDeleted(c, orgId, beforeUs)
         await c.run(`DELETE FROM ${table} t WHERE t.rowid >= ${span.a as string}
           AND t.rowid <= ${span.b as string} AND t.rowid IN (SELECT id FROM expiring)`)
       }
@@ -126,4 +128,17 @@ export class Retention {
       await c.run(`DELETE FROM batch_gap WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}`)
     })
   }
+}
+
+/** In the transaction that deletes: what is gone is said from then on. */
+async function markDeleted(c: DuckDBConnection, orgId: string, beforeUs: number): Promise<void> {
+  const before = int(Math.min(beforeUs, TIME_US_MAX))
+  await c.run(
+    `INSERT INTO deleted_before SELECT $1, 0 WHERE NOT EXISTS (SELECT 1 FROM deleted_before WHERE org_id = $1)`,
+    [orgId],
+  )
+  await c.run(
+    `UPDATE deleted_before SET before_us = ${before} WHERE org_id = $1 AND before_us < ${before}`,
+    [orgId],
+  )
 }

@@ -1,0 +1,81 @@
+/** What stands beside an exported file: what it holds, of which range, what is missing there, and its hash. */
+import { createHash } from 'node:crypto'
+import { createReadStream, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { z } from 'zod'
+import { AppError, EXIT, messageOf } from '../base/errors.js'
+
+const MANIFEST_VERSION = 1
+
+const manifestSchema = z.object({
+  manifest: z.literal(MANIFEST_VERSION),
+  org: z.string(),
+  format: z.string(),
+  /** Null: of any time. */
+  range: z.object({ from: z.string(), to: z.string() }).nullable(),
+  filters: z.array(z.string()),
+  /** Of CSV, its header. */
+  columns: z.array(z.string()).nullable(),
+  /** Null: not counted (Parquet has the number in itself). */
+  rows: z.int().nullable(),
+  bytes: z.int(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  askedAt: z.string(),
+  askedBy: z.object({ keyId: z.string(), name: z.string() }),
+  server: z.object({ url: z.string(), version: z.string() }),
+  /** As the server answered just before: what was acknowledged by then is in the file. Null: of any time. */
+  completeness: z.looseObject({ complete: z.boolean(), sentence: z.string() }).nullable(),
+})
+export type Manifest = z.output<typeof manifestSchema>
+
+export function manifestPath(file: string): string {
+  return `${file}.manifest.json`
+}
+
+/** Beside a file; a pipe or a device has none. */
+export function writeManifest(file: string, manifest: Omit<Manifest, 'manifest'>): void {
+  if (!statSync(file).isFile()) return
+  const path = manifestPath(file)
+  const text = JSON.stringify({ manifest: MANIFEST_VERSION, ...manifest }, null, 2)
+  try {
+    writeFileSync(`${path}.partial`, `${text}\n`)
+    renameSync(`${path}.partial`, path)
+  } catch (error) {
+    throw new AppError('OUTPUT_FAILED', `cannot write ${path}: ${messageOf(error)}`)
+  }
+}
+
+/** @throws AppError MANIFEST */
+export function readManifest(file: string): Manifest {
+  const path = manifestPath(file)
+  const refuse = (why: string) =>
+    new AppError('MANIFEST', `cannot use ${path}: ${why}`, {
+      hint: 'tunmeter export --output writes it beside the file; keep both together.',
+      exitCode: EXIT.usage,
+    })
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw refuse(messageOf(error))
+  }
+  const read = manifestSchema.safeParse(value)
+  if (!read.success) throw refuse('it is no manifest of an export')
+  return read.data
+}
+
+/** @throws AppError FILE_UNREADABLE */
+export async function hashOf(file: string): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  try {
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      hash.update(chunk)
+    }
+  } catch (error) {
+    throw new AppError('FILE_UNREADABLE', `cannot read ${file}: ${messageOf(error)}`, {
+      exitCode: EXIT.usage,
+    })
+  }
+  return { bytes, sha256: hash.digest('hex') }
+}

@@ -1,0 +1,46 @@
+/** `tunmeter verify`: whether an exported file is still the one that its manifest is of. Needs no server. */
+import { AppError, EXIT } from '../base/errors.js'
+import { defineCommand } from './command.js'
+import { hashOf, readManifest } from './manifest.js'
+
+export const verifyCommand = defineCommand({
+  name: 'verify',
+  arguments: '<file>',
+  summary: 'Check an exported file against the manifest beside it, without a server.',
+  options: {},
+  details: `Exit code 0: the file is the one that was exported; 1: it is not.
+  tunmeter verify week.csv`,
+  run: async ([file], _options, context) => {
+    const manifest = readManifest(file!)
+    const { bytes, sha256 } = await hashOf(file!)
+    if (sha256 !== manifest.sha256) {
+      const size =
+        bytes === manifest.bytes
+          ? 'of the same size'
+          : `${bytes} bytes instead of ${manifest.bytes}`
+      throw new AppError(
+        'FILE_CHANGED',
+        `${file} is not what was exported: ${size}, another SHA-256`,
+        {
+          hint: 'Export it again, or take the copy that belongs to this manifest.',
+        },
+      )
+    }
+    context.stdout.write(`${summaryOf(manifest).join('\n')}\n`)
+    return EXIT.ok
+  },
+})
+
+function summaryOf(manifest: ReturnType<typeof readManifest>): string[] {
+  const { org, range, rows, bytes, sha256, askedAt, askedBy, server, completeness, filters } =
+    manifest
+  const span = range === null ? 'any time' : `${range.from} to ${range.to}`
+  return [
+    `unchanged: ${rows === null ? '' : `${rows} sessions, `}${bytes} bytes, SHA-256 ${sha256}`,
+    `sessions of ${org}, ${span}${filters.length > 0 ? `, filters ${filters.join(' ')}` : ''}`,
+    `exported ${askedAt} with the key "${askedBy.name}" (${askedBy.keyId}) from ${server.url} (tunmeter ${server.version})`,
+    completeness === null
+      ? 'completeness: not asked for'
+      : `completeness: ${completeness.sentence}`,
+  ]
+}

@@ -1,0 +1,157 @@
+/** Completeness as the API answers it, and in one sentence. */
+import type { Span } from '../store/store.js'
+import type { Hole, HoleCause, MeterCompleteness, SiteCompleteness } from './completeness.js'
+
+const SITES_SAID_MAX = 10
+const HOLES_SAID_MAX = 3
+
+/** What a hole is, after the name of its site. */
+const SAID: Readonly<Record<HoleCause, string>> = {
+  neverReported: 'no meter has ever reported',
+  notWatched: 'not watched yet',
+  unmetered: 'not metered',
+  silent: 'silent',
+  interfaceGone: 'interface gone',
+  packetsDropped: 'packets dropped before they were metered',
+  batchesLost: 'batches that have not come',
+  spoolBound: 'spool full',
+  spoolDamaged: 'spool damaged',
+  diskRefused: 'disk full or failing',
+  retentionOff: 'nothing stored (retention is 0)',
+  deletedByRetention: 'deleted by retention',
+  unexplained: 'packets that the kernel counted and the meter did not',
+  other: 'lost',
+}
+
+export interface Named {
+  readonly names: ReadonlyMap<number, string>
+  readonly range: Span
+  readonly nowUs: number
+  /** There are more losses than could be looked at. */
+  readonly more: boolean
+}
+
+export function completenessAnswer(sites: readonly SiteCompleteness[], named: Named) {
+  const { range, nowUs, more, names } = named
+  const meters = sites.flatMap((s) => s.meters)
+  const endUs = Math.max(range.fromUs, Math.min(range.toUs, nowUs))
+  return {
+    from: iso(range.fromUs),
+    to: iso(endUs),
+    complete: sites.every((s) => s.complete),
+    ...totals(meters, endUs),
+    more,
+    sentence: sentence(sites, named, endUs),
+    sites: sites.map(({ siteId, complete, meters: own }) => ({
+      siteId,
+      siteName: names.get(siteId) ?? null,
+      complete,
+      ...totals(own, endUs),
+      meters: own.map(({ meterId, interface: name, reconciled, holes, ...one }) => ({
+        meterId,
+        interface: name,
+        ...totals([{ ...one, holes }], endUs),
+        reconciled,
+        holes: holes.map(holeAnswer),
+      })),
+    })),
+  }
+}
+
+type Judged = Pick<MeterCompleteness, 'untilUs' | 'coveredUs' | 'judgedUs' | 'holes'>
+
+function totals(meters: readonly Judged[], endUs: number) {
+  const sum = (read: (m: Judged) => number): number => meters.reduce((n, m) => n + read(m), 0)
+  const judged = sum((m) => m.judgedUs)
+  const lost = sum((m) => m.holes.reduce((n, h) => n + (h.sessions ?? 0), 0))
+  return {
+    /** What came later is not judged yet. */
+    until: iso(Math.min(endUs, ...meters.map((m) => m.untilUs))),
+    coveredShare: judged === 0 ? 1 : sum((m) => m.coveredUs) / judged,
+    sessionsLost: lost,
+  }
+}
+
+function holeAnswer({ fromUs, toUs, ...rest }: Hole) {
+  return { ...rest, from: iso(fromUs), to: iso(toUs), seconds: (toUs - fromUs) / 1e6 }
+}
+
+/** Names the worst first; at most SITES_SAID_MAX sites with HOLES_SAID_MAX holes each. */
+function sentence(
+  sites: readonly SiteCompleteness[],
+  { range, names, more }: Named,
+  endUs: number,
+): string {
+  const span = `${minute(range.fromUs)} to ${minute(endUs)} UTC`
+  if (sites.length === 0) return `No site has a meter or a key: nothing is metered, ${span}.`
+  const holed = sites.filter((s) => !s.complete)
+  if (holed.length === 0) {
+    const which =
+      sites.length === 1 ? `${nameOf(sites[0]!.siteId, names)} is` : `All ${sites.length} sites are`
+    const until = Math.min(endUs, ...sites.flatMap((s) => s.meters.map((m) => m.untilUs)))
+    return `${which} complete, ${minute(range.fromUs)} to ${minute(until)} UTC.`
+  }
+  const coveredOf = (s: SiteCompleteness): number => s.meters.reduce((n, m) => n + m.coveredUs, 0)
+  const worst = [...holed].sort((a, b) => coveredOf(a) - coveredOf(b))
+  const said = worst.slice(0, SITES_SAID_MAX).map((s) => siteSaid(s, names))
+  const rest = holed.length - said.length
+  const others = rest > 0 ? ` ${rest} more sites are incomplete.` : ''
+  const unseen = more ? ' There are more losses than are counted here: ask for a shorter time.' : ''
+  const whole = sites.length - holed.length
+  return `${whole} of ${sites.length} ${sites.length === 1 ? 'site is' : 'sites are'} complete, ${span}. ${said.join(' ')}${others}${unseen}`
+}
+
+function siteSaid(
+  { siteId, meters }: SiteCompleteness,
+  names: ReadonlyMap<number, string>,
+): string {
+  const holes = meters.flatMap((m) => m.holes)
+  const biggest = [...holes].sort(
+    (a, b) => (b.sessions ?? 0) - (a.sessions ?? 0) || b.toUs - b.fromUs - (a.toUs - a.fromUs),
+  )
+  const said = biggest.slice(0, HOLES_SAID_MAX).map(holeSaid)
+  const rest = holes.length - said.length
+  return `${nameOf(siteId, names)}: ${said.join(', ')}${rest > 0 ? `, and ${rest} more` : ''}.`
+}
+
+function holeSaid(hole: Hole): string {
+  const { cause, fromUs, toUs, sessions, packets, batches, bytes, reason } = hole
+  const sizes = [
+    sessions !== null && sessions > 0 ? `${count(sessions)} sessions` : null,
+    batches === undefined ? null : `${count(batches)} batches`,
+    packets === undefined ? null : `${count(packets)} packets`,
+    bytes === undefined ? null : `${volume(bytes)} moved`,
+  ].filter((part) => part !== null)
+  const what = cause === 'other' && reason !== undefined ? `${SAID.other} (${reason})` : SAID[cause]
+  return `${what} ${minute(fromUs)} to ${minute(toUs)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`
+}
+
+function nameOf(siteId: number, names: ReadonlyMap<number, string>): string {
+  return names.get(siteId) ?? `Site ${siteId}`
+}
+
+function count(n: number): string {
+  return n.toLocaleString('en')
+}
+
+function volume(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+  const step = Math.min(
+    units.length - 1,
+    Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)),
+  )
+  const value = bytes / 1000 ** step
+  return `${step === 0 ? value : value.toFixed(1)} ${units[step]}`
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** `27 Nov 2026 18:40` */
+function minute(us: number): string {
+  const at = new Date(us / 1e3)
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()} ${at.toISOString().slice(11, 16)}`
+}
+
+function iso(us: number): string {
+  return new Date(us / 1e3).toISOString()
+}

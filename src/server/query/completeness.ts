@@ -1,0 +1,265 @@
+/**
+ * Whether anything is missing in a range of time: of each meter the time that it metered, and every hole in it with its
+ * cause and size.
+ *
+ *   range      |-----------------------------------------------------|  from ... to, or now
+ *   runs            |------ run 1 ------|    |------ run 2 -----|
+ *   holes      |----|       |--|        |----|                  |----|
+ *           notWatched  packetsDropped  unmetered                silent
+ *
+ * covered = what is judged of the range less all holes. A meter that is alive is judged until its newest report:
+ * `until`. A hole closes by itself when late batches arrive, since nothing of this is stored.
+ */
+import type { Coverage, Gap, MeterCoverage, Span } from '../store/store.js'
+
+export const HOLE_CAUSES = [
+  'neverReported',
+  'notWatched',
+  'unmetered',
+  'silent',
+  'interfaceGone',
+  'packetsDropped',
+  'batchesLost',
+  'spoolBound',
+  'spoolDamaged',
+  'diskRefused',
+  'retentionOff',
+  'deletedByRetention',
+  'unexplained',
+  'other',
+] as const
+export type HoleCause = (typeof HOLE_CAUSES)[number]
+
+export interface Hole extends Span {
+  readonly cause: HoleCause
+  /** As the meter named it, where that is another word. */
+  readonly reason?: string
+  /** Known to be lost; null: nobody knows how many. */
+  readonly sessions: number | null
+  readonly packets?: number
+  /** That moved meanwhile, by the counters of interface or kernel. */
+  readonly bytes?: number
+  readonly batches?: number
+}
+
+/** One meter in the range. */
+export interface MeterCompleteness {
+  readonly meterId: string | null
+  readonly interface: string | null
+  readonly untilUs: number
+  readonly coveredUs: number
+  readonly judgedUs: number
+  /** Of its newest run: packets metered, of all that the kernel counted; null where it counts nothing comparable. */
+  readonly reconciled: { readonly packets: number; readonly ofPackets: number } | null
+  readonly holes: readonly Hole[]
+}
+
+export interface SiteCompleteness {
+  readonly siteId: number
+  readonly complete: boolean
+  readonly meters: readonly MeterCompleteness[]
+}
+
+export interface CompletenessRequest {
+  readonly range: Span
+  readonly nowUs: number
+  readonly silenceUs: number
+  /** Sites that are expected to report, whether they have or not. */
+  readonly siteIds: readonly number[]
+}
+
+/** The causes' names of what meters call otherwise. */
+const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
+  ['missing', 'batchesLost'],
+  ['unmetered', 'unmetered'],
+  ['interfaceGone', 'interfaceGone'],
+  ['packetsDropped', 'packetsDropped'],
+  ['recordQueueFull', 'packetsDropped'],
+  ['spoolFull', 'spoolBound'],
+  ['setAsideFull', 'spoolBound'],
+  ['spoolDamaged', 'spoolDamaged'],
+  ['diskFull', 'diskRefused'],
+  ['spoolWriteFailed', 'diskRefused'],
+  ['retentionOff', 'retentionOff'],
+])
+
+/** A number that smaller batches used up: nothing was lost. */
+const NO_LOSS = 'split'
+
+export function completenessOf(
+  coverage: Coverage,
+  request: CompletenessRequest,
+): SiteCompleteness[] {
+  const siteIds = new Set([...request.siteIds, ...coverage.meters.map((m) => m.siteId)])
+  return [...siteIds]
+    .sort((a, b) => a - b)
+    .map((siteId) => {
+      const own = coverage.meters.filter((m) => m.siteId === siteId)
+      const meters =
+        own.length === 0
+          ? [neverReported(request)]
+          : own.map((meter) => meterCompleteness(meter, coverage, request))
+      return { siteId, complete: meters.every((m) => m.holes.length === 0), meters }
+    })
+}
+
+function neverReported({ range, nowUs }: CompletenessRequest): MeterCompleteness {
+  const untilUs = Math.max(range.fromUs, Math.min(range.toUs, nowUs))
+  const holes = [hole('neverReported', range.fromUs, untilUs, { sessions: null })]
+  const none = { meterId: null, interface: null, coveredUs: 0, reconciled: null }
+  return { ...none, untilUs, judgedUs: lengthOf(holes), holes }
+}
+
+function meterCompleteness(
+  meter: MeterCoverage,
+  coverage: Coverage,
+  request: CompletenessRequest,
+): MeterCompleteness {
+  const runs = union(meter.runs)
+  const { fromUs } = request.range
+  const endUs = Math.max(fromUs, Math.min(request.range.toUs, request.nowUs))
+  const isSilent = silence(meter, runs, request)
+  const lastUs = runs.at(-1)?.toUs ?? 0
+  const untilUs = isSilent ? endUs : Math.max(fromUs, Math.min(endUs, lastUs))
+  const own = coverage.gaps.filter(
+    (g) => g.siteId === meter.siteId && g.meterId === meter.meterId && g.reason !== NO_LOSS,
+  )
+  const all = [
+    ...beforeAndBetween(runs, fromUs, endUs),
+    ...(isSilent ? [hole('silent', lastUs, endUs, { sessions: null })] : []),
+    ...deletedByRetention(runs, coverage.deletedBeforeUs),
+    ...unexplained(meter, runs),
+    ...own.map(holeOf),
+  ]
+  const holes = withSizes(all)
+    .flatMap((one) => clipped(one, { fromUs, toUs: untilUs }))
+    .sort((a, b) => a.fromUs - b.fromUs)
+  const judgedUs = untilUs - fromUs
+  return {
+    meterId: meter.meterId,
+    interface: meter.interface,
+    untilUs,
+    coveredUs: judgedUs - lengthOf(union(holes)),
+    judgedUs,
+    reconciled: reconciled(meter),
+    holes,
+  }
+}
+
+function reconciled({ report }: MeterCoverage): MeterCompleteness['reconciled'] {
+  const missing = report.reconciliation?.unexplainedPacketsMax
+  if (missing === undefined) return null
+  const { packets, packetsDropped } = report
+  return { packets, ofPackets: packets + packetsDropped + Math.max(0, missing) }
+}
+
+function hole(
+  cause: HoleCause,
+  fromUs: number,
+  toUs: number,
+  size: Pick<Hole, 'sessions' | 'packets' | 'bytes' | 'batches' | 'reason'>,
+): Hole {
+  return { cause, fromUs, toUs, ...size }
+}
+
+/**
+ * Nothing has come for too long. A report behind which others wait in the spool says nothing of now, however lately it
+ * came; without them its arrival counts, so that a clock that is behind makes no hole.
+ */
+function silence(
+  meter: MeterCoverage,
+  runs: readonly Span[],
+  { nowUs, silenceUs }: CompletenessRequest,
+): boolean {
+  const lastUs = runs.at(-1)?.toUs ?? 0
+  const heardUs = meter.caughtUp ? Math.max(lastUs, meter.receivedUs) : lastUs
+  return nowUs - heardUs > silenceUs
+}
+
+function beforeAndBetween(runs: readonly Span[], fromUs: number, endUs: number): Hole[] {
+  const first = runs[0]?.fromUs ?? endUs
+  const before = hole('notWatched', Math.min(fromUs, first), first, { sessions: null })
+  const between = runs
+    .slice(1)
+    .map((run, i) => hole('unmetered', runs[i]!.toUs, run.fromUs, { sessions: null }))
+  return [before, ...between].filter((one) => one.fromUs < one.toUs)
+}
+
+function deletedByRetention(runs: readonly Span[], beforeUs: number): Hole[] {
+  const first = runs[0]?.fromUs
+  if (first === undefined || first >= beforeUs) return []
+  return [hole('deletedByRetention', first, beforeUs, { sessions: null })]
+}
+
+/** Packets that the interface counted and the meter did not, beyond what a comparison can be wrong by, in its newest run. */
+function unexplained({ report }: MeterCoverage, runs: readonly Span[]): Hole[] {
+  const { exact, unexplainedPacketsMin = 0, unexplainedBytesMin } = report.reconciliation ?? {}
+  const run = runs.at(-1)
+  if (exact !== 1 || unexplainedPacketsMin <= 0 || run === undefined) return []
+  const from = Math.max(run.fromUs, Date.parse(report.startedAt) * 1e3)
+  const bytes = unexplainedBytesMin === undefined ? {} : { bytes: unexplainedBytesMin }
+  return [
+    hole('unexplained', from, run.toUs, {
+      sessions: null,
+      packets: unexplainedPacketsMin,
+      ...bytes,
+    }),
+  ]
+}
+
+function holeOf(gap: Gap): Hole {
+  const cause = CAUSES.get(gap.reason) ?? 'other'
+  const fromUs = Date.parse(gap.from) * 1e3
+  return hole(cause, fromUs, Math.max(fromUs, Date.parse(gap.to) * 1e3), {
+    ...(cause === 'other' && { reason: gap.reason }),
+    sessions: gap.sessions,
+    ...(gap.packets !== undefined && { packets: gap.packets }),
+    ...(gap.bytes !== undefined && { bytes: gap.bytes }),
+    ...(gap.fromBatch !== null && { batches: gap.toBatch! - gap.fromBatch + 1 }),
+  })
+}
+
+/** The meter's own account of a time between two runs gives that hole its size: it is one, not two. */
+function withSizes(holes: readonly Hole[]): Hole[] {
+  const isUnmetered = (one: Hole): boolean => one.cause === 'unmetered'
+  const groups: Hole[] = []
+  for (const one of holes.filter(isUnmetered).sort((a, b) => a.fromUs - b.fromUs)) {
+    const last = groups.at(-1)
+    if (last === undefined || one.fromUs > last.toUs) groups.push(one)
+    else groups[groups.length - 1] = together(last, one)
+  }
+  return [...holes.filter((one) => !isUnmetered(one)), ...groups]
+}
+
+function together(a: Hole, b: Hole): Hole {
+  const bytes = [a.bytes, b.bytes].filter((n) => n !== undefined)
+  return {
+    ...a,
+    toUs: Math.max(a.toUs, b.toUs),
+    ...(bytes.length > 0 && { bytes: bytes.reduce((sum, n) => sum + n, 0) }),
+  }
+}
+
+/** A loss at one instant stays a hole, of no length. */
+function clipped(one: Hole, { fromUs, toUs }: Span): Hole[] {
+  const from = Math.max(one.fromUs, fromUs)
+  const to = Math.min(one.toUs, toUs)
+  if (from > to) return []
+  if (one.fromUs < one.toUs) return from < to ? [{ ...one, fromUs: from, toUs: to }] : []
+  return one.fromUs >= fromUs && one.fromUs < toUs ? [one] : []
+}
+
+/** In order, without overlaps. */
+export function union(spans: readonly Span[]): Span[] {
+  const result: { fromUs: number; toUs: number }[] = []
+  for (const { fromUs, toUs } of [...spans].sort((a, b) => a.fromUs - b.fromUs)) {
+    const last = result.at(-1)
+    if (last === undefined || fromUs > last.toUs) result.push({ fromUs, toUs })
+    else last.toUs = Math.max(last.toUs, toUs)
+  }
+  return result
+}
+
+function lengthOf(spans: readonly Span[]): number {
+  return spans.reduce((sum, { fromUs, toUs }) => sum + (toUs - fromUs), 0)
+}

@@ -1,0 +1,86 @@
+/**
+ * What a report says of the time since the one before: that another run metered until then, that packets were dropped.
+ * Completeness is judged from this (query/completeness.ts).
+ */
+import type { BatchGap, MeterReport } from '../../../../session/batch.js'
+import type { Span } from '../../store.js'
+import { isoToUs, type Life } from './lives.js'
+
+/** These losses are reported anew with each report while they last. */
+const GOING_REASONS: ReadonlySet<string> = new Set(['packetsDropped', 'retentionOff'])
+/** One that follows another within this is the same one. */
+const GOING_US = 600e6
+
+/** A loss that is in the table and may become longer. */
+export interface GoingLoss {
+  readonly fromUs: number
+  toUs: number
+  sessions: number
+  packets?: number
+}
+
+/** The run that this report's run has followed. */
+export function endedRun(life: Life, report: MeterReport): Span | null {
+  if (report.replay !== undefined || life.receivedUs === 0) return null
+  return isoToUs(report.startedAt) === life.runStartedUs
+    ? null
+    : { fromUs: life.runStartedUs, toUs: life.reportedUs }
+}
+
+/** The newest report of the meter that is known. */
+export interface LastReport {
+  readonly receivedUs: number
+  readonly spoolId: string
+  readonly report: MeterReport
+}
+
+/** Packets that were dropped since the report before, as a loss; null: none, or nothing to compare with. */
+export function droppedSince(life: Life, last: LastReport, report: MeterReport): BatchGap | null {
+  const { startedAt, at: to, packetsDropped } = report
+  const since = startOf(life, last, startedAt)
+  if (since === null || packetsDropped <= since.packetsDropped) return null
+  const packets = packetsDropped - since.packetsDropped
+  return { reason: 'packetsDropped', sessions: 0, packets, from: since.at, to }
+}
+
+/** What the run had dropped, and until when, as far as it is known; a run that is new has dropped nothing yet. */
+function startOf(
+  life: Life,
+  { receivedUs, report }: LastReport,
+  startedAt: string,
+): { packetsDropped: number; at: string } | null {
+  const { packetsDropped, reportedUs } = life
+  if (life.receivedUs > 0 && isoToUs(startedAt) === life.runStartedUs)
+    return packetsDropped === null ? null : { packetsDropped, at: iso(reportedUs) }
+  // The run goes on under a new spoolId.
+  if (receivedUs > 0 && report.startedAt === startedAt) return report
+  return { packetsDropped: 0, at: startedAt }
+}
+
+/** After loading: of the life that reported last the count is in the meter's report; of the others it is not known. */
+export function knowDrops(lives: Iterable<Life>, { spoolId, report }: LastReport): void {
+  for (const life of lives) {
+    const known = life.spoolId === spoolId && isoToUs(report.startedAt) === life.runStartedUs
+    life.packetsDropped = known ? report.packetsDropped : null
+  }
+}
+
+/** The loss that this one makes longer, or null: then it is one of its own, and kept. */
+export function goesOn(going: Map<string, GoingLoss>, gap: BatchGap): GoingLoss | null {
+  if (!GOING_REASONS.has(gap.reason)) return null
+  const [fromUs, toUs] = [isoToUs(gap.from), isoToUs(gap.to)]
+  const loss = going.get(gap.reason)
+  if (loss === undefined || fromUs < loss.fromUs || fromUs > loss.toUs + GOING_US) {
+    const { sessions, packets } = gap
+    going.set(gap.reason, { fromUs, toUs, sessions, ...(packets !== undefined && { packets }) })
+    return null
+  }
+  loss.toUs = Math.max(loss.toUs, toUs)
+  loss.sessions += gap.sessions
+  if (gap.packets !== undefined) loss.packets = (loss.packets ?? 0) + gap.packets
+  return loss
+}
+
+function iso(us: number): string {
+  return new Date(us / 1e3).toISOString()
+}

@@ -1,0 +1,148 @@
+/** completeness, export's manifest and verify, as an auditor runs them against a real server. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { batch, report, session } from '../support/batches.js'
+import { follow } from '../support/process.js'
+import { TestServer } from '../support/server.js'
+
+let server: TestServer
+let admin: string
+const work = mkdtempSync(join(tmpdir(), 'tunmeter-completeness-'))
+const HOUR_MS = 3600e3
+const now = Date.now()
+const hoursAgo = (hours: number) => new Date(now - hours * HOUR_MS).toISOString()
+
+/** Metered from ten hours to five hours ago, and from four hours ago on. */
+beforeAll(async () => {
+  server = await TestServer.start()
+  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  const runs = [
+    { startedAt: hoursAgo(10), at: hoursAgo(5) },
+    { startedAt: hoursAgo(4), at: new Date(now).toISOString() },
+  ]
+  for (const [i, run] of runs.entries()) {
+    const sessions = i === 0 ? [] : [session(1), session(2)]
+    const its = batch(i + 1, sessions, { spoolId: 's1', report: report(run) })
+    const path = '/api/v1/org/acme/site/1/sessions'
+    expect((await server.request('POST', path, admin, its)).status).toBe(200)
+  }
+})
+afterAll(async () => {
+  await server.stop()
+  rmSync(work, { recursive: true })
+})
+
+async function run(...args: string[]) {
+  const given = ['--server', server.url]
+  const child = spawn(process.execPath, ['dist/cli.js', ...args, ...given], {
+    env: { ...process.env, TUNMETER_KEY: admin },
+  })
+  return follow(child).finished
+}
+
+async function verify(file: string) {
+  return follow(spawn(process.execPath, ['dist/cli.js', 'verify', file])).finished
+}
+
+test('a range with a hole: the sentence, the hole, exit code 3; the range beside it is complete', async () => {
+  const holed = await run('completeness', '--from', hoursAgo(6), '--to', hoursAgo(1))
+  expect(holed.code).toBe(3)
+  expect(holed.stdout).toMatch(/^0 of 1 site is complete, .*Site 1: not metered /)
+  expect(holed.stdout).toContain(`unmetered  ${hoursAgo(5)}  ${hoursAgo(4)}`)
+  const whole = await run('completeness', '--from', hoursAgo(3), '--to', hoursAgo(1), '--json')
+  expect(whole.code).toBe(0)
+  expect(JSON.parse(whole.stdout)).toMatchObject({ complete: true, coveredShare: 1 })
+})
+
+test('a site that has a key and never reported is missing; a site filter leaves it out', async () => {
+  server.key({ scope: 'ingest', org: 'acme', site: 9 })
+  const all = await run('completeness', '--from', hoursAgo(3), '--to', hoursAgo(1))
+  expect(all.stdout).toContain('Site 9: no meter has ever reported')
+  const one = await run('completeness', '--from', hoursAgo(3), '--to', hoursAgo(1), '--site', '1')
+  expect(one).toMatchObject({ code: 0 })
+})
+
+test('a wrong time is refused with its name', async () => {
+  const done = await run('completeness', '--from', 'yesterday')
+  expect(done.code).toBe(1)
+  expect(done.stderr).toContain('timeStart: expected an ISO 8601 time')
+})
+
+test.each(['csv', 'ndjson', 'parquet'])(
+  'an export as %s has a manifest that verify checks',
+  async (format) => {
+    const file = join(work, `x.${format}`)
+    const range = ['--from', hoursAgo(6), '--to', new Date(now + 1000).toISOString()]
+    const done = await run(
+      'export',
+      ...range,
+      '--format',
+      format,
+      '--filter',
+      'siteId=1',
+      '--output',
+      file,
+    )
+    expect(done.code).toBe(0)
+    const manifest = JSON.parse(readFileSync(`${file}.manifest.json`, 'utf8'))
+    const bytes = readFileSync(file)
+    expect(manifest).toMatchObject({
+      org: 'acme',
+      format,
+      filters: ['siteId=1'],
+      range: { from: hoursAgo(6) },
+      rows: format === 'parquet' ? null : 2,
+      bytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      askedBy: { name: 'unnamed' },
+      completeness: { complete: false },
+    })
+    if (format === 'csv')
+      expect(manifest.columns).toEqual(bytes.toString().split(/\r?\n/, 1)[0]!.split(','))
+    const right = await verify(file)
+    expect(right.code).toBe(0)
+    expect(right.stdout).toContain('completeness: 0 of 1 site is complete')
+    bytes[bytes.length - 5]! ^= 1
+    writeFileSync(file, bytes)
+    const wrong = await verify(file)
+    expect(wrong.code).toBe(1)
+    expect(wrong.stderr).toContain('is not what was exported: of the same size')
+  },
+)
+
+test('verify says what it lacks', async () => {
+  const alone = join(work, 'alone.csv')
+  writeFileSync(alone, 'x')
+  expect(await verify(alone)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('alone.csv.manifest.json'),
+  })
+  writeFileSync(`${alone}.manifest.json`, '{"manifest":1}')
+  expect((await verify(alone)).stderr).toContain('it is no manifest of an export')
+})
+
+test('--require-complete writes nothing when something is missing', async () => {
+  const file = join(work, 'never.csv')
+  const done = await run('export', '--from', hoursAgo(6), '--output', file, '--require-complete')
+  expect(done.code).toBe(3)
+  expect(done.stderr).toContain('not metered')
+  expect(existsSync(file)).toBe(false)
+  const range = ['--from', hoursAgo(3), '--to', hoursAgo(0.5), '--filter', 'siteId=1']
+  expect((await run('export', ...range, '--output', file, '--require-complete')).code).toBe(0)
+})
+
+test('while the retention is 0 the range is not complete', async () => {
+  const off = server.key({ scope: 'admin', org: 'off', retentionDays: 0 })
+  for (const number of [1, 2]) {
+    const its = batch(number, [session(number)], { spoolId: 's1' })
+    await server.request('POST', '/api/v1/org/off/site/1/sessions', off, its)
+  }
+  const { body } = await server.get('/api/v1/org/off/completeness', off)
+  expect(body.data.sites[0].meters[0].holes).toContainEqual(
+    expect.objectContaining({ cause: 'retentionOff', sessions: 2 }),
+  )
+})

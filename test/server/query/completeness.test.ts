@@ -1,0 +1,353 @@
+/** Whether the answer to "is anything missing?" is right, over a real store; the truth is what each test did. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { completenessOf, type Hole, union } from '../../../src/server/query/completeness.js'
+import { completenessAnswer } from '../../../src/server/query/completeness-answer.js'
+import type { Span } from '../../../src/server/store/store.js'
+import type { Batch, MeterReport } from '../../../src/session/batch.js'
+import { batch, report, session } from '../../support/batches.js'
+import { TestStore } from '../../support/store.js'
+
+const MINUTE_US = 60e6
+const SILENCE_US = 600e6
+const T0_US = Date.UTC(2026, 10, 27, 2) * 1e3
+
+let t: TestStore
+beforeEach(async () => {
+  t = await TestStore.open()
+  t.nowUs = T0_US
+})
+afterEach(() => t.close())
+
+const iso = (us: number) => new Date(us / 1e3).toISOString()
+const at = (minutes: number) => T0_US + minutes * MINUTE_US
+
+/** A meter whose reports a test makes one by one. */
+class SimulatedMeter {
+  #batch = 0
+  #startedUs = 0
+  readonly meterId: string
+  readonly siteId: number
+
+  constructor(meterId: string, siteId = 1) {
+    this.meterId = meterId
+    this.siteId = siteId
+  }
+
+  start(us: number): void {
+    this.#startedUs = us
+  }
+
+  /** A batch that never comes. */
+  lose(): void {
+    this.#batch++
+  }
+
+  make(us: number, change: Partial<MeterReport> = {}, more: Partial<Batch> = {}): Batch {
+    this.#batch++
+    const its = report({ startedAt: iso(this.#startedUs), at: iso(us), ...change })
+    return batch(this.#batch, [], { meterId: this.meterId, spoolId: 's1', report: its, ...more })
+  }
+
+  async report(us: number, change: Partial<MeterReport> = {}, more: Partial<Batch> = {}) {
+    t.nowUs = us
+    await t.send('acme', this.siteId, this.make(us, change, more))
+  }
+}
+
+/** One run that reports each minute of the range; `reports` may leave some out. */
+async function run(meter: SimulatedMeter, from: number, to: number) {
+  meter.start(at(from))
+  for (let minute = from; minute <= to; minute++) await meter.report(at(minute))
+}
+
+async function ask(from: number, to: number, siteIds: readonly number[] = []) {
+  const range: Span = { fromUs: at(from), toUs: at(to) }
+  const coverage = await t.store.coverage('acme', range, siteIds.length > 0 ? siteIds : undefined)
+  return completenessOf(coverage, {
+    range,
+    nowUs: t.nowUs,
+    silenceUs: SILENCE_US,
+    siteIds: [...siteIds],
+  })
+}
+
+/** cause, from and to in minutes. */
+function shown(holes: readonly Hole[]): unknown[] {
+  const minutes = (us: number): number => Math.round(((us - T0_US) / MINUTE_US) * 10) / 10
+  return holes.map((h) => [h.cause, minutes(h.fromUs), minutes(h.toUs)])
+}
+const holesOf = async (from: number, to: number) =>
+  shown((await ask(from, to))[0]!.meters.flatMap((m) => m.holes))
+
+describe('the holes of one meter', () => {
+  test('a run that reports has none, and is judged until its newest report', async () => {
+    await run(new SimulatedMeter('m'), 0, 20)
+    t.nowUs = at(25)
+    const [site] = await ask(2, 60)
+    expect(site).toMatchObject({ siteId: 1, complete: true })
+    expect(site!.meters[0]).toMatchObject({ holes: [], untilUs: at(20), coveredUs: 18 * MINUTE_US })
+  })
+
+  test('before its first start it watched nothing', async () => {
+    await run(new SimulatedMeter('m'), 10, 20)
+    expect(await holesOf(0, 15)).toEqual([['notWatched', 0, 10]])
+  })
+
+  test('stopped, killed or rebooted: until the next start it is not metered, whatever the range', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 10)
+    await run(meter, 35, 50)
+    expect(await holesOf(0, 50)).toEqual([['unmetered', 10, 35]])
+    expect(await holesOf(0, 10)).toEqual([])
+    expect(await holesOf(35, 50)).toEqual([])
+    expect(await holesOf(20, 30)).toEqual([['unmetered', 20, 30]])
+    await t.reopen()
+    expect(await holesOf(0, 50)).toEqual([['unmetered', 10, 35]])
+  })
+
+  test('the meter’s own account of that time gives the hole its bytes', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 10)
+    meter.start(at(35))
+    const lost = { reason: 'unmetered', sessions: 0, from: iso(at(10.2)), to: iso(at(35.1)) }
+    const gaps = ['wg0', 'wg1'].map((name) => ({ ...lost, interface: name, bytes: 2_550_000 }))
+    await meter.report(at(36), {}, { gaps })
+    const holes = (await ask(0, 36))[0]!.meters[0]!.holes
+    expect(shown(holes)).toEqual([['unmetered', 10, 35.1]])
+    expect(holes[0]!.bytes).toBe(5_100_000)
+  })
+
+  test('silent from its last report on, until something comes; then the hole closes', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 10)
+    t.nowUs = at(30)
+    expect(await holesOf(0, 60)).toEqual([['silent', 10, 30]])
+    expect(await holesOf(0, 10)).toEqual([])
+    await meter.report(at(31))
+    expect(await holesOf(0, 60)).toEqual([])
+  })
+
+  test('a backlog that is being delivered is silence until it has come', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 10)
+    const spool = { batches: 40, bytes: 1, setAside: 0 }
+    const late = meter.make(at(12), { spool })
+    t.nowUs = at(40)
+    await t.send('acme', 1, late)
+    expect(await holesOf(0, 40)).toEqual([['silent', 12, 40]])
+  })
+
+  test('a clock that is an hour behind is no silence', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(-60))
+    t.nowUs = at(20)
+    await t.send('acme', 1, meter.make(at(-40)))
+    t.nowUs = at(21)
+    expect((await ask(-60, 21))[0]!.meters[0]).toMatchObject({ holes: [], untilUs: at(-40) })
+  })
+
+  test('lost batches are a hole that late ones close', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 5)
+    const late = meter.make(at(6))
+    await meter.report(at(7))
+    expect(await holesOf(0, 7)).toEqual([['batchesLost', 5, 7]])
+    await t.send('acme', 1, late)
+    expect(await holesOf(0, 7)).toEqual([])
+  })
+
+  test('dropped packets are one hole from the report before on, as long as they go on', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 5)
+    await meter.report(at(6), { packetsDropped: 40 })
+    await meter.report(at(7), { packetsDropped: 100 })
+    await t.reopen()
+    await meter.report(at(8), { packetsDropped: 100 })
+    await meter.report(at(30), { packetsDropped: 101 })
+    const holes = (await ask(0, 60))[0]!.meters[0]!.holes
+    expect(shown(holes)).toEqual([
+      ['packetsDropped', 5, 7],
+      ['packetsDropped', 8, 30],
+    ])
+    expect(holes.map((h) => h.packets)).toEqual([100, 1])
+  })
+
+  test('a run whose first report has dropped packets has a hole from its start', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(1), { packetsDropped: 3 })
+    expect(await holesOf(0, 1)).toEqual([['packetsDropped', 0, 1]])
+  })
+
+  test('while nothing is stored the log has a hole, from batch to batch longer', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 5)
+    for (const minute of [6, 7, 8]) {
+      const gap = {
+        reason: 'retentionOff',
+        sessions: 5,
+        from: iso(at(minute)),
+        to: iso(at(minute)),
+      }
+      await meter.report(at(minute), {}, { gaps: [gap] })
+    }
+    const holes = (await ask(0, 9))[0]!.meters[0]!.holes
+    expect(shown(holes)).toEqual([['retentionOff', 6, 8]])
+    expect(holes[0]!.sessions).toBe(15)
+  })
+
+  test('what retention deleted is a hole up to its cut, once something was deleted', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 30)
+    await t.store.expire('acme', at(10))
+    expect(await holesOf(0, 30)).toEqual([])
+    const old = session(1, { startTimeUs: at(2), endTimeUs: at(3) })
+    await meter.report(at(31), {}, { sessions: [old] })
+    await t.store.expire('acme', at(10))
+    await t.reopen()
+    expect(await holesOf(0, 30)).toEqual([['deletedByRetention', 0, 10]])
+    // A longer retention later brings nothing back.
+    await t.store.expire('acme', at(5))
+    expect(await holesOf(0, 30)).toEqual([['deletedByRetention', 0, 10]])
+    expect(await holesOf(10, 30)).toEqual([])
+  })
+
+  test('what the kernel counted and the meter did not is a hole of its run, when it is exact', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    const figures = { unexplainedPacketsMin: 7, unexplainedPacketsMax: 9, exact: 1 }
+    await meter.report(at(5), { reconciliation: { ...figures, exact: 0 } })
+    expect(await holesOf(0, 5)).toEqual([])
+    await meter.report(at(6), { reconciliation: figures, packets: 93 })
+    expect(await holesOf(0, 6)).toEqual([['unexplained', 0, 6]])
+    const [site] = await ask(0, 6)
+    expect(site!.meters[0]!.reconciled).toEqual({ packets: 93, ofPackets: 102 })
+  })
+
+  test('a loss with a word of its own keeps it', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 2)
+    const gap = { reason: 'constructor', sessions: 2, from: iso(at(1)), to: iso(at(1)) }
+    await meter.report(at(3), {}, { gaps: [gap] })
+    const [hole] = (await ask(0, 3))[0]!.meters[0]!.holes
+    expect(hole).toMatchObject({ cause: 'other', reason: 'constructor', sessions: 2 })
+  })
+})
+
+test('a site that is expected and never reported is a hole; a replay of files watches nothing', async () => {
+  const replay = new SimulatedMeter('replay-1', 7)
+  replay.start(at(0))
+  await replay.report(at(1), { replay: 'finished' })
+  const sites = await ask(0, 1, [7])
+  expect(sites.map((s) => shown(s.meters[0]!.holes))).toEqual([[['neverReported', 0, 1]]])
+})
+
+test('one site’s losses are never told of another', async () => {
+  await run(new SimulatedMeter('a', 1), 0, 10)
+  const broken = new SimulatedMeter('b', 2)
+  await run(broken, 0, 2)
+  broken.lose()
+  await broken.report(at(10))
+  expect((await ask(0, 10)).map((s) => s.complete)).toEqual([true, false])
+  expect((await ask(0, 10, [1])).map((s) => s.siteId)).toEqual([1])
+})
+
+test('the sentence names the worst site, what was lost, when, and how much', async () => {
+  await run(new SimulatedMeter('a', 1), 0, 62)
+  const lyon = new SimulatedMeter('b', 2)
+  await run(lyon, 0, 1)
+  lyon.start(at(36))
+  const gap = { reason: 'unmetered', sessions: 0, from: iso(at(1)), to: iso(at(36)) }
+  await lyon.report(at(62), {}, { gaps: [{ ...gap, interface: 'wg0', bytes: 5_100_000 }] })
+  const range = { fromUs: at(0), toUs: at(60) }
+  const names = new Map([[2, 'Lyon']])
+  const named = { names, range, nowUs: t.nowUs, more: false }
+  expect(completenessAnswer(await ask(0, 60), named).sentence).toBe(
+    '1 of 2 sites are complete, 27 Nov 2026 02:00 to 27 Nov 2026 03:00 UTC. Lyon: not metered 27 Nov 2026 02:01 to 27 Nov 2026 02:36 (5.1 MB moved).',
+  )
+  expect(completenessAnswer(await ask(0, 60, [1]), named).sentence).toBe(
+    'Site 1 is complete, 27 Nov 2026 02:00 to 27 Nov 2026 03:00 UTC.',
+  )
+})
+
+/** Random numbers that a seed repeats: mulberry32. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let x = Math.imul(state ^ (state >>> 15), 1 | state)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/**
+ * What the model knows of each minute of a life: whether it was metered and its batch came, and whether the batch before
+ * it did: a lost one may have held sessions of any moment until the next report.
+ * A meter that runs reports at each minute; it stops and starts at random, and batches are lost, or come later.
+ */
+async function randomLife(meter: SimulatedMeter, random: () => number, minutes: number) {
+  const known = new Array<boolean>(minutes).fill(false)
+  /** The minutes that it made a batch of. */
+  const made: number[] = []
+  let running = false
+  /** The minutes of batches that are under way, and whether each will come. */
+  const late: { batch: Batch; minute: number }[] = []
+  for (let minute = 0; minute < minutes; minute++) {
+    t.nowUs = at(minute + 1)
+    if (!running) {
+      running = random() < 0.4
+      if (running) meter.start(at(minute))
+    }
+    if (!running) continue
+    made.push(minute)
+    const its = meter.make(at(minute + 1))
+    const fate = random()
+    if (fate < 0.1) continue
+    if (fate < 0.2) late.push({ batch: its, minute })
+    else {
+      await t.send('acme', meter.siteId, its)
+      known[minute] = true
+    }
+    // What came late is whole from then on.
+    if (random() < 0.3)
+      for (const one of late.splice(0)) {
+        await t.send('acme', meter.siteId, one.batch)
+        known[one.minute] = true
+      }
+    running = random() < 0.85
+  }
+  const isSure = (minute: number): boolean => {
+    const before = made[made.indexOf(minute) - 1]
+    return known[minute] === true && (before === undefined || known[before] === true)
+  }
+  return { known, isSure }
+}
+
+const SEED = Number(process.env.TUNMETER_SEED ?? Math.floor(Math.random() * 2 ** 31))
+
+test(`random lives of three meters: seed ${SEED}`, async () => {
+  const random = randomFrom(SEED)
+  const minutes = 60
+  for (const siteId of [1, 2, 3]) {
+    const meter = new SimulatedMeter(`m${siteId}`, siteId)
+    const { known, isSure } = await randomLife(meter, random, minutes)
+    if (!known.includes(true)) continue
+    t.nowUs = at(minutes + 11)
+    const from = Math.floor(random() * 30)
+    const to = from + 1 + Math.floor(random() * 30)
+    const judged = (await ask(from, to, [siteId]))[0]!.meters[0]!
+    const holes = union(judged.holes)
+    const lost = holes.reduce((n, h) => n + h.toUs - h.fromUs, 0)
+    expect(judged.coveredUs + lost).toBe(judged.untilUs - at(from))
+    expect(judged.untilUs).toBe(at(to))
+    for (let minute = from; minute < to; minute++) {
+      const middle = at(minute + 0.5)
+      const inHole = holes.some((h) => h.fromUs <= middle && middle < h.toUs)
+      // Completeness that is not there is never claimed.
+      if (!known[minute]) expect([siteId, minute, inHole]).toEqual([siteId, minute, true])
+      // Nor a hole where all came.
+      if (isSure(minute)) expect([siteId, minute, inHole]).toEqual([siteId, minute, false])
+    }
+  }
+})
