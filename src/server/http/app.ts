@@ -13,6 +13,7 @@ import type { ServerContext } from './context.js'
 import { serveDashboard } from './dashboard.js'
 import { docsPage } from './docs-page.js'
 import { failure, HttpError, httpErrorOf } from './http.js'
+import { refuseOtherMethods } from './methods.js'
 import { openApi } from './openapi.js'
 import { packAnswers, serveText } from './pack.js'
 import { type Route, register } from './route.js'
@@ -98,6 +99,7 @@ export async function createApp(
   acceptJson(app)
   addHeaders(app)
   addErrors(app, context)
+  refuseOtherMethods(app)
   packAnswers(app)
   const routes = allRoutes(context)
   register(app, context.auth, routes)

@@ -27,7 +27,66 @@ function parameters(spec: Route): Json[] {
       }
     })
   }
-  return [...of('path', spec.params), ...of('query', spec.query)]
+  return [...of('path', spec.params), ...of('query', spec.query), ...headers(spec)]
+}
+
+function headers(spec: Route): Json[] {
+  // Strangers' bodies are not unpacked.
+  const packed = spec.body !== undefined && spec.scopes !== null
+  const all = {
+    ...(packed && { 'Content-Encoding': '`gzip`, or absent.' }),
+    ...spec.headers,
+  }
+  return Object.entries(all).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
+  }))
+}
+
+const RETRY = { 'Retry-After': { description: 'Seconds.', schema: { type: 'string' } } }
+
+function responseHeaders(all: Readonly<Record<string, string>> = {}): Json {
+  const described = Object.entries(all).map(([name, description]) => [
+    name,
+    { description, schema: { type: 'string' } },
+  ])
+  return described.length === 0 ? {} : { headers: Object.fromEntries(described) }
+}
+
+/** What can go wrong, by status: what all routes of a kind share, and what the route itself says. */
+function failures(spec: Route): Json {
+  const keyed = spec.scopes !== null
+  const ofOrg = keyed && spec.path.includes('{orgId}')
+  const means: Record<number, string> = {
+    400: 'A value is wrong; the message names each.',
+    ...(keyed && {
+      401: 'No key, or one that is not known, was revoked or has expired.',
+      403: 'The key may not do this.',
+      429: 'Too many wrong keys from this address.',
+      503: 'The store is busy, full or ending: try again.',
+    }),
+    ...(ofOrg && { 404: 'A root key, and no such organisation.' }),
+    ...(spec.body !== undefined && {
+      413: 'The body is too large, as sent or unpacked.',
+      415: 'The body is not JSON, or packed otherwise than by gzip.',
+    }),
+    ...spec.statuses,
+  }
+  return Object.fromEntries(
+    Object.entries(means).map(([status, description]) => [
+      status,
+      Number(status) < 400
+        ? { description, ...responseHeaders(spec.answerHeaders) }
+        : {
+            description,
+            ...(['429', '503'].includes(status) && { headers: RETRY }),
+            content: FAILURE,
+          },
+    ]),
+  )
 }
 
 function envelope(data: Json): Json {
@@ -45,6 +104,8 @@ function envelope(data: Json): Json {
   }
 }
 
+const FAILURE = { 'application/json': { schema: envelope({ type: 'null' }) } }
+
 function operation(spec: Route): Json {
   const content =
     spec.answer === null
@@ -52,7 +113,6 @@ function operation(spec: Route): Json {
           (spec.produces ?? []).map((type) => [type.split(';')[0], { schema: { type: 'string' } }]),
         )
       : { 'application/json': { schema: envelope(jsonSchema(spec.answer, 'output')) } }
-  const failed = { $ref: '#/components/responses/Failure' }
   return {
     operationId: `${spec.method.toLowerCase()}${spec.path.replace(/\/api\/v1|[{}]/g, '').replace(/[/-](\w)/g, (_, c: string) => c.toUpperCase())}`,
     summary: spec.summary,
@@ -68,10 +128,13 @@ function operation(spec: Route): Json {
     security: spec.scopes === null ? [] : [{ bearer: [] }, { cookie: [] }],
     'x-scopes': spec.scopes === null ? [] : ['root', ...spec.scopes],
     responses: {
-      [String(spec.status ?? 200)]: { description: spec.summary, content },
-      '400': failed,
-      ...(spec.scopes !== null && { '401': failed, '403': failed, '429': failed }),
-      default: failed,
+      [String(spec.status ?? 200)]: {
+        description: spec.summary,
+        ...responseHeaders(spec.answerHeaders),
+        content,
+      },
+      ...failures(spec),
+      default: { $ref: '#/components/responses/Failure' },
     },
   }
 }
@@ -104,7 +167,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
       responses: {
         Failure: {
           description: 'What went wrong, in words.',
-          content: { 'application/json': { schema: envelope({ type: 'null' }) } },
+          content: FAILURE,
         },
       },
     },

@@ -49,6 +49,12 @@ export interface Route<
   /** Content types when `answer` is null. */
   readonly produces?: readonly string[]
   readonly status?: number
+  /** Request headers that it reads besides the usual ones, and what they are for. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Headers of its answer. */
+  readonly answerHeaders?: Readonly<Record<string, string>>
+  /** Its own further statuses: what each means. Those that all routes have are not in it. */
+  readonly statuses?: Readonly<Record<number, string>>
   /** @returns `data`, or undefined when it has answered by itself */
   readonly handle: (call: Call<P, Q, B>) => Promise<unknown>
 }

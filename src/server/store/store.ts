@@ -363,8 +363,12 @@ export interface Store {
   coverage(orgId: string, range: Span, siteIds?: readonly number[]): Promise<Coverage>
 
   catalog(orgId: string): Promise<CatalogVersion>
-  /** @returns null when `ifMatch` is given and is not the current version. */
-  putCatalog(orgId: string, catalog: Catalog, ifMatch?: string): Promise<CatalogVersion | null>
+  /** @returns null when `ifMatch` is given and the current version is none of it. */
+  putCatalog(
+    orgId: string,
+    catalog: Catalog,
+    ifMatch?: readonly string[],
+  ): Promise<CatalogVersion | null>
 
   /**
    * Ends interrupted sessions that nothing will report as open again, so that open ones stay few; returns how many.

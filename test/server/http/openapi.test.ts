@@ -57,6 +57,48 @@ test.each([
   expect(validate.errors ?? []).toEqual([])
 })
 
+test.each<
+  [status: number, method: string, path: string, headers: Record<string, string>, body?: string]
+>([
+  [304, 'get', '/api/v1/org/{orgId}/catalog', { 'if-none-match': '*' }],
+  [412, 'put', '/api/v1/org/{orgId}/catalog', { 'if-match': '"other"' }, '{}'],
+  [413, 'put', '/api/v1/org/{orgId}/settings', {}, ' '.repeat(2 ** 20 + 1)],
+  [415, 'put', '/api/v1/org/{orgId}/settings', { 'content-encoding': 'br' }, '{}'],
+  [400, 'put', '/api/v1/org/{orgId}/settings', {}, '{}'],
+  [403, 'post', '/api/v1/orgs', {}, '{"orgId":"x"}'],
+  [401, 'get', '/api/v1/orgs', { authorization: 'Bearer tm_wrong' }],
+])('the status %i of %s %s is described', async (status, method, path, headers, body) => {
+  const answer = await fetch(server.url + path.replace('{orgId}', 'acme'), {
+    method: method.toUpperCase(),
+    headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/json', ...headers },
+    ...(body !== undefined && { body }),
+  })
+  expect(answer.status).toBe(status)
+  const { responses } = description.paths[path][method]
+  expect(Object.keys(responses)).toContain(String(status))
+  expect(Object.keys(responses[status].headers ?? {})).toEqual(status === 304 ? ['ETag'] : [])
+})
+
+test('every route with a key says that it may be put off, and when to come back', () => {
+  const keyed = Object.values(description.paths).flatMap((path) =>
+    Object.values(path as object).filter((operation) => operation.security.length > 0),
+  )
+  expect(keyed.length).toBeGreaterThan(10)
+  for (const { responses } of keyed)
+    expect(Object.keys(responses['503'].headers)).toEqual(['Retry-After'])
+})
+
+test('conditions and packed bodies are described where they are taken', () => {
+  const headersOf = (method: string, path: string) =>
+    description.paths[`/api/v1/org/{orgId}${path}`][method].parameters
+      .filter((p: { in: string }) => p.in === 'header')
+      .map((p: { name: string }) => p.name)
+  expect(headersOf('get', '/catalog')).toEqual(['If-None-Match'])
+  expect(headersOf('put', '/catalog')).toEqual(['Content-Encoding', 'If-Match'])
+  expect(headersOf('post', '/site/{siteId}/sessions')).toEqual(['Content-Encoding'])
+  expect(headersOf('get', '/usage')).toEqual([])
+})
+
 test('/docs is readable without network, script or inline style', async () => {
   const { body } = await server.get('/docs')
   for (const path of Object.keys(description.paths)) expect(body).toContain(path)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { catalogSchema } from '../../../session/catalog.js'
 import { catalogFaults } from '../../../session/catalog-faults.js'
 import type { ServerContext } from '../context.js'
+import { hasAlready, versionsWanted } from '../etags.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, refuseFaulty, route } from '../route.js'
 
@@ -18,11 +19,14 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       summary: 'The catalog; its version is the ETag',
       scopes: ['admin', 'read', 'ingest'],
       params: orgParams,
+      headers: { 'If-None-Match': 'ETags that the client has; `*`: any.' },
+      answerHeaders: { ETag: 'Of this version.' },
+      statuses: { 304: 'The client has this version.' },
       answer: catalogSchema,
       handle: async ({ params, request, reply }) => {
         const { catalog, etag } = await store.catalog(params.orgId)
         reply.header('etag', `"${etag}"`).header('cache-control', 'no-cache')
-        if (request.headers['if-none-match'] === `"${etag}"`) {
+        if (hasAlready(request.headers['if-none-match'], etag)) {
           await reply.code(304).send()
           return undefined
         }
@@ -40,12 +44,13 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       params: orgParams,
       body: catalogSchema,
       bodyBytesMax: 32 * MiB,
+      headers: { 'If-Match': 'ETags, one of which must be that of the catalog; `*`: any.' },
+      answerHeaders: { ETag: 'Of the new version.' },
+      statuses: { 412: 'The catalog is not one that If-Match names.' },
       answer: z.object({ etag: z.string(), updatedAt: z.string() }),
       handle: async ({ params, body, key, request, reply }) => {
         refuseFaulty(catalogFaults(body))
-        const match = request.headers['if-match']
-        const ifMatch =
-          match === undefined || match === '*' ? undefined : match.replace(/^(W\/)?"|"$/g, '')
+        const ifMatch = versionsWanted(request.headers['if-match'])
         const version = await store.putCatalog(params.orgId, body, ifMatch)
         if (version === null)
           throw new HttpError(412, 'catalogChanged', 'the catalog has changed since; read it again')

@@ -37,6 +37,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       params: siteParams,
       body: batchSchema,
       bodyBytesMax: BATCH_BODY_BYTES_MAX,
+      statuses: { 409: 'Another batch has this identity.' },
       readBody: readBatch,
       answer: batchReceiptSchema,
       handle: ({ params, body, request }) => {

@@ -41,6 +41,7 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       summary: 'Create a key; the answer is the only place that shows it',
       scopes: ['admin'],
       status: 201,
+      statuses: { 409: 'The organisation has as many keys as it may.' },
       params: orgParams,
       body: newKeySchema,
       answer: keySchema.extend({ key: z.string() }),
@@ -88,6 +89,7 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       summary: 'Revoke a key, at once and for good',
       scopes: ['admin'],
       params: orgParams.extend({ keyId: z.string().max(32) }),
+      statuses: { 404: 'No such organisation, or no such key in it.' },
       answer: keySchema,
       handle: async ({ params, key, request }) => {
         const known = control.key(params.keyId)

@@ -24,6 +24,7 @@ export function operationRoutes(context: ServerContext): Route[] {
       path: '/readyz',
       tag: 'operation',
       summary: 'The store answers',
+      statuses: { 503: 'It does not.' },
       scopes: null,
       answer: z.object({ status: z.literal('ok') }),
       handle: async () => {

@@ -28,6 +28,7 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
       summary: 'Create an organisation',
       scopes: [],
       status: 201,
+      statuses: { 409: 'It exists.' },
       body: z.strictObject({
         orgId: z.string().regex(ORG_ID, ORG_ID_EXPECTED),
         name: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).nullish(),

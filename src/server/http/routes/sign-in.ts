@@ -32,6 +32,11 @@ export function signInRoutes(context: ServerContext): Route[] {
       summary: 'Trade a key for a session of the dashboard, in a cookie',
       scopes: null,
       body: z.strictObject({ key: z.string().min(1).max(128) }),
+      statuses: {
+        401: 'The key is not known, was revoked or has expired.',
+        403: 'An ingest key, or a request of another web page.',
+        429: 'Too many wrong keys from this address.',
+      },
       answer: whoSchema,
       handle: async ({ body, request, reply }) =>
         whoAmI(context, auth.signIn(request, reply, body.key)),
@@ -42,6 +47,7 @@ export function signInRoutes(context: ServerContext): Route[] {
       tag: 'keys',
       summary: 'End the session and forget its cookie',
       scopes: null,
+      statuses: { 403: 'A request of another web page.' },
       answer: z.null(),
       handle: async ({ request, reply }) => {
         auth.signOut(request, reply)

@@ -294,7 +294,11 @@ export class DuckStore implements Store {
     return this.#database.read((c) => readCatalog(c, orgId))
   }
 
-  putCatalog(orgId: string, catalog: Catalog, ifMatch?: string): Promise<CatalogVersion | null> {
+  putCatalog(
+    orgId: string,
+    catalog: Catalog,
+    ifMatch?: readonly string[],
+  ): Promise<CatalogVersion | null> {
     return this.#writer.turns.run(() =>
       writeCatalog(this.#catalogs, orgId, catalog, this.#clockUs(), ifMatch),
     )

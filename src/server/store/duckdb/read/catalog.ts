@@ -44,12 +44,12 @@ export async function writeCatalog(
   orgId: string,
   catalog: Catalog,
   nowUs: number,
-  ifMatch?: string,
+  ifMatch?: readonly string[],
 ): Promise<CatalogVersion | null> {
   await connection.run('BEGIN')
   try {
     const current = await readCatalog(connection, orgId)
-    if (ifMatch !== undefined && ifMatch !== current.etag) {
+    if (ifMatch !== undefined && !ifMatch.includes(current.etag)) {
       await connection.run('ROLLBACK')
       return null
     }
