@@ -6,8 +6,8 @@
  * capture files). A resource is found by longest prefix, then port and protocol; it may have several entries, one for each
  * destination and protocol.
  */
-import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parsePrefix } from './address.js'
 import { isPlainText, PLAIN_TEXT } from './plain-text.js'
 
 const name = z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT)
@@ -16,18 +16,9 @@ const email = z.string().max(320).refine(isPlainText, PLAIN_TEXT)
 const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
 
 /** `ip` or `ip/length`; a bare address means the whole address. */
-export const prefixSchema = z.string().refine(
-  (text) => {
-    const [ip = '', length, ...rest] = text.split('/')
-    const family = isIP(ip)
-    if (family === 0 || rest.length > 0) return false
-    return (
-      length === undefined ||
-      (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128))
-    )
-  },
-  { error: 'expected an IP address or prefix, as in 10.8.0.2, 10.8.0.0/24 or fd00::/64' },
-)
+export const prefixSchema = z.string().refine((text) => parsePrefix(text) !== null, {
+  error: 'expected an IP address or prefix, as in 10.8.0.2, 10.8.0.0/24 or fd00::/64',
+})
 
 const PORTS_EXPECTED = 'expected a port or a range, as in 443 or "8000-8100"'
 /** One port or `low-high`. */
@@ -48,7 +39,10 @@ export const portRangeSchema = z.union(
   { error: PORTS_EXPECTED },
 )
 
-export const catalogSchema = z.strictObject({
+/** Of all clients together, and the same of ports: 100,000 entries with 1,024 each would not fit into any memory. */
+const IN_ALL_MAX = 500_000
+
+const entriesSchema = z.strictObject({
   clients: z
     .array(
       z.strictObject({
@@ -95,6 +89,20 @@ export const catalogSchema = z.strictObject({
     .max(100_000)
     .default([]),
 })
+
+export const catalogSchema = entriesSchema
+  .refine(({ clients }) => inAll(clients, (one) => one.addresses) <= IN_ALL_MAX, {
+    path: ['clients'],
+    error: `expected at most ${IN_ALL_MAX} addresses in all`,
+  })
+  .refine(({ resources }) => inAll(resources, (one) => one.ports) <= IN_ALL_MAX, {
+    path: ['resources'],
+    error: `expected at most ${IN_ALL_MAX} ports and ranges in all`,
+  })
+
+function inAll<T>(entries: readonly T[], list: (entry: T) => readonly unknown[]): number {
+  return entries.reduce((sum, entry) => sum + list(entry).length, 0)
+}
 
 export type Catalog = z.infer<typeof catalogSchema>
 export const EMPTY_CATALOG: Catalog = { clients: [], users: [], sites: [], resources: [] }

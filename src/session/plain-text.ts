@@ -1,9 +1,7 @@
-const NOT_PLAIN = /\0|\p{Surrogate}/u
-
 /** For refine() of a schema: what is taken where isPlainText says no. */
 export const PLAIN_TEXT = { error: 'expected a text of whole characters, without NUL' }
 
 /** Whole characters without NUL: the database's texts end at NUL, and half a character becomes another one. */
 export function isPlainText(text: string): boolean {
-  return !NOT_PLAIN.test(text)
+  return text.isWellFormed() && !text.includes('\0')
 }

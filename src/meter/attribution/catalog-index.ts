@@ -2,21 +2,13 @@
 import type { Catalog } from '../../session/catalog.js'
 import type { Protocol } from '../../session/session.js'
 import type { ClientMatch, PeerIdentity } from './peer-identity.js'
+import { PortTable } from './port-table.js'
 import { PrefixTable } from './prefix-table.js'
-
-interface PortRule {
-  readonly siteResourceId: number
-  readonly protocol: Protocol | null
-  readonly low: number
-  readonly high: number
-}
-
-const ANY_PORT = { low: 0, high: 65535 } as const
 
 export class CatalogIndex {
   readonly #byKey = new Map<string, ClientMatch>()
   readonly #byAddress = new PrefixTable<ClientMatch>()
-  readonly #resources = new PrefixTable<PortRule[]>()
+  readonly #resources = new PrefixTable<PortTable>()
   /** Prefixes that the catalog gives to clients. */
   readonly clientPrefixes: readonly string[]
 
@@ -30,10 +22,10 @@ export class CatalogIndex {
     this.clientPrefixes = catalog.clients.flatMap((client) => client.addresses)
     for (const resource of catalog.resources) {
       if (siteId !== null && resource.siteId != null && resource.siteId !== siteId) continue
-      this.#resources.insert(resource.destination, (before = []) => [
-        ...before,
-        ...portRules(resource),
-      ])
+      this.#resources.insert(resource.destination, (rules = new PortTable()) => {
+        addRules(rules, resource)
+        return rules
+      })
     }
   }
 
@@ -59,31 +51,14 @@ export class CatalogIndex {
    * lowest id. A longer prefix whose ports or protocol do not fit does not hide a shorter one that fits.
    */
   resourceOf(ip: string, port: number, protocol: Protocol): number | null {
-    return this.#resources.firstMatch(ip, (rules) => mostSpecific(rules, port, protocol))
+    return this.#resources.firstMatch(ip, (rules) => rules.resourceOf(port, protocol))
   }
 }
 
-function mostSpecific(rules: readonly PortRule[], port: number, protocol: Protocol): number | null {
-  let best: PortRule | null = null
-  for (const rule of rules) {
-    if (port < rule.low || port > rule.high) continue
-    if (rule.protocol !== null && rule.protocol !== protocol) continue
-    if (best === null || moreSpecific(rule, best)) best = rule
-  }
-  return best?.siteResourceId ?? null
-}
-
-function moreSpecific(a: PortRule, b: PortRule): boolean {
-  if ((a.protocol === null) !== (b.protocol === null)) return a.protocol !== null
-  const width = a.high - a.low - (b.high - b.low)
-  return width === 0 ? a.siteResourceId < b.siteResourceId : width < 0
-}
-
-function portRules(resource: Catalog['resources'][number]): PortRule[] {
-  const { siteResourceId } = resource
-  const protocol = resource.protocol ?? null
-  const ranges = resource.ports.length === 0 ? [ANY_PORT] : resource.ports.map(portRange)
-  return ranges.map(({ low, high }) => ({ siteResourceId, protocol, low, high }))
+function addRules(rules: PortTable, resource: Catalog['resources'][number]): void {
+  const { siteResourceId, protocol = null, ports } = resource
+  if (ports.length === 0) rules.add({ siteResourceId, protocol, low: 0, high: 65535 })
+  for (const port of ports) rules.add({ siteResourceId, protocol, ...portRange(port) })
 }
 
 function portRange(port: number | string): { low: number; high: number } {

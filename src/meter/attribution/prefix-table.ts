@@ -13,10 +13,10 @@
  * search. The ranges are made at the first match after an insertion. Arrays of numbers, not a tree of objects: a walk
  * from node to node is one wait for memory after another.
  */
-import { maskOf, parseAddress, parsePrefix } from './address.js'
+import { maskOf, parseAddress, parsePrefix } from '../../session/address.js'
 
 interface Entry<T> {
-  readonly words: Uint32Array
+  readonly words: readonly number[]
   readonly prefixLength: number
   value: T
 }
@@ -35,14 +35,15 @@ interface Ranges<T> {
 }
 
 export class PrefixTable<T> {
-  readonly #entries4 = new Map<string, Entry<T>>()
+  /** By length, then by address as a signed number: a small integer, where a text or a larger number is an object. */
+  readonly #entries4: Map<number, Entry<T>>[] = []
   readonly #entries6 = new Map<string, Entry<T>>()
   #ranges4: Ranges<T> | null = null
   #ranges6: Ranges<T> | null = null
   readonly #address = new Uint32Array(4)
 
   get size(): number {
-    return this.#entries4.size + this.#entries6.size
+    return this.#entries4.reduce((sum, { size }) => sum + size, this.#entries6.size)
   }
 
   /** `merge` gets the value that the same prefix already has. False when the text is no prefix. */
@@ -50,13 +51,22 @@ export class PrefixTable<T> {
     const prefix = parsePrefix(text)
     if (prefix === null) return false
     this.#ranges4 = this.#ranges6 = null
-    const { words, length } = prefix
-    const entries = prefix.family === 4 ? this.#entries4 : this.#entries6
-    const key = `${words.join(' ')}/${length}`
-    const before = entries.get(key)
-    if (before !== undefined) before.value = merge(before.value)
-    else entries.set(key, { words, prefixLength: length, value: merge(undefined) })
+    const { family, words, length } = prefix
+    const entry = { words, prefixLength: length, value: undefined as T }
+    const known = family === 4 ? this.#known4(entry) : this.#known6(entry)
+    known.value = merge(known === entry ? undefined : known.value)
     return true
+  }
+
+  /** The entry of the same prefix; else this one, which is kept. */
+  #known4(entry: Entry<T>): Entry<T> {
+    while (this.#entries4.length <= entry.prefixLength) this.#entries4.push(new Map())
+    const entries = this.#entries4[entry.prefixLength]!
+    return keep(entries, entry.words[0]! | 0, entry)
+  }
+
+  #known6(entry: Entry<T>): Entry<T> {
+    return keep(this.#entries6, `${entry.words.join(' ')}/${entry.prefixLength}`, entry)
   }
 
   /** Of the longest prefix that holds the address; null when none does or the text is no address. */
@@ -82,12 +92,21 @@ export class PrefixTable<T> {
 
   #rangesOf(family: 4 | 6): Ranges<T> {
     if (family === 4) {
-      this.#ranges4 ??= cutIntoRanges(this.#entries4, 1)
+      this.#ranges4 ??= cutIntoRanges(
+        this.#entries4.flatMap((entries) => [...entries.values()]),
+        1,
+      )
       return this.#ranges4
     }
-    this.#ranges6 ??= cutIntoRanges(this.#entries6, 4)
+    this.#ranges6 ??= cutIntoRanges([...this.#entries6.values()], 4)
     return this.#ranges6
   }
+}
+
+function keep<K, V>(map: Map<K, V>, key: K, value: V): V {
+  const known = map.get(key)
+  if (known === undefined) map.set(key, value)
+  return known ?? value
 }
 
 const itself = <T>(value: T): T => value
@@ -119,13 +138,13 @@ function search6(starts: Uint32Array, address: Uint32Array): number {
 }
 
 /** Sweeps over the prefixes in order of address, wider ones first; those that are open at a point hold each other. */
-function cutIntoRanges<T>(entries: ReadonlyMap<string, Entry<T>>, words: 1 | 4): Ranges<T> {
-  const sorted = [...entries.values()].sort(inOrder)
+function cutIntoRanges<T>(entries: Entry<T>[], words: 1 | 4): Ranges<T> {
+  const sorted = entries.sort(inOrder)
   const covering = new Int32Array(sorted.length)
   const starts: number[] = []
   const owners: number[] = []
   const open: number[] = []
-  function begin(start: Uint32Array, owner: number): void {
+  function begin(start: readonly number[], owner: number): void {
     // What begins where another range does replaces it: nothing lies between.
     const last = starts.length - words
     if (last >= 0 && start.every((word, i) => word === starts[last + i])) owners.pop()
@@ -136,7 +155,7 @@ function cutIntoRanges<T>(entries: ReadonlyMap<string, Entry<T>>, words: 1 | 4):
     const next = addressBehind(sorted[at]!)
     if (next !== null) begin(next, covering[at]!)
   }
-  begin(new Uint32Array(words), NONE)
+  begin(new Array<number>(words).fill(0), NONE)
   for (const [at, entry] of sorted.entries()) {
     while (open.length > 0 && !holds(sorted[open.at(-1)!]!, entry)) close(open.pop()!)
     covering[at] = open.at(-1) ?? NONE
@@ -161,7 +180,7 @@ function holds(wide: Entry<unknown>, narrow: Entry<unknown>): boolean {
 }
 
 /** The first address that is not in the prefix; null when it holds the last one of all. */
-function addressBehind({ words, prefixLength }: Entry<unknown>): Uint32Array | null {
+function addressBehind({ words, prefixLength }: Entry<unknown>): number[] | null {
   const next = words.slice()
   if (prefixLength === 0) return null
   const lastBit = prefixLength - 1
@@ -169,7 +188,7 @@ function addressBehind({ words, prefixLength }: Entry<unknown>): Uint32Array | n
   let step = 2 ** (31 - (lastBit & 31))
   for (; at >= 0; at--, step = 1) {
     const sum = next[at]! + step
-    next[at] = sum
+    next[at] = sum % 2 ** 32
     if (sum < 2 ** 32) return next
   }
   return null

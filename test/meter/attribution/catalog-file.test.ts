@@ -107,3 +107,12 @@ test('what cannot be read', () => {
   expect(fault(directory).code).toBe('CATALOG_UNREADABLE')
   expect(fault(file('42')).code).toBe('CATALOG_INVALID')
 })
+
+test('a file of JSON is not read as YAML, and what only looks like JSON is', () => {
+  // YAML refuses a doubled key; of JSON the last one counts, as everywhere.
+  expect(
+    loadCatalog(file('{"sites": [], "sites": [{"siteId": 1, "name": "a"}]}')).sites,
+  ).toHaveLength(1)
+  expect(loadCatalog(file('{sites: [{siteId: 1, name: a}]}')).sites).toHaveLength(1)
+  expect(() => loadCatalog(file('{"sites": [}'))).toThrow(/cannot read the catalog/)
+})

@@ -1,7 +1,7 @@
 /** Addresses and prefixes as 32-bit words, most significant first: one word for IPv4, four for IPv6. */
 export interface Prefix {
   readonly family: 4 | 6
-  readonly words: Uint32Array
+  readonly words: readonly number[]
   /** In bits. Bits of `words` behind it are zero. */
   readonly length: number
 }
@@ -23,16 +23,18 @@ export function parseAddress(text: string, out: Uint32Array): 0 | 4 | 6 {
 /** `ip/length` or a bare address. Null when it is neither; bits behind the length are cleared. */
 export function parsePrefix(text: string): Prefix | null {
   const slash = text.indexOf('/')
-  const words = new Uint32Array(4)
-  const family = parseAddress(slash < 0 ? text : text.slice(0, slash), words)
+  const family = parseAddress(slash < 0 ? text : text.slice(0, slash), scratch)
   if (family === 0) return null
   const bits = family === 4 ? 32 : 128
   const digits = slash < 0 ? String(bits) : text.slice(slash + 1)
   const length = /^\d{1,3}$/.test(digits) ? Number(digits) : Number.NaN
   if (!(length <= bits)) return null
-  for (let i = 0; i < 4; i++) words[i] = words[i]! & maskOf(length - 32 * i)
-  return { family, words: words.slice(0, bits / 32), length }
+  for (let i = 0; i < 4; i++) scratch[i] = scratch[i]! & maskOf(length - 32 * i)
+  const words = family === 4 ? [scratch[0]!] : [...scratch]
+  return { family, words, length }
 }
+/** A catalog has 100,000 of them: a typed array for each would be most of their cost. */
+const scratch = new Uint32Array(4)
 
 /** The mask of one word of which `bits` bits count (may be negative or above 32). */
 export function maskOf(bits: number): number {

@@ -1,0 +1,87 @@
+/**
+ * The resources of one destination by port: for each protocol the ports are cut into ranges with one answer each, and a
+ * lookup is a binary search. A list of rules would cost each session as much as the destination has of them, 100,000 at
+ * most. The ranges are made at the first lookup after a rule was added.
+ */
+import type { Protocol } from '../../session/session.js'
+
+export interface PortRule {
+  readonly siteResourceId: number
+  /** Null: any. */
+  readonly protocol: Protocol | null
+  /** Inclusive. */
+  readonly low: number
+  readonly high: number
+}
+
+interface Ranges {
+  /** First port of each, ascending. */
+  readonly starts: readonly number[]
+  readonly resources: readonly (number | null)[]
+}
+
+const PORTS = 65_536
+
+export class PortTable {
+  readonly #rules: PortRule[] = []
+  #ranges: Readonly<Record<Protocol, Ranges>> | null = null
+
+  add(rule: PortRule): void {
+    this.#rules.push(rule)
+    this.#ranges = null
+  }
+
+  /** Of the most specific rule: a given protocol, then the narrowest range, then the lowest id. */
+  resourceOf(port: number, protocol: Protocol): number | null {
+    this.#ranges ??= this.#cut()
+    const { starts, resources } = this.#ranges[protocol]
+    let low = 0
+    let high = starts.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (starts[middle]! <= port) low = middle
+      else high = middle - 1
+    }
+    return resources[low]!
+  }
+
+  #cut(): Record<Protocol, Ranges> {
+    const rules = this.#rules.sort(mostSpecificFirst)
+    const of = (protocol: Protocol) =>
+      cutIntoRanges(rules.filter((rule) => (rule.protocol ?? protocol) === protocol))
+    return { tcp: of('tcp'), udp: of('udp') }
+  }
+}
+
+function mostSpecificFirst(a: PortRule, b: PortRule): number {
+  const given = Number(a.protocol === null) - Number(b.protocol === null)
+  const width = a.high - a.low - (b.high - b.low)
+  return given || width || a.siteResourceId - b.siteResourceId
+}
+
+/** Each rule takes what none before it has taken, so a range is taken once however many rules want it. */
+function cutIntoRanges(rules: readonly PortRule[]): Ranges {
+  const bounds = new Set([0])
+  for (const { low, high } of rules) {
+    bounds.add(low)
+    if (high + 1 < PORTS) bounds.add(high + 1)
+  }
+  const starts = [...bounds].sort((a, b) => a - b)
+  const at = new Map(starts.map((start, i) => [start, i]))
+  const resources = new Array<number | null>(starts.length).fill(null)
+  // The next range from here that is free; paths are halved on the way.
+  const free = Int32Array.from({ length: starts.length + 1 }, (_, i) => i)
+  const nextFree = (from: number): number => {
+    let i = from
+    while (free[i] !== i) i = free[i] = free[free[i]!]!
+    return i
+  }
+  for (const { low, high, siteResourceId } of rules) {
+    const end = at.get(high + 1) ?? starts.length
+    for (let i = nextFree(at.get(low)!); i < end; i = nextFree(i)) {
+      resources[i] = siteResourceId
+      free[i] = i + 1
+    }
+  }
+  return { starts, resources }
+}
