@@ -5,12 +5,16 @@
  *
  *   org      orgId -> OrgRecord
  *   key      keyId -> KeyRecord
+ *   orgKey   [orgId, keyId] -> ISO time of the revocation, or '' ; the root keys' organisation is ''
  *   keyHash  hex of SHA-256 of the key -> keyId
  *   keyUsed  keyId -> ISO time of the last use
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
  *
  * The record of a key decides what it may do. Only creating and revoking it write it; the time of its last use is kept
  * apart, so that a request can never bring a revoked key back.
+ *
+ * What an organisation's keys cost is a matter of that organisation: they are found by orgKey, and of its revoked keys the
+ * REVOKED_KEPT newest are kept. The log has a line for each revocation.
  *
  * A key is `tm_<scope>_<43 characters>`: 256 random bits, so its SHA-256 needs no salt and no slow hash. Only the
  * hash is kept. A commit is durable when the promise resolves (lmdb syncs each transaction).
@@ -66,6 +70,9 @@ export type KeyCheck =
       readonly key?: KeyRecord
     }
 
+/** Of one organisation, to be shown in its list. A key that was forgotten is "not known" instead of "revoked". */
+export const REVOKED_KEPT = 200
+
 export const KEY = /^tm_(root|admin|read|ingest)_[A-Za-z0-9_-]{43}$/
 /** A last use is written at most this often: a busy meter must not write to disk at each batch. */
 const LAST_USE_EVERY_MS = 60_000
@@ -78,6 +85,7 @@ export class Control {
   readonly #root: RootDatabase
   readonly #orgs: Database<OrgRecord, string>
   readonly #keys: Database<KeyRecord, string>
+  readonly #byOrg: Database<string, [orgId: string, keyId: string]>
   readonly #hashes: Database<string, string>
   readonly #used: Database<string, string>
   readonly #clock: Database<number, string>
@@ -87,9 +95,41 @@ export class Control {
     this.#root = openControlFile(directory)
     this.#orgs = this.#root.openDB<OrgRecord, string>('org', { encoding: 'json' })
     this.#keys = this.#root.openDB<KeyRecord, string>('key', { encoding: 'json' })
+    this.#byOrg = this.#root.openDB('orgKey', { encoding: 'json' })
     this.#hashes = this.#root.openDB<string, string>('keyHash', { encoding: 'json' })
     this.#used = this.#root.openDB<string, string>('keyUsed', { encoding: 'json' })
     this.#clock = this.#root.openDB<number, string>('clock', { encoding: 'json' })
+    this.#indexKeys()
+  }
+
+  /** Of a file that an earlier version wrote. */
+  #indexKeys(): void {
+    const indexed = () => entries(this.#byOrg) === entries(this.#keys)
+    if (indexed()) return
+    this.#commit(() => {
+      if (indexed()) return
+      this.#byOrg.clearSync()
+      const orgs = new Set<string>()
+      for (const { value } of this.#keys.getRange()) {
+        this.#byOrg.put(placeOf(value), value.revokedAt ?? '')
+        orgs.add(value.orgId ?? '')
+      }
+      for (const orgId of orgs) this.#forgetRevoked(orgId)
+    })
+  }
+
+  /** In a transaction. */
+  #forgetRevoked(orgId: string): void {
+    const revoked = [...this.#byOrg.getRange(allOf(orgId))].filter(({ value }) => value !== '')
+    revoked.sort((a, b) => b.value.localeCompare(a.value))
+    for (const { key } of revoked.slice(REVOKED_KEPT)) {
+      const [, keyId] = key
+      const hash = this.#keys.get(keyId)?.hash
+      if (hash !== undefined) this.#hashes.remove(hash)
+      this.#keys.remove(keyId)
+      this.#used.remove(keyId)
+      this.#byOrg.remove(key)
+    }
   }
 
   org(orgId: string): OrgRecord | undefined {
@@ -138,6 +178,7 @@ export class Control {
     }
     await this.#commit(() => {
       this.#keys.put(record.keyId, record)
+      this.#byOrg.put(placeOf(record), '')
       this.#hashes.put(record.hash, record.keyId)
     })
     return { key, record }
@@ -172,10 +213,18 @@ export class Control {
 
   /** Newest first; those of one organisation, or all. */
   keys(orgId?: string): KeyRecord[] {
-    return [...this.#keys.getRange().map(({ value }) => value)]
-      .filter((k) => orgId === undefined || k.orgId === orgId)
+    const records =
+      orgId === undefined
+        ? [...this.#keys.getRange().map(({ value }) => value)]
+        : [...this.#byOrg.getRange(allOf(orgId))].flatMap(({ key }) => this.#keys.get(key[1]) ?? [])
+    return records
       .map((k) => this.#withLastUse(k))
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+  }
+
+  /** Keys of the organisation that are not revoked. */
+  countKeys(orgId: string): number {
+    return [...this.#byOrg.getRange(allOf(orgId))].filter(({ value }) => value === '').length
   }
 
   hasKeys(): boolean {
@@ -186,8 +235,11 @@ export class Control {
     return this.#commit(() => {
       const record = this.#keys.get(keyId)
       if (record === undefined) return undefined
-      const revoked = { ...record, revokedAt: record.revokedAt ?? new Date().toISOString() }
+      if (record.revokedAt !== null) return record
+      const revoked = { ...record, revokedAt: new Date().toISOString() }
       this.#keys.put(keyId, revoked)
+      this.#byOrg.put(placeOf(revoked), revoked.revokedAt)
+      this.#forgetRevoked(record.orgId ?? '')
       return revoked
     })
   }
@@ -223,4 +275,20 @@ export class Control {
   async close(): Promise<void> {
     await this.#root.close()
   }
+}
+
+function placeOf({ orgId, keyId }: KeyRecord): [orgId: string, keyId: string] {
+  return [orgId ?? '', keyId]
+}
+
+/** Key ids are of base64url: nothing sorts behind '~'. */
+function allOf(orgId: string): {
+  start: [orgId: string, keyId: string]
+  end: [orgId: string, keyId: string]
+} {
+  return { start: [orgId, ''], end: [orgId, '~'] }
+}
+
+function entries(database: Database): number {
+  return (database.getStats() as { entryCount: number }).entryCount
 }

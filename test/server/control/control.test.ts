@@ -2,7 +2,13 @@
 import { execFileSync } from 'node:child_process'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { Control } from '../../../src/server/control/control.js'
+import {
+  Control,
+  hashKey,
+  type KeyRecord,
+  REVOKED_KEPT,
+} from '../../../src/server/control/control.js'
+import { openControlFile } from '../../../src/server/control/control-file.js'
 import { temporaryDirectory } from '../../support/temporary.js'
 
 const NOW_MS = Date.parse('2026-01-01T00:00:00Z')
@@ -81,3 +87,93 @@ test.skipIf(process.getuid?.() !== 0)(
     })
   },
 )
+
+describe('keys of an organisation', () => {
+  const revokedOf = (control: Control, orgId: string) =>
+    control.keys(orgId).filter((k) => k.revokedAt !== null)
+
+  /** So many, in one transaction: each alone would be a sync of the disk. */
+  async function makeRevoked(directory: string, orgId: string, many: number): Promise<void> {
+    const file = openControlFile(directory)
+    const keys = file.openDB<KeyRecord, string>('key', { encoding: 'json' })
+    const hashes = file.openDB<string, string>('keyHash', { encoding: 'json' })
+    file.transactionSync(() => {
+      for (let i = 0; i < many; i++) {
+        const at = new Date(NOW_MS + i * 1000).toISOString()
+        const [keyId, hash] = [`old-${i}`, hashKey(`old ${i}`)]
+        const record = { keyId, hash, scope: 'read', orgId, siteId: null, name: keyId }
+        keys.put(keyId, {
+          ...record,
+          createdAt: at,
+          expiresAt: null,
+          revokedAt: at,
+          lastUsedAt: at,
+        } as KeyRecord)
+        hashes.put(hash, keyId)
+      }
+    })
+    await file.close()
+  }
+
+  test('are no matter of other organisations, and of the revoked ones the newest stay', async () => {
+    const directory = temporaryDirectory()
+    let control = new Control(directory)
+    const { key, record } = await newKey(control, 'reader')
+    await control.close()
+    // As a file of an earlier version has them: without an index.
+    await makeRevoked(directory, 'evil', 10 * REVOKED_KEPT)
+    control = new Control(directory)
+    try {
+      expect(control.keys('acme').map((k) => k.keyId)).toEqual([record.keyId])
+      expect(control.check(key, NOW_MS)).toMatchObject({ ok: true })
+      expect(control.keys()).toHaveLength(REVOKED_KEPT + 1)
+      const kept = revokedOf(control, 'evil').map((k) => Number(k.keyId.slice(4)))
+      expect([Math.max(...kept), Math.min(...kept)]).toEqual([
+        10 * REVOKED_KEPT - 1,
+        9 * REVOKED_KEPT,
+      ])
+      expect(control.check('old 1999', NOW_MS)).toMatchObject({ reason: 'keyRevoked' })
+      expect(control.check('old 0', NOW_MS)).toMatchObject({ reason: 'keyUnknown' })
+    } finally {
+      await control.close()
+    }
+  })
+
+  test('are forgotten as further ones are revoked, never a valid one', async () => {
+    const directory = temporaryDirectory()
+    await makeRevoked(directory, 'acme', REVOKED_KEPT)
+    const control = new Control(directory)
+    try {
+      const valid = await newKey(control, 'stays')
+      const { key, record } = await newKey(control, 'last')
+      await control.revokeKey(record.keyId)
+      expect(revokedOf(control, 'acme')).toHaveLength(REVOKED_KEPT)
+      expect(control.check(key, NOW_MS)).toMatchObject({ reason: 'keyRevoked' })
+      expect(control.check('old 1', NOW_MS)).toMatchObject({ reason: 'keyRevoked' })
+      expect(control.check('old 0', NOW_MS)).toMatchObject({ reason: 'keyUnknown' })
+      expect(control.check(valid.key, NOW_MS)).toMatchObject({ ok: true })
+      expect(control.countKeys('acme')).toBe(1)
+    } finally {
+      await control.close()
+    }
+  })
+
+  test('do not mix with those of an organisation whose name begins alike, or with root keys', async () => {
+    const control = new Control(temporaryDirectory())
+    try {
+      for (const orgId of ['a', 'ab', 'a-b', null])
+        await control.createKey({
+          scope: orgId === null ? 'root' : 'read',
+          orgId,
+          siteId: null,
+          name: String(orgId),
+          expiresAt: null,
+        })
+      for (const orgId of ['a', 'ab', 'a-b'])
+        expect(control.keys(orgId).map((k) => k.name)).toEqual([orgId])
+      expect(control.keys()).toHaveLength(4)
+    } finally {
+      await control.close()
+    }
+  })
+})

@@ -28,7 +28,7 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       method: 'GET',
       path,
       tag: 'keys',
-      summary: 'Keys of the organisation, revoked ones too; never the key itself',
+      summary: 'Keys of the organisation, the last 200 revoked ones too; never the key itself',
       scopes: ['admin'],
       params: orgParams,
       answer: z.object({ keys: z.array(keySchema) }),
@@ -62,7 +62,7 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
             `expiresAt: expected a time in the future, got ${body.expiresAt}`,
           )
         }
-        if (control.keys(params.orgId).filter((k) => k.revokedAt === null).length >= KEYS_MAX) {
+        if (control.countKeys(params.orgId) >= KEYS_MAX) {
           throw new HttpError(
             409,
             'tooManyKeys',
