@@ -4,6 +4,7 @@
 #
 #   amd64: a minimal Debian root without compiler, make, python and headers; Node 24, 22 and 20 of npm's packages in it:
 #          npm install -g, the demo (server, replay, delivery, queries), npm uninstall -g, and what is left behind.
+#          Then the meter alone, the same way: below 25 MB, it replays, and it says what it cannot do.
 #   arm64: the arm64 packages with Node for arm64 under qemu-user; the sessions of a capture are those of amd64.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -36,7 +37,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp -rL /usr/local/share/ca-certificates "$root/usr/local/share/" 2>/dev/null || true
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 mkdir -p "$root/opt/packages" "$root/opt/npm"
-cp "$packages"/tunmeter-[0-9]*.tgz "$packages"/tunmeter-addon-linux-x64-*.tgz "$root/opt/packages/"
+cp "$packages"/tunmeter-{meter-,}[0-9]*.tgz "$packages"/tunmeter-addon-linux-x64-*.tgz "$root/opt/packages/"
 cp -r "$(dirname "$(readlink -f "$(command -v npm)")")/.." "$root/opt/npm/"
 for file in ~/.npmrc "$(npm config get globalconfig)"; do
   [ -f "$file" ] && cat "$file" >>"$root/root/.npmrc"
@@ -54,7 +55,7 @@ for major in 24 22 20; do
   chmod +x "$root/opt/node/bin/npm"
   step "amd64, $(inside node --version): install"
   find "$root/opt/node" ! -type d | sort >"$work/before"
-  inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/*.tgz' >"$work/log" 2>&1 ||
+  inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/tunmeter-[0-9]*.tgz /opt/packages/*addon*.tgz' >"$work/log" 2>&1 ||
     { tail -30 "$work/log"; fail "npm install -g with Node $major"; }
   ! grep -E 'EBADENGINE|gyp (info|ERR)' "$work/log" || fail "npm install -g with Node $major: see above"
   step "amd64, Node $major: demo"
@@ -63,6 +64,19 @@ for major in 24 22 20; do
   inside npm uninstall -g tunmeter @tunmeter/addon-linux-x64 >/dev/null 2>&1
   find "$root/opt/node" ! -type d | sort | diff "$work/before" - || fail 'npm uninstall -g leaves files behind'
 done
+
+step 'the meter alone'
+inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/tunmeter-meter-*.tgz /opt/packages/*addon*.tgz' \
+  >"$work/log" 2>&1 || { tail -30 "$work/log"; fail 'npm install -g of the meter'; }
+kib=$(du -sk --apparent-size "$root/opt/node/lib/node_modules" | cut -f1)
+[ "$kib" -le $((25000000 / 1024)) ] || fail "the meter takes $kib KiB"
+cp fixtures/demo/*.pcap* "$root/opt/"
+inside sh -c 'tunmeter replay --format csv /opt/*.pcap*' >"$work/meter.csv"
+[ "$(wc -l <"$work/meter.csv")" -gt 100 ] || fail 'the meter alone has few sessions'
+! inside tunmeter serve >"$work/log" 2>&1 || fail 'the meter alone serves'
+grep -q 'needs the server' "$work/log" || { cat "$work/log"; fail 'the meter alone does not say what it cannot do'; }
+inside npm uninstall -g @tunmeter/meter @tunmeter/addon-linux-x64 >/dev/null 2>&1
+find "$root/opt/node" ! -type d | sort | diff "$work/before" - || fail 'npm uninstall -g of the meter leaves files behind'
 
 step 'arm64, under qemu-user'
 arm=$work/arm64

@@ -7,7 +7,7 @@ import { AppError, EXIT } from './base/errors.js'
 import { packageVersion } from './base/version.js'
 import { type AnyCommand, buildCommand } from './cli/command.js'
 import { unknownVariables } from './cli/environment.js'
-import { COMMANDS } from './cli/index.js'
+import { COMMANDS, installedCommands, loadCommand } from './cli/index.js'
 
 async function run(given: readonly string[], context: CommandContext): Promise<number> {
   let exitCode: number = EXIT.ok
@@ -25,8 +25,8 @@ async function run(given: readonly string[], context: CommandContext): Promise<n
   if (name !== undefined && chosen === undefined) {
     throw unknownCommand(name, Object.keys(COMMANDS), 'tunmeter --help')
   }
-  if (chosen !== undefined) {
-    const spec = await chosen.load()
+  if (name !== undefined && chosen !== undefined) {
+    const spec = await loadCommand(name, chosen)
     checkSubcommand(spec, words[0])
     const command = buildCommand(spec, context, (code) => {
       exitCode = code
@@ -34,7 +34,7 @@ async function run(given: readonly string[], context: CommandContext): Promise<n
     for (const fault of unknownVariables(context.env)) context.stderr.write(`tunmeter: ${fault}\n`)
     program.addCommand(inherit(command))
   } else {
-    for (const [other, { summary }] of Object.entries(COMMANDS))
+    for (const [other, { summary }] of installedCommands())
       program.command(other).description(summary)
   }
   try {

@@ -3,6 +3,7 @@
 // constructors. Any call of Napi may throw Napi::Error, at any moment: a worker that is being
 // terminated can make no value any more. Nothing else in native/ throws.
 #include <napi.h>
+#include <pcap/pcap.h>
 
 #include <memory>
 #include <vector>
@@ -225,6 +226,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("ObservationPoint", ObservationPointWrap::define(env));
   exports.Set("SessionRows", define_session_rows(env));
   exports.Set("layout", layout_object(env));
+  exports.Set("captureLibrary", pcap_lib_version());
   return exports;
 }
 

@@ -45,12 +45,9 @@ export function failure(check: string, error: unknown): Finding {
   return finding(check, 'failed', messageOf(error), hint)
 }
 
-export async function checkCapture(): Promise<Finding> {
+export function checkCapture(): Finding {
   try {
-    loadAddon()
-    const { default: koffi } = await import('koffi')
-    const version = koffi.load('libpcap.so.0.8').func('const char *pcap_lib_version()')
-    return finding('capture', 'ok', String(version()))
+    return finding('capture', 'ok', loadAddon().captureLibrary)
   } catch (error) {
     return failure('capture', error)
   }

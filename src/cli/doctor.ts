@@ -58,7 +58,7 @@ async function run(
 
 async function examine(options: Options, { env }: CommandContext): Promise<Finding[]> {
   const name = options.interface
-  const findings = [await checkCapture(), checkPrivileges(), checkInterface(name)]
+  const findings = [checkCapture(), checkPrivileges(), checkInterface(name)]
   const broken = findings.some((one) => one.state === 'failed')
   if (!broken) findings.push(checkReaders(name))
   const peers = broken ? null : await checkPeers(name)

@@ -1,12 +1,22 @@
 /** The commands by name. */
+import { existsSync } from 'node:fs'
+import { AppError } from '../base/errors.js'
 import type { AnyCommand } from './command.js'
 
-/** Loaded on use: a command must not pay for the others' libraries. */
-export const COMMANDS: Readonly<
-  Record<string, { summary: string; load: () => Promise<AnyCommand> }>
-> = {
+export interface CommandEntry {
+  readonly summary: string
+  /** It cannot work without the server half, which the package @tunmeter/meter leaves out. */
+  readonly needsServer?: true
+  /** On use: a command must not pay for the others' libraries. */
+  readonly load: () => Promise<AnyCommand>
+}
+
+const hasServer = existsSync(new URL('../server', import.meta.url))
+
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   demo: {
     summary: 'Show it all: a server, a replayed tunnel, its sessions, the dashboard.',
+    needsServer: true,
     load: async () => (await import('./demo.js')).command,
   },
   meter: {
@@ -31,10 +41,12 @@ export const COMMANDS: Readonly<
   },
   serve: {
     summary: 'Run the server: stores sessions, answers queries, shows the dashboard.',
+    needsServer: true,
     load: async () => (await import('./serve.js')).serveCommand,
   },
   keys: {
     summary: 'Create, list and revoke keys of a server.',
+    needsServer: true,
     load: async () => (await import('./keys.js')).keysCommand,
   },
   completeness: {
@@ -55,6 +67,24 @@ export const COMMANDS: Readonly<
   },
   backup: {
     summary: 'Copy a data directory consistently.',
+    needsServer: true,
     load: async () => (await import('./backup.js')).backupCommand,
   },
+}
+
+/** The commands that this installation has. */
+export function installedCommands(): [string, CommandEntry][] {
+  return Object.entries(COMMANDS).filter(([, { needsServer }]) => !needsServer || hasServer)
+}
+
+/** @throws AppError NO_SERVER */
+export async function loadCommand(name: string, entry: CommandEntry): Promise<AnyCommand> {
+  if (!entry.needsServer || hasServer) return entry.load()
+  throw new AppError(
+    'NO_SERVER',
+    `"tunmeter ${name}" needs the server, and the meter is installed here without it`,
+    {
+      hint: 'Run it where the server is, or install both in place of the meter: docs/install.md, "The meter alone".',
+    },
+  )
 }

@@ -85,6 +85,8 @@ export interface Addon {
     readonly values: readonly string[]
   }
   readonly layout: Layout
+  /** libpcap's name and version. */
+  readonly captureLibrary: string
 }
 
 let loaded: Addon | undefined

@@ -1,0 +1,126 @@
+/**
+ * The files of a package as npm installs it, in a folder: the modules that the edition needs, and inside
+ * `node_modules` all JavaScript that they need, in the versions of the lock file. What has machine code comes as an
+ * optional dependency, of which npm chooses the one for the machine.
+ */
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
+import { type Modules, manifest, modulesOf, packageFolders } from './closure.ts'
+import { TARGETS, type Target } from './targets.ts'
+
+export const ROOT = join(import.meta.dirname, '../..')
+
+export interface Edition {
+  readonly name: string
+  readonly description?: string
+  /** Commands that cannot work without one of these modules are left out. */
+  readonly without: RegExp
+  readonly parts: readonly string[]
+}
+
+export const EDITIONS = {
+  all: {
+    name: 'tunmeter',
+    without: /$^/,
+    parts: ['dist/dashboard', 'packaging', 'docs', 'fixtures/demo'],
+  },
+  meter: {
+    name: '@tunmeter/meter',
+    description: "tunmeter's meter without its server: for machines that only meter and deliver",
+    without: /^\.\/server\//,
+    parts: ['packaging', 'docs'],
+  },
+} satisfies Record<string, Edition>
+
+const TEXTS = ['README.md', 'CHANGELOG.md', 'LICENSE']
+/** What a machine without a prebuilt addon compiles, and with what. */
+const SOURCES = ['native', 'binding.gyp']
+const COMPILES_WITH = 'node-addon-api'
+/** Modules that are started as processes: no import leads to them. */
+const ENTRIES = ['cli.js', 'meter/spool/verify-child.js']
+
+/** Declarations, maps, sources of machine code and prose: nothing that Node loads. Licences stay. */
+const NOT_LOADED = /\.(?:map|ts|cts|mts|md|cc?|cpp|hh?|hpp|inc|asm|S|gyp|txt)$/
+const NOT_LOADED_FOLDERS =
+  /node_modules\/(?:(?:@[^/]+\/)?[^/]+\/(?:test|tests|docs|doc|benchmarks|benchmark|examples)|zod\/src|koffi\/(?:lib|vendor)|lmdb\/(?:dependencies|src|dict)|yaml\/browser|lru-cache\/dist\/commonjs|@opentelemetry\/api\/build\/(?:esm|esnext))$/
+/** Twins for browsers and other module systems: tunmeter imports ES modules, and CommonJS only where there is nothing else. */
+const TWINS =
+  /node_modules\/(?:zod\/.*\.cjs|(?:msgpackr|ordered-binary|lmdb)\/.*\.min\.js|msgpackr\/dist\/(?!node\.cjs).*)$/
+/** Of the JavaScript that is left out with what has its machine code: a slower way is taken. */
+const NEVER_CHOSEN = /^@msgpackr-extract\/|^msgpackr-extract$/
+
+export function addonName(target: Target): string {
+  return `@tunmeter/addon-${target.name}`
+}
+
+/** Fills `folder`. The checkout must be built (npm run setup). */
+export function stage(edition: Edition, folder: string, targets = TARGETS): void {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const modules = modulesOf(join(ROOT, 'dist'), ENTRIES, edition.without)
+  const files = [...modules.files.map((file) => `dist/${file}`), ...edition.parts]
+  for (const part of [...files, ...TEXTS, ...SOURCES]) {
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: isShipped })
+  }
+  cpSync(join(ROOT, 'scripts/release/install-addon.mjs'), join(folder, 'install-addon.mjs'))
+  const bundled = packageFolders(ROOT, [...modules.packages, COMPILES_WITH]).filter(
+    (path) => !path.endsWith(`/node_modules/${COMPILES_WITH}`),
+  )
+  const chosen: Record<string, string> = {}
+  for (const path of bundled) Object.assign(chosen, bundle(path, folder))
+  for (const target of targets) chosen[addonName(target)] = manifest(ROOT).version
+  writeManifest(folder, packageJson(edition, modules, chosen))
+}
+
+/** Pictures of the docs, maps and what only fuzzing needs stay behind. */
+function isShipped(path: string): boolean {
+  return !/\.map$|\/docs\/images$|\/docs\/decisions$|\/native\/fuzz$/.test(path)
+}
+
+/** Copies a package. @returns its packages with machine code for Linux, with their versions */
+function bundle(path: string, folder: string): Record<string, string> {
+  const from = join(ROOT, path)
+  cpSync(from, join(folder, path), {
+    recursive: true,
+    filter: (file) => {
+      if (relative(from, file) === 'node_modules') return false
+      if (/^licen[cs]e|^notice|^copying/i.test(basename(file)) || path.endsWith(COMPILES_WITH))
+        return true
+      return ![NOT_LOADED, NOT_LOADED_FOLDERS, TWINS].some((pattern) => pattern.test(file))
+    },
+  })
+  // Their install scripts compile or look for what is chosen here. npm would resolve what they depend on once more.
+  const { optionalDependencies = {}, scripts, devDependencies, ...kept } = manifest(from)
+  writeManifest(join(folder, path), kept)
+  return Object.fromEntries(
+    Object.entries(optionalDependencies).filter(
+      ([name]) => name.includes('-linux-') && !NEVER_CHOSEN.test(name),
+    ),
+  )
+}
+
+/** What only a clone needs goes; `overrides` hold in a clone only, and the bundled versions obey them. */
+function packageJson(
+  edition: Edition,
+  modules: Modules,
+  optionalDependencies: Readonly<Record<string, string>>,
+): object {
+  const source = manifest(ROOT)
+  const { devDependencies, scripts, files, overrides, dependencies = {}, ...kept } = source
+  const direct = [...modules.packages, COMPILES_WITH].sort()
+  return {
+    ...kept,
+    name: edition.name,
+    ...(edition.description !== undefined && { description: edition.description }),
+    scripts: { install: 'node install-addon.mjs' },
+    // Without it npm runs node-gyp by itself, prebuilt or not.
+    gypfile: false,
+    dependencies: Object.fromEntries(direct.map((name) => [name, dependencies[name]])),
+    bundleDependencies: direct,
+    optionalDependencies,
+  }
+}
+
+export function writeManifest(folder: string, content: object): void {
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(content, null, 2)}\n`)
+}
