@@ -2,9 +2,10 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { PeerCertificate } from 'node:tls'
 import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici'
-import { secretText, text, textOr } from '../base/config.js'
+import { secretText, text, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, messageOf, networkFault } from '../base/errors.js'
+import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../base/plain-http.js'
 import { printable } from '../base/printable.js'
 
 export const SERVER_OPTIONS = {
@@ -12,6 +13,7 @@ export const SERVER_OPTIONS = {
   key: secretText('Key.', 'KEY'),
   keyFile: text('File that holds the key; only its owner may read it.', 'FILE'),
   caFile: text('Trust this certificate authority (PEM) instead of the system’s.', 'FILE'),
+  allowPlainHttp: toggle(ALLOW_PLAIN_HTTP_HELP),
   org: text("Organisation. Default: the key's.", 'ORG'),
 }
 
@@ -20,6 +22,7 @@ interface ServerOptions {
   readonly key: string | undefined
   readonly keyFile: string | undefined
   readonly caFile: string | undefined
+  readonly allowPlainHttp: boolean
   readonly org: string | undefined
 }
 
@@ -162,6 +165,7 @@ export class ApiClient {
 export async function connect(options: ServerOptions): Promise<{ api: ApiClient; org: string }> {
   const trust = options.caFile === undefined ? {} : { ca: readCa(options.caFile) }
   const api = new ApiClient(options.server, readKey(options), trust)
+  refusePlainHttp('--server', new URL(options.server), options.allowPlainHttp)
   if (options.org !== undefined) return { api, org: options.org }
   const { orgId } = await api.get<{ orgId: string | null }>('/api/v1/key')
   if (orgId === null)

@@ -2,6 +2,7 @@
 import { stringify as toYaml } from 'yaml'
 import { requiredText, secretText, text, toggle } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
+import { refusePlainHttp } from '../base/plain-http.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import type { Catalog } from '../session/catalog.js'
 import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
@@ -64,10 +65,9 @@ const pull = defineCommand({
         exitCode: EXIT.usage,
       })
     }
-    const { catalog, skipped } = await pullPangolin(
-      new ApiClient(options.from, options.fromKey),
-      org,
-    )
+    const source = new ApiClient(options.from, options.fromKey)
+    refusePlainHttp('--from', new URL(options.from), options.allowPlainHttp)
+    const { catalog, skipped } = await pullPangolin(source, org)
     for (const line of skipped) say(context, `left out: ${line}`)
     if (target === undefined) context.stdout.write(toYaml(catalog))
     else {

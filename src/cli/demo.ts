@@ -181,7 +181,14 @@ async function replay(
 ): Promise<string> {
   const { code, stderr } = await runCli(
     [
-      ...['replay', join(fixture, 'site.pcap'), '--shift-to-now', '--to', server.url],
+      ...[
+        'replay',
+        join(fixture, 'site.pcap'),
+        '--shift-to-now',
+        '--to',
+        server.url,
+        '--allow-plain-http',
+      ],
       ...['--catalog', catalog, '--peers', join(fixture, 'peers.json')],
     ],
     { TUNMETER_KEY: keys.ingest },

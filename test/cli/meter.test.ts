@@ -334,11 +334,13 @@ function unusedIds(first: number): number[] {
 
 describe('a meter that cannot start', () => {
   const server = ['--to', 'http://127.0.0.1:1', '--key', 'k']
+  const LO = ['--interface', 'lo']
   test.each<[string, string[], number, RegExp]>([
     ['no interface', server, 2, /--interface IF is required/],
     ['not there', ['--interface', 'nope0', ...server], 1, /no interface "nope0"; there are: .*lo/],
     ['no server', ['--interface', 'lo', '--key', 'k'], 2, /--to URL is required/],
     ['no key', ['--interface', 'lo', '--to', 'http://127.0.0.1:1'], 2, /no key is given/],
+    ['a key in clear', [...LO, '--to', 'http://192.0.2.1', '--key', 'k'], 2, /--allow-plain-http/],
     ['a misspelt option', ['--interfaces', 'lo'], 2, /--interface/],
   ])('%s', async (_, args, exitCode, message) => {
     const { code, stderr } = await run(['meter', ...args])

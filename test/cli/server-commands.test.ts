@@ -221,6 +221,10 @@ test('export says what is wrong', async () => {
     code: 1,
     stderr: expect.stringContaining('colour'),
   })
+  expect(await run(['export', '--server', 'http://192.0.2.1'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--allow-plain-http'),
+  })
   expect(await run(['export', '--server', 'http://127.0.0.1:1'])).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('cannot reach'),

@@ -146,6 +146,7 @@ describe.skipIf(reason !== null)(`changes${reason ? ` (skipped: ${reason})` : ''
         world.site.name,
         '--to',
         server.url,
+        '--allow-plain-http',
         '--catalog',
         catalog,
         '--seconds',

@@ -173,6 +173,7 @@ export class LabMeter {
         interfaceName,
         '--to',
         server.url,
+        '--allow-plain-http',
         '--spool',
         join(this.directory, 'spool'),
         '--catalog',

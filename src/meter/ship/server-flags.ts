@@ -1,7 +1,8 @@
 /** Options of the way to the server, as meter and `replay --to` take them. */
 import { readFileSync, statSync } from 'node:fs'
-import { badOptions, type OptionValues, secretText, text } from '../../base/config.js'
+import { badOptions, type OptionValues, secretText, text, toggle } from '../../base/config.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../../base/plain-http.js'
 import type { Connection } from './connection.js'
 
 export const SERVER_FLAGS = {
@@ -11,6 +12,7 @@ export const SERVER_FLAGS = {
   caFile: text('Trust this certificate authority (PEM) instead of the system’s', 'FILE'),
   clientCert: text('Show this certificate (PEM) to the server', 'FILE'),
   clientKey: text('Private key (PEM) of --client-cert', 'FILE'),
+  allowPlainHttp: toggle(ALLOW_PLAIN_HTTP_HELP),
   proxy: text('Go through this proxy; else HTTPS_PROXY, HTTP_PROXY and NO_PROXY count', 'URL'),
 } as const
 
@@ -18,7 +20,7 @@ export type ServerFlags = OptionValues<typeof SERVER_FLAGS>
 
 /** @throws AppError for an address that is none, a missing key, files that cannot be read or that others can read. */
 export async function openConnection(flags: ServerFlags): Promise<Connection> {
-  const url = serverUrl(flags.to)
+  const url = serverUrl(flags)
   if ((flags.clientCert === undefined) !== (flags.clientKey === undefined)) {
     throw badOptions(['--client-cert and --client-key belong together'])
   }
@@ -33,7 +35,7 @@ export async function openConnection(flags: ServerFlags): Promise<Connection> {
   })
 }
 
-function serverUrl(text: string | undefined): string {
+function serverUrl({ to: text, allowPlainHttp }: ServerFlags): string {
   if (text === undefined) throw badOptions(['--to URL is required: base address of the server'])
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
@@ -44,6 +46,7 @@ function serverUrl(text: string | undefined): string {
       '--to: no user or password belongs in the address; the key goes with --key-file',
     ])
   }
+  refusePlainHttp('--to', url, allowPlainHttp)
   return url.href
 }
 
