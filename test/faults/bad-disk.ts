@@ -8,7 +8,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Random } from './random.js'
-import type { Result } from './run.js'
+import type { Result } from './scenarios.js'
 
 const HERE = fileURLToPath(new URL('./', import.meta.url))
 

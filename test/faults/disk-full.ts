@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from './random.js'
-import type { Result } from './run.js'
+import type { Result } from './scenarios.js'
 import { SpoolRig } from './spool-rig.js'
 
 const DISK = '14m'

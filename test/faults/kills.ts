@@ -7,7 +7,7 @@ import { writeCapture } from './capture.js'
 import { CALM, ChaosProxy, WILD } from './chaos-proxy.js'
 import { compare, isExact, Server, spawnCli } from './processes.js'
 import type { Random } from './random.js'
-import type { Result } from './run.js'
+import type { Result } from './scenarios.js'
 
 export interface KillPlan {
   readonly killMeter: boolean

@@ -12,7 +12,7 @@ import type { Spool } from '../../src/meter/spool/spool.js'
 import { aSession } from '../support/sessions.js'
 import { REPORT } from '../support/spools.js'
 import { Server } from './processes.js'
-import type { Result } from './run.js'
+import type { Result } from './scenarios.js'
 
 const SESSIONS = 200
 const BATCH_SESSIONS = 20

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Result } from './run.js'
+import type { Result } from './scenarios.js'
 
 /** `script` gets the directory, the name of a second, empty namespace, and then `args`. */
 export function runInNamespace(script: string, directory: string, ...args: string[]): Result {

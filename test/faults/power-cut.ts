@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { SpoolInspector as Inspector } from '../../src/meter/spool/inspect.js'
 import type { openSpool as OpenSpool } from '../../src/meter/spool/open.js'
 import type { Random } from './random.js'
-import type { Result } from './run.js'
+import type { Result } from './scenarios.js'
 
 const HERE = fileURLToPath(new URL('./', import.meta.url))
 const SECTOR = 512

@@ -8,7 +8,7 @@ import { FakeServer } from '../support/fake-server.js'
 import { aSession } from '../support/sessions.js'
 import { REPORT } from '../support/spools.js'
 import type { Random } from './random.js'
-import type { Result } from './run.js'
+import type { Result } from './scenarios.js'
 
 export class SpoolRig {
   readonly spool: Spool
