@@ -104,7 +104,8 @@ export class BenchServer {
 }
 
 export function createKey(data: string, ...args: string[]): string {
-  return execFileSync(process.execPath, [CLI, 'keys', 'create', '--data', data, ...args], {
+  const create = [CLI, 'keys', 'create', '--data', data, '--create-org', ...args]
+  return execFileSync(process.execPath, create, {
     encoding: 'utf8',
   }).trim()
 }

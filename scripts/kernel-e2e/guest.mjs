@@ -224,7 +224,7 @@ function start(...args) {
 }
 
 function createKey(scope, ...options) {
-  const owner = ['--data', '/run/lab/data', '--scope', scope, '--org', 'lab']
+  const owner = ['--data', '/run/lab/data', '--scope', scope, '--org', 'lab', '--create-org']
   return run('node', CLI, 'keys', 'create', ...owner, ...options).trim()
 }
 

@@ -36,7 +36,7 @@ check 'the server starts' systemctl start tunmeter-server
 check 'the server listens' curl -sS --fail http://127.0.0.1:8480/healthz
 check 'the server is a user of its own' user tunmeter-server tunmeter-server
 check 'the server has no capability' capabilities tunmeter-server 0000000000000000
-admin=$(tunmeter keys create --data /var/lib/tunmeter-server --scope admin --org acme --name me --retention-days 30)
+admin=$(tunmeter keys create --data /var/lib/tunmeter-server --scope admin --org acme --create-org --name me --retention-days 30)
 (umask 077 && tunmeter keys create --data /var/lib/tunmeter-server --scope ingest --org acme --site 1 >/etc/tunmeter/site.key)
 sed -i 's#^to: .*#to: http://127.0.0.1:8480#' /etc/tunmeter/meter.yaml
 

@@ -62,7 +62,8 @@ const create = defineCommand({
   options: {
     data,
     scope: choice('What it may do.', 'SCOPE', SCOPES, 'read'),
-    org: text('Organisation; made when it is new. Not for root.', 'ORG'),
+    org: text('Organisation. Not for root.', 'ORG'),
+    createOrg: toggle('Make the organisation, where it is new.'),
     site: optionalInteger('Its site; for scope ingest only.', 'N', {
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
@@ -80,13 +81,18 @@ const create = defineCommand({
     json: toggle('Print one JSON object instead of the bare key.'),
   },
   details: `Scopes: root (everything), admin and read (one organisation), ingest (sends sessions of one site).
+  tunmeter keys create --data ./data --scope admin --org acme --create-org --name me
   tunmeter keys create --data ./data --scope ingest --org acme --site 1 --name "gateway Berlin"`,
   run: async (_args, options, context) => {
     const { org, site, retentionDays, expires } = options
     const faults = faultsOf(options)
     if (faults.length > 0) throw badOptions(faults)
-    if (!controlExists(options.data)) context.stderr.write(`new data directory ${options.data}\n`)
+    if (!controlExists(options.data)) {
+      if (org !== undefined && !options.createOrg) throw noOrganisation(org, options.data, [])
+      context.stderr.write(`new data directory ${options.data}\n`)
+    }
     await withNewControl(options.data, async (control) => {
+      if (org !== undefined && !options.createOrg) mustExist(control, org, options.data)
       if (org !== undefined && retentionDays !== undefined)
         await control.putOrg(org, { retentionDays })
       const { key, record } = await control.createKey({
@@ -103,16 +109,39 @@ const create = defineCommand({
   },
 })
 
+function mustExist(control: Control, org: string, directory: string): void {
+  if (control.org(org) !== undefined) return
+  throw noOrganisation(
+    org,
+    directory,
+    control.orgs().map(({ orgId }) => orgId),
+  )
+}
+
+const ORGS_SHOWN = 10
+
+function noOrganisation(org: string, directory: string, known: readonly string[]): AppError {
+  const shown = known.slice(0, ORGS_SHOWN).join(', ')
+  const more = known.length > ORGS_SHOWN ? ` and ${known.length - ORGS_SHOWN} more` : ''
+  const there = known.length === 0 ? '' : ` (there is ${shown}${more})`
+  return new AppError('NO_ORG', `there is no organisation "${org}" in ${directory}${there}`, {
+    hint: 'Check --org and --data, or add --create-org to make it.',
+  })
+}
+
 function faultsOf(options: {
   readonly scope: Scope
   readonly org: string | undefined
   readonly site: number | undefined
   readonly retentionDays: number | undefined
+  readonly createOrg: boolean
 }): string[] {
-  const { scope, org, site, retentionDays } = options
+  const { scope, org, site, retentionDays, createOrg } = options
   const faults: string[] = []
   if (scope === 'root' && org !== undefined)
     faults.push('--org does not go with --scope root: a root key is for all organisations')
+  if (scope === 'root' && createOrg)
+    faults.push('--create-org does not go with --scope root: a root key is for all organisations')
   if (scope !== 'root' && org === undefined)
     faults.push(`--org ORG is required: a key for ${scope} belongs to one organisation`)
   if (org !== undefined && !ORG_ID.test(org))

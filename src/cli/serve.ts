@@ -266,7 +266,7 @@ export const serveCommand = defineCommand({
     'Run the server: takes sessions from meters, keeps them, answers queries, shows the dashboard.',
   options: SERVE_OPTIONS,
   details: `The first key is made on the same machine, before or while the server runs:
-  tunmeter keys create --data ./data --scope admin --org acme --name me
+  tunmeter keys create --data ./data --scope admin --org acme --create-org --name me
 Retention is 0 by default: nothing is stored until it is set in the settings.
 SIGTERM and SIGINT stop it after the requests in hand; SIGHUP has it read --tls-cert and
 --tls-key again. See docs/api.md.`,

@@ -54,12 +54,36 @@ describe('keys', () => {
     ['ingest without site', ['--org', 'a', '--scope', 'ingest'], /--site N is required/],
     ['no org', [], /--org ORG is required: a key for read belongs to one/],
     ['root of an org', ['--org', 'a', '--scope', 'root'], /--org does not go with --scope root/],
+    [
+      'making an org for root',
+      ['--scope', 'root', '--create-org'],
+      /--create-org does not go with/,
+    ],
     ['retention of root', ['--scope', 'root', '--retention-days', '3'], /does not go with.*root/],
   ])('%s is refused and makes nothing', async (_, args, message) => {
     const data = newDirectory()
     const { code, stderr } = await run(['keys', 'create', '--data', data, ...args])
     expect([code, existsSync(data)]).toEqual([2, false])
     expect(stderr).toMatch(message)
+  })
+
+  test('an organisation is made with --create-org only: a typo makes none', async () => {
+    const data = newDirectory()
+    const create = (...args: string[]) => run(['keys', 'create', '--data', data, ...args])
+    const early = await create('--org', 'acme')
+    expect([early.code, existsSync(data)]).toEqual([1, false])
+    expect(early.stderr).toMatch(/no organisation "acme" in .*--create-org/s)
+    expect((await create('--org', 'acme', '--create-org')).code).toBe(0)
+    expect((await create('--org', 'acme')).code).toBe(0)
+    const typo = await create('--org', 'acmee', '--retention-days', '3')
+    expect([typo.code, typo.stdout]).toEqual([1, ''])
+    expect(typo.stderr).toMatch(/no organisation "acmee" in .* \(there is acme\)/)
+    const { stdout } = await run(['keys', 'list', '--data', data, '--json'])
+    const orgs = stdout.trimEnd().split('\n')
+    expect(orgs.map((line) => (JSON.parse(line) as { orgId: string }).orgId)).toEqual([
+      'acme',
+      'acme',
+    ])
   })
 
   test('help shows no stand-ins for "not given"', async () => {

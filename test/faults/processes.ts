@@ -38,7 +38,7 @@ export class Server {
   constructor(data: string) {
     this.data = data
     const make = (scope: string, ...more: string[]): string =>
-      cli('keys', 'create', '--data', data, '--org', ORG, '--scope', scope, ...more)
+      cli('keys', 'create', '--data', data, '--org', ORG, '--create-org', '--scope', scope, ...more)
     this.ingestKey = make('ingest', '--site', '1', '--retention-days', '-1')
     this.#readKey = make('read')
   }

@@ -74,7 +74,7 @@ export class TestServer {
 
   key(options: KeyOptions): string {
     const args = ['keys', 'create', '--data', this.data, '--scope', options.scope]
-    if (options.org !== undefined) args.push('--org', options.org)
+    if (options.org !== undefined) args.push('--org', options.org, '--create-org')
     if (options.site !== undefined) args.push('--site', String(options.site))
     if (options.retentionDays !== undefined)
       args.push('--retention-days', String(options.retentionDays))

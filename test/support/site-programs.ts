@@ -79,7 +79,17 @@ export class LabServer {
   }
 
   async key(scope: string, ...more: string[]): Promise<string> {
-    const args = ['keys', 'create', '--data', this.directory, '--scope', scope, '--org', ORG]
+    const args = [
+      'keys',
+      'create',
+      '--data',
+      this.directory,
+      '--scope',
+      scope,
+      '--org',
+      ORG,
+      '--create-org',
+    ]
     return (await run('node', [CLI, ...args, ...more])).stdout.trim()
   }
 

@@ -91,7 +91,7 @@ function NoOrg({ known }: { known: readonly string[] | undefined }) {
   return (
     <Message title="No organisation yet">
       <p>An organisation begins with its first key. On the server:</p>
-      <pre class="command">tunmeter keys create --scope admin --org my-org</pre>
+      <pre class="command">tunmeter keys create --scope admin --org my-org --create-org</pre>
     </Message>
   )
 }
