@@ -1,13 +1,25 @@
 /** Settings, keys, catalog and sites. */
 import type { Catalog } from '../../session/catalog.js'
 import { createStore } from '../state/store.js'
-import { request } from './client.js'
+import { ApiError, request } from './client.js'
 import type { Key, Site } from './types.js'
 
 const org = (orgId: string) => `/org/${encodeURIComponent(orgId)}`
 
 export interface Settings {
   readonly retentionDays: number
+  /** A shorter retention begins to delete then; null: it deletes now. */
+  readonly deletesFrom: string | null
+}
+export interface SettingsChange {
+  readonly retentionDays: number
+  readonly confirm?: number
+}
+
+/** How many sessions a change would delete, when the server asks for that to be confirmed. */
+export function sessionsToConfirm(error: unknown): number | null {
+  if (!(error instanceof ApiError) || error.code !== 'confirmNeeded') return null
+  return (error.data as { sessions: number }).sessions
 }
 
 export function fetchSettings(orgId: string, signal: AbortSignal): Promise<Settings> {
@@ -17,7 +29,7 @@ export function fetchSettings(orgId: string, signal: AbortSignal): Promise<Setti
 /** Grows with each change that this page makes. */
 export const settingsVersion = createStore(0)
 
-export async function putSettings(orgId: string, settings: Settings): Promise<Settings> {
+export async function putSettings(orgId: string, settings: SettingsChange): Promise<Settings> {
   const path = `${org(orgId)}/settings`
   const stored = await request<Settings>(path, { method: 'PUT', body: settings })
   settingsVersion.set(settingsVersion.get() + 1)

@@ -8,10 +8,15 @@ import type { QueryParams } from '../state/url.js'
 export class ApiError extends Error {
   /** HTTP status; 0 when no answer came. */
   readonly status: number
-  constructor(status: number, message: string) {
+  /** What the server says for programs. */
+  readonly code: string | undefined
+  readonly data: unknown
+  constructor(status: number, message: string, code?: string, data: unknown = null) {
     super(message)
     this.name = 'ApiError'
     this.status = status
+    this.code = code
+    this.data = data
   }
 
   /** The server is away or overloaded, not of another opinion: the same request may succeed later. */
@@ -24,6 +29,7 @@ interface Envelope {
   readonly data: unknown
   readonly success: boolean
   readonly message: string
+  readonly code?: string
 }
 
 /** Set when an answer says that the key does not hold any more; the shell then shows sign-in with this reason. */
@@ -94,7 +100,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   serverReachable.set(true)
   if (content.success) return content.data as T
   if (response.status === 401 && !options.signingIn) signedOut.set(content.message)
-  throw new ApiError(response.status, content.message)
+  throw new ApiError(response.status, content.message, content.code, content.data)
 }
 
 export function isAbort(error: unknown): boolean {

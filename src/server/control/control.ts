@@ -24,6 +24,7 @@ import type { Database, RootDatabase } from 'lmdb'
 import { AppError } from '../../base/errors.js'
 import { ORG_ID } from '../../session/bounds.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
+import { type Grace, graceFor } from './retention-grace.js'
 
 export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -37,6 +38,8 @@ export interface OrgRecord {
   readonly name: string | null
   readonly retentionDays: number
   readonly createdAt: string
+  /** The longer retention of before, by which is deleted until then: the change can be taken back. */
+  readonly grace?: Grace
 }
 
 export interface KeyRecord {
@@ -140,10 +143,14 @@ export class Control {
     return [...this.#orgs.getRange().map(({ value }) => value)]
   }
 
-  /** Creates the organisation when it is new; changes what is given. */
+  /**
+   * Creates the organisation when it is new; changes what is given. A shorter retention deletes after GRACE_MS.
+   * @param deletesNow without waiting
+   */
   async putOrg(
     orgId: string,
     change: Partial<Pick<OrgRecord, 'name' | 'retentionDays'>> = {},
+    { nowMs = Date.now(), deletesNow = false } = {},
   ): Promise<OrgRecord> {
     if (!ORG_ID.test(orgId)) {
       throw new AppError('BAD_ORG', `"${orgId}" cannot name an organisation`, {
@@ -158,7 +165,14 @@ export class Control {
         retentionDays: RETENTION_DEFAULT,
         createdAt: new Date().toISOString(),
       }
-      const record = { ...(old ?? fresh), ...change }
+      const { grace, ...before } = old ?? { ...fresh, grace: undefined }
+      const { retentionDays } = change
+      const next = retentionDays === undefined ? grace : graceFor(old, retentionDays, nowMs)
+      const record: OrgRecord = {
+        ...before,
+        ...change,
+        ...(next !== undefined && !deletesNow && { grace: next }),
+      }
       this.#orgs.put(orgId, record)
       return record
     })

@@ -211,9 +211,12 @@ function refuseUnknown(
   })
 }
 
-function refuse({ status, code, message, headers }: HttpError, reply: FastifyReply): FastifyReply {
+function refuse(
+  { status, code, message, headers, data }: HttpError,
+  reply: FastifyReply,
+): FastifyReply {
   return reply
     .headers(headers)
     .code(status)
-    .send(failure(status, code, message))
+    .send(failure(status, code, message, data))
 }

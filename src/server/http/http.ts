@@ -22,22 +22,31 @@ export class HttpError extends Error {
   readonly status: number
   readonly code: string
   readonly headers: Readonly<Record<string, string>>
+  /** For programs, beside the code. */
+  readonly data: unknown
 
   constructor(
     status: number,
     code: string,
     message: string,
     headers: Readonly<Record<string, string>> = {},
+    data: unknown = null,
   ) {
     super(message)
+    this.data = data
     this.status = status
     this.code = code
     this.headers = headers
   }
 }
 
-export function failure(status: number, code: string, message: string): Envelope<null> {
-  return { data: null, success: false, error: true, message, status, code }
+export function failure(
+  status: number,
+  code: string,
+  message: string,
+  data: unknown = null,
+): Envelope<unknown> {
+  return { data, success: false, error: true, message, status, code }
 }
 
 type Word = readonly [status: number, code: string]

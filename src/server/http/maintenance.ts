@@ -3,6 +3,7 @@
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
+import { deletionDays } from '../control/retention-grace.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'
 import type { ServerMetrics } from './metrics.js'
@@ -68,7 +69,9 @@ export class Maintenance {
     const nowMs = clock.nowMs()
     control.noteBelieved(nowMs)
     this.#sayDisagreement()
-    for (const { orgId, retentionDays } of control.orgs()) {
+    for (const org of control.orgs()) {
+      const { orgId } = org
+      const retentionDays = deletionDays(org, nowMs)
       if (this.#stopped || retentionDays < 0 || (only !== undefined && only !== orgId)) continue
       try {
         const before =

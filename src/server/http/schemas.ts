@@ -82,6 +82,7 @@ export const gapSchema = z.object({
     .meta({ description: 'Of `unmetered`: nobody read it in that time.' }),
   bytes: int.optional().meta({ description: 'By its counters, where they go on.' }),
   peers: z.array(z.object({ publicKey: z.string(), bytes: int })).optional(),
+  packets: int.optional().meta({ description: 'Of `packetsDropped`.' }),
 })
 
 export const noticeSchema = z.object({

@@ -154,7 +154,8 @@ test('usage, sites, exports and metrics', async () => {
 
 test('retention deletes them, and their usage stays', async () => {
   const settings = '/api/v1/org/acme/settings'
-  expect((await server.request('PUT', settings, admin, { retentionDays: 0 })).status).toBe(200)
+  const off = { retentionDays: 0, confirm: ALL, now: true }
+  expect((await server.request('PUT', settings, admin, off)).status).toBe(200)
   const left = async () => (await asDescribed(`${LOG}/summary`, '')).totals.sessions
   await expect.poll(left, { timeout: 60_000 }).toBe(0)
   const { usage } = await asDescribed(`${ORG}/usage`, '')

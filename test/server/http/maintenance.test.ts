@@ -1,6 +1,6 @@
 /** Retention by the clock: what is too old goes, by itself and soon after a change, and its totals stay. */
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
 import { Control } from '../../../src/server/control/control.js'
 import { TrustedClock } from '../../../src/server/control/trusted-clock.js'
@@ -62,7 +62,7 @@ test('a change by another process applies within ten minutes, and time passing t
   maintenance.start()
   await maintenance.soon()
   expect(await count()).toBe(3)
-  await control.putOrg('acme', { retentionDays: 30 })
+  await control.putOrg('acme', { retentionDays: 30 }, { deletesNow: true })
   vi.advanceTimersByTime(TEN_MINUTES_MS)
   await maintenance.soon('nobody')
   expect(await count()).toBe(2)
@@ -74,12 +74,65 @@ test('a change by another process applies within ten minutes, and time passing t
 
 test('a change by the API applies at once; 0 deletes everything', async () => {
   await t.send('acme', 1, batch(1, [session(1, age(0)), session(2, age(8))]))
-  await control.putOrg('acme', { retentionDays: 7 })
+  await control.putOrg('acme', { retentionDays: 7 }, { deletesNow: true })
   await maintenance.soon('acme')
   expect(await count()).toBe(1)
-  await control.putOrg('acme', { retentionDays: 0 })
+  await control.putOrg('acme', { retentionDays: 0 }, { deletesNow: true })
   await maintenance.soon('acme')
   expect(await count()).toBe(0)
+})
+
+describe('a shorter retention', () => {
+  const nowMs = () => t.nowUs / 1e3
+  const put = (retentionDays: number) =>
+    control.putOrg('acme', { retentionDays }, { nowMs: nowMs() })
+  const left = async (): Promise<number> => {
+    await maintenance.soon('acme')
+    return count()
+  }
+  beforeEach(async () => {
+    const ages = [0, 8, 40].map((days, i) => session(i + 1, age(days)))
+    await t.send('acme', 1, batch(1, ages))
+  })
+
+  test('deletes after 24 hours, not before', async () => {
+    await put(7)
+    expect(await left()).toBe(3)
+    t.nowUs += DAY_US - 1e6
+    expect(await left()).toBe(3)
+    t.nowUs += 1e6
+    expect(await left()).toBe(1)
+  })
+
+  test('taken back within them, it deletes nothing', async () => {
+    await put(0)
+    await put(-1)
+    t.nowUs += 2 * DAY_US
+    expect(await left()).toBe(3)
+  })
+
+  test('made shorter again meanwhile, the longest one still counts, for 24 hours more', async () => {
+    await put(30)
+    t.nowUs += DAY_US / 2
+    await put(0)
+    t.nowUs += 0.9 * DAY_US
+    expect(await left()).toBe(3)
+    t.nowUs += 0.1 * DAY_US
+    expect(await left()).toBe(0)
+  })
+
+  test('and half taken back, it deletes by the half after them', async () => {
+    await put(0)
+    await put(30)
+    t.nowUs += DAY_US
+    expect(await left()).toBe(2)
+  })
+
+  test('a name that changes meanwhile changes nothing of it', async () => {
+    await put(7)
+    await control.putOrg('acme', { name: 'Acme' })
+    expect(await left()).toBe(3)
+  })
 })
 
 test('monthly totals outlive the sessions by 400 days, and no longer', async () => {
@@ -106,7 +159,7 @@ test('sessions of an earlier run of a meter are closed by the clock', async () =
 })
 
 test('a start with a wrong clock deletes nothing that is not due, and the next one knows the time', async () => {
-  await control.putOrg('acme', { retentionDays: 30 })
+  await control.putOrg('acme', { retentionDays: 30 }, { deletesNow: true })
   await t.send('acme', 1, batch(1, [session(1, age(0)), session(2, age(29)), session(3, age(40))]))
   const wrong = new Maintenance({
     store: t.store,

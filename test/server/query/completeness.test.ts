@@ -172,6 +172,22 @@ describe('the holes of one meter', () => {
     expect(holes.map((h) => h.packets)).toEqual([100, 1])
   })
 
+  test('counts that a meter makes up cost it nothing but their exactness', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    const sessions = Number.MAX_SAFE_INTEGER
+    for (const minute of [1, 2, 3]) {
+      const gap = { reason: 'retentionOff', sessions, from: iso(at(minute)), to: iso(at(minute)) }
+      const packetsDropped = minute % 2 === 0 ? 0 : sessions
+      await meter.report(at(minute), { packetsDropped }, { gaps: [gap] })
+    }
+    const holes = (await ask(0, 4))[0]!.meters[0]!.holes
+    expect(holes.map((h) => [h.cause, h.sessions, h.packets])).toEqual([
+      ['packetsDropped', 0, sessions],
+      ['retentionOff', sessions, undefined],
+    ])
+  })
+
   test('a run whose first report has dropped packets has a hole from its start', async () => {
     const meter = new SimulatedMeter('m')
     meter.start(at(0))

@@ -1,10 +1,11 @@
 /** Retention: off, some days, or for ever. What would delete something asks first. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { fetchSettings, putSettings } from '../../api/admin.js'
+import { fetchSettings, putSettings, sessionsToConfirm } from '../../api/admin.js'
 import { ApiError } from '../../api/client.js'
 import { useQuery } from '../../api/use-query.js'
 import { plural } from '../../format/bytes.js'
+import { formatDateTime } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { Failure, Progress } from '../../parts/states.js'
@@ -38,9 +39,11 @@ export function RetentionSection({ orgId, mayChange }: { orgId: string; mayChang
         ) : (
           <RetentionForm
             stored={query.data.retentionDays}
+            deletesFrom={query.data.deletesFrom}
             mayChange={mayChange}
-            onSave={async (days) => {
-              const stored = await putSettings(orgId, { retentionDays: days })
+            onSave={async (days, confirm) => {
+              const change = { retentionDays: days, ...(confirm !== null && { confirm }) }
+              const stored = await putSettings(orgId, change)
               query.update(() => stored)
               toast(`Kept from now on: ${retentionText(stored.retentionDays)}`)
             }}
@@ -53,14 +56,16 @@ export function RetentionSection({ orgId, mayChange }: { orgId: string; mayChang
 
 interface FormProps {
   readonly stored: number
+  readonly deletesFrom: string | null
   readonly mayChange: boolean
-  readonly onSave: (days: number) => Promise<void>
+  readonly onSave: (days: number, confirm: number | null) => Promise<void>
 }
 
-function RetentionForm({ stored, mayChange, onSave }: FormProps) {
+function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
   const [kind, setKind] = useState<Kind>(kindOf(stored))
   const [days, setDays] = useState(stored > 0 ? stored : DAYS_SUGGESTED)
-  const [asking, setAsking] = useState(false)
+  /** The number of sessions to be deleted, once the server has named it. */
+  const [asking, setAsking] = useState<{ readonly sessions: number | null } | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   useEffect(() => {
     setKind(kindOf(stored))
@@ -69,17 +74,19 @@ function RetentionForm({ stored, mayChange, onSave }: FormProps) {
   const wanted = kind === 'off' ? 0 : kind === 'forEver' ? FOR_EVER : days
   const shorter = wanted !== FOR_EVER && (stored === FOR_EVER || wanted < stored)
   const save = async () => {
-    setAsking(false)
+    setAsking(null)
     try {
-      await onSave(wanted)
+      await onSave(wanted, asking?.sessions ?? null)
       setFault(null)
     } catch (error) {
+      const sessions = sessionsToConfirm(error)
+      if (sessions !== null) return setAsking({ sessions })
       setFault(error instanceof ApiError ? error.message : String(error))
     }
   }
   const submit = (event: Event) => {
     event.preventDefault()
-    if (shorter) setAsking(true)
+    if (shorter) setAsking({ sessions: null })
     else save()
   }
   return (
@@ -113,24 +120,50 @@ function RetentionForm({ stored, mayChange, onSave }: FormProps) {
           Save
         </button>
       )}
-      {asking && (
-        <Dialog title="Delete older sessions?" onClose={() => setAsking(false)}>
-          <p>
-            Until now: {retentionText(stored)}. From now on: {retentionText(wanted)}. Sessions that
-            are older are deleted within ten minutes and cannot be brought back. Export them first
-            if they are still needed.
-          </p>
-          <div class="dialog-actions">
-            <button type="button" class="button" onClick={() => setAsking(false)}>
-              Keep them
-            </button>
-            <button type="button" class="button danger" onClick={save}>
-              Delete and save
-            </button>
-          </div>
-        </Dialog>
+      {deletesFrom !== null && (
+        <p class="muted">
+          Older sessions are deleted from {formatDateTime(Date.parse(deletesFrom))} on. Until then
+          the longer retention can be set again.
+        </p>
+      )}
+      {asking !== null && (
+        <ShorterDialog
+          before={retentionText(stored)}
+          after={retentionText(wanted)}
+          sessions={asking.sessions}
+          onClose={() => setAsking(null)}
+          onSave={save}
+        />
       )}
     </form>
+  )
+}
+
+interface ShorterProps {
+  readonly before: string
+  readonly after: string
+  readonly sessions: number | null
+  readonly onClose: () => void
+  readonly onSave: () => void
+}
+
+function ShorterDialog({ before, after, sessions, onClose, onSave }: ShorterProps) {
+  const which = sessions === null ? 'Sessions that are older' : plural(sessions, 'session')
+  return (
+    <Dialog title="Delete older sessions?" onClose={onClose}>
+      <p>
+        Until now: {before}. From now on: {after}. {which} will be deleted after 24 hours; until
+        then the longer retention can be set again. Export them first if they are still needed.
+      </p>
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Keep them
+        </button>
+        <button type="button" class="button danger" onClick={onSave}>
+          {sessions === null ? 'Delete and save' : `Delete ${plural(sessions, 'session')}`}
+        </button>
+      </div>
+    </Dialog>
   )
 }
 

@@ -1,12 +1,15 @@
 /** Organisations and their settings. */
 import { z } from 'zod'
-import { ORG_ID, ORG_ID_EXPECTED } from '../../../session/bounds.js'
+import { ORG_ID, ORG_ID_EXPECTED, TIME_US_MAX } from '../../../session/bounds.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
-import { RETENTION_DAYS_MAX } from '../../control/control.js'
+import { type OrgRecord, RETENTION_DAYS_MAX } from '../../control/control.js'
+import { deletionDays, isShorter } from '../../control/retention-grace.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import { orgSchema } from '../schemas.js'
+
+const DAY_MS = 86_400_000
 
 export function orgRoutes({ control, security }: ServerContext): Route[] {
   return [
@@ -18,7 +21,10 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
       scopes: ['admin', 'read'],
       answer: z.object({ orgs: z.array(orgSchema) }),
       handle: async ({ key }) => ({
-        orgs: control.orgs().filter((o) => key!.scope === 'root' || o.orgId === key!.orgId),
+        orgs: control
+          .orgs()
+          .filter((o) => key!.scope === 'root' || o.orgId === key!.orgId)
+          .map(shownOrg),
       }),
     }),
     route({
@@ -40,19 +46,41 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
         }
         const org = await control.putOrg(body.orgId, { name: body.name ?? null })
         security.write('orgCreated', request.ip, key, { made: org.orgId })
-        return org
+        return shownOrg(org)
       },
     }),
   ]
 }
 
-const settingsSchema = z.strictObject({
-  retentionDays: z.int().min(-1).max(RETENTION_DAYS_MAX).meta({
-    description: 'Days that sessions are kept; 0: nothing is stored (the default); -1: for ever.',
+function shownOrg({ orgId, name, retentionDays, createdAt }: OrgRecord) {
+  return { orgId, name, retentionDays, createdAt }
+}
+
+const retentionDays = z.int().min(-1).max(RETENTION_DAYS_MAX).meta({
+  description: 'Days that sessions are kept; 0: nothing is stored (the default); -1: for ever.',
+})
+const settingsSchema = z.object({
+  retentionDays,
+  deletesFrom: z.string().nullable().meta({
+    description: 'After a shorter retention: when older sessions begin to be deleted; null: now.',
+  }),
+})
+const settingsChangeSchema = z.strictObject({
+  retentionDays,
+  confirm: z.int().min(0).optional().meta({
+    description: 'The number of sessions that the refusal `confirmNeeded` named.',
+  }),
+  now: z.boolean().optional().meta({
+    description: 'Delete within ten minutes, not after 24 hours: there is no way back then.',
   }),
 })
 
-export function settingsRoutes({ control, security, retentionChanged }: ServerContext): Route[] {
+/** More sessions than were confirmed may have come meanwhile. */
+const CONFIRMED_SLACK = 1.01
+const CONFIRMED_SLACK_SESSIONS = 1000
+
+export function settingsRoutes(context: ServerContext): Route[] {
+  const { control, security, retentionChanged, trustedClock } = context
   const path = '/api/v1/org/{orgId}/settings'
   return [
     route({
@@ -63,26 +91,54 @@ export function settingsRoutes({ control, security, retentionChanged }: ServerCo
       scopes: ['admin', 'read'],
       params: orgParams,
       answer: settingsSchema,
-      handle: async ({ params }) => ({
-        retentionDays: control.org(params.orgId)?.retentionDays ?? 0,
-      }),
+      handle: async ({ params }) => settingsOf(control.org(params.orgId), trustedClock.nowMs()),
     }),
     route({
       method: 'PUT',
       path,
       tag: 'settings',
       summary: 'Change settings',
-      description: 'A shorter retention deletes within ten minutes; 0 stops storing at once.',
+      description:
+        'A shorter retention that deletes sessions is refused with 409 `confirmNeeded` and their number (`data.sessions`), until it comes again with `confirm`. It deletes after 24 hours, in which the longer one can be set again; 0 stops storing at once.',
       scopes: ['admin'],
       params: orgParams,
-      body: settingsSchema,
+      body: settingsChangeSchema,
       answer: settingsSchema,
-      handle: async ({ params, body, key, request }) => {
-        const { retentionDays } = await control.putOrg(params.orgId, body)
-        security.write('settingsChanged', request.ip, key, { of: params.orgId, retentionDays })
-        retentionChanged(params.orgId)
-        return { retentionDays }
+      handle: async ({ params: { orgId }, body, key, request }) => {
+        await demandConfirmation(context, orgId, body)
+        const nowMs = trustedClock.nowMs()
+        const change = { retentionDays: body.retentionDays }
+        const org = await control.putOrg(orgId, change, { nowMs, deletesNow: body.now === true })
+        security.write('settingsChanged', request.ip, key, { of: orgId, ...change })
+        retentionChanged(orgId)
+        return settingsOf(org, nowMs)
       },
     }),
   ]
+}
+
+function settingsOf(org: OrgRecord | undefined, nowMs: number): z.output<typeof settingsSchema> {
+  const grace = org?.grace
+  const waits = grace !== undefined && nowMs < grace.untilMs
+  return {
+    retentionDays: org?.retentionDays ?? 0,
+    deletesFrom: waits ? new Date(grace.untilMs).toISOString() : null,
+  }
+}
+
+/** @throws HttpError 409 confirmNeeded */
+async function demandConfirmation(
+  { store, control, trustedClock }: ServerContext,
+  orgId: string,
+  { retentionDays: days, confirm }: z.output<typeof settingsChangeSchema>,
+): Promise<void> {
+  const nowMs = trustedClock.nowMs()
+  const old = control.org(orgId)
+  if (old === undefined || !isShorter(days, deletionDays(old, nowMs))) return
+  const toUs = days === 0 ? TIME_US_MAX : (nowMs - days * DAY_MS) * 1e3
+  const sessions = await store.count(orgId, { fromUs: 0, toUs })
+  const confirmed = (confirm ?? 0) * CONFIRMED_SLACK + CONFIRMED_SLACK_SESSIONS
+  if (sessions === 0 || (confirm !== undefined && sessions <= confirmed)) return
+  const message = `this deletes ${sessions} sessions: send it again with "confirm": ${sessions}`
+  throw new HttpError(409, 'confirmNeeded', message, {}, { sessions })
 }

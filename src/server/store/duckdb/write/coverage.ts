@@ -76,9 +76,14 @@ export function goesOn(going: Map<string, GoingLoss>, gap: BatchGap): GoingLoss 
     return null
   }
   loss.toUs = Math.max(loss.toUs, toUs)
-  loss.sessions += gap.sessions
-  if (gap.packets !== undefined) loss.packets = (loss.packets ?? 0) + gap.packets
+  loss.sessions = sum(loss.sessions, gap.sessions)
+  if (gap.packets !== undefined) loss.packets = sum(loss.packets ?? 0, gap.packets)
   return loss
+}
+
+/** Of counts that a meter made up, at most what the store can hold. */
+function sum(a: number, b: number): number {
+  return Math.min(a + b, Number.MAX_SAFE_INTEGER)
 }
 
 function iso(us: number): string {
