@@ -86,7 +86,11 @@ export async function measureRetention(data: string): Promise<Record<string, unk
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
   const begin = performance.now()
   const retentionDays = Math.floor(ageDays * 0.97)
-  await server.put(`/api/v1/org/${LOG_ORG}/settings`, admin, { retentionDays })
+  await server.put(`/api/v1/org/${LOG_ORG}/settings`, admin, {
+    retentionDays,
+    confirm: Number.MAX_SAFE_INTEGER,
+    now: true,
+  })
   const cut = new Date(Date.now() - retentionDays * DAY_MS - 60e3).toISOString()
   const left = `${LOG}?timeStart=1970-01-01T00:00:00Z&timeEnd=${cut}&limit=1&count=false&attributes=false`
   const month = new Date(Date.now() - 30 * DAY_MS).toISOString()
