@@ -109,9 +109,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   outputFault ??= error
 })
 process.stderr.on('error', () => undefined)
-process.exitCode = await run(process.argv.slice(2), context).catch((error: unknown) =>
-  outputFault === null ? report(error, context.stderr) : EXIT.failed,
-)
+let isSaid = false
+process.exitCode = await run(process.argv.slice(2), context).catch((error: unknown) => {
+  // A meter that writes for this reader only: it says what is lost, and that is a failure.
+  isSaid = error instanceof AppError && error.code === 'OUTPUT_CLOSED'
+  return outputFault === null || isSaid ? report(error, context.stderr) : EXIT.failed
+})
 // The fault of the last write comes with the next turn.
 await new Promise((resolve) => setImmediate(resolve))
-if (outputFault !== null) process.exitCode = reportOutput(outputFault, context.stderr)
+if (outputFault !== null && !isSaid) process.exitCode = reportOutput(outputFault, context.stderr)

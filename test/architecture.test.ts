@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'meter/ship': ['base', 'session', 'meter/spool'],
   'meter/run': [
     ...['base', 'session', 'meter/capture', 'meter/wireguard', 'meter/attribution'],
-    ...['meter/spool', 'meter/ship'],
+    ...['meter/output', 'meter/spool', 'meter/ship'],
   ],
   'meter/replay': ['base', 'session', 'meter'],
   'server/control': ['base', 'session'],

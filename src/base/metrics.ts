@@ -31,11 +31,23 @@ export interface InterfaceSnapshot {
   readonly reconciliation: Readonly<Record<string, number>>
 }
 
+/** What a meter writes besides, or instead of, what it delivers to a server. */
+export interface OutputSnapshot {
+  readonly output: string
+  readonly up: boolean
+  readonly written: number
+  readonly dropped: number
+  readonly held: number
+  readonly failures: number
+}
+
 export interface MeterSnapshot {
   readonly version: string
   readonly interfaces: readonly InterfaceSnapshot[]
   readonly sessionsDropped: Readonly<Record<string, number>>
-  readonly spool: {
+  readonly outputs: readonly OutputSnapshot[]
+  /** Absent without a server. */
+  readonly spool?: {
     readonly batches: number
     readonly bytes: number
     readonly bytesMax: number
@@ -46,7 +58,7 @@ export interface MeterSnapshot {
     readonly heldSessions: number
     readonly writeFailures: number
   }
-  readonly ship: {
+  readonly ship?: {
     readonly requests: number
     readonly failures: number
     readonly batchesStored: number
@@ -95,6 +107,19 @@ function figure(name: string, labels: Readonly<Record<string, string>> = {}): Me
     })
 }
 
+/** Absent without a server. */
+function spool(read: (s: NonNullable<MeterSnapshot['spool']>) => number): Metric['read'] {
+  return (s) => (s.spool === undefined ? [] : one(read(s.spool)))
+}
+
+function ship(read: (s: NonNullable<MeterSnapshot['ship']>) => number): Metric['read'] {
+  return (s) => (s.ship === undefined ? [] : one(read(s.ship)))
+}
+
+function output(read: (o: OutputSnapshot) => number): Metric['read'] {
+  return (s) => s.outputs.map((o) => [{ output: o.output }, read(o)])
+}
+
 function bounds(name: string): Metric['read'] {
   const min = figure(`${name}Min`, { bound: 'min' })
   const max = figure(`${name}Max`, { bound: 'max' })
@@ -102,6 +127,7 @@ function bounds(name: string): Metric['read'] {
 }
 
 const INTERFACE = ['interface']
+const OUTPUT = ['output']
 const BOUND = ['interface', 'bound']
 const REASON = ['interface', 'reason']
 
@@ -285,71 +311,135 @@ export const METER_METRICS: readonly Metric[] = [
     figure('peersUnexplainedBytes'),
     INTERFACE,
   ),
-  gauge('tunmeter_spool_batches', 'Batches that wait to be sent.', (s) => one(s.spool.batches)),
-  gauge('tunmeter_spool_bytes', 'Disk space of the waiting batches.', (s) => one(s.spool.bytes)),
-  gauge('tunmeter_spool_bytes_max', 'The bound of tunmeter_spool_bytes (--spool-max).', (s) =>
-    one(s.spool.bytesMax),
+  gauge(
+    'tunmeter_spool_batches',
+    'Batches that wait to be sent.',
+    spool((p) => p.batches),
   ),
-  gauge('tunmeter_spool_sessions', 'Sessions in the waiting batches.', (s) =>
-    one(s.spool.sessions),
+  gauge(
+    'tunmeter_spool_bytes',
+    'Disk space of the waiting batches.',
+    spool((p) => p.bytes),
   ),
-  gauge('tunmeter_spool_oldest_seconds', 'Age of the oldest waiting batch.', (s) =>
-    one(s.spool.oldestSeconds),
+  gauge(
+    'tunmeter_spool_bytes_max',
+    'The bound of tunmeter_spool_bytes (--spool-max).',
+    spool((p) => p.bytesMax),
   ),
-  gauge('tunmeter_spool_held_sessions', 'Sessions in memory that are not on disk yet.', (s) =>
-    one(s.spool.heldSessions),
+  gauge(
+    'tunmeter_spool_sessions',
+    'Sessions in the waiting batches.',
+    spool((p) => p.sessions),
+  ),
+  gauge(
+    'tunmeter_spool_oldest_seconds',
+    'Age of the oldest waiting batch.',
+    spool((p) => p.oldestSeconds),
+  ),
+  gauge(
+    'tunmeter_spool_held_sessions',
+    'Sessions in memory that are not on disk yet.',
+    spool((p) => p.heldSessions),
   ),
   counter(
     'tunmeter_spool_write_failures_total',
     'Failed writes to the spool; each is tried again.',
-    (s) => one(s.spool.writeFailures),
+    spool((p) => p.writeFailures),
   ),
-  gauge('tunmeter_spool_set_aside_batches', 'Batches that the server refused for good.', (s) =>
-    one(s.spool.setAside),
+  gauge(
+    'tunmeter_spool_set_aside_batches',
+    'Batches that the server refused for good.',
+    spool((p) => p.setAside),
   ),
-  gauge('tunmeter_spool_set_aside_bytes', 'Disk space of the refused batches.', (s) =>
-    one(s.spool.setAsideBytes),
+  gauge(
+    'tunmeter_spool_set_aside_bytes',
+    'Disk space of the refused batches.',
+    spool((p) => p.setAsideBytes),
   ),
-  gauge('tunmeter_server_up', '1 while batches are stored, 0 while sending fails.', (s) =>
-    one(Number(s.ship.up)),
+  gauge(
+    'tunmeter_server_up',
+    '1 while batches are stored, 0 while sending fails.',
+    ship((p) => Number(p.up)),
   ),
   gauge(
     'tunmeter_server_last_stored_timestamp_seconds',
     'When the server last confirmed a batch; 0: never.',
-    (s) => one(s.ship.lastStoredSeconds),
+    ship((p) => p.lastStoredSeconds),
   ),
-  counter('tunmeter_server_requests_total', 'Batches sent, repeats included.', (s) =>
-    one(s.ship.requests),
+  counter(
+    'tunmeter_server_requests_total',
+    'Batches sent, repeats included.',
+    ship((p) => p.requests),
   ),
-  counter('tunmeter_server_failures_total', 'Batches that were sent in vain.', (s) =>
-    one(s.ship.failures),
+  counter(
+    'tunmeter_server_failures_total',
+    'Batches that were sent in vain.',
+    ship((p) => p.failures),
   ),
-  counter('tunmeter_batches_stored_total', 'Batches that the server confirmed.', (s) =>
-    one(s.ship.batchesStored),
+  counter(
+    'tunmeter_batches_stored_total',
+    'Batches that the server confirmed.',
+    ship((p) => p.batchesStored),
   ),
-  counter('tunmeter_batches_repeated_total', 'Confirmed batches that the server had before.', (s) =>
-    one(s.ship.batchesRepeated),
+  counter(
+    'tunmeter_batches_repeated_total',
+    'Confirmed batches that the server had before.',
+    ship((p) => p.batchesRepeated),
   ),
   counter(
     'tunmeter_batches_conflicting_total',
     'Batches that had the identity of another one at the server: the spool was restored or copied. Sent again under a new one.',
-    (s) => one(s.ship.batchesConflicting),
+    ship((p) => p.batchesConflicting),
   ),
   counter(
     'tunmeter_batches_unexpectedly_repeated_total',
     'Batches that were sent once and that the server says it had: they may not be stored.',
-    (s) => one(s.ship.batchesUnexpected),
+    ship((p) => p.batchesUnexpected),
   ),
-  counter('tunmeter_sessions_stored_total', 'Session reports that the server confirmed.', (s) =>
-    one(s.ship.sessionsStored),
+  counter(
+    'tunmeter_sessions_stored_total',
+    'Session reports that the server confirmed.',
+    ship((p) => p.sessionsStored),
   ),
   counter(
     'tunmeter_sessions_refused_total',
     'Session reports that the server refused one by one; set aside.',
-    (s) => one(s.ship.sessionsRefused),
+    ship((p) => p.sessionsRefused),
   ),
-  counter('tunmeter_sent_bytes_total', 'Bytes of batches sent, compressed.', (s) =>
-    one(s.ship.bytesSent),
+  counter(
+    'tunmeter_sent_bytes_total',
+    'Bytes of batches sent, compressed.',
+    ship((p) => p.bytesSent),
+  ),
+  gauge(
+    'tunmeter_output_up',
+    '1 while the output (ndjson) can be written, 0 while it cannot.',
+    output((o) => Number(o.up)),
+    OUTPUT,
+  ),
+  counter(
+    'tunmeter_output_sessions_written_total',
+    'Sessions written to the output.',
+    output((o) => o.written),
+    OUTPUT,
+  ),
+  counter(
+    'tunmeter_output_sessions_dropped_total',
+    'Sessions that are not in the output: it could not be written for too long, or has ended.',
+    output((o) => o.dropped),
+    OUTPUT,
+  ),
+  gauge(
+    'tunmeter_output_held_sessions',
+    'Sessions in memory that wait to be written to the output.',
+    output((o) => o.held),
+    OUTPUT,
+  ),
+  counter(
+    'tunmeter_output_write_failures_total',
+    'Failed writes to the output; each is tried again.',
+    output((o) => o.failures),
+    OUTPUT,
   ),
 ]
 

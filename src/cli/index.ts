@@ -20,7 +20,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./demo.js')).command,
   },
   meter: {
-    summary: 'Meter a tunnel interface and deliver its sessions to a server.',
+    summary: 'Meter a tunnel interface: deliver its sessions to a server, or write them here.',
     load: async () => (await import('./meter.js')).command,
   },
   doctor: {

@@ -1,10 +1,11 @@
 /** `tunmeter replay FILE…`: the meter's left half over capture files; prints sessions or delivers them. */
 
-import { badOptions, envName, kebabCase } from '../base/config.js'
+import { badOptions } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { fileFault, isSameFile } from '../meter/replay/capture-files.js'
 import { REPLAY_OPTIONS, type ReplayOptions } from '../meter/replay/replay-options.js'
 import { Replay } from '../meter/replay/replay-run.js'
+import { refuseIdle } from '../meter/ship/server-flags.js'
 import { defineCommand } from './command.js'
 
 export const command = defineCommand({
@@ -26,7 +27,7 @@ catalog: tunmeter catalog push.`,
   async run(files, options, context) {
     checkFiles(files)
     checkOutput(files, options)
-    checkDelivery(options, context.env)
+    if (options.to === undefined) refuseIdle(options, context.env)
     if (options.interim && options.consolidate) {
       throw badOptions([
         '--interim and --consolidate exclude each other: a merged session has ended',
@@ -53,26 +54,4 @@ function checkOutput(files: readonly string[], options: ReplayOptions): void {
   throw badOptions([
     `--output ${output} is ${same === output ? 'a file' : `the file ${same}`} that is read, and would be emptied: name another file`,
   ])
-}
-
-const DELIVERY_ONLY = [
-  'key',
-  'keyFile',
-  'caFile',
-  'clientCert',
-  'clientKey',
-  'proxy',
-  'spool',
-] as const
-
-/** Without --to they do nothing, and who gives one means to deliver. The environment may hold them for all commands. */
-function checkDelivery(options: ReplayOptions, env: NodeJS.ProcessEnv): void {
-  if (options.to !== undefined) return
-  const idle = DELIVERY_ONLY.filter(
-    (name) => options[name] !== undefined && options[name] !== env[envName(name)],
-  )
-  if (idle.length === 0) return
-  throw badOptions(
-    idle.map((name) => `--${kebabCase(name)} does nothing without --to URL: nothing is delivered`),
-  )
 }

@@ -1,26 +1,29 @@
 /** Before a packet is read, and before the spool is made, so that it belongs to the user: root becomes somebody else. */
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import {
-  type Account,
-  dropPrivileges,
-  findAccount,
-  isRoot,
-  unnamedAccount,
-} from '../../base/privileges.js'
+import { dropPrivileges, findAccount, isRoot, unnamedAccount } from '../../base/privileges.js'
 import { uapiSocketIsRoots } from '../wireguard/uapi-socket.js'
-import { giveSpool } from './give-spool.js'
+import { giveOutput, giveSpool } from './give-spool.js'
 
 export interface UserChange {
   /** `--user` */
   readonly user: string | undefined
-  readonly spoolDirectory: string
+  /** Null: none is used. */
+  readonly spoolDirectory: string | null
+  /** The directory of `--output`, where it named one. */
+  readonly outputDirectory: string | null
   readonly interfaces: readonly string[]
   readonly log: Logger
 }
 
 /** @throws AppError NO_USER, SPOOL_FOREIGN, SPOOL_UNUSABLE */
-export function becomeUser({ user: wanted, spoolDirectory, interfaces, log }: UserChange): void {
+export function becomeUser({
+  user: wanted,
+  spoolDirectory,
+  outputDirectory,
+  interfaces,
+  log,
+}: UserChange): void {
   if (!isRoot()) {
     if (wanted !== undefined)
       log.warn({ user: wanted }, '--user is for a meter that is started as root')
@@ -36,7 +39,10 @@ export function becomeUser({ user: wanted, spoolDirectory, interfaces, log }: Us
     })
   }
   const account = named ?? unnamedAccount()
-  prepareDirectory(spoolDirectory, account)
+  if (spoolDirectory !== null)
+    prepare(spoolDirectory, '--spool', () => giveSpool(spoolDirectory, account))
+  if (outputDirectory !== null)
+    prepare(outputDirectory, '--output', () => giveOutput(outputDirectory, account))
   dropPrivileges(account)
   // After: as root the program has started anew, and says it once.
   if (named === null) log.warn({ becomes: account.name }, 'there is no user tunmeter')
@@ -47,15 +53,15 @@ export function becomeUser({ user: wanted, spoolDirectory, interfaces, log }: Us
     )
 }
 
-function prepareDirectory(path: string, account: Account): void {
+function prepare(path: string, option: string, give: () => void): void {
   try {
-    giveSpool(path, account)
+    give()
   } catch (error) {
     if (error instanceof AppError) throw error
     throw new AppError(
       'SPOOL_UNUSABLE',
-      `cannot use the spool directory ${path}: ${messageOf(error)}`,
-      { hint: 'Give a directory that can be made and written: --spool DIR.', cause: error },
+      `cannot use the ${option.slice(2)} directory ${path}: ${messageOf(error)}`,
+      { hint: `Give a directory that can be made and written: ${option} DIR.`, cause: error },
     )
   }
 }

@@ -1,11 +1,11 @@
 /**
- * Gives the spool to the account that is to write it, while the meter still is root.
+ * Gives the spool, or the folder of `--output`, to the account that is to write it, while the meter still is root.
  *
  * Where the path leads is decided by whoever may write the folders on it, and the meter's own user may write some of
  * them. So each folder is opened beneath the one before it, and a symbolic link counts only when root laid it in a
- * folder of root's. Only files with a spool's names change their owner, by their descriptors, and only when they are
- * files with one name: a link to somebody else's file has two. A folder that holds other things and no spool is
- * refused.
+ * folder of root's. Only files with names of its kind change their owner, by their descriptors, and only when they are
+ * files with one name: a link to somebody else's file has two. A folder that holds other things (and no
+ * spool) is refused.
  */
 import {
   closeSync,
@@ -22,42 +22,76 @@ import {
 import { resolve } from 'node:path'
 import { AppError, EXIT } from '../../base/errors.js'
 import type { Account } from '../../base/privileges.js'
+import { OWN_NAMES } from '../output/output-place.js'
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
 const FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 const LINKS_MAX = 16
 
-const SPOOL_FILES =
-  /^(?:lock|meter\.json|meter\.json\.new|reserve|data\.mdb|data\.mdb-lock|ran\.[01]\.json)$/
-const DAMAGED_FOLDER = /^damaged-/
+/** What a folder may hold to be given away. */
+interface Kind {
+  readonly files: RegExp
+  /** Folders in it, with files of the same names. */
+  readonly folders: RegExp | null
+  /** With a file of this name, other files may be there too; they are left alone. */
+  readonly mark: string | null
+  readonly called: string
+  readonly option: string
+}
+
+const SPOOL: Kind = {
+  files: /^(?:lock|meter\.json|meter\.json\.new|reserve|data\.mdb|data\.mdb-lock|ran\.[01]\.json)$/,
+  folders: /^damaged-/,
+  mark: 'meter.json',
+  called: 'spool',
+  option: '--spool',
+}
+const OUTPUT: Kind = {
+  files: OWN_NAMES,
+  folders: null,
+  mark: null,
+  called: 'output',
+  option: '--output',
+}
 
 /** Beneath an open folder; the kernel resolves the descriptor, not a path that somebody may have changed. */
 function beneath(folder: number, name: string): string {
   return `/proc/self/fd/${folder}/${name}`
 }
 
+/** @throws AppError SPOOL_FOREIGN */
+export function giveSpool(path: string, account: Account): void {
+  giveFolder(path, account, SPOOL)
+}
+
+/** @throws AppError SPOOL_FOREIGN */
+export function giveOutput(path: string, account: Account): void {
+  giveFolder(path, account, OUTPUT)
+}
+
 /**
  * Makes the folder where it is missing (for the account alone; folders on the way to it stay root's, and may be entered
- * by all), and gives it with its spool to the account.
- * @throws AppError SPOOL_FOREIGN
+ * by all), and gives it with its own files to the account.
  */
-export function giveSpool(path: string, account: Account): void {
-  const folder = openFolder(resolve(path))
+function giveFolder(path: string, account: Account, kind: Kind): void {
+  const folder = openFolder(resolve(path), kind)
   try {
     const names = readdirSync(`/proc/self/fd/${folder}`)
-    const own = names.filter((name) => SPOOL_FILES.test(name) || DAMAGED_FOLDER.test(name))
-    if (
-      !names.includes('meter.json') &&
-      names.some((name) => name !== 'lost+found' && !own.includes(name))
-    ) {
-      throw foreign(`${path} holds other files and no spool`)
+    const own = names.filter((name) => kind.files.test(name) || isFolderOf(kind, name))
+    const isMarked = kind.mark !== null && names.includes(kind.mark)
+    if (!isMarked && names.some((name) => name !== 'lost+found' && !own.includes(name))) {
+      throw foreign(kind, `${path} holds other files and no ${kind.called}`)
     }
-    for (const name of own) giveEntry(folder, name, account)
+    for (const name of own) giveEntry(folder, name, account, kind)
     give(folder, account)
   } finally {
     closeSync(folder)
   }
+}
+
+function isFolderOf(kind: Kind, name: string): boolean {
+  return kind.folders?.test(name) === true
 }
 
 function give(descriptor: number, { uid, gid }: Account): void {
@@ -65,17 +99,17 @@ function give(descriptor: number, { uid, gid }: Account): void {
   if (owner !== uid) fchownSync(descriptor, uid, gid)
 }
 
-function giveEntry(folder: number, name: string, account: Account): void {
-  const isFolder = DAMAGED_FOLDER.test(name)
-  const descriptor = openOwn(beneath(folder, name), isFolder ? FOLDER : FILE, name)
+function giveEntry(folder: number, name: string, account: Account, kind: Kind): void {
+  const isFolder = isFolderOf(kind, name)
+  const descriptor = openOwn(beneath(folder, name), isFolder ? FOLDER : FILE, name, kind)
   try {
     const stat = fstatSync(descriptor)
     if (!isFolder && (!stat.isFile() || stat.nlink > 1)) {
-      throw foreign(`${name} in it is no file of a spool's own`)
+      throw foreign(kind, `${name} in it is no file of a ${kind.called}'s own`)
     }
     if (isFolder) {
-      const files = readdirSync(`/proc/self/fd/${descriptor}`).filter((n) => SPOOL_FILES.test(n))
-      for (const file of files) giveEntry(descriptor, file, account)
+      const files = readdirSync(`/proc/self/fd/${descriptor}`).filter((n) => kind.files.test(n))
+      for (const file of files) giveEntry(descriptor, file, account, kind)
     }
     give(descriptor, account)
   } finally {
@@ -83,20 +117,20 @@ function giveEntry(folder: number, name: string, account: Account): void {
   }
 }
 
-function openOwn(path: string, flags: number, name: string): number {
+function openOwn(path: string, flags: number, name: string, kind: Kind): number {
   try {
     return openSync(path, flags)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ELOOP' || code === 'ENOTDIR' || code === 'ENXIO') {
-      throw foreign(`${name} in it is no file of a spool's own`)
+      throw foreign(kind, `${name} in it is no file of a ${kind.called}'s own`)
     }
     throw error
   }
 }
 
 /** The folder of an absolute path; missing ones are made. */
-function openFolder(path: string): number {
+function openFolder(path: string, kind: Kind): number {
   let names = path.split('/').filter((name) => name !== '')
   let folder = openSync('/', FOLDER)
   let links = 0
@@ -106,7 +140,10 @@ function openFolder(path: string): number {
       makeIfMissing(at, names.length === 0)
       if (lstatSync(at).isSymbolicLink()) {
         if (++links > LINKS_MAX || !isRootsLink(folder, at)) {
-          throw foreign(`${name} on the way to ${path} is a symbolic link that root did not lay`)
+          throw foreign(
+            kind,
+            `${name} on the way to ${path} is a symbolic link that root did not lay`,
+          )
         }
         const target = readlinkSync(at)
         names = [...target.split('/').filter((one) => one !== ''), ...names]
@@ -143,9 +180,9 @@ function makeIfMissing(at: string, isLast: boolean): void {
   closeSync(made)
 }
 
-function foreign(what: string): AppError {
-  return new AppError('SPOOL_FOREIGN', `cannot use the spool directory: ${what}`, {
-    hint: 'Give an empty directory, or one that does not exist yet: --spool DIR.',
+function foreign({ called, option }: Kind, what: string): AppError {
+  return new AppError('SPOOL_FOREIGN', `cannot use the ${called} directory: ${what}`, {
+    hint: `Give an empty directory, or one that does not exist yet: ${option} DIR.`,
     exitCode: EXIT.usage,
   })
 }

@@ -13,11 +13,13 @@ import {
 import { LOG_LEVELS } from '../../base/log.js'
 import { CATALOG_BYTES_MAX, METER_ID, METER_ID_EXPECTED } from '../../session/bounds.js'
 import { ENGINE_FLAGS } from '../capture/engine-flags.js'
+import { OUTPUT_FLAGS } from '../output/output-flags.js'
 import { SERVER_FLAGS } from '../ship/server-flags.js'
 
 export const METER_OPTIONS = {
   interface: textList('Interface to meter, or a pattern as in wg*. Repeatable', 'IF'),
   ...SERVER_FLAGS,
+  ...OUTPUT_FLAGS,
   catalog: text('Names and owners from this JSON or YAML file; else from the server', 'FILE'),
   catalogMax: size('Largest catalog that is taken from the server', CATALOG_BYTES_MAX, {
     min: 2 ** 20,
@@ -63,7 +65,7 @@ export const METER_OPTIONS = {
     max: 3_600_000,
   }),
   drainTimeout: duration(
-    'At the end, wait this long for the server; the rest stays in the spool',
+    'At the end, wait this long for the server (the rest stays in the spool) and for --output',
     10_000,
     {
       min: 0,

@@ -1,11 +1,12 @@
 /**
- * A running meter: interfaces -> sessions -> spool -> server, and its life from start to stop.
+ * A running meter: interfaces -> sessions -> (spool -> server, outputs), and its life from start to stop.
  *
  * Its parts start one after the other and stop in reverse order (parts.ts). No part waits at its stop for anything
- * outside of the process but for one: the shipper, for the server, until `--drain-timeout` or a second signal.
+ * outside of the process but for these: the shipper, for the server, and the output, for a disk or a reader, until
+ * `--drain-timeout` or a second signal.
  */
 import type { CommandContext } from '../../base/context.js'
-import { EXIT, messageOf } from '../../base/errors.js'
+import { type AppError, EXIT, messageOf } from '../../base/errors.js'
 import { createLogger, type Logger } from '../../base/log.js'
 import type { MeterSnapshot } from '../../base/metrics.js'
 import { createNotifier, type Notifier } from '../../base/sd-notify.js'
@@ -15,27 +16,24 @@ import type { Catalog } from '../../session/catalog.js'
 import { Consolidator } from '../../session/consolidate.js'
 import type { Session } from '../../session/session.js'
 import { engineOptions } from '../capture/engine-flags.js'
+import { type FilePlace, hiddenName, outputPlace } from '../output/output-place.js'
 import type { Connection } from '../ship/connection.js'
-import { openConnection, readKey } from '../ship/server-flags.js'
-import { type Problem, Shipper } from '../ship/shipper.js'
-import { Batcher } from '../spool/batcher.js'
-import { openSpool } from '../spool/open.js'
-import type { Spool } from '../spool/spool.js'
+import { openConnection } from '../ship/server-flags.js'
+import type { SpoolDepth } from '../spool/spool.js'
 import { becomeUser } from './become-user.js'
 import { CatalogLoop } from './catalog-loop.js'
-import { type CatalogSource, catalogFromFile, catalogFromServer } from './catalog-source.js'
+import { type CatalogSource, catalogFromFile } from './catalog-source.js'
 import { InterfaceSet } from './interface-set.js'
 import { chooseInterfaces, systemInterfaces } from './interfaces.js'
+import { LocalOutput } from './local-output.js'
 import type { MeterOptions } from './meter-options.js'
 import { serveMetrics } from './metrics-server.js'
 import { Parts } from './parts.js'
 import { meterReport } from './report.js'
 import { RunLedger, type Stand } from './run-ledger.js'
-import { SayEach, SayOnce } from './say-once.js'
-import { asideBytesMax, defaultSpoolDirectory } from './spool-directory.js'
+import { ServerDelivery } from './server-delivery.js'
+import { defaultSpoolDirectory } from './spool-directory.js'
 
-/** A session waits this long for others before its batch is made. */
-const BATCH_AGE_MS = 1_000
 const TICK_MS = 1_000
 /** How much of a run that is killed counts as not metered at most. */
 const NOTE_EVERY_MS = 5_000
@@ -53,17 +51,17 @@ export class MeterRun {
   readonly #ending = new AbortController()
   /** The server is not waited for any more. */
   readonly #givingUp = new AbortController()
-  readonly #diskTrouble = new SayOnce()
-  readonly #notice = new SayOnce()
-  readonly #refused = new SayEach()
-  #writeFailures = 0
   #reportedMs = Date.now()
   #notedMs = 0
-  #spool!: Spool
-  #ledger!: RunLedger
-  #batcher!: Batcher
-  #shipper!: Shipper
-  #connection!: Connection
+  /** Null without --to. */
+  #delivery: ServerDelivery | null = null
+  /** Null without --output. */
+  #output: LocalOutput | null = null
+  #outputEnding: Promise<void> | null = null
+  /** Null where nothing is kept from run to run. */
+  #ledger: RunLedger | null = null
+  #end: (reason: string) => void = () => undefined
+  #failure: AppError | null = null
   #catalogs!: CatalogLoop
   #interfaces!: InterfaceSet
 
@@ -73,15 +71,17 @@ export class MeterRun {
     this.#log = createLogger(options.logLevel)
     this.#notifier = createNotifier(context.env)
     this.#consolidator = options.consolidate
-      ? new Consolidator((session) => this.#batcher.add(session))
+      ? new Consolidator((session) => this.#give(session))
       : null
   }
 
   async run(): Promise<number> {
     const present = systemInterfaces()
     const names = chooseInterfaces(this.#options.interface, present, this.#options.waitForInterface)
-    this.#connection = await openConnection(this.#options)
-    await this.#openSpool(names)
+    const { to, output } = this.#options
+    const connection = to === undefined ? null : await openConnection(this.#options)
+    const place = output === undefined ? null : outputPlace(output)
+    await this.#open(names, connection, place)
     // From here on there is something to bring to an end: a signal waits for the start to be complete.
     const stopped = this.#listenToSignals()
     try {
@@ -92,110 +92,127 @@ export class MeterRun {
       throw error
     }
     this.#notifier.ready()
-    const { watchingSince, isFirstRun } = this.#ledger
-    if (isFirstRun) this.#log.info({ watchingSince }, 'the first run with this spool')
+    this.#sayBegun()
+    await this.#stop(await stopped)
+    if (this.#failure !== null) throw this.#failure
+    const code = this.#dropped.output === undefined ? EXIT.ok : EXIT.failed
+    // A reader that stands still keeps its last write pending, and with it the process.
+    if (this.#output?.isStuck === true) process.exit(code)
+    return code
+  }
+
+  /** As the user that the meter becomes: the spool and the output. */
+  async #open(
+    interfaces: readonly string[],
+    connection: Connection | null,
+    place: FilePlace | null,
+  ): Promise<void> {
+    const options = this.#options
+    const spoolDirectory =
+      connection === null ? null : (options.spool ?? defaultSpoolDirectory(this.#context.env))
+    becomeUser({
+      user: options.user,
+      spoolDirectory,
+      outputDirectory: place?.ownsFolder === true ? place.folder : null,
+      interfaces,
+      log: this.#log,
+    })
+    if (connection !== null && spoolDirectory !== null)
+      await this.#openDelivery(connection, spoolDirectory)
+    if (options.output === undefined) return
+    try {
+      await this.#openOutput(place)
+    } catch (error) {
+      await this.#stopParts()
+      throw error
+    }
+  }
+
+  async #openDelivery(connection: Connection, directory: string): Promise<void> {
+    const delivery = await ServerDelivery.open({
+      options: this.#options,
+      connection,
+      directory,
+      report: (spool) => this.#report(spool),
+      onLoss: (gap) => this.#lost(gap),
+      givingUp: this.#givingUp.signal,
+      log: this.#log,
+    })
+    this.#delivery = delivery
+    this.#parts.started('spool', () => delivery.closeSpool())
+    this.#ledger = RunLedger.open(directory)
+  }
+
+  async #openOutput(place: FilePlace | null): Promise<void> {
+    const output = await LocalOutput.open(this.#options, place, this.#context, {
+      log: this.#log,
+      onDropped: (sessions) => {
+        // With a server the session is not lost: it is only not in the output.
+        if (this.#delivery === null) this.#count('output', sessions)
+      },
+      onClosed: (error) => this.#outputClosed(error),
+    })
+    this.#output = output
+    this.#parts.started('output', () => this.#outputEnding ?? output.end(this.#givingUp.signal))
+    if (place === null || this.#ledger !== null) return
+    this.#ledger = RunLedger.open(place.folder, undefined, undefined, hiddenName(place, ''))
+  }
+
+  /** With a server the meter goes on for it; else there is nobody to meter for. */
+  #outputClosed(error: AppError): void {
+    const { dropped } = this.#output!.counters()
+    this.#log.error({ problem: error.message, sessions: dropped }, 'the output has ended')
+    if (this.#delivery !== null) return
+    this.#failure = error
+    this.#end('outputClosed')
+  }
+
+  #sayBegun(): void {
+    if (this.#ledger?.isFirstRun === true) {
+      const { watchingSince } = this.#ledger
+      const what = this.#delivery === null ? 'output' : 'spool'
+      this.#log.info({ watchingSince }, `the first run with this ${what}`)
+    }
     this.#log.info(
       {
         interfaces: this.#interfaces.names,
-        meterId: this.#spool.meterId,
+        ...(this.#delivery !== null && { meterId: this.#delivery.meterId }),
+        ...(this.#options.output !== undefined && { output: this.#options.output }),
         version: packageVersion(),
       },
       'metering',
     )
-    await this.#stop(await stopped)
-    return EXIT.ok
-  }
-
-  async #openSpool(interfaces: readonly string[]): Promise<void> {
-    const directory = this.#options.spool ?? defaultSpoolDirectory(this.#context.env)
-    const { spoolMax, meterId, user } = this.#options
-    becomeUser({ user, spoolDirectory: directory, interfaces, log: this.#log })
-    this.#spool = await openSpool({
-      directory,
-      bytesMax: spoolMax,
-      asideBytesMax: asideBytesMax(spoolMax),
-      meterId,
-      onLoss: (gap) => this.#lost(gap),
-      onDamage: (movedTo) =>
-        this.#log.error({ movedTo }, 'the spool was damaged and has been moved aside'),
-    })
-    this.#parts.started('spool', () => this.#spool.close())
-    this.#ledger = RunLedger.open(directory)
   }
 
   async #start(names: readonly string[]): Promise<void> {
-    this.#shipper = this.#makeShipper()
-    this.#batcher = new Batcher({
-      spool: this.#spool,
-      report: () => this.#report(),
-      ageMs: BATCH_AGE_MS,
-      onTrouble: (message) => this.#diskTroubled(message),
-    })
     const source = this.#catalogSource()
-    const catalog = source.first()
+    const catalog = source?.first() ?? null
     this.#interfaces = this.#makeInterfaces(catalog)
-    this.#givingUp.signal.addEventListener('abort', () => this.#batcher.abandon())
+    if (catalog !== null) this.#output?.catalogChanged(catalog)
     await this.#openMetrics()
-    this.#shipper.start()
-    this.#parts.started('shipper', () => this.#endShipping())
-    this.#parts.started('batcher', () => this.#endBatches())
-    this.#startCatalogs(source)
+    this.#delivery?.start(this.#parts)
+    this.#parts.started('last sessions', () => this.#endSessions())
+    if (source !== null) this.#startCatalogs(source)
     this.#parts.started('interfaces', () => this.#endInterfaces())
     await this.#interfaces.start(names)
     this.#noteRun()
     // A sign of life, so that the server knows the meter, and what it did not see, before the first session.
-    this.#batcher.beat()
+    this.#delivery?.beat()
     const timer = setInterval(() => this.#tick(), TICK_MS)
     this.#parts.started('upkeep', () => clearInterval(timer))
   }
 
-  #makeShipper(): Shipper {
-    return new Shipper({
-      spool: this.#spool,
-      connection: this.#connection,
-      onProblem: (problem) => this.#shipProblem(problem),
-      onSetAside: (batch, reason, sessions) => {
-        if (this.#refused.isNew(reason))
-          this.#log.error(
-            { batch, sessions, reason },
-            'the server refuses a batch; it is set aside, as are others for this reason: see tunmeter spool',
-          )
-      },
-      onConflict: (batch, reason) =>
-        this.#log.error(
-          { batch, reason },
-          'the spool was restored or copied: the server has another batch of this number; it is sent under a new one',
-        ),
-      onUnexpectedRepeat: (batch, sessions) =>
-        this.#log.error(
-          { batch, sessions },
-          'the server says that it had a batch that was sent once; its sessions may not be stored',
-        ),
-      onNotice: (notice) => {
-        // At every batch until it is mended.
-        if (this.#notice.begins(notice))
-          this.#log.warn({ notice }, 'the server takes batches and keeps nothing of them')
-      },
-      onStored: (sessions) => {
-        if (sessions > 0 && this.#notice.isOver()) this.#log.info('the server keeps sessions again')
-      },
-    })
-  }
-
-  #catalogSource(): CatalogSource {
+  #catalogSource(): CatalogSource | null {
     const { catalog } = this.#options
     if (catalog !== undefined) return catalogFromFile(catalog, this.#log)
-    const site = () => this.#shipper.site
-    return catalogFromServer(this.#connection, site, {
-      spoolDirectory: this.#spool.directory,
-      bytesMax: this.#options.catalogMax,
-      log: this.#log,
-    })
+    return this.#delivery?.catalogSource() ?? null
   }
 
   #startCatalogs(source: CatalogSource): void {
-    const changed = (catalog: Catalog, atUs: number) =>
+    const changed = (catalog: Catalog, atUs: number) => {
       this.#interfaces.catalogChanged(catalog, atUs)
+      this.#output?.catalogChanged(catalog)
+    }
     this.#catalogs = new CatalogLoop(source, changed, this.#log)
     const running = this.#catalogs.run(this.#ending.signal)
     this.#parts.started('catalog', () => {
@@ -221,19 +238,24 @@ export class MeterRun {
         ...(filter !== undefined && { filter }),
       },
       peersEveryMs: this.#options.peersInterval,
-      siteId: () => this.#spool.target()?.siteId ?? null,
+      siteId: () => this.#delivery?.siteId ?? null,
       log: this.#log,
       onSession: (session: Session) => this.#take(session),
-      relieved: () => this.#batcher.relieved(),
-      onLoss: (gap: BatchGap) => this.#spool.lost(gap),
+      relieved: async () => this.#delivery?.relieved(),
+      onLoss: (gap: BatchGap) => this.#gap(gap),
       onBegun: (name: string, stand: Stand | null) => this.#begun(name, stand),
     } as const
     return new InterfaceSet(options, catalog)
   }
 
   #take(session: Session): void {
-    if (this.#consolidator === null) this.#batcher.add(session)
+    if (this.#consolidator === null) this.#give(session)
     else this.#consolidator.add(session)
+  }
+
+  #give(session: Session): void {
+    this.#delivery?.add(session)
+    this.#output?.add(session)
   }
 
   async #openMetrics(): Promise<void> {
@@ -249,6 +271,7 @@ export class MeterRun {
     // One handler for the first and the second signal: between two of them a signal would end the process unwritten.
     let first = true
     return new Promise((resolve) => {
+      this.#end = resolve
       const end = (signal: string): void => {
         if (first) resolve(signal)
         else this.#givingUp.abort()
@@ -262,7 +285,7 @@ export class MeterRun {
     this.#notifier.reloading()
     this.#log.info('reloading key and catalog')
     try {
-      this.#connection.setKey(readKey(this.#options))
+      this.#delivery?.readKeyAgain()
     } catch (error) {
       this.#log.error(
         { problem: messageOf(error) },
@@ -270,47 +293,56 @@ export class MeterRun {
       )
     }
     this.#catalogs?.reload()
-    this.#shipper?.retryNow()
+    this.#delivery?.retryNow()
     this.#interfaces?.refreshPeers()
     this.#notifier.ready()
   }
 
   /** What passed since the run before is in the log, as a gap. */
   #begun(name: string, stand: Stand | null): void {
-    const gap = this.#ledger.began(name, stand)
+    const gap = this.#ledger?.began(name, stand) ?? null
     if (gap === null) return
-    this.#spool.lost(gap)
+    this.#gap(gap)
     const { from, to, bytes } = gap
     this.#log.warn({ interface: name, from, to, bytes }, 'not metered since the last run')
   }
 
   #noteRun(): void {
     this.#notedMs = Date.now()
-    void this.#ledger.note(this.#interfaces.stands())
+    void this.#ledger?.note(this.#interfaces.stands())
+  }
+
+  /** Nothing comes any more: the output is written while the server is waited for. */
+  #endSessions(): void {
+    this.#consolidator?.end()
+    if (this.#output === null) return
+    this.#outputEnding = this.#output.end(this.#givingUp.signal)
+    // It is waited for, and its failure said, when the part is stopped.
+    this.#outputEnding.catch(() => undefined)
   }
 
   async #endInterfaces(): Promise<void> {
     const stands = this.#interfaces.stands()
     await this.#interfaces.stop()
-    await this.#ledger.end(stands)
+    await this.#ledger?.end(stands)
   }
 
   #tick(): void {
     this.#interfaces.check()
     if (Date.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
     this.#consolidator?.expire(Date.now() * 1000)
-    const { batches } = this.#spool.depth()
+    this.#output?.tick()
     const due = Date.now() - this.#reportedMs >= this.#options.reportInterval
     // With a backlog the server learns nothing from one more report behind it.
-    if (due && batches === 0) this.#batcher.beat()
+    if (due && this.#delivery?.hasBacklog === false) this.#delivery.beat()
     this.#notifier.status(this.#status())
   }
 
   #status(): string {
-    const { batches, sessions } = this.#spool.depth()
-    const problem = this.#shipper.problem
-    const server = problem === null ? 'server ok' : `server: ${problem.message}`
-    return `${this.#interfaces.names.length} interface(s), ${batches} batches (${sessions} sessions) waiting, ${server}`
+    const says = [`${this.#interfaces.names.length} interface(s)`]
+    if (this.#delivery !== null) says.push(this.#delivery.status())
+    if (this.#output !== null) says.push(this.#output.status())
+    return says.join(', ')
   }
 
   async #stop(signal: string): Promise<void> {
@@ -329,56 +361,23 @@ export class MeterRun {
     this.#notifier.close()
   }
 
-  async #endBatches(): Promise<void> {
-    this.#consolidator?.end()
-    // The last report: everything that was counted, with the sessions that the stop has ended.
-    this.#batcher.beat()
-    await this.#batcher.flush()
-  }
-
-  async #endShipping(): Promise<void> {
-    const drained = await this.#shipper.drained(this.#givingUp.signal)
-    await this.#shipper.stop()
-    const { batches, sessions } = this.#spool.depth()
-    this.#log.info(
-      { batches, sessions },
-      drained ? 'stopped; all is stored' : 'stopped; the rest is in the spool',
-    )
+  /** Into the log of the server, where there is one. */
+  #gap(gap: BatchGap): void {
+    if (this.#delivery === null) this.#lost(gap)
+    else this.#delivery.lost(gap)
   }
 
   #lost(gap: BatchGap): void {
     if (gap.sessions === 0) return
-    this.#dropped[gap.reason] = (this.#dropped[gap.reason] ?? 0) + gap.sessions
+    this.#count(gap.reason, gap.sessions)
     this.#log.error(gap, 'sessions lost')
   }
 
-  #diskTroubled(message: string | null): void {
-    if (message === null) {
-      this.#diskTrouble.isOver()
-      this.#log.info('the spool can be written again')
-      return
-    }
-    this.#writeFailures++
-    // Tried every second.
-    if (!this.#diskTrouble.isTroubled)
-      this.#log.error(
-        { problem: message },
-        'the spool cannot be written; sessions are held in memory',
-      )
-    this.#diskTrouble.begins(message)
+  #count(reason: string, sessions: number): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + sessions
   }
 
-  #shipProblem(problem: Problem | null): void {
-    const { batches, sessions } = this.#spool.depth()
-    if (problem === null) this.#log.info({ batches, sessions }, 'the server stores batches again')
-    else
-      this.#log.warn(
-        { problem: problem.message, kind: problem.kind, batches, sessions },
-        'batches wait in the spool',
-      )
-  }
-
-  #report(): ReturnType<typeof meterReport> {
+  #report(spool: SpoolDepth): ReturnType<typeof meterReport> {
     this.#reportedMs = Date.now()
     const { names } = this.#interfaces
     return meterReport({
@@ -387,32 +386,20 @@ export class MeterRun {
       startedAt: this.#startedAt,
       counters: this.#interfaces.counters(),
       sessionsDropped: { ...this.#dropped },
-      spool: this.#spool.depth(),
+      spool,
       reconciliation: this.#interfaces.reconciliation(),
-      watchingSince: this.#ledger.watchingSince,
+      ...(this.#ledger !== null && { watchingSince: this.#ledger.watchingSince }),
       places: this.#interfaces.places(),
     })
   }
 
   #snapshot(): MeterSnapshot {
-    const depth = this.#spool.depth()
-    const ship = this.#shipper.counters()
     return {
       version: packageVersion(),
       interfaces: this.#interfaces.snapshots(),
       sessionsDropped: this.#dropped,
-      spool: {
-        ...depth,
-        bytesMax: this.#options.spoolMax,
-        oldestSeconds: depth.oldestMs === null ? 0 : (Date.now() - depth.oldestMs) / 1e3,
-        heldSessions: this.#batcher.heldSessions,
-        writeFailures: this.#writeFailures,
-      },
-      ship: {
-        ...ship,
-        up: this.#shipper.problem === null,
-        lastStoredSeconds: (ship.storedAtMs ?? 0) / 1e3,
-      },
+      outputs: this.#output === null ? [] : [this.#output.snapshot()],
+      ...this.#delivery?.snapshot(),
     }
   }
 }

@@ -37,7 +37,8 @@ const lastRunSchema = z.object({
 type LastRun = z.infer<typeof lastRunSchema>
 
 export class RunLedger {
-  readonly #directory: string
+  /** Two, in LEDGER_FILES' order. */
+  readonly #files: readonly string[]
   readonly #bootId: string
   /** Of the run before; null: this is the first. */
   readonly #last: LastRun | null
@@ -46,10 +47,10 @@ export class RunLedger {
   #slot: number
   #writing: Promise<void> | null = null
 
-  private constructor(directory: string, bootId: string, nowMs: number) {
-    this.#directory = directory
+  private constructor(files: readonly string[], bootId: string, nowMs: number) {
+    this.#files = files
     this.#bootId = bootId
-    const found = LEDGER_FILES.map((name) => readLastRun(join(directory, name)))
+    const found = files.map(readLastRun)
     const [first = null, second = null] = found
     const newer = (second?.atMs ?? 0) > (first?.atMs ?? 0) ? 1 : 0
     this.#last = found[newer] ?? null
@@ -57,8 +58,15 @@ export class RunLedger {
     this.watchingSince = this.#last?.watchingSince ?? new Date(nowMs).toISOString()
   }
 
-  static open(directory: string, nowMs = Date.now(), bootId = readBootId()): RunLedger {
-    return new RunLedger(directory, bootId, nowMs)
+  /** @param prefix of the files' names, where the directory holds other things */
+  static open(
+    directory: string,
+    nowMs = Date.now(),
+    bootId = readBootId(),
+    prefix = '',
+  ): RunLedger {
+    const files = LEDGER_FILES.map((name) => join(directory, `${prefix}${name}`))
+    return new RunLedger(files, bootId, nowMs)
   }
 
   get isFirstRun(): boolean {
@@ -109,7 +117,7 @@ export class RunLedger {
   }
 
   async #write(run: LastRun): Promise<void> {
-    const path = join(this.#directory, LEDGER_FILES[this.#slot]!)
+    const path = this.#files[this.#slot]!
     const text = Buffer.from(`${JSON.stringify(run)}\n`)
     try {
       const file = await open(path, 'r+').catch(() => open(path, 'w', 0o600))

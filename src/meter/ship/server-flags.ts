@@ -1,6 +1,14 @@
 /** Options of the way to the server, as meter and `replay --to` take them. */
 import { readFileSync, statSync } from 'node:fs'
-import { badOptions, type OptionValues, secretText, text, toggle } from '../../base/config.js'
+import {
+  badOptions,
+  envName,
+  kebabCase,
+  type OptionValues,
+  secretText,
+  text,
+  toggle,
+} from '../../base/config.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../../base/plain-http.js'
 import type { Connection } from './connection.js'
@@ -17,6 +25,31 @@ export const SERVER_FLAGS = {
 } as const
 
 export type ServerFlags = OptionValues<typeof SERVER_FLAGS>
+
+const SERVER_ONLY = [
+  'key',
+  'keyFile',
+  'caFile',
+  'clientCert',
+  'clientKey',
+  'proxy',
+  'spool',
+] as const
+type ServerOnly = Partial<Record<(typeof SERVER_ONLY)[number], string | undefined>>
+
+/**
+ * For a command without --to: they do nothing there, and who gives one means to deliver. The environment may hold them
+ * for all commands. @throws AppError BAD_OPTIONS
+ */
+export function refuseIdle(options: ServerOnly, env: NodeJS.ProcessEnv): void {
+  const idle = SERVER_ONLY.filter(
+    (name) => options[name] !== undefined && options[name] !== env[envName(name)],
+  )
+  if (idle.length === 0) return
+  throw badOptions(
+    idle.map((name) => `--${kebabCase(name)} does nothing without --to URL: nothing is delivered`),
+  )
+}
 
 /** @throws AppError for an address that is none, a missing key, files that cannot be read or that others can read. */
 export async function openConnection(flags: ServerFlags): Promise<Connection> {
