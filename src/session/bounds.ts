@@ -92,3 +92,6 @@ export function isStorableTime(text: string): boolean {
   const us = isoTimeUs(text)
   return us !== undefined && us >= TIME_US_MIN && us <= TIME_US_MAX
 }
+
+/** Rows that a page of the log may leave out; further ones are reached by a cursor, or by a time. */
+export const OFFSET_MAX = 1_000_000

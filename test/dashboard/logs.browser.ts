@@ -44,6 +44,41 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     await showsRowsOf(page, 'limit=50')
   })
 
+  test('any page by its number', async () => {
+    const page = await lab.open('/?limit=50')
+    await showsRowsOf(page, 'limit=50')
+    const field = page.getByLabel('Page', { exact: true })
+    await field.fill('3')
+    await field.press('Enter')
+    await showsRowsOf(page, 'limit=50&offset=100')
+    // Not beyond the last one.
+    await field.fill('4711')
+    await field.press('Enter')
+    const last = Math.ceil(COUNT / 50)
+    await showsRowsOf(page, `limit=50&offset=${(last - 1) * 50}`)
+    expect(await field.inputValue()).toBe(String(last))
+  })
+
+  test('beyond the rows that are counted, pages follow by cursor, and lead back', async () => {
+    const { pagination } = await log('limit=50')
+    // Page 20,001 is the last whose rows a number reaches.
+    const page = await lab.open(`/?limit=50&page=20002&after=${pagination.nextCursor}`)
+    await showsRowsOf(page, 'limit=50&offset=50')
+    await page.getByRole('button', { name: 'Next' }).click()
+    await showsRowsOf(page, 'limit=50&offset=100')
+    expect(new URL(page.url()).searchParams.get('page')).toBe('20003')
+    await page.getByRole('button', { name: 'Next' }).click()
+    await showsRowsOf(page, 'limit=50&offset=150')
+    await page.getByRole('button', { name: 'Previous' }).click()
+    await showsRowsOf(page, 'limit=50&offset=100')
+    // Another order begins anew.
+    await page.getByRole('button', { name: 'Duration' }).click()
+    await showsRowsOf(page, 'limit=50&sort=-duration')
+    // A number that none reaches is the last that one does, not a fault.
+    await page.goto(`${lab.server.url}/?limit=50&page=30000`)
+    await page.getByRole('heading', { name: 'There is no page 20001' }).waitFor()
+  })
+
   test('what is pressed before the press before it is drawn counts too', async () => {
     const page = await lab.open('/?limit=50')
     await showsRowsOf(page, 'limit=50')

@@ -30,7 +30,12 @@ export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 /** A plain link: the browser streams it to disk, whatever its size. */
-export function exportHref(orgId: string, query: QueryParams, format: ExportFormat): string {
+export function exportHref(
+  orgId: string,
+  query: QueryParams,
+  format: ExportFormat,
+  columns?: readonly string[],
+): string {
   const path = `/api/v1/org/${encodeURIComponent(orgId)}/logs/connection/export`
-  return path + queryText({ ...query, format })
+  return path + queryText({ ...query, format, columns: columns?.join(',') })
 }

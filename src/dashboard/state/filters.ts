@@ -1,4 +1,5 @@
 /** The filters of the log, by the API's own parameter names: a link to the page reads like a call of the API. */
+import { OFFSET_MAX } from '../../session/bounds.js'
 import { DEFAULT_PRESET, rangeOf, rangeParams, type Span, spanOf } from './range.js'
 import type { ParamPatch, QueryParams } from './url.js'
 
@@ -55,10 +56,23 @@ export function pageSizeOf(params: URLSearchParams): number {
   return PAGE_SIZES.find((known) => known === size) ?? DEFAULT_PAGE_SIZE
 }
 
-/** 1 for the first page. */
+/** 1 for the first page; the last one that rows can be counted to, unless the address says after which row it begins. */
 export function pageOf(params: URLSearchParams): number {
   const page = Number(params.get('page') ?? '1')
-  return Number.isSafeInteger(page) && page > 0 ? page : 1
+  if (!Number.isSafeInteger(page) || page < 1) return 1
+  return params.has('after') ? page : Math.min(page, countedPages(pageSizeOf(params)))
+}
+
+/** Pages that can be reached by their number. */
+export function countedPages(pageSize: number): number {
+  return Math.floor(OFFSET_MAX / pageSize) + 1
+}
+
+/** Which rows of the selection: by their number, or beyond that by the cursor of the page before. */
+export function pagingOf(params: URLSearchParams): QueryParams {
+  const limit = pageSizeOf(params)
+  const cursor = params.get('after')
+  return cursor === null ? { limit, offset: (pageOf(params) - 1) * limit } : { limit, cursor }
 }
 
 /** A time range that is over has nothing live. */
@@ -73,12 +87,14 @@ export function liveOf(params: URLSearchParams, nowMs = Date.now()): boolean {
 /** Live is the newest first, on the first page, up to now. */
 export function livePatch(params: URLSearchParams, nowMs = Date.now()): ParamPatch {
   const range = isOver(params, nowMs) ? rangeParams({ kind: 'preset', preset: DEFAULT_PRESET }) : {}
-  return { ...range, live: '1', page: null, sort: null }
+  return { ...range, live: '1', ...FIRST_PAGE, sort: null }
 }
+
+export const FIRST_PAGE = { page: null, after: null } as const
 
 /** Another selection starts at its first page, and shows no row of the old one. */
 export function filterPatch(patch: ParamPatch): ParamPatch {
-  return { ...patch, page: null, session: null }
+  return { ...patch, ...FIRST_PAGE, session: null }
 }
 
 /** A fresh set of filters in place of those that are set. */

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { csvHeader } from '../../session/csv.js'
-import { LOG_FIELDS } from '../query/api-row.js'
+import { LOG_FIELDS, type LogField } from '../query/api-row.js'
 import type { CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
 /** A few pieces of CSV: they are made while those before them are sent. */
@@ -17,6 +17,8 @@ export interface ExportRequest {
   readonly sort: Sort
   readonly format: 'csv' | 'ndjson' | 'parquet'
   readonly gzip: boolean
+  /** Names of LOG_FIELDS, in this order; all of them when it is left out. */
+  readonly columns: readonly string[] | undefined
   readonly signal: AbortSignal
   /** Told of rows as they go out; for Parquet once a file. */
   readonly counted: (rows: number) => void
@@ -28,18 +30,20 @@ export async function exportStream(
   orgId: string,
   request: ExportRequest,
 ): Promise<Readable> {
-  const { filter, sort, format, signal, counted } = request
+  const { filter, sort, format, signal, counted, columns } = request
+  const fields = columns === undefined ? LOG_FIELDS : columns.map(fieldOf)
+  const options = { signal, ...(columns !== undefined && { columns }) }
   if (format === 'parquet') {
-    const file = endedBy(signal, await store.parquet(orgId, filter, sort, { signal }))
+    const file = endedBy(signal, await store.parquet(orgId, filter, sort, options))
     counted(1)
     return file
   }
   const pieces =
     format === 'csv'
-      ? bytesOf(store.csv(orgId, filter, sort, { signal }), csvText, counted, CSV_HEADER)
-      : bytesOf(store.rows(orgId, filter, sort, { signal }), ndjsonText, counted)
-  const options = { objectMode: false, highWaterMark: HIGH_WATER_BYTES }
-  const plain = endedBy(signal, Readable.from(pieces, options))
+      ? bytesOf(store.csv(orgId, filter, sort, options), csvText, counted, headerOf(fields))
+      : bytesOf(store.rows(orgId, filter, sort, { signal }), ndjsonText(fields), counted)
+  const bytes = { objectMode: false, highWaterMark: HIGH_WATER_BYTES }
+  const plain = endedBy(signal, Readable.from(pieces, bytes))
   await once(plain, 'readable', { signal })
   if (!request.gzip) return plain
   // pipeline: destroying either end ends the other, and with it the query.
@@ -78,20 +82,28 @@ async function* bytesOf<T>(
   if (before !== undefined) yield before
 }
 
-const CSV_HEADER = Buffer.from(csvHeader(LOG_FIELDS))
+function fieldOf(name: string): LogField {
+  const field = LOG_FIELDS.find((one) => one.name === name)
+  if (field === undefined) throw new RangeError(`no such field: ${name}`)
+  return field
+}
+
+const headerOf = (fields: readonly LogField[]) => Buffer.from(csvHeader(fields))
 
 function csvText({ text, rows }: CsvPiece): Text {
   return { bytes: text, rows }
 }
 
-function ndjsonText(rows: readonly LogRow[]): Text {
-  let text = ''
-  for (const row of rows) text += ndjsonOf(row)
-  return { bytes: Buffer.from(text), rows: rows.length }
+function ndjsonText(fields: readonly LogField[]): (rows: readonly LogRow[]) => Text {
+  return (rows) => {
+    let text = ''
+    for (const row of rows) text += ndjsonOf(fields, row)
+    return { bytes: Buffer.from(text), rows: rows.length }
+  }
 }
 
-function ndjsonOf(row: LogRow): string {
+function ndjsonOf(fields: readonly LogField[], row: LogRow): string {
   const object: Record<string, unknown> = {}
-  for (const field of LOG_FIELDS) object[field.name] = field.read(row)
+  for (const field of fields) object[field.name] = field.read(row)
   return `${JSON.stringify(object)}\n`
 }

@@ -35,7 +35,6 @@ export const logRowSchema = z.object({
   ),
   startedAt: int.meta({ description: 'As timestamp.' }),
   endedAt: int.nullable().meta({ description: 'Unix seconds at the end; null while open.' }),
-  userEmail: z.string().nullable(),
 })
 
 const counted = z.object({ value: z.string(), count: int })

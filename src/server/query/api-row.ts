@@ -35,6 +35,15 @@ const INTERRUPTED: LogField = {
   read: (row) => row.interrupted,
 }
 
+const USER_EMAIL: LogField = {
+  name: 'userEmail',
+  type: 'text',
+  nullable: true,
+  documented: false,
+  help: 'By the catalog.',
+  read: (row) => row.userEmail,
+}
+
 /** What exports hold and the API's rows begin with. */
 export const LOG_FIELDS: readonly LogField[] = [
   ...FIELDS.map((field): LogField => {
@@ -43,6 +52,7 @@ export const LOG_FIELDS: readonly LogField[] = [
     return { ...field, read: read as LogField['read'] }
   }),
   INTERRUPTED,
+  USER_EMAIL,
 ]
 
 export function apiRow(row: LogRow): ApiRow {
@@ -50,6 +60,5 @@ export function apiRow(row: LogRow): ApiRow {
   for (const field of LOG_FIELDS) out[field.name] = field.read(row)
   out.startedAt = Math.floor(row.startTimeUs / 1e6)
   out.endedAt = row.open ? null : Math.floor(row.endTimeUs / 1e6)
-  out.userEmail = row.userEmail
   return out
 }

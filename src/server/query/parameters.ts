@@ -6,7 +6,13 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { ISO_TIME_EXPECTED, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bounds.js'
+import {
+  ISO_TIME_EXPECTED,
+  isoTimeUs,
+  OFFSET_MAX,
+  TIME_US_MAX,
+  TIME_US_MIN,
+} from '../../session/bounds.js'
 import { canonicalIp } from '../../session/canonical-ip.js'
 import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
 import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../../session/session.js'
@@ -21,10 +27,10 @@ import {
   SUMMARY_GROUPS,
   SUMMARY_INTERVALS,
 } from '../store/store.js'
+import { LOG_FIELDS } from './api-row.js'
 
 export const LIMIT_DEFAULT = 1000
 export const LIMIT_MAX = 1000
-export const OFFSET_MAX = 1_000_000
 const LIST_MAX = 100
 const DEFAULT_RANGE_MS = 7 * 86400e3
 /** Without timeEnd, sessions of a meter whose clock is a little ahead are shown too. */
@@ -210,6 +216,13 @@ export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const
 export const exportQuerySchema = z.strictObject({
   ...filterParameters,
   format: z.enum(EXPORT_FORMATS, { error: `expected ${EXPORT_FORMATS.join(', ')}` }).default('csv'),
+  columns: d(
+    list(wordOf(LOG_FIELDS.map((field) => field.name)), 'a field of the rows').refine(
+      (names) => names === undefined || new Set(names).size === names.length,
+      'expected each field once, got one twice',
+    ),
+    'Fields, in this order; default all of them.',
+  ),
   sort,
 })
 

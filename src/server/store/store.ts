@@ -319,6 +319,11 @@ export interface Cancel {
   readonly signal?: AbortSignal
 }
 
+export interface ExportOptions extends Cancel {
+  /** Names of fields, in this order; all of them when it is left out. */
+  readonly columns?: readonly string[]
+}
+
 /** Whole lines of CSV, UTF-8. */
 export interface CsvPiece {
   readonly text: Uint8Array
@@ -344,9 +349,14 @@ export interface Store {
     sort: Sort,
     cancel?: Cancel,
   ): AsyncIterable<readonly LogRow[]>
-  /** The same rows as CSV, without its header, with the fields of session/fields.ts and `interrupted`. */
-  csv(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): AsyncIterable<CsvPiece>
-  parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable>
+  /** The same rows as CSV, without its header, with the fields of session/fields.ts, `interrupted` and `userEmail`. */
+  csv(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    options?: ExportOptions,
+  ): AsyncIterable<CsvPiece>
+  parquet(orgId: string, filter: LogFilter, sort: Sort, options?: ExportOptions): Promise<Readable>
 
   /**
    * Newest first; of `siteIds`, or of all sites. At most GAPS_SHOWN: what lost batches or sessions stays, and of what is

@@ -2,7 +2,7 @@
 import type { Notice } from '../../api/types.js'
 import { noticeText } from '../../parts/notice-text.js'
 import { Message } from '../../parts/states.js'
-import { filtersOf, onlyFilters } from '../../state/filters.js'
+import { FIRST_PAGE, filtersOf, onlyFilters } from '../../state/filters.js'
 import { rangeOf, rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
 
@@ -15,7 +15,7 @@ export interface EmptyLogProps {
 export function EmptyLog({ notice, params, page }: EmptyLogProps) {
   if (page > 1) {
     const first = (
-      <button type="button" class="button primary" onClick={() => setParams({ page: null })}>
+      <button type="button" class="button primary" onClick={() => setParams(FIRST_PAGE)}>
         First page
       </button>
     )
@@ -59,7 +59,7 @@ function Actions({ code, params }: { code: Notice['code'] | undefined; params: U
           type="button"
           class="button"
           onClick={() =>
-            setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), page: null })
+            setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), ...FIRST_PAGE })
           }
         >
           Look at the last 30 days

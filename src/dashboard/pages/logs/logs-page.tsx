@@ -13,6 +13,7 @@ import { Failure, Progress } from '../../parts/states.js'
 import { toast } from '../../parts/toasts.js'
 import { NARROW, useMedia } from '../../parts/use-media.js'
 import {
+  FIRST_PAGE,
   liveOf,
   livePatch,
   NEWEST_FIRST,
@@ -132,7 +133,8 @@ export function LogsPage({ orgId }: { orgId: string }) {
           shown={rows.rows.length}
           totals={view.told}
           counting={view.totals}
-          last={query.data.pagination.nextCursor === null}
+          ordered={view.ordered}
+          nextCursor={query.data.pagination.nextCursor}
           live={live}
         />
       )}
@@ -158,7 +160,7 @@ function changeSort(by: SortName): void {
   const sort = sortOf(currentLocation().params)
   const descending = sort.by === by ? !sort.descending : true
   const text = sortText({ by, descending })
-  setParams({ sort: text === sortText(NEWEST_FIRST) ? null : text, page: null, live: null })
+  setParams({ sort: text === sortText(NEWEST_FIRST) ? null : text, ...FIRST_PAGE, live: null })
 }
 
 function isReading(scroller: HTMLElement | null): boolean {

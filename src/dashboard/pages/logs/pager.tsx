@@ -3,8 +3,11 @@ import type { SummaryTotals } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
 import { Bytes } from '../../parts/quantity.js'
+import { toast } from '../../parts/toasts.js'
 import {
+  countedPages,
   DEFAULT_PAGE_SIZE,
+  FIRST_PAGE,
   filterPatch,
   PAGE_SIZES,
   pageOf,
@@ -19,21 +22,45 @@ export interface PagerProps {
   /** Of the selection; undefined while they are being made. */
   readonly totals: SummaryTotals | undefined
   readonly counting: Pick<Query<unknown>, 'loading' | 'slow' | 'cancelled' | 'cancel'>
-  /** No page follows. */
-  readonly last: boolean
+  /** What is selected and its order: a cursor holds for one. */
+  readonly ordered: string
+  /** Of the row after which the next page begins; null: no page follows. */
+  readonly nextCursor: string | null
   readonly live: boolean
 }
 
+/** Where pages begin that have been turned to by a cursor: the way back to them. */
+const begins = new Map<string, string>()
+const BEGINS_MAX = 1000
+const placeOf = (ordered: string, size: number, page: number) => `${ordered} ${size} ${page}`
+
 /** From the address: a second click can come before the page that the first one asked for is drawn. */
-function turnPage(step: 1 | -1, total: number | undefined): void {
+function turnPage(step: 1 | -1, { page: drawn, totals, ordered, nextCursor }: PagerProps): void {
   const { params } = currentLocation()
-  const pages = total === undefined ? Infinity : Math.ceil(total / pageSizeOf(params))
-  const next = Math.min(Math.max(1, pageOf(params) + step), Math.max(1, pages))
-  setParams({ page: next === 1 ? null : String(next), live: null })
+  const size = pageSizeOf(params)
+  const at = pageOf(params)
+  if (step === 1 && at >= countedPages(size)) {
+    // What follows a page that is not drawn yet is not known yet.
+    if (nextCursor === null || at !== drawn) return
+    if (begins.size >= BEGINS_MAX) begins.clear()
+    begins.set(placeOf(ordered, size, at + 1), nextCursor)
+  }
+  const total = totals?.sessions
+  const pages = total === undefined || params.has('after') ? Infinity : Math.ceil(total / size)
+  showPage(Math.min(Math.max(1, at + step), Math.max(1, pages)), ordered)
+}
+
+/** Beyond the pages that have a number, only to those that have been seen; else to the last that has one. */
+function showPage(page: number, ordered: string): void {
+  const size = pageSizeOf(currentLocation().params)
+  const after =
+    page > countedPages(size) ? (begins.get(placeOf(ordered, size, page)) ?? null) : null
+  const shown = after === null ? Math.min(page, countedPages(size)) : page
+  setParams({ page: shown === 1 ? null : String(shown), after, live: null })
 }
 
 export function Pager(props: PagerProps) {
-  const { page, pageSize, shown, totals, last } = props
+  const { page, pageSize, shown, totals, nextCursor } = props
   return (
     <nav class="pager" aria-label="Pages">
       <Position {...props} />
@@ -46,7 +73,7 @@ export function Pager(props: PagerProps) {
           value={pageSize}
           onChange={(event) => {
             const size = Number(event.currentTarget.value)
-            setParams({ limit: size === DEFAULT_PAGE_SIZE ? null : String(size), page: null })
+            setParams({ limit: size === DEFAULT_PAGE_SIZE ? null : String(size), ...FIRST_PAGE })
           }}
         >
           {PAGE_SIZES.map((size) => (
@@ -60,19 +87,50 @@ export function Pager(props: PagerProps) {
         type="button"
         class="button"
         disabled={page === 1}
-        onClick={() => turnPage(-1, totals?.sessions)}
+        onClick={() => turnPage(-1, props)}
       >
         Previous
       </button>
+      <PageNumber {...props} />
       <button
         type="button"
         class="button"
-        disabled={last}
-        onClick={() => turnPage(1, totals?.sessions)}
+        disabled={nextCursor === null}
+        onClick={() => turnPage(1, props)}
       >
         Next
       </button>
     </nav>
+  )
+}
+
+/** Any page by its number, of those that have one. */
+function PageNumber({ page, pageSize, totals, ordered }: PagerProps) {
+  const total = totals?.sessions
+  const pages = total === undefined ? undefined : Math.max(1, Math.ceil(total / pageSize))
+  const most = Math.min(pages ?? Infinity, countedPages(pageSize))
+  const go = (field: HTMLInputElement) => {
+    const wanted = Math.min(Math.max(1, Math.floor(field.valueAsNumber) || page), most)
+    if (field.valueAsNumber > most && most < (pages ?? Infinity)) {
+      toast(`Page ${formatCount(most)} is the last that has a number. Further: Next, or a time.`)
+    }
+    field.value = String(wanted)
+    if (wanted !== page) showPage(wanted, ordered)
+  }
+  return (
+    <label class="page-number">
+      Page
+      <input
+        key={page}
+        class="field figures"
+        type="number"
+        aria-label="Page"
+        min={1}
+        defaultValue={String(page)}
+        onChange={(event) => go(event.currentTarget)}
+      />
+      {pages !== undefined && `of ${formatCount(Math.max(pages, page))}`}
+    </label>
   )
 }
 

@@ -10,6 +10,7 @@ import {
   NEWEST_FIRST,
   pageOf,
   pageSizeOf,
+  pagingOf,
   sortOf,
   sortText,
   spanQuery,
@@ -41,7 +42,7 @@ export function useView(orgId: string) {
     // What is come back to from a selection that was not answered is the one that is still in hand.
     return last?.ordered === ordered && last.refreshedMs === refreshedMs ? last.nowMs : Date.now()
   }, [ordered, refreshedMs])
-  const paging = { limit: pageSize, offset: (page - 1) * pageSize }
+  const paging = live ? { limit: pageSize, offset: 0 } : pagingOf(params)
   const selected = (atMs = nowMs): QueryParams => ({
     ...spanQuery(spanOf(range, atMs)),
     ...filters,

@@ -169,6 +169,7 @@ function exportRoute({ store, security, clockMs, metrics }: ServerContext): Rout
         sort: sortOf(query.sort),
         format,
         gzip,
+        columns: query.columns,
         signal,
         counted,
       })

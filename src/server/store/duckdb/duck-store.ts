@@ -12,6 +12,7 @@ import type {
   CatalogVersion,
   Coverage,
   CsvPiece,
+  ExportOptions,
   FilterAttributes,
   Gap,
   LogFilter,
@@ -227,13 +228,14 @@ export class DuckStore implements Store {
     orgId: string,
     filter: LogFilter,
     sort: Sort,
-    cancel?: Cancel,
+    options: ExportOptions = {},
   ): AsyncGenerator<CsvPiece> {
-    const slot = await this.#exports.take(orgId, CSV_LANES, cancel)
+    const slot = await this.#exports.take(orgId, CSV_LANES, options)
     try {
       const asked = await this.#asked(slot.lanes[0]!, orgId, filter, sort)
       const sliceRows = this.#sliceRows ?? CSV_SLICE_ROWS
-      yield* exportCsv(slot.lanes, { ...asked, sliceRows, alone: slot.alone })
+      const { columns } = options
+      yield* exportCsv(slot.lanes, { ...asked, sliceRows, alone: slot.alone, columns })
     } catch (error) {
       throw explained(error)
     } finally {
@@ -247,8 +249,13 @@ export class DuckStore implements Store {
   }
 
   /** Written to a temporary file first: Parquet's index is at its end. */
-  async parquet(orgId: string, filter: LogFilter, sort: Sort, cancel?: Cancel): Promise<Readable> {
-    const slot = await this.#exports.take(orgId, 1, cancel)
+  async parquet(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    options: ExportOptions = {},
+  ): Promise<Readable> {
+    const slot = await this.#exports.take(orgId, 1, options)
     let directory = ''
     try {
       directory = mkdtempSync(join(this.#directory, EXPORT_DIRECTORY))
@@ -257,7 +264,7 @@ export class DuckStore implements Store {
       await slot.alone(async () => {
         const { text, values } = exportQuery(await this.#asked(lane!, orgId, filter, sort))
         await lane!.run(
-          `COPY (${parquetQuery(text)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
+          `COPY (${parquetQuery(text, options.columns)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
           values,
         )
       })

@@ -6,7 +6,6 @@
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { csvCell } from '../../../../session/csv.js'
-import { FIELDS } from '../../../../session/fields.js'
 import { PROTOCOLS } from '../../../../session/session.js'
 import type { CsvPiece, Sort } from '../../store.js'
 import { inOneState, rowsOf } from '../database.js'
@@ -14,6 +13,7 @@ import { orderBy } from '../read/pages.js'
 import { COLUMNS, type Column, columnName, usualHeadersSql } from '../schema/columns.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'
+import { EXPORT_FIELDS } from './parquet.js'
 
 const NATIVE_TYPES: Readonly<Record<string, NativeType>> = {
   BIGINT: 'int64',
@@ -55,23 +55,30 @@ export function csvQuery(from: string, sort: Sort): string {
 
 type Names<Id> = { readonly ids: readonly Id[]; readonly names: readonly string[] }
 
+interface Named<Id> {
+  readonly id: Id
+  readonly name: string | null
+}
+
 /** Cells of the catalog's names, by id. */
 export interface CsvNames {
   readonly clients: Names<number>
   readonly users: Names<string>
+  readonly emails: Names<string>
   readonly resources: Names<number>
   readonly sites: Names<number>
 }
 
 export async function readNames(connection: DuckDBConnection, orgId: string): Promise<CsvNames> {
-  const read = async <Id>(table: string, id: string): Promise<Names<Id>> => {
-    const sql = `SELECT ${id} AS id, name FROM ${table} WHERE org_id = $1`
-    const rows = (await rowsOf(connection, sql, [orgId])) as unknown as { id: Id; name: string }[]
+  const read = async <Id>(table: string, id: string, name = 'name'): Promise<Names<Id>> => {
+    const sql = `SELECT ${id} AS id, ${name} AS name FROM ${table} WHERE org_id = $1`
+    const rows = (await rowsOf(connection, sql, [orgId])) as unknown as Named<Id>[]
     return { ids: rows.map((row) => row.id), names: rows.map((row) => csvCell(row.name)) }
   }
   return inOneState(connection, async () => ({
     clients: await read<number>('catalog_client', 'id::DOUBLE'),
     users: await read<string>('catalog_user', 'id'),
+    emails: await read<string>('catalog_user', 'id', 'email'),
     resources: await read<number>('catalog_resource', 'id::DOUBLE'),
     sites: await read<number>('catalog_site', 'id::DOUBLE'),
   }))
@@ -80,9 +87,8 @@ export async function readNames(connection: DuckDBConnection, orgId: string): Pr
 export class CsvLines {
   readonly #native: NativeCsvLines
 
-  constructor(orgId: string, names: CsvNames) {
+  constructor(orgId: string, names: CsvNames, fields = EXPORT_FIELDS) {
     const special = specialCells(orgId, names)
-    const fields = [...FIELDS.map((field) => field.name), 'interrupted']
     this.#native = new (csvAddon().CsvLines)(
       SELECTED.map((c) => c.type),
       fields.map((name) => special[name] ?? plainCell(columnName(name))),
@@ -118,7 +124,7 @@ function plainCell(name: string): NativeCell {
 
 function specialCells(
   orgId: string,
-  { clients, users, resources, sites }: CsvNames,
+  { clients, users, emails, resources, sites }: CsvNames,
 ): Record<string, NativeCell> {
   const five = columns('protocol', 'source_ip', 'source_port', 'dest_ip', 'dest_port')
   return {
@@ -135,6 +141,7 @@ function specialCells(
     resourceName: { kind: 'name', columns: columns('site_resource_id'), ...resources },
     siteName: { kind: 'name', columns: columns('site_id'), ...sites },
     userName: { kind: 'textName', columns: columns('user_id'), ...users },
+    userEmail: { kind: 'textName', columns: columns('user_id'), ...emails },
     interrupted: { kind: 'flag', columns: columns('is_interrupted') },
   }
 }

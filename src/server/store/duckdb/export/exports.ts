@@ -37,8 +37,10 @@ export interface Asked {
   readonly sliceRows: number
   /** For what takes much memory. */
   readonly alone: (work: () => Promise<unknown>) => Promise<unknown>
+  /** Of CSV; all when it is left out. */
+  readonly columns?: readonly string[] | undefined
 }
-type Query = Omit<Asked, 'sliceRows' | 'alone'>
+type Query = Omit<Asked, 'sliceRows' | 'alone' | 'columns'>
 
 /** The whole answer as one query, for Parquet. */
 export function exportQuery(asked: Query): { text: string; values: string[] } {
@@ -97,7 +99,8 @@ export async function* exportCsv(
 ): AsyncGenerator<CsvPiece> {
   const first = lanes[0]!
   await checkLayout(first)
-  const lines = new CsvLines(asked.orgId, await readNames(first, asked.orgId))
+  const names = await readNames(first, asked.orgId)
+  const lines = new CsvLines(asked.orgId, names, asked.columns)
   if (asked.sort.key !== 'startTime') {
     yield* csvByOrder(first, lines, asked)
     return

@@ -34,8 +34,14 @@ function fieldSql(name: string): string {
   return column.kind === 'integer' ? `${snake}::BIGINT` : snake
 }
 
+/** The fields of an export, CSV or Parquet. */
+export const EXPORT_FIELDS: readonly string[] = [
+  ...FIELDS.map((field) => field.name),
+  'interrupted',
+  'userEmail',
+]
+
 /** @param exportText the export query, whose columns are those of withNames() */
-export function parquetQuery(exportText: string): string {
-  const columns = [...FIELDS.map((f) => f.name), 'interrupted']
+export function parquetQuery(exportText: string, columns = EXPORT_FIELDS): string {
   return `SELECT ${columns.map((name) => `${fieldSql(name)} AS "${name}"`).join(', ')} FROM (${exportText})`
 }
