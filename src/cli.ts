@@ -102,6 +102,9 @@ const context: CommandContext = {
   stdout: process.stdout,
   stderr: process.stderr,
 }
+// Node opens its debugger at this signal, for everybody who may connect to loopback, in processes that hold keys and may
+// read interfaces. A debugger is asked for with --inspect.
+process.on('SIGUSR1', () => undefined)
 // Commands see their own failed writes and end in order; what is left is to say it. A reader that goes away early
 // (`| head`) is no failure of ours.
 let outputFault: NodeJS.ErrnoException | null = null

@@ -6,9 +6,10 @@
  *
  * On Debian 12, with g++, make, flex, bison and, for arm64, g++-aarch64-linux-gnu.
  */
-import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { hardeningFaults } from './hardened.ts'
 import { run } from './run.ts'
 import { staticLibraries } from './static-libraries.ts'
 import { TARGETS, type Target } from './targets.ts'
@@ -36,7 +37,10 @@ export function prebuild(target: Target): string {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   for (const name of ADDONS) {
-    cpSync(join(tree, `build/Release/${name}.node`), join(out, `${name}.node`))
+    const built = join(tree, `build/Release/${name}.node`)
+    const faults = hardeningFaults(readFileSync(built))
+    if (faults.length > 0) throw new Error(`${built}: ${faults.join(', ')}`)
+    cpSync(built, join(out, `${name}.node`))
   }
   cpSync(join(libraries, 'licenses'), join(out, 'licenses'), { recursive: true })
   return out
