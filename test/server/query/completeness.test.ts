@@ -105,6 +105,21 @@ describe('the holes of one meter', () => {
     expect(await holesOf(0, 50)).toEqual([['unmetered', 10, 35]])
   })
 
+  test('of many runs only those of the range count, whichever it is', async () => {
+    const meter = new SimulatedMeter('m')
+    for (const minute of [0, 10, 20, 30, 40]) {
+      meter.start(at(minute))
+      await meter.report(at(minute + 5))
+    }
+    expect(await holesOf(6, 9)).toEqual([['unmetered', 6, 9]])
+    expect(await holesOf(12, 33)).toEqual([
+      ['unmetered', 15, 20],
+      ['unmetered', 25, 30],
+    ])
+    expect(await holesOf(21, 24)).toEqual([])
+    expect(await holesOf(-5, 3)).toEqual([['notWatched', -5, 0]])
+  })
+
   test('the meter’s own account of that time gives the hole its bytes', async () => {
     const meter = new SimulatedMeter('m')
     await run(meter, 0, 10)
