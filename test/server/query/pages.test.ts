@@ -13,8 +13,8 @@ import {
   sortOf,
 } from '../../../src/server/query/parameters.js'
 import type { LogFilter, LogRow, Sort } from '../../../src/server/store/store.js'
-import { isOpen, type Session } from '../../../src/session/session.js'
-import { batch, session } from '../../support/batches.js'
+import type { Session } from '../../../src/session/session.js'
+import { batch, report, session } from '../../support/batches.js'
 import { TestStore } from '../../support/store.js'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12)
@@ -39,6 +39,27 @@ async function array<T>(source: AsyncIterable<T>): Promise<T[]> {
 
 let store: TestStore
 let all: Session[]
+/** By session id. `closed` are interrupted ones that the store has moved to those that have ended. */
+let states: Map<string, 'open' | 'interrupted' | 'closed' | 'ended'>
+
+const run = (day: number) => ({ report: report({ startedAt: `2026-11-${day}T00:00:00.000Z` }) })
+
+const of = (sessions: readonly Session[], ...wanted: string[]) =>
+  sessions.filter((s) => wanted.includes(states.get(s.sessionId)!))
+
+/** Over three runs of the meter. */
+async function sendAll(organisations: readonly (readonly [string, readonly Session[]])[]) {
+  for (const [orgId, sessions] of organisations) {
+    await store.send(orgId, 1, batch(1, of(sessions, 'closed'), run(18)))
+    await store.send(orgId, 1, batch(2, [], run(19)))
+  }
+  const closed = organisations.flatMap(([, sessions]) => of(sessions, 'closed'))
+  expect(await store.store.closeInterrupted()).toBe(closed.length)
+  for (const [orgId, sessions] of organisations) {
+    await store.send(orgId, 1, batch(3, of(sessions, 'interrupted'), run(19)))
+    await store.send(orgId, 1, batch(4, of(sessions, 'open', 'ended'), run(20)))
+  }
+}
 
 beforeAll(async () => {
   store = await TestStore.open()
@@ -51,12 +72,13 @@ beforeAll(async () => {
     user: fc.option(fc.constantFrom('u1', 'o’neil, "x"'), { nil: null }),
     resource: fc.option(fc.integer({ min: 7, max: 8 }), { nil: null }),
     udp: fc.boolean(),
-    open: fc.boolean(),
+    state: fc.constantFrom('open', 'interrupted', 'closed', 'ended', 'ended', 'ended'),
     bytes: fc.constantFrom(0, 1, 50, 1e6),
     seconds: fc.integer({ min: 0, max: 5 }),
-    state: fc.constantFrom('S0', 'SF', 'REJ'),
+    connState: fc.constantFrom('S0', 'SF', 'REJ'),
   })
-  all = fc.sample(shape, { numRuns: 400, seed: 7 }).map((s, i) => {
+  const sample = fc.sample(shape, { numRuns: 400, seed: 7 })
+  all = sample.map((s, i) => {
     const startTimeUs = NOW_MS * 1e3 - s.age * HOUR_US
     return session(i + 1, {
       startTimeUs,
@@ -72,20 +94,16 @@ beforeAll(async () => {
       bytesRx: 5,
       payloadRx: 0,
       payloadTx: 0,
-      connState: s.state as 'S0',
-      endReason: s.open ? 'activeTimeout' : 'endOfFlowDetected',
+      connState: s.connState as 'S0',
+      endReason: s.state === 'ended' ? 'endOfFlowDetected' : 'activeTimeout',
     })
   })
-  await store.send('acme', 1, batch(1, all))
+  states = new Map(all.map((s, i) => [s.sessionId, sample[i]!.state]))
   // Another organisation with the same ids: it must never show.
-  await store.send(
-    'other',
-    1,
-    batch(
-      1,
-      all.map((s) => ({ ...s, bytesTx: 999_999_999 })),
-    ),
-  )
+  await sendAll([
+    ['acme', all],
+    ['other', all.map((s) => ({ ...s, bytesTx: 999_999_999 }))],
+  ])
   await store.store.putCatalog('acme', {
     clients: CLIENT_NAMES.map((name, i) => ({ clientId: i + 1, name, addresses: [] })),
     users: [{ userId: 'u1', name: 'Ulla', email: 'ulla@example.org' }],
@@ -132,7 +150,11 @@ const MATCH: Record<string, (value: string, s: Session) => boolean> = {
   siteResourceId: (v, s) =>
     v === 'none' ? s.siteResourceId === null : s.siteResourceId === Number(v),
   userId: (v, s) => (v === 'none' ? s.userId === null : s.userId === v),
-  state: (v, s) => (v === 'open') === isOpen(s) && v !== 'interrupted',
+  state: (v, s) => {
+    const state = states.get(s.sessionId)!
+    if (v === 'interrupted') return state === 'interrupted' || state === 'closed'
+    return (v === 'open') === (state === 'open')
+  },
   connState: (v, s) => v.split(',').includes(s.connState),
   minBytes: (v, s) => s.bytesTx + s.bytesRx >= Number(v),
   q: (v, s) => {
@@ -253,7 +275,7 @@ test('filters, sorts, pages, counts and totals agree with an array', {
           sort: 'bytes',
         })
         expect(totals.bytesTx).toBe(want.reduce((n, s) => n + s.bytesTx, 0))
-        expect(totals.open).toBe(want.filter(isOpen).length)
+        expect(totals.open).toBe(want.filter((s) => states.get(s.sessionId) === 'open').length)
       },
     ),
     { numRuns: 25 },
@@ -306,25 +328,36 @@ test('offset skips rows of the same order', async () => {
 test('facets count under all filters but their own', async () => {
   const q = { clientId: '1', protocol: 'tcp' }
   const facets = await store.store.attributes('acme', filter(q))
-  const count = (rows: readonly Session[], pick: (s: Session) => unknown, value: unknown) =>
-    rows.filter((s) => pick(s) === value).length
-  const clients = twin({ protocol: 'tcp' })
-  for (const { id, name, count: n } of facets.clients) {
-    expect(n).toBe(count(clients, (s) => s.clientId, id))
-    expect(name).toBe(CLIENT_NAMES[id - 1])
-  }
-  expect(facets.clients).toHaveLength(3)
-  const protocols = twin({ clientId: '1' })
-  for (const { value, count: n } of facets.protocols)
-    expect(n).toBe(count(protocols, (s) => s.protocol, value))
-  const users = twin(q)
-  expect(facets.users.find((u) => u.id === 'u1')).toEqual({
-    id: 'u1',
-    name: 'Ulla',
-    email: 'ulla@example.org',
-    count: count(users, (s) => s.userId, 'u1'),
-  })
+  const clients = countedBy(twin({ protocol: 'tcp' }), (s) => s.clientId)
+  expect(clients).toHaveLength(3)
+  expect(facets.clients).toEqual(
+    clients.map(([id, count]) => ({ id, name: CLIENT_NAMES[id - 1], count })),
+  )
+  const protocols = countedBy(twin({ clientId: '1' }), (s) => s.protocol)
+  expect(protocols).toHaveLength(2)
+  expect(facets.protocols).toEqual(protocols.map(([value, count]) => ({ value, count })))
+  const users = countedBy(twin(q), (s) => s.userId)
+  expect(users).toHaveLength(2)
+  const known = { u1: { name: 'Ulla', email: 'ulla@example.org' } }
+  expect(facets.users).toEqual(
+    users.map(([id, count]) => ({
+      id,
+      ...(known[id as 'u1'] ?? { name: null, email: null }),
+      count,
+    })),
+  )
 })
+
+/** Values that are not null, most frequent first. */
+function countedBy<T extends string | number>(
+  rows: readonly Session[],
+  pick: (s: Session) => T | null,
+): [T, number][] {
+  const counts = new Map<T, number>()
+  for (const value of rows.map(pick))
+    if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a)
+}
 
 test('a cursor is not moved by rows that arrive between two pages', async () => {
   const sort = sortOf('-startTime')
@@ -339,7 +372,7 @@ test('a cursor is not moved by rows that arrive between two pages', async () => 
     }),
   ]
   const before = sorted(twin({}), sort)
-  await store.send('acme', 1, batch(2, between))
+  await store.send('acme', 1, batch(5, between, run(20)))
   const rest: string[] = []
   let after = first.next
   while (after !== null) {
