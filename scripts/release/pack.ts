@@ -50,6 +50,6 @@ rmSync(PACKAGES, { recursive: true, force: true })
 for (const target of targets) console.log(packAddon(target))
 for (const [name, edition] of Object.entries(EDITIONS)) {
   const folder = join(STAGE, name)
-  stage(edition, folder, targets)
+  await stage(edition, folder, targets)
   console.log(pack(folder))
 }

@@ -6,6 +6,10 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { type Modules, manifest, modulesOf, packageFolders } from './closure.ts'
+import { describeCommands } from './commands.ts'
+import { completion } from './completion.ts'
+import { manPages } from './man.ts'
+import { run } from './run.ts'
 import { TARGETS, type Target } from './targets.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
@@ -15,6 +19,7 @@ export interface Edition {
   readonly description?: string
   /** Commands that cannot work without one of these modules are left out. */
   readonly without: RegExp
+  readonly withServer: boolean
   readonly parts: readonly string[]
 }
 
@@ -22,12 +27,14 @@ export const EDITIONS = {
   all: {
     name: 'tunmeter',
     without: /$^/,
+    withServer: true,
     parts: ['dist/dashboard', 'packaging', 'docs', 'fixtures/demo'],
   },
   meter: {
     name: '@tunmeter/meter',
     description: "tunmeter's meter without its server: for machines that only meter and deliver",
     without: /^\.\/server\//,
+    withServer: false,
     parts: ['packaging', 'docs'],
   },
 } satisfies Record<string, Edition>
@@ -54,7 +61,7 @@ export function addonName(target: Target): string {
 }
 
 /** Fills `folder`. The checkout must be built (npm run setup). */
-export function stage(edition: Edition, folder: string, targets = TARGETS): void {
+export async function stage(edition: Edition, folder: string, targets = TARGETS): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const modules = modulesOf(join(ROOT, 'dist'), ENTRIES, edition.without)
@@ -69,7 +76,30 @@ export function stage(edition: Edition, folder: string, targets = TARGETS): void
   const chosen: Record<string, string> = {}
   for (const path of bundled) Object.assign(chosen, bundle(path, folder))
   for (const target of targets) chosen[addonName(target)] = manifest(ROOT).version
-  writeManifest(folder, packageJson(edition, modules, chosen))
+  const pages = await generate(edition, folder)
+  writeManifest(folder, { ...packageJson(edition, modules, chosen), man: pages })
+}
+
+/** Man pages and completions. @returns the pages' paths */
+async function generate({ withServer }: Edition, folder: string): Promise<string[]> {
+  const commands = await describeCommands(withServer)
+  const pages = manPages(commands, manifest(ROOT).version, releaseDate())
+  mkdirSync(join(folder, 'man'))
+  for (const [name, page] of pages) writeFileSync(join(folder, 'man', name), page)
+  mkdirSync(join(folder, 'completions'))
+  for (const shell of ['bash', 'zsh', 'fish'] as const)
+    writeFileSync(join(folder, 'completions', `tunmeter.${shell}`), completion(shell, commands))
+  return [...pages.keys()].map((name) => `man/${name}`)
+}
+
+/** Of the commit (or SOURCE_DATE_EPOCH), so that two builds are equal. */
+export function releaseSeconds(): number {
+  const given = process.env.SOURCE_DATE_EPOCH
+  return Number(given ?? run('git', ['log', '-1', '--format=%ct'], { cwd: ROOT }).trim())
+}
+
+function releaseDate(): string {
+  return new Date(releaseSeconds() * 1e3).toISOString().slice(0, 10)
 }
 
 /** Pictures of the docs, maps and what only fuzzing needs stay behind. */

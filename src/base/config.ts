@@ -14,6 +14,8 @@ export interface Option<T> {
   readonly help: string
   /** Placeholder of the value in `--help`; a switch (no value) has none. */
   readonly value?: string
+  /** All values that it takes, where they are words. */
+  readonly choices?: readonly string[]
   /** Text to value. Throws an Error that says what is expected. */
   readonly parse: (text: string) => T
   readonly default: T
@@ -103,6 +105,7 @@ export function choice<const T extends string>(
   return option<T>({
     help: `${help.replace(/\.$/, '')}: ${choices.join(', ')}`,
     value,
+    choices,
     default: fallback,
     defaultText: fallback,
     parse: (t) => {

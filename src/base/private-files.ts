@@ -9,6 +9,7 @@ import {
   constants,
   existsSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -16,11 +17,28 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { AppError, messageOf } from './errors.js'
 
 const OTHERS_WRITE = 0o002
 const STICKY = 0o1000
+
+/**
+ * Makes a directory with those above it, for this user alone. Step by step: Node's own `recursive` never ends below
+ * /proc, where a directory that is there has no room for another and says ENOENT.
+ */
+export function makeDirectory(path: string): void {
+  const missing: string[] = []
+  for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.push(at)
+  for (const at of missing.reverse()) {
+    try {
+      mkdirSync(at, { mode: 0o700 })
+    } catch (error) {
+      // Somebody else has just made it.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+}
 
 /** Takes from others the right to write a directory that is there. @throws AppError DATA_UNUSABLE */
 export function closeDirectory(path: string): void {

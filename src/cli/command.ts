@@ -44,6 +44,15 @@ export function defineCommand<const S extends OptionTable>(spec: CommandSpec<S>)
   return spec
 }
 
+/** What every command takes besides its own options. */
+export const CONFIG_HELP = 'Read options from this YAML file: names as above, without the dashes.'
+
+export function optionHelp(name: string, option: OptionTable[string]): string {
+  const shownDefault = option.defaultText === '' ? '' : ` Default: ${option.defaultText}.`
+  const secret = option.secret ? ` Safer: the environment, ${envName(name)}.` : ''
+  return `${option.help.replace(/\.?$/, '.')}${shownDefault}${secret}`
+}
+
 /**
  * Builds commander's command for a spec; `done` receives the exit code.
  * Every command takes `--config FILE` besides its own options.
@@ -63,9 +72,7 @@ export function buildCommand(
   if (spec.arguments !== undefined) command.arguments(spec.arguments)
   for (const [name, option] of Object.entries(spec.options as OptionTable)) {
     const flag = `--${kebabCase(name)}`
-    const shownDefault = option.defaultText === '' ? '' : ` Default: ${option.defaultText}.`
-    const secret = option.secret ? ` Safer: the environment, ${envName(name)}.` : ''
-    const help = `${option.help.replace(/\.?$/, '.')}${shownDefault}${secret}`
+    const help = optionHelp(name, option)
     if (option.value === undefined) command.option(flag, help)
     // Always collected into a list, so that a repeated flag is refused rather than silently overwritten.
     else
@@ -74,10 +81,7 @@ export function buildCommand(
         text,
       ])
   }
-  command.option(
-    '--config <FILE>',
-    'Read options from this YAML file: names as above, without the dashes.',
-  )
+  command.option('--config <FILE>', CONFIG_HELP)
   if (spec.details !== undefined) command.addHelpText('after', `\n${spec.details}`)
   return command.action(async () => {
     const { config, ...flags } = command.opts<{ config?: string } & Record<string, unknown>>()

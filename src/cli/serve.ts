@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, isIP } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -86,6 +86,27 @@ export function parseListen(text: string): { host: string; port: number } {
   return { host, port }
 }
 
+/** Names are not asked for: whoever answers for the name could choose the client's address. @throws AppError BAD_OPTIONS */
+function checkProxies(proxies: readonly string[]): void {
+  const faults = proxies
+    .flatMap((proxy) => proxy.split(','))
+    .filter((proxy) => {
+      const [address = '', length] = proxy.trim().split('/')
+      const bits = isIP(address) === 4 ? 32 : 128
+      return (
+        isIP(address) === 0 ||
+        (length !== undefined && !(/^\d{1,3}$/.test(length) && Number(length) <= bits))
+      )
+    })
+  if (faults.length > 0)
+    throw badOptions(
+      faults.map(
+        (fault) =>
+          `--trust-proxy: ${JSON.stringify(fault)}: expected an address or prefix, as in 10.0.0.2 or 10.0.0.0/8`,
+      ),
+    )
+}
+
 /** @throws AppError NO_KEY, DATA_UNUSABLE */
 async function openControl(options: Options, host: string): Promise<Control> {
   const needsKey = !isLoopback(host) && host !== 'localhost'
@@ -128,6 +149,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const log = createLogger(options.logLevel)
   const { host, port } = parseListen(options.listen)
   const tls = readTls(options)
+  checkProxies(options.trustProxy)
   // Before anything is made: a server that cannot listen leaves no directory behind.
   await tryListen(host, port, options.listen)
   closeDirectory(options.data)

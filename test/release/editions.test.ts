@@ -16,9 +16,9 @@ const MACHINE = `linux-${process.arch}`
 const CAPTURE = readdirSync(`${ROOT}fixtures/demo`).find((name) => /\.pcap/.test(name))!
 
 let folder: string
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tunmeter-editions-'))
-  stage(EDITIONS.meter, folder)
+  await stage(EDITIONS.meter, folder)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -60,6 +60,10 @@ describe('@tunmeter/meter', () => {
     const files = filesOf(folder)
     expect(files).toContain('dist/cli/meter.js')
     expect(files).toContain('dist/meter/spool/verify-child.js')
+    expect(manifest(folder).man).toContain('man/tunmeter-meter.1')
+    expect(files).toContain('man/tunmeter-meter.1')
+    expect(files).toContain('completions/tunmeter.bash')
+    expect(files.filter((file) => /tunmeter-(serve|keys|backup|demo)\.1$/.test(file))).toEqual([])
     const ofOthers = files.filter(
       (file) => !file.startsWith('docs/') && !file.startsWith('packaging/'),
     )
@@ -99,9 +103,9 @@ describe('@tunmeter/meter', () => {
   })
 })
 
-test('tunmeter holds both halves and bundles all but machine code', () => {
+test('tunmeter holds both halves and bundles all but machine code', async () => {
   const whole = join(folder, 'whole')
-  stage(EDITIONS.all, whole)
+  await stage(EDITIONS.all, whole)
   const files = filesOf(whole)
   for (const file of ['dist/server/http/app.js', 'dist/dashboard/index.html', 'dist/cli/serve.js'])
     expect(files).toContain(file)

@@ -64,7 +64,7 @@ export async function openConnection(flags: ServerFlags): Promise<Connection> {
     ca: readOptional(flags.caFile),
     clientCert: readOptional(flags.clientCert),
     clientKey: flags.clientKey === undefined ? undefined : readSecret(flags.clientKey),
-    proxy: flags.proxy,
+    proxy: proxyUrl(flags.proxy),
   })
 }
 
@@ -81,6 +81,28 @@ function serverUrl({ to: text, allowPlainHttp }: ServerFlags): string {
   }
   refusePlainHttp('--to', url, allowPlainHttp)
   return url.href
+}
+
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'] as const
+
+/** Checks the environment's, too: what undici says of them is no message for a user. */
+function proxyUrl(flag: string | undefined): string | undefined {
+  const given: readonly (readonly [string, string | undefined])[] = [
+    ['--proxy', flag],
+    ...PROXY_VARIABLES.map((name) => [name, process.env[name]] as const),
+  ]
+  const faults = given
+    .filter(([, value]) => value !== undefined && value !== '' && !isProxy(value))
+    .map(
+      ([name, value]) =>
+        `${name}: "${value}": expected an address as in http://proxy.example.org:3128`,
+    )
+  if (faults.length > 0) throw badOptions(faults)
+  return flag
+}
+
+function isProxy(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
 }
 
 /** The key in force: read again on SIGHUP. */

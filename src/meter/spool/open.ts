@@ -1,7 +1,9 @@
 /** Opening a spool directory: locked, verified after an unclean stop, and usable whatever the disk did to it. */
+
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError, messageOf } from '../../base/errors.js'
+import { makeDirectory } from '../../base/private-files.js'
 import type { BatchGap } from '../../session/batch.js'
 import { type Identity, type Life, parseEntry, SPOOL_VERSION } from './format.js'
 import { lossOf } from './gaps.js'
@@ -60,7 +62,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 
 function lockIn(directory: string): ReturnType<typeof lockDirectory> {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory)
     return lockDirectory(join(directory, 'lock'), `pid ${process.pid}`)
   } catch (error) {
     throw error instanceof AppError ? error : unusable(directory, error)

@@ -5,9 +5,10 @@
  * promise; all but the first are silenced here, or they would end the process as unhandled rejections. Its
  * transactionSync() is not used: after a failed commit (lmdb 3.5) it goes on to report commits that never happen.
  */
-import { mkdirSync } from 'node:fs'
+
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { AppError, messageOf } from '../../base/errors.js'
+import { makeDirectory } from '../../base/private-files.js'
 import type { BatchGap } from '../../session/batch.js'
 
 export interface Writer {
@@ -34,7 +35,7 @@ function quiet(promise: unknown): void {
 
 /** @param mapBytes address space, not disk: twice what may be stored leaves room for fragmentation. */
 export function openStoreFile(directory: string, mapBytes: number, readOnly = false): StoreFile {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const root: RootDatabase<unknown, string> = open({
     path: directory,
     noSubdir: false,

@@ -1,8 +1,10 @@
 /** The lmdb file of store/control.ts: whether it is there, and opening it with an error that says what to do. */
-import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs'
+
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { AppError, messageOf } from '../../base/errors.js'
+import { makeDirectory } from '../../base/private-files.js'
 
 const FILE = 'control.mdb'
 const MAP_BYTES = 256 * 2 ** 20
@@ -18,7 +20,7 @@ export function controlExists(directory: string): boolean {
 export function openControlFile(directory: string): RootDatabase {
   const path = join(directory, FILE)
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory)
     // LMDB trusts its file: opening another one ends the process.
     if (existsSync(path) && !isControlFile(path)) throw new Error(`${FILE} is damaged`)
     return open({ path, maxDbs: 8, mapSize: MAP_BYTES })

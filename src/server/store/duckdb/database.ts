@@ -7,11 +7,13 @@
  * `COMMIT` returns after the write-ahead log is fsync'd; a crash loses nothing committed, and the log is replayed at
  * the next open. When it is folded into the file (checkpoint), the writer says.
  */
-import { mkdirSync, statfsSync, statSync } from 'node:fs'
+
+import { statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { AppError, messageOf } from '../../../base/errors.js'
+import { makeDirectory } from '../../../base/private-files.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
 
 const MiB = 2 ** 20
@@ -69,7 +71,7 @@ export class Database {
 
   /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
   static async open(options: DatabaseOptions): Promise<Database> {
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+    makeDirectory(options.directory)
     const path = join(options.directory, 'sessions.duckdb')
     const instance = await openInstance(path, options)
     const database = new Database(path, instance, options)

@@ -1,0 +1,85 @@
+/** Mistakes of a user: what, where, what to do; exit 2 where trying again does not help; never a stack, never "bug". */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { canMakeCertificates } from '../support/certificates.js'
+import { run } from '../support/process.js'
+import { temporaryDirectory } from '../support/temporary.js'
+
+async function refused(args: readonly string[], env: Record<string, string> = {}) {
+  const { code, stderr } = await run(args, { env })
+  expect(stderr).not.toMatch(/bug|\n {4}at /)
+  return { code, stderr }
+}
+
+const serve = (...more: string[]) => [
+  ...['serve', '--listen', '127.0.0.1:0', '--data', join(temporaryDirectory(), 'data')],
+  ...more,
+]
+const meter = (...more: string[]) => [
+  ...['meter', '--interface', 'lo', '--to', 'http://127.0.0.1:9', '--key', 'tm_ingest_x'],
+  ...['--spool', join(temporaryDirectory(), 'spool'), ...more],
+]
+
+describe.skipIf(!canMakeCertificates)('certificate and key of serve', () => {
+  test('swapped, of another pair, not PEM, not there', async () => {
+    const folder = temporaryDirectory()
+    const file = (name: string) => join(folder, name)
+    for (const name of ['a', 'b'])
+      execFileSync(
+        'openssl',
+        [
+          ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+          ...['-subj', '/CN=x', '-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)],
+        ],
+        { stdio: 'ignore' },
+      )
+    const cases = [
+      ['a.key', 'a.crt', /--tls-cert .*a\.key is not a certificate.*holds a private key/],
+      ['a.crt', 'b.key', /the key in .*b\.key does not belong to the certificate in .*a\.crt/],
+      ['none.crt', 'a.key', /--tls-cert: cannot read .*none\.crt/],
+    ] as const
+    for (const [cert, key, message] of cases) {
+      const { code, stderr } = await refused(
+        serve('--tls-cert', file(cert), '--tls-key', file(key)),
+      )
+      expect(stderr).toMatch(message)
+      expect(code).toBe(2)
+    }
+    const notPem = await refused(serve('--tls-cert', '/etc/passwd', '--tls-key', file('a.key')))
+    expect(notPem.stderr).toMatch(/--tls-cert \/etc\/passwd is not a certificate.*is not PEM/)
+  })
+})
+
+test.each(['nginx', '10.0.0.0/33', '::1/129', '10.0.0.1/x', ''])(
+  '--trust-proxy %j is no address',
+  async (proxy) => {
+    const { code, stderr } = await refused(serve('--trust-proxy', proxy))
+    expect(stderr).toContain(
+      `--trust-proxy: ${JSON.stringify(proxy)}: expected an address or prefix`,
+    )
+    expect(code).toBe(2)
+  },
+)
+
+test.each(['foo', 'foo:3128', 'socks5://x:1'])('--proxy %j is no address', async (proxy) => {
+  const { code, stderr } = await refused(meter('--proxy', proxy))
+  expect(stderr).toContain(`--proxy: "${proxy}": expected an address as in http://`)
+  expect(code).toBe(2)
+})
+
+test('a proxy of the environment that is no address is named', async () => {
+  const { code, stderr } = await refused(meter(), { HTTP_PROXY: 'foo' })
+  expect(stderr).toContain('HTTP_PROXY: "foo": expected an address')
+  expect(code).toBe(2)
+})
+
+test.each([
+  ['serve', '--listen', '127.0.0.1:0', '--data'],
+  ['keys', 'create', '--scope', 'root', '--name', 'a', '--data'],
+  ['meter', '--interface', 'lo', '--to', 'http://127.0.0.1:9', '--key', 'tm_ingest_x', '--spool'],
+])('%s: a directory below /proc is refused; making it never ended', async (...args) => {
+  const { code, stderr } = await refused([...args, '/proc/tunmeter/x'])
+  expect(stderr).toContain('/proc/tunmeter')
+  expect(code).not.toBe(0)
+})
