@@ -3,7 +3,7 @@
  * `node_modules` all JavaScript that they need, in the versions of the lock file. What has machine code comes as an
  * optional dependency, of which npm chooses the one for the machine.
  */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { type Modules, manifest, modulesOf, packageFolders } from './closure.ts'
 import { describeCommands } from './commands.ts'
@@ -47,9 +47,10 @@ const COMPILES_WITH = 'node-addon-api'
 const ENTRIES = ['cli.js', 'meter/spool/verify-child.js']
 
 /** Declarations, maps, sources of machine code and prose: nothing that Node loads. Licences stay. */
-const NOT_LOADED = /\.(?:map|ts|cts|mts|md|cc?|cpp|hh?|hpp|inc|asm|S|gyp|txt)$/
+const NOT_LOADED =
+  /\/\.[^/]+$|\.(?:html|yml|sh|map|ts|cts|mts|md|cc?|cpp|hh?|hpp|inc|asm|S|gyp|txt)$/
 const NOT_LOADED_FOLDERS =
-  /node_modules\/(?:(?:@[^/]+\/)?[^/]+\/(?:test|tests|docs|doc|benchmarks|benchmark|examples)|zod\/src|koffi\/(?:lib|vendor)|lmdb\/(?:dependencies|src|dict)|yaml\/browser|lru-cache\/dist\/commonjs|@opentelemetry\/api\/build\/(?:esm|esnext))$/
+  /node_modules\/(?:(?:@[^/]+\/)?[^/]+\/(?:test|tests|docs|doc|benchmarks|benchmark|examples)|zod\/(?:src|v3|mini|v4-mini|v4\/mini)|koffi\/(?:lib|vendor)|lmdb\/(?:dependencies|src|dict|dist)|yaml\/browser|lru-cache\/dist\/(?:commonjs|esm\/browser|esm\/react-native)|@opentelemetry\/api\/build\/(?:esm|esnext))$/
 /** Twins for browsers and other module systems: tunmeter imports ES modules, and CommonJS only where there is nothing else. */
 const TWINS =
   /node_modules\/(?:zod\/.*\.cjs|(?:msgpackr|ordered-binary|lmdb)\/.*\.min\.js|msgpackr\/dist\/(?!node\.cjs).*)$/
@@ -92,10 +93,13 @@ async function generate({ withServer }: Edition, folder: string): Promise<string
   return [...pages.keys()].map((name) => `man/${name}`)
 }
 
-/** Of the commit (or SOURCE_DATE_EPOCH), so that two builds are equal. */
+/** Of the commit (or SOURCE_DATE_EPOCH), so that two builds are equal; without git, of package.json. */
 export function releaseSeconds(): number {
   const given = process.env.SOURCE_DATE_EPOCH
-  return Number(given ?? run('git', ['log', '-1', '--format=%ct'], { cwd: ROOT }).trim())
+  if (given !== undefined) return Number(given)
+  return existsSync(join(ROOT, '.git'))
+    ? Number(run('git', ['log', '-1', '--format=%ct'], { cwd: ROOT }).trim())
+    : Math.trunc(statSync(join(ROOT, 'package.json')).mtimeMs / 1e3)
 }
 
 function releaseDate(): string {
