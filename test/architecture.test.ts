@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['meter/output', 'meter/spool', 'meter/ship'],
   ],
   'meter/replay': ['base', 'session', 'meter'],
+  'meter/newt': ['base', 'session', 'meter'],
   'server/control': ['base', 'session'],
   'server/store': ['base', 'session', 'server/control'],
   'server/ingest': ['base', 'session', 'server/store'],

@@ -35,6 +35,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Read capture files as sessions: print them, or deliver them to a server.',
     load: async () => (await import('./replay.js')).command,
   },
+  'newt-log': {
+    summary: 'Deliver the sessions that Newt logs, where it has no interface to meter.',
+    load: async () => (await import('./newt-log.js')).command,
+  },
   spool: {
     summary: 'Look into a meter’s spool; resend or drop what the server refused.',
     load: async () => (await import('./spool.js')).command,

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { buildConnector, Dispatcher } from 'undici'
 import { z } from 'zod'
 import { AppError, networkFault } from '../../base/errors.js'
@@ -43,6 +45,8 @@ export interface ServerCatalog {
   readonly etag: string | null
   readonly content: unknown
 }
+
+const pack = promisify(gzip)
 
 export const CONNECTIONS_MAX = 2
 const CONNECT_TIMEOUT_MS = 10_000
@@ -169,6 +173,16 @@ export class Connection {
       return judge(await this.#request('POST', path, { body }), batch, Date.now())
     } catch (error) {
       return { kind: 'away', message: networkFault(error), retryAfterMs: 0 }
+    }
+  }
+
+  /** Sessions of Newt’s own log; the text says why there is no answer. */
+  async sendAccessLog(site: Site, content: object): Promise<Answer | string> {
+    const path = `/api/v1/org/${site.orgId}/site/${site.siteId}/access-log`
+    try {
+      return await this.#request('POST', path, { body: await pack(JSON.stringify(content)) })
+    } catch (error) {
+      return networkFault(error)
     }
   }
 

@@ -35,6 +35,8 @@ const newtSessionSchema = z.object({
   bytesTx: count.nullish(),
   bytesRx: count.nullish(),
   connectionCount: count.nullish(),
+  /** Newt itself does not send it; tunmeter newt-log finds it in Newt's log. */
+  endReason: z.enum(['endOfFlowDetected', 'idleTimeout', 'forcedEnd']).nullish(),
 })
 type NewtSession = z.infer<typeof newtSessionSchema>
 
@@ -145,7 +147,7 @@ function convert(given: NewtSession, site: Site): StoredSession | string {
     destPort: dest.port,
     bytesTx: counted ? (given.bytesTx ?? 0) : null,
     bytesRx: counted ? (given.bytesRx ?? 0) : null,
-    endReason: 'endOfFlowDetected',
+    endReason: given.endReason ?? 'endOfFlowDetected',
     midstream: false,
     connectionCount: Math.max(1, given.connectionCount ?? 1),
     siteResourceId: given.resourceId === 0 ? null : given.resourceId,

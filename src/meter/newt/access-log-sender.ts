@@ -1,0 +1,108 @@
+/**
+ * Ended sessions to the server, in the form in which Newt itself sends its access log: base64 of zlib of a JSON array.
+ * The server makes its ids of Newt's, so that a list that is sent again changes nothing; that is why no spool is
+ * needed: what was not delivered is read from the log again.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { deflate } from 'node:zlib'
+import { z } from 'zod'
+import { AppError } from '../../base/errors.js'
+import { printable } from '../../base/printable.js'
+import { parseEnvelope, parseRetryAfter } from '../ship/answer.js'
+import { Backoff } from '../ship/backoff.js'
+import type { Connection, Site } from '../ship/connection.js'
+import type { EndedSession } from './access-sessions.js'
+
+const pack = promisify(deflate)
+
+const receiptSchema = z.object({
+  stored: z.int().min(0),
+  refused: z.array(z.object({ reason: z.string() })),
+  notice: z.string().optional(),
+})
+
+export interface SenderEvents {
+  /** The server is away (again and again), or back: null. */
+  readonly onAway: (message: string | null) => void
+  readonly onRefused: (reason: string) => void
+}
+
+export class AccessLogSender {
+  readonly #connection: Connection
+  readonly #events: SenderEvents
+  readonly #backoff = new Backoff()
+  #site: Site | null = null
+  #away = false
+  stored = 0
+  refused = 0
+
+  constructor(connection: Connection, events: SenderEvents) {
+    this.#connection = connection
+    this.#events = events
+  }
+
+  get site(): Site | null {
+    return this.#site
+  }
+
+  /**
+   * Tries until the server has them, or `signal`.
+   * @returns false when `signal` ended it. @throws AppError NOT_DELIVERED when no further try makes sense
+   */
+  async send(sessions: readonly EndedSession[], signal: AbortSignal): Promise<boolean> {
+    const json = JSON.stringify(sessions)
+    const compressed = (await pack(json)).toString('base64')
+    for (;;) {
+      const waitMs = await this.#try(compressed)
+      if (waitMs === null) return true
+      if (signal.aborted) return false
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return false
+    }
+  }
+
+  /** @returns how long to wait for the next try; null: it is done */
+  async #try(compressed: string): Promise<number | null> {
+    if (this.#site === null) {
+      const who = await this.#connection.whoAmI()
+      if (who.kind === 'denied') throw refusal(who.message)
+      if (who.kind === 'away') return this.#waits(who.message, 0)
+      this.#site = who.site
+    }
+    const answer = await this.#connection.sendAccessLog(this.#site, { compressed })
+    if (typeof answer === 'string') return this.#waits(answer, 0)
+    const envelope = parseEnvelope(answer.text)
+    const said = `HTTP ${answer.status}${envelope?.message ? `: ${envelope.message}` : ''}`
+    const isFinal =
+      answer.status >= 400 && answer.status < 500 && ![408, 425, 429].includes(answer.status)
+    if (isFinal && envelope !== null) throw refusal(said)
+    const receipt = receiptSchema.safeParse(envelope?.data)
+    if (answer.status !== 200 || !receipt.success)
+      return this.#waits(said, parseRetryAfter(answer.retryAfter, Date.now()))
+    if (receipt.data.notice !== undefined) throw refusal(printable(receipt.data.notice))
+    this.#delivered(receipt.data)
+    return null
+  }
+
+  #delivered({ stored, refused }: z.infer<typeof receiptSchema>): void {
+    this.#backoff.reset()
+    if (this.#away) this.#events.onAway(null)
+    this.#away = false
+    this.stored += stored
+    this.refused += refused.length
+    for (const { reason } of refused) this.#events.onRefused(printable(reason))
+  }
+
+  #waits(message: string, atLeastMs: number): number {
+    if (!this.#away) this.#events.onAway(message)
+    this.#away = true
+    return Math.max(atLeastMs, this.#backoff.next())
+  }
+}
+
+function refusal(message: string): AppError {
+  return new AppError('NOT_DELIVERED', `the server does not take the sessions: ${message}`, {
+    hint: 'Mend it and read the log again: what is there already is not stored twice.',
+  })
+}

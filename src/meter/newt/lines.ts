@@ -1,0 +1,104 @@
+/** Lines of a pipe or a file, which may be followed as it grows, is moved away or is cut to nothing. */
+import { open, stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const FOLLOW_MS = 500
+const READ_BYTES = 64 * 1024
+/** A longer line is no line of access: it is skipped. */
+export const LINE_BYTES_MAX = 64 * 1024
+const NEWLINE = 0x0a
+
+/** Cuts bytes into lines. */
+export class LineCutter {
+  #rest: Buffer[] = []
+  #restBytes = 0
+  #skipping = false
+  tooLong = 0
+
+  cut(bytes: Buffer): string[] {
+    const lines: string[] = []
+    let from = 0
+    for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, from)) {
+      this.#keep(bytes.subarray(from, at))
+      from = at + 1
+      const line = this.#take()
+      if (line !== null) lines.push(line)
+    }
+    this.#keep(bytes.subarray(from))
+    return lines
+  }
+
+  /** The last line, when no line end came after it. */
+  end(): string[] {
+    const line = this.#take()
+    return line === null || line === '' ? [] : [line]
+  }
+
+  #keep(part: Buffer): void {
+    this.#restBytes += part.length
+    if (this.#restBytes > LINE_BYTES_MAX) {
+      this.#skipping = true
+      this.#rest = []
+    } else if (part.length > 0) {
+      // A copy: the reader's buffer is used again.
+      this.#rest.push(Buffer.from(part))
+    }
+  }
+
+  #take(): string | null {
+    const line = this.#skipping ? null : Buffer.concat(this.#rest).toString('utf8')
+    if (this.#skipping) this.tooLong++
+    this.#rest = []
+    this.#restBytes = 0
+    this.#skipping = false
+    return line?.endsWith('\r') === true ? line.slice(0, -1) : line
+  }
+}
+
+/** Chunks until the end of the pipe, or `signal`. */
+export async function* chunksOfPipe(pipe: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const stop = (): void => void pipe.destroy()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    for await (const chunk of pipe) yield Buffer.from(chunk as Uint8Array)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Chunks of a file from its beginning; followed, until `signal`. */
+export async function* chunksOfFile(
+  path: string,
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let file = await open(path, 'r')
+  let position = 0
+  const buffer = Buffer.alloc(READ_BYTES)
+  try {
+    while (!signal.aborted) {
+      const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position)
+      position += bytesRead
+      if (bytesRead > 0) {
+        yield buffer.subarray(0, bytesRead)
+        continue
+      }
+      if (!follow) return
+      const [there, own] = await Promise.all([stat(path).catch(() => null), file.stat()])
+      if (there !== null && there.ino !== own.ino) {
+        // Moved away, and read to its end: a new one stands there.
+        await file.close()
+        file = await open(path, 'r')
+        position = 0
+        continue
+      }
+      if (own.size < position) position = 0
+      else await sleep(FOLLOW_MS, undefined, { signal }).catch(() => undefined)
+    }
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,150 @@
+/** `tunmeter newt-log` into a real server. */
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { run, start } from '../support/process.js'
+import { TestServer } from '../support/server.js'
+import { temporaryDirectory } from '../support/temporary.js'
+import { until } from '../support/until.js'
+
+let server: TestServer
+let admin: string
+let ingest: string
+let orgs = 0
+
+beforeAll(async () => {
+  server = await TestServer.start()
+})
+afterAll(() => server.stop())
+
+beforeEach(async () => {
+  const org = `org${++orgs}`
+  admin = server.key({ scope: 'admin', org })
+  ingest = server.key({ scope: 'ingest', org, site: 1 })
+  await server.request('PUT', `/api/v1/org/${org}/settings`, admin, { retentionDays: -1 })
+})
+
+interface Row {
+  readonly sourceAddr: string
+  readonly endReason: string
+  readonly duration: number
+  readonly bytesTx: number | null
+  readonly siteResourceId: number
+}
+
+async function rows(): Promise<Row[]> {
+  const path = `/api/v1/org/org${orgs}/logs/connection?timeStart=2000-01-01&limit=1000`
+  return (await server.get(path, admin)).body.data.log
+}
+
+const AT = Date.parse('2026-01-01T00:00:00Z')
+const time = (seconds: number) => new Date(AT + seconds * 1e3).toISOString().replace('.000', '')
+const who = (n: number) => `resource=7 proto=udp src=100.90.128.2:${20_000 + n} dst=10.0.0.5:53`
+const id = (n: number) => n.toString(16).padStart(16, '0')
+const starts = (n: number) => `ACCESS START session=${id(n)} ${who(n)} time=${time(n)}\n`
+const ends = (n: number) =>
+  `ACCESS END (reaped) session=${id(n)} ${who(n)} started=${time(n)} ended=${time(n + 2)} duration=2s\n`
+
+const to = () => ['--to', server.url, '--key', ingest]
+const newtLog = (input: string, ...args: string[]) =>
+  run(['newt-log', ...to(), ...args], { input: Buffer.from(input) })
+
+test.each([
+  [['newt-log'], '--to URL is required'],
+  [['newt-log', '--to', 'http://127.0.0.1:1', '--key', 'k', '--follow'], '--follow is for a FILE'],
+])('%j is refused: %s', async (args, says) => {
+  const { code, stderr } = await run(args)
+  expect(stderr).toContain(says)
+  expect(code).toBe(2)
+})
+
+test('a file that is not there is said', async () => {
+  const { code, stderr } = await newtLog('', '/nowhere/newt.log')
+  expect(stderr).toContain('cannot read /nowhere/newt.log: ENOENT')
+  expect(code).toBe(1)
+})
+
+test('a pipe: ended sessions are stored without bytes, and read again they are stored once', async () => {
+  const log = `Newt version 1.9.0\n${starts(1)}${ends(1)}${starts(2)}noise\n${ends(3)}`
+  const first = await newtLog(log)
+  expect([first.code, first.stderr]).toEqual([
+    0,
+    `2 sessions delivered for site 1 of org${orgs}; 1 have not ended in this log\n`,
+  ])
+  const found = await rows()
+  expect(found).toHaveLength(2)
+  for (const row of found)
+    expect(row).toMatchObject({
+      siteResourceId: 7,
+      destAddr: '10.0.0.5:53',
+      duration: 2,
+      endReason: 'idleTimeout',
+      bytesTx: null,
+      bytesRx: null,
+      meterId: 'newt',
+    })
+  // The reader starts again, earlier; by then the second has ended.
+  await newtLog(`${log}${ends(2)}`)
+  expect(await rows()).toHaveLength(3)
+})
+
+test('journald’s JSON, with a Newt that was killed: its sessions end as it did', async () => {
+  const json = (text: string) => `${JSON.stringify({ MESSAGE: text.trimEnd(), _PID: '7' })}\n`
+  const log = [starts(1), ends(3), 'Newt version 1.9.0\n', starts(4), ends(4)].map(json).join('')
+  const { code, stderr } = await newtLog(log, '-')
+  expect(code).toBe(0)
+  expect(stderr).toContain('3 sessions delivered')
+  expect(stderr).toContain('1 were cut off by a restart of Newt')
+  const cut = (await rows()).find((row) => row.sourceAddr.endsWith(':20001'))
+  // From its start, second 1, to the latest time before: second 5.
+  expect(cut).toMatchObject({ endReason: 'forcedEnd', duration: 4 })
+})
+
+test('a followed file goes on when it grows, and when another one takes its place', async () => {
+  const path = join(temporaryDirectory(), 'newt.log')
+  writeFileSync(path, ends(1))
+  const child = start(['newt-log', ...to(), '--follow', path])
+  await until(async () => (await rows()).length === 1)
+  appendFileSync(path, ends(2).slice(0, 40))
+  appendFileSync(path, ends(2).slice(40))
+  await until(async () => (await rows()).length === 2)
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, ends(3))
+  await until(async () => (await rows()).length === 3)
+  child.child.kill('SIGTERM')
+  const { code, stderr } = await child.finished
+  expect([code, stderr]).toEqual([0, `3 sessions delivered for site 1 of org${orgs}\n`])
+})
+
+test('while the server is away it waits; nothing is lost, also over many requests', async () => {
+  const child = start(['newt-log', ...to(), '-'], {
+    input: Buffer.from([...Array(2500).keys()].map(ends).join('')),
+  })
+  await server.kill('SIGKILL')
+  await until(() => child.output.stderr !== '' || child.child.exitCode !== null)
+  await server.spawn()
+  expect((await child.finished).code, child.output.stderr).toBe(0)
+  const path = `/api/v1/org/org${orgs}/logs/connection?timeStart=2000-01-01&limit=1`
+  expect((await server.get(path, admin)).body.data.pagination.total).toBe(2500)
+})
+
+test('a signal with the server away ends it within --drain-timeout, and says what is not there', async () => {
+  const child = start(
+    [...['newt-log', '--to', 'http://127.0.0.1:1', '--key', 'k'], '--drain-timeout', '100ms', '-'],
+    { input: Buffer.from(ends(1)) },
+  )
+  await until(() => child.output.stderr.includes('trying again'))
+  child.child.kill('SIGTERM')
+  const { code, stderr } = await child.finished
+  expect(stderr).toContain('0 sessions delivered; 1 NOT delivered: read the log again')
+  expect(code).toBe(1)
+})
+
+test('a key that is none ends it, with what to do', async () => {
+  const { code, stderr } = await run(['newt-log', '--to', server.url, '--key', 'tm_ingest_none'], {
+    input: Buffer.from(ends(1)),
+  })
+  expect(code).toBe(1)
+  expect(stderr).toContain('the server does not take the sessions: HTTP 401')
+  expect(stderr).toContain('read the log again')
+})
