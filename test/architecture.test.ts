@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['base', 'session', 'meter/capture', 'meter/wireguard', 'meter/attribution'],
     ...['meter/output', 'meter/spool', 'meter/ship'],
   ],
+  'meter/ipfix': ['base', 'session', 'meter/output', 'meter/capture'],
   'meter/replay': ['base', 'session', 'meter'],
   'meter/newt': ['base', 'session', 'meter'],
   'server/control': ['base', 'session'],

@@ -2,6 +2,7 @@
 
 import { badOptions } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
+import { ipfixPlace } from '../meter/ipfix/place.js'
 import { fileFault, isSameFile } from '../meter/replay/capture-files.js'
 import { REPLAY_OPTIONS, type ReplayOptions } from '../meter/replay/replay-options.js'
 import { Replay } from '../meter/replay/replay-run.js'
@@ -16,6 +17,7 @@ export const command = defineCommand({
   tunmeter replay site.pcap
   tunmeter replay --format csv --catalog catalog.yaml --output site.csv monday.pcap.gz tuesday.pcap
   tcpdump -i wg0 -s 96 -w - | tunmeter replay -
+  tunmeter replay --ipfix tcp://collector.example.org:4739 site.pcap
   tunmeter replay --to http://127.0.0.1:8480 --key-file site.key site.pcap
 
 Files are read one after the other as one capture. A damaged file gives its sessions up to there, a
@@ -44,14 +46,19 @@ function checkFiles(files: readonly string[]): void {
   throw new AppError('FILE_UNREADABLE', faults.join('\n'), { exitCode: EXIT.failed })
 }
 
-/** Opening the output empties it: it must be none of the files that are read, by whatever name. */
+/** Opening an output empties it: it must be none of the files that are read, by whatever name. */
 function checkOutput(files: readonly string[], options: ReplayOptions): void {
-  const { output, catalog, peers } = options
-  if (output === undefined) return
+  const { output, ipfix, catalog, peers } = options
   const read = [...files, catalog, peers].filter((file) => file !== undefined && file !== '-')
-  const same = read.find((file) => isSameFile(file!, output))
-  if (same === undefined) return
-  throw badOptions([
-    `--output ${output} is ${same === output ? 'a file' : `the file ${same}`} that is read, and would be emptied: name another file`,
-  ])
+  const place = ipfix === undefined ? null : ipfixPlace(ipfix)
+  const written = { output, ipfix: place?.kind === 'file' ? place.path : undefined }
+  for (const [option, path] of Object.entries(written)) {
+    const same = path === undefined ? undefined : read.find((file) => isSameFile(file!, path))
+    if (same === undefined) continue
+    throw badOptions([
+      `--${option} ${path} is ${same === path ? 'a file' : `the file ${same}`} that is read, and would be emptied: name another file`,
+    ])
+  }
+  if (output !== undefined && output === written.ipfix)
+    throw badOptions([`--output and --ipfix would both write ${output}: name another file`])
 }

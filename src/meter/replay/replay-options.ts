@@ -22,6 +22,15 @@ export const REPLAY_OPTIONS = {
     'auto',
   ),
   output: text('Write to this file instead of standard output', 'FILE'),
+  ipfix: text(
+    'Send sessions as IPFIX to a collector (HOST:PORT or udp://, tcp://, tls://) or write them to a file',
+    'HOST:PORT|FILE',
+  ),
+  ipfixDomain: integer('Observation domain of --ipfix: tells this site from others', 'N', 1, {
+    min: 0,
+    max: 2 ** 32 - 1,
+  }),
+  ipfixCaFile: text('Trust this certificate authority (PEM) for --ipfix tls://', 'FILE'),
   catalog: text('Names and owners of clients and resources: a JSON or YAML file', 'FILE'),
   peers: text(
     'WireGuard peers at the time of the capture: JSON as tunmeter peers --json prints',

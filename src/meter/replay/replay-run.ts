@@ -10,6 +10,8 @@ import type { Attribution, FlowRecord, Session } from '../../session/session.js'
 import { engineOptions } from '../capture/engine-flags.js'
 import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
 import type { RecordBatch } from '../capture/record-decode.js'
+import { IpfixExporter } from '../ipfix/exporter.js'
+import { ipfixPlace } from '../ipfix/place.js'
 import { humanCount, painter } from '../output/human.js'
 import { PrintedRow } from '../output/printed-row.js'
 import { type Progress, progressOn } from '../output/progress.js'
@@ -38,6 +40,7 @@ export class Replay {
   #inside: readonly string[] = []
   #owners: Owners = {}
   #delivery: Delivery | null = null
+  #ipfix: IpfixExporter | null = null
   readonly #row = new PrintedRow()
   #shiftUs = 0
 
@@ -58,8 +61,10 @@ export class Replay {
     const releaseSignals = endOnSignals(() => this.#interrupted())
     try {
       if (this.#options.to !== undefined) await this.#openDelivery(identity, meter)
+      await this.#openIpfix()
       await this.#pump(meter, writer, identity)
       await this.#delivery?.finish()
+      await this.#ipfix?.close()
     } finally {
       clearInterval(timer)
       releaseSignals()
@@ -67,6 +72,8 @@ export class Replay {
       // Else its thread would keep the process when something before the first record failed.
       await meter.stop()
       await this.#delivery?.close()
+      // After a failure its socket would keep the process; that failure is the one to tell.
+      await this.#ipfix?.close().catch(() => undefined)
     }
     return this.#conclude(meter)
   }
@@ -104,10 +111,10 @@ export class Replay {
   }
 
   async #makeWriter(): Promise<RowWriter | null> {
-    const { to, output } = this.#options
+    const { to, output, ipfix } = this.#options
     const { stdout, env } = this.#context
     const terminal = stdout.isTTY === true && output === undefined
-    const auto = to !== undefined ? 'none' : terminal ? 'table' : 'ndjson'
+    const auto = to !== undefined || ipfix !== undefined ? 'none' : terminal ? 'table' : 'ndjson'
     const format = this.#options.format === 'auto' ? auto : this.#options.format
     if (format === 'none' || format === 'summary') return null
     if (format === 'table') {
@@ -120,7 +127,8 @@ export class Replay {
   }
 
   #needsRecords(writer: RowWriter | null): boolean {
-    return writer !== null || this.#options.to !== undefined
+    const { to, ipfix } = this.#options
+    return writer !== null || to !== undefined || ipfix !== undefined
   }
 
   async #identify(): Promise<ReplayIdentity> {
@@ -176,6 +184,14 @@ export class Replay {
     )
   }
 
+  async #openIpfix(): Promise<void> {
+    const { ipfix, ipfixCaFile, ipfixDomain } = this.#options
+    if (ipfix === undefined) return
+    const { openTransport } = await import('../ipfix/transport.js')
+    const transport = await openTransport(ipfixPlace(ipfix), ipfixCaFile)
+    this.#ipfix = new IpfixExporter(transport, ipfixDomain)
+  }
+
   async #pump(meter: FlowMeter, writer: RowWriter | null, id: ReplayIdentity): Promise<void> {
     const sink = writer === null ? null : this.#openSink()
     writer?.begin()
@@ -194,17 +210,20 @@ export class Replay {
       }
       if (writer !== null && writer.length >= WRITE_BYTES) await sink!.write(writer.take())
       await this.#delivery?.ready()
+      await this.#ipfix?.ready()
     }
     consolidator?.end()
     writer?.end()
     if (writer !== null) await sink!.write(writer.take())
     await sink?.close()
+    await this.#ipfix?.flush()
   }
 
   /** The short way from records to rows, when nothing is added to them on the way. */
   async #recordRows(writer: RowWriter | null, id: ReplayIdentity): Promise<RecordRows | null> {
-    const { consolidate, to, catalog, peers, shiftToNow } = this.#options
-    const plain = !consolidate && !shiftToNow && [to, catalog, peers].every((o) => o === undefined)
+    const { consolidate, to, catalog, peers, shiftToNow, ipfix } = this.#options
+    const plain =
+      !consolidate && !shiftToNow && [to, ipfix, catalog, peers].every((o) => o === undefined)
     const format = writer?.format
     if (!plain || (format !== 'ndjson' && format !== 'csv')) return null
     const { RecordRows } = await import('../output/record-rows.js')
@@ -233,6 +252,7 @@ export class Replay {
 
   #emit(session: Session, writer: RowWriter | null): void {
     this.#delivery?.add(session)
+    this.#ipfix?.add(session)
     const names = this.#names?.of(session) ?? NO_NAMES
     writer?.row(this.#row.of(session, names))
   }
@@ -253,6 +273,10 @@ export class Replay {
       stdout.write(`${JSON.stringify(summary, null, stdout.isTTY ? 2 : 0)}\n`)
     }
     if (this.#delivery !== null) stderr.write(`${this.#delivery.says()}\n`)
+    if (this.#ipfix !== null)
+      stderr.write(
+        `${humanCount(this.#ipfix.written)} sessions sent as IPFIX to ${this.#options.ipfix}\n`,
+      )
     for (const { file, message } of counters.errors) {
       const name = this.#files[file] ?? ''
       stderr.write(`tunmeter: ${message.includes(name) ? '' : `${name}: `}${message}\n`)

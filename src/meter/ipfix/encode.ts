@@ -1,0 +1,192 @@
+/**
+ * Sessions as IPFIX (RFC 7011), one record for both directions (RFC 5103: the reverse elements have the enterprise number
+ * 29305). Pure: bytes of sessions, nothing else.
+ *
+ *   message  version 10 u16 | length u16 | export time u32 | sequence u32 | observation domain u32, then sets
+ *   set      id u16 (2: templates; 256, 257: records of that template) | length u16 | content
+ *
+ * Both pairs of times: collectors know milliseconds (152, 153) or microseconds (154, 155, in NTP's format). Network byte
+ * order throughout; every field has a fixed length, so that every record of a template has, too.
+ */
+import { ipBytes } from '../../session/ip-bytes.js'
+import { END_REASONS, type Session } from '../../session/session.js'
+
+const VERSION = 10
+const HEADER_BYTES = 16
+const SET_HEADER_BYTES = 4
+const TEMPLATE_SET = 2
+const REVERSE = 29_305
+/** Information elements of the table in docs/outputs.md, in this order. */
+const COMMON_BEFORE = [
+  [152, 8],
+  [153, 8],
+  [154, 8],
+  [155, 8],
+] as const
+const COMMON_AFTER = [
+  [7, 2],
+  [11, 2],
+  [4, 1],
+  [1, 8],
+  [1, 8, REVERSE],
+  [2, 8],
+  [2, 8, REVERSE],
+  [6, 2],
+  [6, 2, REVERSE],
+  [231, 8],
+  [232, 8],
+  [136, 1],
+  [239, 1],
+] as const
+type Element = readonly [id: number, bytes: number, enterprise?: number]
+
+interface Template {
+  readonly id: number
+  readonly addressBytes: number
+  readonly elements: readonly Element[]
+  readonly recordBytes: number
+}
+
+function template(id: number, source: number, dest: number, addressBytes: number): Template {
+  const addresses: Element[] = [
+    [source, addressBytes],
+    [dest, addressBytes],
+  ]
+  const elements: Element[] = [...COMMON_BEFORE, ...addresses, ...COMMON_AFTER]
+  return { id, addressBytes, elements, recordBytes: elements.reduce((sum, [, n]) => sum + n, 0) }
+}
+
+const IPV4 = template(256, 8, 12, 4)
+const IPV6 = template(257, 27, 28, 16)
+export const TEMPLATES: readonly Template[] = [IPV4, IPV6]
+
+const PROTOCOL_NUMBERS = { tcp: 6, udp: 17 } as const
+/** biflowDirection: the source is the initiator. */
+const INITIATOR = 1
+/** Seconds from 1900, NTP's beginning, to 1970. */
+const NTP_OFFSET_S = 2_208_988_800
+const MILLION = 1_000_000n
+/** RFC 7011, 6.1.9: of the fraction of a second, these bits of a microsecond's time are 0. */
+const FRACTION_UNIT = 2_048n
+
+/** NTP's 64 bits of microseconds since 1970: read back by rounding down they are the same microseconds. */
+export function ntpTime(us: number): bigint {
+  const whole = BigInt(us)
+  const seconds = whole / MILLION
+  const scaled = (whole % MILLION) << 32n
+  const unit = FRACTION_UNIT * MILLION
+  const fraction = ((scaled + unit - 1n) / unit) * FRACTION_UNIT
+  return (((seconds + BigInt(NTP_OFFSET_S)) & 0xffff_ffffn) << 32n) | fraction
+}
+
+/** The record of one session, and whose template it has. */
+export function recordOf(s: Session): { readonly template: number; readonly bytes: Buffer } {
+  const source = ipBytes(s.sourceIp)
+  const dest = ipBytes(s.destIp)
+  const isV4 = source.length === 4 && dest.length === 4
+  const { id, recordBytes, addressBytes } = isV4 ? IPV4 : IPV6
+  const out = Buffer.alloc(recordBytes)
+  let at = out.writeBigUInt64BE(BigInt(Math.floor(s.startTimeUs / 1e3)), 0)
+  at = out.writeBigUInt64BE(BigInt(Math.floor(s.endTimeUs / 1e3)), at)
+  at = out.writeBigUInt64BE(ntpTime(s.startTimeUs), at)
+  at = out.writeBigUInt64BE(ntpTime(s.endTimeUs), at)
+  for (const address of [source, dest]) {
+    // No packet has both families; a made-up one gets the IPv4 address mapped into IPv6.
+    const mapped = address.length < addressBytes ? [...new Array(10).fill(0), 255, 255] : []
+    out.set([...mapped, ...address], at)
+    at += addressBytes
+  }
+  at = out.writeUInt16BE(s.sourcePort, at)
+  at = out.writeUInt16BE(s.destPort, at)
+  at = out.writeUInt8(PROTOCOL_NUMBERS[s.protocol], at)
+  for (const count of [s.bytesTx, s.bytesRx, s.packetsTx, s.packetsRx])
+    at = out.writeBigUInt64BE(BigInt(count), at)
+  at = out.writeUInt16BE(s.tcpFlagsTx, at)
+  at = out.writeUInt16BE(s.tcpFlagsRx, at)
+  at = out.writeBigUInt64BE(BigInt(s.payloadTx), at)
+  at = out.writeBigUInt64BE(BigInt(s.payloadRx), at)
+  at = out.writeUInt8(END_REASONS[s.endReason], at)
+  out.writeUInt8(INITIATOR, at)
+  return { template: id, bytes: out }
+}
+
+function templateRecord({ id, elements }: Template): Buffer {
+  const out = Buffer.alloc(4 + elements.reduce((sum, [, , pen]) => sum + (pen ? 8 : 4), 0))
+  let at = out.writeUInt16BE(id, 0)
+  at = out.writeUInt16BE(elements.length, at)
+  for (const [element, bytes, enterprise] of elements) {
+    at = out.writeUInt16BE(enterprise === undefined ? element : element | 0x8000, at)
+    at = out.writeUInt16BE(bytes, at)
+    if (enterprise !== undefined) at = out.writeUInt32BE(enterprise, at)
+  }
+  return out
+}
+
+function set(id: number, parts: readonly Buffer[]): Buffer {
+  const head = Buffer.alloc(SET_HEADER_BYTES)
+  head.writeUInt16BE(id, 0)
+  head.writeUInt16BE(SET_HEADER_BYTES + parts.reduce((sum, part) => sum + part.length, 0), 2)
+  return Buffer.concat([head, ...parts])
+}
+
+/** Messages of one transport session: each says how many records went before it. */
+export class IpfixMessages {
+  readonly #domainId: number
+  readonly #bytesMax: number
+  #sequence = 0
+
+  /** @param bytesMax of a message; a record and its headers fit in any case */
+  constructor(domainId: number, bytesMax: number) {
+    this.#domainId = domainId
+    this.#bytesMax = bytesMax
+  }
+
+  templates(nowMs: number): Buffer {
+    return this.#message(nowMs, [set(TEMPLATE_SET, TEMPLATES.map(templateRecord))])
+  }
+
+  /** In the order of the records; those of one template that follow each other share a set. */
+  records(sessions: readonly Session[], nowMs: number): Buffer[] {
+    const messages: Buffer[] = []
+    let sets: Buffer[] = []
+    let run: Buffer[] = []
+    let runOf = 0
+    let bytes = HEADER_BYTES
+    let count = 0
+    const endRun = (): void => {
+      if (run.length > 0) sets.push(set(runOf, run))
+      run = []
+    }
+    const endMessage = (): void => {
+      endRun()
+      if (count > 0) messages.push(this.#message(nowMs, sets))
+      this.#sequence = (this.#sequence + count) >>> 0
+      sets = []
+      bytes = HEADER_BYTES
+      count = 0
+    }
+    for (const session of sessions) {
+      const { template: id, bytes: record } = recordOf(session)
+      const more = (): number =>
+        record.length + (id === runOf && run.length > 0 ? 0 : SET_HEADER_BYTES)
+      if (count > 0 && bytes + more() > this.#bytesMax) endMessage()
+      bytes += more()
+      if (id !== runOf) endRun()
+      runOf = id
+      run.push(record)
+      count++
+    }
+    endMessage()
+    return messages
+  }
+
+  #message(nowMs: number, sets: readonly Buffer[]): Buffer {
+    const head = Buffer.alloc(HEADER_BYTES)
+    head.writeUInt16BE(VERSION, 0)
+    head.writeUInt16BE(HEADER_BYTES + sets.reduce((sum, one) => sum + one.length, 0), 2)
+    head.writeUInt32BE(Math.floor(nowMs / 1e3) >>> 0, 4)
+    head.writeUInt32BE(this.#sequence, 8)
+    head.writeUInt32BE(this.#domainId, 12)
+    return Buffer.concat([head, ...sets])
+  }
+}

@@ -1,0 +1,26 @@
+/** What `--ipfix` names: a collector, or a file. */
+import { badOptions } from '../../base/config.js'
+
+export type IpfixPlace =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'udp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'tcp' | 'tls'; readonly host: string; readonly port: number }
+
+const COLLECTOR = /^(?:(udp|tcp|tls):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([^\s/:[\]]+)):(\d{1,5})$/
+
+/** `HOST:PORT` is UDP. @throws AppError BAD_OPTIONS */
+export function ipfixPlace(given: string): IpfixPlace {
+  const match = COLLECTOR.exec(given)
+  if (match === null) {
+    if (/^\w+:\/\//.test(given))
+      throw badOptions([
+        `--ipfix ${given}: expected udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, HOST:PORT or a file`,
+      ])
+    return { kind: 'file', path: given }
+  }
+  const [, kind = 'udp', address, name] = match
+  const port = Number(match[4])
+  if (port < 1 || port > 65_535)
+    throw badOptions([`--ipfix ${given}: expected a port from 1 to 65535`])
+  return { kind: kind as 'udp', host: address ?? name!, port }
+}

@@ -1,0 +1,155 @@
+/** `replay --ipfix` read back by programs that people have: ipfixDump and tshark (file), nfcapd with nfdump, nfacctd (UDP). */
+import { execFileSync, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ROOT, run } from '../support/process.js'
+import { temporaryDirectory } from '../support/temporary.js'
+import { until } from '../support/until.js'
+
+const CAPTURE = `${ROOT}fixtures/demo/site.pcap`
+
+interface Row {
+  readonly startTime: string
+  readonly bytesTx: number
+  readonly bytesRx: number
+  readonly packetsTx: number
+  readonly packetsRx: number
+  readonly payloadTx: number
+}
+
+/** The capture to `place`, and its rows as the program itself prints them. */
+async function replayed(place: string): Promise<readonly Row[]> {
+  const output = join(temporaryDirectory(), 'rows.ndjson')
+  const { code, stderr } = await run([
+    'replay',
+    CAPTURE,
+    '--ipfix',
+    place,
+    '--format',
+    'ndjson',
+    '--output',
+    output,
+  ])
+  expect(code, stderr).toBe(0)
+  const rows = readFileSync(output, 'utf8')
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row) as Row)
+  expect(rows).toHaveLength(192)
+  return rows
+}
+
+const sum = (rows: readonly Row[], name: keyof Omit<Row, 'startTime'>) =>
+  rows.reduce((total, row) => total + row[name], 0)
+
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  await new Promise<void>((resolve) => void socket.close(() => resolve()))
+  return port
+}
+
+/** A collector, once it listens; ended by `signal`. */
+async function collector(
+  command: string,
+  args: readonly string[],
+  port: number,
+  signal: NodeJS.Signals,
+): Promise<() => Promise<void>> {
+  const child = spawn(command, args, { stdio: 'ignore' })
+  const closed = once(child, 'close')
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const own = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  await until(() => readFileSync('/proc/net/udp', 'utf8').includes(own) || child.exitCode !== null)
+  expect(child.exitCode).toBeNull()
+  return async () => {
+    child.kill(signal)
+    await closed
+  }
+}
+
+test('ipfixDump reads the file: every record, with both directions', async () => {
+  const file = join(temporaryDirectory(), 'site.ipfix')
+  const rows = await replayed(file)
+  const text = execFileSync('ipfixDump', ['--in', file], { encoding: 'utf8', maxBuffer: 2 ** 26 })
+  const values = (name: string) =>
+    [...text.matchAll(new RegExp(`\\) +${name} : (\\d+)`, 'g'))].map((m) => Number(m[1]))
+  expect(values('octetDeltaCount')).toEqual(rows.map((row) => row.bytesTx))
+  expect(values('reverseOctetDeltaCount')).toEqual(rows.map((row) => row.bytesRx))
+  expect(values('packetDeltaCount')).toEqual(rows.map((row) => row.packetsTx))
+  expect(values('reversePacketDeltaCount')).toEqual(rows.map((row) => row.packetsRx))
+  expect(values('initiatorOctets')).toEqual(rows.map((row) => row.payloadTx))
+})
+
+test('tshark reads the file: both pairs of times, to the microsecond', async () => {
+  const file = join(temporaryDirectory(), 'site.ipfix')
+  const rows = await replayed(file)
+  const text = execFileSync('tshark', ['-r', file, '-V'], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, TZ: 'UTC' },
+  })
+  const starts = [...text.matchAll(/StartTime: .* (\d\d:\d\d:\d\d\.\d{6})\d{3} UTC/g)].map(
+    (m) => m[1],
+  )
+  const microseconds = rows.map((row) => row.startTime.slice(11, 26))
+  expect(starts).toEqual(microseconds.flatMap((us) => [`${us.slice(0, -3)}000`, us]))
+  expect(text).not.toContain('Malformed')
+})
+
+test('nfcapd takes it by UDP, and nfdump counts the same', async () => {
+  const folder = join(temporaryDirectory(), 'nf')
+  mkdirSync(folder)
+  const port = await freeUdpPort()
+  const args = ['-l', folder, '-p', String(port), '-b', '127.0.0.1', '-t', '3600']
+  const end = await collector('nfcapd', args, port, 'SIGTERM')
+  const rows = await replayed(`127.0.0.1:${port}`)
+  await end()
+  const file = readdirSync(folder).find((name) => /^nfcapd\.\d+$/.test(name))!
+  const info = execFileSync('nfdump', ['-r', join(folder, file), '-I'], { encoding: 'utf8' })
+  const of = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(info)?.[1])
+  expect(of('Flows')).toBe(rows.length)
+  expect(of('Bytes')).toBe(sum(rows, 'bytesTx') + sum(rows, 'bytesRx'))
+  expect(of('Packets')).toBe(sum(rows, 'packetsTx') + sum(rows, 'packetsRx'))
+})
+
+test('nfacctd (pmacct) takes it by UDP, and counts the direction that it knows', async () => {
+  const folder = temporaryDirectory()
+  const port = await freeUdpPort()
+  const out = join(folder, 'out.json')
+  const config = join(folder, 'nfacctd.conf')
+  const options = {
+    daemonize: 'false',
+    nfacctd_ip: '127.0.0.1',
+    nfacctd_port: port,
+    plugins: 'print',
+    print_refresh_time: 1,
+    print_output: 'json',
+    print_output_file: out,
+    print_output_file_append: 'true',
+    aggregate: 'src_host, dst_host, src_port, dst_port, proto',
+  }
+  writeFileSync(
+    config,
+    Object.entries(options)
+      .map(([k, v]) => `${k}: ${v}\n`)
+      .join(''),
+  )
+  const end = await collector('nfacctd', ['-f', config], port, 'SIGINT')
+  const rows = await replayed(`udp://127.0.0.1:${port}`)
+  const counted = () =>
+    (existsSync(out) ? readFileSync(out, 'utf8') : '')
+      .split('\n')
+      .flatMap((line) => (line.endsWith('}') ? [JSON.parse(line) as Record<string, number>] : []))
+  const total = (name: string) => counted().reduce((all, one) => all + one[name]!, 0)
+  await until(() => total('packets') >= sum(rows, 'packetsTx'))
+  await end()
+  expect(total('bytes')).toBe(sum(rows, 'bytesTx'))
+  expect(total('packets')).toBe(sum(rows, 'packetsTx'))
+})
