@@ -35,7 +35,7 @@ const noticeCode = async (query = '') =>
   (await server.get(`${LOG}?${query}`, read)).body.data.notice?.code
 
 test('retention is 0 at first: nothing is stored, the receipt and the empty log say so', async () => {
-  expect((await server.get(`${ORG}/settings`, read)).body.data).toEqual({ retentionDays: 0 })
+  expect((await server.get(`${ORG}/settings`, read)).body.data).toMatchObject({ retentionDays: 0 })
   expect(await noticeCode()).toBe('retentionOff')
   const receipt = await server.request('POST', SESSIONS, ingest, batch(1, [session(1)]))
   expect(receipt.body.data).toMatchObject({
@@ -46,7 +46,7 @@ test('retention is 0 at first: nothing is stored, the receipt and the empty log 
 })
 
 test('an empty log says why', async () => {
-  expect((await setRetention(30)).body.data).toEqual({ retentionDays: 30 })
+  expect((await setRetention(30)).body.data).toMatchObject({ retentionDays: 30 })
   // The meter saw sessions while nothing was stored.
   expect(await noticeCode()).toBe('nothingKept')
   await server.request('POST', SESSIONS, ingest, batch(2, [session(2), session(3)]))
