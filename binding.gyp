@@ -63,6 +63,7 @@
         "native/decode/ip.cc",
         "native/decode/link.cc",
         "native/engine/observation_point.cc",
+        "native/engine/packet_clocks.cc",
         "native/table/prefix_set.cc",
         "native/engine/record_queue.cc",
         "native/addon/session_rows.cc",

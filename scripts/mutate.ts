@@ -23,7 +23,7 @@ const NATIVE = join(ROOT, 'native')
 const BUILD = join(ROOT, `build/mutate/${process.pid}`)
 const DEFAULT_FILES = ['decode/link.cc', 'decode/ip.cc', 'decode/decode.cc', 'engine/tcp_state.cc']
 const UNITS =
-  `decode/decode decode/ip decode/link decode/fragments engine/engine engine/engine_session engine/engine_timers
+  `decode/decode decode/ip decode/link decode/fragments engine/engine engine/engine_session engine/engine_timers engine/packet_clocks
   engine/tcp_state table/eviction table/flow_table table/timer_wheel table/prefix_set`.split(/\s+/)
 const FLAGS = ['-std=c++20', '-O0', '-g0', '-fno-exceptions', '-w', `-I${NATIVE}`]
 /** Compiled once: most of a mutant's time would go into these. */

@@ -76,6 +76,7 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
       packet.captured_bytes = load_le32(p + at + 8);
       packet.wire_bytes = load_le32(p + at + 12);
       packet.link_type = load_le16(p + at + 16);
+      packet.interface = load_le16(p + at + 18);
       packet.data = p + at + kHeaderBytes;
       const size_t padded = (size_t{packet.captured_bytes} + 7) & ~size_t{7};
       if (size - at - kHeaderBytes < padded) return false;

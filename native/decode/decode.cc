@@ -202,6 +202,7 @@ void decode_later_fragment(const IpView& view, const IpHeader& ip, DecodedPacket
 
 void decode(const RawPacket& packet, DecodedPacket& out) {
   out.time_us = time_us(packet.timestamp_ns);
+  out.interface = packet.interface;
   const LinkResult link = read_link(packet);
   if (link.version == 0) return set_other(out, link.reason, link.wire_bytes - link.offset);
   IpView view;

@@ -69,6 +69,7 @@ struct DecodedPacket {
   OtherReason reason;    // kOther, kIcmpError
   uint8_t tcp_flags;     // 0 when the snaplen cut them off
   bool tcp_flags_known;  // and so are the two numbers
+  uint16_t interface;    // RawPacket's
   bool from_b;  // the sender is endpoint b of the key; of an ICMP error: of the quoted packet
 };
 

@@ -47,6 +47,8 @@ class FragmentTable {
 
   // The datagram of this fragment, touched now; made in state kPending when there is none.
   Datagram& touch(const FlowKey& key, int64_t now_us);
+  // What was touched last was touched at `now_us`, as is known by now.
+  void renew_newest(int64_t now_us);
   // Drops what was touched more than 30 s before `now_us`.
   void expire(int64_t now_us);
   // Drops all.

@@ -9,13 +9,6 @@
 #include "engine/tcp_state.h"
 
 namespace tunmeter {
-namespace {
-
-constexpr int64_t kStepBackUs = 60'000'000;
-// Engine time stops here (year 148000), far from where sums of times could overflow.
-constexpr int64_t kEngineTimeMax = int64_t{1} << 62;
-
-}  // namespace
 
 Engine::Engine(const EngineOptions& options, RecordSink* sink)
     : options_(options),
@@ -71,7 +64,7 @@ void Engine::process_and_look_up(std::span<const DecodedPacket> current,
 }
 
 void Engine::process(const DecodedPacket& packet) {
-  advance_clock(packet.time_us);
+  advance_clock(packet);
   counters_.all.add(packet.bytes);
   switch (packet.kind) {
     case PacketKind::kSession:
@@ -89,17 +82,36 @@ void Engine::process(const DecodedPacket& packet) {
   count_other(packet.reason, packet.bytes);
 }
 
-void Engine::advance_clock(int64_t packet_us) {
-  if (packet_us != kNoTime) packet_us_ = packet_us;
-  const int64_t time = std::min(packet_us_ + clock_offset_us_, kEngineTimeMax);
-  if (time > now_us_ || !has_time_) return set_engine_time(time);
-  if (time < now_us_ - kStepBackUs) clock_offset_us_ += now_us_ - time;
+// A packet without a time of its own has that of the packet before it.
+void Engine::advance_clock(const DecodedPacket& packet) {
+  if (packet.time_us != kNoTime) {
+    packet_us_ = packet.time_us;
+  } else if (has_time_) {
+    return;
+  }
+  const int64_t passed_us = clocks_.take(packet.interface, packet_us_, now_us_);
+  auto& ahead = ahead_[clocks_.current()];
+  if (clocks_.confirms()) {
+    if (ahead.fragment) {
+      const int64_t ago_us = clocks_.seen_us() - clocks_.confirmed_us();
+      fragments_.renew_newest(now_us_ + passed_us - std::max<int64_t>(ago_us, 0));
+    }
+    confirm_ahead(clocks_.current(), clocks_.confirmed_us());
+  }
+  ahead = {};
+  pass_time(passed_us);
 }
 
 void Engine::advance(int64_t timestamp_ns) {
-  const int64_t us = std::max<int64_t>(timestamp_ns, 0) / 1000;
-  const int64_t time = std::min(us + clock_offset_us_, kEngineTimeMax);
-  if (time > now_us_ || !has_time_) set_engine_time(time);
+  const int64_t passed_us = clocks_.advance(std::max<int64_t>(timestamp_ns, 0) / 1000, now_us_);
+  pass_time(passed_us);
+}
+
+void Engine::pass_time(int64_t passed_us) {
+  if (!has_time_) return set_engine_time(clocks_.seen_us());
+  if (passed_us == 0) return;
+  const int64_t left_us = PacketClocks::kEngineTimeMax - now_us_;
+  set_engine_time(now_us_ + std::min(passed_us, left_us));
 }
 
 void Engine::set_engine_time(int64_t us) {
@@ -139,10 +151,15 @@ uint32_t Engine::count_in_session(const DecodedPacket& packet) {
   return i;
 }
 
+Datagram& Engine::touch_datagram(const DecodedPacket& packet) {
+  if (clocks_.ahead()) ahead_[clocks_.current()].fragment = true;
+  return fragments_.touch(fragment_key(packet), now_us_);
+}
+
 void Engine::process_first_fragment(const DecodedPacket& packet) {
   const uint32_t i = count_in_session(packet);
   if (i == kNoSlot) count_other(OtherReason::kStray, packet.bytes);
-  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
+  Datagram& datagram = touch_datagram(packet);
   if (i == kNoSlot) {
     fragments_.give_up_pending(datagram);
     datagram.state = DatagramState::kNoSession;
@@ -156,10 +173,11 @@ void Engine::process_first_fragment(const DecodedPacket& packet) {
   FlowSlot& slot = table_.slot(i);
   count_traffic(slot, direction(slot, packet.from_b), pending, datagram.payload, datagram.first_us,
                 datagram.last_us);
+  touch(i);
 }
 
 void Engine::process_later_fragment(const DecodedPacket& packet) {
-  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
+  Datagram& datagram = touch_datagram(packet);
   if (datagram.state == DatagramState::kPending) {
     if (datagram.pending.packets == 0) {
       counters_.pending_datagrams++;
@@ -182,6 +200,7 @@ void Engine::process_later_fragment(const DecodedPacket& packet) {
   FlowSlot& slot = table_.slot(i);
   count_traffic(slot, direction(slot, datagram.from_b), {1, packet.bytes}, packet.payload,
                 packet_us_, packet_us_);
+  touch(i);
 }
 
 // An attempt that was refused says so in its connState; the error is neither its packet nor its
@@ -211,13 +230,15 @@ void Engine::finish() {
   }
   const auto older = [](const Open& a, const Open& b) { return a.sequence < b.sequence; };
   if (!std::is_sorted(open.begin(), open.end(), older)) std::sort(open.begin(), open.end(), older);
-  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  for (uint32_t clock = 0; clock < PacketClocks::kClocksMax; clock++) {
+    if (clocks_.settle(clock)) confirm_ahead(clock, clocks_.now(clock));
+  }
   for (const Open& o : open) {
     const FlowSlot& slot = table_.slot(o.slot);
     EndReason reason = EndReason::kForcedEnd;
     if (slot.closed) {
       reason = EndReason::kEndOfFlowDetected;
-    } else if (time48_difference(now, slot.activity) > idle_timeout(slot)) {
+    } else if (time48_difference(now_of(slot), slot.activity) > idle_timeout(slot)) {
       reason = EndReason::kIdleTimeout;
     }
     if (slot.waiting_syn != 0) count_waiting_syn(o.slot);

@@ -6,9 +6,9 @@
 // Rules: docs/accuracy.md. Per packet nothing is allocated, nothing throws, and every loop is
 // bounded.
 //
-// Engine time is the packets' own time in whole microseconds, made monotonic: a step back of less
-// than a minute (reordering) holds it, a larger one (a clock that was set) re-bases it. See
-// advance_clock().
+// Engine time is the packets' own time in whole microseconds, made monotonic for each clock that
+// stamps them (packet_clocks.h). Flows keep times of the clock of their latest packet. The timer
+// wheel turns by what all clocks moved on; with one clock that is its time.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,7 @@
 #include "decode/decoded_packet.h"
 #include "decode/fragments.h"
 #include "engine/engine_counters.h"
+#include "engine/packet_clocks.h"
 #include "engine/record_sink.h"
 #include "source/packet.h"
 #include "table/eviction.h"
@@ -56,6 +57,11 @@ class Engine final : public PacketSink {
   const HashKey& hash_secrets() const { return table_.hash_secrets(); }
   // Time passes without a packet (live).
   void advance(int64_t timestamp_ns);
+  // Live, before each read of the source: from now on only this moves engine time on. A stamp of
+  // this moment and `offset_us` make `engine_us`.
+  void set_live_clock(int64_t engine_us, int64_t offset_us) {
+    clocks_.set_live(engine_us, offset_us);
+  }
   // End of input: ends every session, in order of opening.
   void finish();
   // Who is inside decides about sessions that open from now on.
@@ -103,11 +109,18 @@ class Engine final : public PacketSink {
   void process_icmp_error(const DecodedPacket& packet);
   void count_other(OtherReason reason, uint32_t bytes);
 
-  void advance_clock(int64_t packet_us);
+  void advance_clock(const DecodedPacket& packet);
+  void pass_time(int64_t passed_us);
   void set_engine_time(int64_t us);
   void run_timers();
+  void skip_quiet_ticks(int64_t target);
   void handle_tick(int64_t tick);
   void handle_due(int64_t tick_us);
+  uint64_t now_of(const FlowSlot& slot) const;
+  uint64_t now_at_tick(const FlowSlot& slot, int64_t tick_us) const;
+  void touch(uint32_t i);
+  void confirm_ahead(uint32_t clock, int64_t us);
+  Datagram& touch_datagram(const DecodedPacket& packet);
 
   uint32_t find_live(const DecodedPacket& packet);
   bool quiet_at_hit(const FlowSlot& slot) const;
@@ -156,10 +169,16 @@ class Engine final : public PacketSink {
   std::vector<DueEvent> due_;
   std::vector<DueEvent> due_again_;
   uint64_t sequence_ = 0;
-  int64_t now_us_ = 0;    // engine time
+  PacketClocks clocks_;
+  // By clock: the flow of the packet far ahead that no other has confirmed.
+  struct {
+    uint32_t slot = kNoSlot;
+    uint64_t sequence = 0;
+    bool fragment = false;
+  } ahead_[PacketClocks::kClocksMax];
+  int64_t now_us_ = 0;    // what the timer wheel goes by
   int64_t now_tick_ = 0;  // last tick that was handled
   int64_t next_tick_us_ = 0;
-  int64_t clock_offset_us_ = 0;
   int64_t packet_us_ = 0;  // of the packet that is being counted; stays for those without a time
   bool has_time_ = false;
   DecodedPacket batches_[2][kBatch];

@@ -52,13 +52,13 @@ uint32_t Engine::find_live(const DecodedPacket& packet) {
 
 // The usual case in two comparisons: an open flow, no deadline passed.
 bool Engine::quiet_at_hit(const FlowSlot& slot) const {
-  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  const uint64_t now = now_of(slot);
   if (slot.closed || time48_difference(now, slot.activity) > idle_timeout(slot)) return false;
   return options_.active_timeout_us == 0 || time48_difference(now, slot.due_or_closed) < 0;
 }
 
 bool Engine::gone_at_hit(uint32_t i) {
-  const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
+  const uint64_t now = now_of(table_.slot(i));
   for (;;) {
     const NextEvent next = next_event(table_.slot(i), now, false);
     if (next.in_us > 0) return false;
@@ -131,12 +131,10 @@ void Engine::count_waiting_syn(uint32_t i) {
   const WaitingSyn syn = take_waiting_syn(i);
   FlowSlot& slot = table_.slot(i);
   const int rx = direction(slot, syn.latest.from_b);
-  const uint64_t activity = slot.activity;
   const int64_t packet_us = std::exchange(packet_us_, syn.latest.time_us);
   count_traffic(slot, rx, syn.traffic, 0, syn.first_us, syn.last_us);
   follow_tcp(i, syn.latest, rx);
   packet_us_ = packet_us;
-  slot.activity = activity;
 }
 
 // The session that the packet belongs to, now that the waiting SYN has its place. The SYN-ACK that
@@ -158,8 +156,8 @@ uint32_t Engine::answer_waiting_syn(uint32_t i, const DecodedPacket& packet) {
   end_session(i, EndReason::kEndOfFlowDetected);
   const int64_t packet_us = std::exchange(packet_us_, syn.latest.time_us);
   i = open_session(syn.latest);
-  FlowSlot& slot = table_.slot(i);
-  count_traffic(slot, 0, syn.traffic, 0, syn.first_us, syn.last_us);
+  count_traffic(table_.slot(i), 0, syn.traffic, 0, syn.first_us, syn.last_us);
+  touch(i);
   follow_tcp(i, syn.latest, 0);
   packet_us_ = packet_us;
   rearm(i);
@@ -173,8 +171,8 @@ uint32_t Engine::open_session(const DecodedPacket& packet) {
   slot.sequence = ++sequence_;
   slot.first_us = slot.last_us = packet_us_;
   orient(slot, packet);
-  const uint64_t now = static_cast<uint64_t>(now_us_);
-  slot.activity = now & kTime48Mask;
+  slot.clock = clocks_.current();
+  const auto now = static_cast<uint64_t>(clocks_.seen_us());
   slot.due_or_closed = (now + static_cast<uint64_t>(options_.active_timeout_us)) & kTime48Mask;
   counters_.sessions_opened++;
   counters_.open_sessions = table_.size();
@@ -221,6 +219,7 @@ void Engine::count_packet(uint32_t i, const DecodedPacket& packet) {
   FlowSlot& slot = table_.slot(i);
   const int rx = direction(slot, packet.from_b);
   count_traffic(slot, rx, {1, packet.bytes}, packet.payload, packet_us_, packet_us_);
+  touch(i);
   if (slot.is_tcp()) follow_tcp(i, packet, rx);
 }
 
@@ -231,7 +230,6 @@ void Engine::count_traffic(FlowSlot& slot, int rx, const Traffic& traffic, uint6
   slot.payload[rx] += payload;
   slot.first_us = std::min(slot.first_us, first_us);
   slot.last_us = std::max(slot.last_us, last_us);
-  slot.activity = static_cast<uint64_t>(now_us_) & kTime48Mask;
   slot.dirty = 1;
   counters_.sessions += traffic;
 }
@@ -303,7 +301,7 @@ void Engine::evict_one() {
   EndReason reason = EndReason::kLackOfResources;
   if (slot.closed) {
     reason = EndReason::kEndOfFlowDetected;
-  } else if (time48_difference(now, slot.activity) > idle_timeout(slot)) {
+  } else if (time48_difference(now_of(slot), slot.activity) > idle_timeout(slot)) {
     reason = EndReason::kIdleTimeout;
   }
   counters_.evictions++;

@@ -1,9 +1,58 @@
 // Time: what a flow is waiting for, and the ticks that look after it.
 #include <algorithm>
+#include <utility>
 
 #include "engine/engine.h"
 
 namespace tunmeter {
+namespace {
+
+// A flow whose clock stands still is looked at this seldom.
+constexpr int64_t kTicksOfOtherClocks = 10;
+// After as many ticks (100 s) in one go it pays to ask all flows how many more are quiet.
+constexpr int64_t kTicksAtOnce = 1000;
+
+}  // namespace
+
+// Engine time as the flow's clock has it: for a packet of its own, what that packet says.
+uint64_t Engine::now_of(const FlowSlot& slot) const {
+  const bool own = slot.clock == clocks_.current();
+  return static_cast<uint64_t>(own ? clocks_.seen_us() : clocks_.now(slot.clock)) & kTime48Mask;
+}
+
+// The same when the wheel was at that tick: only the latest packet's clock has moved since.
+uint64_t Engine::now_at_tick(const FlowSlot& slot, int64_t tick_us) const {
+  const int64_t since_us = slot.clock == clocks_.current() ? now_us_ - tick_us : 0;
+  return static_cast<uint64_t>(clocks_.now(slot.clock) - since_us) & kTime48Mask;
+}
+
+// The flow has a packet; its times are the packet's clock's from now on. A packet far ahead counts
+// as of now until another confirms it, so that no flow lives in the future.
+void Engine::touch(uint32_t i) {
+  FlowSlot& slot = table_.slot(i);
+  const uint32_t clock = clocks_.current();
+  const auto now = static_cast<uint64_t>(clocks_.now(clock));
+  if (slot.clock != clock) {
+    const int64_t left_us = time48_difference(slot.due_or_closed, now_of(slot));
+    slot.due_or_closed = (now + static_cast<uint64_t>(left_us)) & kTime48Mask;
+    slot.clock = clock;
+  }
+  slot.activity = now & kTime48Mask;
+  if (clocks_.ahead() && ahead_[clock].slot == kNoSlot) {
+    ahead_[clock].slot = i;
+    ahead_[clock].sequence = slot.sequence;
+  }
+}
+
+void Engine::confirm_ahead(uint32_t clock, int64_t us) {
+  const uint32_t i = std::exchange(ahead_[clock].slot, kNoSlot);
+  if (i == kNoSlot) return;
+  FlowSlot& slot = table_.slot(i);
+  if (!slot.live() || slot.sequence != ahead_[clock].sequence || slot.clock != clock) return;
+  const uint64_t then = static_cast<uint64_t>(us) & kTime48Mask;
+  if (slot.closed && slot.due_or_closed == slot.activity) slot.due_or_closed = then;
+  slot.activity = then;
+}
 
 // What happens next to this flow if no packet comes, seen from engine time `now`. Deadlines are the
 // first microsecond at which they hold: idle and linger are strict ("for longer than"). Early
@@ -72,9 +121,10 @@ void Engine::set_next_due(FlowSlot& slot, uint64_t now) const {
 // Sees to it that a tick looks at the flow at or before its next event.
 void Engine::rearm(uint32_t i) {
   const int64_t tick_us = now_tick_ * kTickUs;
-  const NextEvent next =
-      next_event(table_.slot(i), static_cast<uint64_t>(tick_us) & kTime48Mask, true);
-  const int64_t ticks = next.in_us <= 0 ? 1 : (next.in_us + kTickUs - 1) / kTickUs;
+  const FlowSlot& slot = table_.slot(i);
+  const NextEvent next = next_event(slot, now_at_tick(slot, tick_us), true);
+  const int64_t soonest = slot.clock == clocks_.current() ? 1 : kTicksOfOtherClocks;
+  const int64_t ticks = std::max(soonest, (next.in_us + kTickUs - 1) / kTickUs);
   wheel_.arm(table_, i, now_tick_ + ticks, now_tick_);
 }
 
@@ -82,22 +132,41 @@ void Engine::rearm(uint32_t i) {
 // costs nothing more than the ticks until the last flow is gone.
 void Engine::run_timers() {
   const int64_t target = now_us_ / kTickUs;
-  while (now_tick_ < target && !wheel_.empty()) {
+  for (int64_t ticks = 1; now_tick_ < target && !wheel_.empty(); ticks++) {
     now_tick_++;
     handle_tick(now_tick_);
+    if (ticks % kTicksAtOnce == 0 && target - now_tick_ > kTicksAtOnce) skip_quiet_ticks(target);
   }
   now_tick_ = target;
   next_tick_us_ = (target + 1) * kTickUs;
   fragments_.expire(target * kTickUs);
 }
 
+// A jump of months with flows on a clock that stands still would look at them for ever.
+void Engine::skip_quiet_ticks(int64_t target) {
+  int64_t quiet_us = (target - now_tick_) * kTickUs;
+  const int64_t tick_us = now_tick_ * kTickUs;
+  for (uint32_t i = 0; i < table_.slots_used(); i++) {
+    const FlowSlot& slot = table_.slot(i);
+    if (!slot.live() || slot.clock != clocks_.current()) continue;
+    quiet_us = std::min(quiet_us, next_event(slot, now_at_tick(slot, tick_us), true).in_us);
+  }
+  const int64_t ticks = quiet_us / kTickUs - 1;
+  if (ticks < kTicksAtOnce) return;
+  now_tick_ += ticks;
+  wheel_.clear();
+  for (uint32_t i = 0; i < table_.slots_used(); i++) {
+    table_.slot(i).has_look = 0;
+    if (table_.slot(i).live()) rearm(i);
+  }
+}
+
 void Engine::handle_tick(int64_t tick) {
   const int64_t tick_us = tick * kTickUs;
-  const uint64_t now = static_cast<uint64_t>(tick_us) & kTime48Mask;
   due_.clear();
-  wheel_.handle(table_, tick, [this, now](uint32_t i) {
+  wheel_.handle(table_, tick, [this, tick_us](uint32_t i) {
     const FlowSlot& slot = table_.slot(i);
-    const NextEvent next = next_event(slot, now, true);
+    const NextEvent next = next_event(slot, now_at_tick(slot, tick_us), true);
     if (next.in_us <= 0) {
       due_.push_back({next.in_us, slot.sequence, i});
       if (next.event != Event::kInterim)
@@ -112,7 +181,6 @@ void Engine::handle_tick(int64_t tick) {
 // In order of deadline, then of sequence. A flow with two deadlines in one tick comes back through
 // due_again_.
 void Engine::handle_due(int64_t tick_us) {
-  const uint64_t now = static_cast<uint64_t>(tick_us) & kTime48Mask;
   const auto later = [](const DueEvent& a, const DueEvent& b) { return a.later_than(b); };
   const auto earlier = [](const DueEvent& a, const DueEvent& b) { return b.later_than(a); };
   std::sort(due_.begin(), due_.end(), earlier);
@@ -128,6 +196,7 @@ void Engine::handle_due(int64_t tick_us) {
     } else {
       due = due_[at++];
     }
+    const uint64_t now = now_at_tick(table_.slot(due.slot), tick_us);
     const NextEvent event = next_event(table_.slot(due.slot), now, true);
     if (handle_event(due.slot, event.event, now)) continue;
     const NextEvent next = next_event(table_.slot(due.slot), now, true);

@@ -116,11 +116,13 @@ PointState ObservationPoint::state_after_files() const {
 
 void ObservationPoint::read_interface() {
   PacketSource& source = open_interface();
+  live_offset_ns_ = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
   while (!stop_) {
     const uint64_t packets_before = engine_.counters().all.packets;
+    set_live_clock();
     const SourceStatus status = source.read(engine_);
     // Silence on the wire: time goes on all the same.
-    if (engine_.counters().all.packets == packets_before) engine_.advance(clock_ns(CLOCK_REALTIME));
+    if (engine_.counters().all.packets == packets_before) engine_.advance(set_live_clock());
     between_reads();
     if (status == SourceStatus::kOk) continue;
     if (status == SourceStatus::kGone) {
@@ -135,6 +137,13 @@ void ObservationPoint::read_interface() {
   }
   drain_after_stop(source);
   state_ = PointState::kEnded;
+}
+
+// Timeouts go by the monotonic clock, so that a wall clock that is set ends and delays nothing.
+int64_t ObservationPoint::set_live_clock() {
+  const int64_t now_ns = clock_ns(CLOCK_MONOTONIC) + live_offset_ns_;
+  engine_.set_live_clock(now_ns / 1000, (now_ns - clock_ns(CLOCK_REALTIME)) / 1000);
+  return now_ns;
 }
 
 PacketSource& ObservationPoint::open_interface() {
@@ -157,7 +166,7 @@ bool ObservationPoint::reopen(PacketSource& source) {
       publish(false);
       return true;
     }
-    engine_.advance(clock_ns(CLOCK_REALTIME));
+    engine_.advance(set_live_clock());
     between_reads();
     std::unique_lock lock(mutex_);
     stopping_.wait_for(lock, kReopenEvery, [this] { return stop_.load(); });

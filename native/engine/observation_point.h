@@ -82,6 +82,7 @@ class ObservationPoint {
   PointState state_after_files() const;
   void read_interface();
   PacketSource& open_interface();
+  int64_t set_live_clock();
   bool reopen(PacketSource& source);
   // The part of every round that is not reading: wishes of other threads in, news out.
   void between_reads();
@@ -101,6 +102,8 @@ class ObservationPoint {
   PointState state_ = PointState::kRunning;
   std::vector<PointError> errors_;
   SourceError gone_;
+  int64_t live_offset_ns_ =
+      0;  // of engine time and CLOCK_MONOTONIC: so it begins as the wall clock
   int64_t published_ns_ = 0;
   int64_t flushed_ns_ = 0;
 

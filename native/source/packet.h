@@ -39,6 +39,7 @@ struct RawPacket {
   uint32_t wire_bytes;  // what was on the wire, link header included; may be below captured_bytes
                         // in bad files
   uint16_t link_type;   // LINKTYPE_*; any number, known or not
+  uint16_t interface = 0;  // of a pcapng section: interfaces may have clocks of their own
 };
 
 class PacketSink {

@@ -229,7 +229,8 @@ class PcapngParser final : public CaptureParser {
       return false;
     }
     batch.add({at + kPacketHeaderBytes, time_of(interface, ticks), captured,
-               load_u32<kSwapped>(at + 24), interface.link_type});
+               load_u32<kSwapped>(at + 24), interface.link_type,
+               static_cast<uint16_t>(interface_index)});
     return true;
   }
 

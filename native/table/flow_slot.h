@@ -83,7 +83,8 @@ struct alignas(64) FlowSlot {
   uint64_t unused : 1;
   uint64_t due_or_closed : 48;  // closed: engine time of the close; else when the next interim
                                 // record is due
-  uint64_t waiting_syn : 16;    // its place among the SYNs that wait for an answer; 0: none
+  uint64_t clock : 3;           // of the latest packet (PacketClocks); its times are in that
+  uint64_t waiting_syn : 13;    // its place among the SYNs that wait for an answer; 0: none
   uint64_t sequence : 48;
 
   bool live() const { return key.words[0] != 0; }

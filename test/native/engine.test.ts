@@ -12,6 +12,7 @@ const UNITS = [
   'engine/engine',
   'engine/engine_session',
   'engine/engine_timers',
+  'engine/packet_clocks',
   'engine/tcp_state',
   'table/eviction',
   'table/flow_table',
@@ -35,6 +36,18 @@ describe('engine, natively', () => {
     // It was traffic that does all of it.
     expect(records).toBeGreaterThan(10_000)
     expect(evictions).toBeGreaterThan(1000)
+  })
+
+  test('live, a wall clock that is set ends and delays nothing; records keep its times', async () => {
+    const { stdout } = await run(driver, ['live-clock'])
+    expect(JSON.parse(stdout)).toEqual({
+      // Forward by 3 h, back by 6 h, in mid-connection.
+      opened: 1,
+      spanSeconds: 6 * 3600,
+      // Silence of 59 s, then of 61 s, by the monotonic clock.
+      openAfter59: 2,
+      openAfter61: 1,
+    })
   })
 
   test.each([1, 2, Math.floor(Math.random() * 2 ** 31)])(

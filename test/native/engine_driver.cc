@@ -40,6 +40,7 @@ class OneRecord final : public RecordSink {
     return &record_;
   }
   uint64_t records = 0;
+  const SessionRecord& latest() const { return record_; }
 
  private:
   SessionRecord record_;
@@ -198,11 +199,51 @@ int soak(uint64_t seed) {
   return 0;
 }
 
+// A wall clock that is set by hours beside a monotonic one.
+int live_clock_test() {
+  OneRecord sink;
+  EngineOptions options;
+  options.active_timeout_us = 0;
+  Engine engine(options, &sink);
+  if (!engine.ok()) fail("no memory");
+  constexpr int64_t kSecond = 1'000'000;
+  constexpr int64_t kStartUs = kStartNs / 1000;
+  constexpr int64_t kHour = 3600 * kSecond;
+  const auto send = [&](int64_t at_us, int64_t wall_ahead_us, bool tcp, bool reply, uint8_t flags) {
+    engine.set_live_clock(kStartUs + at_us, -wall_ahead_us);
+    Buffer buffer;
+    make_ipv4(buffer, (kStartUs + at_us + wall_ahead_us) * 1000, tcp, tcp ? 1 : 2, reply, flags, 7,
+              0);
+    engine.packets({&buffer.packet, 1});
+    check(engine);
+  };
+  const auto open_after = [&](int64_t at_us, int64_t wall_ahead_us) {
+    engine.set_live_clock(kStartUs + at_us, -wall_ahead_us);
+    engine.advance((kStartUs + at_us) * 1000);
+    return static_cast<unsigned long long>(engine.counters().open_sessions);
+  };
+  send(0, 0, true, false, 0x02);
+  send(0, 0, true, true, 0x12);
+  send(0, 0, true, false, 0x10);
+  send(1 * kSecond, 3 * kHour, true, false, 0x10);
+  send(1 * kSecond, -3 * kHour, true, true, 0x10);
+  send(2 * kSecond, -3 * kHour, false, false, 0);
+  const auto after_59 = open_after(61 * kSecond, 5 * kHour);
+  const auto after_61 = open_after(63 * kSecond, -5 * kHour);
+  engine.finish();
+  const int64_t span_us = sink.latest().last_us - sink.latest().first_us;
+  std::printf("{\"opened\":%llu,\"spanSeconds\":%lld,\"openAfter59\":%llu,\"openAfter61\":%llu}\n",
+              static_cast<unsigned long long>(engine.counters().sessions_opened - 1),
+              static_cast<long long>(span_us / kSecond), after_59, after_61);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "allocations") == 0) return allocation_test();
   if (argc == 3 && std::strcmp(argv[1], "soak") == 0)
     return soak(std::strtoull(argv[2], nullptr, 10));
-  fail("usage: engine_driver allocations | soak SEED");
+  if (argc == 2 && std::strcmp(argv[1], "live-clock") == 0) return live_clock_test();
+  fail("usage: engine_driver allocations | live-clock | soak SEED");
 }

@@ -54,10 +54,16 @@ export function expectSessions(
 ): Expected {
   const expected: Expected = { sessions: [], strays: [] }
   const open = new Map<number, Open>()
-  let [us, now, offset] = [0, Number.NEGATIVE_INFINITY, 0]
+  let [us, now, offset, lastOffset] = [0, Number.NEGATIVE_INFINITY, 0, 0]
   for (const packet of packets) {
     us = packet.us ?? us
-    if (us + offset < now - CLOCK_STEP) offset = now - us
+    // A clock that was set, or that comes back to where it was before that.
+    const step = Math.abs(us + offset - now) > CLOCK_STEP
+    if (step && Math.abs(us + lastOffset - now) <= CLOCK_STEP) {
+      ;[offset, lastOffset] = [lastOffset, offset]
+    } else if (us + offset < now - CLOCK_STEP) {
+      ;[offset, lastOffset] = [now - us, offset]
+    }
     now = Math.max(now, us + offset)
     const tcp = conversations[packet.conversation]!.proto === 'tcp'
     let current = open.get(packet.conversation)

@@ -17,11 +17,14 @@ export function difference(scenario: Scenario, check = false): string | null {
   const twin = makeTwin(scenario)
   const packer = new PacketPacker(4096)
   const records: Plain[] = []
-  const flush = (): string | null => {
+  // On several clocks the twin ends a session when its next packet comes, the engine a little earlier.
+  const clocks = new Set(scenario.conversations.map((each) => each.interface ?? 0)).size
+  const flush = (atEnd = false): string | null => {
     if (packer.count > 0) engine.feed(packer.take())
     records.push(...allFields(engine))
     const broken = check ? engine.check() : null
-    return broken ?? differentCounters(engine.counters(), twin)
+    if (broken !== null || (clocks > 1 && !atEnd)) return broken
+    return differentCounters(engine.counters(), twin)
   }
   for (const event of events(scenario)) {
     if (event.kind !== 'packet' || packer.count >= scenario.feedPackets) {
@@ -34,7 +37,7 @@ export function difference(scenario: Scenario, check = false): string | null {
   if (found !== null) return found
   engine.finish()
   twin.finish()
-  return flush() ?? differentRecords(records, twin.records as unknown as Plain[])
+  return flush(true) ?? differentRecords(records, twin.records as unknown as Plain[])
 }
 
 /** Every field of a binary record, also those that a FlowRecord leaves out. */
@@ -55,9 +58,9 @@ function take(event: Event, engine: PacketEngine, twin: Twin, packer: PacketPack
     engine.setInside(event.prefixes)
     twin.setInside(event.prefixes)
   } else {
-    const { data, wireBytes, linkType, ns } = event
-    packer.add({ timestampNs: ns ?? NO_TIMESTAMP, data, wireBytes, linkType })
-    twin.packet({ ns, data, wireBytes, linkType })
+    const { kind: _, ns, ...packet } = event
+    packer.add({ timestampNs: ns ?? NO_TIMESTAMP, ...packet })
+    twin.packet({ ns, ...packet })
   }
 }
 

@@ -77,6 +77,9 @@ export interface Conversation {
   readonly ipv6: boolean
   readonly transport: 'tcp' | 'udp'
   readonly link: LinkName
+  /** Of the capture, and how far its clock is ahead; 0 when absent. */
+  readonly interface?: number
+  readonly skewUs?: number
   readonly startUs: number
   readonly commands: readonly Command[]
 }
@@ -110,7 +113,14 @@ export const INSIDE_SETS: readonly (readonly string[])[] = [
 ]
 
 export type Event =
-  | { kind: 'packet'; ns: bigint | null; data: Uint8Array; wireBytes: number; linkType: number }
+  | {
+      kind: 'packet'
+      ns: bigint | null
+      data: Uint8Array
+      wireBytes: number
+      linkType: number
+      interface: number
+    }
   | { kind: 'advance'; ns: bigint }
   | { kind: 'inside'; prefixes: readonly string[] }
 
@@ -146,7 +156,7 @@ export function events(scenario: Scenario): Event[] {
   let clockUs = 0
   for (const { at, conversation, command } of timed) {
     const { act, tweak = {} } = command
-    const us = Math.max(0, at + clockUs)
+    const us = Math.max(0, at + clockUs + (conversation.skewUs ?? 0))
     // The nanoseconds are there to be cut off.
     const ns = BigInt(us - Math.min(us, tweak.earlierUs ?? 0)) * 1000n + BigInt(at % 1000)
     if (act.do === 'clock') clockUs += act.us
@@ -190,7 +200,15 @@ function packet(conversation: Conversation, act: Act, tweak: Tweak, ns: bigint |
   if (tweak.cut !== undefined) data = data.slice(0, tweak.cut)
   wireBytes = Math.max(0, wireBytes + (tweak.wireDelta ?? 0))
   linkType = tweak.linkType ?? linkType
-  return { kind: 'packet', ns, data: Uint8Array.from(data), wireBytes, linkType }
+  const { interface: number = 0 } = conversation
+  return {
+    kind: 'packet',
+    ns,
+    data: Uint8Array.from(data),
+    wireBytes,
+    linkType,
+    interface: number,
+  }
 }
 
 function ipPacket(
@@ -334,7 +352,8 @@ export function describeScenario(scenario: Scenario): string {
     const [a, b] = endpoints(conversation)
     lines.push(
       `#${i} ${conversation.transport} a=${a.ip} ${a.port} b=${b.ip} ${b.port} on ${conversation.link}` +
-        ` from +${conversation.startUs} us`,
+        ` from +${conversation.startUs} us, interface ${conversation.interface ?? 0}` +
+        ` ahead by ${conversation.skewUs ?? 0} us`,
     )
     for (const { waitUs, act, tweak } of conversation.commands) {
       const odd = tweak === undefined ? '' : ` ${JSON.stringify(tweak)}`

@@ -332,8 +332,16 @@ function rollConversation(dice: Dice, options: ScenarioOptions, tuples: number):
   }
 }
 
+/** How far the clocks of a capture's interfaces are ahead: mostly there is one. */
+const SKEWS = [[0], [0], [0], [0, 45], [0, 160], [0, -3600], [0, 86_400 * 400, -160]] as const
+
 export function rollScenario(dice: Dice, conversationsMax: number): Scenario {
-  const options = rollOptions(dice)
+  const skews = one(dice, SKEWS)
+  const options =
+    skews.length === 1
+      ? rollOptions(dice)
+      : // On several clocks, when a flow is looked at decides about interim records and evictions.
+        { ...rollOptions(dice), activeUs: 0, earlyReport: false, flowsMax: 100_000 }
   const count = dice.int(1, conversationsMax)
   // Many conversations on few five-tuples meet; on many they do not.
   const tuples = one(dice, [2, 20, 1000])
@@ -341,6 +349,10 @@ export function rollScenario(dice: Dice, conversationsMax: number): Scenario {
     options,
     baseUs: one(dice, [0, 1_700_000_000 * SECOND, 1_700_000_000 * SECOND + 99_999]),
     feedPackets: one(dice, [1, 5, 1000, 1000]),
-    conversations: Array.from({ length: count }, () => rollConversation(dice, options, tuples)),
+    conversations: Array.from({ length: count }, () => {
+      const number = dice.int(0, skews.length - 1)
+      const conversation = rollConversation(dice, options, tuples)
+      return { ...conversation, interface: number, skewUs: skews[number]! * SECOND }
+    }),
   }
 }

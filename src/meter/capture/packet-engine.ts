@@ -4,9 +4,9 @@
  *
  * Packing of `feed`, little endian, one packet after the other, each starting at a multiple of 8:
  *
- *   byte  0               8                12           16          18     20     24
- *         | timestamp_ns  | captured bytes | wire bytes | link type | zero | zero | captured bytes of data ... | zero padding |
- *         | i64           | u32            | u32        | u16       | u16  | u32  |
+ *   byte  0               8                12           16          18          20     24
+ *         | timestamp_ns  | captured bytes | wire bytes | link type | interface | zero | captured bytes of data ... | zero padding |
+ *         | i64           | u32            | u32        | u16       | u16       | u32  |
  *
  * `timestamp_ns` is nanoseconds since the Unix epoch; NO_TIMESTAMP (-2^63) for a packet that has none.
  */
@@ -43,6 +43,8 @@ export interface PacketInput {
   readonly wireBytes?: number
   /** LINKTYPE_*; raw IP (101) when absent. */
   readonly linkType?: number
+  /** Of a pcapng section; 0 when absent. Interfaces may have clocks of their own. */
+  readonly interface?: number
 }
 
 /** Collects packets in the packing of `feed`. Grows; `take()` hands out the bytes and starts anew. */
@@ -69,7 +71,8 @@ export class PacketPacker {
     buffer.writeUInt32LE(data.length, at + 8)
     buffer.writeUInt32LE(packet.wireBytes ?? data.length, at + 12)
     buffer.writeUInt16LE(packet.linkType ?? LINK_TYPES.raw, at + 16)
-    buffer.fill(0, at + 18, at + PACKET_HEADER_BYTES)
+    buffer.writeUInt16LE(packet.interface ?? 0, at + 18)
+    buffer.fill(0, at + 20, at + PACKET_HEADER_BYTES)
     buffer.set(data, at + PACKET_HEADER_BYTES)
     buffer.fill(0, at + PACKET_HEADER_BYTES + data.length, end)
     this.#length = end

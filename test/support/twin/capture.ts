@@ -15,6 +15,8 @@ export interface Packet {
   readonly wireBytes: number
   /** What was captured of it. */
   readonly data: Uint8Array
+  /** Of a pcapng section; 0 when absent. */
+  readonly interface?: number
 }
 
 export interface Capture {
@@ -150,6 +152,7 @@ function readBlock(
       linkType: face.linkType,
       wireBytes: u32(16),
       data: slice(block, 20, u32(12)),
+      interface: type === 6 ? u32(0) : u16(0),
     })
   } else if (type === 3) {
     const face = interfaces[0]

@@ -1,5 +1,6 @@
 /** One flow of the twin: a session being counted, and what its record says. */
 import type { DirectionBasis, EndReason, FlowRecord } from '../../../src/session/session.js'
+import type { Clock, Clocks } from './clocks.js'
 import type { Endpoint, Segment } from './ip.js'
 import { ACK, FIN, RST, SYN, TcpState } from './tcp-state.js'
 
@@ -57,6 +58,8 @@ export class Flow {
   readonly midstream: boolean
   firstUs = Number.POSITIVE_INFINITY
   lastUs = 0
+  /** Of the latest packet; the times below are its engine time. */
+  clock: Clock
   lastActivityUs: number
   closedAtUs: number | null = null
   nextInterimUs: number
@@ -81,7 +84,7 @@ export class Flow {
     sequence: number,
     opener: Segment,
     orientation: { initiator: Endpoint; responder: Endpoint; basis: DirectionBasis },
-    nowUs: number,
+    clocks: Clocks,
     timeouts: Timeouts,
   ) {
     this.sequence = sequence
@@ -89,11 +92,19 @@ export class Flow {
     this.initiator = orientation.initiator
     this.responder = orientation.responder
     this.basis = orientation.basis
+    const nowUs = clocks.seenUs
+    this.clock = clocks.current
     this.lastActivityUs = nowUs
     this.timeouts = timeouts
     this.nextInterimUs = timeouts.active > 0 ? nowUs + timeouts.active : Number.POSITIVE_INFINITY
     this.tcp = opener.protocol === 'tcp' ? new TcpState(this.basis === 'syn') : null
     this.midstream = this.tcp !== null && this.basis !== 'syn' && this.basis !== 'synAck'
+  }
+
+  /** To another clock's engine time. */
+  moveTimes(byUs: number): void {
+    this.nextInterimUs += byUs
+    if (this.closedAtUs !== null) this.closedAtUs += byUs
   }
 
   /** Packets in both directions. */
@@ -141,7 +152,6 @@ export class Flow {
     fromInitiator: boolean,
     amount: { packets: number; bytes: number; payload: number },
     times: { minUs: number; maxUs: number },
-    nowUs: number,
   ): void {
     const direction = fromInitiator ? this.tx : this.rx
     direction.packets += amount.packets
@@ -149,11 +159,10 @@ export class Flow {
     direction.payload += amount.payload
     this.firstUs = Math.min(this.firstUs, times.minUs)
     this.lastUs = Math.max(this.lastUs, times.maxUs)
-    this.lastActivityUs = nowUs
   }
 
   /** What a TCP header (null: cut off) says beyond the lengths. Call after count(). */
-  follow(fromInitiator: boolean, segment: Segment, packetUs: number, nowUs: number): void {
+  follow(fromInitiator: boolean, segment: Segment, packetUs: number): void {
     if (this.tcp === null) return
     const flags = segment.flags ?? 0
     const self = fromInitiator ? this.tx : this.rx
@@ -168,7 +177,7 @@ export class Flow {
     if ((flags & (SYN | RST)) === 0) this.#handshake = false
     if (flags & FIN) self.finSeen = true
     if (this.closedAtUs === null && (flags & RST || (this.tx.finSeen && this.rx.finSeen))) {
-      this.closedAtUs = nowUs
+      this.closedAtUs = this.lastActivityUs
     }
     this.tcp.packet(fromInitiator, flags, segment.payload)
   }

@@ -7,6 +7,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { DirectionBasis, EndReason } from '../../../src/session/session.js'
 import type { Packet } from './capture.js'
+import { type Clock, Clocks } from './clocks.js'
 import {
   EARLY_REPORT_US,
   endpointText,
@@ -45,7 +46,6 @@ export const TWIN_DEFAULTS: TwinOptions = {
 }
 
 const TICK_US = 100_000
-const CLOCK_STEP_US = 60 * SECOND
 /** As in the engine. */
 const WAITING_SYNS_MAX = 4096
 const FRAGMENT_LIFE_US = 30 * SECOND
@@ -98,9 +98,10 @@ export class Twin {
   readonly #flows = new Map<string, Flow>()
   /** In the order of their latest fragment. */
   readonly #datagrams = new Map<string, Datagram>()
-  /** Engine time; null before the first packet. */
-  #nowUs: number | null = null
-  #clockOffsetUs = 0
+  readonly #clocks = new Clocks()
+  /** The flow of the packet far ahead that no other has confirmed. */
+  readonly #ahead = new Map<Clock, Flow>()
+  readonly #aheadFragment = new Set<Clock>()
   #packetUs = 0
 
   constructor(options: Partial<TwinOptions> = {}) {
@@ -127,8 +128,9 @@ export class Twin {
     return sum
   }
 
+  /** What ticks and fragments go by. */
   get now(): number {
-    return this.#nowUs ?? 0
+    return this.#clocks.tickUs ?? 0
   }
 
   setInside(prefixes: readonly string[]): void {
@@ -141,7 +143,13 @@ export class Twin {
 
   packet(packet: Packet): void {
     if (packet.ns !== null) this.#packetUs = Math.max(0, Number(packet.ns / 1000n))
-    this.#followClock(this.#packetUs)
+    if (packet.ns !== null || this.#clocks.tickUs === null) {
+      const before = this.#clocks.tickUs
+      this.#clocks.stamp(packet.interface ?? 0, this.#packetUs)
+      this.#settleAhead(this.#clocks.current)
+      this.#settleAheadFragment(this.#clocks.current)
+      this.#passTime(before)
+    }
     const decoded = decode(packet)
     add(this.all, { packets: 1, bytes: decoded.bytes })
     if (decoded.kind === 'segment') this.#segment(decoded)
@@ -151,8 +159,9 @@ export class Twin {
 
   /** Time goes on without a packet. */
   advance(ns: bigint): void {
-    const us = Math.max(0, Number(ns / 1000n)) + this.#clockOffsetUs
-    this.#setNow(Math.max(this.#nowUs ?? us, us))
+    const before = this.#clocks.tickUs
+    this.#clocks.advance(Math.max(0, Number(ns / 1000n)))
+    this.#passTime(before)
   }
 
   /** End of input: every flow comes out, in order of sequence; what still waits for a head never gets one. */
@@ -160,34 +169,29 @@ export class Twin {
     for (const datagram of this.#datagrams.values()) this.#giveUpPending(datagram)
     this.#datagrams.clear()
     const flows = [...this.#flows.values()].sort((a, b) => a.sequence - b.sequence)
-    for (const flow of flows) this.#end(flow, flow.naturalEnd(this.now) ?? 'forcedEnd')
+    this.#clocks.settle()
+    for (const clock of [...this.#ahead.keys()]) this.#settleAhead(clock)
+    for (const flow of flows)
+      this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock)) ?? 'forcedEnd')
   }
 
   // --- time
 
-  #followClock(us: number): void {
-    let time = us + this.#clockOffsetUs
-    if (this.#nowUs !== null && time < this.#nowUs - CLOCK_STEP_US) {
-      this.#clockOffsetUs += this.#nowUs - time
-      time = this.#nowUs
-    }
-    this.#setNow(Math.max(this.#nowUs ?? time, time))
-  }
-
-  #setNow(us: number): void {
-    const before = this.#nowUs ?? us
-    this.#nowUs = us
-    const tick = Math.floor(us / TICK_US)
-    if (tick > Math.floor(before / TICK_US)) this.#runTimers(tick * TICK_US)
+  #passTime(before: number | null): void {
+    const tick = Math.floor(this.now / TICK_US)
+    if (before !== null && tick > Math.floor(before / TICK_US)) this.#runTimers(tick * TICK_US)
   }
 
   /** Handles every deadline up to and including `limitUs`, earliest first. */
   #runTimers(limitUs: number): void {
     const due: { at: number; sequence: number; rank: number; run: () => void }[] = []
+    const { current } = this.#clocks
     for (const flow of this.#flows.values()) {
+      // Nothing passes on other clocks: what is due there is met by the flow's next packet, or at the end.
+      if (flow.clock !== current) continue
       const { sequence } = flow
       const add = (at: number, rank: number, run: () => void) => {
-        if (at <= limitUs) due.push({ at, sequence, rank, run })
+        if (at <= limitUs - this.now + current.nowUs) due.push({ at, sequence, rank, run })
       }
       if (flow.closedAtUs === null && flow.nextInterimUs < flow.endUs) {
         const tickUs = Math.ceil(flow.nextInterimUs / TICK_US) * TICK_US
@@ -195,7 +199,7 @@ export class Twin {
       } else if (flow.closedAtUs !== null && this.#options.earlyReport && !flow.earlyReported) {
         add(flow.closedAtUs + EARLY_REPORT_US, 0, () => this.#reportEarly(flow))
       }
-      add(flow.endUs, 1, () => this.#end(flow, flow.naturalEnd(this.now)!))
+      add(flow.endUs, 1, () => this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock))!))
     }
     due.sort((a, b) => a.at - b.at || a.sequence - b.sequence || a.rank - b.rank)
     const ended = new Set<number>()
@@ -212,12 +216,34 @@ export class Twin {
   /** A packet hits a flow: what is due comes first. Returns whether the flow is still there. */
   #meetDeadlines(flow: Flow): boolean {
     const { closedAtUs, nextInterimUs, endUs } = flow
-    if (closedAtUs === null && nextInterimUs <= this.now && nextInterimUs < endUs) {
-      this.#interim(flow, this.now)
+    const now = this.#clocks.now(flow.clock)
+    if (closedAtUs === null && nextInterimUs <= now && nextInterimUs < endUs) {
+      this.#interim(flow, now)
     }
-    if (flow.endUs > this.now) return true
-    this.#end(flow, flow.naturalEnd(this.now)!)
+    if (flow.endUs > now) return true
+    this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock))!)
     return false
+  }
+
+  /** A packet far ahead counts as of then once another confirms it. */
+  #settleAhead(clock: Clock): void {
+    const flow = this.#ahead.get(clock)
+    const { confirmedUs } = clock
+    if (confirmedUs !== null && flow?.clock === clock) {
+      if (flow.closedAtUs === flow.lastActivityUs) flow.closedAtUs = confirmedUs
+      flow.lastActivityUs = confirmedUs
+    }
+    this.#ahead.delete(clock)
+  }
+
+  /** The same of the datagram that it was a fragment of: the latest. */
+  #settleAheadFragment(clock: Clock): void {
+    const { confirmedUs } = clock
+    const latest = [...this.#datagrams.values()].at(-1)
+    if (confirmedUs !== null && latest !== undefined && this.#aheadFragment.has(clock)) {
+      latest.lastFragmentUs = this.now - Math.max(clock.nowUs - confirmedUs, 0)
+    }
+    this.#aheadFragment.delete(clock)
   }
 
   // --- records
@@ -234,7 +260,7 @@ export class Twin {
       this.ended.activeTimeout++
     }
     const { active } = this.#options.timeouts
-    const passed = Math.floor((this.now - flow.nextInterimUs) / active)
+    const passed = Math.floor((this.#clocks.now(flow.clock) - flow.nextInterimUs) / active)
     flow.nextInterimUs += (passed + 1) * active
   }
 
@@ -275,9 +301,18 @@ export class Twin {
     else {
       const fromInitiator = flow.isFromInitiator(segment.source)
       this.#count(flow, fromInitiator, { packets: 1, ...segment })
-      flow.follow(fromInitiator, segment, this.#packetUs, this.now)
+      flow.follow(fromInitiator, segment, this.#packetUs)
     }
     if (segment.datagram !== null) this.#head(segment.datagram, key, segment.source, flow)
+  }
+
+  /** The flow has a packet; its times are of the packet's clock from now on. */
+  #touch(flow: Flow): void {
+    const { current } = this.#clocks
+    if (flow.clock !== current) flow.moveTimes(current.nowUs - this.#clocks.now(flow.clock))
+    flow.clock = current
+    flow.lastActivityUs = current.nowUs
+    if (current.aheadUs !== null && !this.#ahead.has(current)) this.#ahead.set(current, flow)
   }
 
   #count(
@@ -286,7 +321,8 @@ export class Twin {
     amount: { packets: number; bytes: number; payload: number },
     times = { minUs: this.#packetUs, maxUs: this.#packetUs },
   ): void {
-    flow.count(fromInitiator, amount, times, this.now)
+    flow.count(fromInitiator, amount, times)
+    this.#touch(flow)
     add(this.inSessions, amount)
   }
 
@@ -334,8 +370,8 @@ export class Twin {
     if (syn === null) return
     flow.waitingSyn = null
     const fromInitiator = flow.isFromInitiator(syn.latest.source)
-    flow.count(fromInitiator, syn.amount, syn.times, flow.lastActivityUs)
-    flow.follow(fromInitiator, syn.latest, syn.latestUs, this.now)
+    flow.count(fromInitiator, syn.amount, syn.times)
+    flow.follow(fromInitiator, syn.latest, syn.latestUs)
   }
 
   /** The session that the answered SYN opens; null: it opens none. */
@@ -360,8 +396,9 @@ export class Twin {
     flow.waitingSyn = null
     this.#end(flow, 'endOfFlowDetected')
     const opened = this.#open(key, syn.latest)!
-    opened.count(true, syn.amount, syn.times, this.now)
-    opened.follow(true, syn.latest, syn.latestUs, this.now)
+    opened.count(true, syn.amount, syn.times)
+    this.#touch(opened)
+    opened.follow(true, syn.latest, syn.latestUs)
     return opened
   }
 
@@ -371,7 +408,7 @@ export class Twin {
     if (orientation === null) return null
     if (this.#flows.size >= this.#options.flowsMax) this.#evict()
     const { timeouts } = this.#options
-    const flow = new Flow(++this.sessionsOpened, segment, orientation, this.now, timeouts)
+    const flow = new Flow(++this.sessionsOpened, segment, orientation, this.#clocks, timeouts)
     this.#flows.set(key, flow)
     return flow
   }
@@ -405,7 +442,7 @@ export class Twin {
     flows.sort((a, b) => a.lastActivityUs - b.lastActivityUs || a.sequence - b.sequence)
     const flow = flows[0]!
     this.evictions++
-    this.#end(flow, flow.naturalEnd(this.now) ?? 'lackOfResources')
+    this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock)) ?? 'lackOfResources')
   }
 
   // --- fragments
@@ -424,6 +461,8 @@ export class Twin {
     }
     datagram ??= { head: 'none', lastFragmentUs: 0, pending: nothingPending() }
     datagram.lastFragmentUs = this.now
+    const { current } = this.#clocks
+    if (current.aheadUs !== null) this.#aheadFragment.add(current)
     this.#datagrams.delete(id)
     this.#datagrams.set(id, datagram)
     return datagram

@@ -1,0 +1,104 @@
+#include "engine/packet_clocks.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tunmeter {
+namespace {
+
+// Between two settings of the live clock a packet may come so much later than the first.
+constexpr int64_t kLiveSlackUs = 1'000'000;
+
+}  // namespace
+
+int64_t PacketClocks::take(uint16_t interface, int64_t packet_us, int64_t engine_us) {
+  if (live_) return take_live(packet_us);
+  current_ = clock_of(interface, packet_us, engine_us);
+  confirmed_us_ = kNoTime;
+  Clock& clock = clocks_[current_];
+  int64_t us = std::min(packet_us + clock.offset_us, kEngineTimeMax);
+  if (!clock.near(us)) {
+    const int64_t as_before = packet_us + clock.last_offset_us;
+    if (clock.near(as_before)) {
+      std::swap(clock.offset_us, clock.last_offset_us);
+      us = as_before;
+    } else if (us < clock.now_us) {
+      clock.last_offset_us = clock.offset_us;
+      clock.offset_us += clock.now_us - us;
+      us = clock.now_us;
+    } else {
+      return jump(clock, us);
+    }
+  }
+  return moved(clock, us);
+}
+
+// More than a minute on: of the session alone whose packet it is, until another says so, too.
+int64_t PacketClocks::jump(Clock& clock, int64_t us) {
+  if (clock.ahead_us == kNoTime || us < clock.ahead_us - kStepUs) {
+    clock.ahead_us = us;
+    seen_us_ = clock.jump_us();
+    return 0;
+  }
+  confirmed_us_ = clock.jump_us();
+  const int64_t beyond_us = clock.ahead_us - confirmed_us_;
+  clock.offset_us -= beyond_us;
+  return moved(clock, std::min(us - beyond_us, kEngineTimeMax));
+}
+
+int64_t PacketClocks::moved(Clock& clock, int64_t us) {
+  const int64_t before_us = clock.now_us;
+  clock.ahead_us = kNoTime;
+  clock.now_us = seen_us_ = std::max(before_us, us);
+  return clock.now_us - before_us;
+}
+
+uint32_t PacketClocks::clock_of(uint16_t interface, int64_t packet_us, int64_t engine_us) {
+  uint8_t& known = of_interface_[interface % kInterfaces];
+  if (known == 0) known = static_cast<uint8_t>(first_clock(packet_us, engine_us) + 1);
+  return known - 1u;
+}
+
+// Of an interface's first packet: a clock that agrees with its stamp, or one of its own.
+uint32_t PacketClocks::first_clock(int64_t packet_us, int64_t engine_us) {
+  for (uint32_t i = 0; i < count_; i++) {
+    if (clocks_[i].near(packet_us + clocks_[i].offset_us)) return i;
+  }
+  if (count_ == kClocksMax) return count_ - 1;
+  const int64_t now_us = count_ == 0 ? packet_us : engine_us;
+  clocks_[count_] = {now_us, now_us - packet_us, now_us - packet_us, kNoTime};
+  return count_++;
+}
+
+int64_t PacketClocks::advance(int64_t us, int64_t engine_us) {
+  if (live_) return moved(clocks_[0], us);
+  if (count_ == 0) return take(0, us, engine_us);
+  Clock& clock = clocks_[current_];
+  const int64_t time_us = std::min(us + clock.offset_us, kEngineTimeMax);
+  if (time_us >= clock.now_us - kStepUs) return moved(clock, time_us);
+  clock.last_offset_us = clock.offset_us;
+  clock.offset_us += clock.now_us - time_us;
+  return moved(clock, clock.now_us);
+}
+
+void PacketClocks::set_live(int64_t engine_us, int64_t offset_us) {
+  live_ = true;
+  live_us_ = engine_us;
+  clocks_[0].offset_us = offset_us;
+}
+
+// A clock that is set while a packet waits to be read makes it too old, which moves nothing, or too
+// young, which moves no further than the time that has passed.
+int64_t PacketClocks::take_live(int64_t packet_us) {
+  return moved(clocks_[0], std::min(packet_us + clocks_[0].offset_us, live_us_ + kLiveSlackUs));
+}
+
+bool PacketClocks::settle(uint32_t clock) {
+  Clock& settled = clocks_[clock];
+  if (settled.ahead_us == kNoTime) return false;
+  settled.now_us = settled.jump_us();
+  settled.ahead_us = kNoTime;
+  return true;
+}
+
+}  // namespace tunmeter
