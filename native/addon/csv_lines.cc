@@ -16,11 +16,6 @@ constexpr size_t kBytesFirst = size_t{1} << 20;
 constexpr size_t kCellBytesMax = kCommunityIdBytes + 1;
 constexpr std::string_view kLineEnd = "\r\n";
 
-// csvCell() of src/session/csv.ts.
-bool starts_formula(char c) {
-  return c == '=' || c == '+' || c == '-' || c == '@' || c == '\t' || c == '\r' || c == '\n';
-}
-
 // Without a way out, so that the compiler makes it sixteen at a time.
 bool needs_quotes(std::string_view text) {
   unsigned found = 0;
@@ -202,11 +197,10 @@ void CsvLines::put_text(std::string_view text) {
     at_ = spelling::text("\"\"", at_);
     return;
   }
-  // All may be quotes, and around them come two more and an apostrophe.
-  room(2 * text.size() + 3);
+  // All may be quotes, and around them come two more.
+  room(2 * text.size() + 2);
   const bool quoted = needs_quotes(text);
   if (quoted) *at_++ = '"';
-  if (starts_formula(text[0])) *at_++ = '\'';
   if (!quoted) {
     at_ = spelling::text(text, at_);
     return;
@@ -234,20 +228,20 @@ void CsvLines::put_endpoint(std::string_view ip, int64_t port) {
   }
   *at_++ = ':';
   put_number(port);
-  guard(from);
+  quote(from);
 }
 
 void CsvLines::put_session_id(std::string_view run, int64_t sequence) {
   room(run.size());
   const auto from = static_cast<size_t>(at_ - bytes_.get());
   at_ = spelling::sequence(static_cast<uint64_t>(sequence), spelling::text(run, at_));
-  guard(from);
+  quote(from);
 }
 
-// What was written since is a text; it needs neither guard nor quotes unless somebody made it up.
-void CsvLines::guard(size_t from) {
+// What was written since is a text; it needs no quotes unless somebody made it up.
+void CsvLines::quote(size_t from) {
   const std::string_view text(bytes_.get() + from, static_cast<size_t>(at_ - bytes_.get()) - from);
-  if (!starts_formula(text[0]) && !needs_quotes(text)) return;
+  if (!needs_quotes(text)) return;
   const std::string copy(text);
   at_ = bytes_.get() + from;
   put_text(copy);

@@ -133,7 +133,7 @@ class CsvLines {
   void put_session_id(std::string_view run, int64_t sequence);
   bool put_community_id(CsvCell& cell);
   void make_community_ids(CsvCell& cell);
-  void guard(size_t from);
+  void quote(size_t from);
 
   const std::vector<CsvType> types_;
   std::vector<CsvCell> cells_;

@@ -1,13 +1,15 @@
 /**
- * CSV cells: RFC 4180, guarded against formula injection (OWASP ASVS 1.2.10).
+ * CSV cells: RFC 4180, names guarded against formula injection (OWASP ASVS 1.2.10).
  *
- * A text cell that a spreadsheet would take for a formula gets a leading apostrophe. Numbers are never text, so
- * nothing that can be added up is touched.
+ * A name that a spreadsheet would take for a formula gets a leading apostrophe: names are for people. Ids, keys and
+ * addresses are for programs, which join by them, and stay as they are: one public key of 64 begins with +.
  */
 import type { Field, SessionRow } from './fields.js'
 
 const FORMULA_START = /^[=+\-@\t\r\n]/
 const NEEDS_QUOTES = /[",\r\n]/
+
+type CsvValue = string | number | boolean | null
 
 export const CSV_LINE_END = '\r\n'
 
@@ -16,14 +18,22 @@ export function csvHeader(fields: readonly Pick<Field, 'name'>[]): string {
 }
 
 /** A null is an empty cell; a text of no characters is `""`, so that the two differ. */
-export function csvCell(value: string | number | boolean | null): string {
+export function csvCell(value: CsvValue): string {
   if (value === null) return ''
   if (typeof value !== 'string') return String(value)
-  const guarded = FORMULA_START.test(value) ? `'${value}` : value
-  if (guarded === '') return '""'
-  return NEEDS_QUOTES.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded
+  if (value === '') return '""'
+  return NEEDS_QUOTES.test(value) ? `"${value.replaceAll('"', '""')}"` : value
+}
+
+/** The cell of a name. */
+export function csvName(value: CsvValue): string {
+  return csvCell(typeof value === 'string' && FORMULA_START.test(value) ? `'${value}` : value)
+}
+
+export function csvField(field: Pick<Field, 'isName'>, value: CsvValue): string {
+  return field.isName === true ? csvName(value) : csvCell(value)
 }
 
 export function csvLine(fields: readonly Field[], row: SessionRow): string {
-  return fields.map((f) => csvCell(f.read(row))).join(',') + CSV_LINE_END
+  return fields.map((f) => csvField(f, f.read(row))).join(',') + CSV_LINE_END
 }

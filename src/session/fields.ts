@@ -27,7 +27,7 @@ export interface Names {
 
 export interface SessionRow extends Session, Origin, Names {}
 
-/** `integer` and `number` are written as digits, never quoted, never guarded; `text` is. */
+/** `integer` and `number` are written as digits, never quoted; `text` is where it must be. */
 export type FieldType = 'integer' | 'number' | 'text' | 'boolean'
 
 export interface Field {
@@ -37,6 +37,8 @@ export interface Field {
   /** Other connection logs document it under the same name. */
   readonly documented: boolean
   readonly help: string
+  /** Made up by people, for people: a spreadsheet must not take it for a formula. */
+  readonly isName?: true
   readonly read: (row: SessionRow) => string | number | boolean | null
 }
 
@@ -48,6 +50,11 @@ function field(name: string, type: FieldType, help: string, read: Read): Field {
 
 function nullable(name: string, type: FieldType, help: string, read: Read): Field {
   return { ...field(name, type, help, read), nullable: true }
+}
+
+function nameOf(id: string, name: keyof Names): Field {
+  const field = nullable(name, 'text', `Name of ${id}.`, (s) => s[name])
+  return { ...field, isName: true }
 }
 
 /** A field of the table under its own name. */
@@ -96,10 +103,10 @@ const OURS: readonly Field[] = [
   same('midstream'),
   same('connectionCount'),
   same('peerPublicKey'),
-  nullable('clientName', 'text', 'Name of clientId.', (s) => s.clientName),
-  nullable('userName', 'text', 'Name of userId.', (s) => s.userName),
-  nullable('resourceName', 'text', 'Name of siteResourceId.', (s) => s.resourceName),
-  nullable('siteName', 'text', 'Name of siteId.', (s) => s.siteName),
+  nameOf('clientId', 'clientName'),
+  nameOf('userId', 'userName'),
+  nameOf('siteResourceId', 'resourceName'),
+  nameOf('siteId', 'siteName'),
   same('unattributed'),
   // Made where it is shown: 30 bytes that say nothing new would be the largest part of a stored session.
   nullable('communityId', 'text', 'Community ID v1 of the five-tuple.', communityId),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { csvCell, csvHeader, csvLine } from '../../src/session/csv.js'
+import { csvCell, csvHeader, csvLine, csvName } from '../../src/session/csv.js'
 import { durationSeconds, FIELDS, isoUs, type SessionRow } from '../../src/session/fields.js'
 import { aRow } from '../support/sessions.js'
 
@@ -80,12 +80,40 @@ describe('csv', () => {
     ['plain', 'plain'],
     ['a,b', '"a,b"'],
     ['say "x"', '"say ""x"""'],
-    ['=1+1', "'=1+1"],
-    ['-5', "'-5"],
-    ['@x,y', '"\'@x,y"'],
+    ['=1+1', '=1+1'],
+    ['@x,y', '"@x,y"'],
     ['two\nlines', '"two\nlines"'],
   ])('%j is written %s', (value, cell) => {
     expect(csvCell(value)).toBe(cell)
+  })
+
+  test.each([
+    [null, ''],
+    ['', '""'],
+    ['plain', 'plain'],
+    ['=1+1', "'=1+1"],
+    ['-5', "'-5"],
+    ['@x,y', '"\'@x,y"'],
+    ['\nx', '"\'\nx"'],
+  ])('the name %j is written %s', (value, cell) => {
+    expect(csvName(value)).toBe(cell)
+  })
+
+  test('names are guarded against formulas; ids, keys and addresses stay as they are', () => {
+    const ids = {
+      userId: '@ada',
+      meterId: '-gw',
+      peerPublicKey: '+dx=',
+      clientEndpoint: '+1',
+      sessionId: '=x',
+    }
+    const names = { clientName: '=1', userName: '+2', resourceName: '-3', siteName: '@4' }
+    const cells = csvLine(FIELDS, { ...aRow(), ...ids, ...names })
+      .trim()
+      .split(',')
+    const written = Object.fromEntries(FIELDS.map(({ name }, i) => [name, cells[i]]))
+    expect(written).toMatchObject(ids)
+    for (const [field, name] of Object.entries(names)) expect(written[field]).toBe(`'${name}`)
   })
 
   test('a line has as many cells as the header', () => {

@@ -6,7 +6,7 @@
  * from session to session (native/addon/session_rows.h).
  */
 
-import { CSV_LINE_END, csvCell } from '../../session/csv.js'
+import { CSV_LINE_END, csvField } from '../../session/csv.js'
 import { FIELDS, type Field, type Names } from '../../session/fields.js'
 import { makeSession, UNATTRIBUTED } from '../../session/make-session.js'
 import { loadAddon, type NativeSessionRows } from '../capture/addon.js'
@@ -18,7 +18,7 @@ interface Punctuation {
   readonly before: (field: Field, index: number) => string
   readonly quote: string
   readonly null: string
-  readonly constant: (value: string | number | boolean | null) => string
+  readonly constant: (value: string | number | boolean | null, field: Field) => string
   readonly end: string
 }
 
@@ -27,14 +27,14 @@ const PUNCTUATION: Readonly<Record<'ndjson' | 'csv', Punctuation>> = {
     before: (field, index) => `${index === 0 ? '{' : ','}"${field.name}":`,
     quote: '"',
     null: 'null',
-    constant: JSON.stringify,
+    constant: (value) => JSON.stringify(value),
     end: '}\n',
   },
   csv: {
     before: (_, index) => (index === 0 ? '' : ','),
     quote: '',
     null: '',
-    constant: csvCell,
+    constant: (value, field) => csvField(field, value),
     end: CSV_LINE_END,
   },
 }
@@ -56,7 +56,7 @@ export class RecordRows {
     for (const [index, field] of FIELDS.entries()) {
       text += before(field, index)
       if (!spelled.has(field.name)) {
-        text += constant(field.read(row))
+        text += constant(field.read(row), field)
         continue
       }
       const mark = field.type === 'text' ? quote : ''

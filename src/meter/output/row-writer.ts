@@ -1,6 +1,6 @@
 /** NDJSON and CSV of sessions, from the one list of fields (session/fields.ts). */
 import { asciiBytes, ByteWriter } from '../../base/byte-writer.js'
-import { CSV_LINE_END, csvCell, csvHeader } from '../../session/csv.js'
+import { CSV_LINE_END, csvField, csvHeader } from '../../session/csv.js'
 import { FIELDS, type SessionRow } from '../../session/fields.js'
 
 /** Takes rows one by one; the row may be changed by its owner as soon as row() returns. */
@@ -72,9 +72,10 @@ export class CsvWriter implements RowWriter {
     const out = this.#out
     for (let i = 0; i < FIELDS.length; i++) {
       if (i > 0) out.bytes(COMMA)
-      const value = FIELDS[i]!.read(row)
+      const field = FIELDS[i]!
+      const value = field.read(row)
       if (typeof value === 'number') out.number(value)
-      else out.text(csvCell(value))
+      else out.text(csvField(field, value))
     }
     out.text(CSV_LINE_END)
   }

@@ -41,6 +41,7 @@ const USER_EMAIL: LogField = {
   nullable: true,
   documented: false,
   help: 'By the catalog.',
+  isName: true,
   read: (row) => row.userEmail,
 }
 

@@ -423,7 +423,11 @@ describe('exports', () => {
     const file = join(directory, 'x.parquet')
     writeFileSync(file, Buffer.from(await response.arrayBuffer()))
     const connection = await (await DuckDBInstance.create()).connect()
-    const times = `strftime("startTime", '%Y-%m-%dT%H:%M:%S.%fZ') AS "startTime", strftime("endTime", '%Y-%m-%dT%H:%M:%S.%fZ') AS "endTime"`
+    const times = `strftime("startTime" AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ') AS "startTime", strftime("endTime" AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ') AS "endTime"`
+    const types = await connection.runAndReadAll(
+      `DESCRIBE SELECT "startTime", "endTime" FROM '${file}'`,
+    )
+    expect(types.getRows().map((row) => row[1])).toEqual(Array(2).fill('TIMESTAMP WITH TIME ZONE'))
     const result = await connection.runAndReadAll(`SELECT * REPLACE (${times}) FROM '${file}'`)
     const rows = result
       .getRowObjects()

@@ -1,9 +1,9 @@
-/** CSV as C++ writes it, against csvCell() over the same rows. */
+/** CSV as C++ writes it, against csvField() over the same rows. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LOG_FIELDS } from '../../../src/server/query/api-row.js'
 import { SORT_KEYS } from '../../../src/server/store/store.js'
-import { CSV_LINE_END, csvCell } from '../../../src/session/csv.js'
+import { CSV_LINE_END, csvField } from '../../../src/session/csv.js'
 import type { Session } from '../../../src/session/session.js'
 import { batch, session } from '../../support/batches.js'
 import { ALWAYS, TestStore } from '../../support/store.js'
@@ -89,7 +89,7 @@ for (const key of SORT_KEYS) {
       const states: string[] = []
       for await (const rows of store.store.rows('acme', ALWAYS, { key, descending })) {
         for (const row of rows) {
-          expected.push(LOG_FIELDS.map((f) => csvCell(f.read(row))).join(','))
+          expected.push(LOG_FIELDS.map((f) => csvField(f, f.read(row))).join(','))
           states.push(row.open ? 'open' : row.interrupted ? 'interrupted' : 'ended')
         }
       }

@@ -5,7 +5,7 @@
  * of the same rows, byte for byte (a test compares them).
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
-import { csvCell } from '../../../../session/csv.js'
+import { csvCell, csvName } from '../../../../session/csv.js'
 import { PROTOCOLS } from '../../../../session/session.js'
 import type { CsvPiece, Sort } from '../../store.js'
 import { inOneState, rowsOf } from '../database.js'
@@ -73,7 +73,7 @@ export async function readNames(connection: DuckDBConnection, orgId: string): Pr
   const read = async <Id>(table: string, id: string, name = 'name'): Promise<Names<Id>> => {
     const sql = `SELECT ${id} AS id, ${name} AS name FROM ${table} WHERE org_id = $1`
     const rows = (await rowsOf(connection, sql, [orgId])) as unknown as Named<Id>[]
-    return { ids: rows.map((row) => row.id), names: rows.map((row) => csvCell(row.name)) }
+    return { ids: rows.map((row) => row.id), names: rows.map((row) => csvName(row.name)) }
   }
   return inOneState(connection, async () => ({
     clients: await read<number>('catalog_client', 'id::DOUBLE'),

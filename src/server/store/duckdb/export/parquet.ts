@@ -1,6 +1,7 @@
 /**
  * The export's columns with SQL types, for Parquet: names and order of session/fields.ts, values equal to those of
- * CSV and NDJSON (a test compares them), except that startTime and endTime are TIMESTAMPs.
+ * CSV and NDJSON (a test compares them), except that startTime and endTime are instants (TIMESTAMP WITH TIME ZONE,
+ * isAdjustedToUTC): a reader must not take them for times of its own zone.
  */
 import { FIELDS } from '../../../../session/fields.js'
 import { COLUMNS, columnName, usualHeadersSql } from '../schema/columns.js'
@@ -16,8 +17,8 @@ const SPECIAL: Readonly<Record<string, string>> = {
   destAddr: endpoint('dest_ip', 'dest_port'),
   duration: 'CASE WHEN NOT is_open THEN round(duration_us / 1e3) / 1e3 END',
   sessionId: 'run || session_tail(seq::BIGINT)',
-  startTime: 'make_timestamp(start_us::BIGINT)',
-  endTime: 'make_timestamp((start_us + duration_us)::BIGINT)',
+  startTime: 'make_timestamptz(start_us::BIGINT)',
+  endTime: 'make_timestamptz((start_us + duration_us)::BIGINT)',
   payloadTx: `(bytes_tx - headers_tx - ${usualHeadersSql('tx')})::BIGINT`,
   payloadRx: `(bytes_rx - headers_rx - ${usualHeadersSql('rx')})::BIGINT`,
   interrupted: 'is_interrupted',

@@ -3,6 +3,7 @@
  * condition that holds for both. Where only sums are asked for, whole hours come from a third, rollup_hour
  * (rollup.ts). Numbers are written as literals, texts are bound.
  */
+import { isIP } from 'node:net'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { AddressFilter, LogFilter, TextIds } from '../../store.js'
 import { int, literal, rowsOf } from '../database.js'
@@ -248,6 +249,9 @@ export function addressValue(ip: string): bigint {
 /**
  * The filter with the ids whose names hold its text. Asked once beforehand: as subqueries of the condition they cost
  * a join each over all rows, even when no name matches.
+ *
+ * Case and Unicode form are folded by the database alone (folded() of schema.ts), the text like the names: what
+ * JavaScript folds differently (ΓΙΩΡΓΟΣ, İ) would not find itself.
  */
 export async function withTextIds(
   connection: DuckDBConnection,
@@ -259,8 +263,8 @@ export async function withTextIds(
     const rows = await rowsOf(
       connection,
       `SELECT id${table === 'catalog_user' ? '' : '::DOUBLE'} AS id FROM ${table}
-       WHERE org_id = $1 AND (contains(lower(name), $2)${more})`,
-      [orgId, filter.text!.toLowerCase()],
+       WHERE org_id = $1 AND (contains(folded(name), folded($2))${more})`,
+      [orgId, filter.text!],
     )
     return rows.map((row) => row.id)
   }
@@ -268,20 +272,27 @@ export async function withTextIds(
     ...filter,
     textIds: {
       clientIds: (await found('catalog_client')) as number[],
-      userIds: (await found('catalog_user', ' OR contains(lower(email), $2)')) as string[],
+      userIds: (await found('catalog_user', ' OR contains(folded(email), folded($2))')) as string[],
       siteResourceIds: (await found('catalog_resource')) as number[],
       siteIds: (await found('catalog_site')) as number[],
     },
   }
 }
 
+const ASCII = /^[\x20-\x7e]*$/
+
 function anywhere(sql: Sql, text: string, named: TextIds | undefined): string {
-  const needle = sql.bind(text.toLowerCase())
+  // Addresses and endpoints are ASCII, in small letters but where a meter wrote otherwise.
+  const small = text.toLowerCase()
+  const needle = sql.bind(small)
   const parts = [
     `contains(t.source_ip, ${needle})`,
     `contains(t.dest_ip, ${needle})`,
-    endpointHolds(text.toLowerCase(), (t) => sql.bind(t)),
-    `contains(lower(t.user_id), ${needle})`,
+    endpointHolds(small, (t) => sql.bind(t)),
+    // The cheaper way, over all rows, where it says the same.
+    ASCII.test(text)
+      ? `contains(lower(t.user_id), ${needle})`
+      : `contains(folded(t.user_id), folded(${sql.bind(text)}))`,
   ]
   if (named !== undefined) {
     const { clientIds, userIds, siteResourceIds, siteIds } = named
@@ -295,14 +306,30 @@ function anywhere(sql: Sql, text: string, named: TextIds | undefined): string {
   if (port !== undefined && Number(port) <= 65535) {
     parts.push(`t.source_port = ${int(Number(port))}`, `t.dest_port = ${int(Number(port))}`)
   }
-  const endpoint = /^\[?([0-9a-f.:]+?)\]?:(\d{1,5})$/i.exec(text)
-  if (endpoint !== null && Number(endpoint[2]) <= 65535) {
-    const ip = sql.bind(endpoint[1]!.toLowerCase())
-    const at = int(Number(endpoint[2]))
-    parts.push(
-      `(t.source_ip = ${ip} AND t.source_port = ${at})`,
-      `(t.dest_ip = ${ip} AND t.dest_port = ${at})`,
-    )
-  }
+  parts.push(...endpointParts(sql, small))
   return or(parts.map((p) => `coalesce(${p}, false)`))
+}
+
+/** `10.8.0.2:443` and, while it is being typed, `8.0.2:44`: the end of an address and the beginning of a port. */
+function endpointParts(sql: Sql, small: string): string[] {
+  const [, ip, digits] = /^\[?([0-9a-f.:]+?)\]?:([1-9]\d{0,4})$/.exec(small) ?? []
+  if (ip === undefined || digits === undefined || Number(digits) > 65_535) return []
+  const end = sql.bind(ip)
+  const column = (side: string) => `t.${side}_ip`
+  return ['source', 'dest'].map((side) => {
+    const address =
+      isIP(ip) === 0 ? `ends_with(${column(side)}, ${end})` : `${column(side)} = ${end}`
+    return `(${address} AND ${portBegins(`t.${side}_port`, digits)})`
+  })
+}
+
+/** Ports whose digits begin with these. */
+function portBegins(column: string, digits: string): string {
+  const ranges: string[] = []
+  for (let [low, high] = [Number(digits), Number(digits)]; low <= 65_535; ) {
+    ranges.push(`${column} BETWEEN ${int(low)} AND ${int(high)}`)
+    low *= 10
+    high = high * 10 + 9
+  }
+  return or(ranges)
 }

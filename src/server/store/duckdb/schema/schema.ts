@@ -188,6 +188,7 @@ export const SCHEMA_VERSION = MIGRATIONS.length
  * community_id: session/community-id.ts for Parquet, from two ip_hex and their ports.
  */
 export const MACROS = `
+CREATE OR REPLACE TEMP MACRO folded(t) AS (lower(upper(nfc_normalize(t))));
 CREATE OR REPLACE TEMP MACRO ip6_groups(t) AS (
   list_transform(list_filter(string_split(t, ':'), lambda g: g <> ''), lambda g: lpad(g, 4, '0')));
 CREATE OR REPLACE TEMP MACRO ip6_hex(t) AS (
