@@ -1,9 +1,10 @@
 /** The database's connections: what happens to those in use when it closes. */
+import { setMaxListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Database, READERS } from '../../../src/server/store/duckdb/database.js'
+import { Database, ORG_WAITING_MAX, READERS } from '../../../src/server/store/duckdb/database.js'
 
 const MiB = 2 ** 20
 /** Some hours of work, unless it is interrupted. */
@@ -23,13 +24,14 @@ test('closing interrupts what reads and waits for it, and refuses what waits for
   const allRun = new Promise<void>((resolve) => {
     begun = resolve
   })
-  const reads = Array.from({ length: READERS }, () =>
-    database.read((connection) => {
+  // As many organisations: one alone would not get all.
+  const reads = Array.from({ length: READERS }, (_, i) =>
+    database.read(`org ${i}`, (connection) => {
       if (++running === READERS) begun()
       return connection.run(ENDLESS)
     }),
   )
-  const waits = database.read((connection) => connection.run('SELECT 1'))
+  const waits = database.read('other', (connection) => connection.run('SELECT 1'))
   const ended = Promise.allSettled([...reads, waits])
   await allRun
   await database.close()
@@ -38,7 +40,30 @@ test('closing interrupts what reads and waits for it, and refuses what waits for
     Array(READERS).fill(expect.stringContaining('Interrupted')),
   )
   expect(outcomes[READERS]).toContain('the server is ending')
-  await expect(database.read((connection) => connection.run('SELECT 1'))).rejects.toThrow('ending')
+  await expect(database.read('other', (connection) => connection.run('SELECT 1'))).rejects.toThrow(
+    'ending',
+  )
+})
+
+test('queries of one organisation, however slow and many, do not keep those of another waiting', async () => {
+  const gone = new AbortController()
+  setMaxListeners(0, gone.signal)
+  const slow = Array.from({ length: ORG_WAITING_MAX + READERS / 2 }, () =>
+    database.read('a', (connection) => connection.run(ENDLESS), gone.signal),
+  )
+  const ended = Promise.allSettled(slow)
+  const refused = database.read('a', (connection) => connection.run('SELECT 1'))
+  await expect(refused).rejects.toMatchObject({ code: 'STORE_BUSY' })
+  for (const orgId of ['b', 'c', 'd', 'b'])
+    await database.read(orgId, (connection) => connection.run('SELECT 1'))
+  gone.abort()
+  expect(new Set((await ended).map(({ status }) => status))).toEqual(new Set(['rejected']))
+  // None of the shares is lost.
+  const again = Array.from({ length: READERS }, () =>
+    database.read('a', (connection) => connection.run('SELECT 1')),
+  )
+  expect(await Promise.all(again)).toHaveLength(READERS)
+  await database.close()
 })
 
 test('closing interrupts a connection that was lent; who has it gives it back', async () => {

@@ -14,13 +14,16 @@ import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { AppError, messageOf } from '../../../base/errors.js'
 import { makeDirectory } from '../../../base/private-files.js'
+import { FairQueue } from '../fair-queue.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
 
 const MiB = 2 ** 20
 const BLOCK_BYTES = 64 * 1024
-export const READERS = 3
-/** More waiting queries than this are refused: the caller is told to come back. */
-const WAITING_MAX = 64
+/** Of which an organisation alone uses half (fair-queue.ts). */
+export const READERS = 6
+/** More waiting queries than these are refused: the caller is told to come back. A page asks four. */
+export const ORG_WAITING_MAX = 128
+const WAITING_MAX = 1024
 /** What an export holds outside of DuckDB's buffers: data chunks, lines, and what the allocators keep of them. */
 const EXPORT_BYTES = 96 * MiB
 /** All exports together leave so much of --store-memory, with which all else works, or three quarters of a small one. */
@@ -51,7 +54,11 @@ export class Database {
   /** In SQL: getvariable('silence_us'). */
   readonly #silenceUs: number
   readonly #idle: DuckDBConnection[] = []
-  readonly #waiting: ((connection: DuckDBConnection) => void)[] = []
+  readonly #turns = new FairQueue({
+    total: READERS,
+    orgWaiting: ORG_WAITING_MAX,
+    waiting: WAITING_MAX,
+  })
   readonly #opened = new Set<DuckDBConnection>()
   /** Of the opened: in use by a query, or by one soon. */
   readonly #lent = new Set<DuckDBConnection>()
@@ -123,10 +130,17 @@ export class Database {
     if (this.#opened.delete(connection)) connection.closeSync()
   }
 
-  /** Lends a reading connection in one snapshot for all its queries; `signal` interrupts the one that runs. */
-  async read<T>(work: (c: DuckDBConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /**
+   * Lends a reading connection in one snapshot for all its queries; `signal` interrupts the one that runs.
+   * @param orgId whose share of the connections it is of; '': the server's own
+   */
+  async read<T>(
+    orgId: string,
+    work: (c: DuckDBConnection) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     signal?.throwIfAborted()
-    const connection = await this.#borrow()
+    const connection = await this.#borrow(orgId, signal)
     const interrupt = () => connection.interrupt()
     try {
       this.#mustBeOpen()
@@ -143,7 +157,7 @@ export class Database {
       }
     } finally {
       signal?.removeEventListener('abort', interrupt)
-      this.#giveBack(connection)
+      this.#giveBack(orgId, connection)
     }
   }
 
@@ -168,27 +182,24 @@ export class Database {
     if (this.#closing) throw new AppError('STORE_CLOSING', 'the server is ending')
   }
 
-  #borrow(): Promise<DuckDBConnection> {
-    const idle = this.#idle.pop()
-    if (idle !== undefined) {
-      this.#lent.add(idle)
-      return Promise.resolve(idle)
-    }
-    if (this.#waiting.length >= WAITING_MAX) {
-      throw new AppError('STORE_BUSY', 'too many queries are waiting', {
+  /** @throws AppError STORE_BUSY */
+  async #borrow(orgId: string, signal?: AbortSignal): Promise<DuckDBConnection> {
+    const turn = this.#turns.take(orgId, signal)
+    if (turn === undefined) {
+      throw new AppError('STORE_BUSY', 'too many queries of this organisation are waiting', {
         hint: 'Try again in a few seconds.',
       })
     }
-    return new Promise((resolve) => this.#waiting.push(resolve))
+    await turn
+    const idle = this.#idle.pop()!
+    this.#lent.add(idle)
+    return idle
   }
 
-  #giveBack(connection: DuckDBConnection): void {
-    const next = this.#waiting.shift()
-    if (next !== undefined) next(connection)
-    else {
-      this.#lent.delete(connection)
-      this.#idle.push(connection)
-    }
+  #giveBack(orgId: string, connection: DuckDBConnection): void {
+    this.#lent.delete(connection)
+    this.#idle.push(connection)
+    this.#turns.release(orgId)
   }
 
   fileBytes(): number {

@@ -186,23 +186,28 @@ export class DuckStore implements Store {
     work: (c: DuckDBConnection, filter: LogFilter, nowUs: number) => Promise<T>,
   ): Promise<T> {
     return this.#read(
+      orgId,
       async (c) => work(c, await withTextIds(c, orgId, given), this.#clockUs()),
       cancel,
     )
   }
 
   /** What was acknowledged before is there. */
-  async #read<T>(work: (c: DuckDBConnection) => Promise<T>, cancel?: Cancel): Promise<T> {
+  async #read<T>(
+    orgId: string,
+    work: (c: DuckDBConnection) => Promise<T>,
+    cancel?: Cancel,
+  ): Promise<T> {
     await this.#writer.applied()
-    return this.#database.read(work, cancel?.signal)
+    return this.#database.read(orgId, work, cancel?.signal)
   }
 
   usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]> {
-    return this.#read((c) => usage(c, orgId, request), cancel)
+    return this.#read(orgId, (c) => usage(c, orgId, request), cancel)
   }
 
   facts(orgId: string, filter: LogFilter): Promise<StoreFacts> {
-    return this.#read((c) => facts(c, orgId, filter))
+    return this.#read(orgId, (c) => facts(c, orgId, filter))
   }
 
   async *rows(
@@ -286,19 +291,19 @@ export class DuckStore implements Store {
     toUs: number,
     siteIds?: readonly number[],
   ): Promise<readonly Gap[]> {
-    return this.#read((c) => gaps(c, orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }))
+    return this.#read(orgId, (c) => gaps(c, orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }))
   }
 
   meters(orgId: string): Promise<readonly MeterStatus[]> {
-    return this.#read((c) => meterStatuses(c, orgId, this.#clockUs()))
+    return this.#read(orgId, (c) => meterStatuses(c, orgId, this.#clockUs()))
   }
 
   coverage(orgId: string, range: Span, siteIds?: readonly number[]): Promise<Coverage> {
-    return this.#read((c) => coverage(c, orgId, range, siteIds))
+    return this.#read(orgId, (c) => coverage(c, orgId, range, siteIds))
   }
 
   catalog(orgId: string): Promise<CatalogVersion> {
-    return this.#database.read((c) => readCatalog(c, orgId))
+    return this.#database.read(orgId, (c) => readCatalog(c, orgId))
   }
 
   putCatalog(
@@ -367,7 +372,7 @@ export class DuckStore implements Store {
   }
 
   async ping(): Promise<void> {
-    await this.#database.read((c) => c.run('SELECT 1'))
+    await this.#database.read('', (c) => c.run('SELECT 1'))
   }
 
   stats(): StoreStats {

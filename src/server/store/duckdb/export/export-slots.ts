@@ -4,14 +4,13 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
+import { mayTake } from '../../fair-queue.js'
 import type { Cancel } from '../../store.js'
 import { Turns } from '../../turns.js'
 import { type Database, INTERRUPT_EVERY_MS } from '../database.js'
 
-/** Each may hold some tens of MiB. */
+/** Each may hold some tens of MiB. One organisation alone has half of them (fair-queue.ts). */
 export const EXPORTS_MAX = 8
-/** So that one organisation, or clients of it that do not read, leave some to the others. */
-export const ORG_EXPORTS_MAX = 4
 
 export interface ExportSlot {
   readonly lanes: readonly DuckDBConnection[]
@@ -73,15 +72,14 @@ export class ExportSlots {
       await endQueries()
       this.#uncount(orgId)
     }
-    const alone = <T>(work: () => Promise<T>) => this.#ordering.run(work, cancel?.signal)
+    const alone = <T>(work: () => Promise<T>) => this.#ordering.run(work, cancel?.signal, orgId)
     return { lanes, alone, endQueries, end }
   }
 
   #count(orgId: string): void {
     const own = this.#running.get(orgId) ?? 0
-    const most = own >= ORG_EXPORTS_MAX
-    if (most || this.running >= EXPORTS_MAX) {
-      const where = most ? ' of this organisation' : ''
+    if (!mayTake(EXPORTS_MAX, this.running, own)) {
+      const where = own > 0 ? ' of this organisation' : ''
       throw new AppError('STORE_BUSY', `too many exports${where} are running`, {
         hint: 'Try again when one has ended.',
       })
