@@ -1,10 +1,18 @@
 /** `tunmeter catalog`: shows and replaces a server's catalog, and imports one from Pangolin. */
 import { stringify as toYaml } from 'yaml'
 import { requiredText, secretText, text, toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { refusePlainHttp } from '../base/plain-http.js'
+import { printable } from '../base/printable.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import type { Catalog } from '../session/catalog.js'
+import {
+  CATALOG_LISTS,
+  type CatalogChanges,
+  hasChanges,
+  isEmptyCatalog,
+} from '../session/catalog-changes.js'
 import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 import { pullPangolin } from './pangolin.js'
@@ -14,6 +22,59 @@ const path = (org: string) => `/api/v1/org/${encodeURIComponent(org)}/catalog`
 function counts(catalog: Catalog): string {
   const { clients, users, sites, resources } = catalog
   return `${clients.length} clients, ${users.length} users, ${sites.length} sites, ${resources.length} resources`
+}
+
+const REPLACE_OPTIONS = {
+  dryRun: toggle('Show what would be added, removed and changed; change nothing.'),
+  allowEmpty: toggle('Replace the catalog also by one of no entries.'),
+}
+
+interface Replacement {
+  readonly api: ApiClient
+  readonly org: string
+  readonly catalog: Catalog
+  readonly dryRun: boolean
+  readonly allowEmpty: boolean
+}
+
+/** @throws AppError EMPTY_CATALOG, SERVER_REFUSED */
+async function replace(context: CommandContext, given: Replacement): Promise<void> {
+  const { api, org, catalog, dryRun, allowEmpty } = given
+  if (isEmptyCatalog(catalog) && !allowEmpty) {
+    throw new AppError('EMPTY_CATALOG', 'the new catalog has no entries: all names would go', {
+      hint: 'Add --allow-empty if that is meant.',
+    })
+  }
+  const query = `?dryRun=${dryRun}&allowEmpty=${allowEmpty}`
+  const { changes } = await api.send<{ changes: CatalogChanges | null }>(
+    'PUT',
+    path(org) + query,
+    catalog,
+  )
+  if (changes === null) say(context, `catalog of ${org} replaced: ${counts(catalog)}`)
+  else {
+    context.stdout.write(changeLines(changes).join(''))
+    const what = hasChanges(changes) ? 'would change as above' : 'is the same already'
+    say(context, `catalog of ${org} ${what}; nothing was written`)
+  }
+}
+
+/** `+ clients 3 "Anna"`, `- users u1 "Ulla"`, `~ resources 7 "db" (was "database"): name, ports`. */
+function changeLines(changes: CatalogChanges): string[] {
+  const quoted = (name: string) => JSON.stringify(printable(name))
+  return CATALOG_LISTS.flatMap((list) => {
+    const { added, removed, changed } = changes[list]
+    const line = (sign: string, { id, name }: { id: number | string; name: string }, more = '') =>
+      `${sign} ${list} ${printable(String(id))} ${quoted(name)}${more}\n`
+    return [
+      ...added.map((one) => line('+', one)),
+      ...removed.map((one) => line('-', one)),
+      ...changed.map((one) => {
+        const was = one.was === one.name ? '' : ` (was ${quoted(one.was)})`
+        return line('~', one, `${was}: ${one.fields.join(', ')}`)
+      }),
+    ]
+  })
 }
 
 const show = defineCommand({
@@ -31,12 +92,12 @@ const show = defineCommand({
 const push = defineCommand({
   name: 'push',
   summary: 'Replace the catalog by a file (YAML or JSON).',
-  options: { ...SERVER_OPTIONS, file: requiredText('The catalog.', 'FILE') },
+  options: { ...SERVER_OPTIONS, file: requiredText('The catalog.', 'FILE'), ...REPLACE_OPTIONS },
   run: async (_args, options, context) => {
     const catalog = loadCatalog(options.file)
     const { api, org } = await connect(options)
-    await api.send('PUT', path(org), catalog)
-    say(context, `catalog of ${org} replaced: ${counts(catalog)}`)
+    const { dryRun, allowEmpty } = options
+    await replace(context, { api, org, catalog, dryRun, allowEmpty })
     return EXIT.ok
   },
 })
@@ -50,6 +111,7 @@ const pull = defineCommand({
     fromKey: secretText('Its API key.', 'KEY'),
     fromOrg: text('Organisation there. Default: the same name.', 'ORG'),
     print: toggle('Print the catalog as YAML instead of storing it; needs no server.'),
+    ...REPLACE_OPTIONS,
   },
   run: async (_args, options, context) => {
     if (options.fromKey === undefined) {
@@ -71,8 +133,8 @@ const pull = defineCommand({
     for (const line of skipped) say(context, `left out: ${line}`)
     if (target === undefined) context.stdout.write(toYaml(catalog))
     else {
-      await target.api.send('PUT', path(target.org), catalog)
-      say(context, `catalog of ${target.org} replaced: ${counts(catalog)}`)
+      const { dryRun, allowEmpty } = options
+      await replace(context, { ...target, catalog, dryRun, allowEmpty })
     }
     return EXIT.ok
   },

@@ -301,6 +301,30 @@ test('catalog pull brings clients, users, sites and resources; push and show are
     code: 0,
   })
   expect((await server.get('/api/v1/org/acme/catalog', admin)).body.data).toEqual(data)
+
+  // What would change is shown, with names, and nothing is changed.
+  const push = (...more: string[]) =>
+    run(['catalog', 'push', '--server', server.url, '--file', file, ...more])
+  expect((await push('--dry-run')).stdout).toBe('')
+  const { users, ...others } = data
+  writeFileSync(
+    file,
+    JSON.stringify({ ...others, users: [], sites: [{ siteId: 77, name: 'new\n' }] }),
+  )
+  const dry = await push('--dry-run')
+  expect(dry.stdout).toContain('+ sites 77 "new?"\n')
+  for (const { userId, name } of users)
+    expect(dry.stdout).toContain(`- users ${userId} "${name}"\n`)
+  expect([dry.code, dry.stderr]).toEqual([0, expect.stringContaining('nothing was written')])
+  writeFileSync(file, '{}')
+  const empty = await push()
+  expect([empty.code, empty.stderr]).toEqual([
+    1,
+    expect.stringMatching(/no entries.*--allow-empty/s),
+  ])
+  expect((await server.get('/api/v1/org/acme/catalog', admin)).body.data).toEqual(data)
+  expect((await push('--allow-empty')).code).toBe(0)
+  expect((await server.get('/api/v1/org/acme/catalog', admin)).body.data.users).toEqual([])
 })
 
 test('a backup is a data directory, made beside a running server and without one', async () => {

@@ -171,6 +171,30 @@ test('the catalog has a version: asked again it is not sent, changed meanwhile i
   expect((await put('Hamburg', { 'if-match': '*' })).status).toBe(200)
 })
 
+test('a replacement of the catalog can be tried, and empties it only when that is meant', async () => {
+  const path = `${ORG}/catalog`
+  const put = (query: string, body: unknown) => server.request('PUT', path + query, admin, body)
+  await put('', { sites: [{ siteId: 1, name: 'Berlin' }], users: [{ userId: 'u', name: 'Ulla' }] })
+  const tried = await put('?dryRun=true', { sites: [{ siteId: 1, name: 'Bonn' }] })
+  expect(tried.body.data.changes).toMatchObject({
+    sites: { added: [], changed: [{ id: 1, name: 'Bonn', was: 'Berlin', fields: ['name'] }] },
+    users: { removed: [{ id: 'u', name: 'Ulla' }] },
+  })
+  for (const query of ['', '?dryRun=true']) {
+    const { status, body } = await put(query, {})
+    expect([status, body.code]).toEqual([400, 'catalogEmpty'])
+    expect(body.message).toMatch(/0 clients, 1 users, 1 sites, 0 resources; with allowEmpty=true/)
+  }
+  const kept = await server.get(path, read)
+  expect([kept.body.data.sites[0].name, kept.headers.get('etag')]).toEqual([
+    'Berlin',
+    `"${tried.body.data.etag}"`,
+  ])
+  expect((await put('?allowEmpty=true', {})).status).toBe(200)
+  // Nothing is lost: nothing was there.
+  expect((await put('', {})).status).toBe(200)
+})
+
 test.each([
   ['PATCH', `${ORG}/settings`, 'GET, HEAD, PUT'],
   ['POST', `${LOG}?limit=1`, 'GET, HEAD'],

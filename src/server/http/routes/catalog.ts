@@ -1,13 +1,38 @@
 /** The names of an organisation's clients, users, resources and sites. */
 import { z } from 'zod'
-import { catalogSchema } from '../../../session/catalog.js'
+import { type Catalog, catalogSchema } from '../../../session/catalog.js'
+import { CATALOG_LISTS, catalogChanges, isEmptyCatalog } from '../../../session/catalog-changes.js'
 import { catalogFaults } from '../../../session/catalog-faults.js'
+import { boolean } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import { hasAlready, versionsWanted } from '../etags.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, refuseFaulty, route } from '../route.js'
 
 const MiB = 2 ** 20
+
+const entry = z.object({ id: z.union([z.int(), z.string()]), name: z.string() })
+const listChangesSchema = z.object({
+  added: z.array(entry),
+  removed: z.array(entry),
+  changed: z.array(entry.extend({ was: z.string(), fields: z.array(z.string()) })),
+})
+const putCatalogAnswer = z.object({
+  etag: z.string(),
+  updatedAt: z.string(),
+  changes: z
+    .object({
+      clients: listChangesSchema,
+      users: listChangesSchema,
+      sites: listChangesSchema,
+      resources: listChangesSchema,
+    })
+    .nullable()
+    .meta({ description: 'With dryRun: what the replacement would change. Else null.' }),
+})
+
+const changed = () =>
+  new HttpError(412, 'catalogChanged', 'the catalog has changed since; read it again')
 
 export function catalogRoutes({ store, security }: ServerContext): Route[] {
   const path = '/api/v1/org/{orgId}/catalog'
@@ -42,18 +67,33 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
         'With If-Match only when the version is still that one (412 otherwise). Names of what is left out stay for old rows. Two entries with one id, public key or address are refused.',
       scopes: ['admin'],
       params: orgParams,
+      query: z.strictObject({
+        dryRun: boolean
+          .default(false)
+          .meta({
+            description: 'Changes nothing; etag and updatedAt are those of the catalog as it is.',
+          }),
+        allowEmpty: boolean
+          .default(false)
+          .meta({ description: 'A catalog of nothing may replace one that has entries.' }),
+      }),
       body: catalogSchema,
       bodyBytesMax: 32 * MiB,
       headers: { 'If-Match': 'ETags, one of which must be that of the catalog; `*`: any.' },
       answerHeaders: { ETag: 'Of the new version.' },
       statuses: { 412: 'The catalog is not one that If-Match names.' },
-      answer: z.object({ etag: z.string(), updatedAt: z.string() }),
-      handle: async ({ params, body, key, request, reply }) => {
+      answer: putCatalogAnswer,
+      handle: async ({ params, query, body, key, request, reply }) => {
         refuseFaulty(catalogFaults(body))
         const ifMatch = versionsWanted(request.headers['if-match'])
+        if (query.dryRun || (isEmptyCatalog(body) && !query.allowEmpty)) {
+          const { catalog, etag, updatedAt } = await store.catalog(params.orgId)
+          if (ifMatch !== undefined && !ifMatch.includes(etag)) throw changed()
+          if (!query.allowEmpty) refuseToEmpty(catalog, body)
+          if (query.dryRun) return { etag, updatedAt, changes: catalogChanges(catalog, body) }
+        }
         const version = await store.putCatalog(params.orgId, body, ifMatch)
-        if (version === null)
-          throw new HttpError(412, 'catalogChanged', 'the catalog has changed since; read it again')
+        if (version === null) throw changed()
         const { clients, users, sites, resources } = body
         security.write('catalogReplaced', request.ip, key, {
           of: params.orgId,
@@ -63,8 +103,19 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
           resources: resources.length,
         })
         reply.header('etag', `"${version.etag}"`)
-        return { etag: version.etag, updatedAt: version.updatedAt }
+        return { etag: version.etag, updatedAt: version.updatedAt, changes: null }
       },
     }),
   ]
+}
+
+/** All names would go: more often a mistake than a wish. @throws HttpError 400 */
+function refuseToEmpty(before: Catalog, after: Catalog): void {
+  if (!isEmptyCatalog(after) || isEmptyCatalog(before)) return
+  const had = CATALOG_LISTS.map((list) => `${before[list].length} ${list}`).join(', ')
+  throw new HttpError(
+    400,
+    'catalogEmpty',
+    `the body has no entries, and the catalog has ${had}; with allowEmpty=true it is emptied`,
+  )
 }
