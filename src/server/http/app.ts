@@ -24,6 +24,7 @@ import { keyRoutes } from './routes/keys.js'
 import { logRoutes } from './routes/logs.js'
 import { operationRoutes } from './routes/operation.js'
 import { orgRoutes, settingsRoutes } from './routes/orgs.js'
+import { pangolinRoutes } from './routes/pangolin.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { siteRoutes } from './routes/sites.js'
 
@@ -75,6 +76,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...siteRoutes(context),
     ...completenessRoutes(context),
     ...operationRoutes(context),
+    ...pangolinRoutes(context),
   ]
 }
 
@@ -165,10 +167,15 @@ function addHeaders(app: FastifyInstance): void {
     reply.headers(SECURITY_HEADERS)
     // Its own, or a trusted proxy's.
     if (request.protocol === 'https') reply.header('strict-transport-security', 'max-age=31536000')
-    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+    if (isApi(request.url)) reply.header('cache-control', 'no-store')
     if (request.url.length > URL_BYTES_MAX)
       throw new HttpError(414, 'urlTooLong', `the URL is longer than ${URL_BYTES_MAX} bytes`)
   })
+}
+
+/** And no page of the dashboard. */
+function isApi(url: string): boolean {
+  return url.startsWith('/api/') || url.startsWith('/v1/')
 }
 
 function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void {
@@ -205,7 +212,7 @@ function refuseUnknown(
   app.setNotFoundHandler((request, reply) => {
     const { method, url, headers } = request
     const forReading = method === 'GET' && /\btext\/html\b/.test(headers.accept ?? '')
-    if (forReading && showPage !== null && !url.startsWith('/api/')) return showPage(reply)
+    if (forReading && showPage !== null && !isApi(url)) return showPage(reply)
     const message = `there is no ${method} ${url.split('?')[0]!.slice(0, 200)}`
     return reply.code(404).send(failure(404, 'notFound', message))
   })

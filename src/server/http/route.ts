@@ -49,6 +49,8 @@ export interface Route<
   /** Content types when `answer` is null. */
   readonly produces?: readonly string[]
   readonly status?: number
+  /** Of the envelope; else OK. */
+  readonly message?: string
   /** Request headers that it reads besides the usual ones, and what they are for. */
   readonly headers?: Readonly<Record<string, string>>
   /** Headers of its answer. */
@@ -106,7 +108,7 @@ async function handle(spec: Route, request: FastifyRequest, reply: FastifyReply)
   const data = await answer(spec, request, reply, signalWhenGone(request, reply))
   if (reply.sent || data === undefined) return reply
   const status = spec.status ?? 200
-  return reply.code(status).send(ok(data, 'OK', status))
+  return reply.code(status).send(ok(data, spec.message ?? 'OK', status))
 }
 
 /**

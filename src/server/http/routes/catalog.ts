@@ -68,11 +68,9 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       scopes: ['admin'],
       params: orgParams,
       query: z.strictObject({
-        dryRun: boolean
-          .default(false)
-          .meta({
-            description: 'Changes nothing; etag and updatedAt are those of the catalog as it is.',
-          }),
+        dryRun: boolean.default(false).meta({
+          description: 'Changes nothing; etag and updatedAt are those of the catalog as it is.',
+        }),
         allowEmpty: boolean
           .default(false)
           .meta({ description: 'A catalog of nothing may replace one that has entries.' }),
