@@ -289,6 +289,8 @@ function anywhere(sql: Sql, text: string, named: TextIds | undefined): string {
     `contains(t.source_ip, ${needle})`,
     `contains(t.dest_ip, ${needle})`,
     endpointHolds(small, (t) => sql.bind(t)),
+    // As a meter may have written it, which the row shows.
+    ...(small === text ? [] : [endpointHolds(text, (t) => sql.bind(t))]),
     // The cheaper way, over all rows, where it says the same.
     ASCII.test(text)
       ? `contains(lower(t.user_id), ${needle})`
