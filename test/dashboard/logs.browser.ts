@@ -1,4 +1,5 @@
 /** The connection log: what is shown is what the API says, and the address bar says what is shown. */
+import { execFileSync } from 'node:child_process'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
@@ -260,7 +261,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     await showsRowsOf(page, 'limit=100')
   })
 
-  test('the drawer shows every field, copies JSON, and leads on', async () => {
+  test('the drawer shows every field, copies them in four ways, and leads on', async () => {
     const page = await lab.open('/?connState=SF&protocol=tcp')
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     // Some clients belong to nobody, and some addresses are nothing that has a name: of those there is less to show.
@@ -294,9 +295,33 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
       /\.(\d{6})Z$/.exec(row.startTime)![1],
     ]
     for (const field of told) expect(text.replace(/\s+/g, ' ')).toContain(field)
-    await drawer.getByRole('button', { name: 'Copy JSON' }).click()
-    await page.getByText('Session as JSON copied').waitFor()
-    expect(JSON.parse(await page.evaluate('navigator.clipboard.readText()'))).toEqual(row)
+    const copied = async (label: string, told: string): Promise<string> => {
+      await drawer.getByRole('button', { name: 'Copy', exact: true }).click()
+      await drawer.getByRole('button', { name: new RegExp(`^${label}`) }).click()
+      await page.getByText(`${told} copied`).waitFor()
+      return page.evaluate('navigator.clipboard.readText()')
+    }
+    expect(JSON.parse(await copied('JSON', 'Session as JSON'))).toEqual(row)
+    const cells = (await copied('Row', 'Row')).split('\t')
+    expect(cells).toHaveLength(11)
+    expect(cells.slice(0, 5)).toEqual([
+      row.startTime,
+      'Closed',
+      row.resourceName,
+      row.clientName,
+      row.userEmail,
+    ])
+    expect(cells.slice(5, 8)).toEqual([row.duration, row.bytesTx, row.bytesRx].map(String))
+    // In a shell it gives the same row.
+    const command = await copied('curl', 'curl command')
+    const output = execFileSync('sh', ['-c', command], {
+      env: { ...process.env, KEY: lab.readKey },
+    })
+    expect(JSON.parse(output.toString()).data.log).toEqual([row])
+    const link = await copied('Link', 'Link')
+    const other = await lab.open(link.slice(lab.server.url.length))
+    await other.locator('.drawer').getByText(row.sessionId).waitFor()
+    expect(new URL(link).search).toBe(`?org=${ORG}&session=${row.sessionId}`)
     await drawer.getByRole('link', { name: 'All sessions of this client' }).click()
     await showsRowsOf(page, `limit=100&clientId=${row.clientId}`)
   })

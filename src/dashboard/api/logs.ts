@@ -26,6 +26,12 @@ export async function fetchSession(
   return log[0] ?? null
 }
 
+/** Of one session, for a program. */
+export function sessionPath(orgId: string, sessionId: string): string {
+  const query = { sessionId, attributes: false, count: false }
+  return `/api/v1/org/${encodeURIComponent(orgId)}/logs/connection${queryText(query)}`
+}
+
 export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 

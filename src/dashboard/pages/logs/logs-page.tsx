@@ -229,7 +229,7 @@ function Drawer({ orgId, sessionId, rows, onClose }: DrawerProps) {
     fetchSession(orgId, sessionId, signal),
   )
   const row = onPage ?? (fetched.data?.sessionId === sessionId ? fetched.data : undefined)
-  if (row !== undefined) return <SessionDrawer row={row} onClose={onClose} />
+  if (row !== undefined) return <SessionDrawer orgId={orgId} row={row} onClose={onClose} />
   return (
     <aside class="drawer" aria-label="Session">
       <div class="drawer-head">

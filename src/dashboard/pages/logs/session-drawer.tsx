@@ -6,15 +6,21 @@ import { exactBytes, formatBytes, formatCount } from '../../format/bytes.js'
 import { endReasonText, outcomeOf } from '../../format/outcome.js'
 import { formatAgo, formatDuration, formatExact, zoneName } from '../../format/time.js'
 import { basisText, flagNames, unattributedText } from '../../format/words.js'
-import { copyText } from '../../parts/copy.js'
 import { Duration } from '../../parts/duration.js'
-import { CloseIcon, CopyIcon } from '../../parts/icons.js'
+import { CloseIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { useNow } from '../../parts/use-now.js'
 import { type Filters, onlyFilters } from '../../state/filters.js'
 import { currentLocation, followLink, hrefOf, patched } from '../../state/url.js'
+import { CopyMenu } from './copy-menu.js'
 
-export function SessionDrawer({ row, onClose }: { row: LogRow; onClose: () => void }) {
+export interface SessionDrawerProps {
+  readonly orgId: string
+  readonly row: LogRow
+  readonly onClose: () => void
+}
+
+export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
   const heading = useRef<HTMLHeadingElement>(null)
   const focusNow = useRef(true)
   useEffect(() => {
@@ -28,13 +34,7 @@ export function SessionDrawer({ row, onClose }: { row: LogRow; onClose: () => vo
         <h2 ref={heading} tabIndex={-1}>
           {row.resourceName ?? row.destAddr}
         </h2>
-        <button
-          type="button"
-          class="button quiet"
-          onClick={() => copyText(JSON.stringify(row, null, 2), 'Session as JSON')}
-        >
-          <CopyIcon /> Copy JSON
-        </button>
+        <CopyMenu orgId={orgId} row={row} />
         <button type="button" class="button quiet icon" aria-label="Close" onClick={onClose}>
           <CloseIcon />
         </button>
