@@ -50,6 +50,27 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     expect(await columns(page)).toHaveLength(11)
   })
 
+  test('the more bytes, the longer the bar, by powers of ten', async () => {
+    const page = await lab.open('/?sort=-bytesRx')
+    await rows(page).first().waitFor()
+    const bars = await page
+      .locator('.col-received')
+      .filter({ has: page.locator('.weight') })
+      .evaluateAll((cells) =>
+        cells.map((cell) => {
+          const title = cell.querySelector('.bytes')?.getAttribute('title') ?? ''
+          const width = cell.querySelector('.weight rect')?.getAttribute('width')
+          return [Number(title.replace(/\D/g, '')), Number(width)] as const
+        }),
+      )
+    expect(bars.length).toBeGreaterThan(20)
+    for (const [bytes, width] of bars) {
+      const expected = Math.min(7, Math.max(0, Math.log10(bytes / 1000))) / 0.07
+      expect(width).toBeCloseTo(expected, 6)
+    }
+    expect(new Set(bars.map(([, width]) => width)).size).toBeGreaterThan(10)
+  })
+
   test('a double-click on an address selects it, and opens nothing', async () => {
     const page = await lab.open()
     const cell = rows(page).nth(1).locator('.col-source span')

@@ -8,6 +8,15 @@ export function formatBytes(bytes: number): string {
   return `${value} ${unit}`
 }
 
+const WEIGHT_LEAST = 1e3
+const WEIGHT_MOST = 1e10
+
+/** 0 to 1 on a scale of powers: each tenfold between 1 kB and 10 GB is the same step, so that large ones stand out. */
+export function weightOf(bytes: number): number {
+  if (bytes <= WEIGHT_LEAST) return 0
+  return Math.min(1, Math.log10(bytes / WEIGHT_LEAST) / Math.log10(WEIGHT_MOST / WEIGHT_LEAST))
+}
+
 /** `1,234,567 bytes`. */
 export function exactBytes(bytes: number): string {
   return plural(bytes, 'byte')

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { LogRow } from '../../api/types.js'
+import { weightOf } from '../../format/bytes.js'
 import { formatClock, formatDateTime, formatDay } from '../../format/time.js'
 import { Duration } from '../../parts/duration.js'
 import { ArrowDownIcon, ArrowUpIcon } from '../../parts/icons.js'
@@ -37,6 +38,19 @@ function Named({ name, id, kind, address }: NamedProps) {
       {address !== undefined && <span class="instead">{address}</span>}
       <span class="nameless">–</span>
     </span>
+  )
+}
+
+/** How heavy it is, seen before it is read. An SVG, since its width comes from data (see ShareBar). */
+function Weighed({ bytes }: { bytes: number | null }) {
+  const width = bytes === null ? 0 : weightOf(bytes) * 100
+  return (
+    <>
+      <Bytes bytes={bytes} />
+      <svg class="weight" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+        <rect x={100 - width} width={width} height="1" />
+      </svg>
+    </>
   )
 }
 
@@ -79,14 +93,14 @@ export const COLUMNS: readonly Column[] = [
     label: 'Sent',
     sort: 'bytesTx',
     number: true,
-    cell: (row) => <Bytes bytes={row.bytesTx} />,
+    cell: (row) => <Weighed bytes={row.bytesTx} />,
   },
   {
     name: 'received',
     label: 'Received',
     sort: 'bytesRx',
     number: true,
-    cell: (row) => <Bytes bytes={row.bytesRx} />,
+    cell: (row) => <Weighed bytes={row.bytesRx} />,
   },
   {
     name: 'source',
