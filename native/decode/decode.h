@@ -4,7 +4,7 @@
 // check against the captured length made in the same function; nothing after decode() reads packet
 // bytes.
 //
-// Lengths (design.md section 2): `bytes` is the IP header's own length wherever that length passed
+// Lengths (docs/accuracy.md): `bytes` is the IP header's own length wherever that length passed
 // its checks, also when a later header is cut or wrong; before that it is what is left of the wire
 // length.
 #pragma once

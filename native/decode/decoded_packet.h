@@ -58,7 +58,7 @@ struct DecodedPacket {
   FlowKey key;
   int64_t time_us;   // since the Unix epoch, >= 0; or kNoTime
   uint64_t hash;     // has_key(): of the key
-  uint32_t bytes;    // as design.md counts them: the IP length, or what is left of the wire length
+  uint32_t bytes;    // docs/accuracy.md: the IP length, or what is left of the wire length
   uint32_t payload;  // less IP and transport headers
   uint32_t tcp_sequence;
   uint32_t tcp_acknowledgement;

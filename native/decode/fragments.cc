@@ -10,13 +10,9 @@ namespace tunmeter {
 // datagram goes one way.
 FlowKey fragment_key(const DecodedPacket& packet) {
   FlowKey key = packet.key;
-  const uint64_t* w = key.words;
-  const bool v4 = key.family() == 4;
-  const bool same_address =
-      v4 ? (w[1] >> 32) == static_cast<uint32_t>(w[1]) : w[1] == w[3] && w[2] == w[4];
   // Between equal addresses the ports decide who is b, and later fragments have none.
-  const uint64_t direction = !same_address && packet.from_b ? 1 : 0;
-  const uint64_t protocol = v4 ? key.protocol() : 0;
+  const uint64_t direction = packet.from_b && !key.equal_addresses() ? 1 : 0;
+  const uint64_t protocol = key.family() == 4 ? key.protocol() : 0;
   key.words[0] = (static_cast<uint64_t>(packet.fragment_id) << 32) | (protocol << 24) |
                  (static_cast<uint64_t>(key.family()) << 16) | direction;
   return key;

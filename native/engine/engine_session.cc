@@ -13,10 +13,7 @@ namespace {
 constexpr uint64_t kRttMax = kNoRtt - 1;
 
 bool equal_endpoints(const FlowKey& key) {
-  const uint64_t* w = key.words;
-  if (key.port_a() != key.port_b()) return false;
-  if (key.family() == 4) return (w[1] >> 32) == static_cast<uint32_t>(w[1]);
-  return w[1] == w[3] && w[2] == w[4];
+  return key.port_a() == key.port_b() && key.equal_addresses();
 }
 
 void store_be32(uint8_t* p, uint32_t value) {

@@ -22,6 +22,10 @@ struct FlowKey {
   uint8_t protocol() const { return static_cast<uint8_t>(words[0] >> 24); }
   uint16_t port_a() const { return static_cast<uint16_t>(words[0] >> 48); }
   uint16_t port_b() const { return static_cast<uint16_t>(words[0] >> 32); }
+  bool equal_addresses() const {
+    if (family() == 4) return (words[1] >> 32) == static_cast<uint32_t>(words[1]);
+    return words[1] == words[3] && words[2] == words[4];
+  }
 };
 
 inline uint64_t key_word0(uint32_t port_a, uint32_t port_b, uint32_t protocol, uint32_t family) {

@@ -23,7 +23,7 @@
  *      checksum, and the file is given a new spoolId then (renumber()).
  *   3. Every body is checked (CRC-32, IEEE) at each start, and again before it is sent.
  * LMDB never writes over a page that a committed transaction uses, so a crash or a power cut leaves the last
- * committed state (test/faults/power-cut.test.ts).
+ * committed state (test/faults/power-cut.ts).
  */
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
