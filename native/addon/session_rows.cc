@@ -29,7 +29,7 @@ char* ipv4(const uint8_t* ip, char* out) {
 
 uint32_t group(const uint8_t* ip, int i) { return (ip[2 * i] << 8) | ip[2 * i + 1]; }
 
-// RFC 5952, as formatIpv6() in src/meter/capture/record-decode.ts.
+// RFC 5952, as formatIpv6() in src/session/ip-text.ts.
 char* ipv6(const uint8_t* ip, char* out) {
   int run_start = -1;
   int run_length = 1;

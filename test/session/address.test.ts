@@ -1,8 +1,8 @@
 import { isIP, SocketAddress } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ipText } from '../../src/meter/wireguard/ip-text.js'
 import { parseAddress, parsePrefix } from '../../src/session/address.js'
+import { ipText } from '../../src/session/ip-text.js'
 
 function bytesOf(text: string): { family: number; bytes: number[] } {
   const words = new Uint32Array(4)

@@ -5,6 +5,7 @@
  * cannot come from it (the addon's layout check has seen to that).
  */
 import { picker } from '../../session/field-code.js'
+import { formatIpv6 } from '../../session/ip-text.js'
 import {
   CONN_STATES,
   type ConnState,
@@ -137,40 +138,6 @@ export class RecordReader implements FlowRecord {
 }
 
 const decoded = picker<FlowRecord, [FlowRecord]>(['sequence', ...fieldsFrom('engine')])
-
-/** RFC 5952: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
-export function formatIpv6(bytes: Uint8Array, at: number): string {
-  let runStart = -1
-  let runLength = 1
-  for (let i = 0; i < 8; i++) {
-    let length = 0
-    while (i + length < 8 && isZeroGroup(bytes, at, i + length)) length++
-    if (length > runLength) {
-      runStart = i
-      runLength = length
-    }
-    i += length
-  }
-  // RFC 5952 section 5: IPv4-mapped addresses (RFC 4291 2.5.5.2) end in dotted form.
-  if (runStart === 0 && runLength === 5 && bytes[at + 10] === 0xff && bytes[at + 11] === 0xff) {
-    return `::ffff:${bytes[at + 12]}.${bytes[at + 13]}.${bytes[at + 14]}.${bytes[at + 15]}`
-  }
-  let text = ''
-  for (let i = 0; i < 8; i++) {
-    if (i === runStart) {
-      text += '::'
-      i += runLength - 1
-      continue
-    }
-    if (text !== '' && !text.endsWith(':')) text += ':'
-    text += ((bytes[at + 2 * i]! << 8) | bytes[at + 2 * i + 1]!).toString(16)
-  }
-  return text
-}
-
-function isZeroGroup(bytes: Uint8Array, at: number, group: number): boolean {
-  return bytes[at + 2 * group] === 0 && bytes[at + 2 * group + 1] === 0
-}
 
 /** Records as they crossed the native boundary; iterating decodes them one by one. */
 export class RecordBatch {

@@ -6,9 +6,10 @@
  * The messages hold the private and preshared keys. Those attributes are never read, and `add` overwrites the
  * datagram before it returns or throws.
  */
+
+import { ipText } from '../../session/ip-text.js'
 import { formatEndpoint } from '../../session/session.js'
 import type { WireGuardDevice, WireGuardPeer } from './device.js'
-import { ipText } from './ip-text.js'
 import { badAnswer, eachAttribute, numberOf, parseDatagram, textAttribute } from './netlink.js'
 
 export const WG_GENL_NAME = 'wireguard'

@@ -2,7 +2,7 @@ import { BlockList, isIPv4 } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PrefixTable } from '../../../src/meter/attribution/prefix-table.js'
-import { ipText } from '../../../src/meter/wireguard/ip-text.js'
+import { ipText } from '../../../src/session/ip-text.js'
 
 /** The slow, obvious twin: every prefix is tried, the longest wins; Node's own prefix arithmetic. */
 class LinearMatch {

@@ -2,9 +2,10 @@ import { isIPv6 } from 'node:net'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { nativeEngineOptions, packPrefixes } from '../../../src/meter/capture/engine-options.js'
-import { formatIpv6, RecordReader } from '../../../src/meter/capture/record-decode.js'
+import { RecordReader } from '../../../src/meter/capture/record-decode.js'
 import { RECORD_BYTES, RECORD_OFFSETS } from '../../../src/meter/capture/record-layout.js'
 import { ipBytes } from '../../../src/session/ip-bytes.js'
+import { formatIpv6 } from '../../../src/session/ip-text.js'
 
 const text = (ip: string): string => formatIpv6(Uint8Array.from(ipBytes(ip)), 0)
 
