@@ -12,6 +12,7 @@ mount -t tmpfs tmpfs "$area"
 mkdir "$area/written" "$area/work" "$root"
 step() { echo "== $* ($SECONDS s)"; }
 fail() { echo "deb-e2e: $*" >&2; exit 1; }
+check() { lintian --allow-root --fail-on error "$1" >"$area/lintian" || { grep '^E:' "$area/lintian"; fail 'lintian has errors'; }; }
 deb() { node --import tsx scripts/release/deb.ts "$@" | tail -1; }
 
 step 'tunmeter-meter for amd64, twice'
@@ -19,7 +20,7 @@ meter=$(deb amd64 meter)
 first=$(sha256sum <"$meter")
 meter=$(deb amd64 meter)
 [ "$(sha256sum <"$meter")" = "$first" ] || fail 'two builds differ'
-lintian --fail-on error "$meter" | grep '^E:' && fail 'lintian has errors'
+check "$meter"
 
 step 'install'
 mount -t overlay overlay -o "lowerdir=/,upperdir=$area/written,workdir=$area/work" "$root"
@@ -34,7 +35,8 @@ inside tunmeter --version
 inside sh -c 'tunmeter replay --format csv /tmp/*.pcap*' >"$area/amd64.csv"
 [ "$(wc -l <"$area/amd64.csv")" -gt 100 ] || fail 'the installed meter has few sessions'
 inside id tunmeter >/dev/null || fail 'there is no user tunmeter'
-inside tunmeter meter --config /etc/tunmeter/meter.yaml 2>&1 | grep -q 'site.key' ||
+! inside tunmeter meter --config /etc/tunmeter/meter.yaml >"$area/meter" 2>&1 || fail 'a meter without a key runs'
+grep -q 'site.key' "$area/meter" ||
   fail 'the configuration file does not lead to the key'
 
 step 'upgrade, removal, purge'
@@ -55,7 +57,7 @@ inside dpkg -P tunmeter-meter >/dev/null
 
 step 'tunmeter-server for amd64'
 server=$(deb amd64 server)
-lintian --fail-on error "$server" | grep '^E:' && fail 'lintian has errors'
+check "$server"
 cp "$server" "$root/tmp/server.deb"
 inside dpkg -i /tmp/server.deb >/dev/null
 inside tunmeter demo --once >"$area/demo" 2>&1 || { cat "$area/demo"; fail 'the demo of the package'; }
