@@ -3,6 +3,8 @@
 #include <time.h>
 
 #include <chrono>
+#include <cstring>
+#include <string>
 #include <utility>
 
 #include "decode/decode_ahead.h"
@@ -33,8 +35,19 @@ ObservationPoint::ObservationPoint(Options options, std::function<void()> wake)
 ObservationPoint::~ObservationPoint() { abandon(); }
 
 void ObservationPoint::start() {
-  if (thread_.joinable()) return;
-  thread_ = std::thread([this] { run(); });
+  if (has_thread_) return;
+  const auto body = [](void* self) -> void* {
+    static_cast<ObservationPoint*>(self)->run();
+    return nullptr;
+  };
+  const int fault = pthread_create(&thread_, nullptr, body, this);
+  has_thread_ = fault == 0;
+  if (has_thread_) return;
+  const std::string what = options_.source.live ? options_.source.interface.interface : "capture";
+  state_ = PointState::kFailed;
+  errors_.push_back(
+      {{"NO_THREAD", what + ": there is no thread to read it: " + strerror(fault), 0}, 0});
+  publish(true);
 }
 
 void ObservationPoint::stop() {
@@ -46,10 +59,11 @@ void ObservationPoint::stop() {
 }
 
 void ObservationPoint::abandon() {
-  if (!thread_.joinable()) return;
+  if (!has_thread_) return;
   queue_.abandon();
   stop();
-  thread_.join();
+  pthread_join(thread_, nullptr);
+  has_thread_ = false;
 }
 
 void ObservationPoint::set_inside(PrefixSet prefixes) {

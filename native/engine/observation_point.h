@@ -8,13 +8,14 @@
 // A live interface that goes away is opened again, tried at least every 250 ms, until stop().
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "engine/engine.h"
@@ -65,6 +66,7 @@ class ObservationPoint {
   ObservationPoint& operator=(const ObservationPoint&) = delete;
 
   bool ok() const { return engine_.ok(); }
+  // Without a thread to be had it ends at once: status().state is kFailed, and errors say why.
   void start();
   // Any thread. The input is over: sessions are reported, then status().ended.
   void stop();
@@ -93,7 +95,8 @@ class ObservationPoint {
   RecordQueue queue_;
   Engine engine_;
   CaptureFiles files_;
-  std::thread thread_;
+  pthread_t thread_{};
+  bool has_thread_ = false;
   std::atomic<bool> stop_ = false;
 
   // Thread only.

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { AppError, EXIT } from './errors.js'
 import { libc } from './libc.js'
 
+const CAP_SETUID = 7
 const CAP_NET_ADMIN = 12
 const CAP_NET_RAW = 13
 const CAP_LAST = 63
@@ -35,7 +36,12 @@ export function isRoot(): boolean {
   return process.geteuid?.() === 0
 }
 
-const ROOT: Account = { name: 'root', uid: 0, gid: 0 }
+/** False in a container that was given no more, and after the program has started itself again to stay root. */
+export function mayChangeUser(): boolean {
+  return libc('prctl')(PR_CAPBSET_READ, CAP_SETUID, 0, 0, 0) === 1
+}
+
+export const ROOT: Account = { name: 'root', uid: 0, gid: 0 }
 /** Of systemd's range for users without an entry in passwd(5) (UIDS-GIDS.md), the first that nobody has. */
 const UNNAMED_FIRST = 64_000
 const UNNAMED_LAST = 65_519

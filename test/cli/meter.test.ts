@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -263,6 +263,33 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     expect(capabilities(statusOf(`/proc/${child.pid}`), 'CapEff')).toBe(NET_ADMIN_AND_RAW)
     child.kill('SIGTERM')
     expect((await end).code).toBe(0)
+  })
+
+  test('started as root, its spool may have been another user’s before, and the other way round', async () => {
+    const { server, meter, spool } = await live(['--user', 'nobody'])
+    let before = meter
+    for (const [user, uid] of [
+      ['root', 0],
+      ['nobody', 65_534],
+    ] as const) {
+      before.child.kill('SIGTERM')
+      expect((await before.finished).code, before.output.stderr).toBe(0)
+      writeFileSync(join(spool, 'catalog.json'), '{}')
+      const args = ['--interface', 'lo', '--filter', 'port 1', '--to', server.url, '--key', 'k']
+      before = start(['meter', ...args, '--spool', spool, '--user', user])
+      await running(before)
+      const owners = readdirSync(spool).map((name) => statSync(join(spool, name)).uid)
+      expect([...new Set(owners)]).toEqual([uid])
+    }
+    before.child.kill('SIGTERM')
+    expect((await before.finished).code).toBe(0)
+  })
+
+  test('started as root, it stays root for an interface that is not there yet', async () => {
+    const { meter } = await live(['--interface', 'tmnone0', '--wait-for-interface'])
+    expect(statusOf(`/proc/${meter.child.pid}`).Uid).toEqual(['0', '0', '0', '0'])
+    expect(meter.output.stderr).toContain('staying root')
+    expect(meter.output.stderr).toContain('tmnone0')
   })
 
   describe('started as root, every thread has two capabilities and no more', () => {

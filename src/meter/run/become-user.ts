@@ -1,7 +1,14 @@
 /** Before a packet is read, and before the spool is made, so that it belongs to the user: root becomes somebody else. */
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import { dropPrivileges, findAccount, isRoot, unnamedAccount } from '../../base/privileges.js'
+import {
+  dropPrivileges,
+  findAccount,
+  isRoot,
+  mayChangeUser,
+  ROOT,
+  unnamedAccount,
+} from '../../base/privileges.js'
 import { uapiSocketIsRoots } from '../wireguard/uapi-socket.js'
 import { giveOutput, giveSpool } from './give-spool.js'
 
@@ -13,28 +20,23 @@ export interface UserChange {
   /** The directory of `--output`, where it named one. */
   readonly outputDirectory: string | null
   readonly interfaces: readonly string[]
+  /** Names and patterns that no interface has yet. */
+  readonly awaited: readonly string[]
   readonly log: Logger
 }
 
 /** @throws AppError NO_USER, SPOOL_FOREIGN, SPOOL_UNUSABLE */
-export function becomeUser({
-  user: wanted,
-  spoolDirectory,
-  outputDirectory,
-  interfaces,
-  log,
-}: UserChange): void {
+export function becomeUser(change: UserChange): void {
+  const { user: wanted, spoolDirectory, outputDirectory, log } = change
   if (!isRoot()) {
     if (wanted !== undefined)
       log.warn({ user: wanted }, '--user is for a meter that is started as root')
     return
   }
-  // Another user could not ask for the peers: every session would be nobody's.
-  const rootsSocket = interfaces.find((name) => uapiSocketIsRoots(name))
-  const user = wanted ?? (rootsSocket === undefined ? undefined : 'root')
-  const named = findAccount(user ?? 'tunmeter')
-  if (named === null && user !== undefined) {
-    throw new AppError('NO_USER', `there is no user "${user}" in /etc/passwd`, {
+  const why = wanted === undefined ? reasonToStayRoot(change) : null
+  const named = why !== null ? ROOT : findAccount(wanted ?? 'tunmeter')
+  if (named === null && wanted !== undefined) {
+    throw new AppError('NO_USER', `there is no user "${wanted}" in /etc/passwd`, {
       exitCode: EXIT.usage,
     })
   }
@@ -46,11 +48,19 @@ export function becomeUser({
   dropPrivileges(account)
   // After: as root the program has started anew, and says it once.
   if (named === null) log.warn({ becomes: account.name }, 'there is no user tunmeter')
-  if (wanted === undefined && rootsSocket !== undefined)
-    log.info(
-      { interface: rootsSocket },
-      'staying root, with two capabilities: the socket that tells the peers is for root alone',
-    )
+  if (why !== null) log.info(why, 'staying root, with two capabilities')
+}
+
+/** Another user could not ask for the peers: every session would be nobody's. Null: there is none. */
+function reasonToStayRoot({ interfaces, awaited }: UserChange): Record<string, string> | null {
+  const rootsSocket = interfaces.find((name) => uapiSocketIsRoots(name))
+  if (rootsSocket !== undefined)
+    return { interface: rootsSocket, reason: 'the socket that tells the peers is for root alone' }
+  // A userspace WireGuard makes its socket when it starts, for root alone.
+  const [first] = awaited
+  if (first !== undefined)
+    return { interface: first, reason: 'it is not there yet, and only root may ask some for peers' }
+  return mayChangeUser() ? null : { reason: 'there is no right to become another user' }
 }
 
 function prepare(path: string, option: string, give: () => void): void {

@@ -41,7 +41,8 @@ interface Kind {
 }
 
 const SPOOL: Kind = {
-  files: /^(?:lock|meter\.json|meter\.json\.new|reserve|data\.mdb|data\.mdb-lock|ran\.[01]\.json)$/,
+  files:
+    /^(?:lock|meter\.json|meter\.json\.new|reserve|data\.mdb|data\.mdb-lock|ran\.[01]\.json|catalog\.json(?:\.new)?)$/,
   folders: /^damaged-/,
   mark: 'meter.json',
   called: 'spool',

@@ -3,18 +3,25 @@ import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { InterfaceSnapshot } from '../../base/metrics.js'
 import type { Catalog } from '../../session/catalog.js'
-import type { FlowMeterCounters } from '../capture/flow-meter.js'
 import { placeOf } from './interface-place.js'
-import { chooseInterfaces, systemInterfaces } from './interfaces.js'
+import { chooseInterfaces, INTERFACES_MAX, systemInterfaces } from './interfaces.js'
 import { Observation, type ObservationOptions } from './observation.js'
 import { sumFigures } from './reconciliation.js'
+import { addCounters, NOTHING_COUNTED, type ReportedCounters } from './report.js'
 import type { Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
+
+/** One that could not be read is tried again after this. */
+const RETRY_MS = 5_000
+/** Interfaces whose names never come again are not remembered for ever. */
+const FAILED_MAX = 1_000
 
 export interface InterfaceSetOptions
   extends Omit<ObservationOptions, 'interfaceName' | 'catalog' | 'siteId'> {
   /** Names and patterns. */
   readonly wanted: readonly string[]
+  /** An interface that a pattern named is let go when it was away for so long. */
+  readonly forgetAfterMs: number
   readonly siteId: () => number | null
   /** It is read from now on. */
   readonly onBegun: (name: string, stand: Stand | null) => void
@@ -24,7 +31,11 @@ export interface InterfaceSetOptions
 export class InterfaceSet {
   readonly #options: InterfaceSetOptions
   readonly #observations = new Map<string, Observation>()
-  readonly #openProblem = new SayOnce()
+  /** Of those that are there and could not be read. */
+  readonly #failed = new Map<string, { readonly problem: string; readonly atMs: number }>()
+  readonly #full = new SayOnce()
+  /** Of those that were let go. */
+  #past: ReportedCounters = NOTHING_COUNTED
   #catalog: Catalog | null
   #following: Promise<void> | null = null
   #ended = false
@@ -79,8 +90,8 @@ export class InterfaceSet {
     for (const observation of this.#observations.values()) void observation.refreshPeers()
   }
 
-  counters(): FlowMeterCounters[] {
-    return [...this.#observations.values()].map((o) => o.counters())
+  counters(): ReportedCounters[] {
+    return [this.#past, ...[...this.#observations.values()].map((o) => o.counters())]
   }
 
   reconciliation(): Record<string, number> {
@@ -99,18 +110,66 @@ export class InterfaceSet {
   }
 
   async #follow(): Promise<void> {
+    for (const { observation, goneForMs } of this.#gone())
+      if (goneForMs >= this.#options.forgetAfterMs) await this.#letGo(observation)
     for (const name of chooseInterfaces(this.#options.wanted, systemInterfaces(), true)) {
-      if (this.#observations.has(name) || this.#ended) continue
+      if (this.#observations.has(name) || this.#ended || this.#failedJustNow(name)) continue
+      if (!(await this.#hasRoom(name))) return
       try {
         await this.#observe(name)
+        this.#failed.delete(name)
         this.#options.log.info({ interface: name }, 'interface found')
       } catch (error) {
-        // It may be gone again already; it is looked for every second, and said once.
-        const problem = messageOf(error)
-        if (this.#openProblem.begins(`${name}: ${problem}`))
-          this.#options.log.warn({ interface: name, problem }, 'interface cannot be read')
+        this.#couldNot(name, messageOf(error))
       }
     }
+  }
+
+  #failedJustNow(name: string): boolean {
+    const failed = this.#failed.get(name)
+    return failed !== undefined && performance.now() - failed.atMs < RETRY_MS
+  }
+
+  /** Said once for each; it may be gone again already. */
+  #couldNot(name: string, problem: string): void {
+    if (this.#failed.get(name)?.problem !== problem)
+      this.#options.log.warn({ interface: name, problem }, 'interface cannot be read')
+    if (this.#failed.size >= FAILED_MAX) this.#failed.clear()
+    this.#failed.set(name, { problem, atMs: performance.now() })
+  }
+
+  /** Longest first. Those that were asked for by their name are waited for. */
+  #gone(): { observation: Observation; goneForMs: number }[] {
+    return [...this.#observations.values()]
+      .filter((observation) => !this.#options.wanted.includes(observation.name))
+      .flatMap((observation) => {
+        const goneForMs = observation.goneForMs()
+        return goneForMs === null ? [] : [{ observation, goneForMs }]
+      })
+      .sort((a, b) => b.goneForMs - a.goneForMs)
+  }
+
+  async #letGo(observation: Observation): Promise<void> {
+    await observation.letGo()
+    this.#past = addCounters(this.#past, observation.counters())
+    this.#observations.delete(observation.name)
+    this.#options.log.info(
+      { interface: observation.name },
+      'the interface stayed away; it is let go',
+    )
+  }
+
+  /** One that is there takes the place of the one that is away longest. */
+  async #hasRoom(name: string): Promise<boolean> {
+    if (this.#observations.size < INTERFACES_MAX) return true
+    const [longest] = this.#gone()
+    if (longest !== undefined) {
+      await this.#letGo(longest.observation)
+      return true
+    }
+    if (this.#full.begins(name))
+      this.#options.log.warn({ interface: name, max: INTERFACES_MAX }, 'too many interfaces')
+    return false
   }
 
   async #observe(interfaceName: string): Promise<void> {

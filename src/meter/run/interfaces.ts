@@ -45,3 +45,8 @@ export function chooseInterfaces(
   )
   return [...new Set(chosen)].slice(0, INTERFACES_MAX)
 }
+
+/** The names and patterns that no interface has. */
+export function missingInterfaces(wanted: readonly string[], present: readonly string[]): string[] {
+  return wanted.filter((w) => !present.some((p) => (isPattern(w) ? matches(w, p) : w === p)))
+}

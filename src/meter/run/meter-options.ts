@@ -44,6 +44,11 @@ export const METER_OPTIONS = {
     METER_ID_EXPECTED,
   ),
   waitForInterface: toggle('Start although the interface is not there yet'),
+  forgetInterfaceAfter: duration(
+    'Let go of an interface that a pattern named when it was away for this long',
+    3_600_000,
+    { min: 1_000, max: 30 * 86_400_000 },
+  ),
   filter: text('Meter only packets that match (pcap-filter(7))', 'FILTER'),
   snaplen: integer('Bytes captured of a packet; 0: enough for its headers, 256', 'N', 0, {
     min: 0,

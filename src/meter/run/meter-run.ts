@@ -24,7 +24,7 @@ import { becomeUser } from './become-user.js'
 import { CatalogLoop } from './catalog-loop.js'
 import { type CatalogSource, catalogFromFile } from './catalog-source.js'
 import { InterfaceSet } from './interface-set.js'
-import { chooseInterfaces, systemInterfaces } from './interfaces.js'
+import { chooseInterfaces, missingInterfaces, systemInterfaces } from './interfaces.js'
 import { LocalOutput } from './local-output.js'
 import type { MeterOptions } from './meter-options.js'
 import { serveMetrics } from './metrics-server.js'
@@ -115,6 +115,7 @@ export class MeterRun {
       spoolDirectory,
       outputDirectory: place?.ownsFolder === true ? place.folder : null,
       interfaces,
+      awaited: missingInterfaces(options.interface, interfaces),
       log: this.#log,
     })
     if (connection !== null && spoolDirectory !== null)
@@ -237,6 +238,7 @@ export class MeterRun {
         ...(snaplen > 0 && { snaplen }),
         ...(filter !== undefined && { filter }),
       },
+      forgetAfterMs: this.#options.forgetInterfaceAfter,
       peersEveryMs: this.#options.peersInterval,
       siteId: () => this.#delivery?.siteId ?? null,
       log: this.#log,

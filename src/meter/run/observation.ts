@@ -73,6 +73,7 @@ export class Observation {
   #recordsDropped = 0
   #reopened = 0
   #goneSince: string | null = null
+  #goneAtMs = 0
   #checkedAt = new Date().toISOString()
 
   constructor(options: ObservationOptions) {
@@ -209,10 +210,24 @@ export class Observation {
     this.#checkedAt = now
   }
 
+  /** Null while it is there. */
+  goneForMs(): number | null {
+    return this.#goneSince === null ? null : performance.now() - this.#goneAtMs
+  }
+
+  /** For good: the time until now is said as one in which it was away. */
+  async letGo(): Promise<void> {
+    await this.stop()
+    const from = this.#goneSince ?? this.#checkedAt
+    const to = new Date().toISOString()
+    this.#options.onLoss({ reason: 'interfaceGone', sessions: 0, from, to })
+  }
+
   #checkGone(counters: FlowMeterCounters, now: string): void {
     const { state, gone, reopened } = counters
     if (state === 'gone' && this.#goneSince === null) {
       this.#goneSince = this.#checkedAt
+      this.#goneAtMs = performance.now()
       this.#log.warn({ interface: this.name, reason: gone?.message }, 'the interface is gone')
     }
     if (reopened === this.#reopened) return

@@ -6,12 +6,17 @@ import type { Traffic } from '../capture/counters.js'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
 import type { SpoolDepth } from '../spool/spool.js'
 
+export type ReportedCounters = Pick<
+  FlowMeterCounters,
+  'packets' | 'bytes' | 'other' | 'openSessions' | 'kernelDropped' | 'interfaceDropped'
+>
+
 export interface ReportInput {
   readonly version: string
   readonly interfaces: readonly string[]
   readonly startedAt: string
   /** One for each interface. */
-  readonly counters: readonly FlowMeterCounters[]
+  readonly counters: readonly ReportedCounters[]
   readonly sessionsDropped: Readonly<Record<string, number>>
   readonly spool: SpoolDepth
   readonly reconciliation?: Readonly<Record<string, number>> | undefined
@@ -22,7 +27,7 @@ export interface ReportInput {
 
 export function meterReport(input: ReportInput): MeterReport {
   const { counters, spool } = input
-  const sum = (read: (c: FlowMeterCounters) => number): number =>
+  const sum = (read: (c: ReportedCounters) => number): number =>
     counters.reduce((total, c) => total + read(c), 0)
   return {
     version: input.version,
@@ -44,7 +49,7 @@ export function meterReport(input: ReportInput): MeterReport {
 }
 
 /** By reason; those that did not occur are left out. */
-function otherOf(counters: readonly FlowMeterCounters[]): Record<string, Traffic> {
+function otherOf(counters: readonly Pick<ReportedCounters, 'other'>[]): Record<string, Traffic> {
   const sums: Record<string, Traffic> = {}
   for (const { other } of counters) {
     for (const [reason, { packets, bytes }] of Object.entries(other)) {
@@ -54,4 +59,25 @@ function otherOf(counters: readonly FlowMeterCounters[]): Record<string, Traffic
     }
   }
   return sums
+}
+
+/** Of an interface that is let go: a report's sums never fall. */
+export function addCounters(past: ReportedCounters, gone: ReportedCounters): ReportedCounters {
+  return {
+    packets: past.packets + gone.packets,
+    bytes: past.bytes + gone.bytes,
+    other: otherOf([past, gone]) as ReportedCounters['other'],
+    openSessions: 0,
+    kernelDropped: past.kernelDropped + gone.kernelDropped,
+    interfaceDropped: past.interfaceDropped + gone.interfaceDropped,
+  }
+}
+
+export const NOTHING_COUNTED: ReportedCounters = {
+  packets: 0,
+  bytes: 0,
+  other: {} as ReportedCounters['other'],
+  openSessions: 0,
+  kernelDropped: 0,
+  interfaceDropped: 0,
 }
