@@ -171,6 +171,14 @@ test('the retention is a field of the organisation', async () => {
     expect(await days()).toBe(kept)
   }
   expect((await set(-2)).status).toBe(400)
+  // What deletes sessions is confirmed and waits, as below /api/v1.
+  expect(await set(0)).toMatchObject({ status: 409, body: { code: 'confirmNeeded' } })
+  const off = { settingsLogRetentionDaysConnection: 0, confirm: 3 }
+  expect((await server.request('POST', ORG, admin, off)).status).toBe(200)
+  const { data } = (await server.get('/api/v1/org/acme/settings', read)).body
+  expect(data).toEqual({ retentionDays: 0, deletesFrom: expect.any(String) })
+  expect((await set(9001)).status).toBe(200)
+  expect(await log()).toHaveLength(3)
   expect((await set(7, read)).status).toBe(403)
   expect((await server.get('/api/v1/org/acme/settings', read)).body.data.retentionDays).toBe(731)
 })

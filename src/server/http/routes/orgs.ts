@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { ORG_ID, ORG_ID_EXPECTED, TIME_US_MAX } from '../../../session/bounds.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
-import { type OrgRecord, RETENTION_DAYS_MAX } from '../../control/control.js'
+import { type KeyRecord, type OrgRecord, RETENTION_DAYS_MAX } from '../../control/control.js'
 import { deletionDays, isShorter } from '../../control/retention-grace.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
@@ -80,7 +80,7 @@ const CONFIRMED_SLACK = 1.01
 const CONFIRMED_SLACK_SESSIONS = 1000
 
 export function settingsRoutes(context: ServerContext): Route[] {
-  const { control, security, retentionChanged, trustedClock } = context
+  const { control, trustedClock } = context
   const path = '/api/v1/org/{orgId}/settings'
   return [
     route({
@@ -105,16 +105,28 @@ export function settingsRoutes(context: ServerContext): Route[] {
       body: settingsChangeSchema,
       answer: settingsSchema,
       handle: async ({ params: { orgId }, body, key, request }) => {
-        await demandConfirmation(context, orgId, body)
-        const nowMs = trustedClock.nowMs()
-        const change = { retentionDays: body.retentionDays }
-        const org = await control.putOrg(orgId, change, { nowMs, deletesNow: body.now === true })
-        security.write('settingsChanged', request.ip, key, { of: orgId, ...change })
-        retentionChanged(orgId)
-        return settingsOf(org, nowMs)
+        const org = await changeRetention(context, orgId, body, { key, ip: request.ip })
+        return settingsOf(org, trustedClock.nowMs())
       },
     }),
   ]
+}
+
+/** The one way to another retention, below whatever path. @throws HttpError 409 confirmNeeded */
+export async function changeRetention(
+  context: ServerContext,
+  orgId: string,
+  wanted: z.output<typeof settingsChangeSchema>,
+  by: { readonly key: KeyRecord | null; readonly ip: string },
+): Promise<OrgRecord> {
+  const { control, security, trustedClock, retentionChanged } = context
+  await demandConfirmation(context, orgId, wanted)
+  const change = { retentionDays: wanted.retentionDays }
+  const when = { nowMs: trustedClock.nowMs(), deletesNow: wanted.now === true }
+  const org = await control.putOrg(orgId, change, when)
+  security.write('settingsChanged', by.ip, by.key, { of: orgId, ...change })
+  retentionChanged(orgId)
+  return org
 }
 
 function settingsOf(org: OrgRecord | undefined, nowMs: number): z.output<typeof settingsSchema> {

@@ -21,6 +21,7 @@ import type { ServerContext } from '../context.js'
 import { cutWhenStalled, resetWhenCut } from '../download.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
+import { changeRetention } from './orgs.js'
 
 const READ = ['admin', 'read'] as const
 const DEFAULT_RANGE_US = 7 * 86400e6
@@ -290,7 +291,8 @@ const orgSchema = z.object({
   settingsLogRetentionDaysConnection: int,
 })
 
-function orgRoutes({ control, security, retentionChanged }: ServerContext): Route[] {
+function orgRoutes(context: ServerContext): Route[] {
+  const { control } = context
   const path = '/v1/org/{orgId}'
   const shown = (orgId: string) => {
     const org = control.org(orgId)
@@ -317,11 +319,14 @@ function orgRoutes({ control, security, retentionChanged }: ServerContext): Rout
       path,
       tag: 'pangolin',
       summary: 'Change the retention',
-      description: `${FOLLOWING_YEAR} days (until the end of the following year) are kept as ${FOLLOWING_YEAR_DAYS}. Other fields are ignored.`,
+      description: `${FOLLOWING_YEAR} days (until the end of the following year) are kept as ${FOLLOWING_YEAR_DAYS}. One that deletes sessions needs "confirm" (409) and waits a day, as below /api/v1. Other fields are ignored.`,
       scopes: ['admin'],
       params: orgParams,
       body: z.object({
         settingsLogRetentionDaysConnection: z.int().min(-1).max(RETENTION_DAYS_MAX).optional(),
+        confirm: z.int().min(0).optional().meta({
+          description: 'The number of sessions that the refusal `confirmNeeded` named.',
+        }),
       }),
       message: 'Organization updated successfully',
       answer: orgSchema,
@@ -329,9 +334,9 @@ function orgRoutes({ control, security, retentionChanged }: ServerContext): Rout
         const days = body.settingsLogRetentionDaysConnection
         if (days !== undefined) {
           const retentionDays = days === FOLLOWING_YEAR ? FOLLOWING_YEAR_DAYS : days
-          await control.putOrg(orgId, { retentionDays })
-          security.write('settingsChanged', request.ip, key, { of: orgId, retentionDays })
-          retentionChanged(orgId)
+          const { confirm } = body
+          const wanted = { retentionDays, ...(confirm !== undefined && { confirm }) }
+          await changeRetention(context, orgId, wanted, { key, ip: request.ip })
         }
         return shown(orgId)
       },
