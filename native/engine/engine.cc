@@ -94,7 +94,7 @@ void Engine::advance_clock(const DecodedPacket& packet) {
   if (clocks_.confirms()) {
     if (ahead.fragment) {
       const int64_t ago_us = clocks_.seen_us() - clocks_.confirmed_us();
-      fragments_.renew_newest(now_us_ + passed_us - std::max<int64_t>(ago_us, 0));
+      fragments_.renew_newest(now_us_ + passed_us - ago_us);
     }
     confirm_ahead(clocks_.current(), clocks_.confirmed_us());
   }

@@ -43,7 +43,7 @@ int64_t PacketClocks::jump(Clock& clock, int64_t us) {
   confirmed_us_ = clock.jump_us();
   const int64_t beyond_us = clock.ahead_us - confirmed_us_;
   clock.offset_us -= beyond_us;
-  return moved(clock, std::min(us - beyond_us, kEngineTimeMax));
+  return moved(clock, std::clamp(us - beyond_us, confirmed_us_, kEngineTimeMax));
 }
 
 int64_t PacketClocks::moved(Clock& clock, int64_t us) {

@@ -39,7 +39,7 @@ export class Clock {
     this.confirmedUs = this.jumpUs
     const beyond = this.aheadUs - this.jumpUs
     this.#offsets[0] -= beyond
-    return this.#move(us - beyond)
+    return this.#move(Math.max(this.confirmedUs, us - beyond))
   }
 
   /** Where it would be if the jump was confirmed. */

@@ -241,7 +241,7 @@ export class Twin {
     const { confirmedUs } = clock
     const latest = [...this.#datagrams.values()].at(-1)
     if (confirmedUs !== null && latest !== undefined && this.#aheadFragment.has(clock)) {
-      latest.lastFragmentUs = this.now - Math.max(clock.nowUs - confirmedUs, 0)
+      latest.lastFragmentUs = this.now - (clock.nowUs - confirmedUs)
     }
     this.#aheadFragment.delete(clock)
   }
