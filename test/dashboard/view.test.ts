@@ -43,7 +43,12 @@ describe('address bar', () => {
       false,
     ])
     expect(livePatch(params(past), now)).toMatchObject({ live: '1', timeStart: null })
-    expect(livePatch(params('range=7d'), now)).toEqual({ live: '1', page: null, sort: null })
+    expect(livePatch(params('range=7d'), now)).toEqual({
+      live: '1',
+      page: null,
+      after: null,
+      sort: null,
+    })
   })
 
   test.each([

@@ -7,7 +7,7 @@ import { isIP } from 'node:net'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { AddressFilter, LogFilter, TextIds } from '../../store.js'
 import { int, literal, rowsOf } from '../database.js'
-import { endpointHolds } from '../schema/columns.js'
+import { endpointHolds, endpointHoldsAsWritten } from '../schema/columns.js'
 import { sequenceOf } from '../schema/ids.js'
 import {
   type Dimension,
@@ -290,7 +290,7 @@ function anywhere(sql: Sql, text: string, named: TextIds | undefined): string {
     `contains(t.dest_ip, ${needle})`,
     endpointHolds(small, (t) => sql.bind(t)),
     // As a meter may have written it, which the row shows.
-    ...(small === text ? [] : [endpointHolds(text, (t) => sql.bind(t))]),
+    ...(small === text ? [] : [endpointHoldsAsWritten(text, (t) => sql.bind(t))]),
     // The cheaper way, over all rows, where it says the same.
     ASCII.test(text)
       ? `contains(lower(t.user_id), ${needle})`

@@ -131,10 +131,20 @@ function peerPartSql(other: string): string {
   return `nullif(replace(replace(regexp_replace(t.peer, '${other}', ''), '~B', '|'), '~T', '~'), '')`
 }
 
+const CLIENT_ENDPOINT = peerPartSql('[|][^|]*$')
+
 /** What finds a text in the endpoint of a row `t`, as quick as contains(); the key comes after it. */
 export function endpointHolds(smallText: string, bind: (text: string) => string): string {
   const needle = bind(escaped(smallText))
   return `CASE WHEN contains(t.peer, ${needle}) THEN strpos(t.peer, ${needle}) < strpos(t.peer, '|') END`
+}
+
+/**
+ * The same for a text with capitals, which the escapes ~T and ~B have as well: the endpoint is taken out of the rows that
+ * may hold it.
+ */
+export function endpointHoldsAsWritten(text: string, bind: (text: string) => string): string {
+  return `CASE WHEN contains(t.peer, ${bind(escaped(text))}) THEN contains(${CLIENT_ENDPOINT}, ${bind(text)}) END`
 }
 
 export const STORED_COLUMNS: readonly StoredColumn[] = [
@@ -175,7 +185,7 @@ export const STORED_NAMES = STORED_COLUMNS.map((c) => c.name).join(', ')
 
 const PEER_PARTS: Readonly<Record<string, string>> = {
   peer_public_key: peerPartSql('^[^|]*[|]'),
-  client_endpoint: peerPartSql('[|][^|]*$'),
+  client_endpoint: CLIENT_ENDPOINT,
 }
 
 export const COLUMNS: readonly Column[] = STORED_COLUMNS.flatMap((column): Column[] =>
