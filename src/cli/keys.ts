@@ -63,7 +63,7 @@ const create = defineCommand({
     data,
     scope: choice('What it may do.', 'SCOPE', SCOPES, 'read'),
     org: text('Organisation. Not for root.', 'ORG'),
-    createOrg: toggle('Make the organisation, where it is new.'),
+    createOrg: toggle('Make the organisation, where it is new; --retention-days does so, too.'),
     site: optionalInteger('Its site; for scope ingest only.', 'N', {
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
@@ -87,12 +87,16 @@ const create = defineCommand({
     const { org, site, retentionDays, expires } = options
     const faults = faultsOf(options)
     if (faults.length > 0) throw badOptions(faults)
+    // Who says how its sessions are kept means a new one, too: no slip in the name of another.
+    const mayCreate = options.createOrg || retentionDays !== undefined
     if (!controlExists(options.data)) {
-      if (org !== undefined && !options.createOrg) throw noOrganisation(org, options.data, [])
+      if (org !== undefined && !mayCreate) throw noOrganisation(org, options.data, [])
       context.stderr.write(`new data directory ${options.data}\n`)
     }
     await withNewControl(options.data, async (control) => {
-      if (org !== undefined && !options.createOrg) mustExist(control, org, options.data)
+      if (org !== undefined && !mayCreate) mustExist(control, org, options.data)
+      if (org !== undefined && control.org(org) === undefined)
+        context.stderr.write(`new organisation ${org}\n`)
       if (org !== undefined && retentionDays !== undefined)
         await control.putOrg(org, { retentionDays })
       const { key, record } = await control.createKey({

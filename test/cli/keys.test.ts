@@ -67,7 +67,7 @@ describe('keys', () => {
     expect(stderr).toMatch(message)
   })
 
-  test('an organisation is made with --create-org only: a typo makes none', async () => {
+  test('an organisation is made by --create-org, or with its retention: a typo makes none', async () => {
     const data = newDirectory()
     const create = (...args: string[]) => run(['keys', 'create', '--data', data, ...args])
     const early = await create('--org', 'acme')
@@ -75,14 +75,17 @@ describe('keys', () => {
     expect(early.stderr).toMatch(/no organisation "acme" in .*--create-org/s)
     expect((await create('--org', 'acme', '--create-org')).code).toBe(0)
     expect((await create('--org', 'acme')).code).toBe(0)
-    const typo = await create('--org', 'acmee', '--retention-days', '3')
+    const typo = await create('--org', 'acmee')
     expect([typo.code, typo.stdout]).toEqual([1, ''])
     expect(typo.stderr).toMatch(/no organisation "acmee" in .* \(there is acme\)/)
+    const other = await create('--org', 'other', '--retention-days', '3')
+    expect([other.code, other.stderr]).toEqual([0, 'new organisation other\n'])
     const { stdout } = await run(['keys', 'list', '--data', data, '--json'])
     const orgs = stdout.trimEnd().split('\n')
-    expect(orgs.map((line) => (JSON.parse(line) as { orgId: string }).orgId)).toEqual([
+    expect(orgs.map((line) => (JSON.parse(line) as { orgId: string }).orgId).sort()).toEqual([
       'acme',
       'acme',
+      'other',
     ])
   })
 
