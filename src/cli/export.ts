@@ -151,7 +151,8 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
     const { api, org } = await connect(options)
     const query = filterQuery(options.filter)
     const range = rangeOf(query, options)
-    const completeness = await completenessOf(api, org, range, query)
+    const isAsked = options.output !== undefined || options.requireComplete
+    const completeness = isAsked ? await completenessOf(api, org, range, query) : null
     if (options.requireComplete && completeness?.complete !== true) {
       say(context, completeness?.sentence ?? 'An export of any time is never known to be complete.')
       return EXIT_INCOMPLETE

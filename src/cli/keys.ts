@@ -87,7 +87,7 @@ const create = defineCommand({
     const { org, site, retentionDays, expires } = options
     const faults = faultsOf(options)
     if (faults.length > 0) throw badOptions(faults)
-    // Who says how its sessions are kept means a new one, too: no slip in the name of another.
+    // --retention-days sets up an organisation, so it may create one; any other key must name an existing one.
     const mayCreate = options.createOrg || retentionDays !== undefined
     if (!controlExists(options.data)) {
       if (org !== undefined && !mayCreate) throw noOrganisation(org, options.data, [])

@@ -270,7 +270,7 @@ export class MeterRun {
 
   #listenToSignals(): Promise<string> {
     process.on('SIGHUP', () => this.#reload())
-    // One handler for the first and the second signal: between two of them a signal would end the process unwritten.
+    // One handler for both signals: while one is replaced by another, a signal would kill the process before all is on disk.
     let first = true
     return new Promise((resolve) => {
       this.#end = resolve

@@ -4,7 +4,8 @@
  */
 
 const FOR_EVER = -1
-export const GRACE_MS = 86_400_000
+const DAY_MS = 86_400_000
+export const GRACE_MS = DAY_MS
 
 export interface Grace {
   readonly days: number
@@ -24,6 +25,11 @@ export function isShorter(days: number, than: number): boolean {
 export function deletionDays({ retentionDays, grace }: Kept, nowMs: number): number {
   if (grace === undefined || nowMs >= grace.untilMs) return retentionDays
   return isShorter(retentionDays, grace.days) ? grace.days : retentionDays
+}
+
+/** Sessions that ended before this are deleted, microseconds since 1970; not for a retention without end. */
+export function deletionCutUs(days: number, nowMs: number): number {
+  return days === 0 ? Number.MAX_SAFE_INTEGER : (nowMs - days * DAY_MS) * 1e3
 }
 
 /** Of a change to `days`; undefined: nothing that is kept now would be deleted by it. */

@@ -1,7 +1,9 @@
 /** Long answers: how they may be packed, and who does not take them. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import type { FastifyReply } from 'fastify'
 
 /** RFC 9110, 12.5.3: what has a weight of 0 is refused. */
 export function takesGzip(acceptEncoding: string | undefined): boolean {
@@ -51,4 +53,19 @@ export function cutWhenStalled(response: ServerResponse, ms: number, cut: () => 
       response.destroy()
     }
   })
+}
+
+/** A client that takes nothing for so long holds an export that others wait for. */
+const STALLED_MS_MAX = 5 * 60_000
+
+/** Sends a long answer that shows when it was cut, and that ends when its client takes nothing of it. */
+export async function sendLong(
+  reply: FastifyReply,
+  headers: Readonly<Record<string, string>>,
+  stream: Readable,
+  stalled: () => void,
+): Promise<void> {
+  resetWhenCut(reply.raw)
+  cutWhenStalled(reply.raw, STALLED_MS_MAX, stalled)
+  await reply.headers(headers).send(stream)
 }

@@ -3,7 +3,7 @@
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
-import { deletionDays } from '../control/retention-grace.js'
+import { deletionCutUs, deletionDays } from '../control/retention-grace.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'
 import type { ServerMetrics } from './metrics.js'
@@ -74,9 +74,7 @@ export class Maintenance {
       const retentionDays = deletionDays(org, nowMs)
       if (this.#stopped || retentionDays < 0 || (only !== undefined && only !== orgId)) continue
       try {
-        const before =
-          retentionDays === 0 ? Number.MAX_SAFE_INTEGER : (nowMs - retentionDays * DAY_MS) * 1e3
-        const deleted = await store.expire(orgId, before)
+        const deleted = await store.expire(orgId, deletionCutUs(retentionDays, nowMs))
         if (deleted > 0) log.info({ orgId, deleted, retentionDays }, 'retention: sessions deleted')
         metrics.expiredSessions.inc(deleted)
       } catch (error) {

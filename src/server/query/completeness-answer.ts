@@ -1,4 +1,5 @@
 /** Completeness as the API answers it, and in one sentence. */
+import { plural } from '../../base/quantity.js'
 import type { Span } from '../store/store.js'
 import type { Hole, HoleCause, MeterCompleteness, SiteCompleteness } from './completeness.js'
 
@@ -66,7 +67,7 @@ function totals(meters: readonly Judged[], endUs: number) {
   const lost = sum((m) => m.holes.reduce((n, h) => n + (h.sessions ?? 0), 0))
   return {
     /** What came later is not judged yet. */
-    until: iso(Math.min(endUs, ...meters.map((m) => m.untilUs))),
+    until: iso(untilOf(meters, endUs)),
     coveredShare: judged === 0 ? 1 : sum((m) => m.coveredUs) / judged,
     sessionsLost: lost,
   }
@@ -88,7 +89,10 @@ function sentence(
   if (holed.length === 0) {
     const which =
       sites.length === 1 ? `${nameOf(sites[0]!.siteId, names)} is` : `All ${sites.length} sites are`
-    const until = Math.min(endUs, ...sites.flatMap((s) => s.meters.map((m) => m.untilUs)))
+    const until = untilOf(
+      sites.flatMap((s) => s.meters),
+      endUs,
+    )
     return `${which} complete, ${minute(range.fromUs)} to ${minute(until)} UTC.`
   }
   const coveredOf = (s: SiteCompleteness): number => s.meters.reduce((n, m) => n + m.coveredUs, 0)
@@ -117,9 +121,9 @@ function siteSaid(
 function holeSaid(hole: Hole): string {
   const { cause, fromUs, toUs, sessions, packets, batches, bytes, reason } = hole
   const sizes = [
-    sessions !== null && sessions > 0 ? `${count(sessions)} sessions` : null,
-    batches === undefined ? null : `${count(batches)} batches`,
-    packets === undefined ? null : `${count(packets)} packets`,
+    sessions !== null && sessions > 0 ? plural(sessions, 'session') : null,
+    batches === undefined ? null : plural(batches, 'batch', 'batches'),
+    packets === undefined ? null : plural(packets, 'packet'),
     bytes === undefined ? null : `${volume(bytes)} moved`,
   ].filter((part) => part !== null)
   const what = cause === 'other' && reason !== undefined ? `${SAID.other} (${reason})` : SAID[cause]
@@ -130,10 +134,7 @@ function nameOf(siteId: number, names: ReadonlyMap<number, string>): string {
   return names.get(siteId) ?? `Site ${siteId}`
 }
 
-function count(n: number): string {
-  return n.toLocaleString('en')
-}
-
+/** With one digit after the point: `5.1 MB`. */
 function volume(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
   const step = Math.min(
@@ -142,6 +143,11 @@ function volume(bytes: number): string {
   )
   const value = bytes / 1000 ** step
   return `${step === 0 ? value : value.toFixed(1)} ${units[step]}`
+}
+
+/** The time up to which all of them are judged. */
+function untilOf(meters: readonly Judged[], endUs: number): number {
+  return meters.reduce((until, m) => Math.min(until, m.untilUs), endUs)
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']

@@ -10,6 +10,7 @@
  * covered = what is judged of the range less all holes. A meter that is alive is judged until its newest report:
  * `until`. A hole closes by itself when late batches arrive, since nothing of this is stored.
  */
+import { groupBy } from '../../base/group-by.js'
 import type { Coverage, Gap, MeterCoverage, Span } from '../store/store.js'
 
 export const HOLE_CAUSES = [
@@ -90,17 +91,26 @@ export function completenessOf(
   coverage: Coverage,
   request: CompletenessRequest,
 ): SiteCompleteness[] {
-  const siteIds = new Set([...request.siteIds, ...coverage.meters.map((m) => m.siteId)])
+  const metersBySite = groupBy(coverage.meters, (m) => m.siteId)
+  const gapsByMeter = groupBy(
+    coverage.gaps.filter((g) => g.reason !== NO_LOSS),
+    keyOf,
+  )
+  const siteIds = new Set([...request.siteIds, ...metersBySite.keys()])
   return [...siteIds]
     .sort((a, b) => a - b)
     .map((siteId) => {
-      const own = coverage.meters.filter((m) => m.siteId === siteId)
-      const meters =
-        own.length === 0
-          ? [neverReported(request)]
-          : own.map((meter) => meterCompleteness(meter, coverage, request))
+      const own = metersBySite.get(siteId)
+      const meters = own?.map((meter) => {
+        const losses = (gapsByMeter.get(keyOf(meter)) ?? []).map(holeOf)
+        return meterCompleteness(meter, losses, coverage.deletedBeforeUs, request)
+      }) ?? [neverReported(request)]
       return { siteId, complete: meters.every((m) => m.holes.length === 0), meters }
     })
+}
+
+function keyOf({ siteId, meterId }: Pick<MeterCoverage, 'siteId' | 'meterId'>): string {
+  return `${siteId}/${meterId}`
 }
 
 function neverReported({ range, nowUs }: CompletenessRequest): MeterCompleteness {
@@ -112,7 +122,8 @@ function neverReported({ range, nowUs }: CompletenessRequest): MeterCompleteness
 
 function meterCompleteness(
   meter: MeterCoverage,
-  coverage: Coverage,
+  losses: readonly Hole[],
+  deletedBeforeUs: number,
   request: CompletenessRequest,
 ): MeterCompleteness {
   const runs = union(meter.runs)
@@ -121,15 +132,12 @@ function meterCompleteness(
   const isSilent = silence(meter, runs, request)
   const lastUs = runs.at(-1)?.toUs ?? 0
   const untilUs = isSilent ? endUs : Math.max(fromUs, Math.min(endUs, lastUs))
-  const own = coverage.gaps.filter(
-    (g) => g.siteId === meter.siteId && g.meterId === meter.meterId && g.reason !== NO_LOSS,
-  )
   const all = [
     ...beforeAndBetween(runs, fromUs, endUs),
     ...(isSilent ? [hole('silent', lastUs, endUs, { sessions: null })] : []),
-    ...deletedByRetention(runs, coverage.deletedBeforeUs),
+    ...deletedByRetention(runs, deletedBeforeUs),
     ...unexplained(meter, runs),
-    ...own.map(holeOf),
+    ...losses,
   ]
   const holes = withSizes(all)
     .flatMap((one) => clipped(one, { fromUs, toUs: untilUs }))

@@ -95,21 +95,21 @@ export function parseAddress(text: string): AddressFilter | undefined {
   return isIP(ip) === 0 ? undefined : { ip: canonicalIp(ip), length: null, port }
 }
 
-const time = z
-  .string()
-  .transform((text, context) => {
-    const us = isoTimeUs(text)
-    if (us === undefined) {
-      context.addIssue({
-        code: 'custom',
-        message: `${ISO_TIME_EXPECTED}; got ${JSON.stringify(text.slice(0, 60))}`,
-      })
-      return z.NEVER
-    }
-    // "From the beginning" and "for ever" may be said by any earlier and later time.
-    return Math.min(TIME_US_MAX, Math.max(TIME_US_MIN, us)) / 1e3
-  })
-  .optional()
+/** Microseconds since 1970. */
+export const timeUs = z.string().transform((text, context) => {
+  const us = isoTimeUs(text)
+  if (us === undefined) {
+    context.addIssue({
+      code: 'custom',
+      message: `${ISO_TIME_EXPECTED}; got ${JSON.stringify(text.slice(0, 60))}`,
+    })
+    return z.NEVER
+  }
+  // "From the beginning" and "for ever" may be said by any earlier and later time.
+  return Math.min(TIME_US_MAX, Math.max(TIME_US_MIN, us))
+})
+
+const time = timeUs.transform((us) => us / 1e3).optional()
 
 function wholeNumber(fallback: number, min: number, max: number) {
   return z

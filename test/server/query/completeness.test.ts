@@ -5,6 +5,7 @@ import { completenessAnswer } from '../../../src/server/query/completeness-answe
 import type { Span } from '../../../src/server/store/store.js'
 import type { Batch, MeterReport } from '../../../src/session/batch.js'
 import { batch, report, session } from '../../support/batches.js'
+import { randomOf } from '../../support/office.js'
 import { TestStore } from '../../support/store.js'
 
 const MINUTE_US = 60e6
@@ -301,17 +302,6 @@ test('the sentence names the worst site, what was lost, when, and how much', asy
   )
 })
 
-/** Random numbers that a seed repeats: mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let x = Math.imul(state ^ (state >>> 15), 1 | state)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /**
  * What the model knows of each minute of a life: whether it was metered and its batch came, and whether the batch before
  * it did: a lost one may have held sessions of any moment until the next report.
@@ -358,7 +348,7 @@ async function randomLife(meter: SimulatedMeter, random: () => number, minutes: 
 const SEED = Number(process.env.TUNMETER_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 test(`random lives of three meters: seed ${SEED}`, async () => {
-  const random = randomFrom(SEED)
+  const random = randomOf(SEED)
   const minutes = 60
   for (const siteId of [1, 2, 3]) {
     const meter = new SimulatedMeter(`m${siteId}`, siteId)

@@ -155,7 +155,7 @@ async function takeBatch(
   return { ...receipt, refused, ...(off && { notice: RETENTION_OFF }) }
 }
 
-/** While the retention is 0 the log has a hole; from batch to batch it becomes longer. */
+/** A gap for a batch that came while the retention is 0; the store joins those of successive batches. */
 function notStored({ sessions, report }: z.output<typeof batchSchema>) {
   return { reason: 'retentionOff', sessions: sessions.length, from: report.at, to: report.at }
 }

@@ -17,7 +17,7 @@ import {
 } from '../../query/parameters.js'
 import type { LogFilter, PageRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
-import { cutWhenStalled, resetWhenCut, takesGzip } from '../download.js'
+import { sendLong, takesGzip } from '../download.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import {
@@ -132,9 +132,6 @@ const CONTENT_TYPES = {
   parquet: 'application/vnd.apache.parquet',
 } as const
 
-/** A client that takes nothing for so long holds an export that others wait for. */
-const STALLED_MS_MAX = 5 * 60_000
-
 function exportRoute({ store, security, clockMs, metrics }: ServerContext): Route {
   return route({
     method: 'GET',
@@ -173,9 +170,7 @@ function exportRoute({ store, security, clockMs, metrics }: ServerContext): Rout
         signal,
         counted,
       })
-      resetWhenCut(reply.raw)
-      cutWhenStalled(reply.raw, STALLED_MS_MAX, () => metrics.stalledExports.inc())
-      await reply.headers(headers).send(stream)
+      await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
       return undefined
     },
   })

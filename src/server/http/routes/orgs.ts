@@ -1,15 +1,13 @@
 /** Organisations and their settings. */
 import { z } from 'zod'
-import { ORG_ID, ORG_ID_EXPECTED, TIME_US_MAX } from '../../../session/bounds.js'
+import { ORG_ID, ORG_ID_EXPECTED } from '../../../session/bounds.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { type KeyRecord, type OrgRecord, RETENTION_DAYS_MAX } from '../../control/control.js'
-import { deletionDays, isShorter } from '../../control/retention-grace.js'
+import { deletionCutUs, deletionDays, isShorter } from '../../control/retention-grace.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import { orgSchema } from '../schemas.js'
-
-const DAY_MS = 86_400_000
 
 export function orgRoutes({ control, security }: ServerContext): Route[] {
   return [
@@ -147,8 +145,7 @@ async function demandConfirmation(
   const nowMs = trustedClock.nowMs()
   const old = control.org(orgId)
   if (old === undefined || !isShorter(days, deletionDays(old, nowMs))) return
-  const toUs = days === 0 ? TIME_US_MAX : (nowMs - days * DAY_MS) * 1e3
-  const sessions = await store.count(orgId, { fromUs: 0, toUs })
+  const sessions = await store.count(orgId, { fromUs: 0, toUs: deletionCutUs(days, nowMs) })
   const confirmed = (confirm ?? 0) * CONFIRMED_SLACK + CONFIRMED_SLACK_SESSIONS
   if (sessions === 0 || (confirm !== undefined && sessions <= confirmed)) return
   const message = `this deletes ${sessions} sessions: send it again with "confirm": ${sessions}`

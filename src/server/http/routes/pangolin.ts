@@ -4,21 +4,15 @@
  */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import {
-  ISO_TIME_EXPECTED,
-  isoTimeUs,
-  OFFSET_MAX,
-  TIME_US_MAX,
-  TIME_US_MIN,
-} from '../../../session/bounds.js'
+import { OFFSET_MAX } from '../../../session/bounds.js'
 import { csvCell } from '../../../session/csv.js'
 import { PROTOCOLS } from '../../../session/session.js'
 import { RETENTION_DAYS_MAX } from '../../control/control.js'
 import { apiRow } from '../../query/api-row.js'
-import { LIMIT_MAX, parseAddress } from '../../query/parameters.js'
+import { LIMIT_MAX, parseAddress, timeUs } from '../../query/parameters.js'
 import type { AddressFilter, FilterAttributes, LogFilter, LogRow } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
-import { cutWhenStalled, resetWhenCut } from '../download.js'
+import { sendLong } from '../download.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 import { changeRetention } from './orgs.js'
@@ -26,25 +20,13 @@ import { changeRetention } from './orgs.js'
 const READ = ['admin', 'read'] as const
 const DEFAULT_RANGE_US = 7 * 86400e6
 const NEWEST_FIRST = { key: 'startTime', descending: true } as const
-const STALLED_MS_MAX = 5 * 60_000
 /** Their number for "until the end of the following year": never more days than these. */
 const FOLLOWING_YEAR = 9001
 const FOLLOWING_YEAR_DAYS = 731
 
 const count = z.coerce.number().pipe(z.int().min(0))
 const id = z.coerce.number().pipe(z.int().min(1)).optional()
-const time = z
-  .string()
-  .transform((text, context) => {
-    const us = isoTimeUs(text)
-    if (us === undefined) {
-      const got = JSON.stringify(text.slice(0, 60))
-      context.addIssue({ code: 'custom', message: `${ISO_TIME_EXPECTED}; got ${got}` })
-      return z.NEVER
-    }
-    return Math.min(TIME_US_MAX, Math.max(TIME_US_MIN, us))
-  })
-  .optional()
+const time = timeUs.optional()
 
 /** What it does not know is ignored, as there. */
 const filterQuery = z.object({
@@ -249,9 +231,8 @@ function exportRoute({ store, security, clockMs, metrics }: ServerContext): Rout
       // Before the headers: it may be a failure.
       const first = await rows.next()
       const counted = (rows: number) => metrics.exportRows.inc({ format: 'csv' }, rows)
-      resetWhenCut(reply.raw)
-      cutWhenStalled(reply.raw, STALLED_MS_MAX, () => metrics.stalledExports.inc())
-      await reply.headers(headers).send(Readable.from(csvOf(first, rows, counted)))
+      const stream = Readable.from(csvOf(first, rows, counted))
+      await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
       return undefined
     },
   })

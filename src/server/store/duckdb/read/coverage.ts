@@ -1,5 +1,6 @@
 /** When the meters of an organisation metered, and what they lost. */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { groupBy } from '../../../../base/group-by.js'
 import type { MeterReport } from '../../../../session/batch.js'
 import type { Coverage, MeterCoverage, Span } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
@@ -43,7 +44,7 @@ export async function coverage(
 }
 
 /** A replay of files watches nothing: it is none. */
-function meterCoverage(row: Row, runs: ReadonlyMap<string, Span[]>): MeterCoverage[] {
+function meterCoverage(row: Row, runs: ReadonlyMap<string, Row[]>): MeterCoverage[] {
   const report = JSON.parse(row.report as string) as MeterReport
   if (report.replay !== undefined) return []
   const siteId = row.site as number
@@ -53,7 +54,7 @@ function meterCoverage(row: Row, runs: ReadonlyMap<string, Span[]>): MeterCovera
       siteId,
       meterId,
       interface: report.interface,
-      runs: runs.get(`${siteId}/${meterId}`) ?? [],
+      runs: (runs.get(`${siteId}/${meterId}`) ?? []).map(runOf),
       receivedUs: row.received as number,
       caughtUp: report.spool.batches === 0,
       report,
@@ -61,13 +62,17 @@ function meterCoverage(row: Row, runs: ReadonlyMap<string, Span[]>): MeterCovera
   ]
 }
 
-/** The runs that touch the range, and the first and the last of each meter: what is between those is in no run. */
+function runOf(row: Row): Span {
+  return { fromUs: row.f as number, toUs: row.t as number }
+}
+
+/** The runs that overlap the range, and each meter's first and last run: time between two runs is not time before all. */
 async function runsByMeter(
   connection: DuckDBConnection,
   orgId: string,
   { fromUs, toUs }: Span,
   ofSites: string,
-): Promise<{ runs: Map<string, Span[]>; more: boolean }> {
+): Promise<{ runs: Map<string, Row[]>; more: boolean }> {
   const rows = await rowsOf(
     connection,
     `WITH run AS (
@@ -82,24 +87,14 @@ async function runsByMeter(
      ORDER BY least(nth, nth_last), f LIMIT ${COVERAGE_RUNS_MAX + 1}`,
     [orgId],
   )
-  const runs = new Map<string, Span[]>()
-  for (const row of rows.slice(0, COVERAGE_RUNS_MAX)) {
-    const key = `${row.site as number}/${row.meter_id as string}`
-    const list = runs.get(key) ?? []
-    list.push({ fromUs: row.f as number, toUs: row.t as number })
-    runs.set(key, list)
-  }
+  const kept = rows.slice(0, COVERAGE_RUNS_MAX)
+  const runs = groupBy(kept, (row) => `${row.site as number}/${row.meter_id as string}`)
   return { runs, more: rows.length > COVERAGE_RUNS_MAX }
 }
 
 function boundedByMeter<T extends { siteId: number; meterId: string }>(found: readonly T[]): T[] {
-  const counts = new Map<string, number>()
-  return found.filter(({ siteId, meterId }) => {
-    const key = `${siteId}/${meterId}`
-    const count = (counts.get(key) ?? 0) + 1
-    counts.set(key, count)
-    return count <= COVERAGE_METER_GAPS_MAX
-  })
+  const byMeter = groupBy(found, ({ siteId, meterId }) => `${siteId}/${meterId}`)
+  return [...byMeter.values()].flatMap((own) => own.slice(0, COVERAGE_METER_GAPS_MAX))
 }
 
 async function deletedBeforeUs(connection: DuckDBConnection, orgId: string): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * What a report says of the time since the one before: that another run metered until then, that packets were dropped.
- * Completeness is judged from this (query/completeness.ts).
+ * What a report tells about the time since the previous one: an earlier run has ended, or packets were dropped.
+ * query/completeness.ts judges by this.
  */
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
 import type { Span } from '../../store.js'

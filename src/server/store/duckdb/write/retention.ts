@@ -130,7 +130,7 @@ export class Retention {
   }
 }
 
-/** In the transaction that deletes: what is gone is said from then on. */
+/** Notes the cut in the transaction that deletes: completeness then names the deletion as soon as it shows. */
 async function markDeleted(c: DuckDBConnection, orgId: string, beforeUs: number): Promise<void> {
   const before = int(Math.min(beforeUs, TIME_US_MAX))
   await c.run(
