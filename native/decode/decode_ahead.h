@@ -1,9 +1,9 @@
 // A reader thread ahead of the table thread: it reads capture files and decodes their packets, so
 // that the engine has only to look up and count.
 //
-//   reader thread:  CaptureFiles -> decode, hash -> | batch | batch | ... |  -> next(): table
-//   thread
-//                                                     a ring of kBatches
+//   reader thread                                               table thread
+//   CaptureFiles -> decode, hash -> | batch | batch | ... | -> next() -> look up, count
+//                                     ring of kBatches
 //
 // The reader waits while the ring is full, the table thread while it is empty; nothing else is
 // shared, and the lock is taken once a batch. A batch ends where a read of the files ends, so what

@@ -3,9 +3,9 @@
 // A datagram is known by its addresses, protocol (IPv4 only, RFC 791; RFC 8200 has none) and
 // identification. Its entry is in one of three states:
 //
-//   pending     later fragments came, the first has not: they are counted here, and nowhere else
-//   yet head        the first fragment came and is of a flow: later ones go there no session  the
-//   first fragment came and was stray: later ones are other traffic
+//   pending      later fragments came, the first has not: they are counted here, nowhere else yet
+//   head         the first fragment came and is of a flow: later ones are counted there
+//   no session   the first fragment came and is of no flow: later ones are other traffic
 //
 // Bound: fragments_max entries; the one touched longest ago goes first. Entries live for 30 s of
 // engine time after the last fragment. Memory is reserved once and touched as it is used; nothing

@@ -1,8 +1,8 @@
 // The observation point: a thread that reads a source into an engine, and what other threads may
 // know of it. Knows no Node.
 //
-//   start() -> thread: source -> engine -> record queue -> ... -> input over, failed or stop() ->
-//   engine.finish() -> ended
+//   start() -> thread: source -> engine -> record queue     until the input is over or fails, or stop()
+//                      engine.finish()     -> record queue     once, then kEnded
 //
 // Files are read in order, through one engine, and if asked by a thread ahead (decode_ahead.h).
 // A live interface that goes away is opened again, tried at least every 250 ms, until stop().

@@ -5,9 +5,12 @@
 // callback returns, so pointers into the ring cannot be collected, and the engine overlaps the
 // cache misses of a batch only when it sees one.
 //
-//   opened --error, deleted, renamed, recreated--> gone (handle closed) --reopen()--> opened
-//   opened --taken down-->  down (handle kept)  --reopen()-->  opened: nothing between up and
-//   reopen() is lost
+//            error, deleted, renamed, recreated
+//          +------------------------------------> gone   handle closed
+//   opened |                                        |
+//     ^    +------------------------------------> down   handle kept: nothing is lost between
+//     |               taken down                    |    up and reopen()
+//     +------------------ reopen() -----------------+
 //
 // Waiting is poll() on libpcap's descriptor and an eventfd, with libpcap non-blocking: a TPACKET_V3
 // ring does not wake a reader of a silent interface, and pcap_breakloop() from another thread would

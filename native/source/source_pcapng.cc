@@ -3,12 +3,13 @@
 //   byte 0      4            8            length - 4
 //        | type | length u32 | body ...   | length u32 |        every block; padded to 4 bytes
 //
-//   section header     0a0d0d0a | len | 1a2b3c4d | major, minor | section length 8 | options | len
-//   interface          1        | len | link type 2, 0 2 | snaplen | options | len
-//   enhanced packet    6        | len | interface 4        | time high | time low | captured | wire
-//   | data, options obsolete packet    2        | len | interface 2, drops 2 | time high | time low
-//   | captured | wire | data, options simple packet      3        | len | wire | data (interface 0,
-//   no time) anything else      skipped, of any length
+//   block             type       body; fields of 4 bytes where no other length is said
+//   section header    0a0d0d0a   1a2b3c4d | major 2, minor 2 | section length 8 | options
+//   interface         1          link type 2, zero 2 | snaplen | options
+//   obsolete packet   2          interface 2, drops 2 | time high | time low | captured | wire | data
+//   simple packet     3          wire | data                   of interface 0, without a time
+//   enhanced packet   6          interface | time high | time low | captured | wire | data | options
+//   any other         ...        skipped, of any length
 //
 // A time is a count of the interface's ticks: 10^-n or 2^-n s (if_tsresol), from if_tsoffset
 // seconds after the epoch.
