@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   session: ['base'],
   'meter/capture': ['base', 'session'],
+  'meter/metrics': [],
   'meter/wireguard': ['base', 'session'],
   'meter/attribution': ['base', 'session', 'meter/wireguard'],
   'meter/output': ['base', 'session', 'meter/capture'],
@@ -20,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'meter/ship': ['base', 'session', 'meter/spool'],
   'meter/run': [
     ...['base', 'session', 'meter/capture', 'meter/wireguard', 'meter/attribution'],
-    ...['meter/output', 'meter/spool', 'meter/ship'],
+    ...['meter/metrics', 'meter/output', 'meter/spool', 'meter/ship'],
   ],
   'meter/ipfix': ['base', 'session', 'meter/output', 'meter/capture'],
   'meter/replay': ['base', 'session', 'meter'],

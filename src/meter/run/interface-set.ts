@@ -1,8 +1,8 @@
 /** The interfaces that a meter reads: those that are there, those that come, and what is asked of all of them. */
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { InterfaceSnapshot } from '../../base/metrics.js'
 import type { Catalog } from '../../session/catalog.js'
+import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import { placeOf } from './interface-place.js'
 import { chooseInterfaces, INTERFACES_MAX, systemInterfaces } from './interfaces.js'
 import { Observation, type ObservationOptions } from './observation.js'

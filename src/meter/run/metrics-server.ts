@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { badOptions } from '../../base/config.js'
 import { AppError, messageOf } from '../../base/errors.js'
-import { MeterMetrics, type MeterSnapshot } from '../../base/metrics.js'
+import { MeterMetrics } from '../metrics/meter-metrics.js'
+import type { MeterSnapshot } from '../metrics/snapshot.js'
 
 export interface MetricsServer {
   readonly url: string

@@ -1,8 +1,8 @@
 /** `--to`: the way of a running meter's sessions to the server, by batches in a spool. */
 import type { Logger } from '../../base/log.js'
-import type { MeterSnapshot } from '../../base/metrics.js'
 import type { BatchGap, MeterReport } from '../../session/batch.js'
 import type { Session } from '../../session/session.js'
+import type { MeterSnapshot } from '../metrics/snapshot.js'
 import type { Connection } from '../ship/connection.js'
 import { readKey } from '../ship/server-flags.js'
 import { type Problem, Shipper } from '../ship/shipper.js'

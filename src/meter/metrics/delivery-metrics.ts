@@ -1,0 +1,135 @@
+/** Metrics of what the meter delivers: its spool, its server, its outputs. */
+import { counter, gauge, type Metric, OUTPUT, output, ship, spool } from './metric.js'
+
+export const DELIVERY_METRICS: readonly Metric[] = [
+  gauge(
+    'tunmeter_spool_batches',
+    'Batches that wait to be sent.',
+    spool((p) => p.batches),
+  ),
+  gauge(
+    'tunmeter_spool_bytes',
+    'Disk space of the waiting batches.',
+    spool((p) => p.bytes),
+  ),
+  gauge(
+    'tunmeter_spool_bytes_max',
+    'The bound of tunmeter_spool_bytes (--spool-max).',
+    spool((p) => p.bytesMax),
+  ),
+  gauge(
+    'tunmeter_spool_sessions',
+    'Sessions in the waiting batches.',
+    spool((p) => p.sessions),
+  ),
+  gauge(
+    'tunmeter_spool_oldest_seconds',
+    'Age of the oldest waiting batch.',
+    spool((p) => p.oldestSeconds),
+  ),
+  gauge(
+    'tunmeter_spool_held_sessions',
+    'Sessions in memory that are not on disk yet.',
+    spool((p) => p.heldSessions),
+  ),
+  counter(
+    'tunmeter_spool_write_failures_total',
+    'Failed writes to the spool; each is tried again.',
+    spool((p) => p.writeFailures),
+  ),
+  gauge(
+    'tunmeter_spool_set_aside_batches',
+    'Batches that the server refused for good.',
+    spool((p) => p.setAside),
+  ),
+  gauge(
+    'tunmeter_spool_set_aside_bytes',
+    'Disk space of the refused batches.',
+    spool((p) => p.setAsideBytes),
+  ),
+  gauge(
+    'tunmeter_server_up',
+    '1 while batches are stored, 0 while sending fails.',
+    ship((p) => Number(p.up)),
+  ),
+  gauge(
+    'tunmeter_server_last_stored_timestamp_seconds',
+    'When the server last confirmed a batch; 0: never.',
+    ship((p) => p.lastStoredSeconds),
+  ),
+  counter(
+    'tunmeter_server_requests_total',
+    'Batches sent, repeats included.',
+    ship((p) => p.requests),
+  ),
+  counter(
+    'tunmeter_server_failures_total',
+    'Batches that were sent in vain.',
+    ship((p) => p.failures),
+  ),
+  counter(
+    'tunmeter_batches_stored_total',
+    'Batches that the server confirmed.',
+    ship((p) => p.batchesStored),
+  ),
+  counter(
+    'tunmeter_batches_repeated_total',
+    'Confirmed batches that the server had before.',
+    ship((p) => p.batchesRepeated),
+  ),
+  counter(
+    'tunmeter_batches_conflicting_total',
+    'Batches that had the identity of another one at the server: the spool was restored or copied. Sent again under a new one.',
+    ship((p) => p.batchesConflicting),
+  ),
+  counter(
+    'tunmeter_batches_unexpectedly_repeated_total',
+    'Batches that were sent once and that the server says it had: they may not be stored.',
+    ship((p) => p.batchesUnexpected),
+  ),
+  counter(
+    'tunmeter_sessions_stored_total',
+    'Session reports that the server confirmed.',
+    ship((p) => p.sessionsStored),
+  ),
+  counter(
+    'tunmeter_sessions_refused_total',
+    'Session reports that the server refused one by one; set aside.',
+    ship((p) => p.sessionsRefused),
+  ),
+  counter(
+    'tunmeter_sent_bytes_total',
+    'Bytes of batches sent, compressed.',
+    ship((p) => p.bytesSent),
+  ),
+  gauge(
+    'tunmeter_output_up',
+    '1 while the output (ndjson) can be written, 0 while it cannot.',
+    output((o) => Number(o.up)),
+    OUTPUT,
+  ),
+  counter(
+    'tunmeter_output_sessions_written_total',
+    'Sessions written to the output.',
+    output((o) => o.written),
+    OUTPUT,
+  ),
+  counter(
+    'tunmeter_output_sessions_dropped_total',
+    'Sessions that are not in the output: it could not be written for too long, or has ended.',
+    output((o) => o.dropped),
+    OUTPUT,
+  ),
+  gauge(
+    'tunmeter_output_held_sessions',
+    'Sessions in memory that wait to be written to the output.',
+    output((o) => o.held),
+    OUTPUT,
+  ),
+  counter(
+    'tunmeter_output_write_failures_total',
+    'Failed writes to the output; each is tried again.',
+    output((o) => o.failures),
+    OUTPUT,
+  ),
+]

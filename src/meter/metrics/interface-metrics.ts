@@ -1,0 +1,171 @@
+/** Metrics of what the meter counts, by interface. */
+import {
+  BOUND,
+  bounds,
+  counter,
+  each,
+  eachReason,
+  figure,
+  gauge,
+  INTERFACE,
+  type Metric,
+  REASON,
+  traffic,
+} from './metric.js'
+
+export const INTERFACE_METRICS: readonly Metric[] = [
+  gauge(
+    'tunmeter_build_info',
+    'Always 1; the version is a label.',
+    (s) => [[{ version: s.version }, 1]],
+    ['version'],
+  ),
+  gauge(
+    'tunmeter_interface_up',
+    '1 while the interface is read, 0 while it is gone.',
+    each((i) => Number(i.up)),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_interface_reopened_total',
+    'Times a gone interface was opened again.',
+    each((i) => i.reopened),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_packets_total',
+    'Packets read.',
+    each((i) => i.packets),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_bytes_total',
+    'IP octets read.',
+    each((i) => i.bytes),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_session_packets_total',
+    'Packets counted into sessions.',
+    each((i) => i.sessionPackets),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_session_bytes_total',
+    'IP octets counted into sessions.',
+    each((i) => i.sessionBytes),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_other_packets_total',
+    'Packets that are no part of a session, by reason.',
+    eachReason((i) => traffic(i, 'packets')),
+    REASON,
+  ),
+  counter(
+    'tunmeter_other_bytes_total',
+    'Octets that are no part of a session, by reason.',
+    eachReason((i) => traffic(i, 'bytes')),
+    REASON,
+  ),
+  gauge(
+    'tunmeter_pending_fragments',
+    'Fragments that wait for their first.',
+    each((i) => i.pendingPackets),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_sessions_opened_total',
+    'Sessions opened.',
+    each((i) => i.opened),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_session_reports_total',
+    'Session reports by IPFIX end reason; activeTimeout: interim.',
+    eachReason((i) => i.ended),
+    REASON,
+  ),
+  gauge(
+    'tunmeter_open_sessions',
+    'Sessions in the flow table.',
+    each((i) => i.open),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_flow_evictions_total',
+    'Sessions ended early because the flow table was full.',
+    each((i) => i.evictions),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_waiting_syns_full_total',
+    'SYNs on known connections that could not wait for their answer since 4,096 did.',
+    each((i) => i.waitingSynsFull),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_packets_dropped_total',
+    'Packets lost before they could be read: kernel (its buffer was full), interface.',
+    (s) =>
+      s.interfaces.flatMap((i) => [
+        [{ interface: i.interface, reason: 'kernel' }, i.kernelDropped],
+        [{ interface: i.interface, reason: 'interface' }, i.interfaceDropped],
+      ]),
+    REASON,
+  ),
+  counter(
+    'tunmeter_sessions_dropped_total',
+    'Sessions lost in the meter, by reason; the server knows of each.',
+    (s) => Object.entries(s.sessionsDropped).map(([reason, n]) => [{ reason }, n]),
+    ['reason'],
+  ),
+  gauge(
+    'tunmeter_peers',
+    'WireGuard peers of the interface.',
+    each((i) => i.peers),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_peer_endpoint_changes_total',
+    'Times a peer’s outer address changed.',
+    each((i) => i.endpointChanges),
+    INTERFACE,
+  ),
+  counter(
+    'tunmeter_unattributed_sessions_total',
+    'Sessions without a client, by reason.',
+    eachReason((i) => i.unattributed),
+    REASON,
+  ),
+  gauge(
+    'tunmeter_unexplained_packets',
+    'Packets that the kernel counted and the meter did not; the truth lies between min and max.',
+    bounds('unexplainedPackets'),
+    BOUND,
+  ),
+  gauge(
+    'tunmeter_unexplained_bytes',
+    'The same in IP octets, where the interface counts those.',
+    bounds('unexplainedBytes'),
+    BOUND,
+  ),
+  gauge(
+    'tunmeter_peers_compared',
+    'WireGuard peers whose transfer is compared with what was metered for them.',
+    figure('peersCompared'),
+    INTERFACE,
+  ),
+  gauge(
+    'tunmeter_peers_unexplained',
+    'Those whose transfer the metered packets, handshakes and keepalives do not explain.',
+    figure('peersUnexplained'),
+    INTERFACE,
+  ),
+  gauge(
+    'tunmeter_peers_unexplained_bytes',
+    'Octets of their transfer that are not explained.',
+    figure('peersUnexplainedBytes'),
+    INTERFACE,
+  ),
+]
