@@ -52,7 +52,7 @@ async function sample(meter: LiveMeter, server: Server): Promise<Sample> {
     serverMiB: memoryMiB(server.pid).now,
     spoolMiB: metrics.sum('tunmeter_spool_bytes') / MIB,
     lagSeconds: metrics.sum('tunmeter_spool_oldest_seconds'),
-    stored: metrics.sum('tunmeter_sessions_stored_total'),
+    stored: metrics.sum('tunmeter_ship_sessions_stored_total'),
     opened: metrics.sum('tunmeter_sessions_opened_total'),
   }
 }

@@ -231,6 +231,7 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
     const documented = [...page.matchAll(/^\| `(tunmeter_[a-z_]+)` \|/gm)].map((m) => m[1]!)
     expect(own).toEqual(documented.sort())
+    expect(own.filter((n) => n.startsWith('tunmeter_server_'))).toEqual([]) // the server's
     expect(text).toMatch(/^tunmeter_packets_total\{interface="lo"\} \d/m)
   })
 

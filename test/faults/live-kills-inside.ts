@@ -54,7 +54,7 @@ async function delivered(meter: LiveMeter, kernelBefore: number): Promise<void> 
   port += CONNECTIONS
   await until(async () => {
     const m = await meter.metrics()
-    const safe = m.sum('tunmeter_sessions_stored_total') + m.sum('tunmeter_spool_sessions')
+    const safe = m.sum('tunmeter_ship_sessions_stored_total') + m.sum('tunmeter_spool_sessions')
     return m.sum('tunmeter_spool_held_sessions') === 0 && safe - waitingBefore >= CONNECTIONS
   })
   const seen = (await meter.metrics()).sum('tunmeter_packets_total')
@@ -67,7 +67,7 @@ for (let life = 0; life <= Number(kills); life++) {
   const meter = await LiveMeter.start(args, { TUNMETER_KEY: server.ingestKey })
   const m = await meter.metrics()
   // What earlier lives left in the spool does not count for this one.
-  waitingBefore = m.sum('tunmeter_spool_sessions') + m.sum('tunmeter_sessions_stored_total')
+  waitingBefore = m.sum('tunmeter_spool_sessions') + m.sum('tunmeter_ship_sessions_stored_total')
   await delivered(meter, kernelBefore)
   if (life < Number(kills)) {
     const cut = dial(other, CONNECTIONS, port)

@@ -99,12 +99,12 @@ export class ServerMetrics {
       (s) => s.journaledBatches,
     )
     counter(
-      'tunmeter_server_store_folds_total',
-      'Times that the write-ahead log was folded into the database file.',
+      'tunmeter_server_store_checkpoints_total',
+      'Times that the write-ahead log was written into the database file (checkpoint).',
       (s) => s.folds,
     )
     counter(
-      'tunmeter_server_store_failed_folds_total',
+      'tunmeter_server_store_failed_checkpoints_total',
       'Times that it could not be: a long export or backup reads, or the disk is nearly full.',
       (s) => s.failedFolds,
     )
