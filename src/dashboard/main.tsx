@@ -11,6 +11,7 @@ import './styles/drawer.css'
 import './styles/overview.css'
 import './styles/tables.css'
 import './styles/settings.css'
+import './styles/completeness.css'
 import './styles/print.css'
 import './styles/forced-colors.css'
 

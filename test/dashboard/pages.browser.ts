@@ -186,10 +186,10 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
       expect(text).toContain(told)
     await lab.ingest([], { siteId: 2, report: { replay: 'finished' } })
     await page.getByText('Replay finished').waitFor()
-    await site.getByText('in what was delivered').click()
+    await site.getByText('in this time').first().click()
     await site.getByText('batches that never arrived').waitFor()
     await page.getByRole('link', { name: 'Connection logs' }).click()
-    await page.locator('.losses', { hasText: 'lost' }).waitFor()
+    await page.locator('.losses', { hasText: 'batches that never arrived' }).waitFor()
   })
 
   test('settings: a shorter retention asks first', async () => {

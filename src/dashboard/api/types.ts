@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod'
 import type {
+  completenessSchema,
   filterAttributesSchema,
   gapSchema,
   keySchema,
@@ -82,3 +83,7 @@ export type Key = z.output<typeof keySchema>
 export type Site = z.output<typeof siteStatusSchema>
 export type Meter = Site['meters'][number]
 export type Problem = Meter['problems'][number]
+export type Completeness = z.output<typeof completenessSchema>
+export type SiteCompleteness = Completeness['sites'][number]
+export type MeterCompleteness = SiteCompleteness['meters'][number]
+export type Hole = MeterCompleteness['holes'][number]

@@ -2,7 +2,17 @@
 import type { Notice, Problem } from '../api/types.js'
 import { plural } from '../format/bytes.js'
 import { formatDateTime, formatSpan } from '../format/time.js'
-import { reasonText } from './gap-list.js'
+
+const REASONS: Readonly<Record<string, string>> = {
+  missing: 'batches that never arrived',
+  spoolFull: 'the spool was full',
+  recordQueueFull: 'the meter could not keep up',
+  spoolDamaged: 'the spool was damaged',
+  interfaceGone: 'the interface was gone',
+  unmetered: 'the meter was not running',
+}
+
+const reasonText = (reason: string) => REASONS[reason] ?? reason
 
 const at = (iso: string | undefined) => (iso === undefined ? '' : formatDateTime(Date.parse(iso)))
 

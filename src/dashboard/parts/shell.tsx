@@ -5,9 +5,12 @@ import { serverReachable } from '../api/client.js'
 import { orgOf, useOrgs } from '../api/orgs.js'
 import { session, signOut } from '../api/session.js'
 import { formatDateTime } from '../format/time.js'
-import { FILTERS, onlyFilters } from '../state/filters.js'
+import { onlyFilters } from '../state/filters.js'
+import { pageHref } from '../state/page-href.js'
 import { useStore } from '../state/store.js'
-import { currentLocation, followLink, hrefOf, setParams, useLocation } from '../state/url.js'
+import { followLink, setParams, useLocation } from '../state/url.js'
+import { CompletenessBadge } from './completeness-badge.js'
+import { Hatches } from './hatch.js'
 import { ChevronIcon, KeyIcon, Logo } from './icons.js'
 import { isTyping } from './is-typing.js'
 import { KeyHelp } from './key-help.js'
@@ -35,6 +38,7 @@ export function Shell({ pages, current, children }: ShellProps) {
   const orgId = orgOf(orgs, params)
   return (
     <div class="shell">
+      <Hatches />
       <a class="button skip" href="#main">
         Skip to content
       </a>
@@ -56,6 +60,7 @@ export function Shell({ pages, current, children }: ShellProps) {
           ))}
         </nav>
         <span class="space" />
+        {orgId !== undefined && <CompletenessBadge orgId={orgId} />}
         {orgs !== undefined && orgs.length > 1 && <OrgChoice orgs={orgs} orgId={orgId} />}
         <KeyHelpButton />
         <ThemeMenu />
@@ -74,16 +79,6 @@ export function Shell({ pages, current, children }: ShellProps) {
       </main>
     </div>
   )
-}
-
-const KEPT = ['org', 'range', 'timeStart', 'timeEnd']
-const FILTERED = ['/', '/overview']
-
-/** Another page keeps the organisation and the time range; the log and the overview also share their filters. */
-function pageHref(path: string): string {
-  const { params } = currentLocation()
-  const kept = FILTERED.includes(path) ? [...KEPT, ...FILTERS] : KEPT
-  return hrefOf(path, Object.fromEntries(kept.map((name) => [name, params.getAll(name)])))
 }
 
 function NoOrg({ known }: { known: readonly string[] | undefined }) {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { SESSION_FIELD_NAMES, SESSION_FIELDS } from '../../session/session-table.js'
 import { SCOPES } from '../control/control.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
+import { HOLE_CAUSES } from '../query/completeness.js'
 import { NOTICE_CODES } from '../query/notice.js'
 import { PROBLEM_CODES } from '../query/problems.js'
 import { METER_STATUSES, SITE_STATUSES } from '../query/sites.js'
@@ -247,6 +248,51 @@ export const siteStatusSchema = z.object({
         }),
       ),
       report: z.unknown(),
+    }),
+  ),
+})
+
+const holeSchema = z.object({
+  cause: z.enum(HOLE_CAUSES),
+  reason: z.string().optional().meta({ description: 'Of `other`: as the meter calls it.' }),
+  from: z.string(),
+  to: z.string(),
+  seconds: z.number(),
+  sessions: int.nullable().meta({ description: 'Known to be lost; null: nobody knows.' }),
+  packets: int.optional(),
+  bytes: int.optional().meta({ description: 'That moved meanwhile, by the counters.' }),
+  batches: int.optional(),
+})
+const coverageTotals = {
+  until: z.string().meta({ description: 'What came later is not judged yet.' }),
+  coveredShare: z.number().meta({ description: 'Of the time up to `until`: 1 is all of it.' }),
+  sessionsLost: int.meta({ description: 'Known ones.' }),
+}
+
+export const completenessSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  complete: z.boolean().meta({ description: 'No hole is known up to `until`.' }),
+  ...coverageTotals,
+  more: z.boolean().meta({ description: 'There are more losses than these.' }),
+  sentence: z.string(),
+  sites: z.array(
+    z.object({
+      siteId: int,
+      siteName: z.string().nullable(),
+      complete: z.boolean(),
+      ...coverageTotals,
+      meters: z.array(
+        z.object({
+          meterId: z.string().nullable(),
+          interface: z.string().nullable(),
+          ...coverageTotals,
+          reconciled: z.object({ packets: int, ofPackets: int }).nullable().meta({
+            description: 'Packets of its newest run: metered, of all the kernel counted.',
+          }),
+          holes: z.array(holeSchema),
+        }),
+      ),
     }),
   ),
 })

@@ -21,7 +21,7 @@ import {
   sortOf,
   sortText,
 } from '../../state/filters.js'
-import { rangeLabel, rangeOf, spanOf } from '../../state/range.js'
+import { rangeLabel, rangeOf } from '../../state/range.js'
 import { closePart, currentLocation, openPart, setParams } from '../../state/url.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
@@ -91,12 +91,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
         <FilterChips names={names} />
       </div>
       <Progress query={{ ...query, cancel }} />
-      <Losses
-        orgId={orgId}
-        gaps={query.data?.gaps ?? []}
-        siteIds={view.filters.siteId}
-        span={spanOf(rangeOf(params), Date.now())}
-      />
+      <Losses siteIds={view.filters.siteId} />
       <div class="logs-body">
         <section
           class="scroller"

@@ -2,14 +2,18 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { fetchSites } from '../../api/admin.js'
-import type { Meter, Site } from '../../api/types.js'
+import { completeness } from '../../api/completeness.js'
+import type { Completeness, Meter, Site } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatAgo, formatDateTime } from '../../format/time.js'
-import { GapList } from '../../parts/gap-list.js'
+import { sentenceOf, toneOf } from '../../parts/completeness-text.js'
 import { problemText } from '../../parts/notice-text.js'
+import { RangePicker } from '../../parts/range-picker.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { useNow } from '../../parts/use-now.js'
+import { useStore } from '../../state/store.js'
+import { Coverage } from './coverage.js'
 import { Sparkline } from './sparkline.js'
 
 const REFRESH_MS = 5000
@@ -24,21 +28,45 @@ export function SitesPage({ orgId }: { orgId: string }) {
   }, [loading, reload])
   // A refresh in the background is not worth a moving line; the first load is.
   const quiet = { ...query, loading: loading && data === undefined }
+  const answer = useStore(completeness)
   return (
     <div class="page">
       <div class="page-head">
         <h1>Sites</h1>
+        <RangePicker />
         <span class="muted hint">What the meters last reported; refreshed every 5 seconds.</span>
       </div>
+      {answer !== undefined && <p class={`note verdict ${toneOf(answer)}`}>{sentenceOf(answer)}</p>}
       <Progress query={quiet} />
       {data === undefined ? (
         <Failure query={query} what="sites" />
       ) : data.sites.length === 0 ? (
         <NoSites orgId={orgId} />
       ) : (
-        data.sites.map((site) => <SiteCard key={site.siteId} site={site} />)
+        worstSiteFirst(data.sites, answer).map((site) => (
+          <SiteCard key={site.siteId} site={site} answer={answer} />
+        ))
       )}
     </div>
+  )
+}
+
+const BY_STATUS: readonly Site['status'][] = [
+  'silent',
+  'warning',
+  'neverReported',
+  'ok',
+  'finished',
+]
+
+function worstSiteFirst(sites: readonly Site[], answer: Completeness | undefined): readonly Site[] {
+  const shares = new Map(answer?.sites.map((site) => [site.siteId, site.coveredShare]))
+  const share = ({ siteId }: Site) => shares.get(siteId) ?? 1
+  return [...sites].sort(
+    (a, b) =>
+      BY_STATUS.indexOf(a.status) - BY_STATUS.indexOf(b.status) ||
+      share(a) - share(b) ||
+      a.siteId - b.siteId,
   )
 }
 
@@ -70,7 +98,8 @@ function Status({ status }: { status: keyof typeof STATUS }) {
   return <span class={`badge ${tone}`}>{label}</span>
 }
 
-function SiteCard({ site }: { site: Site }) {
+function SiteCard({ site, answer }: { site: Site; answer: Completeness | undefined }) {
+  const covered = answer?.sites.find(({ siteId }) => siteId === site.siteId)
   return (
     <section class="card" aria-label={site.siteName ?? `Site ${site.siteId}`}>
       <div class="card-head">
@@ -79,6 +108,7 @@ function SiteCard({ site }: { site: Site }) {
         <span class="space" />
         <span class="muted hint">site {site.siteId}</span>
       </div>
+      {answer !== undefined && covered !== undefined && <Coverage site={covered} of={answer} />}
       {site.meters.length === 0 ? (
         <div class="card-body">
           <p class="muted">No meter has reported for this site yet. With an ingest key for it:</p>
@@ -131,7 +161,6 @@ function MeterPart({ meter, several }: { meter: Meter; several: boolean }) {
           format={(seconds) => `${seconds.toFixed(1)} s`}
         />
       </div>
-      <GapList gaps={meter.gaps} />
     </div>
   )
 }

@@ -1,55 +1,11 @@
 /** Whether anything is missing in a range of time. */
-import { z } from 'zod'
-import { completenessOf, HOLE_CAUSES } from '../../query/completeness.js'
+import { completenessOf } from '../../query/completeness.js'
 import { completenessAnswer } from '../../query/completeness-answer.js'
 import { completenessQuerySchema, filterOf } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
-
-const holeSchema = z.object({
-  cause: z.enum(HOLE_CAUSES),
-  reason: z.string().optional().meta({ description: 'Of `other`: as the meter calls it.' }),
-  from: z.string(),
-  to: z.string(),
-  seconds: z.number(),
-  sessions: z.int().nullable().meta({ description: 'Known to be lost; null: nobody knows.' }),
-  packets: z.int().optional(),
-  bytes: z.int().optional().meta({ description: 'That moved meanwhile, by the counters.' }),
-  batches: z.int().optional(),
-})
-const totalsSchema = {
-  until: z.string().meta({ description: 'What came later is not judged yet.' }),
-  coveredShare: z.number().meta({ description: 'Of the time up to `until`: 1 is all of it.' }),
-  sessionsLost: z.int().meta({ description: 'Known ones.' }),
-}
-const completenessSchema = z.object({
-  from: z.string(),
-  to: z.string(),
-  complete: z.boolean().meta({ description: 'No hole is known up to `until`.' }),
-  ...totalsSchema,
-  more: z.boolean().meta({ description: 'There are more losses than these.' }),
-  sentence: z.string(),
-  sites: z.array(
-    z.object({
-      siteId: z.int(),
-      siteName: z.string().nullable(),
-      complete: z.boolean(),
-      ...totalsSchema,
-      meters: z.array(
-        z.object({
-          meterId: z.string().nullable(),
-          interface: z.string().nullable(),
-          ...totalsSchema,
-          reconciled: z.object({ packets: z.int(), ofPackets: z.int() }).nullable().meta({
-            description: 'Packets of its newest run: metered, of all the kernel counted.',
-          }),
-          holes: z.array(holeSchema),
-        }),
-      ),
-    }),
-  ),
-})
+import { completenessSchema } from '../schemas.js'
 
 export function completenessRoutes({ store, control, clockMs, silenceMs }: ServerContext): Route[] {
   return [

@@ -1,0 +1,50 @@
+/** On every page: is everything here that happened in this time? Leads to what is missing. */
+import { useEffect } from 'preact/hooks'
+import { completeness, fetchCompleteness } from '../api/completeness.js'
+import { useQuery } from '../api/use-query.js'
+import { spanQuery } from '../state/filters.js'
+import { pageHref } from '../state/page-href.js'
+import { rangeLabel, rangeOf, spanOf } from '../state/range.js'
+import { useStore } from '../state/store.js'
+import { followLink, useLocation } from '../state/url.js'
+import { badgeText, sentenceOf, toneOf } from './completeness-text.js'
+
+const REFRESH_MS = 30_000
+
+export function CompletenessBadge({ orgId }: { orgId: string }) {
+  useAsking(orgId)
+  const { params } = useLocation()
+  const answer = useStore(completeness)
+  if (answer === undefined) return null
+  const title = `${rangeLabel(rangeOf(params))}: ${sentenceOf(answer)}`
+  return (
+    <a
+      class={`badge ${toneOf(answer)} completeness-badge`}
+      href={pageHref('/sites')}
+      title={title}
+      onClick={followLink}
+    >
+      <span class="visually-hidden">Completeness: </span>
+      {badgeText(answer)}
+    </a>
+  )
+}
+
+/** Anew with each page and range, and then by itself. */
+function useAsking(orgId: string): void {
+  const { path, params } = useLocation()
+  const range = rangeOf(params)
+  const key = JSON.stringify(['completeness', orgId, path, range])
+  const { data, of, loading, reload } = useQuery(key, (signal) =>
+    fetchCompleteness(orgId, spanQuery(spanOf(range, Date.now())), signal),
+  )
+  useEffect(() => {
+    if (of === key) completeness.set(data)
+  }, [of, key, data])
+  useEffect(() => () => completeness.set(undefined), [orgId])
+  useEffect(() => {
+    if (loading) return
+    const timer = setTimeout(reload, REFRESH_MS)
+    return () => clearTimeout(timer)
+  }, [loading, reload])
+}

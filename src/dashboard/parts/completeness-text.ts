@@ -1,0 +1,136 @@
+/** Completeness in words: what is missing, worst first. Times are local, as on every page. */
+import type { Completeness, Hole, SiteCompleteness } from '../api/types.js'
+import { formatBytes, plural } from '../format/bytes.js'
+import { formatDateTime, formatDay, formatMinute } from '../format/time.js'
+
+const CAUSES: Readonly<Record<Hole['cause'], string>> = {
+  neverReported: 'no meter has ever reported',
+  notWatched: 'not watched yet',
+  unmetered: 'the meter was not running',
+  silent: 'silent; what it saw since is not here',
+  interfaceGone: 'the interface was gone',
+  packetsDropped: 'packets were dropped before they were metered',
+  batchesLost: 'batches that never arrived',
+  spoolBound: 'the spool was full',
+  spoolDamaged: 'the spool was damaged',
+  diskRefused: 'the disk was full or failing',
+  retentionOff: 'nothing was stored, since the retention was 0',
+  deletedByRetention: 'deleted by retention',
+  unexplained: 'packets that the kernel counted and the meter did not',
+  other: 'lost',
+}
+
+/** The worst first. Of `unwatched` nobody promised anything yet, and `deleted` is what somebody wanted. */
+const KINDS = ['silent', 'lost', 'unwatched', 'deleted'] as const
+type Kind = (typeof KINDS)[number]
+
+export function kindOf({ cause }: Hole): Kind {
+  if (cause === 'silent') return 'silent'
+  if (cause === 'neverReported' || cause === 'notWatched') return 'unwatched'
+  return cause === 'deletedByRetention' || cause === 'retentionOff' ? 'deleted' : 'lost'
+}
+
+export function holesOf(site: SiteCompleteness): readonly Hole[] {
+  return site.meters.flatMap(({ holes }) => holes)
+}
+
+function worstKind(site: SiteCompleteness): Kind {
+  const kinds = new Set(holesOf(site).map(kindOf))
+  return KINDS.find((kind) => kinds.has(kind)) ?? 'deleted'
+}
+
+/** Of those that are incomplete. */
+export function worstFirst(sites: readonly SiteCompleteness[]): SiteCompleteness[] {
+  return sites
+    .filter(({ complete }) => !complete)
+    .sort(
+      (a, b) =>
+        KINDS.indexOf(worstKind(a)) - KINDS.indexOf(worstKind(b)) ||
+        b.sessionsLost - a.sessionsLost ||
+        a.coveredShare - b.coveredShare,
+    )
+}
+
+export function siteName({ siteId, siteName: name }: SiteCompleteness): string {
+  return name ?? `Site ${siteId}`
+}
+
+/** `1 site silent, 2 with losses` */
+export function badgeText({ sites }: Completeness): string {
+  if (sites.length === 0) return 'Nothing metered'
+  const kinds = worstFirst(sites).map(worstKind)
+  if (kinds.length === 0) return 'Complete'
+  const words = {
+    silent: 'silent',
+    lost: 'with losses',
+    unwatched: 'not watched',
+    deleted: 'deleted',
+  }
+  const told = KINDS.map((kind) => ({ kind, count: kinds.filter((one) => one === kind).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ kind, count }, i) =>
+      i === 0 ? `${plural(count, 'site')} ${words[kind]}` : `${count} ${words[kind]}`,
+    )
+  return told.join(', ')
+}
+
+export function toneOf({ sites }: Completeness): 'ok' | 'warn' | 'wrong' {
+  const kinds = worstFirst(sites).map(worstKind)
+  if (kinds.includes('silent') || kinds.includes('lost')) return 'wrong'
+  return kinds.length > 0 || sites.length === 0 ? 'warn' : 'ok'
+}
+
+/** `4 of 6 sites are complete, 27 Nov, 10:00 to 28 Nov, 10:00.` */
+export function sentenceOf({ sites, from, to, until, more }: Completeness): string {
+  if (sites.length === 0) return 'No site has a meter or a key yet: nothing is metered.'
+  const whole = sites.filter(({ complete }) => complete).length
+  const all = whole === sites.length
+  const end = all ? until : to
+  const which =
+    sites.length === 1
+      ? `${siteName(sites[0]!)} is ${all ? '' : 'not '}complete`
+      : all
+        ? `All ${sites.length} sites are complete`
+        : `${whole} of ${sites.length} sites are complete`
+  const unseen = more ? ' There are more losses than are shown: choose a shorter time.' : ''
+  return `${which}, ${minuteOf(from)} to ${minuteOf(end)}.${unseen}`
+}
+
+const HOLES_SAID_MAX = 2
+
+/** `Berlin: 27 Nov, 18:40:10 to 27 Nov, 19:22:00: batches that never arrived (2 batches).` */
+export function siteText(site: SiteCompleteness): string {
+  const holes = [...holesOf(site)].sort(
+    (a, b) =>
+      KINDS.indexOf(kindOf(a)) - KINDS.indexOf(kindOf(b)) ||
+      (b.sessions ?? 0) - (a.sessions ?? 0) ||
+      b.seconds - a.seconds,
+  )
+  const said = holes.slice(0, HOLES_SAID_MAX).map(holeText)
+  const rest = holes.length - said.length
+  return `${siteName(site)}: ${said.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}.`
+}
+
+export function holeText({ cause, reason, from, to, ...sizes }: Hole): string {
+  const when = (iso: string) => formatDateTime(Date.parse(iso))
+  const said = cause === 'other' && reason !== undefined ? `lost: ${reason}` : CAUSES[cause]
+  const { sessions, batches, packets, bytes } = sizes
+  const size = [
+    sessions !== null && sessions > 0 ? `${plural(sessions, 'session')} lost` : null,
+    batches === undefined ? null : plural(batches, 'batch', 'batches'),
+    packets === undefined ? null : plural(packets, 'packet'),
+    bytes === undefined ? null : `${formatBytes(bytes)} passed`,
+  ].filter((text) => text !== null)
+  const span =
+    cause === 'silent'
+      ? `since ${when(from)}`
+      : when(from) === when(to)
+        ? when(from)
+        : `${when(from)} to ${when(to)}`
+  return `${span}: ${said}${size.length > 0 ? ` (${size.join(', ')})` : ''}`
+}
+
+function minuteOf(iso: string): string {
+  const ms = Date.parse(iso)
+  return `${formatDay(ms)}, ${formatMinute(ms)}`
+}

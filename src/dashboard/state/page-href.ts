@@ -1,0 +1,12 @@
+import { FILTERS } from './filters.js'
+import { currentLocation, hrefOf } from './url.js'
+
+const KEPT = ['org', 'range', 'timeStart', 'timeEnd']
+const FILTERED = ['/', '/overview']
+
+/** Another page keeps the organisation and the time range; the log and the overview also share their filters. */
+export function pageHref(path: string): string {
+  const { params } = currentLocation()
+  const kept = FILTERED.includes(path) ? [...KEPT, ...FILTERS] : KEPT
+  return hrefOf(path, Object.fromEntries(kept.map((name) => [name, params.getAll(name)])))
+}
