@@ -12,6 +12,7 @@ import './styles/overview.css'
 import './styles/tables.css'
 import './styles/settings.css'
 import './styles/completeness.css'
+import './styles/histogram.css'
 import './styles/print.css'
 import './styles/forced-colors.css'
 

@@ -103,7 +103,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     await showsRowsOf(page, 'limit=50&sort=duration')
   })
 
-  test('below the rows: how much all of the selection is, and the way to who it was', async () => {
+  test('above the rows: how much all of the selection is, and the way to who it was', async () => {
     const page = await lab.open('/?protocol=tcp&clientId=1&clientId=2&sort=-bytes')
     const { totals } = await lab.api(
       'GET',

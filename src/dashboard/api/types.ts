@@ -7,6 +7,7 @@ import type {
   completenessSchema,
   filterAttributesSchema,
   gapSchema,
+  histogramSchema,
   keySchema,
   noticeSchema,
   siteStatusSchema,
@@ -87,3 +88,4 @@ export type Completeness = z.output<typeof completenessSchema>
 export type SiteCompleteness = Completeness['sites'][number]
 export type MeterCompleteness = SiteCompleteness['meters'][number]
 export type Hole = MeterCompleteness['holes'][number]
+export type Histogram = z.output<typeof histogramSchema>

@@ -19,6 +19,7 @@ import { packAnswers, serveText } from './pack.js'
 import { type Route, register } from './route.js'
 import { catalogRoutes } from './routes/catalog.js'
 import { completenessRoutes } from './routes/completeness.js'
+import { histogramRoutes } from './routes/histogram.js'
 import { ingestRoutes } from './routes/ingest.js'
 import { keyRoutes } from './routes/keys.js'
 import { logRoutes } from './routes/logs.js'
@@ -67,6 +68,7 @@ const SECURITY_HEADERS = {
 export function allRoutes(context: ServerContext): Route[] {
   return [
     ...logRoutes(context),
+    ...histogramRoutes(context),
     ...ingestRoutes(context),
     ...signInRoutes(context),
     ...orgRoutes(context),

@@ -140,6 +140,19 @@ export const summarySchema = z.object({
     }),
 })
 
+const bars = z.object({ sessions: numbers, bytes: numbers })
+export const histogramSchema = z.object({
+  from: z.string().meta({ description: 'Start of the first bar: at or before timeStart.' }),
+  barSeconds: int,
+  bars: int.meta({ description: 'As many values has each list.' }),
+  outcomes: z.object({
+    failed: bars.meta({ description: 'connState S0, REJ, RSTOS0.' }),
+    reset: bars.meta({ description: 'connState RSTO, RSTR, RSTRH.' }),
+    open: bars.meta({ description: 'Open now, whatever was seen so far.' }),
+    closed: bars.meta({ description: 'All others.' }),
+  }),
+})
+
 export const usageSchema = z.object({
   from: z.string(),
   to: z.string(),

@@ -247,6 +247,25 @@ export const summaryQuerySchema = z.strictObject({
   ),
 })
 
+export const BARS_MAX = 200
+const OFFSET_MINUTES_MAX = 14 * 60
+export const histogramQuerySchema = z.strictObject({
+  ...filterParameters,
+  bars: d(wholeNumber(60, 2, BARS_MAX), 'Bars at most; each of a width that people count in.'),
+  utcOffset: d(
+    z
+      .string()
+      .regex(/^[+-]?\d{1,3}$/, 'expected minutes, as in 60 or -300')
+      .transform(Number)
+      .refine(
+        (n) => Math.abs(n) <= OFFSET_MINUTES_MAX,
+        `expected minutes from -${OFFSET_MINUTES_MAX} to ${OFFSET_MINUTES_MAX}`,
+      )
+      .default(0),
+    'Minutes that a zone is ahead of UTC: bars of days begin at its midnight.',
+  ),
+})
+
 const month = z
   .string()
   .regex(/^\d{4}-(0[1-9]|1[0-2])$/, 'expected a month as in 2026-11')

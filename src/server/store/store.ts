@@ -7,6 +7,7 @@
 import type { Readable } from 'node:stream'
 import type { Batch, BatchReceipt, MeterReport, PeerBytes } from '../../session/batch.js'
 import type { Catalog } from '../../session/catalog.js'
+import type { OutcomeGroup } from '../../session/outcome-groups.js'
 import type { ConnState, EndReason, Protocol } from '../../session/session.js'
 import type { FieldsOrUnknown } from '../../session/session-table.js'
 
@@ -187,6 +188,27 @@ export interface Summary {
   readonly series: readonly SummarySeries[]
 }
 
+export interface HistogramRequest {
+  readonly filter: LogFilter
+  /** At most so many; at least 2. */
+  readonly bars: number
+  /** Of the zone in which bars begin at whole multiples of their width. */
+  readonly offsetUs: number
+}
+
+/** One value for each bar; the first begins at or before the range, and the last ends at or after it. */
+export interface Histogram {
+  readonly originUs: number
+  readonly widthUs: number
+  readonly count: number
+  readonly outcomes: Readonly<
+    Record<
+      OutcomeGroup,
+      { readonly sessions: readonly number[]; readonly bytes: readonly number[] }
+    >
+  >
+}
+
 export interface UsageRequest {
   /** `2026-11`, inclusive. */
   readonly fromMonth: string
@@ -340,6 +362,7 @@ export interface Store {
   count(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<number>
   attributes(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<FilterAttributes>
   summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary>
+  histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram>
   usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]>
   facts(orgId: string, filter: LogFilter): Promise<StoreFacts>
   /** All rows under the filter in sort order, in chunks; stops when the consumer does. */

@@ -2,6 +2,7 @@
 import { useEffect } from 'preact/hooks'
 import { isTyping } from '../../parts/is-typing.js'
 import { currentLocation } from '../../state/url.js'
+import { zoomOut } from '../../state/zoom.js'
 
 export interface LogKeys {
   /** Shows this session when another one's details are open: so j and k page through them. */
@@ -57,7 +58,7 @@ function handle(key: string, keys: LogKeys): boolean {
       document.querySelector<HTMLInputElement>('#search')?.focus()
       return true
     case 'Escape':
-      if (!detailsOpen()) return false
+      if (!detailsOpen()) return zoomOut()
       keys.onClose()
       return true
     case 'r':

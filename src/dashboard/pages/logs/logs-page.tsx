@@ -25,6 +25,7 @@ import { rangeLabel, rangeOf } from '../../state/range.js'
 import { closePart, currentLocation, openPart, setParams } from '../../state/url.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
+import { Histogram } from './histogram.js'
 import { useLogKeys } from './keys.js'
 import { type Live, useLive } from './live.js'
 import { LogCards } from './log-cards.js'
@@ -39,7 +40,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
   const { params, live, page, pageSize, sort, attributes } = view
   const names = useNames(orgId, view.filters, attributes.values)
   const scroller = useRef<HTMLElement>(null)
-  const query = cancelTogether(view.rows, [view.totals])
+  const query = cancelTogether(view.rows, [view.totals, view.bars])
   const cancel = () => {
     query.cancel()
     if (view.restore()) toast('Cancelled: these are the sessions from before')
@@ -91,6 +92,14 @@ export function LogsPage({ orgId }: { orgId: string }) {
         <FilterChips names={names} />
       </div>
       <Progress query={{ ...query, cancel }} />
+      <Histogram
+        data={view.bars.data}
+        stale={view.bars.loading && view.bars.data !== undefined && !live}
+        measure={params.get('bars') === 'bytes' ? 'bytes' : 'sessions'}
+        span={view.span}
+        siteIds={view.filters.siteId}
+        totals={view.told}
+      />
       <Losses siteIds={view.filters.siteId} />
       <div class="logs-body">
         <section

@@ -1,19 +1,17 @@
-/** Which rows of how many, how much went through all of them, and the way to the others. */
+/** Which rows of how many, and the way to the others. */
 import type { SummaryTotals } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
-import { Bytes } from '../../parts/quantity.js'
 import { toast } from '../../parts/toasts.js'
 import {
   countedPages,
   DEFAULT_PAGE_SIZE,
   FIRST_PAGE,
-  filterPatch,
   PAGE_SIZES,
   pageOf,
   pageSizeOf,
 } from '../../state/filters.js'
-import { currentLocation, followLink, hrefOf, patched, setParams } from '../../state/url.js'
+import { currentLocation, setParams } from '../../state/url.js'
 
 export interface PagerProps {
   readonly page: number
@@ -60,11 +58,10 @@ function showPage(page: number, ordered: string): void {
 }
 
 export function Pager(props: PagerProps) {
-  const { page, pageSize, shown, totals, nextCursor } = props
+  const { page, pageSize, nextCursor } = props
   return (
     <nav class="pager" aria-label="Pages">
       <Position {...props} />
-      {shown > 0 && totals !== undefined && <Sums totals={totals} />}
       <span class="space" />
       <label>
         <span class="visually-hidden">Sessions a page</span>
@@ -150,25 +147,6 @@ function Position({ page, pageSize, shown, totals, counting, live }: PagerProps)
           Stop counting
         </button>
       )}
-    </p>
-  )
-}
-
-/** Of the whole selection, and where its parts are: how much did who pull? */
-function Sums({ totals }: { totals: SummaryTotals }) {
-  const { params } = currentLocation()
-  const overview = { ...filterPatch({}), sort: null, limit: null, live: null }
-  return (
-    <p class="sums figures">
-      <span>
-        <Bytes bytes={totals.bytesTx} /> sent
-      </span>
-      <span>
-        <Bytes bytes={totals.bytesRx} /> received
-      </span>
-      <a href={hrefOf('/overview', patched(params, overview))} onClick={followLink}>
-        By client and user
-      </a>
     </p>
   )
 }

@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { fetchHistogram } from '../../api/histogram.js'
 import { fetchLog } from '../../api/logs.js'
 import { fetchTotals } from '../../api/summary.js'
-import type { LogAnswer, SummaryTotals } from '../../api/types.js'
+import type { Histogram, LogAnswer, SummaryTotals } from '../../api/types.js'
 import { useAttributes } from '../../api/use-attributes.js'
 import { useQuery } from '../../api/use-query.js'
 import {
@@ -20,6 +21,9 @@ import { hrefOf, navigate, type QueryParams, useLocation } from '../../state/url
 
 /** Rows come every second or two in live mode; how many there are is worth less, and dearer. */
 const LIVE_COUNT_MS = 10_000
+
+/** At most: so that each can be seen and dragged over. */
+const BARS = 90
 
 /**
  * The view as the address bar says it, and its answers: the rows, and, apart so that rows need not wait for them, how
@@ -63,9 +67,14 @@ export function useView(orgId: string) {
     of,
     totals: await fetchTotals(orgId, asked(), signal),
   }))
+  const bars = useQuery<Histogram>(`bars ${of} ${round}`, (signal) =>
+    fetchHistogram(orgId, { ...asked(), bars: BARS }, signal),
+  )
   return {
     params,
     filters,
+    span: spanOf(range, nowMs),
+    bars,
     live,
     page,
     pageSize,

@@ -38,7 +38,7 @@ function badRequest(message: string): HttpError {
 const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 /** @throws HttpError 400 */
-function checkedFilter(query: Parameters<typeof filterOf>[0], nowMs: number): LogFilter {
+export function checkedFilter(query: Parameters<typeof filterOf>[0], nowMs: number): LogFilter {
   const filter = filterOf(query, nowMs)
   if (filter.toUs <= filter.fromUs)
     throw badRequest(

@@ -15,6 +15,8 @@ import type {
   ExportOptions,
   FilterAttributes,
   Gap,
+  Histogram,
+  HistogramRequest,
   LogFilter,
   LogRow,
   MeterStatus,
@@ -41,6 +43,7 @@ import { parquetQuery } from './export/parquet.js'
 import { attributes } from './read/attributes.js'
 import { readCatalog, writeCatalog } from './read/catalog.js'
 import { coverage } from './read/coverage.js'
+import { histogram } from './read/histogram.js'
 import { count, facts, page } from './read/pages.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { summary, usage } from './read/summary.js'
@@ -176,6 +179,12 @@ export class DuckStore implements Store {
   summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary> {
     return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       summary(c, orgId, { ...request, filter }, nowUs),
+    )
+  }
+
+  histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram> {
+    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+      histogram(c, orgId, { ...request, filter }, nowUs),
     )
   }
 

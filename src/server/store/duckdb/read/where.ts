@@ -52,8 +52,9 @@ export interface SumSource {
   readonly sums: string
   /** The number of sessions alone. */
   readonly count: string
-  /** How many of its rows are open sessions. */
+  /** How many of its rows are open sessions, and SQL for whether one is. */
   readonly openSum: string
+  readonly open: string
 }
 
 /**
@@ -75,6 +76,7 @@ export function sumSources(
     sums: ROW_SUMS,
     count: 'count(*)',
     openSum: open === 'false' ? '0' : `count(*) FILTER (${open})`,
+    open,
   })
   const hours = wholeHours(filter)
   const dimension = group === undefined ? null : dimensionFor(filter, group, except)
@@ -96,6 +98,7 @@ export function sumSources(
       sums: ROLLED_SUMS,
       count: 'sum(t.sessions)',
       openSum: '0',
+      open: 'false',
     },
     // Three queries, since zone maps do not see through OR.
     cut(`t.start_us < ${int(hours.fromUs)}`),

@@ -1,0 +1,289 @@
+/** Above the rows: all of them over time by how they went, and what is missing between them. Dragging zooms. */
+import { useId, useMemo, useState } from 'preact/hooks'
+import { completeness } from '../../api/completeness.js'
+import type { Histogram as Bars, SummaryTotals } from '../../api/types.js'
+import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatDay, formatMinute } from '../../format/time.js'
+import { Segments } from '../../parts/segments.js'
+import type { Span } from '../../state/range.js'
+import { useStore } from '../../state/store.js'
+import { setParams } from '../../state/url.js'
+import { moveBy, zoomTo } from '../../state/zoom.js'
+import {
+  hatchesOf,
+  type Measure,
+  OUTCOME_LABELS,
+  OUTCOMES,
+  piecesOf,
+  spanOfBar,
+  spanOfBars,
+  ticksOf,
+  totalOf,
+  widthText,
+} from './bars.js'
+import { Sums } from './sums.js'
+
+const HEIGHT = 64
+/** Of a bar's room. */
+const BAR_WIDTH = 0.86
+/** Less is a click. */
+const DRAG_MIN_PX = 4
+
+export interface HistogramProps {
+  /** Undefined until they came first; of an earlier selection while `stale`. */
+  readonly data: Bars | undefined
+  readonly stale: boolean
+  readonly measure: Measure
+  readonly span: Span
+  readonly siteIds: readonly string[] | undefined
+  readonly totals: SummaryTotals | undefined
+}
+
+export function Histogram(props: HistogramProps) {
+  const { data, stale, measure, totals } = props
+  return (
+    <section
+      class={stale ? 'histogram stale' : 'histogram'}
+      aria-label="Sessions over time"
+      aria-busy={stale}
+    >
+      <div class="histogram-head">
+        {totals !== undefined && totals.sessions > 0 && <Sums totals={totals} />}
+        {data !== undefined && <Legend data={data} measure={measure} />}
+        <span class="space" />
+        {data !== undefined && <span class="muted">{widthText(data.barSeconds)} a bar</span>}
+        <Segments
+          name="Bars show"
+          options={[
+            { value: 'sessions', label: 'Sessions' },
+            { value: 'bytes', label: 'Bytes' },
+          ]}
+          value={measure}
+          onChange={(value) => setParams({ bars: value === 'bytes' ? value : null })}
+        />
+      </div>
+      {data === undefined ? <div class="histogram-plot" /> : <Plot {...props} data={data} />}
+      {data !== undefined && <BarTable data={data} />}
+    </section>
+  )
+}
+
+function Legend({ data, measure }: { data: Bars; measure: Measure }) {
+  const format = measure === 'bytes' ? formatBytes : formatCount
+  return (
+    <ul class="legend" aria-label="By how they went">
+      {[...OUTCOMES].reverse().map((outcome) => (
+        <li key={outcome}>
+          <svg class="swatch" aria-hidden="true">
+            <rect class={`bar-${outcome}`} width="100%" height="100%" />
+          </svg>
+          {OUTCOME_LABELS[outcome]}{' '}
+          <span class="figures">{format(totalOf(data, outcome, measure))}</span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+type PlotProps = Omit<HistogramProps, 'data'> & { readonly data: Bars }
+
+/** Bars that are being dragged over. */
+interface Drag {
+  readonly startPx: number
+  readonly from: number
+  readonly to: number
+  readonly far: boolean
+}
+
+function Plot({ data, measure, span, siteIds }: PlotProps) {
+  const hint = useId()
+  const [drag, setDrag] = useState<Drag | null>(null)
+  const barAt = (event: PointerEvent) => {
+    const box = (event.currentTarget as HTMLElement).getBoundingClientRect()
+    const share = (event.clientX - box.left) / box.width
+    return Math.min(data.bars - 1, Math.max(0, Math.floor(share * data.bars)))
+  }
+  const zoom = (from: number, to: number) =>
+    zoomTo({
+      startMs: Math.max(span.startMs, spanOfBar(data, Math.min(from, to)).startMs),
+      endMs: Math.min(span.endMs, spanOfBar(data, Math.max(from, to)).endMs),
+    })
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a group of marks, and no form.
+    <div
+      class="histogram-plot"
+      role="group"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: its keys move the time range.
+      tabIndex={0}
+      aria-label="Time range"
+      aria-describedby={hint}
+      onKeyDown={(event) => onPlotKey(event, data, span)}
+      onPointerDown={(event) => {
+        if (event.button !== 0) return
+        event.currentTarget.setPointerCapture(event.pointerId)
+        const bar = barAt(event)
+        setDrag({ startPx: event.clientX, from: bar, to: bar, far: false })
+      }}
+      onPointerMove={(event) => {
+        if (drag === null) return
+        const far = drag.far || Math.abs(event.clientX - drag.startPx) >= DRAG_MIN_PX
+        setDrag({ ...drag, to: barAt(event), far })
+      }}
+      onPointerUp={() => {
+        if (drag?.far) zoom(drag.from, drag.to)
+        setDrag(null)
+      }}
+      onPointerCancel={() => setDrag(null)}
+    >
+      <p class="visually-hidden" id={hint}>
+        Left and right arrow keys move the time range by a bar, with Shift by its length; up and
+        down show half and twice of it; Escape leads back.
+      </p>
+      <svg aria-hidden="true">
+        <DrawnBars data={data} measure={measure} />
+        <DrawnHatches data={data} siteIds={siteIds} />
+        {drag?.far && (
+          <rect
+            class="drag"
+            x={`${(Math.min(drag.from, drag.to) / data.bars) * 100}%`}
+            width={`${((Math.abs(drag.to - drag.from) + 1) / data.bars) * 100}%`}
+            height={HEIGHT}
+          />
+        )}
+      </svg>
+    </div>
+  )
+}
+
+function onPlotKey(event: KeyboardEvent, data: Bars, span: Span): void {
+  const lengthMs = span.endMs - span.startMs
+  const stepMs = event.shiftKey ? lengthMs : data.barSeconds * 1000
+  const around = (factor: number) => ({
+    startMs: span.startMs + (lengthMs * (1 - factor)) / 2,
+    endMs: Math.min(span.endMs - (lengthMs * (1 - factor)) / 2, Date.now()),
+  })
+  const acts: Readonly<Record<string, () => void>> = {
+    ArrowLeft: () => moveBy(-stepMs),
+    ArrowRight: () => moveBy(stepMs),
+    ArrowUp: () => zoomTo(around(0.5)),
+    ArrowDown: () => zoomTo(around(2)),
+  }
+  const act = acts[event.key]
+  if (act === undefined) return
+  event.preventDefault()
+  act()
+}
+
+function DrawnBars({ data, measure }: { data: Bars; measure: Measure }) {
+  return useMemo(() => {
+    const room = 100 / data.bars
+    const span = spanOfBars(data)
+    const place = (ms: number) => ((ms - span.startMs) / (span.endMs - span.startMs)) * 100
+    return (
+      <g>
+        {piecesOf(data, measure).map(({ outcome, bar, from, height }) => (
+          <rect
+            key={`${bar} ${outcome}`}
+            class={`bar-${outcome}`}
+            x={`${(bar + (1 - BAR_WIDTH) / 2) * room}%`}
+            width={`${room * BAR_WIDTH}%`}
+            y={(1 - from - height) * HEIGHT}
+            height={height * HEIGHT}
+          />
+        ))}
+        {ticksOf(span).map(({ ms, text }) => {
+          const x = place(ms)
+          const anchor = x < 4 ? 'start' : x > 96 ? 'end' : 'middle'
+          return (
+            <text key={ms} x={`${x}%`} y={HEIGHT + 13} text-anchor={anchor}>
+              {text}
+            </text>
+          )
+        })}
+        {Array.from({ length: data.bars }, (_, bar) => (
+          <rect class="bar-room" key={bar} x={`${bar * room}%`} width={`${room}%`} height={HEIGHT}>
+            <title>{barText(data, bar)}</title>
+          </rect>
+        ))}
+      </g>
+    )
+  }, [data, measure])
+}
+
+function DrawnHatches({ data, siteIds }: { data: Bars; siteIds: readonly string[] | undefined }) {
+  const answer = useStore(completeness)
+  const span = spanOfBars(data)
+  const share = (ms: number) => ((ms - span.startMs) / (span.endMs - span.startMs)) * 100
+  return (
+    <g class="holes">
+      {hatchesOf(answer, siteIds, span).map(({ kind, startMs, endMs }) => (
+        <rect
+          key={`${kind} ${startMs} ${endMs}`}
+          class={`strip-${kind}`}
+          x={`${share(startMs)}%`}
+          width={`${Math.max(0.15, share(endMs) - share(startMs))}%`}
+          height={HEIGHT}
+        />
+      ))}
+    </g>
+  )
+}
+
+function timeText(data: Bars, bar: number): string {
+  const { startMs, endMs } = spanOfBar(data, bar)
+  return `${formatDay(startMs)}, ${formatMinute(startMs)} – ${formatMinute(endMs)}`
+}
+
+function barText(data: Bars, bar: number): string {
+  const { outcomes } = data
+  const sum = (measure: Measure) => OUTCOMES.reduce((n, one) => n + outcomes[one][measure][bar]!, 0)
+  const parts = [...OUTCOMES]
+    .reverse()
+    .filter((one) => outcomes[one].sessions[bar]! > 0)
+    .map(
+      (one) => `${formatCount(outcomes[one].sessions[bar]!)} ${OUTCOME_LABELS[one].toLowerCase()}`,
+    )
+  const what = parts.length === 0 ? '' : ` (${parts.join(', ')})`
+  return `${timeText(data, bar)}: ${plural(sum('sessions'), 'session')}${what}, ${formatBytes(sum('bytes'))}`
+}
+
+/** For those who do not see the picture; of bars that hold something. */
+function BarTable({ data }: { data: Bars }) {
+  return useMemo(() => {
+    const { outcomes } = data
+    const bars = Array.from({ length: data.bars }, (_, bar) => bar).filter((bar) =>
+      OUTCOMES.some((one) => outcomes[one].sessions[bar]! > 0),
+    )
+    return (
+      <div class="visually-hidden">
+        <table>
+          <caption>Sessions over time by how they went</caption>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
+              {OUTCOMES.map((one) => (
+                <th scope="col" key={one}>
+                  {OUTCOME_LABELS[one]}
+                </th>
+              ))}
+              <th scope="col">Bytes</th>
+            </tr>
+          </thead>
+          <tbody>
+            {bars.map((bar) => (
+              <tr key={bar}>
+                <th scope="row">{timeText(data, bar)}</th>
+                {OUTCOMES.map((one) => (
+                  <td key={one}>{formatCount(outcomes[one].sessions[bar]!)}</td>
+                ))}
+                <td>
+                  {formatBytes(OUTCOMES.reduce((sum, one) => sum + outcomes[one].bytes[bar]!, 0))}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    )
+  }, [data])
+}
