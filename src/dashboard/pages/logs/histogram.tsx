@@ -42,11 +42,7 @@ export interface HistogramProps {
 export function Histogram(props: HistogramProps) {
   const { data, stale, measure, totals } = props
   return (
-    <section
-      class={stale ? 'histogram stale' : 'histogram'}
-      aria-label="Sessions over time"
-      aria-busy={stale}
-    >
+    <section class="histogram" aria-label="Sessions over time" aria-busy={stale}>
       <div class="histogram-head">
         {totals !== undefined && totals.sessions > 0 && <Sums totals={totals} />}
         {data !== undefined && <Legend data={data} measure={measure} />}
