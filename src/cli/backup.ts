@@ -11,10 +11,12 @@ import { requiredText, textOr } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory } from '../base/private-files.js'
+import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import { Control } from '../server/control/control.js'
 import { moveBackup, writeBackup } from '../server/store/backup.js'
 import { DuckStore } from '../server/store/duckdb/duck-store.js'
 import { ApiClient, say } from './api-client.js'
+import { auditHere } from './audit-here.js'
 import { defineCommand } from './command.js'
 
 const KEY_MS = 60_000
@@ -68,6 +70,7 @@ async function byItself(data: string, target: string): Promise<void> {
   const control = new Control(data)
   try {
     await writeBackup({ store, control }, target)
+    await auditHere(control, 'backupMade', OPERATOR_TRAIL, { output: target })
   } finally {
     await control.close()
     await store.close()

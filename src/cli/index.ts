@@ -57,6 +57,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Say whether anything is missing in a range of time, and what.',
     load: async () => (await import('./completeness.js')).completenessCommand,
   },
+  audit: {
+    summary: 'Show who signed in, asked for a person, exported, changed or deleted.',
+    load: async () => (await import('./audit.js')).auditCommand,
+  },
   export: {
     summary: 'Export connection logs of a server.',
     load: async () => (await import('./export.js')).exportCommand,

@@ -15,6 +15,7 @@ import {
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory } from '../base/private-files.js'
+import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import {
   Control,
   type KeyRecord,
@@ -24,6 +25,7 @@ import {
 } from '../server/control/control.js'
 import { controlExists } from '../server/control/control-file.js'
 import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
+import { auditHere } from './audit-here.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const data = textOr("The server's data directory.", 'DIR', './data')
@@ -97,6 +99,7 @@ const create = defineCommand({
       if (org !== undefined && !mayCreate) mustExist(control, org, options.data)
       if (org !== undefined && control.org(org) === undefined)
         context.stderr.write(`new organisation ${org}\n`)
+      const before = org === undefined ? undefined : control.org(org)
       if (org !== undefined && retentionDays !== undefined)
         await control.putOrg(org, { retentionDays })
       const { key, record } = await control.createKey({
@@ -106,12 +109,29 @@ const create = defineCommand({
         name: options.name,
         expiresAt: expires === undefined ? null : new Date(Date.now() + expires).toISOString(),
       })
+      await auditCreated(control, record, { isNewOrg: before === undefined })
+      if (org !== undefined && retentionDays !== undefined && before !== undefined)
+        await auditHere(control, 'settingsChanged', org, {
+          fromDays: before.retentionDays,
+          retentionDays,
+        })
       const { hash: _, ...shown } = record
       context.stdout.write(options.json ? `${JSON.stringify({ ...shown, key })}\n` : `${key}\n`)
     })
     return EXIT.ok
   },
 })
+
+async function auditCreated(
+  control: Control,
+  { orgId, keyId, scope, siteId, name, expiresAt }: KeyRecord,
+  { isNewOrg }: { isNewOrg: boolean },
+): Promise<void> {
+  if (orgId !== null && isNewOrg)
+    await auditHere(control, 'orgCreated', OPERATOR_TRAIL, { made: orgId })
+  const made = { keyId, made: scope, siteId, name, expiresAt }
+  await auditHere(control, 'keyCreated', orgId ?? OPERATOR_TRAIL, made)
+}
 
 function mustExist(control: Control, org: string, directory: string): void {
   if (control.org(org) !== undefined) return
@@ -217,6 +237,11 @@ const revoke = defineCommand({
     const before = await withControl(options.data, async (control) => {
       const record = control.key(id)
       await control.revokeKey(id)
+      if (record !== undefined && record.revokedAt === null)
+        await auditHere(control, 'keyRevoked', record.orgId ?? OPERATOR_TRAIL, {
+          keyId: record.keyId,
+          name: record.name,
+        })
       return record
     })
     if (before === undefined) {

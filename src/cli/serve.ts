@@ -60,6 +60,11 @@ export const SERVE_OPTIONS = {
     min: 31 * DAY_MS,
     max: 36500 * DAY_MS,
   }),
+  auditRetention: duration(
+    'Keep the audit trail this long, and never shorter than the sessions.',
+    400 * DAY_MS,
+    { min: 31 * DAY_MS, max: 36500 * DAY_MS },
+  ),
   tlsCert: text('Certificate chain (PEM) for HTTPS.', 'FILE'),
   tlsKey: text('Its private key (PEM).', 'FILE'),
   trustProxy: textList(
@@ -165,7 +170,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     throw error
   })
   const clockMs = () => Date.now()
-  const security = new SecurityLog(log, clockMs)
+  const security = new SecurityLog(log, control, clockMs)
   const metrics = new ServerMetrics(() => store.stats())
   const usageDays = options.usageRetention / DAY_MS
   const trustedClock = new TrustedClock({
@@ -174,7 +179,10 @@ export async function startServer(options: Options): Promise<RunningServer> {
     lastMs: options.trustClock ? undefined : control.believedMs,
   })
   const clock = trustedClock
-  const maintenance = new Maintenance({ store, control, metrics, log, usageDays, clock })
+  const auditDays = options.auditRetention / DAY_MS
+  const maintenance = new Maintenance({
+    ...{ store, control, metrics, log, usageDays, auditDays, clock },
+  })
   const servers: Server[] = []
   const app = await createApp(
     {
@@ -218,6 +226,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     address.write(url, tls?.fingerprint)
     maintenance.start()
     log.info({ url, data: options.data, version: packageVersion() }, 'listening')
+    security.started({ version: packageVersion() })
     const reload = () => {
       if (tls === undefined) return log.info('SIGHUP: there is no certificate to read again')
       try {

@@ -18,6 +18,37 @@ export interface ListChanges {
 }
 export type CatalogChanges = Readonly<Record<keyof Catalog, ListChanges>>
 
+/** Together a few KiB, whatever was changed. */
+const NAMES_MAX = 5
+const NAME_LENGTH_MAX = 60
+
+interface Short {
+  readonly count: number
+  readonly first: readonly CatalogEntry[]
+}
+
+/** For a record of it: how many, and the first of each; lists without a change are left out. */
+export function changesInShort(
+  changes: CatalogChanges,
+): Partial<Record<keyof Catalog, Partial<Record<keyof ListChanges, Short>>>> {
+  const short = (all: readonly CatalogEntry[]): Short => ({
+    count: all.length,
+    first: all.slice(0, NAMES_MAX).map(({ id, name, ...rest }) => ({
+      id: typeof id === 'string' ? id.slice(0, NAME_LENGTH_MAX) : id,
+      name: name.slice(0, NAME_LENGTH_MAX),
+      ...('was' in rest && { was: String(rest.was).slice(0, NAME_LENGTH_MAX) }),
+      ...('fields' in rest && { fields: rest.fields }),
+    })),
+  })
+  const changed = CATALOG_LISTS.flatMap((list) => {
+    const own = Object.entries(changes[list])
+      .filter(([, all]) => all.length > 0)
+      .map(([what, all]) => [what, short(all)])
+    return own.length === 0 ? [] : [[list, Object.fromEntries(own)]]
+  })
+  return Object.fromEntries(changed)
+}
+
 type Entry = Readonly<Record<string, unknown>> & { readonly name: string }
 
 const IDS = {

@@ -7,7 +7,8 @@ import { AppError, messageOf } from '../../base/errors.js'
 import { makeDirectory } from '../../base/private-files.js'
 
 const FILE = 'control.mdb'
-const MAP_BYTES = 256 * 2 ** 20
+/** Address space, not disk: the audit trail takes at most a quarter of it (audit.ts). */
+const MAP_BYTES = 1024 * 2 ** 20
 /** Where LMDB writes its magic number in the first page. */
 const MAGIC_AT = 24
 const MAGIC = 0xbeefc0de
@@ -23,7 +24,7 @@ export function openControlFile(directory: string): RootDatabase {
     makeDirectory(directory)
     // LMDB trusts its file: opening another one ends the process.
     if (existsSync(path) && !isControlFile(path)) throw new Error(`${FILE} is damaged`)
-    return open({ path, maxDbs: 8, mapSize: MAP_BYTES })
+    return open({ path, maxDbs: 16, mapSize: MAP_BYTES })
   } catch (error) {
     throw new AppError(
       'DATA_UNUSABLE',

@@ -8,7 +8,9 @@
  *   orgKey   [orgId, keyId] -> ISO time of the revocation, or '' ; the root keys' organisation is ''
  *   keyHash  hex of SHA-256 of the key -> keyId
  *   keyUsed  keyId -> ISO time of the last use
+ *   keySeen  keyId -> networks from which it was used, the newest last
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
+ *   audit…   see audit.ts
  *
  * The record of a key decides what it may do. Only creating and revoking it write it; the time of its last use is kept
  * apart, so that a request can never bring a revoked key back.
@@ -23,6 +25,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Database, RootDatabase } from 'lmdb'
 import { AppError } from '../../base/errors.js'
 import { ORG_ID } from '../../session/bounds.js'
+import { AuditTrail } from './audit.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
 import { type Grace, graceFor } from './retention-grace.js'
 
@@ -79,6 +82,8 @@ export const REVOKED_KEPT = 200
 export const KEY = /^tm_(root|admin|read|ingest)_[A-Za-z0-9_-]{43}$/
 /** A last use is written at most this often: a busy meter must not write to disk at each batch. */
 const LAST_USE_EVERY_MS = 60_000
+/** From one more, the one that was seen first is new again. */
+const NETWORKS_OF_A_KEY_MAX = 16
 
 export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex')
@@ -91,7 +96,9 @@ export class Control {
   readonly #byOrg: Database<string, [orgId: string, keyId: string]>
   readonly #hashes: Database<string, string>
   readonly #used: Database<string, string>
+  readonly #seen: Database<readonly string[], string>
   readonly #clock: Database<number, string>
+  readonly audit: AuditTrail
 
   /** @throws AppError DATA_UNUSABLE */
   constructor(directory: string) {
@@ -101,7 +108,9 @@ export class Control {
     this.#byOrg = this.#root.openDB('orgKey', { encoding: 'json' })
     this.#hashes = this.#root.openDB<string, string>('keyHash', { encoding: 'json' })
     this.#used = this.#root.openDB<string, string>('keyUsed', { encoding: 'json' })
+    this.#seen = this.#root.openDB<readonly string[], string>('keySeen', { encoding: 'json' })
     this.#clock = this.#root.openDB<number, string>('clock', { encoding: 'json' })
+    this.audit = new AuditTrail(this.#root)
     this.#indexKeys()
   }
 
@@ -131,6 +140,7 @@ export class Control {
       if (hash !== undefined) this.#hashes.remove(hash)
       this.#keys.remove(keyId)
       this.#used.remove(keyId)
+      this.#seen.remove(keyId)
       this.#byOrg.remove(key)
     }
   }
@@ -220,6 +230,14 @@ export class Control {
     ignoreFailure(this.#used.put(keyId, new Date(nowMs).toISOString()))
   }
 
+  /** Whether the key is used from there for the first time. Lost where the disk is full: it is new again then. */
+  isNewNetwork({ keyId }: KeyRecord, network: string): boolean {
+    const known = this.#seen.get(keyId) ?? []
+    if (known.includes(network)) return false
+    ignoreFailure(this.#seen.put(keyId, [...known, network].slice(-NETWORKS_OF_A_KEY_MAX)))
+    return true
+  }
+
   key(keyId: string): KeyRecord | undefined {
     const record = this.#keys.get(keyId)
     return record && this.#withLastUse(record)
@@ -287,6 +305,7 @@ export class Control {
   }
 
   async close(): Promise<void> {
+    this.audit.close()
     await this.#root.close()
   }
 }

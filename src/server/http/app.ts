@@ -17,6 +17,7 @@ import { refuseOtherMethods } from './methods.js'
 import { openApi } from './openapi.js'
 import { packAnswers, serveText } from './pack.js'
 import { type Route, register } from './route.js'
+import { auditRoutes } from './routes/audit.js'
 import { catalogRoutes } from './routes/catalog.js'
 import { completenessRoutes } from './routes/completeness.js'
 import { histogramRoutes } from './routes/histogram.js'
@@ -77,6 +78,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...keyRoutes(context),
     ...siteRoutes(context),
     ...completenessRoutes(context),
+    ...auditRoutes(context),
     ...operationRoutes(context),
     ...pangolinRoutes(context),
   ]

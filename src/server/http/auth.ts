@@ -21,7 +21,7 @@ import { LRUCache } from 'lru-cache'
 import type { Control, KeyRecord, Scope } from '../control/control.js'
 import { BrowserSessions, SESSION_SECONDS } from './browser-sessions.js'
 import { HttpError } from './http.js'
-import { networkOf, type SecurityEvent, type SecurityLog } from './security-log.js'
+import { networkOf, type SecurityLog } from './security-log.js'
 
 /** A browser takes the first only from HTTPS, for this host alone: no neighbour of the domain can set it. */
 const COOKIES = { secure: '__Host-tunmeter', plain: 'tunmeter' } as const
@@ -37,6 +37,7 @@ const REASONS = {
   sessionEnded: 'this sign-in has ended; sign in again',
 } as const
 type Reason = keyof typeof REASONS
+type RefusalEvent = 'keyRefused' | 'signInRefused'
 
 export interface Access {
   /** Which scopes besides root may come. */
@@ -80,7 +81,7 @@ export class Auth {
     return key
   }
 
-  #byKey(request: FastifyRequest, presented: string, event: SecurityEvent): KeyRecord {
+  #byKey(request: FastifyRequest, presented: string, event: RefusalEvent): KeyRecord {
     const check = this.#control.check(presented, this.#clockMs())
     if (!check.ok) this.#refuse(request, event, check.reason, check.key)
     return check.key
@@ -100,16 +101,15 @@ export class Auth {
 
   #refuse(
     request: FastifyRequest,
-    event: SecurityEvent,
+    event: RefusalEvent,
     reason: Reason,
     key: KeyRecord | undefined,
   ): never {
     const network = networkOf(request.ip)
     const failures = (this.#failures.get(network) ?? 0) + 1
     this.#failures.set(network, failures)
-    const isLast = failures === FAILURES_MAX + 1
-    if (failures <= FAILURES_MAX || isLast)
-      this.#security.write(isLast ? 'tooManyFailures' : event, request.ip, key ?? null, { reason })
+    const counted = { failures, failuresMax: FAILURES_MAX }
+    this.#security.refused(event, request.ip, { key: key ?? null, reason, ...counted })
     if (failures > FAILURES_MAX) {
       const message = 'too many failed attempts from this address; wait a minute'
       throw new HttpError(429, 'tooManyFailures', message, { 'retry-after': '60' })

@@ -18,6 +18,8 @@ export interface MaintenanceOptions {
   readonly metrics: ServerMetrics
   readonly log: Logger
   readonly usageDays: number
+  /** Of the audit trail, which is kept as long as the sessions it tells of. */
+  readonly auditDays: number
   readonly clock: TrustedClock
 }
 
@@ -64,6 +66,27 @@ export class Maintenance {
     )
   }
 
+  #sayDeleted(orgId: string, sessions: number, retentionDays: number): void {
+    const { control, log } = this.#options
+    log.info({ orgId, deleted: sessions, retentionDays }, 'retention: sessions deleted')
+    const facts = { retentionDays, sessions }
+    const event = { event: 'sessionsExpired', trail: orgId, address: null, by: null } as const
+    // Every few minutes some: one entry a day.
+    control.audit.note({ ...event, atMs: Date.now(), facts }, DAY_MS)
+  }
+
+  #expireAudit(nowMs: number): void {
+    const { control, log, auditDays } = this.#options
+    try {
+      control.audit.expire((trail) => {
+        const days = control.org(trail)?.retentionDays ?? 0
+        return days < 0 ? null : nowMs - Math.max(days, auditDays) * DAY_MS
+      })
+    } catch (error) {
+      log.error({ err: messageOf(error) }, 'audit expiry failed')
+    }
+  }
+
   async #run(only: string | undefined): Promise<void> {
     const { store, control, metrics, log, clock, usageDays } = this.#options
     const nowMs = clock.nowMs()
@@ -75,12 +98,13 @@ export class Maintenance {
       if (this.#stopped || retentionDays < 0 || (only !== undefined && only !== orgId)) continue
       try {
         const deleted = await store.expire(orgId, deletionCutUs(retentionDays, nowMs))
-        if (deleted > 0) log.info({ orgId, deleted, retentionDays }, 'retention: sessions deleted')
+        if (deleted > 0) this.#sayDeleted(orgId, deleted, retentionDays)
         metrics.expiredSessions.inc(deleted)
       } catch (error) {
         log.error({ orgId, err: messageOf(error) }, 'retention failed; it is tried again')
       }
     }
+    this.#expireAudit(nowMs)
     await store
       .closeInterrupted()
       .catch((error: unknown) => log.error({ err: messageOf(error) }, 'closing sessions failed'))

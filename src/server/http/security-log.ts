@@ -1,11 +1,20 @@
 /**
  * What somebody who looks into an incident asks the log: who tried, who came in and from where, who changed what. One
  * line an event, with `event` for programs; never a key. Refusals are written at most LINES_MAX times a minute, since
- * strangers cause them; `tunmeter_server_auth_failures_total` counts them all.
+ * strangers cause them; `tunmeter_server_auth_failures_total` counts them all. The audit trail has the same events, and
+ * counts what is repeated (control/audit.ts).
  */
 import { LRUCache } from 'lru-cache'
+import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { KeyRecord } from '../control/control.js'
+import {
+  AUDIT_EVENTS,
+  type AuditEvent,
+  type AuditEventName,
+  type Facts,
+  OPERATOR_TRAIL,
+} from '../control/audit-event.js'
+import type { Control, KeyRecord } from '../control/control.js'
 
 const LINES_MAX = 200
 const MINUTE_MS = 60_000
@@ -17,7 +26,7 @@ const EVENTS = {
   signInRefused: 'sign-in refused',
   tooManyFailures: 'too many refused keys from this address',
   scopeExceeded: 'a key was used for what it may not do',
-  keyUsedFromNewAddress: 'a key is used from an address for the first time since the start',
+  keyUsedFromNewAddress: 'a key is used from an address for the first time',
   signedIn: 'signed in',
   signedOut: 'signed out',
   keyCreated: 'key created',
@@ -25,7 +34,10 @@ const EVENTS = {
   orgCreated: 'organisation created',
   settingsChanged: 'settings changed',
   catalogReplaced: 'catalog replaced',
+  personQueried: 'a query names a person',
   exportStarted: 'export started',
+  exportEnded: 'export ended',
+  auditExported: 'audit trail exported',
   backupMade: 'backup made',
 } as const
 export type SecurityEvent = keyof typeof EVENTS
@@ -36,30 +48,89 @@ const REFUSALS: ReadonlySet<SecurityEvent> = new Set([
   'tooManyFailures',
   'scopeExceeded',
 ])
+/** What a page of the dashboard asks every few seconds: the audit trail counts it, the log leaves it out. */
+const NOT_LOGGED: ReadonlySet<SecurityEvent> = new Set(['personQueried'])
+
+export interface Refused {
+  readonly key: KeyRecord | null
+  readonly reason: string
+  /** Of that network, in the last minute. */
+  readonly failures: number
+  readonly failuresMax: number
+}
 
 export class SecurityLog {
   readonly #log: Logger
+  readonly #control: Pick<Control, 'audit' | 'isNewNetwork'>
   readonly #clockMs: () => number
   #minute = 0
   #lines = 0
   readonly #addresses = new LRUCache<string, LRUCache<string, true>>({ max: KEYS_MAX })
 
-  constructor(log: Logger, clockMs: () => number) {
+  constructor(
+    log: Logger,
+    control: Pick<Control, 'audit' | 'isNewNetwork'>,
+    clockMs: () => number,
+  ) {
     this.#log = log
+    this.#control = control
     this.#clockMs = clockMs
+    control.audit.onFailure((error) => this.#notAudited(error))
   }
 
-  /** @param key whose it was; null: nobody's that is known */
-  write(
-    event: SecurityEvent,
-    address: string,
-    key: KeyRecord | null,
-    facts: Readonly<Record<string, unknown>> = {},
-  ): void {
+  /**
+   * @param key whose it was; null: nobody's that is known
+   * @param facts with `of`: in that organisation's audit trail, else in the key's
+   */
+  write(event: SecurityEvent, address: string, key: KeyRecord | null, facts: Facts = {}): void {
+    if (event in AUDIT_EVENTS) this.#audit(event as AuditEventName, address, key, facts)
+    if (!NOT_LOGGED.has(event)) this.#line(event, address, key, facts)
+  }
+
+  /** The server itself, by nobody's key. */
+  started(facts: Facts): void {
+    this.#record({ event: 'serverStarted', trail: OPERATOR_TRAIL, address: null, by: null, facts })
+  }
+
+  /** A refusal that is one of too many is in the audit trail's count alone. */
+  refused(event: 'keyRefused' | 'signInRefused', address: string, by: Refused): void {
+    this.#audit(event, address, by.key, { reason: by.reason })
+    if (by.failures === by.failuresMax + 1)
+      this.#line('tooManyFailures', address, by.key, { reason: by.reason })
+    else if (by.failures <= by.failuresMax)
+      this.#line(event, address, by.key, { reason: by.reason })
+  }
+
+  #line(event: SecurityEvent, address: string, key: KeyRecord | null, facts: Facts): void {
     const refused = REFUSALS.has(event)
     if (refused && !this.#mayWrite()) return
     const by = key === null ? {} : { by: key.keyId, scope: key.scope, orgId: key.orgId }
     this.#log[refused ? 'warn' : 'info']({ event, address, ...by, ...facts }, EVENTS[event])
+  }
+
+  #audit(event: AuditEventName, address: string, key: KeyRecord | null, given: Facts): void {
+    const { of, ...facts } = given
+    const kind = AUDIT_EVENTS[event]
+    const audited = {
+      event,
+      trail: typeof of === 'string' ? of : (key?.orgId ?? OPERATOR_TRAIL),
+      address: kind === 'refusal' ? networkOf(address) : address,
+      by: key === null ? null : { keyId: key.keyId, name: key.name, scope: key.scope },
+      facts,
+    }
+    if (kind === 'deed') this.#record(audited)
+    else this.#control.audit.note({ ...audited, atMs: this.#clockMs() })
+  }
+
+  /** It has been done already: that it is not in the trail must not say that it has failed. */
+  #record(event: Omit<AuditEvent, 'atMs'>): void {
+    this.#control.audit
+      .record({ ...event, atMs: this.#clockMs() })
+      .catch((error: unknown) => this.#notAudited(error))
+  }
+
+  #notAudited(error: unknown): void {
+    this.#log.error({ err: messageOf(error) }, 'the audit trail could not be written')
   }
 
   /** Says so when the key was not seen from there before. */
@@ -72,7 +143,7 @@ export class SecurityLog {
     const network = networkOf(address)
     if (known.get(network)) return
     known.set(network, true)
-    this.write('keyUsedFromNewAddress', address, key)
+    if (this.#control.isNewNetwork(key, network)) this.write('keyUsedFromNewAddress', address, key)
   }
 
   #mayWrite(): boolean {

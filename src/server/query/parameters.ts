@@ -17,6 +17,7 @@ import { canonicalIp } from '../../session/canonical-ip.js'
 import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
 import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../../session/session.js'
 import { SESSION_ID } from '../../session/session-id.js'
+import { AUDIT_EVENT_NAMES } from '../control/audit-event.js'
 import {
   type AddressFilter,
   type LogFilter,
@@ -230,6 +231,33 @@ export const completenessQuerySchema = z.strictObject({
   timeStart: d(time, 'Default: 7 days before timeEnd.'),
   timeEnd: d(time, 'Default: now.'),
   siteId: filterParameters.siteId,
+})
+
+export const auditQuerySchema = z.strictObject({
+  timeStart: d(time, 'Entries at or after this. Default: all there are.'),
+  timeEnd: d(time, 'Entries before this. Default: now.'),
+  event: d(
+    list(wordOf(AUDIT_EVENT_NAMES), AUDIT_EVENT_NAMES.join(', ')),
+    'Events of these names only.',
+  ),
+  keyId: d(z.string().max(32).optional(), 'What this key did, or what was done to it.'),
+  address: d(
+    z.string().max(64).optional(),
+    'As entries have it: an address, or of a refusal its network.',
+  ),
+  limit: d(wholeNumber(100, 1, 1000), 'Entries of a page.'),
+  cursor: d(
+    z
+      .string()
+      .transform((text, context) => {
+        const id = whole(text)
+        if (id !== undefined && id > 0) return id
+        context.addIssue({ code: 'custom', message: 'expected nextCursor of the page before' })
+        return z.NEVER
+      })
+      .optional(),
+    'nextCursor of the page before; keep its filters.',
+  ),
 })
 
 export const summaryQuerySchema = z.strictObject({

@@ -39,6 +39,7 @@ beforeEach(async () => {
     metrics: new ServerMetrics(() => t.store.stats()),
     log: createLogger('error'),
     usageDays: 400,
+    auditDays: 400,
     clock: clockAt(0),
   })
 })
@@ -167,6 +168,7 @@ test('a start with a wrong clock deletes nothing that is not due, and the next o
     metrics: new ServerMetrics(() => t.store.stats()),
     log: createLogger('silent'),
     usageDays: 400,
+    auditDays: 400,
     clock: clockAt(60),
   })
   await wrong.soon()

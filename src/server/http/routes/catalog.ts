@@ -1,7 +1,12 @@
 /** The names of an organisation's clients, users, resources and sites. */
 import { z } from 'zod'
 import { type Catalog, catalogSchema } from '../../../session/catalog.js'
-import { CATALOG_LISTS, catalogChanges, isEmptyCatalog } from '../../../session/catalog-changes.js'
+import {
+  CATALOG_LISTS,
+  catalogChanges,
+  changesInShort,
+  isEmptyCatalog,
+} from '../../../session/catalog-changes.js'
 import { catalogFaults } from '../../../session/catalog-faults.js'
 import { boolean } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
@@ -90,15 +95,14 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
           if (!query.allowEmpty) refuseToEmpty(catalog, body)
           if (query.dryRun) return { etag, updatedAt, changes: catalogChanges(catalog, body) }
         }
+        const before = await store.catalog(params.orgId)
         const version = await store.putCatalog(params.orgId, body, ifMatch)
         if (version === null) throw changed()
-        const { clients, users, sites, resources } = body
         security.write('catalogReplaced', request.ip, key, {
           of: params.orgId,
-          clients: clients.length,
-          users: users.length,
-          sites: sites.length,
-          resources: resources.length,
+          etag: version.etag,
+          before: before.etag,
+          ...changesInShort(catalogChanges(before.catalog, body)),
         })
         reply.header('etag', `"${version.etag}"`)
         return { etag: version.etag, updatedAt: version.updatedAt, changes: null }

@@ -78,7 +78,8 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
           expiresAt,
         })
         const { keyId } = record
-        security.write('keyCreated', request.ip, by, { keyId, made: scope, siteId, name })
+        const made = { of: params.orgId, keyId, made: scope, siteId, name, expiresAt }
+        security.write('keyCreated', request.ip, by, made)
         return { ...shownKey(record), key }
       },
     }),
@@ -101,7 +102,8 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
           )
         }
         const revoked = (await control.revokeKey(params.keyId))!
-        security.write('keyRevoked', request.ip, key, { keyId: revoked.keyId, name: revoked.name })
+        const { keyId, name } = revoked
+        security.write('keyRevoked', request.ip, key, { of: params.orgId, keyId, name })
         return shownKey(revoked)
       },
     }),

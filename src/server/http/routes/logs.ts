@@ -16,6 +16,7 @@ import {
   usageQuerySchema,
 } from '../../query/parameters.js'
 import type { LogFilter, PageRequest } from '../../store/store.js'
+import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { sendLong, takesGzip } from '../download.js'
 import { HttpError } from '../http.js'
@@ -51,7 +52,8 @@ export function logRoutes(context: ServerContext): Route[] {
   return [pageRoute(context), exportRoute(context), summaryRoute(context), usageRoute(context)]
 }
 
-function pageRoute({ store, control, clockMs, silenceMs }: ServerContext): Route {
+function pageRoute(context: ServerContext): Route {
+  const { store, control, clockMs, silenceMs } = context
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/logs/connection',
@@ -75,7 +77,7 @@ function pageRoute({ store, control, clockMs, silenceMs }: ServerContext): Route
       }),
       notice: noticeSchema.nullable().meta({ description: 'Why the answer is empty.' }),
     }),
-    handle: async ({ params: { orgId }, query, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request: from, signal }) => {
       const filter = checkedFilter(query, clockMs())
       const sort = sortOf(query.sort)
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort)
@@ -97,6 +99,7 @@ function pageRoute({ store, control, clockMs, silenceMs }: ServerContext): Route
         query.attributes ? store.attributes(orgId, filter, { signal }) : null,
         store.gaps(orgId, filter.fromUs, filter.toUs, filter.siteIds),
       ])
+      noteQuery(context, orgId, filter, { key, request: from, rows: total ?? page.rows.length })
       const empty = page.rows.length === 0 && query.offset === 0 && after === undefined
       return {
         log: page.rows.map(apiRow),
@@ -132,7 +135,8 @@ const CONTENT_TYPES = {
   parquet: 'application/vnd.apache.parquet',
 } as const
 
-function exportRoute({ store, security, clockMs, metrics }: ServerContext): Route {
+function exportRoute(context: ServerContext): Route {
+  const { store, clockMs, metrics } = context
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/logs/connection/export',
@@ -159,8 +163,7 @@ function exportRoute({ store, security, clockMs, metrics }: ServerContext): Rout
         await reply.headers(headers).send(Readable.from([]))
         return undefined
       }
-      security.write('exportStarted', request.ip, key, { of: orgId, format })
-      const counted = (rows: number) => metrics.exportRows.inc({ format }, rows)
+      const counted = auditExport(context, orgId, { filter, format }, { key, request, reply })
       const stream = await exportStream(store, orgId, {
         filter,
         sort: sortOf(query.sort),
@@ -183,7 +186,8 @@ function fileName(orgId: string, filter: LogFilter, format: string): string {
   return `connections_${orgId}_${stamp(filter.fromUs)}_${stamp(filter.toUs)}.${format}`
 }
 
-function summaryRoute({ store, clockMs }: ServerContext): Route {
+function summaryRoute(context: ServerContext): Route {
+  const { store, clockMs } = context
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/logs/connection/summary',
@@ -193,18 +197,14 @@ function summaryRoute({ store, clockMs }: ServerContext): Route {
     params: orgParams,
     query: summaryQuerySchema,
     answer: summarySchema,
-    handle: ({ params: { orgId }, query, signal }) =>
-      store.summary(
-        orgId,
-        {
-          filter: checkedFilter(query, clockMs()),
-          groupBy: query.groupBy ?? null,
-          interval: query.interval ?? null,
-          top: query.top,
-          sort: query.by,
-        },
-        { signal },
-      ),
+    handle: async ({ params: { orgId }, query, key, request, signal }) => {
+      const filter = checkedFilter(query, clockMs())
+      const { groupBy = null, interval = null, top, by: sort } = query
+      const asked = { filter, groupBy, interval, top, sort }
+      const answer = await store.summary(orgId, asked, { signal })
+      noteQuery(context, orgId, filter, { key, request, rows: answer.totals.sessions })
+      return answer
+    },
   })
 }
 

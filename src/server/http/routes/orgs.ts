@@ -118,11 +118,13 @@ export async function changeRetention(
   by: { readonly key: KeyRecord | null; readonly ip: string },
 ): Promise<OrgRecord> {
   const { control, security, trustedClock, retentionChanged } = context
-  await demandConfirmation(context, orgId, wanted)
+  const from = control.org(orgId)?.retentionDays ?? 0
+  const sessions = await demandConfirmation(context, orgId, wanted)
   const change = { retentionDays: wanted.retentionDays }
   const when = { nowMs: trustedClock.nowMs(), deletesNow: wanted.now === true }
   const org = await control.putOrg(orgId, change, when)
-  security.write('settingsChanged', by.ip, by.key, { of: orgId, ...change })
+  const changed = { fromDays: from, ...change, deletesSessions: sessions, now: wanted.now === true }
+  security.write('settingsChanged', by.ip, by.key, { of: orgId, ...changed })
   retentionChanged(orgId)
   return org
 }
@@ -136,18 +138,18 @@ function settingsOf(org: OrgRecord | undefined, nowMs: number): z.output<typeof 
   }
 }
 
-/** @throws HttpError 409 confirmNeeded */
+/** @returns how many sessions the change deletes. @throws HttpError 409 confirmNeeded */
 async function demandConfirmation(
   { store, control, trustedClock }: ServerContext,
   orgId: string,
   { retentionDays: days, confirm }: z.output<typeof settingsChangeSchema>,
-): Promise<void> {
+): Promise<number> {
   const nowMs = trustedClock.nowMs()
   const old = control.org(orgId)
-  if (old === undefined || !isShorter(days, deletionDays(old, nowMs))) return
+  if (old === undefined || !isShorter(days, deletionDays(old, nowMs))) return 0
   const sessions = await store.count(orgId, { fromUs: 0, toUs: deletionCutUs(days, nowMs) })
   const confirmed = (confirm ?? 0) * CONFIRMED_SLACK + CONFIRMED_SLACK_SESSIONS
-  if (sessions === 0 || (confirm !== undefined && sessions <= confirmed)) return
+  if (sessions === 0 || (confirm !== undefined && sessions <= confirmed)) return sessions
   const message = `this deletes ${sessions} sessions: send it again with "confirm": ${sessions}`
   throw new HttpError(409, 'confirmNeeded', message, {}, { sessions })
 }

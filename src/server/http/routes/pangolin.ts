@@ -11,6 +11,7 @@ import { RETENTION_DAYS_MAX } from '../../control/control.js'
 import { apiRow } from '../../query/api-row.js'
 import { LIMIT_MAX, parseAddress, timeUs } from '../../query/parameters.js'
 import type { AddressFilter, FilterAttributes, LogFilter, LogRow } from '../../store/store.js'
+import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
 import { HttpError } from '../http.js'
@@ -150,7 +151,8 @@ export function pangolinRoutes(context: ServerContext): Route[] {
   return [pageRoute(context), exportRoute(context), ...orgRoutes(context)]
 }
 
-function pageRoute({ store, clockMs }: ServerContext): Route {
+function pageRoute(context: ServerContext): Route {
+  const { store, clockMs } = context
   const named = z.array(z.object({ id: int, name: text.nullable() }))
   return route({
     method: 'GET',
@@ -172,7 +174,7 @@ function pageRoute({ store, clockMs }: ServerContext): Route {
         users: z.array(z.object({ id: text, email: text.nullable() })),
       }),
     }),
-    handle: async ({ params: { orgId }, query, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request, signal }) => {
       const limit = Math.min(query.limit, LIMIT_MAX)
       const { offset } = query
       if (offset > OFFSET_MAX) {
@@ -193,6 +195,7 @@ function pageRoute({ store, clockMs }: ServerContext): Route {
         filter === undefined ? 0 : store.count(orgId, filter, cancel),
         range === undefined ? NO_ATTRIBUTES : store.attributes(orgId, range, cancel),
       ])
+      if (filter !== undefined) noteQuery(context, orgId, filter, { key, request, rows: total })
       return {
         log: rows.map(rowOf),
         pagination: { total, limit, offset },
@@ -202,7 +205,8 @@ function pageRoute({ store, clockMs }: ServerContext): Route {
   })
 }
 
-function exportRoute({ store, security, clockMs, metrics }: ServerContext): Route {
+function exportRoute(context: ServerContext): Route {
+  const { store, clockMs, metrics } = context
   return route({
     method: 'GET',
     path: '/v1/org/{orgId}/logs/connection/export',
@@ -226,11 +230,15 @@ function exportRoute({ store, security, clockMs, metrics }: ServerContext): Rout
         await reply.headers(headers).send(CSV_COLUMNS.join(','))
         return undefined
       }
-      security.write('exportStarted', request.ip, key, { of: orgId, format: 'csv' })
+      const counted = auditExport(
+        context,
+        orgId,
+        { filter, format: 'csv' },
+        { key, request, reply },
+      )
       const rows = store.rows(orgId, filter, NEWEST_FIRST, { signal })[Symbol.asyncIterator]()
       // Before the headers: it may be a failure.
       const first = await rows.next()
-      const counted = (rows: number) => metrics.exportRows.inc({ format: 'csv' }, rows)
       const stream = Readable.from(csvOf(first, rows, counted))
       await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
       return undefined

@@ -1,0 +1,101 @@
+/** What the audit trail holds: who did what, from where, with which effect. Values are bounded here, whoever sent them. */
+import { printable } from '../../base/printable.js'
+import type { Scope } from './control.js'
+
+/** The trail of the server itself: root keys, backups, refused strangers. */
+export const OPERATOR_TRAIL = ''
+
+/**
+ * Each kind has a bound of its own in each trail: what strangers or readers cause drives out no deed.
+ * Never change a number: they are in the file.
+ */
+export const KINDS = { deed: 0, read: 1, refusal: 2 } as const
+export type Kind = keyof typeof KINDS
+
+export const AUDIT_EVENTS = {
+  serverStarted: 'deed',
+  orgCreated: 'deed',
+  keyCreated: 'deed',
+  keyRevoked: 'deed',
+  settingsChanged: 'deed',
+  catalogReplaced: 'deed',
+  sessionsExpired: 'deed',
+  backupMade: 'deed',
+  auditExported: 'read',
+  signedIn: 'read',
+  signedOut: 'read',
+  keyUsedFromNewAddress: 'read',
+  personQueried: 'read',
+  exportStarted: 'read',
+  exportEnded: 'read',
+  keyRefused: 'refusal',
+  signInRefused: 'refusal',
+  scopeExceeded: 'refusal',
+} as const satisfies Record<string, Kind>
+export type AuditEventName = keyof typeof AUDIT_EVENTS
+export const AUDIT_EVENT_NAMES = Object.keys(AUDIT_EVENTS) as AuditEventName[]
+
+export type Facts = Readonly<Record<string, unknown>>
+
+export interface AuditEvent {
+  readonly event: AuditEventName
+  readonly atMs: number
+  /** Whose trail: an organisation's, or OPERATOR_TRAIL. */
+  readonly trail: string
+  /** Of the client; null: a command on the server's machine, or the server itself. */
+  readonly address: string | null
+  /** Null: no key that is known. */
+  readonly by: {
+    readonly keyId: string
+    readonly name: string
+    readonly scope: Scope
+  } | null
+  readonly facts: Facts
+}
+
+export interface AuditEntry {
+  /** Rises with each entry of the server. */
+  readonly id: number
+  readonly at: string
+  readonly event: AuditEventName
+  /** How often between `at` and `until`. */
+  readonly count: number
+  readonly until: string | null
+  readonly address: string | null
+  readonly by: string | null
+  readonly byName: string | null
+  readonly scope: Scope | null
+  readonly facts: Facts
+}
+
+const TEXT_BYTES_MAX = 256
+const LIST_MAX = 100
+const DEPTH_MAX = 6
+const FACTS_BYTES_MAX = 16 * 1024
+
+/** Plain values of bounded size; what does not fit is left out, and `cut` says so. */
+export function boundedFacts(facts: Facts): Facts {
+  const bounded = bound(facts, 0) as Record<string, unknown>
+  if (sizeOf(bounded) <= FACTS_BYTES_MAX) return bounded
+  const kept: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(bounded)) {
+    kept[name] = value
+    if (sizeOf(kept) > FACTS_BYTES_MAX - 16) delete kept[name]
+  }
+  return { ...kept, cut: true }
+}
+
+function bound(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return printable(value, TEXT_BYTES_MAX)
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === DEPTH_MAX) return '…'
+  if (Array.isArray(value)) return value.slice(0, LIST_MAX).map((one) => bound(one, depth + 1))
+  const own = Object.entries(value).slice(0, LIST_MAX)
+  return Object.fromEntries(
+    own.map(([name, one]) => [printable(name, TEXT_BYTES_MAX), bound(one, depth + 1)]),
+  )
+}
+
+function sizeOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value))
+}

@@ -1,0 +1,30 @@
+/** Queries that ask about a person: the audit trail has who asked what. */
+import type { LogFilter } from '../store/store.js'
+
+/** What pages and sorts an answer, and the range, which is told apart. */
+const NO_FILTER = new Set([
+  ...['limit', 'offset', 'cursor', 'sort', 'count', 'attributes', 'timeStart', 'timeEnd'],
+  ...['format', 'columns', 'groupBy', 'interval', 'top', 'by'],
+])
+
+/** A client, a user, an address that sends, one session, or a text, which may be any of these. */
+export function namesPerson(filter: LogFilter): boolean {
+  return (
+    isNamed(filter.clientIds) ||
+    isNamed(filter.userIds) ||
+    (filter.sources?.some(({ ip }) => ip !== null) ?? false) ||
+    filter.text !== undefined ||
+    filter.sessionIds !== undefined
+  )
+}
+
+function isNamed(ids: readonly (number | string | null)[] | undefined): boolean {
+  return ids?.some((id) => id !== null) ?? false
+}
+
+/** The filters as they were asked for, and the range. */
+export function askedFor(query: unknown, { fromUs, toUs }: LogFilter) {
+  const filter = Object.entries(query as object).filter(([name]) => !NO_FILTER.has(name))
+  const iso = (us: number) => new Date(us / 1e3).toISOString()
+  return { filter: Object.fromEntries(filter), from: iso(fromUs), to: iso(toUs) }
+}

@@ -1,0 +1,187 @@
+/** The audit trail in its file: what is added stays as it was, in order, within bounds that noise cannot turn on others. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type AuditBounds, AuditTrail } from '../../../src/server/control/audit.js'
+import type { AuditEvent, AuditEventName } from '../../../src/server/control/audit-event.js'
+import { OPEN_OF_A_TRAIL_MAX } from '../../../src/server/control/audit-repeats.js'
+import { openControlFile } from '../../../src/server/control/control-file.js'
+import { temporaryDirectory } from '../../support/temporary.js'
+
+const NOW_MS = Date.now()
+const iso = (ms: number) => new Date(ms).toISOString()
+const DAY_MS = 86400e3
+const by = { keyId: 'k1', name: 'me', scope: 'admin' } as const
+
+let root: ReturnType<typeof openControlFile>
+let audit: AuditTrail
+let directory: string
+
+beforeEach(() => {
+  directory = temporaryDirectory()
+  root = openControlFile(directory)
+  audit = new AuditTrail(root)
+})
+afterEach(async () => {
+  audit.close()
+  await root.close()
+})
+
+function event(given: Partial<AuditEvent> & { event: AuditEventName }): AuditEvent {
+  return { atMs: NOW_MS, trail: 'acme', address: '10.0.0.7', by, facts: {}, ...given }
+}
+const all = (trail = 'acme') => audit.page(trail, { limit: 10_000 }).entries
+const small = (entries: number, bytes: number, allBytes = 2 ** 30): AuditBounds => ({
+  entries: [entries, entries, entries],
+  bytes: [bytes, bytes, bytes],
+  allBytes,
+})
+
+test('an entry is in the file when record() resolves, of its trail alone, and outlives the process', async () => {
+  await audit.record(event({ event: 'keyCreated', facts: { keyId: 'k2' } }))
+  await audit.record(event({ event: 'backupMade', trail: '' }))
+  expect(all()).toEqual([
+    {
+      id: 1,
+      at: iso(NOW_MS),
+      event: 'keyCreated',
+      count: 1,
+      until: null,
+      address: '10.0.0.7',
+      by: 'k1',
+      byName: 'me',
+      scope: 'admin',
+      facts: { keyId: 'k2' },
+    },
+  ])
+  audit.close()
+  await root.close()
+  root = openControlFile(directory)
+  audit = new AuditTrail(root)
+  await audit.record(event({ event: 'keyRevoked' }))
+  expect(all().map((e) => e.id)).toEqual([3, 1])
+  expect(all('').map((e) => e.event)).toEqual(['backupMade'])
+})
+
+describe('pages', () => {
+  beforeEach(async () => {
+    for (let i = 0; i < 30; i++) {
+      const name = (['keyCreated', 'signedIn', 'keyRefused'] as const)[i % 3]!
+      await audit.record(event({ event: name, atMs: NOW_MS + i * 1000, facts: { i } }))
+    }
+  })
+
+  test('follow one another through all kinds, newest first, each entry once', () => {
+    const seen: unknown[] = []
+    let before: number | null | undefined
+    while (before !== null) {
+      const page = audit.page('acme', { limit: 7, ...(before !== undefined && { before }) })
+      seen.push(...page.entries.map((e) => e.facts.i))
+      before = page.next
+    }
+    expect(seen).toEqual(Array.from({ length: 30 }, (_, i) => 29 - i))
+  })
+
+  test('are of what was asked for', () => {
+    const asked = (query: object) =>
+      audit.page('acme', { limit: 100, ...query }).entries.map((e) => e.facts.i)
+    expect(asked({ events: ['signedIn'], fromMs: NOW_MS + 20_000 })).toEqual([28, 25, 22])
+    expect(asked({ toMs: NOW_MS + 3000 })).toEqual([2, 1, 0])
+    expect(asked({ keyId: 'k1' })).toHaveLength(30)
+    expect(asked({ keyId: 'k2' })).toEqual([])
+    expect(asked({ address: '10.0.0.8' })).toEqual([])
+  })
+})
+
+describe('what is repeated', () => {
+  const refused = (atMs: number, address: string) =>
+    event({ event: 'keyRefused', trail: '', by: null, atMs, address, facts: { reason: 'x' } })
+
+  test('is the first time, and then how often again: none is lost', () => {
+    for (let i = 0; i < 1000; i++) audit.note(refused(NOW_MS + i, '10.0.0.0'))
+    expect(all('')).toHaveLength(1)
+    audit.close()
+    const [again, first] = all('')
+    expect([first?.count, again?.count]).toEqual([1, 999])
+    expect([again?.at, again?.until]).toEqual([iso(NOW_MS + 1), iso(NOW_MS + 999)])
+  })
+
+  test('from more networks than are told apart is counted together', () => {
+    const networks = 5 * OPEN_OF_A_TRAIL_MAX
+    for (let n = 0; n < networks; n++)
+      for (let i = 0; i < 3; i++) audit.note(refused(NOW_MS, `2001:db8:0:${n}::/64`))
+    audit.close()
+    const entries = all('')
+    expect(entries.length).toBeLessThanOrEqual(2 * (OPEN_OF_A_TRAIL_MAX + 1))
+    expect(entries.reduce((n, e) => n + e.count, 0)).toBe(3 * networks)
+    expect(entries.some((e) => e.facts.others === true && e.address === null)).toBe(true)
+  })
+
+  test('a query that comes again with a later range is one; sums are sums', () => {
+    for (const rows of [1, 2, 3])
+      audit.note(
+        event({
+          event: 'personQueried',
+          facts: { filter: { clientId: '7' }, from: `from ${rows}`, to: `to ${rows}`, rows },
+        }),
+      )
+    for (const sessions of [10, 20, 30])
+      audit.note(event({ event: 'sessionsExpired', by: null, facts: { sessions } }))
+    audit.close()
+    expect(all().map((e) => [e.event, e.count, e.facts])).toEqual([
+      ['sessionsExpired', 2, { sessions: 50 }],
+      ['personQueried', 2, { filter: { clientId: '7' }, from: 'from 2', to: 'to 3', rows: 3 }],
+      ['sessionsExpired', 1, { sessions: 10 }],
+      ['personQueried', 1, { filter: { clientId: '7' }, from: 'from 1', to: 'to 1', rows: 1 }],
+    ])
+  })
+})
+
+describe('bounds', () => {
+  test('of a kind: its oldest go, counted; other kinds and trails keep theirs', async () => {
+    audit = new AuditTrail(root, small(10, 2 ** 20))
+    await audit.record(event({ event: 'keyCreated' }))
+    await audit.record(event({ event: 'keyCreated', trail: 'other' }))
+    for (let i = 0; i < 25; i++) await audit.record(event({ event: 'signInRefused', facts: { i } }))
+    const page = audit.page('acme', { limit: 100 })
+    expect(page.entries.map((e) => e.facts.i ?? e.event)).toEqual([
+      ...Array.from({ length: 10 }, (_, i) => 24 - i),
+      'keyCreated',
+    ])
+    expect(page.dropped).toBe(15)
+    expect(audit.page('other', { limit: 100 })).toMatchObject({ dropped: 0 })
+  })
+
+  test('of bytes, and of all trails together: the largest gives way', async () => {
+    audit = new AuditTrail(root, small(1000, 2 ** 20, 50_000))
+    await audit.record(event({ event: 'keyCreated', trail: 'small' }))
+    for (let i = 0; i < 100; i++)
+      await audit.record(event({ event: 'catalogReplaced', facts: { text: ['x'.repeat(200), i] } }))
+    const kept = all()
+    expect(JSON.stringify(kept).length).toBeLessThan(51_000)
+    expect(kept.length).toBeGreaterThan(50)
+    expect(kept[0]?.facts.text).toEqual(['x'.repeat(200), 99])
+    expect(all('small')).toHaveLength(1)
+  })
+
+  test('of one entry, whatever is in it', async () => {
+    const huge = { list: Array.from({ length: 5000 }, () => 'é'.repeat(5000)), small: 1 }
+    let deep: object = { end: true }
+    for (let i = 0; i < 100; i++) deep = { deep }
+    await audit.record(event({ event: 'catalogReplaced', facts: { ...huge, deep } }))
+    const [entry] = all()
+    expect(JSON.stringify(entry).length).toBeLessThan(20_000)
+    expect(entry?.facts).toMatchObject({ small: 1, cut: true })
+  })
+
+  test('of age: of each trail its own', async () => {
+    for (const trail of ['acme', 'for-ever'])
+      for (const days of [500, 401, 399, 1])
+        await audit.record(
+          event({ event: 'keyCreated', trail, atMs: NOW_MS - days * DAY_MS, facts: { days } }),
+        )
+    const cut = (trail: string) => (trail === 'for-ever' ? null : NOW_MS - 400 * DAY_MS)
+    expect(audit.expire(cut)).toBe(2)
+    expect(all().map((e) => e.facts.days)).toEqual([1, 399])
+    expect(all('for-ever')).toHaveLength(4)
+    expect(audit.page('acme', { limit: 1 }).dropped).toBe(0)
+  })
+})
