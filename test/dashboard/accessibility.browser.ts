@@ -21,6 +21,7 @@ const PAGES: Readonly<Record<string, { path: string; ready: string }>> = {
   'log, nothing found': { path: '/?q=nothing-has-this-name', ready: '.state' },
   overview: { path: '/overview', ready: '.chart canvas' },
   usage: { path: '/usage', ready: '.plain-table' },
+  audit: { path: '/audit', ready: '.plain-table' },
   sites: { path: '/sites', ready: '.facts' },
   settings: { path: '/settings', ready: '.plain-table' },
 }

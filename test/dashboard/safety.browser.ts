@@ -42,7 +42,7 @@ describe.skipIf(NO_CHROMIUM)('hostile names', () => {
 
   const pwned = (page: Page) => page.evaluate('window.pwned ?? null')
 
-  for (const path of ['/', '/overview', '/usage', '/sites', '/settings']) {
+  for (const path of ['/', '/overview', '/usage', '/sites', '/audit', '/settings']) {
     test(`are text on ${path}`, async () => {
       const page = await lab.open(path)
       await page.waitForLoadState('networkidle')

@@ -11,6 +11,8 @@ const OverviewPage = lazyPage(
   async () => (await import('./overview/overview-page.js')).OverviewPage,
 )
 
+const AuditPage = lazyPage(async () => (await import('./audit/audit-page.js')).AuditPage)
+
 export interface Page {
   readonly path: string
   readonly title: string
@@ -22,6 +24,7 @@ export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/overview', title: 'Overview', Page: OverviewPage },
   { path: '/usage', title: 'Usage', Page: UsagePage },
   { path: '/sites', title: 'Sites', Page: SitesPage },
+  { path: '/audit', title: 'Audit', Page: AuditPage },
   { path: '/settings', title: 'Settings', Page: SettingsPage },
 ]
 

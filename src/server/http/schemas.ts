@@ -1,6 +1,7 @@
 /** What answers look like. The rows' schema is made from the field list, so neither can drift from the other. */
 import { z } from 'zod'
 import { SESSION_FIELD_NAMES, SESSION_FIELDS } from '../../session/session-table.js'
+import { AUDIT_EVENT_NAMES } from '../control/audit-event.js'
 import { SCOPES } from '../control/control.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
 import { HOLE_CAUSES } from '../query/completeness.js'
@@ -308,4 +309,30 @@ export const completenessSchema = z.object({
       ),
     }),
   ),
+})
+
+const auditEntrySchema = z.object({
+  id: z.int().meta({ description: 'Rises with each entry of the server.' }),
+  at: z.string(),
+  event: z.enum(AUDIT_EVENT_NAMES),
+  count: z.int().meta({ description: 'How often it was so, from `at` to `until`.' }),
+  until: z.string().nullable(),
+  address: z.string().nullable().meta({
+    description: 'Of the client; of refusals its network. Null: on the server’s machine.',
+  }),
+  by: z.string().nullable().meta({ description: 'Id of the key.' }),
+  byName: z.string().nullable(),
+  scope: z.enum(SCOPES).nullable(),
+  facts: z.record(z.string(), z.unknown()).meta({
+    description: 'As the event has them; `cut`: some did not fit.',
+  }),
+})
+export const auditPageSchema = z.object({
+  audit: z.array(auditEntrySchema).meta({ description: 'Newest first.' }),
+  nextCursor: z.string().nullable().meta({
+    description: 'A page may be short, or empty, and have one: go on until it is null.',
+  }),
+  dropped: z.int().meta({
+    description: 'Entries of this trail that have gone before their time, at a bound.',
+  }),
 })

@@ -3,40 +3,15 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { csvCell } from '../../../session/csv.js'
 import type { AuditQuery, AuditTrail } from '../../control/audit.js'
-import { AUDIT_EVENT_NAMES, type AuditEntry, OPERATOR_TRAIL } from '../../control/audit-event.js'
-import { SCOPES } from '../../control/control.js'
+import { type AuditEntry, OPERATOR_TRAIL } from '../../control/audit-event.js'
 import { auditQuerySchema } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
 import { orgParams, type Route, route } from '../route.js'
+import { auditPageSchema } from '../schemas.js'
 
 const EXPORT_PAGE = 1000
 
-const entrySchema = z.object({
-  id: z.int().meta({ description: 'Rises with each entry of the server.' }),
-  at: z.string(),
-  event: z.enum(AUDIT_EVENT_NAMES),
-  count: z.int().meta({ description: 'How often it was so, from `at` to `until`.' }),
-  until: z.string().nullable(),
-  address: z.string().nullable().meta({
-    description: 'Of the client; of refusals its network. Null: on the server’s machine.',
-  }),
-  by: z.string().nullable().meta({ description: 'Id of the key.' }),
-  byName: z.string().nullable(),
-  scope: z.enum(SCOPES).nullable(),
-  facts: z.record(z.string(), z.unknown()).meta({
-    description: 'As the event has them; `cut`: some did not fit.',
-  }),
-})
-const pageSchema = z.object({
-  audit: z.array(entrySchema).meta({ description: 'Newest first.' }),
-  nextCursor: z.string().nullable().meta({
-    description: 'A page may be short, or empty, and have one: go on until it is null.',
-  }),
-  dropped: z.int().meta({
-    description: 'Entries of this trail that have gone before their time, at a bound.',
-  }),
-})
 const exportQuerySchema = auditQuerySchema.omit({ limit: true, cursor: true }).extend({
   format: z.enum(['ndjson', 'csv'], { error: 'expected ndjson or csv' }).default('ndjson'),
 })
@@ -55,7 +30,7 @@ export function auditRoutes(context: ServerContext): Route[] {
       scopes: ['admin'],
       params: orgParams,
       query: auditQuerySchema,
-      answer: pageSchema,
+      answer: auditPageSchema,
       handle: async ({ params, query }) => pageOf(audit, params.orgId, query),
     }),
     route({
@@ -66,7 +41,7 @@ export function auditRoutes(context: ServerContext): Route[] {
         'A page of the server’s own audit trail: root keys, organisations, backups, refusals',
       scopes: [],
       query: auditQuerySchema,
-      answer: pageSchema,
+      answer: auditPageSchema,
       handle: async ({ query }) => pageOf(audit, OPERATOR_TRAIL, query),
     }),
     route({
