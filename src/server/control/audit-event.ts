@@ -1,6 +1,6 @@
 /** What the audit trail holds: who did what, from where, with which effect. Values are bounded here, whoever sent them. */
 import { printable } from '../../base/printable.js'
-import type { Scope } from './control.js'
+import type { Scope } from './scope.js'
 
 /** The trail of the server itself: root keys, backups, refused strangers. */
 export const OPERATOR_TRAIL = ''

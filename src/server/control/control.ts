@@ -28,9 +28,9 @@ import { ORG_ID } from '../../session/bounds.js'
 import { AuditTrail } from './audit.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
 import { type Grace, graceFor } from './retention-grace.js'
+import { SCOPES, type Scope } from './scope.js'
 
-export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
-export type Scope = (typeof SCOPES)[number]
+export { SCOPES, type Scope }
 
 /** Days; 0: nothing is stored; -1: for ever. */
 export const RETENTION_DEFAULT = 0
