@@ -91,7 +91,7 @@ function merged(before: Facts, now: Facts): Facts {
     return typeof a === 'number' && typeof b === 'number' ? [[name, a + b]] : []
   })
   const from = before.from === undefined ? {} : { from: before.from }
-  return { ...now, ...from, ...Object.fromEntries(sums) }
+  return { ...before, ...now, ...from, ...Object.fromEntries(sums) }
 }
 
 function keyOf({ trail, event, address, by, facts }: AuditEvent): string {

@@ -14,7 +14,11 @@ export function noteQuery(
 ): void {
   if (!namesPerson(filter)) return
   const asked = askedFor(request.query, filter)
-  security.write('personQueried', request.ip, key, { of: orgId, ...asked, rows })
+  security.write('personQueried', request.ip, key, {
+    of: orgId,
+    ...asked,
+    ...(rows !== null && { rows }),
+  })
 }
 
 interface Asked {

@@ -4,7 +4,7 @@ import type { LogFilter } from '../store/store.js'
 /** What pages and sorts an answer, and the range, which is told apart. */
 const NO_FILTER = new Set([
   ...['limit', 'offset', 'cursor', 'sort', 'count', 'attributes', 'timeStart', 'timeEnd'],
-  ...['format', 'columns', 'groupBy', 'interval', 'top', 'by'],
+  ...['format', 'columns', 'groupBy', 'interval', 'top', 'by', 'bars', 'utcOffset'],
 ])
 
 /** A client, a user, an address that sends, one session, or a text, which may be any of these. */

@@ -1,11 +1,13 @@
 /** The log over time: a session counts where it started. */
 import { histogramQuerySchema } from '../../query/parameters.js'
+import { noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { orgParams, type Route, route } from '../route.js'
 import { histogramSchema } from '../schemas.js'
 import { checkedFilter } from './logs.js'
 
-export function histogramRoutes({ store, clockMs }: ServerContext): Route[] {
+export function histogramRoutes(context: ServerContext): Route[] {
+  const { store, clockMs } = context
   return [
     route({
       method: 'GET',
@@ -16,15 +18,17 @@ export function histogramRoutes({ store, clockMs }: ServerContext): Route[] {
       params: orgParams,
       query: histogramQuerySchema,
       answer: histogramSchema,
-      handle: async ({ params: { orgId }, query, signal }) => {
+      handle: async ({ params: { orgId }, query, key, request: from, signal }) => {
+        const filter = checkedFilter(query, clockMs())
         const request = {
-          filter: checkedFilter(query, clockMs()),
+          filter,
           bars: query.bars,
           offsetUs: query.utcOffset * 60e6,
         }
         const { originUs, widthUs, count, outcomes } = await store.histogram(orgId, request, {
           signal,
         })
+        noteQuery(context, orgId, filter, { key, request: from, rows: null })
         return {
           from: new Date(originUs / 1e3).toISOString(),
           barSeconds: widthUs / 1e6,
