@@ -63,6 +63,15 @@ export function textOfForm(
   })
 }
 
+/** A text without a default, read by `parse`, which throws an Error that says what is expected. */
+export function parsedText<T>(
+  help: string,
+  value: string,
+  parse: (text: string) => T,
+): Option<T | undefined> {
+  return option<T | undefined>({ help, value, parse, default: undefined })
+}
+
 export function textOr(help: string, value: string, fallback: string): Option<string> {
   return option({ help, value, parse: (t) => t, default: fallback, defaultText: fallback })
 }

@@ -1,8 +1,13 @@
 /** `tunmeter completeness`: whether anything is missing in a range of time; exit code 3 when there is. */
-import { text, textList, toggle } from '../base/config.js'
+import { toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
+import { terminalWidth } from '../base/terminal.js'
+import { type Column, tableText } from '../base/text-table.js'
+import { humanCount, painter } from '../meter/output/human.js'
 import { connect, SERVER_OPTIONS } from './api-client.js'
 import { defineCommand } from './command.js'
+import { Names, RANGE_OPTIONS, rangeOf, SITE_OPTION } from './log-filters.js'
 
 /** Of `export --require-complete` as well. */
 export const EXIT_INCOMPLETE = 3
@@ -35,35 +40,60 @@ export const completenessCommand = defineCommand({
   summary: 'Say whether anything is missing in a range of time, and what.',
   options: {
     ...SERVER_OPTIONS,
-    from: text('From this time on (ISO 8601). Default: 7 days ago.', 'TIME'),
-    to: text('Up to this time. Default: now.', 'TIME'),
-    site: textList('Only this site, by its number. Repeatable.', 'N'),
+    ...RANGE_OPTIONS,
+    site: SITE_OPTION,
     json: toggle('Print the whole answer as JSON.'),
   },
   details: `Exit code 0: no hole is known; 3: there is one. Causes and their meaning: docs/completeness.md.
+  tunmeter completeness --since yesterday
   tunmeter completeness --from 2026-11-27T02:00:00Z --to 2026-11-27T03:00:00Z --site 3`,
   run: async (_args, options, context) => {
+    const range = rangeOf(options)
     const { api, org } = await connect(options)
     const query = new URLSearchParams()
-    if (options.from !== undefined) query.set('timeStart', options.from)
-    if (options.to !== undefined) query.set('timeEnd', options.to)
-    for (const site of options.site) query.append('siteId', site)
+    if (range.from !== undefined) query.set('timeStart', range.from)
+    if (range.to !== undefined) query.set('timeEnd', range.to)
+    const names = new Names({ api, org }, context)
+    for (const site of options.site)
+      for (const id of await names.ids('site', site)) query.append('siteId', id)
     const path = `/api/v1/org/${encodeURIComponent(org)}/completeness?${query}`
     const answer = await api.get<Completeness>(path)
-    context.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : lines(answer))
+    context.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : said(answer, context))
     return answer.complete ? EXIT.ok : EXIT_INCOMPLETE
   },
 })
 
+type HoleRow = Completeness['sites'][number]['meters'][number]['holes'][number] & {
+  readonly site: string
+  readonly meterId: string | null
+}
+
+/** In UTC, as the sentence above them has it. */
+const COLUMNS: readonly Column<HoleRow>[] = [
+  { title: 'SITE', shrinksTo: 12, read: (hole) => hole.site },
+  { title: 'METER', shrinksTo: 12, read: (hole) => hole.meterId ?? '-' },
+  { title: 'CAUSE', read: (hole) => hole.cause },
+  { title: 'FROM (UTC)', read: (hole) => utc(hole.from) },
+  { title: 'TO (UTC)', read: (hole) => utc(hole.to) },
+  {
+    title: 'SESSIONS',
+    align: 'right',
+    optional: true,
+    read: ({ sessions }) => (sessions === null ? '' : humanCount(sessions)),
+  },
+]
+/** Without what can be read elsewhere, the widest first. */
+const LAYOUTS = [COLUMNS, COLUMNS.filter(({ title }) => title !== 'METER')]
+
+const utc = (iso: string): string => iso.slice(0, 19).replace('T', ' ')
+
 /** The sentence, then each hole on a line. */
-function lines({ sentence, sites }: Completeness): string {
+function said({ sentence, sites }: Completeness, { stdout, env }: CommandContext): string {
   const holes = sites.flatMap(({ siteId, siteName, meters }) =>
     meters.flatMap(({ meterId, holes: own }) =>
-      own.map(({ cause, from, to, sessions }) => {
-        const lost = sessions === null ? '' : `  ${sessions} sessions`
-        return `${siteName ?? `site ${siteId}`}  ${meterId ?? '-'}  ${cause}  ${from}  ${to}${lost}`
-      }),
+      own.map((hole) => ({ ...hole, meterId, site: siteName ?? `site ${siteId}` })),
     ),
   )
-  return `${[sentence, ...holes].join('\n')}\n`
+  const options = { paint: painter(stdout, env), width: terminalWidth(stdout, env) }
+  return `${sentence}\n${tableText(LAYOUTS, holes, options)}`
 }

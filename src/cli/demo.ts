@@ -9,19 +9,21 @@ import { type OptionValues, text, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
+import { terminalWidth } from '../base/terminal.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { painter } from '../meter/output/human.js'
-import { TableWriter } from '../meter/output/table.js'
+import { sessionTable } from '../meter/output/table.js'
 import { temporaryDirectory } from '../meter/run/ending.js'
 import { Control } from '../server/control/control.js'
-import type { SessionRow } from '../session/fields.js'
 import { defineCommand } from './command.js'
 import { type ChildServer, runCli, startServerProcess } from './demo-processes.js'
+import { type LogRow, shownOf } from './log-row.js'
 
 const ORG = 'demo'
 const SITE = 1
 const RETENTION_DAYS = 30
 const ROWS_SHOWN = 24
+const INDENT = '  '
 const TITLE = 'tunmeter — who reached which private resource, when, and how much went each way'
 
 const OPTIONS = {
@@ -117,12 +119,11 @@ async function show(
 
   const log = `/api/v1/org/${ORG}/logs/connection`
   const answer = await call(server, keys.read, 'GET', `${log}?limit=${ROWS_SHOWN}`)
-  const { log: rows, pagination } = answer as { log: ApiRow[]; pagination: { total: number } }
-  const width = stdout.isTTY ? stdout.columns - 2 : 200
-  const table = new TableWriter({ paint, width })
-  for (const row of rows) table.row(sessionRow(row))
+  const { log: rows, pagination } = answer as { log: LogRow[]; pagination: { total: number } }
+  const table = sessionTable({ paint, width: terminalWidth(stdout, env) - INDENT.length })
+  for (const row of rows) table.row(shownOf(row))
   table.end()
-  for (const line of Buffer.from(table.take()).toString().trimEnd().split('\n')) say(`  ${line}`)
+  for (const line of table.take().trimEnd().split('\n')) say(INDENT + line)
   const more = pagination.total - rows.length
   if (more > 0) say(paint('dim', `  … and ${more} more`))
   say()
@@ -217,38 +218,4 @@ async function call(
   }
   if (!success) throw new AppError('DEMO_FAILED', `${method} ${path}: ${message}`)
   return data
-}
-
-/** A row of the API; what the table shows of it. */
-interface ApiRow
-  extends Pick<
-    SessionRow,
-    | 'protocol'
-    | 'bytesTx'
-    | 'bytesRx'
-    | 'connState'
-    | 'endReason'
-    | 'clientName'
-    | 'userName'
-    | 'userId'
-    | 'resourceName'
-  > {
-  readonly startTime: string
-  readonly duration: number | null
-  readonly sourceAddr: string
-  readonly destAddr: string
-}
-
-function sessionRow(row: ApiRow): SessionRow {
-  const startTimeUs = Date.parse(row.startTime) * 1e3
-  const [sourceIp, sourcePort] = splitAddress(row.sourceAddr)
-  const [destIp, destPort] = splitAddress(row.destAddr)
-  const endTimeUs = startTimeUs + (row.duration ?? 0) * 1e6
-  const shown = { ...row, startTimeUs, endTimeUs, sourceIp, sourcePort, destIp, destPort }
-  return shown as unknown as SessionRow
-}
-
-function splitAddress(text: string): [string, number] {
-  const colon = text.lastIndexOf(':')
-  return [text.slice(0, colon).replace(/^\[|\]$/g, ''), Number(text.slice(colon + 1))]
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { badOptions, choice, text, textList, toggle } from '../base/config.js'
+import { choice, text, textList, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
 import { type Progress, progressOn } from '../meter/output/progress.js'
@@ -11,29 +11,17 @@ import { type ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { type Completeness, EXIT_INCOMPLETE } from './completeness.js'
 import { lineCounter } from './line-counter.js'
+import { filterQuery, RANGE_OPTIONS, rangeOf } from './log-filters.js'
 import { type Manifest, writeManifest } from './manifest.js'
-
-function filterQuery(filters: readonly string[]): URLSearchParams {
-  const query = new URLSearchParams()
-  for (const filter of filters) {
-    const at = filter.indexOf('=')
-    if (at <= 0)
-      throw badOptions([
-        `--filter: ${JSON.stringify(filter)}: expected NAME=VALUE, as in clientId=7`,
-      ])
-    query.append(filter.slice(0, at), filter.slice(at + 1))
-  }
-  return query
-}
 
 const DEFAULT_RANGE_MS = 7 * 86400e3
 /** A link to sessions, or what is open, finds them however old they are: such an export has no range to be complete in. */
 const ANY_TIME = ['sessionId', 'state']
 
 /** Both ends, so that count, completeness and export are of one range; null: of any time. */
-function rangeOf(
+function rangeIn(
   query: URLSearchParams,
-  { from, to }: { from: string | undefined; to: string | undefined },
+  { from, to }: { from?: string; to?: string },
 ): { from: string; to: string } | null {
   const end = to ?? new Date().toISOString()
   query.set('timeEnd', end)
@@ -129,11 +117,7 @@ export const exportCommand = defineCommand({
   options: {
     ...SERVER_OPTIONS,
     format: choice('Format.', 'FORMAT', ['csv', 'ndjson', 'parquet'], 'csv'),
-    from: text(
-      'Sessions that started at or after this time (ISO 8601). Default: 7 days ago.',
-      'TIME',
-    ),
-    to: text('Sessions that started before this time. Default: now.', 'TIME'),
+    ...RANGE_OPTIONS,
     filter: textList('Any filter of the API. Repeatable.', 'NAME=VALUE'),
     output: text(
       'File to write; it is replaced when the export is whole, and FILE.manifest.json is written beside it. Default: standard output.',
@@ -148,9 +132,9 @@ export const exportCommand = defineCommand({
 The manifest holds range, filters, rows, SHA-256, and what is missing in the range (docs/completeness.md):
   tunmeter verify week.csv`,
   run: async (_args, options, context) => {
-    const { api, org } = await connect(options)
     const query = filterQuery(options.filter)
-    const range = rangeOf(query, options)
+    const range = rangeIn(query, rangeOf(options))
+    const { api, org } = await connect(options)
     const isAsked = options.output !== undefined || options.requireComplete
     const completeness = isAsked ? await completenessOf(api, org, range, query) : null
     if (options.requireComplete && completeness?.complete !== true) {

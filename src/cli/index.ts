@@ -53,6 +53,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     needsServer: true,
     load: async () => (await import('./keys.js')).keysCommand,
   },
+  log: {
+    summary: 'Show sessions of a server, as they come with --follow.',
+    load: async () => (await import('./log.js')).logCommand,
+  },
+  top: {
+    summary: 'Show which clients, resources or others moved most in a range of time.',
+    load: async () => (await import('./top.js')).topCommand,
+  },
+  usage: {
+    summary: 'Show totals per month, for longer than the sessions are kept.',
+    load: async () => (await import('./usage.js')).usageCommand,
+  },
   completeness: {
     summary: 'Say whether anything is missing in a range of time, and what.',
     load: async () => (await import('./completeness.js')).completenessCommand,

@@ -15,6 +15,9 @@ import {
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory } from '../base/private-files.js'
+import { terminalWidth } from '../base/terminal.js'
+import { type Column, tableText } from '../base/text-table.js'
+import { painter } from '../meter/output/human.js'
 import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import {
   Control,
@@ -25,6 +28,7 @@ import {
 } from '../server/control/control.js'
 import { controlExists } from '../server/control/control-file.js'
 import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
+import { say } from './api-client.js'
 import { auditHere } from './audit-here.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
@@ -199,26 +203,19 @@ const list = defineCommand({
       for (const { hash: _, ...shown } of keys) context.stdout.write(`${JSON.stringify(shown)}\n`)
       return EXIT.ok
     }
-    const rows = [
-      ['KEY ID', 'SCOPE', 'ORG', 'SITE', 'STATE', 'LAST USED', 'NAME'],
-      ...keys.map((k) => [
-        k.keyId,
-        k.scope,
-        k.orgId ?? '-',
-        k.siteId === null ? '-' : String(k.siteId),
-        state(k, now),
-        k.lastUsedAt?.slice(0, 16) ?? 'never',
-        k.name,
-      ]),
+    const { stdout, env } = context
+    const columns: Column<KeyRecord>[] = [
+      { title: 'KEY ID', read: (key) => key.keyId },
+      { title: 'SCOPE', read: (key) => key.scope },
+      { title: 'ORG', read: (key) => key.orgId ?? '-' },
+      { title: 'SITE', read: ({ siteId }) => (siteId === null ? '-' : String(siteId)) },
+      { title: 'STATE', read: (key) => state(key, now) },
+      { title: 'LAST USED', read: (key) => key.lastUsedAt?.slice(0, 16) ?? 'never' },
+      { title: 'NAME', shrinksTo: 12, read: (key) => key.name },
     ]
-    const widths = rows[0]!.map((_, c) => Math.max(...rows.map((r) => r[c]!.length)))
-    for (const row of rows)
-      context.stdout.write(
-        `${row
-          .map((cell, c) => cell.padEnd(widths[c]!))
-          .join('  ')
-          .trimEnd()}\n`,
-      )
+    const width = terminalWidth(stdout, env)
+    stdout.write(tableText([columns], keys, { paint: painter(stdout, env), width }))
+    if (keys.length === 0) say(context, 'there are no keys')
     return EXIT.ok
   },
 })

@@ -3,9 +3,11 @@
 import { type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
-import { printable } from '../base/printable.js'
+import { plural } from '../base/quantity.js'
+import { terminalWidth } from '../base/terminal.js'
+import { type Column, tableText } from '../base/text-table.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
-import { humanBytes } from '../meter/output/human.js'
+import { humanBytes, painter } from '../meter/output/human.js'
 import type { WireGuardDevice, WireGuardPeer } from '../meter/wireguard/device.js'
 import { readPeers } from '../meter/wireguard/read-peers.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
@@ -32,13 +34,13 @@ Example:
 async function run(
   _args: readonly string[],
   options: OptionValues<typeof OPTIONS>,
-  { stdout }: CommandContext,
+  context: CommandContext,
 ): Promise<number> {
   // The catalog first: a mistake in it should not depend on the interface being there.
   const catalog = options.catalog === undefined ? EMPTY_CATALOG : loadCatalog(options.catalog)
   const device = await readPeers(options.interface)
   const rows = device.peers.map((peer) => describe(peer, catalog))
-  stdout.write(options.json ? json(device, rows) : table(device, rows, Date.now() / 1000))
+  context.stdout.write(options.json ? json(device, rows) : table(device, rows, context))
   return EXIT.ok
 }
 
@@ -63,42 +65,52 @@ function json(device: WireGuardDevice, peers: readonly Row[]): string {
   return `${JSON.stringify({ ...device, peers }, null, 2)}\n`
 }
 
-const HEADINGS = [
-  'CLIENT',
-  'USER',
-  'PUBLIC KEY',
-  'ENDPOINT',
-  'ALLOWED IPS',
-  'HANDSHAKE',
-  'RECEIVED',
-  'SENT',
-]
-
-function table(device: WireGuardDevice, rows: readonly Row[], nowSeconds: number): string {
-  const cells = rows.map((row) =>
-    [
-      row.clientName ?? '-',
-      row.userName ?? '-',
-      row.publicKey,
-      row.endpoint ?? '-',
-      row.allowedIps.join(', ') || '-',
-      row.lastHandshakeSeconds === null ? 'never' : ago(nowSeconds - row.lastHandshakeSeconds),
-      humanBytes(row.rxBytes),
-      humanBytes(row.txBytes),
-    ].map((text) => printable(text)),
-  )
-  const widths = HEADINGS.map((heading, i) =>
-    Math.max(heading.length, ...cells.map((row) => row[i]!.length)),
-  )
-  const line = (row: readonly string[]) =>
-    `${row
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd()}\n`
+function table(
+  device: WireGuardDevice,
+  rows: readonly Row[],
+  { stdout, env }: CommandContext,
+): string {
   const port = device.listenPort === null ? '' : `, port ${device.listenPort}`
-  const count = `${rows.length} ${rows.length === 1 ? 'peer' : 'peers'}`
-  const title = `${device.interfaceName} (${device.kind} WireGuard${port}): ${count}\n`
-  return title + [HEADINGS, ...cells].map(line).join('')
+  const title = `${device.interfaceName} (${device.kind} WireGuard${port}): ${plural(rows.length, 'peer')}\n`
+  const options = { paint: painter(stdout, env), width: terminalWidth(stdout, env) }
+  return title + tableText(layouts(Date.now() / 1000), rows, options)
+}
+
+/** A key tells a peer that has no name; where there is no room for both, one of the two does. */
+function layouts(nowSeconds: number): Column<Row>[][] {
+  const client = nameColumn('CLIENT', (row) => row.clientName ?? '-')
+  const user = nameColumn('USER', (row) => row.userName ?? '-')
+  const key: Column<Row> = { title: 'PUBLIC KEY', read: (row) => row.publicKey }
+  const who: Column<Row> = {
+    title: 'CLIENT',
+    shrinksTo: 12,
+    read: (row) => row.clientName ?? row.publicKey,
+  }
+  const endpoint: Column<Row> = { title: 'ENDPOINT', read: (row) => row.endpoint ?? '-' }
+  const allowed: Column<Row> = {
+    title: 'ALLOWED IPS',
+    shrinksTo: 15,
+    read: (row) => row.allowedIps.join(', ') || '-',
+  }
+  const handshake: Column<Row> = {
+    title: 'HANDSHAKE',
+    read: ({ lastHandshakeSeconds: at }) => (at === null ? 'never' : ago(nowSeconds - at)),
+  }
+  const bytes: Column<Row>[] = [
+    { title: 'RECEIVED', align: 'right', read: (row) => humanBytes(row.rxBytes) },
+    { title: 'SENT', align: 'right', read: (row) => humanBytes(row.txBytes) },
+  ]
+  return [
+    [client, user, key, endpoint, allowed, handshake, ...bytes],
+    [client, key, endpoint, allowed, handshake, ...bytes],
+    [who, endpoint, allowed, handshake, ...bytes],
+    [who, allowed, handshake, ...bytes],
+    [who, handshake, ...bytes],
+  ]
+}
+
+function nameColumn(title: string, read: (row: Row) => string): Column<Row> {
+  return { title, shrinksTo: 12, read }
 }
 
 function ago(seconds: number): string {

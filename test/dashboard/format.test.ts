@@ -8,9 +8,9 @@ import {
 } from '../../src/dashboard/format/bytes.js'
 import { toCsv } from '../../src/dashboard/format/csv.js'
 import { addMonths, monthOf, monthSpan } from '../../src/dashboard/format/month.js'
-import { outcomeOf } from '../../src/dashboard/format/outcome.js'
 import { formatAgo, formatDuration, formatTicking } from '../../src/dashboard/format/time.js'
 import { flagNames } from '../../src/dashboard/format/words.js'
+import { outcomeOf } from '../../src/session/outcome.js'
 import { CONN_STATES, END_REASON_NAMES } from '../../src/session/session.js'
 
 describe('bytes', () => {

@@ -1,5 +1,5 @@
+import { outcomeOf } from '../../session/outcome.js'
 import type { LogRow } from '../api/types.js'
-import { outcomeOf } from '../format/outcome.js'
 
 /** How it ended, as a dot and words; the colour never stands alone. */
 export function OutcomeLabel({ row }: { row: LogRow }) {

@@ -1,195 +1,175 @@
 /**
- * Sessions as a table for people. Columns are sized by the first rows; later rows keep them and may stick out.
- * Columns that nothing is in (no catalog, no names) are left out. On a terminal that is too narrow names are cut, and
- * then whole columns go; when, who, what and how much each way stay, and an address is never cut.
+ * Sessions as a table for people: who, which resource, when, how much each way and how it ended. Columns that nothing
+ * is in (no catalog, no names) are left out. The narrower the terminal, the less stands beside who, what and how it
+ * ended, which stay: 80 columns have room for time and bytes. Times are local, and the heading names the zone.
  */
-import { durationSeconds, isoUs, type SessionRow } from '../../session/fields.js'
-import { formatEndpoint } from '../../session/session.js'
-import { humanBytes, humanSeconds, type painter, type Style } from './human.js'
+import { localDay, localTime, zoneAt } from '../../base/local-time.js'
+import { type Column, type TableOptions, TextTable } from '../../base/text-table.js'
+import { durationSeconds, type SessionRow } from '../../session/fields.js'
+import { outcomeOf } from '../../session/outcome.js'
+import { formatEndpoint, type Session } from '../../session/session.js'
+import { humanBytes, humanSeconds } from './human.js'
 import type { RowWriter } from './row-writer.js'
 
-const SIZED_BY_ROWS = 500
-const SEPARATOR = '  '
 /** A name cut below this says nothing any more. */
-const NAME_MIN = 10
+const NAME_MIN = 12
 
-interface Column {
-  readonly title: string
-  readonly align: 'left' | 'right'
-  readonly optional?: true
-  readonly style?: Style
-  /** May be cut, with an ellipsis, when the terminal is too narrow. */
-  readonly shrinks?: true
-  /** Left out when the terminal is too narrow, the lowest number first. */
-  readonly goes?: number
-  readonly read: (row: SessionRow) => string
+/** What the table shows of a session, from a meter or from a server. */
+export interface ShownSession
+  extends Pick<Session, 'protocol' | 'endReason'>,
+    Pick<SessionRow, 'clientName' | 'userName' | 'userId' | 'resourceName'> {
+  readonly startTimeMs: number
+  /** Null: open. */
+  readonly seconds: number | null
+  readonly sourceIp: string
+  readonly sourceAddr: string
+  readonly destAddr: string
+  /** Null where an access log does not know them. */
+  readonly bytesTx: number | null
+  readonly bytesRx: number | null
+  readonly connState: Session['connState'] | null
+  readonly interrupted: boolean
 }
 
-const COLUMNS: readonly Column[] = [
-  { title: 'STARTED', align: 'left', style: 'dim', read: (r) => shortTime(r.startTimeUs) },
-  {
-    title: 'CLIENT',
-    align: 'left',
-    optional: true,
-    shrinks: true,
-    style: 'cyan',
-    goes: 5,
-    read: (r) => r.clientName ?? '',
-  },
-  {
-    title: 'USER',
-    align: 'left',
-    optional: true,
-    shrinks: true,
-    goes: 1,
-    read: (r) => r.userName ?? r.userId ?? '',
-  },
-  {
-    title: 'SOURCE',
-    align: 'left',
-    style: 'dim',
-    read: (r) => formatEndpoint(r.sourceIp, r.sourcePort),
-  },
-  {
-    title: 'RESOURCE',
-    align: 'left',
-    optional: true,
-    shrinks: true,
-    style: 'green',
-    goes: 6,
-    read: (r) => r.resourceName ?? '',
-  },
-  {
-    title: 'DESTINATION',
-    align: 'left',
-    style: 'dim',
-    read: (r) => formatEndpoint(r.destIp, r.destPort),
-  },
-  { title: 'PROTO', align: 'left', goes: 3, read: (r) => r.protocol },
-  { title: 'DURATION', align: 'right', goes: 4, read: (r) => humanSeconds(durationSeconds(r)) },
-  { title: 'SENT', align: 'right', style: 'bold', read: (r) => humanBytes(r.bytesTx) },
-  { title: 'RECEIVED', align: 'right', style: 'bold', read: (r) => humanBytes(r.bytesRx) },
-  { title: 'STATE', align: 'left', goes: 2, read: (r) => r.connState },
-]
+type SessionColumn = Column<ShownSession>
 
-export interface TableOptions {
-  readonly paint: ReturnType<typeof painter>
-  /** Of the terminal; Infinity for a file. */
-  readonly width: number
+/** Two forms of one time; the zone is that of all rows read so far. */
+function timeColumns(): { started: SessionColumn; day: SessionColumn } {
+  const zones = new Set<string>()
+  const column = (format: (ms: number) => string): SessionColumn => ({
+    get title() {
+      return `STARTED ${zones.size === 1 ? [...zones][0] : 'local'}`
+    },
+    style: 'dim',
+    read: ({ startTimeMs }) => {
+      zones.add(zoneAt(startTimeMs))
+      return format(startTimeMs)
+    },
+  })
+  return { started: column(localTime), day: column((ms) => localDay(new Date(ms))) }
+}
+
+const CLIENT: SessionColumn = {
+  title: 'CLIENT',
+  optional: true,
+  shrinksTo: NAME_MIN,
+  style: 'cyan',
+  read: (r) => r.clientName ?? '',
+}
+const USER: SessionColumn = {
+  title: 'USER',
+  optional: true,
+  shrinksTo: NAME_MIN,
+  read: (r) => r.userName ?? r.userId ?? '',
+}
+const SOURCE: SessionColumn = { title: 'SOURCE', style: 'dim', read: (r) => r.sourceAddr }
+const RESOURCE: SessionColumn = {
+  title: 'RESOURCE',
+  optional: true,
+  shrinksTo: NAME_MIN,
+  style: 'green',
+  read: (r) => r.resourceName ?? '',
+}
+const DESTINATION: SessionColumn = { title: 'DESTINATION', style: 'dim', read: (r) => r.destAddr }
+/** Where there is no room for name and address: the address of who has no name. */
+const WHO: SessionColumn = {
+  title: 'CLIENT',
+  shrinksTo: NAME_MIN,
+  style: 'cyan',
+  read: (r) => r.clientName ?? r.sourceIp,
+  whole: (r) => r.clientName === null,
+}
+const WHAT: SessionColumn = {
+  title: 'RESOURCE',
+  shrinksTo: NAME_MIN,
+  style: 'green',
+  read: (r) => r.resourceName ?? r.destAddr,
+  whole: (r) => r.resourceName === null,
+}
+const PROTO: SessionColumn = { title: 'PROTO', read: (r) => r.protocol }
+const DURATION: SessionColumn = {
+  title: 'DURATION',
+  align: 'right',
+  read: (r) => humanSeconds(r.seconds),
+}
+const bytes = (count: number | null): string => (count === null ? '-' : humanBytes(count))
+const SENT: SessionColumn = {
+  title: 'SENT',
+  align: 'right',
+  widest: '1.00 kB'.length,
+  style: 'bold',
+  read: (r) => bytes(r.bytesTx),
+}
+const RECEIVED: SessionColumn = {
+  title: 'RECEIVED',
+  align: 'right',
+  style: 'bold',
+  read: (r) => bytes(r.bytesRx),
+}
+const RESULT: SessionColumn = {
+  title: 'RESULT',
+  widest: 'Reset by source'.length,
+  read: (r) => outcomeOf(r).label,
+}
+
+function layouts(): SessionColumn[][] {
+  const { started, day } = timeColumns()
+  const addressed = [CLIENT, SOURCE, RESOURCE, DESTINATION]
+  const measured = [DURATION, SENT, RECEIVED, RESULT]
+  return [
+    [started, CLIENT, USER, SOURCE, RESOURCE, DESTINATION, PROTO, ...measured],
+    [started, ...addressed, PROTO, ...measured],
+    [day, ...addressed, ...measured],
+    [day, WHO, WHAT, ...measured],
+    [day, WHO, WHAT, SENT, RECEIVED, RESULT],
+    [day, WHO, WHAT, RESULT],
+    [WHO, WHAT, RESULT],
+  ]
+}
+
+export function sessionTable(options: TableOptions): TextTable<ShownSession> {
+  return new TextTable(layouts(), options)
 }
 
 export class TableWriter implements RowWriter {
   readonly format = 'table'
-  readonly #options: TableOptions
-  #waiting: string[][] | null = []
-  #columns: readonly { readonly column: Column; readonly index: number; readonly width: number }[] =
-    []
-  #text: string[] = []
-  #length = 0
+  readonly #table: TextTable<ShownSession>
 
   constructor(options: TableOptions) {
-    this.#options = options
+    this.#table = sessionTable(options)
   }
 
   get length(): number {
-    return this.#length
+    return this.#table.length
   }
 
   take(): Uint8Array {
-    const bytes = Buffer.from(this.#text.join(''))
-    this.#text = []
-    this.#length = 0
-    return bytes
+    return Buffer.from(this.#table.take())
   }
 
   begin(): void {}
 
   row(row: SessionRow): void {
-    const cells = COLUMNS.map((c) => plain(c.read(row)))
-    if (this.#waiting === null) this.#line(cells)
-    else if (this.#waiting.push(cells) >= SIZED_BY_ROWS) this.#size()
+    this.#table.row(shownOf(row))
   }
 
   end(): void {
-    this.#size()
-  }
-
-  #size(): void {
-    const rows = this.#waiting
-    this.#waiting = null
-    if (rows === null || rows.length === 0) return
-    const widths = COLUMNS.map((c, i) => Math.max(c.title.length, ...rows.map((r) => r[i]!.length)))
-    const shown = COLUMNS.map((column, index) => ({ column, index, width: widths[index]! })).filter(
-      ({ column, index }) => !column.optional || rows.some((r) => r[index] !== ''),
-    )
-    this.#columns = fit(shown, this.#options.width)
-    const { paint } = this.#options
-    this.#add(
-      this.#columns.map(({ column, width }) => paint('bold', pad(column.title, width, column))),
-    )
-    for (const row of rows) this.#line(row)
-  }
-
-  #line(cells: readonly string[]): void {
-    const { paint } = this.#options
-    this.#add(
-      this.#columns.map(({ column, index, width }) => {
-        const text = pad(cells[index]!, width, column)
-        return column.style === undefined ? text : paint(column.style, text)
-      }),
-    )
-  }
-
-  #add(cells: readonly string[]): void {
-    const line = `${cells.join(SEPARATOR).trimEnd()}\n`
-    this.#text.push(line)
-    this.#length += line.length
+    this.#table.end()
   }
 }
 
-type Sized = { readonly column: Column; readonly index: number; readonly width: number }
-
-/** Leaves out what must go, then cuts names, the longest first, until the line fits. */
-function fit(columns: readonly Sized[], width: number): Sized[] {
-  let kept = columns
-  while (narrowest(kept) > width) {
-    const goes = kept
-      .filter((c) => c.column.goes !== undefined)
-      .sort((a, b) => a.column.goes! - b.column.goes!)[0]
-    if (goes === undefined) break
-    kept = kept.filter((c) => c !== goes)
+function shownOf(row: SessionRow): ShownSession {
+  const { protocol, endReason, clientName, userName, userId, resourceName } = row
+  return {
+    ...{ protocol, endReason, clientName, userName, userId, resourceName },
+    startTimeMs: row.startTimeUs / 1e3,
+    seconds: durationSeconds(row),
+    sourceIp: row.sourceIp,
+    sourceAddr: formatEndpoint(row.sourceIp, row.sourcePort),
+    destAddr: formatEndpoint(row.destIp, row.destPort),
+    bytesTx: row.bytesTx,
+    bytesRx: row.bytesRx,
+    connState: row.connState,
+    interrupted: false,
   }
-  const fitted = kept.map((c) => ({ ...c }))
-  while (lineWidth(fitted.map((c) => c.width)) > width) {
-    const widest = fitted
-      .filter((c) => c.column.shrinks && c.width > NAME_MIN)
-      .sort((a, b) => b.width - a.width)[0]
-    if (widest === undefined) break
-    widest.width--
-  }
-  return fitted
-}
-
-function narrowest(columns: readonly Sized[]): number {
-  return lineWidth(columns.map((c) => (c.column.shrinks ? Math.min(c.width, NAME_MIN) : c.width)))
-}
-
-function lineWidth(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width + SEPARATOR.length, -SEPARATOR.length)
-}
-
-function pad(text: string, width: number, column: Column): string {
-  const cut = text.length > width && column.shrinks ? `${text.slice(0, width - 1)}…` : text
-  return column.align === 'right' ? cut.padStart(width) : cut.padEnd(width)
-}
-
-/** Names come from a file: what would move the cursor or colour the screen is shown, not done. */
-function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about.
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\u{fffd}')
-}
-
-/** `2026-11-22 23:40:01`, UTC. */
-function shortTime(us: number): string {
-  return isoUs(us).slice(0, 19).replace('T', ' ')
 }

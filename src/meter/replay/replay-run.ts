@@ -3,6 +3,7 @@
 import { badOptions } from '../../base/config.js'
 import type { CommandContext } from '../../base/context.js'
 import { EXIT } from '../../base/errors.js'
+import { terminalWidth } from '../../base/terminal.js'
 import { Consolidator } from '../../session/consolidate.js'
 import { makeSession, UNATTRIBUTED } from '../../session/make-session.js'
 import { CatalogNames, NO_NAMES } from '../../session/names.js'
@@ -120,7 +121,8 @@ export class Replay {
     if (format === 'table') {
       const { TableWriter } = await import('../output/table.js')
       const paint = terminal ? painter(stdout, env) : painter({}, env)
-      return new TableWriter({ paint, width: terminal ? stdout.columns : Number.POSITIVE_INFINITY })
+      const width = output === undefined ? terminalWidth(stdout, env) : Number.POSITIVE_INFINITY
+      return new TableWriter({ paint, width })
     }
     const { CsvWriter, NdjsonWriter } = await import('../output/row-writer.js')
     return format === 'csv' ? new CsvWriter() : new NdjsonWriter()

@@ -6,7 +6,9 @@ import { CsvWriter, NdjsonWriter, type RowWriter } from '../../../src/meter/outp
 import { TableWriter } from '../../../src/meter/output/table.js'
 import { csvHeader, csvLine } from '../../../src/session/csv.js'
 import { FIELDS, type SessionRow } from '../../../src/session/fields.js'
+import { CONN_STATES } from '../../../src/session/session.js'
 import { aRow } from '../../support/sessions.js'
+import { inZone } from '../../support/zone.js'
 
 function written(writer: RowWriter, rows: readonly SessionRow[]): string {
   writer.begin()
@@ -125,17 +127,20 @@ describe('rows', () => {
 })
 
 describe('table', () => {
+  inZone('UTC')
   const paint = (_: unknown, text: string): string => text
 
-  test('names when there are names, human units, right-aligned numbers', () => {
+  test('names when there are names, human units, right-aligned numbers, words for the end', () => {
     const rows = [
       aRow({ clientName: 'laptop of Ann', resourceName: 'wiki' }),
       aRow({ clientName: null, endReason: 'activeTimeout', bytesRx: 12 }),
+      aRow({ connState: 'REJ' }),
     ]
     expect(written(new TableWriter({ paint, width: 300 }), rows).split('\n')).toEqual([
-      'STARTED              CLIENT         SOURCE          RESOURCE  DESTINATION       PROTO  DURATION     SENT  RECEIVED  STATE',
-      '2023-11-14 22:13:20  laptop of Ann  10.8.0.2:50000  wiki      192.168.7.10:443  tcp       2.5 s  1.23 kB   56.8 kB  SF',
-      '2023-11-14 22:13:20                 10.8.0.2:50000            192.168.7.10:443  tcp        open  1.23 kB      12 B  SF',
+      'STARTED UTC          CLIENT         SOURCE          RESOURCE  DESTINATION       PROTO  DURATION     SENT  RECEIVED  RESULT',
+      '2023-11-14 22:13:20  laptop of Ann  10.8.0.2:50000  wiki      192.168.7.10:443  tcp       2.5 s  1.23 kB   56.8 kB  Closed',
+      '2023-11-14 22:13:20                 10.8.0.2:50000            192.168.7.10:443  tcp        open  1.23 kB      12 B  Open',
+      '2023-11-14 22:13:20                 10.8.0.2:50000            192.168.7.10:443  tcp       2.5 s  1.23 kB   56.8 kB  Refused',
       '',
     ])
   })
@@ -146,32 +151,47 @@ describe('table', () => {
       userName: 'Anna Keller',
       resourceName: 'wiki of the whole company',
     }),
-    aRow({ sourceIp: 'fd00:1234:5678:9abc::1', clientName: null, resourceName: null }),
+    aRow({ resourceName: 'Databases', connState: 'S0' }),
   ]
   const linesAt = (width: number, rows = named): string[] =>
     written(new TableWriter({ paint, width }), rows).trimEnd().split('\n')
   const titlesAt = (width: number): string => linesAt(width)[0]!.split(/ {2,}/).join(' ')
 
-  test('fits the terminal: names are cut, then whole columns go', () => {
-    const all = 'STARTED CLIENT USER SOURCE RESOURCE DESTINATION PROTO DURATION SENT RECEIVED STATE'
+  test('fits the terminal: less stands beside client, resource and result, which stay', () => {
+    const all =
+      'STARTED UTC CLIENT USER SOURCE RESOURCE DESTINATION PROTO DURATION SENT RECEIVED RESULT'
     expect(titlesAt(200)).toBe(all)
-    expect(titlesAt(160)).toBe(all)
-    expect(linesAt(160)[1]).toContain('…')
-    expect(titlesAt(140)).toBe(all.replace(' USER', ''))
-    expect(titlesAt(110)).toBe('STARTED SOURCE RESOURCE DESTINATION SENT RECEIVED')
-    expect(titlesAt(60)).toBe('STARTED SOURCE DESTINATION SENT RECEIVED')
-    for (const width of [200, 160, 140, 110]) {
-      const longest = Math.max(...linesAt(width).map((line) => line.length))
-      expect([width, longest <= width]).toEqual([width, true])
+    expect(titlesAt(132)).toBe(all.replace(' USER', ''))
+    expect(titlesAt(100)).toBe('STARTED UTC CLIENT RESOURCE DURATION SENT RECEIVED RESULT')
+    expect(titlesAt(80)).toBe('STARTED UTC CLIENT RESOURCE SENT RECEIVED RESULT')
+    expect(titlesAt(40)).toBe('CLIENT RESOURCE RESULT')
+    for (let width = 40; width < 200; width++) {
+      const lines = linesAt(width)
+      expect([width, lines.filter((line) => line.length > width)]).toEqual([width, []])
+      for (const [i, want] of [
+        /a client wi.*wiki of th.*Closed/,
+        /10\.8\.0\.2.*Databases.*No answer/,
+      ].entries())
+        expect(lines[i + 1]).toMatch(want)
     }
   })
 
-  test('never cuts an address', () => {
-    for (const width of [1, 80, 100, 120, 140]) {
-      const [, one, two] = linesAt(width)
-      expect(one).toContain('10.8.0.2:50000')
-      expect(two).toContain('[fd00:1234:5678:9abc::1]:50000')
-      expect(two).toContain('192.168.7.10:443')
+  test('at 80 columns each way that a session can end has its word', () => {
+    for (const connState of CONN_STATES) {
+      const lines = linesAt(80, [...named, aRow({ connState })])
+      expect([connState, lines.filter((line) => line.length > 80)]).toEqual([connState, []])
+      expect(titlesAt(80)).toMatch(/CLIENT RESOURCE .*RESULT/)
+    }
+  })
+
+  test('who has no name is shown by an address, which is never cut', () => {
+    const rows = [...named, aRow({ sourceIp: 'fd00:1234:5678:9abc::1', destIp: 'fd00:1::2' })]
+    for (const width of [1, 40, 80, 100, 120, 140]) {
+      const { length, [length - 1]: last } = linesAt(width, rows)
+      expect([width, last]).toEqual([
+        width,
+        expect.stringMatching(/fd00:1234:5678:9abc::1.* \[fd00:1::2\]:443 .*Closed$/),
+      ])
     }
   })
 

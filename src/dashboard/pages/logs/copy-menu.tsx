@@ -1,8 +1,9 @@
 /** A session on the clipboard: for a colleague, a spreadsheet, a program, a terminal. */
+
+import { outcomeOf } from '../../../session/outcome.js'
 import { sessionPath } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { toTabbed } from '../../format/csv.js'
-import { outcomeOf } from '../../format/outcome.js'
 import { copyText } from '../../parts/copy.js'
 import { ChevronIcon, CopyIcon } from '../../parts/icons.js'
 import { Popover } from '../../parts/popover.js'

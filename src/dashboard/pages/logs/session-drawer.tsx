@@ -1,9 +1,9 @@
 /** One session with every field it has, and the ways on from it. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { endReasonText, outcomeOf } from '../../../session/outcome.js'
 import type { LogRow } from '../../api/types.js'
 import { exactBytes, formatBytes, formatCount } from '../../format/bytes.js'
-import { endReasonText, outcomeOf } from '../../format/outcome.js'
 import { formatAgo, formatDuration, formatExact, zoneName } from '../../format/time.js'
 import { basisText, flagNames, unattributedText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'

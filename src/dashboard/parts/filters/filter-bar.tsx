@@ -1,6 +1,7 @@
 /** The time range and all filters in one line. */
+
+import { CONN_STATE_LABELS } from '../../../session/outcome.js'
 import type { Attributes } from '../../api/use-attributes.js'
-import { CONN_STATE_LABELS } from '../../format/outcome.js'
 import { type FilterName, filtersOf } from '../../state/filters.js'
 import { NONE } from '../../state/groups.js'
 import { useLocation } from '../../state/url.js'

@@ -1,6 +1,7 @@
 /** What is set, each with a way to take it back. */
+
+import { CONN_STATE_LABELS } from '../../../session/outcome.js'
 import { formatBytes } from '../../format/bytes.js'
-import { CONN_STATE_LABELS } from '../../format/outcome.js'
 import { FILTERS, type FilterName, filtersOf, onlyFilters } from '../../state/filters.js'
 import { setParams, useLocation } from '../../state/url.js'
 import { CloseIcon } from '../icons.js'

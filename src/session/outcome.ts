@@ -2,7 +2,7 @@
  * How a session went, in words. Zeek's connState and IPFIX's end reason are exact but are not English; both stay
  * visible in the drawer. Red is for what did not work, amber for what ended otherwise than by its two ends.
  */
-import type { ConnState, EndReason, Protocol } from '../../session/session.js'
+import type { ConnState, EndReason, Protocol } from './session.js'
 
 export type Tone = 'open' | 'plain' | 'warn' | 'wrong'
 

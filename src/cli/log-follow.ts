@@ -1,0 +1,115 @@
+/**
+ * `tunmeter log --follow`: looks at the newest sessions again and again, shows each when it first comes and once more
+ * when it has ended. What is remembered is bounded by what a look takes in.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import type { CommandContext } from '../base/context.js'
+import { AppError } from '../base/errors.js'
+import { say } from './api-client.js'
+import { type LogTarget, newestRows } from './log-page.js'
+import type { LogRow } from './log-row.js'
+
+const EVERY_MS = 2_000
+/** A look takes in the sessions that began in the last hour, so many at most, and the open ones that were shown. */
+const BACK_MS = 3600e3
+const LOOK_ROWS_MAX = 5_000
+const OPEN_MAX = 500
+/** Ids that one request may name. */
+const IDS_MAX = 100
+
+/** Takes rows, and writes them when it is told to. */
+export interface RowPrinter {
+  row(row: LogRow): void
+  flush(): void
+}
+
+interface Following {
+  readonly target: LogTarget
+  readonly query: URLSearchParams
+  readonly print: RowPrinter
+  readonly context: CommandContext
+  /** What was there before the first rows were asked for: older ones that --limit left out are no news. */
+  readonly before: Seen
+  /** What is on the screen already. */
+  readonly shown: readonly LogRow[]
+}
+
+/** Ids to whether the session was open when it was shown. */
+type Seen = ReadonlyMap<string, boolean>
+
+/** To be asked before the first rows are: what comes in between is on the screen, or news. */
+export async function seenBefore(target: LogTarget, query: URLSearchParams): Promise<Seen> {
+  return stateOf(await look(target, query, new Map()))
+}
+
+/** Until it is interrupted, or nobody reads any more. */
+export async function followLog(given: Following): Promise<void> {
+  const { target, query, print, context } = given
+  const ended = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort())
+  context.stdout.once('error', () => ended.abort())
+  let seen: Seen = new Map([...given.before, ...stateOf(given.shown)])
+  let isAway = false
+  let isMuch = false
+  while (!ended.signal.aborted) {
+    await wait(EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined)
+    if (ended.signal.aborted) break
+    try {
+      const rows = await look(target, query, seen)
+      if (rows.length >= LOOK_ROWS_MAX && !isMuch) {
+        isMuch = true
+        say(context, `more than ${LOOK_ROWS_MAX} sessions an hour: only the newest are followed`)
+      }
+      for (const row of news(rows, seen)) print.row(row)
+      print.flush()
+      seen = stateOf(rows)
+      if (isAway) say(context, 'the server answers again')
+      isAway = false
+    } catch (error) {
+      if (!canPass(error)) throw error
+      if (!isAway) say(context, `${error.message}; it is asked again`)
+      isAway = true
+    }
+  }
+}
+
+function isOpen(row: LogRow): boolean {
+  return row.duration === null
+}
+
+function stateOf(rows: readonly LogRow[]): Map<string, boolean> {
+  return new Map(rows.map((row) => [row.sessionId, isOpen(row)]))
+}
+
+/** Those that were not seen, and those that have ended since, the oldest first. */
+function news(rows: readonly LogRow[], seen: Seen): LogRow[] {
+  const fresh = rows.filter((row) => {
+    const wasOpen = seen.get(row.sessionId)
+    return wasOpen === undefined || (wasOpen && !isOpen(row))
+  })
+  return fresh.sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))
+}
+
+async function look(target: LogTarget, filters: URLSearchParams, seen: Seen): Promise<LogRow[]> {
+  const query = new URLSearchParams(filters)
+  const from = Math.max(Date.now() - BACK_MS, Date.parse(query.get('timeStart') ?? '') || 0)
+  query.set('timeStart', new Date(from).toISOString())
+  query.set('count', 'false')
+  const { rows } = await newestRows(target, query, LOOK_ROWS_MAX)
+  const found = new Set(rows.map((row) => row.sessionId))
+  const open = [...seen].flatMap(([id, wasOpen]) => (wasOpen && !found.has(id) ? [id] : []))
+  query.delete('timeStart')
+  for (let at = 0; at < Math.min(open.length, OPEN_MAX); at += IDS_MAX) {
+    query.set('sessionId', open.slice(at, at + IDS_MAX).join(','))
+    rows.push(...(await newestRows(target, query, IDS_MAX)).rows)
+  }
+  return rows
+}
+
+/** A server that is away, starts, or has too much to do; not one that refuses this key or these filters. */
+function canPass(error: unknown): error is AppError {
+  if (!(error instanceof AppError)) return false
+  if (error.code === 'SERVER_AWAY') return true
+  const { status } = error.facts
+  return error.code === 'SERVER_REFUSED' && typeof status === 'number' && status >= 500
+}

@@ -1,0 +1,43 @@
+/** A row of the server's log as the table shows it. */
+import type { ShownSession } from '../meter/output/table.js'
+
+/** Of the API's row, what the commands for people read. */
+export interface LogRow
+  extends Pick<
+    ShownSession,
+    | 'protocol'
+    | 'endReason'
+    | 'connState'
+    | 'interrupted'
+    | 'clientName'
+    | 'userName'
+    | 'userId'
+    | 'resourceName'
+    | 'sourceAddr'
+    | 'destAddr'
+    | 'bytesTx'
+    | 'bytesRx'
+  > {
+  readonly sessionId: string
+  readonly startTime: string
+  /** Seconds; null: open. */
+  readonly duration: number | null
+}
+
+export function shownOf(row: LogRow): ShownSession {
+  const { startTime, duration, sourceAddr } = row
+  return {
+    ...row,
+    startTimeMs: Date.parse(startTime),
+    seconds: duration,
+    sourceIp: ipOf(sourceAddr),
+  }
+}
+
+/** Of `10.8.0.2:443`, `[fd00::1]:443`, and of an address alone, as consolidated access logs have it. */
+function ipOf(endpoint: string): string {
+  const bracketed = /^\[([^\]]+)\]/.exec(endpoint)
+  if (bracketed !== null) return bracketed[1]!
+  const parts = endpoint.split(':')
+  return parts.length === 2 ? parts[0]! : endpoint
+}

@@ -1,0 +1,87 @@
+/** `tunmeter log`: sessions of a server for people at a terminal; the newest last, as a log has them. */
+import { badOptions, integer, toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
+import { EXIT } from '../base/errors.js'
+import { zoneAt } from '../base/local-time.js'
+import { printable } from '../base/printable.js'
+import { formatCount, plural } from '../base/quantity.js'
+import { terminalWidth } from '../base/terminal.js'
+import { painter } from '../meter/output/human.js'
+import { sessionTable } from '../meter/output/table.js'
+import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { defineCommand } from './command.js'
+import { FILTER_OPTIONS, filtersOf } from './log-filters.js'
+import { followLog, type RowPrinter, seenBefore } from './log-follow.js'
+import { type LogPage, newestRows } from './log-page.js'
+import { type LogRow, shownOf } from './log-row.js'
+
+export const logCommand = defineCommand({
+  name: 'log',
+  summary: 'Show sessions of a server: who, which resource, when, how much, how it ended.',
+  options: {
+    ...SERVER_OPTIONS,
+    ...FILTER_OPTIONS,
+    limit: integer('At most so many sessions, the newest.', 'N', 50, { min: 1, max: 100_000 }),
+    follow: toggle('Go on: show sessions as they come, and again when they have ended.'),
+    json: toggle('One JSON object a line, with all fields.'),
+  },
+  details: `Examples:
+  tunmeter log --since 24h --resource Database
+  tunmeter log --from "yesterday 18:00" --to today --result refused
+  tunmeter log --client anna --follow
+Times are local (TZ). The table is as wide as the terminal, or COLUMNS; in a pipe or a file nothing is cut.
+All sessions of a range: tunmeter export.`,
+  run: async (_args, options, context) => {
+    if (options.follow && options.to !== undefined)
+      throw badOptions(['--follow goes on from now: leave out --to'])
+    const target = await connect(options)
+    const query = await filtersOf(target, options, context)
+    const print = printer(context, options)
+    const before = options.follow ? await seenBefore(target, query) : null
+    const { rows, first } = await newestRows(target, query, options.limit)
+    for (const row of rows.toReversed()) print.row(row)
+    print.flush()
+    if (!options.json) sayAbout(context, target.org, rows, first)
+    if (before !== null) await followLog({ target, query, print, context, before, shown: rows })
+    return EXIT.ok
+  },
+})
+
+function printer(
+  { stdout, env }: CommandContext,
+  { json, follow }: { json: boolean; follow: boolean },
+): RowPrinter {
+  if (json) {
+    return { row: (row) => stdout.write(`${JSON.stringify(row)}\n`), flush: () => undefined }
+  }
+  const width = terminalWidth(stdout, env)
+  const table = sessionTable({ paint: painter(stdout, env), width, isGrowing: follow })
+  return {
+    row: (row) => table.row(shownOf(row)),
+    flush: () => {
+      table.end()
+      stdout.write(table.take())
+    },
+  }
+}
+
+/** On standard error: what is above is of how many, whose clock it goes by, and whether it is all. */
+function sayAbout(
+  context: CommandContext,
+  org: string,
+  rows: readonly LogRow[],
+  { pagination, gaps, notice }: LogPage,
+): void {
+  const [newest] = rows
+  if (newest === undefined) say(context, printable(notice?.message ?? 'no session'))
+  else {
+    const total = pagination.total ?? rows.length
+    const all = `${plural(total, 'session')} of ${org}`
+    const isPart = rows.length < total
+    const shown = isPart ? `the newest ${formatCount(rows.length)} of ${all}` : all
+    const zone = zoneAt(Date.parse(newest.startTime))
+    say(context, `${shown}, local time (${zone})${isPart ? '; --limit N shows more' : ''}`)
+  }
+  if (gaps.length > 0)
+    say(context, 'something is missing in this time: tunmeter completeness says what')
+}
