@@ -73,6 +73,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Show who signed in, asked for a person, exported, changed or deleted.',
     load: async () => (await import('./audit.js')).auditCommand,
   },
+  subject: {
+    summary: 'Give out, or erase, what is stored of a user or client.',
+    load: async () => (await import('./subject.js')).subjectCommand,
+  },
   export: {
     summary: 'Export connection logs of a server.',
     load: async () => (await import('./export.js')).exportCommand,

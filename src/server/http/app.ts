@@ -29,6 +29,7 @@ import { orgRoutes, settingsRoutes } from './routes/orgs.js'
 import { pangolinRoutes } from './routes/pangolin.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { siteRoutes } from './routes/sites.js'
+import { subjectRoutes } from './routes/subject.js'
 
 export interface AppOptions {
   /** PEM texts; HTTPS when given. */
@@ -79,6 +80,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...siteRoutes(context),
     ...completenessRoutes(context),
     ...auditRoutes(context),
+    ...subjectRoutes(context),
     ...operationRoutes(context),
     ...pangolinRoutes(context),
   ]

@@ -38,6 +38,9 @@ const EVENTS = {
   exportStarted: 'export started',
   exportEnded: 'export ended',
   auditExported: 'audit trail exported',
+  subjectExported: 'all of a person exported',
+  subjectEraseStarted: 'erasing a person',
+  subjectErased: 'a person was erased',
   backupMade: 'backup made',
 } as const
 export type SecurityEvent = keyof typeof EVENTS

@@ -26,6 +26,7 @@ export const HOLE_CAUSES = [
   'diskRefused',
   'retentionOff',
   'deletedByRetention',
+  'erased',
   'unexplained',
   'other',
 ] as const
@@ -82,6 +83,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['diskFull', 'diskRefused'],
   ['spoolWriteFailed', 'diskRefused'],
   ['retentionOff', 'retentionOff'],
+  ['erased', 'erased'],
 ])
 
 /** A number that smaller batches used up: nothing was lost. */

@@ -337,6 +337,9 @@ export interface WriteReceipt extends Pick<BatchReceipt, 'batch' | 'stored' | 'r
   readonly twoLives?: true
 }
 
+/** A person, as sessions name them. */
+export type Subject = { readonly userId: string } | { readonly clientId: number }
+
 export interface Cancel {
   readonly signal?: AbortSignal
 }
@@ -411,6 +414,11 @@ export interface Store {
 
   /** Deletes sessions that ended before `beforeUs`, in slices; returns how many. Totals stay in usage(). */
   expire(orgId: string, beforeUs: number): Promise<number>
+  /**
+   * Deletes the sessions of a person, in slices; returns how many. Totals stay in usage(), under no name; gaps() has their
+   * number.
+   */
+  erase(orgId: string, subject: Subject): Promise<number>
   /** Forgets usage of months before this one, `2026-11`. */
   expireUsage(beforeMonth: string): Promise<void>
 

@@ -28,6 +28,7 @@ import type {
   StoredSession,
   StoreFacts,
   StoreStats,
+  Subject,
   Summary,
   SummaryRequest,
   UsageRequest,
@@ -48,6 +49,7 @@ import { count, facts, page } from './read/pages.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { summary, usage } from './read/summary.js'
 import { withTextIds } from './read/where.js'
+import { Erasure } from './write/erasure.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
 import { Retention } from './write/retention.js'
 import { ROLL_ROWS } from './write/rollup.js'
@@ -83,6 +85,7 @@ export class DuckStore implements Store {
   readonly #database: Database
   readonly #writer: Writer
   readonly #retention: Retention
+  readonly #erasure: Erasure
   readonly #catalogs: DuckDBConnection
   readonly #directory: string
   readonly #clockUs: () => number
@@ -99,6 +102,7 @@ export class DuckStore implements Store {
     this.#database = database
     this.#writer = writer
     this.#retention = new Retention(connections.retention, writer.turns)
+    this.#erasure = new Erasure(connections.retention, writer.turns)
     this.#catalogs = connections.catalogs
     this.#directory = options.directory
     this.#exports = new ExportSlots(database, () => writer.applied())
@@ -338,12 +342,24 @@ export class DuckStore implements Store {
   /** Waits for the writer between slices. */
   async expire(orgId: string, beforeUs: number): Promise<number> {
     await this.#writer.applied()
-    const idle = () =>
-      Promise.race([this.#writer.idle(), setTimeout(INGEST_FIRST_MS, undefined, { ref: false })])
-    const deleted = await this.#retention.expire(orgId, beforeUs, idle)
+    const deleted = await this.#retention.expire(orgId, beforeUs, () => this.#ingestFirst())
     if (deleted > 0) await this.#retention.compactUsage()
     await this.#retention.compactRollup()
     return deleted
+  }
+
+  async erase(orgId: string, subject: Subject): Promise<number> {
+    await this.#writer.applied()
+    const erased = await this.#erasure.erase(orgId, subject, () => this.#ingestFirst())
+    await this.#retention.compactUsage()
+    return erased
+  }
+
+  async #ingestFirst(): Promise<void> {
+    await Promise.race([
+      this.#writer.idle(),
+      setTimeout(INGEST_FIRST_MS, undefined, { ref: false }),
+    ])
   }
 
   expireUsage(beforeMonth: string): Promise<void> {

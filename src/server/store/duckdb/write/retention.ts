@@ -16,14 +16,14 @@ import { insertSums } from './sums.js'
 /** A slice holds a core for some 50 ms: a batch that comes meanwhile waits for little more. */
 export const SLICE_ROWS = 10_000
 /** What sums are made of (summary.ts, rollup.ts): reading all columns would take most of a slice's time. */
-const SUMMED_COLUMNS = `org_id, start_us, site_id, client_id, user_id, site_resource_id, protocol, dest_ip, dest_port,
+export const SUMMED_COLUMNS = `org_id, start_us, site_id, client_id, user_id, site_resource_id, protocol, dest_ip, dest_port,
   conn_state, end_reason, connection_count, bytes_tx, bytes_rx, packets_tx, packets_rx`
 
 /** Additions to rollup_hour since it was compacted, as a share of it, before that is done again. */
 const ROLLUP_GROWTH = 1.5
 const ROLLUP_ROWS_MIN = 20_000
 
-const USAGE_COLUMNS = {
+export const USAGE_COLUMNS = {
   keys: ['org_id', 'month', 'site_id', 'client_id', 'user_id', 'site_resource_id'],
   sums: ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx'],
 }

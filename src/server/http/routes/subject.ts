@@ -1,0 +1,169 @@
+/** What is stored of one person: given out, or erased. */
+import { Readable } from 'node:stream'
+import { z } from 'zod'
+import { TIME_US_MAX } from '../../../session/bounds.js'
+import type { Catalog } from '../../../session/catalog.js'
+import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
+import { apiRow } from '../../query/api-row.js'
+import type { LogFilter, Store, Subject } from '../../store/store.js'
+import type { ServerContext } from '../context.js'
+import { sendLong } from '../download.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+
+const userId = z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT)
+const clientId = z.int().min(1)
+const ONE = 'expected userId or clientId, and not both'
+const isOne = ({ userId: user, clientId: client }: { userId?: unknown; clientId?: unknown }) =>
+  (user === undefined) !== (client === undefined)
+
+const exportQuery = z
+  .strictObject({
+    userId: userId.optional(),
+    clientId: z.coerce.number().pipe(clientId).optional(),
+  })
+  .refine(isOne, ONE)
+const eraseBody = z
+  .strictObject({
+    userId: userId.optional(),
+    clientId: clientId.optional(),
+    confirm: z.int().min(0).optional().meta({
+      description: 'The number of sessions that the refusal `confirmNeeded` named.',
+    }),
+  })
+  .refine(isOne, ONE)
+const erasedSchema = z.object({
+  sessions: z.int(),
+  name: z.boolean().meta({ description: 'The catalog had an entry, and has none any more.' }),
+  notCovered: z.array(z.string()).meta({ description: 'Where copies may still be.' }),
+})
+
+const NOT_COVERED = [
+  'backups of the data directory, and copies of it',
+  'files that were exported before',
+  'meters: what waits in a spool comes later; their own catalogs (--catalog FILE)',
+  'the server’s journal or log of batches, until it is overwritten',
+  'the audit trail: who asked for this person, and this erasure',
+]
+
+export function subjectRoutes(context: ServerContext): Route[] {
+  return [exportRoute(context), eraseRoute(context)]
+}
+
+function subjectOf(given: { userId?: string | undefined; clientId?: number | undefined }): Subject {
+  return given.userId === undefined ? { clientId: given.clientId! } : { userId: given.userId }
+}
+
+function filterOf(subject: Subject): LogFilter {
+  const range = { fromUs: 0, toUs: TIME_US_MAX }
+  return 'userId' in subject
+    ? { ...range, userIds: [subject.userId] }
+    : { ...range, clientIds: [subject.clientId] }
+}
+
+function exportRoute({ store, security, metrics }: ServerContext): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/org/{orgId}/subject/export',
+    tag: 'subject',
+    summary: 'All that is stored of a user or client: names, monthly totals, sessions',
+    description: 'NDJSON; `kind` of each line is `name`, `usage` or `session`.',
+    scopes: ['admin'],
+    params: orgParams,
+    query: exportQuery,
+    answer: null,
+    produces: ['application/x-ndjson; charset=utf-8'],
+    handle: async ({ params: { orgId }, query, key, request, reply, signal }) => {
+      const headers = {
+        'content-type': 'application/x-ndjson; charset=utf-8',
+        'content-disposition': 'attachment; filename="subject.ndjson"',
+        'cache-control': 'no-store',
+      }
+      if (request.method === 'HEAD') {
+        await reply.headers(headers).send(Readable.from([]))
+        return undefined
+      }
+      const subject = subjectOf(query)
+      const rows = await store.count(orgId, filterOf(subject), { signal })
+      security.write('subjectExported', request.ip, key, { of: orgId, ...subject, rows })
+      const stream = Readable.from(textOf(store, orgId, subject, signal), { objectMode: false })
+      await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
+      return undefined
+    },
+  })
+}
+
+async function* textOf(
+  store: Store,
+  orgId: string,
+  subject: Subject,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const line = (kind: string, of: object) => `${JSON.stringify({ kind, ...of })}\n`
+  const { catalog } = await store.catalog(orgId)
+  for (const entry of entriesOf(catalog, subject)) yield line('name', entry)
+  const [groupBy, id] =
+    'userId' in subject
+      ? (['user', subject.userId] as const)
+      : (['client', String(subject.clientId)] as const)
+  const months = { fromMonth: '1970-01', toMonth: '2199-12', groupBy }
+  for (const row of await store.usage(orgId, months, { signal }))
+    if (row.id === id) yield line('usage', row)
+  const oldestFirst = { key: 'startTime', descending: false } as const
+  for await (const rows of store.rows(orgId, filterOf(subject), oldestFirst, { signal }))
+    yield rows.map((row) => line('session', apiRow(row))).join('')
+}
+
+function entriesOf({ clients, users }: Catalog, subject: Subject): object[] {
+  if ('clientId' in subject) return clients.filter((c) => c.clientId === subject.clientId)
+  const { userId: user } = subject
+  return [...users.filter((u) => u.userId === user), ...clients.filter((c) => c.userId === user)]
+}
+
+function eraseRoute(context: ServerContext): Route {
+  const { store, security } = context
+  return route({
+    method: 'POST',
+    path: '/api/v1/org/{orgId}/subject/erase',
+    tag: 'subject',
+    summary: 'Erase all sessions and the name of a user or client',
+    description:
+      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Monthly totals stay, under no name, and completeness has a counted hole `erased`. There is no way back.',
+    scopes: ['admin'],
+    params: orgParams,
+    body: eraseBody,
+    answer: erasedSchema,
+    statuses: { 409: 'It is to be confirmed; or the catalog was changed meanwhile.' },
+    handle: async ({ params: { orgId }, body, key, request }) => {
+      const subject = subjectOf(body)
+      const found = await store.count(orgId, filterOf(subject))
+      if (body.confirm === undefined || body.confirm < found) {
+        const message = `this erases ${found} sessions: send it again with "confirm": ${found}`
+        throw new HttpError(409, 'confirmNeeded', message, {}, { sessions: found })
+      }
+      security.write('subjectEraseStarted', request.ip, key, { of: orgId, ...subject, found })
+      const name = await forgetName(store, orgId, subject)
+      const sessions = await store.erase(orgId, subject)
+      security.write('subjectErased', request.ip, key, { of: orgId, ...subject, sessions, name })
+      return { sessions, name, notCovered: NOT_COVERED }
+    },
+  })
+}
+
+/** @returns whether there was one. @throws HttpError 409 */
+async function forgetName(store: Store, orgId: string, subject: Subject): Promise<boolean> {
+  const { catalog, etag } = await store.catalog(orgId)
+  if (entriesOf(catalog, subject).length === 0) return false
+  const without: Catalog =
+    'clientId' in subject
+      ? { ...catalog, clients: catalog.clients.filter((c) => c.clientId !== subject.clientId) }
+      : {
+          ...catalog,
+          users: catalog.users.filter((u) => u.userId !== subject.userId),
+          clients: catalog.clients.map((c) =>
+            c.userId === subject.userId ? { ...c, userId: null } : c,
+          ),
+        }
+  if ((await store.putCatalog(orgId, without, [etag])) !== null) return true
+  throw new HttpError(409, 'catalogChanged', 'the catalog was changed meanwhile; send it again')
+}
