@@ -1,5 +1,5 @@
 /**
- * Sums by the hour against an array: whatever arrives, is revised or deleted, in whatever order with roll-ups,
+ * Sums by the hour against an array: whatever arrives, is revised, deleted or erased, in whatever order with roll-ups,
  * compaction and restarts, the totals are those of the sessions that are there.
  */
 import fc from 'fast-check'
@@ -25,6 +25,7 @@ interface Given {
 type Step =
   | { readonly kind: 'batch'; readonly given: readonly Given[] }
   | { readonly kind: 'expire'; readonly hour: number }
+  | { readonly kind: 'erase'; readonly client: number }
   | { readonly kind: 'restart' }
 
 const given = fc.record({
@@ -46,6 +47,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('expire' as const), hour: fc.nat(6) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('erase' as const),
+      client: fc.integer({ min: 1, max: 3 }),
+    }),
   },
   { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
 )
@@ -160,6 +168,11 @@ test('sums by the hour agree with an array', { timeout: 120_000 }, async () => {
             kept.delete(id)
             deleted.push(s)
           }
+        } else if (one.kind === 'erase') {
+          const its = [...kept.values()].filter((s) => s.clientId === one.client)
+          expect(await real.store.erase(orgId, { clientId: one.client })).toBe(its.length)
+          for (const s of its) kept.delete(s.sessionId)
+          deleted.push(...its)
         } else {
           const sessions = one.given.map(sessionOf)
           await real.send(orgId, 1, batch(++number, sessions))
