@@ -14,6 +14,7 @@ import {
   isEmptyCatalog,
 } from '../session/catalog-changes.js'
 import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
+import { initCommand } from './catalog-init.js'
 import { type CommandGroup, defineCommand } from './command.js'
 import { pullPangolin } from './pangolin.js'
 
@@ -140,8 +141,19 @@ const pull = defineCommand({
   },
 })
 
+const check = defineCommand({
+  name: 'check',
+  arguments: '<file>',
+  summary: 'Say all that is wrong with a catalog (YAML or JSON); needs no server.',
+  options: {},
+  run: async ([file = ''], _options, context) => {
+    context.stdout.write(`${file}: ${counts(loadCatalog(file))}\n`)
+    return EXIT.ok
+  },
+})
+
 export const catalogCommand: CommandGroup = {
   name: 'catalog',
-  summary: 'Show, replace or import the names of clients, users, sites and resources.',
-  subcommands: [show, push, pull],
+  summary: 'Make, check, show, replace or import the names of clients, users, sites and resources.',
+  subcommands: [initCommand, check, show, push, pull],
 }

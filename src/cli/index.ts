@@ -86,7 +86,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./verify.js')).verifyCommand,
   },
   catalog: {
-    summary: 'Show, replace or import names of clients, users, sites and resources.',
+    summary: 'Make, check, show, replace or import names of clients, users, sites and resources.',
     load: async () => (await import('./catalog.js')).catalogCommand,
   },
   backup: {
