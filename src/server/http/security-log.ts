@@ -51,8 +51,8 @@ const REFUSALS: ReadonlySet<SecurityEvent> = new Set([
   'tooManyFailures',
   'scopeExceeded',
 ])
-/** What a page of the dashboard asks every few seconds: the audit trail counts it, the log leaves it out. */
-const NOT_LOGGED: ReadonlySet<SecurityEvent> = new Set(['personQueried'])
+/** For the audit trail alone: what a page asks every few seconds, and the end of what the log has the start of. */
+const NOT_LOGGED: ReadonlySet<SecurityEvent> = new Set(['personQueried', 'exportEnded'])
 
 export interface Refused {
   readonly key: KeyRecord | null

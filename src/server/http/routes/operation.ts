@@ -1,4 +1,4 @@
-/** For those who run the server: health, metrics, backup. None of it names an organisation. */
+/** For those who run the server: health, metrics, backup. */
 import { join } from 'node:path'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -6,9 +6,11 @@ import { Backups } from '../../store/backup.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { type Route, route } from '../route.js'
+import { SiteMetrics } from '../site-metrics.js'
 
 export function operationRoutes(context: ServerContext): Route[] {
   const { store, metrics, auth } = context
+  const sites = new SiteMetrics(context)
   return [
     route({
       method: 'GET',
@@ -40,13 +42,16 @@ export function operationRoutes(context: ServerContext): Route[] {
       tag: 'operation',
       summary: 'Prometheus metrics',
       description:
-        'Open to programs of the same machine; from elsewhere, and through a proxy, it needs a key with any scope. No label names an organisation.',
+        'Open to programs of the same machine; from elsewhere, and through a proxy, it needs a key with any scope. `tunmeter_site_…` name organisations: only programs of the same machine and root keys get these.',
       scopes: null,
       answer: null,
       produces: ['text/plain; version=0.0.4'],
       handle: async ({ request, reply }) => {
-        if (!isFromHere(request)) auth.allow(request, { scopes: ['admin', 'read', 'ingest'] })
-        await reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+        const scopes = ['admin', 'read', 'ingest'] as const
+        const isOperator = isFromHere(request) || auth.allow(request, { scopes }).scope === 'root'
+        const own = await metrics.registry.metrics()
+        const text = isOperator ? `${own}${await sites.text()}` : own
+        await reply.type(metrics.registry.contentType).send(text)
         return undefined
       },
     }),
