@@ -69,7 +69,7 @@ const catalog = {
 
 function newAttributor(): Attributor {
   const attributor = new Attributor()
-  attributor.catalogChanged(catalog, START_US - 1_000_000)
+  attributor.catalogChanged(catalog)
   const device = {
     interfaceName: 'wg0',
     kind: 'kernel',
@@ -77,7 +77,7 @@ function newAttributor(): Attributor {
     listenPort: 1,
     peers,
   } as const
-  attributor.peersChanged({ device }, START_US - 1_000_000)
+  attributor.peersChanged({ device })
   return attributor
 }
 

@@ -33,6 +33,8 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
                        {InstanceMethod<&PacketEngineWrap::feed>("feed"),
                         InstanceMethod<&PacketEngineWrap::advance>("advance"),
                         InstanceMethod<&PacketEngineWrap::set_inside>("setInside"),
+                        InstanceMethod<&PacketEngineWrap::begin_epoch>("beginEpoch"),
+                        InstanceMethod<&PacketEngineWrap::oldest_epoch>("oldestEpoch"),
                         InstanceMethod<&PacketEngineWrap::finish>("finish"),
                         InstanceMethod<&PacketEngineWrap::records>("records"),
                         InstanceMethod<&PacketEngineWrap::counters>("counters"),
@@ -96,6 +98,14 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
     engine_->set_inside(set);
   }
 
+  void begin_epoch(const Napi::CallbackInfo& info) {
+    engine_->begin_epoch(info[0].ToNumber().Uint32Value());
+  }
+
+  Napi::Value oldest_epoch(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), engine_->oldest_epoch());
+  }
+
   void finish(const Napi::CallbackInfo&) { engine_->finish(); }
 
   Napi::Value records(const Napi::CallbackInfo& info) {
@@ -137,6 +147,8 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
                         InstanceMethod<&ObservationPointWrap::drain>("drain"),
                         InstanceMethod<&ObservationPointWrap::status>("status"),
                         InstanceMethod<&ObservationPointWrap::set_inside>("setInside"),
+                        InstanceMethod<&ObservationPointWrap::begin_epoch>("beginEpoch"),
+                        InstanceMethod<&ObservationPointWrap::epoch_begun>("epochBegun"),
                         InstanceMethod<&ObservationPointWrap::stop>("stop"),
                         InstanceMethod<&ObservationPointWrap::close>("close")});
   }
@@ -202,6 +214,14 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
 
   void set_inside(const Napi::CallbackInfo& info) {
     if (point_) point_->set_inside(prefix_set(info[0]));
+  }
+
+  void begin_epoch(const Napi::CallbackInfo& info) {
+    if (point_) point_->begin_epoch(info[0].ToNumber().Uint32Value());
+  }
+
+  Napi::Value epoch_begun(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), point_ ? point_->epoch_begun() : 0);
   }
 
   void stop(const Napi::CallbackInfo&) {

@@ -101,6 +101,7 @@ Napi::Object status_object(Napi::Env env, const PointStatus& status) {
   }
   object.Set("errors", errors);
   const bool gone = status.state == PointState::kGone;
+  object.Set("oldestEpoch", status.oldest_epoch);
   object.Set("gone", gone ? Napi::Value(error_object(env, status.gone, 0)) : env.Null());
   const auto set = [&object](const char* name, uint64_t value) {
     object.Set(name, static_cast<double>(value));

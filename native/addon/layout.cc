@@ -44,6 +44,7 @@ Words record() {
           FIELD("directionBasis", direction_basis),
           FIELD("flags", flags),
           FIELD("handshakeRttUs", handshake_rtt_us),
+          FIELD("epoch", epoch),
           FIELD("reserved", reserved),
           "end at " + std::to_string(sizeof(SessionRecord))};
 }

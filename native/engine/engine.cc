@@ -243,6 +243,7 @@ void Engine::finish() {
     }
     if (slot.waiting_syn != 0) count_waiting_syn(o.slot);
     emit(o.slot, reason);
+    epochs_.ended(slot.sequence);
     counters_.ended[static_cast<int>(reason)]++;
   }
   counters_.open_sessions = 0;
@@ -254,7 +255,8 @@ void Engine::finish() {
 
 size_t Engine::memory_bytes() const {
   return table_.memory_bytes() + wheel_.memory_bytes() + fragments_.memory_bytes() +
-         eviction_.memory_bytes() + waiting_syns_.capacity() * sizeof(WaitingSyn) +
+         eviction_.memory_bytes() + epochs_.memory_bytes() +
+         waiting_syns_.capacity() * sizeof(WaitingSyn) +
          (due_.capacity() + due_again_.capacity()) * sizeof(DueEvent);
 }
 
@@ -272,6 +274,7 @@ const char* Engine::check() const {
     if (reason != static_cast<int>(EndReason::kActiveTimeout)) ended += counters_.ended[reason];
   }
   if (counters_.open_sessions != table_.size()) return "open sessions differ from the table";
+  if (epochs_.open_sessions() != table_.size()) return "open sessions of all epochs differ";
   return ended + table_.size() == counters_.sessions_opened ? nullptr : "a session was lost";
 }
 

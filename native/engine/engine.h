@@ -19,6 +19,7 @@
 #include "decode/decoded_packet.h"
 #include "decode/fragments.h"
 #include "engine/engine_counters.h"
+#include "engine/epochs.h"
 #include "engine/packet_clocks.h"
 #include "engine/record_sink.h"
 #include "source/packet.h"
@@ -66,6 +67,10 @@ class Engine final : public PacketSink {
   void finish();
   // Who is inside decides about sessions that open from now on.
   void set_inside(PrefixSet& prefixes) { inside_.swap(prefixes); }
+  // Sessions that open from now on belong to it.
+  void begin_epoch(uint32_t epoch) { epochs_.begin(epoch, sequence_); }
+  // No session of an older one is open.
+  uint32_t oldest_epoch() const { return epochs_.oldest(); }
 
   const EngineCounters& counters() const { return counters_; }
   size_t memory_bytes() const;
@@ -165,6 +170,7 @@ class Engine final : public PacketSink {
   FragmentTable fragments_;
   EvictionQueue eviction_;
   PrefixSet inside_;
+  Epochs epochs_;
   std::vector<WaitingSyn> waiting_syns_;  // FlowSlot::waiting_syn is the place and one
   std::vector<DueEvent> due_;
   std::vector<DueEvent> due_again_;

@@ -166,6 +166,7 @@ uint32_t Engine::open_session(const DecodedPacket& packet) {
   const uint32_t i = table_.insert(packet.key, packet.hash);
   FlowSlot& slot = table_.slot(i);
   slot.sequence = ++sequence_;
+  epochs_.opened();
   slot.first_us = slot.last_us = packet_us_;
   orient(slot, packet);
   slot.clock = clocks_.current();
@@ -309,6 +310,7 @@ void Engine::end_session(uint32_t i, EndReason reason) {
   if (table_.slot(i).waiting_syn != 0) count_waiting_syn(i);
   emit(i, reason);
   counters_.ended[static_cast<int>(reason)]++;
+  epochs_.ended(table_.slot(i).sequence);
   table_.erase(i);
   counters_.open_sessions = table_.size();
 }
@@ -354,6 +356,7 @@ void Engine::fill_record(uint32_t i, EndReason reason, SessionRecord& record) {
   record.direction_basis = static_cast<DirectionBasis>(slot.basis);
   record.flags = static_cast<uint8_t>((slot.midstream ? kFlagMidstream : 0) |
                                       (slot.icmp_error ? kFlagIcmpError : 0));
+  record.epoch = epochs_.of(slot.sequence);
   record.handshake_rtt_us = kNoRtt;
   if (slot.rtt_state == static_cast<uint64_t>(RttState::kKnown)) {
     record.handshake_rtt_us = static_cast<uint32_t>(table_.syn_facts(i).syn_us_or_rtt);

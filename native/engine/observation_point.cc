@@ -204,6 +204,9 @@ void ObservationPoint::between_reads() {
     engine_.set_inside(inside_);
     inside_changed_.store(false);
   }
+  const uint32_t epoch = epoch_.load();
+  engine_.begin_epoch(epoch);
+  epoch_begun_.store(epoch);
   const int64_t now = clock_ns(CLOCK_MONOTONIC);
   // A file's records come thick and fast: whole chunks only.
   if (options_.source.live && now - flushed_ns_ >= kFlushEveryNs) {
@@ -216,6 +219,8 @@ void ObservationPoint::between_reads() {
 }
 
 void ObservationPoint::publish(bool ended) {
+  // Before it is said of which epochs there will be no more records.
+  if (options_.source.live) queue_.flush();
   const std::lock_guard lock(mutex_);
   status_.counters = engine_.counters();
   status_.source = interface_ ? interface_->stats() : source_stats_;
@@ -223,6 +228,7 @@ void ObservationPoint::publish(bool ended) {
   status_.ended = ended;
   status_.errors = errors_;
   status_.gone = gone_;
+  status_.oldest_epoch = engine_.oldest_epoch();
 }
 
 }  // namespace tunmeter

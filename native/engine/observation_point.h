@@ -48,6 +48,8 @@ struct PointStatus {
   bool ended = false;  // no more records will come
   std::vector<PointError> errors;
   SourceError gone;  // kGone: why
+  // Records of sessions of older ones, if any, are in the queue.
+  uint32_t oldest_epoch = 0;
 };
 
 class ObservationPoint {
@@ -73,6 +75,9 @@ class ObservationPoint {
   // Ends the thread without waiting for anybody to take its records, and joins it.
   void abandon();
   void set_inside(PrefixSet prefixes);
+  // Any thread: of sessions that open from about now on; epoch_begun() says when it is so.
+  void begin_epoch(uint32_t epoch) { epoch_.store(epoch); }
+  uint32_t epoch_begun() const { return epoch_begun_.load(); }
   PointStatus status();
   RecordQueue& queue() { return queue_; }
 
@@ -116,6 +121,8 @@ class ObservationPoint {
   PointStatus status_;
   PrefixSet inside_;
   std::atomic<bool> inside_changed_ = false;
+  std::atomic<uint32_t> epoch_ = 0;
+  std::atomic<uint32_t> epoch_begun_ = 0;
 };
 
 }  // namespace tunmeter

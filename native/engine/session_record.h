@@ -9,7 +9,7 @@
 //   byte  48           56           64           72              88             104
 //          | payload_rx | packets_tx | packets_rx | source_ip 16  | dest_ip 16   |
 //   byte 104      106      108   109  110  111   112  113  114   115   116      120        128
-//          | sport | dport | prot | fam | end | conn | ftx | frx | base | flag | rtt_us | (zero)
+//          | sport | dport | prot | fam | end | conn | ftx | frx | base | flag | rtt_us | epoch, zero 4
 //
 // "source" is the initiator, "dest" the responder, so tx is source to dest.
 #pragma once
@@ -96,7 +96,8 @@ struct SessionRecord {
   DirectionBasis direction_basis;
   uint8_t flags;              // RecordFlags
   uint32_t handshake_rtt_us;  // SYN -> SYN-ACK as seen here, kNoRtt when unseen
-  uint8_t reserved[8];        // zero
+  uint32_t epoch;             // in force when the session opened (epochs.h)
+  uint8_t reserved[4];        // zero
 };
 
 static_assert(sizeof(SessionRecord) == 128 && std::is_trivially_copyable_v<SessionRecord>);

@@ -66,8 +66,11 @@ class PeerComparison {
 
   async read(metering: boolean, known: WireGuardDevice | null = null): Promise<void> {
     const atMs = Date.now()
+    const epoch = this.#attributor.beginReading()
+    this.#meter.beginEpoch(epoch)
+    await this.#meter.epochBegun(epoch)
     const device = known ?? (await readPeers(this.#name))
-    this.#attributor.peersChanged({ device }, atMs * 1000)
+    this.#attributor.peersChanged({ device })
     const other = otherTraffic(this.#meter.counters())
     const segmented = device.kind === 'kernel'
     this.#reconciler.read(device.peers, atMs, { metering, segmented, other })

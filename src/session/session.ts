@@ -29,6 +29,8 @@ export {
 export interface FlowRecord extends FieldsFrom<'engine'> {
   /** Unique in one engine run, in order of opening; shared by all reports of one session. */
   readonly sequence: number
+  /** In force when it opened: which state of peers and catalog it belongs to; see Attributor. */
+  readonly epoch: number
 }
 
 /** Who a session belongs to, by the state that held when it started. */

@@ -41,6 +41,6 @@ export const UNATTRIBUTED_REASONS = [
   'noPeers', // the interface's peers could not be read and no catalog names clients
   'noMatch', // peers are known; none of them holds the source (nor the destination)
   'unknownPeer', // a peer holds it; the catalog has no client with that public key
-  'historyLost', // the session started before the oldest state that is kept
+  'historyLost', // in logs of earlier meters only: it started before the oldest state that was kept
 ] as const
 export type UnattributedReason = (typeof UNATTRIBUTED_REASONS)[number]

@@ -90,7 +90,8 @@ class Round {
     const uint32_t what = random_() % 8;
     if (what < 4) take();
     if (what == 4) point_.set_inside(PrefixSet());
-    if (what > 4) std::this_thread::yield();
+    if (what == 5) point_.begin_epoch(++epoch_);
+    if (what > 5) std::this_thread::yield();
   }
 
   void take() {
@@ -100,6 +101,7 @@ class Round {
     });
   }
 
+  uint32_t epoch_ = 0;
   std::minstd_rand& random_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -24,6 +24,8 @@ export function difference(scenario: Scenario, check = false): string | null {
     records.push(...allFields(engine))
     const broken = check ? engine.check() : null
     if (broken !== null || (clocks > 1 && !atEnd)) return broken
+    const [oldest, want] = [engine.oldestEpoch(), twin.oldestEpoch]
+    if (oldest !== want) return `oldest epoch: engine ${oldest}, twin ${want}`
     return differentCounters(engine.counters(), twin)
   }
   for (const event of events(scenario)) {
@@ -54,9 +56,11 @@ function take(event: Event, engine: PacketEngine, twin: Twin, packer: PacketPack
   if (event.kind === 'advance') {
     engine.advance(event.ns)
     twin.advance(event.ns)
+    engine.beginEpoch(++twin.epoch)
   } else if (event.kind === 'inside') {
     engine.setInside(event.prefixes)
     twin.setInside(event.prefixes)
+    engine.beginEpoch(++twin.epoch)
   } else {
     const { kind: _, ns, ...packet } = event
     packer.add({ timestampNs: ns ?? NO_TIMESTAMP, ...packet })

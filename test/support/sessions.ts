@@ -10,6 +10,7 @@ export function aFlowRecord(change: Partial<FlowRecord> = {}): FlowRecord {
   const startTimeUs = change.startTimeUs ?? 0
   return {
     sequence: ++sequence,
+    epoch: 0,
     startTimeUs,
     endTimeUs: startTimeUs,
     protocol: 'tcp',

@@ -25,7 +25,7 @@ const UNATTRIBUTED: Readonly<Record<UnattributedReason, string>> = {
   noPeers: 'the WireGuard peers could not be read, and no catalog names clients',
   noMatch: 'no WireGuard peer holds the source address',
   unknownPeer: 'the catalog has no client with this public key',
-  historyLost: 'the session began before the oldest state of peers that is kept',
+  historyLost: 'the session began before the oldest state of peers that its meter kept',
 }
 
 export function unattributedText(reason: UnattributedReason): string {

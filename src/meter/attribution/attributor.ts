@@ -1,37 +1,32 @@
 /**
- * Says who a session belongs to: peer, client, user, resource, by the state that held when it started.
+ * Says who a session belongs to: peer, client, user, resource, by the state that held when it opened.
  *
  * - The peer is the one whose allowed IPs hold the source (longest prefix); if none does, the one that holds the
  *   destination: the session was opened by the resource towards a client. With both ends inside peers
  *   (hub-and-spoke) it is the initiator's peer.
  * - The client is the catalog's with that peer's public key; else, and where there are no peers, the one whose
  *   `addresses` hold the source, then the destination.
- * - The resource is the catalog's for the destination, port and protocol (see CatalogIndex).
+ * - The resource is the catalog's for the destination, port and protocol; of a session that came to a client from
+ *   somebody who is none, the one that opened it (see CatalogIndex).
  *
- * Peers are sampled. An address that nobody held at the sample before the session's start, but somebody at the
- * next one, is that peer's: WireGuard lets no packet in whose source is not in its peer's allowed IPs, so the
- * session itself proves that the change had happened.
- *
- * All reports of a session must agree although the history is bounded, so what an interim record was given is
- * kept for the records that follow (at most `openMax` of them, longest unused first out).
+ * States are counted: an epoch begins before the peers are read, and with each catalog. The engine stamps a session
+ * with the epoch that it opened in, so what a session is given does not depend on when it is asked for, nor on any
+ * clock. What an epoch needs is kept until no session of it is open (`forgetBefore`).
  */
-import { LRUCache } from 'lru-cache'
-import { type Catalog, EMPTY_CATALOG } from '../../session/catalog.js'
+import type { Catalog } from '../../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../../session/session.js'
 import type { PeerSnapshot } from '../wireguard/device.js'
 import { CatalogIndex } from './catalog-index.js'
-import { History, maybeAlready } from './history.js'
-import { PeerIdentity } from './peer-identity.js'
-import { buildPeerTable, fingerprintOf, type PeerTable } from './peer-table.js'
+import { type Owner, PeerTable } from './peer-table.js'
 
 export interface AttributorOptions {
-  /** Open sessions whose attribution is remembered. */
-  readonly openMax?: number
-  /** States of the peers, and of the catalog, that are kept. */
-  readonly historyMax?: number
+  /** Owners and readings of the past that are kept for sessions that are open; beyond it the older half goes. */
+  readonly pastMax?: number
   /** The site this meter stands at; resources of other sites are left out. */
   readonly siteId?: number | null
 }
+
+type Reason = Exclude<UnattributedReason, 'historyLost'>
 
 export interface AttributionCounters {
   readonly peers: number
@@ -39,197 +34,195 @@ export interface AttributionCounters {
   readonly peersRemoved: number
   /** Peers whose outer address changed. */
   readonly endpointChanges: number
-  /** States of allowed IPs since the start, and those that the bound dropped. */
+  /** States of allowed IPs since the start. */
   readonly states: number
+  /** How often the bound of the past was met. */
   readonly statesDropped: number
   readonly attributed: number
-  readonly unattributed: Readonly<Record<UnattributedReason, number>>
+  readonly unattributed: Readonly<Record<Reason, number>>
 }
 
-const OPEN_MAX_DEFAULT = 4096
-const HISTORY_MAX_DEFAULT = 64
-
-/** Whether reading the peers anew may tell more: nobody's session, or a peer whose endpoint is not known yet. */
-export function isUncertain({ unattributed, peerPublicKey, clientEndpoint }: Attribution): boolean {
-  return unattributed === 'noMatch' || (peerPublicKey !== null && clientEndpoint === null)
-}
+/** About 100 MiB. */
+const PAST_MAX_DEFAULT = 1_000_000
 
 export class Attributor {
-  readonly #siteId: number | null
-  readonly #peers: History<PeerTable>
-  readonly #catalogs: History<CatalogIndex>
-  readonly #identities = new Map<string, PeerIdentity>()
-  /** Sequence of a session that is still open to what it was given. */
-  readonly #open: LRUCache<number, Attribution>
-  readonly #unattributed: Record<UnattributedReason, number> = {
+  readonly #pastMax: number
+  readonly #peers = new PeerTable()
+  readonly #catalog: CatalogIndex
+  readonly #unattributed: Record<Reason, number> = {
     noPeers: 0,
     noMatch: 0,
     unknownPeer: 0,
-    historyLost: 0,
   }
-  #current = new Set<string>()
+  #epoch = 0
+  /** The epochs at whose beginning the peers were read, ascending. */
+  #readings: number[] = []
+  #readingEpoch = 0
+  #hasCatalog = false
+  /** The oldest epoch that is known. */
+  #horizon = 0
   #states = 0
-  #peersAdded = 0
-  #peersRemoved = 0
-  #endpointChanges = 0
+  #statesDropped = 0
   #attributed = 0
 
   constructor(options: AttributorOptions = {}) {
-    const historyMax = options.historyMax ?? HISTORY_MAX_DEFAULT
-    this.#siteId = options.siteId ?? null
-    this.#peers = new History(historyMax)
-    this.#catalogs = new History(historyMax)
-    this.#open = new LRUCache({ max: options.openMax ?? OPEN_MAX_DEFAULT })
+    this.#pastMax = options.pastMax ?? PAST_MAX_DEFAULT
+    this.#catalog = new CatalogIndex(options.siteId ?? null)
+  }
+
+  /** Sessions that open from now on belong to it. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** The peers are about to be read: a session that opens before that had its owner by the time of this reading. */
+  beginReading(): number {
+    this.#readingEpoch = ++this.#epoch
+    return this.#epoch
   }
 
   /** True when an allowed IP changed owner, came or went: `insidePrefixes` has changed then. */
-  peersChanged({ device }: Pick<PeerSnapshot, 'device'>, atUs: number): boolean {
-    const fingerprint = fingerprintOf(device.peers)
-    const before = this.#peers.latest
-    const changed = before === null || before.fingerprint !== fingerprint
-    for (const peer of device.peers)
-      if (this.#identityOf(peer.publicKey).moved(peer.endpoint, atUs)) this.#endpointChanges++
-    if (!changed) {
-      this.#peers.confirm(atUs)
-      return false
-    }
-    this.#countPeers(device.peers.map((peer) => peer.publicKey))
-    const identityOf = (key: string) => this.#identityOf(key)
-    this.#peers.add(buildPeerTable(device.peers, identityOf, fingerprint), atUs)
-    this.#peerPrefixes = device.peers.flatMap((peer) => peer.allowedIps)
-    this.#states++
-    return true
+  peersChanged({ device }: Pick<PeerSnapshot, 'device'>): boolean {
+    // Nothing is known against the first state: it held before.
+    const from = this.#peers.wasRead ? this.#readingEpoch : 0
+    if (this.#readings.at(-1) !== this.#readingEpoch) this.#readings.push(this.#readingEpoch)
+    const changed = this.#peers.replace(device.peers, from)
+    if (changed) this.#states++
+    return changed
   }
-  #peerPrefixes: readonly string[] = []
 
-  catalogChanged(catalog: Catalog, atUs: number): void {
-    this.#catalogs.add(new CatalogIndex(catalog, this.#siteId), atUs)
+  catalogChanged(catalog: Catalog): void {
+    this.#catalog.replace(catalog, this.#hasCatalog ? ++this.#epoch : 0)
+    this.#hasCatalog = true
   }
 
   /** The clients' side of the tunnel: all allowed IPs, and the catalog's client addresses. */
   insidePrefixes(): string[] {
-    return [...this.#peerPrefixes, ...(this.#catalogs.latest?.clientPrefixes ?? [])]
+    return [...this.#peers.prefixes, ...this.#catalog.clientPrefixes]
+  }
+
+  /** No records will come of sessions that began before this epoch. */
+  forgetBefore(epoch: number): void {
+    this.#horizon = Math.max(this.#horizon, epoch)
+    if (this.#forget() <= this.#pastMax) return
+    this.#horizon = Math.ceil((this.#horizon + this.#epoch) / 2)
+    this.#forget()
+    this.#statesDropped++
   }
 
   attribute(record: FlowRecord): Attribution {
-    const known = this.#open.size === 0 ? undefined : this.#open.get(record.sequence)
-    const attribution = known ?? this.#attribute(record)
-    if (record.endReason === 'activeTimeout') {
-      // One that belongs to nobody so far may find its peer with the next sample.
-      if (known === undefined && attribution.unattributed !== 'noMatch')
-        this.#open.set(record.sequence, attribution)
-    } else {
-      if (known !== undefined) this.#open.delete(record.sequence)
-      if (attribution.unattributed === null) this.#attributed++
-      else this.#unattributed[attribution.unattributed]++
-    }
+    const attribution = this.#attribute(record)
+    if (record.endReason !== 'activeTimeout') this.#count(attribution, 1)
     return attribution
   }
 
-  /**
-   * After the peers were read again: what was nobody's may be somebody's now, and a peer that had just shaken hands
-   * for the first time has its endpoint. `before` is what the record was given first.
-   */
+  /** After the peers were read again; `before` is what the record was given first. */
   attributeAgain(record: FlowRecord, before: Attribution): Attribution {
-    this.#open.delete(record.sequence)
-    if (record.endReason !== 'activeTimeout') {
-      if (before.unattributed === null) this.#attributed--
-      else this.#unattributed[before.unattributed]--
-    }
+    if (record.endReason !== 'activeTimeout') this.#count(before, -1)
     return this.attribute(record)
   }
 
+  /**
+   * Whether reading the peers anew may tell more: of a peer whose endpoint is not known yet, and of what opened since
+   * they were read when it is nobody's, or of a peer with a wide prefix under which another may have come.
+   */
+  isUncertain(record: FlowRecord, who: Attribution): boolean {
+    if (who.peerPublicKey !== null && who.clientEndpoint === null) return true
+    const { epoch, next } = this.#when(record)
+    if (next !== null) return false
+    if (who.unattributed === 'noMatch') return true
+    const source = this.#peers.ownerOf(record.sourceIp, epoch, next)
+    return source !== null && !source.hostRoute
+  }
+
   /** The peers that hold the two ends, by public key. */
-  endsOf({ sourceIp, destIp, startTimeUs }: FlowRecord): {
-    source: string | null
-    dest: string | null
-  } {
-    return {
-      source: this.#peerOf(sourceIp, startTimeUs)?.publicKey ?? null,
-      dest: this.#peerOf(destIp, startTimeUs)?.publicKey ?? null,
-    }
+  endsOf(record: FlowRecord): { source: string | null; dest: string | null } {
+    const { source, dest } = this.#owners(record)
+    return { source: source?.peer.publicKey ?? null, dest: dest?.peer.publicKey ?? null }
   }
 
   /** Peers that are remembered, present or gone: bounded. */
   get identityCount(): number {
-    return this.#identities.size
+    return this.#peers.identityCount
   }
 
   counters(): AttributionCounters {
     return {
-      peers: this.#current.size,
-      peersAdded: this.#peersAdded,
-      peersRemoved: this.#peersRemoved,
-      endpointChanges: this.#endpointChanges,
+      peers: this.#peers.size,
+      peersAdded: this.#peers.added,
+      peersRemoved: this.#peers.removed,
+      endpointChanges: this.#peers.endpointChanges,
       states: this.#states,
-      statesDropped: this.#peers.dropped,
+      statesDropped: this.#statesDropped,
       attributed: this.#attributed,
       unattributed: { ...this.#unattributed },
     }
   }
 
   #attribute(record: FlowRecord): Attribution {
-    const { startTimeUs, sourceIp, destIp } = record
-    const held = this.#catalogs.at(startTimeUs)
-    const catalog = held === null || held === 'lost' ? this.#empty : held.state
-    const peer = this.#peerOf(sourceIp, startTimeUs) ?? this.#peerOf(destIp, startTimeUs)
-    const client =
-      (peer === null ? null : catalog.clientOf(peer)) ??
-      catalog.clientOfAddress(sourceIp) ??
-      catalog.clientOfAddress(destIp)
+    const { sourceIp, sourcePort, destIp, destPort, protocol } = record
+    const { epoch } = this.#when(record)
+    const { source, dest } = this.#owners(record)
+    const catalog = this.#catalog
+    const peer = source?.peer ?? dest?.peer ?? null
+    const atSource = catalog.clientOfAddress(sourceIp, epoch)
+    const atDest = catalog.clientOfAddress(destIp, epoch)
+    const ofPeer = peer === null ? null : catalog.clientOfKey(peer.publicKey, epoch)
+    const client = ofPeer ?? atSource ?? atDest
+    const cameToClient = source === null && atSource === null && (dest !== null || atDest !== null)
     return {
       peerPublicKey: peer?.publicKey ?? null,
-      clientEndpoint: peer?.endpointAt(startTimeUs) ?? null,
+      clientEndpoint: peer?.endpointAt(epoch) ?? null,
       clientId: client?.clientId ?? null,
       userId: client?.userId ?? null,
-      siteResourceId: catalog.resourceOf(destIp, record.destPort, record.protocol),
-      unattributed:
-        client !== null
-          ? null
-          : this.#reason(peer, startTimeUs, held === 'lost', catalog.hasClients),
+      siteResourceId:
+        catalog.resourceOf(destIp, destPort, protocol, epoch) ??
+        (cameToClient ? catalog.openerOf(sourceIp, sourcePort, protocol, epoch) : null),
+      unattributed: client !== null ? null : this.#reason(peer !== null),
     }
   }
-  readonly #empty = new CatalogIndex(EMPTY_CATALOG, null)
 
-  #reason(
-    peer: PeerIdentity | null,
-    startTimeUs: number,
-    catalogLost: boolean,
-    catalogHasClients: boolean,
-  ): UnattributedReason {
-    if (catalogLost || this.#peers.at(startTimeUs) === 'lost') return 'historyLost'
-    if (peer !== null) return 'unknownPeer'
-    return this.#peers.length === 0 && !catalogHasClients ? 'noPeers' : 'noMatch'
+  #reason(hasPeer: boolean): Reason {
+    if (hasPeer) return 'unknownPeer'
+    return this.#peers.wasRead || this.#catalog.hasClients ? 'noMatch' : 'noPeers'
   }
 
-  #peerOf(ip: string, timeUs: number): PeerIdentity | null {
-    const held = this.#peers.at(timeUs)
-    if (held === null || held === 'lost') return null
-    return held.state.byAddress.match(ip) ?? maybeAlready(held, timeUs)?.byAddress.match(ip) ?? null
-  }
-
-  #identityOf(publicKey: string): PeerIdentity {
-    const known = this.#identities.get(publicKey)
-    if (known !== undefined) return known
-    const identity = new PeerIdentity(publicKey)
-    this.#identities.set(publicKey, identity)
-    return identity
-  }
-
-  #countPeers(publicKeys: readonly string[]): void {
-    const next = new Set(publicKeys)
-    for (const key of next) if (!this.#current.has(key)) this.#peersAdded++
-    for (const key of this.#current) if (!next.has(key)) this.#peersRemoved++
-    this.#current = next
-    this.#forget(next)
-  }
-
-  /** Tables keep the identities they need; here a peer that is gone is kept only while there is room. */
-  #forget(present: ReadonlySet<string>): void {
-    const max = Math.max(2 * present.size, 1024)
-    for (const key of this.#identities.keys()) {
-      if (this.#identities.size <= max) return
-      if (!present.has(key)) this.#identities.delete(key)
+  #owners(record: FlowRecord): { source: Owner | null; dest: Owner | null } {
+    const { epoch, next } = this.#when(record)
+    return {
+      source: this.#peers.ownerOf(record.sourceIp, epoch, next),
+      dest: this.#peers.ownerOf(record.destIp, epoch, next),
     }
+  }
+
+  /** Its epoch, and that of the next reading, if there was one. */
+  #when({ epoch }: FlowRecord): { epoch: number; next: number | null } {
+    const known = Math.max(epoch, this.#horizon)
+    const last = this.#readings.at(-1)
+    if (last === undefined || last <= known) return { epoch: known, next: null }
+    let low = 0
+    let high = this.#readings.length - 1
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#readings[middle]! > known) high = middle
+      else low = middle + 1
+    }
+    return { epoch: known, next: this.#readings[low]! }
+  }
+
+  #forget(): number {
+    const first = this.#readings.findIndex((reading) => reading > this.#horizon)
+    // The last one stays: it is the one to compare with.
+    this.#readings.splice(0, first < 0 ? this.#readings.length - 1 : first)
+    return (
+      this.#peers.forgetBefore(this.#horizon) +
+      this.#catalog.forgetBefore(this.#horizon) +
+      this.#readings.length
+    )
+  }
+
+  #count({ unattributed }: Attribution, by: 1 | -1): void {
+    if (unattributed === null) this.#attributed += by
+    else this.#unattributed[unattributed as Reason] += by
   }
 }

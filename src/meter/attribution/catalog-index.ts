@@ -1,58 +1,119 @@
-/** The catalog made searchable: clients by public key and address, resources by destination, port, protocol. */
+/** The catalog made searchable, over epochs: clients by public key and address, resources by destination, port, protocol. */
 import type { Catalog } from '../../session/catalog.js'
 import type { Protocol } from '../../session/session.js'
-import type { ClientMatch, PeerIdentity } from './peer-identity.js'
 import { PortTable } from './port-table.js'
-import { PrefixTable } from './prefix-table.js'
+import { PrefixTimelines } from './prefix-timelines.js'
+import { Timeline } from './timeline.js'
+
+/** Whose a peer or an address is. */
+export interface ClientMatch {
+  readonly clientId: number
+  readonly userId: string | null
+}
+
+/** RFC 959: the data connections of a server at port 21 come from port 20. */
+const FTP_CONTROL = 21
+const FTP_DATA = 20
 
 export class CatalogIndex {
-  readonly #byKey = new Map<string, ClientMatch>()
-  readonly #byAddress = new PrefixTable<ClientMatch>()
-  readonly #resources = new PrefixTable<PortTable>()
-  /** Prefixes that the catalog gives to clients. */
-  readonly clientPrefixes: readonly string[]
+  readonly #siteId: number | null
+  readonly #byKey = new Map<string, Timeline<ClientMatch>>()
+  readonly #byAddress = new PrefixTimelines<ClientMatch>(sameClient)
+  readonly #resources = new PrefixTimelines<PortTable>((a, b) => a.sameRules(b))
+  #clientPrefixes: readonly string[] = []
+  #keys = 0
 
   /** With `siteId`, resources that the catalog restricts to another site are left out. */
-  constructor(catalog: Catalog, siteId: number | null) {
-    for (const { clientId, userId, publicKey, addresses } of catalog.clients) {
-      const client = { clientId, userId: userId ?? null }
-      if (publicKey != null) this.#byKey.set(publicKey, client)
-      for (const prefix of addresses) this.#byAddress.insert(prefix, (before) => before ?? client)
-    }
-    this.clientPrefixes = catalog.clients.flatMap((client) => client.addresses)
-    for (const resource of catalog.resources) {
-      if (siteId !== null && resource.siteId != null && resource.siteId !== siteId) continue
-      this.#resources.insert(resource.destination, (rules = new PortTable()) => {
-        addRules(rules, resource)
-        return rules
-      })
-    }
+  constructor(siteId: number | null) {
+    this.#siteId = siteId
+  }
+
+  /** Prefixes that the catalog gives to clients. */
+  get clientPrefixes(): readonly string[] {
+    return this.#clientPrefixes
   }
 
   get hasClients(): boolean {
-    return this.#byKey.size > 0 || this.#byAddress.size > 0
+    return this.#keys > 0 || this.#byAddress.size > 0
   }
 
-  /** Remembered at the peer, so that its sessions cost no search by key. */
-  clientOf(peer: PeerIdentity): ClientMatch | null {
-    if (peer.catalog !== this) {
-      peer.catalog = this
-      peer.client = this.#byKey.get(peer.publicKey) ?? null
-    }
-    return peer.client
+  replace({ clients, resources }: Catalog, epoch: number): void {
+    this.#clientPrefixes = clients.flatMap(({ addresses }) => addresses)
+    this.#replaceKeys(clients, epoch)
+    this.#byAddress.replace(epoch, (add) => {
+      for (const { clientId, userId = null, addresses } of clients)
+        for (const prefix of addresses) add(prefix, (before) => before ?? { clientId, userId })
+    })
+    this.#resources.replace(epoch, (add) => {
+      for (const resource of resources) {
+        const { siteId = null, destination } = resource
+        if (this.#siteId !== null && siteId !== null && siteId !== this.#siteId) continue
+        add(destination, (rules = new PortTable()) => {
+          addRules(rules, resource)
+          return rules
+        })
+      }
+    })
   }
 
-  clientOfAddress(ip: string): ClientMatch | null {
-    return this.#byAddress.match(ip)
+  clientOfKey(publicKey: string, epoch: number): ClientMatch | null {
+    return this.#byKey.get(publicKey)?.at(epoch) ?? null
+  }
+
+  clientOfAddress(ip: string, epoch: number): ClientMatch | null {
+    return this.#byAddress.firstMatch(ip, (timeline) => timeline.at(epoch))
   }
 
   /**
    * The most specific resource: longest prefix, then a given protocol, then the narrowest port range, then the
    * lowest id. A longer prefix whose ports or protocol do not fit does not hide a shorter one that fits.
    */
-  resourceOf(ip: string, port: number, protocol: Protocol): number | null {
-    return this.#resources.firstMatch(ip, (rules) => rules.resourceOf(port, protocol))
+  resourceOf(ip: string, port: number, protocol: Protocol, epoch: number): number | null {
+    return this.#resources.firstMatch(
+      ip,
+      (timeline) => timeline.at(epoch)?.resourceOf(port, protocol) ?? null,
+    )
   }
+
+  /**
+   * The resource that opened a session: whose port it came from (FTP's data connections: port 21); from any other port
+   * the only one of that destination and protocol, since nothing tells several apart.
+   */
+  openerOf(ip: string, port: number, protocol: Protocol, epoch: number): number | null {
+    return (
+      this.resourceOf(ip, port, protocol, epoch) ??
+      (port === FTP_DATA ? this.resourceOf(ip, FTP_CONTROL, protocol, epoch) : null) ??
+      this.#resources.firstMatch(ip, (timeline) => timeline.at(epoch)?.only(protocol) ?? null)
+    )
+  }
+
+  /** @returns how many values besides the present ones are left */
+  forgetBefore(epoch: number): number {
+    let past = this.#byAddress.forgetBefore(epoch) + this.#resources.forgetBefore(epoch)
+    for (const [key, timeline] of this.#byKey) {
+      if (!timeline.forgetBefore(epoch)) this.#byKey.delete(key)
+      past += timeline.pastCount
+    }
+    return past
+  }
+
+  #replaceKeys(clients: Catalog['clients'], epoch: number): void {
+    const next = new Map<string, ClientMatch>()
+    for (const { clientId, userId = null, publicKey } of clients)
+      if (publicKey != null) next.set(publicKey, { clientId, userId })
+    for (const [key, timeline] of this.#byKey) if (!next.has(key)) timeline.set(null, epoch)
+    for (const [key, client] of next) {
+      const timeline = this.#byKey.get(key)
+      if (timeline === undefined) this.#byKey.set(key, new Timeline(client, epoch))
+      else if (timeline.latest === null || !sameClient(timeline.latest, client))
+        timeline.set(client, epoch)
+    }
+    this.#keys = next.size
+  }
+}
+
+function sameClient(a: ClientMatch, b: ClientMatch): boolean {
+  return a.clientId === b.clientId && a.userId === b.userId
 }
 
 function addRules(rules: PortTable, resource: Catalog['resources'][number]): void {

@@ -45,12 +45,40 @@ export class PortTable {
     return resources[low]!
   }
 
+  /** The resource of all rules that this protocol fits; null when there are several. */
+  only(protocol: Protocol): number | null {
+    let found: number | null = null
+    for (const rule of this.#rules) {
+      if ((rule.protocol ?? protocol) !== protocol || rule.siteResourceId === found) continue
+      if (found !== null) return null
+      found = rule.siteResourceId
+    }
+    return found
+  }
+
+  sameRules(other: PortTable): boolean {
+    const [rules, others] = [this.#rules, other.#rules]
+    if (rules.length !== others.length) return false
+    // A lookup sorts them.
+    if (this.#ranges !== null) others.sort(mostSpecificFirst)
+    return rules.every((rule, i) => sameRule(rule, others[i]!))
+  }
+
   #cut(): Record<Protocol, Ranges> {
     const rules = this.#rules.sort(mostSpecificFirst)
     const of = (protocol: Protocol) =>
       cutIntoRanges(rules.filter((rule) => (rule.protocol ?? protocol) === protocol))
     return { tcp: of('tcp'), udp: of('udp') }
   }
+}
+
+function sameRule(a: PortRule, b: PortRule): boolean {
+  return (
+    a.siteResourceId === b.siteResourceId &&
+    a.protocol === b.protocol &&
+    a.low === b.low &&
+    a.high === b.high
+  )
 }
 
 function mostSpecificFirst(a: PortRule, b: PortRule): number {

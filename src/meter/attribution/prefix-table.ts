@@ -50,12 +50,22 @@ export class PrefixTable<T> {
   insert(text: string, merge: (before: T | undefined) => T): boolean {
     const prefix = parsePrefix(text)
     if (prefix === null) return false
-    this.#ranges4 = this.#ranges6 = null
     const { family, words, length } = prefix
     const entry = { words, prefixLength: length, value: undefined as T }
     const known = family === 4 ? this.#known4(entry) : this.#known6(entry)
-    known.value = merge(known === entry ? undefined : known.value)
+    const value = merge(known === entry ? undefined : known.value)
+    if (known === entry || value !== known.value) this.#ranges4 = this.#ranges6 = null
+    known.value = value
     return true
+  }
+
+  keepOnly(stays: (value: T) => boolean): void {
+    for (const entries of [...this.#entries4, this.#entries6] as Map<unknown, Entry<T>>[])
+      for (const [key, { value }] of entries) {
+        if (stays(value)) continue
+        entries.delete(key)
+        this.#ranges4 = this.#ranges6 = null
+      }
   }
 
   /** The entry of the same prefix; else this one, which is kept. */

@@ -8,6 +8,8 @@ export interface NativePacketEngine {
   feed(packets: Uint8Array): void
   advance(timestampNs: bigint): void
   setInside(prefixes: Uint8Array): void
+  beginEpoch(epoch: number): void
+  oldestEpoch(): number
   finish(): void
   records(): Uint8Array
   counters(): Float64Array
@@ -46,6 +48,8 @@ export interface NativeStatus {
   readonly kernelDropped: number
   readonly interfaceDropped: number
   readonly reopened: number
+  /** Records of sessions of older ones, if any, are there for the next drain(). */
+  readonly oldestEpoch: number
   readonly counters: Float64Array
 }
 
@@ -55,6 +59,9 @@ export interface NativeObservationPoint {
   drain(): Uint8Array[]
   status(): NativeStatus
   setInside(prefixes: Uint8Array): void
+  beginEpoch(epoch: number): void
+  /** The epoch that the thread has begun. */
+  epochBegun(): number
   /** Asks the thread to end its input; it then ends as at the end of a file. */
   stop(): void
   /** Ends the thread, whatever it does, and frees it; status() keeps answering. */

@@ -14,6 +14,7 @@
  * records are dropped and counted (`recordsDropped`).
  */
 import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../base/errors.js'
 import { loadAddon, type NativeObservationPoint, type NativeSource } from './addon.js'
 import { type EngineCounters, readCounters } from './counters.js'
@@ -73,11 +74,14 @@ export interface FlowMeterCounters extends EngineCounters {
 }
 
 const RECORD_QUEUE_BYTES = 64 * 1024 * 1024
+const EPOCH_POLL_MS = 5
+const EPOCH_WAIT_MS = 250
 
 export class FlowMeter {
   readonly #native: NativeObservationPoint
   #started = false
   #closed = false
+  #oldestEpoch = 0
   #wake: () => void = () => {}
   #ended: Promise<void>
   #end: () => void = () => {}
@@ -118,21 +122,41 @@ export class FlowMeter {
         this.#wake = resolve
       })
       // Asked before draining: what the thread made before it ended is in the queue by then.
-      const { ended } = this.#native.status()
+      const { ended, oldestEpoch } = this.#native.status()
       for (const chunk of this.#native.drain()) yield new RecordBatch(chunk)
+      this.#oldestEpoch = oldestEpoch
       if (ended) return
       await woken
     }
   }
 
   counters(): FlowMeterCounters {
-    const { counters, ended: _, ...source } = this.#native.status()
+    const { counters, ended: _, oldestEpoch: __, ...source } = this.#native.status()
     return { ...readCounters(counters), ...source }
   }
 
   /** Prefixes whose addresses are inside: initiators of sessions that open from now on without a SYN. */
   setInside(prefixes: readonly string[]): void {
     this.#native.setInside(packPrefixes(prefixes))
+  }
+
+  /** Sessions that open from about now on belong to it; it is larger than the last one. */
+  beginEpoch(epoch: number): void {
+    this.#native.beginEpoch(epoch)
+  }
+
+  /** Resolves when sessions open in this epoch; live that takes 50 ms, unless the thread is busy otherwise. */
+  async epochBegun(epoch: number): Promise<void> {
+    const untilMs = performance.now() + EPOCH_WAIT_MS
+    while (this.#started && !this.#closed && this.#native.epochBegun() < epoch) {
+      if (performance.now() >= untilMs) return
+      await sleep(EPOCH_POLL_MS)
+    }
+  }
+
+  /** records() gives no more of sessions that began in an older one. */
+  get oldestEpoch(): number {
+    return this.#oldestEpoch
   }
 
   /** Ends the input: open sessions come out with reason forcedEnd. Resolves when records() has given the last. */

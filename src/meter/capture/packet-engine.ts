@@ -116,6 +116,16 @@ export class PacketEngine {
     this.#native.setInside(packPrefixes(prefixes))
   }
 
+  /** Sessions that open from now on belong to it. */
+  beginEpoch(epoch: number): void {
+    this.#native.beginEpoch(epoch)
+  }
+
+  /** No session of an older one is open. */
+  oldestEpoch(): number {
+    return this.#native.oldestEpoch()
+  }
+
   /** End of input: every session is reported. The engine can be fed again; its sequence goes on. */
   finish(): void {
     this.#native.finish()

@@ -38,6 +38,9 @@ export class RecordReader implements FlowRecord {
   get sequence(): number {
     return this.#u64(AT.sequence)
   }
+  get epoch(): number {
+    return this.#view.getUint32(this.#at + AT.epoch, true)
+  }
   get startTimeUs(): number {
     return this.#i64(AT.startTimeUs)
   }
@@ -137,7 +140,7 @@ export class RecordReader implements FlowRecord {
   }
 }
 
-const decoded = picker<FlowRecord, [FlowRecord]>(['sequence', ...fieldsFrom('engine')])
+const decoded = picker<FlowRecord, [FlowRecord]>(['sequence', 'epoch', ...fieldsFrom('engine')])
 
 /** Records as they crossed the native boundary; iterating decodes them one by one. */
 export class RecordBatch {

@@ -32,13 +32,15 @@ export const RECORD_OFFSETS = {
   directionBasis: 114,
   flags: 115,
   handshakeRttUs: 116,
-  reserved: 120,
+  epoch: 120,
+  reserved: 124,
 } as const satisfies Record<FieldOfRecord, number>
 
 /** What the engine measures, `midstream` as one of the flags. */
 type FieldOfRecord =
   | Exclude<keyof FieldsFrom<'engine'>, 'midstream'>
   | 'sequence'
+  | 'epoch'
   | 'family'
   | 'flags'
   | 'reserved'

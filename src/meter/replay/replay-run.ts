@@ -97,13 +97,13 @@ export class Replay {
     if (peersPath !== undefined) {
       const { loadPeers } = await import('./peers-file.js')
       const device = loadPeers(peersPath)
-      attributor.peersChanged({ device }, 0)
+      attributor.peersChanged({ device })
       this.#owners = { peers: device.peers }
     }
     if (catalogPath !== undefined) {
       const { loadCatalog } = await import('../attribution/catalog-file.js')
       const catalog = loadCatalog(catalogPath)
-      attributor.catalogChanged(catalog, 0)
+      attributor.catalogChanged(catalog)
       this.#names = new CatalogNames(catalog)
       this.#owners = { ...this.#owners, catalog }
     }

@@ -68,9 +68,9 @@ export class InterfaceSet {
       })
   }
 
-  catalogChanged(catalog: Catalog, atUs: number): void {
+  catalogChanged(catalog: Catalog): void {
     this.#catalog = catalog
-    for (const observation of this.#observations.values()) observation.catalogChanged(catalog, atUs)
+    for (const observation of this.#observations.values()) observation.catalogChanged(catalog)
   }
 
   /** Where the kernel's counters of each stand. */

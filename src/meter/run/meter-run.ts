@@ -210,8 +210,8 @@ export class MeterRun {
   }
 
   #startCatalogs(source: CatalogSource): void {
-    const changed = (catalog: Catalog, atUs: number) => {
-      this.#interfaces.catalogChanged(catalog, atUs)
+    const changed = (catalog: Catalog) => {
+      this.#interfaces.catalogChanged(catalog)
       this.#output?.catalogChanged(catalog)
     }
     this.#catalogs = new CatalogLoop(source, changed, this.#log)

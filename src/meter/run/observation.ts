@@ -7,7 +7,7 @@ import type { Catalog } from '../../session/catalog.js'
 import { makeSession } from '../../session/make-session.js'
 import type { Session } from '../../session/session.js'
 import { runPrefix } from '../../session/session-id.js'
-import { Attributor, isUncertain } from '../attribution/attributor.js'
+import { Attributor } from '../attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
 import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import type { PeerSnapshot, WireGuardDevice } from '../wireguard/device.js'
@@ -95,6 +95,7 @@ export class Observation {
     this.#peers = new PeerWatcher({
       interfaceName: options.interfaceName,
       intervalMs: options.peersEveryMs,
+      beforeRead: () => this.#beginReading(),
       onSnapshot: (snapshot) => this.#peersRead(snapshot),
       onFailure: (error) => {
         const said = { interface: this.name, reason: messageOf(error) }
@@ -144,10 +145,17 @@ export class Observation {
     this.#judged(this.#peerReconciler.finish(Date.now(), other))
   }
 
+  async #beginReading(): Promise<void> {
+    this.#attributor.forgetBefore(this.#meter.oldestEpoch)
+    const epoch = this.#attributor.beginReading()
+    this.#meter.beginEpoch(epoch)
+    await this.#meter.epochBegun(epoch)
+  }
+
   #peersRead({ atUs, device }: PeerSnapshot): void {
     this.#device = device
     this.#isKernelWireGuard = device.kind === 'kernel'
-    if (this.#attributor.peersChanged({ device }, atUs)) this.#insideChanged()
+    if (this.#attributor.peersChanged({ device })) this.#insideChanged()
     this.#peerReconciler.read(device.peers, atUs / 1000, {
       metering: this.#isMetering,
       segmented: this.#isKernelWireGuard,
@@ -167,8 +175,9 @@ export class Observation {
     )
   }
 
-  catalogChanged(catalog: Catalog, atUs = Date.now() * 1000): void {
-    this.#attributor.catalogChanged(catalog, atUs)
+  catalogChanged(catalog: Catalog): void {
+    this.#attributor.catalogChanged(catalog)
+    this.#meter.beginEpoch(this.#attributor.epoch)
     this.#insideChanged()
   }
 
@@ -272,7 +281,7 @@ export class Observation {
     for await (const batch of this.#meter.records()) {
       for (const record of batch) {
         let who = this.#attributor.attribute(record)
-        if (isUncertain(who) && (await this.#refreshed()))
+        if (this.#attributor.isUncertain(record, who) && (await this.#refreshed()))
           who = this.#attributor.attributeAgain(record, who)
         this.#peerReconciler.count(record, this.#attributor.endsOf(record))
         this.#options.onSession(makeSession(record, who, this.#prefix))

@@ -16,6 +16,8 @@ export interface PeerWatcherOptions {
   readonly interfaceName: string
   readonly onSnapshot: (snapshot: PeerSnapshot) => void
   readonly onFailure: (error: unknown) => void
+  /** Awaited before each read. */
+  readonly beforeRead?: () => Promise<void>
   readonly intervalMs?: number
   /** Ends early when `signal` says so. */
   readonly read?: (interfaceName: string, signal: AbortSignal) => Promise<WireGuardDevice>
@@ -24,7 +26,7 @@ export interface PeerWatcherOptions {
 }
 
 export class PeerWatcher {
-  readonly #options: Required<PeerWatcherOptions>
+  readonly #options: PeerWatcherOptions & Required<Omit<PeerWatcherOptions, 'beforeRead'>>
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #queued: Promise<void> | undefined
@@ -91,8 +93,10 @@ export class PeerWatcher {
   async #read(): Promise<void> {
     const { signal } = this.#end
     if (signal.aborted) return
-    const { interfaceName, nowUs, onFailure, onSnapshot, read } = this.#options
+    const { beforeRead, interfaceName, nowUs, onFailure, onSnapshot, read } = this.#options
     try {
+      if (beforeRead !== undefined) await beforeRead()
+      if (signal.aborted) return
       // Stamped before the read: the state may be newer than its stamp, never older.
       const atUs = nowUs()
       const device = await read(interfaceName, signal)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Attributor, isUncertain } from '../../../src/meter/attribution/attributor.js'
+import { Attributor } from '../../../src/meter/attribution/attributor.js'
 import type { WireGuardPeer } from '../../../src/meter/wireguard/device.js'
 import { type Catalog, catalogSchema } from '../../../src/session/catalog.js'
 import type { FlowRecord } from '../../../src/session/session.js'
@@ -40,20 +40,26 @@ const catalog: Catalog = catalogSchema.parse({
 const record = (
   sourceIp: string,
   destIp: string,
-  startTimeUs = 0,
+  epoch = 0,
   more: Partial<FlowRecord> = {},
-): FlowRecord => aFlowRecord({ sourceIp, destIp, startTimeUs, ...more })
+): FlowRecord => aFlowRecord({ sourceIp, destIp, epoch, ...more })
+
+/** The peers are read again: what opens from then on belongs to the epoch that this returns. */
+function reads(attributor: Attributor, ...peers: WireGuardPeer[]): number {
+  const epoch = attributor.beginReading()
+  attributor.peersChanged(snapshot(...peers))
+  return epoch
+}
 
 function withPeers(): Attributor {
   const attributor = new Attributor()
-  attributor.catalogChanged(catalog, 0)
+  attributor.catalogChanged(catalog)
   attributor.peersChanged(
     snapshot(
       peer(ANNA, ['100.90.128.11/32', 'fd90::11/128'], '198.51.100.11:5001'),
       peer(RAVI, ['100.90.128.12/32'], '[2001:db8::12]:5002'),
       peer(LYON, ['10.44.0.0/24', '100.90.128.31/32']),
     ),
-    1_000_000,
   )
   return attributor
 }
@@ -180,7 +186,6 @@ describe('who', () => {
     const attributor = new Attributor()
     attributor.peersChanged(
       snapshot(peer(ANNA, ['0.0.0.0/0', '::/0']), peer(RAVI, ['10.1.0.0/16'])),
-      0,
     )
     const of = (ip: string) => attributor.attribute(record(ip, '203.0.113.1')).peerPublicKey
     expect([of('10.1.2.3'), of('10.2.2.3'), of('fd00::1')]).toEqual([RAVI, ANNA, ANNA])
@@ -198,19 +203,15 @@ describe('who', () => {
   })
 })
 
-describe('when: the state at the start of the session decides', () => {
-  const of = (attributor: Attributor, ip: string, startTimeUs: number) =>
-    attributor.attribute(record(ip, '10.20.0.10', startTimeUs))
+describe('when: the state of the epoch in which the session opened decides', () => {
+  const of = (attributor: Attributor, ip: string, epoch: number) =>
+    attributor.attribute(record(ip, '10.20.0.10', epoch))
 
   test('an allowed IP that moved between peers', () => {
     const attributor = withPeers()
-    // An answer from before does not outlive the change.
-    expect(of(attributor, '100.90.128.11', 6_000_000).peerPublicKey).toBe(ANNA)
-    expect(attributor.peersChanged(snapshot(peer(RAVI, ['100.90.128.11/32'])), 5_000_000)).toBe(
-      true,
-    )
-    expect(of(attributor, '100.90.128.11', 4_999_999).peerPublicKey).toBe(ANNA)
-    expect(of(attributor, '100.90.128.11', 5_000_000).peerPublicKey).toBe(RAVI)
+    const moved = reads(attributor, peer(RAVI, ['100.90.128.11/32']))
+    expect(of(attributor, '100.90.128.11', 0).peerPublicKey).toBe(ANNA)
+    expect(of(attributor, '100.90.128.11', moved).peerPublicKey).toBe(RAVI)
     expect(attributor.counters()).toMatchObject({
       peers: 1,
       peersAdded: 3,
@@ -221,104 +222,185 @@ describe('when: the state at the start of the session decides', () => {
 
   test('the same peers again change nothing', () => {
     const attributor = withPeers()
+    attributor.beginReading()
     const same = snapshot(
       peer(LYON, ['100.90.128.31/32', '10.44.0.0/24']),
       peer(RAVI, ['100.90.128.12/32'], '[2001:db8::12]:5002'),
       peer(ANNA, ['fd90::11/128', '100.90.128.11/32'], '198.51.100.11:5001'),
     )
-    expect(attributor.peersChanged(same, 2_000_000)).toBe(false)
+    expect(attributor.peersChanged(same)).toBe(false)
     expect(attributor.counters()).toMatchObject({ states: 1, endpointChanges: 0 })
   })
 
   test('a client that roams: the endpoint at the start, and the change is counted', () => {
     const attributor = withPeers()
-    const moved = [
-      peer(ANNA, ['100.90.128.11/32', 'fd90::11/128'], '203.0.113.77:9'),
-      peer(RAVI, ['100.90.128.12/32'], '[2001:db8::12]:5002'),
-      peer(LYON, ['10.44.0.0/24', '100.90.128.31/32']),
-    ]
-    expect(attributor.peersChanged(snapshot(...moved), 9_000_000)).toBe(false)
-    expect(of(attributor, '100.90.128.11', 8_999_999).clientEndpoint).toBe('198.51.100.11:5001')
-    expect(of(attributor, '100.90.128.11', 9_000_000).clientEndpoint).toBe('203.0.113.77:9')
+    const before = attributor.epoch
+    const after = reads(attributor, peer(ANNA, ['100.90.128.11/32'], '203.0.113.77:9'))
+    expect(of(attributor, '100.90.128.11', before).clientEndpoint).toBe('198.51.100.11:5001')
+    expect(of(attributor, '100.90.128.11', after).clientEndpoint).toBe('203.0.113.77:9')
     expect(attributor.counters().endpointChanges).toBe(1)
   })
 
-  test('a peer that came between two samples owns what it sent before the second', () => {
+  test('a peer that came between two readings owns what it sent before the second', () => {
     const attributor = withPeers()
-    const before = snapshot(peer(ANNA, ['100.90.128.11/32']))
-    const after = snapshot(peer(ANNA, ['100.90.128.11/32']), peer(RAVI, ['100.90.128.50/32']))
-    attributor.peersChanged(before, 10_000_000)
-    attributor.peersChanged(before, 15_000_000)
-    expect(of(attributor, '100.90.128.50', 16_000_000).unattributed).toBe('noMatch')
-    attributor.peersChanged(after, 20_000_000)
-    expect(of(attributor, '100.90.128.50', 16_000_000).peerPublicKey).toBe(RAVI)
-    // At 15 s it was seen not to be there: what started before is not its.
-    expect(of(attributor, '100.90.128.50', 14_999_999).peerPublicKey).toBeNull()
+    const before = reads(attributor, peer(ANNA, ['100.90.128.11/32']))
+    const between = reads(attributor, peer(ANNA, ['100.90.128.11/32']))
+    expect(of(attributor, '100.90.128.50', between).unattributed).toBe('noMatch')
+    // A catalog in between is no reading.
+    attributor.catalogChanged(catalog)
+    reads(attributor, peer(ANNA, ['100.90.128.11/32']), peer(RAVI, ['100.90.128.50/32']))
+    expect(of(attributor, '100.90.128.50', between).peerPublicKey).toBe(RAVI)
+    // It was seen not to be there after what opened in the epoch before.
+    expect(of(attributor, '100.90.128.50', before).peerPublicKey).toBeNull()
+  })
+
+  test("a peer that came under another's /0 owns what it sent before the next reading, which is asked for", () => {
+    const attributor = new Attributor()
+    const first = reads(attributor, peer(ANNA, ['0.0.0.0/0']))
+    const one = record('10.9.0.2', '10.20.0.10', first)
+    const before = attributor.attribute(one)
+    expect([before.peerPublicKey, attributor.isUncertain(one, before)]).toEqual([ANNA, true])
+    reads(attributor, peer(ANNA, ['0.0.0.0/0']), peer(RAVI, ['10.9.0.2/32']))
+    const again = attributor.attributeAgain(one, before)
+    expect([again.peerPublicKey, attributor.isUncertain(one, again)]).toEqual([RAVI, false])
+    expect(of(attributor, '10.9.0.3', first).peerPublicKey).toBe(ANNA)
   })
 
   test('a peer that has just shaken hands for the first time: its endpoint comes with the next reading', () => {
     const attributor = new Attributor()
-    attributor.catalogChanged(catalog, 0)
-    attributor.peersChanged(snapshot(peer(ANNA, ['100.90.128.11/32'], null)), 1_000_000)
-    const one = record('100.90.128.11', '10.20.0.10', 2_000_000)
+    attributor.catalogChanged(catalog)
+    const first = reads(attributor, peer(ANNA, ['100.90.128.11/32'], null))
+    const one = record('100.90.128.11', '10.20.0.10', first)
     const before = attributor.attribute(one)
-    expect([before.clientId, before.clientEndpoint, isUncertain(before)]).toEqual([1, null, true])
-    attributor.peersChanged(
-      snapshot(peer(ANNA, ['100.90.128.11/32'], '198.51.100.11:5')),
-      3_000_000,
-    )
+    const uncertain = attributor.isUncertain(one, before)
+    expect([before.clientId, before.clientEndpoint, uncertain]).toEqual([1, null, true])
+    reads(attributor, peer(ANNA, ['100.90.128.11/32'], '198.51.100.11:5'))
     const again = attributor.attributeAgain(one, before)
-    expect([again.clientEndpoint, isUncertain(again)]).toEqual(['198.51.100.11:5', false])
+    expect([again.clientEndpoint, attributor.isUncertain(one, again)]).toEqual([
+      '198.51.100.11:5',
+      false,
+    ])
     expect(attributor.counters()).toMatchObject({ attributed: 1, endpointChanges: 0 })
   })
 
-  test('the catalog of the time', () => {
+  test('the catalog of the time: clients by key and address, and resources', () => {
     const attributor = withPeers()
-    expect(of(attributor, '100.90.128.11', 8_000_000).siteResourceId).toBe(10)
-    attributor.catalogChanged(
-      { ...catalog, resources: [{ ...catalog.resources[0]!, siteResourceId: 99 }] },
-      7_000_000,
-    )
-    expect(of(attributor, '100.90.128.11', 6_999_999).siteResourceId).toBe(10)
-    expect(of(attributor, '100.90.128.11', 7_000_000).siteResourceId).toBe(99)
-  })
-
-  test('the history is bounded: what is before it is said to be lost', () => {
-    const attributor = new Attributor({ historyMax: 2 })
-    attributor.catalogChanged(catalog, 0)
-    for (let i = 1; i <= 3; i++)
-      attributor.peersChanged(snapshot(peer(ANNA, [`100.90.128.${i}/32`])), i * 1_000_000)
-    expect(of(attributor, '100.90.128.1', 1_500_000).unattributed).toBe('historyLost')
-    expect(of(attributor, '100.90.128.2', 2_500_000).clientId).toBe(1)
-    expect(attributor.counters()).toMatchObject({
-      statesDropped: 1,
-      unattributed: { historyLost: 1 },
-      attributed: 1,
+    const before = attributor.epoch
+    attributor.catalogChanged({
+      ...catalog,
+      clients: [
+        { ...catalog.clients[0]!, clientId: 4 },
+        { ...catalog.clients[2]!, clientId: 5 },
+      ],
+      resources: [{ ...catalog.resources[0]!, ports: [443] }],
     })
+    const resource = (epoch: number, port: number) =>
+      attributor.attribute(record('100.90.128.11', '10.20.0.10', epoch, { destPort: port }))
+        .siteResourceId
+    expect(of(attributor, '100.90.128.11', before).clientId).toBe(1)
+    expect(of(attributor, '100.90.128.11', attributor.epoch).clientId).toBe(4)
+    expect(of(attributor, '100.90.7.1', before).clientId).toBe(3)
+    expect(of(attributor, '100.90.7.1', attributor.epoch).clientId).toBe(5)
+    expect(of(attributor, '100.90.128.12', before).clientId).toBe(2)
+    expect(of(attributor, '100.90.128.12', attributor.epoch).unattributed).toBe('unknownPeer')
+    expect([resource(before, 80), resource(before, 443)]).toEqual([10, null])
+    const now = attributor.epoch
+    expect([resource(now, 80), resource(now, 443)]).toEqual([null, 10])
   })
 
-  test('a session keeps what its interim records were given, though the history has gone', () => {
-    const attributor = new Attributor({ historyMax: 1 })
-    attributor.catalogChanged(catalog, 0)
-    attributor.peersChanged(snapshot(peer(ANNA, ['100.90.128.1/32'])), 1_000_000)
-    const interim = record('100.90.128.1', '10.20.0.10', 1_500_000, { endReason: 'activeTimeout' })
+  test('interim and final records agree, whatever came in between: sessions, changes, catalogs', () => {
+    const attributor = new Attributor()
+    attributor.catalogChanged(catalog)
+    const first = reads(attributor, peer(ANNA, ['100.90.128.1/32'], '198.51.100.1:1'))
+    const interim = record('100.90.128.1', '10.20.0.10', first, { endReason: 'activeTimeout' })
     const given = attributor.attribute(interim)
-    expect(given.clientId).toBe(1)
-    attributor.peersChanged(snapshot(peer(RAVI, ['100.90.128.1/32'])), 2_000_000)
-    const final: FlowRecord = { ...interim, endReason: 'idleTimeout' }
-    expect(attributor.attribute(final)).toEqual(given)
-    // Given once; another session with that start has no such memory.
-    expect(attributor.attribute(final).unattributed).toBe('historyLost')
+    expect([given.clientId, given.clientEndpoint]).toEqual([1, '198.51.100.1:1'])
+    for (let i = 1; i <= 500; i++) {
+      reads(
+        attributor,
+        peer(i % 2 ? RAVI : LYON, ['100.90.128.1/32']),
+        peer(ANNA, [], `198.51.100.1:${i + 1}`),
+      )
+      attributor.catalogChanged({ ...catalog, clients: i % 2 ? [] : catalog.clients })
+      attributor.forgetBefore(first)
+      for (let n = 0; n < 20; n++) of(attributor, `100.90.128.${n}`, attributor.epoch)
+    }
+    expect(attributor.attribute({ ...interim, endReason: 'idleTimeout' })).toEqual(given)
+    expect(attributor.counters().statesDropped).toBe(0)
+  })
+
+  test('no session of an epoch is open: it is forgotten, and with the last one all are', () => {
+    const attributor = new Attributor({ pastMax: 12 })
+    for (let i = 1; i <= 100; i++) {
+      const epoch = reads(attributor, peer(i % 2 ? ANNA : RAVI, ['100.90.128.1/32']))
+      attributor.forgetBefore(epoch)
+    }
+    expect(attributor.counters()).toMatchObject({ states: 100, statesDropped: 0 })
+  })
+
+  test('the past is bounded: what opened before it is attributed by the oldest state, and that is counted', () => {
+    const attributor = new Attributor({ pastMax: 12 })
+    const first = reads(attributor, peer(ANNA, ['100.90.128.1/32']))
+    for (let i = 2; i <= 40; i++) {
+      reads(attributor, peer(i % 2 ? ANNA : RAVI, ['100.90.128.1/32']))
+      attributor.forgetBefore(first)
+    }
+    expect(attributor.counters().statesDropped).toBeGreaterThan(0)
+    expect([ANNA, RAVI]).toContain(of(attributor, '100.90.128.1', first).peerPublicKey)
   })
 
   test('peers that come and go for ever do not grow the memory', () => {
-    const attributor = new Attributor({ historyMax: 4 })
+    const attributor = new Attributor()
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
     for (let i = 0; i < 3000; i++) {
       const name = `${letters[i % 52]}${letters[Math.floor(i / 52) % 52]}${letters[Math.floor(i / 2704)]}`
-      attributor.peersChanged(snapshot(peer(`${name.padEnd(42, 'x')}A=`, ['10.0.0.1/32'])), i)
+      attributor.forgetBefore(reads(attributor, peer(`${name.padEnd(42, 'x')}A=`, ['10.0.0.1/32'])))
     }
     expect(attributor.identityCount).toBeLessThanOrEqual(1024)
+  })
+})
+
+describe('a session that a resource opened is on that resource', () => {
+  const opened = (sourceIp: string, sourcePort: number, destIp: string) => {
+    const attributor = new Attributor()
+    attributor.catalogChanged(
+      catalogSchema.parse({
+        clients: [
+          { clientId: 1, name: 'laptop', publicKey: ANNA },
+          { clientId: 3, name: 'old router', addresses: ['100.90.7.0/24'] },
+        ],
+        resources: [
+          {
+            siteResourceId: 10,
+            name: 'ftp',
+            destination: '10.20.0.21',
+            protocol: 'tcp',
+            ports: [21],
+          },
+          {
+            siteResourceId: 11,
+            name: 'ssh',
+            destination: '10.20.0.21',
+            protocol: 'tcp',
+            ports: [22],
+          },
+          { siteResourceId: 12, name: 'push', destination: '10.20.0.30', ports: [443] },
+        ],
+      }),
+    )
+    attributor.peersChanged(snapshot(peer(ANNA, ['100.90.128.11/32'])))
+    return attributor.attribute(record(sourceIp, destIp, 0, { sourcePort, destPort: 40_000 }))
+  }
+
+  test.each([
+    ['active FTP', '10.20.0.21', 20, '100.90.128.11', 1, 10],
+    ['a connection that was joined late', '10.20.0.21', 22, '100.90.128.11', 1, 11],
+    ['a push from any port', '10.20.0.30', 51_000, '100.90.128.11', 1, 12],
+    ['to a client by its address', '10.20.0.30', 51_000, '100.90.7.5', 3, 12],
+    ['from any port of one that has several', '10.20.0.21', 51_000, '100.90.128.11', 1, null],
+    ['not to somebody who is no client', '10.20.0.30', 51_000, '192.0.2.1', null, null],
+  ])('%s', (_, sourceIp, sourcePort, destIp, clientId, siteResourceId) => {
+    expect(opened(sourceIp, sourcePort, destIp)).toMatchObject({ clientId, siteResourceId })
   })
 })
 
@@ -329,7 +411,6 @@ describe('which resource', () => {
       catalogSchema.parse({
         resources: rows.map((row, i) => ({ siteResourceId: i + 1, name: 'x', ...row })),
       }),
-      0,
     )
     return (destIp: string, destPort: number, protocol: 'tcp' | 'udp' = 'tcp') =>
       attributor.attribute(record('1.1.1.1', destIp, 0, { destPort, protocol })).siteResourceId

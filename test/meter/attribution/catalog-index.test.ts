@@ -21,20 +21,20 @@ function resources(of: (i: number) => object): Catalog {
   }
 }
 
+function indexOf(catalog: Catalog): CatalogIndex {
+  const index = new CatalogIndex(null)
+  index.replace(catalog, 0)
+  return index
+}
+
 test('100,000 resources of one host are indexed and asked for, port by port', () => {
-  const narrow = new CatalogIndex(
-    resources((i) => ({ ports: [i % 65_536] })),
-    null,
-  )
+  const narrow = indexOf(resources((i) => ({ ports: [i % 65_536] })))
   const found = Array.from({ length: 65_536 }, (_, port) =>
-    narrow.resourceOf('10.0.0.1', port, 'tcp'),
+    narrow.resourceOf('10.0.0.1', port, 'tcp', 0),
   )
   expect(found).toEqual(Array.from({ length: 65_536 }, (_, i) => i + 1))
-  const wide = new CatalogIndex(
-    resources((i) => ({ ports: [`${i % 30_000}-65535`] })),
-    null,
-  )
-  expect([0, 29_999, 65_535].map((port) => wide.resourceOf('10.0.0.1', port, 'udp'))).toEqual([
+  const wide = indexOf(resources((i) => ({ ports: [`${i % 30_000}-65535`] })))
+  expect([0, 29_999, 65_535].map((port) => wide.resourceOf('10.0.0.1', port, 'udp', 0))).toEqual([
     1, 30_000, 30_000,
   ])
 })
@@ -45,9 +45,9 @@ test('100,000 clients in one prefix have their first as the owner', () => {
     name: 'c',
     addresses: ['10.8.0.0/16', `10.${9 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`],
   }))
-  const index = new CatalogIndex({ ...EMPTY_CATALOG, clients }, null)
-  expect(index.clientOfAddress('10.8.1.1')?.clientId).toBe(1)
-  expect(index.clientOfAddress('10.10.0.0')?.clientId).toBe(65_537)
+  const index = indexOf({ ...EMPTY_CATALOG, clients })
+  expect(index.clientOfAddress('10.8.1.1', 0)?.clientId).toBe(1)
+  expect(index.clientOfAddress('10.10.0.0', 0)?.clientId).toBe(65_537)
 })
 
 test('ports and addresses are bounded in all, not for each entry only', () => {

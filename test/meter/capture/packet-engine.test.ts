@@ -65,6 +65,7 @@ describe('packet engine', () => {
     expect([...engine.records()]).toEqual([
       {
         sequence: 1,
+        epoch: 0,
         startTimeUs: 1_700_000_000_000_000,
         endTimeUs: 1_700_000_000_000_001,
         protocol: 'udp',

@@ -58,11 +58,10 @@ test('payload is what the servers read and wrote', () => {
 
 test('every session has its owner', () => {
   const attributor = new Attributor()
-  attributor.catalogChanged(loadCatalog(join(DIRECTORY, 'catalog.yaml')), 0)
-  attributor.peersChanged(
-    { device: { interfaceName, kind: 'userspace', publicKey, listenPort: 51820, peers } },
-    0,
-  )
+  attributor.catalogChanged(loadCatalog(join(DIRECTORY, 'catalog.yaml')))
+  attributor.peersChanged({
+    device: { interfaceName, kind: 'userspace', publicKey, listenPort: 51820, peers },
+  })
   const owners = sessions.map((r) => [source(r), dest(r), attributor.attribute(r)])
   const expected = json('expected.json').sessions.map((row: Record<string, unknown>) => {
     const { sourceAddr, destAddr, peerPublicKey, clientEndpoint, clientId, userId } = row

@@ -74,6 +74,7 @@ export class Flow {
   #rttUs: number | null = null
 
   readonly sequence: number
+  readonly epoch: number
   readonly protocol: 'tcp' | 'udp'
   readonly initiator: Endpoint
   readonly responder: Endpoint
@@ -82,12 +83,14 @@ export class Flow {
 
   constructor(
     sequence: number,
+    epoch: number,
     opener: Segment,
     orientation: { initiator: Endpoint; responder: Endpoint; basis: DirectionBasis },
     clocks: Clocks,
     timeouts: Timeouts,
   ) {
     this.sequence = sequence
+    this.epoch = epoch
     this.protocol = opener.protocol
     this.initiator = orientation.initiator
     this.responder = orientation.responder
@@ -195,6 +198,7 @@ export class Flow {
   record(endReason: EndReason): TwinRecord {
     return {
       sequence: this.sequence,
+      epoch: this.epoch,
       startTimeUs: this.firstUs,
       endTimeUs: this.lastUs,
       protocol: this.protocol,

@@ -103,6 +103,8 @@ export class Twin {
   readonly #ahead = new Map<Clock, Flow>()
   readonly #aheadFragment = new Set<Clock>()
   #packetUs = 0
+  /** Of sessions that open from now on. */
+  epoch = 0
 
   constructor(options: Partial<TwinOptions> = {}) {
     this.#options = { ...TWIN_DEFAULTS, ...options }
@@ -119,6 +121,10 @@ export class Twin {
 
   get openSessions(): number {
     return this.#flows.size
+  }
+
+  get oldestEpoch(): number {
+    return Math.min(this.epoch, ...[...this.#flows.values()].map((flow) => flow.epoch))
   }
 
   /** Later fragments whose head has not come yet. */
@@ -408,7 +414,8 @@ export class Twin {
     if (orientation === null) return null
     if (this.#flows.size >= this.#options.flowsMax) this.#evict()
     const { timeouts } = this.#options
-    const flow = new Flow(++this.sessionsOpened, segment, orientation, this.#clocks, timeouts)
+    const sequence = ++this.sessionsOpened
+    const flow = new Flow(sequence, this.epoch, segment, orientation, this.#clocks, timeouts)
     this.#flows.set(key, flow)
     return flow
   }
