@@ -4,6 +4,7 @@
  * skewed   a fixed set of long flows, hit with a cubic skew (the busiest thousandth gets a tenth of the packets)
  * short    flows of about 13 packets from SYN to the last ACK, a window of 20,000 open at a time
  * uniform  a fixed set of flows, all equally busy: what a cache cannot help with
+ * scan     every packet opens a flow: a SYN, or a datagram, that nothing answers
  *
  * 85 % TCP, 15 % UDP; 10 % of the flows are IPv6. Every packet belongs to a session, so a meter's packet and byte
  * sums must equal the totals returned.
@@ -11,12 +12,12 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { Random } from './random.js'
 
-export type Shape = 'skewed' | 'short' | 'uniform'
+export type Shape = 'skewed' | 'short' | 'uniform' | 'scan'
 
 export interface TrafficOptions {
   readonly shape: Shape
   readonly packets: number
-  /** Of skewed and uniform; short makes as many as the packets need. */
+  /** Of skewed and uniform; short and scan make as many as the packets need. */
   readonly flows: number
   readonly seed: number
 }
@@ -41,6 +42,13 @@ const SYN = 0x02
 const PSH = 0x08
 const ACK = 0x10
 
+/** Packets of each flow; absent: drawn for each. */
+const LENGTH_OF: Readonly<Partial<Record<Shape, number>>> = {
+  skewed: Number.POSITIVE_INFINITY,
+  uniform: Number.POSITIVE_INFINITY,
+  scan: 1,
+}
+
 interface Flow {
   readonly id: number
   readonly ipv6: boolean
@@ -59,8 +67,8 @@ interface PacketShape {
 function newFlow(id: number, shape: Shape, random: Random): Flow {
   const udp = random.below(100) < 15
   const short = udp ? 2 + random.below(22) : SHORT_TCP_PACKETS
-  const length = shape === 'short' ? short : Number.POSITIVE_INFINITY
-  return { id, ipv6: random.below(10) === 0, udp, length, sent: 0 }
+  const ipv6 = random.below(10) === 0
+  return { id, ipv6, udp, length: LENGTH_OF[shape] ?? short, sent: 0 }
 }
 
 /** The next packet of a flow: handshake, data both ways, and for a flow with an end FIN, FIN-ACK, ACK. */
@@ -168,7 +176,8 @@ class PcapWriter {
 
 /** Chooses the flow of the next packet. */
 function chooser(options: TrafficOptions, random: Random): { next(): Flow; count(): number } {
-  const slots = options.shape === 'short' ? WINDOW_FLOWS : options.flows
+  const fixed = LENGTH_OF[options.shape] === Number.POSITIVE_INFINITY
+  const slots = fixed ? options.flows : WINDOW_FLOWS
   let made = 0
   const make = () => newFlow(made++, options.shape, random)
   const open = Array.from({ length: slots }, make)

@@ -1,4 +1,4 @@
-// Which C++ files a fuzz program is made of: all of native/ that does not know Node, and native/fuzz/.
+// Which C++ files a program without Node is made of: all of native/ that does not know Node, and, to fuzz, native/fuzz/.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,16 +15,20 @@ function knowsNode(file, seen = new Set()) {
   return [...text.matchAll(/#include "([^"]+)"/g)].some(([, header]) => knowsNode(header, seen))
 }
 
+/** Absolute paths of what does not know Node. */
+export function engineSources() {
+  return readdirSync(NATIVE, { recursive: true })
+    .filter((file) => file.endsWith('.cc') && !file.startsWith('fuzz/') && !knowsNode(file))
+    .map((file) => join(NATIVE, file))
+}
+
 /** Absolute paths; `main` is the file of native/fuzz/ that holds the entry point. */
 export function fuzzSources(main) {
-  const native = readdirSync(NATIVE, { recursive: true }).filter(
-    (file) => file.endsWith('.cc') && !file.startsWith('fuzz/') && !knowsNode(file),
-  )
   const mains = ['fuzz_libfuzzer.cc', 'fuzz_replay.cc']
   const fuzz = readdirSync(join(NATIVE, 'fuzz'))
     .filter((file) => file.endsWith('.cc') && (file === main || !mains.includes(file)))
-    .map((file) => join('fuzz', file))
-  return [...native, ...fuzz].map((file) => join(NATIVE, file))
+    .map((file) => join(NATIVE, 'fuzz', file))
+  return [...engineSources(), ...fuzz]
 }
 
 /** Includes in native/ are written from there. */
