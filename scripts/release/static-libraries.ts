@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { aptOf } from './apt.ts'
 import { run } from './run.ts'
 import type { Target } from './targets.ts'
 
@@ -106,22 +107,8 @@ function fetchSource({ name, tarball, sha256 }: Source, work: string): string {
   throw new Error(`${path}: SHA-256 is ${found}, expected ${sha256}`)
 }
 
-/** apt-get with source packages of the suites whose binary packages this machine uses. */
 function download(name: string, folder: string): void {
-  const lists = join(folder, 'apt-lists')
-  mkdirSync(join(lists, 'partial'), { recursive: true })
-  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)'
-  const targets = run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'])
-  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
-  const signed = existsSync(keyring) ? `[signed-by=${keyring}] ` : ''
-  const lines = [...new Set(targets.split('\n'))].filter((line) => / main$/.test(line))
-  const list = join(folder, 'sources.list')
-  writeFileSync(list, lines.map((line) => `deb-src ${signed}${line}\n`).join(''))
-  const apt = [
-    ...['-qq', '-o', `Dir::Etc::SourceList=${list}`, '-o', 'Dir::Etc::SourceParts=-'],
-    ...['-o', `Dir::State::Lists=${lists}`, '-o', 'APT::Sandbox::User=root'],
-  ]
-  run('apt-get', [...apt, 'update'])
+  const apt = aptOf(folder, 'deb-src')
   run('apt-get', [...apt, 'source', '--download-only', name], { cwd: folder })
   if (readdirSync(folder).length === 0) throw new Error(`apt-get brought no source of ${name}`)
 }
