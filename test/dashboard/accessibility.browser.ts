@@ -105,7 +105,7 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
     const page = await lab.open('/', { viewport: SIZES.narrow })
     const card = page.locator('.log-card').first()
     await card.waitFor()
-    expect(await page.locator('table').count()).toBe(0)
+    expect(await page.locator('.log-table').count()).toBe(0)
     const name = await card.locator('strong').innerText()
     await card.click()
     expect(await page.locator('.drawer h2').innerText()).toBe(name)

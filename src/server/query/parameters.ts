@@ -15,6 +15,7 @@ import {
 } from '../../session/bounds.js'
 import { canonicalIp } from '../../session/canonical-ip.js'
 import { isPlainText, PLAIN_TEXT } from '../../session/plain-text.js'
+import { QUERY_CHARACTERS_MAX, QueryFault } from '../../session/query.js'
 import { CONN_STATES, END_REASON_NAMES, PROTOCOLS } from '../../session/session.js'
 import { SESSION_ID } from '../../session/session-id.js'
 import { AUDIT_EVENT_NAMES } from '../control/audit-event.js'
@@ -29,6 +30,7 @@ import {
   SUMMARY_INTERVALS,
 } from '../store/store.js'
 import { LOG_FIELDS } from './api-row.js'
+import { termsOf } from './terms.js'
 
 export const LIMIT_DEFAULT = 1000
 export const LIMIT_MAX = 1000
@@ -183,10 +185,19 @@ export const filterParameters = {
     z
       .string()
       .trim()
-      .max(200, 'expected at most 200 characters')
+      .max(QUERY_CHARACTERS_MAX, `expected at most ${QUERY_CHARACTERS_MAX} characters`)
       .refine(isPlainText, PLAIN_TEXT)
+      .transform((text, context) => {
+        try {
+          return termsOf(text, parseAddress)
+        } catch (error) {
+          if (!(error instanceof QueryFault)) throw error
+          context.addIssue({ code: 'custom', message: error.message })
+          return z.NEVER
+        }
+      })
       .optional(),
-    'Text anywhere in names and addresses; a number also finds ports.',
+    'Words and terms, all of them needed: client:ada-* outcome:failed port:ssh -resource:"Name server" bytes>10MB (docs/query.md). A word is found anywhere in names and addresses; a number also finds ports.',
   ),
   sessionId: d(
     list((t) => (SESSION_ID.test(t) ? t : undefined), 'a session id'),
@@ -326,7 +337,8 @@ export function filterOf(q: Filters, nowMs: number): LogFilter {
     connStates: q.connState,
     endReasons: q.endReason,
     minBytes: q.minBytes === 0 ? undefined : q.minBytes,
-    text: q.q === '' ? undefined : q.q,
+    text: q.q?.text,
+    terms: q.q?.terms,
     sessionIds: q.sessionId,
   }
   const set = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined))

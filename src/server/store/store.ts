@@ -72,6 +72,37 @@ export interface LogFilter {
   /** Whose names hold the text; the store finds them. */
   readonly textIds?: TextIds
   readonly sessionIds?: readonly string[]
+  /** All of them. */
+  readonly terms?: readonly LogTerm[]
+}
+
+/** One condition of a query (docs/query.md); it has one of these. */
+export interface LogTerm {
+  /** What does not match it. */
+  readonly negated: boolean
+  /** As LogFilter.text, with its ids. */
+  readonly text?: string
+  readonly textIds?: TextIds
+  readonly named?: {
+    readonly kind: 'client' | 'user' | 'resource' | 'site'
+    /** `none`: of sessions without one. A pattern has `*` for any text. */
+    readonly values: readonly {
+      readonly text: string
+      readonly pattern: boolean
+      readonly none: boolean
+    }[]
+    /** Which have such a name; the store finds them. */
+    readonly ids?: readonly (string | number)[]
+  }
+  readonly addresses?: { readonly side: 'source' | 'dest'; readonly list: readonly AddressFilter[] }
+  readonly ports?: readonly number[]
+  readonly protocols?: readonly Protocol[]
+  readonly outcomes?: readonly (OutcomeGroup | ConnState)[]
+  readonly amount?: {
+    readonly of: 'bytes' | 'bytesTx' | 'bytesRx' | 'durationUs'
+    readonly operator: '>' | '>=' | '<' | '<='
+    readonly value: number
+  }
 }
 
 export const SORT_KEYS = ['startTime', 'duration', 'bytes', 'bytesTx', 'bytesRx'] as const

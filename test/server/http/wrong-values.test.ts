@@ -28,7 +28,12 @@ test.each([
   ['logs/connection', 'siteId=none', 'siteId: expected a site id, got "none"'],
   ['logs/connection', 'protocol=icmp', 'protocol: expected tcp or udp, got "icmp"'],
   ['logs/connection', 'state=x', 'state: expected open, ended or interrupted, got "x"'],
-  ['logs/connection', `q=${'a'.repeat(201)}`, 'q: expected at most 200 characters, got 201'],
+  ['logs/connection', `q=${'a'.repeat(501)}`, 'q: expected at most 500 characters, got 501'],
+  [
+    'logs/connection',
+    'q=port:abc%20x',
+    'q: port: expected a port or a service as in ssh, got "abc"',
+  ],
   [
     'logs/connection',
     'q=a%00b',

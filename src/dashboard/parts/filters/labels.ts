@@ -19,7 +19,7 @@ export const FILTER_LABELS: Readonly<Record<FilterName, string>> = {
 const ADDRESS = 'an address, a network or address:port, as in 10.8.0.2, 10.8.0.0/24 or 10.8.0.2:443'
 
 export const EXPECTED: Readonly<Record<FilterName, string>> = {
-  q: 'a text of at most 200 characters',
+  q: 'words and terms, as in client:ada-* port:ssh -outcome:failed bytes>10MB, 500 characters at most',
   siteResourceId: 'a resource’s number',
   clientId: 'a client’s number',
   userId: 'a user’s id',

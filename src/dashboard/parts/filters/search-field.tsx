@@ -1,11 +1,21 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { parseQuery } from '../../../session/query.js'
 import { filterPatch, filtersOf } from '../../state/filters.js'
 import { currentLocation, setParams } from '../../state/url.js'
 import { SearchIcon } from '../icons.js'
 
 const TYPING_PAUSE_MS = 300
 
-/** Free text; applied when typing pauses. `/` comes here from anywhere. */
+/** Half of a term with a key is another term, or none: it waits for Enter. */
+function isOfWords(text: string): boolean {
+  try {
+    return parseQuery(text).every(({ key }) => key === null)
+  } catch {
+    return false
+  }
+}
+
+/** The query (docs/query.md). Words are applied when typing pauses. `/` comes here from anywhere. */
 export function SearchField({ value }: { value: string }) {
   const [text, setText] = useState(value)
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
@@ -36,13 +46,13 @@ export function SearchField({ value }: { value: string }) {
         type="search"
         placeholder="Search names and addresses"
         aria-label="Search names and addresses"
-        title="Press / to come here"
+        title="Press / to come here. Words, or terms and Enter: client:ada-* port:ssh -outcome:failed bytes>10MB"
         value={text}
         onInput={(event) => {
           const next = event.currentTarget.value
           setText(next)
           clearTimeout(timer.current)
-          timer.current = setTimeout(() => apply(next), TYPING_PAUSE_MS)
+          if (isOfWords(next)) timer.current = setTimeout(() => apply(next), TYPING_PAUSE_MS)
         }}
         onKeyDown={(event) => {
           if (event.key === 'Enter') apply(event.currentTarget.value)

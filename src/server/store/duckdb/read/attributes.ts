@@ -8,7 +8,8 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { ATTRIBUTES_MAX, type FilterAttributes, type LogFilter } from '../../store.js'
 import { type Row, rowsOf } from '../database.js'
 import { type Dimension, dimensionFor, rolledUpTo } from '../write/rollup.js'
-import { Sql, sources, sumSources } from './where.js'
+import { Sql } from './sql-parts.js'
+import { sources, sumSources } from './where.js'
 
 interface Facet {
   /** Columns that the value is made of. */

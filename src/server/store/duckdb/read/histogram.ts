@@ -4,7 +4,8 @@ import { OUTCOME_GROUPS, OUTCOME_STATES } from '../../../../session/outcome-grou
 import type { Histogram, HistogramRequest, LogFilter } from '../../store.js'
 import { int, rowsOf } from '../database.js'
 import { HOUR_US, rolledUpTo } from '../write/rollup.js'
-import { Sql, sumSources } from './where.js'
+import { Sql } from './sql-parts.js'
+import { sumSources } from './where.js'
 
 const SECOND_US = 1e6
 const MINUTE_US = 60e6

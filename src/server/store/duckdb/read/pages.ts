@@ -19,7 +19,8 @@ import { int, type Row, rowsOf } from '../database.js'
 import { sequenceOf, sessionIdOf } from '../schema/ids.js'
 import { rolledUpTo } from '../write/rollup.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
-import { Sql, sources, sumSources } from './where.js'
+import { Sql } from './sql-parts.js'
+import { sources, sumSources } from './where.js'
 
 const SORT_SQL: Readonly<Record<SortKey, string>> = {
   startTime: 'start_us',

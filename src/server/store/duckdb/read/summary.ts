@@ -22,7 +22,8 @@ import type {
 } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { dimensionOfGroup, ROW_SUMS, rolledUpTo, SUM_NAMES } from '../write/rollup.js'
-import { Sql, sumSources } from './where.js'
+import { Sql } from './sql-parts.js'
+import { sumSources } from './where.js'
 
 export const INTERVALS_MAX = 3000
 const INTERVAL_US: Readonly<Record<Exclude<SummaryInterval, 'month'>, number>> = {

@@ -1,0 +1,140 @@
+/**
+ * The language of the log's search, for the API's `q`, the page and the command line: docs/query.md.
+ *
+ *   client:ada-* outcome:failed port:ssh,3389 -resource:"Name server" bytes>10MB orders
+ *
+ * Terms are all needed; values between commas are alternatives; `-` before a term wants the opposite. What begins with
+ * no known key is a word, which is found anywhere in names, addresses and ports.
+ */
+export const QUERY_KEYS = [
+  'client',
+  'user',
+  'resource',
+  'site',
+  'source',
+  'dest',
+  'port',
+  'protocol',
+  'outcome',
+  'bytes',
+  'sent',
+  'received',
+  'duration',
+] as const
+export type QueryKey = (typeof QUERY_KEYS)[number]
+
+const OPERATORS = [':', '>=', '<=', '>', '<'] as const
+export type QueryOperator = (typeof OPERATORS)[number]
+
+export interface QueryValue {
+  readonly text: string
+  /** Taken as it is: no `*`, no `none`. */
+  readonly quoted: boolean
+}
+
+export interface QueryTerm {
+  readonly negated: boolean
+  /** Null: a word. */
+  readonly key: QueryKey | null
+  readonly operator: QueryOperator
+  /** Any of them; a word has one. */
+  readonly values: readonly QueryValue[]
+}
+
+export const QUERY_CHARACTERS_MAX = 500
+export const QUERY_TERMS_MAX = 16
+const VALUES_MAX = 50
+
+/** Says in its message what is wrong, and what would be right. */
+export class QueryFault extends Error {}
+
+/** @throws QueryFault */
+export function parseQuery(query: string): QueryTerm[] {
+  const reader = new Reader(query)
+  const terms: QueryTerm[] = []
+  while (reader.skipSpaces()) {
+    terms.push(reader.term())
+    if (terms.length > QUERY_TERMS_MAX)
+      throw new QueryFault(`expected at most ${QUERY_TERMS_MAX} terms`)
+  }
+  return terms
+}
+
+/** What parseQuery reads as the same terms. */
+export function printQuery(terms: readonly QueryTerm[]): string {
+  return terms
+    .map(({ negated, key, operator, values }) => {
+      const start = `${negated ? '-' : ''}${key === null ? '' : key + operator}`
+      const isPlain = key === null ? isPlainWord(negated) : isPlainValue
+      return start + values.map((value) => printed(value, isPlain)).join(',')
+    })
+    .join(' ')
+}
+
+function printed({ text, quoted }: QueryValue, isPlain: (text: string) => boolean): string {
+  return !quoted && isPlain(text) ? text : `"${text.replace(/[\\"]/g, '\\$&')}"`
+}
+
+const isPlainValue = (text: string) => /^[^\s",]+$/.test(text)
+
+/** A minus begins it only behind another one, or alone. */
+const isPlainWord = (negated: boolean) => (text: string) =>
+  /^[^\s"]+$/.test(text) && (negated || !/^-./s.test(text)) && keyed(text) === null
+
+const KEYED = new RegExp(`^(${QUERY_KEYS.join('|')})(${OPERATORS.join('|')})`, 'i')
+
+function keyed(text: string): { key: QueryKey; operator: QueryOperator; length: number } | null {
+  const match = KEYED.exec(text)
+  if (match === null) return null
+  const [whole, key, operator] = match as unknown as [string, string, QueryOperator]
+  return { key: key.toLowerCase() as QueryKey, operator, length: whole.length }
+}
+
+class Reader {
+  #rest: string
+
+  constructor(query: string) {
+    this.#rest = query
+  }
+
+  /** @returns whether something follows */
+  skipSpaces(): boolean {
+    this.#rest = this.#rest.trimStart()
+    return this.#rest !== ''
+  }
+
+  term(): QueryTerm {
+    const negated = /^-[^\s]/.test(this.#rest)
+    if (negated) this.#rest = this.#rest.slice(1)
+    const start = keyed(this.#rest)
+    if (start === null) {
+      const value = this.#value(/^[^\s"]+/)
+      return { negated, key: null, operator: ':', values: [value] }
+    }
+    this.#rest = this.#rest.slice(start.length)
+    const values: QueryValue[] = []
+    do {
+      values.push(this.#value(/^[^\s",]+/))
+      if (values.at(-1)!.text === '')
+        throw new QueryFault(`expected a value after ${start.key}${start.operator}`)
+      if (values.length > VALUES_MAX)
+        throw new QueryFault(`${start.key}: expected at most ${VALUES_MAX} values`)
+    } while (this.#take(/^,/) !== '')
+    return { negated, key: start.key, operator: start.operator, values }
+  }
+
+  /** A quote that is not closed goes to the end: it is still being typed. */
+  #value(plain: RegExp): QueryValue {
+    if (!this.#rest.startsWith('"')) return { text: this.#take(plain), quoted: false }
+    const quoted = this.#take(/^"(?:[^"\\]|\\[\s\S])*"?/)
+    const closed = quoted.length > 1 && /(?:^|[^\\])(?:\\\\)*"$/.test(quoted.slice(1))
+    const inner = quoted.slice(1, closed ? -1 : undefined)
+    return { text: inner.replace(/\\([\s\S])/g, '$1'), quoted: true }
+  }
+
+  #take(pattern: RegExp): string {
+    const taken = pattern.exec(this.#rest)?.[0] ?? ''
+    this.#rest = this.#rest.slice(taken.length)
+    return taken
+  }
+}
