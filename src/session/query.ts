@@ -66,7 +66,10 @@ export function printQuery(terms: readonly QueryTerm[]): string {
     .map(({ negated, key, operator, values }) => {
       const start = `${negated ? '-' : ''}${key === null ? '' : key + operator}`
       const isPlain = key === null ? isPlainWord(negated) : isPlainValue
-      return start + values.map((value) => printed(value, isPlain)).join(',')
+      // `<` and a value `=5` would be read as `<=` and 5.
+      const isRead = (text: string, i: number) =>
+        isPlain(text) && !(i === 0 && /^[<>]$/.test(operator) && text.startsWith('='))
+      return start + values.map((value, i) => printed(value, (text) => isRead(text, i))).join(',')
     })
     .join(' ')
 }

@@ -190,12 +190,12 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     await showsRowsOf(page, 'limit=100&q=orders')
     await page.keyboard.type('data')
     await showsRowsOf(page, 'limit=100&q=orders%20data')
+    expect(await page.locator('#search').inputValue()).toBe('orders data')
     // Words are needed in any order, and terms with keys wait for Enter.
     const search = page.getByLabel('Search names and addresses')
     await search.fill('data orders client:ada-* -outcome:failed')
     await search.press('Enter')
     await showsRowsOf(page, 'limit=100&q=client%3Aada-*%20-outcome%3Afailed%20%22orders%20data%22')
-    expect(await page.locator('#search').inputValue()).toBe('orders data')
     await page.getByRole('button', { name: 'Clear all' }).click()
     await page.getByRole('button', { name: 'Filter by Outcome' }).click()
     await page.locator('.facet .menu-item', { hasText: 'Refused' }).click()
