@@ -2,9 +2,9 @@
  * Merges bursts: sessions of one source address to one destination, protocol and resource, with at most 5 s between
  * the end of one and the start of the next, become one record with `connectionCount`. Off by default.
  *
- * In: ended sessions in any order. Out: merged ones, when nothing can join them any more, at the bound, or at the
- * end. A session that runs much longer than the others of its burst may come after they have left, and then stands
- * for itself: nothing is lost, it is only less merged.
+ * In: ended sessions in any order. Out: merged ones, when nothing short can join them any more, at the bound, or at
+ * the end. A session that runs much longer than the others of its burst may come after they have left, and then
+ * stands for itself: nothing is lost, it is only less merged.
  */
 import type { Session } from './session.js'
 
@@ -15,12 +15,21 @@ export const CONSOLIDATE_MAX = 65_536
 export class Consolidator {
   readonly #emit: (session: Session) => void
   readonly #max: number
+  readonly #waitUs: number
   /** In order of the latest change, so that the first has waited longest. */
   readonly #bursts = new Map<string, Session>()
 
-  constructor(emit: (session: Session) => void, max: number = CONSOLIDATE_MAX) {
+  /**
+   * @param reportDelayUs A session is added at most this long after its end, because it ends by silence. Only expire()
+   *   waits for it.
+   */
+  constructor(
+    emit: (session: Session) => void,
+    { max = CONSOLIDATE_MAX, reportDelayUs = 0 }: { max?: number; reportDelayUs?: number } = {},
+  ) {
     this.#emit = emit
     this.#max = max
+    this.#waitUs = 2 * CONSOLIDATE_GAP_US + reportDelayUs
   }
 
   add(session: Session): void {
@@ -38,10 +47,13 @@ export class Consolidator {
     if (this.#bursts.size > this.#max) this.#leave(this.#bursts.keys().next().value!)
   }
 
-  /** Lets go of what nothing that starts at `nowUs` or later can join. */
+  /**
+   * Lets go of what no session can join that starts within the gap, lasts as long as the gap at most, and is added in
+   * time.
+   */
   expire(nowUs: number): void {
     for (const [key, burst] of this.#bursts) {
-      if (nowUs - burst.endTimeUs > CONSOLIDATE_GAP_US) this.#leave(key)
+      if (nowUs - burst.endTimeUs > this.#waitUs) this.#leave(key)
     }
   }
 

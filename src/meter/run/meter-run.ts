@@ -14,7 +14,7 @@ import type { BatchGap } from '../../session/batch.js'
 import type { Catalog } from '../../session/catalog.js'
 import { Consolidator } from '../../session/consolidate.js'
 import type { Session } from '../../session/session.js'
-import { engineOptions } from '../capture/engine-flags.js'
+import { engineOptions, reportDelayMs } from '../capture/engine-flags.js'
 import type { MeterSnapshot } from '../metrics/snapshot.js'
 import { type FilePlace, hiddenName, outputPlace } from '../output/output-place.js'
 import type { Connection } from '../ship/connection.js'
@@ -71,7 +71,9 @@ export class MeterRun {
     this.#log = createLogger(options.logLevel)
     this.#notifier = createNotifier(context.env)
     this.#consolidator = options.consolidate
-      ? new Consolidator((session) => this.#give(session))
+      ? new Consolidator((session) => this.#give(session), {
+          reportDelayUs: 1000 * reportDelayMs(engineOptions(options)),
+        })
       : null
   }
 
