@@ -1,5 +1,5 @@
 /** Queries that ask about a person: the audit trail has who asked what. */
-import type { LogFilter } from '../store/store.js'
+import type { LogFilter, LogTerm } from '../store/store.js'
 
 /** What pages and sorts an answer, and the range, which is told apart. */
 const NO_FILTER = new Set([
@@ -14,8 +14,17 @@ export function namesPerson(filter: LogFilter): boolean {
     isNamed(filter.userIds) ||
     (filter.sources?.some(({ ip }) => ip !== null) ?? false) ||
     filter.text !== undefined ||
-    filter.sessionIds !== undefined
+    filter.sessionIds !== undefined ||
+    (filter.terms?.some(isOfPerson) ?? false)
   )
+}
+
+/** A negated one as well: what is left out says of whom it was. */
+function isOfPerson({ text, named, addresses }: LogTerm): boolean {
+  if (text !== undefined) return true
+  if (named?.kind === 'client' || named?.kind === 'user')
+    return named.values.some(({ none }) => !none)
+  return addresses?.side === 'source' && addresses.list.some(({ ip }) => ip !== null)
 }
 
 function isNamed(ids: readonly (number | string | null)[] | undefined): boolean {

@@ -124,6 +124,10 @@ test.each([
   ['userId=ulla', { userId: 'ulla' }],
   ['sourceAddr=10.8.0.2', { sourceAddr: '10.8.0.2' }],
   ['q=ulla', { q: 'ulla' }],
+  ['q=client:ada', { q: 'client:ada' }],
+  ['q=-user:ulla', { q: '-user:ulla' }],
+  ['q=source:10.8.0.2', { q: 'source:10.8.0.2' }],
+  ['q=port:443%20ulla', { q: 'port:443 ulla' }],
 ])(
   'a query that names a person (%s) is there with filter and rows, whoever asks',
   async (query, filter) => {
@@ -139,7 +143,7 @@ test.each([
 
 test('a query that names nobody is not, nor one below /v1; one below /v1 that does is', async () => {
   const before = (await trail('event=personQueried')).length
-  for (const query of ['', 'clientId=none', 'destAddr=10.0.0.1', 'protocol=tcp'])
+  for (const query of ['', 'clientId=none', 'destAddr=10.0.0.1', 'q=client:none', 'q=port:443'])
     await server.get(`${LOG}?${query}`, reader)
   await server.get('/v1/org/acme/logs/connection', reader)
   expect(await trail('event=personQueried')).toHaveLength(before)
