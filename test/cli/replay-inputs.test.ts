@@ -155,8 +155,10 @@ test.each([80, 100, 140])('on a terminal of %d columns no line is longer', async
   )
   const lines = stdout.trimEnd().split(/\r*\n/)
   expect(lines.length).toBe(1 + 20)
-  expect(lines[0]).toMatch(/^STARTED +SOURCE +DESTINATION .*SENT +RECEIVED/)
+  expect(lines[0]).toMatch(/^STARTED UTC +(CLIENT +RESOURCE|SOURCE +DESTINATION) .*RESULT$/)
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
-  // Whole addresses, each with its port, and the time.
-  for (const line of lines.slice(1)) expect(line.match(/(\]|\d):\d+(?= )/g)?.length).toBe(3)
+  // The time, a whole address each, that of the responder with its port, and how it ended.
+  const row =
+    /^(\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d +(\S+[\d\]](:\d+)?) +(\d[\d.]+|\[[\da-f:]+\]):\d+ .*[A-Z][a-z ]+$/
+  for (const line of lines.slice(1)) expect(line).toMatch(row)
 })
