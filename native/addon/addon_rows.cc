@@ -12,16 +12,12 @@
 namespace tunmeter {
 namespace {
 
-RowValue value_named(const std::string& name) {
-  const auto* const end = kRowValueNames + kRowValueCount;
-  return static_cast<RowValue>(std::find(kRowValueNames, end, name) - kRowValueNames);
-}
-
 class SessionRowsWrap : public Napi::ObjectWrap<SessionRowsWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
-    auto names = Napi::Array::New(env, kRowValueCount);
-    for (uint32_t i = 0; i < kRowValueCount; i++) names.Set(i, kRowValueNames[i]);
+    auto names = Napi::Array::New(env);
+    for (const char* name : kRowValueNames) names.Set(names.Length(), name);
+    for (const auto& [name, member] : kRecordCounters) names.Set(names.Length(), name.data());
     return DefineClass(
         env, "SessionRows",
         {InstanceMethod<&SessionRowsWrap::write>("write"), StaticValue("values", names)});
@@ -34,7 +30,8 @@ class SessionRowsWrap : public Napi::ObjectWrap<SessionRowsWrap> {
     const auto values = info[1].As<Napi::Array>();
     std::vector<RowPart> parts;
     for (uint32_t i = 0; i < values.Length(); i++) {
-      parts.push_back({before.Get(i).ToString(), value_named(values.Get(i).ToString())});
+      const std::string name = values.Get(i).ToString();
+      parts.push_back(row_part(before.Get(i).ToString(), name));
     }
     rows_ = std::make_unique<SessionRows>(std::move(parts), info[2].ToString(), info[3].ToString(),
                                           info[4].ToString());

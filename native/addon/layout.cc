@@ -17,36 +17,11 @@ std::string field(const char* name, size_t offset, size_t bytes) {
   return std::string(name) + " at " + std::to_string(offset) + ", " + std::to_string(bytes) +
          " bytes";
 }
-#define FIELD(name, member) \
-  field(name, offsetof(SessionRecord, member), sizeof(SessionRecord::member))
-
 // In the order of the record, so that a field that was added is seen too.
 Words record() {
-  return {FIELD("sequence", sequence),
-          FIELD("startTimeUs", first_us),
-          FIELD("endTimeUs", last_us),
-          FIELD("bytesTx", bytes_tx),
-          FIELD("bytesRx", bytes_rx),
-          FIELD("payloadTx", payload_tx),
-          FIELD("payloadRx", payload_rx),
-          FIELD("packetsTx", packets_tx),
-          FIELD("packetsRx", packets_rx),
-          FIELD("sourceIp", source_ip),
-          FIELD("destIp", dest_ip),
-          FIELD("sourcePort", source_port),
-          FIELD("destPort", dest_port),
-          FIELD("protocol", protocol),
-          FIELD("family", family),
-          FIELD("endReason", end_reason),
-          FIELD("connState", conn_state),
-          FIELD("tcpFlagsTx", tcp_flags_tx),
-          FIELD("tcpFlagsRx", tcp_flags_rx),
-          FIELD("directionBasis", direction_basis),
-          FIELD("flags", flags),
-          FIELD("handshakeRttUs", handshake_rtt_us),
-          FIELD("epoch", epoch),
-          FIELD("reserved", reserved),
-          "end at " + std::to_string(sizeof(SessionRecord))};
+#define FIELD(name, member) \
+  field(name, offsetof(SessionRecord, member), sizeof(SessionRecord::member)),
+  return {TUNMETER_RECORD_FIELDS(FIELD) "end at " + std::to_string(sizeof(SessionRecord))};
 }
 #undef FIELD
 

@@ -78,13 +78,23 @@ FiveTuple five_tuple(const SessionRecord& r) {
 }
 
 bool spelled_alike(const SessionRecord& r) {
-  const uint64_t largest =
-      std::max({r.bytes_tx, r.bytes_rx, r.payload_tx, r.payload_rx, r.packets_tx, r.packets_rx});
+  uint64_t largest = 0;
+  for (const RecordCounter& counter : kRecordCounters)
+    largest = std::max(largest, r.*counter.member);
   return largest <= kExactMax && r.sequence <= kSequenceMax && r.first_us >= 0 &&
          r.last_us <= kTimeUsMax && r.last_us - r.first_us < kDurationUsMax;
 }
 
 }  // namespace
+
+RowPart row_part(std::string before, std::string_view name) {
+  for (const RecordCounter& counter : kRecordCounters) {
+    if (counter.name == name) return {std::move(before), RowValue::kCount, counter.member};
+  }
+  const auto* const end = kRowValueNames + kRowValueCount;
+  const auto value = std::find(kRowValueNames, end, name) - kRowValueNames;
+  return {std::move(before), static_cast<RowValue>(value), nullptr};
+}
 
 SessionRows::SessionRows(std::vector<RowPart> parts, std::string tail, std::string null,
                          std::string run_prefix)
@@ -102,7 +112,8 @@ char* SessionRows::write(const SessionRecord& record, char* out) {
   if (!spelled_alike(record)) return nullptr;
   for (const RowPart& part : parts_) {
     out = spelling::text(part.before, out);
-    out = value(record, part.value, out);
+    out = part.counter != nullptr ? spelling::number(record.*part.counter, out)
+                                  : value(record, part.value, out);
   }
   return spelling::text(tail_, out);
 }
@@ -121,24 +132,12 @@ char* SessionRows::value(const SessionRecord& r, RowValue value, char* out) {
       if (r.end_reason == EndReason::kActiveTimeout) return spelling::text(null_, out);
       // Rounded half up.
       return spelling::thousandths(static_cast<uint64_t>(r.last_us - r.first_us + 500) / 1000, out);
-    case RowValue::kBytesTx:
-      return spelling::number(r.bytes_tx, out);
-    case RowValue::kBytesRx:
-      return spelling::number(r.bytes_rx, out);
     case RowValue::kSessionId:
       return spelling::sequence(r.sequence, spelling::text(run_prefix_, out));
     case RowValue::kStartTime:
       return time_.write(r.first_us, out);
     case RowValue::kEndTime:
       return time_.write(r.last_us, out);
-    case RowValue::kPacketsTx:
-      return spelling::number(r.packets_tx, out);
-    case RowValue::kPacketsRx:
-      return spelling::number(r.packets_rx, out);
-    case RowValue::kPayloadTx:
-      return spelling::number(r.payload_tx, out);
-    case RowValue::kPayloadRx:
-      return spelling::number(r.payload_rx, out);
     case RowValue::kEndReason:
       return spelling::text(kEndReasonNames[static_cast<int>(r.end_reason)], out);
     case RowValue::kConnState:

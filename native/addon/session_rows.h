@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "addon/spelling.h"
@@ -16,21 +17,16 @@
 
 namespace tunmeter {
 
+// What is not one of kRecordCounters.
 enum class RowValue : uint8_t {
   kTimestamp,
   kProtocol,
   kSourceAddr,
   kDestAddr,
   kDuration,
-  kBytesTx,
-  kBytesRx,
   kSessionId,
   kStartTime,
   kEndTime,
-  kPacketsTx,
-  kPacketsRx,
-  kPayloadTx,
-  kPayloadRx,
   kEndReason,
   kConnState,
   kTcpFlagsTx,
@@ -44,15 +40,17 @@ enum class RowValue : uint8_t {
 inline constexpr int kRowValueCount = static_cast<int>(RowValue::kCount);
 // Names of the fields in src/session/fields.ts.
 inline constexpr const char* kRowValueNames[kRowValueCount] = {
-    "timestamp",      "protocol",       "sourceAddr", "destAddr",   "duration",   "bytesTx",
-    "bytesRx",        "sessionId",      "startTime",  "endTime",    "packetsTx",  "packetsRx",
-    "payloadTx",      "payloadRx",      "endReason",  "connState",  "tcpFlagsTx", "tcpFlagsRx",
+    "timestamp",      "protocol",       "sourceAddr", "destAddr",   "duration",   "sessionId",
+    "startTime",      "endTime",        "endReason",  "connState",  "tcpFlagsTx", "tcpFlagsRx",
     "handshakeRttUs", "directionBasis", "midstream",  "communityId"};
 
 struct RowPart {
   std::string before;
-  RowValue value;
+  RowValue value;                    // kCount where it is a counter
+  uint64_t SessionRecord::*counter;  // null where it is another value
 };
+// Of the value with that name: one of kRowValueNames or of kRecordCounters.
+RowPart row_part(std::string before, std::string_view name);
 
 class SessionRows {
  public:

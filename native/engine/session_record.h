@@ -106,4 +106,43 @@ static_assert(offsetof(SessionRecord, source_ip) == 72 &&
 static_assert(offsetof(SessionRecord, protocol) == 108 &&
               offsetof(SessionRecord, handshake_rtt_us) == 116);
 
+// Counts in the record, by their names in src/session/session-table.ts: they are written as digits.
+struct RecordCounter {
+  std::string_view name;
+  uint64_t SessionRecord::*member;
+};
+inline constexpr RecordCounter kRecordCounters[] = {
+    {"bytesTx", &SessionRecord::bytes_tx},     {"bytesRx", &SessionRecord::bytes_rx},
+    {"payloadTx", &SessionRecord::payload_tx}, {"payloadRx", &SessionRecord::payload_rx},
+    {"packetsTx", &SessionRecord::packets_tx}, {"packetsRx", &SessionRecord::packets_rx},
+};
+
+// Every field in the order of the record, FIELD(its name, its member): for what compares the layout
+// (native/addon/layout.cc).
+#define TUNMETER_RECORD_FIELDS(FIELD)       \
+  FIELD("sequence", sequence)               \
+  FIELD("startTimeUs", first_us)            \
+  FIELD("endTimeUs", last_us)               \
+  FIELD("bytesTx", bytes_tx)                \
+  FIELD("bytesRx", bytes_rx)                \
+  FIELD("payloadTx", payload_tx)            \
+  FIELD("payloadRx", payload_rx)            \
+  FIELD("packetsTx", packets_tx)            \
+  FIELD("packetsRx", packets_rx)            \
+  FIELD("sourceIp", source_ip)              \
+  FIELD("destIp", dest_ip)                  \
+  FIELD("sourcePort", source_port)          \
+  FIELD("destPort", dest_port)              \
+  FIELD("protocol", protocol)               \
+  FIELD("family", family)                   \
+  FIELD("endReason", end_reason)            \
+  FIELD("connState", conn_state)            \
+  FIELD("tcpFlagsTx", tcp_flags_tx)         \
+  FIELD("tcpFlagsRx", tcp_flags_rx)         \
+  FIELD("directionBasis", direction_basis)  \
+  FIELD("flags", flags)                     \
+  FIELD("handshakeRttUs", handshake_rtt_us) \
+  FIELD("epoch", epoch)                     \
+  FIELD("reserved", reserved)
+
 }  // namespace tunmeter

@@ -7,6 +7,7 @@
  * stands for itself: nothing is lost, it is only less merged.
  */
 import type { Session } from './session.js'
+import { SUMMED_FIELDS } from './session-table.js'
 
 export const CONSOLIDATE_GAP_US = 5_000_000
 /** Waiting bursts; the one that has waited longest leaves first. */
@@ -77,6 +78,10 @@ function isNear(a: Session, b: Session): boolean {
   return second.startTimeUs - first.endTimeUs <= CONSOLIDATE_GAP_US
 }
 
+function summed(a: Session, b: Session): Partial<Session> {
+  return Object.fromEntries(SUMMED_FIELDS.map((name) => [name, a[name] + b[name]]))
+}
+
 /** The earlier one, with the other's traffic added; it ends as the one that ended last. */
 function merge(a: Session, b: Session): Session {
   const first = a.startTimeUs <= b.startTimeUs ? a : b
@@ -86,15 +91,9 @@ function merge(a: Session, b: Session): Session {
     endTimeUs: last.endTimeUs,
     endReason: last.endReason,
     connState: last.connState,
-    bytesTx: a.bytesTx + b.bytesTx,
-    bytesRx: a.bytesRx + b.bytesRx,
-    packetsTx: a.packetsTx + b.packetsTx,
-    packetsRx: a.packetsRx + b.packetsRx,
-    payloadTx: a.payloadTx + b.payloadTx,
-    payloadRx: a.payloadRx + b.payloadRx,
+    ...summed(a, b),
     tcpFlagsTx: a.tcpFlagsTx | b.tcpFlagsTx,
     tcpFlagsRx: a.tcpFlagsRx | b.tcpFlagsRx,
     midstream: a.midstream || b.midstream,
-    connectionCount: a.connectionCount + b.connectionCount,
   }
 }

@@ -49,6 +49,25 @@ export function classOf<T extends object>(
   return define()
 }
 
+/** The class with more getters: `class extends Base { get x() { return this.u64(8) } }` of `['x', 'this.u64(8)']`. */
+export function withGetters<Base extends new (...values: never[]) => object, More extends object>(
+  base: Base,
+  getters: readonly (readonly [name: keyof More & string, expression: string])[],
+): new (
+  ...values: ConstructorParameters<Base>
+) => InstanceType<Base> & More {
+  const members = getters.map(([name, value]) => `get ${key(name)}() { return ${value} }`)
+  const extend: (
+    base: Base,
+  ) => new (
+    ...values: ConstructorParameters<Base>
+  ) => InstanceType<Base> & More = made(
+    ['Base'],
+    `return class extends Base { ${members.join(' ')} }`,
+  )
+  return extend(base)
+}
+
 /** Names come from tables of this program. One that is none must not become code. */
 function key(name: string): string {
   if (!/^[A-Za-z]\w*$/.test(name)) throw new Error(`not a name of a field: ${name}`)

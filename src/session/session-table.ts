@@ -25,13 +25,21 @@ interface Common {
   readonly help: string
 }
 type Kind =
-  | { readonly type: 'integer'; readonly min: number; readonly max: number; readonly means: string }
+  | {
+      readonly type: 'integer'
+      readonly min: number
+      readonly max: number
+      readonly means: string
+      readonly sums?: true
+    }
   | { readonly type: 'text'; readonly maxLength: number }
   | { readonly type: 'enum'; readonly words: readonly string[]; readonly means?: string }
   | { readonly type: 'ip' | 'sessionId' | 'boolean' }
 export type SessionField = Common & Kind
 
 const COUNT = { type: 'integer', min: 0, max: Number.MAX_SAFE_INTEGER, means: 'a count' } as const
+/** A count that merged sessions have the sum of (consolidate.ts). */
+const AMOUNT = { ...COUNT, sums: true } as const
 const ID = { type: 'integer', min: 1, max: Number.MAX_SAFE_INTEGER, means: 'an id' } as const
 const PORT = { type: 'integer', min: 0, max: 65_535, means: 'a port' } as const
 const TCP_FLAGS = { type: 'integer', min: 0, max: 255, means: 'a number up to 255' } as const
@@ -62,13 +70,13 @@ export const SESSION_FIELDS = {
   destIp: { ...MEASURED, type: 'ip', help: 'Responder.' },
   destPort: { ...MEASURED, ...PORT, help: 'Port of the responder.' },
   /** IP octets, headers included (IPFIX octetDeltaCount); Tx is initiator to responder. */
-  bytesTx: { ...PACKETS_ONLY, ...COUNT, help: 'IP octets, initiator to responder.' },
-  bytesRx: { ...PACKETS_ONLY, ...COUNT, help: 'IP octets, responder to initiator.' },
-  packetsTx: { ...PACKETS_ONLY, ...COUNT, help: 'Packets, initiator to responder.' },
-  packetsRx: { ...PACKETS_ONLY, ...COUNT, help: 'Packets, responder to initiator.' },
+  bytesTx: { ...PACKETS_ONLY, ...AMOUNT, help: 'IP octets, initiator to responder.' },
+  bytesRx: { ...PACKETS_ONLY, ...AMOUNT, help: 'IP octets, responder to initiator.' },
+  packetsTx: { ...PACKETS_ONLY, ...AMOUNT, help: 'Packets, initiator to responder.' },
+  packetsRx: { ...PACKETS_ONLY, ...AMOUNT, help: 'Packets, responder to initiator.' },
   /** Octets less IP and TCP/UDP headers (IPFIX initiatorOctets, responderOctets). */
-  payloadTx: { ...PACKETS_ONLY, ...COUNT, help: 'bytesTx less IP and TCP/UDP headers.' },
-  payloadRx: { ...PACKETS_ONLY, ...COUNT, help: 'bytesRx less IP and TCP/UDP headers.' },
+  payloadTx: { ...PACKETS_ONLY, ...AMOUNT, help: 'bytesTx less IP and TCP/UDP headers.' },
+  payloadRx: { ...PACKETS_ONLY, ...AMOUNT, help: 'bytesRx less IP and TCP/UDP headers.' },
   endReason: {
     ...MEASURED,
     type: 'enum',
@@ -120,7 +128,7 @@ export const SESSION_FIELDS = {
   /** 1, or how many bursts `consolidate` merged. */
   connectionCount: {
     ...ADDED,
-    ...COUNT,
+    ...AMOUNT,
     min: 1,
     means: 'a count from 1',
     help: 'Connections merged into it.',
@@ -161,6 +169,14 @@ export type FieldsOrUnknown = {
 }
 
 export const SESSION_FIELD_NAMES = Object.keys(SESSION_FIELDS) as SessionFieldName[]
+
+type SummedField = {
+  [N in SessionFieldName]: Table[N] extends { readonly sums: true } ? N : never
+}[SessionFieldName]
+
+export const SUMMED_FIELDS = SESSION_FIELD_NAMES.filter(
+  (name) => 'sums' in SESSION_FIELDS[name],
+) as SummedField[]
 
 export function fieldsFrom<From extends SessionField['from']>(
   from: From,

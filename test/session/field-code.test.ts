@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { assigner, classOf, getter, picker, rowPicker } from '../../src/session/field-code.js'
+import {
+  assigner,
+  classOf,
+  getter,
+  picker,
+  rowPicker,
+  withGetters,
+} from '../../src/session/field-code.js'
 
 interface Pair {
   a: number
@@ -19,6 +26,17 @@ test('what is named is copied, and nothing else', () => {
   expect({ ...new Made([null, 1]) }).toEqual(PAIR)
 })
 
+test('a class gets getters that read what it has', () => {
+  class Numbers {
+    readonly list = [3, 5]
+  }
+  const More = withGetters<typeof Numbers, { readonly second: number }>(Numbers, [
+    ['second', 'this.list[1]'],
+  ])
+  expect(new More().second).toBe(5)
+  expect(new More()).toBeInstanceOf(Numbers)
+})
+
 test.each(['', 'a b', 'a;b', '1a', 'a.b', 'a\n'])('%j does not become code', (name) => {
   const names = [name] as never[]
   for (const make of [
@@ -27,6 +45,7 @@ test.each(['', 'a b', 'a;b', '1a', 'a.b', 'a\n'])('%j does not become code', (na
     () => assigner(names),
     () => rowPicker(names),
     () => classOf(names),
+    () => withGetters(Object, [[name as never, '1']]),
   ]) {
     expect(make).toThrow('not a name of a field')
   }

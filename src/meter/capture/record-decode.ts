@@ -4,7 +4,7 @@
  * In: whole records of RECORD_BYTES, as the engine made them. The engine is trusted here: an unknown enum value
  * cannot come from it (the addon's layout check has seen to that).
  */
-import { picker } from '../../session/field-code.js'
+import { picker, withGetters } from '../../session/field-code.js'
 import { formatIpv6 } from '../../session/ip-text.js'
 import {
   CONN_STATES,
@@ -17,29 +17,50 @@ import {
   type Protocol,
 } from '../../session/session.js'
 import { fieldsFrom } from '../../session/session-table.js'
-import { RECORD_OFFSETS as AT, NO_RTT, RECORD_BYTES, RECORD_FLAGS } from './record-layout.js'
+import {
+  RECORD_OFFSETS as AT,
+  NO_RTT,
+  RECORD_BYTES,
+  RECORD_COUNTERS,
+  RECORD_FLAGS,
+} from './record-layout.js'
 
-/** A cursor over a batch: `move(i)`, then read what is needed. One object for all records of a batch. */
-export class RecordReader implements FlowRecord {
-  readonly #bytes: Uint8Array
-  readonly #view: DataView
-  #at = 0
+/** A place in a batch of records. */
+class Cursor {
+  protected readonly bytes: Uint8Array
+  protected readonly view: DataView
+  protected at = 0
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   move(index: number): this {
-    this.#at = index * RECORD_BYTES
+    this.at = index * RECORD_BYTES
     return this
   }
 
+  // Two halves instead of getBigUint64: no BigInt is made, and below 2^53 the sum is exact.
+  protected u64(offset: number): number {
+    const at = this.at + offset
+    return this.view.getUint32(at + 4, true) * 0x1_0000_0000 + this.view.getUint32(at, true)
+  }
+}
+
+type Counters = { readonly [N in (typeof RECORD_COUNTERS)[number]]: number }
+const CounterCursor = withGetters<typeof Cursor, Counters>(
+  Cursor,
+  RECORD_COUNTERS.map((name) => [name, `this.u64(${AT[name]})`]),
+)
+
+/** A cursor over a batch: `move(i)`, then read what is needed. One object for all records of a batch. */
+export class RecordReader extends CounterCursor implements FlowRecord {
   get sequence(): number {
-    return this.#u64(AT.sequence)
+    return this.u64(AT.sequence)
   }
   get epoch(): number {
-    return this.#view.getUint32(this.#at + AT.epoch, true)
+    return this.view.getUint32(this.at + AT.epoch, true)
   }
   get startTimeUs(): number {
     return this.#i64(AT.startTimeUs)
@@ -48,37 +69,19 @@ export class RecordReader implements FlowRecord {
     return this.#i64(AT.endTimeUs)
   }
   get protocol(): Protocol {
-    return this.#bytes[this.#at + AT.protocol] === 6 ? 'tcp' : 'udp'
+    return this.bytes[this.at + AT.protocol] === 6 ? 'tcp' : 'udp'
   }
   get sourceIp(): string {
     return this.#ip(AT.sourceIp)
   }
   get sourcePort(): number {
-    return this.#view.getUint16(this.#at + AT.sourcePort, true)
+    return this.view.getUint16(this.at + AT.sourcePort, true)
   }
   get destIp(): string {
     return this.#ip(AT.destIp)
   }
   get destPort(): number {
-    return this.#view.getUint16(this.#at + AT.destPort, true)
-  }
-  get bytesTx(): number {
-    return this.#u64(AT.bytesTx)
-  }
-  get bytesRx(): number {
-    return this.#u64(AT.bytesRx)
-  }
-  get packetsTx(): number {
-    return this.#u64(AT.packetsTx)
-  }
-  get packetsRx(): number {
-    return this.#u64(AT.packetsRx)
-  }
-  get payloadTx(): number {
-    return this.#u64(AT.payloadTx)
-  }
-  get payloadRx(): number {
-    return this.#u64(AT.payloadRx)
+    return this.view.getUint16(this.at + AT.destPort, true)
   }
   get endReason(): EndReason {
     return END_REASON_NAMES[this.#u8(AT.endReason) - 1]!
@@ -93,7 +96,7 @@ export class RecordReader implements FlowRecord {
     return this.#u8(AT.tcpFlagsRx)
   }
   get handshakeRttUs(): number | null {
-    const rtt = this.#view.getUint32(this.#at + AT.handshakeRttUs, true)
+    const rtt = this.view.getUint32(this.at + AT.handshakeRttUs, true)
     return rtt === NO_RTT ? null : rtt
   }
   get directionBasis(): DirectionBasis {
@@ -116,24 +119,18 @@ export class RecordReader implements FlowRecord {
   }
 
   #u8(offset: number): number {
-    return this.#bytes[this.#at + offset]!
-  }
-
-  // Two halves instead of getBigUint64: no BigInt is made, and below 2^53 the sum is exact.
-  #u64(offset: number): number {
-    const at = this.#at + offset
-    return this.#view.getUint32(at + 4, true) * 0x1_0000_0000 + this.#view.getUint32(at, true)
+    return this.bytes[this.at + offset]!
   }
 
   #i64(offset: number): number {
-    const at = this.#at + offset
-    return this.#view.getInt32(at + 4, true) * 0x1_0000_0000 + this.#view.getUint32(at, true)
+    const at = this.at + offset
+    return this.view.getInt32(at + 4, true) * 0x1_0000_0000 + this.view.getUint32(at, true)
   }
 
   #ip(offset: number): string {
-    const bytes = this.#bytes
-    const at = this.#at + offset
-    if (bytes[this.#at + AT.family] === 4) {
+    const bytes = this.bytes
+    const at = this.at + offset
+    if (bytes[this.at + AT.family] === 4) {
       return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
     }
     return formatIpv6(bytes, at)

@@ -8,6 +8,16 @@ export const RECORD_BYTES = 128
 export const NO_RTT = 0xffffffff
 export const RECORD_FLAGS = { midstream: 1, icmpError: 2 } as const
 
+/** Counts of 64 bits. */
+export const RECORD_COUNTERS = [
+  'bytesTx',
+  'bytesRx',
+  'payloadTx',
+  'payloadRx',
+  'packetsTx',
+  'packetsRx',
+] as const satisfies (keyof FieldsFrom<'engine'>)[]
+
 /** In the order of the record. */
 export const RECORD_OFFSETS = {
   sequence: 0,

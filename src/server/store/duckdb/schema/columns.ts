@@ -12,7 +12,9 @@
  * the same, so they are one text: a byte a row less than as two.
  */
 
+import { getter } from '../../../../session/field-code.js'
 import {
+  SESSION_FIELD_NAMES,
   SESSION_FIELDS,
   type SessionField,
   type SessionFieldName,
@@ -41,7 +43,8 @@ function text(name: string, get: Get): StoredColumn {
   return { name, kind: 'text', sqlType: 'VARCHAR', get }
 }
 /** A field that is kept as it is, with the type that the table of fields gives it. */
-function plain(field: SessionFieldName, get: Get): StoredColumn {
+function plain(field: SessionFieldName): StoredColumn {
+  const get = getter<StoredSession, typeof field>(field)
   return { name: columnName(field), ...kindOf(SESSION_FIELDS[field]), get }
 }
 function kindOf(field: SessionField): Pick<Column, 'kind' | 'sqlType' | 'words'> {
@@ -147,7 +150,7 @@ export function endpointHoldsAsWritten(text: string, bind: (text: string) => str
   return `CASE WHEN contains(t.peer, ${bind(escaped(text))}) THEN contains(${CLIENT_ENDPOINT}, ${bind(text)}) END`
 }
 
-export const STORED_COLUMNS: readonly StoredColumn[] = [
+const FIRST_COLUMNS: readonly StoredColumn[] = [
   text('org_id', (s) => s.orgId),
   integer('site_id', (s) => s.siteId),
   text('meter_id', (s) => s.meterId),
@@ -155,31 +158,50 @@ export const STORED_COLUMNS: readonly StoredColumn[] = [
   integer('seq', (s) => sequenceOf(s.sessionId)),
   integer('start_us', (s) => s.startTimeUs),
   integer('duration_us', (s) => s.endTimeUs - s.startTimeUs),
-  plain('protocol', (s) => s.protocol),
-  plain('sourceIp', (s) => s.sourceIp),
-  plain('sourcePort', (s) => s.sourcePort),
-  plain('destIp', (s) => s.destIp),
-  plain('destPort', (s) => s.destPort),
-  plain('bytesTx', (s) => s.bytesTx),
-  plain('bytesRx', (s) => s.bytesRx),
-  plain('packetsTx', (s) => s.packetsTx),
-  plain('packetsRx', (s) => s.packetsRx),
+  plain('protocol'),
+  plain('sourceIp'),
+  plain('sourcePort'),
+  plain('destIp'),
+  plain('destPort'),
+  plain('bytesTx'),
+  plain('bytesRx'),
+  plain('packetsTx'),
+  plain('packetsRx'),
   integer('headers_tx', (s) => excessHeaders(s, s.bytesTx, s.payloadTx, s.packetsTx)),
   integer('headers_rx', (s) => excessHeaders(s, s.bytesRx, s.payloadRx, s.packetsRx)),
-  plain('endReason', (s) => s.endReason),
-  plain('connState', (s) => s.connState),
-  plain('tcpFlagsTx', (s) => s.tcpFlagsTx),
-  plain('tcpFlagsRx', (s) => s.tcpFlagsRx),
-  plain('handshakeRttUs', (s) => s.handshakeRttUs),
-  plain('directionBasis', (s) => s.directionBasis),
-  plain('midstream', (s) => s.midstream),
-  plain('connectionCount', (s) => s.connectionCount),
+  plain('endReason'),
+  plain('connState'),
+  plain('tcpFlagsTx'),
+  plain('tcpFlagsRx'),
+  plain('handshakeRttUs'),
+  plain('directionBasis'),
+  plain('midstream'),
+  plain('connectionCount'),
   text('peer', peerOf),
-  plain('clientId', (s) => s.clientId),
-  plain('userId', (s) => s.userId),
-  plain('siteResourceId', (s) => s.siteResourceId),
-  plain('unattributed', (s) => s.unattributed),
+  plain('clientId'),
+  plain('userId'),
+  plain('siteResourceId'),
+  plain('unattributed'),
 ]
+
+/** Fields that are not kept as they are, but in other columns: those above that have a function of their own. */
+const KEPT_OTHERWISE: readonly SessionFieldName[] = [
+  'sessionId',
+  'startTimeUs',
+  'endTimeUs',
+  'payloadTx',
+  'payloadRx',
+  'peerPublicKey',
+  'clientEndpoint',
+]
+
+/** Fields that came to the table of fields later, each by an ALTER TABLE (schema.ts). */
+const LATER_COLUMNS = SESSION_FIELD_NAMES.filter(
+  (name) =>
+    !KEPT_OTHERWISE.includes(name) && FIRST_COLUMNS.every((c) => c.name !== columnName(name)),
+).map(plain)
+
+export const STORED_COLUMNS: readonly StoredColumn[] = [...FIRST_COLUMNS, ...LATER_COLUMNS]
 
 export const STORED_NAMES = STORED_COLUMNS.map((c) => c.name).join(', ')
 

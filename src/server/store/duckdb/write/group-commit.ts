@@ -224,7 +224,7 @@ export class GroupCommit {
       await c.run(
         `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE_PACKETS}`,
       )
-      await c.run(`INSERT INTO session_open SELECT * FROM stage_open s
+      await c.run(`INSERT INTO session_open BY NAME SELECT * FROM stage_open s
         WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
     }
     await this.#revise(plan.of(Fate.revise), arrival)
