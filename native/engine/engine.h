@@ -137,6 +137,10 @@ class Engine final : public PacketSink {
   void count_packet(uint32_t i, const DecodedPacket& packet);
   void count_traffic(FlowSlot& slot, int rx, const Traffic& traffic, uint64_t payload,
                      int64_t first_us, int64_t last_us);
+  void follow_sequence(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets = 1);
+  void follow_unusual(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets);
+  void count_repeat(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets);
+  Repeats* repeats_of(uint32_t i);
   void note_syn(uint32_t i, const DecodedPacket& packet, int rx);
   void follow_tcp(uint32_t i, const DecodedPacket& packet, int rx);
   bool reuses(uint32_t i, const DecodedPacket& packet);

@@ -39,6 +39,7 @@ struct EngineCounters {
   uint64_t evictions = 0;
   uint64_t fragment_evictions = 0;
   uint64_t waiting_syns_full = 0;  // could not wait: counted into the session that was there
+  uint64_t repeats_full = 0;  // segments out of order whose session had no place for their numbers
   uint64_t records_made = 0;
   uint64_t records_dropped = 0;
   uint64_t has_time = 0;
@@ -47,7 +48,7 @@ struct EngineCounters {
   Traffic other[kOtherReasonCount];
 };
 
-inline constexpr int kCounterValues = 17 + 5 + 2 * kOtherReasonCount;
+inline constexpr int kCounterValues = 18 + 5 + 2 * kOtherReasonCount;
 
 // Calls visit(group, name, value) for each number, in the order that JavaScript reads them in.
 // `group` is empty, or what a name of many belongs to.
@@ -67,6 +68,7 @@ void each_counter(const EngineCounters& c, Visit visit) {
   visit("", "evictions", c.evictions);
   visit("", "fragmentEvictions", c.fragment_evictions);
   visit("", "waitingSynsFull", c.waiting_syns_full);
+  visit("", "repeatsFull", c.repeats_full);
   visit("", "recordsMade", c.records_made);
   visit("", "recordsDropped", c.records_dropped);
   visit("", "hasTime", c.has_time);

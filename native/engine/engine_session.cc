@@ -12,10 +12,6 @@ namespace {
 
 constexpr uint64_t kRttMax = kNoRtt - 1;
 
-bool equal_endpoints(const FlowKey& key) {
-  return key.port_a() == key.port_b() && key.equal_addresses();
-}
-
 void store_be32(uint8_t* p, uint32_t value) {
   const uint32_t swapped = __builtin_bswap32(value);
   std::memcpy(p, &swapped, 4);
@@ -68,7 +64,7 @@ bool Engine::reuses(uint32_t i, const DecodedPacket& packet) {
   if (!is_plain_syn(packet)) return false;
   const FlowSlot& slot = table_.slot(i);
   const int rx = direction(slot, packet.from_b);
-  return !slot.side[rx].syn_recorded || table_.syn_facts(i).sequence[rx] != packet.tcp_sequence;
+  return !slot.side[rx].syn_recorded || table_.tcp_facts(i).sequence[rx] != packet.tcp_sequence;
 }
 
 // A SYN that may be another connection of the same five-tuple. On an open session: one with another
@@ -129,8 +125,10 @@ void Engine::count_waiting_syn(uint32_t i) {
   FlowSlot& slot = table_.slot(i);
   const int rx = direction(slot, syn.latest.from_b);
   const int64_t packet_us = std::exchange(packet_us_, syn.latest.time_us);
+  follow_sequence(i, syn.latest, rx);
   count_traffic(slot, rx, syn.traffic, 0, syn.first_us, syn.last_us);
   follow_tcp(i, syn.latest, rx);
+  follow_sequence(i, syn.latest, rx, syn.traffic.packets - 1);
   packet_us_ = packet_us;
 }
 
@@ -153,9 +151,11 @@ uint32_t Engine::answer_waiting_syn(uint32_t i, const DecodedPacket& packet) {
   end_session(i, EndReason::kEndOfFlowDetected);
   const int64_t packet_us = std::exchange(packet_us_, syn.latest.time_us);
   i = open_session(syn.latest);
+  follow_sequence(i, syn.latest, 0);
   count_traffic(table_.slot(i), 0, syn.traffic, 0, syn.first_us, syn.last_us);
   touch(i);
   follow_tcp(i, syn.latest, 0);
+  follow_sequence(i, syn.latest, 0, syn.traffic.packets - 1);
   packet_us_ = packet_us;
   rearm(i);
   return i;
@@ -216,6 +216,7 @@ bool Engine::inside(const FlowKey& key, bool b) const {
 void Engine::count_packet(uint32_t i, const DecodedPacket& packet) {
   FlowSlot& slot = table_.slot(i);
   const int rx = direction(slot, packet.from_b);
+  if (slot.is_tcp()) follow_sequence(i, packet, rx);
   count_traffic(slot, rx, {1, packet.bytes}, packet.payload, packet_us_, packet_us_);
   touch(i);
   if (slot.is_tcp()) follow_tcp(i, packet, rx);
@@ -267,24 +268,24 @@ void Engine::follow_tcp(uint32_t i, const DecodedPacket& packet, int rx) {
 void Engine::note_syn(uint32_t i, const DecodedPacket& packet, int rx) {
   FlowSlot& slot = table_.slot(i);
   if (is_plain_syn(packet)) {
-    table_.syn_facts(i).sequence[rx] = packet.tcp_sequence;
+    table_.tcp_facts(i).sequence[rx] = packet.tcp_sequence;
     slot.side[rx].syn_recorded = 1;
   }
   if ((packet.tcp_flags & kRst) != 0) return;
   // Its answer names the SYN that was not seen: that one may come late.
   const bool answer = (packet.tcp_flags & (kAck | kFin)) == kAck;
   if (answer && !slot.side[1 - rx].syn_recorded) {
-    table_.syn_facts(i).sequence[1 - rx] = packet.tcp_acknowledgement - 1;
+    table_.tcp_facts(i).sequence[1 - rx] = packet.tcp_acknowledgement - 1;
     slot.side[1 - rx].syn_recorded = 1;
   }
   // The round-trip time: from the initiator's latest SYN to the responder's first SYN-ACK.
   const bool ack = (packet.tcp_flags & kAck) != 0;
   const auto rtt = static_cast<RttState>(slot.rtt_state);
   if (rx == 0 && !ack && (rtt == RttState::kNone || rtt == RttState::kSynSeen)) {
-    table_.syn_facts(i).syn_us_or_rtt = packet_us_;
+    table_.tcp_facts(i).syn_us_or_rtt = packet_us_;
     slot.rtt_state = static_cast<uint64_t>(RttState::kSynSeen);
   } else if (rx == 1 && ack && rtt == RttState::kSynSeen) {
-    int64_t& value = table_.syn_facts(i).syn_us_or_rtt;
+    int64_t& value = table_.tcp_facts(i).syn_us_or_rtt;
     value = std::clamp<int64_t>(packet_us_ - value, 0, kRttMax);
     slot.rtt_state = static_cast<uint64_t>(RttState::kKnown);
   } else if (rx == 1 && ack && rtt == RttState::kNone) {
@@ -359,7 +360,7 @@ void Engine::fill_record(uint32_t i, EndReason reason, SessionRecord& record) {
   record.epoch = epochs_.of(slot.sequence);
   record.handshake_rtt_us = kNoRtt;
   if (slot.rtt_state == static_cast<uint64_t>(RttState::kKnown)) {
-    record.handshake_rtt_us = static_cast<uint32_t>(table_.syn_facts(i).syn_us_or_rtt);
+    record.handshake_rtt_us = static_cast<uint32_t>(table_.tcp_facts(i).syn_us_or_rtt);
   }
 }
 

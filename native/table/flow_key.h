@@ -28,6 +28,10 @@ struct FlowKey {
   }
 };
 
+inline bool equal_endpoints(const FlowKey& key) {
+  return key.port_a() == key.port_b() && key.equal_addresses();
+}
+
 inline uint64_t key_word0(uint32_t port_a, uint32_t port_b, uint32_t protocol, uint32_t family) {
   return (static_cast<uint64_t>(port_a) << 48) | (static_cast<uint64_t>(port_b) << 32) |
          (protocol << 24) | (family << 16);

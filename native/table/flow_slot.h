@@ -1,7 +1,7 @@
 // One flow: 128 bytes, two cache lines, aligned to them.
 //
 //   byte   0      8                        40         48         56           72            88
-//          | key0 | key1..4 (IPv4: SYN 16) | first_us | last_us  | bytes[2]   | payload[2]  |
+//          | key0 | key1..4 (IPv4: TCP 24) | first_us | last_us  | bytes[2]   | payload[2]  |
 //   byte  88                       104                112                  120            128
 //          | packets[2] + TCP bits | activity + look  | due/closed + state | sequence + id |
 //
@@ -35,14 +35,14 @@ enum class IdleState : uint8_t { kHandshake, kEstablished, kHalfClosed, kUdp };
 
 enum class RttState : uint8_t { kNone, kSynSeen, kKnown, kNever };
 
-// TCP facts that only SYN packets and the record need. They do not fit into an IPv6 slot, so they
-// are beside the table there (FlowTable::syn_facts) and in the unused half of the addresses for
-// IPv4.
-struct SynFacts {
+// TCP's numbers. They do not fit into an IPv6 slot, so they are beside the table there
+// (FlowTable::tcp_facts) and in the unused part of the addresses for IPv4.
+struct TcpFacts {
   int64_t syn_us_or_rtt;  // by RttState: time of the initiator's latest SYN, or the round-trip time
   uint32_t sequence[2];   // of each direction's latest SYN
+  uint32_t next[2];  // the number after the highest seen of each direction (FlowSlot::followed)
 };
-static_assert(sizeof(SynFacts) == 16);
+static_assert(sizeof(TcpFacts) == 24);
 
 inline constexpr uint64_t kTime48Mask = (uint64_t{1} << 48) - 1;
 
@@ -80,12 +80,13 @@ struct alignas(64) FlowSlot {
   uint64_t rtt_state : 2;
   uint64_t basis : 2;  // DirectionBasis
   uint64_t initiator_is_b : 1;
-  uint64_t unused : 1;
+  uint64_t repeats : 1;         // it has an entry among the repeats (FlowTable::repeats)
   uint64_t due_or_closed : 48;  // closed: engine time of the close; else when the next interim
                                 // record is due
   uint64_t clock : 3;           // of the latest packet (PacketClocks); its times are in that
   uint64_t waiting_syn : 13;    // its place among the SYNs that wait for an answer; 0: none
-  uint64_t sequence : 48;
+  uint64_t followed : 2;        // of each direction a sequence number is known
+  uint64_t sequence : 46;
 
   bool live() const { return key.words[0] != 0; }
   bool is_tcp() const { return key.protocol() == 6; }

@@ -1,6 +1,5 @@
 #include "table/flow_table.h"
 
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include <cstdlib>
@@ -16,48 +15,12 @@ inline void prefetch(const FlowSlot* slot) {
 
 constexpr uint32_t kIndexEntriesMin = 1024;
 constexpr uint32_t kIndexDoublesTo = 128 * 1024;
-constexpr size_t kHugePage = 2u << 20;
 constexpr uint32_t kHugePagesFromSlots = 8 * 1024;
 constexpr size_t kHugePagesFromIndexBytes = 512u << 10;
 
 }  // namespace
 
-bool Reservation::reserve(size_t bytes) {
-  release();
-  const size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-  void* p = mmap(nullptr, whole + kHugePage, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) return false;
-  auto* const start = static_cast<uint8_t*>(p);
-  const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(start) % kHugePage) % kHugePage;
-  data_ = start + before;
-  bytes_ = bytes;
-  mapped_bytes_ = whole;
-  if (before > 0) munmap(start, before);
-  if (before < kHugePage) munmap(data_ + whole, kHugePage - before);
-  return true;
-}
-
-void Reservation::use_huge_pages([[maybe_unused]] size_t touched) {
-  madvise(data_, mapped_bytes_, MADV_HUGEPAGE);
-#ifdef MADV_COLLAPSE
-  // Linux 6.1: what has small pages already gets a huge one now.
-  const size_t whole = (touched + kHugePage - 1) / kHugePage * kHugePage;
-  if (whole > 0) madvise(data_, whole, MADV_COLLAPSE);
-#endif
-}
-
-void Reservation::release() {
-  if (data_ != nullptr) munmap(data_, mapped_bytes_);
-  data_ = nullptr;
-  bytes_ = mapped_bytes_ = 0;
-}
-
-void Reservation::clear() {
-  if (data_ != nullptr) madvise(data_, bytes_, MADV_DONTNEED);
-}
-
-FlowTable::FlowTable(uint32_t flows_max) : flows_max_(flows_max) {
+FlowTable::FlowTable(uint32_t flows_max) : flows_max_(flows_max), repeats_(flows_max) {
   auto* secrets = reinterpret_cast<uint8_t*>(&hash_key_);
   size_t have = 0;
   while (have < sizeof(hash_key_)) {
@@ -66,10 +29,10 @@ FlowTable::FlowTable(uint32_t flows_max) : flows_max_(flows_max) {
     have += static_cast<size_t>(got);
   }
   ok_ = slot_memory_.reserve(size_t{flows_max} * sizeof(FlowSlot)) &&
-        syn_memory_.reserve(size_t{flows_max} * sizeof(SynFacts)) &&
+        facts_memory_.reserve(size_t{flows_max} * sizeof(TcpFacts)) && repeats_.ok() &&
         allocate_index(kIndexEntriesMin);
   slots_ = reinterpret_cast<FlowSlot*>(slot_memory_.data());
-  syn_facts6_ = reinterpret_cast<SynFacts*>(syn_memory_.data());
+  tcp_facts6_ = reinterpret_cast<TcpFacts*>(facts_memory_.data());
 }
 
 FlowTable::~FlowTable() = default;
@@ -99,6 +62,7 @@ uint32_t FlowTable::prefetch_slot(uint64_t hash) const {
     if (entry.slot == 0) return kNoSlot;
     if (entry.tag != tag) continue;
     prefetch(&slots_[entry.slot - 1]);
+    if (tcp_facts6_used_) __builtin_prefetch(&tcp_facts6_[entry.slot - 1], 1);
     return entry.slot - 1;
   }
 }
@@ -136,7 +100,7 @@ uint32_t FlowTable::insert(const FlowKey& key, uint64_t hash) {
   slot.look_tick = look_tick;
   slot.has_look = has_look;
   slot.key = key;
-  if (key.family() == 6) syn_facts(i) = SynFacts{};
+  if (key.family() == 6) tcp_facts(i) = TcpFacts{};
   const uint32_t tag = hash_tag(hash);
   uint32_t at = home(tag);
   while (index_[at].slot != 0) at = after(at);
@@ -161,6 +125,7 @@ void FlowTable::erase(uint32_t slot) {
     hole = at;
   }
   index_[hole].slot = 0;
+  if (slots_[slot].repeats != 0) repeats_.erase(slot);
   slots_[slot].key.words[0] = 0;
   slots_[slot].key.words[1] = free_head_;
   free_head_ = slot;
@@ -190,7 +155,8 @@ void FlowTable::drop_index() {
 
 void FlowTable::clear() {
   slot_memory_.clear();
-  syn_memory_.clear();
+  facts_memory_.clear();
+  repeats_.clear();
   size_ = slots_used_ = 0;
   free_head_ = kNoSlot;
   if (!allocate_index(kIndexEntriesMin)) std::abort();
@@ -198,19 +164,23 @@ void FlowTable::clear() {
 
 size_t FlowTable::memory_bytes() const {
   return size_t{slots_used_} * sizeof(FlowSlot) +
-         (syn_facts6_used_ ? size_t{slots_used_} * sizeof(SynFacts) : 0) + index_memory_.bytes();
+         (tcp_facts6_used_ ? size_t{slots_used_} * sizeof(TcpFacts) : 0) + index_memory_.bytes() +
+         repeats_.memory_bytes();
 }
 
 const char* FlowTable::check() const {
   uint32_t live = 0;
+  uint32_t with_repeats = 0;
   for (uint32_t i = 0; i < slots_used_; i++) {
     if (!slots_[i].live()) continue;
     live++;
+    with_repeats += slots_[i].repeats;
     if (find(slots_[i].key, hash_key(hash_key_, slots_[i].key)) != i) {
       return "a live slot is not found by its key";
     }
   }
   if (live != size_) return "live slots differ from the count";
+  if (with_repeats != repeats_.size()) return "entries of repeats differ from the flows with one";
   uint32_t entries = 0;
   for (uint32_t i = 0; i < index_entries_; i++) {
     if (index_[i].slot == 0) continue;

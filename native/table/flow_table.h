@@ -10,7 +10,7 @@
 // their order, so growing is one pass.
 //
 // Slots are memory of the system, reserved for flows_max and touched as they are first used; freed
-// slots are used again last in, first out, while they are warm. SYN facts of IPv6 flows are in a
+// slots are used again last in, first out, while they are warm. TCP facts of IPv6 flows are in a
 // second such block.
 //
 // Invariants (check()):
@@ -22,44 +22,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "table/flow_slot.h"
+#include "table/repeats.h"
+#include "table/reservation.h"
 
 namespace tunmeter {
 
 inline constexpr uint32_t kNoSlot = UINT32_MAX;
-
-// Address space that becomes memory as it is touched.
-class Reservation {
- public:
-  Reservation() = default;
-  Reservation(const Reservation&) = delete;
-  Reservation& operator=(const Reservation&) = delete;
-  void swap(Reservation& other) {
-    std::swap(data_, other.data_);
-    std::swap(bytes_, other.bytes_);
-    std::swap(mapped_bytes_, other.mapped_bytes_);
-  }
-  ~Reservation() { release(); }
-
-  // On a border of huge pages. False when the system has no such space.
-  bool reserve(size_t bytes);
-  void release();
-  // A hint: random access over megabytes spends much of its time in the TLB with 4 KiB pages, above
-  // all in a virtual machine. Not for small tables, where a first touch would clear 2 MiB.
-  // `touched`: bytes from the front that are in use already.
-  void use_huge_pages(size_t touched);
-  // Gives the memory back; the space stays, and reads as zero.
-  void clear();
-  uint8_t* data() const { return data_; }
-  size_t bytes() const { return bytes_; }
-
- private:
-  uint8_t* data_ = nullptr;
-  size_t bytes_ = 0;
-  size_t mapped_bytes_ = 0;
-};
 
 class FlowTable {
  public:
@@ -78,10 +48,16 @@ class FlowTable {
   FlowSlot& slot(uint32_t i) { return slots_[i]; }
   const FlowSlot& slot(uint32_t i) const { return slots_[i]; }
 
-  SynFacts& syn_facts(uint32_t i) {
-    if (slots_[i].key.family() == 4) return *reinterpret_cast<SynFacts*>(&slots_[i].key.words[2]);
-    syn_facts6_used_ = true;
-    return syn_facts6_[i];
+  // Of a slot that has them (FlowSlot::repeats).
+  Repeats& repeats(uint32_t i) { return repeats_.of(i); }
+  const Repeats& repeats(uint32_t i) const { return repeats_.of(i); }
+  // Null when there are too many.
+  Repeats* add_repeats(uint32_t i) { return repeats_.add(i); }
+
+  TcpFacts& tcp_facts(uint32_t i) {
+    if (slots_[i].key.family() == 4) return *reinterpret_cast<TcpFacts*>(&slots_[i].key.words[2]);
+    tcp_facts6_used_ = true;
+    return tcp_facts6_[i];
   }
 
   uint64_t hash_of(uint32_t i) const { return hash_key(hash_key_, slots_[i].key); }
@@ -128,16 +104,17 @@ class FlowTable {
   bool ok_ = false;
   HashKey hash_key_;
   FlowSlot* slots_ = nullptr;
-  SynFacts* syn_facts6_ = nullptr;
+  TcpFacts* tcp_facts6_ = nullptr;
   Entry* index_ = nullptr;
   uint32_t index_entries_ = 0;
   uint32_t index_limit_ = 0;
   uint32_t size_ = 0;
   uint32_t slots_used_ = 0;
   uint32_t free_head_ = kNoSlot;
-  bool syn_facts6_used_ = false;
+  bool tcp_facts6_used_ = false;
+  RepeatTable repeats_;
   Reservation slot_memory_;
-  Reservation syn_memory_;
+  Reservation facts_memory_;
   Reservation index_memory_;
 };
 

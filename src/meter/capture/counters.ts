@@ -49,6 +49,8 @@ export interface EngineCounters {
   readonly fragmentEvictions: number
   /** SYNs that could not wait for their answer since 4,096 did: counted into the session that was there. */
   readonly waitingSynsFull: number
+  /** TCP segments out of order whose session had no place to keep their numbers: not in its retransmits. */
+  readonly repeatsFull: number
   readonly recordsMade: number
   /** Records that found the queue to JavaScript full (live only). */
   readonly recordsDropped: number
@@ -86,6 +88,7 @@ function countersFrom(next: (name: string) => number): EngineCounters {
   const evictions = next('evictions')
   const fragmentEvictions = next('fragmentEvictions')
   const waitingSynsFull = next('waitingSynsFull')
+  const repeatsFull = next('repeatsFull')
   const recordsMade = next('recordsMade')
   const recordsDropped = next('recordsDropped')
   const hasTime = next('hasTime') === 1
@@ -108,6 +111,7 @@ function countersFrom(next: (name: string) => number): EngineCounters {
     evictions,
     fragmentEvictions,
     waitingSynsFull,
+    repeatsFull,
     recordsMade,
     recordsDropped,
     engineTimeUs: hasTime ? engineTime : null,

@@ -105,6 +105,12 @@ export const INTERFACE_METRICS: readonly Metric[] = [
     INTERFACE,
   ),
   counter(
+    'tunmeter_repeats_full_total',
+    'TCP segments out of order that are in no retransmits, since a quarter of the flow table had some.',
+    each((i) => i.repeatsFull),
+    INTERFACE,
+  ),
+  counter(
     'tunmeter_packets_dropped_total',
     'Packets lost before they could be read: kernel (its buffer was full), interface.',
     (s) =>

@@ -14,6 +14,7 @@ export interface InterfaceSnapshot {
   readonly open: number
   readonly evictions: number
   readonly waitingSynsFull: number
+  readonly repeatsFull: number
   readonly kernelDropped: number
   readonly interfaceDropped: number
   readonly reopened: number

@@ -266,6 +266,7 @@ export class Observation {
       open: c.openSessions,
       evictions: c.evictions,
       waitingSynsFull: c.waitingSynsFull,
+      repeatsFull: c.repeatsFull,
       kernelDropped: c.kernelDropped,
       interfaceDropped: c.interfaceDropped,
       reopened: c.reopened,

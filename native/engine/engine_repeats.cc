@@ -1,0 +1,81 @@
+// What TCP sends again, by sequence numbers. Rules: docs/accuracy.md.
+#include "decode/bytes.h"
+#include "engine/engine.h"
+
+namespace tunmeter {
+
+// The usual segment is the next one; of a session that never had another, that is all.
+// `packets`: so many that are the same. Before they are counted and followed otherwise.
+void Engine::follow_sequence(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets) {
+  const uint8_t flags = packet.tcp_flags;
+  const uint32_t numbers = packet.payload + ((flags & kSyn) != 0) + ((flags & kFin) != 0);
+  if (!packet.tcp_flags_known || numbers == 0 || (flags & kRst) != 0 || packets == 0) return;
+  FlowSlot& slot = table_.slot(i);
+  uint32_t& next = table_.tcp_facts(i).next[rx];
+  const uint64_t side = uint64_t{1} << rx;
+  const bool usual = packet.tcp_sequence == next && (flags & kSyn) == 0 && slot.repeats == 0;
+  if ((slot.followed & side) != 0 && !usual) return follow_unusual(i, packet, rx, packets);
+  slot.followed |= side;
+  next = packet.tcp_sequence + numbers;
+}
+
+void Engine::follow_unusual(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets) {
+  FlowSlot& slot = table_.slot(i);
+  const bool syn = (packet.tcp_flags & kSyn) != 0;
+  const bool fin = (packet.tcp_flags & kFin) != 0;
+  uint32_t& next = table_.tcp_facts(i).next[rx];
+  const int64_t numbers = int64_t{packet.payload} + syn + fin;
+  const int64_t from = static_cast<int32_t>(packet.tcp_sequence - next);
+  const int64_t to = from + numbers;
+  const uint32_t end = next + static_cast<uint32_t>(to);
+  const auto begin_anew = [&] {
+    if (slot.repeats != 0) table_.repeats(i).clear_gaps(rx);
+    next = end;
+  };
+  constexpr int64_t kFar = kWindowMax;
+  // Of two streams in one direction nothing can be said.
+  if (equal_endpoints(slot.key)) return begin_anew();
+  if (syn && slot.payload[rx] == 0 && packet.tcp_sequence + 1 != next) return begin_anew();
+  const bool late_syn = syn && (slot.side[rx].tcp_flags & kSyn) == 0;
+  if (syn && (late_syn || from >= 0 || from < -kFar)) return;
+  if (from > kFar || from < -kFar || numbers > kFar) return begin_anew();
+  if (from > 0) {
+    if (Repeats* repeats = repeats_of(i)) repeats->add_gap(rx, next, packet.tcp_sequence);
+  } else if (from < 0) {
+    count_repeat(i, packet, rx, packets);
+  }
+  if (to <= 0) return;
+  next = end;
+  if (slot.repeats != 0) table_.repeats(i).forget_old_gaps(rx, next);
+}
+
+// Some of its numbers are below the next one: those that fill a gap are here for the first time.
+void Engine::count_repeat(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets) {
+  const uint32_t next = table_.tcp_facts(i).next[rx];
+  const bool syn = (packet.tcp_flags & kSyn) != 0;
+  const bool fin = (packet.tcp_flags & kFin) != 0;
+  const int64_t from = static_cast<int32_t>(packet.tcp_sequence - next);
+  const int64_t to = from + int64_t{packet.payload} + syn + fin;
+  Repeats* repeats = repeats_of(i);
+  if (repeats == nullptr) return;
+  const Repeats::Seen seen = repeats->fill(rx, next, from, to);
+  if (seen.numbers == 0) return;
+  const uint64_t octets = seen.numbers - (syn && seen.first) - (fin && seen.last);
+  const bool keep_alive = packet.payload == 1 && !syn && !fin && from == -1;
+  repeats->octets[rx] += octets * packets;
+  if (!keep_alive) repeats->segments[rx] += packets;
+}
+
+Repeats* Engine::repeats_of(uint32_t i) {
+  FlowSlot& slot = table_.slot(i);
+  if (slot.repeats != 0) return &table_.repeats(i);
+  Repeats* const added = table_.add_repeats(i);
+  if (added == nullptr) {
+    counters_.repeats_full++;
+    return nullptr;
+  }
+  slot.repeats = 1;
+  return added;
+}
+
+}  // namespace tunmeter
