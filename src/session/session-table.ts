@@ -23,6 +23,8 @@ interface Common {
   /** False: access logs do not know it, so it is null in a stored session that came from one. */
   readonly inAccessLogs: boolean
   readonly help: string
+  /** Came with a later version: of a meter, a spool or a store from before, null. */
+  readonly later?: true
 }
 type Kind =
   | {

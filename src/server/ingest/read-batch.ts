@@ -9,7 +9,11 @@
  * accepted here is JSON, and means here what it means there (test/server/ingest/read-batch.test.ts compares).
  */
 import { classOf } from '../../session/field-code.js'
-import { SESSION_FIELD_NAMES } from '../../session/session-table.js'
+import {
+  SESSION_FIELD_NAMES,
+  SESSION_FIELDS,
+  type SessionField,
+} from '../../session/session-table.js'
 import type { StoredSession } from '../store/store.js'
 import { type Check, FIELD_CHECKS } from './session-fields.js'
 import { Bytes, Expected, Texts } from './words.js'
@@ -32,7 +36,10 @@ export class ReadSession extends classOf<Writable<StoredSession>>([
 ]) {
   /** Of one that JSON.parse made: known fields only. */
   static of(session: StoredSession): ReadSession {
-    return new ReadSession([...SESSION_FIELD_NAMES.map((name) => session[name]), ...UNPLACED])
+    return new ReadSession([
+      ...SESSION_FIELD_NAMES.map((name) => session[name] ?? null),
+      ...UNPLACED,
+    ])
   }
 
   at({ orgId, siteId, meterId }: Place): StoredSession {
@@ -75,6 +82,8 @@ const READERS: readonly FieldReader[] = FIELD_CHECKS.map(([name, check]) => ({
   check,
   texts: name === 'sessionId' ? null : new Texts(name, check),
 }))
+/** All but those that a meter from before does not know: they are null. */
+const REQUIRED = SESSION_FIELD_NAMES.filter((name) => !(SESSION_FIELDS[name] as SessionField).later)
 const INDEX_OF_NAME = new Map<string, number>(FIELD_CHECKS.map(([name], i) => [name, i]))
 
 interface Key {
@@ -147,7 +156,7 @@ class SessionsReader {
       keys.push({ expected: new Expected(bytes.subarray(at, colon + 1)), index })
       at = endOfValue(bytes, colon + 1)
     } while (bytes[at] === COMMA)
-    return keys.filter((key) => key.index !== -1).length === READERS.length ? keys : undefined
+    return REQUIRED.every((name) => names.has(name)) ? keys : undefined
   }
 
   #readSession(keys: readonly Key[]): boolean {

@@ -52,8 +52,9 @@ function checkOf(field: SessionField): readonly [Check, string] {
 /** Every field of a Session, and what it takes. */
 export const FIELD_CHECKS: readonly (readonly [SessionFieldName, Check, string])[] =
   SESSION_FIELD_NAMES.map((name) => {
-    const field = SESSION_FIELDS[name]
+    const field: SessionField = SESSION_FIELDS[name]
     const [check, expected] = checkOf(field)
+    if (field.later) return [name, (v: unknown) => v === undefined || check(v), expected] as const
     return field.nullable
       ? ([name, orNull(check), `${expected} or null`] as const)
       : ([name, check, expected] as const)
