@@ -362,6 +362,13 @@ void Engine::fill_record(uint32_t i, EndReason reason, SessionRecord& record) {
   if (slot.rtt_state == static_cast<uint64_t>(RttState::kKnown)) {
     record.handshake_rtt_us = static_cast<uint32_t>(table_.tcp_facts(i).syn_us_or_rtt);
   }
+  if (slot.repeats != 0) {
+    const Repeats& repeats = table_.repeats(i);
+    record.retransmits_tx = repeats.segments[0];
+    record.retransmits_rx = repeats.segments[1];
+    record.retransmitted_bytes_tx = repeats.octets[0];
+    record.retransmitted_bytes_rx = repeats.octets[1];
+  }
 }
 
 }  // namespace tunmeter

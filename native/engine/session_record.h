@@ -8,8 +8,11 @@
 //          | sequence  | first_us | last_us  | bytes_tx | bytes_rx  | payload_tx |
 //   byte  48           56           64           72              88             104
 //          | payload_rx | packets_tx | packets_rx | source_ip 16  | dest_ip 16   |
-//   byte 104      106      108   109  110  111   112  113  114   115   116      120        128
-//          | sport | dport | prot | fam | end | conn | ftx | frx | base | flag | rtt_us | epoch, zero 4
+//   byte 104      106      108   109  110  111   112  113  114   115   116      120
+//          | sport | dport | prot | fam | end | conn | ftx | frx | base | flag | rtt_us |
+//   byte 120     124      128           144                  160
+//          | epoch | zero | retrans. tx | retrans. octets tx |
+//                         | and rx      | and rx             |
 //
 // "source" is the initiator, "dest" the responder, so tx is source to dest.
 #pragma once
@@ -98,9 +101,13 @@ struct SessionRecord {
   uint32_t handshake_rtt_us;  // SYN -> SYN-ACK as seen here, kNoRtt when unseen
   uint32_t epoch;             // in force when the session opened (epochs.h)
   uint8_t reserved[4];        // zero
+  uint64_t retransmits_tx;    // TCP segments with numbers seen before
+  uint64_t retransmits_rx;
+  uint64_t retransmitted_bytes_tx;  // of the payload
+  uint64_t retransmitted_bytes_rx;
 };
 
-static_assert(sizeof(SessionRecord) == 128 && std::is_trivially_copyable_v<SessionRecord>);
+static_assert(sizeof(SessionRecord) == 160 && std::is_trivially_copyable_v<SessionRecord>);
 static_assert(offsetof(SessionRecord, source_ip) == 72 &&
               offsetof(SessionRecord, source_port) == 104);
 static_assert(offsetof(SessionRecord, protocol) == 108 &&
@@ -112,37 +119,48 @@ struct RecordCounter {
   uint64_t SessionRecord::*member;
 };
 inline constexpr RecordCounter kRecordCounters[] = {
-    {"bytesTx", &SessionRecord::bytes_tx},     {"bytesRx", &SessionRecord::bytes_rx},
-    {"payloadTx", &SessionRecord::payload_tx}, {"payloadRx", &SessionRecord::payload_rx},
-    {"packetsTx", &SessionRecord::packets_tx}, {"packetsRx", &SessionRecord::packets_rx},
+    {"bytesTx", &SessionRecord::bytes_tx},
+    {"bytesRx", &SessionRecord::bytes_rx},
+    {"payloadTx", &SessionRecord::payload_tx},
+    {"payloadRx", &SessionRecord::payload_rx},
+    {"packetsTx", &SessionRecord::packets_tx},
+    {"packetsRx", &SessionRecord::packets_rx},
+    {"retransmitsTx", &SessionRecord::retransmits_tx},
+    {"retransmitsRx", &SessionRecord::retransmits_rx},
+    {"retransmittedBytesTx", &SessionRecord::retransmitted_bytes_tx},
+    {"retransmittedBytesRx", &SessionRecord::retransmitted_bytes_rx},
 };
 
 // Every field in the order of the record, FIELD(its name, its member): for what compares the layout
 // (native/addon/layout.cc).
-#define TUNMETER_RECORD_FIELDS(FIELD)       \
-  FIELD("sequence", sequence)               \
-  FIELD("startTimeUs", first_us)            \
-  FIELD("endTimeUs", last_us)               \
-  FIELD("bytesTx", bytes_tx)                \
-  FIELD("bytesRx", bytes_rx)                \
-  FIELD("payloadTx", payload_tx)            \
-  FIELD("payloadRx", payload_rx)            \
-  FIELD("packetsTx", packets_tx)            \
-  FIELD("packetsRx", packets_rx)            \
-  FIELD("sourceIp", source_ip)              \
-  FIELD("destIp", dest_ip)                  \
-  FIELD("sourcePort", source_port)          \
-  FIELD("destPort", dest_port)              \
-  FIELD("protocol", protocol)               \
-  FIELD("family", family)                   \
-  FIELD("endReason", end_reason)            \
-  FIELD("connState", conn_state)            \
-  FIELD("tcpFlagsTx", tcp_flags_tx)         \
-  FIELD("tcpFlagsRx", tcp_flags_rx)         \
-  FIELD("directionBasis", direction_basis)  \
-  FIELD("flags", flags)                     \
-  FIELD("handshakeRttUs", handshake_rtt_us) \
-  FIELD("epoch", epoch)                     \
-  FIELD("reserved", reserved)
+#define TUNMETER_RECORD_FIELDS(FIELD)                   \
+  FIELD("sequence", sequence)                           \
+  FIELD("startTimeUs", first_us)                        \
+  FIELD("endTimeUs", last_us)                           \
+  FIELD("bytesTx", bytes_tx)                            \
+  FIELD("bytesRx", bytes_rx)                            \
+  FIELD("payloadTx", payload_tx)                        \
+  FIELD("payloadRx", payload_rx)                        \
+  FIELD("packetsTx", packets_tx)                        \
+  FIELD("packetsRx", packets_rx)                        \
+  FIELD("sourceIp", source_ip)                          \
+  FIELD("destIp", dest_ip)                              \
+  FIELD("sourcePort", source_port)                      \
+  FIELD("destPort", dest_port)                          \
+  FIELD("protocol", protocol)                           \
+  FIELD("family", family)                               \
+  FIELD("endReason", end_reason)                        \
+  FIELD("connState", conn_state)                        \
+  FIELD("tcpFlagsTx", tcp_flags_tx)                     \
+  FIELD("tcpFlagsRx", tcp_flags_rx)                     \
+  FIELD("directionBasis", direction_basis)              \
+  FIELD("flags", flags)                                 \
+  FIELD("handshakeRttUs", handshake_rtt_us)             \
+  FIELD("epoch", epoch)                                 \
+  FIELD("reserved", reserved)                           \
+  FIELD("retransmitsTx", retransmits_tx)                \
+  FIELD("retransmitsRx", retransmits_rx)                \
+  FIELD("retransmittedBytesTx", retransmitted_bytes_tx) \
+  FIELD("retransmittedBytesRx", retransmitted_bytes_rx)
 
 }  // namespace tunmeter

@@ -110,6 +110,10 @@ const OURS: readonly Field[] = [
   same('unattributed'),
   // Made where it is shown: 30 bytes that say nothing new would be the largest part of a stored session.
   nullable('communityId', 'text', 'Community ID v1 of the five-tuple.', communityId),
+  same('retransmitsTx'),
+  same('retransmitsRx'),
+  same('retransmittedBytesTx'),
+  same('retransmittedBytesRx'),
 ]
 
 export const FIELDS: readonly Field[] = [...DOCUMENTED, ...OURS]

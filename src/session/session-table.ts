@@ -108,6 +108,31 @@ export const SESSION_FIELDS = {
     help: 'Which rule chose the initiator.',
   },
   midstream: { ...MEASURED, type: 'boolean', help: 'Joined after its handshake.' },
+  /** Of TCP: segments with numbers that had been seen here (docs/accuracy.md). 0 for UDP. */
+  retransmitsTx: {
+    ...PACKETS_ONLY,
+    ...AMOUNT,
+    later: true,
+    help: 'TCP segments seen again, initiator to responder.',
+  },
+  retransmitsRx: {
+    ...PACKETS_ONLY,
+    ...AMOUNT,
+    later: true,
+    help: 'TCP segments seen again, responder to initiator.',
+  },
+  retransmittedBytesTx: {
+    ...PACKETS_ONLY,
+    ...AMOUNT,
+    later: true,
+    help: 'Of payloadTx, octets seen again.',
+  },
+  retransmittedBytesRx: {
+    ...PACKETS_ONLY,
+    ...AMOUNT,
+    later: true,
+    help: 'Of payloadRx, octets seen again.',
+  },
   peerPublicKey: { ...ATTRIBUTED, type: 'text', maxLength: 64, help: 'WireGuard public key.' },
   /** The peer's outer address when the session started, `ip:port`. */
   clientEndpoint: {

@@ -164,6 +164,25 @@ const reopening: Shape = (dice) => ({
   ],
 })
 
+/** Streams in both directions by their numbers: next, again, skipped, overlapping, near the wrap, far away. */
+const stream: Shape = (dice) => {
+  const start = one(dice, [0, 1000, 0xffffff00, 0x7fffff00])
+  const next: [number, number] = [start, start]
+  const far = [-5, 2 ** 30, 2 ** 30 + 1, -(2 ** 30), -(2 ** 30) - 1, 2 ** 31]
+  const acts: Act[] = []
+  for (let n = dice.int(5, 40); n > 0; n--) {
+    const from = side(dice)
+    const length = one(dice, [0, 1, 1, 10, 100, 100, 1000])
+    const away = chance(dice, 20) ? one(dice, far) : 10 * dice.int(-30, 6) + dice.int(-1, 1)
+    const sequence = (next[from] + (chance(dice, 2) ? 0 : away)) >>> 0
+    const flags = chance(dice, 15) ? one(dice, [syn, syn | ack, fin | ack]) : ack
+    acts.push({ do: 'tcp', from, flags, sequence, length })
+    const end = (sequence + length) >>> 0
+    if (((end - next[from]) | 0) > 0) next[from] = end
+  }
+  return { transport: 'tcp', acts }
+}
+
 const attempt: Shape = (dice) => ({
   transport: 'tcp',
   acts: [
@@ -284,6 +303,8 @@ const SHAPES: readonly Shape[] = [
   reopening,
   reopening,
   attempt,
+  stream,
+  stream,
   simultaneous,
   answerFirst,
   midstream,

@@ -8,6 +8,7 @@ import { COUNTED_TRAFFIC, OTHER_TRAFFIC, type OtherPacket } from '../support/oth
 import type { Amount } from '../support/twin/meter.js'
 import { FRAGMENT_RULES, TIME_RULES, UDP_RULES } from './other-rules.js'
 import { PACKET_RULES } from './packet-rules.js'
+import { REPEAT_RULES } from './repeat-rules.js'
 import { BASE_US, type Rule } from './rule.js'
 import { SYN_RULES } from './syn-rules.js'
 import { TCP_RULES } from './tcp-rules.js'
@@ -25,6 +26,7 @@ export const RULES: readonly Rule[] = [
   ...TIME_RULES,
   ...FRAGMENT_RULES,
   ...PACKET_RULES,
+  ...REPEAT_RULES,
 ]
 
 export interface Outcome {

@@ -31,6 +31,10 @@ export function aFlowRecord(change: Partial<FlowRecord> = {}): FlowRecord {
     handshakeRttUs: null,
     directionBasis: 'syn',
     midstream: false,
+    retransmitsTx: 0,
+    retransmitsRx: 0,
+    retransmittedBytesTx: 0,
+    retransmittedBytesRx: 0,
     ...change,
   }
 }
@@ -58,6 +62,10 @@ export function aSession(change: Partial<Session> = {}): Session {
     handshakeRttUs: 4_321,
     directionBasis: 'syn',
     midstream: false,
+    retransmitsTx: 0,
+    retransmitsRx: 0,
+    retransmittedBytesTx: 0,
+    retransmittedBytesRx: 0,
     peerPublicKey: null,
     clientEndpoint: null,
     clientId: null,

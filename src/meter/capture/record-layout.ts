@@ -4,7 +4,7 @@
  */
 import type { FieldsFrom } from '../../session/session-table.js'
 
-export const RECORD_BYTES = 128
+export const RECORD_BYTES = 160
 export const NO_RTT = 0xffffffff
 export const RECORD_FLAGS = { midstream: 1, icmpError: 2 } as const
 
@@ -16,6 +16,10 @@ export const RECORD_COUNTERS = [
   'payloadRx',
   'packetsTx',
   'packetsRx',
+  'retransmitsTx',
+  'retransmitsRx',
+  'retransmittedBytesTx',
+  'retransmittedBytesRx',
 ] as const satisfies (keyof FieldsFrom<'engine'>)[]
 
 /** In the order of the record. */
@@ -44,6 +48,10 @@ export const RECORD_OFFSETS = {
   handshakeRttUs: 116,
   epoch: 120,
   reserved: 124,
+  retransmitsTx: 128,
+  retransmitsRx: 136,
+  retransmittedBytesTx: 144,
+  retransmittedBytesRx: 152,
 } as const satisfies Record<FieldOfRecord, number>
 
 /** What the engine measures, `midstream` as one of the flags. */

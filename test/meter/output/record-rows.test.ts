@@ -5,6 +5,7 @@ import {
   RECORD_OFFSETS as AT,
   NO_RTT,
   RECORD_BYTES,
+  RECORD_COUNTERS,
 } from '../../../src/meter/capture/record-layout.js'
 import { PrintedRow } from '../../../src/meter/output/printed-row.js'
 import { RecordRows } from '../../../src/meter/output/record-rows.js'
@@ -15,7 +16,12 @@ import { CONN_STATES, DIRECTION_BASES } from '../../../src/session/session.js'
 const PREFIX = '01KG02AGFTEEHZC43G'
 const NO_NAMES = { clientName: null, userName: null, resourceName: null, siteName: null }
 const TIME_MAX = 4_000_000_000_000_000
-const COUNTERS = ['bytesTx', 'bytesRx', 'payloadTx', 'payloadRx', 'packetsTx', 'packetsRx'] as const
+const COUNTERS = RECORD_COUNTERS
+/** No more than the payload can have been sent again. */
+const PAYLOAD_OF: Readonly<Record<string, number>> = {
+  retransmittedBytesTx: COUNTERS.indexOf('payloadTx'),
+  retransmittedBytesRx: COUNTERS.indexOf('payloadRx'),
+}
 
 /** What the writers in JavaScript make of the records. */
 function byWriter(writer: NdjsonWriter | CsvWriter, records: Uint8Array): string {
@@ -44,7 +50,9 @@ const facts = fc.record({
     fc.integer({ min: 1.7e15, max: 1.7e15 + 1e7 }),
   ),
   lasted: fc.oneof(fc.nat(4_000_000), fc.integer({ min: 0, max: 2 ** 43 - 1 })),
-  counters: fc.array(count, { minLength: COUNTERS.length, maxLength: COUNTERS.length }),
+  counters: fc
+    .array(count, { minLength: COUNTERS.length, maxLength: COUNTERS.length })
+    .map((all) => all.map((n, i) => Math.min(n, all[PAYLOAD_OF[COUNTERS[i]!] ?? i]!))),
   addresses: fc.oneof(fc.tuple(ipv4, ipv4), fc.tuple(ipv6, ipv6)),
   sameAddress: fc.boolean(),
   ports: fc.tuple(fc.nat(0xffff), fc.nat(0xffff)),
@@ -63,7 +71,7 @@ function binary(f: Facts): Buffer {
   u64(AT.sequence, f.sequence)
   u64(AT.startTimeUs, f.firstUs)
   u64(AT.endTimeUs, f.firstUs + f.lasted)
-  for (const [i, name] of COUNTERS.entries()) u64(AT[name], f.counters[i]!)
+  for (const [i, name] of COUNTERS.entries()) u64(AT[name], f.counters[i] ?? 0)
   const [source, dest] = f.addresses
   record.set(source, AT.sourceIp)
   record.set(f.sameAddress ? source : dest, AT.destIp)

@@ -40,6 +40,22 @@ test('a batch as a meter writes it is read as JSON.parse and the checks read it'
     expect(checked(readBatch(Buffer.from(text)))).toEqual(checked(JSON.parse(text)))
 })
 
+test('a meter of before a field came sends it not: it is null, and is not when it is wrong', () => {
+  const before = [session(1), session(2)].map((s) => {
+    const { retransmitsTx: _, retransmittedBytesRx: __, ...rest } = s
+    return rest
+  })
+  const text = JSON.stringify({ ...batch(1, []), sessions: before })
+  for (const read of [readBatch(Buffer.from(text)), JSON.parse(text)]) {
+    const unknown = { retransmitsTx: null, retransmittedBytesRx: null }
+    const known = { retransmitsRx: 0, retransmittedBytesTx: 0 }
+    const each = { ...unknown, ...known }
+    expect(checked(read)).toMatchObject({ sessions: [each, each] })
+  }
+  const wrong = { ...before[0], retransmitsTx: -1 }
+  expect(checkSession(wrong, PLACE, NOW_US, 0)).toBe('retransmitsTx: expected a count, got -1')
+})
+
 test('texts of one batch are not taken for those of another', () => {
   const names = Array.from({ length: 10_000 }, (_, i) => `user-${i % 6000}`)
   for (let at = 0; at < names.length; at += 1000) {

@@ -2,6 +2,7 @@
 import type { DirectionBasis, EndReason, FlowRecord } from '../../../src/session/session.js'
 import type { Clock, Clocks } from './clocks.js'
 import type { Endpoint, Segment } from './ip.js'
+import { Sequences } from './sequences.js'
 import { ACK, FIN, RST, SYN, TcpState } from './tcp-state.js'
 
 /** A FlowRecord with what only the binary record has (RecordFlags). */
@@ -26,6 +27,7 @@ class Direction {
   payload = 0
   flags = 0
   finSeen = false
+  readonly sequences = new Sequences()
   /** Of the latest SYN without ACK. */
   synSequence: number | null = null
 }
@@ -164,6 +166,15 @@ export class Flow {
     this.lastUs = Math.max(this.lastUs, times.maxUs)
   }
 
+  /** Which of its numbers came again. Call before count() and follow(). */
+  number(fromInitiator: boolean, segment: Segment): void {
+    if (this.tcp === null) return
+    const direction = fromInitiator ? this.tx : this.rx
+    const { payload, flags } = direction
+    const oneStream = endpointText(this.initiator) !== endpointText(this.responder)
+    direction.sequences.take(segment, { payload, flags, oneStream })
+  }
+
   /** What a TCP header (null: cut off) says beyond the lengths. Call after count(). */
   follow(fromInitiator: boolean, segment: Segment, packetUs: number): void {
     if (this.tcp === null) return
@@ -220,6 +231,10 @@ export class Flow {
       directionBasis: this.basis,
       midstream: this.midstream,
       icmpError: this.icmpError,
+      retransmitsTx: this.tx.sequences.segments,
+      retransmitsRx: this.rx.sequences.segments,
+      retransmittedBytesTx: this.tx.sequences.octets,
+      retransmittedBytesRx: this.rx.sequences.octets,
     }
   }
 

@@ -306,6 +306,7 @@ export class Twin {
     } else if (flow === null) add(this.other.stray, { packets: 1, bytes: segment.bytes })
     else {
       const fromInitiator = flow.isFromInitiator(segment.source)
+      flow.number(fromInitiator, segment)
       this.#count(flow, fromInitiator, { packets: 1, ...segment })
       flow.follow(fromInitiator, segment, this.#packetUs)
     }
@@ -376,8 +377,10 @@ export class Twin {
     if (syn === null) return
     flow.waitingSyn = null
     const fromInitiator = flow.isFromInitiator(syn.latest.source)
+    flow.number(fromInitiator, syn.latest)
     flow.count(fromInitiator, syn.amount, syn.times)
     flow.follow(fromInitiator, syn.latest, syn.latestUs)
+    for (let i = 1; i < syn.amount.packets; i++) flow.number(fromInitiator, syn.latest)
   }
 
   /** The session that the answered SYN opens; null: it opens none. */
@@ -402,9 +405,11 @@ export class Twin {
     flow.waitingSyn = null
     this.#end(flow, 'endOfFlowDetected')
     const opened = this.#open(key, syn.latest)!
+    opened.number(true, syn.latest)
     opened.count(true, syn.amount, syn.times)
     this.#touch(opened)
     opened.follow(true, syn.latest, syn.latestUs)
+    for (let i = 1; i < syn.amount.packets; i++) opened.number(true, syn.latest)
     return opened
   }
 

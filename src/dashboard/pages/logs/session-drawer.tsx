@@ -95,6 +95,12 @@ function Amounts({ row }: { row: LogRow }) {
     ['Bytes', row.bytesTx, row.bytesRx],
     ['Payload', row.payloadTx, row.payloadRx],
     ['Packets', row.packetsTx, row.packetsRx],
+    ...(row.retransmitsTx || row.retransmitsRx
+      ? ([
+          ['Retransmitted', row.retransmittedBytesTx, row.retransmittedBytesRx],
+          ['Retransmits', row.retransmitsTx, row.retransmitsRx],
+        ] as const)
+      : []),
   ] as const
   return (
     <table class="amounts">
@@ -121,7 +127,7 @@ function Amounts({ row }: { row: LogRow }) {
 
 function amount(name: string, count: number | null) {
   if (count === null) return '–'
-  if (name === 'Packets') return formatCount(count)
+  if (name === 'Packets' || name === 'Retransmits') return formatCount(count)
   return (
     <>
       {formatBytes(count)}

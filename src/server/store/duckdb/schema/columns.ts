@@ -201,6 +201,9 @@ const LATER_COLUMNS = SESSION_FIELD_NAMES.filter(
     !KEPT_OTHERWISE.includes(name) && FIRST_COLUMNS.every((c) => c.name !== columnName(name)),
 ).map(plain)
 
+/** Where the tables have the column that is their own, `arrival` or `run_started_us`: before those that came later. */
+export const OWN_COLUMN_AT = FIRST_COLUMNS.length
+
 export const STORED_COLUMNS: readonly StoredColumn[] = [...FIRST_COLUMNS, ...LATER_COLUMNS]
 
 export const STORED_NAMES = STORED_COLUMNS.map((c) => c.name).join(', ')

@@ -178,6 +178,13 @@ CREATE TABLE meter_run (
 );
 CREATE TABLE deleted_before (org_id VARCHAR NOT NULL, before_us BIGINT NOT NULL);
 `,
+  ['session', 'session_open']
+    .flatMap((table) =>
+      ['retransmits_tx', 'retransmits_rx', 'retransmitted_bytes_tx', 'retransmitted_bytes_rx'].map(
+        (column) => `ALTER TABLE ${table} ADD COLUMN ${column} BIGINT;`,
+      ),
+    )
+    .join('\n'),
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

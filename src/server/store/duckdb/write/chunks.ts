@@ -18,7 +18,7 @@ import {
 } from '@duckdb/node-api'
 import { isPlainText } from '../../../../session/plain-text.js'
 import type { StoredSession } from '../../store.js'
-import { STORED_COLUMNS, type StoredColumn } from '../schema/columns.js'
+import { OWN_COLUMN_AT, STORED_COLUMNS, type StoredColumn } from '../schema/columns.js'
 
 /** DuckDB's vector size. */
 const CHUNK_ROWS = 2048
@@ -140,11 +140,13 @@ export class SessionRows {
     this.#columns = STORED_COLUMNS.map((column) => valuesOf(column, sessions))
   }
 
-  /** @param extra values of one more whole-number column at the end, one for each session */
+  /** @param extra values of the table's own whole-number column, one for each session */
   appendTo(appender: DuckDBAppender, extra?: Float64Array): void {
     const columns = [...this.#columns]
-    if (extra !== undefined)
-      columns.push({ type: DOUBLE, numbers: extra, mask: new Mask(extra.length) })
+    if (extra !== undefined) {
+      const own: Values = { type: DOUBLE, numbers: extra, mask: new Mask(extra.length) }
+      columns.splice(OWN_COLUMN_AT, 0, own)
+    }
     const types = columns.map((values) => values.type)
     for (let at = 0; at < this.sessions.length; at += CHUNK_ROWS) {
       const count = Math.min(CHUNK_ROWS, this.sessions.length - at)

@@ -6,7 +6,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { StoredSession, WriteReceipt, WriteRequest } from '../../store.js'
 import { SESSION_RUN_OVER } from '../read/where.js'
-import { STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
+import { OWN_COLUMN_AT, STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
 import { appendTo, SessionRows } from './chunks.js'
 import { KnownIds } from './known-ids.js'
 import { type Booking, explainMissing, fateOf, hasTwin, isoToUs, markSeen } from './lives.js'
@@ -54,9 +54,11 @@ export class GroupCommit {
     rollup: Rollup,
     clockUs: () => number,
   ): Promise<GroupCommit> {
-    const columns = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
+    const list = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`)
+    const columns = list.join(', ')
+    const openColumns = list.toSpliced(OWN_COLUMN_AT, 0, 'run_started_us BIGINT').join(', ')
     await connection.run(`CREATE TEMP TABLE stage_ended (${columns})`)
-    await connection.run(`CREATE TEMP TABLE stage_open (${columns}, run_started_us BIGINT)`)
+    await connection.run(`CREATE TEMP TABLE stage_open (${openColumns})`)
     await connection.run(`CREATE TEMP TABLE stage_closed (${columns})`)
     const meters = new Meters(connection)
     await meters.load()
