@@ -81,7 +81,10 @@ bool spelled_alike(const SessionRecord& r) {
   uint64_t largest = 0;
   for (const RecordCounter& counter : kRecordCounters)
     largest = std::max(largest, r.*counter.member);
-  return largest <= kExactMax && r.sequence <= kSequenceMax && r.first_us >= 0 &&
+  // What cannot be: goodput would be below nothing.
+  const bool possible =
+      r.retransmitted_bytes_tx <= r.payload_tx && r.retransmitted_bytes_rx <= r.payload_rx;
+  return possible && largest <= kExactMax && r.sequence <= kSequenceMax && r.first_us >= 0 &&
          r.last_us <= kTimeUsMax && r.last_us - r.first_us < kDurationUsMax;
 }
 
@@ -155,6 +158,10 @@ char* SessionRows::value(const SessionRecord& r, RowValue value, char* out) {
       return spelling::text((r.flags & kFlagMidstream) != 0 ? "true" : "false", out);
     case RowValue::kCommunityId:
       return community_id(five_tuple(r), out);
+    case RowValue::kGoodputTx:
+      return spelling::number(r.payload_tx - r.retransmitted_bytes_tx, out);
+    case RowValue::kGoodputRx:
+      return spelling::number(r.payload_rx - r.retransmitted_bytes_rx, out);
     case RowValue::kCount:
       break;
   }

@@ -35,14 +35,16 @@ enum class RowValue : uint8_t {
   kDirectionBasis,
   kMidstream,
   kCommunityId,
+  kGoodputTx,
+  kGoodputRx,
   kCount,
 };
 inline constexpr int kRowValueCount = static_cast<int>(RowValue::kCount);
 // Names of the fields in src/session/fields.ts.
 inline constexpr const char* kRowValueNames[kRowValueCount] = {
-    "timestamp",      "protocol",       "sourceAddr", "destAddr",   "duration",   "sessionId",
-    "startTime",      "endTime",        "endReason",  "connState",  "tcpFlagsTx", "tcpFlagsRx",
-    "handshakeRttUs", "directionBasis", "midstream",  "communityId"};
+    "timestamp",      "protocol",       "sourceAddr", "destAddr",    "duration",   "sessionId",
+    "startTime",      "endTime",        "endReason",  "connState",   "tcpFlagsTx", "tcpFlagsRx",
+    "handshakeRttUs", "directionBasis", "midstream",  "communityId", "goodputTx",  "goodputRx"};
 
 struct RowPart {
   std::string before;

@@ -114,9 +114,20 @@ const OURS: readonly Field[] = [
   same('retransmitsRx'),
   same('retransmittedBytesTx'),
   same('retransmittedBytesRx'),
+  nullable('goodputTx', 'integer', 'payloadTx less retransmittedBytesTx.', (s) =>
+    goodput(s.payloadTx, s.retransmittedBytesTx),
+  ),
+  nullable('goodputRx', 'integer', 'payloadRx less retransmittedBytesRx.', (s) =>
+    goodput(s.payloadRx, s.retransmittedBytesRx),
+  ),
 ]
 
 export const FIELDS: readonly Field[] = [...DOCUMENTED, ...OURS]
+
+/** Octets of payload that were here for the first time; null where that was not counted. */
+function goodput(payload: number | null, again: number | null): number | null {
+  return payload === null || again === null ? null : payload - again
+}
 
 /** Millisecond precision, as documented; null while the session is open. */
 export function durationSeconds(

@@ -39,7 +39,13 @@ describe('fields', () => {
       duration: 2.5,
       startTime: '2023-11-14T22:13:20.250000Z',
       endTime: '2023-11-14T22:13:22.750499Z',
+      goodputTx: 610,
       clientName: null,
+    })
+    const older = { ...row, retransmittedBytesTx: null } as unknown as SessionRow
+    expect(read(older)).toMatchObject({ goodputTx: null, goodputRx: 54_293 })
+    expect(read(aRow({ payloadRx: 900, retransmittedBytesRx: 100 }))).toMatchObject({
+      goodputRx: 800,
     })
   })
 
@@ -119,7 +125,7 @@ describe('csv', () => {
   test('a line has as many cells as the header', () => {
     const header = csvHeader(FIELDS)
     expect(csvLine(FIELDS, aRow()).split(',').length).toBe(header.split(',').length)
-    expect(header.endsWith('communityId\r\n')).toBe(true)
+    expect(header.endsWith('goodputTx,goodputRx\r\n')).toBe(true)
   })
 })
 

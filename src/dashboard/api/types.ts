@@ -40,6 +40,9 @@ export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
   readonly siteName: string | null
   /** Null when a port is not known (an access log that was consolidated). */
   readonly communityId: string | null
+  /** Octets of payload that were here for the first time. */
+  readonly goodputTx: number | null
+  readonly goodputRx: number | null
   /** Unix seconds; as `timestamp`. */
   readonly startedAt: number
   readonly endedAt: number | null

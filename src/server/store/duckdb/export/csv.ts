@@ -43,6 +43,11 @@ const SELECTED: readonly Selected[] = [
     type: 'int64' as const,
     sql: `(bytes_${way} - headers_${way} - ${usualHeadersSql(way)})::BIGINT`,
   })),
+  ...['tx', 'rx'].map((way) => ({
+    name: `goodput_${way}`,
+    type: 'int64' as const,
+    sql: `(bytes_${way} - headers_${way} - ${usualHeadersSql(way)} - retransmitted_bytes_${way})::BIGINT`,
+  })),
   ...['is_open', 'is_interrupted'].map((name) =>
     selected({ name, kind: 'boolean', sqlType: 'BOOLEAN' }),
   ),

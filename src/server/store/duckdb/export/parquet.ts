@@ -19,6 +19,8 @@ const SPECIAL: Readonly<Record<string, string>> = {
   sessionId: 'run || session_tail(seq::BIGINT)',
   startTime: 'make_timestamptz(start_us::BIGINT)',
   endTime: 'make_timestamptz((start_us + duration_us)::BIGINT)',
+  goodputTx: `(bytes_tx - headers_tx - ${usualHeadersSql('tx')} - retransmitted_bytes_tx)::BIGINT`,
+  goodputRx: `(bytes_rx - headers_rx - ${usualHeadersSql('rx')} - retransmitted_bytes_rx)::BIGINT`,
   payloadTx: `(bytes_tx - headers_tx - ${usualHeadersSql('tx')})::BIGINT`,
   payloadRx: `(bytes_rx - headers_rx - ${usualHeadersSql('rx')})::BIGINT`,
   interrupted: 'is_interrupted',
