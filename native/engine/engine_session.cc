@@ -227,7 +227,7 @@ void Engine::count_traffic(FlowSlot& slot, int rx, const Traffic& traffic, uint6
   slot.side[rx].packets += traffic.packets;
   slot.bytes[rx] += traffic.bytes;
   slot.payload[rx] += payload;
-  slot.first_us = std::min(slot.first_us, first_us);
+  if (slot.start_said == 0) slot.first_us = std::min(slot.first_us, first_us);
   slot.last_us = std::max(slot.last_us, last_us);
   slot.dirty = 1;
   counters_.sessions += traffic;
@@ -321,6 +321,7 @@ void Engine::emit(uint32_t i, EndReason reason) {
   FlowSlot& slot = table_.slot(i);
   if (slot.reported && !slot.dirty) return;
   slot.dirty = 0;
+  slot.start_said = 1;
   if (sink_ == nullptr) return;
   SessionRecord* record = sink_->next_record();
   if (record == nullptr) {

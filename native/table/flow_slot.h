@@ -86,7 +86,8 @@ struct alignas(64) FlowSlot {
   uint64_t clock : 3;           // of the latest packet (PacketClocks); its times are in that
   uint64_t waiting_syn : 13;    // its place among the SYNs that wait for an answer; 0: none
   uint64_t followed : 2;        // of each direction a sequence number is known
-  uint64_t sequence : 46;
+  uint64_t start_said : 1;      // a record has gone out: its start is the session's for good
+  uint64_t sequence : 45;
 
   bool live() const { return key.words[0] != 0; }
   bool is_tcp() const { return key.protocol() == 6; }

@@ -93,6 +93,20 @@ export const TIME_RULES: readonly Rule[] = [
     { options: { activeUs: 60 * SECOND }, ended: { activeTimeout: 2, forcedEnd: 1 } },
   ),
   rule(
+    'a report has said when the session started: a packet from before that changes it no more',
+    [
+      u(0, a),
+      u(5, a),
+      u(20, a),
+      command(1, { do: 'udp', from: a, length: 0 }, { earlierUs: 30e6 }),
+    ],
+    [
+      { packetsTx: 2, endReason: 'activeTimeout', first: 0, last: 5 },
+      { packetsTx: 4, endReason: 'forcedEnd', first: 0, last: 25 },
+    ],
+    { options: { activeUs: 20 * SECOND } },
+  ),
+  rule(
     'no interim record without news',
     [...OPEN, passes(61), passes(61), t(0, a, A)],
     [

@@ -66,6 +66,8 @@ export class Flow {
   closedAtUs: number | null = null
   nextInterimUs: number
   packetsAtReport = 0
+  /** A record has said when it started. */
+  startSaid = false
   earlyReported = false
   icmpError = false
   /** A SYN, with its retransmissions, whose answer says which session it belongs to. */
@@ -162,7 +164,7 @@ export class Flow {
     direction.packets += amount.packets
     direction.bytes += amount.bytes
     direction.payload += amount.payload
-    this.firstUs = Math.min(this.firstUs, times.minUs)
+    if (!this.startSaid) this.firstUs = Math.min(this.firstUs, times.minUs)
     this.lastUs = Math.max(this.lastUs, times.maxUs)
   }
 

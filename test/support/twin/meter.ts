@@ -277,6 +277,7 @@ export class Twin {
 
   #report(flow: Flow, reason: EndReason): void {
     flow.packetsAtReport = flow.packets
+    flow.startSaid = true
     this.records.push(flow.record(reason))
   }
 
