@@ -56,6 +56,8 @@ interface Flow {
   /** Packets left before the flow is over; never over when infinite. */
   readonly length: number
   sent: number
+  /** TCP: the next number of the initiator and of the responder. */
+  readonly sequence: [number, number]
 }
 
 interface PacketShape {
@@ -68,7 +70,7 @@ function newFlow(id: number, shape: Shape, random: Random): Flow {
   const udp = random.below(100) < 15
   const short = udp ? 2 + random.below(22) : SHORT_TCP_PACKETS
   const ipv6 = random.below(10) === 0
-  return { id, ipv6, udp, length: LENGTH_OF[shape] ?? short, sent: 0 }
+  return { id, ipv6, udp, length: LENGTH_OF[shape] ?? short, sent: 0, sequence: [id, id] }
 }
 
 /** The next packet of a flow: handshake, data both ways, and for a flow with an end FIN, FIN-ACK, ACK. */
@@ -158,7 +160,9 @@ class PcapWriter {
       b.writeUInt16BE(l4Bytes, at + 4)
       return
     }
-    b.writeUInt32BE((flow.id + flow.sent * 1_000) >>> 0, at + 4)
+    const side = packet.fromInitiator ? 0 : 1
+    b.writeUInt32BE(flow.sequence[side] >>> 0, at + 4)
+    flow.sequence[side] += packet.payloadBytes + ((packet.flags & (SYN | FIN)) === 0 ? 0 : 1)
     b[at + 12] = 0x50
     b[at + 13] = packet.flags
   }
