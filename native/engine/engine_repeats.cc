@@ -5,11 +5,16 @@
 namespace tunmeter {
 
 // The usual segment is the next one; of a session that never had another, that is all.
-// `packets`: so many that are the same. Before they are counted and followed otherwise.
+// `packets`: so many that are the same. Called before they are counted.
 void Engine::follow_sequence(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets) {
   const uint8_t flags = packet.tcp_flags;
   const uint32_t numbers = packet.payload + ((flags & kSyn) != 0) + ((flags & kFin) != 0);
   if (!packet.tcp_flags_known || numbers == 0 || (flags & kRst) != 0 || packets == 0) return;
+  if (packets > 1) {
+    // The first may be new: it fills a gap or begins anew. The others come again.
+    follow_sequence(i, packet, rx, 1);
+    --packets;
+  }
   FlowSlot& slot = table_.slot(i);
   uint32_t& next = table_.tcp_facts(i).next[rx];
   const uint64_t side = uint64_t{1} << rx;

@@ -12,11 +12,14 @@ const UNITS = [
   'engine/engine',
   'engine/engine_session',
   'engine/engine_timers',
+  'engine/engine_repeats',
   'engine/packet_clocks',
   'engine/tcp_state',
   'table/eviction',
   'table/flow_table',
   'table/prefix_set',
+  'table/repeats',
+  'table/reservation',
   'table/timer_wheel',
 ].map((unit) => `${NATIVE}${unit}.cc`)
 

@@ -64,6 +64,14 @@ export const REPEAT_RULES: readonly Rule[] = [
     [{ retransmitsTx: 0, retransmittedBytesTx: 0 }],
   ),
   rule(
+    'SYNs that come together: the first after the data says nothing, the next fills a gap, the third came again',
+    [
+      ...[t(0, a, A, 1, 0xfffffff8), t(0, a, A, 1, 731)],
+      ...[t(1, a, S, 0, 0xffffffff), t(0, a, S, 0, 0xffffffff), t(0, a, S, 0, 0xffffffff)],
+    ],
+    [{ payloadTx: 2, retransmitsTx: 1, retransmittedBytesTx: 0 }],
+  ),
+  rule(
     'a keep-alive is no segment that was lost, but its octet is no new one',
     [...OPENED, d(1, 100), t(45, a, A, 1, 1100), t(45, a, A, 0, 1100), t(1, b, A, 0, 1001)],
     [{ retransmitsTx: 0, retransmittedBytesTx: 1 }],
