@@ -67,7 +67,7 @@ export function Histogram(props: HistogramProps) {
 function Legend({ data, measure }: { data: Bars; measure: Measure }) {
   const format = measure === 'bytes' ? formatBytes : formatCount
   return (
-    <ul class="legend" aria-label="By how they went">
+    <ul class="outcomes" aria-label="By how they went">
       {[...OUTCOMES].reverse().map((outcome) => (
         <li key={outcome}>
           <svg class="swatch" aria-hidden="true">
