@@ -5,8 +5,7 @@
  * captures, takes off those of reading an empty one, and prints the rest a packet beside bench/results/instructions.json.
  * What the engine counted is compared with what was written before a figure is taken.
  *
- * The flow table's hash has a random key, so figures differ by 2 %, and by far more where the index grows once more: a
- * figure that is too high is measured again before it is believed.
+ * The flow table's hash has a random key, so figures differ by half a per cent from run to run.
  *
  * --write  keeps the figures    --check  fails when one has grown by more than 3 %
  */

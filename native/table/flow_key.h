@@ -95,6 +95,12 @@ inline uint64_t hash_key(const HashKey& h, const FlowKey& key) {
   return sum;
 }
 
-inline uint32_t hash_tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+// The upper half, mixed, which keeps its universality: no two halves become the same. Unmixed,
+// addresses and ports in a row stay so after the hash, and with one random key in a hundred fill
+// the index in long runs: 33 steps a search instead of 2.
+inline uint32_t hash_tag(uint64_t hash) {
+  const auto upper = static_cast<uint32_t>(hash >> 32);
+  return (upper ^ upper >> 16) * 0x85eb'ca6bu;
+}
 
 }  // namespace tunmeter
