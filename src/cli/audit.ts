@@ -8,6 +8,7 @@ import { printable } from '../base/printable.js'
 import { takeWhole } from '../base/whole-file.js'
 import { type ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
+import { moment } from './moment.js'
 
 interface Entry {
   readonly at: string
@@ -33,8 +34,8 @@ export const auditCommand = defineCommand({
   options: {
     ...SERVER_OPTIONS,
     operator: toggle('The server’s own trail instead of an organisation’s; needs a root key.'),
-    from: text('From this time on (ISO 8601). Default: all there is.', 'TIME'),
-    to: text('Up to this time. Default: now.', 'TIME'),
+    from: moment('From this time on, as in 24h or yesterday. Default: all there is.'),
+    to: moment('Up to this time. Default: now.'),
     event: textList('Only this event, as in keyCreated. Repeatable.', 'NAME'),
     keyId: text('Only what this key did, or what was done to it.', 'ID'),
     address: text('Only from this address.', 'ADDRESS'),
@@ -45,7 +46,7 @@ export const auditCommand = defineCommand({
     format: choice('Text, or all entries as a file.', 'FORMAT', ['text', 'ndjson', 'csv'], 'text'),
   },
   details: `Events and their meaning: docs/audit.md. Newest first.
-  tunmeter audit --event personQueried --event exportStarted --from 2026-11-01T00:00:00Z
+  tunmeter audit --event personQueried --event exportStarted --from 2026-11-01
   tunmeter audit --format ndjson > audit.ndjson`,
   run: async (_args, options, context) => {
     const { operator, org: given } = options
