@@ -1,6 +1,6 @@
 /**
- * `tunmeter log --follow`: looks at the newest sessions again and again, shows each when it first comes and once more
- * when it has ended. What is remembered is bounded by what a look takes in.
+ * `tunmeter log --follow`: asks for the newest sessions every two seconds, prints each when it first comes and once more
+ * when it has ended. It remembers the sessions of the last answer only.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { CommandContext } from '../base/context.js'
@@ -10,9 +10,9 @@ import { type LogTarget, newestRows } from './log-page.js'
 import type { LogRow } from './log-row.js'
 
 const EVERY_MS = 2_000
-/** A look takes in the sessions that began in the last hour, so many at most, and the open ones that were shown. */
+/** One answer holds the sessions that began in the last hour, so many at most, and the open ones that were printed. */
 const BACK_MS = 3600e3
-const LOOK_ROWS_MAX = 5_000
+const ROWS_MAX = 5_000
 const OPEN_MAX = 500
 /** Ids that one request may name. */
 const IDS_MAX = 100
@@ -28,37 +28,37 @@ interface Following {
   readonly query: URLSearchParams
   readonly print: RowPrinter
   readonly context: CommandContext
-  /** What was there before the first rows were asked for: older ones that --limit left out are no news. */
+  /** The sessions that were there before the first rows were asked for: --limit left some of them out. */
   readonly before: Seen
-  /** What is on the screen already. */
+  /** The rows that are printed already. */
   readonly shown: readonly LogRow[]
 }
 
 /** Ids to whether the session was open when it was shown. */
 type Seen = ReadonlyMap<string, boolean>
 
-/** To be asked before the first rows are: what comes in between is on the screen, or news. */
+/** Call it before the first rows are asked for: a session that comes in between is in them, or new. */
 export async function seenBefore(target: LogTarget, query: URLSearchParams): Promise<Seen> {
-  return stateOf(await look(target, query, new Map()))
+  return stateOf(await recent(target, query, new Map()))
 }
 
 /** Until it is interrupted, or nobody reads any more. */
-export async function followLog(given: Following): Promise<void> {
-  const { target, query, print, context } = given
+export async function followLog(following: Following): Promise<void> {
+  const { target, query, print, context } = following
   const ended = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort())
   context.stdout.once('error', () => ended.abort())
-  let seen: Seen = new Map([...given.before, ...stateOf(given.shown)])
+  let seen: Seen = new Map([...following.before, ...stateOf(following.shown)])
   let isAway = false
   let isMuch = false
   while (!ended.signal.aborted) {
     await wait(EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined)
     if (ended.signal.aborted) break
     try {
-      const rows = await look(target, query, seen)
-      if (rows.length >= LOOK_ROWS_MAX && !isMuch) {
+      const rows = await recent(target, query, seen)
+      if (rows.length >= ROWS_MAX && !isMuch) {
         isMuch = true
-        say(context, `more than ${LOOK_ROWS_MAX} sessions an hour: only the newest are followed`)
+        say(context, `more than ${ROWS_MAX} sessions an hour: only the newest are followed`)
       }
       for (const row of news(rows, seen)) print.row(row)
       print.flush()
@@ -90,12 +90,12 @@ function news(rows: readonly LogRow[], seen: Seen): LogRow[] {
   return fresh.sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))
 }
 
-async function look(target: LogTarget, filters: URLSearchParams, seen: Seen): Promise<LogRow[]> {
+async function recent(target: LogTarget, filters: URLSearchParams, seen: Seen): Promise<LogRow[]> {
   const query = new URLSearchParams(filters)
   const from = Math.max(Date.now() - BACK_MS, Date.parse(query.get('timeStart') ?? '') || 0)
   query.set('timeStart', new Date(from).toISOString())
   query.set('count', 'false')
-  const { rows } = await newestRows(target, query, LOOK_ROWS_MAX)
+  const { rows } = await newestRows(target, query, ROWS_MAX)
   const found = new Set(rows.map((row) => row.sessionId))
   const open = [...seen].flatMap(([id, wasOpen]) => (wasOpen && !found.has(id) ? [id] : []))
   query.delete('timeStart')

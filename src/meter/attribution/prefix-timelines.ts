@@ -1,4 +1,4 @@
-/** Who or what a prefix belonged to at which epoch. Each new state is given as a whole; what did not change takes nothing. */
+/** The owner of each prefix, by epoch. Each new state is given as a whole; an owner that did not change takes no memory. */
 import { PrefixTable } from './prefix-table.js'
 import { Timeline } from './timeline.js'
 

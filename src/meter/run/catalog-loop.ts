@@ -12,16 +12,11 @@ const POLL_MS = 1_000
 
 export class CatalogLoop {
   readonly #source: CatalogSource
-  readonly #onCatalog: (catalog: Catalog, atUs: number) => void
+  readonly #onCatalog: (catalog: Catalog) => void
   readonly #log: Logger
   #wake = new AbortController()
 
-  /** @param onCatalog with a time that the catalog may be newer than, but not older */
-  constructor(
-    source: CatalogSource,
-    onCatalog: (catalog: Catalog, atUs: number) => void,
-    log: Logger,
-  ) {
+  constructor(source: CatalogSource, onCatalog: (catalog: Catalog) => void, log: Logger) {
     this.#source = source
     this.#onCatalog = onCatalog
     this.#log = log
@@ -30,10 +25,9 @@ export class CatalogLoop {
   /** Resolves when `signal` ends it, which also cuts a request in flight. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const atUs = Date.now() * 1000
       try {
         const catalog = await this.#source.poll(signal)
-        if (catalog !== null && !signal.aborted) this.#onCatalog(catalog, atUs)
+        if (catalog !== null && !signal.aborted) this.#onCatalog(catalog)
       } catch (error) {
         this.#log.error({ problem: messageOf(error) }, 'the catalog could not be asked for')
       }
@@ -42,7 +36,7 @@ export class CatalogLoop {
     }
   }
 
-  /** SIGHUP: look now. */
+  /** Asks now (SIGHUP). */
   reload(): void {
     this.#source.reload()
     this.#wake.abort()
