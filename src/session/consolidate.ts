@@ -10,51 +10,46 @@ import type { Session } from './session.js'
 import { SUMMED_FIELDS } from './session-table.js'
 
 export const CONSOLIDATE_GAP_US = 5_000_000
+const EXPIRE_AFTER_MS = (2 * CONSOLIDATE_GAP_US) / 1000
 /** Waiting bursts; the one that has waited longest leaves first. */
 export const CONSOLIDATE_MAX = 65_536
+
+interface Burst {
+  readonly session: Session
+  /** When its latest session was added. */
+  readonly addedMs: number
+}
 
 export class Consolidator {
   readonly #emit: (session: Session) => void
   readonly #max: number
-  readonly #waitUs: number
   /** In order of the latest change, so that the first has waited longest. */
-  readonly #bursts = new Map<string, Session>()
+  readonly #bursts = new Map<string, Burst>()
 
-  /**
-   * @param reportDelayUs A session is added at most this long after its end, because it ends by silence. Only expire()
-   *   waits for it.
-   */
-  constructor(
-    emit: (session: Session) => void,
-    { max = CONSOLIDATE_MAX, reportDelayUs = 0 }: { max?: number; reportDelayUs?: number } = {},
-  ) {
+  constructor(emit: (session: Session) => void, max: number = CONSOLIDATE_MAX) {
     this.#emit = emit
     this.#max = max
-    this.#waitUs = 2 * CONSOLIDATE_GAP_US + reportDelayUs
   }
 
-  add(session: Session): void {
+  /** @param nowMs of the clock that expire() is called with */
+  add(session: Session, nowMs = 0): void {
     const key = keyOf(session)
-    const burst = this.#bursts.get(key)
+    const burst = this.#bursts.get(key)?.session
     this.#bursts.delete(key)
-    if (burst === undefined) this.#bursts.set(key, session)
-    else if (isNear(burst, session)) this.#bursts.set(key, merge(burst, session))
-    else {
-      const [older, newer] =
-        burst.startTimeUs <= session.startTimeUs ? [burst, session] : [session, burst]
-      this.#emit(older)
-      this.#bursts.set(key, newer)
-    }
+    const [done, kept] = joined(burst, session)
+    if (done !== null) this.#emit(done)
+    this.#bursts.set(key, { session: kept, addedMs: nowMs })
     if (this.#bursts.size > this.#max) this.#leave(this.#bursts.keys().next().value!)
   }
 
   /**
-   * Lets go of what no session can join that starts within the gap, lasts as long as the gap at most, and is added in
-   * time.
+   * Lets go of the bursts that got no session for 10 s. The sessions of a burst end in the same way, so each is reported
+   * as long after its end as the one before: one that starts within the gap and lasts no longer than it has come by then.
    */
-  expire(nowUs: number): void {
-    for (const [key, burst] of this.#bursts) {
-      if (nowUs - burst.endTimeUs > this.#waitUs) this.#leave(key)
+  expire(nowMs: number): void {
+    for (const [key, { addedMs }] of this.#bursts) {
+      if (nowMs - addedMs <= EXPIRE_AFTER_MS) return
+      this.#leave(key)
     }
   }
 
@@ -63,10 +58,17 @@ export class Consolidator {
   }
 
   #leave(key: string): void {
-    const burst = this.#bursts.get(key)!
+    const { session } = this.#bursts.get(key)!
     this.#bursts.delete(key)
-    this.#emit(burst)
+    this.#emit(session)
   }
+}
+
+/** What can be let go, if anything, and what goes on waiting. */
+function joined(burst: Session | undefined, session: Session): [Session | null, Session] {
+  if (burst === undefined) return [null, session]
+  if (isNear(burst, session)) return [null, merge(burst, session)]
+  return burst.startTimeUs <= session.startTimeUs ? [burst, session] : [session, burst]
 }
 
 function keyOf(s: Session): string {

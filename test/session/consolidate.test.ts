@@ -7,7 +7,7 @@ const SECOND = 1_000_000
 
 function run(sessions: readonly Session[], max?: number): Session[] {
   const out: Session[] = []
-  const consolidator = new Consolidator((s) => out.push(s), max === undefined ? {} : { max })
+  const consolidator = new Consolidator((s) => out.push(s), max)
   for (const session of sessions) consolidator.add(session)
   consolidator.end()
   return out
@@ -63,21 +63,22 @@ test('order of arrival does not matter within a burst', () => {
 test('the bound lets the one go that waited longest, and nothing is lost', () => {
   const sessions = [1, 2, 3, 4].map((port) => at(0, 1, { destPort: port }))
   const out: Session[] = []
-  const consolidator = new Consolidator((s) => out.push(s), { max: 2 })
+  const consolidator = new Consolidator((s) => out.push(s), 2)
   for (const session of sessions) consolidator.add(session)
   expect(out.map((s) => s.destPort)).toEqual([1, 2])
   consolidator.end()
   expect(out.map((s) => s.destPort)).toEqual([1, 2, 3, 4])
 })
 
-test('expire() lets go of what nothing short can join any more', () => {
+test('expire() lets go of what got no session for 10 s', () => {
   const out: Session[] = []
-  const consolidator = new Consolidator((s) => out.push(s), { reportDelayUs: 60 * SECOND })
-  consolidator.add(at(0, 1))
-  consolidator.expire(71 * SECOND)
-  expect(out.length).toBe(0)
-  consolidator.expire(71 * SECOND + 1)
-  expect(out.length).toBe(1)
+  const consolidator = new Consolidator((s) => out.push(s))
+  consolidator.add(at(0, 1), 61_000)
+  consolidator.add(at(0, 1, { destPort: 80 }), 62_000)
+  consolidator.expire(71_000)
+  expect(out).toEqual([])
+  consolidator.expire(71_001)
+  expect(out.map((s) => s.destPort)).toEqual([at(0, 1).destPort])
 })
 
 test.each([0, 5, 60])(
@@ -85,13 +86,12 @@ test.each([0, 5, 60])(
   (delay) => {
     const sessions = [at(0, 0.01), at(4, 4.01), at(9, 13), at(18, 18.01), at(24, 24.01)]
     const out: Session[] = []
-    const reportDelayUs = delay * SECOND
-    const consolidator = new Consolidator((s) => out.push(s), { reportDelayUs })
+    const consolidator = new Consolidator((s) => out.push(s))
     for (let nowUs = 0; nowUs < 200 * SECOND; nowUs += SECOND / 2) {
-      const due = (s: Session) => s.endTimeUs + reportDelayUs
+      const due = (s: Session) => s.endTimeUs + delay * SECOND
       const come = sessions.filter((s) => due(s) <= nowUs && due(s) > nowUs - SECOND / 2)
-      for (const session of come) consolidator.add(session)
-      consolidator.expire(nowUs)
+      for (const session of come) consolidator.add(session, nowUs / 1000)
+      consolidator.expire(nowUs / 1000)
     }
     expect(out.map((s) => s.connectionCount)).toEqual([4, 1])
     expect(out).toEqual(run(sessions))

@@ -56,11 +56,3 @@ export function engineOptions(
     flowsMax: flags.flowsMax,
   }
 }
-
-/** How long after its end a session that did not end by long silence is reported at most. */
-export function reportDelayMs({
-  timeouts,
-  lingerMs,
-}: Pick<EngineOptions, 'timeouts' | 'lingerMs'>): number {
-  return Math.max(timeouts.handshakeMs, timeouts.udpMs, lingerMs)
-}

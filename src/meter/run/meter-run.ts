@@ -14,7 +14,7 @@ import type { BatchGap } from '../../session/batch.js'
 import type { Catalog } from '../../session/catalog.js'
 import { Consolidator } from '../../session/consolidate.js'
 import type { Session } from '../../session/session.js'
-import { engineOptions, reportDelayMs } from '../capture/engine-flags.js'
+import { engineOptions } from '../capture/engine-flags.js'
 import type { MeterSnapshot } from '../metrics/snapshot.js'
 import { type FilePlace, hiddenName, outputPlace } from '../output/output-place.js'
 import type { Connection } from '../ship/connection.js'
@@ -71,9 +71,7 @@ export class MeterRun {
     this.#log = createLogger(options.logLevel)
     this.#notifier = createNotifier(context.env)
     this.#consolidator = options.consolidate
-      ? new Consolidator((session) => this.#give(session), {
-          reportDelayUs: 1000 * reportDelayMs(engineOptions(options)),
-        })
+      ? new Consolidator((session) => this.#give(session))
       : null
   }
 
@@ -254,7 +252,7 @@ export class MeterRun {
 
   #take(session: Session): void {
     if (this.#consolidator === null) this.#give(session)
-    else this.#consolidator.add(session)
+    else this.#consolidator.add(session, performance.now())
   }
 
   #give(session: Session): void {
@@ -334,7 +332,7 @@ export class MeterRun {
   #tick(): void {
     this.#interfaces.check()
     if (Date.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
-    this.#consolidator?.expire(Date.now() * 1000)
+    this.#consolidator?.expire(performance.now())
     this.#output?.tick()
     const due = Date.now() - this.#reportedMs >= this.#options.reportInterval
     // With a backlog the server learns nothing from one more report behind it.
