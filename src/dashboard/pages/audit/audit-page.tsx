@@ -7,6 +7,7 @@ import { formatCount } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { DownloadIcon } from '../../parts/icons.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
+import { TableScroll } from '../../parts/table-scroll.js'
 import { useStore } from '../../state/store.js'
 import { setParams, useLocation } from '../../state/url.js'
 
@@ -109,8 +110,7 @@ function Trail({ orgId }: { orgId: string }) {
 function EntryTable({ entries }: { entries: readonly AuditEntry[] }) {
   if (entries.length === 0) return <p class="muted">No such event here.</p>
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-    <section class="table-scroll" tabIndex={0} aria-label="Events">
+    <TableScroll label="Events">
       <table class="plain-table">
         <thead>
           <tr>
@@ -143,7 +143,7 @@ function EntryTable({ entries }: { entries: readonly AuditEntry[] }) {
           ))}
         </tbody>
       </table>
-    </section>
+    </TableScroll>
   )
 }
 

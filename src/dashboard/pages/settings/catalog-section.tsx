@@ -6,6 +6,7 @@ import { useQuery } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Progress } from '../../parts/states.js'
+import { TableScroll } from '../../parts/table-scroll.js'
 
 type Kind = 'resources' | 'clients' | 'users' | 'sites'
 /** Above this the page would only get slow; the search finds the rest. */
@@ -119,8 +120,7 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
     )
   }
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-    <section class="table-scroll" tabIndex={0} aria-label={`Catalog: ${kind}`}>
+    <TableScroll label={`Catalog: ${kind}`}>
       <table class="plain-table">
         <thead>
           <tr>
@@ -149,6 +149,6 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
           The first {SHOWN_MAX} of {formatCount(found.length)}; search for the others.
         </p>
       )}
-    </section>
+    </TableScroll>
   )
 }

@@ -10,6 +10,7 @@ import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { PlusIcon } from '../../parts/icons.js'
 import { Failure, Progress } from '../../parts/states.js'
+import { TableScroll } from '../../parts/table-scroll.js'
 import { toast } from '../../parts/toasts.js'
 import { useNow } from '../../parts/use-now.js'
 import { useStore } from '../../state/store.js'
@@ -60,8 +61,7 @@ function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Ke
   const now = useNow()
   const own = useStore(session)?.keyId
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-    <section class="table-scroll" tabIndex={0} aria-label="Keys of the organisation">
+    <TableScroll label="Keys of the organisation">
       <table class="plain-table">
         <thead>
           <tr>
@@ -114,7 +114,7 @@ function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Ke
           })}
         </tbody>
       </table>
-    </section>
+    </TableScroll>
   )
 }
 
