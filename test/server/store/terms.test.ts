@@ -123,6 +123,22 @@ beforeAll(async () => {
 })
 afterAll(() => t.close())
 
+/** LIKE would try every way to part the name between the stars. */
+test('a pattern of many stars is answered, fitting or not', async () => {
+  await t.store.putCatalog('stars', {
+    clients: [{ clientId: 1, name: 'a'.repeat(255), publicKey: null, userId: null }],
+    ...{ users: [], resources: [], sites: [] },
+  } as never)
+  await t.send('stars', 1, batch(1, sessions.slice(0, 8), { report: report() }))
+  const count = (query: string) =>
+    t.store.count('stars', { ...ALWAYS, ...termsOf(query, parseAddress) })
+  const ofFirst = sessions.slice(0, 8).filter((s) => s.clientId === 1).length
+  expect(ofFirst).toBeGreaterThan(0)
+  expect(await count(`client:${'a*'.repeat(100)}`)).toBe(ofFirst)
+  expect(await count(`client:${'a*'.repeat(100)}b`)).toBe(0)
+  expect(await count('client:a.*')).toBe(0)
+})
+
 const terms = fc.constantFrom(
   ...['ada', 'okafor', '10.8.0.3', '22', 'server', 'nobody', '"Orders database"', 'rotterdam'],
   ...[
