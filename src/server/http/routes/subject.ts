@@ -43,7 +43,8 @@ const NOT_COVERED = [
   'files that were exported before',
   'meters: what waits in a spool comes later; their own catalogs (--catalog FILE)',
   'the server’s journal or log of batches, until it is overwritten',
-  'the audit trail: who asked for this person, and this erasure',
+  'the audit trail: who asked for this person, this erasure, and names in changes of the catalog',
+  'space of the database’s files that is free now, until it is written again',
 ]
 
 export function subjectRoutes(context: ServerContext): Route[] {
@@ -143,7 +144,10 @@ function eraseRoute(context: ServerContext): Route {
       }
       security.write('subjectEraseStarted', request.ip, key, { of: orgId, ...subject, found })
       const name = await forgetName(store, orgId, subject)
-      const sessions = await store.erase(orgId, subject)
+      const sessions = await store.erase(orgId, subject).catch((error: unknown) => {
+        security.write('subjectErased', request.ip, key, { of: orgId, ...subject, failed: true })
+        throw error
+      })
       security.write('subjectErased', request.ip, key, { of: orgId, ...subject, sessions, name })
       return { sessions, name, notCovered: NOT_COVERED }
     },

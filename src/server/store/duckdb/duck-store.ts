@@ -102,7 +102,7 @@ export class DuckStore implements Store {
     this.#database = database
     this.#writer = writer
     this.#retention = new Retention(connections.retention, writer.turns)
-    this.#erasure = new Erasure(connections.retention, writer.turns)
+    this.#erasure = new Erasure(connections.retention, (work) => writer.betweenGroups(work))
     this.#catalogs = connections.catalogs
     this.#directory = options.directory
     this.#exports = new ExportSlots(database, () => writer.applied())
@@ -350,8 +350,12 @@ export class DuckStore implements Store {
 
   async erase(orgId: string, subject: Subject): Promise<number> {
     await this.#writer.applied()
+    // What is left open is reported again by its meter; the others have their sums for good.
+    await this.closeInterrupted()
     const erased = await this.#erasure.erase(orgId, subject, () => this.#ingestFirst())
     await this.#retention.compactUsage()
+    // Sums by the hour hold the person's id until those that cancel each other are written as one.
+    if (erased > 0) await this.#retention.compactRollupNow()
     return erased
   }
 

@@ -4,7 +4,6 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Subject } from '../../store.js'
-import type { Turns } from '../../turns.js'
 import { int, literal, rowsOf } from '../database.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { SLICE_ROWS, SUMMED_COLUMNS, USAGE_COLUMNS } from './retention.js'
@@ -15,13 +14,16 @@ const HOUR_US = 3600e6
 /** A loss is told with milliseconds: it holds the start of its last session. */
 const LAST_US = 1000
 
+type BetweenGroups = <T>(work: () => Promise<T>) => Promise<T>
+
 export class Erasure {
   readonly #connection: DuckDBConnection
-  readonly #turns: Turns
+  readonly #between: BetweenGroups
 
-  constructor(connection: DuckDBConnection, turns: Turns) {
+  /** @param between runs work while no batch is committed: both may delete the same session */
+  constructor(connection: DuckDBConnection, between: BetweenGroups) {
     this.#connection = connection
-    this.#turns = turns
+    this.#between = between
   }
 
   /** @param paused awaited between two slices. @returns how many sessions */
@@ -29,13 +31,14 @@ export class Erasure {
     let erased = 0
     for (const table of ['session', 'session_open']) {
       for (;;) {
-        const slice = await this.#turns.run(() => this.#slice(table, orgId, subject))
+        const slice = await this.#between(() => this.#slice(table, orgId, subject))
         erased += slice
-        if (slice === 0) break
+        // Not until none is found: a meter may report an open session again at any time.
+        if (slice < SLICE_ROWS) break
         await paused()
       }
     }
-    await this.#turns.run(() => this.#atomic(() => this.#forget(orgId, subject)))
+    await this.#between(() => this.#atomic(() => this.#forget(orgId, subject)))
     return erased
   }
 
@@ -52,15 +55,18 @@ export class Erasure {
       const rows = await rowsOf(c, 'SELECT count(*)::DOUBLE AS n FROM erasing')
       const count = rows[0]!.n as number
       if (count === 0) return 0
-      await c.run(
-        insertSums(
-          'usage_month',
-          USAGE_COLUMNS,
-          `SELECT t.org_id, ${MONTH_SQL} AS month, t.site_id, NULL AS client_id, NULL AS user_id,
+      // An open session is reported again, whole: its sums come back then, and must not be there twice.
+      if (table === 'session') {
+        await c.run(
+          insertSums(
+            'usage_month',
+            USAGE_COLUMNS,
+            `SELECT t.org_id, ${MONTH_SQL} AS month, t.site_id, NULL AS client_id, NULL AS user_id,
              t.site_resource_id, ${USAGE_SUMS} FROM erasing t GROUP BY ALL`,
-        ),
-      )
-      if (table === 'session') await c.run(unrollSql('erasing', await rolledUpTo(c)))
+          ),
+        )
+        await c.run(unrollSql('erasing', await rolledUpTo(c)))
+      }
       await c.run(LOSSES)
       await c.run(`DELETE FROM ${table} t WHERE t.rowid IN (SELECT id FROM erasing)`)
       return count

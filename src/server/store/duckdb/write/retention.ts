@@ -110,7 +110,10 @@ export class Retention {
   /** Only when it has grown: compacting writes all of it. */
   async compactRollup(): Promise<void> {
     const rows = await this.#rollupRows()
-    if (rows < ROLLUP_GROWTH * this.#compactedRows) return
+    if (rows >= ROLLUP_GROWTH * this.#compactedRows) await this.compactRollupNow()
+  }
+
+  async compactRollupNow(): Promise<void> {
     await this.#turns.run(() => compactRollup(this.#connection))
     this.#compactedRows = Math.max(ROLLUP_ROWS_MIN, await this.#rollupRows())
   }
@@ -125,7 +128,10 @@ export class Retention {
     return this.#turns.run(async () => {
       await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
       await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
-      await c.run(`DELETE FROM batch_gap WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}`)
+      // What was erased is missing as long as the sessions beside it are there.
+      await c.run(`DELETE FROM batch_gap g WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}
+        AND (reason <> 'erased' OR EXISTS (SELECT 1 FROM deleted_before d
+          WHERE d.org_id = g.org_id AND d.before_us >= g.to_us))`)
     })
   }
 }

@@ -115,11 +115,15 @@ export class Writer {
     return receipt
   }
 
-  /** See GroupCommit; between two groups. */
+  /** See GroupCommit. */
   closeInterrupted(): Promise<number> {
+    return this.betweenGroups(() => this.#groups.closeInterrupted())
+  }
+
+  /** For work on sessions that batches may change, too: nothing is committed meanwhile. Batches that come are journaled. */
+  betweenGroups<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const close = () => this.turns.run(() => this.#groups.closeInterrupted())
-      this.#asked.push(() => close().then(resolve, reject))
+      this.#asked.push(() => this.turns.run(work).then(resolve, reject))
       this.#run()
     })
   }

@@ -1,0 +1,96 @@
+/** Erasing a person beside meters that go on: totals stay exact, no batch fails, no trace of the id stays in the sums. */
+
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { batch, report, session } from '../../support/batches.js'
+import { ALWAYS, TestStore } from '../../support/store.js'
+
+let t: TestStore
+beforeEach(async () => {
+  t = await TestStore.open()
+  t.nowUs = Date.now() * 1e3
+})
+afterEach(() => t.close())
+
+const OTTO = { clientId: 3, userId: 'otto' }
+const alive = () => ({ report: report({ at: new Date().toISOString() }) })
+
+async function usageByUser(): Promise<Record<string, number[]>> {
+  const asked = { fromMonth: '1970-01', toMonth: '2199-12', groupBy: 'user' } as const
+  const rows = await t.store.usage('acme', asked)
+  return Object.fromEntries(rows.map((row) => [row.id, [row.sessions, row.bytesTx]]))
+}
+
+test('a session that is open comes back with its next report, once, and its totals with it', async () => {
+  const open = session(1, { ...OTTO, endReason: 'activeTimeout', bytesTx: 1000 })
+  await t.send('acme', 1, batch(1, [open], alive()))
+  expect(await usageByUser()).toEqual({ otto: [1, 1000] })
+  for (let again = 0; again < 3; again++) {
+    expect(await t.store.erase('acme', { userId: 'otto' })).toBe(1)
+    expect(await usageByUser()).toEqual({})
+    const later = { ...open, bytesTx: 1500 + again, packetsTx: 20 + again }
+    await t.send('acme', 1, batch(2 + again, [later], alive()))
+  }
+  const ended = { ...open, endReason: 'endOfFlowDetected', bytesTx: 2000, packetsTx: 40 } as const
+  await t.send('acme', 1, batch(5, [ended], alive()))
+  expect(await usageByUser()).toEqual({ otto: [1, 2000] })
+})
+
+test('of a meter that reports all the while, no batch fails, and erasing goes on', async () => {
+  const open = Array.from({ length: 200 }, (_, i) =>
+    session(i + 1, { ...OTTO, endReason: 'activeTimeout' }),
+  )
+  let number = 0
+  const send = () => {
+    number++
+    const sessions = open.map((s) => ({ ...s, packetsTx: 10 + number }))
+    return t.send('acme', 1, batch(number, sessions, alive()))
+  }
+  await send()
+  let isErasing = true
+  const reporting = (async () => {
+    while (isErasing) await send()
+  })()
+  try {
+    for (let i = 0; i < 5; i++) await t.store.erase('acme', { userId: 'otto' })
+  } finally {
+    isErasing = false
+    await reporting
+  }
+  await send()
+  expect(await t.store.count('acme', ALWAYS)).toBe(200)
+})
+
+test('the sums by the hour in the file have the id no more', async () => {
+  const sessions = Array.from({ length: 500 }, (_, i) => session(i + 1, OTTO))
+  await t.send('acme', 1, batch(1, [...sessions, session(501, { userId: 'max' })], alive()))
+  await t.store.erase('acme', { userId: 'otto' })
+  await t.store.close()
+  const file = await DuckDBInstance.create(join(t.directory, 'sessions.duckdb'))
+  const connection = await file.connect()
+  const found = await connection.runAndReadAll('SELECT DISTINCT id FROM rollup_hour')
+  const ids = found.getRows().map(([id]) => id)
+  connection.closeSync()
+  file.closeSync()
+  await t.reopen()
+  expect(ids).toContain('max')
+  expect(ids).not.toContain('otto')
+})
+
+test('what was erased stays a loss as long as what is beside it is kept', async () => {
+  const DAY_US = 86_400e6
+  const startTimeUs = t.nowUs - 500 * DAY_US
+  const old = { startTimeUs, endTimeUs: startTimeUs + 1e6 }
+  await t.send('acme', 1, batch(1, [session(1, { ...OTTO, ...old }), session(2, old)], alive()))
+  await t.store.erase('acme', { userId: 'otto' })
+  const erased = async () => {
+    const gaps = await t.store.gaps('acme', startTimeUs - DAY_US, startTimeUs + DAY_US)
+    return gaps.filter(({ reason }) => reason === 'erased').length
+  }
+  await t.store.expireUsage('2020-01')
+  expect(await erased()).toBe(1)
+  await t.store.expire('acme', t.nowUs - 400 * DAY_US)
+  await t.store.expireUsage('2020-01')
+  expect(await erased()).toBe(0)
+})
