@@ -71,7 +71,8 @@ export interface AuditEntry {
   readonly facts: Facts
 }
 
-const TEXT_BYTES_MAX = 256
+/** A query of 500 characters is whole. */
+const TEXT_BYTES_MAX = 2048
 const LIST_MAX = 100
 const DEPTH_MAX = 6
 const FACTS_BYTES_MAX = 16 * 1024

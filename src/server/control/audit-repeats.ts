@@ -4,13 +4,20 @@
  */
 import { type AuditEvent, boundedFacts, type Facts } from './audit-event.js'
 
-/** Different ones of one trail at a time; more are counted together. */
-export const OPEN_OF_A_TRAIL_MAX = 100
+/** Different ones of one event and key of a trail at a time; more are counted together, and hide nobody else's. */
+export const OPEN_OF_A_KEY_MAX = 100
 const OPEN_MAX = 20_000
 
-/** Differ from time to time of what is the same otherwise. Numbers are added where a sum says more than the last one. */
+/** Differ from time to time of what is the same otherwise. One entry says the most that all of them came to. */
 const VARYING = new Set(['from', 'to', 'rows', 'sessions', 'before', 'whole'])
-const ADDED = new Set(['sessions'])
+const MERGES: Readonly<Record<string, (a: unknown, b: unknown) => unknown>> = {
+  from: (a, b) => (String(a) < String(b) ? a : b),
+  to: (a, b) => (String(a) > String(b) ? a : b),
+  before: (a) => a,
+  rows: (a, b) => (typeof a === 'number' && typeof b === 'number' ? Math.max(a, b) : null),
+  sessions: added,
+  whole: (a, b) => a === true && b === true,
+}
 
 export interface Repeated {
   readonly event: AuditEvent
@@ -21,7 +28,7 @@ export interface Repeated {
 interface Open {
   readonly first: AuditEvent
   readonly windowEndsMs: number
-  readonly trail: string
+  readonly owner: string
   /** Since the first. */
   count: number
   sinceMs: number
@@ -31,17 +38,18 @@ interface Open {
 
 export class Repeats {
   readonly #open = new Map<string, Open>()
-  readonly #ofTrail = new Map<string, number>()
+  readonly #ofOwner = new Map<string, number>()
 
   /** @returns what is to be written now; null: it is one more of what is counted */
   take(given: AuditEvent, windowMs: number): AuditEvent | null {
     const event = { ...given, facts: boundedFacts(given.facts) }
     const key = keyOf(event)
     if (this.#open.has(key)) return this.#again(this.#open.get(key)!, event)
-    const isFull =
-      (this.#ofTrail.get(event.trail) ?? 0) >= OPEN_OF_A_TRAIL_MAX || this.#open.size >= OPEN_MAX
-    if (!isFull) return this.#start(key, event, windowMs)
-    const others = { ...event, by: null, address: null, facts: { others: true } }
+    const isFull = this.#open.size >= OPEN_MAX
+    const isFullOfOwner = (this.#ofOwner.get(ownerOf(event)) ?? 0) >= OPEN_OF_A_KEY_MAX
+    if (!isFull && !isFullOfOwner) return this.#start(key, event, windowMs)
+    const by = isFull ? null : event.by
+    const others = { ...event, by, address: null, facts: { others: true } }
     const together = keyOf(others)
     const known = this.#open.get(together)
     return known === undefined
@@ -55,9 +63,9 @@ export class Repeats {
     for (const [key, open] of this.#open) {
       if (nowMs < open.windowEndsMs) continue
       this.#open.delete(key)
-      const left = this.#ofTrail.get(open.trail)! - 1
-      if (left === 0) this.#ofTrail.delete(open.trail)
-      else this.#ofTrail.set(open.trail, left)
+      const left = this.#ofOwner.get(open.owner)! - 1
+      if (left === 0) this.#ofOwner.delete(open.owner)
+      else this.#ofOwner.set(open.owner, left)
       const { first, count, sinceMs, untilMs, facts } = open
       if (count > 0) due.push({ event: { ...first, atMs: sinceMs, facts }, count, untilMs })
     }
@@ -69,10 +77,11 @@ export class Repeats {
   }
 
   #start(key: string, event: AuditEvent, windowMs: number): AuditEvent {
-    const { trail, atMs } = event
+    const { atMs } = event
+    const owner = ownerOf(event)
     const counted = { count: 0, sinceMs: atMs, untilMs: atMs, facts: event.facts }
-    this.#open.set(key, { first: event, trail, windowEndsMs: atMs + windowMs, ...counted })
-    this.#ofTrail.set(trail, (this.#ofTrail.get(trail) ?? 0) + 1)
+    this.#open.set(key, { first: event, owner, windowEndsMs: atMs + windowMs, ...counted })
+    this.#ofOwner.set(owner, (this.#ofOwner.get(owner) ?? 0) + 1)
     return event
   }
 
@@ -86,12 +95,22 @@ export class Repeats {
 }
 
 function merged(before: Facts, now: Facts): Facts {
-  const sums = [...ADDED].flatMap((name) => {
-    const [a, b] = [before[name], now[name]]
-    return typeof a === 'number' && typeof b === 'number' ? [[name, a + b]] : []
-  })
-  const from = before.from === undefined ? {} : { from: before.from }
-  return { ...before, ...now, ...from, ...Object.fromEntries(sums) }
+  const one = (name: string, value: unknown) =>
+    name in before ? (MERGES[name]?.(before[name], value) ?? value) : value
+  return Object.fromEntries([
+    ...Object.entries(before),
+    ...Object.entries(now).map(([name, value]) => [name, one(name, value)]),
+  ])
+}
+
+/** Null where one of them is not known. */
+function added(a: unknown, b: unknown): number | null {
+  return typeof a === 'number' && typeof b === 'number' ? a + b : null
+}
+
+/** Strangers have no key, and share. */
+function ownerOf({ trail, event, by }: AuditEvent): string {
+  return JSON.stringify([trail, event, by?.keyId ?? null])
 }
 
 function keyOf({ trail, event, address, by, facts }: AuditEvent): string {

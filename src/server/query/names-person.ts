@@ -1,4 +1,5 @@
 /** Queries that ask about a person: the audit trail has who asked what. */
+import { parseQuery, printQuery } from '../../session/query.js'
 import type { LogFilter, LogTerm } from '../store/store.js'
 
 /** What pages and sorts an answer, and the range, which is told apart. */
@@ -31,9 +32,26 @@ function isNamed(ids: readonly (number | string | null)[] | undefined): boolean 
   return ids?.some((id) => id !== null) ?? false
 }
 
-/** The filters as they were asked for, and the range. */
+/** The filters as they were understood, so that nothing can stand before them that is cut off there, and the range. */
 export function askedFor(query: unknown, { fromUs, toUs }: LogFilter) {
-  const filter = Object.entries(query as object).filter(([name]) => !NO_FILTER.has(name))
+  const filter = Object.entries(query as Record<string, unknown>)
+    .filter(([name]) => !NO_FILTER.has(name))
+    .map(([name, value]) => [name, name === 'q' ? understood(String(value)) : trimmed(value)])
   const iso = (us: number) => new Date(us / 1e3).toISOString()
   return { filter: Object.fromEntries(filter), from: iso(fromUs), to: iso(toUs) }
+}
+
+function understood(q: string): string {
+  return printQuery(parseQuery(q))
+}
+
+/** Lists come as `1,2` or as one parameter each. */
+function trimmed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(trimmed)
+  if (typeof value !== 'string') return value
+  return value
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+    .join(',')
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AuditBounds, AuditTrail } from '../../../src/server/control/audit.js'
 import type { AuditEvent, AuditEventName } from '../../../src/server/control/audit-event.js'
-import { OPEN_OF_A_TRAIL_MAX } from '../../../src/server/control/audit-repeats.js'
+import { OPEN_OF_A_KEY_MAX } from '../../../src/server/control/audit-repeats.js'
 import { openControlFile } from '../../../src/server/control/control-file.js'
 import { temporaryDirectory } from '../../support/temporary.js'
 
@@ -105,12 +105,12 @@ describe('what is repeated', () => {
   })
 
   test('from more networks than are told apart is counted together', () => {
-    const networks = 5 * OPEN_OF_A_TRAIL_MAX
+    const networks = 5 * OPEN_OF_A_KEY_MAX
     for (let n = 0; n < networks; n++)
       for (let i = 0; i < 3; i++) audit.note(refused(NOW_MS, `2001:db8:0:${n}::/64`))
     audit.close()
     const entries = all('')
-    expect(entries.length).toBeLessThanOrEqual(2 * (OPEN_OF_A_TRAIL_MAX + 1))
+    expect(entries.length).toBeLessThanOrEqual(2 * (OPEN_OF_A_KEY_MAX + 1))
     expect(entries.reduce((n, e) => n + e.count, 0)).toBe(3 * networks)
     expect(entries.some((e) => e.facts.others === true && e.address === null)).toBe(true)
   })
@@ -131,6 +131,42 @@ describe('what is repeated', () => {
       ['personQueried', 2, { filter: { clientId: '7' }, from: 'from 2', to: 'to 3', rows: 3 }],
       ['sessionsExpired', 1, { sessions: 10 }],
       ['personQueried', 1, { filter: { clientId: '7' }, from: 'from 1', to: 'to 1', rows: 1 }],
+    ])
+  })
+
+  test('a narrow read that comes again after a wide one does not hide it', () => {
+    const read = (from: string, to: string, rows: number, whole: boolean) =>
+      audit.note(event({ event: 'exportEnded', facts: { filter: {}, from, to, rows, whole } }))
+    for (const [from, to, rows, whole] of [
+      ...[['2020', '2021', 0, true] as const, ['2020', '2021', 0, true] as const],
+      ...[['1970', '2100', 201, false] as const, ['2020', '2021', 0, true] as const],
+    ])
+      read(from, to, rows, whole)
+    audit.close()
+    const [again] = all()
+    expect([again?.count, again?.facts]).toEqual([
+      3,
+      { filter: {}, from: '1970', to: '2100', rows: 201, whole: false },
+    ])
+  })
+
+  test('of one key, too many to tell apart leave it named, and hide no other key and no other event', () => {
+    const asked = (keyId: string, n: number, name: AuditEventName = 'personQueried') =>
+      event({ event: name, by: { keyId, name: keyId, scope: 'read' }, facts: { n } })
+    for (let n = 0; n < OPEN_OF_A_KEY_MAX + 5; n++) audit.note(asked('noisy', n))
+    audit.note(asked('noisy', 7, 'exportStarted'))
+    audit.note(asked('other', 7))
+    audit.close()
+    const others = all().filter((e) => e.facts.others === true)
+    expect(others.map((e) => [e.by, e.count])).toEqual([
+      ['noisy', 4],
+      ['noisy', 1],
+    ])
+    const told = all().filter((e) => e.facts.n === 7)
+    expect(told.map((e) => [e.event, e.by])).toEqual([
+      ['personQueried', 'other'],
+      ['exportStarted', 'noisy'],
+      ['personQueried', 'noisy'],
     ])
   })
 })

@@ -128,6 +128,15 @@ test.each([
   ['q=-user:ulla', { q: '-user:ulla' }],
   ['q=source:10.8.0.2', { q: 'source:10.8.0.2' }],
   ['q=port:443%20ulla', { q: 'port:443 ulla' }],
+  // Nothing stands before the name that is cut off there.
+  [`q=${'%20'.repeat(300)}user:ulla`, { q: 'user:ulla' }],
+  [`clientId=${'%20'.repeat(300)}8`, { clientId: '8' }],
+  [
+    `q=-site:${'z,'.repeat(48)}z%20${'q'.repeat(300)}%20user:ulla`,
+    {
+      q: `-site:${'z,'.repeat(48)}z ${'q'.repeat(300)} user:ulla`,
+    },
+  ],
 ])(
   'a query that names a person (%s) is there with filter and rows, whoever asks',
   async (query, filter) => {
