@@ -1,5 +1,5 @@
 /** The log says what it does not hold, of the sites that are asked for and of no other. */
-import type { Page } from 'playwright-core'
+import type { Page, Route } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
@@ -35,10 +35,8 @@ describe.skipIf(NO_CHROMIUM)('losses', () => {
   /** Only the silence is made up: what has come just now is not silent to a server. */
   async function open(path: string): Promise<Page> {
     const page = await lab.open('/settings')
-    await page.route('**/completeness?*', async (route) => {
-      // A page that is closed meanwhile waits for none.
-      const response = await route.fetch().catch(() => undefined)
-      if (response === undefined) return
+    const silenced = async (route: Route) => {
+      const response = await route.fetch()
       const body = await response.json()
       for (const site of body.data.sites.filter((s: { siteId: number }) => s.siteId === 2)) {
         const [from, to] = [hoursAgo(2), body.data.to]
@@ -48,7 +46,9 @@ describe.skipIf(NO_CHROMIUM)('losses', () => {
         Object.assign(site.meters[0], { holes: [hole], until: to, coveredShare: 0.9 })
       }
       await route.fulfill({ response, json: body })
-    })
+    }
+    // A page that is closed meanwhile waits for no answer; one that is open fails without it.
+    await page.route('**/completeness?*', (route) => silenced(route).catch(() => undefined))
     const asked = page.waitForResponse((response) => response.url().includes('/completeness?'))
     await page.goto(lab.server.url + path)
     await asked

@@ -62,6 +62,8 @@ describe.skipIf(NO_CHROMIUM)('hostile names', () => {
     await page.locator('.facet .menu-item', { hasText: '<img src=x' }).click()
     await page.locator('.chip', { hasText: 'Resource: <img src=x onerror=' }).waitFor()
     await page.keyboard.press('Escape')
+    // The rows of the filter: names of clients are hostile, too.
+    await page.waitForLoadState('networkidle')
     const first = page.locator('tr[data-session]', { hasText: '<img src=x' }).first()
     await first.locator('.row-button').click()
     await page.locator('.drawer h2', { hasText: '<img src=x' }).waitFor()

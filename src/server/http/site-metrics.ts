@@ -8,6 +8,8 @@ import type { ServerContext } from './context.js'
 
 const CACHED_MS = 10_000
 const SITES_MAX = 10_000
+/** So that no organisation drives out another one's. */
+const SITES_OF_ORG_MAX = 1_000
 
 interface Metric {
   readonly name: string
@@ -57,6 +59,10 @@ function unexplained(name: string): Metric['value'] {
   }
 }
 
+const LEFT_OUT = `# HELP tunmeter_sites_left_out Sites that have no figures here: an organisation has at most ${SITES_OF_ORG_MAX}, all have ${SITES_MAX}.
+# TYPE tunmeter_sites_left_out gauge
+tunmeter_sites_left_out `
+
 export class SiteMetrics {
   readonly #context: Pick<ServerContext, 'store' | 'control' | 'clockMs'>
   #made: { readonly atMs: number; readonly text: Promise<string> } | undefined
@@ -81,19 +87,22 @@ export class SiteMetrics {
   async #make(nowMs: number): Promise<string> {
     const { store, control } = this.#context
     const sites: { labels: string; meters: MeterStatus[] }[] = []
+    let leftOut = 0
     for (const { orgId } of control.orgs()) {
-      if (sites.length >= SITES_MAX) break
       const watching = (await store.meters(orgId)).filter((m) => m.report.replay === undefined)
-      for (const [siteId, meters] of groupBy(watching, (m) => m.siteId))
+      const all = [...groupBy(watching, (m) => m.siteId)]
+      const shown = all.slice(0, Math.min(SITES_OF_ORG_MAX, SITES_MAX - sites.length))
+      leftOut += all.length - shown.length
+      for (const [siteId, meters] of shown)
         sites.push({ labels: `{org="${orgId}",site="${siteId}"}`, meters })
     }
-    const shown = sites.slice(0, SITES_MAX)
-    return METRICS.map(({ name, help, value }) => {
-      const lines = shown.flatMap(({ labels, meters }) => {
+    const bySite = METRICS.map(({ name, help, value }) => {
+      const lines = sites.flatMap(({ labels, meters }) => {
         const now = value(meters, nowMs)
         return now === null ? [] : [`${name}${labels} ${now}\n`]
       })
       return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`
-    }).join('')
+    })
+    return `${bySite.join('')}${LEFT_OUT}${leftOut}\n`
   }
 }

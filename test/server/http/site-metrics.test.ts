@@ -1,5 +1,6 @@
 /** Sites in /metrics: their figures, and who may see their organisations' names. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SiteMetrics } from '../../../src/server/http/site-metrics.js'
 import { batch, report, session } from '../../support/batches.js'
 import { TestServer } from '../../support/server.js'
 
@@ -49,6 +50,26 @@ test('a site has its silence, its losses, and what is unexplained where that is 
   expect([1, 2].map((site) => figureOf('packets_dropped', site))).toEqual([3, 0])
   expect([1, 2].map((site) => figureOf('sessions_dropped', site))).toEqual([5, 0])
   expect(figureOf('silent_seconds', 3)).toBe(undefined)
+})
+
+test('one organisation of very many sites leaves room for another, and says what is left out', async () => {
+  const now = Date.now()
+  const meter = (siteId: number) => ({
+    siteId,
+    receivedAt: new Date(now).toISOString(),
+    report: report(),
+  })
+  const sites = { a: 20_000, b: 3 } as Readonly<Record<string, number>>
+  const text = await new SiteMetrics({
+    store: {
+      meters: async (org: string) => Array.from({ length: sites[org]! }, (_, i) => meter(i + 1)),
+    },
+    control: { orgs: () => Object.keys(sites).map((orgId) => ({ orgId })) },
+    clockMs: () => now,
+  } as never).text()
+  const of = (org: string) => text.split(`tunmeter_site_silent_seconds{org="${org}"`).length - 1
+  expect([of('a'), of('b')]).toEqual([1000, 3])
+  expect(text).toContain('\ntunmeter_sites_left_out 19000\n')
 })
 
 test('from elsewhere, only a root key sees them', async () => {
