@@ -47,6 +47,7 @@
       "target_name": "tunmeter",
       "sources": [
         "native/addon/addon.cc",
+        "native/addon/addon_links.cc",
         "native/addon/addon_rows.cc",
         "native/addon/addon_values.cc",
         "native/addon/layout.cc",

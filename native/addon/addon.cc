@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "addon/addon_links.h"
 #include "addon/addon_rows.h"
 #include "addon/addon_values.h"
 #include "addon/layout.h"
@@ -246,6 +247,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("PacketEngine", PacketEngineWrap::define(env));
   exports.Set("ObservationPoint", ObservationPointWrap::define(env));
   exports.Set("SessionRows", define_session_rows(env));
+  define_links(env, exports);
   exports.Set("layout", layout_object(env));
   exports.Set("captureLibrary", pcap_lib_version());
   return exports;

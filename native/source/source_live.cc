@@ -121,7 +121,7 @@ class LiveSource final : public PacketSource {
   bool reopen() noexcept override {
     if (state_ == State::kOpen) return true;
     if (state_ == State::kDown) {
-      const LinkState link = links_.query(options_.interface);
+      const Link link = ask_link();
       if (link.index == link_index_ && !link.up) return false;
       if (link.index == link_index_) {
         state_ = State::kOpen;
@@ -183,15 +183,25 @@ class LiveSource final : public PacketSource {
     return SourceStatus::kGone;
   }
 
+  // Without an answer: taken for up, so that a broken netlink never stops a capture that works.
+  Link ask_link() {
+    Link link;
+    if (links_.query(options_.interface, link) == 0) return link;
+    link.index = if_nametoindex(options_.interface.c_str());
+    link.up = true;
+    link.stats.rx_lost = link_lost_;
+    return link;
+  }
+
   SourceStatus missing() {
     return fail("INTERFACE_MISSING",
                 "there is no such interface. There are: " + interface_names() + " (and any).");
   }
 
   SourceStatus open_handle() {
-    LinkState link;
+    Link link;
     if (!any_) {
-      link = links_.query(options_.interface);
+      link = ask_link();
       if (link.index == 0) return missing();
     }
     char text[PCAP_ERRBUF_SIZE] = "";
@@ -216,7 +226,7 @@ class LiveSource final : public PacketSource {
     link_type_ = link_type_of_dlt(pcap_datalink(handle_));
     poll_fd_ = pcap_get_selectable_fd(handle_);
     link_index_ = link.index;
-    link_dropped_ = link.dropped;
+    link_lost_ = link.stats.rx_lost;
     received_base_ = dropped_base_ = 0;
     stats_at_ms_ = link_at_ms_ = now_ms();
     state_ = State::kOpen;
@@ -338,11 +348,11 @@ class LiveSource final : public PacketSource {
     if (any_ || (wake != Wake::kTrouble && now - link_at_ms_ < kLinkCheckEveryMs))
       return SourceStatus::kOk;
     link_at_ms_ = now;
-    const LinkState link = links_.query(options_.interface);
+    const Link link = ask_link();
     if (link.index == 0) return lost("the interface was deleted or renamed");
     if (link.index != link_index_) return lost("another interface has taken this name");
-    interface_dropped_.fetch_add(link.dropped - std::exchange(link_dropped_, link.dropped),
-                                 std::memory_order_relaxed);
+    const uint64_t lost_before = std::exchange(link_lost_, link.stats.rx_lost);
+    interface_dropped_.fetch_add(link_lost_ - lost_before, std::memory_order_relaxed);
     return link.up ? SourceStatus::kOk : down();
   }
 
@@ -366,7 +376,7 @@ class LiveSource final : public PacketSource {
   uint32_t fraction_ns_ = 1;
   uint16_t link_type_ = 0;
   unsigned link_index_ = 0;
-  uint64_t link_dropped_ = 0;
+  uint64_t link_lost_ = 0;
   uint32_t received_base_ = 0;
   uint32_t dropped_base_ = 0;
   int64_t stats_at_ms_ = 0;

@@ -11,7 +11,6 @@ const SIGNATURES = {
   sendto:
     'long sendto(int fd, const void *data, size_t length, int flags, const void *to, uint size)',
   close: 'int close(int fd)',
-  if_nametoindex: 'uint if_nametoindex(const char *name)',
   flock: 'int flock(int fd, int operation)',
 } as const
 

@@ -1,8 +1,9 @@
 /** What `tunmeter doctor` checks on this machine: each a question with an answer and what to do about it. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { AppError, messageOf } from '../base/errors.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { loadAddon } from '../meter/capture/addon.js'
+import { EVERY_INTERFACE, findLink, type Link } from '../meter/capture/links.js'
 import type { WireGuardDevice } from '../meter/wireguard/device.js'
 import { readPeers } from '../meter/wireguard/read-peers.js'
 import type { Catalog } from '../session/catalog.js'
@@ -76,18 +77,24 @@ export function checkPrivileges(
 }
 
 export function checkInterface(name: string): Finding {
-  const read = (file: string) => readFileSync(`/sys/class/net/${name}/${file}`, 'utf8').trim()
-  if (!existsSync(`/sys/class/net/${name}`))
+  if (name === EVERY_INTERFACE)
+    return finding('interface', 'ok', 'every interface: what passes two of them is counted twice')
+  let link: Link | null
+  try {
+    link = findLink(name)
+  } catch (error) {
+    return failure('interface', error)
+  }
+  if (link === null)
     return finding(
       'interface',
       'failed',
       `there is no interface ${name}`,
       'Check --interface; in a container, share the network of the tunnel (docs/wireguard.md).',
     )
-  const kind = ARP_TYPES[read('type')] ?? `type ${read('type')}`
-  const about = `${name}: ${kind}, MTU ${read('mtu')}`
-  if ((Number(read('flags')) & 1) === 0)
-    return finding('interface', 'warning', `${about}, down`, `ip link set ${name} up`)
+  const type = ARP_TYPES[link.type] ?? `type ${link.type}`
+  const about = `${name}: ${type}, MTU ${link.mtu}`
+  if (!link.isUp) return finding('interface', 'warning', `${about}, down`, `ip link set ${name} up`)
   return finding('interface', 'ok', about)
 }
 

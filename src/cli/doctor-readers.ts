@@ -1,13 +1,14 @@
 /** Who reads the interface already: two meters on one count everything twice. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { libc } from '../base/libc.js'
+import { findLink } from '../meter/capture/links.js'
 import { type Finding, finding } from './doctor-checks.js'
 
 /** Of /proc/net/packet; 0 stands for every interface. */
 const [INTERFACE_COLUMN, INODE_COLUMN] = [4, 8]
 
 export function checkReaders(name: string): Finding {
-  const index = libc('if_nametoindex')(name)
+  // Of every interface: 0.
+  const index = findLink(name)?.index ?? 0
   const sockets = packetSockets(readFileSync('/proc/self/net/packet', 'utf8'), index)
   const meters = sockets.size === 0 ? [] : metersWith(sockets)
   if (meters.length > 1)

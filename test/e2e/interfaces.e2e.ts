@@ -1,9 +1,11 @@
 /** Interfaces that come and go: what a meter holds for them goes with them. */
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Lab, type LabProcess, type Namespace, until } from '../support/lab.js'
+import type { Finding } from '../../src/cli/doctor-checks.js'
+import { Lab, LabProcess, type Namespace, run, until } from '../support/lab.js'
 import { whyNoLab } from '../support/root-only.js'
 
 const CLI = join(import.meta.dirname, '../../dist/cli.js')
@@ -53,6 +55,72 @@ describe.skipIf(reason !== null)(
 
     test('the meter ends in order afterwards', async () => {
       expect(await meter.stop()).toBe(0)
+    })
+  },
+)
+
+describe.skipIf(reason !== null)(
+  `a network namespace whose /sys is another one's${reason ? ` (skipped: ${reason})` : ''}`,
+  () => {
+    let lab: Lab
+    let space: Namespace
+    const ONE = 'tme8-one'
+
+    beforeAll(async () => {
+      lab = await Lab.create('tme8')
+      space = await lab.namespace('site')
+      await space.ip(`link add ${ONE} type veth peer name tme8-far`)
+      for (const name of [ONE, 'tme8-far']) await space.ip(`link set ${name} up`)
+    })
+    afterAll(() => lab?.close())
+
+    /** Enters the network alone; `ip netns exec` mounts a /sys of it. */
+    const enter = (...args: string[]) => [
+      `--net=/run/netns/${space.name}`,
+      process.execPath,
+      CLI,
+      ...args,
+    ]
+    const spawnThere = (...args: string[]) => {
+      const child = spawn('nsenter', enter(...args), { stdio: ['ignore', 'pipe', 'pipe'] })
+      return lab.own(new LabProcess(args.join(' '), child))
+    }
+
+    test('patterns find what is in it, now and later', async () => {
+      const args = ['--interface', 'tme8-*', '--output', '-', '--user', 'root']
+      const meter = spawnThere('meter', ...args)
+      await meter.says('"metering"')
+      expect(meter.stderr).toContain('"interfaces":["tme8-far","tme8-one"]')
+      await space.ip('link add tme8-two type veth peer name far-two')
+      await space.ip('link set tme8-two up')
+      await meter.says('interface found')
+      expect(await meter.stop()).toBe(0)
+    })
+
+    test('"any" reads every interface', async () => {
+      const meter = spawnThere('meter', '--interface', 'any', '--output', '-', '--user', 'root')
+      await meter.says('"metering"')
+      await space.run('bash', ['-c', 'echo hi > /dev/udp/127.0.0.1/9'])
+      await meter.stop()
+      const rows = meter.json<{ destAddr: string; packetsTx: number }>()
+      expect(rows.filter((row) => row.destAddr === '127.0.0.1:9')).toMatchObject([{ packetsTx: 1 }])
+    })
+
+    test('doctor and peers see the interface, and not those of /sys', async () => {
+      const doctor = await run(
+        'nsenter',
+        enter('doctor', '--interface', ONE, '--seconds', '0', '--json'),
+        { allow: [1] },
+      )
+      const { findings } = JSON.parse(doctor.stdout) as { findings: Finding[] }
+      expect(findings.find((one) => one.check === 'interface')).toEqual({
+        check: 'interface',
+        state: 'ok',
+        message: `${ONE}: Ethernet, MTU 1500`,
+      })
+      const peers = await run('nsenter', enter('peers', '--interface', 'nope0'), { allow: [1, 2] })
+      expect(peers.stderr).toContain('there is no interface nope0')
+      expect(peers.stderr).toContain(ONE)
     })
   },
 )

@@ -68,6 +68,26 @@ export interface NativeObservationPoint {
   close(): void
 }
 
+/** See src/meter/capture/links.ts. */
+export interface NativeLink {
+  readonly name: string
+  readonly index: number
+  /** ARPHRD_* of linux/if_arp.h. */
+  readonly type: number
+  readonly mtu: number
+  readonly isUp: boolean
+  /** `wireguard`, `tun`, `veth`, ...; empty for hardware. */
+  readonly kind: string
+  readonly rxPackets: number
+  readonly rxBytes: number
+  /** Counted as received and dropped before anybody saw them. */
+  readonly rxDropped: number
+  readonly txPackets: number
+  readonly txBytes: number
+  /** Seen on their way out, dropped and not counted as sent. */
+  readonly txDropped: number
+}
+
 /** See src/meter/output/record-rows.ts. */
 export interface NativeSessionRows {
   write(records: Uint8Array): Uint8Array | null
@@ -91,6 +111,9 @@ export interface Addon {
     /** Names of the fields that it spells. */
     readonly values: readonly string[]
   }
+  /** Null when there is no such interface; an errno when the kernel did not answer. */
+  readonly findLink: (name: string) => NativeLink | null | number
+  readonly listLinks: () => string[] | number
   readonly layout: Layout
   /** libpcap's name and version. */
   readonly captureLibrary: string

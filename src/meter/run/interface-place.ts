@@ -1,16 +1,15 @@
 /** Which interface of which machine this is, for telling whether two meters read the same one; and its counters. */
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { libc } from '../../base/libc.js'
+import { EVERY_INTERFACE, findLink } from '../capture/links.js'
 import type { WireGuardPeer } from '../wireguard/device.js'
-import { readInterfaceCounters } from '../wireguard/interface-counters.js'
 import { PEERS_MAX, type Stand } from './run-ledger.js'
 
 /** The same for every process that sees this interface, and no other; says nothing else. Null when it is not there. */
 export function placeOf(interfaceName: string): string | null {
-  const index = libc('if_nametoindex')(interfaceName)
-  if (index === 0) return null
   try {
+    const index = interfaceName === EVERY_INTERFACE ? 0 : findLink(interfaceName)?.index
+    if (index === undefined) return null
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     const space = readlinkSync('/proc/self/ns/net')
     const hash = createHash('sha256').update(`${boot} ${space} ${index}`)
@@ -26,10 +25,10 @@ export function standOf(
   peers: readonly WireGuardPeer[],
   nowMs = Date.now(),
 ): Stand | null {
-  const index = libc('if_nametoindex')(interfaceName)
-  const counters = readInterfaceCounters(interfaceName)
-  if (index === 0 || counters === null) return null
+  const link = findLink(interfaceName)
+  if (link === null) return null
   const known = peers.slice(0, PEERS_MAX).map((p) => [p.publicKey, p.rxBytes + p.txBytes])
-  const bytes = counters.rx.bytes + counters.tx.bytes
-  return { atMs: nowMs, index, bytes, peers: Object.fromEntries(known) as Record<string, number> }
+  const peersBytes = Object.fromEntries(known) as Record<string, number>
+  const { index, rxBytes, txBytes } = link
+  return { atMs: nowMs, index, bytes: rxBytes + txBytes, peers: peersBytes }
 }

@@ -2,9 +2,10 @@
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Catalog } from '../../session/catalog.js'
+import { linkNames } from '../capture/links.js'
 import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import { placeOf } from './interface-place.js'
-import { chooseInterfaces, INTERFACES_MAX, systemInterfaces } from './interfaces.js'
+import { chooseInterfaces, INTERFACES_MAX } from './interfaces.js'
 import { Observation, type ObservationOptions } from './observation.js'
 import { sumFigures } from './reconciliation.js'
 import { addCounters, NOTHING_COUNTED, type ReportedCounters } from './report.js'
@@ -112,7 +113,7 @@ export class InterfaceSet {
   async #follow(): Promise<void> {
     for (const { observation, goneForMs } of this.#gone())
       if (goneForMs >= this.#options.forgetAfterMs) await this.#letGo(observation)
-    for (const name of chooseInterfaces(this.#options.wanted, systemInterfaces(), true)) {
+    for (const name of chooseInterfaces(this.#options.wanted, linkNames(), true)) {
       if (this.#observations.has(name) || this.#ended || this.#failedJustNow(name)) continue
       if (!(await this.#hasRoom(name))) return
       try {

@@ -1,14 +1,9 @@
 /** Which interfaces a meter reads: names, and patterns that follow interfaces that come and go. */
-import { readdirSync } from 'node:fs'
 import { AppError } from '../../base/errors.js'
+import { EVERY_INTERFACE } from '../capture/links.js'
 
-const SYSTEM_INTERFACES = '/sys/class/net'
 /** Each has an engine and a thread of its own. */
 export const INTERFACES_MAX = 64
-
-export function systemInterfaces(directory = SYSTEM_INTERFACES): string[] {
-  return readdirSync(directory).sort()
-}
 
 export function isPattern(name: string): boolean {
   return /[*?]/.test(name)
@@ -32,16 +27,17 @@ export function chooseInterfaces(
   present: readonly string[],
   wait: boolean,
 ): string[] {
-  const missing = wanted.filter((w) => !isPattern(w) && !present.includes(w))
+  const there = [...present, EVERY_INTERFACE]
+  const missing = wanted.filter((w) => !isPattern(w) && !there.includes(w))
   if (missing.length > 0 && !wait) {
     throw new AppError(
       'INTERFACE_MISSING',
-      `there is no interface ${missing.map((m) => `"${m}"`).join(', ')}; there are: ${present.join(', ')}`,
+      `there is no interface ${missing.map((m) => `"${m}"`).join(', ')}; there are: ${present.join(', ')} (and ${EVERY_INTERFACE})`,
       { hint: 'Choose one of them, or let the meter wait for it: --wait-for-interface.' },
     )
   }
   const chosen = wanted.flatMap((w) =>
-    present.filter((p) => (isPattern(w) ? matches(w, p) : w === p)),
+    isPattern(w) ? present.filter((p) => matches(w, p)) : there.filter((p) => p === w),
   )
   return [...new Set(chosen)].slice(0, INTERFACES_MAX)
 }

@@ -15,6 +15,7 @@ import type { Catalog } from '../../session/catalog.js'
 import { Consolidator } from '../../session/consolidate.js'
 import type { Session } from '../../session/session.js'
 import { engineOptions } from '../capture/engine-flags.js'
+import { linkNames } from '../capture/links.js'
 import type { MeterSnapshot } from '../metrics/snapshot.js'
 import { type FilePlace, hiddenName, outputPlace } from '../output/output-place.js'
 import type { Connection } from '../ship/connection.js'
@@ -24,7 +25,7 @@ import { becomeUser } from './become-user.js'
 import { CatalogLoop } from './catalog-loop.js'
 import { type CatalogSource, catalogFromFile } from './catalog-source.js'
 import { InterfaceSet } from './interface-set.js'
-import { chooseInterfaces, missingInterfaces, systemInterfaces } from './interfaces.js'
+import { chooseInterfaces, missingInterfaces } from './interfaces.js'
 import { LocalOutput } from './local-output.js'
 import type { MeterOptions } from './meter-options.js'
 import { serveMetrics } from './metrics-server.js'
@@ -76,7 +77,7 @@ export class MeterRun {
   }
 
   async run(): Promise<number> {
-    const present = systemInterfaces()
+    const present = linkNames()
     const names = chooseInterfaces(this.#options.interface, present, this.#options.waitForInterface)
     const { to, output } = this.#options
     const connection = to === undefined ? null : await openConnection(this.#options)

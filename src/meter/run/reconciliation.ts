@@ -1,20 +1,20 @@
 /** Compares, once a second, what a running meter counted with what the kernel counted on the same interface. */
-import { readFileSync } from 'node:fs'
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
-import { readInterfaceCounters } from '../wireguard/interface-counters.js'
+import { EVERY_INTERFACE, findLink, TYPE_LOOPBACK, TYPE_RAW_IP } from '../capture/links.js'
 import type { PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { InterfaceReconciler, type InterfaceVerdict, type Volume } from '../wireguard/reconcile.js'
 
-/** ARPHRD_NONE: a packet is an IP packet, and the counters count IP octets. */
-const TYPE_RAW_IP = '65534'
-/** Counts each packet twice, sent and received; libpcap shows it once. */
-const TYPE_LOOPBACK = '772'
+/** What packet sockets were shown of one interface. */
+interface Visible extends Volume {
+  readonly index: number
+}
 
 export class Reconciliation {
   readonly #interfaceName: string
   readonly #reconciler = new InterfaceReconciler()
-  #before: Volume | null = null
+  #before: Visible | null = null
   #verdict: InterfaceVerdict | null = null
+  #isRawIp = false
 
   constructor(interfaceName: string) {
     this.#interfaceName = interfaceName
@@ -31,8 +31,10 @@ export class Reconciliation {
    */
   compare(metered: Volume, isKernelWireGuard: boolean): void {
     const after = isKernelWireGuard ? null : this.#visible()
-    if (after !== null && this.#before !== null) {
-      const verdict = this.#reconciler.compare({ before: this.#before, metered, after })
+    // Of two interfaces: the next comparison tells that this one is new.
+    if (after !== null && after.index === this.#before?.index) {
+      const { index } = after
+      const verdict = this.#reconciler.compare({ before: this.#before, metered, after, index })
       if (verdict !== null) this.#verdict = verdict
     }
     this.#before = after
@@ -46,7 +48,7 @@ export class Reconciliation {
       unexplainedPacketsMin: packets.low,
       unexplainedPacketsMax: packets.high,
       // Ethernet devices count their headers too: only packets compare.
-      ...(this.#type() === TYPE_RAW_IP && {
+      ...(this.#isRawIp && {
         unexplainedBytesMin: bytes.low,
         unexplainedBytesMax: bytes.high,
       }),
@@ -55,23 +57,18 @@ export class Reconciliation {
     }
   }
 
-  /** What packet sockets were shown. */
-  #visible(): Volume | null {
-    const counters = readInterfaceCounters(this.#interfaceName)
-    if (counters === null || this.#type() === TYPE_LOOPBACK) return null
-    const { rx, tx, rxDropped, txDropped } = counters
+  /** Null where nothing can be compared. */
+  #visible(): Visible | null {
+    if (this.#interfaceName === EVERY_INTERFACE) return null
+    const link = findLink(this.#interfaceName)
+    if (link === null || link.type === TYPE_LOOPBACK) return null
+    this.#isRawIp = link.type === TYPE_RAW_IP
+    const { index, rxPackets, txPackets, rxDropped, txDropped } = link
     return {
+      index,
       // Dropped on the way up they were counted and not shown; dropped by a full queue, shown and not counted.
-      packets: rx.packets + tx.packets - rxDropped + txDropped,
-      bytes: rx.bytes + tx.bytes,
-    }
-  }
-
-  #type(): string | null {
-    try {
-      return readFileSync(`/sys/class/net/${this.#interfaceName}/type`, 'utf8').trim()
-    } catch {
-      return null
+      packets: rxPackets + txPackets - rxDropped + txDropped,
+      bytes: link.rxBytes + link.txBytes,
     }
   }
 }

@@ -1,7 +1,6 @@
 /** The peers of an interface, whichever WireGuard it is. */
-import { existsSync, readFileSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
 import { AppError } from '../../base/errors.js'
+import { EVERY_INTERFACE, findLink, linkNames } from '../capture/links.js'
 import type { WireGuardDevice } from './device.js'
 import { readNetlink } from './netlink-socket.js'
 import { readUapi } from './uapi-socket.js'
@@ -22,26 +21,13 @@ export async function readPeers(
   })
   const device = kernel ?? (await readUapi(interfaceName, { signal }))
   if (device !== null) return device
-  if (kernelFailure !== undefined && isKernelWireGuard(interfaceName)) throw kernelFailure
-  throw notWireGuard(interfaceName)
-}
-
-function isKernelWireGuard(interfaceName: string): boolean {
-  try {
-    const uevent = readFileSync(`/sys/class/net/${interfaceName}/uevent`, 'utf8')
-    return uevent.includes('DEVTYPE=wireguard\n')
-  } catch {
-    return false
-  }
-}
-
-function notWireGuard(interfaceName: string): AppError {
-  const known = Object.keys(networkInterfaces())
-  if (!existsSync(`/sys/class/net/${interfaceName}`) && !known.includes(interfaceName))
-    return new AppError('INTERFACE_MISSING', `there is no interface ${interfaceName}`, {
-      hint: `There are: ${known.join(', ')}.`,
+  const link = interfaceName === EVERY_INTERFACE ? undefined : findLink(interfaceName)
+  if (link === null)
+    throw new AppError('INTERFACE_MISSING', `there is no interface ${interfaceName}`, {
+      hint: `There are: ${linkNames().join(', ')}.`,
     })
-  return new AppError(
+  if (kernelFailure !== undefined && link?.kind === 'wireguard') throw kernelFailure
+  throw new AppError(
     'NOT_WIREGUARD',
     `${interfaceName} is not a WireGuard interface that can be asked for its peers`,
     {

@@ -30,6 +30,8 @@ export interface Comparison {
   readonly before: Volume
   readonly metered: Volume
   readonly after: Volume
+  /** The interface's; one that is made anew has another. Without it only the counters tell. */
+  readonly index?: number
 }
 
 export interface InterfaceVerdict {
@@ -43,22 +45,23 @@ export interface InterfaceVerdict {
 /** Keeps the offset between an interface's counters and the meter's; one for each observation point. */
 export class InterfaceReconciler {
   #offset: { readonly packets: Span; readonly bytes: Span } | undefined
-  #last: Volume | undefined
+  #last: Comparison | undefined
   #restarts = 0
 
-  /** How often the counters fell back: the interface was made anew. */
+  /** How often the counters began at 0 again: the interface was made anew. */
   get restarts(): number {
     return this.#restarts
   }
 
   /** Null for the first comparison, and for the first one after the interface was made anew. */
-  compare({ before, metered, after }: Comparison): InterfaceVerdict | null {
+  compare(now: Comparison): InterfaceVerdict | null {
+    const { before, metered, after } = now
     const packets = span(before.packets - metered.packets, after.packets - metered.packets)
     const bytes = span(before.bytes - metered.bytes, after.bytes - metered.bytes)
-    const fellBack = this.#last !== undefined && before.packets < this.#last.packets
-    this.#last = after
-    if (fellBack) this.#restarts++
-    if (this.#offset === undefined || fellBack) {
+    const isNew = this.#isMadeAnew(now, packets)
+    this.#last = now
+    if (isNew) this.#restarts++
+    if (this.#offset === undefined || isNew) {
       this.#offset = { packets, bytes }
       return null
     }
@@ -75,6 +78,15 @@ export class InterfaceReconciler {
     }
     const exact = width(unexplained.packets) === 0 && width(unexplained.bytes) === 0
     return { ...unexplained, exact }
+  }
+
+  /** One that is busier than the old one was has larger counters by now: its index tells, else that they lack packets. */
+  #isMadeAnew({ before, index }: Comparison, packets: Span): boolean {
+    if (this.#last === undefined || this.#offset === undefined) return false
+    if (before.packets < this.#last.after.packets) return true
+    return index === undefined
+      ? packets.high < this.#offset.packets.low
+      : index !== this.#last.index
   }
 }
 

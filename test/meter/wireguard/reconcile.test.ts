@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseInterfaceCounters } from '../../../src/meter/wireguard/interface-counters.js'
 import {
   dataMessageBytes,
   explainControl,
@@ -12,11 +11,11 @@ import {
 
 const volume = (packets: number, bytes: number) => ({ packets, bytes })
 /** Nothing passed while the sides were read. */
-const still = (kernel: ReturnType<typeof volume>, metered: ReturnType<typeof volume>) => ({
-  before: kernel,
-  metered,
-  after: kernel,
-})
+const still = (
+  kernel: ReturnType<typeof volume>,
+  metered: ReturnType<typeof volume>,
+  index = 1,
+) => ({ before: kernel, metered, after: kernel, index })
 
 describe('against the interface', () => {
   test('all that came since the start was metered', () => {
@@ -50,6 +49,7 @@ describe('against the interface', () => {
       before: volume(1010, 101_000),
       metered: volume(12, 1200),
       after: volume(1015, 101_500),
+      index: 1,
     }
     expect(reconciler.compare(busy)).toBeNull()
     // The offset is 998 to 1003 by the first comparison, 997 to 1001 by this one: 998 to 1001.
@@ -57,6 +57,7 @@ describe('against the interface', () => {
       before: volume(1100, 110_000),
       metered: volume(103, 10_300),
       after: volume(1104, 110_400),
+      index: 1,
     }
     expect(reconciler.compare(next)).toEqual({
       packets: { low: -4, high: 3 },
@@ -81,6 +82,25 @@ describe('against the interface', () => {
       bytes: { low: 100, high: 100 },
     })
   })
+
+  for (const [known, indices] of [
+    ['by its index', [3, 4]],
+    ['without an index, by what its counters lack', [undefined, undefined]],
+  ] as const)
+    test(`the interface made anew, and busier than before: noticed ${known}`, () => {
+      const reconciler = new InterfaceReconciler()
+      const at = (kernel: number, metered: number, index: number | undefined) => {
+        const { before, after } = still(volume(kernel, kernel * 100), volume(0, 0))
+        const sides = { before, after, metered: volume(metered, metered * 100) }
+        return reconciler.compare(index === undefined ? sides : { ...sides, index })
+      }
+      at(0, 0, indices[0])
+      at(50, 50, indices[0])
+      expect(at(80, 130, indices[1])).toBeNull()
+      expect(reconciler.restarts).toBe(1)
+      expect(at(90, 140, indices[1])).toMatchObject({ packets: { low: 0, high: 0 } })
+      expect(reconciler.restarts).toBe(1)
+    })
 })
 
 describe('against a peer', () => {
@@ -158,21 +178,4 @@ test('the real tunnel: what the clients were counted is their packets, messages 
     })
     expect(unexplained).toBe(0)
   }
-})
-
-test('counters of /proc/net/dev, also of an alias with a colon', () => {
-  const text = `Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
-    lo:  1   2 0 0 0 0 0 0  3 4 0 0 0 0 0 0
-   wg0: 9007199254740991 20 0 5 0 0 0 0 30 40 0 6 0 0 0 0
-eth0:1: 7 8 0 0 0 0 0 0 9 10 0 0 0 0 0 0
-`
-  expect(parseInterfaceCounters(text, 'wg0')).toEqual({
-    rx: volume(20, 9007199254740991),
-    tx: volume(40, 30),
-    rxDropped: 5,
-    txDropped: 6,
-  })
-  expect(parseInterfaceCounters(text, 'eth0:1')?.tx).toEqual(volume(10, 9))
-  expect(parseInterfaceCounters(text, 'wg')).toBeNull()
 })
