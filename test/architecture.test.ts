@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   session: ['base'],
   'meter/capture': ['base', 'session'],
   'meter/metrics': [],
-  'meter/wireguard': ['base', 'session'],
+  'meter/wireguard': ['base', 'session', 'meter/capture'],
   'meter/attribution': ['base', 'session', 'meter/wireguard'],
   'meter/output': ['base', 'session', 'meter/capture'],
   'meter/spool': ['base', 'session'],
