@@ -18,8 +18,16 @@ const ROOT = join(import.meta.dirname, '../..')
 const WORK = join(ROOT, 'build/release')
 const ADDONS = ['tunmeter', 'tunmeter_csv'] as const
 
-/** The folder with the target's addons and the licences of what is inside them. */
+const done = new Map<string, string>()
+
+/** The folder with the target's addons and the licences of what is inside them; made once by a process. */
 export function prebuild(target: Target): string {
+  const folder = done.get(target.name) ?? build(target)
+  done.set(target.name, folder)
+  return folder
+}
+
+function build(target: Target): string {
   const libraries = staticLibraries(target, WORK)
   // A tree of its own, so that the addon of this checkout stays as it is.
   const tree = join(WORK, `tree-${target.name}`)
@@ -30,8 +38,8 @@ export function prebuild(target: Target): string {
   }
   symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
   const gyp = `-Dwarnings_are_errors=1 -Dstatic_libraries=${libraries}`
-  const build = `node-gyp rebuild --arch=${target.cpu} -- ${gyp}`
-  writeFileSync(join(tree, 'package.json'), JSON.stringify({ scripts: { build } }))
+  const command = `node-gyp rebuild --arch=${target.cpu} -- ${gyp}`
+  writeFileSync(join(tree, 'package.json'), JSON.stringify({ scripts: { build: command } }))
   run('npm', ['run', '--silent', 'build'], { cwd: tree, env: environment(target, tree) })
   const out = join(WORK, 'addons', target.name)
   rmSync(out, { recursive: true, force: true })

@@ -111,6 +111,23 @@ export function dropPrivileges(account: Account): void {
   check('prctl(PR_SET_NO_NEW_PRIVS)', libc('prctl')(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 }
 
+/**
+ * Makes effective what of the two is permitted only: an image's program has file capabilities that way, so that it also
+ * starts where a container was given none, and can say so. To be called before the threads that need them start.
+ */
+export function raiseCapabilities(): void {
+  if (!/^CapPrm:\t0*[1-9a-f]/m.test(readFileSync('/proc/self/status', 'latin1'))) return
+  const header = Buffer.alloc(8)
+  header.writeUInt32LE(CAPABILITY_VERSION_3, 0)
+  const data = Buffer.alloc(24)
+  check('capget', libc('capget')(header, data))
+  const [effective, permitted] = [data.readUInt32LE(0), data.readUInt32LE(4)]
+  const wanted = effective | (permitted & KEPT)
+  if (wanted === effective) return
+  data.writeUInt32LE(wanted >>> 0, 0)
+  check('capset', libc('capset')(header, data))
+}
+
 /** What no program that this thread starts can have again. True when there was anything to take out. */
 function narrowBoundingSet(): boolean {
   let narrowed = false

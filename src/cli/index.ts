@@ -1,12 +1,15 @@
 /** The commands by name. */
 import { existsSync } from 'node:fs'
 import { AppError } from '../base/errors.js'
+import { raiseCapabilities } from '../base/privileges.js'
 import type { AnyCommand } from './command.js'
 
 export interface CommandEntry {
   readonly summary: string
   /** It cannot work without the server half, which the package @tunmeter/meter leaves out. */
   readonly needsServer?: true
+  /** It reads interfaces or their peers. */
+  readonly needsCapabilities?: true
   /** On use: a command must not pay for the others' libraries. */
   readonly load: () => Promise<AnyCommand>
 }
@@ -21,14 +24,17 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   meter: {
     summary: 'Meter a tunnel interface: deliver its sessions to a server, or write them here.',
+    needsCapabilities: true,
     load: async () => (await import('./meter.js')).command,
   },
   doctor: {
     summary: 'Check everything a meter needs.',
+    needsCapabilities: true,
     load: async () => (await import('./doctor.js')).command,
   },
   peers: {
     summary: 'Show the peers of a WireGuard interface.',
+    needsCapabilities: true,
     load: async () => (await import('./peers.js')).command,
   },
   replay: {
@@ -103,6 +109,7 @@ export function installedCommands(): [string, CommandEntry][] {
 
 /** @throws AppError NO_SERVER */
 export async function loadCommand(name: string, entry: CommandEntry): Promise<AnyCommand> {
+  if (entry.needsCapabilities) raiseCapabilities()
   if (!entry.needsServer || hasServer) return entry.load()
   throw new AppError(
     'NO_SERVER',
