@@ -14,6 +14,8 @@ namespace {
 
 constexpr int64_t kPublishEveryNs = 50'000'000;
 constexpr int64_t kFlushEveryNs = 20'000'000;
+// A file's records come thick and fast, in whole chunks; those of a pipe wait no longer than this.
+constexpr int64_t kFlushFilesEveryNs = 250'000'000;
 constexpr auto kReopenEvery = std::chrono::milliseconds(200);
 constexpr int kReadsAfterStopMax = 64;
 
@@ -208,8 +210,7 @@ void ObservationPoint::between_reads() {
   engine_.begin_epoch(epoch);
   epoch_begun_.store(epoch);
   const int64_t now = clock_ns(CLOCK_MONOTONIC);
-  // A file's records come thick and fast: whole chunks only.
-  if (options_.source.live && now - flushed_ns_ >= kFlushEveryNs) {
+  if (now - flushed_ns_ >= (options_.source.live ? kFlushEveryNs : kFlushFilesEveryNs)) {
     flushed_ns_ = now;
     queue_.flush();
   }

@@ -16,12 +16,14 @@ export const command = defineCommand({
   details: `Examples:
   tunmeter replay site.pcap
   tunmeter replay --format csv --catalog catalog.yaml --output site.csv monday.pcap.gz tuesday.pcap
-  tcpdump -i wg0 -s 96 -w - | tunmeter replay -
+  tcpdump -i wg0 -s 96 -U -w - | tunmeter replay -
   tunmeter replay --ipfix tcp://collector.example.org:4739 site.pcap
   tunmeter replay --to http://127.0.0.1:8480 --key-file site.key site.pcap
 
 Files are read one after the other as one capture. A damaged file gives its sessions up to there, a
 message with the byte offset, and exit code 1; so does one that is missing, and the others are read.
+A pipe or FIFO is read as it comes: a session leaves within a second of the packet that shows that it is over.
+SIGINT or SIGTERM ends it: what was read is printed and delivered, open sessions as forcedEnd; again: at once.
 Delivered twice with the same options, a file is stored once; a pipe or FIFO cannot be told again.
 With --to, --catalog and --peers say whose a session is (ids); names are shown by the server's own
 catalog: tunmeter catalog push.`,

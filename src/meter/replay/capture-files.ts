@@ -32,3 +32,8 @@ export function isSameFile(a: string, b: string): boolean {
 export function canBeReadAgain(file: string): boolean {
   return file !== '-' && statSync(file).isFile()
 }
+
+/** The first input, of those that can be read, whose bytes come once. */
+export function firstPipe(files: readonly string[]): string | undefined {
+  return files.find((file) => fileFault(file) === null && !canBeReadAgain(file))
+}

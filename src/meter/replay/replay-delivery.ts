@@ -3,7 +3,8 @@
  *
  * Batches of a replay are cut by size alone, so the n-th batch of the same files and options is always the same and
  * has the number n. A replay that was killed goes on where its spool ends; one without its spool sends again what
- * the server knows by number, which changes nothing.
+ * the server knows by number, which changes nothing. A pipe has an identity of its own each time, so that its batches
+ * may be cut by age, too.
  */
 
 import { formatDuration } from '../../base/config.js'
@@ -20,8 +21,12 @@ import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool } from '../spool/spool.js'
+import { firstPipe } from './capture-files.js'
 import type { ReplayIdentity } from './replay-identity.js'
 import type { ReplayOptions } from './replay-options.js'
+
+/** Sessions of a pipe wait so long for others. */
+const PIPE_AGE_MS = 1_000
 
 interface Parts {
   readonly spool: Spool
@@ -94,7 +99,7 @@ export class Delivery {
     const batcher = new Batcher({
       spool,
       report,
-      ageMs: null,
+      ageMs: firstPipe(files) === undefined ? null : PIPE_AGE_MS,
       sessionsMax: options.batchSessions,
       skipBatches: spool.nextBatch - 1,
     })

@@ -19,16 +19,16 @@ import { type Progress, progressOn } from '../output/progress.js'
 import type { RecordRows } from '../output/record-rows.js'
 import type { RowWriter } from '../output/row-writer.js'
 import { fileSink, type Sink, streamSink } from '../output/sink.js'
-import { endOnSignals } from '../run/ending.js'
-import { canBeReadAgain, fileFault } from './capture-files.js'
+import { endOnSignals, stopOnSignals } from '../run/ending.js'
+import { firstPipe } from './capture-files.js'
 import type { Delivery } from './replay-delivery.js'
 import { type Owners, quickIdentity, type ReplayIdentity } from './replay-identity.js'
 import type { ReplayOptions } from './replay-options.js'
 import { summaryOf } from './replay-summary.js'
 
-/** Rows are held up to this, then written in one piece. */
-const WRITE_BYTES = 1 << 20
 const PROGRESS_MS = 100
+/** After Ctrl-C, which a tcpdump before the pipe gets too: it has so long to write what it holds, and to end. */
+const PIPE_END_MS = 500
 
 export class Replay {
   readonly #files: readonly string[]
@@ -44,12 +44,15 @@ export class Replay {
   #ipfix: IpfixExporter | null = null
   readonly #row = new PrintedRow()
   #shiftUs = 0
+  /** A pipe is read as it comes: rows, lines and batches leave as sessions end, and a signal ends the input. */
+  readonly #isPipe: boolean
 
   constructor(files: readonly string[], options: ReplayOptions, context: CommandContext) {
     this.#files = files
     this.#options = options
     this.#context = context
     this.#progress = progressOn(context.stderr)
+    this.#isPipe = firstPipe(files) !== undefined
   }
 
   async run(): Promise<number> {
@@ -59,7 +62,7 @@ export class Replay {
     const identity = await this.#identify()
     const meter = await this.#openMeter(this.#needsRecords(writer))
     const timer = setInterval(() => this.#showProgress(meter), PROGRESS_MS)
-    const releaseSignals = endOnSignals(() => this.#interrupted())
+    const releaseSignals = this.#listenToSignals(meter)
     try {
       if (this.#options.to !== undefined) await this.#openDelivery(identity, meter)
       await this.#openIpfix()
@@ -79,13 +82,28 @@ export class Replay {
     return this.#conclude(meter)
   }
 
+  #listenToSignals(meter: FlowMeter): () => void {
+    const ended = (): void => this.#interrupted()
+    if (!this.#isPipe) return endOnSignals(ended)
+    return stopOnSignals(() => {
+      this.#say('interrupted: what was read is reported, open sessions as forcedEnd')
+      setTimeout(() => void meter.stop(), PIPE_END_MS).unref()
+    }, ended)
+  }
+
   #interrupted(): void {
     this.#progress.clear()
     if (this.#delivery === null) return
     const stored = humanCount(this.#delivery.stored)
-    this.#context.stderr.write(
-      `tunmeter: interrupted, ${stored} sessions are stored; run it again for the rest, none is stored twice\n`,
-    )
+    const rest = this.#isPipe
+      ? 'the others that were read are lost'
+      : 'run it again for the rest, none is stored twice'
+    this.#say(`interrupted, ${stored} sessions are stored; ${rest}`)
+  }
+
+  #say(line: string): void {
+    this.#progress.clear()
+    this.#context.stderr.write(`tunmeter: ${line}\n`)
   }
 
   /** What holds for a file held from its beginning. */
@@ -122,7 +140,7 @@ export class Replay {
       const { TableWriter } = await import('../output/table.js')
       const paint = terminal ? painter(stdout, env) : painter({}, env)
       const width = output === undefined ? terminalWidth(stdout, env) : Number.POSITIVE_INFINITY
-      return new TableWriter({ paint, width })
+      return new TableWriter({ paint, width, isGrowing: this.#isPipe })
     }
     const { CsvWriter, NdjsonWriter } = await import('../output/row-writer.js')
     return format === 'csv' ? new CsvWriter() : new NdjsonWriter()
@@ -160,7 +178,7 @@ export class Replay {
 
   /** Reads the files once without records: the shift has to be known before the first one is made. */
   async #measureShift(): Promise<number> {
-    const once = this.#files.find((file) => fileFault(file) === null && !canBeReadAgain(file))
+    const once = firstPipe(this.#files)
     if (once !== undefined) {
       throw badOptions([
         `--shift-to-now reads its input twice, and ${once === '-' ? 'standard input' : once} can be read once only: write it to a file first`,
@@ -179,10 +197,7 @@ export class Replay {
       this.#options,
       identity,
       () => meter.counters(),
-      (line) => {
-        this.#progress.clear()
-        this.#context.stderr.write(`tunmeter: ${line}\n`)
-      },
+      (line) => this.#say(line),
     )
   }
 
@@ -206,13 +221,18 @@ export class Replay {
       if (text === null) {
         this.#takeBatch(batch, id.prefix, consolidator, writer)
       } else {
-        // What the writer still holds (a heading, rows that were not for the addon) comes first.
+        // What the writer still holds (a heading) comes first.
         if (writer!.length > 0) await sink!.write(writer!.take())
         await sink!.write(text)
       }
-      if (writer !== null && writer.length >= WRITE_BYTES) await sink!.write(writer.take())
+      if (this.#isPipe) writer?.end()
+      if (writer !== null && writer.length > 0) {
+        this.#progress.clear()
+        await sink!.write(writer.take())
+      }
       await this.#delivery?.ready()
-      await this.#ipfix?.ready()
+      if (this.#isPipe) await this.#ipfix?.flush()
+      else await this.#ipfix?.ready()
     }
     consolidator?.end()
     writer?.end()

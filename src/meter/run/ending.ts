@@ -50,3 +50,20 @@ export function endOnSignals(before: () => void = () => undefined): () => void {
     for (const off of handlers) off()
   }
 }
+
+/**
+ * The first signal asks the work to stop, the second ends the process as endOnSignals() does.
+ * @returns takes that back
+ */
+export function stopOnSignals(stop: () => void, beforeEnd: () => void): () => void {
+  let release = (): void => {
+    for (const signal of SIGNALS) process.off(signal, first)
+  }
+  const first = (): void => {
+    release()
+    release = endOnSignals(beforeEnd)
+    stop()
+  }
+  for (const signal of SIGNALS) process.on(signal, first)
+  return () => release()
+}
