@@ -22,13 +22,17 @@ export function engineSources() {
     .map((file) => join(NATIVE, file))
 }
 
-/** Absolute paths; `main` is the file of native/fuzz/ that holds the entry point. */
-export function fuzzSources(main) {
+/** Absolute paths of the targets and `main`, the file of native/fuzz/ that holds the entry point. */
+export function targetSources(main) {
   const mains = ['fuzz_libfuzzer.cc', 'fuzz_replay.cc']
-  const fuzz = readdirSync(join(NATIVE, 'fuzz'))
+  return readdirSync(join(NATIVE, 'fuzz'))
     .filter((file) => file.endsWith('.cc') && (file === main || !mains.includes(file)))
     .map((file) => join(NATIVE, 'fuzz', file))
-  return [...engineSources(), ...fuzz]
+}
+
+/** Absolute paths of a whole program. */
+export function fuzzSources(main) {
+  return [...engineSources(), ...targetSources(main)]
 }
 
 /** Includes in native/ are written from there. */

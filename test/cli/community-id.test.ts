@@ -59,7 +59,7 @@ const LOG = '/api/v1/org/acme/logs/connection'
 
 beforeAll(async () => {
   server = await TestServer.start()
-  key = server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
+  key = await server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
 })
 afterAll(() => server.stop())
 
@@ -78,7 +78,7 @@ test('replay: NDJSON and CSV', async () => {
 })
 
 test('the API, and its exports in all formats', async () => {
-  const ingest = server.key({ scope: 'ingest', org: 'acme', site: 1 })
+  const ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
   const { code, stderr } = await run(['replay', write(), '--to', server.url, '--key', ingest])
   expect([code, stderr]).toEqual([0, '3 sessions stored for site 1 of acme\n'])
   expect(idsOf((await server.get(LOG, key)).body.data.log)).toEqual(BASELINE)

@@ -19,7 +19,7 @@ const hoursAgo = (hours: number) => new Date(now - hours * HOUR_MS).toISOString(
 /** Metered from ten hours to five hours ago, and from four hours ago on. */
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   const runs = [
     { startedAt: hoursAgo(10), at: hoursAgo(5) },
     { startedAt: hoursAgo(4), at: new Date(now).toISOString() },
@@ -60,7 +60,7 @@ test('a range with a hole: the sentence, the hole, exit code 3; the range beside
 })
 
 test('a site that has a key and never reported is missing; a site filter leaves it out', async () => {
-  server.key({ scope: 'ingest', org: 'acme', site: 9 })
+  await server.key({ scope: 'ingest', org: 'acme', site: 9 })
   const all = await run('completeness', '--from', hoursAgo(3), '--to', hoursAgo(1))
   expect(all.stdout).toContain('Site 9: no meter has ever reported')
   const one = await run('completeness', '--from', hoursAgo(3), '--to', hoursAgo(1), '--site', '1')
@@ -137,7 +137,7 @@ test('--require-complete writes nothing when something is missing', async () => 
 })
 
 test('while the retention is 0 the range is not complete', async () => {
-  const off = server.key({ scope: 'admin', org: 'off', retentionDays: 0 })
+  const off = await server.key({ scope: 'admin', org: 'off', retentionDays: 0 })
   for (const number of [1, 2]) {
     const its = batch(number, [session(number)], { spoolId: 's1' })
     await server.request('POST', '/api/v1/org/off/site/1/sessions', off, its)

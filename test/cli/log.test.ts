@@ -37,7 +37,7 @@ function deliver(...sessions: ReturnType<typeof session>[]) {
 
 beforeAll(async () => {
   server = await TestServer.start()
-  key = server.key({ scope: 'admin', org: 'acme', retentionDays: 90 })
+  key = await server.key({ scope: 'admin', org: 'acme', retentionDays: 90 })
   expect((await server.request('PUT', '/api/v1/org/acme/catalog', key, CATALOG)).status).toBe(200)
   const anna = { userId: 'anna' }
   const answer = await deliver(

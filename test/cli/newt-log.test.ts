@@ -19,8 +19,8 @@ afterAll(() => server.stop())
 
 beforeEach(async () => {
   const org = `org${++orgs}`
-  admin = server.key({ scope: 'admin', org })
-  ingest = server.key({ scope: 'ingest', org, site: 1 })
+  admin = await server.key({ scope: 'admin', org })
+  ingest = await server.key({ scope: 'ingest', org, site: 1 })
   await server.request('PUT', `/api/v1/org/${org}/settings`, admin, { retentionDays: -1 })
 })
 

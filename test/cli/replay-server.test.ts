@@ -21,10 +21,10 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-beforeEach(() => {
+beforeEach(async () => {
   org = `org${++orgs}`
-  admin = server.key({ scope: 'admin', org })
-  ingest = server.key({ scope: 'ingest', org, site: 1 })
+  admin = await server.key({ scope: 'admin', org })
+  ingest = await server.key({ scope: 'ingest', org, site: 1 })
 })
 
 const path = (rest: string) => `/api/v1/org/${org}/${rest}`

@@ -27,7 +27,7 @@ const work = mkdtempSync(join(tmpdir(), 'tunmeter-commands-'))
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   const sessions = Array.from({ length: 2500 }, (_, i) => session(i + 1))
   await server.request('POST', '/api/v1/org/acme/site/1/sessions', admin, batch(1, sessions))
   pangolin = await fakePangolin()

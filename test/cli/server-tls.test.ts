@@ -50,7 +50,7 @@ describe.skipIf(!canMakeCertificates)('with TLS (openssl)', () => {
     writeFileSync(caFile, authority.cert)
     put(authority.issue('first'))
     server = await TestServer.start('--tls-cert', certFile, '--tls-key', keyFile)
-    read = server.key({ scope: 'read', org: 'acme', retentionDays: 30 })
+    read = await server.key({ scope: 'read', org: 'acme', retentionDays: 30 })
   })
   afterAll(async () => {
     await server.stop()

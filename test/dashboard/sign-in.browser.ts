@@ -89,8 +89,8 @@ describe.skipIf(NO_CHROMIUM)('sign-in', () => {
   })
 
   test('a root key chooses among organisations', async () => {
-    lab.server.key({ scope: 'read', org: 'another' })
-    const root = lab.server.key({ scope: 'root' })
+    await lab.server.key({ scope: 'read', org: 'another' })
+    const root = await lab.server.key({ scope: 'root' })
     const page = await lab.newPage()
     await lab.signIn(page, root, `/settings?org=${ORG}`)
     await page.getByText(`Organisation ${ORG}`).waitFor()

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 // @ts-expect-error plain JavaScript, shared with scripts/fuzz.mjs, which runs before anything is built.
-import { fuzzSources } from '../../scripts/fuzz/sources.mjs'
+import { targetSources } from '../../scripts/fuzz/sources.mjs'
 import { run } from '../support/lab.js'
 import { buildTool } from '../support/native-tool.js'
 
@@ -15,7 +15,7 @@ const FUZZ = fileURLToPath(new URL('../../native/fuzz', import.meta.url))
 
 let replay = ''
 beforeAll(async () => {
-  replay = await buildTool('fuzz_replay', fuzzSources('fuzz_replay.cc'))
+  replay = await buildTool('fuzz_replay', targetSources('fuzz_replay.cc'))
 }, 240_000)
 
 function inputs(target: string): string[] {

@@ -3,32 +3,9 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../support/lab.js'
 import { buildTool } from '../support/native-tool.js'
 
-const NATIVE = new URL('../../native/', import.meta.url).pathname
-const UNITS = [
-  'decode/decode',
-  'decode/fragments',
-  'decode/ip',
-  'decode/link',
-  'engine/engine',
-  'engine/engine_session',
-  'engine/engine_timers',
-  'engine/engine_repeats',
-  'engine/packet_clocks',
-  'engine/tcp_state',
-  'table/eviction',
-  'table/flow_table',
-  'table/prefix_set',
-  'table/repeats',
-  'table/reservation',
-  'table/timer_wheel',
-].map((unit) => `${NATIVE}${unit}.cc`)
-
 let driver = ''
 beforeAll(async () => {
-  driver = await buildTool('engine_driver', [
-    ...UNITS,
-    new URL('engine_driver.cc', import.meta.url).pathname,
-  ])
+  driver = await buildTool('engine_driver', [new URL('engine_driver.cc', import.meta.url).pathname])
 }, 180_000)
 
 describe('engine, natively', () => {

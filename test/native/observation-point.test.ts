@@ -2,7 +2,6 @@
  * The threads of an observation point, read to the end, stopped and abandoned at any time, under AddressSanitizer and
  * UndefinedBehaviorSanitizer; TUNMETER_SANITIZER=thread runs the same under ThreadSanitizer (docs/engine.md).
  */
-import { readdirSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { pcapFile } from '../support/capture-files.js'
 import { run } from '../support/lab.js'
@@ -10,18 +9,11 @@ import { buildTool } from '../support/native-tool.js'
 import { ipv4, udp } from '../support/packets.js'
 import { ScratchFiles } from '../support/source-dump.js'
 
-const NATIVE = new URL('../../native/', import.meta.url).pathname
 const PACKETS = 12_000
 
 let driver = ''
 beforeAll(async () => {
-  const units = ['source', 'decode', 'table', 'engine']
-    .flatMap((folder) => readdirSync(NATIVE + folder).map((file) => `${folder}/${file}`))
-    .filter((file) => file.endsWith('.cc') && !file.endsWith('/community_id.cc'))
-  driver = await buildTool('point_driver', [
-    new URL('point_driver.cc', import.meta.url).pathname,
-    ...units.map((unit) => `${NATIVE}${unit}`),
-  ])
+  driver = await buildTool('point_driver', [new URL('point_driver.cc', import.meta.url).pathname])
 }, 300_000)
 
 test('no race, no leak, no thread left, whatever happens when', async () => {

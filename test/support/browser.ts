@@ -62,16 +62,18 @@ export class Lab {
   #cookie: { name: string; value: string } | undefined
   readonly #batches = new Map<number, number>()
 
-  private constructor(server: TestServer, browser: Browser) {
+  private constructor(server: TestServer, browser: Browser, adminKey: string, readKey: string) {
     this.server = server
     this.browser = browser
-    this.adminKey = server.key({ scope: 'admin', org: ORG, name: 'Ada', retentionDays: -1 })
-    this.readKey = server.key({ scope: 'read', org: ORG, name: 'Grace' })
+    this.adminKey = adminKey
+    this.readKey = readKey
   }
 
   static async start(catalog?: Partial<Catalog>): Promise<Lab> {
     const [server, browser] = await Promise.all([TestServer.start(), openChromium()])
-    const lab = new Lab(server, browser)
+    const admin = await server.key({ scope: 'admin', org: ORG, name: 'Ada', retentionDays: -1 })
+    const read = await server.key({ scope: 'read', org: ORG, name: 'Grace' })
+    const lab = new Lab(server, browser, admin, read)
     if (catalog !== undefined) await lab.api('PUT', `/org/${ORG}/catalog`, catalog)
     return lab
   }

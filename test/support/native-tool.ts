@@ -17,8 +17,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+// @ts-expect-error plain JavaScript, shared with scripts/fuzz.mjs, which runs before anything is built.
+import { engineSources } from '../../scripts/fuzz/sources.mjs'
 import { run, until } from './lab.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -68,30 +69,46 @@ async function make(output: string, key: string, args: readonly string[]): Promi
   writeFileSync(`${output}.key`, key)
 }
 
-function objectOf(unit: string): string {
-  return `${BUILD}/${relative(ROOT, unit).replaceAll('/', '-')}.o`
+/** Compiled together: headers and templates, which take most of the time, are read once. */
+async function compile(part: Part, included: readonly string[]): Promise<string> {
+  const object = `${BUILD}/${part.name}.o`
+  const key = keyOf([...part.units, ...included])
+  if (isMadeOf(object, key)) return object
+  const together = `${BUILD}/${part.name}.cc`
+  writeFileSync(together, part.units.map((unit) => `#include "${unit}"\n`).join(''))
+  await make(object, key, [`-I${ROOT}native`, '-c', together])
+  return object
 }
 
-async function build(program: string, units: readonly string[]): Promise<void> {
+interface Part {
+  readonly name: string
+  readonly units: readonly string[]
+}
+
+/** All of native/ that does not know Node, as two parts of the same size, for two cores; every tool has both. */
+function engineParts(): Part[] {
+  const inFirst = (unit: string) => /\/native\/(engine|table)\//.test(unit)
+  const units = (engineSources() as string[]).sort()
+  return [
+    { name: 'engine_first', units: units.filter(inFirst) },
+    { name: 'engine_second', units: units.filter((unit) => !inFirst(unit)) },
+  ]
+}
+
+async function build(program: string, key: string, parts: readonly Part[]): Promise<void> {
   const included = headers()
-  const waiting = [...units]
-  const compileAll = async () => {
-    for (let unit = waiting.pop(); unit !== undefined; unit = waiting.pop()) {
-      const [object, key] = [objectOf(unit), keyOf([unit, ...included])]
-      if (!isMadeOf(object, key)) await make(object, key, [`-I${ROOT}native`, '-c', unit])
-    }
-  }
-  await Promise.all([compileAll(), compileAll()])
-  const libraries = ['-lz', '-lpcap', '-pthread']
-  await make(program, keyOf([...units, ...included]), [...units.map(objectOf), ...libraries])
+  const objects = await Promise.all(parts.map((part) => compile(part, included)))
+  await make(program, key, [...objects, '-lz', '-lpcap', '-pthread'])
 }
 
-/** Path of the program made of `units` (absolute paths of .cc files). */
+/** Path of the program made of `units` (absolute paths of .cc files) and of the engine. */
 export async function buildTool(name: string, units: readonly string[]): Promise<string> {
   const program = `${BUILD}/${name}`
   const lock = `${BUILD}/lock`
+  const parts = [...engineParts(), { name: `${name}_main`, units }]
+  const keyNow = () => keyOf([...parts.flatMap((part) => part.units), ...headers()])
   mkdirSync(BUILD, { recursive: true })
-  while (!isMadeOf(program, keyOf([...units, ...headers()]))) {
+  while (!isMadeOf(program, keyNow())) {
     // Test files run beside each other and several may need a tool: one builds, the others wait.
     if (existsSync(lock) && statSync(lock).mtimeMs < Date.now() - BUILD_MS_MAX) {
       rmSync(lock, { force: true })
@@ -103,7 +120,7 @@ export async function buildTool(name: string, units: readonly string[]): Promise
       continue
     }
     try {
-      await build(program, units)
+      await build(program, keyNow(), parts)
     } finally {
       rmSync(lock, { force: true })
     }

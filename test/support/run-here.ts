@@ -44,6 +44,8 @@ async function run([name = '', ...rest]: readonly string[], context: CommandCont
   const command = buildCommand(await loadCommand(name, entry), context, (done) => {
     code = done
   })
+  // Commands that make private files set it for their process, which here is everybody's.
+  const umask = process.umask()
   try {
     await command.exitOverride().parseAsync(rest, { from: 'user' })
     return code
@@ -52,5 +54,7 @@ async function run([name = '', ...rest]: readonly string[], context: CommandCont
     if (!(error instanceof AppError)) throw error
     context.stderr.write(`tunmeter: ${error.message}\n${error.hint ?? ''}`)
     return error.exitCode
+  } finally {
+    process.umask(umask)
   }
 }

@@ -2,13 +2,14 @@
  * A real server process with a data directory of its own, for tests that talk to it over its socket.
  * Needs the compiled program (npm test builds it first).
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { runHere } from './run-here.js'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -72,14 +73,17 @@ export class TestServer {
     })
   }
 
-  key(options: KeyOptions): string {
+  /** Made beside the process, as `tunmeter keys` does, but without one more. */
+  async key(options: KeyOptions): Promise<string> {
     const args = ['keys', 'create', '--data', this.data, '--scope', options.scope]
     if (options.org !== undefined) args.push('--org', options.org, '--create-org')
     if (options.site !== undefined) args.push('--site', String(options.site))
     if (options.retentionDays !== undefined)
       args.push('--retention-days', String(options.retentionDays))
     if (options.name !== undefined) args.push('--name', options.name)
-    return execFileSync(process.execPath, [CLI, ...args], { encoding: 'utf8' }).trim()
+    const { code, stdout, stderr } = await runHere(args).finished
+    if (code !== 0) throw new Error(stderr)
+    return stdout.trim()
   }
 
   async get(path: string, key?: string): Promise<Answer> {

@@ -1,5 +1,5 @@
 /** What native/source_*.cc delivers, through test/native/source_dump.cc, and the same from the twin's own reader. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,11 +26,7 @@ export interface Dump {
 }
 
 export function sourceDumpTool(): Promise<string> {
-  const units = readdirSync(`${ROOT}native/source`).filter((file) => /^source_.*\.cc$/.test(file))
-  return buildTool('source_dump', [
-    `${ROOT}test/native/source_dump.cc`,
-    ...units.map((file) => `${ROOT}native/source/${file}`),
-  ])
+  return buildTool('source_dump', [`${ROOT}test/native/source_dump.cc`])
 }
 
 /** Splits the tool's output: a Dump for each input. */

@@ -36,10 +36,10 @@ async function newest(event: string): Promise<Entry> {
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: -1, name: 'me' })
-  reader = server.key({ scope: 'read', org: 'acme', name: 'auditor' })
-  other = server.key({ scope: 'admin', org: 'other', name: 'neighbour' })
-  root = server.key({ scope: 'root', name: 'operator' })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: -1, name: 'me' })
+  reader = await server.key({ scope: 'read', org: 'acme', name: 'auditor' })
+  other = await server.key({ scope: 'admin', org: 'other', name: 'neighbour' })
+  root = await server.key({ scope: 'root', name: 'operator' })
   const its = batch(1, [session(1), session(2)], { report: report() })
   await server.request('POST', '/api/v1/org/acme/site/1/sessions', admin, its)
 })

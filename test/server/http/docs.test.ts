@@ -13,11 +13,11 @@ let env: Record<string, string>
 
 beforeAll(async () => {
   server = await TestServer.start()
-  const admin = server.key({ scope: 'admin', org: 'acme' })
+  const admin = await server.key({ scope: 'admin', org: 'acme' })
   env = {
     URL: server.url,
     ADMIN: admin,
-    ROOT: server.key({ scope: 'root' }),
+    ROOT: await server.key({ scope: 'root' }),
     PATH: process.env.PATH!,
   }
 })

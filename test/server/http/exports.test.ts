@@ -17,7 +17,7 @@ let admin: string
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   for (let b = 0; b < BATCHES; b++) {
     // Texts that do not pack, so that a Parquet file is long, too.
     const sessions = Array.from({ length: BATCH_ROWS }, (_, i) => {

@@ -21,7 +21,7 @@ test('killed again and again while a meter sends: each session is stored exactly
   timeout: 120_000,
 }, async () => {
   const server = await TestServer.start()
-  const admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  const admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   const kills = rounds(2, 4)
   const batches = 10 * kills
   let up: Promise<unknown> = Promise.resolve()
@@ -73,7 +73,7 @@ test('an export whose client leaves ends, and its query with it', {
   timeout: 120_000,
 }, async () => {
   const server = await TestServer.start()
-  const admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  const admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   // More than the sockets hold, so that an export that nobody reads goes on: rows with long names, to be few.
   const batches = 5
   for (let b = 0; b < batches; b++) {
@@ -109,7 +109,7 @@ test('an export whose client leaves ends, and its query with it', {
   expect([refused.status, refused.body.code]).toEqual([503, 'storeBusy'])
   expect(refused.body.message).toContain('of this organisation')
   expect(refused.headers.get('retry-after')).not.toBeNull()
-  const other = server.key({ scope: 'admin', org: 'other' })
+  const other = await server.key({ scope: 'admin', org: 'other' })
   expect((await server.get('/api/v1/org/other/logs/connection/export', other)).status).toBe(200)
   for (const controller of leaving) controller.abort()
   await expect.poll(running, { timeout: 60_000 }).toBe(0)

@@ -22,10 +22,10 @@ const ACCESS_LOG = `${ORG}/site/1/access-log`
 
 beforeAll(async () => {
   server = await TestServer.start()
-  root = server.key({ scope: 'root' })
-  admin = server.key({ scope: 'admin', org: 'acme' })
-  read = server.key({ scope: 'read', org: 'acme' })
-  ingest = server.key({ scope: 'ingest', org: 'acme', site: 1 })
+  root = await server.key({ scope: 'root' })
+  admin = await server.key({ scope: 'admin', org: 'acme' })
+  read = await server.key({ scope: 'read', org: 'acme' })
+  ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
 })
 afterAll(() => server.stop())
 

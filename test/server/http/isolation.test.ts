@@ -22,14 +22,14 @@ const seen = session(1, { destIp: '192.168.77.7', userId: 'u-acme' })
 
 beforeAll(async () => {
   server = await TestServer.start()
-  root = server.key({ scope: 'root' })
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  read = server.key({ scope: 'read', org: 'acme', name: 'auditor of acme' })
-  ingest = server.key({ scope: 'ingest', org: 'acme', site: 1 })
+  root = await server.key({ scope: 'root' })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  read = await server.key({ scope: 'read', org: 'acme', name: 'auditor of acme' })
+  ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
   foreign = {
-    admin: server.key({ scope: 'admin', org: 'other', retentionDays: -1 }),
-    read: server.key({ scope: 'read', org: 'other' }),
-    ingest: server.key({ scope: 'ingest', org: 'other', site: 1 }),
+    admin: await server.key({ scope: 'admin', org: 'other', retentionDays: -1 }),
+    read: await server.key({ scope: 'read', org: 'other' }),
+    ingest: await server.key({ scope: 'ingest', org: 'other', site: 1 }),
   }
   await server.request('PUT', `${ORG}/catalog`, admin, {
     clients: [{ clientId: 1, name: 'Anna of acme' }],

@@ -22,7 +22,7 @@ let description: any
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   const sessions = Array.from({ length: ALL }, (_, i) =>
     session(i + 1, {
       startTimeUs: START_MS * 1e3 + i,

@@ -12,7 +12,7 @@ let description: any
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   const open = session(2, { endReason: 'activeTimeout' })
   const sent = batch(3, [session(1), open], {
     gaps: [

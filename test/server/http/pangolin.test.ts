@@ -14,8 +14,8 @@ const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  read = server.key({ scope: 'read', org: 'acme' })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  read = await server.key({ scope: 'read', org: 'acme' })
   await server.request('PUT', '/api/v1/org/acme/catalog', admin, {
     clients: [{ clientId: 1, name: 'Anna' }],
     users: [{ userId: '@ulla', name: 'Ulla', email: 'ulla@example.org' }],

@@ -10,8 +10,8 @@ let ingest: string
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  ingest = server.key({ scope: 'ingest', org: 'acme', site: 1 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
 })
 afterAll(() => server.stop())
 

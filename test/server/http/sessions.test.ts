@@ -11,8 +11,8 @@ let read: string
 
 beforeAll(async () => {
   server = await TestServer.start('--trust-proxy', '127.0.0.1')
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  read = server.key({ scope: 'read', org: 'acme', name: 'desk' })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  read = await server.key({ scope: 'read', org: 'acme', name: 'desk' })
 })
 afterAll(() => server.stop())
 

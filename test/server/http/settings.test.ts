@@ -10,7 +10,7 @@ const put = (body: object) => server.request('PUT', SETTINGS, admin, body)
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
   const its = batch(1, [session(1), session(2)], { report: report() })
   await server.request('POST', '/api/v1/org/acme/site/1/sessions', admin, its)
 })

@@ -11,8 +11,8 @@ const RECONCILED = { exact: 1, unexplainedPacketsMin: 7, unexplainedBytesMin: 90
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
-  root = server.key({ scope: 'root' })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
+  root = await server.key({ scope: 'root' })
   const send = (site: number, change: object) =>
     server.request('POST', `/api/v1/org/acme/site/${site}/sessions`, admin, {
       ...batch(1, [session(site)], { spoolId: `s${site}`, report: report(change) }),

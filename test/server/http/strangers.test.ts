@@ -35,7 +35,7 @@ describe('a server', () => {
 
   beforeAll(async () => {
     server = await TestServer.start()
-    ingest = server.key({ scope: 'ingest', org: 'acme', site: 1, retentionDays: 30 })
+    ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1, retentionDays: 30 })
   })
   afterAll(() => server.stop())
 

@@ -22,9 +22,9 @@ function started(hoursAgo: number, sequence: number, who: object) {
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
-  reader = server.key({ scope: 'read', org: 'acme' })
-  const other = server.key({ scope: 'admin', org: 'other', retentionDays: -1 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
+  reader = await server.key({ scope: 'read', org: 'acme' })
+  const other = await server.key({ scope: 'admin', org: 'other', retentionDays: -1 })
   const its = report({ startedAt: iso(40), at: iso(0) })
   const sessions = [
     ...[1, 2].map((n) => started(10, n, { clientId: 1, userId: 'ulla' })),
@@ -136,7 +136,7 @@ test('erasing takes sessions and names of that person; totals, others and other 
   expect(JSON.stringify(catalog)).not.toContain('lla')
   expect(catalog.clients).toMatchObject([{ name: 'laptop', userId: null }, { name: 'phone' }])
   expect((await log('q=Ulla')).pagination.total).toBe(0)
-  const root = server.key({ scope: 'root' })
+  const root = await server.key({ scope: 'root' })
   const others = await server.get(`/api/v1/org/other/logs/connection?${RANGE}`, root)
   expect(others.body.data.pagination.total).toBe(8)
 })

@@ -12,8 +12,8 @@ let root: string
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
-  root = server.key({ scope: 'root' })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  root = await server.key({ scope: 'root' })
 })
 afterAll(() => server.stop())
 
