@@ -39,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'dashboard/pages': ['base', 'session', ...DASHBOARD_LAYERS, 'dashboard/parts'],
   dashboard: ['dashboard'],
   cli: ['base', 'session', 'meter', 'server'],
+  library: ['base', 'session', 'meter'],
   '': ['base', 'cli'],
 }
 

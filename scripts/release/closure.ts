@@ -61,6 +61,20 @@ export function modulesOf(
   }
 }
 
+/** The declarations that `entry` leads to. */
+export function declarationsOf(folder: string, entry: string): string[] {
+  const found = new Set<string>()
+  const waiting = [entry]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (found.has(next)) continue
+    found.add(next)
+    const source = readFileSync(join(folder, next), 'utf8')
+    for (const [, name] of source.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)\.js['"]/g))
+      waiting.push(join(dirname(next), `${name}.d.ts`))
+  }
+  return [...found].sort()
+}
+
 /** The module and all that it imports when it is loaded. */
 function atOnce(folder: string, name: string): Set<string> {
   const found = new Set<string>()

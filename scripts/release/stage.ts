@@ -5,7 +5,7 @@
  */
 import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
-import { type Modules, manifest, modulesOf, packageFolders } from './closure.ts'
+import { declarationsOf, type Modules, manifest, modulesOf, packageFolders } from './closure.ts'
 import { describeCommands } from './commands.ts'
 import { completion } from './completion.ts'
 import { manPages } from './man.ts'
@@ -43,8 +43,9 @@ const TEXTS = ['README.md', 'CHANGELOG.md', 'LICENSE']
 /** What a machine without a prebuilt addon compiles, and with what. */
 const SOURCES = ['native', 'binding.gyp']
 const COMPILES_WITH = 'node-addon-api'
-/** Modules that are started as processes: no import leads to them. */
-const ENTRIES = ['cli.js', 'meter/spool/verify-child.js']
+/** The command, the library, and modules that are started as processes: no import leads to them. */
+const ENTRIES = ['cli.js', 'library/index.js', 'meter/spool/verify-child.js']
+const TYPES = 'library/index.d.ts'
 
 /** Declarations, maps, sources of machine code and prose: nothing that Node loads. Licences stay. */
 const NOT_LOADED =
@@ -66,7 +67,8 @@ export async function stage(edition: Edition, folder: string, targets = TARGETS)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const modules = modulesOf(join(ROOT, 'dist'), ENTRIES, edition.without)
-  const files = [...modules.files.map((file) => `dist/${file}`), ...edition.parts]
+  const built = [...modules.files, ...declarationsOf(join(ROOT, 'dist'), TYPES)]
+  const files = [...built.map((file) => `dist/${file}`), ...edition.parts]
   for (const part of [...files, ...TEXTS, ...SOURCES]) {
     cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: isShipped })
   }

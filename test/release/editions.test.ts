@@ -60,6 +60,8 @@ describe('@tunmeter/meter', () => {
     const files = filesOf(folder)
     expect(files).toContain('dist/cli/meter.js')
     expect(files).toContain('dist/meter/spool/verify-child.js')
+    expect(files).toContain('dist/library/index.js')
+    expect(files).toContain('dist/library/index.d.ts')
     expect(manifest(folder).man).toContain('man/tunmeter-meter.1')
     expect(files).toContain('man/tunmeter-meter.1')
     expect(files).toContain('completions/tunmeter.bash')

@@ -25,12 +25,27 @@ export interface Owners {
   readonly peers?: WireGuardDevice['peers']
 }
 
+/** What makes other sessions or batches of the same files. */
+export type IdentityOptions = Pick<
+  ReplayOptions,
+  | 'tcpHandshakeTimeout'
+  | 'tcpTimeout'
+  | 'tcpHalfClosedTimeout'
+  | 'udpTimeout'
+  | 'linger'
+  | 'flowsMax'
+  | 'interim'
+  | 'activeTimeout'
+  | 'consolidate'
+  | 'batchSessions'
+>
+
 const SAMPLE_BYTES = 64 * 1024
 
 /** For sessions that are only printed: sizes and samples of the files, since reading all twice would cost. */
 export function quickIdentity(
   files: readonly string[],
-  options: ReplayOptions,
+  options: IdentityOptions,
   owners: Owners,
 ): ReplayIdentity {
   const hash = startHash(options, 0, owners)
@@ -44,7 +59,7 @@ export function quickIdentity(
 /** For sessions that are delivered: every byte, unpacked. What cannot be read twice gets a new identity. */
 export async function contentIdentity(
   files: readonly string[],
-  options: ReplayOptions,
+  options: IdentityOptions,
   shiftUs: number,
   owners: Owners,
 ): Promise<ReplayIdentity> {
@@ -98,7 +113,7 @@ function startsAsGzip(file: string): boolean {
  * All that changes sessions or how they are cut into batches. Peers and catalog do: they decide who opened a session that
  * was under way, whose it is, and with --consolidate which ones are merged.
  */
-function startHash(o: ReplayOptions, shiftUs: number, owners: Owners): Hash {
+function startHash(o: IdentityOptions, shiftUs: number, owners: Owners): Hash {
   const timeouts = [o.tcpHandshakeTimeout, o.tcpTimeout, o.tcpHalfClosedTimeout, o.udpTimeout]
   const interim = o.interim ? o.activeTimeout : 0
   const rules = [

@@ -1,0 +1,90 @@
+/** Capture files as an iterator of sessions. */
+import { AppError } from '../base/errors.js'
+import { Attributor } from '../meter/attribution/attributor.js'
+import { loadCatalog } from '../meter/attribution/catalog-file.js'
+import { FlowMeter, type FlowMeterCounters } from '../meter/capture/flow-meter.js'
+import { loadPeers } from '../meter/replay/peers-file.js'
+import {
+  type IdentityOptions,
+  type Owners,
+  quickIdentity,
+} from '../meter/replay/replay-identity.js'
+import { BATCH_SESSIONS_MAX } from '../session/batch.js'
+import { makeSession } from '../session/make-session.js'
+import { CatalogNames, NO_NAMES } from '../session/names.js'
+import { type LoggedSession, logged } from './session-stream.js'
+import { engineOf, refuseUnknown, type Settings } from './settings.js'
+
+export interface ReplaySettings extends Settings {
+  /** WireGuard peers at the time of the capture: path of what `tunmeter peers --json` printed. */
+  readonly peers?: string
+}
+
+export interface Replay extends AsyncIterable<LoggedSession> {
+  /** Packets, bytes, sessions, and all other traffic by reason, so far. */
+  counters(): FlowMeterCounters
+}
+
+/**
+ * The sessions of capture files (pcap, pcapng, also gzip'd; `-` for standard input), read one after the other as one
+ * capture, under the ids that `tunmeter replay` gives them. Can be iterated once; leaving the loop stops reading. A
+ * file that is damaged or missing gives its sessions up to there, the others are read, and the iteration ends with
+ * its error.
+ * @throws AppError for a setting, catalog or peers that are wrong, and where there is no native addon
+ */
+export function replay(files: string | readonly string[], settings: ReplaySettings = {}): Replay {
+  refuseUnknown(settings, ['peers'])
+  const paths = typeof files === 'string' ? [files] : [...files]
+  const attributor = new Attributor()
+  const owners: { -readonly [K in keyof Owners]: Owners[K] } = {}
+  if (settings.peers !== undefined) {
+    const device = loadPeers(settings.peers)
+    attributor.peersChanged({ device })
+    owners.peers = device.peers
+  }
+  const catalog = settings.catalog === undefined ? undefined : loadCatalog(settings.catalog)
+  if (catalog !== undefined) {
+    attributor.catalogChanged(catalog)
+    owners.catalog = catalog
+  }
+  const names = catalog === undefined ? null : new CatalogNames(catalog)
+  const engine = engineOf(settings)
+  const meter = new FlowMeter({ source: { kind: 'file', paths }, ...engine, earlyReport: false })
+  const inside = attributor.insidePrefixes()
+  if (inside.length > 0) meter.setInside([...inside])
+  const { prefix } = quickIdentity(paths, identityOptions(engine), owners)
+
+  async function* sessions(): AsyncGenerator<LoggedSession> {
+    for await (const batch of meter.records()) {
+      for (const record of batch) {
+        const session = makeSession(record, attributor.attribute(record), prefix)
+        yield logged(session, names?.of(session) ?? NO_NAMES)
+      }
+    }
+    const [fault] = meter.counters().errors
+    if (fault !== undefined)
+      throw new AppError(fault.code, inFile(paths[fault.file], fault.message))
+  }
+  return { [Symbol.asyncIterator]: sessions, counters: () => meter.counters() }
+}
+
+function inFile(path = '', message: string): string {
+  return message.includes(path) ? message : `${path}: ${message}`
+}
+
+/** What tells two replays of one file apart, as the command has it. */
+function identityOptions(engine: ReturnType<typeof engineOf>): IdentityOptions {
+  const { timeouts, lingerMs, flowsMax, activeTimeoutMs } = engine
+  return {
+    tcpHandshakeTimeout: timeouts.handshakeMs,
+    tcpTimeout: timeouts.establishedMs,
+    tcpHalfClosedTimeout: timeouts.halfClosedMs,
+    udpTimeout: timeouts.udpMs,
+    linger: lingerMs,
+    flowsMax,
+    interim: activeTimeoutMs > 0,
+    activeTimeout: activeTimeoutMs,
+    consolidate: false,
+    batchSessions: BATCH_SESSIONS_MAX,
+  }
+}
