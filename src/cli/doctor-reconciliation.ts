@@ -72,8 +72,7 @@ class PeerComparison {
     const device = known ?? (await readPeers(this.#name))
     this.#attributor.peersChanged({ device })
     const other = otherTraffic(this.#meter.counters())
-    const segmented = device.kind === 'kernel'
-    this.#reconciler.read(device.peers, atMs, { metering, segmented, other })
+    this.#reconciler.read(device.peers, atMs, { metering, other })
   }
 
   /** The meter has stopped and all was counted: two readings, since each is compared with what was there before. */

@@ -158,7 +158,6 @@ export class Observation {
     if (this.#attributor.peersChanged({ device })) this.#insideChanged()
     this.#peerReconciler.read(device.peers, atUs / 1000, {
       metering: this.#isMetering,
-      segmented: this.#isKernelWireGuard,
       other: otherTraffic(this.#meter.counters()),
     })
     if (this.#isMetering) this.#judged(this.#peerReconciler.verdict())

@@ -78,11 +78,11 @@ interface Reported {
 
 /** Longer than a closed session lingers. */
 const LATE_US = 30_000_000
-/** Open sessions whose reports so far are remembered; with more of them peers are not compared any longer. */
+/** Open sessions whose reports so far are remembered; with more of them the comparison begins anew. */
 const OPEN_MAX = 131_072
 /**
- * A kernel device gets super-packets and cuts them itself: into segments of at least this many octets (RFC 9293's
- * default of the maximum segment size).
+ * A kernel device, and a userspace one whose TUN has segmentation offload (wireguard-go since 2023), gets super-packets
+ * and cuts them itself: into segments of at least this many octets (RFC 9293's default of the maximum segment size).
  */
 const SEGMENT_MIN = 536
 
@@ -100,8 +100,9 @@ export class PeerReconciler {
   /** In order of their end. */
   readonly #closed = new Map<number, Reported>()
   #read = false
-  #segmented = false
-  #overflowed = false
+  #newest = -1
+  /** Sessions up to this one may have been counted before the comparison began anew. */
+  #unknownUpTo = -1
 
   constructor({ settleMs, openMax = OPEN_MAX }: PeerReconcilerOptions) {
     this.#settleMs = settleMs
@@ -110,9 +111,10 @@ export class PeerReconciler {
 
   /** Every record of every session, in order. */
   count(record: FlowRecord, { source, dest }: Ends): void {
-    if (this.#overflowed || (source === null && dest === null)) return
+    if (source === null && dest === null) return
+    const isUnknown = this.#isUnknown(record.sequence)
     const more = this.#increment(record)
-    const shared = source !== null && dest !== null
+    const shared = isUnknown || (source !== null && dest !== null)
     if (source !== null) {
       add(this.#track(source).lanes.rx, more.packetsTx, more.bytesTx, shared)
       add(this.#track(source).lanes.tx, more.packetsRx, more.bytesRx, shared)
@@ -125,14 +127,13 @@ export class PeerReconciler {
 
   /**
    * A reading of the device. `metering` is false until the interface is read: the last reading before and the first one
-   * after bracket where the counters began. `segmented`: a kernel device, which cuts super-packets.
+   * after bracket where the counters began.
    */
   read(
     peers: readonly WireGuardPeer[],
     atMs: number,
-    { metering, segmented, other }: { metering: boolean; segmented: boolean; other: Volume },
+    { metering, other }: { metering: boolean; other: Volume },
   ): void {
-    this.#segmented = segmented
     const present = new Set(peers.map((peer) => peer.publicKey))
     for (const key of this.#tracks.keys()) if (!present.has(key)) this.#tracks.delete(key)
     for (const peer of peers) {
@@ -157,7 +158,7 @@ export class PeerReconciler {
     for (const track of this.#tracks.values())
       for (const lane of Object.values(track.lanes)) {
         const waiting = { atMs, transfer: lane.transfer }
-        if (track.known) settle(track, lane, waiting, other, this.#segmented)
+        if (track.known) settle(track, lane, waiting, other)
       }
     return this.verdict()
   }
@@ -165,7 +166,7 @@ export class PeerReconciler {
   verdict(): PeerVerdict {
     let [compared, unexplained, unexplainedBytes] = [0, 0, 0]
     let worst: PeerVerdict['worst'] = null
-    for (const [publicKey, { lanes, known }] of this.#overflowed ? [] : this.#tracks) {
+    for (const [publicKey, { lanes, known }] of this.#tracks) {
       if (!known) continue
       compared++
       const bytes = WAYS.map((way) => lanes[way].unexplained).filter((n) => n !== 0)
@@ -183,7 +184,7 @@ export class PeerReconciler {
   #begin(track: Track, transfers: Record<Way, number>, atMs: number, metering: boolean): void {
     track.known = true
     track.sinceMs = atMs
-    track.fromStart = !this.#read
+    track.fromStart = !this.#read && this.#unknownUpTo < 0
     for (const way of WAYS) {
       const lane = track.lanes[way]
       // A peer that came while others were known began at 0; of a device that is read for the first time nothing is
@@ -201,7 +202,7 @@ export class PeerReconciler {
     lane.unexplained = missing < 0 ? missing : Math.max(0, lane.unexplained)
     if (this.#settleMs === 0) return
     if (lane.waiting !== null && atMs >= lane.waiting.atMs + this.#settleMs) {
-      if (missing === 0) settle(track, lane, lane.waiting, other, this.#segmented)
+      if (missing === 0) settle(track, lane, lane.waiting, other)
       lane.waiting = null
     }
     lane.waiting ??= { atMs, transfer }
@@ -210,6 +211,7 @@ export class PeerReconciler {
   /** What the record reports beyond the session's last one. */
   #increment(record: FlowRecord): Reported {
     const { sequence, packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs } = record
+    this.#newest = Math.max(this.#newest, sequence)
     const before = this.#open.get(sequence) ?? this.#closed.get(sequence)
     this.#open.delete(sequence)
     this.#closed.delete(sequence)
@@ -226,13 +228,23 @@ export class PeerReconciler {
   }
 
   #remember(sequence: number, reported: Reported): void {
-    if (this.#open.size < this.#openMax) this.#open.set(sequence, reported)
-    else {
-      this.#overflowed = true
-      this.#open.clear()
-      this.#closed.clear()
-      this.#tracks.clear()
-    }
+    if (this.#open.size >= this.#openMax) this.#beginAnew()
+    this.#open.set(sequence, reported)
+  }
+
+  /** What is forgotten of sessions would count twice: the next report of each counts as one that may be of before. */
+  #beginAnew(): void {
+    this.#unknownUpTo = this.#newest
+    this.#read = false
+    this.#open.clear()
+    this.#closed.clear()
+    this.#tracks.clear()
+  }
+
+  /** How much of its report was there before is not known. */
+  #isUnknown(sequence: number): boolean {
+    if (sequence > this.#unknownUpTo) return false
+    return !this.#open.has(sequence) && !this.#closed.has(sequence)
   }
 
   /** A closed session is reported once more when packets of it come late. */
@@ -266,11 +278,10 @@ function settle(
   lane: Lane,
   { atMs, transfer }: NonNullable<Lane['waiting']>,
   other: Volume,
-  segmented: boolean,
 ): void {
   const packets = lane.packets + lane.sharedPackets - lane.packetsBase + other.packets
   const bytes = lane.bytes + lane.sharedBytes - lane.bytesBase + other.bytes
-  const messages = segmented ? packets + Math.ceil(bytes / SEGMENT_MIN) : packets
+  const messages = packets + Math.ceil(bytes / SEGMENT_MIN)
   const seconds = Math.max(0, (atMs - sinceMs) / 1000)
   const most = dataMessageBytes({ packets, bytes }, { messages }).high + controlBytesMax(seconds)
   const surplus = transfer - lane.baseHigh - most

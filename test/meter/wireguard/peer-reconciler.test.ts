@@ -13,7 +13,7 @@ const peer = (publicKey: string, rxBytes: number, txBytes: number) => ({
   rxBytes,
   txBytes,
 })
-const CONTEXT = { metering: true, segmented: false, other: NONE }
+const CONTEXT = { metering: true, other: NONE }
 const EXPLAINED = { compared: 1, unexplained: 0, unexplainedBytes: 0, worst: null }
 
 /** Ten packets of 100 octets up (132 to 147 each as messages), five of 1,000 down. */
@@ -106,15 +106,20 @@ describe("a peer's transfer", () => {
     expect(reconciler.finish(2000, NONE)).toMatchObject({ compared: 2, unexplained: 0 })
   })
 
-  test('on a kernel device: super-packets are more messages than packets', () => {
-    const transfer = 500 + 100_000 + 75 * 32 + 74 * 52
-    const verdict = (segmented: boolean) => {
+  test('super-packets are more messages than packets, whichever device cuts them', () => {
+    // A thousand of 64,000 octets, each sent as 47 messages of at most 1,380.
+    const [packets, payload, mss] = [1000, 64_000, 1380]
+    const messages = packets * Math.ceil(payload / mss)
+    const transfer = 700 + packets * payload + messages * (40 + 32)
+    const verdict = (surplus: number) => {
       const reconciler = started()
-      reconciler.count(session({ packetsTx: 2, bytesTx: 100_000 }), fromAnna)
-      reconciler.read([peer(ANNA, transfer, 5860)], 1000, { ...CONTEXT, segmented })
+      const bytesRx = packets * (payload + 40)
+      const sent = { packetsTx: 0, bytesTx: 0, packetsRx: packets, bytesRx }
+      reconciler.count(session(sent), fromAnna)
+      reconciler.read([peer(ANNA, 500, transfer + surplus)], 1000, CONTEXT)
       return reconciler.finish(1000, NONE).unexplained
     }
-    expect([verdict(true), verdict(false)]).toEqual([0, 1])
+    expect([verdict(0), verdict(packets * payload)]).toEqual([0, 1])
   })
 })
 
@@ -154,10 +159,40 @@ describe('where it begins', () => {
   })
 })
 
-test('with more open sessions than are remembered nothing is compared, rather than wrongly', () => {
-  const reconciler = started(60_000, 3)
-  for (let sequence = 1; sequence <= 4; sequence++)
-    reconciler.count(session({ sequence, endReason: 'activeTimeout' }), fromAnna)
-  reconciler.read([peer(ANNA, 0, 0)], 1000, CONTEXT)
-  expect(reconciler.finish(1000, NONE).compared).toBe(0)
+describe('with more open sessions than are remembered', () => {
+  /** Four sessions, of which three are remembered: anna's transfer is that of all of them. */
+  function overflowed() {
+    const reconciler = started(60_000, 3)
+    const report = (sequence: number, packets: number, endReason: FlowRecord['endReason']) =>
+      reconciler.count(
+        session({ sequence, endReason, packetsTx: packets, bytesTx: packets * 100 }),
+        fromAnna,
+      )
+    for (let sequence = 1; sequence <= 4; sequence++) report(sequence, 1000, 'activeTimeout')
+    let transfer = 500 + 4 * 1000 * 132
+    let atMs = 0
+    const read = (more: number) => {
+      transfer += more
+      atMs += 70_000
+      reconciler.read([peer(ANNA, transfer, 9_000_000)], atMs, CONTEXT)
+    }
+    return { reconciler, report, read }
+  }
+
+  test('the comparison begins anew, and what the forgotten ones had before is no alarm', () => {
+    const { reconciler, report, read } = overflowed()
+    read(0)
+    for (let sequence = 1; sequence <= 4; sequence++) report(sequence, 1010, 'idleTimeout')
+    for (const more of [4 * 10 * 132, 0, 0]) read(more)
+    expect(reconciler.verdict()).toEqual(EXPLAINED)
+  })
+
+  test('what passes and is not metered afterwards is said', () => {
+    const { reconciler, report, read } = overflowed()
+    read(0)
+    for (let sequence = 1; sequence <= 4; sequence++) report(sequence, 1010, 'idleTimeout')
+    read(0)
+    for (const more of [10_000_000, 0, 0]) read(more)
+    expect(reconciler.verdict().worst).toMatchObject({ publicKey: ANNA })
+  })
 })
