@@ -5,7 +5,6 @@ const require = createRequire(import.meta.url)
 const SIGNATURES = {
   prctl: 'int prctl(int option, ulong a, ulong b, ulong c, ulong d)',
   capset: 'int capset(const void *header, const void *data)',
-  capget: 'int capget(void *header, void *data)',
   execv: 'int execv(const char *path, const char **argv)',
   fcntl: 'int fcntl(int fd, int command, int argument)',
   socket: 'int socket(int domain, int type, int protocol)',

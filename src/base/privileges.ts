@@ -2,10 +2,12 @@
  * Least privilege for a meter that was started as root: an unprivileged user, and of root's capabilities only the two
  * that reading an interface and its WireGuard peers take. Called before the first packet is read.
  *
- * Capabilities belong to threads, and Node has started some by then. A change of user reaches all of them: setuid(2)
- * takes the capabilities of those that did not ask to keep them, the calling thread keeps the two, and every thread
- * that it starts later (the capture thread, the spool's writer) inherits those. Staying root has no such call: there
- * the bounding set is narrowed and the program starts itself again, in which even root gets no more than that set.
+ * Capabilities, the bounding set and no_new_privs belong to threads, and Node has started some by then. So the bounding
+ * set is narrowed, no_new_privs is set, and the program starts itself again, in which every thread begins with both.
+ * Where it is to become another user it takes its rights over into that (the inheritable set does that: it is not cut by
+ * the bounding set), reads its files as root once more, and then changes its user: setuid(2) takes the capabilities of
+ * all threads but the calling one, which keeps the two, as every thread does that it starts later (the capture thread,
+ * the spool's writer).
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -14,15 +16,16 @@ import { AppError, EXIT } from './errors.js'
 import { libc } from './libc.js'
 
 const CAP_SETUID = 7
+const CAP_SETPCAP = 8
 const CAP_NET_ADMIN = 12
 const CAP_NET_RAW = 13
-const CAP_LAST = 63
-const KEPT = (1 << CAP_NET_ADMIN) | (1 << CAP_NET_RAW)
+const KEPT = (1n << BigInt(CAP_NET_ADMIN)) | (1n << BigInt(CAP_NET_RAW))
 
 const PR_SET_KEEPCAPS = 8
-const PR_CAPBSET_READ = 23
 const PR_CAPBSET_DROP = 24
 const PR_SET_NO_NEW_PRIVS = 38
+const PR_CAP_AMBIENT = 47
+const PR_CAP_AMBIENT_RAISE = 2
 const F_SETFD = 2
 const CAPABILITY_VERSION_3 = 0x20080522
 
@@ -38,7 +41,21 @@ export function isRoot(): boolean {
 
 /** False in a container that was given no more, and after the program has started itself again to stay root. */
 export function mayChangeUser(): boolean {
-  return libc('prctl')(PR_CAPBSET_READ, CAP_SETUID, 0, 0, 0) === 1
+  return (ownStatus().effective & (1n << BigInt(CAP_SETUID))) !== 0n
+}
+
+/** Of the calling thread; capabilities as masks. */
+function ownStatus() {
+  const text = readFileSync('/proc/thread-self/status', 'utf8')
+  const field = (name: string) => new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(text)?.[1] ?? '0'
+  const mask = (name: string) => BigInt(`0x${field(name)}`)
+  return {
+    permitted: mask('CapPrm'),
+    effective: mask('CapEff'),
+    inheritable: mask('CapInh'),
+    bounding: mask('CapBnd'),
+    hasNoNewPrivs: field('NoNewPrivs') === '1',
+  }
 }
 
 export const ROOT: Account = { name: 'root', uid: 0, gid: 0 }
@@ -87,28 +104,21 @@ function othersMayRead(path: string): boolean {
 }
 
 /**
- * Returns with the privileges gone. For root itself it may not return but start the program again, in this process
- * and with the same arguments.
+ * Returns with the privileges gone. It may not return but start the program again, in this process and with the same
+ * arguments.
  * @throws AppError PRIVILEGES when the kernel refuses.
  */
 export function dropPrivileges(account: Account): void {
+  narrowEveryThread(account.uid !== 0)
+  // A container may have given fewer.
+  const kept = ownStatus().permitted & KEPT
   check('prctl(PR_SET_KEEPCAPS)', libc('prctl')(PR_SET_KEEPCAPS, 1, 0, 0, 0))
-  const narrowed = narrowBoundingSet()
-  if (account.uid === 0) {
-    if (narrowed) startAgain()
-  } else {
+  if (account.uid !== 0) {
     process.setgroups?.([account.gid])
     process.setgid?.(account.gid)
     process.setuid?.(account.uid)
   }
-  const header = Buffer.alloc(8)
-  header.writeUInt32LE(CAPABILITY_VERSION_3, 0)
-  // Two words each of effective, permitted and inheritable.
-  const data = Buffer.alloc(24)
-  data.writeUInt32LE(KEPT, 0)
-  data.writeUInt32LE(KEPT, 4)
-  check('capset', libc('capset')(header, data))
-  check('prctl(PR_SET_NO_NEW_PRIVS)', libc('prctl')(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+  setCapabilities({ effective: kept, permitted: kept, inheritable: 0n })
 }
 
 /**
@@ -116,29 +126,59 @@ export function dropPrivileges(account: Account): void {
  * starts where a container was given none, and can say so. To be called before the threads that need them start.
  */
 export function raiseCapabilities(): void {
-  if (!/^CapPrm:\t0*[1-9a-f]/m.test(readFileSync('/proc/self/status', 'latin1'))) return
+  const { permitted, effective, inheritable } = ownStatus()
+  const wanted = effective | (permitted & KEPT)
+  if (wanted !== effective) setCapabilities({ effective: wanted, permitted, inheritable })
+}
+
+/** For a meter that was not started as root: what it may do beyond reading packets and peers nobody gave it. */
+export function narrowOrdinaryUser(): void {
+  if (ownStatus().permitted !== 0n) narrowEveryThread(true)
+}
+
+/**
+ * No program that any thread starts gets more than the two capabilities, or more than the thread has.
+ * `keepsRights`: what this thread may do it may do after the start, too.
+ */
+function narrowEveryThread(keepsRights: boolean): void {
+  const { permitted, bounding, hasNoNewPrivs } = ownStatus()
+  const surplus = bounding & ~KEPT
+  const narrows = surplus !== 0n && (permitted & (1n << BigInt(CAP_SETPCAP))) !== 0n
+  if (hasNoNewPrivs && !narrows) return
+  // Before the bounding set is narrower: nothing comes in that is not in it.
+  const inheritable = keepsRights ? permitted : 0n
+  setCapabilities({ effective: permitted, permitted, inheritable })
+  if (!isRoot()) raiseAmbient(inheritable)
+  for (let cap = 0; narrows && surplus >> BigInt(cap) !== 0n; cap++) {
+    if (((surplus >> BigInt(cap)) & 1n) === 0n) continue
+    check('prctl(PR_CAPBSET_DROP)', libc('prctl')(PR_CAPBSET_DROP, cap, 0, 0, 0))
+  }
+  check('prctl(PR_SET_NO_NEW_PRIVS)', libc('prctl')(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+  startAgain()
+}
+
+/** Of the calling thread. */
+function setCapabilities(sets: {
+  effective: bigint
+  permitted: bigint
+  inheritable: bigint
+}): void {
   const header = Buffer.alloc(8)
   header.writeUInt32LE(CAPABILITY_VERSION_3, 0)
+  // Two words each of effective, permitted and inheritable, the lower words first.
   const data = Buffer.alloc(24)
-  check('capget', libc('capget')(header, data))
-  const [effective, permitted] = [data.readUInt32LE(0), data.readUInt32LE(4)]
-  const wanted = effective | (permitted & KEPT)
-  if (wanted === effective) return
-  data.writeUInt32LE(wanted >>> 0, 0)
+  for (const [place, mask] of [sets.effective, sets.permitted, sets.inheritable].entries()) {
+    data.writeUInt32LE(Number(mask & 0xffffffffn), place * 4)
+    data.writeUInt32LE(Number(mask >> 32n), 12 + place * 4)
+  }
   check('capset', libc('capset')(header, data))
 }
 
-/** What no program that this thread starts can have again. True when there was anything to take out. */
-function narrowBoundingSet(): boolean {
-  let narrowed = false
-  for (let cap = 0; cap <= CAP_LAST; cap++) {
-    const kept = cap <= 31 && ((KEPT >> cap) & 1) === 1
-    // Numbers that the kernel does not know read as -1.
-    if (kept || libc('prctl')(PR_CAPBSET_READ, cap, 0, 0, 0) !== 1) continue
-    check('prctl(PR_CAPBSET_DROP)', libc('prctl')(PR_CAPBSET_DROP, cap, 0, 0, 0))
-    narrowed = true
-  }
-  return narrowed
+/** So that an ordinary user has them after a program's start, too. */
+function raiseAmbient(mask: bigint): void {
+  for (const cap of [CAP_NET_ADMIN, CAP_NET_RAW])
+    if ((mask >> BigInt(cap)) & 1n)
+      check('prctl(PR_CAP_AMBIENT)', libc('prctl')(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0))
 }
 
 /** Its other threads end, and with them the capabilities that they had. */

@@ -6,6 +6,7 @@ import {
   findAccount,
   isRoot,
   mayChangeUser,
+  narrowOrdinaryUser,
   ROOT,
   unnamedAccount,
 } from '../../base/privileges.js'
@@ -29,6 +30,7 @@ export interface UserChange {
 export function becomeUser(change: UserChange): void {
   const { user: wanted, spoolDirectory, outputDirectory, log } = change
   if (!isRoot()) {
+    narrowOrdinaryUser()
     if (wanted !== undefined)
       log.warn({ user: wanted }, '--user is for a meter that is started as root')
     return
