@@ -13,6 +13,7 @@
 #include "addon/addon_values.h"
 #include "addon/layout.h"
 #include "decode/bytes.h"
+#include "source/capture_files.h"
 
 namespace tunmeter {
 namespace {
@@ -243,11 +244,19 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
   PointStatus last_;  // after close()
 };
 
+// See src/meter/capture/first-packet.ts.
+Napi::Value first_packet_us(const Napi::CallbackInfo& info) {
+  const int64_t ns = first_packet_ns(info[0].ToString().Utf8Value());
+  if (ns == kNoTimestamp) return info.Env().Null();
+  return Napi::Number::New(info.Env(), static_cast<double>(ns) / 1000);
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("PacketEngine", PacketEngineWrap::define(env));
   exports.Set("ObservationPoint", ObservationPointWrap::define(env));
   exports.Set("SessionRows", define_session_rows(env));
   define_links(env, exports);
+  exports.Set("firstPacketUs", Napi::Function::New<first_packet_us>(env, "firstPacketUs"));
   exports.Set("layout", layout_object(env));
   exports.Set("captureLibrary", pcap_lib_version());
   return exports;

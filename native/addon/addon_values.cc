@@ -106,6 +106,7 @@ Napi::Object status_object(Napi::Env env, const PointStatus& status) {
   const auto set = [&object](const char* name, uint64_t value) {
     object.Set(name, static_cast<double>(value));
   };
+  set("filesOverlapping", status.files_overlapping);
   set("bytesRead", status.source.bytes_read);
   set("bytesTotal", status.source.bytes_total);
   set("kernelReceived", status.source.kernel_received);

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <string>
@@ -120,7 +121,12 @@ void ObservationPoint::read_files_ahead() {
 void ObservationPoint::note(FileRead& read) {
   source_stats_ = read.stats;
   files_opened_ = read.files_opened;
-  if (read.error) errors_.push_back({std::move(*read.error), files_opened_ - 1});
+  files_overlapping_ = read.files_overlapping;
+  if (read.error) {
+    const auto later = [](uint32_t file, const PointError& other) { return file < other.file; };
+    const auto at = std::upper_bound(errors_.begin(), errors_.end(), read.file, later);
+    errors_.insert(at, {std::move(*read.error), read.file});
+  }
   between_reads();
 }
 
@@ -228,6 +234,7 @@ void ObservationPoint::publish(bool ended) {
   status_.state = state_;
   status_.ended = ended;
   status_.errors = errors_;
+  status_.files_overlapping = files_overlapping_;
   status_.gone = gone_;
   status_.oldest_epoch = engine_.oldest_epoch();
 }

@@ -4,7 +4,7 @@
 //   start() -> thread: source -> engine -> record queue     until the input is over or fails, or stop()
 //                      engine.finish()     -> record queue     once, then kEnded
 //
-// Files are read in order, through one engine, and if asked by a thread ahead (decode_ahead.h).
+// Files are read in order, those that overlap by time (capture_files.h), through one engine, and if asked by a thread ahead (decode_ahead.h).
 // A live interface that goes away is opened again, tried at least every 250 ms, until stop().
 #pragma once
 
@@ -45,9 +45,10 @@ struct PointStatus {
   EngineCounters counters;
   SourceStats source;
   PointState state = PointState::kRunning;
-  bool ended = false;  // no more records will come
-  std::vector<PointError> errors;
-  SourceError gone;  // kGone: why
+  bool ended = false;              // no more records will come
+  std::vector<PointError> errors;  // by file
+  uint32_t files_overlapping = 0;  // began before one of those before them was over
+  SourceError gone;                // kGone: why
   // Records of sessions of older ones, if any, are in the queue.
   uint32_t oldest_epoch = 0;
 };
@@ -107,6 +108,7 @@ class ObservationPoint {
   // Thread only.
   SourceStats source_stats_;
   uint32_t files_opened_ = 0;
+  uint32_t files_overlapping_ = 0;
   PointState state_ = PointState::kRunning;
   std::vector<PointError> errors_;
   SourceError gone_;

@@ -3,11 +3,14 @@
 import { badOptions } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ipfixPlace } from '../meter/ipfix/place.js'
-import { fileFault, isSameFile } from '../meter/replay/capture-files.js'
+import { fileFault, inOrderOfTime, isSameFile } from '../meter/replay/capture-files.js'
 import { REPLAY_OPTIONS, type ReplayOptions } from '../meter/replay/replay-options.js'
 import { Replay } from '../meter/replay/replay-run.js'
 import { refuseIdle } from '../meter/ship/server-flags.js'
 import { defineCommand } from './command.js'
+
+/** Of a long list of files so many are named. */
+const NAMED_MAX = 20
 
 export const command = defineCommand({
   name: 'replay',
@@ -20,7 +23,8 @@ export const command = defineCommand({
   tunmeter replay --ipfix tcp://collector.example.org:4739 site.pcap
   tunmeter replay --to http://127.0.0.1:8480 --key-file site.key site.pcap
 
-Files are read one after the other as one capture. A damaged file gives its sessions up to there, a
+Files are one capture, read in the order of their first packets whatever order they are given in; those that
+overlap are merged by time. A pipe cannot be put in order, so it stands alone. A damaged file gives its sessions up to there, a
 message with the byte offset, and exit code 1; so does one that is missing, and the others are read.
 A pipe or FIFO is read as it comes: a session leaves within a second of the packet that shows that it is over.
 SIGINT or SIGTERM ends it: what was read is printed and delivered, open sessions as forcedEnd; again: at once.
@@ -37,9 +41,20 @@ catalog: tunmeter catalog push.`,
         '--interim and --consolidate exclude each other: a merged session has ended',
       ])
     }
-    return new Replay(files, options, context).run()
+    const ordered = inOrderOfTime(files)
+    if (ordered.some((file, i) => file !== files[i])) {
+      context.stderr.write(
+        `tunmeter: read in the order of their first packets: ${listed(ordered)}\n`,
+      )
+    }
+    return new Replay(ordered, options, context).run()
   },
 })
+
+function listed(files: readonly string[]): string {
+  const more = files.length - NAMED_MAX
+  return files.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
 
 /** The engine names a file that cannot be read, and reads the others; when none can, nothing is begun. */
 function checkFiles(files: readonly string[]): void {

@@ -76,7 +76,8 @@ describe('several files', () => {
       ...['/nowhere.pcap', loop, cut, SITE],
     ])
     expect(packetsOf(stdout)).toBe(PACKETS + 27)
-    const lines = stderr.trim().split('\n')
+    const [merged, ...lines] = stderr.trim().split('\n')
+    expect(merged).toBe('tunmeter: 1 of 4 files begin before others end: merged by time')
     expect(lines.map((line) => /\w+\.pcap/.exec(line)?.[0])).toEqual([
       'nowhere.pcap',
       'loop.pcap',

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { FIELDS } from '../../src/session/fields.js'
+import { pcapFile } from '../support/capture-files.js'
 import { FakeServer } from '../support/fake-server.js'
+import { ipv4, udp } from '../support/packets.js'
 import { ROOT, run, start } from '../support/process.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
@@ -93,11 +95,12 @@ describe('printed', () => {
 
   test('standard input, gzip’d, and two files as one capture', async () => {
     const input = gzipSync(readFileSync(SITE))
-    const { stdout } = await run(['replay', '-', DEMO, '--format', 'summary'], { input })
-    const alone = JSON.parse((await run(['replay', DEMO, '--format', 'summary'])).stdout) as Row
-    expect(JSON.parse(stdout)).toMatchObject({
-      packets: expected.total.packets + Number(alone.packets),
-    })
+    const packets = async (...files: string[]): Promise<number> => {
+      const { stdout } = await run(['replay', ...files, '--format', 'summary'], { input })
+      return Number((JSON.parse(stdout) as Row).packets)
+    }
+    expect(await packets('-')).toBe(expected.total.packets)
+    expect(await packets(SITE, DEMO)).toBe(expected.total.packets + (await packets(DEMO)))
   })
 
   test('the same file gives the same ids, other options others', async () => {
@@ -119,6 +122,32 @@ describe('printed', () => {
     expect(newest).toBeLessThanOrEqual(Date.now())
     expect(newest).toBeGreaterThan(before - 120_000)
     expect(moved.map((r) => r.duration)).toEqual(plain.map((r) => r.duration))
+  })
+
+  test('--shift-to-now goes by the newest packet, not by a clock that was set back', async () => {
+    const at = (seconds: number, port: number) => ({
+      seconds,
+      data: Uint8Array.from(
+        ipv4({ from: '10.8.0.2', to: '10.0.0.9', protocol: 17 }, udp(port, 53)),
+      ),
+    })
+    const day = 86_400
+    const file = join(temporaryDirectory(), 'set-back.pcap')
+    writeFileSync(
+      file,
+      pcapFile([
+        at(20_000 * day, 1),
+        at(19_999 * day, 2),
+        at(19_999 * day + 3600, 3),
+        at(19_999 * day + 3600, 4),
+      ]),
+    )
+    const before = Date.now()
+    const rows = rowsOf((await run(['replay', file, '--shift-to-now'])).stdout)
+    const ends = rows.map((r) => Date.parse(String(r.endTime)))
+    expect(Math.max(...ends)).toBeGreaterThanOrEqual(before - 1)
+    expect(Math.max(...ends)).toBeLessThanOrEqual(Date.now())
+    expect(Math.max(...ends) - Math.min(...ends)).toBe(day * 1e3)
   })
 
   test('--consolidate merges and loses no byte', async () => {

@@ -42,6 +42,7 @@ export interface NativeStatus {
   readonly errors: readonly NativeSourceError[]
   /** Live: why the interface is gone. */
   readonly gone: NativeSourceError | null
+  readonly filesOverlapping: number
   readonly bytesRead: number
   readonly bytesTotal: number
   readonly kernelReceived: number
@@ -114,6 +115,8 @@ export interface Addon {
   /** Null when there is no such interface; an errno when the kernel did not answer. */
   readonly findLink: (name: string) => NativeLink | null | number
   readonly listLinks: () => string[] | number
+  /** See src/meter/capture/first-packet.ts. */
+  readonly firstPacketUs: (path: string) => number | null
   readonly layout: Layout
   /** libpcap's name and version. */
   readonly captureLibrary: string

@@ -24,7 +24,7 @@ import { RecordBatch } from './record-decode.js'
 export type FlowMeterSource =
   | {
       readonly kind: 'file'
-      /** Read one after the other; `-` is standard input. */
+      /** In the order of their first packets; those that overlap are merged by time. `-` is standard input. */
       readonly paths: readonly string[]
       /** Read and decode on a second thread ahead of the engine's; when absent, if there is a second core. */
       readonly readAhead?: boolean
@@ -63,6 +63,8 @@ export interface FlowMeterCounters extends EngineCounters {
   readonly interfaceDropped: number
   /** How often a live interface came back. */
   readonly reopened: number
+  /** Files that began before one of those before them was over. */
+  readonly filesOverlapping: number
   /** Of the files as stored, compressed or not; total 0 when unknown. */
   readonly bytesRead: number
   readonly bytesTotal: number

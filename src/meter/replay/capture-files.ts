@@ -1,5 +1,7 @@
 /** What can be said of capture files before the engine opens them. */
 import { accessSync, constants, statSync } from 'node:fs'
+import { badOptions } from '../../base/config.js'
+import { firstPacketUs } from '../capture/first-packet.js'
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -36,4 +38,23 @@ export function canBeReadAgain(file: string): boolean {
 /** The first input, of those that can be read, whose bytes come once. */
 export function firstPipe(files: readonly string[]): string | undefined {
   return files.find((file) => fileFault(file) === null && !canBeReadAgain(file))
+}
+
+/**
+ * The files by their first packets, so that their order on the command line changes nothing; what has no packet that can be read
+ * comes first. @throws AppError BAD_OPTIONS for a pipe among others: nothing is known of it before it is read
+ */
+export function inOrderOfTime(files: readonly string[]): readonly string[] {
+  if (files.length < 2) return files
+  const pipe = firstPipe(files)
+  if (pipe !== undefined && files.filter((file) => fileFault(file) === null).length > 1) {
+    throw badOptions([
+      `${pipe === '-' ? 'standard input' : pipe} cannot be put in order of time with other files, since it can be read once only: give it alone, or write it to a file first`,
+    ])
+  }
+  const begun = files.map((file) => {
+    const us = fileFault(file) === null ? firstPacketUs(file) : null
+    return { file, us: us ?? Number.MIN_SAFE_INTEGER }
+  })
+  return begun.sort((a, b) => a.us - b.us).map(({ file }) => file)
 }

@@ -176,7 +176,7 @@ export class Replay {
     }
   }
 
-  /** Reads the files once without records: the shift has to be known before the first one is made. */
+  /** Reads the files twice: the shift has to be known before the first session is made. */
   async #measureShift(): Promise<number> {
     const once = firstPipe(this.#files)
     if (once !== undefined) {
@@ -184,10 +184,16 @@ export class Replay {
         `--shift-to-now reads its input twice, and ${once === '-' ? 'standard input' : once} can be read once only: write it to a file first`,
       ])
     }
-    const meter = await this.#openMeter(false)
-    for await (const _ of meter.records());
-    const newestUs = meter.counters().engineTimeUs
-    return newestUs === null ? 0 : Date.now() * 1000 - newestUs
+    const meter = await this.#openMeter(true)
+    // Of the sessions, not of the engine: its time goes on where a clock was set back, and is one clock's of several.
+    let newestUs = Number.NEGATIVE_INFINITY
+    for await (const batch of meter.records()) {
+      const record = batch.reader()
+      for (let i = 0; i < batch.count; i++) {
+        newestUs = Math.max(newestUs, record.move(i).endTimeUs)
+      }
+    }
+    return newestUs === Number.NEGATIVE_INFINITY ? 0 : Date.now() * 1000 - newestUs
   }
 
   async #openDelivery(identity: ReplayIdentity, meter: FlowMeter): Promise<void> {
@@ -298,6 +304,10 @@ export class Replay {
     if (this.#ipfix !== null)
       stderr.write(
         `${humanCount(this.#ipfix.written)} sessions sent as IPFIX to ${this.#options.ipfix}\n`,
+      )
+    if (counters.filesOverlapping > 0)
+      this.#say(
+        `${counters.filesOverlapping} of ${this.#files.length} files begin before others end: merged by time`,
       )
     for (const { file, message } of counters.errors) {
       const name = this.#files[file] ?? ''

@@ -1,0 +1,7 @@
+/** When a capture begins. */
+import { loadAddon } from './addon.js'
+
+/** Microseconds since the Unix epoch of the first packet that has a time; null when none can be read. Waits for the disk. */
+export function firstPacketUs(path: string): number | null {
+  return loadAddon().firstPacketUs(path)
+}
