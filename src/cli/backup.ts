@@ -13,6 +13,7 @@ import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory } from '../base/private-files.js'
 import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import { Control } from '../server/control/control.js'
+import { readLogged } from '../server/ingest/logged.js'
 import { moveBackup, writeBackup } from '../server/store/backup.js'
 import { DuckStore } from '../server/store/duckdb/duck-store.js'
 import { ApiClient, say } from './api-client.js'
@@ -66,7 +67,12 @@ async function byServer(running: Running, data: string, target: string): Promise
 }
 
 async function byItself(data: string, target: string): Promise<void> {
-  const store = await DuckStore.open({ directory: data, memoryBytes: MEMORY_BYTES, threads: 2 })
+  const store = await DuckStore.open({
+    directory: data,
+    memoryBytes: MEMORY_BYTES,
+    threads: 2,
+    readLogged,
+  })
   const control = new Control(data)
   try {
     await writeBackup({ store, control }, target)

@@ -32,7 +32,8 @@ import { Maintenance } from '../server/http/maintenance.js'
 import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
 import { SecurityLog } from '../server/http/security-log.js'
-import { DuckStore } from '../server/store/duckdb/duck-store.js'
+import { readLogged } from '../server/ingest/logged.js'
+import { DuckStore, LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/duckdb/duck-store.js'
 import { defineCommand } from './command.js'
 import { readTls, useTls } from './serve-tls.js'
 
@@ -51,6 +52,18 @@ export const SERVE_OPTIONS = {
     max: 2 ** 44,
   }),
   storeThreads: integer('Threads that the database may use.', 'N', 2, { min: 1, max: 256 }),
+  logSize: size(
+    'Size of the log of batches; when it is full, meters are told to wait.',
+    LOG_BYTES_MAX,
+    {
+      min: 64 * MiB,
+      max: 2 ** 44,
+    },
+  ),
+  logKeep: duration('Keep batches in the log this long after the database has them.', LOG_KEEP_MS, {
+    min: 0,
+    max: 365 * DAY_MS,
+  }),
   silenceAfter: duration(
     'A meter that has not reported for this long is silent, and its open sessions are interrupted.',
     10 * MINUTE_MS,
@@ -164,6 +177,9 @@ export async function startServer(options: Options): Promise<RunningServer> {
     memoryBytes: options.storeMemory,
     threads: options.storeThreads,
     silenceUs: options.silenceAfter * 1e3,
+    logBytes: options.logSize,
+    logKeepMs: options.logKeep,
+    readLogged,
     progress: (what, facts) => log.info(facts, what),
   }).catch(async (error: unknown) => {
     await control.close()

@@ -7,7 +7,7 @@ import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { csvHeader } from '../../session/csv.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
-import type { CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
+import type { Cancel, CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
 /** A few pieces of CSV: they are made while those before them are sent. */
 const HIGH_WATER_BYTES = 2 * 1024 * 1024
@@ -20,6 +20,7 @@ export interface ExportRequest {
   /** Names of LOG_FIELDS, in this order; all of them when it is left out. */
   readonly columns: readonly string[] | undefined
   readonly signal: AbortSignal
+  readonly late: NonNullable<Cancel['late']>
   /** Told of rows as they go out; for Parquet once a file. */
   readonly counted: (rows: number) => void
 }
@@ -30,9 +31,9 @@ export async function exportStream(
   orgId: string,
   request: ExportRequest,
 ): Promise<Readable> {
-  const { filter, sort, format, signal, counted, columns } = request
+  const { filter, sort, format, signal, late, counted, columns } = request
   const fields = columns === undefined ? LOG_FIELDS : columns.map(fieldOf)
-  const options = { signal, ...(columns !== undefined && { columns }) }
+  const options = { signal, late, ...(columns !== undefined && { columns }) }
   if (format === 'parquet') {
     const file = endedBy(signal, await store.parquet(orgId, filter, sort, options))
     counted(1)
@@ -41,7 +42,7 @@ export async function exportStream(
   const pieces =
     format === 'csv'
       ? bytesOf(store.csv(orgId, filter, sort, options), csvText, counted, headerOf(fields))
-      : bytesOf(store.rows(orgId, filter, sort, { signal }), ndjsonText(fields), counted)
+      : bytesOf(store.rows(orgId, filter, sort, { signal, late }), ndjsonText(fields), counted)
   const bytes = { objectMode: false, highWaterMark: HIGH_WATER_BYTES }
   const plain = endedBy(signal, Readable.from(pieces, bytes))
   await once(plain, 'readable', { signal })

@@ -87,7 +87,10 @@ export function acceptJson(app: FastifyInstance): void {
     async (request: FastifyRequest, body: Buffer) => {
       const text = await decoded(body, request)
       const { readBody } = request.routeOptions.config
-      if (readBody !== undefined) request.bodyCrc = crc32(text)
+      if (readBody !== undefined) {
+        request.bodyCrc = crc32(text)
+        request.rawBody = { bytes: body, gzip: body !== text }
+      }
       const read = readBody?.(text)
       if (read !== undefined) return read
       try {
@@ -155,5 +158,7 @@ declare module 'fastify' {
     unpacks?: (bytes: number) => void
     /** CRC-32 of the body's text, of routes that read it themselves. */
     bodyCrc?: number
+    /** The body as it came, of the same routes. */
+    rawBody?: { readonly bytes: Uint8Array; readonly gzip: boolean }
   }
 }

@@ -94,9 +94,19 @@ export class ServerMetrics {
         },
       })
     counter(
-      'tunmeter_server_journaled_batches_total',
-      'Batches acknowledged from the journal, while the database was busy with itself.',
-      (s) => s.journaledBatches,
+      'tunmeter_server_log_damaged_places_total',
+      'Places of the log whose entries cannot be read any more.',
+      (s) => s.damagedLogPlaces,
+    )
+    counter(
+      'tunmeter_server_refused_batches_total',
+      'Acknowledged batches that the database refused: their sessions are losses in the log.',
+      (s) => s.refusedBatches,
+    )
+    counter(
+      'tunmeter_server_late_reads_total',
+      'Answers from a database that did not yet hold all that was acknowledged before they were asked for.',
+      (s) => s.lateReads,
     )
     counter(
       'tunmeter_server_store_checkpoints_total',
@@ -128,16 +138,16 @@ export class ServerMetrics {
     gauge('tunmeter_server_store_file_bytes', 'Size of the database file.', (s) => s.fileBytes)
     gauge('tunmeter_server_store_wal_bytes', 'Size of its write-ahead log.', (s) => s.walBytes)
     gauge(
-      'tunmeter_server_queued_batches',
-      'Batches that wait for the writer.',
-      (s) => s.queuedBatches,
+      'tunmeter_server_waiting_batches',
+      'Acknowledged batches that are in the log and not yet in the database.',
+      (s) => s.waitingBatches,
     )
-    gauge('tunmeter_server_queued_sessions', 'Their sessions.', (s) => s.queuedSessions)
     gauge(
-      'tunmeter_server_journal_bytes',
-      'Batches that are acknowledged and wait on disk for the database.',
-      (s) => s.journalBytes,
+      'tunmeter_server_waiting_sessions',
+      'Sessions of these batches.',
+      (s) => s.waitingSessions,
     )
+    gauge('tunmeter_server_log_bytes', 'Size of the log.', (s) => s.logBytes)
     gauge(
       'tunmeter_server_exports_running',
       'Exports that have not been taken to their last byte.',

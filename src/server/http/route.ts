@@ -6,9 +6,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { parseWith } from '../../base/faults.js'
 import type { KeyRecord, Scope } from '../control/control.js'
+import type { Behind } from '../store/store.js'
 import type { Auth } from './auth.js'
 import { BODY_BYTES_MAX } from './body.js'
 import { HttpError, ok } from './http.js'
+
+/** Of an answer from a store that does not hold all that was acknowledged before. */
+export const BEHIND_HEADER = 'tunmeter-behind'
 
 type Schema = z.ZodType | undefined
 type Out<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined
@@ -23,6 +27,8 @@ export interface Call<P extends Schema, Q extends Schema, B extends Schema> {
   readonly reply: FastifyReply
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal
+  /** Says in the answer's head what it does not hold yet. */
+  readonly late: (behind: Behind) => void
 }
 
 export interface Route<
@@ -144,6 +150,9 @@ async function answer(
     request,
     reply,
     signal,
+    late: ({ batches, sessions }: Behind) => {
+      void reply.header(BEHIND_HEADER, `batches=${batches}, sessions=${sessions}`)
+    },
   } as Call<Schema, Schema, Schema>
   try {
     return await spec.handle(call)

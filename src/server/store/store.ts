@@ -360,6 +360,13 @@ export interface WriteRequest {
   }
   /** Checked already; refused ones are not in it. */
   readonly sessions: readonly StoredSession[]
+  /** Both as they came, for the log; absent when it may not be kept as it came. */
+  readonly body?: {
+    readonly bytes: Uint8Array
+    readonly gzip: boolean
+    /** Positions in its `sessions` that are not stored. */
+    readonly refused: readonly number[]
+  }
 }
 export interface WriteReceipt extends Pick<BatchReceipt, 'batch' | 'stored' | 'repeated'> {
   /** The identity is that of another batch: nothing was changed, and this one is not stored. */
@@ -373,6 +380,15 @@ export type Subject = { readonly userId: string } | { readonly clientId: number 
 
 export interface Cancel {
   readonly signal?: AbortSignal
+  /** Told before the answer begins when it cannot wait for all that was acknowledged before it was asked for. */
+  readonly late?: (behind: Behind) => void
+}
+
+/** Acknowledged, and not in the database. */
+export interface Behind {
+  readonly batches: number
+  /** Of those whose sessions are known: not of batches that an earlier process acknowledged. */
+  readonly sessions: number
 }
 
 export interface ExportOptions extends Cancel {
@@ -387,7 +403,7 @@ export interface CsvPiece {
 }
 
 export interface Store {
-  /** Resolves when the sessions and the batch number are durable. */
+  /** Resolves when the sessions and the batch number are durable, in the log; whoever asks later sees them. */
   write(request: WriteRequest): Promise<WriteReceipt>
   /** Sessions without a batch number (access logs): repeats are found by their ids. */
   writeLoose(orgId: string, siteId: number, sessions: readonly StoredSession[]): Promise<void>
@@ -425,9 +441,14 @@ export interface Store {
     toUs: number,
     siteIds?: readonly number[],
   ): Promise<readonly Gap[]>
-  meters(orgId: string): Promise<readonly MeterStatus[]>
+  meters(orgId: string, cancel?: Cancel): Promise<readonly MeterStatus[]>
   /** What completeness is judged from; of `siteIds`, or of all sites. At most COVERAGE_GAPS_MAX gaps. */
-  coverage(orgId: string, range: Span, siteIds?: readonly number[]): Promise<Coverage>
+  coverage(
+    orgId: string,
+    range: Span,
+    siteIds?: readonly number[],
+    cancel?: Cancel,
+  ): Promise<Coverage>
 
   catalog(orgId: string): Promise<CatalogVersion>
   /** @returns null when `ifMatch` is given and the current version is none of it. */
@@ -463,12 +484,16 @@ export interface Store {
 export interface StoreStats {
   readonly fileBytes: number
   readonly walBytes: number
-  readonly queuedBatches: number
-  readonly queuedSessions: number
-  /** Of batches that are acknowledged, and not in the database yet. */
-  readonly journalBytes: number
-  /** These four since the store was opened. */
-  readonly journaledBatches: number
+  readonly logBytes: number
+  /** Acknowledged batches that the database does not hold yet. */
+  readonly waitingBatches: number
+  readonly waitingSessions: number
+  /** Answers that could not wait any longer for what was acknowledged before they were asked for. */
+  readonly lateReads: number
+  /** These five since the store was opened. Places in the log where entries were that cannot be read any more. */
+  readonly damagedLogPlaces: number
+  /** Acknowledged batches that the database refused, or that could not be read from the log. */
+  readonly refusedBatches: number
   /** Of the write-ahead log into the file. */
   readonly folds: number
   readonly failedFolds: number

@@ -149,7 +149,7 @@ test('more rows than a table has in one part are put in order, too', LONG, async
 test('a query that nobody waits for ends, also one that begins later', LONG, async () => {
   const directory = `${store.directory}/interrupts`
   const database = await Database.open({ directory, memoryBytes: 256 * 2 ** 20, threads: 2 })
-  const slots = new ExportSlots(database, () => Promise.resolve())
+  const slots = new ExportSlots(database, () => Promise.resolve(null))
   const gone = new AbortController()
   const slot = await slots.take('acme', 2, { signal: gone.signal })
   const running = expect(slot.lanes[0]!.run(ENDLESS)).rejects.toThrow('Interrupted')
@@ -165,7 +165,7 @@ test('a query that nobody waits for ends, also one that begins later', LONG, asy
 test('an organisation leaves places to the others', async () => {
   const directory = `${store.directory}/places`
   const database = await Database.open({ directory, memoryBytes: 256 * 2 ** 20, threads: 2 })
-  const slots = new ExportSlots(database, () => Promise.resolve())
+  const slots = new ExportSlots(database, () => Promise.resolve(null))
   const take = (org: string) => slots.take(org, 1, undefined)
   const taken = await Promise.all(Array.from({ length: EXPORTS_MAX / 2 }, () => take('a')))
   await expect(take('a')).rejects.toMatchObject({
@@ -184,7 +184,7 @@ test('after exports that begin and end at once the memory is whole again', async
   const directory = `${store.directory}/limits`
   const memoryBytes = 512 * 2 ** 20
   const database = await Database.open({ directory, memoryBytes, threads: 2 })
-  const slots = new ExportSlots(database, () => Promise.resolve())
+  const slots = new ExportSlots(database, () => Promise.resolve(null))
   const limit = async () => {
     const connection = await database.lend()
     const reader = await connection.runAndReadAll("SELECT current_setting('memory_limit')")

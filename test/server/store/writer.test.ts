@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Database } from '../../../src/server/store/duckdb/database.js'
-import { Writer } from '../../../src/server/store/duckdb/write/writer.js'
+import type { Writer } from '../../../src/server/store/duckdb/write/writer.js'
 import { batch, session } from '../../support/batches.js'
 import { stored } from '../../support/store.js'
+import { openWriter } from '../../support/writer.js'
 
 const MiB = 2 ** 20
 /** Ten batches or so. */
@@ -19,8 +20,7 @@ let writer: Writer
 
 async function open(rollRows: number): Promise<void> {
   database = await Database.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
-  const options = { directory, clockUs: () => Date.now() * 1e3, rollRows, walBytes: WAL_BYTES }
-  writer = (await Writer.open(database, options)).writer
+  writer = await openWriter(database, directory, { rollRows, walBytes: WAL_BYTES })
 }
 
 async function close(): Promise<void> {
@@ -53,7 +53,7 @@ function submit(number: number) {
   const sessions = Array.from({ length: 200 }, (_, i) =>
     stored(session(number * 1000 + i), 'acme', 1, 'meter-1'),
   )
-  return writer.submit('acme', 1, batch(number, []), sessions)
+  return writer.submit({ orgId: 'acme', siteId: 1, batch: batch(number, []), sessions })
 }
 
 test('roll-ups that follow one another do not keep the log from being folded', async () => {
@@ -124,17 +124,4 @@ test('sums that cannot be made are tried again with more sessions, and keep nobo
   )
   expect(rows.getRows()[0]![0]).toBe(0)
   expect(writer.stats.failedRollups).toBe(1)
-})
-
-test('a batch that the database refuses fails alone, whoever sends it', async () => {
-  await open(1e6)
-  const good = Array.from({ length: 20 }, (_, i) => submit(i + 1))
-  const poison = batch(1, [])
-  // Nothing at the edge lets it through; the store must hold all the same.
-  const report = { ...poison.report, startedAt: '9999-01-01T00:00:00Z' }
-  const bad = writer.submit('other', 1, { ...poison, report }, [])
-  const more = Array.from({ length: 20 }, (_, i) => submit(i + 21))
-  await expect(bad).rejects.toThrow()
-  const receipts = await Promise.all([...good, ...more])
-  expect(receipts.map(({ stored }) => stored)).toEqual(Array(40).fill(200))
 })

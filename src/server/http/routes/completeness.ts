@@ -18,7 +18,7 @@ export function completenessRoutes({ store, control, clockMs, silenceMs }: Serve
       params: orgParams,
       query: completenessQuerySchema,
       answer: completenessSchema,
-      handle: async ({ params: { orgId }, query }) => {
+      handle: async ({ params: { orgId }, query, signal, late }) => {
         const nowMs = clockMs()
         const { fromUs, toUs, siteIds } = filterOf(query, nowMs)
         if (toUs <= fromUs)
@@ -26,7 +26,7 @@ export function completenessRoutes({ store, control, clockMs, silenceMs }: Serve
         const range = { fromUs, toUs }
         const nowUs = nowMs * 1e3
         const [coverage, { catalog }] = await Promise.all([
-          store.coverage(orgId, range, siteIds),
+          store.coverage(orgId, range, siteIds, { signal, late }),
           store.catalog(orgId),
         ])
         const keyed = control

@@ -18,7 +18,7 @@ export function histogramRoutes(context: ServerContext): Route[] {
       params: orgParams,
       query: histogramQuerySchema,
       answer: histogramSchema,
-      handle: async ({ params: { orgId }, query, key, request: from, signal }) => {
+      handle: async ({ params: { orgId }, query, key, request: from, signal, late }) => {
         const filter = checkedFilter(query, clockMs())
         const request = {
           filter,
@@ -27,6 +27,7 @@ export function histogramRoutes(context: ServerContext): Route[] {
         }
         const { originUs, widthUs, count, outcomes } = await store.histogram(orgId, request, {
           signal,
+          late,
         })
         noteQuery(context, orgId, filter, { key, request: from, rows: null })
         return {

@@ -1,11 +1,12 @@
 /** What meters call: sessions, and Newt's access log. */
+import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
 import { checkSession } from '../../ingest/check.js'
 import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
 import { type Place, readBatch } from '../../ingest/read-batch.js'
-import type { StoredSession } from '../../store/store.js'
+import type { StoredSession, WriteRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { type Route, route, siteParams } from '../route.js'
@@ -43,7 +44,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       handle: ({ params, body, request }) => {
         if (!isLoopback(request.ip) && body.report.replay === undefined)
           confirmClock(context, body.report.at)
-        return takeBatch({ ...context, said }, params, body, request.bodyCrc)
+        return takeBatch({ ...context, said }, params, body, request)
       },
     }),
     route({
@@ -101,7 +102,7 @@ async function takeBatch(
   context: ServerContext & { readonly said: Said },
   { orgId, siteId }: z.output<typeof siteParams>,
   body: z.output<typeof batchSchema>,
-  crc: number | undefined,
+  { bodyCrc: crc, rawBody }: Pick<FastifyRequest, 'bodyCrc' | 'rawBody'>,
 ): Promise<BatchReceipt> {
   const { store, control, metrics, clockMs, trustedClock, log, said } = context
   const started = performance.now()
@@ -126,7 +127,14 @@ async function takeBatch(
     oldestUs(retentionDays, believedMs),
   )
   const gaps = off ? [...body.gaps, notStored(body)] : body.gaps
-  const request = { orgId, siteId, batch: { ...body, gaps, crc } as never, sessions }
+  const request: WriteRequest = {
+    orgId,
+    siteId,
+    batch: { ...body, gaps, crc } as never,
+    sessions,
+    // Of what must not be stored the log has nothing, either.
+    ...(!off && rawBody && { body: { ...rawBody, refused: refused.map(({ index }) => index) } }),
+  }
   const { conflict, twoLives, ...receipt } = await store.write(request).catch((error: unknown) => {
     metrics.batches.inc({ result: 'failed' })
     throw error

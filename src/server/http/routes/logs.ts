@@ -77,7 +77,7 @@ function pageRoute(context: ServerContext): Route {
       }),
       notice: noticeSchema.nullable().meta({ description: 'Why the answer is empty.' }),
     }),
-    handle: async ({ params: { orgId }, query, key, request: from, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request: from, signal, late }) => {
       const filter = checkedFilter(query, clockMs())
       const sort = sortOf(query.sort)
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort)
@@ -94,9 +94,9 @@ function pageRoute(context: ServerContext): Route {
         ...(after !== undefined && { after }),
       }
       const [page, total, filterAttributes, gaps] = await Promise.all([
-        store.page(orgId, request, { signal }),
-        query.count ? store.count(orgId, filter, { signal }) : null,
-        query.attributes ? store.attributes(orgId, filter, { signal }) : null,
+        store.page(orgId, request, { signal, late }),
+        query.count ? store.count(orgId, filter, { signal, late }) : null,
+        query.attributes ? store.attributes(orgId, filter, { signal, late }) : null,
         store.gaps(orgId, filter.fromUs, filter.toUs, filter.siteIds),
       ])
       noteQuery(context, orgId, filter, { key, request: from, rows: total ?? page.rows.length })
@@ -148,7 +148,7 @@ function exportRoute(context: ServerContext): Route {
     query: exportQuerySchema,
     answer: null,
     produces: Object.values(CONTENT_TYPES),
-    handle: async ({ params: { orgId }, query, key, request, reply, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request, reply, signal, late }) => {
       const filter = checkedFilter(query, clockMs())
       const { format } = query
       const gzip = format !== 'parquet' && takesGzip(request.headers['accept-encoding'])
@@ -171,6 +171,7 @@ function exportRoute(context: ServerContext): Route {
         gzip,
         columns: query.columns,
         signal,
+        late,
         counted,
       })
       await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
@@ -197,11 +198,11 @@ function summaryRoute(context: ServerContext): Route {
     params: orgParams,
     query: summaryQuerySchema,
     answer: summarySchema,
-    handle: async ({ params: { orgId }, query, key, request, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request, signal, late }) => {
       const filter = checkedFilter(query, clockMs())
       const { groupBy = null, interval = null, top, by: sort } = query
       const asked = { filter, groupBy, interval, top, sort }
-      const answer = await store.summary(orgId, asked, { signal })
+      const answer = await store.summary(orgId, asked, { signal, late })
       noteQuery(context, orgId, filter, { key, request, rows: answer.totals.sessions })
       return answer
     },
@@ -220,7 +221,7 @@ function usageRoute({ store, clockMs }: ServerContext): Route {
     params: orgParams,
     query: usageQuerySchema,
     answer: usageSchema,
-    handle: async ({ params: { orgId }, query, signal }) => {
+    handle: async ({ params: { orgId }, query, signal, late }) => {
       const toMonth = query.to ?? new Date(clockMs()).toISOString().slice(0, 7)
       const fromMonth = query.from ?? monthBefore(toMonth, 11)
       if (fromMonth > toMonth)
@@ -233,7 +234,7 @@ function usageRoute({ store, clockMs }: ServerContext): Route {
       const rows = await store.usage(
         orgId,
         { fromMonth, toMonth, groupBy: query.groupBy },
-        { signal },
+        { signal, late },
       )
       return { from: fromMonth, to: toMonth, usage: rows }
     },

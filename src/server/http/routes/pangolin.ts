@@ -174,7 +174,7 @@ function pageRoute(context: ServerContext): Route {
         users: z.array(z.object({ id: text, email: text.nullable() })),
       }),
     }),
-    handle: async ({ params: { orgId }, query, key, request, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request, signal, late }) => {
       const limit = Math.min(query.limit, LIMIT_MAX)
       const { offset } = query
       if (offset > OFFSET_MAX) {
@@ -185,7 +185,7 @@ function pageRoute(context: ServerContext): Route {
       const filter = filterOf(query, nowUs)
       const { timeStart, timeEnd } = query
       const range = filterOf({ timeStart, timeEnd }, nowUs)
-      const cancel = { signal }
+      const cancel = { signal, late }
       const [rows, total, attributes] = await Promise.all([
         filter === undefined || limit === 0
           ? []
@@ -218,7 +218,7 @@ function exportRoute(context: ServerContext): Route {
     query: filterQuery,
     answer: null,
     produces: ['text/csv'],
-    handle: async ({ params: { orgId }, query, key, request, reply, signal }) => {
+    handle: async ({ params: { orgId }, query, key, request, reply, signal, late }) => {
       const nowMs = clockMs()
       const headers = {
         'content-type': 'text/csv',
@@ -236,7 +236,7 @@ function exportRoute(context: ServerContext): Route {
         { filter, format: 'csv' },
         { key, request, reply },
       )
-      const rows = store.rows(orgId, filter, NEWEST_FIRST, { signal })[Symbol.asyncIterator]()
+      const rows = store.rows(orgId, filter, NEWEST_FIRST, { signal, late })[Symbol.asyncIterator]()
       // Before the headers: it may be a failure.
       const first = await rows.next()
       const stream = Readable.from(csvOf(first, rows, counted))

@@ -16,8 +16,11 @@ export function siteRoutes({ store, control, clockMs, silenceMs }: ServerContext
       scopes: ['admin', 'read'],
       params: orgParams,
       answer: z.object({ sites: z.array(siteStatusSchema), serverTime: z.string() }),
-      handle: async ({ params: { orgId } }) => {
-        const [meters, { catalog }] = await Promise.all([store.meters(orgId), store.catalog(orgId)])
+      handle: async ({ params: { orgId }, signal, late }) => {
+        const [meters, { catalog }] = await Promise.all([
+          store.meters(orgId, { signal, late }),
+          store.catalog(orgId),
+        ])
         const nowMs = clockMs()
         return {
           sites: siteViews(meters, control.keys(orgId), catalog.sites, { nowMs, silenceMs }),

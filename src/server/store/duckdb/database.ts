@@ -344,7 +344,7 @@ const EXPLAINED: readonly (readonly [RegExp, code: string, message: string, hint
     'Restart the server, with free space on the disk of its --data; what it acknowledged is kept.',
   ],
   [
-    /No space left on device/,
+    /no space left on device/i,
     'STORE_FULL',
     'the disk of --data is full',
     'Free some space; what was acknowledged is kept, and the server goes on by itself.',

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { setTimeout } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
+import { Log } from '../../log/log.js'
 import type {
   Cancel,
   CatalogVersion,
@@ -49,8 +49,10 @@ import { withTextIds } from './read/names.js'
 import { count, facts, page } from './read/pages.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { summary, usage } from './read/summary.js'
+import type { ReadLogged } from './write/entries.js'
 import { Erasure } from './write/erasure.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
+import { adoptJournal } from './write/old-journal.js'
 import { Retention } from './write/retention.js'
 import { ROLL_ROWS } from './write/rollup.js'
 import { Writer } from './write/writer.js'
@@ -69,13 +71,21 @@ export interface DuckStoreOptions {
   readonly walBytes?: number
   /** Rows that an export reads at once; else SLICE_ROWS, or CSV_SLICE_ROWS. */
   readonly sliceRows?: number
+  /** Of the log, beyond which batches are refused with STORE_BUSY; 4 GiB. */
+  readonly logBytes?: number
+  /** Segments that the store has applied are kept so long; an hour. */
+  readonly logKeepMs?: number
+  /** A read waits so long for what was acknowledged before, and is then answered from what is there; 10 s. */
+  readonly readWaitMs?: number
+  /** Reads bodies of requests back from the log; without one they are not written as they came. */
+  readonly readLogged?: ReadLogged
   readonly progress?: Progress
 }
 
 const DAY_US = 86400e6
+export const LOG_BYTES_MAX = 4 * 2 ** 30
+export const LOG_KEEP_MS = 3600e3
 const WAL_BYTES_MAX = 64 * 2 ** 20
-/** Ingest goes before deletion, but not for ever. */
-const INGEST_FIRST_MS = 1000
 /** Of the directories in which exports are written, the beginning. */
 const EXPORT_DIRECTORY = 'export-'
 /** Connections of a CSV export: one makes a piece while another's is sent. */
@@ -124,8 +134,23 @@ export class DuckStore implements Store {
   static async #on(database: Database, options: DuckStoreOptions): Promise<DuckStore> {
     removeExports(options.directory)
     const start = performance.now()
-    const { writer, leftovers, refusedBatches } = await Writer.open(database, {
-      directory: options.directory,
+    const { log, recovery } = Log.open({
+      directory: join(options.directory, 'log'),
+      bytesMax: options.logBytes ?? LOG_BYTES_MAX,
+      keepMs: options.logKeepMs ?? LOG_KEEP_MS,
+    })
+    const { cutBytes, damagedPlaces } = recovery
+    if (cutBytes + damagedPlaces > 0)
+      options.progress?.('the log of a server that was killed ends in the middle of an entry', {
+        cutBytes,
+        damagedPlaces,
+      })
+    await adoptJournal(options.directory, log, Date.now() * 1e3)
+    const writer = await Writer.open(database, {
+      log,
+      readLogged: options.readLogged ?? unreadable,
+      progress: options.progress,
+      readWaitMs: options.readWaitMs,
       clockUs: options.clockUs ?? (() => Date.now() * 1e3),
       rollRows: options.rollRows ?? ROLL_ROWS,
       walBytes: options.walBytes ?? WAL_BYTES_MAX,
@@ -133,19 +158,16 @@ export class DuckStore implements Store {
     const seconds = secondsSince(start)
     // Of a file that was rewritten, or whose server was killed.
     if (seconds > 1) options.progress?.('sums by the hour are up to date', { seconds })
-    const { batches, unreadBytes } = leftovers
-    if (batches.length + unreadBytes > 0)
-      options.progress?.('the journal of a server that was killed is in the store', {
-        batches: batches.length,
-        unreadBytes,
-        ...(refusedBatches > 0 && { refusedBatches }),
-      })
     const connections = { retention: await database.connect(), catalogs: await database.connect() }
     return new DuckStore(database, writer, connections, options)
   }
 
-  write({ orgId, siteId, batch, sessions }: WriteRequest): Promise<WriteReceipt> {
-    return this.#submit(orgId, siteId, batch, sessions)
+  async write({ body, ...given }: WriteRequest): Promise<WriteReceipt> {
+    try {
+      return await this.#writer.submit(given, body)
+    } catch (error) {
+      throw explained(error)
+    }
   }
 
   async writeLoose(
@@ -153,15 +175,9 @@ export class DuckStore implements Store {
     siteId: number,
     sessions: readonly StoredSession[],
   ): Promise<void> {
-    await this.#submit(orgId, siteId, null, sessions)
-  }
-
-  async #submit(...given: Parameters<Writer['submit']>): Promise<WriteReceipt> {
-    try {
-      return await this.#writer.submit(...given)
-    } catch (error) {
+    await this.#writer.submit({ orgId, siteId, batch: null, sessions }).catch((error: unknown) => {
       throw explained(error)
-    }
+    })
   }
 
   page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {
@@ -211,7 +227,8 @@ export class DuckStore implements Store {
     work: (c: DuckDBConnection) => Promise<T>,
     cancel?: Cancel,
   ): Promise<T> {
-    await this.#writer.applied()
+    const behind = await this.#writer.applied()
+    if (behind !== null) cancel?.late?.(behind)
     return this.#database.read(orgId, work, cancel?.signal)
   }
 
@@ -307,12 +324,17 @@ export class DuckStore implements Store {
     return this.#read(orgId, (c) => gaps(c, orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }))
   }
 
-  meters(orgId: string): Promise<readonly MeterStatus[]> {
-    return this.#read(orgId, (c) => meterStatuses(c, orgId, this.#clockUs()))
+  meters(orgId: string, cancel?: Cancel): Promise<readonly MeterStatus[]> {
+    return this.#read(orgId, (c) => meterStatuses(c, orgId, this.#clockUs()), cancel)
   }
 
-  coverage(orgId: string, range: Span, siteIds?: readonly number[]): Promise<Coverage> {
-    return this.#read(orgId, (c) => coverage(c, orgId, range, siteIds))
+  coverage(
+    orgId: string,
+    range: Span,
+    siteIds?: readonly number[],
+    cancel?: Cancel,
+  ): Promise<Coverage> {
+    return this.#read(orgId, (c) => coverage(c, orgId, range, siteIds), cancel)
   }
 
   catalog(orgId: string): Promise<CatalogVersion> {
@@ -331,6 +353,8 @@ export class DuckStore implements Store {
 
   /** Between groups of batches, a bounded number at a time. */
   async closeInterrupted(): Promise<number> {
+    // What was acknowledged before says which are interrupted.
+    await this.#writer.applied()
     let closed = 0
     for (;;) {
       const some = await this.#writer.closeInterrupted()
@@ -339,10 +363,9 @@ export class DuckStore implements Store {
     }
   }
 
-  /** Waits for the writer between slices. */
   async expire(orgId: string, beforeUs: number): Promise<number> {
     await this.#writer.applied()
-    const deleted = await this.#retention.expire(orgId, beforeUs, () => this.#ingestFirst())
+    const deleted = await this.#retention.expire(orgId, beforeUs)
     if (deleted > 0) await this.#retention.compactUsage()
     await this.#retention.compactRollup()
     return deleted
@@ -352,18 +375,11 @@ export class DuckStore implements Store {
     await this.#writer.applied()
     // What is left open is reported again by its meter; the others have their sums for good.
     await this.closeInterrupted()
-    const erased = await this.#erasure.erase(orgId, subject, () => this.#ingestFirst())
+    const erased = await this.#erasure.erase(orgId, subject)
     await this.#retention.compactUsage()
     // Sums by the hour hold the person's id until those that cancel each other are written as one.
     if (erased > 0) await this.#retention.compactRollupNow()
     return erased
-  }
-
-  async #ingestFirst(): Promise<void> {
-    await Promise.race([
-      this.#writer.idle(),
-      setTimeout(INGEST_FIRST_MS, undefined, { ref: false }),
-    ])
   }
 
   expireUsage(beforeMonth: string): Promise<void> {
@@ -378,7 +394,7 @@ export class DuckStore implements Store {
 
   async #backup(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    await this.#writer.applied()
+    await this.#writer.applied(Number.POSITIVE_INFINITY)
     const file = join(directory, 'sessions.duckdb')
     if (existsSync(file)) throw new AppError('EXISTS', `${file} exists`)
     const connection = await this.#database.lend()
@@ -428,4 +444,8 @@ function removeExports(directory: string): void {
     if (!name.startsWith(EXPORT_DIRECTORY)) continue
     rmSync(join(directory, name), { recursive: true, force: true })
   }
+}
+
+function unreadable(): Promise<never> {
+  return Promise.reject(new Error('the log holds bodies of requests that nothing here reads'))
 }

@@ -5,7 +5,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
 import { mayTake } from '../../fair-queue.js'
-import type { Cancel } from '../../store.js'
+import type { Behind, Cancel } from '../../store.js'
 import { Turns } from '../../turns.js'
 import { type Database, INTERRUPT_EVERY_MS } from '../database.js'
 
@@ -24,13 +24,13 @@ export interface ExportSlot {
 
 export class ExportSlots {
   readonly #database: Database
-  readonly #applied: () => Promise<void>
+  readonly #applied: () => Promise<Behind | null>
   readonly #running = new Map<string, number>()
   /** Each order of millions of rows takes what memory there is: of four at once, two failed. */
   readonly #ordering = new Turns()
 
   /** @param applied resolves when what was acknowledged before can be read */
-  constructor(database: Database, applied: () => Promise<void>) {
+  constructor(database: Database, applied: () => Promise<Behind | null>) {
     this.#database = database
     this.#applied = applied
   }
@@ -53,7 +53,8 @@ export class ExportSlots {
       for (const lane of lanes.splice(0)) this.#database.release(lane)
     }
     try {
-      await this.#applied()
+      const behind = await this.#applied()
+      if (behind !== null) cancel?.late?.(behind)
       while (lanes.length < laneCount) lanes.push(await this.#database.lend())
       cancel?.signal?.throwIfAborted()
       await this.#database.countExport(1, lanes[0]!)

@@ -9,6 +9,7 @@
  *   meter_life, batch_crc                how far the numbers of each spool are, and the checksums of the last ones
  *   meter_run       when a meter metered: its runs before the one that meter_life has
  *   deleted_before  of each organisation: sessions that ended before this were deleted by retention
+ *   log_position    the last entry of the log that is in here
  *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
  *
  * No index anywhere: on a table of this size it would live in memory. What keeps ids unique is in known-ids.ts.
@@ -185,6 +186,10 @@ CREATE TABLE deleted_before (org_id VARCHAR NOT NULL, before_us BIGINT NOT NULL)
       ),
     )
     .join('\n'),
+  `
+CREATE TABLE log_position (log_id VARCHAR NOT NULL, lsn BIGINT NOT NULL);
+INSERT INTO log_position VALUES ('', 0);
+`,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -26,8 +26,8 @@ export class Erasure {
     this.#between = between
   }
 
-  /** @param paused awaited between two slices. @returns how many sessions */
-  async erase(orgId: string, subject: Subject, paused: () => Promise<void>): Promise<number> {
+  /** @returns how many sessions */
+  async erase(orgId: string, subject: Subject): Promise<number> {
     let erased = 0
     for (const table of ['session', 'session_open']) {
       for (;;) {
@@ -35,7 +35,6 @@ export class Erasure {
         erased += slice
         // Not until none is found: a meter may report an open session again at any time.
         if (slice < SLICE_ROWS) break
-        await paused()
       }
     }
     await this.#between(() => this.#atomic(() => this.#forget(orgId, subject)))

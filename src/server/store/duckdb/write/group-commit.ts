@@ -4,15 +4,25 @@
  * A failure rolls the group back and forgets all that was cached.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { StoredSession, WriteReceipt, WriteRequest } from '../../store.js'
+import type { WriteRequest } from '../../store.js'
+import { int, literal } from '../database.js'
 import { SESSION_RUN_OVER } from '../read/where.js'
-import { OWN_COLUMN_AT, STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
-import { appendTo, SessionRows } from './chunks.js'
+import { STORED_NAMES } from '../schema/columns.js'
+import { appendTo, type SessionRows } from './chunks.js'
 import { KnownIds } from './known-ids.js'
-import { type Booking, explainMissing, fateOf, hasTwin, isoToUs, markSeen } from './lives.js'
+import {
+  type Booking,
+  explainMissing,
+  fateOf,
+  hasTwin,
+  isoToUs,
+  markSeen,
+  type Run,
+} from './lives.js'
 import { Meters, type SavedMeter } from './meters.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
-import { type Rollup, unrollSql } from './rollup.js'
+import type { Rollup } from './rollup.js'
+import { Staged } from './staged.js'
 
 /** Interrupted sessions that are closed at once, so that batches wait for it briefly. */
 export const CLOSE_SESSIONS_MAX = 50_000
@@ -20,49 +30,55 @@ export const CLOSE_SESSIONS_MAX = 50_000
 export interface SiteBatch extends SiteSessions {
   /** Null: sessions without a batch number. */
   readonly batch: WriteRequest['batch'] | null
+  readonly receivedUs: number
 }
 
-const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
-const MORE_PACKETS =
-  'coalesce(s.packets_tx, 0) + coalesce(s.packets_rx, 0) > coalesce(o.packets_tx, 0) + coalesce(o.packets_rx, 0)'
+/** In the log, of the last entry that the database holds. */
+export interface LogPosition {
+  readonly logId: string
+  readonly lsn: number
+}
 
-/** Ended without a report of its end. */
-const CLOSED_OPEN = `o.end_reason = 'activeTimeout'`
+/** Of a meter whose first one could not be written. */
+const NO_REPORT = {
+  version: '',
+  interface: '',
+  packets: 0,
+  bytes: 0,
+  other: {},
+  openSessions: 0,
+  packetsDropped: 0,
+  sessionsDropped: {},
+  spool: { batches: 0, bytes: 0, setAside: 0 },
+}
+
+interface Parts {
+  readonly connection: DuckDBConnection
+  readonly meters: Meters
+  readonly rollup: Rollup
+  readonly staged: Staged
+}
 
 export class GroupCommit {
   readonly #connection: DuckDBConnection
   readonly #known: KnownIds
   readonly #meters: Meters
   readonly #rollup: Rollup
-  readonly #clockUs: () => number
+  readonly #staged: Staged
+  #isStale = false
 
-  private constructor(
-    connection: DuckDBConnection,
-    meters: Meters,
-    rollup: Rollup,
-    clockUs: () => number,
-  ) {
+  private constructor({ connection, meters, rollup, staged }: Parts) {
     this.#connection = connection
     this.#known = new KnownIds(connection)
     this.#meters = meters
     this.#rollup = rollup
-    this.#clockUs = clockUs
+    this.#staged = staged
   }
 
-  static async open(
-    connection: DuckDBConnection,
-    rollup: Rollup,
-    clockUs: () => number,
-  ): Promise<GroupCommit> {
-    const list = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`)
-    const columns = list.join(', ')
-    const openColumns = list.toSpliced(OWN_COLUMN_AT, 0, 'run_started_us BIGINT').join(', ')
-    await connection.run(`CREATE TEMP TABLE stage_ended (${columns})`)
-    await connection.run(`CREATE TEMP TABLE stage_open (${openColumns})`)
-    await connection.run(`CREATE TEMP TABLE stage_closed (${columns})`)
+  static async open(connection: DuckDBConnection, rollup: Rollup): Promise<GroupCommit> {
     const meters = new Meters(connection)
     await meters.load()
-    return new GroupCommit(connection, meters, rollup, clockUs)
+    return new GroupCommit({ connection, meters, rollup, staged: await Staged.open(connection) })
   }
 
   /** What committing it would come to. */
@@ -72,44 +88,88 @@ export class GroupCommit {
     return life === undefined ? 'fresh' : fateOf(life, batch.batch, batch.crc)
   }
 
-  /** @returns a receipt for each */
-  async commit(group: readonly SiteBatch[]): Promise<WriteReceipt[]> {
+  async position(): Promise<LogPosition> {
+    const rows = await this.#connection.runAndReadAll(
+      'SELECT log_id, lsn::DOUBLE FROM log_position',
+    )
+    const [logId, lsn] = rows.getRows()[0] as [string, number]
+    return { logId, lsn }
+  }
+
+  async commit(group: readonly SiteBatch[], position: LogPosition): Promise<void> {
+    if (this.#isStale) await this.#reload()
     try {
-      await this.#connection.run('BEGIN')
+      const { fresh, statements } = this.#book(group)
+      await this.#connection.run(['BEGIN', ...statements].join(';\n'))
+      const plan = new Plan(await this.#known.load(pagesOf(fresh)))
+      for (const given of fresh) plan.add(given, runStartedUs(given))
       const arrival = this.#rollup.nextArrival()
-      const { receipts, appended } = await this.#write(group, arrival)
-      await this.#connection.run('COMMIT')
-      this.#rollup.committed(arrival, appended)
-      return receipts
+      const applied = await this.#apply(plan, arrival)
+      await this.#connection.run(
+        [...applied.statements, positionSql(position), 'COMMIT'].join(';\n'),
+      )
+      this.#rollup.committed(arrival, applied.appended)
     } catch (error) {
-      await this.#connection.run('ROLLBACK').catch(() => undefined)
-      this.#known.clear()
-      await this.#meters.load().catch(() => undefined)
-      await this.#rollup.load().catch(() => undefined)
+      await this.#rollBack()
       throw error
     }
   }
 
-  /**
-   * Of batches that were acknowledged: one that the database refuses, whatever is in it, must not keep out the others.
-   * @returns the refused ones
-   * @throws the failure, when nothing can be written at all
-   */
-  async commitAnyOf(group: readonly SiteBatch[]): Promise<SiteBatch[]> {
-    try {
-      await this.commit(group)
-      return []
-    } catch (error) {
-      if (!(await this.canWrite())) throw error
-    }
-    const refused: SiteBatch[] = []
-    for (const given of group) await this.commit([given]).catch(() => refused.push(given))
-    return refused
+  async #rollBack(): Promise<void> {
+    await this.#connection.run('ROLLBACK').catch(() => undefined)
+    this.#isStale = true
+    await this.#reload().catch(() => undefined)
   }
 
-  /** Whether the database takes anything at all. */
+  /** Nothing may be decided by what a transaction that was rolled back has left in memory. */
+  async #reload(): Promise<void> {
+    this.#known.clear()
+    await this.#meters.load()
+    await this.#rollup.load()
+    this.#isStale = false
+  }
+
+  /**
+   * Goes on after a batch that the database refuses, whatever is in it: its number is booked, and its sessions are a loss
+   * that the log shows. When it is the report that cannot be written, it stays as it was.
+   */
+  async skip(given: SiteBatch, position: LogPosition): Promise<void> {
+    const quiet = { ...given, batch: given.batch && this.#withoutReport(given, given.batch) }
+    await this.#skip(given, position).catch(() => this.#skip(quiet, position))
+  }
+
+  async #skip(given: SiteBatch, position: LogPosition): Promise<void> {
+    const { orgId, siteId, batch, sessions, receivedUs } = given
+    if (this.#isStale) await this.#reload()
+    try {
+      const { fresh, statements } = this.#book([given])
+      const meterId = batch?.meterId ?? sessions[0]?.meterId ?? ''
+      if (fresh.length > 0)
+        statements.push(
+          `INSERT INTO batch_gap VALUES (${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, NULL, NULL,
+             'storeRefused', ${int(sessions.length)}, ${int(receivedUs)}, ${int(receivedUs)}, '', NULL)`,
+        )
+      await this.#connection.run(
+        ['BEGIN', ...statements, positionSql(position), 'COMMIT'].join(';\n'),
+      )
+    } catch (error) {
+      await this.#rollBack()
+      throw error
+    }
+  }
+
+  #withoutReport(
+    { orgId, siteId, receivedUs }: SiteBatch,
+    batch: WriteRequest['batch'],
+  ): WriteRequest['batch'] {
+    const at = new Date(receivedUs / 1e3).toISOString()
+    const known = this.#meters.get(orgId, siteId, batch.meterId)?.report
+    return { ...batch, gaps: [], report: known ?? { ...NO_REPORT, startedAt: at, at } }
+  }
+
+  /** Whether a failure was that of what was written. */
   canWrite(): Promise<boolean> {
-    const changed = this.#connection.run('UPDATE rollup_state SET rolled = rolled')
+    const changed = this.#connection.run('UPDATE log_position SET lsn = lsn')
     return changed.then(
       () => true,
       () => false,
@@ -149,35 +209,27 @@ export class GroupCommit {
     }
   }
 
-  async #write(
-    group: readonly SiteBatch[],
-    arrival: number,
-  ): Promise<{ receipts: WriteReceipt[]; appended: number }> {
-    const receipts: WriteReceipt[] = []
-    const fresh: SiteBatch[] = []
+  /** Numbers and reports; @returns those of the group that are new, and what the tables are to be told */
+  #book(group: readonly SiteBatch[]): { fresh: SiteBatch[]; statements: string[] } {
     const changed: SavedMeter = new Map()
-    for (const given of group) {
-      const fate = given.batch === null ? 'fresh' : await this.#take(given, changed)
-      if (fate === 'fresh') fresh.push(given)
-      receipts.push(receiptOf(given, fate, this.#isOneOfTwoLives(given)))
-    }
-    await this.#meters.save(changed)
-    const plan = new Plan(await this.#known.load(pagesOf(fresh)))
-    for (const given of fresh) plan.add(given, this.#runStartedUs(given))
-    return { receipts, appended: await this.#apply(plan, arrival) }
+    const fresh = group.filter(
+      (given) => given.batch === null || this.#take(given, given.batch, changed) === 'fresh',
+    )
+    return { fresh, statements: this.#meters.takeStatements(changed) }
   }
 
   /** Books the batch number and the report. */
-  async #take(given: SiteBatch, changed: SavedMeter): Promise<Booking> {
-    const { orgId, siteId } = given
-    const batch = given.batch!
+  #take(
+    { orgId, siteId, receivedUs }: SiteBatch,
+    batch: WriteRequest['batch'],
+    changed: SavedMeter,
+  ): Booking {
     const meter =
       this.#meters.get(orgId, siteId, batch.meterId) ??
-      (await this.#meters.create(orgId, siteId, batch.meterId, batch.report))
-    const life = await this.#meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1)
+      this.#meters.create(orgId, siteId, batch.meterId, batch.report)
+    const life = this.#meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1)
     const fate = fateOf(life, batch.batch, batch.crc)
     if (fate !== 'fresh') return fate
-    const nowUs = this.#clockUs()
     const newest = batch.batch > life.lastBatch
     const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
     changed.set(meter, ranges)
@@ -187,50 +239,43 @@ export class GroupCommit {
       const its =
         gap.spoolId === undefined
           ? life
-          : await this.#meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
+          : this.#meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
       if (explainMissing(its, gap)) ranges.set(its, true)
-      else if (gap.fromBatch === undefined) await this.#meters.addLoss(meter, gap)
+      else if (gap.fromBatch === undefined) this.#meters.addLoss(meter, gap)
     }
-    if (!newest) await this.#meters.noteLate(meter, life, batch.report)
+    if (!newest) this.#meters.noteLate(meter, life, batch.report)
     else {
-      await this.#meters.note(meter, life, batch.report)
-      this.#meters.hear(meter, life, batch.report, nowUs)
+      this.#meters.note(meter, life, batch.report)
+      this.#meters.hear(meter, life, batch.report, receivedUs)
     }
     return fate
   }
 
-  #isOneOfTwoLives({ orgId, siteId, batch }: SiteBatch): boolean {
+  /** Whether another spool reports under its meter id at the same time. @param waiting runs that are not booked yet */
+  isOneOfTwoLives(
+    { orgId, siteId, batch, receivedUs }: SiteBatch,
+    waiting: readonly Run[],
+  ): boolean {
     if (batch === null) return false
-    const meter = this.#meters.get(orgId, siteId, batch.meterId)
-    const life = meter?.lives.get(batch.spoolId ?? '')
-    if (meter === undefined || life === undefined) return false
-    return hasTwin(life, [...meter.lives.values()], this.#clockUs())
+    const booked = this.#meters.get(orgId, siteId, batch.meterId)?.lives.values() ?? []
+    return hasTwin(runOf(batch, receivedUs), [...booked, ...waiting], receivedUs)
   }
 
-  #runStartedUs({ batch }: SiteBatch): number {
-    return batch === null ? this.#clockUs() : isoToUs(batch.report.startedAt)
-  }
-
-  /** @returns how many sessions it appended to those that roll-ups count */
-  async #apply(plan: Plan, arrival: number): Promise<number> {
-    const c = this.#connection
+  /** Appends, and says what is to be run for the others. */
+  async #apply(plan: Plan, arrival: number): Promise<{ appended: number; statements: string[] }> {
     const appended = await this.#append(plan.takeAppended(), arrival)
-    const closed = plan.closed
-    if (closed.length > 0) {
-      await this.#stage('stage_closed', closed)
-      await c.run(`DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`)
-    }
     const open = plan.of(Fate.open)
-    if (open.length > 0) {
-      await this.#stage('stage_open', open, plan.openRuns(open))
-      await c.run(
-        `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE_PACKETS}`,
-      )
-      await c.run(`INSERT INTO session_open BY NAME SELECT * FROM stage_open s
-        WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`)
+    const statements = [
+      ...(await this.#staged.endOpen(plan.closed)),
+      ...(await this.#staged.putOpen(open, plan.openRuns(open))),
+    ]
+    const revised = plan.of(Fate.revise)
+    if (revised.length > 0) {
+      // What they replace may be among those that are just being summed up.
+      await this.#rollup.settled()
+      statements.push(...(await this.#staged.revise(revised, arrival, this.#rollup.rolled)))
     }
-    await this.#revise(plan.of(Fate.revise), arrival)
-    return appended
+    return { appended, statements }
   }
 
   async #append(parts: readonly SessionRows[], arrival: number): Promise<number> {
@@ -242,53 +287,17 @@ export class GroupCommit {
     })
     return count
   }
-
-  async #stage(table: string, sessions: readonly StoredSession[], extra?: Float64Array) {
-    await this.#connection.run(`DELETE FROM ${table}`)
-    const rows = new SessionRows(sessions)
-    await appendTo(this.#connection, table, (appender) => rows.appendTo(appender, extra))
-  }
-
-  /** An ended session again: the one with more packets stays, and a real end in any case. */
-  async #revise(sessions: readonly StoredSession[], arrival: number): Promise<void> {
-    if (sessions.length === 0) return
-    const c = this.#connection
-    // What it replaces may be among those that are just being summed up.
-    await this.#rollup.settled()
-    await this.#stage('stage_ended', sessions)
-    // The ranges are for the zone maps.
-    const bounds = (
-      await c.runAndReadAll(
-        'SELECT min(run), max(run), min(seq)::VARCHAR, max(seq)::VARCHAR FROM stage_ended',
-      )
-    ).getRows()[0]! as string[]
-    const near = `o.run >= '${bounds[0]}' AND o.run <= '${bounds[1]}' AND o.seq >= ${bounds[2]} AND o.seq <= ${bounds[3]}`
-    await c.run(`DELETE FROM stage_ended s WHERE NOT EXISTS (
-      SELECT 1 FROM session o WHERE ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE_PACKETS}))`)
-    const left = (
-      await c.runAndReadAll('SELECT count(*)::DOUBLE FROM stage_ended')
-    ).getRows()[0]![0]
-    if (left === 0) return
-    await c.run(`CREATE OR REPLACE TEMP TABLE replaced AS
-      SELECT o.* FROM session o JOIN stage_ended s ON ${near} AND ${SAME_ID}`)
-    await c.run(unrollSql('replaced', this.#rollup.rolled))
-    await c.run(`DELETE FROM session o USING stage_ended s WHERE ${near} AND ${SAME_ID}`)
-    await c.run(
-      `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${STORED_NAMES}, ${arrival} FROM stage_ended`,
-    )
-  }
 }
 
-export function receiptOf(
-  { batch, sessions }: SiteBatch,
-  fate: Booking,
-  twoLives = false,
-): WriteReceipt {
-  return {
-    batch: batch?.batch ?? 0,
-    stored: fate === 'conflict' ? 0 : sessions.length,
-    repeated: fate === 'repeated',
-    ...(fate === 'conflict' && { conflict: true }),
-    ...(twoLives && { twoLives }),
-  }
+function positionSql({ logId, lsn }: LogPosition): string {
+  return `UPDATE log_position SET log_id = ${literal(logId)}, lsn = ${int(lsn)}`
+}
+
+export function runOf({ spoolId = '', report }: WriteRequest['batch'], receivedUs: number): Run {
+  const [runStartedUs, reportedUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
+  return { spoolId, runStartedUs, reportedUs, receivedUs }
+}
+
+function runStartedUs({ batch, receivedUs }: SiteBatch): number {
+  return batch === null ? receivedUs : isoToUs(batch.report.startedAt)
 }

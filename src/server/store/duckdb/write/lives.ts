@@ -171,7 +171,7 @@ export function hear(life: Life, report: MeterReport, nowUs: number): void {
   life.packetsDropped = report.packetsDropped
 }
 
-type Run = Pick<Life, 'spoolId' | 'runStartedUs' | 'reportedUs' | 'receivedUs'>
+export type Run = Pick<Life, 'spoolId' | 'runStartedUs' | 'reportedUs' | 'receivedUs'>
 
 /**
  * Another spool's run reports while this one does. One after the other is a new life: the earlier run's last report was

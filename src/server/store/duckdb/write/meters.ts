@@ -3,7 +3,7 @@
  * numbers that never came.
  *
  * Held in memory whole (a few hundred bytes a meter, and 16 bytes for each of the last checksums) and written with each
- * batch in the same transaction, so that a number counts as seen exactly when its sessions are durable.
+ * group of batches in the same transaction, as one text (takeStatements), so that a number counts as seen exactly when its sessions are durable.
  *
  * Limits: METERS_MAX meters a site (beyond it the longest silent one is forgotten: its sessions are still found by
  * their ids); LIVES_MAX spools a meter (beyond it the longest silent one: what is missing of it stays as a loss);
@@ -46,6 +46,8 @@ export type SavedMeter = Map<Meter, Map<Life, boolean>>
 export class Meters {
   readonly #connection: DuckDBConnection
   #meters = new Map<string, Meter>()
+  /** What the tables are to be told, in order. */
+  #statements: string[] = []
 
   constructor(connection: DuckDBConnection) {
     this.#connection = connection
@@ -53,7 +55,14 @@ export class Meters {
 
   /** From the tables; also after a rollback. */
   async load(): Promise<void> {
-    this.#meters.clear()
+    const loaded = new Meters(this.#connection)
+    await loaded.#loadAll()
+    // At once: whoever asks meanwhile must not find half of them.
+    this.#meters = loaded.#meters
+    this.#statements = []
+  }
+
+  async #loadAll(): Promise<void> {
     await this.#loadMeters()
     await this.#loadLives()
     const gaps = await this.#rows(
@@ -133,18 +142,13 @@ export class Meters {
     return [...this.#meters.values()].filter((m) => m.orgId === orgId)
   }
 
-  async create(
-    orgId: string,
-    siteId: number,
-    meterId: string,
-    report: MeterReport,
-  ): Promise<Meter> {
+  create(orgId: string, siteId: number, meterId: string, report: MeterReport): Meter {
     const siblings = [...this.#meters.values()].filter(
       (m) => m.orgId === orgId && m.siteId === siteId,
     )
     if (siblings.length >= METERS_MAX) {
       const silent = siblings.reduce((a, b) => (a.receivedUs <= b.receivedUs ? a : b))
-      await this.#forget(silent)
+      this.#forget(silent)
     }
     const meter: Meter = {
       orgId,
@@ -160,63 +164,57 @@ export class Meters {
       going: new Map(),
     }
     this.#meters.set(keyOf(orgId, siteId, meterId), meter)
-    await this.#connection.run(
-      `INSERT INTO meter VALUES ($1, ${int(siteId)}, $2, 0, ${int(meter.runStartedUs)}, 0, '{}')`,
-      [orgId, meterId],
+    this.#statements.push(
+      `INSERT INTO meter VALUES (${idOf(meter)}, 0, ${int(meter.runStartedUs)}, 0, '{}')`,
     )
     return meter
   }
 
   /** The spool's numbers; from now on kept when it is new. */
-  async lifeOf(meter: Meter, spoolId: string, firstBatch: number): Promise<Life> {
+  lifeOf(meter: Meter, spoolId: string, firstBatch: number): Life {
     const known = meter.lives.get(spoolId)
     if (known !== undefined) return known
     if (meter.lives.size >= LIVES_MAX) {
       const silent = [...meter.lives.values()].reduce((a, b) =>
         a.receivedUs <= b.receivedUs ? a : b,
       )
-      await this.#forgetLife(meter, silent)
+      this.#forgetLife(meter, silent)
     }
     const life = newLife(spoolId, firstBatch, meter.runStartedUs)
     meter.lives.set(spoolId, life)
-    await this.#connection.run(
-      `INSERT INTO meter_life VALUES ($1, ${int(meter.siteId)}, $2, $3, ${int(life.lastBatch)},
+    this.#statements.push(
+      `INSERT INTO meter_life VALUES (${idOf(meter)}, ${literal(spoolId)}, ${int(life.lastBatch)},
          ${int(life.runStartedUs)}, ${int(life.reportedUs)}, 0)`,
-      [meter.orgId, meter.meterId, spoolId],
     )
     return life
   }
 
   /** What the next report of a life says of the time since the one before; before hear(). */
-  async note(meter: Meter, life: Life, report: MeterReport): Promise<void> {
+  note(meter: Meter, life: Life, report: MeterReport): void {
     const run = endedRun(life, report)
-    if (run !== null) await this.#addRun(meter, run)
+    if (run !== null) this.#addRun(meter, run)
     const dropped = droppedSince(life, meter, report)
-    if (dropped !== null) await this.addLoss(meter, dropped)
+    if (dropped !== null) this.addLoss(meter, dropped)
   }
 
   /** A report that comes late: its run may have been followed by another one already. */
-  async noteLate(meter: Meter, life: Life, report: MeterReport): Promise<void> {
+  noteLate(meter: Meter, life: Life, report: MeterReport): void {
     const [fromUs, toUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
     if (report.replay !== undefined || fromUs === life.runStartedUs) return
     const its = `${whereIs(meter)} AND from_us = ${int(fromUs)}`
-    const known = await this.#connection.runAndReadAll(
-      `SELECT max(to_us)::DOUBLE FROM meter_run WHERE ${its}`,
+    this.#statements.push(
+      `UPDATE meter_run SET to_us = ${int(toUs)} WHERE ${its} AND to_us < ${int(toUs)}`,
+      `INSERT INTO meter_run SELECT ${idOf(meter)}, ${int(fromUs)}, ${int(toUs)}
+         WHERE NOT EXISTS (SELECT 1 FROM meter_run WHERE ${its})`,
+      oldRunsSql(meter),
     )
-    const before = known.getRows()[0]![0] as number | null
-    if (before === null) await this.#addRun(meter, { fromUs, toUs })
-    else if (before < toUs)
-      await this.#connection.run(`UPDATE meter_run SET to_us = ${int(toUs)} WHERE ${its}`)
   }
 
-  async #addRun(meter: Meter, { fromUs, toUs }: Span): Promise<void> {
-    const c = this.#connection
-    await c.run(
-      `INSERT INTO meter_run VALUES ($1, ${int(meter.siteId)}, $2, ${int(fromUs)}, ${int(toUs)})`,
-      [meter.orgId, meter.meterId],
+  #addRun(meter: Meter, { fromUs, toUs }: Span): void {
+    this.#statements.push(
+      `INSERT INTO meter_run VALUES (${idOf(meter)}, ${int(fromUs)}, ${int(toUs)})`,
+      oldRunsSql(meter),
     )
-    await c.run(`DELETE FROM meter_run WHERE ${whereIs(meter)} AND from_us <= (
-      SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`)
   }
 
   /** The newest report of one of its spools; of another spool than before only when it was made later. */
@@ -231,124 +229,118 @@ export class Meters {
     meter.report = report
   }
 
-  async save(changed: SavedMeter): Promise<void> {
+  /**
+   * What all changes of a transaction are to the tables, as texts: the database's threads plan them, bound values would
+   * be planned on ours.
+   */
+  takeStatements(changed: SavedMeter): string[] {
     for (const [meter, lives] of changed) {
-      await this.#saveMeter(meter)
+      this.#statements.push(meterSql(meter))
+      this.#saveHistoryWhenDue(meter)
       for (const [life, rangesChanged] of lives) {
-        await this.#saveLife(meter, life)
-        if (rangesChanged) await this.#saveRanges(meter, life)
+        this.#statements.push(lifeSql(meter, life))
+        if (rangesChanged) this.#saveRanges(meter, life)
       }
     }
-    await this.#saveCrcs(changed)
-  }
-
-  async #saveMeter(meter: Meter): Promise<void> {
-    // With each commit: as one text the database's threads plan it; bound values would be planned on ours.
-    await this.#connection.run(
-      `UPDATE meter SET last_batch = ${int(meter.lastBatch)}, run_started_us = ${int(meter.runStartedUs)},
-         received_us = ${int(meter.receivedUs)}, report = ${literal(JSON.stringify(meter.report))}
-       WHERE ${whereIs(meter)}`,
-    )
-    if (meter.receivedUs - meter.historyUs >= HISTORY_EVERY_US) {
-      meter.historyUs = meter.receivedUs
-      await this.#saveHistory(meter)
-    }
-  }
-
-  async #saveLife(meter: Meter, life: Life): Promise<void> {
-    await this.#connection.run(
-      `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
-         reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)}
-       WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`,
-    )
+    this.#saveCrcs(changed)
+    const statements = this.#statements
+    this.#statements = []
+    return statements
   }
 
   /** All of a transaction at once; those that are too old now and then. */
-  async #saveCrcs(changed: SavedMeter): Promise<void> {
+  #saveCrcs(changed: SavedMeter): void {
     const rows: string[] = []
     for (const [meter, lives] of changed) {
-      const who = `${literal(meter.orgId)}, ${int(meter.siteId)}, ${literal(meter.meterId)}`
       for (const life of lives.keys()) {
         for (const batch of life.unsavedCrcs) {
           const crc = life.crcs.get(batch)
           if (crc !== undefined)
-            rows.push(`(${who}, ${literal(life.spoolId)}, ${int(batch)}, ${int(crc)})`)
-          if (batch % CRCS_MAX === 0) await this.#forgetCrcs(meter, life, batch - CRCS_MAX)
+            rows.push(`(${idOf(meter)}, ${literal(life.spoolId)}, ${int(batch)}, ${int(crc)})`)
+          if (batch % CRCS_MAX === 0) this.#forgetCrcs(meter, life, batch - CRCS_MAX)
         }
         life.unsavedCrcs = []
       }
     }
-    if (rows.length === 0) return
-    await this.#connection.run(`INSERT INTO batch_crc VALUES ${rows.join(', ')}`)
+    if (rows.length > 0) this.#statements.push(`INSERT INTO batch_crc VALUES ${rows.join(', ')}`)
   }
 
-  async #forgetCrcs(meter: Meter, life: Life, upTo: number): Promise<void> {
-    await this.#connection.run(
+  #forgetCrcs(meter: Meter, life: Life, upTo: number): void {
+    this.#statements.push(
       `DELETE FROM batch_crc WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}
          AND batch <= ${int(upTo)}`,
     )
   }
 
-  async addLoss(meter: Meter, gap: BatchGap): Promise<void> {
+  addLoss(meter: Meter, gap: BatchGap): void {
     const longer = goesOn(meter.going, gap)
-    if (longer !== null) return this.#extendLoss(meter, gap.reason, longer)
-    await this.#connection.run(
-      `INSERT INTO batch_gap VALUES ($1, ${int(meter.siteId)}, $2, NULL, NULL, $3, ${int(gap.sessions)},
+    if (longer !== null) this.#extendLoss(meter, gap.reason, longer)
+    else
+      this.#statements.push(
+        `INSERT INTO batch_gap VALUES (${idOf(meter)}, NULL, NULL, ${literal(gap.reason)}, ${int(gap.sessions)},
          ${int(isoToUs(gap.from))}, ${int(isoToUs(gap.to))}, '', ${detailOf(gap)})`,
-      [meter.orgId, meter.meterId, gap.reason],
-    )
+      )
   }
 
-  async #extendLoss(meter: Meter, reason: string, loss: GoingLoss): Promise<void> {
-    await this.#connection.run(
+  #extendLoss(meter: Meter, reason: string, loss: GoingLoss): void {
+    this.#statements.push(
       `UPDATE batch_gap SET to_us = ${int(loss.toUs)}, sessions = ${int(loss.sessions)}, detail = ${detailOf(loss)}
        WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_us = ${int(loss.fromUs)} AND from_batch IS NULL`,
     )
   }
 
-  async #saveRanges(meter: Meter, life: Life): Promise<void> {
+  #saveRanges(meter: Meter, life: Life): void {
     const spool = literal(life.spoolId)
-    await this.#connection.run(
+    this.#statements.push(
       `DELETE FROM batch_gap WHERE ${whereIs(meter)} AND spool_id = ${spool} AND from_batch IS NOT NULL`,
     )
-    for (const r of life.missing) {
-      await this.#connection.run(
-        `INSERT INTO batch_gap VALUES ($1, ${int(meter.siteId)}, $2, ${int(r.from)}, ${int(r.to)}, $3,
-           ${r.sessions === null ? 'NULL' : int(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)}, ${spool}, NULL)`,
-        [meter.orgId, meter.meterId, r.reason],
-      )
-    }
+    const rows = life.missing.map(
+      (r) => `(${idOf(meter)}, ${int(r.from)}, ${int(r.to)}, ${literal(r.reason)},
+         ${r.sessions === null ? 'NULL' : int(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)}, ${spool}, NULL)`,
+    )
+    if (rows.length > 0) this.#statements.push(`INSERT INTO batch_gap VALUES ${rows.join(', ')}`)
   }
 
-  async #saveHistory(meter: Meter): Promise<void> {
-    const { report } = meter
+  #saveHistoryWhenDue(meter: Meter): void {
+    const { report, receivedUs, historyUs } = meter
+    if (receivedUs - historyUs < HISTORY_EVERY_US) return
+    meter.historyUs = receivedUs
     const allDropped = Object.values(report.sessionsDropped).reduce((a, b) => a + b, 0)
     const dropped = Math.min(allDropped, Number.MAX_SAFE_INTEGER)
-    const lag = Math.max(0, (meter.receivedUs - isoToUs(report.at)) / 1e6)
-    await this.#connection.run(
-      `INSERT INTO meter_history VALUES ($1, ${int(meter.siteId)}, $2, ${int(meter.receivedUs)}, ${lag},
+    const lag = Math.max(0, (receivedUs - isoToUs(report.at)) / 1e6)
+    this.#statements.push(
+      `INSERT INTO meter_history VALUES (${idOf(meter)}, ${int(receivedUs)}, ${lag},
          ${int(report.spool.batches)}, ${int(report.openSessions)}, ${int(report.packetsDropped)}, ${int(dropped)})`,
-      [meter.orgId, meter.meterId],
     )
   }
 
-  async #forget(meter: Meter): Promise<void> {
+  #forget(meter: Meter): void {
     this.#meters.delete(keyOf(meter.orgId, meter.siteId, meter.meterId))
     for (const table of TABLES)
-      await this.#connection.run(`DELETE FROM ${table} WHERE ${whereIs(meter)}`)
+      this.#statements.push(`DELETE FROM ${table} WHERE ${whereIs(meter)}`)
   }
 
-  async #forgetLife(meter: Meter, life: Life): Promise<void> {
+  #forgetLife(meter: Meter, life: Life): void {
     meter.lives.delete(life.spoolId)
     if (meter.report.replay === undefined)
-      await this.#addRun(meter, { fromUs: life.runStartedUs, toUs: life.reportedUs })
+      this.#addRun(meter, { fromUs: life.runStartedUs, toUs: life.reportedUs })
     const which = `${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
     for (const table of ['meter_life', 'batch_crc'])
-      await this.#connection.run(`DELETE FROM ${table} WHERE ${which}`)
-    await this.#connection.run(
-      `UPDATE batch_gap SET from_batch = NULL, to_batch = NULL WHERE ${which}`,
-    )
+      this.#statements.push(`DELETE FROM ${table} WHERE ${which}`)
+    this.#statements.push(`UPDATE batch_gap SET from_batch = NULL, to_batch = NULL WHERE ${which}`)
   }
+}
+
+function meterSql(meter: Meter): string {
+  return `UPDATE meter SET last_batch = ${int(meter.lastBatch)}, run_started_us = ${int(meter.runStartedUs)},
+      received_us = ${int(meter.receivedUs)}, report = ${literal(JSON.stringify(meter.report))}
+    WHERE ${whereIs(meter)}`
+}
+
+function lifeSql(meter: Meter, life: Life): string {
+  return `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
+      reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)}
+    WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
 }
 
 /** What only some losses have, as JSON. */
@@ -360,6 +352,17 @@ function detailOf({
 }: Pick<BatchGap, 'interface' | 'bytes' | 'peers' | 'packets'>): string {
   const detail = JSON.stringify({ interface: name, bytes, peers, packets })
   return detail === '{}' ? 'NULL' : literal(detail)
+}
+
+/** The first three values of a row. */
+function idOf({ orgId, siteId, meterId }: Meter): string {
+  return `${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}`
+}
+
+/** Runs beyond the last RUNS_MAX. */
+function oldRunsSql(meter: Meter): string {
+  return `DELETE FROM meter_run WHERE ${whereIs(meter)} AND from_us <= (
+    SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`
 }
 
 function whereIs({ orgId, siteId, meterId }: Meter): string {

@@ -40,15 +40,13 @@ export class Retention {
     this.#turns = turns
   }
 
-  /** @param paused awaited between two slices */
-  async expire(orgId: string, beforeUs: number, paused: () => Promise<void>): Promise<number> {
+  async expire(orgId: string, beforeUs: number): Promise<number> {
     let deleted = 0
     for (const table of ['session', 'session_open']) {
       for (;;) {
         const slice = await this.#turns.run(() => this.#slice(table, orgId, beforeUs))
         deleted += slice
         if (slice === 0) break
-        await paused()
       }
     }
     return deleted

@@ -1,118 +1,221 @@
 /**
- * The one writer: batches in, durable receipts out.
+ * The one writer: batches in, durable receipts out; then into the database.
  *
- *   submit -> queue (batch-queue.ts) -> group -> one transaction (group-commit.ts) -> receipts
- *                  \-> journal (journaled.ts) -> receipts, and a group as soon as the connection is free
+ *   submit -> log (append, one sync for all that wait) -> receipt
+ *              \-> applier: groups, in the order of the log -> one transaction with the position (group-commit.ts)
  *
- * Waiting batches are committed together: one fsync for all of them; large ones are laid out by columns when they come,
- * while those before them are committed. Between two groups come the chores, which need the connection for up to half a
- * second: the write-ahead log is folded into the file (log-fold.ts), interrupted sessions are closed. Batches that come
- * meanwhile are written to the journal and acknowledged; whoever reads the store waits until they are in it (applied()).
- * Sums by the hour are made beside all that (rollup.ts).
+ * Between two groups come the chores, which need the connection for up to half a second: the write-ahead log is folded
+ * into the file (log-fold.ts), interrupted sessions are closed. Receipts do not wait for that; whoever reads the store
+ * waits until what was acknowledged before is in it (applied()). Sums by the hour are made beside all that (rollup.ts).
  *
- * When a group fails and the database takes other writes, its batches are committed one by one, and only those that fail
- * alone are told so. When nothing can be written, all are told: none of them is durable, each will be sent again.
- * Journaled ones were acknowledged, and stay in the journal.
+ * A batch that the database refuses, though it takes others, is skipped, counted, and a loss in the log that users see.
+ * While the database takes nothing (a full disk), the applier tries again each RETRY_MS and with each read.
  *
- * Limits: GROUP_SESSIONS_MAX in one transaction; those of the queue and of the journal, beyond which batches wait for
- * the chores.
+ * A read waits for what was acknowledged before it began, and for nothing later: groups are short, and folding, which
+ * may take longer than many groups, waits while somebody reads, unless it is overdue.
+ *
+ * Limits: GROUP_SESSIONS_MAX in one transaction; MEMORY_SESSIONS_MAX that wait in memory (the others are read back from
+ * the log); BEHIND_SESSIONS_MAX and BEHIND_BATCHES_MAX that are not applied, and the log's bytes: beyond one of these
+ * STORE_BUSY, and the meters keep what they have.
  */
-
-import type { StoredSession, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
+import { AppError, messageOf } from '../../../../base/errors.js'
+import type { Log, Place } from '../../../log/log.js'
+import type { Behind, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
 import { Turns } from '../../turns.js'
-import type { Database } from '../database.js'
-import { BatchQueue, type Waiting } from './batch-queue.js'
-import { GroupCommit, receiptOf } from './group-commit.js'
-import type { Leftovers } from './journal.js'
-import { JournaledBatches } from './journaled.js'
+import type { Database, Progress } from '../database.js'
+import { Arrivals, identityOf } from './arrivals.js'
+import { entryOf, type ReadLogged, readEntry } from './entries.js'
+import { GroupCommit, type SiteBatch } from './group-commit.js'
+import type { Booking } from './lives.js'
 import { LogFold } from './log-fold.js'
 import { endedRows } from './plan.js'
 import { Rollup } from './rollup.js'
+import { WaitingReads } from './waiting-reads.js'
 
-export const GROUP_SESSIONS_MAX = 50_000
+/** Some 100 ms of an idle machine: so long a chore, or a read, waits for a group. */
+export const GROUP_SESSIONS_MAX = 10_000
+const GROUP_BATCHES_MAX = 1000
+export const MEMORY_SESSIONS_MAX = 200_000
+/** A burst of 2 M sessions is acknowledged as fast as the log takes it. */
+export const BEHIND_SESSIONS_MAX = 2_000_000
+export const BEHIND_BATCHES_MAX = 20_000
 /** Smaller batches are laid out together with others of their group: each has a price for its words. */
 const ROWS_AT_ONCE_MIN = 1000
+const RETRY_MS = 1000
+const READ_WAIT_MS = 10_000
+/** What is not applied then is applied by the next start. */
+const CLOSE_WAIT_MS = 2000
+/** The name of the database's cursor in the log. */
+const READER = 'store'
 
 export interface WriterOptions {
-  readonly directory: string
+  readonly log: Log
+  readonly readLogged: ReadLogged
   readonly clockUs: () => number
   /** Arrived sessions after which they are summed up. */
   readonly rollRows: number
   /** Of the write-ahead log, beyond which it is folded into the file. */
   readonly walBytes: number
+  /** A read waits for what is not applied so long, and is then answered from what is; 10 s. */
+  readonly readWaitMs?: number | undefined
+  /** Acknowledged and not applied; BEHIND_SESSIONS_MAX. */
+  readonly behindSessions?: number | undefined
+  readonly progress?: Progress | undefined
 }
 
 export type WriterStats = Omit<StoreStats, 'fileBytes' | 'walBytes' | 'exports' | 'exportsWaiting'>
 
+/** In the log, and not in the database. */
+interface Waiting {
+  readonly place: Place
+  readonly identity: string | null
+  /** 0: of an earlier process, not known. */
+  readonly sessions: number
+  /** Null: to be read from the log. */
+  readonly given: SiteBatch | null
+}
+
 interface Parts {
   readonly groups: GroupCommit
   readonly rollup: Rollup
-  readonly journaled: JournaledBatches
   readonly fold: LogFold
   readonly turns: Turns
 }
 
+/** Failures that are not those of what is written: it is tried again. */
+const TRANSIENT =
+  /conflict|out of memory|no space|io error|interrupt|invalidated|closed|disconnect/i
+
 export class Writer {
-  readonly #queue = new BatchQueue()
+  readonly #options: WriterOptions
+  readonly #log: Log
   readonly #groups: GroupCommit
   readonly #rollup: Rollup
-  readonly #journaled: JournaledBatches
   readonly #fold: LogFold
   /** For what deletes, sums up or folds, and for catalogs; appending needs none. */
   readonly turns: Turns
+  /** In the order of the log. */
+  readonly #waiting: Waiting[] = []
+  readonly #arrivals = new Arrivals()
+  readonly #reads = new WaitingReads()
+  #sessionsInMemory = 0
+  /** Of batches that are being logged, too. */
+  #sessionsBehind = 0
+  #refusedBatches = 0
   /** Chores asked for by others; folding is due by itself. */
   readonly #asked: (() => Promise<void>)[] = []
   #running: Promise<void> | null = null
-  /** Of the chores: a batch came, or they have ended. */
-  #wake: () => void = () => undefined
+  /** The database took nothing when it was tried last. */
+  #stuck = false
+  #retry: NodeJS.Timeout | undefined
+  #closing = false
 
-  private constructor(parts: Parts) {
+  private constructor(options: WriterOptions, parts: Parts) {
+    this.#options = options
+    this.#log = options.log
     this.#groups = parts.groups
     this.#rollup = parts.rollup
-    this.#journaled = parts.journaled
     this.#fold = parts.fold
     this.turns = parts.turns
   }
 
-  /** What the journal holds is in the database afterwards, or set aside. */
-  static async open(
-    database: Database,
-    options: WriterOptions,
-  ): Promise<{ writer: Writer; leftovers: Leftovers; refusedBatches: number }> {
+  /** Begins to apply what the log holds and the database does not. */
+  static async open(database: Database, options: WriterOptions): Promise<Writer> {
     const connection = await database.connect()
     const turns = new Turns()
     const rollup = await Rollup.open(await database.connect(), turns, options.rollRows)
-    const groups = await GroupCommit.open(connection, rollup, options.clockUs)
-    const { journaled, ...found } = await JournaledBatches.open(options.directory, groups)
+    const groups = await GroupCommit.open(connection, rollup)
     const fold = new LogFold(database, connection, options.walBytes)
-    return { writer: new Writer({ groups, rollup, journaled, fold, turns }), ...found }
+    const writer = new Writer(options, { groups, rollup, fold, turns })
+    await writer.#goOn()
+    return writer
   }
 
   get stats(): WriterStats {
     return {
-      queuedBatches: this.#queue.batches,
-      queuedSessions: this.#queue.sessions,
-      journalBytes: this.#journaled.bytes,
-      journaledBatches: this.#journaled.count,
+      logBytes: this.#log.bytes,
+      damagedLogPlaces: this.#log.damagedPlaces,
+      waitingBatches: this.#waiting.length,
+      waitingSessions: this.#sessionsBehind,
+      lateReads: this.#reads.late,
+      refusedBatches: this.#refusedBatches,
       ...this.#fold.counts,
       failedRollups: this.#rollup.failures,
     }
   }
 
-  /** @throws AppError STORE_BUSY */
-  submit(
-    orgId: string,
-    siteId: number,
-    batch: WriteRequest['batch'] | null,
-    sessions: readonly StoredSession[],
+  /** Resolves when it is durable. @throws AppError STORE_BUSY */
+  async submit(
+    { orgId, siteId, batch, sessions }: Omit<SiteBatch, 'receivedUs'>,
+    body?: WriteRequest['body'],
   ): Promise<WriteReceipt> {
-    this.#queue.assertRoomFor(sessions.length)
-    const ended = sessions.length < ROWS_AT_ONCE_MIN ? undefined : endedRows(sessions)
-    const given = { orgId, siteId, batch: batch && withoutSessions(batch), sessions, ended }
-    const receipt = this.#queue.add(given)
+    const receivedUs = this.#options.clockUs()
+    const given = { orgId, siteId, batch: batch && withoutSessions(batch), sessions, receivedUs }
+    const identity = batch === null ? null : identityOf(orgId, siteId, batch, batch.batch)
+    const fate = this.#arrivals.fateOf(identity, given.batch) ?? this.#groups.fateOf(given)
+    const twoLives = this.#groups.isOneOfTwoLives(given, this.#arrivals.runsOf(given))
+    if (fate === 'fresh') await this.#arrive(given, identity, body)
+    else await this.#arrivals.durable(identity)
+    return receiptOf(given, fate, twoLives)
+  }
+
+  async #arrive(
+    given: SiteBatch,
+    identity: string | null,
+    body: WriteRequest['body'],
+  ): Promise<void> {
+    const { behindSessions = BEHIND_SESSIONS_MAX } = this.#options
+    // One is always taken, however large.
+    const isBehind =
+      this.#sessionsBehind > 0 && this.#sessionsBehind + given.sessions.length > behindSessions
+    if (isBehind || this.#waiting.length >= BEHIND_BATCHES_MAX)
+      throw new AppError('STORE_BUSY', 'the database is too far behind the log', {
+        hint: 'Send the batch again in a few seconds.',
+      })
+    this.#sessionsBehind += given.sessions.length
+    const durable = this.#log.append(entryOf(given, body))
+    if (identity !== null && given.batch !== null) {
+      this.#arrivals.add(identity, { crc: given.batch.crc, durable })
+      this.#arrivals.noteRun(given, given.batch)
+    }
+    try {
+      this.#wait(await durable, identity, given)
+    } catch (error) {
+      this.#sessionsBehind -= given.sessions.length
+      this.#arrivals.delete(identity)
+      throw error
+    }
+  }
+
+  #wait(place: Place, identity: string | null, given: SiteBatch): void {
+    const { sessions } = given
+    const fits =
+      this.#sessionsInMemory === 0 ||
+      this.#sessionsInMemory + sessions.length <= MEMORY_SESSIONS_MAX
+    if (fits) this.#sessionsInMemory += sessions.length
+    const ended = fits && sessions.length >= ROWS_AT_ONCE_MIN ? endedRows(sessions) : undefined
+    const kept = fits ? { ...given, ended } : null
+    this.#waiting.push({ place, identity, sessions: sessions.length, given: kept })
     this.#run()
-    this.#wake()
-    return receipt
+  }
+
+  async #goOn(): Promise<void> {
+    const { logId, lsn } = await this.#groups.position()
+    // A log of another id is a new one: the database was restored from a backup, or is from before there was one.
+    const applied = logId === this.#log.id ? lsn : 0
+    this.#log.continueAfter(applied)
+    const { found, lost } = this.#log.entriesAfter(applied)
+    for (const { entry, ...place } of found) {
+      const { orgId, siteId, meterId, spoolId, number, crc } = entry
+      const identity = number === 0 ? null : identityOf(orgId, siteId, { meterId, spoolId }, number)
+      this.#waiting.push({ place, identity, sessions: 0, given: null })
+      if (identity !== null) this.#arrivals.add(identity, { crc, durable: Promise.resolve() })
+    }
+    if (found.length + lost > 0)
+      this.#options.progress?.('the store goes on in its log', { entries: found.length, lost })
+    this.#log.passed(READER, applied)
+    this.#run()
   }
 
   /** See GroupCommit. */
@@ -137,18 +240,34 @@ export class Writer {
     }
   }
 
-  /** Resolves when what was acknowledged so far is in the database, or could not be put there for now. */
-  async applied(): Promise<void> {
-    const tried = this.#journaled.applied()
-    if (tried === null) return
+  /**
+   * Resolves when what was acknowledged so far is in the database, or could not be put there for now, or in time.
+   * @returns what was acknowledged and is not there; null: nothing
+   */
+  async applied(waitMs = this.#options.readWaitMs ?? READ_WAIT_MS): Promise<Behind | null> {
+    const last = this.#waiting.at(-1)
+    if (last === undefined) return null
     // What was refused before may be taken now.
+    this.#stuck = false
+    const waited = this.#reads.wait(last.place.lsn, waitMs)
     this.#run()
-    await tried
+    await waited
+    return this.#behind(last.place.lsn)
   }
 
+  #behind(lsn: number): Behind | null {
+    const waiting = this.#waiting.filter(({ place }) => place.lsn <= lsn)
+    if (waiting.length === 0) return null
+    return { batches: waiting.length, sessions: waiting.reduce((sum, w) => sum + w.sessions, 0) }
+  }
+
+  /** What is not applied by then is in the log. */
   async close(): Promise<void> {
+    await this.#log.close()
+    await Promise.race([this.idle(), setTimeoutAsync(CLOSE_WAIT_MS, undefined, { ref: false })])
+    this.#closing = true
     await this.idle()
-    await this.#journaled.close()
+    clearTimeout(this.#retry)
   }
 
   #run(): void {
@@ -159,40 +278,95 @@ export class Writer {
     // One turn later, so that batches that arrive together are committed together.
     await Promise.resolve()
     do {
-      await this.#journaled.apply(() => this.#commitQueued())
-      await this.#commitQueued()
+      if (!this.#stuck) await this.#applySome()
       this.#rollup.rollWhenDue(() => this.#run())
-      if (this.#choresAreDue()) await this.#journalDuring(() => this.#doChores())
-    } while (this.#queue.batches + this.#asked.length > 0 || this.#journaled.areDue)
+      if (this.#choresAreDue()) await this.#doChores()
+    } while (this.#asked.length > 0 || (this.#waiting.length > 0 && !this.#stuck && !this.#closing))
     this.#running = null
   }
 
-  async #commitQueued(): Promise<void> {
-    const group = this.#queue.take(GROUP_SESSIONS_MAX, 1)
-    if (group.length === 0) return
+  async #applySome(): Promise<void> {
     try {
-      const receipts = await this.#groups.commit(group.map((waiting) => waiting.given))
-      this.#queue.succeed(group, receipts)
+      await this.#commit(await this.#nextGroup())
+    } catch {
+      this.#stuck = true
+      clearTimeout(this.#retry)
+      this.#retry = setTimeout(() => {
+        this.#stuck = false
+        this.#run()
+      }, RETRY_MS).unref()
+    }
+    const next = this.#waiting[0]?.place.lsn ?? Number.POSITIVE_INFINITY
+    this.#reads.answerBefore(this.#stuck ? Number.POSITIVE_INFINITY : next)
+  }
+
+  /**
+   * While somebody reads, no more than what that waits for. Null in the place of one that cannot be read any more.
+   */
+  async #nextGroup(): Promise<(SiteBatch | null)[]> {
+    const group: (SiteBatch | null)[] = []
+    let sessions = 0
+    // It grows while one is read.
+    for (let i = 0; i < this.#waiting.length && i < GROUP_BATCHES_MAX; i++) {
+      const { given, place } = this.#waiting[i]!
+      if (group.length > 0 && this.#reads.some && place.lsn > this.#reads.wantedLsn) break
+      const one = given ?? (await readEntry(this.#log, place, this.#options.readLogged))
+      sessions += one?.sessions.length ?? 0
+      if (sessions > GROUP_SESSIONS_MAX && group.length > 0) break
+      group.push(one)
+    }
+    return group
+  }
+
+  async #commit(group: readonly (SiteBatch | null)[]): Promise<void> {
+    if (group.length === 0) return
+    const readable = group.filter((one) => one !== null)
+    try {
+      await this.#groups.commit(readable, this.#position(group.length))
+      this.#forget(group.length)
+      this.#refusedBatches += group.length - readable.length
     } catch (error) {
-      if (group.length === 1 || !(await this.#groups.canWrite())) this.#queue.fail(group, error)
-      else await this.#commitOneByOne(group)
+      if (isTransient(error) || !(await this.#groups.canWrite())) throw error
+      for (const one of group) await this.#commitOrSkip(one)
     }
   }
 
-  /** A batch that the database refuses, whatever is in it, must not fail those that came with it. */
-  async #commitOneByOne(group: readonly Waiting[]): Promise<void> {
-    for (const waiting of group) {
-      await this.#groups.commit([waiting.given]).then(
-        (receipts) => this.#queue.succeed([waiting], receipts),
-        (error: unknown) => this.#queue.fail([waiting], error),
-      )
+  async #commitOrSkip(one: SiteBatch | null): Promise<void> {
+    const position = this.#position(1)
+    try {
+      await this.#groups.commit(one === null ? [] : [one], position)
+      if (one === null) this.#refusedBatches++
+    } catch (error) {
+      if (one === null || isTransient(error) || !(await this.#groups.canWrite())) throw error
+      await this.#groups.skip(one, position)
+      this.#refusedBatches++
+      const facts = { lsn: position.lsn, sessions: one.sessions.length }
+      this.#options.progress?.(`the database refuses a batch: ${messageOf(error)}`, facts)
     }
+    this.#forget(1)
+  }
+
+  /** That of the log after so many of those that wait. */
+  #position(count: number) {
+    return { logId: this.#log.id, lsn: this.#waiting[count - 1]!.place.lsn }
+  }
+
+  /** They are in the database. */
+  #forget(count: number): void {
+    const { lsn } = this.#position(count)
+    for (const { identity, sessions, given } of this.#waiting.splice(0, count)) {
+      this.#sessionsBehind -= sessions
+      this.#arrivals.delete(identity)
+      this.#sessionsInMemory -= given?.sessions.length ?? 0
+    }
+    this.#log.passed(READER, lsn)
   }
 
   #choresAreDue(): boolean {
     if (this.#asked.length > 0) return true
-    // It would wait for the roll-up, and batches for it. Under constant load one may follow the other: not for ever.
-    const canWait = this.#queue.batches > 0 && this.#rollup.isRolling
+    // It would wait for the roll-up, and batches for it; and reads wait for batches. Under constant load one may
+    // follow the other: not for ever.
+    const canWait = this.#waiting.length > 0 && (this.#rollup.isRolling || this.#reads.some)
     return canWait ? this.#fold.isOverdue : this.#fold.isDue
   }
 
@@ -201,39 +375,19 @@ export class Writer {
     for (const chore of this.#asked.splice(0)) await chore()
     if (this.#fold.isDue) await this.turns.run(() => this.#fold.fold())
   }
+}
 
-  /** Runs what keeps the connection for long. */
-  async #journalDuring(work: () => Promise<void>): Promise<void> {
-    let busy = true
-    const ended = work().finally(() => {
-      busy = false
-      this.#wake()
-    })
-    while (busy) {
-      // Before it looks at the queue: a batch that comes while it does wakes it again.
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      if (!(await this.#journalQueued()) && busy) await woken
-    }
-    await ended
-  }
+function isTransient(error: unknown): boolean {
+  return TRANSIENT.test(messageOf(error))
+}
 
-  /** @returns false when there was nothing, or no room */
-  async #journalQueued(): Promise<boolean> {
-    if (!this.#journaled.takesMore) return false
-    const group = this.#queue.take(this.#journaled.room, 0)
-    if (group.length === 0) return false
-    try {
-      const known = await this.#journaled.add(group.map((waiting) => waiting.given))
-      const receipts = group.map(({ given }) => receiptOf(given, known.get(given) ?? 'fresh'))
-      this.#queue.succeed(group, receipts)
-      return true
-    } catch {
-      // They wait for the database, as they would without a journal.
-      this.#queue.putBack(group)
-      return false
-    }
+function receiptOf({ batch, sessions }: SiteBatch, fate: Booking, twoLives: boolean): WriteReceipt {
+  return {
+    batch: batch?.batch ?? 0,
+    stored: fate === 'conflict' ? 0 : sessions.length,
+    repeated: fate === 'repeated',
+    ...(fate === 'conflict' && { conflict: true }),
+    ...(twoLives && { twoLives }),
   }
 }
 

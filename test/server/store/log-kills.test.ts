@@ -1,4 +1,4 @@
-/** A store that is killed while it folds, sums up and journals: what it acknowledged is there, once, in its last state. */
+/** A store that is killed while it appends, applies, folds and sums up: what it acknowledged is there, once, in its last state. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,19 +7,19 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
 import { sequenceOf } from '../../../src/server/store/duckdb/schema/ids.js'
-import { MORE_PACKETS, PACKETS, SESSIONS_A_BATCH } from '../../support/journal-sessions.js'
+import { MORE_PACKETS, PACKETS, SESSIONS_A_BATCH } from '../../support/log-sessions.js'
 import { follow } from '../../support/process.js'
 import { rounds } from '../../support/rounds.js'
 import { ALWAYS } from '../../support/store.js'
 
-const WORKER = fileURLToPath(new URL('../../support/journal-worker.ts', import.meta.url))
+const WORKER = fileURLToPath(new URL('../../support/log-worker.ts', import.meta.url))
 const MiB = 2 ** 20
 const KILLS = rounds(3, 6)
 
 interface Acknowledged {
   readonly siteId: number
   readonly number: number
-  readonly journaledBatches: number
+  readonly waitingBatches: number
   readonly folds: number
 }
 
@@ -29,8 +29,8 @@ interface Enough {
 }
 
 function parsed(line: string): Acknowledged {
-  const [siteId, number, journaledBatches, folds] = line.split(' ').map(Number) as number[]
-  return { siteId: siteId!, number: number!, journaledBatches: journaledBatches!, folds: folds! }
+  const [siteId, number, waitingBatches, folds] = line.split(' ').map(Number) as number[]
+  return { siteId: siteId!, number: number!, waitingBatches: waitingBatches!, folds: folds! }
 }
 
 /** Kills it when it has acknowledged so many batches, and folded so often. */
@@ -76,7 +76,7 @@ test(`nothing that was acknowledged is lost or doubled by a kill (KILLS_SEED=${s
   const directory = mkdtempSync(join(tmpdir(), 'tunmeter-kills-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const all: (Acknowledged & { readonly first: number })[] = []
-  let [journaled, folds] = [0, 0]
+  let [waiting, folds] = [0, 0]
   for (let kill = 0; kill < KILLS; kill++) {
     const first = 1 + Math.max(0, ...all.map((a) => a.number + 1))
     const wanted = 60 + ((seed * (kill + 7)) % 90)
@@ -86,7 +86,7 @@ test(`nothing that was acknowledged is lost or doubled by a kill (KILLS_SEED=${s
       folds: kill === 0 ? 1 : 0,
     })
     all.push(...acknowledged.map((a) => ({ ...a, first })))
-    journaled += acknowledged.at(-1)!.journaledBatches
+    waiting += acknowledged.at(-1)!.waitingBatches
     folds += acknowledged.at(-1)!.folds
     const batches = await storedPackets(directory)
     const known = new Map(all.map((a) => [`${a.siteId}/${a.number}`, a]))
@@ -104,6 +104,6 @@ test(`nothing that was acknowledged is lost or doubled by a kill (KILLS_SEED=${s
       if (!known.has(key)) expect(sessions.size, key).toBe(SESSIONS_A_BATCH)
     }
   }
-  expect(journaled).toBeGreaterThan(0)
+  expect(waiting).toBeGreaterThan(0)
   expect(folds).toBeGreaterThan(0)
 })

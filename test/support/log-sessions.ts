@@ -7,7 +7,7 @@ export const SESSIONS_A_BATCH = 100
 export const PACKETS = 10
 export const MORE_PACKETS = 11
 
-export function journalSessions(siteId: number, number: number, first: number): StoredSession[] {
+export function logSessions(siteId: number, number: number, first: number): StoredSession[] {
   const make = (sequence: number, packetsTx: number) =>
     stored(session(sequence, { packetsTx }), 'acme', siteId, `meter-${siteId}`)
   const fresh = Array.from({ length: SESSIONS_A_BATCH }, (_, i) =>

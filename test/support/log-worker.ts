@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.js'
 import { batch } from './batches.js'
-import { journalSessions } from './journal-sessions.js'
+import { logSessions } from './log-sessions.js'
 
 const MiB = 2 ** 20
 const [directory = '', first = '1'] = process.argv.slice(2)
@@ -21,10 +21,10 @@ const store = await DuckStore.open({
 async function meter(siteId: number): Promise<void> {
   for (let number = Number(first); ; number++) {
     const meterId = `meter-${siteId}`
-    const sessions = journalSessions(siteId, number, Number(first))
+    const sessions = logSessions(siteId, number, Number(first))
     await store.write({ orgId: 'acme', siteId, batch: batch(number, [], { meterId }), sessions })
-    const { journaledBatches, folds } = store.stats()
-    writeSync(1, `${siteId} ${number} ${journaledBatches} ${folds}\n`)
+    const { waitingBatches, folds } = store.stats()
+    writeSync(1, `${siteId} ${number} ${waitingBatches} ${folds}\n`)
   }
 }
 

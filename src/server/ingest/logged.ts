@@ -1,0 +1,54 @@
+/** The body of a meter's request, read back from the log: what was refused of it when it came stays out. */
+import { promisify } from 'node:util'
+import { crc32, gunzip } from 'node:zlib'
+import { AppError } from '../../base/errors.js'
+import type { StoredSession, WriteRequest } from '../store/store.js'
+import { batchSchema } from './batch.js'
+import { checkSession } from './check.js'
+import { readBatch } from './read-batch.js'
+
+const unzip = promisify(gunzip)
+/** It was unpacked once, under the bounds of requests. */
+const TEXT_BYTES_MAX = 64 * 2 ** 20
+
+interface LoggedBody {
+  readonly orgId: string
+  readonly siteId: number
+  readonly crc: number | undefined
+  readonly refused: readonly number[]
+  readonly gzip: boolean
+  readonly body: Uint8Array
+}
+
+/** @throws AppError STORE_UNREADABLE */
+export async function readLogged(
+  entry: LoggedBody,
+): Promise<{ batch: WriteRequest['batch']; sessions: StoredSession[] }> {
+  try {
+    return await readBody(entry)
+  } catch (cause) {
+    throw new AppError('STORE_UNREADABLE', 'a batch in the log cannot be read back', { cause })
+  }
+}
+
+async function readBody(
+  entry: LoggedBody,
+): Promise<{ batch: WriteRequest['batch']; sessions: StoredSession[] }> {
+  const bytes = Buffer.from(entry.body)
+  const text = entry.gzip ? await unzip(bytes, { maxOutputLength: TEXT_BYTES_MAX }) : bytes
+  if (entry.crc !== undefined && entry.crc !== crc32(text))
+    throw new Error('it is not the one that came')
+  const { sessions: given, ...batch } = batchSchema.parse(
+    readBatch(text) ?? JSON.parse(text.toString()),
+  )
+  const place = { orgId: entry.orgId, siteId: entry.siteId, meterId: batch.meterId }
+  const refused = new Set(entry.refused)
+  const sessions: StoredSession[] = []
+  for (const [index, one] of given.entries()) {
+    if (refused.has(index)) continue
+    const session = checkSession(one, place, Number.MAX_SAFE_INTEGER, 0)
+    // What was too old or ahead of its time then is among the refused.
+    if (typeof session !== 'string') sessions.push(session)
+  }
+  return { batch: { ...batch, crc: entry.crc } as WriteRequest['batch'], sessions }
+}

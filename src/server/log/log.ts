@@ -1,0 +1,329 @@
+/**
+ * What arrives, in order and durable, before anything else is done with it: numbered entries (format.ts) in segments.
+ *
+ * append() resolves when the entry is on disk; all that wait are written with one sync. When a write fails, none of its
+ * entries is kept, and the file is cut back before the next. Readers have named cursors (passed()): a closed segment
+ * goes when all cursors are beyond it and keepMs is over, or earlier when the log is at its bound.
+ *
+ * Limit: bytesMax, beyond which append() throws STORE_BUSY until readers have passed.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError } from '../../base/errors.js'
+import {
+  type Entry,
+  encode,
+  entryAt,
+  type Found,
+  firstLsnOf,
+  idOf,
+  SEGMENT_HEADER_BYTES,
+  scan,
+  segmentHeader,
+  segmentName,
+} from './format.js'
+
+const SEGMENT_BYTES = 64 * 2 ** 20
+/** Of the log's bound, at most: the segment that is written to does not go, and must leave room for what comes. */
+const SEGMENT_SHARE = 1 / 4
+/** Of few entries: what readers have passed must not lie there for as long as it takes to fill a segment. */
+const SEGMENT_AGE_MS = 3600e3
+
+export interface LogOptions {
+  readonly directory: string
+  readonly bytesMax: number
+  readonly keepMs: number
+  readonly clockMs?: () => number
+  readonly segmentBytes?: number
+}
+
+interface Segment {
+  readonly path: string
+  readonly firstLsn: number
+  /** Of its last entry; firstLsn - 1 when it has none. */
+  lastLsn: number
+  bytes: number
+  beganMs: number
+  /** When its last entry was written. */
+  endedMs: number
+}
+
+export interface Place {
+  readonly lsn: number
+  readonly path: string
+  readonly offset: number
+  readonly bytes: number
+}
+
+export interface Recovery {
+  /** Bytes at the end that were no whole entry. */
+  readonly cutBytes: number
+  readonly damagedPlaces: number
+}
+
+interface Waiting {
+  readonly entry: Entry
+  readonly done: (place: Place) => void
+  readonly failed: (error: unknown) => void
+}
+
+export class Log {
+  readonly id: string
+  readonly #options: LogOptions
+  readonly #clockMs: () => number
+  readonly #segments: Segment[]
+  readonly #cursors = new Map<string, number>()
+  readonly #damage: { places: number }
+  #nextLsn: number
+  #file: FileHandle | undefined
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  #flushing: Promise<void> | null = null
+  /** What is at the end of the file is not known. */
+  #broken = false
+
+  private constructor(options: LogOptions, id: string, segments: Segment[], damaged: number) {
+    this.#options = options
+    this.#clockMs = options.clockMs ?? Date.now
+    this.id = id
+    this.#segments = segments
+    this.#damage = { places: damaged }
+    this.#nextLsn = (segments.at(-1)?.lastLsn ?? 0) + 1
+  }
+
+  /** Cuts off what a crash left at the end. @throws AppError STORE_NEWER, STORE_UNREADABLE */
+  static open(options: LogOptions): { log: Log; recovery: Recovery } {
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+    const names = readdirSync(options.directory).filter((name) => firstLsnOf(name) !== undefined)
+    const ids = new Set<string>()
+    const segments: Segment[] = []
+    let damaged = 0
+    let cutBytes = 0
+    names.sort()
+    for (const [i, name] of names.entries()) {
+      const path = join(options.directory, name)
+      const firstLsn = firstLsnOf(name)!
+      const bytes = statSync(path).size
+      const isLast = i === names.length - 1
+      if (isLast && bytes < SEGMENT_HEADER_BYTES) {
+        // Its making was cut off: it has no entry.
+        rmSync(path)
+        cutBytes += bytes
+        break
+      }
+      const content = readFileSync(path)
+      const id = idOf(content.subarray(0, SEGMENT_HEADER_BYTES), path)
+      if (id === undefined) damaged++
+      else ids.add(id)
+      const segment = segmentOf(path, firstLsn, bytes)
+      if (isLast) {
+        const { found, goodBytes, damaged: places } = scan(content, firstLsn, path)
+        damaged += places
+        cutBytes += bytes - goodBytes
+        if (bytes > goodBytes) truncateSync(path, goodBytes)
+        segment.bytes = goodBytes
+        segment.lastLsn = found.at(-1)?.lsn ?? firstLsn - 1
+      } else segment.lastLsn = firstLsnOf(names[i + 1]!)! - 1
+      segments.push(segment)
+    }
+    if (ids.size > 1)
+      throw new AppError('STORE_UNREADABLE', `${options.directory} has segments of several logs`, {
+        hint: 'Put back the log directory as it was, or move it away: what the store has not applied is lost with it.',
+      })
+    const id = [...ids][0] ?? randomBytes(8).toString('hex')
+    const log = new Log(options, id, segments, damaged)
+    return { log, recovery: { cutBytes, damagedPlaces: damaged } }
+  }
+
+  get bytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  }
+
+  get lastLsn(): number {
+    return this.#nextLsn - 1
+  }
+
+  /** Places that were found to hold no entry, between others that do. */
+  get damagedPlaces(): number {
+    return this.#damage.places
+  }
+
+  /** Entries after this one, and how many there should be and are not. */
+  entriesAfter(lsn: number): { found: (Place & { readonly entry: Entry })[]; lost: number } {
+    const found: (Place & { readonly entry: Entry })[] = []
+    for (const [i, { path, firstLsn, lastLsn }] of this.#segments.entries()) {
+      if (lastLsn <= lsn) continue
+      const scanned = scan(readFileSync(path), firstLsn, path)
+      if (i < this.#segments.length - 1) this.#damage.places += scanned.damaged
+      // The body is read when it is needed.
+      for (const one of scanned.found)
+        if (one.lsn > lsn) found.push({ ...one, path, entry: { ...one.entry, body: NOTHING } })
+    }
+    const first = Math.max(lsn + 1, 1)
+    return { found, lost: Math.max(0, this.#nextLsn - first - found.length) }
+  }
+
+  /** Numbers go on after this one: the store knows of entries that this log has lost. */
+  continueAfter(lsn: number): void {
+    if (lsn < this.#nextLsn) return
+    this.#nextLsn = lsn + 1
+    const last = this.#segments.at(-1)
+    if (last !== undefined) last.beganMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** @throws AppError STORE_UNREADABLE */
+  async read({ path, offset, bytes, lsn }: Place): Promise<Entry> {
+    const file = await open(path)
+    try {
+      const buffer = Buffer.alloc(bytes)
+      await file.read(buffer, 0, bytes, offset)
+      const found: Found | undefined = entryAt(buffer, 0, path)
+      if (found?.lsn === lsn) return found.entry
+    } finally {
+      await file.close()
+    }
+    throw new AppError('STORE_UNREADABLE', `${path} is damaged at byte ${offset}`)
+  }
+
+  /** Resolves when it is durable. @throws AppError STORE_BUSY, and what writing throws: it is not kept then */
+  append(entry: Entry): Promise<Place> {
+    const { bytesMax } = this.#options
+    const wanted = this.#waitingBytes + entry.body.length
+    if (this.bytes + wanted > bytesMax) this.#trim(true)
+    if (this.bytes + wanted > bytesMax)
+      return Promise.reject(
+        new AppError('STORE_BUSY', 'the log is full: the store is behind', {
+          hint: 'Send the batch again in a few seconds.',
+        }),
+      )
+    return new Promise((done, failed) => {
+      this.#waiting.push({ entry, done, failed })
+      this.#waitingBytes += entry.body.length
+      this.#flushing ??= this.#flush()
+    })
+  }
+
+  /** The reader of this name needs nothing up to this one any more. */
+  passed(reader: string, lsn: number): void {
+    this.#cursors.set(reader, lsn)
+    this.#trim(false)
+  }
+
+  async close(): Promise<void> {
+    await this.#flushing
+    await this.#file?.close()
+    this.#file = undefined
+  }
+
+  async #flush(): Promise<void> {
+    // One turn later, so that what arrives together is synced together.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting
+      this.#waiting = []
+      this.#waitingBytes = 0
+      try {
+        const places = await this.#write(group.map(({ entry }) => entry))
+        for (const [i, { done }] of group.entries()) done(places[i]!)
+      } catch (error) {
+        for (const { failed } of group) failed(error)
+      }
+    }
+    this.#flushing = null
+  }
+
+  async #write(entries: readonly Entry[]): Promise<Place[]> {
+    const { segment, file } = await this.#segment()
+    if (this.#broken) await this.#cutBack(segment, file)
+    const parts = entries.map((entry, i) => encode(this.#nextLsn + i, entry))
+    let offset = segment.bytes
+    const places = parts.map(({ length }, i): Place => {
+      const place = { lsn: this.#nextLsn + i, path: segment.path, offset, bytes: length }
+      offset += length
+      return place
+    })
+    try {
+      await file.appendFile(Buffer.concat(parts))
+      await file.datasync()
+    } catch (error) {
+      this.#broken = true
+      await this.#cutBack(segment, file).catch(() => undefined)
+      throw error
+    }
+    this.#nextLsn += entries.length
+    segment.bytes = offset
+    segment.lastLsn = this.#nextLsn - 1
+    segment.endedMs = this.#clockMs()
+    return places
+  }
+
+  async #cutBack(segment: Segment, file: FileHandle): Promise<void> {
+    await file.truncate(segment.bytes)
+    await file.datasync()
+    this.#broken = false
+  }
+
+  /** The one that is written to; a new one when it is full or old. */
+  async #segment(): Promise<{ segment: Segment; file: FileHandle }> {
+    const last = this.#segments.at(-1)
+    const { directory, bytesMax, segmentBytes = SEGMENT_BYTES } = this.#options
+    const mostBytes = Math.min(segmentBytes, bytesMax * SEGMENT_SHARE)
+    const nowMs = this.#clockMs()
+    const isOver = (one: Segment) => one.bytes >= mostBytes || nowMs - one.beganMs > SEGMENT_AGE_MS
+    // An empty one goes on: its name is taken.
+    if (last !== undefined && (last.firstLsn === this.#nextLsn || !isOver(last))) {
+      this.#file ??= await open(last.path, 'a')
+      return { segment: last, file: this.#file }
+    }
+    // What could not be cut back must not look like damage before the next segment.
+    if (this.#broken && this.#file !== undefined) await this.#cutBack(last!, this.#file)
+    const path = join(directory, segmentName(this.#nextLsn))
+    const file = await open(path, 'ax', 0o600)
+    try {
+      await file.appendFile(segmentHeader(this.id, this.#nextLsn))
+      await file.datasync()
+      await syncDirectory(directory)
+    } catch (error) {
+      await file.close()
+      rmSync(path, { force: true })
+      throw error
+    }
+    await this.#file?.close()
+    this.#file = file
+    const segment = segmentOf(path, this.#nextLsn, SEGMENT_HEADER_BYTES, nowMs)
+    this.#segments.push(segment)
+    return { segment, file }
+  }
+
+  /** @param early also those whose time to be kept is not over */
+  #trim(early: boolean): void {
+    if (this.#cursors.size === 0) return
+    const passed = Math.min(...this.#cursors.values())
+    const endedMs = this.#clockMs() - this.#options.keepMs
+    while (this.#segments.length > 1) {
+      const [first] = this.#segments as [Segment]
+      if (first.lastLsn > passed || (!early && first.endedMs > endedMs)) return
+      rmSync(first.path, { force: true })
+      this.#segments.shift()
+    }
+  }
+}
+
+const NOTHING = new Uint8Array()
+
+function segmentOf(path: string, firstLsn: number, bytes: number, beganMs?: number): Segment {
+  const atMs = beganMs ?? statSync(path).mtimeMs
+  return { path, firstLsn, lastLsn: firstLsn - 1, bytes, beganMs: atMs, endedMs: atMs }
+}
+
+/** Without it a power cut may forget that there is a new file. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
