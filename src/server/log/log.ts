@@ -69,6 +69,12 @@ interface Waiting {
   readonly failed: (error: unknown) => void
 }
 
+interface Rotation {
+  readonly due: (last: Segment) => boolean
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
+
 export class Log {
   readonly id: string
   readonly #options: LogOptions
@@ -80,7 +86,10 @@ export class Log {
   #file: FileHandle | undefined
   #waiting: Waiting[] = []
   #waitingBytes = 0
+  #rotations: Rotation[] = []
   #flushing: Promise<void> | null = null
+  /** Entries up to this one need not be kept when readers have passed. */
+  #forgetUpTo = 0
   /** What is at the end of the file is not known. */
   #broken = false
 
@@ -189,10 +198,8 @@ export class Log {
 
   /** Resolves when it is durable. @throws AppError STORE_BUSY, and what writing throws: it is not kept then */
   append(entry: Entry): Promise<Place> {
-    const { bytesMax } = this.#options
     const wanted = this.#waitingBytes + entry.body.length
-    if (this.bytes + wanted > bytesMax) this.#trim(true)
-    if (this.bytes + wanted > bytesMax)
+    if (!this.#hasRoom(wanted))
       return Promise.reject(
         new AppError('STORE_BUSY', 'the log is full: the store is behind', {
           hint: 'Send the batch again in a few seconds.',
@@ -205,10 +212,57 @@ export class Log {
     })
   }
 
+  #hasRoom(wanted: number): boolean {
+    const { bytesMax } = this.#options
+    if (this.bytes + wanted > bytesMax) this.#trim(this.#nextLsn)
+    if (this.bytes + wanted <= bytesMax) return true
+    // The one that is written to is all that is left, and may go: nothing is being written.
+    const [last] = this.#segments
+    if (this.#segments.length !== 1 || this.#flushing !== null || wanted > bytesMax) return false
+    if (last!.lastLsn > this.#passed) return false
+    this.#forgetUpTo = last!.lastLsn
+    last!.beganMs = Number.NEGATIVE_INFINITY
+    return true
+  }
+
   /** The reader of this name needs nothing up to this one any more. */
   passed(reader: string, lsn: number): void {
     this.#cursors.set(reader, lsn)
-    this.#trim(false)
+    this.#trim(this.#forgetUpTo)
+  }
+
+  /** All that is here so far goes as soon as every reader has passed it, however short it was kept. */
+  async forgetPassed(): Promise<void> {
+    await this.#rotateWhen(() => true)
+    this.#forgetUpTo = Math.max(this.#forgetUpTo, (this.#segments.at(-1)?.firstLsn ?? 1) - 1)
+    this.#trim(this.#forgetUpTo)
+  }
+
+  /** What is kept longer than it has to be goes, when nothing comes, too. */
+  async tidy(): Promise<void> {
+    await this.#rotateWhen((last) => this.#isOld(last))
+    this.#trim(this.#forgetUpTo)
+  }
+
+  /** Between two writes, however many wait. */
+  #rotateWhen(due: Rotation['due']): Promise<void> {
+    return new Promise((done, failed) => {
+      this.#rotations.push({ due, done, failed })
+      this.#flushing ??= this.#flush()
+    })
+  }
+
+  async #rotate({ due, done, failed }: Rotation): Promise<void> {
+    const last = this.#segments.at(-1)
+    try {
+      if (last !== undefined && due(last)) {
+        last.beganMs = Number.NEGATIVE_INFINITY
+        await this.#segment()
+      }
+      done()
+    } catch (error) {
+      failed(error)
+    }
   }
 
   async close(): Promise<void> {
@@ -220,8 +274,10 @@ export class Log {
   async #flush(): Promise<void> {
     // One turn later, so that what arrives together is synced together.
     await Promise.resolve()
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length + this.#rotations.length > 0) {
+      for (const rotation of this.#rotations.splice(0)) await this.#rotate(rotation)
       const group = this.#waiting
+      if (group.length === 0) continue
       this.#waiting = []
       this.#waitingBytes = 0
       try {
@@ -271,7 +327,7 @@ export class Log {
     const { directory, bytesMax, segmentBytes = SEGMENT_BYTES } = this.#options
     const mostBytes = Math.min(segmentBytes, bytesMax * SEGMENT_SHARE)
     const nowMs = this.#clockMs()
-    const isOver = (one: Segment) => one.bytes >= mostBytes || nowMs - one.beganMs > SEGMENT_AGE_MS
+    const isOver = (one: Segment) => one.bytes >= mostBytes || this.#isOld(one)
     // An empty one goes on: its name is taken.
     if (last !== undefined && (last.firstLsn === this.#nextLsn || !isOver(last))) {
       this.#file ??= await open(last.path, 'a')
@@ -294,17 +350,27 @@ export class Log {
     this.#file = file
     const segment = segmentOf(path, this.#nextLsn, SEGMENT_HEADER_BYTES, nowMs)
     this.#segments.push(segment)
+    this.#trim(this.#forgetUpTo)
     return { segment, file }
   }
 
-  /** @param early also those whose time to be kept is not over */
-  #trim(early: boolean): void {
-    if (this.#cursors.size === 0) return
-    const passed = Math.min(...this.#cursors.values())
+  #isOld({ beganMs }: Segment): boolean {
+    return this.#clockMs() - beganMs > SEGMENT_AGE_MS
+  }
+
+  /** Up to this one every reader has all. */
+  get #passed(): number {
+    return this.#cursors.size === 0 ? 0 : Math.min(...this.#cursors.values())
+  }
+
+  /** @param forgetUpTo of those up to here also those whose time to be kept is not over */
+  #trim(forgetUpTo: number): void {
+    const passed = this.#passed
     const endedMs = this.#clockMs() - this.#options.keepMs
     while (this.#segments.length > 1) {
       const [first] = this.#segments as [Segment]
-      if (first.lastLsn > passed || (!early && first.endedMs > endedMs)) return
+      const mayGo = first.lastLsn <= forgetUpTo || first.endedMs <= endedMs
+      if (first.lastLsn > passed || !mayGo) return
       rmSync(first.path, { force: true })
       this.#segments.shift()
     }

@@ -58,6 +58,7 @@ async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string 
 test('at the bound of the log meters are told to wait, answers say how far behind, and it goes on by itself', async () => {
   const t = await TestStore.open(100, { logBytes: LOG_BYTES, readWaitMs: 1, readLogged })
   onTestFinished(() => t.close())
+  t.nowUs = Date.now() * 1e3
   const { app, key } = await start(t)
   const headers = { authorization: `Bearer ${key}` }
   const send = (number: number) => {

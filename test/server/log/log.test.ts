@@ -174,6 +174,53 @@ test('segments go when every reader has passed and their time is over, at the bo
   expect(open().log.lastLsn).toBe(lsn)
 })
 
+test('what is to be forgotten goes with the segment that is written to, as soon as readers have passed', async () => {
+  const { log } = open({ keepMs: 1e9 })
+  await fill(log, 3)
+  log.passed('store', 2)
+  const forgetting = log.forgetPassed()
+  const during = log.append(entry(4))
+  await forgetting
+  expect(lsns(log).slice(0, 3)).toEqual([1, 2, 3])
+  log.passed('store', 3)
+  expect((await during).lsn).toBe(4)
+  expect(lsns(log)).toEqual([4])
+  log.passed('store', 4)
+  expect(lsns(log)).toEqual([4])
+  await log.forgetPassed()
+  expect(lsns(log)).toEqual([])
+  await log.close()
+  const again = open().log
+  expect((await again.append(entry(5))).lsn).toBe(5)
+  await again.close()
+})
+
+test('when nothing comes, what is over goes, too', async () => {
+  const { log } = open()
+  await fill(log, 3)
+  log.passed('store', 3)
+  await log.tidy()
+  expect(lsns(log)).toEqual([1, 2, 3])
+  nowMs += 3600e3 + 2000
+  await log.tidy()
+  expect(lsns(log)).toEqual([])
+})
+
+test('a bound that the segment that is written to fills alone does not keep it from going', async () => {
+  const { log } = open({ bytesMax: 4000, segmentBytes: 4000, keepMs: 1e9 })
+  // Written at once, so in one segment, though it has more than a quarter of the bound.
+  await fill(log, 5, 600)
+  expect(readdirSync(directory)).toHaveLength(1)
+  await expect(log.append(entry(6, 1000))).rejects.toMatchObject({ code: 'STORE_BUSY' })
+  log.passed('store', log.lastLsn)
+  for (let number = 6; number < 60; number++) {
+    const { lsn } = await log.append(entry(number, 1000))
+    log.passed('store', lsn)
+    expect(log.bytes).toBeLessThanOrEqual(4000)
+  }
+  expect(lsns(log).at(-1)).toBe(59)
+})
+
 test('a write that fails keeps none of its group, and it goes on by itself', async () => {
   const { log } = open()
   await fill(log, 1)

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { DuckDBConnection } from '@duckdb/node-api'
+import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Database } from '../../../src/server/store/duckdb/database.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
@@ -15,6 +15,8 @@ import { openWriter } from '../../support/writer.js'
 
 const MiB = 2 ** 20
 type Given = Omit<SiteBatch, 'receivedUs'>
+
+const run = DuckDBConnection.prototype.run
 
 let directory = ''
 let database: Database
@@ -43,14 +45,17 @@ async function close(): Promise<void> {
   await database.close()
 }
 
-/** Resolves when the chores are at work; one of them waits for somebody else's turn then, until letGo(). */
+/** Resolves when a chore is at work; nothing is applied until letGo(). */
 async function holdUp(): Promise<void> {
   const held = new Promise<void>((resolve) => {
     letGo = resolve
   })
-  const first = writer.closeInterrupted().then(() => void writer.turns.run(() => held))
-  void writer.closeInterrupted()
-  await first
+  await new Promise<void>((begun) => {
+    void writer.betweenGroups(() => {
+      begun()
+      return held
+    })
+  })
 }
 
 /** No commit of this meter until the transaction of another connection ends. */
@@ -255,6 +260,56 @@ test('the journal of an earlier version moves into the log', async () => {
   expect(readdirSync(directory)).toContain('journal.unread')
   expect(readdirSync(directory)).not.toContain('journal')
   await open()
+})
+
+test('while others have the turn, batches are applied, revisions of what is to be summed up, too', async () => {
+  await close()
+  database = await Database.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
+  // Due at once, and waiting for the turn.
+  writer = await openWriter(database, directory, { rollRows: 1, walBytes: 64 * MiB })
+  other = await database.connect()
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const holding = writer.turns.run(() => held)
+  const closing = writer.closeInterrupted()
+  for (let number = 2; number <= 6; number++) await writer.submit(given(number))
+  const more = { packetsTx: 99, bytesTx: 99_000 }
+  const revised = [1, 2, 3].map((i) => stored(session(2000 + i, more), 'acme', 1, 'meter-1'))
+  await writer.submit({ ...given(7), sessions: revised })
+  expect(await writer.applied(Number.POSITIVE_INFINITY)).toBeNull()
+  const rows = await other.runAndReadAll('SELECT count(*)::INT, sum(packets_tx)::INT FROM session')
+  const expected = [18, 15 * 10 + 3 * 99]
+  expect(rows.getRows()).toEqual([expected])
+  letGo()
+  await Promise.all([holding, closing])
+  await writer.idle()
+  const sums = `SELECT sum(sessions)::INT, sum(packets_tx)::INT FROM rollup_hour WHERE dim = 5`
+  await writer.submit(given(8))
+  await writer.applied()
+  await writer.idle()
+  expect((await other.runAndReadAll(sums)).getRows()).toEqual([[21, expected[1]! + 30]])
+})
+
+test('a chore that fails while sums are due leaves the way free', async () => {
+  await close()
+  database = await Database.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
+  writer = await openWriter(database, directory, { rollRows: 1, walBytes: 64 * MiB })
+  other = await database.connect()
+  const failing = vi.spyOn(DuckDBConnection.prototype, 'run').mockImplementation(function (
+    this: DuckDBConnection,
+    ...args
+  ) {
+    if (String(args[0]).includes('closing')) throw new Error('IO Error: no space left on device')
+    return run.apply(this, args)
+  })
+  const closing = writer.closeInterrupted()
+  const submitted = [2, 3, 4, 5, 6].map((number) => writer.submit(given(number)))
+  await expect(closing).rejects.toThrow(/no space/)
+  failing.mockRestore()
+  await Promise.all(submitted)
+  expect(await writer.applied(Number.POSITIVE_INFINITY)).toBeNull()
+  expect(await count()).toBe(18)
 })
 
 test('a write-ahead log is not folded into a file that has no room for it', async () => {

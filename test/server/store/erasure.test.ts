@@ -1,8 +1,10 @@
 /** Erasing a person beside meters that go on: totals stay exact, no batch fails, no trace of the id stays in the sums. */
 
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { GroupCommit } from '../../../src/server/store/duckdb/write/group-commit.js'
 import { batch, report, session } from '../../support/batches.js'
 import { ALWAYS, TestStore } from '../../support/store.js'
 
@@ -76,6 +78,34 @@ test('the sums by the hour in the file have the id no more', async () => {
   await t.reopen()
   expect(ids).toContain('max')
   expect(ids).not.toContain('otto')
+})
+
+const inLog = (text: string) =>
+  readdirSync(join(t.directory, 'log')).some((name) =>
+    readFileSync(join(t.directory, 'log', name)).includes(text),
+  )
+
+test('the log has the person no more, and a start brings nobody back', async () => {
+  await t.send('acme', 1, batch(1, [session(1, OTTO), session(2)], alive()))
+  expect(inLog('otto')).toBe(true)
+  expect(await t.store.erase('acme', { userId: 'otto' })).toBe(1)
+  expect(inLog('otto')).toBe(false)
+  await t.reopen()
+  expect(await t.store.count('acme', ALWAYS)).toBe(1)
+})
+
+test('what the database has not taken yet could come back: nothing is erased then', async () => {
+  await t.send('acme', 1, batch(1, [session(1, OTTO)], alive()))
+  const refusing = vi
+    .spyOn(GroupCommit.prototype, 'commit')
+    .mockRejectedValue(new Error('IO Error: No space left on device'))
+  await t.send('acme', 1, batch(2, [session(2, OTTO)], alive()))
+  const asked = t.store.erase('acme', { userId: 'otto' })
+  await expect(asked).rejects.toMatchObject({ code: 'STORE_BUSY' })
+  expect(inLog('otto')).toBe(true)
+  refusing.mockRestore()
+  expect(await t.store.erase('acme', { userId: 'otto' })).toBe(2)
+  expect(inLog('otto')).toBe(false)
 })
 
 test('what was erased stays a loss as long as what is beside it is kept', async () => {

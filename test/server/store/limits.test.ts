@@ -36,6 +36,7 @@ test('the log is folded into the file again and again while batches come', async
     let before = store.stats().walBytes
     for (let number = 1; folded < 3 && number < 100; number++) {
       await send(store, number)
+      await store.count('acme', ALWAYS)
       const { walBytes } = store.stats()
       if (walBytes < before) folded++
       else written = Math.max(written, walBytes - before)
@@ -43,8 +44,8 @@ test('the log is folded into the file again and again while batches come', async
       before = walBytes
     }
     expect(folded).toBe(3)
-    // What passes the bound is folded before the next commit.
-    expect(largest).toBeLessThanOrEqual(MiB + written)
+    // Groups go on for as much again while it waits.
+    expect(largest).toBeLessThanOrEqual(2 * MiB + written)
     expect(await store.count('acme', ALWAYS)).toBeGreaterThanOrEqual(3 * BATCH)
   } finally {
     await store.close()

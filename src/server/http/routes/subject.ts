@@ -42,7 +42,7 @@ const NOT_COVERED = [
   'backups of the data directory, and copies of it',
   'files that were exported before',
   'meters: what waits in a spool comes later; their own catalogs (--catalog FILE)',
-  'the server’s journal or log of batches, until it is overwritten',
+  'the server’s log: batches that came while this ran, until --log-keep is over',
   'the audit trail: who asked for this person, this erasure, and names in changes of the catalog',
   'space of the database’s files that is free now, until it is written again',
 ]

@@ -372,7 +372,12 @@ export class DuckStore implements Store {
   }
 
   async erase(orgId: string, subject: Subject): Promise<number> {
-    await this.#writer.applied()
+    // What was acknowledged must be there: it would come back from the log.
+    await this.#writer.forgetApplied()
+    if ((await this.#writer.applied(Number.POSITIVE_INFINITY)) !== null)
+      throw new AppError('STORE_BUSY', 'the database is behind the log: nothing was erased', {
+        hint: 'Try again in a few seconds.',
+      })
     // What is left open is reported again by its meter; the others have their sums for good.
     await this.closeInterrupted()
     const erased = await this.#erasure.erase(orgId, subject)
@@ -382,7 +387,8 @@ export class DuckStore implements Store {
     return erased
   }
 
-  expireUsage(beforeMonth: string): Promise<void> {
+  async expireUsage(beforeMonth: string): Promise<void> {
+    await this.#writer.tidyLog().catch(() => undefined)
     const now = this.#clockUs()
     return this.#retention.expireUsage(beforeMonth, now - DAY_US, now - 400 * DAY_US)
   }

@@ -66,6 +66,8 @@ export class GroupCommit {
   readonly #rollup: Rollup
   readonly #staged: Staged
   #isStale = false
+  /** While a revision is not committed. */
+  #letRollUp = (): void => undefined
 
   private constructor({ connection, meters, rollup, staged }: Parts) {
     this.#connection = connection
@@ -109,6 +111,7 @@ export class GroupCommit {
         [...applied.statements, positionSql(position), 'COMMIT'].join(';\n'),
       )
       this.#rollup.committed(arrival, applied.appended)
+      this.#letRollUp()
     } catch (error) {
       await this.#rollBack()
       throw error
@@ -117,6 +120,7 @@ export class GroupCommit {
 
   async #rollBack(): Promise<void> {
     await this.#connection.run('ROLLBACK').catch(() => undefined)
+    this.#letRollUp()
     this.#isStale = true
     await this.#reload().catch(() => undefined)
   }
@@ -272,7 +276,7 @@ export class GroupCommit {
     const revised = plan.of(Fate.revise)
     if (revised.length > 0) {
       // What they replace may be among those that are just being summed up.
-      await this.#rollup.settled()
+      this.#letRollUp = await this.#rollup.hold()
       statements.push(...(await this.#staged.revise(revised, arrival, this.#rollup.rolled)))
     }
     return { appended, statements }

@@ -14,7 +14,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { LogFilter, SummaryGroup } from '../../store.js'
-import type { Turns } from '../../turns.js'
+import { Turns } from '../../turns.js'
 import { int, rowsOf } from '../database.js'
 import { insertSums } from './sums.js'
 
@@ -164,8 +164,8 @@ export function unrollSql(copies: string, rolled: number): string {
  * Numbers the writer's commits, and rolls up what they appended: on a connection of its own, while the writer goes on.
  *
  * A roll-up takes the sessions of commits that were there when it began. Later ones do not touch these, but for the
- * revision of an ended session, which waits for settled(); none begins before that is committed, as they begin
- * between two groups.
+ * revision of an ended session: it holds() off roll-ups until it is committed. One that waits for its turn holds up
+ * nobody: who has the turn, or a revision, never waits for it.
  */
 export class Rollup {
   readonly #connection: DuckDBConnection
@@ -179,7 +179,10 @@ export class Rollup {
   /** Sessions that arrived after `rolled`, and how many of them are enough. */
   #waiting = 0
   #enough: number
+  /** From the moment it is due. */
   #rolling: Promise<void> | null = null
+  /** For it at work, and for revisions. Taken after the turn, never before. */
+  readonly #gate = new Turns()
   #failures = 0
 
   private constructor(connection: DuckDBConnection, turns: Turns, rows: number) {
@@ -201,8 +204,11 @@ export class Rollup {
   }
 
   /** From the tables; also after a rollback. */
-  async load(): Promise<void> {
-    await this.settled()
+  load(): Promise<void> {
+    return this.#gate.run(() => this.#load())
+  }
+
+  async #load(): Promise<void> {
     this.#rolled = await rolledUpTo(this.#connection)
     const rows = await rowsOf(
       this.#connection,
@@ -244,16 +250,23 @@ export class Rollup {
     const enough = this.#turns.busy ? 4 * this.#enough : this.#enough
     if (this.#rolling !== null || this.#waiting < enough) return
     this.#rolling = this.#turns
-      .run(async () => void (await this.#tryToRoll()))
+      .run(() => this.#gate.run(async () => void (await this.#tryToRoll())))
       .finally(() => {
         this.#rolling = null
         ended()
       })
   }
 
-  /** Resolves when none is under way. */
+  /** Resolves when none is under way, and none is due. */
   async settled(): Promise<void> {
     await this.#rolling
+  }
+
+  /** Resolves when none is at work; then none begins until the function is called. */
+  hold(): Promise<() => void> {
+    return new Promise((held) => {
+      void this.#gate.run(() => new Promise<void>((letGo) => held(letGo)))
+    })
   }
 
   async #tryToRoll(): Promise<boolean> {

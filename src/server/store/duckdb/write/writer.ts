@@ -106,6 +106,8 @@ export class Writer {
   /** Chores asked for by others; folding is due by itself. */
   readonly #asked: (() => Promise<void>)[] = []
   #running: Promise<void> | null = null
+  /** From the moment it is due. */
+  #folding: Promise<void> | null = null
   /** The database took nothing when it was tried last. */
   #stuck = false
   #retry: NodeJS.Timeout | undefined
@@ -223,20 +225,36 @@ export class Writer {
     return this.betweenGroups(() => this.#groups.closeInterrupted())
   }
 
-  /** For work on sessions that batches may change, too: nothing is committed meanwhile. Batches that come are journaled. */
+  /**
+   * For work on sessions that batches may change, too: nothing is applied meanwhile. The turn comes first, so that groups
+   * go on while others have it.
+   */
   betweenGroups<T>(work: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#asked.push(() => this.turns.run(work).then(resolve, reject))
-      this.#run()
-    })
+    const asked = () =>
+      new Promise<T>((resolve, reject) => {
+        this.#asked.push(() => work().then(resolve, reject))
+        this.#run()
+      })
+    return this.turns.run(asked)
+  }
+
+  /** What the database has goes from the log now, and what it does not have yet as soon as it has it. */
+  forgetApplied(): Promise<void> {
+    return this.#log.forgetPassed()
+  }
+
+  /** Now and then, as a log that nothing comes to does not look at the time. */
+  tidyLog(): Promise<void> {
+    return this.#log.tidy()
   }
 
   /** Waits until nothing is being written; what others write meanwhile is folded when it is much. */
   async idle(): Promise<void> {
     if (this.#fold.isDue) this.#run()
-    while (this.#running !== null || this.#rollup.isRolling) {
+    while (this.#running !== null || this.#rollup.isRolling || this.#folding !== null) {
       await this.#running
       await this.#rollup.settled()
+      await this.#folding
     }
   }
 
@@ -278,11 +296,20 @@ export class Writer {
     // One turn later, so that batches that arrive together are committed together.
     await Promise.resolve()
     do {
-      if (!this.#stuck) await this.#applySome()
+      if (this.#mayApply) await this.#applySome()
       this.#rollup.rollWhenDue(() => this.#run())
-      if (this.#choresAreDue()) await this.#doChores()
-    } while (this.#asked.length > 0 || (this.#waiting.length > 0 && !this.#stuck && !this.#closing))
+      if (this.#folding === null && this.#foldIsDue) this.#startFold()
+      for (const chore of this.#asked.splice(0)) await chore()
+    } while (
+      this.#asked.length > 0 ||
+      (this.#waiting.length > 0 && this.#mayApply && !this.#closing)
+    )
     this.#running = null
+  }
+
+  /** The write-ahead log has a bound. */
+  get #mayApply(): boolean {
+    return !this.#stuck && (this.#folding === null || !this.#fold.isOverdue)
   }
 
   async #applySome(): Promise<void> {
@@ -362,18 +389,18 @@ export class Writer {
     this.#log.passed(READER, lsn)
   }
 
-  #choresAreDue(): boolean {
-    if (this.#asked.length > 0) return true
-    // It would wait for the roll-up, and batches for it; and reads wait for batches. Under constant load one may
-    // follow the other: not for ever.
-    const canWait = this.#waiting.length > 0 && (this.#rollup.isRolling || this.#reads.some)
+  get #foldIsDue(): boolean {
+    // Reads wait for batches, and batches for it. Under constant load one may follow the other: not for ever.
+    const canWait = this.#waiting.length > 0 && this.#reads.some
     return canWait ? this.#fold.isOverdue : this.#fold.isDue
   }
 
   /** A failure leaves all as it was: it is tried again later. */
-  async #doChores(): Promise<void> {
-    for (const chore of this.#asked.splice(0)) await chore()
-    if (this.#fold.isDue) await this.turns.run(() => this.#fold.fold())
+  #startFold(): void {
+    this.#folding = this.betweenGroups(() => this.#fold.fold()).finally(() => {
+      this.#folding = null
+      this.#run()
+    })
   }
 }
 
