@@ -273,16 +273,19 @@ export interface OptionSources {
 }
 
 /**
- * Merges the sources into typed values.
+ * Merges the sources into typed values. The file may be another command's as well: options of `inFileOnly` are passed
+ * over there.
  * @throws AppError BAD_OPTIONS with one line for each fault.
  */
 export function resolveOptions<S extends OptionTable>(
   table: S,
   sources: OptionSources,
+  inFileOnly: OptionTable = {},
 ): OptionValues<S> {
   const faults: string[] = []
   const values: Record<string, unknown> = {}
-  if (sources.file !== undefined) faults.push(...fileFaults(table, sources.file))
+  if (sources.file !== undefined)
+    faults.push(...fileFaults({ ...inFileOnly, ...table }, sources.file))
   for (const [name, spec] of Object.entries(table)) {
     const [given, origin] = pick(name, sources)
     if (given === undefined) {

@@ -19,6 +19,8 @@ export interface CommandSpec<S extends OptionTable> {
   /** Shown below the options: examples, exit codes, what to read next. */
   readonly details?: string
   readonly options: S
+  /** Options of another command, whose file --config may name: they are passed over. */
+  readonly fileOf?: OptionTable
   /** Resolves to the exit code; throws AppError for what went wrong. */
   readonly run: (
     args: readonly string[],
@@ -88,7 +90,7 @@ export function buildCommand(
     const path = config ?? context.env[envName('config')]
     const file = path === undefined ? undefined : readConfigFile(path)
     const sources = { flags, env: context.env, ...(file && { file }) }
-    const options = resolveOptions(spec.options, sources)
+    const options = resolveOptions(spec.options, sources, spec.fileOf)
     done(await spec.run(command.args, options, context, (name) => givenAs(name, sources)))
   })
 }

@@ -113,17 +113,20 @@ export async function checkPeers(
   }
 }
 
-export function checkCatalog(path: string | undefined, device: WireGuardDevice | null): Finding {
-  if (path === undefined)
-    return finding('catalog', 'skipped', 'no --catalog: the meter takes it from the server')
-  let catalog: Catalog
+export function checkCatalog(path: string, devices: readonly WireGuardDevice[]): Finding {
   try {
-    catalog = loadCatalog(path)
+    return comparePeers(loadCatalog(path), devices)
   } catch (error) {
     return failure('catalog', error)
   }
+}
+
+/** Whether every peer has a name. */
+export function comparePeers(catalog: Catalog, devices: readonly WireGuardDevice[]): Finding {
   const known = new Set(catalog.clients.map((client) => client.publicKey))
-  const unknown = (device?.peers ?? []).filter((peer) => !known.has(peer.publicKey))
+  const unknown = devices
+    .flatMap((device) => device.peers)
+    .filter((peer) => !known.has(peer.publicKey))
   const about = `${catalog.clients.length} clients, ${catalog.resources.length} resources`
   if (unknown.length === 0) return finding('catalog', 'ok', about)
   const keys = unknown.slice(0, 3).map((peer) => peer.publicKey)

@@ -1,12 +1,20 @@
 /** What `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time? */
-import type { WhoAmI } from '../meter/ship/connection.js'
+import { parseWith } from '../base/faults.js'
+import { printable } from '../base/printable.js'
+import type { Connection, Site, WhoAmI } from '../meter/ship/connection.js'
 import { openConnection, type ServerFlags } from '../meter/ship/server-flags.js'
-import { type Finding, failure, finding } from './doctor-checks.js'
+import type { WireGuardDevice } from '../meter/wireguard/device.js'
+import { catalogSchema } from '../session/catalog.js'
+import { comparePeers, type Finding, failure, finding } from './doctor-checks.js'
 
 /** Beyond this, sessions of the last hour look as if they were from another one. */
 const CLOCK_SKEW_MS_MAX = 60_000
 
-export async function checkServer(options: ServerFlags): Promise<Finding[]> {
+/** `devices`: with their peers the server's catalog is compared; null: the meter takes its catalog from a file. */
+export async function checkServer(
+  options: ServerFlags,
+  devices: readonly WireGuardDevice[] | null = null,
+): Promise<Finding[]> {
   if (options.to === undefined) return [finding('server', 'skipped', 'no --to')]
   let connection: Awaited<ReturnType<typeof openConnection>>
   try {
@@ -17,11 +25,33 @@ export async function checkServer(options: ServerFlags): Promise<Finding[]> {
   try {
     const askedMs = Date.now()
     const who = await connection.whoAmI()
-    return judge(connection.url, who, (askedMs + Date.now()) / 2)
+    const findings = judge(connection.url, who, (askedMs + Date.now()) / 2)
+    if (devices === null || who.kind !== 'site') return findings
+    return [...findings, await checkServerCatalog(connection, who.site, devices)]
   } finally {
     await connection.close()
   }
 }
+
+async function checkServerCatalog(
+  connection: Connection,
+  site: Site,
+  devices: readonly WireGuardDevice[],
+): Promise<Finding> {
+  try {
+    const answer = await connection.catalog(site, null)
+    if (answer === null)
+      return finding('catalog', 'warning', 'the server does not give its catalog', CATALOG_TODO)
+    const { data, faults } = parseWith(catalogSchema, answer.content, "the server's catalog")
+    if (data === undefined)
+      return finding('catalog', 'warning', `the server's: ${printable(faults[0])}`, CATALOG_TODO)
+    const one = comparePeers(data, devices)
+    return { ...one, message: `the server's: ${one.message}` }
+  } catch (error) {
+    return failure('catalog', error)
+  }
+}
+const CATALOG_TODO = 'Sessions are stored without names until it can be read; see the server’s log.'
 
 function judge(url: string, who: WhoAmI, nowMs: number): Finding[] {
   if (who.kind === 'away')

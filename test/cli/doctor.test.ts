@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -17,6 +17,7 @@ import { sumFigures } from '../../src/meter/run/reconciliation.js'
 import type { ServerFlags } from '../../src/meter/ship/server-flags.js'
 import type { WireGuardDevice } from '../../src/meter/wireguard/device.js'
 import { FakeServer } from '../support/fake-server.js'
+import { run } from '../support/process.js'
 import { aSpool, batchOf } from '../support/spools.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
@@ -59,43 +60,68 @@ test('a catalog that names every peer, one that does not, one that is none', () 
     return path
   }
   const known = file('known.json', { clients: [{ clientId: 1, name: 'x', publicKey }] })
-  expect(checkCatalog(known, device).state).toBe('ok')
-  expect(checkCatalog(file('empty.json', {}), device)).toMatchObject({ state: 'warning' })
-  expect(checkCatalog(join(directory, 'none'), device).state).toBe('failed')
-  expect(checkCatalog(undefined, device).state).toBe('skipped')
+  expect(checkCatalog(known, [device]).state).toBe('ok')
+  expect(checkCatalog(file('empty.json', {}), [device])).toMatchObject({ state: 'warning' })
+  expect(checkCatalog(join(directory, 'none'), [device]).state).toBe('failed')
 })
 
 describe('the spool', () => {
   test('one that can be used, or made', async () => {
-    expect(await checkSpool(directory)).toMatchObject({ state: 'ok' })
-    expect((await checkSpool(join(directory, 'none'))).message).toContain('does not exist yet')
+    expect(await checkSpool(directory, null)).toMatchObject({ state: 'ok' })
+    expect((await checkSpool(join(directory, 'none'), null)).message).toContain(
+      'does not exist yet',
+    )
   })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'one that the user that the meter becomes cannot get to, or that holds other things',
+    async () => {
+      const account = { name: 'user 65533', uid: 65533, gid: 65533 }
+      const closed = temporaryDirectory()
+      const open = temporaryDirectory()
+      chmodSync(closed, 0o700)
+      chmodSync(open, 0o711)
+      expect(await checkSpool(join(open, 'spool'), account)).toMatchObject({ state: 'ok' })
+      // Itself it is given to that user.
+      expect(await checkSpool(open, account)).toMatchObject({ state: 'ok' })
+      for (const path of ['spool', 'not/yet/spool'])
+        expect(await checkSpool(join(closed, path), account)).toMatchObject({
+          state: 'failed',
+          message: expect.stringContaining('user 65533'),
+        })
+      writeFileSync(join(open, 'letter.txt'), '')
+      expect(await checkSpool(open, account)).toMatchObject({
+        state: 'failed',
+        message: expect.stringContaining('holds other files'),
+      })
+    },
+  )
 
   test('one that cannot be entered, and one whose file is none', async () => {
     const file = join(directory, 'file')
     writeFileSync(file, '', { mode: 0o600 })
-    expect(await checkSpool(file)).toMatchObject({
+    expect(await checkSpool(file, null)).toMatchObject({
       state: 'failed',
       todo: expect.stringContaining('--spool'),
     })
     const strange = temporaryDirectory()
     writeFileSync(join(strange, 'data.mdb'), 'something else')
-    expect(await checkSpool(strange)).toMatchObject({ state: 'failed' })
+    expect(await checkSpool(strange, null)).toMatchObject({ state: 'failed' })
   })
 
   test('one whose batches do not get on, and one with refused batches', async () => {
     const { spool, directory } = await aSpool()
     await spool.append(batchOf(3))
     const madeAtMs = Date.now()
-    expect(await checkSpool(directory, madeAtMs + 60_000)).toMatchObject({ state: 'ok' })
-    expect(await checkSpool(directory, madeAtMs + 600_000)).toMatchObject({
+    expect(await checkSpool(directory, null, madeAtMs + 60_000)).toMatchObject({ state: 'ok' })
+    expect(await checkSpool(directory, null, madeAtMs + 600_000)).toMatchObject({
       state: 'warning',
       message: expect.stringContaining('the oldest waits for 10 minutes'),
       todo: expect.stringContaining('Is the meter running'),
     })
     const { number } = (await spool.next())!
     await spool.setAside(number, { atMs: madeAtMs, status: 400, reason: 'no' })
-    expect(await checkSpool(directory, madeAtMs)).toMatchObject({
+    expect(await checkSpool(directory, null, madeAtMs)).toMatchObject({
       state: 'warning',
       message: expect.stringContaining('1 batches'),
       todo: expect.stringContaining('tunmeter spool ls'),
@@ -121,6 +147,27 @@ describe('the server', () => {
     expect(states(found)).toEqual({ server: 'ok', key: 'ok', clock: 'ok', retention: 'ok' })
     expect(found.key!.message).toBe('organisation acme, site 3, scope ingest')
     expect(found.retention!.message).toBe('30 days')
+  })
+
+  test('its catalog against the peers, when the meter takes its names from there', async () => {
+    const publicKey = `${'A'.repeat(42)}A=`
+    const device = { peers: [{ publicKey }] } as unknown as WireGuardDevice
+    const of = async (catalog: object) => {
+      const server = await new FakeServer().start()
+      server.catalog = catalog
+      const options = { to: server.url, key: 'k' } as ServerFlags
+      return (await checkServer(options, [device])).find((one) => one.check === 'catalog')
+    }
+    const clients = [{ clientId: 1, name: 'x', publicKey }]
+    expect(await of({ clients })).toMatchObject({ state: 'ok' })
+    expect(await of({})).toMatchObject({
+      state: 'warning',
+      message: expect.stringContaining(`the server's: 0 clients, 0 resources; 1 peers have no`),
+    })
+    expect(await of({ clients: 'none' })).toMatchObject({
+      state: 'warning',
+      message: expect.stringContaining('clients'),
+    })
   })
 
   test('retention for ever, off, and of a server that does not tell', async () => {
@@ -245,4 +292,25 @@ ffff8882 3      3    0003   0     1 0      0      1003
     expect([...packetSockets(TABLE, 2)]).toEqual(['1001', '1003'])
     expect([...packetSockets(TABLE.split('\n')[0]!, 2)]).toEqual([])
   })
+})
+
+test("the meter's own file is taken as it is, with all its interfaces", async () => {
+  const config = join(directory, 'meter.yaml')
+  const spool = join(temporaryDirectory(), 'spool')
+  writeFileSync(
+    config,
+    `interface: [lo, "nope*"]\nudp-timeout: 30s\nspool-max: 1GiB\nuser: root\nspool: ${spool}\n`,
+  )
+  const { stdout, stderr } = await run(['doctor', '--config', config, '--seconds', '0', '--json'])
+  expect(stderr).toBe('')
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] }
+  const interfaces = findings.filter((one) => one.check === 'interface')
+  expect(interfaces.map(({ state }) => state)).toEqual(['ok', 'failed'])
+  writeFileSync(config, 'interface: lo\nspool-maxx: 1GiB\n')
+  expect((await run(['doctor', '--config', config])).stderr).toContain('did you mean "spool-max"')
+})
+
+test('no interface: what to give', async () => {
+  const { code, stderr } = await run(['doctor'])
+  expect([code, stderr]).toEqual([2, expect.stringContaining('--interface IF is required')])
 })

@@ -35,14 +35,7 @@ export function becomeUser(change: UserChange): void {
       log.warn({ user: wanted }, '--user is for a meter that is started as root')
     return
   }
-  const why = wanted === undefined ? reasonToStayRoot(change) : null
-  const named = why !== null ? ROOT : findAccount(wanted ?? 'tunmeter')
-  if (named === null && wanted !== undefined) {
-    throw new AppError('NO_USER', `there is no user "${wanted}" in /etc/passwd`, {
-      exitCode: EXIT.usage,
-    })
-  }
-  const account = named ?? unnamedAccount()
+  const { account, why, named } = accountOf(change)
   if (spoolDirectory !== null)
     prepare(spoolDirectory, '--spool', () => giveSpool(spoolDirectory, account))
   if (outputDirectory !== null)
@@ -53,8 +46,24 @@ export function becomeUser(change: UserChange): void {
   if (why !== null) log.info(why, 'staying root, with two capabilities')
 }
 
+/** Who a meter becomes that is started as root. @throws AppError NO_USER */
+export function accountOf(change: Pick<UserChange, 'user' | 'interfaces' | 'awaited'>) {
+  const { user: wanted } = change
+  const why = wanted === undefined ? reasonToStayRoot(change) : null
+  const named = why !== null ? ROOT : findAccount(wanted ?? 'tunmeter')
+  if (named === null && wanted !== undefined) {
+    throw new AppError('NO_USER', `there is no user "${wanted}" in /etc/passwd`, {
+      exitCode: EXIT.usage,
+    })
+  }
+  return { account: named ?? unnamedAccount(), why, named }
+}
+
 /** Another user could not ask for the peers: every session would be nobody's. Null: there is none. */
-function reasonToStayRoot({ interfaces, awaited }: UserChange): Record<string, string> | null {
+function reasonToStayRoot({
+  interfaces,
+  awaited,
+}: Pick<UserChange, 'interfaces' | 'awaited'>): Record<string, string> | null {
   const rootsSocket = interfaces.find((name) => uapiSocketIsRoots(name))
   if (rootsSocket !== undefined)
     return { interface: rootsSocket, reason: 'the socket that tells the peers is for root alone' }

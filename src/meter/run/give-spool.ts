@@ -91,6 +91,13 @@ function giveFolder(path: string, account: Account, kind: Kind): void {
   }
 }
 
+/** One that is there, and that giveSpool() would refuse for what it holds. Changes nothing. */
+export function isForeignSpool(path: string): boolean {
+  const names = readdirSync(path)
+  const isOwn = (name: string) => SPOOL.files.test(name) || isFolderOf(SPOOL, name)
+  return !names.includes(SPOOL.mark!) && names.some((n) => n !== 'lost+found' && !isOwn(n))
+}
+
 function isFolderOf(kind: Kind, name: string): boolean {
   return kind.folders?.test(name) === true
 }
