@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { choice, text, textList, toggle } from '../base/config.js'
+import { badOptions, choice, text, textList, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
+import { IPFIX_FLAGS } from '../meter/ipfix/ipfix-flags.js'
 import { type Progress, progressOn } from '../meter/output/progress.js'
 import { type ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { type Completeness, EXIT_INCOMPLETE } from './completeness.js'
+import { sendIpfix } from './export-ipfix.js'
 import { lineCounter } from './line-counter.js'
 import { filterQuery, RANGE_OPTIONS, rangeOf } from './log-filters.js'
 import { type Manifest, writeManifest } from './manifest.js'
@@ -111,6 +113,15 @@ async function askedBy(api: ApiClient, url: string): Promise<Pick<Manifest, 'ask
   return { askedBy: { keyId, name }, server: { url, version } }
 }
 
+function refuseTwoPlaces(
+  isIpfix: boolean,
+  origin: (name: 'format' | 'output') => string | undefined,
+) {
+  const others = [origin('format'), origin('output')].filter((one) => one !== undefined)
+  if (isIpfix && others.length > 0)
+    throw badOptions([`--ipfix has its own format and place: leave out ${others.join(' and ')}`])
+}
+
 export const exportCommand = defineCommand({
   name: 'export',
   summary: 'Export connection logs of a server as CSV, NDJSON or Parquet.',
@@ -123,6 +134,7 @@ export const exportCommand = defineCommand({
       'File to write; it is replaced when the export is whole, and FILE.manifest.json is written beside it. Default: standard output.',
       'FILE',
     ),
+    ...IPFIX_FLAGS,
     requireComplete: toggle(
       'Write nothing, and exit with 3, when something is missing in the range.',
     ),
@@ -130,8 +142,10 @@ export const exportCommand = defineCommand({
   details: `Filters are those of the API (docs/api.md):
   tunmeter export --from 2026-11-01 --filter clientId=7 --filter destAddr=10.0.0.0/8 --output week.csv
 The manifest holds range, filters, rows, SHA-256, and what is missing in the range (docs/completeness.md):
-  tunmeter verify week.csv`,
-  run: async (_args, options, context) => {
+  tunmeter verify week.csv
+--ipfix sends the ended ones to a collector, or writes them to a file, in place of --output (docs/outputs.md).`,
+  run: async (_args, options, context, origin) => {
+    refuseTwoPlaces(options.ipfix !== undefined, origin)
     const query = filterQuery(options.filter)
     const range = rangeIn(query, rangeOf(options))
     const { api, org } = await connect(options)
@@ -147,12 +161,20 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
       `${path}?${query}&limit=1&attributes=false`,
     )
     const { total } = count.pagination
-    const { format, output } = options
-    query.set('format', format)
+    const { format, output, ipfix } = options
+    query.set('format', ipfix === undefined ? format : 'ndjson')
     const response = await api.open(`${path}/export?${query}`)
     const progress = progressOn(context.stderr)
-    const passing = new Passing(format)
     const body = Readable.fromWeb(response.body as ReadableStream)
+    if (ipfix !== undefined) {
+      const sent = await sendIpfix(body, { ...options, ipfix }, progress, total).finally(() =>
+        progress.clear(),
+      )
+      const open = sent === total ? '' : ` of ${total} counted; open ones are not sent`
+      say(context, `${sent} sessions of ${org} sent as IPFIX to ${ipfix}${open}`)
+      return EXIT.ok
+    }
+    const passing = new Passing(format)
     try {
       const through = passing.through(progress, total)
       if (output === undefined)

@@ -13,20 +13,22 @@ export const command = defineCommand({
   tunmeter meter --interface wg0 --to https://logs.example.org --key-file /etc/tunmeter/site.key
   tunmeter meter --interface wg0 --output /var/log/tunmeter/
   tunmeter meter --interface wg0 --output - | jq .destAddr
+  tunmeter meter --interface wg0 --ipfix tcp://collector.example.org:4739
 
 SIGTERM and SIGINT end open sessions, deliver what they can within --drain-timeout and keep the rest in
 the spool; a second one ends at once, with everything on disk. SIGHUP reads key file and catalog again.
---output DIR writes DIR/sessions.ndjson; closed files get the time in their name. What happens when it
-cannot be written: docs/outputs.md.
+--output DIR writes DIR/sessions.ndjson, --ipfix DIR writes DIR/sessions.ipfix; closed files get the time in
+their name, and --output-rotate-… and --output-keep are for both. What happens when one cannot be written:
+docs/outputs.md.
 Needs CAP_NET_RAW for packets and CAP_NET_ADMIN for the peers. See docs/operations.md.`,
   options: METER_OPTIONS,
   async run(_args, options, context, origin) {
     if (options.interface.length === 0) {
       throw badOptions(['--interface IF is required: the tunnel’s interface, as in wg0'])
     }
-    if (options.to === undefined && options.output === undefined) {
+    if ([options.to, options.output, options.ipfix].every((place) => place === undefined)) {
       throw badOptions([
-        '--to URL is required, the base address of a server; or --output -|FILE|DIR, to write sessions here',
+        '--to URL is required, the base address of a server; or --output -|FILE|DIR, to write sessions here; or --ipfix HOST:PORT|FILE',
       ])
     }
     if (options.to === undefined) refuseIdle(options, context.env)

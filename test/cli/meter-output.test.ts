@@ -1,7 +1,9 @@
 /** `tunmeter meter --output`: what a running meter writes itself. */
+import { once } from 'node:events'
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -10,6 +12,7 @@ import {
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { messagesIn, recordsIn } from '../../src/meter/ipfix/encode.js'
 import { FakeServer } from '../support/fake-server.js'
 import { ROOT, run, type Started, start } from '../support/process.js'
 import { temporaryDirectory } from '../support/temporary.js'
@@ -58,6 +61,25 @@ function parse(text: string): Row[] {
 }
 
 const rowsIn = (path: string) => parse(readFileSync(path, 'utf8'))
+
+/** Takes IPFIX by TCP. */
+async function aCollector() {
+  let bytes = Buffer.alloc(0)
+  const server = createServer((socket) => {
+    socket
+      .on('error', () => undefined)
+      .on('data', (chunk) => {
+        bytes = Buffer.concat([bytes, chunk])
+      })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, bytes: () => bytes }
+}
+
+const ipfixRecords = (bytes: Buffer) =>
+  [...messagesIn(bytes)].reduce((sum, message) => sum + recordsIn(message), 0)
 
 /** A folder whose way the meter's user may go. */
 function place(): string {
@@ -170,6 +192,7 @@ describe.skipIf(!canCapture)('the examples of docs/outputs.md (need root to capt
     const { port, dial } = await traffic()
     const server = await new FakeServer().start()
     const home = place()
+    const collector = await aCollector()
     const key = join(home, 'site.key')
     writeFileSync(key, 'k', { mode: 0o600 })
     const args = words
@@ -177,12 +200,19 @@ describe.skipIf(!canCapture)('the examples of docs/outputs.md (need root to capt
       .split(' ')
       .flatMap((word) => (word === '--filter' ? [word, `port ${port}`] : [word]))
       .map((word) => word.replace('https://logs.example.org', server.url))
+      .map((word) => word.replace('collector.example.org:4739', collector.address))
       .map((word) => word.replace('/etc/tunmeter/site.key', key))
       .map((word) => word.replace('/var/log/tunmeter', join(home, 'log')))
     const meter = start([...args, ...(words.includes('--to') ? ['--spool', `${home}/spool`] : [])])
     await until(() => meter.output.stderr.includes('"metering"') || meter.child.exitCode !== null)
     await dial()
     expect(await ended(meter), meter.output.stderr).toBe(0)
+    if (words.includes('--ipfix')) {
+      const file = join(home, 'log/sessions.ipfix')
+      const sent = () => (existsSync(file) ? readFileSync(file) : collector.bytes())
+      await until(() => ipfixRecords(sent()) === 1)
+      return
+    }
     const rows = words.includes('--output -')
       ? parse(meter.output.stdout)
       : rowsIn(join(home, 'log/sessions.ndjson'))

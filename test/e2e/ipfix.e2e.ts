@@ -1,11 +1,20 @@
-/** `replay --ipfix` read back by programs that people have: ipfixDump and tshark (file), nfcapd with nfdump, nfacctd (UDP). */
+/** `replay --ipfix` and `meter --ipfix` read back by programs that people have: ipfixDump and tshark (file), nfcapd with nfdump, nfacctd (UDP). */
 import { execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { ROOT, run } from '../support/process.js'
+import { ROOT, run, start } from '../support/process.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -151,4 +160,80 @@ test('nfacctd (pmacct) takes it by UDP, and counts the direction that it knows',
   expect(total('bytes')).toBe(sum(rows, 'bytesTx'))
   expect(total('packets')).toBe(sum(rows, 'packetsTx'))
   await end()
+})
+
+/** One that the user may reach that a meter of root's becomes. */
+function ownFolder(): string {
+  const home = temporaryDirectory()
+  chmodSync(home, 0o755)
+  return join(home, 'own')
+}
+
+/** Connections to an echo server on loopback, which a meter on `lo` sees. */
+async function dialled(count: number): Promise<{ filter: string; dial: () => Promise<void> }> {
+  const echo = createServer((socket) => socket.on('error', () => undefined).pipe(socket))
+  echo.listen(0, '127.0.0.1')
+  await once(echo, 'listening')
+  onTestFinished(() => void echo.close())
+  const { port } = echo.address() as AddressInfo
+  const dial = async () => {
+    for (let i = 0; i < count; i++) {
+      const socket = connect(port, '127.0.0.1', () => socket.end('hello'))
+      await once(socket.resume(), 'close')
+    }
+  }
+  return { filter: `port ${port}`, dial }
+}
+
+test('a meter tells nfcapd what it writes as lines itself', async () => {
+  const folder = join(temporaryDirectory(), 'nf')
+  mkdirSync(folder)
+  const port = await freeUdpPort()
+  const args = ['-l', folder, '-p', String(port), '-b', '127.0.0.1', '-t', '3600']
+  const end = await collector('nfcapd', args, port, 'SIGTERM')
+  const { filter, dial } = await dialled(25)
+  const own = ownFolder()
+  const meter = start([
+    ...['meter', '--interface', 'lo', '--filter', filter],
+    ...['--ipfix', `127.0.0.1:${port}`, '--output', `${own}/`],
+  ])
+  await until(() => meter.output.stderr.includes('"metering"'))
+  await dial()
+  meter.child.kill('SIGTERM')
+  expect((await meter.finished).code, meter.output.stderr).toBe(0)
+  await end()
+  const rows = readFileSync(join(own, 'sessions.ndjson'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((row) => JSON.parse(row) as Row)
+  expect(rows).toHaveLength(25)
+  const file = readdirSync(folder).find((name) => /^nfcapd\.\d+$/.test(name))!
+  const info = execFileSync('nfdump', ['-r', join(folder, file), '-I'], { encoding: 'utf8' })
+  const of = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(info)?.[1])
+  expect(of('Flows')).toBe(25)
+  expect(of('Bytes')).toBe(sum(rows, 'bytesTx') + sum(rows, 'bytesRx'))
+})
+
+test('ipfixDump reads the file of a meter that was killed and started again', async () => {
+  const { filter, dial } = await dialled(5)
+  const own = ownFolder()
+  const begin = async () => {
+    const meter = start(['meter', '--interface', 'lo', '--filter', filter, '--ipfix', `${own}/`])
+    await until(() => meter.output.stderr.includes('"metering"'))
+    await dial()
+    return meter
+  }
+  const file = join(own, 'sessions.ipfix')
+  const records = () => {
+    const text = execFileSync('ipfixDump', ['--in', file], { encoding: 'utf8' })
+    return [...text.matchAll(/\) +octetDeltaCount : \d+/g)].length
+  }
+  const first = await begin()
+  await until(() => existsSync(file) && statSync(file).size > 0 && records() === 5)
+  first.child.kill('SIGKILL')
+  await first.finished
+  const second = await begin()
+  second.child.kill('SIGTERM')
+  expect((await second.finished).code, second.output.stderr).toBe(0)
+  expect(records()).toBe(10)
 })

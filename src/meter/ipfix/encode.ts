@@ -1,6 +1,6 @@
 /**
  * Sessions as IPFIX (RFC 7011), one record for both directions (RFC 5103: the reverse elements have the enterprise number
- * 29305). Pure: bytes of sessions, nothing else.
+ * 29305). Pure: bytes of sessions, nothing else. Whoever sends a message stamps it with its time and sequence.
  *
  *   message  version 10 u16 | length u16 | export time u32 | sequence u32 | observation domain u32, then sets
  *   set      id u16 (2: templates; 256, 257: records of that template) | length u16 | content
@@ -8,6 +8,7 @@
  * Both pairs of times: collectors know milliseconds (152, 153) or microseconds (154, 155, in NTP's format). Network byte
  * order throughout; every field has a fixed length, so that every record of a template has, too.
  */
+import type { FileHandle } from 'node:fs/promises'
 import { ipBytes } from '../../session/ip-bytes.js'
 import { END_REASONS, type Session } from '../../session/session.js'
 
@@ -38,6 +39,27 @@ const COMMON_AFTER = [
   [136, 1],
   [239, 1],
 ] as const
+/** What of a session is in a record. */
+export type IpfixFacts = Pick<
+  Session,
+  | 'startTimeUs'
+  | 'endTimeUs'
+  | 'sourceIp'
+  | 'destIp'
+  | 'sourcePort'
+  | 'destPort'
+  | 'protocol'
+  | 'bytesTx'
+  | 'bytesRx'
+  | 'packetsTx'
+  | 'packetsRx'
+  | 'tcpFlagsTx'
+  | 'tcpFlagsRx'
+  | 'payloadTx'
+  | 'payloadRx'
+  | 'endReason'
+>
+
 type Element = readonly [id: number, bytes: number, enterprise?: number]
 
 interface Template {
@@ -80,7 +102,7 @@ export function ntpTime(us: number): bigint {
 }
 
 /** The record of one session, and whose template it has. */
-export function recordOf(s: Session): { readonly template: number; readonly bytes: Buffer } {
+export function recordOf(s: IpfixFacts): { readonly template: number; readonly bytes: Buffer } {
   const source = ipBytes(s.sourceIp)
   const dest = ipBytes(s.destIp)
   const isV4 = source.length === 4 && dest.length === 4
@@ -129,64 +151,92 @@ function set(id: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, ...parts])
 }
 
-/** Messages of one transport session: each says how many records went before it. */
-export class IpfixMessages {
-  readonly #domainId: number
-  readonly #bytesMax: number
-  #sequence = 0
+/** A message without records: what the others mean. To be stamped. */
+export function templateMessage(): Buffer {
+  return message([set(TEMPLATE_SET, TEMPLATES.map(templateRecord))])
+}
 
-  /** @param bytesMax of a message; a record and its headers fit in any case */
-  constructor(domainId: number, bytesMax: number) {
-    this.#domainId = domainId
-    this.#bytesMax = bytesMax
+/**
+ * Records in the order of the sessions; those of one template that follow each other share a set. To be stamped.
+ *
+ * @param bytesMax of a message; a record and its headers fit in any case
+ */
+export function recordMessages(sessions: readonly IpfixFacts[], bytesMax: number): Buffer[] {
+  const messages: Buffer[] = []
+  let sets: Buffer[] = []
+  let run: Buffer[] = []
+  let runOf = 0
+  let bytes = HEADER_BYTES
+  const endRun = (): void => {
+    if (run.length > 0) sets.push(set(runOf, run))
+    run = []
   }
+  const endMessage = (): void => {
+    endRun()
+    if (sets.length > 0) messages.push(message(sets))
+    sets = []
+    bytes = HEADER_BYTES
+  }
+  for (const session of sessions) {
+    const { template: id, bytes: record } = recordOf(session)
+    const more = (): number =>
+      record.length + (id === runOf && run.length > 0 ? 0 : SET_HEADER_BYTES)
+    if (bytes > HEADER_BYTES && bytes + more() > bytesMax) endMessage()
+    bytes += more()
+    if (id !== runOf) endRun()
+    runOf = id
+    run.push(record)
+  }
+  endMessage()
+  return messages
+}
 
-  templates(nowMs: number): Buffer {
-    return this.#message(nowMs, [set(TEMPLATE_SET, TEMPLATES.map(templateRecord))])
-  }
+function message(sets: readonly Buffer[]): Buffer {
+  const head = Buffer.alloc(HEADER_BYTES)
+  head.writeUInt16BE(VERSION, 0)
+  head.writeUInt16BE(HEADER_BYTES + sets.reduce((sum, one) => sum + one.length, 0), 2)
+  return Buffer.concat([head, ...sets])
+}
 
-  /** In the order of the records; those of one template that follow each other share a set. */
-  records(sessions: readonly Session[], nowMs: number): Buffer[] {
-    const messages: Buffer[] = []
-    let sets: Buffer[] = []
-    let run: Buffer[] = []
-    let runOf = 0
-    let bytes = HEADER_BYTES
-    let count = 0
-    const endRun = (): void => {
-      if (run.length > 0) sets.push(set(runOf, run))
-      run = []
-    }
-    const endMessage = (): void => {
-      endRun()
-      if (count > 0) messages.push(this.#message(nowMs, sets))
-      this.#sequence = (this.#sequence + count) >>> 0
-      sets = []
-      bytes = HEADER_BYTES
-      count = 0
-    }
-    for (const session of sessions) {
-      const { template: id, bytes: record } = recordOf(session)
-      const more = (): number =>
-        record.length + (id === runOf && run.length > 0 ? 0 : SET_HEADER_BYTES)
-      if (count > 0 && bytes + more() > this.#bytesMax) endMessage()
-      bytes += more()
-      if (id !== runOf) endRun()
-      runOf = id
-      run.push(record)
-      count++
-    }
-    endMessage()
-    return messages
-  }
+/** What the sender says of a message when it goes; `sequence` is of the records before it, modulo 2^32. */
+export function stamp(
+  bytes: Buffer,
+  { nowMs, sequence, domainId }: { nowMs: number; sequence: number; domainId: number },
+): void {
+  bytes.writeUInt32BE(Math.floor(nowMs / 1e3) >>> 0, 4)
+  bytes.writeUInt32BE(sequence >>> 0, 8)
+  bytes.writeUInt32BE(domainId, 12)
+}
 
-  #message(nowMs: number, sets: readonly Buffer[]): Buffer {
-    const head = Buffer.alloc(HEADER_BYTES)
-    head.writeUInt16BE(VERSION, 0)
-    head.writeUInt16BE(HEADER_BYTES + sets.reduce((sum, one) => sum + one.length, 0), 2)
-    head.writeUInt32BE(Math.floor(nowMs / 1e3) >>> 0, 4)
-    head.writeUInt32BE(this.#sequence, 8)
-    head.writeUInt32BE(this.#domainId, 12)
-    return Buffer.concat([head, ...sets])
+/** Messages that stand behind each other. */
+export function* messagesIn(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + bytes.readUInt16BE(at + 2)
+    yield bytes.subarray(at, end)
+    at = end
   }
+}
+
+/** Data records of a message of ours. */
+export function recordsIn(bytes: Buffer): number {
+  let records = 0
+  for (let at = HEADER_BYTES; at < bytes.length; at += bytes.readUInt16BE(at + 2)) {
+    const of = TEMPLATES.find(({ id }) => id === bytes.readUInt16BE(at))
+    if (of !== undefined)
+      records += (bytes.readUInt16BE(at + 2) - SET_HEADER_BYTES) / of.recordBytes
+  }
+  return records
+}
+
+/** Bytes of whole messages at the beginning of a file: what a kill left of one is behind them. */
+export async function wholeMessageBytes(file: FileHandle, size: number): Promise<number> {
+  const head = Buffer.alloc(HEADER_BYTES)
+  let at = 0
+  while (at + HEADER_BYTES <= size) {
+    await file.read(head, 0, HEADER_BYTES, at)
+    const bytes = head.readUInt16BE(2)
+    if (head.readUInt16BE(0) !== VERSION || bytes < HEADER_BYTES || at + bytes > size) break
+    at += bytes
+  }
+  return at
 }

@@ -1,33 +1,26 @@
 /** Ended sessions as IPFIX messages to one place. Open ones are left out: a collector would add their counters up. */
-import { isOpen, type Session } from '../../session/session.js'
-import { IpfixMessages } from './encode.js'
-import type { IpfixTransport } from './transport.js'
+import { isOpen } from '../../session/session.js'
+import { type IpfixFacts, recordMessages } from './encode.js'
+import type { IpfixStream } from './stream.js'
 
 /** So many sessions are held before they are written. */
 const HELD_MAX = 1_000
-/** Over UDP: a collector that started later, or lost them, knows the templates after this. */
-const TEMPLATES_EVERY_MS = 600_000
 
 export class IpfixExporter {
-  readonly #transport: IpfixTransport
-  readonly #messages: IpfixMessages
-  readonly #nowMs: () => number
-  #held: Session[] = []
-  #templatesMs = Number.NEGATIVE_INFINITY
+  readonly #stream: IpfixStream
+  #held: IpfixFacts[] = []
   #written = 0
   #closed = false
 
-  constructor(transport: IpfixTransport, domainId: number, nowMs: () => number = Date.now) {
-    this.#transport = transport
-    this.#messages = new IpfixMessages(domainId, transport.messageBytesMax)
-    this.#nowMs = nowMs
+  constructor(stream: IpfixStream) {
+    this.#stream = stream
   }
 
   get written(): number {
     return this.#written
   }
 
-  add(session: Session): void {
+  add(session: IpfixFacts): void {
     if (!isOpen(session)) this.#held.push(session)
   }
 
@@ -37,16 +30,10 @@ export class IpfixExporter {
   }
 
   async flush(): Promise<void> {
-    const nowMs = this.#nowMs()
-    const isDue = this.#transport.isLossy && nowMs - this.#templatesMs >= TEMPLATES_EVERY_MS
-    if (isDue || this.#templatesMs === Number.NEGATIVE_INFINITY) {
-      await this.#transport.write(this.#messages.templates(nowMs))
-      this.#templatesMs = nowMs
-    }
     const sessions = this.#held
     this.#held = []
-    for (const message of this.#messages.records(sessions, nowMs))
-      await this.#transport.write(message)
+    for (const message of recordMessages(sessions, this.#stream.messageBytesMax))
+      await this.#stream.write(message)
     this.#written += sessions.length
   }
 
@@ -54,6 +41,6 @@ export class IpfixExporter {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#transport.close()
+    await this.#stream.close()
   }
 }

@@ -1,10 +1,13 @@
 /** What `--ipfix` names: a collector, or a file. */
 import { badOptions } from '../../base/config.js'
 
-export type IpfixPlace =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'udp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'tcp' | 'tls'; readonly host: string; readonly port: number }
+export interface CollectorPlace {
+  readonly kind: 'udp' | 'tcp' | 'tls'
+  readonly host: string
+  readonly port: number
+}
+
+export type IpfixPlace = CollectorPlace | { readonly kind: 'file'; readonly path: string }
 
 const COLLECTOR = /^(?:(udp|tcp|tls):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([^\s/:[\]]+)):(\d{1,5})$/
 
@@ -16,11 +19,13 @@ export function ipfixPlace(given: string): IpfixPlace {
       throw badOptions([
         `--ipfix ${given}: expected udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, HOST:PORT or a file`,
       ])
+    if (given === '-')
+      throw badOptions(['--ipfix -: IPFIX is not written to standard output: name a file'])
     return { kind: 'file', path: given }
   }
   const [, kind = 'udp', address, name] = match
   const port = Number(match[4])
   if (port < 1 || port > 65_535)
     throw badOptions([`--ipfix ${given}: expected a port from 1 to 65535`])
-  return { kind: kind as 'udp', host: address ?? name!, port }
+  return { kind: kind as CollectorPlace['kind'], host: address ?? name!, port }
 }

@@ -6,7 +6,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import { fileSink, type Sink } from '../output/sink.js'
-import type { IpfixPlace } from './place.js'
+import type { CollectorPlace, IpfixPlace } from './place.js'
 
 const CONNECT_MS_MAX = 10_000
 /** A collector that does not end its side is left after this: it has everything. */
@@ -20,22 +20,27 @@ export interface IpfixTransport extends Sink {
   readonly isLossy: boolean
 }
 
-/** @throws AppError OUTPUT_FAILED */
+export function messageBytesMax(kind: IpfixPlace['kind']): number {
+  return kind === 'udp' ? 1_400 : 32_768
+}
+
+/** @param ca PEM, for TLS. @throws AppError OUTPUT_FAILED */
 export async function openTransport(
   place: IpfixPlace,
-  caFile: string | undefined,
+  ca: string | undefined,
 ): Promise<IpfixTransport> {
+  const facts = { messageBytesMax: messageBytesMax(place.kind), isLossy: place.kind === 'udp' }
   switch (place.kind) {
     case 'file':
-      return { ...fileSink(place.path), messageBytesMax: 32_768, isLossy: false }
+      return { ...fileSink(place.path), ...facts }
     case 'udp':
-      return openUdp(place)
+      return { ...(await openUdp(place)), ...facts }
     default:
-      return openStream(place, caFile)
+      return { ...(await openStream(place, ca)), ...facts }
   }
 }
 
-function failed({ host, port }: { host: string; port: number }, error: unknown): AppError {
+function failed({ host, port }: CollectorPlace, error: unknown): AppError {
   const isLate = error instanceof Error && error.name === 'AbortError'
   const why = isLate ? `no connection within ${CONNECT_MS_MAX / 1e3} s` : messageOf(error)
   return new AppError('OUTPUT_FAILED', `the collector ${host}:${port}: ${why}`, {
@@ -45,7 +50,7 @@ function failed({ host, port }: { host: string; port: number }, error: unknown):
   })
 }
 
-async function openUdp(place: { host: string; port: number }): Promise<IpfixTransport> {
+async function openUdp(place: CollectorPlace): Promise<Sink> {
   const socket = createSocket(isIP(place.host) === 6 ? 'udp6' : 'udp4')
   // A collector that is not there may say so (ICMP); that is all that UDP knows.
   socket.on('error', () => undefined)
@@ -56,8 +61,6 @@ async function openUdp(place: { host: string; port: number }): Promise<IpfixTran
     throw failed(place, error)
   })
   return {
-    messageBytesMax: 1_400,
-    isLossy: true,
     write: (bytes) =>
       new Promise((resolve, reject) => {
         socket.send(bytes, (error) => {
@@ -69,12 +72,8 @@ async function openUdp(place: { host: string; port: number }): Promise<IpfixTran
   }
 }
 
-async function openStream(
-  place: { kind: 'tcp' | 'tls'; host: string; port: number },
-  caFile: string | undefined,
-): Promise<IpfixTransport> {
+async function openStream(place: CollectorPlace, ca: string | undefined): Promise<Sink> {
   const { host, port } = place
-  const ca = caFile === undefined ? undefined : readCa(caFile)
   const socket: Socket =
     place.kind === 'tcp'
       ? connectTcp({ host, port })
@@ -98,8 +97,6 @@ async function openStream(
   // What a collector says is nothing to IPFIX; unread it would fill the connection.
   socket.resume()
   return {
-    messageBytesMax: 32_768,
-    isLossy: false,
     write: (bytes) =>
       new Promise((resolve, reject) => {
         socket.write(bytes, (error) => {
@@ -117,7 +114,9 @@ async function openStream(
   }
 }
 
-function readCa(path: string): string {
+/** `--ipfix-ca-file`. @throws AppError FILE_UNREADABLE */
+export function readCa(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

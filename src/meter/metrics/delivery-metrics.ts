@@ -104,7 +104,7 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   gauge(
     'tunmeter_output_up',
-    '1 while the output (ndjson) can be written, 0 while it cannot.',
+    '1 while the output (ndjson, ipfix) can be written, 0 while it cannot.',
     output((o) => Number(o.up)),
     OUTPUT,
   ),

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { badOptions } from '../../base/config.js'
 
-const NAME_IN_DIRECTORY = 'sessions.ndjson'
+const LINES = { option: '--output', nameInFolder: 'sessions.ndjson' } as const
 
 export interface FilePlace {
   /** The folder was named and is ours to make; else it belongs to somebody else. */
@@ -17,19 +17,22 @@ export interface FilePlace {
  * A folder is one that is there, ends in `/`, or is not there and has a name without extension.
  * @returns null for standard output. @throws AppError BAD_OPTIONS for a pipe or device
  */
-export function outputPlace(given: string): FilePlace | null {
+export function outputPlace(
+  given: string,
+  { option, nameInFolder }: { option: string; nameInFolder: string } = LINES,
+): FilePlace | null {
   if (given === '-') return null
   const found = statSync(given, { throwIfNoEntry: false })
   if (found !== undefined && !found.isFile() && !found.isDirectory()) {
     throw badOptions([
-      `--output ${given} is neither a file nor a directory: for a pipe or device give --output - and redirect it`,
+      `${option} ${given} is neither a file nor a directory${option === LINES.option ? ': for a pipe or device give --output - and redirect it' : ''}`,
     ])
   }
   const isFolder =
     found === undefined ? given.endsWith('/') || extname(given) === '' : found.isDirectory()
   const path = resolve(given)
   return isFolder
-    ? { ownsFolder: true, folder: path, name: NAME_IN_DIRECTORY }
+    ? { ownsFolder: true, folder: path, name: nameInFolder }
     : { ownsFolder: false, folder: dirname(path), name: basename(path) }
 }
 
@@ -62,4 +65,4 @@ export function closedPattern({ name }: FilePlace): RegExp {
 
 /** All names that a meter gives in a folder of its own: what it may take over there. */
 export const OWN_NAMES =
-  /^(?:sessions(?:-[\dTZ.]+)?\.ndjson(?:\.gz)?(?:\.partial)?|\.sessions\.ndjson\.(?:lock|ran\.[01]\.json))$/
+  /^(?:sessions(?:-[\dTZ.]+)?\.(?:ndjson|ipfix)(?:\.gz)?(?:\.partial)?|\.sessions\.(?:ndjson|ipfix)\.(?:lock|ran\.[01]\.json))$/

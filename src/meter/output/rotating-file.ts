@@ -38,6 +38,8 @@ export interface RotatingFileOptions {
   readonly onTrouble: (message: string) => void
   /** Closed files that were removed because of `keep`. */
   readonly onRemoved: (names: readonly string[]) => void
+  /** Bytes at the beginning of the file that are whole; default: lines. */
+  readonly wholeBytes?: (file: FileHandle, size: number) => Promise<number>
   readonly nowMs?: () => number
 }
 
@@ -73,7 +75,7 @@ export class RotatingFile {
         `pid ${process.pid}`,
         (holder) =>
           new AppError('OUTPUT_LOCKED', `another meter writes ${folder} (${holder})`, {
-            hint: 'Stop that one, or give this one another --output.',
+            hint: 'Stop that one, or give this one another place.',
           }),
       )
       const file = new RotatingFile(options, lock)
@@ -141,7 +143,7 @@ export class RotatingFile {
     const file = await open(this.#path, made ? 'wx+' : 'r+', 0o600)
     try {
       const { ino, size, birthtimeMs } = await file.stat()
-      const whole = await wholeLineBytes(file, size)
+      const whole = await (this.#options.wholeBytes ?? wholeLineBytes)(file, size)
       if (whole < size) await file.truncate(whole)
       this.#tornBytes += size - whole
       this.#inode = ino

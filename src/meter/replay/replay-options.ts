@@ -10,6 +10,7 @@ import {
 } from '../../base/config.js'
 import { BATCH_SESSIONS_MAX } from '../../session/batch.js'
 import { ENGINE_FLAGS } from '../capture/engine-flags.js'
+import { IPFIX_FLAGS } from '../ipfix/ipfix-flags.js'
 import { SERVER_FLAGS } from '../ship/server-flags.js'
 
 const FORMATS = ['auto', 'table', 'ndjson', 'csv', 'summary', 'none'] as const
@@ -22,15 +23,7 @@ export const REPLAY_OPTIONS = {
     'auto',
   ),
   output: text('Write to this file instead of standard output', 'FILE'),
-  ipfix: text(
-    'Send sessions as IPFIX to a collector (HOST:PORT or udp://, tcp://, tls://) or write them to a file',
-    'HOST:PORT|FILE',
-  ),
-  ipfixDomain: integer('Observation domain of --ipfix: tells this site from others', 'N', 1, {
-    min: 0,
-    max: 2 ** 32 - 1,
-  }),
-  ipfixCaFile: text('Trust this certificate authority (PEM) for --ipfix tls://', 'FILE'),
+  ...IPFIX_FLAGS,
   catalog: text('Names and owners of clients and resources: a JSON or YAML file', 'FILE'),
   peers: text(
     'WireGuard peers at the time of the capture: JSON as tunmeter peers --json prints',

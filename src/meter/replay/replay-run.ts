@@ -11,8 +11,8 @@ import type { Attribution, FlowRecord, Session } from '../../session/session.js'
 import { engineOptions } from '../capture/engine-flags.js'
 import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
 import type { RecordBatch } from '../capture/record-decode.js'
-import { IpfixExporter } from '../ipfix/exporter.js'
-import { ipfixPlace } from '../ipfix/place.js'
+import type { IpfixExporter } from '../ipfix/exporter.js'
+import { openExporter } from '../ipfix/ipfix-flags.js'
 import { humanCount, painter } from '../output/human.js'
 import { PrintedRow } from '../output/printed-row.js'
 import { type Progress, progressOn } from '../output/progress.js'
@@ -65,7 +65,7 @@ export class Replay {
     const releaseSignals = this.#listenToSignals(meter)
     try {
       if (this.#options.to !== undefined) await this.#openDelivery(identity, meter)
-      await this.#openIpfix()
+      this.#ipfix = await openExporter(this.#options)
       await this.#pump(meter, writer, identity)
       await this.#delivery?.finish()
       await this.#ipfix?.close()
@@ -205,14 +205,6 @@ export class Replay {
       () => meter.counters(),
       (line) => this.#say(line),
     )
-  }
-
-  async #openIpfix(): Promise<void> {
-    const { ipfix, ipfixCaFile, ipfixDomain } = this.#options
-    if (ipfix === undefined) return
-    const { openTransport } = await import('../ipfix/transport.js')
-    const transport = await openTransport(ipfixPlace(ipfix), ipfixCaFile)
-    this.#ipfix = new IpfixExporter(transport, ipfixDomain)
   }
 
   async #pump(meter: FlowMeter, writer: RowWriter | null, id: ReplayIdentity): Promise<void> {

@@ -18,8 +18,8 @@ export interface UserChange {
   readonly user: string | undefined
   /** Null: none is used. */
   readonly spoolDirectory: string | null
-  /** The directory of `--output`, where it named one. */
-  readonly outputDirectory: string | null
+  /** The directories that `--output` and `--ipfix` named. */
+  readonly outputDirectories: readonly string[]
   readonly interfaces: readonly string[]
   /** Names and patterns that no interface has yet. */
   readonly awaited: readonly string[]
@@ -28,7 +28,7 @@ export interface UserChange {
 
 /** @throws AppError NO_USER, SPOOL_FOREIGN, SPOOL_UNUSABLE */
 export function becomeUser(change: UserChange): void {
-  const { user: wanted, spoolDirectory, outputDirectory, log } = change
+  const { user: wanted, spoolDirectory, outputDirectories, log } = change
   if (!isRoot()) {
     narrowOrdinaryUser()
     if (wanted !== undefined)
@@ -38,8 +38,8 @@ export function becomeUser(change: UserChange): void {
   const { account, why, named } = accountOf(change)
   if (spoolDirectory !== null)
     prepare(spoolDirectory, '--spool', () => giveSpool(spoolDirectory, account))
-  if (outputDirectory !== null)
-    prepare(outputDirectory, '--output', () => giveOutput(outputDirectory, account))
+  for (const directory of outputDirectories)
+    prepare(directory, '--output', () => giveOutput(directory, account))
   dropPrivileges(account)
   // After: as root the program has started anew, and says it once.
   if (named === null) log.warn({ becomes: account.name }, 'there is no user tunmeter')

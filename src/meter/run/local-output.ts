@@ -1,13 +1,17 @@
-/** `--output`: what a running meter writes itself, and what it says about that. */
+/** One output of a running meter, and what it says about it. */
 import type { CommandContext } from '../../base/context.js'
 import type { AppError } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Catalog } from '../../session/catalog.js'
 import { isOpen, type Session } from '../../session/session.js'
+import { wholeMessageBytes } from '../ipfix/encode.js'
+import { CollectorTarget, IpfixFileTarget, messagesFor } from '../ipfix/live.js'
+import type { CollectorPlace } from '../ipfix/place.js'
 import type { OutputSnapshot } from '../metrics/snapshot.js'
+import { wholeLineBytes } from '../output/line-tail.js'
 import type { OutputFlags } from '../output/output-flags.js'
 import type { FilePlace } from '../output/output-place.js'
-import { type OutputCounters, OutputQueue, type OutputTarget } from '../output/output-queue.js'
+import { OutputQueue, type OutputTarget, type SessionFormat } from '../output/output-queue.js'
 import { RotatingFile } from '../output/rotating-file.js'
 import { SessionLines } from '../output/session-lines.js'
 import { standardOutput } from '../output/stream-lines.js'
@@ -22,21 +26,33 @@ export interface OutputEvents {
   readonly onClosed: (error: AppError) => void
 }
 
-export class LocalOutput {
-  readonly name: string
-  readonly #queue: OutputQueue
-  readonly #lines: SessionLines
-  readonly #takesOpen: boolean
+/** A format that may show names. */
+interface NamingFormat extends SessionFormat {
+  catalogChanged?(catalog: Catalog): void
+}
 
-  private constructor(name: string, queue: OutputQueue, lines: SessionLines, takesOpen: boolean) {
-    this.name = name
-    this.#queue = queue
-    this.#lines = lines
+export class LocalOutput {
+  readonly #name: string
+  readonly #queue: OutputQueue
+  readonly #format: NamingFormat
+  readonly #takesOpen: boolean
+  #isClosed = false
+
+  private constructor(
+    name: string,
+    format: NamingFormat,
+    target: OutputTarget,
+    events: OutputEvents,
+    takesOpen: boolean,
+  ) {
+    this.#name = name
+    this.#format = format
     this.#takesOpen = takesOpen
+    this.#queue = this.#queueOf(target, events)
   }
 
-  /** @throws AppError OUTPUT_LOCKED, OUTPUT_FAILED */
-  static async open(
+  /** `--output`; null: standard output. @throws AppError OUTPUT_LOCKED, OUTPUT_FAILED */
+  static async lines(
     flags: OutputFlags,
     place: FilePlace | null,
     { stdout }: CommandContext,
@@ -44,9 +60,24 @@ export class LocalOutput {
   ): Promise<LocalOutput> {
     const target =
       place === null ? standardOutput(stdout, STDOUT_FD) : await openFile(flags, place, events.log)
-    const lines = new SessionLines()
-    const queue = queueOf(lines, target, events)
-    return new LocalOutput('ndjson', queue, lines, flags.outputInterim)
+    return new LocalOutput('ndjson', new SessionLines(), target, events, flags.outputInterim)
+  }
+
+  /** `--ipfix`. @throws AppError OUTPUT_LOCKED, OUTPUT_FAILED */
+  static async ipfix(
+    flags: OutputFlags & { readonly ipfixDomain: number },
+    place: FilePlace | CollectorPlace,
+    ca: string | undefined,
+    events: OutputEvents,
+  ): Promise<LocalOutput> {
+    const domainId = flags.ipfixDomain
+    if (!('folder' in place)) {
+      const target = new CollectorTarget({ place, ca, domainId })
+      return new LocalOutput('ipfix', messagesFor(place), target, events, false)
+    }
+    const file = await openFile(flags, place, events.log, wholeMessageBytes)
+    const target = new IpfixFileTarget(file, domainId)
+    return new LocalOutput('ipfix', messagesFor(null), target, events, false)
   }
 
   add(session: Session): void {
@@ -54,7 +85,7 @@ export class LocalOutput {
   }
 
   catalogChanged(catalog: Catalog): void {
-    this.#lines.catalogChanged(catalog)
+    this.#format.catalogChanged?.(catalog)
   }
 
   /** Every second. */
@@ -72,23 +103,61 @@ export class LocalOutput {
     return this.#queue.isWriting
   }
 
-  counters(): OutputCounters {
-    return this.#queue.counters()
+  /** Nothing can be written there any more. */
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   snapshot(): OutputSnapshot {
-    return { output: this.name, ...this.#queue.counters() }
+    return { output: this.#name, ...this.#queue.counters() }
   }
 
   status(): string {
     const { up, held } = this.#queue.counters()
-    return up ? 'output ok' : `output: ${held} sessions wait`
+    return up ? `${this.#name} ok` : `${this.#name}: ${held} sessions wait`
+  }
+
+  #queueOf(target: OutputTarget, { log, onDropped, onClosed }: OutputEvents): OutputQueue {
+    const output = this.#name
+    const dropped = new SayEach()
+    return new OutputQueue({
+      format: this.#format,
+      target,
+      onTrouble: (problem) => {
+        if (problem === null) log.info({ output }, 'the output can be written again')
+        else
+          log.error(
+            { output, problem },
+            'the output cannot be written; sessions are held in memory',
+          )
+      },
+      onDropped: (sessions, why) => {
+        onDropped(sessions)
+        if (dropped.isNew(why))
+          log.error(
+            { output, sessions, why },
+            'sessions are not in the output; others may follow, see the metrics',
+          )
+      },
+      onClosed: (error) => {
+        this.#isClosed = true
+        const { dropped: sessions } = this.#queue.counters()
+        log.error({ output, problem: error.message, sessions }, 'the output has ended')
+        onClosed(error)
+      },
+    })
   }
 }
 
-async function openFile(flags: OutputFlags, place: FilePlace, log: Logger): Promise<RotatingFile> {
+async function openFile(
+  flags: OutputFlags,
+  place: FilePlace,
+  log: Logger,
+  wholeBytes = wholeLineBytes,
+): Promise<RotatingFile> {
   const file = await RotatingFile.open({
     place,
+    wholeBytes,
     bytesMax: flags.outputRotateSize,
     ageMsMax: flags.outputRotateEvery,
     packs: flags.outputPack === 'gzip',
@@ -98,28 +167,9 @@ async function openFile(flags: OutputFlags, place: FilePlace, log: Logger): Prom
     onRemoved: (names) => log.warn({ names }, 'the oldest output files are removed: --output-keep'),
   })
   if (file.tornBytes > 0)
-    log.warn({ bytes: file.tornBytes }, 'the output ended in half a line, which was cut off')
+    log.warn(
+      { bytes: file.tornBytes },
+      'the output ended in half a line or record, which was cut off',
+    )
   return file
-}
-
-function queueOf(lines: SessionLines, target: OutputTarget, events: OutputEvents): OutputQueue {
-  const { log, onDropped, onClosed } = events
-  const dropped = new SayEach()
-  return new OutputQueue({
-    format: lines,
-    target,
-    onTrouble: (problem) => {
-      if (problem === null) log.info('the output can be written again')
-      else log.error({ problem }, 'the output cannot be written; sessions are held in memory')
-    },
-    onDropped: (sessions, why) => {
-      onDropped(sessions)
-      if (dropped.isNew(why))
-        log.error(
-          { sessions, why },
-          'sessions are not in the output; others may follow, see the metrics',
-        )
-    },
-    onClosed,
-  })
 }

@@ -13,6 +13,7 @@ import {
 import { LOG_LEVELS } from '../../base/log.js'
 import { CATALOG_BYTES_MAX, METER_ID, METER_ID_EXPECTED } from '../../session/bounds.js'
 import { ENGINE_FLAGS } from '../capture/engine-flags.js'
+import { IPFIX_FLAGS } from '../ipfix/ipfix-flags.js'
 import { OUTPUT_FLAGS } from '../output/output-flags.js'
 import { SERVER_FLAGS } from '../ship/server-flags.js'
 
@@ -20,6 +21,7 @@ export const METER_OPTIONS = {
   interface: textList('Interface to meter, or a pattern as in wg*. Repeatable', 'IF'),
   ...SERVER_FLAGS,
   ...OUTPUT_FLAGS,
+  ...IPFIX_FLAGS,
   catalog: text('Names and owners from this JSON or YAML file; else from the server', 'FILE'),
   catalogMax: size('Largest catalog that is taken from the server', CATALOG_BYTES_MAX, {
     min: 2 ** 20,

@@ -17,7 +17,7 @@ import type { Session } from '../../session/session.js'
 import { engineOptions } from '../capture/engine-flags.js'
 import { linkNames } from '../capture/links.js'
 import type { MeterSnapshot } from '../metrics/snapshot.js'
-import { type FilePlace, hiddenName, outputPlace } from '../output/output-place.js'
+import { hiddenName } from '../output/output-place.js'
 import type { Connection } from '../ship/connection.js'
 import { openConnection } from '../ship/server-flags.js'
 import type { SpoolDepth } from '../spool/spool.js'
@@ -26,7 +26,7 @@ import { CatalogLoop } from './catalog-loop.js'
 import { type CatalogSource, catalogFromFile } from './catalog-source.js'
 import { InterfaceSet } from './interface-set.js'
 import { chooseInterfaces, missingInterfaces } from './interfaces.js'
-import { LocalOutput } from './local-output.js'
+import { LocalOutputs, type OutputPlaces, outputFiles, outputPlaces } from './local-outputs.js'
 import type { MeterOptions } from './meter-options.js'
 import { serveMetrics } from './metrics-server.js'
 import { Parts } from './parts.js'
@@ -57,8 +57,7 @@ export class MeterRun {
   /** Null without --to. */
   #delivery: ServerDelivery | null = null
   /** Null without --output. */
-  #output: LocalOutput | null = null
-  #outputEnding: Promise<void> | null = null
+  #outputs: LocalOutputs | null = null
   /** Null where nothing is kept from run to run. */
   #ledger: RunLedger | null = null
   #end: (reason: string) => void = () => undefined
@@ -79,10 +78,10 @@ export class MeterRun {
   async run(): Promise<number> {
     const present = linkNames()
     const names = chooseInterfaces(this.#options.interface, present, this.#options.waitForInterface)
-    const { to, output } = this.#options
+    const { to } = this.#options
     const connection = to === undefined ? null : await openConnection(this.#options)
-    const place = output === undefined ? null : outputPlace(output)
-    await this.#open(names, connection, place)
+    const places = outputPlaces(this.#options)
+    await this.#open(names, connection, places)
     // From here on there is something to bring to an end: a signal waits for the start to be complete.
     const stopped = this.#listenToSignals()
     try {
@@ -98,7 +97,7 @@ export class MeterRun {
     if (this.#failure !== null) throw this.#failure
     const code = this.#dropped.output === undefined ? EXIT.ok : EXIT.failed
     // A reader that stands still keeps its last write pending, and with it the process.
-    if (this.#output?.isStuck === true) process.exit(code)
+    if (this.#outputs?.areStuck === true) process.exit(code)
     return code
   }
 
@@ -106,7 +105,7 @@ export class MeterRun {
   async #open(
     interfaces: readonly string[],
     connection: Connection | null,
-    place: FilePlace | null,
+    places: OutputPlaces,
   ): Promise<void> {
     const options = this.#options
     const spoolDirectory =
@@ -114,16 +113,18 @@ export class MeterRun {
     becomeUser({
       user: options.user,
       spoolDirectory,
-      outputDirectory: place?.ownsFolder === true ? place.folder : null,
+      outputDirectories: outputFiles(places)
+        .filter((file) => file.ownsFolder)
+        .map((file) => file.folder),
       interfaces,
       awaited: missingInterfaces(options.interface, interfaces),
       log: this.#log,
     })
     if (connection !== null && spoolDirectory !== null)
       await this.#openDelivery(connection, spoolDirectory)
-    if (options.output === undefined) return
+    if (places.lines === undefined && places.ipfix === undefined) return
     try {
-      await this.#openOutput(place)
+      await this.#openOutputs(places)
     } catch (error) {
       await this.#stopParts()
       throw error
@@ -145,8 +146,8 @@ export class MeterRun {
     this.#ledger = RunLedger.open(directory)
   }
 
-  async #openOutput(place: FilePlace | null): Promise<void> {
-    const output = await LocalOutput.open(this.#options, place, this.#context, {
+  async #openOutputs(places: OutputPlaces): Promise<void> {
+    const outputs = await LocalOutputs.open(this.#options, places, this.#context, {
       log: this.#log,
       onDropped: (sessions) => {
         // With a server the session is not lost: it is only not in the output.
@@ -154,17 +155,16 @@ export class MeterRun {
       },
       onClosed: (error) => this.#outputClosed(error),
     })
-    this.#output = output
-    this.#parts.started('output', () => this.#outputEnding ?? output.end(this.#givingUp.signal))
-    if (place === null || this.#ledger !== null) return
+    this.#outputs = outputs
+    this.#parts.started('outputs', () => outputs.end(this.#givingUp.signal))
+    const [place] = outputFiles(places)
+    if (place === undefined || this.#ledger !== null) return
     this.#ledger = RunLedger.open(place.folder, undefined, undefined, hiddenName(place, ''))
   }
 
-  /** With a server the meter goes on for it; else there is nobody to meter for. */
+  /** With a server, or another output, the meter goes on; else there is nobody to meter for. */
   #outputClosed(error: AppError): void {
-    const { dropped } = this.#output!.counters()
-    this.#log.error({ problem: error.message, sessions: dropped }, 'the output has ended')
-    if (this.#delivery !== null) return
+    if (this.#delivery !== null || this.#outputs?.areClosed !== true) return
     this.#failure = error
     this.#end('outputClosed')
   }
@@ -180,6 +180,7 @@ export class MeterRun {
         interfaces: this.#interfaces.names,
         ...(this.#delivery !== null && { meterId: this.#delivery.meterId }),
         ...(this.#options.output !== undefined && { output: this.#options.output }),
+        ...(this.#options.ipfix !== undefined && { ipfix: this.#options.ipfix }),
         version: packageVersion(),
       },
       'metering',
@@ -190,7 +191,7 @@ export class MeterRun {
     const source = this.#catalogSource()
     const catalog = source?.first() ?? null
     this.#interfaces = this.#makeInterfaces(catalog)
-    if (catalog !== null) this.#output?.catalogChanged(catalog)
+    if (catalog !== null) this.#outputs?.catalogChanged(catalog)
     await this.#openMetrics()
     this.#delivery?.start(this.#parts)
     this.#parts.started('last sessions', () => this.#endSessions())
@@ -213,7 +214,7 @@ export class MeterRun {
   #startCatalogs(source: CatalogSource): void {
     const changed = (catalog: Catalog) => {
       this.#interfaces.catalogChanged(catalog)
-      this.#output?.catalogChanged(catalog)
+      this.#outputs?.catalogChanged(catalog)
     }
     this.#catalogs = new CatalogLoop(source, changed, this.#log)
     const running = this.#catalogs.run(this.#ending.signal)
@@ -258,7 +259,7 @@ export class MeterRun {
 
   #give(session: Session): void {
     this.#delivery?.add(session)
-    this.#output?.add(session)
+    this.#outputs?.add(session)
   }
 
   async #openMetrics(): Promise<void> {
@@ -318,10 +319,8 @@ export class MeterRun {
   /** Nothing comes any more: the output is written while the server is waited for. */
   #endSessions(): void {
     this.#consolidator?.end()
-    if (this.#output === null) return
-    this.#outputEnding = this.#output.end(this.#givingUp.signal)
     // It is waited for, and its failure said, when the part is stopped.
-    this.#outputEnding.catch(() => undefined)
+    this.#outputs?.end(this.#givingUp.signal).catch(() => undefined)
   }
 
   async #endInterfaces(): Promise<void> {
@@ -334,7 +333,7 @@ export class MeterRun {
     this.#interfaces.check()
     if (Date.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
     this.#consolidator?.expire(performance.now())
-    this.#output?.tick()
+    this.#outputs?.tick()
     const due = Date.now() - this.#reportedMs >= this.#options.reportInterval
     // With a backlog the server learns nothing from one more report behind it.
     if (due && this.#delivery?.hasBacklog === false) this.#delivery.beat()
@@ -344,7 +343,7 @@ export class MeterRun {
   #status(): string {
     const says = [`${this.#interfaces.names.length} interface(s)`]
     if (this.#delivery !== null) says.push(this.#delivery.status())
-    if (this.#output !== null) says.push(this.#output.status())
+    if (this.#outputs !== null) says.push(...this.#outputs.status())
     return says.join(', ')
   }
 
@@ -401,7 +400,7 @@ export class MeterRun {
       version: packageVersion(),
       interfaces: this.#interfaces.snapshots(),
       sessionsDropped: this.#dropped,
-      outputs: this.#output === null ? [] : [this.#output.snapshot()],
+      outputs: this.#outputs?.snapshots() ?? [],
       ...this.#delivery?.snapshot(),
     }
   }

@@ -11,10 +11,10 @@ import { z } from 'zod'
 import { AppError } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
 import { FUTURE_US, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bounds.js'
+import { parseEndpoint } from '../../session/endpoint.js'
 import { UNATTRIBUTED } from '../../session/make-session.js'
 import { UNKNOWN_TO_ACCESS_LOGS } from '../../session/session-table.js'
 import type { StoredSession } from '../store/store.js'
-import { parseEndpoint } from './endpoint.js'
 
 export const NEWT_BYTES_MAX = 16 * 2 ** 20
 export const NEWT_SESSIONS_MAX = 20_000

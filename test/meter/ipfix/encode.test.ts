@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { IpfixMessages, ntpTime, recordOf } from '../../../src/meter/ipfix/encode.js'
+import {
+  ntpTime,
+  recordMessages,
+  recordOf,
+  recordsIn,
+  stamp,
+  templateMessage,
+} from '../../../src/meter/ipfix/encode.js'
 import { IpfixExporter } from '../../../src/meter/ipfix/exporter.js'
 import { ipfixPlace } from '../../../src/meter/ipfix/place.js'
+import { IpfixStream } from '../../../src/meter/ipfix/stream.js'
 import { aSession } from '../../support/sessions.js'
 
 /** Written out by hand from RFC 7011, section 3, RFC 5103 and the table in docs/outputs.md. */
@@ -33,15 +41,16 @@ const RECORD = `
 
 describe('IPFIX', () => {
   test('templates are the bytes of the RFC', () => {
-    const message = new IpfixMessages(7, 1400).templates(1_700_000_003_999)
+    const message = templateMessage()
+    stamp(message, { nowMs: 1_700_000_003_999, sequence: 0, domainId: 7 })
     const want = `000a 00cc 65 53 f1 03 00000000 00000007 ${TEMPLATES}`
     expect(message.toString('hex')).toBe(hex(want))
   })
 
   test('a record is the bytes of the RFC', () => {
-    const messages = new IpfixMessages(7, 1400)
-    const [message] = messages.records([aSession()], 1_700_000_003_999)
-    const want = `000a 0077 6553f103 00000000 00000007  0100 0067 ${RECORD}`
+    const [message] = recordMessages([aSession()], 1400)
+    stamp(message!, { nowMs: 1_700_000_003_999, sequence: 2 ** 32 + 3, domainId: 7 })
+    const want = `000a 0077 6553f103 00000003 00000007  0100 0067 ${RECORD}`
     expect(message!.toString('hex')).toBe(hex(want))
   })
 
@@ -59,11 +68,10 @@ describe('IPFIX', () => {
     expect(time & 2047n).toBe(0n)
   })
 
-  test('messages stay below their bound, count the records before them, and split sets by family', () => {
-    const messages = new IpfixMessages(1, 500)
+  test('messages stay below their bound, and split sets by family', () => {
     const v6 = aSession({ sourceIp: 'fd00::2', destIp: 'fd00::1' })
     const given = [aSession(), aSession(), v6, aSession(), v6, v6, v6, v6, v6]
-    const made = messages.records(given, 0)
+    const made = recordMessages(given, 500)
     expect(made.map((m) => m.readUInt16BE(2)).every((n) => n <= 500)).toBe(true)
     expect(made.map((m) => m.length)).toEqual(made.map((m) => m.readUInt16BE(2)))
     const records = made.map((message) => {
@@ -73,12 +81,8 @@ describe('IPFIX', () => {
       return count
     })
     expect(records.reduce((a, b) => a + b, 0)).toBe(given.length)
-    let before = 0
-    for (const [i, message] of made.entries()) {
-      expect(message.readUInt32BE(8)).toBe(before)
-      before += records[i]!
-    }
-    expect(messages.templates(0).readUInt32BE(8)).toBe(given.length)
+    expect(made.map(recordsIn)).toEqual(records)
+    expect(recordsIn(templateMessage())).toBe(0)
   })
 
   test.each([
@@ -88,14 +92,18 @@ describe('IPFIX', () => {
     'templates go first; where the way loses (%s) again after ten minutes',
     async (isLossy, times) => {
       const sets: number[] = []
+      const sequences: number[] = []
       let nowMs = 0
       const transport = {
         messageBytesMax: 1400,
         isLossy,
-        write: async (bytes: Uint8Array) => void sets.push(Buffer.from(bytes).readUInt16BE(16)),
+        write: async (bytes: Uint8Array) => {
+          sets.push(Buffer.from(bytes).readUInt16BE(16))
+          sequences.push(Buffer.from(bytes).readUInt32BE(8))
+        },
         close: async () => undefined,
       }
-      const exporter = new IpfixExporter(transport, 1, () => nowMs)
+      const exporter = new IpfixExporter(new IpfixStream(transport, 1, () => nowMs))
       for (const ms of [0, 599_999, 600_000]) {
         nowMs = ms
         exporter.add(aSession())
@@ -106,6 +114,7 @@ describe('IPFIX', () => {
       expect(sets.filter((id) => id === 2)).toHaveLength(times)
       expect(sets.filter((id) => id === 256)).toHaveLength(3)
       expect(exporter.written).toBe(3)
+      expect(sequences).toEqual(isLossy ? [0, 0, 1, 2, 2] : [0, 0, 1, 2])
     },
   )
 })
@@ -119,7 +128,7 @@ describe('the place', () => {
     ['site.ipfix', { kind: 'file', path: 'site.ipfix' }],
   ])('%s', (given, place) => expect(ipfixPlace(given)).toEqual(place))
 
-  test.each(['http://x:1', 'udp://x', 'x:0', 'x:65536'])('%s is refused', (given) => {
-    expect(() => ipfixPlace(given)).toThrow(/--ipfix .*expected/)
+  test.each(['http://x:1', 'udp://x', 'x:0', 'x:65536', '-'])('%s is refused', (given) => {
+    expect(() => ipfixPlace(given)).toThrow(/--ipfix .*(expected|name a file)/)
   })
 })

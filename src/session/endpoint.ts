@@ -1,6 +1,6 @@
 /** `ip:port`, `[ip6]:port` or a bare address (port 0: not known). */
 import { isIP } from 'node:net'
-import { canonicalIp } from '../../session/canonical-ip.js'
+import { canonicalIp } from './canonical-ip.js'
 
 export function parseEndpoint(text: string): { ip: string; port: number } | undefined {
   if (isIP(text) !== 0) return { ip: canonicalIp(text), port: 0 }

@@ -1,0 +1,133 @@
+/** `tunmeter export --ipfix`: the rows of an export as IPFIX. */
+import { renameSync, rmSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { AppError } from '../base/errors.js'
+import { takeWhole } from '../base/whole-file.js'
+import type { IpfixFacts } from '../meter/ipfix/encode.js'
+import type { IpfixExporter } from '../meter/ipfix/exporter.js'
+import { type IpfixFlags, openExporter } from '../meter/ipfix/ipfix-flags.js'
+import { ipfixPlace } from '../meter/ipfix/place.js'
+import type { Progress } from '../meter/output/progress.js'
+import { isoTimeUs } from '../session/bounds.js'
+import { parseEndpoint } from '../session/endpoint.js'
+import { END_REASONS } from '../session/session.js'
+
+/** Characters; a row of the server's has about 1,000. */
+const ROW_LENGTH_MAX = 2 ** 20
+
+/** What of an NDJSON row is used. */
+interface Row
+  extends Omit<
+    IpfixFacts,
+    'startTimeUs' | 'endTimeUs' | 'sourceIp' | 'destIp' | 'sourcePort' | 'destPort'
+  > {
+  readonly startTime: string
+  readonly endTime: string
+  readonly sourceAddr: string
+  readonly destAddr: string
+}
+
+/** @throws AppError ANSWER_UNREADABLE */
+function factsOf(line: string): IpfixFacts {
+  const row = rowOf(line)
+  const source = parseEndpoint(row.sourceAddr)
+  const dest = parseEndpoint(row.destAddr)
+  const startTimeUs = isoTimeUs(row.startTime)
+  const endTimeUs = isoTimeUs(row.endTime)
+  if (!source || !dest || startTimeUs === undefined || endTimeUs === undefined || !isCounted(row))
+    throw unreadable('a row without times, addresses or counts')
+  return {
+    ...row,
+    ...{ startTimeUs, endTimeUs },
+    ...{ sourceIp: source.ip, sourcePort: source.port, destIp: dest.ip, destPort: dest.port },
+  }
+}
+
+const COUNTS = [
+  ...['bytesTx', 'bytesRx', 'packetsTx', 'packetsRx', 'payloadTx', 'payloadRx'],
+  ...['tcpFlagsTx', 'tcpFlagsRx'],
+] as const
+
+function isCounted(row: Row): boolean {
+  const counts = row as unknown as Record<string, unknown>
+  return (
+    COUNTS.every((name) => Number.isSafeInteger(counts[name]) && Number(counts[name]) >= 0) &&
+    ['tcp', 'udp'].includes(row.protocol) &&
+    row.endReason in END_REASONS
+  )
+}
+
+function rowOf(line: string): Row {
+  let row: unknown = null
+  try {
+    row = JSON.parse(line)
+  } catch {}
+  if (typeof row !== 'object' || row === null) throw unreadable('a row that is no object of JSON')
+  return row as Row
+}
+
+/**
+ * Sends every ended session of `body`, NDJSON. A file gets its name when it is whole.
+ *
+ * @returns how many were sent; open sessions are not
+ * @throws AppError EXPORT_BROKEN_OFF, OUTPUT_FAILED
+ */
+export async function sendIpfix(
+  body: Readable,
+  flags: IpfixFlags & { readonly ipfix: string },
+  progress: Progress,
+  total: number,
+): Promise<number> {
+  const place = ipfixPlace(flags.ipfix)
+  const written = place.kind === 'file' ? `${place.path}.partial` : null
+  const exporter = (await openExporter({ ...flags, ipfix: written ?? flags.ipfix }))!
+  try {
+    await sendRows(body, exporter, (rows) =>
+      progress.update(rows, total, `${rows} of ${total} sessions`),
+    )
+    await exporter.close()
+    if (place.kind === 'file') renameSync(written!, place.path)
+  } catch (error) {
+    await exporter.close().catch(() => undefined)
+    if (written !== null) rmSync(written, { force: true })
+    throw error
+  }
+  return exporter.written
+}
+
+async function sendRows(
+  body: Readable,
+  exporter: IpfixExporter,
+  seen: (rows: number) => void,
+): Promise<void> {
+  let rows = 0
+  await takeWhole(
+    body,
+    pipeline(body.setEncoding('utf8'), async (texts: AsyncIterable<string>) => {
+      for await (const line of linesOf(texts)) {
+        exporter.add(factsOf(line))
+        seen(++rows)
+        await exporter.ready()
+      }
+      await exporter.flush()
+    }),
+  )
+}
+
+async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = ''
+  for await (const text of texts) {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop()!
+    if (rest.length > ROW_LENGTH_MAX) throw unreadable('a row without end')
+    yield* lines
+  }
+  if (rest !== '') throw unreadable('half a row')
+}
+
+function unreadable(what: string): AppError {
+  return new AppError('ANSWER_UNREADABLE', `the server sent ${what}`, {
+    hint: 'Is it a tunmeter server, of this version or a newer one?',
+  })
+}

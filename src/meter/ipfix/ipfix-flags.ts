@@ -1,0 +1,28 @@
+/** Options of IPFIX, of every command that sends it. */
+import { integer, type OptionValues, text } from '../../base/config.js'
+import { IpfixExporter } from './exporter.js'
+import { ipfixPlace } from './place.js'
+import { IpfixStream } from './stream.js'
+import { openTransport, readCa } from './transport.js'
+
+export const IPFIX_FLAGS = {
+  ipfix: text(
+    'Send ended sessions as IPFIX to a collector (HOST:PORT or udp://, tcp://, tls://) or write them to a file',
+    'HOST:PORT|FILE',
+  ),
+  ipfixDomain: integer('Observation domain of --ipfix: tells this site from others', 'N', 1, {
+    min: 0,
+    max: 2 ** 32 - 1,
+  }),
+  ipfixCaFile: text('Trust this certificate authority (PEM) for --ipfix tls://', 'FILE'),
+} as const
+
+export type IpfixFlags = OptionValues<typeof IPFIX_FLAGS>
+
+/** Null: --ipfix is not given. @throws AppError BAD_OPTIONS, FILE_UNREADABLE, OUTPUT_FAILED */
+export async function openExporter(flags: IpfixFlags): Promise<IpfixExporter | null> {
+  const { ipfix, ipfixCaFile, ipfixDomain } = flags
+  if (ipfix === undefined) return null
+  const transport = await openTransport(ipfixPlace(ipfix), readCa(ipfixCaFile))
+  return new IpfixExporter(new IpfixStream(transport, ipfixDomain))
+}

@@ -1,0 +1,49 @@
+/**
+ * Messages on one way to a collector: templates first, and each message says how many records went before it. A
+ * connection that is made anew is another stream, as RFC 7011 wants it (section 3.1).
+ */
+import { recordsIn, stamp, templateMessage } from './encode.js'
+import type { IpfixTransport } from './transport.js'
+
+/** Over UDP: a collector that started later, or lost them, knows the templates after this. */
+const TEMPLATES_EVERY_MS = 600_000
+
+export class IpfixStream {
+  readonly #transport: IpfixTransport
+  readonly #domainId: number
+  readonly #nowMs: () => number
+  #templatesMs: number | null = null
+  #sequence = 0
+
+  constructor(transport: IpfixTransport, domainId: number, nowMs: () => number = Date.now) {
+    this.#transport = transport
+    this.#domainId = domainId
+    this.#nowMs = nowMs
+  }
+
+  get messageBytesMax(): number {
+    return this.#transport.messageBytesMax
+  }
+
+  /** One message, whole. @throws AppError OUTPUT_FAILED */
+  async write(message: Buffer): Promise<void> {
+    const nowMs = this.#nowMs()
+    const age = this.#templatesMs === null ? null : nowMs - this.#templatesMs
+    if (age === null || (this.#transport.isLossy && age >= TEMPLATES_EVERY_MS)) {
+      await this.#send(templateMessage(), nowMs)
+      this.#templatesMs = nowMs
+    }
+    await this.#send(message, nowMs)
+    this.#sequence = (this.#sequence + recordsIn(message)) >>> 0
+  }
+
+  /** @throws AppError OUTPUT_FAILED */
+  close(): Promise<void> {
+    return this.#transport.close()
+  }
+
+  #send(message: Buffer, nowMs: number): Promise<void> {
+    stamp(message, { nowMs, sequence: this.#sequence, domainId: this.#domainId })
+    return this.#transport.write(message)
+  }
+}
