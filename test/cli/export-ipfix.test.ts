@@ -20,7 +20,7 @@ let server: TestServer
 let admin: string
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
   await server.request('POST', '/api/v1/org/acme/site/1/sessions', admin, batch(1, SESSIONS))
 })
 afterAll(() => server.stop())
