@@ -19,11 +19,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'meter/output': ['base', 'session', 'meter/capture'],
   'meter/spool': ['base', 'session'],
   'meter/ship': ['base', 'session', 'meter/spool'],
+  'meter/ipfix': ['base', 'session', 'meter/output', 'meter/capture'],
   'meter/run': [
     ...['base', 'session', 'meter/capture', 'meter/wireguard', 'meter/attribution'],
-    ...['meter/metrics', 'meter/output', 'meter/spool', 'meter/ship'],
+    ...['meter/metrics', 'meter/output', 'meter/ipfix', 'meter/spool', 'meter/ship'],
   ],
-  'meter/ipfix': ['base', 'session', 'meter/output', 'meter/capture'],
   'meter/replay': ['base', 'session', 'meter'],
   'meter/newt': ['base', 'session', 'meter'],
   'server/control': ['base', 'session'],
