@@ -7,5 +7,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // For two cores: one more works while others wait for a disk, a process or a time limit.
     maxWorkers: 3,
+    // Compiled already (test/support/run-here.ts).
+    server: { deps: { external: [/\/dist\//] } },
   },
 })

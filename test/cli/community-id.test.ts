@@ -5,7 +5,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pcapFile } from '../support/capture-files.js'
 import { FLAG, ipv4, ipv6, tcp, udp } from '../support/packets.js'
-import { run } from '../support/process.js'
+import { run } from '../support/run-here.js'
 import { TestServer } from '../support/server.js'
 import { temporaryDirectory } from '../support/temporary.js'
 

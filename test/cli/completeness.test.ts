@@ -1,12 +1,10 @@
-/** completeness, export's manifest and verify, as an auditor runs them against a real server. */
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { batch, report, session } from '../support/batches.js'
-import { follow } from '../support/process.js'
+import { runHere } from '../support/run-here.js'
 import { TestServer } from '../support/server.js'
 
 let server: TestServer
@@ -36,16 +34,12 @@ afterAll(async () => {
   rmSync(work, { recursive: true })
 })
 
-async function run(...args: string[]) {
-  const given = ['--server', server.url]
-  const child = spawn(process.execPath, ['dist/cli.js', ...args, ...given], {
-    env: { ...process.env, TUNMETER_KEY: admin },
-  })
-  return follow(child).finished
+function run(...args: string[]) {
+  return runHere([...args, '--server', server.url], { env: { TUNMETER_KEY: admin } }).finished
 }
 
-async function verify(file: string) {
-  return follow(spawn(process.execPath, ['dist/cli.js', 'verify', file])).finished
+function verify(file: string) {
+  return runHere(['verify', file]).finished
 }
 
 test('a range with a hole: the sentence, the hole, exit code 3; the range beside it is complete', async () => {

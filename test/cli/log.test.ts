@@ -51,8 +51,9 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 function run(args: readonly string[], columns = '80') {
-  return runHere([...args, '--server', server.url], { TUNMETER_KEY: key, COLUMNS: columns })
-    .finished
+  return runHere([...args, '--server', server.url], {
+    env: { TUNMETER_KEY: key, COLUMNS: columns },
+  }).finished
 }
 
 inZone('Europe/Berlin')
@@ -139,8 +140,7 @@ describe('log', () => {
 
   test('--follow shows what comes, and an open session again when it has ended', async () => {
     const following = runHere(['log', '--follow', '--since', '30m', '--server', server.url], {
-      TUNMETER_KEY: key,
-      COLUMNS: '80',
+      env: { TUNMETER_KEY: key, COLUMNS: '80' },
     })
     await until(() => following.output.stderr !== '')
     const times = hoursAgo(0.01)

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { messagesIn, recordsIn } from '../../src/meter/ipfix/encode.js'
 import { FakeServer } from '../support/fake-server.js'
-import { ROOT, run, type Started, start } from '../support/process.js'
+import { ROOT, run as runProcess, type Started, start } from '../support/process.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -99,7 +99,7 @@ test.each([
   [['--interface', 'lo', '--output', '-', '--key', 'k'], '--key does nothing without --to'],
   [['--interface', 'lo', '--output', '-', '--output-rotate-size', '1KiB'], 'from 1MiB to 1TiB'],
 ])('%j is refused: %s', async (args, says) => {
-  const { code, stderr } = await run(['meter', ...args])
+  const { code, stderr } = await runProcess(['meter', ...args])
   expect(stderr).toContain(says)
   expect(code).toBe(2)
 })

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
 import { envelope, FakeServer } from '../support/fake-server.js'
-import { ROOT, run, type Started, start } from '../support/process.js'
+import { ROOT, run as runProcess, type Started, start } from '../support/process.js'
+import { run } from '../support/run-here.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -366,7 +367,7 @@ describe('a meter that cannot start', () => {
     ['a key in clear', [...LO, '--to', 'http://192.0.2.1', '--key', 'k'], 2, /--allow-plain-http/],
     ['a misspelt option', ['--interfaces', 'lo'], 2, /--interface/],
   ])('%s', async (_, args, exitCode, message) => {
-    const { code, stderr } = await run(['meter', ...args])
+    const { code, stderr } = await runProcess(['meter', ...args])
     expect(stderr).toMatch(message)
     expect(code).toBe(exitCode)
   })
@@ -374,7 +375,7 @@ describe('a meter that cannot start', () => {
   test.skipIf(!canCapture)('a filter that is none (needs root to capture)', async () => {
     const spool = temporaryDirectory()
     const args = ['--interface', 'lo', '--filter', 'port of call', '--spool', spool]
-    const { code, stderr } = await run(['meter', ...args, ...server])
+    const { code, stderr } = await runProcess(['meter', ...args, ...server])
     expect(stderr).toMatch(/the filter "port of call" is wrong.*\n.*Correct --filter/)
     expect(stderr).not.toContain('CAP_NET_RAW:')
     expect(code).toBe(1)
@@ -382,7 +383,7 @@ describe('a meter that cannot start', () => {
 
   test('a spool that is a file', async () => {
     const args = ['--interface', 'lo', '--spool', `${ROOT}package.json`]
-    const { code, stderr } = await run(['meter', ...args, ...server])
+    const { code, stderr } = await runProcess(['meter', ...args, ...server])
     expect(stderr).toMatch(/cannot use the spool directory .*package\.json: .*\n.*--spool DIR/)
     expect([code, stderr.includes('bug')]).toEqual([1, false])
   })

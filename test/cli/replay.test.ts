@@ -6,7 +6,8 @@ import { FIELDS } from '../../src/session/fields.js'
 import { pcapFile } from '../support/capture-files.js'
 import { FakeServer } from '../support/fake-server.js'
 import { ipv4, udp } from '../support/packets.js'
-import { ROOT, run, start } from '../support/process.js'
+import { ROOT, run as runProcess, start } from '../support/process.js'
+import { run } from '../support/run-here.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
@@ -96,7 +97,7 @@ describe('printed', () => {
   test('standard input, gzip’d, and two files as one capture', async () => {
     const input = gzipSync(readFileSync(SITE))
     const packets = async (...files: string[]): Promise<number> => {
-      const { stdout } = await run(['replay', ...files, '--format', 'summary'], { input })
+      const { stdout } = await runProcess(['replay', ...files, '--format', 'summary'], { input })
       return Number((JSON.parse(stdout) as Row).packets)
     }
     expect(await packets('-')).toBe(expected.total.packets)

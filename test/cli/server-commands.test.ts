@@ -1,5 +1,3 @@
-/** export, catalog, backup and keys as a person runs them, against a real server and a fake Pangolin. */
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   lstatSync,
@@ -17,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { batch, session } from '../support/batches.js'
-import { follow } from '../support/process.js'
+import { runHere } from '../support/run-here.js'
 import { TestServer } from '../support/server.js'
 
 let server: TestServer
@@ -38,12 +36,8 @@ afterAll(async () => {
   rmSync(work, { recursive: true })
 })
 
-async function run(args: string[], env: Record<string, string> | null = {}) {
-  const given = env === null ? {} : { TUNMETER_KEY: admin, ...env }
-  const child = spawn(process.execPath, ['dist/cli.js', ...args], {
-    env: { ...process.env, ...given },
-  })
-  return follow(child).finished
+function run(args: string[], env: Record<string, string> | null = {}) {
+  return runHere(args, { env: env === null ? {} : { TUNMETER_KEY: admin, ...env } }).finished
 }
 
 /** Answers as the documentation of the integration API shows them: envelope, lists by name, pages. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Connection } from '../../src/meter/ship/connection.js'
 import { Shipper } from '../../src/meter/ship/shipper.js'
 import { FakeServer } from '../support/fake-server.js'
-import { run } from '../support/process.js'
+import { run } from '../support/run-here.js'
 import { aSpool, batchOf } from '../support/spools.js'
 
 const NEVER = new AbortController().signal

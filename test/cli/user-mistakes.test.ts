@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { canMakeCertificates } from '../support/certificates.js'
-import { run } from '../support/process.js'
+import { run as runProcess } from '../support/process.js'
+import { run } from '../support/run-here.js'
 import { temporaryDirectory } from '../support/temporary.js'
 
-async function refused(args: readonly string[], env: Record<string, string> = {}) {
-  const { code, stderr } = await run(args, { env })
+async function refused(args: readonly string[]) {
+  const { code, stderr } = await (args[0] === 'meter' ? runProcess : run)(args)
   expect(stderr).not.toMatch(/bug|\n {4}at /)
   return { code, stderr }
 }
@@ -69,7 +70,8 @@ test.each(['foo', 'foo:3128', 'socks5://x:1'])('--proxy %j is no address', async
 })
 
 test('a proxy of the environment that is no address is named', async () => {
-  const { code, stderr } = await refused(meter(), { HTTP_PROXY: 'foo' })
+  const { code, stderr } = await runProcess(meter(), { env: { HTTP_PROXY: 'foo' } })
+  expect(stderr).not.toMatch(/bug|\n {4}at /)
   expect(stderr).toContain('HTTP_PROXY: "foo": expected an address')
   expect(code).toBe(2)
 })

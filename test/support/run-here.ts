@@ -1,18 +1,22 @@
-/** A command in this process: what it prints and how it ends, without the start of another one. */
-import { CommanderError } from 'commander'
+/**
+ * A command in this process: what it prints and how it ends, without the start of another one. It is the compiled
+ * program, as in test/support/process.ts; only what belongs to a process (src/cli.ts: signals, pipes that break) is not
+ * there. Not for a meter, which gives up its process' rights, nor for commands that end by a signal, or that read a
+ * capture from standard input.
+ */
+import { Readable, Writable } from 'node:stream'
 import type { CommandContext } from '../../src/base/context.js'
-import { AppError, EXIT } from '../../src/base/errors.js'
-import { buildCommand } from '../../src/cli/command.js'
-import { COMMANDS, loadCommand } from '../../src/cli/index.js'
+import { ROOT, type StartOptions } from './process.js'
 
-class Stream {
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+type Main = typeof import('../../src/cli/main.js')
+
+class Text extends Writable {
   text = ''
-  write(text: string | Uint8Array): boolean {
-    this.text += typeof text === 'string' ? text : Buffer.from(text).toString()
-    return true
-  }
-  once(): this {
-    return this
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString()
+    done()
   }
 }
 
@@ -21,8 +25,9 @@ export interface RanHere {
   readonly finished: Promise<{ code: number; stdout: string; stderr: string }>
 }
 
-export function runHere(args: readonly string[], env: Record<string, string> = {}): RanHere {
-  const [stdout, stderr] = [new Stream(), new Stream()]
+export function runHere(args: readonly string[], options: StartOptions = {}): RanHere {
+  if (args[0] === 'meter') throw new Error('a meter would take the rights of this process')
+  const [stdout, stderr] = [new Text(), new Text()]
   const output = {
     get stdout() {
       return stdout.text
@@ -31,30 +36,32 @@ export function runHere(args: readonly string[], env: Record<string, string> = {
       return stderr.text
     },
   }
-  const context = { env, stdin: process.stdin, stdout, stderr } as unknown as CommandContext
-  const finished = run(args, context).then((code) => ({ code, ...output }))
+  const stdin = Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)])
+  const env = { ...process.env, TUNMETER_KEY: '', ...options.env }
+  const context = { env, stdin, stdout, stderr } as unknown as CommandContext
+  const finished = main(args, context).then((code) => ({ code, ...output }))
   return { output, finished }
 }
 
-/** As src/cli.ts does; an error that is no AppError is the test's. */
-async function run([name = '', ...rest]: readonly string[], context: CommandContext) {
-  let code: number = EXIT.ok
-  const entry = COMMANDS[name]
-  if (entry === undefined) throw new Error(`there is no command ${name}`)
-  const command = buildCommand(await loadCommand(name, entry), context, (done) => {
-    code = done
-  })
-  // Commands that make private files set it for their process, which here is everybody's.
+async function main(args: readonly string[], context: CommandContext): Promise<number> {
+  const { report, runCommandLine } = (await import(`${ROOT}dist/cli/main.js`)) as Main
+  // What ends with a command's process otherwise.
   const umask = process.umask()
-  try {
-    await command.exitOverride().parseAsync(rest, { from: 'user' })
-    return code
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    if (!(error instanceof AppError)) throw error
-    context.stderr.write(`tunmeter: ${error.message}\n${error.hint ?? ''}`)
-    return error.exitCode
-  } finally {
-    process.umask(umask)
-  }
+  const before = SIGNALS.map((signal) => process.listeners(signal))
+  return runCommandLine(args, context)
+    .catch((error: unknown) => report(error, context.stderr))
+    .finally(() => {
+      process.umask(umask)
+      for (const [i, signal] of SIGNALS.entries())
+        for (const listener of process.listeners(signal))
+          if (!before[i]!.includes(listener)) process.off(signal, listener)
+    })
+}
+
+/** As run() of process.ts. */
+export function run(
+  args: readonly string[],
+  options: StartOptions = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  return runHere(args, options).finished
 }

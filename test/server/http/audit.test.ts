@@ -1,8 +1,6 @@
-/** What is done over the API and by commands is in the audit trail of the organisation it concerns, and of no other. */
-import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { batch, report, session } from '../../support/batches.js'
-import { follow } from '../../support/process.js'
+import { runHere } from '../../support/run-here.js'
 import { TestServer } from '../../support/server.js'
 
 let server: TestServer
@@ -201,11 +199,8 @@ test('pages by cursor, and wrong values are named', async () => {
 })
 
 test('tunmeter audit shows it, and writes it as NDJSON and CSV', async () => {
-  const run = (key: string, ...args: string[]) => {
-    const all = ['dist/cli.js', 'audit', '--server', server.url, ...args]
-    return follow(spawn(process.execPath, all, { env: { ...process.env, TUNMETER_KEY: key } }))
-      .finished
-  }
+  const run = (key: string, ...args: string[]) =>
+    runHere(['audit', '--server', server.url, ...args], { env: { TUNMETER_KEY: key } }).finished
   const shown = await run(admin, '--event', 'keyCreated', '--limit', '2')
   expect(shown.code).toBe(0)
   expect(shown.stdout.trim().split('\n')).toHaveLength(2)

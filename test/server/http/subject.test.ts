@@ -1,8 +1,6 @@
-/** What is stored of a person is given out whole, and erased whole; what stays says how much is gone, and of nobody else. */
-import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { batch, report, session } from '../../support/batches.js'
-import { follow } from '../../support/process.js'
+import { runHere } from '../../support/run-here.js'
 import { TestServer } from '../../support/server.js'
 
 let server: TestServer
@@ -53,11 +51,8 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-async function tunmeter(...args: string[]) {
-  const child = spawn(process.execPath, ['dist/cli.js', ...args, '--server', server.url], {
-    env: { ...process.env, TUNMETER_KEY: admin },
-  })
-  return follow(child).finished
+function tunmeter(...args: string[]) {
+  return runHere([...args, '--server', server.url], { env: { TUNMETER_KEY: admin } }).finished
 }
 
 const RANGE = `timeStart=${iso(48)}`

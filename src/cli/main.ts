@@ -1,0 +1,100 @@
+/** The command line: finds the command, loads only it, runs it, and turns what it throws into a message and an exit code. */
+import { Command, CommanderError, type OutputConfiguration } from 'commander'
+import { suggestion } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
+import { AppError, EXIT } from '../base/errors.js'
+import { packageVersion } from '../base/version.js'
+import { type AnyCommand, buildCommand } from './command.js'
+import { unknownVariables } from './environment.js'
+import { COMMANDS, installedCommands, loadCommand } from './index.js'
+
+/** @returns the exit code. @throws what report() says */
+export async function runCommandLine(
+  given: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  let exitCode: number = EXIT.ok
+  const program = new Command('tunmeter')
+    .description('Exact, loss-free connection logs for WireGuard tunnels.')
+    .version(packageVersion(), '-V, --version', 'Show the version.')
+    .helpOption('-h, --help', 'Show this help.')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput(outputOf(context))
+  // `help NAME` is what people type.
+  const argv = given[0] === 'help' ? [...given.slice(1), '--help'] : given
+  const [name, ...words] = argv.filter((a) => !a.startsWith('-'))
+  const chosen = name === undefined ? undefined : COMMANDS[name]
+  if (name !== undefined && chosen === undefined) {
+    throw unknownCommand(name, Object.keys(COMMANDS), 'tunmeter --help')
+  }
+  if (name !== undefined && chosen !== undefined) {
+    const spec = await loadCommand(name, chosen)
+    checkSubcommand(spec, words[0])
+    const command = buildCommand(spec, context, (code) => {
+      exitCode = code
+    })
+    for (const fault of unknownVariables(context.env)) context.stderr.write(`tunmeter: ${fault}\n`)
+    program.addCommand(inherit(command, context))
+  } else {
+    for (const [other, { summary }] of installedCommands())
+      program.command(other).description(summary)
+  }
+  try {
+    if (argv.length === 0) program.help({ error: true })
+    await program.parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    // Help, version and usage faults: commander has printed them already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    throw error
+  }
+  return exitCode
+}
+
+/** Commander would show the group's help and call it a success. */
+function checkSubcommand(spec: AnyCommand, name: string | undefined): void {
+  if (spec.subcommands === undefined || name === undefined) return
+  const known = spec.subcommands.map((sub) => sub.name)
+  if (known.includes(name)) return
+  throw unknownCommand(
+    `${spec.name} ${name}`,
+    known.map((k) => `${spec.name} ${k}`),
+    `tunmeter ${spec.name} --help`,
+  )
+}
+
+function unknownCommand(name: string, known: readonly string[], help: string): AppError {
+  return new AppError('BAD_COMMAND', `there is no command "${name}"${suggestion(name, known)}`, {
+    exitCode: EXIT.usage,
+    hint: `See ${help}.`,
+  })
+}
+
+function outputOf({ stdout, stderr }: CommandContext): OutputConfiguration {
+  return {
+    writeOut: (text) => void stdout.write(text),
+    writeErr: (text) => void stderr.write(text),
+    // Usage faults are commander's words, and look like ours.
+    outputError: (text, write) => write(text.replace(/^error: /, 'tunmeter: ')),
+  }
+}
+
+function inherit(command: Command, context: CommandContext): Command {
+  command.exitOverride().configureOutput(outputOf(context)).helpCommand(false)
+  for (const sub of command.commands) inherit(sub, context)
+  return command
+}
+
+/** Says what went wrong. @returns the exit code */
+export function report(error: unknown, stderr: NodeJS.WriteStream): number {
+  if (!(error instanceof AppError)) {
+    stderr.write(
+      `tunmeter: this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
+    )
+    return EXIT.failed
+  }
+  const lines = error.message.split('\n')
+  stderr.write(lines.map((line) => `tunmeter: ${line}\n`).join(''))
+  if (error.hint !== undefined) stderr.write(`  ${error.hint}\n`)
+  return error.exitCode
+}
