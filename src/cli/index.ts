@@ -55,7 +55,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./serve.js')).serveCommand,
   },
   keys: {
-    summary: 'Create, list and revoke keys of a server.',
+    summary: 'Create, list, revoke and remove keys of a server.',
     needsServer: true,
     load: async () => (await import('./keys.js')).keysCommand,
   },
@@ -82,6 +82,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   subject: {
     summary: 'Give out, or erase, what is stored of a user or client.',
     load: async () => (await import('./subject.js')).subjectCommand,
+  },
+  remove: {
+    summary: 'Remove sites, meters and organisations that are no more.',
+    load: async () => (await import('./remove.js')).removeCommand,
   },
   export: {
     summary: 'Export connection logs of a server.',

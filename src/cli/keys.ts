@@ -1,5 +1,5 @@
 /**
- * `tunmeter keys`: creates, lists and revokes keys in a data directory. The keys' file may be open in a running
+ * `tunmeter keys`: creates, lists, revokes and removes keys in a data directory. The keys' file may be open in a running
  * server at the same time (store/control.ts), which sees the change with its next request.
  */
 
@@ -241,11 +241,7 @@ const revoke = defineCommand({
         })
       return record
     })
-    if (before === undefined) {
-      throw new AppError('NO_KEY', `there is no key "${id}" in ${options.data}`, {
-        hint: 'See tunmeter keys list; it takes the key’s id, not the key.',
-      })
-    }
+    if (before === undefined) throw noKey(id, options.data)
     const what = `${before.keyId} (${before.scope}, ${before.name})`
     context.stdout.write(
       before.revokedAt === null
@@ -256,8 +252,41 @@ const revoke = defineCommand({
   },
 })
 
+const forget = defineCommand({
+  name: 'forget',
+  arguments: '[id]',
+  summary: 'Remove a revoked key from the list.',
+  options: { data },
+  details: 'Example:\n  tunmeter keys forget --data ./data Xk3vQ0b1mZ9a',
+  run: async ([id], options, context) => {
+    if (id === undefined) throw badOptions(['ID is required: which key to remove'])
+    const record = await withControl(options.data, async (control) => {
+      const found = await control.forgetKey(id)
+      if (found !== undefined && found.revokedAt !== null)
+        await auditHere(control, 'keyForgotten', found.orgId ?? OPERATOR_TRAIL, {
+          keyId: found.keyId,
+          name: found.name,
+        })
+      return found
+    })
+    if (record === undefined) throw noKey(id, options.data)
+    if (record.revokedAt === null)
+      throw new AppError('KEY_VALID', `${id} is not revoked`, {
+        hint: `tunmeter keys revoke ${id} first.`,
+      })
+    context.stdout.write(`removed ${record.keyId} (${record.scope}, ${record.name})\n`)
+    return EXIT.ok
+  },
+})
+
+function noKey(id: string, directory: string): AppError {
+  return new AppError('NO_KEY', `there is no key "${id}" in ${directory}`, {
+    hint: 'See tunmeter keys list; it takes the key’s id, not the key.',
+  })
+}
+
 export const keysCommand: CommandGroup = {
   name: 'keys',
-  summary: 'Create, list and revoke keys of a server.',
-  subcommands: [create, list, revoke],
+  summary: 'Create, list, revoke and remove keys of a server.',
+  subcommands: [create, list, revoke, forget],
 }

@@ -214,6 +214,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
       version: packageVersion(),
       dataDirectory: options.data,
       retentionChanged: (orgId) => void maintenance.soon(orgId),
+      orgRemoved: () => void maintenance.removeOrgs(),
     },
     {
       dashboardDirectory: fileURLToPath(new URL('../dashboard', import.meta.url)),

@@ -16,6 +16,7 @@ const CAUSES: Readonly<Record<Hole['cause'], string>> = {
   diskRefused: 'the disk was full or failing',
   retentionOff: 'nothing was stored, since the retention was 0',
   deletedByRetention: 'deleted by retention',
+  deletedByOperator: 'deleted by an operator',
   erased: 'erased on request',
   unexplained: 'packets that the kernel counted and the meter did not',
   other: 'lost',
@@ -28,7 +29,9 @@ type Kind = (typeof KINDS)[number]
 export function kindOf({ cause }: Hole): Kind {
   if (cause === 'silent') return 'silent'
   if (cause === 'neverReported' || cause === 'notWatched') return 'unwatched'
-  const isWanted = ['deletedByRetention', 'retentionOff', 'erased'].includes(cause)
+  const isWanted = ['deletedByRetention', 'retentionOff', 'deletedByOperator', 'erased'].includes(
+    cause,
+  )
   return isWanted ? 'deleted' : 'lost'
 }
 

@@ -123,6 +123,11 @@ export class AuditTrail {
     return { entries: found, next: null, dropped: this.#dropped(trail) }
   }
 
+  /** Whether it holds anything. */
+  has(trail: string): boolean {
+    return ALL_KINDS.some((kind) => (this.#sizes.get([trail, kind])?.entries ?? 0) > 0)
+  }
+
   /** Removes what is older than its trail keeps. @param cutMs of a trail; null: it keeps all */
   expire(cutMs: (trail: string) => number | null): number {
     let removed = 0

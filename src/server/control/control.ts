@@ -9,6 +9,7 @@
  *   keyHash  hex of SHA-256 of the key -> keyId
  *   keyUsed  keyId -> ISO time of the last use
  *   keySeen  keyId -> networks from which it was used, the newest last
+ *   removed  see removals.ts
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
  *   audit…   see audit.ts
  *
@@ -27,6 +28,7 @@ import { AppError } from '../../base/errors.js'
 import { ORG_ID } from '../../session/bounds.js'
 import { AuditTrail } from './audit.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
+import { Removals } from './removals.js'
 import { type Grace, graceFor } from './retention-grace.js'
 import { SCOPES, type Scope } from './scope.js'
 
@@ -99,6 +101,7 @@ export class Control {
   readonly #seen: Database<readonly string[], string>
   readonly #clock: Database<number, string>
   readonly audit: AuditTrail
+  readonly removals: Removals
 
   /** @throws AppError DATA_UNUSABLE */
   constructor(directory: string) {
@@ -111,6 +114,7 @@ export class Control {
     this.#seen = this.#root.openDB<readonly string[], string>('keySeen', { encoding: 'json' })
     this.#clock = this.#root.openDB<number, string>('clock', { encoding: 'json' })
     this.audit = new AuditTrail(this.#root)
+    this.removals = new Removals(this.#root)
     this.#indexKeys()
   }
 
@@ -134,15 +138,18 @@ export class Control {
   #forgetRevoked(orgId: string): void {
     const revoked = [...this.#byOrg.getRange(allOf(orgId))].filter(({ value }) => value !== '')
     revoked.sort((a, b) => b.value.localeCompare(a.value))
-    for (const { key } of revoked.slice(REVOKED_KEPT)) {
-      const [, keyId] = key
-      const hash = this.#keys.get(keyId)?.hash
-      if (hash !== undefined) this.#hashes.remove(hash)
-      this.#keys.remove(keyId)
-      this.#used.remove(keyId)
-      this.#seen.remove(keyId)
-      this.#byOrg.remove(key)
-    }
+    for (const { key } of revoked.slice(REVOKED_KEPT)) this.#forget(key)
+  }
+
+  /** In a transaction. */
+  #forget(place: [orgId: string, keyId: string]): void {
+    const [, keyId] = place
+    const hash = this.#keys.get(keyId)?.hash
+    if (hash !== undefined) this.#hashes.remove(hash)
+    this.#keys.remove(keyId)
+    this.#used.remove(keyId)
+    this.#seen.remove(keyId)
+    this.#byOrg.remove(place)
   }
 
   org(orgId: string): OrgRecord | undefined {
@@ -169,6 +176,7 @@ export class Control {
     }
     return this.#commit(() => {
       const old = this.#orgs.get(orgId)
+      if (old === undefined) this.#mustBeFree(orgId)
       const fresh = {
         orgId,
         name: null,
@@ -186,6 +194,49 @@ export class Control {
       this.#orgs.put(orgId, record)
       return record
     })
+  }
+
+  /**
+   * Whoever had the name before left an audit trail, which is not another's to read.
+   * @throws AppError ORG_REMOVED
+   */
+  #mustBeFree(orgId: string): void {
+    if (!this.removals.isGoing(orgId) && !this.audit.has(orgId)) return
+    throw new AppError('ORG_REMOVED', `an organisation "${orgId}" was removed`, {
+      hint: 'Its audit trail is kept for a while; until then, take another name.',
+    })
+  }
+
+  /**
+   * Organisation and keys; its audit trail stays. What is stored of it is to be deleted: removals.going().
+   * @returns how many keys; undefined: there is no such organisation
+   */
+  async removeOrg(orgId: string, nowMs = Date.now()): Promise<number | undefined> {
+    return this.#commit(() => {
+      if (this.#orgs.get(orgId) === undefined) return undefined
+      const keys = [...this.#byOrg.getKeys(allOf(orgId))]
+      for (const place of keys) this.#forget(place)
+      this.removals.begin(orgId, nowMs)
+      this.#orgs.remove(orgId)
+      return keys.length
+    })
+  }
+
+  /** What is stored of it has been deleted. */
+  async orgIsGone(orgId: string): Promise<void> {
+    this.#commit(() => this.removals.finish(orgId))
+  }
+
+  /** Its keys are revoked. @returns those that were valid */
+  async closeSite(orgId: string, siteId: number): Promise<KeyRecord[]> {
+    const own = this.keys(orgId).filter((k) => k.siteId === siteId && k.revokedAt === null)
+    for (const { keyId } of own) await this.revokeKey(keyId)
+    return own
+  }
+
+  /** A site that has been closed, or one meter. */
+  async remove(orgId: string, siteId: number, meterId: string | undefined, atMs: number) {
+    this.#commit(() => this.removals.add(orgId, siteId, meterId, atMs))
   }
 
   /** @returns the key in clear, this once */
@@ -273,6 +324,15 @@ export class Control {
       this.#byOrg.put(placeOf(revoked), revoked.revokedAt)
       this.#forgetRevoked(record.orgId ?? '')
       return revoked
+    })
+  }
+
+  /** A revoked key leaves the list. @returns it as it was; one that is not revoked stays */
+  async forgetKey(keyId: string): Promise<KeyRecord | undefined> {
+    return this.#commit(() => {
+      const record = this.#keys.get(keyId)
+      if (record !== undefined && record.revokedAt !== null) this.#forget(placeOf(record))
+      return record
     })
   }
 

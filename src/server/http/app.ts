@@ -27,6 +27,7 @@ import { logRoutes } from './routes/logs.js'
 import { operationRoutes } from './routes/operation.js'
 import { orgRoutes, settingsRoutes } from './routes/orgs.js'
 import { pangolinRoutes } from './routes/pangolin.js'
+import { removalRoutes } from './routes/removal.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { siteRoutes } from './routes/sites.js'
 import { subjectRoutes } from './routes/subject.js'
@@ -79,6 +80,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...keyRoutes(context),
     ...siteRoutes(context),
     ...completenessRoutes(context),
+    ...removalRoutes(context),
     ...auditRoutes(context),
     ...subjectRoutes(context),
     ...operationRoutes(context),

@@ -44,6 +44,8 @@ export interface Access {
   readonly scopes: readonly Scope[]
   readonly orgId?: string
   readonly siteId?: number
+  /** An organisation that left an audit trail is one. */
+  readonly ofRemovedToo?: boolean
 }
 
 export class Auth {
@@ -134,10 +136,15 @@ export class Auth {
       this.#security.write('scopeExceeded', request.ip, key, { route })
       throw new HttpError(403, 'forbidden', forbidden(key, access))
     }
-    if (key.scope === 'root' && orgId !== undefined && this.#control.org(orgId) === undefined) {
+    if (key.scope === 'root' && orgId !== undefined && !this.#isThere(orgId, access)) {
       throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
     }
     return key
+  }
+
+  #isThere(orgId: string, { ofRemovedToo }: Access): boolean {
+    if (this.#control.org(orgId) !== undefined) return true
+    return ofRemovedToo === true && this.#control.audit.has(orgId)
   }
 
   /** Trades a key for a session. @throws HttpError 401, 403, 429 */

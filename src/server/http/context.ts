@@ -23,4 +23,6 @@ export interface ServerContext {
   readonly dataDirectory: string
   /** Runs the retention of one organisation soon. */
   readonly retentionChanged: (orgId: string) => void
+  /** Deletes soon what is stored of organisations that were removed. */
+  readonly orgRemoved: () => void
 }

@@ -60,6 +60,7 @@ const OWN: Readonly<Record<string, Word>> = {
   STORE_STOPPED: [503, 'storeStopped'],
   TOO_MANY_INTERVALS: [400, 'badRequest'],
   BAD_ORG: [400, 'badRequest'],
+  ORG_REMOVED: [409, 'orgRemoved'],
   BAD_COMPRESSED: [400, 'badRequest'],
   TOO_LARGE: [413, 'tooLarge'],
 }

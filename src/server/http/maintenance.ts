@@ -2,6 +2,7 @@
 
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
+import { OPERATOR_TRAIL } from '../control/audit-event.js'
 import type { Control } from '../control/control.js'
 import { deletionCutUs, deletionDays } from '../control/retention-grace.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
@@ -45,6 +46,40 @@ export class Maintenance {
   soon(orgId?: string): Promise<void> {
     this.#turn = this.#turn.then(() => this.#run(orgId))
     return this.#turn
+  }
+
+  /** What is stored of organisations that were removed; runs after what runs now. */
+  removeOrgs(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#removeOrgs())
+    return this.#turn
+  }
+
+  async #removeOrgs(): Promise<void> {
+    const { store, control, log } = this.#options
+    for (const orgId of control.removals.going()) {
+      if (this.#stopped) return
+      try {
+        const sessions = await store.removeOrg(orgId)
+        await control.orgIsGone(orgId)
+        log.info(
+          { orgId, deleted: sessions },
+          'what was stored of a removed organisation is deleted',
+        )
+        const event = {
+          event: 'orgRemoved',
+          trail: OPERATOR_TRAIL,
+          address: null,
+          by: null,
+        } as const
+        await control.audit.record({
+          ...event,
+          atMs: Date.now(),
+          facts: { removed: orgId, sessions },
+        })
+      } catch (error) {
+        log.error({ orgId, err: messageOf(error) }, 'removing failed; it is tried again')
+      }
+    }
   }
 
   async stop(): Promise<void> {
@@ -92,6 +127,7 @@ export class Maintenance {
     const nowMs = clock.nowMs()
     control.noteBelieved(nowMs)
     this.#sayDisagreement()
+    await this.#removeOrgs()
     for (const org of control.orgs()) {
       const { orgId } = org
       const retentionDays = deletionDays(org, nowMs)

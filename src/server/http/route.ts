@@ -44,6 +44,8 @@ export interface Route<
   readonly tag: string
   /** Besides root; null: no key is needed. */
   readonly scopes: readonly Scope[] | null
+  /** For root keys, also where the organisation was removed. */
+  readonly ofRemovedToo?: true
   readonly params?: P
   readonly query?: Q
   readonly body?: B
@@ -101,6 +103,7 @@ export function register(app: FastifyInstance, auth: Auth, routes: readonly Rout
         }
         request.key = auth.allow(request, {
           scopes: spec.scopes,
+          ...(spec.ofRemovedToo === true && { ofRemovedToo: true }),
           ...(params.orgId !== undefined && { orgId: params.orgId }),
           ...(params.siteId !== undefined && { siteId: params.siteId }),
         })

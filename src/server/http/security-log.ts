@@ -31,7 +31,13 @@ const EVENTS = {
   signedOut: 'signed out',
   keyCreated: 'key created',
   keyRevoked: 'key revoked',
+  keyForgotten: 'a revoked key was removed',
   orgCreated: 'organisation created',
+  orgRemoveStarted: 'removing an organisation',
+  orgRemoved: 'an organisation was removed',
+  siteRemoveStarted: 'removing a site',
+  siteRemoved: 'a site was removed',
+  meterRemoved: 'a meter was removed',
   settingsChanged: 'settings changed',
   catalogReplaced: 'catalog replaced',
   personQueried: 'a query names a person',
@@ -41,6 +47,7 @@ const EVENTS = {
   subjectExported: 'all of a person exported',
   subjectEraseStarted: 'erasing a person',
   subjectErased: 'a person was erased',
+  subjectNotFound: 'a person to be erased was not there',
   backupMade: 'backup made',
 } as const
 export type SecurityEvent = keyof typeof EVENTS

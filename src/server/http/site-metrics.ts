@@ -5,6 +5,7 @@
 import { groupBy } from '../../base/group-by.js'
 import type { MeterStatus } from '../store/store.js'
 import type { ServerContext } from './context.js'
+import { presentMeters } from './present-meters.js'
 
 const CACHED_MS = 10_000
 const SITES_MAX = 10_000
@@ -85,11 +86,13 @@ export class SiteMetrics {
   }
 
   async #make(nowMs: number): Promise<string> {
-    const { store, control } = this.#context
+    const { control } = this.#context
     const sites: { labels: string; meters: MeterStatus[] }[] = []
     let leftOut = 0
     for (const { orgId } of control.orgs()) {
-      const watching = (await store.meters(orgId)).filter((m) => m.report.replay === undefined)
+      const watching = (await presentMeters(this.#context, orgId)).filter(
+        (m) => m.report.replay === undefined,
+      )
       const all = [...groupBy(watching, (m) => m.siteId)]
       const shown = all.slice(0, Math.min(SITES_OF_ORG_MAX, SITES_MAX - sites.length))
       leftOut += all.length - shown.length

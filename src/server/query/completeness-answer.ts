@@ -20,6 +20,7 @@ const SAID: Readonly<Record<HoleCause, string>> = {
   diskRefused: 'disk full or failing',
   retentionOff: 'nothing stored (retention is 0)',
   deletedByRetention: 'deleted by retention',
+  deletedByOperator: 'deleted by an operator',
   erased: 'erased on request',
   unexplained: 'packets that the kernel counted and the meter did not',
   other: 'lost',

@@ -8,7 +8,7 @@
  *           notWatched  packetsDropped  unmetered                silent
  *
  * covered = what is judged of the range less all holes. A meter that is alive is judged until its newest report:
- * `until`. A hole closes by itself when late batches arrive, since nothing of this is stored.
+ * `until`. One that was removed is judged until then, and not part of what came later. A hole closes by itself when late batches arrive, since nothing of this is stored.
  */
 import { groupBy } from '../../base/group-by.js'
 import type { Coverage, Gap, MeterCoverage, Span } from '../store/store.js'
@@ -26,6 +26,7 @@ export const HOLE_CAUSES = [
   'diskRefused',
   'retentionOff',
   'deletedByRetention',
+  'deletedByOperator',
   'erased',
   'unexplained',
   'other',
@@ -83,6 +84,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['diskFull', 'diskRefused'],
   ['spoolWriteFailed', 'diskRefused'],
   ['retentionOff', 'retentionOff'],
+  ['deletedByOperator', 'deletedByOperator'],
   ['erased', 'erased'],
 ])
 
@@ -93,7 +95,11 @@ export function completenessOf(
   coverage: Coverage,
   request: CompletenessRequest,
 ): SiteCompleteness[] {
-  const metersBySite = groupBy(coverage.meters, (m) => m.siteId)
+  const judged = coverage.meters.filter(
+    (m) => m.removedUs === undefined || m.removedUs > request.range.fromUs,
+  )
+  const metersBySite = groupBy(judged, (m) => m.siteId)
+  const sitesBefore = new Set(coverage.meters.map((m) => m.siteId))
   const gapsByMeter = groupBy(
     coverage.gaps.filter((g) => g.reason !== NO_LOSS),
     keyOf,
@@ -106,7 +112,7 @@ export function completenessOf(
       const meters = own?.map((meter) => {
         const losses = (gapsByMeter.get(keyOf(meter)) ?? []).map(holeOf)
         return meterCompleteness(meter, losses, coverage.deletedBeforeUs, request)
-      }) ?? [neverReported(request)]
+      }) ?? [unwatched(sitesBefore.has(siteId) ? 'notWatched' : 'neverReported', request)]
       return { siteId, complete: meters.every((m) => m.holes.length === 0), meters }
     })
 }
@@ -115,9 +121,13 @@ function keyOf({ siteId, meterId }: Pick<MeterCoverage, 'siteId' | 'meterId'>): 
   return `${siteId}/${meterId}`
 }
 
-function neverReported({ range, nowUs }: CompletenessRequest): MeterCompleteness {
+/** Of a site that is expected to have a meter. */
+function unwatched(
+  cause: 'neverReported' | 'notWatched',
+  { range, nowUs }: CompletenessRequest,
+): MeterCompleteness {
   const untilUs = Math.max(range.fromUs, Math.min(range.toUs, nowUs))
-  const holes = [hole('neverReported', range.fromUs, untilUs, { sessions: null })]
+  const holes = [hole(cause, range.fromUs, untilUs, { sessions: null })]
   const none = { meterId: null, interface: null, coveredUs: 0, reconciled: null }
   return { ...none, untilUs, judgedUs: lengthOf(holes), holes }
 }
@@ -129,9 +139,11 @@ function meterCompleteness(
   request: CompletenessRequest,
 ): MeterCompleteness {
   const runs = union(meter.runs)
+  const { removedUs = Number.POSITIVE_INFINITY } = meter
   const { fromUs } = request.range
-  const endUs = Math.max(fromUs, Math.min(request.range.toUs, request.nowUs))
-  const isSilent = silence(meter, runs, request)
+  const nowUs = Math.min(request.nowUs, removedUs)
+  const endUs = Math.max(fromUs, Math.min(request.range.toUs, nowUs))
+  const isSilent = silence(meter, runs, { ...request, nowUs })
   const lastUs = runs.at(-1)?.toUs ?? 0
   const untilUs = isSilent ? endUs : Math.max(fromUs, Math.min(endUs, lastUs))
   const all = [
@@ -148,7 +160,8 @@ function meterCompleteness(
   return {
     meterId: meter.meterId,
     interface: meter.interface,
-    untilUs,
+    // Of one that was removed nothing more is expected.
+    untilUs: removedUs <= endUs ? Math.min(request.range.toUs, request.nowUs) : untilUs,
     coveredUs: judgedUs - lengthOf(union(holes)),
     judgedUs,
     reconciled: reconciled(meter),

@@ -288,6 +288,8 @@ export interface MeterCoverage {
   /** Nothing waited in its spool behind that report. */
   readonly caughtUp: boolean
   readonly report: MeterReport
+  /** An operator removed it then, and it has not reported since. */
+  readonly removedUs?: number
 }
 
 export interface Coverage {
@@ -471,6 +473,10 @@ export interface Store {
    * number.
    */
   erase(orgId: string, subject: Subject): Promise<number>
+  /** As erase(), those of a site. Totals stay in usage() as they are. */
+  removeSessions(orgId: string, siteId: number): Promise<number>
+  /** Deletes all that there is of an organisation; returns how many sessions. */
+  removeOrg(orgId: string): Promise<number>
   /** Forgets usage of months before this one, `2026-11`. */
   expireUsage(beforeMonth: string): Promise<void>
 

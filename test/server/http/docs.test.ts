@@ -26,12 +26,14 @@ afterAll(() => server.stop())
 test('each line succeeds', () => {
   expect(LINES.length).toBeGreaterThan(20)
   for (const line of LINES) {
-    const withStatus = line.replaceAll('curl -sS', 'curl -sS --fail-with-body')
+    const isRefused = line.includes('/meter/')
+    const withStatus = isRefused ? line : line.replaceAll('curl -sS', 'curl -sS --fail-with-body')
     const output = execFileSync('bash', ['--norc', '-eo', 'pipefail', '-c', withStatus], {
       env,
       encoding: 'utf8',
     })
-    if (output.startsWith('{"data"'))
+    if (isRefused) expect(JSON.parse(output)).toMatchObject({ code: 'meterReports' })
+    else if (output.startsWith('{"data"'))
       expect(JSON.parse(output)).toMatchObject({ success: true, error: false })
     // No session is stored yet: an NDJSON export is empty.
     else if (!line.includes('format=ndjson')) expect(output).not.toBe('')
@@ -44,6 +46,7 @@ test('each route has a line', async () => {
     const pattern = path
       .replace('{orgId}', 'acme')
       .replace('{siteId}', '1')
+      .replace('{meterId}', 'curl')
       .replace('{keyId}', '$KEY_ID')
     for (const method of Object.keys(methods)) {
       const found = LINES.some((line) => {

@@ -176,3 +176,22 @@ test('a start with a wrong clock deletes nothing that is not due, and the next o
   expect(await count()).toBe(2)
   expect(control.believedMs).toBe(t.nowUs / 1e3)
 })
+
+test('what is stored of a removed organisation goes, also when the server ended before; others keep theirs', async () => {
+  await control.putOrg('other', { retentionDays: -1 })
+  for (const org of ['acme', 'other']) await t.send(org, 1, batch(1, [session(1), session(2)]))
+  const files = async () => [
+    await count(),
+    (await t.store.meters('acme')).length,
+    (await months()).length,
+  ]
+  expect(await files()).toEqual([2, 1, 1])
+  await control.removeOrg('acme')
+  // As a server that starts again finds it.
+  maintenance.start()
+  await maintenance.soon()
+  expect(await files()).toEqual([0, 0, 0])
+  expect([control.removals.going(), await t.store.count('other', ALWAYS)]).toEqual([[], 2])
+  await t.reopen()
+  expect((await t.store.meters('other')).length).toBe(1)
+})

@@ -32,12 +32,20 @@ export function completenessRoutes({ store, control, clockMs, silenceMs }: Serve
         const keyed = control
           .keys(orgId)
           .flatMap((k) => (k.siteId === null || k.revokedAt !== null ? [] : [k.siteId]))
-        const sites = completenessOf(coverage, {
-          range,
-          nowUs,
-          silenceUs: silenceMs * 1e3,
-          siteIds: siteIds ?? keyed,
+        const removedMs = control.removals.of(orgId)
+        const meters = coverage.meters.map((m) => {
+          const atMs = removedMs({ ...m, receivedMs: Math.floor(m.receivedUs / 1e3) })
+          return atMs === undefined ? m : { ...m, removedUs: atMs * 1e3 }
         })
+        const sites = completenessOf(
+          { ...coverage, meters },
+          {
+            range,
+            nowUs,
+            silenceUs: silenceMs * 1e3,
+            siteIds: siteIds ?? keyed,
+          },
+        )
         const names = new Map(catalog.sites.map((s) => [s.siteId, s.name]))
         return completenessAnswer(sites, { names, range, nowUs, more: coverage.more })
       },

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
+import type { KeyRecord } from '../../control/control.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
 import { checkSession } from '../../ingest/check.js'
 import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
@@ -41,7 +42,8 @@ export function ingestRoutes(context: ServerContext): Route[] {
       statuses: { 409: 'Another batch has this identity.' },
       readBody: readBatch,
       answer: batchReceiptSchema,
-      handle: ({ params, body, request }) => {
+      handle: ({ params, body, key, request }) => {
+        mustStillBeValid(context, key!)
         if (!isLoopback(request.ip) && body.report.replay === undefined)
           confirmClock(context, body.report.at)
         return takeBatch({ ...context, said }, params, body, request)
@@ -59,7 +61,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       body: newtBodySchema,
       bodyBytesMax: 4 * MiB,
       answer: newtReceiptSchema,
-      handle: async ({ params, body }) => {
+      handle: async ({ params, body, key }) => {
         const retentionDays = control.org(params.orgId)?.retentionDays ?? 0
         const believedMs = trustedClock.nowMs()
         const { sessions, refused } = await readNewt(
@@ -68,6 +70,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
           Math.max(clockMs(), believedMs) * 1e3,
           oldestUs(retentionDays, believedMs),
         )
+        mustStillBeValid(context, key!)
         if (retentionDays === 0) return { stored: 0, refused: [], notice: RETENTION_OFF }
         await store.writeLoose(params.orgId, params.siteId, sessions)
         metrics.sessions.inc({ result: 'stored' }, sessions.length)
@@ -76,6 +79,16 @@ export function ingestRoutes(context: ServerContext): Route[] {
       },
     }),
   ]
+}
+
+/**
+ * It was looked at before the body came, which may take long: a site that was removed meanwhile must not come back, nor
+ * an organisation. @throws HttpError 401
+ */
+function mustStillBeValid({ control }: ServerContext, { keyId }: KeyRecord): void {
+  const now = control.key(keyId)
+  if (now === undefined || now.revokedAt !== null)
+    throw new HttpError(401, 'keyRevoked', 'this key was revoked')
 }
 
 /** What is said with every batch would fill a log: of each once an hour. */

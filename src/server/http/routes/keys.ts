@@ -87,12 +87,20 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       method: 'DELETE',
       path: `${path}/{keyId}`,
       tag: 'keys',
-      summary: 'Revoke a key, at once and for good',
+      summary: 'Revoke a key, at once and for good; with forget=true, remove a revoked one',
       scopes: ['admin'],
       params: orgParams.extend({ keyId: z.string().max(32) }),
-      statuses: { 404: 'No such organisation, or no such key in it.' },
+      query: z.strictObject({
+        forget: z.enum(['true', 'false']).default('false').meta({
+          description: 'It leaves the list; whoever still presents it is "not known".',
+        }),
+      }),
+      statuses: {
+        404: 'No such organisation, or no such key in it.',
+        409: 'It is to be removed, and not revoked yet.',
+      },
       answer: keySchema,
-      handle: async ({ params, key, request }) => {
+      handle: async ({ params, query, key, request }) => {
         const known = control.key(params.keyId)
         if (known === undefined || known.orgId !== params.orgId) {
           throw new HttpError(
@@ -100,6 +108,14 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
             'noKey',
             `there is no key "${params.keyId}" in this organisation`,
           )
+        }
+        if (query.forget === 'true') {
+          if (known.revokedAt === null)
+            throw new HttpError(409, 'keyValid', 'this key is not revoked: revoke it first')
+          await control.forgetKey(known.keyId)
+          const facts = { of: params.orgId, keyId: known.keyId, name: known.name }
+          security.write('keyForgotten', request.ip, key, facts)
+          return shownKey(known)
         }
         const revoked = (await control.revokeKey(params.keyId))!
         const { keyId, name } = revoked

@@ -20,6 +20,7 @@ import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { sendLong, takesGzip } from '../download.js'
 import { HttpError } from '../http.js'
+import { presentMeters } from '../present-meters.js'
 import { orgParams, type Route, route } from '../route.js'
 import {
   filterAttributesSchema,
@@ -120,7 +121,7 @@ function pageRoute(context: ServerContext): Route {
     return noticeFor({
       retentionDays: control.org(orgId)?.retentionDays ?? 0,
       keys: control.keys(orgId),
-      meters: await store.meters(orgId),
+      meters: await presentMeters(context, orgId),
       store: await store.facts(orgId, filter),
       filter,
       nowMs: clockMs(),

@@ -2,10 +2,12 @@
 import { z } from 'zod'
 import { siteViews } from '../../query/sites.js'
 import type { ServerContext } from '../context.js'
+import { presentMeters } from '../present-meters.js'
 import { orgParams, type Route, route } from '../route.js'
 import { siteStatusSchema } from '../schemas.js'
 
-export function siteRoutes({ store, control, clockMs, silenceMs }: ServerContext): Route[] {
+export function siteRoutes(context: ServerContext): Route[] {
+  const { store, control, clockMs, silenceMs } = context
   return [
     route({
       method: 'GET',
@@ -18,7 +20,7 @@ export function siteRoutes({ store, control, clockMs, silenceMs }: ServerContext
       answer: z.object({ sites: z.array(siteStatusSchema), serverTime: z.string() }),
       handle: async ({ params: { orgId }, signal, late }) => {
         const [meters, { catalog }] = await Promise.all([
-          store.meters(orgId, { signal, late }),
+          presentMeters(context, orgId, { signal, late }),
           store.catalog(orgId),
         ])
         const nowMs = clockMs()

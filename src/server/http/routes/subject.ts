@@ -103,13 +103,7 @@ async function* textOf(
   const line = (kind: string, of: object) => `${JSON.stringify({ kind, ...of })}\n`
   const { catalog } = await store.catalog(orgId)
   for (const entry of entriesOf(catalog, subject)) yield line('name', entry)
-  const [groupBy, id] =
-    'userId' in subject
-      ? (['user', subject.userId] as const)
-      : (['client', String(subject.clientId)] as const)
-  const months = { fromMonth: '1970-01', toMonth: '2199-12', groupBy }
-  for (const row of await store.usage(orgId, months, { signal }))
-    if (row.id === id) yield line('usage', row)
+  for (const row of await usageOf(store, orgId, subject, signal)) yield line('usage', row)
   const oldestFirst = { key: 'startTime', descending: false } as const
   for await (const rows of store.rows(orgId, filterOf(subject), oldestFirst, { signal }))
     yield rows.map((row) => line('session', apiRow(row))).join('')
@@ -142,6 +136,13 @@ function eraseRoute(context: ServerContext): Route {
         const message = `this erases ${found} sessions: send it again with "confirm": ${found}`
         throw new HttpError(409, 'confirmNeeded', message, {}, { sessions: found })
       }
+      // Deeds must not be driven out of the trail by erasing nobody, again and again.
+      if (found === 0 && !(await isKnown(store, orgId, subject))) {
+        security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })
+        // Names that the catalog had are not seen from here.
+        await store.erase(orgId, subject)
+        return { sessions: 0, name: false, notCovered: NOT_COVERED }
+      }
       security.write('subjectEraseStarted', request.ip, key, { of: orgId, ...subject, found })
       const name = await forgetName(store, orgId, subject)
       const sessions = await store.erase(orgId, subject).catch((error: unknown) => {
@@ -152,6 +153,22 @@ function eraseRoute(context: ServerContext): Route {
       return { sessions, name, notCovered: NOT_COVERED }
     },
   })
+}
+
+/** By the catalog, or by monthly totals. */
+async function isKnown(store: Store, orgId: string, subject: Subject): Promise<boolean> {
+  if (entriesOf((await store.catalog(orgId)).catalog, subject).length > 0) return true
+  return (await usageOf(store, orgId, subject)).length > 0
+}
+
+async function usageOf(store: Store, orgId: string, subject: Subject, signal?: AbortSignal) {
+  const [groupBy, id] =
+    'userId' in subject
+      ? (['user', subject.userId] as const)
+      : (['client', String(subject.clientId)] as const)
+  const months = { fromMonth: '1970-01', toMonth: '2199-12', groupBy }
+  const rows = await store.usage(orgId, months, signal === undefined ? {} : { signal })
+  return rows.filter((row) => row.id === id)
 }
 
 /** @returns whether there was one. @throws HttpError 409 */

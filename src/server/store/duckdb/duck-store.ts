@@ -372,12 +372,7 @@ export class DuckStore implements Store {
   }
 
   async erase(orgId: string, subject: Subject): Promise<number> {
-    // What was acknowledged must be there: it would come back from the log.
-    await this.#writer.forgetApplied()
-    if ((await this.#writer.applied(Number.POSITIVE_INFINITY)) !== null)
-      throw new AppError('STORE_BUSY', 'the database is behind the log: nothing was erased', {
-        hint: 'Try again in a few seconds.',
-      })
+    await this.#emptyLog()
     // What is left open is reported again by its meter; the others have their sums for good.
     await this.closeInterrupted()
     const erased = await this.#erasure.erase(orgId, subject)
@@ -385,6 +380,30 @@ export class DuckStore implements Store {
     // Sums by the hour hold the person's id until those that cancel each other are written as one.
     if (erased > 0) await this.#retention.compactRollupNow()
     return erased
+  }
+
+  async removeSessions(orgId: string, siteId: number): Promise<number> {
+    await this.#emptyLog()
+    const removed = await this.#erasure.removeSessions(orgId, siteId)
+    await this.#retention.compactUsage()
+    if (removed > 0) await this.#retention.compactRollupNow()
+    return removed
+  }
+
+  async removeOrg(orgId: string): Promise<number> {
+    await this.#emptyLog()
+    const removed = await this.#erasure.removeOrg(orgId)
+    await this.#writer.reload()
+    return removed
+  }
+
+  /** What was acknowledged before must be in the database: what is deleted there would come back from the log. */
+  async #emptyLog(): Promise<void> {
+    await this.#writer.forgetApplied()
+    if ((await this.#writer.applied(Number.POSITIVE_INFINITY)) !== null)
+      throw new AppError('STORE_BUSY', 'the database is behind the log: nothing was deleted', {
+        hint: 'Try again in a few seconds.',
+      })
   }
 
   async expireUsage(beforeMonth: string): Promise<void> {

@@ -1,12 +1,18 @@
 /**
- * Erasing what is stored of one person, in slices, as retention deletes (retention.ts). Monthly totals stay, under nobody's
- * name; of the sessions a counted loss stays, `erased`, so that no range claims to be complete without them.
+ * Deleting for good what is stored of one person, of a site, or of an organisation, in slices, as retention deletes
+ * (retention.ts).
+ *
+ *   a person         monthly totals stay, under nobody's name; a counted loss stays, `erased`
+ *   a site           monthly totals stay as they are; a counted loss stays, `deletedByOperator`
+ *   an organisation  nothing stays
+ *
+ * So no range claims to be complete without what was in it.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Subject } from '../../store.js'
 import { int, literal, rowsOf } from '../database.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
-import { SLICE_ROWS, SUMMED_COLUMNS, USAGE_COLUMNS } from './retention.js'
+import { KEPT_BY, SLICE_ROWS, SUMMED_COLUMNS, USAGE_COLUMNS } from './retention.js'
 import { rolledUpTo, unrollSql } from './rollup.js'
 import { insertSums } from './sums.js'
 
@@ -14,7 +20,35 @@ const HOUR_US = 3600e6
 /** A loss is told with milliseconds: it holds the start of its last session. */
 const LAST_US = 1000
 
+/** All tables that have rows of an organisation. */
+const TABLES = [
+  ...[
+    'usage_month',
+    'rollup_hour',
+    'meter',
+    'meter_history',
+    'meter_life',
+    'meter_run',
+    'batch_crc',
+  ],
+  ...['batch_gap', 'catalog', 'catalog_client', 'catalog_user', 'catalog_resource', 'catalog_site'],
+  'deleted_before',
+]
+
 type BetweenGroups = <T>(work: () => Promise<T>) => Promise<T>
+
+/** Which sessions of an organisation go, and what stays of them. */
+interface Going {
+  readonly where: string
+  /** Under what monthly totals stay; null: they do not. */
+  readonly totalsBy: string | null
+  /** Those of open sessions, too: nobody reports these again. */
+  readonly totalsOfOpen: boolean
+  /** Of the counted loss; null: there is none. */
+  readonly reason: 'erased' | 'deletedByOperator' | null
+}
+
+const BY_NOBODY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, NULL AS client_id, NULL AS user_id, t.site_resource_id`
 
 export class Erasure {
   readonly #connection: DuckDBConnection
@@ -28,45 +62,70 @@ export class Erasure {
 
   /** @returns how many sessions */
   async erase(orgId: string, subject: Subject): Promise<number> {
-    let erased = 0
-    for (const table of ['session', 'session_open']) {
-      for (;;) {
-        const slice = await this.#between(() => this.#slice(table, orgId, subject))
-        erased += slice
-        // Not until none is found: a meter may report an open session again at any time.
-        if (slice < SLICE_ROWS) break
-      }
-    }
+    const where = isOf(subject)
+    const going = { where, totalsBy: BY_NOBODY, totalsOfOpen: false, reason: 'erased' } as const
+    const erased = await this.#delete(orgId, going)
     await this.#between(() => this.#atomic(() => this.#forget(orgId, subject)))
     return erased
   }
 
-  #slice(table: string, orgId: string, subject: Subject): Promise<number> {
+  /** As erase(); what its meters reported stays. */
+  removeSessions(orgId: string, siteId: number): Promise<number> {
+    return this.#delete(orgId, {
+      where: `site_id = ${int(siteId)}`,
+      totalsBy: KEPT_BY,
+      totalsOfOpen: true,
+      reason: 'deletedByOperator',
+    })
+  }
+
+  /** As erase(). Whoever has meters in memory must read them again. */
+  async removeOrg(orgId: string): Promise<number> {
+    const going = { where: 'true', totalsBy: null, totalsOfOpen: false, reason: null }
+    const removed = await this.#delete(orgId, going)
+    await this.#between(() =>
+      this.#atomic(async () => {
+        for (const table of TABLES)
+          await this.#connection.run(`DELETE FROM ${table} WHERE org_id = $1`, [orgId])
+      }),
+    )
+    return removed
+  }
+
+  async #delete(orgId: string, going: Going): Promise<number> {
+    let deleted = 0
+    for (const table of ['session', 'session_open']) {
+      for (;;) {
+        const slice = await this.#between(() => this.#slice(table, orgId, going))
+        deleted += slice
+        // Not until none is found: a meter may report an open session again at any time.
+        if (slice < SLICE_ROWS) break
+      }
+    }
+    return deleted
+  }
+
+  #slice(table: string, orgId: string, going: Going): Promise<number> {
+    const { where, totalsBy, totalsOfOpen, reason } = going
     const c = this.#connection
-    const arrival = table === 'session' ? ', arrival' : ''
+    const isEnded = table === 'session'
     return this.#atomic(async () => {
       await c.run(
         `CREATE OR REPLACE TEMP TABLE erasing AS
-         SELECT rowid AS id, meter_id, ${SUMMED_COLUMNS}${arrival} FROM ${table}
-         WHERE org_id = $1 AND ${isOf(subject)} LIMIT ${SLICE_ROWS}`,
+         SELECT rowid AS id, meter_id, ${SUMMED_COLUMNS}${isEnded ? ', arrival' : ''} FROM ${table}
+         WHERE org_id = $1 AND ${where} LIMIT ${SLICE_ROWS}`,
         [orgId],
       )
       const rows = await rowsOf(c, 'SELECT count(*)::DOUBLE AS n FROM erasing')
       const count = rows[0]!.n as number
       if (count === 0) return 0
       // An open session is reported again, whole: its sums come back then, and must not be there twice.
-      if (table === 'session') {
-        await c.run(
-          insertSums(
-            'usage_month',
-            USAGE_COLUMNS,
-            `SELECT t.org_id, ${MONTH_SQL} AS month, t.site_id, NULL AS client_id, NULL AS user_id,
-             t.site_resource_id, ${USAGE_SUMS} FROM erasing t GROUP BY ALL`,
-          ),
-        )
-        await c.run(unrollSql('erasing', await rolledUpTo(c)))
+      if (totalsBy !== null && (isEnded || totalsOfOpen)) {
+        const totals = `SELECT ${totalsBy}, ${USAGE_SUMS} FROM erasing t GROUP BY ALL`
+        await c.run(insertSums('usage_month', USAGE_COLUMNS, totals))
       }
-      await c.run(LOSSES)
+      if (isEnded) await c.run(unrollSql('erasing', await rolledUpTo(c)))
+      if (reason !== null) await c.run(lossesSql(reason))
       await c.run(`DELETE FROM ${table} t WHERE t.rowid IN (SELECT id FROM erasing)`)
       return count
     })
@@ -110,10 +169,12 @@ function isOf(subject: Subject): string {
 }
 
 /** One for hours that follow one another, so that the time between two of them is not said to lack anything. */
-const LOSSES = `
+function lossesSql(reason: 'erased' | 'deletedByOperator'): string {
+  return `
 INSERT INTO batch_gap BY NAME
-SELECT org_id, site_id, meter_id, NULL AS from_batch, NULL AS to_batch, 'erased' AS reason, count(*) AS sessions,
+SELECT org_id, site_id, meter_id, NULL AS from_batch, NULL AS to_batch, '${reason}' AS reason, count(*) AS sessions,
   min(start_us) AS from_us, max(start_us) + ${LAST_US} AS to_us, '' AS spool_id, NULL AS detail
 FROM (SELECT *, hour - dense_rank() OVER (PARTITION BY site_id, meter_id ORDER BY hour) AS island
       FROM (SELECT *, start_us // ${HOUR_US} AS hour FROM erasing))
 GROUP BY org_id, site_id, meter_id, island`
+}

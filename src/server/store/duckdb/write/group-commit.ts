@@ -99,7 +99,7 @@ export class GroupCommit {
   }
 
   async commit(group: readonly SiteBatch[], position: LogPosition): Promise<void> {
-    if (this.#isStale) await this.#reload()
+    if (this.#isStale) await this.reload()
     try {
       const { fresh, statements } = this.#book(group)
       await this.#connection.run(['BEGIN', ...statements].join(';\n'))
@@ -122,11 +122,14 @@ export class GroupCommit {
     await this.#connection.run('ROLLBACK').catch(() => undefined)
     this.#letRollUp()
     this.#isStale = true
-    await this.#reload().catch(() => undefined)
+    await this.reload().catch(() => undefined)
   }
 
-  /** Nothing may be decided by what a transaction that was rolled back has left in memory. */
-  async #reload(): Promise<void> {
+  /**
+   * After something else than batches has changed what is cached, or a transaction was rolled back: nothing may be decided
+   * by what that has left in memory.
+   */
+  async reload(): Promise<void> {
     this.#known.clear()
     await this.#meters.load()
     await this.#rollup.load()
@@ -144,7 +147,7 @@ export class GroupCommit {
 
   async #skip(given: SiteBatch, position: LogPosition): Promise<void> {
     const { orgId, siteId, batch, sessions, receivedUs } = given
-    if (this.#isStale) await this.#reload()
+    if (this.#isStale) await this.reload()
     try {
       const { fresh, statements } = this.#book([given])
       const meterId = batch?.meterId ?? sessions[0]?.meterId ?? ''

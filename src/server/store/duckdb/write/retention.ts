@@ -28,7 +28,8 @@ export const USAGE_COLUMNS = {
   sums: ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx'],
 }
 const USAGE_KEYS = USAGE_COLUMNS.keys.join(', ')
-const KEPT_BY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, t.client_id, t.user_id, t.site_resource_id`
+/** Whose they are stays with the totals. */
+export const KEPT_BY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, t.client_id, t.user_id, t.site_resource_id`
 
 export class Retention {
   readonly #connection: DuckDBConnection
@@ -126,9 +127,9 @@ export class Retention {
     return this.#turns.run(async () => {
       await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
       await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
-      // What was erased is missing as long as the sessions beside it are there.
+      // What was erased or deleted is missing as long as the sessions beside it are there.
       await c.run(`DELETE FROM batch_gap g WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}
-        AND (reason <> 'erased' OR EXISTS (SELECT 1 FROM deleted_before d
+        AND (reason NOT IN ('erased', 'deletedByOperator') OR EXISTS (SELECT 1 FROM deleted_before d
           WHERE d.org_id = g.org_id AND d.before_us >= g.to_us))`)
     })
   }

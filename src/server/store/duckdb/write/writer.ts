@@ -225,6 +225,11 @@ export class Writer {
     return this.betweenGroups(() => this.#groups.closeInterrupted())
   }
 
+  /** After meters were deleted. */
+  reload(): Promise<void> {
+    return this.betweenGroups(() => this.#groups.reload())
+  }
+
   /**
    * For work on sessions that batches may change, too: nothing is applied meanwhile. The turn comes first, so that groups
    * go on while others have it.

@@ -1,0 +1,105 @@
+/** `tunmeter remove`: sites, meters and organisations that are no more. */
+import { badOptions, choice, optionalInteger } from '../base/config.js'
+import { EXIT } from '../base/errors.js'
+import { plural } from '../base/quantity.js'
+import { SITE_ID_MAX } from '../session/bounds.js'
+import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { type CommandGroup, defineCommand } from './command.js'
+
+const confirm = optionalInteger('The number of sessions, which the server tells without it.', 'N', {
+  min: 0,
+  max: Number.MAX_SAFE_INTEGER,
+})
+
+/** @throws AppError BAD_OPTIONS */
+function siteOf(given: string | undefined): number {
+  const site = Number(given)
+  if (given !== undefined && /^[1-9]\d{0,15}$/.test(given) && site <= SITE_ID_MAX) return site
+  const what = given === undefined ? 'SITE is required' : `SITE: ${JSON.stringify(given)}`
+  throw badOptions([`${what}: expected its number, as tunmeter completeness --json shows it`])
+}
+
+const removeSite = defineCommand({
+  name: 'site',
+  arguments: '[site]',
+  summary: 'Remove a site: its keys are revoked, and it is listed and expected no more.',
+  options: {
+    ...SERVER_OPTIONS,
+    sessions: choice('What becomes of its sessions.', 'WHAT', ['keep', 'delete'], 'keep'),
+    confirm,
+  },
+  details: `Needs an admin key, and is in the audit trail. Kept sessions stay as long as the retention says;
+of deleted ones monthly totals stay, and a counted hole "deletedByOperator" in completeness.
+  tunmeter remove site 3
+  tunmeter remove site 3 --sessions delete --confirm 4211`,
+  run: async ([site], options, context) => {
+    const siteId = siteOf(site)
+    const { api, org } = await connect(options)
+    const query = queryOf({ sessions: options.sessions, confirm: options.confirm })
+    const { keys, meters, sessions } = await api.send<{
+      keys: number
+      meters: number
+      sessions: number
+    }>('DELETE', `${pathOf(org)}/site/${siteId}${query}`)
+    const gone = `site ${siteId} removed: ${plural(keys, 'key')} revoked, ${plural(meters, 'meter')}`
+    const what =
+      options.sessions === 'delete' ? `${plural(sessions, 'session')} deleted` : 'its sessions stay'
+    context.stdout.write(`${gone}, ${what}\n`)
+    return EXIT.ok
+  },
+})
+
+const removeMeter = defineCommand({
+  name: 'meter',
+  arguments: '[site] [meter]',
+  summary: 'Remove a meter that does not report any more: it is listed and expected no more.',
+  options: SERVER_OPTIONS,
+  details: `Needs an admin key, and is in the audit trail. Its sessions stay, and so do the holes of the time until
+now. It is there again when it reports again.
+  tunmeter remove meter 3 gateway-lyon`,
+  run: async ([site, meterId], options, context) => {
+    const siteId = siteOf(site)
+    if (meterId === undefined) throw badOptions(['METER is required: its id'])
+    const { api, org } = await connect(options)
+    await api.send('DELETE', `${pathOf(org)}/site/${siteId}/meter/${encodeURIComponent(meterId)}`)
+    context.stdout.write(`meter ${meterId} of site ${siteId} removed\n`)
+    return EXIT.ok
+  },
+})
+
+const removeOrg = defineCommand({
+  name: 'org',
+  summary: 'Remove an organisation with its keys and all that is stored of it, for good.',
+  options: { ...SERVER_OPTIONS, confirm },
+  details: `Needs a root key. Its audit trail stays for its time, and nobody else can have its name until then.
+  tunmeter remove org --org acmee --confirm 0`,
+  run: async (_args, options, context) => {
+    if (options.org === undefined) throw badOptions(['--org ORG is required: which one to remove'])
+    const { api, org } = await connect(options)
+    const query = queryOf({ confirm: options.confirm })
+    const { keys, sessions } = await api.send<{ keys: number; sessions: number }>(
+      'DELETE',
+      `${pathOf(org)}${query}`,
+    )
+    context.stdout.write(`organisation ${org} removed with ${plural(keys, 'key')}\n`)
+    say(context, `${plural(sessions, 'session')} and all else of it will be deleted within minutes`)
+    return EXIT.ok
+  },
+})
+
+function pathOf(org: string): string {
+  return `/api/v1/org/${encodeURIComponent(org)}`
+}
+
+function queryOf(given: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined) query.set(name, String(value))
+  return query.size === 0 ? '' : `?${query}`
+}
+
+export const removeCommand: CommandGroup = {
+  name: 'remove',
+  summary: 'Remove sites, meters and organisations that are no more.',
+  subcommands: [removeSite, removeMeter, removeOrg],
+}

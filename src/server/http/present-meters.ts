@@ -1,0 +1,15 @@
+/** The meters of an organisation but for those that an operator has removed. */
+import type { Cancel, MeterStatus } from '../store/store.js'
+import type { ServerContext } from './context.js'
+
+export async function presentMeters(
+  { store, control }: Pick<ServerContext, 'store' | 'control'>,
+  orgId: string,
+  cancel?: Cancel,
+): Promise<MeterStatus[]> {
+  const meters = await store.meters(orgId, cancel)
+  const removedMs = control.removals.of(orgId)
+  return meters.filter(
+    (m) => removedMs({ ...m, receivedMs: Date.parse(m.receivedAt) }) === undefined,
+  )
+}

@@ -1,0 +1,156 @@
+/** Sites, meters and organisations are removed. */
+import { z } from 'zod'
+import { TIME_US_MAX } from '../../../session/bounds.js'
+import type { MeterStatus } from '../../store/store.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route, siteParams } from '../route.js'
+
+const confirm = z.coerce.number().pipe(z.int().min(0)).optional().meta({
+  description: 'The number of sessions that the refusal `confirmNeeded` named.',
+})
+const siteQuery = z.strictObject({
+  sessions: z.enum(['keep', 'delete']).default('keep').meta({
+    description: 'keep: they stay as long as the retention says.',
+  }),
+  confirm,
+})
+/** A meter that was heard within this is taken to run. */
+const REPORTS_MS = 60_000
+const ALL = { fromUs: 0, toUs: TIME_US_MAX }
+
+export function removalRoutes(context: ServerContext): Route[] {
+  return [siteRoute(context), meterRoute(context), orgRoute(context)]
+}
+
+function siteRoute(context: ServerContext): Route {
+  const { store, control, security, clockMs } = context
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/org/{orgId}/site/{siteId}',
+    tag: 'sites',
+    summary: 'Remove a site: its keys are revoked, and it is listed and expected no more',
+    description:
+      'What it delivered stays, and so does what is judged of the time until now, unless `sessions=delete`: that is refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`; monthly totals stay, and completeness has a counted hole `deletedByOperator`. A meter that reports with another key brings the site back.',
+    scopes: ['admin'],
+    params: siteParams,
+    query: siteQuery,
+    answer: z.object({ keys: z.int(), meters: z.int(), sessions: z.int(), name: z.boolean() }),
+    statuses: {
+      404: 'No such organisation, or no such site in it.',
+      409: 'It is to be confirmed; or the catalog was changed meanwhile.',
+    },
+    handle: async ({ params: { orgId, siteId }, query, key, request }) => {
+      const deletes = query.sessions === 'delete'
+      const found = await store.count(orgId, { ...ALL, siteIds: [siteId] })
+      await mustExist(context, orgId, siteId, deletes && found > 0)
+      if (deletes) demandConfirmation(found, query.confirm)
+      const facts = { of: orgId, siteId, sessions: query.sessions, found }
+      security.write('siteRemoveStarted', request.ip, key, facts)
+      const keys = (await control.closeSite(orgId, siteId)).length
+      const name = await forgetName(context, orgId, siteId)
+      // After what its meters sent so far; keys that were revoked send nothing more.
+      const meters = (await store.meters(orgId)).filter((m) => m.siteId === siteId)
+      const atMs = Math.max(clockMs(), ...meters.map(heardMs))
+      if (meters.length > 0) await control.remove(orgId, siteId, undefined, atMs)
+      const sessions = deletes ? await store.removeSessions(orgId, siteId) : 0
+      const done = { keys, meters: meters.length, sessions, name }
+      security.write('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
+      return done
+    },
+  })
+}
+
+function meterRoute({ store, control, security, clockMs }: ServerContext): Route {
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/org/{orgId}/site/{siteId}/meter/{meterId}',
+    tag: 'sites',
+    summary: 'Remove a meter that does not report any more: it is listed and expected no more',
+    description:
+      'What it delivered stays, and so does what is judged of the time until now. It is there again when it reports again.',
+    scopes: ['admin'],
+    params: siteParams.extend({ meterId: z.string().min(1).max(255) }),
+    answer: z.object({ meterId: z.string() }),
+    statuses: {
+      404: 'No such organisation, or no such meter in it.',
+      409: 'It still reports: stop it first.',
+    },
+    handle: async ({ params: { orgId, siteId, meterId }, key, request }) => {
+      const all = await store.meters(orgId)
+      const meter = all.find((m) => m.siteId === siteId && m.meterId === meterId)
+      if (meter === undefined)
+        throw new HttpError(404, 'noMeter', `site ${siteId} has no meter "${meterId}"`)
+      const nowMs = clockMs()
+      if (meter.report.replay === undefined && nowMs - heardMs(meter) < REPORTS_MS) {
+        const message = `the meter "${meterId}" reported less than a minute ago: stop it, and remove it then`
+        throw new HttpError(409, 'meterReports', message)
+      }
+      await control.remove(orgId, siteId, meterId, Math.max(nowMs, heardMs(meter)))
+      security.write('meterRemoved', request.ip, key, { of: orgId, siteId, meterId })
+      return { meterId }
+    },
+  })
+}
+
+function orgRoute(context: ServerContext): Route {
+  const { store, control, security, trustedClock, orgRemoved } = context
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/org/{orgId}',
+    tag: 'organisations',
+    summary: 'Remove an organisation with its keys and all that is stored of it',
+    description:
+      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Its keys are worth nothing at once; what is stored is deleted within minutes. Its audit trail stays for its time, for root keys; until then no other organisation can have its name. There is no way back.',
+    scopes: [],
+    params: orgParams,
+    query: z.strictObject({ confirm }),
+    answer: z.object({ orgId: z.string(), keys: z.int(), sessions: z.int() }),
+    statuses: { 404: 'No such organisation.', 409: 'It is to be confirmed.' },
+    handle: async ({ params: { orgId }, query, key, request }) => {
+      const sessions = await store.count(orgId, ALL)
+      demandConfirmation(sessions, query.confirm)
+      const keys = await control.removeOrg(orgId, trustedClock.nowMs())
+      if (keys === undefined)
+        throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
+      security.write('orgRemoveStarted', request.ip, key, { removed: orgId, keys, sessions })
+      orgRemoved()
+      return { orgId, keys, sessions }
+    },
+  })
+}
+
+function heardMs({ receivedAt }: MeterStatus): number {
+  return Date.parse(receivedAt)
+}
+
+/** @throws HttpError 409 */
+function demandConfirmation(sessions: number, confirmed: number | undefined): void {
+  if (confirmed !== undefined && confirmed >= sessions) return
+  const message = `this deletes ${sessions} sessions: send it again with confirm=${sessions}`
+  throw new HttpError(409, 'confirmNeeded', message, {}, { sessions })
+}
+
+/** @throws HttpError 404 */
+async function mustExist(
+  { store, control }: ServerContext,
+  orgId: string,
+  siteId: number,
+  hasSessions: boolean,
+): Promise<void> {
+  const isKnown =
+    hasSessions ||
+    control.keys(orgId).some((k) => k.siteId === siteId && k.revokedAt === null) ||
+    (await store.meters(orgId)).some((m) => m.siteId === siteId) ||
+    (await store.catalog(orgId)).catalog.sites.some((s) => s.siteId === siteId)
+  if (!isKnown) throw new HttpError(404, 'noSite', `there is no site ${siteId}`)
+}
+
+/** Old sessions keep its name. @returns whether there was one. @throws HttpError 409 */
+async function forgetName({ store }: ServerContext, orgId: string, siteId: number) {
+  const { catalog, etag } = await store.catalog(orgId)
+  const sites = catalog.sites.filter((s) => s.siteId !== siteId)
+  if (sites.length === catalog.sites.length) return false
+  if ((await store.putCatalog(orgId, { ...catalog, sites }, [etag])) !== null) return true
+  throw new HttpError(409, 'catalogChanged', 'the catalog was changed meanwhile; send it again')
+}
