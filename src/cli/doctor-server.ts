@@ -1,4 +1,7 @@
-/** What `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time? */
+/**
+ * What `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time, is
+ * anything missing?
+ */
 import { parseWith } from '../base/faults.js'
 import { printable } from '../base/printable.js'
 import type { Connection, Site, WhoAmI } from '../meter/ship/connection.js'
@@ -9,6 +12,8 @@ import { comparePeers, type Finding, failure, finding } from './doctor-checks.js
 
 /** Beyond this, sessions of the last hour look as if they were from another one. */
 const CLOCK_SKEW_MS_MAX = 60_000
+/** So far back the site's completeness is asked for. */
+const COMPLETE_SINCE_MS = 86400e3
 
 /** `devices`: with their peers the server's catalog is compared; null: the meter takes its catalog from a file. */
 export async function checkServer(
@@ -26,8 +31,11 @@ export async function checkServer(
     const askedMs = Date.now()
     const who = await connection.whoAmI()
     const findings = judge(connection.url, who, (askedMs + Date.now()) / 2)
-    if (devices === null || who.kind !== 'site') return findings
-    return [...findings, await checkServerCatalog(connection, who.site, devices)]
+    if (who.kind !== 'site') return findings
+    const sinceMs = (who.serverTimeMs ?? Date.now()) - COMPLETE_SINCE_MS
+    findings.push(judgeCompleteness(await connection.completeness(who.site, sinceMs)))
+    if (devices !== null) findings.push(await checkServerCatalog(connection, who.site, devices))
+    return findings
   } finally {
     await connection.close()
   }
@@ -80,6 +88,18 @@ function judge(url: string, who: WhoAmI, nowMs: number): Finding[] {
     checkClock(who.serverTimeMs, nowMs),
     checkRetention(who.retentionDays),
   ]
+}
+
+function judgeCompleteness(said: { complete: boolean; sentence: string } | null): Finding {
+  if (said === null)
+    return finding(
+      'completeness',
+      'skipped',
+      'the server does not say: it may be an earlier version',
+    )
+  if (said.complete) return finding('completeness', 'ok', said.sentence)
+  const todo = 'tunmeter completeness names each hole; what each means: docs/completeness.md.'
+  return finding('completeness', 'warning', said.sentence, todo)
 }
 
 function checkClock(serverMs: number | null, nowMs: number): Finding {

@@ -143,8 +143,11 @@ describe('the server', () => {
     Object.fromEntries(Object.entries(findings).map(([check, { state }]) => [check, state]))
 
   test('all is well', async () => {
-    const found = await examine(200, { ...site, retentionDays: 30, serverTime: NOW() })
-    expect(states(found)).toEqual({ server: 'ok', key: 'ok', clock: 'ok', retention: 'ok' })
+    const said = { complete: true, sentence: 'Lyon is complete.' }
+    const found = await examine(200, { ...site, ...said, retentionDays: 30, serverTime: NOW() })
+    expect(states(found)).toEqual({
+      ...{ server: 'ok', key: 'ok', clock: 'ok', retention: 'ok', completeness: 'ok' },
+    })
     expect(found.key!.message).toBe('organisation acme, site 3, scope ingest')
     expect(found.retention!.message).toBe('30 days')
   })
@@ -177,6 +180,16 @@ describe('the server', () => {
     expect(await of({ retentionDays: 0 })).toMatchObject({
       state: 'failed',
       todo: expect.stringContaining('retentionDays'),
+    })
+    expect(await of({})).toMatchObject({ state: 'skipped' })
+  })
+
+  test('what is missing of the last day is a warning in the server’s words; an old server says nothing', async () => {
+    const of = async (data: object) => (await examine(200, { ...site, ...data })).completeness
+    expect(await of({ complete: false, sentence: 'Lyon: not metered.' })).toMatchObject({
+      state: 'warning',
+      message: 'Lyon: not metered.',
+      todo: expect.stringContaining('tunmeter completeness'),
     })
     expect(await of({})).toMatchObject({ state: 'skipped' })
   })

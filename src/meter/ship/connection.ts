@@ -7,6 +7,7 @@ import { gzip } from 'node:zlib'
 import type { buildConnector, Dispatcher } from 'undici'
 import { z } from 'zod'
 import { AppError, networkFault } from '../../base/errors.js'
+import { printable } from '../../base/printable.js'
 import { CATALOG_BYTES_MAX, ORG_ID, SITE_ID_MAX } from '../../session/bounds.js'
 import { type Answer, judge, parseEnvelope, type Verdict } from './answer.js'
 
@@ -64,6 +65,12 @@ const keySchema = z.object({
   siteId: z.int().min(1).max(SITE_ID_MAX).nullish(),
   retentionDays: z.int().nullish(),
   serverTime: z.iso.datetime().nullish(),
+})
+
+const SENTENCE_BYTES_MAX = 1024
+const completenessSchema = z.object({
+  complete: z.boolean(),
+  sentence: z.string().transform((text) => printable(text, SENTENCE_BYTES_MAX)),
 })
 
 const NOT_A_KEY = 'HTTP 200, but it does not say whose the key is: is this a tunmeter server?'
@@ -163,6 +170,23 @@ export class Connection {
           hint: 'Raise --catalog-max, or make the catalog smaller.',
         })
       // Names are a convenience: whether the server is away is for batches to say.
+      return null
+    }
+  }
+
+  /** Whether anything of the site is missing since then, in one sentence; null: the server cannot say. */
+  async completeness(
+    { orgId, siteId }: Site,
+    sinceMs: number,
+  ): Promise<{ complete: boolean; sentence: string } | null> {
+    const since = encodeURIComponent(new Date(sinceMs).toISOString())
+    const path = `/api/v1/org/${orgId}/completeness?timeStart=${since}&siteId=${siteId}`
+    try {
+      const answer = await this.#request('GET', path)
+      const envelope = answer.status === 200 ? parseEnvelope(answer.text) : null
+      const said = completenessSchema.safeParse(envelope?.data)
+      return said.success ? said.data : null
+    } catch {
       return null
     }
   }

@@ -7,7 +7,7 @@
  *   root    everything, every organisation
  *   admin   everything in one organisation
  *   read    GET in one organisation, keys excepted
- *   ingest  sends sessions of one site; reads its organisation's catalog
+ *   ingest  sends sessions of one site, and asks for its completeness; reads its organisation's catalog
  *
  * Failures are counted by network (IPv4 address, IPv6 /64): after FAILURES_MAX in a minute they are answered 429. A
  * right key always passes, so that one bad client behind a NAT or a proxy locks nobody out; 256 random bits are not

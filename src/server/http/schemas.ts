@@ -217,6 +217,21 @@ export const siteStatusSchema = z.object({
   siteId: int,
   siteName: z.string().nullable(),
   status: z.enum(SITE_STATUSES),
+  completeness: z
+    .object({
+      from: z.string(),
+      until: z.string(),
+      complete: z.boolean(),
+      coveredShare: z.number(),
+      sessionsLost: int,
+      holes: int,
+      sentence: z.string(),
+    })
+    .nullable()
+    .meta({
+      description:
+        'Of the last 24 hours, in short; null: nothing is expected of it. GET …/completeness names the holes.',
+    }),
   meters: z.array(
     z.object({
       meterId: z.string(),

@@ -74,11 +74,8 @@ describe('a site', () => {
   test('its sessions are deleted when their number is confirmed: totals stay, and a counted hole', async () => {
     await deliver(admin, 'acme', 2, 4)
     const usage = await get('usage?groupBy=site')
-    const asked = await tunmeter(admin, 'remove', 'site', '2', '--sessions', 'delete')
-    expect([asked.code, asked.stderr]).toEqual([
-      1,
-      expect.stringContaining('this deletes 4 sessions'),
-    ])
+    const asked = await remove('/site/2?sessions=delete')
+    expect([asked.status, asked.body.data]).toEqual([409, { sessions: 4 }])
     expect([await sites(), await total(2)]).toEqual([[2], 4])
     const done = await remove('/site/2?sessions=delete&confirm=4')
     expect(done.body.data).toMatchObject({ sessions: 4, meters: 1 })
@@ -122,16 +119,20 @@ test('a meter is removed when it reports no more; the site and its other meter s
       s.meters.map((m) => m.meterId),
     )
   expect((await meters()).toSorted()).toEqual(['live', 'replay'])
-  const reporting = await tunmeter(admin, 'remove', 'meter', '4', 'live')
-  expect([reporting.code, reporting.stderr]).toEqual([1, expect.stringContaining('stop it')])
+  const reporting = await remove('/site/4/meter/live')
+  expect([reporting.status, reporting.body.code]).toEqual([409, 'meterReports'])
   expect(await tunmeter(admin, 'remove', 'meter', '4', 'replay')).toMatchObject({ code: 0 })
   expect([await meters(), await metricsOf(4), await total(4)]).toEqual([['live'], true, 1])
 })
 
 describe('an organisation', () => {
   test('goes with keys and all that is stored; another keeps its own', async () => {
-    const key = server.key({ scope: 'admin', org: 'acmee', retentionDays: -1 })
-    const ingest = server.key({ scope: 'ingest', org: 'acmee', site: 1 })
+    const post = async (path: string, body: object, method = 'POST') =>
+      (await server.request(method, `/api/v1/${path}`, root, body)).body.data
+    await post('orgs', { orgId: 'acmee' })
+    await post('org/acmee/settings', { retentionDays: -1 }, 'PUT')
+    const { key } = await post('org/acmee/keys', { scope: 'admin', name: 'a' })
+    const ingest = (await post('org/acmee/keys', { scope: 'ingest', siteId: 1, name: 'i' })).key
     await deliver(ingest, 'acmee', 1, 5)
     await server.request('PUT', '/api/v1/org/acmee/catalog', key, {
       users: [{ userId: 'u1', name: 'Ulla' }],
@@ -142,8 +143,8 @@ describe('an organisation', () => {
       ['?confirm=9', 403],
     ] as const)
       expect((await remove(path, key, 'acmee')).status).toBe(status)
-    const asked = await tunmeter(root, 'remove', 'org', '--org', 'acmee')
-    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining('confirm=5')])
+    const asked = await remove('', root, 'acmee')
+    expect([asked.status, asked.body.data]).toEqual([409, { sessions: 5 }])
     const done = await tunmeter(root, 'remove', 'org', '--org', 'acmee', '--confirm', '5')
     expect(done).toMatchObject({ code: 0, stdout: 'organisation acmee removed with 2 keys\n' })
     expect((await deliver(ingest, 'acmee', 1, 1)).status).toBe(401)

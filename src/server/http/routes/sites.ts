@@ -1,10 +1,15 @@
 /** The state of sites and their meters. */
 import { z } from 'zod'
+import { completenessAnswer } from '../../query/completeness-answer.js'
 import { siteViews } from '../../query/sites.js'
 import type { ServerContext } from '../context.js'
 import { presentMeters } from '../present-meters.js'
 import { orgParams, type Route, route } from '../route.js'
 import { siteStatusSchema } from '../schemas.js'
+import { inShort, judgeSites } from '../site-completeness.js'
+
+/** Of what /sites says whether anything is missing in it. */
+const JUDGED_MS = 86400e3
 
 export function siteRoutes(context: ServerContext): Route[] {
   const { store, control, clockMs, silenceMs } = context
@@ -19,13 +24,19 @@ export function siteRoutes(context: ServerContext): Route[] {
       params: orgParams,
       answer: z.object({ sites: z.array(siteStatusSchema), serverTime: z.string() }),
       handle: async ({ params: { orgId }, signal, late }) => {
-        const [meters, { catalog }] = await Promise.all([
+        const nowMs = clockMs()
+        const range = { fromUs: (nowMs - JUDGED_MS) * 1e3, toUs: nowMs * 1e3 }
+        const [meters, { catalog }, judged] = await Promise.all([
           presentMeters(context, orgId, { signal, late }),
           store.catalog(orgId),
+          judgeSites(context, orgId, range),
         ])
-        const nowMs = clockMs()
+        const short = new Map(
+          judged.sites.map((s) => [s.siteId, inShort(completenessAnswer([s], judged.named))]),
+        )
+        const views = siteViews(meters, control.keys(orgId), catalog.sites, { nowMs, silenceMs })
         return {
-          sites: siteViews(meters, control.keys(orgId), catalog.sites, { nowMs, silenceMs }),
+          sites: views.map((s) => ({ ...s, completeness: short.get(s.siteId) ?? null })),
           serverTime: new Date(nowMs).toISOString(),
         }
       },
