@@ -64,7 +64,10 @@ test('one organisation of very many sites leaves room for another, and says what
     store: {
       meters: async (org: string) => Array.from({ length: sites[org]! }, (_, i) => meter(i + 1)),
     },
-    control: { orgs: () => Object.keys(sites).map((orgId) => ({ orgId })) },
+    control: {
+      orgs: () => Object.keys(sites).map((orgId) => ({ orgId })),
+      removals: { of: () => () => undefined },
+    },
     clockMs: () => now,
   } as never).text()
   const of = (org: string) => text.split(`tunmeter_site_silent_seconds{org="${org}"`).length - 1
