@@ -32,7 +32,7 @@ test('each site of the list says it of the last day, as the question itself answ
     { siteId: 1, completeness: { complete: true, coveredShare: 1, holes: 0 } },
     { siteId: 2, completeness: { complete: false, holes: 1 } },
   ])
-  expect(sites[1].completeness.sentence).toContain('site 2: not watched yet')
+  expect(sites[1].completeness.sentence).toContain('Site 2: not watched yet')
   const asked = await server.get(`${ORG}/completeness?timeStart=${iso(24)}&siteId=2`, admin)
   expect(asked.body.data.sites[0].coveredShare).toBeCloseTo(sites[1].completeness.coveredShare, 3)
 })
