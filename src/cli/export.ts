@@ -8,13 +8,14 @@ import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
 import { IPFIX_FLAGS } from '../meter/ipfix/ipfix-flags.js'
 import { type Progress, progressOn } from '../meter/output/progress.js'
+import type { Manifest } from '../session/manifest.js'
 import { type ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { type Completeness, EXIT_INCOMPLETE } from './completeness.js'
 import { sendIpfix } from './export-ipfix.js'
 import { lineCounter } from './line-counter.js'
 import { filterQuery, RANGE_OPTIONS, rangeOf } from './log-filters.js'
-import { type Manifest, writeManifest } from './manifest.js'
+import { writeManifest } from './manifest.js'
 
 const DEFAULT_RANGE_MS = 7 * 86400e3
 /** A link to sessions, or what is open, finds them however old they are: such an export has no range to be complete in. */

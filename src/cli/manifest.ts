@@ -1,31 +1,8 @@
-/** What stands beside an exported file: what it holds, of which range, what is missing there, and its hash. */
+/** The manifest beside an exported file, written and read. */
 import { createHash } from 'node:crypto'
 import { createReadStream, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { z } from 'zod'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
-
-const MANIFEST_VERSION = 1
-
-const manifestSchema = z.object({
-  manifest: z.literal(MANIFEST_VERSION),
-  org: z.string(),
-  format: z.string(),
-  /** Null: of any time. */
-  range: z.object({ from: z.string(), to: z.string() }).nullable(),
-  filters: z.array(z.string()),
-  /** Of CSV, its header. */
-  columns: z.array(z.string()).nullable(),
-  /** Null: not counted (Parquet has the number in itself). */
-  rows: z.int().nullable(),
-  bytes: z.int(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  askedAt: z.string(),
-  askedBy: z.object({ keyId: z.string(), name: z.string() }),
-  server: z.object({ url: z.string(), version: z.string() }),
-  /** As the server answered just before: what was acknowledged by then is in the file. Null: of any time. */
-  completeness: z.looseObject({ complete: z.boolean(), sentence: z.string() }).nullable(),
-})
-export type Manifest = z.output<typeof manifestSchema>
+import { MANIFEST_VERSION, type Manifest, manifestSchema } from '../session/manifest.js'
 
 export function manifestPath(file: string): string {
   return `${file}.manifest.json`

@@ -36,3 +36,12 @@ export function portOf(text: string): number | undefined {
   const name = text.toLowerCase()
   return Object.hasOwn(SERVICES, name) ? SERVICES[name] : undefined
 }
+
+const NAMES = new Map(Object.entries(SERVICES).map(([name, port]) => [port, name]))
+
+/** What a port is called; the last of its names in the list above. */
+export function serviceOf(port: number): string | undefined {
+  return NAMES.get(port)
+}
+
+export const SERVICE_NAMES: readonly string[] = Object.keys(SERVICES)

@@ -1,8 +1,6 @@
 /** A query's terms as the store takes them. */
-import { OUTCOME_GROUPS } from '../../session/outcome-groups.js'
-import { parseQuery, QueryFault, type QueryTerm, type QueryValue } from '../../session/query.js'
-import { portOf } from '../../session/services.js'
-import { CONN_STATES, PROTOCOLS } from '../../session/session.js'
+import { parseQuery } from '../../session/query.js'
+import { meaningOf } from '../../session/query-meaning.js'
 import type { AddressFilter, LogTerm } from '../store/store.js'
 
 export interface Terms {
@@ -20,90 +18,5 @@ export function termsOf(query: string, addressOf: AddressReader): Terms {
   if (only === undefined) return {}
   if (terms.length === 1 && only.key === null && !only.negated)
     return { text: only.values[0]!.text }
-  return { terms: terms.map((term) => ({ negated: term.negated, ...meaning(term, addressOf) })) }
+  return { terms: terms.map((term) => ({ negated: term.negated, ...meaningOf(term, addressOf) })) }
 }
-
-const AMOUNTS = { bytes: 'bytes', sent: 'bytesTx', received: 'bytesRx' } as const
-
-function meaning(term: QueryTerm, addressOf: AddressReader): Omit<LogTerm, 'negated'> {
-  const { key, operator, values } = term
-  if (key === null) return { text: values[0]!.text }
-  const isAmount = key === 'duration' || key in AMOUNTS
-  if (isAmount !== (operator !== ':'))
-    throw new QueryFault(
-      isAmount ? `${key}: expected > or <, as in ${key}>10` : `${key}: expected a colon after it`,
-    )
-  switch (key) {
-    case 'client':
-    case 'user':
-    case 'resource':
-    case 'site':
-      return { named: { kind: key, values: values.map(nameOf) } }
-    case 'source':
-    case 'dest':
-      return {
-        addresses: {
-          side: key,
-          list: each(term, 'an address as in 10.8.0.2, 10.8.0.0/24 or 10.8.0.2:443', addressOf),
-        },
-      }
-    case 'port':
-      return { ports: each(term, 'a port or a service as in ssh', portOf) }
-    case 'protocol':
-      return { protocols: each(term, 'tcp or udp', (text) => word(PROTOCOLS, text)) }
-    case 'outcome': {
-      const words = [...OUTCOME_GROUPS, ...CONN_STATES]
-      return { outcomes: each(term, words.join(', '), (text) => word(words, text)) }
-    }
-    case 'duration':
-      return amount(term, 'durationUs', 'a time as in 500ms, 30s or 5m', microsecondsOf)
-    default:
-      return amount(term, AMOUNTS[key], 'bytes as in 500, 10kB or 2.5MB', bytesOf)
-  }
-}
-
-function nameOf({ text, quoted }: QueryValue) {
-  if (quoted) return { text, pattern: false, none: false }
-  return { text, pattern: text.includes('*'), none: text === 'none' }
-}
-
-function each<T>(term: QueryTerm, expected: string, read: (text: string) => T | undefined): T[] {
-  return term.values.map(({ text }) => {
-    const value = read(text)
-    if (value === undefined)
-      throw new QueryFault(
-        `${term.key}: expected ${expected}, got ${JSON.stringify(text.slice(0, 60))}`,
-      )
-    return value
-  })
-}
-
-function word<T extends string>(words: readonly T[], text: string): T | undefined {
-  return words.find((one) => one.toLowerCase() === text.toLowerCase())
-}
-
-type Amount = NonNullable<LogTerm['amount']>
-
-function amount(
-  term: QueryTerm,
-  of: Amount['of'],
-  expected: string,
-  read: (text: string) => number | undefined,
-): Omit<LogTerm, 'negated'> {
-  const [value, ...others] = each(term, expected, read)
-  if (others.length > 0) throw new QueryFault(`${term.key}: expected one value`)
-  return { amount: { of, operator: term.operator as Amount['operator'], value: value! } }
-}
-
-function scaled(text: string, units: Readonly<Record<string, number>>): number | undefined {
-  const [, digits, unit] = /^(\d{1,15}(?:\.\d{1,6})?)([a-z]*)$/i.exec(text) ?? []
-  const factor = unit === undefined ? undefined : units[unit.toLowerCase()]
-  if (digits === undefined || factor === undefined) return undefined
-  const value = Math.round(Number(digits) * factor)
-  return Number.isSafeInteger(value) ? value : undefined
-}
-
-const BYTES = { '': 1, b: 1, k: 1e3, kb: 1e3, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, t: 1e12, tb: 1e12 }
-const MICROSECONDS = { ms: 1e3, '': 1e6, s: 1e6, m: 60e6, min: 60e6, h: 3600e6, d: 86_400e6 }
-const bytesOf = (text: string) => scaled(text, BYTES)
-const microsecondsOf = (text: string) => scaled(text, MICROSECONDS)
