@@ -1,11 +1,13 @@
 /** Exactly what the filters show, all pages of it, as a file. */
 
+import { useState } from 'preact/hooks'
 import { EXPORT_FORMATS, type ExportFormat, exportHref } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { formatCount } from '../../format/bytes.js'
 import { ChevronIcon, DownloadIcon } from '../../parts/icons.js'
 import { Popover } from '../../parts/popover.js'
 import type { QueryParams } from '../../state/url.js'
+import { EvidenceDialog } from './evidence-dialog.js'
 
 const FORMATS: Readonly<Record<ExportFormat, { label: string; detail: string }>> = {
   csv: { label: 'CSV', detail: 'every field' },
@@ -35,6 +37,23 @@ export interface ExportMenuProps {
 }
 
 export function ExportMenu({ orgId, query, total }: ExportMenuProps) {
+  const [evidence, setEvidence] = useState(false)
+  return (
+    <>
+      {evidence && (
+        <EvidenceDialog orgId={orgId} query={query} onClose={() => setEvidence(false)} />
+      )}
+      <FileMenu orgId={orgId} query={query} total={total} onEvidence={() => setEvidence(true)} />
+    </>
+  )
+}
+
+function FileMenu({
+  orgId,
+  query,
+  total,
+  onEvidence,
+}: ExportMenuProps & { readonly onEvidence: () => void }) {
   return (
     <Popover
       align="end"
@@ -73,6 +92,18 @@ export function ExportMenu({ orgId, query, total }: ExportMenuProps) {
               <span class="muted">{FORMATS[format].detail}</span>
             </a>
           ))}
+          <div class="menu-line" />
+          <button
+            type="button"
+            class="menu-item"
+            onClick={() => {
+              close()
+              onEvidence()
+            }}
+          >
+            <span class="choice-name">Evidence</span>
+            <span class="muted">CSV, its hash, and what is missing</span>
+          </button>
         </>
       )}
     </Popover>

@@ -1,0 +1,128 @@
+/** What the selection proves: range, filters, count, what is missing, reconciliation, and the hash of the file. */
+import { useEffect, useState } from 'preact/hooks'
+import { type Evidence, makeEvidence } from '../../api/evidence.js'
+import type { Completeness } from '../../api/types.js'
+import { formatBytes, formatCount } from '../../format/bytes.js'
+import { formatDateTime, zoneName } from '../../format/time.js'
+import { sentenceOf, siteText, worstFirst } from '../../parts/completeness-text.js'
+import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
+import { saveFile } from '../../parts/save-file.js'
+import type { QueryParams } from '../../state/url.js'
+
+export interface EvidenceDialogProps {
+  readonly orgId: string
+  /** As the export's. */
+  readonly query: QueryParams
+  readonly onClose: () => void
+}
+
+type Made = { readonly evidence: Evidence } | { readonly fault: string }
+
+export function EvidenceDialog({ orgId, query, onClose }: EvidenceDialogProps) {
+  const [bytes, setBytes] = useState(0)
+  const [made, setMade] = useState<Made | null>(null)
+  useEffect(() => {
+    const abort = new AbortController()
+    makeEvidence(orgId, query, abort.signal, setBytes).then(
+      (evidence) => setMade({ evidence }),
+      (error: unknown) => {
+        if (!abort.signal.aborted)
+          setMade({ fault: error instanceof Error ? error.message : String(error) })
+      },
+    )
+    return () => abort.abort()
+    // Of the selection as it was when it was asked for.
+  }, [])
+  return (
+    <Dialog title="Evidence" onClose={onClose}>
+      {made === null && <p role="status">Exporting and hashing: {formatBytes(bytes)} so far.</p>}
+      {made !== null && 'fault' in made && <Fault text={made.fault} />}
+      {made !== null && 'evidence' in made && <Facts evidence={made.evidence} />}
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          {made === null ? 'Cancel' : 'Close'}
+        </button>
+        {made !== null && 'evidence' in made && <Files evidence={made.evidence} />}
+      </div>
+    </Dialog>
+  )
+}
+
+function Files({ evidence: { name, file, manifest } }: { evidence: Evidence }) {
+  const text = `${JSON.stringify(manifest, null, 2)}\n`
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        onClick={() => saveFile(`${name}.manifest.json`, 'application/json', text)}
+      >
+        Save manifest
+      </button>
+      <button type="button" class="button primary" onClick={() => saveFile(name, file.type, file)}>
+        Save file
+      </button>
+    </>
+  )
+}
+
+function Facts({ evidence: { name, manifest, completeness } }: { evidence: Evidence }) {
+  const { range, rows, bytes, sha256, filters, askedBy, askedAt } = manifest
+  const holes = worstFirst(completeness.sites)
+  const when = (iso: string) => formatDateTime(Date.parse(iso))
+  return (
+    <>
+      <p>
+        <strong>{sentenceOf(completeness)}</strong>
+      </p>
+      {holes.length > 0 && (
+        <ul class="problems">
+          {holes.map((site) => (
+            <li class="note warn" key={site.siteId}>
+              {siteText(site)}
+            </li>
+          ))}
+        </ul>
+      )}
+      <dl class="evidence">
+        <Fact name="Sessions">{formatCount(rows ?? 0)}</Fact>
+        <Fact name="Time">
+          {range && `${when(range.from)} to ${when(range.to)} (${zoneName()})`}
+        </Fact>
+        <Fact name="Filters">{filters.length === 0 ? 'none' : filters.join(' ')}</Fact>
+        <Fact name="Reconciled">{reconciledText(completeness)}</Fact>
+        <Fact name="File">
+          {name}, {formatBytes(bytes)}
+        </Fact>
+        <Fact name="SHA-256">
+          <code>{sha256}</code>
+        </Fact>
+        <Fact name="Asked">
+          {when(askedAt)} with the key “{askedBy.name}” ({askedBy.keyId})
+        </Fact>
+      </dl>
+      <p class="hint">
+        Keep both files together: <code>tunmeter verify {name}</code> says, without a server,
+        whether the file is still this one.
+      </p>
+    </>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+/** Of all meters' newest runs. */
+function reconciledText({ sites }: Completeness): string {
+  const all = sites.flatMap(({ meters }) => meters.flatMap(({ reconciled }) => reconciled ?? []))
+  if (all.length === 0) return 'no meter can compare with the kernel’s counters'
+  const sum = (of: 'packets' | 'ofPackets') => all.reduce((n, one) => n + one[of], 0)
+  return `${formatCount(sum('packets'))} of ${formatCount(sum('ofPackets'))} packets that the kernel counted`
+}
