@@ -22,6 +22,7 @@ const PAGES: Readonly<Record<string, { path: string; ready: string }>> = {
   overview: { path: '/overview', ready: '.chart canvas' },
   usage: { path: '/usage', ready: '.plain-table' },
   audit: { path: '/audit', ready: '.plain-table' },
+  client: { path: '/client/1', ready: '.entity .lead' },
   sites: { path: '/sites', ready: '.facts' },
   settings: { path: '/settings', ready: '.plain-table' },
 }
@@ -74,12 +75,23 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
         await page.locator('.drawer').waitFor()
         expect(await violations(page, '.drawer'), 'drawer').toEqual([])
         await page.keyboard.press('Escape')
-        for (const menu of ['Time range', 'Client', 'More filters', 'Export', 'Signed in']) {
+        for (const menu of ['Time range', 'Export', 'Signed in']) {
           await page.getByRole('button', { name: menu }).first().click()
           await page.locator('.panel').waitFor()
           expect(await violations(page, '.popover:has(.panel)'), menu).toEqual([])
           await page.keyboard.press('Escape')
         }
+        await page.getByLabel('Search and filter').fill('client:')
+        await page.getByRole('option').nth(1).waitFor()
+        await page.keyboard.press('ArrowDown')
+        expect(await violations(page, '.query-bar'), 'suggestions').toEqual([])
+        await page.getByLabel('Search and filter').fill('')
+        await page.keyboard.press('Escape')
+        await page.keyboard.press('Escape')
+        const breakdown = page.getByRole('button', { name: 'Breakdown' })
+        if (await breakdown.isVisible()) await breakdown.click()
+        await page.locator('.rail-row').first().waitFor()
+        expect(await violations(page, '.rail'), 'breakdown').toEqual([])
         await page.keyboard.press('?')
         await page.getByRole('dialog').waitFor()
         expect(await violations(page, 'dialog'), 'keyboard help').toEqual([])

@@ -91,9 +91,8 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     const next = '.pager button:last-child'
     await page.evaluate(`for (const _ of [0, 1]) document.querySelector('${next}').click()`)
     await showsRowsOf(page, 'limit=50&offset=100')
-    await page.getByRole('button', { name: 'Filter by Client' }).click()
-    await page.locator('.facet .count').nth(1).waitFor()
-    await twice('.facet .menu-item')
+    await page.getByRole('region', { name: 'Clients' }).locator('.rail-only').nth(1).waitFor()
+    await twice('.rail section:first-child .rail-only')
     expect(new URL(page.url()).searchParams.getAll('clientId')).toHaveLength(2)
     await page.locator('.chip').nth(1).waitFor()
     await twice('.chip button')
@@ -159,22 +158,64 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     )
   })
 
-  test('facets show counts, filter by several, and are in the address bar', async () => {
+  test('the rail beside the rows: parts with their bytes, only these, not that', async () => {
     const page = await lab.open()
-    await page.getByRole('button', { name: 'Filter by Client' }).click()
-    const { filterAttributes } = await log('limit=1')
-    // The counts come after the rows.
-    await page.locator('.facet .menu-item').first().waitFor()
-    const shown = await page.locator('.facet .menu-item').allInnerTexts()
-    expect(shown.map((text) => text.replace(/\s+/g, ' ').trim())).toEqual(
-      filterAttributes.clients.map((c: { name: string; count: number }) => `${c.name} ${c.count}`),
+    const { groups } = await lab.api(
+      'GET',
+      `/org/${ORG}/logs/connection/summary?groupBy=client&top=5`,
     )
-    await page.locator('.facet .menu-item').nth(0).click()
-    await page.locator('.facet .menu-item', { hasText: filterAttributes.clients[1].name }).click()
-    const chosen = filterAttributes.clients.slice(0, 2).map((c: { id: number }) => String(c.id))
-    await until(() => new URL(page.url()).searchParams.getAll('clientId').length === 2)
-    expect(new URL(page.url()).searchParams.getAll('clientId')).toEqual(chosen)
-    await showsRowsOf(page, `limit=100&clientId=${chosen.join(',')}`)
+    const clients = page.getByRole('region', { name: 'Clients' }).locator('.rail-row')
+    await clients.first().waitFor()
+    expect(await clients.locator('.rail-name').allInnerTexts()).toEqual(
+      groups.map((g: { other: boolean; name: string }) => (g.other ? 'All others' : g.name)),
+    )
+    expect(
+      await clients.locator('.bytes').evaluateAll((all) => all.map((b) => b.getAttribute('title'))),
+    ).toEqual(
+      groups.map(
+        (g: { bytesTx: number; bytesRx: number }) =>
+          `${(g.bytesTx + g.bytesRx).toLocaleString('en-US')} bytes`,
+      ),
+    )
+    await clients.first().locator('.rail-only').click()
+    await showsRowsOf(page, `limit=100&clientId=${groups[0].id}`)
+    await page.getByRole('button', { name: 'Not Closed' }).click()
+    await showsRowsOf(page, `limit=100&clientId=${groups[0].id}&q=-outcome:closed`)
+    // Said once, and taken back where it is said.
+    expect(await page.locator('.chip').allInnerTexts()).toEqual([
+      `Client: ${groups[0].name}`,
+      'not outcome: closed',
+    ])
+  })
+
+  test('a cell narrows, leaves out and copies: by mouse and by keyboard', async () => {
+    const page = await lab.open()
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await showsRowsOf(page, 'limit=100')
+    const [row] = (await log('limit=1')).log
+    await page.locator(`tr[data-session="${row.sessionId}"] .col-client`).hover()
+    await page
+      .getByRole('button', { name: `Not ${row.clientName}`, exact: true })
+      .last()
+      .click()
+    await showsRowsOf(page, `limit=100&q=${encodeURIComponent(`-client:"${row.clientName}"`)}`)
+    await page.getByRole('button', { name: 'Clear all' }).click()
+    await showsRowsOf(page, 'limit=100')
+    await page.locator('tr[data-session] .row-button').first().focus()
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowRight')
+    const focused = () => page.evaluate('document.activeElement.ariaLabel')
+    await expect.poll(focused).toBe(`Only ${row.resourceName}`)
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.locator('.toast', { hasText: 'copied' }).waitFor()
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(row.resourceName)
+    await page.keyboard.press('Shift+Tab')
+    await page.keyboard.press('Shift+Tab')
+    await page.keyboard.press('Enter')
+    await showsRowsOf(page, `limit=100&siteResourceId=${row.siteResourceId}`)
+    expect(await page.locator('.drawer').count()).toBe(0)
   })
 
   test('free text, outcome and size', async () => {
@@ -191,21 +232,22 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     await page.keyboard.type('data')
     await showsRowsOf(page, 'limit=100&q=orders%20data')
     expect(await page.locator('#search').inputValue()).toBe('orders data')
-    // Words are needed in any order, and terms with keys wait for Enter.
-    const search = page.getByLabel('Search names and addresses')
+  })
+
+  test('words in any order, and terms with keys at Enter', async () => {
+    const page = await lab.open()
+    const search = page.getByLabel('Search and filter')
     await search.fill('data orders client:ada-* -outcome:failed')
     await search.press('Enter')
     await showsRowsOf(page, 'limit=100&q=client%3Aada-*%20-outcome%3Afailed%20%22orders%20data%22')
     await page.getByRole('button', { name: 'Clear all' }).click()
-    await page.getByRole('button', { name: 'Filter by Outcome' }).click()
-    await page.locator('.facet .menu-item', { hasText: 'Refused' }).click()
+    await showsRowsOf(page, 'limit=100')
+    await search.fill('outcome:REJ')
+    await search.press('Enter')
     await showsRowsOf(page, 'limit=100&connState=REJ')
-    await page.keyboard.press('Escape')
-    await page.getByRole('button', { name: /Remove filter Outcome/ }).click()
-    await page.getByRole('button', { name: 'More filters' }).click()
-    await page.getByLabel('At least').fill('2 MB')
-    await page.getByLabel('Destination', { exact: false }).first().fill('10.20.0.0/28')
-    await page.getByRole('button', { name: 'Apply' }).click()
+    await page.getByRole('button', { name: 'Remove filter outcome: REJ' }).click()
+    await search.fill('dest:10.20.0.0/28 bytes>=2MB')
+    await search.press('Enter')
     await showsRowsOf(page, 'limit=100&minBytes=2000000&destAddr=10.20.0.0/28')
   })
 
@@ -241,9 +283,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
 
   test('the same link shows the same to somebody else', async () => {
     const page = await lab.open()
-    await page.getByRole('button', { name: 'Filter by Protocol' }).click()
-    await page.locator('.facet .menu-item', { hasText: 'TCP' }).click()
-    await page.keyboard.press('Escape')
+    await lab.choose(page, 'protocol:t')
     await page.getByRole('button', { name: 'Duration' }).click()
     await showsRowsOf(page, 'limit=100&protocol=tcp&sort=-duration')
     await page.locator('.row-button').nth(2).click()
@@ -259,8 +299,7 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
   test('the back button undoes a filter', async () => {
     const page = await lab.open()
     await showsRowsOf(page, 'limit=100')
-    await page.getByRole('button', { name: 'Filter by Protocol' }).click()
-    await page.locator('.facet .menu-item', { hasText: 'UDP' }).click()
+    await lab.choose(page, 'protocol:u')
     await showsRowsOf(page, 'limit=100&protocol=udp')
     await page.goBack()
     await showsRowsOf(page, 'limit=100')
@@ -327,8 +366,9 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     const other = await lab.open(link.slice(lab.server.url.length))
     await other.locator('.drawer').getByText(row.sessionId).waitFor()
     expect(new URL(link).search).toBe(`?org=${ORG}&session=${row.sessionId}`)
-    await drawer.getByRole('link', { name: 'All sessions of this client' }).click()
-    await showsRowsOf(page, `limit=100&clientId=${row.clientId}`)
+    // Narrows what is shown, and keeps the filters that are set.
+    await drawer.getByRole('button', { name: `Only ${row.clientName}` }).click()
+    await showsRowsOf(page, `limit=100&connState=SF&protocol=tcp&clientId=${row.clientId}`)
   })
 
   test('a link to a session that is not on the page opens it', async () => {

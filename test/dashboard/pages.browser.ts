@@ -87,8 +87,9 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect(await users.locator('.top-name').allInnerTexts()).toEqual(
       groups.map((g: { name: string | null }) => g.name ?? 'No user'),
     )
-    await page.getByRole('button', { name: 'Filter by Protocol' }).click()
-    await page.locator('.facet .menu-item', { hasText: /UDP\s*\d/ }).waitFor()
+    await page.getByLabel('Search and filter').fill('protocol:')
+    await page.getByRole('option', { name: /udp\s*\d/ }).waitFor()
+    await page.getByLabel('Search and filter').fill('')
     await page.keyboard.press('Escape')
     await users.locator('.top-row').first().click()
     await page.locator('.pager strong', { hasText: String(groups[0].sessions) }).waitFor()

@@ -153,6 +153,14 @@ export class Lab {
     await page.getByRole('navigation', { name: 'Pages of the dashboard' }).waitFor()
   }
 
+  /** Types this into the query bar and takes the first suggestion. */
+  async choose(page: Page, text: string): Promise<void> {
+    await page.getByLabel('Search and filter').fill(text)
+    await page.getByRole('option').first().waitFor()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+  }
+
   /** Signed in and on this path: with the cookie that a sign-in gives, without its page. */
   async open(path = '/', options: BrowserContextOptions = {}): Promise<Page> {
     const page = await this.newPage(options)

@@ -4,7 +4,9 @@ import { request } from './client.js'
 import type { Summary, SummaryTotals } from './types.js'
 
 export interface SummaryQuery {
-  readonly groupBy: Group
+  readonly groupBy: Group | 'site' | 'port' | 'connState'
+  /** What makes a group a top one; bytes. */
+  readonly by?: 'bytes' | 'sessions'
   readonly interval?: string
   readonly top: number
   readonly filters: QueryParams
@@ -22,11 +24,11 @@ export async function fetchTotals(
 
 export function fetchSummary(
   orgId: string,
-  { groupBy, interval, top, filters }: SummaryQuery,
+  { groupBy, by, interval, top, filters }: SummaryQuery,
   signal: AbortSignal,
 ): Promise<Summary> {
   return request<Summary>(`/org/${encodeURIComponent(orgId)}/logs/connection/summary`, {
-    query: { ...filters, groupBy, interval, top },
+    query: { ...filters, groupBy, by, interval, top },
     signal,
   })
 }

@@ -3,14 +3,23 @@
  * counted while somebody looks at a list of them; closing it ends the count, in the server too.
  */
 import { useCallback, useState } from 'preact/hooks'
+import { OUTCOME_GROUPS, type OutcomeGroup } from '../../session/outcome-groups.js'
 import type { QueryParams } from '../state/url.js'
+import { fetchHistogram } from './histogram.js'
 import { fetchLog } from './logs.js'
-import type { FilterAttributes } from './types.js'
+import { fetchSummary } from './summary.js'
+import type { FilterAttributes, SummaryGroupRow } from './types.js'
 import { useQuery } from './use-query.js'
+
+export interface Values extends FilterAttributes {
+  readonly ports: readonly SummaryGroupRow[]
+  /** Sessions of each. */
+  readonly outcomes: Readonly<Record<OutcomeGroup, number>>
+}
 
 export interface Attributes {
   /** Of an earlier selection while `counting`: better than none. Undefined until something was counted. */
-  readonly values: FilterAttributes | undefined
+  readonly values: Values | undefined
   readonly counting: boolean
   readonly slow: boolean
   readonly failed: string | null
@@ -18,12 +27,23 @@ export interface Attributes {
   look(looking: boolean): void
 }
 
+const PORTS_COUNTED = 30
+
 /** @param selection what the counts depend on */
 export function useAttributes(orgId: string, selection: string, filters: QueryParams): Attributes {
   const [looking, setLooking] = useState(false)
   const query = useQuery(looking ? selection : null, async (signal) => {
     const asked = { ...filters, limit: 1, count: false }
-    return (await fetchLog(orgId, asked, signal)).filterAttributes ?? undefined
+    const byPort = { groupBy: 'port', by: 'sessions', top: PORTS_COUNTED, filters } as const
+    const [{ filterAttributes }, { groups }, { outcomes }] = await Promise.all([
+      fetchLog(orgId, asked, signal),
+      fetchSummary(orgId, byPort, signal),
+      fetchHistogram(orgId, { ...filters, bars: 2 }, signal),
+    ])
+    if (filterAttributes === null) return undefined
+    const sum = (group: OutcomeGroup) => outcomes[group].sessions.reduce((all, n) => all + n, 0)
+    const counts = OUTCOME_GROUPS.map((group) => [group, sum(group)])
+    return { ...filterAttributes, ports: groups, outcomes: Object.fromEntries(counts) } as Values
   })
   return {
     values: query.data,

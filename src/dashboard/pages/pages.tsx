@@ -1,6 +1,7 @@
 /** The pages by their paths. */
 import type { ComponentType } from 'preact'
 import { lazyPage } from '../parts/lazy.js'
+import { entityOf } from '../state/entity.js'
 import { LogsPage } from './logs/logs-page.js'
 import { NoSuchPage } from './no-such-page.js'
 import { SettingsPage } from './settings/settings-page.js'
@@ -10,6 +11,8 @@ import { UsagePage } from './usage/usage-page.js'
 const OverviewPage = lazyPage(
   async () => (await import('./overview/overview-page.js')).OverviewPage,
 )
+
+const EntityPage = lazyPage(async () => (await import('./entity/entity-page.js')).EntityPage)
 
 const AuditPage = lazyPage(async () => (await import('./audit/audit-page.js')).AuditPage)
 
@@ -28,11 +31,15 @@ export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/settings', title: 'Settings', Page: SettingsPage },
 ]
 
+/** One page for all of them: it goes from one to the other without being made anew. */
+const ENTITY: Page = { path: 'entity', title: 'Details', Page: EntityPage }
+
 const NOWHERE: Page = { path: '', title: 'No such page', Page: NoSuchPage }
 
 /** Addresses from before the log was the home page. */
 const ALIASES: Readonly<Record<string, string>> = { '/logs': '/', '/signin': '/' }
 
 export function pageFor(path: string): Page {
+  if (entityOf(path) !== null) return ENTITY
   return PAGES.find((page) => page.path === (ALIASES[path] ?? path)) ?? NOWHERE
 }

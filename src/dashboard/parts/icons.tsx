@@ -100,6 +100,21 @@ export const PlusIcon = () => (
     <path d="M8 3v10M3 8h10" />
   </Icon>
 )
+export const MinusIcon = () => (
+  <Icon>
+    <path d="M3 8h10" />
+  </Icon>
+)
+export const OnwardIcon = () => (
+  <Icon>
+    <path d="M6 3.5h6.5V10M12.5 3.5l-9 9" />
+  </Icon>
+)
+export const RailIcon = () => (
+  <Icon>
+    <path d="M2.5 4h11M4.5 8h7M6.5 12h3" />
+  </Icon>
+)
 
 export const Logo = () => (
   <svg width="24" height="24" viewBox="0 0 32 32" aria-hidden="true">

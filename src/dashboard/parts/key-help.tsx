@@ -1,9 +1,10 @@
 import { Dialog } from './dialog.js'
 
 const KEYS = [
-  [['/'], 'Search'],
+  [['/'], 'Query bar'],
   [['j', 'k'], 'Next, previous session'],
   [['Enter'], 'Show the session that has the focus'],
+  [['→', '←'], 'In a row: from cell to cell, and what each can do'],
   [['Esc'], 'Close what is open, or leave the time that was zoomed to'],
   [['←', '→'], 'Over the bars: earlier, later'],
   [['↑', '↓'], 'Over the bars: half, twice the time'],

@@ -5,7 +5,10 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** Addresses that the page itself draws. */
-const PAGES = ['/', '/logs', '/overview', '/usage', '/sites', '/settings', '/signin'] as const
+const PAGES = [
+  ...['/', '/logs', '/overview', '/usage', '/sites', '/audit', '/settings', '/signin'],
+  ...['/client/*', '/user/*', '/resource/*', '/site/*'],
+]
 
 const MISSING =
   'tunmeter: the dashboard is not built. The API works; its description is at /docs.\n'

@@ -9,6 +9,9 @@ import { ArrowDownIcon, ArrowUpIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { Bytes } from '../../parts/quantity.js'
 import type { Sort, SortName } from '../../state/filters.js'
+import { CellActions } from './cell-actions.js'
+import { cellOf, isLive, type LiveCell } from './cells.js'
+import { useLiveCell } from './use-live-cell.js'
 
 interface Column {
   readonly name: string
@@ -132,6 +135,7 @@ export interface LogTableProps {
 
 export function LogTable(props: LogTableProps) {
   const { rows, sort, selected, fresh, stale, onSort, onOpen } = props
+  const live = useLiveCell()
   return (
     <table class={stale ? 'log-table stale' : 'log-table'} aria-busy={stale}>
       <caption class="visually-hidden">Sessions</caption>
@@ -161,13 +165,14 @@ export function LogTable(props: LogTableProps) {
           )}
         </tr>
       </thead>
-      <tbody>
+      <tbody {...live.props}>
         {rows.map((row) => (
           <Row
             key={row.sessionId}
             row={row}
             selected={row.sessionId === selected}
             fresh={fresh.has(row.sessionId)}
+            live={live.at?.sessionId === row.sessionId ? live.at.cell : null}
             onOpen={onOpen}
           />
         ))}
@@ -202,6 +207,7 @@ interface RowProps {
   readonly row: LogRow
   readonly selected: boolean
   readonly fresh: boolean
+  readonly live: LiveCell | null
   readonly onOpen: (sessionId: string) => void
 }
 
@@ -221,14 +227,14 @@ function useSingleClick(act: () => void): (event: MouseEvent) => void {
 }
 
 /** Drawn anew only when something of it changes: going from row to row must not draw hundreds. */
-function Row({ row, selected, fresh, onOpen }: RowProps) {
+function Row({ row, selected, fresh, live, onOpen }: RowProps) {
   return useMemo(
-    () => <DrawnRow row={row} selected={selected} fresh={fresh} onOpen={onOpen} />,
-    [row, selected, fresh, onOpen],
+    () => <DrawnRow row={row} selected={selected} fresh={fresh} live={live} onOpen={onOpen} />,
+    [row, selected, fresh, live, onOpen],
   )
 }
 
-function DrawnRow({ row, selected, fresh, onOpen }: RowProps) {
+function DrawnRow({ row, selected, fresh, live, onOpen }: RowProps) {
   const open = useSingleClick(() => onOpen(row.sessionId))
   const ms = startedMs(row)
   return (
@@ -253,8 +259,13 @@ function DrawnRow({ row, selected, fresh, onOpen }: RowProps) {
         </button>
       </th>
       {COLUMNS.map((column) => (
-        <td key={column.name} class={`col-${column.name} ${column.number ? 'number' : ''}`}>
+        <td
+          key={column.name}
+          class={`col-${column.name} ${column.number ? 'number' : ''}`}
+          data-cell={isLive(column.name) ? column.name : undefined}
+        >
           {column.cell(row)}
+          {live === column.name && <CellActions cell={cellOf(live, row)} />}
         </td>
       ))}
     </tr>

@@ -1,13 +1,13 @@
 /** Connection logs, the home page: who reached what, when, for how long, and how much went each way. */
-import { useCallback, useRef } from 'preact/hooks'
+import { useCallback, useRef, useState } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { LogAnswer, LogRow } from '../../api/types.js'
 import { cancelTogether, useQuery } from '../../api/use-query.js'
 import { zoneName } from '../../format/time.js'
-import { FilterBar } from '../../parts/filters/filter-bar.js'
-import { FilterChips } from '../../parts/filters/filter-chips.js'
 import { useNames } from '../../parts/filters/names.js'
-import { PlayIcon } from '../../parts/icons.js'
+import { QueryBar } from '../../parts/filters/query-bar.js'
+import { PlayIcon, RailIcon } from '../../parts/icons.js'
+import { RangePicker } from '../../parts/range-picker.js'
 import { RefreshButton } from '../../parts/refresh-button.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { toast } from '../../parts/toasts.js'
@@ -25,6 +25,7 @@ import { rangeLabel, rangeOf } from '../../state/range.js'
 import { closePart, currentLocation, openPart, setParams } from '../../state/url.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
+import { FacetRail } from './facet-rail.js'
 import { Histogram } from './histogram.js'
 import { useLogKeys } from './keys.js'
 import { type Live, useLive } from './live.js'
@@ -35,12 +36,17 @@ import { Pager } from './pager.js'
 import { SessionDrawer } from './session-drawer.js'
 import { useView } from './use-view.js'
 
+/** The same number stands in rail.css: narrower, and the rail folds away. */
+const RAIL_HAS_ROOM = '(min-width: 1200px)'
+
 export function LogsPage({ orgId }: { orgId: string }) {
-  const view = useView(orgId)
+  const wide = useMedia(RAIL_HAS_ROOM)
+  const [unfolded, setUnfolded] = useState(false)
+  const view = useView(orgId, wide || unfolded)
   const { params, live, page, pageSize, sort, attributes } = view
   const names = useNames(orgId, view.filters, attributes.values)
   const scroller = useRef<HTMLElement>(null)
-  const query = cancelTogether(view.rows, [view.totals, view.bars])
+  const query = cancelTogether(view.rows, [view.totals, view.bars, view.rail])
   const cancel = () => {
     query.cancel()
     if (view.restore()) toast('Cancelled: these are the sessions from before')
@@ -71,8 +77,20 @@ export function LogsPage({ orgId }: { orgId: string }) {
         {rangeLabel(rangeOf(params))}, times are local: {zoneName()}
       </p>
       <div class="toolbar">
-        <FilterBar attributes={attributes} names={names} />
+        <RangePicker />
+        <QueryBar attributes={attributes} names={names} />
         <div class="toolbar-end">
+          {!wide && (
+            <button
+              type="button"
+              class={unfolded ? 'button active' : 'button'}
+              aria-expanded={unfolded}
+              title="What is in it: clients, outcomes, resources, ports, sites"
+              onClick={() => setUnfolded((was) => !was)}
+            >
+              <RailIcon /> Breakdown
+            </button>
+          )}
           <button
             type="button"
             class={live ? 'button active' : 'button'}
@@ -89,7 +107,6 @@ export function LogsPage({ orgId }: { orgId: string }) {
             total={view.told?.sessions}
           />
         </div>
-        <FilterChips names={names} />
       </div>
       <Progress query={{ ...query, cancel }} />
       <Histogram
@@ -102,6 +119,13 @@ export function LogsPage({ orgId }: { orgId: string }) {
       />
       <Losses siteIds={view.filters.siteId} />
       <div class="logs-body">
+        {(wide || unfolded) && (
+          <FacetRail
+            rail={view.rail.data}
+            bars={view.bars.data}
+            stale={view.rail.loading && !live}
+          />
+        )}
         <section
           class="scroller"
           ref={scroller}

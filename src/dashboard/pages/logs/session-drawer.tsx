@@ -10,8 +10,8 @@ import { Duration } from '../../parts/duration.js'
 import { CloseIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { useNow } from '../../parts/use-now.js'
-import { type Filters, onlyFilters } from '../../state/filters.js'
-import { currentLocation, followLink, hrefOf, patched } from '../../state/url.js'
+import { CellActions } from './cell-actions.js'
+import { cellOf, type LiveCell } from './cells.js'
 import { CopyMenu } from './copy-menu.js'
 
 export interface SessionDrawerProps {
@@ -68,25 +68,21 @@ function Section({ title, children }: { title: string; children: ComponentChildr
   )
 }
 
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+interface FactProps {
+  readonly name: string
+  readonly actions?: ComponentChildren
+  readonly children: ComponentChildren
+}
+
+function Fact({ name, actions, children }: FactProps) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{children ?? <span class="muted">–</span>}</dd>
+      <dd>
+        {children ?? <span class="muted">–</span>}
+        {actions}
+      </dd>
     </div>
-  )
-}
-
-function allSessions(filters: Filters): string {
-  const { params } = currentLocation()
-  return hrefOf('/', patched(params, onlyFilters(filters)))
-}
-
-function Onward({ filters, what }: { filters: Filters; what: string }) {
-  return (
-    <a class="onward" href={allSessions(filters)} onClick={followLink}>
-      All sessions of this {what}
-    </a>
   )
 }
 
@@ -138,30 +134,30 @@ function amount(name: string, count: number | null) {
 
 function Who({ row }: { row: LogRow }) {
   const { clientId, userId, siteResourceId, siteId } = row
+  const cell = (name: LiveCell) => <CellActions cell={cellOf(name, row)} />
   return (
     <Section title="Who and what">
-      <Fact name="Client">
+      <Fact name="Client" actions={cell('client')}>
         {row.clientName ?? clientId ?? <Unattributed row={row} />}
-        {clientId !== null && <Onward filters={{ clientId: [String(clientId)] }} what="client" />}
       </Fact>
-      <Fact name="User">
+      <Fact name="User" actions={cell('user')}>
         {row.userName ?? row.userEmail ?? userId ?? <span class="muted">–</span>}
         {row.userName && row.userEmail && <span class="muted"> {row.userEmail}</span>}
-        {userId !== null && <Onward filters={{ userId: [userId] }} what="user" />}
       </Fact>
-      <Fact name="Resource">
+      <Fact name="Resource" actions={cell('resource')}>
         {row.resourceName ?? siteResourceId ?? (
           <span class="muted">not in the catalog: {row.destAddr}</span>
         )}
-        {siteResourceId !== null ? (
-          <Onward filters={{ siteResourceId: [String(siteResourceId)] }} what="resource" />
-        ) : (
-          <Onward filters={{ destAddr: [row.destAddr] }} what="destination" />
-        )}
       </Fact>
-      <Fact name="Site">{row.siteName ?? siteId}</Fact>
-      <Fact name="Source">{row.sourceAddr}</Fact>
-      <Fact name="Destination">{row.destAddr}</Fact>
+      <Fact name="Site" actions={siteId !== null && cell('site')}>
+        {row.siteName ?? siteId}
+      </Fact>
+      <Fact name="Source" actions={cell('source')}>
+        {row.sourceAddr}
+      </Fact>
+      <Fact name="Destination" actions={cell('dest')}>
+        {row.destAddr}
+      </Fact>
       <Fact name="Tunnel endpoint">{row.clientEndpoint}</Fact>
       <Fact name="Peer key">{row.peerPublicKey && <code>{row.peerPublicKey}</code>}</Fact>
     </Section>

@@ -18,6 +18,7 @@ import {
 } from '../../state/filters.js'
 import { rangeOf, spanOf } from '../../state/range.js'
 import { hrefOf, navigate, type QueryParams, useLocation } from '../../state/url.js'
+import { useRail } from './use-rail.js'
 
 /** Rows come every second or two in live mode; how many there are is worth less, and dearer. */
 const LIVE_COUNT_MS = 10_000
@@ -29,7 +30,7 @@ const BARS = 90
  * The view as the address bar says it, and its answers: the rows, and, apart so that rows need not wait for them, how
  * many the whole selection has and how much went through them. Over a long time those take long, rows do not.
  */
-export function useView(orgId: string) {
+export function useView(orgId: string, railShown: boolean) {
   const { params } = useLocation()
   const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
   const live = liveOf(params)
@@ -70,9 +71,11 @@ export function useView(orgId: string) {
   const bars = useQuery<Histogram>(`bars ${of} ${round}`, (signal) =>
     fetchHistogram(orgId, { ...asked(), bars: BARS }, signal),
   )
+  const rail = useRail(orgId, railShown ? `${of} ${round}` : null, asked)
   return {
     params,
     filters,
+    rail,
     span: spanOf(range, nowMs),
     bars,
     live,

@@ -2,10 +2,10 @@
 import type { ComponentChildren } from 'preact'
 import type { Summary } from '../../api/types.js'
 import { formatCount } from '../../format/bytes.js'
-import { FilterBar } from '../../parts/filters/filter-bar.js'
-import { FilterChips } from '../../parts/filters/filter-chips.js'
 import { useNames } from '../../parts/filters/names.js'
+import { QueryBar } from '../../parts/filters/query-bar.js'
 import { Bytes } from '../../parts/quantity.js'
+import { RangePicker } from '../../parts/range-picker.js'
 import { RefreshButton } from '../../parts/refresh-button.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
@@ -40,8 +40,8 @@ export function OverviewPage({ orgId }: { orgId: string }) {
         />
       </div>
       <div class="toolbar">
-        <FilterBar attributes={view.attributes} names={names} />
-        <FilterChips names={names} />
+        <RangePicker />
+        <QueryBar attributes={view.attributes} names={names} />
       </div>
       <Progress query={view.all} />
       {chart.data === undefined || chart.error !== null || chart.cancelled ? (

@@ -10,10 +10,9 @@ import type { FilterAttributes } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import type { FilterName, Filters } from '../../state/filters.js'
 import { NONE } from '../../state/groups.js'
-import type { FacetOption } from './facet.js'
 
 /** The API counts no more values than this of each kind. */
-export const COUNTED_MAX = 100
+const COUNTED_MAX = 100
 
 export const NAMED = ['siteResourceId', 'clientId', 'userId', 'siteId'] as const
 export type NamedFilter = (typeof NAMED)[number]
@@ -29,7 +28,14 @@ const UNNAMED: Readonly<Record<NamedFilter, string>> = {
   siteId: 'Site',
 }
 
-type Options = Readonly<Record<NamedFilter, readonly FacetOption[]>>
+export interface NamedOption {
+  readonly value: string
+  readonly label: string
+  readonly detail?: string
+  readonly count?: number
+}
+
+type Options = Readonly<Record<NamedFilter, readonly NamedOption[]>>
 
 export interface Names {
   /** With counts; undefined while they are being counted. */
@@ -46,7 +52,7 @@ interface Item {
   readonly count?: number
 }
 
-function options(filter: NamedFilter, items: readonly Item[]): readonly FacetOption[] {
+function options(filter: NamedFilter, items: readonly Item[]): readonly NamedOption[] {
   return items.map(({ id, name, detail, count }) => ({
     value: String(id),
     label: name ?? `${UNNAMED[filter]} ${id}`,

@@ -1,0 +1,286 @@
+/** One client, user, resource or site: what it did in this time, with whom, and whether that is all there was. */
+import type { ComponentChildren } from 'preact'
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import { completeness } from '../../api/completeness.js'
+import type { Summary, SummaryGroupRow } from '../../api/types.js'
+import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatDateTime } from '../../format/time.js'
+import { sentenceOf } from '../../parts/completeness-text.js'
+import { useNames } from '../../parts/filters/names.js'
+import { Bytes } from '../../parts/quantity.js'
+import { RangePicker } from '../../parts/range-picker.js'
+import { RefreshButton } from '../../parts/refresh-button.js'
+import { ShareBar, ShareKey } from '../../parts/share-bar.js'
+import { Failure, Progress } from '../../parts/states.js'
+import {
+  ENTITY_FILTERS,
+  type Entity,
+  type EntityKind,
+  entityHref,
+  entityOf,
+} from '../../state/entity.js'
+import { type Filters, onlyFilters } from '../../state/filters.js'
+import { pageHref } from '../../state/page-href.js'
+import { rangeLabel, rangeOf, spanOf } from '../../state/range.js'
+import { useStore } from '../../state/store.js'
+import { currentLocation, followLink, hrefOf, patched, useLocation } from '../../state/url.js'
+import { COUNTERPARTS, type EntityAnswer, useEntity } from './use-entity.js'
+
+const LABELS: Readonly<Record<EntityKind, string>> = {
+  client: 'Client',
+  user: 'User',
+  resource: 'Resource',
+  site: 'Site',
+}
+
+export function EntityPage({ orgId }: { orgId: string }) {
+  const { path, params } = useLocation()
+  const entity = entityOf(path)
+  // The next page's address is there before this one is gone.
+  return entity && <Known orgId={orgId} entity={entity} params={params} />
+}
+
+interface KnownProps {
+  readonly orgId: string
+  readonly entity: Entity
+  readonly params: URLSearchParams
+}
+
+function Known({ orgId, entity, params }: KnownProps) {
+  const { kind, id } = entity
+  const [refreshedMs, setRefreshedMs] = useState(() => Date.now())
+  const range = rangeOf(params)
+  const span = useMemo(
+    () => spanOf(range, refreshedMs),
+    [JSON.stringify(range), refreshedMs, kind, id],
+  )
+  const query = useEntity(orgId, entity, span, refreshedMs)
+  const filter = ENTITY_FILTERS[kind]
+  const name = useNames(orgId, { [filter]: [id] }, undefined).nameOf(filter, id)
+  useEffect(() => {
+    document.title = `${name} · tunmeter`
+  }, [name])
+  const { data } = query
+  return (
+    <div class="page entity">
+      <div class="page-head">
+        <h1>
+          <span class="muted">{LABELS[kind]}</span> {name}
+        </h1>
+        <span class="space" />
+        <RangePicker />
+        <RefreshButton
+          title="Refresh"
+          onClick={useCallback(() => setRefreshedMs(Date.now()), [])}
+        />
+        <a class="button" href={logHref({ [filter]: [id] })} onClick={followLink}>
+          Its sessions
+        </a>
+      </div>
+      <Progress query={query} />
+      {data === undefined || query.error !== null ? (
+        <Failure query={query} what="figures" />
+      ) : (
+        <>
+          <p class="lead">
+            {sentence(name, kind, data, rangeLabel(range))} <Complete kind={kind} id={id} />
+          </p>
+          <Figures data={data} filters={{ [filter]: [id] }} />
+          <div class="thirds">
+            {COUNTERPARTS[kind].map((group, at) => (
+              <Counterparts key={group} kind={group} summary={data.counterparts[at]!} />
+            ))}
+            <Failures kind={COUNTERPARTS[kind][0]} summary={data.failures} />
+          </div>
+        </>
+      )}
+    </div>
+  )
+}
+
+function logHref(filters: Filters): string {
+  const { params } = currentLocation()
+  return hrefOf('/', patched(params, { ...onlyFilters(filters), sort: null }))
+}
+
+function sentence(name: string, kind: EntityKind, data: EntityAnswer, time: string): string {
+  const { totals, failures, counterparts } = data
+  if (totals.sessions === 0) return `${name} had no sessions: ${time.toLowerCase()}.`
+  const { groups } = counterparts[0]!
+  const some = groups.some(({ other }) => other) ? `more than ${groups.length - 1}` : groups.length
+  const others = `${some} ${COUNTERPARTS[kind][0]}${groups.length === 1 ? '' : 's'}`
+  const failed = failures.totals.sessions
+  const amounts = `${formatBytes(totals.bytesTx)} sent, ${formatBytes(totals.bytesRx)} received`
+  const wrong = failed === 0 ? 'none failed' : `${formatCount(failed)} failed`
+  return `${name} had ${plural(totals.sessions, 'session')} with ${others} (${time}): ${amounts}; ${wrong}.`
+}
+
+/** Whether that is all there was. */
+function Complete({ kind, id }: { kind: EntityKind; id: string }) {
+  const answer = useStore(completeness)
+  if (answer === undefined) return null
+  const sites = answer.sites.filter(({ siteId }) => kind !== 'site' || String(siteId) === id)
+  return (
+    <a href={pageHref('/sites')} onClick={followLink}>
+      {sentenceOf({ ...answer, sites })}
+    </a>
+  )
+}
+
+function Figures({ data, filters }: { data: EntityAnswer; filters: Filters }) {
+  const { totals, before, failures, failuresBefore, open, first, latest } = data
+  const failed = failures.totals.sessions
+  return (
+    <ul class="figures-row">
+      <Figure label="Sessions" change={changeOf(totals.sessions, before.sessions)}>
+        {formatCount(totals.sessions)}
+      </Figure>
+      <Figure label="Sent" change={changeOf(totals.bytesTx, before.bytesTx)}>
+        <Bytes bytes={totals.bytesTx} />
+      </Figure>
+      <Figure label="Received" change={changeOf(totals.bytesRx, before.bytesRx)}>
+        <Bytes bytes={totals.bytesRx} />
+      </Figure>
+      <Figure
+        label="Failed"
+        tone={failed > 0 ? 'wrong' : ''}
+        change={changeOf(failed, failuresBefore)}
+        href={logHref({ ...filters, connState: ['S0', 'REJ', 'RSTOS0'] })}
+      >
+        {formatCount(failed)}
+      </Figure>
+      <Figure
+        label="Open now"
+        tone={open > 0 ? 'open' : ''}
+        href={logHref({ ...filters, state: ['open'] })}
+      >
+        {formatCount(open)}
+      </Figure>
+      <Figure label="First and last seen" small>
+        {first === null || latest === null ? (
+          'never'
+        ) : (
+          <>
+            {formatDateTime(Date.parse(first.startTime))}
+            <br />
+            {formatDateTime(Date.parse(latest.startTime))}
+          </>
+        )}
+      </Figure>
+    </ul>
+  )
+}
+
+/** `+12 %`, `−3 %`; in counts where there was nothing to compare with. */
+function changeOf(now: number, before: number): string {
+  if (now === before) return 'as before'
+  if (before === 0) return 'none before'
+  const share = Math.round(((now - before) / before) * 100)
+  if (share === 0) return 'as before'
+  const text = Math.abs(share).toLocaleString('en-US')
+  return `${share > 0 ? '+' : '−'}${text} % on the time before`
+}
+
+interface FigureProps {
+  readonly label: string
+  readonly change?: string
+  readonly tone?: '' | 'open' | 'wrong'
+  readonly href?: string
+  readonly small?: boolean
+  readonly children: ComponentChildren
+}
+
+function Figure({ label, change, tone = '', href, small = false, children }: FigureProps) {
+  const content = (
+    <>
+      <span class="figure-label">{label}</span>
+      <span class={small ? 'figure-small figures' : 'figure-value'}>{children}</span>
+      {change !== undefined && <span class="hint">{change}</span>}
+    </>
+  )
+  return (
+    <li>
+      {href === undefined ? (
+        <span class={`figure-tile ${tone}`}>{content}</span>
+      ) : (
+        <a class={`figure-tile ${tone}`} href={href} onClick={followLink}>
+          {content}
+        </a>
+      )}
+    </li>
+  )
+}
+
+function Counterparts({ kind, summary }: { kind: EntityKind; summary: Summary }) {
+  const weight = (row: SummaryGroupRow) => row.bytesTx + row.bytesRx
+  const { groups } = summary
+  const largest = Math.max(1, ...groups.map(weight))
+  return (
+    <Card title={`${LABELS[kind]}s`} extra={<ShareKey />} empty={groups.length === 0}>
+      {groups.map((row) => (
+        <Line key={row.other ? 'other' : row.id} kind={kind} row={row}>
+          <Bytes bytes={weight(row)} />
+          <ShareBar sent={row.bytesTx} received={row.bytesRx} largest={largest} />
+        </Line>
+      ))}
+    </Card>
+  )
+}
+
+function Failures({ kind, summary }: { kind: EntityKind; summary: Summary }) {
+  return (
+    <Card title={`Failed, by ${kind}`} empty={summary.groups.length === 0}>
+      {summary.groups.map((row) => (
+        <Line key={row.other ? 'other' : row.id} kind={kind} row={row}>
+          <span class="wrong">{plural(row.sessions, 'session')}</span>
+        </Line>
+      ))}
+    </Card>
+  )
+}
+
+interface CardProps {
+  readonly title: string
+  readonly extra?: ComponentChildren
+  readonly empty: boolean
+  readonly children: ComponentChildren
+}
+
+function Card({ title, extra, empty, children }: CardProps) {
+  return (
+    <section class="card" aria-label={title}>
+      <div class="card-head">
+        <h2>{title}</h2>
+        <span class="space" />
+        {extra}
+      </div>
+      <ul class="card-body entity-lines">
+        {children}
+        {empty && <li class="muted">None in this time.</li>}
+      </ul>
+    </section>
+  )
+}
+
+interface LineProps {
+  readonly kind: EntityKind
+  readonly row: SummaryGroupRow
+  readonly children: ComponentChildren
+}
+
+function Line({ kind, row, children }: LineProps) {
+  const { id, name, other } = row
+  const label = other ? 'All others' : (name ?? (id === null ? 'Unnamed' : `${LABELS[kind]} ${id}`))
+  return (
+    <li>
+      {id === null || other ? (
+        <span class="grow">{label}</span>
+      ) : (
+        <a class="grow" href={entityHref({ kind, id })} onClick={followLink}>
+          {label}
+        </a>
+      )}
+      {children}
+    </li>
+  )
+}

@@ -1,0 +1,47 @@
+/** Over the cell that a pointer or the keyboard is at. */
+import { copyText } from '../../parts/copy.js'
+import { toggleNot, toggleOnly } from '../../parts/filters/change.js'
+import { CopyIcon, MinusIcon, OnwardIcon, PlusIcon } from '../../parts/icons.js'
+import { entityHref } from '../../state/entity.js'
+import { followLink } from '../../state/url.js'
+import type { Cell } from './cells.js'
+
+export function CellActions({ cell }: { cell: Cell }) {
+  const { choice, text, page } = cell
+  const actions = [
+    { label: `Only ${text}`, Icon: PlusIcon, act: () => toggleOnly(choice) },
+    { label: `Not ${text}`, Icon: MinusIcon, act: () => toggleNot(choice) },
+    { label: `Copy ${text}`, Icon: CopyIcon, act: () => copyText(text, text) },
+  ]
+  return (
+    <span class="cell-actions">
+      {actions.map(({ label, Icon, act }) => (
+        <button
+          type="button"
+          key={label}
+          aria-label={label}
+          title={label}
+          onClick={(event) => {
+            event.stopPropagation()
+            act()
+          }}
+        >
+          <Icon />
+        </button>
+      ))}
+      {page && (
+        <a
+          href={entityHref(page)}
+          aria-label={`Page of ${text}`}
+          title={`Page of ${text}`}
+          onClick={(event) => {
+            event.stopPropagation()
+            followLink(event)
+          }}
+        >
+          <OnwardIcon />
+        </a>
+      )}
+    </span>
+  )
+}

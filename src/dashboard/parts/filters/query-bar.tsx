@@ -1,0 +1,162 @@
+/**
+ * All filters, in one field: what is set stands in it as tokens, what is typed is the language of docs/query.md, and a
+ * list below it says what could follow. `/` comes here from anywhere.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Attributes } from '../../api/use-attributes.js'
+import { formatCount, plural } from '../../format/bytes.js'
+import { filtersOf, onlyFilters } from '../../state/filters.js'
+import { setParams, useLocation } from '../../state/url.js'
+import { Fault } from '../fault.js'
+import { CloseIcon, SearchIcon } from '../icons.js'
+import { toggleNot, toggleOnly } from './change.js'
+import type { Names } from './names.js'
+import { fragmentOf, LETTERS_MIN, type Suggestion, suggestionsFor } from './suggestions.js'
+import { parameterTokens, queryTokens, type Token } from './tokens.js'
+import { useCombobox } from './use-combobox.js'
+import { useDraft } from './use-draft.js'
+
+export interface QueryBarProps {
+  readonly attributes: Attributes
+  readonly names: Names
+}
+
+export function QueryBar({ attributes, names }: QueryBarProps) {
+  const filters = filtersOf(useLocation().params)
+  const draft = useDraft(filters.q?.[0] ?? '')
+  const [open, setOpen] = useState(false)
+  const input = useRef<HTMLInputElement>(null)
+  const tokens = [...parameterTokens(filters, names), ...queryTokens(draft.committed)]
+  const fragment = fragmentOf(draft.text)
+  const suggestions =
+    open && fragment !== null ? suggestionsFor(fragment, attributes.values, names) : []
+  const look = open && fragment !== null && (fragment.key ?? fragment.value).length >= LETTERS_MIN
+  useEffect(() => {
+    attributes.look(look)
+    return () => attributes.look(false)
+  }, [look, attributes.look])
+  const choose = ({ goOn, choice }: Suggestion) => {
+    if (fragment === null) return
+    const { before, negated } = fragment
+    if (goOn !== undefined) draft.write(`${before} ${goOn}`.trimStart())
+    else draft.take(before)
+    if (choice !== undefined) (negated ? toggleNot : toggleOnly)(choice)
+    setOpen(goOn !== undefined)
+    input.current?.focus()
+  }
+  const list = useCombobox(input, suggestions.length > 0, suggestions)
+  return (
+    <search class="query-bar">
+      <SearchIcon />
+      <Tokens tokens={tokens} />
+      <input
+        ref={input}
+        id="search"
+        type="text"
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        placeholder={tokens.length === 0 ? 'Search, or client: outcome: port: bytes>' : ''}
+        aria-label="Search and filter"
+        title="Press / to come here. Words, or terms and Enter: client:ada-* port:ssh -outcome:failed bytes>10MB"
+        value={draft.text}
+        onInput={(event) => {
+          draft.type(event.currentTarget.value)
+          setOpen(true)
+        }}
+        onFocus={() => setOpen(true)}
+        onClick={() => setOpen(true)}
+        onBlur={() => {
+          setOpen(false)
+          draft.leave()
+        }}
+        onKeyDown={(event) => {
+          const chosen = event.currentTarget.hasAttribute('aria-activedescendant')
+          if (event.key === 'Enter' && !chosen && draft.commit()) setOpen(false)
+          if (event.key === 'ArrowDown') setOpen(true)
+          if (event.key === 'Backspace' && draft.text === '') tokens.at(-1)?.drop()
+          if (event.key !== 'Escape') return
+          if (open) setOpen(false)
+          else event.currentTarget.blur()
+        }}
+      />
+      {tokens.length > 0 && (
+        <button type="button" class="button quiet small" onClick={() => setParams(onlyFilters({}))}>
+          Clear all
+        </button>
+      )}
+      <Suggestions list={list} all={suggestions} onChoose={choose} />
+      <p
+        class={look && suggestions.length === 0 ? 'suggestions menu-title' : 'visually-hidden'}
+        role="status"
+      >
+        {look ? statusText(attributes, suggestions.length) : ''}
+      </p>
+      <Fault text={draft.fault} />
+    </search>
+  )
+}
+
+function statusText({ failed, values, slow }: Attributes, found: number): string {
+  if (failed !== null) return failed
+  if (found > 0) return plural(found, 'suggestion')
+  if (values !== undefined) return 'No suggestion. Enter takes what is typed.'
+  return slow ? 'Counting: this selection covers a lot of sessions.' : 'Counting…'
+}
+
+function Tokens({ tokens }: { tokens: readonly Token[] }) {
+  if (tokens.length === 0) return null
+  return (
+    <ul class="chips" aria-label="Filters that are set">
+      {tokens.map(({ id, text, negated, drop }) => (
+        <li class={negated ? 'chip not' : 'chip'} key={id}>
+          <span title={text}>{text}</span>
+          <button type="button" aria-label={`Remove filter ${text}`} onClick={drop}>
+            <CloseIcon />
+          </button>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+interface SuggestionsProps {
+  readonly list: { readonly current: HTMLDivElement | null }
+  readonly all: readonly Suggestion[]
+  readonly onChoose: (suggestion: Suggestion) => void
+}
+
+function Suggestions({ list, all, onChoose }: SuggestionsProps) {
+  return (
+    <div
+      ref={list}
+      id="suggestions"
+      class="suggestions"
+      role="listbox"
+      tabIndex={-1}
+      aria-label="What could follow"
+      hidden={all.length === 0}
+      // The field keeps the focus.
+      onMouseDown={(event) => event.preventDefault()}
+    >
+      {all.map((one) => (
+        // biome-ignore lint/a11y/useKeyWithClickEvents: keys are the field's, which the combobox turns into a click.
+        <div
+          key={one.id}
+          role="option"
+          tabIndex={-1}
+          aria-selected={false}
+          class="menu-item"
+          onClick={() => onChoose(one)}
+        >
+          {one.kind !== undefined && <span class="kind">{one.kind}</span>}
+          <span class="grow">
+            {one.label}
+            {one.detail !== undefined && <span class="muted"> {one.detail}</span>}
+          </span>
+          {one.count !== undefined && <span class="count figures">{formatCount(one.count)}</span>}
+        </div>
+      ))}
+    </div>
+  )
+}

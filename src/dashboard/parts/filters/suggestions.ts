@@ -1,0 +1,189 @@
+/** What could follow in the query: keys of the language, and the values that the sessions shown have, with counts. */
+import { CONN_STATE_LABELS } from '../../../session/outcome.js'
+import { OUTCOME_GROUPS } from '../../../session/outcome-groups.js'
+import { QUERY_KEYS, type QueryKey } from '../../../session/query.js'
+import { SERVICE_NAMES, serviceOf } from '../../../session/services.js'
+import type { Values } from '../../api/use-attributes.js'
+import { type Choice, choiceOf } from './change.js'
+import type { NamedFilter, NamedOption, Names } from './names.js'
+
+/** What is typed at the end of a query. */
+export interface Fragment {
+  /** What stands before it, and stays. */
+  readonly before: string
+  readonly negated: boolean
+  readonly key: QueryKey | null
+  /** In lower case. */
+  readonly value: string
+}
+
+const FRAGMENT = new RegExp(`(?:^|\\s)(-?)(?:(${QUERY_KEYS.join('|')}):)?("[^"]*|[^\\s",]*)$`, 'i')
+
+export function fragmentOf(text: string): Fragment | null {
+  const match = FRAGMENT.exec(text)
+  if (match === null) return null
+  const [, minus, key, value] = match as unknown as [string, string, string?, string?]
+  return {
+    before: text.slice(0, match.index),
+    negated: minus === '-',
+    key: (key?.toLowerCase() as QueryKey | undefined) ?? null,
+    value: (value ?? '').replace(/^"/, '').toLowerCase(),
+  }
+}
+
+export interface Suggestion {
+  readonly id: string
+  /** What kind of value it is, where several stand together. */
+  readonly kind?: string
+  readonly label: string
+  readonly detail?: string
+  readonly count?: number | undefined
+  /** Text to go on with, or what is chosen. */
+  readonly goOn?: string
+  readonly choice?: Choice
+}
+
+const KEY_HINTS: Readonly<Record<QueryKey, string>> = {
+  client: 'a name or id, * for any text: client:ada-*',
+  user: 'a name, e-mail or id',
+  resource: 'a name or id: resource:"Name server"',
+  site: 'a name or id',
+  outcome: 'failed, reset, open, closed',
+  port: 'a number or a service: port:ssh',
+  source: 'an address or network: source:10.8.0.0/24',
+  dest: 'an address, network or address:port',
+  protocol: 'tcp or udp',
+  bytes: 'both ways together: bytes>10MB',
+  sent: 'as in sent>10MB',
+  received: 'as in received<=500',
+  duration: 'as in duration>5m',
+}
+
+const AMOUNTS: readonly QueryKey[] = ['bytes', 'sent', 'received', 'duration']
+
+const NAMED_KEYS: Readonly<Partial<Record<QueryKey, NamedFilter>>> = {
+  client: 'clientId',
+  user: 'userId',
+  resource: 'siteResourceId',
+  site: 'siteId',
+}
+
+const SHOWN_MAX = 12
+/** Of each kind, while no key says which is meant. */
+const OF_EACH = 3
+/** Fewer letters mean anything. */
+export const LETTERS_MIN = 2
+
+export function suggestionsFor(
+  { key, value, negated }: Fragment,
+  values: Values | undefined,
+  names: Names,
+): readonly Suggestion[] {
+  if (key !== null) return valuesOf(key, value, values, names).slice(0, SHOWN_MAX)
+  const keys = QUERY_KEYS.filter((one) => one.startsWith(value)).map((one) => ({
+    id: `key ${one}`,
+    label: `${negated ? '-' : ''}${one}${AMOUNTS.includes(one) ? '>' : ':'}`,
+    detail: KEY_HINTS[one],
+    goOn: `${negated ? '-' : ''}${one}${AMOUNTS.includes(one) ? '>' : ':'}`,
+  }))
+  if (value.length < LETTERS_MIN) return keys
+  const kinds = ['client', 'user', 'resource', 'site', 'outcome', 'port'] as const
+  const found = kinds.flatMap((kind) =>
+    valuesOf(kind, value, values, names)
+      .slice(0, OF_EACH)
+      .map((one) => ({ ...one, kind })),
+  )
+  return [...keys, ...found].slice(0, SHOWN_MAX)
+}
+
+function valuesOf(
+  key: QueryKey,
+  value: string,
+  values: Values | undefined,
+  names: Names,
+): readonly Suggestion[] {
+  const named = NAMED_KEYS[key]
+  if (named !== undefined) return namedValues(key, named, value, names)
+  const found = unnamedValues(key, values)
+  return found.filter(({ label, detail }) =>
+    `${label} ${detail ?? ''}`.toLowerCase().includes(value),
+  )
+}
+
+function namedValues(
+  key: QueryKey,
+  filter: NamedFilter,
+  value: string,
+  names: Names,
+): readonly Suggestion[] {
+  const matches = ({ label, detail }: NamedOption) =>
+    `${label} ${detail ?? ''}`.toLowerCase().includes(value)
+  // What is not among the counted ones is for those who look for it.
+  const others = value === '' ? [] : (names.others?.[filter] ?? [])
+  return [...(names.counted?.[filter] ?? []), ...others].filter(matches).map((option) => ({
+    id: `${key} ${option.value}`,
+    label: option.label,
+    ...(option.detail !== undefined && { detail: option.detail }),
+    count: option.count,
+    choice: choiceOf(key, filter, { id: option.value, name: option.label }),
+  }))
+}
+
+function unnamedValues(key: QueryKey, values: Values | undefined): readonly Suggestion[] {
+  switch (key) {
+    case 'outcome':
+      return [
+        ...OUTCOME_GROUPS.map((group) => ({
+          id: group,
+          label: group,
+          count: values?.outcomes[group],
+          choice: { key, value: group },
+        })),
+        ...(values?.connStates ?? []).map(({ value, count }) => ({
+          id: value,
+          label: CONN_STATE_LABELS[value as keyof typeof CONN_STATE_LABELS] ?? value,
+          detail: value,
+          count,
+          choice: { key, value, filter: { name: 'connState', value } as const },
+        })),
+      ]
+    case 'port':
+      return portValues(values)
+    case 'protocol':
+      return (values?.protocols ?? []).map(({ value, count }) => ({
+        id: value,
+        label: value,
+        count,
+        choice: { key, value, filter: { name: 'protocol', value } as const },
+      }))
+    case 'dest':
+      return (values?.destAddrs ?? []).map(({ value, count }) => ({
+        id: value,
+        label: value,
+        count,
+        choice: { key, value, filter: { name: 'destAddr', value } as const },
+      }))
+    default:
+      return []
+  }
+}
+
+/** Those that there are, and then services that could be asked for. */
+function portValues(values: Values | undefined): readonly Suggestion[] {
+  const counted = (values?.ports ?? []).filter(({ other, id }) => !other && id !== null)
+  const known = new Set(counted.map(({ id }) => serviceOf(Number(id))))
+  return [
+    ...counted.map(({ id, sessions }) => ({
+      id: id!,
+      label: id!,
+      ...(serviceOf(Number(id)) !== undefined && { detail: serviceOf(Number(id))! }),
+      count: sessions,
+      choice: { key: 'port', value: id, filter: { name: 'port', value: id! } } as const,
+    })),
+    ...SERVICE_NAMES.filter((name) => !known.has(name)).map((name) => ({
+      id: name,
+      label: name,
+      choice: { key: 'port', value: name } as const,
+    })),
+  ]
+}

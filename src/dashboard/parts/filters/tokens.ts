@@ -1,0 +1,62 @@
+/** What is set, as words that can be taken back one by one: parameters of the address, and terms of its query. */
+import { CONN_STATE_LABELS } from '../../../session/outcome.js'
+import { printQuery } from '../../../session/query.js'
+import { formatBytes } from '../../format/bytes.js'
+import { FILTERS, type FilterName, type Filters } from '../../state/filters.js'
+import { dropTerm, setQuery, termsOf, termText } from '../../state/terms.js'
+import { dropFilter } from './change.js'
+import { FILTER_LABELS } from './labels.js'
+import { isNamed, type Names } from './names.js'
+
+export interface Token {
+  readonly id: string
+  readonly text: string
+  readonly negated: boolean
+  readonly drop: () => void
+}
+
+const STATE_LABELS: Readonly<Record<string, string>> = {
+  open: 'Open now',
+  ended: 'Ended',
+  interrupted: 'Interrupted',
+}
+
+function valueText(name: FilterName, value: string, names: Names): string {
+  if (isNamed(name)) return names.nameOf(name, value)
+  switch (name) {
+    case 'minBytes':
+      return formatBytes(Number(value))
+    case 'connState':
+      return CONN_STATE_LABELS[value as keyof typeof CONN_STATE_LABELS] ?? value
+    case 'state':
+      return STATE_LABELS[value] ?? value
+    case 'protocol':
+      return value.toUpperCase()
+    default:
+      return value
+  }
+}
+
+export function parameterTokens(filters: Filters, names: Names): readonly Token[] {
+  return FILTERS.filter((name) => name !== 'q').flatMap((name) =>
+    (filters[name] ?? []).map((value) => ({
+      id: `${name} ${value}`,
+      text: `${FILTER_LABELS[name]}: ${valueText(name, value, names)}`,
+      negated: false,
+      drop: () => dropFilter(name, value),
+    })),
+  )
+}
+
+export function queryTokens(query: string): readonly Token[] {
+  const terms = termsOf(query)
+  // One that cannot be read is a token too: it must be possible to take it out.
+  if (terms.length === 0 && query !== '')
+    return [{ id: 'q', text: query, negated: false, drop: () => setQuery('') }]
+  return terms.map((term, at) => ({
+    id: `q ${at} ${printQuery([term])}`,
+    text: termText(term),
+    negated: term.negated,
+    drop: () => dropTerm(term),
+  }))
+}

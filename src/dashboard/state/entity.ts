@@ -1,0 +1,34 @@
+/** What has a page of its own: `/client/7`, `/user/ada`, `/resource/4`, `/site/3`. */
+import type { FilterName } from './filters.js'
+import { pageHref } from './page-href.js'
+
+export const ENTITY_KINDS = ['client', 'user', 'resource', 'site'] as const
+export type EntityKind = (typeof ENTITY_KINDS)[number]
+
+export interface Entity {
+  readonly kind: EntityKind
+  readonly id: string
+}
+
+export const ENTITY_FILTERS = {
+  client: 'clientId',
+  user: 'userId',
+  resource: 'siteResourceId',
+  site: 'siteId',
+} as const satisfies Readonly<Record<EntityKind, FilterName>>
+
+/** Null: this path is none's. */
+export function entityOf(path: string): Entity | null {
+  const [, word, text] = /^\/(\w+)\/(.+)$/.exec(path) ?? []
+  const kind = ENTITY_KINDS.find((one) => one === word)
+  if (kind === undefined || text === undefined) return null
+  try {
+    return { kind, id: decodeURIComponent(text) }
+  } catch {
+    return null
+  }
+}
+
+export function entityHref({ kind, id }: Entity): string {
+  return pageHref(`/${kind}/${encodeURIComponent(id)}`)
+}

@@ -1,0 +1,60 @@
+/** The query in the address (`q`, docs/query.md), term by term. */
+import { parseQuery, printQuery, type QueryKey, type QueryTerm } from '../../session/query.js'
+import { filterPatch, filtersOf } from './filters.js'
+import { currentLocation, type NavigateOptions, setParams } from './url.js'
+
+/** None of one that cannot be read: the server says what is wrong with it. */
+export function termsOf(query: string): readonly QueryTerm[] {
+  try {
+    return parseQuery(query)
+  } catch {
+    return []
+  }
+}
+
+export function queryOf(params = currentLocation().params): string {
+  return filtersOf(params).q?.[0] ?? ''
+}
+
+/** A term that takes the value as it is. */
+export function exactTerm(key: QueryKey, value: string, negated: boolean): QueryTerm {
+  return { negated, key, operator: ':', values: [{ text: value, quoted: !isWord(value) }] }
+}
+
+/** Quotes are for what would mean something else without them. */
+function isWord(text: string): boolean {
+  return text !== '' && !/[\s"*,]/.test(text) && text !== 'none'
+}
+
+export function setQuery(query: string, options?: NavigateOptions): void {
+  setParams(filterPatch({ q: query.trim() }), options)
+}
+
+/** Terms are told apart by how they are printed. */
+function without(terms: readonly QueryTerm[], term: QueryTerm): readonly QueryTerm[] {
+  const text = printQuery([term])
+  return terms.filter((one) => printQuery([one]) !== text)
+}
+
+export function dropTerm(term: QueryTerm): void {
+  setQuery(printQuery(without(termsOf(queryOf()), term)))
+}
+
+export function toggleTerm(term: QueryTerm): void {
+  const terms = termsOf(queryOf())
+  if (hasTerm(terms, term)) dropTerm(term)
+  else setQuery(printQuery([...terms, term]))
+}
+
+export function hasTerm(terms: readonly QueryTerm[], term: QueryTerm): boolean {
+  return without(terms, term).length < terms.length
+}
+
+const OPERATOR_WORDS = { ':': '', '>': ' over', '>=': ' from', '<': ' under', '<=': ' up to' }
+
+/** `not client: ada-*`, `bytes over 10MB`, `orders`. */
+export function termText({ negated, key, operator, values }: QueryTerm): string {
+  const value = values.map(({ text }) => text).join(' or ')
+  const start = key === null ? '' : `${key}${operator === ':' ? ':' : OPERATOR_WORDS[operator]} `
+  return `${negated ? 'not ' : ''}${start}${value}`
+}

@@ -1,0 +1,122 @@
+/** Pages of a client, user, resource or site; and a selection as evidence. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { contentOf, Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
+import { officeCatalog, officeSessions } from '../support/office.js'
+
+const HOUR_MS = 3600e3
+
+describe.skipIf(NO_CHROMIUM)('pages of what has a name', () => {
+  let lab: Lab
+  const now = Date.now()
+  beforeAll(async () => {
+    lab = await Lab.start(officeCatalog())
+    const span = { fromMs: now - 20 * HOUR_MS, toMs: now, seed: 5 }
+    await lab.ingest(officeSessions({ ...span, count: 120, open: 3 }))
+    const before = { fromMs: now - 46 * HOUR_MS, toMs: now - 26 * HOUR_MS, seed: 6 }
+    await lab.ingest(officeSessions({ ...before, count: 60 }))
+  })
+  afterEach(() => lab.closePages())
+  afterAll(() => lab?.stop())
+
+  const summary = (query: string) => lab.api('GET', `/org/${ORG}/logs/connection/summary?${query}`)
+  const tile = async (page: Page, label: string) =>
+    (await page.locator('.figure-tile', { hasText: label }).innerText()).replace(/\s+/g, ' ')
+  const violations = async (page: Page) => {
+    await page.evaluate(axe.source)
+    return page.evaluate<string[]>(
+      "axe.run(document.querySelector('dialog'), { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }).then((r) => r.violations.map((v) => v.id))",
+    )
+  }
+
+  test('a client: figures and their change, counterparts, and ways on; at every width', async () => {
+    const page = await lab.open('/client/1')
+    const iso = (ms: number) => new Date(ms).toISOString()
+    const { totals, groups } = await summary(
+      `clientId=1&groupBy=resource&top=8&timeStart=${iso(now - 24 * HOUR_MS)}`,
+    )
+    const { totals: before } = await summary(
+      `clientId=1&timeStart=${iso(now - 48 * HOUR_MS)}&timeEnd=${iso(now - 24 * HOUR_MS)}`,
+    )
+    await page.getByRole('heading', { name: /ada-laptop/ }).waitFor()
+    await page.locator('.figure-tile').first().waitFor()
+    const change = Math.round(((totals.sessions - before.sessions) / before.sessions) * 100)
+    expect(before.sessions).toBeGreaterThan(0)
+    expect(await tile(page, 'Sessions')).toContain(String(totals.sessions))
+    expect(await tile(page, 'Sessions')).toContain(`${Math.abs(change)} % on the time before`)
+    await page.locator('.lead', { hasText: `ada-laptop had ${totals.sessions} sessions` }).waitFor()
+    const names = page.getByRole('region', { name: 'Resources' }).locator('.grow')
+    expect(await names.allInnerTexts()).toEqual(groups.map((g: { name: string }) => g.name))
+    for (const width of [390, 768, 1024, 1280, 1440, 2560]) {
+      await page.setViewportSize({ width, height: 900 })
+      const wider = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      )
+      expect(wider, `${width} px`).toBe(0)
+    }
+    // Every name leads on; and so does the whole.
+    await names.first().click()
+    await page.getByRole('heading', { name: `Resource ${groups[0].name}` }).waitFor()
+    expect(new URL(page.url()).pathname).toBe(`/resource/${groups[0].id}`)
+    await page.getByRole('link', { name: 'Its sessions' }).click()
+    await page.getByRole('button', { name: `Remove filter Resource: ${groups[0].name}` }).waitFor()
+  })
+
+  test('a row leads to them, and an address that is loaded shows them', async () => {
+    const page = await lab.open('/?clientId=1')
+    await page.locator('.row-button').first().click()
+    const drawer = page.locator('.drawer')
+    await drawer.getByRole('link', { name: 'Page of ada-laptop' }).click()
+    await page.getByRole('heading', { name: 'Client ada-laptop' }).waitFor()
+    for (const path of ['/user/ada', '/site/1', '/client/4711']) {
+      const answer = await page.goto(lab.server.url + path)
+      expect(answer?.status(), path).toBe(200)
+      await page.locator('.lead').waitFor()
+    }
+    await page.getByText('had no sessions').waitFor()
+  })
+
+  test('evidence: the file, and a manifest that tunmeter verify takes', async () => {
+    const page = await lab.open('/?clientId=1&protocol=tcp')
+    await page.getByRole('button', { name: 'Export' }).click()
+    await page.getByRole('button', { name: /^Evidence/ }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('tunmeter verify').waitFor()
+    expect(await violations(page)).toEqual([])
+    const save = async (name: string) => {
+      const [file] = await Promise.all([
+        page.waitForEvent('download'),
+        dialog.getByRole('button', { name }).click(),
+      ])
+      return { name: file.suggestedFilename(), content: await contentOf(file) }
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'evidence-'))
+    try {
+      const [file, manifest] = [await save('Save file'), await save('Save manifest')]
+      for (const { name, content } of [file, manifest]) writeFileSync(join(folder, name), content)
+      const told = execFileSync('node', ['dist/cli.js', 'verify', join(folder, file.name)], {
+        encoding: 'utf8',
+      })
+      const { totals } = await summary('clientId=1&protocol=tcp')
+      const text = await dialog.innerText()
+      expect(told).toContain(`filters clientId=1 protocol=tcp`)
+      const { rows, sha256, completeness } = JSON.parse(manifest.content.toString())
+      expect(rows).toBeLessThanOrEqual(totals.sessions)
+      expect(rows).toBe(file.content.toString().trimEnd().split('\n').length - 1)
+      expect(told).toContain(`unchanged: ${rows} sessions`)
+      expect(told).toContain(completeness.sentence)
+      expect(text).toContain(sha256)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('nothing was refused by the policy, asked elsewhere or thrown', () => {
+    expect(lab.faults).toEqual([])
+  })
+})
