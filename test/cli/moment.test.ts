@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseMoment, parseMonth } from '../../src/cli/moment.js'
+import { parseMonth } from '../../src/cli/moment.js'
+import { parseMoment } from '../../src/session/moment.js'
 import { inZone } from '../support/zone.js'
 
 const NOW = Date.parse('2026-11-29T13:05:09.123Z')

@@ -11,6 +11,7 @@ import {
   rangeParams,
   spanOf,
 } from '../state/range.js'
+import { spanOfText, TYPED_EXPECTED } from '../state/typed-range.js'
 import { setParams, useLocation } from '../state/url.js'
 import { Fault } from './fault.js'
 import { ChevronIcon, ClockIcon } from './icons.js'
@@ -50,6 +51,12 @@ export function RangePicker() {
             ))}
           </div>
           <div class="menu-line" />
+          <TypedRange
+            onChoose={(next) => {
+              choose(next)
+              close()
+            }}
+          />
           <CustomRange
             range={range}
             onChoose={(next) => {
@@ -60,6 +67,34 @@ export function RangePicker() {
         </>
       )}
     </Popover>
+  )
+}
+
+function TypedRange({ onChoose }: { onChoose: (range: Range) => void }) {
+  const [fault, setFault] = useState('')
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault()
+    const text = String(new FormData(event.currentTarget as HTMLFormElement).get('typed') ?? '')
+    try {
+      onChoose({ kind: 'custom', ...spanOfText(text, Date.now()) })
+    } catch (error) {
+      setFault(error instanceof Error ? error.message : TYPED_EXPECTED)
+    }
+  }
+  return (
+    <form class="custom-range" onSubmit={submit}>
+      <label class="label">
+        In words
+        <input
+          class="field"
+          name="typed"
+          autocomplete="off"
+          placeholder="-3h, yesterday 18:00 to 08:00"
+          onInput={() => setFault('')}
+        />
+      </label>
+      <Fault text={fault} />
+    </form>
   )
 }
 

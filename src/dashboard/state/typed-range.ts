@@ -1,0 +1,50 @@
+/** Time ranges as people type them: `-3h`, `yesterday`, `yesterday 18:00 to 08:00`, `2026-11-01 09:00 to 17:30`. */
+import { parseMoment } from '../../session/moment.js'
+import type { Span } from './range.js'
+
+export const TYPED_EXPECTED =
+  'Expected a time as in -3h, yesterday, 2026-11-01, yesterday 18:00 to 08:00, or 2026-11-01 09:00 to 2026-11-02 17:30.'
+
+const AGO = /^-?(\d+[smhdw])$/
+const DAY = /^(?:today|yesterday|\d{4}-\d\d-\d\d)$/
+const CLOCK = /^\d{1,2}:\d\d(?::\d\d)?$/
+
+/** @throws Error that says what is expected */
+export function spanOfText(text: string, nowMs: number): Span {
+  const [from = '', to, ...more] = text
+    .trim()
+    .toLowerCase()
+    .split(/\s+to\s+|\s*–\s*|\s+-\s+/)
+  if (more.length > 0) throw new Error(TYPED_EXPECTED)
+  const startMs = momentOf(CLOCK.test(from) ? `today ${from}` : from, nowMs)
+  const endMs = to === undefined ? endOf(from, startMs, nowMs) : endAt(to, startMs, nowMs)
+  if (startMs >= endMs) throw new Error('The end must be after the start.')
+  return { startMs, endMs }
+}
+
+function momentOf(text: string, nowMs: number): number {
+  return Date.parse(parseMoment(text.replace(AGO, '$1'), nowMs))
+}
+
+/** A day that is named alone is meant whole. */
+function endOf(from: string, startMs: number, nowMs: number): number {
+  if (!DAY.test(from)) return nowMs
+  const day = new Date(startMs)
+  const next = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1).getTime()
+  return Math.min(next, Math.max(nowMs, startMs))
+}
+
+/** A clock alone is the next time that it shows that. */
+function endAt(to: string, startMs: number, nowMs: number): number {
+  if (!CLOCK.test(to)) return momentOf(to, nowMs)
+  const clock = to.padStart(to.length + (to.indexOf(':') === 1 ? 1 : 0), '0')
+  const on = (days: number) => {
+    const day = new Date(startMs)
+    day.setDate(day.getDate() + days)
+    const two = (n: number) => String(n).padStart(2, '0')
+    const date = `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`
+    return momentOf(`${date} ${clock}`, nowMs)
+  }
+  const sameDay = on(0)
+  return sameDay > startMs ? sameDay : on(1)
+}

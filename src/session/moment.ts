@@ -1,0 +1,75 @@
+/**
+ * Times as people write them, for all commands that ask a server, and for the page. Strict: what could mean two things is
+ * refused. Without a zone a time is local (TZ), as in the tables that the commands print.
+ */
+import { isoTimeUs } from './bounds.js'
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1e3,
+  m: 60e3,
+  h: 3600e3,
+  d: 86_400e3,
+  w: 7 * 86_400e3,
+}
+
+export const MOMENT_EXPECTED =
+  'expected a time as in 24h (so long ago), yesterday, "yesterday 18:00", 2026-11-01, "2026-11-01 18:00" (local time), 2026-11-01T18:00:00Z or now'
+
+const DAYS_BACK: Readonly<Record<string, number>> = { today: 0, yesterday: 1 }
+const CLOCK = String.raw`(\d{1,2}):(\d\d)(?::(\d\d))?`
+const AGO = /^(\d{1,6})([smhdw])$/
+const NAMED_DAY = new RegExp(`^(today|yesterday)(?: ${CLOCK})?$`)
+const LOCAL = new RegExp(String.raw`^(\d{4})-(\d\d)-(\d\d)(?:[ T]${CLOCK})?$`)
+const ZONED = /^\d{4}-\d\d-\d\d[ Tt]\d\d:\d\d.*(?:[Zz]|[+-]\d\d:?\d\d)$/
+
+/**
+ * ISO 8601 in UTC, as the API takes it.
+ * @throws Error that says what is expected
+ */
+export function parseMoment(text: string, nowMs: number): string {
+  const given = text.trim()
+  if (given === 'now') return iso(nowMs)
+  const ago = AGO.exec(given)
+  if (ago !== null) return iso(bounded(nowMs - Number(ago[1]) * UNITS_MS[ago[2]!]!))
+  const named = NAMED_DAY.exec(given)
+  if (named !== null) {
+    const now = new Date(nowMs)
+    const day = now.getDate() - DAYS_BACK[named[1]!]!
+    return iso(localMs([now.getFullYear(), now.getMonth(), day], named.slice(2)))
+  }
+  const local = LOCAL.exec(given)
+  if (local !== null) {
+    const [year, month, day] = local.slice(1, 4).map(Number) as [number, number, number]
+    const days = new Date(Date.UTC(year, month, 0)).getUTCDate()
+    if (month < 1 || month > 12 || day < 1 || day > days)
+      throw new Error(`there is no such day; ${MOMENT_EXPECTED}`)
+    // Date takes years below 100 for those of the last century.
+    return iso(localMs([Math.max(year, 1969), month - 1, day], local.slice(4)))
+  }
+  const zoned = ZONED.test(given) ? given.replace(' ', 'T') : undefined
+  if (zoned === undefined || isoTimeUs(zoned) === undefined) throw new Error(MOMENT_EXPECTED)
+  return zoned
+}
+
+/** @throws Error when no clock of this zone ever shows it */
+function localMs(
+  [year, month, day]: [number, number, number],
+  clock: readonly (string | undefined)[],
+): number {
+  const [hour, minute, second] = clock.map((part) => Number(part ?? 0)) as [number, number, number]
+  if (hour > 23 || minute > 59 || second > 59) throw new Error(MOMENT_EXPECTED)
+  const date = new Date(year, month, day, hour, minute, second)
+  // Of a day: some zones have their change of the clocks at midnight, and the day begins an hour later.
+  const isWholeDay = clock[0] === undefined
+  if (!isWholeDay && (date.getHours() !== hour || date.getMinutes() !== minute))
+    throw new Error('no clock of this zone shows that time: it is put forward then')
+  return bounded(date.getTime())
+}
+
+function bounded(ms: number): number {
+  return Math.max(0, ms)
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

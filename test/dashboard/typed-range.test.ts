@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest'
+import { spanOfText } from '../../src/dashboard/state/typed-range.js'
+import { inZone } from '../support/zone.js'
+
+const NOW = Date.parse('2026-11-29T13:05:09.123Z')
+const spanAt = (text: string) => {
+  const { startMs, endMs } = spanOfText(text, NOW)
+  return [new Date(startMs).toISOString(), new Date(endMs).toISOString()]
+}
+
+describe('time ranges as they are typed, in Berlin', () => {
+  inZone('Europe/Berlin')
+  const now = '2026-11-29T13:05:09.123Z'
+
+  test.each([
+    ['-3h', '2026-11-29T10:05:09.123Z', now],
+    ['30m', '2026-11-29T12:35:09.123Z', now],
+    ['today', '2026-11-28T23:00:00.000Z', now],
+    ['Yesterday', '2026-11-27T23:00:00.000Z', '2026-11-28T23:00:00.000Z'],
+    ['2026-11-01', '2026-10-31T23:00:00.000Z', '2026-11-01T23:00:00.000Z'],
+    // The day of 25 hours.
+    ['2026-10-25', '2026-10-24T22:00:00.000Z', '2026-10-25T23:00:00.000Z'],
+    ['yesterday 18:00 to 08:00', '2026-11-28T17:00:00.000Z', '2026-11-29T07:00:00.000Z'],
+    ['yesterday 08:00 to 9:30', '2026-11-28T07:00:00.000Z', '2026-11-28T08:30:00.000Z'],
+    ['yesterday 18:00', '2026-11-28T17:00:00.000Z', now],
+    ['09:00 to 10:00', '2026-11-29T08:00:00.000Z', '2026-11-29T09:00:00.000Z'],
+    ['-2d to -1d', '2026-11-27T13:05:09.123Z', '2026-11-28T13:05:09.123Z'],
+    [
+      '2026-11-01 09:00 to 2026-11-02 17:30',
+      '2026-11-01T08:00:00.000Z',
+      '2026-11-02T16:30:00.000Z',
+    ],
+    ['2026-11-01 09:00 – now', '2026-11-01T08:00:00.000Z', now],
+  ])('%s', (text, start, end) => {
+    expect(spanAt(text)).toEqual([start, end])
+  })
+
+  test.each([
+    '',
+    'soon',
+    'now',
+    'yesterday 25:00 to 26:00',
+    '-1d to -2d',
+    'today to yesterday to now',
+    '2026-02-30',
+    '18:00 to 18:00 to 18:00',
+  ])('%s is refused', (text) => {
+    expect(() => spanOfText(text, NOW)).toThrow(Error)
+  })
+})
