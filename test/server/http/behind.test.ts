@@ -37,6 +37,7 @@ async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string 
       version: 'test',
       dataDirectory: t.directory,
       retentionChanged: () => undefined,
+      orgRemoved: () => undefined,
     },
     { dashboardDirectory: join(t.directory, 'nothing') },
   )

@@ -15,8 +15,8 @@ const RANGE = `timeStart=${iso(24)}`
 
 beforeAll(async () => {
   server = await TestServer.start()
-  root = server.key({ scope: 'root' })
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
+  root = await server.key({ scope: 'root' })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
 })
 afterAll(() => server.stop())
 
@@ -51,7 +51,7 @@ const metricsOf = async (site: number) =>
 
 describe('a site', () => {
   test('leaves lists, metrics and what is expected; its key ends, its sessions and its past stay', async () => {
-    const ingest = server.key({ scope: 'ingest', org: 'acme', site: 1 })
+    const ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
     await deliver(ingest, 'acme', 1, 3)
     await server.request('PUT', '/api/v1/org/acme/catalog', admin, {
       sites: [{ siteId: 1, name: 'Lyon' }],

@@ -12,8 +12,8 @@ const ORG = '/api/v1/org/acme'
 
 beforeAll(async () => {
   server = await TestServer.start()
-  admin = server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
-  own = server.key({ scope: 'ingest', org: 'acme', site: 1 })
+  admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: -1 })
+  own = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
   const send = (site: number, hoursAgo: number) =>
     server.request('POST', `${ORG}/site/${site}/sessions`, admin, {
       ...batch(1, [session(site)], {
