@@ -37,6 +37,8 @@ function titlesIn(code: string, file: string): string[] {
     if (typeof value !== 'object' || value === null || !('type' in value)) return
     const { type, ...node } = value as Node
     if (type === 'Literal' && inTitle) titles.push(String(node.value))
+    if (type === 'TemplateElement' && inTitle)
+      titles.push(String((node.value as { cooked: string }).cooked))
     const called = type === 'CallExpression' ? code.slice(node.callee!.start, node.callee!.end) : ''
     if (/^(test|describe)\.(skip|todo)\b/.test(called)) return
     if (/^(test|describe)\b/.test(called)) visit(node.arguments?.[0], true)
