@@ -59,7 +59,8 @@ async function stateOfAcme(): Promise<unknown> {
   const parts = ['settings', 'catalog', 'keys', 'logs/connection', 'usage', 'sites']
   const answers = await Promise.all(parts.map((part) => server.get(`${ORG}/${part}`, root)))
   // Clocks go on; the rest must not.
-  const moving = /"(serverTime|lastUsedAt|lagSeconds|receivedAt)":("[^"]*"|[\d.]+|null)/g
+  const moving =
+    /"(serverTime|lastUsedAt|lagSeconds|receivedAt)":("[^"]*"|[\d.]+|null)|"completeness":\{[^}]*\}/g
   return answers.map(({ status, body }) => [status, JSON.stringify(body).replace(moving, '')])
 }
 
