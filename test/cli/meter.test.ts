@@ -310,8 +310,10 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
         expect(ids).toContain(Number(status.Uid![0]))
         for (const set of ['Uid', 'Gid'] as const)
           expect(new Set(status[set]).size, `${thread} ${set}`).toBe(1)
-        for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapAmb'])
+        for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapAmb'])
           expect(capabilities(status, set) & ~NET_ADMIN_AND_RAW, `${thread} ${set}`).toBe(0n)
+        // So that what is left to inherit from the start as root is never had again.
+        expect(status.NoNewPrivs, thread).toEqual(['1'])
       }
       const main = statusOf(`/proc/${pid}`)
       expect(capabilities(main, 'CapEff')).toBe(NET_ADMIN_AND_RAW)

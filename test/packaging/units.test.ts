@@ -48,7 +48,7 @@ test('of /proc only what the units leave visible is read: processes, by ProcSubs
       (name) => readFileSync(join(ROOT, 'src', name), 'utf8').match(/['"`]\/proc\/[^'"`]*/g) ?? [],
     )
   expect(read.length).toBeGreaterThan(0)
-  const ofProcesses = /^.\/proc\/(self|\$\{pid\})\//
+  const ofProcesses = /^.\/proc\/(self|thread-self|\$\{pid\})\//
   // Where the units hide the boot's id, the meter goes without: counters from before a start are not compared.
   const optional = "'/proc/sys/kernel/random/boot_id"
   expect(read.filter((path) => path !== optional && !ofProcesses.test(path))).toEqual([])

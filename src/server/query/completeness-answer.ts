@@ -71,7 +71,8 @@ function totals(meters: readonly Judged[], endUs: number) {
     /** What came later is not judged yet. */
     until: iso(untilOf(meters, endUs)),
     coveredShare: judged === 0 ? 1 : sum((m) => m.coveredUs) / judged,
-    sessionsLost: lost,
+    // Each of several holes may have the largest count there is.
+    sessionsLost: Math.min(lost, Number.MAX_SAFE_INTEGER),
   }
 }
 
