@@ -13,8 +13,8 @@ import { randomBytes } from 'node:crypto'
 export const SESSION_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/
 const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const RUN_BYTES = 5
-/** 2^40: at a million sessions a second it lasts 12 days; a meter starts a new run before it ends. */
-export const SEQUENCE_MAX = 2 ** 40 - 1
+/** At a million sessions a second they last 12 days. */
+const SEQUENCES = 2 ** 40
 
 function encode(value: number, length: number): string {
   let text = ''
@@ -36,6 +36,20 @@ export function runPrefix(
   return encode(startedAtMs, 10) + encode(run, 8)
 }
 
+/** Beyond 2^40 sessions it goes on under the next run's number. (The addon's rows of a file do not: none has so many.) */
 export function sessionId(prefix: string, sequence: number): string {
-  return prefix + encode(sequence, 8)
+  if (sequence < SEQUENCES) return prefix + encode(sequence, 8)
+  const run = plus(prefix, Math.floor(sequence / SEQUENCES))
+  return run + encode(sequence % SEQUENCES, 8)
+}
+
+/** As a number of base 32; what does not fit is cut off in front. */
+function plus(text: string, value: number): string {
+  let sum = ''
+  for (let rest = value, i = text.length - 1; i >= 0; i--) {
+    rest += BASE32.indexOf(text[i]!)
+    sum = BASE32[rest % 32] + sum
+    rest = Math.floor(rest / 32)
+  }
+  return sum
 }

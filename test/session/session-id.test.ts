@@ -15,6 +15,16 @@ describe('sessionId', () => {
     expect(new Set(ids.map((id) => id.length))).toEqual(new Set([26]))
   })
 
+  test('goes on in the next run when the sequence is used up, and never comes back', () => {
+    const sequences = [1, 2 ** 40 - 1, 2 ** 40, 2 ** 40 + 1, 2 ** 41 + 1, 33 * 2 ** 40 + 1]
+    const ids = sequences.map((sequence) => sessionId(prefix, sequence))
+    expect(ids[3]).toBe('01ARYZ6S410000001000000001')
+    expect([...ids].sort()).toEqual(ids)
+    expect(new Set(ids).size).toBe(ids.length)
+    const last = runPrefix(1469918176385, Uint8Array.of(255, 255, 255, 255, 255))
+    expect(sessionId(last, 2 ** 40)).toBe(`01ARYZ6S42${'0'.repeat(16)}`)
+  })
+
   test('differs between runs of the same millisecond', () => {
     expect(runPrefix(1469918176385)).not.toBe(runPrefix(1469918176385))
   })
