@@ -91,7 +91,10 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
         const breakdown = page.getByRole('button', { name: 'Breakdown' })
         if (await breakdown.isVisible()) await breakdown.click()
         await page.locator('.rail-row').first().waitFor()
-        expect(await violations(page, '.rail'), 'breakdown').toEqual([])
+        // Suggestions that come late lie over it until they are closed.
+        await expect
+          .poll(() => violations(page, '.rail'), { message: 'breakdown', timeout: 15_000 })
+          .toEqual([])
         await page.keyboard.press('?')
         await page.getByRole('dialog').waitFor()
         expect(await violations(page, 'dialog'), 'keyboard help').toEqual([])

@@ -146,7 +146,8 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
     const [row] = (await log('limit=1&state=ended')).log
     const cells = page.locator(`tr[data-session="${row.sessionId}"]`)
     await cells.waitFor()
-    for (const text of [row.resourceName, row.clientName, row.sourceAddr, row.destAddr])
+    // Beside the breakdown this width leaves the source's address to the details.
+    for (const text of [row.resourceName, row.clientName, row.destAddr])
       expect(await cells.innerText()).toContain(text)
     const titles = await cells
       .locator('.bytes')
@@ -271,7 +272,9 @@ describe.skipIf(NO_CHROMIUM)('connection log', () => {
         .slice(0, 16)
         .replace(' ', 'T')
     await page.getByRole('button', { name: /Time range/ }).click()
-    expect(await page.locator('.custom-range').innerText()).toContain('Europe/Amsterdam, UTC+1')
+    expect(await page.locator('.custom-range').last().innerText()).toContain(
+      'Europe/Amsterdam, UTC+1',
+    )
     await page.getByLabel('From', { exact: true }).fill(local(from))
     await page.getByLabel('To', { exact: true }).fill(local(to))
     await page.getByRole('button', { name: 'Apply' }).click()

@@ -114,7 +114,7 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
     const field = page.getByRole('combobox', { name: 'Search and filter' })
-    expect(await field.inputValue()).toBe('client:')
+    await expect.poll(() => field.inputValue()).toBe('client:')
     await page.keyboard.type('ada-l')
     const option = page.getByRole('option', { name: /^ada-laptop\s*\d+/ })
     await option.waitFor()
