@@ -3,6 +3,7 @@ import { AppError } from '../base/errors.js'
 import { Attributor } from '../meter/attribution/attributor.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { FlowMeter, type FlowMeterCounters } from '../meter/capture/flow-meter.js'
+import { inOrderOfTime } from '../meter/replay/capture-files.js'
 import { loadPeers } from '../meter/replay/peers-file.js'
 import {
   type IdentityOptions,
@@ -26,15 +27,15 @@ export interface Replay extends AsyncIterable<LoggedSession> {
 }
 
 /**
- * The sessions of capture files (pcap, pcapng, also gzip'd; `-` for standard input), read one after the other as one
- * capture, under the ids that `tunmeter replay` gives them. Can be iterated once; leaving the loop stops reading. A
+ * The sessions of capture files (pcap, pcapng, also gzip'd; `-` for standard input), read in the order of their first
+ * packets as one capture, under the ids that `tunmeter replay` gives them. Can be iterated once; leaving the loop stops reading. A
  * file that is damaged or missing gives its sessions up to there, the others are read, and the iteration ends with
  * its error.
- * @throws AppError for a setting, catalog or peers that are wrong, and where there is no native addon
+ * @throws AppError for a setting, catalog or peers that are wrong, a pipe among several files, and where there is no native addon
  */
 export function replay(files: string | readonly string[], settings: ReplaySettings = {}): Replay {
   refuseUnknown(settings, ['peers'])
-  const paths = typeof files === 'string' ? [files] : [...files]
+  const paths = inOrderOfTime(typeof files === 'string' ? [files] : files)
   const attributor = new Attributor()
   const owners: { -readonly [K in keyof Owners]: Owners[K] } = {}
   if (settings.peers !== undefined) {

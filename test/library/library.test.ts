@@ -100,6 +100,17 @@ describe('replay', () => {
     expect(Object.keys(sessions[0]!)).toEqual(FIELDS.map(({ name }) => name))
   })
 
+  test('puts files in the order of their first packets, as the command does', async () => {
+    const other = `${ROOT}fixtures/wireguard/site.pcap`
+    const [forth, back] = [
+      [CAPTURE, other],
+      [other, CAPTURE],
+    ]
+    const want = await printed(...forth)
+    expect(await all(replay(forth))).toEqual(want)
+    expect(await all(replay(back))).toEqual(want)
+  })
+
   test('takes several files as one capture, and gives open sessions when asked', async () => {
     const interim = await all(replay([CAPTURE, CAPTURE], { activeTimeoutMs: 60_000 }))
     expect(interim).toEqual(await printed('--interim', CAPTURE, CAPTURE))
