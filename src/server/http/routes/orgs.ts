@@ -4,6 +4,7 @@ import { ORG_ID, ORG_ID_EXPECTED } from '../../../session/bounds.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { type KeyRecord, type OrgRecord, RETENTION_DAYS_MAX } from '../../control/control.js'
 import { deletionCutUs, deletionDays, isShorter } from '../../control/retention-grace.js'
+import { confirmInBody, confirmNeeded } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
@@ -65,9 +66,7 @@ const settingsSchema = z.object({
 })
 const settingsChangeSchema = z.strictObject({
   retentionDays,
-  confirm: z.int().min(0).optional().meta({
-    description: 'The number of sessions that the refusal `confirmNeeded` named.',
-  }),
+  confirm: confirmInBody,
   now: z.boolean().optional().meta({
     description: 'Delete within ten minutes, not after 24 hours: there is no way back then.',
   }),
@@ -150,6 +149,5 @@ async function demandConfirmation(
   const sessions = await store.count(orgId, { fromUs: 0, toUs: deletionCutUs(days, nowMs) })
   const confirmed = (confirm ?? 0) * CONFIRMED_SLACK + CONFIRMED_SLACK_SESSIONS
   if (sessions === 0 || (confirm !== undefined && sessions <= confirmed)) return sessions
-  const message = `this deletes ${sessions} sessions: send it again with "confirm": ${sessions}`
-  throw new HttpError(409, 'confirmNeeded', message, {}, { sessions })
+  throw confirmNeeded(sessions, `"confirm": ${sessions}`)
 }

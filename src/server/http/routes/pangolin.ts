@@ -12,6 +12,7 @@ import { apiRow } from '../../query/api-row.js'
 import { LIMIT_MAX, parseAddress, timeUs } from '../../query/parameters.js'
 import type { AddressFilter, FilterAttributes, LogFilter, LogRow } from '../../store/store.js'
 import { auditExport, noteQuery } from '../audited.js'
+import { confirmInBody } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
 import { HttpError } from '../http.js'
@@ -313,9 +314,7 @@ function orgRoutes(context: ServerContext): Route[] {
       params: orgParams,
       body: z.object({
         settingsLogRetentionDaysConnection: z.int().min(-1).max(RETENTION_DAYS_MAX).optional(),
-        confirm: z.int().min(0).optional().meta({
-          description: 'The number of sessions that the refusal `confirmNeeded` named.',
-        }),
+        confirm: confirmInBody,
       }),
       message: 'Organization updated successfully',
       answer: orgSchema,

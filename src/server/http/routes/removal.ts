@@ -2,18 +2,16 @@
 import { z } from 'zod'
 import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { MeterStatus } from '../../store/store.js'
+import { confirmInQuery, confirmNeeded } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route, siteParams } from '../route.js'
 
-const confirm = z.coerce.number().pipe(z.int().min(0)).optional().meta({
-  description: 'The number of sessions that the refusal `confirmNeeded` named.',
-})
 const siteQuery = z.strictObject({
   sessions: z.enum(['keep', 'delete']).default('keep').meta({
     description: 'keep: they stay as long as the retention says.',
   }),
-  confirm,
+  confirm: confirmInQuery,
 })
 /** A meter that was heard within this is taken to run. */
 const REPORTS_MS = 60_000
@@ -104,7 +102,7 @@ function orgRoute(context: ServerContext): Route {
       'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Its keys are worth nothing at once; what is stored is deleted within minutes. Its audit trail stays for its time, for root keys; until then no other organisation can have its name. There is no way back.',
     scopes: [],
     params: orgParams,
-    query: z.strictObject({ confirm }),
+    query: z.strictObject({ confirm: confirmInQuery }),
     answer: z.object({ orgId: z.string(), keys: z.int(), sessions: z.int() }),
     statuses: { 404: 'No such organisation.', 409: 'It is to be confirmed.' },
     handle: async ({ params: { orgId }, query, key, request }) => {
@@ -127,8 +125,7 @@ function heardMs({ receivedAt }: MeterStatus): number {
 /** @throws HttpError 409 */
 function demandConfirmation(sessions: number, confirmed: number | undefined): void {
   if (confirmed !== undefined && confirmed >= sessions) return
-  const message = `this deletes ${sessions} sessions: send it again with confirm=${sessions}`
-  throw new HttpError(409, 'confirmNeeded', message, {}, { sessions })
+  throw confirmNeeded(sessions, `confirm=${sessions}`)
 }
 
 /** @throws HttpError 404 */

@@ -6,6 +6,7 @@ import type { Catalog } from '../../../session/catalog.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { apiRow } from '../../query/api-row.js'
 import type { LogFilter, Store, Subject } from '../../store/store.js'
+import { confirmInBody, confirmNeeded } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
 import { HttpError } from '../http.js'
@@ -27,9 +28,7 @@ const eraseBody = z
   .strictObject({
     userId: userId.optional(),
     clientId: clientId.optional(),
-    confirm: z.int().min(0).optional().meta({
-      description: 'The number of sessions that the refusal `confirmNeeded` named.',
-    }),
+    confirm: confirmInBody,
   })
   .refine(isOne, ONE)
 const erasedSchema = z.object({
@@ -132,10 +131,8 @@ function eraseRoute(context: ServerContext): Route {
     handle: async ({ params: { orgId }, body, key, request }) => {
       const subject = subjectOf(body)
       const found = await store.count(orgId, filterOf(subject))
-      if (body.confirm === undefined || body.confirm < found) {
-        const message = `this erases ${found} sessions: send it again with "confirm": ${found}`
-        throw new HttpError(409, 'confirmNeeded', message, {}, { sessions: found })
-      }
+      if (body.confirm === undefined || body.confirm < found)
+        throw confirmNeeded(found, `"confirm": ${found}`, 'erases')
       // Deeds must not be driven out of the trail by erasing nobody, again and again.
       if (found === 0 && !(await isKnown(store, orgId, subject))) {
         security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })

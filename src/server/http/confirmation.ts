@@ -1,0 +1,18 @@
+/** What deletes sessions for good is asked for twice: the second time with the number that the refusal named. */
+import { z } from 'zod'
+import { HttpError } from './http.js'
+
+const ASKED = { description: 'The number of sessions that the refusal `confirmNeeded` named.' }
+
+export const confirmInBody = z.int().min(0).optional().meta(ASKED)
+export const confirmInQuery = z.coerce.number().pipe(z.int().min(0)).optional().meta(ASKED)
+
+/** @param as how the request writes it: `confirm=3`, `"confirm": 3` */
+export function confirmNeeded(
+  sessions: number,
+  as: string,
+  verb: 'deletes' | 'erases' = 'deletes',
+): HttpError {
+  const message = `this ${verb} ${sessions} sessions: send it again with ${as}`
+  return new HttpError(409, 'confirmNeeded', message, {}, { sessions })
+}
