@@ -162,6 +162,11 @@ export class ApiClient {
 }
 
 /** The client and the organisation that its options name. */
+/** Below which all of an organisation stands in the API. */
+export function orgPath(org: string): string {
+  return `/api/v1/org/${encodeURIComponent(org)}`
+}
+
 export async function connect(options: ServerOptions): Promise<{ api: ApiClient; org: string }> {
   const trust = options.caFile === undefined ? {} : { ca: readCa(options.caFile) }
   const api = new ApiClient(options.server, readKey(options), trust)

@@ -6,7 +6,7 @@ import { choice, integer, text, textList, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { printable } from '../base/printable.js'
 import { takeWhole } from '../base/whole-file.js'
-import { type ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
+import { type ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { moment } from './moment.js'
 
@@ -51,7 +51,7 @@ export const auditCommand = defineCommand({
   run: async (_args, options, context) => {
     const { operator, org: given } = options
     const { api, org } = await connect({ ...options, org: operator ? '' : given })
-    const path = operator ? '/api/v1/audit' : `/api/v1/org/${encodeURIComponent(org)}/audit`
+    const path = operator ? '/api/v1/audit' : `${orgPath(org)}/audit`
     const query = queryOf(options)
     if (options.format !== 'text') {
       query.set('format', options.format)

@@ -13,12 +13,12 @@ import {
   hasChanges,
   isEmptyCatalog,
 } from '../session/catalog-changes.js'
-import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
+import { ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { initCommand } from './catalog-init.js'
 import { type CommandGroup, defineCommand } from './command.js'
 import { pullPangolin } from './pangolin.js'
 
-const path = (org: string) => `/api/v1/org/${encodeURIComponent(org)}/catalog`
+const path = (org: string) => `${orgPath(org)}/catalog`
 
 function counts(catalog: Catalog): string {
   const { clients, users, sites, resources } = catalog

@@ -5,7 +5,7 @@ import { EXIT } from '../base/errors.js'
 import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { humanCount, painter } from '../meter/output/human.js'
-import { connect, SERVER_OPTIONS } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS } from './api-client.js'
 import { defineCommand } from './command.js'
 import { Names, RANGE_OPTIONS, rangeOf, SITE_OPTION } from './log-filters.js'
 
@@ -56,7 +56,7 @@ export const completenessCommand = defineCommand({
     const names = new Names({ api, org }, context)
     for (const site of options.site)
       for (const id of await names.ids('site', site)) query.append('siteId', id)
-    const path = `/api/v1/org/${encodeURIComponent(org)}/completeness?${query}`
+    const path = `${orgPath(org)}/completeness?${query}`
     const answer = await api.get<Completeness>(path)
     context.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : said(answer, context))
     return answer.complete ? EXIT.ok : EXIT_INCOMPLETE

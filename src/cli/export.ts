@@ -9,7 +9,7 @@ import { takeWhole, writeWhole } from '../base/whole-file.js'
 import { IPFIX_FLAGS } from '../meter/ipfix/ipfix-flags.js'
 import { type Progress, progressOn } from '../meter/output/progress.js'
 import type { Manifest } from '../session/manifest.js'
-import { type ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
+import { type ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { type Completeness, EXIT_INCOMPLETE } from './completeness.js'
 import { sendIpfix } from './export-ipfix.js'
@@ -49,7 +49,7 @@ async function completenessOf(
   if (range === null) return null
   const asked = new URLSearchParams({ timeStart: range.from, timeEnd: range.to })
   for (const site of query.getAll('siteId')) asked.append('siteId', site)
-  return api.get<Completeness>(`/api/v1/org/${encodeURIComponent(org)}/completeness?${asked}`)
+  return api.get<Completeness>(`${orgPath(org)}/completeness?${asked}`)
 }
 
 /** What came, and what was counted before: rows may be deleted or come late in between. */
@@ -157,7 +157,7 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
       return EXIT_INCOMPLETE
     }
     const askedAt = new Date().toISOString()
-    const path = `/api/v1/org/${encodeURIComponent(org)}/logs/connection`
+    const path = `${orgPath(org)}/logs/connection`
     const count = await api.get<{ pagination: { total: number } }>(
       `${path}?${query}&limit=1&attributes=false`,
     )

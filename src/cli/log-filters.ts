@@ -4,7 +4,7 @@ import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { printable } from '../base/printable.js'
 import type { Catalog } from '../session/catalog.js'
-import { type ApiClient, say } from './api-client.js'
+import { type ApiClient, orgPath, say } from './api-client.js'
 import { moment } from './moment.js'
 
 export const RANGE_OPTIONS = {
@@ -160,7 +160,7 @@ export class Names {
 
   async #entries(kind: Kind): Promise<Entry[]> {
     const { api, org } = this.#target
-    this.#catalog ??= api.get<Catalog>(`/api/v1/org/${encodeURIComponent(org)}/catalog`)
+    this.#catalog ??= api.get<Catalog>(`${orgPath(org)}/catalog`)
     const { clients, users, sites, resources } = await this.#catalog
     const numbered = (id: number, name: string): Entry => ({ id: String(id), name, others: [] })
     if (kind === 'client') return clients.map((c) => numbered(c.clientId, c.name))

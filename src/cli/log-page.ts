@@ -1,5 +1,5 @@
 /** Pages of a server's log. */
-import type { ApiClient } from './api-client.js'
+import { type ApiClient, orgPath } from './api-client.js'
 import type { LogRow } from './log-row.js'
 
 /** At most, of the API. */
@@ -34,9 +34,7 @@ export async function newestRows(
       query.set('cursor', cursor)
       query.set('count', 'false')
     }
-    const page: LogPage = await api.get(
-      `/api/v1/org/${encodeURIComponent(org)}/logs/connection?${query}`,
-    )
+    const page: LogPage = await api.get(`${orgPath(org)}/logs/connection?${query}`)
     first ??= page
     rows.push(...page.log)
     cursor = page.pagination.nextCursor

@@ -3,7 +3,7 @@ import { badOptions, choice, optionalInteger } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { plural } from '../base/quantity.js'
 import { SITE_ID_MAX } from '../session/bounds.js'
-import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const confirm = optionalInteger('The number of sessions, which the server tells without it.', 'N', {
@@ -40,7 +40,7 @@ of deleted ones monthly totals stay, and a counted hole "deletedByOperator" in c
       keys: number
       meters: number
       sessions: number
-    }>('DELETE', `${pathOf(org)}/site/${siteId}${query}`)
+    }>('DELETE', `${orgPath(org)}/site/${siteId}${query}`)
     const gone = `site ${siteId} removed: ${plural(keys, 'key')} revoked, ${plural(meters, 'meter')}`
     const what =
       options.sessions === 'delete' ? `${plural(sessions, 'session')} deleted` : 'its sessions stay'
@@ -61,7 +61,7 @@ now. It is there again when it reports again.
     const siteId = siteOf(site)
     if (meterId === undefined) throw badOptions(['METER is required: its id'])
     const { api, org } = await connect(options)
-    await api.send('DELETE', `${pathOf(org)}/site/${siteId}/meter/${encodeURIComponent(meterId)}`)
+    await api.send('DELETE', `${orgPath(org)}/site/${siteId}/meter/${encodeURIComponent(meterId)}`)
     context.stdout.write(`meter ${meterId} of site ${siteId} removed\n`)
     return EXIT.ok
   },
@@ -79,17 +79,13 @@ const removeOrg = defineCommand({
     const query = queryOf({ confirm: options.confirm })
     const { keys, sessions } = await api.send<{ keys: number; sessions: number }>(
       'DELETE',
-      `${pathOf(org)}${query}`,
+      `${orgPath(org)}${query}`,
     )
     context.stdout.write(`organisation ${org} removed with ${plural(keys, 'key')}\n`)
     say(context, `${plural(sessions, 'session')} and all else of it will be deleted within minutes`)
     return EXIT.ok
   },
 })
-
-function pathOf(org: string): string {
-  return `/api/v1/org/${encodeURIComponent(org)}`
-}
 
 function queryOf(given: Readonly<Record<string, string | number | undefined>>): string {
   const query = new URLSearchParams()

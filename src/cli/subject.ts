@@ -5,7 +5,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { badOptions, optionalInteger, text } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
-import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
 const SUBJECT_OPTIONS = {
@@ -43,7 +43,7 @@ const exportSubject = defineCommand({
     const { api, org } = await connect(options)
     const query = new URLSearchParams()
     for (const [name, value] of Object.entries(subject)) query.set(name, String(value))
-    const path = `/api/v1/org/${encodeURIComponent(org)}/subject/export?${query}`
+    const path = `${orgPath(org)}/subject/export?${query}`
     const body = Readable.fromWeb((await api.open(path)).body as ReadableStream)
     if (options.output === undefined)
       await takeWhole(body, pipeline(body, context.stdout, { end: false }))
@@ -72,7 +72,7 @@ a counted hole "erased". Backups and files exported before are not covered: docs
       sessions: number
       name: boolean
       notCovered: readonly string[]
-    }>('POST', `/api/v1/org/${encodeURIComponent(org)}/subject/erase`, {
+    }>('POST', `${orgPath(org)}/subject/erase`, {
       ...subject,
       ...(options.confirm !== undefined && { confirm: options.confirm }),
     })

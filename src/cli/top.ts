@@ -7,7 +7,7 @@ import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { humanBytes, humanCount, painter } from '../meter/output/human.js'
 import { CONN_STATE_LABELS } from '../session/outcome.js'
-import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { FILTER_OPTIONS, filtersOf } from './log-filters.js'
 
@@ -61,7 +61,7 @@ export const topCommand = defineCommand({
     query.set('groupBy', options.by === 'result' ? 'connState' : options.by)
     query.set('top', String(options.limit))
     query.set('by', options.sort)
-    const path = `/api/v1/org/${encodeURIComponent(target.org)}/logs/connection/summary`
+    const path = `${orgPath(target.org)}/logs/connection/summary`
     const answer = await target.api.get<Summary>(`${path}?${query}`)
     if (options.json) context.stdout.write(`${JSON.stringify(answer)}\n`)
     else show(context, options.by, answer)

@@ -6,7 +6,7 @@ import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { painter } from '../meter/output/human.js'
 import { CSV_LINE_END, csvCell, csvName } from '../session/csv.js'
-import { connect, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { month } from './moment.js'
 import { COUNTS, labelOf } from './top.js'
@@ -51,7 +51,7 @@ export const usageCommand = defineCommand({
     const query = new URLSearchParams({ groupBy: options.by })
     if (from !== undefined) query.set('from', from)
     if (to !== undefined) query.set('to', to)
-    const answer = await api.get<Usage>(`/api/v1/org/${encodeURIComponent(org)}/usage?${query}`)
+    const answer = await api.get<Usage>(`${orgPath(org)}/usage?${query}`)
     if (json) context.stdout.write(`${JSON.stringify(answer)}\n`)
     else if (csv) context.stdout.write(csvOf(answer.usage))
     else show(context, options.by, answer)
