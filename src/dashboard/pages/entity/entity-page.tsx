@@ -1,6 +1,7 @@
 /** One client, user, resource or site: what it did in this time, with whom, and whether that is all there was. */
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
+import { OUTCOME_STATES } from '../../../session/outcome-groups.js'
 import { completeness } from '../../api/completeness.js'
 import type { Summary, SummaryGroupRow } from '../../api/types.js'
 import { formatBytes, formatCount, plural } from '../../format/bytes.js'
@@ -145,7 +146,7 @@ function Figures({ data, filters }: { data: EntityAnswer; filters: Filters }) {
         label="Failed"
         tone={failed > 0 ? 'wrong' : ''}
         change={changeOf(failed, failuresBefore)}
-        href={logHref({ ...filters, connState: ['S0', 'REJ', 'RSTOS0'] })}
+        href={logHref({ ...filters, connState: OUTCOME_STATES.failed })}
       >
         {formatCount(failed)}
       </Figure>

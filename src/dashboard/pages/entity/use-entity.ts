@@ -1,3 +1,4 @@
+import { OUTCOME_STATES } from '../../../session/outcome-groups.js'
 import { fetchLog } from '../../api/logs.js'
 import { fetchSummary, fetchTotals } from '../../api/summary.js'
 import type { LogRow, Summary, SummaryTotals } from '../../api/types.js'
@@ -30,8 +31,6 @@ export interface EntityAnswer {
 }
 
 const TOP = 8
-/** OUTCOME_STATES.failed, as the API's parameter. */
-const FAILED = ['S0', 'REJ', 'RSTOS0']
 const ALWAYS = '1970-01-01T00:00:00Z'
 
 export function useEntity(
@@ -59,7 +58,7 @@ export function useEntity(
         edge('startTime'),
         edge('-startTime'),
         fetchTotals(orgId, earlier, signal),
-        fetchTotals(orgId, { ...earlier, connState: FAILED }, signal),
+        fetchTotals(orgId, { ...earlier, connState: OUTCOME_STATES.failed }, signal),
         fetchTotals(orgId, { ...ever, state: 'open' }, signal),
         fetchSummary(
           orgId,
@@ -67,7 +66,7 @@ export function useEntity(
             groupBy: COUNTERPARTS[kind][0],
             by: 'sessions',
             top: TOP,
-            filters: { ...now, connState: FAILED },
+            filters: { ...now, connState: OUTCOME_STATES.failed },
           },
           signal,
         ),
