@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { chosen } from './chosen.ts'
 import { manifest } from './closure.ts'
 import { commentedOptions } from './commented-options.ts'
 import { putProgram, WORK } from './program.ts'
@@ -200,11 +201,6 @@ function pack(root: string, file: string): string {
   const how = ['--root-owner-group', '-Zxz', '-z2', '--threads-max=1']
   run('dpkg-deb', [...how, '--build', root, join(OUT, file)], { env })
   return join(OUT, file)
-}
-
-function chosen<T extends string>(all: readonly T[]): readonly T[] {
-  const wanted = all.filter((name) => process.argv.includes(name))
-  return wanted.length === 0 ? all : wanted
 }
 
 for (const architecture of chosen(Object.keys(ARCHITECTURES) as Architecture[]))

@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { chosen } from './chosen.ts'
 import { manifest } from './closure.ts'
 import { type Architecture, debianBase } from './debian-base.ts'
 import { putProgram, WORK } from './program.ts'
@@ -243,11 +244,6 @@ function labels(kind: Image, seconds: number): Record<string, string> {
     'org.opencontainers.image.documentation': `${source}/blob/main/docs/install.md`,
     'org.opencontainers.image.base.name': 'debian:bookworm',
   }
-}
-
-function chosen<T extends string>(all: readonly T[]): readonly T[] {
-  const wanted = all.filter((name) => process.argv.includes(name))
-  return wanted.length === 0 ? all : wanted
 }
 
 for (const architecture of chosen(Object.keys(CPUS) as Architecture[]))
