@@ -10,7 +10,7 @@ import {
   stamp,
   templateMessage,
 } from './encode.js'
-import type { CollectorPlace } from './place.js'
+import type { CollectorPlace, IpfixPlace } from './place.js'
 import { IpfixStream } from './stream.js'
 import { messageBytesMax, openTransport } from './transport.js'
 
@@ -22,8 +22,8 @@ export class IpfixMessages implements SessionFormat {
   readonly #bytesMax: number
   #held: IpfixFacts[] = []
 
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax
+  constructor(to: IpfixPlace['kind']) {
+    this.#bytesMax = messageBytesMax(to)
   }
 
   get length(): number {
@@ -116,9 +116,4 @@ export class IpfixFileTarget implements OutputTarget {
   close(): Promise<void> {
     return this.#file.close()
   }
-}
-
-/** Largest message to `place`, before anything is connected. */
-export function messagesFor(place: CollectorPlace | null): IpfixMessages {
-  return new IpfixMessages(messageBytesMax(place?.kind ?? 'file'))
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../../base/log.js'
 import type { Catalog } from '../../session/catalog.js'
 import { isOpen, type Session } from '../../session/session.js'
 import { wholeMessageBytes } from '../ipfix/encode.js'
-import { CollectorTarget, IpfixFileTarget, messagesFor } from '../ipfix/live.js'
+import { CollectorTarget, IpfixFileTarget, IpfixMessages } from '../ipfix/live.js'
 import type { CollectorPlace } from '../ipfix/place.js'
 import type { OutputSnapshot } from '../metrics/snapshot.js'
 import { wholeLineBytes } from '../output/line-tail.js'
@@ -73,11 +73,11 @@ export class LocalOutput {
     const domainId = flags.ipfixDomain
     if (!('folder' in place)) {
       const target = new CollectorTarget({ place, ca, domainId })
-      return new LocalOutput('ipfix', messagesFor(place), target, events, false)
+      return new LocalOutput('ipfix', new IpfixMessages(place.kind), target, events, false)
     }
     const file = await openFile(flags, place, events.log, wholeMessageBytes)
     const target = new IpfixFileTarget(file, domainId)
-    return new LocalOutput('ipfix', messagesFor(null), target, events, false)
+    return new LocalOutput('ipfix', new IpfixMessages('file'), target, events, false)
   }
 
   add(session: Session): void {

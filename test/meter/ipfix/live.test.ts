@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { messagesIn, recordsIn, wholeMessageBytes } from '../../../src/meter/ipfix/encode.js'
-import { CollectorTarget, IpfixFileTarget, messagesFor } from '../../../src/meter/ipfix/live.js'
+import { CollectorTarget, IpfixFileTarget, IpfixMessages } from '../../../src/meter/ipfix/live.js'
 import { outputPlace } from '../../../src/meter/output/output-place.js'
 import { OutputQueue, type OutputTarget } from '../../../src/meter/output/output-queue.js'
 import { RotatingFile } from '../../../src/meter/output/rotating-file.js'
@@ -17,7 +17,7 @@ const TEMPLATE_SET = 2
 const NEVER = new AbortController().signal
 
 /** A collector that keeps what each connection sent. */
-async function aCollector() {
+async function aCollector(port = 0) {
   const connections: { socket: Socket; bytes: Buffer }[] = []
   const server = createServer((socket) => {
     const one = { socket, bytes: Buffer.alloc(0) }
@@ -27,13 +27,15 @@ async function aCollector() {
     })
     socket.on('error', () => undefined)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {
     server.close()
     for (const { socket } of connections) socket.destroy()
   })
-  return { connections, port: (server.address() as AddressInfo).port }
+  const { port: own } = server.address() as AddressInfo
+  const close = () => new Promise((resolve) => server.close(resolve))
+  return { connections, port: own, close }
 }
 
 const facts = (bytes: Buffer) =>
@@ -49,7 +51,7 @@ const recordsOf = (bytes: Buffer) => facts(bytes).reduce((sum, one) => sum + one
 function aQueue(target: OutputTarget) {
   const said: (string | null)[] = []
   const queue = new OutputQueue({
-    format: messagesFor({ kind: 'tcp', host: '', port: 0 }),
+    format: new IpfixMessages('tcp'),
     target,
     onTrouble: (message) => said.push(message),
     onDropped: () => undefined,
@@ -94,26 +96,15 @@ describe('a collector by TCP', () => {
   })
 
   test('that is not there yet costs nothing: sessions wait for it', async () => {
-    const { port } = await aCollector()
-    const { connections, port: there } = await aCollector()
-    let at = 1
-    const target = {
-      isDue: false,
-      write: (bytes: Uint8Array) =>
-        new CollectorTarget({
-          place: { kind: 'tcp', host: '127.0.0.1', port: at === 1 ? 1 : there },
-          ca: undefined,
-          domainId: 1,
-        }).write(bytes),
-      close: async () => undefined,
-    }
-    expect(port).not.toBe(there)
-    const { queue, said } = aQueue(target)
+    const { port, close } = await aCollector()
+    await close()
+    const place = { kind: 'tcp', host: '127.0.0.1', port } as const
+    const { queue, said } = aQueue(new CollectorTarget({ place, ca: undefined, domainId: 1 }))
     queue.add(aSession())
     queue.cut()
     await until(() => said.length > 0)
-    expect(said[0]).toMatch(/the collector 127.0.0.1:1: .*ECONNREFUSED/)
-    at = 2
+    expect(said[0]).toMatch(/the collector 127.0.0.1:\d+: .*ECONNREFUSED/)
+    const { connections } = await aCollector(port)
     await until(() => connections.some(({ bytes }) => recordsOf(bytes) === 1))
     await queue.end(NEVER)
     expect(queue.counters()).toMatchObject({ written: 1, dropped: 0 })
@@ -137,7 +128,7 @@ describe('a file', () => {
     const folder = temporaryDirectory()
     const file = await opened(folder)
     const target = new IpfixFileTarget(file, 5)
-    const messages = messagesFor(null)
+    const messages = new IpfixMessages('file')
     for (let i = 0; i < 4; i++) {
       for (let k = 0; k < 3; k++) messages.add(aSession())
       await target.write(messages.take())
@@ -165,7 +156,7 @@ describe('a file', () => {
   ])('%s is no message', async (_, spoil) => {
     const folder = temporaryDirectory()
     const target = new IpfixFileTarget(await opened(folder), 5)
-    const messages = messagesFor(null)
+    const messages = new IpfixMessages('file')
     messages.add(aSession())
     await target.write(messages.take())
     await target.close()
