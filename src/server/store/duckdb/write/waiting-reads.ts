@@ -14,9 +14,9 @@ export class WaitingReads {
     return this.#reads.length > 0
   }
 
-  /** Of the last entry that any of them waits for. */
+  /** Of the last entry that any of them waits for: the newest waits for the most. */
   get wantedLsn(): number {
-    return Math.max(...this.#reads.map(({ lsn }) => lsn))
+    return this.#reads.at(-1)?.lsn ?? 0
   }
 
   /** @returns false when it could not wait any longer */
