@@ -318,6 +318,7 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
       const main = statusOf(`/proc/${pid}`)
       expect(capabilities(main, 'CapEff')).toBe(NET_ADMIN_AND_RAW)
       expect(capabilities(main, 'CapBnd')).toBe(NET_ADMIN_AND_RAW)
+      expect(capabilities(main, 'CapInh')).toBe(0n)
       expect(main.NoNewPrivs).toEqual(['1'])
     })
   })
