@@ -131,6 +131,89 @@ describe('open sessions of a meter that died', () => {
   })
 })
 
+describe('runs are told apart by their starts, never by which clock is later', () => {
+  const open = (sequence: number, packetsTx = 5) =>
+    session(sequence, { endReason: 'activeTimeout', packetsTx })
+  const run = (startedAt: string, at = startedAt) => ({ report: report({ startedAt, at }) })
+  const FIRST = '2026-11-22T10:00:00.000Z'
+  const states = async () => (await rows()).map((r) => [r.open, r.interrupted, r.packetsTx])
+  const openSessions = async () => (await t.store.meters('acme'))[0]!.openSessions
+
+  test.each([
+    ['behind by two hours', '2026-11-22T08:00:00.000Z'],
+    ['at 1970', '1970-01-01T00:00:12.000Z'],
+    ['ahead by a day', '2026-11-23T10:00:00.000Z'],
+  ])('a meter starts again with its clock %s', async (_, second) => {
+    await t.send('acme', 1, batch(1, [open(1)], run(FIRST)))
+    await t.send('acme', 1, batch(2, [open(2)], run(second)))
+    expect(await states()).toEqual([
+      [false, true, 5],
+      [true, false, 5],
+    ])
+    expect(await openSessions()).toBe(1)
+    expect(await t.store.closeInterrupted()).toBe(1)
+    // Its clock is set right meanwhile; its start stays as it was.
+    await t.send('acme', 1, batch(3, [open(2, 900)], run(second, '2026-11-22T12:00:00.000Z')))
+    await t.reopen()
+    expect(await t.store.closeInterrupted()).toBe(0)
+    expect(await states()).toEqual([
+      [false, true, 5],
+      [true, false, 900],
+    ])
+    await t.send('acme', 1, batch(4, [session(2, { packetsTx: 901 })], run(second)))
+    expect((await states())[1]).toEqual([false, false, 901])
+  })
+
+  test('a clock that is set back while the meter runs', async () => {
+    await t.send('acme', 1, batch(1, [open(1)], run(FIRST, '2026-11-22T18:00:00.000Z')))
+    await t.send('acme', 1, batch(2, [open(1, 6)], run(FIRST, '2026-11-22T10:01:00.000Z')))
+    expect(await t.store.closeInterrupted()).toBe(0)
+    expect(await states()).toEqual([[true, false, 6]])
+    expect((await t.store.meters('acme'))[0]!.report.at).toBe('2026-11-22T10:01:00.000Z')
+  })
+
+  test('a batch of the run before that comes late does not bring that run back', async () => {
+    const [first, late, second] = [open(1), open(2), open(3)]
+    await t.send('acme', 1, batch(1, [first], run(FIRST)))
+    await t.send('acme', 1, batch(3, [second], run('2026-11-22T08:00:00.000Z')))
+    await t.send('acme', 1, batch(2, [late], run(FIRST)))
+    expect(await states()).toEqual([
+      [false, true, 5],
+      [false, true, 5],
+      [true, false, 5],
+    ])
+  })
+
+  test('a new disk, and a clock that is behind: its sessions are open, its report is the shown one', async () => {
+    const second = '2026-11-22T08:00:00.000Z'
+    await t.send('acme', 1, batch(1, [open(1)], { ...run(FIRST), spoolId: 'a' }))
+    await t.send('acme', 1, batch(1, [open(2)], { ...run(second), spoolId: 'b' }))
+    expect((await t.store.meters('acme'))[0]!.report.startedAt).toBe(second)
+    for (let number = 2; number <= 4; number++) {
+      t.nowUs += 5 * MINUTE_US
+      await t.send('acme', 1, batch(number, [], { ...run(second), spoolId: 'b' }))
+    }
+    expect(await states()).toEqual([
+      [false, true, 5],
+      [true, false, 5],
+    ])
+    expect((await t.store.meters('acme'))[0]!).toMatchObject({ openSessions: 1, lastBatch: 4 })
+  })
+
+  test('two that report under one id keep their open sessions each', async () => {
+    const [a, b] = [run(FIRST), run('2026-11-22T11:00:00.000Z')]
+    for (let number = 1; number <= 2; number++) {
+      await t.send('acme', 1, batch(number, [open(1, 5 + number)], { ...a, spoolId: 'a' }))
+      await t.send('acme', 1, batch(number, [open(2, 5 + number)], { ...b, spoolId: 'b' }))
+      expect(await t.store.closeInterrupted()).toBe(0)
+    }
+    expect(await states()).toEqual([
+      [true, false, 7],
+      [true, false, 7],
+    ])
+  })
+})
+
 describe('interrupted sessions do not stay among the open ones', () => {
   const open = (sequence: number, packetsTx = 5) =>
     session(sequence, { endReason: 'activeTimeout', packetsTx })

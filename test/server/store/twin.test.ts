@@ -113,9 +113,10 @@ test('the store agrees with a Map', { timeout: 120_000 }, async () => {
     fc.asyncProperty(
       fc.array(step, { minLength: 1, maxLength: 12 }),
       fc.boolean(),
-      async (steps, together) => {
+      fc.constantFrom(1000, -1000),
+      async (steps, together, clockStepMs) => {
         run++
-        const twin = new Twin()
+        const twin = new Twin(clockStepMs)
         const waiting: Promise<void>[] = []
         for (const one of steps) {
           if (one.kind !== 'batch') {
@@ -145,6 +146,12 @@ class Twin {
   readonly #seen = new Set<string>()
   /** Their ids may be known to the store or not: they stay out. */
   readonly #deleted = new Set<string>()
+  /** From the start of one run to that of the next, by the meters' clocks. */
+  readonly #clockStepMs: number
+
+  constructor(clockStepMs: number) {
+    this.#clockStepMs = clockStepMs
+  }
 
   async send(place: number, { reports, number }: Step & { kind: 'batch' }): Promise<void> {
     const [orgId, siteId] = places()[place]!
@@ -206,7 +213,9 @@ class Twin {
   }
 
   #report() {
-    const startedAt = new Date(Date.UTC(2026, 10, 21) + this.#life * 1000).toISOString()
+    const startedAt = new Date(
+      Date.UTC(2026, 10, 21) + this.#life * this.#clockStepMs,
+    ).toISOString()
     return { report: report({ startedAt }) }
   }
 }

@@ -3,7 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { MeterReport } from '../../../../session/batch.js'
 import type { Gap, MeterHistoryPoint, MeterLife, MeterStatus } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
-import { meterIsSilent } from './where.js'
+import { isInterrupted, OPEN_WITH_RUN } from './where.js'
 
 /** Of an organisation, in one answer. */
 export const GAPS_SHOWN = 1000
@@ -63,9 +63,8 @@ export async function meterStatuses(
   const meters = await rowsOf(
     connection,
     `SELECT m.site_id::DOUBLE AS site, m.meter_id, m.last_batch::DOUBLE AS batch, m.received_us::DOUBLE AS received,
-       m.report, s.name, (SELECT count(*) FROM session_open o WHERE o.org_id = m.org_id AND o.site_id = m.site_id
-         AND o.meter_id = m.meter_id AND o.run_started_us >= m.run_started_us
-         AND NOT (${meterIsSilent(nowUs)}))::DOUBLE AS open
+       m.report, s.name, (SELECT count(*) FROM ${OPEN_WITH_RUN} WHERE t.org_id = m.org_id AND t.site_id = m.site_id
+         AND t.meter_id = m.meter_id AND NOT ${isInterrupted(nowUs)})::DOUBLE AS open
      FROM meter m LEFT JOIN catalog_site s ON s.org_id = m.org_id AND s.id = m.site_id
      WHERE m.org_id = $1 ORDER BY m.site_id, m.received_us DESC`,
     [orgId],

@@ -17,13 +17,25 @@ import {
 import { addresses, anywhere, inNumbers, inTexts, or, type Sql } from './sql-parts.js'
 import { termSql } from './terms.js'
 
-/** The meter `m` has been silent so long that its open sessions count as interrupted; `--silence-after`. */
-export function meterIsSilent(nowUs: number): string {
-  return `m.received_us < ${int(nowUs)} - getvariable('silence_us')`
-}
+/**
+ * The runs that may still report: of each spool of a meter the one of its newest batch. A run is known by the start that
+ * its reports name and followed by the order of batch numbers; which start is later says nothing, as a meter's clock may
+ * have been wrong when it started.
+ */
+const GOING_RUNS = `(SELECT org_id, site_id, meter_id, run_started_us, max(received_us) AS received_us
+    FROM meter_life WHERE received_us > 0 GROUP BY ALL)`
 
-/** The session `t` is of an earlier run of its meter `m`, or of one that was forgotten: nothing reports it as open again. */
-export const SESSION_RUN_OVER = 'coalesce(m.run_started_us > t.run_started_us, true)'
+/** Open sessions, each with the run that may go on with it; no run: it is over. */
+export const OPEN_WITH_RUN = `session_open t LEFT JOIN ${GOING_RUNS} r
+  ON r.org_id = t.org_id AND r.site_id = t.site_id AND r.meter_id = t.meter_id AND r.run_started_us = t.run_started_us`
+
+/** The session `t` is of an earlier run of its meter, or of one that was forgotten: nothing reports it as open again. */
+export const SESSION_RUN_OVER = 'r.received_us IS NULL'
+
+/** That, or its run has been silent for so long that nobody knows; `--silence-after`. */
+export function isInterrupted(nowUs: number): string {
+  return `(${SESSION_RUN_OVER} OR r.received_us < ${int(nowUs)} - getvariable('silence_us'))`
+}
 
 export interface Source {
   /** As FROM item. */
@@ -125,13 +137,11 @@ export function sources(
     const only = state === 'interrupted' ? ` AND ${closed}` : ''
     all.push({ from: ENDED, where: where('false') + only, open: 'false', interrupted: closed })
   }
-  const interrupted = `(${SESSION_RUN_OVER} OR ${meterIsSilent(nowUs)})`
-  const from = `session_open t LEFT JOIN meter m
-    ON m.org_id = t.org_id AND m.site_id = t.site_id AND m.meter_id = t.meter_id`
+  const interrupted = isInterrupted(nowUs)
   const stateSql =
     state === undefined ? '' : state === 'open' ? ` AND NOT ${interrupted}` : ` AND ${interrupted}`
   const open = `NOT ${interrupted}`
-  all.push({ from, where: where(open) + stateSql, open, interrupted })
+  all.push({ from: OPEN_WITH_RUN, where: where(open) + stateSql, open, interrupted })
   return all
 }
 

@@ -6,7 +6,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { WriteRequest } from '../../store.js'
 import { int, literal } from '../database.js'
-import { SESSION_RUN_OVER } from '../read/where.js'
+import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
 import { appendTo, type SessionRows } from './chunks.js'
 import { KnownIds } from './known-ids.js'
@@ -193,9 +193,7 @@ export class GroupCommit {
     await c.run('BEGIN')
     try {
       await c.run(`CREATE OR REPLACE TEMP TABLE closing AS SELECT t.rowid AS id, t.*
-        FROM session_open t LEFT JOIN meter m
-          ON m.org_id = t.org_id AND m.site_id = t.site_id AND m.meter_id = t.meter_id
-        WHERE ${SESSION_RUN_OVER} LIMIT ${CLOSE_SESSIONS_MAX}`)
+        FROM ${OPEN_WITH_RUN} WHERE ${SESSION_RUN_OVER} LIMIT ${CLOSE_SESSIONS_MAX}`)
       const counted = await c.runAndReadAll('SELECT count(*)::DOUBLE FROM closing')
       const count = counted.getRows()[0]![0] as number
       const arrival = this.#rollup.nextArrival()

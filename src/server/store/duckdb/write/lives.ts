@@ -13,7 +13,7 @@ import type { BatchGap, MeterReport } from '../../../../session/batch.js'
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096
 /** Of two spools that were both heard within this, the runs may overlap. */
-const TWINS_US = 600e6
+export const TWINS_US = 600e6
 
 export interface MissingRange {
   from: number

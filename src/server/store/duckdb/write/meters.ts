@@ -14,7 +14,7 @@ import type { BatchGap, MeterReport } from '../../../../session/batch.js'
 import type { Span } from '../../store.js'
 import { int, literal, type Row, rowsOf } from '../database.js'
 import { droppedSince, endedRun, type GoingLoss, goesOn, knowDrops } from './coverage.js'
-import { CRCS_MAX, hear, isoToUs, type Life, newLife } from './lives.js'
+import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US } from './lives.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
@@ -217,13 +217,13 @@ export class Meters {
     )
   }
 
-  /** The newest report of one of its spools; of another spool than before only when it was made later. */
+  /** The newest report of one of its spools. */
   hear(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
+    const isNew = life.receivedUs === 0
     hear(life, report, nowUs)
     meter.receivedUs = nowUs
-    meter.runStartedUs = Math.max(meter.runStartedUs, life.runStartedUs)
-    const later = life.reportedUs >= isoToUs(meter.report.at)
-    if (meter.spoolId !== life.spoolId && meter.lastBatch > 0 && !later) return
+    if (!isNew && isOlder(life, meter, nowUs)) return
+    meter.runStartedUs = life.runStartedUs
     meter.spoolId = life.spoolId
     meter.lastBatch = life.lastBatch
     meter.report = report
@@ -329,6 +329,16 @@ export class Meters {
       this.#statements.push(`DELETE FROM ${table} WHERE ${which}`)
     this.#statements.push(`UPDATE batch_gap SET from_batch = NULL, to_batch = NULL WHERE ${which}`)
   }
+}
+
+/**
+ * Two spools deliver: the report that was made later stays the meter's, as the other one delivers what waited. It is no
+ * more when its spool has been silent: then the other's clock is behind.
+ */
+function isOlder(life: Life, meter: Meter, nowUs: number): boolean {
+  const shown = meter.lives.get(meter.spoolId)
+  if (shown === undefined || shown === life || shown.receivedUs < nowUs - TWINS_US) return false
+  return life.reportedUs < isoToUs(meter.report.at)
 }
 
 function meterSql(meter: Meter): string {
