@@ -7,6 +7,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
+import { TIME_US_MAX, TIME_US_MIN } from '../../../../session/bounds.js'
 import type {
   LogFilter,
   Summary,
@@ -243,14 +244,19 @@ const USAGE_COLUMN = {
 export const MONTH_SQL = "strftime(make_timestamp(t.start_us), '%Y-%m')"
 export const USAGE_SUMS = ROW_SUMS
 
+/** Sessions are within: a month may be any of four digits. */
+function storable(us: number): number {
+  return Math.min(Math.max(us, TIME_US_MIN), TIME_US_MAX)
+}
+
 export async function usage(
   connection: DuckDBConnection,
   orgId: string,
   request: UsageRequest,
 ): Promise<readonly UsageRow[]> {
   const column = USAGE_COLUMN[request.groupBy]
-  const fromUs = Date.parse(`${request.fromMonth}-01T00:00:00Z`) * 1e3
-  const toUs = next(Date.parse(`${request.toMonth}-01T00:00:00Z`) * 1e3, 'month')
+  const fromUs = storable(Date.parse(`${request.fromMonth}-01T00:00:00Z`) * 1e3)
+  const toUs = storable(next(Date.parse(`${request.toMonth}-01T00:00:00Z`) * 1e3, 'month'))
   const sql = new Sql()
   const rolled = await rolledUpTo(connection)
   const scope = { group: request.groupBy, rolled }
