@@ -104,6 +104,16 @@ export class ServerMetrics {
       (s) => s.refusedBatches,
     )
     counter(
+      'tunmeter_server_revised_sessions_total',
+      'Ended sessions that a later report of their meter replaced.',
+      (s) => s.revisedSessions,
+    )
+    counter(
+      'tunmeter_server_conflicting_sessions_total',
+      'Session records that were not taken: they would have rewritten a stored session, or were of another meter’s run.',
+      (s) => s.conflictingSessions,
+    )
+    counter(
       'tunmeter_server_late_reads_total',
       'Answers from a database that did not yet hold all that was acknowledged before they were asked for.',
       (s) => s.lateReads,

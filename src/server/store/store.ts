@@ -496,10 +496,14 @@ export interface StoreStats {
   readonly waitingSessions: number
   /** Answers that could not wait any longer for what was acknowledged before they were asked for. */
   readonly lateReads: number
-  /** These five since the store was opened. Places in the log where entries were that cannot be read any more. */
+  /** These seven since the store was opened. Places in the log where entries were that cannot be read any more. */
   readonly damagedLogPlaces: number
   /** Acknowledged batches that the database refused, or that could not be read from the log. */
   readonly refusedBatches: number
+  /** Ended sessions that a later report of their meter replaced. */
+  readonly revisedSessions: number
+  /** Records that would have rewritten a session, or said something of another meter's run: they were not taken. */
+  readonly conflictingSessions: number
   /** Of the write-ahead log into the file. */
   readonly folds: number
   readonly failedFolds: number

@@ -18,7 +18,7 @@ beforeEach(async () => {
   connection = await instance.connect()
   for (const table of ['session', 'session_open'])
     await connection.run(
-      `CREATE TABLE ${table} (org_id VARCHAR, site_id BIGINT, run VARCHAR, seq BIGINT)`,
+      `CREATE TABLE ${table} (org_id VARCHAR, site_id BIGINT, run VARCHAR, seq BIGINT, meter_id VARCHAR)`,
     )
 })
 afterEach(() => {
@@ -59,7 +59,7 @@ async function write(known: KnownIds, records: readonly Record[], fails: boolean
     }
     set(open ? page.open : page.ended, sequence)
     await connection.run(
-      `INSERT INTO ${open ? 'session_open' : 'session'} VALUES ('${place.orgId}', ${place.siteId}, '${place.run}', ${sequence})`,
+      `INSERT INTO ${open ? 'session_open' : 'session'} VALUES ('${place.orgId}', ${place.siteId}, '${place.run}', ${sequence}, 'm1')`,
     )
   }
   await connection.run(fails ? 'ROLLBACK' : 'COMMIT')
@@ -103,6 +103,22 @@ test('it says of each id whether it is stored, with few pages and runs in memory
   )
 })
 
+test('a run is of the meter that reported it first, in the tables or in memory', async () => {
+  const known = new KnownIds(connection, 3, 2)
+  const [stored, fresh] = [RUNS[0]!, RUNS[2]!]
+  await write(known, [{ run: 0, sequence: 1, open: true }], false)
+  await write(new KnownIds(connection), [{ run: 0, sequence: 2, open: false }], false)
+  const ids = [stored, fresh].map((place) => ({ ...place, page: 0 }))
+  const again = new KnownIds(connection)
+  await again.load(new Map(ids.map((id) => [KnownIds.key(id), id])))
+  expect(['m2', 'm1', 'm2'].map((meter) => again.isOf(stored, meter))).toEqual([false, true, false])
+  expect(['m2', 'm1', 'm2'].map((meter) => again.isOf(fresh, meter))).toEqual([true, false, true])
+  // Of a transaction that was rolled back nothing stays.
+  again.clear()
+  await again.load(new Map(ids.map((id) => [KnownIds.key(id), id])))
+  expect(again.isOf(fresh, 'm1')).toBe(true)
+})
+
 test('a run that goes on is not looked for in the tables', async () => {
   const known = new KnownIds(connection)
   const at = (sequence: number) => [{ run: 0, sequence, open: false }]
@@ -110,7 +126,7 @@ test('a run that goes on is not looked for in the tables', async () => {
   // Behind its back, where only a query would find it: nobody else writes.
   const { orgId, siteId, run } = RUNS[0]!
   await connection.run(
-    `INSERT INTO session VALUES ('${orgId}', ${siteId}, '${run}', ${5 * PAGE_BITS})`,
+    `INSERT INTO session VALUES ('${orgId}', ${siteId}, '${run}', ${5 * PAGE_BITS}, 'm1')`,
   )
   expect(await write(known, at(5 * PAGE_BITS), false)).toEqual([])
   expect(await write(new KnownIds(connection), at(5 * PAGE_BITS), false)).toHaveLength(1)

@@ -92,6 +92,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...[begins, 'the store is rewritten'],
     ...[begins, 'the store is rewritten'],
     ...[begins, 'rewriting: INSERT INTO log_position (1)', 'the store is rewritten'],
+    ...[begins, 'the store is rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   // What was not counted then is not known now.

@@ -9,6 +9,7 @@
  *   meter_life, batch_crc                how far the numbers of each spool are, and the checksums of the last ones
  *   meter_run       when a meter metered: its runs before the one that meter_life has
  *   deleted_before  of each organisation: sessions that ended before this were deleted by retention
+ *   arrival_mark    now and then: sessions with a lower arrival had come by then (conflicts.ts)
  *   log_position    the last entry of the log that is in here
  *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
  *
@@ -189,6 +190,9 @@ CREATE TABLE deleted_before (org_id VARCHAR NOT NULL, before_us BIGINT NOT NULL)
   `
 CREATE TABLE log_position (log_id VARCHAR NOT NULL, lsn BIGINT NOT NULL);
 INSERT INTO log_position VALUES ('', 0);
+`,
+  `
+CREATE TABLE arrival_mark (arrival BIGINT NOT NULL, by_us BIGINT NOT NULL);
 `,
 ]
 

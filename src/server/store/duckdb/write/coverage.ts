@@ -7,7 +7,11 @@ import type { Span } from '../../store.js'
 import { isoToUs, type Life } from './lives.js'
 
 /** These losses are reported anew with each report while they last. */
-const GOING_REASONS: ReadonlySet<string> = new Set(['packetsDropped', 'retentionOff'])
+const GOING_REASONS: ReadonlySet<string> = new Set([
+  'packetsDropped',
+  'retentionOff',
+  'sessionConflict',
+])
 /** One that follows another within this is the same one. */
 const GOING_US = 600e6
 

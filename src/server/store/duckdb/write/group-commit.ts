@@ -9,6 +9,7 @@ import { int, literal } from '../database.js'
 import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
 import { appendTo, type SessionRows } from './chunks.js'
+import { admit, type Conflict, Conflicts, Freshness, markSql } from './conflicts.js'
 import { KnownIds } from './known-ids.js'
 import {
   type Booking,
@@ -52,11 +53,18 @@ const NO_REPORT = {
   spool: { batches: 0, bytes: 0, setAside: 0 },
 }
 
+interface Applied {
+  readonly appended: number
+  readonly revised: number
+  readonly statements: string[]
+}
+
 interface Parts {
   readonly connection: DuckDBConnection
   readonly meters: Meters
   readonly rollup: Rollup
   readonly staged: Staged
+  readonly freshness: Freshness
 }
 
 export class GroupCommit {
@@ -65,22 +73,28 @@ export class GroupCommit {
   readonly #meters: Meters
   readonly #rollup: Rollup
   readonly #staged: Staged
+  readonly #freshness: Freshness
   #isStale = false
+  /** Since it was opened: ended sessions that were replaced, and records that were not taken. */
+  readonly counts = { revisedSessions: 0, conflictingSessions: 0 }
   /** While a revision is not committed. */
   #letRollUp = (): void => undefined
 
-  private constructor({ connection, meters, rollup, staged }: Parts) {
+  private constructor({ connection, meters, rollup, staged, freshness }: Parts) {
     this.#connection = connection
     this.#known = new KnownIds(connection)
     this.#meters = meters
     this.#rollup = rollup
     this.#staged = staged
+    this.#freshness = freshness
   }
 
   static async open(connection: DuckDBConnection, rollup: Rollup): Promise<GroupCommit> {
     const meters = new Meters(connection)
     await meters.load()
-    return new GroupCommit({ connection, meters, rollup, staged: await Staged.open(connection) })
+    const staged = await Staged.open(connection)
+    const freshness = await Freshness.load(connection)
+    return new GroupCommit({ connection, meters, rollup, staged, freshness })
   }
 
   /** What committing it would come to. */
@@ -103,19 +117,45 @@ export class GroupCommit {
     try {
       const { fresh, statements } = this.#book(group)
       await this.#connection.run(['BEGIN', ...statements].join(';\n'))
-      const plan = new Plan(await this.#known.load(pagesOf(fresh)))
-      for (const given of fresh) plan.add(given, runStartedUs(given))
+      const pages = await this.#known.load(pagesOf(fresh))
+      const admitted = await admit(fresh, this.#known, pages, {
+        staged: this.#staged,
+        freshness: this.#freshness,
+      })
+      const plan = new Plan(pages)
+      for (const given of admitted.batches) plan.add(given, runStartedUs(given))
       const arrival = this.#rollup.nextArrival()
       const applied = await this.#apply(plan, arrival)
+      const conflicts = [...admitted.conflicts, ...conflictsOf(plan, group)]
+      const losses = this.#lossSql(conflicts)
+      const atUs = lastReceivedUs(group)
+      const mark = group.length === 0 ? null : this.#freshness.dueMark(arrival, atUs)
+      const marks = mark === null ? [] : markSql(mark)
       await this.#connection.run(
-        [...applied.statements, positionSql(position), 'COMMIT'].join(';\n'),
+        [...applied.statements, ...losses, ...marks, positionSql(position), 'COMMIT'].join(';\n'),
       )
       this.#rollup.committed(arrival, applied.appended)
+      if (group.length > 0) this.#freshness.came(mark, atUs)
+      this.counts.revisedSessions += applied.revised
+      for (const { sessions } of conflicts) this.counts.conflictingSessions += sessions
       this.#letRollUp()
     } catch (error) {
       await this.#rollBack()
       throw error
     }
+  }
+
+  /** What was not taken, as losses of the meter that sent it. */
+  #lossSql(conflicts: readonly Conflict[]): string[] {
+    const losses: string[] = []
+    for (const { orgId, siteId, meterId, receivedUs, sessions } of conflicts) {
+      const meter = this.#meters.get(orgId, siteId, meterId)
+      const at = new Date(receivedUs / 1e3).toISOString()
+      if (meter === undefined)
+        losses.push(lossSql({ orgId, siteId, meterId, receivedUs, sessions }, 'sessionConflict'))
+      else this.#meters.addLoss(meter, { reason: 'sessionConflict', sessions, from: at, to: at })
+    }
+    return [...losses, ...this.#meters.takeStatements(new Map())]
   }
 
   async #rollBack(): Promise<void> {
@@ -153,8 +193,10 @@ export class GroupCommit {
       const meterId = batch?.meterId ?? sessions[0]?.meterId ?? ''
       if (fresh.length > 0)
         statements.push(
-          `INSERT INTO batch_gap VALUES (${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, NULL, NULL,
-             'storeRefused', ${int(sessions.length)}, ${int(receivedUs)}, ${int(receivedUs)}, '', NULL)`,
+          lossSql(
+            { orgId, siteId, meterId, receivedUs, sessions: sessions.length },
+            'storeRefused',
+          ),
         )
       await this.#connection.run(
         ['BEGIN', ...statements, positionSql(position), 'COMMIT'].join(';\n'),
@@ -267,7 +309,7 @@ export class GroupCommit {
   }
 
   /** Appends, and says what is to be run for the others. */
-  async #apply(plan: Plan, arrival: number): Promise<{ appended: number; statements: string[] }> {
+  async #apply(plan: Plan, arrival: number): Promise<Applied> {
     const appended = await this.#append(plan.takeAppended(), arrival)
     const open = plan.of(Fate.open)
     const statements = [
@@ -275,12 +317,15 @@ export class GroupCommit {
       ...(await this.#staged.putOpen(open, plan.openRuns(open))),
     ]
     const revised = plan.of(Fate.revise)
-    if (revised.length > 0) {
-      // What they replace may be among those that are just being summed up.
-      this.#letRollUp = await this.#rollup.hold()
-      statements.push(...(await this.#staged.revise(revised, arrival, this.#rollup.rolled)))
+    if (revised.length === 0) return { appended, revised: 0, statements }
+    // What they replace may be among those that are just being summed up.
+    this.#letRollUp = await this.#rollup.hold()
+    const revision = await this.#staged.revise(revised, arrival, this.#rollup.rolled)
+    return {
+      appended,
+      revised: revision.count,
+      statements: [...statements, ...revision.statements],
     }
-    return { appended, statements }
   }
 
   async #append(parts: readonly SessionRows[], arrival: number): Promise<number> {
@@ -292,6 +337,24 @@ export class GroupCommit {
     })
     return count
   }
+}
+
+function conflictsOf({ conflicting }: Plan, group: readonly SiteBatch[]): Conflict[] {
+  const conflicts = new Conflicts()
+  for (const session of conflicting) conflicts.add(session, lastReceivedUs(group))
+  return conflicts.all
+}
+
+function lastReceivedUs(group: readonly SiteBatch[]): number {
+  return group.reduce((latest, { receivedUs }) => Math.max(latest, receivedUs), 0)
+}
+
+function lossSql(
+  { orgId, siteId, meterId, receivedUs, sessions }: Conflict,
+  reason: 'sessionConflict' | 'storeRefused',
+): string {
+  return `INSERT INTO batch_gap VALUES (${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, NULL, NULL,
+    '${reason}', ${int(sessions)}, ${int(receivedUs)}, ${int(receivedUs)}, '', NULL)`
 }
 
 function positionSql({ logId, lsn }: LogPosition): string {

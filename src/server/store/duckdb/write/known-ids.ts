@@ -11,7 +11,7 @@
  *
  * Invariants: a page that is held equals what the tables say, the open transaction included. After a rollback all
  * pages are thrown away. A run's highest page is never below what the tables hold (all that is written is loaded here
- * first); it may be above, after a rollback or a deletion, which costs a query and nothing else.
+ * first); it may be above, after a deletion, which costs a query and nothing else.
  *
  * Limits: PAGES_MAX pages (about 40 MiB), RUNS_MAX runs. A caller that scatters its sequences costs itself queries,
  * not us memory.
@@ -23,6 +23,8 @@ import { int, literal, rowsOf } from '../database.js'
 export const PAGE_BITS = 2048
 const WORDS = PAGE_BITS / 32
 export const PAGES_MAX = 65_536
+/** 16 KiB. */
+const SLAB_PAGES = 32
 export const RUNS_MAX = 16_384
 
 export interface Page {
@@ -61,16 +63,42 @@ function runKeyOf({ orgId, siteId, run }: Omit<PageId, 'page'>): string {
   return `${orgId}/${siteId}/${run}`
 }
 
+/** Bits of many pages in one piece of memory: with one for each, scattered ids keep the collector busy for seconds. */
+class Slab {
+  #left: number
+  #words = new Uint32Array(0)
+  #at = 0
+
+  constructor(pages: number) {
+    this.#left = pages * 2 * WORDS
+  }
+
+  take(): Uint32Array {
+    if (this.#at === this.#words.length) {
+      this.#words = new Uint32Array(Math.min(this.#left, SLAB_PAGES * 2 * WORDS))
+      this.#left -= this.#words.length
+      this.#at = 0
+    }
+    this.#at += WORDS
+    return this.#words.subarray(this.#at - WORDS, this.#at)
+  }
+}
+
+interface Run {
+  highestPage: number
+  /** The meter that reported it first; null: nothing of it is stored. */
+  meterId: string | null
+}
+
 export class KnownIds {
   readonly #pages: LRUCache<string, Page>
-  /** Highest page of each run. */
-  readonly #highest: LRUCache<string, number>
+  readonly #runs: LRUCache<string, Run>
   readonly #connection: DuckDBConnection
 
   constructor(connection: DuckDBConnection, pagesMax = PAGES_MAX, runsMax = RUNS_MAX) {
     this.#connection = connection
     this.#pages = new LRUCache({ max: pagesMax })
-    this.#highest = new LRUCache({ max: runsMax })
+    this.#runs = new LRUCache({ max: runsMax })
   }
 
   /**
@@ -85,6 +113,7 @@ export class KnownIds {
       if (page !== undefined) pages.set(key, page)
       else missing.set(key, id)
     }
+    await this.#findRuns([...ids.values()])
     if (missing.size > 0) await this.#loadMissing(missing, pages)
     for (const id of ids.values()) this.#raiseHighest(id)
     return pages
@@ -95,9 +124,8 @@ export class KnownIds {
     missing: ReadonlyMap<string, PageId>,
     pages: Map<string, Page>,
   ): Promise<void> {
-    for (const [key] of missing)
-      pages.set(key, { ended: new Uint32Array(WORDS), open: new Uint32Array(WORDS) })
-    await this.#findHighest([...missing.values()])
+    const slab = new Slab(missing.size)
+    for (const [key] of missing) pages.set(key, { ended: slab.take(), open: slab.take() })
     const stored = new Map([...missing].filter(([, id]) => this.#mayBeStored(id)))
     if (stored.size > 0) {
       await this.#fill('session', 'ended', stored, pages)
@@ -108,33 +136,44 @@ export class KnownIds {
 
   /** Also for a page that was held: its rows may have been deleted since, and the highest read again without them. */
   #raiseHighest(id: PageId): void {
-    const highest = this.#highest.get(runKeyOf(id))
+    const run = this.#runs.get(runKeyOf(id))
     // Not known any more: so many runs at once. The tables say it next time.
-    if (highest !== undefined && id.page > highest) this.#highest.set(runKeyOf(id), id.page)
+    if (run !== undefined && id.page > run.highestPage) run.highestPage = id.page
   }
 
   #mayBeStored(id: PageId): boolean {
-    const highest = this.#highest.get(runKeyOf(id))
-    return highest === undefined || id.page <= highest
+    const run = this.#runs.get(runKeyOf(id))
+    return run === undefined || id.page <= run.highestPage
   }
 
   /** Of the runs that were not met before. */
-  async #findHighest(ids: readonly PageId[]): Promise<void> {
-    const unknown = ids.filter((id) => !this.#highest.has(runKeyOf(id)))
+  async #findRuns(ids: readonly PageId[]): Promise<void> {
+    const unknown = ids.filter((id) => !this.#runs.has(runKeyOf(id)))
     if (unknown.length === 0) return
     const runs = [...new Set(unknown.map((id) => literal(id.run)))].sort()
-    const of = (table: string) => `SELECT org_id, site_id, run, max(seq) AS seq FROM ${table}
+    const of = (
+      table: string,
+    ) => `SELECT org_id, site_id, run, max(seq) AS seq, arg_min(meter_id, seq) AS meter_id FROM ${table}
       WHERE run >= ${runs[0]} AND run <= ${runs.at(-1)} AND run IN (${runs.join(', ')}) GROUP BY ALL`
     const rows = await rowsOf(
       this.#connection,
-      `SELECT org_id, site_id::DOUBLE AS site, run, max(seq)::DOUBLE AS seq
+      `SELECT org_id, site_id::DOUBLE AS site, run, max(seq)::DOUBLE AS seq, arg_min(meter_id, seq) AS meter_id
        FROM (${of('session')} UNION ALL ${of('session_open')}) GROUP BY ALL`,
     )
-    for (const id of unknown) this.#highest.set(runKeyOf(id), -1)
+    for (const id of unknown) this.#runs.set(runKeyOf(id), { highestPage: -1, meterId: null })
     for (const row of rows) {
       const id = { orgId: row.org_id as string, siteId: row.site as number, run: row.run as string }
-      this.#highest.set(runKeyOf(id), pageOf(row.seq as number))
+      const meterId = row.meter_id as string
+      this.#runs.set(runKeyOf(id), { highestPage: pageOf(row.seq as number), meterId })
     }
+  }
+
+  /** The run is this meter's, from now on if it was nobody's. Of a run that was loaded. */
+  isOf(run: Omit<PageId, 'page'>, meterId: string): boolean {
+    const known = this.#runs.get(runKeyOf(run))
+    if (known === undefined) return true
+    known.meterId ??= meterId
+    return known.meterId === meterId
   }
 
   async #fill(
@@ -178,5 +217,6 @@ export class KnownIds {
 
   clear(): void {
     this.#pages.clear()
+    this.#runs.clear()
   }
 }

@@ -9,22 +9,15 @@
  *   open     yes     -       nothing: the end is known already (a batch that was set aside and came late)
  *   open     no      no      append to session_open
  *   open     no      yes     replace when it has more packets
+ *
+ * What may not be said of an id (conflicts.ts) is left out before; of two records in one group, here.
  */
 
 import { isOpen } from '../../../../session/session.js'
 import type { StoredSession } from '../../store.js'
 import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { SessionRows } from './chunks.js'
-import {
-  has,
-  KnownIds,
-  PAGE_BITS,
-  type Page,
-  type PageId,
-  pageOf,
-  set,
-  unset,
-} from './known-ids.js'
+import { has, KnownIds, type Page, type PageId, pageOf, set, unset } from './known-ids.js'
 
 /** Sessions of one site, as they came together. */
 export interface SiteSessions {
@@ -67,8 +60,8 @@ export type Fate = (typeof Fate)[keyof typeof Fate]
 
 interface PlanPage {
   readonly bits: Page
-  /** Where in the plan the session of this sequence is, plus 1; 0: not in this group so far. */
-  readonly places: Int32Array
+  /** Where in the plan the sessions of these sequences are. As many as come: a page may hold one of them only. */
+  readonly places: Map<number, number>
 }
 
 interface MadeRows {
@@ -81,6 +74,8 @@ interface MadeRows {
 export class Plan {
   /** Ended sessions of which an interim record may be in session_open. */
   readonly closed: StoredSession[] = []
+  /** Another record of this group has their id, and another five-tuple. */
+  readonly conflicting: StoredSession[] = []
   readonly #pages = new Map<string, PlanPage>()
   readonly #sessions: StoredSession[] = []
   readonly #fates: Fate[] = []
@@ -89,8 +84,7 @@ export class Plan {
   readonly #runs = new Map<StoredSession, number>()
 
   constructor(pages: ReadonlyMap<string, Page>) {
-    for (const [key, bits] of pages)
-      this.#pages.set(key, { bits, places: new Int32Array(PAGE_BITS) })
+    for (const [key, bits] of pages) this.#pages.set(key, { bits, places: new Map() })
   }
 
   of(fate: Fate): StoredSession[] {
@@ -148,8 +142,12 @@ export class Plan {
 
   #decide(session: StoredSession, page: PlanPage, sequence: number): void {
     const { bits, places } = page
-    const at = places[sequence % PAGE_BITS]! - 1
+    const at = places.get(sequence) ?? -1
     const ended = has(bits.ended, sequence)
+    if (at !== -1 && !isSameTuple(session, this.#sessions[at]!)) {
+      this.conflicting.push(session)
+      return
+    }
     if (isOpen(session)) {
       if (ended) return
       set(bits.open, sequence)
@@ -168,10 +166,16 @@ export class Plan {
   }
 
   /** @param at the place of the same id in this group, or -1: of two records of one kind that with more packets stays */
-  #put(session: StoredSession, fate: Fate, at: number, places: Int32Array, sequence: number): void {
+  #put(
+    session: StoredSession,
+    fate: Fate,
+    at: number,
+    places: Map<number, number>,
+    sequence: number,
+  ): void {
     if (at === -1) {
       this.#fates.push(fate)
-      places[sequence % PAGE_BITS] = this.#sessions.push(session)
+      places.set(sequence, this.#sessions.push(session) - 1)
     } else if (packets(session) > packets(this.#sessions[at]!)) {
       this.#sessions[at] = session
     }
@@ -180,4 +184,12 @@ export class Plan {
 
 function packets(session: StoredSession): number {
   return (session.packetsTx ?? 0) + (session.packetsRx ?? 0)
+}
+
+/** The same connection or exchange, whichever side was said to have begun it. */
+function isSameTuple(a: StoredSession, b: StoredSession): boolean {
+  if (a.protocol !== b.protocol) return false
+  const [from, to] = [`${a.sourceIp} ${a.sourcePort}`, `${a.destIp} ${a.destPort}`]
+  const [source, dest] = [`${b.sourceIp} ${b.sourcePort}`, `${b.destIp} ${b.destPort}`]
+  return (from === source && to === dest) || (from === dest && to === source)
 }

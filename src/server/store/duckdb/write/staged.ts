@@ -7,7 +7,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { StoredSession } from '../../store.js'
-import { int, literal } from '../database.js'
+import { int, literal, rowsOf } from '../database.js'
 import { OWN_COLUMN_AT, STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
 import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { appendTo, SessionRows } from './chunks.js'
@@ -16,8 +16,13 @@ import { unrollSql } from './rollup.js'
 const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
 const MORE_PACKETS =
   'coalesce(s.packets_tx, 0) + coalesce(s.packets_rx, 0) > coalesce(o.packets_tx, 0) + coalesce(o.packets_rx, 0)'
+const SAME_TUPLE = `(o.protocol = s.protocol AND (
+  (o.source_ip = s.source_ip AND o.source_port = s.source_port AND o.dest_ip = s.dest_ip AND o.dest_port = s.dest_port)
+  OR (o.source_ip = s.dest_ip AND o.source_port = s.dest_port AND o.dest_ip = s.source_ip AND o.dest_port = s.source_port)))`
 /** Ended without a report of its end. */
 const CLOSED_OPEN = `o.end_reason = 'activeTimeout'`
+/** An interim report that comes after the end changes nothing. */
+const CLOSED_BY_INTERIM = `s.end_reason = 'activeTimeout'`
 
 const END_OPEN = [
   `DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`,
@@ -30,6 +35,15 @@ const PUT_OPEN = [
   'DELETE FROM stage_open',
 ]
 
+/** Of those whose id is stored: what is there, beside what comes. */
+export interface Verdict {
+  readonly sameMeter: boolean
+  readonly sameTuple: boolean
+  readonly more: boolean
+  /** It would replace what came too long ago. */
+  readonly late: boolean
+}
+
 export class Staged {
   readonly #connection: DuckDBConnection
 
@@ -41,11 +55,47 @@ export class Staged {
     const list = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`)
     const columns = list.join(', ')
     const openColumns = list.toSpliced(OWN_COLUMN_AT, 0, 'run_started_us BIGINT').join(', ')
+    const numbered = list.toSpliced(OWN_COLUMN_AT, 0, 'nth BIGINT').join(', ')
     await connection.run(`CREATE TEMP TABLE stage_closed (${columns});
+      CREATE TEMP TABLE stage_asked (${numbered});
       CREATE TEMP TABLE stage_open (${openColumns});
       CREATE TEMP TABLE stage_ended (${columns});
       CREATE TEMP TABLE stage_replaced AS FROM session LIMIT 0`)
     return new Staged(connection)
+  }
+
+  /**
+   * What is stored under the ids of these, beside them, by their places in the list.
+   * @param isStale SQL for whether the ended row `o` came too long ago to be replaced
+   */
+  async compare(
+    sessions: readonly StoredSession[],
+    isStale: string,
+  ): Promise<Map<number, Verdict>> {
+    const nth = Float64Array.from(sessions, (_, i) => i)
+    await this.#append('stage_asked', sessions, nth)
+    const replaces = `NOT (${CLOSED_BY_INTERIM}) AND (${CLOSED_OPEN} OR ${MORE_PACKETS})`
+    const of = (table: string, near: string, late: string) => `
+      SELECT s.nth::DOUBLE AS nth, o.meter_id = s.meter_id AS meter, ${SAME_TUPLE} AS tuple, ${MORE_PACKETS} AS more,
+        ${late} AS late
+      FROM stage_asked s JOIN ${table} o ON ${near}${SAME_ID}`
+    const rows = await rowsOf(
+      this.#connection,
+      `${of('session_open', '', 'false')} UNION ALL
+       ${of('session', `${nearSql(sessions)} AND `, `${replaces} AND ${isStale}`)}`,
+    )
+    await this.#connection.run('DELETE FROM stage_asked')
+    return new Map(
+      rows.map(({ nth: i, meter, tuple, more, late }) => [
+        i as number,
+        {
+          sameMeter: meter as boolean,
+          sameTuple: tuple as boolean,
+          more: more as boolean,
+          late: late as boolean,
+        },
+      ]),
+    )
   }
 
   /** @param closed ended now; their interim records go */
@@ -65,13 +115,13 @@ export class Staged {
   /**
    * Ended sessions again: the one with more packets stays, and a real end in any case.
    * @param rolled see Rollup; none is under way until the transaction ends
-   * @returns what is to be run
+   * @returns what is to be run, and how many are replaced
    */
   async revise(
     sessions: readonly StoredSession[],
     arrival: number,
     rolled: number,
-  ): Promise<string[]> {
+  ): Promise<{ count: number; statements: string[] }> {
     const near = nearSql(sessions)
     await this.#append('stage_ended', sessions)
     const found = await this.#connection.runAndReadAll(
@@ -79,9 +129,10 @@ export class Staged {
          ON ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE_PACKETS});
        SELECT count(*)::DOUBLE FROM stage_replaced`,
     )
-    if (found.getRows()[0]![0] === 0) return ['DELETE FROM stage_ended']
+    const count = found.getRows()[0]![0] as number
+    if (count === 0) return { count, statements: ['DELETE FROM stage_ended'] }
     const names = STORED_COLUMNS.map(({ name }) => `s.${name}`).join(', ')
-    return [
+    const statements = [
       unrollSql('stage_replaced', rolled),
       `DELETE FROM session o USING stage_replaced s WHERE ${near} AND ${SAME_ID}`,
       `INSERT INTO session (${STORED_NAMES}, arrival) SELECT ${names}, ${int(arrival)}
@@ -89,6 +140,7 @@ export class Staged {
       'DELETE FROM stage_replaced',
       'DELETE FROM stage_ended',
     ]
+    return { count, statements }
   }
 
   async #append(table: string, sessions: readonly StoredSession[], extra?: Float64Array) {

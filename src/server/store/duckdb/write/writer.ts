@@ -43,6 +43,7 @@ export const BEHIND_BATCHES_MAX = 20_000
 /** Smaller batches are laid out together with others of their group: each has a price for its words. */
 const ROWS_AT_ONCE_MIN = 1000
 const RETRY_MS = 1000
+const SAID_EVERY_US = 60e6
 const READ_WAIT_MS = 10_000
 /** What is not applied then is applied by the next start. */
 const CLOSE_WAIT_MS = 2000
@@ -103,6 +104,7 @@ export class Writer {
   /** Of batches that are being logged, too. */
   #sessionsBehind = 0
   #refusedBatches = 0
+  #saidConflictsUs = Number.NEGATIVE_INFINITY
   /** Chores asked for by others; folding is due by itself. */
   readonly #asked: (() => Promise<void>)[] = []
   #running: Promise<void> | null = null
@@ -142,6 +144,7 @@ export class Writer {
       waitingSessions: this.#sessionsBehind,
       lateReads: this.#reads.late,
       refusedBatches: this.#refusedBatches,
+      ...this.#groups.counts,
       ...this.#fold.counts,
       failedRollups: this.#rollup.failures,
     }
@@ -354,13 +357,23 @@ export class Writer {
     if (group.length === 0) return
     const readable = group.filter((one) => one !== null)
     try {
+      const before = this.#groups.counts.conflictingSessions
       await this.#groups.commit(readable, this.#position(group.length))
+      this.#sayConflicts(this.#groups.counts.conflictingSessions - before)
       this.#forget(group.length)
       this.#refusedBatches += group.length - readable.length
     } catch (error) {
       if (isTransient(error) || !(await this.#groups.canWrite())) throw error
       for (const one of group) await this.#commitOrSkip(one)
     }
+  }
+
+  /** Whoever causes them may do so with each batch: once a minute. */
+  #sayConflicts(sessions: number): void {
+    const nowUs = this.#options.clockUs()
+    if (sessions === 0 || Math.abs(nowUs - this.#saidConflictsUs) < SAID_EVERY_US) return
+    this.#saidConflictsUs = nowUs
+    this.#options.progress?.('records that belie stored sessions were not taken', { sessions })
   }
 
   async #commitOrSkip(one: SiteBatch | null): Promise<void> {
