@@ -10,6 +10,7 @@ import { inflate } from 'node:zlib'
 import { z } from 'zod'
 import { AppError } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
+import { inTurns } from '../../base/in-turns.js'
 import { FUTURE_US, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bounds.js'
 import { parseEndpoint } from '../../session/endpoint.js'
 import { UNATTRIBUTED } from '../../session/make-session.js'
@@ -18,6 +19,7 @@ import type { StoredSession } from '../store/store.js'
 
 export const NEWT_BYTES_MAX = 16 * 2 ** 20
 export const NEWT_SESSIONS_MAX = 20_000
+const AT_ONCE = 500
 export const NEWT_METER = 'newt'
 const unzip = promisify(inflate)
 
@@ -63,7 +65,7 @@ export async function readNewt(
 ): Promise<{ sessions: StoredSession[]; refused: NewtReceipt['refused'] }> {
   const sessions: StoredSession[] = []
   const refused: NewtReceipt['refused'] = []
-  for (const [index, given] of (await decode(compressed)).entries()) {
+  for await (const [index, given] of inTurns(await decode(compressed), AT_ONCE)) {
     const { data, faults } = parseWith(newtSessionSchema, given, 'session')
     const session = data === undefined ? faults[0] : convert(data, site)
     const fault = typeof session === 'string' ? session : timeFault(session, nowUs, oldestUs)

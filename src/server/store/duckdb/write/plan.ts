@@ -176,14 +176,26 @@ export class Plan {
     if (at === -1) {
       this.#fates.push(fate)
       places.set(sequence, this.#sessions.push(session) - 1)
-    } else if (packets(session) > packets(this.#sessions[at]!)) {
+    } else if (saysMore(session, this.#sessions[at]!)) {
       this.#sessions[at] = session
     }
   }
 }
 
-function packets(session: StoredSession): number {
-  return (session.packetsTx ?? 0) + (session.packetsRx ?? 0)
+/** Of two reports, one that counts no packets (an access log) says more when it ends later. */
+function saysMore(next: StoredSession, before: StoredSession): boolean {
+  const [more, fewer] = [packets(next), packets(before)]
+  if (more !== fewer || more > 0) return more > fewer
+  if (next.endTimeUs !== before.endTimeUs) return next.endTimeUs > before.endTimeUs
+  return bytes(next) > bytes(before)
+}
+
+function packets({ packetsTx, packetsRx }: StoredSession): number {
+  return (packetsTx ?? 0) + (packetsRx ?? 0)
+}
+
+function bytes({ bytesTx, bytesRx }: StoredSession): number {
+  return (bytesTx ?? 0) + (bytesRx ?? 0)
 }
 
 /** The same connection or exchange, whichever side was said to have begun it. */

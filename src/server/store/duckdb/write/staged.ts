@@ -14,8 +14,11 @@ import { appendTo, SessionRows } from './chunks.js'
 import { unrollSql } from './rollup.js'
 
 const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
-const MORE_PACKETS =
-  'coalesce(s.packets_tx, 0) + coalesce(s.packets_rx, 0) > coalesce(o.packets_tx, 0) + coalesce(o.packets_rx, 0)'
+const packets = (t: string) => `(coalesce(${t}.packets_tx, 0) + coalesce(${t}.packets_rx, 0))`
+const bytes = (t: string) => `(coalesce(${t}.bytes_tx, 0) + coalesce(${t}.bytes_rx, 0))`
+/** saysMore() of plan.ts. */
+const MORE = `(${packets('s')} > ${packets('o')} OR (${packets('s')} = 0 AND ${packets('o')} = 0 AND (
+  s.duration_us > o.duration_us OR (s.duration_us = o.duration_us AND ${bytes('s')} > ${bytes('o')}))))`
 const SAME_TUPLE = `(o.protocol = s.protocol AND (
   (o.source_ip = s.source_ip AND o.source_port = s.source_port AND o.dest_ip = s.dest_ip AND o.dest_port = s.dest_port)
   OR (o.source_ip = s.dest_ip AND o.source_port = s.dest_port AND o.dest_ip = s.source_ip AND o.dest_port = s.source_port)))`
@@ -29,7 +32,7 @@ const END_OPEN = [
   'DELETE FROM stage_closed',
 ]
 const PUT_OPEN = [
-  `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE_PACKETS}`,
+  `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE}`,
   `INSERT INTO session_open BY NAME SELECT * FROM stage_open s
      WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`,
   'DELETE FROM stage_open',
@@ -74,9 +77,9 @@ export class Staged {
   ): Promise<Map<number, Verdict>> {
     const nth = Float64Array.from(sessions, (_, i) => i)
     await this.#append('stage_asked', sessions, nth)
-    const replaces = `NOT (${CLOSED_BY_INTERIM}) AND (${CLOSED_OPEN} OR ${MORE_PACKETS})`
+    const replaces = `NOT (${CLOSED_BY_INTERIM}) AND (${CLOSED_OPEN} OR ${MORE})`
     const of = (table: string, near: string, late: string) => `
-      SELECT s.nth::DOUBLE AS nth, o.meter_id = s.meter_id AS meter, ${SAME_TUPLE} AS tuple, ${MORE_PACKETS} AS more,
+      SELECT s.nth::DOUBLE AS nth, o.meter_id = s.meter_id AS meter, ${SAME_TUPLE} AS tuple, ${MORE} AS more,
         ${late} AS late
       FROM stage_asked s JOIN ${table} o ON ${near}${SAME_ID}`
     const rows = await rowsOf(
@@ -126,7 +129,7 @@ export class Staged {
     await this.#append('stage_ended', sessions)
     const found = await this.#connection.runAndReadAll(
       `INSERT INTO stage_replaced SELECT o.* FROM session o JOIN stage_ended s
-         ON ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE_PACKETS});
+         ON ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE});
        SELECT count(*)::DOUBLE FROM stage_replaced`,
     )
     const count = found.getRows()[0]![0] as number
