@@ -4,6 +4,7 @@ import {
   CRCS_MAX,
   explainMissing,
   fateOf,
+  GAPS_MAX,
   hasTwin,
   markSeen,
   newLife,
@@ -166,6 +167,24 @@ describe('two spools at once', () => {
     ]
     expect([10e6, 2000e6].map((nowUs) => hasTwin(b, [a, b], nowUs))).toEqual([true, false])
   })
+})
+
+test('missing ranges have a bound, whatever makes them: jumps, explained losses, late batches', () => {
+  const at = '2026-11-22T00:00:00.000Z'
+  const life = newLife('a', 1, 0)
+  markSeen(life, 100_000, 0, 1)
+  for (let n = 1; n <= 3 * GAPS_MAX; n++) {
+    const told = { reason: 'spoolFull', sessions: 2, fromBatch: 10 * n, toBatch: 10 * n }
+    expect(explainMissing(life, { ...told, from: at, to: at })).toBe(true)
+    expect(life.missing.length).toBeLessThanOrEqual(GAPS_MAX)
+  }
+  for (let n = 3 * GAPS_MAX; n < 5 * GAPS_MAX; n++) markSeen(life, 10 * n + 5, 0, 1)
+  expect(life.missing.length).toBeLessThanOrEqual(GAPS_MAX)
+  for (let n = 0; n < 2 * GAPS_MAX; n++) markSeen(life, 100_002 + 2 * n, 0, 1)
+  expect(life.missing.length).toBe(GAPS_MAX)
+  // Every number that never came is still in one.
+  const isMissing = (n: number) => life.missing.some((r) => r.from <= n && n <= r.to)
+  expect([1, 99_999, 100_001, 103_999].map(isMissing)).toEqual([true, true, true, true])
 })
 
 test('a loss with numbers beyond the last one that came is missing from there', () => {

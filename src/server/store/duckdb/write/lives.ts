@@ -109,15 +109,26 @@ function addMissing(life: Life, batch: number, atUs: number): void {
     fromUs: Math.min(life.receivedUs === 0 ? life.runStartedUs : life.reportedUs, atUs),
     toUs: atUs,
   })
-  if (life.missing.length <= GAPS_MAX) return
-  const [first, second] = life.missing.splice(0, 2) as [MissingRange, MissingRange]
-  life.missing.unshift({
+  joinOldest(life)
+}
+
+/** Whatever adds ranges: all of a meter's are written with each batch that changes one. */
+function joinOldest(life: Life): void {
+  const over = life.missing.length - GAPS_MAX
+  if (over > 0) life.missing.unshift(life.missing.splice(0, over + 1).reduce(joined))
+}
+
+function joined(first: MissingRange, second: MissingRange): MissingRange {
+  return {
     ...second,
     from: first.from,
     fromUs: first.fromUs,
-    reason: 'missing',
-    sessions: null,
-  })
+    reason: first.reason === second.reason ? first.reason : 'missing',
+    sessions:
+      first.sessions === null || second.sessions === null
+        ? null
+        : Math.min(first.sessions + second.sessions, Number.MAX_SAFE_INTEGER),
+  }
 }
 
 function takeOut(life: Life, batch: number, atUs: number): boolean {
@@ -130,6 +141,7 @@ function takeOut(life: Life, batch: number, atUs: number): boolean {
     { ...range, from: batch + 1, fromUs: between },
   ].filter((r) => r.from <= r.to)
   life.missing.splice(index, 1, ...parts)
+  joinOldest(life)
   return true
 }
 
@@ -160,6 +172,7 @@ export function explainMissing(life: Life, gap: BatchGap): boolean {
       (r) => r.from <= r.to,
     )
   })
+  joinOldest(life)
   return changed
 }
 
