@@ -18,6 +18,7 @@ const CAUSES: Readonly<Record<Hole['cause'], string>> = {
   deletedByRetention: 'deleted by retention',
   deletedByOperator: 'deleted by an operator',
   erased: 'erased on request',
+  twoMeters: 'counted twice, by two meters',
   unexplained: 'packets that the kernel counted and the meter did not',
   other: 'lost',
 }
@@ -119,12 +120,13 @@ export function siteText(site: SiteCompleteness): string {
 export function holeText({ cause, reason, from, to, ...sizes }: Hole): string {
   const when = (iso: string) => formatDateTime(Date.parse(iso))
   const said = cause === 'other' && reason !== undefined ? `lost: ${reason}` : CAUSES[cause]
-  const { sessions, batches, packets, bytes } = sizes
+  const { sessions, batches, packets, bytes, otherMeter } = sizes
   const size = [
     sessions !== null && sessions > 0 ? `${plural(sessions, 'session')} lost` : null,
     batches === undefined ? null : plural(batches, 'batch', 'batches'),
     packets === undefined ? null : plural(packets, 'packet'),
     bytes === undefined ? null : `${formatBytes(bytes)} passed`,
+    otherMeter === undefined ? null : `also by ${otherMeter}`,
   ].filter((text) => text !== null)
   const span =
     cause === 'silent'

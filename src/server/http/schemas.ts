@@ -291,6 +291,10 @@ const holeSchema = z.object({
   packets: int.optional(),
   bytes: int.optional().meta({ description: 'That moved meanwhile, by the counters.' }),
   batches: int.optional(),
+  otherMeter: z
+    .string()
+    .optional()
+    .meta({ description: 'Of `twoMeters`: it read the same interface.' }),
 })
 const coverageTotals = {
   until: z.string().meta({ description: 'What came later is not judged yet.' }),

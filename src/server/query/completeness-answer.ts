@@ -22,6 +22,7 @@ const SAID: Readonly<Record<HoleCause, string>> = {
   deletedByRetention: 'deleted by retention',
   deletedByOperator: 'deleted by an operator',
   erased: 'erased on request',
+  twoMeters: 'counted twice',
   unexplained: 'packets that the kernel counted and the meter did not',
   other: 'lost',
 }
@@ -122,12 +123,13 @@ function siteSaid(
 }
 
 function holeSaid(hole: Hole): string {
-  const { cause, fromUs, toUs, sessions, packets, batches, bytes, reason } = hole
+  const { cause, fromUs, toUs, sessions, packets, batches, bytes, reason, otherMeter } = hole
   const sizes = [
     sessions !== null && sessions > 0 ? plural(sessions, 'session') : null,
     batches === undefined ? null : plural(batches, 'batch', 'batches'),
     packets === undefined ? null : plural(packets, 'packet'),
     bytes === undefined ? null : `${volume(bytes)} moved`,
+    otherMeter === undefined ? null : `also by ${otherMeter}`,
   ].filter((part) => part !== null)
   const what = cause === 'other' && reason !== undefined ? `${SAID.other} (${reason})` : SAID[cause]
   return `${what} ${minute(fromUs)} to ${minute(toUs)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`

@@ -11,7 +11,7 @@
  * `until`. One that was removed is judged until then, and not part of what came later. A hole closes by itself when late batches arrive, since nothing of this is stored.
  */
 import { groupBy } from '../../base/group-by.js'
-import type { Coverage, Gap, MeterCoverage, Span } from '../store/store.js'
+import type { Coverage, Gap, MeterCoverage, SharedSpan, Span } from '../store/store.js'
 
 export const HOLE_CAUSES = [
   'neverReported',
@@ -28,6 +28,7 @@ export const HOLE_CAUSES = [
   'deletedByRetention',
   'deletedByOperator',
   'erased',
+  'twoMeters',
   'unexplained',
   'other',
 ] as const
@@ -43,6 +44,8 @@ export interface Hole extends Span {
   /** That moved meanwhile, by the counters of interface or kernel. */
   readonly bytes?: number
   readonly batches?: number
+  /** Of `twoMeters`: who read the same interface. */
+  readonly otherMeter?: string
 }
 
 /** One meter in the range. */
@@ -104,13 +107,17 @@ export function completenessOf(
     coverage.gaps.filter((g) => g.reason !== NO_LOSS),
     keyOf,
   )
+  const sharedByMeter = groupBy(coverage.shared, keyOf)
   const siteIds = new Set([...request.siteIds, ...metersBySite.keys()])
   return [...siteIds]
     .sort((a, b) => a - b)
     .map((siteId) => {
       const own = metersBySite.get(siteId)
       const meters = own?.map((meter) => {
-        const losses = (gapsByMeter.get(keyOf(meter)) ?? []).map(holeOf)
+        const losses = [
+          ...(gapsByMeter.get(keyOf(meter)) ?? []).map(holeOf),
+          ...twoMeters(sharedByMeter.get(keyOf(meter)) ?? []),
+        ]
         return meterCompleteness(meter, losses, coverage.deletedBeforeUs, request)
       }) ?? [unwatched(sitesBefore.has(siteId) ? 'notWatched' : 'neverReported', request)]
       return { siteId, complete: meters.every((m) => m.holes.length === 0), meters }
@@ -180,7 +187,7 @@ function hole(
   cause: HoleCause,
   fromUs: number,
   toUs: number,
-  size: Pick<Hole, 'sessions' | 'packets' | 'bytes' | 'batches' | 'reason'>,
+  size: Pick<Hole, 'sessions' | 'packets' | 'bytes' | 'batches' | 'reason' | 'otherMeter'>,
 ): Hole {
   return { cause, fromUs, toUs, ...size }
 }
@@ -212,6 +219,15 @@ function deletedByRetention(runs: readonly Span[], beforeUs: number): Hole[] {
   const first = runs[0]?.fromUs
   if (first === undefined || first >= beforeUs) return []
   return [hole('deletedByRetention', first, beforeUs, { sessions: null })]
+}
+
+/** What there was is there twice. With each of the others one hole for times that follow one another. */
+function twoMeters(shared: readonly SharedSpan[]): Hole[] {
+  return [...groupBy(shared, (one) => one.otherMeter)].flatMap(([otherMeter, spans]) =>
+    union(spans).map(({ fromUs, toUs }) =>
+      hole('twoMeters', fromUs, toUs, { sessions: 0, otherMeter }),
+    ),
+  )
 }
 
 /** Packets that the interface counted and the meter did not, beyond what a comparison can be wrong by, in its newest run. */

@@ -292,11 +292,20 @@ export interface MeterCoverage {
   readonly removedUs?: number
 }
 
+/** A time in which two meters of a site read one interface. */
+export interface SharedSpan extends Span {
+  readonly siteId: number
+  readonly meterId: string
+  readonly otherMeter: string
+}
+
 export interface Coverage {
   readonly meters: readonly MeterCoverage[]
+  /** Of each of the two. */
+  readonly shared: readonly SharedSpan[]
   /** Of the range that was asked for. */
   readonly gaps: readonly Gap[]
-  /** There are more gaps than these. */
+  /** There are more gaps or shared spans than these. */
   readonly more: boolean
   /** Retention deleted sessions that ended before this; 0: none. */
   readonly deletedBeforeUs: number

@@ -2,7 +2,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { groupBy } from '../../../../base/group-by.js'
 import type { MeterReport } from '../../../../session/batch.js'
-import type { Coverage, MeterCoverage, Span } from '../../store.js'
+import type { Coverage, MeterCoverage, SharedSpan, Span } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { gaps } from './reports.js'
 
@@ -35,10 +35,12 @@ export async function coverage(
     perMeter: COVERAGE_METER_GAPS_MAX + 1,
   })
   const kept = boundedByMeter(found.slice(0, COVERAGE_GAPS_MAX))
+  const shared = await sharedSpans(connection, orgId, range, ofSites)
   return {
     meters: meters.flatMap((row) => meterCoverage(row, runs)),
+    shared: shared.slice(0, COVERAGE_GAPS_MAX),
     gaps: kept,
-    more: more || kept.length < found.length,
+    more: more || kept.length < found.length || shared.length > COVERAGE_GAPS_MAX,
     deletedBeforeUs: await deletedBeforeUs(connection, orgId),
   }
 }
@@ -66,6 +68,47 @@ function runOf(row: Row): Span {
   return { fromUs: row.f as number, toUs: row.t as number }
 }
 
+const RUNS = `SELECT org_id, site_id, meter_id, from_us, to_us FROM meter_run
+       UNION ALL
+       SELECT org_id, site_id, meter_id, run_started_us, reported_us FROM meter_life WHERE received_us > 0`
+
+/**
+ * Times in which an interface was read by two runs at once: of two meters of the site, or of one meter id in two spools.
+ * A run that ended and the next one of its spool are never at once, whatever the clock said. Each meter's first ones come
+ * first, so that no meter is without one that has some.
+ */
+async function sharedSpans(
+  connection: DuckDBConnection,
+  orgId: string,
+  { fromUs, toUs }: Span,
+  ofSites: string,
+): Promise<SharedSpan[]> {
+  const rows = await rowsOf(
+    connection,
+    `WITH run AS (${RUNS}),
+     placed AS (SELECT p.site_id, p.meter_id, p.spool_id, p.place, p.run_from_us, p.from_us, r.to_us
+       FROM (SELECT * FROM meter_place WHERE org_id = $1 ${ofSites} AND from_us < ${int(toUs)}) p
+       JOIN (SELECT * FROM run WHERE org_id = $1 ${ofSites} AND to_us >= ${int(fromUs)}) r
+         ON r.site_id = p.site_id AND r.meter_id = p.meter_id AND r.from_us = p.run_from_us),
+     shared AS (SELECT DISTINCT a.site_id, a.meter_id, b.meter_id AS other,
+         greatest(a.from_us, b.from_us) AS f, least(a.to_us, b.to_us) AS t
+       FROM placed a JOIN placed b ON a.site_id = b.site_id AND a.place = b.place
+         AND (a.meter_id <> b.meter_id OR (a.spool_id <> b.spool_id AND a.run_from_us <> b.run_from_us))
+       WHERE greatest(a.from_us, b.from_us) < least(a.to_us, b.to_us)),
+     numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY f) AS nth
+       FROM shared WHERE t >= ${int(fromUs)} AND f < ${int(toUs)})
+     SELECT site_id::DOUBLE AS site, meter_id, other, f::DOUBLE AS f, t::DOUBLE AS t FROM numbered
+     ORDER BY nth, site_id, meter_id LIMIT ${COVERAGE_GAPS_MAX + 1}`,
+    [orgId],
+  )
+  return rows.map((row) => ({
+    siteId: row.site as number,
+    meterId: row.meter_id as string,
+    otherMeter: row.other as string,
+    ...runOf(row),
+  }))
+}
+
 /** The runs that overlap the range, and each meter's first and last run: time between two runs is not time before all. */
 async function runsByMeter(
   connection: DuckDBConnection,
@@ -75,10 +118,7 @@ async function runsByMeter(
 ): Promise<{ runs: Map<string, Row[]>; more: boolean }> {
   const rows = await rowsOf(
     connection,
-    `WITH run AS (
-       SELECT org_id, site_id, meter_id, from_us, to_us FROM meter_run
-       UNION ALL
-       SELECT org_id, site_id, meter_id, run_started_us, reported_us FROM meter_life WHERE received_us > 0),
+    `WITH run AS (${RUNS}),
      numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY from_us) AS nth,
        row_number() OVER (PARTITION BY site_id, meter_id ORDER BY to_us DESC) AS nth_last
        FROM run WHERE org_id = $1 ${ofSites})

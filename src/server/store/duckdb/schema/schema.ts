@@ -8,6 +8,7 @@
  *   meter, meter_history, batch_gap      what meters reported, which batches never came
  *   meter_life, batch_crc                how far the numbers of each spool are, and the checksums of the last ones
  *   meter_run       when a meter metered: its runs before the one that meter_life has
+ *   meter_place     which interfaces a run of a meter has read, and since when
  *   deleted_before  of each organisation: sessions that ended before this were deleted by retention
  *   arrival_mark    now and then: sessions with a lower arrival had come by then (conflicts.ts)
  *   log_position    the last entry of the log that is in here
@@ -193,6 +194,10 @@ INSERT INTO log_position VALUES ('', 0);
 `,
   `
 CREATE TABLE arrival_mark (arrival BIGINT NOT NULL, by_us BIGINT NOT NULL);
+CREATE TABLE meter_place (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL, spool_id VARCHAR NOT NULL,
+  run_from_us BIGINT NOT NULL, place VARCHAR NOT NULL, from_us BIGINT NOT NULL
+);
 `,
 ]
 

@@ -29,6 +29,7 @@ const TABLES = [
     'meter_history',
     'meter_life',
     'meter_run',
+    'meter_place',
     'batch_crc',
   ],
   ...['batch_gap', 'catalog', 'catalog_client', 'catalog_user', 'catalog_resource', 'catalog_site'],

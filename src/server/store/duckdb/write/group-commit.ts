@@ -290,6 +290,7 @@ export class GroupCommit {
       if (explainMissing(its, gap)) ranges.set(its, true)
       else if (gap.fromBatch === undefined) this.#meters.addLoss(meter, gap)
     }
+    this.#meters.notePlaces(meter, life, batch.report)
     if (!newest) this.#meters.noteLate(meter, life, batch.report)
     else {
       this.#meters.note(meter, life, batch.report)

@@ -7,10 +7,11 @@
  *
  * Limits: METERS_MAX meters a site (beyond it the longest silent one is forgotten: its sessions are still found by
  * their ids); LIVES_MAX spools a meter (beyond it the longest silent one: what is missing of it stays as a loss);
- * RUNS_MAX runs a meter.
+ * RUNS_MAX runs a meter; about REPORT_PLACES_MAX interfaces a run.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
+import { REPORT_PLACES_MAX } from '../../../../session/bounds.js'
 import type { Span } from '../../store.js'
 import { int, literal, type Row, rowsOf } from '../database.js'
 import { droppedSince, endedRun, type GoingLoss, goesOn, knowDrops } from './coverage.js'
@@ -22,7 +23,9 @@ const HISTORY_EVERY_US = 60e6
 /** Runs kept of one meter; of what was before them nothing is known. */
 export const RUNS_MAX = 2000
 /** All that a meter has rows in. */
-const TABLES = ['meter', 'meter_history', 'meter_life', 'meter_run', 'batch_crc', 'batch_gap']
+const TABLES = [
+  ...['meter', 'meter_history', 'meter_life', 'meter_run', 'meter_place', 'batch_crc', 'batch_gap'],
+]
 
 export interface Meter {
   readonly orgId: string
@@ -38,7 +41,11 @@ export interface Meter {
   historyUs: number
   /** Losses that may go on with the next report, by reason. */
   readonly going: Map<string, GoingLoss>
+  /** Of the run that reported last: its start, and the places that the table has. */
+  placed: { readonly runUs: number; readonly places: Set<string> }
 }
+
+const NOT_PLACED: Meter['placed'] = { runUs: -1, places: new Set() }
 
 /** What a transaction has changed: meters, of each some lives, of each whether missing ranges are among it. */
 export type SavedMeter = Map<Meter, Map<Life, boolean>>
@@ -106,6 +113,7 @@ export class Meters {
         report: JSON.parse(row.report as string) as MeterReport,
         historyUs: 0,
         going: new Map(),
+        placed: NOT_PLACED,
       }
       this.#meters.set(keyOf(meter.orgId, meter.siteId, meter.meterId), meter)
     }
@@ -162,6 +170,7 @@ export class Meters {
       report,
       historyUs: 0,
       going: new Map(),
+      placed: NOT_PLACED,
     }
     this.#meters.set(keyOf(orgId, siteId, meterId), meter)
     this.#statements.push(
@@ -207,6 +216,28 @@ export class Meters {
       `INSERT INTO meter_run SELECT ${idOf(meter)}, ${int(fromUs)}, ${int(toUs)}
          WHERE NOT EXISTS (SELECT 1 FROM meter_run WHERE ${its})`,
       oldRunsSql(meter),
+    )
+  }
+
+  /**
+   * The interfaces that this run reads, and since when: one that came later, since the report before. Before hear().
+   */
+  notePlaces(meter: Meter, life: Life, { startedAt, at, places = [] }: MeterReport): void {
+    const runUs = isoToUs(startedAt)
+    if (meter.placed.runUs !== runUs) meter.placed = { runUs, places: new Set() }
+    const known = meter.placed.places
+    const fresh = [...new Set(places)].filter((place) => !known.has(place))
+    if (fresh.length === 0 || known.size >= REPORT_PLACES_MAX) return
+    for (const place of fresh) known.add(place)
+    const goesOn = life.receivedUs > 0 && life.runStartedUs === runUs
+    const fromUs = goesOn ? Math.min(life.reportedUs, isoToUs(at)) : runUs
+    const its = `${whereIs(meter)} AND run_from_us = ${int(runUs)}`
+    const rows = fresh.map((place) => `(${literal(place)})`).join(', ')
+    this.#statements.push(
+      `INSERT INTO meter_place SELECT ${idOf(meter)}, ${literal(life.spoolId)}, ${int(runUs)}, v.place, ${int(fromUs)}
+         FROM (VALUES ${rows}) v(place)
+         WHERE v.place NOT IN (SELECT place FROM meter_place WHERE ${its})
+           AND (SELECT count(*) FROM meter_place WHERE ${its}) < ${REPORT_PLACES_MAX}`,
     )
   }
 
@@ -369,10 +400,12 @@ function idOf({ orgId, siteId, meterId }: Meter): string {
   return `${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}`
 }
 
-/** Runs beyond the last RUNS_MAX. */
+/** Runs beyond the last RUNS_MAX, and what they read. */
 function oldRunsSql(meter: Meter): string {
-  return `DELETE FROM meter_run WHERE ${whereIs(meter)} AND from_us <= (
-    SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`
+  const oldest = `(SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`
+  return ['meter_place WHERE run_from_us', 'meter_run WHERE from_us']
+    .map((which) => `DELETE FROM ${which} <= ${oldest} AND ${whereIs(meter)}`)
+    .join(';\n')
 }
 
 function whereIs({ orgId, siteId, meterId }: Meter): string {
