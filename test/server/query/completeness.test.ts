@@ -188,6 +188,19 @@ describe('the holes of one meter', () => {
     expect(holes.map((h) => h.packets)).toEqual([100, 1])
   })
 
+  test('packets that the last report of a run tells of are a hole, though it comes after the next run', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    for (const minute of [1, 2]) await meter.report(at(minute))
+    const late = meter.make(at(3), { packetsDropped: 9 })
+    meter.start(at(3))
+    await meter.report(at(5))
+    await t.send('acme', 1, late)
+    const holes = (await ask(1, 5))[0]!.meters[0]!.holes
+    expect(shown(holes)).toEqual([['packetsDropped', 2, 3]])
+    expect(holes[0]!.packets).toBe(9)
+  })
+
   test('counts that a meter makes up cost it nothing but their exactness', async () => {
     const meter = new SimulatedMeter('m')
     meter.start(at(0))

@@ -47,6 +47,24 @@ export function droppedSince(life: Life, last: LastReport, report: MeterReport):
   return { reason: 'packetsDropped', sessions: 0, packets, from: since.at, to }
 }
 
+/** What came last of a run that is over. */
+export interface EndedRun {
+  readonly packetsDropped: number
+  readonly toUs: number
+}
+
+/**
+ * The same for a report that came when its run was over: no later one tells of it. Where it is not known what was told
+ * before, it may be told twice, but never not at all.
+ */
+export function droppedLate(run: EndedRun | undefined, report: MeterReport): BatchGap | null {
+  const { startedAt, at: to, packetsDropped } = report
+  const packets = packetsDropped - (run?.packetsDropped ?? 0)
+  if (packets <= 0) return null
+  const fromUs = run === undefined ? isoToUs(startedAt) : Math.min(run.toUs, isoToUs(to))
+  return { reason: 'packetsDropped', sessions: 0, packets, from: iso(fromUs), to }
+}
+
 /** What the run had dropped, and until when, as far as it is known; a run that is new has dropped nothing yet. */
 function startOf(
   life: Life,

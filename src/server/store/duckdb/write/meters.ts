@@ -14,12 +14,22 @@ import type { BatchGap, MeterReport } from '../../../../session/batch.js'
 import { REPORT_PLACES_MAX } from '../../../../session/bounds.js'
 import type { Span } from '../../store.js'
 import { int, literal, type Row, rowsOf } from '../database.js'
-import { droppedSince, endedRun, type GoingLoss, goesOn, knowDrops } from './coverage.js'
+import {
+  droppedLate,
+  droppedSince,
+  type EndedRun,
+  endedRun,
+  type GoingLoss,
+  goesOn,
+  knowDrops,
+} from './coverage.js'
 import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US } from './lives.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
 const HISTORY_EVERY_US = 60e6
+/** Runs of which late reports are compared with what came of them. */
+const ENDED_MAX = 16
 /** Runs kept of one meter; of what was before them nothing is known. */
 export const RUNS_MAX = 2000
 /** All that a meter has rows in. */
@@ -41,6 +51,8 @@ export interface Meter {
   historyUs: number
   /** Losses that may go on with the next report, by reason. */
   readonly going: Map<string, GoingLoss>
+  /** Of the last runs that are over, by their start: the newest report that came. */
+  readonly ended: Map<number, EndedRun>
   /** Of the run that reported last: its start, and the places that the table has. */
   placed: { readonly runUs: number; readonly places: Set<string> }
 }
@@ -113,6 +125,7 @@ export class Meters {
         report: JSON.parse(row.report as string) as MeterReport,
         historyUs: 0,
         going: new Map(),
+        ended: new Map(),
         placed: NOT_PLACED,
       }
       this.#meters.set(keyOf(meter.orgId, meter.siteId, meter.meterId), meter)
@@ -170,6 +183,7 @@ export class Meters {
       report,
       historyUs: 0,
       going: new Map(),
+      ended: new Map(),
       placed: NOT_PLACED,
     }
     this.#meters.set(keyOf(orgId, siteId, meterId), meter)
@@ -201,7 +215,10 @@ export class Meters {
   /** What the next report of a life says of the time since the one before; before hear(). */
   note(meter: Meter, life: Life, report: MeterReport): void {
     const run = endedRun(life, report)
-    if (run !== null) this.#addRun(meter, run)
+    if (run !== null) {
+      this.#addRun(meter, run)
+      this.#keepEnded(meter, run, { packetsDropped: life.packetsDropped ?? 0, toUs: run.toUs })
+    }
     const dropped = droppedSince(life, meter, report)
     if (dropped !== null) this.addLoss(meter, dropped)
   }
@@ -217,6 +234,15 @@ export class Meters {
          WHERE NOT EXISTS (SELECT 1 FROM meter_run WHERE ${its})`,
       oldRunsSql(meter),
     )
+    const dropped = droppedLate(meter.ended.get(fromUs), report)
+    if (dropped === null) return
+    this.addLoss(meter, dropped)
+    this.#keepEnded(meter, { fromUs }, { packetsDropped: report.packetsDropped, toUs })
+  }
+
+  #keepEnded({ ended }: Meter, { fromUs }: Pick<Span, 'fromUs'>, run: EndedRun): void {
+    ended.set(fromUs, run)
+    if (ended.size > ENDED_MAX) ended.delete(ended.keys().next().value!)
   }
 
   /**
