@@ -2,7 +2,7 @@
 import { PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { badOptions, optionalInteger, text } from '../base/config.js'
+import { badOptions, optionalInteger, text, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
 import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
@@ -54,17 +54,19 @@ const exportSubject = defineCommand({
 
 const erase = defineCommand({
   name: 'erase',
-  summary: 'Erase all sessions and the name of a user or client, for good.',
+  summary: 'Erase, or pseudonymise, all sessions and the name of a user or client, for good.',
   options: {
     ...SUBJECT_OPTIONS,
     confirm: optionalInteger('The number of sessions, which the server tells without it.', 'N', {
       min: 0,
       max: Number.MAX_SAFE_INTEGER,
     }),
+    pseudonymise: toggle('Keep sessions and totals, under random pseudonyms.'),
   },
   details: `Needs an admin key, and is in the audit trail. Monthly totals stay, under no name; completeness has
 a counted hole "erased". Backups and files exported before are not covered: docs/audit.md.
-  tunmeter subject erase --user ulla --confirm 4211`,
+  tunmeter subject erase --user ulla --confirm 4211
+  tunmeter subject erase --user ulla --confirm 4211 --pseudonymise`,
   run: async (_args, options, context) => {
     const subject = subjectOf(options)
     const { api, org } = await connect(options)
@@ -74,10 +76,13 @@ a counted hole "erased". Backups and files exported before are not covered: docs
       notCovered: readonly string[]
     }>('POST', `${orgPath(org)}/subject/erase`, {
       ...subject,
+      pseudonymise: options.pseudonymise,
       ...(options.confirm !== undefined && { confirm: options.confirm }),
     })
     const named = name ? 'and the entry of the catalog' : 'the catalog had no entry'
-    context.stdout.write(`${sessions} sessions erased, ${named}\n`)
+    context.stdout.write(
+      `${sessions} sessions ${options.pseudonymise ? 'pseudonymised' : 'erased'}, ${named}\n`,
+    )
     for (const place of notCovered) say(context, `not covered: ${place}`)
     return EXIT.ok
   },

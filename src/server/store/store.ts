@@ -482,6 +482,11 @@ export interface Store {
    * number.
    */
   erase(orgId: string, subject: Subject): Promise<number>
+  /**
+   * Puts pseudonyms in the place of a person's ids and addresses (`addresses`, or else the source), and nothing in that
+   * of its key; returns in how many sessions. All sums stay.
+   */
+  pseudonymise(orgId: string, subject: Subject, addresses: readonly string[]): Promise<number>
   /** As erase(), those of a site. Totals stay in usage() as they are. */
   removeSessions(orgId: string, siteId: number): Promise<number>
   /** Deletes all that there is of an organisation; returns how many sessions. */

@@ -165,3 +165,42 @@ test('a client is erased by its number, and both are in the audit trail', async 
     ['subjectExported', { userId: 'ulla', rows: 4 }],
   ])
 })
+
+test('--pseudonymise keeps sessions and totals under another name; it is in the audit trail without that name', async () => {
+  const path = '/api/v1/org/other/catalog'
+  const root = await server.key({ scope: 'root' })
+  const key = await server.key({ scope: 'admin', org: 'other' })
+  const users = [{ userId: 'ulla', name: 'Ulla U.' }]
+  await server.request('PUT', path, key, { users, clients: [] })
+  const env = { TUNMETER_KEY: key }
+  const erase = ['subject', 'erase', '--user', 'ulla', '--pseudonymise', '--server', server.url]
+  expect((await runHere(erase, { env }).finished).stderr).toContain('4 sessions')
+  const done = await runHere([...erase, '--confirm', '4'], { env }).finished
+  expect(done).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('4 sessions pseudonymised'),
+  })
+  const log = await server.get(`/api/v1/org/other/logs/connection?${RANGE}`, root)
+  const rows = log.body.data.log as { userId: string | null }[]
+  const ids = new Set(rows.map(({ userId }) => userId).filter((id) => id?.startsWith('pseudonym-')))
+  expect([rows.length, ids.size]).toEqual([8, 1])
+  expect(JSON.stringify(rows)).not.toContain('lla')
+  const [id] = ids
+  const csv = await server.get(
+    `/api/v1/org/other/logs/connection/export?${RANGE}&userId=${id}`,
+    root,
+  )
+  expect(String(csv.body).trim().split('\n')).toHaveLength(5)
+  const holes = await server.get(`/api/v1/org/other/completeness?${RANGE}`, root)
+  expect(JSON.stringify(holes.body)).not.toContain('erased')
+  const trail = await server.get('/api/v1/org/other/audit?event=subjectErased', key)
+  expect(trail.body.data.audit[0].facts).toMatchObject({
+    userId: 'ulla',
+    pseudonymised: true,
+    sessions: 4,
+  })
+  const byOthers = JSON.stringify(
+    trail.body.data.audit.filter((e: { event: string }) => e.event === 'subjectErased'),
+  )
+  expect(byOthers).not.toContain(id)
+})

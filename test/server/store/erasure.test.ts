@@ -124,3 +124,79 @@ test('what was erased stays a loss as long as what is beside it is kept', async 
   await t.store.expireUsage('2020-01')
   expect(await erased()).toBe(0)
 })
+
+const rowsOfAll = async () => {
+  const page = await t.store.page('acme', {
+    filter: ALWAYS,
+    sort: { key: 'startTime', descending: false },
+    limit: 100,
+    offset: 0,
+  })
+  return page.rows
+}
+
+test('pseudonyms: the same within one deed, others in the next, in filters like any other; all sums stay', async () => {
+  const home = { ...OTTO, sourceIp: '10.8.0.3' }
+  const sessions = [
+    session(1, {
+      ...home,
+      peerPublicKey: 'a'.repeat(43).concat('='),
+      clientEndpoint: '192.0.2.9:1',
+    }),
+    session(2, { ...home, sourceIp: 'fd00::3' }),
+    session(3, { ...OTTO, sourceIp: '10.0.0.9', destIp: '10.8.0.3' }),
+    session(4, { clientId: 4, userId: 'max', sourceIp: '10.8.0.4' }),
+    session(5, { ...home, endReason: 'activeTimeout' }),
+  ]
+  await t.send('acme', 1, batch(1, sessions, alive()))
+  const asked = { filter: ALWAYS, groupBy: 'user', interval: null, top: 9, sort: 'bytes' } as const
+  const before = await t.store.summary('acme', asked)
+  expect(await t.store.pseudonymise('acme', { userId: 'otto' }, ['10.8.0.3'])).toBe(4)
+  const rows = await rowsOfAll()
+  const text = JSON.stringify(rows)
+  for (const trace of ['otto', '10.8.0.3', 'fd00::3', 'aaaa', '192.0.2.9'])
+    expect(text).not.toContain(trace)
+  const theirs = rows.filter(({ userId }) => userId !== 'max')
+  const [{ userId, clientId }] = theirs as [(typeof theirs)[number]]
+  expect(userId).toMatch(/^pseudonym-[0-9a-f]{16}$/)
+  expect(new Set(theirs.map((row) => `${row.userId} ${row.clientId}`)).size).toBe(1)
+  expect(clientId).toBeGreaterThan(2 ** 52)
+  const bySequence = new Map(rows.map((row) => [row.sessionId.slice(-1), row]))
+  const four = bySequence.get('1')!.sourceIp
+  expect(four).toMatch(/^24[0-7]\./)
+  expect(bySequence.get('3')).toMatchObject({ sourceIp: '10.0.0.9', destIp: four })
+  expect(bySequence.get('2')!.sourceIp).toMatch(/^100::f/)
+  const volume = ({ bytesTx, payloadTx }: (typeof sessions)[number]) => [bytesTx, payloadTx]
+  const sorted = (list: number[][]) => list.sort((a, b) => a[0]! - b[0]!)
+  expect(sorted(rows.map((row) => [row.bytesTx!, row.payloadTx!]))).toEqual(
+    sorted(sessions.map(volume) as number[][]),
+  )
+  expect(await t.store.count('acme', { ...ALWAYS, userIds: [userId!] })).toBe(4)
+  expect(await t.store.count('acme', { ...ALWAYS, clientIds: [clientId!] })).toBe(4)
+  const after = await t.store.summary('acme', asked)
+  expect(after.totals).toEqual(before.totals)
+  const sums = new Map(before.groups.map((group) => [group.id, group.sessions]))
+  expect(new Map(after.groups.map((group) => [group.id, group.sessions]))).toEqual(
+    new Map([...sums].map(([id, n]) => [id === 'otto' ? userId : id, n])),
+  )
+  expect(await t.store.gaps('acme', 0, 2 * t.nowUs)).toEqual([])
+  // A second deed gives other ones.
+  await t.send('acme', 1, batch(2, [session(6, home)], alive()))
+  expect(await t.store.pseudonymise('acme', { userId: 'otto' }, [])).toBe(1)
+  const later = (await rowsOfAll()).filter((row) => row.sessionId.endsWith('6'))[0]!
+  expect([later.userId, later.clientId, later.sourceIp]).not.toContain(userId)
+  expect(later.sourceIp).not.toBe(four)
+  await t.reopen()
+  expect(await t.store.count('acme', { ...ALWAYS, userIds: [userId!] })).toBe(4)
+})
+
+test('pseudonyms: sums by the hour that were made before are under them, and what was deleted by retention, too', async () => {
+  const sessions = Array.from({ length: 500 }, (_, i) => session(i + 1, OTTO))
+  await t.send('acme', 1, batch(1, sessions, alive()))
+  await t.store.expire('acme', sessions[100]!.endTimeUs)
+  const before = await usageByUser()
+  await t.store.pseudonymise('acme', { clientId: 3 }, [])
+  const after = await usageByUser()
+  expect(Object.values(after)).toEqual(Object.values(before))
+  expect(Object.keys(after)).toEqual([expect.stringMatching(/^pseudonym-/)])
+})

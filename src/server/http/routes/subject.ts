@@ -29,10 +29,14 @@ const eraseBody = z
     userId: userId.optional(),
     clientId: clientId.optional(),
     confirm: confirmInBody,
+    pseudonymise: z.boolean().default(false).meta({
+      description: 'Sessions and totals stay, under random pseudonyms.',
+    }),
   })
   .refine(isOne, ONE)
 const erasedSchema = z.object({
   sessions: z.int(),
+  pseudonymised: z.boolean(),
   name: z.boolean().meta({ description: 'The catalog had an entry, and has none any more.' }),
   notCovered: z.array(z.string()).meta({ description: 'Where copies may still be.' }),
 })
@@ -122,7 +126,7 @@ function eraseRoute(context: ServerContext): Route {
     tag: 'subject',
     summary: 'Erase all sessions and the name of a user or client',
     description:
-      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Monthly totals stay, under no name, and completeness has a counted hole `erased`. There is no way back.',
+      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Monthly totals stay, under no name, and completeness has a counted hole `erased`. With `pseudonymise` sessions stay, too, under pseudonyms that lead back to nobody. There is no way back.',
     scopes: ['admin'],
     params: orgParams,
     body: eraseBody,
@@ -130,6 +134,7 @@ function eraseRoute(context: ServerContext): Route {
     statuses: { 409: 'It is to be confirmed; or the catalog was changed meanwhile.' },
     handle: async ({ params: { orgId }, body, key, request }) => {
       const subject = subjectOf(body)
+      const { pseudonymise: pseudonymised } = body
       const found = await store.count(orgId, filterOf(subject))
       if (body.confirm === undefined || body.confirm < found)
         throw confirmNeeded(found, `"confirm": ${found}`, 'erases')
@@ -137,19 +142,33 @@ function eraseRoute(context: ServerContext): Route {
       if (found === 0 && !(await isKnown(store, orgId, subject))) {
         security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })
         // Names that the catalog had are not seen from here.
-        await store.erase(orgId, subject)
-        return { sessions: 0, name: false, notCovered: NOT_COVERED }
+        if (pseudonymised) await store.pseudonymise(orgId, subject, [])
+        else await store.erase(orgId, subject)
+        return { sessions: 0, pseudonymised, name: false, notCovered: NOT_COVERED }
       }
-      security.write('subjectEraseStarted', request.ip, key, { of: orgId, ...subject, found })
+      const how = { of: orgId, ...subject, ...(pseudonymised && { pseudonymised }) }
+      security.write('subjectEraseStarted', request.ip, key, { ...how, found })
+      const addresses = addressesOf((await store.catalog(orgId)).catalog, subject)
       const name = await forgetName(store, orgId, subject)
-      const sessions = await store.erase(orgId, subject).catch((error: unknown) => {
-        security.write('subjectErased', request.ip, key, { of: orgId, ...subject, failed: true })
+      const done = pseudonymised
+        ? store.pseudonymise(orgId, subject, addresses)
+        : store.erase(orgId, subject)
+      const sessions = await done.catch((error: unknown) => {
+        security.write('subjectErased', request.ip, key, { ...how, failed: true })
         throw error
       })
-      security.write('subjectErased', request.ip, key, { of: orgId, ...subject, sessions, name })
-      return { sessions, name, notCovered: NOT_COVERED }
+      security.write('subjectErased', request.ip, key, { ...how, sessions, name })
+      return { sessions, pseudonymised, name, notCovered: NOT_COVERED }
     },
   })
+}
+
+/** Single ones, as sessions have them. */
+function addressesOf({ clients }: Catalog, subject: Subject): string[] {
+  const own = clients.filter((c) =>
+    'clientId' in subject ? c.clientId === subject.clientId : c.userId === subject.userId,
+  )
+  return own.flatMap((c) => c.addresses).map((address) => address.replace(/\/(32|128)$/, ''))
 }
 
 /** By the catalog, or by monthly totals. */

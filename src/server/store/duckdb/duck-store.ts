@@ -382,6 +382,18 @@ export class DuckStore implements Store {
     return erased
   }
 
+  async pseudonymise(
+    orgId: string,
+    subject: Subject,
+    addresses: readonly string[],
+  ): Promise<number> {
+    await this.#emptyLog()
+    await this.closeInterrupted()
+    const replaced = await this.#erasure.pseudonymise(orgId, subject, addresses)
+    if (replaced > 0) await this.#retention.compactRollupNow()
+    return replaced
+  }
+
   async removeSessions(orgId: string, siteId: number): Promise<number> {
     await this.#emptyLog()
     const removed = await this.#erasure.removeSessions(orgId, siteId)

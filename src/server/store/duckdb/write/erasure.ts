@@ -12,6 +12,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Subject } from '../../store.js'
 import { int, literal, rowsOf } from '../database.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
+import { Pseudonyms } from './pseudonyms.js'
 import { KEPT_BY, SLICE_ROWS, SUMMED_COLUMNS, USAGE_COLUMNS } from './retention.js'
 import { rolledUpTo, unrollSql } from './rollup.js'
 import { insertSums } from './sums.js'
@@ -68,6 +69,31 @@ export class Erasure {
     const erased = await this.#delete(orgId, going)
     await this.#between(() => this.#atomic(() => this.#forget(orgId, subject)))
     return erased
+  }
+
+  /** All of a person stays, under pseudonyms. @returns how many sessions */
+  async pseudonymise(
+    orgId: string,
+    subject: Subject,
+    addresses: readonly string[],
+  ): Promise<number> {
+    const person = { where: isOf(subject), addresses }
+    const pseudonyms = new Pseudonyms(this.#connection, orgId, person)
+    let replaced = 0
+    for (const table of ['session', 'session_open'] as const) {
+      for (;;) {
+        const slice = await this.#between(() => this.#atomic(() => pseudonyms.replaceSlice(table)))
+        replaced += slice
+        if (slice < SLICE_ROWS) break
+      }
+    }
+    await this.#between(() =>
+      this.#atomic(async () => {
+        await pseudonyms.replaceTotals()
+        await this.#forget(orgId, subject)
+      }),
+    )
+    return replaced
   }
 
   /** As erase(); what its meters reported stays. */

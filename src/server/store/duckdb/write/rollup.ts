@@ -160,6 +160,11 @@ export function unrollSql(copies: string, rolled: number): string {
   return addSql(copies, `t.arrival <= ${int(rolled)}`, '-')
 }
 
+/** For rows of `session` that were changed, after unrollSql() of what they were. */
+export function rollSql(copies: string, rolled: number): string {
+  return addSql(copies, `t.arrival <= ${int(rolled)}`, '+')
+}
+
 /**
  * Numbers the writer's commits, and rolls up what they appended: on a connection of its own, while the writer goes on.
  *
