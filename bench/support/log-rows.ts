@@ -77,6 +77,9 @@ export function* logRows(plan: RowPlan): Generator<StoredSession> {
       userId: `user-${client >> 1}`,
       siteResourceId: resource + 1,
       unattributed: null,
+      otherClientId: null,
+      otherUserId: null,
+      seenTwice: false,
     }
   }
 }

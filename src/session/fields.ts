@@ -23,6 +23,7 @@ export interface Names {
   readonly userName: string | null
   readonly resourceName: string | null
   readonly siteName: string | null
+  readonly otherClientName: string | null
 }
 
 export interface SessionRow extends Session, Origin, Names {}
@@ -120,6 +121,10 @@ const OURS: readonly Field[] = [
   nullable('goodputRx', 'integer', 'payloadRx less retransmittedBytesRx.', (s) =>
     goodput(s.payloadRx, s.retransmittedBytesRx),
   ),
+  same('otherClientId'),
+  same('otherUserId'),
+  same('seenTwice'),
+  nameOf('otherClientId', 'otherClientName'),
 ]
 
 export const FIELDS: readonly Field[] = [...DOCUMENTED, ...OURS]

@@ -11,6 +11,9 @@ export const UNATTRIBUTED: Attribution = {
   userId: null,
   siteResourceId: null,
   unattributed: 'noPeers',
+  otherClientId: null,
+  otherUserId: null,
+  seenTwice: null,
 }
 
 type Added = Pick<Session, 'sessionId' | 'connectionCount'>

@@ -8,6 +8,7 @@ export const NO_NAMES: Names = {
   userName: null,
   resourceName: null,
   siteName: null,
+  otherClientName: null,
 }
 
 export class CatalogNames {
@@ -21,13 +22,14 @@ export class CatalogNames {
     this.#resources = new Map(catalog.resources.map((r) => [r.siteResourceId, r.name]))
   }
 
-  of(session: Pick<Session, 'clientId' | 'userId' | 'siteResourceId'>): Names {
-    const { clientId, userId, siteResourceId } = session
+  of(session: Pick<Session, 'clientId' | 'userId' | 'siteResourceId' | 'otherClientId'>): Names {
+    const { clientId, userId, siteResourceId, otherClientId } = session
     return {
       clientName: clientId === null ? null : (this.#clients.get(clientId) ?? null),
       userName: userId === null ? null : (this.#users.get(userId) ?? null),
       resourceName: siteResourceId === null ? null : (this.#resources.get(siteResourceId) ?? null),
       siteName: null,
+      otherClientName: otherClientId === null ? null : (this.#clients.get(otherClientId) ?? null),
     }
   }
 }

@@ -56,6 +56,8 @@ const MEASURED = { from: 'engine', nullable: false, inAccessLogs: true } as cons
 /** Measured from packets, which access logs do not see. */
 const PACKETS_ONLY = { from: 'engine', nullable: false, inAccessLogs: false } as const
 const ATTRIBUTED = { from: 'attribution', nullable: true, inAccessLogs: true } as const
+/** Of the end that is not `clientId`'s. Access logs say nothing of it. */
+const ATTRIBUTED_LATER = { ...ATTRIBUTED, inAccessLogs: false, later: true } as const
 const ADDED = { from: 'meter', nullable: false, inAccessLogs: true } as const
 
 export const SESSION_FIELDS = {
@@ -151,6 +153,20 @@ export const SESSION_FIELDS = {
     words: UNATTRIBUTED_REASONS,
     means: 'a reason',
     help: 'Why there is no client.',
+  },
+  /** Client to client through the hub; null also when the other end is no client. */
+  otherClientId: { ...ATTRIBUTED_LATER, ...ID, help: 'Client at the other end.' },
+  otherUserId: {
+    ...ATTRIBUTED_LATER,
+    type: 'text',
+    maxLength: 255,
+    help: 'User of the client at the other end.',
+  },
+  /** Null: it cannot be known (docs/accuracy.md). */
+  seenTwice: {
+    ...ATTRIBUTED_LATER,
+    type: 'boolean',
+    help: 'From one peer to another: each packet passed the interface in and out, and counts twice.',
   },
   /** 1, or how many bursts `consolidate` merged. */
   connectionCount: {

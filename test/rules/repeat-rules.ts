@@ -99,4 +99,19 @@ export const REPEAT_RULES: readonly Rule[] = [
     ],
     [{ payloadTx: 200, retransmitsTx: 1, retransmittedBytesTx: 100 }],
   ),
+  rule(
+    'from one peer to another each packet passes twice: one session, doubled, and the goodput once',
+    [
+      ...[t(0, a, S, 0, 1000), t(0.02, b, S | A, 0, 1000), t(0.02, a, A, 0, 1001)],
+      ...[d(1, 100), d(1, 700, b), d(701, 300, b)],
+      ...[t(0.01, a, F | A, 0, 1101), t(0.01, b, F | A, 0, 2001), t(0.01, a, A, 0, 1102)],
+    ].flatMap((packet) => [packet, { ...packet, wait: 0.0001 }]),
+    [
+      {
+        ...{ packetsTx: 10, packetsRx: 8, payloadTx: 200, payloadRx: 2000, connState: 'SF' },
+        ...{ retransmitsTx: 3, retransmittedBytesTx: 100 },
+        ...{ retransmitsRx: 4, retransmittedBytesRx: 1000 },
+      },
+    ],
+  ),
 ]

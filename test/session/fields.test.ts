@@ -125,7 +125,7 @@ describe('csv', () => {
   test('a line has as many cells as the header', () => {
     const header = csvHeader(FIELDS)
     expect(csvLine(FIELDS, aRow()).split(',').length).toBe(header.split(',').length)
-    expect(header.endsWith('goodputTx,goodputRx\r\n')).toBe(true)
+    expect(header.endsWith('otherClientId,otherUserId,seenTwice,otherClientName\r\n')).toBe(true)
   })
 })
 

@@ -41,6 +41,9 @@ export function session(sequence: number, change: Partial<Session> = {}): Sessio
     userId: 'u1',
     siteResourceId: 7,
     unattributed: null,
+    otherClientId: null,
+    otherUserId: null,
+    seenTwice: false,
     ...change,
   }
 }

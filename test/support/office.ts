@@ -243,6 +243,9 @@ function oneSession(
     userId,
     siteResourceId: resourceIndex + 1,
     unattributed: null,
+    otherClientId: null,
+    otherUserId: null,
+    seenTwice: false,
   })
 }
 

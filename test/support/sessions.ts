@@ -72,6 +72,9 @@ export function aSession(change: Partial<Session> = {}): Session {
     userId: null,
     siteResourceId: null,
     unattributed: 'noPeers',
+    otherClientId: null,
+    otherUserId: null,
+    seenTwice: false,
     connectionCount: 1,
     ...change,
   }
@@ -87,6 +90,7 @@ export function aRow(change: Partial<SessionRow> = {}): SessionRow {
     userName: null,
     resourceName: null,
     siteName: null,
+    otherClientName: null,
     ...change,
   }
 }

@@ -38,6 +38,7 @@ export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
   readonly userEmail: string | null
   readonly resourceName: string | null
   readonly siteName: string | null
+  readonly otherClientName: string | null
   /** Null when a port is not known (an access log that was consolidated). */
   readonly communityId: string | null
   /** Octets of payload that were here for the first time. */

@@ -6,8 +6,11 @@
  *   (hub-and-spoke) it is the initiator's peer.
  * - The client is the catalog's with that peer's public key; else, and where there are no peers, the one whose
  *   `addresses` hold the source, then the destination.
- * - The resource is the catalog's for the destination, port and protocol; of a session that came to a client from
- *   somebody who is none, the one that opened it (see CatalogIndex).
+ * - The other client is the one at the other end, looked up in the same way.
+ * - The resource is the catalog's for the destination, port and protocol; of a session that came to a client, the one
+ *   that opened it (see CatalogIndex): by its port alone where that end is a client, too.
+ * - From one peer to another a packet passes the interface twice. A /0 says nothing of where a packet goes: what it alone
+ *   holds may be for a host of this network. So nobody is reached by it, and whether such a session passes twice is not known.
  *
  * States are counted: an epoch begins before the peers are read, and with each catalog. The engine stamps a session
  * with the epoch that it opened in, so what a session is given does not depend on when it is asked for, nor on any
@@ -16,7 +19,7 @@
 import type { Catalog } from '../../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../../session/session.js'
 import type { PeerSnapshot } from '../wireguard/device.js'
-import { CatalogIndex } from './catalog-index.js'
+import { CatalogIndex, type ClientMatch } from './catalog-index.js'
 import { type Owner, PeerTable } from './peer-table.js'
 
 export interface AttributorOptions {
@@ -167,9 +170,11 @@ export class Attributor {
     const peer = source?.peer ?? dest?.peer ?? null
     const atSource = catalog.clientOfAddress(sourceIp, epoch)
     const atDest = catalog.clientOfAddress(destIp, epoch)
-    const ofPeer = peer === null ? null : catalog.clientOfKey(peer.publicKey, epoch)
-    const client = ofPeer ?? atSource ?? atDest
-    const cameToClient = source === null && atSource === null && (dest !== null || atDest !== null)
+    const reached = source !== null && dest?.defaultRoute ? null : dest
+    const ofSource = source === null ? null : catalog.clientOfKey(source.peer.publicKey, epoch)
+    const ofDest = dest === null ? null : catalog.clientOfKey(dest.peer.publicKey, epoch)
+    const client = (source === null ? ofDest : ofSource) ?? atSource ?? atDest
+    const other = otherThan(client, (reached && ofDest) ?? atDest, ofSource ?? atSource)
     return {
       peerPublicKey: peer?.publicKey ?? null,
       clientEndpoint: peer?.endpointAt(epoch) ?? null,
@@ -177,8 +182,15 @@ export class Attributor {
       userId: client?.userId ?? null,
       siteResourceId:
         catalog.resourceOf(destIp, destPort, protocol, epoch) ??
-        (cameToClient ? catalog.openerOf(sourceIp, sourcePort, protocol, epoch) : null),
+        (reached === null && atDest === null
+          ? null
+          : catalog.openerOf(sourceIp, sourcePort, protocol, epoch, {
+              isClient: source !== null || atSource !== null,
+            })),
       unattributed: client !== null ? null : this.#reason(peer !== null),
+      otherClientId: other?.clientId ?? null,
+      otherUserId: other?.userId ?? null,
+      seenTwice: passesTwice(source, dest, other !== null),
     }
   }
 
@@ -225,4 +237,23 @@ export class Attributor {
     if (unattributed === null) this.#attributed += by
     else this.#unattributed[unattributed as Reason] += by
   }
+}
+
+/** The first of these that is another client. */
+function otherThan(
+  client: ClientMatch | null,
+  ...ends: readonly (ClientMatch | null)[]
+): ClientMatch | null {
+  return ends.find((end) => end !== null && end.clientId !== client?.clientId) ?? null
+}
+
+/** From one peer to another; null: it cannot be known whether it goes to the second one, or through this host at all. */
+function passesTwice(
+  source: Owner | null,
+  dest: Owner | null,
+  otherIsClient: boolean,
+): boolean | null {
+  if (source !== null && dest !== null && source.peer !== dest.peer)
+    return source.defaultRoute || dest.defaultRoute ? null : true
+  return otherIsClient ? null : false
 }

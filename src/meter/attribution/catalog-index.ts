@@ -77,14 +77,21 @@ export class CatalogIndex {
 
   /**
    * The resource that opened a session: whose port it came from (FTP's data connections: port 21); from any other port
-   * the only one of that destination and protocol, since nothing tells several apart.
+   * the only one of that destination and protocol, since nothing tells several apart. A client opens sessions of its
+   * own from any port, so that its address and protocol alone name no resource.
    */
-  openerOf(ip: string, port: number, protocol: Protocol, epoch: number): number | null {
-    return (
+  openerOf(
+    ip: string,
+    port: number,
+    protocol: Protocol,
+    epoch: number,
+    { isClient }: { readonly isClient: boolean },
+  ): number | null {
+    const byPort =
       this.resourceOf(ip, port, protocol, epoch) ??
-      (port === FTP_DATA ? this.resourceOf(ip, FTP_CONTROL, protocol, epoch) : null) ??
-      this.#resources.firstMatch(ip, (timeline) => timeline.at(epoch)?.only(protocol) ?? null)
-    )
+      (port === FTP_DATA ? this.resourceOf(ip, FTP_CONTROL, protocol, epoch) : null)
+    if (byPort !== null || isClient) return byPort
+    return this.#resources.firstMatch(ip, (timeline) => timeline.at(epoch)?.only(protocol) ?? null)
   }
 
   /** @returns how many values besides the present ones are left */

@@ -6,10 +6,12 @@ import { PrefixTimelines } from './prefix-timelines.js'
 /** Peers that are gone are remembered while there is room: one that comes back is the same. */
 const GONE_MIN = 1024
 
-/** A peer, and whether another may come between it and the address: the prefix that it holds is wider. */
 export interface Owner {
   readonly peer: PeerIdentity
+  /** No other peer may come between it and the address: the prefix that it holds is the address. */
   readonly hostRoute: boolean
+  /** It may be asked to send on what is for no peer: the prefix that it holds is /0. */
+  readonly defaultRoute: boolean
 }
 
 interface Claim extends Owner {
@@ -60,7 +62,7 @@ export class PeerTable {
       for (const { publicKey, allowedIps } of peers) {
         const peer = this.#identityOf(publicKey)
         for (const prefix of allowedIps)
-          add(prefix, () => ({ publicKey, peer, hostRoute: isHostRoute(prefix) }))
+          add(prefix, () => ({ publicKey, peer, ...routeOf(prefix) }))
       }
     })
     this.#count(new Set(peers.map(({ publicKey }) => publicKey)))
@@ -106,8 +108,11 @@ export class PeerTable {
   }
 }
 
-function isHostRoute(prefix: string): boolean {
-  return prefix.endsWith(prefix.includes(':') ? '/128' : '/32')
+function routeOf(prefix: string): Pick<Owner, 'hostRoute' | 'defaultRoute'> {
+  return {
+    hostRoute: prefix.endsWith(prefix.includes(':') ? '/128' : '/32'),
+    defaultRoute: prefix.endsWith('/0'),
+  }
 }
 
 /** What of the peers decides attribution, as one text: sorted keys with their allowed IPs. */

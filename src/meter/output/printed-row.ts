@@ -12,7 +12,13 @@ import { SESSION_FIELD_NAMES } from '../../session/session-table.js'
 type Filled = { -readonly [K in keyof SessionRow]: SessionRow[K] }
 
 const assignSession = assigner<Session>(SESSION_FIELD_NAMES)
-const assignNames = assigner<Names>(['clientName', 'userName', 'resourceName', 'siteName'])
+const assignNames = assigner<Names>([
+  'clientName',
+  'userName',
+  'resourceName',
+  'siteName',
+  'otherClientName',
+])
 
 export class PrintedRow {
   #row: Filled | null = null

@@ -54,10 +54,10 @@ export const FIELD_CHECKS: readonly (readonly [SessionFieldName, Check, string])
   SESSION_FIELD_NAMES.map((name) => {
     const field: SessionField = SESSION_FIELDS[name]
     const [check, expected] = checkOf(field)
-    if (field.later) return [name, (v: unknown) => v === undefined || check(v), expected] as const
-    return field.nullable
-      ? ([name, orNull(check), `${expected} or null`] as const)
-      : ([name, check, expected] as const)
+    const [takes, said] = field.nullable
+      ? [orNull(check), `${expected} or null`]
+      : [check, expected]
+    return [name, field.later ? (v: unknown) => v === undefined || takes(v) : takes, said] as const
   })
 
 /** IPv4 as isIP() takes it, which is its canonical text too: four numbers up to 255 without leading zeros. */

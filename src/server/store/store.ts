@@ -32,6 +32,7 @@ export interface LogRow extends StoredSession {
   readonly userEmail: string | null
   readonly resourceName: string | null
   readonly siteName: string | null
+  readonly otherClientName: string | null
 }
 
 export interface AddressFilter {
@@ -62,6 +63,8 @@ export interface LogFilter {
   readonly siteIds?: readonly number[]
   readonly siteResourceIds?: readonly (number | null)[]
   readonly userIds?: readonly (string | null)[]
+  /** At either end. */
+  readonly party?: Subject
   readonly state?: 'open' | 'ended' | 'interrupted'
   readonly connStates?: readonly ConnState[]
   readonly endReasons?: readonly EndReason[]

@@ -116,6 +116,9 @@ describe('who', () => {
         userId: null,
         siteResourceId: null,
         unattributed: null,
+        otherClientId: 1,
+        otherUserId: 'anna',
+        seenTwice: true,
       },
     ],
     [
@@ -173,9 +176,8 @@ describe('who', () => {
   ] as const)
     test(name, () => {
       const attributor = withPeers()
-      expect(attributor.attribute(record(source, dest))).toEqual(want)
-      // The second time it comes out of the caches.
-      expect(attributor.attribute(record(source, dest))).toEqual(want)
+      const one = { otherClientId: null, otherUserId: null, seenTwice: false }
+      expect(attributor.attribute(record(source, dest))).toEqual({ ...one, ...want })
     })
 
   test('without peers and without clients in the catalog there is a reason of its own', () => {
@@ -200,6 +202,63 @@ describe('who', () => {
       '100.90.128.31/32',
       '100.90.7.0/24',
     ])
+  })
+})
+
+describe('client to client', () => {
+  const ends = (attributor: Attributor, source: string, dest: string, ports: object = {}) => {
+    const given = attributor.attribute(record(source, dest, 0, ports))
+    const { peerPublicKey, clientId, otherClientId, siteResourceId, seenTwice } = given
+    return [peerPublicKey, clientId, otherClientId, siteResourceId, seenTwice]
+  }
+
+  test('whoever opened it', () => {
+    const attributor = withPeers()
+    expect(ends(attributor, '100.90.128.11', '100.90.128.12')).toEqual([ANNA, 1, 2, null, true])
+    expect(ends(attributor, '100.90.128.12', '100.90.128.11')).toEqual([RAVI, 2, 1, null, true])
+  })
+
+  test('an unknown peer that opens it stays unknown; the client that it reaches is the other', () => {
+    const attributor = withPeers()
+    expect(ends(attributor, '100.90.128.31', '100.90.128.12')).toEqual([LYON, null, 2, null, true])
+    expect(ends(attributor, '100.90.128.12', '100.90.128.31')).toEqual([RAVI, 2, null, null, true])
+  })
+
+  test('two hosts of one peer are one client, which is not known to pass twice', () => {
+    expect(ends(withPeers(), '10.44.0.7', '10.44.0.8')).toEqual([LYON, null, null, null, false])
+  })
+
+  test('by addresses of the catalog: both are named, and nobody knows whether it passes twice', () => {
+    const attributor = withPeers()
+    expect(ends(attributor, '100.90.7.5', '100.90.128.12')).toEqual([RAVI, 2, 3, null, null])
+    expect(ends(attributor, '100.90.128.12', '100.90.7.5')).toEqual([RAVI, 2, 3, null, null])
+    expect(ends(attributor, '100.90.7.5', '100.90.7.6')).toEqual([null, 3, null, null, false])
+  })
+
+  test('a /0 reaches nobody for certain', () => {
+    const attributor = new Attributor()
+    attributor.catalogChanged(catalog)
+    attributor.peersChanged(snapshot(peer(ANNA, ['0.0.0.0/0']), peer(RAVI, ['10.9.0.2/32'])))
+    expect(ends(attributor, '10.9.0.2', '10.20.0.10')).toEqual([RAVI, 2, null, 10, null])
+    expect(ends(attributor, '203.0.113.1', '10.9.0.2')).toEqual([ANNA, 1, 2, null, null])
+  })
+
+  test('a resource behind a client is named whoever opened the session, by its port', () => {
+    const behind = {
+      siteResourceId: 11,
+      name: 'files in Lyon',
+      destination: '10.44.0.9',
+      protocol: 'tcp' as const,
+      ports: [21],
+    }
+    const attributor = withPeers()
+    attributor.catalogChanged({ ...catalog, resources: [behind] })
+    const epoch = attributor.epoch
+    const resource = (source: string, dest: string, sourcePort: number, destPort: number) =>
+      attributor.attribute(record(source, dest, epoch, { sourcePort, destPort })).siteResourceId
+    expect(resource('100.90.128.12', '10.44.0.9', 50_000, 21)).toBe(11)
+    expect(resource('10.44.0.9', '100.90.128.12', 20, 50_000)).toBe(11)
+    expect(resource('10.44.0.9', '100.90.128.12', 50_001, 22)).toBeNull()
   })
 })
 

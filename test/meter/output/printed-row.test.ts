@@ -5,7 +5,13 @@ import type { Session } from '../../../src/session/session.js'
 import { aRow, aSession } from '../../support/sessions.js'
 
 test('every field is of the latest session, none of the one before', () => {
-  const names = { clientName: 'a', userName: 'b', resourceName: 'c', siteName: 'd' }
+  const names = {
+    clientName: 'a',
+    userName: 'b',
+    resourceName: 'c',
+    siteName: 'd',
+    otherClientName: 'e',
+  }
   const other = Object.fromEntries(
     Object.entries(aSession()).map(([name, value]) => [name, `other ${value}`]),
   ) as unknown as Session

@@ -11,10 +11,10 @@ import { PrintedRow } from '../../../src/meter/output/printed-row.js'
 import { RecordRows } from '../../../src/meter/output/record-rows.js'
 import { CsvWriter, NdjsonWriter } from '../../../src/meter/output/row-writer.js'
 import { makeSession, UNATTRIBUTED } from '../../../src/session/make-session.js'
+import { NO_NAMES } from '../../../src/session/names.js'
 import { CONN_STATES, DIRECTION_BASES } from '../../../src/session/session.js'
 
 const PREFIX = '01KG02AGFTEEHZC43G'
-const NO_NAMES = { clientName: null, userName: null, resourceName: null, siteName: null }
 const TIME_MAX = 4_000_000_000_000_000
 const COUNTERS = RECORD_COUNTERS
 /** No more than the payload can have been sent again. */

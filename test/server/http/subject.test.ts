@@ -30,6 +30,8 @@ beforeAll(async () => {
     started(3, 4, { clientId: 2, userId: 'ulla' }),
     ...[5, 6, 7].map((n) => started(9, n, { clientId: 7, userId: 'max' })),
     started(9, 8, { clientId: null, userId: null }),
+    // Max reached Ulla's laptop through the hub.
+    started(9, 9, { clientId: 7, userId: 'max', otherClientId: 1, otherUserId: 'ulla' }),
   ]
   const send = (org: string, key: string) =>
     server.request('POST', `/api/v1/org/${org}/site/1/sessions`, key, {
@@ -78,14 +80,16 @@ test('export: names, totals and sessions of that person, and of nobody else', as
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(lines.map((line) => line.kind)).toEqual([
-    ...['name', 'name', 'usage', 'session', 'session', 'session', 'session'],
+    ...['name', 'name', 'usage', 'session', 'session', 'session', 'session', 'session'],
   ])
   expect(lines.slice(0, 3)).toMatchObject([
     { email: 'ulla@example.org' },
     { clientId: 1, name: 'laptop' },
     { id: 'ulla', sessions: 4 },
   ])
-  expect(new Set(lines.slice(3).map((line) => line.userId))).toEqual(new Set(['ulla']))
+  const ends = lines.slice(3).map((line) => [line.userId, line.otherUserId])
+  const opened = Array(4).fill(['ulla', null])
+  expect(ends.sort()).toEqual([['max', 'ulla'], ...opened])
 })
 
 test.each([
@@ -108,36 +112,36 @@ test.each([{}, { userId: 'ulla', clientId: 1 }, { userId: '' }, { clientId: 0 }]
 test('erasing is confirmed by the number of sessions', async () => {
   const unconfirmed = await tunmeter('subject', 'erase', '--user', 'ulla')
   expect(unconfirmed.code).toBe(1)
-  expect(unconfirmed.stderr).toContain('this erases 4 sessions')
+  expect(unconfirmed.stderr).toContain('this erases 5 sessions')
   const few = await server.request('POST', `${ORG}/subject/erase`, admin, {
-    ...{ userId: 'ulla', confirm: 3 },
+    ...{ userId: 'ulla', confirm: 4 },
   })
-  expect(few).toMatchObject({ status: 409, body: { data: { sessions: 4 } } })
-  expect((await log()).pagination.total).toBe(8)
+  expect(few).toMatchObject({ status: 409, body: { data: { sessions: 5 } } })
+  expect((await log()).pagination.total).toBe(9)
 })
 
 test('erasing takes sessions and names of that person; totals, others and other organisations stay', async () => {
   const before = await usage()
-  expect(before).toEqual({ ulla: 4, max: 3, null: 1 })
-  const done = await tunmeter('subject', 'erase', '--user', 'ulla', '--confirm', '4')
-  expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('4 sessions erased') })
+  expect(before).toEqual({ ulla: 4, max: 4, null: 1 })
+  const done = await tunmeter('subject', 'erase', '--user', 'ulla', '--confirm', '5')
+  expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('5 sessions erased') })
   expect(done.stderr).toContain('not covered: backups')
   const { pagination, log: rows } = await log()
   expect([pagination.total, rows.length]).toEqual([4, 4])
   const { body } = await server.get(`${ORG}/logs/connection/summary?${RANGE}&groupBy=user`, admin)
   expect(body.data.totals.sessions).toBe(4)
-  expect(await usage()).toEqual({ max: 3, null: 5 })
+  expect(await usage()).toEqual({ max: 4, null: 5 })
   const { catalog } = { catalog: (await server.get(`${ORG}/catalog`, admin)).body.data }
   expect(JSON.stringify(catalog)).not.toContain('lla')
   expect(catalog.clients).toMatchObject([{ name: 'laptop', userId: null }, { name: 'phone' }])
   expect((await log('q=Ulla')).pagination.total).toBe(0)
   const root = await server.key({ scope: 'root' })
   const others = await server.get(`/api/v1/org/other/logs/connection?${RANGE}`, root)
-  expect(others.body.data.pagination.total).toBe(8)
+  expect(others.body.data.pagination.total).toBe(9)
 })
 
 test('what was erased is a counted hole where it was, and no hole beside it', async () => {
-  expect(await holes()).toMatchObject([{ sessions: 3 }, { sessions: 1 }])
+  expect(await holes()).toMatchObject([{ sessions: 4 }, { sessions: 1 }])
   const between = `timeStart=${new Date(hourStartUs / 1e3 - 8 * 3600e3).toISOString()}&timeEnd=${new Date(hourStartUs / 1e3 - 4 * 3600e3).toISOString()}`
   const { body } = await server.get(`${ORG}/completeness?${between}`, admin)
   expect(body.data.complete).toBe(true)
@@ -160,9 +164,9 @@ test('a client is erased by its number, and both are in the audit trail', async 
   expect(audit.map((e: { event: string; facts: object }) => [e.event, e.facts])).toEqual([
     ['subjectErased', { clientId: 7, sessions: 3, name: true }],
     ['subjectEraseStarted', { clientId: 7, found: 3 }],
-    ['subjectErased', { userId: 'ulla', sessions: 4, name: true }],
-    ['subjectEraseStarted', { userId: 'ulla', found: 4 }],
-    ['subjectExported', { userId: 'ulla', rows: 4 }],
+    ['subjectErased', { userId: 'ulla', sessions: 5, name: true }],
+    ['subjectEraseStarted', { userId: 'ulla', found: 5 }],
+    ['subjectExported', { userId: 'ulla', rows: 5 }],
   ])
 })
 

@@ -39,6 +39,8 @@ test.each([
   ['peerPublicKey', 'half \ud800', /^peerPublicKey/],
   ['clientEndpoint', '\udc00', /^clientEndpoint/],
   ['midstream', null, /^midstream/],
+  ['otherClientId', 0, /^otherClientId/],
+  ['seenTwice', 1, /^seenTwice: expected true or false or null, got 1$/],
   ['unattributed', undefined, /^unattributed: expected a reason or null, got nothing$/],
 ])('%s = %j is refused', (name, value, reason) => {
   expect(check({ [name]: value })).toMatch(reason)

@@ -27,6 +27,8 @@ const SESSIONS = [
   session(2, { bytesTx: 0, bytesRx: Number.MAX_SAFE_INTEGER, peerPublicKey: 'k'.repeat(64) }),
   session(3, { sourceIp: 'FD00:0:0::0002', destIp: '::ffff:10.8.0.2', midstream: true }),
   session(4, { clientId: null, userId: null, siteResourceId: null, unattributed: 'noPeers' }),
+  session(6, { otherClientId: 7, otherUserId: 'bob', seenTwice: true }),
+  session(7, { otherClientId: null, seenTwice: null }),
   session(5, { protocol: 'udp', connState: 'S0', handshakeRttUs: null, clientEndpoint: null }),
 ]
 const TEXT = JSON.stringify(batch(1, SESSIONS))
@@ -42,12 +44,12 @@ test('a batch as a meter writes it is read as JSON.parse and the checks read it'
 
 test('a meter of before a field came sends it not: it is null, and is not when it is wrong', () => {
   const before = [session(1), session(2)].map((s) => {
-    const { retransmitsTx: _, retransmittedBytesRx: __, ...rest } = s
+    const { retransmitsTx: _, retransmittedBytesRx: __, seenTwice: ___, ...rest } = s
     return rest
   })
   const text = JSON.stringify({ ...batch(1, []), sessions: before })
   for (const read of [readBatch(Buffer.from(text)), JSON.parse(text)]) {
-    const unknown = { retransmitsTx: null, retransmittedBytesRx: null }
+    const unknown = { retransmitsTx: null, retransmittedBytesRx: null, seenTwice: null }
     const known = { retransmitsRx: 0, retransmittedBytesTx: 0 }
     const each = { ...unknown, ...known }
     expect(checked(read)).toMatchObject({ sessions: [each, each] })

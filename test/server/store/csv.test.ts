@@ -44,6 +44,8 @@ beforeAll(async () => {
     endReason: fc.constantFrom('activeTimeout' as const, 'idleTimeout' as const),
     midstream: fc.boolean(),
     unattributed: fc.constantFrom(null, 'noMatch' as const),
+    otherClientId: fc.constantFrom(null, 1, 2, 77),
+    seenTwice: fc.constantFrom(null, true, false),
   })
   const sequence = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 2 ** 40 }))
   const sessions = fc

@@ -190,6 +190,20 @@ test('pseudonyms: the same within one deed, others in the next, in filters like 
   expect(await t.store.count('acme', { ...ALWAYS, userIds: [userId!] })).toBe(4)
 })
 
+test('pseudonyms: at the other end of somebody else’s session, too, and only there', async () => {
+  const toOtto = {
+    ...{ clientId: 4, userId: 'max', sourceIp: '10.8.0.4', destIp: '10.8.0.3' },
+    ...{ otherClientId: 3, otherUserId: 'otto', seenTwice: true },
+  }
+  await t.send('acme', 1, batch(1, [session(1, toOtto), session(2, OTTO)], alive()))
+  expect(await t.store.pseudonymise('acme', { userId: 'otto' }, [])).toBe(2)
+  const [ofMax, own] = await rowsOfAll()
+  expect(ofMax).toMatchObject({ clientId: 4, userId: 'max', sourceIp: '10.8.0.4' })
+  expect(ofMax!.destIp).toMatch(/^24[0-7]\./)
+  expect([ofMax!.otherClientId, ofMax!.otherUserId]).toEqual([own!.clientId, own!.userId])
+  expect(ofMax!.otherUserId).toMatch(/^pseudonym-/)
+})
+
 test('pseudonyms: sums by the hour that were made before are under them, and what was deleted by retention, too', async () => {
   const sessions = Array.from({ length: 500 }, (_, i) => session(i + 1, OTTO))
   await t.send('acme', 1, batch(1, sessions, alive()))

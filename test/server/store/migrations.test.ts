@@ -96,8 +96,8 @@ test('a file of the first version gets its hours and its headers at the start', 
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   // What was not counted then is not known now.
-  const again = (await allRows()).map((r) => [r.retransmitsTx, r.retransmittedBytesRx])
-  expect(again).toEqual(Array(10).fill([null, null]))
+  const later = (await allRows()).map((r) => [r.retransmitsTx, r.otherClientId, r.seenTwice])
+  expect(later).toEqual(Array(10).fill([null, null, null]))
   expect(payloads).toEqual(
     [0, 1, 2, 3, 4].flatMap((i) => Array(2).fill([i < 4 ? 400 : null, 2000])),
   )
@@ -148,7 +148,7 @@ for (const version of [1, 2]) {
     let before: unknown[][] = []
     // Not of columns that a step changes by intent.
     const kept = STORED_COLUMNS.map((c) => c.name).filter(
-      (n) => !/^(peer|headers_.x|retransmit.*)$/.test(n),
+      (n) => !/^(peer|headers_.x|retransmit.*|other_.*|seen_twice)$/.test(n),
     )
     const same = `SELECT ${kept.join(', ')} FROM`
     await makeFile(version, async (connection) => {

@@ -32,6 +32,13 @@ beforeAll(async () => {
   const more = [
     session(100, { clientId: null, userId: 'Λάμδα-ΟΔΟΣ' }),
     session(101, { clientId: null, userId: 'u' }),
+    session(103, {
+      clientId: null,
+      userId: null,
+      destPort: 1103,
+      otherClientId: 1,
+      otherUserId: 'bob',
+    }),
     session(102, { clientId: null, userId: null, destIp: '192.168.77.5', destPort: 44_321 }),
   ]
   await store.send('acme', 1, batch(1, [...sessions, ...more]))
@@ -55,6 +62,11 @@ test('both forms of a letter find both, and so do small letters', async () => {
   const both = [NAMES.indexOf('Zo\u00eb') + 1, NAMES.indexOf('Zoe\u0308') + 1]
   for (const text of ['Zo\u00eb', 'zoe\u0308', 'ZO\u00cb'])
     expect((await found(text)).sort()).toEqual(both.sort())
+})
+
+test('the client at the other end and its user are found', async () => {
+  expect(await found('bob')).toEqual([1103])
+  expect((await found('ΓΙΩΡΓΟΣ')).sort()).toEqual([1, 1103])
 })
 
 test('ids and addresses of users are found, too', async () => {

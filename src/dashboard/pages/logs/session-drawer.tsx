@@ -144,6 +144,12 @@ function Who({ row }: { row: LogRow }) {
         {row.userName ?? row.userEmail ?? userId ?? <span class="muted">–</span>}
         {row.userName && row.userEmail && <span class="muted"> {row.userEmail}</span>}
       </Fact>
+      {row.otherClientId !== null && (
+        <Fact name="Other client">
+          {row.otherClientName ?? row.otherClientId}
+          {row.otherUserId && <span class="muted"> {row.otherUserId}</span>}
+        </Fact>
+      )}
       <Fact name="Resource" actions={cell('resource')}>
         {row.resourceName ?? siteResourceId ?? (
           <span class="muted">not in the catalog: {row.destAddr}</span>
@@ -200,6 +206,9 @@ function How({ row }: { row: LogRow }) {
       {tcp && <Fact name="Handshake">{rtt === null ? 'not seen' : handshakeText(rtt)}</Fact>}
       <Fact name="Direction">{row.directionBasis && basisText(row.directionBasis)}</Fact>
       <Fact name="Midstream">{row.midstream ? 'yes: its beginning was not seen' : 'no'}</Fact>
+      {row.seenTwice && (
+        <Fact name="Seen twice">from peer to peer: each packet counts going in and going out</Fact>
+      )}
       {row.connectionCount > 1 && (
         <Fact name="Connections">{formatCount(row.connectionCount)} merged into this record</Fact>
       )}

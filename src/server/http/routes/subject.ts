@@ -59,10 +59,7 @@ function subjectOf(given: { userId?: string | undefined; clientId?: number | und
 }
 
 function filterOf(subject: Subject): LogFilter {
-  const range = { fromUs: 0, toUs: TIME_US_MAX }
-  return 'userId' in subject
-    ? { ...range, userIds: [subject.userId] }
-    : { ...range, clientIds: [subject.clientId] }
+  return { fromUs: 0, toUs: TIME_US_MAX, party: subject }
 }
 
 function exportRoute({ store, security, metrics }: ServerContext): Route {

@@ -143,6 +143,7 @@ function specialCells(
     sessionId: { kind: 'sessionId', columns: columns('run', 'seq') },
     communityId: { kind: 'communityId', columns: five, words: PROTOCOLS },
     clientName: { kind: 'name', columns: columns('client_id'), ...clients },
+    otherClientName: { kind: 'name', columns: columns('other_client_id'), ...clients },
     resourceName: { kind: 'name', columns: columns('site_resource_id'), ...resources },
     siteName: { kind: 'name', columns: columns('site_id'), ...sites },
     userName: { kind: 'textName', columns: columns('user_id'), ...users },

@@ -12,6 +12,7 @@ const NAMES = [
   ['userEmail', 'u.email'],
   ['resourceName', 'r.name'],
   ['siteName', 's.name'],
+  ['otherClientName', 'o.name'],
 ] as const
 
 /** Plain columns of one source, with its flags; `t` is the table. */
@@ -37,7 +38,8 @@ export const NAME_JOINS = `
     LEFT JOIN catalog_client c ON c.org_id = p.org_id AND c.id = p.client_id
     LEFT JOIN catalog_user u ON u.org_id = p.org_id AND u.id = p.user_id
     LEFT JOIN catalog_resource r ON r.org_id = p.org_id AND r.id = p.site_resource_id
-    LEFT JOIN catalog_site s ON s.org_id = p.org_id AND s.id = p.site_id`
+    LEFT JOIN catalog_site s ON s.org_id = p.org_id AND s.id = p.site_id
+    LEFT JOIN catalog_client o ON o.org_id = p.org_id AND o.id = p.other_client_id`
 
 type Row = { -readonly [K in keyof LogRow]: LogRow[K] }
 

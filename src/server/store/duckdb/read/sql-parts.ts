@@ -1,6 +1,6 @@
 /** Conditions on rows `t` of either table, one kind a function. Numbers are written as literals, texts are bound. */
 import { isIP } from 'node:net'
-import type { AddressFilter, TextIds } from '../../store.js'
+import type { AddressFilter, Subject, TextIds } from '../../store.js'
 import { int, literal } from '../database.js'
 import { endpointHolds, endpointHoldsAsWritten } from '../schema/columns.js'
 
@@ -30,6 +30,13 @@ export function inTexts(sql: Sql, column: string, list: readonly (string | null)
     texts.length === 0 ? [] : [`${column} IN (${texts.map((t) => sql.bind(t)).join(', ')})`]
   if (texts.length < list.length) parts.push(`${column} IS NULL`)
   return or(parts)
+}
+
+/** The session has this client or user at one of its ends. */
+export function isParty(subject: Subject): string {
+  return 'userId' in subject
+    ? `(user_id = ${literal(subject.userId)} OR other_user_id = ${literal(subject.userId)})`
+    : `(client_id = ${int(subject.clientId)} OR other_client_id = ${int(subject.clientId)})`
 }
 
 export function addresses(
@@ -95,15 +102,20 @@ export function anywhere(sql: Sql, text: string, named: TextIds | undefined): st
     // As a meter may have written it, which the row shows.
     ...(small === text ? [] : [endpointHoldsAsWritten(text, (t) => sql.bind(t))]),
     // The cheaper way, over all rows, where it says the same.
-    ASCII.test(text)
-      ? `contains(lower(t.user_id), ${needle})`
-      : `contains(folded(t.user_id), folded(${sql.bind(text)}))`,
+    ...['t.user_id', 't.other_user_id'].map((column) =>
+      ASCII.test(text)
+        ? `contains(lower(${column}), ${needle})`
+        : `contains(folded(${column}), folded(${sql.bind(text)}))`,
+    ),
   ]
   if (named !== undefined) {
     const { clientIds, userIds, siteResourceIds, siteIds } = named
-    if (clientIds.length > 0) parts.push(inNumbers('t.client_id', clientIds))
+    if (clientIds.length > 0)
+      parts.push(inNumbers('t.client_id', clientIds), inNumbers('t.other_client_id', clientIds))
     // Not bound: there may be more than a statement takes parameters.
-    if (userIds.length > 0) parts.push(`t.user_id IN (${userIds.map(literal).join(', ')})`)
+    if (userIds.length > 0)
+      for (const column of ['t.user_id', 't.other_user_id'])
+        parts.push(`${column} IN (${userIds.map(literal).join(', ')})`)
     if (siteResourceIds.length > 0) parts.push(inNumbers('t.site_resource_id', siteResourceIds))
     if (siteIds.length > 0) parts.push(inNumbers('t.site_id', siteIds))
   }

@@ -14,7 +14,7 @@ import {
   rolledTable,
   wholeHours,
 } from '../write/rollup.js'
-import { addresses, anywhere, inNumbers, inTexts, or, type Sql } from './sql-parts.js'
+import { addresses, anywhere, inNumbers, inTexts, isParty, or, type Sql } from './sql-parts.js'
 import { termSql } from './terms.js'
 
 /**
@@ -165,6 +165,7 @@ function conditions(sql: Sql, orgId: string, filter: LogFilter, except?: keyof L
     siteIds: (list) => inNumbers('t.site_id', list),
     siteResourceIds: (list) => inNumbers('t.site_resource_id', list),
     userIds: (list) => inTexts(sql, 't.user_id', list),
+    party: (subject) => `coalesce(${isParty(subject)}, false)`,
     connStates: (list) => inTexts(sql, 't.conn_state', list),
     endReasons: (list) => inTexts(sql, 't.end_reason', list),
     minBytes: (n) => `coalesce(t.bytes_tx, 0) + coalesce(t.bytes_rx, 0) >= ${int(n)}`,

@@ -198,6 +198,13 @@ CREATE TABLE meter_place (
   org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL, spool_id VARCHAR NOT NULL,
   run_from_us BIGINT NOT NULL, place VARCHAR NOT NULL, from_us BIGINT NOT NULL
 );
+${['session', 'session_open']
+  .flatMap((table) =>
+    ['other_client_id BIGINT', 'other_user_id VARCHAR', 'seen_twice BOOLEAN'].map(
+      (column) => `ALTER TABLE ${table} ADD COLUMN ${column};`,
+    ),
+  )
+  .join('\n')}
 `,
 ]
 

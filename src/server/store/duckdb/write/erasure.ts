@@ -11,6 +11,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Subject } from '../../store.js'
 import { int, literal, rowsOf } from '../database.js'
+import { isParty } from '../read/sql-parts.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { Pseudonyms } from './pseudonyms.js'
 import { KEPT_BY, SLICE_ROWS, SUMMED_COLUMNS, USAGE_COLUMNS } from './retention.js'
@@ -50,7 +51,12 @@ interface Going {
   readonly reason: 'erased' | 'deletedByOperator' | null
 }
 
-const BY_NOBODY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, NULL AS client_id, NULL AS user_id, t.site_resource_id`
+/** Under nobody's name where they were the subject's; of a session that another opened they stay under the other's. */
+function byOthers(subject: Subject): string {
+  const unless = (column: string) =>
+    `CASE WHEN t.${isOf(subject)} THEN NULL ELSE t.${column} END AS ${column}`
+  return `t.org_id, ${MONTH_SQL} AS month, t.site_id, ${unless('client_id')}, ${unless('user_id')}, t.site_resource_id`
+}
 
 export class Erasure {
   readonly #connection: DuckDBConnection
@@ -64,8 +70,13 @@ export class Erasure {
 
   /** @returns how many sessions */
   async erase(orgId: string, subject: Subject): Promise<number> {
-    const where = isOf(subject)
-    const going = { where, totalsBy: BY_NOBODY, totalsOfOpen: false, reason: 'erased' } as const
+    const where = isParty(subject)
+    const going = {
+      where,
+      totalsBy: byOthers(subject),
+      totalsOfOpen: false,
+      reason: 'erased',
+    } as const
     const erased = await this.#delete(orgId, going)
     await this.#between(() => this.#atomic(() => this.#forget(orgId, subject)))
     return erased
@@ -77,14 +88,19 @@ export class Erasure {
     subject: Subject,
     addresses: readonly string[],
   ): Promise<number> {
-    const person = { where: isOf(subject), addresses }
+    const where = { own: isOf(subject), other: `other_${isOf(subject)}` }
+    const person = { where, addresses }
     const pseudonyms = new Pseudonyms(this.#connection, orgId, person)
     let replaced = 0
     for (const table of ['session', 'session_open'] as const) {
-      for (;;) {
-        const slice = await this.#between(() => this.#atomic(() => pseudonyms.replaceSlice(table)))
-        replaced += slice
-        if (slice < SLICE_ROWS) break
+      for (const end of ['own', 'other'] as const) {
+        for (;;) {
+          const slice = await this.#between(() =>
+            this.#atomic(() => pseudonyms.replaceSlice(table, end)),
+          )
+          replaced += slice
+          if (slice < SLICE_ROWS) break
+        }
       }
     }
     await this.#between(() =>

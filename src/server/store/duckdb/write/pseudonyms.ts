@@ -15,9 +15,12 @@ import { rolledUpTo, rollSql, unrollSql } from './rollup.js'
 /** Above what people number their clients by. */
 const CLIENTS_FROM = 2 ** 52
 
+/** `own`: the session is the person's. `other`: the person is at the other end of somebody's session. */
+export type SessionEnd = 'own' | 'other'
+
 interface Person {
-  /** Of rows `t`. */
-  readonly where: string
+  /** Of rows `t`: those of which the person is at this end. */
+  readonly where: Readonly<Record<SessionEnd, string>>
   /** Its addresses, as far as the catalog has them. */
   readonly addresses: readonly string[]
 }
@@ -35,11 +38,10 @@ export class Pseudonyms {
   }
 
   /** One slice, in the transaction that is open. @returns how many sessions */
-  async replaceSlice(table: 'session' | 'session_open'): Promise<number> {
+  async replaceSlice(table: 'session' | 'session_open', end: SessionEnd): Promise<number> {
     const c = this.#connection
-    const { where, addresses } = this.#person
     const which = `CREATE OR REPLACE TEMP TABLE renaming AS SELECT rowid AS id FROM ${table} t
-      WHERE t.org_id = $1 AND ${where} LIMIT ${SLICE_ROWS}`
+      WHERE t.org_id = $1 AND ${this.#person.where[end]} LIMIT ${SLICE_ROWS}`
     await c.run(which, [this.#orgId])
     const copies = `CREATE OR REPLACE TEMP TABLE renamed AS
       SELECT t.* FROM ${table} t WHERE t.rowid IN (SELECT id FROM renaming)`
@@ -49,13 +51,7 @@ export class Pseudonyms {
     if (count === 0) return 0
     const rolled = table === 'session' ? await rolledUpTo(c) : -1
     if (table === 'session') await c.run(unrollSql('renamed', rolled))
-    // It came from a resource to the person where only the destination is known to be the person's.
-    const known = addresses.map(literal).join(', ')
-    const isDest =
-      known === '' ? 'false' : `(t.dest_ip IN (${known}) AND t.source_ip NOT IN (${known}))`
-    await c.run(`UPDATE ${table} t SET ${this.#ids()}, peer = NULL,
-        source_ip = CASE WHEN ${isDest} THEN t.source_ip ELSE ${this.#address('t.source_ip')} END,
-        dest_ip = CASE WHEN ${isDest} THEN ${this.#address('t.dest_ip')} ELSE t.dest_ip END
+    await c.run(`UPDATE ${table} t SET ${end === 'own' ? this.#own() : this.#other()}
       WHERE t.rowid IN (SELECT id FROM renaming)`)
     if (table === 'session') {
       await c.run(copies)
@@ -66,16 +62,32 @@ export class Pseudonyms {
 
   async replaceTotals(): Promise<void> {
     await this.#connection.run(
-      `UPDATE usage_month t SET ${this.#ids()} WHERE t.org_id = $1 AND ${this.#person.where}`,
+      `UPDATE usage_month t SET ${this.#ids()} WHERE t.org_id = $1 AND ${this.#person.where.own}`,
       [this.#orgId],
     )
   }
 
-  #ids(): string {
-    const user = `'pseudonym-' || substr(${this.#hash('user', 't.user_id')}, 1, 16)`
-    const client = `('0x' || substr(${this.#hash('client', 't.client_id::VARCHAR')}, 1, 12))::BIGINT + ${CLIENTS_FROM}`
+  #own(): string {
+    // A resource opened the session towards the person where only the destination is known to be the person's.
+    const known = this.#person.addresses.map(literal).join(', ')
+    const isDest =
+      known === '' ? 'false' : `(t.dest_ip IN (${known}) AND t.source_ip NOT IN (${known}))`
+    return `${this.#ids()}, peer = NULL,
+      source_ip = CASE WHEN ${isDest} THEN t.source_ip ELSE ${this.#address('t.source_ip')} END,
+      dest_ip = CASE WHEN ${isDest} THEN ${this.#address('t.dest_ip')} ELSE t.dest_ip END`
+  }
+
+  /** Of two clients, the other one is the destination. */
+  #other(): string {
+    return `${this.#ids('other_')}, dest_ip = ${this.#address('t.dest_ip')}`
+  }
+
+  #ids(prefix = ''): string {
+    const [userId, clientId] = [`t.${prefix}user_id`, `t.${prefix}client_id::VARCHAR`]
+    const user = `'pseudonym-' || substr(${this.#hash('user', userId)}, 1, 16)`
+    const client = `('0x' || substr(${this.#hash('client', clientId)}, 1, 12))::BIGINT + ${CLIENTS_FROM}`
     // Null stays null: so it is with each part that is null.
-    return `user_id = ${user}, client_id = ${client}`
+    return `${prefix}user_id = ${user}, ${prefix}client_id = ${client}`
   }
 
   #address(ip: string): string {
