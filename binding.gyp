@@ -16,8 +16,11 @@
       "-fexceptions",
       "-fno-rtti",
       "-fvisibility=hidden",
-      # The packet path crosses files; inlining over them takes a quarter off the time per packet.
+      # Everything is one unit (native/addon/tunmeter.cc), and with this the compiler knows that no other one calls into
+      # it: what is called once is inlined. Without it a packet takes 4 % more instructions.
       "-flto=auto",
+      # A unit's own names are its own, though the compiler does not read it as the main file.
+      "-Wno-subobject-linkage",
       # The code reads what strangers send. FORTIFY needs -O, and some compilers come with a level of their own.
       "-fstack-protector-strong",
       "-U_FORTIFY_SOURCE",
@@ -45,42 +48,7 @@
   "targets": [
     {
       "target_name": "tunmeter",
-      "sources": [
-        "native/addon/addon.cc",
-        "native/addon/addon_links.cc",
-        "native/addon/addon_rows.cc",
-        "native/addon/addon_values.cc",
-        "native/addon/layout.cc",
-        "native/source/capture_files.cc",
-        "native/engine/community_id.cc",
-        "native/decode/decode.cc",
-        "native/decode/decode_ahead.cc",
-        "native/engine/engine.cc",
-        "native/engine/engine_repeats.cc",
-        "native/engine/engine_session.cc",
-        "native/engine/engine_timers.cc",
-        "native/table/eviction.cc",
-        "native/table/flow_table.cc",
-        "native/table/repeats.cc",
-        "native/table/reservation.cc",
-        "native/decode/fragments.cc",
-        "native/decode/ip.cc",
-        "native/decode/link.cc",
-        "native/engine/observation_point.cc",
-        "native/engine/packet_clocks.cc",
-        "native/table/prefix_set.cc",
-        "native/engine/record_queue.cc",
-        "native/addon/session_rows.cc",
-        "native/engine/tcp_state.cc",
-        "native/table/timer_wheel.cc",
-        "native/source/source_file.cc",
-        "native/source/source_gzip.cc",
-        "native/source/source_link.cc",
-        "native/source/source_live.cc",
-        "native/source/source_pcap.cc",
-        "native/source/source_pcapng.cc",
-        "native/source/source_stream.cc"
-      ],
+      "sources": ["native/addon/tunmeter.cc"],
       "conditions": [
         [
           "static_libraries!=''",
@@ -95,7 +63,7 @@
     {
       # The server's: without libpcap.
       "target_name": "tunmeter_csv",
-      "sources": ["native/engine/community_id.cc", "native/addon/csv_addon.cc", "native/addon/csv_lines.cc"]
+      "sources": ["native/addon/tunmeter_csv.cc"]
     }
   ]
 }
