@@ -11,7 +11,7 @@ import { ANONYMOUS_BODY_BYTES_MAX, acceptJson } from './body.js'
 import { Connections, connectionsMax } from './connections.js'
 import type { ServerContext } from './context.js'
 import { serveDashboard } from './dashboard.js'
-import { docsPage } from './docs-page.js'
+import { DOCS_CSS, docsPage } from './docs-page.js'
 import { failure, HttpError, httpErrorOf } from './http.js'
 import { refuseOtherMethods } from './methods.js'
 import { openApi } from './openapi.js'
@@ -113,11 +113,12 @@ export async function createApp(
   packAnswers(app)
   const routes = allRoutes(context)
   register(app, context.auth, routes)
-  const page = docsPage(routes, context.version)
-  const description = JSON.stringify(openApi(routes, context.version))
-  serveText(app, '/openapi.json', 'application/json; charset=utf-8', description)
-  serveText(app, '/docs', 'text/html; charset=utf-8', page.html)
-  serveText(app, '/docs.css', 'text/css; charset=utf-8', page.css)
+  const { version } = context
+  serveText(app, '/openapi.json', 'application/json; charset=utf-8', () =>
+    JSON.stringify(openApi(routes, version)),
+  )
+  serveText(app, '/docs', 'text/html; charset=utf-8', () => docsPage(routes, version))
+  serveText(app, '/docs.css', 'text/css; charset=utf-8', () => DOCS_CSS)
   refuseUnknown(app, await serveDashboard(app, options.dashboardDirectory))
   return app
 }

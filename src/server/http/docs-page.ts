@@ -1,8 +1,8 @@
-/** /docs: the routes as one readable page, made at start from the same table as /openapi.json. No script. */
+/** /docs: the routes as one readable page, made from the same table as /openapi.json. No script. */
 import { z } from 'zod'
 import type { Route } from './route.js'
 
-const CSS = `
+export const DOCS_CSS = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); text-transform: capitalize; }
@@ -50,13 +50,13 @@ function section(spec: Route): string {
 <p>${escapeHtml(spec.description ?? '')} ${who}</p>${parameterTable('Parameter', spec.query)}${parameterTable('Body field', spec.body)}</details>`
 }
 
-export function docsPage(routes: readonly Route[], version: string): { html: string; css: string } {
+export function docsPage(routes: readonly Route[], version: string): string {
   const tags = [...new Set(routes.map((r) => r.tag))]
   const sections = tags.map((tag) => {
     const list = routes.filter((r) => r.tag === tag).map(section)
     return `<section><h2>${escapeHtml(tag)}</h2>${list.join('')}</section>`
   })
-  const html = `<!doctype html>
+  return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>tunmeter API</title><link rel="stylesheet" href="/docs.css"></head>
 <body><main><h1>tunmeter API ${escapeHtml(version)}</h1>
@@ -64,5 +64,4 @@ export function docsPage(routes: readonly Route[], version: string): { html: str
 <code>{ data, success, error, message, status }</code>. The same as data: <a href="/openapi.json">/openapi.json</a>.</p>
 ${sections.join('\n')}</main></body></html>
 `
-  return { html, css: CSS }
 }

@@ -59,12 +59,21 @@ function isPackable(
 }
 
 /** Packed once: an answer to a stranger must not cost a copy of the text, nor the work. */
-export function serveText(app: FastifyInstance, path: string, type: string, text: string): void {
-  const plain = Buffer.from(text)
-  const packed = gzipSync(plain, { level: constants.Z_BEST_COMPRESSION })
+export function serveText(
+  app: FastifyInstance,
+  path: string,
+  type: string,
+  make: () => string,
+): void {
+  let made: { readonly plain: Buffer; readonly packed: Buffer } | undefined
+  const both = () => {
+    const plain = Buffer.from(make())
+    return { plain, packed: gzipSync(plain, { level: constants.Z_BEST_COMPRESSION }) }
+  }
   app.get(path, (request, reply) => {
+    made ??= both()
     reply.type(type).header('vary', 'accept-encoding')
-    if (!takesGzip(request.headers['accept-encoding'])) return reply.send(plain)
-    return reply.header('content-encoding', 'gzip').send(packed)
+    if (!takesGzip(request.headers['accept-encoding'])) return reply.send(made.plain)
+    return reply.header('content-encoding', 'gzip').send(made.packed)
   })
 }

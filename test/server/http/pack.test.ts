@@ -33,7 +33,7 @@ describe('packed answers', () => {
       reply.send(text(Number(request.params.size))),
     )
     app.post('/secret', (_request, reply) => reply.send(text(8000)))
-    serveText(app, '/docs', 'text/html', text(8000))
+    serveText(app, '/docs', 'text/html', () => text(8000))
   })
   afterAll(() => app.close())
 
