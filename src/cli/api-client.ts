@@ -1,17 +1,18 @@
 /** What commands that talk to a server share: its options, the key, requests in the envelope. */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { PeerCertificate } from 'node:tls'
 import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici'
 import { secretText, text, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, messageOf, networkFault } from '../base/errors.js'
+import { checkedKey, KEY_FILE_HELP, readKeyFile } from '../base/key-file.js'
 import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../base/plain-http.js'
 import { printable } from '../base/printable.js'
 
 export const SERVER_OPTIONS = {
   server: textOr("The server's base URL.", 'URL', 'http://127.0.0.1:8480'),
   key: secretText('Key.', 'KEY'),
-  keyFile: text('File that holds the key; only its owner may read it.', 'FILE'),
+  keyFile: text(KEY_FILE_HELP, 'FILE'),
   caFile: text('Trust this certificate authority (PEM) instead of the system’s.', 'FILE'),
   allowPlainHttp: toggle(ALLOW_PLAIN_HTTP_HELP),
   org: text("Organisation. Default: the key's.", 'ORG'),
@@ -26,27 +27,14 @@ interface ServerOptions {
   readonly org: string | undefined
 }
 
-/** @throws AppError KEY_FILE, NO_KEY */
-export function readKey(options: Pick<ServerOptions, 'key' | 'keyFile'>): string {
-  const { key, keyFile } = options
-  if (key !== undefined) return key
-  if (keyFile === undefined) {
-    throw new AppError('NO_KEY', 'a key is needed', {
-      hint: 'Give it by TUNMETER_KEY, --key-file or --key.',
-      exitCode: EXIT.usage,
-    })
-  }
-  try {
-    if ((statSync(keyFile).mode & 0o077) !== 0) {
-      throw new AppError('KEY_FILE', `${keyFile} can be read by others`, {
-        hint: `chmod 600 ${keyFile}`,
-      })
-    }
-    return readFileSync(keyFile, 'utf8').trim()
-  } catch (error) {
-    if (error instanceof AppError) throw error
-    throw new AppError('KEY_FILE', `cannot read ${keyFile}: ${messageOf(error)}`)
-  }
+/** @throws AppError NO_KEY, and what a key file may have */
+export function readKey({ key, keyFile }: Pick<ServerOptions, 'key' | 'keyFile'>): string {
+  if (key !== undefined) return checkedKey(key)
+  if (keyFile !== undefined) return readKeyFile(keyFile)
+  throw new AppError('NO_KEY', 'a key is needed', {
+    hint: 'Give it by TUNMETER_KEY, --key-file or --key.',
+    exitCode: EXIT.usage,
+  })
 }
 
 /** @throws AppError CA_FILE */
@@ -161,12 +149,12 @@ export class ApiClient {
   }
 }
 
-/** The client and the organisation that its options name. */
 /** Below which all of an organisation stands in the API. */
 export function orgPath(org: string): string {
   return `/api/v1/org/${encodeURIComponent(org)}`
 }
 
+/** The client and the organisation that its options name. */
 export async function connect(options: ServerOptions): Promise<{ api: ApiClient; org: string }> {
   const trust = options.caFile === undefined ? {} : { ca: readCa(options.caFile) }
   const api = new ApiClient(options.server, readKey(options), trust)

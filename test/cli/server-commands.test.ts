@@ -226,12 +226,6 @@ test('export says what is wrong', async () => {
   expect(
     await run(['export', '--server', server.url], { TUNMETER_KEY: 'tm_read_x' }),
   ).toMatchObject({ code: 1, stderr: expect.stringContaining('not known') })
-  const open = join(work, 'open.key')
-  writeFileSync(open, admin, { mode: 0o644 })
-  expect(await run(['export', '--server', server.url, '--key-file', open], null)).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('can be read by others'),
-  })
 })
 
 test('catalog pull brings clients, users, sites and resources; push and show are inverse', async () => {

@@ -1,5 +1,6 @@
 /** Mistakes of a user: what, where, what to do; exit 2 where trying again does not help; never a stack, never "bug". */
 import { execFileSync } from 'node:child_process'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { canMakeCertificates } from '../support/certificates.js'
@@ -84,4 +85,50 @@ test.each([
   const { code, stderr } = await refused([...args, '/proc/tunmeter/x'])
   expect(stderr).toContain('/proc/tunmeter')
   expect(code).not.toBe(0)
+})
+
+describe('a key file has one rule for all commands', () => {
+  const away = 'http://127.0.0.1:9'
+  const capture = new URL('../../fixtures/demo/site.pcap', import.meta.url).pathname
+  const commands: [string, string[]][] = [
+    ['meter', ['meter', '--interface', 'lo', '--to', away]],
+    ['replay', ['replay', '--to', away, capture]],
+    ['export', ['export', '--server', away]],
+    ['catalog show', ['catalog', 'show', '--server', away]],
+    ['log', ['log', '--server', away]],
+  ]
+  const keyFile = (mode: number, key = 'tm_read_x\n') => {
+    const path = join(temporaryDirectory(), 'key')
+    writeFileSync(path, key)
+    chmodSync(path, mode)
+    return path
+  }
+
+  test.each(commands)('%s: everybody may not read it', async (name, args) => {
+    const path = keyFile(0o644)
+    const spool = name === 'meter' ? ['--spool', join(temporaryDirectory(), 'spool')] : []
+    const { code, stderr } = await refused([...args, ...spool, '--key-file', path])
+    expect(stderr).toContain(`everybody on this machine can read ${path}`)
+    expect(stderr).toContain(`chmod o-rwx ${path}`)
+    expect(code).toBe(2)
+  })
+
+  test('its group may', async () => {
+    const args = ['catalog', 'show', '--server', away, '--key-file', keyFile(0o640)]
+    expect((await refused(args)).stderr).toContain(`cannot reach ${away}`)
+  })
+
+  test('a file of something else, an empty one, none', async () => {
+    const cases: [string, RegExp][] = [
+      [keyFile(0o600, 'two\nlines\n'), /the key in .*key holds characters that no key has/],
+      [keyFile(0o600, '\n'), /the key in .*key is empty/],
+      ['/nowhere/key', /cannot read \/nowhere\/key: .*ENOENT/],
+    ]
+    for (const [path, message] of cases)
+      for (const args of [commands[1]![1], commands[3]![1]]) {
+        const { code, stderr } = await refused([...args, '--key-file', path])
+        expect(stderr).toMatch(message)
+        expect(code).toBe(2)
+      }
+  })
 })

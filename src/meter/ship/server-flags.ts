@@ -1,5 +1,5 @@
 /** Options of the way to the server, as meter and `replay --to` take them. */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import {
   badOptions,
   envName,
@@ -10,13 +10,14 @@ import {
   toggle,
 } from '../../base/config.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { checkedKey, KEY_FILE_HELP, readKeyFile, readSecretFile } from '../../base/key-file.js'
 import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../../base/plain-http.js'
 import type { Connection } from './connection.js'
 
 export const SERVER_FLAGS = {
   to: text('Base address of the server, as in https://logs.example.org', 'URL'),
   key: secretText('Key of this site (scope ingest)', 'KEY'),
-  keyFile: text('Read the key from this file; nobody but its owner and group may read it', 'FILE'),
+  keyFile: text(KEY_FILE_HELP, 'FILE'),
   caFile: text('Trust this certificate authority (PEM) instead of the system’s', 'FILE'),
   clientCert: text('Show this certificate (PEM) to the server', 'FILE'),
   clientKey: text('Private key (PEM) of --client-cert', 'FILE'),
@@ -63,7 +64,7 @@ export async function openConnection(flags: ServerFlags): Promise<Connection> {
     key: readKey(flags),
     ca: readOptional(flags.caFile),
     clientCert: readOptional(flags.clientCert),
-    clientKey: flags.clientKey === undefined ? undefined : readSecret(flags.clientKey),
+    clientKey: flags.clientKey === undefined ? undefined : readSecretFile(flags.clientKey),
     proxy: proxyUrl(flags.proxy),
   })
 }
@@ -106,35 +107,13 @@ function isProxy(text: string): boolean {
 }
 
 /** The key in force: read again on SIGHUP. */
-export function readKey(flags: ServerFlags): string {
-  const key = flags.key ?? (flags.keyFile === undefined ? undefined : readSecret(flags.keyFile))
-  if (key === undefined || key === '') {
-    throw new AppError('NO_KEY', 'no key is given', {
-      hint: 'Make one with tunmeter keys create, and give it with --key-file or TUNMETER_KEY.',
-      exitCode: EXIT.usage,
-    })
-  }
-  // It becomes a header: anything but visible ASCII is a wrong file.
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw new AppError('BAD_KEY', 'the key holds characters that no key has', {
-      hint: 'Is it the right file? A key is one line, as in tm_ingest_….',
-      exitCode: EXIT.usage,
-    })
-  }
-  return key
-}
-
-const WORLD_READABLE = 0o004
-
-function readSecret(path: string): string {
-  const mode = attempt(path, () => statSync(path).mode)
-  if ((mode & WORLD_READABLE) !== 0) {
-    throw new AppError('KEY_FILE_EXPOSED', `everybody on this machine can read ${path}`, {
-      hint: `chmod o-rwx ${path}, and make a new key: this one may be known.`,
-      exitCode: EXIT.usage,
-    })
-  }
-  return attempt(path, () => readFileSync(path, 'utf8')).trim()
+export function readKey({ key, keyFile }: ServerFlags): string {
+  if (key !== undefined && key !== '') return checkedKey(key)
+  if (keyFile !== undefined) return readKeyFile(keyFile)
+  throw new AppError('NO_KEY', 'no key is given', {
+    hint: 'Make one with tunmeter keys create, and give it with --key-file or TUNMETER_KEY.',
+    exitCode: EXIT.usage,
+  })
 }
 
 function readOptional(path: string | undefined): string | undefined {

@@ -1,0 +1,50 @@
+/** Files that hold a key: one rule for all commands. */
+import { readFileSync, statSync } from 'node:fs'
+import { AppError, EXIT, messageOf } from './errors.js'
+
+export const KEY_FILE_HELP =
+  'Read the key from this file; nobody but its owner and group may read it.'
+
+/** Its group may: that is how Kubernetes, Docker and systemd hand a key to a user without rights. */
+const READ_BY_ALL = 0o004
+
+/** @throws AppError KEY_FILE_EXPOSED, FILE_UNREADABLE, BAD_KEY */
+export function readKeyFile(path: string): string {
+  return checkedKey(readSecretFile(path).trim(), path)
+}
+
+/** A key, or the private key of a certificate. @throws AppError KEY_FILE_EXPOSED, FILE_UNREADABLE */
+export function readSecretFile(path: string): string {
+  const { mode, text } = attempt(path)
+  if ((mode & READ_BY_ALL) === 0) return text
+  throw new AppError('KEY_FILE_EXPOSED', `everybody on this machine can read ${path}`, {
+    hint: `chmod o-rwx ${path}, and make a new key: this one may be known.`,
+    exitCode: EXIT.usage,
+  })
+}
+
+/** It becomes a header: anything but visible ASCII is a wrong file. @throws AppError BAD_KEY */
+export function checkedKey(key: string, path?: string): string {
+  if (/^[\x21-\x7e]+$/.test(key)) return key
+  const what = path === undefined ? 'the key' : `the key in ${path}`
+  throw new AppError(
+    'BAD_KEY',
+    key === '' ? `${what} is empty` : `${what} holds characters that no key has`,
+    {
+      hint: 'Is it the right file? A key is one line, as in tm_ingest_….',
+      exitCode: EXIT.usage,
+    },
+  )
+}
+
+/** @throws AppError FILE_UNREADABLE */
+function attempt(path: string): { mode: number; text: string } {
+  try {
+    return { mode: statSync(path).mode, text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    throw new AppError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, {
+      exitCode: EXIT.usage,
+      cause: error,
+    })
+  }
+}
