@@ -11,17 +11,23 @@ function kindOf({ flag, value }: DescribedOption): 'interface' | 'path' | 'other
   return value !== undefined && PATHS.has(value) ? 'path' : 'other'
 }
 
-/** Commands that take options, by the words that lead to them. */
-function leaves(commands: readonly Described[]): (readonly [words: string, command: Described])[] {
-  return commands.flatMap((command) =>
-    command.subcommands.length === 0
-      ? [[command.name, command] as const]
-      : command.subcommands.map((sub) => [`${command.name} ${sub.name}`, sub] as const),
-  )
+type Worded = readonly [words: string, command: Described]
+
+/** All commands by the words that lead to them, a group before those below it. */
+function worded(commands: readonly Described[], before = ''): readonly Worded[] {
+  return commands.flatMap((command) => {
+    const words = `${before}${command.name}`
+    return [[words, command] as const, ...worded(command.subcommands, `${words} `)]
+  })
 }
 
-function groups(commands: readonly Described[]): readonly Described[] {
-  return commands.filter(({ subcommands }) => subcommands.length > 0)
+/** Commands that take options. */
+function leaves(commands: readonly Described[]): readonly Worded[] {
+  return worded(commands).filter(([, { subcommands }]) => subcommands.length === 0)
+}
+
+function groups(commands: readonly Described[]): readonly Worded[] {
+  return worded(commands).filter(([, { subcommands }]) => subcommands.length > 0)
 }
 
 const names = (commands: readonly Described[]) => commands.map(({ name }) => name).join(' ')
@@ -44,7 +50,7 @@ _tunmeter_words() {
   case $1 in
     '') echo '${names(commands)}' ;;
 ${groups(commands)
-  .map(({ name, subcommands }) => `    ${name}) echo '${names(subcommands)}' ;;`)
+  .map(([words, { subcommands }]) => `    '${words}') echo '${names(subcommands)}' ;;`)
   .join('\n')}
 ${leaves(commands)
   .map(
@@ -64,13 +70,16 @@ ${values.join('\n')}
 }
 
 _tunmeter() {
-  local current=\${COMP_WORDS[COMP_CWORD]} command='' words
+  local current=\${COMP_WORDS[COMP_CWORD]} command='' words at=2
   [ "$COMP_CWORD" -gt 1 ] && command=\${COMP_WORDS[1]}
-  case $command in
-    ${groups(commands)
-      .map(({ name }) => name)
-      .join(' | ')}) [ "$COMP_CWORD" -gt 2 ] && command="$command \${COMP_WORDS[2]}" ;;
-  esac
+  while [ "$COMP_CWORD" -gt "$at" ]; do
+    case $command in
+      ${groups(commands)
+        .map(([words]) => `'${words}'`)
+        .join(' | ')}) command="$command \${COMP_WORDS[at++]}" ;;
+      *) break ;;
+    esac
+  done
   words=$(_tunmeter_values "$command \${COMP_WORDS[COMP_CWORD - 1]}")
   COMPREPLY=()
   # Nothing of its own: bash completes file names then (-o default).
@@ -113,10 +122,10 @@ _tunmeter() {
   command=$words[2]
   shift words
   (( CURRENT-- ))
-  case $command in
 ${groups(commands)
   .map(
-    ({ name, subcommands }) => `    ${name})
+    ([words, { subcommands }]) => `  case $command in
+    '${words}')
       if (( CURRENT == 2 )); then
         found=(${described(subcommands)})
         _describe command found
@@ -124,10 +133,10 @@ ${groups(commands)
       fi
       command="$command $words[2]"
       shift words
-      (( CURRENT-- )) ;;`,
+      (( CURRENT-- )) ;;
+  esac`,
   )
   .join('\n')}
-  esac
   case $command in
 ${cases.join('\n')}
   esac
@@ -148,14 +157,21 @@ function fish(commands: readonly Described[]): string {
     return `complete -c tunmeter -n '${condition}' -l ${o.flag.slice(2)} ${value} -d ${quoted(o.help)}`
   }
   const seen = (name: string) => `__fish_seen_subcommand_from ${name}`
-  const lines = commands.flatMap((command) => {
-    const { name, summary, subcommands } = command
-    const own = `complete -c tunmeter -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`
-    const subs = subcommands.flatMap((sub) => [
-      `complete -c tunmeter -n '${seen(name)}; and not ${seen(names(subcommands))}' -f -a ${sub.name} -d ${quoted(sub.summary)}`,
-      ...sub.options.map((o) => option(`${seen(name)}; and ${seen(sub.name)}`, o)),
-    ])
-    return [own, ...subs, ...command.options.map((o) => option(seen(name), o))]
-  })
+  const below = (command: Described, condition: string): string[] => {
+    const { subcommands, options } = command
+    const here =
+      subcommands.length === 0 ? condition : `${condition}; and not ${seen(names(subcommands))}`
+    return [
+      ...subcommands.flatMap((sub) => [
+        `complete -c tunmeter -n '${here}' -f -a ${sub.name} -d ${quoted(sub.summary)}`,
+        ...below(sub, `${condition}; and ${seen(sub.name)}`),
+      ]),
+      ...options.map((o) => option(condition, o)),
+    ]
+  }
+  const lines = commands.flatMap((command) => [
+    `complete -c tunmeter -n __fish_use_subcommand -f -a ${command.name} -d ${quoted(command.summary)}`,
+    ...below(command, seen(command.name)),
+  ])
   return `# fish completion of tunmeter\n${lines.join('\n')}\n`
 }

@@ -44,7 +44,7 @@ function mainPage(head: string, commands: readonly Described[]): string {
 }
 
 function commandPage(head: string, name: string, command: Described): string {
-  const parts = command.subcommands.length > 0 ? command.subcommands : [command]
+  const parts = command.subcommands.length > 0 ? leavesOf(command) : [command]
   const usage = (part: Described) => [
     `.B tunmeter ${part === command ? command.name : `${command.name} ${part.name}`}`,
     '.RI [ OPTION .\\|.\\|.]',
@@ -69,6 +69,15 @@ function commandPage(head: string, name: string, command: Described): string {
     ),
     ...section('SEE ALSO', ['.BR tunmeter (1)']),
   ])
+}
+
+/** Those below it that take options; a group's are named by its name and theirs. */
+function leavesOf({ subcommands }: Described): readonly Described[] {
+  return subcommands.flatMap((sub) =>
+    sub.subcommands.length === 0
+      ? [sub]
+      : leavesOf(sub).map((leaf) => ({ ...leaf, name: `${sub.name} ${leaf.name}` })),
+  )
 }
 
 function option({ flag, value, help, required }: DescribedOption): string[] {

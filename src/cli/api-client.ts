@@ -137,13 +137,17 @@ export class ApiClient {
     return ((await (await this.open(path)).json()) as { data: T }).data
   }
 
-  async send<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async send<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' }
     const response = await this.open(path, {
       method,
-      ...(body !== undefined && {
-        body: JSON.stringify(body),
-        headers: { 'content-type': 'application/json' },
-      }),
+      headers: { ...type, ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     return ((await response.json()) as { data: T }).data
   }

@@ -9,12 +9,18 @@ import { readPeers } from '../meter/wireguard/read-peers.js'
 import { CATALOG_BYTES_MAX } from '../session/bounds.js'
 import { type Catalog, EMPTY_CATALOG } from '../session/catalog.js'
 import { say } from './api-client.js'
-import { type Found, readTailscale, readWgEasy, readWgQuick } from './catalog-sources.js'
+import {
+  type Found,
+  readNetBird,
+  readTailscale,
+  readWgEasy,
+  readWgQuick,
+} from './catalog-sources.js'
 import { defineCommand } from './command.js'
 
 export const initCommand = defineCommand({
   name: 'init',
-  summary: 'Make a catalog from what is there: peers, wg-quick, wg-easy, Tailscale.',
+  summary: 'Make a catalog from what is there: peers, wg-quick, wg-easy, Tailscale, NetBird.',
   options: {
     wgQuick: textList(
       'Peers of a wg-quick file, named by the comments beside them. Repeatable.',
@@ -25,6 +31,7 @@ export const initCommand = defineCommand({
       'FILE',
     ),
     tailscale: text('Devices of `tailscale status --json`; - for standard input.', 'FILE'),
+    netbird: text('Peers of `netbird status --json`; - for standard input.', 'FILE'),
     interface: textList('Peers of a WireGuard interface; they have no names. Repeatable.', 'IF'),
     catalog: text('Keep what this catalog has, and add who is not in it.', 'FILE'),
     output: text('Write to this file, which must be new. Default: standard output.', 'FILE'),
@@ -34,11 +41,15 @@ export const initCommand = defineCommand({
   tailscale status --json | tunmeter catalog init --tailscale - --output catalog.yaml
   tunmeter catalog init --catalog catalog.yaml --interface wg0 --output new.yaml
 Private keys in these files are neither kept nor printed. Then: name resources (docs/wireguard.md), tunmeter
-catalog check, tunmeter catalog push. From Pangolin: tunmeter catalog pull --print.`,
+catalog check, tunmeter catalog push. From the API of Pangolin or NetBird: tunmeter catalog pull --print.`,
   run: async (_args, options, context) => {
-    const { wgQuick, wgEasy, tailscale, interface: interfaces, catalog, output } = options
-    if ([...wgQuick, ...wgEasy, ...interfaces, tailscale].every((one) => one === undefined))
-      throw badOptions(['say what is there: --wg-quick, --wg-easy, --tailscale or --interface'])
+    const { wgQuick, wgEasy, tailscale, netbird, interface: interfaces, catalog, output } = options
+    if (
+      [...wgQuick, ...wgEasy, ...interfaces, tailscale, netbird].every((one) => one === undefined)
+    )
+      throw badOptions([
+        'say what is there: --wg-quick, --wg-easy, --tailscale, --netbird or --interface',
+      ])
     const before = catalog === undefined ? EMPTY_CATALOG : loadCatalog(catalog)
     // Files first: they have the names, and an interface has the peers that no file names.
     const found: Found[] = [
@@ -47,6 +58,8 @@ catalog check, tunmeter catalog push. From Pangolin: tunmeter catalog pull --pri
     ]
     if (tailscale !== undefined)
       found.push(jsonOf(tailscale, readTailscale, '`tailscale status --json` prints'))
+    if (netbird !== undefined)
+      found.push(jsonOf(netbird, readNetBird, '`netbird status --json` prints'))
     for (const name of interfaces) found.push(await peersOf(name))
     const { catalog: made, added, doubled } = addTo(before, found)
     if (made.clients.length === 0)

@@ -1,6 +1,6 @@
 /**
  * Who is behind a tunnel, by what other programs keep about it: comments of wg-quick's files, wg-easy's JSON, `tailscale
- * status --json`. Private and preshared keys in these are passed over.
+ * status --json`, `netbird status --json`. Private and preshared keys in these are passed over.
  */
 import { z } from 'zod'
 import { printable } from '../base/printable.js'
@@ -166,4 +166,26 @@ export function readTailscale(value: unknown): Found | null {
     return [{ userId, name: nameOf(DisplayName) ?? userId, ...email }]
   })
   return { clients: clients.filter((one) => one.addresses.length > 0), users }
+}
+
+const netBirdPeer = z.object({
+  fqdn: z.string().default(''),
+  netbirdIp: z.string().default(''),
+  publicKey: z.string().regex(PUBLIC_KEY),
+})
+const netBird = z.object({
+  peers: z.object({ details: z.array(netBirdPeer).nullish() }),
+  netbirdIp: z.string(),
+})
+
+/** `netbird status --json` of a peer: those that it may reach, with their keys. @returns null when it is something else */
+export function readNetBird(value: unknown): Found | null {
+  const read = netBird.safeParse(value)
+  if (!read.success) return null
+  const clients = (read.data.peers.details ?? []).map(({ fqdn, netbirdIp, publicKey }) => {
+    const ip = netbirdIp.split('/')[0]!
+    const addresses = parsePrefix(ip) === null ? [] : [ip]
+    return { name: nameOf(fqdn.split('.')[0]), publicKey, addresses, userId: null }
+  })
+  return { clients, users: [] }
 }

@@ -30,7 +30,7 @@ export async function runCommandLine(
   }
   if (name !== undefined && chosen !== undefined) {
     const spec = await loadCommand(name, chosen)
-    checkSubcommand(spec, words[0])
+    checkSubcommand(spec, words)
     const command = buildCommand(spec, context, (code) => {
       exitCode = code
     })
@@ -52,15 +52,17 @@ export async function runCommandLine(
 }
 
 /** Commander would show the group's help and call it a success. */
-function checkSubcommand(spec: AnyCommand, name: string | undefined): void {
+function checkSubcommand(spec: AnyCommand, words: readonly string[], path = spec.name): void {
+  const [name, ...rest] = words
   if (spec.subcommands === undefined || name === undefined) return
-  const known = spec.subcommands.map((sub) => sub.name)
-  if (known.includes(name)) return
-  throw unknownCommand(
-    `${spec.name} ${name}`,
-    known.map((k) => `${spec.name} ${k}`),
-    `tunmeter ${spec.name} --help`,
-  )
+  const chosen = spec.subcommands.find((sub) => sub.name === name)
+  if (chosen === undefined)
+    throw unknownCommand(
+      `${path} ${name}`,
+      spec.subcommands.map((sub) => `${path} ${sub.name}`),
+      `tunmeter ${path} --help`,
+    )
+  checkSubcommand(chosen, rest, `${path} ${name}`)
 }
 
 function unknownCommand(name: string, known: readonly string[], help: string): AppError {

@@ -113,6 +113,26 @@ test('Tailscale: devices by their addresses, with the users that own them', asyn
   })
 })
 
+test('NetBird: peers by key and address, named by the first part of their domain name', async () => {
+  const peer = (name: string, ip: string, n: number) => {
+    return { fqdn: `${name}.netbird.cloud`, netbirdIp: ip, publicKey: key(n), status: 'Connected' }
+  }
+  const details = [peer('annas-laptop', '100.90.1.2', 1), peer('', '100.90.1.3/16', 2)]
+  const status = { peers: { total: 2, connected: 2, details }, netbirdIp: '100.90.1.1/16' }
+  const { stdout } = await init('--netbird', file('status.json', status))
+  expect(loadCatalog(file('c.yaml', stdout)).clients).toEqual([
+    { clientId: 1, name: 'annas-laptop', publicKey: key(1), addresses: ['100.90.1.2'] },
+    {
+      clientId: 2,
+      name: `peer ${key(2).slice(0, 8)}`,
+      publicKey: key(2),
+      addresses: ['100.90.1.3'],
+    },
+  ])
+  const wrong = await init('--netbird', file('x.json', { Self: {} }))
+  expect(wrong.stderr).toMatch(/it is not what `netbird status --json` prints/)
+})
+
 test('--catalog keeps what is there, and adds who is not', async () => {
   const before = file(
     'c.yaml',

@@ -23,6 +23,10 @@ function write(name: string, text: string): string {
   return join(folder, name)
 }
 
+function allOptions({ options, subcommands }: Described): readonly { flag: string }[] {
+  return [...options, ...subcommands.flatMap(allOptions)]
+}
+
 describe('man pages', () => {
   test.skipIf(!has('groff'))('have every option, and groff has nothing to say about them', () => {
     const pages = manPages(commands, '1.2.3', '2026-01-31')
@@ -35,8 +39,8 @@ describe('man pages', () => {
       )
       expect(stderr, name).toBe('')
       const command = commands.find((c) => name === `tunmeter-${c.name}.1`)
-      const options = command && [command, ...command.subcommands].flatMap((c) => c.options)
-      for (const { flag } of options ?? []) expect(stdout, name).toContain(flag)
+      for (const { flag } of command ? allOptions(command) : [])
+        expect(stdout, name).toContain(flag)
     }
   })
 
@@ -88,6 +92,9 @@ describe.each(['bash', 'zsh', 'fish'] as const)('completion of %s', (shell) => {
     expect(offers('tunmeter me')).toContain('meter')
     expect(offers('tunmeter keys cr')).toContain('create')
     expect(offers('tunmeter keys create --sc')).toContain('--scope')
+    expect(offers('tunmeter catalog s')).toContain('set')
+    expect(offers('tunmeter catalog set cl')).toContain('client')
+    expect(offers('tunmeter catalog set client --pub')).toContain('--public-key')
     expect(offers('tunmeter meter --spool-')).toContain('--spool-max')
     expect(offers('tunmeter meter --log-level wa')).toContain('warn')
   })

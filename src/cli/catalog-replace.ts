@@ -1,0 +1,92 @@
+/** Replaces a server's catalog: what changes is shown first, and nothing but that is done. */
+import { toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
+import { AppError } from '../base/errors.js'
+import { printable } from '../base/printable.js'
+import type { Catalog } from '../session/catalog.js'
+import {
+  CATALOG_LISTS,
+  type CatalogChanges,
+  hasChanges,
+  isEmptyCatalog,
+} from '../session/catalog-changes.js'
+import { type ApiClient, orgPath, say } from './api-client.js'
+
+export const catalogPath = (org: string) => `${orgPath(org)}/catalog`
+
+export function counts(catalog: Catalog): string {
+  const { clients, users, sites, resources } = catalog
+  return `${clients.length} clients, ${users.length} users, ${sites.length} sites, ${resources.length} resources`
+}
+
+export const DRY_RUN = {
+  dryRun: toggle('Show what would be added, removed and changed; change nothing.'),
+}
+export const REPLACE_OPTIONS = {
+  ...DRY_RUN,
+  allowEmpty: toggle('Replace the catalog also by one of no entries.'),
+}
+
+interface Replacement {
+  readonly api: ApiClient
+  readonly org: string
+  readonly catalog: Catalog
+  readonly dryRun: boolean
+  readonly allowEmpty: boolean
+  /** The version that the catalog was made from; another one meanwhile is refused. */
+  readonly from?: string | undefined
+}
+
+/** Of a replacement that is done; --dry-run shows all. */
+const LINES_MAX = 100
+
+/** @throws AppError EMPTY_CATALOG, SERVER_REFUSED */
+export async function replaceCatalog(context: CommandContext, given: Replacement): Promise<void> {
+  const { api, org, catalog, dryRun, allowEmpty, from } = given
+  if (isEmptyCatalog(catalog) && !allowEmpty) {
+    throw new AppError('EMPTY_CATALOG', 'the new catalog has no entries: all names would go', {
+      hint: 'Add --allow-empty if that is meant.',
+    })
+  }
+  const put = (query: string, version: string | undefined) =>
+    api.send<{ changes: CatalogChanges | null; etag: string }>(
+      'PUT',
+      `${catalogPath(org)}?allowEmpty=${allowEmpty}${query}`,
+      catalog,
+      version === undefined ? {} : { 'if-match': version },
+    )
+  const shown = await put('&dryRun=true', from)
+  const changes = shown.changes!
+  if (dryRun || !hasChanges(changes)) {
+    showChanges(context, changes, Number.POSITIVE_INFINITY)
+    const what = hasChanges(changes) ? 'would change as above' : 'is the same already'
+    return say(context, `catalog of ${org} ${what}; nothing was written`)
+  }
+  showChanges(context, changes, LINES_MAX)
+  await put('', `"${shown.etag}"`)
+  say(context, `catalog of ${org} replaced: ${counts(catalog)}`)
+}
+
+export function showChanges(context: CommandContext, changes: CatalogChanges, max: number): void {
+  const lines = changeLines(changes)
+  context.stdout.write(lines.slice(0, max).join(''))
+  if (lines.length > max) say(context, `… and ${lines.length - max} more`)
+}
+
+/** `+ clients 3 "Anna"`, `- users u1 "Ulla"`, `~ resources 7 "db" (was "database"): name, ports`. */
+function changeLines(changes: CatalogChanges): string[] {
+  const quoted = (name: string) => JSON.stringify(printable(name))
+  return CATALOG_LISTS.flatMap((list) => {
+    const { added, removed, changed } = changes[list]
+    const line = (sign: string, { id, name }: { id: number | string; name: string }, more = '') =>
+      `${sign} ${list} ${printable(String(id))} ${quoted(name)}${more}\n`
+    return [
+      ...added.map((one) => line('+', one)),
+      ...removed.map((one) => line('-', one)),
+      ...changed.map((one) => {
+        const was = one.was === one.name ? '' : ` (was ${quoted(one.was)})`
+        return line('~', one, `${was}: ${one.fields.join(', ')}`)
+      }),
+    ]
+  })
+}
