@@ -87,6 +87,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Remove sites, meters and organisations that are no more.',
     load: async () => (await import('./remove.js')).removeCommand,
   },
+  destinations: {
+    summary: 'Send sessions on as they come: to a webhook. See how delivery stands.',
+    load: async () => (await import('./destinations.js')).destinationsCommand,
+  },
   export: {
     summary: 'Export connection logs of a server.',
     load: async () => (await import('./export.js')).exportCommand,

@@ -1,5 +1,6 @@
 /** `tunmeter remove`: sites, meters and organisations that are no more. */
 import { badOptions, choice, optionalInteger } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
 import { plural } from '../base/quantity.js'
 import { SITE_ID_MAX } from '../session/bounds.js'
@@ -36,15 +37,17 @@ of deleted ones monthly totals stay, and a counted hole "deletedByOperator" in c
     const siteId = siteOf(site)
     const { api, org } = await connect(options)
     const query = queryOf({ sessions: options.sessions, confirm: options.confirm })
-    const { keys, meters, sessions } = await api.send<{
+    const { keys, meters, sessions, sentTo } = await api.send<{
       keys: number
       meters: number
       sessions: number
+      sentTo: readonly string[]
     }>('DELETE', `${orgPath(org)}/site/${siteId}${query}`)
     const gone = `site ${siteId} removed: ${plural(keys, 'key')} revoked, ${plural(meters, 'meter')}`
     const what =
       options.sessions === 'delete' ? `${plural(sessions, 'session')} deleted` : 'its sessions stay'
     context.stdout.write(`${gone}, ${what}\n`)
+    sayHolders(context, sentTo)
     return EXIT.ok
   },
 })
@@ -77,15 +80,22 @@ const removeOrg = defineCommand({
     if (options.org === undefined) throw badOptions(['--org ORG is required: which one to remove'])
     const { api, org } = await connect(options)
     const query = queryOf({ confirm: options.confirm })
-    const { keys, sessions } = await api.send<{ keys: number; sessions: number }>(
-      'DELETE',
-      `${orgPath(org)}${query}`,
-    )
+    const { keys, sessions, sentTo } = await api.send<{
+      keys: number
+      sessions: number
+      sentTo: readonly string[]
+    }>('DELETE', `${orgPath(org)}${query}`)
     context.stdout.write(`organisation ${org} removed with ${plural(keys, 'key')}\n`)
     say(context, `${plural(sessions, 'session')} and all else of it will be deleted within minutes`)
+    sayHolders(context, sentTo)
     return EXIT.ok
   },
 })
+
+/** A server of before names none. */
+function sayHolders(context: CommandContext, holders: readonly string[] = []): void {
+  for (const name of holders) say(context, `not deleted: what was sent to the destination ${name}`)
+}
 
 function queryOf(given: Readonly<Record<string, string | number | undefined>>): string {
   const query = new URLSearchParams()

@@ -26,6 +26,8 @@ import { endOnSignals } from '../meter/run/ending.js'
 import { Control } from '../server/control/control.js'
 import { controlExists } from '../server/control/control-file.js'
 import { TrustedClock } from '../server/control/trusted-clock.js'
+import { Destinations } from '../server/destinations/destinations.js'
+import { DestinationRecords } from '../server/destinations/records.js'
 import { createApp } from '../server/http/app.js'
 import { Auth } from '../server/http/auth.js'
 import { Maintenance } from '../server/http/maintenance.js'
@@ -83,6 +85,12 @@ export const SERVE_OPTIONS = {
   trustProxy: textList(
     'Take client address, host and https from X-Forwarded-For, -Host and -Proto of this proxy. Repeatable.',
     'ADDRESS',
+  ),
+  allowPlainDestinations: toggle(
+    'Destinations may be set up that are reached without encryption (http://).',
+  ),
+  allowPrivateDestinations: toggle(
+    'Destinations may be set up whose address is private, link-local or of this machine.',
   ),
   trustClock: toggle(
     'Believe the clock of this machine at this start, though it is days away from the last time that the server knows; else retention waits for a meter that reports the same time.',
@@ -180,6 +188,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     logBytes: options.logSize,
     logKeepMs: options.logKeep,
     readLogged,
+    arrivalsAfter: new DestinationRecords(control).furthestArrival(),
     progress: (what, facts) => log.info(facts, what),
   }).catch(async (error: unknown) => {
     await control.close()
@@ -196,14 +205,23 @@ export async function startServer(options: Options): Promise<RunningServer> {
   })
   const clock = trustedClock
   const auditDays = options.auditRetention / DAY_MS
+  const destinations = new Destinations({
+    ...{ store, control, log, clockMs, directory: options.data, version: packageVersion() },
+    guard: {
+      allowPlain: options.allowPlainDestinations,
+      allowPrivate: options.allowPrivateDestinations,
+    },
+  })
   const maintenance = new Maintenance({
     ...{ store, control, metrics, log, usageDays, auditDays, clock },
+    expiring: (orgId, beforeUs) => destinations.expiring(orgId, beforeUs),
   })
   const servers: Server[] = []
   const app = await createApp(
     {
       store,
       control,
+      destinations,
       auth: new Auth(control, security, clockMs),
       metrics,
       log,
@@ -231,6 +249,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     await app.close()
     clearTimeout(cut)
+    await destinations.stop()
     await maintenance.stop()
     await store.close()
     await control.close()
@@ -241,6 +260,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     })
     const url = urlOf(host, (app.server.address() as AddressInfo).port, tls !== undefined)
     address.write(url, tls?.fingerprint)
+    await destinations.start()
     maintenance.start()
     log.info({ url, data: options.data, version: packageVersion() }, 'listening')
     security.started({ version: packageVersion() })

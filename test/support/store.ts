@@ -30,7 +30,7 @@ export class TestStore {
     return test
   }
 
-  async reopen(): Promise<void> {
+  async reopen(more: Partial<DuckStoreOptions> = {}): Promise<void> {
     await this.store?.close()
     this.store = await DuckStore.open({
       directory: this.directory,
@@ -39,6 +39,7 @@ export class TestStore {
       clockUs: () => this.nowUs,
       progress: (what, { rows }) => this.progress.push(rows ? `${what} (${rows})` : what),
       ...this.#options,
+      ...more,
     })
   }
 

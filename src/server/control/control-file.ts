@@ -24,7 +24,7 @@ export function openControlFile(directory: string): RootDatabase {
     makeDirectory(directory)
     // LMDB trusts its file: opening another one ends the process.
     if (existsSync(path) && !isControlFile(path)) throw new Error(`${FILE} is damaged`)
-    return open({ path, maxDbs: 16, mapSize: MAP_BYTES })
+    return open({ path, maxDbs: 32, mapSize: MAP_BYTES })
   } catch (error) {
     throw new AppError(
       'DATA_UNUSABLE',

@@ -12,6 +12,7 @@
  *   removed  see removals.ts
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
  *   audit…   see audit.ts
+ *   destination…, deadLetter   see server/destinations/records.ts
  *
  * The record of a key decides what it may do. Only creating and revoking it write it; the time of its last use is kept
  * apart, so that a request can never bring a revoked key back.
@@ -23,7 +24,7 @@
  * hash is kept. A commit is durable when the promise resolves (lmdb syncs each transaction).
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Database, RootDatabase } from 'lmdb'
+import type { Database, Key, RootDatabase } from 'lmdb'
 import { AppError } from '../../base/errors.js'
 import { ORG_ID } from '../../session/bounds.js'
 import { AuditTrail } from './audit.js'
@@ -358,6 +359,11 @@ export class Control {
     } catch (error) {
       throw commitFault(error)
     }
+  }
+
+  /** A further table of the file, for what another part of the server keeps here. A commit takes it along. */
+  table<V, K extends Key>(name: string): Database<V, K> {
+    return this.#root.openDB<V, K>(name, { encoding: 'json' })
   }
 
   async backup(file: string): Promise<void> {

@@ -20,6 +20,7 @@ import { type Route, register } from './route.js'
 import { auditRoutes } from './routes/audit.js'
 import { catalogRoutes } from './routes/catalog.js'
 import { completenessRoutes } from './routes/completeness.js'
+import { destinationRoutes } from './routes/destinations.js'
 import { histogramRoutes } from './routes/histogram.js'
 import { ingestRoutes } from './routes/ingest.js'
 import { keyRoutes } from './routes/keys.js'
@@ -83,6 +84,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...removalRoutes(context),
     ...auditRoutes(context),
     ...subjectRoutes(context),
+    ...destinationRoutes(context),
     ...operationRoutes(context),
     ...pangolinRoutes(context),
   ]

@@ -62,6 +62,10 @@ const OWN: Readonly<Record<string, Word>> = {
   BAD_ORG: [400, 'badRequest'],
   ORG_REMOVED: [409, 'orgRemoved'],
   BAD_COMPRESSED: [400, 'badRequest'],
+  BAD_DESTINATION: [400, 'badRequest'],
+  NO_DESTINATION: [404, 'noDestination'],
+  TOO_MANY_DESTINATIONS: [409, 'tooManyDestinations'],
+  SECRETS_LOST: [409, 'secretsLost'],
   TOO_LARGE: [413, 'tooLarge'],
 }
 

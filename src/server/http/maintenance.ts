@@ -22,6 +22,8 @@ export interface MaintenanceOptions {
   /** Of the audit trail, which is kept as long as the sessions it tells of. */
   readonly auditDays: number
   readonly clock: TrustedClock
+  /** Told what is about to be deleted. */
+  readonly expiring?: (orgId: string, endedBeforeUs: number) => Promise<void>
 }
 
 export class Maintenance {
@@ -133,7 +135,9 @@ export class Maintenance {
       const retentionDays = deletionDays(org, nowMs)
       if (this.#stopped || retentionDays < 0 || (only !== undefined && only !== orgId)) continue
       try {
-        const deleted = await store.expire(orgId, deletionCutUs(retentionDays, nowMs))
+        const cutUs = deletionCutUs(retentionDays, nowMs)
+        await this.#options.expiring?.(orgId, cutUs)
+        const deleted = await store.expire(orgId, cutUs)
         if (deleted > 0) this.#sayDeleted(orgId, deleted, retentionDays)
         metrics.expiredSessions.inc(deleted)
       } catch (error) {

@@ -49,6 +49,14 @@ const EVENTS = {
   subjectErased: 'a person was erased',
   subjectNotFound: 'a person to be erased was not there',
   backupMade: 'backup made',
+  destinationAdded: 'destination added',
+  destinationChanged: 'destination changed',
+  destinationRemoved: 'destination removed',
+  destinationPaused: 'destination paused',
+  destinationResumed: 'destination resumed',
+  destinationBackfilled: 'a destination is sent what is stored',
+  deadLettersResent: 'dead letters sent again',
+  deadLettersRead: 'dead letters read',
 } as const
 export type SecurityEvent = keyof typeof EVENTS
 

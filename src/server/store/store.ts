@@ -135,6 +135,40 @@ export interface Page {
   readonly next: Position | null
 }
 
+/** Where an ended session stands in the order in which they came to be in the log. */
+export interface ArrivalPlace {
+  /** Number of the commit; rises, and is never given again. */
+  readonly arrival: number
+  readonly siteId: number
+  /** Of the session's id: its first 18 characters, and the rest as a number. */
+  readonly run: string
+  readonly sequence: number
+}
+
+/** Behind all of a commit; of the commit -1: before everything. */
+export function endOfArrival(arrival: number): ArrivalPlace {
+  return { arrival, siteId: Number.MAX_SAFE_INTEGER, run: '', sequence: 0 }
+}
+
+export interface ArrivedRequest {
+  readonly filter: LogFilter
+  readonly after: ArrivalPlace
+  readonly upTo: ArrivalPlace
+  readonly limit: number
+}
+
+export interface Arrived {
+  readonly rows: readonly LogRow[]
+  /** Of each row. */
+  readonly places: readonly ArrivalPlace[]
+}
+
+export interface ArrivedCount {
+  readonly sessions: number
+  /** Of the one that ended first. */
+  readonly oldestEndUs: number | null
+}
+
 export interface Counted<T> {
   readonly value: T
   readonly count: number
@@ -463,6 +497,15 @@ export interface Store {
     siteIds?: readonly number[],
     cancel?: Cancel,
   ): Promise<Coverage>
+
+  /** Number of the newest commit of sessions; all up to it are seen by reads that begin now. */
+  lastArrival(): number
+  /** Ended sessions in their order of arrival, each again when it was corrected. Does not wait for what is not applied. */
+  arrived(orgId: string, request: ArrivedRequest): Promise<Arrived>
+  countArrived(
+    orgId: string,
+    request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
+  ): Promise<ArrivedCount>
 
   catalog(orgId: string): Promise<CatalogVersion>
   /** @returns null when `ifMatch` is given and the current version is none of it. */

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
 import { Control } from '../../../src/server/control/control.js'
 import { TrustedClock } from '../../../src/server/control/trusted-clock.js'
+import { Destinations } from '../../../src/server/destinations/destinations.js'
 import { createApp } from '../../../src/server/http/app.js'
 import { Auth } from '../../../src/server/http/auth.js'
 import { ServerMetrics } from '../../../src/server/http/metrics.js'
@@ -27,6 +28,10 @@ async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string 
     {
       store: t.store,
       control,
+      destinations: new Destinations({
+        ...{ store: t.store, control, log, clockMs, directory: t.directory, version: 'test' },
+        guard: { allowPlain: false, allowPrivate: false },
+      }),
       auth: new Auth(control, security, clockMs),
       metrics: new ServerMetrics(() => t.store.stats()),
       log,

@@ -6,7 +6,7 @@ import { TestServer } from '../../support/server.js'
 
 const LINES = readFileSync('docs/api.md', 'utf8')
   .split('\n')
-  .filter((line) => /^(KEY_ID=.*)?curl /.test(line))
+  .filter((line) => /^((KEY_ID|DEST)=.*)?curl /.test(line))
 
 let server: TestServer
 let env: Record<string, string>
@@ -48,6 +48,7 @@ test('each route has a line', async () => {
       .replace('{siteId}', '1')
       .replace('{meterId}', 'curl')
       .replace('{keyId}', '$KEY_ID')
+      .replace('{destinationId}', '$DEST')
     for (const method of Object.keys(methods)) {
       const found = LINES.some((line) => {
         const url = line.match(/"\$URL([^"?]*)[^"]*"(?!.*\$URL)/)?.[1]

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { Backups } from '../../store/backup.js'
 import type { ServerContext } from '../context.js'
+import { destinationMetrics } from '../destination-metrics.js'
 import { HttpError } from '../http.js'
 import { type Route, route } from '../route.js'
 import { SiteMetrics } from '../site-metrics.js'
@@ -42,7 +43,7 @@ export function operationRoutes(context: ServerContext): Route[] {
       tag: 'operation',
       summary: 'Prometheus metrics',
       description:
-        'Open to programs of the same machine; from elsewhere, and through a proxy, it needs a key with any scope. `tunmeter_site_…` name organisations: only programs of the same machine and root keys get these.',
+        'Open to programs of the same machine; from elsewhere, and through a proxy, it needs a key with any scope. `tunmeter_site_…` and `tunmeter_destination_…` are of organisations: only programs of the same machine and root keys get these.',
       scopes: null,
       answer: null,
       produces: ['text/plain; version=0.0.4'],
@@ -50,7 +51,8 @@ export function operationRoutes(context: ServerContext): Route[] {
         const scopes = ['admin', 'read', 'ingest'] as const
         const isOperator = isFromHere(request) || auth.allow(request, { scopes }).scope === 'root'
         const own = await metrics.registry.metrics()
-        const text = isOperator ? `${own}${await sites.text()}` : own
+        const all = () => sites.text().then((text) => `${own}${text}${destinationMetrics(context)}`)
+        const text = isOperator ? await all() : own
         await reply.type(metrics.registry.contentType).send(text)
         return undefined
       },

@@ -15,6 +15,9 @@ const siteQuery = z.strictObject({
 })
 /** A meter that was heard within this is taken to run. */
 const REPORTS_MS = 60_000
+const sentTo = z.array(z.string()).meta({
+  description: 'Destinations that were sent sessions: what they hold stays there.',
+})
 const ALL = { fromUs: 0, toUs: TIME_US_MAX }
 
 export function removalRoutes(context: ServerContext): Route[] {
@@ -22,7 +25,7 @@ export function removalRoutes(context: ServerContext): Route[] {
 }
 
 function siteRoute(context: ServerContext): Route {
-  const { store, control, security, clockMs } = context
+  const { store, control, security, clockMs, destinations } = context
   return route({
     method: 'DELETE',
     path: '/api/v1/org/{orgId}/site/{siteId}',
@@ -33,7 +36,13 @@ function siteRoute(context: ServerContext): Route {
     scopes: ['admin'],
     params: siteParams,
     query: siteQuery,
-    answer: z.object({ keys: z.int(), meters: z.int(), sessions: z.int(), name: z.boolean() }),
+    answer: z.object({
+      keys: z.int(),
+      meters: z.int(),
+      sessions: z.int(),
+      name: z.boolean(),
+      sentTo,
+    }),
     statuses: {
       404: 'No such organisation, or no such site in it.',
       409: 'It is to be confirmed; or the catalog was changed meanwhile.',
@@ -54,7 +63,7 @@ function siteRoute(context: ServerContext): Route {
       const sessions = deletes ? await store.removeSessions(orgId, siteId) : 0
       const done = { keys, meters: meters.length, sessions, name }
       security.write('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
-      return done
+      return { ...done, sentTo: deletes ? destinations.holders(orgId) : [] }
     },
   })
 }
@@ -92,7 +101,7 @@ function meterRoute({ store, control, security, clockMs }: ServerContext): Route
 }
 
 function orgRoute(context: ServerContext): Route {
-  const { store, control, security, trustedClock, orgRemoved } = context
+  const { store, control, security, trustedClock, orgRemoved, destinations } = context
   return route({
     method: 'DELETE',
     path: '/api/v1/org/{orgId}',
@@ -103,7 +112,7 @@ function orgRoute(context: ServerContext): Route {
     scopes: [],
     params: orgParams,
     query: z.strictObject({ confirm: confirmInQuery }),
-    answer: z.object({ orgId: z.string(), keys: z.int(), sessions: z.int() }),
+    answer: z.object({ orgId: z.string(), keys: z.int(), sessions: z.int(), sentTo }),
     statuses: { 404: 'No such organisation.', 409: 'It is to be confirmed.' },
     handle: async ({ params: { orgId }, query, key, request }) => {
       const sessions = await store.count(orgId, ALL)
@@ -111,9 +120,11 @@ function orgRoute(context: ServerContext): Route {
       const keys = await control.removeOrg(orgId, trustedClock.nowMs())
       if (keys === undefined)
         throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
+      const sentTo = destinations.holders(orgId)
+      await destinations.removeOrg(orgId)
       security.write('orgRemoveStarted', request.ip, key, { removed: orgId, keys, sessions })
       orgRemoved()
-      return { orgId, keys, sessions }
+      return { orgId, keys, sessions, sentTo }
     },
   })
 }

@@ -116,7 +116,12 @@ function entriesOf({ clients, users }: Catalog, subject: Subject): object[] {
 }
 
 function eraseRoute(context: ServerContext): Route {
-  const { store, security } = context
+  const { store, security, destinations } = context
+  // They have copies that nothing here can take back.
+  const notCovered = (orgId: string) => [
+    ...destinations.holders(orgId).map((name) => `what was sent to the destination ${name}`),
+    ...NOT_COVERED,
+  ]
   return route({
     method: 'POST',
     path: '/api/v1/org/{orgId}/subject/erase',
@@ -141,7 +146,7 @@ function eraseRoute(context: ServerContext): Route {
         // Names that the catalog had are not seen from here.
         if (pseudonymised) await store.pseudonymise(orgId, subject, [])
         else await store.erase(orgId, subject)
-        return { sessions: 0, pseudonymised, name: false, notCovered: NOT_COVERED }
+        return { sessions: 0, pseudonymised, name: false, notCovered: notCovered(orgId) }
       }
       const how = { of: orgId, ...subject, ...(pseudonymised && { pseudonymised }) }
       security.write('subjectEraseStarted', request.ip, key, { ...how, found })
@@ -155,7 +160,7 @@ function eraseRoute(context: ServerContext): Route {
         throw error
       })
       security.write('subjectErased', request.ip, key, { ...how, sessions, name })
-      return { sessions, pseudonymised, name, notCovered: NOT_COVERED }
+      return { sessions, pseudonymised, name, notCovered: notCovered(orgId) }
     },
   })
 }

@@ -8,6 +8,9 @@ import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { Log } from '../../log/log.js'
 import type {
+  Arrived,
+  ArrivedCount,
+  ArrivedRequest,
   Cancel,
   CatalogVersion,
   Coverage,
@@ -41,6 +44,7 @@ import { Database, explained, literal, type Progress, secondsSince } from './dat
 import { ExportSlots } from './export/export-slots.js'
 import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './export/exports.js'
 import { parquetQuery } from './export/parquet.js'
+import { arrived, countArrived } from './read/arrived.js'
 import { attributes } from './read/attributes.js'
 import { readCatalog, writeCatalog } from './read/catalog.js'
 import { coverage } from './read/coverage.js'
@@ -77,6 +81,8 @@ export interface DuckStoreOptions {
   readonly logKeepMs?: number
   /** A read waits so long for what was acknowledged before, and is then answered from what is there; 10 s. */
   readonly readWaitMs?: number
+  /** Commits are numbered on from here: readers have passed it. */
+  readonly arrivalsAfter?: number
   /** Reads bodies of requests back from the log; without one they are not written as they came. */
   readonly readLogged?: ReadLogged
   readonly progress?: Progress
@@ -153,6 +159,7 @@ export class DuckStore implements Store {
       readWaitMs: options.readWaitMs,
       clockUs: options.clockUs ?? (() => Date.now() * 1e3),
       rollRows: options.rollRows ?? ROLL_ROWS,
+      arrivalsAfter: options.arrivalsAfter,
       walBytes: options.walBytes ?? WAL_BYTES_MAX,
     })
     const seconds = secondsSince(start)
@@ -335,6 +342,25 @@ export class DuckStore implements Store {
     cancel?: Cancel,
   ): Promise<Coverage> {
     return this.#read(orgId, (c) => coverage(c, orgId, range, siteIds), cancel)
+  }
+
+  lastArrival(): number {
+    return this.#writer.lastArrival
+  }
+
+  arrived(orgId: string, request: ArrivedRequest): Promise<Arrived> {
+    return this.#database.read(orgId, async (c) =>
+      arrived(c, orgId, { ...request, filter: await withTextIds(c, orgId, request.filter) }),
+    )
+  }
+
+  countArrived(
+    orgId: string,
+    request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
+  ): Promise<ArrivedCount> {
+    return this.#database.read(orgId, async (c) =>
+      countArrived(c, orgId, { ...request, filter: await withTextIds(c, orgId, request.filter) }),
+    )
   }
 
   catalog(orgId: string): Promise<CatalogVersion> {

@@ -134,7 +134,9 @@ function plainQuery({ orgId, filter, nowUs }: Query): {
   values: string[]
 } {
   const sql = new Sql()
-  const plain = sources(sql, orgId, filter, nowUs).map(selectPlain).join(' UNION ALL ')
+  const plain = sources(sql, orgId, filter, nowUs)
+    .map((source) => selectPlain(source))
+    .join(' UNION ALL ')
   return { plain, values: sql.values }
 }
 

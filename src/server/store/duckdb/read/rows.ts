@@ -15,20 +15,20 @@ const NAMES = [
   ['otherClientName', 'o.name'],
 ] as const
 
-/** Plain columns of one source, with its flags; `t` is the table. */
-export function selectPlain(source: Source): string {
+/** Plain columns of one source, with its flags; `t` is the table. @param more a further column, the last */
+export function selectPlain(source: Source, more?: string): string {
   const columns = COLUMNS.map((c) => `${columnSql(c.name)} AS ${c.name}`).join(', ')
-  return `SELECT ${columns}, ${source.open} AS is_open, ${source.interrupted} AS is_interrupted
+  return `SELECT ${columns}, ${source.open} AS is_open, ${source.interrupted} AS is_interrupted${more === undefined ? '' : `, ${more}`}
     FROM ${source.from} WHERE ${source.where}`
 }
 
 /** Adds the names to a query of plain columns; `order` is on its columns under the alias p. */
-export function withNames(plain: string, order: string): string {
+export function withNames(plain: string, order: string, more?: string): string {
   const columns = COLUMNS.map((c) => {
     if (c.kind === 'integer') return `p.${c.name}::DOUBLE AS ${c.name}`
     return c.kind === 'enum' ? `p.${c.name}::VARCHAR AS ${c.name}` : `p.${c.name}`
   }).join(', ')
-  return `SELECT ${columns}, p.is_open, p.is_interrupted, ${NAMES.map(([name, sql]) => `${sql} AS "${name}"`).join(', ')}
+  return `SELECT ${columns}, p.is_open, p.is_interrupted, ${NAMES.map(([name, sql]) => `${sql} AS "${name}"`).join(', ')}${more === undefined ? '' : `, ${more}`}
     FROM (${plain}) p ${NAME_JOINS} ${order}`
 }
 

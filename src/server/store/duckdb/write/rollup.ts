@@ -165,6 +165,11 @@ export function rollSql(copies: string, rolled: number): string {
   return addSql(copies, `t.arrival <= ${int(rolled)}`, '+')
 }
 
+interface RollupOptions {
+  readonly rollRows: number
+  readonly arrivalsAfter?: number | undefined
+}
+
 /**
  * Numbers the writer's commits, and rolls up what they appended: on a connection of its own, while the writer goes on.
  *
@@ -201,8 +206,13 @@ export class Rollup {
    * Rolls up what an older version, or one that was killed, left; answers are right without it, too.
    * @param connection for nothing else
    */
-  static async open(connection: DuckDBConnection, turns: Turns, rows: number): Promise<Rollup> {
+  static async open(
+    connection: DuckDBConnection,
+    turns: Turns,
+    { rollRows: rows, arrivalsAfter = -1 }: RollupOptions,
+  ): Promise<Rollup> {
     const rollup = new Rollup(connection, turns, rows)
+    rollup.#arrival = arrivalsAfter + 1
     await rollup.load()
     while (rollup.#waiting >= rows && (await rollup.#tryToRoll()));
     return rollup
@@ -221,7 +231,13 @@ export class Rollup {
     )
     this.#waiting = rows[0]!.n as number
     this.#committed = Math.max(this.#rolled, (rows[0]!.last as number | null) ?? -1)
-    this.#arrival = this.#committed + 1
+    // Never back: the last ones may have been deleted, and readers have passed their number.
+    this.#arrival = Math.max(this.#arrival, this.#committed + 1)
+  }
+
+  /** The newest that is durable. */
+  get lastArrival(): number {
+    return this.#committed
   }
 
   get rolled(): number {

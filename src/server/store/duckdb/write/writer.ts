@@ -56,6 +56,8 @@ export interface WriterOptions {
   readonly clockUs: () => number
   /** Arrived sessions after which they are summed up. */
   readonly rollRows: number
+  /** Of commits, the number that readers have passed already. */
+  readonly arrivalsAfter?: number | undefined
   /** Of the write-ahead log, beyond which it is folded into the file. */
   readonly walBytes: number
   /** A read waits for what is not applied so long, and is then answered from what is; 10 s. */
@@ -128,12 +130,17 @@ export class Writer {
   static async open(database: Database, options: WriterOptions): Promise<Writer> {
     const connection = await database.connect()
     const turns = new Turns()
-    const rollup = await Rollup.open(await database.connect(), turns, options.rollRows)
+    const rollup = await Rollup.open(await database.connect(), turns, options)
     const groups = await GroupCommit.open(connection, rollup)
     const fold = new LogFold(database, connection, options.walBytes)
     const writer = new Writer(options, { groups, rollup, fold, turns })
     await writer.#goOn()
     return writer
+  }
+
+  /** Of the newest commit of sessions that is durable. */
+  get lastArrival(): number {
+    return this.#rollup.lastArrival
   }
 
   get stats(): WriterStats {

@@ -1,0 +1,313 @@
+/** `tunmeter destinations`: where a server sends sessions on to, and how delivery stands. */
+import { readFileSync } from 'node:fs'
+import { text as readText } from 'node:stream/consumers'
+import { parse } from 'yaml'
+import { badOptions, toggle } from '../base/config.js'
+import type { CommandContext } from '../base/context.js'
+import { AppError, EXIT, messageOf } from '../base/errors.js'
+import { printable } from '../base/printable.js'
+import { plural } from '../base/quantity.js'
+import { terminalWidth } from '../base/terminal.js'
+import { type Column, tableText } from '../base/text-table.js'
+import { painter } from '../meter/output/human.js'
+import { type ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
+import { type CommandGroup, defineCommand } from './command.js'
+import { moment } from './moment.js'
+
+interface Shown {
+  readonly id: string
+  readonly name: string
+  readonly kind: string
+  readonly target: string
+  readonly state: string
+  readonly delivered: number
+  readonly pending: number
+  readonly deadLetters: number
+  readonly deletedUndelivered: number
+  readonly lastSuccessAt: string | null
+  readonly lastFailure: {
+    readonly at: string
+    readonly status: number | null
+    readonly text: string
+  } | null
+  readonly nextAttemptAt: string | null
+  readonly backfill: { readonly progress: number; readonly endedAt: string | null } | null
+}
+
+interface Letter {
+  readonly siteId: number
+  readonly sessionId: string
+  readonly at: string
+  readonly status: number | null
+  readonly text: string
+  readonly event: string | null
+}
+
+const json = toggle('One JSON object a line.')
+
+async function at(
+  options: Parameters<typeof connect>[0],
+): Promise<{ api: ApiClient; path: string }> {
+  const { api, org } = await connect(options)
+  return { api, path: `${orgPath(org)}/destinations` }
+}
+
+/** @throws AppError BAD_OPTIONS */
+function idOf(given: string | undefined): string {
+  if (given === undefined)
+    throw badOptions(['ID is required, as tunmeter destinations list shows it'])
+  return encodeURIComponent(given)
+}
+
+/** JSON or YAML, of a file or of standard input. @throws AppError BAD_FILE */
+async function readSettings(file: string | undefined, { stdin }: CommandContext): Promise<unknown> {
+  if (file === undefined)
+    throw badOptions(['FILE is required: JSON or YAML, or - for standard input'])
+  try {
+    return parse(file === '-' ? await readText(stdin) : readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new AppError('BAD_FILE', `cannot use ${file}: ${messageOf(error)}`, {
+      hint: 'Give a destination as JSON or YAML: docs/destinations.md has an example of each kind.',
+    })
+  }
+}
+
+const failureText = ({ status, text }: NonNullable<Shown['lastFailure']>) =>
+  printable(`${status === null ? '' : `${status} `}${text}`)
+
+function standing(one: Shown): string[] {
+  const lines: string[] = []
+  if (one.lastFailure !== null && one.state !== 'ok') {
+    const next = one.nextAttemptAt === null ? '' : `; next attempt at ${one.nextAttemptAt}`
+    lines.push(`${one.id}: ${failureText(one.lastFailure)}${next}`)
+  }
+  if (one.deletedUndelivered > 0)
+    lines.push(
+      `${one.id}: the retention deleted ${plural(one.deletedUndelivered, 'session')} undelivered`,
+    )
+  if (one.backfill !== null && one.backfill.endedAt === null)
+    lines.push(`${one.id}: backfill at ${Math.floor(100 * one.backfill.progress)} %`)
+  return lines
+}
+
+const list = defineCommand({
+  name: 'list',
+  summary: 'List destinations, and how delivery to each stands.',
+  options: { ...SERVER_OPTIONS, json },
+  details: 'Example:\n  tunmeter destinations list',
+  run: async (_args, options, context) => {
+    const { api, path } = await at(options)
+    const { destinations } = await api.get<{ destinations: Shown[] }>(path)
+    const { stdout, env } = context
+    if (options.json) {
+      for (const one of destinations) stdout.write(`${JSON.stringify(one)}\n`)
+      return EXIT.ok
+    }
+    if (destinations.length === 0) {
+      say(context, 'there are no destinations')
+      return EXIT.ok
+    }
+    const columns: Column<Shown>[] = [
+      { title: 'ID', read: (d) => d.id },
+      { title: 'KIND', read: (d) => d.kind },
+      { title: 'STATE', read: (d) => d.state },
+      { title: 'DELIVERED', align: 'right', read: (d) => String(d.delivered) },
+      { title: 'PENDING', align: 'right', read: (d) => String(d.pending) },
+      { title: 'DEAD', align: 'right', read: (d) => String(d.deadLetters) },
+      { title: 'LAST SUCCESS', read: (d) => d.lastSuccessAt?.slice(0, 19) ?? 'never' },
+      { title: 'NAME', shrinksTo: 12, read: (d) => d.name },
+      { title: 'TARGET', shrinksTo: 12, read: (d) => d.target },
+    ]
+    const width = terminalWidth(stdout, env)
+    stdout.write(tableText([columns], destinations, { paint: painter(stdout, env), width }))
+    for (const line of destinations.flatMap(standing)) say(context, line)
+    return EXIT.ok
+  },
+})
+
+const add = defineCommand({
+  name: 'add',
+  arguments: '[file]',
+  summary: 'Add a destination; it gets what arrives from now on.',
+  options: SERVER_OPTIONS,
+  details: `FILE is JSON or YAML with kind, name, settings and secrets, or - for standard input; prints the id.
+docs/destinations.md has an example of each kind. Needs an admin key, and is in the audit trail.
+  tunmeter destinations add siem.yaml`,
+  run: async ([file], options, context) => {
+    const given = await readSettings(file, context)
+    const { api, path } = await at(options)
+    const { id, name, target } = await api.send<Shown>('POST', path, given)
+    context.stdout.write(`${id}\n`)
+    say(
+      context,
+      `${name}: what arrives from now on goes to ${target}; try it: tunmeter destinations test ${id}`,
+    )
+    return EXIT.ok
+  },
+})
+
+const change = defineCommand({
+  name: 'change',
+  arguments: '[id] [file]',
+  summary: 'Give a destination other settings; it goes on where it was.',
+  options: SERVER_OPTIONS,
+  details: `Secrets that FILE does not name stay; null removes one.
+  tunmeter destinations change d0123456789abcdef01 siem.yaml`,
+  run: async ([id, file], options, context) => {
+    const place = idOf(id)
+    const given = await readSettings(file, context)
+    const { api, path } = await at(options)
+    const { name } = await api.send<Shown>('PUT', `${path}/${place}`, given)
+    context.stdout.write(`${id} (${name}) changed\n`)
+    return EXIT.ok
+  },
+})
+
+const test = defineCommand({
+  name: 'test',
+  arguments: '[id]',
+  summary: 'Send one event that is marked as a test, and show the answer.',
+  options: SERVER_OPTIONS,
+  details: 'Ends with 1 when it was not taken.\n  tunmeter destinations test d0123456789abcdef01',
+  run: async ([id], options, context) => {
+    const place = idOf(id)
+    const { api, path } = await at(options)
+    const { result, target, status, text } = await api.send<{
+      result: string
+      target: string
+      status: number | null
+      text: string
+    }>('POST', `${path}/${place}/test`)
+    const answer = [
+      status === null ? [] : String(status),
+      text === '' ? [] : printable(text),
+    ].flat()
+    const what = result === 'delivered' ? 'taken' : 'not taken'
+    context.stdout.write(`${target}: ${[what, ...answer].join(', ')}\n`)
+    return result === 'delivered' ? EXIT.ok : EXIT.failed
+  },
+})
+
+function verb(name: 'pause' | 'resume', summary: string, done: string) {
+  return defineCommand({
+    name,
+    arguments: '[id]',
+    summary,
+    options: SERVER_OPTIONS,
+    details: `Example:\n  tunmeter destinations ${name} d0123456789abcdef01`,
+    run: async ([id], options, context) => {
+      const place = idOf(id)
+      const { api, path } = await at(options)
+      const shown = await api.send<Shown>('POST', `${path}/${place}/${name}`)
+      context.stdout.write(`${id} (${shown.name}) ${done}\n`)
+      return EXIT.ok
+    },
+  })
+}
+
+const remove = defineCommand({
+  name: 'remove',
+  arguments: '[id]',
+  summary: 'Remove a destination with its secrets and its dead letters.',
+  options: SERVER_OPTIONS,
+  details: `What it was sent stays where it is.
+  tunmeter destinations remove d0123456789abcdef01`,
+  run: async ([id], options, context) => {
+    const place = idOf(id)
+    const { api, path } = await at(options)
+    const { name, delivered } = await api.send<{ name: string; delivered: number }>(
+      'DELETE',
+      `${path}/${place}`,
+    )
+    context.stdout.write(`${id} (${name}) removed\n`)
+    if (delivered > 0) say(context, `it was sent ${plural(delivered, 'session')}, which it keeps`)
+    return EXIT.ok
+  },
+})
+
+const backfill = defineCommand({
+  name: 'backfill',
+  arguments: '[id]',
+  summary: 'Send a destination the stored sessions that started in a range of time.',
+  options: {
+    ...SERVER_OPTIONS,
+    from: moment('Sessions that started at or after this.'),
+    to: moment('Sessions that started before this. Default: now.'),
+  },
+  details: `Beside what arrives; sessions that it had already come again, under the same sessionId.
+  tunmeter destinations backfill d0123456789abcdef01 --from 30d`,
+  run: async ([id], options, context) => {
+    const place = idOf(id)
+    if (options.from === undefined) throw badOptions(['--from TIME is required'])
+    const { api, path } = await at(options)
+    await api.send('POST', `${path}/${place}/backfill`, {
+      timeStart: options.from,
+      timeEnd: options.to ?? new Date().toISOString(),
+    })
+    context.stdout.write(`${id}: backfill began; tunmeter destinations list shows how far it is\n`)
+    return EXIT.ok
+  },
+})
+
+const deadLetters = defineCommand({
+  name: 'dead-letters',
+  arguments: '[id]',
+  summary: 'Show events that the receiver refused one by one, as JSON lines.',
+  options: SERVER_OPTIONS,
+  details: `Each line has the session, the answer, and the event as it was sent; null when the log does not have
+the session any more.
+  tunmeter destinations dead-letters d0123456789abcdef01 > refused.ndjson`,
+  run: async ([id], options, context) => {
+    const place = idOf(id)
+    const { api, path } = await at(options)
+    const { deadLetters: all } = await api.get<{ deadLetters: Letter[] }>(
+      `${path}/${place}/dead-letters`,
+    )
+    for (const { event, ...letter } of all) {
+      const line = { ...letter, event: event === null ? null : (JSON.parse(event) as unknown) }
+      context.stdout.write(`${JSON.stringify(line)}\n`)
+    }
+    if (all.length === 0) say(context, 'there are no dead letters')
+    return EXIT.ok
+  },
+})
+
+const resend = defineCommand({
+  name: 'resend',
+  arguments: '[id]',
+  summary: 'Send the dead letters of a destination again.',
+  options: SERVER_OPTIONS,
+  details: `Those that are taken leave the list, and so do those whose sessions the log does not have any more.
+Ends with 1 when some are left.
+  tunmeter destinations resend d0123456789abcdef01`,
+  run: async ([id], options, context) => {
+    const place = idOf(id)
+    const { api, path } = await at(options)
+    const { delivered, refused, gone, failed } = await api.send<{
+      delivered: number
+      refused: number
+      gone: number
+      failed: string | null
+    }>('POST', `${path}/${place}/resend`)
+    context.stdout.write(
+      `${delivered} taken, ${refused} refused again, ${gone} not in the log any more\n`,
+    )
+    if (failed !== null) say(context, `then it ended: ${printable(failed)}`)
+    return refused > 0 || failed !== null ? EXIT.failed : EXIT.ok
+  },
+})
+
+export const destinationsCommand: CommandGroup = {
+  name: 'destinations',
+  summary: 'Send sessions on as they come: to a webhook. See how delivery stands.',
+  subcommands: [
+    ...[list, add, change, test],
+    verb('pause', 'Send nothing to a destination until it is resumed.', 'paused'),
+    verb(
+      'resume',
+      'Let a destination go on; one that is blocked or waits is tried at once.',
+      'goes on',
+    ),
+    ...[remove, backfill, deadLetters, resend],
+  ],
+}

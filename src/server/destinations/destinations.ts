@@ -1,0 +1,262 @@
+/**
+ * All destinations of the server: each has a Courier of its own, which waits for nobody else's. What one costs is bounded:
+ * one attempt in flight, one batch in memory (eventsMax, bytesMax), DEAD_LETTERS_MAX; and how many there are, of an
+ * organisation and of the server. Reading the log is the organisation's share of the store's connections.
+ *
+ * Limit: a server that is the only one to have the data directory, as the store is.
+ */
+import { randomBytes } from 'node:crypto'
+import { AppError, messageOf } from '../../base/errors.js'
+import type { Logger } from '../../base/log.js'
+import type { Control } from '../control/control.js'
+import type { Store } from '../store/store.js'
+import { Turns } from '../store/turns.js'
+import { Courier } from './courier.js'
+import { filterOfQuery } from './events.js'
+import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
+import type { Receiver } from './kind.js'
+import { KINDS } from './kinds/kinds.js'
+import {
+  DESTINATIONS_MAX,
+  DESTINATIONS_OF_ORG_MAX,
+  type DestinationRecord,
+  DestinationRecords,
+} from './records.js'
+import { lastFour, Secrets } from './secrets.js'
+
+export interface DestinationsOptions {
+  readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived'>
+  readonly control: Pick<Control, 'table' | 'org'>
+  readonly directory: string
+  readonly guard: GuardOptions
+  readonly log: Logger
+  readonly version: string
+  readonly clockMs: () => number
+}
+
+export interface Wanted {
+  readonly name: string
+  readonly kind: string
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Null: it goes. One that is not named stays. */
+  readonly secrets: Readonly<Record<string, string | null>>
+  readonly query: string
+  readonly columns: readonly string[] | null
+  readonly eventsMax: number
+  readonly bytesMax: number
+}
+
+export class Destinations {
+  readonly #options: DestinationsOptions
+  readonly #records: DestinationRecords
+  readonly #secrets: Secrets
+  readonly #couriers = new Map<string, Courier>()
+  /** Changes follow one another: a destination has one courier. */
+  readonly #turns = new Turns()
+  #started = false
+
+  constructor(options: DestinationsOptions) {
+    this.#options = options
+    this.#records = new DestinationRecords(options.control)
+    this.#secrets = new Secrets(options.directory)
+  }
+
+  async start(): Promise<void> {
+    this.#started = true
+    for (const record of this.#records.all()) {
+      // Of an organisation that was removed when the server was killed.
+      if (this.#options.control.org(record.orgId) === undefined) await this.#records.remove(record)
+      else this.#begin(record)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#couriers.values()].map((courier) => courier.stop()))
+    this.#couriers.clear()
+  }
+
+  of(orgId: string): Courier[] {
+    return this.#records.of(orgId).flatMap(({ id }) => this.#couriers.get(id) ?? [])
+  }
+
+  all(): Courier[] {
+    return [...this.#couriers.values()]
+  }
+
+  /** @throws AppError NO_DESTINATION */
+  get(orgId: string, id: string): Courier {
+    const courier = this.#couriers.get(id)
+    if (courier?.record.orgId === orgId) return courier
+    throw new AppError('NO_DESTINATION', `there is no destination "${id}" in this organisation`)
+  }
+
+  get records(): DestinationRecords {
+    return this.#records
+  }
+
+  /** Names of those that may hold sessions of the organisation. */
+  holders(orgId: string): string[] {
+    const sent = this.of(orgId).filter(({ state }) => state.delivered > 0)
+    return sent.map(({ record }) => `${record.name} (${targetOf(record)})`)
+  }
+
+  /** @throws AppError TOO_MANY, BAD_DESTINATION */
+  create(orgId: string, wanted: Wanted): Promise<Courier> {
+    return this.#turns.run(async () => {
+      this.#mustHaveRoom(orgId)
+      const record = this.#recordOf(wanted, {
+        id: `d${randomBytes(9).toString('hex')}`,
+        orgId,
+        paused: false,
+        createdAt: new Date(this.#options.clockMs()).toISOString(),
+      })
+      const { state } = new Courier(record, this.#parts())
+      // Where it begins is durable with it.
+      await Promise.all([this.#records.putState(record.id, state), this.#records.put(record)])
+      return this.#begin(record)
+    })
+  }
+
+  #mustHaveRoom(orgId: string): void {
+    if (this.#records.of(orgId).length >= DESTINATIONS_OF_ORG_MAX)
+      throw new AppError(
+        'TOO_MANY_DESTINATIONS',
+        `an organisation has at most ${DESTINATIONS_OF_ORG_MAX} destinations; remove one`,
+      )
+    if (this.#records.all().length >= DESTINATIONS_MAX)
+      throw new AppError(
+        'TOO_MANY_DESTINATIONS',
+        `this server has at most ${DESTINATIONS_MAX} destinations`,
+      )
+  }
+
+  /** It goes on where it was. @throws AppError NO_DESTINATION, BAD_DESTINATION */
+  replace(orgId: string, id: string, wanted: Wanted): Promise<Courier> {
+    return this.#exchange(orgId, id, ({ paused, createdAt, secrets }) =>
+      this.#recordOf(wanted, { id, orgId, paused, createdAt }, secrets),
+    )
+  }
+
+  /** @throws AppError NO_DESTINATION */
+  pause(orgId: string, id: string, paused: boolean): Promise<Courier> {
+    return this.#exchange(orgId, id, (record) => ({ ...record, paused }))
+  }
+
+  /** @throws AppError NO_DESTINATION */
+  remove(orgId: string, id: string): Promise<Courier> {
+    return this.#turns.run(async () => {
+      const courier = this.get(orgId, id)
+      this.#couriers.delete(id)
+      await courier.stop()
+      await this.#records.remove(courier.record)
+      return courier
+    })
+  }
+
+  async removeOrg(orgId: string): Promise<void> {
+    for (const { id } of this.#records.of(orgId)) await this.remove(orgId, id)
+  }
+
+  /** Counts what retention is about to delete and destinations have not had. */
+  async expiring(orgId: string, endedBeforeUs: number): Promise<void> {
+    for (const courier of this.of(orgId))
+      await courier.expiring(endedBeforeUs).catch((error: unknown) => {
+        const facts = { orgId, destination: courier.record.id, err: messageOf(error) }
+        this.#options.log.error(facts, 'what a destination loses to the retention is not counted')
+      })
+  }
+
+  #exchange(
+    orgId: string,
+    id: string,
+    change: (record: DestinationRecord) => DestinationRecord,
+  ): Promise<Courier> {
+    return this.#turns.run(async () => {
+      const courier = this.get(orgId, id)
+      const record = change(courier.record)
+      await courier.stop()
+      const { state } = courier
+      // Bounds hold for what was asked for when they were made.
+      const isSame = courier.record.query === record.query
+      const unbound = isSame ? {} : { live: anew(state.live), backfill: anew(state.backfill) }
+      const hurried = { nextAttemptMs: 0, refusedInRow: 0 }
+      await Promise.all([
+        this.#records.put(record),
+        this.#records.putState(id, { ...state, ...unbound, ...hurried }),
+      ])
+      return this.#begin(record)
+    })
+  }
+
+  #begin(record: DestinationRecord): Courier {
+    const courier = new Courier(record, this.#parts())
+    this.#couriers.set(record.id, courier)
+    if (this.#started) courier.start()
+    return courier
+  }
+
+  #parts() {
+    const { store, log, clockMs } = this.#options
+    return {
+      store,
+      records: this.#records,
+      log,
+      clockMs,
+      open: (r: DestinationRecord) => this.#open(r),
+    }
+  }
+
+  #open({ id, kind, settings, secrets: sealed }: DestinationRecord): Receiver {
+    const secrets = Object.fromEntries(
+      Object.entries(sealed).map(([name, one]) => [name, this.#secrets.open(id, one.sealed)]),
+    )
+    const { guard, version } = this.#options
+    return KINDS[kind]!.open({ settings, secrets, guard, version })
+  }
+
+  /** @throws AppError BAD_DESTINATION */
+  #recordOf(
+    { secrets, ...wanted }: Wanted,
+    own: Pick<DestinationRecord, 'id' | 'orgId' | 'paused' | 'createdAt'>,
+    known: DestinationRecord['secrets'] = {},
+  ): DestinationRecord {
+    this.#check(wanted)
+    const sealed = { ...known }
+    for (const [name, secret] of Object.entries(secrets)) {
+      if (secret === null) delete sealed[name]
+      else sealed[name] = { sealed: this.#secrets.seal(own.id, secret), lastFour: lastFour(secret) }
+    }
+    const kind = KINDS[wanted.kind]!
+    for (const [name, { required }] of Object.entries(kind.secrets))
+      if (required && sealed[name] === undefined)
+        throw bad(
+          `secrets.${name}: expected it, since a destination of kind ${wanted.kind} needs it`,
+        )
+    for (const name of Object.keys(sealed)) if (!(name in kind.secrets)) delete sealed[name]
+    return { ...own, ...wanted, secrets: sealed }
+  }
+
+  /** What the schema cannot: whether this server sends there at all. */
+  #check({ settings, kind, query }: Omit<Wanted, 'secrets'>): void {
+    try {
+      filterOfQuery(query)
+      const isEncrypted = KINDS[kind]!.isEncrypted(settings)
+      checkUrl(new URL(targetOf({ kind, settings })), this.#options.guard, isEncrypted)
+    } catch (error) {
+      if (error instanceof NotAllowed) throw bad(`settings: ${error.message}`)
+      throw bad(`q: ${messageOf(error)}`)
+    }
+  }
+}
+
+export function targetOf({ kind, settings }: Pick<DestinationRecord, 'kind' | 'settings'>): string {
+  return KINDS[kind]!.target(settings)
+}
+
+function anew<S extends { readonly pending: unknown } | null>(stream: S): S {
+  return stream === null ? stream : { ...stream, pending: null }
+}
+
+function bad(message: string): AppError {
+  return new AppError('BAD_DESTINATION', message)
+}

@@ -1,0 +1,97 @@
+/**
+ * Where the server may be sent to by somebody who sets up a destination: not into its own network.
+ *
+ * Addresses are looked at after the name was resolved, and the connection is made to the address that was looked at
+ * (guardedLookup is the lookup of that very connection). Ranges: RFC 6890 and what embeds an IPv4 address.
+ */
+import { type LookupAddress, lookup as resolve } from 'node:dns'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
+
+const PRIVATE: readonly (readonly [address: string, length: number])[] = [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  // Also the metadata services of clouds.
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+  ['::', 96],
+  ['::ffff:0:0', 96],
+  ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['100::', 64],
+  ['2001::', 32],
+  ['2002::', 16],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['fec0::', 10],
+  ['ff00::', 8],
+]
+
+/** Two: one list would take each IPv4 address for one of ::ffff:0:0/96. */
+const blocked = { ipv4: new BlockList(), ipv6: new BlockList() }
+for (const [address, length] of PRIVATE)
+  blocked[familyOf(address)].addSubnet(address, length, familyOf(address))
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return address.includes(':') ? 'ipv6' : 'ipv4'
+}
+
+export interface GuardOptions {
+  readonly allowPlain: boolean
+  readonly allowPrivate: boolean
+}
+
+/** It is not tried again soon: only the operator can change it. */
+export class NotAllowed extends Error {}
+
+export function isPrivate(address: string): boolean {
+  const family = familyOf(address)
+  return blocked[family].check(address, family)
+}
+
+function refusal(host: string, address: string): NotAllowed {
+  const is = host === address ? `${address} is` : `${host} has the address ${address},`
+  return new NotAllowed(
+    `${is} a private, link-local or otherwise special address: only a server with --allow-private-destinations sends there`,
+  )
+}
+
+/** For `lookup` of a connection: never called for a host that is an address. */
+export function guardedLookup({ allowPrivate }: GuardOptions): LookupFunction {
+  return (host, options, done) => {
+    resolve(host, { ...options, all: true }, (error, found) => {
+      const addresses = found as LookupAddress[] | undefined
+      if (error !== null || addresses === undefined) return done(error, [])
+      const refused = allowPrivate ? undefined : addresses.find(({ address }) => isPrivate(address))
+      if (refused !== undefined) return done(refusal(host, refused.address), [])
+      if (options.all === true) return done(null, addresses)
+      const [first] = addresses as [LookupAddress]
+      done(null, first.address, first.family)
+    })
+  }
+}
+
+/** Before each connection. @param host as in a URL, an IPv6 address in brackets */
+export function checkHost(host: string, { allowPrivate }: GuardOptions): void {
+  const address = host.replace(/^\[(.*)\]$/, '$1')
+  if (!allowPrivate && isIP(address) !== 0 && isPrivate(address)) throw refusal(address, address)
+}
+
+/** @throws NotAllowed */
+export function checkUrl(
+  url: URL,
+  guard: GuardOptions,
+  isEncrypted = url.protocol === 'https:',
+): void {
+  if (!isEncrypted && !guard.allowPlain)
+    throw new NotAllowed(
+      `${url.protocol}// is not encrypted: only a server with --allow-plain-destinations sends there`,
+    )
+  checkHost(url.hostname, guard)
+}

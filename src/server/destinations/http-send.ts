@@ -1,0 +1,74 @@
+/** One request to a receiver: to an address that was checked, without redirects, with a bound on time and answer. */
+import { Agent, request } from 'undici'
+import { networkFault } from '../../base/errors.js'
+import { checkUrl, type GuardOptions, guardedLookup, NotAllowed } from './guard.js'
+import { type Outcome, outcomeOf, shown } from './outcome.js'
+
+export const ATTEMPT_MS_MAX = 30_000
+const ANSWER_BYTES_MAX = 64 * 1024
+const CONNECT_MS_MAX = 10_000
+
+export interface HttpRequest {
+  readonly method: 'POST' | 'PUT'
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+/** How receivers are reached; its connections are kept between attempts. */
+export class HttpSender {
+  readonly #guard: GuardOptions
+  readonly #agent: Agent
+
+  /** @param ca further authority to trust, PEM */
+  constructor(guard: GuardOptions, ca: string | undefined) {
+    this.#guard = guard
+    this.#agent = new Agent({
+      connections: 1,
+      connect: {
+        timeout: CONNECT_MS_MAX,
+        lookup: guardedLookup(guard),
+        ...(ca !== undefined && { ca }),
+      },
+    })
+  }
+
+  async send(given: HttpRequest, signal: AbortSignal): Promise<Outcome> {
+    try {
+      checkUrl(given.url, this.#guard)
+      const { statusCode, headers, body } = await request(given.url, {
+        method: given.method,
+        headers: given.headers,
+        body: given.body,
+        dispatcher: this.#agent,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS_MAX)]),
+      })
+      const chunks: Buffer[] = []
+      let bytes = 0
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        chunks.push(chunk)
+        bytes += chunk.length
+        // Leaving the loop closes the connection: who sends more than this is not read to the end.
+        if (bytes >= ANSWER_BYTES_MAX) break
+      }
+      const text = Buffer.concat(chunks).toString('utf8')
+      const retryAfter = headers['retry-after']
+      const answer = { status: statusCode, text, retryAfter: [retryAfter].flat()[0] }
+      return outcomeOf(answer, Date.now())
+    } catch (error) {
+      return failureOf(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
+
+/** Of a connection that could not be made, or was lost. */
+export function failureOf(error: unknown): Outcome {
+  const refused = error instanceof NotAllowed ? error : (error as { cause?: unknown }).cause
+  if (refused instanceof NotAllowed)
+    return { kind: 'blocked', status: null, text: shown(refused.message) }
+  return { kind: 'later', status: null, text: shown(networkFault(error)) }
+}

@@ -1,0 +1,127 @@
+/**
+ * `webhook`: POST of NDJSON or of one JSON array, by option gzip'd, signed by Standard Webhooks 1.0.
+ *
+ *   webhook-id         the same for the same sessions: a receiver that keeps ids sees a repetition
+ *   webhook-timestamp  Unix seconds of this attempt
+ *   webhook-signature  `v1,` + base64(HMAC-SHA256(secret, `{id}.{timestamp}.{body}`)); one for each secret, while one is
+ *                      being changed. The body is the bytes on the wire: after gzip.
+ */
+import { createHmac } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { z } from 'zod'
+import { HttpSender } from '../http-send.js'
+import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
+import { caSchema, urlSchema } from '../settings.js'
+
+const pack = promisify(gzip)
+const HEADERS_MAX = 20
+/** Those that say what is sent, and where to. */
+const OWN_HEADERS =
+  /^(?:webhook-.*|content-.*|host|connection|transfer-encoding|authorization|te|upgrade|expect)$/i
+
+const settings = z.strictObject({
+  url: urlSchema('https', 'http').meta({ description: 'Where to POST.' }),
+  format: z.enum(['ndjson', 'array']).default('ndjson'),
+  gzip: z.boolean().default(false),
+  headers: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'expected a header of letters, digits and -'),
+      z.string().regex(/^[\x20-\x7e]{0,1000}$/, 'expected up to 1000 printable ASCII characters'),
+    )
+    .refine((given) => Object.keys(given).length <= HEADERS_MAX, `expected at most ${HEADERS_MAX}`)
+    .refine(
+      (given) => !Object.keys(given).some((name) => OWN_HEADERS.test(name)),
+      'expected none of webhook-…, content-…, host, authorization (the secret of that name) and those of the connection',
+    )
+    .default({})
+    .meta({
+      description: `Further headers, at most ${HEADERS_MAX}; they are shown, so no secrets.`,
+    }),
+  ca: caSchema,
+})
+type Settings = z.output<typeof settings>
+
+const SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
+const signing = z
+  .string()
+  .refine(
+    (text) => text.split(' ').length <= 2 && text.split(' ').every(isSecret),
+    'expected whsec_ and base64 of 24 to 64 bytes; two with a blank between while it is being changed',
+  )
+
+function isSecret(text: string): boolean {
+  const bytes = Buffer.from(text.slice(6), 'base64').length
+  return SECRET.test(text) && bytes >= 24 && bytes <= 64
+}
+
+export const webhook: Kind = {
+  name: 'webhook',
+  settings,
+  secrets: {
+    secret: { schema: signing, required: false },
+    authorization: {
+      schema: z.string().regex(/^[\x21-\x7e][\x20-\x7e]{0,4000}$/, 'expected a header’s value'),
+      required: false,
+    },
+  },
+  target: ({ url }) => new URL(url as string).origin,
+  isEncrypted: ({ url }) => (url as string).startsWith('https:'),
+  open: (given) => new Webhook(given),
+}
+
+class Webhook implements Receiver {
+  readonly #settings: Settings
+  readonly #secrets: Opening['secrets']
+  readonly #sender: HttpSender
+
+  constructor({ settings: given, secrets, guard }: Opening) {
+    this.#settings = given as Settings
+    this.#secrets = secrets
+    this.#sender = new HttpSender(guard, this.#settings.ca)
+  }
+
+  async deliver({ id, events, signal }: Delivery) {
+    const { url, format, gzip: packs, headers } = this.#settings
+    const isArray = format === 'array'
+    const text = isArray ? `[${events.join(',')}]` : `${events.join('\n')}\n`
+    const plain = Buffer.from(text)
+    const body = packs ? await pack(plain) : plain
+    const { secret, authorization } = this.#secrets
+    return this.#sender.send(
+      {
+        method: 'POST',
+        url: new URL(url),
+        headers: {
+          ...headers,
+          'content-type': isArray ? 'application/json' : 'application/x-ndjson',
+          'user-agent': 'tunmeter',
+          ...(packs && { 'content-encoding': 'gzip' }),
+          ...(authorization !== undefined && { authorization }),
+          ...signed(id, Math.floor(Date.now() / 1e3), body, secret),
+        },
+        body,
+      },
+      signal,
+    )
+  }
+
+  close(): Promise<void> {
+    return this.#sender.close()
+  }
+}
+
+export function signed(
+  id: string,
+  timestamp: number,
+  body: Buffer,
+  secret: string | undefined,
+): Record<string, string> {
+  const head = { 'webhook-id': id, 'webhook-timestamp': String(timestamp) }
+  if (secret === undefined) return head
+  const signatures = secret.split(' ').map((one) => {
+    const hmac = createHmac('sha256', Buffer.from(one.slice('whsec_'.length), 'base64'))
+    return `v1,${hmac.update(`${id}.${timestamp}.`).update(body).digest('base64')}`
+  })
+  return { ...head, 'webhook-signature': signatures.join(' ') }
+}

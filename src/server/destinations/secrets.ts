@@ -1,0 +1,72 @@
+/**
+ * Secrets of destinations, sealed (AES-256-GCM) with a key in a file of its own beside the database, 0600. A backup has
+ * the database and not this file: whoever has the backup has no secret; after a restore they are set again.
+ *
+ * What is sealed for one destination cannot be opened for another: its id is authenticated with it.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { AppError } from '../../base/errors.js'
+import { writePrivateFile } from '../../base/private-files.js'
+
+export const SECRETS_FILE = 'destinations.key'
+const ALGORITHM = 'aes-256-gcm'
+const KEY_BYTES = 32
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+/** Of shorter ones the last four would tell too much. */
+const SHOWN_FROM = 12
+
+export class Secrets {
+  readonly #path: string
+
+  constructor(directory: string) {
+    this.#path = join(directory, SECRETS_FILE)
+  }
+
+  seal(destinationId: string, secret: string): string {
+    const nonce = randomBytes(NONCE_BYTES)
+    const cipher = createCipheriv(ALGORITHM, this.#key(true), nonce)
+    cipher.setAAD(Buffer.from(destinationId))
+    const sealed = [cipher.update(secret, 'utf8'), cipher.final()]
+    return Buffer.concat([nonce, cipher.getAuthTag(), ...sealed]).toString('base64')
+  }
+
+  /** @throws AppError SECRETS_LOST */
+  open(destinationId: string, sealed: string): string {
+    try {
+      const bytes = Buffer.from(sealed, 'base64')
+      const decipher = createDecipheriv(ALGORITHM, this.#key(false), bytes.subarray(0, NONCE_BYTES))
+      decipher.setAAD(Buffer.from(destinationId))
+      decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
+      const opened = [decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]
+      return Buffer.concat(opened).toString('utf8')
+    } catch (cause) {
+      throw new AppError(
+        'SECRETS_LOST',
+        `the secrets of this destination cannot be read with ${SECRETS_FILE} of the data directory: set them again`,
+        { cause },
+      )
+    }
+  }
+
+  #key(make: boolean): Buffer {
+    if (!existsSync(this.#path) && make)
+      writePrivateFile(this.#path, `${randomBytes(KEY_BYTES).toString('base64')}\n`)
+    if ((statSync(this.#path).mode & 0o077) !== 0)
+      throw new AppError('SECRETS_LOST', `${this.#path} can be read by others`, {
+        hint: `chmod 600 ${this.#path}; and renew the secrets of destinations.`,
+      })
+    const key = Buffer.from(readFileSync(this.#path, 'utf8').trim(), 'base64')
+    if (key.length !== KEY_BYTES)
+      throw new AppError('SECRETS_LOST', `${this.#path} is damaged`, {
+        hint: 'Put it back from a copy, or move it away and set the secrets of destinations again.',
+      })
+    return key
+  }
+}
+
+export function lastFour(secret: string): string | null {
+  return secret.length < SHOWN_FROM ? null : secret.slice(-4)
+}

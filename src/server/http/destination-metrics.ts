@@ -1,0 +1,77 @@
+/**
+ * Each destination in Prometheus' text, by its id. For the operator only (routes/operation.ts): how many destinations others
+ * have is nobody's business.
+ */
+
+import type { Courier } from '../destinations/courier.js'
+import { ATTEMPT_CLASSES, type AttemptClass } from '../destinations/outcome.js'
+import type { ServerContext } from './context.js'
+
+interface Metric {
+  readonly name: string
+  readonly type: 'counter' | 'gauge'
+  readonly help: string
+  readonly value: (courier: Courier, nowMs: number) => number
+}
+
+const METRICS: readonly Metric[] = [
+  {
+    name: 'tunmeter_destination_delivered_total',
+    type: 'counter',
+    help: 'Sessions that were delivered.',
+    value: ({ state }) => state.delivered,
+  },
+  {
+    name: 'tunmeter_destination_dead_lettered_total',
+    type: 'counter',
+    help: 'Sessions that the receiver refused one by one.',
+    value: ({ state }) => state.deadLettered,
+  },
+  {
+    name: 'tunmeter_destination_deleted_undelivered_total',
+    type: 'counter',
+    help: 'Sessions that the retention deleted before they were delivered, at most.',
+    value: ({ state }) => state.deletedUndelivered,
+  },
+  {
+    name: 'tunmeter_destination_behind_seconds',
+    type: 'gauge',
+    help: 'Since the batch that waits was first due; 0: none waits.',
+    value: ({ state }, nowMs) => Math.max(0, nowMs - (state.live.pending?.sinceMs ?? nowMs)) / 1e3,
+  },
+  {
+    name: 'tunmeter_destination_failures',
+    type: 'gauge',
+    help: 'Attempts that failed since the last one that did not.',
+    value: ({ state }) => state.failures,
+  },
+  {
+    name: 'tunmeter_destination_blocked',
+    type: 'gauge',
+    help: '1: it is refused, and tried once an hour.',
+    value: ({ state }) => Number(state.blocked),
+  },
+]
+const ATTEMPTS = 'tunmeter_destination_attempts_total'
+
+export function destinationMetrics({
+  destinations,
+  clockMs,
+}: Pick<ServerContext, 'destinations' | 'clockMs'>): string {
+  const all = destinations.all()
+  const nowMs = clockMs()
+  const head = (name: string, type: string, help: string) =>
+    `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
+  const plain = METRICS.map(({ name, type, help, value }) => {
+    const lines = all.map((one) => `${name}{destination="${one.record.id}"} ${value(one, nowMs)}\n`)
+    return head(name, type, help) + lines.join('')
+  })
+  const attempts = all.flatMap((one) =>
+    ATTEMPT_CLASSES.map((name: AttemptClass) => {
+      const count = one.attempts[name] ?? 0
+      return `${ATTEMPTS}{destination="${one.record.id}",class="${name}"} ${count}\n`
+    }),
+  )
+  const help = 'Attempts since the server started, by class of the answer.'
+  return `${plain.join('')}${head(ATTEMPTS, 'counter', help)}${attempts.join('')}`
+}

@@ -1,0 +1,378 @@
+/** Where an organisation's sessions are sent to. */
+import { z } from 'zod'
+import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
+import { QUERY_CHARACTERS_MAX } from '../../../session/query.js'
+import { totalOf } from '../../destinations/counts.js'
+import type { Courier } from '../../destinations/courier.js'
+import { targetOf, type Wanted } from '../../destinations/destinations.js'
+import { COLUMN_NAMES } from '../../destinations/events.js'
+import { KIND_NAMES, KINDS } from '../../destinations/kinds/kinds.js'
+import { ATTEMPT_CLASSES } from '../../destinations/outcome.js'
+import { timeUs } from '../../query/parameters.js'
+import type { ServerContext } from '../context.js'
+import { HttpError } from '../http.js'
+import { orgParams, type Route, route } from '../route.js'
+
+const BASE = '/api/v1/org/{orgId}/destinations'
+const ADMIN = ['admin'] as const
+const KiB = 1024
+
+const params = orgParams.extend({ destinationId: z.string().max(32) })
+
+const common = {
+  name: z.string().trim().min(1).max(100).refine(isPlainText, PLAIN_TEXT),
+  q: z.string().trim().max(QUERY_CHARACTERS_MAX).refine(isPlainText, PLAIN_TEXT).default('').meta({
+    description: 'Only sessions that this search finds (docs/query.md).',
+  }),
+  columns: z
+    .array(z.enum(COLUMN_NAMES as [string, ...string[]]))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, 'expected each field once')
+    .nullish()
+    .meta({ description: 'Fields of an event; else all.' }),
+  eventsMax: z.int().min(1).max(10_000).default(1000).meta({ description: 'Of one attempt.' }),
+  bytesMax: z
+    .int()
+    .min(16 * KiB)
+    .max(16 * KiB * KiB)
+    .default(KiB * KiB)
+    .meta({ description: 'Of one attempt, before gzip.' }),
+}
+
+/** One for each kind. */
+const wantedSchema = z.discriminatedUnion(
+  'kind',
+  KIND_NAMES.map((kind) => {
+    const { settings, secrets } = KINDS[kind]!
+    const shape = Object.entries(secrets).map(([name, { schema }]) => [name, schema.nullish()])
+    return z.strictObject({
+      kind: z.literal(kind),
+      ...common,
+      settings,
+      secrets: z.strictObject(Object.fromEntries(shape)).default({}).meta({
+        description: 'Never shown again. One that is not named stays as it is; null: it goes.',
+      }),
+    })
+  }) as never,
+) as z.ZodType<{
+  name: string
+  kind: string
+  q: string
+  columns?: string[] | null | undefined
+  eventsMax: number
+  bytesMax: number
+  settings: Record<string, unknown>
+  secrets: Record<string, string | null | undefined>
+}>
+
+function wantedOf({ q, columns, secrets, ...given }: z.output<typeof wantedSchema>): Wanted {
+  const named = Object.entries(secrets).filter(([, secret]) => secret !== undefined)
+  return {
+    ...given,
+    query: q,
+    columns: columns ?? null,
+    secrets: Object.fromEntries(named) as Record<string, string | null>,
+  }
+}
+
+const time = z.string().nullable()
+const counts = z.object(
+  Object.fromEntries(ATTEMPT_CLASSES.map((name) => [name, z.int().optional()])),
+)
+const shownSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  kind: z.enum(KIND_NAMES),
+  target: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  secrets: z.record(z.string(), z.object({ set: z.literal(true), lastFour: time })),
+  q: z.string(),
+  columns: z.array(z.string()).nullable(),
+  eventsMax: z.int(),
+  bytesMax: z.int(),
+  createdAt: z.string(),
+  state: z.enum(['ok', 'retrying', 'blocked', 'paused']),
+  delivered: z
+    .int()
+    .meta({ description: 'Sessions; what was repeated after a fault is counted once.' }),
+  pending: z.int().meta({ description: 'Sessions that wait.' }),
+  oldestPendingEndedAt: time.meta({ description: 'When the one of them ended that ended first.' }),
+  deadLetters: z.int(),
+  deletedUndelivered: z.int().meta({
+    description: 'Sessions that the retention deleted before they were delivered; at most so many.',
+  }),
+  lastSuccessAt: time,
+  lastFailure: z
+    .object({ at: z.string(), status: z.int().nullable(), text: z.string() })
+    .nullable(),
+  nextAttemptAt: time,
+  attempts: z.object({ day: counts, month: counts }),
+  backfill: z
+    .object({
+      timeStart: z.string(),
+      timeEnd: z.string(),
+      startedAt: z.string(),
+      endedAt: time,
+      delivered: z.int(),
+      progress: z.number().meta({ description: 'From 0 to 1.' }),
+    })
+    .nullable(),
+})
+
+const iso = (us: number) => new Date(us / 1e3).toISOString()
+
+async function shown(
+  context: ServerContext,
+  courier: Courier,
+): Promise<z.input<typeof shownSchema>> {
+  const { record, state } = courier
+  const { id, name, kind, settings, query: q, columns, eventsMax, bytesMax, createdAt } = record
+  const nowMs = context.clockMs()
+  const waiting = await courier.waiting()
+  const { delivered, deletedUndelivered, lastSuccessAt, lastFailure } = state
+  const secrets = Object.entries(record.secrets).map(
+    ([secret, { lastFour }]) => [secret, { set: true, lastFour }] as const,
+  )
+  return {
+    ...{ id, name, kind, target: targetOf(record), settings, q, eventsMax, bytesMax, createdAt },
+    columns: columns === null ? null : [...columns],
+    secrets: Object.fromEntries(secrets),
+    state: stateOf(courier),
+    ...{ delivered, deletedUndelivered, lastSuccessAt, lastFailure },
+    pending: waiting.sessions,
+    oldestPendingEndedAt: waiting.oldestEndUs === null ? null : iso(waiting.oldestEndUs),
+    deadLetters: context.destinations.records.countDeadLetters(id),
+    nextAttemptAt: state.nextAttemptMs > nowMs ? new Date(state.nextAttemptMs).toISOString() : null,
+    attempts: {
+      day: totalOf(state.hours, nowMs, 'day'),
+      month: totalOf(state.days, nowMs, 'month'),
+    },
+    backfill: backfillOf(courier),
+  }
+}
+
+export function stateOf({ record, state }: Courier): 'ok' | 'retrying' | 'blocked' | 'paused' {
+  if (record.paused) return 'paused'
+  if (state.blocked) return 'blocked'
+  return state.failures > 0 ? 'retrying' : 'ok'
+}
+
+function backfillOf({ state: { backfill } }: Courier): z.input<typeof shownSchema>['backfill'] {
+  if (backfill === null) return null
+  const { fromUs, toUs, startedAt, endedAt, delivered, cursor, upTo } = backfill
+  const progress = endedAt === null ? (cursor.arrival + 1) / (upTo.arrival + 2) : 1
+  const range = { timeStart: iso(fromUs), timeEnd: iso(toUs) }
+  return { ...range, startedAt, endedAt, delivered, progress: Math.min(1, progress) }
+}
+
+export function destinationRoutes(context: ServerContext): Route[] {
+  return [...settingRoutes(context), ...workRoutes(context), ...letterRoutes(context)]
+}
+
+function settingRoutes(context: ServerContext): Route[] {
+  const { destinations, security } = context
+  return [
+    route({
+      method: 'GET',
+      path: BASE,
+      tag: 'destinations',
+      summary: 'Destinations of the organisation, and how delivery to each stands',
+      scopes: ADMIN,
+      params: orgParams,
+      answer: z.object({ destinations: z.array(shownSchema) }),
+      handle: async ({ params: { orgId } }) => ({
+        destinations: await Promise.all(destinations.of(orgId).map((one) => shown(context, one))),
+      }),
+    }),
+    route({
+      method: 'POST',
+      path: BASE,
+      tag: 'destinations',
+      summary: 'Add a destination; it gets what arrives from now on',
+      description:
+        'Ended sessions, and later corrections of them under the same `sessionId`. It gets what is stored: nothing while the retention is 0. `backfill` sends it what is there already.',
+      scopes: ADMIN,
+      status: 201,
+      statuses: { 409: 'The organisation has as many destinations as it may.' },
+      params: orgParams,
+      body: wantedSchema,
+      answer: shownSchema,
+      handle: async ({ params: { orgId }, body, key, request }) => {
+        const courier = await destinations.create(orgId, wantedOf(body))
+        security.write('destinationAdded', request.ip, key, factsOf(courier))
+        return shown(context, courier)
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: `${BASE}/{destinationId}`,
+      tag: 'destinations',
+      summary: 'Change a destination; it goes on where it was',
+      scopes: ADMIN,
+      params,
+      body: wantedSchema,
+      answer: shownSchema,
+      statuses: { 404: 'No such organisation, or no such destination in it.' },
+      handle: async ({ params: { orgId, destinationId }, body, key, request }) => {
+        const courier = await destinations.replace(orgId, destinationId, wantedOf(body))
+        security.write('destinationChanged', request.ip, key, factsOf(courier))
+        return shown(context, courier)
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: `${BASE}/{destinationId}`,
+      tag: 'destinations',
+      summary: 'Remove a destination with its secrets, its place in the log and its dead letters',
+      description: 'What it was sent stays where it is.',
+      scopes: ADMIN,
+      params,
+      answer: z.object({ id: z.string(), name: z.string(), delivered: z.int() }),
+      statuses: { 404: 'No such organisation, or no such destination in it.' },
+      handle: async ({ params: { orgId, destinationId }, key, request }) => {
+        const courier = await destinations.remove(orgId, destinationId)
+        security.write('destinationRemoved', request.ip, key, factsOf(courier))
+        const { record, state } = courier
+        return { id: record.id, name: record.name, delivered: state.delivered }
+      },
+    }),
+  ]
+}
+
+function factsOf({ record, state }: Courier) {
+  const { orgId, id, name, kind, query, columns } = record
+  const secrets = Object.keys(record.secrets)
+  const what = { destination: id, name, kind, target: targetOf(record), q: query, columns, secrets }
+  return { of: orgId, ...what, delivered: state.delivered }
+}
+
+const NOT_FOUND = { 404: 'No such organisation, or no such destination in it.' }
+
+function workRoutes(context: ServerContext): Route[] {
+  const { destinations, security } = context
+  const pausing = (verb: 'pause' | 'resume', summary: string) =>
+    route({
+      method: 'POST',
+      path: `${BASE}/{destinationId}/${verb}`,
+      tag: 'destinations',
+      summary,
+      scopes: ADMIN,
+      params,
+      answer: shownSchema,
+      statuses: NOT_FOUND,
+      handle: async ({ params: { orgId, destinationId }, key, request }) => {
+        const courier = await destinations.pause(orgId, destinationId, verb === 'pause')
+        const event = verb === 'pause' ? 'destinationPaused' : 'destinationResumed'
+        security.write(event, request.ip, key, factsOf(courier))
+        return shown(context, courier)
+      },
+    })
+  return [
+    route({
+      method: 'POST',
+      path: `${BASE}/{destinationId}/test`,
+      tag: 'destinations',
+      summary: 'Send one event that is marked as a test, and show the answer',
+      scopes: ADMIN,
+      params,
+      answer: z.object({
+        result: z.enum(['delivered', 'later', 'blocked', 'refused']),
+        target: z.string(),
+        status: z.int().nullable(),
+        text: z.string().meta({ description: 'First words of the answer, or why there was none.' }),
+      }),
+      statuses: NOT_FOUND,
+      handle: async ({ params: { orgId, destinationId } }) => {
+        const courier = destinations.get(orgId, destinationId)
+        const outcome = await courier.test()
+        const { kind: result, status } = outcome
+        const text = outcome.kind === 'delivered' ? '' : outcome.text
+        return { result, target: targetOf(courier.record), status, text }
+      },
+    }),
+    pausing('pause', 'Send nothing until it is resumed; its place in the log is kept'),
+    pausing('resume', 'Go on; also: try one that is blocked or waits at once'),
+    route({
+      method: 'POST',
+      path: `${BASE}/{destinationId}/backfill`,
+      tag: 'destinations',
+      summary: 'Send the stored sessions that started in a range of time, beside what arrives',
+      description: 'One at a time: another one takes the place of one that is under way.',
+      scopes: ADMIN,
+      params,
+      body: z.strictObject({ timeStart: timeUs, timeEnd: timeUs }),
+      answer: shownSchema,
+      statuses: NOT_FOUND,
+      handle: async ({ params: { orgId, destinationId }, body, key, request }) => {
+        const { timeStart, timeEnd } = body
+        if (timeEnd <= timeStart)
+          throw new HttpError(400, 'badRequest', 'timeEnd: expected a time after timeStart')
+        const courier = destinations.get(orgId, destinationId)
+        await courier.backfill(timeStart, timeEnd)
+        const range = { timeStart: iso(timeStart), timeEnd: iso(timeEnd) }
+        security.write('destinationBackfilled', request.ip, key, { ...factsOf(courier), ...range })
+        return shown(context, courier)
+      },
+    }),
+  ]
+}
+
+function letterRoutes({ destinations, security }: ServerContext): Route[] {
+  const letter = z.object({
+    siteId: z.int(),
+    sessionId: z.string(),
+    at: z.string(),
+    status: z.int().nullable(),
+    text: z.string(),
+    event: z.string().nullable().meta({
+      description: 'As it was sent; null: the log does not have the session any more.',
+    }),
+  })
+  return [
+    route({
+      method: 'GET',
+      path: `${BASE}/{destinationId}/dead-letters`,
+      tag: 'destinations',
+      summary: 'Events that the receiver refused one by one',
+      scopes: ADMIN,
+      params,
+      answer: z.object({ deadLetters: z.array(letter) }),
+      statuses: NOT_FOUND,
+      handle: async ({ params: { orgId, destinationId }, key, request }) => {
+        const courier = destinations.get(orgId, destinationId)
+        const letters = destinations.records.deadLetters(destinationId)
+        const read = await courier.lettersRead(letters)
+        const shownLetters = letters.map((one) => ({
+          ...one,
+          event: read.find((r) => r.letter === one)?.event ?? null,
+        }))
+        const facts = { of: orgId, destination: destinationId, rows: read.length }
+        security.write('deadLettersRead', request.ip, key, facts)
+        return { deadLetters: shownLetters }
+      },
+    }),
+    route({
+      method: 'POST',
+      path: `${BASE}/{destinationId}/resend`,
+      tag: 'destinations',
+      summary: 'Send dead letters again, one by one; those that are taken leave the list',
+      scopes: ADMIN,
+      params,
+      answer: z.object({
+        delivered: z.int(),
+        refused: z.int(),
+        gone: z.int().meta({ description: 'The log does not have these sessions any more.' }),
+        failed: z.string().nullable().meta({ description: 'Why it ended before the last one.' }),
+      }),
+      statuses: NOT_FOUND,
+      handle: async ({ params: { orgId, destinationId }, key, request }) => {
+        const courier = destinations.get(orgId, destinationId)
+        const done = await courier.resend()
+        const facts = { of: orgId, destination: destinationId, ...done }
+        security.write('deadLettersResent', request.ip, key, facts)
+        await courier.hurry()
+        return done
+      },
+    }),
+  ]
+}
