@@ -32,9 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server/ingest': ['base', 'session', 'server/store'],
   'server/query': ['base', 'session', 'server/control', 'server/store'],
   'server/export': ['base', 'session', 'server/store', 'server/query'],
-  'server/destinations': [
-    ...['base', 'session', 'server/control', 'server/store', 'server/query'],
-  ],
+  'server/destinations': [...['base', 'session', 'server/control', 'server/store', 'server/query']],
   'server/http': ['base', 'session', 'server'],
   'dashboard/format': ['base', 'session'],
   'dashboard/state': ['base', 'session', 'dashboard/format'],

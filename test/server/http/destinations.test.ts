@@ -179,7 +179,7 @@ describe('the command line', () => {
   const run = (args: string[], input?: string) =>
     runHere(['destinations', ...args, '--server', server.url], {
       env: { TUNMETER_KEY: admin },
-      ...(input !== undefined && { input }),
+      ...(input !== undefined && { input: Buffer.from(input) }),
     }).finished
 
   test('adds, tests, lists, pauses, resumes, backfills and removes', async () => {

@@ -1,6 +1,7 @@
 /** The kinds that there are. */
 import type { Kind } from '../kind.js'
+import { syslog } from './syslog.js'
 import { webhook } from './webhook.js'
 
-export const KINDS: Readonly<Record<string, Kind>> = { webhook }
+export const KINDS: Readonly<Record<string, Kind>> = { webhook, syslog }
 export const KIND_NAMES = Object.keys(KINDS) as [string, ...string[]]

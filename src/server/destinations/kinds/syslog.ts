@@ -1,0 +1,152 @@
+/**
+ * `syslog`: RFC 5424 messages over TLS with the octet counting of RFC 5425 (`MSG-LEN SP MSG`), or over plain TCP framed the
+ * same way (RFC 6587) where the operator allows it.
+ *
+ * Syslog acknowledges nothing. So each attempt has a connection of its own, which is ended when all is written: that the
+ * receiver then ends its side in order says that it has read to the end, and counts as the acknowledgement. What the
+ * receiver loses afterwards, nobody tells.
+ */
+import { once } from 'node:events'
+import { connect as connectPlain, isIP, type Socket } from 'node:net'
+import { hostname } from 'node:os'
+import { connect as connectTls } from 'node:tls'
+import { z } from 'zod'
+import { checkUrl, type GuardOptions, guardedLookup } from '../guard.js'
+import { ATTEMPT_MS_MAX, failureOf } from '../http-send.js'
+import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
+import type { Outcome } from '../outcome.js'
+import { caSchema, urlSchema } from '../settings.js'
+
+const PORT_TLS = 6514
+const PORT_PLAIN = 601
+/** Severity: informational. */
+const INFORMATIONAL = 6
+/** What the header may have: visible ASCII. */
+const VISIBLE = /^[\x21-\x7e]+$/
+
+const settings = z.strictObject({
+  url: urlSchema('tls', 'tcp').meta({
+    description: `tls://host:port (${PORT_TLS}), or tcp://host:port (${PORT_PLAIN}) without encryption.`,
+  }),
+  facility: z.int().min(0).max(23).default(16).meta({ description: '16: local0.' }),
+  hostname: z.string().max(255).regex(VISIBLE).optional().meta({
+    description: 'HOSTNAME of the messages; else that of this server.',
+  }),
+  appName: z.string().max(48).regex(VISIBLE).default('tunmeter'),
+  cee: z.boolean().default(false).meta({ description: 'Begin each message with `@cee: `.' }),
+  ca: caSchema,
+  clientCert: z
+    .string()
+    .max(100_000)
+    .refine((text) => text.includes('-----BEGIN CERTIFICATE-----'), 'expected a certificate as PEM')
+    .optional()
+    .meta({ description: 'Of this server, PEM; with the secret clientKey.' }),
+})
+type Settings = z.output<typeof settings>
+
+export const syslog: Kind = {
+  name: 'syslog',
+  settings,
+  secrets: {
+    clientKey: {
+      schema: z
+        .string()
+        .max(100_000)
+        .refine((text) => text.includes('PRIVATE KEY-----'), 'expected a private key as PEM'),
+      required: false,
+    },
+  },
+  target: ({ url }) => url as string,
+  isEncrypted: ({ url }) => (url as string).startsWith('tls:'),
+  open: (given) => new Syslog(given),
+}
+
+class Syslog implements Receiver {
+  readonly #settings: Settings
+  readonly #secrets: Opening['secrets']
+  readonly #guard: GuardOptions
+  /** Of each message, before and behind its time. */
+  readonly #head: string
+  readonly #tail: string
+
+  constructor({ settings: given, secrets, guard }: Opening) {
+    this.#settings = given as Settings
+    this.#secrets = secrets
+    this.#guard = guard
+    const { facility, appName, hostname: named = hostname() } = this.#settings
+    this.#head = `<${8 * facility + INFORMATIONAL}>1 `
+    this.#tail = ` ${VISIBLE.test(named) ? named : '-'} ${appName} - session - ${this.#settings.cee ? '@cee: ' : ''}`
+  }
+
+  async deliver({ events, endsUs, signal }: Delivery): Promise<Outcome> {
+    const frames = events.map((event, i) =>
+      framed(`${this.#head}${timestamp(endsUs[i]!)}${this.#tail}${event}`),
+    )
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS_MAX)])
+    let socket: Socket | undefined
+    try {
+      socket = await this.#connect(ending)
+      await sendAll(socket, Buffer.concat(frames), ending)
+      return { kind: 'delivered', status: null }
+    } catch (error) {
+      return failureOf(ending.aborted ? ending.reason : error)
+    } finally {
+      socket?.destroy()
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<Socket> {
+    const url = new URL(this.#settings.url)
+    checkUrl(url, this.#guard, syslog.isEncrypted(this.#settings))
+    const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+    const lookup = guardedLookup(this.#guard)
+    if (url.protocol === 'tcp:') {
+      const socket = connectPlain({ host, port: Number(url.port || PORT_PLAIN), lookup })
+      await once(socket, 'connect', { signal })
+      return socket
+    }
+    const { ca, clientCert: cert } = this.#settings
+    const { clientKey: key } = this.#secrets
+    const socket = connectTls({
+      ...{ host, port: Number(url.port || PORT_TLS), lookup, minVersion: 'TLSv1.2' },
+      ...(isIP(host) === 0 && { servername: host }),
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+    })
+    await once(socket, 'secureConnect', { signal })
+    return socket
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** Resolves when the other side has read it all and ended in order. */
+async function sendAll(socket: Socket, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  const ended = once(socket, 'end', { signal })
+  const failed = new Promise<never>((_, reject) => {
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error('the receiver closed the connection too early')))
+  })
+  // What it says is of no use, and must be read for its end to be seen.
+  socket.resume()
+  let written = false
+  socket.end(bytes, () => {
+    written = true
+  })
+  await Promise.race([ended, failed])
+  if (!written) throw new Error('the receiver ended the connection before all was written')
+}
+
+export function framed(message: string): Buffer {
+  const bytes = Buffer.from(message)
+  return Buffer.concat([Buffer.from(`${bytes.length} `), bytes])
+}
+
+/** With microseconds, as RFC 5424 allows at most. */
+export function timestamp(us: number): string {
+  const seconds = new Date(Math.floor(us / 1e6) * 1e3).toISOString().slice(0, 19)
+  return `${seconds}.${String(us % 1e6).padStart(6, '0')}Z`
+}
