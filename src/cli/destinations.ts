@@ -299,7 +299,7 @@ Ends with 1 when some are left.
 
 export const destinationsCommand: CommandGroup = {
   name: 'destinations',
-  summary: 'Send sessions on as they come: to webhooks and syslog. See how delivery stands.',
+  summary: 'Send sessions on as they come: to webhooks, syslog, S3. See how delivery stands.',
   subcommands: [
     ...[list, add, change, test],
     verb('pause', 'Send nothing to a destination until it is resumed.', 'paused'),

@@ -88,7 +88,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./remove.js')).removeCommand,
   },
   destinations: {
-    summary: 'Send sessions on as they come: to webhooks and syslog. See how delivery stands.',
+    summary: 'Send sessions on as they come: to webhooks, syslog, S3. See how delivery stands.',
     load: async () => (await import('./destinations.js')).destinationsCommand,
   },
   export: {

@@ -77,7 +77,7 @@ action(type="omfile" file="${output}" template="t")
     receiver.deliver({
       id: 'd.1',
       orgId: 'acme',
-      atMs: 0,
+      sinceMs: 0,
       events: events.slice(from, to),
       endsUs: events.slice(from, to).map((_, i) => Date.UTC(2026, 10, 28) * 1e3 + from + i),
       signal: new AbortController().signal,

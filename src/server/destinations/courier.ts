@@ -42,6 +42,8 @@ const BACKFILL_TURN = 4
 /** Commits that are looked through at once: fewer when they have more than is asked for. */
 const WINDOW_MAX = 65_536
 const WINDOW_FIRST = 64
+/** So often a batch that waits to be full is looked at. */
+const FILL_LOOK_MS = 5000
 /** Of a cursor that moves over what is not asked for. */
 const SAVE_EVERY_MS = 10_000
 
@@ -60,6 +62,8 @@ interface Read {
   readonly rows: readonly LogRow[]
   readonly places: readonly ArrivalPlace[]
   readonly events: readonly string[]
+  /** More would not fit in. */
+  readonly isFull: boolean
 }
 
 export class Courier {
@@ -77,6 +81,8 @@ export class Courier {
   readonly attempts: Partial<Record<AttemptClass, number>> = {}
   readonly #window = { live: WINDOW_FIRST, backfill: WINDOW_FIRST }
   #turn = 0
+  /** Since when a batch waits to be full. */
+  #fillingMs: number | undefined
   #savedMs = 0
 
   constructor(record: DestinationRecord, parts: CourierParts) {
@@ -129,7 +135,7 @@ export class Courier {
     return this.#open().deliver({
       id: `${this.record.id}.test-${nowMs}`,
       orgId: this.record.orgId,
-      atMs: nowMs,
+      sinceMs: nowMs,
       events: [testEvent(this.record.columns)],
       endsUs: [nowMs * 1e3],
       signal: this.#stopping.signal,
@@ -157,7 +163,7 @@ export class Courier {
       const outcome = await this.#open().deliver({
         id: `${this.record.id}.again-${letter.siteId}-${letter.sessionId}`,
         orgId: this.record.orgId,
-        atMs: this.#parts.clockMs(),
+        sinceMs: this.#parts.clockMs(),
         events: [one.event],
         endsUs: [one.endUs],
         signal: this.#stopping.signal,
@@ -256,9 +262,20 @@ export class Courier {
     if (name === undefined) return IDLE_MS
     const read = await this.#read(name)
     if (read === null) return 0
+    const fillMs = this.#leftToFill(name, read)
+    if (fillMs > 0) return Math.min(fillMs, FILL_LOOK_MS)
     const pending = await this.#plan(name, read)
     if (pending !== null) await this.#attempt(name, read, pending)
     return 0
+  }
+
+  /** How long a batch that is not full waits for more; what is pending waits no longer. */
+  #leftToFill(name: StreamName, { isFull }: Read): number {
+    const { pending } = this.#state[name]!
+    if (isFull || name !== 'live' || pending !== null) return 0
+    const nowMs = this.#parts.clockMs()
+    this.#fillingMs ??= nowMs
+    return this.#fillingMs + 1e3 * this.record.fillSeconds - nowMs
   }
 
   #nextStream(): StreamName | undefined {
@@ -292,11 +309,14 @@ export class Courier {
       await this.#change((s) => ({ ...s, [name]: { ...s[name]!, pending: null } }))
       return null
     }
-    if (pending === null)
-      this.#window[name] =
-        rows.length === eventsMax
-          ? Math.max(1, this.#window[name] >> 1)
-          : Math.min(WINDOW_MAX, this.#window[name] * 2)
+    const isAll = upTo.arrival >= end
+    if (pending === null) {
+      const window = this.#window[name]
+      this.#window[name] = rows.length === eventsMax ? Math.max(1, window >> 1) : widened(window)
+      // There may be more to fill it with.
+      const isWaiting = this.record.fillSeconds > 0 && rows.length < eventsMax
+      if (isWaiting && !isAll && window < WINDOW_MAX) return null
+    }
     const events: string[] = []
     let bytes = 0
     for (const row of rows) {
@@ -306,12 +326,14 @@ export class Courier {
       if (pending === null && events.length > 0 && bytes > bytesMax) break
       events.push(event)
     }
-    return { rows: rows.slice(0, events.length), places: places.slice(0, events.length), events }
+    const { length } = events
+    const isFull = rows.length === eventsMax || length < rows.length || !isAll
+    return { rows: rows.slice(0, length), places: places.slice(0, length), events, isFull }
   }
 
   /** Over what is not asked for, or has been deleted; written now and then. */
   async #skip(name: StreamName, to: ArrivalPlace, end: number): Promise<void> {
-    this.#window[name] = Math.min(WINDOW_MAX, this.#window[name] * 2)
+    this.#window[name] = widened(this.#window[name])
     const nowMs = this.#parts.clockMs()
     const isOver = name === 'backfill' && to.arrival >= end
     const endedAt = isOver ? { endedAt: new Date(nowMs).toISOString() } : {}
@@ -329,6 +351,7 @@ export class Courier {
     if (stream.pending !== null) return stream.pending
     const number = stream.number + 1
     const sinceMs = this.#parts.clockMs()
+    this.#fillingMs = undefined
     const pending = { number, to: places.at(-1)!, sessions: events.length, sinceMs }
     let isSame = true
     await this.#change((s) => {
@@ -359,7 +382,8 @@ export class Courier {
       },
     }
     const signal = this.#stopping.signal
-    const batch = { id: batchId, orgId, rows: read.rows, events: read.events }
+    const { sinceMs } = pending
+    const batch = { id: batchId, orgId, sinceMs, rows: read.rows, events: read.events }
     const done = await deliver(
       { receiver, letters, clockMs, signal },
       batch,
@@ -425,4 +449,8 @@ export class Courier {
       this.#state = next
     })
   }
+}
+
+function widened(window: number): number {
+  return Math.min(WINDOW_MAX, window * 2)
 }

@@ -20,6 +20,7 @@ export interface Letters {
 export interface Batch {
   readonly id: string
   readonly orgId: string
+  readonly sinceMs: number
   readonly rows: readonly LogRow[]
   readonly events: readonly string[]
 }
@@ -65,12 +66,12 @@ class Delivering {
   }
 
   async send(id: string, from: number, to: number): Promise<Outcome> {
-    const { receiver, signal, clockMs } = this.#parts
+    const { receiver, signal } = this.#parts
     const { orgId, rows, events } = this.#batch
     const outcome = await receiver.deliver({
       id,
       orgId,
-      atMs: clockMs(),
+      sinceMs: this.#batch.sinceMs,
       events: events.slice(from, to),
       endsUs: rows.slice(from, to).map(({ endTimeUs }) => endTimeUs),
       signal,

@@ -44,6 +44,7 @@ export interface Wanted {
   readonly columns: readonly string[] | null
   readonly eventsMax: number
   readonly bytesMax: number
+  readonly fillSeconds: number
 }
 
 export class Destinations {

@@ -6,9 +6,9 @@ import type { Outcome } from './outcome.js'
 export interface Delivery {
   /** The same for the same sessions, also after a crash. */
   readonly id: string
-  /** Of the first event's arrival; both name objects. */
   readonly orgId: string
-  readonly atMs: number
+  /** When the batch was due; as the id, the same at each attempt. */
+  readonly sinceMs: number
   /** Each as one line of JSON. */
   readonly events: readonly string[]
   /** End of the session of each event. */
@@ -29,6 +29,8 @@ export interface Kind {
   readonly secrets: Readonly<
     Record<string, { readonly schema: z.ZodType<string>; readonly required: boolean }>
   >
+  /** So long a batch waits to be full, where nothing else is set. */
+  readonly fillSeconds?: number
   /** What is said of where it goes. */
   readonly target: (settings: Readonly<Record<string, unknown>>) => string
   readonly isEncrypted: (settings: Readonly<Record<string, unknown>>) => boolean

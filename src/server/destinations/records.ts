@@ -33,6 +33,8 @@ export interface DestinationRecord {
   /** Of one attempt. */
   readonly eventsMax: number
   readonly bytesMax: number
+  /** So long a batch waits to be full. */
+  readonly fillSeconds: number
   readonly paused: boolean
   readonly createdAt: string
 }

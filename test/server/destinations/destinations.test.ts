@@ -70,6 +70,7 @@ const wanted = (change: Partial<Wanted> = {}): Wanted => ({
   columns: null,
   eventsMax: 1000,
   bytesMax: 2 ** 20,
+  fillSeconds: 0,
   ...change,
 })
 const add = (change: Partial<Wanted> = {}) => destinations.create('acme', wanted(change))
@@ -152,6 +153,25 @@ describe('what is sent', () => {
     expect(current(courier).state.backfill?.delivered).toBe(10)
   })
 
+  test('a batch waits to be full, as long as it is told to', async () => {
+    const courier = await add({ fillSeconds: 3600, eventsMax: 4 })
+    const isDelivered = async (count: number) => {
+      await current(courier).hurry()
+      return current(courier).state.delivered === count
+    }
+    for (let n = 1; n <= 6; n++) await t.send('acme', 1, batch(n, sent(n, n)))
+    await until(() => isDelivered(4))
+    await t.send('acme', 1, batch(7, sent(7, 8)))
+    await until(() => isDelivered(8))
+    await t.send('acme', 1, batch(8, sent(9, 9)))
+    // It begins to wait when it is looked at first, and waits an hour from then.
+    await until(() => {
+      aheadMs += HOUR_MS
+      return isDelivered(9)
+    })
+    expect(receiver.requests.map((r) => r.text.trim().split('\n').length)).toEqual([4, 4, 1])
+  })
+
   test('a batch is as large as it may be, and an event that is larger goes alone', async () => {
     const courier = await add({ bytesMax: 100 })
     await t.send('acme', 1, batch(1, sent(1, 3)))
@@ -221,7 +241,7 @@ describe('at least once', () => {
     const courier = await destinations.create('acme', wanted({ settings }))
     await t.send('acme', 1, batch(1, sent(1, 3)))
     await until(() => current(courier).state.delivered === 3)
-    expect(receiver.requests.length).toBe(1)
+    await until(() => receiver.requests.length === 1)
     await well.close()
   })
 })

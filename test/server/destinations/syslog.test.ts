@@ -34,7 +34,7 @@ function send(settings: object, secrets = {}, events = ['{"a":1}', '{"a":"ü"}']
   })
   const signal = new AbortController().signal
   const endsUs = events.map((_, i) => Date.UTC(2026, 10, 28, 10) * 1e3 + 1_000_123 + i)
-  return receiver.deliver({ id: 'd1.0-1.1', orgId: 'acme', atMs: 0, events, endsUs, signal })
+  return receiver.deliver({ id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, endsUs, signal })
 }
 
 const HEAD = '<134>1 2026-11-28T10:00:01.00012'

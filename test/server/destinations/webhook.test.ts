@@ -21,7 +21,7 @@ async function send(settings: object, secrets: Record<string, string>): Promise<
     version: '1.0.0',
   })
   const events = ['{"a":1}', '{"a":"ü"}']
-  const delivery = { id: 'd1.0-1.1', orgId: 'acme', atMs: 0, events, endsUs: [0, 0] }
+  const delivery = { id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, endsUs: [0, 0] }
   const outcome = await open.deliver({ ...delivery, signal: new AbortController().signal })
   expect(outcome).toEqual({ kind: 'delivered', status: 200 })
   await open.close()

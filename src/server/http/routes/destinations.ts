@@ -43,11 +43,14 @@ const common = {
 const wantedSchema = z.discriminatedUnion(
   'kind',
   KIND_NAMES.map((kind) => {
-    const { settings, secrets } = KINDS[kind]!
+    const { settings, secrets, fillSeconds = 0 } = KINDS[kind]!
     const shape = Object.entries(secrets).map(([name, { schema }]) => [name, schema.nullish()])
     return z.strictObject({
       kind: z.literal(kind),
       ...common,
+      fillSeconds: z.int().min(0).max(3600).default(fillSeconds).meta({
+        description: 'So long a batch waits to be full.',
+      }),
       settings,
       secrets: z.strictObject(Object.fromEntries(shape)).default({}).meta({
         description: 'Never shown again. One that is not named stays as it is; null: it goes.',
@@ -61,6 +64,7 @@ const wantedSchema = z.discriminatedUnion(
   columns?: string[] | null | undefined
   eventsMax: number
   bytesMax: number
+  fillSeconds: number
   settings: Record<string, unknown>
   secrets: Record<string, string | null | undefined>
 }>
@@ -90,6 +94,7 @@ const shownSchema = z.object({
   columns: z.array(z.string()).nullable(),
   eventsMax: z.int(),
   bytesMax: z.int(),
+  fillSeconds: z.int(),
   createdAt: z.string(),
   state: z.enum(['ok', 'retrying', 'blocked', 'paused']),
   delivered: z
@@ -127,6 +132,7 @@ async function shown(
 ): Promise<z.input<typeof shownSchema>> {
   const { record, state } = courier
   const { id, name, kind, settings, query: q, columns, eventsMax, bytesMax, createdAt } = record
+  const { fillSeconds } = record
   const nowMs = context.clockMs()
   const waiting = await courier.waiting()
   const { delivered, deletedUndelivered, lastSuccessAt, lastFailure } = state
@@ -134,7 +140,18 @@ async function shown(
     ([secret, { lastFour }]) => [secret, { set: true, lastFour }] as const,
   )
   return {
-    ...{ id, name, kind, target: targetOf(record), settings, q, eventsMax, bytesMax, createdAt },
+    ...{
+      id,
+      name,
+      kind,
+      target: targetOf(record),
+      settings,
+      q,
+      eventsMax,
+      bytesMax,
+      fillSeconds,
+      createdAt,
+    },
     columns: columns === null ? null : [...columns],
     secrets: Object.fromEntries(secrets),
     state: stateOf(courier),

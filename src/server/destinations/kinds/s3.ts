@@ -1,0 +1,102 @@
+/**
+ * `s3`: objects of gzip'd NDJSON, by PUT with Signature Version 4 (aws4fetch), path-style, so that every store that speaks S3
+ * takes it.
+ *
+ *   {prefix}session/dt={day}/{org}-{id}.ndjson.gz
+ *
+ * The day is that on which the batch was due, the id that of its bounds; both are durable before the first attempt. So a
+ * repetition writes the same object again, and each session is in one object for each time that it ended or was corrected.
+ */
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { AwsV4Signer } from 'aws4fetch'
+import { z } from 'zod'
+import { HttpSender } from '../http-send.js'
+import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
+import type { Outcome } from '../outcome.js'
+import { caSchema, urlSchema } from '../settings.js'
+
+const pack = promisify(gzip)
+
+const settings = z.strictObject({
+  url: urlSchema('https', 'http').meta({
+    description: 'Endpoint, without the bucket: https://s3.eu-central-1.amazonaws.com',
+  }),
+  region: z
+    .string()
+    .regex(/^[a-z0-9-]{1,50}$/, 'expected a region as in eu-central-1')
+    .default('us-east-1'),
+  bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected the name of a bucket'),
+  prefix: z
+    .string()
+    .regex(
+      /^(?:[A-Za-z0-9!_.-]+\/)*$/,
+      'expected nothing, or folders that end in /, as in tunmeter/',
+    )
+    .refine((text) => !/(?:^|\/)\.{1,2}\//.test(text), 'expected no . and .. between slashes')
+    .max(500)
+    .default(''),
+  accessKeyId: z.string().regex(/^[\x21-\x7e]{1,128}$/, 'expected an access key id'),
+  ca: caSchema,
+})
+type Settings = z.output<typeof settings>
+
+export const s3: Kind = {
+  name: 's3',
+  settings,
+  secrets: {
+    secretAccessKey: {
+      schema: z.string().regex(/^[\x21-\x7e]{1,256}$/, 'expected a secret access key'),
+      required: true,
+    },
+  },
+  fillSeconds: 300,
+  target: ({ url }) => new URL(url as string).origin,
+  isEncrypted: ({ url }) => (url as string).startsWith('https:'),
+  open: (given) => new S3(given),
+}
+
+class S3 implements Receiver {
+  readonly #settings: Settings
+  readonly #secretAccessKey: string
+  readonly #sender: HttpSender
+
+  constructor({ settings: given, secrets, guard }: Opening) {
+    this.#settings = given as Settings
+    this.#secretAccessKey = secrets.secretAccessKey!
+    this.#sender = new HttpSender(guard, this.#settings.ca)
+  }
+
+  async deliver({ id, orgId, sinceMs, events, signal }: Delivery): Promise<Outcome> {
+    const { url: endpoint, bucket, prefix } = this.#settings
+    const day = new Date(sinceMs).toISOString().slice(0, 10)
+    const key = `${prefix}session/dt=${day}/${orgId}-${id}.ndjson.gz`
+    const url = `${endpoint.replace(/\/+$/, '')}/${bucket}/${key}`
+    const body = await pack(`${events.join('\n')}\n`)
+    const outcome = await this.#sender.send(await this.#signed(url, body), signal)
+    // It is the object that is not taken, whatever is in it.
+    return outcome.kind === 'refused' ? { ...outcome, kind: 'blocked' } : outcome
+  }
+
+  async #signed(url: string, body: Buffer) {
+    const { region, accessKeyId } = this.#settings
+    const digest = createHash('sha256').update(body)
+    const signer = new AwsV4Signer({
+      ...{ method: 'PUT', url, service: 's3', region, accessKeyId },
+      secretAccessKey: this.#secretAccessKey,
+      headers: {
+        'content-type': 'application/x-ndjson',
+        'content-encoding': 'gzip',
+        'x-amz-content-sha256': digest.copy().digest('hex'),
+        'x-amz-checksum-sha256': digest.digest('base64'),
+      },
+    })
+    const { url: signedUrl, headers } = await signer.sign()
+    return { method: 'PUT', url: signedUrl, headers: Object.fromEntries(headers), body } as const
+  }
+
+  close(): Promise<void> {
+    return this.#sender.close()
+  }
+}
