@@ -253,13 +253,24 @@ const deadLetters = defineCommand({
   name: 'dead-letters',
   arguments: '[id]',
   summary: 'Show events that the receiver refused one by one, as JSON lines.',
-  options: SERVER_OPTIONS,
+  options: {
+    ...SERVER_OPTIONS,
+    discard: toggle('Give them up instead: the destination never gets these sessions.'),
+  },
   details: `Each line has the session, the answer, and the event as it was sent; null when the log does not have
 the session any more.
   tunmeter destinations dead-letters d0123456789abcdef01 > refused.ndjson`,
   run: async ([id], options, context) => {
     const place = idOf(id)
     const { api, path } = await at(options)
+    if (options.discard) {
+      const { discarded } = await api.send<{ discarded: number }>(
+        'DELETE',
+        `${path}/${place}/dead-letters`,
+      )
+      context.stdout.write(`${plural(discarded, 'dead letter')} given up\n`)
+      return EXIT.ok
+    }
     const { deadLetters: all } = await api.get<{ deadLetters: Letter[] }>(
       `${path}/${place}/dead-letters`,
     )

@@ -37,6 +37,7 @@ export const AUDIT_EVENTS = {
   destinationResumed: 'deed',
   destinationBackfilled: 'deed',
   deadLettersResent: 'deed',
+  deadLettersDiscarded: 'deed',
   auditExported: 'read',
   signedIn: 'read',
   signedOut: 'read',

@@ -229,6 +229,11 @@ describe('the command line', () => {
       code: 0,
       stdout: '1 taken, 0 refused again, 0 not in the log any more\n',
     })
+    receiver.reply = () => ({ status: 422, text: 'no' })
+    await deliver(502, 502)
+    await until(async () => (await server.get(path, admin)).body.data.deadLetters.length === 1)
+    expect((await run(['dead-letters', id, '--discard'])).stdout).toBe('1 dead letter given up\n')
+    expect((await run(['dead-letters', id])).stderr).toBe('there are no dead letters\n')
   })
 
   test('mistakes are said', async () => {

@@ -18,7 +18,7 @@ const pack = promisify(gzip)
 const HEADERS_MAX = 20
 /** Those that say what is sent, and where to. */
 const OWN_HEADERS =
-  /^(?:webhook-.*|content-.*|host|connection|transfer-encoding|authorization|te|upgrade|expect)$/i
+  /^(?:webhook-.*|content-.*|host|connection|transfer-encoding|authorization|user-agent|te|upgrade|expect)$/i
 
 const settings = z.strictObject({
   url: urlSchema('https', 'http').meta({ description: 'Where to POST.' }),

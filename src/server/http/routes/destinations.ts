@@ -369,6 +369,27 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       },
     }),
     route({
+      method: 'DELETE',
+      path: `${BASE}/{destinationId}/dead-letters`,
+      tag: 'destinations',
+      summary: 'Give up the dead letters of a destination: it never gets these sessions',
+      scopes: ADMIN,
+      params,
+      answer: z.object({ discarded: z.int() }),
+      statuses: NOT_FOUND,
+      handle: async ({ params: { orgId, destinationId }, key, request }) => {
+        const courier = destinations.get(orgId, destinationId)
+        const letters = destinations.records.deadLetters(destinationId)
+        const { records } = destinations
+        await Promise.all(letters.map((one) => records.removeDeadLetter(destinationId, one)))
+        const discarded = letters.length
+        const facts = { of: orgId, destination: destinationId, discarded }
+        security.write('deadLettersDiscarded', request.ip, key, facts)
+        await courier.hurry()
+        return { discarded }
+      },
+    }),
+    route({
       method: 'POST',
       path: `${BASE}/{destinationId}/resend`,
       tag: 'destinations',
