@@ -90,7 +90,10 @@ test('no answer to another organisation holds anything of this one', async () =>
   const ofTheOperator = ['/api/v1/audit', '/api/v1/audit/export']
   for (const path of ofTheOperator)
     expect([path, (await server.get(path, foreign.admin)).status]).toEqual([path, 403])
-  const asked = routes.filter(([method, path]) => method === 'GET' && !ofTheOperator.includes(path))
+  // What is of one destination is 404 to others: test/server/http/destinations.test.ts.
+  const isAsked = (path: string) =>
+    !ofTheOperator.includes(path) && !path.includes('{destinationId}')
+  const asked = routes.filter(([method, path]) => method === 'GET' && isAsked(path))
   const all = asked.map(([, path]) =>
     path.endsWith('/subject/export') ? `${at(path, 'other')}?userId=u-acme` : at(path, 'other'),
   )
