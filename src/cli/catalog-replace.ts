@@ -16,7 +16,28 @@ export const catalogPath = (org: string) => `${orgPath(org)}/catalog`
 
 export function counts(catalog: Catalog): string {
   const { clients, users, sites, resources } = catalog
-  return `${clients.length} clients, ${users.length} users, ${sites.length} sites, ${resources.length} resources`
+  const entries = `${clients.length} clients, ${users.length} users, ${sites.length} sites, ${resources.length} resources`
+  return entries + collectedText(catalog)
+}
+
+/** Nothing of a catalog whose sessions are all kept as they are metered. */
+function collectedText({ clients, resources, prefixes = [] }: Catalog): string {
+  const entries = [...clients, ...resources, ...prefixes]
+  const kept = [
+    ...(['counts', 'off'] as const).map(
+      (level) => [`log: ${level}`, entries.filter(({ log }) => log === level).length] as const,
+    ),
+    [
+      'field rules',
+      entries.filter(({ fields = {} }) => Object.keys(fields).length > 0).length,
+    ] as const,
+  ].flatMap(([what, count]) => (count === 0 ? [] : [`${count} with ${what}`]))
+  return [
+    prefixes.length > 0 && `, ${prefixes.length} prefixes`,
+    kept.length > 0 && ` (${kept.join(', ')})`,
+  ]
+    .filter(Boolean)
+    .join('')
 }
 
 export const DRY_RUN = {

@@ -221,7 +221,7 @@ function edited(before: Catalog, change: (catalog: Catalog) => Catalog): Catalog
 function named(fault: string, catalog: Catalog): string {
   return fault.replace(
     /\b(clients|users|sites|resources)\[(\d+)\]/g,
-    (all, list: keyof Catalog, index: string) => {
+    (all, list: Exclude<keyof Catalog, 'prefixes'>, index: string) => {
       const name = catalog[list][Number(index)]?.name
       return name === undefined ? all : `${list.slice(0, -1)} ${JSON.stringify(name)}`
     },

@@ -4,6 +4,7 @@ import { choice, requiredText, secretText, text, toggle } from '../base/config.j
 import { AppError, EXIT } from '../base/errors.js'
 import { refusePlainHttp } from '../base/plain-http.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
+import { carryRules } from '../session/carry-rules.js'
 import type { Catalog } from '../session/catalog.js'
 import { ApiClient, connect, SERVER_OPTIONS, say } from './api-client.js'
 import { initCommand } from './catalog-init.js'
@@ -69,9 +70,14 @@ const pull = defineCommand({
     }
     const source = new ApiClient(options.from, options.fromKey)
     refusePlainHttp('--from', new URL(options.from), options.allowPlainHttp)
-    const { catalog, skipped } = await (options.source === 'netbird'
+    const { catalog: pulled, skipped } = await (options.source === 'netbird'
       ? pullNetBird(source, options.fromKey)
       : pullPangolin(source, org!))
+    // What is kept of sessions is not said there, and stays.
+    const catalog =
+      target === undefined
+        ? pulled
+        : carryRules(await target.api.get<Catalog>(catalogPath(target.org)), pulled)
     for (const line of skipped) say(context, `left out: ${line}`)
     if (target === undefined) context.stdout.write(toYaml(catalog))
     else {

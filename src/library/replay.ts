@@ -2,6 +2,8 @@
 import { AppError } from '../base/errors.js'
 import { Attributor } from '../meter/attribution/attributor.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
+import { Collector } from '../meter/attribution/collector.js'
+import { withExcluded } from '../meter/capture/counters.js'
 import { FlowMeter, type FlowMeterCounters } from '../meter/capture/flow-meter.js'
 import { inOrderOfTime } from '../meter/replay/capture-files.js'
 import { loadPeers } from '../meter/replay/peers-file.js'
@@ -11,8 +13,8 @@ import {
   quickIdentity,
 } from '../meter/replay/replay-identity.js'
 import { BATCH_SESSIONS_MAX } from '../session/batch.js'
-import { makeSession } from '../session/make-session.js'
 import { CatalogNames, NO_NAMES } from '../session/names.js'
+import type { Session } from '../session/session.js'
 import { type LoggedSession, logged } from './session-stream.js'
 import { engineOf, refuseUnknown, type Settings } from './settings.js'
 
@@ -55,18 +57,32 @@ export function replay(files: string | readonly string[], settings: ReplaySettin
   if (inside.length > 0) meter.setInside([...inside])
   const { prefix } = quickIdentity(paths, identityOptions(engine), owners)
 
+  const kept: Session[] = []
+  const collector = new Collector({
+    prefix,
+    emit: (session) => kept.push(session),
+    earlyReport: false,
+  })
+
   async function* sessions(): AsyncGenerator<LoggedSession> {
+    const given = () => kept.splice(0).map((one) => logged(one, names?.of(one) ?? NO_NAMES))
     for await (const batch of meter.records()) {
       for (const record of batch) {
-        const session = makeSession(record, attributor.attribute(record), prefix)
-        yield logged(session, names?.of(session) ?? NO_NAMES)
+        const who = attributor.attribute(record)
+        collector.take(record, who, attributor.collected(record, who))
+        yield* given()
       }
     }
+    collector.flush()
+    yield* given()
     const [fault] = meter.counters().errors
     if (fault !== undefined)
       throw new AppError(fault.code, inFile(paths[fault.file], fault.message))
   }
-  return { [Symbol.asyncIterator]: sessions, counters: () => meter.counters() }
+  return {
+    [Symbol.asyncIterator]: sessions,
+    counters: () => withExcluded(meter.counters(), collector.excluded),
+  }
 }
 
 function inFile(path = '', message: string): string {

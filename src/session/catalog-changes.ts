@@ -56,21 +56,23 @@ const IDS = {
   users: 'userId',
   sites: 'siteId',
   resources: 'siteResourceId',
+  prefixes: 'prefix',
 } as const satisfies Record<keyof Catalog, string>
 export const CATALOG_LISTS = Object.keys(IDS) as (keyof Catalog)[]
 
 export function isEmptyCatalog(catalog: Catalog): boolean {
-  return CATALOG_LISTS.every((list) => catalog[list].length === 0)
+  return CATALOG_LISTS.every((list) => (catalog[list] ?? []).length === 0)
 }
 
 export function catalogChanges(before: Catalog, after: Catalog): CatalogChanges {
   const of = (list: keyof Catalog) =>
-    listChanges(byId(before[list], IDS[list]), byId(after[list], IDS[list]))
+    listChanges(byId(before[list] ?? [], IDS[list]), byId(after[list] ?? [], IDS[list]))
   return {
     clients: of('clients'),
     users: of('users'),
     sites: of('sites'),
     resources: of('resources'),
+    prefixes: of('prefixes'),
   }
 }
 
@@ -84,7 +86,7 @@ export function hasChanges(changes: CatalogChanges): boolean {
 type ById = ReadonlyMap<number | string, readonly Entry[]>
 
 /** A resource has an entry for each destination and protocol; all others have one. */
-function byId(list: Catalog[keyof Catalog], id: string): ById {
+function byId(list: NonNullable<Catalog[keyof Catalog]>, id: string): ById {
   const found = new Map<number | string, Entry[]>()
   for (const one of list as readonly Entry[]) {
     const key = one[id] as number | string

@@ -8,7 +8,13 @@ import { ipBytes } from './ip-bytes.js'
 type Identity = string | number
 
 /** @returns one text for each entry that repeats an identity; none when the catalog may be used */
-export function catalogFaults({ clients, users, sites, resources }: Catalog): string[] {
+export function catalogFaults({
+  clients,
+  users,
+  sites,
+  resources,
+  prefixes = [],
+}: Catalog): string[] {
   return [
     ...doubled('clients', 'clientId', clients, (one, say) => say(one.clientId)),
     ...doubled('clients', 'publicKey', clients, (one, say) => {
@@ -25,6 +31,7 @@ export function catalogFaults({ clients, users, sites, resources }: Catalog): st
         `${one.siteResourceId} (${canonicalPrefix(one.destination)}, ${one.protocol ?? 'any protocol'})`,
       ),
     ),
+    ...doubled('prefixes', 'prefix', prefixes, (one, say) => say(canonicalPrefix(one.prefix))),
   ]
 }
 

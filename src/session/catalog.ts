@@ -8,6 +8,7 @@
  */
 import { z } from 'zod'
 import { parsePrefix } from './address.js'
+import { LOG_LEVELS } from './log-rule.js'
 import { isPlainText, PLAIN_TEXT } from './plain-text.js'
 
 const name = z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT)
@@ -42,6 +43,24 @@ export const portRangeSchema = z.union(
 /** Of all clients together, and the same of ports: 100,000 entries with 1,024 each would not fit into any memory. */
 const IN_ALL_MAX = 500_000
 
+const hidden = z.enum(['truncate', 'drop'])
+/** How much of a session is kept: log-rule.ts. Absent: `full`, with all its fields. */
+const collected = {
+  log: z.enum(LOG_LEVELS).optional().meta({
+    description:
+      'full: sessions as metered. counts: sums of an hour without addresses. off: other traffic only.',
+  }),
+  fields: z
+    .strictObject({
+      address: hidden.optional(),
+      port: z.literal('drop').optional(),
+      endpoint: hidden.optional(),
+      publicKey: z.literal('drop').optional(),
+    })
+    .optional()
+    .meta({ description: "Of the client's side: what is made shorter or left out." }),
+}
+
 const entriesSchema = z.strictObject({
   clients: z
     .array(
@@ -55,6 +74,7 @@ const entriesSchema = z.strictObject({
           .regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'expected a WireGuard public key')
           .nullish(),
         addresses: z.array(prefixSchema).max(1024).default([]),
+        ...collected,
       }),
     )
     .max(100_000)
@@ -84,10 +104,16 @@ const entriesSchema = z.strictObject({
         protocol: z.enum(['tcp', 'udp']).nullish(),
         /** Absent or empty: any port. */
         ports: z.array(portRangeSchema).max(256).default([]),
+        ...collected,
       }),
     )
     .max(100_000)
     .default([]),
+  /** Rules for addresses on either side. Absent, not empty: a meter of before 0.2 takes no key that it does not know. */
+  prefixes: z
+    .array(z.strictObject({ prefix: prefixSchema, name, ...collected }))
+    .max(10_000)
+    .optional(),
 })
 
 export const catalogSchema = entriesSchema

@@ -39,6 +39,7 @@ test('what was added, removed and changed, with names', () => {
     users: { ...none, changed: [{ id: 'u1', name: 'Ulla', was: 'Ulla', fields: ['email'] }] },
     sites: none,
     resources: { ...none, changed: [{ id: 7, name: 'db', was: 'db', fields: ['entries'] }] },
+    prefixes: none,
   })
   expect(hasChanges(changes)).toBe(true)
 })

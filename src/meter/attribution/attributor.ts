@@ -20,6 +20,7 @@ import type { Catalog } from '../../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../../session/session.js'
 import type { PeerSnapshot } from '../wireguard/device.js'
 import { CatalogIndex, type ClientMatch } from './catalog-index.js'
+import { type LogRule, LogRules, together } from './log-rules.js'
 import { type Owner, PeerTable } from './peer-table.js'
 
 export interface AttributorOptions {
@@ -45,6 +46,12 @@ export interface AttributionCounters {
   readonly unattributed: Readonly<Record<Reason, number>>
 }
 
+/** What is kept of a session, and the ends that are a client's: whose address and port its field rules are about. */
+export interface Collected extends LogRule {
+  readonly clientIsSource: boolean
+  readonly clientIsDest: boolean
+}
+
 /** About 100 MiB. */
 const PAST_MAX_DEFAULT = 1_000_000
 
@@ -52,6 +59,7 @@ export class Attributor {
   readonly #pastMax: number
   readonly #peers = new PeerTable()
   readonly #catalog: CatalogIndex
+  readonly #logRules = new LogRules()
   readonly #unattributed: Record<Reason, number> = {
     noPeers: 0,
     noMatch: 0,
@@ -95,7 +103,9 @@ export class Attributor {
   }
 
   catalogChanged(catalog: Catalog): void {
-    this.#catalog.replace(catalog, this.#hasCatalog ? ++this.#epoch : 0)
+    const epoch = this.#hasCatalog ? ++this.#epoch : 0
+    this.#catalog.replace(catalog, epoch)
+    this.#logRules.replace(catalog, epoch)
     this.#hasCatalog = true
   }
 
@@ -136,6 +146,30 @@ export class Attributor {
     if (who.unattributed === 'noMatch') return true
     const source = this.#peers.ownerOf(record.sourceIp, epoch, next)
     return source !== null && !source.hostRoute
+  }
+
+  /** By the catalog that held when it opened; null: no catalog has rules. Those of all clients at either end hold. */
+  collected(record: FlowRecord, who: Attribution): Collected | null {
+    const rules = this.#logRules
+    if (rules.isEmpty) return null
+    const { sourceIp, destIp } = record
+    const { epoch } = this.#when(record)
+    const { source, dest } = this.#owners(record)
+    const clientOf = (owner: Owner | null, ip: string) =>
+      (owner === null ? null : this.#catalog.clientOfKey(owner.peer.publicKey, epoch)) ??
+      this.#catalog.clientOfAddress(ip, epoch)
+    const [sourceClient, destClient] = [clientOf(source, sourceIp), clientOf(dest, destIp)]
+    const rule = together([
+      rules.ofClient(who.clientId, epoch),
+      rules.ofClient(sourceClient?.clientId ?? null, epoch),
+      rules.ofClient(destClient?.clientId ?? null, epoch),
+      rules.ofResource(who.siteResourceId, epoch),
+      rules.ofAddress(sourceIp, epoch),
+      rules.ofAddress(destIp, epoch),
+    ])
+    const clientIsDest = dest !== null || destClient !== null
+    const clientIsSource = source !== null || sourceClient !== null || !clientIsDest
+    return { ...rule, clientIsSource, clientIsDest }
   }
 
   /** The peers that hold the two ends, by public key. */
@@ -229,6 +263,7 @@ export class Attributor {
     return (
       this.#peers.forgetBefore(this.#horizon) +
       this.#catalog.forgetBefore(this.#horizon) +
+      this.#logRules.forgetBefore(this.#horizon) +
       this.#readings.length
     )
   }

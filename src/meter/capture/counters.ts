@@ -3,6 +3,7 @@
  *
  * What always holds, in packets and in bytes: session + other + pending = all.
  */
+import { EXCLUDED } from '../../session/log-rule.js'
 import { END_REASON_NAMES, type EndReason } from '../../session/session.js'
 
 /** Why a packet is no part of a session, in the order of `OtherReason` in native/decode/decoded_packet.h. */
@@ -56,6 +57,23 @@ export interface EngineCounters {
   readonly recordsDropped: number
   /** Microseconds since the epoch; never decreases. Null before the first packet. */
   readonly engineTimeUs: number | null
+}
+
+/** Sessions of which the catalog's rules keep nothing are other traffic of a reason of their own. */
+export function withExcluded<T extends Pick<EngineCounters, 'sessions' | 'other'>>(
+  counters: T,
+  excluded: Traffic,
+): T {
+  if (excluded.packets === 0) return counters
+  const { sessions, other } = counters
+  return {
+    ...counters,
+    sessions: {
+      packets: sessions.packets - excluded.packets,
+      bytes: sessions.bytes - excluded.bytes,
+    },
+    other: { ...other, [EXCLUDED]: excluded },
+  }
 }
 
 /** What the addon hands over: numbers in the order of COUNTER_NAMES. */

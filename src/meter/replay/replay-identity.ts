@@ -132,7 +132,9 @@ function startHash(o: IdentityOptions, shiftUs: number, owners: Owners): Hash {
 }
 
 /** Without the names, which no session holds: one that is corrected must not store the sessions a second time. */
-function idsOf({ clients, resources }: Catalog): string {
+function idsOf(catalog: Catalog): string {
+  const { clients, resources } = catalog
+  const rules = logRulesOf(catalog)
   return JSON.stringify([
     clients.map((c) => [c.clientId, c.userId ?? null, c.publicKey ?? null, c.addresses]),
     resources.map((r) => [
@@ -142,7 +144,21 @@ function idsOf({ clients, resources }: Catalog): string {
       r.protocol ?? null,
       r.ports,
     ]),
+    // Of a catalog without rules the ids are what they were before there were any.
+    ...(rules.length > 0 ? [rules] : []),
   ])
+}
+
+function logRulesOf({ clients, resources, prefixes = [] }: Catalog): unknown[] {
+  const of = (entries: Pick<Catalog['clients'][number], 'log' | 'fields'>[], list: string) =>
+    entries.flatMap(({ log = 'full', fields = {} }, i) =>
+      log === 'full' && Object.keys(fields).length === 0 ? [] : [[list, i, log, fields]],
+    )
+  return [
+    ...of(clients, 'clients'),
+    ...of(resources, 'resources'),
+    ...prefixes.map(({ prefix, log, fields }) => ['prefixes', prefix, log, fields]),
+  ]
 }
 
 function sample(file: string, hash: Hash): void {

@@ -5,11 +5,15 @@ import type { CommandContext } from '../../base/context.js'
 import { EXIT } from '../../base/errors.js'
 import { terminalWidth } from '../../base/terminal.js'
 import { Consolidator } from '../../session/consolidate.js'
-import { makeSession, UNATTRIBUTED } from '../../session/make-session.js'
+import { isHourlySum } from '../../session/log-rule.js'
+import { UNATTRIBUTED } from '../../session/make-session.js'
 import { CatalogNames, NO_NAMES } from '../../session/names.js'
-import type { Attribution, FlowRecord, Session } from '../../session/session.js'
+import type { Session } from '../../session/session.js'
+import type { Attributor } from '../attribution/attributor.js'
+import { Collector } from '../attribution/collector.js'
+import { withExcluded } from '../capture/counters.js'
 import { engineOptions } from '../capture/engine-flags.js'
-import type { FlowMeter, FlowMeterOptions } from '../capture/flow-meter.js'
+import type { FlowMeter, FlowMeterCounters, FlowMeterOptions } from '../capture/flow-meter.js'
 import type { RecordBatch } from '../capture/record-decode.js'
 import type { IpfixExporter } from '../ipfix/exporter.js'
 import { openExporter } from '../ipfix/ipfix-flags.js'
@@ -36,7 +40,8 @@ export class Replay {
   readonly #context: CommandContext
   readonly #progress: Progress
   readonly #startedMs = performance.now()
-  #attribute: (record: FlowRecord) => Attribution = () => UNATTRIBUTED
+  #attributor: Attributor | null = null
+  #collector: Collector | null = null
   #names: CatalogNames | null = null
   #inside: readonly string[] = []
   #owners: Owners = {}
@@ -125,7 +130,7 @@ export class Replay {
       this.#names = new CatalogNames(catalog)
       this.#owners = { ...this.#owners, catalog }
     }
-    this.#attribute = (record) => attributor.attribute(record)
+    this.#attributor = attributor
     this.#inside = attributor.insidePrefixes()
   }
 
@@ -202,7 +207,7 @@ export class Replay {
       this.#files,
       this.#options,
       identity,
-      () => meter.counters(),
+      () => this.#counters(meter),
       (line) => this.#say(line),
     )
   }
@@ -213,11 +218,21 @@ export class Replay {
     const consolidator = this.#options.consolidate
       ? new Consolidator((session) => this.#emit(session, writer))
       : null
+    const collector = new Collector({
+      prefix: id.prefix,
+      emit: (session) => {
+        if (consolidator === null || isHourlySum(session)) this.#emit(session, writer)
+        else consolidator.add(session)
+      },
+      shiftUs: this.#shiftUs,
+      earlyReport: false,
+    })
+    this.#collector = collector
     const rows = await this.#recordRows(writer, id)
     for await (const batch of meter.records()) {
       const text = rows?.write(batch.buffer) ?? null
       if (text === null) {
-        this.#takeBatch(batch, id.prefix, consolidator, writer)
+        this.#takeBatch(batch, collector)
       } else {
         // What the writer still holds (a heading) comes first.
         if (writer!.length > 0) await sink!.write(writer!.take())
@@ -232,6 +247,7 @@ export class Replay {
       if (this.#isPipe) await this.#ipfix?.flush()
       else await this.#ipfix?.ready()
     }
+    collector.flush()
     consolidator?.end()
     writer?.end()
     if (writer !== null) await sink!.write(writer.take())
@@ -255,19 +271,23 @@ export class Replay {
     return output === undefined ? streamSink(this.#context.stdout) : fileSink(output)
   }
 
-  #takeBatch(
-    batch: RecordBatch,
-    prefix: string,
-    consolidator: Consolidator | null,
-    writer: RowWriter | null,
-  ): void {
+  #takeBatch(batch: RecordBatch, collector: Collector): void {
     const record = batch.reader()
+    const attributor = this.#attributor
     for (let i = 0; i < batch.count; i++) {
       record.move(i)
-      const session = makeSession(record, this.#attribute(record), prefix, this.#shiftUs)
-      if (consolidator === null) this.#emit(session, writer)
-      else consolidator.add(session)
+      if (attributor === null) collector.take(record, UNATTRIBUTED, null)
+      else {
+        const who = attributor.attribute(record)
+        collector.take(record, who, attributor.collected(record, who))
+      }
     }
+  }
+
+  /** With what the catalog's rules keep nothing of. */
+  #counters(meter: FlowMeter): FlowMeterCounters {
+    const counters = meter.counters()
+    return this.#collector === null ? counters : withExcluded(counters, this.#collector.excluded)
   }
 
   #emit(session: Session, writer: RowWriter | null): void {
@@ -286,7 +306,7 @@ export class Replay {
 
   #conclude(meter: FlowMeter): number {
     const { stdout, stderr } = this.#context
-    const counters = meter.counters()
+    const counters = this.#counters(meter)
     if (this.#options.format === 'summary') {
       const elapsedSeconds = (performance.now() - this.#startedMs) / 1e3
       const summary = summaryOf(counters, elapsedSeconds, this.#delivery)

@@ -13,6 +13,7 @@ import { packageVersion } from '../../base/version.js'
 import type { BatchGap } from '../../session/batch.js'
 import type { Catalog } from '../../session/catalog.js'
 import { Consolidator } from '../../session/consolidate.js'
+import { isHourlySum } from '../../session/log-rule.js'
 import type { Session } from '../../session/session.js'
 import { engineOptions } from '../capture/engine-flags.js'
 import { linkNames } from '../capture/links.js'
@@ -253,7 +254,7 @@ export class MeterRun {
   }
 
   #take(session: Session): void {
-    if (this.#consolidator === null) this.#give(session)
+    if (this.#consolidator === null || isHourlySum(session)) this.#give(session)
     else this.#consolidator.add(session, performance.now())
   }
 

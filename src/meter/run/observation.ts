@@ -4,10 +4,11 @@ import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { BatchGap } from '../../session/batch.js'
 import type { Catalog } from '../../session/catalog.js'
-import { makeSession } from '../../session/make-session.js'
 import type { Session } from '../../session/session.js'
 import { runPrefix } from '../../session/session-id.js'
 import { Attributor } from '../attribution/attributor.js'
+import { Collector } from '../attribution/collector.js'
+import { withExcluded } from '../capture/counters.js'
 import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
 import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import type { PeerSnapshot, WireGuardDevice } from '../wireguard/device.js'
@@ -43,6 +44,8 @@ const REFRESH_EVERY_MS = 1000
 /** A WireGuard that hangs keeps neither the start, nor the records, nor the end waiting longer. */
 const PEERS_WAIT_MS = 1000
 const LAST_PEERS_WAIT_MS = 500
+/** As much of an hour's sums is lost at most when the meter is killed. */
+const SUMS_EVERY_MS = 60_000
 /** From the moment at which a report is due until it is here, on a busy machine. */
 const REPORT_LATE_MS = 5_000
 
@@ -60,7 +63,7 @@ export class Observation {
   readonly #meter: FlowMeter
   readonly #attributor: Attributor
   readonly #peers: PeerWatcher
-  readonly #prefix: string
+  readonly #collector: Collector
   readonly #log: Logger
   readonly #reconciliation: Reconciliation
   readonly #peerReconciler: PeerReconciler
@@ -71,6 +74,7 @@ export class Observation {
   #refreshedMs = Number.NEGATIVE_INFINITY
   #done: Promise<void> = Promise.resolve()
   #recordsDropped = 0
+  #flushedMs = performance.now()
   #reopened = 0
   #goneSince: string | null = null
   #goneAtMs = 0
@@ -80,7 +84,11 @@ export class Observation {
     this.name = options.interfaceName
     this.#options = options
     this.#log = options.log
-    this.#prefix = runPrefix(Date.now())
+    this.#collector = new Collector({
+      prefix: runPrefix(Date.now()),
+      emit: (session) => options.onSession(session),
+      earlyReport: options.engine.earlyReport ?? true,
+    })
     this.#reconciliation = new Reconciliation(options.interfaceName)
     this.#reconciliation.mark()
     this.#meter = new FlowMeter({
@@ -139,6 +147,7 @@ export class Observation {
     this.#reconciliation.mark()
     await this.#meter.stop()
     await this.#done
+    this.#collector.flush()
     this.check()
     if (this.#peerVerdict === null) return
     const other = otherTraffic(this.#meter.counters())
@@ -190,7 +199,7 @@ export class Observation {
   }
 
   counters(): FlowMeterCounters {
-    return this.#meter.counters()
+    return withExcluded(this.#meter.counters(), this.#collector.excluded)
   }
 
   /** The kernel's counters against ours; see docs/wireguard.md. */
@@ -214,6 +223,10 @@ export class Observation {
       })
     }
     this.#checkGone(counters, now)
+    if (performance.now() - this.#flushedMs >= SUMS_EVERY_MS) {
+      this.#flushedMs = performance.now()
+      this.#collector.flush()
+    }
     this.#reconciliation.compare(counters, this.#isKernelWireGuard)
     this.#checkedAt = now
   }
@@ -249,7 +262,7 @@ export class Observation {
   }
 
   snapshot(): InterfaceSnapshot {
-    const c = this.#meter.counters()
+    const c = this.counters()
     const a = this.#attributor.counters()
     return {
       interface: this.name,
@@ -284,7 +297,7 @@ export class Observation {
         if (this.#attributor.isUncertain(record, who) && (await this.#refreshed()))
           who = this.#attributor.attributeAgain(record, who)
         this.#peerReconciler.count(record, this.#attributor.endsOf(record))
-        this.#options.onSession(makeSession(record, who, this.#prefix))
+        this.#collector.take(record, who, this.#attributor.collected(record, who))
       }
       await this.#options.relieved()
       if (performance.now() < turnEndsMs) continue

@@ -40,6 +40,43 @@ test('JSON, and an empty file', () => {
   expect(loadCatalog(file('')).clients).toEqual([])
 })
 
+test('what is kept of sessions', () => {
+  const path = file(`
+clients:
+  - {clientId: 1, name: a, log: off, fields: {address: truncate, port: drop}}
+prefixes:
+  - {prefix: 10.9.0.0/16, name: old, log: counts}
+`)
+  const { clients, prefixes } = loadCatalog(path)
+  expect(clients).toMatchObject([{ log: 'off', fields: { address: 'truncate', port: 'drop' } }])
+  expect(prefixes).toEqual([{ prefix: '10.9.0.0/16', name: 'old', log: 'counts' }])
+  const wrong = fault(
+    file(`
+clients: [{clientId: 1, name: a, log: some}]
+resources: [{siteResourceId: 1, name: w, destination: 10.0.0.1, fields: {port: truncate, colour: drop}}]
+prefixes: [{prefix: 10.9.0.0/16, name: a}, {prefix: 10.9.1.1/16, name: b}]
+`),
+  )
+  expect((wrong.facts.faults as string[]).map((line) => line.split(': ')[0])).toEqual([
+    'clients[0].log',
+    'resources[0].fields.port',
+    'resources[0].fields.colour',
+  ])
+  const twice = '{prefix: 10.9.0.0/16, name: a}, {prefix: 10.9.1.1/16, name: b}'
+  expect(fault(file(`prefixes: [${twice}]`)).facts.faults).toEqual([
+    'prefixes[1].prefix: 10.9.0.0/16 is that of prefixes[0] already',
+  ])
+})
+
+/** A meter refuses a catalog with a key that it does not know, as those do that know no rules: nothing is half obeyed. */
+test('a catalog without rules has no key that a meter of before does not know', () => {
+  const path = file('clients: [{clientId: 1, name: a}]')
+  const known = ['clientId', 'name', 'addresses']
+  expect(Object.keys(loadCatalog(path).clients[0]!)).toEqual(known)
+  expect(Object.keys(loadCatalog(path))).toEqual(['clients', 'users', 'sites', 'resources'])
+  expect(fault(file('laterRules: []')).code).toBe('CATALOG_INVALID')
+})
+
 test('all faults at once, each with its place', () => {
   const path = file(`
 clients:

@@ -31,6 +31,7 @@ const putCatalogAnswer = z.object({
       users: listChangesSchema,
       sites: listChangesSchema,
       resources: listChangesSchema,
+      prefixes: listChangesSchema,
     })
     .nullable()
     .meta({ description: 'With dryRun: what the replacement would change. Else null.' }),
@@ -114,7 +115,7 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
 /** All names would go: more often a mistake than a wish. @throws HttpError 400 */
 function refuseToEmpty(before: Catalog, after: Catalog): void {
   if (!isEmptyCatalog(after) || isEmptyCatalog(before)) return
-  const had = CATALOG_LISTS.map((list) => `${before[list].length} ${list}`).join(', ')
+  const had = CATALOG_LISTS.map((list) => `${before[list]?.length ?? 0} ${list}`).join(', ')
   throw new HttpError(
     400,
     'catalogEmpty',

@@ -1,0 +1,126 @@
+/** The catalog's rules of what is kept of a session, over epochs: by client, by resource, by longest prefix. */
+import type { Catalog } from '../../session/catalog.js'
+import { bothFields, type LogFields, type LogLevel, strictest } from '../../session/log-rule.js'
+import { PrefixTimelines } from './prefix-timelines.js'
+import { Timeline } from './timeline.js'
+
+export interface LogRule {
+  readonly log: LogLevel
+  readonly fields: LogFields
+}
+
+export const KEEP_ALL: LogRule = { log: 'full', fields: {} }
+
+type Ruled = { readonly log?: LogLevel | undefined; readonly fields?: LogFields | undefined }
+
+/** Where several hold, the strictest level does, and all of their field rules. */
+export function together(rules: readonly (LogRule | null)[]): LogRule {
+  let all = KEEP_ALL
+  for (const rule of rules) {
+    if (rule === null || rule === KEEP_ALL) continue
+    all =
+      all === KEEP_ALL
+        ? rule
+        : { log: strictest(all.log, rule.log), fields: bothFields(all.fields, rule.fields) }
+  }
+  return all
+}
+
+export class LogRules {
+  readonly #clients = new Map<number, Timeline<LogRule>>()
+  readonly #resources = new Map<number, Timeline<LogRule>>()
+  readonly #prefixes = new PrefixTimelines<LogRule>(sameRule)
+  #isEmpty = true
+
+  /** No session has had a rule so far, nor can any that is open. */
+  get isEmpty(): boolean {
+    return this.#isEmpty
+  }
+
+  replace({ clients, resources, prefixes = [] }: Catalog, epoch: number): void {
+    replaceIn(
+      this.#clients,
+      byId(clients, ({ clientId }) => clientId),
+      epoch,
+    )
+    replaceIn(
+      this.#resources,
+      byId(resources, ({ siteResourceId }) => siteResourceId),
+      epoch,
+    )
+    this.#prefixes.replace(epoch, (add) => {
+      for (const entry of prefixes) add(entry.prefix, () => ruleOf(entry))
+    })
+    // Those that were are of sessions that are open: until they are forgotten.
+    if (this.#count() > 0) this.#isEmpty = false
+  }
+
+  ofClient(clientId: number | null, epoch: number): LogRule | null {
+    return clientId === null ? null : (this.#clients.get(clientId)?.at(epoch) ?? null)
+  }
+
+  ofResource(siteResourceId: number | null, epoch: number): LogRule | null {
+    return siteResourceId === null ? null : (this.#resources.get(siteResourceId)?.at(epoch) ?? null)
+  }
+
+  /** Of the longest prefix: a narrower one may keep what a wider one does not. */
+  ofAddress(ip: string, epoch: number): LogRule | null {
+    return this.#prefixes.firstMatch(ip, (timeline) => timeline.at(epoch))
+  }
+
+  /** @returns how many values besides the present ones are left */
+  forgetBefore(epoch: number): number {
+    let past = this.#prefixes.forgetBefore(epoch)
+    for (const rules of [this.#clients, this.#resources])
+      for (const [id, timeline] of rules) {
+        if (!timeline.forgetBefore(epoch)) rules.delete(id)
+        past += timeline.pastCount
+      }
+    this.#isEmpty = this.#count() + past === 0
+    return past
+  }
+
+  #count(): number {
+    return this.#clients.size + this.#resources.size + this.#prefixes.size
+  }
+}
+
+function ruleOf({ log = 'full', fields = {} }: Ruled): LogRule {
+  return log === 'full' && Object.keys(fields).length === 0 ? KEEP_ALL : { log, fields }
+}
+
+/** A resource has several entries: one rule of all of them. Those that keep everything are left out. */
+function byId<T extends Ruled>(entries: readonly T[], idOf: (entry: T) => number) {
+  const rules = new Map<number, LogRule>()
+  for (const entry of entries) {
+    const rule = ruleOf(entry)
+    if (rule === KEEP_ALL) continue
+    const id = idOf(entry)
+    rules.set(id, together([rules.get(id) ?? null, rule]))
+  }
+  return rules
+}
+
+function replaceIn(
+  timelines: Map<number, Timeline<LogRule>>,
+  next: ReadonlyMap<number, LogRule>,
+  epoch: number,
+): void {
+  for (const [id, timeline] of timelines) if (!next.has(id)) timeline.set(null, epoch)
+  for (const [id, rule] of next) {
+    const timeline = timelines.get(id)
+    if (timeline === undefined) timelines.set(id, new Timeline(rule, epoch))
+    else if (timeline.latest === null || !sameRule(timeline.latest, rule)) timeline.set(rule, epoch)
+  }
+}
+
+function sameRule(a: LogRule, b: LogRule): boolean {
+  const [x, y] = [a.fields, b.fields]
+  return (
+    a.log === b.log &&
+    x.address === y.address &&
+    x.port === y.port &&
+    x.endpoint === y.endpoint &&
+    x.publicKey === y.publicKey
+  )
+}
