@@ -13,7 +13,7 @@ export const UNATTRIBUTED: Attribution = {
   unattributed: 'noPeers',
   otherClientId: null,
   otherUserId: null,
-  seenTwice: null,
+  seenTwice: false,
 }
 
 type Added = Pick<Session, 'sessionId' | 'connectionCount'>
