@@ -1,6 +1,6 @@
 /** Interfaces that come and go: what a meter holds for them goes with them. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -54,6 +54,55 @@ describe.skipIf(reason !== null)(
     })
 
     test('the meter ends in order afterwards', async () => {
+      expect(await meter.stop()).toBe(0)
+    })
+  },
+)
+
+describe.skipIf(reason !== null)(
+  `more interfaces than threads${reason ? ` (skipped: ${reason})` : ''}`,
+  () => {
+    let lab: Lab
+    /** The limit counts the threads of a user: one as whom nothing else runs. */
+    const USER = 'games'
+    const THREADS = 24
+    const spool = mkdtempSync(join(tmpdir(), 'tunmeter-e2e-'))
+
+    beforeAll(async () => {
+      lab = await Lab.create('tme9')
+    })
+    afterAll(async () => {
+      await lab?.close()
+      rmSync(spool, { recursive: true, force: true })
+    })
+
+    test('are each an error of their own; the start, and what comes later, goes on', async () => {
+      const space = await lab.namespace('site')
+      chmodSync(spool, 0o755)
+      const add = async (from: number, to: number) => {
+        for (let i = from; i < to; i++) {
+          await space.ip(`link add tme9-${i} type veth peer name far-${i}`)
+          await space.ip(`link set tme9-${i} up`)
+        }
+      }
+      await add(0, THREADS)
+      const args = ['--interface', 'tme9-*', '--to', 'http://127.0.0.1:1', '--user', USER]
+      const command = [process.execPath, CLI, 'meter', ...args, '--spool', join(spool, 'spool')]
+      const key = { TUNMETER_KEY: 'k' }
+      const meter = space.spawn('prlimit', [`--nproc=${THREADS}`, ...command], key)
+      await meter.says('"metering"')
+      const lines = () => meter.stderr.split('\n').filter((line) => line.startsWith('{'))
+      const refused = () =>
+        lines().flatMap((line) => {
+          const { level, interface: name, problem } = JSON.parse(line)
+          return level === 50 && /there is no thread/.test(problem) ? [name as string] : []
+        })
+      const [metering] = lines().filter((line) => line.includes('"metering"'))
+      const { interfaces } = JSON.parse(metering ?? '') as { interfaces: string[] }
+      expect(interfaces.length).toBeGreaterThan(0)
+      expect(new Set([...interfaces, ...refused()]).size).toBe(THREADS)
+      await add(THREADS, THREADS + 1)
+      await until('the next one is refused too', () => refused().includes(`tme9-${THREADS}`))
       expect(await meter.stop()).toBe(0)
     })
   },

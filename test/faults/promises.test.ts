@@ -15,7 +15,7 @@ const promises = page
 
 /** What backs a promise: scenarios by their letter, and test files with parts of names of their tests. */
 function backing(text: string) {
-  const found = [...text.matchAll(/\(([a-z])\)|([\w/-]+\.test\.ts)((?:,? "[^"]+")*)/g)]
+  const found = [...text.matchAll(/\(([a-z])\)|([\w/-]+\.(?:test|e2e)\.ts)((?:,? "[^"]+")*)/g)]
   const scenarios = found.flatMap(([, scenario]) => scenario ?? [])
   const tests = found.flatMap(([, , file, names = '']) => {
     if (file === undefined) return []

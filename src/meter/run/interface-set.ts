@@ -1,11 +1,11 @@
 /** The interfaces that a meter reads: those that are there, those that come, and what is asked of all of them. */
-import { messageOf } from '../../base/errors.js'
+import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Catalog } from '../../session/catalog.js'
 import { linkNames } from '../capture/links.js'
 import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import { placeOf } from './interface-place.js'
-import { chooseInterfaces, INTERFACES_MAX } from './interfaces.js'
+import { chooseInterfaces, INTERFACES_MAX, isPattern } from './interfaces.js'
 import { Observation, type ObservationOptions } from './observation.js'
 import { sumFigures } from './reconciliation.js'
 import { addCounters, NOTHING_COUNTED, type ReportedCounters } from './report.js'
@@ -14,6 +14,8 @@ import { SayOnce } from './say-once.js'
 
 /** One that could not be read is tried again after this. */
 const RETRY_MS = 5_000
+/** Nothing but another command or another user helps against these. */
+const USER_MENDS: ReadonlySet<string> = new Set(['BAD_FILTER', 'NO_PERMISSION'])
 /** Interfaces whose names never come again are not remembered for ever. */
 const FAILED_MAX = 1_000
 
@@ -50,11 +52,25 @@ export class InterfaceSet {
     return [...this.#observations.keys()]
   }
 
-  /** @throws AppError when one of them cannot be read */
+  /**
+   * One that cannot be read costs itself: it is said, and tried again.
+   * @throws AppError when none of them can be read, and waiting would not mend it
+   */
   async start(names: readonly string[]): Promise<void> {
     const begun = await Promise.allSettled(names.map((name) => this.#observe(name)))
-    const failed = begun.find((one) => one.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    const failed = begun.flatMap((one, i) =>
+      one.status === 'rejected' ? [{ name: names[i]!, error: one.reason as unknown }] : [],
+    )
+    const [first] = failed
+    if (first !== undefined && this.#observations.size === 0 && !this.#mayMend(first.error))
+      throw first.error
+    for (const { name, error } of failed) this.#couldNot(name, messageOf(error))
+  }
+
+  /** A pattern has found something that cannot be read for want of threads, memory or descriptors. */
+  #mayMend(error: unknown): boolean {
+    const ofTheUser = error instanceof AppError && USER_MENDS.has(error.code)
+    return !ofTheUser && this.#options.wanted.some(isPattern)
   }
 
   /** Every second: losses become gaps, and interfaces that have come are read. */
@@ -134,7 +150,7 @@ export class InterfaceSet {
   /** Said once for each; it may be gone again already. */
   #couldNot(name: string, problem: string): void {
     if (this.#failed.get(name)?.problem !== problem)
-      this.#options.log.warn({ interface: name, problem }, 'interface cannot be read')
+      this.#options.log.error({ interface: name, problem }, 'interface cannot be read')
     if (this.#failed.size >= FAILED_MAX) this.#failed.clear()
     this.#failed.set(name, { problem, atMs: performance.now() })
   }

@@ -53,6 +53,7 @@ const REPORT_LATE_MS = 5_000
 const HINTS: Readonly<Record<string, string>> = {
   BAD_FILTER:
     'Correct --filter; tcpdump -d tries one, and pcap-filter(7) says how they are written.',
+  NO_THREAD: 'Each interface takes a thread: raise TasksMax= of the unit, or ulimit -u.',
   NO_PERMISSION:
     'Reading an interface takes CAP_NET_RAW: start as root (it gives the rest up), or see packaging/systemd.',
 }
