@@ -270,7 +270,7 @@ test('what is no HTTP is told so', async () => {
 test.each([
   ['2250-01', '2259-12'],
   ['9990-01', '9999-12'],
-  ['0001-01', '0001-12'],
+  ['1960-01', '1969-12'],
 ])('usage of months in which nothing can be, %s to %s, is empty', async (from, to) => {
   const { status, body } = await server.get(`${ORG}/usage?from=${from}&to=${to}`, admin)
   expect([status, body.data]).toEqual([200, { from, to, usage: [] }])
