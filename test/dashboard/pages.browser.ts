@@ -62,7 +62,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect(new URL(page.url()).searchParams.get('connState')).toBe('REJ')
   })
 
-  test('overview: top lists are in order, and a click filters the log', async () => {
+  test('overview: top lists are in order; bytes lead to the sessions, a name to its page', async () => {
     const page = await lab.open('/overview')
     for (const group of ['resource', 'client', 'user']) {
       const { groups } = await summary(`groupBy=${group}&top=7`)
@@ -72,9 +72,14 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
       expect(names).toEqual(groups.map((g: { name: string | null }) => g.name ?? 'No user'))
     }
     const { groups } = await summary('groupBy=client&top=7')
-    await page.locator('.top-list').nth(1).locator('.top-row').first().click()
+    const first = page.locator('.top-list').nth(1).locator('.top-row').first()
+    await first.locator('.figures').click()
     await page.locator('.pager strong', { hasText: String(groups[0].sessions) }).waitFor()
     expect(new URL(page.url()).searchParams.get('clientId')).toBe(groups[0].id)
+    await page.goBack()
+    await first.locator('.top-name').click()
+    await page.getByRole('heading', { name: groups[0].name }).waitFor()
+    expect(new URL(page.url()).pathname).toBe(`/client/${groups[0].id}`)
   })
 
   test('overview: under filters, everything on it is, and where it leads', async () => {
@@ -91,7 +96,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     await page.getByRole('option', { name: /udp\s*\d/ }).waitFor()
     await page.getByLabel('Search and filter').fill('')
     await page.keyboard.press('Escape')
-    await users.locator('.top-row').first().click()
+    await users.locator('.top-row').first().locator('.figures').click()
     await page.locator('.pager strong', { hasText: String(groups[0].sessions) }).waitFor()
     const { searchParams } = new URL(page.url())
     expect(searchParams.get('siteResourceId')).toBe('4')
@@ -148,6 +153,10 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect((await page.locator('tfoot td').nth(1).innerText()).replace(/\s+/g, ' ').trim()).toBe(
       shownBytes(sum),
     )
+    const own = page.locator('.plain-table tbody tr').first()
+    const [of] = rows
+    expect(await own.locator('th a').getAttribute('href')).toMatch(`/client/${of.id}?`)
+    expect(await own.locator('td a').getAttribute('href')).toMatch(`clientId=${of.id}`)
     const [file] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'CSV' }).click(),
@@ -165,7 +174,8 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
 
   test('sites: what meters report, and what is wrong in words', async () => {
     const page = await lab.open('/sites')
-    await page.getByRole('heading', { name: 'Rotterdam' }).waitFor()
+    const rotterdam = page.getByRole('heading', { name: 'Rotterdam' }).getByRole('link')
+    expect(await rotterdam.getAttribute('href')).toMatch(/^\/site\/\d+/)
     await lab.ingest([], {
       skip: 3,
       report: { packetsDropped: 4711, spool: { batches: 6, bytes: 12_345, setAside: 2 } },

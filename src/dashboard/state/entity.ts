@@ -29,6 +29,11 @@ export function entityOf(path: string): Entity | null {
   }
 }
 
-export function entityHref({ kind, id }: Entity): string {
-  return pageHref(`/${kind}/${encodeURIComponent(id)}`)
+export function entityPath({ kind, id }: Entity): string {
+  return `/${kind}/${encodeURIComponent(id)}`
+}
+
+/** The page, over the time range that is shown. */
+export function entityHref(entity: Entity): string {
+  return pageHref(entityPath(entity))
 }

@@ -1,4 +1,5 @@
-/** What a group of a summary is called, and which filter shows its sessions. */
+/** What a group of a summary is called, which filter shows its sessions, and which page is its own. */
+import { entityHref } from './entity.js'
 import type { FilterName, Filters } from './filters.js'
 
 /** What the API sums up by. */
@@ -29,6 +30,11 @@ export const NONE = 'none'
 /** The filter that shows the sessions of a group; null for "all others", which no filter can name. */
 export function groupFilter(group: Group, { id, other }: Named): Filters | null {
   return other ? null : { [GROUP_FILTERS[group]]: [id ?? NONE] }
+}
+
+/** The page of the client, user or resource; null for sessions without one, and for "all others". */
+export function groupHref(group: Group, { id, other }: Named): string | null {
+  return other || id === null ? null : entityHref({ kind: group, id })
 }
 
 const WITHOUT: Readonly<Record<Group, string>> = {

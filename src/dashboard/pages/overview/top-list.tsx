@@ -1,11 +1,13 @@
-/** The largest of a kind, with a bar each: sent and received as parts of one length. */
-
+/**
+ * The largest of a kind, with a bar each: sent and received as parts of one length. The name leads to the page of its
+ * own, the bytes to the sessions.
+ */
 import type { SummaryGroupRow } from '../../api/types.js'
 import { plural } from '../../format/bytes.js'
 import { Bytes } from '../../parts/quantity.js'
 import { ShareBar, ShareKey } from '../../parts/share-bar.js'
 import type { Group } from '../../state/groups.js'
-import { GROUP_LABELS, groupFilter, groupName } from '../../state/groups.js'
+import { GROUP_LABELS, groupFilter, groupHref, groupName } from '../../state/groups.js'
 import { followLink } from '../../state/url.js'
 import { logsHref } from './logs-href.js'
 import type { TopQuery } from './use-overview.js'
@@ -46,25 +48,29 @@ function TopSkeleton() {
 
 function TopRow({ group, row, largest }: { group: Group; row: SummaryGroupRow; largest: number }) {
   const name = groupName(group, row)
-  const content = (
-    <>
+  const page = groupHref(group, row)
+  const filter = groupFilter(group, row)
+  const sessions = plural(row.sessions, 'session')
+  const bytes = <Bytes bytes={row.bytesTx + row.bytesRx} />
+  return (
+    <div class="top-row">
       <span class="top-line">
-        <span class="top-name" title={name}>
-          {name}
-        </span>
-        <span class="figures">
-          <Bytes bytes={row.bytesTx + row.bytesRx} />
-        </span>
+        {page === null ? (
+          <span class="top-name">{name}</span>
+        ) : (
+          <a class="top-name" title={name} href={page} onClick={followLink}>
+            {name}
+          </a>
+        )}
+        {filter === null ? (
+          <span class="figures">{bytes}</span>
+        ) : (
+          <a class="figures" title={sessions} href={logsHref(filter)} onClick={followLink}>
+            {bytes} <span class="visually-hidden">in {sessions}</span>
+          </a>
+        )}
       </span>
       <ShareBar sent={row.bytesTx} received={row.bytesRx} largest={largest} />
-      <span class="visually-hidden">{plural(row.sessions, 'session')}</span>
-    </>
-  )
-  const filter = groupFilter(group, row)
-  if (filter === null) return <span class="top-row">{content}</span>
-  return (
-    <a class="top-row" href={logsHref(filter)} onClick={followLink}>
-      {content}
-    </a>
+    </div>
   )
 }

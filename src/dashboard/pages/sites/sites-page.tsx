@@ -12,7 +12,9 @@ import { problemText } from '../../parts/notice-text.js'
 import { RangePicker } from '../../parts/range-picker.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { useNow } from '../../parts/use-now.js'
+import { entityHref } from '../../state/entity.js'
 import { useStore } from '../../state/store.js'
+import { followLink } from '../../state/url.js'
 import { Coverage } from './coverage.js'
 import { Sparkline } from './sparkline.js'
 
@@ -103,7 +105,11 @@ function SiteCard({ site, answer }: { site: Site; answer: Completeness | undefin
   return (
     <section class="card" aria-label={site.siteName ?? `Site ${site.siteId}`}>
       <div class="card-head">
-        <h2>{site.siteName ?? `Site ${site.siteId}`}</h2>
+        <h2>
+          <a href={entityHref({ kind: 'site', id: String(site.siteId) })} onClick={followLink}>
+            {site.siteName ?? `Site ${site.siteId}`}
+          </a>
+        </h2>
         <Status status={site.status} />
         <span class="space" />
         <span class="muted hint">site {site.siteId}</span>

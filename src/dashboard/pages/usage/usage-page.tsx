@@ -13,10 +13,11 @@ import { saveFile } from '../../parts/save-file.js'
 import { Segments } from '../../parts/segments.js'
 import { ShareBar, ShareKey } from '../../parts/share-bar.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
+import { entityPath } from '../../state/entity.js'
 import { onlyFilters } from '../../state/filters.js'
 import { GROUP_LABELS, GROUPS, type Group, groupFilter, groupName } from '../../state/groups.js'
 import { rangeParams } from '../../state/range.js'
-import { followLink, hrefOf, setParams, useLocation } from '../../state/url.js'
+import { followLink, hrefOf, type ParamPatch, setParams, useLocation } from '../../state/url.js'
 import { MonthBars, type MonthTotal } from './month-bars.js'
 
 const MONTHS = 12
@@ -127,10 +128,16 @@ const AMOUNTS: readonly Amount[] = [
 
 function UsageTable({ group, month, rows }: UsageTableProps) {
   const largest = Math.max(1, ...rows.map((row) => row.bytesTx + row.bytesRx))
-  const amounts = (of: (amount: Amount) => number) =>
+  const amounts = (of: (amount: Amount) => number, sessions?: string) =>
     AMOUNTS.map((amount) => (
       <td key={amount.label} class={amount.strong ? 'number strong' : 'number'}>
-        {amount.shown(of(amount))}
+        {sessions !== undefined && amount.label === 'Sessions' ? (
+          <a href={sessions} onClick={followLink}>
+            {amount.shown(of(amount))}
+          </a>
+        ) : (
+          amount.shown(of(amount))
+        )}
       </td>
     ))
   return (
@@ -154,14 +161,12 @@ function UsageTable({ group, month, rows }: UsageTableProps) {
           {rows.map((row) => (
             <tr key={row.id}>
               <th scope="row">
-                <a href={sessionsHref(group, row)} onClick={followLink}>
-                  {groupName(group, row)}
-                </a>
+                <Name group={group} row={row} />
               </th>
               <td class="share-column">
                 <ShareBar sent={row.bytesTx} received={row.bytesRx} largest={largest} />
               </td>
-              {amounts(({ of }) => of(row))}
+              {amounts(({ of }) => of(row), sessionsHref(group, row))}
             </tr>
           ))}
         </tbody>
@@ -177,10 +182,25 @@ function UsageTable({ group, month, rows }: UsageTableProps) {
   )
 }
 
+/** Leads to the page of the client, user or resource, over this month. */
+function Name({ group, row }: { group: Group; row: UsageRow }) {
+  const name = groupName(group, row)
+  if (row.id === null) return name
+  return (
+    <a href={monthHref(entityPath({ kind: group, id: row.id }), row.month)} onClick={followLink}>
+      {name}
+    </a>
+  )
+}
+
 function sessionsHref(group: Group, row: UsageRow): string {
-  const range = rangeParams({ kind: 'custom', ...monthSpan(row.month) })
+  return monthHref('/', row.month, onlyFilters(groupFilter(group, row) ?? {}))
+}
+
+function monthHref(path: string, month: string, more: ParamPatch = {}): string {
+  const range = rangeParams({ kind: 'custom', ...monthSpan(month) })
   const org = new URLSearchParams(window.location.search).get('org')
-  return hrefOf('/', { org, ...range, ...onlyFilters(groupFilter(group, row) ?? {}) })
+  return hrefOf(path, { org, ...range, ...more })
 }
 
 function saveMonth(orgId: string, group: Group, month: string, rows: readonly UsageRow[]): void {
