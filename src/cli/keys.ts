@@ -190,7 +190,7 @@ function state(key: KeyRecord, nowMs: number): string {
 
 const list = defineCommand({
   name: 'list',
-  summary: 'List keys; never the keys themselves.',
+  summary: 'List keys: of each its first and last characters only.',
   options: {
     data,
     org: text('Only this organisation.', 'ORG'),
@@ -210,7 +210,9 @@ const list = defineCommand({
       { title: 'ORG', read: (key) => key.orgId ?? '-' },
       { title: 'SITE', read: ({ siteId }) => (siteId === null ? '-' : String(siteId)) },
       { title: 'STATE', read: (key) => state(key, now) },
+      { title: 'KEY', read: (key) => key.shown ?? '-' },
       { title: 'LAST USED', read: (key) => key.lastUsedAt?.slice(0, 16) ?? 'never' },
+      { title: 'FROM', read: (key) => key.lastUsedFrom ?? '-' },
       { title: 'NAME', shrinksTo: 12, read: (key) => key.name },
     ]
     const width = terminalWidth(stdout, env)

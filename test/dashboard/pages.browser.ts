@@ -233,11 +233,36 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     await page.getByRole('button', { name: 'Done' }).click()
     const row = page.locator('tr', { hasText: 'Auditor' })
     await row.getByText('Active').waitFor()
+    await row.getByText(`${key.slice(0, 12)}…${key.slice(-4)}`).waitFor()
+    const find = page.getByLabel('Find a key')
+    await find.fill(` ${key} `)
+    const keys = page.getByRole('region', { name: 'Keys of' }).locator('tbody tr')
+    await expect.poll(() => keys.count()).toBe(1)
+    await find.fill(`${key.slice(0, -1)}-`)
+    await expect.poll(() => keys.count()).toBe(0)
+    await find.fill('audit')
+    await expect.poll(() => keys.count()).toBe(1)
+    await find.fill('')
     expect(await page.content()).not.toContain(key)
     await row.getByRole('button', { name: 'Revoke' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
     await row.getByText('Revoked').waitFor()
     expect((await lab.server.get('/api/v1/key', key)).status).toBe(401)
+  })
+
+  test('settings: an ingest key comes with the commands for its gateway', async () => {
+    const page = await lab.open('/settings')
+    await page.getByRole('button', { name: 'New key' }).click()
+    await page.getByLabel('Name').fill('Gateway')
+    await page.getByLabel('Scope').selectOption('ingest')
+    await page.getByLabel('Site', { exact: true }).fill('3')
+    await page.getByRole('button', { name: 'Create' }).click()
+    const key = (await page.locator('.new-key').innerText()).trim()
+    const [make = '', start = ''] = (await page.locator('.command').nth(1).innerText()).split('\n')
+    expect(make).toContain(`echo ${key} > site-3.key`)
+    expect(start).toBe(
+      `tunmeter meter --interface wg0 --to ${new URL(page.url()).origin} --key-file site-3.key`,
+    )
   })
 
   test('settings: two clicks on Create make one key', async () => {

@@ -7,7 +7,7 @@
  *   key      keyId -> KeyRecord
  *   orgKey   [orgId, keyId] -> ISO time of the revocation, or '' ; the root keys' organisation is ''
  *   keyHash  hex of SHA-256 of the key -> keyId
- *   keyUsed  keyId -> ISO time of the last use
+ *   keyUsed  keyId -> ISO time of the last use, a space, the address that it came from
  *   keySeen  keyId -> networks from which it was used, the newest last
  *   removed  see removals.ts
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
@@ -51,6 +51,8 @@ export interface OrgRecord {
 export interface KeyRecord {
   readonly keyId: string
   readonly hash: string
+  /** Its first and last characters, `tm_read_Ab3x…9fQz`, to find a key that somebody holds; null when made by an earlier version. */
+  readonly shown: string | null
   readonly scope: Scope
   /** Null for root. */
   readonly orgId: string | null
@@ -61,6 +63,8 @@ export interface KeyRecord {
   readonly expiresAt: string | null
   readonly revokedAt: string | null
   readonly lastUsedAt: string | null
+  /** Address of the last use; null when none is known. */
+  readonly lastUsedFrom: string | null
 }
 
 export interface NewKey {
@@ -247,10 +251,12 @@ export class Control {
     const record: KeyRecord = {
       keyId: randomBytes(9).toString('base64url').replace(/^-/, '_'),
       hash: hashKey(key),
+      shown: shownPart(key),
       ...wanted,
       createdAt: new Date().toISOString(),
       revokedAt: null,
       lastUsedAt: null,
+      lastUsedFrom: null,
     }
     await this.#commit(() => {
       this.#keys.put(record.keyId, record)
@@ -276,10 +282,10 @@ export class Control {
   }
 
   /** Remembers the use, at most once a minute; not awaited by the request, and lost where the disk is full. */
-  used({ keyId }: KeyRecord, nowMs: number): void {
-    const last = this.#used.get(keyId)
+  used({ keyId }: KeyRecord, address: string, nowMs: number): void {
+    const [last] = this.#lastUse(keyId)
     if (last !== undefined && nowMs - Date.parse(last) < LAST_USE_EVERY_MS) return
-    ignoreFailure(this.#used.put(keyId, new Date(nowMs).toISOString()))
+    ignoreFailure(this.#used.put(keyId, `${new Date(nowMs).toISOString()} ${address}`))
   }
 
   /** Whether the key is used from there for the first time. Lost where the disk is full: it is new again then. */
@@ -347,9 +353,15 @@ export class Control {
     ignoreFailure(this.#clock.put('believed', ms))
   }
 
-  /** Files of earlier versions have the last use in the record. */
+  /** Files of earlier versions have the last use in the record, no address, and no part of the key to show. */
   #withLastUse(record: KeyRecord): KeyRecord {
-    return { ...record, lastUsedAt: this.#used.get(record.keyId) ?? record.lastUsedAt }
+    const [lastUsedAt = record.lastUsedAt, lastUsedFrom = null] = this.#lastUse(record.keyId)
+    return { ...record, shown: record.shown ?? null, lastUsedAt, lastUsedFrom }
+  }
+
+  /** Time and address; nothing of a key that was never used. */
+  #lastUse(keyId: string): string[] {
+    return this.#used.get(keyId)?.split(' ') ?? []
   }
 
   /** Durable when it returns. @throws AppError STORE_FULL, DATA_UNUSABLE: nothing of `work` is kept then */
@@ -374,6 +386,12 @@ export class Control {
     this.audit.close()
     await this.#root.close()
   }
+}
+
+/** 8 of the 43 random characters: what is left cannot be guessed, and no two keys look alike. */
+function shownPart(key: string): string {
+  const random = key.lastIndexOf('_', key.length - 44) + 1
+  return `${key.slice(0, random + 4)}…${key.slice(-4)}`
 }
 
 function placeOf({ orgId, keyId }: KeyRecord): [orgId: string, keyId: string] {

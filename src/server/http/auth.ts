@@ -78,7 +78,7 @@ export class Auth {
       bearer === undefined
         ? this.#bySession(request, token!)
         : this.#byKey(request, bearer, 'keyRefused')
-    this.#control.used(key, this.#clockMs())
+    this.#control.used(key, request.ip, this.#clockMs())
     this.#security.used(key, request.ip)
     return key
   }
@@ -157,7 +157,7 @@ export class Auth {
       throw new HttpError(403, 'forbidden', message)
     }
     const nowMs = this.#clockMs()
-    this.#control.used(key, nowMs)
+    this.#control.used(key, request.ip, nowMs)
     this.#security.write('signedIn', request.ip, key)
     const secure = request.protocol === 'https'
     reply.setCookie(

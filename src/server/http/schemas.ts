@@ -169,6 +169,9 @@ export const usageSchema = z.object({
 
 export const keySchema = z.object({
   keyId: z.string(),
+  shown: z.string().nullable().meta({
+    description: 'First and last characters of the key; null for keys of earlier versions.',
+  }),
   scope: z.enum(SCOPES),
   orgId: z.string().nullable(),
   siteId: int.nullable(),
@@ -177,6 +180,7 @@ export const keySchema = z.object({
   expiresAt: z.string().nullable(),
   revokedAt: z.string().nullable(),
   lastUsedAt: z.string().nullable(),
+  lastUsedFrom: z.string().nullable(),
 })
 
 export const whoSchema = z.object({

@@ -26,7 +26,7 @@ describe('a key', () => {
         const revoking = control.revokeKey(record.keyId)
         // A request that comes at any moment of it.
         for (let i = 0; i < turns % 8; i++) await immediate()
-        control.used(record, NOW_MS)
+        control.used(record, '10.0.0.1', NOW_MS)
         await revoking
         await control.putOrg('acme')
         expect(control.check(key, NOW_MS), `${turns}`).toMatchObject({ reason: 'keyRevoked' })
@@ -36,16 +36,32 @@ describe('a key', () => {
     }
   })
 
-  test('shows its last use, once a minute', async () => {
+  test('is known by its first and last characters', async () => {
+    const control = new Control(temporaryDirectory())
+    try {
+      for (let i = 0; i < 50; i++) {
+        const { key, record } = await newKey(control, 'reader')
+        const [first = '', last = ''] = record.shown!.split('…')
+        expect([first.length, last.length]).toEqual(['tm_read_'.length + 4, 4])
+        expect(key.startsWith(first) && key.endsWith(last)).toBe(true)
+        expect(control.key(record.keyId)?.shown).toBe(record.shown)
+      }
+    } finally {
+      await control.close()
+    }
+  })
+
+  test('shows its last use and from where, once a minute', async () => {
     const control = new Control(temporaryDirectory())
     try {
       const { record } = await newKey(control, 'reader')
       expect(control.key(record.keyId)?.lastUsedAt).toBeNull()
       for (const afterMs of [0, 59_000, 61_000]) {
-        control.used(record, NOW_MS + afterMs)
+        control.used(record, `10.0.0.${afterMs / 1000}`, NOW_MS + afterMs)
         const written = afterMs < 60_000 ? 0 : afterMs
-        const expected = new Date(NOW_MS + written).toISOString()
-        await expect.poll(() => control.keys('acme').map((k) => k.lastUsedAt)).toEqual([expected])
+        const lastUsedAt = new Date(NOW_MS + written).toISOString()
+        const lastUsedFrom = `10.0.0.${written / 1000}`
+        await expect.poll(() => control.keys('acme')).toMatchObject([{ lastUsedAt, lastUsedFrom }])
       }
     } finally {
       await control.close()
@@ -64,7 +80,7 @@ const FULL_DISK = `
   writeFileSync(directory + '/filler', Buffer.alloc(bavail * bsize))
   const codes = []
   for (let i = 0; i < 200 && codes.length < 3; i++) {
-    control.used(record, i * 61_000)
+    control.used(record, '10.0.0.1', i * 61_000)
     await control.putOrg('org' + i, { name: 'x'.repeat(4000) }).catch((error) => codes.push(error.code))
   }
   rmSync(directory + '/filler')

@@ -92,9 +92,12 @@ describe('keys', () => {
     const listed = await server.get(`${ORG}/keys`, admin)
     expect(JSON.stringify(listed.body)).not.toContain(key)
     expect(JSON.stringify(listed.body)).not.toContain('hash')
-    expect(
-      listed.body.data.keys.find((k: { keyId: string }) => k.keyId === keyId).lastUsedAt,
-    ).not.toBeNull()
+    const own = listed.body.data.keys.find((k: { keyId: string }) => k.keyId === keyId)
+    expect(own.lastUsedAt).not.toBeNull()
+    expect(own).toMatchObject({
+      shown: `${key.slice(0, 12)}…${key.slice(-4)}`,
+      lastUsedFrom: '127.0.0.1',
+    })
     await server.request('DELETE', `${ORG}/keys/${keyId}`, admin)
     expect((await server.get(LOG, key)).body).toMatchObject({ status: 401, code: 'keyRevoked' })
   })

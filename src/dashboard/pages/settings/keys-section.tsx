@@ -20,11 +20,21 @@ export function KeysSection({ orgId }: { orgId: string }) {
   const query = useQuery(`keys ${orgId}`, (signal) => fetchKeys(orgId, signal))
   const [creating, setCreating] = useState(false)
   const [revoking, setRevoking] = useState<Key | null>(null)
+  const [sought, setSought] = useState('')
   return (
     <section class="card" aria-labelledby="keys">
       <div class="card-head">
         <h2 id="keys">Keys</h2>
         <span class="space" />
+        <input
+          class="field"
+          type="search"
+          aria-label="Find a key"
+          placeholder="Name, or paste a key"
+          autocomplete="off"
+          value={sought}
+          onInput={(event) => setSought(event.currentTarget.value)}
+        />
         <button type="button" class="button" onClick={() => setCreating(true)}>
           <PlusIcon /> New key
         </button>
@@ -33,7 +43,7 @@ export function KeysSection({ orgId }: { orgId: string }) {
       {query.data === undefined ? (
         <Failure query={query} what="keys" />
       ) : (
-        <KeyTable keys={query.data} onRevoke={setRevoking} />
+        <KeyTable keys={query.data.filter((key) => isSought(key, sought))} onRevoke={setRevoking} />
       )}
       {creating && (
         <NewKeyDialog orgId={orgId} onCreated={query.reload} onClose={() => setCreating(false)} />
@@ -48,6 +58,15 @@ export function KeysSection({ orgId }: { orgId: string }) {
       )}
     </section>
   )
+}
+
+/** By name, or by the key itself, whole or in part: it never leaves the page. */
+function isSought({ name, shown }: Key, sought: string): boolean {
+  const text = sought.trim()
+  const [first = '', last = ''] = shown?.split('…') ?? []
+  if (shown !== null && text.length > first.length && text.startsWith(first))
+    return text.endsWith(last)
+  return `${name} ${shown}`.toLowerCase().includes(text.toLowerCase())
 }
 
 function stateOf(key: Key, nowMs: number): { label: string; tone: string } {
@@ -66,6 +85,7 @@ function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Ke
         <thead>
           <tr>
             <th scope="col">Name</th>
+            <th scope="col">Key</th>
             <th scope="col">Scope</th>
             <th scope="col">Created</th>
             <th scope="col">Last used</th>
@@ -86,10 +106,12 @@ function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Ke
                   {key.name}
                   {key.keyId === own && <span class="muted"> (this one)</span>}
                 </th>
+                <td class="mono">{key.shown ?? 'not known'}</td>
                 <td>{key.siteId === null ? key.scope : `${key.scope}, site ${key.siteId}`}</td>
                 <td title={key.createdAt}>{formatAgo(Date.parse(key.createdAt), now)}</td>
                 <td>
                   {key.lastUsedAt === null ? 'never' : formatAgo(Date.parse(key.lastUsedAt), now)}
+                  {key.lastUsedFrom !== null && <div class="muted">{key.lastUsedFrom}</div>}
                 </td>
                 <td>
                   {key.expiresAt === null ? 'never' : formatDateTime(Date.parse(key.expiresAt))}

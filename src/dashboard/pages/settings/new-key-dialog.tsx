@@ -28,20 +28,27 @@ const LIFETIMES = [
 ] as const
 
 export function NewKeyDialog({ orgId, onCreated, onClose }: NewKeyProps) {
-  const [made, setMade] = useState<{ name: string; secret: string } | null>(null)
+  const [made, setMade] = useState<Made | null>(null)
   if (made !== null) return <MadeKey {...made} onClose={onClose} />
   return (
     <Dialog title="New key" onClose={onClose}>
       <NewKeyForm
         onCancel={onClose}
         onSubmit={async (wanted) => {
-          const { name, key } = await createKey(orgId, wanted)
+          const { name, key, siteId } = await createKey(orgId, wanted)
           onCreated()
-          setMade({ name, secret: key })
+          setMade({ name, secret: key, siteId })
         }}
       />
     </Dialog>
   )
+}
+
+interface Made {
+  readonly name: string
+  readonly secret: string
+  /** Of an ingest key. */
+  readonly siteId: number | null
 }
 
 interface FormProps {
@@ -134,15 +141,29 @@ function NewKeyForm({ onSubmit, onCancel }: FormProps) {
   )
 }
 
-function MadeKey({ name, secret, onClose }: { name: string; secret: string; onClose: () => void }) {
+function MadeKey({ name, secret, siteId, onClose }: Made & { onClose: () => void }) {
+  const file = `site-${siteId}.key`
+  const command = `(umask 077; echo ${secret} > ${file})
+tunmeter meter --interface wg0 --to ${window.location.origin} --key-file ${file}`
   return (
     <Dialog title={`Key for ${name}`} onClose={onClose}>
       <p>Copy it now: it is shown this once, and only its hash is kept.</p>
       <pre class="command new-key">{secret}</pre>
+      {siteId !== null && (
+        <>
+          <p>On the gateway of site {siteId}, as root:</p>
+          <pre class="command">{command}</pre>
+        </>
+      )}
       <div class="dialog-actions">
         <button type="button" class="button" onClick={() => copyText(secret, 'Key')}>
           <CopyIcon /> Copy
         </button>
+        {siteId !== null && (
+          <button type="button" class="button" onClick={() => copyText(command, 'Commands')}>
+            <CopyIcon /> Copy commands
+          </button>
+        )}
         <button type="button" class="button primary" onClick={onClose}>
           Done
         </button>
