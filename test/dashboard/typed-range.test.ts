@@ -30,6 +30,10 @@ describe('time ranges as they are typed, in Berlin', () => {
       '2026-11-01T08:00:00.000Z',
       '2026-11-02T16:30:00.000Z',
     ],
+    ['Oct', '2026-09-30T22:00:00.000Z', '2026-10-31T23:00:00.000Z'],
+    ['november', '2026-10-31T23:00:00.000Z', now],
+    ['Dec', '2025-11-30T23:00:00.000Z', '2025-12-31T23:00:00.000Z'],
+    ['Sept 2024', '2024-08-31T22:00:00.000Z', '2024-09-30T22:00:00.000Z'],
     ['2026-11-01 09:00 – now', '2026-11-01T08:00:00.000Z', now],
   ])('%s', (text, start, end) => {
     expect(spanAt(text)).toEqual([start, end])
@@ -38,6 +42,10 @@ describe('time ranges as they are typed, in Berlin', () => {
   test.each([
     '',
     'soon',
+    'dec 2026',
+    'octopus',
+    'ma',
+    'oct 26',
     'now',
     'yesterday 25:00 to 26:00',
     '-1d to -2d',

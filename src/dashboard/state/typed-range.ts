@@ -1,12 +1,17 @@
-/** Time ranges as people type them: `-3h`, `yesterday`, `yesterday 18:00 to 08:00`, `2026-11-01 09:00 to 17:30`. */
+/** Time ranges as people type them: `-3h`, `yesterday`, `yesterday 18:00 to 08:00`, `2026-11-01 09:00 to 17:30`, `Oct`. */
 import { parseMoment } from '../../session/moment.js'
 import type { Span } from './range.js'
 
 export const TYPED_EXPECTED =
-  'Expected a time as in -3h, yesterday, 2026-11-01, yesterday 18:00 to 08:00, or 2026-11-01 09:00 to 2026-11-02 17:30.'
+  'Expected a time as in -3h, yesterday, 2026-11-01, yesterday 18:00 to 08:00, 2026-11-01 09:00 to 2026-11-02 17:30, Oct or Oct 2025.'
 
 const AGO = /^-?(\d+[smhdw])$/
 const DAY = /^(?:today|yesterday|\d{4}-\d\d-\d\d)$/
+const MONTH = /^([a-z]{3,9})(?: (\d{4}))?$/
+const MONTHS = [
+  ...['january', 'february', 'march', 'april', 'may', 'june'],
+  ...['july', 'august', 'september', 'october', 'november', 'december'],
+]
 const CLOCK = /^\d{1,2}:\d\d(?::\d\d)?$/
 
 /** @throws Error that says what is expected */
@@ -16,6 +21,8 @@ export function spanOfText(text: string, nowMs: number): Span {
     .toLowerCase()
     .split(/\s+to\s+|\s*–\s*|\s+-\s+/)
   if (more.length > 0) throw new Error(TYPED_EXPECTED)
+  const month = to === undefined ? monthSpan(from, nowMs) : null
+  if (month !== null) return month
   const startMs = momentOf(CLOCK.test(from) ? `today ${from}` : from, nowMs)
   const endMs = to === undefined ? endOf(from, startMs, nowMs) : endAt(to, startMs, nowMs)
   if (startMs >= endMs) throw new Error('The end must be after the start.')
@@ -24,6 +31,22 @@ export function spanOfText(text: string, nowMs: number): Span {
 
 function momentOf(text: string, nowMs: number): number {
   return Date.parse(parseMoment(text.replace(AGO, '$1'), nowMs))
+}
+
+/** A month is meant whole; without a year, the latest one that has begun. Null: the text names no month. */
+function monthSpan(text: string, nowMs: number): Span | null {
+  const [, name = '-', year] = MONTH.exec(text) ?? []
+  const month = MONTHS.findIndex((one) => one.startsWith(name))
+  if (month < 0) return null
+  const now = new Date(nowMs)
+  const latest = now.getFullYear() - (month > now.getMonth() ? 1 : 0)
+  const first = year === undefined ? latest : Number(year)
+  const startMs = new Date(first, month, 1).getTime()
+  if (startMs > nowMs) throw new Error('This month has not begun.')
+  return {
+    startMs: Math.max(0, startMs),
+    endMs: Math.min(nowMs, new Date(first, month + 1, 1).getTime()),
+  }
 }
 
 /** A day that is named alone is meant whole. */
