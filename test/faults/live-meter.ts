@@ -66,6 +66,11 @@ export class Metrics {
       })
   }
 
+  /** Whether there is a series of it. */
+  has(name: string): boolean {
+    return this.#series.some(([series]) => series.split('{')[0] === name)
+  }
+
   /** Of all label values, or of those series whose labels contain a text. */
   sum(name: string, label = ''): number {
     return this.#series

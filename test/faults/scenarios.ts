@@ -86,4 +86,16 @@ export const SCENARIOS: readonly Scenario[] = [
     run: async (directory, _random, long) =>
       runInNamespace('sigterm-inside.ts', directory, long ? '1400000' : '1000000'),
   },
+  {
+    id: 'l',
+    title: 'interfaces that come and go',
+    run: async (directory, _random, long) =>
+      runInNamespace('churn-inside.ts', directory, long ? '2000' : '80'),
+  },
+  {
+    id: 'm',
+    title: 'wall clock set forward and back by an hour',
+    run: async (directory, _random, long) =>
+      runInNamespace('clock-inside.ts', directory, long ? '20' : '4'),
+  },
 ]
