@@ -16,9 +16,11 @@ export interface KillPlan {
   readonly kills: number
 }
 
-const SESSIONS = 6_000
+const SESSIONS_AT_LEAST = 6_000
 /** What a meter delivers in one life, and more: else all is there before the last kill. */
 const SESSIONS_A_LIFE = 500
+/** And while the server is killed, or the network cuts: four batches. */
+const SESSIONS_A_CUT_LIFE = 100
 const BATCH_SESSIONS = 25
 
 export async function killRun(plan: KillPlan, directory: string, random: Random): Promise<Result> {
@@ -48,7 +50,8 @@ export async function killRun(plan: KillPlan, directory: string, random: Random)
 
 /** A network that cuts makes each life's part small. */
 function sessionsFor({ killMeter, wild, kills }: KillPlan): number {
-  return killMeter && !wild ? kills * SESSIONS_A_LIFE : SESSIONS
+  if (killMeter && !wild) return kills * SESSIONS_A_LIFE
+  return Math.max(kills * SESSIONS_A_CUT_LIFE, SESSIONS_AT_LEAST)
 }
 
 /** Replays again and again until one ends by itself, killing as planned meanwhile. */

@@ -20,7 +20,7 @@ export interface Scenario {
   readonly run: (directory: string, random: Random, long: boolean) => Promise<Result>
 }
 
-const kills = (long: boolean): number => (long ? 60 : 12)
+const kills = (long: boolean): number => (long ? 150 : 12)
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -71,7 +71,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'live meter killed, requests cut, delayed and duplicated',
     run: async (directory, random, long) => {
       const seed = String(Math.floor(random.next() * 2 ** 32))
-      return runInNamespace('live-kills-inside.ts', directory, long ? '60' : '6', seed)
+      return runInNamespace('live-kills-inside.ts', directory, long ? '150' : '6', seed)
     },
   },
   {
