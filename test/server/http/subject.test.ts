@@ -178,18 +178,19 @@ test('--pseudonymise keeps sessions and totals under another name; it is in the 
   await server.request('PUT', path, key, { users, clients: [] })
   const env = { TUNMETER_KEY: key }
   const erase = ['subject', 'erase', '--user', 'ulla', '--pseudonymise', '--server', server.url]
-  expect((await runHere(erase, { env }).finished).stderr).toContain('4 sessions')
-  const done = await runHere([...erase, '--confirm', '4'], { env }).finished
+  expect((await runHere(erase, { env }).finished).stderr).toContain('5 sessions')
+  const done = await runHere([...erase, '--confirm', '5'], { env }).finished
   expect(done).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining('4 sessions pseudonymised'),
+    stdout: expect.stringContaining('5 sessions pseudonymised'),
   })
   const log = await server.get(`/api/v1/org/other/logs/connection?${RANGE}`, root)
-  const rows = log.body.data.log as { userId: string | null }[]
+  const rows = log.body.data.log as { userId: string | null; otherUserId: string | null }[]
   const ids = new Set(rows.map(({ userId }) => userId).filter((id) => id?.startsWith('pseudonym-')))
-  expect([rows.length, ids.size]).toEqual([8, 1])
+  expect([rows.length, ids.size]).toEqual([9, 1])
   expect(JSON.stringify(rows)).not.toContain('lla')
   const [id] = ids
+  expect(rows.filter(({ otherUserId }) => otherUserId === id)).toHaveLength(1)
   const csv = await server.get(
     `/api/v1/org/other/logs/connection/export?${RANGE}&userId=${id}`,
     root,
@@ -201,7 +202,7 @@ test('--pseudonymise keeps sessions and totals under another name; it is in the 
   expect(trail.body.data.audit[0].facts).toMatchObject({
     userId: 'ulla',
     pseudonymised: true,
-    sessions: 4,
+    sessions: 5,
   })
   const byOthers = JSON.stringify(
     trail.body.data.audit.filter((e: { event: string }) => e.event === 'subjectErased'),
