@@ -49,7 +49,12 @@ function editedText(text: string, before: Catalog, after: Catalog): string {
   const document = parseDocument(text)
   try {
     for (const list of CATALOG_LISTS)
-      editList(document, list, before[list] as readonly Entry[], after[list] as readonly Entry[])
+      editList(
+        document,
+        list,
+        (before[list] ?? []) as readonly Entry[],
+        (after[list] ?? []) as readonly Entry[],
+      )
     return document.toString()
   } catch {
     return toYaml(after)

@@ -148,6 +148,11 @@ export class Attributor {
     return source !== null && !source.hostRoute
   }
 
+  /** Some sessions are not kept as they were metered. */
+  get hasLogRules(): boolean {
+    return !this.#logRules.isEmpty
+  }
+
   /** By the catalog that held when it opened; null: no catalog has rules. Those of all clients at either end hold. */
   collected(record: FlowRecord, who: Attribution): Collected | null {
     const rules = this.#logRules

@@ -153,7 +153,9 @@ export class Replay {
 
   #needsRecords(writer: RowWriter | null): boolean {
     const { to, ipfix } = this.#options
-    return writer !== null || to !== undefined || ipfix !== undefined
+    // What the catalog's rules keep nothing of is known by records only.
+    const hasRules = this.#attributor?.hasLogRules === true
+    return writer !== null || to !== undefined || ipfix !== undefined || hasRules
   }
 
   async #identify(): Promise<ReplayIdentity> {
