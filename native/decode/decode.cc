@@ -147,7 +147,7 @@ void decode_transport(const IpView& view, const IpHeader& ip, DecodedPacket& out
   set_key(out, view.data, ip.version, load_be16(p), load_be16(p + 2), ip.protocol);
 }
 
-// The usual packet in one look: no options, no extension headers, no fragment, nothing cut, no
+// The usual packet in one step: no options, no extension headers, no fragment, nothing cut, no
 // length out of the way. False: not one of those, and nothing has been decided about it.
 inline bool decode_usual(const IpView& view, uint8_t version, DecodedPacket& out) {
   const uint8_t* ip = view.data;

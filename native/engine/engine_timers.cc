@@ -1,4 +1,4 @@
-// Time: what a flow is waiting for, and the ticks that look after it.
+// Time: the deadlines of a flow and the ticks that check them.
 #include <algorithm>
 #include <utility>
 
@@ -7,7 +7,7 @@
 namespace tunmeter {
 namespace {
 
-// A flow whose clock stands still is looked at this seldom.
+// A flow whose clock stands still is checked at this interval.
 constexpr int64_t kTicksOfOtherClocks = 10;
 // After as many ticks (100 s) in one go it pays to ask all flows how many more are quiet.
 constexpr int64_t kTicksAtOnce = 1000;
@@ -118,7 +118,7 @@ void Engine::set_next_due(FlowSlot& slot, uint64_t now) const {
       kTime48Mask;
 }
 
-// Sees to it that a tick looks at the flow at or before its next event.
+// Arms a timer check of the flow at or before its next event.
 void Engine::rearm(uint32_t i) {
   const int64_t tick_us = now_tick_ * kTickUs;
   const FlowSlot& slot = table_.slot(i);
@@ -142,7 +142,7 @@ void Engine::run_timers() {
   fragments_.expire(target * kTickUs);
 }
 
-// A jump of months with flows on a clock that stands still would look at them for ever.
+// After a jump of months, flows on a clock that stands still would be checked for ever.
 void Engine::skip_quiet_ticks(int64_t target) {
   int64_t quiet_us = (target - now_tick_) * kTickUs;
   const int64_t tick_us = now_tick_ * kTickUs;
@@ -156,7 +156,7 @@ void Engine::skip_quiet_ticks(int64_t target) {
   now_tick_ += ticks;
   wheel_.clear();
   for (uint32_t i = 0; i < table_.slots_used(); i++) {
-    table_.slot(i).has_look = 0;
+    table_.slot(i).has_timer = 0;
     if (table_.slot(i).live()) rearm(i);
   }
 }

@@ -3,12 +3,12 @@
 //   byte   0      8                        40         48         56           72            88
 //          | key0 | key1..4 (IPv4: TCP 24) | first_us | last_us  | bytes[2]   | payload[2]  |
 //   byte  88                       104                112                  120            128
-//          | packets[2] + TCP bits | activity + look  | due/closed + state | sequence + id |
+//          | packets[2] + TCP bits | activity + timer | due/closed + state | sequence + id |
 //
 // Index 0 of a pair is tx (initiator -> responder), 1 is rx.
 //
 // Engine times are kept in 48 bits and compared modulo 2^48 (4.4 years each way): no timeout is
-// longer than a year, and the timer wheel looks at every flow at least every 100 s of engine time,
+// longer than a year, and the timer wheel checks every flow at least every 100 s of engine time,
 // so no two that are compared are further apart. Packet times may be anything and are kept whole.
 #pragma once
 
@@ -66,9 +66,9 @@ struct alignas(64) FlowSlot {
     uint64_t packets : 48;
   } side[2];
   uint64_t
-      look_tick : 16;  // of the earliest timer entry of this slot, modulo 2^16; survives the flow
+      timer_tick : 16;  // of the earliest timer entry of this slot, modulo 2^16; survives the flow
   uint64_t activity : 48;  // engine time of the latest packet
-  uint64_t has_look : 1;   // a timer entry exists
+  uint64_t has_timer : 1;   // a timer entry exists
   uint64_t closed : 1;
   uint64_t reported : 1;  // closed, and its final record has gone out early
   uint64_t dirty : 1;     // a packet came since the last record

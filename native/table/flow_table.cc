@@ -94,11 +94,11 @@ uint32_t FlowTable::insert(const FlowKey& key, uint64_t hash) {
     }
   }
   FlowSlot& slot = slots_[i];
-  const uint64_t look_tick = slot.look_tick;
-  const uint64_t has_look = slot.has_look;
+  const uint64_t timer_tick = slot.timer_tick;
+  const uint64_t has_timer = slot.has_timer;
   slot = FlowSlot{};
-  slot.look_tick = look_tick;
-  slot.has_look = has_look;
+  slot.timer_tick = timer_tick;
+  slot.has_timer = has_timer;
   slot.key = key;
   if (key.family() == 6) tcp_facts(i) = TcpFacts{};
   const uint32_t tag = hash_tag(hash);

@@ -50,14 +50,14 @@ void TimerWheel::arm(FlowTable& table, uint32_t slot, int64_t tick, int64_t now_
   tick = std::min(tick, now_tick + kWheelBuckets - 1);
   FlowSlot& s = table.slot(slot);
   const uint16_t ahead = static_cast<uint16_t>(tick - now_tick);
-  const uint16_t armed_ahead = static_cast<uint16_t>(s.look_tick - static_cast<uint16_t>(now_tick));
+  const uint16_t armed_ahead = static_cast<uint16_t>(s.timer_tick - static_cast<uint16_t>(now_tick));
   // An entry that comes no later does as well: it will find the deadline and arm again.
-  if (s.has_look && armed_ahead <= ahead) return;
+  if (s.has_timer && armed_ahead <= ahead) return;
   const uint64_t bound = uint64_t{kEntriesPerSlotMax} * table.slots_used();
-  // While a bucket is handled each look that arms has just used up an entry.
+  // While a bucket is handled, each check that arms has just used up an entry.
   if (entries_ >= bound && !handling_) rebuild(table);
-  s.look_tick = static_cast<uint16_t>(tick);
-  s.has_look = 1;
+  s.timer_tick = static_cast<uint16_t>(tick);
+  s.has_timer = 1;
   push(static_cast<uint32_t>(tick) & (kWheelBuckets - 1), slot);
 }
 
@@ -67,7 +67,7 @@ void TimerWheel::rebuild(FlowTable& table) {
   clear();
   for (uint32_t i = 0; i < table.slots_used(); i++) {
     const FlowSlot& s = table.slot(i);
-    if (s.has_look) push(s.look_tick & (kWheelBuckets - 1), i);
+    if (s.has_timer) push(s.timer_tick & (kWheelBuckets - 1), i);
   }
 }
 
@@ -80,7 +80,7 @@ const char* TimerWheel::check(const FlowTable& table) const {
       all += b.count;
       for (uint32_t i = 0; i < b.count; i++) {
         const FlowSlot& s = table.slot(b.slots[i]);
-        if (s.has_look && (s.look_tick & (kWheelBuckets - 1)) == bucket) valid++;
+        if (s.has_timer && (s.timer_tick & (kWheelBuckets - 1)) == bucket) valid++;
       }
     }
   }
@@ -88,8 +88,8 @@ const char* TimerWheel::check(const FlowTable& table) const {
   uint64_t armed = 0;
   for (uint32_t i = 0; i < table.slots_used(); i++) {
     const FlowSlot& s = table.slot(i);
-    armed += s.has_look;
-    if (s.live() && !s.has_look) return "a live flow has no timer entry";
+    armed += s.has_timer;
+    if (s.live() && !s.has_timer) return "a live flow has no timer entry";
   }
   return valid >= armed ? nullptr : "a timer entry is missing";
 }

@@ -1,16 +1,14 @@
-// The timer wheel: when to look at a slot again. What happens then is decided by the flow's own
-// fields.
+// The timer wheel: when to check a slot again. The flow's own fields decide what happens then.
 //
 //   bucket of a tick (100 ms)   -> block {next, count, slot, slot, ...} -> block -> none
 //
 // An entry is only a slot number. A slot remembers the tick of its earliest entry
-// (FlowSlot::look_tick, has_look); an entry whose bucket is of another tick is stale and skipped.
-// So a packet never touches the wheel: it moves the flow's deadline, and the look that finds the
-// deadline moved re-arms once. The memory of an entry survives its flow: the slot's next flow uses
-// it when it comes early enough.
+// (FlowSlot::timer_tick, has_timer); an entry whose bucket is of another tick is stale and skipped.
+// A packet never touches the wheel: it moves the flow's deadline, and the timer check that finds the
+// deadline moved arms the next one. An entry survives its flow: the slot's next flow uses it when it
+// comes early enough.
 //
-// Limits: 1024 buckets, so a look is at most 102.3 s ahead and later deadlines are looked at on the
-// way. Entries are at most kEntriesPerSlotMax for each slot ever used: beyond that rebuild() drops
+// Limits: 1024 buckets, so a check is at most 102.3 s ahead; later deadlines are checked on the way. Entries are at most kEntriesPerSlotMax for each slot ever used: beyond that rebuild() drops
 // the stale ones.
 #pragma once
 
@@ -32,19 +30,19 @@ class TimerWheel {
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
-  // Looks at the slot when `tick` is handled, or earlier if it is further than the wheel reaches.
+  // Checks the slot when `tick` is handled, or earlier if `tick` is beyond the reach of the wheel.
   // `now_tick` is the last handled tick; `tick` > `now_tick`.
   void arm(FlowTable& table, uint32_t slot, int64_t tick, int64_t now_tick);
 
-  // Calls look(slot) for each valid entry of the bucket of `tick` and empties it. look() may not
+  // Calls on_check(slot) for each valid entry of the bucket of `tick` and empties it. on_check() may not
   // arm for `tick` itself.
-  template <typename Look>
-  void handle(FlowTable& table, int64_t tick, Look look);
+  template <typename Check>
+  void handle(FlowTable& table, int64_t tick, Check on_check);
 
   bool empty() const { return entries_ == 0; }
   void clear();
   size_t memory_bytes() const { return blocks_made_ * sizeof(Block); }
-  // Null, or which invariant is broken: every live slot has a look armed and its entry in that
+  // Null, or which invariant is broken: every live slot has a check armed and its entry in that
   // bucket.
   const char* check(const FlowTable& table) const;
 
@@ -71,8 +69,8 @@ class TimerWheel {
   bool handling_ = false;
 };
 
-template <typename Look>
-void TimerWheel::handle(FlowTable& table, int64_t tick, Look look) {
+template <typename Check>
+void TimerWheel::handle(FlowTable& table, int64_t tick, Check on_check) {
   const uint32_t bucket = static_cast<uint32_t>(tick) & (kWheelBuckets - 1);
   uint32_t at = heads_[bucket];
   if (at == kNoBlock) return;
@@ -89,10 +87,10 @@ void TimerWheel::handle(FlowTable& table, int64_t tick, Look look) {
         __builtin_prefetch(ahead + 64);
       }
       FlowSlot& slot = table.slot(b.slots[i]);
-      const bool stale = !slot.has_look || slot.look_tick != tick16;
+      const bool stale = !slot.has_timer || slot.timer_tick != tick16;
       if (stale) continue;
-      slot.has_look = 0;
-      if (slot.live()) look(b.slots[i]);
+      slot.has_timer = 0;
+      if (slot.live()) on_check(b.slots[i]);
     }
     entries_ -= b.count;
     const uint32_t next = b.next;

@@ -287,8 +287,8 @@ export function resolveOptions<S extends OptionTable>(
   if (sources.file !== undefined)
     faults.push(...fileFaults({ ...inFileOnly, ...table }, sources.file))
   for (const [name, spec] of Object.entries(table)) {
-    const [given, origin] = pick(name, sources)
-    if (given === undefined) {
+    const [value, origin] = pick(name, sources)
+    if (value === undefined) {
       // One that is wrong in the file has its fault already.
       if (spec.required && isEmpty(sources.file?.content[kebabCase(name)]))
         faults.push(`--${kebabCase(name)} ${spec.value} is required: ${spec.help}`)
@@ -296,9 +296,9 @@ export function resolveOptions<S extends OptionTable>(
       continue
     }
     try {
-      values[name] = parseGiven(spec, given)
+      values[name] = parseGiven(spec, value)
     } catch (error) {
-      const shown = spec.secret ? 'the given value' : JSON.stringify(String(given))
+      const shown = spec.secret ? 'the given value' : JSON.stringify(String(value))
       faults.push(`${origin}: ${shown}: ${messageOf(error)}`)
     }
   }
@@ -308,8 +308,8 @@ export function resolveOptions<S extends OptionTable>(
 
 /** Where an option was given, as its user knows it: `--port`, `TUNMETER_PORT`, `port in FILE`; else undefined. */
 export function givenAs(name: string, sources: OptionSources): string | undefined {
-  const [given, origin] = pick(name, sources)
-  return given === undefined ? undefined : origin
+  const [value, origin] = pick(name, sources)
+  return value === undefined ? undefined : origin
 }
 
 function pick(name: string, { flags, env, file }: OptionSources): [unknown, string] {
@@ -322,10 +322,10 @@ function pick(name: string, { flags, env, file }: OptionSources): [unknown, stri
   return [usable ? fromFile : undefined, `${key} in ${file?.path}`]
 }
 
-function parseGiven(spec: Option<unknown>, given: unknown): unknown {
-  const texts = (Array.isArray(given) ? given : [given]).map((v) => String(v))
+function parseGiven(spec: Option<unknown>, value: unknown): unknown {
+  const texts = (Array.isArray(value) ? value : [value]).map((v) => String(v))
   if (!spec.repeatable) {
-    if (texts.length !== 1) throw new Error('given more than once')
+    if (texts.length !== 1) throw new Error('value more than once')
     return spec.parse(texts[0]!)
   }
   return texts.flatMap((t) => spec.parse(t) as unknown[])

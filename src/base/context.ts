@@ -1,4 +1,4 @@
-/** What of the process a command may use: tests hand in their own. */
+/** The parts of the process that a command may use; tests pass their own. */
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv
   readonly stdin: NodeJS.ReadStream

@@ -1,5 +1,5 @@
 /**
- * What a schema refuses, in words for the person who sent it: where, what is taken there, and what came.
+ * Words a schema's refusal for the sender: where it is, what is expected there, and what came.
  *
  *   clients[2].publicKey: expected a WireGuard public key, got "short"
  */

@@ -1,4 +1,4 @@
-/** Texts of others on their way to a log, a terminal or the spool. */
+/** Makes texts from outside safe for a log, a terminal or the spool. */
 
 /** Of a message that another program gave. */
 export const MESSAGE_BYTES_MAX = 1024

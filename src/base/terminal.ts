@@ -1,4 +1,4 @@
-/** How wide a table may be. */
+/** The width available to a table. */
 
 export const TERMINAL_WIDTH_DEFAULT = 80
 const WIDTH_MAX = 10_000

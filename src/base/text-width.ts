@@ -1,4 +1,4 @@
-/** How many cells of a terminal a text takes: two for East Asian wide characters and emoji, none for what combines. */
+/** Counts the terminal cells of a text: two for East Asian wide characters and emoji, none for combining marks. */
 
 const ASCII = /^[\x20-\x7e]*$/
 /** East Asian Wide and Fullwidth, by blocks, and what is an emoji without being asked to. */

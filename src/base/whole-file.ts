@@ -1,4 +1,4 @@
-/** A file that is there whole or not at all: written beside its name, which it gets at the end. */
+/** Writes a file completely or not at all: under a temporary name, renamed at the end. */
 import { createWriteStream, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'

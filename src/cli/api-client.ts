@@ -1,4 +1,4 @@
-/** What commands that talk to a server share: its options, the key, requests in the envelope. */
+/** Shared by the commands that talk to a server: options, key, and requests in the API's envelope. */
 import { readFileSync } from 'node:fs'
 import type { PeerCertificate } from 'node:tls'
 import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici'

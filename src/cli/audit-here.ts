@@ -1,4 +1,4 @@
-/** What commands do to a data directory, in its audit trail. */
+/** Writes what a command does to a data directory into its audit trail. */
 import { userInfo } from 'node:os'
 import type { AuditEventName, Facts } from '../server/control/audit-event.js'
 import type { Control } from '../server/control/control.js'

@@ -49,8 +49,8 @@ export const auditCommand = defineCommand({
   tunmeter audit --event personQueried --event exportStarted --from 2026-11-01
   tunmeter audit --format ndjson > audit.ndjson`,
   run: async (_args, options, context) => {
-    const { operator, org: given } = options
-    const { api, org } = await connect({ ...options, org: operator ? '' : given })
+    const { operator, org: asked } = options
+    const { api, org } = await connect({ ...options, org: operator ? '' : asked })
     const path = operator ? '/api/v1/audit' : `${orgPath(org)}/audit`
     const query = queryOf(options)
     if (options.format !== 'text') {

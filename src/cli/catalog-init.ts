@@ -1,4 +1,4 @@
-/** `tunmeter catalog init`: a first catalog of what is there, printed or written to a new file. */
+/** `tunmeter catalog init`: makes a first catalog from existing configuration; prints it or writes a new file. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { stringify as toYaml } from 'yaml'
 import { badOptions, text, textList } from '../base/config.js'

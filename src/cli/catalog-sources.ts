@@ -1,5 +1,5 @@
 /**
- * Who is behind a tunnel, by what other programs keep about it: comments of wg-quick's files, wg-easy's JSON, `tailscale
+ * Reads clients from the files of other programs: comments of wg-quick's files, wg-easy's JSON, `tailscale
  * status --json`, `netbird status --json`. Private and preshared keys in these are passed over.
  */
 import { z } from 'zod'

@@ -1,4 +1,4 @@
-/** What a command is, and how its option table becomes a command line. */
+/** Defines a command, and makes a command line from its option table. */
 import { Command } from 'commander'
 import {
   envName,

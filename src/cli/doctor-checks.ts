@@ -1,4 +1,4 @@
-/** What `tunmeter doctor` checks on this machine: each a question with an answer and what to do about it. */
+/** The checks of `tunmeter doctor` on this machine: each has a question, an answer and a remedy. */
 import { readFileSync } from 'node:fs'
 import { AppError, messageOf } from '../base/errors.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'

@@ -1,4 +1,4 @@
-/** Who reads the interface already: two meters on one count everything twice. */
+/** Finds other meters on the same interface: two of them count everything twice. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { findLink } from '../meter/capture/links.js'
 import { type Finding, finding } from './doctor-checks.js'

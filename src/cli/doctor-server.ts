@@ -1,5 +1,5 @@
 /**
- * What `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time, is
+ * `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time, is
  * anything missing?
  */
 import { parseWith } from '../base/faults.js'

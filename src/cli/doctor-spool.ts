@@ -1,4 +1,4 @@
-/** What `tunmeter doctor` finds in the spool: can it be used, and does what is in it get on? */
+/** `tunmeter doctor` checks the spool: can the meter use it, and do its batches make progress? */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** What `log` and `top` take to say which sessions: a range of time, names, words for how they ended. */
+/** Options of `log` and `top` that select sessions: a time range, names, words for the result. */
 import { badOptions, choice, text, textList } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
@@ -100,8 +100,8 @@ export async function filtersOf(
   for (const [name, value] of RESULT_FILTERS[options.result]) query.set(name, value)
   const names = new Names(target, context)
   for (const kind of ['client', 'user', 'resource', 'site'] as const)
-    for (const given of options[kind])
-      for (const id of await names.ids(kind, given)) query.append(PARAMETERS[kind], id)
+    for (const text of options[kind])
+      for (const id of await names.ids(kind, text)) query.append(PARAMETERS[kind], id)
   return query
 }
 
@@ -138,22 +138,22 @@ export class Names {
    * A whole name, whatever its case; else all names that hold the text, and standard error says which.
    * @throws AppError UNKNOWN_NAME, BAD_OPTIONS
    */
-  async ids(kind: Kind, given: string): Promise<string[]> {
-    const isNumber = kind !== 'user' && /^\d{1,16}$/.test(given)
-    if (isNumber || (given === 'none' && kind !== 'site')) return [given]
+  async ids(kind: Kind, text: string): Promise<string[]> {
+    const isNumber = kind !== 'user' && /^\d{1,16}$/.test(text)
+    if (isNumber || (text === 'none' && kind !== 'site')) return [text]
     const entries = await this.#entries(kind)
-    const wanted = folded(given)
+    const wanted = folded(text)
     const exact = entries.filter((e) =>
       [e.name, e.id, ...e.others].some((text) => folded(text) === wanted),
     )
     const found = exact.length > 0 ? exact : entries.filter((e) => folded(e.name).includes(wanted))
     const ids = [...new Set(found.map((e) => e.id))]
-    if (wanted === '' || ids.length === 0) throw unknownName(kind, given)
+    if (wanted === '' || ids.length === 0) throw unknownName(kind, text)
     if (ids.length > IDS_MAX)
-      throw badOptions([`--${kind}: ${JSON.stringify(given)} is in ${ids.length} names: say more`])
+      throw badOptions([`--${kind}: ${JSON.stringify(text)} is in ${ids.length} names: say more`])
     if (exact.length === 0) {
       const names = [...new Set(found.map((e) => printable(e.name)))]
-      say(this.#context, `--${kind} ${JSON.stringify(given)}: ${names.join(', ')}`)
+      say(this.#context, `--${kind} ${JSON.stringify(text)}: ${names.join(', ')}`)
     }
     return ids
   }
@@ -170,11 +170,11 @@ export class Names {
   }
 }
 
-function unknownName(kind: Kind, given: string): AppError {
+function unknownName(kind: Kind, text: string): AppError {
   const byId = kind === 'user' ? 'userId=ID' : `--${kind} NUMBER`
   return new AppError(
     'UNKNOWN_NAME',
-    `--${kind}: the catalog has no ${kind} whose name holds ${JSON.stringify(printable(given))}`,
+    `--${kind}: the catalog has no ${kind} whose name holds ${JSON.stringify(printable(text))}`,
     {
       hint: `tunmeter catalog show has the names; one that is no longer in it is found by ${kind === 'user' ? `--filter ${byId}` : byId}.`,
       exitCode: EXIT.usage,

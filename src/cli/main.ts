@@ -10,7 +10,7 @@ import { COMMANDS, installedCommands, loadCommand } from './index.js'
 
 /** @returns the exit code. @throws what report() says */
 export async function runCommandLine(
-  given: readonly string[],
+  args: readonly string[],
   context: CommandContext,
 ): Promise<number> {
   let exitCode: number = EXIT.ok
@@ -22,7 +22,7 @@ export async function runCommandLine(
     .exitOverride()
     .configureOutput(outputOf(context))
   // `help NAME` is what people type.
-  const argv = given[0] === 'help' ? [...given.slice(1), '--help'] : given
+  const argv = args[0] === 'help' ? [...args.slice(1), '--help'] : args
   const [name, ...words] = argv.filter((a) => !a.startsWith('-'))
   const chosen = name === undefined ? undefined : COMMANDS[name]
   if (name !== undefined && chosen === undefined) {

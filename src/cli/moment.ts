@@ -14,16 +14,16 @@ export const MONTH_EXPECTED = 'expected a month as in 2026-11, "this month" or "
  * @throws Error that says what is expected
  */
 export function parseMonth(text: string, nowMs: number): string {
-  const given = text.trim()
-  const back = { 'this month': 0, 'last month': 1 }[given]
+  const input = text.trim()
+  const back = { 'this month': 0, 'last month': 1 }[input]
   if (back !== undefined) {
     const now = new Date(nowMs)
     return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - back))
       .toISOString()
       .slice(0, 7)
   }
-  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(given)) throw new Error(MONTH_EXPECTED)
-  return given
+  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(input)) throw new Error(MONTH_EXPECTED)
+  return input
 }
 
 export function month(help: string): Option<string | undefined> {

@@ -13,10 +13,10 @@ const confirm = optionalInteger('The number of sessions, which the server tells 
 })
 
 /** @throws AppError BAD_OPTIONS */
-function siteOf(given: string | undefined): number {
-  const site = Number(given)
-  if (given !== undefined && /^[1-9]\d{0,15}$/.test(given) && site <= SITE_ID_MAX) return site
-  const what = given === undefined ? 'SITE is required' : `SITE: ${JSON.stringify(given)}`
+function siteOf(input: string | undefined): number {
+  const site = Number(input)
+  if (input !== undefined && /^[1-9]\d{0,15}$/.test(input) && site <= SITE_ID_MAX) return site
+  const what = input === undefined ? 'SITE is required' : `SITE: ${JSON.stringify(input)}`
   throw badOptions([`${what}: expected its number, as tunmeter completeness --json shows it`])
 }
 
@@ -97,9 +97,9 @@ function sayHolders(context: CommandContext, holders: readonly string[] = []): v
   for (const name of holders) say(context, `not deleted: what was sent to the destination ${name}`)
 }
 
-function queryOf(given: Readonly<Record<string, string | number | undefined>>): string {
+function queryOf(input: Readonly<Record<string, string | number | undefined>>): string {
   const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(given))
+  for (const [name, value] of Object.entries(input))
     if (value !== undefined) query.set(name, String(value))
   return query.size === 0 ? '' : `?${query}`
 }

@@ -1,4 +1,4 @@
-/** `tunmeter spool`: what waits for the server, what it refused, and what to do with that. */
+/** `tunmeter spool`: lists batches that wait or were refused; resends or drops refused ones. */
 
 import { badOptions, text, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
@@ -13,11 +13,11 @@ import { type CommandGroup, defineCommand } from './command.js'
 const spoolOption = text('The meter’s spool; else where it is by default', 'DIR')
 
 async function withSpool<T>(
-  given: string | undefined,
+  option: string | undefined,
   context: CommandContext,
   work: (spool: SpoolInspector, directory: string) => Promise<T>,
 ): Promise<T> {
-  const directory = given ?? defaultSpoolDirectory(context.env)
+  const directory = option ?? defaultSpoolDirectory(context.env)
   const spool = SpoolInspector.open(directory)
   try {
     return await work(spool, directory)

@@ -1,4 +1,4 @@
-/** `tunmeter subject`: what is stored of one person, given out or erased. */
+/** `tunmeter subject`: exports or erases everything stored about one person. */
 import { PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'

@@ -1,4 +1,4 @@
-/** `tunmeter top`: who or what moved most in a range of time. */
+/** `tunmeter top`: the clients, users, resources or results with most traffic in a time range. */
 import { choice, integer, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'

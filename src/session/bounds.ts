@@ -1,5 +1,5 @@
 /**
- * What a value may be at the edges of the program, once for both halves: what the meter sends the server takes, and the
+ * Bounds of values at the edges of the program, once for both halves: the server accepts what the meter sends, and the
  * store never meets a value that it cannot hold.
  */
 

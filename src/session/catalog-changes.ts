@@ -1,4 +1,4 @@
-/** What one catalog has that another has not: by id, with names, so that a person can judge a replacement before it. */
+/** The difference between two catalogs, by id and with names, so that a person can judge a replacement beforehand. */
 import type { Catalog } from './catalog.js'
 
 export interface CatalogEntry {

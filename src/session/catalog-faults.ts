@@ -1,5 +1,5 @@
 /**
- * What a catalog's schema cannot see: identities that two entries share. Attribution would be a matter of their order,
+ * Finds what a catalog's schema cannot see: identities that two entries share. Attribution would depend on their order,
  * so a file and `PUT …/catalog` are refused alike.
  */
 import type { Catalog } from './catalog.js'
@@ -70,9 +70,9 @@ function canonicalPrefix(text: string): string {
     if (!text.includes('/')) return text
     if (text.endsWith('/32')) return text.slice(0, -3)
   }
-  const [ip = '', given] = text.split('/')
+  const [ip = '', prefix] = text.split('/')
   const bytes = ipBytes(ip)
-  const length = given === undefined ? bytes.length * 8 : Number(given)
+  const length = prefix === undefined ? bytes.length * 8 : Number(prefix)
   const masked = bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, length - 8 * i))))
   const suffix = length === bytes.length * 8 ? '' : `/${length}`
   if (bytes.length === 4) return masked.join('.') + suffix

@@ -1,4 +1,4 @@
-/** What stands beside an exported file: what it holds, of which range, what is missing there, and its hash. */
+/** The manifest beside an exported file: content, range, known losses, and hash. */
 import { z } from 'zod'
 
 export const MANIFEST_VERSION = 1

@@ -1,5 +1,5 @@
 /**
- * Times as people write them, for all commands that ask a server, and for the page. Strict: what could mean two things is
+ * Parses times as people write them, for commands and the dashboard. Strict: a text that could mean two things is
  * refused. Without a zone a time is local (TZ), as in the tables that the commands print.
  */
 import { isoTimeUs } from './bounds.js'
@@ -27,17 +27,17 @@ const ZONED = /^\d{4}-\d\d-\d\d[ Tt]\d\d:\d\d.*(?:[Zz]|[+-]\d\d:?\d\d)$/
  * @throws Error that says what is expected
  */
 export function parseMoment(text: string, nowMs: number): string {
-  const given = text.trim()
-  if (given === 'now') return iso(nowMs)
-  const ago = AGO.exec(given)
+  const input = text.trim()
+  if (input === 'now') return iso(nowMs)
+  const ago = AGO.exec(input)
   if (ago !== null) return iso(bounded(nowMs - Number(ago[1]) * UNITS_MS[ago[2]!]!))
-  const named = NAMED_DAY.exec(given)
+  const named = NAMED_DAY.exec(input)
   if (named !== null) {
     const now = new Date(nowMs)
     const day = now.getDate() - DAYS_BACK[named[1]!]!
     return iso(localMs([now.getFullYear(), now.getMonth(), day], named.slice(2)))
   }
-  const local = LOCAL.exec(given)
+  const local = LOCAL.exec(input)
   if (local !== null) {
     const [year, month, day] = local.slice(1, 4).map(Number) as [number, number, number]
     const days = new Date(Date.UTC(year, month, 0)).getUTCDate()
@@ -46,7 +46,7 @@ export function parseMoment(text: string, nowMs: number): string {
     // Date takes years below 100 for those of the last century.
     return iso(localMs([Math.max(year, 1969), month - 1, day], local.slice(4)))
   }
-  const zoned = ZONED.test(given) ? given.replace(' ', 'T') : undefined
+  const zoned = ZONED.test(input) ? input.replace(' ', 'T') : undefined
   if (zoned === undefined || isoTimeUs(zoned) === undefined) throw new Error(MOMENT_EXPECTED)
   return zoned
 }

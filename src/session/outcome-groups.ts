@@ -1,4 +1,4 @@
-/** How a session went, in four words: what a picture of many can tell apart. Each session is in one of them. */
+/** Four groups of outcomes that a chart can tell apart. Each session is in exactly one. */
 import type { ConnState } from './session.js'
 
 /** `open`: still open, whatever was seen so far; `closed`: all that is none of the others. */

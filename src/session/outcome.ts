@@ -1,5 +1,5 @@
 /**
- * How a session went, in words. Zeek's connState and IPFIX's end reason are exact but are not English; both stay
+ * Words for the outcome of a session. Zeek's connState and IPFIX's end reason are exact but not English; both stay
  * visible in the drawer. Red is for what did not work, amber for what ended otherwise than by its two ends.
  */
 import type { ConnState, EndReason, Protocol } from './session.js'

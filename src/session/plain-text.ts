@@ -1,4 +1,4 @@
-/** For refine() of a schema: what is taken where isPlainText says no. */
+/** The message for a schema's refine() with isPlainText. */
 export const PLAIN_TEXT = { error: 'expected a text of whole characters, without NUL' }
 
 /** Whole characters without NUL: the database's texts end at NUL, and half a character becomes another one. */

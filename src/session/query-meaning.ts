@@ -1,4 +1,4 @@
-/** What a term of a query means: its values, read. For the server's store, and for the page that refuses what is none. */
+/** Parses the values of a query's terms, for the server's store and for the page that refuses invalid ones. */
 import { OUTCOME_GROUPS, type OutcomeGroup } from './outcome-groups.js'
 import { QueryFault, type QueryTerm, type QueryValue } from './query.js'
 import { portOf } from './services.js'

@@ -1,4 +1,4 @@
-/** The words that a session's fields can hold, each list in the order of its numbers in the engine's record. */
+/** The enumerations of session fields, each in the order of its numbers in the engine's record. */
 
 export const PROTOCOLS = ['tcp', 'udp'] as const
 export type Protocol = (typeof PROTOCOLS)[number]

@@ -83,7 +83,7 @@ export class SpoolRig {
     shipper.start()
     await shipper.drained(new AbortController().signal)
     // One more batch carries the gaps that are still pending.
-    batcher.beat()
+    batcher.heartbeat()
     await batcher.flush()
     await shipper.drained(new AbortController().signal)
     await shipper.stop()

@@ -1,5 +1,5 @@
 /**
- * A store that folds and sums up all the time, and four meters that send to it; every acknowledged batch is a line of
+ * A store that checkpoints and sums up all the time, and four meters that send to it; every acknowledged batch is a line of
  * stdout. Runs until it is killed: DIRECTORY FIRST_BATCH
  */
 import { writeSync } from 'node:fs'
@@ -23,8 +23,8 @@ async function meter(siteId: number): Promise<void> {
     const meterId = `meter-${siteId}`
     const sessions = logSessions(siteId, number, Number(first))
     await store.write({ orgId: 'acme', siteId, batch: batch(number, [], { meterId }), sessions })
-    const { waitingBatches, folds } = store.stats()
-    writeSync(1, `${siteId} ${number} ${waitingBatches} ${folds}\n`)
+    const { waitingBatches, checkpoints } = store.stats()
+    writeSync(1, `${siteId} ${number} ${waitingBatches} ${checkpoints}\n`)
   }
 }
 

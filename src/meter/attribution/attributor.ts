@@ -1,5 +1,5 @@
 /**
- * Says who a session belongs to: peer, client, user, resource, by the state that held when it opened.
+ * Attributes a session to a peer, client, user and resource, by the state that held when it opened.
  *
  * - The peer is the one whose allowed IPs hold the source (longest prefix); if none does, the one that holds the
  *   destination: the session was opened by the resource towards a client. With both ends inside peers

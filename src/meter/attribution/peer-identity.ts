@@ -1,4 +1,4 @@
-/** A peer as attribution knows it: its key, and its endpoints over time. */
+/** A peer in attribution: its key, and its endpoints over time. */
 import { Timeline } from './timeline.js'
 
 export class PeerIdentity {

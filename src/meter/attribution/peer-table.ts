@@ -1,4 +1,4 @@
-/** Which peer held which address at which epoch. */
+/** Finds the peer that held an address at an epoch. */
 import type { WireGuardPeer } from '../wireguard/device.js'
 import { PeerIdentity } from './peer-identity.js'
 import { PrefixTimelines } from './prefix-timelines.js'

@@ -1,4 +1,4 @@
-/** Options of the flow engine, as replay and meter take them. */
+/** Options of the flow engine for `replay` and `meter`. */
 
 import { duration, integer, type OptionValues } from '../../base/config.js'
 import { ENGINE_DEFAULTS, type EngineOptions } from './engine-options.js'

@@ -1,4 +1,4 @@
-/** What the engine can be told, its defaults and bounds, and how it crosses into the addon. */
+/** Settings of the engine: defaults, bounds, and their form in the addon. */
 import { isIP } from 'node:net'
 import { AppError, EXIT } from '../../base/errors.js'
 import { ipBytes } from '../../session/ip-bytes.js'

@@ -1,4 +1,4 @@
-/** Where a running meter's IPFIX goes: a collector that may be away, or a file that is closed and packed by and by. */
+/** The IPFIX output of a running meter: a collector that may be away, or a rotating file. */
 import { isOpen } from '../../session/session.js'
 import type { OutputTarget, SessionFormat } from '../output/output-queue.js'
 import type { RotatingFile } from '../output/rotating-file.js'

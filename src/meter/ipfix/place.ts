@@ -1,4 +1,4 @@
-/** What `--ipfix` names: a collector, or a file. */
+/** Parses `--ipfix`: a collector or a file. */
 import { badOptions } from '../../base/config.js'
 
 export interface CollectorPlace {

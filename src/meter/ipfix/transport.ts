@@ -1,4 +1,4 @@
-/** Where IPFIX messages go: a file (RFC 5655), or a collector by UDP, TCP or TLS. */
+/** Transports of IPFIX messages: a file (RFC 5655), or a collector over UDP, TCP or TLS. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'

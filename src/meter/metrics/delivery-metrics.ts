@@ -1,4 +1,4 @@
-/** Metrics of what the meter delivers: its spool, its server, its outputs. */
+/** Metrics of delivery: spool, server, outputs. */
 import { counter, gauge, type Metric, OUTPUT, output, ship, spool } from './metric.js'
 
 export const DELIVERY_METRICS: readonly Metric[] = [

@@ -1,4 +1,4 @@
-/** Metrics of what the meter counts, by interface. */
+/** Metrics of the traffic, by interface. */
 import {
   BOUND,
   bounds,

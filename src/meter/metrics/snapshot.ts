@@ -1,4 +1,4 @@
-/** What a scrape of the metrics reads: plain numbers, cumulative since the meter's start. */
+/** The numbers that a scrape reads, cumulative since the meter's start. */
 
 export interface InterfaceSnapshot {
   readonly interface: string

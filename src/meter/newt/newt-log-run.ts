@@ -26,7 +26,7 @@ export class NewtLogRun {
   #sender!: AccessLogSender
   #waiting: EndedSession[] = []
   #timer: NodeJS.Timeout | null = null
-  #turn: Promise<void> = Promise.resolve()
+  #queue: Promise<void> = Promise.resolve()
   #failure: unknown = null
 
   constructor(file: string, options: NewtLogOptions, context: CommandContext) {
@@ -102,13 +102,13 @@ export class NewtLogRun {
   #flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    this.#turn = this.#turn
+    this.#queue = this.#queue
       .then(() => this.#deliver())
       .catch((error: unknown) => {
         this.#failure ??= error
         this.#reading.abort()
       })
-    return this.#turn
+    return this.#queue
   }
 
   async #deliver(): Promise<void> {

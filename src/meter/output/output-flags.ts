@@ -1,4 +1,4 @@
-/** Options of what a meter writes besides, or instead of, what it delivers to a server. */
+/** Options of the local output (`--output…`). */
 import {
   choice,
   duration,

@@ -1,4 +1,4 @@
-/** What `--output` names: standard output, or the file that is written now and its neighbours. */
+/** Parses `--output`: standard output, or the current file and its closed neighbours. */
 import { statSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { badOptions } from '../../base/config.js'

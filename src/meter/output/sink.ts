@@ -1,4 +1,4 @@
-/** Where output goes: a file, or a stream that may be slower than we are. */
+/** The destination of output: a file, or a stream that may be slower than the writer. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 

@@ -1,4 +1,4 @@
-/** What can be said of capture files before the engine opens them. */
+/** Checks capture files before the engine opens them. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { badOptions } from '../../base/config.js'
 import { firstPacketUs } from '../capture/first-packet.js'

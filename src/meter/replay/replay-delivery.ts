@@ -145,7 +145,7 @@ export class Delivery {
     end.reached = true
     await batcher.flush()
     // The last batch may have been made before the end was known.
-    if (!end.reported) batcher.beat()
+    if (!end.reported) batcher.heartbeat()
     await batcher.flush()
     this.#complete = await this.#parts.shipper.drained(this.#stop.signal)
     if (this.#failure !== null) throw this.#failure

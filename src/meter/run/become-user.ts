@@ -1,4 +1,4 @@
-/** Before a packet is read, and before the spool is made, so that it belongs to the user: root becomes somebody else. */
+/** Root becomes an unprivileged user before the first packet is read and before the spool is made, so that the spool is the user's. */
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import {

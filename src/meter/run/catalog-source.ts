@@ -1,5 +1,5 @@
 /**
- * Where a meter's catalog comes from: a file (`--catalog`), read again when it changes; else the server, asked
+ * The source of a meter's catalog: a file (`--catalog`), read again when it changes; else the server, asked
  * again and again, with the last answer kept beside the spool for a start while the server is away.
  */
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'

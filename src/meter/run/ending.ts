@@ -1,4 +1,4 @@
-/** What must be done however the process ends (but by SIGKILL), and ending it by a signal. */
+/** Runs what must be done at every end of the process except SIGKILL, and ends it by a signal. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Which interface of which machine this is, for telling whether two meters read the same one; and its counters. */
+/** Identifies an interface of a machine, to tell whether two meters read the same one; and reads its counters. */
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { EVERY_INTERFACE, findLink } from '../capture/links.js'

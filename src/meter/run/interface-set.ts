@@ -1,4 +1,4 @@
-/** The interfaces that a meter reads: those that are there, those that come, and what is asked of all of them. */
+/** The interfaces that a meter reads: existing ones, new ones, and operations on all of them. */
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Catalog } from '../../session/catalog.js'

@@ -1,4 +1,4 @@
-/** Which interfaces a meter reads: names, and patterns that follow interfaces that come and go. */
+/** Selects the interfaces of a meter: names, and patterns that follow interfaces that come and go. */
 import { AppError } from '../../base/errors.js'
 import { EVERY_INTERFACE } from '../capture/links.js'
 

@@ -1,4 +1,4 @@
-/** One output of a running meter, and what it says about it. */
+/** One local output of a running meter, and its log messages. */
 import type { CommandContext } from '../../base/context.js'
 import type { AppError } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'

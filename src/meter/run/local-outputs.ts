@@ -1,4 +1,4 @@
-/** What a running meter writes besides, or instead of, what it delivers to a server: `--output` and `--ipfix`. */
+/** The local outputs of a running meter: `--output` and `--ipfix`. */
 import type { CommandContext } from '../../base/context.js'
 import type { Catalog } from '../../session/catalog.js'
 import type { Session } from '../../session/session.js'

@@ -201,7 +201,7 @@ export class MeterRun {
     await this.#interfaces.start(names)
     this.#noteRun()
     // A sign of life, so that the server knows the meter, and what it did not see, before the first session.
-    this.#delivery?.beat()
+    this.#delivery?.heartbeat()
     const timer = setInterval(() => this.#tick(), TICK_MS)
     this.#parts.started('upkeep', () => clearInterval(timer))
   }
@@ -337,7 +337,7 @@ export class MeterRun {
     this.#outputs?.tick()
     const due = Date.now() - this.#reportedMs >= this.#options.reportInterval
     // With a backlog the server learns nothing from one more report behind it.
-    if (due && this.#delivery?.hasBacklog === false) this.#delivery.beat()
+    if (due && this.#delivery?.hasBacklog === false) this.#delivery.heartbeat()
     this.#notifier.status(this.#status())
   }
 

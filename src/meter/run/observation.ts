@@ -1,4 +1,4 @@
-/** One interface of a running meter: its engine, its peers, and who its sessions belong to. */
+/** One interface of a running meter: its engine, its peers, and the attribution of its sessions. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'

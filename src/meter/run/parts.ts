@@ -1,4 +1,4 @@
-/** What was started, to be stopped in reverse order. */
+/** The parts that were started, to be stopped in reverse order. */
 
 interface Part {
   readonly name: string

@@ -1,4 +1,4 @@
-/** The meter's state as every batch carries it. */
+/** The report on the meter's state that each batch carries. */
 
 import type { MeterReport, ReplayState } from '../../session/batch.js'
 import { joinNames, REPORT_PLACES_MAX } from '../../session/bounds.js'

@@ -1,4 +1,4 @@
-/** Something that is tried again and again is said when it begins, when it changes and when it is over. */
+/** Logs a repeated failure when it begins, when it changes and when it is over. */
 export class SayOnce {
   #said: string | null = null
 

@@ -87,7 +87,7 @@ export class ServerDelivery {
     parts.started('shipper', () => this.#endShipping())
     parts.started('batcher', async () => {
       // The last report: everything that was counted, with the sessions that the stop has ended.
-      this.#batcher.beat()
+      this.#batcher.heartbeat()
       await this.#batcher.flush()
     })
   }
@@ -108,8 +108,8 @@ export class ServerDelivery {
     return this.#batcher.relieved()
   }
 
-  beat(): void {
-    this.#batcher.beat()
+  heartbeat(): void {
+    this.#batcher.heartbeat()
   }
 
   catalogSource(): CatalogSource {

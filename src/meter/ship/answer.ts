@@ -1,5 +1,5 @@
 /**
- * What an answer to a batch means. Only one thing lets a batch leave the spool: a receipt, in the body, that names
+ * Interprets the answer to a batch. Only one thing lets a batch leave the spool: a receipt, in the body, that names
  * its number. Everything else keeps it, and says for how long or where.
  *
  *   200 with the receipt of this number  stored

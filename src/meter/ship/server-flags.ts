@@ -1,4 +1,4 @@
-/** Options of the way to the server, as meter and `replay --to` take them. */
+/** Options of delivery for `meter` and `replay --to`. */
 import { readFileSync } from 'node:fs'
 import {
   badOptions,

@@ -1,9 +1,9 @@
 /**
  * Sends what is in the spool until it is empty, for as long as it takes.
  *
- * Two lanes, one request in flight on each: one sends the oldest first; the other, while there is a backlog, the
+ * Two connections, one request in flight on each: one sends the oldest first; the other, while there is a backlog, the
  * newest, so that "now" does not wait behind hours of "then" and the backlog drains twice as fast. The server takes
- * numbers in any order. While sending fails, one lane tries and the other waits.
+ * numbers in any order. While sending fails, one connection tries and the other waits.
  */
 import type { Target } from '../spool/format.js'
 import type { Spool, SpooledBatch } from '../spool/spool.js'

@@ -45,7 +45,7 @@ export class Batcher {
   }
 
   /** A batch without sessions, for its report and gaps. */
-  beat(): void {
+  heartbeat(): void {
     if (this.#cutter.sessions === 0 && this.#writer.heldBatches === 0) this.#writer.hold(EMPTY_CUT)
   }
 

@@ -1,4 +1,4 @@
-/** How much is in the spool, counted along instead of read: the tables may hold a million batches. */
+/** Counts the spool's content as it changes, because reading a million batches would take too long. */
 import { type BatchEntry, diskBytes, parseEntry } from './format.js'
 import type { StoreFile } from './store-file.js'
 

@@ -1,4 +1,4 @@
-/** meter.json: who this meter is and what waits in its spool, apart from the data file that can be damaged. */
+/** meter.json: the meter's id and the number of waiting batches, apart from the data file that can be damaged. */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'

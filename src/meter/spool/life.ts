@@ -1,4 +1,4 @@
-/** Whose numbers a data file gives: a random spoolId, and the number with which it began. */
+/** The identity of a data file's batch numbers: a random spoolId, and the first number. */
 import { randomBytes } from 'node:crypto'
 import type { Life } from './format.js'
 import type { StoreFile, Writer } from './store-file.js'

@@ -95,7 +95,7 @@ export class Spool {
   #life: Life | null
   /** The first number of this process. */
   readonly firstOfRun: number
-  #turn: Promise<unknown> = Promise.resolve()
+  #lastWrite: Promise<unknown> = Promise.resolve()
   #changed: () => void = () => undefined
   #closed = false
 
@@ -330,7 +330,7 @@ export class Spool {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#turn.catch(() => undefined)
+    await this.#lastWrite.catch(() => undefined)
     // A full disk must not keep the process from ending: the gaps in memory are then lost, the batches are not.
     await this.#store.write((w) => this.#saveGaps(w, this.#gaps.list())).catch(() => undefined)
     try {
@@ -341,10 +341,10 @@ export class Spool {
     }
   }
 
-  /** Writers take turns: numbers are given out and committed in order. */
+  /** Serialises writers: numbers are assigned and committed in order. */
   #serially<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work)
-    this.#turn = result.catch(() => undefined)
+    const result = this.#lastWrite.then(work)
+    this.#lastWrite = result.catch(() => undefined)
     return result
   }
 

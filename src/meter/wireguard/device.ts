@@ -1,4 +1,4 @@
-/** What is known of a WireGuard interface. Private and preshared keys are not part of it, by design. */
+/** A WireGuard interface and its peers. Private and preshared keys are left out by design. */
 
 export interface WireGuardPeer {
   /** Base64 of 32 bytes, as `wg` prints it. */

@@ -35,17 +35,17 @@ export interface PeerVerdict {
   readonly worst: { readonly publicKey: string; readonly bytes: number } | null
 }
 
-type Way = 'rx' | 'tx'
-const WAYS: readonly Way[] = ['rx', 'tx']
+type Direction = 'rx' | 'tx'
+const DIRECTIONS: readonly Direction[] = ['rx', 'tx']
 
 /** One direction of a peer. */
-interface Lane {
+interface DirectionCounts {
   /** Metered for this peer alone, and what may be another's as well. Cumulative. */
   packets: number
   bytes: number
   sharedPackets: number
   sharedBytes: number
-  /** The transfer counter when metering began, bracketed, and the lane's own counts then. */
+  /** The transfer counter when metering began, bracketed, and this direction's own counts then. */
   baseLow: number
   baseHigh: number
   packetsBase: number
@@ -60,7 +60,7 @@ interface Lane {
 }
 
 interface Track {
-  readonly lanes: Record<Way, Lane>
+  readonly counts: Record<Direction, DirectionCounts>
   sinceMs: number
   /** It has been in a reading. */
   known: boolean
@@ -116,12 +116,12 @@ export class PeerReconciler {
     const more = this.#increment(record)
     const shared = isUnknown || (source !== null && dest !== null)
     if (source !== null) {
-      add(this.#track(source).lanes.rx, more.packetsTx, more.bytesTx, shared)
-      add(this.#track(source).lanes.tx, more.packetsRx, more.bytesRx, shared)
+      add(this.#track(source).counts.rx, more.packetsTx, more.bytesTx, shared)
+      add(this.#track(source).counts.tx, more.packetsRx, more.bytesRx, shared)
     }
     if (dest !== null) {
-      add(this.#track(dest).lanes.tx, more.packetsTx, more.bytesTx, shared)
-      add(this.#track(dest).lanes.rx, more.packetsRx, more.bytesRx, shared)
+      add(this.#track(dest).counts.tx, more.packetsTx, more.bytesTx, shared)
+      add(this.#track(dest).counts.rx, more.packetsRx, more.bytesRx, shared)
     }
   }
 
@@ -138,16 +138,19 @@ export class PeerReconciler {
     for (const key of this.#tracks.keys()) if (!present.has(key)) this.#tracks.delete(key)
     for (const peer of peers) {
       const track = this.#track(peer.publicKey)
-      const transfers: Record<Way, number> = { rx: peer.rxBytes, tx: peer.txBytes }
+      const transfers: Record<Direction, number> = { rx: peer.rxBytes, tx: peer.txBytes }
       if (!track.known) this.#begin(track, transfers, atMs, metering)
-      else if (WAYS.some((way) => transfers[way] < track.lanes[way].transfer)) restart(track, atMs)
-      for (const way of WAYS) {
-        const lane = track.lanes[way]
-        const transfer = transfers[way]
-        if (metering) this.#compare(track, lane, transfer, atMs, other)
-        lane.transfer = transfer
-        lane.packetsThen = lane.packets
-        lane.bytesThen = lane.bytes
+      else if (
+        DIRECTIONS.some((direction) => transfers[direction] < track.counts[direction].transfer)
+      )
+        restart(track, atMs)
+      for (const direction of DIRECTIONS) {
+        const counts = track.counts[direction]
+        const transfer = transfers[direction]
+        if (metering) this.#compare(track, counts, transfer, atMs, other)
+        counts.transfer = transfer
+        counts.packetsThen = counts.packets
+        counts.bytesThen = counts.bytes
       }
     }
     this.#read ||= metering
@@ -156,9 +159,9 @@ export class PeerReconciler {
   /** All sessions have ended and been counted: what was read last is compared with all of it. */
   finish(atMs: number, other: Volume): PeerVerdict {
     for (const track of this.#tracks.values())
-      for (const lane of Object.values(track.lanes)) {
-        const waiting = { atMs, transfer: lane.transfer }
-        if (track.known) settle(track, lane, waiting, other)
+      for (const counts of Object.values(track.counts)) {
+        const waiting = { atMs, transfer: counts.transfer }
+        if (track.known) settle(track, counts, waiting, other)
       }
     return this.verdict()
   }
@@ -166,10 +169,12 @@ export class PeerReconciler {
   verdict(): PeerVerdict {
     let [compared, unexplained, unexplainedBytes] = [0, 0, 0]
     let worst: PeerVerdict['worst'] = null
-    for (const [publicKey, { lanes, known }] of this.#tracks) {
+    for (const [publicKey, { counts, known }] of this.#tracks) {
       if (!known) continue
       compared++
-      const bytes = WAYS.map((way) => lanes[way].unexplained).filter((n) => n !== 0)
+      const bytes = DIRECTIONS.map((direction) => counts[direction].unexplained).filter(
+        (n) => n !== 0,
+      )
       if (bytes.length === 0) continue
       unexplained++
       for (const one of bytes) {
@@ -181,31 +186,42 @@ export class PeerReconciler {
     return { compared, unexplained, unexplainedBytes, worst }
   }
 
-  #begin(track: Track, transfers: Record<Way, number>, atMs: number, metering: boolean): void {
+  #begin(
+    track: Track,
+    transfers: Record<Direction, number>,
+    atMs: number,
+    metering: boolean,
+  ): void {
     track.known = true
     track.sinceMs = atMs
     track.fromStart = !this.#read && this.#unknownUpTo < 0
-    for (const way of WAYS) {
-      const lane = track.lanes[way]
+    for (const direction of DIRECTIONS) {
+      const counts = track.counts[direction]
       // A peer that came while others were known began at 0; of a device that is read for the first time nothing is
       // known, and before metering it is what it is.
-      lane.baseLow = metering ? 0 : transfers[way]
-      lane.baseHigh = metering && this.#read ? 0 : transfers[way]
+      counts.baseLow = metering ? 0 : transfers[direction]
+      counts.baseHigh = metering && this.#read ? 0 : transfers[direction]
     }
   }
 
-  #compare(track: Track, lane: Lane, transfer: number, atMs: number, other: Volume): void {
+  #compare(
+    track: Track,
+    counts: DirectionCounts,
+    transfer: number,
+    atMs: number,
+    other: Volume,
+  ): void {
     // The first reading after metering began: it began somewhere between the two.
-    if (!this.#read) lane.baseHigh = Math.max(lane.baseHigh, transfer)
-    const needed = dataMessageBytes({ packets: lane.packetsThen, bytes: lane.bytesThen }).low
-    const missing = track.fromStart ? Math.min(0, transfer - lane.baseLow - needed) : 0
-    lane.unexplained = missing < 0 ? missing : Math.max(0, lane.unexplained)
+    if (!this.#read) counts.baseHigh = Math.max(counts.baseHigh, transfer)
+    const needed = dataMessageBytes({ packets: counts.packetsThen, bytes: counts.bytesThen }).low
+    const missing = track.fromStart ? Math.min(0, transfer - counts.baseLow - needed) : 0
+    counts.unexplained = missing < 0 ? missing : Math.max(0, counts.unexplained)
     if (this.#settleMs === 0) return
-    if (lane.waiting !== null && atMs >= lane.waiting.atMs + this.#settleMs) {
-      if (missing === 0) settle(track, lane, lane.waiting, other)
-      lane.waiting = null
+    if (counts.waiting !== null && atMs >= counts.waiting.atMs + this.#settleMs) {
+      if (missing === 0) settle(track, counts, counts.waiting, other)
+      counts.waiting = null
     }
-    lane.waiting ??= { atMs, transfer }
+    counts.waiting ??= { atMs, transfer }
   }
 
   /** What the record reports beyond the session's last one. */
@@ -261,7 +277,7 @@ export class PeerReconciler {
     let track = this.#tracks.get(publicKey)
     if (track === undefined) {
       track = {
-        lanes: { rx: newLane(), tx: newLane() },
+        counts: { rx: newCounts(), tx: newCounts() },
         sinceMs: 0,
         known: false,
         fromStart: false,
@@ -275,43 +291,43 @@ export class PeerReconciler {
 /** More than all that can have passed: what was not metered. */
 function settle(
   { sinceMs }: Track,
-  lane: Lane,
-  { atMs, transfer }: NonNullable<Lane['waiting']>,
+  counts: DirectionCounts,
+  { atMs, transfer }: NonNullable<DirectionCounts['waiting']>,
   other: Volume,
 ): void {
-  const packets = lane.packets + lane.sharedPackets - lane.packetsBase + other.packets
-  const bytes = lane.bytes + lane.sharedBytes - lane.bytesBase + other.bytes
+  const packets = counts.packets + counts.sharedPackets - counts.packetsBase + other.packets
+  const bytes = counts.bytes + counts.sharedBytes - counts.bytesBase + other.bytes
   const messages = packets + Math.ceil(bytes / SEGMENT_MIN)
   const seconds = Math.max(0, (atMs - sinceMs) / 1000)
   const most = dataMessageBytes({ packets, bytes }, { messages }).high + controlBytesMax(seconds)
-  const surplus = transfer - lane.baseHigh - most
-  if (surplus > 0) lane.unexplained = surplus
-  else if (lane.unexplained > 0) lane.unexplained = 0
+  const surplus = transfer - counts.baseHigh - most
+  if (surplus > 0) counts.unexplained = surplus
+  else if (counts.unexplained > 0) counts.unexplained = 0
 }
 
 /** The counters fell back: the peer, or the interface, was made anew. */
 function restart(track: Track, atMs: number): void {
   track.sinceMs = atMs
   track.fromStart = false
-  for (const lane of Object.values(track.lanes)) {
-    Object.assign(lane, { baseLow: 0, baseHigh: 0, waiting: null, unexplained: 0 })
+  for (const counts of Object.values(track.counts)) {
+    Object.assign(counts, { baseLow: 0, baseHigh: 0, waiting: null, unexplained: 0 })
     // What was reported since the last reading may be of either life.
-    lane.packetsBase = lane.packetsThen
-    lane.bytesBase = lane.bytesThen
+    counts.packetsBase = counts.packetsThen
+    counts.bytesBase = counts.bytesThen
   }
 }
 
-function add(lane: Lane, packets: number, bytes: number, shared: boolean): void {
+function add(counts: DirectionCounts, packets: number, bytes: number, shared: boolean): void {
   if (shared) {
-    lane.sharedPackets += packets
-    lane.sharedBytes += bytes
+    counts.sharedPackets += packets
+    counts.sharedBytes += bytes
   } else {
-    lane.packets += packets
-    lane.bytes += bytes
+    counts.packets += packets
+    counts.bytes += bytes
   }
 }
 
-function newLane(): Lane {
+function newCounts(): DirectionCounts {
   return {
     packets: 0,
     bytes: 0,

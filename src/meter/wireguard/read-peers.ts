@@ -1,4 +1,4 @@
-/** The peers of an interface, whichever WireGuard it is. */
+/** Reads the peers of an interface from the kernel's or a userspace WireGuard. */
 import { AppError } from '../../base/errors.js'
 import { EVERY_INTERFACE, findLink, linkNames } from '../capture/links.js'
 import type { WireGuardDevice } from './device.js'

@@ -1,5 +1,5 @@
 /**
- * Does the meter's sum agree with what others counted? Pure arithmetic over counters; all of them cumulative.
+ * Compares the meter's sums with other counters. Pure arithmetic; all counters are cumulative.
  *
  * Against the interface: every packet that the kernel counted must have been metered (sessions, other traffic,
  * pending fragments). The two sides cannot be read at one instant, so the kernel is read, then the meter, then

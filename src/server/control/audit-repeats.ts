@@ -41,8 +41,8 @@ export class Repeats {
   readonly #ofOwner = new Map<string, number>()
 
   /** @returns what is to be written now; null: it is one more of what is counted */
-  take(given: AuditEvent, windowMs: number): AuditEvent | null {
-    const event = { ...given, facts: boundedFacts(given.facts) }
+  take(input: AuditEvent, windowMs: number): AuditEvent | null {
+    const event = { ...input, facts: boundedFacts(input.facts) }
     const key = keyOf(event)
     if (this.#open.has(key)) return this.#again(this.#open.get(key)!, event)
     const isFull = this.#open.size >= OPEN_MAX

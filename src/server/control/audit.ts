@@ -271,8 +271,8 @@ function endOf(trail: string, kind: number): EntryKey {
   return [trail, kind, Number.MAX_SAFE_INTEGER]
 }
 
-function entryOf(id: number, { event: given, count, untilMs }: Repeated): AuditEntry {
-  const { event, atMs, address, by, facts } = given
+function entryOf(id: number, { event: repeated, count, untilMs }: Repeated): AuditEntry {
+  const { event, atMs, address, by, facts } = repeated
   return {
     id,
     at: new Date(atMs).toISOString(),

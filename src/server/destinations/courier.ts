@@ -12,6 +12,7 @@
 
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
+import { Mutex } from '../store/mutex.js'
 import {
   type ArrivalPlace,
   endOfArrival,
@@ -19,7 +20,6 @@ import {
   type LogRow,
   type Store,
 } from '../store/store.js'
-import { Turns } from '../store/turns.js'
 import { countAttempts } from './counts.js'
 import { type Delivered, deliver } from './delivering.js'
 import { eventWriter, filterOfQuery, testEvent } from './events.js'
@@ -76,7 +76,7 @@ export class Courier {
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #wake: () => void = () => undefined
-  readonly #changes = new Turns()
+  readonly #changes = new Mutex()
   /** Since it began. */
   readonly attempts: Partial<Record<AttemptClass, number>> = {}
   readonly #window = { live: WINDOW_FIRST, backfill: WINDOW_FIRST }

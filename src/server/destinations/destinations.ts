@@ -9,8 +9,8 @@ import { randomBytes } from 'node:crypto'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
+import { Mutex } from '../store/mutex.js'
 import type { Store } from '../store/store.js'
-import { Turns } from '../store/turns.js'
 import { Courier } from './courier.js'
 import { filterOfQuery } from './events.js'
 import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
@@ -53,7 +53,7 @@ export class Destinations {
   readonly #secrets: Secrets
   readonly #couriers = new Map<string, Courier>()
   /** Changes follow one another: a destination has one courier. */
-  readonly #turns = new Turns()
+  readonly #turns = new Mutex()
   #started = false
 
   constructor(options: DestinationsOptions) {

@@ -30,7 +30,7 @@ export class Maintenance {
   readonly #options: MaintenanceOptions
   #timer: NodeJS.Timeout | undefined
   /** Runs follow one another. */
-  #turn: Promise<void> = Promise.resolve()
+  #queue: Promise<void> = Promise.resolve()
   #stopped = false
   #saidDays = 0
 
@@ -46,14 +46,14 @@ export class Maintenance {
 
   /** Runs after what runs now; of one organisation, or of all. */
   soon(orgId?: string): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#run(orgId))
-    return this.#turn
+    this.#queue = this.#queue.then(() => this.#run(orgId))
+    return this.#queue
   }
 
   /** What is stored of organisations that were removed; runs after what runs now. */
   removeOrgs(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#removeOrgs())
-    return this.#turn
+    this.#queue = this.#queue.then(() => this.#removeOrgs())
+    return this.#queue
   }
 
   async #removeOrgs(): Promise<void> {
@@ -87,7 +87,7 @@ export class Maintenance {
   async stop(): Promise<void> {
     this.#stopped = true
     clearInterval(this.#timer)
-    await this.#turn
+    await this.#queue
   }
 
   #sayDisagreement(): void {

@@ -121,12 +121,12 @@ export class ServerMetrics {
     counter(
       'tunmeter_server_store_checkpoints_total',
       'Times that the write-ahead log was written into the database file (checkpoint).',
-      (s) => s.folds,
+      (s) => s.checkpoints,
     )
     counter(
       'tunmeter_server_store_failed_checkpoints_total',
       'Times that it could not be: a long export or backup reads, or the disk is nearly full.',
-      (s) => s.failedFolds,
+      (s) => s.failedCheckpoints,
     )
     counter(
       'tunmeter_server_store_failed_rollups_total',

@@ -1,4 +1,4 @@
-/** What answers look like. The rows' schema is made from the field list, so neither can drift from the other. */
+/** Schemas of the API's answers. The schema of rows is made from the field list, so neither can drift from the other. */
 import { z } from 'zod'
 import { SESSION_FIELD_NAMES, SESSION_FIELDS } from '../../session/session-table.js'
 import { AUDIT_EVENT_NAMES } from '../control/audit-event.js'

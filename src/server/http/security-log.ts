@@ -1,5 +1,5 @@
 /**
- * What somebody who looks into an incident asks the log: who tried, who came in and from where, who changed what. One
+ * Log lines and audit entries for an incident: who tried, who signed in and from where, who changed what. One
  * line an event, with `event` for programs; never a key. Refusals are written at most LINES_MAX times a minute, since
  * strangers cause them; `tunmeter_server_auth_failures_total` counts them all. The audit trail has the same events, and
  * counts what is repeated (control/audit.ts).
@@ -56,7 +56,7 @@ const EVENTS = {
   destinationResumed: 'destination resumed',
   destinationBackfilled: 'a destination is sent what is stored',
   deadLettersResent: 'dead letters sent again',
-  deadLettersDiscarded: 'dead letters given up',
+  deadLettersDiscarded: 'dead letters input up',
   deadLettersRead: 'dead letters read',
 } as const
 export type SecurityEvent = keyof typeof EVENTS
@@ -127,8 +127,8 @@ export class SecurityLog {
     this.#log[refused ? 'warn' : 'info']({ event, address, ...by, ...facts }, EVENTS[event])
   }
 
-  #audit(event: AuditEventName, address: string, key: KeyRecord | null, given: Facts): void {
-    const { of, ...facts } = given
+  #audit(event: AuditEventName, address: string, key: KeyRecord | null, input: Facts): void {
+    const { of, ...facts } = input
     const kind = AUDIT_EVENTS[event]
     const audited = {
       event,

@@ -14,26 +14,26 @@ import { FIELD_CHECKS, knownIp } from './session-fields.js'
  * @param oldestUs refuses sessions that ended before it: retention would delete them at once
  */
 export function checkSession(
-  given: unknown,
+  input: unknown,
   place: Place,
   nowUs: number,
   oldestUs: number,
 ): StoredSession | string {
-  const fault = given instanceof ReadSession ? undefined : faultOfFields(given)
+  const fault = input instanceof ReadSession ? undefined : faultOfFields(input)
   if (fault !== undefined) return fault
-  const session = given as StoredSession
+  const session = input as StoredSession
   if (session.endTimeUs < session.startTimeUs) return 'endTimeUs is before startTimeUs'
   if (session.startTimeUs > nowUs + FUTURE_US)
     return 'startTimeUs is more than a day ahead of the server'
   if (session.endTimeUs > nowUs + FUTURE_US)
     return 'endTimeUs is more than a day ahead of the server'
   if (session.endTimeUs < oldestUs) return 'olderThanRetention: it ended before the retention began'
-  return (given instanceof ReadSession ? given : readSession(session)).at(place)
+  return (input instanceof ReadSession ? input : readSession(session)).at(place)
 }
 
-function faultOfFields(given: unknown): string | undefined {
-  if (typeof given !== 'object' || given === null) return 'expected an object'
-  const fields = given as Record<string, unknown>
+function faultOfFields(input: unknown): string | undefined {
+  if (typeof input !== 'object' || input === null) return 'expected an object'
+  const fields = input as Record<string, unknown>
   for (const [name, check, expected] of FIELD_CHECKS) {
     if (!check(fields[name])) return `${name}: expected ${expected}, got ${shown(fields[name])}`
   }
@@ -41,10 +41,10 @@ function faultOfFields(given: unknown): string | undefined {
 }
 
 /** The same shape for all: fast to read. */
-function readSession(given: StoredSession): ReadSession {
-  const session = ReadSession.of(given)
-  session.sourceIp = knownIp(given.sourceIp)!
-  session.destIp = knownIp(given.destIp)!
+function readSession(input: StoredSession): ReadSession {
+  const session = ReadSession.of(input)
+  session.sourceIp = knownIp(input.sourceIp)!
+  session.destIp = knownIp(input.destIp)!
   return session
 }
 

@@ -38,13 +38,13 @@ async function readBody(
   const text = entry.gzip ? await unzip(bytes, { maxOutputLength: TEXT_BYTES_MAX }) : bytes
   if (entry.crc !== undefined && entry.crc !== crc32(text))
     throw new Error('it is not the one that came')
-  const { sessions: given, ...batch } = batchSchema.parse(
+  const { sessions: rows, ...batch } = batchSchema.parse(
     readBatch(text) ?? JSON.parse(text.toString()),
   )
   const place = { orgId: entry.orgId, siteId: entry.siteId, meterId: batch.meterId }
   const refused = new Set(entry.refused)
   const sessions: StoredSession[] = []
-  for (const [index, one] of given.entries()) {
+  for (const [index, one] of rows.entries()) {
     if (refused.has(index)) continue
     const session = checkSession(one, place, Number.MAX_SAFE_INTEGER, 0)
     // What was too old or ahead of its time then is among the refused.

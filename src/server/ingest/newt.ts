@@ -65,15 +65,15 @@ export async function readNewt(
 ): Promise<{ sessions: StoredSession[]; refused: NewtReceipt['refused'] }> {
   const sessions: StoredSession[] = []
   const refused: NewtReceipt['refused'] = []
-  for await (const [index, given] of inTurns(await decode(compressed), AT_ONCE)) {
-    const { data, faults } = parseWith(newtSessionSchema, given, 'session')
+  for await (const [index, input] of inTurns(await decode(compressed), AT_ONCE)) {
+    const { data, faults } = parseWith(newtSessionSchema, input, 'session')
     const session = data === undefined ? faults[0] : convert(data, site)
     const fault = typeof session === 'string' ? session : timeFault(session, nowUs, oldestUs)
     if (fault === undefined) sessions.push(session as StoredSession)
     else
       refused.push({
         index,
-        sessionId: (given as { sessionId?: string } | null)?.sessionId ?? null,
+        sessionId: (input as { sessionId?: string } | null)?.sessionId ?? null,
         reason: fault,
       })
   }
@@ -122,37 +122,37 @@ async function decode(compressed: string): Promise<unknown[]> {
   return list
 }
 
-function convert(given: NewtSession, site: Site): StoredSession | string {
+function convert(input: NewtSession, site: Site): StoredSession | string {
   // After consolidation the source may have lost its port.
-  const source = parseEndpoint(given.sourceAddr)
-  const dest = parseEndpoint(given.destAddr)
-  if (source === undefined) return noEndpoint('sourceAddr', given.sourceAddr)
-  if (dest === undefined) return noEndpoint('destAddr', given.destAddr)
-  const startTimeUs = isoTimeUs(given.startedAt)
-  if (!isStorable(startTimeUs)) return noTime('startedAt', given.startedAt)
+  const source = parseEndpoint(input.sourceAddr)
+  const dest = parseEndpoint(input.destAddr)
+  if (source === undefined) return noEndpoint('sourceAddr', input.sourceAddr)
+  if (dest === undefined) return noEndpoint('destAddr', input.destAddr)
+  const startTimeUs = isoTimeUs(input.startedAt)
+  if (!isStorable(startTimeUs)) return noTime('startedAt', input.startedAt)
   // Go writes the zero time, in year 1, for a session without an end.
-  const endedUs = given.endedAt == null ? startTimeUs : isoTimeUs(given.endedAt)
-  if (endedUs === undefined || endedUs > TIME_US_MAX) return noTime('endedAt', given.endedAt)
-  const counted = (given.bytesTx ?? 0) + (given.bytesRx ?? 0) > 0
+  const endedUs = input.endedAt == null ? startTimeUs : isoTimeUs(input.endedAt)
+  if (endedUs === undefined || endedUs > TIME_US_MAX) return noTime('endedAt', input.endedAt)
+  const counted = (input.bytesTx ?? 0) + (input.bytesRx ?? 0) > 0
   return {
     ...site,
     ...UNKNOWN_TO_ACCESS_LOGS,
     ...UNATTRIBUTED,
     meterId: NEWT_METER,
-    sessionId: sessionIdFor(given, site),
+    sessionId: sessionIdFor(input, site),
     startTimeUs,
     endTimeUs: Math.max(startTimeUs, endedUs),
-    protocol: given.protocol,
+    protocol: input.protocol,
     sourceIp: source.ip,
     sourcePort: source.port,
     destIp: dest.ip,
     destPort: dest.port,
-    bytesTx: counted ? (given.bytesTx ?? 0) : null,
-    bytesRx: counted ? (given.bytesRx ?? 0) : null,
-    endReason: given.endReason ?? 'endOfFlowDetected',
+    bytesTx: counted ? (input.bytesTx ?? 0) : null,
+    bytesRx: counted ? (input.bytesRx ?? 0) : null,
+    endReason: input.endReason ?? 'endOfFlowDetected',
     midstream: false,
-    connectionCount: Math.max(1, given.connectionCount ?? 1),
-    siteResourceId: given.resourceId === 0 ? null : given.resourceId,
+    connectionCount: Math.max(1, input.connectionCount ?? 1),
+    siteResourceId: input.resourceId === 0 ? null : input.resourceId,
   }
 }
 
@@ -160,8 +160,8 @@ function isStorable(us: number | undefined): us is number {
   return us !== undefined && us >= TIME_US_MIN && us <= TIME_US_MAX
 }
 
-function noTime(name: string, given: unknown): string {
-  return `${name}: expected a time from 1970 to 2200 that a calendar has, got ${JSON.stringify(given)}`
+function noTime(name: string, input: unknown): string {
+  return `${name}: expected a time from 1970 to 2200 that a calendar has, got ${JSON.stringify(input)}`
 }
 
 function noEndpoint(name: string, text: string): string {
@@ -171,12 +171,12 @@ function noEndpoint(name: string, text: string): string {
 const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /** The start in milliseconds as in any of our ids, then 80 bits of the hash. */
-function sessionIdFor(given: NewtSession, site: Site): string {
+function sessionIdFor(input: NewtSession, site: Site): string {
   let head = ''
-  for (let rest = Date.parse(given.startedAt), i = 0; i < 10; i++, rest = Math.floor(rest / 32))
+  for (let rest = Date.parse(input.startedAt), i = 0; i < 10; i++, rest = Math.floor(rest / 32))
     head = BASE32[rest % 32] + head
   const hash = createHash('sha256')
-    .update(`${site.orgId}/${site.siteId}/${given.sessionId}`)
+    .update(`${site.orgId}/${site.siteId}/${input.sessionId}`)
     .digest()
   let bits = BigInt(`0x${hash.subarray(0, 10).toString('hex')}`)
   let tail = ''

@@ -47,8 +47,8 @@ const texts = z
 
 function list<T>(each: (text: string) => T | undefined, expected: string, split = true) {
   return texts
-    .transform((given, context) => {
-      const parts = split ? given.flatMap((t) => t.split(',')) : given
+    .transform((input, context) => {
+      const parts = split ? input.flatMap((t) => t.split(',')) : input
       if (parts.length > LIST_MAX)
         context.addIssue({
           code: 'custom',
@@ -324,7 +324,7 @@ export function filterOf(q: Filters, nowMs: number): LogFilter {
   const toMs = q.timeEnd ?? nowMs + FUTURE_MS
   const fromMs =
     q.timeStart ?? (anyTime ? 0 : Math.max(0, Math.min(toMs, nowMs) - DEFAULT_RANGE_MS))
-  const given = {
+  const input = {
     protocols: q.protocol,
     sources: q.sourceAddr,
     dests: q.destAddr,
@@ -341,7 +341,7 @@ export function filterOf(q: Filters, nowMs: number): LogFilter {
     terms: q.q?.terms,
     sessionIds: q.sessionId,
   }
-  const set = Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined))
+  const set = Object.fromEntries(Object.entries(input).filter(([, v]) => v !== undefined))
   return { fromUs: fromMs * 1e3, toUs: toMs * 1e3, ...set }
 }
 

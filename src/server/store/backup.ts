@@ -14,8 +14,8 @@ import { cp, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import type { Control } from '../control/control.js'
+import { Mutex } from './mutex.js'
 import type { Store } from './store.js'
-import { Turns } from './turns.js'
 
 const PARTIAL = /^(.+)\.(\d+)\.partial$/
 /** What a partial copy may hold; with anything else in it, it is none of ours. */
@@ -53,7 +53,7 @@ export class Backups {
   readonly #source: BackupSource
   readonly #directory: string
   readonly #clockMs: () => number
-  readonly #turns = new Turns()
+  readonly #mutex = new Mutex()
 
   constructor(source: BackupSource, directory: string, clockMs: () => number) {
     this.#source = source
@@ -63,7 +63,7 @@ export class Backups {
 
   /** @returns where it is */
   next(): Promise<string> {
-    return this.#turns.run(async () => {
+    return this.#mutex.run(async () => {
       await removeLeftovers(this.#directory)
       const target = this.#freeName()
       await writeBackup(this.#source, target)

@@ -1,5 +1,5 @@
 /**
- * What the server half needs of a store; engines live beside this file (duckdb/). Every call names the organisation
+ * The interface of a store; engines live beside this file (duckdb/). Every call names the organisation
  * first: no engine may answer from another's rows.
  *
  * Times are microseconds since the Unix epoch, ranges are half open [from, to).
@@ -565,8 +565,8 @@ export interface StoreStats {
   /** Records that would have rewritten a session, or said something of another meter's run: they were not taken. */
   readonly conflictingSessions: number
   /** Of the write-ahead log into the file. */
-  readonly folds: number
-  readonly failedFolds: number
+  readonly checkpoints: number
+  readonly failedCheckpoints: number
   /** Sums by the hour that could not be made; answers are then counted from the rows. */
   readonly failedRollups: number
   /** Exports that run, and how many of them wait for another one. */

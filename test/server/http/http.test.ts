@@ -186,7 +186,9 @@ test('a replacement of the catalog can be tried, and empties it only when that i
   for (const query of ['', '?dryRun=true']) {
     const { status, body } = await put(query, {})
     expect([status, body.code]).toEqual([400, 'catalogEmpty'])
-    expect(body.message).toMatch(/0 clients, 1 users, 1 sites, 0 resources, 0 prefixes; with allowEmpty=true/)
+    expect(body.message).toMatch(
+      /0 clients, 1 users, 1 sites, 0 resources, 0 prefixes; with allowEmpty=true/,
+    )
   }
   const kept = await server.get(path, read)
   expect([kept.body.data.sites[0].name, kept.headers.get('etag')]).toEqual([

@@ -271,7 +271,7 @@ test('while others have the turn, batches are applied, revisions of what is to b
   const held = new Promise<void>((resolve) => {
     letGo = resolve
   })
-  const holding = writer.turns.run(() => held)
+  const holding = writer.mutex.run(() => held)
   const closing = writer.closeInterrupted()
   for (let number = 2; number <= 6; number++) await writer.submit(given(number))
   const more = { packetsTx: 99, bytesTx: 99_000 }
@@ -318,11 +318,11 @@ test('a write-ahead log is not folded into a file that has no room for it', asyn
   const room = vi.spyOn(database, 'freeBytes').mockReturnValue(10)
   await writer.submit(given(2))
   await writer.idle()
-  expect(writer.stats).toMatchObject({ folds: 0, failedFolds: 1 })
+  expect(writer.stats).toMatchObject({ checkpoints: 0, failedCheckpoints: 1 })
   expect(database.walBytes()).toBeGreaterThan(0)
   room.mockRestore()
   await writer.submit(given(3))
   await writer.idle()
-  expect(writer.stats).toMatchObject({ folds: 1, failedFolds: 1 })
+  expect(writer.stats).toMatchObject({ checkpoints: 1, failedCheckpoints: 1 })
   expect(database.walBytes()).toBe(0)
 })

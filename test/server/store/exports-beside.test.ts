@@ -26,7 +26,7 @@ const EXPORTS = 4
 const READERS = 3
 const PAGINGS = 4
 const BACKUPS = 2
-const FOLDS_MIN = 2
+const CHECKPOINTS_MIN = 2
 /** Batches that are acknowledged and not in the database, before the next come. */
 const BEHIND_MAX = 3
 /** Changes before the next of what a server does now and then. */
@@ -97,8 +97,8 @@ class Beside {
   }
 
   async #ingest(): Promise<void> {
-    const folds = () => this.#store.stats().folds
-    while (this.#reading || this.#othersRun || folds() < FOLDS_MIN) {
+    const checkpoints = () => this.#store.stats().checkpoints
+    while (this.#reading || this.#othersRun || checkpoints() < CHECKPOINTS_MIN) {
       await this.#log.ingest()
       // Else acknowledging, which needs the log alone, takes all of this process's time.
       await until(() => this.#store.stats().waitingBatches <= BEHIND_MAX)

@@ -152,10 +152,10 @@ test('a query that nobody waits for ends, also one that begins later', LONG, asy
   const slots = new ExportSlots(database, () => Promise.resolve(null))
   const gone = new AbortController()
   const slot = await slots.take('acme', 2, { signal: gone.signal })
-  const running = expect(slot.lanes[0]!.run(ENDLESS)).rejects.toThrow('Interrupted')
+  const running = expect(slot.connections[0]!.run(ENDLESS)).rejects.toThrow('Interrupted')
   gone.abort()
   await running
-  await expect(slot.lanes[1]!.run(ENDLESS)).rejects.toThrow('Interrupted')
+  await expect(slot.connections[1]!.run(ENDLESS)).rejects.toThrow('Interrupted')
   await slot.end()
   await expect(slots.take('acme', 1, { signal: gone.signal })).rejects.toThrow('aborted')
   expect(slots.running).toBe(0)

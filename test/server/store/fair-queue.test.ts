@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FairQueue, mayTake } from '../../../src/server/store/fair-queue.js'
-import { Turns } from '../../../src/server/store/turns.js'
+import { Mutex } from '../../../src/server/store/mutex.js'
 
 const LIMITS = { total: 6, orgWaiting: 2, waiting: 3 }
 
@@ -103,10 +103,10 @@ describe('a fair queue', () => {
   })
 })
 
-test('turns go round the owners that wait', async () => {
-  const turns = new Turns()
+test('mutex go round the owners that wait', async () => {
+  const mutex = new Mutex()
   const order: string[] = []
-  const run = (owner: string) => turns.run(async () => void order.push(owner), undefined, owner)
+  const run = (owner: string) => mutex.run(async () => void order.push(owner), undefined, owner)
   await Promise.all(['a', 'a', 'a', 'b', 'b', 'c'].map(run))
   expect(order).toEqual(['a', 'b', 'a', 'b', 'a', 'c'])
 })

@@ -1,4 +1,4 @@
-/** A store that is killed while it appends, applies, folds and sums up: what it acknowledged is there, once, in its last state. */
+/** A store that is killed while it appends, applies, checkpoints and sums up: what it acknowledged is there, once, in its last state. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,28 +20,33 @@ interface Acknowledged {
   readonly siteId: number
   readonly number: number
   readonly waitingBatches: number
-  readonly folds: number
+  readonly checkpoints: number
 }
 
 interface Enough {
   readonly batches: number
-  readonly folds: number
+  readonly checkpoints: number
 }
 
 function parsed(line: string): Acknowledged {
-  const [siteId, number, waitingBatches, folds] = line.split(' ').map(Number) as number[]
-  return { siteId: siteId!, number: number!, waitingBatches: waitingBatches!, folds: folds! }
+  const [siteId, number, waitingBatches, checkpoints] = line.split(' ').map(Number) as number[]
+  return {
+    siteId: siteId!,
+    number: number!,
+    waitingBatches: waitingBatches!,
+    checkpoints: checkpoints!,
+  }
 }
 
-/** Kills it when it has acknowledged so many batches, and folded so often. */
+/** Kills it when it has acknowledged so many batches, and checkpointed so often. */
 async function runAndKill(directory: string, first: number, enough: Enough) {
   const child = spawn(process.execPath, ['--import', 'tsx', WORKER, directory, String(first)])
   const { output, finished } = follow(child)
   onTestFinished(() => void child.kill('SIGKILL'))
   child.stdout.on('data', () => {
     const lines = output.stdout.split('\n').slice(0, -1)
-    const folds = parsed(lines.at(-1) ?? '').folds
-    if (lines.length >= enough.batches && folds >= enough.folds) child.kill('SIGKILL')
+    const checkpoints = parsed(lines.at(-1) ?? '').checkpoints
+    if (lines.length >= enough.batches && checkpoints >= enough.checkpoints) child.kill('SIGKILL')
   })
   const { stderr } = await finished
   expect(stderr).toBe('')
@@ -76,18 +81,18 @@ test(`nothing that was acknowledged is lost or doubled by a kill (KILLS_SEED=${s
   const directory = mkdtempSync(join(tmpdir(), 'tunmeter-kills-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const all: (Acknowledged & { readonly first: number })[] = []
-  let [waiting, folds] = [0, 0]
+  let [waiting, checkpoints] = [0, 0]
   for (let kill = 0; kill < KILLS; kill++) {
     const first = 1 + Math.max(0, ...all.map((a) => a.number + 1))
     const wanted = 60 + ((seed * (kill + 7)) % 90)
     const acknowledged = await runAndKill(directory, first, {
       batches: wanted,
       // Where it is killed is left to chance but once.
-      folds: kill === 0 ? 1 : 0,
+      checkpoints: kill === 0 ? 1 : 0,
     })
     all.push(...acknowledged.map((a) => ({ ...a, first })))
     waiting += acknowledged.at(-1)!.waitingBatches
-    folds += acknowledged.at(-1)!.folds
+    checkpoints += acknowledged.at(-1)!.checkpoints
     const batches = await storedPackets(directory)
     const known = new Map(all.map((a) => [`${a.siteId}/${a.number}`, a]))
     for (const { siteId, number, first: begin } of all) {
@@ -105,5 +110,5 @@ test(`nothing that was acknowledged is lost or doubled by a kill (KILLS_SEED=${s
     }
   }
   expect(waiting).toBeGreaterThan(0)
-  expect(folds).toBeGreaterThan(0)
+  expect(checkpoints).toBeGreaterThan(0)
 })

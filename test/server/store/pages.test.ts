@@ -23,10 +23,10 @@ test('a page is whole though the log is folded between its queries', async () =>
   await writer.run('CHECKPOINT')
   await writer.run(`DELETE FROM session WHERE seq <= ${DELETED}`)
   const { run } = DuckDBConnection.prototype
-  let folds = 0
+  let checkpoints = 0
   const spy = vi.spyOn(DuckDBConnection.prototype, 'run')
   spy.mockImplementation(async function (this: DuckDBConnection, ...given) {
-    if (this === reader && given[0].includes('t.start_us IN') && folds++ === 0)
+    if (this === reader && given[0].includes('t.start_us IN') && checkpoints++ === 0)
       await run.call(writer, 'CHECKPOINT')
     return run.apply(this, given)
   })
@@ -37,7 +37,7 @@ test('a page is whole though the log is folded between its queries', async () =>
     const { rows, next } = await page(reader, 'acme', request, store.nowUs)
     const ids = Array.from({ length: LIMIT }, (_, i) => session(DELETED + i + 1).sessionId)
     expect(rows.map((row) => row.sessionId)).toEqual(ids)
-    expect([folds, next?.sessionId]).toEqual([1, ids.at(-1)])
+    expect([checkpoints, next?.sessionId]).toEqual([1, ids.at(-1)])
   } finally {
     spy.mockRestore()
     await database.close()

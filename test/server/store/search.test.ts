@@ -1,4 +1,4 @@
-/** `q`: a name is found by itself, however it folds, and an endpoint while it is being typed. */
+/** `q`: a name is found by itself, however it checkpoints, and an endpoint while it is being typed. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { batch, session } from '../../support/batches.js'
 import { ALWAYS, TestStore } from '../../support/store.js'

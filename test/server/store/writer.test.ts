@@ -62,10 +62,10 @@ test('roll-ups that follow one another do not keep the log from being folded', a
   let number = 0
   // Another batch waits whenever a group is committed.
   const sender = async () => {
-    while (number < 400 && writer.stats.folds < 2) await submit(++number)
+    while (number < 400 && writer.stats.checkpoints < 2) await submit(++number)
   }
   await Promise.all(Array.from({ length: 8 }, sender))
-  expect(writer.stats.folds).toBeGreaterThanOrEqual(2)
+  expect(writer.stats.checkpoints).toBeGreaterThanOrEqual(2)
 })
 
 test('sums that could not be made for long are made a part at a time', async () => {

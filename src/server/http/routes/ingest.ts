@@ -128,17 +128,12 @@ async function takeBatch(
     metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
     return { batch, stored: 0, refused: [], repeated: false, notice: RETENTION_OFF }
   }
-  const given = off ? [] : body.sessions
+  const rows = off ? [] : body.sessions
   const place = { orgId, siteId, meterId }
   const believedMs = trustedClock.nowMs()
   // A clock that is behind must refuse nothing as of the future, and one that is ahead nothing as too old.
   const newestUs = Math.max(clockMs(), believedMs) * 1e3
-  const { sessions, refused } = checkAll(
-    given,
-    place,
-    newestUs,
-    oldestUs(retentionDays, believedMs),
-  )
+  const { sessions, refused } = checkAll(rows, place, newestUs, oldestUs(retentionDays, believedMs))
   const gaps = off ? [...body.gaps, notStored(body)] : body.gaps
   const request: WriteRequest = {
     orgId,
@@ -182,14 +177,14 @@ function notStored({ sessions, report }: z.output<typeof batchSchema>) {
 }
 
 function checkAll(
-  given: readonly unknown[],
+  rows: readonly unknown[],
   place: Place,
   nowUs: number,
   oldest: number,
 ): { sessions: StoredSession[]; refused: RefusedSession[] } {
   const sessions: StoredSession[] = []
   const refused: RefusedSession[] = []
-  for (const [index, one] of given.entries()) {
+  for (const [index, one] of rows.entries()) {
     const result = checkSession(one, place, nowUs, oldest)
     if (typeof result !== 'string') sessions.push(result)
     else refused.push({ index, sessionId: idOf(one), reason: reasonFor(result, refused.length) })

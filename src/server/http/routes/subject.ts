@@ -54,8 +54,8 @@ export function subjectRoutes(context: ServerContext): Route[] {
   return [exportRoute(context), eraseRoute(context)]
 }
 
-function subjectOf(given: { userId?: string | undefined; clientId?: number | undefined }): Subject {
-  return given.userId === undefined ? { clientId: given.clientId! } : { userId: given.userId }
+function subjectOf(input: { userId?: string | undefined; clientId?: number | undefined }): Subject {
+  return input.userId === undefined ? { clientId: input.clientId! } : { userId: input.userId }
 }
 
 function filterOf(subject: Subject): LogFilter {

@@ -5,7 +5,7 @@
  * and a few read; a reader sees the state of its start (MVCC) and never waits for the writer.
  *
  * `COMMIT` returns after the write-ahead log is fsync'd; a crash loses nothing committed, and the log is replayed at
- * the next open. When it is folded into the file (checkpoint), the writer says.
+ * the next open. The writer decides when to checkpoint.
  */
 
 import { statfsSync, statSync } from 'node:fs'
@@ -54,7 +54,7 @@ export class Database {
   /** In SQL: getvariable('silence_us'). */
   readonly #silenceUs: number
   readonly #idle: DuckDBConnection[] = []
-  readonly #turns = new FairQueue({
+  readonly #connectionsWaitedFor = new FairQueue({
     total: READERS,
     orgWaiting: ORG_WAITING_MAX,
     waiting: WAITING_MAX,
@@ -184,7 +184,7 @@ export class Database {
 
   /** @throws AppError STORE_BUSY */
   async #borrow(orgId: string, signal?: AbortSignal): Promise<DuckDBConnection> {
-    const turn = this.#turns.take(orgId, signal)
+    const turn = this.#connectionsWaitedFor.take(orgId, signal)
     if (turn === undefined) {
       throw new AppError('STORE_BUSY', 'too many queries of this organisation are waiting', {
         hint: 'Try again in a few seconds.',
@@ -199,7 +199,7 @@ export class Database {
   #giveBack(orgId: string, connection: DuckDBConnection): void {
     this.#lent.delete(connection)
     this.#idle.push(connection)
-    this.#turns.release(orgId)
+    this.#connectionsWaitedFor.release(orgId)
   }
 
   fileBytes(): number {
@@ -292,7 +292,7 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       memory_limit: `${Math.floor(options.memoryBytes / MiB)}MiB`,
       threads: String(options.threads),
       temp_directory: join(options.directory, 'tmp'),
-      // Never by itself: see log-fold.ts.
+      // Never by itself: see checkpointer.ts.
       checkpoint_threshold: '1TiB',
       // Of a new file. A page of few rows from all over the table reads a block a column and row group: DuckDB's
       // own 256 KiB would be four times as much, and would leave more of the file empty.

@@ -7,6 +7,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { Log } from '../../log/log.js'
+import { Mutex } from '../mutex.js'
 import type {
   Arrived,
   ArrivedCount,
@@ -39,7 +40,6 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Turns } from '../turns.js'
 import { Database, explained, literal, type Progress, secondsSince } from './database.js'
 import { ExportSlots } from './export/export-slots.js'
 import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './export/exports.js'
@@ -71,7 +71,7 @@ export interface DuckStoreOptions {
   readonly silenceUs?: number
   /** Arrived sessions after which sums by the hour are brought up to date. */
   readonly rollRows?: number
-  /** Of the write-ahead log, beyond which it is folded into the file; 64 MiB. */
+  /** Size of the write-ahead log beyond which it is checkpointed; default 64 MiB. */
   readonly walBytes?: number
   /** Rows that an export reads at once; else SLICE_ROWS, or CSV_SLICE_ROWS. */
   readonly sliceRows?: number
@@ -107,7 +107,7 @@ export class DuckStore implements Store {
   readonly #clockUs: () => number
   readonly #exports: ExportSlots
   readonly #sliceRows: number | undefined
-  readonly #backups = new Turns()
+  readonly #backups = new Mutex()
 
   private constructor(
     database: Database,
@@ -117,7 +117,7 @@ export class DuckStore implements Store {
   ) {
     this.#database = database
     this.#writer = writer
-    this.#retention = new Retention(connections.retention, writer.turns)
+    this.#retention = new Retention(connections.retention, writer.mutex)
     this.#erasure = new Erasure(connections.retention, (work) => writer.betweenGroups(work))
     this.#catalogs = connections.catalogs
     this.#directory = options.directory
@@ -255,10 +255,10 @@ export class DuckStore implements Store {
   ): AsyncGenerator<readonly LogRow[]> {
     const slot = await this.#exports.take(orgId, 1, cancel)
     try {
-      const [lane] = slot.lanes
-      const asked = await this.#asked(lane!, orgId, filter, sort)
+      const [connection] = slot.connections
+      const asked = await this.#asked(connection!, orgId, filter, sort)
       const sliceRows = this.#sliceRows ?? SLICE_ROWS
-      yield* exportRows(lane!, { ...asked, sliceRows, alone: slot.alone })
+      yield* exportRows(connection!, { ...asked, sliceRows, alone: slot.alone })
     } catch (error) {
       throw explained(error)
     } finally {
@@ -274,10 +274,10 @@ export class DuckStore implements Store {
   ): AsyncGenerator<CsvPiece> {
     const slot = await this.#exports.take(orgId, CSV_LANES, options)
     try {
-      const asked = await this.#asked(slot.lanes[0]!, orgId, filter, sort)
+      const asked = await this.#asked(slot.connections[0]!, orgId, filter, sort)
       const sliceRows = this.#sliceRows ?? CSV_SLICE_ROWS
       const { columns } = options
-      yield* exportCsv(slot.lanes, { ...asked, sliceRows, alone: slot.alone, columns })
+      yield* exportCsv(slot.connections, { ...asked, sliceRows, alone: slot.alone, columns })
     } catch (error) {
       throw explained(error)
     } finally {
@@ -285,8 +285,8 @@ export class DuckStore implements Store {
     }
   }
 
-  async #asked(lane: DuckDBConnection, orgId: string, filter: LogFilter, sort: Sort) {
-    const whole = await withTextIds(lane, orgId, filter)
+  async #asked(connection: DuckDBConnection, orgId: string, filter: LogFilter, sort: Sort) {
+    const whole = await withTextIds(connection, orgId, filter)
     return { orgId, filter: whole, sort, nowUs: this.#clockUs() }
   }
 
@@ -302,10 +302,10 @@ export class DuckStore implements Store {
     try {
       directory = mkdtempSync(join(this.#directory, EXPORT_DIRECTORY))
       const file = join(directory, 'sessions.parquet')
-      const [lane] = slot.lanes
+      const [connection] = slot.connections
       await slot.alone(async () => {
-        const { text, values } = exportQuery(await this.#asked(lane!, orgId, filter, sort))
-        await lane!.run(
+        const { text, values } = exportQuery(await this.#asked(connection!, orgId, filter, sort))
+        await connection!.run(
           `COPY (${parquetQuery(text, options.columns)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
           values,
         )
@@ -372,7 +372,7 @@ export class DuckStore implements Store {
     catalog: Catalog,
     ifMatch?: readonly string[],
   ): Promise<CatalogVersion | null> {
-    return this.#writer.turns.run(() =>
+    return this.#writer.mutex.run(() =>
       writeCatalog(this.#catalogs, orgId, catalog, this.#clockUs(), ifMatch),
     )
   }
@@ -467,7 +467,7 @@ export class DuckStore implements Store {
       ).getRows()[0]![0] as string
       await connection.run(`ATTACH ${literal(file)} AS backup_copy`)
       await connection.run(`COPY FROM DATABASE "${name.replaceAll('"', '""')}" TO backup_copy`)
-      // Folds the copy's log into it, and fails when it cannot: no .wal is left beside.
+      // Checkpoints the copy, and fails when it cannot, so that no .wal is left beside it.
       await connection.run('DETACH backup_copy')
     } catch (error) {
       // All connections have it, and the next backup could not have its name.
@@ -496,7 +496,7 @@ export class DuckStore implements Store {
   async close(): Promise<void> {
     await this.#writer.close()
     // Whatever else is writing.
-    await this.#writer.turns.run(() => Promise.resolve())
+    await this.#writer.mutex.run(() => Promise.resolve())
     await this.#database.close()
   }
 }

@@ -5,15 +5,15 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
 import { mayTake } from '../../fair-queue.js'
+import { Mutex } from '../../mutex.js'
 import type { Behind, Cancel } from '../../store.js'
-import { Turns } from '../../turns.js'
 import { type Database, INTERRUPT_EVERY_MS } from '../database.js'
 
 /** Each may hold some tens of MiB. One organisation alone has half of them (fair-queue.ts). */
 export const EXPORTS_MAX = 8
 
 export interface ExportSlot {
-  readonly lanes: readonly DuckDBConnection[]
+  readonly connections: readonly DuckDBConnection[]
   /** Runs what puts all of an answer in order, when no other export does. */
   alone<T>(work: () => Promise<T>): Promise<T>
   /** No query comes any more; the slot stays taken. */
@@ -27,7 +27,7 @@ export class ExportSlots {
   readonly #applied: () => Promise<Behind | null>
   readonly #running = new Map<string, number>()
   /** Each order of millions of rows takes what memory there is: of four at once, two failed. */
-  readonly #ordering = new Turns()
+  readonly #ordering = new Mutex()
 
   /** @param applied resolves when what was acknowledged before can be read */
   constructor(database: Database, applied: () => Promise<Behind | null>) {
@@ -46,27 +46,31 @@ export class ExportSlots {
   }
 
   /** @throws AppError STORE_BUSY, STORE_CLOSING */
-  async take(orgId: string, laneCount: number, cancel: Cancel | undefined): Promise<ExportSlot> {
+  async take(
+    orgId: string,
+    connectionCount: number,
+    cancel: Cancel | undefined,
+  ): Promise<ExportSlot> {
     this.#count(orgId)
-    const lanes: DuckDBConnection[] = []
+    const connections: DuckDBConnection[] = []
     const release = () => {
-      for (const lane of lanes.splice(0)) this.#database.release(lane)
+      for (const connection of connections.splice(0)) this.#database.release(connection)
     }
     try {
       const behind = await this.#applied()
       if (behind !== null) cancel?.late?.(behind)
-      while (lanes.length < laneCount) lanes.push(await this.#database.lend())
+      while (connections.length < connectionCount) connections.push(await this.#database.lend())
       cancel?.signal?.throwIfAborted()
-      await this.#database.countExport(1, lanes[0]!)
+      await this.#database.countExport(1, connections[0]!)
     } catch (error) {
       release()
       this.#uncount(orgId)
       throw error
     }
-    const stopInterrupting = interruptWhenAborted(cancel?.signal, lanes)
+    const stopInterrupting = interruptWhenAborted(cancel?.signal, connections)
     const endQueries = async () => {
       stopInterrupting()
-      if (lanes.length > 0) await this.#database.countExport(-1, lanes[0]!)
+      if (connections.length > 0) await this.#database.countExport(-1, connections[0]!)
       release()
     }
     const end = async () => {
@@ -74,7 +78,7 @@ export class ExportSlots {
       this.#uncount(orgId)
     }
     const alone = <T>(work: () => Promise<T>) => this.#ordering.run(work, cancel?.signal, orgId)
-    return { lanes, alone, endQueries, end }
+    return { connections, alone, endQueries, end }
   }
 
   #count(orgId: string): void {
@@ -98,11 +102,11 @@ export class ExportSlots {
 /** Again and again: an interruption between two queries is lost. @returns ends it */
 function interruptWhenAborted(
   signal: AbortSignal | undefined,
-  lanes: readonly DuckDBConnection[],
+  connections: readonly DuckDBConnection[],
 ): () => void {
   let timer: NodeJS.Timeout | undefined
   const interrupt = () => {
-    for (const lane of lanes) lane.interrupt()
+    for (const connection of connections) connection.interrupt()
   }
   const begin = () => {
     interrupt()

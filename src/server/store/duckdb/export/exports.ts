@@ -20,7 +20,7 @@ import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
 
 export const SLICE_ROWS = 50_000
-/** Two lanes of them sort in the smallest --store-memory; 350 B a row are held until they are written. */
+/** Two connections sort so many rows in the smallest --store-memory; 350 B a row are held until they are written. */
 export const CSV_SLICE_ROWS = 20_000
 /** A unit of time may have so many slices' rows before a finer one is asked for. */
 const FULL = 2
@@ -92,13 +92,13 @@ function cutTo(asked: Asked, { fromUs, toUs }: Slice): Asked {
 }
 
 /**
- * As CSV. @param lanes connections: by time, each reads a slice while the one before is written and sent
+ * As CSV. @param connections connections: by time, each reads a slice while the one before is written and sent
  */
 export async function* exportCsv(
-  lanes: readonly DuckDBConnection[],
+  connections: readonly DuckDBConnection[],
   asked: Asked,
 ): AsyncGenerator<CsvPiece> {
-  const first = lanes[0]!
+  const first = connections[0]!
   await checkLayout(first)
   const names = await readNames(first, asked.orgId)
   const lines = new CsvLines(asked.orgId, names, asked.columns)
@@ -106,13 +106,13 @@ export async function* exportCsv(
     yield* csvByOrder(first, lines, asked)
     return
   }
-  const read = (lane: DuckDBConnection, slice: Slice) => {
+  const read = (connection: DuckDBConnection, slice: Slice) => {
     const { plain, values } = plainQuery(cutTo(asked, slice))
-    return chunksOf(lane, csvQuery(plain, asked.sort), values)
+    return chunksOf(connection, csvQuery(plain, asked.sort), values)
   }
   for await (const group of timeSlices(first, asked)) {
     if (group[0]!.full) yield* csvByOrder(first, lines, cutTo(asked, group[0]!))
-    else for await (const chunks of ahead(lanes, group, read)) yield* csvPieces(lines, chunks)
+    else for await (const chunks of ahead(connections, group, read)) yield* csvPieces(lines, chunks)
   }
 }
 
@@ -148,17 +148,17 @@ async function chunksOf(
   return (await connection.stream(query, [...values])).fetchAllChunks()
 }
 
-/** In order; each lane is at work on one while the caller has the one before. */
+/** In order; each connection is at work on one while the caller has the one before. */
 async function* ahead<Item, Read>(
-  lanes: readonly DuckDBConnection[],
+  connections: readonly DuckDBConnection[],
   items: readonly Item[],
-  read: (lane: DuckDBConnection, item: Item) => Promise<Read>,
+  read: (connection: DuckDBConnection, item: Item) => Promise<Read>,
 ): AsyncGenerator<Read> {
   const running: Promise<Read>[] = []
   let started = 0
   const fill = () => {
-    while (running.length < lanes.length && started < items.length) {
-      const next = read(lanes[started % lanes.length]!, items[started]!)
+    while (running.length < connections.length && started < items.length) {
+      const next = read(connections[started % connections.length]!, items[started]!)
       started++
       // It is awaited in its turn; until then a failure has nobody to tell.
       next.catch(() => undefined)
@@ -172,7 +172,7 @@ async function* ahead<Item, Read>(
       yield result
     }
   } finally {
-    for (const lane of lanes) lane.interrupt()
+    for (const connection of connections) connection.interrupt()
     await Promise.allSettled(running)
   }
 }

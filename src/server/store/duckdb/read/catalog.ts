@@ -103,18 +103,18 @@ async function writeNames(
   const unique = [...new Map(rows.map((r) => [r.id, r])).values()]
   const values: DuckDBValue[] = [orgId, JSON.stringify(unique)]
   const user = table === 'catalog_user'
-  const given = `(SELECT unnest(from_json($2, '[{"id": "${idType}", "name": "VARCHAR", "email": "VARCHAR"}]'), recursive := true))`
+  const incoming = `(SELECT unnest(from_json($2, '[{"id": "${idType}", "name": "VARCHAR", "email": "VARCHAR"}]'), recursive := true))`
   await connection.run(
     `UPDATE ${table} SET deleted_us = ${int(nowUs)}
-     WHERE org_id = $1 AND deleted_us IS NULL AND id NOT IN (SELECT id FROM ${given})`,
+     WHERE org_id = $1 AND deleted_us IS NULL AND id NOT IN (SELECT id FROM ${incoming})`,
     values,
   )
   await connection.run(
-    `DELETE FROM ${table} WHERE org_id = $1 AND id IN (SELECT id FROM ${given})`,
+    `DELETE FROM ${table} WHERE org_id = $1 AND id IN (SELECT id FROM ${incoming})`,
     values,
   )
   await connection.run(
-    `INSERT INTO ${table} SELECT $1, id, name, ${user ? 'email, ' : ''}NULL FROM ${given}`,
+    `INSERT INTO ${table} SELECT $1, id, name, ${user ? 'email, ' : ''}NULL FROM ${incoming}`,
     values,
   )
 }

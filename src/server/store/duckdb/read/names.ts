@@ -8,7 +8,7 @@ import { rowsOf } from '../database.js'
  * a join each over all rows, even when no name matches.
  *
  * Case and Unicode form are folded by the database alone (folded() of schema.ts), the text like the names: what
- * JavaScript folds differently (ΓΙΩΡΓΟΣ, İ) would not find itself.
+ * JavaScript checkpoints differently (ΓΙΩΡΓΟΣ, İ) would not find itself.
  */
 export async function withTextIds(
   connection: DuckDBConnection,

@@ -87,7 +87,7 @@ export async function page(
 
 /**
  * Which rows a page has; one more than it shows, if there is one. By what makes a session unique: a row number would be
- * another one when the log is folded between two queries, in one snapshot, too.
+ * another one when a checkpoint runs between two queries, in one snapshot, too.
  */
 async function pageKeys(
   connection: DuckDBConnection,

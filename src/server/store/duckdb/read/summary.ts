@@ -176,7 +176,7 @@ interface Moment {
   readonly rolled: number
 }
 
-/** Rows (id, slot, sums), the groups beyond the top ones folded into one with other = true. */
+/** Rows (id, slot, sums), the groups beyond the top ones summed in one row with other = true. */
 async function grouped(
   connection: DuckDBConnection,
   orgId: string,

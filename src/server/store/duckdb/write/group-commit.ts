@@ -123,7 +123,7 @@ export class GroupCommit {
         freshness: this.#freshness,
       })
       const plan = new Plan(pages)
-      for (const given of admitted.batches) plan.add(given, runStartedUs(given))
+      for (const siteBatch of admitted.batches) plan.add(siteBatch, runStartedUs(siteBatch))
       const arrival = this.#rollup.nextArrival()
       const applied = await this.#apply(plan, arrival)
       const conflicts = [...admitted.conflicts, ...conflictsOf(plan, group)]
@@ -180,16 +180,19 @@ export class GroupCommit {
    * Goes on after a batch that the database refuses, whatever is in it: its number is booked, and its sessions are a loss
    * that the log shows. When it is the report that cannot be written, it stays as it was.
    */
-  async skip(given: SiteBatch, position: LogPosition): Promise<void> {
-    const quiet = { ...given, batch: given.batch && this.#withoutReport(given, given.batch) }
-    await this.#skip(given, position).catch(() => this.#skip(quiet, position))
+  async skip(siteBatch: SiteBatch, position: LogPosition): Promise<void> {
+    const quiet = {
+      ...siteBatch,
+      batch: siteBatch.batch && this.#withoutReport(siteBatch, siteBatch.batch),
+    }
+    await this.#skip(siteBatch, position).catch(() => this.#skip(quiet, position))
   }
 
-  async #skip(given: SiteBatch, position: LogPosition): Promise<void> {
-    const { orgId, siteId, batch, sessions, receivedUs } = given
+  async #skip(siteBatch: SiteBatch, position: LogPosition): Promise<void> {
+    const { orgId, siteId, batch, sessions, receivedUs } = siteBatch
     if (this.#isStale) await this.reload()
     try {
-      const { fresh, statements } = this.#book([given])
+      const { fresh, statements } = this.#book([siteBatch])
       const meterId = batch?.meterId ?? sessions[0]?.meterId ?? ''
       if (fresh.length > 0)
         statements.push(
@@ -260,7 +263,8 @@ export class GroupCommit {
   #book(group: readonly SiteBatch[]): { fresh: SiteBatch[]; statements: string[] } {
     const changed: SavedMeter = new Map()
     const fresh = group.filter(
-      (given) => given.batch === null || this.#take(given, given.batch, changed) === 'fresh',
+      (siteBatch) =>
+        siteBatch.batch === null || this.#take(siteBatch, siteBatch.batch, changed) === 'fresh',
     )
     return { fresh, statements: this.#meters.takeStatements(changed) }
   }

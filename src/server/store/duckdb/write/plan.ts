@@ -1,5 +1,5 @@
 /**
- * What becomes of each record of a group, decided by two bits of its id (known-ids.ts):
+ * Decides what each record of a group does, by two bits of its id (known-ids.ts):
  *
  *   record   ended?  open?
  *   ended    no      no      append to session                                       (nearly all)
@@ -109,14 +109,14 @@ export class Plan {
     return Float64Array.from(sessions, (s) => this.#runs.get(s)!)
   }
 
-  add(given: SiteSessions, runStartedUs: number): void {
-    const { ended, sessions } = given
+  add(siteSessions: SiteSessions, runStartedUs: number): void {
+    const { ended, sessions } = siteSessions
     if (ended === undefined) {
-      this.#addInOrder(given, sessions.toSorted(byStart), runStartedUs)
+      this.#addInOrder(siteSessions, sessions.toSorted(byStart), runStartedUs)
     } else {
       this.#made.push({ rows: ended, from: this.#sessions.length })
-      this.#addInOrder(given, ended.sessions, runStartedUs)
-      this.#addInOrder(given, sessions.filter(isOpen), runStartedUs)
+      this.#addInOrder(siteSessions, ended.sessions, runStartedUs)
+      this.#addInOrder(siteSessions, sessions.filter(isOpen), runStartedUs)
     }
   }
 

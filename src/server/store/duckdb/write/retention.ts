@@ -3,11 +3,11 @@
  *
  * Each slice first adds its totals to usage_month, takes them from rollup_hour, and then deletes, in one
  * transaction: usage and summaries are exact at every moment. The writer is never blocked: it appends to the same table
- * under MVCC; a slice is short, since folding the log waits for its turn. Deleted row groups are reused by later rows; the file does not grow.
+ * under MVCC; a slice is short, because a checkpoint waits until it ends. Deleted row groups are reused by later rows; the file does not grow.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { TIME_US_MAX } from '../../../../session/bounds.js'
-import type { Turns } from '../../turns.js'
+import type { Mutex } from '../../mutex.js'
 import { int, rowsOf } from '../database.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { compactRollup, rolledUpTo, unrollSql } from './rollup.js'
@@ -33,19 +33,19 @@ export const KEPT_BY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, t.client_id,
 
 export class Retention {
   readonly #connection: DuckDBConnection
-  readonly #turns: Turns
+  readonly #mutex: Mutex
   #compactedRows = ROLLUP_ROWS_MIN
 
-  constructor(connection: DuckDBConnection, turns: Turns) {
+  constructor(connection: DuckDBConnection, mutex: Mutex) {
     this.#connection = connection
-    this.#turns = turns
+    this.#mutex = mutex
   }
 
   async expire(orgId: string, beforeUs: number): Promise<number> {
     let deleted = 0
     for (const table of ['session', 'session_open']) {
       for (;;) {
-        const slice = await this.#turns.run(() => this.#slice(table, orgId, beforeUs))
+        const slice = await this.#mutex.run(() => this.#slice(table, orgId, beforeUs))
         deleted += slice
         if (slice === 0) break
       }
@@ -87,7 +87,7 @@ export class Retention {
 
   /** One row a month and combination again, after many slices. */
   compactUsage(): Promise<void> {
-    return this.#turns.run(() => this.#compactUsage())
+    return this.#mutex.run(() => this.#compactUsage())
   }
 
   async #compactUsage(): Promise<void> {
@@ -113,7 +113,7 @@ export class Retention {
   }
 
   async compactRollupNow(): Promise<void> {
-    await this.#turns.run(() => compactRollup(this.#connection))
+    await this.#mutex.run(() => compactRollup(this.#connection))
     this.#compactedRows = Math.max(ROLLUP_ROWS_MIN, await this.#rollupRows())
   }
 
@@ -124,7 +124,7 @@ export class Retention {
 
   expireUsage(beforeMonth: string, historyBeforeUs: number, lossBeforeUs: number): Promise<void> {
     const c = this.#connection
-    return this.#turns.run(async () => {
+    return this.#mutex.run(async () => {
       await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
       await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
       // What was erased or deleted is missing as long as the sessions beside it are there.

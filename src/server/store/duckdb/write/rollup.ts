@@ -10,11 +10,11 @@
  *
  * Invariant: in every snapshot, rollup_hour equals the sums over the rows of `session` with arrival <= rolled. So
  * whoever deletes such rows adds their negative sums in the same transaction (unrollSql), and nothing else may
- * happen between its look at `rolled` and its commit: Turns.
+ * happen between its read of `rolled` and its commit: Mutex.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { Mutex } from '../../mutex.js'
 import type { LogFilter, SummaryGroup } from '../../store.js'
-import { Turns } from '../../turns.js'
 import { int, rowsOf } from '../database.js'
 import { insertSums } from './sums.js'
 
@@ -179,7 +179,7 @@ interface RollupOptions {
  */
 export class Rollup {
   readonly #connection: DuckDBConnection
-  readonly #turns: Turns
+  readonly #mutex: Mutex
   readonly #rows: number
   #rolled = -1
   /** Number of the next commit. */
@@ -191,13 +191,13 @@ export class Rollup {
   #enough: number
   /** From the moment it is due. */
   #rolling: Promise<void> | null = null
-  /** For it at work, and for revisions. Taken after the turn, never before. */
-  readonly #gate = new Turns()
+  /** Held by a running roll-up and by revisions. Lock order: the mutex first, then this. */
+  readonly #gate = new Mutex()
   #failures = 0
 
-  private constructor(connection: DuckDBConnection, turns: Turns, rows: number) {
+  private constructor(connection: DuckDBConnection, mutex: Mutex, rows: number) {
     this.#connection = connection
-    this.#turns = turns
+    this.#mutex = mutex
     this.#rows = rows
     this.#enough = rows
   }
@@ -208,10 +208,10 @@ export class Rollup {
    */
   static async open(
     connection: DuckDBConnection,
-    turns: Turns,
+    mutex: Mutex,
     { rollRows: rows, arrivalsAfter = -1 }: RollupOptions,
   ): Promise<Rollup> {
-    const rollup = new Rollup(connection, turns, rows)
+    const rollup = new Rollup(connection, mutex, rows)
     rollup.#arrival = arrivalsAfter + 1
     await rollup.load()
     while (rollup.#waiting >= rows && (await rollup.#tryToRoll()));
@@ -268,9 +268,9 @@ export class Rollup {
    * @param ended it may be due again, for what was committed meanwhile
    */
   rollWhenDue(ended: () => void): void {
-    const enough = this.#turns.busy ? 4 * this.#enough : this.#enough
+    const enough = this.#mutex.busy ? 4 * this.#enough : this.#enough
     if (this.#rolling !== null || this.#waiting < enough) return
-    this.#rolling = this.#turns
+    this.#rolling = this.#mutex
       .run(() => this.#gate.run(async () => void (await this.#tryToRoll())))
       .finally(() => {
         this.#rolling = null

@@ -4,14 +4,14 @@
  *   submit -> log (append, one sync for all that wait) -> receipt
  *              \-> applier: groups, in the order of the log -> one transaction with the position (group-commit.ts)
  *
- * Between two groups come the chores, which need the connection for up to half a second: the write-ahead log is folded
- * into the file (log-fold.ts), interrupted sessions are closed. Receipts do not wait for that; whoever reads the store
+ * Between two groups come the chores, which need the connection for up to half a second: the write-ahead log is
+ * checkpointed (checkpointer.ts), interrupted sessions are closed. Receipts do not wait for that; whoever reads the store
  * waits until what was acknowledged before is in it (applied()). Sums by the hour are made beside all that (rollup.ts).
  *
  * A batch that the database refuses, though it takes others, is skipped, counted, and a loss in the log that users see.
  * While the database takes nothing (a full disk), the applier tries again each RETRY_MS and with each read.
  *
- * A read waits for what was acknowledged before it began, and for nothing later: groups are short, and folding, which
+ * A read waits for what was acknowledged before it began, and for nothing later: groups are short, and a checkpoint, which
  * may take longer than many groups, waits while somebody reads, unless it is overdue.
  *
  * Limits: GROUP_SESSIONS_MAX in one transaction; MEMORY_SESSIONS_MAX that wait in memory (the others are read back from
@@ -21,14 +21,14 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
 import { AppError, messageOf } from '../../../../base/errors.js'
 import type { Log, Place } from '../../../log/log.js'
+import { Mutex } from '../../mutex.js'
 import type { Behind, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
-import { Turns } from '../../turns.js'
 import type { Database, Progress } from '../database.js'
 import { Arrivals, identityOf } from './arrivals.js'
+import { Checkpointer } from './checkpointer.js'
 import { entryOf, type ReadLogged, readEntry } from './entries.js'
 import { GroupCommit, type SiteBatch } from './group-commit.js'
 import type { Booking } from './lives.js'
-import { LogFold } from './log-fold.js'
 import { endedRows } from './plan.js'
 import { Rollup } from './rollup.js'
 import { WaitingReads } from './waiting-reads.js'
@@ -58,7 +58,7 @@ export interface WriterOptions {
   readonly rollRows: number
   /** Of commits, the number that readers have passed already. */
   readonly arrivalsAfter?: number | undefined
-  /** Of the write-ahead log, beyond which it is folded into the file. */
+  /** Size of the write-ahead log beyond which it is checkpointed. */
   readonly walBytes: number
   /** A read waits for what is not applied so long, and is then answered from what is; 10 s. */
   readonly readWaitMs?: number | undefined
@@ -76,14 +76,14 @@ interface Waiting {
   /** 0: of an earlier process, not known. */
   readonly sessions: number
   /** Null: to be read from the log. */
-  readonly given: SiteBatch | null
+  readonly siteBatch: SiteBatch | null
 }
 
 interface Parts {
   readonly groups: GroupCommit
   readonly rollup: Rollup
-  readonly fold: LogFold
-  readonly turns: Turns
+  readonly checkpointer: Checkpointer
+  readonly mutex: Mutex
 }
 
 /** Failures that are not those of what is written: it is tried again. */
@@ -95,9 +95,9 @@ export class Writer {
   readonly #log: Log
   readonly #groups: GroupCommit
   readonly #rollup: Rollup
-  readonly #fold: LogFold
-  /** For what deletes, sums up or folds, and for catalogs; appending needs none. */
-  readonly turns: Turns
+  readonly #checkpointer: Checkpointer
+  /** For what deletes, sums up or checkpoints, and for catalogs; appending needs none. */
+  readonly mutex: Mutex
   /** In the order of the log. */
   readonly #waiting: Waiting[] = []
   readonly #arrivals = new Arrivals()
@@ -107,11 +107,11 @@ export class Writer {
   #sessionsBehind = 0
   #refusedBatches = 0
   #saidConflictsUs = Number.NEGATIVE_INFINITY
-  /** Chores asked for by others; folding is due by itself. */
+  /** Chores that others asked for; checkpoints are due by themselves. */
   readonly #asked: (() => Promise<void>)[] = []
   #running: Promise<void> | null = null
   /** From the moment it is due. */
-  #folding: Promise<void> | null = null
+  #checkpointing: Promise<void> | null = null
   /** The database took nothing when it was tried last. */
   #stuck = false
   #retry: NodeJS.Timeout | undefined
@@ -122,18 +122,18 @@ export class Writer {
     this.#log = options.log
     this.#groups = parts.groups
     this.#rollup = parts.rollup
-    this.#fold = parts.fold
-    this.turns = parts.turns
+    this.#checkpointer = parts.checkpointer
+    this.mutex = parts.mutex
   }
 
   /** Begins to apply what the log holds and the database does not. */
   static async open(database: Database, options: WriterOptions): Promise<Writer> {
     const connection = await database.connect()
-    const turns = new Turns()
-    const rollup = await Rollup.open(await database.connect(), turns, options)
+    const mutex = new Mutex()
+    const rollup = await Rollup.open(await database.connect(), mutex, options)
     const groups = await GroupCommit.open(connection, rollup)
-    const fold = new LogFold(database, connection, options.walBytes)
-    const writer = new Writer(options, { groups, rollup, fold, turns })
+    const checkpointer = new Checkpointer(database, connection, options.walBytes)
+    const writer = new Writer(options, { groups, rollup, checkpointer, mutex })
     await writer.#goOn()
     return writer
   }
@@ -152,7 +152,7 @@ export class Writer {
       lateReads: this.#reads.late,
       refusedBatches: this.#refusedBatches,
       ...this.#groups.counts,
-      ...this.#fold.counts,
+      ...this.#checkpointer.counts,
       failedRollups: this.#rollup.failures,
     }
   }
@@ -163,52 +163,58 @@ export class Writer {
     body?: WriteRequest['body'],
   ): Promise<WriteReceipt> {
     const receivedUs = this.#options.clockUs()
-    const given = { orgId, siteId, batch: batch && withoutSessions(batch), sessions, receivedUs }
+    const siteBatch = {
+      orgId,
+      siteId,
+      batch: batch && withoutSessions(batch),
+      sessions,
+      receivedUs,
+    }
     const identity = batch === null ? null : identityOf(orgId, siteId, batch, batch.batch)
-    const fate = this.#arrivals.fateOf(identity, given.batch) ?? this.#groups.fateOf(given)
-    const twoLives = this.#groups.isOneOfTwoLives(given, this.#arrivals.runsOf(given))
-    if (fate === 'fresh') await this.#arrive(given, identity, body)
+    const fate = this.#arrivals.fateOf(identity, siteBatch.batch) ?? this.#groups.fateOf(siteBatch)
+    const twoLives = this.#groups.isOneOfTwoLives(siteBatch, this.#arrivals.runsOf(siteBatch))
+    if (fate === 'fresh') await this.#arrive(siteBatch, identity, body)
     else await this.#arrivals.durable(identity)
-    return receiptOf(given, fate, twoLives)
+    return receiptOf(siteBatch, fate, twoLives)
   }
 
   async #arrive(
-    given: SiteBatch,
+    siteBatch: SiteBatch,
     identity: string | null,
     body: WriteRequest['body'],
   ): Promise<void> {
     const { behindSessions = BEHIND_SESSIONS_MAX } = this.#options
     // One is always taken, however large.
     const isBehind =
-      this.#sessionsBehind > 0 && this.#sessionsBehind + given.sessions.length > behindSessions
+      this.#sessionsBehind > 0 && this.#sessionsBehind + siteBatch.sessions.length > behindSessions
     if (isBehind || this.#waiting.length >= BEHIND_BATCHES_MAX)
       throw new AppError('STORE_BUSY', 'the database is too far behind the log', {
         hint: 'Send the batch again in a few seconds.',
       })
-    this.#sessionsBehind += given.sessions.length
-    const durable = this.#log.append(entryOf(given, body))
-    if (identity !== null && given.batch !== null) {
-      this.#arrivals.add(identity, { crc: given.batch.crc, durable })
-      this.#arrivals.noteRun(given, given.batch)
+    this.#sessionsBehind += siteBatch.sessions.length
+    const durable = this.#log.append(entryOf(siteBatch, body))
+    if (identity !== null && siteBatch.batch !== null) {
+      this.#arrivals.add(identity, { crc: siteBatch.batch.crc, durable })
+      this.#arrivals.noteRun(siteBatch, siteBatch.batch)
     }
     try {
-      this.#wait(await durable, identity, given)
+      this.#wait(await durable, identity, siteBatch)
     } catch (error) {
-      this.#sessionsBehind -= given.sessions.length
+      this.#sessionsBehind -= siteBatch.sessions.length
       this.#arrivals.delete(identity)
       throw error
     }
   }
 
-  #wait(place: Place, identity: string | null, given: SiteBatch): void {
-    const { sessions } = given
+  #wait(place: Place, identity: string | null, siteBatch: SiteBatch): void {
+    const { sessions } = siteBatch
     const fits =
       this.#sessionsInMemory === 0 ||
       this.#sessionsInMemory + sessions.length <= MEMORY_SESSIONS_MAX
     if (fits) this.#sessionsInMemory += sessions.length
     const ended = fits && sessions.length >= ROWS_AT_ONCE_MIN ? endedRows(sessions) : undefined
-    const kept = fits ? { ...given, ended } : null
-    this.#waiting.push({ place, identity, sessions: sessions.length, given: kept })
+    const kept = fits ? { ...siteBatch, ended } : null
+    this.#waiting.push({ place, identity, sessions: sessions.length, siteBatch: kept })
     this.#run()
   }
 
@@ -221,7 +227,7 @@ export class Writer {
     for (const { entry, ...place } of found) {
       const { orgId, siteId, meterId, spoolId, number, crc } = entry
       const identity = number === 0 ? null : identityOf(orgId, siteId, { meterId, spoolId }, number)
-      this.#waiting.push({ place, identity, sessions: 0, given: null })
+      this.#waiting.push({ place, identity, sessions: 0, siteBatch: null })
       if (identity !== null) this.#arrivals.add(identity, { crc, durable: Promise.resolve() })
     }
     if (found.length + lost > 0)
@@ -250,7 +256,7 @@ export class Writer {
         this.#asked.push(() => work().then(resolve, reject))
         this.#run()
       })
-    return this.turns.run(asked)
+    return this.mutex.run(asked)
   }
 
   /** What the database has goes from the log now, and what it does not have yet as soon as it has it. */
@@ -263,13 +269,13 @@ export class Writer {
     return this.#log.tidy()
   }
 
-  /** Waits until nothing is being written; what others write meanwhile is folded when it is much. */
+  /** Waits until nothing is being written; checkpoints when others have meanwhile written much. */
   async idle(): Promise<void> {
-    if (this.#fold.isDue) this.#run()
-    while (this.#running !== null || this.#rollup.isRolling || this.#folding !== null) {
+    if (this.#checkpointer.isDue) this.#run()
+    while (this.#running !== null || this.#rollup.isRolling || this.#checkpointing !== null) {
       await this.#running
       await this.#rollup.settled()
-      await this.#folding
+      await this.#checkpointing
     }
   }
 
@@ -313,7 +319,7 @@ export class Writer {
     do {
       if (this.#mayApply) await this.#applySome()
       this.#rollup.rollWhenDue(() => this.#run())
-      if (this.#folding === null && this.#foldIsDue) this.#startFold()
+      if (this.#checkpointing === null && this.#checkpointIsDue) this.#startCheckpoint()
       for (const chore of this.#asked.splice(0)) await chore()
     } while (
       this.#asked.length > 0 ||
@@ -324,7 +330,7 @@ export class Writer {
 
   /** The write-ahead log has a bound. */
   get #mayApply(): boolean {
-    return !this.#stuck && (this.#folding === null || !this.#fold.isOverdue)
+    return !this.#stuck && (this.#checkpointing === null || !this.#checkpointer.isOverdue)
   }
 
   async #applySome(): Promise<void> {
@@ -350,9 +356,9 @@ export class Writer {
     let sessions = 0
     // It grows while one is read.
     for (let i = 0; i < this.#waiting.length && i < GROUP_BATCHES_MAX; i++) {
-      const { given, place } = this.#waiting[i]!
+      const { siteBatch, place } = this.#waiting[i]!
       if (group.length > 0 && this.#reads.some && place.lsn > this.#reads.wantedLsn) break
-      const one = given ?? (await readEntry(this.#log, place, this.#options.readLogged))
+      const one = siteBatch ?? (await readEntry(this.#log, place, this.#options.readLogged))
       sessions += one?.sessions.length ?? 0
       if (sessions > GROUP_SESSIONS_MAX && group.length > 0) break
       group.push(one)
@@ -406,24 +412,24 @@ export class Writer {
   /** They are in the database. */
   #forget(count: number): void {
     const { lsn } = this.#position(count)
-    for (const { identity, sessions, given } of this.#waiting.splice(0, count)) {
+    for (const { identity, sessions, siteBatch } of this.#waiting.splice(0, count)) {
       this.#sessionsBehind -= sessions
       this.#arrivals.delete(identity)
-      this.#sessionsInMemory -= given?.sessions.length ?? 0
+      this.#sessionsInMemory -= siteBatch?.sessions.length ?? 0
     }
     this.#log.passed(READER, lsn)
   }
 
-  get #foldIsDue(): boolean {
+  get #checkpointIsDue(): boolean {
     // Reads wait for batches, and batches for it. Under constant load one may follow the other: not for ever.
     const canWait = this.#waiting.length > 0 && this.#reads.some
-    return canWait ? this.#fold.isOverdue : this.#fold.isDue
+    return canWait ? this.#checkpointer.isOverdue : this.#checkpointer.isDue
   }
 
   /** A failure leaves all as it was: it is tried again later. */
-  #startFold(): void {
-    this.#folding = this.betweenGroups(() => this.#fold.fold()).finally(() => {
-      this.#folding = null
+  #startCheckpoint(): void {
+    this.#checkpointing = this.betweenGroups(() => this.#checkpointer.checkpoint()).finally(() => {
+      this.#checkpointing = null
       this.#run()
     })
   }
@@ -444,7 +450,7 @@ function receiptOf({ batch, sessions }: SiteBatch, fate: Booking, twoLives: bool
 }
 
 /** A request's batch may have its sessions as they came, with those that must not be stored. */
-function withoutSessions(given: WriteRequest['batch']): WriteRequest['batch'] {
-  const { sessions: _, ...batch } = given as WriteRequest['batch'] & { sessions?: unknown }
+function withoutSessions(siteBatch: WriteRequest['batch']): WriteRequest['batch'] {
+  const { sessions: _, ...batch } = siteBatch as WriteRequest['batch'] & { sessions?: unknown }
   return batch
 }

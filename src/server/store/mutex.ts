@@ -1,14 +1,14 @@
 /**
- * Work of several callers, one after the other in the order of their coming; who leaves loses the place. Of several
- * owners none comes twice while another one waits.
+ * A fair mutex: runs one caller's work at a time, in the order of arrival. A caller that aborts loses its place. When
+ * callers of several owners wait, no owner runs twice in a row.
  */
-export class Turns {
+export class Mutex {
   readonly #waiting: { readonly owner: string; readonly begin: () => void }[] = []
-  /** Whose work runs, or ran last. */
+  /** The owner whose work runs, or ran last. */
   #owner = ''
   #busy = false
 
-  /** Somebody's work runs. */
+  /** True while work runs. */
   get busy(): boolean {
     return this.#busy
   }
@@ -17,7 +17,7 @@ export class Turns {
     return this.#waiting.length
   }
 
-  /** @param signal ends the waiting, not the work */
+  /** @param signal aborts the waiting, not the work */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal, owner = ''): Promise<T> {
     signal?.throwIfAborted()
     if (this.#busy) await this.#place(owner, signal)
@@ -27,7 +27,7 @@ export class Turns {
       return await work()
     } finally {
       const next = this.#takeNext()
-      // It stays busy for the next, which runs a moment later.
+      // Stays busy for the next caller, which runs a moment later.
       if (next === undefined) this.#busy = false
       else next.begin()
     }

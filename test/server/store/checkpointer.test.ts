@@ -1,6 +1,6 @@
 /** When the write-ahead log is folded, by its size; the database is played. */
 import { beforeEach, expect, test } from 'vitest'
-import { LogFold } from '../../../src/server/store/duckdb/write/log-fold.js'
+import { Checkpointer } from '../../../src/server/store/duckdb/write/checkpointer.js'
 
 const MiB = 2 ** 20
 const WAL_BYTES = 64 * MiB
@@ -9,7 +9,7 @@ let walBytes = 0
 let freeBytes = 0
 let leftBytes = 0
 let fails = false
-let fold: LogFold
+let fold: Checkpointer
 
 beforeEach(() => {
   walBytes = 0
@@ -23,7 +23,7 @@ beforeEach(() => {
     walBytes = leftBytes
     return Promise.resolve(undefined as never)
   }
-  fold = new LogFold(database, { run }, WAL_BYTES)
+  fold = new Checkpointer(database, { run }, WAL_BYTES)
 })
 
 test('it is due at so many bytes, and overdue at twice as many', () => {
@@ -41,8 +41,8 @@ test('it is due at so many bytes, and overdue at twice as many', () => {
 test('a fold leaves nothing that is due', async () => {
   walBytes = WAL_BYTES
   leftBytes = WAL_BYTES - 1
-  await fold.fold()
-  expect(fold.counts).toEqual({ folds: 1, failedFolds: 0 })
+  await fold.checkpoint()
+  expect(fold.counts).toEqual({ checkpoints: 1, failedCheckpoints: 0 })
   expect(fold.isDue).toBe(false)
   walBytes = WAL_BYTES
   expect(fold.isDue).toBe(true)
@@ -51,15 +51,15 @@ test('a fold leaves nothing that is due', async () => {
 test('after a failure it is due when a quarter more has come, and no sooner', async () => {
   walBytes = WAL_BYTES + 5
   fails = true
-  await fold.fold()
-  expect(fold.counts).toEqual({ folds: 0, failedFolds: 1 })
+  await fold.checkpoint()
+  expect(fold.counts).toEqual({ checkpoints: 0, failedCheckpoints: 1 })
   walBytes = WAL_BYTES + 4 + WAL_BYTES / 4
   expect(fold.isDue).toBe(false)
   walBytes++
   expect(fold.isDue).toBe(true)
   fails = false
-  await fold.fold()
-  expect(fold.counts).toEqual({ folds: 1, failedFolds: 1 })
+  await fold.checkpoint()
+  expect(fold.counts).toEqual({ checkpoints: 1, failedCheckpoints: 1 })
   // As before.
   walBytes = WAL_BYTES
   expect(fold.isDue).toBe(true)
@@ -68,10 +68,10 @@ test('after a failure it is due when a quarter more has come, and no sooner', as
 test('it needs room for half of the log and 16 MiB', async () => {
   walBytes = WAL_BYTES
   freeBytes = WAL_BYTES / 2 + 16 * MiB - 1
-  await fold.fold()
-  expect(fold.counts).toEqual({ folds: 0, failedFolds: 1 })
+  await fold.checkpoint()
+  expect(fold.counts).toEqual({ checkpoints: 0, failedCheckpoints: 1 })
   expect(walBytes).toBe(WAL_BYTES)
   freeBytes++
-  await fold.fold()
-  expect(fold.counts).toEqual({ folds: 1, failedFolds: 1 })
+  await fold.checkpoint()
+  expect(fold.counts).toEqual({ checkpoints: 1, failedCheckpoints: 1 })
 })
