@@ -68,7 +68,7 @@ struct alignas(64) FlowSlot {
   uint64_t
       timer_tick : 16;  // of the earliest timer entry of this slot, modulo 2^16; survives the flow
   uint64_t activity : 48;  // engine time of the latest packet
-  uint64_t has_timer : 1;   // a timer entry exists
+  uint64_t has_timer : 1;  // a timer entry exists
   uint64_t closed : 1;
   uint64_t reported : 1;  // closed, and its final record has gone out early
   uint64_t dirty : 1;     // a packet came since the last record

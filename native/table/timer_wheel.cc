@@ -50,7 +50,8 @@ void TimerWheel::arm(FlowTable& table, uint32_t slot, int64_t tick, int64_t now_
   tick = std::min(tick, now_tick + kWheelBuckets - 1);
   FlowSlot& s = table.slot(slot);
   const uint16_t ahead = static_cast<uint16_t>(tick - now_tick);
-  const uint16_t armed_ahead = static_cast<uint16_t>(s.timer_tick - static_cast<uint16_t>(now_tick));
+  const uint16_t armed_ahead =
+      static_cast<uint16_t>(s.timer_tick - static_cast<uint16_t>(now_tick));
   // An entry that comes no later does as well: it will find the deadline and arm again.
   if (s.has_timer && armed_ahead <= ahead) return;
   const uint64_t bound = uint64_t{kEntriesPerSlotMax} * table.slots_used();
