@@ -1,5 +1,6 @@
 /** A row of the server's log as the table shows it. */
 import type { ShownSession } from '../meter/output/table.js'
+import { isHourlySum, NOT_KEPT } from '../session/log-rule.js'
 
 /** Of the API's row, what the commands for people read. */
 export interface LogRow
@@ -25,12 +26,15 @@ export interface LogRow
 }
 
 export function shownOf(row: LogRow): ShownSession {
-  const { startTime, duration, sourceAddr } = row
+  const { startTime, duration, sourceAddr, destAddr } = row
+  const sourceIp = ipOf(sourceAddr)
+  const isSum = isHourlySum({ sourceIp, destIp: ipOf(destAddr) })
   return {
     ...row,
+    ...(isSum && { sourceAddr: NOT_KEPT, destAddr: NOT_KEPT }),
     startTimeMs: Date.parse(startTime),
     seconds: duration,
-    sourceIp: ipOf(sourceAddr),
+    sourceIp: isSum ? NOT_KEPT : sourceIp,
   }
 }
 

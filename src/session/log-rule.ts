@@ -46,6 +46,9 @@ export function bothFields(a: LogFields, b: LogFields): LogFields {
 /** The address of both ends of a sum; no packet has it at both. */
 export const NO_ADDRESS = '0.0.0.0'
 
+/** Shown in place of the addresses of a sum. */
+export const NOT_KEPT = 'not kept'
+
 /** Whether a record is the sum of an hour (`counts`), not a session. */
 export function isHourlySum({ sourceIp, destIp }: Pick<Session, 'sourceIp' | 'destIp'>): boolean {
   return sourceIp === NO_ADDRESS && destIp === NO_ADDRESS

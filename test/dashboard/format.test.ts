@@ -9,7 +9,7 @@ import {
 import { toCsv } from '../../src/dashboard/format/csv.js'
 import { addMonths, monthOf, monthSpan } from '../../src/dashboard/format/month.js'
 import { formatAgo, formatDuration, formatTicking } from '../../src/dashboard/format/time.js'
-import { flagNames } from '../../src/dashboard/format/words.js'
+import { destText, flagNames, isSum, sourceText } from '../../src/dashboard/format/words.js'
 import { outcomeOf } from '../../src/session/outcome.js'
 import { CONN_STATES, END_REASON_NAMES } from '../../src/session/session.js'
 
@@ -113,6 +113,13 @@ describe('how it ended', () => {
       null,
     ])
   })
+})
+
+test('a sum of an hour shows no addresses; a session from 0.0.0.0 does', () => {
+  const sum = { sourceAddr: '0.0.0.0', destAddr: '0.0.0.0' }
+  expect([isSum(sum), sourceText(sum), destText(sum)]).toEqual([true, 'not kept', 'not kept'])
+  const dhcp = { sourceAddr: '0.0.0.0:68', destAddr: '255.255.255.255:67' }
+  expect([isSum(dhcp), sourceText(dhcp)]).toEqual([false, '0.0.0.0:68'])
 })
 
 test('CSV: RFC 4180, formulas made text, numbers left alone', () => {

@@ -288,6 +288,9 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     await page.getByLabel('Search the catalog').fill('')
     await page.getByRole('button', { name: 'Clients 7' }).click()
     await table.getByText('chiara-laptop').waitFor()
+    const kept = table.getByRole('columnheader', { name: 'Kept' })
+    await kept.waitFor()
+    await table.getByRole('cell', { name: 'sessions' }).first().waitFor()
   })
 
   test('overview: the newest bar is in sight, and is the one under a pointer on it', async () => {

@@ -1,5 +1,7 @@
-/** Small readings of the exact fields, for the drawer. */
+/** Small readings of the exact fields, for the drawer and the table. */
+import { NO_ADDRESS, NOT_KEPT } from '../../session/log-rule.js'
 import type { DirectionBasis, UnattributedReason } from '../../session/session.js'
+import type { LogRow } from '../api/types.js'
 
 /** `SYN ACK FIN`, in the order of the header's bits. */
 const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
@@ -30,4 +32,19 @@ const UNATTRIBUTED: Readonly<Record<UnattributedReason, string>> = {
 
 export function unattributedText(reason: UnattributedReason): string {
   return UNATTRIBUTED[reason]
+}
+
+type Addresses = Pick<LogRow, 'sourceAddr' | 'destAddr'>
+
+/** The row is a sum of an hour (`log: counts` in the catalog), not a session. */
+export function isSum({ sourceAddr, destAddr }: Addresses): boolean {
+  return sourceAddr === NO_ADDRESS && destAddr === NO_ADDRESS
+}
+
+export function sourceText(row: Addresses): string {
+  return isSum(row) ? NOT_KEPT : row.sourceAddr
+}
+
+export function destText(row: Addresses): string {
+  return isSum(row) ? NOT_KEPT : row.destAddr
 }

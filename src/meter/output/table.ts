@@ -6,6 +6,7 @@
 import { localDay, localTime, zoneAt } from '../../base/local-time.js'
 import { type Column, type TableOptions, TextTable } from '../../base/text-table.js'
 import { durationSeconds, type SessionRow } from '../../session/fields.js'
+import { isHourlySum, NOT_KEPT } from '../../session/log-rule.js'
 import { outcomeOf } from '../../session/outcome.js'
 import { formatEndpoint, type Session } from '../../session/session.js'
 import { humanBytes, humanSeconds } from './human.js'
@@ -160,13 +161,14 @@ export class TableWriter implements RowWriter {
 
 function shownOf(row: SessionRow): ShownSession {
   const { protocol, endReason, clientName, userName, userId, resourceName } = row
+  const isSum = isHourlySum(row)
   return {
     ...{ protocol, endReason, clientName, userName, userId, resourceName },
     startTimeMs: row.startTimeUs / 1e3,
     seconds: durationSeconds(row),
-    sourceIp: row.sourceIp,
-    sourceAddr: formatEndpoint(row.sourceIp, row.sourcePort),
-    destAddr: formatEndpoint(row.destIp, row.destPort),
+    sourceIp: isSum ? NOT_KEPT : row.sourceIp,
+    sourceAddr: isSum ? NOT_KEPT : formatEndpoint(row.sourceIp, row.sourcePort),
+    destAddr: isSum ? NOT_KEPT : formatEndpoint(row.destIp, row.destPort),
     bytesTx: row.bytesTx,
     bytesRx: row.bytesRx,
     connState: row.connState,

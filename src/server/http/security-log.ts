@@ -56,7 +56,7 @@ const EVENTS = {
   destinationResumed: 'destination resumed',
   destinationBackfilled: 'a destination is sent what is stored',
   deadLettersResent: 'dead letters sent again',
-  deadLettersDiscarded: 'dead letters input up',
+  deadLettersDiscarded: 'dead letters given up',
   deadLettersRead: 'dead letters read',
 } as const
 export type SecurityEvent = keyof typeof EVENTS

@@ -145,6 +145,18 @@ describe('table', () => {
     ])
   })
 
+  test('a sum of an hour has no addresses to show', () => {
+    const none = { sourceIp: '0.0.0.0', sourcePort: 0, destIp: '0.0.0.0', destPort: 0 }
+    const text = written(new TableWriter({ paint, width: 300 }), [
+      aRow(none),
+      aRow({ sourceIp: '0.0.0.0' }),
+    ])
+    const [, sum, session] = text.split('\n')
+    expect(sum!.match(/not kept/g)).toHaveLength(2)
+    expect(session).toContain('0.0.0.0:50000')
+    expect(written(new TableWriter({ paint, width: 60 }), [aRow(none)])).toContain('not kept')
+  })
+
   const named = [
     aRow({
       clientName: 'a client with a very long name',

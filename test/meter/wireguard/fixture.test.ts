@@ -67,7 +67,8 @@ test('every session has its owner', () => {
     const { sourceAddr, destAddr, peerPublicKey, clientEndpoint, clientId, userId } = row
     const siteResourceId = row.siteResourceId
     const owner = { peerPublicKey, clientEndpoint, clientId, userId, siteResourceId }
-    return [sourceAddr, destAddr, { ...owner, unattributed: null }]
+    const alone = { otherClientId: null, otherUserId: null, seenTwice: false }
+    return [sourceAddr, destAddr, { ...owner, ...alone, unattributed: null }]
   })
   expect(expected).toHaveLength(20)
   expect(owners.sort()).toEqual(expected.sort())

@@ -67,6 +67,23 @@ test('a session that came a day ago is old, whatever came since and however quie
 })
 
 describe('what a meter says of its own sessions is taken', () => {
+  test('the sum of an hour while it grows: one row, its last amounts, in usage once', async () => {
+    const sum = (packetsTx: number, connectionCount: number) =>
+      one(1, {
+        ...{ sourceIp: '0.0.0.0', sourcePort: 0, destIp: '0.0.0.0', destPort: 0 },
+        ...{ packetsTx, connectionCount, endTimeUs: t.nowUs + HOUR_US / 2 },
+      })
+    for (const count of [1, 2, 5]) await send([sum(10 * count, count)])
+    await send([sum(20, 2)])
+    const [row, ...more] = await rows()
+    expect([row!.packetsTx, row!.connectionCount, more.length]).toEqual([50, 5, 0])
+    const { totals } = await t.store.summary('acme', {
+      ...{ filter: ALWAYS, groupBy: 'client', interval: null, top: 1, sort: 'bytes' },
+    })
+    expect([totals.sessions, totals.connections]).toEqual([1, 5])
+    expect((await counted()).conflicting).toBe(0)
+  })
+
   test('an interim report, a later one and the end', async () => {
     for (const packetsTx of [5, 6]) await send([open(1, { packetsTx })])
     t.nowUs += 40 * DAY_US

@@ -1,6 +1,7 @@
 /** The same sessions where a table has no room: one card each, who and what first. */
 import type { LogRow } from '../../api/types.js'
 import { formatClock, formatDay } from '../../format/time.js'
+import { destText, sourceText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { Bytes } from '../../parts/quantity.js'
@@ -37,13 +38,13 @@ function Card({ row }: { row: LogRow }) {
   return (
     <>
       <span class="card-line">
-        <strong>{row.resourceName ?? row.destAddr}</strong>
+        <strong>{row.resourceName ?? destText(row)}</strong>
         <span class="muted">
           {formatDay(ms)}, {formatClock(ms)}
         </span>
       </span>
       <span class="card-line">
-        <span>{row.clientName ?? row.sourceAddr}</span>
+        <span>{row.clientName ?? sourceText(row)}</span>
         <span class="muted">{row.userEmail ?? row.userName ?? ''}</span>
       </span>
       <span class="card-line small">

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { LogRow } from '../../api/types.js'
 import { weightOf } from '../../format/bytes.js'
 import { formatClock, formatDateTime, formatDay } from '../../format/time.js'
+import { destText, sourceText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
 import { ArrowDownIcon, ArrowUpIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
@@ -21,8 +22,8 @@ interface Column {
   readonly cell: (row: LogRow) => ComponentChildren
 }
 
-const clientText = (row: LogRow) => row.clientName ?? row.sourceAddr
-const resourceText = (row: LogRow) => row.resourceName ?? row.destAddr
+const clientText = (row: LogRow) => row.clientName ?? sourceText(row)
+const resourceText = (row: LogRow) => row.resourceName ?? destText(row)
 const startedMs = (row: LogRow) => Date.parse(row.startTime)
 
 interface NamedProps {
@@ -68,7 +69,7 @@ export const COLUMNS: readonly Column[] = [
         name={row.resourceName}
         id={row.siteResourceId}
         kind="Resource"
-        address={row.destAddr}
+        address={destText(row)}
       />
     ),
   },
@@ -76,7 +77,7 @@ export const COLUMNS: readonly Column[] = [
     name: 'client',
     label: 'Client',
     cell: (row) => (
-      <Named name={row.clientName} id={row.clientId} kind="Client" address={row.sourceAddr} />
+      <Named name={row.clientName} id={row.clientId} kind="Client" address={sourceText(row)} />
     ),
   },
   {
@@ -108,12 +109,12 @@ export const COLUMNS: readonly Column[] = [
   {
     name: 'source',
     label: 'Source',
-    cell: (row) => <span title={row.sourceAddr}>{row.sourceAddr}</span>,
+    cell: (row) => <span title={sourceText(row)}>{sourceText(row)}</span>,
   },
   {
     name: 'dest',
     label: 'Destination',
-    cell: (row) => <span title={row.destAddr}>{row.destAddr}</span>,
+    cell: (row) => <span title={destText(row)}>{destText(row)}</span>,
   },
   {
     name: 'protocol',

@@ -3,9 +3,16 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { endReasonText, outcomeOf } from '../../../session/outcome.js'
 import type { LogRow } from '../../api/types.js'
-import { exactBytes, formatBytes, formatCount } from '../../format/bytes.js'
+import { exactBytes, formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatAgo, formatDuration, formatExact, zoneName } from '../../format/time.js'
-import { basisText, flagNames, unattributedText } from '../../format/words.js'
+import {
+  basisText,
+  destText,
+  flagNames,
+  isSum,
+  sourceText,
+  unattributedText,
+} from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
 import { CloseIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
@@ -32,7 +39,7 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
     <aside class="drawer" aria-label="Session">
       <div class="drawer-head">
         <h2 ref={heading} tabIndex={-1}>
-          {row.resourceName ?? row.destAddr}
+          {row.resourceName ?? destText(row)}
         </h2>
         <CopyMenu orgId={orgId} row={row} />
         <button type="button" class="button quiet icon" aria-label="Close" onClick={onClose}>
@@ -49,6 +56,12 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
           <OutcomeLabel row={row} />
           <span class="muted">{outcomeOf(row).detail}</span>
         </p>
+        {isSum(row) && (
+          <p class="note">
+            The sum of {plural(row.connectionCount, 'connection')} that ended within this hour: the
+            catalog keeps counts only (log: counts).
+          </p>
+        )}
         <Amounts row={row} />
         <Who row={row} />
         <When row={row} />
@@ -152,17 +165,17 @@ function Who({ row }: { row: LogRow }) {
       )}
       <Fact name="Resource" actions={cell('resource')}>
         {row.resourceName ?? siteResourceId ?? (
-          <span class="muted">not in the catalog: {row.destAddr}</span>
+          <span class="muted">not in the catalog: {destText(row)}</span>
         )}
       </Fact>
       <Fact name="Site" actions={siteId !== null && cell('site')}>
         {row.siteName ?? siteId}
       </Fact>
       <Fact name="Source" actions={cell('source')}>
-        {row.sourceAddr}
+        {sourceText(row)}
       </Fact>
       <Fact name="Destination" actions={cell('dest')}>
-        {row.destAddr}
+        {destText(row)}
       </Fact>
       <Fact name="Tunnel endpoint">{row.clientEndpoint}</Fact>
       <Fact name="Peer key">{row.peerPublicKey && <code>{row.peerPublicKey}</code>}</Fact>

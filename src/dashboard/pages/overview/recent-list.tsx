@@ -3,6 +3,7 @@ import { fetchLog } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatAgo } from '../../format/time.js'
+import { destText, sourceText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { useNow } from '../../parts/use-now.js'
@@ -67,8 +68,8 @@ function RecentRow({ row, href }: { row: LogRow; href: string }) {
   return (
     <a class="recent-row" href={href} onClick={followLink}>
       <span class="recent-who">
-        <strong>{row.resourceName ?? row.destAddr}</strong>
-        <span class="muted"> from {row.clientName ?? row.sourceAddr}</span>
+        <strong>{row.resourceName ?? destText(row)}</strong>
+        <span class="muted"> from {row.clientName ?? sourceText(row)}</span>
       </span>
       <span class="recent-when">
         <OutcomeLabel row={row} />

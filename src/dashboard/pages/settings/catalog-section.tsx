@@ -8,7 +8,8 @@ import { Segments } from '../../parts/segments.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 
-type Kind = 'resources' | 'clients' | 'users' | 'sites'
+const KINDS = ['resources', 'clients', 'users', 'sites', 'prefixes'] as const
+type Kind = (typeof KINDS)[number]
 /** Above this the page would only get slow; the search finds the rest. */
 const SHOWN_MAX = 200
 
@@ -19,11 +20,21 @@ interface Table {
 
 const text = (value: string | number | null | undefined) => String(value ?? '')
 
+/** What is kept of sessions (docs/wireguard.md, "What is kept"). */
+function keptText({
+  log = 'full',
+  fields = {},
+}: Pick<Catalog['clients'][number], 'log' | 'fields'>) {
+  const rules = Object.entries(fields).map(([field, how]) => `${field}: ${how}`)
+  const level = { full: 'sessions', counts: 'counts only', off: 'nothing' }[log]
+  return [level, ...rules].join(', ')
+}
+
 function tableOf(catalog: Catalog, kind: Kind): Table {
   switch (kind) {
     case 'resources':
       return {
-        columns: ['Id', 'Name', 'Destination', 'Protocol', 'Ports', 'Site'],
+        columns: ['Id', 'Name', 'Destination', 'Protocol', 'Ports', 'Site', 'Kept'],
         rows: catalog.resources.map((r) => [
           text(r.siteResourceId),
           r.name,
@@ -31,17 +42,19 @@ function tableOf(catalog: Catalog, kind: Kind): Table {
           r.protocol?.toUpperCase() ?? 'any',
           r.ports.length === 0 ? 'any' : r.ports.join(', '),
           text(r.siteId ?? 'any'),
+          keptText(r),
         ]),
       }
     case 'clients':
       return {
-        columns: ['Id', 'Name', 'User', 'Public key', 'Addresses'],
+        columns: ['Id', 'Name', 'User', 'Public key', 'Addresses', 'Kept'],
         rows: catalog.clients.map((c) => [
           text(c.clientId),
           c.name,
           text(c.userId),
           text(c.publicKey),
           c.addresses.join(', '),
+          keptText(c),
         ]),
       }
     case 'users':
@@ -53,6 +66,11 @@ function tableOf(catalog: Catalog, kind: Kind): Table {
       return {
         columns: ['Id', 'Name'],
         rows: catalog.sites.map((s) => [text(s.siteId), s.name]),
+      }
+    case 'prefixes':
+      return {
+        columns: ['Prefix', 'Name', 'Kept'],
+        rows: (catalog.prefixes ?? []).map((p) => [p.prefix, p.name, keptText(p)]),
       }
   }
 }
@@ -79,9 +97,11 @@ export function CatalogSection({ orgId }: { orgId: string }) {
             />
             <Segments
               name="Part of the catalog"
-              options={(['resources', 'clients', 'users', 'sites'] as const).map((value) => ({
+              options={KINDS.filter(
+                (value) => value !== 'prefixes' || catalog.prefixes !== undefined,
+              ).map((value) => ({
                 value,
-                label: `${value[0]!.toUpperCase()}${value.slice(1)} ${formatCount(catalog[value].length)}`,
+                label: `${value[0]!.toUpperCase()}${value.slice(1)} ${formatCount(catalog[value]?.length ?? 0)}`,
               }))}
               value={kind}
               onChange={setKind}

@@ -36,7 +36,7 @@ export async function gaps(
        SELECT *, ${HARMLESS} AS harmless, row_number() OVER (
          PARTITION BY site_id, meter_id ORDER BY ${HARMLESS}, to_us DESC) AS nth
        FROM batch_gap WHERE org_id = $1 AND to_us >= ${int(fromUs)} AND from_us < ${int(toUs)} ${ofSites}),
-     kept AS (SELECT * FROM gap WHERE nth <= ${int(perMeter)} ORDER BY harmless, to_us DESC LIMIT ${int(shown)})
+     kept AS (SELECT * FROM gap WHERE nth <= ${int(perMeter)} ORDER BY harmless, nth, to_us DESC LIMIT ${int(shown)})
      SELECT site_id::DOUBLE AS site, meter_id, reason, sessions::DOUBLE AS n, from_batch::DOUBLE AS f,
        to_batch::DOUBLE AS t, from_us::DOUBLE AS fu, to_us::DOUBLE AS tu, detail
      FROM kept ORDER BY to_us DESC`,
