@@ -1,7 +1,6 @@
 /** Small readings of the exact fields, for the drawer and the table. */
 import { NO_ADDRESS, NOT_KEPT } from '../../session/log-rule.js'
 import type { DirectionBasis, UnattributedReason } from '../../session/session.js'
-import type { LogRow } from '../api/types.js'
 
 /** `SYN ACK FIN`, in the order of the header's bits. */
 const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
@@ -34,7 +33,10 @@ export function unattributedText(reason: UnattributedReason): string {
   return UNATTRIBUTED[reason]
 }
 
-type Addresses = Pick<LogRow, 'sourceAddr' | 'destAddr'>
+interface Addresses {
+  readonly sourceAddr: string
+  readonly destAddr: string
+}
 
 /** The row is a sum of an hour (`log: counts` in the catalog), not a session. */
 export function isSum({ sourceAddr, destAddr }: Addresses): boolean {

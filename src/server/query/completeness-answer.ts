@@ -42,8 +42,10 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
   return {
     from: iso(range.fromUs),
     to: iso(endUs),
-    complete: sites.every((s) => s.complete),
+    // Of an organisation without a meter nothing is known; nor is it when not all losses were looked at.
+    complete: sites.length > 0 && !more && sites.every((s) => s.complete),
     ...totals(meters, endUs),
+    ...(sites.length === 0 && { coveredShare: 0 }),
     more,
     sentence: sentence(sites, named, endUs),
     sites: sites.map(({ siteId, complete, meters: own }) => ({
@@ -90,7 +92,7 @@ function sentence(
   const span = `${minute(range.fromUs)} to ${minute(endUs)} UTC`
   if (sites.length === 0) return `No site has a meter or a key: nothing is metered, ${span}.`
   const holed = sites.filter((s) => !s.complete)
-  if (holed.length === 0) {
+  if (holed.length === 0 && !more) {
     const which =
       sites.length === 1 ? `${nameOf(sites[0]!.siteId, names)} is` : `All ${sites.length} sites are`
     const until = untilOf(

@@ -382,6 +382,19 @@ test('one site’s losses are never told of another', async () => {
   expect((await ask(0, 10, [1])).map((s) => s.siteId)).toEqual([1])
 })
 
+test('nothing is called complete without a meter, nor when not all losses were looked at', async () => {
+  const range = { fromUs: 0, toUs: 3600e6 }
+  const named = { names: new Map<number, string>(), range, nowUs: 3600e6, more: false }
+  const none = completenessAnswer([], named)
+  expect([none.complete, none.coveredShare]).toEqual([false, 0])
+  expect(none.sentence).toContain('nothing is metered')
+  const site = { siteId: 1, complete: true, meters: [] }
+  expect(completenessAnswer([site], named).complete).toBe(true)
+  const unseen = completenessAnswer([site], { ...named, more: true })
+  expect(unseen.complete).toBe(false)
+  expect(unseen.sentence).toContain('more losses than are counted here')
+})
+
 test('the sentence names the worst site, what was lost, when, and how much', async () => {
   await run(new SimulatedMeter('a', 1), 0, 62)
   const lyon = new SimulatedMeter('b', 2)
