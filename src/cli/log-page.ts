@@ -8,7 +8,6 @@ const PAGE_ROWS = 1000
 export interface LogPage {
   readonly log: readonly LogRow[]
   readonly pagination: { readonly total: number | null; readonly nextCursor: string | null }
-  readonly gaps: readonly unknown[]
   readonly notice: { readonly message: string } | null
 }
 

@@ -211,6 +211,19 @@ describe('usage', () => {
   })
 })
 
+test('log says what tunmeter completeness says of its time and sites, when something is missing', async () => {
+  const admin = await server.key({ scope: 'admin', org: 'quiet', retentionDays: 90 })
+  await server.key({ scope: 'ingest', org: 'quiet', site: 2 })
+  const ask = (...args: string[]) =>
+    runHere([...args, '--server', server.url], { env: { TUNMETER_KEY: admin } }).finished
+  const { stderr } = await ask('log', '--since', '2h')
+  const { code, stdout } = await ask('completeness', '--since', '2h')
+  expect(code).toBe(3)
+  const cause = /Site 2: [^0-9.]*/.exec(stdout)![0]
+  expect(stderr).toContain(cause)
+  expect((await ask('log', '--json')).stderr).toBe('')
+})
+
 test('the page for people runs as it stands', async () => {
   const page = readFileSync('docs/terminal.md', 'utf8')
   const lines = [...page.matchAll(/^tunmeter ((?:log|top|usage|completeness) .*)$/gm)].map(
