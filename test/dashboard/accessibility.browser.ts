@@ -27,6 +27,9 @@ const PAGES: Readonly<Record<string, { path: string; ready: string }>> = {
   settings: { path: '/settings', ready: '.plain-table' },
 }
 
+const SETTLED = `document.querySelector('.stale, [aria-busy=true]') === null &&
+  document.getAnimations().every((one) => !(one instanceof CSSTransition))`
+
 describe.skipIf(NO_CHROMIUM)('accessibility', () => {
   let lab: Lab
   beforeAll(async () => {
@@ -45,6 +48,8 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
   async function violations(page: Page, part = 'html'): Promise<string[]> {
     // By the debugger, not as a script element: the page's policy would refuse that.
     await page.evaluate(AXE)
+    // While an answer is asked for again the earlier one is faint, and becomes clear by a transition.
+    await page.waitForFunction(SETTLED)
     const results = (await page.evaluate(
       `axe.run(${JSON.stringify(part)}, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ['violations'] })`,
     )) as AxeResults
