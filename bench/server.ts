@@ -68,6 +68,8 @@ async function openSqlite(file: string): Promise<SqliteLog | null> {
   }
 }
 
+const APPLY_MAX_MS = 180_000
+
 async function benchIngest(): Promise<Record<string, unknown>> {
   const data = join(work, 'ingest')
   rmSync(data, { recursive: true, force: true })
@@ -105,13 +107,18 @@ async function benchIngest(): Promise<Record<string, unknown>> {
     }),
   )
   const seconds = (performance.now() - start) / 1e3
+  // An answer waits some seconds for what was acknowledged, and then is of what is applied.
+  let total = 0
+  while (total < count && performance.now() - start < APPLY_MAX_MS) {
+    const page = await server.get(
+      `/api/v1/org/${LOG_ORG}/logs/connection?limit=1&attributes=false`,
+      admin,
+    )
+    total = (JSON.parse(page.text) as { data: { pagination: { total: number } } }).data.pagination
+      .total
+  }
+  const appliedSeconds = (performance.now() - start) / 1e3
   const cpuSeconds = server.cpuSeconds() - cpu
-  const page = await server.get(
-    `/api/v1/org/${LOG_ORG}/logs/connection?limit=1&attributes=false`,
-    admin,
-  )
-  const { total } = (JSON.parse(page.text) as { data: { pagination: { total: number } } }).data
-    .pagination
   if (total !== count) throw new Error(`ingest: ${count} sessions sent, ${total} stored`)
   const rssPeak = server.rssPeakBytes()
   await server.stop()
@@ -128,11 +135,12 @@ async function benchIngest(): Promise<Record<string, unknown>> {
   rmSync(data, { recursive: true, force: true })
   return {
     sessions: count,
-    sessionsPerSecond: Math.round(count / seconds),
+    acknowledgedPerSecond: Math.round(count / seconds),
+    sessionsPerSecond: Math.round(count / appliedSeconds),
     cpuMicrosecondsPerSession: (cpuSeconds / count) * 1e6,
     rssPeakMiB: Math.round(rssPeak / 2 ** 20),
     sqliteSessionsPerSecond: Math.round(count / sqliteSeconds),
-    ratio: sqliteSeconds / seconds,
+    ratio: sqliteSeconds / appliedSeconds,
   }
 }
 
