@@ -1,6 +1,6 @@
 /** A row of the server's log as the table shows it. */
 import type { ShownSession } from '../meter/output/table.js'
-import { isHourlySum, NOT_KEPT } from '../session/log-rule.js'
+import { isSumRow, NOT_KEPT } from '../session/log-rule.js'
 
 /** Of the API's row, what the commands for people read. */
 export interface LogRow
@@ -26,15 +26,14 @@ export interface LogRow
 }
 
 export function shownOf(row: LogRow): ShownSession {
-  const { startTime, duration, sourceAddr, destAddr } = row
-  const sourceIp = ipOf(sourceAddr)
-  const isSum = isHourlySum({ sourceIp, destIp: ipOf(destAddr) })
+  const { startTime, duration, sourceAddr } = row
+  const isSum = isSumRow(row)
   return {
     ...row,
     ...(isSum && { sourceAddr: NOT_KEPT, destAddr: NOT_KEPT }),
     startTimeMs: Date.parse(startTime),
     seconds: duration,
-    sourceIp: isSum ? NOT_KEPT : sourceIp,
+    sourceIp: isSum ? NOT_KEPT : ipOf(sourceAddr),
   }
 }
 

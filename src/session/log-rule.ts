@@ -50,6 +50,22 @@ export const NO_ADDRESS = '0.0.0.0'
 export const NOT_KEPT = 'not kept'
 
 /** Whether a record is the sum of an hour (`counts`), not a session. */
-export function isHourlySum({ sourceIp, destIp }: Pick<Session, 'sourceIp' | 'destIp'>): boolean {
-  return sourceIp === NO_ADDRESS && destIp === NO_ADDRESS
+export function isHourlySum({
+  sourceIp,
+  sourcePort,
+  destIp,
+  destPort,
+}: Pick<Session, 'sourceIp' | 'sourcePort' | 'destIp' | 'destPort'>): boolean {
+  const hasPort = sourcePort !== 0 || destPort !== 0
+  return sourceIp === NO_ADDRESS && destIp === NO_ADDRESS && !hasPort
+}
+
+/** The same of a row of the API: an endpoint without a port is its address alone. */
+export function isSumRow({ sourceAddr, destAddr }: SumEndpoints): boolean {
+  return sourceAddr === NO_ADDRESS && destAddr === NO_ADDRESS
+}
+
+export interface SumEndpoints {
+  readonly sourceAddr: string
+  readonly destAddr: string
 }

@@ -9,7 +9,8 @@ import {
 import { toCsv } from '../../src/dashboard/format/csv.js'
 import { addMonths, monthOf, monthSpan } from '../../src/dashboard/format/month.js'
 import { formatAgo, formatDuration, formatTicking } from '../../src/dashboard/format/time.js'
-import { destText, flagNames, isSum, sourceText } from '../../src/dashboard/format/words.js'
+import { destText, flagNames, sourceText } from '../../src/dashboard/format/words.js'
+import { isHourlySum, isSumRow } from '../../src/session/log-rule.js'
 import { outcomeOf } from '../../src/session/outcome.js'
 import { CONN_STATES, END_REASON_NAMES } from '../../src/session/session.js'
 
@@ -117,9 +118,12 @@ describe('how it ended', () => {
 
 test('a sum of an hour shows no addresses; a session from 0.0.0.0 does', () => {
   const sum = { sourceAddr: '0.0.0.0', destAddr: '0.0.0.0' }
-  expect([isSum(sum), sourceText(sum), destText(sum)]).toEqual([true, 'not kept', 'not kept'])
+  expect([isSumRow(sum), sourceText(sum), destText(sum)]).toEqual([true, 'not kept', 'not kept'])
   const dhcp = { sourceAddr: '0.0.0.0:68', destAddr: '255.255.255.255:67' }
-  expect([isSum(dhcp), sourceText(dhcp)]).toEqual([false, '0.0.0.0:68'])
+  expect([isSumRow(dhcp), sourceText(dhcp)]).toEqual([false, '0.0.0.0:68'])
+  const ends = { sourceIp: '0.0.0.0', sourcePort: 0, destIp: '0.0.0.0' }
+  // Both addresses of a session between two clients may be dropped; its port says that it is a session.
+  expect([0, 443].map((destPort) => isHourlySum({ ...ends, destPort }))).toEqual([true, false])
 })
 
 test('CSV: RFC 4180, formulas made text, numbers left alone', () => {

@@ -1,5 +1,5 @@
 /** Small readings of the exact fields, for the drawer and the table. */
-import { NO_ADDRESS, NOT_KEPT } from '../../session/log-rule.js'
+import { isSumRow, NOT_KEPT, type SumEndpoints } from '../../session/log-rule.js'
 import type { DirectionBasis, UnattributedReason } from '../../session/session.js'
 
 /** `SYN ACK FIN`, in the order of the header's bits. */
@@ -33,20 +33,10 @@ export function unattributedText(reason: UnattributedReason): string {
   return UNATTRIBUTED[reason]
 }
 
-interface Addresses {
-  readonly sourceAddr: string
-  readonly destAddr: string
+export function sourceText(row: SumEndpoints): string {
+  return isSumRow(row) ? NOT_KEPT : row.sourceAddr
 }
 
-/** The row is a sum of an hour (`log: counts` in the catalog), not a session. */
-export function isSum({ sourceAddr, destAddr }: Addresses): boolean {
-  return sourceAddr === NO_ADDRESS && destAddr === NO_ADDRESS
-}
-
-export function sourceText(row: Addresses): string {
-  return isSum(row) ? NOT_KEPT : row.sourceAddr
-}
-
-export function destText(row: Addresses): string {
-  return isSum(row) ? NOT_KEPT : row.destAddr
+export function destText(row: SumEndpoints): string {
+  return isSumRow(row) ? NOT_KEPT : row.destAddr
 }

@@ -1,18 +1,12 @@
 /** One session with every field it has, and the ways on from it. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { isSumRow } from '../../../session/log-rule.js'
 import { endReasonText, outcomeOf } from '../../../session/outcome.js'
 import type { LogRow } from '../../api/types.js'
 import { exactBytes, formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatAgo, formatDuration, formatExact, zoneName } from '../../format/time.js'
-import {
-  basisText,
-  destText,
-  flagNames,
-  isSum,
-  sourceText,
-  unattributedText,
-} from '../../format/words.js'
+import { basisText, destText, flagNames, sourceText, unattributedText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
 import { CloseIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
@@ -56,7 +50,7 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
           <OutcomeLabel row={row} />
           <span class="muted">{outcomeOf(row).detail}</span>
         </p>
-        {isSum(row) && (
+        {isSumRow(row) && (
           <p class="note">
             The sum of {plural(row.connectionCount, 'connection')} that ended within this hour: the
             catalog keeps counts only (log: counts).
