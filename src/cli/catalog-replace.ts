@@ -62,8 +62,10 @@ interface Replacement {
 const LINES_MAX = 100
 
 /** @throws AppError EMPTY_CATALOG, SERVER_REFUSED */
-export async function replaceCatalog(context: CommandContext, given: Replacement): Promise<void> {
-  const { api, org, catalog, dryRun, allowEmpty, from } = given
+export async function replaceCatalog(
+  context: CommandContext,
+  { api, org, catalog, dryRun, allowEmpty, from }: Replacement,
+): Promise<void> {
   if (isEmptyCatalog(catalog) && !allowEmpty) {
     throw new AppError('EMPTY_CATALOG', 'the new catalog has no entries: all names would go', {
       hint: 'Add --allow-empty if that is meant.',

@@ -1,7 +1,14 @@
 /** `tunmeter catalog set`: one entry of a catalog, in a file or on the server. */
 import { existsSync } from 'node:fs'
 import type { z } from 'zod'
-import { badOptions, type Option, parsedText, text, textList } from '../base/config.js'
+import {
+  badOptions,
+  type Option,
+  optionalInteger,
+  parsedText,
+  text,
+  textList,
+} from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { parseWith } from '../base/faults.js'
@@ -46,7 +53,7 @@ const clients = catalogSchema.shape.clients.unwrap().element.shape
 function emptyOr<T>(
   help: string,
   value: string,
-  parse: (given: string) => T,
+  parse: (text: string) => T,
 ): Option<T | null | undefined> {
   return parsedText<T | null>(`${help} Empty: none.`, value, (t) => (t === '' ? null : parse(t)))
 }
@@ -57,30 +64,24 @@ function listOf(help: string, value: string, schema: z.ZodType): Option<readonly
   return { ...textList(`${help} Repeatable. Empty: none.`, value), parse }
 }
 
-function checked(schema: z.ZodType, given: string): string {
-  const { success, error } = schema.safeParse(given)
+function checked(schema: z.ZodType, value: string): string {
+  const { success, error } = schema.safeParse(value)
   if (!success) throw new Error(error!.issues[0]!.message)
-  return given
+  return value
 }
 
-const given = (list: readonly string[]): readonly string[] | undefined =>
+const listed = (list: readonly string[]): readonly string[] | undefined =>
   list.length === 0 ? undefined : list.filter((one) => one !== '')
 
-function wholeNumber(given: string): number {
-  const number = Number(given)
-  if (!/^\d{1,16}$/.test(given) || number < 1 || !Number.isSafeInteger(number))
-    throw new Error('expected a whole number from 1')
-  return number
-}
-
-const ID_HELP = 'Its number. Default: that of the name; else a new one.'
+const IDS = { min: 1, max: Number.MAX_SAFE_INTEGER }
+const id = optionalInteger('Its number. Default: that of the name; else a new one.', 'N', IDS)
 
 const client = defineCommand({
   name: 'client',
   arguments: '<name>',
   summary: 'Add a client, or change one: found by --id, else by its public key, else by name.',
   options: {
-    id: parsedText(ID_HELP, 'N', wholeNumber),
+    id,
     publicKey: emptyOr('Its WireGuard public key.', 'KEY', (t) => checked(clients.publicKey, t)),
     address: listOf(
       'Its address in the tunnel, where peers cannot be read.',
@@ -100,7 +101,7 @@ What is not given stays as it is. The change is shown before it is made.`,
       if (typeof userId === 'string' && !catalog.users.some((one) => one.userId === userId))
         say(context, `no user has the id "${userId}": tunmeter catalog set user ${userId} --name …`)
       const { id, publicKey, address } = options
-      return setClient(catalog, { id, name, userId, publicKey, addresses: given(address) })
+      return setClient(catalog, { id, name, userId, publicKey, addresses: listed(address) })
     }),
 })
 
@@ -139,7 +140,7 @@ const resource = defineCommand({
   arguments: '<name>',
   summary: 'Add a private resource, or change one: found by --id, else by name.',
   options: {
-    id: parsedText(ID_HELP, 'N', wholeNumber),
+    id,
     destination: listOf('Its address or network; replaces all it had.', 'PREFIX', prefixSchema),
     protocol: emptyOr('tcp or udp only.', 'PROTOCOL', (t) => {
       if (t !== 'tcp' && t !== 'udp') throw new Error('expected tcp or udp')
@@ -150,7 +151,7 @@ const resource = defineCommand({
       'PORT',
       portRangeSchema,
     ),
-    site: emptyOr('Only behind this site.', 'N', wholeNumber),
+    site: emptyOr('Only behind this site.', 'N', id.parse),
     ...WHERE,
   },
   details: `Examples:
@@ -158,9 +159,9 @@ const resource = defineCommand({
   tunmeter catalog set resource Database --port 5432 --port 6432
 What is not given stays as it is. One with other ports for tcp than for udp: write it into the file (docs/wireguard.md).`,
   run: ([name = ''], options, context) => {
-    const ports = given(options.port)?.map((one) => (/^\d+$/.test(one) ? Number(one) : one))
+    const ports = listed(options.port)?.map((one) => (/^\d+$/.test(one) ? Number(one) : one))
     const { id, protocol, site: siteId } = options
-    const destinations = given(options.destination)
+    const destinations = listed(options.destination)
     if (destinations?.length === 0) throw badOptions(['--destination: a resource needs one'])
     return edit(context, options, (catalog) =>
       setResource(catalog, { id, name, siteId, protocol, destinations, ports }),

@@ -53,10 +53,19 @@ async function at(
 }
 
 /** @throws AppError BAD_OPTIONS */
-function idOf(given: string | undefined): string {
-  if (given === undefined)
-    throw badOptions(['ID is required, as tunmeter destinations list shows it'])
-  return encodeURIComponent(given)
+function placeOf(id: string | undefined): string {
+  if (id === undefined) throw badOptions(['ID is required, as tunmeter destinations list shows it'])
+  return encodeURIComponent(id)
+}
+
+/** The path of one destination. @throws AppError BAD_OPTIONS */
+async function atOne(
+  id: string | undefined,
+  options: Parameters<typeof connect>[0],
+): Promise<{ api: ApiClient; path: string }> {
+  const place = placeOf(id)
+  const { api, path } = await at(options)
+  return { api, path: `${path}/${place}` }
 }
 
 /** JSON or YAML, of a file or of standard input. @throws AppError BAD_FILE */
@@ -134,9 +143,9 @@ const add = defineCommand({
 docs/destinations.md has an example of each kind. Needs an admin key, and is in the audit trail.
   tunmeter destinations add siem.yaml`,
   run: async ([file], options, context) => {
-    const given = await readSettings(file, context)
+    const settings = await readSettings(file, context)
     const { api, path } = await at(options)
-    const { id, name, target } = await api.send<Shown>('POST', path, given)
+    const { id, name, target } = await api.send<Shown>('POST', path, settings)
     context.stdout.write(`${id}\n`)
     say(
       context,
@@ -154,10 +163,11 @@ const change = defineCommand({
   details: `Secrets that FILE does not name stay; null removes one.
   tunmeter destinations change d0123456789abcdef01 siem.yaml`,
   run: async ([id, file], options, context) => {
-    const place = idOf(id)
-    const given = await readSettings(file, context)
+    // The fault of the command line comes before that of the file.
+    const place = placeOf(id)
+    const settings = await readSettings(file, context)
     const { api, path } = await at(options)
-    const { name } = await api.send<Shown>('PUT', `${path}/${place}`, given)
+    const { name } = await api.send<Shown>('PUT', `${path}/${place}`, settings)
     context.stdout.write(`${id} (${name}) changed\n`)
     return EXIT.ok
   },
@@ -170,14 +180,13 @@ const test = defineCommand({
   options: SERVER_OPTIONS,
   details: 'Ends with 1 when it was not taken.\n  tunmeter destinations test d0123456789abcdef01',
   run: async ([id], options, context) => {
-    const place = idOf(id)
-    const { api, path } = await at(options)
+    const { api, path } = await atOne(id, options)
     const { result, target, status, text } = await api.send<{
       result: string
       target: string
       status: number | null
       text: string
-    }>('POST', `${path}/${place}/test`)
+    }>('POST', `${path}/test`)
     const answer = [
       status === null ? [] : String(status),
       text === '' ? [] : printable(text),
@@ -196,9 +205,8 @@ function verb(name: 'pause' | 'resume', summary: string, done: string) {
     options: SERVER_OPTIONS,
     details: `Example:\n  tunmeter destinations ${name} d0123456789abcdef01`,
     run: async ([id], options, context) => {
-      const place = idOf(id)
-      const { api, path } = await at(options)
-      const shown = await api.send<Shown>('POST', `${path}/${place}/${name}`)
+      const { api, path } = await atOne(id, options)
+      const shown = await api.send<Shown>('POST', `${path}/${name}`)
       context.stdout.write(`${id} (${shown.name}) ${done}\n`)
       return EXIT.ok
     },
@@ -213,12 +221,8 @@ const remove = defineCommand({
   details: `What it was sent stays where it is.
   tunmeter destinations remove d0123456789abcdef01`,
   run: async ([id], options, context) => {
-    const place = idOf(id)
-    const { api, path } = await at(options)
-    const { name, delivered } = await api.send<{ name: string; delivered: number }>(
-      'DELETE',
-      `${path}/${place}`,
-    )
+    const { api, path } = await atOne(id, options)
+    const { name, delivered } = await api.send<{ name: string; delivered: number }>('DELETE', path)
     context.stdout.write(`${id} (${name}) removed\n`)
     if (delivered > 0) say(context, `it was sent ${plural(delivered, 'session')}, which it keeps`)
     return EXIT.ok
@@ -237,7 +241,7 @@ const backfill = defineCommand({
   details: `Beside what arrives; sessions that it had already come again, under the same sessionId.
   tunmeter destinations backfill d0123456789abcdef01 --from 30d`,
   run: async ([id], options, context) => {
-    const place = idOf(id)
+    const place = placeOf(id)
     if (options.from === undefined) throw badOptions(['--from TIME is required'])
     const { api, path } = await at(options)
     await api.send('POST', `${path}/${place}/backfill`, {
@@ -261,19 +265,13 @@ const deadLetters = defineCommand({
 the session any more.
   tunmeter destinations dead-letters d0123456789abcdef01 > refused.ndjson`,
   run: async ([id], options, context) => {
-    const place = idOf(id)
-    const { api, path } = await at(options)
+    const { api, path } = await atOne(id, options)
     if (options.discard) {
-      const { discarded } = await api.send<{ discarded: number }>(
-        'DELETE',
-        `${path}/${place}/dead-letters`,
-      )
+      const { discarded } = await api.send<{ discarded: number }>('DELETE', `${path}/dead-letters`)
       context.stdout.write(`${plural(discarded, 'dead letter')} given up\n`)
       return EXIT.ok
     }
-    const { deadLetters: all } = await api.get<{ deadLetters: Letter[] }>(
-      `${path}/${place}/dead-letters`,
-    )
+    const { deadLetters: all } = await api.get<{ deadLetters: Letter[] }>(`${path}/dead-letters`)
     for (const { event, ...letter } of all) {
       const line = { ...letter, event: event === null ? null : (JSON.parse(event) as unknown) }
       context.stdout.write(`${JSON.stringify(line)}\n`)
@@ -292,14 +290,13 @@ const resend = defineCommand({
 Ends with 1 when some are left.
   tunmeter destinations resend d0123456789abcdef01`,
   run: async ([id], options, context) => {
-    const place = idOf(id)
-    const { api, path } = await at(options)
+    const { api, path } = await atOne(id, options)
     const { delivered, refused, gone, failed } = await api.send<{
       delivered: number
       refused: number
       gone: number
       failed: string | null
-    }>('POST', `${path}/${place}/resend`)
+    }>('POST', `${path}/resend`)
     context.stdout.write(
       `${delivered} taken, ${refused} refused again, ${gone} not in the log any more\n`,
     )

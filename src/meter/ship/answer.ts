@@ -11,6 +11,7 @@
  */
 import { z } from 'zod'
 import { printable } from '../../base/printable.js'
+import { retryAfterMs } from '../../base/retry-after.js'
 import { BATCH_SESSIONS_MAX, type BatchReceipt } from '../../session/batch.js'
 
 export type Verdict =
@@ -91,9 +92,7 @@ function judgeReceipt(envelope: Envelope | null, batch: number): Verdict {
   return { kind: 'away', message, retryAfterMs: 0 }
 }
 
-/** RFC 9110 section 10.2.3: seconds or a date; capped, and 0 when it is neither. */
+/** Capped, and 0 when the answer asks for no wait. */
 export function parseRetryAfter(text: string | undefined, nowMs: number): number {
-  if (text === undefined) return 0
-  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) * 1e3 : Date.parse(text) - nowMs
-  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS)
+  return retryAfterMs(text, nowMs, RETRY_AFTER_MAX_MS) ?? 0
 }

@@ -53,7 +53,7 @@ export class Destinations {
   readonly #secrets: Secrets
   readonly #couriers = new Map<string, Courier>()
   /** Changes follow one another: a destination has one courier. */
-  readonly #turns = new Mutex()
+  readonly #changes = new Mutex()
   #started = false
 
   constructor(options: DestinationsOptions) {
@@ -103,7 +103,7 @@ export class Destinations {
 
   /** @throws AppError TOO_MANY, BAD_DESTINATION */
   create(orgId: string, wanted: Wanted): Promise<Courier> {
-    return this.#turns.run(async () => {
+    return this.#changes.run(async () => {
       this.#mustHaveRoom(orgId)
       const record = this.#recordOf(wanted, {
         id: `d${randomBytes(9).toString('hex')}`,
@@ -145,7 +145,7 @@ export class Destinations {
 
   /** @throws AppError NO_DESTINATION */
   remove(orgId: string, id: string): Promise<Courier> {
-    return this.#turns.run(async () => {
+    return this.#changes.run(async () => {
       const courier = this.get(orgId, id)
       this.#couriers.delete(id)
       await courier.stop()
@@ -172,7 +172,7 @@ export class Destinations {
     id: string,
     change: (record: DestinationRecord) => DestinationRecord,
   ): Promise<Courier> {
-    return this.#turns.run(async () => {
+    return this.#changes.run(async () => {
       const courier = this.get(orgId, id)
       const record = change(courier.record)
       await courier.stop()

@@ -1,9 +1,10 @@
 /** What an attempt came to, and when the next one is due. */
 import { printable } from '../../base/printable.js'
+import { retryAfterMs } from '../../base/retry-after.js'
 
 export const ANSWER_SHOWN = 300
 /** Of a wait that the receiver asks for: whoever asks for more is asked again after it. */
-const RETRY_AFTER_MS_MAX = 3600e3
+export const RETRY_AFTER_MS_MAX = 3600e3
 const BACKOFF_MS_MIN = 1000
 const BACKOFF_MS_MAX = 300e3
 export const PROBE_MS = 3600e3
@@ -35,7 +36,7 @@ export function outcomeOf({ status, text: body, retryAfter }: HttpAnswer, nowMs:
   if (status >= 200 && status < 300) return { kind: 'delivered', status }
   const text = shown(body)
   if (LATER.has(status) || status >= 500) {
-    const afterMs = retryAfterMs(retryAfter, nowMs)
+    const afterMs = retryAfterMs(retryAfter, nowMs, RETRY_AFTER_MS_MAX)
     return { kind: 'later', status, text, ...(afterMs !== undefined && { afterMs }) }
   }
   if (REFUSED.has(status)) return { kind: 'refused', status, text }
@@ -45,13 +46,6 @@ export function outcomeOf({ status, text: body, retryAfter }: HttpAnswer, nowMs:
 
 export function shown(text: string): string {
   return printable(text.trim(), 4 * ANSWER_SHOWN).slice(0, ANSWER_SHOWN)
-}
-
-/** Seconds, or a date. */
-export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined
-  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1e3 : Date.parse(header) - nowMs
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), RETRY_AFTER_MS_MAX)
 }
 
 /** Full jitter: receivers that were down together are not asked together. */

@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest'
+import { retryAfterMs } from '../../../src/base/retry-after.js'
 import { countAttempts, totalOf } from '../../../src/server/destinations/counts.js'
 import {
   backoffMs,
   classOf,
   outcomeOf,
-  retryAfterMs,
+  RETRY_AFTER_MS_MAX,
 } from '../../../src/server/destinations/outcome.js'
 
 const NOW_MS = Date.UTC(2026, 10, 29, 12)
+const waitMs = (header: string, nowMs: number) => retryAfterMs(header, nowMs, RETRY_AFTER_MS_MAX)
 const of = (status: number, retryAfter?: string) =>
   outcomeOf({ status, text: 'words', retryAfter }, NOW_MS)
 
@@ -26,10 +28,10 @@ test('a redirect is said to be one', () => {
 
 test('Retry-After is seconds or a date, and at most an hour', () => {
   expect(of(503, '30')).toMatchObject({ afterMs: 30_000 })
-  expect(retryAfterMs('Sun, 29 Nov 2026 12:05:00 GMT', NOW_MS)).toBe(300_000)
-  expect(retryAfterMs('Sun, 29 Nov 2026 11:00:00 GMT', NOW_MS)).toBe(0)
-  expect(retryAfterMs('999999999', NOW_MS)).toBe(3600e3)
-  expect(retryAfterMs('soon', NOW_MS)).toBeUndefined()
+  expect(waitMs('Sun, 29 Nov 2026 12:05:00 GMT', NOW_MS)).toBe(300_000)
+  expect(waitMs('Sun, 29 Nov 2026 11:00:00 GMT', NOW_MS)).toBe(0)
+  expect(waitMs('999999999', NOW_MS)).toBe(3600e3)
+  expect(waitMs('soon', NOW_MS)).toBeUndefined()
   expect(of(503)).not.toHaveProperty('afterMs')
 })
 

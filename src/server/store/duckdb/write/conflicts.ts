@@ -26,7 +26,7 @@ export interface Conflict {
   sessions: number
 }
 
-interface Given extends SiteSessions {
+interface Incoming extends SiteSessions {
   /** Null: sessions without a batch number. */
   readonly batch: unknown
   readonly receivedUs: number
@@ -44,13 +44,13 @@ interface Asked {
   readonly foreign: boolean
 }
 
-export async function admit<T extends Given>(
+export async function admit<T extends Incoming>(
   batches: readonly T[],
   known: KnownIds,
   pages: ReadonlyMap<string, Page>,
   { staged, freshness }: { readonly staged: Staged; readonly freshness: Freshness },
 ): Promise<Admitted<T>> {
-  const asked = batches.flatMap((given, batch) => askedOf(given, batch, known, pages))
+  const asked = batches.flatMap((one, batch) => askedOf(one, batch, known, pages))
   if (asked.length === 0) return { batches, conflicts: [] }
   const nowUs = batches.reduce((latest, { receivedUs }) => Math.max(latest, receivedUs), 0)
   const verdicts = await staged.compare(
@@ -66,11 +66,11 @@ export async function admit<T extends Given>(
     kept.set(batch, out.add(session))
     if (!isRepeat(verdict)) conflicts.add(session, batches[batch]!.receivedUs)
   }
-  const admitted = batches.map((given, batch) => {
+  const admitted = batches.map((one, batch) => {
     const out = kept.get(batch)
-    if (out === undefined) return given
-    const sessions = given.sessions.filter((session) => !out.has(session))
-    return { ...given, sessions, ended: undefined }
+    if (out === undefined) return one
+    const sessions = one.sessions.filter((session) => !out.has(session))
+    return { ...one, sessions, ended: undefined }
   })
   return { batches: admitted, conflicts: conflicts.all }
 }
@@ -85,7 +85,7 @@ function isRepeat(verdict: Verdict | undefined): boolean {
 }
 
 function askedOf(
-  { orgId, siteId, sessions, batch: numbered }: Given,
+  { orgId, siteId, sessions, batch: numbered }: Incoming,
   batch: number,
   known: KnownIds,
   pages: ReadonlyMap<string, Page>,
