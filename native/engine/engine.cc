@@ -234,17 +234,7 @@ void Engine::finish() {
     if (clocks_.settle(clock)) confirm_ahead(clock, clocks_.now(clock));
   }
   for (const Open& o : open) {
-    const FlowSlot& slot = table_.slot(o.slot);
-    EndReason reason = EndReason::kForcedEnd;
-    if (slot.closed) {
-      reason = EndReason::kEndOfFlowDetected;
-    } else if (time48_difference(now_of(slot), slot.activity) > idle_timeout(slot)) {
-      reason = EndReason::kIdleTimeout;
-    }
-    if (slot.waiting_syn != 0) count_waiting_syn(o.slot);
-    emit(o.slot, reason);
-    epochs_.ended(slot.sequence);
-    counters_.ended[static_cast<int>(reason)]++;
+    tell_end(o.slot, end_reason(table_.slot(o.slot), EndReason::kForcedEnd));
   }
   counters_.open_sessions = 0;
   table_.clear();

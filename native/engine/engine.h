@@ -161,7 +161,9 @@ class Engine final : public PacketSink {
   void set_next_due(FlowSlot& slot, uint64_t now) const;
   void rearm(uint32_t i);
   void evict_one();
+  EndReason end_reason(const FlowSlot& slot, EndReason now) const;
   void end_session(uint32_t i, EndReason reason);
+  void tell_end(uint32_t i, EndReason reason);
   void emit(uint32_t i, EndReason reason);
   void fill_record(uint32_t i, EndReason reason, SessionRecord& record);
 

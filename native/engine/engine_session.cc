@@ -296,24 +296,28 @@ void Engine::note_syn(uint32_t i, const DecodedPacket& packet, int rx) {
 void Engine::evict_one() {
   const uint64_t now = static_cast<uint64_t>(now_us_) & kTime48Mask;
   const uint32_t i = eviction_.pop_oldest(table_, now);
-  const FlowSlot& slot = table_.slot(i);
-  EndReason reason = EndReason::kLackOfResources;
-  if (slot.closed) {
-    reason = EndReason::kEndOfFlowDetected;
-  } else if (time48_difference(now_of(slot), slot.activity) > idle_timeout(slot)) {
-    reason = EndReason::kIdleTimeout;
-  }
   counters_.evictions++;
-  end_session(i, reason);
+  end_session(i, end_reason(table_.slot(i), EndReason::kLackOfResources));
+}
+
+// Why a session ends that ended by itself before; else `now`.
+EndReason Engine::end_reason(const FlowSlot& slot, EndReason now) const {
+  if (slot.closed) return EndReason::kEndOfFlowDetected;
+  const bool idle = time48_difference(now_of(slot), slot.activity) > idle_timeout(slot);
+  return idle ? EndReason::kIdleTimeout : now;
 }
 
 void Engine::end_session(uint32_t i, EndReason reason) {
+  tell_end(i, reason);
+  table_.erase(i);
+  counters_.open_sessions = table_.size();
+}
+
+void Engine::tell_end(uint32_t i, EndReason reason) {
   if (table_.slot(i).waiting_syn != 0) count_waiting_syn(i);
   emit(i, reason);
   counters_.ended[static_cast<int>(reason)]++;
   epochs_.ended(table_.slot(i).sequence);
-  table_.erase(i);
-  counters_.open_sessions = table_.size();
 }
 
 // Reported early and quiet since: everything has been said.

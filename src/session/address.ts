@@ -20,6 +20,9 @@ export function parseAddress(text: string, out: Uint32Array): 0 | 4 | 6 {
   return parseIpv6(text, out) ? 6 : 0
 }
 
+/** Dotted IPv4 without leading zeros: its canonical text, too. */
+export const isIpv4 = (text: string): boolean => parseIpv4(text, 0, text.length) >= 0
+
 /** `ip/length` or a bare address. Null when it is neither; bits behind the length are cleared. */
 export function parsePrefix(text: string): Prefix | null {
   const slash = text.indexOf('/')

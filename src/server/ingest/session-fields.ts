@@ -1,5 +1,6 @@
 /** What each field of a session takes, one by one; check.ts and read-batch.ts go through the same list. */
 import { isIP } from 'node:net'
+import { isIpv4 } from '../../session/address.js'
 import { canonicalIp } from '../../session/canonical-ip.js'
 import { isPlainText } from '../../session/plain-text.js'
 import { SESSION_ID } from '../../session/session-id.js'
@@ -60,27 +61,6 @@ export const FIELD_CHECKS: readonly (readonly [SessionFieldName, Check, string])
     return [name, field.later ? (v: unknown) => v === undefined || takes(v) : takes, said] as const
   })
 
-/** IPv4 as isIP() takes it, which is its canonical text too: four numbers up to 255 without leading zeros. */
-function isDottedQuad(text: string): boolean {
-  let numbers = 0
-  let value = -1
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - ZERO
-    if (digit >= 0 && digit <= 9) {
-      if (value === 0) return false
-      value = value < 0 ? digit : value * 10 + digit
-      if (value > 255) return false
-    } else {
-      if (digit !== DOT - ZERO || value < 0) return false
-      numbers++
-      value = -1
-    }
-  }
-  return numbers === 3 && value >= 0
-}
-const ZERO = 0x30
-const DOT = 0x2e
-
 /** Addresses repeat, and looking at one (of IPv6) costs a microsecond. */
 const CANONICAL_MAX = 10_000
 const canonical = new Map<string, string>()
@@ -88,7 +68,7 @@ const canonical = new Map<string, string>()
 /** The canonical text of an address, or undefined when it is none. */
 export function knownIp(text: unknown): string | undefined {
   if (typeof text !== 'string') return undefined
-  if (isDottedQuad(text)) return text
+  if (isIpv4(text)) return text
   const known = canonical.get(text)
   if (known !== undefined) return known
   if (isIP(text) === 0) return undefined
