@@ -10,6 +10,42 @@ const SHARED = [
   'test/session',
 ].map((folder) => `${folder}/**/*.test.ts`)
 
+/**
+ * Files of more than about ten seconds each: they start programs, kill them, or fill stores. They are `npm run
+ * test:long`, so that `npm test` is short enough to be run before every commit. test/architecture.test.ts looks that each
+ * exists.
+ */
+export const LONG = Object.entries({
+  cli: [
+    ...['cli', 'demo', 'log', 'meter', 'meter-output', 'newt-log', 'server-commands', 'server-tls'],
+    ...['replay-inputs', 'replay-order', 'replay-pipe', 'replay-server'],
+  ],
+  library: ['library'],
+  'meter/capture': ['source-live', 'source-real', 'worker'],
+  'meter/spool': ['spool'],
+  native: ['engine', 'flow-hash', 'observation-point'],
+  release: ['command-line', 'editions'],
+  'server/destinations': ['destinations'],
+  'server/http': [
+    ...['audit', 'destinations', 'exports', 'faults', 'large-counts', 'maintenance', 'pangolin'],
+    ...['removal', 'server', 'subject'],
+  ],
+  'server/query': ['completeness', 'pages'],
+  'server/store': [
+    ...[
+      'applier',
+      'backup',
+      'conflicts',
+      'erasure',
+      'exports',
+      'exports-beside',
+      'known-ids',
+      'lives',
+    ],
+    ...['log-kills', 'meters', 'migrations', 'peer', 'rollup', 'sums', 'terms'],
+  ],
+}).flatMap(([folder, names]) => names.map((name) => `test/${folder}/${name}.test.ts`))
+
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -19,8 +55,12 @@ export default defineConfig({
     // Compiled already (test/support/run-here.ts).
     server: { deps: { external: [/\/dist\//] } },
     projects: [
-      { extends: true, test: { name: 'shared', include: SHARED, isolate: false } },
-      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: SHARED } },
+      { extends: true, test: { name: 'shared', include: SHARED, exclude: LONG, isolate: false } },
+      {
+        extends: true,
+        test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: [...SHARED, ...LONG] },
+      },
+      { extends: true, test: { name: 'long', include: LONG } },
     ],
   },
 })

@@ -1,8 +1,9 @@
 /** docs/design.md, "Where things live": data goes one way, the halves meet in session/, and only cli/ wires. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { LONG } from '../vitest.config.js'
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
@@ -139,4 +140,9 @@ describe('import direction', () => {
       imports.get(from)!.some((to) => to.startsWith('server/store/duckdb/'))
     expect(files.filter(namesEngine)).toEqual([])
   })
+})
+
+test('every file that is left to the longer tests exists', () => {
+  expect(LONG.length).toBeGreaterThan(0)
+  expect(LONG.filter((file) => !existsSync(join(SRC, '..', file)))).toEqual([])
 })
