@@ -83,7 +83,7 @@ async function fill(lab: Lab): Promise<void> {
   await lab.ingest(officeSessions({ ...before, count: 4500, seed: 9 }))
   await lab.ingest(officeSessions({ ...day, count: 500, seed: 8, open: 2 }), {
     siteId: 2,
-    report: { packetsDropped: 312, spool: { batches: 4, bytes: 182_000, setAside: 0 } },
+    report: { packetsDropped: 312, spool: { batches: 4, bytes: 182_000, quarantined: 0 } },
   })
 }
 

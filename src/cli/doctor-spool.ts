@@ -65,9 +65,9 @@ function mayReach({ uid, gid }: Account, directory: string): boolean {
 async function examine(directory: string, nowMs: number): Promise<Finding> {
   const spool = SpoolInspector.open(directory)
   try {
-    const [waiting, aside] = [spool.waiting(), spool.setAside()]
-    const about = `${directory}: ${amount(waiting)} waiting, ${amount(aside)} refused by the server`
-    if (aside.length > 0)
+    const [waiting, refused] = [spool.waiting(), spool.quarantined()]
+    const about = `${directory}: ${amount(waiting)} waiting, ${amount(refused)} refused by the server`
+    if (refused.length > 0)
       return finding(
         'spool',
         'warning',

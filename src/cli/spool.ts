@@ -36,12 +36,12 @@ function numbersOf(args: readonly string[]): number[] {
 
 const ls = defineCommand({
   name: 'ls',
-  summary: 'List the batches that wait and those that were set aside.',
+  summary: 'List the batches that wait and those that were quarantined.',
   options: { spool: spoolOption, json: toggle('One JSON object a line') },
   async run(_args, options, context) {
     return withSpool(options.spool, context, async (spool) => {
       const { stdout } = context
-      const batches = [...spool.waiting(), ...spool.setAside()]
+      const batches = [...spool.waiting(), ...spool.quarantined()]
       if (options.json) {
         for (const { number, entry } of batches)
           stdout.write(`${JSON.stringify({ batch: number, ...entry })}\n`)
@@ -55,17 +55,17 @@ const ls = defineCommand({
 })
 
 function summary(batches: readonly ListedBatch[]): string {
-  const part = (aside: boolean): string => {
-    const some = batches.filter((b) => (b.entry.aside !== undefined) === aside)
+  const part = (quarantined: boolean): string => {
+    const some = batches.filter((b) => (b.entry.refusal !== undefined) === quarantined)
     const sessions = some.reduce((sum, b) => sum + b.entry.sessions, 0)
     return `${humanCount(some.length)} batches (${humanCount(sessions)} sessions)`
   }
-  return `${part(false)} waiting, ${part(true)} set aside`
+  return `${part(false)} waiting, ${part(true)} quarantined`
 }
 
 function line({ number, entry }: ListedBatch): string {
-  const { sessions, bytes, madeAtMs, aside } = entry
-  const state = aside === undefined ? 'waiting' : `set aside: ${aside.reason}`
+  const { sessions, bytes, madeAtMs, refusal } = entry
+  const state = refusal === undefined ? 'waiting' : `refused: ${refusal.reason}`
   const cells = [
     String(number).padStart(10),
     new Date(madeAtMs).toISOString().slice(0, 19),
@@ -94,15 +94,15 @@ const show = defineCommand({
 const resend = defineCommand({
   name: 'resend',
   arguments: '[batch...]',
-  summary: 'Send set-aside batches again: those named, or --all.',
+  summary: 'Send quarantined batches again: those named, or --all.',
   details: `A running meter sends them at once. Single refused sessions get a batch of their own under a new number;
 for those the meter must be stopped, since it is the one that gives out numbers.`,
-  options: { spool: spoolOption, all: toggle('All that were set aside') },
+  options: { spool: spoolOption, all: toggle('All that were quarantined') },
   async run(args, options, context) {
     return withSpool(options.spool, context, async (spool, directory) => {
       for (const number of chosen(args, options.all, spool)) {
         const { body, entry } = spool.read(number)
-        const records = entry.aside?.records === true
+        const records = entry.refusal?.records === true
         const lock = records ? lockForNumbers(directory) : null
         try {
           const batch = records ? await openBatch(body) : null
@@ -134,8 +134,8 @@ function lockForNumbers(directory: string): ReturnType<typeof lockDirectory> {
 const drop = defineCommand({
   name: 'drop',
   arguments: '[batch...]',
-  summary: 'Delete set-aside batches for good: those named, or --all.',
-  options: { spool: spoolOption, all: toggle('All that were set aside') },
+  summary: 'Delete quarantined batches for good: those named, or --all.',
+  options: { spool: spoolOption, all: toggle('All that were quarantined') },
   async run(args, options, context) {
     return withSpool(options.spool, context, async (spool) => {
       for (const number of chosen(args, options.all, spool)) {
@@ -149,7 +149,7 @@ const drop = defineCommand({
 
 function chosen(args: readonly string[], all: boolean, spool: SpoolInspector): number[] {
   if (all === args.length > 0) throw badOptions(['name batches, or give --all'])
-  return all ? spool.setAside().map((b) => b.number) : numbersOf(args)
+  return all ? spool.quarantined().map((b) => b.number) : numbersOf(args)
 }
 
 export const command: CommandGroup = {

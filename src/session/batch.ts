@@ -31,7 +31,7 @@ export interface MeterReport {
   readonly packetsDropped: number
   /** Sessions lost in the meter, by reason (spoolFull, recordQueueFull, ...). */
   readonly sessionsDropped: Readonly<Record<string, number>>
-  readonly spool: { readonly batches: number; readonly bytes: number; readonly setAside: number }
+  readonly spool: { readonly batches: number; readonly bytes: number; readonly quarantined: number }
   /** Bytes that the interface counted and the meter did not see, and the like; see docs/wireguard.md. */
   readonly reconciliation?: Readonly<Record<string, number>>
   /** The first start with this spool; what passed before was never metered. */

@@ -120,7 +120,7 @@ describe('the spool', () => {
       todo: expect.stringContaining('Is the meter running'),
     })
     const { number } = (await spool.next())!
-    await spool.setAside(number, { atMs: madeAtMs, status: 400, reason: 'no' })
+    await spool.quarantine(number, { atMs: madeAtMs, status: 400, reason: 'no' })
     expect(await checkSpool(directory, null, madeAtMs)).toMatchObject({
       state: 'warning',
       message: expect.stringContaining('1 batches'),

@@ -10,24 +10,24 @@ const NEVER = new AbortController().signal
 async function refusedSpool(): Promise<{ directory: string; meterId: string }> {
   const { spool, directory } = await aSpool()
   for (let i = 1; i <= 3; i++) await spool.append(batchOf(i, spool.meterId))
-  await spool.setAside(2, { atMs: 0, status: 422, reason: 'HTTP 422: no' })
+  await spool.quarantine(2, { atMs: 0, status: 422, reason: 'HTTP 422: no' })
   await spool.close()
   return { directory, meterId: spool.meterId }
 }
 
 describe('tunmeter spool', () => {
-  test('ls shows what waits and what was set aside', async () => {
+  test('ls shows what waits and what was quarantined', async () => {
     const { directory, meterId } = await refusedSpool()
     const { code, stdout } = await run(['spool', 'ls', '--spool', directory])
     expect(code).toBe(0)
     const [head, ...lines] = stdout.trim().split('\n')
     expect(head).toBe(
-      `meter ${meterId}: 2 batches (4 sessions) waiting, 1 batches (2 sessions) set aside`,
+      `meter ${meterId}: 2 batches (4 sessions) waiting, 1 batches (2 sessions) quarantined`,
     )
     expect(lines.map((l) => l.trim().split(/ {2,}/)).map((c) => [c[0], c.at(-1)])).toEqual([
       ['1', 'waiting'],
       ['3', 'waiting'],
-      ['2', 'set aside: HTTP 422: no'],
+      ['2', 'refused: HTTP 422: no'],
     ])
   })
 
@@ -38,28 +38,28 @@ describe('tunmeter spool', () => {
     expect([batch.batch, batch.sessions.length]).toEqual([3, 3])
   })
 
-  test('drop deletes a set-aside batch, and only such a one', async () => {
+  test('drop deletes a quarantined batch, and only such a one', async () => {
     const { directory } = await refusedSpool()
     const refused = await run(['spool', 'drop', '1', '--spool', directory])
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('no such batch: 1')])
     const { stdout } = await run(['spool', 'drop', '--all', '--spool', directory])
     expect(stdout).toBe('batch 2 dropped: 2 sessions are gone\n')
     const { spool } = await aSpool({ directory })
-    expect(spool.depth()).toMatchObject({ batches: 2, setAside: 0 })
+    expect(spool.depth()).toMatchObject({ batches: 2, quarantined: 0 })
   })
 
   test('resend reaches a running meter, under the same number', async () => {
     const server = await new FakeServer().start()
     const { spool, directory } = await aSpool()
     await spool.append(batchOf(2, spool.meterId))
-    await spool.setAside(1, { atMs: 0, status: 422, reason: 'no' })
+    await spool.quarantine(1, { atMs: 0, status: 422, reason: 'no' })
     const connection = await Connection.open({ url: server.url, key: 'k' })
     const shipper = new Shipper({ spool, connection })
     shipper.start()
     const { stdout } = await run(['spool', 'resend', '1', '--spool', directory])
     expect(stdout).toBe('batch 1 waits again\n')
     // What the meter does every second.
-    expect(spool.depth()).toMatchObject({ batches: 1, setAside: 0 })
+    expect(spool.depth()).toMatchObject({ batches: 1, quarantined: 0 })
     await shipper.drained(NEVER)
     await shipper.stop()
     expect([...server.stored.keys()]).toEqual([1])

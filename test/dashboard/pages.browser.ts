@@ -178,7 +178,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect(await rotterdam.getAttribute('href')).toMatch(/^\/site\/\d+/)
     await lab.ingest([], {
       skip: 3,
-      report: { packetsDropped: 4711, spool: { batches: 6, bytes: 12_345, setAside: 2 } },
+      report: { packetsDropped: 4711, spool: { batches: 6, bytes: 12_345, quarantined: 2 } },
     })
     // The page asks again by itself.
     const site = page.locator('.card', { has: page.getByRole('heading', { name: 'Rotterdam' }) })
@@ -191,7 +191,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect(problems.length).toBeGreaterThan(1)
     for (const told of [
       '4,711 packets were dropped',
-      '2 batches were refused and set aside',
+      '2 batches were refused and quarantined',
       '3 batches have not come',
     ])
       expect(text).toContain(told)

@@ -33,7 +33,7 @@ class Life {
   }
 
   static async start(directory: string, server: Server, counts: Counts): Promise<Life> {
-    const limits = { bytesMax: 2 ** 26, asideBytesMax: 2 ** 22 }
+    const limits = { bytesMax: 2 ** 26, quarantineBytesMax: 2 ** 22 }
     const spool = await openSpool({ directory, meterId: 'gateway', ...limits })
     const startedAt = new Date().toISOString()
     const report = () => ({ ...REPORT, startedAt, at: new Date().toISOString() })

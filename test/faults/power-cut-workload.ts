@@ -11,7 +11,7 @@ import { Random } from './random.js'
 
 const [directory = '', seed = '1', steps = '60'] = process.argv.slice(2)
 const random = new Random(Number(seed))
-const spool = await openSpool({ directory, bytesMax: 2 ** 26, asideBytesMax: 2 ** 22 })
+const spool = await openSpool({ directory, bytesMax: 2 ** 26, quarantineBytesMax: 2 ** 22 })
 const acks = openSync(join(directory, 'acks'), 'a')
 const note = (what: string, number: number): void => void writeSync(acks, `${what} ${number}\n`)
 
@@ -35,7 +35,7 @@ for (let step = 0; step < Number(steps); step++) {
     await spool.confirm(waiting.number)
     note('confirmed', waiting.number)
   } else {
-    await spool.setAside(waiting.number, { atMs: 0, status: 400, reason: 'test' })
+    await spool.quarantine(waiting.number, { atMs: 0, status: 400, reason: 'test' })
   }
 }
 // No clean stop: the power is about to go.

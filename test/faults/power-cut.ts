@@ -172,7 +172,7 @@ async function check(
     damaged: number
   },
 ): Promise<void> {
-  const limits = { bytesMax: 2 ** 26, asideBytesMax: 2 ** 22 }
+  const limits = { bytesMax: 2 ** 26, quarantineBytesMax: 2 ** 22 }
   const spool = await openSpool({ directory: image, ...limits, onDamage: () => counts.damaged++ })
   const present = new Set<number>()
   for (let batch = await spool.next(); batch !== null; batch = await spool.next()) {
@@ -183,7 +183,7 @@ async function check(
   if (promises.appended.has(used) && spool.nextBatch <= used) counts.reused++
   await spool.close()
   const inspector = SpoolInspector.open(image)
-  for (const { number } of inspector.setAside()) {
+  for (const { number } of inspector.quarantined()) {
     if (Buffer.from(inspector.read(number).body).readUInt32LE(0) !== number) counts.damaged++
     present.add(number)
   }

@@ -40,7 +40,7 @@ export class SpoolRig {
       directory,
       // Far above what is written: the disk is the bound.
       bytesMax: 2 ** 30,
-      asideBytesMax: 2 ** 27,
+      quarantineBytesMax: 2 ** 27,
       onLoss: (gap) => {
         if (gap.sessions > 0) lost[gap.reason] = (lost[gap.reason] ?? 0) + gap.sessions
       },

@@ -108,7 +108,7 @@ export function aReport(change: Partial<MeterReport> = {}): MeterReport {
     openSessions: 0,
     packetsDropped: 0,
     sessionsDropped: {},
-    spool: { batches: 0, bytes: 0, setAside: 0 },
+    spool: { batches: 0, bytes: 0, quarantined: 0 },
     ...change,
   }
 }

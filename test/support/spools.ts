@@ -18,7 +18,7 @@ export async function aSpool(
   const spool = await openSpool({
     directory,
     bytesMax: 16 * MiB,
-    asideBytesMax: 4 * MiB,
+    quarantineBytesMax: 4 * MiB,
     onLoss: (gap) => losses.push(gap),
     ...change,
   })

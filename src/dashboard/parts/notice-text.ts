@@ -55,8 +55,8 @@ export function problemText(problem: Problem): string {
       return `${plural(count, 'session')} ${was} lost in the meter: ${reasonText(problem.reason ?? 'unknown')}.`
     case 'backlog':
       return `${plural(count, 'batch', 'batches')} wait in its spool: delivery is behind.`
-    case 'setAside':
-      return `${plural(count, 'batch', 'batches')} ${was} refused and set aside; see tunmeter spool.`
+    case 'quarantined':
+      return `${plural(count, 'batch', 'batches')} ${was} refused and quarantined; see tunmeter spool.`
     case 'idInUse':
       return `${plural(count, 'meter')} use this id at the same time (spools ${ids.join(', ')}): a copied spool, or one --meter-id on several hosts. Nothing is lost; give each an id of its own.`
     case 'batchesMissing':

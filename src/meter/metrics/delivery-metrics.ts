@@ -40,12 +40,12 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   gauge(
     'tunmeter_spool_quarantined_batches',
     'Batches that the server refused for good.',
-    spool((p) => p.setAside),
+    spool((p) => p.quarantined),
   ),
   gauge(
     'tunmeter_spool_quarantined_bytes',
     'Disk space of the refused batches.',
-    spool((p) => p.setAsideBytes),
+    spool((p) => p.quarantinedBytes),
   ),
   gauge(
     'tunmeter_ship_up',
@@ -94,7 +94,7 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_ship_sessions_refused_total',
-    'Session reports that the server refused one by one; set aside.',
+    'Session reports that the server refused one by one; quarantined.',
     ship((p) => p.sessionsRefused),
   ),
   counter(

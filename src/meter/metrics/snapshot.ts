@@ -46,8 +46,8 @@ export interface MeterSnapshot {
     readonly bytes: number
     readonly bytesMax: number
     readonly sessions: number
-    readonly setAside: number
-    readonly setAsideBytes: number
+    readonly quarantined: number
+    readonly quarantinedBytes: number
     readonly oldestSeconds: number
     readonly heldSessions: number
     readonly writeFailures: number

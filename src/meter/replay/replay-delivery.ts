@@ -75,7 +75,7 @@ export class Delivery {
       numbersFollowContent: true,
       // Twice: the reader waits at --spool-max, so that nothing ever has to be dropped.
       bytesMax: 2 * options.spoolMax,
-      asideBytesMax: options.spoolMax,
+      quarantineBytesMax: options.spoolMax,
       onDamage: (movedTo) => {
         throw new AppError('SPOOL_DAMAGED', `the spool was damaged and is now in ${movedTo}`, {
           hint: `Remove ${directory} and replay again: what the server has is not stored twice.`,
@@ -190,19 +190,19 @@ export class Delivery {
 
   /** Nothing was refused or left behind. */
   get complete(): boolean {
-    const { setAside } = this.#parts.shipper.counters()
-    return this.#complete && setAside === 0
+    const { quarantined } = this.#parts.shipper.counters()
+    return this.#complete && quarantined === 0
   }
 
   says(): string {
-    const { sessionsStored, batchesStored, batchesRepeated, setAside } =
+    const { sessionsStored, batchesStored, batchesRepeated, quarantined } =
       this.#parts.shipper.counters()
     const site = this.#parts.shipper.site
     const where = site === null ? '' : ` for site ${site.siteId} of ${site.orgId}`
     const repeated =
       batchesRepeated === 0 ? '' : `; ${batchesRepeated} of ${batchesStored} batches were there`
-    const aside = setAside === 0 ? '' : `; ${humanCount(setAside)} sessions REFUSED`
-    return `${humanCount(sessionsStored)} sessions stored${where}${repeated}${aside}`
+    const refused = quarantined === 0 ? '' : `; ${humanCount(quarantined)} sessions REFUSED`
+    return `${humanCount(sessionsStored)} sessions stored${where}${repeated}${refused}`
   }
 
   /** From the shipper: sending fails, or works again (null). */

@@ -40,7 +40,7 @@ export function meterReport(input: ReportInput): MeterReport {
     openSessions: sum((c) => c.openSessions),
     packetsDropped: sum((c) => c.kernelDropped + c.interfaceDropped),
     sessionsDropped: input.sessionsDropped,
-    spool: { batches: spool.batches, bytes: spool.bytes, setAside: spool.setAside },
+    spool: { batches: spool.batches, bytes: spool.bytes, quarantined: spool.quarantined },
     ...(input.reconciliation && { reconciliation: input.reconciliation }),
     ...(input.watchingSince && { watchingSince: input.watchingSince }),
     ...(input.places && { places: input.places.slice(0, REPORT_PLACES_MAX) }),

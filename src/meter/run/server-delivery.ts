@@ -13,7 +13,7 @@ import { type CatalogSource, catalogFromServer } from './catalog-source.js'
 import type { MeterOptions } from './meter-options.js'
 import type { Parts } from './parts.js'
 import { SayEach, SayOnce } from './say-once.js'
-import { asideBytesMax } from './spool-directory.js'
+import { quarantineBytesMax } from './spool-directory.js'
 
 /** A session waits this long for others before its batch is made. */
 const BATCH_AGE_MS = 1_000
@@ -60,7 +60,7 @@ export class ServerDelivery {
     const spool = await openSpool({
       directory,
       bytesMax: options.spoolMax,
-      asideBytesMax: asideBytesMax(options.spoolMax),
+      quarantineBytesMax: quarantineBytesMax(options.spoolMax),
       meterId: options.meterId,
       onLoss,
       onDamage: (movedTo) =>
@@ -160,11 +160,11 @@ export class ServerDelivery {
       spool: this.#spool,
       connection: this.#given.connection,
       onProblem: (problem) => this.#shipProblem(problem),
-      onSetAside: (batch, reason, sessions) => {
+      onQuarantine: (batch, reason, sessions) => {
         if (this.#refused.isNew(reason))
           this.#log.error(
             { batch, sessions, reason },
-            'the server refuses a batch; it is set aside, as are others for this reason: see tunmeter spool',
+            'the server refuses a batch; it is quarantined, as are others for this reason: see tunmeter spool',
           )
       },
       onConflict: (batch, reason) =>

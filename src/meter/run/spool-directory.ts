@@ -10,7 +10,7 @@ export function defaultSpoolDirectory(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'tunmeter', 'spool')
 }
 
-/** Set-aside batches get an eighth of the spool's bound: they wait for people, not for the server. */
-export function asideBytesMax(spoolMax: number): number {
+/** Quarantined batches get an eighth of the spool's bound: they wait for people, not for the server. */
+export function quarantineBytesMax(spoolMax: number): number {
   return Math.ceil(spoolMax / 8)
 }

@@ -4,7 +4,7 @@
  *
  *   200 with the receipt of this number  stored
  *   413                                  tooLarge: sent again in halves
- *   400 405 406 410 411 415 422 431      refused, when the envelope is a tunmeter server's: set aside
+ *   400 405 406 410 411 415 422 431      refused, when the envelope is a tunmeter server's: quarantined
  *   409 batchConflict                    conflict: sent again under a new spoolId
  *   401 403 404                          denied: the key or the address is wrong; an operator can mend it, so wait
  *   408 425 429 5xx, redirects, garbage  away: wait, at least as long as Retry-After says

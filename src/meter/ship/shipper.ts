@@ -22,7 +22,7 @@ export interface Problem {
 export interface ShipperOptions {
   readonly spool: Spool
   readonly connection: Connection
-  /** False: a batch that is too large is set aside, not split (replay: its batches are numbered by content). */
+  /** False: a batch that is too large is quarantined, not split (replay: its batches are numbered by content). */
   readonly splits?: boolean
   /** A batch that the server takes without storing it stays in the spool, as a problem (replay: it may be taken later). */
   readonly keepsUnstored?: boolean
@@ -30,7 +30,7 @@ export interface ShipperOptions {
   readonly random?: () => number
   /** Told of a problem when it begins or changes, and null when batches are stored again. */
   readonly onProblem?: (problem: Problem | null) => void
-  readonly onSetAside?: (batch: number, message: string, sessions: number) => void
+  readonly onQuarantine?: (batch: number, message: string, sessions: number) => void
   /** The server has another batch under this one's identity; it waits under a new one. */
   readonly onConflict?: (batch: number, message: string) => void
   /** The server says that it had a batch that was made and sent once by this process. */
@@ -45,8 +45,8 @@ export interface ShipCounters {
   readonly batchesStored: number
   readonly sessionsStored: number
   readonly sessionsRefused: number
-  /** Sessions in set-aside batches, the refused ones of stored batches included. */
-  readonly setAside: number
+  /** Sessions in quarantined batches, the refused ones of stored batches included. */
+  readonly quarantined: number
   readonly batchesRepeated: number
   readonly batchesConflicting: number
   /** Repeated, although they were sent once. */
@@ -72,7 +72,7 @@ export class Shipper {
     batchesStored: 0,
     sessionsStored: 0,
     sessionsRefused: 0,
-    setAside: 0,
+    quarantined: 0,
     batchesRepeated: 0,
     batchesConflicting: 0,
     batchesUnexpected: 0,
@@ -230,10 +230,10 @@ export class Shipper {
     const refused = receipt.refused.filter((r) => r.index < entry.sessions)
     if (refused.length > 0) {
       const message = `${refused.length} of ${entry.sessions} sessions refused: ${refused[0]!.reason}`
-      const aside = { atMs: Date.now(), status: 200, reason: message, records: true } as const
+      const refusal = { atMs: Date.now(), status: 200, reason: message, records: true } as const
       const indexes = refused.map((r) => r.index)
-      await this.#spool.setAside(number, aside, await pickSessions(batch, indexes))
-      this.#options.onSetAside?.(number, message, refused.length)
+      await this.#spool.quarantine(number, refusal, await pickSessions(batch, indexes))
+      this.#options.onQuarantine?.(number, message, refused.length)
     } else {
       await this.#spool.confirm(number)
     }
@@ -242,7 +242,7 @@ export class Shipper {
     const stored = receipt.notice === undefined ? entry.sessions - refused.length : receipt.stored
     c.sessionsStored += stored
     c.sessionsRefused += refused.length
-    c.setAside += refused.length
+    c.quarantined += refused.length
     if (receipt.repeated) c.batchesRepeated++
     c.storedAtMs = Date.now()
     this.#succeed()
@@ -274,9 +274,9 @@ export class Shipper {
       return this.#fail({ kind: 'refusing', message: `every batch is refused: ${message}` }, 0)
     }
     this.#refusedInARow++
-    await this.#spool.setAside(batch.number, { atMs: Date.now(), status, reason: message })
-    this.#counters.setAside += batch.entry.sessions
-    this.#options.onSetAside?.(batch.number, message, batch.entry.sessions)
+    await this.#spool.quarantine(batch.number, { atMs: Date.now(), status, reason: message })
+    this.#counters.quarantined += batch.entry.sessions
+    this.#options.onQuarantine?.(batch.number, message, batch.entry.sessions)
     this.#wake()
   }
 

@@ -6,11 +6,11 @@ export interface Tally {
   readonly batches: number
   readonly bytes: number
   readonly sessions: number
-  readonly setAside: number
-  readonly setAsideBytes: number
+  readonly quarantined: number
+  readonly quarantinedBytes: number
 }
 
-const EMPTY: Tally = { batches: 0, bytes: 0, sessions: 0, setAside: 0, setAsideBytes: 0 }
+const EMPTY: Tally = { batches: 0, bytes: 0, sessions: 0, quarantined: 0, quarantinedBytes: 0 }
 
 export class Depth {
   readonly #store: StoreFile
@@ -37,13 +37,13 @@ export class Depth {
     }
   }
 
-  /** One batch more or less that is set aside. */
-  aside(entry: BatchEntry, sign: 1 | -1): void {
-    const { setAside, setAsideBytes } = this.#tally
+  /** One batch more or less that is quarantined. */
+  quarantine(entry: BatchEntry, sign: 1 | -1): void {
+    const { quarantined, quarantinedBytes } = this.#tally
     this.#tally = {
       ...this.#tally,
-      setAside: setAside + sign,
-      setAsideBytes: setAsideBytes + sign * diskBytes(entry),
+      quarantined: quarantined + sign,
+      quarantinedBytes: quarantinedBytes + sign * diskBytes(entry),
     }
   }
 
@@ -61,9 +61,9 @@ export class Depth {
       const entry = parseEntry(value)
       if (entry !== null) this.waiting(entry, 1)
     }
-    for (const { value } of this.#store.aside.getRange()) {
+    for (const { value } of this.#store.quarantine.getRange()) {
       const entry = parseEntry(value)
-      if (entry !== null) this.aside(entry, 1)
+      if (entry !== null) this.quarantine(entry, 1)
     }
   }
 

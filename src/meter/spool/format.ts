@@ -13,7 +13,7 @@
  *   gaps              sequence     -> BatchGap as JSON: losses that no batch has carried yet
  *   meta              name         -> JSON: version, spoolId, firstBatch, nextBatch, target, touched
  *
- * `batches` waits to be sent; `aside` was refused by the server and waits for an operator. A number is in one of
+ * `batches` waits to be sent; `aside` is the quarantine: the server refused it, and it waits for an operator. A number is in one of
  * them and has its body in `bodies`, or in neither.
  *
  * Promises
@@ -59,11 +59,11 @@ export interface BatchEntry {
   readonly spoolId?: string
   /** It had the number of another batch at the server, and was given a spoolId of its own. */
   readonly renumbered?: true
-  /** Set when it was set aside. */
-  readonly aside?: AsideReason
+  /** Set when it was quarantined. */
+  readonly refusal?: Refusal
 }
 
-export interface AsideReason {
+export interface Refusal {
   readonly atMs: number
   readonly status: number
   readonly reason: string
@@ -84,6 +84,13 @@ const gapSchema = z.object({
   peers: z.array(z.object({ publicKey: z.string(), bytes: z.number() })).optional(),
 })
 
+const refusalSchema = z.object({
+  atMs: z.number(),
+  status: z.number(),
+  reason: z.string(),
+  records: z.literal(true).optional(),
+})
+
 const entrySchema = z.object({
   sessions: z.number(),
   fromUs: z.number(),
@@ -95,20 +102,17 @@ const entrySchema = z.object({
   gaps: z.array(gapSchema),
   spoolId: z.string().optional(),
   renumbered: z.literal(true).optional(),
-  aside: z
-    .object({
-      atMs: z.number(),
-      status: z.number(),
-      reason: z.string(),
-      records: z.literal(true).optional(),
-    })
-    .optional(),
+  refusal: refusalSchema.optional(),
+  /** Its name in files of before 0.2. */
+  aside: refusalSchema.optional(),
 })
 
 /** Null when it is not an entry: the file is damaged there. */
 export function parseEntry(value: unknown): BatchEntry | null {
   const parsed = entrySchema.safeParse(value)
-  return parsed.success ? (parsed.data as BatchEntry) : null
+  if (!parsed.success) return null
+  const { aside, ...entry } = parsed.data
+  return (aside === undefined ? entry : { ...entry, refusal: aside }) as BatchEntry
 }
 
 export function bodyMatches(entry: BatchEntry, body: Uint8Array | undefined): body is Uint8Array {

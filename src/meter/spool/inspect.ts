@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '../../base/errors.js'
-import { type AsideReason, type BatchEntry, bodyMatches, entryOf, parseEntry } from './format.js'
+import { type BatchEntry, bodyMatches, entryOf, parseEntry, type Refusal } from './format.js'
 import { readIdentity } from './identity.js'
 import { lifeIn } from './life.js'
 import type { MakeBatch } from './spool.js'
@@ -43,38 +43,38 @@ export class SpoolInspector {
     return list(this.#store.batches)
   }
 
-  setAside(): ListedBatch[] {
-    return list(this.#store.aside)
+  quarantined(): ListedBatch[] {
+    return list(this.#store.quarantine)
   }
 
   /** Where it is, and what it holds. @throws AppError NO_BATCH, BATCH_DAMAGED */
-  read(number: number): { entry: BatchEntry; aside: boolean; body: Uint8Array } {
+  read(number: number): { entry: BatchEntry; quarantined: boolean; body: Uint8Array } {
     const waiting = parseEntry(this.#store.batches.get(number))
-    const entry = waiting ?? parseEntry(this.#store.aside.get(number))
+    const entry = waiting ?? parseEntry(this.#store.quarantine.get(number))
     if (entry === null) throw noBatch(number)
     const body = this.#store.bodies.get(number)
     if (!bodyMatches(entry, body)) {
       throw new AppError('BATCH_DAMAGED', `batch ${number} cannot be read: its bytes have changed`)
     }
-    return { entry, aside: waiting === null, body }
+    return { entry, quarantined: waiting === null, body }
   }
 
   /**
-   * Puts a set-aside batch back among the waiting ones. One that the server stored in part goes under a new number,
+   * Puts a quarantined batch back among the waiting ones. One that the server stored in part goes under a new number,
    * made by `remake`, since its own is taken; the meter must not be making batches meanwhile.
    * @returns the number under which it waits now
    */
-  async resend(number: number, remake: (reason: AsideReason) => MakeBatch | null): Promise<number> {
-    const { entry, aside } = this.read(number)
-    if (!aside || entry.aside === undefined) throw noBatch(number)
-    const { aside: reason, ...plain } = entry
+  async resend(number: number, remake: (reason: Refusal) => MakeBatch | null): Promise<number> {
+    const { entry, quarantined } = this.read(number)
+    if (!quarantined || entry.refusal === undefined) throw noBatch(number)
+    const { refusal: reason, ...plain } = entry
     const make = remake(reason)
     const next = Number(this.#store.meta.get('nextBatch'))
     const target = make === null ? number : next
     const life = lifeIn(this.#store)
     const made = make === null ? null : await make(next, [], life)
     await this.#store.write((w) => {
-      w.remove(this.#store.aside, number)
+      w.remove(this.#store.quarantine, number)
       if (made !== null) {
         w.remove(this.#store.bodies, number)
         w.put(this.#store.bodies, next, Buffer.from(made.body))
@@ -87,12 +87,12 @@ export class SpoolInspector {
     return target
   }
 
-  /** Deletes a set-aside batch; its sessions are gone. */
+  /** Deletes a quarantined batch; its sessions are gone. */
   async drop(number: number): Promise<BatchEntry> {
-    const entry = parseEntry(this.#store.aside.get(number))
+    const entry = parseEntry(this.#store.quarantine.get(number))
     if (entry === null) throw noBatch(number)
     await this.#store.write((w) => {
-      w.remove(this.#store.aside, number)
+      w.remove(this.#store.quarantine, number)
       w.remove(this.#store.bodies, number)
       w.put(this.#store.meta, 'touched', this.#touched() + 1)
     })
@@ -117,6 +117,6 @@ function list(table: StoreFile['batches']): ListedBatch[] {
 
 function noBatch(number: number): AppError {
   return new AppError('NO_BATCH', `there is no such batch: ${number}`, {
-    hint: 'tunmeter spool ls shows those that wait and those that were set aside.',
+    hint: 'tunmeter spool ls shows those that wait and those that were quarantined.',
   })
 }

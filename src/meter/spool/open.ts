@@ -119,7 +119,7 @@ async function startNumbers(
 
 /** Twice the bound: deleted pages are used again only after the transaction that deleted them. */
 export function mapBytesOf(limits: SpoolLimits): number {
-  return 2 * (limits.bytesMax + limits.asideBytesMax) + 64 * 1024 * 1024
+  return 2 * (limits.bytesMax + limits.quarantineBytesMax) + 64 * 1024 * 1024
 }
 
 interface Opened {
@@ -150,7 +150,8 @@ function tryOpen(directory: string, mapBytes: number): StoreFile | null {
   let store: StoreFile
   try {
     store = openStoreFile(directory, mapBytes)
-    for (const table of [store.batches, store.aside, store.gaps]) table.getKeysCount({ limit: 1 })
+    for (const table of [store.batches, store.quarantine, store.gaps])
+      table.getKeysCount({ limit: 1 })
     store.meta.get('nextBatch')
   } catch (error) {
     if (isDamage(messageOf(error))) return null
@@ -165,14 +166,14 @@ function tryOpen(directory: string, mapBytes: number): StoreFile | null {
 
 async function dropBad(store: StoreFile, bad: readonly number[]): Promise<BatchGap[]> {
   const gaps = bad.flatMap((number) => {
-    const entry = parseEntry(store.batches.get(number) ?? store.aside.get(number))
+    const entry = parseEntry(store.batches.get(number) ?? store.quarantine.get(number))
     return [lossOf('spoolDamaged', entry, number), ...(entry?.gaps ?? [])]
   })
   if (bad.length === 0) return gaps
   await store.write((w) => {
     for (const number of bad) {
       w.remove(store.batches, number)
-      w.remove(store.aside, number)
+      w.remove(store.quarantine, number)
       w.remove(store.bodies, number)
     }
   })

@@ -2,16 +2,15 @@
  * The spool: batches on disk between the meter and the server. See format.ts for the files and the promises.
  *
  * In: append() of a batch's body, made under the number the spool gives it. Out: next() for the shipper, then
- * confirm() or setAside(). One process writes (lock); `tunmeter spool` may read and move batches meanwhile.
+ * confirm() or quarantine(). One process writes (lock); `tunmeter spool` may read and move batches meanwhile.
  *
- * Limit: `bytesMax` on disk for `batches`, `asideBytesMax` for `aside`. At the bound the oldest goes, and what it
+ * Limit: `bytesMax` on disk for `batches`, `quarantineBytesMax` for the quarantine. At the bound the oldest goes, and what it
  * held becomes a pending gap that the next batch carries to the server.
  */
 import { AppError } from '../../base/errors.js'
 import type { BatchGap } from '../../session/batch.js'
 import { Depth, type Tally } from './depth.js'
 import {
-  type AsideReason,
   type BatchEntry,
   bodyMatches,
   diskBytes,
@@ -20,6 +19,7 @@ import {
   type Life,
   parseEntry,
   parseTarget,
+  type Refusal,
   type Target,
 } from './format.js'
 import { GapList, lossOf } from './gaps.js'
@@ -34,7 +34,7 @@ const DISK_MARGIN_BYTES = 4 * RESERVE_BYTES
 
 export interface SpoolLimits {
   readonly bytesMax: number
-  readonly asideBytesMax: number
+  readonly quarantineBytesMax: number
 }
 
 /** What append() needs of a made batch. */
@@ -191,7 +191,7 @@ export class Spool {
   }
 
   /**
-   * The oldest (or newest) batch that is not in flight; it is in flight until confirm(), setAside() or release().
+   * The oldest (or newest) batch that is not in flight; it is in flight until confirm(), quarantine() or release().
    * A batch whose body is damaged is dropped and counted instead.
    */
   async next(which: 'oldest' | 'newest' = 'oldest'): Promise<SpooledBatch | null> {
@@ -235,20 +235,20 @@ export class Spool {
   }
 
   /** The server refuses it (or, with `made`, the sessions in it) for good: kept apart for an operator. */
-  setAside(number: number, reason: AsideReason, made?: MadeBatch): Promise<void> {
+  quarantine(number: number, reason: Refusal, made?: MadeBatch): Promise<void> {
     return this.#serially(async () => {
       const before = parseEntry(this.#store.batches.get(number))
       if (before === null) return
-      const entry = { ...(made === undefined ? before : this.#entryOf(made, [])), aside: reason }
-      await this.#makeAsideRoom(diskBytes(entry))
+      const entry = { ...(made === undefined ? before : this.#entryOf(made, [])), refusal: reason }
+      await this.#makeQuarantineRoom(diskBytes(entry))
       await this.#store.write((w) => {
         w.remove(this.#store.batches, number)
-        w.put(this.#store.aside, number, entry)
+        w.put(this.#store.quarantine, number, entry)
         if (made !== undefined) w.put(this.#store.bodies, number, Buffer.from(made.body))
       })
       this.#inFlight.delete(number)
       this.#depth.waiting(before, -1)
-      this.#depth.aside(entry, 1)
+      this.#depth.quarantine(entry, 1)
     })
   }
 
@@ -378,27 +378,27 @@ export class Spool {
     }
   }
 
-  async #makeAsideRoom(bytes: number): Promise<void> {
-    while (this.#depth.tally.setAsideBytes + bytes > this.limits.asideBytesMax) {
-      const [first] = this.#store.aside.getRange({ limit: 1 })
+  async #makeQuarantineRoom(bytes: number): Promise<void> {
+    while (this.#depth.tally.quarantinedBytes + bytes > this.limits.quarantineBytesMax) {
+      const [first] = this.#store.quarantine.getRange({ limit: 1 })
       if (first === undefined) return
-      await this.#drop(first.key, parseEntry(first.value), 'setAsideFull')
+      await this.#drop(first.key, parseEntry(first.value), 'quarantineFull')
     }
   }
 
   async #drop(number: number, entry: BatchEntry | null, reason: string): Promise<void> {
-    const fromAside = this.#store.batches.get(number) === undefined
+    const fromQuarantine = this.#store.batches.get(number) === undefined
     const loss = lossOf(reason, entry, number)
     // What the batch should have carried is to be carried again.
     const freed = entry?.gaps ?? []
     await this.#store.write((w) => {
-      w.remove(fromAside ? this.#store.aside : this.#store.batches, number)
+      w.remove(fromQuarantine ? this.#store.quarantine : this.#store.batches, number)
       w.remove(this.#store.bodies, number)
       this.#saveGaps(w, [...this.#gaps.list(), ...freed, loss])
     })
     this.#inFlight.delete(number)
     if (entry === null) this.#depth.recount()
-    else if (fromAside) this.#depth.aside(entry, -1)
+    else if (fromQuarantine) this.#depth.quarantine(entry, -1)
     else this.#depth.waiting(entry, -1)
     for (const gap of freed) this.#gaps.add(gap)
     this.lost(loss)

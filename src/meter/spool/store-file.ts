@@ -20,7 +20,8 @@ type AnyTable = Database<unknown, number> | Database<Buffer, number> | Database<
 
 export interface StoreFile {
   readonly batches: Database<unknown, number>
-  readonly aside: Database<unknown, number>
+  /** `aside` on disk. */
+  readonly quarantine: Database<unknown, number>
   readonly bodies: Database<Buffer, number>
   readonly gaps: Database<BatchGap, number>
   readonly meta: Database<unknown, string>
@@ -53,7 +54,7 @@ export function openStoreFile(directory: string, mapBytes: number, readOnly = fa
     root.openDB<V, K>({ name, encoding })
   return {
     batches: table<unknown, number>('batches', 'json'),
-    aside: table<unknown, number>('aside', 'json'),
+    quarantine: table<unknown, number>('aside', 'json'),
     bodies: table<Buffer, number>('bodies', 'binary'),
     gaps: table<BatchGap, number>('gaps', 'json'),
     meta: table<unknown, string>('meta', 'json'),

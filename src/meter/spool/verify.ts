@@ -22,7 +22,7 @@ export async function verifyStore(directory: string, mapBytes: number): Promise<
   const store = openStoreFile(directory, mapBytes)
   const bad = new Set<number>()
   const seen = new Set<number>()
-  for (const table of [store.batches, store.aside]) {
+  for (const table of [store.batches, store.quarantine]) {
     for (const key of table.getKeys()) {
       seen.add(key)
       const entry = readOrNull(() => parseEntry(table.get(key)))

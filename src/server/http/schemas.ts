@@ -253,7 +253,7 @@ export const siteStatusSchema = z.object({
       bytes: int,
       packetsDropped: int,
       sessionsDropped: sum,
-      spool: z.object({ batches: int, bytes: int, setAside: int }),
+      spool: z.object({ batches: int, bytes: int, quarantined: int }),
       problems: z.array(problemSchema),
       lives: z
         .array(

@@ -27,6 +27,16 @@ function record<T extends z.ZodType>(value: T) {
 
 const counts = record(count)
 
+/** Words of meters of before 0.2. */
+const spool = z.preprocess(
+  (said: unknown) =>
+    typeof said === 'object' && said !== null && 'setAside' in said
+      ? { quarantined: said.setAside, ...said }
+      : said,
+  z.object({ batches: count, bytes: count, quarantined: count }),
+)
+const gapReason = word.transform((said) => (said === 'setAsideFull' ? 'quarantineFull' : said))
+
 export const meterReportSchema = z.object({
   version: z.string().max(64),
   interface: z.string().max(REPORT_INTERFACE_MAX),
@@ -38,7 +48,7 @@ export const meterReportSchema = z.object({
   openSessions: count,
   packetsDropped: count,
   sessionsDropped: counts,
-  spool: z.object({ batches: count, bytes: count, setAside: count }),
+  spool,
   reconciliation: record(z.number()).optional(),
   watchingSince: time.optional(),
   places: z.array(word).max(REPORT_PLACES_MAX).optional(),
@@ -49,7 +59,7 @@ const spoolId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 of A
 const number = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
 
 export const batchGapSchema = z.object({
-  reason: word,
+  reason: gapReason,
   sessions: count,
   spoolId: spoolId.optional(),
   fromBatch: count.optional(),

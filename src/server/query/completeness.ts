@@ -82,7 +82,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['packetsDropped', 'packetsDropped'],
   ['recordQueueFull', 'packetsDropped'],
   ['spoolFull', 'spoolBound'],
-  ['setAsideFull', 'spoolBound'],
+  ['quarantineFull', 'spoolBound'],
   ['spoolDamaged', 'spoolDamaged'],
   ['diskFull', 'diskRefused'],
   ['spoolWriteFailed', 'diskRefused'],

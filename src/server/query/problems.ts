@@ -11,7 +11,7 @@ export const PROBLEM_CODES = [
   'packetsDropped',
   'sessionsDropped',
   'backlog',
-  'setAside',
+  'quarantined',
   'idInUse',
   'batchesMissing',
   'interfaceShared',
@@ -107,10 +107,10 @@ function stuckInTheSpool({ report: { spool } }: MeterStatus): Problem[] {
     const message = `${formatCount(count)} batches wait in its spool: delivery is behind.`
     problems.push({ code: 'backlog', message, count })
   }
-  if (spool.setAside > 0) {
-    const count = spool.setAside
-    const message = `${plural(count, 'batch', 'batches')} ${was(count)} refused and set aside; see tunmeter spool.`
-    problems.push({ code: 'setAside', message, count })
+  if (spool.quarantined > 0) {
+    const count = spool.quarantined
+    const message = `${plural(count, 'batch', 'batches')} ${was(count)} refused and quarantined; see tunmeter spool.`
+    problems.push({ code: 'quarantined', message, count })
   }
   return problems
 }

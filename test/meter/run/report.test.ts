@@ -4,7 +4,7 @@ import { meterReport, type ReportInput } from '../../../src/meter/run/report.js'
 import { meterReportSchema } from '../../../src/server/ingest/batch.js'
 
 function reportOf(interfaces: readonly string[], places: readonly string[] = []) {
-  const spool = { batches: 0, sessions: 0, bytes: 0, setAside: 0, oldestMs: null }
+  const spool = { batches: 0, sessions: 0, bytes: 0, quarantined: 0, oldestMs: null }
   const startedAt = '2026-11-22T08:00:00Z'
   const input = { version: '1', interfaces, places, startedAt, counters: [], sessionsDropped: {} }
   return meterReport({ ...input, spool } as unknown as ReportInput)

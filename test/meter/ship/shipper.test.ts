@@ -13,7 +13,7 @@ interface Setup {
   readonly shipper: Shipper
   readonly connection: Connection
   readonly problems: (Problem | null)[]
-  readonly asides: string[]
+  readonly refusals: string[]
   readonly said: string[]
 }
 
@@ -24,7 +24,7 @@ async function setUp(
   const { spool } = await aSpool()
   for (let i = 0; i < (options.batches ?? 1); i++) await spool.append(batchOf(2))
   const problems: (Problem | null)[] = []
-  const asides: string[] = []
+  const refusals: string[] = []
   const connection = await Connection.open({
     url: server.url,
     key: 'tm_ingest_x',
@@ -39,10 +39,10 @@ async function setUp(
     onUnexpectedRepeat: (batch, sessions) => said.push(`unexpected ${batch} ${sessions}`),
     backoff: { firstMs: 2, lastMs: 20 },
     onProblem: (p) => problems.push(p),
-    onSetAside: (batch, message, sessions) => asides.push(`${batch} ${sessions} ${message}`),
+    onQuarantine: (batch, message, sessions) => refusals.push(`${batch} ${sessions} ${message}`),
   })
   onTestFinished(() => shipper.stop())
-  return { server, spool, shipper, connection, problems, asides, said }
+  return { server, spool, shipper, connection, problems, refusals, said }
 }
 
 const NEVER = new AbortController().signal
@@ -214,13 +214,13 @@ describe('answers that mean: later', () => {
 
 describe('answers that mean: not with this key', () => {
   test.each([401, 403, 404])(
-    '%d: nothing is dropped or set aside, and it goes on when mended',
+    '%d: nothing is dropped or quarantined, and it goes on when mended',
     async (code) => {
       const setup = await setUp({ batches: 2 })
       setup.server.misbehave = first(3, status(code))
       expect(await shipped(setup)).toEqual([1, 2])
       expect(setup.problems.map((p) => p?.kind)).toEqual(['denied', undefined])
-      expect(setup.asides).toEqual([])
+      expect(setup.refusals).toEqual([])
     },
   )
 
@@ -255,13 +255,13 @@ describe('answers that mean: not with this key', () => {
 
 describe('answers that mean: never', () => {
   test.each([400, 405, 406, 410, 411, 415, 422, 431])(
-    '%d from our server: set aside, the next ones go on',
+    '%d from our server: quarantined, the next ones go on',
     async (code) => {
       const setup = await setUp({ batches: 3 })
       setup.server.misbehave = (request) => request.batch.batch === 2 && status(code)(request)
       expect(await shipped(setup)).toEqual([1, 3])
-      expect(setup.asides).toEqual([`2 2 HTTP ${code}: refused with ${code}`])
-      expect(setup.spool.depth()).toMatchObject({ batches: 0, setAside: 1 })
+      expect(setup.refusals).toEqual([`2 2 HTTP ${code}: refused with ${code}`])
+      expect(setup.spool.depth()).toMatchObject({ batches: 0, quarantined: 1 })
     },
   )
 
@@ -272,20 +272,20 @@ describe('answers that mean: never', () => {
     await until(() => setup.problems.length > 0)
     expect(setup.problems[0]?.kind).toBe('refusing')
     // The other lane may still be writing its own.
-    await until(() => setup.spool.depth().setAside >= 16)
-    expect(setup.spool.depth()).toMatchObject({ batches: 4, setAside: 16 })
+    await until(() => setup.spool.depth().quarantined >= 16)
+    expect(setup.spool.depth()).toMatchObject({ batches: 4, quarantined: 16 })
     setup.server.misbehave = () => false
     await setup.shipper.drained(NEVER)
     expect(setup.server.stored.size).toBe(4)
   })
 
-  test('sessions refused one by one: the others are stored, those are set aside', async () => {
+  test('sessions refused one by one: the others are stored, those are quarantined', async () => {
     const setup = await setUp()
     setup.server.refuse = [1]
     await shipped(setup)
-    expect(setup.asides).toEqual(['1 1 1 of 2 sessions refused: bad'])
+    expect(setup.refusals).toEqual(['1 1 1 of 2 sessions refused: bad'])
     expect(setup.shipper.counters()).toMatchObject({ sessionsStored: 1, sessionsRefused: 1 })
-    expect(setup.spool.depth()).toMatchObject({ batches: 0, sessions: 0, setAside: 1 })
+    expect(setup.spool.depth()).toMatchObject({ batches: 0, sessions: 0, quarantined: 1 })
   })
 
   test('413: halves under new numbers, until they fit', async () => {
@@ -305,12 +305,12 @@ describe('answers that mean: never', () => {
     )
   })
 
-  test('413 for a single session: set aside', async () => {
+  test('413 for a single session: quarantined', async () => {
     const setup = await setUp({ batches: 0 })
     await setup.spool.append(batchOf(1))
     setup.server.misbehave = status(413)
     await shipped(setup)
-    expect(setup.spool.depth()).toMatchObject({ batches: 0, setAside: 1 })
+    expect(setup.spool.depth()).toMatchObject({ batches: 0, quarantined: 1 })
   })
 })
 

@@ -3,8 +3,10 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { parseEntry } from '../../../src/meter/spool/format.js'
 import { openSpool } from '../../../src/meter/spool/open.js'
 import type { Spool } from '../../../src/meter/spool/spool.js'
+import { openStoreFile } from '../../../src/meter/spool/store-file.js'
 import type { Batch } from '../../../src/session/batch.js'
 import { aSpool, batchOf, MiB } from '../../support/spools.js'
 import { temporaryDirectory } from '../../support/temporary.js'
@@ -124,17 +126,31 @@ describe('the spoolId', () => {
 })
 
 describe('depth', () => {
-  test('counts what waits and what is set aside, and survives a restart', async () => {
+  test('counts what waits and what is quarantined, and survives a restart', async () => {
     const { spool, directory } = await aSpool()
     for (let i = 1; i <= 4; i++) await spool.append(batchOf(i))
-    await spool.setAside(2, { atMs: 1, status: 422, reason: 'no' })
+    await spool.quarantine(2, { atMs: 1, status: 422, reason: 'no' })
     await spool.confirm(1)
-    const want = { batches: 2, sessions: 7, setAside: 1 }
+    const want = { batches: 2, sessions: 7, quarantined: 1 }
     const before = spool.depth()
     expect(before).toMatchObject(want)
     await spool.close()
     const { spool: again } = await aSpool({ directory })
     expect(again.depth()).toEqual(before)
+  })
+
+  test('a refusal has another name in files of before 0.2', async () => {
+    const { spool, directory } = await aSpool()
+    await spool.append(batchOf(1))
+    const refusal = { atMs: 1, status: 422, reason: 'no' }
+    await spool.quarantine(1, refusal)
+    await spool.close()
+    const file = openStoreFile(directory, 16 * MiB)
+    const { refusal: _, ...plain } = file.quarantine.get(1) as object & { refusal: unknown }
+    await file.write((w) => w.put(file.quarantine, 1, { ...plain, aside: refusal }))
+    expect(file.quarantine.get(1)).toMatchObject({ aside: refusal })
+    expect(parseEntry(file.quarantine.get(1))).toEqual({ ...plain, refusal })
+    await file.close()
   })
 })
 
@@ -185,18 +201,18 @@ describe('the bound', () => {
     expect(again.pendingGaps).toEqual([])
   })
 
-  test('the set-aside area is bounded too', async () => {
-    const { spool, losses } = await aSpool({ asideBytesMax: 3 * MiB })
+  test('the quarantine is bounded too', async () => {
+    const { spool, losses } = await aSpool({ quarantineBytesMax: 3 * MiB })
     const padding = randomBytes(MiB)
     for (let n = 1; n <= 4; n++) {
       await spool.append(batchOf(n, 'm', padding))
-      await spool.setAside(n, { atMs: 0, status: 400, reason: 'bad' })
+      await spool.quarantine(n, { atMs: 0, status: 400, reason: 'bad' })
     }
     expect(losses.map((l) => [l.reason, l.sessions])).toEqual([
-      ['setAsideFull', 1],
-      ['setAsideFull', 2],
+      ['quarantineFull', 1],
+      ['quarantineFull', 2],
     ])
-    expect(spool.depth().setAside).toBe(2)
+    expect(spool.depth().quarantined).toBe(2)
   })
 })
 
@@ -296,7 +312,7 @@ test('a directory that cannot be written is a clear error', async () => {
   const file = join(temporaryDirectory(), 'file')
   writeFileSync(file, '')
   await expect(
-    openSpool({ directory: join(file, 'spool'), bytesMax: MiB, asideBytesMax: MiB }),
+    openSpool({ directory: join(file, 'spool'), bytesMax: MiB, quarantineBytesMax: MiB }),
   ).rejects.toMatchObject({
     code: 'SPOOL_UNUSABLE',
     hint: expect.stringContaining('--spool') as string,

@@ -53,7 +53,7 @@ beforeAll(async () => {
     openSessions: MAX,
     packetsDropped: MAX,
     sessionsDropped: { flowTableFull: MAX, spoolFull: MAX },
-    spool: { batches: MAX, bytes: MAX, setAside: MAX },
+    spool: { batches: MAX, bytes: MAX, quarantined: MAX },
   })
   const sent = batch(1, sessions, { report: says, gaps: losses })
   const path = '/api/v1/org/acme/site/1/sessions'

@@ -1,6 +1,7 @@
 /** The fast reader beside JSON.parse and the checks: where it reads at all, it reads the same. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { batchSchema } from '../../../src/server/ingest/batch.js'
 import { checkSession } from '../../../src/server/ingest/check.js'
 import { readBatch } from '../../../src/server/ingest/read-batch.js'
 import { batch, session } from '../../support/batches.js'
@@ -56,6 +57,16 @@ test('a meter of before a field came sends it not: it is null, and is not when i
   }
   const wrong = { ...before[0], retransmitsTx: -1 }
   expect(checkSession(wrong, PLACE, NOW_US, 0)).toBe('retransmitsTx: expected a count, got -1')
+})
+
+test('a meter of before 0.2 says what it has in quarantine in other words', () => {
+  const { report, ...rest } = batch(1, [])
+  const spool = { batches: 5, bytes: 6, setAside: 7 }
+  const [from, to] = ['2026-11-20T00:00:00.000Z', '2026-11-20T01:00:00.000Z']
+  const gaps = ['setAsideFull', 'spoolFull'].map((reason) => ({ reason, sessions: 1, from, to }))
+  const read = batchSchema.parse({ ...rest, report: { ...report, spool }, gaps })
+  expect(read.report.spool).toEqual({ batches: 5, bytes: 6, quarantined: 7 })
+  expect(read.gaps.map((gap) => gap.reason)).toEqual(['quarantineFull', 'spoolFull'])
 })
 
 test('texts of one batch are not taken for those of another', () => {

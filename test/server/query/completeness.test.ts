@@ -146,7 +146,7 @@ describe('the holes of one meter', () => {
   test('a backlog that is being delivered is silence until it has come', async () => {
     const meter = new SimulatedMeter('m')
     await run(meter, 0, 10)
-    const spool = { batches: 40, bytes: 1, setAside: 0 }
+    const spool = { batches: 40, bytes: 1, quarantined: 0 }
     const late = meter.make(at(12), { spool })
     t.nowUs = at(40)
     await t.send('acme', 1, late)
@@ -415,7 +415,14 @@ test('the sentence names the worst site, what was lost, when, and how much', asy
 
 /** Losses that a meter names, each as it calls them. */
 const LOSSES = [
-  ...['interfaceGone', 'recordQueueFull', 'spoolFull', 'setAsideFull', 'spoolDamaged', 'diskFull'],
+  ...[
+    'interfaceGone',
+    'recordQueueFull',
+    'spoolFull',
+    'quarantineFull',
+    'spoolDamaged',
+    'diskFull',
+  ],
   ...['spoolWriteFailed', 'somethingElse'],
 ]
 

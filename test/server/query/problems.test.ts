@@ -29,7 +29,7 @@ function meter(change: Partial<MeterReport>, secondsAgo = 1, lost = 0): MeterSta
   }
 }
 
-const spool = (change: object) => ({ spool: { batches: 0, bytes: 0, setAside: 0, ...change } })
+const spool = (change: object) => ({ spool: { batches: 0, bytes: 0, quarantined: 0, ...change } })
 
 test.each<[MeterStatus, object, string]>([
   [meter({}, 1440 * 60), { code: 'silent', seconds: 86_400 }, 'Silent for 24 hours.'],
@@ -55,9 +55,9 @@ test.each<[MeterStatus, object, string]>([
     '5,894,687 batches wait in its spool: delivery is behind.',
   ],
   [
-    meter(spool({ setAside: 1 })),
-    { code: 'setAside', count: 1 },
-    '1 batch was refused and set aside; see tunmeter spool.',
+    meter(spool({ quarantined: 1 })),
+    { code: 'quarantined', count: 1 },
+    '1 batch was refused and quarantined; see tunmeter spool.',
   ],
   [meter({}, 1, 1), { code: 'batchesMissing', count: 1 }, '1 batch has not come.'],
   [meter({}, 1, 2000), { code: 'batchesMissing', count: 2000 }, '2,000 batches have not come.'],

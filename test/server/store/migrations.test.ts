@@ -93,6 +93,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...[begins, 'the store is rewritten'],
     ...[begins, 'rewriting: INSERT INTO log_position (1)', 'the store is rewritten'],
     ...[begins, 'the store is rewritten'],
+    ...[begins, 'the store is rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   // What was not counted then is not known now.
@@ -230,4 +231,25 @@ test('what a file of before spools had ids knows of its meters goes on', async (
     ['a', 10],
     ['', 9],
   ])
+})
+
+test('what meters said of their quarantine in words of before is there in those of now', async () => {
+  const report = {
+    startedAt: '2026-11-20T00:00:00.000Z',
+    at: '2026-11-22T11:59:00.000Z',
+    packetsDropped: 0,
+  }
+  const spool = { batches: 1, bytes: 2 }
+  await makeFile(9, async (connection) => {
+    const text = JSON.stringify({ ...report, spool: { ...spool, setAside: 3 } })
+    await connection.run(`INSERT INTO meter VALUES ('acme', 1, 'm', 9, 1, 2, '${text}')`)
+    await connection.run(`INSERT INTO meter_life VALUES ('acme', 1, 'm', 'a', 9, 1, 2, 2)`)
+    await connection.run(
+      `INSERT INTO batch_gap VALUES ('acme', 1, 'm', 4, 5, 'setAsideFull', 7, 1, 2, 'a', NULL)`,
+    )
+  })
+  await old.reopen()
+  expect((await old.store.meters('acme'))[0]!.report.spool).toEqual({ ...spool, quarantined: 3 })
+  const gaps = await old.store.gaps('acme', 0, 2 * old.nowUs)
+  expect(gaps.map((gap) => gap.reason)).toEqual(['quarantineFull'])
 })

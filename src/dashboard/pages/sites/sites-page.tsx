@@ -196,8 +196,8 @@ function MeterFacts({ meter }: { meter: Meter }) {
           ? 'empty'
           : `${plural(spool.batches, 'batch', 'batches')}, ${formatBytes(spool.bytes)}`}
       </Fact>
-      <Fact name="Set aside" wrong={spool.setAside > 0}>
-        {formatCount(spool.setAside)}
+      <Fact name="In quarantine" wrong={spool.quarantined > 0}>
+        {formatCount(spool.quarantined)}
       </Fact>
       <Fact name="Running since" title={meter.startedAt}>
         {formatDateTime(Date.parse(meter.startedAt))}

@@ -206,6 +206,10 @@ ${['session', 'session_open']
   )
   .join('\n')}
 `,
+  `
+UPDATE meter SET report = replace(report, '"setAside":', '"quarantined":');
+UPDATE batch_gap SET reason = 'quarantineFull' WHERE reason = 'setAsideFull';
+`,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -50,7 +50,7 @@ const NO_REPORT = {
   openSessions: 0,
   packetsDropped: 0,
   sessionsDropped: {},
-  spool: { batches: 0, bytes: 0, setAside: 0 },
+  spool: { batches: 0, bytes: 0, quarantined: 0 },
 }
 
 interface Applied {

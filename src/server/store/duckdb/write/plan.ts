@@ -6,7 +6,7 @@
  *   ended    no      yes     append to session, delete from session_open
  *   ended    yes     -       replace when it has more packets: an early report's final one; else nothing.
  *                            An interrupted one that closeInterrupted() ended is replaced in any case
- *   open     yes     -       nothing: the end is known already (a batch that was set aside and came late)
+ *   open     yes     -       nothing: the end is known already (a batch that was quarantined and came late)
  *   open     no      no      append to session_open
  *   open     no      yes     replace when it has more packets
  *
