@@ -15,7 +15,7 @@ import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import { Control } from '../server/control/control.js'
 import { readLogged } from '../server/ingest/logged.js'
 import { moveBackup, writeBackup } from '../server/store/backup.js'
-import { DuckStore } from '../server/store/duckdb/duck-store.js'
+import { openStore } from '../server/store/open.js'
 import { ApiClient, say } from './api-client.js'
 import { auditHere } from './audit-here.js'
 import { defineCommand } from './command.js'
@@ -67,7 +67,7 @@ async function byServer(running: Running, data: string, target: string): Promise
 }
 
 async function byItself(data: string, target: string): Promise<void> {
-  const store = await DuckStore.open({
+  const store = await openStore({
     directory: data,
     memoryBytes: MEMORY_BYTES,
     threads: 2,

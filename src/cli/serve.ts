@@ -35,7 +35,8 @@ import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
 import { SecurityLog } from '../server/http/security-log.js'
 import { readLogged } from '../server/ingest/logged.js'
-import { DuckStore, LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/duckdb/duck-store.js'
+import { LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/config.js'
+import { openStore } from '../server/store/open.js'
 import { defineCommand } from './command.js'
 import { readTls, useTls } from './serve-tls.js'
 
@@ -180,7 +181,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
   await tryListen(host, port, options.listen)
   closeDirectory(options.data)
   const control = await openControl(options, host)
-  const store = await DuckStore.open({
+  const store = await openStore({
     directory: options.data,
     memoryBytes: options.storeMemory,
     threads: options.storeThreads,

@@ -14,6 +14,7 @@ import { setTimeout } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { AppError, messageOf } from '../../../base/errors.js'
 import { makeDirectory } from '../../../base/private-files.js'
+import type { Progress } from '../config.js'
 import { FairQueue } from '../fair-queue.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
 
@@ -43,8 +44,6 @@ export interface DatabaseOptions {
   /** Told of what takes long before the store is open. */
   readonly progress?: Progress
 }
-
-export type Progress = (what: string, facts: Readonly<Record<string, number>>) => void
 
 export type Row = Record<string, DuckDBValue>
 

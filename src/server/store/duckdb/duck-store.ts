@@ -7,6 +7,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../base/errors.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { Log } from '../../log/log.js'
+import { LOG_BYTES_MAX, LOG_KEEP_MS, type StoreConfig } from '../config.js'
 import { Mutex } from '../mutex.js'
 import type {
   Arrived,
@@ -40,7 +41,7 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Database, explained, literal, type Progress, secondsSince } from './database.js'
+import { Database, explained, literal, secondsSince } from './database.js'
 import { ExportSlots } from './export/export-slots.js'
 import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './export/exports.js'
 import { parquetQuery } from './export/parquet.js'
@@ -53,7 +54,6 @@ import { withTextIds } from './read/names.js'
 import { count, facts, page } from './read/pages.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { summary, usage } from './read/summary.js'
-import type { ReadLogged } from './write/entries.js'
 import { Erasure } from './write/erasure.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
 import { adoptJournal } from './write/old-journal.js'
@@ -61,36 +61,17 @@ import { Retention } from './write/retention.js'
 import { ROLL_ROWS } from './write/rollup.js'
 import { Writer } from './write/writer.js'
 
-export interface DuckStoreOptions {
-  readonly directory: string
-  /** DuckDB's buffer manager; the process needs about 200 MiB more. */
-  readonly memoryBytes: number
-  readonly threads: number
-  readonly clockUs?: () => number
-  /** A meter's silence after which its open sessions count as interrupted; 10 minutes. */
-  readonly silenceUs?: number
+/** What tests make smaller than it is. */
+export interface DuckStoreOptions extends StoreConfig {
   /** Arrived sessions after which sums by the hour are brought up to date. */
   readonly rollRows?: number
   /** Size of the write-ahead log beyond which it is checkpointed; default 64 MiB. */
   readonly walBytes?: number
   /** Rows that an export reads at once; else SLICE_ROWS, or CSV_SLICE_ROWS. */
   readonly sliceRows?: number
-  /** Of the log, beyond which batches are refused with STORE_BUSY; 4 GiB. */
-  readonly logBytes?: number
-  /** Segments that the store has applied are kept so long; an hour. */
-  readonly logKeepMs?: number
-  /** A read waits so long for what was acknowledged before, and is then answered from what is there; 10 s. */
-  readonly readWaitMs?: number
-  /** Commits are numbered on from here: readers have passed it. */
-  readonly arrivalsAfter?: number
-  /** Reads bodies of requests back from the log; without one they are not written as they came. */
-  readonly readLogged?: ReadLogged
-  readonly progress?: Progress
 }
 
 const DAY_US = 86400e6
-export const LOG_BYTES_MAX = 4 * 2 ** 30
-export const LOG_KEEP_MS = 3600e3
 const WAL_BYTES_MAX = 64 * 2 ** 20
 /** Of the directories in which exports are written, the beginning. */
 const EXPORT_DIRECTORY = 'export-'

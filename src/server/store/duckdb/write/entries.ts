@@ -2,13 +2,9 @@
 import { AppError } from '../../../../base/errors.js'
 import { type Entry, Kind } from '../../../log/format.js'
 import type { Log, Place } from '../../../log/log.js'
+import type { Logged, ReadLogged } from '../../config.js'
 import type { WriteRequest } from '../../store.js'
 import type { SiteBatch } from './group-commit.js'
-
-/** What a logged batch holds: its sessions checked, without the refused ones. */
-export type Logged = Pick<SiteBatch, 'batch' | 'sessions'>
-/** Reads the body of a meter's request back. */
-export type ReadLogged = (entry: Entry) => Promise<Logged>
 
 export function entryOf(
   { orgId, siteId, batch, sessions, receivedUs }: SiteBatch,

@@ -16,7 +16,7 @@ import { unrollSql } from './rollup.js'
 const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
 const packets = (t: string) => `(coalesce(${t}.packets_tx, 0) + coalesce(${t}.packets_rx, 0))`
 const bytes = (t: string) => `(coalesce(${t}.bytes_tx, 0) + coalesce(${t}.bytes_rx, 0))`
-/** saysMore() of plan.ts. */
+/** saysMore() of merge.ts. */
 const MORE = `(${packets('s')} > ${packets('o')} OR (${packets('s')} = 0 AND ${packets('o')} = 0 AND (
   s.duration_us > o.duration_us OR (s.duration_us = o.duration_us AND ${bytes('s')} > ${bytes('o')}))))`
 const SAME_TUPLE = `(o.protocol = s.protocol AND (

@@ -1,0 +1,136 @@
+/** Answers that are sums over sessions: facets, summaries, histograms, monthly usage. */
+import type { OutcomeGroup } from '../../session/outcome-groups.js'
+import type { LogFilter } from './filter.js'
+
+export interface Counted<T> {
+  readonly value: T
+  readonly count: number
+}
+
+export interface CountedName<T> {
+  readonly id: T
+  readonly name: string | null
+  readonly count: number
+}
+
+/** The most frequent values under the filter, each list without its own filter; at most ATTRIBUTES_MAX. */
+export interface FilterAttributes {
+  readonly protocols: readonly Counted<string>[]
+  readonly destAddrs: readonly Counted<string>[]
+  readonly connStates: readonly Counted<string>[]
+  readonly endReasons: readonly Counted<string>[]
+  readonly clients: readonly CountedName<number>[]
+  readonly users: readonly (CountedName<string> & { readonly email: string | null })[]
+  readonly resources: readonly CountedName<number>[]
+  readonly sites: readonly CountedName<number>[]
+}
+
+export const ATTRIBUTES_MAX = 100
+
+export const SUMMARY_GROUPS = [
+  'client',
+  'user',
+  'resource',
+  'site',
+  'protocol',
+  'port',
+  'destination',
+  'connState',
+] as const
+
+export type SummaryGroup = (typeof SUMMARY_GROUPS)[number]
+
+export const SUMMARY_INTERVALS = ['minute', '5minutes', 'hour', 'day', 'month'] as const
+export type SummaryInterval = (typeof SUMMARY_INTERVALS)[number]
+
+export interface Totals {
+  readonly sessions: number
+  readonly connections: number
+  readonly bytesTx: number
+  readonly bytesRx: number
+  readonly packetsTx: number
+  readonly packetsRx: number
+}
+
+export interface SummaryTotals extends Totals {
+  readonly open: number
+  /** connState REJ. */
+  readonly refused: number
+  /** connState S0. */
+  readonly unanswered: number
+}
+
+export interface SummaryRequest {
+  readonly filter: LogFilter
+  readonly groupBy: SummaryGroup | null
+  readonly interval: SummaryInterval | null
+  readonly top: number
+  readonly sort: 'bytes' | 'sessions'
+}
+
+export interface SummaryGroupRow extends Totals {
+  /** As text; null: sessions without one (no client, no resource). */
+  readonly id: string | null
+  readonly name: string | null
+  /** All groups beyond the top ones, as one. */
+  readonly other: boolean
+}
+
+/** One value for each of Summary.times. */
+export interface SummarySeries {
+  readonly id: string | null
+  readonly other: boolean
+  readonly sessions: readonly number[]
+  readonly bytesTx: readonly number[]
+  readonly bytesRx: readonly number[]
+}
+
+export interface Summary {
+  readonly totals: SummaryTotals
+  readonly groups: readonly SummaryGroupRow[]
+  /** Start of each interval, ISO 8601, without holes. */
+  readonly times: readonly string[]
+  readonly series: readonly SummarySeries[]
+}
+
+export interface HistogramRequest {
+  readonly filter: LogFilter
+  /** At most so many; at least 2. */
+  readonly bars: number
+  /** Of the zone in which bars begin at whole multiples of their width. */
+  readonly offsetUs: number
+}
+
+/** One value for each bar; the first begins at or before the range, and the last ends at or after it. */
+export interface Histogram {
+  readonly originUs: number
+  readonly widthUs: number
+  readonly count: number
+  readonly outcomes: Readonly<
+    Record<
+      OutcomeGroup,
+      { readonly sessions: readonly number[]; readonly bytes: readonly number[] }
+    >
+  >
+}
+
+export interface UsageRequest {
+  /** `2026-11`, inclusive. */
+  readonly fromMonth: string
+  readonly toMonth: string
+  readonly groupBy: 'client' | 'user' | 'resource' | 'site'
+}
+
+export interface UsageRow extends Totals {
+  readonly month: string
+  readonly id: string | null
+  readonly name: string | null
+}
+
+/** What an empty answer is explained from. */
+export interface StoreFacts {
+  readonly sessions: number
+  readonly oldestUs: number | null
+  readonly newestUs: number | null
+  readonly inRange: number
+}
