@@ -135,9 +135,9 @@ export class SessionRows {
   readonly sessions: readonly StoredSession[]
   readonly #columns: readonly Values[]
 
-  constructor(sessions: readonly StoredSession[]) {
+  constructor(sessions: readonly StoredSession[], columns = STORED_COLUMNS) {
     this.sessions = sessions
-    this.#columns = STORED_COLUMNS.map((column) => valuesOf(column, sessions))
+    this.#columns = columns.map((column) => valuesOf(column, sessions))
   }
 
   /** @param extra values of the table's own whole-number column, one for each session */

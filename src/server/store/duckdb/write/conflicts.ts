@@ -1,21 +1,18 @@
 /**
- * Who may say more about a session that is here. A run is its first reporter's: no other meter of the site adds to it. A
- * session takes a later report of that meter, of the same five-tuple, while it is open; an ended one, an interrupted one
- * too, for FRESH_US after it came (an early report's final one, a batch that was late). So whoever holds an ingest key of
- * the site can neither rewrite what was stored nor claim ids before the meter uses them.
+ * What a group may not say of sessions that are here (merge.ts), and what it says of them that is nothing new.
  *
  * What is not taken stays in the log as it came, for --log-keep; it is counted, and a loss `sessionConflict` in the gaps.
  * The same record again is a repeat, whoever sends it, and nothing to be counted.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { FRESH_US, verdictOf } from '../../merge.js'
 import type { StoredSession } from '../../store.js'
 import { int, rowsOf } from '../database.js'
 import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { has, KnownIds, type Page, pageOf } from './known-ids.js'
 import type { SiteSessions } from './plan.js'
-import type { Staged, Verdict } from './staged.js'
+import type { Staged } from './staged.js'
 
-export const FRESH_US = 86400e6
 const MARK_EVERY_US = 600e6
 
 export interface Conflict {
@@ -53,35 +50,26 @@ export async function admit<T extends Incoming>(
   const asked = batches.flatMap((one, batch) => askedOf(one, batch, known, pages))
   if (asked.length === 0) return { batches, conflicts: [] }
   const nowUs = batches.reduce((latest, { receivedUs }) => Math.max(latest, receivedUs), 0)
-  const verdicts = await staged.compare(
+  const stored = await staged.kept(
     asked.map(({ session }) => session),
     freshness.isStaleSql(nowUs),
   )
-  const kept = new Map<number, Set<StoredSession>>()
+  const left = new Map<number, Set<StoredSession>>()
   const conflicts = new Conflicts()
   for (const [i, { batch, session, foreign }] of asked.entries()) {
-    const verdict = verdicts.get(i)
-    if (!foreign && mayRevise(verdict)) continue
-    const out = kept.get(batch) ?? new Set()
-    kept.set(batch, out.add(session))
-    if (!isRepeat(verdict)) conflicts.add(session, batches[batch]!.receivedUs)
+    const verdict = verdictOf(session, stored.get(i), foreign)
+    if (verdict === 'take') continue
+    const out = left.get(batch) ?? new Set()
+    left.set(batch, out.add(session))
+    if (verdict === 'conflict') conflicts.add(session, batches[batch]!.receivedUs)
   }
   const admitted = batches.map((one, batch) => {
-    const out = kept.get(batch)
+    const out = left.get(batch)
     if (out === undefined) return one
     const sessions = one.sessions.filter((session) => !out.has(session))
     return { ...one, sessions, ended: undefined }
   })
   return { batches: admitted, conflicts: conflicts.all }
-}
-
-/** Nothing is there: it was deleted meanwhile, or is in this group. */
-function mayRevise(verdict: Verdict | undefined): boolean {
-  return verdict === undefined || (verdict.sameMeter && verdict.sameTuple && !verdict.late)
-}
-
-function isRepeat(verdict: Verdict | undefined): boolean {
-  return verdict?.sameTuple === true && !verdict.more && !verdict.late
 }
 
 function askedOf(

@@ -6,46 +6,41 @@
  * one text of several statements. The tables are empty between two groups.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import type { EndReason, Protocol } from '../../../../session/session.js'
+import type { Kept } from '../../merge.js'
 import type { StoredSession } from '../../store.js'
-import { int, literal, rowsOf } from '../database.js'
+import { int, literal } from '../database.js'
 import { OWN_COLUMN_AT, STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
 import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { appendTo, SessionRows } from './chunks.js'
 import { unrollSql } from './rollup.js'
 
+const ID_COLUMNS = STORED_COLUMNS.filter(({ name }) =>
+  ['org_id', 'site_id', 'run', 'seq'].includes(name),
+)
 const SAME_ID = 'o.org_id = s.org_id AND o.site_id = s.site_id AND o.run = s.run AND o.seq = s.seq'
-const packets = (t: string) => `(coalesce(${t}.packets_tx, 0) + coalesce(${t}.packets_rx, 0))`
-const bytes = (t: string) => `(coalesce(${t}.bytes_tx, 0) + coalesce(${t}.bytes_rx, 0))`
-/** saysMore() of merge.ts. */
-const MORE = `(${packets('s')} > ${packets('o')} OR (${packets('s')} = 0 AND ${packets('o')} = 0 AND (
-  s.duration_us > o.duration_us OR (s.duration_us = o.duration_us AND ${bytes('s')} > ${bytes('o')}))))`
-const SAME_TUPLE = `(o.protocol = s.protocol AND (
-  (o.source_ip = s.source_ip AND o.source_port = s.source_port AND o.dest_ip = s.dest_ip AND o.dest_port = s.dest_port)
-  OR (o.source_ip = s.dest_ip AND o.source_port = s.dest_port AND o.dest_ip = s.source_ip AND o.dest_port = s.source_port)))`
-/** Ended without a report of its end. */
-const CLOSED_OPEN = `o.end_reason = 'activeTimeout'`
-/** An interim report that comes after the end changes nothing. */
-const CLOSED_BY_INTERIM = `s.end_reason = 'activeTimeout'`
-
 const END_OPEN = [
   `DELETE FROM session_open o USING stage_closed s WHERE ${SAME_ID}`,
   'DELETE FROM stage_closed',
 ]
 const PUT_OPEN = [
-  `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID} AND ${MORE}`,
-  `INSERT INTO session_open BY NAME SELECT * FROM stage_open s
-     WHERE NOT EXISTS (SELECT 1 FROM session_open o WHERE ${SAME_ID})`,
+  `DELETE FROM session_open o USING stage_open s WHERE ${SAME_ID}`,
+  'INSERT INTO session_open BY NAME FROM stage_open',
   'DELETE FROM stage_open',
 ]
 
-/** Of those whose id is stored: what is there, beside what comes. */
-export interface Verdict {
-  readonly sameMeter: boolean
-  readonly sameTuple: boolean
-  readonly more: boolean
-  /** It would replace what came too long ago. */
-  readonly late: boolean
-}
+/** What decides between two records (merge.ts), of a row `o`. */
+const KEPT = `o.meter_id, o.protocol, o.source_ip, o.source_port::DOUBLE, o.dest_ip, o.dest_port::DOUBLE,
+  o.packets_tx::DOUBLE, o.packets_rx::DOUBLE, o.bytes_tx::DOUBLE, o.bytes_rx::DOUBLE,
+  (o.start_us + o.duration_us)::DOUBLE, o.end_reason`
+/** In the order of KEPT. */
+type KeptRow = [
+  ...[meterId: string, protocol: Protocol],
+  ...[sourceIp: string, sourcePort: number, destIp: string, destPort: number],
+  ...[packetsTx: number | null, packetsRx: number | null],
+  ...[bytesTx: number | null, bytesRx: number | null],
+  ...[endTimeUs: number, endReason: EndReason],
+]
 
 export class Staged {
   readonly #connection: DuckDBConnection
@@ -58,9 +53,9 @@ export class Staged {
     const list = STORED_COLUMNS.map((c) => `${c.name} ${c.sqlType}`)
     const columns = list.join(', ')
     const openColumns = list.toSpliced(OWN_COLUMN_AT, 0, 'run_started_us BIGINT').join(', ')
-    const numbered = list.toSpliced(OWN_COLUMN_AT, 0, 'nth BIGINT').join(', ')
-    await connection.run(`CREATE TEMP TABLE stage_closed (${columns});
-      CREATE TEMP TABLE stage_asked (${numbered});
+    const ids = ID_COLUMNS.map((c) => `${c.name} ${c.sqlType}`).join(', ')
+    await connection.run(`CREATE TEMP TABLE stage_closed (${ids});
+      CREATE TEMP TABLE stage_asked (${ids}, nth BIGINT);
       CREATE TEMP TABLE stage_open (${openColumns});
       CREATE TEMP TABLE stage_ended (${columns});
       CREATE TEMP TABLE stage_replaced AS FROM session LIMIT 0`)
@@ -68,55 +63,41 @@ export class Staged {
   }
 
   /**
-   * What is stored under the ids of these, beside them, by their places in the list.
+   * What is stored under the ids of these, by their places in the list.
    * @param isStale SQL for whether the ended row `o` came too long ago to be replaced
    */
-  async compare(
-    sessions: readonly StoredSession[],
-    isStale: string,
-  ): Promise<Map<number, Verdict>> {
+  async kept(sessions: readonly StoredSession[], isStale: string): Promise<Map<number, Kept>> {
     const nth = Float64Array.from(sessions, (_, i) => i)
-    await this.#append('stage_asked', sessions, nth)
-    const replaces = `NOT (${CLOSED_BY_INTERIM}) AND (${CLOSED_OPEN} OR ${MORE})`
-    const of = (table: string, near: string, late: string) => `
-      SELECT s.nth::DOUBLE AS nth, o.meter_id = s.meter_id AS meter, ${SAME_TUPLE} AS tuple, ${MORE} AS more,
-        ${late} AS late
-      FROM stage_asked s JOIN ${table} o ON ${near}${SAME_ID}`
-    const rows = await rowsOf(
-      this.#connection,
-      `${of('session_open', '', 'false')} UNION ALL
-       ${of('session', `${nearSql(sessions)} AND `, `${replaces} AND ${isStale}`)}`,
+    await this.#append('stage_asked', new SessionRows(sessions, ID_COLUMNS), nth)
+    const of = (table: string, near: string, flags: string) =>
+      `SELECT s.nth::DOUBLE, ${flags}, ${KEPT} FROM stage_asked s JOIN ${table} o ON ${near}${SAME_ID}`
+    const found = await this.#connection.runAndReadAll(
+      `${of('session_open', '', 'false, false')} UNION ALL
+       ${of('session', `${nearSql(sessions)} AND `, `true, ${isStale}`)}`,
     )
     await this.#connection.run('DELETE FROM stage_asked')
+    const rows = found.getRows() as [nth: number, ended: boolean, stale: boolean, ...KeptRow][]
     return new Map(
-      rows.map(({ nth: i, meter, tuple, more, late }) => [
-        i as number,
-        {
-          sameMeter: meter as boolean,
-          sameTuple: tuple as boolean,
-          more: more as boolean,
-          late: late as boolean,
-        },
-      ]),
+      rows.map(([at, ended, stale, ...of]) => [at, { record: recordOf(of), ended, stale }]),
     )
   }
 
   /** @param closed ended now; their interim records go */
   async endOpen(closed: readonly StoredSession[]): Promise<string[]> {
     if (closed.length === 0) return []
-    await this.#append('stage_closed', closed)
+    await this.#append('stage_closed', new SessionRows(closed, ID_COLUMNS))
     return END_OPEN
   }
 
-  /** @returns what is to be run; of two reports the one with more packets stays */
+  /** @param open better than what is there. @returns what is to be run */
   async putOpen(open: readonly StoredSession[], runs: Float64Array): Promise<string[]> {
     if (open.length === 0) return []
-    await this.#append('stage_open', open, runs)
+    await this.#append('stage_open', new SessionRows(open), runs)
     return PUT_OPEN
   }
 
   /**
-   * Ended sessions again: the one with more packets stays, and a real end in any case.
+   * Ended sessions again, better than what is there; what was deleted meanwhile does not come back.
    * @param rolled see Rollup; none is under way until the transaction ends
    * @returns what is to be run, and how many are replaced
    */
@@ -126,10 +107,10 @@ export class Staged {
     rolled: number,
   ): Promise<{ count: number; statements: string[] }> {
     const near = nearSql(sessions)
-    await this.#append('stage_ended', sessions)
+    await this.#append('stage_ended', new SessionRows(sessions))
     const found = await this.#connection.runAndReadAll(
       `INSERT INTO stage_replaced SELECT o.* FROM session o JOIN stage_ended s
-         ON ${near} AND ${SAME_ID} AND (${CLOSED_OPEN} OR ${MORE});
+         ON ${near} AND ${SAME_ID};
        SELECT count(*)::DOUBLE FROM stage_replaced`,
     )
     const count = found.getRows()[0]![0] as number
@@ -146,10 +127,16 @@ export class Staged {
     return { count, statements }
   }
 
-  async #append(table: string, sessions: readonly StoredSession[], extra?: Float64Array) {
-    const rows = new SessionRows(sessions)
+  async #append(table: string, rows: SessionRows, extra?: Float64Array): Promise<void> {
     await appendTo(this.#connection, table, (appender) => rows.appendTo(appender, extra))
   }
+}
+
+function recordOf(row: KeptRow): Kept['record'] {
+  const [meterId, protocol, sourceIp, sourcePort, destIp, destPort, ...amounts] = row
+  const [packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs, endReason] = amounts
+  const tuple = { protocol, sourceIp, sourcePort, destIp, destPort }
+  return { meterId, ...tuple, packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs, endReason }
 }
 
 /** The ranges of their ids, for the zone maps. */
