@@ -21,19 +21,13 @@ import {
   type Store,
 } from '../store/store.js'
 import { countAttempts } from './counts.js'
+import { DeadLetters } from './dead-letters.js'
 import { type Delivered, deliver } from './delivering.js'
 import { eventWriter, filterOfQuery, testEvent } from './events.js'
 import type { Receiver } from './kind.js'
 import { type AttemptClass, classOf, type Outcome, shown } from './outcome.js'
 import { after, inRange, isBehind, more, newState, notSent } from './progress.js'
-import {
-  DEAD_LETTERS_MAX,
-  type DeadLetter,
-  type DestinationRecord,
-  type DestinationRecords,
-  type DestinationState,
-  type Pending,
-} from './records.js'
+import type { DestinationRecord, DestinationRecords, DestinationState, Pending } from './records.js'
 
 const IDLE_MS = 500
 /** After a fault of this machine's: a full disk, a busy store. */
@@ -69,6 +63,7 @@ interface Read {
 export class Courier {
   readonly record: DestinationRecord
   readonly #parts: CourierParts
+  readonly letters: DeadLetters
   readonly #filter: LogFilter
   readonly #write: ReturnType<typeof eventWriter>
   #state: DestinationState
@@ -91,6 +86,13 @@ export class Courier {
     this.#filter = filterOfQuery(record.query)
     this.#write = eventWriter(record.columns)
     this.#state = parts.records.state(record.id) ?? newState(parts.store.lastArrival())
+    this.letters = new DeadLetters(record, {
+      ...parts,
+      write: this.#write,
+      receiver: () => this.#open(),
+      change: (work) => this.#change(work),
+      signal: this.#stopping.signal,
+    })
   }
 
   get state(): DestinationState {
@@ -139,65 +141,6 @@ export class Courier {
       events: [testEvent(this.record.columns)],
       endsUs: [nowMs * 1e3],
       signal: this.#stopping.signal,
-    })
-  }
-
-  /** Dead letters again, one by one. @returns how many were taken, refused again, and not in the log any more */
-  async resend(): Promise<{
-    delivered: number
-    refused: number
-    gone: number
-    failed: string | null
-  }> {
-    const { records } = this.#parts
-    const done = { delivered: 0, refused: 0, gone: 0, failed: null as string | null }
-    const letters = records.deadLetters(this.record.id)
-    const read = await this.lettersRead(letters)
-    for (const letter of letters) {
-      const one = read.find((r) => r.letter === letter)
-      if (one === undefined) {
-        await records.removeDeadLetter(this.record.id, letter)
-        done.gone++
-        continue
-      }
-      const outcome = await this.#open().deliver({
-        id: `${this.record.id}.again-${letter.siteId}-${letter.sessionId}`,
-        orgId: this.record.orgId,
-        sinceMs: this.#parts.clockMs(),
-        events: [one.event],
-        endsUs: [one.endUs],
-        signal: this.#stopping.signal,
-      })
-      await this.#change((s) => ({ ...s, ...countAttempts(s, [outcome], this.#parts.clockMs()) }))
-      if (outcome.kind === 'delivered') {
-        await records.removeDeadLetter(this.record.id, letter)
-        await this.#change((s) => ({ ...s, delivered: s.delivered + 1 }))
-        done.delivered++
-      } else if (outcome.kind === 'refused') done.refused++
-      else {
-        done.failed = outcome.text
-        break
-      }
-    }
-    return done
-  }
-
-  /** The events of dead letters whose sessions the log still has. */
-  async lettersRead(
-    letters: readonly DeadLetter[],
-  ): Promise<{ letter: DeadLetter; event: string; endUs: number }[]> {
-    if (letters.length === 0) return []
-    const sessionIds = letters.map(({ sessionId }) => sessionId)
-    const { rows } = await this.#parts.store.arrived(this.record.orgId, {
-      filter: { ...filterOfQuery(''), sessionIds },
-      after: endOfArrival(-1),
-      upTo: endOfArrival(this.#parts.store.lastArrival()),
-      limit: 2 * letters.length,
-    })
-    return letters.flatMap((letter) => {
-      const { siteId, sessionId } = letter
-      const row = rows.find((r) => r.siteId === siteId && r.sessionId === sessionId)
-      return row === undefined ? [] : [{ letter, event: this.#write(row), endUs: row.endTimeUs }]
     })
   }
 
@@ -363,29 +306,18 @@ export class Courier {
   }
 
   async #attempt(name: StreamName, read: Read, pending: Pending): Promise<void> {
-    const { records, clockMs } = this.#parts
+    const { clockMs } = this.#parts
     const { id, orgId } = this.record
     const from = this.#state[name]!.cursor.arrival
     const number = `${name === 'live' ? '' : 'b'}${pending.number}`
     const batchId = `${id}.${from}-${pending.to.arrival}.${number}`
     const receiver = this.#tryToOpen()
     if (!('deliver' in receiver)) return this.#note(name, pending, notSent(receiver))
-    const letters = {
-      put: async (letter: DeadLetter) => {
-        const known = records.deadLetters(id)
-        const isIn = known.some(
-          (one) => one.siteId === letter.siteId && one.sessionId === letter.sessionId,
-        )
-        if (!isIn && known.length >= DEAD_LETTERS_MAX) return false
-        await records.putDeadLetter(id, letter)
-        return true
-      },
-    }
     const signal = this.#stopping.signal
     const { sinceMs } = pending
     const batch = { id: batchId, orgId, sinceMs, rows: read.rows, events: read.events }
     const done = await deliver(
-      { receiver, letters, clockMs, signal },
+      { receiver, letters: this.letters, clockMs, signal },
       batch,
       this.#state.refusedInRow,
     )

@@ -261,14 +261,14 @@ describe('refusals', () => {
     const [letter] = destinations.records.deadLetters(courier.record.id)
     expect(letter).toMatchObject({ sessionId: idOf(6), siteId: 1, status: 422 })
     expect(letter!.text).toBe('destPort: expected a string')
-    const [read] = await current(courier).lettersRead([letter!])
+    const [read] = await current(courier).letters.read([letter!])
     expect(JSON.parse(read!.event)).toMatchObject({ sessionId: idOf(6), siteId: 1 })
     await t.send('acme', 1, batch(2, sent(11, 12)))
     await until(() => current(courier).state.delivered === 11)
 
-    expect(await current(courier).resend()).toMatchObject({ delivered: 0, refused: 1 })
+    expect(await current(courier).letters.resend()).toMatchObject({ delivered: 0, refused: 1 })
     receiver.reply = () => ({ status: 200 })
-    expect(await current(courier).resend()).toMatchObject({ delivered: 1, refused: 0 })
+    expect(await current(courier).letters.resend()).toMatchObject({ delivered: 1, refused: 0 })
     expect(destinations.records.countDeadLetters(courier.record.id)).toBe(0)
     expect(current(courier).state.delivered).toBe(12)
   })
@@ -279,7 +279,11 @@ describe('refusals', () => {
     await t.send('acme', 1, batch(1, sent(1, 1)))
     await until(() => current(courier).state.deadLettered === 1)
     await t.store.erase('acme', { userId: 'u1' })
-    expect(await current(courier).resend()).toMatchObject({ delivered: 0, refused: 0, gone: 1 })
+    expect(await current(courier).letters.resend()).toMatchObject({
+      delivered: 0,
+      refused: 0,
+      gone: 1,
+    })
   })
 
   test('a receiver that refuses all of it is blocked, and nothing is given up', async () => {
@@ -306,7 +310,7 @@ describe('refusals', () => {
     await t.send('acme', 1, batch(1, sent(1, 2)))
     await until(() => current(courier).state.blocked)
     expect(current(courier).state.lastFailure?.text).toBe('the list of dead letters is full: no')
-    expect(await current(courier).resend()).toMatchObject({ gone: DEAD_LETTERS_MAX })
+    expect(await current(courier).letters.resend()).toMatchObject({ gone: DEAD_LETTERS_MAX })
     await later(courier)
     await until(() => current(courier).state.deadLettered === 2)
   })

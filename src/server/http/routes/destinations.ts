@@ -358,7 +358,7 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = destinations.get(orgId, destinationId)
         const letters = destinations.records.deadLetters(destinationId)
-        const read = await courier.lettersRead(letters)
+        const read = await courier.letters.read(letters)
         const shownLetters = letters.map((one) => ({
           ...one,
           event: read.find((r) => r.letter === one)?.event ?? null,
@@ -405,7 +405,7 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = destinations.get(orgId, destinationId)
-        const done = await courier.resend()
+        const done = await courier.letters.resend()
         const facts = { of: orgId, destination: destinationId, ...done }
         security.write('deadLettersResent', request.ip, key, facts)
         await courier.hurry()

@@ -1,0 +1,119 @@
+/**
+ * Events that a receiver refused one by one: listed, shown as they were sent, sent again. A dead letter is the id of a
+ * session and not a copy of it: what the log does not have any more is not sent.
+ */
+import { endOfArrival, type LogRow, type Store } from '../store/store.js'
+import { countAttempts } from './counts.js'
+import type { Letters } from './delivering.js'
+import { filterOfQuery } from './events.js'
+import type { Receiver } from './kind.js'
+import {
+  DEAD_LETTERS_MAX,
+  type DeadLetter,
+  type DestinationRecord,
+  type DestinationRecords,
+  type DestinationState,
+} from './records.js'
+
+interface Parts {
+  readonly store: Pick<Store, 'lastArrival' | 'arrived'>
+  readonly records: DestinationRecords
+  readonly clockMs: () => number
+  readonly write: (row: LogRow) => string
+  /** @throws AppError SECRETS_LOST */
+  readonly receiver: () => Receiver
+  readonly change: (work: (state: DestinationState) => DestinationState) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+export interface Resent {
+  readonly delivered: number
+  readonly refused: number
+  /** The log does not have these sessions any more. */
+  readonly gone: number
+  /** Why it ended before the last one. */
+  readonly failed: string | null
+}
+
+export class DeadLetters implements Letters {
+  readonly #record: DestinationRecord
+  readonly #parts: Parts
+
+  constructor(record: DestinationRecord, parts: Parts) {
+    this.#record = record
+    this.#parts = parts
+  }
+
+  all(): DeadLetter[] {
+    return this.#parts.records.deadLetters(this.#record.id)
+  }
+
+  async put(letter: DeadLetter): Promise<boolean> {
+    const known = this.all()
+    const isIn = known.some(
+      (one) => one.siteId === letter.siteId && one.sessionId === letter.sessionId,
+    )
+    if (!isIn && known.length >= DEAD_LETTERS_MAX) return false
+    await this.#parts.records.putDeadLetter(this.#record.id, letter)
+    return true
+  }
+
+  /** One by one. */
+  async resend(): Promise<Resent> {
+    const { records, change, clockMs } = this.#parts
+    const { id } = this.#record
+    const done = { delivered: 0, refused: 0, gone: 0 }
+    const letters = this.all()
+    const read = await this.read(letters)
+    for (const letter of letters) {
+      const one = read.find((r) => r.letter === letter)
+      if (one === undefined) {
+        await records.removeDeadLetter(id, letter)
+        done.gone++
+        continue
+      }
+      const outcome = await this.#send(one)
+      await change((s) => ({ ...s, ...countAttempts(s, [outcome], clockMs()) }))
+      if (outcome.kind === 'delivered') {
+        await records.removeDeadLetter(id, letter)
+        await change((s) => ({ ...s, delivered: s.delivered + 1 }))
+        done.delivered++
+      } else if (outcome.kind === 'refused') done.refused++
+      else return { ...done, failed: outcome.text }
+    }
+    return { ...done, failed: null }
+  }
+
+  #send({ letter, event, endUs }: { letter: DeadLetter; event: string; endUs: number }) {
+    const { receiver, clockMs, signal } = this.#parts
+    const { id, orgId } = this.#record
+    return receiver().deliver({
+      id: `${id}.again-${letter.siteId}-${letter.sessionId}`,
+      orgId,
+      sinceMs: clockMs(),
+      events: [event],
+      endsUs: [endUs],
+      signal,
+    })
+  }
+
+  /** The events of those whose sessions the log still has. */
+  async read(
+    letters: readonly DeadLetter[],
+  ): Promise<{ letter: DeadLetter; event: string; endUs: number }[]> {
+    if (letters.length === 0) return []
+    const { store, write } = this.#parts
+    const sessionIds = letters.map(({ sessionId }) => sessionId)
+    const { rows } = await store.arrived(this.#record.orgId, {
+      filter: { ...filterOfQuery(''), sessionIds },
+      after: endOfArrival(-1),
+      upTo: endOfArrival(store.lastArrival()),
+      limit: 2 * letters.length,
+    })
+    return letters.flatMap((letter) => {
+      const { siteId, sessionId } = letter
+      const row = rows.find((r) => r.siteId === siteId && r.sessionId === sessionId)
+      return row === undefined ? [] : [{ letter, event: write(row), endUs: row.endTimeUs }]
+    })
+  }
+}
