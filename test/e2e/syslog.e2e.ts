@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { testRow } from '../../src/server/destinations/events.js'
 import { syslog } from '../../src/server/destinations/kinds/syslog.js'
 import { Authority } from '../support/certificates.js'
 import { temporaryDirectory } from '../support/temporary.js'
@@ -70,6 +71,7 @@ action(type="omfile" file="${output}" template="t")
     }),
     secrets: { clientKey: client.key },
     guard: { allowPlain: false, allowPrivate: true },
+    columns: null,
     version: '1.0.0',
   })
   const events = Array.from({ length: EVENTS }, (_, i) => JSON.stringify({ i, name: 'Zoë’s' }))
@@ -79,7 +81,9 @@ action(type="omfile" file="${output}" template="t")
       orgId: 'acme',
       sinceMs: 0,
       events: events.slice(from, to),
-      endsUs: events.slice(from, to).map((_, i) => Date.UTC(2026, 10, 28) * 1e3 + from + i),
+      rows: events
+        .slice(from, to)
+        .map((_, i) => testRow('acme', Date.UTC(2026, 10, 28) * 1e3 + from + i)),
       signal: new AbortController().signal,
     })
   expect(await send(0, EVENTS / 2)).toEqual({ kind: 'delivered', status: null })

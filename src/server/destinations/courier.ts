@@ -23,9 +23,16 @@ import {
 import { countAttempts } from './counts.js'
 import { DeadLetters } from './dead-letters.js'
 import { type Delivered, deliver } from './delivering.js'
-import { eventWriter, filterOfQuery, testEvent } from './events.js'
+import { type EventWriter, filterOfQuery, testRow } from './events.js'
 import type { Receiver } from './kind.js'
-import { type AttemptClass, classOf, type Outcome, shown } from './outcome.js'
+import {
+  type AttemptClass,
+  classOf,
+  type Outcome,
+  type Settled,
+  settled,
+  shown,
+} from './outcome.js'
 import { after, inRange, isBehind, more, newState, notSent } from './progress.js'
 import type { DestinationRecord, DestinationRecords, DestinationState, Pending } from './records.js'
 
@@ -48,6 +55,7 @@ export interface CourierParts {
   readonly clockMs: () => number
   /** @throws AppError SECRETS_LOST */
   readonly open: (record: DestinationRecord) => Receiver
+  readonly writer: (record: DestinationRecord) => EventWriter
 }
 
 type StreamName = 'live' | 'backfill'
@@ -65,7 +73,7 @@ export class Courier {
   readonly #parts: CourierParts
   readonly letters: DeadLetters
   readonly #filter: LogFilter
-  readonly #write: ReturnType<typeof eventWriter>
+  readonly #write: EventWriter
   #state: DestinationState
   #receiver: Receiver | undefined
   readonly #stopping = new AbortController()
@@ -84,7 +92,7 @@ export class Courier {
     this.record = record
     this.#parts = parts
     this.#filter = filterOfQuery(record.query)
-    this.#write = eventWriter(record.columns)
+    this.#write = parts.writer(record)
     this.#state = parts.records.state(record.id) ?? newState(parts.store.lastArrival())
     this.letters = new DeadLetters(record, {
       ...parts,
@@ -132,16 +140,18 @@ export class Courier {
   }
 
   /** One event that is marked as a test. */
-  async test(): Promise<Outcome> {
+  async test(): Promise<Settled> {
     const nowMs = this.#parts.clockMs()
-    return this.#open().deliver({
+    const row = testRow(this.record.orgId, nowMs * 1e3)
+    const outcome = await this.#open().deliver({
       id: `${this.record.id}.test-${nowMs}`,
       orgId: this.record.orgId,
       sinceMs: nowMs,
-      events: [testEvent(this.record.columns)],
-      endsUs: [nowMs * 1e3],
+      events: [this.#write(row, true)],
+      rows: [row],
       signal: this.#stopping.signal,
     })
+    return settled(outcome)
   }
 
   /** Sessions that wait, and when the oldest of them ended. */
@@ -326,7 +336,7 @@ export class Courier {
 
   async #note(name: StreamName, pending: Pending, done: Delivered): Promise<void> {
     const nowMs = this.#parts.clockMs()
-    const { outcome, attempts, delivered, deadLettered, refusedInRow } = done
+    const { outcome, attempts, delivered, deadLettered, rejected, refusedInRow } = done
     const isOver = outcome.kind === 'delivered'
     for (const name of attempts.map(classOf)) this.attempts[name] = (this.attempts[name] ?? 0) + 1
     await this.#change((s) => {
@@ -342,6 +352,7 @@ export class Courier {
         [name]: moved,
         delivered: s.delivered + delivered,
         deadLettered: s.deadLettered + deadLettered,
+        rejected: (s.rejected ?? 0) + rejected,
         refusedInRow,
         ...after(s, outcome, nowMs),
       }
@@ -362,7 +373,7 @@ export class Courier {
     return this.#receiver
   }
 
-  #tryToOpen(): Receiver | Outcome {
+  #tryToOpen(): Receiver | Settled {
     try {
       return this.#open()
     } catch (error) {

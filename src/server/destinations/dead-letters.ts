@@ -5,8 +5,9 @@
 import { endOfArrival, type LogRow, type Store } from '../store/store.js'
 import { countAttempts } from './counts.js'
 import type { Letters } from './delivering.js'
-import { filterOfQuery } from './events.js'
+import { type EventWriter, filterOfQuery } from './events.js'
 import type { Receiver } from './kind.js'
+import { type Outcome, settled } from './outcome.js'
 import {
   DEAD_LETTERS_MAX,
   type DeadLetter,
@@ -19,11 +20,17 @@ interface Parts {
   readonly store: Pick<Store, 'lastArrival' | 'arrived'>
   readonly records: DestinationRecords
   readonly clockMs: () => number
-  readonly write: (row: LogRow) => string
+  readonly write: EventWriter
   /** @throws AppError SECRETS_LOST */
   readonly receiver: () => Receiver
   readonly change: (work: (state: DestinationState) => DestinationState) => Promise<void>
   readonly signal: AbortSignal
+}
+
+interface LetterRead {
+  readonly letter: DeadLetter
+  readonly event: string
+  readonly row: LogRow
 }
 
 export interface Resent {
@@ -72,7 +79,7 @@ export class DeadLetters implements Letters {
         done.gone++
         continue
       }
-      const outcome = await this.#send(one)
+      const outcome = settled(await this.#send(one))
       await change((s) => ({ ...s, ...countAttempts(s, [outcome], clockMs()) }))
       if (outcome.kind === 'delivered') {
         await records.removeDeadLetter(id, letter)
@@ -84,7 +91,7 @@ export class DeadLetters implements Letters {
     return { ...done, failed: null }
   }
 
-  #send({ letter, event, endUs }: { letter: DeadLetter; event: string; endUs: number }) {
+  #send({ letter, event, row }: LetterRead): Promise<Outcome> {
     const { receiver, clockMs, signal } = this.#parts
     const { id, orgId } = this.#record
     return receiver().deliver({
@@ -92,15 +99,13 @@ export class DeadLetters implements Letters {
       orgId,
       sinceMs: clockMs(),
       events: [event],
-      endsUs: [endUs],
+      rows: [row],
       signal,
     })
   }
 
   /** The events of those whose sessions the log still has. */
-  async read(
-    letters: readonly DeadLetter[],
-  ): Promise<{ letter: DeadLetter; event: string; endUs: number }[]> {
+  async read(letters: readonly DeadLetter[]): Promise<LetterRead[]> {
     if (letters.length === 0) return []
     const { store, write } = this.#parts
     const sessionIds = letters.map(({ sessionId }) => sessionId)
@@ -113,7 +118,7 @@ export class DeadLetters implements Letters {
     return letters.flatMap((letter) => {
       const { siteId, sessionId } = letter
       const row = rows.find((r) => r.siteId === siteId && r.sessionId === sessionId)
-      return row === undefined ? [] : [{ letter, event: write(row), endUs: row.endTimeUs }]
+      return row === undefined ? [] : [{ letter, event: write(row), row }]
     })
   }
 }

@@ -7,7 +7,7 @@
  */
 import type { LogRow } from '../store/store.js'
 import type { Receiver } from './kind.js'
-import type { Outcome } from './outcome.js'
+import type { Outcome, Settled } from './outcome.js'
 import type { DeadLetter } from './records.js'
 
 export const REFUSED_IN_ROW_MAX = 16
@@ -26,10 +26,11 @@ export interface Batch {
 }
 
 export interface Delivered {
-  readonly outcome: Outcome
+  readonly outcome: Settled
   readonly attempts: readonly Outcome[]
   readonly delivered: number
   readonly deadLettered: number
+  readonly rejected: number
   readonly refusedInRow: number
 }
 
@@ -47,14 +48,16 @@ export async function deliver(
 ): Promise<Delivered> {
   const delivering = new Delivering(parts, batch, refusedInRow)
   const outcome = await delivering.send(batch.id, 0, batch.rows.length)
-  const { attempts, delivered, deadLettered } = delivering
-  return { outcome, attempts, delivered, deadLettered, refusedInRow: delivering.refusedInRow }
+  const { attempts, delivered, deadLettered, rejected } = delivering
+  const counts = { delivered, deadLettered, rejected }
+  return { outcome, attempts, ...counts, refusedInRow: delivering.refusedInRow }
 }
 
 class Delivering {
   readonly attempts: Outcome[] = []
   delivered = 0
   deadLettered = 0
+  rejected = 0
   refusedInRow: number
   readonly #parts: Parts
   readonly #batch: Batch
@@ -65,7 +68,7 @@ class Delivering {
     this.refusedInRow = refusedInRow
   }
 
-  async send(id: string, from: number, to: number): Promise<Outcome> {
+  async send(id: string, from: number, to: number): Promise<Settled> {
     const { receiver, signal } = this.#parts
     const { orgId, rows, events } = this.#batch
     const outcome = await receiver.deliver({
@@ -73,26 +76,69 @@ class Delivering {
       orgId,
       sinceMs: this.#batch.sinceMs,
       events: events.slice(from, to),
-      endsUs: rows.slice(from, to).map(({ endTimeUs }) => endTimeUs),
+      rows: rows.slice(from, to),
       signal,
     })
     signal.throwIfAborted()
     this.attempts.push(outcome)
     if (outcome.kind === 'delivered') {
-      this.delivered += to - from
+      const rejected = Math.min(outcome.rejected?.events ?? 0, to - from)
+      this.delivered += to - from - rejected
+      this.rejected += rejected
       this.refusedInRow = 0
     }
+    if (outcome.kind === 'partly') return this.#setAll(outcome, from, to)
     if (outcome.kind !== 'refused') return outcome
     if (to - from === 1) return this.#set(rows[from]!, outcome)
+    const { at } = outcome
+    if (at !== undefined && at >= 0 && at < to - from) return this.#around(id, outcome, from, to)
     const middle = (from + to) >> 1
     const first = await this.send(`${id}.0`, from, middle)
     return first.kind === 'delivered' ? this.send(`${id}.1`, middle, to) : first
   }
 
+  /** The receiver says which event is to blame: it is set aside, and the others are sent. */
+  async #around(
+    id: string,
+    refused: Settled & { kind: 'refused' },
+    from: number,
+    to: number,
+  ): Promise<Settled> {
+    const at = from + refused.at!
+    let outcome = at === from ? null : await this.send(`${id}.0`, from, at)
+    if (outcome !== null && outcome.kind !== 'delivered') return outcome
+    outcome = await this.#set(this.#batch.rows[at]!, refused)
+    return outcome.kind !== 'delivered' || at + 1 === to
+      ? outcome
+      : this.send(`${id}.1`, at + 1, to)
+  }
+
+  /** The receiver has taken the others. */
+  async #setAll(
+    { status, refused }: Outcome & { kind: 'partly' },
+    from: number,
+    to: number,
+  ): Promise<Settled> {
+    const { rows } = this.#batch
+    let next = 0
+    for (let i = from; i < to; i++) {
+      const one = refused[next]
+      if (one === undefined || from + one.at !== i) {
+        this.delivered++
+        this.refusedInRow = 0
+        continue
+      }
+      next++
+      const outcome = await this.#set(rows[i]!, one)
+      if (outcome.kind !== 'delivered') return outcome
+    }
+    return { kind: 'delivered', status }
+  }
+
   async #set(
     { siteId, sessionId }: LogRow,
-    { status, text }: Outcome & { kind: 'refused' },
-  ): Promise<Outcome> {
+    { status, text }: { readonly status: number | null; readonly text: string },
+  ): Promise<Settled> {
     if (this.refusedInRow >= REFUSED_IN_ROW_MAX)
       return blocked(status, `${REFUSED_IN_ROW_MAX} events in a row were refused: ${text}`)
     const at = new Date(this.#parts.clockMs()).toISOString()
@@ -104,6 +150,6 @@ class Delivering {
   }
 }
 
-function blocked(status: number | null, text: string): Outcome {
+function blocked(status: number | null, text: string): Settled {
   return { kind: 'blocked', status, text }
 }

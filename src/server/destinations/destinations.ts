@@ -15,7 +15,7 @@ import { Courier } from './courier.js'
 import { filterOfQuery } from './events.js'
 import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
 import type { Receiver } from './kind.js'
-import { KINDS } from './kinds/kinds.js'
+import { KINDS, writerOf } from './kinds/kinds.js'
 import {
   DESTINATIONS_MAX,
   DESTINATIONS_OF_ORG_MAX,
@@ -204,15 +204,16 @@ export class Destinations {
       log,
       clockMs,
       open: (r: DestinationRecord) => this.#open(r),
+      writer: writerOf,
     }
   }
 
-  #open({ id, kind, settings, secrets: sealed }: DestinationRecord): Receiver {
+  #open({ id, kind, settings, secrets: sealed, columns }: DestinationRecord): Receiver {
     const secrets = Object.fromEntries(
       Object.entries(sealed).map(([name, one]) => [name, this.#secrets.open(id, one.sealed)]),
     )
     const { guard, version } = this.#options
-    return KINDS[kind]!.open({ settings, secrets, guard, version })
+    return KINDS[kind]!.open({ settings, secrets, columns, guard, version })
   }
 
   /** @throws AppError BAD_DESTINATION */

@@ -1,36 +1,38 @@
-/** Sessions as the events that leave: the rows of an export, with the fields that the destination wants. */
+/** Sessions as the events that leave: in one of the formats, with the fields that the destination wants. */
 import { TIME_US_MAX } from '../../session/bounds.js'
-import { LOG_FIELDS, type LogField } from '../query/api-row.js'
+import { SESSION_FIELDS, type SessionField } from '../../session/session-table.js'
+import { LOG_FIELDS } from '../query/api-row.js'
 import { parseAddress } from '../query/parameters.js'
 import { termsOf } from '../query/terms.js'
 import type { LogFilter, LogRow } from '../store/store.js'
 
 export const COLUMN_NAMES = LOG_FIELDS.map(({ name }) => name)
 
+/** One line of JSON. @param isTest says so in it, where no other event does */
+export type EventWriter = (row: LogRow, isTest?: boolean) => string
+
 /** @throws QueryFault */
 export function filterOfQuery(query: string): LogFilter {
   return { fromUs: 0, toUs: TIME_US_MAX, ...termsOf(query, parseAddress) }
 }
 
-/** Each as one line of JSON. */
-export function eventWriter(columns: readonly string[] | null): (row: LogRow) => string {
-  const fields =
-    columns === null ? LOG_FIELDS : LOG_FIELDS.filter(({ name }) => columns.includes(name))
-  return (row) => {
-    const event: Record<string, unknown> = {}
-    for (const { name, read } of fields) event[name] = read(row)
-    return JSON.stringify(event)
-  }
+/** Of no session: between addresses that are for documentation. */
+export function testRow(orgId: string, nowUs: number): LogRow {
+  const session = Object.fromEntries(
+    Object.entries<SessionField>(SESSION_FIELDS).map(([name, field]) => [name, testValue(field)]),
+  )
+  return {
+    ...session,
+    ...{ sessionId: '0'.repeat(26), startTimeUs: nowUs, endTimeUs: nowUs },
+    ...{ sourceIp: '192.0.2.1', sourcePort: 1024, destIp: '198.51.100.1', destPort: 443 },
+    ...{ connState: 'SF', orgId, siteId: 0, meterId: 'test', open: false, interrupted: false },
+    ...{ clientName: null, userName: null, userEmail: null, resourceName: null, siteName: null },
+    otherClientName: null,
+  } as unknown as LogRow
 }
 
-/** Of no session: `test` is true in it, and in no other. */
-export function testEvent(columns: readonly string[] | null): string {
-  const fields = LOG_FIELDS.filter(({ name }) => columns === null || columns.includes(name))
-  const event = Object.fromEntries(fields.map((field) => [field.name, emptyValue(field)]))
-  return JSON.stringify({ test: true, ...event })
-}
-
-function emptyValue({ nullable, type }: LogField): unknown {
-  if (nullable) return null
-  return type === 'text' ? 'test' : type === 'boolean' ? false : 0
+function testValue(field: SessionField): unknown {
+  if (field.nullable) return null
+  if (field.type === 'enum') return field.words[0]
+  return field.type === 'integer' ? field.min : field.type === 'boolean' ? false : 'test'
 }

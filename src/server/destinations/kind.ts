@@ -1,5 +1,7 @@
 /** What a kind of destination is: which settings and secrets it has, and how a batch of events gets there. */
 import type { z } from 'zod'
+import type { LogRow } from '../store/store.js'
+import type { EventWriter } from './events.js'
 import type { GuardOptions } from './guard.js'
 import type { Outcome } from './outcome.js'
 
@@ -9,10 +11,9 @@ export interface Delivery {
   readonly orgId: string
   /** When the batch was due; as the id, the same at each attempt. */
   readonly sinceMs: number
-  /** Each as one line of JSON. */
+  /** What the kind's writer made of each row. */
   readonly events: readonly string[]
-  /** End of the session of each event. */
-  readonly endsUs: readonly number[]
+  readonly rows: readonly LogRow[]
   readonly signal: AbortSignal
 }
 
@@ -34,12 +35,16 @@ export interface Kind {
   /** What is said of where it goes. */
   readonly target: (settings: Readonly<Record<string, unknown>>) => string
   readonly isEncrypted: (settings: Readonly<Record<string, unknown>>) => boolean
+  /** Where events are not chosen by the setting `events`. */
+  readonly writer?: (columns: readonly string[] | null) => EventWriter
   readonly open: (given: Opening) => Receiver
 }
 
 export interface Opening {
   readonly settings: Readonly<Record<string, unknown>>
   readonly secrets: Readonly<Record<string, string>>
+  /** Null: all fields. */
+  readonly columns: readonly string[] | null
   readonly guard: GuardOptions
   readonly version: string
 }

@@ -10,7 +10,12 @@ const BACKOFF_MS_MAX = 300e3
 export const PROBE_MS = 3600e3
 
 export type Outcome =
-  | { readonly kind: 'delivered'; readonly status: number | null }
+  | {
+      readonly kind: 'delivered'
+      readonly status: number | null
+      /** Not accepted, and not to be sent again; which ones is not known. */
+      readonly rejected?: { readonly events: number; readonly text: string }
+    }
   /** The same again, later. */
   | {
       readonly kind: 'later'
@@ -20,8 +25,28 @@ export type Outcome =
     }
   /** Somebody has to change something; tried once an hour. */
   | { readonly kind: 'blocked'; readonly status: number | null; readonly text: string }
-  /** One of these events, or their number, is not taken. */
-  | { readonly kind: 'refused'; readonly status: number | null; readonly text: string }
+  /** Nothing was taken. One of these events, or their number, is to blame: that at `at`, where the answer says. */
+  | {
+      readonly kind: 'refused'
+      readonly status: number | null
+      readonly text: string
+      readonly at?: number
+    }
+  /** All were taken but these, in their order. */
+  | {
+      readonly kind: 'partly'
+      readonly status: number | null
+      readonly refused: readonly Refused[]
+    }
+
+/** Of one event, or of what has been set apart. */
+export type Settled = Exclude<Outcome, { readonly kind: 'partly' }>
+
+export interface Refused {
+  readonly at: number
+  readonly status: number
+  readonly text: string
+}
 
 const LATER = new Set([408, 425, 429])
 const REFUSED = new Set([400, 413, 422])
@@ -42,6 +67,13 @@ export function outcomeOf({ status, text: body, retryAfter }: HttpAnswer, nowMs:
   if (REFUSED.has(status)) return { kind: 'refused', status, text }
   const redirect = status >= 300 && status < 400 ? 'it redirects, which is not followed' : text
   return { kind: 'blocked', status, text: redirect }
+}
+
+/** Of one event, which is taken or not. */
+export function settled(outcome: Outcome): Settled {
+  if (outcome.kind !== 'partly') return outcome
+  const [{ status, text }] = outcome.refused as [Refused]
+  return { kind: 'refused', status, text }
 }
 
 export function shown(text: string): string {

@@ -1,7 +1,7 @@
 /** How far a destination is, as values: what is new, what an outcome makes of it. */
 import { endOfArrival, type LogFilter } from '../store/store.js'
 import type { Delivered } from './delivering.js'
-import { backoffMs, type Outcome, PROBE_MS } from './outcome.js'
+import { backoffMs, PROBE_MS, type Settled } from './outcome.js'
 import type { Backfill, DestinationState, Stream } from './records.js'
 
 export function newState(lastArrival: number): DestinationState {
@@ -10,6 +10,7 @@ export function newState(lastArrival: number): DestinationState {
     backfill: null,
     delivered: 0,
     deadLettered: 0,
+    rejected: 0,
     deletedUndelivered: 0,
     lastSuccessAt: null,
     lastFailure: null,
@@ -36,18 +37,22 @@ export function more(stream: Stream | Backfill, delivered: number): Partial<Back
   return 'delivered' in stream ? { delivered: stream.delivered + delivered } : {}
 }
 
-export function notSent(outcome: Outcome): Delivered {
-  return { outcome, attempts: [], delivered: 0, deadLettered: 0, refusedInRow: 0 }
+export function notSent(outcome: Settled): Delivered {
+  const none = { delivered: 0, deadLettered: 0, rejected: 0, refusedInRow: 0 }
+  return { outcome, attempts: [], ...none }
 }
 
 export function after(
   { failures }: DestinationState,
-  outcome: Outcome,
+  outcome: Settled,
   nowMs: number,
 ): Partial<DestinationState> {
   const at = new Date(nowMs).toISOString()
-  if (outcome.kind === 'delivered')
-    return { failures: 0, blocked: false, nextAttemptMs: 0, lastSuccessAt: at }
+  if (outcome.kind === 'delivered') {
+    const { status, rejected } = outcome
+    const lastFailure = rejected && { lastFailure: { at, status, text: rejected.text } }
+    return { failures: 0, blocked: false, nextAttemptMs: 0, lastSuccessAt: at, ...lastFailure }
+  }
   const { kind, status, text } = outcome
   const jitterMs = backoffMs(failures)
   const waitMs =

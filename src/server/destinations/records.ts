@@ -78,6 +78,8 @@ export interface DestinationState {
   readonly backfill: Backfill | null
   readonly delivered: number
   readonly deadLettered: number
+  /** Taken with others, and not accepted: the receiver gives their number only. Later: absent in older states. */
+  readonly rejected?: number
   /** Sessions that retention deleted before they were delivered. */
   readonly deletedUndelivered: number
   readonly lastSuccessAt: string | null

@@ -25,12 +25,13 @@ async function send(settings: object = {}) {
     }),
     secrets: { secretAccessKey: KEYS.secretAccessKey },
     guard: { allowPlain: true, allowPrivate: true },
+    columns: null,
     version: '1.0.0',
   })
   const sinceMs = Date.UTC(2026, 10, 28, 23, 59, 59)
   const delivery = { id: 'd1.3-9.2', orgId: 'acme', sinceMs, events: ['{"a":1}', '{"a":2}'] }
   const signal = new AbortController().signal
-  return open.deliver({ ...delivery, endsUs: [0, 0], signal }).finally(() => open.close())
+  return open.deliver({ ...delivery, rows: [], signal }).finally(() => open.close())
 }
 
 /** Signed again by what it says itself. */

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
+import { testRow } from '../../../src/server/destinations/events.js'
 import { framed, syslog, timestamp } from '../../../src/server/destinations/kinds/syslog.js'
 import { Authority, canMakeCertificates } from '../../support/certificates.js'
 
@@ -30,11 +31,13 @@ function send(settings: object, secrets = {}, events = ['{"a":1}', '{"a":"ü"}']
     settings: syslog.settings.parse({ hostname: 'gw', ...settings }),
     secrets,
     guard: { allowPlain: true, allowPrivate: true },
+    columns: null,
     version: '1.0.0',
   })
   const signal = new AbortController().signal
-  const endsUs = events.map((_, i) => Date.UTC(2026, 10, 28, 10) * 1e3 + 1_000_123 + i)
-  return receiver.deliver({ id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, endsUs, signal })
+  const endUs = Date.UTC(2026, 10, 28, 10) * 1e3 + 1_000_123
+  const rows = events.map((_, i) => testRow('acme', endUs + i))
+  return receiver.deliver({ id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, rows, signal })
 }
 
 const HEAD = '<134>1 2026-11-28T10:00:01.00012'

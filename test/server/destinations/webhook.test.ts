@@ -18,10 +18,11 @@ async function send(settings: object, secrets: Record<string, string>): Promise<
     settings: webhook.settings.parse({ url: receiver.url, ...settings }),
     secrets,
     guard: { allowPlain: true, allowPrivate: true },
+    columns: null,
     version: '1.0.0',
   })
   const events = ['{"a":1}', '{"a":"ü"}']
-  const delivery = { id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, endsUs: [0, 0] }
+  const delivery = { id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, rows: [] }
   const outcome = await open.deliver({ ...delivery, signal: new AbortController().signal })
   expect(outcome).toEqual({ kind: 'delivered', status: 200 })
   await open.close()

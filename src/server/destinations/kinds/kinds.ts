@@ -1,8 +1,17 @@
 /** The kinds that there are. */
+import type { EventWriter } from '../events.js'
+import { FORMATS } from '../formats/formats.js'
 import type { Kind } from '../kind.js'
+import type { DestinationRecord } from '../records.js'
 import { s3 } from './s3.js'
 import { syslog } from './syslog.js'
 import { webhook } from './webhook.js'
 
 export const KINDS: Readonly<Record<string, Kind>> = { webhook, syslog, s3 }
 export const KIND_NAMES = Object.keys(KINDS) as [string, ...string[]]
+
+/** What makes the events of a destination. A record of an earlier version does not name a format. */
+export function writerOf({ kind, settings, columns }: DestinationRecord): EventWriter {
+  const own = KINDS[kind]!.writer
+  return (own ?? FORMATS[(settings.events as string | undefined) ?? 'native']!)(columns)
+}

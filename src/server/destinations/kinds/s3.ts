@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { AwsV4Signer } from 'aws4fetch'
 import { z } from 'zod'
+import { eventsSchema } from '../formats/formats.js'
 import { HttpSender } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import type { Outcome } from '../outcome.js'
@@ -39,6 +40,7 @@ const settings = z.strictObject({
     .default(''),
   accessKeyId: z.string().regex(/^[\x21-\x7e]{1,128}$/, 'expected an access key id'),
   ca: caSchema,
+  events: eventsSchema,
 })
 type Settings = z.output<typeof settings>
 

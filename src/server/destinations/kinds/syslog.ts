@@ -11,6 +11,7 @@ import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { connect as connectTls } from 'node:tls'
 import { z } from 'zod'
+import { eventsSchema } from '../formats/formats.js'
 import { checkUrl, type GuardOptions, guardedLookup } from '../guard.js'
 import { ATTEMPT_MS_MAX, failureOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
@@ -35,6 +36,7 @@ const settings = z.strictObject({
   appName: z.string().max(48).regex(VISIBLE).default('tunmeter'),
   cee: z.boolean().default(false).meta({ description: 'Begin each message with `@cee: `.' }),
   ca: caSchema,
+  events: eventsSchema,
   clientCert: z
     .string()
     .max(100_000)
@@ -78,9 +80,9 @@ class Syslog implements Receiver {
     this.#tail = ` ${VISIBLE.test(named) ? named : '-'} ${appName} - session - ${this.#settings.cee ? '@cee: ' : ''}`
   }
 
-  async deliver({ events, endsUs, signal }: Delivery): Promise<Outcome> {
+  async deliver({ events, rows, signal }: Delivery): Promise<Outcome> {
     const frames = events.map((event, i) =>
-      framed(`${this.#head}${timestamp(endsUs[i]!)}${this.#tail}${event}`),
+      framed(`${this.#head}${timestamp(rows[i]!.endTimeUs)}${this.#tail}${event}`),
     )
     const ending = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS_MAX)])
     let socket: Socket | undefined

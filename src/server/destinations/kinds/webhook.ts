@@ -10,6 +10,7 @@ import { createHmac } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { z } from 'zod'
+import { eventsSchema } from '../formats/formats.js'
 import { HttpSender } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { caSchema, urlSchema } from '../settings.js'
@@ -24,6 +25,7 @@ const settings = z.strictObject({
   url: urlSchema('https', 'http').meta({ description: 'Where to POST.' }),
   format: z.enum(['ndjson', 'array']).default('ndjson'),
   gzip: z.boolean().default(false),
+  events: eventsSchema,
   headers: z
     .record(
       z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'expected a header of letters, digits and -'),

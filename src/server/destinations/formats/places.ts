@@ -1,0 +1,180 @@
+/**
+ * Where each field of a session is in the formats that others have defined. The fields are those of the one table
+ * (session/fields.ts); a field without a place of its own is under `tunmeter.` in ECS and OTLP, under `unmapped` in OCSF,
+ * and under its own name in Splunk's events. docs/destination-fields.md is made of this table.
+ *
+ * A field that the destination does not ask for is in no place: each place belongs to the fields that it is made of.
+ */
+import { LOG_FIELDS, type LogField } from '../../query/api-row.js'
+import type { LogRow } from '../../store/store.js'
+
+export const FORMAT_NAMES = ['ecs', 'ocsf', 'otlp', 'cim'] as const
+export type FormatName = (typeof FORMAT_NAMES)[number]
+
+export type Value = string | number | boolean | null
+type Read = (row: LogRow) => Value
+/** A path, and how its value is read: else as the field's. */
+type Place = string | readonly [path: string, read: Read]
+type Places = Partial<Record<FormatName, readonly Place[]>>
+
+export interface Written {
+  /** Names of the fields it is made of. */
+  readonly fields: readonly string[]
+  readonly path: string
+  readonly keys: readonly string[]
+  readonly read: Read
+}
+
+const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17 }
+/** Access logs that were consolidated know no source port. */
+const portOf = (port: number) => (port === 0 ? null : port)
+const ms = (us: number) => Math.floor(us / 1e3)
+const isV6 = ({ sourceIp }: LogRow) => sourceIp.includes(':')
+const sum = (one: number | null, two: number | null) =>
+  one === null || two === null ? null : one + two
+
+const sourceIp = (name: string) => [name, (r: LogRow) => r.sourceIp] as const
+const sourcePort = (name: string) => [name, (r: LogRow) => portOf(r.sourcePort)] as const
+const destIp = (name: string) => [name, (r: LogRow) => r.destIp] as const
+const destPort = (name: string) => [name, (r: LogRow) => portOf(r.destPort)] as const
+const networkType = ['network.type', (r: LogRow) => (isV6(r) ? 'ipv6' : 'ipv4')] as const
+const spanOf = (row: LogRow, perUs: number) =>
+  row.open ? null : Math.round((row.endTimeUs - row.startTimeUs) * perUs)
+
+const PLACES: Readonly<Record<string, Places>> = {
+  // The same as startTime, in seconds.
+  timestamp: { ecs: [], ocsf: [], otlp: [] },
+  protocol: {
+    ecs: [
+      'network.transport',
+      ['network.iana_number', (r) => String(PROTOCOL_NUMBERS[r.protocol])],
+    ],
+    ocsf: [
+      ['connection_info.protocol_num', (r) => PROTOCOL_NUMBERS[r.protocol]!],
+      'connection_info.protocol_name',
+    ],
+    otlp: ['network.transport'],
+    cim: ['transport'],
+  },
+  siteResourceId: under('resource.id'),
+  clientId: under('client.id'),
+  clientEndpoint: under('client.endpoint'),
+  userId: { ecs: ['user.id'], ocsf: ['actor.user.uid'], otlp: ['user.id'], cim: ['user'] },
+  sourceAddr: {
+    ecs: [sourceIp('source.ip'), sourcePort('source.port'), networkType],
+    ocsf: [
+      ...[sourceIp('src_endpoint.ip'), sourcePort('src_endpoint.port')],
+      ['connection_info.protocol_ver_id', (r) => (isV6(r) ? 6 : 4)],
+    ],
+    otlp: [sourceIp('source.address'), sourcePort('source.port'), networkType],
+    cim: [sourceIp('src_ip'), sourcePort('src_port')],
+  },
+  destAddr: {
+    ecs: [destIp('destination.ip'), destPort('destination.port')],
+    ocsf: [destIp('dst_endpoint.ip'), destPort('dst_endpoint.port')],
+    otlp: [destIp('destination.address'), destPort('destination.port')],
+    cim: [destIp('dest_ip'), destPort('dest_port')],
+  },
+  duration: {
+    ecs: [['event.duration', (r) => spanOf(r, 1e3)]],
+    ocsf: [['duration', (r) => spanOf(r, 1e-3)]],
+  },
+  bytesTx: { ecs: ['source.bytes'], ocsf: ['traffic.bytes_out'], cim: ['bytes_out'] },
+  bytesRx: { ecs: ['destination.bytes'], ocsf: ['traffic.bytes_in'], cim: ['bytes_in'] },
+  packetsTx: { ecs: ['source.packets'], ocsf: ['traffic.packets_out'], cim: ['packets_out'] },
+  packetsRx: { ecs: ['destination.packets'], ocsf: ['traffic.packets_in'], cim: ['packets_in'] },
+  sessionId: {
+    ecs: ['event.id'],
+    ocsf: ['metadata.uid', 'connection_info.uid'],
+    cim: ['session_id'],
+  },
+  orgId: { ecs: ['organization.id'], ocsf: ['metadata.tenant_uid'], ...under('org.id', 'otlp') },
+  siteId: under('site.id'),
+  meterId: { ecs: ['observer.name'], ...under('meter.id', 'otlp') },
+  startTime: { ecs: ['event.start'], ocsf: [['start_time', (r) => ms(r.startTimeUs)]] },
+  endTime: { ecs: ['event.end'], ocsf: [['end_time', (r) => ms(r.endTimeUs)]] },
+  clientName: under('client.name'),
+  userName: { ecs: ['user.name'], ocsf: ['actor.user.name'], otlp: ['user.name'] },
+  resourceName: under('resource.name'),
+  siteName: under('site.name'),
+  communityId: { ecs: ['network.community_id'], ocsf: ['connection_info.community_uid'] },
+  otherClientId: under('other_client.id'),
+  otherUserId: under('other_user.id'),
+  otherClientName: under('other_client.name'),
+  userEmail: { ecs: ['user.email'], ocsf: ['actor.user.email_addr'], otlp: ['user.email'] },
+}
+
+/** Made of two fields; there when both are asked for. */
+const SUMS: readonly { readonly fields: readonly string[]; readonly places: Places }[] = [
+  {
+    fields: ['bytesTx', 'bytesRx'],
+    places: both(['network.bytes'], ['traffic.bytes'], ['bytes'], (r) => sum(r.bytesTx, r.bytesRx)),
+  },
+  {
+    fields: ['packetsTx', 'packetsRx'],
+    places: both(['network.packets'], ['traffic.packets'], ['packets'], (r) =>
+      sum(r.packetsTx, r.packetsRx),
+    ),
+  },
+]
+
+function both(ecs: [string], ocsf: [string], cim: [string], read: Read): Places {
+  return { ecs: [[ecs[0], read]], ocsf: [[ocsf[0], read]], cim: [[cim[0], read]] }
+}
+
+/** Under `tunmeter.`, in ECS as in OTLP, or in one of them. */
+function under(path: string, ...formats: readonly ('ecs' | 'otlp')[]): Places {
+  const names = formats.length === 0 ? (['ecs', 'otlp'] as const) : formats
+  return Object.fromEntries(names.map((name) => [name, [`tunmeter.${path}`]]))
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function defaultPlaces(name: string, format: FormatName): readonly Place[] {
+  if (format === 'cim') return []
+  return [format === 'ocsf' ? `unmapped.${name}` : `tunmeter.${snake(name)}`]
+}
+
+function written(fields: readonly string[], place: Place, own?: Read): Written {
+  const [path, read] = typeof place === 'string' ? [place, own!] : place
+  return { fields, path, keys: path.split('.'), read }
+}
+
+function ofField({ name, read }: LogField, format: FormatName): Written[] {
+  const places = PLACES[name]?.[format] ?? defaultPlaces(name, format)
+  return places.map((place) => written([name], place, read))
+}
+
+/** @param columns null: all fields */
+export function placesOf(format: FormatName, columns: readonly string[] | null): Written[] {
+  const all = [
+    ...LOG_FIELDS.flatMap((field) => ofField(field, format)),
+    ...SUMS.flatMap(({ fields, places }) =>
+      (places[format] ?? []).map((place) => written(fields, place)),
+    ),
+  ]
+  return columns === null
+    ? all
+    : all.filter(({ fields }) => fields.every((name) => columns.includes(name)))
+}
+
+export interface Tree {
+  [key: string]: unknown
+}
+
+/** What is null has no place. */
+export function treeOf(places: readonly Written[], row: LogRow, tree: Tree): Tree {
+  for (const { keys, read } of places) {
+    const value = read(row)
+    if (value === null) continue
+    let at = tree
+    for (let i = 0; i < keys.length - 1; i++) {
+      at[keys[i]!] ??= {}
+      at = at[keys[i]!] as Tree
+    }
+    at[keys.at(-1)!] = value
+  }
+  return tree
+}
