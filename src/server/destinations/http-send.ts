@@ -2,7 +2,7 @@
 import { Agent, request } from 'undici'
 import { networkFault } from '../../base/errors.js'
 import { checkUrl, type GuardOptions, guardedLookup, NotAllowed } from './guard.js'
-import { type Outcome, outcomeOf, shown } from './outcome.js'
+import { type Outcome, outcomeOf, shown, type WholeAnswer } from './outcome.js'
 
 export const ATTEMPT_MS_MAX = 30_000
 const ANSWER_BYTES_MAX = 64 * 1024
@@ -33,7 +33,13 @@ export class HttpSender {
     })
   }
 
-  async send(given: HttpRequest, signal: AbortSignal): Promise<Outcome> {
+  /** @param read what the answer means; by its status alone, where nothing else is known */
+  async send(
+    given: HttpRequest,
+    signal: AbortSignal,
+    read: (answer: WholeAnswer) => Outcome = (answer) => outcomeOf(answer, Date.now()),
+    answerBytesMax = ANSWER_BYTES_MAX,
+  ): Promise<Outcome> {
     try {
       checkUrl(given.url, this.#guard)
       const { statusCode, headers, body } = await request(given.url, {
@@ -49,12 +55,16 @@ export class HttpSender {
         chunks.push(chunk)
         bytes += chunk.length
         // Leaving the loop closes the connection: who sends more than this is not read to the end.
-        if (bytes >= ANSWER_BYTES_MAX) break
+        if (bytes > answerBytesMax) break
       }
-      const text = Buffer.concat(chunks).toString('utf8')
+      const whole = Buffer.concat(chunks)
+      const isWhole = bytes <= answerBytesMax
       const retryAfter = headers['retry-after']
-      const answer = { status: statusCode, text, retryAfter: [retryAfter].flat()[0] }
-      return outcomeOf(answer, Date.now())
+      return read({
+        ...{ status: statusCode, bytes: whole, isWhole },
+        text: whole.toString('utf8'),
+        retryAfter: [retryAfter].flat()[0],
+      })
     } catch (error) {
       return failureOf(error)
     }

@@ -57,6 +57,13 @@ export interface HttpAnswer {
   readonly retryAfter: string | undefined
 }
 
+/** What a kind makes of an answer that says more than its status. */
+export interface WholeAnswer extends HttpAnswer {
+  readonly bytes: Buffer
+  /** False: it is longer than was read. */
+  readonly isWhole: boolean
+}
+
 export function outcomeOf({ status, text: body, retryAfter }: HttpAnswer, nowMs: number): Outcome {
   if (status >= 200 && status < 300) return { kind: 'delivered', status }
   const text = shown(body)

@@ -3,11 +3,14 @@ import type { EventWriter } from '../events.js'
 import { FORMATS } from '../formats/formats.js'
 import type { Kind } from '../kind.js'
 import type { DestinationRecord } from '../records.js'
+import { elasticsearch } from './elasticsearch.js'
 import { s3 } from './s3.js'
 import { syslog } from './syslog.js'
 import { webhook } from './webhook.js'
 
-export const KINDS: Readonly<Record<string, Kind>> = { webhook, syslog, s3 }
+export const KINDS: Readonly<Record<string, Kind>> = {
+  ...{ webhook, syslog, s3, elasticsearch },
+}
 export const KIND_NAMES = Object.keys(KINDS) as [string, ...string[]]
 
 /** What makes the events of a destination. A record of an earlier version does not name a format. */

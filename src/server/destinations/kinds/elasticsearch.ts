@@ -1,0 +1,171 @@
+/**
+ * `elasticsearch` (and OpenSearch): `POST /_bulk` with `create` into a data stream, documents in ECS.
+ *
+ * The id of a document is made of the session and of what was measured: the same report of a session is the same document
+ * whenever it is sent, so that a repetition is answered with 409, which is as good as 201. A correction of it is another
+ * document, with the same `event.id`: nothing in a data stream is replaced.
+ *
+ * Each document has an answer of its own. What is not taken for lack of room is sent again with all of its attempt, for
+ * the ids say which of it is there.
+ */
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { z } from 'zod'
+import type { LogRow } from '../../store/store.js'
+import { ecsWriter } from '../formats/ecs.js'
+import { HttpSender } from '../http-send.js'
+import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
+import { type Outcome, outcomeOf, type Refused, shown, type WholeAnswer } from '../outcome.js'
+import {
+  authorizationSecret,
+  caSchema,
+  headersSchema,
+  secretHeaders,
+  urlSchema,
+} from '../settings.js'
+
+const pack = promisify(gzip)
+/** An answer that is longer is not read to its end: halves of the attempt have shorter ones. */
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+/** What of the answer is needed, and no more. */
+const FILTER = 'errors,items.*.status,items.*.error.type,items.*.error.reason'
+const ID_CHARACTERS = 32
+
+const settings = z.strictObject({
+  url: urlSchema('https', 'http').meta({
+    description: 'Base address: https://es.example.org:9200',
+  }),
+  dataStream: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,199}$/, 'expected the name of a data stream, in small letters')
+    .default('logs-tunmeter.session-default'),
+  gzip: z.boolean().default(true),
+  headers: headersSchema,
+  ca: caSchema,
+})
+type Settings = z.output<typeof settings>
+
+export const elasticsearch: Kind = {
+  name: 'elasticsearch',
+  settings,
+  secrets: {
+    apiKey: {
+      schema: z.string().regex(/^[A-Za-z0-9+/=_:-]{1,1000}$/, 'expected an encoded API key'),
+      required: false,
+    },
+    authorization: authorizationSecret,
+  },
+  target: ({ url }) => new URL(url as string).origin,
+  isEncrypted: ({ url }) => (url as string).startsWith('https:'),
+  writer: ecsWriter,
+  open: (given) => new Elasticsearch(given),
+}
+
+class Elasticsearch implements Receiver {
+  readonly #settings: Settings
+  readonly #secrets: Record<string, string>
+  readonly #sender: HttpSender
+
+  constructor({ settings: given, secrets: { apiKey, ...secrets }, guard }: Opening) {
+    this.#settings = given as Settings
+    this.#secrets = secretHeaders({
+      ...secrets,
+      ...(apiKey !== undefined && { authorization: `ApiKey ${apiKey}` }),
+    })
+    this.#sender = new HttpSender(guard, this.#settings.ca)
+  }
+
+  async deliver({ orgId, events, rows, signal }: Delivery): Promise<Outcome> {
+    const { url: base, dataStream, gzip: packs, headers } = this.#settings
+    const lines = events.map((event, i) => {
+      const action = { create: { _index: dataStream, _id: documentId(orgId, rows[i]!) } }
+      return `${JSON.stringify(action)}\n${event}\n`
+    })
+    const plain = Buffer.from(lines.join(''))
+    const url = new URL(base)
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/_bulk`
+    url.searchParams.set('filter_path', FILTER)
+    const request = {
+      method: 'POST',
+      url,
+      headers: {
+        ...headers,
+        'content-type': 'application/x-ndjson',
+        'user-agent': 'tunmeter',
+        ...(packs && { 'content-encoding': 'gzip' }),
+        ...this.#secrets,
+      },
+      body: packs ? await pack(plain) : plain,
+    } as const
+    const read = (answer: WholeAnswer) => outcomeOfBulk(answer, events.length)
+    return this.#sender.send(request, signal, read, ANSWER_BYTES_MAX)
+  }
+
+  close(): Promise<void> {
+    return this.#sender.close()
+  }
+}
+
+/** Of this report of the session; what the catalog calls things is not in it. */
+export function documentId(orgId: string, row: LogRow): string {
+  const { siteId, sessionId, endTimeUs, endReason, interrupted, connState } = row
+  const { bytesTx, bytesRx, packetsTx, packetsRx, clientId, userId, siteResourceId } = row
+  const report = [
+    ...[orgId, siteId, sessionId, endTimeUs, endReason, interrupted, connState],
+    ...[bytesTx, bytesRx, packetsTx, packetsRx, clientId, userId, siteResourceId],
+  ]
+  const digest = createHash('sha256').update(JSON.stringify(report)).digest('base64url')
+  return digest.slice(0, ID_CHARACTERS)
+}
+
+const itemSchema = z.object({
+  status: z.int(),
+  error: z.object({ type: z.string().optional(), reason: z.string().optional() }).optional(),
+})
+const answerSchema = z.object({ items: z.array(z.record(z.string(), itemSchema)) })
+type Item = z.output<typeof itemSchema>
+
+function itemsOf(text: string): Item[] | null {
+  try {
+    const { items } = answerSchema.parse(JSON.parse(text))
+    return items.flatMap((one) => Object.values(one))
+  } catch {
+    return null
+  }
+}
+
+function outcomeOfBulk(answer: WholeAnswer, events: number): Outcome {
+  const { status } = answer
+  if (status < 200 || status >= 300) return outcomeOf(answer, Date.now())
+  if (!answer.isWhole && events > 1)
+    return { kind: 'refused', status, text: 'the answer is too long' }
+  const items = answer.isWhole ? itemsOf(answer.text) : null
+  if (items?.length !== events)
+    return {
+      kind: 'blocked',
+      status,
+      text: `no answer of _bulk: ${shown(answer.text)}`.slice(0, 300),
+    }
+  const bad = items.flatMap((item, at) => (isTaken(item) ? [] : [outcomeOfItem(item, at)]))
+  const worst =
+    bad.find(({ outcome }) => outcome.kind === 'blocked') ??
+    bad.find(({ outcome }) => outcome.kind === 'later')
+  if (worst !== undefined) return worst.outcome
+  if (bad.length === 0) return { kind: 'delivered', status }
+  return { kind: 'partly', status, refused: bad.map(({ refused }) => refused) }
+}
+
+/** 409: it is there already. */
+function isTaken({ status }: Item): boolean {
+  return (status >= 200 && status < 300) || status === 409
+}
+
+function outcomeOfItem(
+  { status, error }: Item,
+  at: number,
+): { readonly outcome: Outcome; readonly refused: Refused } {
+  const said = [error?.type, error?.reason].filter((one) => one !== undefined).join(': ')
+  const outcome = outcomeOf({ status, text: said, retryAfter: undefined }, Date.now())
+  return { outcome, refused: { at, status, text: shown(said) } }
+}
