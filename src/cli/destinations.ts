@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { text as readText } from 'node:stream/consumers'
 import { parse } from 'yaml'
-import { badOptions, toggle } from '../base/config.js'
+import { badOptions, optionalInteger, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { printable } from '../base/printable.js'
@@ -31,7 +31,11 @@ interface Shown {
     readonly text: string
   } | null
   readonly nextAttemptAt: string | null
-  readonly backfill: { readonly progress: number; readonly endedAt: string | null } | null
+  readonly backfills: readonly {
+    readonly id: number
+    readonly progress: number
+    readonly endedAt: string | null
+  }[]
 }
 
 interface Letter {
@@ -94,8 +98,8 @@ function standing(one: Shown): string[] {
     lines.push(
       `${one.id}: the retention deleted ${plural(one.deletedUndelivered, 'session')} undelivered`,
     )
-  if (one.backfill !== null && one.backfill.endedAt === null)
-    lines.push(`${one.id}: backfill at ${Math.floor(100 * one.backfill.progress)} %`)
+  for (const { id, progress } of one.backfills.filter(({ endedAt }) => endedAt === null))
+    lines.push(`${one.id}: backfill ${id} at ${Math.floor(100 * progress)} %`)
   return lines
 }
 
@@ -237,13 +241,23 @@ const backfill = defineCommand({
     ...SERVER_OPTIONS,
     from: moment('Sessions that started at or after this.'),
     to: moment('Sessions that started before this. Default: now.'),
+    stop: optionalInteger('Stop this one instead; list shows the number.', 'NUMBER', {
+      min: 1,
+      max: 1e9,
+    }),
   },
-  details: `Beside what arrives; sessions that it had already come again, under the same sessionId.
+  details: `Beside what arrives and other backfills; sessions that it had already come again, under the same sessionId.
   tunmeter destinations backfill d0123456789abcdef01 --from 30d`,
   run: async ([id], options, context) => {
     const place = placeOf(id)
-    if (options.from === undefined) throw badOptions(['--from TIME is required'])
+    if (options.from === undefined && options.stop === undefined)
+      throw badOptions(['--from TIME is required'])
     const { api, path } = await at(options)
+    if (options.stop !== undefined) {
+      await api.send('DELETE', `${path}/${place}/backfill/${options.stop}`)
+      context.stdout.write(`${id}: backfill ${options.stop} stopped\n`)
+      return EXIT.ok
+    }
     await api.send('POST', `${path}/${place}/backfill`, {
       timeStart: options.from,
       timeEnd: options.to ?? new Date().toISOString(),

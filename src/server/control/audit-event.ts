@@ -36,6 +36,7 @@ export const AUDIT_EVENTS = {
   destinationPaused: 'deed',
   destinationResumed: 'deed',
   destinationBackfilled: 'deed',
+  destinationBackfillStopped: 'deed',
   deadLettersResent: 'deed',
   deadLettersDiscarded: 'deed',
   auditExported: 'read',

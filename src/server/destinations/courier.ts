@@ -5,8 +5,8 @@
  *   attempt  one at a time. The same bounds again, under the same id, until they are delivered: also after a crash
  *   note     cursor, counts and the outcome, durable
  *
- * Two streams: what arrives (live), and a backfill of what was there; while both have work, the backfill has each
- * BACKFILL_TURN-th turn. Nothing is held in memory while a receiver is away: a batch is read again for each attempt.
+ * Streams: what arrives (live), and backfills of what was there; while both have work, backfills have each
+ * BACKFILL_TURN-th turn, one after the other. Nothing is held in memory while a receiver is away: a batch is read again for each attempt.
  * What was deleted meanwhile is not sent, and what was corrected comes later, as it is then.
  */
 
@@ -33,8 +33,28 @@ import {
   settled,
   shown,
 } from './outcome.js'
-import { after, inRange, isBehind, more, newState, notSent } from './progress.js'
-import type { DestinationRecord, DestinationRecords, DestinationState, Pending } from './records.js'
+import {
+  after,
+  changed,
+  filterFor,
+  isBehind,
+  isStopped,
+  LIVE,
+  more,
+  newState,
+  notSent,
+  numberOf,
+  type StreamKey,
+  streamOf,
+  withBackfill,
+} from './progress.js'
+import type {
+  Backfill,
+  DestinationRecord,
+  DestinationRecords,
+  DestinationState,
+  Pending,
+} from './records.js'
 
 const IDLE_MS = 500
 /** After a fault of this machine's: a full disk, a busy store. */
@@ -58,8 +78,6 @@ export interface CourierParts {
   readonly writer: (record: DestinationRecord) => EventWriter
 }
 
-type StreamName = 'live' | 'backfill'
-
 interface Read {
   readonly rows: readonly LogRow[]
   readonly places: readonly ArrivalPlace[]
@@ -82,10 +100,13 @@ export class Courier {
   readonly #changes = new Mutex()
   /** Since it began. */
   readonly attempts: Partial<Record<AttemptClass, number>> = {}
-  readonly #window = { live: WINDOW_FIRST, backfill: WINDOW_FIRST }
+  /** Commits of a stream that are looked through at once. */
+  readonly #windows = new Map<StreamKey, number>()
   #turn = 0
-  /** Since when a batch waits to be full. */
+  #lastBackfill = 0
+  /** Since when a batch waits to be full, and when it is looked at again. */
   #fillingMs: number | undefined
+  #liveFromMs = 0
   #savedMs = 0
 
   constructor(record: DestinationRecord, parts: CourierParts) {
@@ -123,20 +144,30 @@ export class Courier {
   /** Tries at once, whatever it was waiting for. */
   async hurry(): Promise<void> {
     await this.#change((s) => ({ ...s, nextAttemptMs: 0, refusedInRow: 0 }))
+    this.#liveFromMs = 0
     this.#wake()
   }
 
-  /** Sessions that started in this range and are there already, beside what arrives. */
+  /**
+   * Sessions that started in this range and are there already, beside what arrives and other backfills.
+   * @throws AppError TOO_MANY_BACKFILLS
+   */
   async backfill(fromUs: number, toUs: number): Promise<void> {
     const upTo = endOfArrival(this.#parts.store.lastArrival())
     const startedAt = new Date(this.#parts.clockMs()).toISOString()
-    const fresh = { fromUs, toUs, upTo, startedAt, endedAt: null, delivered: 0 }
-    const start = { cursor: endOfArrival(-1), pending: null }
-    await this.#change((s) => {
-      const backfill = { ...fresh, ...start, number: s.backfill?.number ?? 0 }
-      return { ...s, backfill }
-    })
+    await this.#change((s) => withBackfill(s, { fromUs, toUs, upTo, startedAt }))
     this.#wake()
+  }
+
+  /** One that is under way; what it has sent stays where it is. @returns false: there is none */
+  async stopBackfill(id: number): Promise<boolean> {
+    const endedAt = new Date(this.#parts.clockMs()).toISOString()
+    let isThere = false
+    await this.#change((s) => {
+      isThere = s.backfills.some((one) => one.id === id && one.endedAt === null)
+      return isThere ? changed(s, id, { endedAt, stopped: true, pending: null }) : s
+    })
+    return isThere
   }
 
   /** One event that is marked as a test. */
@@ -155,14 +186,18 @@ export class Courier {
   }
 
   /** Sessions that wait, and when the oldest of them ended. */
-  waiting(endedBeforeUs?: number): Promise<{ sessions: number; oldestEndUs: number | null }> {
-    const last = this.#parts.store.lastArrival()
-    const { live } = this.#state
-    if (!isBehind(live, last)) return Promise.resolve({ sessions: 0, oldestEndUs: null })
+  waiting(
+    endedBeforeUs?: number,
+    key: StreamKey = LIVE,
+  ): Promise<{ sessions: number; oldestEndUs: number | null }> {
+    const stream = streamOf(this.#state, key)
+    const end = this.#endOf(key)
+    if (stream === undefined || !isBehind(stream, end))
+      return Promise.resolve({ sessions: 0, oldestEndUs: null })
     return this.#parts.store.countArrived(this.record.orgId, {
-      filter: this.#filter,
-      after: live.cursor,
-      upTo: endOfArrival(last),
+      filter: filterFor(this.#state, key, this.#filter),
+      after: stream.cursor,
+      upTo: endOfArrival(end),
       ...(endedBeforeUs !== undefined && { endedBeforeUs }),
     })
   }
@@ -170,8 +205,27 @@ export class Courier {
   /** Before retention deletes what ended before this: what of it waits is lost to the destination. */
   async expiring(endedBeforeUs: number): Promise<void> {
     const { sessions } = await this.waiting(endedBeforeUs)
-    if (sessions === 0) return
-    await this.#change((s) => ({ ...s, deletedUndelivered: s.deletedUndelivered + sessions }))
+    if (sessions > 0)
+      await this.#change((s) => ({ ...s, deletedUndelivered: s.deletedUndelivered + sessions }))
+    for (const { id } of this.#underWay()) {
+      const lost = (await this.waiting(endedBeforeUs, id)).sessions
+      if (lost === 0) continue
+      await this.#change((s) => {
+        const before = s.backfills.find((one) => one.id === id)?.deletedUndelivered ?? 0
+        return changed(s, id, { deletedUndelivered: before + lost })
+      })
+    }
+  }
+
+  #underWay(): Backfill[] {
+    return this.#state.backfills.filter(({ endedAt }) => endedAt === null)
+  }
+
+  /** The last commit that the stream is to read. */
+  #endOf(key: StreamKey): number {
+    const last = this.#parts.store.lastArrival()
+    if (key === LIVE) return last
+    return this.#state.backfills.find(({ id }) => id === key)?.upTo.arrival ?? -1
   }
 
   async #run(): Promise<void> {
@@ -211,61 +265,68 @@ export class Courier {
     const waitMs = this.#state.nextAttemptMs - clockMs()
     if (this.record.paused) return SAVE_EVERY_MS
     if (waitMs > 0) return waitMs
-    const name = this.#nextStream()
-    if (name === undefined) return IDLE_MS
-    const read = await this.#read(name)
+    const key = this.#nextStream()
+    if (key === undefined) return IDLE_MS
+    const read = await this.#read(key)
     if (read === null) return 0
-    const fillMs = this.#leftToFill(name, read)
-    if (fillMs > 0) return Math.min(fillMs, FILL_LOOK_MS)
-    const pending = await this.#plan(name, read)
-    if (pending !== null) await this.#attempt(name, read, pending)
+    const fillMs = this.#leftToFill(key, read)
+    if (fillMs > 0) {
+      // Backfills have the turns until then.
+      this.#liveFromMs = clockMs() + Math.min(fillMs, FILL_LOOK_MS)
+      return 0
+    }
+    const pending = await this.#plan(key, read)
+    if (pending !== null) await this.#attempt(key, read, pending)
     return 0
   }
 
   /** How long a batch that is not full waits for more; what is pending waits no longer. */
-  #leftToFill(name: StreamName, { isFull }: Read): number {
-    const { pending } = this.#state[name]!
-    if (isFull || name !== 'live' || pending !== null) return 0
+  #leftToFill(key: StreamKey, { isFull }: Read): number {
+    if (isFull || key !== LIVE || this.#state.live.pending !== null) return 0
     const nowMs = this.#parts.clockMs()
     this.#fillingMs ??= nowMs
     return this.#fillingMs + 1e3 * this.record.fillSeconds - nowMs
   }
 
-  #nextStream(): StreamName | undefined {
-    const last = this.#parts.store.lastArrival()
-    const { live, backfill } = this.#state
-    const hasLive = isBehind(live, last)
-    if (backfill === null || backfill.endedAt !== null) return hasLive ? 'live' : undefined
-    return hasLive && ++this.#turn % BACKFILL_TURN !== 0 ? 'live' : 'backfill'
+  #nextStream(): StreamKey | undefined {
+    const isDue = this.#parts.clockMs() >= this.#liveFromMs
+    const hasLive = isDue && isBehind(this.#state.live, this.#parts.store.lastArrival())
+    const backfills = this.#underWay()
+    if (backfills.length === 0) return hasLive ? LIVE : undefined
+    if (hasLive && ++this.#turn % BACKFILL_TURN !== 0) return LIVE
+    // The one behind the one that had the last turn.
+    const next = backfills.find(({ id }) => id > this.#lastBackfill) ?? backfills[0]!
+    this.#lastBackfill = next.id
+    return next.id
   }
 
   /** What is pending, or could be; null: nothing, and the cursor has moved. */
-  async #read(name: StreamName): Promise<Read | null> {
+  async #read(key: StreamKey): Promise<Read | null> {
     const { store } = this.#parts
     const { orgId, eventsMax, bytesMax } = this.record
-    const stream = this.#state[name]!
-    const { cursor, pending } = stream
-    const end = name === 'live' ? store.lastArrival() : this.#state.backfill!.upTo.arrival
-    const upTo = pending?.to ?? endOfArrival(Math.min(end, cursor.arrival + this.#window[name]))
+    const { cursor, pending } = streamOf(this.#state, key)!
+    const end = this.#endOf(key)
+    const window = this.#windows.get(key) ?? WINDOW_FIRST
+    const upTo = pending?.to ?? endOfArrival(Math.min(end, cursor.arrival + window))
     const { rows, places } = await store.arrived(orgId, {
-      filter: name === 'live' ? this.#filter : inRange(this.#filter, this.#state.backfill!),
+      filter: filterFor(this.#state, key, this.#filter),
       after: cursor,
       upTo,
       limit: pending === null ? eventsMax : pending.sessions + 1,
     })
     if (rows.length === 0) {
-      await this.#skip(name, upTo, end)
+      await this.#skip(key, upTo, end)
       return null
     }
     if (pending !== null && rows.length > pending.sessions) {
       // The filter names what the catalog has renamed: other bounds then.
-      await this.#change((s) => ({ ...s, [name]: { ...s[name]!, pending: null } }))
+      await this.#change((s) => changed(s, key, { pending: null }))
       return null
     }
     const isAll = upTo.arrival >= end
     if (pending === null) {
-      const window = this.#window[name]
-      this.#window[name] = rows.length === eventsMax ? Math.max(1, window >> 1) : widened(window)
+      const isEnough = rows.length === eventsMax
+      this.#windows.set(key, isEnough ? Math.max(1, window >> 1) : widened(window))
       // There may be more to fill it with.
       const isWaiting = this.record.fillSeconds > 0 && rows.length < eventsMax
       if (isWaiting && !isAll && window < WINDOW_MAX) return null
@@ -285,44 +346,41 @@ export class Courier {
   }
 
   /** Over what is not asked for, or has been deleted; written now and then. */
-  async #skip(name: StreamName, to: ArrivalPlace, end: number): Promise<void> {
-    this.#window[name] = widened(this.#window[name])
+  async #skip(key: StreamKey, to: ArrivalPlace, end: number): Promise<void> {
+    this.#windows.set(key, widened(this.#windows.get(key) ?? WINDOW_FIRST))
     const nowMs = this.#parts.clockMs()
-    const isOver = name === 'backfill' && to.arrival >= end
+    const stream = streamOf(this.#state, key)!
+    // Of the last commit there may be more behind what was pending.
+    const isOver = key !== LIVE && !isBehind({ ...stream, cursor: to, pending: null }, end)
+    if (isOver) this.#windows.delete(key)
     const endedAt = isOver ? { endedAt: new Date(nowMs).toISOString() } : {}
-    const moved = (s: DestinationState): DestinationState => ({
-      ...s,
-      [name]: { ...s[name]!, cursor: to, pending: null, ...endedAt },
-    })
-    const saves =
-      isOver || this.#state[name]!.pending !== null || nowMs - this.#savedMs > SAVE_EVERY_MS
-    await this.#change(moved, saves)
+    const saves = isOver || stream.pending !== null || nowMs - this.#savedMs > SAVE_EVERY_MS
+    await this.#change((s) => changed(s, key, { cursor: to, pending: null, ...endedAt }), saves)
   }
 
-  async #plan(name: StreamName, { places, events }: Read): Promise<Pending | null> {
-    const stream = this.#state[name]!
+  async #plan(key: StreamKey, { places, events }: Read): Promise<Pending | null> {
+    const stream = streamOf(this.#state, key)!
     if (stream.pending !== null) return stream.pending
     const number = stream.number + 1
     const sinceMs = this.#parts.clockMs()
-    this.#fillingMs = undefined
+    if (key === LIVE) this.#fillingMs = undefined
     const pending = { number, to: places.at(-1)!, sessions: events.length, sinceMs }
     let isSame = true
     await this.#change((s) => {
-      // Another backfill was asked for meanwhile.
-      isSame = s[name]?.cursor === stream.cursor
-      return isSame ? { ...s, [name]: { ...s[name]!, pending, number } } : s
+      // It may have been stopped meanwhile.
+      isSame = streamOf(s, key)?.cursor === stream.cursor && !isStopped(s, key)
+      return isSame ? changed(s, key, { pending, number }) : s
     })
     return isSame ? pending : null
   }
 
-  async #attempt(name: StreamName, read: Read, pending: Pending): Promise<void> {
+  async #attempt(key: StreamKey, read: Read, pending: Pending): Promise<void> {
     const { clockMs } = this.#parts
     const { id, orgId } = this.record
-    const from = this.#state[name]!.cursor.arrival
-    const number = `${name === 'live' ? '' : 'b'}${pending.number}`
-    const batchId = `${id}.${from}-${pending.to.arrival}.${number}`
+    const from = streamOf(this.#state, key)?.cursor.arrival
+    const batchId = `${id}.${from}-${pending.to.arrival}.${numberOf(key, pending)}`
     const receiver = this.#tryToOpen()
-    if (!('deliver' in receiver)) return this.#note(name, pending, notSent(receiver))
+    if (!('deliver' in receiver)) return this.#note(key, pending, notSent(receiver))
     const signal = this.#stopping.signal
     const { sinceMs } = pending
     const batch = { id: batchId, orgId, sinceMs, rows: read.rows, events: read.events }
@@ -331,25 +389,24 @@ export class Courier {
       batch,
       this.#state.refusedInRow,
     )
-    await this.#note(name, pending, done)
+    await this.#note(key, pending, done)
   }
 
-  async #note(name: StreamName, pending: Pending, done: Delivered): Promise<void> {
+  async #note(key: StreamKey, pending: Pending, done: Delivered): Promise<void> {
     const nowMs = this.#parts.clockMs()
     const { outcome, attempts, delivered, deadLettered, rejected, refusedInRow } = done
     const isOver = outcome.kind === 'delivered'
     for (const name of attempts.map(classOf)) this.attempts[name] = (this.attempts[name] ?? 0) + 1
     await this.#change((s) => {
-      const stream = s[name]
+      const stream = streamOf(s, key)
       const isSame = stream?.pending?.number === pending.number
       const moved =
-        stream !== null && isSame && isOver
-          ? { ...stream, cursor: pending.to, pending: null, ...more(stream, delivered) }
-          : stream
+        isSame && isOver
+          ? changed(s, key, { cursor: pending.to, pending: null, ...more(stream, delivered) })
+          : s
       return {
-        ...s,
+        ...moved,
         ...countAttempts(s, attempts, nowMs),
-        [name]: moved,
         delivered: s.delivered + delivered,
         deadLettered: s.deadLettered + deadLettered,
         rejected: (s.rejected ?? 0) + rejected,

@@ -179,7 +179,7 @@ export class Destinations {
       const { state } = courier
       // Bounds hold for what was asked for when they were made.
       const isSame = courier.record.query === record.query
-      const unbound = isSame ? {} : { live: anew(state.live), backfill: anew(state.backfill) }
+      const unbound = isSame ? {} : { live: anew(state.live), backfills: state.backfills.map(anew) }
       const hurried = { nextAttemptMs: 0, refusedInRow: 0 }
       await Promise.all([
         this.#records.put(record),
@@ -255,8 +255,8 @@ export function targetOf({ kind, settings }: Pick<DestinationRecord, 'kind' | 's
   return KINDS[kind]!.target(settings)
 }
 
-function anew<S extends { readonly pending: unknown } | null>(stream: S): S {
-  return stream === null ? stream : { ...stream, pending: null }
+function anew<S extends { readonly pending: unknown }>(stream: S): S {
+  return { ...stream, pending: null }
 }
 
 function bad(message: string): AppError {

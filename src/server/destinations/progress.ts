@@ -1,13 +1,20 @@
 /** How far a destination is, as values: what is new, what an outcome makes of it. */
+import { AppError } from '../../base/errors.js'
 import { endOfArrival, type LogFilter } from '../store/store.js'
 import type { Delivered } from './delivering.js'
 import { backoffMs, PROBE_MS, type Settled } from './outcome.js'
-import type { Backfill, DestinationState, Stream } from './records.js'
+import {
+  BACKFILLS_MAX,
+  type Backfill,
+  type DestinationState,
+  type Pending,
+  type Stream,
+} from './records.js'
 
 export function newState(lastArrival: number): DestinationState {
   return {
     live: { cursor: endOfArrival(lastArrival), pending: null, number: 0 },
-    backfill: null,
+    backfills: [],
     delivered: 0,
     deadLettered: 0,
     rejected: 0,
@@ -29,12 +36,66 @@ export function isBehind({ cursor, pending }: Stream, last: number): boolean {
   return cursor.arrival === last && cursor.run !== endOfArrival(last).run
 }
 
-export function inRange(filter: LogFilter, { fromUs, toUs }: Backfill): LogFilter {
-  return { ...filter, fromUs, toUs }
+/** The stream of what arrives, or the id of a backfill. */
+export type StreamKey = typeof LIVE | number
+export const LIVE = 'live'
+
+export function streamOf(state: DestinationState, key: StreamKey): Stream | Backfill | undefined {
+  return key === LIVE ? state.live : state.backfills.find(({ id }) => id === key)
 }
 
-export function more(stream: Stream | Backfill, delivered: number): Partial<Backfill> {
-  return 'delivered' in stream ? { delivered: stream.delivered + delivered } : {}
+export function isStopped(state: DestinationState, key: StreamKey): boolean {
+  const stream = streamOf(state, key)
+  return stream === undefined || ('endedAt' in stream && stream.endedAt !== null)
+}
+
+export function changed(
+  state: DestinationState,
+  key: StreamKey,
+  change: Partial<Backfill>,
+): DestinationState {
+  if (key === LIVE) return { ...state, live: { ...state.live, ...change } }
+  const backfills = state.backfills.map((one) => (one.id === key ? { ...one, ...change } : one))
+  return { ...state, backfills }
+}
+
+/** @throws AppError TOO_MANY_BACKFILLS */
+export function withBackfill(
+  state: DestinationState,
+  asked: Pick<Backfill, 'fromUs' | 'toUs' | 'upTo' | 'startedAt'>,
+): DestinationState {
+  const { backfills } = state
+  // The newest is never the one that goes, so an id is never given again.
+  const id = (backfills.at(-1)?.id ?? 0) + 1
+  const ended = backfills.findIndex(({ endedAt }) => endedAt !== null)
+  const isFull = backfills.length >= BACKFILLS_MAX
+  if (isFull && (ended === -1 || ended === backfills.length - 1))
+    throw new AppError(
+      'TOO_MANY_BACKFILLS',
+      `a destination has at most ${BACKFILLS_MAX} backfills under way; wait for one, or stop one`,
+    )
+  const kept = isFull ? backfills.filter((_, i) => i !== ended) : backfills
+  const stream = { cursor: endOfArrival(-1), pending: null, number: 0 }
+  const counts = { delivered: 0, deletedUndelivered: 0 }
+  const fresh: Backfill = { id, ...asked, ...stream, ...counts, endedAt: null, stopped: false }
+  return { ...state, backfills: [...kept, fresh] }
+}
+
+export function filterFor(state: DestinationState, key: StreamKey, filter: LogFilter): LogFilter {
+  const stream = streamOf(state, key)
+  if (stream === undefined || !('fromUs' in stream)) return filter
+  return { ...filter, fromUs: stream.fromUs, toUs: stream.toUs }
+}
+
+/** Of the bounds of an attempt, in the destination. */
+export function numberOf(key: StreamKey, { number }: Pending): string {
+  return key === LIVE ? String(number) : `b${key}-${number}`
+}
+
+export function more(stream: Stream | Backfill | undefined, delivered: number): Partial<Backfill> {
+  return stream !== undefined && 'delivered' in stream
+    ? { delivered: stream.delivered + delivered }
+    : {}
 }
 
 export function notSent(outcome: Settled): Delivered {

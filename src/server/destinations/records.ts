@@ -18,6 +18,9 @@ export const DESTINATIONS_MAX = 1000
 /** Of one destination; when there are as many, it waits for somebody to look at them. */
 export const DEAD_LETTERS_MAX = 200
 
+/** Of one destination: each attempt writes them. */
+export const BACKFILLS_MAX = 50
+
 export interface DestinationRecord {
   readonly id: string
   readonly orgId: string
@@ -61,6 +64,8 @@ export interface Stream {
 }
 
 export interface Backfill extends Stream {
+  /** Rises, and is never given again. */
+  readonly id: number
   /** Sessions that started in here. */
   readonly fromUs: number
   readonly toUs: number
@@ -68,14 +73,19 @@ export interface Backfill extends Stream {
   readonly upTo: ArrivalPlace
   readonly startedAt: string
   readonly endedAt: string | null
+  /** By somebody, before its end. */
+  readonly stopped: boolean
   readonly delivered: number
+  /** Sessions that retention deleted before this had sent them. */
+  readonly deletedUndelivered: number
 }
 
 export type AttemptCounts = Partial<Record<AttemptClass, number>>
 
 export interface DestinationState {
   readonly live: Stream
-  readonly backfill: Backfill | null
+  /** Those under way, and the last ones that ended; at most BACKFILLS_MAX. */
+  readonly backfills: readonly Backfill[]
   readonly delivered: number
   readonly deadLettered: number
   /** Taken with others, and not accepted: the receiver gives their number only. Later: absent in older states. */
@@ -142,7 +152,7 @@ export class DestinationRecords {
   }
 
   state(id: string): DestinationState | undefined {
-    return this.#states.get(id)
+    return upgraded(this.#states.get(id))
   }
 
   async putState(id: string, state: DestinationState): Promise<void> {
@@ -167,14 +177,19 @@ export class DestinationRecords {
 
   /** The number of a commit that no later one may have: a destination has passed it. */
   furthestArrival(): number {
-    const states = [...this.#states.getRange().map(({ value }) => value)]
-    const passed = states.flatMap(({ live, backfill }) => [
+    const states = [...this.#states.getRange().map(({ value }) => upgraded(value)!)]
+    const passed = states.flatMap(({ live, backfills }) => [
       live.cursor.arrival,
       live.pending?.to.arrival ?? -1,
-      backfill?.upTo.arrival ?? -1,
+      ...backfills.map(({ upTo }) => upTo.arrival),
     ])
     return passed.reduce((most, one) => Math.max(most, one), -1)
   }
+}
+
+/** Of a time when there was one backfill at most, which is not gone on with. */
+function upgraded(state: DestinationState | undefined): DestinationState | undefined {
+  return state && { ...state, backfills: (state.backfills as Backfill[] | undefined) ?? [] }
 }
 
 function lettersOf(id: string): { start: [string, string]; end: [string, string] } {

@@ -65,6 +65,7 @@ const OWN: Readonly<Record<string, Word>> = {
   BAD_DESTINATION: [400, 'badRequest'],
   NO_DESTINATION: [404, 'noDestination'],
   TOO_MANY_DESTINATIONS: [409, 'tooManyDestinations'],
+  TOO_MANY_BACKFILLS: [409, 'tooManyBackfills'],
   SECRETS_LOST: [409, 'secretsLost'],
   TOO_LARGE: [413, 'tooLarge'],
 }

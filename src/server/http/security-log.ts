@@ -55,6 +55,7 @@ const EVENTS = {
   destinationPaused: 'destination paused',
   destinationResumed: 'destination resumed',
   destinationBackfilled: 'a destination is sent what is stored',
+  destinationBackfillStopped: 'a backfill of a destination was stopped',
   deadLettersResent: 'dead letters sent again',
   deadLettersDiscarded: 'dead letters given up',
   deadLettersRead: 'dead letters read',

@@ -6,6 +6,7 @@ import { Control } from '../../../src/server/control/control.js'
 import type { Courier } from '../../../src/server/destinations/courier.js'
 import { Destinations, type Wanted } from '../../../src/server/destinations/destinations.js'
 import {
+  BACKFILLS_MAX,
   DEAD_LETTERS_MAX,
   DESTINATIONS_OF_ORG_MAX,
   DestinationRecords,
@@ -146,11 +147,80 @@ describe('what is sent', () => {
     const [from, to] = [session(5).startTimeUs, session(15).startTimeUs]
     await courier.backfill(from - 500, to - 500)
     await t.send('acme', 1, batch(2, sent(21, 22)))
-    await until(() => current(courier).state.backfill?.endedAt != null)
+    await until(() => current(courier).state.backfills[0]?.endedAt != null)
     await until(() => current(courier).state.delivered === 12)
     const numbers = [...Array.from({ length: 10 }, (_, i) => 5 + i), 21, 22]
     expect(new Set(ids())).toEqual(new Set(numbers.map(idOf)))
-    expect(current(courier).state.backfill?.delivered).toBe(10)
+    expect(current(courier).state.backfills[0]?.delivered).toBe(10)
+  })
+
+  test('several backfills go on beside each other, each to its own end; one can be stopped', async () => {
+    await t.send('acme', 1, batch(1, sent(1, 40)))
+    await t.store.count('acme', { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER })
+    const courier = await add({ eventsMax: 3 })
+    receiver.reply = () => ({ status: 503 })
+    const range = (from: number, to: number) =>
+      courier.backfill(session(from).startTimeUs - 500, session(to).startTimeUs + 500)
+    await range(1, 10)
+    await range(8, 20)
+    await range(31, 40)
+    expect(await current(courier).stopBackfill(3)).toBe(true)
+    expect(await current(courier).stopBackfill(3)).toBe(false)
+    await until(() => current(courier).state.failures > 0)
+    // Bounds that were tried are tried again by the server that starts next.
+    await restart()
+    receiver.reply = () => ({ status: 200 })
+    await later(courier)
+    await until(() => current(courier).state.backfills.every(({ endedAt }) => endedAt !== null))
+    expect(current(courier).state.backfills).toMatchObject([
+      { id: 1, delivered: 10, stopped: false },
+      { id: 2, delivered: 13, stopped: false },
+      { id: 3, delivered: 0, stopped: true },
+    ])
+    expect(new Set(ids())).toEqual(new Set(sent(1, 20).map((s) => s.sessionId)))
+    // One waits for no other: the second began before the first had ended.
+    const turns = receiver.requests.map(
+      (r) => /\.b(\d+)-/.exec(String(r.headers['webhook-id']))![1],
+    )
+    expect(turns.indexOf('2')).toBeLessThan(turns.lastIndexOf('1'))
+  })
+
+  test('backfills are bounded; those that ended make room', async () => {
+    const courier = await add()
+    await destinations.pause('acme', courier.record.id, true)
+    const one = current(courier)
+    for (let n = 0; n < BACKFILLS_MAX; n++) await one.backfill(n, n + 1)
+    await expect(one.backfill(0, 1)).rejects.toThrow('at most 50 backfills under way')
+    await one.stopBackfill(7)
+    await one.backfill(0, 1)
+    const kept = one.state.backfills.map(({ id }) => id)
+    expect([kept.length, kept.includes(7), kept.at(-1)]).toEqual([BACKFILLS_MAX, false, 51])
+  })
+
+  test('a backfill whose last bounds were erased sends the rest of their commit', async () => {
+    const gone = [1, 2, 3].map((n) => session(n, { userId: 'u2' }))
+    await t.send('acme', 1, batch(1, [...gone, ...sent(4, 6)]))
+    await t.store.count('acme', { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER })
+    receiver.reply = () => ({ status: 503 })
+    const courier = await add({ eventsMax: 3 })
+    await courier.backfill(session(1).startTimeUs, session(7).startTimeUs)
+    await until(() => current(courier).state.failures > 0)
+    await t.store.erase('acme', { userId: 'u2' })
+    receiver.reply = () => ({ status: 200 })
+    receiver.requests.length = 0
+    await later(courier)
+    await until(() => current(courier).state.backfills[0]!.endedAt !== null)
+    expect(ids()).toEqual([idOf(4), idOf(5), idOf(6)])
+  })
+
+  test('a backfill has the turns while what arrives waits to fill a batch', async () => {
+    await t.send('acme', 1, batch(1, sent(1, 9)))
+    await t.store.count('acme', { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER })
+    const courier = await add({ fillSeconds: 3600, eventsMax: 4 })
+    await t.send('acme', 1, batch(2, sent(10, 10)))
+    await courier.backfill(session(1).startTimeUs, session(10).startTimeUs)
+    await until(() => current(courier).state.backfills[0]!.endedAt !== null)
+    expect(current(courier).state).toMatchObject({ delivered: 9, live: { pending: null } })
   })
 
   test('a batch waits to be full, as long as it is told to', async () => {
@@ -350,6 +420,24 @@ describe('what else happens to it', () => {
     await later(courier)
     await until(() => current(courier).state.delivered === 2)
     expect(ids()).toEqual([idOf(3), idOf(4)])
+  })
+
+  test('what the retention deletes before a backfill has sent it is counted there', async () => {
+    await t.send('acme', 1, batch(1, sent(1, 6)))
+    await t.store.count('acme', { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER })
+    receiver.reply = () => ({ status: 503 })
+    const courier = await add()
+    await courier.backfill(session(2).startTimeUs, session(6).startTimeUs)
+    await until(() => current(courier).state.failures > 0)
+    const cutUs = session(4).endTimeUs
+    await destinations.expiring('acme', cutUs)
+    await t.store.expire('acme', cutUs)
+    receiver.reply = () => ({ status: 200 })
+    await later(courier)
+    await until(() => current(courier).state.backfills[0]!.endedAt !== null)
+    const { backfills, deletedUndelivered } = current(courier).state
+    expect(backfills[0]).toMatchObject({ delivered: 2, deletedUndelivered: 2 })
+    expect(deletedUndelivered).toBe(0)
   })
 
   test('paused it sends nothing, and goes on where it was', async () => {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { BACKFILLS_MAX } from '../../../src/server/destinations/records.js'
 import { batch, session } from '../../support/batches.js'
 import { Receiver } from '../../support/receiver.js'
 import { rounds } from '../../support/rounds.js'
@@ -37,6 +38,7 @@ interface Shown {
   readonly id: string
   readonly delivered: number
   readonly state: string
+  readonly backfills: readonly { readonly endedAt: string | null }[]
 }
 const list = async () => (await server.get(PATH, admin)).body.data.destinations as Shown[]
 const body = (change: object = {}) => ({
@@ -143,6 +145,71 @@ describe('at work', () => {
     expect(await list()).toMatchObject([{ pending: 0, deadLetters: 0, state: 'ok' }])
   })
 
+  test('backfills go on where they were when the server is killed and the receiver is cut, slow or away, by count', async () => {
+    const baseUs = (Date.now() - 600e3) * 1e3
+    const old = Array.from({ length: 60 }, (_, i) => {
+      const startTimeUs = baseUs + i * 1e6
+      return session(10_001 + i, { startTimeUs, endTimeUs: startTimeUs + 1000, destPort: 7 })
+    })
+    await server.request('POST', '/api/v1/org/acme/site/1/sessions', admin, batch(++number, old))
+    const found = '/api/v1/org/acme/logs/connection?q=port:7'
+    await until(
+      async () => (await server.get(found, admin)).body.data.pagination.total === old.length,
+    )
+    const { id } = await add({ eventsMax: 5 })
+    await server.request('POST', `${PATH}/${id}/pause`, admin)
+    const at = (n: number) => new Date(baseUs / 1e3 + n * 1e3).toISOString()
+    const range = (from: number, to: number) => ({ timeStart: at(from), timeEnd: at(to) })
+    for (const body of [range(0, 30), range(30, 60)])
+      await server.request('POST', `${PATH}/${id}/backfill`, admin, body)
+    let request = 0
+    receiver.reply = () => {
+      request++
+      if (request % 7 === 0) return { status: 503 }
+      return { status: 200, cut: request % 5 === 0, hang: request % 11 === 0 }
+    }
+    await server.request('POST', `${PATH}/${id}/resume`, admin)
+    for (let round = 0; round < ROUNDS; round++) {
+      const before = receiver.requests.length
+      await deliver(11_000 + round * 5, 11_004 + round * 5)
+      await server.request('POST', `${PATH}/${id}/resume`, admin)
+      await until(() => receiver.requests.length > before)
+      await server.kill('SIGKILL')
+      await server.spawn()
+    }
+    receiver.reply = () => ({ status: 200 })
+    await server.request('POST', `${PATH}/${id}/resume`, admin)
+    const ended = async () => (await list())[0]!.backfills.every(({ endedAt }) => endedAt !== null)
+    await until(async () => ids().size === 60 + ROUNDS * 5 && (await ended()))
+    const [shown] = await list()
+    expect(shown!.backfills).toMatchObject([{ delivered: 30 }, { delivered: 30 }])
+    expect(shown).toMatchObject({ pending: 0, deadLetters: 0, delivered: 60 + ROUNDS * 5 })
+    // What came twice, came under the same id: a receiver that keeps ids has each once.
+    const known = new Set<unknown>()
+    const first = receiver.requests.filter(({ headers }) => {
+      const isNew = !known.has(headers['webhook-id'])
+      known.add(headers['webhook-id'])
+      return isNew
+    })
+    expect(receiver.events(first).length).toBe(60 + ROUNDS * 5)
+  })
+
+  test('a backfill under way is stopped; there is a bound on how many there are', async () => {
+    const { id } = await add()
+    await server.request('POST', `${PATH}/${id}/pause`, admin)
+    const range = { timeStart: '2026-01-01T00:00:00Z', timeEnd: '2026-01-02T00:00:00Z' }
+    const begin = () => server.request('POST', `${PATH}/${id}/backfill`, admin, range)
+    expect((await begin()).body.data.backfills).toMatchObject([{ id: 1, endedAt: null }])
+    const path = `${PATH}/${id}/backfill/1`
+    const stopped = await server.request('DELETE', path, admin)
+    expect(stopped.body.data.backfills).toMatchObject([{ id: 1, stopped: true }])
+    expect((await server.request('DELETE', path, admin)).status).toBe(404)
+    expect((await server.request('DELETE', `${PATH}/${id}/backfill/x`, admin)).status).toBe(400)
+    expect((await server.request('DELETE', path, other)).status).toBe(403)
+    for (let n = 1; n <= BACKFILLS_MAX; n++) await begin()
+    expect((await begin()).status).toBe(409)
+  })
+
   test('an erasure and a removal name the destinations that have copies', async () => {
     const { id } = await add()
     await deliver(201, 203)
@@ -206,6 +273,14 @@ describe('the command line', () => {
     await until(async () => (await delivered(id)) === 2)
     expect((await run(['backfill', id, '--from', '3h'])).code).toBe(0)
     await until(async () => (await delivered(id)) >= 4)
+    await run(['pause', id])
+    expect((await run(['backfill', id, '--from', '3h'])).code).toBe(0)
+    expect((await run(['list'])).stderr).toContain(`${id}: backfill 2 at 0 %`)
+    expect((await run(['backfill', id, '--stop', '2'])).stdout).toBe(`${id}: backfill 2 stopped\n`)
+    expect((await run(['backfill', id, '--stop', '2'])).stderr).toContain(
+      'no backfill 2 is under way',
+    )
+    await run(['resume', id])
     expect((await run(['change', id, '-'], yaml.replace('siem', 'next'))).stdout).toBe(
       `${id} (next) changed\n`,
     )

@@ -8,6 +8,7 @@ import { targetOf, type Wanted } from '../../destinations/destinations.js'
 import { COLUMN_NAMES } from '../../destinations/events.js'
 import { KIND_NAMES, KINDS } from '../../destinations/kinds/kinds.js'
 import { ATTEMPT_CLASSES } from '../../destinations/outcome.js'
+import type { Backfill } from '../../destinations/records.js'
 import { timeUs } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
@@ -112,16 +113,19 @@ const shownSchema = z.object({
     .nullable(),
   nextAttemptAt: time,
   attempts: z.object({ day: counts, month: counts }),
-  backfill: z
-    .object({
+  backfills: z.array(
+    z.object({
+      id: z.int(),
       timeStart: z.string(),
       timeEnd: z.string(),
       startedAt: z.string(),
       endedAt: time,
+      stopped: z.boolean().meta({ description: 'By somebody, before its end.' }),
       delivered: z.int(),
+      deletedUndelivered: z.int(),
       progress: z.number().meta({ description: 'From 0 to 1.' }),
-    })
-    .nullable(),
+    }),
+  ),
 })
 
 const iso = (us: number) => new Date(us / 1e3).toISOString()
@@ -164,7 +168,7 @@ async function shown(
       day: totalOf(state.hours, nowMs, 'day'),
       month: totalOf(state.days, nowMs, 'month'),
     },
-    backfill: backfillOf(courier),
+    backfills: courier.state.backfills.map(backfillShown),
   }
 }
 
@@ -174,12 +178,13 @@ export function stateOf({ record, state }: Courier): 'ok' | 'retrying' | 'blocke
   return state.failures > 0 ? 'retrying' : 'ok'
 }
 
-function backfillOf({ state: { backfill } }: Courier): z.input<typeof shownSchema>['backfill'] {
-  if (backfill === null) return null
-  const { fromUs, toUs, startedAt, endedAt, delivered, cursor, upTo } = backfill
-  const progress = endedAt === null ? (cursor.arrival + 1) / (upTo.arrival + 2) : 1
+function backfillShown(backfill: Backfill): z.input<typeof shownSchema>['backfills'][number] {
+  const { id, fromUs, toUs, startedAt, endedAt, stopped, cursor, upTo } = backfill
+  const { delivered, deletedUndelivered } = backfill
+  const isDone = endedAt !== null && !stopped
+  const progress = isDone ? 1 : Math.min(1, (cursor.arrival + 1) / (upTo.arrival + 2))
   const range = { timeStart: iso(fromUs), timeEnd: iso(toUs) }
-  return { ...range, startedAt, endedAt, delivered, progress: Math.min(1, progress) }
+  return { id, ...range, startedAt, endedAt, stopped, delivered, deletedUndelivered, progress }
 }
 
 export function destinationRoutes(context: ServerContext): Route[] {
@@ -314,12 +319,12 @@ function workRoutes(context: ServerContext): Route[] {
       path: `${BASE}/{destinationId}/backfill`,
       tag: 'destinations',
       summary: 'Send the stored sessions that started in a range of time, beside what arrives',
-      description: 'One at a time: another one takes the place of one that is under way.',
+      description: 'As many as are asked for, one beside the other, up to 50 under way.',
       scopes: ADMIN,
       params,
       body: z.strictObject({ timeStart: timeUs, timeEnd: timeUs }),
       answer: shownSchema,
-      statuses: NOT_FOUND,
+      statuses: { ...NOT_FOUND, 409: 'The destination has as many backfills under way as it may.' },
       handle: async ({ params: { orgId, destinationId }, body, key, request }) => {
         const { timeStart, timeEnd } = body
         if (timeEnd <= timeStart)
@@ -328,6 +333,24 @@ function workRoutes(context: ServerContext): Route[] {
         await courier.backfill(timeStart, timeEnd)
         const range = { timeStart: iso(timeStart), timeEnd: iso(timeEnd) }
         security.write('destinationBackfilled', request.ip, key, { ...factsOf(courier), ...range })
+        return shown(context, courier)
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: `${BASE}/{destinationId}/backfill/{backfillId}`,
+      tag: 'destinations',
+      summary: 'Stop a backfill that is under way; what it has sent stays where it is',
+      scopes: ADMIN,
+      params: params.extend({ backfillId: z.coerce.number().int().min(1) }),
+      answer: shownSchema,
+      statuses: NOT_FOUND,
+      handle: async ({ params: { orgId, destinationId, backfillId }, key, request }) => {
+        const courier = destinations.get(orgId, destinationId)
+        if (!(await courier.stopBackfill(backfillId)))
+          throw new HttpError(404, 'notFound', `no backfill ${backfillId} is under way`)
+        const facts = { ...factsOf(courier), backfill: backfillId }
+        security.write('destinationBackfillStopped', request.ip, key, facts)
         return shown(context, courier)
       },
     }),
