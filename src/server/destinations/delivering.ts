@@ -97,7 +97,7 @@ class Delivering {
     return first.kind === 'delivered' ? this.send(`${id}.1`, middle, to) : first
   }
 
-  /** The receiver says which event is to blame: it is set aside, and the others are sent. */
+  /** The receiver says which event is to blame: it is quarantined, and the others are sent. */
   async #around(
     id: string,
     refused: Settled & { kind: 'refused' },
