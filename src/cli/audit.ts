@@ -30,16 +30,16 @@ const PAGE = 1000
 
 export const auditCommand = defineCommand({
   name: 'audit',
-  summary: 'Show who signed in, asked for a person, exported, changed or deleted.',
+  summary: 'Show the audit trail: sign-ins, searches for persons, exports, changes, deletions.',
   options: {
     ...SERVER_OPTIONS,
-    operator: toggle('The server’s own trail instead of an organisation’s; needs a root key.'),
+    operator: toggle('Show the server’s own trail instead of an organisation’s; needs a root key.'),
     from: moment('From this time on, as in 24h or yesterday. Default: all there is.'),
     to: moment('Up to this time. Default: now.'),
     event: textList('Only this event, as in keyCreated. Repeatable.', 'NAME'),
-    keyId: text('Only what this key did, or what was done to it.', 'ID'),
+    keyId: text('Only events by or about this key.', 'ID'),
     address: text('Only from this address.', 'ADDRESS'),
-    limit: integer('At most so many entries, the newest; of text only.', 'N', 100, {
+    limit: integer('Show at most this many entries, the newest; for text only.', 'N', 100, {
       min: 1,
       max: 1_000_000,
     }),

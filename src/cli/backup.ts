@@ -85,7 +85,7 @@ async function byItself(data: string, target: string): Promise<void> {
 
 export const backupCommand = defineCommand({
   name: 'backup',
-  summary: 'Copy a data directory consistently, while the server runs or not.',
+  summary: 'Copy a data directory consistently, with or without a running server.',
   options: {
     data: textOr("The server's data directory.", 'DIR', './data'),
     output: requiredText('New directory for the copy; use it as --data to restore.', 'DIR'),

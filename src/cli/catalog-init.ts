@@ -20,7 +20,7 @@ import { defineCommand } from './command.js'
 
 export const initCommand = defineCommand({
   name: 'init',
-  summary: 'Make a catalog from what is there: peers, wg-quick, wg-easy, Tailscale, NetBird.',
+  summary: 'Create a catalog from peers, wg-quick, wg-easy, Tailscale or NetBird.',
   options: {
     wgQuick: textList(
       'Peers of a wg-quick file, named by the comments beside them. Repeatable.',
@@ -33,7 +33,7 @@ export const initCommand = defineCommand({
     tailscale: text('Devices of `tailscale status --json`; - for standard input.', 'FILE'),
     netbird: text('Peers of `netbird status --json`; - for standard input.', 'FILE'),
     interface: textList('Peers of a WireGuard interface; they have no names. Repeatable.', 'IF'),
-    catalog: text('Keep what this catalog has, and add who is not in it.', 'FILE'),
+    catalog: text('Keep the entries of this catalog, and add the missing ones.', 'FILE'),
     output: text('Write to this file, which must be new. Default: standard output.', 'FILE'),
   },
   details: `Examples:

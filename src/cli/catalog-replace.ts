@@ -45,7 +45,7 @@ export const DRY_RUN = {
 }
 export const REPLACE_OPTIONS = {
   ...DRY_RUN,
-  allowEmpty: toggle('Replace the catalog also by one of no entries.'),
+  allowEmpty: toggle('Allow a catalog without entries.'),
 }
 
 interface Replacement {

@@ -35,10 +35,7 @@ import { catalogPath, counts, DRY_RUN, replaceCatalog, showChanges } from './cat
 import { type CommandGroup, defineCommand } from './command.js'
 
 const WHERE = {
-  file: text(
-    'Set it in this catalog file, which is made if it is not there, not on the server.',
-    'FILE',
-  ),
+  file: text('Change this catalog file, or create it, instead of the server’s catalog.', 'FILE'),
   ...DRY_RUN,
   ...SERVER_OPTIONS,
 }
@@ -110,8 +107,8 @@ const user = defineCommand({
   arguments: '<id>',
   summary: 'Add a user, or change one.',
   options: {
-    name: text('How people call it. Default of a new one: its id.', 'NAME'),
-    email: emptyOr('Its mail address.', 'ADDRESS', (t) => t),
+    name: text('Display name. Default for a new one: its id.', 'NAME'),
+    email: emptyOr('Its e-mail address.', 'ADDRESS', (t) => t),
     ...WHERE,
   },
   details:
@@ -141,13 +138,17 @@ const resource = defineCommand({
   summary: 'Add a private resource, or change one: found by --id, else by name.',
   options: {
     id,
-    destination: listOf('Its address or network; replaces all it had.', 'PREFIX', prefixSchema),
+    destination: listOf(
+      'Its address or network; replaces all present ones.',
+      'PREFIX',
+      prefixSchema,
+    ),
     protocol: emptyOr('tcp or udp only.', 'PROTOCOL', (t) => {
       if (t !== 'tcp' && t !== 'udp') throw new Error('expected tcp or udp')
       return t
     }),
     port: listOf(
-      'Its port, or a range as in 8000-8010; replaces all it had.',
+      'Its port, or a range as in 8000-8010; replaces all present ones.',
       'PORT',
       portRangeSchema,
     ),

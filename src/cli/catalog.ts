@@ -44,7 +44,7 @@ const pull = defineCommand({
   summary: 'Import clients, users, sites and resources from the API of Pangolin or NetBird.',
   options: {
     ...SERVER_OPTIONS,
-    source: choice('Whose API it is', 'NAME', ['pangolin', 'netbird'], 'pangolin'),
+    source: choice('Service of --from', 'NAME', ['pangolin', 'netbird'], 'pangolin'),
     from: requiredText(
       'Base URL: of Pangolin’s integration API, as in https://api.example.com/v1; of NetBird’s management server, as in https://api.netbird.io.',
       'URL',
@@ -91,7 +91,7 @@ const pull = defineCommand({
 const check = defineCommand({
   name: 'check',
   arguments: '<file>',
-  summary: 'Say all that is wrong with a catalog (YAML or JSON); needs no server.',
+  summary: 'List all mistakes of a catalog (YAML or JSON); needs no server.',
   options: {},
   run: async ([file = ''], _options, context) => {
     context.stdout.write(`${file}: ${counts(loadCatalog(file))}\n`)
@@ -102,6 +102,6 @@ const check = defineCommand({
 export const catalogCommand: CommandGroup = {
   name: 'catalog',
   summary:
-    'Make, check, set, show, replace or import the names of clients, users, sites and resources.',
+    'Create, check, change, show, replace or import the names of clients, users, sites and resources.',
   subcommands: [initCommand, check, setCommands, show, push, pull],
 }

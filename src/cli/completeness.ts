@@ -37,7 +37,7 @@ export type Completeness = {
 
 export const completenessCommand = defineCommand({
   name: 'completeness',
-  summary: 'Say whether anything is missing in a range of time, and what.',
+  summary: 'Show what is missing in a time range.',
   options: {
     ...SERVER_OPTIONS,
     ...RANGE_OPTIONS,

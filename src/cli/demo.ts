@@ -27,7 +27,7 @@ const INDENT = '  '
 const TITLE = 'tunmeter — who reached which private resource, when, and how much went each way'
 
 const OPTIONS = {
-  data: text('Keep the data here; else it is gone when the demo ends', 'DIR'),
+  data: text('Keep the data in this directory. Default: a temporary one', 'DIR'),
   listen: textOr('Address of the server; port 0: a free one', 'HOST:PORT', '127.0.0.1:0'),
   once: toggle('End after the table instead of staying up'),
 } as const
@@ -36,7 +36,7 @@ type Options = OptionValues<typeof OPTIONS>
 
 export const command = defineCommand({
   name: 'demo',
-  summary: 'Show it all: a server, a replayed tunnel, its sessions, the dashboard.',
+  summary: 'Show a server, a replayed tunnel with its sessions, and the dashboard.',
   details: `Nothing leaves this machine: the server listens on loopback. The capture is in fixtures/demo.`,
   options: OPTIONS,
   async run(_args, options, context) {

@@ -105,7 +105,7 @@ function standing(one: Shown): string[] {
 
 const list = defineCommand({
   name: 'list',
-  summary: 'List destinations, and how delivery to each stands.',
+  summary: 'List destinations and the state of delivery.',
   options: { ...SERVER_OPTIONS, json },
   details: 'Example:\n  tunmeter destinations list',
   run: async (_args, options, context) => {
@@ -141,7 +141,7 @@ const list = defineCommand({
 const add = defineCommand({
   name: 'add',
   arguments: '[file]',
-  summary: 'Add a destination; it gets what arrives from now on.',
+  summary: 'Add a destination. It gets the sessions stored from now on.',
   options: SERVER_OPTIONS,
   details: `FILE is JSON or YAML with kind, name, settings and secrets, or - for standard input; prints the id.
 docs/destinations.md has an example of each kind. Needs an admin key, and is in the audit trail.
@@ -162,7 +162,7 @@ docs/destinations.md has an example of each kind. Needs an admin key, and is in 
 const change = defineCommand({
   name: 'change',
   arguments: '[id] [file]',
-  summary: 'Give a destination other settings; it goes on where it was.',
+  summary: 'Change the settings of a destination. Delivery continues from its position.',
   options: SERVER_OPTIONS,
   details: `Secrets that FILE does not name stay; null removes one.
   tunmeter destinations change d0123456789abcdef01 siem.yaml`,
@@ -180,7 +180,7 @@ const change = defineCommand({
 const test = defineCommand({
   name: 'test',
   arguments: '[id]',
-  summary: 'Send one event that is marked as a test, and show the answer.',
+  summary: 'Send one event marked as a test, and show the answer.',
   options: SERVER_OPTIONS,
   details: 'Ends with 1 when it was not taken.\n  tunmeter destinations test d0123456789abcdef01',
   run: async ([id], options, context) => {
@@ -273,7 +273,7 @@ const deadLetters = defineCommand({
   summary: 'Show events that the receiver refused one by one, as JSON lines.',
   options: {
     ...SERVER_OPTIONS,
-    discard: toggle('Give them up instead: the destination never gets these sessions.'),
+    discard: toggle('Discard them instead: the destination never gets these sessions.'),
   },
   details: `Each line has the session, the answer, and the event as it was sent; null when the log does not have
 the session any more.
@@ -321,15 +321,11 @@ Ends with 1 when some are left.
 
 export const destinationsCommand: CommandGroup = {
   name: 'destinations',
-  summary: 'Send sessions on as they come: to webhooks, syslog, S3. See how delivery stands.',
+  summary: 'Send stored sessions on to webhooks, syslog or S3, and show the state of delivery.',
   subcommands: [
     ...[list, add, change, test],
     verb('pause', 'Send nothing to a destination until it is resumed.', 'paused'),
-    verb(
-      'resume',
-      'Let a destination go on; one that is blocked or waits is tried at once.',
-      'goes on',
-    ),
+    verb('resume', 'Resume a destination; retry a blocked or waiting one at once.', 'goes on'),
     ...[remove, backfill, deadLetters, resend],
   ],
 }

@@ -35,18 +35,24 @@ const OPTIONS = {
   ...SERVER_FLAGS,
   catalog: text('Catalog file to check', 'FILE'),
   spool: text('Directory of the spool', 'DIR'),
-  user: text('Who the meter becomes when it is started as root', 'NAME'),
-  seconds: integer('Meter the interface this long and compare with the kernel; 0: not', 'N', 3, {
-    min: 0,
-    max: 3600,
-  }),
+  user: text('User of a meter that is started as root', 'NAME'),
+  seconds: integer(
+    'Meter the interface for this many seconds and compare with the kernel; 0: skip',
+    'N',
+    3,
+    {
+      min: 0,
+      max: 3600,
+    },
+  ),
   json: toggle('One JSON document instead of a table'),
 } as const
 type Options = OptionValues<typeof OPTIONS>
 
 export const command = defineCommand({
   name: 'doctor',
-  summary: 'Check everything a meter needs: rights, interface, peers, catalog, server, figures.',
+  summary:
+    'Check everything a meter needs: privileges, interface, peers, catalog, server, figures.',
   details: `Give it the options of the meter, or its file: --config takes it as it is. Run it as the user that starts the
 meter. Exit code 1 when a check failed; warnings do not count.
 

@@ -132,13 +132,11 @@ export const exportCommand = defineCommand({
     ...RANGE_OPTIONS,
     filter: textList('Any filter of the API. Repeatable.', 'NAME=VALUE'),
     output: text(
-      'File to write; it is replaced when the export is whole, and FILE.manifest.json is written beside it. Default: standard output.',
+      'File to write, replaced once the export is complete, with FILE.manifest.json beside it. Default: standard output.',
       'FILE',
     ),
     ...IPFIX_FLAGS,
-    requireComplete: toggle(
-      'Write nothing, and exit with 3, when something is missing in the range.',
-    ),
+    requireComplete: toggle('Write nothing and exit with 3 if something is missing in the range.'),
   },
   details: `Filters are those of the API (docs/api.md):
   tunmeter export --from 2026-11-01 --filter clientId=7 --filter destAddr=10.0.0.0/8 --output week.csv

@@ -18,7 +18,7 @@ const hasServer = existsSync(new URL('../server', import.meta.url))
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   demo: {
-    summary: 'Show it all: a server, a replayed tunnel, its sessions, the dashboard.',
+    summary: 'Show a server, a replayed tunnel with its sessions, and the dashboard.',
     needsServer: true,
     load: async () => (await import('./demo.js')).command,
   },
@@ -38,19 +38,19 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./peers.js')).command,
   },
   replay: {
-    summary: 'Read capture files as sessions: print them, or deliver them to a server.',
+    summary: 'Turn capture files into sessions: print them, or deliver them to a server.',
     load: async () => (await import('./replay.js')).command,
   },
   'newt-log': {
-    summary: 'Deliver the sessions that Newt logs, where it has no interface to meter.',
+    summary: 'Deliver the sessions of Newt’s log, if Newt has no interface to meter.',
     load: async () => (await import('./newt-log.js')).command,
   },
   spool: {
-    summary: 'Look into a meter’s spool; resend or drop what the server refused.',
+    summary: 'Inspect a meter’s spool; resend or drop refused batches.',
     load: async () => (await import('./spool.js')).command,
   },
   serve: {
-    summary: 'Run the server: stores sessions, answers queries, shows the dashboard.',
+    summary: 'Run the server: store sessions, answer queries, serve the dashboard.',
     needsServer: true,
     load: async () => (await import('./serve.js')).serveCommand,
   },
@@ -64,31 +64,31 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./log.js')).logCommand,
   },
   top: {
-    summary: 'Show which clients, resources or others moved most in a range of time.',
+    summary: 'Show the largest clients, resources or others of a time range.',
     load: async () => (await import('./top.js')).topCommand,
   },
   usage: {
-    summary: 'Show totals per month, for longer than the sessions are kept.',
+    summary: 'Show totals per month, also of sessions that retention has deleted.',
     load: async () => (await import('./usage.js')).usageCommand,
   },
   completeness: {
-    summary: 'Say whether anything is missing in a range of time, and what.',
+    summary: 'Show what is missing in a time range.',
     load: async () => (await import('./completeness.js')).completenessCommand,
   },
   audit: {
-    summary: 'Show who signed in, asked for a person, exported, changed or deleted.',
+    summary: 'Show the audit trail: sign-ins, searches for persons, exports, changes, deletions.',
     load: async () => (await import('./audit.js')).auditCommand,
   },
   subject: {
-    summary: 'Give out, or erase, what is stored of a user or client.',
+    summary: 'Export or erase the stored data of a user or client.',
     load: async () => (await import('./subject.js')).subjectCommand,
   },
   remove: {
-    summary: 'Remove sites, meters and organisations that are no more.',
+    summary: 'Remove sites, meters and organisations that no longer exist.',
     load: async () => (await import('./remove.js')).removeCommand,
   },
   destinations: {
-    summary: 'Send sessions on as they come: to webhooks, syslog, S3. See how delivery stands.',
+    summary: 'Send stored sessions on to webhooks, syslog or S3, and show the state of delivery.',
     load: async () => (await import('./destinations.js')).destinationsCommand,
   },
   export: {
@@ -100,7 +100,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./verify.js')).verifyCommand,
   },
   catalog: {
-    summary: 'Make, check, show, replace or import names of clients, users, sites and resources.',
+    summary:
+      'Create, check, show, replace or import the names of clients, users, sites and resources.',
     load: async () => (await import('./catalog.js')).catalogCommand,
   },
   backup: {

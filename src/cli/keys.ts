@@ -64,23 +64,23 @@ async function withNewControl<T>(
 
 const create = defineCommand({
   name: 'create',
-  summary: 'Create a key and print it, this once.',
+  summary: 'Create a key and print it. It is not shown again.',
   options: {
     data,
-    scope: choice('What it may do.', 'SCOPE', SCOPES, 'read'),
+    scope: choice('Permissions of the key.', 'SCOPE', SCOPES, 'read'),
     org: text('Organisation. Not for root.', 'ORG'),
-    createOrg: toggle('Make the organisation, where it is new; --retention-days does so, too.'),
+    createOrg: toggle('Create the organisation if it is new; --retention-days does so, too.'),
     site: optionalInteger('Its site; for scope ingest only.', 'N', {
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
     }),
-    name: textOr('What it is for, shown in lists.', 'TEXT', 'unnamed'),
-    expires: optionalDuration('Ends after this long, as in 90d. Default: never.', {
+    name: textOr('Purpose of the key, shown in lists.', 'TEXT', 'unnamed'),
+    expires: optionalDuration('Expire after this long, as in 90d. Default: never.', {
       min: 1,
       max: 100 * YEAR_MS,
     }),
     retentionDays: optionalInteger(
-      'Also keep the organisation’s sessions so long; 0: store none, -1: for ever.',
+      'Also set the organisation’s retention in days; 0: store nothing, -1: keep for ever.',
       'N',
       { min: -1, max: RETENTION_DAYS_MAX },
     ),
@@ -190,7 +190,7 @@ function state(key: KeyRecord, nowMs: number): string {
 
 const list = defineCommand({
   name: 'list',
-  summary: 'List keys: of each its first and last characters only.',
+  summary: 'List keys, with their first and last characters.',
   options: {
     data,
     org: text('Only this organisation.', 'ORG'),
@@ -225,7 +225,7 @@ const list = defineCommand({
 const revoke = defineCommand({
   name: 'revoke',
   arguments: '[id]',
-  summary: 'Revoke a key, at once and for good.',
+  summary: 'Revoke a key at once. Cannot be undone.',
   options: { data, id: text('Key id, as tunmeter keys list shows it; also without --id.', 'ID') },
   details: 'Example:\n  tunmeter keys revoke --data ./data Xk3vQ0b1mZ9a',
   run: async ([positional], options, context) => {

@@ -10,7 +10,7 @@ import { moment } from './moment.js'
 export const RANGE_OPTIONS = {
   since: moment('From this time until now, as in 24h or yesterday.'),
   from: moment(
-    'From this time on: 24h (so long ago), yesterday, "yesterday 18:00", 2026-11-01, "2026-11-01 18:00" (local time), or ISO 8601 with a zone. Default: 7 days ago.',
+    'From this time on: 24h (24 hours ago), yesterday, "yesterday 18:00", 2026-11-01, "2026-11-01 18:00" (local time), or ISO 8601 with a zone. Default: 7 days ago.',
   ),
   to: moment('Up to this time. Default: now.'),
 }
@@ -35,7 +35,7 @@ export const FILTER_OPTIONS = {
   user: textList('Only this user, by name, e-mail or id; "none": sessions without one.', 'NAME'),
   resource: textList('Only this resource, by name or number; "none": without one.', 'NAME'),
   site: SITE_OPTION,
-  result: choice('Only sessions that went so.', 'WORD', RESULTS, 'any'),
+  result: choice('Only sessions with this outcome.', 'WORD', RESULTS, 'any'),
   search: text('Only sessions with this text in a name or an address.', 'TEXT'),
   filter: textList('Any filter of the API. Repeatable.', 'NAME=VALUE'),
 }

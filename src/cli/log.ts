@@ -21,8 +21,11 @@ export const logCommand = defineCommand({
   options: {
     ...SERVER_OPTIONS,
     ...FILTER_OPTIONS,
-    limit: integer('At most so many sessions, the newest.', 'N', 50, { min: 1, max: 100_000 }),
-    follow: toggle('Go on: show sessions as they come, and again when they have ended.'),
+    limit: integer('Show at most this many sessions, the newest.', 'N', 50, {
+      min: 1,
+      max: 100_000,
+    }),
+    follow: toggle('Keep running: show sessions as they arrive, and again when they end.'),
     json: toggle('One JSON object a line, with all fields.'),
   },
   details: `Examples:

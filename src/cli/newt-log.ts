@@ -7,7 +7,7 @@ import { defineCommand } from './command.js'
 export const command = defineCommand({
   name: 'newt-log',
   arguments: '[file]',
-  summary: 'Deliver the sessions that Newt logs (its default mode has no interface to meter).',
+  summary: 'Deliver the sessions of Newt’s log (its default mode has no interface to meter).',
   details: `Examples:
   journalctl -u newt -o json -f --since -1d | tunmeter newt-log --to https://logs.example.org --key-file site.key
   docker logs -f --since 24h newt 2>&1 | tunmeter newt-log --to https://logs.example.org --key-file site.key

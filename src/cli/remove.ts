@@ -23,10 +23,10 @@ function siteOf(input: string | undefined): number {
 const removeSite = defineCommand({
   name: 'site',
   arguments: '[site]',
-  summary: 'Remove a site: its keys are revoked, and it is listed and expected no more.',
+  summary: 'Remove a site: revoke its keys, and no longer list or expect it.',
   options: {
     ...SERVER_OPTIONS,
-    sessions: choice('What becomes of its sessions.', 'WHAT', ['keep', 'delete'], 'keep'),
+    sessions: choice('Keep or delete its sessions.', 'WHAT', ['keep', 'delete'], 'keep'),
     confirm,
   },
   details: `Needs an admin key, and is in the audit trail. Kept sessions stay as long as the retention says;
@@ -55,7 +55,7 @@ of deleted ones monthly totals stay, and a counted hole "deletedByOperator" in c
 const removeMeter = defineCommand({
   name: 'meter',
   arguments: '[site] [meter]',
-  summary: 'Remove a meter that does not report any more: it is listed and expected no more.',
+  summary: 'Remove a meter that no longer reports: no longer list or expect it.',
   options: SERVER_OPTIONS,
   details: `Needs an admin key, and is in the audit trail. Its sessions stay, and so do the holes of the time until
 now. It is there again when it reports again.
@@ -72,7 +72,7 @@ now. It is there again when it reports again.
 
 const removeOrg = defineCommand({
   name: 'org',
-  summary: 'Remove an organisation with its keys and all that is stored of it, for good.',
+  summary: 'Remove an organisation with its keys and all its stored data. Cannot be undone.',
   options: { ...SERVER_OPTIONS, confirm },
   details: `Needs a root key. Its audit trail stays for its time, and nobody else can have its name until then.
   tunmeter remove org --org acmee --confirm 0`,
@@ -106,6 +106,6 @@ function queryOf(input: Readonly<Record<string, string | number | undefined>>): 
 
 export const removeCommand: CommandGroup = {
   name: 'remove',
-  summary: 'Remove sites, meters and organisations that are no more.',
+  summary: 'Remove sites, meters and organisations that no longer exist.',
   subcommands: [removeSite, removeMeter, removeOrg],
 }

@@ -15,7 +15,8 @@ const NAMED_MAX = 20
 export const command = defineCommand({
   name: 'replay',
   arguments: '<file...>',
-  summary: 'Read capture files (pcap, pcapng, also gzip’d; - for standard input) as sessions.',
+  summary:
+    'Turn capture files (pcap, pcapng, also compressed with gzip; - for standard input) into sessions.',
   details: `Examples:
   tunmeter replay site.pcap
   tunmeter replay --format csv --catalog catalog.yaml --output site.csv monday.pcap.gz tuesday.pcap

@@ -56,7 +56,7 @@ export const SERVE_OPTIONS = {
   }),
   storeThreads: integer('Threads that the database may use.', 'N', 2, { min: 1, max: 256 }),
   logSize: size(
-    'Size of the log of batches; when it is full, meters are told to wait.',
+    'Size of the log of received batches; when it is full, meters must wait.',
     LOG_BYTES_MAX,
     {
       min: 64 * MiB,
@@ -68,7 +68,7 @@ export const SERVE_OPTIONS = {
     max: 365 * DAY_MS,
   }),
   silenceAfter: duration(
-    'A meter that has not reported for this long is silent, and its open sessions are interrupted.',
+    'A meter without a report for this long is silent, and its open sessions are interrupted.',
     10 * MINUTE_MS,
     { min: MINUTE_MS, max: 365 * DAY_MS },
   ),
@@ -77,7 +77,7 @@ export const SERVE_OPTIONS = {
     max: 36500 * DAY_MS,
   }),
   auditRetention: duration(
-    'Keep the audit trail this long, and never shorter than the sessions.',
+    'Keep the audit trail this long, and at least as long as the sessions.',
     400 * DAY_MS,
     { min: 31 * DAY_MS, max: 36500 * DAY_MS },
   ),
@@ -87,16 +87,19 @@ export const SERVE_OPTIONS = {
     'Take client address, host and https from X-Forwarded-For, -Host and -Proto of this proxy. Repeatable.',
     'ADDRESS',
   ),
-  allowPlainDestinations: toggle(
-    'Destinations may be set up that are reached without encryption (http://).',
-  ),
+  allowPlainDestinations: toggle('Allow destinations without encryption (http://).'),
   allowPrivateDestinations: toggle(
-    'Destinations may be set up whose address is private, link-local or of this machine.',
+    'Allow destinations with a private, link-local or local address.',
   ),
   trustClock: toggle(
     'Believe the clock of this machine at this start, though it is days away from the last time that the server knows; else retention waits for a meter that reports the same time.',
   ),
-  logLevel: choice('What is logged, to standard error as JSON lines.', 'LEVEL', LOG_LEVELS, 'info'),
+  logLevel: choice(
+    'Log level; the log is JSON lines on standard error.',
+    'LEVEL',
+    LOG_LEVELS,
+    'info',
+  ),
 }
 type Options = OptionValues<typeof SERVE_OPTIONS>
 
@@ -331,8 +334,7 @@ function listenError(error: unknown, listen: string): AppError {
 
 export const serveCommand = defineCommand({
   name: 'serve',
-  summary:
-    'Run the server: takes sessions from meters, keeps them, answers queries, shows the dashboard.',
+  summary: 'Run the server: store sessions of meters, answer queries, serve the dashboard.',
   options: SERVE_OPTIONS,
   details: `The first key is made on the same machine, before or while the server runs:
   tunmeter keys create --data ./data --scope admin --org acme --create-org --name me

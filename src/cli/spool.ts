@@ -36,7 +36,7 @@ function numbersOf(args: readonly string[]): number[] {
 
 const ls = defineCommand({
   name: 'ls',
-  summary: 'List the batches that wait and those that were quarantined.',
+  summary: 'List waiting batches and those in quarantine.',
   options: { spool: spoolOption, json: toggle('One JSON object a line') },
   async run(_args, options, context) {
     return withSpool(options.spool, context, async (spool) => {
@@ -79,7 +79,7 @@ function line({ number, entry }: ListedBatch): string {
 const show = defineCommand({
   name: 'show',
   arguments: '<batch>',
-  summary: 'Print a batch as JSON, as it is sent.',
+  summary: 'Print a batch as JSON, in the form of its request.',
   options: { spool: spoolOption },
   async run(args, options, context) {
     const [number = 0] = numbersOf(args)
@@ -94,10 +94,10 @@ const show = defineCommand({
 const resend = defineCommand({
   name: 'resend',
   arguments: '[batch...]',
-  summary: 'Send quarantined batches again: those named, or --all.',
+  summary: 'Send batches in quarantine again: the named ones, or --all.',
   details: `A running meter sends them at once. Single refused sessions get a batch of their own under a new number;
 for those the meter must be stopped, since it is the one that gives out numbers.`,
-  options: { spool: spoolOption, all: toggle('All that were quarantined') },
+  options: { spool: spoolOption, all: toggle('All that are in quarantine') },
   async run(args, options, context) {
     return withSpool(options.spool, context, async (spool, directory) => {
       for (const number of chosen(args, options.all, spool)) {
@@ -134,8 +134,8 @@ function lockForNumbers(directory: string): ReturnType<typeof lockDirectory> {
 const drop = defineCommand({
   name: 'drop',
   arguments: '[batch...]',
-  summary: 'Delete quarantined batches for good: those named, or --all.',
-  options: { spool: spoolOption, all: toggle('All that were quarantined') },
+  summary: 'Delete batches in quarantine: the named ones, or --all. Cannot be undone.',
+  options: { spool: spoolOption, all: toggle('All that are in quarantine') },
   async run(args, options, context) {
     return withSpool(options.spool, context, async (spool) => {
       for (const number of chosen(args, options.all, spool)) {
@@ -154,6 +154,6 @@ function chosen(args: readonly string[], all: boolean, spool: SpoolInspector): n
 
 export const command: CommandGroup = {
   name: 'spool',
-  summary: 'Look into a meter’s spool; resend or drop what the server refused.',
+  summary: 'Inspect a meter’s spool; resend or drop refused batches.',
   subcommands: [ls, show, resend, drop],
 }

@@ -31,10 +31,10 @@ function subjectOf({ user, client }: Given): { userId: string } | { clientId: nu
 
 const exportSubject = defineCommand({
   name: 'export',
-  summary: 'Write all that is stored of a user or client, as NDJSON.',
+  summary: 'Write the stored data of a user or client as NDJSON.',
   options: {
     ...SUBJECT_OPTIONS,
-    output: text('File to write, replaced when it is whole. Default: standard output.', 'FILE'),
+    output: text('File to write, replaced once it is complete. Default: standard output.', 'FILE'),
   },
   details: `Names, monthly totals and sessions; needs an admin key. It is in the audit trail.
   tunmeter subject export --user ulla --output ulla.ndjson`,
@@ -54,7 +54,7 @@ const exportSubject = defineCommand({
 
 const erase = defineCommand({
   name: 'erase',
-  summary: 'Erase, or pseudonymise, all sessions and the name of a user or client, for good.',
+  summary: 'Erase or pseudonymise all sessions and the name of a user or client. Cannot be undone.',
   options: {
     ...SUBJECT_OPTIONS,
     confirm: optionalInteger('The number of sessions, which the server tells without it.', 'N', {
@@ -90,6 +90,6 @@ a counted hole "erased". Backups and files exported before are not covered: docs
 
 export const subjectCommand: CommandGroup = {
   name: 'subject',
-  summary: 'Give out, or erase, what is stored of a user or client.',
+  summary: 'Export or erase the stored data of a user or client.',
   subcommands: [exportSubject, erase],
 }

@@ -42,14 +42,14 @@ interface Summary {
 
 export const topCommand = defineCommand({
   name: 'top',
-  summary: 'Show which clients, resources or others moved most in a range of time.',
+  summary: 'Show the largest clients, resources or others of a time range.',
   options: {
     ...SERVER_OPTIONS,
     ...FILTER_OPTIONS,
-    by: choice('What is summed up.', 'WORD', GROUPS, 'client'),
-    sort: choice('What makes one a top one.', 'WORD', ['bytes', 'sessions'], 'bytes'),
-    limit: integer('So many, and the others in one line.', 'N', 10, { min: 1, max: 1000 }),
-    json: toggle('The answer as JSON, with exact numbers.'),
+    by: choice('Dimension of the sums.', 'WORD', GROUPS, 'client'),
+    sort: choice('Order of the list.', 'WORD', ['bytes', 'sessions'], 'bytes'),
+    limit: integer('Show this many, and the others in one line.', 'N', 10, { min: 1, max: 1000 }),
+    json: toggle('Print the answer as JSON, with exact numbers.'),
   },
   details: `Examples:
   tunmeter top --since 24h

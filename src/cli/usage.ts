@@ -29,16 +29,16 @@ interface Usage {
 export const usageCommand = defineCommand({
   name: 'usage',
   summary:
-    'Show totals per month and client, user, resource or site, for longer than the sessions are kept.',
+    'Show totals per month and client, user, resource or site, also of sessions that retention has deleted.',
   options: {
     ...SERVER_OPTIONS,
     from: month(
       'First month (UTC), as in 2026-11, "this month" or "last month". Default: 11 months before --to.',
     ),
     to: month('Last month. Default: this month.'),
-    by: choice('What is summed up.', 'WORD', ['client', 'user', 'resource', 'site'], 'client'),
-    csv: toggle('As CSV, with exact numbers.'),
-    json: toggle('The answer as JSON, with exact numbers.'),
+    by: choice('Dimension of the sums.', 'WORD', ['client', 'user', 'resource', 'site'], 'client'),
+    csv: toggle('Print CSV, with exact numbers.'),
+    json: toggle('Print the answer as JSON, with exact numbers.'),
   },
   details: `Example:
   tunmeter usage --by user --from "last month" --to "last month" --csv > bill.csv`,

@@ -14,7 +14,7 @@ export interface Settings {
   readonly timeouts?: Partial<Timeouts>
   /** How long a closed TCP session takes late packets. */
   readonly lingerMs?: number
-  /** Sessions at one time; the next one ends the one that was idle longest. */
+  /** Open sessions at most; a further one ends the session that was idle longest. */
   readonly flowsMax?: number
   /** Open sessions are given, too, this often and under the same sessionId; 0 or absent: only when they end. */
   readonly activeTimeoutMs?: number

@@ -33,7 +33,7 @@ export const ENGINE_FLAGS = {
     { min: 0, max: 60_000 },
   ),
   flowsMax: integer(
-    'Sessions at one time; the next one ends the one that was idle longest',
+    'Open sessions at most; a further one ends the session that was idle longest',
     'N',
     ENGINE_DEFAULTS.flowsMax,
     { min: 1, max: 64 * 1024 * 1024 },

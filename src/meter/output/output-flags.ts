@@ -14,22 +14,22 @@ export const OUTPUT_FLAGS = {
     'Write sessions as NDJSON here, beside --to or instead of it: - for standard output, a file, or a directory',
     '-|FILE|DIR',
   ),
-  outputRotateSize: size('Close the file of --output before it is larger', 128 * 2 ** 20, {
+  outputRotateSize: size('Close the file of --output before it exceeds this size', 128 * 2 ** 20, {
     min: 2 ** 20,
     max: 2 ** 40,
   }),
   outputRotateEvery: duration(
-    'Close the file of --output when it is so old; 0s: only by its size',
+    'Close the file of --output after this time; 0s: only by its size',
     86_400_000,
     { min: 0, max: 366 * 86_400_000 },
   ),
   outputKeep: integer(
-    'Closed files of --output that stay; beyond it the oldest is removed, and said. 0: all stay',
+    'Keep this many closed files of --output; beyond it the oldest is deleted, with a log line. 0: keep all',
     'N',
     0,
     { min: 0, max: 1_000_000 },
   ),
-  outputPack: choice('How closed files of --output are packed', 'HOW', ['gzip', 'none'], 'gzip'),
+  outputPack: choice('Compression of closed files of --output', 'HOW', ['gzip', 'none'], 'gzip'),
   outputInterim: toggle(
     'Write open sessions to --output too, every --active-timeout, under the same session id',
   ),

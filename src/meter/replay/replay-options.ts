@@ -17,7 +17,7 @@ const FORMATS = ['auto', 'table', 'ndjson', 'csv', 'summary', 'none'] as const
 
 export const REPLAY_OPTIONS = {
   format: choice(
-    'How sessions are printed; auto: a table on a terminal, ndjson elsewhere, nothing with --to',
+    'Format of the sessions; auto: a table on a terminal, ndjson elsewhere, none with --to',
     'FORMAT',
     FORMATS,
     'auto',

@@ -22,17 +22,20 @@ export const METER_OPTIONS = {
   ...SERVER_FLAGS,
   ...OUTPUT_FLAGS,
   ...IPFIX_FLAGS,
-  catalog: text('Names and owners from this JSON or YAML file; else from the server', 'FILE'),
-  catalogMax: size('Largest catalog that is taken from the server', CATALOG_BYTES_MAX, {
+  catalog: text(
+    'Names and owners from this JSON or YAML file. Default: the server’s catalog',
+    'FILE',
+  ),
+  catalogMax: size('Largest catalog accepted from the server', CATALOG_BYTES_MAX, {
     min: 2 ** 20,
     max: 2 ** 28,
   }),
   spool: text(
-    'Where batches wait until the server has them. Default: /var/lib/tunmeter/spool as root, spool in systemd’s state directory, else tunmeter/spool in ~/.local/state',
+    'Directory of batches that wait for the server. Default: /var/lib/tunmeter/spool as root, spool in systemd’s state directory, else tunmeter/spool in ~/.local/state',
     'DIR',
   ),
   spoolMax: size(
-    'Disk space for waiting batches; beyond it the oldest goes and is counted',
+    'Disk space for waiting batches; beyond it the oldest is deleted and counted',
     2 ** 30,
     {
       min: 2 ** 20,
@@ -45,9 +48,9 @@ export const METER_OPTIONS = {
     METER_ID,
     METER_ID_EXPECTED,
   ),
-  waitForInterface: toggle('Start although the interface is not there yet'),
+  waitForInterface: toggle('Start even if the interface does not exist yet'),
   forgetInterfaceAfter: duration(
-    'Let go of an interface that a pattern named when it was away for this long',
+    'Forget an interface of a pattern after it was gone for this long',
     3_600_000,
     { min: 1_000, max: 30 * 86_400_000 },
   ),
@@ -72,7 +75,7 @@ export const METER_OPTIONS = {
     max: 3_600_000,
   }),
   drainTimeout: duration(
-    'At the end, wait this long for the server (the rest stays in the spool) and for --output',
+    'On exit, wait this long for the server (the rest stays in the spool) and for --output',
     10_000,
     {
       min: 0,
@@ -80,11 +83,16 @@ export const METER_OPTIONS = {
     },
   ),
   user: text(
-    'Started as root: become this user before reading a packet. Default: tunmeter, or one without a name; root where only root may ask for the peers',
+    'If started as root, become this user before reading a packet. Default: tunmeter, else an unused id; root if only root can read the peers',
     'NAME',
   ),
   metricsListen: text('Serve Prometheus metrics here, as in 127.0.0.1:9480', 'HOST:PORT'),
-  logLevel: choice('What is logged, to standard error as JSON lines', 'LEVEL', LOG_LEVELS, 'info'),
+  logLevel: choice(
+    'Log level; the log is JSON lines on standard error',
+    'LEVEL',
+    LOG_LEVELS,
+    'info',
+  ),
 } as const
 
 export type MeterOptions = OptionValues<typeof METER_OPTIONS>
