@@ -269,14 +269,14 @@ export async function startServer(options: Options): Promise<RunningServer> {
     log.info({ url, data: options.data, version: packageVersion() }, 'listening')
     security.started({ version: packageVersion() })
     const reload = () => {
-      if (tls === undefined) return log.info('SIGHUP: there is no certificate to read again')
+      if (tls === undefined) return log.info('SIGHUP: there is no certificate to reload')
       try {
         const renewed = readTls(options)!
         useTls(servers, renewed)
         address.write(url, renewed.fingerprint)
-        log.info({ validUntil: renewed.validUntil }, 'certificate read again')
+        log.info({ validUntil: renewed.validUntil }, 'certificate reloaded')
       } catch (error) {
-        log.error({ err: messageOf(error) }, 'the certificate stays the one of before')
+        log.error({ err: messageOf(error) }, 'keeping the previous certificate')
       }
     }
     return { url, reload, stop: close }

@@ -209,9 +209,9 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     await until(() => sessions(server).length > 0)
     writeFileSync(catalog, 'clients: nonsense\n')
     meter.child.kill('SIGHUP')
-    await until(() => meter.output.stderr.includes('the last one stays'))
+    await until(() => meter.output.stderr.includes('keeping the last one'))
     writeFileSync(catalog, client(2))
-    await until(() => meter.output.stderr.includes('catalog read again'))
+    await until(() => meter.output.stderr.includes('catalog reloaded'))
     // The new one holds for sessions that open from the next reading of the interface on, 100 ms later at most.
     const clients = (): unknown[] => [...new Set(sessions(server).map((s) => s.clientId))]
     await until(async () => {

@@ -73,11 +73,11 @@ describe.skipIf(!canMakeCertificates)('with TLS (openssl)', () => {
     expect(await shown()).toBe('first')
     put(authority.issue('second', 'DNS:logs.example.org'))
     server.signal('SIGHUP')
-    await until(() => said('certificate read again') === 1)
+    await until(() => said('certificate reloaded') === 1)
     expect(await shown()).toBe('second')
     writeFileSync(keyFile, 'no key')
     server.signal('SIGHUP')
-    await until(() => said('the certificate stays') === 1)
+    await until(() => said('keeping the previous certificate') === 1)
     expect(await shown()).toBe('second')
   })
 

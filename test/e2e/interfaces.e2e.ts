@@ -47,10 +47,10 @@ describe.skipIf(reason !== null)(
         await until('all are read', () => said('interface found').length === 4 * round)
         expect(threads()).toBeGreaterThanOrEqual(before + 4)
         for (let i = 0; i < 4; i++) await space.ip(`link del tme7-${i}`)
-        await until('all are let go', () => said('it is let go').length === 4 * round)
+        await until('all are let go', () => said('and is forgotten').length === 4 * round)
         await until('their threads have ended', () => threads() <= before)
       }
-      expect(said('it is let go').join()).not.toContain('tme7-stay')
+      expect(said('and is forgotten').join()).not.toContain('tme7-stay')
     })
 
     test('the meter ends in order afterwards', async () => {

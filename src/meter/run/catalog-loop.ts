@@ -29,7 +29,7 @@ export class CatalogLoop {
         const catalog = await this.#source.poll(signal)
         if (catalog !== null && !signal.aborted) this.#onCatalog(catalog)
       } catch (error) {
-        this.#log.error({ problem: messageOf(error) }, 'the catalog could not be asked for')
+        this.#log.error({ problem: messageOf(error) }, 'the catalog request failed')
       }
       const woken = AbortSignal.any([signal, this.#wake.signal])
       await sleep(POLL_MS, undefined, { signal: woken, ref: false }).catch(() => undefined)

@@ -43,13 +43,13 @@ export function catalogFromFile(path: string, log: Logger): CatalogSource {
         if (now === seen) return null
         seen = now
         const catalog = loadCatalog(path)
-        log.info({ path }, 'catalog read again')
+        log.info({ path }, 'catalog reloaded')
         return catalog
       } catch (error) {
         // The one in force stays: a half-written file must not take all names away.
         const problem = messageOf(error)
         if (seen !== problem)
-          log.error({ path, problem }, 'the catalog cannot be read; the last one stays')
+          log.error({ path, problem }, 'the catalog cannot be read; keeping the last one')
         seen = problem
         return null
       }
@@ -77,7 +77,7 @@ export function catalogFromServer(
   const trouble = new SayOnce()
   const refuse = (problem: string): null => {
     if (trouble.begins(problem))
-      log.warn({ problem }, 'the server’s catalog cannot be used; the last one stays')
+      log.warn({ problem }, 'the server’s catalog cannot be used; keeping the last one')
     return null
   }
   return {

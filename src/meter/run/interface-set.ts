@@ -78,7 +78,7 @@ export class InterfaceSet {
     for (const observation of this.#observations.values()) observation.check()
     this.#following ??= this.#follow()
       .catch((error: unknown) =>
-        this.#options.log.error({ problem: messageOf(error) }, 'interfaces cannot be looked for'),
+        this.#options.log.error({ problem: messageOf(error) }, 'interfaces cannot be listed'),
       )
       .finally(() => {
         this.#following = null
@@ -172,7 +172,7 @@ export class InterfaceSet {
     this.#observations.delete(observation.name)
     this.#options.log.info(
       { interface: observation.name },
-      'the interface stayed away; it is let go',
+      'the interface stayed away and is forgotten',
     )
   }
 

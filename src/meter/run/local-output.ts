@@ -163,13 +163,13 @@ async function openFile(
     packs: flags.outputPack === 'gzip',
     keep: flags.outputKeep,
     onTrouble: (problem) =>
-      log.error({ problem }, 'a closed output file cannot be packed or removed yet'),
-    onRemoved: (names) => log.warn({ names }, 'the oldest output files are removed: --output-keep'),
+      log.error({ problem }, 'a closed output file cannot be compressed or deleted yet'),
+    onRemoved: (names) => log.warn({ names }, 'deleting the oldest output files: --output-keep'),
   })
   if (file.tornBytes > 0)
     log.warn(
       { bytes: file.tornBytes },
-      'the output ended in half a line or record, which was cut off',
+      'the output ended in an incomplete line or record, which was removed',
     )
   return file
 }

@@ -294,7 +294,7 @@ export class MeterRun {
     } catch (error) {
       this.#log.error(
         { problem: messageOf(error) },
-        'the key cannot be read again; the old one stays',
+        'the key cannot be reloaded; keeping the old one',
       )
     }
     this.#catalogs?.reload()

@@ -109,7 +109,10 @@ export class Observation {
       onFailure: (error) => {
         const said = { interface: this.name, reason: messageOf(error) }
         if (error instanceof AppError && error.code === 'NO_PERMISSION')
-          this.#log.warn({ ...said, hint: '--user root may' }, 'no permission to read the peers')
+          this.#log.warn(
+            { ...said, hint: 'run the meter with --user root' },
+            'no permission to read the peers',
+          )
         // Plain interfaces have none: the catalog attributes by address then.
         else this.#log.info(said, 'no WireGuard peers')
       },

@@ -164,26 +164,27 @@ export class ServerDelivery {
         if (this.#refused.isNew(reason))
           this.#log.error(
             { batch, sessions, reason },
-            'the server refuses a batch; it is quarantined, as are others for this reason: see tunmeter spool',
+            'the server refused a batch; it stays in quarantine, as do others with this reason: see tunmeter spool ls',
           )
       },
       onConflict: (batch, reason) =>
         this.#log.error(
           { batch, reason },
-          'the spool was restored or copied: the server has another batch of this number; it is sent under a new one',
+          'the spool was restored or copied: the server has another batch with this number; sending it under a new one',
         ),
       onUnexpectedRepeat: (batch, sessions) =>
         this.#log.error(
           { batch, sessions },
-          'the server says that it had a batch that was sent once; its sessions may not be stored',
+          'the server reports a batch as repeated that was sent once; its sessions may not be stored',
         ),
       onNotice: (notice) => {
         // At every batch until it is mended.
         if (this.#notice.begins(notice))
-          this.#log.warn({ notice }, 'the server takes batches and keeps nothing of them')
+          this.#log.warn({ notice }, 'the server accepts batches but stores nothing')
       },
       onStored: (sessions) => {
-        if (sessions > 0 && this.#notice.isOver()) this.#log.info('the server keeps sessions again')
+        if (sessions > 0 && this.#notice.isOver())
+          this.#log.info('the server stores sessions again')
       },
     })
   }
