@@ -34,7 +34,7 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_spool_write_failures_total',
-    'Failed writes to the spool; each is tried again.',
+    'Failed writes to the spool; each is retried.',
     spool((p) => p.writeFailures),
   ),
   gauge(
@@ -64,7 +64,7 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_ship_failures_total',
-    'Batches that were sent in vain.',
+    'Failed attempts to send a batch.',
     ship((p) => p.failures),
   ),
   counter(
@@ -74,17 +74,17 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_ship_batches_repeated_total',
-    'Confirmed batches that the server had before.',
+    'Confirmed batches that the server already had.',
     ship((p) => p.batchesRepeated),
   ),
   counter(
     'tunmeter_ship_batches_conflicting_total',
-    'Batches that had the identity of another one at the server: the spool was restored or copied. Sent again under a new one.',
+    'Batches with the identity of another batch at the server, because the spool was restored or copied; sent again under a new identity.',
     ship((p) => p.batchesConflicting),
   ),
   counter(
     'tunmeter_ship_batches_unexpectedly_repeated_total',
-    'Batches that were sent once and that the server says it had: they may not be stored.',
+    'Batches that were sent once but confirmed as repeated: they may not be stored.',
     ship((p) => p.batchesUnexpected),
   ),
   counter(
@@ -94,7 +94,7 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_ship_sessions_refused_total',
-    'Session reports that the server refused one by one; quarantined.',
+    'Session reports that the server refused one by one; quarantined in the spool.',
     ship((p) => p.sessionsRefused),
   ),
   counter(
@@ -116,7 +116,7 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_output_sessions_dropped_total',
-    'Sessions that are not in the output: it could not be written for too long, or has ended.',
+    'Sessions missing in the output, because it could not be written for too long or has ended.',
     output((o) => o.dropped),
     OUTPUT,
   ),
@@ -128,7 +128,7 @@ export const DELIVERY_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_output_write_failures_total',
-    'Failed writes to the output; each is tried again.',
+    'Failed writes to the output; each is retried.',
     output((o) => o.failures),
     OUTPUT,
   ),

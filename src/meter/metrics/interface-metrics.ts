@@ -58,19 +58,19 @@ export const INTERFACE_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_other_packets_total',
-    'Packets that are no part of a session, by reason.',
+    'Packets outside sessions, by reason.',
     eachReason((i) => traffic(i, 'packets')),
     REASON,
   ),
   counter(
     'tunmeter_other_bytes_total',
-    'Octets that are no part of a session, by reason.',
+    'Octets outside sessions, by reason.',
     eachReason((i) => traffic(i, 'bytes')),
     REASON,
   ),
   gauge(
     'tunmeter_pending_fragments',
-    'Fragments that wait for their first.',
+    'Later fragments that wait for their first fragment.',
     each((i) => i.pendingPackets),
     INTERFACE,
   ),
@@ -82,7 +82,7 @@ export const INTERFACE_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_session_reports_total',
-    'Session reports by IPFIX end reason; activeTimeout: interim.',
+    'Session reports by IPFIX end reason; activeTimeout is an interim report.',
     eachReason((i) => i.ended),
     REASON,
   ),
@@ -100,19 +100,19 @@ export const INTERFACE_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_waiting_syns_full_total',
-    'SYNs on known connections that could not wait for their answer since 4,096 did.',
+    'SYNs on known connections that counted into the existing session, because 4,096 SYNs were waiting.',
     each((i) => i.waitingSynsFull),
     INTERFACE,
   ),
   counter(
     'tunmeter_repeats_full_total',
-    'TCP segments out of order that are in no retransmits, since a quarter of the flow table had some.',
+    'Out-of-order TCP segments that no session counts, because a quarter of the flow table had some.',
     each((i) => i.repeatsFull),
     INTERFACE,
   ),
   counter(
     'tunmeter_packets_dropped_total',
-    'Packets lost before they could be read: kernel (its buffer was full), interface.',
+    'Packets lost before the meter read them: in the kernel (full buffer) or at the interface.',
     (s) =>
       s.interfaces.flatMap((i) => [
         [{ interface: i.interface, reason: 'kernel' }, i.kernelDropped],
@@ -122,7 +122,7 @@ export const INTERFACE_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_sessions_dropped_total',
-    'Sessions lost in the meter, by reason; the server knows of each.',
+    'Sessions lost in the meter, by reason; the server stores each loss as a gap.',
     (s) => Object.entries(s.sessionsDropped).map(([reason, n]) => [{ reason }, n]),
     ['reason'],
   ),
@@ -158,19 +158,19 @@ export const INTERFACE_METRICS: readonly Metric[] = [
   ),
   gauge(
     'tunmeter_peers_compared',
-    'WireGuard peers whose transfer is compared with what was metered for them.',
+    'WireGuard peers whose transfer is compared with their metered sessions.',
     figure('peersCompared'),
     INTERFACE,
   ),
   gauge(
     'tunmeter_peers_unexplained',
-    'Those whose transfer the metered packets, handshakes and keepalives do not explain.',
+    'Peers whose transfer the metered packets, handshakes and keepalives do not explain.',
     figure('peersUnexplained'),
     INTERFACE,
   ),
   gauge(
     'tunmeter_peers_unexplained_bytes',
-    'Octets of their transfer that are not explained.',
+    'Unexplained octets of these peers.',
     figure('peersUnexplainedBytes'),
     INTERFACE,
   ),
