@@ -65,11 +65,11 @@ class Engine final : public PacketSink {
   }
   // End of input: ends every session, in order of opening.
   void finish();
-  // Who is inside decides about sessions that open from now on.
+  // Inside prefixes. Applies to sessions opened after this call.
   void set_inside(PrefixSet& prefixes) { inside_.swap(prefixes); }
-  // Sessions that open from now on belong to it.
+  // Sessions opened after this call belong to the epoch.
   void begin_epoch(uint32_t epoch) { epochs_.begin(epoch, sequence_); }
-  // No session of an older one is open.
+  // No session of an older epoch is open.
   uint32_t oldest_epoch() const { return epochs_.oldest(); }
 
   const EngineCounters& counters() const { return counters_; }

@@ -8,8 +8,8 @@
 // deadline moved arms the next one. An entry survives its flow: the slot's next flow uses it when it
 // comes early enough.
 //
-// Limits: 1024 buckets, so a check is at most 102.3 s ahead; later deadlines are checked on the way. Entries are at most kEntriesPerSlotMax for each slot ever used: beyond that rebuild() drops
-// the stale ones.
+// Limits: 1024 buckets, so a check is at most 102.3 s ahead; later deadlines are checked on the way.
+// At most kEntriesPerSlotMax entries for each slot ever used: beyond that rebuild() drops stale ones.
 #pragma once
 
 #include <cstddef>

@@ -33,7 +33,7 @@ const LEFT_SHARE_MIN = 3 / 4
 const SILENCE_US = 600e6
 /** A query looks for its interruption at the next vector, but one that comes between two queries is lost. */
 export const INTERRUPT_EVERY_MS = 20
-/** What is lent longer than this after the end was asked for is left to who has it. */
+/** On close, wait at most this long for borrowed connections, then abandon them. */
 const CLOSE_WAIT_MS = 5_000
 
 export interface DatabaseOptions {

@@ -22,7 +22,7 @@ import { checkLayout } from './csv-layout.js'
 export const SLICE_ROWS = 50_000
 /** Two connections sort so many rows in the smallest --store-memory; 350 B a row are held until they are written. */
 export const CSV_SLICE_ROWS = 20_000
-/** A unit of time may have so many slices' rows before a finer one is asked for. */
+/** If one minute holds more than FULL × sliceRows rows, it is sliced again by millisecond. */
 const FULL = 2
 const MINUTE_US = 60e6
 const MILLISECOND_US = 1e3
