@@ -7,7 +7,7 @@ import { type Catalog, catalogSchema } from '../../session/catalog.js'
 import { catalogFaults } from '../../session/catalog-faults.js'
 
 /** A catalog of 100,000 clients takes about 30 MB. */
-const FILE_BYTES_MAX = 256 * 1024 * 1024
+const CHARACTERS_MAX = 256 * 1024 * 1024
 const FAULTS_SHOWN_MAX = 50
 
 /** Throws AppError CATALOG_UNREADABLE or CATALOG_INVALID. */
@@ -26,9 +26,9 @@ export function loadCatalog(path: string): Catalog {
 
 function readDocument(path: string): unknown {
   try {
-    const bytes = readFileSync(path)
-    if (bytes.length > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`)
-    const text = bytes.toString('utf8')
+    // Not its bytes first: they would be held beside the text.
+    const text = readFileSync(path, 'utf8')
+    if (text.length > CHARACTERS_MAX) throw new Error(`larger than ${CHARACTERS_MAX} characters`)
     const json = /^\s*\{/.test(text) ? parseJson(text) : undefined
     if (json !== undefined) return json
     // A bounded number of aliases: a catalog has no use for a thousand of them.

@@ -39,10 +39,12 @@ export class CatalogIndex {
 
   replace({ clients, resources }: Catalog, epoch: number): void {
     this.#clientPrefixes = clients.flatMap(({ addresses }) => addresses)
-    this.#replaceKeys(clients, epoch)
+    // One for both ways to find it.
+    const matches = clients.map(({ clientId, userId = null }) => ({ clientId, userId }))
+    this.#replaceKeys(clients, matches, epoch)
     this.#byAddress.replace(epoch, (add) => {
-      for (const { clientId, userId = null, addresses } of clients)
-        for (const prefix of addresses) add(prefix, (before) => before ?? { clientId, userId })
+      for (const [i, { addresses }] of clients.entries())
+        for (const prefix of addresses) add(prefix, (before) => before ?? matches[i]!)
     })
     this.#resources.replace(epoch, (add) => {
       for (const resource of resources) {
@@ -104,18 +106,24 @@ export class CatalogIndex {
     return past
   }
 
-  #replaceKeys(clients: Catalog['clients'], epoch: number): void {
-    const next = new Map<string, ClientMatch>()
-    for (const { clientId, userId = null, publicKey } of clients)
-      if (publicKey != null) next.set(publicKey, { clientId, userId })
-    for (const [key, timeline] of this.#byKey) if (!next.has(key)) timeline.set(null, epoch)
-    for (const [key, client] of next) {
-      const timeline = this.#byKey.get(key)
-      if (timeline === undefined) this.#byKey.set(key, new Timeline(client, epoch))
-      else if (timeline.latest === null || !sameClient(timeline.latest, client))
+  #replaceKeys(clients: Catalog['clients'], matches: readonly ClientMatch[], epoch: number): void {
+    const next: Timeline<ClientMatch>[] = []
+    for (const [i, { publicKey }] of clients.entries()) {
+      if (publicKey == null) continue
+      const client = matches[i]!
+      let timeline = this.#byKey.get(publicKey)
+      // As of addresses, the first holds.
+      if (timeline !== undefined && next[timeline.slot] === timeline) continue
+      if (timeline === undefined) {
+        timeline = new Timeline(client, epoch)
+        this.#byKey.set(publicKey, timeline)
+      } else if (timeline.latest === null || !sameClient(timeline.latest, client))
         timeline.set(client, epoch)
+      timeline.slot = next.push(timeline) - 1
     }
-    this.#keys = next.size
+    for (const timeline of this.#byKey.values())
+      if (next[timeline.slot] !== timeline) timeline.set(null, epoch)
+    this.#keys = next.length
   }
 }
 

@@ -5,8 +5,8 @@ import { Timeline } from './timeline.js'
 export class PrefixTimelines<T> {
   readonly #table = new PrefixTable<Timeline<T>>()
   readonly #same: (a: T, b: T) => boolean
-  /** Those that hold something now. */
-  #held: ReadonlySet<Timeline<T>> = new Set()
+  /** Those that hold something now, each at its slot: a set of 100,000 costs more than all else here. */
+  #held: readonly Timeline<T>[] = []
 
   constructor(same: (a: T, b: T) => boolean) {
     this.#same = same
@@ -14,7 +14,7 @@ export class PrefixTimelines<T> {
 
   /** Prefixes of the present state. */
   get size(): number {
-    return this.#held.size
+    return this.#held.length
   }
 
   /** `fill` adds each prefix of the new state; `merge` gets what the same prefix was given before, in this state. */
@@ -22,19 +22,27 @@ export class PrefixTimelines<T> {
     epoch: number,
     fill: (add: (prefix: string, merge: (before: T | undefined) => T) => void) => void,
   ): void {
-    const next = new Map<Timeline<T>, T>()
+    const next: Timeline<T>[] = []
+    const values: T[] = []
     fill((prefix, merge) => {
       this.#table.insert(prefix, (timeline = new Timeline<T>(null, epoch)) => {
-        next.set(timeline, merge(next.get(timeline)))
+        const { slot } = timeline
+        if (next[slot] === timeline) values[slot] = merge(values[slot])
+        else {
+          timeline.slot = next.push(timeline) - 1
+          values.push(merge(undefined))
+        }
         return timeline
       })
     })
-    for (const timeline of this.#held) if (!next.has(timeline)) timeline.set(null, epoch)
-    for (const [timeline, value] of next) {
+    for (const timeline of this.#held)
+      if (next[timeline.slot] !== timeline) timeline.set(null, epoch)
+    for (const [i, timeline] of next.entries()) {
       const { latest } = timeline
+      const value = values[i]!
       if (latest === null || !this.#same(latest, value)) timeline.set(value, epoch)
     }
-    this.#held = new Set(next.keys())
+    this.#held = next
   }
 
   /** From the longest prefix that holds the address to the widest: the first answer that is not null. */

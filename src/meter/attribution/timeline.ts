@@ -9,6 +9,8 @@ interface Past<T> {
 }
 
 export class Timeline<T> {
+  /** Where it is in the list of the state that it was given in last; of whoever keeps that list. */
+  slot = 0
   #value: T | null
   #from: number
   /** Ascending; all before the present one. */

@@ -2,15 +2,13 @@
  * The source of a meter's catalog: a file (`--catalog`), read again when it changes; else the server, asked
  * again and again, with the last answer kept beside the spool for a start while the server is away.
  */
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AppError, messageOf } from '../../base/errors.js'
-import { parseWith } from '../../base/faults.js'
 import type { Logger } from '../../base/log.js'
-import { printable } from '../../base/printable.js'
-import { type Catalog, catalogSchema } from '../../session/catalog.js'
-import { loadCatalog } from '../attribution/catalog-file.js'
+import type { Catalog } from '../../session/catalog.js'
 import type { Connection, Site } from '../ship/connection.js'
+import { readCatalog } from './read-catalog.js'
 import { SayOnce } from './say-once.js'
 
 const SERVER_EVERY_MS = 60_000
@@ -18,7 +16,7 @@ const KEPT_FILE = 'catalog.json'
 
 export interface CatalogSource {
   /** What is known at the start. @throws AppError when the file is wrong. */
-  first(): Catalog | null
+  first(signal?: AbortSignal): Promise<Catalog | null>
   /** Called every second; `signal` cuts a request in flight. Resolves to a catalog that differs from the one before, else null. */
   poll(signal?: AbortSignal): Promise<Catalog | null>
   /** SIGHUP: look now. */
@@ -27,30 +25,34 @@ export interface CatalogSource {
 
 export function catalogFromFile(path: string, log: Logger): CatalogSource {
   let seen = ''
+  const trouble = new SayOnce()
+  // Before it is read: what is written meanwhile is read again.
   const mark = (): string => {
-    const { mtimeMs, size, ino } = statSync(path)
-    return `${mtimeMs} ${size} ${ino}`
+    try {
+      const { mtimeMs, size, ino } = statSync(path)
+      return `${mtimeMs} ${size} ${ino}`
+    } catch (error) {
+      return messageOf(error)
+    }
+  }
+  const read = (signal?: AbortSignal): Promise<Catalog | null> => {
+    seen = mark()
+    return readCatalog({ kind: 'file', path }, signal)
   }
   return {
-    first() {
-      const catalog = loadCatalog(path)
-      seen = mark()
-      return catalog
-    },
-    async poll() {
+    first: read,
+    async poll(signal) {
       try {
-        const now = mark()
-        if (now === seen) return null
-        seen = now
-        const catalog = loadCatalog(path)
-        log.info({ path }, 'catalog reloaded')
+        if (mark() === seen) return null
+        const catalog = await read(signal)
+        trouble.isOver()
+        if (catalog !== null) log.info({ path }, 'catalog reloaded')
         return catalog
       } catch (error) {
         // The one in force stays: a half-written file must not take all names away.
         const problem = messageOf(error)
-        if (seen !== problem)
+        if (trouble.begins(problem))
           log.error({ path, problem }, 'the catalog cannot be read; keeping the last one')
-        seen = problem
         return null
       }
     },
@@ -81,42 +83,31 @@ export function catalogFromServer(
     return null
   }
   return {
-    first() {
-      try {
-        return catalogSchema.parse(JSON.parse(readFileSync(kept, 'utf8')))
-      } catch {
-        return null
-      }
-    },
+    first: (signal) => readCatalog({ kind: 'kept', path: kept }, signal),
     async poll(signal) {
       const where = site()
       if (where === null || Date.now() < askAtMs) return null
       askAtMs = Date.now() + SERVER_EVERY_MS
-      const answer = await connection
-        .catalog(where, etag, { signal, bytesMax })
-        .catch((error: AppError) => refuse(`${error.message}. ${error.hint}`))
-      if (answer === null) return null
-      const { data, faults } = parseWith(catalogSchema, answer.content, 'the answer')
-      if (data === undefined) return refuse(`it is none: ${printable(faults[0])}`)
-      trouble.isOver()
-      etag = answer.etag
-      keep(kept, data)
-      log.info(
-        { clients: data.clients.length, resources: data.resources.length },
-        'catalog from the server',
-      )
-      return data
+      try {
+        const answer = await connection.catalogText(where, etag, { signal, bytesMax })
+        if (answer === null) return null
+        const input = { kind: 'answer', text: answer.text, keepAs: kept } as const
+        const catalog = await readCatalog(input, signal)
+        if (catalog === null) return null
+        trouble.isOver()
+        etag = answer.etag
+        log.info(
+          { clients: catalog.clients.length, resources: catalog.resources.length },
+          'catalog from the server',
+        )
+        return catalog
+      } catch (error) {
+        const { message, hint } = error as AppError
+        return refuse(hint === undefined ? message : `${message}. ${hint}`)
+      }
     },
     reload() {
       askAtMs = 0
     },
   }
-}
-
-/** A full disk only costs the names of the next start. */
-function keep(path: string, catalog: Catalog): void {
-  try {
-    writeFileSync(`${path}.new`, JSON.stringify(catalog), { mode: 0o600 })
-    renameSync(`${path}.new`, path)
-  } catch {}
 }

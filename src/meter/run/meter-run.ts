@@ -190,7 +190,7 @@ export class MeterRun {
 
   async #start(names: readonly string[]): Promise<void> {
     const source = this.#catalogSource()
-    const catalog = source?.first() ?? null
+    const catalog = (await source?.first(this.#ending.signal)) ?? null
     this.#interfaces = this.#makeInterfaces(catalog)
     if (catalog !== null) this.#outputs?.catalogChanged(catalog)
     await this.#openMetrics()

@@ -148,22 +148,21 @@ export class Connection {
    *
    * @throws AppError CATALOG_TOO_LARGE
    */
-  async catalog(
+  async catalogText(
     site: Site,
     etag: string | null,
     {
       signal,
       bytesMax = CATALOG_BYTES_MAX,
     }: { signal?: AbortSignal | undefined; bytesMax?: number } = {},
-  ): Promise<ServerCatalog | null> {
+  ): Promise<{ readonly etag: string | null; readonly text: string } | null> {
     const path = `/api/v1/org/${site.orgId}/catalog`
     try {
       const headers = etag === null ? {} : { 'if-none-match': etag }
       const answer = await this.#request('GET', path, { headers, signal, bytesMax })
-      const envelope = answer.status === 200 ? parseEnvelope(answer.text) : null
-      if (envelope?.success !== true) return null
+      if (answer.status !== 200) return null
       const given = answer.etag ?? ''
-      return { etag: ETAG.test(given) ? given : null, content: envelope.data }
+      return { etag: ETAG.test(given) ? given : null, text: answer.text }
     } catch (error) {
       if (error instanceof AnswerTooLong)
         throw new AppError('CATALOG_TOO_LARGE', `the server’s catalog: ${error.message}`, {
@@ -172,6 +171,14 @@ export class Connection {
       // Names are a convenience: whether the server is away is for batches to say.
       return null
     }
+  }
+
+  /** The same, taken apart. */
+  async catalog(site: Site, etag: string | null): Promise<ServerCatalog | null> {
+    const answer = await this.catalogText(site, etag)
+    const envelope = answer === null ? null : parseEnvelope(answer.text)
+    if (answer === null || envelope?.success !== true) return null
+    return { etag: answer.etag, content: envelope.data }
   }
 
   /** Whether anything of the site is missing since then, in one sentence; null: the server cannot say. */

@@ -85,7 +85,7 @@ describe('the catalog', () => {
     const connection = await connect(server.url)
     expect(await connection.catalog(SITE, null)).not.toBe(null)
     const bytesMax = 2 ** 20
-    await expect(connection.catalog(SITE, null, { bytesMax })).rejects.toMatchObject({
+    await expect(connection.catalogText(SITE, null, { bytesMax })).rejects.toMatchObject({
       code: 'CATALOG_TOO_LARGE',
       hint: expect.stringContaining('--catalog-max'),
     })

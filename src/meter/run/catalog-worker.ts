@@ -1,0 +1,28 @@
+/** The thread of read-catalog.ts. */
+import { workerData } from 'node:worker_threads'
+import { AppError, messageOf } from '../../base/errors.js'
+import { toColumns } from '../attribution/catalog-columns.js'
+import { type CatalogReply, readHere, type WorkerTask } from './read-catalog.js'
+
+const { input, port } = workerData as WorkerTask
+port.postMessage(reply())
+port.close()
+
+function reply(): CatalogReply {
+  try {
+    const catalog = readHere(input)
+    return { columns: catalog === null ? null : toColumns(catalog) }
+  } catch (error) {
+    const { hint, facts, exitCode } = error instanceof AppError ? error : {}
+    const code = error instanceof AppError ? error.code : 'CATALOG_UNREADABLE'
+    return {
+      error: {
+        code,
+        message: messageOf(error),
+        ...(hint !== undefined && { hint }),
+        ...(facts !== undefined && { facts }),
+        ...(exitCode !== undefined && { exitCode }),
+      },
+    }
+  }
+}

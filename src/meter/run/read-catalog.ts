@@ -1,0 +1,131 @@
+/**
+ * A catalog read and checked, off the meter's thread when it is large: one of 100,000 clients takes a second or more, in
+ * which no record of a session would be taken.
+ *
+ * The worker has ended before its answer is taken apart, so that its memory and that of the answer are not held at once.
+ */
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import { AppError, type ErrorOptions } from '../../base/errors.js'
+import { parseWith } from '../../base/faults.js'
+import { printable } from '../../base/printable.js'
+import { type Catalog, catalogSchema } from '../../session/catalog.js'
+import { type CatalogColumns, fromColumns } from '../attribution/catalog-columns.js'
+import { loadCatalog } from '../attribution/catalog-file.js'
+import { parseEnvelope } from '../ship/answer.js'
+
+export type CatalogInput =
+  | { readonly kind: 'file'; readonly path: string }
+  /** What a server answered; it is kept in a file of this path. */
+  | { readonly kind: 'answer'; readonly text: string; readonly keepAs: string }
+  | { readonly kind: 'kept'; readonly path: string }
+
+/** Smaller ones take less than the start of a thread does. */
+const WORKER_BYTES_MIN = 1024 * 1024
+
+/** Of the worker; errors do not keep their class on the way. */
+export type CatalogReply =
+  | { readonly columns: CatalogColumns | null }
+  | { readonly error: { readonly code: string; readonly message: string } & ErrorOptions }
+
+export interface WorkerTask {
+  readonly input: CatalogInput
+  readonly port: MessagePort
+}
+
+/**
+ * Null: there is none.
+ *
+ * @throws AppError CATALOG_UNREADABLE, CATALOG_INVALID; `signal` ends it with null
+ */
+export async function readCatalog(
+  input: CatalogInput,
+  signal?: AbortSignal,
+): Promise<Catalog | null> {
+  if (bytesOf(input) < WORKER_BYTES_MIN) return readHere(input)
+  const { port1, port2 } = new MessageChannel()
+  const worker = startWorker({ input, port: port2 })
+  // There is no thread for it: it is read all the same.
+  if (worker === null) {
+    port1.close()
+    return readHere(input)
+  }
+  const end = (): void => void worker.terminate()
+  signal?.addEventListener('abort', end)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      worker.once('error', (error) => reject(unreadable(error)))
+      worker.once('exit', () => resolve())
+    })
+    const received = receiveMessageOnPort(port1) as { message: CatalogReply } | undefined
+    if (received === undefined) return null
+    return catalogOf(received.message)
+  } finally {
+    signal?.removeEventListener('abort', end)
+    port1.close()
+  }
+}
+
+function startWorker(task: WorkerTask): Worker | null {
+  try {
+    return new Worker(new URL('catalog-worker.js', import.meta.url), {
+      workerData: task,
+      transferList: [task.port],
+    })
+  } catch {
+    return null
+  }
+}
+
+/** In this thread. */
+export function readHere(input: CatalogInput): Catalog | null {
+  if (input.kind === 'file') return loadCatalog(input.path)
+  if (input.kind === 'kept') return readKept(input.path)
+  const envelope = parseEnvelope(input.text)
+  if (envelope?.success !== true) return null
+  const { data, faults } = parseWith(catalogSchema, envelope.data, 'the answer')
+  if (data === undefined)
+    throw new AppError('CATALOG_INVALID', `it is none: ${printable(faults[0])}`)
+  keep(input.keepAs, data)
+  return data
+}
+
+function catalogOf(reply: CatalogReply): Catalog | null {
+  if ('columns' in reply) return reply.columns === null ? null : fromColumns(reply.columns)
+  const { code, message, ...options } = reply.error
+  throw new AppError(code, message, options)
+}
+
+/** The thread ran out of memory, most likely. */
+function unreadable(cause: Error): AppError {
+  return new AppError('CATALOG_UNREADABLE', `the catalog cannot be read: ${cause.message}`, {
+    hint: 'Make the catalog smaller, or give the meter more memory.',
+    cause,
+  })
+}
+
+function bytesOf(input: CatalogInput): number {
+  if (input.kind === 'answer') return input.text.length
+  try {
+    return statSync(input.path).size
+  } catch {
+    // Reading it says why.
+    return 0
+  }
+}
+
+function readKept(path: string): Catalog | null {
+  try {
+    return catalogSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch {
+    return null
+  }
+}
+
+/** A full disk only costs the names of the next start. */
+function keep(path: string, catalog: Catalog): void {
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(catalog), { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  } catch {}
+}
