@@ -2,12 +2,20 @@
 /** The process of the command line (cli/main.ts): its streams, its signals and how it ends. */
 import type { CommandContext } from './base/context.js'
 import { AppError, EXIT } from './base/errors.js'
-import { report, runCommandLine } from './cli/main.js'
+import { systemFault } from './base/system-fault.js'
 
 function reportOutput(fault: NodeJS.ErrnoException, stderr: NodeJS.WriteStream): number {
   if (fault.code === 'EPIPE') return EXIT.ok
   return report(new AppError('OUTPUT_FAILED', `cannot write the output: ${fault.message}`), stderr)
 }
+
+// Its many files take as many descriptors at once.
+const { report, runCommandLine } = await import('./cli/main.js').catch((error: unknown) => {
+  const { message, hint } = systemFault(error) ?? {}
+  if (message === undefined) throw error
+  process.stderr.write(`tunmeter: ${message}\n  ${hint}\n`)
+  process.exit(EXIT.failed)
+})
 
 const context: CommandContext = {
   env: process.env,
@@ -18,6 +26,8 @@ const context: CommandContext = {
 // Node opens its debugger at this signal, for everybody who may connect to loopback, in processes that hold keys and may
 // read interfaces. A debugger is asked for with --inspect.
 process.on('SIGUSR1', () => undefined)
+// What nothing awaits, in a callback, say. The end is as of a kill: nothing is known to be whole any more.
+process.on('uncaughtException', (error) => process.exit(report(error, process.stderr)))
 // Commands see their own failed writes and end in order; what is left is to say it. A reader that goes away early
 // (`| head`) is no failure of ours.
 let outputFault: NodeJS.ErrnoException | null = null

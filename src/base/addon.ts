@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { AppError, messageOf } from './errors.js'
+import { systemFault } from './system-fault.js'
 
 const require = createRequire(import.meta.url)
 const BUILDS = ['../../build/Release/', '../../build/Debug/']
@@ -19,10 +20,13 @@ export function requireAddon(name: string): unknown {
       return require(path)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
-        throw new AppError('ADDON_BROKEN', `the native addon does not load: ${messageOf(error)}`, {
-          hint: 'Build it again for this Node.js: npm run build in a clone, npm rebuild -g tunmeter otherwise.',
-          cause: error,
-        })
+        throw (
+          systemFault(error) ??
+          new AppError('ADDON_BROKEN', `the native addon does not load: ${messageOf(error)}`, {
+            hint: 'Build it again for this Node.js: npm run build in a clone, npm rebuild -g tunmeter otherwise.',
+            cause: error,
+          })
+        )
       }
       missing = error
     }

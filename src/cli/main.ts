@@ -3,6 +3,7 @@ import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { suggestion } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
+import { systemFault } from '../base/system-fault.js'
 import { packageVersion } from '../base/version.js'
 import { type AnyCommand, buildCommand } from './command.js'
 import { unknownVariables } from './environment.js'
@@ -88,10 +89,11 @@ function inherit(command: Command, context: CommandContext): Command {
 }
 
 /** Says what went wrong. @returns the exit code */
-export function report(error: unknown, stderr: NodeJS.WriteStream): number {
-  if (!(error instanceof AppError)) {
+export function report(thrown: unknown, stderr: NodeJS.WriteStream): number {
+  const error = thrown instanceof AppError ? thrown : systemFault(thrown)
+  if (error === null) {
     stderr.write(
-      `tunmeter: this is a bug, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
+      `tunmeter: this is a bug, please report it: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
     )
     return EXIT.failed
   }
