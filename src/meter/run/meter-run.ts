@@ -29,7 +29,6 @@ import { InterfaceSet } from './interface-set.js'
 import { chooseInterfaces, missingInterfaces } from './interfaces.js'
 import { LocalOutputs, type OutputPlaces, outputFiles, outputPlaces } from './local-outputs.js'
 import type { MeterOptions } from './meter-options.js'
-import { serveMetrics } from './metrics-server.js'
 import { Parts } from './parts.js'
 import { meterReport } from './report.js'
 import { RunLedger, type Stand } from './run-ledger.js'
@@ -266,6 +265,8 @@ export class MeterRun {
   async #openMetrics(): Promise<void> {
     const listen = this.#options.metricsListen
     if (listen === undefined) return
+    // Loaded on use: with all that it needs it is a fifth of what a start loads.
+    const { serveMetrics } = await import('./metrics-server.js')
     const metrics = await serveMetrics(listen, () => this.#snapshot())
     this.#parts.started('metrics', () => metrics.close())
     this.#log.info({ url: metrics.url }, 'metrics')
