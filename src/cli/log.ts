@@ -8,11 +8,11 @@ import { formatCount, plural } from '../base/quantity.js'
 import { terminalWidth } from '../base/terminal.js'
 import { painter } from '../meter/output/human.js'
 import { sessionTable } from '../meter/output/table.js'
-import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
+import { connect, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { FILTER_OPTIONS, filtersOf } from './log-filters.js'
 import { followLog, type RowPrinter, seenBefore } from './log-follow.js'
-import { type LogPage, type LogTarget, newestRows } from './log-page.js'
+import { type LogPage, newestRows } from './log-page.js'
 import { type LogRow, shownOf } from './log-row.js'
 
 export const logCommand = defineCommand({
@@ -44,10 +44,7 @@ All sessions of a range: tunmeter export.`,
     const { rows, first } = await newestRows(target, query, options.limit)
     for (const row of rows.toReversed()) print.row(row)
     print.flush()
-    if (!options.json) {
-      sayAbout(context, target.org, rows, first)
-      await sayMissing(context, target, query)
-    }
+    if (!options.json) sayAbout(context, target.org, rows, first)
     if (before !== null) await followLog({ target, query, print, context, before, shown: rows })
     return EXIT.ok
   },
@@ -71,7 +68,7 @@ function printer(
   }
 }
 
-/** On standard error: what is above is of how many, whose clock it goes by, and whether it is all. */
+/** On standard error: what is above is of how many, whose clock it goes by, and what is missing in that time. */
 function sayAbout(
   context: CommandContext,
   org: string,
@@ -87,20 +84,6 @@ function sayAbout(
     const shown = isPart ? `the newest ${formatCount(rows.length)} of ${all}` : all
     const zone = zoneAt(Date.parse(newest.startTime))
     say(context, `${shown}, local time (${zone})${isPart ? '; --limit N shows more' : ''}`)
+    if (notice !== null) say(context, printable(notice.message))
   }
-}
-
-/** The sentence of `tunmeter completeness` about the same time and sites, when it names a hole. */
-async function sayMissing(
-  context: CommandContext,
-  { api, org }: LogTarget,
-  filters: URLSearchParams,
-): Promise<void> {
-  const query = new URLSearchParams(
-    [...filters].filter(([name]) => ['timeStart', 'timeEnd', 'siteId'].includes(name)),
-  )
-  const { complete, sentence } = await api.get<{ complete: boolean; sentence: string }>(
-    `${orgPath(org)}/completeness?${query}`,
-  )
-  if (!complete) say(context, printable(sentence))
 }

@@ -37,6 +37,7 @@ export function noticeText(notice: Notice): string {
     case 'keyNotUsed':
     case 'neverReported':
     case 'nothingYet':
+    case 'incomplete':
       return message
   }
 }

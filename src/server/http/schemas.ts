@@ -217,25 +217,24 @@ const problemSchema = z
       '`count`: packets, sessions, batches or meters; `seconds`: silent for, or ahead by; `reason`: why sessions were dropped; `ids`: spools (`idInUse`) or meters (`interfaceShared`).',
   })
 
+export const shortCompletenessSchema = z.object({
+  from: z.string(),
+  until: z.string().meta({ description: 'What came later is not judged yet.' }),
+  complete: z.boolean(),
+  coveredShare: z.number(),
+  sessionsLost: int,
+  holes: int,
+  sentence: z.string(),
+})
+
 export const siteStatusSchema = z.object({
   siteId: int,
   siteName: z.string().nullable(),
   status: z.enum(SITE_STATUSES),
-  completeness: z
-    .object({
-      from: z.string(),
-      until: z.string(),
-      complete: z.boolean(),
-      coveredShare: z.number(),
-      sessionsLost: int,
-      holes: int,
-      sentence: z.string(),
-    })
-    .nullable()
-    .meta({
-      description:
-        'Of the last 24 hours, in short; null: nothing is expected of it. GET …/completeness names the holes.',
-    }),
+  completeness: shortCompletenessSchema.nullable().meta({
+    description:
+      'Of the last 24 hours, in short; null: nothing is expected of it. GET …/completeness names the holes.',
+  }),
   meters: z.array(
     z.object({
       meterId: z.string(),
@@ -294,11 +293,19 @@ const holeSchema = z.object({
   sessions: int.nullable().meta({ description: 'Known to be lost; null: nobody knows.' }),
   packets: int.optional(),
   bytes: int.optional().meta({ description: 'That moved meanwhile, by the counters.' }),
-  batches: int.optional(),
+  batches: int.optional().meta({ description: 'From `fromBatch` to `toBatch`.' }),
+  fromBatch: int.optional(),
+  toBatch: int.optional(),
   otherMeter: z
     .string()
     .optional()
     .meta({ description: 'Of `twoMeters`: it read the same interface.' }),
+})
+/** A hole in a list of all. */
+export const missingSchema = holeSchema.extend({
+  siteId: int,
+  meterId: z.string().nullable().meta({ description: 'Null: the site has none.' }),
+  reason: z.string().meta({ description: 'As the meter calls it; else the cause.' }),
 })
 const coverageTotals = {
   until: z.string().meta({ description: 'What came later is not judged yet.' }),

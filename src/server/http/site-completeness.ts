@@ -1,6 +1,6 @@
 /** Completeness of an organisation's sites, as all that answers the question asks it. */
 import { completenessOf, type SiteCompleteness } from '../query/completeness.js'
-import type { completenessAnswer, Named } from '../query/completeness-answer.js'
+import { completenessAnswer, type Named } from '../query/completeness-answer.js'
 import type { Cancel, Span } from '../store/store.js'
 import type { ServerContext } from './context.js'
 
@@ -11,7 +11,12 @@ export interface Judged {
 
 /** @param asked these sites; undefined: all that have a meter or a key */
 export async function judgeSites(
-  { store, control, clockMs, silenceMs }: ServerContext,
+  {
+    store,
+    control,
+    clockMs,
+    silenceMs,
+  }: Pick<ServerContext, 'store' | 'control' | 'clockMs' | 'silenceMs'>,
   orgId: string,
   range: Span,
   asked?: readonly number[],
@@ -38,6 +43,23 @@ export async function judgeSites(
   }
 }
 
+/** What /sites and the metrics tell of. */
+const LATELY_US = 86400e6
+
+/** Of each site that has a meter or a key, its last 24 hours. */
+export async function judgeLately(
+  context: Pick<ServerContext, 'store' | 'control' | 'clockMs' | 'silenceMs'>,
+  orgId: string,
+  cancel?: Cancel,
+): Promise<ReadonlyMap<number, InShort>> {
+  const nowUs = context.clockMs() * 1e3
+  const range = { fromUs: nowUs - LATELY_US, toUs: nowUs }
+  const { sites, named } = await judgeSites(context, orgId, range, undefined, cancel)
+  return new Map(sites.map((s) => [s.siteId, inShort(completenessAnswer([s], named))]))
+}
+
+export type InShort = ReturnType<typeof inShort>
+
 /** In short, for lists. */
 export function inShort({
   from,
@@ -50,4 +72,19 @@ export function inShort({
 }: ReturnType<typeof completenessAnswer>) {
   const holes = sites.reduce((sum, s) => sum + s.meters.reduce((n, m) => n + m.holes.length, 0), 0)
   return { from, until, complete, coveredShare, sessionsLost, holes, sentence }
+}
+
+/** In one answer of the log. */
+const MISSING_MAX = 1000
+
+/** The holes of all sites as a list: those with most lost sessions first, then the longest. */
+export function missingIn({ sites }: ReturnType<typeof completenessAnswer>) {
+  const all = sites.flatMap(({ siteId, meters }) =>
+    meters.flatMap(({ meterId, holes }) =>
+      holes.map((hole) => ({ ...hole, siteId, meterId, reason: hole.reason ?? hole.cause })),
+    ),
+  )
+  return all
+    .sort((a, b) => (b.sessions ?? 0) - (a.sessions ?? 0) || b.seconds - a.seconds)
+    .slice(0, MISSING_MAX)
 }

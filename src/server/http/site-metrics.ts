@@ -1,11 +1,12 @@
 /**
- * Each site in Prometheus' text. Its labels name organisations, so that only the operator gets it (routes/operation.ts).
+ * Each site in Prometheus' text, and whether anything is missing in its last 24 hours, as /sites says it. Its labels name organisations, so that only the operator gets it (routes/operation.ts).
  * Asked often, the store is asked once in CACHED_MS.
  */
 import { groupBy } from '../../base/group-by.js'
 import type { MeterStatus } from '../store/store.js'
 import type { ServerContext } from './context.js'
 import { presentMeters } from './present-meters.js'
+import { type InShort, judgeLately } from './site-completeness.js'
 
 const CACHED_MS = 10_000
 const SITES_MAX = 10_000
@@ -15,16 +16,25 @@ const SITES_OF_ORG_MAX = 1_000
 interface Metric {
   readonly name: string
   readonly help: string
-  /** Of the site's meters that watch something; null: nothing can be said. */
-  readonly value: (meters: readonly MeterStatus[], nowMs: number) => number | null
+  /** Null: nothing can be said. */
+  readonly value: (site: Site, nowMs: number) => number | null
+}
+
+interface Site {
+  /** Those that watch something. */
+  readonly meters: readonly MeterStatus[]
+  /** Undefined: no meter is expected there. */
+  readonly lately: InShort | undefined
 }
 
 const METRICS: readonly Metric[] = [
   {
     name: 'tunmeter_site_silent_seconds',
     help: 'Since the newest report of the site came: of its meter that has been silent for the least time.',
-    value: (meters, nowMs) =>
-      Math.min(...meters.map((m) => Math.max(0, nowMs - Date.parse(m.receivedAt)) / 1e3)),
+    value: ({ meters }, nowMs) =>
+      meters.length === 0
+        ? null
+        : Math.min(...meters.map((m) => Math.max(0, nowMs - Date.parse(m.receivedAt)) / 1e3)),
   },
   {
     name: 'tunmeter_site_unexplained_packets',
@@ -39,18 +49,38 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tunmeter_site_packets_dropped',
     help: 'Packets dropped before they were metered, in the newest runs of the meters.',
-    value: (meters) => meters.reduce((sum, m) => sum + m.report.packetsDropped, 0),
+    value: ({ meters }) => meters.reduce((sum, m) => sum + m.report.packetsDropped, 0),
   },
   {
     name: 'tunmeter_site_sessions_dropped',
     help: 'Sessions that the meters know to be lost, in their newest runs.',
-    value: (meters) =>
+    value: ({ meters }) =>
       meters.flatMap((m) => Object.values(m.report.sessionsDropped)).reduce((sum, n) => sum + n, 0),
+  },
+  {
+    name: 'tunmeter_site_complete',
+    help: '1: in the last 24 hours nothing is known to be missing; 0: something is (tunmeter completeness).',
+    value: ({ lately }) => (lately === undefined ? null : Number(lately.complete)),
+  },
+  {
+    name: 'tunmeter_site_covered_share',
+    help: 'Of the last 24 hours, the share without a hole.',
+    value: ({ lately }) => lately?.coveredShare ?? null,
+  },
+  {
+    name: 'tunmeter_site_holes',
+    help: 'Holes in the last 24 hours.',
+    value: ({ lately }) => lately?.holes ?? null,
+  },
+  {
+    name: 'tunmeter_site_sessions_lost',
+    help: 'Sessions that are known to be lost in the last 24 hours.',
+    value: ({ lately }) => lately?.sessionsLost ?? null,
   },
 ]
 
 function unexplained(name: string): Metric['value'] {
-  return (meters) => {
+  return ({ meters }) => {
     const known = meters.flatMap(({ report: { reconciliation } }) =>
       reconciliation?.exact === 1 && reconciliation[name] !== undefined
         ? [reconciliation[name]]
@@ -64,11 +94,13 @@ const LEFT_OUT = `# HELP tunmeter_sites_left_out Sites that have no figures here
 # TYPE tunmeter_sites_left_out gauge
 tunmeter_sites_left_out `
 
+type Asked = Pick<ServerContext, 'store' | 'control' | 'clockMs' | 'silenceMs'>
+
 export class SiteMetrics {
-  readonly #context: Pick<ServerContext, 'store' | 'control' | 'clockMs'>
+  readonly #context: Asked
   #made: { readonly atMs: number; readonly text: Promise<string> } | undefined
 
-  constructor(context: Pick<ServerContext, 'store' | 'control' | 'clockMs'>) {
+  constructor(context: Asked) {
     this.#context = context
   }
 
@@ -87,22 +119,27 @@ export class SiteMetrics {
 
   async #make(nowMs: number): Promise<string> {
     const { control } = this.#context
-    const sites: { labels: string; meters: MeterStatus[] }[] = []
+    const sites: (Site & { labels: string })[] = []
     let leftOut = 0
     for (const { orgId } of control.orgs()) {
-      const watching = (await presentMeters(this.#context, orgId)).filter(
-        (m) => m.report.replay === undefined,
-      )
-      const all = [...groupBy(watching, (m) => m.siteId)]
+      const [present, lately] = await Promise.all([
+        presentMeters(this.#context, orgId),
+        judgeLately(this.#context, orgId),
+      ])
+      const watching = present.filter((m) => m.report.replay === undefined)
+      const meters = groupBy(watching, (m) => m.siteId)
+      const all = [...new Set([...meters.keys(), ...lately.keys()])].sort((a, b) => a - b)
       const shown = all.slice(0, Math.min(SITES_OF_ORG_MAX, SITES_MAX - sites.length))
       leftOut += all.length - shown.length
-      for (const [siteId, meters] of shown)
-        sites.push({ labels: `{org="${orgId}",site="${siteId}"}`, meters })
+      for (const siteId of shown) {
+        const labels = `{org="${orgId}",site="${siteId}"}`
+        sites.push({ labels, meters: meters.get(siteId) ?? [], lately: lately.get(siteId) })
+      }
     }
     const bySite = METRICS.map(({ name, help, value }) => {
-      const lines = sites.flatMap(({ labels, meters }) => {
-        const now = value(meters, nowMs)
-        return now === null ? [] : [`${name}${labels} ${now}\n`]
+      const lines = sites.flatMap((site) => {
+        const now = value(site, nowMs)
+        return now === null ? [] : [`${name}${site.labels} ${now}\n`]
       })
       return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`
     })

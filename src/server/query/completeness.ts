@@ -44,6 +44,9 @@ export interface Hole extends Span {
   /** That moved meanwhile, by the counters of interface or kernel. */
   readonly bytes?: number
   readonly batches?: number
+  /** Their numbers. */
+  readonly fromBatch?: number
+  readonly toBatch?: number
   /** Of `twoMeters`: who read the same interface. */
   readonly otherMeter?: string
 }
@@ -161,7 +164,7 @@ function meterCompleteness(
     ...losses,
   ]
   const holes = withSizes(all)
-    .flatMap((one) => clipped(one, { fromUs, toUs: untilUs }))
+    .flatMap((one) => clipped(one, { fromUs, toUs: untilUs }, request.range.toUs))
     .sort((a, b) => a.fromUs - b.fromUs)
   const judgedUs = untilUs - fromUs
   return {
@@ -187,7 +190,7 @@ function hole(
   cause: HoleCause,
   fromUs: number,
   toUs: number,
-  size: Pick<Hole, 'sessions' | 'packets' | 'bytes' | 'batches' | 'reason' | 'otherMeter'>,
+  size: Omit<Hole, 'cause' | keyof Span>,
 ): Hole {
   return { cause, fromUs, toUs, ...size }
 }
@@ -254,8 +257,12 @@ function holeOf(gap: Gap): Hole {
     sessions: gap.sessions,
     ...(gap.packets !== undefined && { packets: gap.packets }),
     ...(gap.bytes !== undefined && { bytes: gap.bytes }),
-    ...(gap.fromBatch !== null && { batches: gap.toBatch! - gap.fromBatch + 1 }),
+    ...(gap.fromBatch !== null && batchesOf(gap.fromBatch, gap.toBatch!)),
   })
+}
+
+function batchesOf(fromBatch: number, toBatch: number) {
+  return { batches: toBatch - fromBatch + 1, fromBatch, toBatch }
 }
 
 /** The meter's own account of a time between two runs gives that hole its size: it is one, not two. */
@@ -279,13 +286,13 @@ function together(a: Hole, b: Hole): Hole {
   }
 }
 
-/** A loss at one instant stays a hole, of no length. */
-function clipped(one: Hole, { fromUs, toUs }: Span): Hole[] {
+/** A loss at one instant stays a hole, of no length; at that of the newest report, too, before which the range does not end. */
+function clipped(one: Hole, { fromUs, toUs }: Span, rangeEndUs: number): Hole[] {
   const from = Math.max(one.fromUs, fromUs)
   const to = Math.min(one.toUs, toUs)
   if (from > to) return []
   if (one.fromUs < one.toUs) return from < to ? [{ ...one, fromUs: from, toUs: to }] : []
-  return one.fromUs >= fromUs && one.fromUs < toUs ? [one] : []
+  return one.fromUs >= fromUs && one.fromUs < rangeEndUs ? [one] : []
 }
 
 /** In order, without overlaps. */

@@ -16,6 +16,7 @@ export const NOTICE_CODES = [
   'outsideRange',
   'filtered',
   'nothingYet',
+  'incomplete',
 ] as const
 export type NoticeCode = (typeof NOTICE_CODES)[number]
 export interface Notice {
@@ -29,6 +30,16 @@ export interface Notice {
   /** The latest report of any site. */
   readonly since?: string
   readonly packets?: number
+}
+
+/** Whoever reads only this must not take an empty or a short answer for a whole one. */
+export function noticeOfMissing(
+  why: Notice | null,
+  answer: { readonly complete: boolean; readonly sentence: string } | null,
+): Notice | null {
+  if (answer === null || answer.complete) return why
+  if (why === null) return { code: 'incomplete', message: answer.sentence }
+  return { ...why, message: `${why.message} ${answer.sentence}` }
 }
 
 export interface NoticeFacts {

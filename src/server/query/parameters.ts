@@ -317,13 +317,16 @@ export const usageQuerySchema = z.strictObject({
 
 type Filters = { [K in keyof typeof filterParameters]?: z.output<(typeof filterParameters)[K]> }
 
+/** A link to a session finds it however old it is, and what is open is open whenever it began. */
+export function isOfAnyTime(q: Filters): boolean {
+  return q.timeStart === undefined && (q.sessionId !== undefined || q.state === 'open')
+}
+
 /** @throws RangeError when the range is empty */
 export function filterOf(q: Filters, nowMs: number): LogFilter {
-  // A link to a session finds it however old it is, and what is open is open whenever it began.
-  const anyTime = q.sessionId !== undefined || q.state === 'open'
   const toMs = q.timeEnd ?? nowMs + FUTURE_MS
   const fromMs =
-    q.timeStart ?? (anyTime ? 0 : Math.max(0, Math.min(toMs, nowMs) - DEFAULT_RANGE_MS))
+    q.timeStart ?? (isOfAnyTime(q) ? 0 : Math.max(0, Math.min(toMs, nowMs) - DEFAULT_RANGE_MS))
   const input = {
     protocols: q.protocol,
     sources: q.sourceAddr,

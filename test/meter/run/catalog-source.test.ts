@@ -22,5 +22,5 @@ test('a file that is broken, or gone, is read and said once, and used when it is
   write('22')
   expect(await source.poll()).toMatchObject({ sites: [{ siteId: 22 }] })
   expect(await source.poll()).toBe(null)
-  expect(said.slice(1)).toEqual(['catalog read again'])
+  expect(said.slice(1)).toEqual(['catalog reloaded'])
 })

@@ -63,9 +63,12 @@ test('one organisation of very many sites leaves room for another, and says what
   const text = await new SiteMetrics({
     store: {
       meters: async (org: string) => Array.from({ length: sites[org]! }, (_, i) => meter(i + 1)),
+      catalog: async () => ({ catalog: { sites: [] } }),
+      coverage: async () => ({ meters: [], gaps: [], shared: [], more: false, deletedBeforeUs: 0 }),
     },
     control: {
       orgs: () => Object.keys(sites).map((orgId) => ({ orgId })),
+      keys: () => [],
       removals: { of: () => () => undefined },
     },
     clockMs: () => now,

@@ -3,19 +3,21 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { exportStream } from '../../export/export.js'
 import { apiRow, LOG_FIELDS } from '../../query/api-row.js'
-import { noticeFor } from '../../query/notice.js'
+import { completenessAnswer } from '../../query/completeness-answer.js'
+import { noticeFor, noticeOfMissing } from '../../query/notice.js'
 import {
   decodeCursor,
   EXPORT_FORMATS,
   encodeCursor,
   exportQuerySchema,
   filterOf,
+  isOfAnyTime,
   logQuerySchema,
   sortOf,
   summaryQuerySchema,
   usageQuerySchema,
 } from '../../query/parameters.js'
-import type { LogFilter, PageRequest } from '../../store/store.js'
+import type { Cancel, LogFilter, PageRequest } from '../../store/store.js'
 import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { sendLong, takesGzip } from '../download.js'
@@ -24,12 +26,14 @@ import { presentMeters } from '../present-meters.js'
 import { orgParams, type Route, route } from '../route.js'
 import {
   filterAttributesSchema,
-  gapSchema,
   logRowSchema,
+  missingSchema,
   noticeSchema,
+  shortCompletenessSchema,
   summarySchema,
   usageSchema,
 } from '../schemas.js'
+import { inShort, judgeSites, missingIn } from '../site-completeness.js'
 
 const READ = ['admin', 'read'] as const
 
@@ -72,11 +76,17 @@ function pageRoute(context: ServerContext): Route {
         nextCursor: z.string().nullable(),
       }),
       filterAttributes: filterAttributesSchema.nullable(),
-      gaps: z.array(gapSchema).meta({
+      completeness: shortCompletenessSchema.nullable().meta({
         description:
-          'Losses that the time range touches, of the sites that are asked for; at most 1000, lost sessions first.',
+          'As GET …/completeness answers of the same time range and siteId; null: of any time (sessionId or state=open, and no timeStart).',
       }),
-      notice: noticeSchema.nullable().meta({ description: 'Why the answer is empty.' }),
+      gaps: z.array(missingSchema).meta({
+        description:
+          'Its holes: at most 1000, those with most lost sessions first, then the longest.',
+      }),
+      notice: noticeSchema
+        .nullable()
+        .meta({ description: 'Why the answer is empty, or what is missing in it.' }),
     }),
     handle: async ({ params: { orgId }, query, key, request: from, signal, late }) => {
       const filter = checkedFilter(query, clockMs())
@@ -94,11 +104,11 @@ function pageRoute(context: ServerContext): Route {
         offset: query.offset,
         ...(after !== undefined && { after }),
       }
-      const [page, total, filterAttributes, gaps] = await Promise.all([
+      const [page, total, filterAttributes, answer] = await Promise.all([
         store.page(orgId, request, { signal, late }),
         query.count ? store.count(orgId, filter, { signal, late }) : null,
         query.attributes ? store.attributes(orgId, filter, { signal, late }) : null,
-        store.gaps(orgId, filter.fromUs, filter.toUs, filter.siteIds),
+        isOfAnyTime(query) ? null : completenessOf(orgId, filter, { signal, late }),
       ])
       noteQuery(context, orgId, filter, { key, request: from, rows: total ?? page.rows.length })
       const empty = page.rows.length === 0 && query.offset === 0 && after === undefined
@@ -111,11 +121,18 @@ function pageRoute(context: ServerContext): Route {
           nextCursor: page.next === null ? null : encodeCursor(sort, page.next),
         },
         filterAttributes,
-        gaps,
-        notice: empty ? await explain(orgId, filter) : null,
+        completeness: answer === null ? null : inShort(answer),
+        gaps: answer === null ? [] : missingIn(answer),
+        notice: noticeOfMissing(empty ? await explain(orgId, filter) : null, answer),
       }
     },
   })
+
+  /** The answer of GET …/completeness. */
+  async function completenessOf(orgId: string, filter: LogFilter, cancel: Cancel) {
+    const { sites, named } = await judgeSites(context, orgId, filter, filter.siteIds, cancel)
+    return completenessAnswer(sites, named)
+  }
 
   async function explain(orgId: string, filter: LogFilter) {
     return noticeFor({

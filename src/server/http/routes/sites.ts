@@ -1,15 +1,11 @@
 /** The state of sites and their meters. */
 import { z } from 'zod'
-import { completenessAnswer } from '../../query/completeness-answer.js'
 import { siteViews } from '../../query/sites.js'
 import type { ServerContext } from '../context.js'
 import { presentMeters } from '../present-meters.js'
 import { orgParams, type Route, route } from '../route.js'
 import { siteStatusSchema } from '../schemas.js'
-import { inShort, judgeSites } from '../site-completeness.js'
-
-/** Of what /sites says whether anything is missing in it. */
-const JUDGED_MS = 86400e3
+import { judgeLately } from '../site-completeness.js'
 
 export function siteRoutes(context: ServerContext): Route[] {
   const { store, control, clockMs, silenceMs } = context
@@ -25,15 +21,11 @@ export function siteRoutes(context: ServerContext): Route[] {
       answer: z.object({ sites: z.array(siteStatusSchema), serverTime: z.string() }),
       handle: async ({ params: { orgId }, signal, late }) => {
         const nowMs = clockMs()
-        const range = { fromUs: (nowMs - JUDGED_MS) * 1e3, toUs: nowMs * 1e3 }
-        const [meters, { catalog }, judged] = await Promise.all([
+        const [meters, { catalog }, short] = await Promise.all([
           presentMeters(context, orgId, { signal, late }),
           store.catalog(orgId),
-          judgeSites(context, orgId, range),
+          judgeLately(context, orgId, { signal, late }),
         ])
-        const short = new Map(
-          judged.sites.map((s) => [s.siteId, inShort(completenessAnswer([s], judged.named))]),
-        )
         const views = siteViews(meters, control.keys(orgId), catalog.sites, { nowMs, silenceMs })
         return {
           sites: views.map((s) => ({ ...s, completeness: short.get(s.siteId) ?? null })),
