@@ -26,6 +26,24 @@ export async function fetchSession(
   return log[0] ?? null
 }
 
+export interface NamesThen {
+  readonly clientName: string | null
+  readonly userName: string | null
+  readonly userEmail: string | null
+  readonly resourceName: string | null
+  readonly siteName: string | null
+}
+
+/** What its client, user, resource and site were called when it began. */
+export function fetchNamesThen(
+  orgId: string,
+  { startTime, clientId, userId, siteResourceId, siteId }: LogRow,
+  signal: AbortSignal,
+): Promise<NamesThen> {
+  const query = { at: startTime, clientId, userId, siteResourceId, siteId }
+  return request(`/org/${encodeURIComponent(orgId)}/catalog/names`, { query, signal })
+}
+
 /** Of one session, for a program. */
 export function sessionPath(orgId: string, sessionId: string): string {
   const query = { sessionId, attributes: false, count: false }

@@ -209,3 +209,28 @@ test('--pseudonymise keeps sessions and totals under another name; it is in the 
   )
   expect(byOthers).not.toContain(id)
 })
+
+test('rows have the names of today; what was called otherwise then is asked for, and given out with the person', async () => {
+  const put = (name: string) =>
+    server.request('PUT', `${ORG}/catalog`, admin, {
+      users: [{ userId: 'nora', name, email: 'nora@example.org' }],
+      clients: [{ clientId: 9, name: `${name}'s phone` }],
+    })
+  await put('Nora N.')
+  const before = new Date().toISOString()
+  await put('Nora O.')
+  const names = async (at: string) =>
+    (await server.get(`${ORG}/catalog/names?at=${at}&clientId=9&userId=nora&siteId=77`, reader))
+      .body.data
+  expect(await names(before)).toEqual({
+    clientName: "Nora N.'s phone",
+    userName: 'Nora N.',
+    userEmail: 'nora@example.org',
+    resourceName: null,
+    siteName: null,
+  })
+  expect(await names(new Date().toISOString())).toMatchObject({ userName: 'Nora O.' })
+  const { body } = await server.get(`${ORG}/subject/export?userId=nora`, admin)
+  const former = { kind: 'formerName', userId: 'nora', name: 'Nora N.', email: 'nora@example.org' }
+  expect(JSON.parse(body.split('\n')[1])).toMatchObject(former)
+})

@@ -3,7 +3,9 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { isSumRow } from '../../../session/log-rule.js'
 import { endReasonText, outcomeOf } from '../../../session/outcome.js'
+import { fetchNamesThen } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
+import { useQuery } from '../../api/use-query.js'
 import { exactBytes, formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatAgo, formatDuration, formatExact, zoneName } from '../../format/time.js'
 import { basisText, destText, flagNames, sourceText, unattributedText } from '../../format/words.js'
@@ -58,6 +60,7 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
         )}
         <Amounts row={row} />
         <Who row={row} />
+        <NamesThen orgId={orgId} row={row} />
         <When row={row} />
         <How row={row} />
         <Ids row={row} />
@@ -136,6 +139,33 @@ function amount(name: string, count: number | null) {
       {formatBytes(count)}
       {count >= 1000 && <span class="exact">{exactBytes(count)}</span>}
     </>
+  )
+}
+
+/** The names above are those of today. */
+function NamesThen({ orgId, row }: { orgId: string; row: LogRow }) {
+  const names = useQuery(`${orgId}/${row.sessionId}`, (signal) =>
+    fetchNamesThen(orgId, row, signal),
+  )
+  const then = names.of === `${orgId}/${row.sessionId}` ? names.data : undefined
+  if (then === undefined) return null
+  const facts = [
+    ['Client', then.clientName, row.clientName],
+    ['User', then.userName, row.userName],
+    ['E-mail', then.userEmail, row.userEmail],
+    ['Resource', then.resourceName, row.resourceName],
+    ['Site', then.siteName, row.siteName],
+  ] as const
+  const changed = facts.filter(([, was, is]) => was !== null && was !== is)
+  if (changed.length === 0) return null
+  return (
+    <Section title="Called then">
+      {changed.map(([name, was]) => (
+        <Fact key={name} name={name}>
+          {was}
+        </Fact>
+      ))}
+    </Section>
   )
 }
 

@@ -8,7 +8,9 @@ import {
   isEmptyCatalog,
 } from '../../../session/catalog-changes.js'
 import { catalogFaults } from '../../../session/catalog-faults.js'
-import { boolean } from '../../query/parameters.js'
+import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
+import { boolean, timeUs } from '../../query/parameters.js'
+import type { CatalogEntry, Store } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { hasAlready, versionsWanted } from '../etags.js'
 import { HttpError } from '../http.js'
@@ -35,6 +37,22 @@ const putCatalogAnswer = z.object({
     })
     .nullable()
     .meta({ description: 'With dryRun: what the replacement would change. Else null.' }),
+})
+
+const namesQuery = z.strictObject({
+  at: timeUs.optional().meta({ description: 'When: of a session, its start. Without: now.' }),
+  clientId: z.coerce.number().pipe(z.int().min(1)).optional(),
+  userId: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).optional(),
+  siteResourceId: z.coerce.number().pipe(z.int().min(1)).optional(),
+  siteId: z.coerce.number().pipe(z.int().min(1)).optional(),
+})
+const nameThen = z.string().nullable()
+const namesAnswer = z.object({
+  clientName: nameThen,
+  userName: nameThen,
+  userEmail: nameThen,
+  resourceName: nameThen,
+  siteName: nameThen,
 })
 
 const changed = () =>
@@ -64,13 +82,14 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
         return catalog
       },
     }),
+    namesRoute(store),
     route({
       method: 'PUT',
       path,
       tag: 'catalog',
       summary: 'Replace the catalog',
       description:
-        'With If-Match only when the version is still that one (412 otherwise). Names of what is left out stay for old rows. Two entries with one id, public key or address are refused.',
+        'With If-Match only when the version is still that one (412 otherwise). Names of what is left out, and names of before, stay as long as sessions are kept that are so old. Two entries with one id, public key or address are refused.',
       scopes: ['admin'],
       params: orgParams,
       query: z.strictObject({
@@ -110,6 +129,37 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       },
     }),
   ]
+}
+
+/** What entries were called then. Rows have the names of today. */
+function namesRoute(store: Store): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/org/{orgId}/catalog/names',
+    tag: 'catalog',
+    summary: 'What clients, users, resources and sites were called at a time',
+    description:
+      'Rows of the log have the names of today. null: there is no such entry, and no session is kept that needs its name.',
+    scopes: ['admin', 'read'],
+    params: orgParams,
+    query: namesQuery,
+    answer: namesAnswer,
+    handle: async ({ params: { orgId }, query }) => {
+      const { at, clientId, userId, siteResourceId, siteId } = query
+      const then = async (kind: CatalogEntry['kind'], id: number | string | undefined) => {
+        const names = id === undefined ? [] : await store.namesOf(orgId, { kind, id })
+        return names.find(({ untilUs }) => untilUs === null || (at !== undefined && untilUs > at))
+      }
+      const user = await then('user', userId)
+      return {
+        clientName: (await then('client', clientId))?.name ?? null,
+        userName: user?.name ?? null,
+        userEmail: user?.email ?? null,
+        resourceName: (await then('resource', siteResourceId))?.name ?? null,
+        siteName: (await then('site', siteId))?.name ?? null,
+      }
+    },
+  })
 }
 
 /** All names would go: more often a mistake than a wish. @throws HttpError 400 */

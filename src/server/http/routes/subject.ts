@@ -5,7 +5,7 @@ import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { apiRow } from '../../query/api-row.js'
-import type { LogFilter, Store, Subject } from '../../store/store.js'
+import type { CatalogEntry, LogFilter, Store, Subject } from '../../store/store.js'
 import { confirmInBody, confirmNeeded } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
@@ -68,7 +68,7 @@ function exportRoute({ store, security, metrics }: ServerContext): Route {
     path: '/api/v1/org/{orgId}/subject/export',
     tag: 'subject',
     summary: 'All that is stored of a user or client: names, monthly totals, sessions',
-    description: 'NDJSON; `kind` of each line is `name`, `usage` or `session`.',
+    description: 'NDJSON; `kind` of each line is `name`, `formerName`, `usage` or `session`.',
     scopes: ['admin'],
     params: orgParams,
     query: exportQuery,
@@ -103,10 +103,28 @@ async function* textOf(
   const line = (kind: string, of: object) => `${JSON.stringify({ kind, ...of })}\n`
   const { catalog } = await store.catalog(orgId)
   for (const entry of entriesOf(catalog, subject)) yield line('name', entry)
+  for (const former of await formerNames(store, orgId, subject)) yield line('formerName', former)
   for (const row of await usageOf(store, orgId, subject, signal)) yield line('usage', row)
   const oldestFirst = { key: 'startTime', descending: false } as const
   for await (const rows of store.rows(orgId, filterOf(subject), oldestFirst, { signal }))
     yield rows.map((row) => line('session', apiRow(row))).join('')
+}
+
+async function formerNames(store: Store, orgId: string, subject: Subject): Promise<object[]> {
+  const names = await store.namesOf(orgId, catalogEntryOf(subject))
+  const former = names.filter(({ untilUs }) => untilUs !== null)
+  return former.map(({ name, email, untilUs }) => ({
+    ...subject,
+    name,
+    email,
+    until: new Date(untilUs! / 1e3).toISOString(),
+  }))
+}
+
+function catalogEntryOf(subject: Subject): CatalogEntry {
+  return 'userId' in subject
+    ? { kind: 'user', id: subject.userId }
+    : { kind: 'client', id: subject.clientId }
 }
 
 function entriesOf({ clients, users }: Catalog, subject: Subject): object[] {
@@ -143,7 +161,6 @@ function eraseRoute(context: ServerContext): Route {
       // Deeds must not be driven out of the trail by erasing nobody, again and again.
       if (found === 0 && !(await isKnown(store, orgId, subject))) {
         security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })
-        // Names that the catalog had are not seen from here.
         if (pseudonymised) await store.pseudonymise(orgId, subject, [])
         else await store.erase(orgId, subject)
         return { sessions: 0, pseudonymised, name: false, notCovered: notCovered(orgId) }
@@ -173,9 +190,10 @@ function addressesOf({ clients }: Catalog, subject: Subject): string[] {
   return own.flatMap((c) => c.addresses).map((address) => address.replace(/\/(32|128)$/, ''))
 }
 
-/** By the catalog, or by monthly totals. */
+/** By the catalog, also one of before, or by monthly totals. */
 async function isKnown(store: Store, orgId: string, subject: Subject): Promise<boolean> {
   if (entriesOf((await store.catalog(orgId)).catalog, subject).length > 0) return true
+  if ((await store.namesOf(orgId, catalogEntryOf(subject))).length > 0) return true
   return (await usageOf(store, orgId, subject)).length > 0
 }
 

@@ -14,9 +14,11 @@ import type {
   ArrivedCount,
   ArrivedRequest,
   Cancel,
+  CatalogEntry,
   CatalogVersion,
   Coverage,
   CsvPiece,
+  EntryName,
   ExportOptions,
   FilterAttributes,
   Gap,
@@ -47,7 +49,7 @@ import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from '
 import { parquetQuery } from './export/parquet.js'
 import { arrived, countArrived } from './read/arrived.js'
 import { attributes } from './read/attributes.js'
-import { readCatalog, writeCatalog } from './read/catalog.js'
+import { namesOf, readCatalog, writeCatalog } from './read/catalog.js'
 import { coverage } from './read/coverage.js'
 import { histogram } from './read/histogram.js'
 import { withTextIds } from './read/names.js'
@@ -346,6 +348,10 @@ export class DuckStore implements Store {
 
   catalog(orgId: string): Promise<CatalogVersion> {
     return this.#database.read(orgId, (c) => readCatalog(c, orgId))
+  }
+
+  namesOf(orgId: string, entry: CatalogEntry): Promise<readonly EntryName[]> {
+    return this.#database.read(orgId, (c) => namesOf(c, orgId, entry))
   }
 
   putCatalog(

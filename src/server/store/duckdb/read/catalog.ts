@@ -1,9 +1,15 @@
-/** The catalog: the whole as last put, and its names as tables to join. Deleted names stay for old rows. */
+/**
+ * The catalog: the whole as last put, and its names as tables to join.
+ *
+ * Sessions have ids, and show the names of today. What an entry was called before is in catalog_past, until when; the name
+ * of one that was removed stays where it was, with deleted_us. Both go when no session is kept that is so old.
+ */
 import { createHash } from 'node:crypto'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import { type Catalog, EMPTY_CATALOG } from '../../../../session/catalog.js'
-import type { CatalogVersion } from '../../store.js'
+import type { CatalogEntry, CatalogVersion, EntryName } from '../../store.js'
 import { int, rowsOf } from '../database.js'
+import { TABLES } from './names.js'
 
 export async function readCatalog(
   connection: DuckDBConnection,
@@ -28,12 +34,69 @@ export async function readCatalog(
   }
 }
 
+/** Former names of an entry that are kept at most. */
+const PAST_NAMES_MAX = 10
+
+export async function namesOf(
+  connection: DuckDBConnection,
+  orgId: string,
+  { kind, id }: CatalogEntry,
+): Promise<EntryName[]> {
+  const email = kind === 'user' ? 'email' : 'NULL'
+  const rows = await rowsOf(
+    connection,
+    `SELECT name, email, until_us::DOUBLE AS until FROM catalog_past
+       WHERE org_id = $1 AND kind = '${kind}' AND id = $2
+     UNION ALL
+     SELECT name, ${email}, NULL FROM ${TABLES[kind]} WHERE org_id = $1 AND id::VARCHAR = $2
+     ORDER BY until NULLS LAST`,
+    [orgId, String(id)],
+  )
+  return rows.map((row) => ({
+    name: row.name as string,
+    email: row.email as string | null,
+    untilUs: row.until as number | null,
+  }))
+}
+
+/** Of one entry, in the transaction that is open. */
+export async function forgetNamesOf(
+  connection: DuckDBConnection,
+  orgId: string,
+  { kind, id }: CatalogEntry,
+): Promise<void> {
+  await connection.run(
+    `DELETE FROM catalog_past WHERE org_id = $1 AND kind = '${kind}' AND id = $2`,
+    [orgId, String(id)],
+  )
+  await connection.run(
+    `DELETE FROM ${TABLES[kind]} WHERE org_id = $1 AND id::VARCHAR = $2 AND deleted_us IS NOT NULL`,
+    [orgId, String(id)],
+  )
+}
+
+/** Names that no session can need which began at that time or later. */
+export async function forgetNamesBefore(
+  connection: DuckDBConnection,
+  orgId: string,
+  beforeUs: number,
+): Promise<void> {
+  const before = int(beforeUs)
+  await connection.run(`DELETE FROM catalog_past WHERE org_id = $1 AND until_us < ${before}`, [
+    orgId,
+  ])
+  for (const table of Object.values(TABLES))
+    await connection.run(`DELETE FROM ${table} WHERE org_id = $1 AND deleted_us < ${before}`, [
+      orgId,
+    ])
+}
+
 export function etagOf(catalog: Catalog): string {
   return createHash('sha256').update(JSON.stringify(catalog)).digest('base64url').slice(0, 22)
 }
 
 interface NameTable {
-  readonly table: string
+  readonly kind: CatalogEntry['kind']
   /** Rows as JSON: id, name and, for users, email. */
   readonly rows: readonly { id: number | string; name: string; email?: string | null }[]
   readonly idType: 'BIGINT' | 'VARCHAR'
@@ -71,22 +134,22 @@ export async function writeCatalog(
 function nameTables(catalog: Catalog): NameTable[] {
   return [
     {
-      table: 'catalog_client',
+      kind: 'client',
       idType: 'BIGINT',
       rows: catalog.clients.map((c) => ({ id: c.clientId, name: c.name })),
     },
     {
-      table: 'catalog_user',
+      kind: 'user',
       idType: 'VARCHAR',
       rows: catalog.users.map((u) => ({ id: u.userId, name: u.name, email: u.email ?? null })),
     },
     {
-      table: 'catalog_resource',
+      kind: 'resource',
       idType: 'BIGINT',
       rows: catalog.resources.map((r) => ({ id: r.siteResourceId, name: r.name })),
     },
     {
-      table: 'catalog_site',
+      kind: 'site',
       idType: 'BIGINT',
       rows: catalog.sites.map((s) => ({ id: s.siteId, name: s.name })),
     },
@@ -97,13 +160,26 @@ function nameTables(catalog: Catalog): NameTable[] {
 async function writeNames(
   connection: DuckDBConnection,
   orgId: string,
-  { table, rows, idType }: NameTable,
+  { kind, rows, idType }: NameTable,
   nowUs: number,
 ): Promise<void> {
   const unique = [...new Map(rows.map((r) => [r.id, r])).values()]
   const values: DuckDBValue[] = [orgId, JSON.stringify(unique)]
-  const user = table === 'catalog_user'
+  const table = TABLES[kind]
+  const user = kind === 'user'
   const incoming = `(SELECT unnest(from_json($2, '[{"id": "${idType}", "name": "VARCHAR", "email": "VARCHAR"}]'), recursive := true))`
+  await connection.run(
+    `INSERT INTO catalog_past SELECT $1, '${kind}', t.id::VARCHAR, t.name, ${user ? 't.email' : 'NULL'},
+       coalesce(t.deleted_us, ${int(nowUs)})
+     FROM ${table} t JOIN ${incoming} i ON i.id = t.id
+     WHERE t.org_id = $1 AND (t.name <> i.name${user ? ' OR t.email IS DISTINCT FROM i.email' : ''})`,
+    values,
+  )
+  await connection.run(
+    `DELETE FROM catalog_past WHERE rowid IN (SELECT rowid FROM catalog_past WHERE org_id = $1 AND kind = '${kind}'
+       QUALIFY row_number() OVER (PARTITION BY id ORDER BY until_us DESC) > ${PAST_NAMES_MAX})`,
+    [orgId],
+  )
   await connection.run(
     `UPDATE ${table} SET deleted_us = ${int(nowUs)}
      WHERE org_id = $1 AND deleted_us IS NULL AND id NOT IN (SELECT id FROM ${incoming})`,

@@ -38,7 +38,7 @@ async function resolvedTerm(
   return { ...term, named: { ...named, ids } }
 }
 
-const TABLES = {
+export const TABLES = {
   client: 'catalog_client',
   user: 'catalog_user',
   resource: 'catalog_resource',

@@ -209,6 +209,10 @@ ${['session', 'session_open']
   `
 UPDATE meter SET report = replace(report, '"setAside":', '"quarantined":');
 UPDATE batch_gap SET reason = 'quarantineFull' WHERE reason = 'setAsideFull';
+CREATE TABLE catalog_past (
+  org_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, id VARCHAR NOT NULL, name VARCHAR NOT NULL, email VARCHAR,
+  until_us BIGINT NOT NULL
+);
 `,
 ]
 

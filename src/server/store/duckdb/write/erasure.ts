@@ -11,6 +11,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Subject } from '../../store.js'
 import { int, literal, rowsOf } from '../database.js'
+import { forgetNamesOf } from '../read/catalog.js'
 import { isParty } from '../read/sql-parts.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { Pseudonyms } from './pseudonyms.js'
@@ -35,6 +36,7 @@ const TABLES = [
     'batch_crc',
   ],
   ...['batch_gap', 'catalog', 'catalog_client', 'catalog_user', 'catalog_resource', 'catalog_site'],
+  'catalog_past',
   'deleted_before',
 ]
 
@@ -174,21 +176,18 @@ export class Erasure {
     })
   }
 
-  /** What was summed up before under the person's id, and a name that the catalog had. */
+  /** What was summed up before under the person's id, and names that the catalog had. */
   async #forget(orgId: string, subject: Subject): Promise<void> {
     const c = this.#connection
     await c.run(
       `UPDATE usage_month SET client_id = NULL, user_id = NULL WHERE org_id = $1 AND ${isOf(subject)}`,
       [orgId],
     )
-    const [table, id] =
+    const entry =
       'userId' in subject
-        ? ['catalog_user', literal(subject.userId)]
-        : ['catalog_client', int(subject.clientId)]
-    await c.run(
-      `DELETE FROM ${table} WHERE org_id = $1 AND id = ${id} AND deleted_us IS NOT NULL`,
-      [orgId],
-    )
+        ? ({ kind: 'user', id: subject.userId } as const)
+        : ({ kind: 'client', id: subject.clientId } as const)
+    await forgetNamesOf(c, orgId, entry)
   }
 
   async #atomic<T>(work: () => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { TIME_US_MAX } from '../../../../session/bounds.js'
 import type { Mutex } from '../../mutex.js'
 import { int, rowsOf } from '../database.js'
+import { forgetNamesBefore } from '../read/catalog.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { compactRollup, rolledUpTo, unrollSql } from './rollup.js'
 import { insertSums } from './sums.js'
@@ -50,6 +51,7 @@ export class Retention {
         if (slice === 0) break
       }
     }
+    await this.#mutex.run(() => forgetNamesBefore(this.#connection, orgId, beforeUs))
     return deleted
   }
 
