@@ -1,11 +1,11 @@
 /** Shared by the commands that talk to a server: options, key, and requests in the API's envelope. */
-import { readFileSync } from 'node:fs'
 import type { PeerCertificate } from 'node:tls'
 import { Agent, buildConnector, fetch, type RequestInit, type Response } from 'undici'
 import { secretText, text, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
-import { AppError, EXIT, messageOf, networkFault } from '../base/errors.js'
+import { AppError, EXIT, networkFault } from '../base/errors.js'
 import { checkedKey, KEY_FILE_HELP, readKeyFile } from '../base/key-file.js'
+import { readAuthorities } from '../base/pem-files.js'
 import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../base/plain-http.js'
 import { printable } from '../base/printable.js'
 
@@ -35,20 +35,6 @@ export function readKey({ key, keyFile }: Pick<ServerOptions, 'key' | 'keyFile'>
     hint: 'Give it by TUNMETER_KEY, --key-file or --key.',
     exitCode: EXIT.usage,
   })
-}
-
-/** @throws AppError CA_FILE */
-function readCa(path: string): string {
-  try {
-    const text = readFileSync(path, 'utf8')
-    if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it holds no certificate')
-    return text
-  } catch (error) {
-    throw new AppError('CA_FILE', `--ca-file: cannot use ${path}: ${messageOf(error)}`, {
-      hint: 'Give the certificate of the authority as PEM.',
-      exitCode: EXIT.usage,
-    })
-  }
 }
 
 /** How a client knows the server: by authorities, or by its very certificate. */
@@ -160,7 +146,8 @@ export function orgPath(org: string): string {
 
 /** The client and the organisation that its options name. */
 export async function connect(options: ServerOptions): Promise<{ api: ApiClient; org: string }> {
-  const trust = options.caFile === undefined ? {} : { ca: readCa(options.caFile) }
+  const trust =
+    options.caFile === undefined ? {} : { ca: readAuthorities('--ca-file', options.caFile) }
   const api = new ApiClient(options.server, readKey(options), trust)
   refusePlainHttp('--server', new URL(options.server), options.allowPlainHttp)
   if (options.org !== undefined) return { api, org: options.org }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type OptionValues, text, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
-import { AppError, EXIT } from '../base/errors.js'
+import { AppError, EXIT, networkFault } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { terminalWidth } from '../base/terminal.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
@@ -210,6 +210,11 @@ async function call(
     method,
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
+  }).catch((error: unknown) => {
+    throw new AppError('DEMO_FAILED', `cannot reach ${server.url}: ${networkFault(error)}`, {
+      hint: 'The demo talks to its own server: is the address of --listen one of this machine, and is its interface up (ip link set lo up)?',
+      cause: error,
+    })
   })
   const { data, success, message } = (await answer.json()) as {
     data: unknown

@@ -267,6 +267,11 @@ export async function startServer(options: Options): Promise<RunningServer> {
     await destinations.start()
     maintenance.start()
     log.info({ url, data: options.data, version: packageVersion() }, 'listening')
+    if (tls !== undefined && Date.parse(tls.validUntil) < Date.now())
+      log.warn(
+        { validUntil: tls.validUntil },
+        'the certificate has expired: meters and browsers refuse it',
+      )
     security.started({ version: packageVersion() })
     const reload = () => {
       if (tls === undefined) return log.info('SIGHUP: there is no certificate to reload')

@@ -77,3 +77,14 @@ test('without a reader it ends, and leaves nothing', async () => {
   expect((await finished).code).toBe(0)
   expect(readdirSync(temporary)).toEqual([])
 })
+
+test('a demo that cannot reach its own server, as without loopback, says so', async () => {
+  const away = `globalThis.fetch = () => Promise.reject(new TypeError('fetch failed', { cause: new Error('connect ENETUNREACH 127.0.0.1') }))`
+  const { code, stderr } = await run(['demo', '--once'], {
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(away)}` },
+  })
+  expect(stderr).toMatch(/cannot reach http:\/\/127\.0\.0\.1:\d+: connect ENETUNREACH/)
+  expect(stderr).toMatch(/\n {2}.*ip link set lo up/)
+  expect(stderr).not.toMatch(/bug|\n {4}at /)
+  expect(code).toBe(1)
+})

@@ -1,12 +1,15 @@
 /** Mistakes of a user: what, where, what to do; exit 2 where trying again does not help; never a stack, never "bug". */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { canMakeCertificates } from '../support/certificates.js'
 import { run as runProcess } from '../support/process.js'
 import { run } from '../support/run-here.js'
 import { temporaryDirectory } from '../support/temporary.js'
+
+const CAPTURE = new URL('../../fixtures/demo/site.pcap', import.meta.url).pathname
 
 async function refused(args: readonly string[]) {
   const { code, stderr } = await (args[0] === 'meter' ? runProcess : run)(args)
@@ -23,33 +26,92 @@ const meter = (...more: string[]) => [
   ...['--spool', join(temporaryDirectory(), 'spool'), ...more],
 ]
 
-describe.skipIf(!canMakeCertificates)('certificate and key of serve', () => {
-  test('swapped, of another pair, not PEM, not there', async () => {
-    const folder = temporaryDirectory()
-    const file = (name: string) => join(folder, name)
+describe.skipIf(!canMakeCertificates)('certificates and keys (openssl)', () => {
+  let folder: string
+  const file = (name: string) => join(folder, name)
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tunmeter-test-'))
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' })
     for (const name of ['a', 'b'])
-      execFileSync(
-        'openssl',
-        [
-          ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-          ...['-subj', '/CN=x', '-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)],
-        ],
-        { stdio: 'ignore' },
+      openssl(
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+        ...['-subj', '/CN=x', '-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)],
       )
-    const cases = [
-      ['a.key', 'a.crt', /--tls-cert .*a\.key is not a certificate.*holds a private key/],
-      ['a.crt', 'b.key', /the key in .*b\.key does not belong to the certificate in .*a\.crt/],
-      ['none.crt', 'a.key', /--tls-cert: cannot read .*none\.crt/],
-    ] as const
-    for (const [cert, key, message] of cases) {
+    for (const [name, options] of [
+      ['locked.key', []],
+      ['locked-old.key', ['-traditional']],
+    ] as const)
+      openssl(
+        ...['pkey', '-in', file('a.key'), '-aes256', '-passout', 'pass:x', ...options],
+        ...['-out', file(name)],
+      )
+    openssl('x509', '-in', file('a.crt'), '-outform', 'der', '-out', file('a.der'))
+    writeFileSync(file('empty'), '')
+    writeFileSync(
+      file('torn.crt'),
+      readFileSync(file('a.crt'), 'utf8').replace(/\n[A-Za-z0-9+/]{20}/, '\n'),
+    )
+    for (const name of readdirSync(folder)) chmodSync(file(name), 0o600)
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  const pairs: [string, string, RegExp][] = [
+    ['a.key', 'a.crt', /cert .*a\.key is not a certificate.*holds a private key/],
+    ['a.crt', 'b.key', /the key in .*b\.key does not belong to the certificate in .*a\.crt/],
+    ['none.crt', 'a.key', /cert: cannot read .*none\.crt/],
+    ['a.crt', 'none.key', /key: cannot read .*none\.key/],
+    ['a.der', 'a.key', /cert .*a\.der is not a certificate.*is not PEM/],
+    ['empty', 'a.key', /cert .*empty is not a certificate.*is empty/],
+    ['torn.crt', 'a.key', /cert .*torn\.crt is not a certificate.*holds a certificate, as far/],
+    ['a.crt', 'a.crt', /key .*a\.crt is not a private key.*holds a certificate/],
+    ['a.crt', 'locked.key', /key .*locked\.key is not a private key.*encrypted with a passphrase/],
+    ['a.crt', 'locked-old.key', /key .*locked-old\.key is not.*encrypted with a passphrase/],
+  ]
+
+  test('of serve', async () => {
+    for (const [cert, key, message] of pairs) {
       const { code, stderr } = await refused(
         serve('--tls-cert', file(cert), '--tls-key', file(key)),
       )
       expect(stderr).toMatch(message)
+      expect(stderr).toContain('--tls-')
       expect(code).toBe(2)
     }
-    const notPem = await refused(serve('--tls-cert', '/etc/passwd', '--tls-key', file('a.key')))
-    expect(notPem.stderr).toMatch(/--tls-cert \/etc\/passwd is not a certificate.*is not PEM/)
+  })
+
+  test('of a meter or a replay, before it begins', async () => {
+    for (const [cert, key, message] of pairs) {
+      const { code, stderr } = await refused([
+        ...['replay', '--to', 'https://127.0.0.1:9', '--key', 'tm_ingest_x'],
+        ...['--client-cert', file(cert), '--client-key', file(key), CAPTURE],
+      ])
+      expect(stderr).toMatch(message)
+      expect(stderr).toContain('--client-')
+      expect(code).toBe(2)
+    }
+  })
+
+  test('an authority that is none is said by every command that takes one', async () => {
+    const away = 'https://127.0.0.1:9'
+    const commands = [
+      ['replay', CAPTURE, '--to', away, '--key', 'tm_ingest_x', '--ca-file'],
+      ['catalog', 'show', '--server', away, '--key', 'tm_read_x', '--ca-file'],
+      ['replay', CAPTURE, '--ipfix', 'tls://127.0.0.1:9', '--ipfix-ca-file'],
+    ]
+    const cases: [string, RegExp][] = [
+      ['a.key', /-ca-file .*a\.key holds no certificate: it holds a private key/],
+      ['a.der', /-ca-file .*a\.der holds no certificate: it is not PEM/],
+      ['empty', /-ca-file .*empty holds no certificate: it is empty/],
+      ['none', /-ca-file: cannot read .*none/],
+      ['torn.crt', /-ca-file .*torn\.crt is not a list of certificates that can be used/],
+    ]
+    for (const command of commands)
+      for (const [name, message] of cases) {
+        const { code, stderr } = await refused([...command, file(name)])
+        expect(stderr).toMatch(message)
+        expect(code).toBe(2)
+      }
   })
 })
 
@@ -89,10 +151,9 @@ test.each([
 
 describe('a key file has one rule for all commands', () => {
   const away = 'http://127.0.0.1:9'
-  const capture = new URL('../../fixtures/demo/site.pcap', import.meta.url).pathname
   const commands: [string, string[]][] = [
     ['meter', ['meter', '--interface', 'lo', '--to', away]],
-    ['replay', ['replay', '--to', away, capture]],
+    ['replay', ['replay', '--to', away, CAPTURE]],
     ['export', ['export', '--server', away]],
     ['catalog show', ['catalog', 'show', '--server', away]],
     ['log', ['log', '--server', away]],

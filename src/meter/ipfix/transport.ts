@@ -1,10 +1,10 @@
 /** Transports of IPFIX messages: a file (RFC 5655), or a collector over UDP, TCP or TLS. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { readAuthorities } from '../../base/pem-files.js'
 import { fileSink, type Sink } from '../output/sink.js'
 import type { CollectorPlace, IpfixPlace } from './place.js'
 
@@ -114,14 +114,7 @@ async function openStream(place: CollectorPlace, ca: string | undefined): Promis
   }
 }
 
-/** `--ipfix-ca-file`. @throws AppError FILE_UNREADABLE */
+/** `--ipfix-ca-file`. @throws AppError BAD_PEM */
 export function readCa(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new AppError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, {
-      exitCode: EXIT.usage,
-    })
-  }
+  return path === undefined ? undefined : readAuthorities('--ipfix-ca-file', path)
 }

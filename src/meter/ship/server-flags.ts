@@ -1,5 +1,4 @@
 /** Options of delivery for `meter` and `replay --to`. */
-import { readFileSync } from 'node:fs'
 import {
   badOptions,
   envName,
@@ -9,8 +8,9 @@ import {
   text,
   toggle,
 } from '../../base/config.js'
-import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { AppError, EXIT } from '../../base/errors.js'
 import { checkedKey, KEY_FILE_HELP, readKeyFile, readSecretFile } from '../../base/key-file.js'
+import { checkPair, readAuthorities, readPem } from '../../base/pem-files.js'
 import { ALLOW_PLAIN_HTTP_HELP, refusePlainHttp } from '../../base/plain-http.js'
 import type { Connection } from './connection.js'
 
@@ -55,18 +55,24 @@ export function refuseIdle(options: ServerOnly, env: NodeJS.ProcessEnv): void {
 /** @throws AppError for an address that is none, a missing key, files that cannot be read or that others can read. */
 export async function openConnection(flags: ServerFlags): Promise<Connection> {
   const url = serverUrl(flags)
-  if ((flags.clientCert === undefined) !== (flags.clientKey === undefined)) {
-    throw badOptions(['--client-cert and --client-key belong together'])
-  }
   const { Connection } = await import('./connection.js')
   return Connection.open({
     url,
     key: readKey(flags),
-    ca: readOptional(flags.caFile),
-    clientCert: readOptional(flags.clientCert),
-    clientKey: flags.clientKey === undefined ? undefined : readSecretFile(flags.clientKey),
+    ca: flags.caFile === undefined ? undefined : readAuthorities('--ca-file', flags.caFile),
+    ...clientPair(flags),
     proxy: proxyUrl(flags.proxy),
   })
+}
+
+/** @throws AppError BAD_OPTIONS, BAD_PEM, KEY_FILE_EXPOSED, FILE_UNREADABLE */
+function clientPair({ clientCert, clientKey }: ServerFlags) {
+  if (clientCert === undefined && clientKey === undefined) return {}
+  if (clientCert === undefined || clientKey === undefined)
+    throw badOptions(['--client-cert and --client-key belong together'])
+  const cert = readPem('--client-cert', clientCert)
+  checkPair(cert, readPem('--client-key', clientKey))
+  return { clientCert: cert.text, clientKey: readSecretFile(clientKey) }
 }
 
 function serverUrl({ to: text, allowPlainHttp }: ServerFlags): string {
@@ -114,19 +120,4 @@ export function readKey({ key, keyFile }: ServerFlags): string {
     hint: 'Make one with tunmeter keys create, and give it with --key-file or TUNMETER_KEY.',
     exitCode: EXIT.usage,
   })
-}
-
-function readOptional(path: string | undefined): string | undefined {
-  return path === undefined ? undefined : attempt(path, () => readFileSync(path, 'utf8'))
-}
-
-function attempt<T>(path: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw new AppError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, {
-      exitCode: EXIT.usage,
-      cause: error,
-    })
-  }
 }

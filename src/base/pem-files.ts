@@ -1,0 +1,99 @@
+/**
+ * Certificates and private keys that options name, checked before they are used: what TLS says of a wrong one comes with
+ * the first connection only, in words of a library, and of a wrong authority it says nothing at all.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
+import { AppError, EXIT, messageOf } from './errors.js'
+
+export interface PemFile {
+  readonly option: string
+  readonly path: string
+  readonly text: string
+}
+
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g
+const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
+
+/** @throws AppError BAD_PEM */
+export function readPem(option: string, path: string): PemFile {
+  try {
+    return { option, path, text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    throw badPem(`${option}: cannot read ${path} (${messageOf(error)})`, WHAT_GOES_THERE, error)
+  }
+}
+
+/** @returns the first certificate of `cert`, to which `key` belongs. @throws AppError BAD_PEM */
+export function checkPair(cert: PemFile, key: PemFile): X509Certificate {
+  const hint =
+    `${cert.option} is a PEM chain that begins with the certificate itself, ` +
+    `${key.option} its private key (PEM) without a passphrase.`
+  const certificate = attempt(cert, 'a certificate', hint, () => {
+    createSecureContext({ cert: cert.text })
+    return new X509Certificate(cert.text)
+  })
+  const privateKey = attempt(key, 'a private key', hint, () => {
+    if (ENCRYPTED.test(key.text)) throw new Error('there is nobody to ask for its passphrase')
+    return createPrivateKey(key.text)
+  })
+  if (!certificate.checkPrivateKey(privateKey))
+    throw badPem(
+      `the key in ${key.path} does not belong to the certificate in ${cert.path}`,
+      hint,
+      null,
+    )
+  try {
+    createSecureContext({ cert: cert.text, key: key.text })
+  } catch (error) {
+    throw badPem(`${cert.path} and ${key.path} cannot be used (${messageOf(error)})`, hint, error)
+  }
+  return certificate
+}
+
+const WHAT_GOES_THERE = 'Give a PEM file that this user may read.'
+
+/** Certificates that are trusted, as text. @throws AppError BAD_PEM */
+export function readAuthorities(option: string, path: string): string {
+  const file = readPem(option, path)
+  const hint = 'Give the certificate of the authority, or several one after another, as PEM.'
+  const blocks = [...file.text.matchAll(BLOCK)].filter(([, label]) => isCertificate(label!))
+  if (blocks.length === 0)
+    throw badPem(`${option} ${path} holds no certificate: it ${whatItIs(file.text)}`, hint, null)
+  attempt(file, 'a list of certificates', hint, () => {
+    for (const [block] of blocks) new X509Certificate(block)
+  })
+  return file.text
+}
+
+function isCertificate(label: string): boolean {
+  return /^(?:X509 |TRUSTED )?CERTIFICATE$/.test(label)
+}
+
+function attempt<T>(
+  { option, path, text }: PemFile,
+  expected: string,
+  hint: string,
+  action: () => T,
+): T {
+  try {
+    return action()
+  } catch (error) {
+    const fault = `${option} ${path} is not ${expected} that can be used: it ${whatItIs(text)}`
+    throw badPem(`${fault} (${messageOf(error)})`, hint, error)
+  }
+}
+
+/** What a file is that is not what it should be. */
+function whatItIs(text: string): string {
+  if (text.trim() === '') return 'is empty'
+  if (ENCRYPTED.test(text)) return 'is encrypted with a passphrase'
+  const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1]?.toLowerCase()
+  if (label === undefined) return 'is not PEM'
+  return `holds ${/^(?:[aeiox]|rsa)/.test(label) ? 'an' : 'a'} ${label}, as far as its first line says`
+}
+
+function badPem(fault: string, hint: string, cause: unknown): AppError {
+  return new AppError('BAD_PEM', fault, { hint, exitCode: EXIT.usage, cause })
+}
