@@ -112,7 +112,10 @@ function ensureSystemPackages() {
       `system packages are missing and this user may not install them. Run: ${byHand}`,
     )
   }
-  say(`installing system packages: ${found.packages.join(' ')}`)
+  // Before anything is done: whoever does not want it has the command, and the time to stop it.
+  const commands = [found.refresh, found.install.concat(found.packages)].filter(Boolean)
+  say('a C++ compiler, make, python3 or the headers of libpcap and zlib are missing; running now:')
+  for (const args of commands) say(`  ${[...sudo, found.manager, ...args].join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const asRoot = (args) => run([...sudo, ...args][0], [...sudo, ...args].slice(1), { env })
   if (found.refresh !== undefined) asRoot([found.manager, ...found.refresh])
