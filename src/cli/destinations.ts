@@ -23,6 +23,7 @@ interface Shown {
   readonly delivered: number
   readonly pending: number
   readonly deadLetters: number
+  readonly rejected: number
   readonly deletedUndelivered: number
   readonly lastSuccessAt: string | null
   readonly lastFailure: {
@@ -94,6 +95,10 @@ function standing(one: Shown): string[] {
     const next = one.nextAttemptAt === null ? '' : `; next attempt at ${one.nextAttemptAt}`
     lines.push(`${one.id}: ${failureText(one.lastFailure)}${next}`)
   }
+  if (one.rejected > 0)
+    lines.push(
+      `${one.id}: the receiver rejected ${plural(one.rejected, 'session')}, and does not say which`,
+    )
   if (one.deletedUndelivered > 0)
     lines.push(
       `${one.id}: the retention deleted ${plural(one.deletedUndelivered, 'session')} undelivered`,
@@ -144,7 +149,8 @@ const add = defineCommand({
   summary: 'Add a destination. It gets the sessions stored from now on.',
   options: SERVER_OPTIONS,
   details: `FILE is JSON or YAML with kind, name, settings and secrets, or - for standard input; prints the id.
-docs/destinations.md has an example of each kind. Needs an admin key, and is in the audit trail.
+kind is one of webhook, elasticsearch, otlp, splunk, syslog, s3; docs/destinations.md has an example of each.
+Needs an admin key, and is in the audit trail.
   tunmeter destinations add siem.yaml`,
   run: async ([file], options, context) => {
     const settings = await readSettings(file, context)
@@ -321,7 +327,7 @@ Ends with 1 when some are left.
 
 export const destinationsCommand: CommandGroup = {
   name: 'destinations',
-  summary: 'Send stored sessions on to webhooks, syslog or S3, and show the state of delivery.',
+  summary: 'Send stored sessions on to webhooks, Elasticsearch, OTLP, Splunk, syslog or S3, and show the state of delivery.',
   subcommands: [
     ...[list, add, change, test],
     verb('pause', 'Send nothing to a destination until it is resumed.', 'paused'),

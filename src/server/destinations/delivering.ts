@@ -91,26 +91,26 @@ class Delivering {
     if (outcome.kind !== 'refused') return outcome
     if (to - from === 1) return this.#set(rows[from]!, outcome)
     const { at } = outcome
-    if (at !== undefined && at >= 0 && at < to - from) return this.#around(id, outcome, from, to)
+    if (at !== undefined && at >= 0 && at < to - from) return this.#around(id, from + at, from, to)
     const middle = (from + to) >> 1
     const first = await this.send(`${id}.0`, from, middle)
     return first.kind === 'delivered' ? this.send(`${id}.1`, middle, to) : first
   }
 
-  /** The receiver says which event is to blame: it is quarantined, and the others are sent. */
-  async #around(
-    id: string,
-    refused: Settled & { kind: 'refused' },
-    from: number,
-    to: number,
-  ): Promise<Settled> {
-    const at = from + refused.at!
-    let outcome = at === from ? null : await this.send(`${id}.0`, from, at)
-    if (outcome !== null && outcome.kind !== 'delivered') return outcome
-    outcome = await this.#set(this.#batch.rows[at]!, refused)
-    return outcome.kind !== 'delivered' || at + 1 === to
-      ? outcome
-      : this.send(`${id}.1`, at + 1, to)
+  /** The receiver says which event is to blame. It goes alone, since the number may mean another one. */
+  async #around(id: string, at: number, from: number, to: number): Promise<Settled> {
+    const parts = [
+      [from, at],
+      [at, at + 1],
+      [at + 1, to],
+    ] as const
+    let outcome: Settled = { kind: 'delivered', status: null }
+    for (const [i, [first, end]] of parts.entries()) {
+      if (first === end) continue
+      outcome = await this.send(`${id}.${i}`, first, end)
+      if (outcome.kind !== 'delivered') break
+    }
+    return outcome
   }
 
   /** The receiver has taken the others. */

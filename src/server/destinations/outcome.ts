@@ -15,6 +15,8 @@ export type Outcome =
       readonly status: number | null
       /** Not accepted, and not to be sent again; which ones is not known. */
       readonly rejected?: { readonly events: number; readonly text: string }
+      /** The receiver is near its limits: the next attempt waits so long. */
+      readonly afterMs?: number
     }
   /** The same again, later. */
   | {

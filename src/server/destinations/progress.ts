@@ -110,9 +110,10 @@ export function after(
 ): Partial<DestinationState> {
   const at = new Date(nowMs).toISOString()
   if (outcome.kind === 'delivered') {
-    const { status, rejected } = outcome
+    const { status, rejected, afterMs } = outcome
+    const nextAttemptMs = afterMs === undefined ? 0 : nowMs + afterMs
     const lastFailure = rejected && { lastFailure: { at, status, text: rejected.text } }
-    return { failures: 0, blocked: false, nextAttemptMs: 0, lastSuccessAt: at, ...lastFailure }
+    return { failures: 0, blocked: false, nextAttemptMs, lastSuccessAt: at, ...lastFailure }
   }
   const { kind, status, text } = outcome
   const jitterMs = backoffMs(failures)

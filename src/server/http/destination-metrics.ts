@@ -28,6 +28,12 @@ const METRICS: readonly Metric[] = [
     value: ({ state }) => state.deadLettered,
   },
   {
+    name: 'tunmeter_destination_rejected_total',
+    type: 'counter',
+    help: 'Sessions of which the receiver says only how many it rejected.',
+    value: ({ state }) => state.rejected ?? 0,
+  },
+  {
     name: 'tunmeter_destination_deleted_undelivered_total',
     type: 'counter',
     help: 'Sessions that the retention deleted before they were delivered, at most.',

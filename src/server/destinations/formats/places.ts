@@ -88,9 +88,10 @@ const PLACES: Readonly<Record<string, Places>> = {
     ocsf: ['metadata.uid', 'connection_info.uid'],
     cim: ['session_id'],
   },
-  orgId: { ecs: ['organization.id'], ocsf: ['metadata.tenant_uid'], ...under('org.id', 'otlp') },
-  siteId: under('site.id'),
-  meterId: { ecs: ['observer.name'], ...under('meter.id', 'otlp') },
+  // OTLP has it, the site and the meter in the resource.
+  orgId: { ecs: ['organization.id'], ocsf: ['metadata.tenant_uid'], otlp: [] },
+  siteId: { ...under('site.id'), otlp: [] },
+  meterId: { ecs: ['observer.name'], otlp: [] },
   startTime: { ecs: ['event.start'], ocsf: [['start_time', (r) => ms(r.startTimeUs)]] },
   endTime: { ecs: ['event.end'], ocsf: [['end_time', (r) => ms(r.endTimeUs)]] },
   clientName: under('client.name'),
@@ -122,10 +123,9 @@ function both(ecs: [string], ocsf: [string], cim: [string], read: Read): Places 
   return { ecs: [[ecs[0], read]], ocsf: [[ocsf[0], read]], cim: [[cim[0], read]] }
 }
 
-/** Under `tunmeter.`, in ECS as in OTLP, or in one of them. */
-function under(path: string, ...formats: readonly ('ecs' | 'otlp')[]): Places {
-  const names = formats.length === 0 ? (['ecs', 'otlp'] as const) : formats
-  return Object.fromEntries(names.map((name) => [name, [`tunmeter.${path}`]]))
+/** In ECS as in OTLP. */
+function under(path: string): Places {
+  return { ecs: [`tunmeter.${path}`], otlp: [`tunmeter.${path}`] }
 }
 
 function snake(name: string): string {

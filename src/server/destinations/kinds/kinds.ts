@@ -4,12 +4,14 @@ import { FORMATS } from '../formats/formats.js'
 import type { Kind } from '../kind.js'
 import type { DestinationRecord } from '../records.js'
 import { elasticsearch } from './elasticsearch.js'
+import { otlp } from './otlp.js'
 import { s3 } from './s3.js'
+import { splunk } from './splunk.js'
 import { syslog } from './syslog.js'
 import { webhook } from './webhook.js'
 
 export const KINDS: Readonly<Record<string, Kind>> = {
-  ...{ webhook, syslog, s3, elasticsearch },
+  ...{ webhook, syslog, s3, elasticsearch, otlp, splunk },
 }
 export const KIND_NAMES = Object.keys(KINDS) as [string, ...string[]]
 

@@ -104,6 +104,10 @@ const shownSchema = z.object({
   pending: z.int().meta({ description: 'Sessions that wait.' }),
   oldestPendingEndedAt: time.meta({ description: 'When the one of them ended that ended first.' }),
   deadLetters: z.int(),
+  rejected: z.int().meta({
+    description:
+      'Sessions that were taken with others and not accepted: the receiver says how many (otlp).',
+  }),
   deletedUndelivered: z.int().meta({
     description: 'Sessions that the retention deleted before they were delivered; at most so many.',
   }),
@@ -160,6 +164,7 @@ async function shown(
     secrets: Object.fromEntries(secrets),
     state: stateOf(courier),
     ...{ delivered, deletedUndelivered, lastSuccessAt, lastFailure },
+    rejected: state.rejected ?? 0,
     pending: waiting.sessions,
     oldestPendingEndedAt: waiting.oldestEndUs === null ? null : iso(waiting.oldestEndUs),
     deadLetters: context.destinations.records.countDeadLetters(id),

@@ -1,0 +1,158 @@
+/**
+ * `otlp`: log records by OTLP/HTTP, as protobuf or JSON: one resource for each meter, one record for each session.
+ *
+ * A receiver that takes a request in part says how many records it rejects, and not which; nothing of it is sent again, as
+ * the protocol wants it. They are counted (`rejected`), and the answer's words are the last failure.
+ */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { z } from 'zod'
+import { type KeyValue, keyValue, type LogRecord, otlpWriter } from '../formats/otlp.js'
+import { HttpSender } from '../http-send.js'
+import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
+import { type Outcome, outcomeOf, shown, type WholeAnswer } from '../outcome.js'
+import {
+  authorizationSecret,
+  caSchema,
+  headerSecret,
+  headersSchema,
+  secretHeaders,
+  urlSchema,
+} from '../settings.js'
+import {
+  exportRequest,
+  type PartialSuccess,
+  partialSuccessOf,
+  type ResourceLogs,
+} from './otlp-protobuf.js'
+
+const pack = promisify(gzip)
+const PATH = '/v1/logs'
+
+const settings = z.strictObject({
+  url: urlSchema('https', 'http').meta({
+    description: `Base address; ${PATH} is added where it is not there: https://otel.example.org:4318`,
+  }),
+  encoding: z.enum(['protobuf', 'json']).default('protobuf'),
+  gzip: z.boolean().default(true),
+  headers: headersSchema,
+  ca: caSchema,
+})
+type Settings = z.output<typeof settings>
+
+export const otlp: Kind = {
+  name: 'otlp',
+  settings,
+  secrets: { authorization: authorizationSecret, header: headerSecret },
+  target: ({ url }) => new URL(url as string).origin,
+  isEncrypted: ({ url }) => (url as string).startsWith('https:'),
+  writer: otlpWriter,
+  open: (given) => new Otlp(given),
+}
+
+class Otlp implements Receiver {
+  readonly #settings: Settings
+  readonly #secrets: Record<string, string>
+  readonly #sender: HttpSender
+  readonly #url: URL
+  readonly #version: string
+  readonly #has: (column: string) => boolean
+
+  constructor({ settings: given, secrets, guard, version, columns }: Opening) {
+    this.#settings = given as Settings
+    this.#secrets = secretHeaders(secrets)
+    this.#sender = new HttpSender(guard, this.#settings.ca)
+    this.#version = version
+    this.#has = (column) => columns === null || columns.includes(column)
+    this.#url = new URL(this.#settings.url)
+    const path = this.#url.pathname.replace(/\/+$/, '')
+    this.#url.pathname = path.endsWith(PATH) ? path : `${path}${PATH}`
+  }
+
+  async deliver(delivery: Delivery): Promise<Outcome> {
+    const { encoding, gzip: packs, headers } = this.#settings
+    const isJson = encoding === 'json'
+    const resources = this.#resources(delivery)
+    const plain = isJson ? jsonRequest(resources) : exportRequest(resources)
+    const request = {
+      method: 'POST',
+      url: this.#url,
+      headers: {
+        ...headers,
+        'content-type': isJson ? 'application/json' : 'application/x-protobuf',
+        'user-agent': `tunmeter/${this.#version}`,
+        ...(packs && { 'content-encoding': 'gzip' }),
+        ...this.#secrets,
+      },
+      body: packs ? await pack(plain) : plain,
+    } as const
+    const { length } = delivery.events
+    return this.#sender.send(request, delivery.signal, (answer) =>
+      outcomeOfExport(answer, isJson, length),
+    )
+  }
+
+  #resources({ orgId, sinceMs, events, rows }: Delivery): ResourceLogs[] {
+    const byMeter = new Map<string, { attributes: KeyValue[]; records: LogRecord[] }>()
+    for (const [i, { siteId, meterId }] of rows.entries()) {
+      const key = `${siteId} ${meterId}`
+      let one = byMeter.get(key)
+      if (one === undefined) {
+        const attributes = [
+          keyValue('service.name', 'tunmeter'),
+          ...(this.#has('meterId') ? [keyValue('host.name', meterId)] : []),
+          ...(this.#has('orgId') ? [keyValue('tunmeter.org.id', orgId)] : []),
+          ...(this.#has('siteId') ? [keyValue('tunmeter.site.id', siteId)] : []),
+        ]
+        one = { attributes, records: [] }
+        byMeter.set(key, one)
+      }
+      const record = JSON.parse(events[i]!) as LogRecord
+      one.records.push({ ...record, observedTimeUnixNano: `${sinceMs}000000` })
+    }
+    const scope = { name: 'tunmeter', version: this.#version }
+    return [...byMeter.values()].map(({ attributes, records }) => ({
+      ...{ resource: { attributes }, scope, records },
+    }))
+  }
+
+  close(): Promise<void> {
+    return this.#sender.close()
+  }
+}
+
+function jsonRequest(resources: readonly ResourceLogs[]): Buffer {
+  const resourceLogs = resources.map(({ resource, scope, records: logRecords }) => ({
+    resource,
+    scopeLogs: [{ scope, logRecords }],
+  }))
+  return Buffer.from(JSON.stringify({ resourceLogs }))
+}
+
+const jsonAnswer = z.object({
+  partialSuccess: z
+    .object({
+      rejectedLogRecords: z.coerce.number().int().min(0).default(0),
+      errorMessage: z.string().default(''),
+    })
+    .optional(),
+})
+
+/** An answer that cannot be read says nothing of a part. */
+function partOf({ text, bytes }: WholeAnswer, isJson: boolean): PartialSuccess | undefined {
+  try {
+    return isJson ? jsonAnswer.parse(JSON.parse(text)).partialSuccess : partialSuccessOf(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function outcomeOfExport(answer: WholeAnswer, isJson: boolean, sent: number): Outcome {
+  const outcome = outcomeOf(answer, Date.now())
+  if (outcome.kind !== 'delivered') return outcome
+  const part = partOf(answer, isJson)
+  const events = Math.min(part?.rejectedLogRecords ?? 0, sent)
+  if (events === 0) return outcome
+  const text = shown(`${events} of ${sent} records were rejected: ${part!.errorMessage}`)
+  return { ...outcome, rejected: { events, text } }
+}
