@@ -64,7 +64,7 @@ const LIVES: Readonly<Record<Exclude<HoleCause, 'deletedByRetention'>, Live>> = 
     await send(site, 1, { at: iso(7) })
     await send(site, 2, { startedAt: iso(6) })
   },
-  silent: (site) => send(site, 1, { at: iso(2), spool: { batches: 9, bytes: 1, setAside: 0 } }),
+  silent: (site) => send(site, 1, { at: iso(2), spool: { batches: 9, bytes: 1, quarantined: 0 } }),
   interfaceGone: lost('interfaceGone'),
   packetsDropped: (site) => send(site, 1, { packetsDropped: 7 }),
   batchesLost: async (site) => {
