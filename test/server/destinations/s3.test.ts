@@ -1,8 +1,15 @@
 /** Objects, their names and their signature. */
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { AwsV4Signer } from 'aws4fetch'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { testRow } from '../../../src/server/destinations/events.js'
+import { nativeWriter } from '../../../src/server/destinations/formats/native.js'
 import { s3 } from '../../../src/server/destinations/kinds/s3.js'
+import { LOG_FIELDS } from '../../../src/server/query/api-row.js'
 import { type Received, Receiver } from '../../support/receiver.js'
 
 const KEYS = {
@@ -16,7 +23,13 @@ beforeEach(async () => {
 })
 afterEach(() => receiver.close())
 
-async function send(settings: object = {}) {
+const EVENTS = ['{"a":1}', '{"a":2}']
+
+async function send(
+  settings: object = {},
+  given: readonly string[] = EVENTS,
+  columns: string[] | null = null,
+) {
   const url = `http://127.0.0.1:${receiver.port}/`
   const open = s3.open({
     settings: s3.settings.parse({
@@ -25,11 +38,11 @@ async function send(settings: object = {}) {
     }),
     secrets: { secretAccessKey: KEYS.secretAccessKey },
     guard: { allowPlain: true, allowPrivate: true },
-    columns: null,
+    columns,
     version: '1.0.0',
   })
   const sinceMs = Date.UTC(2026, 10, 28, 23, 59, 59)
-  const delivery = { id: 'd1.3-9.2', orgId: 'acme', sinceMs, events: ['{"a":1}', '{"a":2}'] }
+  const delivery = { id: 'd1.3-9.2', orgId: 'acme', sinceMs, events: given }
   const signal = new AbortController().signal
   return open.deliver({ ...delivery, rows: [], signal }).finally(() => open.close())
 }
@@ -45,6 +58,22 @@ async function signedAgain({ method, path, headers }: Received): Promise<string 
   const more = { method, url, service: 's3', region: 'us-east-1', datetime }
   const signer = new AwsV4Signer({ ...KEYS, ...more, headers: Object.fromEntries(given) })
   return (await signer.sign()).headers.get('authorization')
+}
+
+const fieldAt = (column: string) => LOG_FIELDS.findIndex(({ name }) => name === column)
+
+async function parquetRows(body: Buffer) {
+  const directory = mkdtempSync(join(tmpdir(), 'tunmeter-parquet-test-'))
+  const file = join(directory, 'x.parquet')
+  writeFileSync(file, body)
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  const reader = await connection.runAndReadAll(`SELECT * FROM '${file}'`)
+  const found = { names: reader.columnNames(), rows: reader.getRowObjectsJson() }
+  connection.closeSync()
+  instance.closeSync()
+  rmSync(directory, { recursive: true })
+  return found
 }
 
 test('the known answer of the AWS documentation (PUT of an object, Signature Version 4)', async () => {
@@ -87,6 +116,43 @@ test('the same bounds are the same object: name, bytes and checksum', async () =
   )
 })
 
+test('Parquet has the columns and types of an export, in the order of the events', async () => {
+  const row = { ...testRow('acme', 1_795_860_000_123_456), userName: 'O\'Neil "ü"', siteId: 7 }
+  const rows = [row, { ...row, siteId: 8, startTimeUs: row.startTimeUs - 1_500_000 }]
+  const events = rows.map((one) => nativeWriter(null)(one))
+  expect(await send({ file: 'parquet' }, events)).toEqual({ kind: 'delivered', status: 200 })
+  const columns = ['destAddr', 'siteId']
+  const few = rows.map((one) => nativeWriter(columns)(one))
+  await send({ file: 'parquet' }, few, columns)
+  const [all, some] = receiver.requests as [Received, Received]
+  expect(all.path).toMatch(/acme-d1\.3-9\.2\.parquet$/)
+  expect(all.headers).not.toHaveProperty('content-encoding')
+  expect(all.headers.authorization).toBe(await signedAgain(all))
+  const read = await parquetRows(all.body)
+  expect(read.names).toEqual(LOG_FIELDS.map(({ name }) => name))
+  expect(read.rows).toMatchObject([
+    { siteId: '7', duration: 0, userName: row.userName, midstream: false, clientId: null },
+    { siteId: '8', duration: 1.5, startTime: expect.stringMatching(/:58\.623456\+00$/) },
+  ])
+  expect(await parquetRows(some.body)).toEqual({
+    names: columns.toSorted((a, b) => fieldAt(a) - fieldAt(b)),
+    rows: few.map((text) => ({ ...JSON.parse(text), siteId: String(JSON.parse(text).siteId) })),
+  })
+})
+
+test('a manifest follows the object, with its digest', async () => {
+  await send({ manifest: true })
+  const [object, manifest] = receiver.requests as [Received, Received]
+  expect(manifest.path).toBe(`${object.path}.manifest.json`)
+  expect(JSON.parse(manifest.text)).toEqual({
+    object: 'acme-d1.3-9.2.ndjson.gz',
+    ...{ format: 'ndjson', sessions: 2, bytes: object.body.length },
+    sha256: createHash('sha256').update(object.body).digest('hex'),
+  })
+  receiver.reply = ({ path }) => ({ status: path.endsWith('.json') ? 503 : 200 })
+  expect(await send({ manifest: true })).toMatchObject({ kind: 'later', status: 503 })
+})
+
 test.each([
   [400, 'blocked'],
   [403, 'blocked'],
@@ -107,6 +173,8 @@ test.each([
   { prefix: 'a/../b/' },
   { region: 'a b' },
   { accessKeyId: '' },
+  { file: 'parquet', events: 'ecs' },
+  { file: 'orc' },
 ])('%j is refused', (change) => {
   const whole = { url: 'https://s3.example.org', bucket: 'logs', accessKeyId: 'k', ...change }
   expect(s3.settings.safeParse(whole).success).toBe(false)

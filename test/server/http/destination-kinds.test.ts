@@ -83,7 +83,9 @@ test('a server that is killed again and again delivers at least once, to Elastic
   for (const kind of KINDS) receivers[kind]!.reply = answers[kind]!
   for (const { id } of await list()) await server.request('POST', `${PATH}/${id}/resume`, admin)
   const all = ROUNDS * EACH
-  await until(async () => (await list()).every((one: { delivered: number }) => one.delivered === all))
+  await until(async () =>
+    (await list()).every((one: { delivered: number }) => one.delivered === all),
+  )
   for (const one of await list())
     expect(one).toMatchObject({ pending: 0, deadLetters: 0, rejected: 0, state: 'ok' })
   expect(elastic.documents.size).toBe(all)

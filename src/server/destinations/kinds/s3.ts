@@ -1,8 +1,9 @@
 /**
- * `s3`: objects of gzip'd NDJSON, by PUT with Signature Version 4 (aws4fetch), path-style, so that every store that speaks S3
+ * `s3`: objects of gzip'd NDJSON or Parquet, by PUT with Signature Version 4 (aws4fetch), path-style, so that every store that speaks S3
  * takes it.
  *
- *   {prefix}session/dt={day}/{org}-{id}.ndjson.gz
+ *   {prefix}session/dt={day}/{org}-{id}.ndjson.gz (or .parquet)
+ *   the same name and .manifest.json, by option: how much is in it, and its digest. It is written last.
  *
  * The day is that on which the batch was due, the id that of its bounds; both are durable before the first attempt. So a
  * repetition writes the same object again, and each session is in one object for each time that it ended or was corrected.
@@ -13,12 +14,16 @@ import { gzip } from 'node:zlib'
 import { AwsV4Signer } from 'aws4fetch'
 import { z } from 'zod'
 import { eventsSchema } from '../formats/formats.js'
+import { parquetOf } from '../formats/parquet.js'
 import { HttpSender } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import type { Outcome } from '../outcome.js'
 import { caSchema, urlSchema } from '../settings.js'
 
 const pack = promisify(gzip)
+const NDJSON = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' }
+const PARQUET = { 'content-type': 'application/vnd.apache.parquet' }
+const JSON_TEXT = { 'content-type': 'application/json' }
 
 const settings = z.strictObject({
   url: urlSchema('https', 'http').meta({
@@ -41,12 +46,22 @@ const settings = z.strictObject({
   accessKeyId: z.string().regex(/^[\x21-\x7e]{1,128}$/, 'expected an access key id'),
   ca: caSchema,
   events: eventsSchema,
+  file: z.enum(['ndjson', 'parquet']).default('ndjson').meta({
+    description: 'ndjson: gzip’d; parquet: of native events, columns as those of an export.',
+  }),
+  manifest: z.boolean().default(false).meta({
+    description: 'Write NAME.manifest.json after each object: sessions, bytes, SHA-256.',
+  }),
+})
+const checked = settings.refine(({ file, events }) => file === 'ndjson' || events === 'native', {
+  path: ['events'],
+  message: 'expected native, since file is parquet',
 })
 type Settings = z.output<typeof settings>
 
 export const s3: Kind = {
   name: 's3',
-  settings,
+  settings: checked,
   secrets: {
     secretAccessKey: {
       schema: z.string().regex(/^[\x21-\x7e]{1,256}$/, 'expected a secret access key'),
@@ -63,33 +78,55 @@ class S3 implements Receiver {
   readonly #settings: Settings
   readonly #secretAccessKey: string
   readonly #sender: HttpSender
+  readonly #columns: Opening['columns']
 
-  constructor({ settings: given, secrets, guard }: Opening) {
+  constructor({ settings: given, secrets, guard, columns }: Opening) {
     this.#settings = given as Settings
+    this.#columns = columns
     this.#secretAccessKey = secrets.secretAccessKey!
     this.#sender = new HttpSender(guard, this.#settings.ca)
   }
 
   async deliver({ id, orgId, sinceMs, events, signal }: Delivery): Promise<Outcome> {
-    const { url: endpoint, bucket, prefix } = this.#settings
+    const { prefix, file, manifest } = this.#settings
     const day = new Date(sinceMs).toISOString().slice(0, 10)
-    const key = `${prefix}session/dt=${day}/${orgId}-${id}.ndjson.gz`
+    const isParquet = file === 'parquet'
+    const name = `${orgId}-${id}.${isParquet ? 'parquet' : 'ndjson.gz'}`
+    const key = `${prefix}session/dt=${day}/${name}`
+    const body = isParquet
+      ? await parquetOf(events, this.#columns)
+      : await pack(`${events.join('\n')}\n`)
+    const outcome = await this.#put(key, body, isParquet ? PARQUET : NDJSON, signal)
+    if (outcome.kind !== 'delivered' || !manifest) return outcome
+    const facts = {
+      ...{ object: name, format: file, sessions: events.length, bytes: body.length },
+      sha256: createHash('sha256').update(body).digest('hex'),
+    }
+    const text = Buffer.from(`${JSON.stringify(facts)}\n`)
+    return this.#put(`${key}.manifest.json`, text, JSON_TEXT, signal)
+  }
+
+  async #put(
+    key: string,
+    body: Buffer,
+    type: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { url: endpoint, bucket } = this.#settings
     const url = `${endpoint.replace(/\/+$/, '')}/${bucket}/${key}`
-    const body = await pack(`${events.join('\n')}\n`)
-    const outcome = await this.#sender.send(await this.#signed(url, body), signal)
+    const outcome = await this.#sender.send(await this.#signed(url, body, type), signal)
     // It is the object that is not taken, whatever is in it.
     return outcome.kind === 'refused' ? { ...outcome, kind: 'blocked' } : outcome
   }
 
-  async #signed(url: string, body: Buffer) {
+  async #signed(url: string, body: Buffer, type: Readonly<Record<string, string>>) {
     const { region, accessKeyId } = this.#settings
     const digest = createHash('sha256').update(body)
     const signer = new AwsV4Signer({
       ...{ method: 'PUT', url, service: 's3', region, accessKeyId },
       secretAccessKey: this.#secretAccessKey,
       headers: {
-        'content-type': 'application/x-ndjson',
-        'content-encoding': 'gzip',
+        ...type,
         'x-amz-content-sha256': digest.copy().digest('hex'),
         'x-amz-checksum-sha256': digest.digest('base64'),
       },
