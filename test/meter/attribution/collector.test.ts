@@ -1,8 +1,12 @@
 /** docs/decisions/collect-less.md: what the catalog says of a session is decided before anything is written. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/base/byte-writer.js'
 import { Attributor } from '../../../src/meter/attribution/attributor.js'
 import { Collector } from '../../../src/meter/attribution/collector.js'
+import { Batcher } from '../../../src/meter/spool/batcher.js'
 import { writeSession } from '../../../src/meter/spool/session-json.js'
 import { checkSession } from '../../../src/server/ingest/check.js'
 import { catalogSchema } from '../../../src/session/catalog.js'
@@ -10,6 +14,7 @@ import { isHourlySum } from '../../../src/session/log-rule.js'
 import { type FlowRecord, isOpen, type Session } from '../../../src/session/session.js'
 import { randomOf } from '../../support/office.js'
 import { aFlowRecord } from '../../support/sessions.js'
+import { aSpool, REPORT } from '../../support/spools.js'
 
 const PREFIX = '01ARYZ6S410000000Z'
 const ANNA = `${'A'.repeat(42)}A=`
@@ -216,6 +221,55 @@ test('nothing of the addresses of a session that is not kept in full is in what 
   for (const secret of ['10.8.0.', '192.168.7.', '172.20.', '45678', ANNA, '198.51.100.'])
     expect(text).not.toContain(secret)
   expect(text).toContain('"connectionCount":1')
+})
+
+/** All bytes of the files, and what is packed in them. */
+function bytesIn(directory: string): Buffer {
+  const files = readdirSync(directory).map((name) => readFileSync(join(directory, name)))
+  return Buffer.concat([...files, ...files.flatMap(packedIn)])
+}
+
+const GZIP = Buffer.from([0x1f, 0x8b, 8])
+const GZIP_HEADER_BYTES = 10
+
+function packedIn(file: Buffer): Buffer[] {
+  const bodies: Buffer[] = []
+  for (let at = file.indexOf(GZIP); at !== -1; at = file.indexOf(GZIP, at + 1)) {
+    try {
+      bodies.push(inflateRawSync(file.subarray(at + GZIP_HEADER_BYTES)))
+    } catch {
+      // Bytes that only look like the beginning of a body.
+    }
+  }
+  return bodies
+}
+
+test('nor in the bytes of a spool’s files, packed or not', async () => {
+  const { spool, directory } = await aSpool()
+  const batcher = new Batcher({ spool, report: () => REPORT, ageMs: null })
+  const fields = { address: 'drop', port: 'drop', endpoint: 'drop', publicKey: 'drop' }
+  const guest = { clientId: 4, name: 'guest', addresses: ['10.8.0.5'], fields }
+  const way = new Way(catalogSchema.parse({ ...entries, clients: [...entries.clients, guest] }))
+  for (const endReason of ['activeTimeout', 'endOfFlowDetected'] as const) {
+    for (const [source, dest] of [
+      ['10.8.0.4', '192.168.7.10'],
+      ['10.8.0.3', '192.168.7.10'],
+      ['10.8.0.2', '192.168.7.11'],
+      ['10.8.0.2', '172.20.0.1'],
+      ['10.8.0.5', '192.168.7.10'],
+    ] as const)
+      way.take(flow(source, dest, { endReason, sourcePort: 45_678 }))
+  }
+  way.take(flow('10.8.0.2', '192.168.7.10', { sourcePort: 41_234 }))
+  way.collector.flush()
+  for (const session of way.emitted) batcher.add(session)
+  await batcher.flush()
+  const found = bytesIn(directory)
+  const isThere = (text: string) => found.includes(text)
+  // What is kept is found: the search is one.
+  for (const kept of ['"10.8.0.2"', '192.168.7.10', '41234', ANNA]) expect(kept).toSatisfy(isThere)
+  for (const secret of ['10.8.0.3', '10.8.0.4', '10.8.0.5', '192.168.7.11', '172.20.0.1', '45678'])
+    expect(secret).not.toSatisfy(isThere)
 })
 
 describe('field rules', () => {
