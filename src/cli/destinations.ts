@@ -327,7 +327,8 @@ Ends with 1 when some are left.
 
 export const destinationsCommand: CommandGroup = {
   name: 'destinations',
-  summary: 'Send stored sessions on to webhooks, Elasticsearch, OTLP, Splunk, syslog or S3, and show the state of delivery.',
+  summary:
+    'Send stored sessions on to webhooks, Elasticsearch, OTLP, Splunk, syslog or S3, and show the state of delivery.',
   subcommands: [
     ...[list, add, change, test],
     verb('pause', 'Send nothing to a destination until it is resumed.', 'paused'),

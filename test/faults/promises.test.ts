@@ -62,6 +62,8 @@ test('there are promises, and each is backed', () => {
   for (const [promise, text = ''] of promises) {
     const { scenarios, tests } = backing(text)
     expect(scenarios.length + tests.length, promise).toBeGreaterThan(0)
+    // Of a whole file nobody knows which test it is.
+    expect(tests.filter(({ name }) => name === '')).toEqual([])
   }
 })
 
