@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { Lab, NO_CHROMIUM } from '../support/browser.js'
+import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -16,11 +16,12 @@ const SIZES = {
 } as const
 
 /** What must be on the page before it is looked at. */
-const PAGES: Readonly<Record<string, { path: string; ready: string }>> = {
+const PAGES: Record<string, { readonly path: string; readonly ready: string }> = {
   log: { path: '/', ready: '[data-session]' },
   'log, nothing found': { path: '/?q=nothing-has-this-name', ready: '.state' },
   overview: { path: '/overview', ready: '.chart canvas' },
   usage: { path: '/usage', ready: '.plain-table' },
+  destinations: { path: '/destinations', ready: '.plain-table' },
   audit: { path: '/audit', ready: '.plain-table' },
   client: { path: '/client/1', ready: '.entity .lead' },
   sites: { path: '/sites', ready: '.facts' },
@@ -33,13 +34,24 @@ const SETTLED = `document.querySelector('.stale, [aria-busy=true]') === null &&
 describe.skipIf(NO_CHROMIUM)('accessibility', () => {
   let lab: Lab
   beforeAll(async () => {
-    lab = await Lab.start(officeCatalog())
+    lab = await Lab.start(officeCatalog(), ['--allow-private-destinations'])
     // Few: what axe takes grows with the rows, what it finds does not.
     const now = Date.now()
     await lab.ingest(
       officeSessions({ count: 40, fromMs: now - 20 * 3600e3, toMs: now, seed: 6, open: 3 }),
     )
     await lab.ingest([], { skip: 2, report: { packetsDropped: 12 } })
+    const { id } = await lab.api('POST', `/org/${ORG}/destinations`, {
+      // Nobody listens there: it waits, and says why.
+      ...{ kind: 'webhook', name: 'siem', settings: { url: 'https://127.0.0.1:1/' } },
+      secrets: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' },
+    })
+    const time = { timeStart: new Date(now - 20 * 3600e3).toISOString() }
+    await lab.api('POST', `/org/${ORG}/destinations/${id}/backfill`, {
+      ...time,
+      timeEnd: new Date(now).toISOString(),
+    })
+    PAGES.destination = { path: `/destination/${id}`, ready: '.backfill' }
   })
   afterEach(() => lab.closePages())
   afterAll(() => lab?.stop())
@@ -107,6 +119,11 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
         await page.getByRole('button', { name: 'New key' }).click()
         await page.getByRole('dialog').waitFor()
         expect(await violations(page, 'dialog'), 'new key').toEqual([])
+        await page.goto(`${lab.server.url}/destinations`)
+        await page.getByRole('button', { name: 'New destination' }).click()
+        await page.getByRole('dialog').getByLabel('url', { exact: true }).waitFor()
+        await page.getByText('What is sent, and how much at once').click()
+        expect(await violations(page, 'dialog'), 'new destination').toEqual([])
       })
     }
 

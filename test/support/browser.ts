@@ -69,8 +69,9 @@ export class Lab {
     this.readKey = readKey
   }
 
-  static async start(catalog?: Partial<Catalog>): Promise<Lab> {
-    const [server, browser] = await Promise.all([TestServer.start(), openChromium()])
+  /** @param args of `tunmeter serve` */
+  static async start(catalog?: Partial<Catalog>, args: readonly string[] = []): Promise<Lab> {
+    const [server, browser] = await Promise.all([TestServer.start(...args), openChromium()])
     const admin = await server.key({ scope: 'admin', org: ORG, name: 'Ada', retentionDays: -1 })
     const read = await server.key({ scope: 'read', org: ORG, name: 'Grace' })
     const lab = new Lab(server, browser, admin, read)

@@ -1,7 +1,7 @@
 /** The pages by their paths. */
 import type { ComponentType } from 'preact'
 import { lazyPage } from '../parts/lazy.js'
-import { entityOf } from '../state/entity.js'
+import { destinationOf, entityOf } from '../state/entity.js'
 import { LogsPage } from './logs/logs-page.js'
 import { NoSuchPage } from './no-such-page.js'
 import { SettingsPage } from './settings/settings-page.js'
@@ -16,6 +16,14 @@ const EntityPage = lazyPage(async () => (await import('./entity/entity-page.js')
 
 const AuditPage = lazyPage(async () => (await import('./audit/audit-page.js')).AuditPage)
 
+const DestinationsPage = lazyPage(
+  async () => (await import('./destinations/destinations-page.js')).DestinationsPage,
+)
+
+const DestinationPage = lazyPage(
+  async () => (await import('./destinations/destination-page.js')).DestinationPage,
+)
+
 export interface Page {
   readonly path: string
   readonly title: string
@@ -27,12 +35,15 @@ export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/overview', title: 'Overview', Page: OverviewPage },
   { path: '/usage', title: 'Usage', Page: UsagePage },
   { path: '/sites', title: 'Sites', Page: SitesPage },
+  { path: '/destinations', title: 'Destinations', Page: DestinationsPage },
   { path: '/audit', title: 'Audit', Page: AuditPage },
   { path: '/settings', title: 'Settings', Page: SettingsPage },
 ]
 
 /** One page for all of them: it goes from one to the other without being made anew. */
 const ENTITY: Page = { path: 'entity', title: 'Details', Page: EntityPage }
+
+const DESTINATION: Page = { path: 'destination', title: 'Destination', Page: DestinationPage }
 
 const NOWHERE: Page = { path: '', title: 'No such page', Page: NoSuchPage }
 
@@ -41,5 +52,6 @@ const ALIASES: Readonly<Record<string, string>> = { '/logs': '/', '/signin': '/'
 
 export function pageFor(path: string): Page {
   if (entityOf(path) !== null) return ENTITY
+  if (destinationOf(path) !== null) return DESTINATION
   return PAGES.find((page) => page.path === (ALIASES[path] ?? path)) ?? NOWHERE
 }

@@ -33,6 +33,15 @@ export function entityPath({ kind, id }: Entity): string {
   return `/${kind}/${encodeURIComponent(id)}`
 }
 
+/** The id of the destination that has this page; null: it is none's. */
+export function destinationOf(path: string): string | null {
+  return /^\/destination\/([\w-]+)$/.exec(path)?.[1] ?? null
+}
+
+export function destinationHref(id: string): string {
+  return pageHref(`/destination/${id}`)
+}
+
 /** The page, over the time range that is shown. */
 export function entityHref(entity: Entity): string {
   return pageHref(entityPath(entity))

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 /** Addresses that the page itself draws. */
 const PAGES = [
   ...['/', '/logs', '/overview', '/usage', '/sites', '/audit', '/settings', '/signin'],
-  ...['/client/*', '/user/*', '/resource/*', '/site/*'],
+  ...['/client/*', '/user/*', '/resource/*', '/site/*', '/destination/*'],
 ]
 
 const MISSING =

@@ -6,6 +6,7 @@ import { totalOf } from '../../destinations/counts.js'
 import type { Courier } from '../../destinations/courier.js'
 import { targetOf, type Wanted } from '../../destinations/destinations.js'
 import { COLUMN_NAMES } from '../../destinations/events.js'
+import { kindFields, kindSchema } from '../../destinations/kind-fields.js'
 import { KIND_NAMES, KINDS } from '../../destinations/kinds/kinds.js'
 import { ATTEMPT_CLASSES } from '../../destinations/outcome.js'
 import type { Backfill } from '../../destinations/records.js'
@@ -199,6 +200,16 @@ export function destinationRoutes(context: ServerContext): Route[] {
 function settingRoutes(context: ServerContext): Route[] {
   const { destinations, security } = context
   return [
+    route({
+      method: 'GET',
+      path: `${BASE}/kinds`,
+      tag: 'destinations',
+      summary: 'Kinds of destinations, and the settings and secrets that each asks for',
+      scopes: ADMIN,
+      params: orgParams,
+      answer: z.object({ kinds: z.array(kindSchema) }),
+      handle: async () => ({ kinds: kindFields() }),
+    }),
     route({
       method: 'GET',
       path: BASE,

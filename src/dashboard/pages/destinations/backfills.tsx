@@ -1,0 +1,161 @@
+/** What is stored already, sent beside what arrives: each range with how far it is. */
+import { useState } from 'preact/hooks'
+import { ApiError } from '../../api/client.js'
+import {
+  type Backfill,
+  type Destination,
+  startBackfill,
+  stopBackfill,
+} from '../../api/destinations.js'
+import { formatCount, plural } from '../../format/bytes.js'
+import { DAY, formatDateTime, fromInputValue, toInputValue } from '../../format/time.js'
+import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
+
+interface Props {
+  readonly orgId: string
+  readonly destination: Destination
+  readonly reload: () => void
+}
+
+export function Backfills({ orgId, destination, reload }: Props) {
+  const [asking, setAsking] = useState(false)
+  const [fault, setFault] = useState<string | null>(null)
+  const stop = async (id: number) => {
+    try {
+      await stopBackfill(orgId, destination.id, id)
+      setFault(null)
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+    reload()
+  }
+  const newestFirst = [...destination.backfills].reverse()
+  return (
+    <section class="card" aria-labelledby="backfills">
+      <div class="card-head">
+        <h2 id="backfills">Backfills</h2>
+        <span class="space" />
+        <button type="button" class="button" onClick={() => setAsking(true)}>
+          New backfill
+        </button>
+      </div>
+      <div class="card-body backfills">
+        {newestFirst.length === 0 && (
+          <p class="muted">None. One sends sessions that were stored before.</p>
+        )}
+        {newestFirst.map((one) => (
+          <BackfillPart key={one.id} backfill={one} onStop={() => stop(one.id)} />
+        ))}
+        <Fault text={fault} />
+      </div>
+      {asking && (
+        <BackfillDialog
+          onClose={() => setAsking(false)}
+          onStart={async (range) => {
+            await startBackfill(orgId, destination.id, range)
+            reload()
+          }}
+        />
+      )}
+    </section>
+  )
+}
+
+function BackfillPart({ backfill, onStop }: { backfill: Backfill; onStop: () => void }) {
+  const { id, timeStart, timeEnd, progress, endedAt, stopped, delivered, deletedUndelivered } =
+    backfill
+  const percent = Math.floor(100 * progress)
+  const range = `${formatDateTime(Date.parse(timeStart))} to ${formatDateTime(Date.parse(timeEnd))}`
+  return (
+    <div class="backfill">
+      <div class="backfill-line">
+        <span>{range}</span>
+        <span class="figures muted">
+          {endedAt === null ? `${percent} %` : stopped ? `stopped at ${percent} %` : 'done'},{' '}
+          {plural(delivered, 'session')}
+          {deletedUndelivered > 0 && `, ${formatCount(deletedUndelivered)} deleted before`}
+        </span>
+        {endedAt === null && (
+          <button type="button" class="button small" aria-label={`Stop ${range}`} onClick={onStop}>
+            Stop
+          </button>
+        )}
+      </div>
+      <svg
+        class="share"
+        viewBox="0 0 100 1"
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`Backfill ${id}: ${percent} %`}
+      >
+        <rect class="share-ground" width="100" height="1" />
+        <rect class="share-sent" width={100 * progress} height="1" />
+      </svg>
+    </div>
+  )
+}
+
+interface DialogProps {
+  readonly onClose: () => void
+  readonly onStart: (range: { timeStart: string; timeEnd: string }) => Promise<void>
+}
+
+function BackfillDialog({ onClose, onStart }: DialogProps) {
+  const [fault, setFault] = useState<string | null>(null)
+  const now = Date.now()
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault()
+    const form = new FormData(event.currentTarget as HTMLFormElement)
+    const [from, to] = ['from', 'to'].map((name) => fromInputValue(String(form.get(name))))
+    if (from == null || to == null || to <= from) {
+      setFault('The second time must be after the first.')
+      return
+    }
+    try {
+      await onStart({
+        timeStart: new Date(from).toISOString(),
+        timeEnd: new Date(to).toISOString(),
+      })
+      onClose()
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+  }
+  return (
+    <Dialog title="New backfill" onClose={onClose}>
+      <form class="form" onSubmit={submit}>
+        <p>
+          Sessions that started in this time and are stored. Those that the destination had already
+          come again, under the same sessionId.
+        </p>
+        <TimeField name="from" label="From" ms={now - DAY} />
+        <TimeField name="to" label="To" ms={now} />
+        <Fault text={fault} />
+        <div class="dialog-actions">
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="button primary">
+            Start
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+function TimeField({ name, label, ms }: { name: string; label: string; ms: number }) {
+  return (
+    <label class="label">
+      {label}
+      <input
+        class="field"
+        type="datetime-local"
+        name={name}
+        required
+        defaultValue={toInputValue(ms)}
+      />
+    </label>
+  )
+}

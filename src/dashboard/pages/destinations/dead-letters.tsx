@@ -1,0 +1,176 @@
+/** Events that the receiver refused one by one: looked at, saved, sent again, given up. */
+import { useEffect, useState } from 'preact/hooks'
+import { ApiError } from '../../api/client.js'
+import {
+  type DeadLetter,
+  type Destination,
+  discardDeadLetters,
+  fetchDeadLetters,
+  resendDeadLetters,
+} from '../../api/destinations.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatCount, plural } from '../../format/bytes.js'
+import { formatDateTime } from '../../format/time.js'
+import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
+import { DownloadIcon } from '../../parts/icons.js'
+import { saveFile } from '../../parts/save-file.js'
+import { Failure } from '../../parts/states.js'
+import { TableScroll } from '../../parts/table-scroll.js'
+import { toast } from '../../parts/toasts.js'
+
+interface Props {
+  readonly orgId: string
+  readonly destination: Destination
+  readonly reload: () => void
+}
+
+export function DeadLetters(props: Props) {
+  if (props.destination.deadLetters > 0) return <Letters {...props} />
+  return (
+    <section class="card" aria-labelledby="dead-letters">
+      <div class="card-head">
+        <h2 id="dead-letters">Dead letters</h2>
+      </div>
+      <p class="card-body muted">None: the receiver refused no event for itself.</p>
+    </section>
+  )
+}
+
+function Letters({ orgId, destination, reload }: Props) {
+  const { id, name, deadLetters } = destination
+  // Asked for again when there are more or fewer: to read them is in the audit trail.
+  const query = useQuery(`dead letters ${orgId} ${id} ${deadLetters}`, (signal) =>
+    fetchDeadLetters(orgId, id, signal),
+  )
+  const [fault, setFault] = useState<string | null>(null)
+  const [busy, setBusy] = useState(false)
+  const [asking, setAsking] = useState(false)
+  useEffect(() => setFault(null), [id])
+  const run = async (work: () => Promise<string>) => {
+    setBusy(true)
+    setFault(null)
+    try {
+      toast(await work())
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+    setBusy(false)
+    query.reload()
+    reload()
+  }
+  const resend = () =>
+    run(async () => {
+      const { delivered, refused, gone, failed } = await resendDeadLetters(orgId, id)
+      if (failed !== null) setFault(`It ended before the last one: ${failed}`)
+      return `${delivered} taken, ${refused} refused again, ${gone} not in the log any more`
+    })
+  const discard = () => {
+    setAsking(false)
+    return run(async () => {
+      const { discarded } = await discardDeadLetters(orgId, id)
+      return `${plural(discarded, 'dead letter')} given up`
+    })
+  }
+  const letters = query.data
+  return (
+    <section class="card" aria-labelledby="dead-letters">
+      <div class="card-head">
+        <h2 id="dead-letters">Dead letters</h2>
+        <span class="badge wrong">{formatCount(deadLetters)}</span>
+        <span class="space" />
+        <button
+          type="button"
+          class="button"
+          disabled={letters === undefined}
+          onClick={() => save(id, letters!)}
+        >
+          <DownloadIcon /> NDJSON
+        </button>
+        <button type="button" class="button" disabled={busy} onClick={resend}>
+          Send again
+        </button>
+        <button type="button" class="button" disabled={busy} onClick={() => setAsking(true)}>
+          Give up
+        </button>
+      </div>
+      <Fault text={fault} />
+      {letters === undefined ? (
+        <Failure query={query} what="dead letters" />
+      ) : (
+        <LetterTable letters={letters} />
+      )}
+      {asking && (
+        <Dialog
+          title={`Give up ${plural(deadLetters, 'dead letter')}?`}
+          onClose={() => setAsking(false)}
+        >
+          <p>{name} never gets these sessions. They stay in the log.</p>
+          <div class="dialog-actions">
+            <button type="button" class="button" onClick={() => setAsking(false)}>
+              Keep them
+            </button>
+            <button type="button" class="button danger" onClick={discard}>
+              Give up
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </section>
+  )
+}
+
+function LetterTable({ letters }: { letters: readonly DeadLetter[] }) {
+  return (
+    <TableScroll label="Dead letters">
+      <table class="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Session</th>
+            <th scope="col">Refused</th>
+            <th scope="col">Answer</th>
+            <th scope="col">Event</th>
+          </tr>
+        </thead>
+        <tbody>
+          {letters.map(({ siteId, sessionId, at, status, text, event }) => (
+            <tr key={`${siteId}/${sessionId}`}>
+              <th scope="row" class="mono">
+                {sessionId}
+              </th>
+              <td>{formatDateTime(Date.parse(at))}</td>
+              <td>{[status, text].filter((part) => part !== null && part !== '').join(' ')}</td>
+              <td>
+                {event === null ? (
+                  <span class="muted">not in the log any more</span>
+                ) : (
+                  <details>
+                    <summary>Show</summary>
+                    <pre class="command">{event}</pre>
+                  </details>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableScroll>
+  )
+}
+
+/** As `tunmeter destinations dead-letters` prints them. */
+function save(id: string, letters: readonly DeadLetter[]): void {
+  const lines = letters.map(({ event, ...letter }) =>
+    JSON.stringify({ ...letter, event: event === null ? null : parsed(event) }),
+  )
+  saveFile(`dead-letters-${id}.ndjson`, 'application/x-ndjson', `${lines.join('\n')}\n`)
+}
+
+/** Most kinds send JSON; what another one sent is kept as text. */
+function parsed(event: string): unknown {
+  try {
+    return JSON.parse(event)
+  } catch {
+    return event
+  }
+}

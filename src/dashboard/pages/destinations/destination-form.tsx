@@ -1,0 +1,266 @@
+/** Makes a destination, or gives one other settings. Its fields are those that the server names for the kind. */
+import { useRef, useState } from 'preact/hooks'
+import { ApiError } from '../../api/client.js'
+import {
+  createDestination,
+  type Destination,
+  fetchKinds,
+  type Kind,
+  type KindField,
+  putDestination,
+} from '../../api/destinations.js'
+import { useQuery } from '../../api/use-query.js'
+import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
+import { Failure } from '../../parts/states.js'
+import { wantedOf } from './form-values.js'
+
+export interface DestinationDialogProps {
+  readonly orgId: string
+  /** The one that is changed; else it is a new one. */
+  readonly destination?: Destination
+  readonly onClose: () => void
+  readonly onStored: (destination: Destination) => void
+}
+
+export function DestinationDialog(props: DestinationDialogProps) {
+  const { orgId, destination, onClose } = props
+  const query = useQuery(`destination kinds ${orgId}`, (signal) => fetchKinds(orgId, signal))
+  const title = destination === undefined ? 'New destination' : `Change ${destination.name}`
+  return (
+    <Dialog title={title} onClose={onClose}>
+      {query.data === undefined ? (
+        <Failure query={query} what="kinds of destinations" />
+      ) : (
+        <DestinationForm {...props} kinds={query.data} />
+      )}
+    </Dialog>
+  )
+}
+
+function DestinationForm({
+  orgId,
+  destination,
+  kinds,
+  onClose,
+  onStored,
+}: DestinationDialogProps & { kinds: readonly Kind[] }) {
+  const [name, setName] = useState(destination?.kind ?? kinds[0]!.kind)
+  const [fault, setFault] = useState<string | null>(null)
+  // Not a state: a second click can come before one is drawn, and would make a second destination.
+  const busy = useRef(false)
+  const kind = kinds.find((one) => one.kind === name)!
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault()
+    if (busy.current) return
+    busy.current = true
+    try {
+      const wanted = wantedOf(new FormData(event.currentTarget as HTMLFormElement), kind)
+      const stored = await (destination === undefined
+        ? createDestination(orgId, wanted)
+        : putDestination(orgId, destination.id, wanted))
+      onStored(stored)
+      onClose()
+    } catch (error) {
+      setFault(error instanceof ApiError || error instanceof Error ? error.message : String(error))
+    }
+    busy.current = false
+  }
+  return (
+    <form class="form" onSubmit={submit}>
+      <label class="label">
+        Name
+        <input
+          class="field"
+          name="name"
+          required
+          maxLength={100}
+          defaultValue={destination?.name}
+        />
+      </label>
+      {destination === undefined && (
+        <label class="label">
+          Kind
+          <select
+            class="field"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          >
+            {kinds.map((one) => (
+              <option key={one.kind}>{one.kind}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      {kind.settings.map((field) => (
+        <SettingField
+          key={`${kind.kind} ${field.name}`}
+          field={field}
+          value={destination === undefined ? field.default : destination.settings[field.name]}
+        />
+      ))}
+      {kind.secrets.map((secret) => (
+        <SecretField
+          key={`${kind.kind} ${secret.name}`}
+          secret={secret}
+          known={destination?.secrets[secret.name]}
+        />
+      ))}
+      <CommonFields destination={destination} fillSeconds={kind.fillSeconds} />
+      <Fault text={fault} />
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" class="button primary">
+          {destination === undefined ? 'Create' : 'Save'}
+        </button>
+      </div>
+    </form>
+  )
+}
+
+function SettingField({ field, value }: { field: KindField; value: unknown }) {
+  const { name, type, required, help, choices } = field
+  const id = `setting.${name}`
+  if (type === 'boolean')
+    return (
+      <label class="check-line">
+        <input type="checkbox" name={id} defaultChecked={value === true} /> {name}
+        {help !== '' && <span class="hint">{help}</span>}
+      </label>
+    )
+  const text = type === 'json' && value !== undefined ? JSON.stringify(value) : String(value ?? '')
+  return (
+    <div class="label">
+      <label for={id}>{name}</label>
+      {type === 'choice' ? (
+        <select class="field" id={id} name={id}>
+          {choices.map((choice) => (
+            <option key={choice} selected={choice === text}>
+              {choice}
+            </option>
+          ))}
+        </select>
+      ) : type === 'lines' ? (
+        <textarea
+          class="field mono"
+          id={id}
+          name={id}
+          rows={2}
+          required={required}
+          defaultValue={text}
+        />
+      ) : (
+        <input
+          class="field"
+          id={id}
+          name={id}
+          inputMode={type === 'integer' ? 'numeric' : 'text'}
+          required={required}
+          defaultValue={text}
+        />
+      )}
+      {help !== '' && <span class="hint">{help}</span>}
+    </div>
+  )
+}
+
+interface SecretFieldProps {
+  readonly secret: Kind['secrets'][number]
+  readonly known: Destination['secrets'][string] | undefined
+}
+
+/** Written and never shown: what is left empty stays. */
+function SecretField({ secret: { name, required, type }, known }: SecretFieldProps) {
+  const id = `secret.${name}`
+  const isNeeded = required && known === undefined
+  return (
+    <>
+      <div class="label">
+        <label for={id}>{name}</label>
+        {type === 'lines' ? (
+          <textarea class="field mono" id={id} name={id} rows={2} required={isNeeded} />
+        ) : (
+          <input
+            class="field"
+            id={id}
+            name={id}
+            type="password"
+            autocomplete="new-password"
+            required={isNeeded}
+          />
+        )}
+        <span class="hint">{secretText(known, required)}</span>
+      </div>
+      {known !== undefined && !required && (
+        <label class="check-line">
+          <input type="checkbox" name={`remove.${name}`} /> Remove {name}
+        </label>
+      )}
+    </>
+  )
+}
+
+function secretText(known: SecretFieldProps['known'], required: boolean): string {
+  if (known === undefined)
+    return required ? 'A secret; it is not shown again.' : 'A secret, or nothing.'
+  const ends = known.lastFour === null ? 'It is set' : `It is set and ends in ${known.lastFour}`
+  return `${ends}; left empty, it stays.`
+}
+
+interface CommonFieldsProps {
+  readonly destination: Destination | undefined
+  readonly fillSeconds: number
+}
+
+function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
+  const { eventsMax = 1000, bytesMax = 2 ** 20 } = destination ?? {}
+  const number = (name: string, label: string, value: number, max: number) => (
+    <label class="label">
+      {label}
+      <input
+        class="field"
+        name={name}
+        type="number"
+        min={0}
+        max={max}
+        required
+        defaultValue={String(value)}
+      />
+    </label>
+  )
+  return (
+    <details class="more">
+      <summary>What is sent, and how much at once</summary>
+      <div class="form">
+        <label class="label">
+          Only what this search finds
+          <input
+            class="field"
+            name="q"
+            defaultValue={destination?.q}
+            placeholder="port:ssh -client:backup*"
+          />
+        </label>
+        <label class="label">
+          Only these fields
+          <input
+            class="field"
+            name="columns"
+            defaultValue={destination?.columns?.join(', ')}
+            placeholder="sessionId, startTime, userName"
+          />
+        </label>
+        {number('eventsMax', 'Sessions of an attempt, at most', eventsMax, 10_000)}
+        {number('bytesMax', 'Bytes of an attempt, at most', bytesMax, 2 ** 24)}
+        {number(
+          'fillSeconds',
+          'Seconds that an attempt waits to be full',
+          destination?.fillSeconds ?? fillSeconds,
+          3600,
+        )}
+      </div>
+    </details>
+  )
+}

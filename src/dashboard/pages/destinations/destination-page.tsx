@@ -1,0 +1,256 @@
+/** One destination: how delivery stands, what was refused, what is being sent again, and what can be done. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { ApiError } from '../../api/client.js'
+import {
+  type Destination,
+  fetchDestinations,
+  pauseDestination,
+  removeDestination,
+  type TestResult,
+  testDestination,
+} from '../../api/destinations.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatCount, plural } from '../../format/bytes.js'
+import { formatDateTime } from '../../format/time.js'
+import { Dialog } from '../../parts/dialog.js'
+import { Fault } from '../../parts/fault.js'
+import { Failure, Message, Progress } from '../../parts/states.js'
+import { toast } from '../../parts/toasts.js'
+import { useNow } from '../../parts/use-now.js'
+import { destinationOf } from '../../state/entity.js'
+import { pageHref } from '../../state/page-href.js'
+import { followLink, navigate, useLocation } from '../../state/url.js'
+import { AttemptsTable } from './attempts.js'
+import { Backfills } from './backfills.js'
+import { DeadLetters } from './dead-letters.js'
+import { DestinationDialog } from './destination-form.js'
+import {
+  agoText,
+  failureText,
+  pendingText,
+  REFRESH_MS,
+  StateBadge,
+  useRefusal,
+} from './standing.js'
+
+export function DestinationPage({ orgId }: { orgId: string }) {
+  return useRefusal(orgId) ?? <One orgId={orgId} />
+}
+
+function One({ orgId }: { orgId: string }) {
+  const { path } = useLocation()
+  const id = destinationOf(path)
+  const query = useQuery(`destinations ${orgId}`, (signal) => fetchDestinations(orgId, signal))
+  const { data, loading, reload } = query
+  useEffect(() => {
+    if (loading) return
+    const timer = setTimeout(reload, REFRESH_MS)
+    return () => clearTimeout(timer)
+  }, [loading, reload])
+  const quiet = { ...query, loading: loading && data === undefined }
+  const destination = data?.find((one) => one.id === id)
+  return (
+    <div class="page">
+      <p>
+        <a href={pageHref('/destinations')} onClick={followLink}>
+          All destinations
+        </a>
+      </p>
+      <Progress query={quiet} />
+      {data === undefined ? (
+        <Failure query={query} what="destination" />
+      ) : destination === undefined ? (
+        <Message title="There is no such destination">
+          <p>It was removed, or is another organisation’s.</p>
+        </Message>
+      ) : (
+        <>
+          <Head orgId={orgId} destination={destination} reload={reload} />
+          <Standing destination={destination} />
+          <AttemptsTable attempts={destination.attempts} />
+          <Backfills orgId={orgId} destination={destination} reload={reload} />
+          <DeadLetters orgId={orgId} destination={destination} reload={reload} />
+        </>
+      )}
+    </div>
+  )
+}
+
+interface PartProps {
+  readonly orgId: string
+  readonly destination: Destination
+  readonly reload: () => void
+}
+
+function Head({ orgId, destination, reload }: PartProps) {
+  const { id, name, state } = destination
+  const [open, setOpen] = useState<'change' | 'remove' | null>(null)
+  const [tested, setTested] = useState<TestResult | null>(null)
+  const [testing, setTesting] = useState(false)
+  const [fault, setFault] = useState<string | null>(null)
+  const run = async (work: () => Promise<void>) => {
+    setFault(null)
+    try {
+      await work()
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+    reload()
+  }
+  const test = async () => {
+    setTesting(true)
+    setTested(null)
+    await run(async () => setTested(await testDestination(orgId, id)))
+    setTesting(false)
+  }
+  const pausing = (verb: 'pause' | 'resume') => () =>
+    run(async () => {
+      await pauseDestination(orgId, id, verb)
+    })
+  const button = (label: string, onClick: () => unknown, disabled = false) => (
+    <button type="button" class="button" disabled={disabled} onClick={onClick}>
+      {label}
+    </button>
+  )
+  return (
+    <>
+      <div class="page-head">
+        <h1>{name}</h1>
+        <StateBadge state={state} />
+        <span class="space" />
+        {button('Test', test, testing)}
+        {(state === 'retrying' || state === 'blocked') && button('Try now', pausing('resume'))}
+        {state === 'paused'
+          ? button('Resume', pausing('resume'))
+          : button('Pause', pausing('pause'))}
+        {button('Change', () => setOpen('change'))}
+        {button('Remove', () => setOpen('remove'))}
+      </div>
+      <div role="status">
+        {testing && <p class="note">Sending one event that is marked as a test.</p>}
+        {tested !== null && (
+          <p class={tested.result === 'delivered' ? 'note verdict ok' : 'note wrong'}>
+            {tested.target}: {tested.result === 'delivered' ? 'taken' : 'not taken'}
+            {tested.status !== null && `, ${tested.status}`}
+            {tested.text !== '' && `, ${tested.text}`}
+          </p>
+        )}
+      </div>
+      <Fault text={fault} />
+      {open === 'change' && (
+        <DestinationDialog
+          orgId={orgId}
+          destination={destination}
+          onClose={() => setOpen(null)}
+          onStored={() => {
+            toast(`${name} is changed`)
+            reload()
+          }}
+        />
+      )}
+      {open === 'remove' && (
+        <RemoveDialog orgId={orgId} destination={destination} onClose={() => setOpen(null)} />
+      )}
+    </>
+  )
+}
+
+function Standing({ destination }: { destination: Destination }) {
+  const now = useNow()
+  const { lastFailure, deletedUndelivered } = destination
+  return (
+    <section class="card" aria-labelledby="standing">
+      <div class="card-head">
+        <h2 id="standing">Delivery</h2>
+      </div>
+      <div class="card-body">
+        <dl class="facts">
+          <Fact name="Delivered">{plural(destination.delivered, 'session')}</Fact>
+          <Fact name="Waiting">{pendingText(destination, now)}</Fact>
+          <Fact name="Last success">{agoText(destination.lastSuccessAt, now)}</Fact>
+          <Fact name="Next attempt">{nextText(destination, now)}</Fact>
+          <Fact name="Deleted undelivered" wrong={deletedUndelivered > 0}>
+            {deletedUndelivered === 0 ? 'none' : `at most ${formatCount(deletedUndelivered)}`}
+          </Fact>
+          <Fact name="Dead letters" wrong={destination.deadLetters > 0}>
+            {formatCount(destination.deadLetters)}
+          </Fact>
+          <Fact name="Goes to">{`${destination.target} (${destination.kind})`}</Fact>
+          <Fact name="Sends">{destination.q === '' ? 'all sessions' : destination.q}</Fact>
+          <Fact name="Fields">{destination.columns?.join(', ') ?? 'all'}</Fact>
+          <Fact name="Secrets">{secretsText(destination)}</Fact>
+          <Fact name="Since">{formatDateTime(Date.parse(destination.createdAt))}</Fact>
+        </dl>
+        {lastFailure !== null && (
+          <p class={destination.state === 'blocked' ? 'note wrong' : 'note'}>
+            Last failure, {agoText(lastFailure.at, now)}: {failureText(lastFailure)}
+          </p>
+        )}
+      </div>
+    </section>
+  )
+}
+
+function nextText({ state, pending, nextAttemptAt }: Destination, now: number): string {
+  if (state === 'paused') return 'when it is resumed'
+  if (nextAttemptAt !== null) return agoText(nextAttemptAt, now)
+  return pending === 0 ? 'when something arrives' : 'at once'
+}
+
+function secretsText({ secrets }: Destination): string {
+  const all = Object.entries(secrets).map(([name, { lastFour }]) =>
+    lastFour === null ? name : `${name} …${lastFour}`,
+  )
+  return all.length === 0 ? 'none' : all.join(', ')
+}
+
+interface FactProps {
+  readonly name: string
+  readonly wrong?: boolean
+  readonly children: ComponentChildren
+}
+
+function Fact({ name, wrong, children }: FactProps) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class={wrong ? 'wrong' : ''}>{children}</dd>
+    </div>
+  )
+}
+
+function RemoveDialog({
+  orgId,
+  destination: { id, name, delivered, pending },
+  onClose,
+}: Omit<PartProps, 'reload'> & { onClose: () => void }) {
+  const [fault, setFault] = useState<string | null>(null)
+  const remove = async () => {
+    try {
+      await removeDestination(orgId, id)
+      toast(`${name} is removed`)
+      navigate(pageHref('/destinations'))
+    } catch (error) {
+      setFault(error instanceof ApiError ? error.message : String(error))
+    }
+  }
+  return (
+    <Dialog title={`Remove ${name}?`} onClose={onClose}>
+      <p>
+        Its secrets, its place in the log and its dead letters go; {plural(pending, 'session')} that
+        wait are not sent. It keeps the {plural(delivered, 'session')} that it was sent. This cannot
+        be undone.
+      </p>
+      <Fault text={fault} />
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>
+          Keep it
+        </button>
+        <button type="button" class="button danger" onClick={remove}>
+          Remove
+        </button>
+      </div>
+    </Dialog>
+  )
+}

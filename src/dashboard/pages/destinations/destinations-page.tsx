@@ -1,0 +1,122 @@
+/** Where sessions are sent on to: each destination with its state, and a new one. */
+import { useEffect, useState } from 'preact/hooks'
+import { type Destination, fetchDestinations } from '../../api/destinations.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatCount } from '../../format/bytes.js'
+import { PlusIcon } from '../../parts/icons.js'
+import { Failure, Message, Progress } from '../../parts/states.js'
+import { TableScroll } from '../../parts/table-scroll.js'
+import { useNow } from '../../parts/use-now.js'
+import { destinationHref } from '../../state/entity.js'
+import { followLink, navigate } from '../../state/url.js'
+import { DestinationDialog } from './destination-form.js'
+import {
+  agoText,
+  failureText,
+  pendingText,
+  REFRESH_MS,
+  StateBadge,
+  useRefusal,
+} from './standing.js'
+
+export function DestinationsPage({ orgId }: { orgId: string }) {
+  return useRefusal(orgId) ?? <List orgId={orgId} />
+}
+
+function List({ orgId }: { orgId: string }) {
+  const [creating, setCreating] = useState(false)
+  const query = useQuery(`destinations ${orgId}`, (signal) => fetchDestinations(orgId, signal))
+  const { data, loading, reload } = query
+  useEffect(() => {
+    if (loading) return
+    const timer = setTimeout(reload, REFRESH_MS)
+    return () => clearTimeout(timer)
+  }, [loading, reload])
+  const quiet = { ...query, loading: loading && data === undefined }
+  return (
+    <div class="page">
+      <div class="page-head">
+        <h1>Destinations</h1>
+        <span class="muted hint">
+          Ended sessions go on to these as they come; refreshed every 5 seconds.
+        </span>
+        <span class="space" />
+        <button type="button" class="button" onClick={() => setCreating(true)}>
+          <PlusIcon /> New destination
+        </button>
+      </div>
+      <Progress query={quiet} />
+      {data === undefined ? (
+        <Failure query={query} what="destinations" />
+      ) : data.length === 0 ? (
+        <Message title="Sessions are sent nowhere yet">
+          <p>
+            A destination gets each ended session once it is stored: a webhook, a syslog server, a
+            bucket.
+          </p>
+        </Message>
+      ) : (
+        <DestinationTable destinations={data} />
+      )}
+      {creating && (
+        <DestinationDialog
+          orgId={orgId}
+          onClose={() => setCreating(false)}
+          onStored={({ id }) => navigate(destinationHref(id))}
+        />
+      )}
+    </div>
+  )
+}
+
+function DestinationTable({ destinations }: { destinations: readonly Destination[] }) {
+  const now = useNow()
+  return (
+    <TableScroll label="Destinations">
+      <table class="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Name</th>
+            <th scope="col">State</th>
+            <th scope="col">Kind</th>
+            <th scope="col">Goes to</th>
+            <th scope="col" class="number">
+              Delivered
+            </th>
+            <th scope="col">Waiting</th>
+            <th scope="col" class="number">
+              Dead letters
+            </th>
+            <th scope="col">Last success</th>
+          </tr>
+        </thead>
+        <tbody>
+          {destinations.map((one) => (
+            <tr key={one.id}>
+              <th scope="row">
+                <a href={destinationHref(one.id)} onClick={followLink}>
+                  {one.name}
+                </a>
+              </th>
+              <td>
+                <StateBadge state={one.state} />
+                {one.lastFailure !== null &&
+                  (one.state === 'blocked' || one.state === 'retrying') && (
+                    <div class="muted hint">{failureText(one.lastFailure)}</div>
+                  )}
+              </td>
+              <td>{one.kind}</td>
+              <td>{one.target}</td>
+              <td class="number">{formatCount(one.delivered)}</td>
+              <td>{pendingText(one, now)}</td>
+              <td class={one.deadLetters > 0 ? 'number wrong' : 'number'}>
+                {formatCount(one.deadLetters)}
+              </td>
+              <td title={one.lastSuccessAt ?? undefined}>{agoText(one.lastSuccessAt, now)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableScroll>
+  )
+}

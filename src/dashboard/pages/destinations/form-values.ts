@@ -1,0 +1,47 @@
+/** What was typed into the form of a destination, as the API takes it. */
+import type { Kind, KindField, WantedDestination } from '../../api/destinations.js'
+
+const text = (form: FormData, name: string) => String(form.get(name) ?? '').trim()
+
+/** @throws Error that names the field */
+export function wantedOf(form: FormData, kind: Kind): WantedDestination {
+  const columns = text(form, 'columns')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  const settings = kind.settings.map((field) => [field.name, settingOf(form, field)] as const)
+  const secrets = kind.secrets.map(({ name }) => [name, secretOf(form, name)] as const)
+  return {
+    name: text(form, 'name'),
+    kind: kind.kind,
+    q: text(form, 'q'),
+    columns: columns.length === 0 ? null : columns,
+    eventsMax: Number(form.get('eventsMax')),
+    bytesMax: Number(form.get('bytesMax')),
+    fillSeconds: Number(form.get('fillSeconds')),
+    settings: Object.fromEntries(settings.filter(([, value]) => value !== undefined)),
+    secrets: Object.fromEntries(
+      secrets.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+    ),
+  }
+}
+
+/** Undefined: it was left empty, and is what it is without. */
+function settingOf(form: FormData, { name, type }: KindField): unknown {
+  const given = text(form, `setting.${name}`)
+  if (type === 'boolean') return form.has(`setting.${name}`)
+  if (given === '') return undefined
+  if (type === 'integer') return Number(given)
+  if (type !== 'json') return given
+  try {
+    return JSON.parse(given) as unknown
+  } catch {
+    throw new Error(`${name}: expected JSON, as in {"X-Tenant": "acme"}`)
+  }
+}
+
+function secretOf(form: FormData, name: string): string | null | undefined {
+  if (form.has(`remove.${name}`)) return null
+  const given = text(form, `secret.${name}`)
+  return given === '' ? undefined : given
+}

@@ -1,0 +1,78 @@
+/** What each kind of destination asks for, for a form: made of the schemas that check it, so that neither can drift. */
+import { z } from 'zod'
+import { KINDS } from './kinds/kinds.js'
+
+/** Longer texts are PEM, of several lines. */
+const LINE_CHARACTERS_MAX = 10_000
+
+export const fieldSchema = z.object({
+  name: z.string(),
+  type: z.enum(['text', 'lines', 'choice', 'boolean', 'integer', 'json']).meta({
+    description: '`lines`: a text of several lines; `json`: what has a form of its own.',
+  }),
+  required: z.boolean(),
+  default: z.unknown(),
+  help: z.string(),
+  choices: z.array(z.string()),
+})
+export type Field = z.output<typeof fieldSchema>
+
+export const kindSchema = z.object({
+  kind: z.string(),
+  fillSeconds: z.int(),
+  settings: z.array(fieldSchema),
+  secrets: z.array(
+    z.object({ name: z.string(), required: z.boolean(), type: z.enum(['text', 'lines']) }),
+  ),
+})
+
+interface Property {
+  readonly type?: string
+  readonly enum?: readonly string[]
+  readonly default?: unknown
+  readonly description?: string
+  readonly maxLength?: number
+}
+
+export function kindFields(): z.output<typeof kindSchema>[] {
+  return Object.values(KINDS).map(({ name, settings, secrets, fillSeconds = 0 }) => ({
+    kind: name,
+    fillSeconds,
+    settings: fieldsOf(settings),
+    secrets: Object.entries(secrets).map(([secret, { schema, required }]) => ({
+      name: secret,
+      required,
+      type: isLong(schemaOf(schema) as Property) ? ('lines' as const) : ('text' as const),
+    })),
+  }))
+}
+
+function schemaOf(schema: z.ZodType): unknown {
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+}
+
+function fieldsOf(settings: z.ZodType): Field[] {
+  const { properties, required = [] } = schemaOf(settings) as {
+    readonly properties: Readonly<Record<string, Property>>
+    readonly required?: readonly string[]
+  }
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    type: typeOf(property),
+    required: required.includes(name),
+    default: property.default ?? null,
+    help: property.description ?? '',
+    choices: [...(property.enum ?? [])],
+  }))
+}
+
+function typeOf(property: Property): Field['type'] {
+  if (property.enum !== undefined) return 'choice'
+  if (property.type === 'boolean' || property.type === 'integer') return property.type
+  if (property.type !== 'string') return 'json'
+  return isLong(property) ? 'lines' : 'text'
+}
+
+function isLong({ maxLength = 0 }: Property): boolean {
+  return maxLength > LINE_CHARACTERS_MAX
+}
