@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { GroupCommit } from '../../../src/server/store/duckdb/write/group-commit.js'
 import { batch, report, session } from '../../support/batches.js'
 import { ALWAYS, TestStore } from '../../support/store.js'
@@ -213,4 +213,70 @@ test('pseudonyms: sums by the hour that were made before are under them, and wha
   const after = await usageByUser()
   expect(Object.values(after)).toEqual(Object.values(before))
   expect(Object.keys(after)).toEqual([expect.stringMatching(/^pseudonym-/)])
+})
+
+describe('an interrupted session of a run that returns', () => {
+  const HOUR_US = 3600e6
+  const run = (hour: number, minute = 0) =>
+    report({
+      startedAt: `2026-11-22T0${hour}:00:00.000Z`,
+      at: `2026-11-22T0${hour}:${10 + minute}:00.000Z`,
+    })
+  const open = session(1, { ...OTTO, endReason: 'activeTimeout', bytesTx: 1000 })
+  const later = { ...open, bytesTx: 3000, packetsTx: 40 }
+  const send = (number: number, hour: number, sessions: readonly (typeof open)[]) =>
+    t.send('acme', 1, batch(number, sessions, { spoolId: 's', report: run(hour, number) }))
+  /** Its end is not known: another run has followed, or nothing has come for long. */
+  const ways = {
+    'that another one has followed': () => send(2, 2, []),
+    'that was silent': async () => {
+      t.nowUs += 2 * HOUR_US
+    },
+  }
+  /** Late: an interim report, then the end. */
+  const returns = async () => {
+    await send(3, 1, [later])
+    await send(4, 1, [{ ...later, endReason: 'endOfFlowDetected', packetsTx: 50 }])
+  }
+
+  test.each(Object.entries(ways))(
+    '%s: erased, it neither comes back nor counts again',
+    async (_way, interrupt) => {
+      await send(1, 1, [open])
+      await interrupt()
+      expect(await t.store.erase('acme', { userId: 'otto' })).toBe(1)
+      expect(await usageByUser()).toEqual({ null: [1, 1000] })
+      await returns()
+      expect([await t.store.count('acme', ALWAYS), await usageByUser()]).toEqual([
+        0,
+        { null: [1, 1000] },
+      ])
+      await t.reopen()
+      await send(5, 1, [{ ...later, packetsTx: 60 }])
+      expect(await t.store.count('acme', ALWAYS)).toBe(0)
+    },
+  )
+
+  test.each(Object.entries(ways))(
+    '%s: under a pseudonym, it gets no name again',
+    async (_way, interrupt) => {
+      await send(1, 1, [open])
+      await interrupt()
+      expect(await t.store.pseudonymise('acme', { userId: 'otto' }, [])).toBe(1)
+      await returns()
+      const [row, ...more] = await rowsOfAll()
+      expect(more).toEqual([])
+      expect([row!.userId, row!.bytesTx]).toEqual([expect.stringMatching(/^pseudonym-/), 1000])
+    },
+  )
+
+  test('of a site whose sessions an operator deleted: the same, of open ones too', async () => {
+    await send(1, 1, [open])
+    expect(await t.store.removeSessions('acme', 1)).toBe(1)
+    expect(await usageByUser()).toEqual({ otto: [1, 1000] })
+    await send(2, 1, [later, session(2, { userId: 'max' })])
+    await send(3, 1, [{ ...later, endReason: 'endOfFlowDetected', packetsTx: 50 }])
+    expect((await rowsOfAll()).map(({ userId }) => userId)).toEqual(['max'])
+    expect((await usageByUser()).otto).toEqual([1, 1000])
+  })
 })

@@ -55,7 +55,9 @@ import { histogram } from './read/histogram.js'
 import { withTextIds } from './read/names.js'
 import { count, facts, page } from './read/pages.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
+import { isParty } from './read/sql-parts.js'
 import { summary, usage } from './read/summary.js'
+import { isInterrupted } from './read/where.js'
 import { Erasure } from './write/erasure.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
 import { adoptJournal } from './write/old-journal.js'
@@ -101,7 +103,7 @@ export class DuckStore implements Store {
     this.#database = database
     this.#writer = writer
     this.#retention = new Retention(connections.retention, writer.mutex)
-    this.#erasure = new Erasure(connections.retention, (work) => writer.betweenGroups(work))
+    this.#erasure = new Erasure(connections.retention, (work) => writer.deletingBetweenGroups(work))
     this.#catalogs = connections.catalogs
     this.#directory = options.directory
     this.#exports = new ExportSlots(database, () => writer.applied())
@@ -365,12 +367,16 @@ export class DuckStore implements Store {
   }
 
   /** Between groups of batches, a bounded number at a time. */
-  async closeInterrupted(): Promise<number> {
+  closeInterrupted(): Promise<number> {
+    return this.#closeInterrupted()
+  }
+
+  async #closeInterrupted(which?: string): Promise<number> {
     // What was acknowledged before says which are interrupted.
     await this.#writer.applied()
     let closed = 0
     for (;;) {
-      const some = await this.#writer.closeInterrupted()
+      const some = await this.#writer.closeInterrupted(which)
       closed += some
       if (some < CLOSE_SESSIONS_MAX) return closed
     }
@@ -387,7 +393,8 @@ export class DuckStore implements Store {
   async erase(orgId: string, subject: Subject): Promise<number> {
     await this.#emptyLog()
     // What is left open is reported again by its meter; the others have their sums for good.
-    await this.closeInterrupted()
+    const silent = `t.org_id = ${literal(orgId)} AND ${isParty(subject)} AND ${isInterrupted(this.#clockUs())}`
+    await this.#closeInterrupted(silent)
     const erased = await this.#erasure.erase(orgId, subject)
     await this.#retention.compactUsage()
     // Sums by the hour hold the person's id until those that cancel each other are written as one.

@@ -213,6 +213,10 @@ CREATE TABLE catalog_past (
   org_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, id VARCHAR NOT NULL, name VARCHAR NOT NULL, email VARCHAR,
   until_us BIGINT NOT NULL
 );
+CREATE TABLE erased_session (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL, run VARCHAR NOT NULL, seq BIGINT NOT NULL,
+  at_us BIGINT NOT NULL
+);
 `,
 ]
 

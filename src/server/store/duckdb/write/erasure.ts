@@ -7,6 +7,9 @@
  *   an organisation  nothing stays
  *
  * So no range claims to be complete without what was in it.
+ *
+ * A session whose totals stay, and whose end was not told, might be reported again: its id stays in erased_session, so that
+ * it neither comes back nor counts again (known-ids.ts).
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Subject } from '../../store.js'
@@ -36,8 +39,7 @@ const TABLES = [
     'batch_crc',
   ],
   ...['batch_gap', 'catalog', 'catalog_client', 'catalog_user', 'catalog_resource', 'catalog_site'],
-  'catalog_past',
-  'deleted_before',
+  ...['catalog_past', 'deleted_before', 'erased_session'],
 ]
 
 type BetweenGroups = <T>(work: () => Promise<T>) => Promise<T>
@@ -157,7 +159,7 @@ export class Erasure {
     return this.#atomic(async () => {
       await c.run(
         `CREATE OR REPLACE TEMP TABLE erasing AS
-         SELECT rowid AS id, meter_id, ${SUMMED_COLUMNS}${isEnded ? ', arrival' : ''} FROM ${table}
+         SELECT rowid AS id, meter_id, run, seq, ${SUMMED_COLUMNS}${isEnded ? ', arrival' : ''} FROM ${table}
          WHERE org_id = $1 AND ${where} LIMIT ${SLICE_ROWS}`,
         [orgId],
       )
@@ -168,6 +170,7 @@ export class Erasure {
       if (totalsBy !== null && (isEnded || totalsOfOpen)) {
         const totals = `SELECT ${totalsBy}, ${USAGE_SUMS} FROM erasing t GROUP BY ALL`
         await c.run(insertSums('usage_month', USAGE_COLUMNS, totals))
+        await c.run(ERASED_IDS)
       }
       if (isEnded) await c.run(unrollSql('erasing', await rolledUpTo(c)))
       if (reason !== null) await c.run(lossesSql(reason))
@@ -209,6 +212,9 @@ function isOf(subject: Subject): string {
     ? `user_id = ${literal(subject.userId)}`
     : `client_id = ${int(subject.clientId)}`
 }
+
+const ERASED_IDS = `INSERT INTO erased_session
+  SELECT org_id, site_id, meter_id, run, seq, epoch_us(now()) FROM erasing WHERE end_reason = 'activeTimeout'`
 
 /** One for hours that follow one another, so that the time between two of them is not said to lack anything. */
 function lossesSql(reason: 'erased' | 'deletedByOperator'): string {

@@ -231,14 +231,15 @@ export class GroupCommit {
   /**
    * Makes ended sessions of interrupted ones that their meter cannot report as open again (SESSION_RUN_OVER), as they
    * were at their last report; their end reason (activeTimeout) marks them. A real end that still comes replaces them.
+   * @param which of them, or others that are not expected to be reported again: a condition on OPEN_WITH_RUN
    * @returns how many; the largest number means that there may be more
    */
-  async closeInterrupted(): Promise<number> {
+  async closeInterrupted(which = SESSION_RUN_OVER): Promise<number> {
     const c = this.#connection
     await c.run('BEGIN')
     try {
       await c.run(`CREATE OR REPLACE TEMP TABLE closing AS SELECT t.rowid AS id, t.*
-        FROM ${OPEN_WITH_RUN} WHERE ${SESSION_RUN_OVER} LIMIT ${CLOSE_SESSIONS_MAX}`)
+        FROM ${OPEN_WITH_RUN} WHERE ${which} LIMIT ${CLOSE_SESSIONS_MAX}`)
       const counted = await c.runAndReadAll('SELECT count(*)::DOUBLE FROM closing')
       const count = counted.getRows()[0]![0] as number
       const arrival = this.#rollup.nextArrival()
@@ -257,6 +258,11 @@ export class GroupCommit {
       await this.#rollup.load().catch(() => undefined)
       throw error
     }
+  }
+
+  /** After sessions were deleted. */
+  forgetIds(): void {
+    this.#known.clear()
   }
 
   /** Numbers and reports; @returns those of the group that are new, and what the tables are to be told */

@@ -1,5 +1,6 @@
 /**
- * Which session ids are in the store, exactly, without an index.
+ * Which session ids are in the store, exactly, without an index. One that was erased before its end was told counts as
+ * ended: nothing that is reported of it is stored again.
  *
  * A run's sequences are dense (1, 2, 3, ... in order of opening), so two bits each say all: ended, open.
  *
@@ -129,6 +130,7 @@ export class KnownIds {
     const stored = new Map([...missing].filter(([, id]) => this.#mayBeStored(id)))
     if (stored.size > 0) {
       await this.#fill('session', 'ended', stored, pages)
+      await this.#fill('erased_session', 'ended', stored, pages)
       await this.#fill('session_open', 'open', stored, pages)
     }
     for (const key of missing.keys()) this.#pages.set(key, pages.get(key)!)
@@ -158,7 +160,7 @@ export class KnownIds {
     const rows = await rowsOf(
       this.#connection,
       `SELECT org_id, site_id::DOUBLE AS site, run, max(seq)::DOUBLE AS seq, arg_min(meter_id, seq) AS meter_id
-       FROM (${of('session')} UNION ALL ${of('session_open')}) GROUP BY ALL`,
+       FROM (${['session', 'session_open', 'erased_session'].map(of).join(' UNION ALL ')}) GROUP BY ALL`,
     )
     for (const id of unknown) this.#runs.set(runKeyOf(id), { highestPage: -1, meterId: null })
     for (const row of rows) {
@@ -209,7 +211,7 @@ export class KnownIds {
         page: Math.floor(word / WORDS),
       })
       const page = missing.has(key) ? pages.get(key) : undefined
-      if (page !== undefined) page[bits][word % WORDS] = row.bits as number
+      if (page !== undefined) page[bits][word % WORDS]! |= row.bits as number
     }
   }
 

@@ -129,6 +129,7 @@ export class Retention {
     return this.#mutex.run(async () => {
       await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
       await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
+      await c.run(`DELETE FROM erased_session WHERE at_us < ${int(lossBeforeUs)}`)
       // What was erased or deleted is missing as long as the sessions beside it are there.
       await c.run(`DELETE FROM batch_gap g WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}
         AND (reason NOT IN ('erased', 'deletedByOperator') OR EXISTS (SELECT 1 FROM deleted_before d

@@ -238,8 +238,13 @@ export class Writer {
   }
 
   /** See GroupCommit. */
-  closeInterrupted(): Promise<number> {
-    return this.betweenGroups(() => this.#groups.closeInterrupted())
+  closeInterrupted(which?: string): Promise<number> {
+    return this.betweenGroups(() => this.#groups.closeInterrupted(which))
+  }
+
+  /** For work that deletes sessions: the next group looks for their ids again. */
+  deletingBetweenGroups<T>(work: () => Promise<T>): Promise<T> {
+    return this.betweenGroups(() => work().finally(() => this.#groups.forgetIds()))
   }
 
   /** After meters were deleted. */
