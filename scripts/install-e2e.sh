@@ -3,14 +3,17 @@
 # g++, g++-aarch64-linux-gnu, flex, bison, debootstrap and qemu-user-static.
 #
 #   amd64: a minimal Debian root without compiler, make, python and headers; Node 24, 22 and 20 of npm's packages in it:
-#          npm install -g, the demo (server, replay, delivery, queries), npm uninstall -g, and what is left behind.
+#          npm install -g, the demo (server, replay, delivery, queries), a server and a meter of loopback with a session in
+#          the log, npm uninstall -g, and what is left behind. How long each took is said.
 #          Then the meter alone, the same way: below 25 MB, it replays, and it says what it cannot do.
 #   arm64: the arm64 packages with Node for arm64 under qemu-user; the sessions of a capture are those of amd64.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")/.."
 here=$PWD work=$(mktemp -d)
-trap 'umount -q "$work/root/proc" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'umount -q "$work/root/proc" 2>/dev/null || true; umount -q "$work" || umount -l "$work"; rmdir "$work"' EXIT
+# In memory: a fresh Debian is thousands of small files, each of which dpkg wants on the disk.
+mount -t tmpfs -o size=3g tmpfs "$work"
 step() { echo "== $* ($SECONDS s)"; }
 fail() { echo "install-e2e: $*" >&2; exit 1; }
 
@@ -37,6 +40,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp -rL /usr/local/share/ca-certificates "$root/usr/local/share/" 2>/dev/null || true
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 mkdir -p "$root/opt/packages" "$root/opt/npm"
+cp scripts/install-e2e/both.sh fixtures/demo/*.pcap* "$root/opt/"
 cp "$packages"/tunmeter-{meter-,}[0-9]*.tgz "$packages"/tunmeter-addon-linux-x64-*.tgz "$root/opt/packages/"
 cp -r "$(dirname "$(readlink -f "$(command -v npm)")")/.." "$root/opt/npm/"
 for file in ~/.npmrc "$(npm config get globalconfig)"; do
@@ -48,21 +52,32 @@ inside() {
     ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt} "$@"
 }
 
+# All of the root but the caches of npm and Node.js, which are theirs.
+files() {
+  find "$root" -xdev \( -path "$root/proc" -o -path "$root/root/.npm" -o -path "$root/tmp/node-compile-cache" \) -prune -o \
+    ! -type d -print | sort
+}
+
 for major in 24 22 20; do
   rm -rf "$root/opt/node"
   cp -r "$(node_of x64 $major)" "$root/opt/node"
   printf '#!/bin/sh\nexec node /opt/npm/bin/npm-cli.js "$@"\n' >"$root/opt/node/bin/npm"
   chmod +x "$root/opt/node/bin/npm"
   step "amd64, $(inside node --version): install"
-  find "$root/opt/node" ! -type d | sort >"$work/before"
+  files >"$work/before"
   inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/tunmeter-[0-9]*.tgz /opt/packages/*addon*.tgz' >"$work/log" 2>&1 ||
     { tail -30 "$work/log"; fail "npm install -g with Node $major"; }
   ! grep -E 'EBADENGINE|gyp (info|ERR)' "$work/log" || fail "npm install -g with Node $major: see above"
   step "amd64, Node $major: demo"
   inside tunmeter demo --once >"$work/demo" 2>&1 || { cat "$work/demo"; fail "demo with Node $major"; }
   grep -q '192 sessions' "$work/demo" || { cat "$work/demo"; fail "the demo has no 192 sessions"; }
+  step "amd64, Node $major: server and meter"
+  # Its own network: what it meters and listens on is nobody else's.
+  unshare --net sh -c 'ip link set lo up && exec "$@"' sh chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
+    PATH=/opt/node/bin:/usr/bin:/bin bash /opt/both.sh >"$work/both" 2>&1 ||
+    { cat "$work/both"; fail "server and meter with Node $major"; }
   inside npm uninstall -g tunmeter @tunmeter/addon-linux-x64 >/dev/null 2>&1
-  find "$root/opt/node" ! -type d | sort | diff "$work/before" - || fail 'npm uninstall -g leaves files behind'
+  files | diff "$work/before" - || fail 'npm uninstall -g leaves files behind'
 done
 
 step 'the meter alone'
@@ -70,13 +85,12 @@ inside sh -c 'npm install -g --no-audit --no-fund /opt/packages/tunmeter-meter-*
   >"$work/log" 2>&1 || { tail -30 "$work/log"; fail 'npm install -g of the meter'; }
 bytes=$(find "$root/opt/node/lib/node_modules" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 [ "$bytes" -le 25000000 ] || fail "the meter takes $bytes bytes"
-cp fixtures/demo/*.pcap* "$root/opt/"
 inside sh -c 'tunmeter replay --format csv /opt/*.pcap*' >"$work/meter.csv"
 [ "$(wc -l <"$work/meter.csv")" -gt 100 ] || fail 'the meter alone has few sessions'
 ! inside tunmeter serve >"$work/log" 2>&1 || fail 'the meter alone serves'
 grep -q 'needs the server' "$work/log" || { cat "$work/log"; fail 'the meter alone does not say what it cannot do'; }
 inside npm uninstall -g @tunmeter/meter @tunmeter/addon-linux-x64 >/dev/null 2>&1
-find "$root/opt/node" ! -type d | sort | diff "$work/before" - || fail 'npm uninstall -g of the meter leaves files behind'
+files | diff "$work/before" - || fail 'npm uninstall -g of the meter leaves files behind'
 
 step 'arm64, under qemu-user'
 arm=$work/arm64

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs in the root of scripts/install-e2e.sh, in a network namespace of its own, as a newcomer would: two keys, a server, a
+# meter of loopback, until a session that passed is in the server's log. Leaves nothing behind.
+set -euo pipefail
+work=$(mktemp -d)
+children=()
+# Waits for both, or the folder is filled again while it goes.
+trap 'kill "${children[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+address=127.0.0.1:8480
+create() { tunmeter keys create --data "$work/server" --org acme "$@"; }
+
+admin=$(create --scope admin --create-org --name me --retention-days 30)
+ingest=$(create --scope ingest --site 1)
+tunmeter serve --data "$work/server" --listen $address 2>"$work/server.log" &
+children+=($!)
+TUNMETER_KEY=$ingest tunmeter meter --interface lo --user root --to http://$address --spool "$work/spool" \
+  --active-timeout 1s 2>"$work/meter.log" &
+children+=($!)
+for ((i = 0; i < 60; i++)); do
+  echo hello >/dev/udp/127.0.0.1/4500
+  if TUNMETER_KEY=$admin tunmeter log --server http://$address --limit 1000 --json 2>"$work/log" | grep -q '"destAddr":"127.0.0.1:4500"'; then
+    exit 0
+  fi
+  sleep 1
+done
+cat "$work"/*log "$work/log" >&2
+exit 1
