@@ -1,6 +1,5 @@
 /** The embedded store: one DuckDB file behind the Store interface. Each job has its own file in this folder. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -43,10 +42,10 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Database, explained, literal, secondsSince } from './database.js'
+import { Database, explained, secondsSince } from './database.js'
+import { copyDatabase } from './export/copy.js'
 import { ExportSlots } from './export/export-slots.js'
-import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './export/exports.js'
-import { parquetQuery } from './export/parquet.js'
+import { Exporter, removeExports } from './export/exporter.js'
 import { arrived, countArrived } from './read/arrived.js'
 import { attributes } from './read/attributes.js'
 import { namesOf, readCatalog, writeCatalog } from './read/catalog.js'
@@ -77,10 +76,6 @@ export interface DuckStoreOptions extends StoreConfig {
 
 const DAY_US = 86400e6
 const WAL_BYTES_MAX = 64 * 2 ** 20
-/** Of the directories in which exports are written, the beginning. */
-const EXPORT_DIRECTORY = 'export-'
-/** Connections of a CSV export: one makes a piece while another's is sent. */
-const CSV_LANES = 2
 
 export class DuckStore implements Store {
   readonly #database: Database
@@ -88,10 +83,8 @@ export class DuckStore implements Store {
   readonly #retention: Retention
   readonly #erasure: Erasure
   readonly #catalogs: DuckDBConnection
-  readonly #directory: string
   readonly #clockUs: () => number
-  readonly #exports: ExportSlots
-  readonly #sliceRows: number | undefined
+  readonly #exports: Exporter
   readonly #backups = new Mutex()
 
   private constructor(
@@ -105,10 +98,12 @@ export class DuckStore implements Store {
     this.#retention = new Retention(connections.retention, writer.mutex)
     this.#erasure = new Erasure(connections.retention, (work) => writer.deletingBetweenGroups(work))
     this.#catalogs = connections.catalogs
-    this.#directory = options.directory
-    this.#exports = new ExportSlots(database, () => writer.applied())
-    this.#sliceRows = options.sliceRows
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
+    this.#exports = new Exporter(new ExportSlots(database, () => writer.applied()), {
+      directory: options.directory,
+      clockUs: this.#clockUs,
+      sliceRows: options.sliceRows,
+    })
   }
 
   /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
@@ -232,79 +227,31 @@ export class DuckStore implements Store {
     return this.#read(orgId, (c) => facts(c, orgId, filter))
   }
 
-  async *rows(
+  rows(
     orgId: string,
     filter: LogFilter,
     sort: Sort,
     cancel?: Cancel,
   ): AsyncGenerator<readonly LogRow[]> {
-    const slot = await this.#exports.take(orgId, 1, cancel)
-    try {
-      const [connection] = slot.connections
-      const asked = await this.#asked(connection!, orgId, filter, sort)
-      const sliceRows = this.#sliceRows ?? SLICE_ROWS
-      yield* exportRows(connection!, { ...asked, sliceRows, alone: slot.alone })
-    } catch (error) {
-      throw explained(error)
-    } finally {
-      await slot.end()
-    }
+    return this.#exports.rows(orgId, filter, sort, cancel)
   }
 
-  async *csv(
+  csv(
     orgId: string,
     filter: LogFilter,
     sort: Sort,
-    options: ExportOptions = {},
+    options?: ExportOptions,
   ): AsyncGenerator<CsvPiece> {
-    const slot = await this.#exports.take(orgId, CSV_LANES, options)
-    try {
-      const asked = await this.#asked(slot.connections[0]!, orgId, filter, sort)
-      const sliceRows = this.#sliceRows ?? CSV_SLICE_ROWS
-      const { columns } = options
-      yield* exportCsv(slot.connections, { ...asked, sliceRows, alone: slot.alone, columns })
-    } catch (error) {
-      throw explained(error)
-    } finally {
-      await slot.end()
-    }
+    return this.#exports.csv(orgId, filter, sort, options)
   }
 
-  async #asked(connection: DuckDBConnection, orgId: string, filter: LogFilter, sort: Sort) {
-    const whole = await withTextIds(connection, orgId, filter)
-    return { orgId, filter: whole, sort, nowUs: this.#clockUs() }
-  }
-
-  /** Written to a temporary file first: Parquet's index is at its end. */
-  async parquet(
+  parquet(
     orgId: string,
     filter: LogFilter,
     sort: Sort,
-    options: ExportOptions = {},
+    options?: ExportOptions,
   ): Promise<Readable> {
-    const slot = await this.#exports.take(orgId, 1, options)
-    let directory = ''
-    try {
-      directory = mkdtempSync(join(this.#directory, EXPORT_DIRECTORY))
-      const file = join(directory, 'sessions.parquet')
-      const [connection] = slot.connections
-      await slot.alone(async () => {
-        const { text, values } = exportQuery(await this.#asked(connection!, orgId, filter, sort))
-        await connection!.run(
-          `COPY (${parquetQuery(text, options.columns)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
-          values,
-        )
-      })
-      await slot.endQueries()
-      // Its name goes now: what is open here is free as soon as this process has gone, however it goes.
-      const stream = (await open(file)).createReadStream()
-      return stream.once('close', () => void slot.end())
-    } catch (error) {
-      await slot.end()
-      throw explained(error)
-    } finally {
-      if (directory !== '') rmSync(directory, { recursive: true, force: true })
-    }
+    return this.#exports.parquet(orgId, filter, sort, options)
   }
 
   gaps(
@@ -444,33 +391,13 @@ export class DuckStore implements Store {
     return this.#retention.expireUsage(beforeMonth, now - DAY_US, now - 400 * DAY_US)
   }
 
-  /** One after the other; all of it goes again when it fails. */
+  /** One after the other. */
   backup(directory: string): Promise<void> {
-    return this.#backups.run(() => this.#backup(directory))
-  }
-
-  async #backup(directory: string): Promise<void> {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    await this.#writer.applied(Number.POSITIVE_INFINITY)
-    const file = join(directory, 'sessions.duckdb')
-    if (existsSync(file)) throw new AppError('EXISTS', `${file} exists`)
-    const connection = await this.#database.lend()
-    try {
-      const name = (
-        await connection.runAndReadAll('SELECT current_database()')
-      ).getRows()[0]![0] as string
-      await connection.run(`ATTACH ${literal(file)} AS backup_copy`)
-      await connection.run(`COPY FROM DATABASE "${name.replaceAll('"', '""')}" TO backup_copy`)
-      // Checkpoints the copy, and fails when it cannot, so that no .wal is left beside it.
-      await connection.run('DETACH backup_copy')
-    } catch (error) {
-      // All connections have it, and the next backup could not have its name.
-      await connection.run('DETACH DATABASE IF EXISTS backup_copy').catch(() => undefined)
-      for (const part of [file, `${file}.wal`]) await rm(part, { force: true })
-      throw explained(error)
-    } finally {
-      this.#database.release(connection)
-    }
+    return this.#backups.run(async () => {
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      await this.#writer.applied(Number.POSITIVE_INFINITY)
+      await copyDatabase(this.#database, join(directory, 'sessions.duckdb'))
+    })
   }
 
   async ping(): Promise<void> {
@@ -492,14 +419,6 @@ export class DuckStore implements Store {
     // Whatever else is writing.
     await this.#writer.mutex.run(() => Promise.resolve())
     await this.#database.close()
-  }
-}
-
-/** What a server that was killed was writing: only this process has the directory. */
-function removeExports(directory: string): void {
-  for (const name of readdirSync(directory)) {
-    if (!name.startsWith(EXPORT_DIRECTORY)) continue
-    rmSync(join(directory, name), { recursive: true, force: true })
   }
 }
 

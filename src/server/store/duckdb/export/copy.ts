@@ -1,0 +1,27 @@
+/** A consistent copy of the database, made while everything runs. */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { AppError } from '../../../../base/errors.js'
+import { type Database, explained, literal } from '../database.js'
+
+/** All of it goes again when it fails. @throws AppError EXISTS */
+export async function copyDatabase(database: Database, file: string): Promise<void> {
+  if (existsSync(file)) throw new AppError('EXISTS', `${file} exists`)
+  const connection = await database.lend()
+  try {
+    const name = (await connection.runAndReadAll('SELECT current_database()')).getRows()[0]![0]
+    await connection.run(`ATTACH ${literal(file)} AS backup_copy`)
+    await connection.run(
+      `COPY FROM DATABASE "${String(name).replaceAll('"', '""')}" TO backup_copy`,
+    )
+    // Checkpoints the copy, and fails when it cannot, so that no .wal is left beside it.
+    await connection.run('DETACH backup_copy')
+  } catch (error) {
+    // All connections have it, and the next backup could not have its name.
+    await connection.run('DETACH DATABASE IF EXISTS backup_copy').catch(() => undefined)
+    for (const part of [file, `${file}.wal`]) await rm(part, { force: true })
+    throw explained(error)
+  } finally {
+    database.release(connection)
+  }
+}

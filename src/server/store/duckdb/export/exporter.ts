@@ -1,0 +1,126 @@
+/** Exports of rows, CSV and Parquet, each in a slot of its own (export-slots.ts). */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { Cancel, CsvPiece, ExportOptions, LogFilter, LogRow, Sort } from '../../store.js'
+import { explained, literal } from '../database.js'
+import { withTextIds } from '../read/names.js'
+import type { ExportSlots } from './export-slots.js'
+import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './exports.js'
+import { parquetQuery } from './parquet.js'
+
+/** Of the directories in which exports are written, the beginning. */
+const EXPORT_DIRECTORY = 'export-'
+/** Connections of a CSV export: one makes a piece while another's is sent. */
+const CSV_LANES = 2
+
+interface ExporterOptions {
+  /** For files that are written before they are sent. */
+  readonly directory: string
+  readonly clockUs: () => number
+  /** Rows that are read at once; else SLICE_ROWS, or CSV_SLICE_ROWS. */
+  readonly sliceRows: number | undefined
+}
+
+export class Exporter {
+  readonly #slots: ExportSlots
+  readonly #options: ExporterOptions
+
+  constructor(slots: ExportSlots, options: ExporterOptions) {
+    this.#slots = slots
+    this.#options = options
+  }
+
+  get running(): number {
+    return this.#slots.running
+  }
+
+  get waiting(): number {
+    return this.#slots.waiting
+  }
+
+  async *rows(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    cancel?: Cancel,
+  ): AsyncGenerator<readonly LogRow[]> {
+    const slot = await this.#slots.take(orgId, 1, cancel)
+    try {
+      const [connection] = slot.connections
+      const asked = await this.#asked(connection!, orgId, filter, sort)
+      const sliceRows = this.#options.sliceRows ?? SLICE_ROWS
+      yield* exportRows(connection!, { ...asked, sliceRows, alone: slot.alone })
+    } catch (error) {
+      throw explained(error)
+    } finally {
+      await slot.end()
+    }
+  }
+
+  async *csv(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    options: ExportOptions = {},
+  ): AsyncGenerator<CsvPiece> {
+    const slot = await this.#slots.take(orgId, CSV_LANES, options)
+    try {
+      const asked = await this.#asked(slot.connections[0]!, orgId, filter, sort)
+      const sliceRows = this.#options.sliceRows ?? CSV_SLICE_ROWS
+      const { columns } = options
+      yield* exportCsv(slot.connections, { ...asked, sliceRows, alone: slot.alone, columns })
+    } catch (error) {
+      throw explained(error)
+    } finally {
+      await slot.end()
+    }
+  }
+
+  async #asked(connection: DuckDBConnection, orgId: string, filter: LogFilter, sort: Sort) {
+    const whole = await withTextIds(connection, orgId, filter)
+    return { orgId, filter: whole, sort, nowUs: this.#options.clockUs() }
+  }
+
+  /** Written to a temporary file first: Parquet's index is at its end. */
+  async parquet(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    options: ExportOptions = {},
+  ): Promise<Readable> {
+    const slot = await this.#slots.take(orgId, 1, options)
+    let directory = ''
+    try {
+      directory = mkdtempSync(join(this.#options.directory, EXPORT_DIRECTORY))
+      const file = join(directory, 'sessions.parquet')
+      const [connection] = slot.connections
+      await slot.alone(async () => {
+        const { text, values } = exportQuery(await this.#asked(connection!, orgId, filter, sort))
+        await connection!.run(
+          `COPY (${parquetQuery(text, options.columns)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
+          values,
+        )
+      })
+      await slot.endQueries()
+      // Its name goes now: what is open here is free as soon as this process has gone, however it goes.
+      const stream = (await open(file)).createReadStream()
+      return stream.once('close', () => void slot.end())
+    } catch (error) {
+      await slot.end()
+      throw explained(error)
+    } finally {
+      if (directory !== '') rmSync(directory, { recursive: true, force: true })
+    }
+  }
+}
+
+/** What a server that was killed was writing: only this process has the directory. */
+export function removeExports(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(EXPORT_DIRECTORY)) continue
+    rmSync(join(directory, name), { recursive: true, force: true })
+  }
+}
