@@ -2,7 +2,7 @@
  * `syslog`: RFC 5424 messages over TLS with the octet counting of RFC 5425 (`MSG-LEN SP MSG`), or over plain TCP framed the
  * same way (RFC 6587) where the operator allows it.
  *
- * Syslog acknowledges nothing. So each attempt has a connection of its own, which is ended when all is written: that the
+ * Or by RELP (relp.ts), which answers each message. Syslog itself acknowledges nothing. So without RELP each attempt has a connection of its own, which is ended when all is written: that the
  * receiver then ends its side in order says that it has read to the end, and counts as the acknowledgement. What the
  * receiver loses afterwards, nobody tells.
  */
@@ -17,17 +17,19 @@ import { ATTEMPT_MS_MAX, failureOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import type { Outcome } from '../outcome.js'
 import { caSchema, urlSchema } from '../settings.js'
+import { sendRelp } from './relp.js'
 
 const PORT_TLS = 6514
 const PORT_PLAIN = 601
+const PORT_RELP = 2514
 /** Severity: informational. */
 const INFORMATIONAL = 6
 /** What the header may have: visible ASCII. */
 const VISIBLE = /^[\x21-\x7e]+$/
 
 const settings = z.strictObject({
-  url: urlSchema('tls', 'tcp').meta({
-    description: `tls://host:port (${PORT_TLS}), or tcp://host:port (${PORT_PLAIN}) without encryption.`,
+  url: urlSchema('tls', 'tcp', 'relp+tls', 'relp').meta({
+    description: `tls://host:port (${PORT_TLS}), or tcp://host:port (${PORT_PLAIN}) without encryption. With answers (RELP): relp+tls://host:port, or relp://host:port (${PORT_RELP}).`,
   }),
   facility: z.int().min(0).max(23).default(16).meta({ description: '16: local0.' }),
   hostname: z.string().max(255).regex(VISIBLE).optional().meta({
@@ -59,7 +61,7 @@ export const syslog: Kind = {
     },
   },
   target: ({ url }) => url as string,
-  isEncrypted: ({ url }) => (url as string).startsWith('tls:'),
+  isEncrypted: ({ url }) => /^(?:relp\+)?tls:/.test(url as string),
   open: (given) => new Syslog(given),
 }
 
@@ -88,6 +90,7 @@ class Syslog implements Receiver {
     let socket: Socket | undefined
     try {
       socket = await this.#connect(ending)
+      if (isRelp(this.#settings.url)) return await sendRelp(socket, frames, ending)
       await sendAll(socket, Buffer.concat(frames), ending)
       return { kind: 'delivered', status: null }
     } catch (error) {
@@ -102,15 +105,15 @@ class Syslog implements Receiver {
     checkUrl(url, this.#guard, syslog.isEncrypted(this.#settings))
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
     const lookup = guardedLookup(this.#guard)
-    if (url.protocol === 'tcp:') {
-      const socket = connectPlain({ host, port: Number(url.port || PORT_PLAIN), lookup })
+    if (!syslog.isEncrypted(this.#settings)) {
+      const socket = connectPlain({ host, port: portOf(url), lookup })
       await once(socket, 'connect', { signal })
       return socket
     }
     const { ca, clientCert: cert } = this.#settings
     const { clientKey: key } = this.#secrets
     const socket = connectTls({
-      ...{ host, port: Number(url.port || PORT_TLS), lookup, minVersion: 'TLSv1.2' },
+      ...{ host, port: portOf(url), lookup, minVersion: 'TLSv1.2' },
       ...(isIP(host) === 0 && { servername: host }),
       ...(ca !== undefined && { ca }),
       ...(cert !== undefined && { cert }),
@@ -123,6 +126,15 @@ class Syslog implements Receiver {
   close(): Promise<void> {
     return Promise.resolve()
   }
+}
+
+function isRelp(url: string): boolean {
+  return url.startsWith('relp')
+}
+
+function portOf(url: URL): number {
+  if (isRelp(url.href)) return Number(url.port || PORT_RELP)
+  return Number(url.port || (url.protocol === 'tls:' ? PORT_TLS : PORT_PLAIN))
 }
 
 /** Resolves when the other side has read it all and ended in order. */

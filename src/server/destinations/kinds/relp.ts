@@ -1,0 +1,115 @@
+/**
+ * RELP, version 0 (librelp's own text, "The Reliable Event Logging Protocol"): syslog with an answer to each message.
+ *
+ *   TXNR SP COMMAND SP DATALEN [SP DATA] LF      open, syslog, close; the answer of each is `TXNR rsp LEN CODE TEXT`
+ *
+ * All of an attempt is written, and answers are read meanwhile; it is delivered when each message was answered with 200.
+ */
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { type Outcome, shown } from '../outcome.js'
+
+/** Of one answer; whoever sends more is not read to the end. */
+const ANSWER_BYTES_MAX = 64 * 1024
+const OPEN = 'relp_version=0\nrelp_software=tunmeter\ncommands=syslog'
+const HEAD = /^(\d{1,9}) ([A-Za-z]{1,32}) (\d{1,9})/
+const OK = 200
+
+/** @param frames each `LEN SP MSG`, as RFC 5425 has them, which is the end of RELP's own frame */
+export async function sendRelp(
+  socket: Socket,
+  frames: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<Outcome> {
+  // Also before and after it is read from: one that nobody listens to would end the server.
+  socket.on('error', () => undefined)
+  const give = () => socket.destroy()
+  signal.addEventListener('abort', give, { once: true })
+  const answers = readAnswers(socket)
+  try {
+    await write(socket, [Buffer.from(`1 open ${OPEN.length} ${OPEN}\n`)], signal)
+    const opened = await next(answers)
+    if (opened.code !== OK) return { kind: 'blocked', status: opened.code, text: opened.text }
+    const written = write(socket, wrapped(frames), signal)
+    // Whoever waits for answers has the fault of both.
+    written.catch((error: unknown) => socket.destroy(error as Error))
+    let refused: Answer | undefined
+    for (let n = 0; n < frames.length; n++) {
+      const answer = await next(answers)
+      if (answer.code !== OK) refused ??= answer
+    }
+    await written
+    socket.end(`${frames.length + 2} close 0\n`)
+    if (refused === undefined) return { kind: 'delivered', status: null }
+    return { kind: 'refused', status: refused.code, text: refused.text }
+  } finally {
+    signal.removeEventListener('abort', give)
+    socket.destroy()
+  }
+}
+
+function wrapped(frames: readonly Buffer[]): Buffer[] {
+  return frames.flatMap((frame, i) => [Buffer.from(`${i + 2} syslog `), frame, Buffer.from('\n')])
+}
+
+async function write(socket: Socket, parts: readonly Buffer[], signal: AbortSignal): Promise<void> {
+  if (!socket.write(Buffer.concat(parts))) await once(socket, 'drain', { signal })
+}
+
+interface Answer {
+  readonly code: number
+  readonly text: string
+}
+
+async function next(answers: AsyncGenerator<Answer>): Promise<Answer> {
+  const { value, done } = await answers.next()
+  if (done) throw new Error('the receiver closed the connection before it had answered')
+  return value
+}
+
+async function* readAnswers(socket: Socket): AsyncGenerator<Answer, undefined> {
+  let bytes = Buffer.alloc(0)
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    bytes = Buffer.concat([bytes, chunk])
+    for (;;) {
+      const frame = frameOf(bytes)
+      if (frame === null) break
+      bytes = bytes.subarray(frame.length)
+      if (frame.command === 'serverclose') return undefined
+      if (frame.command !== 'rsp') throw new Error(`the receiver sent "${frame.command}"`)
+      yield answerOf(frame.data)
+    }
+    if (bytes.length > ANSWER_BYTES_MAX) throw new Error('the receiver sent no RELP')
+  }
+  return undefined
+}
+
+interface Frame {
+  readonly command: string
+  readonly data: string
+  readonly length: number
+}
+
+/** Null: it is not all there. @throws Error on what is no frame */
+function frameOf(bytes: Buffer): Frame | null {
+  const line = bytes.subarray(0, 64).toString('latin1')
+  const [head, , command = '', size = ''] = HEAD.exec(line) ?? []
+  if (head === undefined) {
+    if (bytes.length < 64 && !line.includes('\n')) return null
+    throw new Error('the receiver sent no RELP')
+  }
+  const data = Number(size)
+  // The number may go on, and behind it stands a blank or the end.
+  if (bytes.length === head.length) return null
+  const from = head.length + (data === 0 && bytes[head.length] === 0x0a ? 0 : 1)
+  const length = from + data + 1
+  if (length > ANSWER_BYTES_MAX) throw new Error('the receiver sent no RELP')
+  if (bytes.length < length) return null
+  if (bytes[length - 1] !== 0x0a) throw new Error('the receiver sent no RELP')
+  return { command, data: bytes.subarray(from, from + data).toString('utf8'), length }
+}
+
+function answerOf(data: string): Answer {
+  const [, code = '0', text = ''] = /^(\d{3})\s?([\s\S]*)$/.exec(data) ?? []
+  return { code: Number(code), text: shown(code === '0' ? `no code: ${data}` : text) }
+}
