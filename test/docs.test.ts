@@ -87,3 +87,15 @@ test('pages and headings that code, messages and comments name are there', () =>
   )
   expect(missing).toEqual([])
 })
+
+test('files of this repository that comments name with their folder are there', () => {
+  const code = TRACKED.filter((path) => /\.(tsx?|mjs)$/.test(path) && isThere(path))
+  const named = code.flatMap((file) =>
+    [...textOf(file).matchAll(/^\s*(?:\/\*\*|\*|\/\/).*?\b((?:[\w-]+\/)+[\w.-]+\.tsx?)\b/gm)].map(
+      ([, path]) => ({ file, path: path! }),
+    ),
+  )
+  expect(named.length).toBeGreaterThan(10)
+  const known = (path: string) => TRACKED.some((one) => one === path || one.endsWith(`/${path}`))
+  expect(named.filter(({ path }) => !known(path))).toEqual([])
+})

@@ -1,6 +1,6 @@
 /**
  * `tunmeter keys`: creates, lists, revokes and removes keys in a data directory. The keys' file may be open in a running
- * server at the same time (store/control.ts), which sees the change with its next request.
+ * server at the same time (server/control/control.ts), which sees the change with its next request.
  */
 
 import {

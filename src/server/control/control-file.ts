@@ -1,4 +1,4 @@
-/** The lmdb file of store/control.ts: whether it is there, and opening it with an error that says what to do. */
+/** The lmdb file of control.ts: whether it is there, and opening it with an error that says what to do. */
 
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
