@@ -66,6 +66,18 @@ test('a session that came a day ago is old, whatever came since and however quie
   expect(isStale(963, nowUs + 25 * 3600e6)).toBe(true)
 })
 
+test('one that came shortly after another, and before a quiet day, is old after it', () => {
+  const freshness = new Freshness()
+  const quietUs = 60e6 + 25 * HOUR_US
+  for (const [arrival, atUs] of [
+    [1, 0],
+    [2, 60e6],
+    [3, quietUs],
+  ] as const)
+    freshness.came(freshness.dueMark(arrival, atUs), atUs)
+  expect(freshness.isStaleSql(quietUs)).toBe('(o.arrival < 3)')
+})
+
 describe('what a meter says of its own sessions is taken', () => {
   test('the sum of an hour while it grows: one row, its last amounts, in usage once', async () => {
     const sum = (packetsTx: number, connectionCount: number) =>

@@ -149,7 +149,9 @@ export class Freshness {
   dueMark(arrival: number, atUs: number): Mark | null {
     const byUs = this.#lastUs ?? atUs
     const marked = this.#marks.at(-1)?.byUs ?? Number.NEGATIVE_INFINITY
-    return byUs - marked >= MARK_EVERY_US ? { arrival, byUs } : null
+    // After a quiet time, too: what came shortly after a mark would else be as new as what comes now.
+    const isDue = byUs - marked >= MARK_EVERY_US || atUs - byUs >= MARK_EVERY_US
+    return isDue ? { arrival, byUs } : null
   }
 
   /** After it. */
