@@ -50,6 +50,7 @@ async function send(url: string, events: readonly string[], signal = new AbortCo
   const receiver = syslog.open({
     settings: syslog.settings.parse({ url, hostname: 'gw' }),
     secrets: {},
+    columns: null,
     guard: { allowPlain: true, allowPrivate: true },
     version: '1.0.0',
   })

@@ -42,7 +42,7 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Database, explained, secondsSince } from './database.js'
+import { Database, explained, literal, secondsSince } from './database.js'
 import { copyDatabase } from './export/copy.js'
 import { ExportSlots } from './export/export-slots.js'
 import { Exporter, removeExports } from './export/exporter.js'
