@@ -32,6 +32,7 @@ export const LONG = Object.entries({
   ],
   'server/query': ['completeness', 'pages'],
   'server/store': [
+    ...['contract/history', 'contract/operations'],
     ...[
       'applier',
       'backup',

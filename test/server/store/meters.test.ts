@@ -105,32 +105,6 @@ describe('batch numbers', () => {
   })
 })
 
-describe('open sessions of a meter that died', () => {
-  const open = () => session(1, { endReason: 'activeTimeout', packetsTx: 5 })
-  const secondRun = () => report({ startedAt: '2026-11-21T00:00:00.000Z' })
-
-  test('a newer run of the meter interrupts them, and a late end still ends them', async () => {
-    await t.send('acme', 1, batch(1, [open()]))
-    expect((await rows())[0]).toMatchObject({ open: true, interrupted: false })
-    await t.send('acme', 1, batch(2, [], { report: secondRun() }))
-    expect((await rows())[0]).toMatchObject({ open: false, interrupted: true })
-    await t.send('acme', 1, batch(3, [session(1, { packetsTx: 3 })]))
-    const after = await rows()
-    expect(after).toHaveLength(1)
-    expect(after[0]).toMatchObject({ open: false, interrupted: false, packetsTx: 3 })
-  })
-
-  test('silence interrupts them, and a report brings them back', async () => {
-    await t.send('acme', 1, batch(1, [open()]))
-    t.nowUs += 9 * MINUTE_US
-    expect((await rows())[0]!.interrupted).toBe(false)
-    t.nowUs += 2 * MINUTE_US
-    expect((await rows())[0]!.interrupted).toBe(true)
-    await t.send('acme', 1, batch(2, []))
-    expect((await rows())[0]).toMatchObject({ open: true, interrupted: false })
-  })
-})
-
 describe('runs are told apart by their starts, never by which clock is later', () => {
   const open = (sequence: number, packetsTx = 5) =>
     session(sequence, { endReason: 'activeTimeout', packetsTx })
