@@ -98,7 +98,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all(engines.map((engine) => engine.close())))
 
-test('whatever happens, the engines say the same', { timeout: 120_000 }, async () => {
+test('whatever happens, the engines say the same', { timeout: 600_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 1, maxLength: 12 }),
