@@ -1,10 +1,26 @@
 /** Where an organisation's sessions are sent to, and how delivery stands. */
-import type { z } from 'zod'
-import type { fieldSchema, kindSchema } from '../../server/destinations/kind-fields.js'
 import { request } from './client.js'
 
-export type KindField = z.output<typeof fieldSchema>
-export type Kind = z.output<typeof kindSchema>
+/** One setting of a kind, as the form asks for it. */
+export interface KindField {
+  readonly name: string
+  readonly type: 'text' | 'lines' | 'choice' | 'boolean' | 'integer' | 'json'
+  readonly required: boolean
+  readonly default: unknown
+  readonly help: string
+  readonly choices: readonly string[]
+}
+
+export interface Kind {
+  readonly kind: string
+  readonly fillSeconds: number
+  readonly settings: readonly KindField[]
+  readonly secrets: readonly {
+    readonly name: string
+    readonly required: boolean
+    readonly type: 'text' | 'lines'
+  }[]
+}
 
 export interface Backfill {
   readonly id: number

@@ -49,6 +49,7 @@ test('each route has a line', async () => {
       .replace('{meterId}', 'curl')
       .replace('{keyId}', '$KEY_ID')
       .replace('{destinationId}', '$DEST')
+      .replace('{backfillId}', '2')
     for (const method of Object.keys(methods)) {
       const found = LINES.some((line) => {
         const url = line.match(/"\$URL([^"?]*)[^"]*"(?!.*\$URL)/)?.[1]

@@ -358,13 +358,13 @@ function workRoutes(context: ServerContext): Route[] {
       tag: 'destinations',
       summary: 'Stop a backfill that is under way; what it has sent stays where it is',
       scopes: ADMIN,
-      params: params.extend({ backfillId: z.coerce.number().int().min(1) }),
+      params: params.extend({ backfillId: z.string().max(12) }),
       answer: shownSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId, backfillId }, key, request }) => {
         const courier = destinations.get(orgId, destinationId)
-        if (!(await courier.stopBackfill(backfillId)))
-          throw new HttpError(404, 'notFound', `no backfill ${backfillId} is under way`)
+        if (!(await courier.stopBackfill(Number(backfillId))))
+          throw new HttpError(404, 'notFound', `there is no backfill ${backfillId} under way`)
         const facts = { ...factsOf(courier), backfill: backfillId }
         security.write('destinationBackfillStopped', request.ip, key, facts)
         return shown(context, courier)
