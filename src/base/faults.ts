@@ -50,8 +50,9 @@ function textOf(issue: Issue): string {
   if (issue.code === 'invalid_type' && issue.expected === 'string' && Array.isArray(input))
     return `expected one value, got ${input.length}`
   const text = expected(issue)
-  // A key is a secret, also when it is a wrong one.
-  const hidden = text.includes(', got ') || issue.path.at(-1) === 'key'
+  // What is meant to be a secret is one, also when it is wrong.
+  const isSecret = issue.path.at(-1) === 'key' || issue.path.includes('secrets')
+  const hidden = text.includes(', got ') || isSecret || wordsOf(issue) !== undefined
   return hidden ? text : `${text}, got ${shown(issue)}`
 }
 
@@ -86,12 +87,19 @@ function expected(issue: Issue): string {
         ? 'expected a time with its zone, as in 2026-11-22T08:00:00Z'
         : `expected the form ${issue.pattern ?? issue.format}`
     case 'invalid_union':
+      if (wordsOf(issue) !== undefined) return `expected ${anyOf(wordsOf(issue)!)}`
       return issue.errors
         .map(([first]) => (first === undefined ? '' : expected(first)))
         .join(', or ')
     default:
       return issue.message
   }
+}
+
+/** Those of a field that decides which form an object has; zod's types do not have them. */
+function wordsOf(issue: Issue): readonly string[] | undefined {
+  const { discriminator, options } = issue as { discriminator?: string; options?: unknown[] }
+  return discriminator === undefined ? undefined : options?.map(String)
 }
 
 export function anyOf(words: readonly string[]): string {

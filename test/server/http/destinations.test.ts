@@ -80,10 +80,14 @@ describe('settings', () => {
   })
 
   test.each([
-    [{ kind: 'carrier-pigeon' }, 'kind'],
+    [
+      { kind: 'carrier-pigeon' },
+      /^kind: expected webhook, syslog, s3, elasticsearch, otlp or splunk$/,
+    ],
     [{ settings: {} }, 'settings.url'],
     [{ settings: { url: 'file:///etc/passwd' } }, 'settings.url'],
-    [{ secrets: { secret: 'x' } }, 'secrets.secret'],
+    // Not what came: it may be a secret with a letter too many.
+    [{ secrets: { secret: 'x' } }, /^secrets\.secret: expected [^"]*$/],
     [{ q: 'port:' }, 'q: expected a value after port:'],
     [{ columns: ['password'] }, 'columns'],
     [{ eventsMax: 0 }, 'eventsMax'],
@@ -92,7 +96,7 @@ describe('settings', () => {
   ])('%j is refused', async (change, message) => {
     const answer = await server.request('POST', PATH, admin, body(change))
     expect(answer.status).toBe(400)
-    expect(answer.body.message).toContain(message)
+    expect(answer.body.message).toMatch(message)
   })
 
   test('an organisation sees and changes its own only; keys that read see none', async () => {
