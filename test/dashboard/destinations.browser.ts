@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { contentOf, Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
 import { Receiver } from '../support/receiver.js'
+import { until } from '../support/until.js'
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const PATH = `/org/${ORG}/destinations`
@@ -31,6 +32,9 @@ describe.skipIf(NO_CHROMIUM)('destinations', () => {
       '--allow-private-destinations',
     ])
     await ingest(30)
+    // What is not stored yet when a destination is made is sent to it.
+    const log = `/org/${ORG}/logs/connection`
+    await until(async () => (await lab.api('GET', log)).pagination.total > 0)
   })
   afterEach(async () => {
     await lab.closePages()
