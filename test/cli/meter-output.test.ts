@@ -135,7 +135,7 @@ describe.skipIf(!canCapture)('a meter without a server (needs root to capture)',
     // What a kill in a write, or a power cut, leaves.
     appendFileSync(path, '{"timestamp":179')
     const second = await metering(port, ['--output', `${folder}/`])
-    expect(second.output.stderr).toContain('which was cut off')
+    expect(second.output.stderr).toContain('which was removed')
     expect(second.output.stderr).toMatch(/"bytes":16/)
     expect(second.output.stderr).toContain('not metered since the last run')
     await dial(2)

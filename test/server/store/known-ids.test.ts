@@ -16,7 +16,7 @@ let connection: DuckDBConnection
 beforeEach(async () => {
   instance = await DuckDBInstance.create(':memory:')
   connection = await instance.connect()
-  for (const table of ['session', 'session_open'])
+  for (const table of ['session', 'session_open', 'erased_session'])
     await connection.run(
       `CREATE TABLE ${table} (org_id VARCHAR, site_id BIGINT, run VARCHAR, seq BIGINT, meter_id VARCHAR)`,
     )

@@ -180,14 +180,14 @@ export class MemoryStore implements ContractStore {
   }
 
   async erase(orgId: string, subject: Subject): Promise<number> {
-    await this.closeInterrupted()
     const isTheirs = (one: Deleted) =>
       'userId' in subject ? one.userId === subject.userId : one.clientId === subject.clientId
     const nameless = { clientId: null, userId: null }
     const theirs = this.#of(orgId).filter(([, { session }]) => isTheirs(session))
-    for (const [, { session, closed }] of theirs) {
-      this.#lose(session, 'erased')
-      if (closed || !isOpen(session)) this.#deleted.push({ ...session, ...nameless })
+    for (const [, row] of theirs) {
+      this.#lose(row.session, 'erased')
+      // What is open is reported again by its meter; the others have their sums for good.
+      if (this.#stateOf(row) !== 'open') this.#deleted.push({ ...row.session, ...nameless })
     }
     this.#deleted = this.#deleted.map((one) =>
       one.orgId === orgId && isTheirs(one) ? { ...one, ...nameless } : one,
