@@ -25,10 +25,11 @@ export const LONG = Object.entries({
   'meter/spool': ['spool'],
   native: ['engine', 'flow-hash', 'observation-point'],
   release: ['command-line', 'editions'],
+  scripts: ['vitest-report'],
   'server/destinations': ['destinations'],
   'server/http': [
-    ...['audit', 'destinations', 'exports', 'faults', 'large-counts', 'maintenance', 'pangolin'],
-    ...['removal', 'server', 'subject'],
+    ...['audit', 'destination-kinds', 'destinations', 'docs', 'exports', 'faults', 'isolation'],
+    ...['large-counts', 'maintenance', 'one-answer', 'pangolin', 'removal', 'server', 'subject'],
   ],
   'server/query': ['completeness', 'pages'],
   'server/store': [
@@ -43,7 +44,7 @@ export const LONG = Object.entries({
       'known-ids',
       'lives',
     ],
-    ...['log-kills', 'meters', 'migrations', 'peer', 'rollup', 'sums', 'terms'],
+    ...['log-kills', 'meters', 'migrations', 'names', 'peer', 'rollup', 'sums', 'terms'],
   ],
 }).flatMap(([folder, names]) => names.map((name) => `test/${folder}/${name}.test.ts`))
 
