@@ -104,7 +104,7 @@ export const timeUs = z.string().transform((text, context) => {
   if (us === undefined) {
     context.addIssue({
       code: 'custom',
-      message: `${ISO_TIME_EXPECTED}; got ${JSON.stringify(text.slice(0, 60))}`,
+      message: `${ISO_TIME_EXPECTED}, got ${JSON.stringify(text.slice(0, 60))}`,
     })
     return z.NEVER
   }
