@@ -1,4 +1,5 @@
 /** Reads a catalog file, JSON or YAML, and says all that is wrong with it at once. */
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as yaml from 'yaml'
@@ -30,6 +31,8 @@ function readDocument(path: string): unknown {
     // Not its bytes first: they would be held beside the text.
     const text = readFileSync(path, 'utf8')
     if (text.length > CHARACTERS_MAX) throw new Error(`larger than ${CHARACTERS_MAX} characters`)
+    if (text.includes('\ufffd') && !isUtf8(readFileSync(path)))
+      throw new Error('it is not UTF-8 (UTF-16 or Latin-1, perhaps): save it as UTF-8')
     const json = /^\s*\{/.test(text) ? parseJson(text) : undefined
     if (json !== undefined) return json
     // Loaded on use: few starts of a meter read one, and it is a fifth of what the others load.

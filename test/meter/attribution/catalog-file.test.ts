@@ -145,6 +145,13 @@ test('what cannot be read', () => {
   expect(fault(file('42')).code).toBe('CATALOG_INVALID')
 })
 
+test.each(['utf16le', 'latin1'] as const)('a file in %s is said to be no UTF-8', (encoding) => {
+  const text = '\ufeffclients: [{ clientId: 1, name: José }]\n'
+  const path = join(directory, `${encoding}.yaml`)
+  writeFileSync(path, Buffer.from(encoding === 'latin1' ? text.slice(1) : text, encoding))
+  expect(fault(path).message).toMatch(/: it is not UTF-8 .*: save it as UTF-8$/)
+})
+
 test('a file of JSON is not read as YAML, and what only looks like JSON is', () => {
   // YAML refuses a doubled key; of JSON the last one counts, as everywhere.
   expect(
