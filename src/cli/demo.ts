@@ -129,20 +129,27 @@ async function show(
   say()
   if (options.once) return sayEnd(say, options, env)
   sayAddresses(say, paint, server.url + log, server, keys)
+  say(
+    `  ${paint('bold', 'Your own')}   sudo TUNMETER_KEY=${keys.ingest} ${program(env)} meter --interface wg0 --to ${server.url}`,
+  )
   say(paint('dim', '  Ctrl-C ends it.'))
 }
 
+const isByNpm = (env: NodeJS.ProcessEnv): boolean => env.npm_lifecycle_event === 'start'
+const program = (env: NodeJS.ProcessEnv): string => (isByNpm(env) ? 'node dist/cli.js' : 'tunmeter')
+
 /** Addresses and keys of a server that is gone help nobody. */
 function sayEnd(say: (line?: string) => void, { data }: Options, env: NodeJS.ProcessEnv): void {
-  const byNpm = env.npm_lifecycle_event === 'start'
+  const byNpm = isByNpm(env)
   const demo = byNpm ? 'npm start' : 'tunmeter demo'
   say(
     `  It has ended, and its data is ${data === undefined ? 'gone' : `in ${data}`}. To look around:`,
   )
-  const line = (command: string, what: string): void => say(`    ${command.padEnd(32)}${what}`)
+  const line = (command: string, what: string): void => say(`    ${command.padEnd(56)}${what}`)
   line(demo, 'stays up: dashboard, API, curl lines to paste')
   if (data === undefined) line(`${demo}${byNpm ? ' --' : ''} --data DIR`, 'keeps the data, too')
-  else line(`${byNpm ? 'node dist/cli.js' : 'tunmeter'} serve --data ${data}`, 'its server again')
+  else line(`${program(env)} serve --data ${data}`, 'its server again')
+  line(`sudo ${program(env)} meter --interface wg0 --output -`, 'sessions of your own interface')
 }
 
 function sayAddresses(

@@ -56,6 +56,7 @@ test('--once shows the table, leaves nothing running and says how to keep it up'
   expect(stdout).not.toMatch(/curl -s|127\.0\.0\.1:\d+\/|tm_(read|admin)_/)
   expect(stdout).toContain('It has ended, and its data is gone')
   expect(stdout).toContain('tunmeter demo --data')
+  expect(stdout).toContain('sudo tunmeter meter --interface')
 })
 
 test('ended by a signal it leaves no server and no data', async () => {
