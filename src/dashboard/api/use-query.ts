@@ -3,6 +3,7 @@
  * cancelled, and asks again by itself when the server was away.
  */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { messageOf } from '../../base/errors.js'
 import { ApiError, isAbort, serverReachable } from './client.js'
 
 const SLOW_AFTER_MS = 1500
@@ -33,7 +34,7 @@ const IDLE = { error: null, loading: false, slow: false, cancelled: false, retry
 
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error
-  return new ApiError(-1, error instanceof Error ? error.message : String(error))
+  return new ApiError(-1, messageOf(error))
 }
 
 /**
@@ -117,6 +118,20 @@ export function useQuery<T>(
     setState((old) => (old.data === undefined ? old : { ...old, data: change(old.data) }))
   }, [])
   return { ...state, cancel, reload, update }
+}
+
+/**
+ * Asks again so long after each answer. A refresh in the background is not worth a moving line: the query that comes back
+ * is loading until its first answer only.
+ */
+export function useRefresh<T>(query: Query<T>, everyMs: number): Query<T> {
+  const { data, loading, reload } = query
+  useEffect(() => {
+    if (loading) return
+    const timer = setTimeout(reload, everyMs)
+    return () => clearTimeout(timer)
+  }, [loading, reload, everyMs])
+  return { ...query, loading: loading && data === undefined }
 }
 
 /** One Cancel, and one "Try again", for answers that are asked for together. */

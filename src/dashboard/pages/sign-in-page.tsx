@@ -1,6 +1,8 @@
 /** Sign-in with a key, and why one has to sign in again. */
+
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ApiError, signedOut } from '../api/client.js'
+import { messageOf } from '../../base/errors.js'
+import { signedOut } from '../api/client.js'
 import { signIn } from '../api/session.js'
 import { Logo } from '../parts/icons.js'
 import { ThemeMenu } from '../parts/theme-menu.js'
@@ -23,7 +25,7 @@ export function SignInPage() {
     try {
       await signIn(key)
     } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
+      setFault(messageOf(error))
       setBusy(false)
       field.current?.select()
     }

@@ -1,7 +1,7 @@
 /** On every page: is everything here that happened in this time? Leads to what is missing. */
 import { useEffect } from 'preact/hooks'
 import { completeness, fetchCompleteness } from '../api/completeness.js'
-import { useQuery } from '../api/use-query.js'
+import { useQuery, useRefresh } from '../api/use-query.js'
 import { spanQuery } from '../state/filters.js'
 import { pageHref } from '../state/page-href.js'
 import { rangeLabel, rangeOf, spanOf } from '../state/range.js'
@@ -35,16 +35,12 @@ function useAsking(orgId: string): void {
   const { path, params } = useLocation()
   const range = rangeOf(params)
   const key = JSON.stringify(['completeness', orgId, path, range])
-  const { data, of, loading, reload } = useQuery(key, (signal) =>
+  const query = useQuery(key, (signal) =>
     fetchCompleteness(orgId, spanQuery(spanOf(range, Date.now())), signal),
   )
+  const { data, of } = useRefresh(query, REFRESH_MS)
   useEffect(() => {
     if (of === key) completeness.set(data)
   }, [of, key, data])
   useEffect(() => () => completeness.set(undefined), [orgId])
-  useEffect(() => {
-    if (loading) return
-    const timer = setTimeout(reload, REFRESH_MS)
-    return () => clearTimeout(timer)
-  }, [loading, reload])
 }

@@ -1,6 +1,8 @@
 /** What stands around every page: where one is, where one can go, who one is, and whether the server is there. */
+
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { messageOf } from '../../base/errors.js'
 import { serverReachable } from '../api/client.js'
 import { orgOf, useOrgs } from '../api/orgs.js'
 import { session, signOut } from '../api/session.js'
@@ -165,7 +167,7 @@ function Account({ orgId }: { orgId: string | undefined }) {
 
 function leave(): void {
   signOut().catch((error: unknown) => {
-    toast(`Still signed in: ${error instanceof Error ? error.message : String(error)}`)
+    toast(`Still signed in: ${messageOf(error)}`)
   })
 }
 

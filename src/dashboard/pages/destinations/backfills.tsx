@@ -1,6 +1,5 @@
 /** What is stored already, sent beside what arrives: each range with how far it is. */
 import { useState } from 'preact/hooks'
-import { ApiError } from '../../api/client.js'
 import {
   type Backfill,
   type Destination,
@@ -11,6 +10,7 @@ import { formatCount, plural } from '../../format/bytes.js'
 import { DAY, formatDateTime, fromInputValue, toInputValue } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
+import { useAction } from '../../parts/use-action.js'
 
 interface Props {
   readonly orgId: string
@@ -20,14 +20,9 @@ interface Props {
 
 export function Backfills({ orgId, destination, reload }: Props) {
   const [asking, setAsking] = useState(false)
-  const [fault, setFault] = useState<string | null>(null)
+  const { fault, run } = useAction()
   const stop = async (id: number) => {
-    try {
-      await stopBackfill(orgId, destination.id, id)
-      setFault(null)
-    } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
-    }
+    await run(() => stopBackfill(orgId, destination.id, id))
     reload()
   }
   const newestFirst = [...destination.backfills].reverse()
@@ -102,7 +97,7 @@ interface DialogProps {
 }
 
 function BackfillDialog({ onClose, onStart }: DialogProps) {
-  const [fault, setFault] = useState<string | null>(null)
+  const { fault, setFault, run } = useAction()
   const now = Date.now()
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
@@ -112,15 +107,13 @@ function BackfillDialog({ onClose, onStart }: DialogProps) {
       setFault('The second time must be after the first.')
       return
     }
-    try {
+    await run(async () => {
       await onStart({
         timeStart: new Date(from).toISOString(),
         timeEnd: new Date(to).toISOString(),
       })
       onClose()
-    } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
-    }
+    })
   }
   return (
     <Dialog title="New backfill" onClose={onClose}>

@@ -1,6 +1,5 @@
 /** Events that the receiver refused one by one: looked at, saved, sent again, given up. */
-import { useEffect, useState } from 'preact/hooks'
-import { ApiError } from '../../api/client.js'
+import { useState } from 'preact/hooks'
 import {
   type DeadLetter,
   type Destination,
@@ -18,6 +17,7 @@ import { saveFile } from '../../parts/save-file.js'
 import { Failure } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { toast } from '../../parts/toasts.js'
+import { useAction } from '../../parts/use-action.js'
 
 interface Props {
   readonly orgId: string
@@ -26,7 +26,7 @@ interface Props {
 }
 
 export function DeadLetters(props: Props) {
-  if (props.destination.deadLetters > 0) return <Letters {...props} />
+  if (props.destination.deadLetters > 0) return <Letters key={props.destination.id} {...props} />
   return (
     <section class="card" aria-labelledby="dead-letters">
       <div class="card-head">
@@ -43,33 +43,27 @@ function Letters({ orgId, destination, reload }: Props) {
   const query = useQuery(`dead letters ${orgId} ${id} ${deadLetters}`, (signal) =>
     fetchDeadLetters(orgId, id, signal),
   )
-  const [fault, setFault] = useState<string | null>(null)
+  const { fault, setFault, run } = useAction()
   const [busy, setBusy] = useState(false)
   const [asking, setAsking] = useState(false)
-  useEffect(() => setFault(null), [id])
-  const run = async (work: () => Promise<string>) => {
+  const change = async (work: () => Promise<void>) => {
     setBusy(true)
-    setFault(null)
-    try {
-      toast(await work())
-    } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
-    }
+    await run(work)
     setBusy(false)
     query.reload()
     reload()
   }
   const resend = () =>
-    run(async () => {
+    change(async () => {
       const { delivered, refused, gone, failed } = await resendDeadLetters(orgId, id)
       if (failed !== null) setFault(`It ended before the last one: ${failed}`)
-      return `${delivered} taken, ${refused} refused again, ${gone} not in the log any more`
+      toast(`${delivered} taken, ${refused} refused again, ${gone} not in the log any more`)
     })
   const discard = () => {
     setAsking(false)
-    return run(async () => {
+    return change(async () => {
       const { discarded } = await discardDeadLetters(orgId, id)
-      return `${plural(discarded, 'dead letter')} given up`
+      toast(`${plural(discarded, 'dead letter')} given up`)
     })
   }
   const letters = query.data

@@ -1,6 +1,5 @@
 /** Makes a destination, or gives one other settings. Its fields are those that the server names for the kind. */
-import { useRef, useState } from 'preact/hooks'
-import { ApiError } from '../../api/client.js'
+import { useState } from 'preact/hooks'
 import {
   createDestination,
   type Destination,
@@ -13,6 +12,7 @@ import { useQuery } from '../../api/use-query.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { Failure } from '../../parts/states.js'
+import { useAction } from '../../parts/use-action.js'
 import { wantedOf } from './form-values.js'
 
 export interface DestinationDialogProps {
@@ -46,25 +46,19 @@ function DestinationForm({
   onStored,
 }: DestinationDialogProps & { kinds: readonly Kind[] }) {
   const [name, setName] = useState(destination?.kind ?? kinds[0]!.kind)
-  const [fault, setFault] = useState<string | null>(null)
-  // Not a state: a second click can come before one is drawn, and would make a second destination.
-  const busy = useRef(false)
+  const { fault, run } = useAction()
   const kind = kinds.find((one) => one.kind === name)!
-  const submit = async (event: SubmitEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
-    if (busy.current) return
-    busy.current = true
-    try {
-      const wanted = wantedOf(new FormData(event.currentTarget as HTMLFormElement), kind)
+    const form = new FormData(event.currentTarget as HTMLFormElement)
+    return run(async () => {
+      const wanted = wantedOf(form, kind)
       const stored = await (destination === undefined
         ? createDestination(orgId, wanted)
         : putDestination(orgId, destination.id, wanted))
       onStored(stored)
       onClose()
-    } catch (error) {
-      setFault(error instanceof ApiError || error instanceof Error ? error.message : String(error))
-    }
-    busy.current = false
+    })
   }
   return (
     <form class="form" onSubmit={submit}>

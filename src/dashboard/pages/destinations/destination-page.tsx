@@ -1,22 +1,20 @@
 /** One destination: how delivery stands, what was refused, what is being sent again, and what can be done. */
-import type { ComponentChildren } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
-import { ApiError } from '../../api/client.js'
+import { useState } from 'preact/hooks'
 import {
   type Destination,
-  fetchDestinations,
   pauseDestination,
   removeDestination,
   type TestResult,
   testDestination,
 } from '../../api/destinations.js'
-import { useQuery } from '../../api/use-query.js'
 import { formatCount, plural } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
+import { Fact } from '../../parts/fact.js'
 import { Fault } from '../../parts/fault.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { toast } from '../../parts/toasts.js'
+import { useAction } from '../../parts/use-action.js'
 import { useNow } from '../../parts/use-now.js'
 import { destinationOf } from '../../state/entity.js'
 import { pageHref } from '../../state/page-href.js'
@@ -29,8 +27,8 @@ import {
   agoText,
   failureText,
   pendingText,
-  REFRESH_MS,
   StateBadge,
+  useDestinations,
   useRefusal,
 } from './standing.js'
 
@@ -41,14 +39,8 @@ export function DestinationPage({ orgId }: { orgId: string }) {
 function One({ orgId }: { orgId: string }) {
   const { path } = useLocation()
   const id = destinationOf(path)
-  const query = useQuery(`destinations ${orgId}`, (signal) => fetchDestinations(orgId, signal))
-  const { data, loading, reload } = query
-  useEffect(() => {
-    if (loading) return
-    const timer = setTimeout(reload, REFRESH_MS)
-    return () => clearTimeout(timer)
-  }, [loading, reload])
-  const quiet = { ...query, loading: loading && data === undefined }
+  const query = useDestinations(orgId)
+  const { data, reload } = query
   const destination = data?.find((one) => one.id === id)
   return (
     <div class="page">
@@ -57,7 +49,7 @@ function One({ orgId }: { orgId: string }) {
           All destinations
         </a>
       </p>
-      <Progress query={quiet} />
+      <Progress query={query} />
       {data === undefined ? (
         <Failure query={query} what="destination" />
       ) : destination === undefined ? (
@@ -88,26 +80,20 @@ function Head({ orgId, destination, reload }: PartProps) {
   const [open, setOpen] = useState<'change' | 'remove' | null>(null)
   const [tested, setTested] = useState<TestResult | null>(null)
   const [testing, setTesting] = useState(false)
-  const [fault, setFault] = useState<string | null>(null)
-  const run = async (work: () => Promise<void>) => {
-    setFault(null)
-    try {
-      await work()
-    } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
-    }
-    reload()
-  }
+  // A test may take half a minute; the destination can be paused meanwhile.
+  const tests = useAction()
+  const changes = useAction()
   const test = async () => {
     setTesting(true)
     setTested(null)
-    await run(async () => setTested(await testDestination(orgId, id)))
+    await tests.run(async () => setTested(await testDestination(orgId, id)))
     setTesting(false)
+    reload()
   }
-  const pausing = (verb: 'pause' | 'resume') => () =>
-    run(async () => {
-      await pauseDestination(orgId, id, verb)
-    })
+  const pausing = (verb: 'pause' | 'resume') => async () => {
+    await changes.run(() => pauseDestination(orgId, id, verb))
+    reload()
+  }
   const button = (label: string, onClick: () => unknown, disabled = false) => (
     <button type="button" class="button" disabled={disabled} onClick={onClick}>
       {label}
@@ -137,7 +123,7 @@ function Head({ orgId, destination, reload }: PartProps) {
           </p>
         )}
       </div>
-      <Fault text={fault} />
+      <Fault text={changes.fault ?? tests.fault} />
       {open === 'change' && (
         <DestinationDialog
           orgId={orgId}
@@ -205,36 +191,18 @@ function secretsText({ secrets }: Destination): string {
   return all.length === 0 ? 'none' : all.join(', ')
 }
 
-interface FactProps {
-  readonly name: string
-  readonly wrong?: boolean
-  readonly children: ComponentChildren
-}
-
-function Fact({ name, wrong, children }: FactProps) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd class={wrong ? 'wrong' : ''}>{children}</dd>
-    </div>
-  )
-}
-
 function RemoveDialog({
   orgId,
   destination: { id, name, delivered, pending },
   onClose,
 }: Omit<PartProps, 'reload'> & { onClose: () => void }) {
-  const [fault, setFault] = useState<string | null>(null)
-  const remove = async () => {
-    try {
+  const { fault, run } = useAction()
+  const remove = () =>
+    run(async () => {
       await removeDestination(orgId, id)
       toast(`${name} is removed`)
       navigate(pageHref('/destinations'))
-    } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
-    }
-  }
+    })
   return (
     <Dialog title={`Remove ${name}?`} onClose={onClose}>
       <p>

@@ -1,7 +1,6 @@
 /** Where sessions are sent on to: each destination with its state, and a new one. */
-import { useEffect, useState } from 'preact/hooks'
-import { type Destination, fetchDestinations } from '../../api/destinations.js'
-import { useQuery } from '../../api/use-query.js'
+import { useState } from 'preact/hooks'
+import type { Destination } from '../../api/destinations.js'
 import { formatCount } from '../../format/bytes.js'
 import { PlusIcon } from '../../parts/icons.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
@@ -14,8 +13,8 @@ import {
   agoText,
   failureText,
   pendingText,
-  REFRESH_MS,
   StateBadge,
+  useDestinations,
   useRefusal,
 } from './standing.js'
 
@@ -25,14 +24,8 @@ export function DestinationsPage({ orgId }: { orgId: string }) {
 
 function List({ orgId }: { orgId: string }) {
   const [creating, setCreating] = useState(false)
-  const query = useQuery(`destinations ${orgId}`, (signal) => fetchDestinations(orgId, signal))
-  const { data, loading, reload } = query
-  useEffect(() => {
-    if (loading) return
-    const timer = setTimeout(reload, REFRESH_MS)
-    return () => clearTimeout(timer)
-  }, [loading, reload])
-  const quiet = { ...query, loading: loading && data === undefined }
+  const query = useDestinations(orgId)
+  const { data } = query
   return (
     <div class="page">
       <div class="page-head">
@@ -45,7 +38,7 @@ function List({ orgId }: { orgId: string }) {
           <PlusIcon /> New destination
         </button>
       </div>
-      <Progress query={quiet} />
+      <Progress query={query} />
       {data === undefined ? (
         <Failure query={query} what="destinations" />
       ) : data.length === 0 ? (

@@ -1,12 +1,18 @@
 /** How delivery to a destination stands, in words. */
-import type { Destination } from '../../api/destinations.js'
+import { type Destination, fetchDestinations } from '../../api/destinations.js'
 import { session } from '../../api/session.js'
+import { useQuery, useRefresh } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
 import { formatAgo, formatSpan } from '../../format/time.js'
 import { Message } from '../../parts/states.js'
 import { useStore } from '../../state/store.js'
 
-export const REFRESH_MS = 5000
+const REFRESH_MS = 5000
+
+export function useDestinations(orgId: string) {
+  const query = useQuery(`destinations ${orgId}`, (signal) => fetchDestinations(orgId, signal))
+  return useRefresh(query, REFRESH_MS)
+}
 
 const STATES = {
   ok: { tone: 'ok', label: 'Delivering' },

@@ -1,11 +1,14 @@
 /** What the selection proves: range, filters, count, what is missing, reconciliation, and the hash of the file. */
+
 import { useEffect, useState } from 'preact/hooks'
+import { messageOf } from '../../../base/errors.js'
 import { type Evidence, makeEvidence } from '../../api/evidence.js'
 import type { Completeness } from '../../api/types.js'
 import { formatBytes, formatCount } from '../../format/bytes.js'
 import { formatDateTime, zoneName } from '../../format/time.js'
 import { sentenceOf, siteText, worstFirst } from '../../parts/completeness-text.js'
 import { Dialog } from '../../parts/dialog.js'
+import { Fact } from '../../parts/fact.js'
 import { Fault } from '../../parts/fault.js'
 import { saveFile } from '../../parts/save-file.js'
 import type { QueryParams } from '../../state/url.js'
@@ -27,8 +30,7 @@ export function EvidenceDialog({ orgId, query, onClose }: EvidenceDialogProps) {
     makeEvidence(orgId, query, abort.signal, setBytes).then(
       (evidence) => setMade({ evidence }),
       (error: unknown) => {
-        if (!abort.signal.aborted)
-          setMade({ fault: error instanceof Error ? error.message : String(error) })
+        if (!abort.signal.aborted) setMade({ fault: messageOf(error) })
       },
     )
     return () => abort.abort()
@@ -107,15 +109,6 @@ function Facts({ evidence: { name, manifest, completeness } }: { evidence: Evide
         whether the file is still this one.
       </p>
     </>
-  )
-}
-
-function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   )
 }
 

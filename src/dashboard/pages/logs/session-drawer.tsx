@@ -10,6 +10,7 @@ import { exactBytes, formatBytes, formatCount, plural } from '../../format/bytes
 import { formatAgo, formatDuration, formatExact, zoneName } from '../../format/time.js'
 import { basisText, destText, flagNames, sourceText, unattributedText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
+import { Fact } from '../../parts/fact.js'
 import { CloseIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { useNow } from '../../parts/use-now.js'
@@ -75,24 +76,6 @@ function Section({ title, children }: { title: string; children: ComponentChildr
       <h3>{title}</h3>
       <dl>{children}</dl>
     </section>
-  )
-}
-
-interface FactProps {
-  readonly name: string
-  readonly actions?: ComponentChildren
-  readonly children: ComponentChildren
-}
-
-function Fact({ name, actions, children }: FactProps) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        {children ?? <span class="muted">–</span>}
-        {actions}
-      </dd>
-    </div>
   )
 }
 

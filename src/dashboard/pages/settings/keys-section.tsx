@@ -1,7 +1,6 @@
 /** Keys: who has one, when it was last used, and how to make or revoke one. */
 import { useState } from 'preact/hooks'
 import { fetchKeys, revokeKey } from '../../api/admin.js'
-import { ApiError } from '../../api/client.js'
 import { session } from '../../api/session.js'
 import type { Key } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
@@ -12,6 +11,7 @@ import { PlusIcon } from '../../parts/icons.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { toast } from '../../parts/toasts.js'
+import { useAction } from '../../parts/use-action.js'
 import { useNow } from '../../parts/use-now.js'
 import { useStore } from '../../state/store.js'
 import { NewKeyDialog } from './new-key-dialog.js'
@@ -149,17 +149,14 @@ interface RevokeProps {
 
 function RevokeDialog({ orgId, revoked, onClose, onDone }: RevokeProps) {
   const own = useStore(session)?.keyId === revoked.keyId
-  const [fault, setFault] = useState<string | null>(null)
-  const revoke = async () => {
-    try {
+  const { fault, run } = useAction()
+  const revoke = () =>
+    run(async () => {
       await revokeKey(orgId, revoked.keyId)
       toast(`${revoked.name} is revoked`)
       onDone()
       onClose()
-    } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
-    }
-  }
+    })
   return (
     <Dialog title={`Revoke ${revoked.name}?`} onClose={onClose}>
       <p>

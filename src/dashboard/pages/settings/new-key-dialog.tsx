@@ -1,12 +1,12 @@
 /** Makes a key and shows it, this once. */
-import { useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { createKey, type NewKey } from '../../api/admin.js'
-import { ApiError } from '../../api/client.js'
 import { DAY } from '../../format/time.js'
 import { copyText } from '../../parts/copy.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { CopyIcon } from '../../parts/icons.js'
+import { useAction } from '../../parts/use-action.js'
 
 export interface NewKeyProps {
   readonly orgId: string
@@ -58,26 +58,19 @@ interface FormProps {
 
 function NewKeyForm({ onSubmit, onCancel }: FormProps) {
   const [scope, setScope] = useState<NewKey['scope']>('read')
-  const [fault, setFault] = useState<string | null>(null)
-  // Not a state: a second click can come before one is drawn, and would make a second key.
-  const busy = useRef(false)
-  const submit = async (event: SubmitEvent) => {
+  const { fault, run } = useAction()
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
-    if (busy.current) return
-    busy.current = true
     const form = new FormData(event.currentTarget as HTMLFormElement)
     const days = Number(form.get('days'))
-    try {
-      await onSubmit({
+    return run(() =>
+      onSubmit({
         scope,
         name: String(form.get('name')).trim(),
         siteId: scope === 'ingest' ? Number(form.get('siteId')) : null,
         expiresAt: days === 0 ? null : new Date(Date.now() + days * DAY).toISOString(),
-      })
-    } catch (error) {
-      setFault(error instanceof ApiError ? error.message : String(error))
-    }
-    busy.current = false
+      }),
+    )
   }
   return (
     <form class="form" onSubmit={submit}>

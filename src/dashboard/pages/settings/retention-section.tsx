@@ -1,8 +1,9 @@
 /** Retention: off, some days, or for ever. What would delete something asks first. */
+
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { messageOf } from '../../../base/errors.js'
 import { fetchSettings, putSettings, sessionsToConfirm } from '../../api/admin.js'
-import { ApiError } from '../../api/client.js'
 import { useQuery } from '../../api/use-query.js'
 import { plural } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
@@ -81,7 +82,7 @@ function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
     } catch (error) {
       const sessions = sessionsToConfirm(error)
       if (sessions !== null) return setAsking({ sessions })
-      setFault(error instanceof ApiError ? error.message : String(error))
+      setFault(messageOf(error))
     }
   }
   const submit = (event: Event) => {

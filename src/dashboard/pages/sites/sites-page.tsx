@@ -1,13 +1,12 @@
 /** Is everything being counted? Each site and its meters, and what is wrong, in words. */
-import type { ComponentChildren } from 'preact'
-import { useEffect } from 'preact/hooks'
 import { fetchSites } from '../../api/admin.js'
 import { completeness } from '../../api/completeness.js'
 import type { Completeness, Meter, Site } from '../../api/types.js'
-import { useQuery } from '../../api/use-query.js'
+import { useQuery, useRefresh } from '../../api/use-query.js'
 import { formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatAgo, formatDateTime } from '../../format/time.js'
 import { sentenceOf, toneOf } from '../../parts/completeness-text.js'
+import { Fact } from '../../parts/fact.js'
 import { problemText } from '../../parts/notice-text.js'
 import { RangePicker } from '../../parts/range-picker.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
@@ -21,15 +20,11 @@ import { Sparkline } from './sparkline.js'
 const REFRESH_MS = 5000
 
 export function SitesPage({ orgId }: { orgId: string }) {
-  const query = useQuery(`sites ${orgId}`, (signal) => fetchSites(orgId, signal))
-  const { data, loading, reload } = query
-  useEffect(() => {
-    if (loading) return
-    const timer = setTimeout(reload, REFRESH_MS)
-    return () => clearTimeout(timer)
-  }, [loading, reload])
-  // A refresh in the background is not worth a moving line; the first load is.
-  const quiet = { ...query, loading: loading && data === undefined }
+  const query = useRefresh(
+    useQuery(`sites ${orgId}`, (signal) => fetchSites(orgId, signal)),
+    REFRESH_MS,
+  )
+  const { data } = query
   const answer = useStore(completeness)
   return (
     <div class="page">
@@ -39,7 +34,7 @@ export function SitesPage({ orgId }: { orgId: string }) {
         <span class="muted hint">What the meters last reported; refreshed every 5 seconds.</span>
       </div>
       {answer !== undefined && <p class={`note verdict ${toneOf(answer)}`}>{sentenceOf(answer)}</p>}
-      <Progress query={quiet} />
+      <Progress query={query} />
       {data === undefined ? (
         <Failure query={query} what="sites" />
       ) : data.sites.length === 0 ? (
@@ -208,23 +203,5 @@ function MeterFacts({ meter }: { meter: Meter }) {
       </Fact>
       <Fact name="Last batch">{formatCount(meter.lastBatch)}</Fact>
     </dl>
-  )
-}
-
-interface FactProps {
-  readonly name: string
-  readonly title?: string
-  readonly wrong?: boolean
-  readonly children: ComponentChildren
-}
-
-function Fact({ name, title, wrong, children }: FactProps) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd class={wrong ? 'wrong' : ''} title={title}>
-        {children}
-      </dd>
-    </div>
   )
 }
