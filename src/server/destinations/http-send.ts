@@ -1,4 +1,6 @@
 /** One request to a receiver: to an address that was checked, without redirects, with a bound on time and answer. */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { Agent, request } from 'undici'
 import { networkFault } from '../../base/errors.js'
 import { checkUrl, type GuardOptions, guardedLookup, NotAllowed } from './guard.js'
@@ -7,6 +9,8 @@ import { type Outcome, outcomeOf, shown, type WholeAnswer } from './outcome.js'
 export const ATTEMPT_MS_MAX = 30_000
 const ANSWER_BYTES_MAX = 64 * 1024
 const CONNECT_MS_MAX = 10_000
+
+const pack = promisify(gzip)
 
 export interface HttpRequest {
   readonly method: 'POST' | 'PUT'
@@ -72,6 +76,24 @@ export class HttpSender {
 
   async close(): Promise<void> {
     await this.#agent.destroy()
+  }
+}
+
+/** A POST of `plain`, gzip'd where the destination wants it; `headers` stand over those of every request. */
+export async function postOf(
+  url: URL,
+  plain: Buffer,
+  { gzip: packs, headers }: { gzip: boolean; headers: Readonly<Record<string, string>> },
+): Promise<HttpRequest> {
+  return {
+    method: 'POST',
+    url,
+    headers: {
+      'user-agent': 'tunmeter',
+      ...(packs && { 'content-encoding': 'gzip' }),
+      ...headers,
+    },
+    body: packs ? await pack(plain) : plain,
   }
 }
 

@@ -9,12 +9,10 @@
  * the ids say which of it is there.
  */
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { z } from 'zod'
 import type { LogRow } from '../../store/store.js'
 import { ecsWriter } from '../formats/ecs.js'
-import { HttpSender } from '../http-send.js'
+import { HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { type Outcome, outcomeOf, type Refused, shown, type WholeAnswer } from '../outcome.js'
 import {
@@ -25,7 +23,6 @@ import {
   urlSchema,
 } from '../settings.js'
 
-const pack = promisify(gzip)
 /** An answer that is longer is not read to its end: halves of the attempt have shorter ones. */
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024
 /** What of the answer is needed, and no more. */
@@ -77,7 +74,7 @@ class Elasticsearch implements Receiver {
   }
 
   async deliver({ orgId, events, rows, signal }: Delivery): Promise<Outcome> {
-    const { url: base, dataStream, gzip: packs, headers } = this.#settings
+    const { url: base, dataStream, gzip, headers } = this.#settings
     const lines = events.map((event, i) => {
       const action = { create: { _index: dataStream, _id: documentId(orgId, rows[i]!) } }
       return `${JSON.stringify(action)}\n${event}\n`
@@ -86,18 +83,10 @@ class Elasticsearch implements Receiver {
     const url = new URL(base)
     url.pathname = `${url.pathname.replace(/\/+$/, '')}/_bulk`
     url.searchParams.set('filter_path', FILTER)
-    const request = {
-      method: 'POST',
-      url,
-      headers: {
-        ...headers,
-        'content-type': 'application/x-ndjson',
-        'user-agent': 'tunmeter',
-        ...(packs && { 'content-encoding': 'gzip' }),
-        ...this.#secrets,
-      },
-      body: packs ? await pack(plain) : plain,
-    } as const
+    const request = await postOf(url, plain, {
+      gzip,
+      headers: { ...headers, 'content-type': 'application/x-ndjson', ...this.#secrets },
+    })
     const read = (answer: WholeAnswer) => outcomeOfBulk(answer, events.length)
     return this.#sender.send(request, signal, read, ANSWER_BYTES_MAX)
   }

@@ -4,11 +4,9 @@
  * A receiver that takes a request in part says how many records it rejects, and not which; nothing of it is sent again, as
  * the protocol wants it. They are counted (`rejected`), and the answer's words are the last failure.
  */
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { z } from 'zod'
 import { type KeyValue, keyValue, type LogRecord, otlpWriter } from '../formats/otlp.js'
-import { HttpSender } from '../http-send.js'
+import { HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { type Outcome, outcomeOf, shown, type WholeAnswer } from '../outcome.js'
 import {
@@ -26,7 +24,6 @@ import {
   type ResourceLogs,
 } from './otlp-protobuf.js'
 
-const pack = promisify(gzip)
 const PATH = '/v1/logs'
 
 const settings = z.strictObject({
@@ -70,22 +67,19 @@ class Otlp implements Receiver {
   }
 
   async deliver(delivery: Delivery): Promise<Outcome> {
-    const { encoding, gzip: packs, headers } = this.#settings
+    const { encoding, gzip, headers } = this.#settings
     const isJson = encoding === 'json'
     const resources = this.#resources(delivery)
     const plain = isJson ? jsonRequest(resources) : exportRequest(resources)
-    const request = {
-      method: 'POST',
-      url: this.#url,
+    const request = await postOf(this.#url, plain, {
+      gzip,
       headers: {
         ...headers,
         'content-type': isJson ? 'application/json' : 'application/x-protobuf',
         'user-agent': `tunmeter/${this.#version}`,
-        ...(packs && { 'content-encoding': 'gzip' }),
         ...this.#secrets,
       },
-      body: packs ? await pack(plain) : plain,
-    } as const
+    })
     const { length } = delivery.events
     return this.#sender.send(request, delivery.signal, (answer) =>
       outcomeOfExport(answer, isJson, length),

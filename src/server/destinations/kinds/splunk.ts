@@ -7,16 +7,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { z } from 'zod'
 import { cimWriter } from '../formats/cim.js'
-import { ATTEMPT_MS_MAX, HttpSender } from '../http-send.js'
+import { ATTEMPT_MS_MAX, HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { type Outcome, outcomeOf, shown, type WholeAnswer } from '../outcome.js'
 import { caSchema, headersSchema, urlSchema } from '../settings.js'
 
-const pack = promisify(gzip)
 const COLLECTOR = '/services/collector'
 const ACK_POLL_MS = 500
 const SLOW_DOWN_MS = 10_000
@@ -75,14 +72,13 @@ class Splunk implements Receiver {
     this.#headers = {
       ...this.#settings.headers,
       'content-type': 'application/json',
-      'user-agent': 'tunmeter',
       ...(this.#settings.ack && { 'x-splunk-request-channel': this.#channel }),
       authorization: `Splunk ${secrets.token}`,
     }
   }
 
   async deliver({ events, rows, signal }: Delivery): Promise<Outcome> {
-    const { index, source, sourcetype, gzip: packs, ack } = this.#settings
+    const { index, source, sourcetype, gzip, ack } = this.#settings
     const common = JSON.stringify({ source, sourcetype, ...(index !== undefined && { index }) })
     const texts = events.map((event, i) => {
       const { endTimeUs, meterId } = rows[i]!
@@ -90,12 +86,7 @@ class Splunk implements Receiver {
       return `{"time":${seconds(endTimeUs)},"host":${host},${common.slice(1, -1)},"event":${event}}`
     })
     const plain = Buffer.from(texts.join('\n'))
-    const request = {
-      method: 'POST',
-      url: this.#url('/event'),
-      headers: { ...this.#headers, ...(packs && { 'content-encoding': 'gzip' }) },
-      body: packs ? await pack(plain) : plain,
-    } as const
+    const request = await postOf(this.#url('/event'), plain, { gzip, headers: this.#headers })
     let ackId: number | undefined
     const outcome = await this.#sender.send(request, signal, (answer) => {
       const said = parsed(answer.text, answerSchema)
@@ -123,7 +114,7 @@ class Splunk implements Receiver {
     const text = 'the indexers have not acknowledged it'
     for (;;) {
       let isIn = false
-      const request = { method: 'POST', url, headers: this.#headers, body } as const
+      const request = await postOf(url, body, { gzip: false, headers: this.#headers })
       const outcome = await this.#sender.send(request, signal, (answer) => {
         isIn = parsed(answer.text, acksSchema)?.acks[ackId] === true
         return outcomeOf(answer, Date.now())

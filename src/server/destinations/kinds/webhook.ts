@@ -7,15 +7,11 @@
  *                      being changed. The body is the bytes on the wire: after gzip.
  */
 import { createHmac } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { z } from 'zod'
 import { eventsSchema } from '../formats/formats.js'
-import { HttpSender } from '../http-send.js'
+import { HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { authorizationSecret, caSchema, headersSchema, urlSchema } from '../settings.js'
-
-const pack = promisify(gzip)
 
 const settings = z.strictObject({
   url: urlSchema('https', 'http').meta({ description: 'Where to POST.' }),
@@ -64,28 +60,21 @@ class Webhook implements Receiver {
   }
 
   async deliver({ id, events, signal }: Delivery) {
-    const { url, format, gzip: packs, headers } = this.#settings
+    const { url, format, gzip, headers } = this.#settings
     const isArray = format === 'array'
     const text = isArray ? `[${events.join(',')}]` : `${events.join('\n')}\n`
     const plain = Buffer.from(text)
-    const body = packs ? await pack(plain) : plain
     const { secret, authorization } = this.#secrets
-    return this.#sender.send(
-      {
-        method: 'POST',
-        url: new URL(url),
-        headers: {
-          ...headers,
-          'content-type': isArray ? 'application/json' : 'application/x-ndjson',
-          'user-agent': 'tunmeter',
-          ...(packs && { 'content-encoding': 'gzip' }),
-          ...(authorization !== undefined && { authorization }),
-          ...signed(id, Math.floor(Date.now() / 1e3), body, secret),
-        },
-        body,
+    const request = await postOf(new URL(url), plain, {
+      gzip,
+      headers: {
+        ...headers,
+        'content-type': isArray ? 'application/json' : 'application/x-ndjson',
+        ...(authorization !== undefined && { authorization }),
       },
-      signal,
-    )
+    })
+    const signature = signed(id, Math.floor(Date.now() / 1e3), request.body, secret)
+    return this.#sender.send({ ...request, headers: { ...request.headers, ...signature } }, signal)
   }
 
   close(): Promise<void> {
