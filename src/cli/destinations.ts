@@ -10,43 +10,10 @@ import { plural } from '../base/quantity.js'
 import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { painter } from '../meter/output/human.js'
+import type { DeadLetterView, DestinationView } from '../server/http/destination-schemas.js'
 import { type ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 import { moment } from './moment.js'
-
-interface Shown {
-  readonly id: string
-  readonly name: string
-  readonly kind: string
-  readonly target: string
-  readonly state: string
-  readonly delivered: number
-  readonly pending: number
-  readonly deadLetters: number
-  readonly rejected: number
-  readonly deletedUndelivered: number
-  readonly lastSuccessAt: string | null
-  readonly lastFailure: {
-    readonly at: string
-    readonly status: number | null
-    readonly text: string
-  } | null
-  readonly nextAttemptAt: string | null
-  readonly backfills: readonly {
-    readonly id: number
-    readonly progress: number
-    readonly endedAt: string | null
-  }[]
-}
-
-interface Letter {
-  readonly siteId: number
-  readonly sessionId: string
-  readonly at: string
-  readonly status: number | null
-  readonly text: string
-  readonly event: string | null
-}
 
 const json = toggle('One JSON object a line.')
 
@@ -86,10 +53,10 @@ async function readSettings(file: string | undefined, { stdin }: CommandContext)
   }
 }
 
-const failureText = ({ status, text }: NonNullable<Shown['lastFailure']>) =>
+const failureText = ({ status, text }: NonNullable<DestinationView['lastFailure']>) =>
   printable(`${status === null ? '' : `${status} `}${text}`)
 
-function standing(one: Shown): string[] {
+function standing(one: DestinationView): string[] {
   const lines: string[] = []
   if (one.lastFailure !== null && one.state !== 'ok') {
     const next = one.nextAttemptAt === null ? '' : `; next attempt at ${one.nextAttemptAt}`
@@ -115,7 +82,7 @@ const list = defineCommand({
   details: 'Example:\n  tunmeter destinations list',
   run: async (_args, options, context) => {
     const { api, path } = await at(options)
-    const { destinations } = await api.get<{ destinations: Shown[] }>(path)
+    const { destinations } = await api.get<{ destinations: DestinationView[] }>(path)
     const { stdout, env } = context
     if (options.json) {
       for (const one of destinations) stdout.write(`${JSON.stringify(one)}\n`)
@@ -125,7 +92,7 @@ const list = defineCommand({
       say(context, 'there are no destinations')
       return EXIT.ok
     }
-    const columns: Column<Shown>[] = [
+    const columns: Column<DestinationView>[] = [
       { title: 'ID', read: (d) => d.id },
       { title: 'KIND', read: (d) => d.kind },
       { title: 'STATE', read: (d) => d.state },
@@ -155,7 +122,7 @@ Needs an admin key, and is in the audit trail.
   run: async ([file], options, context) => {
     const settings = await readSettings(file, context)
     const { api, path } = await at(options)
-    const { id, name, target } = await api.send<Shown>('POST', path, settings)
+    const { id, name, target } = await api.send<DestinationView>('POST', path, settings)
     context.stdout.write(`${id}\n`)
     say(
       context,
@@ -177,7 +144,7 @@ const change = defineCommand({
     const place = placeOf(id)
     const settings = await readSettings(file, context)
     const { api, path } = await at(options)
-    const { name } = await api.send<Shown>('PUT', `${path}/${place}`, settings)
+    const { name } = await api.send<DestinationView>('PUT', `${path}/${place}`, settings)
     context.stdout.write(`${id} (${name}) changed\n`)
     return EXIT.ok
   },
@@ -216,7 +183,7 @@ function verb(name: 'pause' | 'resume', summary: string, done: string) {
     details: `Example:\n  tunmeter destinations ${name} d0123456789abcdef01`,
     run: async ([id], options, context) => {
       const { api, path } = await atOne(id, options)
-      const shown = await api.send<Shown>('POST', `${path}/${name}`)
+      const shown = await api.send<DestinationView>('POST', `${path}/${name}`)
       context.stdout.write(`${id} (${shown.name}) ${done}\n`)
       return EXIT.ok
     },
@@ -291,7 +258,9 @@ the session any more.
       context.stdout.write(`${plural(discarded, 'dead letter')} given up\n`)
       return EXIT.ok
     }
-    const { deadLetters: all } = await api.get<{ deadLetters: Letter[] }>(`${path}/dead-letters`)
+    const { deadLetters: all } = await api.get<{ deadLetters: DeadLetterView[] }>(
+      `${path}/dead-letters`,
+    )
     for (const { event, ...letter } of all) {
       const line = { ...letter, event: event === null ? null : (JSON.parse(event) as unknown) }
       context.stdout.write(`${JSON.stringify(line)}\n`)

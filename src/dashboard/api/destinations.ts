@@ -1,80 +1,21 @@
 /** Where an organisation's sessions are sent to, and how delivery stands. */
+import type {
+  DeadLetterView,
+  DestinationView,
+  KindView,
+  ResendView,
+  TestView,
+} from '../../server/http/destination-schemas.js'
 import { request } from './client.js'
 
+export type Kind = KindView
 /** One setting of a kind, as the form asks for it. */
-export interface KindField {
-  readonly name: string
-  readonly type: 'text' | 'lines' | 'choice' | 'boolean' | 'integer' | 'json'
-  readonly required: boolean
-  readonly default: unknown
-  readonly help: string
-  readonly choices: readonly string[]
-}
-
-export interface Kind {
-  readonly kind: string
-  readonly fillSeconds: number
-  readonly settings: readonly KindField[]
-  readonly secrets: readonly {
-    readonly name: string
-    readonly required: boolean
-    readonly type: 'text' | 'lines'
-  }[]
-}
-
-export interface Backfill {
-  readonly id: number
-  readonly timeStart: string
-  readonly timeEnd: string
-  readonly startedAt: string
-  readonly endedAt: string | null
-  readonly stopped: boolean
-  readonly delivered: number
-  readonly deletedUndelivered: number
-  readonly progress: number
-}
-
-export type AttemptCounts = Readonly<Record<string, number>>
-
-export interface Destination {
-  readonly id: string
-  readonly name: string
-  readonly kind: string
-  readonly target: string
-  readonly settings: Readonly<Record<string, unknown>>
-  readonly secrets: Readonly<Record<string, { readonly lastFour: string | null }>>
-  readonly q: string
-  readonly columns: readonly string[] | null
-  readonly eventsMax: number
-  readonly bytesMax: number
-  readonly fillSeconds: number
-  readonly createdAt: string
-  readonly state: 'ok' | 'retrying' | 'blocked' | 'paused'
-  readonly delivered: number
-  readonly pending: number
-  readonly oldestPendingEndedAt: string | null
-  readonly deadLetters: number
-  readonly deletedUndelivered: number
-  readonly lastSuccessAt: string | null
-  readonly lastFailure: {
-    readonly at: string
-    readonly status: number | null
-    readonly text: string
-  } | null
-  readonly nextAttemptAt: string | null
-  readonly attempts: { readonly day: AttemptCounts; readonly month: AttemptCounts }
-  readonly backfills: readonly Backfill[]
-}
-
-export interface DeadLetter {
-  readonly siteId: number
-  readonly sessionId: string
-  readonly at: string
-  readonly status: number | null
-  readonly text: string
-  /** Null: the log does not have the session any more. */
-  readonly event: string | null
-}
+export type KindField = Kind['settings'][number]
+export type Destination = DestinationView
+export type Backfill = Destination['backfills'][number]
+export type DeadLetter = DeadLetterView
+export type TestResult = TestView
+export type ResendResult = ResendView
 
 /** What a form gives; secrets that it does not name stay, null: it goes. */
 export interface WantedDestination {
@@ -87,20 +28,6 @@ export interface WantedDestination {
   readonly fillSeconds: number
   readonly settings: Readonly<Record<string, unknown>>
   readonly secrets: Readonly<Record<string, string | null>>
-}
-
-export interface TestResult {
-  readonly result: 'delivered' | 'later' | 'blocked' | 'refused'
-  readonly target: string
-  readonly status: number | null
-  readonly text: string
-}
-
-export interface ResendResult {
-  readonly delivered: number
-  readonly refused: number
-  readonly gone: number
-  readonly failed: string | null
 }
 
 const base = (orgId: string) => `/org/${encodeURIComponent(orgId)}/destinations`

@@ -162,6 +162,11 @@ function Standing({ destination }: { destination: Destination }) {
           <Fact name="Dead letters" wrong={destination.deadLetters > 0}>
             {formatCount(destination.deadLetters)}
           </Fact>
+          {destination.rejected > 0 && (
+            <Fact name="Rejected, not named" wrong={true}>
+              {formatCount(destination.rejected)}
+            </Fact>
+          )}
           <Fact name="Goes to">{`${destination.target} (${destination.kind})`}</Fact>
           <Fact name="Sends">{destination.q === '' ? 'all sessions' : destination.q}</Fact>
           <Fact name="Fields">{destination.columns?.join(', ') ?? 'all'}</Fact>

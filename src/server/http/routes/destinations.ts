@@ -2,16 +2,20 @@
 import { z } from 'zod'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { QUERY_CHARACTERS_MAX } from '../../../session/query.js'
-import { totalOf } from '../../destinations/counts.js'
 import type { Courier } from '../../destinations/courier.js'
 import { targetOf, type Wanted } from '../../destinations/destinations.js'
 import { COLUMN_NAMES } from '../../destinations/events.js'
 import { kindFields, kindSchema } from '../../destinations/kind-fields.js'
 import { KIND_NAMES, KINDS } from '../../destinations/kinds/kinds.js'
-import { ATTEMPT_CLASSES } from '../../destinations/outcome.js'
-import type { Backfill } from '../../destinations/records.js'
 import { timeUs } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
+import {
+  deadLetterSchema,
+  destinationSchema,
+  resendSchema,
+  testSchema,
+} from '../destination-schemas.js'
+import { iso, viewOf } from '../destination-view.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
 
@@ -81,118 +85,6 @@ function wantedOf({ q, columns, secrets, ...given }: z.output<typeof wantedSchem
   }
 }
 
-const time = z.string().nullable()
-const counts = z.object(
-  Object.fromEntries(ATTEMPT_CLASSES.map((name) => [name, z.int().optional()])),
-)
-const shownSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  kind: z.enum(KIND_NAMES),
-  target: z.string(),
-  settings: z.record(z.string(), z.unknown()),
-  secrets: z.record(z.string(), z.object({ set: z.literal(true), lastFour: time })),
-  q: z.string(),
-  columns: z.array(z.string()).nullable(),
-  eventsMax: z.int(),
-  bytesMax: z.int(),
-  fillSeconds: z.int(),
-  createdAt: z.string(),
-  state: z.enum(['ok', 'retrying', 'blocked', 'paused']),
-  delivered: z
-    .int()
-    .meta({ description: 'Sessions; what was repeated after a fault is counted once.' }),
-  pending: z.int().meta({ description: 'Sessions that wait.' }),
-  oldestPendingEndedAt: time.meta({ description: 'When the one of them ended that ended first.' }),
-  deadLetters: z.int(),
-  rejected: z.int().meta({
-    description:
-      'Sessions that were taken with others and not accepted: the receiver says how many (otlp).',
-  }),
-  deletedUndelivered: z.int().meta({
-    description: 'Sessions that the retention deleted before they were delivered; at most so many.',
-  }),
-  lastSuccessAt: time,
-  lastFailure: z
-    .object({ at: z.string(), status: z.int().nullable(), text: z.string() })
-    .nullable(),
-  nextAttemptAt: time,
-  attempts: z.object({ day: counts, month: counts }),
-  backfills: z.array(
-    z.object({
-      id: z.int(),
-      timeStart: z.string(),
-      timeEnd: z.string(),
-      startedAt: z.string(),
-      endedAt: time,
-      stopped: z.boolean().meta({ description: 'By somebody, before its end.' }),
-      delivered: z.int(),
-      deletedUndelivered: z.int(),
-      progress: z.number().meta({ description: 'From 0 to 1.' }),
-    }),
-  ),
-})
-
-const iso = (us: number) => new Date(us / 1e3).toISOString()
-
-async function shown(
-  context: ServerContext,
-  courier: Courier,
-): Promise<z.input<typeof shownSchema>> {
-  const { record, state } = courier
-  const { id, name, kind, settings, query: q, columns, eventsMax, bytesMax, createdAt } = record
-  const { fillSeconds } = record
-  const nowMs = context.clockMs()
-  const waiting = await courier.waiting()
-  const { delivered, deletedUndelivered, lastSuccessAt, lastFailure } = state
-  const secrets = Object.entries(record.secrets).map(
-    ([secret, { lastFour }]) => [secret, { set: true, lastFour }] as const,
-  )
-  return {
-    ...{
-      id,
-      name,
-      kind,
-      target: targetOf(record),
-      settings,
-      q,
-      eventsMax,
-      bytesMax,
-      fillSeconds,
-      createdAt,
-    },
-    columns: columns === null ? null : [...columns],
-    secrets: Object.fromEntries(secrets),
-    state: stateOf(courier),
-    ...{ delivered, deletedUndelivered, lastSuccessAt, lastFailure },
-    rejected: state.rejected ?? 0,
-    pending: waiting.sessions,
-    oldestPendingEndedAt: waiting.oldestEndUs === null ? null : iso(waiting.oldestEndUs),
-    deadLetters: context.destinations.records.countDeadLetters(id),
-    nextAttemptAt: state.nextAttemptMs > nowMs ? new Date(state.nextAttemptMs).toISOString() : null,
-    attempts: {
-      day: totalOf(state.hours, nowMs, 'day'),
-      month: totalOf(state.days, nowMs, 'month'),
-    },
-    backfills: courier.state.backfills.map(backfillShown),
-  }
-}
-
-export function stateOf({ record, state }: Courier): 'ok' | 'retrying' | 'blocked' | 'paused' {
-  if (record.paused) return 'paused'
-  if (state.blocked) return 'blocked'
-  return state.failures > 0 ? 'retrying' : 'ok'
-}
-
-function backfillShown(backfill: Backfill): z.input<typeof shownSchema>['backfills'][number] {
-  const { id, fromUs, toUs, startedAt, endedAt, stopped, cursor, upTo } = backfill
-  const { delivered, deletedUndelivered } = backfill
-  const isDone = endedAt !== null && !stopped
-  const progress = isDone ? 1 : Math.min(1, (cursor.arrival + 1) / (upTo.arrival + 2))
-  const range = { timeStart: iso(fromUs), timeEnd: iso(toUs) }
-  return { id, ...range, startedAt, endedAt, stopped, delivered, deletedUndelivered, progress }
-}
-
 export function destinationRoutes(context: ServerContext): Route[] {
   return [...settingRoutes(context), ...workRoutes(context), ...letterRoutes(context)]
 }
@@ -217,9 +109,9 @@ function settingRoutes(context: ServerContext): Route[] {
       summary: 'Destinations of the organisation, and how delivery to each stands',
       scopes: ADMIN,
       params: orgParams,
-      answer: z.object({ destinations: z.array(shownSchema) }),
+      answer: z.object({ destinations: z.array(destinationSchema) }),
       handle: async ({ params: { orgId } }) => ({
-        destinations: await Promise.all(destinations.of(orgId).map((one) => shown(context, one))),
+        destinations: await Promise.all(destinations.of(orgId).map((one) => viewOf(context, one))),
       }),
     }),
     route({
@@ -234,11 +126,11 @@ function settingRoutes(context: ServerContext): Route[] {
       statuses: { 409: 'The organisation has as many destinations as it may.' },
       params: orgParams,
       body: wantedSchema,
-      answer: shownSchema,
+      answer: destinationSchema,
       handle: async ({ params: { orgId }, body, key, request }) => {
         const courier = await destinations.create(orgId, wantedOf(body))
         security.write('destinationAdded', request.ip, key, factsOf(courier))
-        return shown(context, courier)
+        return viewOf(context, courier)
       },
     }),
     route({
@@ -249,12 +141,12 @@ function settingRoutes(context: ServerContext): Route[] {
       scopes: ADMIN,
       params,
       body: wantedSchema,
-      answer: shownSchema,
+      answer: destinationSchema,
       statuses: { 404: 'No such organisation, or no such destination in it.' },
       handle: async ({ params: { orgId, destinationId }, body, key, request }) => {
         const courier = await destinations.replace(orgId, destinationId, wantedOf(body))
         security.write('destinationChanged', request.ip, key, factsOf(courier))
-        return shown(context, courier)
+        return viewOf(context, courier)
       },
     }),
     route({
@@ -296,13 +188,13 @@ function workRoutes(context: ServerContext): Route[] {
       summary,
       scopes: ADMIN,
       params,
-      answer: shownSchema,
+      answer: destinationSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = await destinations.pause(orgId, destinationId, verb === 'pause')
         const event = verb === 'pause' ? 'destinationPaused' : 'destinationResumed'
         security.write(event, request.ip, key, factsOf(courier))
-        return shown(context, courier)
+        return viewOf(context, courier)
       },
     })
   return [
@@ -313,12 +205,7 @@ function workRoutes(context: ServerContext): Route[] {
       summary: 'Send one event that is marked as a test, and show the answer',
       scopes: ADMIN,
       params,
-      answer: z.object({
-        result: z.enum(['delivered', 'later', 'blocked', 'refused']),
-        target: z.string(),
-        status: z.int().nullable(),
-        text: z.string().meta({ description: 'First words of the answer, or why there was none.' }),
-      }),
+      answer: testSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId } }) => {
         const courier = destinations.get(orgId, destinationId)
@@ -339,7 +226,7 @@ function workRoutes(context: ServerContext): Route[] {
       scopes: ADMIN,
       params,
       body: z.strictObject({ timeStart: timeUs, timeEnd: timeUs }),
-      answer: shownSchema,
+      answer: destinationSchema,
       statuses: { ...NOT_FOUND, 409: 'The destination has as many backfills under way as it may.' },
       handle: async ({ params: { orgId, destinationId }, body, key, request }) => {
         const { timeStart, timeEnd } = body
@@ -349,7 +236,7 @@ function workRoutes(context: ServerContext): Route[] {
         await courier.backfill(timeStart, timeEnd)
         const range = { timeStart: iso(timeStart), timeEnd: iso(timeEnd) }
         security.write('destinationBackfilled', request.ip, key, { ...factsOf(courier), ...range })
-        return shown(context, courier)
+        return viewOf(context, courier)
       },
     }),
     route({
@@ -359,7 +246,7 @@ function workRoutes(context: ServerContext): Route[] {
       summary: 'Stop a backfill that is under way; what it has sent stays where it is',
       scopes: ADMIN,
       params: params.extend({ backfillId: z.string().max(12) }),
-      answer: shownSchema,
+      answer: destinationSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId, backfillId }, key, request }) => {
         const courier = destinations.get(orgId, destinationId)
@@ -367,23 +254,13 @@ function workRoutes(context: ServerContext): Route[] {
           throw new HttpError(404, 'notFound', `there is no backfill ${backfillId} under way`)
         const facts = { ...factsOf(courier), backfill: backfillId }
         security.write('destinationBackfillStopped', request.ip, key, facts)
-        return shown(context, courier)
+        return viewOf(context, courier)
       },
     }),
   ]
 }
 
 function letterRoutes({ destinations, security }: ServerContext): Route[] {
-  const letter = z.object({
-    siteId: z.int(),
-    sessionId: z.string(),
-    at: z.string(),
-    status: z.int().nullable(),
-    text: z.string(),
-    event: z.string().nullable().meta({
-      description: 'As it was sent; null: the log does not have the session any more.',
-    }),
-  })
   return [
     route({
       method: 'GET',
@@ -392,7 +269,7 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       summary: 'Events that the receiver refused one by one',
       scopes: ADMIN,
       params,
-      answer: z.object({ deadLetters: z.array(letter) }),
+      answer: z.object({ deadLetters: z.array(deadLetterSchema) }),
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = destinations.get(orgId, destinationId)
@@ -435,12 +312,7 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       summary: 'Send dead letters again, one by one; those that are taken leave the list',
       scopes: ADMIN,
       params,
-      answer: z.object({
-        delivered: z.int(),
-        refused: z.int(),
-        gone: z.int().meta({ description: 'The log does not have these sessions any more.' }),
-        failed: z.string().nullable().meta({ description: 'Why it ended before the last one.' }),
-      }),
+      answer: resendSchema,
       statuses: NOT_FOUND,
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = destinations.get(orgId, destinationId)

@@ -1,0 +1,88 @@
+/** What the API says of destinations. The dashboard and the command line take their types from here. */
+import { z } from 'zod'
+import type { kindSchema } from '../destinations/kind-fields.js'
+import { KIND_NAMES } from '../destinations/kinds/kinds.js'
+import { ATTEMPT_CLASSES } from '../destinations/outcome.js'
+
+const time = z.string().nullable()
+const counts = z.object(
+  Object.fromEntries(ATTEMPT_CLASSES.map((name) => [name, z.int().optional()])),
+)
+export const destinationSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  kind: z.enum(KIND_NAMES),
+  target: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  secrets: z.record(z.string(), z.object({ set: z.literal(true), lastFour: time })),
+  q: z.string(),
+  columns: z.array(z.string()).nullable(),
+  eventsMax: z.int(),
+  bytesMax: z.int(),
+  fillSeconds: z.int(),
+  createdAt: z.string(),
+  state: z.enum(['ok', 'retrying', 'blocked', 'paused']),
+  delivered: z
+    .int()
+    .meta({ description: 'Sessions; what was repeated after a fault is counted once.' }),
+  pending: z.int().meta({ description: 'Sessions that wait.' }),
+  oldestPendingEndedAt: time.meta({ description: 'When the one of them ended that ended first.' }),
+  deadLetters: z.int(),
+  rejected: z.int().meta({
+    description:
+      'Sessions that were taken with others and not accepted: the receiver says how many (otlp).',
+  }),
+  deletedUndelivered: z.int().meta({
+    description: 'Sessions that the retention deleted before they were delivered; at most so many.',
+  }),
+  lastSuccessAt: time,
+  lastFailure: z
+    .object({ at: z.string(), status: z.int().nullable(), text: z.string() })
+    .nullable(),
+  nextAttemptAt: time,
+  attempts: z.object({ day: counts, month: counts }),
+  backfills: z.array(
+    z.object({
+      id: z.int(),
+      timeStart: z.string(),
+      timeEnd: z.string(),
+      startedAt: z.string(),
+      endedAt: time,
+      stopped: z.boolean().meta({ description: 'By somebody, before its end.' }),
+      delivered: z.int(),
+      deletedUndelivered: z.int(),
+      progress: z.number().meta({ description: 'From 0 to 1.' }),
+    }),
+  ),
+})
+
+export const deadLetterSchema = z.object({
+  siteId: z.int(),
+  sessionId: z.string(),
+  at: z.string(),
+  status: z.int().nullable(),
+  text: z.string(),
+  event: z.string().nullable().meta({
+    description: 'As it was sent; null: the log does not have the session any more.',
+  }),
+})
+
+export const testSchema = z.object({
+  result: z.enum(['delivered', 'later', 'blocked', 'refused']),
+  target: z.string(),
+  status: z.int().nullable(),
+  text: z.string().meta({ description: 'First words of the answer, or why there was none.' }),
+})
+
+export const resendSchema = z.object({
+  delivered: z.int(),
+  refused: z.int(),
+  gone: z.int().meta({ description: 'The log does not have these sessions any more.' }),
+  failed: z.string().nullable().meta({ description: 'Why it ended before the last one.' }),
+})
+
+export type DestinationView = z.output<typeof destinationSchema>
+export type DeadLetterView = z.output<typeof deadLetterSchema>
+export type TestView = z.output<typeof testSchema>
+export type ResendView = z.output<typeof resendSchema>
+export type KindView = z.output<typeof kindSchema>
