@@ -9,7 +9,7 @@ function reportOutput(fault: NodeJS.ErrnoException, stderr: NodeJS.WriteStream):
   return report(new AppError('OUTPUT_FAILED', `cannot write the output: ${fault.message}`), stderr)
 }
 
-// Its many files take as many descriptors at once.
+// Opening its files takes many descriptors at once.
 const { report, runCommandLine } = await import('./cli/main.js').catch((error: unknown) => {
   const { message, hint } = systemFault(error) ?? {}
   if (message === undefined) throw error

@@ -50,7 +50,7 @@ function textOf(issue: Issue): string {
   if (issue.code === 'invalid_type' && issue.expected === 'string' && Array.isArray(input))
     return `expected one value, got ${input.length}`
   const text = expected(issue)
-  // What is meant to be a secret is one, also when it is wrong.
+  // A wrong secret is still a secret: the answer does not repeat it.
   const isSecret = issue.path.at(-1) === 'key' || issue.path.includes('secrets')
   const hidden = text.includes(', got ') || isSecret || wordsOf(issue) !== undefined
   return hidden ? text : `${text}, got ${shown(issue)}`
@@ -96,7 +96,7 @@ function expected(issue: Issue): string {
   }
 }
 
-/** Those of a field that decides which form an object has; zod's types do not have them. */
+/** The values of a discriminator; zod's types lack them. */
 function wordsOf(issue: Issue): readonly string[] | undefined {
   const { discriminator, options } = issue as { discriminator?: string; options?: unknown[] }
   return discriminator === undefined ? undefined : options?.map(String)

@@ -1,6 +1,6 @@
 /**
- * Certificates and private keys that options name, checked before they are used: what TLS says of a wrong one comes with
- * the first connection only, in words of a library, and of a wrong authority it says nothing at all.
+ * Checks the certificates and private keys that options name. TLS reports a wrong one at the first connection only, in the
+ * words of a library, and a wrong authority not at all.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'

@@ -1,11 +1,11 @@
 /**
- * What the machine refused: no descriptor, space, memory or right. Where a command has no words of its own for it, these are
- * said in place of a stack: it is nobody's bug.
+ * Faults of the machine: descriptors, space, memory or rights are missing. These texts replace a stack where a command has
+ * no message of its own, since such a fault is no bug.
  */
 import { AppError, messageOf } from './errors.js'
 
 interface Fault {
-  /** As the C library says it: the errors of native libraries have no code. */
+  /** The C library's text: errors of native libraries have no code. */
   readonly text: string
   readonly hint: string
 }
@@ -46,7 +46,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 }
 
-/** Null when it is none of these. */
+/** Null for any other error. */
 export function systemFault(error: unknown): AppError | null {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
     const code = codeOf(inner as NodeJS.ErrnoException)
@@ -59,7 +59,7 @@ export function systemFault(error: unknown): AppError | null {
 
 function codeOf({ code, message }: NodeJS.ErrnoException): string | null {
   if (code !== undefined && Object.hasOwn(FAULTS, code)) return code
-  // The longer text first: one begins with another.
+  // The longest text first: one text begins with another.
   const said = Object.entries(FAULTS).sort(([, a], [, b]) => b.text.length - a.text.length)
   return said.find(([, { text }]) => message.includes(text))?.[0] ?? null
 }

@@ -140,7 +140,7 @@ const change = defineCommand({
   details: `Secrets that FILE does not name stay; null removes one.
   tunmeter destinations change d0123456789abcdef01 siem.yaml`,
   run: async ([id, file], options, context) => {
-    // The fault of the command line comes before that of the file.
+    // A missing id is reported before a fault of the file.
     const place = placeOf(id)
     const settings = await readSettings(file, context)
     const { api, path } = await at(options)

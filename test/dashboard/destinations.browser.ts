@@ -173,7 +173,7 @@ describe.skipIf(NO_CHROMIUM)('destinations', () => {
     await expect.poll(() => row.count()).toBe(1)
     await page.getByRole('button', { name: 'Give up' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Give up' }).click()
-    await page.getByText('the receiver refused no event for itself').waitFor()
+    await page.getByText('the receiver has refused no single event').waitFor()
     expect((await list())[0].deadLetters).toBe(0)
   })
 

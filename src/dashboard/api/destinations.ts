@@ -17,7 +17,7 @@ export type DeadLetter = DeadLetterView
 export type TestResult = TestView
 export type ResendResult = ResendView
 
-/** What a form gives; secrets that it does not name stay, null: it goes. */
+/** The body of a request. A secret that it does not name stays; null removes it. */
 export interface WantedDestination {
   readonly name: string
   readonly kind: string

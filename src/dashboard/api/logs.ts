@@ -34,7 +34,7 @@ export interface NamesThen {
   readonly siteName: string | null
 }
 
-/** What its client, user, resource and site were called when it began. */
+/** The names that client, user, resource and site had when the session began. */
 export function fetchNamesThen(
   orgId: string,
   { startTime, clientId, userId, siteResourceId, siteId }: LogRow,

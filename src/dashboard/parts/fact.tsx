@@ -5,7 +5,7 @@ export interface FactProps {
   readonly name: string
   readonly title?: string | undefined
   readonly wrong?: boolean
-  /** What can be done with the value. */
+  /** Buttons for the value. */
   readonly actions?: ComponentChildren
   readonly children: ComponentChildren
 }

@@ -1,19 +1,19 @@
-/** What somebody asks for by a click: done once, however often it is clicked, and its failure in words. */
+/** Runs the work that a click asks for: once at a time, and with the failure in words. */
 
 import { useRef, useState } from 'preact/hooks'
 import { messageOf } from '../../base/errors.js'
 
 export interface Action {
-  /** Of the last try; null: it went well, or is under way. */
+  /** The failure of the last run; null: it succeeded, or one is under way. */
   readonly fault: string | null
   setFault(text: string | null): void
-  /** While it is under way, another one is not begun. */
+  /** Does nothing while a run is under way. */
   run(work: () => Promise<unknown>): Promise<void>
 }
 
 export function useAction(): Action {
   const [fault, setFault] = useState<string | null>(null)
-  // Not a state: a second click can come before one is drawn, and would do the same twice.
+  // Not a state: a second click can come before the next render, and would do the same twice.
   const busy = useRef(false)
   const run = async (work: () => Promise<unknown>) => {
     if (busy.current) return

@@ -33,7 +33,7 @@ export function entityPath({ kind, id }: Entity): string {
   return `/${kind}/${encodeURIComponent(id)}`
 }
 
-/** The id of the destination that has this page; null: it is none's. */
+/** The id of the destination that a path shows; null: another page. */
 export function destinationOf(path: string): string | null {
   return /^\/destination\/([\w-]+)$/.exec(path)?.[1] ?? null
 }

@@ -39,7 +39,7 @@ export class CatalogIndex {
 
   replace({ clients, resources }: Catalog, epoch: number): void {
     this.#clientPrefixes = clients.flatMap(({ addresses }) => addresses)
-    // One for both ways to find it.
+    // Both indexes share one object.
     const matches = clients.map(({ clientId, userId = null }) => ({ clientId, userId }))
     this.#replaceKeys(clients, matches, epoch)
     this.#byAddress.replace(epoch, (add) => {
@@ -112,7 +112,7 @@ export class CatalogIndex {
       if (publicKey == null) continue
       const client = matches[i]!
       let timeline = this.#byKey.get(publicKey)
-      // As of addresses, the first holds.
+      // The first one wins, as with addresses.
       if (timeline !== undefined && next[timeline.slot] === timeline) continue
       if (timeline === undefined) {
         timeline = new Timeline(client, epoch)

@@ -5,9 +5,9 @@
  *   attempt  one at a time. The same bounds again, under the same id, until they are delivered: also after a crash
  *   note     cursor, counts and the outcome, durable
  *
- * Streams: what arrives (live), and backfills of what was there; while both have work, backfills have each
- * BACKFILL_TURN-th turn, one after the other. Nothing is held in memory while a receiver is away: a batch is read again for each attempt.
- * What was deleted meanwhile is not sent, and what was corrected comes later, as it is then.
+ * The live stream sends sessions as they arrive, backfills send stored ones. While both have work, backfills get each
+ * BACKFILL_TURN-th turn, one after the other. Each attempt reads its batch again, so memory holds nothing while a receiver is
+ * away. Sessions that were deleted meanwhile are not sent; corrected ones come later, as they are then.
  */
 
 import { messageOf } from '../../base/errors.js'

@@ -1,4 +1,4 @@
-/** What each kind of destination asks for, for a form: made of the schemas that check it, so that neither can drift. */
+/** The settings and secrets of each kind for a form, made from the schemas that check them. */
 import { z } from 'zod'
 import { KINDS } from './kinds/kinds.js'
 

@@ -11,7 +11,7 @@ export interface Delivery {
   readonly orgId: string
   /** When the batch was due; as the id, the same at each attempt. */
   readonly sinceMs: number
-  /** What the kind's writer made of each row. */
+  /** The rows as the kind's writer made them. */
   readonly events: readonly string[]
   readonly rows: readonly LogRow[]
   readonly signal: AbortSignal
@@ -35,7 +35,7 @@ export interface Kind {
   /** What is said of where it goes. */
   readonly target: (settings: Readonly<Record<string, unknown>>) => string
   readonly isEncrypted: (settings: Readonly<Record<string, unknown>>) => boolean
-  /** Where events are not chosen by the setting `events`. */
+  /** The writer of a kind that has no setting `events`. */
   readonly writer?: (columns: readonly string[] | null) => EventWriter
   readonly open: (given: Opening) => Receiver
 }

@@ -73,7 +73,7 @@ export interface Backfill extends Stream {
   readonly upTo: ArrivalPlace
   readonly startedAt: string
   readonly endedAt: string | null
-  /** By somebody, before its end. */
+  /** An operator stopped it before its end. */
   readonly stopped: boolean
   readonly delivered: number
   /** Sessions that retention deleted before this had sent them. */

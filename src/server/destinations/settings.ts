@@ -21,7 +21,7 @@ export function urlSchema(...protocols: readonly string[]) {
 
 const HEADERS_MAX = 20
 const HEADER_NAME = '[A-Za-z0-9-]{1,64}'
-/** Those that say what is sent, and where to. */
+/** Headers that the sender sets itself. */
 const OWN_HEADERS =
   /^(?:webhook-.*|content-.*|host|connection|transfer-encoding|authorization|user-agent|te|upgrade|expect)$/i
 const NOT_OWN =

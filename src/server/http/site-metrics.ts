@@ -21,7 +21,7 @@ interface Metric {
 }
 
 interface Site {
-  /** Those that watch something. */
+  /** Meters that watch an interface, not replays. */
   readonly meters: readonly MeterStatus[]
   /** Undefined: no meter is expected there. */
   readonly lately: InShort | undefined

@@ -1,12 +1,12 @@
 /**
- * The rule of append, the same for every engine: a session is known by (organisation, site, sessionId), and of all that is
- * reported of it the best record stays, in whatever order and however often it comes. An ended one is better than an open
- * one, a real end than one that was only closed as interrupted, and of the same kind the one that says more.
+ * The rule of append, the same for every engine. (organisation, site, sessionId) identifies a session. The store keeps the
+ * best of its records, in whatever order and however often they come: an ended one beats an open one, a real end beats one
+ * that was closed as interrupted, and of two of the same kind the one that says more wins.
  *
- * And who may say more about a session that is here. A run is its first reporter's: no other meter of the site adds to it.
- * A session takes a later report of that meter, of the same five-tuple, while it is open; an ended one, an interrupted one
- * too, for FRESH_US after it came (an early report's final one, a batch that was late). So whoever holds an ingest key of
- * the site can neither rewrite what was stored nor claim ids before the meter uses them.
+ * A run belongs to its first reporter: no other meter of the site adds to it. An open session takes later reports of that
+ * meter with the same five-tuple; an ended or interrupted one takes them for FRESH_US after it came (the final report after
+ * an early one, a late batch). So the holder of an ingest key can neither rewrite stored sessions nor claim ids before the
+ * meter uses them.
  */
 import { isOpen } from '../../session/session.js'
 import type { StoredSession } from './session-log.js'

@@ -1,4 +1,4 @@
-/** Attempts of a day and of a month, by what came of them. */
+/** The attempts of 24 hours and of 30 days, by the class of their answers. */
 import type { Destination } from '../../api/destinations.js'
 import { formatCount } from '../../format/bytes.js'
 import { TableScroll } from '../../parts/table-scroll.js'

@@ -1,4 +1,4 @@
-/** What is stored already, sent beside what arrives: each range with how far it is. */
+/** Backfills of a destination: each range of time, its progress, and a form that starts one. */
 import { useState } from 'preact/hooks'
 import {
   type Backfill,

@@ -1,4 +1,4 @@
-/** Events that the receiver refused one by one: looked at, saved, sent again, given up. */
+/** The dead letters of a destination: a list that can be saved, sent again or given up. */
 import { useState } from 'preact/hooks'
 import {
   type DeadLetter,
@@ -32,14 +32,14 @@ export function DeadLetters(props: Props) {
       <div class="card-head">
         <h2 id="dead-letters">Dead letters</h2>
       </div>
-      <p class="card-body muted">None: the receiver refused no event for itself.</p>
+      <p class="card-body muted">None: the receiver has refused no single event.</p>
     </section>
   )
 }
 
 function Letters({ orgId, destination, reload }: Props) {
   const { id, name, deadLetters } = destination
-  // Asked for again when there are more or fewer: to read them is in the audit trail.
+  // Reading them makes an audit entry, so they are read again only when their number changes.
   const query = useQuery(`dead letters ${orgId} ${id} ${deadLetters}`, (signal) =>
     fetchDeadLetters(orgId, id, signal),
   )
@@ -160,7 +160,7 @@ function save(id: string, letters: readonly DeadLetter[]): void {
   saveFile(`dead-letters-${id}.ndjson`, 'application/x-ndjson', `${lines.join('\n')}\n`)
 }
 
-/** Most kinds send JSON; what another one sent is kept as text. */
+/** Most kinds send JSON; other events stay texts. */
 function parsed(event: string): unknown {
   try {
     return JSON.parse(event)

@@ -1,4 +1,4 @@
-/** Makes a destination, or gives one other settings. Its fields are those that the server names for the kind. */
+/** The form that creates or changes a destination. The server names the fields of each kind. */
 import { useState } from 'preact/hooks'
 import {
   createDestination,
@@ -17,7 +17,7 @@ import { wantedOf } from './form-values.js'
 
 export interface DestinationDialogProps {
   readonly orgId: string
-  /** The one that is changed; else it is a new one. */
+  /** The destination to change; without it the form creates one. */
   readonly destination?: Destination
   readonly onClose: () => void
   readonly onStored: (destination: Destination) => void
@@ -165,7 +165,7 @@ interface SecretFieldProps {
   readonly known: Destination['secrets'][string] | undefined
 }
 
-/** Written and never shown: what is left empty stays. */
+/** A secret is write-only: an empty field leaves it as it is. */
 function SecretField({ secret: { name, required, type }, known }: SecretFieldProps) {
   const id = `secret.${name}`
   const isNeeded = required && known === undefined

@@ -1,4 +1,4 @@
-/** One destination: how delivery stands, what was refused, what is being sent again, and what can be done. */
+/** The page of one destination: its delivery, attempts, backfills and dead letters, and the buttons that change it. */
 import { useState } from 'preact/hooks'
 import {
   type Destination,

@@ -1,4 +1,4 @@
-/** Where sessions are sent on to: each destination with its state, and a new one. */
+/** The list of destinations with their states, and the form for a new one. */
 import { useState } from 'preact/hooks'
 import type { Destination } from '../../api/destinations.js'
 import { formatCount } from '../../format/bytes.js'
@@ -31,7 +31,7 @@ function List({ orgId }: { orgId: string }) {
       <div class="page-head">
         <h1>Destinations</h1>
         <span class="muted hint">
-          Ended sessions go on to these as they come; refreshed every 5 seconds.
+          The server sends ended sessions on to these systems; refreshed every 5 seconds.
         </span>
         <span class="space" />
         <button type="button" class="button" onClick={() => setCreating(true)}>
@@ -44,8 +44,8 @@ function List({ orgId }: { orgId: string }) {
       ) : data.length === 0 ? (
         <Message title="Sessions are sent nowhere yet">
           <p>
-            A destination gets each ended session once it is stored: a webhook, a syslog server, a
-            bucket.
+            A destination is a webhook, a log system or a bucket. The server sends it each ended
+            session.
           </p>
         </Message>
       ) : (

@@ -1,4 +1,4 @@
-/** What was typed into the form of a destination, as the API takes it. */
+/** The form of a destination as the body of an API request. */
 import type { Kind, KindField, WantedDestination } from '../../api/destinations.js'
 
 const text = (form: FormData, name: string) => String(form.get(name) ?? '').trim()
@@ -26,7 +26,7 @@ export function wantedOf(form: FormData, kind: Kind): WantedDestination {
   }
 }
 
-/** Undefined: it was left empty, and is what it is without. */
+/** Undefined: the field is empty, and the server takes its default. */
 function settingOf(form: FormData, { name, type }: KindField): unknown {
   const given = text(form, `setting.${name}`)
   if (type === 'boolean') return form.has(`setting.${name}`)

@@ -25,7 +25,7 @@ import {
 
 /** An answer that is longer is not read to its end: halves of the attempt have shorter ones. */
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024
-/** What of the answer is needed, and no more. */
+/** The parts of the answer that are read below. */
 const FILTER = 'errors,items.*.status,items.*.error.type,items.*.error.reason'
 const ID_CHARACTERS = 32
 
@@ -96,7 +96,7 @@ class Elasticsearch implements Receiver {
   }
 }
 
-/** Of this report of the session; what the catalog calls things is not in it. */
+/** The id of this report of the session. Names from the catalog do not enter it. */
 export function documentId(orgId: string, row: LogRow): string {
   const { siteId, sessionId, endTimeUs, endReason, interrupted, connState } = row
   const { bytesTx, bytesRx, packetsTx, packetsRx, clientId, userId, siteResourceId } = row
@@ -145,7 +145,7 @@ function outcomeOfBulk(answer: WholeAnswer, events: number): Outcome {
   return { kind: 'partly', status, refused: bad.map(({ refused }) => refused) }
 }
 
-/** 409: it is there already. */
+/** 409: the document exists. */
 function isTaken({ status }: Item): boolean {
   return (status >= 200 && status < 300) || status === 409
 }

@@ -15,7 +15,7 @@ const FIXED64 = 1
 const BYTES = 2
 const FIXED32 = 5
 const BYTES_FIRST = 1 << 16
-/** Of a number or a length: a safe integer. */
+/** A varint as a safe integer. */
 const VARINT_BYTES_MAX = 8
 
 class Writer {

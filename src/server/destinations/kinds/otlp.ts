@@ -132,7 +132,7 @@ const jsonAnswer = z.object({
     .optional(),
 })
 
-/** An answer that cannot be read says nothing of a part. */
+/** Undefined for an answer that cannot be read. */
 function partOf({ text, bytes }: WholeAnswer, isJson: boolean): PartialSuccess | undefined {
   try {
     return isJson ? jsonAnswer.parse(JSON.parse(text)).partialSuccess : partialSuccessOf(bytes)

@@ -1,9 +1,9 @@
 /**
- * `splunk`: the HTTP Event Collector, `POST /services/collector/event`: JSON objects one after the other, no array.
+ * `splunk`: the HTTP Event Collector, `POST /services/collector/event`, with JSON objects one after the other, no array.
  *
- * What an answer means is in its `code`. Codes 6, 12, 13 and 15 are of one event, whose number the answer tells; other
- * answers of 400 are of the token or its settings, which no event is to blame for. Codes 24 and 25 come with events that were taken
- * and ask to slow down. With `ack` a batch is delivered when the indexers have it; without, when the collector has.
+ * An answer has a `code`. Codes 6, 12, 13 and 15 blame one event and give its number. Other codes of a 400 blame the token
+ * or its settings. Codes 24 and 25 accept the events and ask the sender to slow down. With `ack` a batch is delivered when
+ * the indexers have it, without `ack` when the collector has it.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'

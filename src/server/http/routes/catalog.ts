@@ -131,7 +131,7 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
   ]
 }
 
-/** What entries were called then. Rows have the names of today. */
+/** The names that entries had at that time. Rows have today's names. */
 function namesRoute(store: Store): Route {
   return route({
     method: 'GET',
