@@ -2,12 +2,16 @@ import type { QueryParams } from '../state/url.js'
 import { queryText, request } from './client.js'
 import type { LogAnswer, LogRow } from './types.js'
 
+/** Without completeness: the badge of each page asks for it, and live pages ask for rows every second. */
 export function fetchLog(
   orgId: string,
   query: QueryParams,
   signal: AbortSignal,
 ): Promise<LogAnswer> {
-  return request<LogAnswer>(`/org/${encodeURIComponent(orgId)}/logs/connection`, { query, signal })
+  return request<LogAnswer>(`/org/${encodeURIComponent(orgId)}/logs/connection`, {
+    query: { ...query, completeness: false },
+    signal,
+  })
 }
 
 export async function fetchSession(

@@ -6,7 +6,6 @@ import type { z } from 'zod'
 import type {
   completenessSchema,
   filterAttributesSchema,
-  gapSchema,
   histogramSchema,
   keySchema,
   noticeSchema,
@@ -52,7 +51,6 @@ export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
 }
 
 export type FilterAttributes = z.output<typeof filterAttributesSchema>
-export type Gap = z.output<typeof gapSchema>
 export type Notice = z.output<typeof noticeSchema>
 
 export interface NamedCount {
@@ -71,8 +69,6 @@ export interface LogAnswer {
     readonly nextCursor: string | null
   }
   readonly filterAttributes: FilterAttributes | null
-  /** Losses that the time range touches. */
-  readonly gaps: readonly Gap[]
   /** Why the answer is empty. */
   readonly notice: Notice | null
 }

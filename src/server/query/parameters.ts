@@ -222,6 +222,10 @@ export const logQuerySchema = z.strictObject({
   sort,
   count: d(boolean.default(true), 'false: no total (it is then null).'),
   attributes: d(boolean.default(true), 'false: no filterAttributes (it is then null).'),
+  completeness: d(
+    boolean.default(true),
+    'false: completeness is null, gaps is empty, and notice says nothing of them.',
+  ),
 })
 
 export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const

@@ -52,6 +52,8 @@ test('an empty log says why', async () => {
   await server.request('POST', SESSIONS, ingest, batch(2, [session(2), session(3)]))
   // What came while nothing was stored is missing.
   expect(await noticeCode()).toBe('incomplete')
+  const { data } = (await server.get(`${LOG}?completeness=false`, read)).body
+  expect([data.notice, data.completeness, data.gaps]).toEqual([null, null, []])
   expect(await noticeCode('destAddr=1.2.3.4')).toBe('filtered')
   expect(await noticeCode('timeEnd=2020-01-01T00:00:00Z')).toBe('outsideRange')
 })

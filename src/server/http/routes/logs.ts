@@ -108,7 +108,9 @@ function pageRoute(context: ServerContext): Route {
         store.page(orgId, request, { signal, late }),
         query.count ? store.count(orgId, filter, { signal, late }) : null,
         query.attributes ? store.attributes(orgId, filter, { signal, late }) : null,
-        isOfAnyTime(query) ? null : completenessOf(orgId, filter, { signal, late }),
+        query.completeness && !isOfAnyTime(query)
+          ? completenessOf(orgId, filter, { signal, late })
+          : null,
       ])
       noteQuery(context, orgId, filter, { key, request: from, rows: total ?? page.rows.length })
       const empty = page.rows.length === 0 && query.offset === 0 && after === undefined
