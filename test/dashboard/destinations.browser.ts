@@ -136,8 +136,10 @@ describe.skipIf(NO_CHROMIUM)('destinations', () => {
     await lab.api('POST', `${PATH}/${id}/pause`)
     const page = await lab.open(`/destination/${id}`)
     await page.getByRole('button', { name: 'New backfill' }).click()
-    await page.getByRole('dialog').getByRole('button', { name: 'Start' }).click()
+    // A second click before the answer starts no second one.
+    await page.getByRole('dialog').getByRole('button', { name: 'Start' }).dblclick()
     await page.getByRole('img', { name: 'Backfill 1: 0 %' }).waitFor()
+    expect((await list())[0].backfills).toHaveLength(1)
     await page.getByRole('button', { name: /^Stop/ }).click()
     await page.getByText('stopped at 0 %').waitFor()
     await page.getByRole('button', { name: 'Resume' }).click()
