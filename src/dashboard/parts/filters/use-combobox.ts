@@ -1,6 +1,6 @@
 import Combobox from '@github/combobox-nav'
 import type { RefObject } from 'preact'
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 /**
  * Keys and roles of a text field with a list of suggestions (WAI-ARIA's combobox). What is chosen with Enter is clicked.
@@ -19,13 +19,18 @@ export function useCombobox(
     combobox.current = made
     return () => made.destroy()
   }, [input])
-  useEffect(() => {
+  // Before the list is painted: the first key that a reader presses is for it.
+  useLayoutEffect(() => {
     if (!open) return
     combobox.current?.start()
     return () => combobox.current?.stop()
   }, [open])
-  // What was gone to is gone when there are others: the list marks its elements itself.
+  // A chosen option stays chosen when others arrive beside it. The list marks its elements itself, so a removed element
+  // takes its mark along, and the field would still point to it.
   const ids = options.map(({ id }) => id).join(' ')
-  useLayoutEffect(() => () => combobox.current?.clearSelection(), [ids])
+  useLayoutEffect(() => {
+    const chosen = list.current?.querySelector('[aria-selected="true"]') ?? null
+    if (chosen === null) combobox.current?.clearSelection()
+  }, [ids])
   return list
 }
