@@ -133,6 +133,32 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     expect(new URL(page.url()).searchParams.get('clientId')).toBe('1')
   })
 
+  test('what is chosen stays chosen when the counts arrive', async () => {
+    const page = await lab.open()
+    await rows(page).first().waitFor()
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    await page.route('**/histogram?*', async (route) => {
+      await released
+      await route.continue().catch(() => undefined)
+    })
+    await page.keyboard.press('/')
+    await page.keyboard.type('cl')
+    const key = page.getByRole('option', { name: /^client:/ })
+    await key.waitFor()
+    await page.keyboard.press('ArrowDown')
+    const counted = page.getByRole('option', { name: /Closed/ })
+    expect(await counted.count()).toBe(0)
+    release()
+    await counted.first().waitFor()
+    expect(await key.getAttribute('aria-selected')).toBe('true')
+    await page.keyboard.press('Enter')
+    const field = page.getByRole('combobox', { name: 'Search and filter' })
+    await expect.poll(() => field.inputValue()).toBe('client:')
+  })
+
   test('on paper: every column and row, and nothing that can only be pressed', async () => {
     const page = await lab.open('/?protocol=tcp', { colorScheme: 'dark' })
     await rows(page).first().waitFor()
