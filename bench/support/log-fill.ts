@@ -7,7 +7,6 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.ts'
-import { STORED_NAMES } from '../../src/server/store/duckdb/schema/columns.ts'
 import { CLIENTS, LOG_ORG, RESOURCES, SITES } from './log-rows.ts'
 
 /** Rows of one transaction. */
@@ -49,8 +48,9 @@ function openStore(directory: string): Promise<DuckStore> {
   return DuckStore.open({ directory, memoryBytes: 512 * 2 ** 20, threads: 2 })
 }
 
+/** By name: a column that came later is null. */
 function insertSql({ fromUs, usPerRow }: FillPlan, from: number, to: number, arrival: number) {
-  return `INSERT INTO session (${STORED_NAMES}, arrival)
+  return `INSERT INTO session BY NAME
   WITH a AS MATERIALIZED (SELECT i, i // ${RUN_OF_SITE} % ${SITES} AS site,
       i // ${RUN_OF_SITE * SITES} * ${RUN_OF_SITE} + i % ${RUN_OF_SITE} + 1 AS seq,
       floor(pow(random(), 2) * ${CLIENTS})::INT AS client, floor(pow(random(), 2) * ${RESOURCES})::INT AS res,
@@ -58,16 +58,23 @@ function insertSql({ fromUs, usPerRow }: FillPlan, from: number, to: number, arr
       floor(pow(10, random() * 2.5))::BIGINT AS ptx, floor(pow(10, random() * 3))::BIGINT AS prx,
       random() AS r1, random() AS r2, random() AS r3 FROM range(${from}, ${to}) t(i)),
   b AS (SELECT *, CASE WHEN udp THEN 28 ELSE 52 END AS h FROM a)
-  SELECT '${LOG_ORG}', site + 1, 'meter-' || (site + 1), '01KAMZ8G000000000' || site, seq, start_us,
-    floor(1000 * pow(10, random() * 4))::BIGINT, CASE WHEN udp THEN 'udp' ELSE 'tcp' END,
-    '10.8.' || (client >> 7) || '.' || ((client & 127) + 2), 32768 + floor(random() * 28232)::INT,
-    '192.168.' || (res >> 3) || '.' || ((res & 7) + 10),
-    CASE WHEN udp THEN 53 ELSE [443, 22, 5432, 80][(res & 3) + 1] END,
-    ptx * h + floor(ptx * r1 * 1348)::BIGINT, prx * h + floor(prx * r2 * 1348)::BIGINT, ptx, prx, 0, 0,
-    CASE WHEN udp THEN 'idleTimeout' ELSE 'endOfFlowDetected' END, CASE WHEN r3 < 0.95 THEN 'SF' ELSE 'S0' END,
-    CASE WHEN udp THEN 0 ELSE 27 END, CASE WHEN udp THEN 0 ELSE 27 END,
-    CASE WHEN NOT udp THEN 200 + floor(random() * 30000)::BIGINT END, CASE WHEN udp THEN 'peer' ELSE 'syn' END,
-    false, 1, '203.0.113.' || (client % 250) || ':51820|' || repeat('A', 39) || lpad(client::VARCHAR, 4, '0') || '=',
-    client + 1, 'user-' || (client >> 1), res + 1, NULL, ${arrival}
+  SELECT '${LOG_ORG}' AS org_id, site + 1 AS site_id, 'meter-' || (site + 1) AS meter_id,
+    '01KAMZ8G000000000' || site AS run, seq, start_us, floor(1000 * pow(10, random() * 4))::BIGINT AS duration_us,
+    CASE WHEN udp THEN 'udp' ELSE 'tcp' END AS protocol,
+    '10.8.' || (client >> 7) || '.' || ((client & 127) + 2) AS source_ip,
+    32768 + floor(random() * 28232)::INT AS source_port,
+    '192.168.' || (res >> 3) || '.' || ((res & 7) + 10) AS dest_ip,
+    CASE WHEN udp THEN 53 ELSE [443, 22, 5432, 80][(res & 3) + 1] END AS dest_port,
+    ptx * h + floor(ptx * r1 * 1348)::BIGINT AS bytes_tx, prx * h + floor(prx * r2 * 1348)::BIGINT AS bytes_rx,
+    ptx AS packets_tx, prx AS packets_rx, 0 AS headers_tx, 0 AS headers_rx,
+    CASE WHEN udp THEN 'idleTimeout' ELSE 'endOfFlowDetected' END AS end_reason,
+    CASE WHEN r3 < 0.95 THEN 'SF' ELSE 'S0' END AS conn_state,
+    CASE WHEN udp THEN 0 ELSE 27 END AS tcp_flags_tx, CASE WHEN udp THEN 0 ELSE 27 END AS tcp_flags_rx,
+    CASE WHEN NOT udp THEN 200 + floor(random() * 30000)::BIGINT END AS handshake_rtt_us,
+    CASE WHEN udp THEN 'peer' ELSE 'syn' END AS direction_basis, false AS midstream, 1 AS connection_count,
+    0 AS retransmits_tx, 0 AS retransmits_rx, 0 AS retransmitted_bytes_tx, 0 AS retransmitted_bytes_rx,
+    '203.0.113.' || (client % 250) || ':51820|' || repeat('A', 39) || lpad(client::VARCHAR, 4, '0') || '=' AS peer,
+    client + 1 AS client_id, 'user-' || (client >> 1) AS user_id, res + 1 AS site_resource_id,
+    false AS seen_twice, ${arrival} AS arrival
   FROM b ORDER BY i // ${RUN_OF_SITE}, start_us`
 }
