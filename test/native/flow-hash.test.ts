@@ -11,11 +11,20 @@ beforeAll(async () => {
   ])
 }, 180_000)
 
-/** An index that is 3/4 full, searched from random places, takes 1.6 steps to a free one (Knuth, linear probing). */
-const STEPS_MAX = 2.5
+/**
+ * An index that is 3/4 full, searched from random places, takes 1.6 steps to a free one (Knuth, linear probing). The driver
+ * tells the largest mean of 100 random hash keys. Of 15,000 keys one took 7.4 steps; without the mixing of hash_tag() the
+ * seeds below give 15 and more.
+ */
+const STEPS_MAX_KNOWN = 2.5
+const STEPS_MAX_RANDOM = 12
 
-test.each([1, 2, randomInt(2 ** 31)])('keys in a row make no long runs, seed %d', async (seed) => {
+test.each([
+  [1, STEPS_MAX_KNOWN],
+  [2, STEPS_MAX_KNOWN],
+  [randomInt(2 ** 31), STEPS_MAX_RANDOM],
+])('keys in a row make no long runs, seed %d', async (seed, stepsMax) => {
   const { stdout } = await run(driver, [String(seed)])
   expect(Number(stdout)).toBeGreaterThan(0)
-  expect(Number(stdout)).toBeLessThan(STEPS_MAX)
+  expect(Number(stdout)).toBeLessThan(stepsMax)
 })
