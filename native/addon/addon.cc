@@ -1,7 +1,7 @@
-// The addon: its classes and the layout. N-API only; everything it does is done by the engine and
-// the observation point. No globals: each environment (main thread or worker) has its own
-// constructors. Any call of Napi may throw Napi::Error, at any moment: a worker that is being
-// terminated can make no value any more. Nothing else in native/ throws.
+// The meter's addon: its classes and the layout. Only Node-API calls are here; the engine and the
+// observation point do the work. No globals: each environment (main thread or worker) has its own
+// constructors. Any call of Napi can throw Napi::Error at any moment, because a worker that is
+// being terminated can create no values. Nothing else in native/ throws.
 #include <napi.h>
 #include <pcap/pcap.h>
 
@@ -59,8 +59,7 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
 
  private:
   static constexpr size_t kHeaderBytes = 24;
-  // About what an engine with a few flows holds: garbage collection is to know that it is no small
-  // object.
+  // About the memory of an engine with a few flows, so that garbage collection knows its size.
   static constexpr int64_t kExternalBytes = 256 * 1024;
 
   void feed(const Napi::CallbackInfo& info) {
@@ -137,10 +136,10 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
   std::vector<RawPacket> packets_;
 };
 
-// See src/meter/capture/flow-meter.ts. Life: constructed; start() keeps the JavaScript object alive (Ref)
-// while the thread runs; close() ends that. An environment that goes away first (a worker that is
-// terminated) ends the thread from its cleanup hook: hooks run last in, first out, so this one runs
-// before that of the thread-safe function.
+// See src/meter/capture/flow-meter.ts. start() keeps the JavaScript object alive (Ref) while the
+// thread runs; close() releases it. If the environment ends first (a terminated worker), its
+// cleanup hook ends the thread. Hooks run last in, first out, so this hook runs before that of the
+// thread-safe function.
 class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -241,7 +240,7 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
   bool started_ = false;
   Napi::ThreadSafeFunction wake_;
   std::unique_ptr<ObservationPoint> point_;
-  PointStatus last_;  // after close()
+  PointStatus last_;  // the status after close()
 };
 
 // See src/meter/capture/first-packet.ts.

@@ -28,7 +28,7 @@ Napi::Object link_object(Napi::Env env, const Link& link) {
   return object;
 }
 
-// An object; null without such an interface; an errno when the kernel did not answer.
+// Returns an object, null without such an interface, or an errno when the kernel does not answer.
 Napi::Value find_link(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Link link;
@@ -37,7 +37,7 @@ Napi::Value find_link(const Napi::CallbackInfo& info) {
   return link.index == 0 ? env.Null() : Napi::Value(link_object(env, link));
 }
 
-// An array of names; an errno when the kernel did not answer.
+// Returns an array of names, or an errno when the kernel does not answer.
 Napi::Value list_links(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   std::vector<Link> links;

@@ -23,7 +23,8 @@ class SessionRowsWrap : public Napi::ObjectWrap<SessionRowsWrap> {
         {InstanceMethod<&SessionRowsWrap::write>("write"), StaticValue("values", names)});
   }
 
-  // (texts before the values, names of the values, text at the end of a row, null, run prefix)
+  // Arguments: texts before the values, names of the values, text at the end of a row, the text of
+  // a missing value, run prefix.
   explicit SessionRowsWrap(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<SessionRowsWrap>(info) {
     const auto before = info[0].As<Napi::Array>();
@@ -38,7 +39,7 @@ class SessionRowsWrap : public Napi::ObjectWrap<SessionRowsWrap> {
   }
 
  private:
-  // Whole records to their rows; null when one of them is not for us (SessionRows::write()).
+  // Converts whole records to rows; null when SessionRows::write() refuses one of them.
   Napi::Value write(const Napi::CallbackInfo& info) {
     const auto bytes = info[0].As<Napi::Uint8Array>();
     const size_t count = bytes.ByteLength() / sizeof(SessionRecord);

@@ -1,5 +1,5 @@
-// CsvLines for JavaScript (src/server/store/duckdb/export/csv-addon.ts): an addon of its own, since the server
-// must run where libpcap is not.
+// CsvLines for JavaScript (src/server/store/duckdb/export/csv-addon.ts). An addon of its own,
+// because the server must run on machines without libpcap.
 #include <napi.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ int index_of(const Names& names, const std::string& wanted) {
   return found == std::end(names) ? -1 : static_cast<int>(found - std::begin(names));
 }
 
-// Empty for what is no text.
+// Empty for a value that is no text.
 std::string text_of(const Napi::Value& value) {
   return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
 }
@@ -34,8 +34,8 @@ std::vector<std::string> texts(const Napi::Value& value) {
   return found;
 }
 
-// { kind, columns, text?, words?, ids?, names? }; none when its columns are not as its kind wants
-// them.
+// Reads { kind, columns, text?, words?, ids?, names? }. Nothing when the columns do not fit the
+// kind.
 std::optional<CsvCell> cell_of(const Napi::Object& object, const std::vector<CsvType>& types) {
   const auto* const named = std::find_if(
       std::begin(kCsvKinds), std::end(kCsvKinds),
@@ -47,9 +47,9 @@ std::optional<CsvCell> cell_of(const Napi::Object& object, const std::vector<Csv
   const std::string_view wanted = named->columns;
   if (columns.Length() != wanted.size()) return std::nullopt;
   for (uint32_t i = 0; i < wanted.size(); i++) {
-    const Napi::Value given = columns.Get(i);
-    if (!given.IsNumber()) return std::nullopt;
-    const uint32_t column = given.As<Napi::Number>();
+    const Napi::Value number = columns.Get(i);
+    if (!number.IsNumber()) return std::nullopt;
+    const uint32_t column = number.As<Napi::Number>();
     if (column >= types.size()) return std::nullopt;
     if ((types[column] == CsvType::kText) != (wanted[i] == 't')) return std::nullopt;
     cell.columns[i] = static_cast<uint16_t>(column);
@@ -69,7 +69,7 @@ std::optional<CsvCell> cell_of(const Napi::Object& object, const std::vector<Csv
   return cell;
 }
 
-// Where the view's bytes are, when there are so many.
+// The view's bytes; null when it has fewer than `bytes`.
 const uint8_t* bytes_of(const Napi::Value& value, size_t bytes) {
   if (value.IsDataView()) {
     const auto view = value.As<Napi::DataView>();
@@ -86,7 +86,7 @@ const uint8_t* bytes_of(const Napi::Value& value, size_t bytes) {
   throw Napi::TypeError::New(env, message);
 }
 
-// (names of the columns' types, cells)
+// Arguments: names of the columns' types, cells.
 std::unique_ptr<CsvLines> lines_of(const Napi::CallbackInfo& info) {
   std::vector<CsvType> types;
   for (const std::string& name : texts(info[0])) {
@@ -118,9 +118,9 @@ class CsvLinesWrap : public Napi::ObjectWrap<CsvLinesWrap> {
   }
 
  private:
-  // (rows, views of the columns' values, views of their masks or null): the lines, which the caller
-  // owns. Every view must have room for the rows; what it shows must stay where it is until this
-  // returns.
+  // Arguments: number of rows, views of the columns' values, views of their masks or null. Returns
+  // a copy of the lines. Every view must have room for the rows, and its bytes must not move until
+  // this returns.
   Napi::Value write(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     if (!info[0].IsNumber() || !info[1].IsArray() || !info[2].IsArray()) {

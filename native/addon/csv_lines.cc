@@ -12,11 +12,11 @@ namespace tunmeter {
 namespace {
 
 constexpr size_t kBytesFirst = size_t{1} << 20;
-// The longest cell that is no text is a community id, with its comma.
+// The longest cell except texts is a community id, with its comma.
 constexpr size_t kCellBytesMax = kCommunityIdBytes + 1;
 constexpr std::string_view kLineEnd = "\r\n";
 
-// Without a way out, so that the compiler makes it sixteen at a time.
+// No early exit, so that the compiler makes vector instructions of it.
 bool needs_quotes(std::string_view text) {
   unsigned found = 0;
   for (const char c : text) {
@@ -25,12 +25,12 @@ bool needs_quotes(std::string_view text) {
   return found != 0;
 }
 
-// Without undefined behaviour, whatever the database holds.
+// Without undefined behaviour on overflow, because the database may hold any number.
 int64_t sum(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
 
-// Bytes of an address in network order, 4 or 16; none of a text that is no address.
+// An address as 4 or 16 bytes in network order; no bytes for a text that is no address.
 class Address {
  public:
   void read(std::string_view text) {
@@ -70,7 +70,7 @@ bool CsvLines::write(const std::vector<CsvColumn>& columns, size_t rows) {
       if (!cell(each)) return false;
       *at_++ = ',';
     }
-    // In place of the last comma.
+    // Replaces the last comma.
     at_ = spelling::text(kLineEnd, at_ - 1);
   }
   return true;
@@ -81,7 +81,7 @@ inline bool CsvLines::has(uint16_t column) const {
   return mask == nullptr || (mask[row_ / 8] >> (row_ % 8) & 1) != 0;
 }
 
-// 0 where there is none.
+// 0 for a missing value.
 inline int64_t CsvLines::number(uint16_t column) const {
   if (!has(column)) return 0;
   const uint8_t* const values = columns_[column].values;
@@ -101,7 +101,7 @@ inline int64_t CsvLines::number(uint16_t column) const {
   }
 }
 
-// Empty where there is none. It lives as long as the column.
+// Empty for a missing value. Valid as long as the column.
 inline std::string_view CsvLines::text(uint16_t column) const {
   if (!has(column)) return {};
   const uint8_t* const at = columns_[column].values + row_ * sizeof(DuckString);
@@ -143,7 +143,7 @@ bool CsvLines::cell(CsvCell& cell) {
       at_ = time_.write(sum(number(c[0]), number(c[1])), at_);
       return true;
     case CsvKind::kDuration:
-      // Halves up, as Math.round() of the same quotient: above 2^43 it is not exact.
+      // Rounds halves up, as Math.round() of the same quotient; above 2^43 both are inexact alike.
       if (number(c[1]) == 0) {
         const double ms = std::floor(static_cast<double>(number(c[0])) / 1e3 + 0.5);
         at_ = spelling::thousandths(static_cast<uint64_t>(static_cast<int64_t>(ms)), at_);
@@ -175,7 +175,7 @@ bool CsvLines::cell(CsvCell& cell) {
   return false;
 }
 
-// For so many bytes of text, and beyond them for all of a line that is no text.
+// Makes room for `bytes` of text and for the other cells of a line.
 void CsvLines::room(size_t bytes) {
   const auto used = static_cast<size_t>(at_ - bytes_.get());
   if (used + bytes + row_bytes_ <= capacity_) return;
@@ -191,13 +191,13 @@ void CsvLines::put(std::string_view cell) {
   at_ = spelling::text(cell, at_);
 }
 
-// csvCell() of src/session/csv.ts.
+// Equals csvCell() of src/session/csv.ts.
 void CsvLines::put_text(std::string_view text) {
   if (text.empty()) {
     at_ = spelling::text("\"\"", at_);
     return;
   }
-  // All may be quotes, and around them come two more.
+  // Every character may be a quote, and two more enclose the text.
   room(2 * text.size() + 2);
   const bool quoted = needs_quotes(text);
   if (quoted) *at_++ = '"';
@@ -215,7 +215,7 @@ void CsvLines::put_text(std::string_view text) {
 void CsvLines::put_number(int64_t value) { at_ = std::to_chars(at_, at_ + 20, value).ptr; }
 
 void CsvLines::put_endpoint(std::string_view ip, int64_t port) {
-  // Access logs that were consolidated know no source port.
+  // Consolidated access logs have no source port.
   if (port == 0) return put_text(ip);
   room(ip.size());
   const auto from = static_cast<size_t>(at_ - bytes_.get());
@@ -238,7 +238,7 @@ void CsvLines::put_session_id(std::string_view run, int64_t sequence) {
   quote(from);
 }
 
-// What was written since is a text; it needs no quotes unless somebody made it up.
+// Quotes the text written since `from` if it needs that; only made-up sessions do.
 void CsvLines::quote(size_t from) {
   const std::string_view text(bytes_.get() + from, static_cast<size_t>(at_ - bytes_.get()) - from);
   if (!needs_quotes(text)) return;
@@ -256,7 +256,8 @@ bool CsvLines::put_community_id(CsvCell& cell) {
   return true;
 }
 
-// Of this row and those after it; of one that has none it is made of what is there, and not used.
+// Makes the ids of this row and the next ones. A row without ports gets one as well, which is not
+// used.
 void CsvLines::make_community_ids(CsvCell& cell) {
   const uint16_t* const c = cell.columns;
   const size_t first = row_;

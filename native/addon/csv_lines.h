@@ -1,8 +1,8 @@
-// Lines of CSV from columns as they lie in DuckDB's memory: what writes a million rows a second.
+// CSV lines from columns in DuckDB's memory: about a million rows a second.
 //
-// A line is a list of cells. The caller (src/server/store/duckdb/export/csv.ts) makes the list from the one
-// table of fields, so order and meaning are decided there; here is only how a cell is spelled,
-// which a test compares with what JavaScript writes of the same rows.
+// A line is a list of cells. The caller (src/server/store/duckdb/export/csv.ts) makes the list from
+// the one table of fields, which decides order and meaning. This file only formats cells. A test
+// compares the result with JavaScript's.
 #pragma once
 
 #include <cstddef>
@@ -20,15 +20,16 @@
 
 namespace tunmeter {
 
-// What a value takes: BIGINT, USMALLINT, UTINYINT (also BOOLEAN and the codes of an ENUM), VARCHAR.
+// The type of a value: BIGINT, USMALLINT, UTINYINT (also BOOLEAN and the codes of an ENUM),
+// VARCHAR.
 enum class CsvType : uint8_t { kInt64, kUint16, kUint8, kText };
 inline constexpr const char* kCsvTypeNames[] = {"int64", "uint16", "uint8", "text"};
 inline constexpr size_t kCsvTypeBytes[] = {8, 2, 1, 16};
 inline constexpr int kCsvTypeCount = 4;
 
-// A text in DuckDB's memory (duckdb_string_t of duckdb.h): up to 12 bytes in place, or 4 of them
-// and where all are. It is as long as it says, and the pointer leads to so many bytes, or we read
-// what is not ours: that only DuckDB can promise. csv-layout.ts checks once that it does.
+// A text in DuckDB's memory (duckdb_string_t of duckdb.h): up to 12 bytes in place, or the first 4
+// bytes and a pointer to all of them. Only DuckDB can guarantee that length and pointer are right;
+// csv-layout.ts checks the layout once.
 struct DuckString {
   static constexpr uint32_t kInPlace = 12;
 
@@ -41,10 +42,10 @@ struct DuckString {
 };
 static_assert(sizeof(DuckString) == 16 && offsetof(DuckString, pointer) == 8, "as in duckdb.h");
 
-// Values of one column, of a type that is known beforehand.
+// The values of one column. Its type is known beforehand.
 struct CsvColumn {
   const uint8_t* values = nullptr;
-  // A bit for each row, 1 where there is a value; null: everywhere.
+  // One bit for each row: 1 for a value, 0 for a missing one. Null: every row has a value.
   const uint8_t* mask = nullptr;
 };
 
@@ -67,28 +68,28 @@ enum class CsvKind : uint8_t {
 };
 struct CsvKindShape {
   const char* name;
-  // Its columns: t is a text, n any other.
+  // The types of its columns: t is text, n any other type.
   const char* columns;
 };
 inline constexpr CsvKindShape kCsvKinds[] = {
     {"constant", ""},          // text
     {"number", "n"},           //
-    {"word", "n"},             // words: by the code
+    {"word", "n"},             // words, by code
     {"text", "t"},             //
     {"flag", "n"},             // true, false
-    {"second", "n"},           // of a time in us
+    {"second", "n"},           // from a time in us
     {"time", "n"},             // us since the epoch
     {"endTime", "nn"},         // start, duration
-    {"duration", "nn"},        // us; a flag: none while it is set
-    {"endpoint", "tn"},        // address, port; without the port when that is 0
+    {"duration", "nn"},        // us; a flag: when it is set, the cell is empty
+    {"endpoint", "tn"},        // address, port; a port of 0 is left out
     {"sessionId", "tn"},       // run, sequence
     {"communityId", "ntntn"},  // protocol (words), source address and port, destination
-    {"name", "n"},             // names: by the id; empty when there is none
+    {"name", "n"},             // names, by id; empty without a name
     {"textName", "t"},         // the same
 };
 static_assert(std::size(kCsvKinds) == static_cast<size_t>(CsvKind::kCount));
 
-// Lets a map of texts be asked for a view of one.
+// Lets a map of texts find a std::string_view without a copy.
 struct TextHash {
   using is_transparent = void;
   size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
@@ -99,24 +100,24 @@ struct CsvCell {
 
   CsvKind kind;
   uint16_t columns[kColumnsMax] = {};
-  // All of these are cells as they are written.
+  // Each of these texts is a cell as it is written.
   std::string text;
   std::vector<std::string> words;
   std::unordered_map<int64_t, std::string> names;
   std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> text_names;
-  // Of this row and the next ones.
+  // The ids of this row and the next ones.
   CommunityIdText community_ids[kCommunityIdsAtOnce] = {};
 };
 
 class CsvLines {
  public:
-  // At least one cell; each one's columns are of its kind's types (kCsvKinds).
+  // At least one cell; the types of each cell's columns must fit its kind (kCsvKinds).
   CsvLines(std::vector<CsvType> types, std::vector<CsvCell> cells);
 
   const std::vector<CsvType>& types() const { return types_; }
-  // Makes the lines of so many rows of all columns. False: a code has no word.
+  // Makes the lines of `rows` rows of all columns. False when a code has no word.
   bool write(const std::vector<CsvColumn>& columns, size_t rows);
-  // Of the latest write().
+  // The lines of the latest write().
   std::string_view lines() const { return {bytes_.get(), static_cast<size_t>(at_ - bytes_.get())}; }
 
  private:
@@ -137,7 +138,7 @@ class CsvLines {
 
   const std::vector<CsvType> types_;
   std::vector<CsvCell> cells_;
-  // More than all cells of a line take, less their texts.
+  // More than one line needs without its texts.
   const size_t row_bytes_;
   const CsvColumn* columns_ = nullptr;
   size_t rows_ = 0;

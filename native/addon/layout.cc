@@ -17,7 +17,7 @@ std::string field(const char* name, size_t offset, size_t bytes) {
   return std::string(name) + " at " + std::to_string(offset) + ", " + std::to_string(bytes) +
          " bytes";
 }
-// In the order of the record, so that a field that was added is seen too.
+// In the order of the record, so that an added field is found as well.
 Words record() {
 #define FIELD(name, member) \
   field(name, offsetof(SessionRecord, member), sizeof(SessionRecord::member)),
@@ -25,7 +25,7 @@ Words record() {
 }
 #undef FIELD
 
-// Values with a meaning of their own.
+// Special values.
 Words marks() {
   return {"midstream is " + std::to_string(kFlagMidstream),
           "icmpError is " + std::to_string(kFlagIcmpError), "noRtt is " + std::to_string(kNoRtt)};

@@ -1,4 +1,4 @@
-// What both sides must agree on, as the C++ compiler saw it.
+// The layout that C++ and TypeScript must agree on, as compiled.
 #pragma once
 
 #include <napi.h>

@@ -11,10 +11,10 @@
 namespace tunmeter {
 namespace {
 
-// A value's text: the longest is an IPv6 endpoint, [8 groups]:port.
+// An upper bound; the longest value is an IPv6 endpoint, [8 groups]:port.
 constexpr size_t kValueBytesMax = 64;
 constexpr uint64_t kExactMax = (uint64_t{1} << 53) - 1;
-// Up to here (the year 2096) a double of seconds tells microseconds apart.
+// Up to the year 2096 a double of seconds distinguishes microseconds.
 constexpr int64_t kTimeUsMax = 4'000'000'000'000'000;
 constexpr int64_t kDurationUsMax = int64_t{1} << 43;
 constexpr uint64_t kSequenceMax = (uint64_t{1} << 40) - 1;
@@ -29,7 +29,7 @@ char* ipv4(const uint8_t* ip, char* out) {
 
 uint32_t group(const uint8_t* ip, int i) { return (ip[2 * i] << 8) | ip[2 * i + 1]; }
 
-// RFC 5952, as formatIpv6() in src/session/ip-text.ts.
+// RFC 5952; equals formatIpv6() in src/session/ip-text.ts.
 char* ipv6(const uint8_t* ip, char* out) {
   int run_start = -1;
   int run_length = 1;
@@ -81,7 +81,7 @@ bool spelled_alike(const SessionRecord& r) {
   uint64_t largest = 0;
   for (const RecordCounter& counter : kRecordCounters)
     largest = std::max(largest, r.*counter.member);
-  // What cannot be: goodput would be below nothing.
+  // Otherwise goodput would be negative.
   const bool possible =
       r.retransmitted_bytes_tx <= r.payload_tx && r.retransmitted_bytes_rx <= r.payload_rx;
   return possible && largest <= kExactMax && r.sequence <= kSequenceMax && r.first_us >= 0 &&

@@ -1,9 +1,9 @@
-// Session records as text, row by row: what writes a million rows a second.
+// Session records as text rows: about a million rows a second.
 //
-// A row is a list of parts: text that is the same in every row, then a value of the record. The
-// caller (src/meter/output/record-rows.ts) makes the list from the one table of fields, so names, order
-// and punctuation are decided there; here is only how each value is spelled, which a test compares
-// with what JavaScript writes.
+// A row is a list of parts: a constant text, then a value of the record. The caller
+// (src/meter/output/record-rows.ts) makes the list from the one table of fields, which decides
+// names, order and punctuation. This file only formats values. A test compares the result with
+// JavaScript's.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 
 namespace tunmeter {
 
-// What is not one of kRecordCounters.
+// The values of a row that are not in kRecordCounters.
 enum class RowValue : uint8_t {
   kTimestamp,
   kProtocol,
@@ -48,22 +48,22 @@ inline constexpr const char* kRowValueNames[kRowValueCount] = {
 
 struct RowPart {
   std::string before;
-  RowValue value;                    // kCount where it is a counter
-  uint64_t SessionRecord::*counter;  // null where it is another value
+  RowValue value;                    // kCount for a counter
+  uint64_t SessionRecord::*counter;  // null for another value
 };
-// Of the value with that name: one of kRowValueNames or of kRecordCounters.
+// The part for a value's name: one of kRowValueNames or of kRecordCounters.
 RowPart row_part(std::string before, std::string_view name);
 
 class SessionRows {
  public:
-  // `null`: what stands for a value that is not there. `run_prefix`: of the session ids.
+  // `null`: the text of a missing value. `run_prefix`: the first part of session ids.
   SessionRows(std::vector<RowPart> parts, std::string tail, std::string null,
               std::string run_prefix);
 
-  // No row is longer.
+  // The length of the longest possible row.
   size_t row_bytes_max() const { return row_bytes_max_; }
-  // Writes the row and returns its end; null when a value is so large that JavaScript, where all
-  // numbers are doubles, would spell it another way.
+  // Writes the row and returns its end. Null when a value is so large that JavaScript, whose
+  // numbers are doubles, would format it differently.
   char* write(const SessionRecord& record, char* out);
 
  private:

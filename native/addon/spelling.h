@@ -1,5 +1,5 @@
-// How values of a session are spelled, in JSON and CSV alike. Each function writes at `out`, where
-// there must be room, and returns the end of what it wrote.
+// Formats a session's values for JSON and CSV. Each function writes at `out`, where there must be
+// room, and returns the end of its text.
 #pragma once
 
 #include <time.h>
@@ -27,7 +27,7 @@ inline char* digits(uint32_t value, int count, char* out) {
   return out + count;
 }
 
-// Milliseconds as seconds without trailing zeros.
+// Milliseconds as seconds, without trailing zeros.
 inline char* thousandths(uint64_t ms, char* out) {
   out = number(ms / 1000, out);
   const uint32_t fraction = static_cast<uint32_t>(ms % 1000);
@@ -45,10 +45,10 @@ inline char* sequence(uint64_t sequence, char* out) {
   return out;
 }
 
-// Keeps the date of the latest time: neighbouring sessions are of one day.
+// Keeps the date of the latest time, because neighbouring sessions are usually of one day.
 class IsoTime {
  public:
-  // 2026-11-22T22:37:01.000123Z of microseconds since the epoch; not of times before it.
+  // Writes 2026-11-22T22:37:01.000123Z for microseconds since the epoch; never for times before it.
   char* write(int64_t us, char* out) {
     const int64_t second = us / 1'000'000;
     const int64_t day = second / kDaySeconds;
@@ -80,7 +80,7 @@ class IsoTime {
     digits(static_cast<uint32_t>(date.tm_mday), 2, at);
   }
 
-  int64_t day_ = INT64_MIN;  // that date_ is of
+  int64_t day_ = INT64_MIN;  // the day of date_
   char date_[10] = {};       // 2026-11-22
 };
 

@@ -1,5 +1,5 @@
-// The addon as one unit: the headers of the library and of Node, which take most of the time of a build, are read once, and
-// the packet path is inlined over its files.
+// The addon as one unit. Most of the time of a build goes into the headers of the C++ library and
+// of Node; one unit reads them once. It also lets the compiler inline the packet path across files.
 #include "addon/addon.cc"
 #include "addon/addon_links.cc"
 #include "addon/addon_rows.cc"

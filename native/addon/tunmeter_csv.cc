@@ -1,4 +1,4 @@
-// The server's addon as one unit, as tunmeter.cc.
+// The server's addon as one unit, like tunmeter.cc.
 #include "addon/csv_addon.cc"
 #include "addon/csv_lines.cc"
 #include "engine/community_id.cc"

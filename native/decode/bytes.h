@@ -1,4 +1,4 @@
-// Big-endian loads from bytes that the caller has already checked.
+// Big- and little-endian loads. The caller has checked that the bytes are there.
 #pragma once
 
 #include <cstdint>

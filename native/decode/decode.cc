@@ -38,8 +38,8 @@ inline void set_key(DecodedPacket& out, const uint8_t* ip, uint8_t version, uint
   out.from_b = make_key6(out.key, source, dest, source_port, dest_port, protocol);
 }
 
-// The transport header of a whole packet or a first fragment; `l4` bytes of it by IP's length,
-// `captured` here. Returns false with the reason in `out`.
+// Reads the TCP header of a whole packet or a first fragment. `l4` is its length by the IP header,
+// of which `captured` bytes are here. Returns false with the reason in `out`.
 bool read_tcp(const uint8_t* p, uint32_t l4, uint32_t captured, bool first_fragment,
               DecodedPacket& out) {
   // RFC 791 lets a first fragment be as short as 8 octets: it has ports, but no whole TCP header.
@@ -82,9 +82,9 @@ bool read_udp(uint32_t l4, uint32_t captured, bool first_fragment, DecodedPacket
   return true;
 }
 
-// The packet that an ICMP error quotes (RFC 792, RFC 4443): its five-tuple, when it is TCP or UDP
-// and has ports. The quoted lengths are those of the packet as sent and say nothing about what is
-// here.
+// Reads the five-tuple of the packet that an ICMP error quotes (RFC 792, RFC 4443), if that is TCP
+// or UDP and its ports are there. The lengths in the quote describe the packet as it was sent, not
+// the bytes here.
 bool read_quote(const uint8_t* p, uint32_t captured, uint8_t version, DecodedPacket& out) {
   uint32_t at = version == 4 ? 20 : 40;
   if (captured < at || (p[0] >> 4) != version) return false;
@@ -112,13 +112,13 @@ bool read_quote(const uint8_t* p, uint32_t captured, uint8_t version, DecodedPac
   return true;
 }
 
-// Destination unreachable: the attempt that it quotes was refused. Not "fragmentation needed": that
-// one goes on.
+// True for "destination unreachable": the quoted packet was refused. "Fragmentation needed" does
+// not count, because the sender continues.
 bool refuses(uint8_t version, uint8_t type, uint8_t code) {
   return version == 4 ? type == 3 && code != 4 : type == 1;
 }
 
-// Of a whole packet or a first fragment.
+// For a whole packet or a first fragment.
 void decode_icmp(const IpView& view, const IpHeader& ip, DecodedPacket& out) {
   set_other(out, reason_of_protocol(ip.protocol), ip.bytes);
   const bool own_family = ip.protocol == (ip.version == 4 ? kProtoIcmp : kProtoIcmpv6);
@@ -147,8 +147,8 @@ void decode_transport(const IpView& view, const IpHeader& ip, DecodedPacket& out
   set_key(out, view.data, ip.version, load_be16(p), load_be16(p + 2), ip.protocol);
 }
 
-// The usual packet in one step: no options, no extension headers, no fragment, nothing cut, no
-// length out of the way. False: not one of those, and nothing has been decided about it.
+// Decodes the usual packet in one step: no options, no extension headers, no fragment, nothing cut,
+// every length plausible. Returns false for any other packet; decode() then takes the careful path.
 inline bool decode_usual(const IpView& view, uint8_t version, DecodedPacket& out) {
   const uint8_t* ip = view.data;
   const uint32_t header_bytes = version == 4 ? 20 : 40;
@@ -193,8 +193,7 @@ inline bool decode_usual(const IpView& view, uint8_t version, DecodedPacket& out
 void decode_later_fragment(const IpView& view, const IpHeader& ip, DecodedPacket& out) {
   out.kind = PacketKind::kLaterFragment;
   out.payload = ip.bytes - ip.header_bytes;
-  // RFC 8200: the header before the fragment header belongs to the packet, not to the datagram: no
-  // protocol.
+  // The key of an IPv6 datagram has no protocol: its fragments may name different ones (RFC 8200).
   set_key(out, view.data, ip.version, 0, 0, ip.version == 4 ? ip.protocol : 0);
 }
 
@@ -221,7 +220,7 @@ void decode(const RawPacket& packet, DecodedPacket& out) {
   out.fragment_id = ip.fragment_id;
   const bool transport = ip.protocol == kProtoTcp || ip.protocol == kProtoUdp;
   if (ip.part == FragmentPart::kLater) {
-    // In IPv6 the datagram's own first header may be an extension header: still a candidate.
+    // In IPv6 the fragment header may name an extension header, and TCP or UDP may follow that.
     if (transport || (ip.version == 6 && is_extension_header(ip.protocol))) {
       return decode_later_fragment(view, ip, out);
     }

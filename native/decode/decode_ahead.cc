@@ -6,7 +6,7 @@
 
 namespace tunmeter {
 
-// Fills one batch after the other.
+// Decodes packets into one batch after the other.
 class DecodeAhead::Sink final : public PacketSink {
  public:
   explicit Sink(DecodeAhead& ahead) : ahead_(ahead) { begin(); }
@@ -21,7 +21,7 @@ class DecodeAhead::Sink final : public PacketSink {
     }
   }
 
-  // False when that was the last.
+  // Returns false when that read was the last.
   bool end_read(FileRead read) {
     const bool over = read.over;
     batch_->read = std::move(read);

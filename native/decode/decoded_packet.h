@@ -1,7 +1,7 @@
-// A packet after decoding: what the flow table needs of it and nothing else.
+// A decoded packet: the fields that the flow table needs, and nothing else.
 //
-// Made by decode() in one pass over the captured bytes; no later stage looks at packet bytes again.
-// A packet that is no part of a session carries the one reason why.
+// decode() makes it in one pass over the captured bytes; no later stage reads packet bytes. A
+// packet outside sessions carries one reason.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace tunmeter {
 
-// Why a packet is other traffic. Mirrored by OTHER_REASONS in src/meter/capture/counters.ts; the addon
-// hands over the names and loading fails when they differ.
+// The reason why a packet is other traffic. OTHER_REASONS in src/meter/capture/counters.ts has the
+// same names; loading the addon compares them and fails when they differ.
 enum class OtherReason : uint8_t {
   kIcmp,
   kIcmpv6,
@@ -23,10 +23,10 @@ enum class OtherReason : uint8_t {
   kArp,
   kNonIp,
   kUnknownLink,
-  kTruncated,       // the snaplen cut a header that is needed
-  kBadHeader,       // a length or version that cannot be
-  kFragment,        // a later fragment without a first one
-  kExtensionLimit,  // more IPv6 extension headers than anybody sends
+  kTruncated,       // the snaplen cut a header
+  kBadHeader,       // an impossible length or version
+  kFragment,        // a later fragment whose first fragment is missing or outside sessions
+  kExtensionLimit,  // more than kExtensionHeadersMax (16) IPv6 extension headers
   kStray,           // TCP that belongs to no session and opens none
   kCount,
 };
@@ -38,9 +38,9 @@ inline constexpr const char* kOtherReasonNames[kOtherReasonCount] = {
 
 enum class PacketKind : uint8_t {
   kSession,        // TCP or UDP with ports: key, flags and payload are set
-  kFirstFragment,  // the same, and later fragments with fragment_id will follow
+  kFirstFragment,  // as kSession, and later fragments with fragment_id follow
   kLaterFragment,  // key holds the addresses, ports are 0
-  kIcmpError,      // other traffic; the key is that of the packet that it quotes
+  kIcmpError,      // other traffic; `key` is that of the quoted packet
   kOther,
 };
 
@@ -51,26 +51,26 @@ inline bool has_key(PacketKind kind) {
 
 enum TcpFlag : uint8_t { kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10 };
 
-// A packet without a time of its own: that of the packet before it.
+// The time of a packet that has none; the engine uses that of the packet before it.
 inline constexpr int64_t kNoTime = INT64_MIN;
 
 struct DecodedPacket {
   FlowKey key;
   int64_t time_us;   // since the Unix epoch, >= 0; or kNoTime
-  uint64_t hash;     // has_key(): of the key
-  uint32_t bytes;    // docs/accuracy.md: the IP length, or what is left of the wire length
-  uint32_t payload;  // less IP and transport headers
+  uint64_t hash;     // of `key`, if has_key()
+  uint32_t bytes;    // the IP length, or the rest of the wire length (decode.h)
+  uint32_t payload;  // without IP and transport headers
   uint32_t tcp_sequence;
   uint32_t tcp_acknowledgement;
   uint32_t fragment_id;
-  uint32_t
-      slot_hint;  // where the flow was when the batch was looked up; checked before it is believed
+  // The flow's slot when the batch was looked up: a hint that must be checked.
+  uint32_t slot_hint;
   PacketKind kind;
   OtherReason reason;    // kOther, kIcmpError
   uint8_t tcp_flags;     // 0 when the snaplen cut them off
-  bool tcp_flags_known;  // and so are the two numbers
+  bool tcp_flags_known;  // also for the sequence and acknowledgement numbers
   uint16_t interface;    // RawPacket's
-  bool from_b;  // the sender is endpoint b of the key; of an ICMP error: of the quoted packet
+  bool from_b;  // the sender is endpoint b of the key; in an ICMP error: the quoted packet's sender
 };
 
 }  // namespace tunmeter

@@ -6,11 +6,11 @@
 
 namespace tunmeter {
 
-// A FlowKey with the identification in place of the ports, and the direction in the lowest bit: a
-// datagram goes one way.
+// A FlowKey with the identification in place of the ports. The lowest bit is the direction, because
+// a datagram goes one way.
 FlowKey fragment_key(const DecodedPacket& packet) {
   FlowKey key = packet.key;
-  // Between equal addresses the ports decide who is b, and later fragments have none.
+  // Between equal addresses the ports decide which end is b, and later fragments have none.
   const uint64_t direction = packet.from_b && !key.equal_addresses() ? 1 : 0;
   const uint64_t protocol = key.family() == 4 ? key.protocol() : 0;
   key.words[0] = (static_cast<uint64_t>(packet.fragment_id) << 32) | (protocol << 24) |
@@ -25,7 +25,7 @@ FragmentTable::FragmentTable(uint32_t entries_max, const HashKey& hash_key,
   bucket_mask_ = static_cast<uint32_t>(buckets - 1);
   if (!memory_.reserve(size_t{entries_max} * sizeof(Datagram)) ||
       !bucket_memory_.reserve(buckets * sizeof(uint32_t))) {
-    std::abort();  // megabytes of address space at start-up
+    std::abort();  // only megabytes of address space, at start-up
   }
 }
 
@@ -53,7 +53,7 @@ void FragmentTable::unlink(uint32_t i) {
 
 Datagram& FragmentTable::touch(const FlowKey& key, int64_t now_us) {
   uint32_t i = find(key);
-  // Exact for the datagram that is hit; the others go at the next tick.
+  // Exact for this datagram; expire() drops the others at the next tick.
   if (i != kNone && now_us - at(i).touched_us > kFragmentTimeoutUs) {
     drop(i);
     i = kNone;
@@ -88,7 +88,7 @@ void FragmentTable::renew_newest(int64_t now_us) {
   if (newest_ != kNone) at(newest_).touched_us = now_us;
 }
 
-// Entries are in order of their last touch, and engine time never decreases: the oldest tells.
+// Entries are in order of their last touch, and engine time never decreases, so the oldest decides.
 void FragmentTable::expire(int64_t now_us) {
   while (oldest_ != kNone && now_us - at(oldest_).touched_us > kFragmentTimeoutUs) drop(oldest_);
 }

@@ -1,15 +1,15 @@
-// Fragmented datagrams: which flow their later fragments belong to.
+// Fragmented datagrams: the flow to which later fragments belong.
 //
-// A datagram is known by its addresses, protocol (IPv4 only, RFC 791; RFC 8200 has none) and
-// identification. Its entry is in one of three states:
+// A datagram is identified by its addresses, its identification and, in IPv4 only, its protocol
+// (RFC 791; RFC 8200). Its entry is in one of three states:
 //
-//   pending      later fragments came, the first has not: they are counted here, nowhere else yet
-//   head         the first fragment came and is of a flow: later ones are counted there
-//   no session   the first fragment came and is of no flow: later ones are other traffic
+//   pending      only later fragments came so far: they are counted here, nowhere else yet
+//   head         the first fragment came and has a flow: later ones are counted there
+//   no session   the first fragment came and has no flow: later ones are other traffic
 //
-// Bound: fragments_max entries; the one touched longest ago goes first. Entries live for 30 s of
-// engine time after the last fragment. Memory is reserved once and touched as it is used; nothing
-// is allocated per packet.
+// Bound: fragmentsMax entries (default 4,096); beyond it the one touched longest ago is dropped. An
+// entry lives for 30 s of engine time after its last fragment. Memory is reserved once; no packet
+// allocates any.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +25,10 @@ inline constexpr int64_t kFragmentTimeoutUs = 30'000'000;
 enum class DatagramState : uint8_t { kPending, kHead, kNoSession };
 
 struct Datagram {
-  FlowKey key;   // as made by fragment_key()
+  FlowKey key;   // from fragment_key()
   FlowKey flow;  // kHead
   int64_t touched_us;
-  int64_t first_us;  // kPending: earliest and latest packet time
+  int64_t first_us;  // kPending: the earliest packet time, and the latest
   int64_t last_us;
   Traffic pending;
   uint64_t payload;
@@ -45,17 +45,17 @@ class FragmentTable {
  public:
   FragmentTable(uint32_t entries_max, const HashKey& hash_key, EngineCounters& counters);
 
-  // The datagram of this fragment, touched now; made in state kPending when there is none.
+  // The fragment's datagram, touched now; a new one is kPending.
   Datagram& touch(const FlowKey& key, int64_t now_us);
-  // What was touched last was touched at `now_us`, as is known by now.
+  // Sets the time of the latest touch to `now_us`, when the engine knows that time late.
   void renew_newest(int64_t now_us);
-  // Drops what was touched more than 30 s before `now_us`.
+  // Drops datagrams that were touched more than 30 s before `now_us`.
   void expire(int64_t now_us);
   // Drops all.
   void clear();
-  // Takes the datagram's pending fragments out of the pending gauge.
+  // Takes the datagram's pending fragments out of the gauge `pending`.
   Traffic take_pending(Datagram& datagram);
-  // The same, counting them as other traffic.
+  // The same, and counts them as other traffic.
   void give_up_pending(Datagram& datagram);
 
   uint32_t size() const { return size_; }
@@ -91,7 +91,7 @@ class FragmentTable {
   uint32_t newest_ = kNone;
   uint32_t oldest_ = kNone;
   Reservation memory_;
-  Reservation bucket_memory_;  // entry + 1 of each bucket's first; 0: none
+  Reservation bucket_memory_;  // each bucket's first entry + 1; 0: none
 };
 
 }  // namespace tunmeter

@@ -22,11 +22,11 @@ IpHeader bad(OtherReason reason, uint32_t bytes) {
 
 uint32_t extension_bytes(uint8_t protocol, uint8_t length) {
   if (protocol == kProtoFragment) return 8;
-  if (protocol == kProtoAh) return (length + 2u) * 4;  // RFC 4302: 32-bit words less 2
+  if (protocol == kProtoAh) return (length + 2u) * 4;  // RFC 4302: 32-bit words minus 2
   return (length + 1u) * 8;
 }
 
-// Sets part, id; true when nothing behind this header can be read as a transport header.
+// Sets part and fragment_id. True for a later fragment: no transport header follows.
 bool later_fragment(const uint8_t* p, IpHeader& header) {
   const uint16_t word = load_be16(p + 2);
   const bool more = (word & 1) != 0;
@@ -90,7 +90,7 @@ IpHeader read_ipv4(const IpView& view) {
     return bad(OtherReason::kBadHeader, view.wire);
   }
   uint32_t total = load_be16(p + 2);
-  // Segmentation offload hands up packets whose length does not fit its field, and so is 0.
+  // Segmentation offload makes packets whose length does not fit the field; the field is then 0.
   if (total == 0) total = view.wire;
   if (total > view.wire || total < header_bytes) {
     return bad(OtherReason::kBadHeader, view.wire);
@@ -121,7 +121,7 @@ IpHeader read_ipv6(const IpView& view) {
   if ((p[0] >> 4) != 6) return bad(OtherReason::kBadHeader, view.wire);
   uint8_t next = p[6];
   uint32_t total = load_be16(p + 4) + kIpv6Header;
-  // Jumbograms and offloaded super-packets: the length does not fit its field, and so is 0.
+  // The length of jumbograms and offloaded packets does not fit the field; the field is then 0.
   if (total == kIpv6Header && (next == kProtoHopByHop || next == kProtoTcp || next == kProtoUdp)) {
     total = view.wire;
   }

@@ -1,4 +1,4 @@
-// IPv4 and IPv6 headers, each read by one function that checks it whole.
+// IPv4 and IPv6 headers. One function reads and checks each of them.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ struct IpHeader {
   bool ok;  // false: `reason` and `bytes` are set, and nothing else
   OtherReason reason;
   uint8_t version;
-  uint8_t protocol;  // of the transport, past all extension headers
+  uint8_t protocol;  // of the transport, after all extension headers
   FragmentPart part;
   uint32_t bytes;  // of the whole packet
   uint32_t header_bytes;
@@ -51,7 +51,7 @@ struct IpHeader {
 IpHeader read_ipv4(const IpView& view);
 IpHeader read_ipv6(const IpView& view);
 
-// The reason under which a packet of a protocol that is neither TCP nor UDP is counted.
+// The reason that counts packets of a protocol other than TCP and UDP.
 OtherReason reason_of_protocol(uint8_t protocol);
 
 bool is_extension_header(uint8_t protocol);

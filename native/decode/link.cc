@@ -30,8 +30,7 @@ constexpr uint16_t kLinkPppHdlc = 50;
 constexpr uint16_t kLinkPppEther = 51;
 constexpr uint16_t kLinkIpOverInfiniband = 242;
 
-// Walks the headers of one packet. Each step either moves `at_` past a complete header or ends the
-// walk.
+// Walks the headers of one packet. Each step moves `at_` past a complete header or ends the walk.
 class LinkReader {
  public:
   explicit LinkReader(const RawPacket& packet)
@@ -83,7 +82,7 @@ class LinkReader {
  private:
   bool has(uint32_t bytes) const { return captured_ - at_ >= bytes; }
 
-  // A header of `needed` bytes does not fit: cut by the snaplen, or not there at all.
+  // A header of `needed` bytes is not here: the snaplen cut it, or the packet has none.
   LinkResult cut(uint32_t needed) const {
     const bool on_wire = wire_ - at_ >= needed;
     return other(on_wire ? OtherReason::kTruncated : OtherReason::kBadHeader);
@@ -113,10 +112,10 @@ class LinkReader {
   LinkResult cisco_hdlc();
   LinkResult nflog();
 
-  // Cisco's address octets; PPP begins with 0xff or a protocol number.
+  // 0x0f and 0x8f are Cisco's address octets; PPP begins with 0xff or a protocol number.
   LinkResult ppp_or_hdlc() {
     if (has(1) && (data_[at_] == 0x0f || data_[at_] == 0x8f)) return cisco_hdlc();
-    // Address and control of HDLC-like framing (RFC 1662) may be there or not.
+    // Address and control octets of HDLC-like framing (RFC 1662) are optional.
     if (has(1) && data_[at_] == 0xff) {
       if (!has(2)) return cut(2);
       if (data_[at_ + 1] == 0x03) at_ += 2;
@@ -173,7 +172,7 @@ LinkResult LinkReader::ether_type(uint16_t type, bool length_possible) {
       }
       case kTypeMacsec:
         if (!has(1)) return cut(1);
-        // Encrypted, or the user data changed otherwise (IEEE 802.1AE: E and C of the TCI).
+        // The payload is encrypted or changed (IEEE 802.1AE: E and C of the TCI).
         if ((data_[at_] & 0x0c) != 0) return other(OtherReason::kNonIp);
         tag_bytes = (data_[at_] & 0x20) != 0 ? 16 : 8;
         break;
@@ -220,8 +219,8 @@ LinkResult LinkReader::pppoe() {
 }
 
 LinkResult LinkReader::ppp() {
-  // RFC 1661 section 6.5: the last octet of a protocol number is odd; a compressed one has only
-  // that.
+  // RFC 1661 section 6.5: the last octet of a protocol number is odd, and a compressed number has
+  // only this octet.
   if (!has(1)) return cut(1);
   uint16_t protocol = data_[at_];
   if ((protocol & 1) != 0) {
@@ -246,8 +245,8 @@ LinkResult LinkReader::ppp() {
 
 LinkResult LinkReader::null_family() {
   if (!has(4)) return cut(4);
-  // In the byte order of the machine that wrote it (NULL) or big endian (LOOP): families are small
-  // numbers.
+  // In the writer's byte order (NULL) or big endian (LOOP). Families are small numbers, so a large
+  // value means the other order.
   uint32_t family = load_le32(data_ + at_);
   if (family > 0xffff) family = load_be32(data_ + at_);
   at_ += 4;
@@ -271,8 +270,7 @@ LinkResult LinkReader::cisco_hdlc() {
   return ether_type(load_be16(data_ + at_ - 2), false);
 }
 
-// Attributes {length 16, type 16, value, padding to 4} in the byte order of the machine that wrote
-// them.
+// Attributes {length 16, type 16, value, padding to 4} in the writer's byte order.
 LinkResult LinkReader::nflog() {
   constexpr uint32_t kPayloadAttribute = 9;
   if (!has(4)) return cut(4);

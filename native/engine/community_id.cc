@@ -1,8 +1,8 @@
 // "1:" + base64(SHA-1(seed u16 | address | address | protocol u8 | 0 u8 | port u16 | port u16)),
 // the lower endpoint first.
 //
-// SHA-1 is written out here because the input is always one block, and because the OpenSSL inside
-// Node.js is not there to be linked with everywhere; through JavaScript a hash takes 2 us.
+// This file has its own SHA-1, because the input is always one block, and because Node.js' OpenSSL
+// cannot be linked with everywhere. Through JavaScript, a hash takes 2 us.
 #include "engine/community_id.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 constexpr int kBlockWords = 16;
 constexpr int kDigestWords = 5;
 
-// One word of each of several blocks: the compiler makes vector instructions of it.
+// One word of each of several blocks, for vector instructions.
 typedef uint32_t WordOfEach __attribute__((vector_size(kCommunityIdsAtOnce * sizeof(uint32_t))));
 
 template <typename Word>
@@ -24,7 +24,7 @@ Word rotl(Word word, int bits) {
   return (word << bits) | (word >> (32 - bits));
 }
 
-// RFC 3174, of one block that holds its own padding and length, or of as many as Word has.
+// RFC 3174 for one block that includes padding and length, or for as many blocks as Word holds.
 template <typename Word>
 void sha1_block(const Word* block, Word digest[kDigestWords]) {
   Word w[80];
@@ -37,7 +37,7 @@ void sha1_block(const Word* block, Word digest[kDigestWords]) {
   Word d = Word{} + kStart[3];
   Word e = Word{} + kStart[4];
   const auto step = [&](Word f, uint32_t k, Word word) {
-    // In this order the chain from one step to the next is short.
+    // This order keeps the dependency between steps short.
     const Word next = rotl(a, 5) + (f + (e + (word + k)));
     e = d;
     d = c;
@@ -53,7 +53,7 @@ void sha1_block(const Word* block, Word digest[kDigestWords]) {
   for (int i = 0; i < kDigestWords; i++) digest[i] = kStart[i] + end[i];
 }
 
-// 20 bytes: 27 characters and one of padding.
+// 20 bytes give 27 characters and one of padding.
 char* base64(const uint32_t digest[kDigestWords], char* out) {
   constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   uint8_t bytes[kDigestWords * 4 + 1] = {};
@@ -78,7 +78,7 @@ uint8_t* put_address(std::span<const uint8_t> ip, uint8_t* out) {
   return std::copy(ip.begin(), ip.end(), out);
 }
 
-// No packet has addresses of both families, but a session that somebody made up may.
+// No packet has addresses of both families, but a made-up session may.
 int compare(std::span<const uint8_t> a, std::span<const uint8_t> b) {
   const size_t both = std::min(a.size(), b.size());
   const int order = both == 0 ? 0 : std::memcmp(a.data(), b.data(), both);

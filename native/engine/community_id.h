@@ -1,5 +1,5 @@
-// Community ID v1 of a five-tuple (https://github.com/corelight/community-id-spec), seed 0; the
-// same as src/session/community-id.ts makes.
+// Community ID v1 of a five-tuple (https://github.com/corelight/community-id-spec), seed 0. Equals
+// src/session/community-id.ts.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ inline constexpr int kCommunityIdBytes = 30;  // "1:" and 20 bytes of base64
 // Writes kCommunityIdBytes and returns their end.
 char* community_id(const FiveTuple& tuple, char* out);
 
-// So many take little longer than one.
+// Four ids take little longer than one.
 inline constexpr int kCommunityIdsAtOnce = 4;
 using CommunityIdText = char[kCommunityIdBytes];
 void community_ids(const FiveTuple* tuples, CommunityIdText* out);

@@ -1,4 +1,4 @@
-// Packets: the batch, the clock and the way of each kind of packet. Sessions: engine_session.cc.
+// Packets: batches, the clock, and the path of each kind of packet. Sessions: engine_session.cc.
 // Timers: engine_timers.cc.
 #include "engine/engine.h"
 
@@ -19,19 +19,19 @@ Engine::Engine(const EngineOptions& options, RecordSink* sink)
       wheel_(options.flows_max),
       fragments_(options.fragments_max, table_.hash_secrets(), counters_) {}
 
-// Three steps for each 32 packets: decode and hash (their index lines are fetched), look up by hash
-// (the likely slots are fetched), count one by one, in order. The second step of each 32 is mixed
-// with the third of those before, and the next are decoded in between, so that the cache misses of
-// a batch overlap each other and that work, instead of following one another. What the second step
-// found is only a hint, since packets before may change the table.
+// Three steps for each 32 packets: decode and hash (and prefetch the index lines), look up by hash
+// (and prefetch the likely slots), count one by one, in order. The second step of one batch
+// alternates with the third step of the batch before it, so that cache misses overlap with each
+// other and with work. The second step finds only a hint, because earlier packets may change the
+// table.
 void Engine::packets(std::span<const RawPacket> batch) noexcept {
   in_steps(batch, [this](const RawPacket& raw, DecodedPacket& packet) {
     decode_with_hash(raw, hash_secrets(), packet);
   });
 }
 
-// Copied, 32 at a time, since their memory comes from another core: all its misses at once, and
-// what is written to them stays here.
+// The packets are copied, 32 at a time, because they come from another core's cache: their misses
+// overlap, and writes stay in this core's memory.
 void Engine::decoded(std::span<const DecodedPacket> batch) noexcept {
   in_steps(batch, [](const DecodedPacket& from, DecodedPacket& packet) { packet = from; });
 }
@@ -39,8 +39,8 @@ void Engine::decoded(std::span<const DecodedPacket> batch) noexcept {
 template <typename Packet, typename Decode>
 void Engine::in_steps(std::span<const Packet> batch, Decode decode) {
   std::span<DecodedPacket> current;
-  for (int turn = 0; !batch.empty() || !current.empty(); turn ^= 1) {
-    const std::span ahead(batches_[turn], std::min<size_t>(batch.size(), kBatch));
+  for (int half = 0; !batch.empty() || !current.empty(); half ^= 1) {
+    const std::span ahead(batches_[half], std::min<size_t>(batch.size(), kBatch));
     for (size_t i = 0; i < ahead.size(); i++) {
       decode(batch[i], ahead[i]);
       if (has_key(ahead[i].kind)) table_.prefetch_index(ahead[i].hash);
@@ -51,8 +51,7 @@ void Engine::in_steps(std::span<const Packet> batch, Decode decode) {
   }
 }
 
-// One of each in turn: a processor keeps a few dozen misses in flight and waits when more come at
-// once.
+// Alternates one packet of each, because a processor keeps only a few dozen misses in flight.
 void Engine::process_and_look_up(std::span<const DecodedPacket> current,
                                  std::span<DecodedPacket> ahead) {
   for (size_t i = 0; i < std::max(ahead.size(), current.size()); i++) {
@@ -82,7 +81,7 @@ void Engine::process(const DecodedPacket& packet) {
   count_other(packet.reason, packet.bytes);
 }
 
-// A packet without a time of its own has that of the packet before it.
+// A packet without a time has the time of the packet before it.
 void Engine::advance_clock(const DecodedPacket& packet) {
   if (packet.time_us != kNoTime) {
     packet_us_ = packet.time_us;
@@ -131,7 +130,7 @@ void Engine::process_session(const DecodedPacket& packet) {
   if (count_in_session(packet) == kNoSlot) count_other(OtherReason::kStray, packet.bytes);
 }
 
-// Returns the flow that the packet was counted in, or kNoSlot when it is stray.
+// Returns the flow that counted the packet, or kNoSlot for a stray packet.
 uint32_t Engine::count_in_session(const DecodedPacket& packet) {
   uint32_t i = find_live(packet);
   if (i != kNoSlot && table_.slot(i).waiting_syn != 0) i = answer_waiting_syn(i, packet);
@@ -203,8 +202,8 @@ void Engine::process_later_fragment(const DecodedPacket& packet) {
   touch(i);
 }
 
-// An attempt that was refused says so in its connState; the error is neither its packet nor its
-// end.
+// The error only marks a refused attempt for its connState. It is no packet of the session and does
+// not end it.
 void Engine::process_icmp_error(const DecodedPacket& packet) {
   const uint32_t i = find_live(packet);
   if (i == kNoSlot) return;
@@ -223,7 +222,7 @@ void Engine::finish() {
     uint32_t slot;
   };
   std::vector<Open> open;
-  table_.drop_index();  // its memory is about what the list takes
+  table_.drop_index();  // the list needs about as much memory
   open.reserve(table_.size());
   for (uint32_t i = 0; i < table_.slots_used(); i++) {
     if (table_.slot(i).live()) open.push_back({table_.slot(i).sequence, i});

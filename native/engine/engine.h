@@ -1,14 +1,14 @@
-// The engine: packets in, session records out. Knows no source, no thread, no Node.
+// The engine turns packets into session records. It knows no source, no thread and no Node.
 //
-//   packets() -> decode 32, hash -> decoded() -> prefetch -> fragments -> flow table -> record sink
-//                                                   engine time -> timer wheel ----------^
+//   packets() -> decode, hash -> prefetch -> fragments -> flow table -> record sink
+//   decoded() -------------------^          engine time -> timer wheel ----^
 //
-// Rules: docs/accuracy.md. Per packet nothing is allocated, nothing throws, and every loop is
-// bounded.
+// Rules: docs/accuracy.md. For each packet, the engine allocates nothing and throws nothing, and
+// every loop is bounded.
 //
-// Engine time is the packets' own time in whole microseconds, made monotonic for each clock that
-// stamps them (packet_clocks.h). Flows keep times of the clock of their latest packet. The timer
-// wheel turns by what all clocks moved on; with one clock that is its time.
+// Engine time is packet time in whole microseconds, made monotonic for each clock that stamps
+// packets (packet_clocks.h). Flows keep times of the clock of their latest packet. The timer wheel
+// advances by the progress of all clocks; with one clock, that is its time.
 #pragma once
 
 #include <cstddef>
@@ -47,40 +47,40 @@ inline constexpr size_t kWaitingSynsMax = 4096;
 
 class Engine final : public PacketSink {
  public:
-  // `sink` null: sessions are only counted. ok() is false when memory could not be reserved.
+  // Without a `sink` sessions are only counted. ok() is false when memory could not be reserved.
   Engine(const EngineOptions& options, RecordSink* sink);
 
   bool ok() const { return table_.ok(); }
   void packets(std::span<const RawPacket> batch) noexcept override;
-  // The same for packets that decode_with_hash() has been over, with hash_secrets().
+  // The same for packets that came from decode_with_hash() with hash_secrets().
   void decoded(std::span<const DecodedPacket> batch) noexcept;
-  // Constant from the start on.
+  // Never changes.
   const HashKey& hash_secrets() const { return table_.hash_secrets(); }
-  // Time passes without a packet (live).
+  // Advances engine time without a packet (live).
   void advance(int64_t timestamp_ns);
-  // Live, before each read of the source: from now on only this moves engine time on. A stamp of
-  // this moment and `offset_us` make `engine_us`.
+  // Live, before each read of the source. From the first call on, stamps only say how old a packet
+  // is. `engine_us` is engine time now; a stamp of this moment plus `offset_us` equals it.
   void set_live_clock(int64_t engine_us, int64_t offset_us) {
     clocks_.set_live(engine_us, offset_us);
   }
   // End of input: ends every session, in order of opening.
   void finish();
-  // Inside prefixes. Applies to sessions opened after this call.
+  // Sets the inside prefixes. Applies to sessions opened after this call.
   void set_inside(PrefixSet& prefixes) { inside_.swap(prefixes); }
   // Sessions opened after this call belong to the epoch.
   void begin_epoch(uint32_t epoch) { epochs_.begin(epoch, sequence_); }
-  // No session of an older epoch is open.
+  // The oldest epoch with an open session, or else the epoch in force.
   uint32_t oldest_epoch() const { return epochs_.oldest(); }
 
   const EngineCounters& counters() const { return counters_; }
   size_t memory_bytes() const;
-  // Walks everything: null, or which invariant is broken.
+  // Reads the whole table. Null, or the invariant that is broken.
   const char* check() const;
 
  private:
   enum class Event : uint8_t { kInterim, kEarlyReport, kLingerEnd, kIdle };
   struct NextEvent {
-    int64_t in_us;  // from the time asked at; <= 0: due
+    int64_t in_us;  // from `now` of next_event(); <= 0: due
     Event event;
   };
   struct DueEvent {
@@ -92,9 +92,9 @@ class Engine final : public PacketSink {
     }
   };
 
-  // A SYN, with its retransmissions, whose answer will say which session it belongs to.
+  // A SYN with its retransmissions. The answer decides which session they belong to.
   struct WaitingSyn {
-    DecodedPacket latest;  // its flags are those of all
+    DecodedPacket latest;  // with the flags of all of them
     Traffic traffic;
     int64_t first_us;
     int64_t last_us;
@@ -102,7 +102,7 @@ class Engine final : public PacketSink {
   };
 
   static constexpr uint32_t kBatch = 32;
-  // decode(batch[i], packet) makes each ready.
+  // decode(batch[i], packet) fills each `packet`.
   template <typename Packet, typename Decode>
   void in_steps(std::span<const Packet> batch, Decode decode);
   void process_and_look_up(std::span<const DecodedPacket> current, std::span<DecodedPacket> ahead);
@@ -155,7 +155,7 @@ class Engine final : public PacketSink {
     slot.idle_state = static_cast<uint64_t>(state);
   }
   NextEvent next_event(const FlowSlot& slot, uint64_t now, bool at_tick) const;
-  // True when the flow has left the table.
+  // True when the flow left the table.
   bool handle_event(uint32_t i, Event event, uint64_t now);
   bool nearly_idle(const FlowSlot& slot, uint64_t now) const;
   void set_next_due(FlowSlot& slot, uint64_t now) const;
@@ -177,21 +177,21 @@ class Engine final : public PacketSink {
   EvictionQueue eviction_;
   PrefixSet inside_;
   Epochs epochs_;
-  std::vector<WaitingSyn> waiting_syns_;  // FlowSlot::waiting_syn is the place and one
+  std::vector<WaitingSyn> waiting_syns_;  // FlowSlot::waiting_syn is index + 1
   std::vector<DueEvent> due_;
   std::vector<DueEvent> due_again_;
   uint64_t sequence_ = 0;
   PacketClocks clocks_;
-  // By clock: the flow of the packet far ahead that no other has confirmed.
+  // By clock: the flow of a packet far ahead that no second packet has confirmed.
   struct {
     uint32_t slot = kNoSlot;
     uint64_t sequence = 0;
     bool fragment = false;
   } ahead_[PacketClocks::kClocksMax];
-  int64_t now_us_ = 0;    // what the timer wheel goes by
-  int64_t now_tick_ = 0;  // last tick that was handled
+  int64_t now_us_ = 0;    // the timer wheel's time
+  int64_t now_tick_ = 0;  // the last handled tick
   int64_t next_tick_us_ = 0;
-  int64_t packet_us_ = 0;  // of the packet that is being counted; stays for those without a time
+  int64_t packet_us_ = 0;  // the current packet's time; packets without one keep it
   bool has_time_ = false;
   DecodedPacket batches_[2][kBatch];
 };

@@ -1,5 +1,5 @@
-// What the engine counts. Handed to JavaScript in the order of each_counter(); read by readCounters()
-// in src/meter/capture/counters.ts, which has the same names.
+// The engine's counters. JavaScript gets them in the order of each_counter(). readCounters() in
+// src/meter/capture/counters.ts has the same names.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ struct EngineCounters {
   uint64_t open_sessions_max = 0;
   uint64_t evictions = 0;
   uint64_t fragment_evictions = 0;
-  uint64_t waiting_syns_full = 0;  // could not wait: counted into the session that was there
-  uint64_t repeats_full = 0;  // segments out of order whose session had no place for their numbers
+  uint64_t waiting_syns_full = 0;  // SYNs that could not wait, counted into the existing session
+  uint64_t repeats_full = 0;       // segments out of order without room for their numbers
   uint64_t records_made = 0;
   uint64_t records_dropped = 0;
   uint64_t has_time = 0;
@@ -50,8 +50,8 @@ struct EngineCounters {
 
 inline constexpr int kCounterValues = 18 + 5 + 2 * kOtherReasonCount;
 
-// Calls visit(group, name, value) for each number, in the order that JavaScript reads them in.
-// `group` is empty, or what a name of many belongs to.
+// Calls visit(group, name, value) for each number, in JavaScript's order. `group` is empty for a
+// number that belongs to no group.
 template <typename Visit>
 void each_counter(const EngineCounters& c, Visit visit) {
   const auto traffic = [&visit](std::string_view group, const Traffic& t) {

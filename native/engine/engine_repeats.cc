@@ -1,17 +1,17 @@
-// What TCP sends again, by sequence numbers. Rules: docs/accuracy.md.
+// TCP retransmits by sequence numbers. Rules: docs/accuracy.md.
 #include "decode/bytes.h"
 #include "engine/engine.h"
 
 namespace tunmeter {
 
-// The usual segment is the next one; of a session that never had another, that is all.
-// `packets`: so many that are the same. Called before they are counted.
+// The usual segment starts at the next number, and needs no more than this function. `packets`: the
+// number of equal segments. Call it before they are counted.
 void Engine::follow_sequence(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets) {
   const uint8_t flags = packet.tcp_flags;
   const uint32_t numbers = packet.payload + ((flags & kSyn) != 0) + ((flags & kFin) != 0);
   if (!packet.tcp_flags_known || numbers == 0 || (flags & kRst) != 0 || packets == 0) return;
   if (packets > 1) {
-    // The first may be new: it fills a gap or begins anew. The others come again.
+    // The first may be new (it fills a gap or begins anew); the others repeat it.
     follow_sequence(i, packet, rx, 1);
     --packets;
   }
@@ -38,7 +38,7 @@ void Engine::follow_unusual(uint32_t i, const DecodedPacket& packet, int rx, uin
     next = end;
   };
   constexpr int64_t kFar = kWindowMax;
-  // Of two streams in one direction nothing can be said.
+  // With equal endpoints two streams share one direction, so their repeats cannot be told apart.
   if (equal_endpoints(slot.key)) return begin_anew();
   if (syn && slot.payload[rx] == 0 && packet.tcp_sequence + 1 != next) return begin_anew();
   const bool late_syn = syn && (slot.side[rx].tcp_flags & kSyn) == 0;
@@ -54,7 +54,7 @@ void Engine::follow_unusual(uint32_t i, const DecodedPacket& packet, int rx, uin
   if (slot.repeats != 0) table_.repeats(i).forget_old_gaps(rx, next);
 }
 
-// Some of its numbers are below the next one: those that fill a gap are here for the first time.
+// Some of the packet's numbers are below the next one. Those that fill a gap are new.
 void Engine::count_repeat(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets) {
   const uint32_t next = table_.tcp_facts(i).next[rx];
   const bool syn = (packet.tcp_flags & kSyn) != 0;

@@ -34,8 +34,8 @@ void store_address(uint8_t* p, const FlowKey& key, bool b) {
 
 }  // namespace
 
-// The flow of the packet's key, with its deadlines checked at this moment; kNoSlot when there is
-// none any more.
+// Finds the flow of the packet's key and checks its deadlines at this moment. kNoSlot when there is
+// no such flow, or when it just ended.
 uint32_t Engine::find_live(const DecodedPacket& packet) {
   uint32_t i = packet.slot_hint;
   if (!table_.holds(i, packet.key)) i = table_.find(packet.key, packet.hash);
@@ -43,7 +43,7 @@ uint32_t Engine::find_live(const DecodedPacket& packet) {
   return gone_at_hit(i) ? kNoSlot : i;
 }
 
-// The usual case in two comparisons: an open flow, no deadline passed.
+// True in the usual case: an open flow, no deadline passed.
 bool Engine::quiet_at_hit(const FlowSlot& slot) const {
   const uint64_t now = now_of(slot);
   if (slot.closed || time48_difference(now, slot.activity) > idle_timeout(slot)) return false;
@@ -59,7 +59,7 @@ bool Engine::gone_at_hit(uint32_t i) {
   }
 }
 
-// A SYN on a closed flow that is not the one this flow began with: the five-tuple is used again.
+// True for a SYN other than the one that this flow recorded: the five-tuple is used again.
 bool Engine::reuses(uint32_t i, const DecodedPacket& packet) {
   if (!is_plain_syn(packet)) return false;
   const FlowSlot& slot = table_.slot(i);
@@ -67,8 +67,9 @@ bool Engine::reuses(uint32_t i, const DecodedPacket& packet) {
   return !slot.side[rx].syn_recorded || table_.tcp_facts(i).sequence[rx] != packet.tcp_sequence;
 }
 
-// A SYN that may be another connection of the same five-tuple. On an open session: one with another
-// number. After a reset: also one with the same (another number on a closed session opens at once).
+// True for a SYN that may begin another connection of the same five-tuple. On an open session that
+// is a SYN with another number. After a reset it is also one with the same number. (On a closed
+// session, another number opens at once.)
 bool Engine::must_wait_for_answer(uint32_t i, const DecodedPacket& packet) {
   const FlowSlot& slot = table_.slot(i);
   if (!slot.is_tcp() || !is_plain_syn(packet) || packet.payload > 0) return false;
@@ -77,13 +78,13 @@ bool Engine::must_wait_for_answer(uint32_t i, const DecodedPacket& packet) {
     return !another && ((slot.side[0].tcp_flags | slot.side[1].tcp_flags) & kRst) != 0;
   }
   if (static_cast<IdleState>(slot.idle_state) != IdleState::kHandshake) return another;
-  // In a handshake: the SYNs before the first answer, and the first of either side, are its own.
+  // In a handshake, SYNs before the first answer and the first SYN of each side belong to it.
   const int rx = direction(slot, packet.from_b);
   const bool answered = (slot.side[1 - rx].tcp_flags & (kSyn | kAck)) == (kSyn | kAck);
   return another && answered && slot.side[rx].syn_recorded != 0;
 }
 
-// Sessions' traffic from now on, whichever session's that will be. False when too many wait.
+// Counts the SYN as traffic of sessions; the answer decides of which. False when too many wait.
 bool Engine::wait_for_answer(uint32_t i, const DecodedPacket& packet) {
   FlowSlot& slot = table_.slot(i);
   if (slot.waiting_syn == 0) {
@@ -107,7 +108,7 @@ bool Engine::wait_for_answer(uint32_t i, const DecodedPacket& packet) {
   return true;
 }
 
-// The last one takes its place.
+// The last one moves into the free place.
 Engine::WaitingSyn Engine::take_waiting_syn(uint32_t i) {
   const size_t place = table_.slot(i).waiting_syn - 1;
   const WaitingSyn taken = waiting_syns_[place];
@@ -119,7 +120,7 @@ Engine::WaitingSyn Engine::take_waiting_syn(uint32_t i) {
   return taken;
 }
 
-// It opened nothing: it is traffic of the session that was there, and keeps it open no longer.
+// The SYN opened nothing. It is traffic of the existing session, but does not keep it open.
 void Engine::count_waiting_syn(uint32_t i) {
   const WaitingSyn syn = take_waiting_syn(i);
   FlowSlot& slot = table_.slot(i);
@@ -132,8 +133,8 @@ void Engine::count_waiting_syn(uint32_t i) {
   packet_us_ = packet_us;
 }
 
-// The session that the packet belongs to, now that the waiting SYN has its place. The SYN-ACK that
-// acknowledges it opens another session with both; a reset or another SYN leaves it where it was.
+// Assigns the waiting SYN and returns the session of the packet. A SYN-ACK that acknowledges the
+// SYN opens another session with both. A reset or another SYN assigns it to the existing session.
 uint32_t Engine::answer_waiting_syn(uint32_t i, const DecodedPacket& packet) {
   const DecodedPacket& waiting = waiting_syns_[table_.slot(i).waiting_syn - 1].latest;
   const uint8_t flags = packet.tcp_flags & (kSyn | kAck | kRst | kFin);
@@ -178,7 +179,7 @@ uint32_t Engine::open_session(const DecodedPacket& packet) {
   return i;
 }
 
-// Who is the initiator, and why.
+// Decides the initiator and the basis of that decision.
 void Engine::orient(FlowSlot& slot, const DecodedPacket& packet) {
   DirectionBasis basis = DirectionBasis::kFirstPacket;
   bool initiator_is_b = packet.from_b;
@@ -197,7 +198,7 @@ void Engine::orient(FlowSlot& slot, const DecodedPacket& packet) {
     }
   }
   slot.basis = static_cast<uint64_t>(basis);
-  // Between equal endpoints there is one direction only.
+  // Between equal endpoints there is only one direction.
   slot.initiator_is_b = initiator_is_b && !equal_endpoints(packet.key);
   slot.midstream = opening == TcpOpening::kMidstream;
   if (!slot.is_tcp()) {
@@ -239,7 +240,7 @@ void Engine::follow_tcp(uint32_t i, const DecodedPacket& packet, int rx) {
   const uint8_t flags = packet.tcp_flags;
   side.tcp_flags |= flags;
   const bool plain = (flags & (kSyn | kFin | kRst)) == 0;
-  // Data and ACKs of an established connection: nothing in the state can change.
+  // Data and ACKs of an established connection cannot change its state.
   const auto idle_before = static_cast<IdleState>(slot.idle_state);
   if (plain && idle_before != IdleState::kHandshake &&
       side.state >= static_cast<uint64_t>(EndpointState::kPartial) &&
@@ -272,13 +273,13 @@ void Engine::note_syn(uint32_t i, const DecodedPacket& packet, int rx) {
     slot.side[rx].syn_recorded = 1;
   }
   if ((packet.tcp_flags & kRst) != 0) return;
-  // Its answer names the SYN that was not seen: that one may come late.
+  // The answer acknowledges a SYN that was not seen. Note its number, because it may come late.
   const bool answer = (packet.tcp_flags & (kAck | kFin)) == kAck;
   if (answer && !slot.side[1 - rx].syn_recorded) {
     table_.tcp_facts(i).sequence[1 - rx] = packet.tcp_acknowledgement - 1;
     slot.side[1 - rx].syn_recorded = 1;
   }
-  // The round-trip time: from the initiator's latest SYN to the responder's first SYN-ACK.
+  // Round-trip time: from the initiator's latest SYN to the responder's first SYN-ACK.
   const bool ack = (packet.tcp_flags & kAck) != 0;
   const auto rtt = static_cast<RttState>(slot.rtt_state);
   if (rx == 0 && !ack && (rtt == RttState::kNone || rtt == RttState::kSynSeen)) {
@@ -300,7 +301,7 @@ void Engine::evict_one() {
   end_session(i, end_reason(table_.slot(i), EndReason::kLackOfResources));
 }
 
-// Why a session ends that ended by itself before; else `now`.
+// The end reason of a session that ended by itself before, else `now`.
 EndReason Engine::end_reason(const FlowSlot& slot, EndReason now) const {
   if (slot.closed) return EndReason::kEndOfFlowDetected;
   const bool idle = time48_difference(now_of(slot), slot.activity) > idle_timeout(slot);
@@ -320,7 +321,7 @@ void Engine::tell_end(uint32_t i, EndReason reason) {
   epochs_.ended(table_.slot(i).sequence);
 }
 
-// Reported early and quiet since: everything has been said.
+// A session that was reported early and had no packet since then needs no further record.
 void Engine::emit(uint32_t i, EndReason reason) {
   FlowSlot& slot = table_.slot(i);
   if (slot.reported && !slot.dirty) return;

@@ -1,4 +1,4 @@
-// Time: the deadlines of a flow and the ticks that check them.
+// Time: the deadlines of flows, and the ticks that check them.
 #include <algorithm>
 #include <utility>
 
@@ -7,27 +7,28 @@
 namespace tunmeter {
 namespace {
 
-// A flow whose clock stands still is checked at this interval.
+// A flow on another clock than the latest packet's is checked after this many ticks at the earliest
+// (1 s).
 constexpr int64_t kTicksOfOtherClocks = 10;
-// After as many ticks (100 s) in one go it pays to ask all flows how many more are quiet.
+// After this many ticks in one run (100 s), look for quiet ticks to skip.
 constexpr int64_t kTicksAtOnce = 1000;
 
 }  // namespace
 
-// Engine time as the flow's clock has it: for a packet of its own, what that packet says.
+// Engine time on the flow's clock. On the current packet's clock it is that packet's time.
 uint64_t Engine::now_of(const FlowSlot& slot) const {
   const bool own = slot.clock == clocks_.current();
   return static_cast<uint64_t>(own ? clocks_.seen_us() : clocks_.now(slot.clock)) & kTime48Mask;
 }
 
-// The same when the wheel was at that tick: only the latest packet's clock has moved since.
+// The same at a past tick. Only the current packet's clock has moved since then.
 uint64_t Engine::now_at_tick(const FlowSlot& slot, int64_t tick_us) const {
   const int64_t since_us = slot.clock == clocks_.current() ? now_us_ - tick_us : 0;
   return static_cast<uint64_t>(clocks_.now(slot.clock) - since_us) & kTime48Mask;
 }
 
-// The flow has a packet; its times are the packet's clock's from now on. A packet far ahead counts
-// as of now until another confirms it, so that no flow lives in the future.
+// Notes a packet of the flow. The flow's times are on the packet's clock from now on. A packet far
+// ahead counts as of now until another confirms it, so that no flow has activity in the future.
 void Engine::touch(uint32_t i) {
   FlowSlot& slot = table_.slot(i);
   const uint32_t clock = clocks_.current();
@@ -54,9 +55,9 @@ void Engine::confirm_ahead(uint32_t clock, int64_t us) {
   slot.activity = then;
 }
 
-// What happens next to this flow if no packet comes, seen from engine time `now`. Deadlines are the
-// first microsecond at which they hold: idle and linger are strict ("for longer than"). Early
-// reports are made at ticks only.
+// The next event of this flow if no packet comes, seen from engine time `now`. A deadline is the
+// first microsecond at which its event is due; idle and linger timeouts are strict ("for longer
+// than"). Early reports happen only at ticks.
 Engine::NextEvent Engine::next_event(const FlowSlot& slot, uint64_t now, bool at_tick) const {
   if (slot.closed) {
     const int64_t since_close = time48_difference(now, slot.due_or_closed);
@@ -101,15 +102,16 @@ bool Engine::handle_event(uint32_t i, Event event, uint64_t now) {
   return false;
 }
 
-// Silent for 15/16 of its idle timeout: its final record is about to come and would only repeat an
-// interim one (a DNS exchange, with both timeouts at 60 s). So the interim record waits until the
-// session would end; it comes then if a packet kept the session open.
+// True when the flow was silent for 15/16 of its idle timeout. Its final record would soon repeat
+// the interim one (a DNS exchange, with both timeouts at 60 s). So the interim record waits until
+// the session would end, and is emitted then if a packet kept the session open.
 bool Engine::nearly_idle(const FlowSlot& slot, uint64_t now) const {
   const int64_t timeout = idle_timeout(slot);
   return time48_difference(now, slot.activity) >= timeout - timeout / 16;
 }
 
-// The first multiple of the active timeout, counted from the last due time, that lies after `now`.
+// Sets the next due time: the first multiple of the active timeout after the last one that is later
+// than `now`.
 void Engine::set_next_due(FlowSlot& slot, uint64_t now) const {
   const int64_t passed = time48_difference(now, slot.due_or_closed);
   const int64_t periods = passed / options_.active_timeout_us + 1;
@@ -118,7 +120,7 @@ void Engine::set_next_due(FlowSlot& slot, uint64_t now) const {
       kTime48Mask;
 }
 
-// Arms a timer check of the flow at or before its next event.
+// Arms a timer check at or before the flow's next event.
 void Engine::rearm(uint32_t i) {
   const int64_t tick_us = now_tick_ * kTickUs;
   const FlowSlot& slot = table_.slot(i);
@@ -128,8 +130,8 @@ void Engine::rearm(uint32_t i) {
   wheel_.arm(table_, i, now_tick_ + ticks, now_tick_);
 }
 
-// Handles every tick up to engine time. With an empty wheel nothing can be due, so a jump of years
-// costs nothing more than the ticks until the last flow is gone.
+// Handles every tick up to engine time. With an empty wheel nothing is due, so a jump of years
+// costs only the ticks until the last flow ended.
 void Engine::run_timers() {
   const int64_t target = now_us_ / kTickUs;
   for (int64_t ticks = 1; now_tick_ < target && !wheel_.empty(); ticks++) {
@@ -142,7 +144,7 @@ void Engine::run_timers() {
   fragments_.expire(target * kTickUs);
 }
 
-// After a jump of months, flows on a clock that stands still would be checked for ever.
+// Without this, a jump of months would check flows on idle clocks once a second for all that time.
 void Engine::skip_quiet_ticks(int64_t target) {
   int64_t quiet_us = (target - now_tick_) * kTickUs;
   const int64_t tick_us = now_tick_ * kTickUs;
@@ -170,7 +172,7 @@ void Engine::handle_tick(int64_t tick) {
     if (next.in_us <= 0) {
       due_.push_back({next.in_us, slot.sequence, i});
       if (next.event != Event::kInterim)
-        table_.prefetch_index(table_.hash_of(i));  // it will be erased
+        table_.prefetch_index(table_.hash_of(i));  // the flow will be erased
     } else {
       rearm(i);
     }
@@ -178,8 +180,8 @@ void Engine::handle_tick(int64_t tick) {
   if (!due_.empty()) handle_due(tick_us);
 }
 
-// In order of deadline, then of sequence. A flow with two deadlines in one tick comes back through
-// due_again_.
+// Handles due events by deadline, then by sequence. A flow with two deadlines in one tick returns
+// through due_again_.
 void Engine::handle_due(int64_t tick_us) {
   const auto later = [](const DueEvent& a, const DueEvent& b) { return a.later_than(b); };
   const auto earlier = [](const DueEvent& a, const DueEvent& b) { return b.later_than(a); };

@@ -1,8 +1,9 @@
-// Which epoch each open session began in. JavaScript counts the epochs: one for every state that it knows of, of who
-// owns which address. It keeps a state until no session that is open began in it, nor in an older one.
+// The epoch in which each open session began. JavaScript numbers the epochs: one for each state of
+// peers and catalog. It keeps a state while a session of its epoch, or of an older one, may be
+// open.
 //
-// Sessions are numbered in order of opening, so an epoch is a range of numbers and a flow needs no field for it.
-// Bound: of the epochs without an open session only one is kept between two that have some.
+// Sessions are numbered in order of opening, so an epoch is a range of numbers and a flow needs no
+// field for it. Bound: at most about half of the epochs kept have no open session.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +17,7 @@ class Epochs {
  public:
   Epochs() { spans_.push_back({0, 0, 0}); }
 
-  // Sessions after this one open in it.
+  // Sessions after `last_sequence` belong to `epoch`.
   void begin(uint32_t epoch, uint64_t last_sequence) {
     if (epoch == spans_.back().epoch) return;
     if (spans_.back().open == 0) spans_.pop_back();
@@ -32,10 +33,10 @@ class Epochs {
     if (span.open == 0 && &span != &spans_.back()) ended_++;
   }
 
-  // Of an open session.
+  // The epoch of an open session.
   uint32_t of(uint64_t sequence) const { return spans_[index_of(sequence)].epoch; }
 
-  // Of all open sessions, and of those that open next.
+  // The oldest epoch with an open session, or else the current epoch.
   uint32_t oldest() const {
     for (const Span& span : spans_) {
       if (span.open > 0) return span.epoch;
@@ -54,11 +55,11 @@ class Epochs {
  private:
   struct Span {
     uint32_t epoch;
-    uint64_t after;  // the sequence before its first session's
+    uint64_t after;  // the sequence before that of its first session
     uint64_t open;
   };
 
-  // Nearly every session belongs to the present one.
+  // Nearly every session belongs to the current epoch.
   size_t index_of(uint64_t sequence) const {
     if (sequence > spans_.back().after) return spans_.size() - 1;
     const auto next = std::lower_bound(spans_.begin(), spans_.end(), sequence,
@@ -66,15 +67,15 @@ class Epochs {
     return static_cast<size_t>(next - spans_.begin()) - 1;
   }
 
-  // Not at each end: that would move what follows each time.
+  // Not at each end of a session, because each removal moves the epochs behind it.
   void drop_ended() {
     if (2 * ended_ <= spans_.size()) return;
     std::erase_if(spans_, [](const Span& span) { return span.open == 0; });
     ended_ = 0;
   }
 
-  std::vector<Span> spans_;  // ascending; the last is the present one
-  size_t ended_ = 0;         // of them, but the last, without an open session
+  std::vector<Span> spans_;  // ascending; the last is the current epoch
+  size_t ended_ = 0;         // number of them without an open session, except the last
 };
 
 }  // namespace tunmeter

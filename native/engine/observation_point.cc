@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kPublishEveryNs = 50'000'000;
 constexpr int64_t kFlushEveryNs = 20'000'000;
-// A file's records come thick and fast, in whole chunks; those of a pipe wait no longer than this.
+// A file fills whole chunks quickly. Records of a slow pipe wait at most this long.
 constexpr int64_t kFlushFilesEveryNs = 250'000'000;
 constexpr auto kReopenEvery = std::chrono::milliseconds(200);
 constexpr int kReadsAfterStopMax = 64;
@@ -117,7 +117,7 @@ void ObservationPoint::read_files_ahead() {
   }
 }
 
-// After its packets.
+// Notes the result of a read, after its packets were counted.
 void ObservationPoint::note(FileRead& read) {
   source_stats_ = read.stats;
   files_opened_ = read.files_opened;
@@ -143,7 +143,7 @@ void ObservationPoint::read_interface() {
     const uint64_t packets_before = engine_.counters().all.packets;
     set_live_clock();
     const SourceStatus status = source.read(engine_);
-    // Silence on the wire: time goes on all the same.
+    // Time advances even when no packet comes.
     if (engine_.counters().all.packets == packets_before) engine_.advance(set_live_clock());
     between_reads();
     if (status == SourceStatus::kOk) continue;
@@ -161,7 +161,8 @@ void ObservationPoint::read_interface() {
   state_ = PointState::kEnded;
 }
 
-// Timeouts go by the monotonic clock, so that a wall clock that is set ends and delays nothing.
+// Timeouts use the monotonic clock, so that setting the wall clock neither ends nor delays
+// sessions.
 int64_t ObservationPoint::set_live_clock() {
   const int64_t now_ns = clock_ns(CLOCK_MONOTONIC) + live_offset_ns_;
   engine_.set_live_clock(now_ns / 1000, (now_ns - clock_ns(CLOCK_REALTIME)) / 1000);
@@ -176,7 +177,7 @@ PacketSource& ObservationPoint::open_interface() {
   return *interface_;
 }
 
-// Waits for the interface to come back. False: stopped meanwhile.
+// Waits until the interface is open again. False after stop().
 bool ObservationPoint::reopen(PacketSource& source) {
   gone_ = source.error();
   state_ = PointState::kGone;
@@ -196,7 +197,7 @@ bool ObservationPoint::reopen(PacketSource& source) {
   return false;
 }
 
-// What the kernel still held when it was told to stop.
+// Reads the packets that the kernel's ring held at stop().
 void ObservationPoint::drain_after_stop(PacketSource& source) {
   queue_.wait_from_now_on();
   for (int reads = 0; reads < kReadsAfterStopMax && state_ != PointState::kGone; reads++) {
@@ -226,7 +227,7 @@ void ObservationPoint::between_reads() {
 }
 
 void ObservationPoint::publish(bool ended) {
-  // Before it is said of which epochs there will be no more records.
+  // Queue the records before oldest_epoch says that no more records of older epochs will come.
   if (options_.source.live) queue_.flush();
   const std::lock_guard lock(mutex_);
   status_.counters = engine_.counters();

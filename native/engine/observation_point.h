@@ -1,11 +1,12 @@
-// The observation point: a thread that reads a source into an engine, and what other threads may
-// know of it. Knows no Node.
+// The observation point: a thread that reads a source into an engine, and the status that other
+// threads may read. It does not know Node.
 //
-//   start() -> thread: source -> engine -> record queue     until the input is over or fails, or stop()
-//                      engine.finish()     -> record queue     once, then kEnded
+//   start() -> thread: source -> engine -> record queue   until the input ends or fails, or stop()
+//                      engine.finish()  -> record queue   once, then kEnded
 //
-// Files are read in order, those that overlap by time (capture_files.h), through one engine, and if asked by a thread ahead (decode_ahead.h).
-// A live interface that goes away is opened again, tried at least every 250 ms, until stop().
+// Files are read through one engine, in order, and by time where they overlap (capture_files.h).
+// With read_ahead, another thread reads and decodes them (decode_ahead.h). A live interface that is
+// gone is tried again every 200 ms, until stop().
 #pragma once
 
 #include <pthread.h>
@@ -28,7 +29,7 @@ namespace tunmeter {
 struct SourceOptions {
   bool live = false;
   std::vector<std::string> paths;
-  bool read_ahead = false;  // files: another thread reads and decodes
+  bool read_ahead = false;  // files: another thread reads and decodes them
   LiveOptions interface;
 };
 
@@ -39,17 +40,17 @@ struct PointError {
   uint32_t file = 0;  // index in SourceOptions::paths
 };
 
-// What is published of the thread's doings: after every batch of packets at least 20 times a
-// second, and at the end.
+// The published state of the thread: a copy made between two reads, at most every 50 ms, and at the
+// end.
 struct PointStatus {
   EngineCounters counters;
   SourceStats source;
   PointState state = PointState::kRunning;
   bool ended = false;              // no more records will come
   std::vector<PointError> errors;  // by file
-  uint32_t files_overlapping = 0;  // began before one of those before them was over
-  SourceError gone;                // kGone: why
-  // Records of sessions of older ones, if any, are in the queue.
+  uint32_t files_overlapping = 0;  // files that began before an earlier file ended
+  SourceError gone;                // kGone: the reason
+  // All records of sessions of older epochs are in the queue already.
   uint32_t oldest_epoch = 0;
 };
 
@@ -69,14 +70,15 @@ class ObservationPoint {
   ObservationPoint& operator=(const ObservationPoint&) = delete;
 
   bool ok() const { return engine_.ok(); }
-  // Without a thread to be had it ends at once: status().state is kFailed, and errors say why.
+  // If no thread can be started, it ends at once: status().state is kFailed, with the reason in
+  // errors.
   void start();
-  // Any thread. The input is over: sessions are reported, then status().ended.
+  // Any thread. Ends the input: open sessions are reported, then status().ended is set.
   void stop();
-  // Ends the thread without waiting for anybody to take its records, and joins it.
+  // Ends and joins the thread, even if nothing takes its records.
   void abandon();
   void set_inside(PrefixSet prefixes);
-  // Any thread: of sessions that open from about now on; epoch_begun() says when it is so.
+  // Any thread. Applies to sessions that open soon after; epoch_begun() says from when on.
   void begin_epoch(uint32_t epoch) { epoch_.store(epoch); }
   uint32_t epoch_begun() const { return epoch_begun_.load(); }
   PointStatus status();
@@ -92,7 +94,7 @@ class ObservationPoint {
   PacketSource& open_interface();
   int64_t set_live_clock();
   bool reopen(PacketSource& source);
-  // The part of every round that is not reading: wishes of other threads in, news out.
+  // Between two reads: takes settings of other threads, flushes records, publishes the status.
   void between_reads();
   void publish(bool ended);
   void drain_after_stop(PacketSource& source);
@@ -112,8 +114,8 @@ class ObservationPoint {
   PointState state_ = PointState::kRunning;
   std::vector<PointError> errors_;
   SourceError gone_;
-  int64_t live_offset_ns_ =
-      0;  // of engine time and CLOCK_MONOTONIC: so it begins as the wall clock
+  // From CLOCK_MONOTONIC to engine time, so that engine time begins as the wall clock.
+  int64_t live_offset_ns_ = 0;
   int64_t published_ns_ = 0;
   int64_t flushed_ns_ = 0;
 

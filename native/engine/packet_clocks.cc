@@ -6,7 +6,7 @@
 namespace tunmeter {
 namespace {
 
-// Between two settings of the live clock a packet may come so much later than the first.
+// A packet may be this much later than the latest set_live().
 constexpr int64_t kLiveSlackUs = 1'000'000;
 
 }  // namespace
@@ -33,7 +33,7 @@ int64_t PacketClocks::take(uint16_t interface, int64_t packet_us, int64_t engine
   return moved(clock, us);
 }
 
-// More than a minute on: of the session alone whose packet it is, until another says so, too.
+// A stamp more than a minute ahead moves only its own session until a second packet confirms it.
 int64_t PacketClocks::jump(Clock& clock, int64_t us) {
   if (clock.ahead_us == kNoTime || us < clock.ahead_us - kStepUs) {
     clock.ahead_us = us;
@@ -59,7 +59,7 @@ uint32_t PacketClocks::clock_of(uint16_t interface, int64_t packet_us, int64_t e
   return known - 1u;
 }
 
-// Of an interface's first packet: a clock that agrees with its stamp, or one of its own.
+// The clock for an interface's first packet: one that agrees with its stamp, or a new one.
 uint32_t PacketClocks::first_clock(int64_t packet_us, int64_t engine_us) {
   for (uint32_t i = 0; i < count_; i++) {
     if (clocks_[i].near(packet_us + clocks_[i].offset_us)) return i;
@@ -87,8 +87,8 @@ void PacketClocks::set_live(int64_t engine_us, int64_t offset_us) {
   clocks_[0].offset_us = offset_us;
 }
 
-// A clock that is set while a packet waits to be read makes it too old, which moves nothing, or too
-// young, which moves no further than the time that has passed.
+// If the wall clock is set while a packet waits to be read, the packet looks too old, which moves
+// nothing, or too young, which moves time at most kLiveSlackUs beyond set_live().
 int64_t PacketClocks::take_live(int64_t packet_us) {
   return moved(clocks_[0], std::min(packet_us + clocks_[0].offset_us, live_us_ + kLiveSlackUs));
 }

@@ -1,16 +1,16 @@
-// The clocks that packets are stamped by, and engine time as each of them has it.
+// The clocks that stamp packets, and engine time on each of them.
 //
-// A flow is ended by its own silence, so a stamp moves only the time of its own clock. Interfaces
-// of a capture share a clock as long as their first stamps agree to a minute; one that does not
-// agree has a clock of its own. A clock's engine time never decreases:
+// A flow ends by its own silence, so a stamp moves only its own clock. Interfaces of a capture
+// share a clock if their first stamps agree to a minute; one that does not agree has its own clock.
+// A clock's engine time never decreases:
 //
-//   up to a minute back      reordering: it is held
-//   further back             the clock was set: its engine time goes on from where it was; if the
-//                            stamps come back to where they were before, so does the offset
-//   more than a minute on    silence, once another packet says so, too; one bad stamp moves nothing
-//                            but the session that it is of
+//   up to a minute back      reordering: time stands still
+//   further back             the clock was set: its engine time continues from its value; if stamps
+//                            return to the earlier clock, the earlier offset is used again
+//   more than a minute on    silence, once a second packet confirms it; a single bad stamp moves
+//                            only its own session
 //
-// Live there is one clock, the system's monotonic one: stamps say only how old a packet is.
+// A live capture has one clock, the system's monotonic clock. Stamps only say how old a packet is.
 #pragma once
 
 #include <algorithm>
@@ -20,29 +20,31 @@ namespace tunmeter {
 
 class PacketClocks {
  public:
-  static constexpr uint32_t kClocksMax = 8;  // interfaces of more share the last one's
+  static constexpr uint32_t kClocksMax = 8;  // interfaces that need more share the last clock
   static constexpr int64_t kStepUs = 60'000'000;
-  // A jump counts so far (2.2 years): more than any timeout, and 48-bit times still compare.
+  // A jump counts at most this far (2.2 years): more than any timeout, and 48-bit times still
+  // compare.
   static constexpr int64_t kJumpMaxUs = int64_t{1} << 46;
-  // Engine time stops here (year 148000), far from where sums of times could overflow.
+  // Engine time stops here (year 148000), long before sums of times could overflow.
   static constexpr int64_t kEngineTimeMax = int64_t{1} << 62;
 
-  // A packet of that interface, stamped so. Returns by how much its clock moved on.
+  // Takes a packet's stamp and interface. Returns how far the packet's clock advanced.
   int64_t take(uint16_t interface, int64_t packet_us, int64_t engine_us);
-  // Time passes without a packet, on the clock of the latest one.
+  // Advances the latest packet's clock without a packet.
   int64_t advance(int64_t us, int64_t engine_us);
-  // Live: engine time now, and what makes it of a stamp of this moment. Before each read.
+  // Live, before each read: engine time now, and the offset from a stamp of this moment to it.
   void set_live(int64_t engine_us, int64_t offset_us);
-  // The latest packet is the first one far ahead on its clock.
+  // True when the latest packet is the first one far ahead on its clock.
   bool ahead() const { return clocks_[current_].ahead_us != kNoTime; }
-  // The latest packet was the second: engine time of the first.
+  // True when the latest packet confirmed such a packet; confirmed_us() is the engine time of that
+  // one.
   bool confirms() const { return confirmed_us_ != kNoTime; }
   int64_t confirmed_us() const { return confirmed_us_; }
-  // The input is over: a jump that nobody contradicted was one. False: there was none.
+  // At the end of the input: accepts a jump that no packet contradicted. False when there was none.
   bool settle(uint32_t clock);
 
   uint32_t current() const { return current_; }
-  // What the latest packet's stamp says, before others confirm it: for its own session.
+  // The latest packet's stamp as engine time, confirmed or not; only for its own session.
   int64_t seen_us() const { return seen_us_; }
   int64_t now(uint32_t clock) const { return clocks_[clock].now_us; }
 
@@ -51,8 +53,8 @@ class PacketClocks {
   static constexpr int64_t kNoTime = INT64_MIN;
   struct Clock {
     int64_t now_us = 0;          // engine time
-    int64_t offset_us = 0;       // engine time less the stamp
-    int64_t last_offset_us = 0;  // before it was set
+    int64_t offset_us = 0;       // engine time minus stamp
+    int64_t last_offset_us = 0;  // the offset before the clock was set
     int64_t ahead_us = kNoTime;  // a jump that no second packet has confirmed
     int64_t jump_us() const { return std::min(ahead_us, now_us + kJumpMaxUs); }
     bool near(int64_t us) const { return us >= now_us - kStepUs && us <= now_us + kStepUs; }
@@ -70,7 +72,7 @@ class PacketClocks {
   int64_t confirmed_us_ = kNoTime;
   bool live_ = false;
   int64_t live_us_ = 0;
-  uint8_t of_interface_[kInterfaces] = {};  // its clock and one; 0: not seen
+  uint8_t of_interface_[kInterfaces] = {};  // clock + 1; 0: interface not seen
 };
 
 }  // namespace tunmeter

@@ -6,7 +6,7 @@
 namespace tunmeter {
 namespace {
 
-constexpr size_t kFreeChunksMax = 64;  // 4 MiB kept for the next burst
+constexpr size_t kFreeChunksMax = 64;  // 4 MiB, kept for the next burst
 
 }  // namespace
 

@@ -1,12 +1,12 @@
-// Records on their way from the engine's thread to JavaScript's: chunks of 64 KiB, a bounded queue
-// of them.
+// The queue of records from the engine's thread to JavaScript's: chunks of 64 KiB, bounded.
 //
 //   engine thread: next_record() fills the current chunk -> full, or flush(): queue -> wake()
-//   JS thread:     drain() takes chunks whole and gives their memory back
+//   JS thread:     drain() takes whole chunks and gives their memory back
 //
-// Bound: chunks_max chunks in the queue. There a file source waits for JavaScript (kWait); a live
-// one must not, and the record is dropped and counted by the engine (kDrop), until it has been
-// stopped: what it still has must not be lost to a queue that is full for a moment.
+// Bound: chunks_max chunks in the queue (default 64 MiB). At the bound a file source waits for
+// JavaScript (kWait). A live source must not wait, so the record is dropped and the engine counts
+// it (kDrop). After stop() a live source waits as well, because its last records must not be lost
+// to a queue that is full for a moment.
 #pragma once
 
 #include <atomic>
@@ -29,19 +29,19 @@ enum class QueueFull : uint8_t { kWait, kDrop };
 
 class RecordQueue final : public RecordSink {
  public:
-  // `wake` is called on the engine's thread, for records at most once between two calls of drain().
+  // The engine's thread calls `wake`; for records, at most once between two calls of drain().
   RecordQueue(size_t bytes_max, QueueFull when_full, std::function<void()> wake);
 
   SessionRecord* next_record() noexcept override;
-  // Engine thread: the source has ended, so nothing is missed by waiting for room.
+  // Engine thread, after the end of the source: waiting for room can lose no packet any more.
   void wait_from_now_on() noexcept { when_full_ = QueueFull::kWait; }
-  // Hands over a chunk that is not full yet.
+  // Queues a chunk that is not full yet.
   void flush() noexcept;
-  // Any thread: nobody will drain any more; a waiting engine goes on and its records are dropped.
+  // Any thread: drain() will not be called again. A waiting engine continues, and its records are
+  // dropped.
   void abandon() noexcept;
-  // Wakes JavaScript although there may be no records: the thread's state changed. Always: it may
-  // be between asking for the state and drain(), where a wake-up that is pending is one that it
-  // has seen.
+  // Wakes JavaScript because the thread's state changed; there may be no records. Never merged with
+  // a pending wake-up: JavaScript may have read the old status already, and would miss the end.
   void wake() noexcept { wake_(); }
 
   // JS thread. Calls take(records, bytes) for each chunk that is ready.

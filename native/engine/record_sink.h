@@ -1,4 +1,4 @@
-// Where the engine puts records.
+// The interface between the engine and the receiver of its records.
 #pragma once
 
 #include "engine/session_record.h"
@@ -7,8 +7,8 @@ namespace tunmeter {
 
 class RecordSink {
  public:
-  // Space for one record, to be filled before the next call; null when there is none and the record
-  // is to be dropped.
+  // Space for one record, which the engine fills before the next call. Null when there is none; the
+  // record is then dropped.
   virtual SessionRecord* next_record() noexcept = 0;
 
  protected:

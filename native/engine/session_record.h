@@ -1,8 +1,8 @@
-// The binary session record: how a session leaves the engine for JavaScript.
+// The binary session record: the form in which the engine gives a session to JavaScript.
 //
-// Fixed size, little endian, no padding that is not named. Mirrored by
-// src/meter/capture/record-layout.ts. The addon reports offsets, sizes and words as compiled
-// (native/addon/layout.cc), and loading it fails when one differs.
+// Fixed size, little endian, no unnamed padding. src/meter/capture/record-layout.ts has the same
+// layout. The addon reports offsets, sizes and words as compiled (native/addon/layout.cc), and
+// loading it fails when one differs.
 //
 //   byte   0           8          16         24         32          40
 //          | sequence  | first_us | last_us  | bytes_tx | bytes_rx  | payload_tx |
@@ -33,7 +33,7 @@ enum class EndReason : uint8_t {
   kForcedEnd = 4,
   kLackOfResources = 5,
 };
-// The words of an enum by its numbers, as src/session/words.ts has them.
+// The words of the enum by number, as in src/session/words.ts.
 inline constexpr std::string_view kEndReasonNames[] = {
     "", "idleTimeout", "activeTimeout", "endOfFlowDetected", "forcedEnd", "lackOfResources"};
 static_assert(std::size(kEndReasonNames) == static_cast<size_t>(EndReason::kLackOfResources) + 1);
@@ -69,20 +69,20 @@ static_assert(std::size(kDirectionBasisNames) ==
               static_cast<size_t>(DirectionBasis::kFirstPacket) + 1);
 
 enum RecordFlags : uint8_t {
-  kFlagMidstream = 1,  // opened by a TCP packet that was no SYN / SYN-ACK
+  kFlagMidstream = 1,  // a TCP packet other than SYN and SYN-ACK opened it
   kFlagIcmpError = 2,  // an ICMP error answered this attempt
 };
 
 inline constexpr uint32_t kNoRtt = UINT32_MAX;
 
 struct SessionRecord {
-  uint64_t sequence;  // unique in one engine, from 1, in order of opening; interim and final
-                      // records share it
+  uint64_t sequence;  // unique in one engine, from 1, in order of opening; all records of a
+                      // session have the same
   int64_t first_us;   // earliest packet, microseconds since the Unix epoch, truncated
   int64_t last_us;    // latest packet; never below first_us
   uint64_t bytes_tx;  // IP octets initiator -> responder, headers included (IPFIX octetDeltaCount)
   uint64_t bytes_rx;
-  uint64_t payload_tx;  // less IP and TCP/UDP headers (IPFIX initiatorOctets)
+  uint64_t payload_tx;  // without IP and TCP/UDP headers (IPFIX initiatorOctets)
   uint64_t payload_rx;
   uint64_t packets_tx;
   uint64_t packets_rx;
@@ -98,12 +98,12 @@ struct SessionRecord {
   uint8_t tcp_flags_rx;
   DirectionBasis direction_basis;
   uint8_t flags;              // RecordFlags
-  uint32_t handshake_rtt_us;  // SYN -> SYN-ACK as seen here, kNoRtt when unseen
-  uint32_t epoch;             // in force when the session opened (epochs.h)
+  uint32_t handshake_rtt_us;  // SYN -> SYN-ACK at this interface; kNoRtt: not seen
+  uint32_t epoch;             // the epoch in force when the session opened (epochs.h)
   uint8_t reserved[4];        // zero
-  uint64_t retransmits_tx;    // TCP segments with numbers seen before
+  uint64_t retransmits_tx;    // TCP segments with sequence numbers seen before
   uint64_t retransmits_rx;
-  uint64_t retransmitted_bytes_tx;  // of the payload
+  uint64_t retransmitted_bytes_tx;  // payload octets only
   uint64_t retransmitted_bytes_rx;
 };
 
@@ -113,7 +113,8 @@ static_assert(offsetof(SessionRecord, source_ip) == 72 &&
 static_assert(offsetof(SessionRecord, protocol) == 108 &&
               offsetof(SessionRecord, handshake_rtt_us) == 116);
 
-// Counts in the record, by their names in src/session/session-table.ts: they are written as digits.
+// The record's counters under their names in src/session/session-table.ts; rows show them as
+// digits.
 struct RecordCounter {
   std::string_view name;
   uint64_t SessionRecord::*member;
@@ -131,8 +132,8 @@ inline constexpr RecordCounter kRecordCounters[] = {
     {"retransmittedBytesRx", &SessionRecord::retransmitted_bytes_rx},
 };
 
-// Every field in the order of the record, FIELD(its name, its member): for what compares the layout
-// (native/addon/layout.cc).
+// Every field in the order of the record, as FIELD(name, member). native/addon/layout.cc lists the
+// layout with it.
 #define TUNMETER_RECORD_FIELDS(FIELD)                   \
   FIELD("sequence", sequence)                           \
   FIELD("startTimeUs", first_us)                        \

@@ -1,7 +1,7 @@
-// The states and transitions are those of Zeek's TCP analyzer (TCPSessionAdapter.cc:
-// UpdateInactiveState, UpdateSYN_SentState, UpdateEstablishedState, UpdateClosedState), the words
-// those of conn_state() in scripts/base/protocols/conn/main.zeek, so that our rows can be compared
-// with Zeek's. Sequence numbers play no part.
+// The states and transitions are Zeek's (TCPSessionAdapter.cc: UpdateInactiveState,
+// UpdateSYN_SentState, UpdateEstablishedState, UpdateClosedState), and the words are those of
+// conn_state() in scripts/base/protocols/conn/main.zeek, so that sessions can be compared with
+// Zeek's. Sequence numbers are not used.
 #include "engine/tcp_state.h"
 
 namespace tunmeter {
@@ -30,8 +30,8 @@ void advance_inactive(FlowSlot& slot, const DecodedPacket& packet, int rx) {
     } else if (ack) {
       set_state(slot, rx, EndpointState::kSynAckSent);
     } else {
-      // Our initiator's SYN behind the responder's SYN-ACK: out of order, and the handshake is
-      // whole.
+      // The initiator's SYN after the responder's SYN-ACK: out of order, and it completes the
+      // handshake.
       const bool answered = peer_state == EndpointState::kEstablished;
       set_state(slot, rx, answered ? EndpointState::kEstablished : EndpointState::kSynSent);
     }
@@ -41,7 +41,7 @@ void advance_inactive(FlowSlot& slot, const DecodedPacket& packet, int rx) {
   if (state_of(slot, rx) != EndpointState::kInactive) return;
   const bool early_ack =
       rx == 1 && packet.payload == 0 && state_of(slot, 0) == EndpointState::kSynSent;
-  if (early_ack) return;  // some answer a SYN with an ACK before their SYN-ACK
+  if (early_ack) return;  // some hosts answer a SYN with an ACK before their SYN-ACK
   const bool missed_syn =
       (flags & kAck) != 0 && state_of(slot, peer) == EndpointState::kEstablished;
   set_state(slot, rx, missed_syn ? EndpointState::kEstablished : EndpointState::kPartial);
@@ -56,7 +56,7 @@ void advance_established(FlowSlot& slot, uint8_t flags, int rx) {
   if ((flags & kFin) != 0 && (flags & kRst) == 0) {
     set_state(slot, rx, EndpointState::kClosed);
     const auto peer_before = static_cast<EndpointState>(slot.side[peer].prev_state);
-    // FIN, RST from one side, then a FIN from the other: a normal end after all.
+    // FIN and RST from one side, then a FIN from the other: a normal end.
     if (state_of(slot, peer) == EndpointState::kReset && peer_before == EndpointState::kClosed) {
       set_state(slot, peer, EndpointState::kClosed);
     }
@@ -64,9 +64,9 @@ void advance_established(FlowSlot& slot, uint8_t flags, int rx) {
   if ((flags & kRst) != 0) set_state(slot, rx, EndpointState::kReset);
 }
 
-// RSTOS0 is Zeek's history /\^?S[^HAFGIQ]*R.*/: the initiator's SYN, then its reset, and before
-// that from it no SYN-ACK (H), pure ACK (A), FIN (F), FIN+RST (I) or other pair of control flags
-// (Q). Content gaps (G) are not seen.
+// RSTOS0 is Zeek's history /\^?S[^HAFGIQ]*R.*/: the initiator's SYN, then its reset. Before the
+// reset, the initiator sends no SYN-ACK (H), pure ACK (A), FIN (F), FIN+RST (I) or other pair of
+// control flags (Q). Content gaps (G) are not detected here.
 void advance_history(FlowSlot& slot, const DecodedPacket& packet) {
   if (slot.history_bad || slot.history_rst) return;
   const uint8_t flags = packet.tcp_flags;

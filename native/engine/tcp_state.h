@@ -1,4 +1,4 @@
-// TCP as Zeek's connection log sees it: two endpoint states, and the one word that sums them up.
+// TCP states as in Zeek's connection log: two endpoint states, and conn_state, which sums them up.
 #pragma once
 
 #include "decode/decoded_packet.h"
@@ -7,7 +7,7 @@
 
 namespace tunmeter {
 
-// What a TCP packet without a flow opens.
+// The kind of session that a TCP packet without a flow opens.
 enum class TcpOpening : uint8_t { kNothing, kSyn, kSynAck, kMidstream };
 TcpOpening tcp_opening(const DecodedPacket& packet);
 
@@ -16,8 +16,8 @@ inline bool is_plain_syn(const DecodedPacket& packet) {
   return packet.tcp_flags_known && (packet.tcp_flags & (kSyn | kAck | kRst | kFin)) == kSyn;
 }
 
-// Follows both endpoint states over one packet of direction rx (0: from the initiator). Later
-// fragments have no TCP header and do not come here.
+// Advances both endpoint states by one packet of direction rx (0: from the initiator). Never called
+// for later fragments, because they have no TCP header.
 void tcp_advance(FlowSlot& slot, const DecodedPacket& packet, int rx);
 
 ConnState conn_state(const FlowSlot& slot);

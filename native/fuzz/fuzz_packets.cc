@@ -1,23 +1,24 @@
-// Target over the packet path: decoding, fragments, flow table, timers, records.
+// Target for the packet path: decoding, fragments, flow table, timers, records.
 //
 //   byte 0          1           2
 //        | options  | link type | packet | packet | ...
 //
 //   packet   | step | flags | captured u16 LE | data ... |
 //
-//   options  1: eight flows at most   2: three datagrams at most   4: early reports   8: no interim
-//   records
+//   options  1: at most eight flows        2: at most three datagrams
+//            4: early reports              8: no interim records
 //            16: 10.0.0.0/8 and fc00::/7 are inside
-//   step     mantissa (5 bits) << 4 * exponent (3 bits) microseconds: up to 2 h, beyond every
-//   timeout flags    1: back instead of forward   2: no time of its own   4: an Ethernet packet,
-//   whatever byte 1 says
-//            8: the clock goes on alone first   16, 32: on the wire + 1,000 / + 70,000 octets   64:
-//            on the wire half
+//   step     mantissa (5 bits) << 4 * exponent (3 bits) microseconds: up to 2.3 h, more than
+//            every timeout
+//   flags    1: back instead of forward    2: no time
+//            4: an Ethernet packet, whatever byte 1 says
+//            8: the clock advances alone first
+//            16, 32: 1,000 or 70,000 octets more on the wire    64: half as many on the wire
 //
-// The engine gets the packets twice, all in one batch and one by one. Both must give the same
-// records and counters, and after each step the table's own invariants and "sessions + other +
-// pending = all" must hold. At the end the last record of each session, summed, must be what the
-// counters say about sessions.
+// Two engines get the packets: one all in one batch, the other one by one. Both must give the same
+// records and counters. At the end of the packets and after finish() the table's own invariants and
+// "sessions + other + pending = all" must hold. The sum of the last record of each session must
+// equal the counters of sessions.
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -57,7 +58,7 @@ struct Step {
   bool advance_first;
 };
 
-// Keeps every record, and the last of each session.
+// Keeps every record.
 class Records final : public RecordSink {
  public:
   SessionRecord* next_record() noexcept override { return &records_.emplace_back(); }
@@ -77,7 +78,7 @@ EngineOptions options_of(uint8_t bits) {
   return options;
 }
 
-// The packets of an input; their data stays in it.
+// The packets of an input; their data points into it.
 std::vector<Step> steps_of(const uint8_t* data, size_t size) {
   std::vector<Step> steps;
   const uint16_t link_type = kLinkTypes[data[1] % std::size(kLinkTypes)];
@@ -149,7 +150,7 @@ void set_inside(Engine& engine) {
   engine.set_inside(prefixes);
 }
 
-// Gives the engine `steps`, up to `batch_max` at a time.
+// Gives a new engine the steps, up to `batch_max` packets at a time.
 std::unique_ptr<Engine> meter(uint8_t bits, const std::vector<Step>& steps, size_t batch_max,
                               Records& records) {
   auto engine = std::make_unique<Engine>(options_of(bits), &records);
@@ -181,7 +182,7 @@ std::unique_ptr<Engine> meter(uint8_t bits, const std::vector<Step>& steps, size
 void run_packets(const uint8_t* data, size_t size) {
   if (size < 2) return;
   std::vector<Step> steps = steps_of(data, size);
-  // Each packet in an allocation of its own, so that AddressSanitizer sees a read beyond its
+  // Each packet has an allocation of its own, so that AddressSanitizer detects reads beyond its
   // captured bytes.
   std::vector<std::unique_ptr<uint8_t[]>> copies;
   for (Step& step : steps) {

@@ -1,9 +1,9 @@
-// Targets over the file readers: pcap, pcapng, gzip.
+// Targets for the file readers: pcap, pcapng, gzip.
 //
-// An input is a file. It is read twice through the real source, once whole with the usual window,
-// once in chunks that the input itself chooses through a window so small that most records cross
-// its border. Both must deliver the same packets, end in the same way at the same place, and every
-// packet's bytes must be there to be read.
+// An input is a file. The real source reads it twice: once whole, and once in pieces whose sizes
+// depend on the input, through a window so small that most records cross its border. Both readings
+// must deliver the same packets and end in the same way at the same place, and all packet bytes
+// must be readable.
 #include <zlib.h>
 
 #include <algorithm>
@@ -20,11 +20,12 @@ namespace tunmeter::fuzz {
 
 namespace {
 
-// Longer than any input; the usual window would have the fuzzer spend its time on clearing 256 KiB.
+// Longer than the usual input. The window of 256 KiB would cost the fuzzer most of its time to
+// clear.
 constexpr size_t kWholeWindowBytes = 16u << 10;
 constexpr size_t kSmallWindowBytes = 64;
 
-// How a stream hands out its bytes: all that is asked for, or pieces of 1 .. 97 with pauses.
+// The stream's pieces: all bytes that are asked for, or 1 to 97 of them, with pauses.
 enum class Pieces : uint8_t { kWhole, kSmall };
 
 class MemoryStream final : public ByteStream {
@@ -61,7 +62,7 @@ class MemoryStream final : public ByteStream {
   SourceError error_;
 };
 
-// Reads every byte of every packet and keeps a sum of all that was said about them.
+// Reads every byte of every packet and keeps a checksum of packets and facts.
 class Summary final : public PacketSink {
  public:
   void packets(std::span<const RawPacket> batch) noexcept override {
@@ -135,7 +136,7 @@ void append_member(std::vector<uint8_t>& file, const uint8_t* data, size_t size)
 
 }  // namespace
 
-// Everything that begins as pcap does is read as pcap; the others are for the other targets.
+// An input without pcap's magic gets one, because other targets cover other formats.
 void run_pcap(const uint8_t* data, size_t size) {
   if (size >= kMagicBytes && is_pcap(data)) return read_both_ways(data, size);
   static constexpr uint8_t kMagic[] = {0xd4, 0xc3, 0xb2, 0xa1};
@@ -149,8 +150,8 @@ void run_pcapng(const uint8_t* data, size_t size) {
   read_both_ways(file.data(), file.size());
 }
 
-// An odd first byte: the rest is a gzip file, damaged or not. Even: the rest is a capture that is
-// packed here, in two members, and must read as the plain one does.
+// Odd first byte: the rest is a gzip file, damaged or not. Even: the rest is a capture, which is
+// packed here in two members and must read as the plain one does.
 void run_gzip(const uint8_t* data, size_t size) {
   if (size == 0) return;
   const uint8_t mode = data[0];
@@ -166,7 +167,7 @@ void run_gzip(const uint8_t* data, size_t size) {
   read_both_ways(file.data(), file.size());
   const Outcome plain = read_capture(data, size, Pieces::kWhole);
   const Outcome packed = read_capture(file.data(), file.size(), Pieces::kSmall);
-  // A capture that is itself gzip is refused when packed once more.
+  // A gzip file that is packed again is refused.
   if (size >= 2 && data[0] == 0x1f && data[1] == 0x8b) return;
   FUZZ_REQUIRE(plain == packed, "packing a capture changes what is in it");
 }

@@ -1,4 +1,4 @@
-// Runs one target over files, without libFuzzer, so that any compiler can replay what was found.
+// Runs one target over files, without libFuzzer, so that any compiler can replay a finding.
 //
 //   fuzz_replay TARGET FILE...
 #include <cstdio>

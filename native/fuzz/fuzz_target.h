@@ -1,7 +1,7 @@
-// What every fuzz target shares: their table, and a way to say that something must hold.
+// The table of fuzz targets, and FUZZ_REQUIRE.
 //
-// One program holds all targets: fuzz_libfuzzer.cc makes it a libFuzzer, fuzz_replay.cc runs it
-// over given files.
+// One program has all targets: fuzz_libfuzzer.cc makes it a libFuzzer program, fuzz_replay.cc runs
+// it over files.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace tunmeter::fuzz {
 
 struct Target {
   const char* name;
-  // Aborts when an invariant does not hold; the sanitizers look after the rest.
+  // Aborts when an invariant does not hold. The sanitizers find other errors.
   void (*run)(const uint8_t* data, size_t size);
 };
 

@@ -11,29 +11,29 @@
 namespace tunmeter {
 namespace {
 
-// Packets of a file that were read before they may go on.
+// Packets of a file that were read but must wait for earlier packets of other files.
 class Ahead {
  public:
   bool empty() const { return next_ == packets_.size(); }
-  // The earliest of them: none of them is held up by a later one before it.
+  // The earliest time of all packets here, so that a late stamp delays no packet behind it.
   int64_t next_ns() const { return earliest_[next_]; }
 
   void add(std::span<const RawPacket> batch) {
     for (const RawPacket& packet : batch) {
       packets_.push_back(packet);
-      // As a place, since the bytes still move.
+      // An offset, because bytes_ may still move.
       places_.push_back(bytes_.size());
       bytes_.insert(bytes_.end(), packet.data, packet.data + packet.captured_bytes);
     }
   }
 
-  // All of one read are there.
+  // Call after each read: bytes_ no longer moves.
   void settle() {
     earliest_.resize(packets_.size());
     int64_t earliest = INT64_MAX;
     for (size_t i = packets_.size(); i-- > next_;) {
       packets_[i].data = bytes_.data() + places_[i];
-      // One without a time goes with those before it.
+      // A packet without a time goes with the packet before it.
       if (packets_[i].timestamp_ns != kNoTimestamp)
         earliest = std::min(earliest, packets_[i].timestamp_ns);
       earliest_[i] = packets_[i].timestamp_ns == kNoTimestamp ? INT64_MIN : earliest;
@@ -48,7 +48,7 @@ class Ahead {
     next_ = 0;
   }
 
-  // Those before that time, or at it.
+  // Delivers the packets before `until_ns`, and with `inclusive` those at it.
   void deliver(int64_t until_ns, bool inclusive, PacketSink& sink) {
     const size_t from = next_;
     while (!empty() && (next_ns() < until_ns || (inclusive && next_ns() == until_ns))) next_++;
@@ -59,19 +59,19 @@ class Ahead {
  private:
   std::vector<RawPacket> packets_;
   std::vector<size_t> places_;
-  std::vector<int64_t> earliest_;  // of each and those after it
+  std::vector<int64_t> earliest_;  // the earliest time of each packet and those after it
   std::vector<uint8_t> bytes_;
   size_t next_ = 0;
 };
 
-// Nothing of it is known, nor waited for, while there are files before it.
+// A pipe waits until the files before it ended: reading its first time could wait without end.
 bool is_pipe(const std::string& path) {
   struct stat info {};
   if (path == "-") return true;
   return stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
 
-// Notes the first time that comes.
+// Keeps the first time.
 class FirstTime final : public PacketSink {
  public:
   void packets(std::span<const RawPacket> batch) noexcept override {
@@ -89,12 +89,12 @@ struct CaptureFiles::Open {
   uint32_t index;
   std::unique_ptr<PacketSource> source;
   Ahead ahead;
-  bool pipe = false;   // read alone
-  bool begun = false;  // a packet of it went on
+  bool pipe = false;   // no other file is open beside it
+  bool begun = false;  // one of its packets was delivered
   bool ended = false;
 };
 
-// Passes packets on up to the first that another file's may have to come before.
+// Delivers packets before the next packet of another file, and puts the others into `ahead`.
 class CaptureFiles::Gate final : public PacketSink {
  public:
   Gate(PacketSink& sink, Ahead& ahead, int64_t until_ns, bool inclusive)
@@ -142,7 +142,7 @@ FileRead CaptureFiles::read(PacketSink& sink) noexcept {
     read.over = true;
   } else {
     const auto is_unread = [](const auto& file) { return file->ahead.empty() && !file->ended; };
-    // The file ahead before the one of now, whose packets can go on then without being copied.
+    // The newest file first: once its first time is known, the current file's packets need no copy.
     const auto unread = std::find_if(open_.rbegin(), open_.rend(), is_unread);
     if (unread != open_.rend()) {
       read_file(**unread, sink, read);
@@ -164,7 +164,7 @@ void CaptureFiles::stop() {
   for (const auto& file : open_) file->source->interrupt();
 }
 
-// Those of now, and the one after them: it joins them when its first packet is next.
+// Opens the current files and the one after them, which joins when its first packet is the next.
 void CaptureFiles::open_files() {
   while (files_opened_ < paths_.size() && open_.size() <= kOverlapMax &&
          (open_.size() < 2 || open_.back()->begun)) {
@@ -181,7 +181,7 @@ void CaptureFiles::open_files() {
   }
 }
 
-// A packet of it is about to go on. False: too many others have not ended.
+// Marks that packets of `file` are delivered. False when too many other files have not ended.
 bool CaptureFiles::begin(Open& file, FileRead& read) {
   if (file.begun) return true;
   const auto begun =
@@ -202,7 +202,7 @@ bool CaptureFiles::begin(Open& file, FileRead& read) {
   return true;
 }
 
-// Reads once. Alone, or while it is the earliest, a file's packets go on without being copied.
+// Reads the file once. While it is alone or the earliest, its packets are delivered without a copy.
 void CaptureFiles::read_file(Open& file, PacketSink& sink, FileRead& read) {
   int64_t until_ns = INT64_MAX;
   bool inclusive = true;
@@ -215,7 +215,7 @@ void CaptureFiles::read_file(Open& file, PacketSink& sink, FileRead& read) {
       inclusive = first && !other->ahead.empty();
     }
   }
-  // Whether it may begin is asked before anything of it goes on.
+  // Hold back a file that has not begun, because begin() may refuse it.
   if (!file.begun && open_.size() > 1) until_ns = INT64_MIN;
   Gate gate(sink, file.ahead, until_ns, inclusive);
   const SourceStatus status = file.source->read(gate);
@@ -224,11 +224,11 @@ void CaptureFiles::read_file(Open& file, PacketSink& sink, FileRead& read) {
   if (status == SourceStatus::kOk) return;
   file.ended = true;
   read.file = file.index;
-  // What a source says that was told to stop is no fault of its file.
+  // After stop(), an error of the source says nothing about the file.
   if (status != SourceStatus::kEnd && !stop_) read.error = file.source->error();
 }
 
-// Of the file whose packet is next, those before the next one of another.
+// Delivers the packets of the earliest file up to the next packet of another file.
 void CaptureFiles::deliver_earliest(PacketSink& sink, FileRead& read) {
   Open* earliest = nullptr;
   Open* second = nullptr;

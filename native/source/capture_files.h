@@ -1,17 +1,17 @@
 // The capture files of a replay as one input: one after the other, and by time where they overlap.
 //
-//   file of now      -> Gate -> packets up to the first of another file      at once
-//                            -> the others -> Ahead of that file             in order with the others'
-//   files that overlap: the one whose next packet is the earliest comes first
-//   the file after them is open, too: its first packet says when it joins
+//   current file -> Gate -> packets before the next one of another file     at once
+//                        -> the others -> Ahead of that file                in order of time
+//   where files overlap, the file whose next packet is the earliest comes first
+//   the file after them is open as well: its first packet decides when it joins
 //
-// The paths are in the order of their files' first packets (first_packet_ns()). A file's own packets
-// keep their order: one of them that is earlier than others before it lets these go at once, so that
-// neither a clock that was set back nor a stamp far ahead holds a file up.
+// `paths` must be sorted by first_packet_ns(). A file's own packets keep their order. A packet that
+// is earlier than packets before it in its file releases those at once, so neither a clock that was
+// set back nor a stamp far ahead delays a file.
 //
-// A pipe is read alone: nothing is known of it before it is read.
+// A pipe is read alone, because its first time is unknown until it is read.
 //
-// A file that is damaged ends early and the others go on. Knows no engine and starts no thread.
+// A damaged file ends early and the others continue. No engine and no thread is used here.
 #pragma once
 
 #include <atomic>
@@ -26,30 +26,31 @@
 
 namespace tunmeter {
 
-// What one read came to. All of it is about the input up to the last packet that was read.
+// The result of one read(). Every field describes the input up to the last packet that was read.
 struct FileRead {
   SourceStats stats;                 // of all files so far
   uint32_t files_opened = 0;         // so far
-  uint32_t files_overlapping = 0;    // began before one of those before them was over
-  std::optional<SourceError> error;  // why a file ends here
-  uint32_t file = 0;                 // that file
-  bool over = false;                 // the input has ended, nothing was read
+  uint32_t files_overlapping = 0;    // so far; files that began before an earlier file ended
+  std::optional<SourceError> error;  // why file number `file` ends here
+  uint32_t file = 0;
+  bool over = false;  // the input ended; nothing was read
 };
 
-// Of a file's packets the first one's that has a time; kNoTimestamp when there is none.
+// The first time in the file; kNoTimestamp when no packet has one.
 int64_t first_packet_ns(const std::string& path);
 
 class CaptureFiles {
  public:
-  // A read of each is held; one more that overlaps is an error of that file.
+  // Each overlapping file holds the packets of one read() in memory. A further file that overlaps
+  // is not read, which is an error of that file.
   static constexpr size_t kOverlapMax = 64;
 
   explicit CaptureFiles(std::vector<std::string> paths);
   ~CaptureFiles();
 
-  // One thread. Delivers the next packets; waits for a pipe as PacketSource::read() does.
+  // Reader thread. Delivers the next packets; waits for a pipe as PacketSource::read() does.
   FileRead read(PacketSink& sink) noexcept;
-  // Any thread, any time: the input is over, wherever it is.
+  // Any thread: ends the input at once.
   void stop();
 
  private:

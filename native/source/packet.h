@@ -1,7 +1,7 @@
-// What a source hands to the engine, and the two interfaces between them.
+// The interface between packet sources and the engine: RawPacket, PacketSource and PacketSink.
 //
-// A source (a file reader, libpcap live) knows nothing of flows; the engine knows nothing of where
-// packets come from. They meet here. Neither knows Node.
+// A source (a file reader, live capture) knows nothing of flows, the engine nothing of files and
+// interfaces, and neither of Node.
 #pragma once
 
 #include <cstdint>
@@ -28,18 +28,18 @@ enum LinkType : uint16_t {
   kLinkLinuxSll2 = 276,
 };
 
-// A packet without a time of its own (pcapng simple packet block): the engine uses the time before
-// it.
+// The time of a packet that has none (pcapng simple packet block). The engine then uses the time of
+// the packet before it.
 inline constexpr int64_t kNoTimestamp = INT64_MIN;
 
 struct RawPacket {
-  const uint8_t* data;      // from the link header on; see PacketSink for its life
+  const uint8_t* data;      // from the link header on; for its lifetime see PacketSink
   int64_t timestamp_ns;     // since the Unix epoch, or kNoTimestamp
-  uint32_t captured_bytes;  // what the snaplen left
-  uint32_t wire_bytes;  // what was on the wire, link header included; may be below captured_bytes
-                        // in bad files
-  uint16_t link_type;   // LINKTYPE_*; any number, known or not
-  uint16_t interface = 0;  // of a pcapng section: interfaces may have clocks of their own
+  uint32_t captured_bytes;  // at most the snaplen
+  uint32_t wire_bytes;      // length on the wire with the link header; may be below captured_bytes
+                            // in bad files
+  uint16_t link_type;       // LINKTYPE_*; any number, known or not
+  uint16_t interface = 0;   // number in its pcapng section; interfaces may differ in their clocks
 };
 
 class PacketSink {
@@ -52,11 +52,11 @@ class PacketSink {
 };
 
 enum class SourceStatus : uint8_t {
-  kOk,       // something was delivered, or a live source waited its turn in vain; call again
-  kEnd,      // the input is over, cleanly
-  kDamaged,  // a file is truncated or damaged from here on; error() says what and at which byte
-  kFailed,   // cannot be read at all (open, permission, not a capture); error() says why
-  kGone,     // live: the interface went away or down; reopen() may bring it back
+  kOk,       // packets came, or none came while read() waited; call again
+  kEnd,      // the input ended cleanly
+  kDamaged,  // the file is truncated or damaged from here on; error() has the byte
+  kFailed,   // the input cannot be read (missing, no permission, not a capture); see error()
+  kGone,     // live: the interface is deleted, renamed or down; reopen() may succeed later
 };
 
 struct SourceError {
@@ -66,13 +66,13 @@ struct SourceError {
   uint64_t byte_offset = 0;
 };
 
-// Cumulative since the source was made, over reopenings.
+// Totals since the source was made; reopening does not reset them.
 struct SourceStats {
-  uint64_t bytes_read = 0;         // of the file as stored (progress); 0 for live
-  uint64_t bytes_total = 0;        // size of the file as stored; 0 when unknown
+  uint64_t bytes_read = 0;         // bytes of the stored file that were read (progress); 0 for live
+  uint64_t bytes_total = 0;        // size of the stored file; 0 when unknown
   uint64_t kernel_received = 0;    // pcap_stats ps_recv
   uint64_t kernel_dropped = 0;     // pcap_stats ps_drop: ring full
-  uint64_t interface_dropped = 0;  // pcap_stats ps_ifdrop
+  uint64_t interface_dropped = 0;  // packets that the interface itself lost (LinkStats::rx_lost)
   uint64_t reopened = 0;           // how often a live interface was opened again
 
   void operator+=(const SourceStats& s) {
@@ -88,15 +88,14 @@ struct SourceStats {
 class PacketSource {
  public:
   virtual ~PacketSource() = default;
-  // Delivers the next packets to the sink and returns. Live: waits at most about 100 ms for the
-  // first one.
+  // Delivers the next packets to the sink and returns. A live source or a pipe waits at most about
+  // 100 ms for the first one.
   virtual SourceStatus read(PacketSink& sink) noexcept = 0;
-  // Live, after kGone: tries once to open the interface again; true when packets flow again.
+  // Live, after kGone: tries once to open the interface again; true when it is open.
   virtual bool reopen() noexcept { return false; }
-  // Makes a read() in progress on another thread return soon, or the next one if none is. That next
-  // read() does not wait: it delivers what is there and brings stats() up to date, so a reader that
-  // stops calls it once more and loses nothing that the kernel has handed up. Safe to call from any
-  // thread, any time.
+  // Ends the wait of a read() in progress on another thread, or else of the next read(). A read()
+  // that was interrupted delivers the packets that are there and updates stats(). A reader that
+  // stops calls read() once more after that and loses no packet in the kernel's ring. Any thread.
   virtual void interrupt() noexcept {}
   virtual SourceStats stats() noexcept = 0;
   virtual const SourceError& error() const noexcept = 0;

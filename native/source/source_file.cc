@@ -1,10 +1,10 @@
-// A capture file as a PacketSource: recognises the format by its first bytes, then stream -> window
-// -> parser -> sink.
+// A capture file as a PacketSource. The first bytes decide the format; then stream -> window ->
+// parser -> sink.
 //
-// In:  a path, or "-". Out: the packets of one buffer's worth of file a read(). An end inside a
-// record is FILE_TRUNCATED, bytes that cannot be are FILE_DAMAGED, both with the offset of the
-// record in the (inflated) capture and after every packet before it was delivered. What is no
-// capture at all is NOT_A_CAPTURE.
+// In:  a path, or "-". Out: each read() delivers the packets in one buffer of the file. An end
+// inside a record is FILE_TRUNCATED, impossible bytes are FILE_DAMAGED. Both have the offset of the
+// record in the unpacked capture, and come after every packet before it. Anything that is no
+// capture is NOT_A_CAPTURE.
 #include <stdio.h>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ struct Lookalike {
 
 constexpr const char* kConvert = "Convert it: editcap -F pcapng FILE OUT.";
 
-// What people hand in by mistake, and what to do then.
+// Files that people pass by mistake, with the advice for each.
 constexpr Lookalike kLookalikes[] = {
     {"\x28\xb5\x2f\xfd", 4, "zstd data", "Unpack it: zstd -dc FILE, and give it as -."},
     {"\xfd"
@@ -49,7 +49,7 @@ constexpr Lookalike kLookalikes[] = {
     {"\xcd\x34\xb2\xa1", 4, "a capture in a pcap variant that libpcap does not read", kConvert},
 };
 
-// The first bytes as a reader would want to see them: 7b 22 61 ("{"a").
+// The first bytes as hexadecimal and as text: 7b 22 61 ("{"a").
 std::string show_bytes(const uint8_t* bytes, size_t count) {
   std::string hex;
   std::string text;
@@ -106,11 +106,10 @@ class FileSource final : public PacketSource {
     return ended_ = status;
   }
 
-  // Looks at the first bytes. True when there is a parser, or when more bytes have to come first.
+  // Reads the first bytes. True when there is a parser, or when more bytes must come first.
   bool recognise(bool at_end) {
     if (window_->size() < kMagicBytes) {
-      // A stream that failed before four bytes came is what is wrong; after that, what the bytes
-      // are.
+      // If the stream failed before kMagicBytes came, report that; otherwise report the bytes.
       if (at_end && !stream_->error().code.empty()) {
         stop(SourceStatus::kFailed, stream_->error());
       } else if (at_end) {
@@ -132,7 +131,7 @@ class FileSource final : public PacketSource {
     return true;
   }
 
-  // Puts an inflating stream behind a fresh window; the bytes already read go through it.
+  // Puts a gzip stream behind a new window; the bytes already read pass through it first.
   void inflate() {
     inflating_ = true;
     std::vector<uint8_t> head(window_->data(), window_->data() + window_->size());
@@ -173,7 +172,7 @@ class FileSource final : public PacketSource {
     return stop(SourceStatus::kDamaged,
                 {"FILE_DAMAGED",
                  name_ + " is damaged in " + where(offset) + ": " + parser_->damage() + "." +
-                     so_far() + " Copy the file again, or see what pcapfix makes of it.",
+                     so_far() + " Copy the file again, or try pcapfix.",
                  offset});
   }
 
@@ -191,7 +190,7 @@ class FileSource final : public PacketSource {
                  offset});
   }
 
-  // The stream failed. Once packets could come, what came stays good.
+  // The stream failed. Packets that were delivered before stay valid.
   SourceStatus broken_off() {
     if (parser_ == nullptr) return stop(SourceStatus::kFailed, stream_->error());
     SourceError error = stream_->error();
@@ -201,8 +200,8 @@ class FileSource final : public PacketSource {
 
   std::string name_;
   std::unique_ptr<ByteStream> stream_;
-  // The stream of stored bytes: the first stream_, which a gzip stream keeps. For other threads,
-  // since it stays.
+  // The stream of stored bytes: the first stream_, which a gzip stream keeps. It never changes, so
+  // other threads may use it.
   ByteStream* const stored_;
   const size_t window_bytes_;
   std::unique_ptr<Window> window_;

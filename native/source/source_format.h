@@ -1,8 +1,8 @@
 // Capture formats: a parser turns the bytes in a Window into packets.
 //
 // In:  a window at the start of the format's first header. Out: packets in file order, in spans of
-// up to kBatchPackets whose data points into the window. A parser keeps no packet bytes and never
-// reads beyond window.size(). Damage never moves what was delivered before it.
+// up to kBatchPackets. Their data points into the window. A parser keeps no packet bytes and never
+// reads beyond window.size(). Damage does not change packets delivered before it.
 #pragma once
 
 #include <array>
@@ -20,8 +20,8 @@ namespace tunmeter {
 inline constexpr uint32_t kPacketBytesMax = 262'144;
 
 enum class ParseStatus : uint8_t {
-  kNeedMore,  // the record at window.data() is not whole yet: needed() bytes would help
-  kDamaged,   // damage() says what is wrong with the record at window.data()
+  kNeedMore,  // the record at window.data() is incomplete: it needs needed() bytes
+  kDamaged,   // the record at window.data() is damaged; see damage()
 };
 
 // Collects packets and hands them on in spans.
@@ -57,10 +57,9 @@ class CaptureParser {
   virtual ~CaptureParser() = default;
   // Delivers every whole record in the window.
   virtual ParseStatus parse(Window& window, PacketBatch& batch) noexcept = 0;
-  // Where the record that parse() stopped at begins; the same as window.offset() except in a
-  // skipped block.
+  // The offset of the record that parse() stopped at; window.offset(), except in a skipped block.
   virtual uint64_t record_offset(const Window& window) const { return window.offset(); }
-  // Whole records so far end exactly where the window's bytes end: a clean end of file.
+  // True when the last record ends where the window's bytes end: a clean end of the file.
   virtual bool at_boundary(const Window& window) const {
     return window.size() == 0 && window.skip_pending() == 0;
   }
@@ -84,15 +83,14 @@ class CaptureParser {
 
 inline constexpr size_t kMagicBytes = 4;
 
-// Told by the first kMagicBytes.
+// Both read kMagicBytes.
 bool is_pcap(const uint8_t* head);
 bool is_pcapng(const uint8_t* head);
 std::unique_ptr<CaptureParser> make_pcap_parser();
 std::unique_ptr<CaptureParser> make_pcapng_parser();
 
-// LINKTYPE_* as RawPacket carries it. The upper bits of a file's 32-bit field say how long the
-// frame check sequence is (draft-ietf-opsawg-pcap); what is left beyond 16 bits is no link type
-// that anybody assigned.
+// LINKTYPE_* as RawPacket carries it. The upper bits of a file's 32-bit field hold the length of
+// the frame check sequence (draft-ietf-opsawg-pcap). A type beyond 16 bits is not assigned.
 inline uint16_t link_type_of_field(uint32_t field) {
   const uint32_t type = field & 0x03ff'ffff;
   return type > UINT16_MAX ? UINT16_MAX : static_cast<uint16_t>(type);

@@ -1,9 +1,9 @@
-// A gzip'd stream as the stream of bytes in it (RFC 1952): one member or several, zero padding
+// A gzip'd stream as the stream of unpacked bytes (RFC 1952): one or several members, zero padding
 // after the last.
 //
-// In:  compressed bytes, 64 KiB at a time. Out: inflated bytes straight into the caller's buffer;
-// memory is constant, whatever the ratio of compression. What was inflated before damage is
-// delivered before the error.
+// In:  compressed bytes, 64 KiB at a time. Out: unpacked bytes, written into the caller's buffer.
+// Memory is constant at any ratio of compression. Bytes unpacked before damage are delivered before
+// the error.
 #include <string.h>
 #include <zlib.h>
 
@@ -60,7 +60,7 @@ class GzipStream final : public ByteStream {
       } else if (result != Z_OK && result != Z_BUF_ERROR) {
         fail("FILE_DAMAGED", std::string("the gzip data is damaged (zlib: ") +
                                  (zlib_.msg != nullptr ? zlib_.msg : "no reason given") + ")");
-        // What came out before is good; the next call reports.
+        // Bytes unpacked before the damage are valid; the next call reports the error.
         if (*count == 0) return StreamStatus::kError;
       }
       if (*count > 0) return StreamStatus::kBytes;
@@ -92,16 +92,15 @@ class GzipStream final : public ByteStream {
     return status;
   }
 
-  // The stored bytes are over: right only where a member has ended.
+  // The stored bytes ended, which is correct only after the end of a member.
   StreamStatus end() {
     if (between_members_) return StreamStatus::kEnd;
     fail("FILE_TRUNCATED", "the gzip data ends early,");
     return StreamStatus::kError;
   }
 
-  // Between members, with input at hand. True when another member starts; false when the input was
-  // padding (gzip(1) skips zeros, which tapes and block devices add) or is neither, which is an
-  // error.
+  // Between members, with input left. True when another member starts. False after padding (gzip(1)
+  // skips zeros, which tapes and block devices add), and with an error when other bytes follow.
   bool begin_member() {
     while (zlib_.avail_in > 0 && *zlib_.next_in == 0) {
       ++zlib_.next_in;
@@ -123,7 +122,8 @@ class GzipStream final : public ByteStream {
   z_stream zlib_{};
   bool ready_ = false;
   bool between_members_ = false;
-  // zlib has taken bytes in for which the caller had no room: good, also when the file ends here.
+  // zlib holds unpacked bytes that did not fit the caller's buffer. They are valid even if the file
+  // ends here.
   bool more_to_come_out_ = false;
   SourceError error_;
 };

@@ -16,11 +16,11 @@ namespace tunmeter {
 
 namespace {
 
-// An answer about one link is about 2 KiB, 8 with many virtual functions; the kernel fills up to 32
-// of a dump's datagrams.
+// One link's answer has about 2 KiB, or 8 KiB with many virtual functions. In a dump, the kernel
+// fills datagrams of up to 32 KiB.
 constexpr size_t kAnswerBytes = 64u << 10;
 constexpr time_t kReceiveSeconds = 2;
-// Interfaces that come and go during a dump make it start again, this often.
+// A dump that changes of interfaces interrupted is repeated, up to this many attempts.
 constexpr int kDumpAttempts = 3;
 
 struct alignas(NLMSG_ALIGNTO) Request {
@@ -104,7 +104,7 @@ Link read_link(const nlmsghdr* header) {
   return link;
 }
 
-// Of one answer: the links that it holds, and whether more will come.
+// One answer: its links, and whether more will come.
 struct Answer {
   bool done = false;
   bool interrupted = false;
@@ -156,7 +156,7 @@ Answer ask(int fd, Request& request, uint32_t sequence, std::vector<Link>& links
 }  // namespace
 
 LinkMonitor::LinkMonitor() : fd_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
-  // The kernel answers within send(); this is for one that does not.
+  // The kernel answers within send(). The limit is for a kernel that does not.
   const timeval wait{kReceiveSeconds, 0};
   if (fd_ >= 0) setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 }
@@ -167,7 +167,7 @@ LinkMonitor::~LinkMonitor() {
 
 int LinkMonitor::query(const std::string& name, Link& link) {
   link = Link{};
-  // The kernel would refuse it with EINVAL.
+  // The kernel would refuse this name with EINVAL.
   if (name.empty() || name.size() >= IFNAMSIZ) return 0;
   Request request(0);
   request.add(IFLA_IFNAME, name.c_str(), name.size() + 1);
@@ -182,7 +182,7 @@ int LinkMonitor::list(std::vector<Link>& links) {
   for (int attempt = 1;; ++attempt) {
     links.clear();
     Request request(NLM_F_DUMP);
-    // Statistics are most of an answer.
+    // Statistics would be most of an answer.
     const uint32_t mask = RTEXT_FILTER_SKIP_STATS;
     request.add(IFLA_EXT_MASK, &mask, sizeof mask);
     const Answer answer = ask(fd_, request, ++sequence_, links);

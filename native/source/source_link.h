@@ -1,7 +1,7 @@
-// What the kernel says about network interfaces, asked over rtnetlink.
+// Network interfaces as the kernel describes them over rtnetlink.
 //
-// Not sysfs: /sys shows the network namespace it was mounted in, not the one that the caller runs
-// in.
+// Not over sysfs, because /sys shows the network namespace in which it was mounted, not the
+// caller's.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace tunmeter {
 
-// rtnl_link_stats64, as far as it is used; ip-link(8) prints the same.
+// The part of rtnl_link_stats64 that is used; ip-link(8) prints the same.
 struct LinkStats {
   uint64_t rx_packets = 0;
   uint64_t rx_bytes = 0;
@@ -18,8 +18,8 @@ struct LinkStats {
   uint64_t tx_packets = 0;
   uint64_t tx_bytes = 0;
   uint64_t tx_dropped = 0;
-  // Packets that the interface itself could not keep (rx_missed_errors + rx_fifo_errors); what
-  // pcap_stats calls ps_ifdrop, which libpcap on Linux only fills in promiscuous mode.
+  // Packets that the interface itself lost (rx_missed_errors + rx_fifo_errors): ps_ifdrop of
+  // pcap_stats, which libpcap on Linux fills only in promiscuous mode.
   uint64_t rx_lost = 0;
 };
 
@@ -40,10 +40,10 @@ class LinkMonitor {
   LinkMonitor(const LinkMonitor&) = delete;
   LinkMonitor& operator=(const LinkMonitor&) = delete;
 
-  // Of the interface that has this name now, from one answer; 0 or an errno. Without such an
-  // interface 0, and its index is 0.
+  // Describes the interface that has this name now. Returns 0 or an errno. Without such an
+  // interface it returns 0, and link.index is 0.
   int query(const std::string& name, Link& link);
-  // All of this network namespace, by index, without statistics; 0 or an errno.
+  // All interfaces of this network namespace, by index, without statistics. Returns 0 or an errno.
   int list(std::vector<Link>& links);
 
  private:

@@ -1,10 +1,9 @@
 // A network interface as a PacketSource, through libpcap.
 //
-// In:  LiveOptions. Out: packets as the kernel's ring fills, headers only (snaplen), copied into a
-// batch of 64: libpcap may give a ring block back to the kernel as soon as its last packet's
-// callback returns, so pointers into the ring cannot be collected, and the engine overlaps the
-// cache misses of a batch only when it sees one.
-//
+// In:  LiveOptions. Out: packets from the kernel's ring, cut at the snaplen, copied into batches of
+// up to 64. They are copied because libpcap may give a block of the ring back to the kernel as soon
+// as the callback of its last packet returns. They come in batches because the engine overlaps the
+// cache misses of a batch.
 //            error, deleted, renamed, recreated
 //          +------------------------------------> gone   handle closed
 //   opened |                                        |
@@ -12,10 +11,10 @@
 //     |               taken down                    |    up and reopen()
 //     +------------------ reopen() -----------------+
 //
-// Waiting is poll() on libpcap's descriptor and an eventfd, with libpcap non-blocking: a TPACKET_V3
-// ring does not wake a reader of a silent interface, and pcap_breakloop() from another thread would
-// race with the handle being closed and opened again. Dispatches are bounded, so interrupt() never
-// waits for more than one.
+// read() waits with poll() on libpcap's descriptor and an eventfd, with libpcap non-blocking.
+// Otherwise a TPACKET_V3 ring would not wake the reader of a silent interface, and pcap_breakloop()
+// from another thread would race with closing and opening the handle. A dispatch takes a bounded
+// number of packets, so interrupt() waits for at most one dispatch.
 #include <net/if.h>
 #include <pcap/pcap.h>
 #include <poll.h>
@@ -39,8 +38,8 @@ namespace tunmeter {
 namespace {
 
 constexpr int kWaitMs = 100;
-// How long the kernel may hold a block that is not full. Less than the 100 ms that a read may wait,
-// so that a session's last packet is not what makes its record late.
+// The kernel holds a block that is not full at most this long. It is less than the wait of a
+// read(), so that the ring does not delay the record of a session's last packet.
 constexpr int kBlockTimeoutMs = 20;
 constexpr int kDispatchPackets = 4096;
 constexpr int kDrainRoundsMax = 256;
@@ -56,7 +55,7 @@ int64_t now_ms() {
   return now.tv_sec * int64_t{1000} + now.tv_nsec / 1'000'000;
 }
 
-// LINKTYPE_* of a DLT_* as Linux' libpcap numbers them; most are the same.
+// LINKTYPE_* of a DLT_* as libpcap numbers it on Linux; most are the same.
 uint16_t link_type_of_dlt(int dlt) {
   switch (dlt) {
     case DLT_RAW:
@@ -108,7 +107,7 @@ class LiveSource final : public PacketSource {
     const Wake wake = wait();
     sink_ = &sink;
     int count = dispatch();
-    // The last read() before a stop: what the ring still holds, however far behind we are.
+    // The last read() before a stop takes all that the ring holds, up to a bound.
     for (int round = 0; wake == Wake::kInterrupt && count == kDispatchPackets; ++round) {
       if (round == kDrainRoundsMax) break;
       count = dispatch();
@@ -130,7 +129,7 @@ class LiveSource final : public PacketSource {
       }
     }
     if (state_ != State::kOpen && open_handle() != SourceStatus::kOk) {
-      // Whatever keeps it from opening now may pass: the interface was there once.
+      // The interface existed before, so the reason may pass: try again later.
       if (state_ == State::kFailed) state_ = State::kGone;
       return false;
     }
@@ -141,7 +140,7 @@ class LiveSource final : public PacketSource {
 
   void interrupt() noexcept override {
     const uint64_t one = 1;
-    // Fails only when a wake-up is already pending, which is as good.
+    // Fails only when a wake-up is pending already, and one suffices.
     if (write(wake_fd_, &one, sizeof one) < 0) return;
   }
 
@@ -166,9 +165,9 @@ class LiveSource final : public PacketSource {
   };
 
   enum class Wake : uint8_t {
-    kUsual,      // packets, or time
-    kTrouble,    // the descriptor says that the interface needs a look
-    kInterrupt,  // interrupt()
+    kUsual,      // packets came, or the time is over
+    kTrouble,    // the descriptor reports an error: check the interface
+    kInterrupt,  // interrupt() was called
   };
 
   SourceStatus fail(const char* code, std::string message) {
@@ -183,7 +182,8 @@ class LiveSource final : public PacketSource {
     return SourceStatus::kGone;
   }
 
-  // Without an answer: taken for up, so that a broken netlink never stops a capture that works.
+  // Without an answer the interface counts as up, so that broken netlink never stops a working
+  // capture.
   Link ask_link() {
     Link link;
     if (links_.query(options_.interface, link) == 0) return link;
@@ -212,7 +212,7 @@ class LiveSource final : public PacketSource {
     pcap_set_promisc(handle_, options_.promiscuous ? 1 : 0);
     pcap_set_timeout(handle_, kBlockTimeoutMs);
     pcap_set_buffer_size(handle_, static_cast<int>(ring));
-    // Refused by no Linux kernel that has a ring; what the handle gives is asked below.
+    // No Linux kernel with a ring refuses this; the precision in force is read below.
     pcap_set_tstamp_precision(handle_, PCAP_TSTAMP_PRECISION_NANO);
     const int activated = pcap_activate(handle_);
     if (activated < 0) return activation_failed(activated);
@@ -246,11 +246,11 @@ class LiveSource final : public PacketSource {
         return down();
       default:
         return fail("CAPTURE_FAILED",
-                    "cannot be captured from: " + (text.empty() ? pcap_statustostr(reason) : text));
+                    "capture cannot start: " + (text.empty() ? pcap_statustostr(reason) : text));
     }
   }
 
-  // What can only be set on an activated handle.
+  // Settings that need an activated handle.
   SourceStatus configure() {
     char text[PCAP_ERRBUF_SIZE] = "";
     if (pcap_datalink(handle_) == DLT_LINUX_SLL) pcap_set_datalink(handle_, DLT_LINUX_SLL2);
@@ -262,8 +262,8 @@ class LiveSource final : public PacketSource {
     if (pcap_setdirection(handle_, direction) != 0) {
       return fail("CAPTURE_FAILED", pcap_geterr(handle_));
     }
-    // Also without a filter: only a filter program makes the kernel cut packets at the snaplen
-    // instead of copying them whole into the ring.
+    // An empty filter is set, too, because only a filter program makes the kernel cut packets at
+    // the snaplen before it copies them into the ring.
     bpf_program program{};
     if (pcap_compile(handle_, &program, options_.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
       return fail("BAD_FILTER", "the filter \"" + options_.filter + "\" is wrong: " +
@@ -297,7 +297,7 @@ class LiveSource final : public PacketSource {
     if (poll(fds, 2, kWaitMs) <= 0) return Wake::kUsual;
     if (fds[1].revents != 0) {
       uint64_t count = 0;
-      // Clears the wake-up; that it may have been cleared already does not matter.
+      // Clears the wake-up; it may be cleared already.
       return ::read(wake_fd_, &count, sizeof count) < 0 ? Wake::kUsual : Wake::kInterrupt;
     }
     return (fds[0].revents & ~POLLIN) != 0 ? Wake::kTrouble : Wake::kUsual;
@@ -338,7 +338,8 @@ class LiveSource final : public PacketSource {
                 why + ". Capture goes on when an interface of that name is there.");
   }
 
-  // Once in a while: counters, and whether the name still means the interface that was opened.
+  // Updates counters every 100 ms, and checks every second that the name still means this
+  // interface.
   SourceStatus look_after(Wake wake) {
     const int64_t now = now_ms();
     if (wake == Wake::kInterrupt || now - stats_at_ms_ >= kStatsEveryMs) {
@@ -356,7 +357,7 @@ class LiveSource final : public PacketSource {
     return link.up ? SourceStatus::kOk : down();
   }
 
-  // libpcap counts in 32 bits from the opening of a handle; the difference survives their wrapping.
+  // libpcap counts in 32 bits since the handle was opened. A difference stays right when they wrap.
   void add_stats() {
     pcap_stat now{};
     if (pcap_stats(handle_, &now) != 0) return;

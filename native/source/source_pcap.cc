@@ -11,9 +11,9 @@
 //   a1b23c4d     nanoseconds    16
 //   a1b2cd34     microseconds   24: interface index, protocol, packet type (Kuznetzov's patch)
 //
-// The byte order of the magic is that of every field. Before version 2.3 the two lengths are the
-// other way round; in 2.3 some writers had it so: whichever is larger is the wire's (libpcap does
-// the same).
+// Every field has the byte order of the magic. Before version 2.3 the two lengths are swapped. In
+// version 2.3 only some writers swapped them, so the larger one is the length on the wire (as in
+// libpcap).
 #include <algorithm>
 #include <utility>
 
@@ -29,7 +29,7 @@ constexpr uint32_t kMagicMicro = 0xa1b2'c3d4;
 constexpr uint32_t kMagicNano = 0xa1b2'3c4d;
 constexpr uint32_t kMagicKuznetzov = 0xa1b2'cd34;
 
-// Whether `magic`, as the machine reads it, is known in this or in the other byte order.
+// True for a known magic in the machine's byte order.
 bool known_magic(uint32_t magic) {
   return magic == kMagicMicro || magic == kMagicNano || magic == kMagicKuznetzov;
 }
@@ -60,7 +60,7 @@ class PcapParser final : public CaptureParser {
     const uint16_t minor = u16(at + 6);
     if (!((major == 2 && minor <= 4) || (major == 543 && minor == 0))) {
       damaged("its pcap version is " + std::to_string(major) + "." + std::to_string(minor) +
-              ", and only 2.0 to 2.4 are known");
+              ", but only 2.0 to 2.4 are known");
       return false;
     }
     if (major == 543 || minor < 3) {
@@ -81,7 +81,7 @@ class PcapParser final : public CaptureParser {
     return swapped_ ? load_u16<true>(at) : load_u16<false>(at);
   }
 
-  // The loop that every packet of a file passes. Bench: replay.
+  // Every packet of a file passes this loop (`npm run bench`).
   template <bool kSwapped>
   ParseStatus parse_records(Window& window, PacketBatch& batch) {
     const uint8_t* const begin = window.data();
@@ -98,8 +98,8 @@ class PcapParser final : public CaptureParser {
       }
       missing = header_bytes + captured;
       if (captured > kPacketBytesMax || static_cast<size_t>(end - at) < missing) break;
-      // A fraction of a second or more says nothing; carried over it could move the clock by an
-      // hour.
+      // A fraction of one second or more is invalid. Added to the seconds, it could shift the time
+      // by more than an hour, so it is capped.
       const int64_t fraction_ns =
           std::min(load_u32<kSwapped>(at + 4) * int64_t{fraction_ns_}, kFractionNsMax);
       const int64_t timestamp_ns = load_u32<kSwapped>(at) * int64_t{1'000'000'000} + fraction_ns;

@@ -11,10 +11,11 @@
 //   enhanced packet   6          interface | time high | time low | captured | wire | data | options
 //   any other         ...        skipped, of any length
 //
-// A time is a count of the interface's ticks: 10^-n or 2^-n s (if_tsresol), from if_tsoffset
-// seconds after the epoch.
+// A time is a number of ticks since the epoch plus if_tsoffset seconds. A tick is 10^-n or 2^-n s
+// (the interface's if_tsresol).
 //
-// Limits: blocks that are read are at most Window::kCapacityMax long; 65,536 interfaces a section.
+// Limits: a block that is read whole has at most Window::kCapacityMax (16 MiB); a section has at
+// most 65,536 interfaces.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -52,12 +53,12 @@ struct Interface {
   uint16_t link_type = 0;
   uint32_t snaplen = 0;
   uint64_t ticks_per_second = 1'000'000;
-  // Nanoseconds in a tick where that is a whole number, else 0.
+  // Nanoseconds in a tick if that is a whole number, else 0.
   uint64_t tick_ns = 1000;
   int64_t offset_s = 0;
 };
 
-// False when no count of 64 bits reaches one second at that resolution.
+// False when the ticks of one second do not fit 64 bits.
 bool set_resolution(Interface& interface, uint8_t code) {
   const unsigned exponent = code & 0x7f;
   uint64_t ticks = 1;
@@ -73,8 +74,8 @@ bool set_resolution(Interface& interface, uint8_t code) {
   return true;
 }
 
-// Truncated to nanoseconds; beyond what 64 bits hold (before 1677, after 2262) the nearest that
-// they do.
+// In whole nanoseconds, rounded down. A time that 64 bits cannot hold (before 1677, after 2262)
+// becomes the nearest one that they can.
 int64_t time_of(const Interface& interface, uint64_t ticks) {
   __extension__ using Wide = __int128;
   Wide ns = Wide{interface.offset_s} * kNsPerSecond;
@@ -84,7 +85,7 @@ int64_t time_of(const Interface& interface, uint64_t ticks) {
     const uint64_t rate = interface.ticks_per_second;
     ns += Wide{ticks / rate} * kNsPerSecond + Wide{ticks % rate} * kNsPerSecond / rate;
   }
-  // INT64_MIN itself is kNoTimestamp.
+  // INT64_MIN is kNoTimestamp.
   return static_cast<int64_t>(std::clamp<Wide>(ns, INT64_MIN + 1, INT64_MAX));
 }
 
@@ -113,7 +114,7 @@ class PcapngParser final : public CaptureParser {
   }
 
  private:
-  // kAgain: a block was passed that ends this round (new section, skipped block).
+  // kAgain: parse the next block anew, after a new section or a skipped block.
   enum class Outcome : uint8_t { kNeedMore, kDamaged, kAgain };
 
   Outcome need_more(size_t bytes) {
@@ -125,7 +126,8 @@ class PcapngParser final : public CaptureParser {
     return Outcome::kDamaged;
   }
 
-  // The loop that every packet of a file passes. Blocks before the one it stops at are consumed.
+  // Every packet of a file passes this loop. It consumes the blocks before the one at which it
+  // stops.
   template <bool kSwapped>
   Outcome parse_blocks(Window& window, PacketBatch& batch) {
     for (;;) {
@@ -136,8 +138,8 @@ class PcapngParser final : public CaptureParser {
 
       const uint32_t length = load_u32<kSwapped>(at + 4);
       if (length < kBlockBytesMin) return bad("a block claims to be " + describe(length));
-      // Some writers leave the padding out of the length; the trailer's place shows whether this
-      // one did.
+      // Some writers leave the padding out of the length. The place of the trailer is the same for
+      // both.
       const uint64_t padded = (uint64_t{length} + 3) & ~uint64_t{3};
       const bool read = type == kEnhancedPacket || type == kSimplePacket ||
                         type == kObsoletePacket || type == kInterface;
@@ -166,14 +168,14 @@ class PcapngParser final : public CaptureParser {
   }
 
   static std::string describe(uint32_t length) {
-    return std::to_string(length) + " bytes long, which cannot be";
+    return std::to_string(length) + " bytes long, which is impossible";
   }
   Outcome bad_trailer(uint32_t length) {
     return bad("a block's length of " + std::to_string(length) +
                " bytes is not repeated at its end");
   }
 
-  // The trailer of a block that was passed unread; its byte order is the section's.
+  // Checks the trailer of a skipped block; its byte order is the section's.
   bool end_skipped(Window& window) {
     if (window.size() < kTrailerBytes) return false;
     const uint8_t* const at = window.data();
@@ -186,7 +188,7 @@ class PcapngParser final : public CaptureParser {
     return true;
   }
 
-  // The magic, not the section before, gives the byte order of this header.
+  // This header's byte order comes from its magic, not from the section before.
   Outcome begin_section(Window& window) {
     const uint8_t* const at = window.data();
     const bool native = load_u32<false>(at + 8) == kByteOrderMagic;
@@ -295,8 +297,8 @@ class PcapngParser final : public CaptureParser {
         if (length != 8) return false;
         const uint64_t first = load_u32<kSwapped>(at);
         const uint64_t second = load_u32<kSwapped>(at + 4);
-        // A 64-bit field in the section's byte order, which load_u32 has already undone for each
-        // half.
+        // A 64-bit field in the section's byte order. load_u32 has converted each half, so only the
+        // order of the halves differs.
         const bool big_endian = kSwapped == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
         interface.offset_s =
             static_cast<int64_t>(big_endian ? first << 32 | second : second << 32 | first);
@@ -309,7 +311,7 @@ class PcapngParser final : public CaptureParser {
   bool swapped_ = false;
   std::vector<Interface> interfaces_;
   uint64_t skipped_offset_ = 0;
-  uint32_t trailer_of_skipped_ = 0;  // its length, 0 = none
+  uint32_t trailer_of_skipped_ = 0;  // length of the skipped block; 0: none
 };
 
 }  // namespace

@@ -67,8 +67,8 @@ StreamStatus FdStream::fail(const char* code, std::string message) {
 
 void FdStream::open_path(const std::string& path) {
   const bool is_stdin = path == "-";
-  // Non-blocking: the open of a FIFO would otherwise wait for a writer, where interrupt() cannot
-  // reach it.
+  // Non-blocking, because opening a FIFO could otherwise wait for a writer, and interrupt() could
+  // not end that wait.
   fd_ = is_stdin ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   owned_ = !is_stdin;
   if (fd_ < 0) {
@@ -80,14 +80,14 @@ void FdStream::open_path(const std::string& path) {
   }
   struct stat info {};
   if (fstat(fd_, &info) != 0) {
-    fail("FILE_UNREADABLE", name_ + ": cannot be examined: " + strerror(errno) + ".");
+    fail("FILE_UNREADABLE", name_ + ": cannot be read: " + strerror(errno) + ".");
   } else if (S_ISDIR(info.st_mode)) {
     fail("FILE_UNREADABLE", name_ + " is a directory. Name the capture files in it.");
   } else if (isatty(fd_)) {
     fail("FILE_UNREADABLE",
          name_ + ": a terminal cannot be read as a capture. Pipe one in: tcpdump -w - | ... -");
   } else if (S_ISREG(info.st_mode)) {
-    // A file already read to some point (stdin after a shell's `read`) starts there.
+    // A file that was read in part (stdin after a shell's `read`) starts at its current position.
     const off_t start = std::max<off_t>(lseek(fd_, 0, SEEK_CUR), 0);
     bytes_total_ = info.st_size > start ? static_cast<uint64_t>(info.st_size - start) : 0;
     posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -100,11 +100,12 @@ StreamStatus FdStream::wait_readable() {
   pollfd fds[2] = {{fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
   const int ready = poll(fds, 2, kStreamWaitMs);
   if (ready < 0 && errno != EINTR) {
-    return fail("FILE_UNREADABLE", name_ + ": cannot be waited for: " + strerror(errno) + ".");
+    return fail("FILE_UNREADABLE",
+                name_ + ": cannot be read: poll failed: " + strerror(errno) + ".");
   }
   if (fds[1].revents != 0) {
     uint64_t count = 0;
-    // Clears the wake-up; that it may have been cleared already does not matter.
+    // Clears the wake-up; it may be cleared already.
     if (::read(wake_fd_, &count, sizeof count) < 0) return StreamStatus::kWait;
     return StreamStatus::kWait;
   }
@@ -121,7 +122,7 @@ StreamStatus FdStream::read(uint8_t* into, size_t capacity, size_t* count) noexc
   const ssize_t got = ::read(fd_, into, capacity);
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return StreamStatus::kWait;
-    return fail("FILE_UNREADABLE", name_ + ": cannot be read on at byte " +
+    return fail("FILE_UNREADABLE", name_ + ": cannot be read at byte " +
                                        std::to_string(stored_bytes_read()) + ": " +
                                        strerror(errno) + ".");
   }
@@ -133,7 +134,7 @@ StreamStatus FdStream::read(uint8_t* into, size_t capacity, size_t* count) noexc
 
 void FdStream::interrupt() noexcept {
   const uint64_t one = 1;
-  // Fails only when a wake-up is already pending, which is as good.
+  // Fails only when a wake-up is pending already, and one suffices.
   if (write(wake_fd_, &one, sizeof one) < 0) return;
 }
 

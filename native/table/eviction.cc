@@ -34,7 +34,7 @@ void EvictionQueue::scan(const FlowTable& table, uint64_t now) {
                      [](const Candidate& a, const Candidate& b) { return a.older_than(b); });
     candidates_.resize(wanted);
   };
-  bool bounded = false;  // youngest_ is the youngest worth keeping
+  bool bounded = false;  // a candidate younger than youngest_ is not needed
   for (uint32_t i = 0; i < table.slots_used(); i++) {
     const FlowSlot& slot = table.slot(i);
     if (!slot.live()) continue;
@@ -48,7 +48,7 @@ void EvictionQueue::scan(const FlowTable& table, uint64_t now) {
   }
   if (candidates_.size() > wanted) cut_to_wanted();
   std::make_heap(candidates_.begin(), candidates_.end());
-  // Of any heap the youngest is found by looking at all; once a scan.
+  // A heap has its youngest anywhere, so read all; once a scan.
   youngest_ = *std::min_element(candidates_.begin(), candidates_.end());
   scanned_at_ = now;
 }

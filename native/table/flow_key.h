@@ -1,14 +1,13 @@
 // The canonical five-tuple: both directions of a conversation have the same key.
 //
-// The endpoint with the lower (address, port) is a, the other b; the sender's side is kept beside
-// the key.
+// Endpoint a has the lower (address, port), b the higher. The sender's side is kept beside the key.
 //
 //   word 0        ports and protocol:  | port a 16 | port b 16 | protocol 8 | family 8 | zero 16 |
 //   word 1        IPv4: address a (high half), address b (low half).  IPv6: address a, first half
 //   words 2..4    IPv6: address a, second half; address b.            IPv4: zero
 //
 // Addresses and ports are in host order, so that comparing words compares addresses. Family is 4 or
-// 6 and so word 0 of a key is never 0: a free slot of the flow table has 0 there.
+// 6, so word 0 of a key is never 0; free slots of the flow table have 0 there.
 #pragma once
 
 #include <cstdint>
@@ -37,13 +36,13 @@ inline uint64_t key_word0(uint32_t port_a, uint32_t port_b, uint32_t protocol, u
          (protocol << 24) | (family << 16);
 }
 
-// Each returns whether the source is endpoint b.
+// make_key4() and make_key6() return true when the source is endpoint b.
 inline bool make_key4(FlowKey& key, uint32_t source, uint32_t dest, uint32_t source_port,
                       uint32_t dest_port, uint32_t protocol) {
   const uint64_t from = (static_cast<uint64_t>(source) << 16) | source_port;
   const uint64_t to = (static_cast<uint64_t>(dest) << 16) | dest_port;
   const bool from_b = to < from;
-  // Which end sends is as good as random: no branch.
+  // Either end may send, so a branch would be mispredicted often.
   const uint64_t swap = (from ^ to) & (uint64_t{0} - from_b);
   const uint64_t a = from ^ swap;
   const uint64_t b = to ^ swap;
@@ -74,10 +73,9 @@ inline bool make_key6(FlowKey& key, const uint64_t source[2], const uint64_t des
   return from_b;
 }
 
-// A keyed hash of the key (multilinear-HM of Lemire and Kaser, "Strongly universal string hashing
-// is fast"): with random 64-bit secrets the upper 32 bits are strongly universal, so two keys that
-// a peer chooses without knowing the secrets agree in them with probability 2^-32, and in their
-// first k bits with 2^-k.
+// A keyed hash of the key: multilinear-HM of Lemire and Kaser, "Strongly universal string hashing
+// is fast". With random 64-bit secrets the upper 32 bits are strongly universal: two keys chosen
+// without the secrets agree in them with probability 2^-32, and in their first k bits with 2^-k.
 struct HashKey {
   uint64_t secrets[13];
 };
@@ -95,9 +93,9 @@ inline uint64_t hash_key(const HashKey& h, const FlowKey& key) {
   return sum;
 }
 
-// The upper half, mixed, which keeps its universality: no two halves become the same. Unmixed,
-// addresses and ports in a row stay so after the hash, and with one random key in a hundred fill
-// the index in long runs: 33 steps a search instead of 2.
+// The upper half, mixed. Mixing is a bijection, so it stays universal. Without it, consecutive
+// addresses and ports stay consecutive, and one random secret in a hundred fills the index in long
+// runs: 33 steps a search instead of 2.
 inline uint32_t hash_tag(uint64_t hash) {
   const auto upper = static_cast<uint32_t>(hash >> 32);
   return (upper ^ upper >> 16) * 0x85eb'ca6bu;

@@ -1,4 +1,4 @@
-// One flow: 128 bytes, two cache lines, aligned to them.
+// One flow: 128 bytes in two aligned cache lines.
 //
 //   byte   0      8                        40         48         56           72            88
 //          | key0 | key1..4 (IPv4: TCP 24) | first_us | last_us  | bytes[2]   | payload[2]  |
@@ -7,9 +7,9 @@
 //
 // Index 0 of a pair is tx (initiator -> responder), 1 is rx.
 //
-// Engine times are kept in 48 bits and compared modulo 2^48 (4.4 years each way): no timeout is
-// longer than a year, and the timer wheel checks every flow at least every 100 s of engine time,
-// so no two that are compared are further apart. Packet times may be anything and are kept whole.
+// Engine times have 48 bits and compare modulo 2^48 (4.4 years each way). That suffices: timeouts
+// are at most one year, and the timer wheel checks every flow at least every 102.3 s of engine
+// time, so compared times are never further apart. Packet times can be anything and have 64 bits.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace tunmeter {
 
-// Zeek's endpoint states (src/analyzer/protocol/tcp/TCP_Endpoint.h), which conn_state is made from.
+// Zeek's endpoint states (src/analyzer/protocol/tcp/TCP_Endpoint.h), the source of conn_state.
 enum class EndpointState : uint8_t {
   kInactive,
   kSynSent,
@@ -29,24 +29,24 @@ enum class EndpointState : uint8_t {
   kReset,
 };
 
-// Which idle timeout holds. A TCP session is out of its handshake with the first packet that has no
-// SYN and no RST, and half closed with the first FIN, for good.
+// The idle timeout in force. A TCP session leaves its handshake with the first packet without SYN
+// and RST. It is half closed from its first FIN on.
 enum class IdleState : uint8_t { kHandshake, kEstablished, kHalfClosed, kUdp };
 
 enum class RttState : uint8_t { kNone, kSynSeen, kKnown, kNever };
 
-// TCP's numbers. They do not fit into an IPv6 slot, so they are beside the table there
-// (FlowTable::tcp_facts) and in the unused part of the addresses for IPv4.
+// TCP's numbers. For IPv4 they are in the unused part of the key. An IPv6 slot has no room, so they
+// are beside the table (FlowTable::tcp_facts).
 struct TcpFacts {
   int64_t syn_us_or_rtt;  // by RttState: time of the initiator's latest SYN, or the round-trip time
   uint32_t sequence[2];   // of each direction's latest SYN
-  uint32_t next[2];  // the number after the highest seen of each direction (FlowSlot::followed)
+  uint32_t next[2];       // by direction: the number after the highest seen (FlowSlot::followed)
 };
 static_assert(sizeof(TcpFacts) == 24);
 
 inline constexpr uint64_t kTime48Mask = (uint64_t{1} << 48) - 1;
 
-// a - b of two engine times kept in 48 bits.
+// a - b of two 48-bit engine times.
 inline int64_t time48_difference(uint64_t a, uint64_t b) {
   return static_cast<int64_t>((a - b) << 16) >> 16;
 }
@@ -70,7 +70,7 @@ struct alignas(64) FlowSlot {
   uint64_t activity : 48;  // engine time of the latest packet
   uint64_t has_timer : 1;  // a timer entry exists
   uint64_t closed : 1;
-  uint64_t reported : 1;  // closed, and its final record has gone out early
+  uint64_t reported : 1;  // closed, and its final record was emitted early
   uint64_t dirty : 1;     // a packet came since the last record
   uint64_t midstream : 1;
   uint64_t icmp_error : 1;
@@ -80,13 +80,13 @@ struct alignas(64) FlowSlot {
   uint64_t rtt_state : 2;
   uint64_t basis : 2;  // DirectionBasis
   uint64_t initiator_is_b : 1;
-  uint64_t repeats : 1;         // it has an entry among the repeats (FlowTable::repeats)
-  uint64_t due_or_closed : 48;  // closed: engine time of the close; else when the next interim
-                                // record is due
-  uint64_t clock : 3;           // of the latest packet (PacketClocks); its times are in that
-  uint64_t waiting_syn : 13;    // its place among the SYNs that wait for an answer; 0: none
-  uint64_t followed : 2;        // of each direction a sequence number is known
-  uint64_t start_said : 1;      // a record has gone out: its start is the session's for good
+  uint64_t repeats : 1;         // the flow has an entry in FlowTable::repeats
+  uint64_t due_or_closed : 48;  // closed: engine time of the close; else of the next interim
+                                // record
+  uint64_t clock : 3;           // the latest packet's (PacketClocks), for engine times
+  uint64_t waiting_syn : 13;    // 1 + index in Engine::waiting_syns_; 0: none
+  uint64_t followed : 2;        // by direction: a sequence number is known
+  uint64_t start_said : 1;      // a record was emitted, so first_us no longer changes
   uint64_t sequence : 45;
 
   bool live() const { return key.words[0] != 0; }

@@ -7,7 +7,7 @@
 namespace tunmeter {
 namespace {
 
-// Both lines, to be written.
+// Prefetches both cache lines for writing.
 inline void prefetch(const FlowSlot* slot) {
   __builtin_prefetch(slot, 1);
   __builtin_prefetch(reinterpret_cast<const uint8_t*>(slot) + 64, 1);
@@ -41,7 +41,7 @@ bool FlowTable::allocate_index(uint32_t entries) {
   if (!index_memory_.reserve(size_t{entries} * sizeof(Entry))) return false;
   index_ = reinterpret_cast<Entry*>(index_memory_.data());
   if (index_memory_.bytes() >= kHugePagesFromIndexBytes) index_memory_.use_huge_pages(0);
-  // Entries hold slot + 1, so that the system's zero pages are an empty index.
+  // Entries hold slot + 1, so the kernel's zero pages are an empty index.
   index_entries_ = entries;
   index_limit_ = entries / 8 * 7;
   return true;
@@ -86,7 +86,7 @@ uint32_t FlowTable::insert(const FlowKey& key, uint64_t hash) {
   if (free_head_ != kNoSlot) {
     i = free_head_;
     free_head_ = static_cast<uint32_t>(slots_[i].key.words[1]);
-    if (free_head_ != kNoSlot) prefetch(&slots_[free_head_]);  // for the next one
+    if (free_head_ != kNoSlot) prefetch(&slots_[free_head_]);  // for the next insert
   } else {
     i = slots_used_++;
     if (slots_used_ == kHugePagesFromSlots) {
@@ -117,7 +117,7 @@ uint32_t FlowTable::position_of(uint32_t slot, uint32_t tag) const {
 
 void FlowTable::erase(uint32_t slot) {
   uint32_t hole = position_of(slot, hash_tag(hash_of(slot)));
-  // Backward shift: whatever probed over the hole moves into it.
+  // Backward shift: entries that probed past the hole move into it.
   for (uint32_t at = after(hole); index_[at].slot != 0; at = after(at)) {
     const bool probed_over_hole = steps(home(index_[at].tag), at) >= steps(hole, at);
     if (!probed_over_hole) continue;
@@ -139,7 +139,7 @@ void FlowTable::grow_index() {
   old_memory.swap(index_memory_);
   const uint32_t more = old_entries < kIndexDoublesTo ? old_entries : old_entries / 4;
   if (!allocate_index(old_entries + more))
-    std::abort();  // no address space left: nothing can be metered any more
+    std::abort();  // no address space left: the engine cannot continue
   for (uint32_t i = 0; i < old_entries; i++) {
     if (old[i].slot == 0) continue;
     uint32_t at = home(old[i].tag);

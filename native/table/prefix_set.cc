@@ -8,7 +8,7 @@
 namespace tunmeter {
 namespace {
 
-// The lower `bits` of 128 set.
+// 128 bits with the lower `bits` set.
 Address128 host_mask(int bits) {
   const auto ones = [](int n) -> uint64_t {
     return n <= 0 ? 0 : n >= 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1;

@@ -1,7 +1,7 @@
-// A set of IPv4 and IPv6 prefixes, asked one thing: is this address in it?
+// A set of IPv4 and IPv6 prefixes that tells whether an address is in it.
 //
-// Kept as sorted, disjoint ranges of 128-bit numbers for each family; an address is looked up by
-// binary search. Built off the packet path, then handed over whole.
+// Each family has sorted, disjoint ranges of 128-bit numbers; a look-up is a binary search. The set
+// is built outside the packet path and then swapped in.
 #pragma once
 
 #include <compare>
@@ -12,7 +12,7 @@ namespace tunmeter {
 
 struct Address128 {
   uint64_t high;
-  uint64_t low;  // an IPv4 address is a small number
+  uint64_t low;  // an IPv4 address is here alone
   auto operator<=>(const Address128&) const = default;
 };
 
@@ -20,7 +20,7 @@ class PrefixSet {
  public:
   static constexpr int kPackedBytes = 18;  // family, length, address 16 (IPv4 in the first four)
 
-  // `packed` holds `count` prefixes; lengths beyond the family's width are taken as the width.
+  // `packed` holds `count` prefixes. A length above the family's width means the width.
   void assign(const uint8_t* packed, uint32_t count);
   bool contains4(uint32_t address) const { return contains(ranges4_, {0, address}); }
   bool contains6(Address128 address) const { return contains(ranges6_, address); }

@@ -5,7 +5,7 @@
 namespace tunmeter {
 namespace {
 
-// Keeps the highest of them.
+// Stores `count` gaps; when there are too many, only the highest.
 void put(Repeats::Gap (&gaps)[Repeats::kGapsMax], const Repeats::Gap* from, int count) {
   const int dropped = std::max(0, count - Repeats::kGapsMax);
   for (int i = 0; i < Repeats::kGapsMax; i++) {
@@ -74,7 +74,7 @@ RepeatTable::RepeatTable(uint32_t flows_max) : entries_max_(entries_max(flows_ma
 }
 
 uint32_t RepeatTable::entries_max(uint32_t flows_max) {
-  constexpr uint32_t kAll = 1024;  // of a small table all
+  constexpr uint32_t kAll = 1024;  // a small table has room for all its flows
   return std::min(flows_max, std::max(kAll, flows_max / 4));
 }
 

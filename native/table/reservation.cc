@@ -28,7 +28,7 @@ bool Reservation::reserve(size_t bytes) {
 void Reservation::use_huge_pages([[maybe_unused]] size_t touched) {
   madvise(data_, mapped_bytes_, MADV_HUGEPAGE);
 #ifdef MADV_COLLAPSE
-  // Linux 6.1: what has small pages already gets a huge one now.
+  // Linux 6.1 and later: pages in use are made huge at once.
   const size_t whole = (touched + kHugePage - 1) / kHugePage * kHugePage;
   if (whole > 0) madvise(data_, whole, MADV_COLLAPSE);
 #endif

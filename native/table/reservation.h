@@ -1,4 +1,4 @@
-// Address space that becomes memory as it is touched.
+// A block of address space; the first use of a page makes it memory.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,14 @@ class Reservation {
   }
   ~Reservation() { release(); }
 
-  // On a border of huge pages. False when the system has no such space.
+  // Reserves a block at a border of huge pages. False when the system has no such space.
   bool reserve(size_t bytes);
   void release();
-  // A hint: random access over megabytes spends much of its time in the TLB with 4 KiB pages, above
-  // all in a virtual machine. Not for small tables, where a first touch would clear 2 MiB.
-  // `touched`: bytes from the front that are in use already.
+  // Asks the kernel for huge pages. With 4 KiB pages, random access over megabytes spends much of
+  // its time in the TLB, above all in a virtual machine. Not for small tables, because the first
+  // use would clear 2 MiB. `touched`: bytes from the front that are in use already.
   void use_huge_pages(size_t touched);
-  // Gives the memory back; the space stays, and reads as zero.
+  // Gives the memory back to the kernel. The space stays reserved and reads as zero.
   void clear();
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }

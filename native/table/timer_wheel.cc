@@ -7,7 +7,7 @@
 namespace tunmeter {
 
 TimerWheel::TimerWheel(uint32_t flows_max) {
-  // All entries, one block begun in each bucket, and once more while a bucket is being handled.
+  // Room for all entries, a block begun in each bucket, and another while a bucket is handled.
   const size_t blocks = (kEntriesPerSlotMax + 1) * (size_t{flows_max} / kBlockEntries + 1);
   if (!memory_.reserve((blocks + 2 * kWheelBuckets) * sizeof(Block))) std::abort();
   clear();
@@ -52,18 +52,18 @@ void TimerWheel::arm(FlowTable& table, uint32_t slot, int64_t tick, int64_t now_
   const uint16_t ahead = static_cast<uint16_t>(tick - now_tick);
   const uint16_t armed_ahead =
       static_cast<uint16_t>(s.timer_tick - static_cast<uint16_t>(now_tick));
-  // An entry that comes no later does as well: it will find the deadline and arm again.
+  // An earlier entry suffices: its check finds the deadline and arms again.
   if (s.has_timer && armed_ahead <= ahead) return;
   const uint64_t bound = uint64_t{kEntriesPerSlotMax} * table.slots_used();
-  // While a bucket is handled, each check that arms has just used up an entry.
+  // While a bucket is handled, each check that arms has used up an entry.
   if (entries_ >= bound && !handling_) rebuild(table);
   s.timer_tick = static_cast<uint16_t>(tick);
   s.has_timer = 1;
   push(static_cast<uint32_t>(tick) & (kWheelBuckets - 1), slot);
 }
 
-// One valid entry a slot is left, so at least kEntriesPerSlotMax - 1 arms a slot pass before the
-// next time.
+// One valid entry a slot is left, so at least kEntriesPerSlotMax - 1 arms a slot pass until the
+// next rebuild.
 void TimerWheel::rebuild(FlowTable& table) {
   clear();
   for (uint32_t i = 0; i < table.slots_used(); i++) {

@@ -1,15 +1,16 @@
-// The timer wheel: when to check a slot again. The flow's own fields decide what happens then.
+// The timer wheel: when to check a slot again. The flow's own fields decide the outcome of the
+// check.
 //
 //   bucket of a tick (100 ms)   -> block {next, count, slot, slot, ...} -> block -> none
 //
-// An entry is only a slot number. A slot remembers the tick of its earliest entry
-// (FlowSlot::timer_tick, has_timer); an entry whose bucket is of another tick is stale and skipped.
-// A packet never touches the wheel: it moves the flow's deadline, and the timer check that finds the
-// deadline moved arms the next one. An entry survives its flow: the slot's next flow uses it when it
-// comes early enough.
+// An entry is only a slot number. A slot has the tick of its earliest entry (FlowSlot::timer_tick,
+// has_timer). An entry of another tick is stale and skipped. A packet never touches the wheel: it
+// moves the flow's deadline, and a check that finds the deadline moved arms the next one. An entry
+// outlives its flow, and serves the slot's next flow if it is early enough.
 //
-// Limits: 1024 buckets, so a check is at most 102.3 s ahead; later deadlines are checked on the way.
-// At most kEntriesPerSlotMax entries for each slot ever used: beyond that rebuild() drops stale ones.
+// Limits: 1024 buckets, so a check is at most 102.3 s ahead; flows with later deadlines are checked
+// on the way. At most kEntriesPerSlotMax entries for each slot ever used; beyond that rebuild()
+// drops stale ones.
 #pragma once
 
 #include <cstddef>
@@ -30,20 +31,20 @@ class TimerWheel {
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
-  // Checks the slot when `tick` is handled, or earlier if `tick` is beyond the reach of the wheel.
+  // Checks the slot when `tick` is handled, or earlier if `tick` is beyond the last bucket.
   // `now_tick` is the last handled tick; `tick` > `now_tick`.
   void arm(FlowTable& table, uint32_t slot, int64_t tick, int64_t now_tick);
 
-  // Calls on_check(slot) for each valid entry of the bucket of `tick` and empties it. on_check() may not
-  // arm for `tick` itself.
+  // Calls on_check(slot) for each valid entry of the bucket of `tick` and empties the bucket.
+  // on_check() must not arm for `tick` itself.
   template <typename Check>
   void handle(FlowTable& table, int64_t tick, Check on_check);
 
   bool empty() const { return entries_ == 0; }
   void clear();
   size_t memory_bytes() const { return blocks_made_ * sizeof(Block); }
-  // Null, or which invariant is broken: every live slot has a check armed and its entry in that
-  // bucket.
+  // Null, or the invariant that is broken. Each live slot must have a check armed, with an entry in
+  // that bucket.
   const char* check(const FlowTable& table) const;
 
  private:
