@@ -1,6 +1,6 @@
 /**
- * Loads a native addon: the one that came with the package for this machine (@tunmeter/addon-…), else the one that was
- * built here.
+ * Loads a native addon: from the package for this machine (@tunmeter/addon-…), else from a build in
+ * this directory.
  */
 import { createRequire } from 'node:module'
 import { AppError, messageOf } from './errors.js'
@@ -9,10 +9,13 @@ import { systemFault } from './system-fault.js'
 const require = createRequire(import.meta.url)
 const BUILDS = ['../../build/Release/', '../../build/Debug/']
 
-/** npm installs the package of this operating system, processor and C library only. */
+/** npm installs only the package of this operating system, processor and C library. */
 const PACKED = `@tunmeter/addon-${process.platform}-${process.arch}`
 
-/** Throws AppError ADDON_MISSING, ADDON_BROKEN. @param name of its target in binding.gyp */
+/**
+ * @param name of the addon's target in binding.gyp
+ * @throws AppError ADDON_MISSING, ADDON_BROKEN
+ */
 export function requireAddon(name: string): unknown {
   let missing: unknown
   for (const path of [`${PACKED}/${name}.node`, ...BUILDS.map((build) => `${build}${name}.node`)]) {

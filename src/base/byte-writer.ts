@@ -1,11 +1,12 @@
 /**
- * Text built directly as bytes: what makes writing a million sessions a matter of a second or two.
+ * Text built directly as bytes, which makes a million sessions in a second or two.
  *
- * Grows as needed; take() hands the bytes over and starts anew, so the caller decides how much is held.
+ * The buffer grows as needed. take() gives the bytes to the caller and starts anew, so the caller
+ * decides how many bytes are held.
  */
 
 const BYTES_FIRST = 1 << 20
-/** The longest number there is, in JavaScript's own notation. */
+/** No number is longer in JavaScript's notation. */
 const NUMBER_BYTES_MAX = 32
 const ZERO = 0x30
 const QUOTE = 0x22
@@ -24,7 +25,7 @@ export class ByteWriter {
     return this.#length
   }
 
-  /** The bytes so far, or the first of them; the caller owns them. */
+  /** Takes the bytes so far, or the first `length` of them; the caller owns them. */
   take(length = this.#length): Uint8Array {
     const taken = Buffer.from(this.#bytes.subarray(0, length))
     this.#bytes.copyWithin(0, length, this.#length)
@@ -36,7 +37,7 @@ export class ByteWriter {
     this.#room(bytes.length)
     const to = this.#bytes
     let at = this.#length
-    // Keys are a dozen bytes: a loop is faster than set().
+    // Keys have about a dozen bytes: a loop is faster than set().
     for (let i = 0; i < bytes.length; i++) to[at++] = bytes[i]!
     this.#length = at
   }
@@ -78,8 +79,8 @@ export class ByteWriter {
     const whole = Math.floor(value)
     const thousandths = Math.round(value * 1e3)
     const isWhole = whole === value && value <= Number.MAX_SAFE_INTEGER
-    // Seconds with milliseconds are the only fractions; anything else takes the slow way, also where a thousandth is
-    // less than what a double can tell apart.
+    // The only usual fractions are seconds with milliseconds. All other numbers take the slow path,
+    // also where a double cannot distinguish thousandths.
     const isMilliseconds = thousandths <= Number.MAX_SAFE_INTEGER && thousandths / 1e3 === value
     if (!(value >= 0 && (isWhole || isMilliseconds))) {
       this.text(String(value))
@@ -90,7 +91,7 @@ export class ByteWriter {
     if (!isWhole) this.#fraction(thousandths - whole * 1e3)
   }
 
-  /** From the right, into the place that their count reserves. */
+  /** Writes the digits from the right; their count decides the end. */
   #digits(value: number): void {
     let count = 1
     for (let bound = 10; value >= bound; bound *= 10) count++
@@ -109,7 +110,7 @@ export class ByteWriter {
       to[--at] = ZERO + (small - tenth * 10)
       small = tenth
     } while (small > 0)
-    // A number above 2^31 has digits before the small rest's; those before a short rest are zeros.
+    // A number above 2^31 has its last digits already; zeros fill the room before a short rest.
     while (at > this.#length - count) to[--at] = ZERO
   }
 

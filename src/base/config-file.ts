@@ -9,7 +9,7 @@ export interface ConfigFile {
   readonly content: Readonly<Record<string, unknown>>
 }
 
-/** `spool-max:` with nothing behind it is an option that is not given, as an empty variable of the environment is. */
+/** `spool-max:` without a value counts as absent, like an empty variable of the environment. */
 export function isEmpty(value: unknown): boolean {
   return (
     value === null ||
@@ -19,7 +19,7 @@ export function isEmpty(value: unknown): boolean {
   )
 }
 
-/** What no option can be, else undefined. */
+/** Why no option can have this value, else undefined. */
 export function valueFault(value: unknown): string | undefined {
   if (!Array.isArray(value)) {
     return typeof value === 'object' && value !== null ? 'expected one value or a list' : undefined
@@ -30,7 +30,7 @@ export function valueFault(value: unknown): string | undefined {
   return `item ${place + 1} of the list is ${what}`
 }
 
-/** Loaded on use: it takes as long to load as Node.js takes to start, and few commands are given a file. */
+/** Loads yaml on use: loading takes as long as starting Node.js, and few commands have a file. */
 function parseYaml(text: string): unknown {
   const { parse } = createRequire(import.meta.url)('yaml') as typeof yaml
   return parse(text)

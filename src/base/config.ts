@@ -1,10 +1,12 @@
 /**
- * Options of the commands, each declared once: parsing, defaults, ranges, `--help`, the environment and the
- * configuration file all come from the same table (commands/*.ts hold the tables, `defineCommand` binds them).
+ * Options of the commands, each declared once: parsing, defaults, ranges, `--help`, the environment
+ * and the configuration file all come from one table (src/cli/*.ts have the tables, `defineCommand`
+ * binds them).
  *
- * A value is taken from, in this order: the command line (`--spool-max 1GiB`), the environment
- * (`TUNMETER_SPOOL_MAX`), the file named by `--config` (YAML, `spool-max: 1GiB`), the default. Unknown names are
- * refused with the nearest known one, and all faults are reported together.
+ * The first of these sources that has a value counts: the command line (`--spool-max 1GiB`), the
+ * environment (`TUNMETER_SPOOL_MAX`), the file of `--config` (YAML, `spool-max: 1GiB`), the
+ * default. Unknown names are refused with the nearest known one, and all faults are reported
+ * together.
  */
 import { type ConfigFile, isEmpty, valueFault } from './config-file.js'
 import { AppError, EXIT, messageOf } from './errors.js'
@@ -14,17 +16,17 @@ export interface Option<T> {
   readonly help: string
   /** Placeholder of the value in `--help`; a switch (no value) has none. */
   readonly value?: string
-  /** All values that it takes, where they are words. */
+  /** All possible values, if they are words. */
   readonly choices?: readonly string[]
-  /** Text to value. Throws an Error that says what is expected. */
+  /** Converts text to a value. Throws an Error that says what is expected. */
   readonly parse: (text: string) => T
   readonly default: T
-  /** How the default is shown; not shown when empty. */
+  /** The default as `--help` shows it; empty: not shown. */
   readonly defaultText: string
   readonly required: boolean
-  /** May be given several times; the value is then a list. */
+  /** May be repeated; the value is then a list. */
   readonly repeatable: boolean
-  /** Never printed; its help says that the environment or a file is the safer way. */
+  /** Never printed; its help recommends the environment or a file instead. */
   readonly secret: boolean
 }
 
@@ -40,7 +42,7 @@ function option<T>(
   return { defaultText: '', required: false, repeatable: false, secret: false, ...fields }
 }
 
-/** A text without a default: the value is undefined when it is not given. */
+/** A text without a default: undefined when absent. */
 export function text(help: string, value: string): Option<string | undefined> {
   return option<string | undefined>({ help, value, parse: (t) => t, default: undefined })
 }
@@ -90,7 +92,7 @@ export function secretText(help: string, value: string): Option<string | undefin
   })
 }
 
-/** May be repeated; empty when not given. */
+/** May be repeated; empty when absent. */
 export function textList(help: string, value: string): Option<readonly string[]> {
   return option<readonly string[]>({
     help,
@@ -146,7 +148,7 @@ export function integer(
   })
 }
 
-/** A whole number without a default: undefined when it is not given. */
+/** A whole number without a default: undefined when absent. */
 export function optionalInteger(
   help: string,
   value: string,
@@ -265,16 +267,16 @@ export function envName(name: string): string {
 }
 
 export interface OptionSources {
-  /** As the command line gave them: a text, a list of texts, or true for a switch. Absent when not given. */
+  /** The command line's values: a text, a list of texts, or true for a switch. */
   readonly flags: Readonly<Record<string, unknown>>
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Of `--config`. */
+  /** The file of `--config`. */
   readonly file?: ConfigFile
 }
 
 /**
- * Merges the sources into typed values. The file may be another command's as well: options of `inFileOnly` are passed
- * over there.
+ * Merges the sources into typed values. Another command may share the file: its options
+ * (`inFileOnly`) are ignored there.
  * @throws AppError BAD_OPTIONS with one line for each fault.
  */
 export function resolveOptions<S extends OptionTable>(
@@ -289,14 +291,14 @@ export function resolveOptions<S extends OptionTable>(
   for (const [name, spec] of Object.entries(table)) {
     const [value, origin] = pick(name, sources)
     if (value === undefined) {
-      // One that is wrong in the file has its fault already.
+      // A wrong value in the file has a fault already.
       if (spec.required && isEmpty(sources.file?.content[kebabCase(name)]))
         faults.push(`--${kebabCase(name)} ${spec.value} is required: ${spec.help}`)
       values[name] = spec.default
       continue
     }
     try {
-      values[name] = parseGiven(spec, value)
+      values[name] = parseValue(spec, value)
     } catch (error) {
       const shown = spec.secret ? 'the given value' : JSON.stringify(String(value))
       faults.push(`${origin}: ${shown}: ${messageOf(error)}`)
@@ -306,7 +308,10 @@ export function resolveOptions<S extends OptionTable>(
   return values as OptionValues<S>
 }
 
-/** Where an option was given, as its user knows it: `--port`, `TUNMETER_PORT`, `port in FILE`; else undefined. */
+/**
+ * The place where an option was set, in the user's terms: `--port`, `TUNMETER_PORT`, `port in
+ * FILE`; else undefined.
+ */
 export function givenAs(name: string, sources: OptionSources): string | undefined {
   const [value, origin] = pick(name, sources)
   return value === undefined ? undefined : origin
@@ -322,7 +327,7 @@ function pick(name: string, { flags, env, file }: OptionSources): [unknown, stri
   return [usable ? fromFile : undefined, `${key} in ${file?.path}`]
 }
 
-function parseGiven(spec: Option<unknown>, value: unknown): unknown {
+function parseValue(spec: Option<unknown>, value: unknown): unknown {
   const texts = (Array.isArray(value) ? value : [value]).map((v) => String(v))
   if (!spec.repeatable) {
     if (texts.length !== 1) throw new Error('given more than once')

@@ -1,6 +1,7 @@
 /**
- * Failed operations (style: three kinds of failure). Bad traffic is a counted reason and never an error; our own
- * bugs are assertions. What is left comes through here, with a stable code that somebody branches on.
+ * Failed operations. Bad traffic is a counted reason and never an error, and bugs are assertions
+ * (CONTRIBUTING.md). All other failures are AppErrors, with a stable code for callers that branch
+ * on it.
  */
 
 import { printable } from './printable.js'
@@ -9,9 +10,9 @@ import { printable } from './printable.js'
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
 
 export interface ErrorOptions {
-  /** What to do about it, one sentence; printed on its own line. */
+  /** What to do about it: one sentence, printed on its own line. */
   readonly hint?: string
-  /** For the log and for tests: what, where. */
+  /** For the log and for tests: what failed, and where. */
   readonly facts?: Readonly<Record<string, unknown>>
   readonly exitCode?: number
   readonly cause?: unknown
@@ -38,7 +39,9 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Why a request had no answer, in one line: the innermost error says which address and what. */
+/**
+ * Why a request had no answer, in one line. The innermost error names the address and the cause.
+ */
 export function networkFault(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time'
   const { cause, code } = error as { cause?: unknown; code?: unknown }
@@ -46,6 +49,6 @@ export function networkFault(error: unknown): string {
   if (/wrong version number|packet length too long|http request/i.test(inner))
     return 'the server does not speak TLS there: is its address http://, not https://?'
   const [line = ''] = inner.trim().split('\n')
-  // A certificate's names are in some of them.
+  // Some lines contain names from a certificate, which may hold control characters.
   return printable(line === '' ? String(code ?? error) : line)
 }

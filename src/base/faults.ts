@@ -1,5 +1,6 @@
 /**
- * Words a schema's refusal for the sender: where it is, what is expected there, and what came.
+ * Explains a schema's refusal to the sender: the place, the expected value, and the value that
+ * came.
  *
  *   clients[2].publicKey: expected a WireGuard public key, got "short"
  */
@@ -12,7 +13,7 @@ export type Parsed<T> =
   | { readonly data: T; readonly faults: readonly [] }
   | { readonly data: undefined; readonly faults: readonly [string, ...string[]] }
 
-/** @param whole what the value is called when it is wrong as a whole: `body`, `the document` */
+/** @param whole the name of the whole value in a fault: `body`, `the document` */
 export function parseWith<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -24,7 +25,7 @@ export function parseWith<S extends z.ZodType>(
   return { data: undefined, faults: faults as [string, ...string[]] }
 }
 
-/** Each is a comparison with all known names; nobody reads more. */
+/** Each suggestion compares with all known names, and nobody reads more than a few. */
 const SUGGESTIONS_MAX = 10
 
 function textsOf(issue: Issue, schema: z.ZodType, whole: string): string[] {
@@ -50,7 +51,7 @@ function textOf(issue: Issue): string {
   if (issue.code === 'invalid_type' && issue.expected === 'string' && Array.isArray(input))
     return `expected one value, got ${input.length}`
   const text = expected(issue)
-  // A wrong secret is still a secret: the answer does not repeat it.
+  // A wrong secret is still a secret: never repeat it.
   const isSecret = issue.path.at(-1) === 'key' || issue.path.includes('secrets')
   const hidden = text.includes(', got ') || isSecret || wordsOf(issue) !== undefined
   return hidden ? text : `${text}, got ${shown(issue)}`
@@ -69,7 +70,7 @@ const KINDS: Readonly<Record<string, string>> = {
 const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries' }
 
 function expected(issue: Issue): string {
-  // What the schema says itself is better than what can be made of it.
+  // The schema's own text is better than a generated one.
   if (issue.message.startsWith('expected ')) return issue.message
   switch (issue.code) {
     case 'invalid_type':
@@ -96,7 +97,7 @@ function expected(issue: Issue): string {
   }
 }
 
-/** The values of a discriminator; zod's types lack them. */
+/** The values of a discriminator, which zod's types lack. */
 function wordsOf(issue: Issue): readonly string[] | undefined {
   const { discriminator, options } = issue as { discriminator?: string; options?: unknown[] }
   return discriminator === undefined ? undefined : options?.map(String)

@@ -1,6 +1,7 @@
 /**
- * One process to a file: flock(2). The kernel lets go of it when the process ends, however it ends, so there is no
- * stale lock; it holds across containers that share the directory, where a pid would mean nothing.
+ * A lock for one process on a file: flock(2). The kernel releases it when the process ends in any
+ * way, so no lock is stale. It also works across containers that share the directory, where a pid
+ * would mean nothing.
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { libc } from './libc.js'
@@ -12,7 +13,10 @@ export interface FileLock {
   release(): void
 }
 
-/** @param taken makes what is thrown when another process has it; it gets what that one wrote about itself. */
+/**
+ * @param taken makes the error to throw when another process has the lock, from that process'
+ * `owner` text
+ */
 export function lockFile(path: string, owner: string, taken: (holder: string) => Error): FileLock {
   const fd = openSync(path, 'a+', 0o600)
   if (libc('flock')(fd, LOCK_EX | LOCK_NB) !== 0) {

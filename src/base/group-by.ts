@@ -1,4 +1,4 @@
-/** Items by key, each group in the order of the items. (Map.groupBy of ES2024, which Node 20 lacks.) */
+/** Groups items by key, in the order of the items. (Node 20 lacks Map.groupBy of ES2024.) */
 export function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>()
   for (const item of items) {

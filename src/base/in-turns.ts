@@ -1,4 +1,4 @@
-/** The one thread is everybody's: long work on a list leaves others their turn after so many of it. */
+/** Walks a long list and yields to other work of this thread after every `atOnce` items. */
 import { setImmediate } from 'node:timers/promises'
 
 export async function* inTurns<T>(list: readonly T[], atOnce: number): AsyncGenerator<[number, T]> {

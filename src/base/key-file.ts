@@ -1,11 +1,14 @@
-/** Files that hold a key: one rule for all commands. */
+/** Reads files that hold a key, with the same checks for all commands. */
 import { readFileSync, statSync } from 'node:fs'
 import { AppError, EXIT, messageOf } from './errors.js'
 
 export const KEY_FILE_HELP =
   'Read the key from this file; nobody but its owner and group may read it.'
 
-/** Its group may: that is how Kubernetes, Docker and systemd hand a key to a user without rights. */
+/**
+ * The group may read it, because Kubernetes, Docker and systemd pass keys to unprivileged users
+ * that way.
+ */
 const READ_BY_ALL = 0o004
 
 /** @throws AppError KEY_FILE_EXPOSED, FILE_UNREADABLE, BAD_KEY */
@@ -13,7 +16,10 @@ export function readKeyFile(path: string): string {
   return checkedKey(readSecretFile(path).trim(), path)
 }
 
-/** A key, or the private key of a certificate. @throws AppError KEY_FILE_EXPOSED, FILE_UNREADABLE */
+/**
+ * Reads a key, or the private key of a certificate.
+ * @throws AppError KEY_FILE_EXPOSED, FILE_UNREADABLE
+ */
 export function readSecretFile(path: string): string {
   const { mode, text } = attempt(path)
   if ((mode & READ_BY_ALL) === 0) return text
@@ -23,7 +29,10 @@ export function readSecretFile(path: string): string {
   })
 }
 
-/** It becomes a header: anything but visible ASCII is a wrong file. @throws AppError BAD_KEY */
+/**
+ * The key becomes an HTTP header, so anything but visible ASCII means a wrong file.
+ * @throws AppError BAD_KEY
+ */
 export function checkedKey(key: string, path?: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key
   const what = path === undefined ? 'the key' : `the key in ${path}`

@@ -1,4 +1,4 @@
-/** The C library's calls that Node lacks, through koffi; loaded on the first use. */
+/** Calls of the C library that Node lacks, through koffi, which is loaded on the first use. */
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
@@ -17,7 +17,7 @@ const SIGNATURES = {
 type CFunction = (...args: unknown[]) => number
 const loaded = new Map<string, CFunction>()
 
-/** A function by its name; its result is the C function's, -1 for a failure. */
+/** A C function by name. Its result is the C function's: -1 for a failure. */
 export function libc(name: keyof typeof SIGNATURES): CFunction {
   let found = loaded.get(name)
   if (found === undefined) {

@@ -1,4 +1,4 @@
-/** Times in the zone of this machine (TZ), and the words for that zone. */
+/** Times in this machine's zone (TZ), and the text for that zone. */
 
 const two = (n: number): string => String(n).padStart(2, '0')
 
@@ -14,7 +14,7 @@ export function localDay(d: Date): string {
   return `${day} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
 }
 
-/** `UTC`, `+01:00`: of that moment. */
+/** The zone at that moment: `UTC`, `+01:00`. */
 export function zoneAt(ms: number): string {
   const minutes = -new Date(ms).getTimezoneOffset()
   if (minutes === 0) return 'UTC'

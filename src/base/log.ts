@@ -1,4 +1,6 @@
-/** Structured logs of the daemons (pino): one JSON object a line on standard error. Secrets never go in. */
+/**
+ * Structured logs of the daemons (pino): one JSON object a line on standard error, without secrets.
+ */
 import { fstatSync } from 'node:fs'
 import { type Logger, pino } from 'pino'
 
@@ -29,12 +31,12 @@ export function createLogger(level: LogLevel): Logger {
   )
 }
 
-/** Synchronous: the last line before an exit is the one that matters. */
+/** Synchronous, because the last line before an exit matters most. */
 function standardError() {
   return pino.destination({ dest: 2, sync: true })
 }
 
-/** Whether standard error goes to systemd's journal: it names the file that it made for it. */
+/** True when standard error goes to systemd's journal, which names its file in JOURNAL_STREAM. */
 export function isJournal(env: NodeJS.ProcessEnv = process.env, fd = 2): boolean {
   const named = env.JOURNAL_STREAM
   if (named === undefined) return false
@@ -46,17 +48,20 @@ export function isJournal(env: NodeJS.ProcessEnv = process.env, fd = 2): boolean
   }
 }
 
-/** pino's level as syslog's priority, in the form that the journal takes off a line (sd-daemon(3)). */
+/**
+ * pino's level as syslog's priority, in the form that the journal strips from a line
+ * (sd-daemon(3)).
+ */
 export function journalPriority(level: number): string {
   return `<${level >= 60 ? 2 : level >= 50 ? 3 : level >= 40 ? 4 : level >= 30 ? 6 : 7}>`
 }
 
-/** So that `journalctl -p warning` finds warnings. */
+/** Prefixes lines with their priority, so that `journalctl -p warning` finds warnings. */
 function journalStream() {
   const out = standardError()
   return {
     [Symbol.for('pino.metadata')]: true,
-    /** Of the line that comes next; pino sets it. */
+    /** The level of the next line; pino sets it. */
     lastLevel: 30,
     write(line: string): void {
       out.write(`${journalPriority(this.lastLevel)}${line}`)

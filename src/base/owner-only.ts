@@ -1,4 +1,6 @@
-/** Files that this process makes from now on are readable by its user only: they hold keys, and who talked to whom. */
+/**
+ * Makes new files of this process readable by its user only, because they hold keys and sessions.
+ */
 export function ownerOnly(): void {
   process.umask(0o077)
 }

@@ -1,6 +1,6 @@
 /**
- * Checks the certificates and private keys that options name. TLS reports a wrong one at the first connection only, in the
- * words of a library, and a wrong authority not at all.
+ * Checks the certificates and private keys of options. TLS itself reports a wrong one only at the
+ * first connection, in a library's words, and a wrong authority not at all.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -35,7 +35,8 @@ export function checkPair(cert: PemFile, key: PemFile): X509Certificate {
     return new X509Certificate(cert.text)
   })
   const privateKey = attempt(key, 'a private key', hint, () => {
-    if (ENCRYPTED.test(key.text)) throw new Error('there is nobody to ask for its passphrase')
+    if (ENCRYPTED.test(key.text))
+      throw new Error('it needs a passphrase, which cannot be asked for')
     return createPrivateKey(key.text)
   })
   if (!certificate.checkPrivateKey(privateKey))
@@ -54,7 +55,10 @@ export function checkPair(cert: PemFile, key: PemFile): X509Certificate {
 
 const WHAT_GOES_THERE = 'Give a PEM file that this user may read.'
 
-/** Certificates that are trusted, as text. @throws AppError BAD_PEM */
+/**
+ * Reads trusted certificates, as text.
+ * @throws AppError BAD_PEM
+ */
 export function readAuthorities(option: string, path: string): string {
   const file = readPem(option, path)
   const hint = 'Give the certificate of the authority, or several one after another, as PEM.'
@@ -85,7 +89,7 @@ function attempt<T>(
   }
 }
 
-/** What a file is that is not what it should be. */
+/** Describes a file that is not the expected one. */
 function whatItIs(text: string): string {
   if (text.trim() === '') return 'is empty'
   if (ENCRYPTED.test(text)) return 'is encrypted with a passphrase'

@@ -1,4 +1,4 @@
-/** Whether a key may be sent to an address: in clear only to this machine, or where the operator says so. */
+/** Refuses to send a key unencrypted to another machine, unless the operator allows it. */
 import { isIP } from 'node:net'
 import { AppError, EXIT } from './errors.js'
 
@@ -18,7 +18,7 @@ export function refusePlainHttp(option: string, url: URL, allowed: boolean): voi
   )
 }
 
-/** @param host as URL.hostname has it: IPv4 in four numbers, IPv6 in brackets */
+/** @param host as in URL.hostname: IPv4 in four numbers, IPv6 in brackets */
 function isLoopback(host: string): boolean {
   if (isIP(host) === 4) return host.startsWith('127.')
   return host === '[::1]' || host === 'localhost' || host.endsWith('.localhost')

@@ -1,7 +1,7 @@
 /**
- * Files that say where a server is or hold what only its user may see. Whoever may write the directory could put a link
- * in their place, so the directory is checked first, and a file is written beside its name, which it then takes over: a
- * link that stands there is replaced and never followed.
+ * Files that only their user may read, such as a server's address or its keys. Another user who may
+ * write the directory could put a link in place of such a file, so the directory is checked first.
+ * A file is written beside its name and renamed: a link is replaced and never followed.
  */
 import {
   chmodSync,
@@ -24,8 +24,9 @@ const OTHERS_WRITE = 0o002
 const STICKY = 0o1000
 
 /**
- * Makes a directory with those above it, for this user alone. Step by step: Node's own `recursive` never ends below
- * /proc, where a directory that is there has no room for another and says ENOENT.
+ * Makes a directory and those above it, for this user alone. Node's own `recursive` never ends
+ * below /proc, where a directory that exists refuses a new one with ENOENT, so this goes step by
+ * step.
  */
 export function makeDirectory(path: string): void {
   const missing: string[] = []
@@ -34,20 +35,23 @@ export function makeDirectory(path: string): void {
     try {
       mkdirSync(at, { mode: 0o700 })
     } catch (error) {
-      // Somebody else has just made it.
+      // Another process has just made it.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
 }
 
-/** Takes from others the right to write a directory that is there. @throws AppError DATA_UNUSABLE */
+/**
+ * Takes the right to write an existing directory from other users.
+ * @throws AppError DATA_UNUSABLE
+ */
 export function closeDirectory(path: string): void {
   if (!existsSync(path)) return
   try {
     const { mode, uid } = statSync(path)
     const me = process.getuid?.() ?? uid
     if ((mode & OTHERS_WRITE) !== 0) {
-      // What is shared on purpose, as /tmp, stays as it is.
+      // A directory that is shared on purpose, such as /tmp, stays as it is.
       if (uid !== me || (mode & STICKY) !== 0) throw new Error('others may write in it')
       chmodSync(path, mode & 0o7777 & ~OTHERS_WRITE)
     }
@@ -69,7 +73,7 @@ function reason(error: unknown): string {
   return code === 'ENOTDIR' ? 'it is not a directory' : messageOf(error)
 }
 
-/** Readable and writable by this user alone; there whole or as it was before. */
+/** Writes a file that this user alone may read and write: the whole file, or nothing. */
 export function writePrivateFile(path: string, text: string): void {
   const beside = `${path}.${process.pid}`
   rmSync(beside, { force: true })

@@ -1,13 +1,16 @@
 /**
- * Least privilege for a meter that was started as root: an unprivileged user, and of root's capabilities only the two
- * that reading an interface and its WireGuard peers take. Called before the first packet is read.
+ * Least privilege for a meter that starts as root: an unprivileged user, and only the two
+ * capabilities that reading an interface and its WireGuard peers needs. Called before the first
+ * packet is read.
  *
- * Capabilities, the bounding set and no_new_privs belong to threads, and Node has started some by then. So the bounding
- * set is narrowed, no_new_privs is set, and the program starts itself again, in which every thread begins with both.
- * Where it is to become another user it takes its rights over into that (the inheritable set does that: it is not cut by
- * the bounding set), reads its files as root once more, and then changes its user: setuid(2) takes the capabilities of
- * all threads but the calling one, which keeps the two, as every thread does that it starts later (the capture thread,
- * the spool's writer).
+ * Capabilities, the bounding set and no_new_privs belong to threads, and Node has started some
+ * threads by then. So this module narrows the bounding set, sets no_new_privs and starts the
+ * program again; then every thread begins with both.
+ *
+ * To become another user, the program keeps its rights over that start through the inheritable set,
+ * which the bounding set does not limit. It reads its files as root once more and then changes its
+ * user. setuid(2) takes the capabilities of all threads except the calling one. That thread keeps
+ * the two, and so do threads that it starts later (the capture thread, the spool's writer).
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -39,12 +42,14 @@ export function isRoot(): boolean {
   return process.geteuid?.() === 0
 }
 
-/** False in a container that was given no more, and after the program has started itself again to stay root. */
+/**
+ * False in a container without that right, and after the program started itself again to stay root.
+ */
 export function mayChangeUser(): boolean {
   return (ownStatus().effective & (1n << BigInt(CAP_SETUID))) !== 0n
 }
 
-/** Of the calling thread; capabilities as masks. */
+/** The calling thread's status; capabilities are masks. */
 function ownStatus() {
   const text = readFileSync('/proc/thread-self/status', 'utf8')
   const field = (name: string) => new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(text)?.[1] ?? '0'
@@ -59,11 +64,11 @@ function ownStatus() {
 }
 
 export const ROOT: Account = { name: 'root', uid: 0, gid: 0 }
-/** Of systemd's range for users without an entry in passwd(5) (UIDS-GIDS.md), the first that nobody has. */
+/** systemd's range for users without an entry in passwd(5) (UIDS-GIDS.md). */
 const UNNAMED_FIRST = 64_000
 const UNNAMED_LAST = 65_519
 
-/** By name, from passwd(5); null when there is none. */
+/** Finds an account by name in passwd(5); null when there is none. */
 export function findAccount(name: string): Account | null {
   const [, , uid, gid] = entries('/etc/passwd').find(([n]) => n === name) ?? []
   return uid === undefined || gid === undefined
@@ -72,8 +77,8 @@ export function findAccount(name: string): Account | null {
 }
 
 /**
- * For a system without a user of ours: one that has no name and owns nothing. Root when it could not read the program
- * itself, as with one that is installed below /root.
+ * For a system without a user for tunmeter: an account that has no name and owns nothing. Root if
+ * that account could not read the program, for example when it is installed below /root.
  */
 export function unnamedAccount(): Account {
   if (!othersMayRead(fileURLToPath(import.meta.url)) || !othersMayRead(process.execPath))
@@ -94,7 +99,7 @@ function entries(file: string): string[][] {
     .map((line) => line.split(':'))
 }
 
-/** The file, and the way to it. */
+/** True when other users may read the file and enter all directories above it. */
 function othersMayRead(path: string): boolean {
   if ((statSync(path).mode & 0o004) === 0) return false
   for (let at = dirname(path); ; at = dirname(at)) {
@@ -104,13 +109,13 @@ function othersMayRead(path: string): boolean {
 }
 
 /**
- * Returns with the privileges gone. It may not return but start the program again, in this process and with the same
- * arguments.
+ * Drops the privileges. Instead of returning it may start the program again, in this process and
+ * with the same arguments.
  * @throws AppError PRIVILEGES when the kernel refuses.
  */
 export function dropPrivileges(account: Account): void {
   narrowEveryThread(account.uid !== 0)
-  // A container may have given fewer.
+  // A container may have fewer.
   const kept = ownStatus().permitted & KEPT
   check('prctl(PR_SET_KEEPCAPS)', libc('prctl')(PR_SET_KEEPCAPS, 1, 0, 0, 0))
   if (account.uid !== 0) {
@@ -122,8 +127,9 @@ export function dropPrivileges(account: Account): void {
 }
 
 /**
- * Makes effective what of the two is permitted only: an image's program has file capabilities that way, so that it also
- * starts where a container was given none, and can say so. To be called before the threads that need them start.
+ * Makes those of the two capabilities effective that are only permitted. An image's program has its
+ * file capabilities as permitted only, so that it also starts in a container without them, and can
+ * say so. Call it before the threads that need them start.
  */
 export function raiseCapabilities(): void {
   const { permitted, effective, inheritable } = ownStatus()
@@ -131,21 +137,23 @@ export function raiseCapabilities(): void {
   if (wanted !== effective) setCapabilities({ effective: wanted, permitted, inheritable })
 }
 
-/** For a meter that was not started as root: what it may do beyond reading packets and peers nobody gave it. */
+/**
+ * For a meter that was not started as root: removes all rights beyond reading packets and peers.
+ */
 export function narrowOrdinaryUser(): void {
   if (ownStatus().permitted !== 0n) narrowEveryThread(true)
 }
 
 /**
- * No program that any thread starts gets more than the two capabilities, or more than the thread has.
- * `keepsRights`: what this thread may do it may do after the start, too.
+ * No program that a thread starts gets more than the two capabilities, or more than the thread has.
+ * @param keepsRights this thread's rights hold after the start as well
  */
 function narrowEveryThread(keepsRights: boolean): void {
   const { permitted, bounding, hasNoNewPrivs } = ownStatus()
   const surplus = bounding & ~KEPT
   const narrows = surplus !== 0n && (permitted & (1n << BigInt(CAP_SETPCAP))) !== 0n
   if (hasNoNewPrivs && !narrows) return
-  // Before the bounding set is narrower: nothing comes in that is not in it.
+  // Before the bounding set is narrowed, because nothing outside it can be added afterwards.
   const inheritable = keepsRights ? permitted : 0n
   setCapabilities({ effective: permitted, permitted, inheritable })
   if (!isRoot()) raiseAmbient(inheritable)
@@ -157,7 +165,7 @@ function narrowEveryThread(keepsRights: boolean): void {
   startAgain()
 }
 
-/** Of the calling thread. */
+/** Sets the calling thread's capabilities. */
 function setCapabilities(sets: {
   effective: bigint
   permitted: bigint
@@ -174,17 +182,17 @@ function setCapabilities(sets: {
   check('capset', libc('capset')(header, data))
 }
 
-/** So that an ordinary user has them after a program's start, too. */
+/** Keeps capabilities for an ordinary user over a program's start. */
 function raiseAmbient(mask: bigint): void {
   for (const cap of [CAP_NET_ADMIN, CAP_NET_RAW])
     if ((mask >> BigInt(cap)) & 1n)
       check('prctl(PR_CAP_AMBIENT)', libc('prctl')(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0))
 }
 
-/** Its other threads end, and with them the capabilities that they had. */
+/** Starts the program again. Its other threads end, and so do their capabilities. */
 function startAgain(): void {
   const { execPath, execArgv, argv } = process
-  // Node closes them in programs that are started behind its back.
+  // Node marks them to be closed in programs that it does not start itself.
   for (const fd of [0, 1, 2]) libc('fcntl')(fd, F_SETFD, 0)
   check('execv', libc('execv')(execPath, [argv[0], ...execArgv, ...argv.slice(1), null]))
 }

@@ -1,6 +1,6 @@
 /**
- * Byte counts for people: decimal units (1 kB = 1,000 bytes), as links and bills are measured, in the dashboard as on
- * a terminal. Three significant digits.
+ * Byte counts for people, in the dashboard and on a terminal: three significant digits in decimal
+ * units (1 kB = 1,000 bytes), because links and bills are measured in those.
  */
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
 
@@ -12,7 +12,7 @@ export interface Quantity {
 export function bytesOf(bytes: number): Quantity {
   let value = bytes
   let unit = 0
-  // 999.5 would print as 1000: the next unit already.
+  // 999.5 would print as 1000, so it takes the next unit.
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1000
     unit++

@@ -1,6 +1,6 @@
 /**
- * The wait that a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), in milliseconds from `nowMs`
- * and at most `maxMs`. Undefined when there is none, or it is neither.
+ * The wait of a Retry-After header (RFC 9110 section 10.2.3: seconds or a date), in milliseconds
+ * from `nowMs` and at most `maxMs`. Undefined without a header, or when it is neither.
  */
 export function retryAfterMs(
   header: string | undefined,

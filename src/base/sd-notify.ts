@@ -1,8 +1,9 @@
 /**
- * sd_notify(3): readiness, stopping and the watchdog, as datagrams to the socket that systemd names.
+ * sd_notify(3): readiness, stopping and the watchdog, as datagrams to systemd's socket.
  *
- * Node has no datagram sockets of the AF_UNIX family, so the C library sends them. Without NOTIFY_SOCKET nothing is
- * sent; a failure is not one of ours, and systemd will say what it misses.
+ * Node has no datagram sockets of the AF_UNIX family, so the C library sends them. Without
+ * NOTIFY_SOCKET nothing is sent. Failures are ignored, because systemd reports a message that it
+ * misses.
  */
 import { libc } from './libc.js'
 
@@ -49,7 +50,9 @@ export function createNotifier(env: NodeJS.ProcessEnv): Notifier {
   }
 }
 
-/** sockaddr_un: family, then the path, or a zero byte and the abstract name. Null when it is neither. */
+/**
+ * sockaddr_un: family, then the path, or a zero byte and the abstract name. Null for other texts.
+ */
 function socketAddress(path: string): Buffer | null {
   if (!/^[@/]/.test(path) || Buffer.byteLength(path) > PATH_BYTES_MAX) return null
   const family = Buffer.from([AF_UNIX, 0])
@@ -57,7 +60,10 @@ function socketAddress(path: string): Buffer | null {
   return Buffer.concat([family, Buffer.from(`${path}\0`)])
 }
 
-/** From the event loop: one that hangs does not feed it. Twice as often as asked, as sd_watchdog_enabled(3) advises. */
+/**
+ * Feeds the watchdog from the event loop, so that a hanging loop stops feeding it. Twice as often
+ * as asked, as sd_watchdog_enabled(3) advises.
+ */
 function startWatchdog(env: NodeJS.ProcessEnv, feed: () => void): NodeJS.Timeout | undefined {
   const us = Number(env.WATCHDOG_USEC)
   const forUs = env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === process.pid

@@ -1,11 +1,11 @@
 /**
- * Faults of the machine: descriptors, space, memory or rights are missing. These texts replace a stack where a command has
- * no message of its own, since such a fault is no bug.
+ * Faults of the machine: descriptors, space, memory or rights are missing. If a command has no
+ * message of its own, these texts replace a stack trace, because such a fault is no bug.
  */
 import { AppError, messageOf } from './errors.js'
 
 interface Fault {
-  /** The C library's text: errors of native libraries have no code. */
+  /** The C library's text, because errors of native libraries have no code. */
   readonly text: string
   readonly hint: string
 }
@@ -13,20 +13,20 @@ interface Fault {
 const FAULTS: Readonly<Record<string, Fault>> = {
   EMFILE: {
     text: 'Too many open files',
-    hint: 'A process may open more where its limit is raised: ulimit -n, LimitNOFILE= of the unit.',
+    hint: 'Raise the limit of open files: ulimit -n, or LimitNOFILE= of the unit.',
   },
   ENFILE: {
     text: 'Too many open files in system',
-    hint: 'All processes together have open what the kernel allows: raise sysctl fs.file-max.',
+    hint: 'The limit for all processes together is reached: raise sysctl fs.file-max.',
   },
   ENOSPC: { text: 'No space left on device', hint: 'Make space on that disk.' },
   EDQUOT: { text: 'Disk quota exceeded', hint: 'Make space, or raise the quota.' },
   EROFS: { text: 'Read-only file system', hint: 'Mount it writable, or name another place.' },
-  EIO: { text: 'Input/output error', hint: 'The disk is failing: dmesg says which.' },
-  EACCES: { text: 'Permission denied', hint: 'The user that runs this needs the right to it.' },
+  EIO: { text: 'Input/output error', hint: 'The disk is failing: see dmesg.' },
+  EACCES: { text: 'Permission denied', hint: 'Give the user that runs this access to it.' },
   EPERM: {
     text: 'Operation not permitted',
-    hint: 'The user that runs this needs the right to it.',
+    hint: 'Give the user that runs this the right to it.',
   },
   ENOMEM: {
     text: 'Cannot allocate memory',
@@ -59,7 +59,7 @@ export function systemFault(error: unknown): AppError | null {
 
 function codeOf({ code, message }: NodeJS.ErrnoException): string | null {
   if (code !== undefined && Object.hasOwn(FAULTS, code)) return code
-  // The longest text first: one text begins with another.
+  // The longest text first, because one text begins with another.
   const said = Object.entries(FAULTS).sort(([, a], [, b]) => b.text.length - a.text.length)
   return said.find(([, { text }]) => message.includes(text))?.[0] ?? null
 }

@@ -1,7 +1,8 @@
 /**
- * Tables for people. Columns are sized by the first rows; later rows keep them and may stick out. A table has layouts, the
- * widest first: the first one that fits is taken, and its names are cut to what is left. Cells that must stay whole (an
- * address) are never cut. What fits nowhere gets the last layout, and sticks out.
+ * Tables for people. The first rows decide the widths of columns; later rows keep them and may
+ * stick out. A table has layouts, the widest first. The first one that fits is taken, and its names
+ * are cut to the room left. Cells that must stay whole (an address) are never cut. If no layout
+ * fits, the last one is taken and sticks out.
  */
 import { printable } from './printable.js'
 import { cutToWidth, textWidth } from './text-width.js'
@@ -16,26 +17,26 @@ export interface Column<Row> {
   readonly title: string
   readonly align?: 'left' | 'right'
   readonly style?: TableStyle
-  /** May be cut to this many cells, with an ellipsis. */
+  /** May be cut to this many terminal cells, with an ellipsis. */
   readonly shrinksTo?: number
   /** No cell is wider. */
   readonly widest?: number
-  /** Left out when no row has anything in it. */
+  /** Left out when all its cells are empty. */
   readonly optional?: true
   readonly read: (row: Row) => string
-  /** This row's cell is not to be cut though the column may. */
+  /** This row's cell must not be cut, even if the column may. */
   readonly whole?: (row: Row) => boolean
 }
 
 export interface TableOptions {
   readonly paint: (style: TableStyle, text: string) => string
-  /** Of the terminal; Infinity for a file. */
+  /** The terminal's width; Infinity for a file. */
   readonly width: number
-  /** More rows come than the columns are sized by: they have room for wider cells, as far as there is any. */
+  /** More rows will come than decide the widths, so columns get room for wider cells. */
   readonly isGrowing?: boolean
 }
 
-/** Of a name in a table that grows. */
+/** The least width of a name in a growing table. */
 const NAME_ROOM = 24
 
 interface Cell {
@@ -48,14 +49,14 @@ interface Sized<Row> {
   readonly column: Column<Row>
   readonly index: number
   readonly title: string
-  /** What it may be cut to. */
+  /** The least width to which it may be cut. */
   least: number
   width: number
 }
 
 export class TextTable<Row> {
   readonly #layouts: readonly (readonly Column<Row>[])[]
-  /** Of all layouts. */
+  /** The columns of all layouts. */
   readonly #columns: readonly Column<Row>[]
   readonly #options: TableOptions
   #waiting: Cell[][] | null = []
@@ -73,7 +74,7 @@ export class TextTable<Row> {
     return this.#length
   }
 
-  /** What is written so far; the first rows wait for end(). */
+  /** Takes the text so far. The first rows wait for end(). */
   take(): string {
     const text = this.#text.join('')
     this.#text = []
@@ -90,7 +91,7 @@ export class TextTable<Row> {
     else if (this.#waiting.push(cells) >= SIZED_BY_ROWS) this.#size()
   }
 
-  /** No more rows are waited for; row() may follow. */
+  /** Writes the waiting rows; row() may follow. */
   end(): void {
     if (this.#waiting !== null && this.#waiting.length > 0) this.#size()
   }
@@ -133,7 +134,7 @@ export class TextTable<Row> {
   }
 }
 
-/** All rows at once, as one text; of no rows, nothing. */
+/** All rows as one text; empty without rows. */
 export function tableText<Row>(
   layouts: readonly (readonly Column<Row>[])[],
   rows: readonly Row[],
@@ -165,7 +166,7 @@ function widen<Row>(sized: Sized<Row>): void {
   sized.least = Math.max(sized.least, widest, shrinksTo ?? 0, isName ? 0 : sized.width)
 }
 
-/** The widest name first, until the line fits. */
+/** Cuts the widest name first, until the line fits. */
 function cutNames<Row>(columns: readonly Sized<Row>[], width: number): Sized<Row>[] {
   const fitted = columns.map((c) => ({ ...c }))
   while (lineWidth(fitted.map((c) => c.width)) > width) {

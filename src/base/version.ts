@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Of package.json, which lies beside src/ and dist/ alike. */
+/** The version in package.json, which is beside both src/ and dist/. */
 export function packageVersion(): string {
   const manifest = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),

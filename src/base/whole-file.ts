@@ -1,4 +1,4 @@
-/** Writes a file completely or not at all: under a temporary name, renamed at the end. */
+/** Writes a file completely or not at all: under a temporary name, then renamed. */
 import { createWriteStream, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -7,7 +7,7 @@ import { AppError, messageOf, networkFault } from './errors.js'
 /** @throws AppError EXPORT_BROKEN_OFF, OUTPUT_FAILED */
 export async function writeWhole(path: string, body: Readable, through: Transform): Promise<void> {
   const found = statSync(path, { throwIfNoEntry: false })
-  // A FIFO or a device has no second name.
+  // A FIFO or a device cannot be renamed.
   const beside = found === undefined || found.isFile()
   const target = found !== undefined && beside ? realpathSync(path) : path
   const written = beside ? `${target}.partial` : path
@@ -23,7 +23,10 @@ export async function writeWhole(path: string, body: Readable, through: Transfor
   }
 }
 
-/** Waits for what takes all of `body`. @throws AppError EXPORT_BROKEN_OFF when it ends early */
+/**
+ * Waits for `taken`, which takes all of `body`.
+ * @throws AppError EXPORT_BROKEN_OFF when `body` ends early
+ */
 export async function takeWhole(body: Readable, taken: Promise<void>): Promise<void> {
   let failure: Error | undefined
   body.once('error', (error) => {
