@@ -1,4 +1,4 @@
-/** An interface, live, as an iterator of sessions. */
+/** A live interface as an iterator of sessions. */
 import { createLogger } from '../base/log.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import type { FlowMeterCounters } from '../meter/capture/flow-meter.js'
@@ -9,29 +9,32 @@ import { type LoggedSession, logged } from './session-stream.js'
 import { engineOf, refuseUnknown, type Settings } from './settings.js'
 
 export interface MeterSettings extends Settings {
-  /** pcap-filter(7): only packets that match are metered. */
+  /** pcap-filter(7) expression: only matching packets are metered. */
   readonly filter?: string
-  /** How often the WireGuard peers are read. Default: 5,000. */
+  /** Interval of reading the WireGuard peers, in ms. Default: 5,000. */
   readonly peersIntervalMs?: number
 }
 
 export interface Meter extends AsyncIterable<LoggedSession> {
   counters(): FlowMeterCounters
-  /** Sessions that were not taken in time and are not given; interim reports count, too. */
+  /** Sessions lost because the iteration took them too late; interim reports count as well. */
   readonly lost: number
-  /** Ends open sessions (`forcedEnd`); the iteration gives what is left and ends. */
+  /** Ends open sessions (`forcedEnd`). The iteration yields the sessions left and ends. */
   stop(): Promise<void>
 }
 
-/** Sessions that wait for the iteration; more wait in the engine's queue, 64 MiB, and beyond it they are lost. */
+/**
+ * Sessions that wait for the iteration. More wait in the engine's queue (64 MiB); beyond that they
+ * are lost.
+ */
 const WAITING_MAX = 10_000
 const CHECK_MS = 1_000
 const PEERS_INTERVAL_MS = 5_000
 
 /**
- * Meters an interface from now on; takes CAP_NET_RAW, and CAP_NET_ADMIN for the peers of a kernel's WireGuard. Can be
- * iterated once; leaving the loop stops it.
- * @throws AppError when the interface cannot be read, and for settings that are wrong
+ * Meters an interface from now on. Needs CAP_NET_RAW, and CAP_NET_ADMIN for the peers of kernel
+ * WireGuard. Iterate once; leaving the loop stops the meter.
+ * @throws AppError when the interface cannot be read, or a setting is wrong
  */
 export async function openMeter(
   interfaceName: string,

@@ -19,7 +19,9 @@ import { type LoggedSession, logged } from './session-stream.js'
 import { engineOf, refuseUnknown, type Settings } from './settings.js'
 
 export interface ReplaySettings extends Settings {
-  /** WireGuard peers at the time of the capture: path of what `tunmeter peers --json` printed. */
+  /**
+   * WireGuard peers at the time of the capture: path of a file that `tunmeter peers --json` wrote.
+   */
   readonly peers?: string
 }
 
@@ -29,11 +31,12 @@ export interface Replay extends AsyncIterable<LoggedSession> {
 }
 
 /**
- * The sessions of capture files (pcap, pcapng, also gzip'd; `-` for standard input), read in the order of their first
- * packets as one capture, under the ids that `tunmeter replay` gives them. Can be iterated once; leaving the loop stops reading. A
- * file that is damaged or missing gives its sessions up to there, the others are read, and the iteration ends with
- * its error.
- * @throws AppError for a setting, catalog or peers that are wrong, a pipe among several files, and where there is no native addon
+ * The sessions of capture files (pcap, pcapng, also gzip'd; `-` for standard input). The files are
+ * read as one capture, in the order of their first packets, and sessions have the same ids as in
+ * `tunmeter replay`. Iterate once; leaving the loop stops reading. If a file is damaged or missing,
+ * its sessions up to there and the other files follow, and the iteration ends with its error.
+ * @throws AppError for a wrong setting, catalog or peers file, for a pipe among several files, and
+ * without a native addon
  */
 export function replay(files: string | readonly string[], settings: ReplaySettings = {}): Replay {
   refuseUnknown(settings, ['peers'])
@@ -65,16 +68,16 @@ export function replay(files: string | readonly string[], settings: ReplaySettin
   })
 
   async function* sessions(): AsyncGenerator<LoggedSession> {
-    const given = () => kept.splice(0).map((one) => logged(one, names?.of(one) ?? NO_NAMES))
+    const drained = () => kept.splice(0).map((one) => logged(one, names?.of(one) ?? NO_NAMES))
     for await (const batch of meter.records()) {
       for (const record of batch) {
         const who = attributor.attribute(record)
         collector.take(record, who, attributor.collected(record, who))
-        yield* given()
+        yield* drained()
       }
     }
     collector.flush()
-    yield* given()
+    yield* drained()
     const [fault] = meter.counters().errors
     if (fault !== undefined)
       throw new AppError(fault.code, inFile(paths[fault.file], fault.message))
@@ -89,7 +92,7 @@ function inFile(path = '', message: string): string {
   return message.includes(path) ? message : `${path}: ${message}`
 }
 
-/** What tells two replays of one file apart, as the command has it. */
+/** The options that distinguish two replays of one file, as in the command. */
 function identityOptions(engine: ReturnType<typeof engineOf>): IdentityOptions {
   const { timeouts, lingerMs, flowsMax, activeTimeoutMs } = engine
   return {

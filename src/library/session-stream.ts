@@ -1,8 +1,8 @@
-/** What replay() and openMeter() give: sessions as they end, and the counters beside them. */
+/** The sessions that replay() and openMeter() yield. */
 import { FIELDS, type Names, type Origin, type SessionRow } from '../session/fields.js'
 import type { Session } from '../session/session.js'
 
-/** A session as a line of NDJSON has it: docs/api.md. */
+/** A session with the fields of a line of NDJSON: docs/api.md. */
 export interface LoggedSession
   extends Omit<
       Session,
@@ -24,7 +24,7 @@ export interface LoggedSession
   readonly endTime: string
   /** Community ID v1 of the five-tuple. */
   readonly communityId: string | null
-  /** Payload that was here for the first time; null where that was not counted. */
+  /** Payload without retransmitted octets; null if those were not counted. */
   readonly goodputTx: number | null
   readonly goodputRx: number | null
 }

@@ -1,4 +1,4 @@
-/** What both ways to sessions can be told. */
+/** The settings of both replay() and openMeter(). */
 import { AppError, EXIT } from '../base/errors.js'
 import {
   ENGINE_DEFAULTS,
@@ -6,17 +6,17 @@ import {
   type Timeouts,
 } from '../meter/capture/engine-options.js'
 
-/** Absent: as the commands' defaults are. Times in milliseconds. */
+/** Absent settings have the commands' defaults. Times are in milliseconds. */
 export interface Settings {
   /** Names and owners of clients and resources: path of a JSON or YAML file. */
   readonly catalog?: string
-  /** When a session without a packet has ended. */
+  /** Idle time after which a session ends. */
   readonly timeouts?: Partial<Timeouts>
-  /** How long a closed TCP session takes late packets. */
+  /** Time in which a closed TCP session counts late packets. */
   readonly lingerMs?: number
-  /** Open sessions at most; a further one ends the session that was idle longest. */
+  /** The most open sessions; a further one ends the session that was idle longest. */
   readonly flowsMax?: number
-  /** Open sessions are given, too, this often and under the same sessionId; 0 or absent: only when they end. */
+  /** Interval of interim reports of open sessions, under the same sessionId. 0 or absent: none. */
   readonly activeTimeoutMs?: number
 }
 
@@ -31,7 +31,10 @@ export function engineOf(settings: Settings): Omit<EngineOptions, 'earlyReport' 
   }
 }
 
-/** A slip in a name would be a setting that nobody hears of. @throws AppError BAD_OPTIONS */
+/**
+ * Refuses unknown settings, because a misspelt one would have no effect.
+ * @throws AppError BAD_OPTIONS
+ */
 export function refuseUnknown(settings: object, known: readonly string[]): void {
   const all = [...known, 'catalog', 'timeouts', 'lingerMs', 'flowsMax', 'activeTimeoutMs']
   const unknown = Object.keys(settings).filter((name) => !all.includes(name))
