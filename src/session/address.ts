@@ -2,14 +2,15 @@
 export interface Prefix {
   readonly family: 4 | 6
   readonly words: readonly number[]
-  /** In bits. Bits of `words` behind it are zero. */
+  /** In bits. Bits of `words` after it are zero. */
   readonly length: number
 }
 
 /**
- * Writes the address into `out` (four words; IPv4 uses the first) and answers its family, 0 when the text is
- * no address. Takes every text form, with a zone (`fe80::1%wg0`), and allocates nothing: Node's own isIP() is a
- * regular expression, which took two thirds of what an IPv6 session's attribution cost.
+ * Writes the address into `out` (four words; IPv4 uses the first) and returns its family, 0 for a
+ * text that is no address. It accepts every text form, also with a zone (`fe80::1%wg0`), and
+ * allocates nothing. Node's own isIP() is a regular expression, which took two thirds of the time
+ * of attributing an IPv6 session.
  */
 export function parseAddress(text: string, out: Uint32Array): 0 | 4 | 6 {
   const ipv4 = parseIpv4(text, 0, text.length)
@@ -20,10 +21,12 @@ export function parseAddress(text: string, out: Uint32Array): 0 | 4 | 6 {
   return parseIpv6(text, out) ? 6 : 0
 }
 
-/** Dotted IPv4 without leading zeros: its canonical text, too. */
+/** True for dotted IPv4 without leading zeros, which is the canonical text. */
 export const isIpv4 = (text: string): boolean => parseIpv4(text, 0, text.length) >= 0
 
-/** `ip/length` or a bare address. Null when it is neither; bits behind the length are cleared. */
+/**
+ * Parses `ip/length` or a bare address. Null for other texts. Bits after the length are cleared.
+ */
 export function parsePrefix(text: string): Prefix | null {
   const slash = text.indexOf('/')
   const family = parseAddress(slash < 0 ? text : text.slice(0, slash), scratch)
@@ -36,10 +39,13 @@ export function parsePrefix(text: string): Prefix | null {
   const words = family === 4 ? [scratch[0]!] : [...scratch]
   return { family, words, length }
 }
-/** A catalog has 100,000 of them: a typed array for each would be most of their cost. */
+/**
+ * Shared, because a catalog has up to 100,000 prefixes, and a typed array for each would be most of
+ * their cost.
+ */
 const scratch = new Uint32Array(4)
 
-/** The mask of one word of which `bits` bits count (may be negative or above 32). */
+/** The mask of one word with its first `bits` bits set (`bits` may be negative or above 32). */
 export function maskOf(bits: number): number {
   if (bits <= 0) return 0
   return bits >= 32 ? 0xffffffff : -1 << (32 - bits)
@@ -48,7 +54,10 @@ export function maskOf(bits: number): number {
 const DOT = 0x2e
 const ZERO = 0x30
 
-/** Dotted IPv4 from `at` to `end`, as an unsigned number; -1 when it is none (leading zeros are not). */
+/**
+ * Parses dotted IPv4 from `at` to `end` as an unsigned number; -1 for other texts and for leading
+ * zeros.
+ */
 function parseIpv4(text: string, at: number, end: number): number {
   let value = 0
   let octet = 0
@@ -75,7 +84,10 @@ function parseIpv4(text: string, at: number, end: number): number {
 const COLON = 0x3a
 const GROUPS = 8
 
-/** Groups before `::` count from the front, those behind it from the end. False when it is no IPv6 address. */
+/**
+ * Parses IPv6: groups before `::` count from the front, groups after it from the end. False for
+ * other texts.
+ */
 function parseIpv6(text: string, out: Uint32Array): boolean {
   out[0] = out[1] = out[2] = out[3] = 0
   const zoneAt = text.indexOf('%')
@@ -96,7 +108,7 @@ function parseIpv6(text: string, out: Uint32Array): boolean {
       put(out, count++, ipv4 & 0xffff)
       break
     }
-    // Nothing between two colons or behind the last one: only `::` at the end.
+    // An empty group is correct only after `::` at the end.
     if (at === start) {
       if (at === end && gapAt === count) break
       return false
@@ -114,10 +126,10 @@ function parseIpv6(text: string, out: Uint32Array): boolean {
   spread(out, gapAt, count)
   return count < GROUPS
 }
-/** As Node takes them. */
+/** The zones that Node accepts. */
 const ZONE = /^[0-9a-zA-Z\-.:]+$/
 
-/** -1 when there is none. */
+/** The hexadecimal digit at `at`; -1 for anything else. */
 function hexDigit(text: string, at: number, end: number): number {
   if (at >= end) return -1
   const code = text.charCodeAt(at)
@@ -136,7 +148,7 @@ function put(out: Uint32Array, group: number, value: number): void {
 const get = (out: Uint32Array, group: number): number =>
   group % 2 === 0 ? out[group >> 1]! >>> 16 : out[group >> 1]! & 0xffff
 
-/** Moves the groups behind the gap to the end. */
+/** Moves the groups after the gap to the end. */
 function spread(out: Uint32Array, gapAt: number, count: number): void {
   const shift = 8 - count
   for (let group = count - 1; group >= gapAt; group--) {

@@ -1,67 +1,77 @@
 /**
- * What a meter sends: `POST /api/v1/org/{orgId}/site/{siteId}/sessions`, one batch a request, JSON, gzip'd.
+ * The format in which a meter sends sessions: `POST /api/v1/org/{orgId}/site/{siteId}/sessions`,
+ * one batch a request, JSON, gzip'd.
  *
- * A batch is known by (meterId, spoolId, batch). A spool's data file has a random spoolId of its own, so that a disk that
- * was replaced, restored or copied repeats no identity; within it numbers rise by one. The server stores a batch, its
- * number and the CRC-32 of its JSON text in one transaction. A number that it has seen with the same text changes
- * nothing; with another text it is refused (409), and the meter sends it again under a new spoolId. A number that it has
- * not seen in between is a gap.
+ * (meterId, spoolId, batch) identifies a batch. Each data file of a spool has a random spoolId, so
+ * that a replaced, restored or copied disk repeats no identity. Within a spoolId, numbers rise by
+ * one. The server stores a batch, its number and the CRC-32 of its JSON text in one transaction. A
+ * known number with the same text changes nothing. With another text it is refused (409), and the
+ * meter sends the batch again under a new spoolId. A number that is skipped is a gap.
  */
 import type { Session } from './session.js'
 
-/** A batch is cut before either bound, so that no server limit has to be found by trial. */
+/** A batch is cut before either bound, so that it fits the server's limits. */
 export const BATCH_SESSIONS_MAX = 5_000
-/** Of the JSON text, before gzip. */
+/** The bound of the JSON text, before gzip. */
 export const BATCH_BYTES_MAX = 8 * 1024 * 1024
 
 /** The meter's state when it made the batch; counters are cumulative since `startedAt`. */
 export interface MeterReport {
   readonly version: string
   readonly interface: string
-  /** ISO 8601; identifies the run. */
+  /** ISO 8601. Identifies the run. */
   readonly startedAt: string
-  /** When the report was made. */
+  /** Time of the report. */
   readonly at: string
   readonly packets: number
   readonly bytes: number
-  /** Counted TCP/UDP packets and bytes, and other traffic by reason: they add up to `packets`, `bytes`. */
+  /**
+   * Other traffic by reason. With the packets and bytes of sessions it adds up to `packets` and
+   * `bytes`.
+   */
   readonly other: Readonly<Record<string, { readonly packets: number; readonly bytes: number }>>
   readonly openSessions: number
-  /** Packets that the kernel or the interface dropped before they could be read. */
+  /** Packets that the kernel or the interface dropped before the meter could read them. */
   readonly packetsDropped: number
   /** Sessions lost in the meter, by reason (spoolFull, recordQueueFull, ...). */
   readonly sessionsDropped: Readonly<Record<string, number>>
   readonly spool: { readonly batches: number; readonly bytes: number; readonly quarantined: number }
-  /** Bytes that the interface counted and the meter did not see, and the like; see docs/wireguard.md. */
+  /**
+   * Bytes that the interface counted and the meter did not, and similar differences; see
+   * docs/wireguard.md.
+   */
   readonly reconciliation?: Readonly<Record<string, number>>
-  /** The first start with this spool; what passed before was never metered. */
+  /** The first start with this spool. Earlier traffic was never metered. */
   readonly watchingSince?: string
-  /** A hash for each interface: two meters with the same one count the same traffic. */
+  /** A hash of each interface. Two meters with the same hash count the same traffic. */
   readonly places?: readonly string[]
-  /** Only of a replay of files, which ends by itself: its last report says `finished`. */
+  /** Only in a replay of files, which ends by itself: its last report has `finished`. */
   readonly replay?: ReplayState
 }
 
 export const REPLAY_STATES = ['running', 'finished'] as const
 export type ReplayState = (typeof REPLAY_STATES)[number]
 
-/** A loss that the meter knows of: these numbers will never come, or these sessions were never in a batch. */
+/** A known loss: these numbers will never come, or these sessions were never in a batch. */
 export interface BatchGap {
   readonly reason: string
   readonly sessions: number
-  /** Of the numbers, when it is not that of the batch that carries this. */
+  /** The spoolId of the numbers, if it differs from that of the batch. */
   readonly spoolId?: string
-  /** Inclusive; absent when the loss was before a batch was made. */
+  /** Inclusive; absent if the loss was before a batch was made. */
   readonly fromBatch?: number
   readonly toBatch?: number
-  /** ISO 8601 span the lost sessions fall in. */
+  /** ISO 8601. The lost sessions are in this time span. */
   readonly from: string
   readonly to: string
-  /** Of `unmetered`: the interface, and how far its counters and its peers' moved meanwhile, where they say it. */
+  /**
+   * Only for `unmetered`: the interface, and the bytes that its counters and its peers' counters
+   * advanced, if known.
+   */
   readonly interface?: string
   readonly bytes?: number
   readonly peers?: readonly PeerBytes[]
-  /** Of `packetsDropped`. */
+  /** Only for `packetsDropped`. */
   readonly packets?: number
 }
 
@@ -72,9 +82,12 @@ export interface PeerBytes {
 
 export interface Batch {
   readonly meterId: string
-  /** Of the spool's data file. Absent: a replay, whose numbers are of its content, or a meter of before 0.2. */
+  /**
+   * The id of the spool's data file. Absent for a replay, whose numbers depend on its content, and
+   * for meters before 0.2.
+   */
   readonly spoolId?: string
-  /** The number with which this spoolId began; 1 when absent. */
+  /** The first number of this spoolId; 1 when absent. */
   readonly firstBatch?: number
   readonly batch: number
   readonly report: MeterReport
@@ -83,7 +96,7 @@ export interface Batch {
 }
 
 export interface RefusedSession {
-  /** In `sessions` of the request. */
+  /** Index in `sessions` of the request. */
   readonly index: number
   readonly sessionId: string | null
   readonly reason: string
@@ -94,8 +107,8 @@ export interface BatchReceipt {
   readonly batch: number
   readonly stored: number
   readonly refused: readonly RefusedSession[]
-  /** The number was known: nothing was changed. */
+  /** True for a known number: nothing changed. */
   readonly repeated: boolean
-  /** Why nothing is stored: the organisation's retention is 0. */
+  /** The reason why nothing is stored: the organisation's retention is 0. */
   readonly notice?: string
 }

@@ -1,41 +1,47 @@
 /**
- * Bounds of values at the edges of the program, once for both halves: the server accepts what the meter sends, and the
- * store never meets a value that it cannot hold.
+ * Bounds of values at the edges of the program, shared by both halves: the server accepts all that
+ * the meter sends, and the store gets only values that it can hold.
  */
 
-/** Nothing is older than 1970; later than 2200 is a broken clock. Microseconds since 1970. */
+/** Microseconds since 1970, up to the year 2200. Other times mean a broken clock. */
 export const TIME_US_MIN = 0
 export const TIME_US_MAX = 7_258_118_400_000_000
 
 /** A meter's clock may run ahead of the server's by this much. */
 export const FUTURE_US = 86_400e6
 
-/** Of a report's JSON text: a meter that works sends some 2 KiB. */
+/** The bound of a report's JSON text. A working meter sends about 2 KiB. */
 export const REPORT_BYTES_MAX = 64 * 1024
-/** Names in one record of counters: reasons of other traffic, of lost sessions, figures of reconciliation. */
+/**
+ * The most names in one record of counters: reasons of other traffic or lost sessions, figures of
+ * reconciliation.
+ */
 export const REPORT_KEYS_MAX = 64
 
-/** Of a catalog as JSON: one of 100,000 clients and as many resources takes about 40 MiB. */
+/**
+ * The bound of a catalog as JSON. A catalog of 100,000 clients and as many resources has about 40
+ * MiB.
+ */
 export const CATALOG_BYTES_MAX = 64 * 1024 * 1024
 
-/** An organisation's name: part of every path, so nothing in it needs escaping. */
+/** An organisation's name. It is part of every path, so it needs no escaping. */
 export const ORG_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/i
 export const ORG_ID_EXPECTED = 'expected letters, digits, - and _, at most 63'
-/** Of sites, from 1. */
+/** The highest site id; the lowest is 1. */
 export const SITE_ID_MAX = Number.MAX_SAFE_INTEGER
 
 /** A meter's name at the server. */
 export const METER_ID = /^[A-Za-z0-9_.:-]{1,64}$/
 export const METER_ID_EXPECTED = 'expected 1 to 64 of A-Z a-z 0-9 _ . : -'
 
-/** Of the names of interfaces or files in a report, characters (UTF-16). */
+/** The most characters (UTF-16) of the names of interfaces or files in a report. */
 export const REPORT_INTERFACE_MAX = 1024
-/** Of the places in a report. */
+/** The most places in a report. */
 export const REPORT_PLACES_MAX = 1000
 
 /**
- * Names as a report holds them, `wg0,wg1`; where they are too long for it the first ones and how many others there are:
- * `a.pcap,b.pcap,… and 998 more`. A first name that is too long by itself is cut.
+ * Joins names for a report, `wg0,wg1`. If they are too long: the first ones and the number of
+ * others, `a.pcap,b.pcap,… and 998 more`. A first name that is too long alone is cut.
  */
 export function joinNames(names: readonly string[], max = REPORT_INTERFACE_MAX): string {
   const all = names.join(',')
@@ -52,7 +58,7 @@ export function joinNames(names: readonly string[], max = REPORT_INTERFACE_MAX):
   }
   if (shown > 0) return text + rest(shown)
   const end = `…${rest(1)}`
-  // Half a character at the cut would be none that the store can hold.
+  // The store cannot hold half a character.
   return names[0]!.slice(0, max - end.length).replace(/[\uD800-\uDBFF]$/, '') + end
 }
 
@@ -63,9 +69,9 @@ export const ISO_TIME_EXPECTED =
   'expected an ISO 8601 time with a zone, as in 2026-11-22T08:00:00Z or 2026-11-22T08:00:00+01:00, or a day (UTC)'
 
 /**
- * Microseconds since 1970 of an ISO 8601 time with a zone, or of the first moment of a day in UTC; undefined for
- * everything else: a local time, which would mean something else on every machine, and a day that no month has.
- * Not bounded: years 0000 to 9999.
+ * Microseconds since 1970 of an ISO 8601 time with a zone, or of the first moment of a day in UTC.
+ * Undefined for everything else, such as a local time, which would differ between machines, or a
+ * day that its month lacks. Not bounded: years 0000 to 9999.
  */
 export function isoTimeUs(text: string): number | undefined {
   const match = ISO_TIME.exec(text)
@@ -73,7 +79,7 @@ export function isoTimeUs(text: string): number | undefined {
   const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] =
     match
   const utc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-  // Date.parse takes 24:00 and rolls 30 February over.
+  // Date.parse accepts 24:00, and reads 30 February as a day in March.
   if (Number.isNaN(utc) || new Date(utc).getUTCDate() !== Number(day)) return undefined
   const offset = offsetMs(zone)
   if (offset === undefined) return undefined
@@ -87,11 +93,11 @@ function offsetMs(zone: string): number | undefined {
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000
 }
 
-/** Whether the store can hold it. */
+/** True if the store can hold this time. */
 export function isStorableTime(text: string): boolean {
   const us = isoTimeUs(text)
   return us !== undefined && us >= TIME_US_MIN && us <= TIME_US_MAX
 }
 
-/** Rows that a page of the log may leave out; further ones are reached by a cursor, or by a time. */
+/** The most rows that a page of the log may skip. A cursor or a time reaches further rows. */
 export const OFFSET_MAX = 1_000_000

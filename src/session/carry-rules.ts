@@ -1,8 +1,11 @@
-/** What is kept of sessions is said in no other system: an import must not take it away. */
+/**
+ * Carries collection rules over a catalog import. Other systems have no such rules, so an import
+ * must not remove them.
+ */
 import type { Catalog } from './catalog.js'
 import { bothFields, strictest } from './log-rule.js'
 
-/** @returns the new catalog with the rules that the old one has for the same ids, and its prefixes */
+/** @returns the new catalog, with the old one's rules for the same ids, and its prefixes */
 export function carryRules(before: Catalog, after: Catalog): Catalog {
   const prefixes = after.prefixes ?? before.prefixes
   return {
@@ -15,7 +18,10 @@ export function carryRules(before: Catalog, after: Catalog): Catalog {
 
 type Ruled = Pick<Catalog['clients'][number], 'log' | 'fields'>
 
-/** Of several entries of one id, which an import may cut otherwise, each rule is carried to all of them. */
+/**
+ * If several entries have the same id, each of them gets all rules of that id, because an import
+ * may divide entries differently.
+ */
 function carried<T extends Ruled>(before: T[], after: T[], idOf: (entry: T) => string): T[] {
   const rules = new Map<string, Ruled>()
   for (const entry of before) {

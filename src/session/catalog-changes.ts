@@ -1,4 +1,7 @@
-/** The difference between two catalogs, by id and with names, so that a person can judge a replacement beforehand. */
+/**
+ * The difference between two catalogs, by id and with names, so that a person can judge it before
+ * the replacement.
+ */
 import type { Catalog } from './catalog.js'
 
 export interface CatalogEntry {
@@ -8,7 +11,7 @@ export interface CatalogEntry {
 export interface ChangedEntry extends CatalogEntry {
   /** Its name before. */
   readonly was: string
-  /** What differs; `entries`: how many a resource has. */
+  /** The fields that differ; `entries`: a resource has more or fewer entries. */
   readonly fields: readonly string[]
 }
 export interface ListChanges {
@@ -18,7 +21,7 @@ export interface ListChanges {
 }
 export type CatalogChanges = Readonly<Record<keyof Catalog, ListChanges>>
 
-/** Together a few KiB, whatever was changed. */
+/** With these bounds a summary has a few KiB at most. */
 const NAMES_MAX = 5
 const NAME_LENGTH_MAX = 60
 
@@ -27,7 +30,10 @@ interface Short {
   readonly first: readonly CatalogEntry[]
 }
 
-/** For a record of it: how many, and the first of each; lists without a change are left out. */
+/**
+ * A summary for the audit trail: the count and the first entries of each list. Lists without a
+ * change are left out.
+ */
 export function changesInShort(
   changes: CatalogChanges,
 ): Partial<Record<keyof Catalog, Partial<Record<keyof ListChanges, Short>>>> {
@@ -127,7 +133,7 @@ function differences(before: readonly Entry[], after: readonly Entry[]): string[
   return [...fields]
 }
 
-/** Left out, null and an empty list say the same. */
+/** An absent value, null and an empty list mean the same. */
 function textOf(value: unknown): string {
   return value == null || (Array.isArray(value) && value.length === 0) ? '' : JSON.stringify(value)
 }

@@ -1,11 +1,11 @@
-/** One entry of a catalog set: what is given replaces what it had, all else stays as it is. */
+/** Sets one entry of a catalog: values that are present replace the old ones, all others stay. */
 import type { Catalog } from './catalog.js'
 
 type Client = Catalog['clients'][number]
 type User = Catalog['users'][number]
 type Resource = Catalog['resources'][number]
 
-/** Undefined: as it was; null: none. */
+/** Undefined: unchanged; null: none. */
 export interface ClientGiven {
   readonly id?: number | undefined
   readonly name: string
@@ -31,41 +31,44 @@ export interface SiteGiven {
   readonly name: string
 }
 
-/** Says what is to be done, as a sentence for a person. */
+/** Its message tells a person what to do. */
 export class CatalogEditError extends Error {}
 
-/** By id, else by key (a renamed device is the same one), else by name; else it is a new one. */
-export function setClient(catalog: Catalog, given: ClientGiven): Catalog {
+/**
+ * Finds the client by id, else by key (a renamed device is the same client), else by name;
+ * otherwise adds a new one.
+ */
+export function setClient(catalog: Catalog, change: ClientGiven): Catalog {
   const { clients } = catalog
   const at = found(
     clients,
-    given,
+    change,
     (one) => one.clientId,
-    (one) => given.publicKey != null && one.publicKey === given.publicKey,
+    (one) => change.publicKey != null && one.publicKey === change.publicKey,
   )
   const before: Client = clients[at] ?? {
-    clientId: given.id ?? next(clients, (one) => one.clientId),
-    name: given.name,
+    clientId: change.id ?? next(clients, (one) => one.clientId),
+    name: change.name,
     addresses: [],
   }
-  if (at < 0 && given.publicKey == null && (given.addresses ?? []).length === 0)
+  if (at < 0 && change.publicKey == null && (change.addresses ?? []).length === 0)
     throw new CatalogEditError(
-      `there is no client "${given.name}": a new one needs --public-key or --address`,
+      `there is no client "${change.name}": a new one needs --public-key or --address`,
     )
   const after = merged(before, {
-    name: given.name,
-    userId: given.userId,
-    publicKey: given.publicKey,
-    addresses: given.addresses === undefined ? undefined : [...given.addresses],
+    name: change.name,
+    userId: change.userId,
+    publicKey: change.publicKey,
+    addresses: change.addresses === undefined ? undefined : [...change.addresses],
   })
   return { ...catalog, clients: put(clients, at, after) }
 }
 
-export function setUser(catalog: Catalog, given: UserGiven): Catalog {
+export function setUser(catalog: Catalog, change: UserGiven): Catalog {
   const { users } = catalog
-  const at = users.findIndex((one) => one.userId === given.userId)
-  const before: User = users[at] ?? { userId: given.userId, name: given.name ?? given.userId }
-  const after = merged(before, { name: given.name, email: given.email })
+  const at = users.findIndex((one) => one.userId === change.userId)
+  const before: User = users[at] ?? { userId: change.userId, name: change.name ?? change.userId }
+  const after = merged(before, { name: change.name, email: change.email })
   return { ...catalog, users: put(users, at, after) }
 }
 
@@ -74,27 +77,30 @@ export function setSite(catalog: Catalog, { siteId, name }: SiteGiven): Catalog 
   return { ...catalog, sites: put(catalog.sites, at, { siteId, name }) }
 }
 
-/** Destinations replace all its entries; without them the others are set in each of its entries. */
-export function setResource(catalog: Catalog, given: ResourceGiven): Catalog {
+/**
+ * Destinations replace all entries of the resource. Without destinations, the other values are set
+ * in each of its entries.
+ */
+export function setResource(catalog: Catalog, change: ResourceGiven): Catalog {
   const { resources } = catalog
-  const at = found(resources, given, (one) => one.siteResourceId)
-  const id = resources[at]?.siteResourceId ?? given.id ?? next(resources, (r) => r.siteResourceId)
+  const at = found(resources, change, (one) => one.siteResourceId)
+  const id = resources[at]?.siteResourceId ?? change.id ?? next(resources, (r) => r.siteResourceId)
   const before = resources.filter((one) => one.siteResourceId === id)
-  if (before.length === 0 && (given.destinations ?? []).length === 0)
+  if (before.length === 0 && (change.destinations ?? []).length === 0)
     throw new CatalogEditError(
-      `there is no resource "${given.name}": a new one needs --destination`,
+      `there is no resource "${change.name}": a new one needs --destination`,
     )
   const set = {
-    name: given.name,
-    siteId: given.siteId,
-    protocol: given.protocol,
-    ports: given.ports === undefined ? undefined : [...given.ports],
+    name: change.name,
+    siteId: change.siteId,
+    protocol: change.protocol,
+    ports: change.ports === undefined ? undefined : [...change.ports],
   }
-  const first = before[0] ?? { siteResourceId: id, name: given.name, ports: [] }
+  const first = before[0] ?? { siteResourceId: id, name: change.name, ports: [] }
   const entries: Resource[] =
-    given.destinations === undefined
+    change.destinations === undefined
       ? before.map((one) => merged(one, set))
-      : given.destinations.map((destination) => merged({ ...first, destination }, set))
+      : change.destinations.map((destination) => merged({ ...first, destination }, set))
   const start = at < 0 ? resources.length : at
   const others = (one: Resource) => one.siteResourceId !== id
   return {
@@ -107,21 +113,21 @@ export function setResource(catalog: Catalog, given: ResourceGiven): Catalog {
   }
 }
 
-/** @returns its place, or -1 when it is a new one */
+/** @returns the entry's place, or -1 for a new one */
 function found<T extends { readonly name: string }>(
   list: readonly T[],
-  given: { readonly id?: number | undefined; readonly name: string },
+  change: { readonly id?: number | undefined; readonly name: string },
   idOf: (one: T) => number,
   isIt: (one: T) => boolean = () => false,
 ): number {
-  if (given.id !== undefined) return list.findIndex((one) => idOf(one) === given.id)
+  if (change.id !== undefined) return list.findIndex((one) => idOf(one) === change.id)
   const sure = list.findIndex(isIt)
   if (sure >= 0) return sure
-  const named = list.filter((one) => one.name === given.name)
+  const named = list.filter((one) => one.name === change.name)
   const ids = [...new Set(named.map(idOf))]
   if (ids.length > 1)
     throw new CatalogEditError(
-      `"${given.name}" is the name of ${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''}: say which by --id`,
+      `"${change.name}" is the name of ${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''}: say which by --id`,
     )
   return named.length === 0 ? -1 : list.indexOf(named[0]!)
 }
@@ -134,13 +140,13 @@ function put<T>(list: readonly T[], at: number, one: T): T[] {
   return at < 0 ? [...list, one] : list.map((old, i) => (i === at ? one : old))
 }
 
-type Given<T> = { readonly [K in keyof T]?: T[K] | null | undefined }
+type Change<T> = { readonly [K in keyof T]?: T[K] | null | undefined }
 
-function merged<T extends Readonly<Record<string, unknown>>>(before: T, given: Given<T>): T {
+function merged<T extends Readonly<Record<string, unknown>>>(before: T, change: Change<T>): T {
   const after = { ...before } as Record<string, unknown>
-  for (const [field, value] of Object.entries(given))
+  for (const [field, value] of Object.entries(change))
     if (value === null) delete after[field]
-    // Ports as numbers and as texts are the same.
+    // Ports as numbers and as texts count as equal.
     else if (
       value !== undefined &&
       !(Array.isArray(value) && String(value) === String(after[field]))

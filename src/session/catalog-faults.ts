@@ -1,13 +1,13 @@
 /**
- * Finds what a catalog's schema cannot see: identities that two entries share. Attribution would depend on their order,
- * so a file and `PUT …/catalog` are refused alike.
+ * Finds faults that a catalog's schema cannot: identities that two entries share. Attribution would
+ * depend on their order, so both a file and `PUT …/catalog` are refused.
  */
 import type { Catalog } from './catalog.js'
 import { ipBytes } from './ip-bytes.js'
 
 type Identity = string | number
 
-/** @returns one text for each entry that repeats an identity; none when the catalog may be used */
+/** @returns one text for each entry that repeats an identity; none for a usable catalog */
 export function catalogFaults({
   clients,
   users,
@@ -35,7 +35,10 @@ export function catalogFaults({
   ]
 }
 
-/** @param identities says those of an entry that no other entry may have; an entry may say the same twice */
+/**
+ * @param identities calls `say` for each identity of an entry that no other entry may have; it may
+ * repeat one
+ */
 function doubled<T>(
   list: string,
   field: string,
@@ -49,7 +52,7 @@ function doubled<T>(
       different.add(identity)
       said++
     })
-  // As it is of nearly every catalog: what is left costs twice as much.
+  // Nearly every catalog returns here; the search for the places costs twice as much.
   if (different.size === said) return []
   const firstAt = new Map<Identity, number>()
   const faults: string[] = []
@@ -63,9 +66,12 @@ function doubled<T>(
   return faults
 }
 
-/** One text for one prefix, as messages show it: `10.8.0.0/24`, `fd00:0:…:0/64`; a whole address without its length. */
+/**
+ * One text for each prefix, as messages show it: `10.8.0.0/24`, `fd00:0:…:0/64`; a whole address
+ * without its length.
+ */
 function canonicalPrefix(text: string): string {
-  // Of a whole IPv4 address there is one text only.
+  // A whole IPv4 address has only one text.
   if (!text.includes(':')) {
     if (!text.includes('/')) return text
     if (text.endsWith('/32')) return text.slice(0, -3)

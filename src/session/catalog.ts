@@ -1,10 +1,10 @@
 /**
- * The catalog: names and owners that the wire cannot tell. One format for the meter's `--catalog FILE`
- * (JSON or YAML) and the server's `PUT …/catalog`.
+ * The catalog: names and owners, which packets do not contain. One format for the meter's
+ * `--catalog FILE` (JSON or YAML) and the server's `PUT …/catalog`.
  *
- * A client is found by its WireGuard public key, or by `addresses` where peers cannot be read (other tunnels,
- * capture files). A resource is found by longest prefix, then port and protocol; it may have several entries, one for each
- * destination and protocol.
+ * A client is found by its WireGuard public key, or by `addresses` if peers cannot be read (other
+ * tunnels, capture files). A resource is found by longest prefix, then port and protocol. It may
+ * have several entries, one for each destination and protocol.
  */
 import { z } from 'zod'
 import { parsePrefix } from './address.js'
@@ -40,11 +40,14 @@ export const portRangeSchema = z.union(
   { error: PORTS_EXPECTED },
 )
 
-/** Of all clients together, and the same of ports: 100,000 entries with 1,024 each would not fit into any memory. */
+/**
+ * The most addresses of all clients together, and the most ports of all resources together. 100,000
+ * entries with 1,024 each would not fit into memory.
+ */
 const IN_ALL_MAX = 500_000
 
 const hidden = z.enum(['truncate', 'drop'])
-/** How much of a session is kept: log-rule.ts. Absent: `full`, with all its fields. */
+/** The collection rule: log-rule.ts. Absent: `full`, with all fields. */
 const collected = {
   log: z.enum(LOG_LEVELS).optional().meta({
     description:
@@ -98,7 +101,7 @@ const entriesSchema = z.strictObject({
       z.strictObject({
         siteResourceId: id,
         name,
-        /** Restricts the resource to one site; absent: it may be behind any. */
+        /** Restricts the resource to one site. Absent: any site. */
         siteId: id.nullish(),
         destination: prefixSchema,
         protocol: z.enum(['tcp', 'udp']).nullish(),
@@ -109,7 +112,10 @@ const entriesSchema = z.strictObject({
     )
     .max(100_000)
     .default([]),
-  /** Rules for addresses on either side. Absent, not empty: a meter of before 0.2 takes no key that it does not know. */
+  /**
+   * Rules for addresses on either side. Absent instead of empty, because meters before 0.2 refuse
+   * unknown keys.
+   */
   prefixes: z
     .array(z.strictObject({ prefix: prefixSchema, name, ...collected }))
     .max(10_000)

@@ -1,11 +1,13 @@
 /**
- * Community ID v1: a short name of a five-tuple that other tools make too (https://github.com/corelight/community-id-spec).
+ * Community ID v1: a short name of a five-tuple that other tools compute as well
+ * (https://github.com/corelight/community-id-spec).
  *
  *   "1:" + base64(SHA-1(seed u16 | address | address | protocol u8 | 0 u8 | port u16 | port u16)), network byte order
  *
  * The lower endpoint (address, then port) is first, so that both directions have the same id.
  *
- * It is in every row that is shown or exported, so what can be kept is: addresses as bytes, and the two buffers.
+ * Every row that is shown or exported has one. So addresses are cached as bytes, and the two input
+ * buffers are reused.
  */
 import { hash } from 'node:crypto'
 import { ipBytes } from './ip-bytes.js'
@@ -22,7 +24,7 @@ const ADDRESS_AT = 2
 const IPV4_INPUT = Buffer.alloc(ADDRESS_AT + 2 * 4 + 6)
 const IPV6_INPUT = Buffer.alloc(ADDRESS_AT + 2 * 16 + 6)
 
-/** `seed` separates deployments that must not be correlated; 0 is what everybody uses. */
+/** @param seed separates deployments that must not be correlated; 0 is the usual value */
 export function communityId(tuple: FiveTuple, seed = 0): string {
   const { sourcePort, destPort } = tuple
   const source = addressBytes(tuple.sourceIp)
@@ -39,7 +41,7 @@ export function communityId(tuple: FiveTuple, seed = 0): string {
   return `1:${hash('sha1', input, 'base64')}`
 }
 
-/** No packet has addresses of both families; a record that somebody made up may, and gets an id of its own, too. */
+/** No packet has addresses of both families, but a made-up record may; it gets an id as well. */
 function inputFor(addressBytesTotal: number): Buffer {
   if (addressBytesTotal === 2 * 4) return IPV4_INPUT
   return addressBytesTotal === 2 * 16
@@ -47,7 +49,7 @@ function inputFor(addressBytesTotal: number): Buffer {
     : Buffer.alloc(ADDRESS_AT + addressBytesTotal + 6)
 }
 
-/** Addresses repeat, and taking one apart costs as much as the hash. */
+/** Addresses repeat, and parsing one costs as much as the hash. */
 const ADDRESSES_MAX = 10_000
 const known = new Map<string, Uint8Array>()
 
@@ -68,7 +70,7 @@ function compare(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length
 }
 
-/** By a loop: for so few bytes faster than set(). @returns where the next goes */
+/** A loop, because that is faster than set() for so few bytes. @returns the place after them */
 function write(to: Buffer, at: number, bytes: Uint8Array): number {
   for (let i = 0; i < bytes.length; i++) to[at + i] = bytes[i]!
   return at + bytes.length

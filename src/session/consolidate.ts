@@ -1,29 +1,30 @@
 /**
- * Merges bursts: sessions of one source address to one destination, protocol and resource, with at most 5 s between
- * the end of one and the start of the next, become one record with `connectionCount`. Off by default.
+ * Merges bursts: sessions from one source address to one destination, protocol and resource become
+ * one record with `connectionCount`, if at most 5 s are between the end of one and the start of the
+ * next. Off by default.
  *
- * In: ended sessions in any order. Out: merged ones, when nothing short can join them any more, at the bound, or at
- * the end. A session that runs much longer than the others of its burst may come after they have left, and then
- * stands for itself: nothing is lost, it is only less merged.
+ * In: ended sessions in any order. Out: merged sessions, once no short session can join them, at
+ * the bound, or at the end. A session that runs much longer than the others of its burst may come
+ * after they were emitted. It then stays alone: nothing is lost, only less is merged.
  */
 import type { Session } from './session.js'
 import { SUMMED_FIELDS } from './session-table.js'
 
 export const CONSOLIDATE_GAP_US = 5_000_000
 const EXPIRE_AFTER_MS = (2 * CONSOLIDATE_GAP_US) / 1000
-/** Waiting bursts; the one that has waited longest leaves first. */
+/** The most waiting bursts. At the bound the one that waited longest is emitted. */
 export const CONSOLIDATE_MAX = 65_536
 
 interface Burst {
   readonly session: Session
-  /** When its latest session was added. */
+  /** Time at which its latest session was added. */
   readonly addedMs: number
 }
 
 export class Consolidator {
   readonly #emit: (session: Session) => void
   readonly #max: number
-  /** In order of the latest change, so that the first has waited longest. */
+  /** In order of the latest change, so the first has waited longest. */
   readonly #bursts = new Map<string, Burst>()
 
   constructor(emit: (session: Session) => void, max: number = CONSOLIDATE_MAX) {
@@ -31,7 +32,7 @@ export class Consolidator {
     this.#max = max
   }
 
-  /** @param nowMs of the clock that expire() is called with */
+  /** @param nowMs time on the clock of expire() */
   add(session: Session, nowMs = 0): void {
     const key = keyOf(session)
     const burst = this.#bursts.get(key)?.session
@@ -43,8 +44,9 @@ export class Consolidator {
   }
 
   /**
-   * Lets go of the bursts that got no session for 10 s. The sessions of a burst end in the same way, so each is reported
-   * as long after its end as the one before: one that starts within the gap and lasts no longer than it has come by then.
+   * Emits bursts without a new session for 10 s. Sessions of a burst end in the same way, so they
+   * are reported equally late after their end. So a session that starts within the gap and lasts at
+   * most that long has come by then.
    */
   expire(nowMs: number): void {
     for (const [key, { addedMs }] of this.#bursts) {
@@ -64,7 +66,7 @@ export class Consolidator {
   }
 }
 
-/** What can be let go, if anything, and what goes on waiting. */
+/** The session to emit, if any, and the session that continues to wait. */
 function joined(burst: Session | undefined, session: Session): [Session | null, Session] {
   if (burst === undefined) return [null, session]
   if (isNear(burst, session)) return [null, merge(burst, session)]
@@ -84,7 +86,7 @@ function summed(a: Session, b: Session): Partial<Session> {
   return Object.fromEntries(SUMMED_FIELDS.map((name) => [name, a[name] + b[name]]))
 }
 
-/** The earlier one, with the other's traffic added; it ends as the one that ended last. */
+/** The earlier session with the other's traffic added. It ends like the one that ended last. */
 function merge(a: Session, b: Session): Session {
   const first = a.startTimeUs <= b.startTimeUs ? a : b
   const last = a.endTimeUs > b.endTimeUs ? a : b

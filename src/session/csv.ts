@@ -1,8 +1,9 @@
 /**
- * CSV cells: RFC 4180, names guarded against formula injection (OWASP ASVS 1.2.10).
+ * CSV cells: RFC 4180, with names guarded against formula injection (OWASP ASVS 1.2.10).
  *
- * A name that a spreadsheet would take for a formula gets a leading apostrophe: names are for people. Ids, keys and
- * addresses are for programs, which join by them, and stay as they are: one public key of 64 begins with +.
+ * A name that a spreadsheet would read as a formula gets a leading apostrophe, because names are
+ * for people. Ids, keys and addresses stay unchanged, because programs join by them; one public key
+ * of 64 begins with +.
  */
 import type { Field, SessionRow } from './fields.js'
 
@@ -17,7 +18,7 @@ export function csvHeader(fields: readonly Pick<Field, 'name'>[]): string {
   return fields.map((f) => f.name).join(',') + CSV_LINE_END
 }
 
-/** A null is an empty cell; a text of no characters is `""`, so that the two differ. */
+/** Null is an empty cell and an empty text is `""`, so that the two differ. */
 export function csvCell(value: CsvValue): string {
   if (value === null) return ''
   if (typeof value !== 'string') return String(value)

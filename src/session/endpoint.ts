@@ -1,4 +1,4 @@
-/** `ip:port`, `[ip6]:port` or a bare address (port 0: not known). */
+/** Parses `ip:port`, `[ip6]:port` or a bare address (port 0: unknown). */
 import { isIP } from 'node:net'
 import { canonicalIp } from './canonical-ip.js'
 

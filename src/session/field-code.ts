@@ -1,7 +1,7 @@
 /**
- * Functions that copy named fields, made at the start from lists of names: the straight code that one would write by
- * hand, of objects that all have one shape. A loop over the names is several times as slow, and it runs for every
- * session (docs/decisions/field-code.md).
+ * Makes functions that copy named fields, once, from lists of names: the code that one would write
+ * by hand, with objects of one shape. It runs for every session, and a loop over names is several
+ * times slower (docs/decisions/field-code.md).
  */
 
 /** `(a, b) => ({ x: a.x, y: a.y, z: b.z })` of `['x', 'y'], ['z']`. */
@@ -35,7 +35,7 @@ export function rowPicker<Row extends object>(
   return made(['columns', 'i'], `return { ${fields.join(', ')} }`)
 }
 
-/** A class of objects with these fields, made of their values in this order. */
+/** A class of objects with these fields. Its constructor takes their values in this order. */
 export function classOf<T extends object>(
   names: readonly (keyof T & string)[],
 ): new (
@@ -49,7 +49,10 @@ export function classOf<T extends object>(
   return define()
 }
 
-/** The class with more getters: `class extends Base { get x() { return this.u64(8) } }` of `['x', 'this.u64(8)']`. */
+/**
+ * Adds getters to a class: `class extends Base { get x() { return this.u64(8) } }` of `['x',
+ * 'this.u64(8)']`.
+ */
 export function withGetters<Base extends new (...values: never[]) => object, More extends object>(
   base: Base,
   getters: readonly (readonly [name: keyof More & string, expression: string])[],
@@ -68,7 +71,7 @@ export function withGetters<Base extends new (...values: never[]) => object, Mor
   return extend(base)
 }
 
-/** Names come from tables of this program. One that is none must not become code. */
+/** Names come from tables of this program. Anything else must not become code. */
 function key(name: string): string {
   if (!/^[A-Za-z]\w*$/.test(name)) throw new Error(`not a name of a field: ${name}`)
   return name

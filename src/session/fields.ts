@@ -1,23 +1,23 @@
 /**
- * The fields of a session as people get it: names, order, types, and how each is read. NDJSON, CSV, the API's rows
- * and its documentation all come from this list.
+ * The output fields of a session: names, order, types, and how to read each. NDJSON, CSV, the API's
+ * rows and its documentation all come from this list.
  *
- * The first eleven are the documented connection-log fields, in their documented order; the
- * others are ours and only ever grow at the end.
+ * The first eleven are the documented connection-log fields, in their documented order. The others
+ * are tunmeter's; new ones are added at the end.
  */
 import { communityId } from './community-id.js'
 import { getter } from './field-code.js'
 import { formatEndpoint, isOpen, type Session } from './session.js'
 import { SESSION_FIELDS, type SessionField, type SessionFieldName } from './session-table.js'
 
-/** What only the two ends know: the server from the key a batch came with, the meter from its options. */
+/** Fields that come from the server's key of a batch, or from the meter's options. */
 export interface Origin {
   readonly orgId: string | null
   readonly siteId: number | null
   readonly meterId: string | null
 }
 
-/** Names by the catalog; null when the id is null or the catalog does not hold it. */
+/** Names from the catalog; null when the id is null or not in the catalog. */
 export interface Names {
   readonly clientName: string | null
   readonly userName: string | null
@@ -28,17 +28,19 @@ export interface Names {
 
 export interface SessionRow extends Session, Origin, Names {}
 
-/** `integer` and `number` are written as digits, never quoted; `text` is where it must be. */
+/**
+ * `integer` and `number` are digits without quotes; `text` has quotes where the format needs them.
+ */
 export type FieldType = 'integer' | 'number' | 'text' | 'boolean'
 
 export interface Field {
   readonly name: string
   readonly type: FieldType
   readonly nullable: boolean
-  /** Other connection logs document it under the same name. */
+  /** Other connection logs document a field of this name. */
   readonly documented: boolean
   readonly help: string
-  /** Made up by people, for people: a spreadsheet must not take it for a formula. */
+  /** People choose these names, so a spreadsheet must not read them as formulas. */
   readonly isName?: true
   readonly read: (row: SessionRow) => string | number | boolean | null
 }
@@ -58,7 +60,7 @@ function nameOf(id: string, name: keyof Names): Field {
   return { ...field, isName: true }
 }
 
-/** A field of the table under its own name. */
+/** A field of the session table under its own name. */
 function same(name: SessionFieldName): Field {
   const { type, nullable, help }: SessionField = SESSION_FIELDS[name]
   const plain = type === 'integer' || type === 'boolean' ? type : 'text'
@@ -109,7 +111,8 @@ const OURS: readonly Field[] = [
   nameOf('siteResourceId', 'resourceName'),
   nameOf('siteId', 'siteName'),
   same('unattributed'),
-  // Made where it is shown: 30 bytes that say nothing new would be the largest part of a stored session.
+  // Computed when it is shown, because it would be the largest part of a stored session (30 bytes)
+  // and adds no information.
   nullable('communityId', 'text', 'Community ID v1 of the five-tuple.', communityId),
   same('retransmitsTx'),
   same('retransmitsRx'),
@@ -129,12 +132,12 @@ const OURS: readonly Field[] = [
 
 export const FIELDS: readonly Field[] = [...DOCUMENTED, ...OURS]
 
-/** Octets of payload that were here for the first time; null where that was not counted. */
+/** Payload octets without retransmitted ones; null if those were not counted. */
 function goodput(payload: number | null, again: number | null): number | null {
   return payload === null || again === null ? null : payload - again
 }
 
-/** Millisecond precision, as documented; null while the session is open. */
+/** Seconds to the millisecond, as documented; null while the session is open. */
 export function durationSeconds(
   session: Pick<Session, 'startTimeUs' | 'endTimeUs' | 'endReason'>,
 ): number | null {
@@ -142,12 +145,15 @@ export function durationSeconds(
   return Math.round((session.endTimeUs - session.startTimeUs) / 1e3) / 1e3
 }
 
-/** Direct-mapped by second: neighbouring sessions start in the same seconds, and Date is slow. */
+/**
+ * Caches texts by second, because neighbouring sessions start in the same seconds, and Date is
+ * slow.
+ */
 const SECONDS_CACHED = 1024
 const cachedSecond = new Float64Array(SECONDS_CACHED).fill(Number.NaN)
 const cachedText: string[] = new Array<string>(SECONDS_CACHED).fill('')
 
-/** `2026-11-22T22:37:01.000123Z` of microseconds since the Unix epoch. */
+/** `2026-11-22T22:37:01.000123Z` for microseconds since the Unix epoch. */
 export function isoUs(us: number): string {
   const second = Math.floor(us / 1e6)
   const slot = ((second % SECONDS_CACHED) + SECONDS_CACHED) % SECONDS_CACHED

@@ -3,7 +3,10 @@ import { parseAddress } from './address.js'
 
 const words = new Uint32Array(4)
 
-/** Network order, 4 or 16 bytes; none for a text that is no address. A zone (`%eth0`) is not part of the address. */
+/**
+ * An address as 4 or 16 bytes in network order; no bytes for a text that is no address. A zone
+ * (`%eth0`) is ignored.
+ */
 export function ipBytes(ip: string): number[] {
   const family = parseAddress(ip, words)
   const count = family === 6 ? 4 : family === 4 ? 1 : 0

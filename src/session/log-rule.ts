@@ -1,29 +1,29 @@
 /**
- * How much of a session is kept: said in the catalog by client, resource or prefix, decided at the meter before anything
- * is written (docs/decisions/collect-less.md).
+ * Collection rules: how much of a session is kept. The catalog sets them by client, resource or
+ * prefix, and the meter applies them before it writes anything (docs/decisions/collect-less.md).
  *
- *   full     the session as it was metered
- *   counts   its amounts, in the sum of an hour: a record of many connections without addresses, ports, peer and times
- *   off      nothing but its packets and bytes, as other traffic of the reason `excluded`
+ *   full     the session as metered
+ *   counts   its amounts, in an hourly sum: a record of many connections without addresses, ports, peer and times
+ *   off      only its packets and bytes, as other traffic with the reason `excluded`
  */
 import type { Session } from './session.js'
 
-/** From least to most strict. Where several rules hold, the strictest decides. */
+/** From least to most strict. The strictest of several rules decides. */
 export const LOG_LEVELS = ['full', 'counts', 'off'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Other traffic's reason of sessions whose level is `off`. */
+/** The reason in other traffic for sessions with level `off`. */
 export const EXCLUDED = 'excluded'
 
 export type Hidden = 'truncate' | 'drop'
 
-/** What of a session that is kept in full is made shorter or left out. */
+/** Fields of a fully kept session that are truncated or dropped. */
 export interface LogFields {
-  /** Of the client's side. `truncate`: its /24, of IPv6 its /48. `drop`: 0.0.0.0 or `::`. */
+  /** The client's address. `truncate`: its /24, for IPv6 its /48. `drop`: 0.0.0.0 or `::`. */
   readonly address?: Hidden | undefined
-  /** Of the client's side: 0. */
+  /** The client's port becomes 0. */
   readonly port?: 'drop' | undefined
-  /** The outer address: truncated, with port 0, or null. */
+  /** The client's outer address. `truncate`: truncated, with port 0. `drop`: null. */
   readonly endpoint?: Hidden | undefined
   readonly publicKey?: 'drop' | undefined
 }
@@ -32,7 +32,7 @@ export function strictest(a: LogLevel, b: LogLevel): LogLevel {
   return LOG_LEVELS.indexOf(a) >= LOG_LEVELS.indexOf(b) ? a : b
 }
 
-/** Both at once: what either drops is dropped, what either truncates is at least truncated. */
+/** Joins two rules: a field is dropped if either drops it, and truncated if either truncates it. */
 export function bothFields(a: LogFields, b: LogFields): LogFields {
   const more = (x?: Hidden, y?: Hidden) => (x === 'drop' || y === 'drop' ? 'drop' : (x ?? y))
   return {
@@ -43,13 +43,13 @@ export function bothFields(a: LogFields, b: LogFields): LogFields {
   }
 }
 
-/** The address of both ends of a sum; no packet has it at both. */
+/** The address of both ends of an hourly sum. No packet has it at both ends. */
 export const NO_ADDRESS = '0.0.0.0'
 
-/** Shown in place of the addresses of a sum. */
+/** Shown instead of the addresses of an hourly sum. */
 export const NOT_KEPT = 'not kept'
 
-/** Whether a record is the sum of an hour (`counts`), not a session. */
+/** True for a record that is an hourly sum (`counts`) and no session. */
 export function isHourlySum({
   sourceIp,
   sourcePort,
@@ -60,7 +60,7 @@ export function isHourlySum({
   return sourceIp === NO_ADDRESS && destIp === NO_ADDRESS && !hasPort
 }
 
-/** The same of a row of the API: an endpoint without a port is its address alone. */
+/** The same for a row of the API, where an endpoint without a port is only its address. */
 export function isSumRow({ sourceAddr, destAddr }: SumEndpoints): boolean {
   return sourceAddr === NO_ADDRESS && destAddr === NO_ADDRESS
 }

@@ -25,7 +25,7 @@ const joined = picker<Writable<Session>, [Added, FlowRecord, Attribution]>(
   fieldsFrom('attribution'),
 )
 
-/** @param shiftUs added to both times (replay with its clock moved). */
+/** @param shiftUs is added to both times (replay with a shifted clock) */
 export function makeSession(
   record: FlowRecord,
   who: Attribution,

@@ -7,19 +7,22 @@ export const manifestSchema = z.object({
   manifest: z.literal(MANIFEST_VERSION),
   org: z.string(),
   format: z.string(),
-  /** Null: of any time. */
+  /** Null: any time. */
   range: z.object({ from: z.string(), to: z.string() }).nullable(),
   filters: z.array(z.string()),
-  /** Of CSV, its header. */
+  /** The header of CSV; null for other formats. */
   columns: z.array(z.string()).nullable(),
-  /** Null: not counted (Parquet has the number in itself). */
+  /** Null: not counted (a Parquet file contains the number). */
   rows: z.int().nullable(),
   bytes: z.int(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   askedAt: z.string(),
   askedBy: z.object({ keyId: z.string(), name: z.string() }),
   server: z.object({ url: z.string(), version: z.string() }),
-  /** As the server answered just before: what was acknowledged by then is in the file. Null: of any time. */
+  /**
+   * The server's answer just before the export. All data acknowledged by then is in the file. Null:
+   * no range.
+   */
   completeness: z.looseObject({ complete: z.boolean(), sentence: z.string() }).nullable(),
 })
 export type Manifest = z.output<typeof manifestSchema>

@@ -1,6 +1,6 @@
 /**
- * Parses times as people write them, for commands and the dashboard. Strict: a text that could mean two things is
- * refused. Without a zone a time is local (TZ), as in the tables that the commands print.
+ * Parses times as people write them, for commands and the dashboard. An ambiguous text is refused.
+ * A time without a zone is local (TZ), as in the tables of the commands.
  */
 import { isoTimeUs } from './bounds.js'
 
@@ -23,7 +23,7 @@ const LOCAL = new RegExp(String.raw`^(\d{4})-(\d\d)-(\d\d)(?:[ T]${CLOCK})?$`)
 const ZONED = /^\d{4}-\d\d-\d\d[ Tt]\d\d:\d\d.*(?:[Zz]|[+-]\d\d:?\d\d)$/
 
 /**
- * ISO 8601 in UTC, as the API takes it.
+ * Returns ISO 8601 in UTC for the API, or a time with a zone as it came.
  * @throws Error that says what is expected
  */
 export function parseMoment(text: string, nowMs: number): string {
@@ -43,7 +43,7 @@ export function parseMoment(text: string, nowMs: number): string {
     const days = new Date(Date.UTC(year, month, 0)).getUTCDate()
     if (month < 1 || month > 12 || day < 1 || day > days)
       throw new Error(`there is no such day; ${MOMENT_EXPECTED}`)
-    // Date takes years below 100 for those of the last century.
+    // Date reads years below 100 as years of the last century.
     return iso(localMs([Math.max(year, 1969), month - 1, day], local.slice(4)))
   }
   const zoned = ZONED.test(input) ? input.replace(' ', 'T') : undefined
@@ -51,7 +51,7 @@ export function parseMoment(text: string, nowMs: number): string {
   return zoned
 }
 
-/** @throws Error when no clock of this zone ever shows it */
+/** @throws Error for a time that the clocks of this zone skip */
 function localMs(
   [year, month, day]: [number, number, number],
   clock: readonly (string | undefined)[],
@@ -59,7 +59,8 @@ function localMs(
   const [hour, minute, second] = clock.map((part) => Number(part ?? 0)) as [number, number, number]
   if (hour > 23 || minute > 59 || second > 59) throw new Error(MOMENT_EXPECTED)
   const date = new Date(year, month, day, hour, minute, second)
-  // Of a day: some zones have their change of the clocks at midnight, and the day begins an hour later.
+  // A day has no such check: some zones change their clocks at midnight, and such a day begins an
+  // hour later.
   const isWholeDay = clock[0] === undefined
   if (!isWholeDay && (date.getHours() !== hour || date.getMinutes() !== minute))
     throw new Error('no clock of this zone shows that time: it is put forward then')

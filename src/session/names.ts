@@ -1,4 +1,4 @@
-/** Names for ids, by a catalog file. */
+/** Finds names for ids in a catalog. */
 import type { Catalog } from './catalog.js'
 import type { Names } from './fields.js'
 import type { Session } from './session.js'

@@ -1,6 +1,7 @@
 /**
- * Words for the outcome of a session. Zeek's connState and IPFIX's end reason are exact but not English; both stay
- * visible in the drawer. Red is for what did not work, amber for what ended otherwise than by its two ends.
+ * Words for the outcome of a session. Zeek's connState and IPFIX's end reason are exact but not
+ * English; the drawer shows both. Red (`wrong`) marks failed attempts, amber (`warn`) sessions that
+ * did not end normally.
  */
 import type { ConnState, EndReason, Protocol } from './session.js'
 
@@ -9,7 +10,7 @@ export type Tone = 'open' | 'plain' | 'warn' | 'wrong'
 export interface Outcome {
   readonly label: string
   readonly tone: Tone
-  /** One sentence that says what was seen. */
+  /** One sentence about the packets seen. */
   readonly detail: string
 }
 
@@ -65,7 +66,7 @@ const BY_STATE: Readonly<Record<ConnState, Outcome>> = {
   },
 }
 
-/** Access logs say when a session began and ended, and not how. */
+/** Access logs have the times of a session, but no outcome. */
 const UNKNOWN: Outcome = {
   label: 'Ended',
   tone: 'plain',

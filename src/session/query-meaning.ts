@@ -1,10 +1,13 @@
-/** Parses the values of a query's terms, for the server's store and for the page that refuses invalid ones. */
+/**
+ * Parses the values of a query's terms, for the server's store and for the page, which refuses
+ * invalid ones.
+ */
 import { OUTCOME_GROUPS, type OutcomeGroup } from './outcome-groups.js'
 import { QueryFault, type QueryTerm, type QueryValue } from './query.js'
 import { portOf } from './services.js'
 import { CONN_STATES, type ConnState, PROTOCOLS, type Protocol } from './session.js'
 
-/** One of these. */
+/** The meaning of one term: exactly one of these fields. */
 export interface Meaning<Address> {
   readonly text?: string
   readonly named?: {
@@ -32,8 +35,8 @@ interface Amount {
 const AMOUNTS = { bytes: 'bytes', sent: 'bytesTx', received: 'bytesRx' } as const
 
 /**
- * @param addressOf reads an address, a network or an endpoint; undefined: it is none
- * @throws QueryFault says what its key takes
+ * @param addressOf reads an address, a network or an endpoint; undefined for other texts
+ * @throws QueryFault that says which values its key takes
  */
 export function meaningOf<Address>(
   term: QueryTerm,

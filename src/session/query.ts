@@ -1,10 +1,10 @@
 /**
- * The language of the log's search, for the API's `q`, the page and the command line: docs/query.md.
+ * The search language of the log, for the API's `q`, the page and the command line: docs/query.md.
  *
  *   client:ada-* outcome:failed port:ssh,3389 -resource:"Name server" bytes>10MB orders
  *
- * Terms are all needed; values between commas are alternatives; `-` before a term wants the opposite. What begins with
- * no known key is a word, which is found anywhere in names, addresses and ports.
+ * All terms must match. Values between commas are alternatives, and `-` before a term negates it. A
+ * term without a known key is a word, which matches anywhere in names, addresses and ports.
  */
 export const QUERY_KEYS = [
   'client',
@@ -28,7 +28,7 @@ export type QueryOperator = (typeof OPERATORS)[number]
 
 export interface QueryValue {
   readonly text: string
-  /** Taken as it is: no `*`, no `none`. */
+  /** Literal: without the meanings of `*` and `none`. */
   readonly quoted: boolean
 }
 
@@ -37,7 +37,7 @@ export interface QueryTerm {
   /** Null: a word. */
   readonly key: QueryKey | null
   readonly operator: QueryOperator
-  /** Any of them; a word has one. */
+  /** Alternatives; a word has one. */
   readonly values: readonly QueryValue[]
 }
 
@@ -45,7 +45,7 @@ export const QUERY_CHARACTERS_MAX = 500
 export const QUERY_TERMS_MAX = 16
 const VALUES_MAX = 50
 
-/** Says in its message what is wrong, and what would be right. */
+/** Its message says what is wrong and what is expected. */
 export class QueryFault extends Error {}
 
 /** @throws QueryFault */
@@ -60,7 +60,7 @@ export function parseQuery(query: string): QueryTerm[] {
   return terms
 }
 
-/** What parseQuery reads as the same terms. */
+/** Prints terms as a text that parseQuery() reads as the same terms. */
 export function printQuery(terms: readonly QueryTerm[]): string {
   return terms
     .map(({ negated, key, operator, values }) => {
@@ -80,7 +80,7 @@ function printed({ text, quoted }: QueryValue, isPlain: (text: string) => boolea
 
 const isPlainValue = (text: string) => /^[^\s",]+$/.test(text)
 
-/** A minus begins it only behind another one, or alone. */
+/** A plain word begins with a minus only after another minus, or alone. */
 const isPlainWord = (negated: boolean) => (text: string) =>
   /^[^\s"]+$/.test(text) && (negated || !/^-./s.test(text)) && keyed(text) === null
 
@@ -100,7 +100,7 @@ class Reader {
     this.#rest = query
   }
 
-  /** @returns whether something follows */
+  /** @returns true when a term follows */
   skipSpaces(): boolean {
     this.#rest = this.#rest.trimStart()
     return this.#rest !== ''
@@ -126,7 +126,7 @@ class Reader {
     return { negated, key: start.key, operator: start.operator, values }
   }
 
-  /** A quote that is not closed goes to the end: it is still being typed. */
+  /** A quote without its end extends to the end of the text, because the user is still typing. */
   #value(plain: RegExp): QueryValue {
     if (!this.#rest.startsWith('"')) return { text: this.#take(plain), quoted: false }
     const quoted = this.#take(/^"(?:[^"\\]|\\[\s\S])*"?/)

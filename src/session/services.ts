@@ -1,4 +1,4 @@
-/** Ports by the names that people say; IANA's, where it has one. */
+/** Ports by common names of services: IANA's name, if it has one. */
 const SERVICES: Readonly<Record<string, number>> = {
   ftp: 21,
   ssh: 22,
@@ -30,7 +30,7 @@ const SERVICES: Readonly<Record<string, number>> = {
   mongodb: 27_017,
 }
 
-/** A port by its number or its service's name; undefined: neither. */
+/** The port for a number or a service's name; undefined for other texts. */
 export function portOf(text: string): number | undefined {
   if (/^\d{1,5}$/.test(text)) return Number(text) <= 65_535 ? Number(text) : undefined
   const name = text.toLowerCase()
@@ -39,7 +39,7 @@ export function portOf(text: string): number | undefined {
 
 const NAMES = new Map(Object.entries(SERVICES).map(([name, port]) => [port, name]))
 
-/** What a port is called; the last of its names in the list above. */
+/** The name of a port's service; the last one in the list above if it has several. */
 export function serviceOf(port: number): string | undefined {
   return NAMES.get(port)
 }

@@ -1,11 +1,13 @@
 /**
- * Session ids: ULID's form (26 characters of Crockford base32), so that they sort by run and then by opening.
+ * Session ids in ULID's form (26 characters of Crockford base32), so that they sort by run and then
+ * by opening.
  *
  *   characters  0..9      10..17    18..25
  *               run's ms | run 40 b | sequence 40 b
  *
- * One engine run has one prefix; the sequence is the engine's own (native/engine/session_record.h). Unique over all
- * meters as long as no two runs started in the same millisecond drew the same 40 random bits.
+ * Each engine run has one prefix. The sequence is the engine's (native/engine/session_record.h).
+ * Ids are unique over all meters unless two runs start in the same millisecond and draw the same 40
+ * random bits.
  */
 import { randomBytes } from 'node:crypto'
 
@@ -13,7 +15,7 @@ import { randomBytes } from 'node:crypto'
 export const SESSION_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/
 const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const RUN_BYTES = 5
-/** At a million sessions a second they last 12 days. */
+/** Enough for 12 days at a million sessions a second. */
 const SEQUENCES = 2 ** 40
 
 function encode(value: number, length: number): string {
@@ -25,7 +27,8 @@ function encode(value: number, length: number): string {
 
 /**
  * The 18 characters that all sessions of one run share.
- * @param entropy 5 bytes; given where the same input must yield the same ids (replay of a file).
+ * @param entropy 5 bytes; not random where the same input must have the same ids (replay of a
+ * file).
  */
 export function runPrefix(
   startedAtMs: number,
@@ -36,14 +39,17 @@ export function runPrefix(
   return encode(startedAtMs, 10) + encode(run, 8)
 }
 
-/** Beyond 2^40 sessions it goes on under the next run's number. (The addon's rows of a file do not: none has so many.) */
+/**
+ * After 2^40 sessions, ids continue under the next run's number. (The addon's rows of a file do
+ * not, because no file has so many.)
+ */
 export function sessionId(prefix: string, sequence: number): string {
   if (sequence < SEQUENCES) return prefix + encode(sequence, 8)
   const run = plus(prefix, Math.floor(sequence / SEQUENCES))
   return run + encode(sequence % SEQUENCES, 8)
 }
 
-/** As a number of base 32; what does not fit is cut off in front. */
+/** Adds `value` to `text` as a number in base 32; higher digits that do not fit are dropped. */
 function plus(text: string, value: number): string {
   let sum = ''
   for (let rest = value, i = text.length - 1; i >= 0; i--) {

@@ -1,10 +1,10 @@
 /**
- * The table of session fields: for each its type, bound, nulls, who fills it and what it means. Derived from it:
+ * The table of session fields: type, bound, nulls, origin and meaning of each. Derived from it:
  *
- *   Session, FlowRecord, Attribution (session.ts)   StoredSession (server/store/store.ts)        by types
- *   what ingest accepts (server/ingest/session-fields.ts), in this order
+ *   Session, FlowRecord, Attribution (session.ts)   StoredSession (server/store/session-log.ts)        by types
+ *   the checks of ingest (server/ingest/session-fields.ts), in this order
  *   SQL types of the columns (server/store/duckdb/schema/columns.ts)
- *   what is spooled and sent, in this order (meter/spool/session-json.ts), and all that copies a session (field-code.ts)
+ *   the form in which sessions are spooled and sent, in this order (meter/spool/session-json.ts), and all code that copies a session (field-code.ts)
  *   type, nullability and help of each output field of the same name (fields.ts), and so of CSV, NDJSON, Parquet, OpenAPI
  */
 import { TIME_US_MAX, TIME_US_MIN } from './bounds.js'
@@ -17,13 +17,16 @@ import {
 } from './words.js'
 
 interface Common {
-  /** `engine`: measured by the engine. `attribution`: whom it belongs to. `meter`: added when the session is made. */
+  /**
+   * `engine`: measured by the engine. `attribution`: the owner. `meter`: added when the session is
+   * made.
+   */
   readonly from: 'engine' | 'attribution' | 'meter'
   readonly nullable: boolean
-  /** False: access logs do not know it, so it is null in a stored session that came from one. */
+  /** False: access logs lack it, so it is null in a stored session from an access log. */
   readonly inAccessLogs: boolean
   readonly help: string
-  /** Came with a later version: of a meter, a spool or a store from before, null. */
+  /** Added in a later version. Null in data of earlier meters, spools and stores. */
   readonly later?: true
 }
 type Kind =
@@ -40,7 +43,7 @@ type Kind =
 export type SessionField = Common & Kind
 
 const COUNT = { type: 'integer', min: 0, max: Number.MAX_SAFE_INTEGER, means: 'a count' } as const
-/** A count that merged sessions have the sum of (consolidate.ts). */
+/** A count that merged sessions add up (consolidate.ts). */
 const AMOUNT = { ...COUNT, sums: true } as const
 const ID = { type: 'integer', min: 1, max: Number.MAX_SAFE_INTEGER, means: 'an id' } as const
 const PORT = { type: 'integer', min: 0, max: 65_535, means: 'a port' } as const
@@ -53,10 +56,10 @@ const TIME_US = {
 } as const
 
 const MEASURED = { from: 'engine', nullable: false, inAccessLogs: true } as const
-/** Measured from packets, which access logs do not see. */
+/** Measured from packets, which access logs do not have. */
 const PACKETS_ONLY = { from: 'engine', nullable: false, inAccessLogs: false } as const
 const ATTRIBUTED = { from: 'attribution', nullable: true, inAccessLogs: true } as const
-/** Of the end that is not `clientId`'s. Access logs say nothing of it. */
+/** About the end that is not `clientId`'s. Access logs do not have it. */
 const ATTRIBUTED_LATER = { ...ATTRIBUTED, inAccessLogs: false, later: true } as const
 const ADDED = { from: 'meter', nullable: false, inAccessLogs: true } as const
 
@@ -65,7 +68,7 @@ export const SESSION_FIELDS = {
   sessionId: { ...ADDED, type: 'sessionId', help: 'Unique; shared by all reports of a session.' },
   /** Microseconds since the Unix epoch (exact up to the year 2255). */
   startTimeUs: { ...MEASURED, ...TIME_US, help: 'First packet, microseconds since 1970.' },
-  /** Of the latest packet seen so far, microseconds since the Unix epoch. */
+  /** The latest packet seen so far, microseconds since the Unix epoch. */
   endTimeUs: { ...MEASURED, ...TIME_US, help: 'Latest packet, microseconds since 1970.' },
   protocol: { ...MEASURED, type: 'enum', words: PROTOCOLS, help: 'tcp or udp.' },
   /** Initiator. Canonical text: dotted IPv4, RFC 5952 IPv6 without brackets. */
@@ -78,7 +81,7 @@ export const SESSION_FIELDS = {
   bytesRx: { ...PACKETS_ONLY, ...AMOUNT, help: 'IP octets, responder to initiator.' },
   packetsTx: { ...PACKETS_ONLY, ...AMOUNT, help: 'Packets, initiator to responder.' },
   packetsRx: { ...PACKETS_ONLY, ...AMOUNT, help: 'Packets, responder to initiator.' },
-  /** Octets less IP and TCP/UDP headers (IPFIX initiatorOctets, responderOctets). */
+  /** Octets without IP and TCP/UDP headers (IPFIX initiatorOctets, responderOctets). */
   payloadTx: { ...PACKETS_ONLY, ...AMOUNT, help: 'bytesTx less IP and TCP/UDP headers.' },
   payloadRx: { ...PACKETS_ONLY, ...AMOUNT, help: 'bytesRx less IP and TCP/UDP headers.' },
   endReason: {
@@ -96,7 +99,7 @@ export const SESSION_FIELDS = {
   /** OR of all TCP flags seen (IPFIX tcpControlBits, low octet); 0 for UDP. */
   tcpFlagsTx: { ...PACKETS_ONLY, ...TCP_FLAGS, help: 'OR of the flags, initiator.' },
   tcpFlagsRx: { ...PACKETS_ONLY, ...TCP_FLAGS, help: 'OR of the flags, responder.' },
-  /** SYN to SYN-ACK as seen here; null when unseen. */
+  /** SYN to SYN-ACK at this interface; null if not seen. */
   handshakeRttUs: {
     ...PACKETS_ONLY,
     ...COUNT,
@@ -110,7 +113,7 @@ export const SESSION_FIELDS = {
     help: 'Which rule chose the initiator.',
   },
   midstream: { ...MEASURED, type: 'boolean', help: 'Joined after its handshake.' },
-  /** Of TCP: segments with numbers that had been seen here (docs/accuracy.md). 0 for UDP. */
+  /** TCP: segments with sequence numbers seen before (docs/accuracy.md). 0 for UDP. */
   retransmitsTx: {
     ...PACKETS_ONLY,
     ...AMOUNT,
@@ -154,7 +157,7 @@ export const SESSION_FIELDS = {
     means: 'a reason',
     help: 'Why there is no client.',
   },
-  /** Client to client through the hub; null also when the other end is no client. */
+  /** Client to client through the hub. Null also if the other end is no client. */
   otherClientId: { ...ATTRIBUTED_LATER, ...ID, help: 'Client at the other end.' },
   otherUserId: {
     ...ATTRIBUTED_LATER,
@@ -162,13 +165,13 @@ export const SESSION_FIELDS = {
     maxLength: 255,
     help: 'User of the client at the other end.',
   },
-  /** Null: it cannot be known (docs/accuracy.md). */
+  /** Null: unknown (docs/accuracy.md). */
   seenTwice: {
     ...ATTRIBUTED_LATER,
     type: 'boolean',
     help: 'From one peer to another: each packet passed the interface in and out, and counts twice.',
   },
-  /** 1, or how many bursts `consolidate` merged. */
+  /** 1, or the number of sessions that `consolidate` merged. */
   connectionCount: {
     ...ADDED,
     ...AMOUNT,
@@ -195,7 +198,7 @@ export type FieldsFrom<From extends SessionField['from']> = {
   readonly [N in SessionFieldName as Table[N]['from'] extends From ? N : never]: OrNull<Table[N]>
 }
 
-/** Of a session from an access log. */
+/** The fields of a session from an access log that are always null. */
 export const UNKNOWN_TO_ACCESS_LOGS = Object.fromEntries(
   Object.entries<SessionField>(SESSION_FIELDS).flatMap(([name, { inAccessLogs }]) =>
     inAccessLogs ? [] : [[name, null]],
@@ -204,7 +207,7 @@ export const UNKNOWN_TO_ACCESS_LOGS = Object.fromEntries(
   readonly [N in SessionFieldName as Table[N]['inAccessLogs'] extends false ? N : never]: null
 }
 
-/** All fields; null also where an access log cannot know. */
+/** All fields; null also if access logs lack the field. */
 export type FieldsOrUnknown = {
   readonly [N in SessionFieldName]:
     | OrNull<Table[N]>

@@ -1,12 +1,13 @@
 /**
- * The session: the one thing the meter half and the server half share.
+ * The session: the data that the meter half and the server half share.
  *
- * A `FlowRecord` is what the engine measured (native/engine/session_record.h, decoded). A `Session` is a FlowRecord
- * plus who it belongs to; it is what the spool holds, the wire carries and the store keeps. `orgId` and `siteId`
- * are not in it: the server takes them from the key a batch came with, so that no meter can write for another.
+ * A `FlowRecord` is a decoded record of the engine (native/engine/session_record.h). A `Session` is
+ * a FlowRecord with its owner; the spool, the wire and the store have this form. It has no `orgId`
+ * and `siteId`: the server takes them from the batch's key, so that no meter can write for another
+ * organisation.
  *
- * Several records with one `sessionId` are reports of one session: the one that has ended, else the one with
- * more packets, replaces the others (an interim record). Their fields are those of the table in session-table.ts.
+ * Several records with one `sessionId` are reports of one session. The ended one replaces the
+ * others, else the one with more packets does (interim records). session-table.ts has the fields.
  */
 
 import type { FieldsFrom } from './session-table.js'
@@ -25,21 +26,21 @@ export {
   type UnattributedReason,
 } from './words.js'
 
-/** What the engine measured. */
+/** The engine's measurements. */
 export interface FlowRecord extends FieldsFrom<'engine'> {
   /** Unique in one engine run, in order of opening; shared by all reports of one session. */
   readonly sequence: number
-  /** In force when it opened: which state of peers and catalog it belongs to; see Attributor. */
+  /** The epoch in force when it opened: its state of peers and catalog; see Attributor. */
   readonly epoch: number
 }
 
-/** Who a session belongs to, by the state that held when it started. */
+/** The owner of a session, by the state at its start. */
 export interface Attribution extends FieldsFrom<'attribution'> {}
 
-/** As stored, spooled and sent. `sequence` has become part of `sessionId`. */
+/** A session as stored, spooled and sent. `sequence` is part of `sessionId`. */
 export interface Session extends FieldsFrom<'engine' | 'attribution' | 'meter'> {}
 
-/** Open sessions are interim records: the engine will report them again. */
+/** An interim record: the session is open, and the engine will report it again. */
 export function isOpen(session: Pick<Session, 'endReason'>): boolean {
   return session.endReason === 'activeTimeout'
 }

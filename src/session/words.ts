@@ -32,15 +32,18 @@ export const CONN_STATES = [
 ] as const
 export type ConnState = (typeof CONN_STATES)[number]
 
-/** Which rule decided who the initiator is, in the order of `DirectionBasis` in native/engine/session_record.h. */
+/**
+ * The rule that decided the initiator, in the order of `DirectionBasis` in
+ * native/engine/session_record.h.
+ */
 export const DIRECTION_BASES = ['syn', 'synAck', 'peer', 'firstPacket'] as const
 export type DirectionBasis = (typeof DIRECTION_BASES)[number]
 
-/** Why a session has no client: said rather than left to guess. */
+/** The reason why a session has no client. */
 export const UNATTRIBUTED_REASONS = [
   'noPeers', // the interface's peers could not be read and no catalog names clients
-  'noMatch', // peers are known; none of them holds the source (nor the destination)
-  'unknownPeer', // a peer holds it; the catalog has no client with that public key
-  'historyLost', // in logs of earlier meters only: it started before the oldest state that was kept
+  'noMatch', // peers are known; none of them has the source (nor the destination)
+  'unknownPeer', // a peer has the address; the catalog has no client with that public key
+  'historyLost', // only in logs of earlier meters: it started before the oldest state kept
 ] as const
 export type UnattributedReason = (typeof UNATTRIBUTED_REASONS)[number]
