@@ -1,10 +1,10 @@
 /**
  * Attributions per second: npm run bench:attribution [-- --prefixes N --sessions N --rounds N]
  *
- * Peers with N allowed IPs (three in four IPv4), a catalog of 1,000 resources. Cold: every session is that of a random
- * peer and resource, so what belongs to them has to come from memory. Warm: 2,000 clients with few resources, again and
- * again, after a round of them. Before timing, each answer of a sample is compared with a linear search over all prefixes
- * by Node's own BlockList.
+ * Peers with N allowed IPs (three in four are IPv4), a catalog of 1,000 resources. Cold: each
+ * session has a random peer and resource, so their data must come from memory. Warm: 2,000 clients
+ * with few resources repeat, after a first round that is not counted. Before the timing, a sample
+ * of answers is compared with a linear search over all prefixes by Node's own BlockList.
  */
 import { BlockList, isIPv4 } from 'node:net'
 import { parseArgs } from 'node:util'
@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
   },
 })
-/** Peers and catalog are of the second before: a time of our days is no small integer. */
+/** One second after peers and catalog. A present-day time, because it is no small integer. */
 const START_US = 1_790_000_001_000_000
 const prefixCount = Number(flags.prefixes)
 const sessionCount = Number(flags.sessions)
@@ -35,7 +35,7 @@ function random(below: number): number {
 const ip4 = (net: number, host: number) => `10.${net >> 8}.${net & 255}.${host}`
 const ip6 = (net: number, host: number) => `fd90:${net.toString(16)}::${(host + 1).toString(16)}`
 const isV6 = (net: number) => net % 4 === 3
-/** One prefix a net, nested under ten wide ones, so that matching has something to decide. */
+/** One prefix a net. Ten wide prefixes contain others, so that the longest match matters. */
 const prefixOf = (net: number) =>
   isV6(net) ? `fd90:${net.toString(16)}::/32` : `${ip4(net, 0)}/24`
 const addressOf = (net: number) =>
@@ -81,7 +81,10 @@ function newAttributor(): Attributor {
   return attributor
 }
 
-/** Texts in one piece, as the decoder makes them; JavaScript's own concatenations are trees until they are read. */
+/**
+ * Makes a text in one piece, as the decoder does. JavaScript's own concatenations are trees until
+ * they are read.
+ */
 const flat = (text: string) => scratch.toString('latin1', 0, scratch.write(text, 'latin1'))
 const scratch = Buffer.alloc(64)
 const empty = aFlowRecord()
@@ -100,7 +103,7 @@ const SHAPES = {
   warm: () => session(clients[random(clients.length)]!, 7 * random(500)),
 }
 
-/** Longest prefix by trying all of them. */
+/** The longest prefix, found by trying all of them. */
 function linearPeer(ip: string): string | null {
   const family = isIPv4(ip) ? 'ipv4' : 'ipv6'
   let best: { length: number; publicKey: string } | null = null
@@ -129,8 +132,9 @@ for (const one of sample) {
 }
 
 /**
- * The meter decodes each record right before it is attributed, so its texts are in the processor's first cache. Here
- * the clock is read once for a few of them: 512 sessions are 0.7 MB and push each other out of the second one.
+ * The meter decodes each record right before it attributes it, so the record's texts are in the
+ * processor's first cache. So the clock here is read once for 64 sessions: 512 sessions have 0.7 MB
+ * and would push each other out of the second cache.
  */
 const BATCH = 64
 
@@ -157,7 +161,7 @@ for (let round = 0; round < Number(flags.rounds); round++) {
   results.warm!.push(perSecond(attributor, SHAPES.warm))
 }
 const million = (rate: number) => (rate / 1e6).toFixed(2)
-// What else happens on the machine only takes: the best round is the nearest to what the code costs.
+// Other work on the machine only adds time, so the best round is nearest to the cost of the code.
 for (const [name, rates] of Object.entries(results))
   console.log(
     `attribution/${name}/${prefixCount} prefixes: ${million(median(rates))} M sessions/s, ` +

@@ -1,9 +1,10 @@
 /**
- * One micro benchmark of the engine, in a process of its own: `node --import tsx bench/engine-case.ts NAME [--smoke]`.
- * `--list` prints the names. Started by bench/run.mjs.
+ * One micro benchmark of the engine, in a process of its own: `node --import tsx
+ * bench/engine-case.ts NAME [--smoke]`. `--list` prints the names. bench/run.mjs starts it.
  *
- * Packets go in through the addon's batch entry (PacketEngine.feed), 10,000 a call, so the figures hold one crossing of the
- * native boundary and the unpacking of a batch: about 2 ns a packet. Each case checks its result before it is timed.
+ * Packets enter through the addon's batch entry (PacketEngine.feed), 10,000 a call. So the figures
+ * contain the crossing of the native boundary and the unpacking of a batch: about 2 ns a packet.
+ * Each case checks its result before it is timed.
  */
 import { parseArgs } from 'node:util'
 import { Bench } from 'tinybench'
@@ -30,7 +31,7 @@ const template = Uint8Array.from(
   ),
 )
 
-/** A TCP packet of flow `i`; a SYN, or data that belongs to what the SYN opened. */
+/** A TCP packet of flow `i`: a SYN, or data of the session that the SYN opened. */
 function packet(i: number, flags: number): Uint8Array {
   const data = template.slice()
   data.set([(i >>> 16) & 255, (i >>> 8) & 255, i & 255], 13)
@@ -39,7 +40,7 @@ function packet(i: number, flags: number): Uint8Array {
   return data
 }
 
-/** Packed feeds of `flows`, taken in order. */
+/** Packed feeds with a packet of each of `flows`, in order. */
 function feeds(flows: Iterable<number>, flags: number, timestampNs = START_NS): Uint8Array[] {
   const packer = new PacketPacker(FEED_PACKETS * 72)
   const packed: Uint8Array[] = []
@@ -116,7 +117,7 @@ function expire(flows: number): Case {
 
 function evict(flows: number): Case {
   const engine = engineWith(flows, { flowsMax: flows })
-  // More flows than fit, so that none is still there when its turn comes again.
+  // More flows than fit, so that none is in the table when it comes again.
   const packed = feeds(range(flows, flows + 100 * FEED_PACKETS), FLAG.syn)
   engine.feed(packed[0]!)
   expect(engine.counters().sessionsEnded.lackOfResources, FEED_PACKETS)
@@ -220,7 +221,7 @@ if (flags.list) {
   await bench.run()
   const result = bench.tasks[0]!.result
   if (!('latency' in result)) throw new Error(`${name} gave no result: ${JSON.stringify(result)}`)
-  // Latency is in milliseconds a run.
+  // tinybench gives milliseconds a run.
   const nsPerOperation = (result.latency.p50 * 1e6) / one.operations
   process.stdout.write(
     `${JSON.stringify({ name, nsPerOperation, operations: one.operations, runs: result.latency.samplesCount })}\n`,

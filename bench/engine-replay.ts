@@ -1,6 +1,7 @@
 /**
- * A generated capture replayed by FlowMeter (records counted, not made) beside tcpdump, alternating, median of five; one JSON
- * object. `--smoke`: a small file, once. Whole processes and all peers: `npm run bench:peers`.
+ * FlowMeter replays a generated capture (records counted, not made), alternating with tcpdump;
+ * median of five. Prints one JSON object. `--smoke`: a small file, once. `npm run bench:peers`
+ * compares whole processes and more tools.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -33,7 +34,7 @@ function tcpdump(path: string): number {
   return performance.now() - start
 }
 
-// In memory: the disk's cache is not what is measured.
+// In memory, because the disk's cache must not be measured.
 const directory = mkdtempSync('/dev/shm/tunmeter-bench-')
 try {
   const hasTcpdump = /version/.test(firstLine('tcpdump', ['--version']))

@@ -1,8 +1,9 @@
 /**
- * What hostile traffic costs its neighbours: npm run bench:flood [-- --write]
+ * The cost of hostile traffic for other flows: npm run bench:flood [-- --write]
  *
- * 50,000 well-behaved flows send data; between their packets, 10,000 of each in turn, comes a flood. Only the calls
- * with well-behaved packets are timed. Alone and flooded engines take turns, so that the machine's moods hit both.
+ * 50,000 well-behaved flows send data. A flood comes between their packets, 10,000 packets of each
+ * kind alternating. Only the calls with well-behaved packets are timed. Engines with and without
+ * the flood alternate, so that other work on the machine affects both.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -21,7 +22,10 @@ const FLOWS = 50_000
 const FEED_PACKETS = 10_000
 const FLOOD_FEEDS = flags.smoke ? 3 : 100
 const START_NS = 1_700_000_000_000_000_000n
-/** A feed of each kind this often: with time standing still, all flows would have been idle equally long. */
+/**
+ * Time between two feeds of each kind. If time stood still, all flows would have been idle equally
+ * long.
+ */
 const FEED_NS = 1_000_000n
 const FLOWS_MAX_AT_CAP = 500_000
 
@@ -34,7 +38,7 @@ const template = Uint8Array.from(
 
 type Change = (packet: Uint8Array, i: number) => void
 
-/** Feed n is n ms after the start. */
+/** Feeds of changed packets; feed n is n ms after the start. */
 function feedsOf(count: number, change: Change): Uint8Array[] {
   const packer = new PacketPacker(FEED_PACKETS * 72)
   const feeds: Uint8Array[] = []
@@ -47,13 +51,13 @@ function feedsOf(count: number, change: Change): Uint8Array[] {
   return feeds
 }
 
-/** Addresses 10.x of well-behaved flows. */
+/** Addresses in 10.0.0.0/8, for well-behaved flows. */
 function fromFlow(data: Uint8Array, flow: number): void {
   data.set([(flow >>> 16) & 255, (flow >>> 8) & 255, flow & 255], 13)
   data.set([(flow >>> 8) & 255, flow & 255], 20)
 }
 
-/** 100.x: somebody else. */
+/** Addresses in 100.0.0.0/8, for the flood. */
 function fromStranger(data: Uint8Array, i: number): void {
   data.set([100, (i >>> 16) & 255, (i >>> 8) & 255, i & 255], 12)
 }
@@ -62,7 +66,7 @@ interface Flood {
   readonly name: string
   readonly options?: Partial<EngineOptions>
   readonly change: Change
-  /** What must be true afterwards, or the figure means nothing. */
+  /** Must hold afterwards; otherwise the figure means nothing. */
   readonly happened: (engine: PacketEngine, packets: number) => boolean
 }
 
@@ -73,7 +77,7 @@ const FLOODS: readonly Flood[] = [
     happened: (engine, packets) => engine.counters().openSessions === FLOWS + packets,
   },
   {
-    // Any hash without a secret that adds or xors words sees few values here.
+    // A hash without a secret that adds or xors words has few values here.
     name: 'five-tuples of equal sums and xors',
     change: (data, i) => {
       const [a, b, c] = [(i >>> 16) & 255, (i >>> 8) & 255, i & 255]
@@ -124,7 +128,7 @@ function measure(flood: Flood, good: readonly Uint8Array[]) {
   }
   const packets = bad.length * FEED_PACKETS
   if (!flood.happened(flooded, packets)) throw new Error(`${flood.name}: it did not happen`)
-  // A well-behaved flow that was put out would show as packets without a flow.
+  // Packets of an evicted well-behaved flow would count as stray.
   if (flooded.counters().other.stray.packets > 0) throw new Error(`${flood.name}: flows were lost`)
   return {
     name: flood.name,
@@ -140,8 +144,8 @@ function measure(flood: Flood, good: readonly Uint8Array[]) {
   }
 }
 
-// Each flow once every five feeds, in an order that no cache can follow: at random a few would pause so long that
-// they are, rightly, the ones idle longest.
+// Each flow sends once in five feeds, in an order that no cache can follow. In a random order, a
+// few flows would pause so long that they would rightly be the ones idle longest.
 const STRIDE = 15_013
 const good = feedsOf(FLOOD_FEEDS, (data, i) => {
   fromFlow(data, (i * STRIDE) % FLOWS)

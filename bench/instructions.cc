@@ -1,7 +1,5 @@
-// Reads one capture into an engine, on one thread, and prints what it counted. Run under cachegrind by
-// bench/instructions.ts, which counts its instructions.
-//
-//   instructions FILE   ->   PACKETS BYTES SESSIONS RECORDS
+// Reads one capture into an engine, on one thread, and prints its counters. bench/instructions.ts
+// runs it under cachegrind, which counts its instructions.
 #include <cinttypes>
 #include <cstdio>
 
@@ -10,7 +8,7 @@
 
 namespace {
 
-// Takes each record as the record queue does: space for the engine to fill, nothing else.
+// Takes records like the record queue: space for the engine to fill, nothing else.
 class CountingSink final : public tunmeter::RecordSink {
  public:
   tunmeter::SessionRecord* next_record() noexcept override {
@@ -19,7 +17,7 @@ class CountingSink final : public tunmeter::RecordSink {
   uint64_t count() const { return count_; }
 
  private:
-  static constexpr size_t kRecords = 512;  // 64 KiB, a chunk of the record queue
+  static constexpr size_t kRecords = 512;  // 80 KiB, a little more than a chunk of the record queue
   tunmeter::SessionRecord records_[kRecords];
   uint64_t count_ = 0;
 };

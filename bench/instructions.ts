@@ -1,13 +1,15 @@
 /**
- * Instructions a packet, which no other work on the machine changes: `npm run bench:instructions [-- --write | --check]`.
+ * Instructions a packet, which other work on the machine does not change: `npm run
+ * bench:instructions [-- --write | --check]`.
  *
- * Builds the engine without Node (bench/instructions.cc), has cachegrind count the instructions of reading four
- * captures, takes off those of reading an empty one, and prints the rest a packet beside bench/results/instructions.json.
- * What the engine counted is compared with what was written before a figure is taken.
+ * Builds the engine without Node (bench/instructions.cc), and counts with cachegrind the
+ * instructions of reading four captures, minus those of reading an empty one. Prints the result a
+ * packet beside bench/results/instructions.json. Before that, the engine's counters are compared
+ * with the written traffic.
  *
- * The flow table's hash has a random key, so figures differ by half a per cent from run to run.
+ * The flow table's hash has a random key, so figures differ by half a per cent between runs.
  *
- * --write  keeps the figures    --check  fails when one has grown by more than 3 %
+ * --write  stores the figures    --check  fails when a figure has grown by more than 3 %
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +23,7 @@ import { type Shape, writeTraffic } from './support/traffic.js'
 
 const ROOM = 0.03
 const PACKETS = 200_000
-/** As binding.gyp has them, for one unit too. */
+/** The flags of binding.gyp, here too for one unit. */
 const FLAGS = [
   '-O3',
   '-std=c++20',
@@ -53,7 +55,7 @@ const { values: flags } = parseArgs({
   },
 })
 
-/** Instructions of a whole run, and what it printed. */
+/** The instructions of a whole run, and its output. */
 function count(program: string, capture: string, counts: string): readonly [number, string] {
   const tool = ['--tool=cachegrind', '--cache-sim=no', `--cachegrind-out-file=${counts}`]
   const output = execFileSync('valgrind', [...tool, '-q', program, capture], {
@@ -88,7 +90,7 @@ function measure(directory: string): Results {
   return { compiler, packets: PACKETS, instructionsPerPacket: figures }
 }
 
-/** Prints each figure beside the kept one, and returns those that have grown too far. */
+/** Prints each figure beside the stored one, and returns those that grew too far. */
 function compare(now: Results, kept: Results): string[] {
   return Object.entries(now.instructionsPerPacket).flatMap(([shape, figure]) => {
     const before = kept.instructionsPerPacket[shape]

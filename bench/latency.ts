@@ -1,8 +1,9 @@
 /**
- * From the end of a connection to its record in JavaScript: npm run bench:latency [-- --connections N --write]
+ * Time from the end of a connection to its record in JavaScript: npm run bench:latency [--
+ * --connections N --write]
  *
- * As root: it runs itself in a network namespace of its own and meters its loopback. A connection has ended when its
- * client has seen both FINs. Target: 300 ms at most.
+ * Needs root: it runs itself in a network namespace of its own and meters its loopback. A
+ * connection ends when its client has seen both FINs. Target: 300 ms at most.
  */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,10 +26,13 @@ const { values: flags } = parseArgs({
 const TARGET_MS = 300
 const RECORDS_MS_MAX = 10_000
 
-/** Below those that the kernel gives: each connection has a port of its own, by which its record is known. */
+/**
+ * Below the ports that the kernel assigns. Each connection has its own port, which identifies its
+ * record.
+ */
 const LOCAL_PORTS_FROM = 10_000
 
-/** One connection: a word there, a word back, closed. Resolves with its client's port and when it was over. */
+/** One connection: a word each way, then closed. Resolves with its client's port and its end. */
 async function converse(
   port: number,
   localPort: number,
@@ -53,7 +57,7 @@ async function measure(count: number): Promise<number[]> {
       for (const record of batch) arrivedMs.set(record.sourcePort, performance.now())
     }
   })()
-  // The first connections until one is seen: the interface is being opened.
+  // Connect until a record comes, because opening the interface takes time.
   let localPort = LOCAL_PORTS_FROM
   for (let i = 0; i < 100 && arrivedMs.size === 0; i++) {
     await converse(port, localPort++)
@@ -63,7 +67,7 @@ async function measure(count: number): Promise<number[]> {
   const ended = []
   for (let i = 0; i < count; i++) {
     ended.push(await converse(port, localPort++))
-    // Out of step with the ticks of 100 ms.
+    // At random times between the engine's ticks of 100 ms.
     await sleep(20 + random.below(100))
   }
   const deadline = performance.now() + RECORDS_MS_MAX

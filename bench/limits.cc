@@ -1,12 +1,11 @@
-// What no meter can be faster than on this machine: reading a capture and touching a table.
+// The limits of any meter on this machine: the time to read a capture and to touch a table.
 //
 //   g++ -O2 -std=c++20 -o /tmp/limits bench/limits.cc -lpcap && /tmp/limits FILE
 //
-// scan      the file mapped, one byte of each packet's IP header summed
-// read      the file read in pieces of 256 KiB, the same
-// libpcap   a bare pcap_next_ex loop
-// touch N   a random one of N slots of 128 bytes for each packet of the file, both lines changed,
-//           32 fetched ahead, huge pages: the memory's part of a flow table
+// scan      the file mapped, one byte of each packet's IP header summed read      the same, with
+// the file read in pieces of 256 KiB libpcap   a bare pcap_next_ex loop touch N   for each packet
+// of the file, a random one of N slots of 128 bytes: both cache lines changed,
+//           32 slots prefetched, huge pages. This is the memory's part of a flow table.
 //
 // FILE: classic pcap in this machine's byte order, as bench/support/traffic.ts writes it. Three
 // rounds each; the fastest is printed.
@@ -36,7 +35,7 @@ struct Seen {
   uint64_t sum = 0;
 };
 
-// Sums over the whole records of `size` bytes and returns how many bytes those are.
+// Sums over the complete records in `size` bytes and returns their length in bytes.
 size_t walk(const uint8_t* data, size_t size, Seen& seen) {
   size_t at = 0;
   while (at + kRecordHeader < size) {

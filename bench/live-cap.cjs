@@ -1,4 +1,5 @@
-// The obvious Node design: cap delivers each packet to JavaScript, a Map keeps the flows. Baseline of bench/live.ts.
+// The obvious design in Node: cap delivers each packet to JavaScript, and a Map has the flows. The
+// baseline of bench/live.ts.
 const { Cap, decoders } = require('cap')
 
 const capture = new Cap()

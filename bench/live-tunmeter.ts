@@ -1,4 +1,7 @@
-/** The meter's capture half alone, records drained and thrown away: what bench/live.ts compares with tcpdump. */
+/**
+ * The meter's capture alone, with records drained and dropped, for the comparison with tcpdump in
+ * bench/live.ts.
+ */
 import { FlowMeter } from '../src/meter/capture/flow-meter.ts'
 
 const meter = new FlowMeter({

@@ -1,9 +1,11 @@
 /**
- * CPU per packet on a live TUN device: npm run bench:live [-- --seconds N --rounds N --rates 200000,0 --write]
+ * CPU per packet on a live TUN device: npm run bench:live [-- --seconds N --rounds N --rates
+ * 200000,0 --write]
  *
- * As root. An injector writes packets into a TUN device in a network namespace of its own; tcpdump, tunmeter's capture
- * half (FlowMeter), the whole of `tunmeter meter` with its spool, and cap + Map read it in turn. CPU is the process's
- * own accounting (all its threads, nanoseconds). A rate of 0 is as fast as one core can inject.
+ * Needs root. An injector writes packets into a TUN device in a network namespace of its own. Four
+ * readers alternate: tcpdump, tunmeter's capture (FlowMeter), the whole `tunmeter meter` with its
+ * spool, and cap + Map. CPU is the kernel's accounting of the process (all threads, nanoseconds).
+ * Rate 0 means as fast as one core can inject.
  */
 import {
   type ChildProcess,
@@ -69,7 +71,7 @@ function inNamespace(command: readonly string[], stdin: 'pipe' | 'ignore'): Chil
   return child
 }
 
-/** CPU time of all threads that live, in seconds. */
+/** CPU time of all running threads, in seconds. */
 function cpuSecondsOf(pid: number): number {
   let ns = 0
   for (const task of readdirSync(`/proc/${pid}/task`)) {
@@ -86,13 +88,16 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   throw new Error(`${what} did not happen within 30 s`)
 }
 
-/** `ip netns exec` becomes the command itself, so the pid is the capture's. The header line is always there. */
+/**
+ * `ip netns exec` becomes the command itself, so the pid is the capture's. The file always has its
+ * header line.
+ */
 function hasPacketSocket(pid: number): boolean {
   const path = `/proc/${pid}/net/packet`
   return existsSync(path) && readFileSync(path, 'utf8').trim().split('\n').length > 1
 }
 
-/** Packets each capture says it saw, from what it prints when it is stopped. */
+/** The number of packets in a capture's output when it is stopped. */
 function seenBy(name: string, output: string): number {
   const patterns: Record<string, RegExp> = {
     tcpdump: /(\d+) packets? captured/,
@@ -108,7 +113,7 @@ function metricsOfMeter(): string {
   return execFileSync('ip', args, { encoding: 'utf8' })
 }
 
-/** Packages with install scripts are not built by npm on their own. */
+/** npm does not build packages with install scripts here. */
 function buildCap(): void {
   if (existsSync('node_modules/cap/build/Release/cap.node')) return
   process.stdout.write('building cap\n')

@@ -1,10 +1,11 @@
 /**
- * Whole-process comparison on capture files: npm run bench:peers [-- --packets N --rounds N --meter-rounds N --only SHAPE
- * --no-meters --write]
+ * Compares whole processes on capture files: npm run bench:peers [-- --packets N --rounds N
+ * --meter-rounds N --only SHAPE --no-meters --write]
  *
- * Makes seeded traffic on tmpfs, checks that every tool saw every packet of it, then times them in alternating rounds
- * and prints medians and ratios. A meter that did not see all, or does not end, is named and left out. --write keeps
- * bench/results/peers-SHAPE.json and the plot in docs/images/.
+ * Makes seeded traffic on tmpfs, checks that every tool counted every packet, then times the tools
+ * in alternating rounds and prints medians and ratios. A meter that missed packets or does not end
+ * is named and left out. --write stores bench/results/peers-SHAPE.json and the plot in
+ * docs/images/.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -48,7 +49,7 @@ interface Row {
   readonly peer: string
   readonly seconds: readonly number[]
   readonly median: number
-  /** User and system, all threads. Says something on a busy machine, too. */
+  /** User and system time of all threads. Meaningful on a busy machine as well. */
   readonly cpuSeconds: readonly number[]
   readonly cpuMedian: number
 }
@@ -67,7 +68,7 @@ async function timed(peer: Peer, file: string): Promise<Run> {
   return { seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore }
 }
 
-/** @throws Error when a tool did not see all packets: its time would be worth nothing. */
+/** @throws Error when a tool did not count all packets, because its time would mean nothing */
 async function check(peer: Peer, file: string, totals: TrafficTotals): Promise<void> {
   const dir = emptyDirectory(join(work, 'out'))
   await peer.run(file, dir)
@@ -76,7 +77,7 @@ async function check(peer: Peer, file: string, totals: TrafficTotals): Promise<v
     throw new Error(`${peer.name} counted ${peer.counted(dir)} of ${totals.packets} packets`)
 }
 
-/** Those that saw everything. What we are, and what we are measured against, must be among them. */
+/** The tools that counted everything. tunmeter and tcpdump must be among them. */
 async function whole(all: readonly Peer[], file: string, totals: TrafficTotals): Promise<Peer[]> {
   const good: Peer[] = []
   for (const peer of all) {

@@ -1,8 +1,10 @@
 // npm run bench [-- --smoke] [-- --only TEXT] [-- --write]
 //
-// Micro benchmarks of the engine (bench/engine-case.ts), each in a process of its own, then a replay of a generated file
-// beside `tcpdump -nn -r FILE -w /dev/null`, alternating. Prints a table and writes bench/results/engine.local.json
-// (with --write: engine.json, to be committed) with commit and machine. --smoke: shows that everything runs and its results are right; its times mean nothing.
+// Micro benchmarks of the engine (bench/engine-case.ts), each in a process of its own, then a
+// replay of a generated file, alternating with `tcpdump -nn -r FILE -w /dev/null`. Prints a table
+// and writes commit, machine and figures to bench/results/engine.local.json (with --write:
+// engine.json, to be committed). --smoke only shows that everything runs with right results; its
+// times mean nothing.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -18,7 +20,7 @@ const { values: flags } = parseArgs({
   },
 })
 
-/** Runs a TypeScript file of bench/ and returns what it printed. */
+/** Runs a TypeScript file of bench/ and returns its output. */
 function tsx(file, args) {
   const command = ['--import', 'tsx', join(ROOT, 'bench', file), ...args]
   const options = { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }

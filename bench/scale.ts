@@ -1,9 +1,10 @@
 /**
  * Cost against size: npm run bench:scale [-- --rounds N --packets-max N --flows-max N --write]
  *
- * Replays (summary, whole process) at growing numbers of packets and of concurrent flows, and the memory that a flow
- * costs. More packets than a file holds are had by naming the file several times. The figure for linearity is the
- * time per packet, net of the process's start, which is measured with an empty capture.
+ * Replays (summary, whole process) with growing numbers of packets and of concurrent flows, and
+ * measures the memory of a flow. A number of packets above one file's comes from naming the file
+ * several times. The time per packet shows whether the cost is linear. It excludes the start of the
+ * process, which is measured with an empty capture.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,12 +26,12 @@ const rounds = Number(flags.rounds)
 const work = `/dev/shm/tunmeter-scale-${process.pid}`
 const PACKETS = [1e6, 3e6, 10e6, 30e6, 100e6].filter((n) => n <= Number(flags['packets-max']))
 const FLOWS = [10e3, 50e3, 250e3, 1e6, 4e6].filter((n) => n <= Number(flags['flows-max']))
-/** In one file; larger numbers repeat it. */
+/** The most packets in one file; larger numbers repeat the file. */
 const FILE_PACKETS_MAX = 10e6
 
 interface Run {
   readonly seconds: number
-  /** Anonymous memory at its highest: without the file's own pages. */
+  /** The highest anonymous memory, which excludes the file's own pages. */
   readonly anonymousBytes: number
   readonly packets: number
   readonly sessions: number
@@ -41,7 +42,7 @@ function anonymousBytesOf(child: ChildProcess): number {
     const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
     return Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
   } catch {
-    return 0 // it has just ended
+    return 0 // the process has just ended
   }
 }
 
@@ -66,7 +67,7 @@ async function replay(files: readonly string[], sampled: boolean): Promise<Run> 
   return { seconds: (performance.now() - start) / 1e3, anonymousBytes, packets, sessions }
 }
 
-/** Median seconds of all rounds; every round must have seen every packet. */
+/** Median seconds of all rounds. Every round must count every packet. */
 async function timed(files: readonly string[], packets: number): Promise<number> {
   const seconds = []
   for (let round = 0; round < rounds; round++) {

@@ -1,11 +1,13 @@
 /**
- * The server against Pangolin's documented design in better-sqlite3, in one run:
- * npm run bench:server [-- --rows N --ingest N --rounds N --sqlite-rows N --retention --store-threads N --data DIR --keep --write]
+ * Compares the server with Pangolin's documented design in better-sqlite3, in one run: npm run
+ * bench:server [-- --rows N --ingest N --rounds N --sqlite-rows N --retention --store-threads N
+ * --data DIR --keep --write]
  *
- * First sessions over HTTP with durable acknowledgements, then queries at growing sizes, then retention under ingest.
- * Every answer is checked before it is timed. The rows of the query part are drawn in SQL (support/log-fill.ts);
- * --data DIR --keep keeps them, and a later run with the same directory goes on from there. --write puts results and
- * plot into bench/results and docs/images.
+ * First sessions over HTTP with durable acknowledgements, then queries at growing sizes, then
+ * retention during ingest. Every answer is checked before it is timed. The rows of the query part
+ * are generated in SQL (support/log-fill.ts). --data DIR --keep keeps them, and a later run with
+ * the same directory continues from there. --write puts results and plot into bench/results and
+ * docs/images.
  */
 import {
   existsSync,
@@ -37,7 +39,7 @@ const { values: flags } = parseArgs({
     ingest: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '11' },
     data: { type: 'string' },
-    /** The baseline's file grows by 300 B a row, and its scans take minutes: by default it stops here. */
+    /** The most rows in the baseline: its file grows by 300 B a row, and its scans take minutes. */
     'sqlite-rows': { type: 'string', default: '5000000' },
     retention: { type: 'boolean', default: false },
     'store-threads': { type: 'string', default: '2' },
@@ -107,7 +109,7 @@ async function benchIngest(): Promise<Record<string, unknown>> {
     }),
   )
   const seconds = (performance.now() - start) / 1e3
-  // An answer waits some seconds for what was acknowledged, and then is of what is applied.
+  // An answer waits some seconds for acknowledged sessions, then covers the applied ones.
   let total = 0
   while (total < count && performance.now() - start < APPLY_MAX_MS) {
     const page = await server.get(
@@ -144,7 +146,7 @@ async function benchIngest(): Promise<Record<string, unknown>> {
   }
 }
 
-/** The rows between two times also into the baseline, as the store has them. */
+/** Copies the store's rows between two times into the baseline. */
 async function fillSqlite(sqlite: SqliteLog, data: string, fromUs: number, toUs: number) {
   const store = await DuckStore.open({ directory: data, memoryBytes: 512 * 2 ** 20, threads: 2 })
   const ascending = { key: 'startTime', descending: false } as const
@@ -178,7 +180,8 @@ async function timeQuery(
       if (JSON.stringify(ours(answer)) !== JSON.stringify(theirs(rows)))
         throw new Error(`${query.name}: the baseline says something else`)
     }
-    // It kept the event loop for up to a minute: the connections that the server has closed meanwhile are noticed now.
+    // The baseline blocked the event loop for up to a minute. Connections that the server closed
+    // meanwhile are noticed now.
     await setTimeout(100)
   }
   const times: number[] = []
@@ -230,7 +233,7 @@ async function benchQueries(
   return results
 }
 
-/** A directory that an earlier run kept says what is in it. */
+/** The plan in a directory that an earlier run kept. */
 function kept(data: string): { rows: number; fromUs: number; usPerRow: number } | null {
   const file = join(data, 'bench.json')
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as never) : null

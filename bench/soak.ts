@@ -1,11 +1,12 @@
 /**
  * High churn for a long time: npm run bench:soak [-- --minutes 30 --rate 22000 --write]
  *
- * As root. In a network namespace of its own an injector writes UDP packets of a million five-tuples into a TUN device;
- * with an idle time of 2 s nearly every packet is a session. One meter reads the device and delivers to one server
- * (embedded store, durable before it answers). Every second: resident memory of both, the spool, and the age of the
- * oldest batch that is not stored. At the end every packet must be in a
- * stored session or counted as dropped; --write keeps samples and plot.
+ * Needs root. In a network namespace of its own, an injector writes UDP packets of a million
+ * five-tuples into a TUN device. With an idle timeout of 2 s, nearly every packet is a session. One
+ * meter reads the device and delivers to one server (embedded store, durable before it answers).
+ * Every second it samples the resident memory of both, the spool, and the age of the oldest batch
+ * that is not stored. At the end, every packet must be in a stored session or counted as dropped.
+ * --write stores samples and plot.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -30,7 +31,7 @@ const { values: flags } = parseArgs({
 const DEVICE = 'tmsoak0'
 const FLOWS = 1 << 20
 const SAMPLE_MS = 1_000
-/** Every so many, one is shown while it runs. */
+/** One of this many samples is shown during the run. */
 const SAMPLES_SHOWN = 60
 const MIB = 2 ** 20
 
@@ -123,11 +124,11 @@ interface Run {
   readonly minutes: number
   readonly rate: number
   readonly sent: number
-  /** In the server's log: each packet that was sent is to be in one session, or counted as dropped. */
+  /** The server's totals. Each sent packet must be in one session, or counted as dropped. */
   readonly stored: { readonly sessions: number; readonly packets: number }
   readonly exit: number | null
   readonly dropped: { readonly packets: number; readonly sessions: number }
-  /** Seconds of which the meter or the server did not say how they are. */
+  /** Samples without an answer from the meter or the server. */
   readonly missed: number
   readonly samples: readonly Sample[]
 }

@@ -1,11 +1,10 @@
-// Writes UDP and TCP packets into a TUN device at a given rate: what a tunnel interface looks like
-// to a meter.
+// Writes UDP packets into a TUN device at a rate, like the traffic of a tunnel interface.
 //
 //   tun-injector DEVICE PACKETS_PER_SECOND SECONDS FLOWS PACKET_BYTES
 //
 // Makes the device in the current network namespace, brings it up, prints "ready", waits for a line
 // on standard input, sends, prints one JSON object, and keeps the device until standard input ends.
-// Rate 0: as fast as it goes.
+// Rate 0: as fast as possible.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -24,7 +23,7 @@
 
 namespace {
 
-constexpr int kPacketsPerSleep = 64;  // at 200 kpps a pause every 0.3 ms, as a busy tunnel's bursts
+constexpr int kPacketsPerSleep = 64;  // at 200 kpps a pause every 0.3 ms, like the bursts of a busy tunnel
 constexpr size_t kHeaderBytes = 28;
 
 int64_t now_ns() {
@@ -58,7 +57,8 @@ int open_tun(const char* name) {
   return fd;
 }
 
-// A UDP packet of flow `id`; the IP checksum is right, or the kernel would count it elsewhere.
+// A UDP packet of flow `id`. The IP checksum is correct, because the kernel would otherwise count
+// the packet elsewhere.
 void fill(uint8_t* packet, uint32_t id, uint16_t bytes) {
   memset(packet, 0, bytes);
   packet[0] = 0x45;

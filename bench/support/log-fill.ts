@@ -1,7 +1,6 @@
 /**
- * Millions of sessions into a store in minutes: the rows of log-rows.ts (same shapes and skew) drawn in SQL and put
- * into the store's own table. What the writer would have kept beside them (sums by the hour) the store makes itself
- * when it opens.
+ * Puts millions of sessions into a store in minutes: SQL generates the rows of log-rows.ts (same
+ * shapes and skew) in the store's own table. The store makes the hourly sums itself when it opens.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,9 +8,9 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.ts'
 import { CLIENTS, LOG_ORG, RESOURCES, SITES } from './log-rows.ts'
 
-/** Rows of one transaction. */
+/** Rows in one transaction. */
 const STEP = 1_000_000
-/** Sessions of one site in a row, as a batch brings them. */
+/** Consecutive sessions of one site, as in a batch. */
 const RUN_OF_SITE = 500
 
 export interface FillPlan {
@@ -24,7 +23,7 @@ export interface FillPlan {
 
 export async function fillLog(plan: FillPlan): Promise<void> {
   mkdirSync(plan.data, { recursive: true })
-  // The tables, and at the end the sums.
+  // Opening makes the tables; opening again at the end makes the sums.
   await (await openStore(plan.data)).close()
   const instance = await DuckDBInstance.create(join(plan.data, 'sessions.duckdb'), {
     threads: '2',

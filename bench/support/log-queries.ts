@@ -1,4 +1,7 @@
-/** What the server bench asks, and the same of the baseline: with how to see that both said the same. */
+/**
+ * The queries of the server bench, the same queries for the baseline, and how to compare both
+ * answers.
+ */
 import { LOG_ORG } from './log-rows.ts'
 
 export interface LogAnswer {
@@ -15,12 +18,12 @@ export interface Query {
   readonly path: string
   readonly sql: string
   readonly values: readonly unknown[]
-  /** Both as texts that must be equal. */
+  /** The two results that must be equal. */
   readonly same: readonly [
     (answer: LogAnswer) => unknown,
     (rows: readonly BaselineRow[]) => unknown,
   ]
-  /** What must hold without a baseline. */
+  /** Must hold even without a baseline. */
   readonly holds: (answer: LogAnswer) => boolean
 }
 

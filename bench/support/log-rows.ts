@@ -17,7 +17,7 @@ export interface RowPlan {
   readonly seed: number
 }
 
-/** Skewed to low numbers, as use is. */
+/** Skewed to low numbers, like real use. */
 function skewed(random: Random, count: number): number {
   return Math.floor(random.unit() ** 2 * count)
 }
@@ -34,7 +34,7 @@ export function* logRows(plan: RowPlan): Generator<StoredSession> {
     const client = skewed(random, CLIENTS)
     const resource = skewed(random, RESOURCES)
     const udp = random.unit() < 0.3
-    // Arrival is by end: starts are out of order by as much as sessions last.
+    // Sessions arrive by their ends, so starts are out of order by the length of sessions.
     const startTimeUs = Math.floor(plan.fromUs + (n + random.unit() * 20) * stepUs)
     const headerBytes = udp ? 28 : 52
     const packetsTx = Math.floor(10 ** (random.unit() * 2.5))

@@ -1,4 +1,4 @@
-/** What a figure is worth nothing without: commit, machine, versions. */
+/** The facts that a figure needs: commit, machine, versions. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
@@ -11,11 +11,11 @@ export interface Machine {
   readonly memoryGiB: number
   readonly kernel: string
   readonly node: string
-  /** Before the run; above 0.5 somebody else was measured too. */
+  /** Load before the run; above 0.5 the figures include other work. */
   readonly load1: number
 }
 
-/** The first line that a command prints, or what it failed with. */
+/** The first line of a command's output, or of its error. */
 export function firstLine(command: string, args: readonly string[]): string {
   try {
     const output = execFileSync(command, args, {

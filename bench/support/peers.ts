@@ -1,7 +1,8 @@
 /**
- * The meters that tunmeter is compared with on a capture file, each as its users run it to write records.
+ * The meters for comparison on a capture file, each run as its users run it to write records.
  *
- * A peer counts only when it saw every packet: `counted` reads that from what it wrote, before anything is timed.
+ * A meter counts only if it saw every packet: `counted` reads that from its output, before anything
+ * is timed.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -9,21 +10,29 @@ import { join } from 'node:path'
 
 export interface Peer {
   readonly name: string
-  /** One run over `file`, output below `dir` (empty before). Resolves when all of it is written. */
+  /**
+   * One run over `file`, with output below `dir` (empty before). Resolves when all output is
+   * written.
+   */
   readonly run: (file: string, dir: string) => Promise<void>
-  /** Packets in what the run wrote. */
+  /** The packets in the run's output. */
   readonly counted: (dir: string) => number
   readonly version: readonly [string, ...string[]]
 }
 
 const CLI = new URL('../../dist/cli.js', import.meta.url).pathname
-/** More than any file here has, so that no peer is slowed by evicting. */
+/** More flows than any file here has, so that no meter is slowed by evicting. */
 const SOFTFLOWD_FLOWS_MAX = 2_000_000
 const COLLECTOR_PORT = 19_995
 
-/** Ten times what the slowest of them takes for 10 M packets: who is not done by then never will be. */
+/**
+ * Ten times the slowest meter's time for 10 M packets. A meter that is not done by then never ends.
+ */
 const RUN_MS_MAX = 300_000
-/** Where it is set (behind some company proxies), Node.js reads a file of certificates at each start: 50 ms of no metering. */
+/**
+ * If NODE_EXTRA_CA_CERTS is set, Node.js reads a file of certificates at each start, which takes 50
+ * ms and is no metering.
+ */
 const { NODE_EXTRA_CA_CERTS: _, ...ENVIRONMENT } = process.env
 
 function command(name: string, args: readonly string[]): Promise<void> {
@@ -54,7 +63,7 @@ function nfdumpPackets(dir: string): number {
   return Number(/^Packets: (\d+)/m.exec(outputOf('nfdump', ['-R', dir, '-I']))?.[1] ?? 0)
 }
 
-/** softflowd has no file output: it exports to a collector, as its users run it. */
+/** softflowd has no file output, so it exports to a collector, as its users run it. */
 async function softflowd(file: string, dir: string): Promise<void> {
   const collector = spawn(
     'nfcapd',
@@ -77,7 +86,8 @@ async function softflowd(file: string, dir: string): Promise<void> {
       String(SOFTFLOWD_FLOWS_MAX),
       '-p',
       join(dir, '../softflowd.pid'),
-      // Its control socket off: with one, softflowd 1.1 sometimes waits in accept() for ever before it reads the file.
+      // No control socket: with one, softflowd 1.1 sometimes waits in accept() for ever before it
+      // reads the file.
       '-c',
       'none',
     ])
@@ -87,7 +97,7 @@ async function softflowd(file: string, dir: string): Promise<void> {
   }
 }
 
-/** A bound UDP port shows in /proc/net/udp; nothing else tells that a collector is ready. */
+/** Waits for the collector's UDP port in /proc/net/udp; nothing else shows that it is ready. */
 async function collectorIsBound(): Promise<void> {
   const needle = `:${COLLECTOR_PORT.toString(16).toUpperCase()} `
   for (let i = 0; i < 500; i++) {
@@ -127,7 +137,7 @@ export const TUNMETER_NDJSON: Peer = {
       file,
     ]),
   counted: (dir) => {
-    // awk rather than JSON.parse: a gigabyte of records is read here.
+    // awk instead of JSON.parse, because this reads a gigabyte of records.
     const script =
       '{ if (match($0, /"packetsTx":[0-9]+/)) n += substr($0, RSTART + 12, RLENGTH - 12); if (match($0, /"packetsRx":[0-9]+/)) n += substr($0, RSTART + 12, RLENGTH - 12) } END { print n }'
     return Number(outputOf('awk', [script, join(dir, 'sessions.ndjson')]))
@@ -138,7 +148,7 @@ export const TUNMETER_NDJSON: Peer = {
 export const TCPDUMP: Peer = {
   name: 'tcpdump',
   run: (file) => command('tcpdump', ['-nn', '-r', file, '-w', '/dev/null']),
-  counted: () => Number.NaN, // checked by checkTcpdump(): its output is thrown away by design
+  counted: () => Number.NaN, // tcpdump drops its output here; checkTcpdump() checks it
   version: ['tcpdump', '--version'],
 }
 
@@ -161,15 +171,17 @@ export const METERS: readonly Peer[] = [
   },
 ]
 
-/** CPU seconds, user and system, of all child processes that have ended and been waited for: 10 ms apart. */
+/**
+ * CPU seconds, user and system, of all child processes that ended and were waited for, to 10 ms.
+ */
 export function childrenCpuSeconds(): number {
-  // The second field is the name in parentheses, which may hold anything: count from behind it.
+  // The second field is the name in parentheses and may hold anything, so count after it.
   const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]!.split(' ')
   const [userTicks, systemTicks] = [Number(fields[13]), Number(fields[14])]
   return (userTicks + systemTicks) / 100
 }
 
-/** What tcpdump reads, it can write: the copy must be the file. */
+/** Lets tcpdump copy the file; the copy must have the same size. */
 export function checkTcpdump(file: string, dir: string): boolean {
   const copy = join(dir, 'copy.pcap')
   const { status } = spawnSync('tcpdump', ['-nn', '-r', file, '-w', copy], { stdio: 'ignore' })
@@ -184,7 +196,7 @@ export function emptyDirectory(path: string): string {
   return path
 }
 
-/** Debian's packages of the peers; installed when one is missing. */
+/** Installs the missing ones of Debian's packages of these meters. */
 export function installPeers(): void {
   const needed = {
     tcpdump: 'tcpdump',

@@ -1,6 +1,6 @@
 /**
- * Retention while a meter sends: how long its batches wait for their acknowledgement, what becomes of the file, and
- * the memory of the server with queries beside.
+ * Measures retention while a meter sends: the wait of its batches for their acknowledgement, the
+ * size of the file, and the server's memory with queries running.
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ export function reportNow(): MeterReport {
   return aReport({ version: 'bench', interface: 'bench0', at: new Date().toISOString() })
 }
 
-/** Sends batches one after the other until told to stop; each with how long it took. */
+/** Sends batches one after the other until stop(), and notes the wait of each. */
 class Sender {
   readonly #server: BenchServer
   readonly #key: string
@@ -97,7 +97,7 @@ export async function measureRetention(data: string): Promise<Record<string, unk
   for (;;) {
     const { text } = await server.get(left, admin)
     if ((JSON.parse(text) as { data: { log: unknown[] } }).data.log.length === 0) break
-    // What a dashboard asks meanwhile.
+    // The queries of a dashboard, meanwhile.
     await server.get(`${LOG}/summary?timeStart=${month}&groupBy=client&interval=hour`, admin)
     await server.get(`${LOG}?timeStart=${month}&limit=50`, admin)
     await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))

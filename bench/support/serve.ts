@@ -1,4 +1,4 @@
-/** A server process to measure: started from dist/, asked over its socket, watched through /proc. */
+/** A server process to measure: runs dist/, queried over its socket, measured through /proc. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ export class BenchServer {
     )
     for await (const line of createInterface({ input: child.stderr! })) {
       if (!line.includes('"listening"')) continue
-      // What it complains of is worth more than that it failed.
+      // Show its errors.
       child.stderr!.pipe(process.stderr)
       return new BenchServer((JSON.parse(line) as { url: string }).url, child)
     }
@@ -42,7 +42,7 @@ export class BenchServer {
     await this.#agent.close()
   }
 
-  /** The whole answer, read to its end; its bytes and line ends counted. */
+  /** Reads the whole answer, and counts its bytes and line ends. */
   async get(
     path: string,
     key: string,
@@ -96,7 +96,7 @@ export class BenchServer {
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
   }
 
-  /** Highest resident memory so far. */
+  /** The highest resident memory so far. */
   rssPeakBytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024

@@ -1,6 +1,7 @@
 /**
- * The design that Pangolin documents for its connection log, in better-sqlite3: one row a session, inserts of 100 in
- * a transaction, an index on organisation and time. Durable like ours: WAL with synchronous = FULL.
+ * The documented design of Pangolin's connection log, in better-sqlite3: one row a session, inserts
+ * of 100 in a transaction, an index on organisation and time. As durable as tunmeter: WAL with
+ * synchronous = FULL.
  */
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
@@ -58,7 +59,7 @@ export class SqliteLog {
       this.#insert(rows.slice(at, at + INSERT_ROWS))
   }
 
-  /** As many as come, without the cost of being durable: for rows whose insertion is not measured. */
+  /** Inserts all rows at once and without durability, for rows whose insertion is not measured. */
   fill(rows: readonly StoredSession[]): void {
     this.#db.pragma('synchronous = OFF')
     this.#insert(rows)
@@ -69,7 +70,7 @@ export class SqliteLog {
     return this.#db.prepare(sql).all(...values)
   }
 
-  /** Reads every row of the organisation as the CSV export has to. */
+  /** Reads every row of the organisation, as a CSV export must. */
   csvRows(orgId: string): number {
     let rows = 0
     for (const row of this.#db

@@ -1,4 +1,7 @@
-/** Plots of the benches: plain SVG that reads in light and dark, without a library and without text measurement. */
+/**
+ * Plots of the benches: plain SVG for light and dark pages, without a library and without text
+ * measurement.
+ */
 
 const STYLE =
   '<style>text{font:13px system-ui,sans-serif;fill:#57606a}.t{font-weight:600;font-size:15px}.g{stroke:#8c959f;stroke-opacity:.3}' +
@@ -44,7 +47,7 @@ export interface Line {
 
 const COLOURS = ['#0f7b6c', '#b35900', '#6f42c1', '#0969da']
 
-/** Lines over logarithmic x and linear y from zero; ticks at the points' own x. */
+/** Lines over logarithmic x and linear y from zero, with ticks at the points' x. */
 export function lineChart(
   title: string,
   axes: { x: string; y: string; xText: (x: number) => string },

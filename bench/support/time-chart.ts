@@ -1,4 +1,4 @@
-/** Curves over time, one panel for each unit, stacked: for runs whose point is that the curves are flat. */
+/** Curves over time, one panel for each unit, stacked. For runs whose curves should be flat. */
 
 export interface Panel {
   readonly title: string
@@ -11,7 +11,7 @@ const STYLE =
 const COLOURS = ['#0f7b6c', '#b35900', '#6f42c1', '#0969da']
 const [WIDTH, PANEL, LEFT, RIGHT, TOP] = [720, 150, 70, 150, 44] as const
 
-/** `values` are taken at equal times, from 0 to `minutes`. */
+/** @param panels their `values` are at equal intervals, from 0 to `minutes` */
 export function timeChart(title: string, minutes: number, panels: readonly Panel[]): string {
   const height = TOP + panels.length * PANEL + 30
   const body = panels.map((panel, i) => drawPanel(panel, TOP + i * PANEL)).join('')

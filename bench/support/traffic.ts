@@ -1,13 +1,13 @@
 /**
- * Seeded traffic for the benchmarks, written as a classic pcap file of raw IP (link type 101), snaplen 96.
+ * Seeded traffic for the benchmarks, as a classic pcap file of raw IP (link type 101), snaplen 96.
  *
- * skewed   a fixed set of long flows, hit with a cubic skew (the busiest thousandth gets a tenth of the packets)
- * short    flows of about 13 packets from SYN to the last ACK, a window of 20,000 open at a time
- * uniform  a fixed set of flows, all equally busy: what a cache cannot help with
- * scan     every packet opens a flow: a SYN, or a datagram, that nothing answers
+ * skewed   a fixed set of long flows with a cubic skew (the busiest thousandth gets a tenth of the
+ * packets) short    flows of about 13 packets from SYN to the last ACK, 20,000 of them open at a
+ * time uniform  a fixed set of flows, all equally busy, so that caches cannot help scan     every
+ * packet opens a flow: a SYN, or a datagram, without an answer
  *
- * 85 % TCP, 15 % UDP; 10 % of the flows are IPv6. Every packet belongs to a session, so a meter's packet and byte
- * sums must equal the totals returned.
+ * 85 % TCP, 15 % UDP; 10 % of the flows are IPv6. Every packet belongs to a session, so a meter's
+ * sums of packets and bytes must equal the returned totals.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { Random } from './random.js'
@@ -17,7 +17,7 @@ export type Shape = 'skewed' | 'short' | 'uniform' | 'scan'
 export interface TrafficOptions {
   readonly shape: Shape
   readonly packets: number
-  /** Of skewed and uniform; short and scan make as many as the packets need. */
+  /** For skewed and uniform; short and scan make as many flows as the packets need. */
   readonly flows: number
   readonly seed: number
 }
@@ -32,7 +32,10 @@ const SNAPLEN = 96
 const RECORD_HEADER_BYTES = 16
 const CHUNK_BYTES = 8 * 1024 * 1024
 const START_SECONDS = 1_700_000_000
-/** Small, so that no flow of the window pauses for a timeout: the last ACK must come within the 5 s of linger. */
+/**
+ * Small, so that no open flow pauses for a timeout, and the last ACK comes within the linger time
+ * of 5 s.
+ */
 const MICROSECONDS_A_PACKET = 10
 const WINDOW_FLOWS = 20_000
 const SHORT_TCP_PACKETS = 13
@@ -42,7 +45,7 @@ const SYN = 0x02
 const PSH = 0x08
 const ACK = 0x10
 
-/** Packets of each flow; absent: drawn for each. */
+/** Packets of each flow; absent: random for each flow. */
 const LENGTH_OF: Readonly<Partial<Record<Shape, number>>> = {
   skewed: Number.POSITIVE_INFINITY,
   uniform: Number.POSITIVE_INFINITY,
@@ -53,10 +56,10 @@ interface Flow {
   readonly id: number
   readonly ipv6: boolean
   readonly udp: boolean
-  /** Packets left before the flow is over; never over when infinite. */
+  /** The flow's number of packets; infinite for a flow without an end. */
   readonly length: number
   sent: number
-  /** TCP: the next number of the initiator and of the responder. */
+  /** TCP: the next sequence number of the initiator and of the responder. */
   readonly sequence: [number, number]
 }
 
@@ -73,7 +76,7 @@ function newFlow(id: number, shape: Shape, random: Random): Flow {
   return { id, ipv6, udp, length: LENGTH_OF[shape] ?? short, sent: 0, sequence: [id, id] }
 }
 
-/** The next packet of a flow: handshake, data both ways, and for a flow with an end FIN, FIN-ACK, ACK. */
+/** The next packet of a flow: handshake, data both ways, and at a flow's end FIN, FIN-ACK, ACK. */
 function nextPacket(flow: Flow, random: Random): PacketShape {
   const at = flow.sent++
   const payloadBytes = random.below(3) === 0 ? 0 : random.below(1340)
@@ -151,7 +154,7 @@ class PcapWriter {
 
   #transport(at: number, flow: Flow, packet: PacketShape, l4Bytes: number): void {
     const b = this.#buffer
-    // Unique with the addresses: the low four bits of the id are not in them.
+    // Unique together with the addresses, which lack the low four bits of the id.
     const clientPort = 20_000 + (flow.id & 0xf) * 2_000 + (flow.id % 1_999)
     const serverPort = flow.udp ? 53 : 443
     b.writeUInt16BE(packet.fromInitiator ? clientPort : serverPort, at)
