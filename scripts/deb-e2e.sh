@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# The Debian packages: built twice and equal, lintian without errors; those of amd64 installed, upgraded, removed and
-# purged under a real systemd (systemd-nspawn) in a minimal Debian; those of arm64 unpacked and run under qemu-user.
+# Tests the Debian packages. Two builds must be equal, and lintian must find no errors. The amd64
+# packages are installed, upgraded, removed and purged under a real systemd (systemd-nspawn) in a
+# minimal Debian; the arm64 packages are unpacked and run under qemu-user.
 #   scripts/deb-e2e.sh [--built]      as root on Debian 12, with debootstrap, lintian, systemd-container, qemu-user-static,
-#                                     g++-aarch64-linux-gnu, flex and bison; --built takes build/release/deb as it is
+#                                     g++-aarch64-linux-gnu, flex and bison; --built uses build/release/deb as it is
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")/.."
 area=$(mktemp -d)
 root=$area/root
 trap 'umount -q "$area" || umount -l "$area"; rmdir "$area"' EXIT
-# In memory: a fresh Debian is thousands of small files, each of which dpkg wants on the disk.
+# In memory, because a new Debian has thousands of small files, and dpkg syncs each of them.
 mount -t tmpfs -o size=3g tmpfs "$area"
 step() { echo "== $* ($SECONDS s)"; }
 fail() { echo "deb-e2e: $*" >&2; exit 1; }
@@ -36,7 +37,7 @@ debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,curl,
   >"$area/log" 2>&1 || { tail -20 "$area/log"; fail debootstrap; }
 
 step 'install, upgrade, remove, purge'
-# older PACKAGE: what an upgrade comes from; as the new one, with a version before it.
+# older PACKAGE NEW: a copy with an earlier version, to upgrade from.
 older() {
   rm -rf "$area/unpacked"
   dpkg-deb -R "$1" "$area/unpacked"
@@ -65,7 +66,7 @@ cat "$root/packages/said"
 grep -q '^[0-9]* passed, 0 failed' "$root/packages/said" || fail 'see above'
 
 step 'arm64, under qemu-user'
-# The session's id is random for each run.
+# Without the session's id, which is random for each run.
 sessions() { cut -d, -f1-11,13- "$1" | sort; }
 capture=$(ls fixtures/demo/*.pcap* | head -1)
 for kind in meter server; do
@@ -73,9 +74,9 @@ for kind in meter server; do
   dpkg-deb -x build/release/deb/tunmeter-${kind}_*_arm64.deb "$area/arm64"
   home=$area/arm64/usr/lib/tunmeter
   qemu-aarch64-static -L /usr/aarch64-linux-gnu "$home/bin/node" "$home/dist/cli.js" replay --format csv "$capture" >"$area/arm64.csv"
-  diff <(sessions "$area/arm64.csv") <(sessions "$root/packages/amd64.csv") >&2 || fail "$kind: arm64 counts otherwise than amd64"
+  diff <(sessions "$area/arm64.csv") <(sessions "$root/packages/amd64.csv") >&2 || fail "$kind: arm64 counts differently from amd64"
 done
-# The server's part with machine code of its own: DuckDB answers.
+# DuckDB is the server's only part with its own machine code.
 qemu-aarch64-static -L /usr/aarch64-linux-gnu "$home/bin/node" "$home/dist/cli.js" keys create --data "$area/data" \
   --scope admin --org acme --create-org --retention-days 30 >"$area/key"
 [ -s "$area/key" ] || fail 'the server for arm64 makes no key'

@@ -1,4 +1,4 @@
-// Formats the C++ sources with clang-format, or with --check only says which are not.
+// Formats the C++ sources with clang-format. With --check it only reports files that need it.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 const files = readdirSync('native', { recursive: true, encoding: 'utf8' })
   .filter((name) => /\.(h|cc)$/.test(name))
   .map((name) => join('native', name))
-// Versions differ in what they do; 14 is Debian 12's.
+// Versions format differently; 14 is Debian 12's.
 const tool = ['clang-format-14', 'clang-format'].find(
   (name) => spawnSync(name, ['--version']).status === 0,
 )

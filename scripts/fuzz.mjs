@@ -2,11 +2,12 @@
 //
 //   npm run fuzz -- [--seconds N | --cpu-seconds N] [TARGET...]
 //
-// Targets: packets, pcap, pcapng, gzip (native/fuzz/); N seconds each, 60 by default, or N seconds of CPU time, which
-// count the same on a busy machine. Inputs to begin with are those of
-// native/fuzz/seeds, and what is made of fixtures/ and, where it is, of the corpus (../shared/corpus or
-// TUNMETER_CORPUS); what libFuzzer adds stays in build/fuzz/corpus. An input that breaks something is written to
-// native/fuzz/crashes/TARGET, where the tests replay it: commit it with the fix. Exit code 1 when there was one.
+// Targets: packets, pcap, pcapng, gzip (native/fuzz/). Each runs N seconds (default 60), or N
+// seconds of CPU time, which also count on a busy machine. Fuzzing begins with the inputs of
+// native/fuzz/seeds and with inputs made from fixtures/ and, if present, the corpus
+// (../shared/corpus or TUNMETER_CORPUS). libFuzzer's own inputs stay in build/fuzz/corpus. An input
+// that breaks something is written to native/fuzz/crashes/TARGET, where the tests replay it: commit
+// it with the fix. The exit code is then 1.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -19,7 +20,7 @@ import { fuzzSources, INCLUDES, LIBRARIES } from './fuzz/sources.mjs'
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const BUILD = join(ROOT, 'build/fuzz')
 const CORPUS = process.env.TUNMETER_CORPUS ?? join(ROOT, '../shared/corpus')
-/** Longest input of each: room for a few dozen packets. */
+/** The longest input of each target, in bytes: room for a few dozen packets. */
 const TARGETS = { packets: 8192, pcap: 4096, pcapng: 4096, gzip: 4096 }
 const COMPILERS = [
   'clang++-14',
@@ -40,7 +41,7 @@ const FLAGS = [
   '-fno-sanitize-recover=all',
 ]
 
-/** Linux gives CPU times of other processes in hundredths of a second, whatever its own clock. */
+/** Linux reports CPU times of other processes in hundredths of a second. */
 const CLOCK_TICKS_PER_SECOND = 100
 const CPU_POLL_MS = 500
 
@@ -68,7 +69,10 @@ function build() {
   return program
 }
 
-/** User and system time of a process so far; null when it is gone. proc(5): fields 14 and 15, counted after "(name)". */
+/**
+ * User and system time of a process so far; null when it has ended. proc(5): fields 14 and 15,
+ * counted after "(name)".
+ */
 function cpuSecondsOf(pid) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -80,7 +84,10 @@ function cpuSecondsOf(pid) {
   }
 }
 
-/** Keeps a process' CPU time, and asks libFuzzer to end (SIGUSR1: with its statistics, exit code 0) at the limit. */
+/**
+ * Watches a process' CPU time, and ends libFuzzer at the limit (SIGUSR1: with statistics, exit code
+ * 0).
+ */
 function watchCpu(child, limitSeconds) {
   const watch = { seconds: 0 }
   const timer = setInterval(() => {
@@ -91,7 +98,7 @@ function watchCpu(child, limitSeconds) {
   return watch
 }
 
-/** Runs one target; what libFuzzer said about it. */
+/** Runs one target and reports libFuzzer's statistics. */
 async function fuzz(program, target, { seconds, cpuSeconds }) {
   const corpus = join(BUILD, 'corpus', target)
   const crashes = join(ROOT, 'native/fuzz/crashes', target)
@@ -105,8 +112,9 @@ async function fuzz(program, target, { seconds, cpuSeconds }) {
     `-max_len=${TARGETS[target]}`,
     `-dict=${join(ROOT, 'native/fuzz', `${target === 'packets' ? 'packets' : 'captures'}.dict`)}`,
     `-artifact_prefix=${crashes}/`,
-    // Ten seconds on one input are a hang: the longest takes milliseconds, also under the sanitizers. It is the wall
-    // clock's seconds, and who counts CPU time expects that the process gets none for minutes.
+    // Ten seconds on one input are a hang: the longest input takes milliseconds, even under the
+    // sanitizers. These are seconds of the wall clock. With a limit of CPU time they are 1,800,
+    // because the process may get no CPU for minutes.
     `-timeout=${cpuSeconds === null ? 10 : 1800}`,
     '-rss_limit_mb=2048',
     '-print_final_stats=1',
@@ -134,7 +142,7 @@ async function fuzz(program, target, { seconds, cpuSeconds }) {
   }
   process.stdout.write(`${JSON.stringify(report)}\n`)
   if (report.failed) process.stderr.write(`${log.slice(-60).join('\n')}\n`)
-  // Without this a target that never started would pass.
+  // Otherwise a target that never started would pass.
   if (report.executions === 0) fail(`${target} executed nothing`)
   return report
 }

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# The packages of a release on machines that have nothing but Node: scripts/install-e2e.sh, as root on Debian 12 with
-# g++, g++-aarch64-linux-gnu, flex, bison, debootstrap and qemu-user-static.
+# Tests the packages of a release on machines that have only Node: scripts/install-e2e.sh, as root
+# on Debian 12 with g++, g++-aarch64-linux-gnu, flex, bison, debootstrap and qemu-user-static.
 #
-#   amd64: a minimal Debian root without compiler, make, python and headers; Node 24, 22 and 20 of npm's packages in it:
+#   amd64: a minimal Debian root without compiler, make, python and headers, with Node 24, 22 and 20 of npm's packages:
 #          npm install -g, the demo (server, replay, delivery, queries), a server and a meter of loopback with a session in
-#          the log, npm uninstall -g, and what is left behind. How long each took is said.
-#          Then the meter alone, the same way: below 25 MB, it replays, and it says what it cannot do.
-#   arm64: the arm64 packages with Node for arm64 under qemu-user; the sessions of a capture are those of amd64.
+#          the log, npm uninstall -g, and a check for files left behind. Prints the time of each step.
+#          Then the meter alone, the same way: below 25 MB, it replays, and it names the commands that it lacks.
+#   arm64: the arm64 packages with Node for arm64 under qemu-user; the sessions of a capture must equal those of amd64.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")/.."
 here=$PWD work=$(mktemp -d)
 trap 'umount -q "$work/root/proc" 2>/dev/null || true; umount -q "$work" || umount -l "$work"; rmdir "$work"' EXIT
-# In memory: a fresh Debian is thousands of small files, each of which dpkg wants on the disk.
+# In memory, because a new Debian has thousands of small files, and dpkg syncs each of them.
 mount -t tmpfs -o size=3g tmpfs "$work"
 step() { echo "== $* ($SECONDS s)"; }
 fail() { echo "install-e2e: $*" >&2; exit 1; }
@@ -52,7 +52,7 @@ inside() {
     ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt} "$@"
 }
 
-# All of the root but the caches of npm and Node.js, which are theirs.
+# All files of the root except the caches of npm and Node.js.
 files() {
   find "$root" -xdev \( -path "$root/proc" -o -path "$root/root/.npm" -o -path "$root/tmp/node-compile-cache" \) -prune -o \
     ! -type d -print | sort
@@ -72,7 +72,7 @@ for major in 24 22 20; do
   inside tunmeter demo --once >"$work/demo" 2>&1 || { cat "$work/demo"; fail "demo with Node $major"; }
   grep -q '192 sessions' "$work/demo" || { cat "$work/demo"; fail "the demo has no 192 sessions"; }
   step "amd64, Node $major: server and meter"
-  # Its own network: what it meters and listens on is nobody else's.
+  # In a network of its own, so that it meters and listens on nothing else.
   unshare --net sh -c 'ip link set lo up && exec "$@"' sh chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
     PATH=/opt/node/bin:/usr/bin:/bin bash /opt/both.sh >"$work/both" 2>&1 ||
     { cat "$work/both"; fail "server and meter with Node $major"; }
@@ -95,7 +95,7 @@ files | diff "$work/before" - || fail 'npm uninstall -g of the meter leaves file
 step 'arm64, under qemu-user'
 arm=$work/arm64
 mkdir -p "$arm"
-# npm refuses a package of another machine that is asked for by name: the addon is unpacked beside.
+# npm refuses a package for another machine that is named, so the addon is unpacked beside.
 (cd "$arm" && npm install --silent --no-audit --no-fund --ignore-scripts --cpu=arm64 --os=linux --libc=glibc \
   "$packages"/tunmeter-[0-9]*.tgz)
 mkdir -p "$arm/node_modules/@tunmeter/addon-linux-arm64"
@@ -105,8 +105,8 @@ replay=(replay --format csv "$capture")
 qemu-aarch64-static -L /usr/aarch64-linux-gnu "$(node_of arm64 24)/bin/node" \
   "$arm/node_modules/tunmeter/dist/cli.js" "${replay[@]}" >"$work/arm64.csv"
 node dist/cli.js "${replay[@]}" >"$work/x64.csv"
-# The session's id is random for each run.
+# Without the session's id, which is random for each run.
 sessions() { cut -d, -f1-11,13- "$1" | sort; }
 [ "$(wc -l <"$work/x64.csv")" -gt 100 ] || fail "$capture has few sessions"
-diff <(sessions "$work/arm64.csv") <(sessions "$work/x64.csv") >&2 || fail 'arm64 counts otherwise than amd64'
+diff <(sessions "$work/arm64.csv") <(sessions "$work/x64.csv") >&2 || fail 'arm64 counts differently from amd64'
 echo "install-e2e: passed in $SECONDS s"

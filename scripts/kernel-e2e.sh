@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The kernel's own WireGuard, end to end, on machines whose kernel has none: Debian's kernel in qemu, emulated (a
-# nested KVM refuses what a full CPU model asks for), with this machine's root read-only over 9p and Node.js in it. Needs: qemu-system-x86
-# busybox-static cpio kmod, a built tunmeter, root (for apt-get download only). Takes two minutes on a quiet machine.
-#   scripts/kernel-e2e.sh [DIRECTORY]      what is downloaded and built is kept in DIRECTORY (/var/cache/tunmeter-kernel),
-#                                          with the output and the recorded netlink messages
+# Tests with the kernel's WireGuard, end to end, on machines whose kernel has none. Runs Debian's
+# kernel in qemu, emulated (a nested KVM refuses features of a full CPU model), with this machine's
+# root read-only over 9p and Node.js in it. Needs: qemu-system-x86 busybox-static cpio kmod, a built
+# tunmeter, root (only for apt-get download). Takes two minutes on a quiet machine.
+#   scripts/kernel-e2e.sh [DIRECTORY]      DIRECTORY (default /var/cache/tunmeter-kernel) keeps downloads and builds,
+#                                          the output and the recorded netlink messages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -52,6 +53,6 @@ timeout --foreground 1200 qemu-system-x86_64 -machine q35 -accel tcg,thread=mult
   -kernel "$vmlinuz" -initrd "$cache/initramfs.gz" -append 'console=ttyS0 quiet panic=-1' \
   -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap -nic none </dev/null |
   tee "$cache/output.txt"
-# For test/wireguard/recorded, should the record be made anew.
+# To renew test/meter/wireguard/recorded, copy these files there.
 node scripts/kernel-e2e/save-record.mjs "$cache/output.txt" "$cache"
 grep -q '^[0-9]* passed, 0 failed' <(tr -d '\r' <"$cache/output.txt")

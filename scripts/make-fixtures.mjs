@@ -1,8 +1,8 @@
 /**
- * Makes fixtures/wireguard and fixtures/demo anew from real traffic through real WireGuard tunnels.
- * `node scripts/make-fixtures.mjs [wireguard|demo]...` as root, with wireguard-go, wireguard-tools, tcpdump,
- * tshark, iproute2, curl, dnsmasq, dnsutils and nftables installed. The scenarios are TypeScript, loaded
- * through Vite, so that they share the laboratory with the end-to-end tests.
+ * Makes fixtures/wireguard and fixtures/demo anew from real traffic through real WireGuard tunnels:
+ * `node scripts/make-fixtures.mjs [wireguard|demo]...` as root, with wireguard-go, wireguard-tools,
+ * tcpdump, tshark, iproute2, curl, dnsmasq, dnsutils and nftables installed. The scenarios are
+ * TypeScript, loaded through Vite, so that they share their helpers with the end-to-end tests.
  */
 import { runnerImport } from 'vite'
 

@@ -1,17 +1,17 @@
-/** Mutants of scripts/mutate.ts that are the same program, each with the reason. */
+/** Mutants of scripts/mutate.ts that behave like the original program, each with the reason. */
 
 export interface Equivalent {
   readonly file: string
-  /** The line of code, and the token in it that was changed. */
+  /** The line of code; `from` is the changed token in it. */
   readonly code: string
   readonly from: string
-  /** Which of several such lines in the file, from 1; all when absent. */
+  /** The number of the line among equal lines of the file, from 1. Absent: all of them. */
   readonly nth?: number
   readonly why: string
 }
 
-/** Of decode_usual(). */
-const LEFT = 'the short cut leaves it to the full decoder, which says the same'
+/** For decode_usual(). */
+const LEFT = 'the short cut leaves it to the full decoder, which has the same result'
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
@@ -24,13 +24,13 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: 'decode/link.cc',
     code: 'LinkResult ip(uint8_t version) const { return {at_, wire_, version, OtherReason::kOtherIp}; }',
     from: 'OtherReason::kOtherIp',
-    why: 'the reason of a packet with an IP header is not looked at',
+    why: 'the reason of a packet with an IP header is never read',
   },
   {
     file: 'decode/ip.cc',
     code: 'constexpr uint16_t kMoreFragments = 0x2000;',
     from: '0x2000',
-    why: 'the lowest bit is of the offset, which is 0 where this mask is used',
+    why: 'the lowest bit belongs to the offset, which is 0 where this mask is used',
   },
   {
     file: 'decode/decode.cc',
@@ -66,13 +66,13 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: 'decode/decode.cc',
     code: 'uint32_t at = version == 4 ? 20 : 40;',
     from: '20',
-    why: 'a quote of 20 octets has no ports: nothing comes of it here or below',
+    why: 'a quote of 20 octets has no ports: refused here or below',
   },
   {
     file: 'decode/decode.cc',
     code: 'if (captured < at || (p[0] >> 4) != version) return false;',
     from: '<',
-    why: 'a quote that is only an IP header has no ports: nothing comes of it here or below',
+    why: 'a quote that is only an IP header has no ports: refused here or below',
   },
   {
     file: 'decode/decode.cc',
@@ -134,7 +134,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: 'decode/decode.cc',
     code: 'if (bytes > view.wire || bytes < header_bytes) return false;',
     from: '<',
-    why: 'neither TCP nor UDP is taken without octets of its own',
+    why: 'neither TCP nor UDP is accepted without octets of its own',
   },
   {
     file: 'decode/decode.cc',
@@ -158,14 +158,14 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: 'decode/decode.cc',
     code: 'out.tcp_sequence = 0;',
     from: '0',
-    why: 'it is looked at for a SYN only, and that has set it',
+    why: 'only a SYN uses it, and a SYN has set it',
   },
   {
     file: 'decode/decode.cc',
     code: 'out.tcp_flags = 0;',
     from: '0',
     nth: 1,
-    why: 'flags are looked at for TCP only; this line is for UDP',
+    why: 'only TCP uses flags; this line is for UDP',
   },
   {
     file: 'decode/decode.cc',
@@ -177,13 +177,13 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: 'decode/decode.cc',
     code: 'out.payload = 0;',
     from: '0',
-    why: 'it is looked at for TCP, UDP and later fragments only, which set it',
+    why: 'only TCP, UDP and later fragments use it, and they set it',
   },
   {
     file: 'decode/link.cc',
     code: 'uint32_t tag_bytes = 0;',
     from: '0',
-    why: 'every case that goes on sets it',
+    why: 'every case that continues sets it',
   },
   {
     file: 'decode/link.cc',
@@ -201,6 +201,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: 'decode/link.cc',
     code: 'if (padded > wire_ - at) break;',
     from: '>',
-    why: 'at the end of the packet the loop ends, too',
+    why: 'the loop ends at the end of the packet as well',
   },
 ]

@@ -1,13 +1,14 @@
 /**
- * Mutation testing of the engine: does each constant and each comparison of native/ have a hand-computed case that
- * fails without it?
+ * Mutation testing of the engine: checks that each constant and each comparison of native/ has a
+ * hand-computed case that fails without it.
  *
  *     node --import tsx scripts/mutate.ts [FILE[:LINE]...]     FILE below native/; default: DEFAULT_FILES
  *
- * Changes one token at a time (a number, a comparison, a reason), compiles that file anew and runs the cases of
- * test/rules. A case that comes out differently kills the mutant, and so does a crash. Prints those that survive and a
- * count for each file. A survivor wants a case, or is the same program: then it is listed with its reason in
- * mutate-equivalent.ts. Fails when one survives that is not listed, and when a listed one is killed (docs/accuracy.md).
+ * Changes one token at a time (a number, a comparison, a reason), compiles that file anew and runs
+ * the cases of test/rules. A case with a different outcome kills the mutant, and so does a crash.
+ * Prints the survivors and a count for each file. A survivor needs a new case, or it behaves like
+ * the original: then mutate-equivalent.ts lists it with the reason. Fails when an unlisted mutant
+ * survives, and when a listed one is killed (docs/accuracy.md).
  */
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -26,17 +27,17 @@ const UNITS =
   `decode/decode decode/ip decode/link decode/fragments engine/engine engine/engine_session engine/engine_timers engine/packet_clocks
   engine/tcp_state table/eviction table/flow_table table/timer_wheel table/prefix_set`.split(/\s+/)
 const FLAGS = ['-std=c++20', '-O0', '-g0', '-fno-exceptions', '-w', `-I${NATIVE}`]
-/** Compiled once: most of a mutant's time would go into these. */
+/** Compiled once, because a mutant would spend most of its time on these. */
 const HEADERS = '#include <algorithm>\n#include <cstdint>\n#include <cstring>\n#include <span>\n'
 const PREFIX = join(BUILD, 'headers.h')
-/** A case takes microseconds; a mutant that loops is killed. */
+/** The limit for a run, because a mutant may loop; a case takes microseconds. */
 const RUN_MS_MAX = 20_000
 
 type Objects = ReadonlyMap<string, string>
 
 interface Cases {
   readonly text: string
-  /** What comes out of them unchanged. */
+  /** The outcome of the unchanged program. */
   readonly outcome: string
 }
 
@@ -44,7 +45,7 @@ interface Mutant {
   readonly line: number
   /** The line without its indentation. */
   readonly code: string
-  /** Which of the lines with this code, from 1. */
+  /** The number of the line among lines with this code, from 1. */
   readonly nth: number
   readonly from: string
   readonly to: string
@@ -71,7 +72,7 @@ function replacement(token: string): string {
   return OPERATORS[token] ?? `(${token} + 1)`
 }
 
-/** Every token of the code, but not of comments, types, includes and tables. */
+/** A mutant for every token of the code, except in comments, types, includes and tables. */
 function mutants(source: string): Mutant[] {
   const lines = source.split('\n')
   const seen = new Map<string, number>()
@@ -130,7 +131,7 @@ function allCases(): string {
   return [...rules, ...packets].join('')
 }
 
-/** What the cases come to; null: crashed, or did not end. */
+/** The outcome of the cases; null when the program crashed or did not end. */
 function run(program: string, cases: string): Promise<string | null> {
   return new Promise((resolve) => {
     const options = { timeout: RUN_MS_MAX, maxBuffer: 64 << 20 }
@@ -140,7 +141,7 @@ function run(program: string, cases: string): Promise<string | null> {
   })
 }
 
-/** Whether the mutant is killed; null: it does not compile. */
+/** True when the mutant is killed; null when it does not compile. */
 async function killed(mutant: Mutant, unit: string, objects: Objects, cases: Cases) {
   const [source, object] = [join(BUILD, `${unit}.mutant.cc`), join(BUILD, `${unit}.mutant.o`)]
   writeFileSync(source, mutant.source)
@@ -159,7 +160,7 @@ function isListed(file: string, { code, nth, from }: Mutant): boolean {
   )
 }
 
-/** Mutates one file, or the named lines of it; returns whether all came out as they should. */
+/** Mutates one file, or its named lines. Returns true when all mutants behave as expected. */
 async function mutate(file: string, lines: readonly number[], objects: Objects, cases: Cases) {
   const count = { killed: 0, equivalent: 0, survived: 0, invalid: 0, wronglyListed: 0 }
   const chosen = mutants(readFileSync(join(NATIVE, file), 'utf8')).filter(

@@ -1,8 +1,9 @@
 /**
- * Makes the pictures of docs/images from a real server and a real browser: `npm run screenshots`.
+ * Makes the pictures of docs/images with a real server and a real browser: `npm run screenshots`.
  *
- * What they show is made up (test/support/office.ts): an office with two sites. Needs Chromium and pngquant: a palette of
- * 256 colours does not show on a page of flat ones, and keeps each picture below IMAGE_BYTES_MAX.
+ * The content is made up (test/support/office.ts): an office with two sites. Needs Chromium and
+ * pngquant. A palette of 256 colours is invisible on pages with flat colours, and keeps each
+ * picture below IMAGE_BYTES_MAX.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -23,7 +24,7 @@ interface Shot {
   readonly name: string
   readonly path: string
   readonly options: BrowserContextOptions
-  /** On the page before the picture is taken. */
+  /** A selector that must match before the picture is taken. */
   readonly ready: string
   readonly prepare?: (page: Page) => Promise<void>
 }

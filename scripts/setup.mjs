@@ -1,10 +1,10 @@
-// Sets up what `npm start` and `npm test` need, and does nothing where nothing changed.
+// Sets up the checkout for `npm start` and `npm test`. Does nothing if nothing changed.
 //
 //   node scripts/setup.mjs [--force]
 //
-// Steps: system headers (libpcap, zlib) -> npm packages -> native addon -> TypeScript -> dashboard. Each step
-// remembers a hash of what it was made from (.setup-stamp.json), so a second run only reads files. Plain JavaScript
-// without packages: it runs before any is installed.
+// Steps: system headers (libpcap, zlib) -> npm packages -> native addon -> TypeScript -> dashboard.
+// Each step keeps a hash of its input (.setup-stamp.json), so a second run only reads files. Plain
+// JavaScript without packages, because it runs before any is installed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const STAMP_FILE = join(ROOT, '.setup-stamp.json')
 const NODE_MIN = [20, 19]
 
-/** What a build needs from the system, by package manager; the first manager that exists is used. */
+/** The system packages of a build, by package manager. The first manager that exists is used. */
 const SYSTEM_PACKAGES = [
   {
     manager: 'apt-get',
@@ -73,7 +73,7 @@ function has(command) {
   return run('sh', ['-c', `command -v ${command}`]).ok
 }
 
-/** The npm that started us, or the one beside this node. */
+/** Runs the npm that started this script, or the one on the PATH. */
 function npm(what, args, env = {}) {
   const options = { env: { ...process.env, ...env } }
   const script = process.env.npm_execpath
@@ -112,7 +112,7 @@ function ensureSystemPackages() {
       `system packages are missing and this user may not install them. Run: ${byHand}`,
     )
   }
-  // Before anything is done: whoever does not want it has the command, and the time to stop it.
+  // Print the commands before running them, so that the user can stop them.
   const commands = [found.refresh, found.install.concat(found.packages)].filter(Boolean)
   say('a C++ compiler, make, python3 or the headers of libpcap and zlib are missing; running now:')
   for (const args of commands) say(`  ${[...sudo, found.manager, ...args].join(' ')}`)
@@ -144,7 +144,7 @@ function hashOf({ files = [], folders = [], skip = [], salt = '' }) {
   return hash.digest('hex')
 }
 
-/** Node's headers are beside the binary in every ordinary installation; node-gyp would download them. */
+/** Node's headers are beside the binary in usual installations; node-gyp would download others. */
 function nodeHeaders() {
   const dir = resolve(dirname(process.execPath), '..')
   const found = existsSync(join(dir, 'include', 'node', 'node_api.h'))
@@ -158,8 +158,9 @@ const STEPS = [
     text: 'installing npm packages',
     hash: () => hashOf({ files: ['package-lock.json'], salt: RUNTIME }),
     made: 'node_modules/typescript',
-    // The lock file's versions, without the packages' install scripts: those used here ship prebuilt. Not `npm ci`:
-    // it refuses a lock file that lacks optional packages of other platforms, and mirrors do not hold them all.
+    // Installs the lock file's versions, without install scripts, because the packages here are
+    // prebuilt. Not with `npm ci`, because that refuses a lock file without optional packages of
+    // other platforms, and mirrors lack some of them.
     run: () =>
       npm('installing packages', [
         'install',
@@ -206,7 +207,7 @@ function readStamps() {
   try {
     return JSON.parse(readFileSync(STAMP_FILE, 'utf8'))
   } catch {
-    return {} // absent or half written: every step is done again
+    return {} // absent or incomplete: run every step again
   }
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The units of packaging/systemd under a real systemd: a container (systemd-nspawn) with this machine's files, what it
-# writes on a tmpfs, and a network of its own. Needs root, systemd-container and a built tunmeter; takes about a minute.
+# Tests the units of packaging/systemd under a real systemd: a container (systemd-nspawn) with this
+# machine's files, its writes on a tmpfs, and a network of its own. Needs root, systemd-container
+# and a built tunmeter. Takes about a minute.
 #   scripts/units-e2e.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +12,7 @@ mount -t tmpfs tmpfs "$area"
 mkdir "$area/written" "$area/work" "$machine"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$area/written,workdir=$area/work" "$machine"
 
-# As an installed package; then as docs/operations.md says.
+# Installs the package, then follows docs/operations.md.
 package=$machine/usr/lib/node_modules/tunmeter
 mkdir -p "$package/build"
 cp -r dist package.json "$package/"

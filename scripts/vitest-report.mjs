@@ -1,15 +1,17 @@
-// What a run of vitest came to, for .ci/run: a number for every test, and a reason for everything that is no pass.
+// Summarizes a run of vitest for .ci/run: counts every test, and gives a reason for each that did
+// not pass.
 //
 //   node scripts/vitest-report.mjs REPORT.json LOG EXIT_CODE
 //
-// In: the report of --reporter=json, and what the run printed. Out, on stdout: the reasons, then `PASSED FAILED`. A
-// skipped test counts as failed, since CI installs all that a test could miss; so does a file that could not be loaded,
-// and a test whose process died: vitest calls it pending, and its file passed.
+// In: the report of --reporter=json, and the output of the run. Out, on stdout: the reasons, then
+// `PASSED FAILED`. A skipped test counts as failed, because CI installs everything that tests need.
+// So does a file that could not be loaded, and a test whose process died: vitest calls such a test
+// pending, and its file passed.
 import { existsSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 
-/** What a process says that is about to die; vitest prints it wherever it comes. */
+/** The first lines of a dying process' output; vitest prints them in any place. */
 const LAST_WORDS =
   /^(----- Native stack trace|FATAL ERROR|# Fatal error|terminate called|.*: Assertion .* failed|==\d+==ERROR)/
 const LAST_WORDS_LINES = 16
@@ -22,7 +24,10 @@ const HOW = {
   pending: 'never ended (the process of its file died)',
 }
 
-/** Reasons of the tests of a file that are no passes; more than its tests when what is around them failed. */
+/**
+ * The reasons for tests of a file that did not pass. There is one more when the code around its
+ * tests failed.
+ */
 function reasonsOf({ name, status, message, assertionResults: tests }) {
   const file = relative(process.cwd(), name)
   const reasons = tests
@@ -32,16 +37,16 @@ function reasonsOf({ name, status, message, assertionResults: tests }) {
         ? `failed: ${file} > ${test.fullName}\n${test.failureMessages.join('\n')}`
         : `${HOW[test.status] ?? test.status}: ${file} > ${test.fullName}`,
     )
-  // It could not be loaded, or what goes before or after its tests failed.
+  // The file could not be loaded, or a hook before or after its tests failed.
   const noneFailed = tests.every((test) => test.status !== 'failed')
   if (status === 'failed' && noneFailed) reasons.unshift(`failed: ${file}\n${message}`)
-  // A file without a test is a failure, unless nobody is left to say so.
+  // vitest fails a file without tests itself, unless the file's process died.
   if (status !== 'failed' && tests.length === 0)
     reasons.push(`never ended: ${file} (its process died before its first test)`)
   return reasons
 }
 
-/** What no test is blamed for, and what was said before it by processes that died. */
+/** Errors that belong to no test, and the last output of processes that died before them. */
 function unhandled(lines) {
   const begin = lines.findIndex((line) => /⎯ Unhandled Errors ⎯/.test(line))
   if (begin < 0) return ''

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs under systemd in the Debian of scripts/deb-e2e.sh: installs, meters, upgrades, removes, purges, powers off.
+# Runs under systemd in the Debian of scripts/deb-e2e.sh: installs, meters, upgrades, removes,
+# purges, powers off.
 export HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 cd /packages
 exec >/packages/said 2>&1
@@ -8,7 +9,7 @@ trap 'systemctl --no-block poweroff' EXIT
 passed=0
 failed=0
 said=/packages/last
-# once NAME COMMAND...: it must succeed. check: within 60 s.
+# once NAME COMMAND...: the command must succeed at once. check: within 60 s.
 once() { judge 1 "$@"; }
 check() { judge 600 "$@"; }
 judge() {
@@ -30,7 +31,7 @@ judge() {
 not() { ! "$@"; }
 is() { [[ $(systemctl show -P "$2" "$1") == "$3" ]]; }
 says() { local what=$1; shift; "$@" 2>&1 | tee "$said" | grep -q -- "$what"; }
-# What is neither the operator's nor a log of the installation.
+# All files except the operator's and logs of the installation.
 files() {
   find / -xdev \( -path /packages -o -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/cache \
     -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /root \) -prune -o -print | sort

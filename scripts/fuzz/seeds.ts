@@ -1,8 +1,8 @@
-// Inputs to begin fuzzing with, made of real captures and of the tests' packets.
+// First inputs for fuzzing, made from real captures and from the tests' packets.
 //
 //   pcap, pcapng   the first bytes of each capture of that format
 //   gzip           the same, packed (first byte odd) and to be packed (even); see native/fuzz/fuzz_readers.cc
-//   packets        the first packets of each capture, each link type's odd packets of the tests, and generated
+//   packets        the first packets of each capture, the tests' odd packets of each link type, and generated
 //                  conversations, in the encoding of native/fuzz/fuzz_packets.cc
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { type Packet, readCapture } from '../../test/support/twin/capture.ts'
 
 const FILE_BYTES_MAX = 4096
 const PACKETS_MAX = 40
-/** Headers and a little more; what a packet carries is never looked at. */
+/** Headers and a few more bytes; the engine never reads a packet's content. */
 const PACKET_BYTES_MAX = 128
 const SCENARIOS = 300
 const ETHERNET = 1
@@ -34,8 +34,8 @@ function stepByte(us: number): number {
 }
 
 /**
- * Packets as an input of the target "packets": those of the first one's link type, and Ethernet, which any input may
- * hold. Null when there is none of a type that the target knows.
+ * Encodes packets as an input of the target "packets": packets of the first one's link type, and
+ * Ethernet, which every input may contain. Null when the target does not know the link type.
  */
 export function packetsInput(packets: readonly Packet[], options: number): Buffer | null {
   const linkType = packets[0]?.linkType ?? -1
@@ -63,7 +63,7 @@ export function packetsInput(packets: readonly Packet[], options: number): Buffe
   return Buffer.concat(parts)
 }
 
-/** Each reason and each link layer of the tests, by link type. */
+/** The tests' packets for each reason and each link layer, by link type. */
 function oddPackets(): Packet[][] {
   const packets = [...OTHER_TRAFFIC, ...COUNTED_TRAFFIC].map(({ linkType, data, wireBytes }) => ({
     ns: 0n,
@@ -74,7 +74,7 @@ function oddPackets(): Packet[][] {
   return LINK_TYPES.map((type) => packets.filter(({ linkType }) => linkType === type))
 }
 
-/** Conversations by shape, the same ones each time. */
+/** Generated conversations by shape, the same each time. */
 function generated(): Packet[][] {
   let state = 1n
   const int = (min: number, max: number) => {
@@ -94,7 +94,10 @@ function captures(directory: string): string[] {
     .map((name) => join(directory, name))
 }
 
-/** Writes the inputs under `into`/TARGET, named by their content; how many of each target there are. */
+/**
+ * Writes the inputs under `into`/TARGET, named by their content. Returns the number of inputs of
+ * each target.
+ */
 export function writeSeeds(into: string, directories: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = { packets: 0, pcap: 0, pcapng: 0, gzip: 0 }
   const write = (target: string, input: Buffer | null) => {

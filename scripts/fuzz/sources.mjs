@@ -1,4 +1,5 @@
-// Which C++ files a program without Node is made of: all of native/ that does not know Node, and, to fuzz, native/fuzz/.
+// The C++ files of a program without Node: all files of native/ that do not include Node, and for
+// fuzzing native/fuzz/.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 export const NATIVE = resolve(dirname(fileURLToPath(import.meta.url)), '../../native')
 const NODE_HEADER = /#include <(napi|node_api|js_native_api|uv)\.h>/
 
-/** Whether a file, or a header of native/ that it includes, includes a header of Node. */
+/** True when a file, or a header of native/ that it includes, includes a header of Node. */
 function knowsNode(file, seen = new Set()) {
   if (seen.has(file) || !existsSync(join(NATIVE, file))) return false
   seen.add(file)
@@ -15,7 +16,7 @@ function knowsNode(file, seen = new Set()) {
   return [...text.matchAll(/#include "([^"]+)"/g)].some(([, header]) => knowsNode(header, seen))
 }
 
-/** Absolute paths of what does not know Node. */
+/** Absolute paths of the files that do not include Node. */
 export function engineSources() {
   return readdirSync(NATIVE, { recursive: true })
     .filter((file) => file.endsWith('.cc') && !file.startsWith('fuzz/') && !knowsNode(file))
@@ -35,6 +36,6 @@ export function fuzzSources(main) {
   return [...engineSources(), ...targetSources(main)]
 }
 
-/** Includes in native/ are written from there. */
+/** Includes in native/ are relative to native/. */
 export const INCLUDES = [`-I${NATIVE}`]
 export const LIBRARIES = ['-lz', '-lpcap', '-pthread']

@@ -1,11 +1,11 @@
-/** A service of a compose file, run by runc with the settings that the file gives it. */
+/** Runs a service of a compose file with runc and the settings of the file. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { run } from '../release/run.ts'
 
-/** What the examples' own services use of the Compose Specification; an unknown field is an error. */
+/** The fields of the Compose Specification that the examples use; an unknown field is an error. */
 interface Service {
   readonly image: string
   readonly network_mode: string
@@ -30,7 +30,10 @@ interface Mount {
   readonly options: readonly string[]
 }
 
-/** Of config.json (OCI runtime specification), what umoci has made of the image and what is changed here. */
+/**
+ * The fields of config.json (OCI runtime specification) that umoci makes from the image and that
+ * are changed here.
+ */
 interface Runtime {
   process: {
     terminal: boolean
@@ -50,7 +53,7 @@ export interface Bundle {
   readonly image: Runtime
 }
 
-/** The image's archive, unpacked as umoci does. */
+/** Unpacks the image's archive with umoci. */
 export function unpack(archive: string, folder: string): Bundle {
   const layout = join(folder, 'layout')
   mkdirSync(layout, { recursive: true })
@@ -63,7 +66,7 @@ export function unpack(archive: string, folder: string): Bundle {
   return { folder: bundle, root: join(bundle, 'rootfs'), image }
 }
 
-/** `${NAME:-default}` and `${NAME:?message}` as compose fills them in. */
+/** Fills in `${NAME:-default}` and `${NAME:?message}` like compose. */
 function fillIn(text: string, env: Readonly<Record<string, string>>): string {
   return text.replace(
     /\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}/g,
@@ -81,19 +84,22 @@ export function serviceOf(file: string, env: Readonly<Record<string, string>>): 
 export interface Container {
   readonly name: string
   readonly pid: number
-  /** Where its standard output and error go. */
+  /** The file of its standard output and error. */
   readonly log: string
 }
 
 export interface Place {
-  /** Of a process, whose network it shares (`network_mode: service:…`). */
+  /** The pid of a process whose network it shares (`network_mode: service:…`). */
   readonly network: number
-  /** Folders by the names of the volumes. */
+  /** Folders by the volumes' names. */
   readonly volumes: Readonly<Record<string, string>>
   readonly work: string
 }
 
-/** Started, in the background. What was started last of a bundle is what its config.json says. */
+/**
+ * Starts a container in the background. A bundle's config.json describes the container that was
+ * started last.
+ */
 export function start(
   name: string,
   bundle: Bundle,
@@ -107,7 +113,7 @@ export function start(
   config.process.env.push(
     ...Object.entries(service.environment ?? {}).map(([key, value]) => `${key}=${value}`),
   )
-  // As Docker does for a user who is not root: in the bounding set only.
+  // Only in the bounding set, as in Docker for a user other than root.
   config.process.capabilities = { bounding: names, effective: [], inheritable: [], permitted: [] }
   config.process.noNewPrivileges = service.security_opt !== undefined
   config.root.readonly = service.read_only
@@ -142,7 +148,7 @@ export function start(
   return { name, pid: Number(readFileSync(pidFile, 'utf8')), log }
 }
 
-/** A command in a running container. */
+/** Runs a command in a running container. */
 export function exec({ name }: Container, ...command: string[]) {
   return spawnSync('runc', ['exec', name, ...command], { encoding: 'utf8' })
 }

@@ -1,11 +1,13 @@
 /**
- * The container images, run by runc with the settings of packaging/compose: a server with a volume, and a meter in the
- * network of another container, whose interface it meters and whose sessions the server answers with.
+ * Tests the container images with runc and the settings of packaging/compose: a server with a
+ * volume, and a meter in the network of another container. The meter meters that container's
+ * interface, and the server must return the sessions.
  *
  *     node --import tsx scripts/image-e2e/main.ts [--built]
  *
- * As root, with runc, umoci, iproute2 and what scripts/release/oci.ts needs; --built takes build/release/oci as it is.
- * The images for arm64 are looked at where they are there, and their program runs under qemu-user.
+ * Needs root, runc, umoci, iproute2 and the needs of scripts/release/oci.ts; --built uses
+ * build/release/oci as it is. If there are images for arm64, they are inspected, and their program
+ * runs under qemu-user.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import {
@@ -65,7 +67,7 @@ function begin(...args: Parameters<typeof start>): Container {
   return start(...args)
 }
 
-/** A network namespace of its own, `sleep` in it: the other service. */
+/** The other service: a network namespace of its own with a `sleep` in it. */
 function otherService(): number {
   run('ip', ['netns', 'add', SPACE])
   const inside = ['netns', 'exec', SPACE, 'ip']
@@ -214,7 +216,7 @@ function tidy(): void {
       try {
         process.kill(Number(name.slice(4)))
       } catch {
-        // It has ended.
+        // It ended before.
       }
   }
   for (const space of [SPACE, `${SPACE}-c`]) spawnSync('ip', ['netns', 'delete', space])

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Runs in the root of scripts/install-e2e.sh, in a network namespace of its own, as a newcomer would: two keys, a server, a
-# meter of loopback, until a session that passed is in the server's log. Leaves nothing behind.
+# Runs in the root of scripts/install-e2e.sh, in a network namespace of its own, and does what a
+# newcomer does: two keys, a server, a meter of loopback. Ends when a session of its traffic is in
+# the server's log. Leaves nothing behind.
 set -euo pipefail
 work=$(mktemp -d)
 children=()
-# Waits for both, or the folder is filled again while it goes.
+# Waits for both, because they could write into the folder while it is removed.
 trap 'kill "${children[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
 address=127.0.0.1:8480
 create() { tunmeter keys create --data "$work/server" --org acme "$@"; }

@@ -1,6 +1,7 @@
 /**
- * Runs inside the virtual machine of scripts/kernel-e2e.sh: a site and a client, both with the kernel's WireGuard,
- * and tunmeter's own programs. Plain JavaScript: it starts Node.js once, and the emulated machine is slow.
+ * Runs inside the virtual machine of scripts/kernel-e2e.sh: a site and a client, both with the
+ * kernel's WireGuard, and tunmeter's own programs. Plain JavaScript, because it starts Node.js only
+ * once and the emulated machine is slow.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
@@ -38,7 +39,7 @@ function keys() {
   return { private: base64(jwk.d), public: base64(jwk.x) }
 }
 const [site, client] = [keys(), keys()]
-/** Kinds of interfaces without peers: the catalog's addresses name the client. */
+/** Kinds of interfaces without peers. The catalog's addresses name their clients. */
 const OTHER_TUNNELS = ['gre', 'ipip']
 const counters = () => {
   const [{ stats64 }] = JSON.parse(run('ip', '-j', '-s', 'link', 'show', 'dev', 'wg0'))
@@ -65,7 +66,8 @@ function makeWorld() {
   ip('-n client address add 198.51.100.2/24 dev eth0')
   ip('-n client link set eth0 up')
   ip('-n client link set lo up')
-  // Made there and not moved there: a WireGuard device's socket stays in the namespace of its making.
+  // Created in the namespace and not moved there, because a WireGuard device's socket stays in the
+  // namespace of its creation.
   ip('-n client link add wgc type wireguard')
   writeFileSync('/run/lab/client.key', client.private, { mode: 0o600 })
   run(
@@ -100,7 +102,10 @@ function makeWorld() {
   }
 }
 
-/** The kernel's own answer, key by key, for the unit tests: kernel-e2e.sh writes it to test/wireguard/recorded. */
+/**
+ * Prints the kernel's own answer for the unit tests; save-record.mjs makes the files of
+ * test/meter/wireguard/recorded from it.
+ */
 async function recordNetlink() {
   const { default: koffi } = await import(`${root}/node_modules/koffi/index.js`)
   const { readFamily } = await import(`${root}/dist/meter/wireguard/netlink-socket.js`)
@@ -122,7 +127,8 @@ async function recordNetlink() {
     attributes,
   })
   send(socket, request, request.length, 0)
-  // A small buffer: the kernel makes its messages as large as the reader's, and splits peers between them.
+  // A small buffer, because the kernel makes messages as large as the reader's buffer and splits
+  // peers between them.
   const buffer = Buffer.alloc(4096)
   for (let done = false; !done; ) {
     const length = Number(receive(socket, buffer, buffer.length, 0))
@@ -132,7 +138,7 @@ async function recordNetlink() {
   }
 }
 
-/** A device of its own with few peers, of which one needs several messages. */
+/** A device with few peers, one of which needs several messages. */
 function makeRecordedDevice() {
   const ips = Array.from({ length: 200 }, (_, i) => `10.9.${i >> 8}.${i & 255}/32`).join(',')
   const six = Array.from({ length: 40 }, (_, i) => `fd90:9::${i.toString(16)}/128`).join(',')
@@ -153,7 +159,7 @@ function makeRecordedDevice() {
   return rows.map((row) => row.split('\t')[0])
 }
 
-/** Peers enough for several netlink messages, one with allowed IPs enough to be split itself. */
+/** Checks enough peers for several netlink messages; the allowed IPs of one peer are split, too. */
 function checkPeers() {
   const words = []
   for (let i = 0; i < 60; i++) {
@@ -277,7 +283,7 @@ async function checkMeter() {
     '1s',
   )
   await meter.says('"metering"')
-  // Not synchronous: the server is this process.
+  // Not synchronous, because the server is in this process.
   const get = (size, host = '10.90.0.1') =>
     promisify(execFile)('ip', [
       'netns',
@@ -309,7 +315,8 @@ async function checkMeter() {
   })
   for (const one of judged) {
     const row = two.find((row) => row.sourceAddr.endsWith(`:${one.port}`))
-    // On a fast path nothing is sent twice; on a slow one it may be, and then it passed the interface twice.
+    // On a fast path nothing is retransmitted. On a slow path a segment may be, and then it passes
+    // the interface twice.
     check(
       'payload is what the server counted',
       row?.payloadTx >= one.read &&

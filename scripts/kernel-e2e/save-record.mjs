@@ -1,7 +1,8 @@
 /**
- * Takes what guest.mjs recorded out of the console's text: `node save-record.mjs OUTPUT DIRECTORY` writes
- * kernel.netlink, the datagrams as the kernel sent them, each behind its length (u32, little endian), and kernel.json,
- * what `wg show` said of the same peers. All keys in it were made for the record and died with the machine.
+ * Extracts the records of guest.mjs from the console's text: `node save-record.mjs OUTPUT
+ * DIRECTORY` writes kernel.netlink, the kernel's datagrams, each after its length (u32, little
+ * endian), and kernel.json, the output of `wg show` for the same peers. All keys in it were made
+ * for the record and ended with the machine.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

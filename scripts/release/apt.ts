@@ -1,11 +1,14 @@
-/** apt-get with lists of its own, of the suites whose packages this machine uses: for sources, and for other machines. */
+/**
+ * Runs apt-get with its own lists of this machine's suites, for sources and for other
+ * architectures.
+ */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './run.ts'
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
-/** Options of apt-get whose lists are up to date; they are kept in `folder`. */
+/** Options of apt-get for updated lists, which are kept in `folder`. */
 export function aptOf(
   folder: string,
   type: 'deb' | 'deb-src',
@@ -23,7 +26,7 @@ export function aptOf(
     `Dir::Etc::SourceList=${list}`,
     'Dir::Etc::SourceParts=-',
     `Dir::State::Lists=${lists}`,
-    // Of this machine, and what it has installed does not count.
+    // These caches belong to this machine, so do not use them.
     ...(architecture === undefined
       ? []
       : [`APT::Architecture=${architecture}`, `APT::Architectures=${architecture}`]),

@@ -1,11 +1,14 @@
-/** What a program needs to run: its modules from an entry on, and the npm packages that these import, with theirs. */
+/**
+ * The needs of a program: its modules from an entry on, and the npm packages that they import, with
+ * their dependencies.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
 export interface Modules {
   /** Paths below the folder. */
   readonly files: readonly string[]
-  /** Names of npm packages that they import. */
+  /** Names of the npm packages that the files import. */
   readonly packages: readonly string[]
 }
 
@@ -26,14 +29,14 @@ function importsOf(folder: string, file: string): Imports {
   return { now: names(STATIC), later: [...names(DYNAMIC), ...names(REQUIRED)] }
 }
 
-/** A path below the folder, or a package's name as it stands. */
+/** A path below the folder, or a package's name unchanged. */
 function resolved(file: string, name: string): string {
   return name.startsWith('.') ? `./${join(dirname(file), name)}` : name
 }
 
 /**
- * Follows imports from `entries`. A module that is loaded on use is left out with all that only it needs when it cannot
- * work without a file of `without`.
+ * Follows imports from `entries`. A module that is loaded on use is left out, with all modules that
+ * only it needs, if it cannot work without a file that matches `without`.
  */
 export function modulesOf(
   folder: string,
@@ -61,7 +64,7 @@ export function modulesOf(
   }
 }
 
-/** The declarations that `entry` leads to. */
+/** The declarations that `entry` imports, directly or not. */
 export function declarationsOf(folder: string, entry: string): string[] {
   const found = new Set<string>()
   const waiting = [entry]
@@ -75,7 +78,7 @@ export function declarationsOf(folder: string, entry: string): string[] {
   return [...found].sort()
 }
 
-/** The module and all that it imports when it is loaded. */
+/** The module and all modules that loading it imports. */
 function atOnce(folder: string, name: string): Set<string> {
   const found = new Set<string>()
   const waiting = [name]
@@ -96,8 +99,9 @@ function packageName(specifier: string): string {
 }
 
 /**
- * Folders of the packages and of their dependencies, relative to `root`, as Node finds them from there
- * (`node_modules/a`, `node_modules/a/node_modules/b`). Optional ones, which npm chooses by machine, are not followed.
+ * Folders of the packages and of their dependencies, relative to `root`, as Node finds them from
+ * there (`node_modules/a`, `node_modules/a/node_modules/b`). Optional dependencies are not
+ * followed, because npm chooses them by machine.
  * @throws when one is not installed
  */
 export function packageFolders(root: string, names: readonly string[]): string[] {

@@ -1,4 +1,4 @@
-/** The command line as data: what man pages and completions are made from. */
+/** The command line as data, for man pages and completions. */
 import { envName, kebabCase, type OptionTable } from '../../src/base/config.js'
 import { type AnyCommand, CONFIG_HELP, optionHelp } from '../../src/cli/command.js'
 import { COMMANDS } from '../../src/cli/index.js'
@@ -7,7 +7,7 @@ export interface DescribedOption {
   /** `--spool-max` */
   readonly flag: string
   readonly help: string
-  /** Placeholder of the value; a switch has none. */
+  /** Placeholder of the value; absent for a switch. */
   readonly value?: string
   readonly choices: readonly string[]
   readonly required: boolean
@@ -20,7 +20,7 @@ export interface Described {
   readonly arguments: string
   readonly details: string
   readonly options: readonly DescribedOption[]
-  /** Of a command that only groups others; it has no options then. */
+  /** The commands of a group, which has no options itself. */
   readonly subcommands: readonly Described[]
 }
 

@@ -1,11 +1,14 @@
-/** A configuration file with every option of a command: what `given` sets is set, all others are comments. */
+/**
+ * A configuration file with every option of a command: options set in the file `example` are set,
+ * all others are comments.
+ */
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { type Described, describeCommands } from './commands.ts'
 
-/** @param given a file of the form that --config takes */
-export async function commentedOptions(command: string, given: string): Promise<string> {
-  const text = readFileSync(given, 'utf8')
+/** @param example a file in the form of --config */
+export async function commentedOptions(command: string, example: string): Promise<string> {
+  const text = readFileSync(example, 'utf8')
   const set = (parse(text) ?? {}) as Readonly<Record<string, unknown>>
   const { options } = (await describeCommands(true)).find(({ name }) => name === command)!
   const head = text.split('\n').filter((line) => line.startsWith('#'))

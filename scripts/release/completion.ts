@@ -1,11 +1,11 @@
-/** Completion of commands, options and their words for bash, zsh and fish. */
+/** Completion of commands, options and their values for bash, zsh and fish. */
 import type { Described, DescribedOption } from './commands.ts'
 
 export type Shell = 'bash' | 'zsh' | 'fish'
 
 const PATHS = new Set(['FILE', 'DIR', 'PATH'])
 
-/** What can follow an option: words, paths, interfaces, or what only the user knows. */
+/** The kind of value of an option: an interface, a path, or anything else. */
 function kindOf({ flag, value }: DescribedOption): 'interface' | 'path' | 'other' {
   if (flag === '--interface') return 'interface'
   return value !== undefined && PATHS.has(value) ? 'path' : 'other'
@@ -13,7 +13,7 @@ function kindOf({ flag, value }: DescribedOption): 'interface' | 'path' | 'other
 
 type Worded = readonly [words: string, command: Described]
 
-/** All commands by the words that lead to them, a group before those below it. */
+/** All commands by their words, a group before its subcommands. */
 function worded(commands: readonly Described[], before = ''): readonly Worded[] {
   return commands.flatMap((command) => {
     const words = `${before}${command.name}`

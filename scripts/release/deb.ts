@@ -1,10 +1,11 @@
 /**
- * Debian packages with Node.js inside: tunmeter-meter (without the server) and tunmeter-server (all), in build/release/deb.
+ * Debian packages that include Node.js: tunmeter-meter (without the server) and tunmeter-server
+ * (everything), in build/release/deb.
  *
  *     node --import tsx scripts/release/deb.ts [amd64] [arm64] [meter] [server]      default: all four
  *
- * Two builds of one commit are equal, byte for byte: times are the commit's, and what comes from npm's registry is held
- * to exact versions. Needs dpkg-deb and what scripts/release/prebuild.ts needs.
+ * Two builds of one commit are equal, byte for byte: times are the commit's, and packages from
+ * npm's registry have exact versions. Needs dpkg-deb and the needs of scripts/release/prebuild.ts.
  */
 import {
   chmodSync,
@@ -98,7 +99,7 @@ type Put = (path: string, text: string | Buffer, mode?: number) => void
 
 function gz(text: string | Buffer): Buffer {
   const packed = gzipSync(text, { level: 9 })
-  // The byte that names the system that packed it.
+  // The byte that names the packing system: Unix.
   packed[9] = 3
   return packed
 }
@@ -182,7 +183,7 @@ function putControl(
   put('DEBIAN/md5sums', sums)
 }
 
-/** Modes as a package has them, whatever umask and registry say. */
+/** Sets the modes of a package, independent of umask and registry. */
 function clean(root: string): void {
   run(
     'sh',
@@ -197,7 +198,7 @@ function clean(root: string): void {
 function pack(root: string, file: string): string {
   mkdirSync(OUT, { recursive: true })
   const env = { SOURCE_DATE_EPOCH: String(releaseSeconds()) }
-  // One thread: with several, xz cuts the stream into blocks by their number.
+  // One thread, because xz cuts the stream into blocks by the number of threads.
   const how = ['--root-owner-group', '-Zxz', '-z2', '--threads-max=1']
   run('dpkg-deb', [...how, '--build', root, join(OUT, file)], { env })
   return join(OUT, file)

@@ -1,4 +1,7 @@
-/** Of Debian what Node.js needs and no more: the C and C++ libraries. No shell, no package manager, nothing setuid. */
+/**
+ * The part of Debian that Node.js needs: the C and C++ libraries. No shell, no package manager,
+ * nothing setuid.
+ */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { aptOf } from './apt.ts'
@@ -8,7 +11,10 @@ import { type Entry, entriesOf } from './tar.ts'
 export type Architecture = 'amd64' | 'arm64'
 
 const PACKAGES = ['base-files', 'gcc-12-base', 'libc6', 'libgcc-s1', 'libstdc++6']
-/** Of these packages: translations, manuals, character sets that no program here asks for, empty folders of a Debian. */
+/**
+ * Parts of these packages that are left out: translations, manuals, character sets that no program
+ * here uses, empty folders.
+ */
 const LEFT_OUT =
   /^(?:bin|boot|dev|home|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|var)(?:\/|$)|^usr\/(?:bin|games|include|lib\/[^/]+\/gconv|sbin|share\/(?!doc(?:\/|$))|src)|^usr\/share\/doc\/[^/]+\/(?!copyright)|^etc\/(?!os-release|debian_version)/
 
@@ -17,7 +23,7 @@ export interface DebianPackage {
   readonly version: string
 }
 
-/** Checked by apt against Debian's signatures; as new as the mirror's lists. */
+/** Downloads the packages, as new as the mirror's lists. apt checks Debian's signatures. */
 export function debianBase(
   architecture: Architecture,
   work: string,

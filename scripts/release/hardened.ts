@@ -1,4 +1,7 @@
-/** What of the linker's and the compiler's protections a built addon lacks: read from the ELF file itself (elf(5)). */
+/**
+ * Finds protections of the linker and the compiler that a built addon lacks, by reading the ELF
+ * file itself (elf(5)).
+ */
 
 const PT_DYNAMIC = 2
 const PT_GNU_RELRO = 0x6474e552
@@ -20,12 +23,15 @@ export function hardeningFaults(elf: Buffer): string[] {
   if (!found.some(({ type }) => type === PT_GNU_RELRO)) faults.push('no RELRO')
   const dynamic = found.find(({ type }) => type === PT_DYNAMIC)
   if (dynamic === undefined || !bindsNow(elf, dynamic)) faults.push('no BIND_NOW')
-  // A name in the table of what is taken from the C library.
+  // A name in the table of symbols from the C library.
   if (!elf.includes('\0__stack_chk_fail\0')) faults.push('no stack protector')
   return faults
 }
 
-/** Whether the C library's checked functions are called: of a library that calls those that have one. */
+/**
+ * True when the C library's checked functions are called. Meaningful for a library that calls
+ * functions with a checked version.
+ */
 export function isFortified(elf: Buffer): boolean {
   return /\0__[a-z]+_chk\0/.test(elf.toString('latin1'))
 }

@@ -1,5 +1,5 @@
-// Runs when npm installs the released package: nothing to do where a prebuilt addon came along; else the addon is
-// compiled, and when that cannot be, one sentence says what is missing.
+// Runs when npm installs the released package. With a prebuilt addon it does nothing. Otherwise it
+// compiles the addon, and if that fails, one sentence names what is missing.
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 

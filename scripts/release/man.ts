@@ -1,7 +1,10 @@
 /** Man pages in the man(7) macros: tunmeter(1) and one for each command. */
 import type { Described, DescribedOption } from './commands.ts'
 
-/** File name to text. `date`: of the release, as YYYY-MM-DD. */
+/**
+ * Returns texts by file name.
+ * @param date of the release, as YYYY-MM-DD
+ */
 export function manPages(
   commands: readonly Described[],
   version: string,
@@ -71,7 +74,7 @@ function commandPage(head: string, name: string, command: Described): string {
   ])
 }
 
-/** Those below it that take options; a group's are named by its name and theirs. */
+/** The commands with options below a group; names include those of groups in between. */
 function leavesOf({ subcommands }: Described): readonly Described[] {
   return subcommands.flatMap((sub) =>
     sub.subcommands.length === 0
@@ -86,7 +89,7 @@ function option({ flag, value, help, required }: DescribedOption): string[] {
   return ['.TP', shown, text(`${help}${required ? ' Required.' : ''}`)]
 }
 
-/** Examples and tables: lines as they are. */
+/** Examples and tables: lines unchanged. */
 function details(lines: string, heading: string): string[] {
   return lines === '' ? [] : [heading, '.nf', ...lines.split('\n').map(text), '.fi']
 }
@@ -110,7 +113,7 @@ function escaped(words: string): string {
     )
 }
 
-/** A line of text, never a request. */
+/** A line of text that man(7) cannot read as a request. */
 function text(line: string): string {
   return escaped(line).replace(/^\./, '\\&.')
 }

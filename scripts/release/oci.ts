@@ -1,12 +1,14 @@
 /**
- * Container images, without a daemon and without root: build/release/oci/tunmeter-{meter,server}_V_{amd64,arm64}.tar, each
- * with its bill of materials beside it (.cdx.json, CycloneDX).
+ * Container images, made without a daemon and without root:
+ * build/release/oci/tunmeter-{meter,server}_V_{amd64,arm64}.tar, each with its bill of materials
+ * (.cdx.json, CycloneDX).
  *
  *     node --import tsx scripts/release/oci.ts [amd64] [arm64] [meter] [server]      default: all four
  *
- * An archive is an OCI image layout (skopeo, podman, umoci) and what `docker load` reads at once. Two layers: Debian's C
- * and C++ libraries, and the program with Node.js. Times are the commit's: two builds of one commit with one state of
- * Debian are equal, byte for byte. Needs apt-get, dpkg-deb and what scripts/release/prebuild.ts needs.
+ * An archive is an OCI image layout (skopeo, podman, umoci), and `docker load` reads it as well. It
+ * has two layers: Debian's C and C++ libraries, and the program with Node.js. Times are the
+ * commit's, so two builds of one commit with one state of Debian are equal, byte for byte. Needs
+ * apt-get, dpkg-deb and the needs of scripts/release/prebuild.ts.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,14 +27,15 @@ const OUT = join(WORK, 'oci')
 const HOME = 'usr/lib/tunmeter'
 const NODE = `/${HOME}/bin/node`
 const DATA = '/var/lib/tunmeter'
-/** The user of the container, in images without a shell commonly this number. */
+/** The container's user; images without a shell commonly have this number. */
 const USER = 65_532
 const CPUS = { amd64: 'x64', arm64: 'arm64' } as const
 
 /**
- * `struct vfs_cap_data`, revision 2 (linux/capability.h): CAP_NET_ADMIN and CAP_NET_RAW permitted, so that a user who is
- * not root has what `cap_add` gives. Not effective: without `cap_add` the program could not even say what it lacks;
- * it raises them itself.
+ * `struct vfs_cap_data`, revision 2 (linux/capability.h). CAP_NET_ADMIN and CAP_NET_RAW are
+ * permitted, so that a user other than root gets what `cap_add` allows. They are not effective,
+ * because without `cap_add` the program could then not even start to say what it lacks. The program
+ * raises them itself.
  */
 const CAPABILITIES = Buffer.alloc(20)
 CAPABILITIES.writeUInt32LE(0x02000000, 0)
@@ -101,14 +104,14 @@ function systemFiles(): Entry[] {
     text('etc/nsswitch.conf', 'hosts: files dns\n'),
     { path: 'tmp', content: 'folder', mode: 0o1777 },
     { path: 'root', content: 'folder', mode: 0o700 },
-    // A new volume takes owner and mode of the folder that it is mounted on.
+    // A new volume takes owner and mode of its folder in the image.
     { path: DATA.slice(1), content: 'folder', mode: 0o700, owner: USER },
   ]
 }
 
 function ownFiles(sbom: Buffer): Entry[] {
   return [
-    // No shell is there to start it.
+    // Node.js itself is the interpreter, because there is no shell.
     text('usr/bin/tunmeter', `#!${NODE}\nimport('/${HOME}/dist/cli.js')\n`, 0o755),
     {
       path: `${HOME}/health.mjs`,
@@ -213,7 +216,7 @@ function configOf(
       WorkingDir: '/',
       Labels: labels(kind, seconds),
       StopSignal: 'SIGTERM',
-      // Docker's; podman and Kubernetes are told in packaging/.
+      // For Docker; packaging/ has the checks of podman and Kubernetes.
       Healthcheck: {
         Test: ['CMD', NODE, `/${HOME}/health.mjs`],
         Interval: 30 * second,

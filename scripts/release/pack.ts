@@ -1,6 +1,6 @@
 /**
- * Makes the packages of a release in build/release/packages: tunmeter-V.tgz (all), tunmeter-meter-V.tgz (without server)
- * and one @tunmeter/addon-TARGET for each target.
+ * Makes the npm packages of a release in build/release/packages: tunmeter-V.tgz (everything),
+ * tunmeter-meter-V.tgz (without server) and one @tunmeter/addon-TARGET for each target.
  *
  *     node --import tsx scripts/release/pack.ts [x64] [arm64]      default: both
  *

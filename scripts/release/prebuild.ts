@@ -1,10 +1,11 @@
 /**
- * Builds both addons for each target, with libpcap and zlib inside: build/release/addons/TARGET/{tunmeter,tunmeter_csv}.node.
- * Two builds of one commit with one compiler are equal, byte for byte.
+ * Builds both addons for each target, with libpcap and zlib linked in:
+ * build/release/addons/TARGET/{tunmeter,tunmeter_csv}.node. Two builds of one commit with one
+ * compiler are equal, byte for byte.
  *
  *     node --import tsx scripts/release/prebuild.ts [x64] [arm64]      default: both
  *
- * On Debian 12, with g++, make, flex, bison and, for arm64, g++-aarch64-linux-gnu.
+ * Runs on Debian 12 with g++, make, flex, bison and, for arm64, g++-aarch64-linux-gnu.
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +21,9 @@ const ADDONS = ['tunmeter', 'tunmeter_csv'] as const
 
 const done = new Map<string, string>()
 
-/** The folder with the target's addons and the licences of what is inside them; made once by a process. */
+/**
+ * The folder with the target's addons and the licences of their libraries; built once in a process.
+ */
 export function prebuild(target: Target): string {
   const folder = done.get(target.name) ?? build(target)
   done.set(target.name, folder)
@@ -29,7 +32,7 @@ export function prebuild(target: Target): string {
 
 function build(target: Target): string {
   const libraries = staticLibraries(target, WORK)
-  // A tree of its own, so that the addon of this checkout stays as it is.
+  // A tree of its own, so that the addon of this checkout stays unchanged.
   const tree = join(WORK, `tree-${target.name}`)
   rmSync(tree, { recursive: true, force: true })
   mkdirSync(tree, { recursive: true })
@@ -61,7 +64,7 @@ function environment(target: Target, tree: string): NodeJS.ProcessEnv {
     AR: target.ar,
     CXXFLAGS: `-ffile-prefix-map=${tree}=. -frandom-seed=tunmeter`,
     JOBS: 'max',
-    // Node's headers beside the binary; node-gyp would download them.
+    // Node's headers beside the binary, because node-gyp would download others.
     npm_config_nodedir: join(process.execPath, '../..'),
   }
 }

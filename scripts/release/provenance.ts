@@ -1,4 +1,7 @@
-/** Where artefacts come from: an in-toto Statement (v1) with SLSA provenance (v1), for people and for programs that check. */
+/**
+ * The provenance of artefacts: an in-toto Statement (v1) with SLSA provenance (v1), for people and
+ * programs that check them.
+ */
 import { NODE_VERSIONS } from './program.ts'
 import { run } from './run.ts'
 import { ROOT } from './stage.ts'

@@ -1,12 +1,14 @@
 /**
- * A release: version and changelog, all artefacts, their checksums, a signature and where they come from.
+ * Makes a release: version and changelog, all artefacts, their checksums, a signature and the
+ * provenance.
  *
  *     npm run release -- VERSION --key FILE         on a clean checkout; FILE is minisign's secret key
- *     npm run release -- VERSION --dry-run [--built]    says what it would change, and signs with a key of the moment
+ *     npm run release -- VERSION --dry-run [--built]    only prints changes, and signs with a temporary key
  *
- * In build/release/VERSION: packages for npm, .deb, images with their bills of materials, SHA256SUMS, SHA256SUMS.minisig
- * (minisign) and provenance.json (in-toto Statement, SLSA provenance 1). Nothing is committed, tagged or sent anywhere. --built
- * takes what build/release holds, though it is not all. Needs minisign and what the builds need.
+ * build/release/VERSION gets packages for npm, .deb, images with their bills of materials,
+ * SHA256SUMS, SHA256SUMS.minisig (minisign) and provenance.json (in-toto Statement, SLSA provenance
+ * 1). Nothing is committed, tagged or sent. --built uses the artefacts in build/release, even if
+ * some are missing. Needs minisign and the needs of the builds.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -33,7 +35,7 @@ const WORK = join(ROOT, 'build/release')
 const BUILDS = { packages: 'pack.ts', deb: 'deb.ts', oci: 'oci.ts' }
 const SUMS = 'SHA256SUMS'
 
-/** All that a release consists of. */
+/** All artefacts of a release. */
 function expected(version: string): string[] {
   const kinds = ['meter', 'server'].flatMap((kind) =>
     ['amd64', 'arm64'].map((architecture) => `tunmeter-${kind}_${version}_${architecture}`),
@@ -47,7 +49,7 @@ function expected(version: string): string[] {
   ]
 }
 
-/** Every file that names the version, as it is. */
+/** Every file that names the version, with its current text. */
 function versioned(): Texts {
   const examples = ['compose', 'kubernetes'].flatMap((folder) =>
     readdirSync(join(ROOT, 'packaging', folder)).map((name) => `packaging/${folder}/${name}`),
@@ -56,7 +58,7 @@ function versioned(): Texts {
   return new Map(all.map((path) => [path, readFileSync(join(ROOT, path), 'utf8')]))
 }
 
-/** @throws Error with all that keeps a release from being made */
+/** @throws Error with all reasons against a release */
 function check(version: string, isDry: boolean): void {
   const faults: string[] = []
   const before = manifest(ROOT).version
@@ -69,7 +71,7 @@ function check(version: string, isDry: boolean): void {
   if (faults.length > 0) throw new Error(faults.join('\n'))
 }
 
-/** @returns the version that the artefacts have */
+/** @returns the artefacts' version */
 function setVersion(version: string, isDry: boolean): string {
   const before = manifest(ROOT).version
   const day = new Date(releaseSeconds() * 1e3).toISOString().slice(0, 10)
@@ -107,13 +109,13 @@ function sha256(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex')
 }
 
-/** Of the checksums, which are of everything else. */
+/** Signs the checksums, which cover all other files. */
 function sign(out: string, key: string): void {
   const comment = `tunmeter ${manifest(ROOT).version}`
   run('minisign', ['-S', '-s', key, '-m', join(out, SUMS), '-t', comment])
 }
 
-/** As everybody can do it: the signature, then the files. */
+/** Verifies as users do: the signature, then the files. */
 function verify(out: string, publicKey: string): void {
   run('minisign', ['-V', '-q', '-p', publicKey, '-m', join(out, SUMS)])
   run('sha256sum', ['--check', '--strict', '--quiet', SUMS], { cwd: out })

@@ -1,7 +1,10 @@
 /** Runs a program to its end. */
 import { spawnSync } from 'node:child_process'
 
-/** @returns standard output. @throws with the last lines of what it printed. */
+/**
+ * @returns standard output
+ * @throws Error with the last lines of its output
+ */
 export function run(
   command: string,
   args: readonly string[],

@@ -1,4 +1,7 @@
-/** Bill of materials of a program's folder, as CycloneDX 1.5: npm's packages, Node.js, static libraries, Debian's packages. */
+/**
+ * The bill of materials of a program's folder as CycloneDX 1.5: npm's packages, Node.js, static
+ * libraries, Debian's packages.
+ */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,7 +50,7 @@ export function billOfMaterials(materials: Materials): object {
     $schema: 'http://cyclonedx.org/schema/bom-1.5.schema.json',
     bomFormat: 'CycloneDX',
     specVersion: '1.5',
-    // Of what is listed, so that two builds say the same.
+    // From the listed components, so that two builds have the same.
     serialNumber: `urn:uuid:${uuidOf(listed)}`,
     version: 1,
     metadata: {
@@ -65,7 +68,7 @@ export function billOfMaterials(materials: Materials): object {
   }
 }
 
-/** RFC 9562, version 8: of one's own making. */
+/** RFC 9562, version 8: a custom UUID. */
 function uuidOf(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`

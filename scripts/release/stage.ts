@@ -1,7 +1,7 @@
 /**
- * The files of a package as npm installs it, in a folder: the modules that the edition needs, and inside
- * `node_modules` all JavaScript that they need, in the versions of the lock file. What has machine code comes as an
- * optional dependency, of which npm chooses the one for the machine.
+ * Puts the files of an npm package into a folder: the modules that the edition needs, and inside
+ * `node_modules` all JavaScript that they need, in the versions of the lock file. Packages with
+ * machine code are optional dependencies, so npm chooses the ones for the machine.
  */
 import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
@@ -40,22 +40,30 @@ export const EDITIONS = {
 } satisfies Record<string, Edition>
 
 const TEXTS = ['README.md', 'CHANGELOG.md', 'LICENSE']
-/** What a machine without a prebuilt addon compiles, and with what. */
+/** The sources for a machine without a prebuilt addon, and the package that compiles them. */
 const SOURCES = ['native', 'binding.gyp']
 const COMPILES_WITH = 'node-addon-api'
-/** The command, the library, and modules that are started as processes: no import leads to them. */
+/**
+ * The command, the library, and modules that start as processes, so that no import leads to them.
+ */
 const ENTRIES = ['cli.js', 'library/index.js', 'meter/spool/verify-child.js']
 const TYPES = 'library/index.d.ts'
 
-/** Declarations, maps, sources of machine code and prose: nothing that Node loads. Licences stay. */
+/**
+ * Files that Node does not load: declarations, maps, sources of machine code and prose. Licences
+ * stay.
+ */
 const NOT_LOADED =
   /\/\.[^/]+$|\.(?:html|yml|sh|map|ts|cts|mts|md|cc?|cpp|hh?|hpp|inc|asm|S|gyp|txt)$/
 const NOT_LOADED_FOLDERS =
   /node_modules\/(?:(?:@[^/]+\/)?[^/]+\/(?:test|tests|docs|doc|benchmarks|benchmark|examples)|zod\/(?:src|v3|mini|v4-mini|v4\/mini)|koffi\/(?:lib|vendor)|lmdb\/(?:dependencies|src|dict|dist)|yaml\/browser|lru-cache\/dist\/(?:commonjs|esm\/browser|esm\/react-native)|@opentelemetry\/api\/build\/(?:esm|esnext))$/
-/** Twins for browsers and other module systems: tunmeter imports ES modules, and CommonJS only where there is nothing else. */
+/**
+ * Copies for browsers and other module systems. tunmeter imports ES modules, and CommonJS only if
+ * there is nothing else.
+ */
 const TWINS =
   /node_modules\/(?:zod\/.*\.cjs|(?:msgpackr|ordered-binary|lmdb)\/.*\.min\.js|msgpackr\/dist\/(?!node\.cjs).*)$/
-/** Of the JavaScript that is left out with what has its machine code: a slower way is taken. */
+/** Optional packages that are left out; msgpackr then takes a slower path. */
 const NEVER_CHOSEN = /^@msgpackr-extract\/|^msgpackr-extract$/
 
 export function addonName(target: Target): string {
@@ -83,7 +91,10 @@ export async function stage(edition: Edition, folder: string, targets = TARGETS)
   writeManifest(folder, { ...packageJson(edition, modules, chosen), man: pages })
 }
 
-/** Man pages and completions. @returns the pages' paths */
+/**
+ * Writes man pages and completions.
+ * @returns the pages' paths
+ */
 async function generate({ withServer }: Edition, folder: string): Promise<string[]> {
   const commands = await describeCommands(withServer)
   const pages = manPages(commands, manifest(ROOT).version, releaseDate())
@@ -95,10 +106,13 @@ async function generate({ withServer }: Edition, folder: string): Promise<string
   return [...pages.keys()].map((name) => `man/${name}`)
 }
 
-/** Of the commit (or SOURCE_DATE_EPOCH), so that two builds are equal; without git, of package.json. */
+/**
+ * The time of the commit (or SOURCE_DATE_EPOCH), so that two builds are equal; without git, that of
+ * package.json.
+ */
 export function releaseSeconds(): number {
-  const given = process.env.SOURCE_DATE_EPOCH
-  if (given !== undefined) return Number(given)
+  const epoch = process.env.SOURCE_DATE_EPOCH
+  if (epoch !== undefined) return Number(epoch)
   return existsSync(join(ROOT, '.git'))
     ? Number(run('git', ['log', '-1', '--format=%ct'], { cwd: ROOT }).trim())
     : Math.trunc(statSync(join(ROOT, 'package.json')).mtimeMs / 1e3)
@@ -108,12 +122,15 @@ function releaseDate(): string {
   return new Date(releaseSeconds() * 1e3).toISOString().slice(0, 10)
 }
 
-/** Pictures of the docs, maps and what only fuzzing needs stay behind. */
+/** False for pictures of the docs, maps, decisions and fuzz targets. */
 function isShipped(path: string): boolean {
   return !/\.map$|\/docs\/images$|\/docs\/decisions$|\/native\/fuzz$/.test(path)
 }
 
-/** Copies a package. @returns its packages with machine code for Linux, with their versions */
+/**
+ * Copies a package.
+ * @returns its optional packages with machine code for Linux, with their versions
+ */
 function bundle(path: string, folder: string): Record<string, string> {
   const from = join(ROOT, path)
   cpSync(from, join(folder, path), {
@@ -125,7 +142,8 @@ function bundle(path: string, folder: string): Record<string, string> {
       return ![NOT_LOADED, NOT_LOADED_FOLDERS, TWINS].some((pattern) => pattern.test(file))
     },
   })
-  // Their install scripts compile or look for what is chosen here. npm would resolve what they depend on once more.
+  // Their install scripts compile or search for packages that are chosen here. npm would resolve
+  // their dependencies again.
   const { optionalDependencies = {}, scripts, devDependencies, ...kept } = manifest(from)
   writeManifest(join(folder, path), kept)
   return Object.fromEntries(
@@ -135,7 +153,10 @@ function bundle(path: string, folder: string): Record<string, string> {
   )
 }
 
-/** What only a clone needs goes; `overrides` hold in a clone only, and the bundled versions obey them. */
+/**
+ * The manifest without fields that only a clone needs. `overrides` work only in a clone, and the
+ * bundled versions follow them.
+ */
 function packageJson(
   edition: Edition,
   modules: Modules,
@@ -149,7 +170,7 @@ function packageJson(
     name: edition.name,
     ...(edition.description !== undefined && { description: edition.description }),
     scripts: { install: 'node install-addon.mjs' },
-    // Without it npm runs node-gyp by itself, prebuilt or not.
+    // Without this, npm runs node-gyp by itself, with or without a prebuilt addon.
     gypfile: false,
     dependencies: Object.fromEntries(direct.map((name) => [name, dependencies[name]])),
     bundleDependencies: direct,

@@ -1,8 +1,10 @@
 /**
- * libpcap and zlib as static libraries, position independent and with nothing of what a meter does not use (D-Bus,
- * RDMA, USB, Bluetooth, remote capture, libnl), so that a prebuilt addon depends on no version of either.
+ * libpcap and zlib as static libraries, position independent and without features that a meter does
+ * not use (D-Bus, RDMA, USB, Bluetooth, remote capture, libnl). So a prebuilt addon depends on no
+ * version of either.
  *
- * Their sources are Debian's source packages, fetched by apt-get and held against the checksums below.
+ * The sources are Debian's source packages. apt-get downloads them, and their checksums must be
+ * those below.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -57,14 +59,14 @@ const SOURCES: readonly Source[] = [
 
 const CFLAGS = '-O2 -fPIC -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2'
 
-/** What the libraries are and their versions, for a bill of materials. */
+/** The libraries and their versions, for a bill of materials. */
 export const STATIC_LIBRARIES = SOURCES.map(({ name, tarball, sha256 }) => ({
   name,
   version: /_([\d.]+)/.exec(tarball)![1]!.replace(/\.$/, ''),
   sha256,
 }))
 
-/** A folder with include/, lib/ and licenses/ for `target`; made below `work` once. */
+/** The folder with include/, lib/ and licenses/ for `target`; built below `work` once. */
 export function staticLibraries(target: Target, work: string): string {
   const made = join(work, `static-${target.name}`)
   if (existsSync(join(made, 'complete'))) return made
@@ -97,7 +99,7 @@ function build(source: Source, target: Target, tarball: string, made: string): v
   rmSync(join(made, 'build', source.name), { recursive: true })
 }
 
-/** Path of the tarball, whose checksum is right. */
+/** The path of the tarball; its checksum was checked. */
 function fetchSource({ name, tarball, sha256 }: Source, work: string): string {
   const folder = join(work, 'sources')
   const path = join(folder, tarball)

@@ -1,27 +1,31 @@
 /**
- * Tar archives (POSIX.1-2001, pax) that depend on nothing but what is in them: order by name, root's files, one time
- * for all, and only the modes 755 and 644. Extended attributes as GNU tar, umoci and container runtimes read them.
+ * Tar archives (POSIX.1-2001, pax) that depend only on their content: ordered by name, owned by
+ * root, one time for all, and only the modes 755 and 644. GNU tar, umoci and container runtimes
+ * read the extended attributes.
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface Entry {
-  /** Without a leading slash; a folder's without one at its end. */
+  /** Without a leading slash; a folder has none at its end either. */
   readonly path: string
   readonly content: Buffer | { readonly linkTo: string } | 'folder'
   readonly mode: number
-  /** Numbers of user and group; root's without. */
+  /** User and group number; absent: root. */
   readonly owner?: number
-  /** Of the file system, as in `security.capability`. */
+  /** Extended attributes of the file system, such as `security.capability`. */
   readonly attributes?: Readonly<Record<string, Buffer>>
 }
 
 const BLOCK = 512
 const TYPES = { file: '0', link: '2', folder: '5', pax: 'x' } as const
-/** Longest path and link that fit the plain header. */
+/** The longest path and link in the plain header. */
 const PLAIN_MAX = 100
 
-/** All below `folder`, put below `prefix`. What `isLeftOut` says of the path below `folder` stays behind. */
+/**
+ * All entries below `folder`, moved below `prefix`, except paths (relative to `folder`) for which
+ * `isLeftOut` is true.
+ */
 export function entriesOf(
   folder: string,
   prefix = '',
@@ -50,7 +54,10 @@ export function entriesOf(
   return found
 }
 
-/** The archive. Of two entries with one path the later one counts; folders on the way are added. */
+/**
+ * Makes the archive. If two entries have one path, the later one counts. Missing parent folders are
+ * added.
+ */
 export function tar(entries: readonly Entry[], seconds: number): Buffer {
   const byPath = new Map<string, Entry>()
   for (const entry of entries) {

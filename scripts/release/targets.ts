@@ -1,10 +1,10 @@
-/** The machines that addons are built for. */
+/** The machines for which addons are built. */
 
 export interface Target {
-  /** As in the package's name: @tunmeter/addon-NAME. */
+  /** The name in the package's name: @tunmeter/addon-NAME. */
   readonly name: string
   readonly os: 'linux'
-  /** Node's word (process.arch); also npm's `cpu`. */
+  /** process.arch of Node, and npm's `cpu`. */
   readonly cpu: 'x64' | 'arm64'
   readonly libc: 'glibc'
   readonly triplet: string
@@ -22,7 +22,7 @@ function target(cpu: Target['cpu'], triplet: string): Target {
     triplet,
     cc: `${triplet}-gcc`,
     cxx: `${triplet}-g++`,
-    // Knows objects of -flto.
+    // This ar can read objects of -flto.
     ar: `${triplet}-gcc-ar`,
   }
 }

@@ -1,4 +1,4 @@
-/** The version of a release in the files that name it. */
+/** Sets the version of a release in the files that name it. */
 export type Texts = ReadonlyMap<string, string>
 
 const SEMVER = /^(\d+)\.(\d+)\.(\d+)$/
@@ -11,8 +11,8 @@ export function isNewer(version: string, before: string): boolean {
 }
 
 /**
- * Those that change. What is under "Unreleased" in the changelog is the release's.
- * @throws Error where there is nothing under it, or a file names no version
+ * The changed files. The entries under "Unreleased" in the changelog become the release's.
+ * @throws Error if there are no entries, or a file names no version
  */
 export function withVersion(files: Texts, before: string, version: string, day: string): Texts {
   const changed = new Map<string, string>()
@@ -43,7 +43,7 @@ function released(text: string, version: string, day: string): string {
   return text.replace(/^## Unreleased\n/m, `## Unreleased\n\n## ${version} - ${day}\n`)
 }
 
-/** Its own version stands first, and in a lock file once more, for the root. */
+/** The package's own version is first in the file, and in a lock file once more, for the root. */
 function inManifest(text: string, before: string, version: string): string {
   const own = new RegExp(`("name": "tunmeter",\\s*"version": )"${escaped(before)}"`, 'g')
   return text.replaceAll(own, `$1"${version}"`)

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Runs in the container of scripts/units-e2e.sh: installs as docs/operations.md says, meters, judges, powers off.
+# Runs in the container of scripts/units-e2e.sh: installs by docs/operations.md, meters, checks,
+# powers off.
 export HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin
 exec >/root/units.txt 2>&1
 trap 'systemctl --no-block poweroff' EXIT
 
 passed=0
 failed=0
-# check NAME COMMAND...: within 60 s it must succeed.
+# check NAME COMMAND...: the command must succeed within 60 s.
 check() {
   local name=$1 i
   shift
@@ -27,7 +28,7 @@ is() { [[ $(systemctl show -P "$2" "$1") == "$3" ]]; }
 metric() { [[ $(curl -sS 127.0.0.1:9480/metrics | awk -v name="$1" '$1 == name { print $2 }') == "$2" ]]; }
 log() { curl -sS --fail-with-body -H "authorization: Bearer $admin" "http://127.0.0.1:8480/api/v1/org/acme/$1"; }
 rows() { [[ $(log logs/connection | node -p 'JSON.parse(require("fs").readFileSync(0)).data.pagination.total') == "$1" ]]; }
-# An uppercase letter is in CapEff's bits: 12 CAP_NET_ADMIN, 13 CAP_NET_RAW.
+# CapEff is a mask in hexadecimal: bit 12 is CAP_NET_ADMIN, bit 13 CAP_NET_RAW.
 capabilities() { [[ $(awk '$1 == "CapEff:" { print $2 }' "/proc/$(systemctl show -P MainPID "$1")/status") == "$2" ]]; }
 user() { [[ $(ps -o user:20= -p "$(systemctl show -P MainPID "$1")") == "$2"* ]]; }
 
