@@ -1,5 +1,5 @@
-// Whether the container's tunmeter answers: exit code 0 or 1. The meter's metrics, or the server's readiness; where they
-// listen is in the environment, as it is for tunmeter itself.
+// Checks that the container's tunmeter answers (exit code 0 or 1): the meter's metrics, or the
+// server's readiness. The environment has their addresses, as for tunmeter itself.
 import { get as httpGet } from 'node:http'
 import { get as httpsGet } from 'node:https'
 
@@ -11,7 +11,7 @@ const here = { '0.0.0.0': '127.0.0.1', '[::]': '[::1]', '': '127.0.0.1' }[host] 
 const isTls = isServer && TUNMETER_TLS_CERT !== undefined
 const url = `${isTls ? 'https' : 'http'}://${here}:${port}${isServer ? '/readyz' : '/metrics'}`
 
-// The certificate is of a name that others know; to this process on this machine it says nothing.
+// The certificate has the name that other machines use, which does not matter on this machine.
 const request = (isTls ? httpsGet : httpGet)(url, { rejectUnauthorized: false, timeout: 5000 })
 request.on('response', ({ statusCode }) => end(statusCode === 200, `answered ${statusCode}`))
 request.on('timeout', () => end(false, 'no answer within 5 s'))
