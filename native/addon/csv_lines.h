@@ -85,7 +85,7 @@ inline constexpr CsvKindShape kCsvKinds[] = {
     {"sessionId", "tn"},       // run, sequence
     {"communityId", "ntntn"},  // protocol (words), source address and port, destination
     {"name", "n"},             // names, by id; empty without a name
-    {"textName", "t"},         // the same
+    {"textName", "t"},         // names, by a text id
 };
 static_assert(std::size(kCsvKinds) == static_cast<size_t>(CsvKind::kCount));
 

@@ -16,7 +16,7 @@
 
 namespace tunmeter {
 
-// Which packets a live source hands up, seen from the machine that runs it.
+// The direction of the captured packets, seen from this machine.
 enum class CaptureDirection : uint8_t { kBoth, kIn, kOut };
 
 struct LiveOptions {

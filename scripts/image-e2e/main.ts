@@ -46,8 +46,8 @@ function check(what: string, holds: boolean, seen: unknown = ''): void {
   console.log(`ok     ${what}`)
 }
 
-async function until(what: string, look: () => boolean, seen: () => string): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; !look(); await sleep(100))
+async function until(what: string, holds: () => boolean, seen: () => string): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !holds(); await sleep(100))
     if (Date.now() > end) throw new Error(`${what} does not happen; last seen: ${seen()}`)
   check(what, true)
 }
@@ -111,8 +111,8 @@ function inspect(kind: string, architecture: string, bundle: Bundle): void {
 }
 
 async function ready(container: Container): Promise<void> {
-  const look = () => exec(container, ...HEALTH).status === 0
-  await until(`${container.name}: its health check says so`, look, () =>
+  const isHealthy = () => exec(container, ...HEALTH).status === 0
+  await until(`${container.name}: its health check says so`, isHealthy, () =>
     readFileSync(container.log, 'utf8'),
   )
 }

@@ -82,7 +82,7 @@ _tunmeter() {
   done
   words=$(_tunmeter_values "$command \${COMP_WORDS[COMP_CWORD - 1]}")
   COMPREPLY=()
-  # Nothing of its own: bash completes file names then (-o default).
+  # No words here, so that bash completes file names (-o default).
   [ "$words" = / ] && return
   [ -n "$words" ] || words=$(_tunmeter_words "$command")
   case $words in

@@ -95,7 +95,7 @@ function whatItIs(text: string): string {
   if (ENCRYPTED.test(text)) return 'is encrypted with a passphrase'
   const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1]?.toLowerCase()
   if (label === undefined) return 'is not PEM'
-  return `holds ${/^(?:[aeiox]|rsa)/.test(label) ? 'an' : 'a'} ${label}, as far as its first line says`
+  return `holds ${/^(?:[aeiox]|rsa)/.test(label) ? 'an' : 'a'} ${label}, according to its first line`
 }
 
 function badPem(fault: string, hint: string, cause: unknown): AppError {

@@ -62,7 +62,7 @@ export function closeDirectory(path: string): void {
     }
   } catch (error) {
     throw new AppError('DATA_UNUSABLE', `cannot use the data directory ${path}: ${reason(error)}`, {
-      hint: 'Give a directory that only this user may write, as a new one below it: --data DIR.',
+      hint: 'Use a directory that only this user may write, such as a new one below it: --data DIR.',
       cause: error,
     })
   }

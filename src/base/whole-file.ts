@@ -37,7 +37,7 @@ export async function takeWhole(body: Readable, taken: Promise<void>): Promise<v
   } catch (error) {
     if (failure !== error) throw error
     throw new AppError('EXPORT_BROKEN_OFF', `the export broke off: ${networkFault(error)}`, {
-      hint: 'What was written is not all of it. Is the server still running?',
+      hint: 'The output is incomplete. Is the server still running?',
       cause: error,
     })
   }

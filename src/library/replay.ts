@@ -71,8 +71,8 @@ export function replay(files: string | readonly string[], settings: ReplaySettin
     const drained = () => kept.splice(0).map((one) => logged(one, names?.of(one) ?? NO_NAMES))
     for await (const batch of meter.records()) {
       for (const record of batch) {
-        const who = attributor.attribute(record)
-        collector.take(record, who, attributor.collected(record, who))
+        const owner = attributor.attribute(record)
+        collector.take(record, owner, attributor.collected(record, owner))
         yield* drained()
       }
     }

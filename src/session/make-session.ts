@@ -28,12 +28,12 @@ const joined = picker<Writable<Session>, [Added, FlowRecord, Attribution]>(
 /** @param shiftUs is added to both times (replay with a shifted clock) */
 export function makeSession(
   record: FlowRecord,
-  who: Attribution,
+  attribution: Attribution,
   runPrefix: string,
   shiftUs = 0,
 ): Session {
   const added = { sessionId: sessionId(runPrefix, record.sequence), connectionCount: 1 }
-  const session = joined(added, record, who)
+  const session = joined(added, record, attribution)
   if (shiftUs !== 0) {
     session.startTimeUs += shiftUs
     session.endTimeUs += shiftUs

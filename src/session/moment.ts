@@ -13,7 +13,7 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 }
 
 export const MOMENT_EXPECTED =
-  'expected a time as in 24h (so long ago), yesterday, "yesterday 18:00", 2026-11-01, "2026-11-01 18:00" (local time), 2026-11-01T18:00:00Z or now'
+  'expected a time as in 24h (24 hours ago), yesterday, "yesterday 18:00", 2026-11-01, "2026-11-01 18:00" (local time), 2026-11-01T18:00:00Z or now'
 
 const DAYS_BACK: Readonly<Record<string, number>> = { today: 0, yesterday: 1 }
 const CLOCK = String.raw`(\d{1,2}):(\d\d)(?::(\d\d))?`
@@ -63,7 +63,7 @@ function localMs(
   // hour later.
   const isWholeDay = clock[0] === undefined
   if (!isWholeDay && (date.getHours() !== hour || date.getMinutes() !== minute))
-    throw new Error('no clock of this zone shows that time: it is put forward then')
+    throw new Error('that time does not exist in this zone: clocks are put forward then')
   return bounded(date.getTime())
 }
 

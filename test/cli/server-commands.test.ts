@@ -158,7 +158,7 @@ test('an export that breaks off says so and leaves the file of before', async ()
     const done = await run([...args, ...output])
     expect(done.code).toBe(1)
     expect(done.stderr).toContain('the export broke off')
-    expect(done.stderr).toContain('not all of it')
+    expect(done.stderr).toContain('The output is incomplete')
     expect(done.stderr).not.toContain('bug')
   }
   expect(readFileSync(file, 'utf8')).toBe('of before')
