@@ -1,6 +1,6 @@
 /**
- * Sessions per second from one meter to one server, durable before each is acknowledged: npm run
- * bench:delivery [-- --packets 10000000 --rounds 3 --write]
+ * Sessions per second from one meter to one server, durable before each is acknowledged:
+ * npm run bench:delivery [-- --packets 10000000 --rounds 3 --write]
  *
  * `tunmeter replay --to` sends a generated capture of short flows through a spool on disk to the
  * embedded store. The time is that of the whole replay process with its start. Afterwards the store

@@ -1,6 +1,6 @@
 /**
- * One micro benchmark of the engine, in a process of its own: `node --import tsx
- * bench/engine-case.ts NAME [--smoke]`. `--list` prints the names. bench/run.mjs starts it.
+ * One micro benchmark of the engine, in a process of its own:
+ * `node --import tsx bench/engine-case.ts NAME [--smoke]`. `--list` prints the names. bench/run.mjs starts it.
  *
  * Packets enter through the addon's batch entry (PacketEngine.feed), 10,000 a call. So the figures
  * contain the crossing of the native boundary and the unpacking of a batch: about 2 ns a packet.

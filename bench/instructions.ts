@@ -1,6 +1,6 @@
 /**
- * Instructions a packet, which other work on the machine does not change: `npm run
- * bench:instructions [-- --write | --check]`.
+ * Instructions a packet, which other work on the machine does not change:
+ * npm run bench:instructions [-- --write | --check]
  *
  * Builds the engine without Node (bench/instructions.cc), and counts with cachegrind the
  * instructions of reading four captures, minus those of reading an empty one. Prints the result a

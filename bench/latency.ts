@@ -1,6 +1,6 @@
 /**
- * Time from the end of a connection to its record in JavaScript: npm run bench:latency [--
- * --connections N --write]
+ * Time from the end of a connection to its record in JavaScript:
+ * npm run bench:latency [-- --connections N --write]
  *
  * Needs root: it runs itself in a network namespace of its own and meters its loopback. A
  * connection ends when its client has seen both FINs. Target: 300 ms at most.

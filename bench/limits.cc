@@ -2,10 +2,11 @@
 //
 //   g++ -O2 -std=c++20 -o /tmp/limits bench/limits.cc -lpcap && /tmp/limits FILE
 //
-// scan      the file mapped, one byte of each packet's IP header summed read      the same, with
-// the file read in pieces of 256 KiB libpcap   a bare pcap_next_ex loop touch N   for each packet
-// of the file, a random one of N slots of 128 bytes: both cache lines changed,
-//           32 slots prefetched, huge pages. This is the memory's part of a flow table.
+// scan      the file mapped, one byte of each packet's IP header summed
+// read      the same, with the file read in pieces of 256 KiB
+// libpcap   a bare pcap_next_ex loop
+// touch N   for each packet of the file, a random one of N slots of 128 bytes: both cache lines
+//           changed, 32 slots prefetched, huge pages. This is the memory's part of a flow table.
 //
 // FILE: classic pcap in this machine's byte order, as bench/support/traffic.ts writes it. Three
 // rounds each; the fastest is printed.

@@ -1,6 +1,6 @@
 /**
- * CPU per packet on a live TUN device: npm run bench:live [-- --seconds N --rounds N --rates
- * 200000,0 --write]
+ * CPU per packet on a live TUN device:
+ * npm run bench:live [-- --seconds N --rounds N --rates 200000,0 --write]
  *
  * Needs root. An injector writes packets into a TUN device in a network namespace of its own. Four
  * readers alternate: tcpdump, tunmeter's capture (FlowMeter), the whole `tunmeter meter` with its

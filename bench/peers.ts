@@ -1,6 +1,6 @@
 /**
- * Compares whole processes on capture files: npm run bench:peers [-- --packets N --rounds N
- * --meter-rounds N --only SHAPE --no-meters --write]
+ * Compares whole processes on capture files:
+ * npm run bench:peers [-- --packets N --rounds N --meter-rounds N --only SHAPE --no-meters --write]
  *
  * Makes seeded traffic on tmpfs, checks that every tool counted every packet, then times the tools
  * in alternating rounds and prints medians and ratios. A meter that missed packets or does not end

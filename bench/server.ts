@@ -1,7 +1,6 @@
 /**
- * Compares the server with Pangolin's documented design in better-sqlite3, in one run: npm run
- * bench:server [-- --rows N --ingest N --rounds N --sqlite-rows N --retention --store-threads N
- * --data DIR --keep --write]
+ * Compares the server with Pangolin's documented design in better-sqlite3, in one run:
+ * npm run bench:server [-- --rows N --ingest N --rounds N --sqlite-rows N --retention --store-threads N --data DIR --keep --write]
  *
  * First sessions over HTTP with durable acknowledgements, then queries at growing sizes, then
  * retention during ingest. Every answer is checked before it is timed. The rows of the query part

@@ -1,10 +1,10 @@
 /**
  * Seeded traffic for the benchmarks, as a classic pcap file of raw IP (link type 101), snaplen 96.
  *
- * skewed   a fixed set of long flows with a cubic skew (the busiest thousandth gets a tenth of the
- * packets) short    flows of about 13 packets from SYN to the last ACK, 20,000 of them open at a
- * time uniform  a fixed set of flows, all equally busy, so that caches cannot help scan     every
- * packet opens a flow: a SYN, or a datagram, without an answer
+ * skewed   a fixed set of long flows with a cubic skew (the busiest thousandth gets a tenth of the packets)
+ * short    flows of about 13 packets from SYN to the last ACK, 20,000 of them open at a time
+ * uniform  a fixed set of flows, all equally busy, so that caches cannot help
+ * scan     every packet opens a flow: a SYN, or a datagram, without an answer
  *
  * 85 % TCP, 15 % UDP; 10 % of the flows are IPv6. Every packet belongs to a session, so a meter's
  * sums of packets and bytes must equal the returned totals.

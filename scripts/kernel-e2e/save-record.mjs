@@ -1,6 +1,6 @@
 /**
- * Extracts the records of guest.mjs from the console's text: `node save-record.mjs OUTPUT
- * DIRECTORY` writes kernel.netlink, the kernel's datagrams, each after its length (u32, little
+ * Extracts the records of guest.mjs from the console's text. `node save-record.mjs OUTPUT DIRECTORY`
+ * writes kernel.netlink, the kernel's datagrams, each after its length (u32, little
  * endian), and kernel.json, the output of `wg show` for the same peers. All keys in it were made
  * for the record and ended with the machine.
  */
