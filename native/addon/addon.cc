@@ -1,7 +1,7 @@
-// The meter's addon: its classes and the layout. Only Node-API calls are here; the engine and the
-// observation point do the work. No globals: each environment (main thread or worker) has its own
-// constructors. Any call of Napi can throw Napi::Error at any moment, because a worker that is
-// being terminated can create no values. Nothing else in native/ throws.
+// The meter's addon: its classes and the layout. It only translates; the engine and the observation
+// point do the work. No globals: each environment (main thread or worker) has its own constructors.
+// Any call of Napi can throw Napi::Error at any moment, because a worker that is being terminated
+// can create no values. Nothing else in native/ throws.
 #include <napi.h>
 #include <pcap/pcap.h>
 

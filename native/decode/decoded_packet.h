@@ -25,7 +25,7 @@ enum class OtherReason : uint8_t {
   kUnknownLink,
   kTruncated,       // the snaplen cut a header
   kBadHeader,       // an impossible length or version
-  kFragment,        // a later fragment whose first fragment is missing or outside sessions
+  kFragment,        // a later fragment without its first one, or without a session
   kExtensionLimit,  // more than kExtensionHeadersMax (16) IPv6 extension headers
   kStray,           // TCP that belongs to no session and opens none
   kCount,

@@ -28,8 +28,8 @@ struct Datagram {
   FlowKey key;   // from fragment_key()
   FlowKey flow;  // kHead
   int64_t touched_us;
-  int64_t first_us;  // kPending: the earliest packet time, and the latest
-  int64_t last_us;
+  int64_t first_us;  // kPending: earliest packet time
+  int64_t last_us;   // kPending: latest packet time
   Traffic pending;
   uint64_t payload;
   uint32_t next_in_bucket;

@@ -40,8 +40,8 @@ struct PointError {
   uint32_t file = 0;  // index in SourceOptions::paths
 };
 
-// The published state of the thread: a copy made between two reads, at most every 50 ms, and at the
-// end.
+// The published state of the thread: a copy made between two reads at most every 50 ms, and when
+// the state changes.
 struct PointStatus {
   EngineCounters counters;
   SourceStats source;

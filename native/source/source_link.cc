@@ -20,7 +20,7 @@ namespace {
 // fills datagrams of up to 32 KiB.
 constexpr size_t kAnswerBytes = 64u << 10;
 constexpr time_t kReceiveSeconds = 2;
-// A dump that changes of interfaces interrupted is repeated, up to this many attempts.
+// Changes of interfaces interrupt a dump, which is then repeated, up to this many attempts.
 constexpr int kDumpAttempts = 3;
 
 struct alignas(NLMSG_ALIGNTO) Request {

@@ -48,7 +48,7 @@ void EvictionQueue::scan(const FlowTable& table, uint64_t now) {
   }
   if (candidates_.size() > wanted) cut_to_wanted();
   std::make_heap(candidates_.begin(), candidates_.end());
-  // A heap has its youngest anywhere, so read all; once a scan.
+  // The youngest of a heap can be anywhere, so read all; once a scan.
   youngest_ = *std::min_element(candidates_.begin(), candidates_.end());
   scanned_at_ = now;
 }
