@@ -110,7 +110,7 @@ export class ByteWriter {
       to[--at] = ZERO + (small - tenth * 10)
       small = tenth
     } while (small > 0)
-    // A number above 2^31 has its last digits already; zeros fill the room before a short rest.
+    // Zeros for room that is left, should the count of digits be too large.
     while (at > this.#length - count) to[--at] = ZERO
   }
 

@@ -4,7 +4,7 @@
  *   Session, FlowRecord, Attribution (session.ts)   StoredSession (server/store/session-log.ts)        by types
  *   the checks of ingest (server/ingest/session-fields.ts), in this order
  *   SQL types of the columns (server/store/duckdb/schema/columns.ts)
- *   the form in which sessions are spooled and sent, in this order (meter/spool/session-json.ts), and all code that copies a session (field-code.ts)
+ *   spool and wire: names in this order (meter/spool/session-json.ts); code that copies sessions (field-code.ts)
  *   type, nullability and help of each output field of the same name (fields.ts), and so of CSV, NDJSON, Parquet, OpenAPI
  */
 import { TIME_US_MAX, TIME_US_MIN } from './bounds.js'
