@@ -63,7 +63,7 @@ describe.skipIf(!canMakeCertificates)('certificates and keys (openssl)', () => {
     ['a.crt', 'none.key', /key: cannot read .*none\.key/],
     ['a.der', 'a.key', /cert .*a\.der is not a certificate.*is not PEM/],
     ['empty', 'a.key', /cert .*empty is not a certificate.*is empty/],
-    ['torn.crt', 'a.key', /cert .*torn\.crt is not a certificate.*holds a certificate, as far/],
+    ['torn.crt', 'a.key', /cert .*torn\.crt is not a certificate.*holds a certificate, according/],
     ['a.crt', 'a.crt', /key .*a\.crt is not a private key.*holds a certificate/],
     ['a.crt', 'locked.key', /key .*locked\.key is not a private key.*encrypted with a passphrase/],
     ['a.crt', 'locked-old.key', /key .*locked-old\.key is not.*encrypted with a passphrase/],
