@@ -110,8 +110,6 @@ export class ByteWriter {
       to[--at] = ZERO + (small - tenth * 10)
       small = tenth
     } while (small > 0)
-    // Zeros for room that is left, should the count of digits be too large.
-    while (at > this.#length - count) to[--at] = ZERO
   }
 
   /** 1 to 999 thousandths without trailing zeros, as JavaScript prints them. */
