@@ -1,6 +1,6 @@
 import type { QueryParams } from '../state/url.js'
 import { queryText, request } from './client.js'
-import type { LogAnswer, LogRow } from './types.js'
+import type { LogAnswer, LogRow, NamesThen } from './types.js'
 
 /** Without completeness: the badge of each page asks for it, and live pages ask for rows every second. */
 export function fetchLog(
@@ -30,14 +30,6 @@ export async function fetchSession(
   return log[0] ?? null
 }
 
-export interface NamesThen {
-  readonly clientName: string | null
-  readonly userName: string | null
-  readonly userEmail: string | null
-  readonly resourceName: string | null
-  readonly siteName: string | null
-}
-
 /** The names that client, user, resource and site had when the session began. */
 export function fetchNamesThen(
   orgId: string,
@@ -48,7 +40,7 @@ export function fetchNamesThen(
   return request(`/org/${encodeURIComponent(orgId)}/catalog/names`, { query, signal })
 }
 
-/** Of one session, for a program. */
+/** The API's path of one session, for a copied command. */
 export function sessionPath(orgId: string, sessionId: string): string {
   const query = { sessionId, attributes: false, count: false }
   return `/api/v1/org/${encodeURIComponent(orgId)}/logs/connection${queryText(query)}`

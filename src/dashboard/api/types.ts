@@ -9,6 +9,7 @@ import type {
   histogramSchema,
   keySchema,
   noticeSchema,
+  namesSchema,
   siteStatusSchema,
   summarySchema,
   usageSchema,
@@ -51,6 +52,8 @@ export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
 }
 
 export type FilterAttributes = z.output<typeof filterAttributesSchema>
+/** Names at the start of a session; null: no such entry. */
+export type NamesThen = z.output<typeof namesSchema>
 export type Notice = z.output<typeof noticeSchema>
 
 export interface NamedCount {

@@ -341,6 +341,15 @@ export const completenessSchema = z.object({
   ),
 })
 
+const nameThen = z.string().nullable()
+export const namesSchema = z.object({
+  clientName: nameThen,
+  userName: nameThen,
+  userEmail: nameThen,
+  resourceName: nameThen,
+  siteName: nameThen,
+})
+
 const auditEntrySchema = z.object({
   id: z.int().meta({ description: 'Rises with each entry of the server.' }),
   at: z.string(),

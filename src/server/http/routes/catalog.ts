@@ -15,6 +15,7 @@ import type { ServerContext } from '../context.js'
 import { hasAlready, versionsWanted } from '../etags.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, refuseFaulty, route } from '../route.js'
+import { namesSchema } from '../schemas.js'
 
 const MiB = 2 ** 20
 
@@ -45,14 +46,6 @@ const namesQuery = z.strictObject({
   userId: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).optional(),
   siteResourceId: z.coerce.number().pipe(z.int().min(1)).optional(),
   siteId: z.coerce.number().pipe(z.int().min(1)).optional(),
-})
-const nameThen = z.string().nullable()
-const namesAnswer = z.object({
-  clientName: nameThen,
-  userName: nameThen,
-  userEmail: nameThen,
-  resourceName: nameThen,
-  siteName: nameThen,
 })
 
 const changed = () =>
@@ -143,7 +136,7 @@ function namesRoute(store: Store): Route {
     scopes: ['admin', 'read'],
     params: orgParams,
     query: namesQuery,
-    answer: namesAnswer,
+    answer: namesSchema,
     handle: async ({ params: { orgId }, query }) => {
       const { at, clientId, userId, siteResourceId, siteId } = query
       const then = async (kind: CatalogEntry['kind'], id: number | string | undefined) => {
