@@ -8,7 +8,7 @@ const org = (orgId: string) => `/org/${encodeURIComponent(orgId)}`
 
 export interface Settings {
   readonly retentionDays: number
-  /** A shorter retention begins to delete then; null: it deletes now. */
+  /** A shorter retention deletes nothing before this time; null: no such wait. */
   readonly deletesFrom: string | null
 }
 export interface SettingsChange {
@@ -16,7 +16,7 @@ export interface SettingsChange {
   readonly confirm?: number
 }
 
-/** How many sessions a change would delete, when the server asks for that to be confirmed. */
+/** The number of sessions that a change would delete, if the server refused it for lack of a confirmation. */
 export function sessionsToConfirm(error: unknown): number | null {
   if (!(error instanceof ApiError) || error.code !== 'confirmNeeded') return null
   return (error.data as { sessions: number }).sessions
@@ -26,7 +26,7 @@ export function fetchSettings(orgId: string, signal: AbortSignal): Promise<Setti
   return request(`${org(orgId)}/settings`, { signal })
 }
 
-/** Grows with each change that this page makes. */
+/** Counts the changes that this page has stored, so that the retention banner loads the settings again. */
 export const settingsVersion = createStore(0)
 
 export async function putSettings(orgId: string, settings: SettingsChange): Promise<Settings> {
@@ -47,7 +47,7 @@ export interface NewKey {
   readonly expiresAt: string | null
 }
 
-/** The answer is the only place that ever shows the key itself. */
+/** Only this answer has the key itself: the server keeps a hash. */
 export function createKey(orgId: string, key: NewKey): Promise<Key & { readonly key: string }> {
   return request(`${org(orgId)}/keys`, { method: 'POST', body: key })
 }

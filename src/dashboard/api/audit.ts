@@ -6,7 +6,7 @@ import { queryText, request } from './client.js'
 export type AuditAnswer = z.output<typeof auditPageSchema>
 export type AuditEntry = AuditAnswer['audit'][number]
 
-/** Entries of a page. */
+/** Entries on one page. */
 export const AUDIT_SHOWN = 100
 
 const path = (orgId: string) => `/org/${encodeURIComponent(orgId)}/audit`

@@ -1,14 +1,14 @@
 /**
- * One request to the API: the cookie goes along, the envelope is opened, and every failure becomes an ApiError that
- * says whether asking again can help.
+ * Sends a request to the API with the session's cookie and returns the envelope's data. Every failure becomes an
+ * ApiError, which says whether a retry can help.
  */
 import { createStore } from '../state/store.js'
 import type { QueryParams } from '../state/url.js'
 
 export class ApiError extends Error {
-  /** HTTP status; 0 when no answer came. */
+  /** HTTP status; 0 without an answer, -1 for a failure of the page itself. */
   readonly status: number
-  /** What the server says for programs. */
+  /** The API's code for the failure, such as `confirmNeeded`. */
   readonly code: string | undefined
   readonly data: unknown
   constructor(status: number, message: string, code?: string, data: unknown = null) {
@@ -19,7 +19,7 @@ export class ApiError extends Error {
     this.data = data
   }
 
-  /** The server is away or overloaded, not of another opinion: the same request may succeed later. */
+  /** The server is unreachable or overloaded, so the same request may succeed later. */
   get temporary(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 502
   }
@@ -32,10 +32,10 @@ interface Envelope {
   readonly code?: string
 }
 
-/** Set when an answer says that the key does not hold any more; the shell then shows sign-in with this reason. */
+/** Why the server ended the session (HTTP 401). The sign-in page shows it. */
 export const signedOut = createStore<string | null>(null)
 
-/** False from the first request that got no answer until the next that got one. */
+/** False after a request that tunmeter did not answer, true after the next answer. */
 export const serverReachable = createStore(true)
 
 export function queryText(query: QueryParams): string {
@@ -54,7 +54,7 @@ export interface RequestOptions {
   readonly query?: QueryParams
   readonly body?: unknown
   readonly signal?: AbortSignal
-  /** A 401 to this request says that what was typed is wrong, not that the session ended. */
+  /** A 401 to this request means that nobody is signed in or the typed key is wrong, not that a session ended. */
   readonly signingIn?: boolean
 }
 
@@ -91,7 +91,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     if (options.signal?.aborted) throw error
     return null
   })
-  // A proxy's page, not ours: treated as the server being away.
+  // Such as a proxy's error page: handled like an unreachable server.
   if (!isEnvelope(content)) {
     const status = response.ok ? 502 : response.status
     if (status >= 502) serverReachable.set(false)

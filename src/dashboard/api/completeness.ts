@@ -1,10 +1,10 @@
-/** Whether anything is missing in the time range that is shown: asked for once, and told on every page. */
+/** The completeness of the current time range. The header's badge loads it, and every page reads the same answer. */
 import { createStore } from '../state/store.js'
 import type { QueryParams } from '../state/url.js'
 import { request } from './client.js'
 import type { Completeness } from './types.js'
 
-/** Undefined until there is an answer. */
+/** Undefined before the first answer. */
 export const completeness = createStore<Completeness | undefined>(undefined)
 
 export function fetchCompleteness(

@@ -1,4 +1,4 @@
-/** Where an organisation's sessions are sent to, and how delivery stands. */
+/** An organisation's destinations and the state of their delivery. */
 import type {
   DeadLetterView,
   DestinationView,

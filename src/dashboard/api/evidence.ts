@@ -1,4 +1,4 @@
-/** An export with its manifest, as `tunmeter export` makes them and `tunmeter verify` checks them. */
+/** An export with its manifest, like those of `tunmeter export`. `tunmeter verify` checks them. */
 import type { Manifest } from '../../session/manifest.js'
 import type { QueryParams } from '../state/url.js'
 import { ApiError, request } from './client.js'
@@ -6,7 +6,7 @@ import { fetchCompleteness } from './completeness.js'
 import { exportHref } from './logs.js'
 import type { Completeness, KeyInfo } from './types.js'
 
-/** The page holds the file until it is saved. */
+/** A bound, because the page holds the file in memory until it is saved. */
 export const EVIDENCE_BYTES_MAX = 256e6
 
 export interface Evidence {
@@ -24,9 +24,12 @@ export async function makeEvidence(
   onBytes: (bytes: number) => void,
 ): Promise<Evidence> {
   if (crypto.subtle === undefined)
-    throw new ApiError(-1, 'Browsers make hashes over https only; tunmeter export makes the same.')
+    throw new ApiError(
+      -1,
+      'Browsers compute hashes only over https or on localhost. Open the dashboard that way, or use tunmeter export.',
+    )
   const { timeStart, timeEnd, sort: _, ...filters } = query
-  // Before the export: what is acknowledged by then is in the file.
+  // Asked before the export, because the file then has every session that this answer counts as stored.
   const sites = { siteId: filters.siteId }
   const completeness = await fetchCompleteness(orgId, { timeStart, timeEnd, ...sites }, signal)
   const askedAt = new Date().toISOString()
@@ -80,7 +83,7 @@ async function download(
       await reader.cancel()
       throw new ApiError(
         -1,
-        'More than 256 MB: a page cannot hold that. tunmeter export writes a file of any size with its manifest.',
+        'The export is larger than 256 MB, the most that a page can hold. tunmeter export has no limit.',
       )
     }
     chunks.push(value)
@@ -98,7 +101,7 @@ async function download(
 const NEWLINE = 0x0a
 const QUOTE = 0x22
 
-/** Rows without the header; a line end within quotes ends none. */
+/** Counts rows without the header. A line end within quotes belongs to a field. */
 function factsOf(bytes: Bytes): { rows: number; columns: string[] } {
   let lines = 0
   let quoted = false

@@ -2,7 +2,7 @@ import type { QueryParams } from '../state/url.js'
 import { request } from './client.js'
 import type { Histogram } from './types.js'
 
-/** Bars of days begin at midnight here. */
+/** Sends the browser's UTC offset, so that bars of whole days begin at local midnight. */
 export function fetchHistogram(
   orgId: string,
   query: QueryParams & { readonly bars: number },

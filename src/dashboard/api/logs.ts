@@ -2,7 +2,7 @@ import type { QueryParams } from '../state/url.js'
 import { queryText, request } from './client.js'
 import type { LogAnswer, LogRow, NamesThen } from './types.js'
 
-/** Without completeness: the badge of each page asks for it, and live pages ask for rows every second. */
+/** Without completeness, because the header's badge asks for it and live mode asks for rows every 1.2 s. */
 export function fetchLog(
   orgId: string,
   query: QueryParams,
@@ -49,7 +49,7 @@ export function sessionPath(orgId: string, sessionId: string): string {
 export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
-/** A plain link: the browser streams it to disk, whatever its size. */
+/** A plain link, because the browser then streams a file of any size to disk. */
 export function exportHref(
   orgId: string,
   query: QueryParams,

@@ -1,4 +1,4 @@
-/** Which organisations the key may see: its own, or for a root key all of them. */
+/** The organisations that the key may see: its own, or all of them for a root key. */
 
 import { useStore } from '../state/store.js'
 import { request } from './client.js'
@@ -15,7 +15,7 @@ export function useOrgs(): readonly string[] | undefined {
   return all.data?.orgs.map(({ orgId }) => orgId)
 }
 
-/** `org=` in the address bar; without it the first. */
+/** The organisation of `org=` in the address bar; the first when it is absent or unknown. */
 export function orgOf(
   orgs: readonly string[] | undefined,
   params: URLSearchParams,

@@ -1,10 +1,10 @@
-/** Who is signed in. The key itself is never kept here: the browser holds an HttpOnly cookie. */
+/** The signed-in key's name, scope and organisation. Scripts never see the key: the browser has an HttpOnly cookie. */
 
 import { createStore } from '../state/store.js'
 import { request, signedOut } from './client.js'
 import type { KeyInfo } from './types.js'
 
-/** Undefined until asked; null: nobody. */
+/** Undefined before the first answer; null: nobody is signed in. */
 export const session = createStore<KeyInfo | null | undefined>(undefined)
 
 signedOut.subscribe(() => {

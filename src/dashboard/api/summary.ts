@@ -5,14 +5,14 @@ import type { Summary, SummaryTotals } from './types.js'
 
 export interface SummaryQuery {
   readonly groupBy: Group | 'site' | 'port' | 'connState'
-  /** What makes a group a top one; bytes. */
+  /** Orders the groups; by default bytes. */
   readonly by?: 'bytes' | 'sessions'
   readonly interval?: string
   readonly top: number
   readonly filters: QueryParams
 }
 
-/** Of everything that the filters leave. */
+/** Totals of all sessions that match the filters. */
 export async function fetchTotals(
   orgId: string,
   filters: QueryParams,

@@ -1,6 +1,7 @@
 /**
- * The API's types by the names the pages use: taken from the server's own schemas, so that neither side can drift. Only
- * the row is written out here, since its schema is made from a list at run time; log-row.test.ts compares the two.
+ * The API's types under the names that the pages use. They come from the server's schemas, so the two cannot drift.
+ * Only the row and its page are written out, because their schema comes from a list at run time; log-row.test.ts
+ * compares the row.
  */
 import type { z } from 'zod'
 import type {
@@ -8,8 +9,8 @@ import type {
   filterAttributesSchema,
   histogramSchema,
   keySchema,
-  noticeSchema,
   namesSchema,
+  noticeSchema,
   siteStatusSchema,
   summarySchema,
   usageSchema,
@@ -20,7 +21,7 @@ import type { FieldsOrUnknown } from '../../session/session-table.js'
 /** Fields of a session that the API gives in another form. */
 type Reformed = 'startTimeUs' | 'endTimeUs' | 'sourceIp' | 'sourcePort' | 'destIp' | 'destPort'
 
-/** A row of the log. What an access log cannot know (it counts no packets) is null. */
+/** A row of the log. Fields that an access log lacks, such as packets, are null. */
 export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
   readonly timestamp: number
   readonly sourceAddr: string
@@ -31,7 +32,7 @@ export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
   readonly siteId: number | null
   readonly meterId: string | null
   readonly startTime: string
-  /** Of the latest packet; the session is open when `duration` is null. */
+  /** Time of the latest packet, also while the session is open (`duration` is null). */
   readonly endTime: string
   readonly clientName: string | null
   readonly userName: string | null
@@ -39,40 +40,34 @@ export interface LogRow extends Omit<FieldsOrUnknown, Reformed> {
   readonly resourceName: string | null
   readonly siteName: string | null
   readonly otherClientName: string | null
-  /** Null when a port is not known (an access log that was consolidated). */
+  /** Null when a port is unknown, as in consolidated access logs. */
   readonly communityId: string | null
-  /** Octets of payload that were here for the first time. */
+  /** Octets of payload without retransmissions. */
   readonly goodputTx: number | null
   readonly goodputRx: number | null
-  /** Unix seconds; as `timestamp`. */
+  /** Unix seconds, the same as `timestamp`. */
   readonly startedAt: number
   readonly endedAt: number | null
   /** The meter stopped before it could report the end. */
   readonly interrupted: boolean
 }
 
-export type FilterAttributes = z.output<typeof filterAttributesSchema>
 /** Names at the start of a session; null: no such entry. */
 export type NamesThen = z.output<typeof namesSchema>
+export type FilterAttributes = z.output<typeof filterAttributesSchema>
 export type Notice = z.output<typeof noticeSchema>
-
-export interface NamedCount {
-  readonly id: string | number
-  readonly name: string | null
-  readonly count: number
-}
 
 export interface LogAnswer {
   readonly log: readonly LogRow[]
   readonly pagination: {
-    /** Null when it was not asked for. */
+    /** Null when the request did not ask for it. */
     readonly total: number | null
     readonly limit: number
     readonly offset: number
     readonly nextCursor: string | null
   }
   readonly filterAttributes: FilterAttributes | null
-  /** Why the answer is empty. */
+  /** Why the page of rows is empty. */
   readonly notice: Notice | null
 }
 

@@ -1,6 +1,6 @@
 /**
- * The values to filter by, with their counts. Counting them is the dearest thing that a page asks for, so they are
- * counted while somebody looks at a list of them; closing it ends the count, in the server too.
+ * Values to filter by, with their counts. Counting is the most expensive request of a page, so it runs only while a
+ * list of values is open. Closing the list ends the count, in the server too.
  */
 import { useCallback, useState } from 'preact/hooks'
 import { OUTCOME_GROUPS, type OutcomeGroup } from '../../session/outcome-groups.js'
@@ -13,23 +13,23 @@ import { useQuery } from './use-query.js'
 
 export interface Values extends FilterAttributes {
   readonly ports: readonly SummaryGroupRow[]
-  /** Sessions of each. */
+  /** Sessions by outcome. */
   readonly outcomes: Readonly<Record<OutcomeGroup, number>>
 }
 
 export interface Attributes {
-  /** Of an earlier selection while `counting`: better than none. Undefined until something was counted. */
+  /** While `counting`, the values of the selection before. Undefined before the first count. */
   readonly values: Values | undefined
   readonly counting: boolean
   readonly slow: boolean
   readonly failed: string | null
-  /** Tells that a list was opened or closed. */
+  /** Call it with true when a list opens, and with false when it closes. */
   look(looking: boolean): void
 }
 
 const PORTS_COUNTED = 30
 
-/** @param selection what the counts depend on */
+/** @param selection a key of organisation, filters and time range; a change counts again */
 export function useAttributes(orgId: string, selection: string, filters: QueryParams): Attributes {
   const [looking, setLooking] = useState(false)
   const query = useQuery(looking ? selection : null, async (signal) => {

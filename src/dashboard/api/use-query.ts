@@ -1,6 +1,6 @@
 /**
- * Loads what a page shows: keeps the old answer while a new one is under way, says when it takes long, can be
- * cancelled, and asks again by itself when the server was away.
+ * Loads an answer for a page. The old answer stays while a new one loads. A request counts as slow after 1.5 s and can be
+ * cancelled. When the server is unreachable, the request repeats after 1 to 15 s.
  */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { messageOf } from '../../base/errors.js'
@@ -19,14 +19,14 @@ interface State<T> {
   readonly loading: boolean
   readonly slow: boolean
   readonly cancelled: boolean
-  /** When the next attempt is made by itself, milliseconds since the epoch; null when none is. */
+  /** Time of the next automatic attempt, in milliseconds since 1970; null when none is planned. */
   readonly retryAtMs: number | null
 }
 
 export interface Query<T> extends State<T> {
   cancel(): void
   reload(): void
-  /** Replaces the answer by what is known to be newer (live mode, an edit that was stored). */
+  /** Replaces the answer by a newer one, such as the server's answer to an edit. */
   update(change: (data: T) => T): void
 }
 
@@ -38,8 +38,8 @@ function asApiError(error: unknown): ApiError {
 }
 
 /**
- * @param key what the answer depends on; a change loads anew, null loads nothing.
- * @param load is called with a signal that is aborted when the answer is no longer wanted.
+ * @param key everything that the answer depends on; a change loads again, null loads nothing.
+ * @param load its signal aborts when the answer is no longer needed.
  */
 export function useQuery<T>(
   key: string | null,
@@ -63,7 +63,7 @@ export function useQuery<T>(
       return
     }
     const last = answered.current
-    // Back to what was answered before another was asked for, or cancelled: it is still in hand.
+    // The key is again that of the last answer, because the reader went back or cancelled. The answer is still here.
     if (last?.key === key && last.round === round) {
       setState({ data: last.data, of: key, ...IDLE })
       return
@@ -93,7 +93,7 @@ export function useQuery<T>(
         const nextMs = Math.min(retryMs * 2, RETRY_MAX_MS)
         if (!error.temporary) return
         timer = setTimeout(() => attempt(nextMs), retryMs)
-        // Another request may find the server first.
+        // Another request may reach the server earlier.
         unsubscribe = serverReachable.subscribe(() => {
           if (serverReachable.get()) attempt(nextMs)
         })
@@ -121,8 +121,8 @@ export function useQuery<T>(
 }
 
 /**
- * Asks again so long after each answer. A refresh in the background is not worth a moving line: the query that comes back
- * is loading until its first answer only.
+ * Loads again `everyMs` after each answer. The returned query is `loading` only until its first answer, because a
+ * refresh in the background needs no moving line.
  */
 export function useRefresh<T>(query: Query<T>, everyMs: number): Query<T> {
   const { data, loading, reload } = query
@@ -134,7 +134,7 @@ export function useRefresh<T>(query: Query<T>, everyMs: number): Query<T> {
   return { ...query, loading: loading && data === undefined }
 }
 
-/** One Cancel, and one "Try again", for answers that are asked for together. */
+/** The main query, with a Cancel and a "Try again" that act on all queries of the page. */
 export function cancelTogether<T>(main: Query<T>, others: readonly Query<unknown>[]): Query<T> {
   const all = [main, ...others]
   return {

@@ -1,4 +1,4 @@
-/** Whether the server takes a text as a filter of addresses; address.test.ts compares the two. */
+/** The server's rule for address filters, repeated for the query bar. address.test.ts compares the two. */
 const BYTE = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = new RegExp(`^${BYTE}(?:\\.${BYTE}){3}$`)
 

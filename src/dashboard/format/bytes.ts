@@ -1,4 +1,4 @@
-/** Byte counts for people; the exact count is always one hover or one click away. */
+/** Byte counts for people. A hover or the details show the exact count. */
 import { bytesOf, formatCount, plural, type Quantity } from '../../base/quantity.js'
 
 export { bytesOf, formatCount, plural, type Quantity }
@@ -11,7 +11,7 @@ export function formatBytes(bytes: number): string {
 const WEIGHT_LEAST = 1e3
 const WEIGHT_MOST = 1e10
 
-/** 0 to 1 on a scale of powers: each tenfold between 1 kB and 10 GB is the same step, so that large ones stand out. */
+/** Length of the bar below a byte count, 0 to 1 on a logarithmic scale: 0 up to 1 kB, 1 from 10 GB. */
 export function weightOf(bytes: number): number {
   if (bytes <= WEIGHT_LEAST) return 0
   return Math.min(1, Math.log10(bytes / WEIGHT_LEAST) / Math.log10(WEIGHT_MOST / WEIGHT_LEAST))
@@ -29,7 +29,7 @@ export function compactCount(count: number): string {
   return `${value}${unit === 'B' ? '' : unit.charAt(0)}`
 }
 
-/** `"2.5 MB"`, `"10k"`, `"4096"` to bytes; null when it is none of these. Decimal, as everything here. */
+/** `"2.5 MB"`, `"10k"`, `"4096"` to bytes, decimal (1 kB is 1,000 bytes); null when the text is no such amount. */
 export function parseBytes(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(text.trim())
   if (match === null) return null

@@ -1,14 +1,14 @@
-/** CSV (RFC 4180) of what a page has in hand; the log itself is exported by the server. */
+/** CSV (RFC 4180) of rows that a page has loaded. The server exports the log itself. */
 export type Cell = string | number | null
 
-/** A text that a spreadsheet would take for a formula is made a text (OWASP ASVS 1.2.10); numbers are left alone. */
+/** Puts an apostrophe before a text that a spreadsheet would run as a formula (OWASP ASVS 1.2.10). Numbers stay. */
 function guardedText(cell: Cell): string {
   if (cell === null) return ''
   if (typeof cell === 'number') return String(cell)
   return /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
 }
 
-/** One row as a spreadsheet takes it from the clipboard, which has no quoting: what would end a cell is a space. */
+/** One row to paste into a spreadsheet. The format has no quoting, so tabs and line ends in a cell become a space. */
 export function toTabbed(row: readonly Cell[]): string {
   return row.map((cell) => guardedText(cell).replace(/[\t\r\n]+/g, ' ')).join('\t')
 }

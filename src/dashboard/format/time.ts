@@ -1,4 +1,4 @@
-/** Times and durations for people. Absolute times are local, and the page says which zone that is. */
+/** Times and durations for people. Absolute times are local, and the page names the zone. */
 
 const clock = new Intl.DateTimeFormat('en-GB', {
   hour: '2-digit',
@@ -27,7 +27,7 @@ export function formatMinute(ms: number): string {
   return minute.format(ms)
 }
 
-/** `22 Nov`; with the year when it is not this one. */
+/** `22 Nov`; with the year unless it is the current one. */
 export function formatDay(ms: number, nowMs = Date.now()): string {
   const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear()
   return (sameYear ? day : dayYear).format(ms)
@@ -37,7 +37,7 @@ export function formatDateTime(ms: number, nowMs = Date.now()): string {
   return `${formatDay(ms, nowMs)}, ${formatClock(ms)}`
 }
 
-/** `Sun, 22 Nov 2026, 23:10:05.123456`, for details: the ISO text's own digits, so that no microsecond is lost. */
+/** `Sun, 22 Nov 2026, 23:10:05.123456`, with the fraction of the ISO text, because a Date has milliseconds only. */
 export function formatExact(iso: string): string {
   const ms = Date.parse(iso)
   const fraction = /\.(\d+)/.exec(iso)?.[1]
@@ -52,7 +52,7 @@ export function formatAgo(ms: number, nowMs: number): string {
   return nowMs >= ms ? `${text} ago` : `in ${text}`
 }
 
-/** `12 s`, `5 min`, `3 h`, `2 days`: as exact as one remembers it. */
+/** `12 s`, `5 min`, `3 h`, `2 days`: one unit, rounded down. */
 export function formatSpan(seconds: number): string {
   const span = seconds * SECOND
   if (span < MINUTE) return `${Math.floor(span / SECOND)} s`
@@ -83,7 +83,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 86_400)}d ${two(Math.floor((whole % 86_400) / 3600))}h`
 }
 
-/** A ticking duration shows whole seconds only: digits that change faster than they are read are noise. */
+/** A running duration in whole seconds, because nobody can read digits that change faster. */
 export function formatTicking(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))
   return whole < 60 ? `${whole} s` : formatDuration(whole)
@@ -96,7 +96,7 @@ export function toInputValue(ms: number): string {
   return `${date}T${two(d.getHours())}:${two(d.getMinutes())}`
 }
 
-/** Local time, as the input gives it; null when it is empty or no time. */
+/** The local time of such an input's value; null when it is empty or no time. */
 export function fromInputValue(text: string): number | null {
   const ms = Date.parse(text)
   return text === '' || Number.isNaN(ms) ? null : ms

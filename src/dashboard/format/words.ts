@@ -1,10 +1,11 @@
-/** Small readings of the exact fields, for the drawer and the table. */
+/** Fields of a session in words, for the details and the table. */
 import { isSumRow, NOT_KEPT, type SumEndpoints } from '../../session/log-rule.js'
 import type { DirectionBasis, UnattributedReason } from '../../session/session.js'
 
-/** `SYN ACK FIN`, in the order of the header's bits. */
+/** In the order of the TCP header's bits, lowest first. */
 const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
 
+/** `FIN SYN ACK`. */
 export function flagNames(flags: number | null): string | null {
   if (flags === null) return null
   const names = FLAGS.filter((_, bit) => flags & (1 << bit))

@@ -1,4 +1,4 @@
-/** What has a page of its own: `/client/7`, `/user/ada`, `/resource/4`, `/site/3`. */
+/** Entities with a page of their own: `/client/7`, `/user/ada`, `/resource/4`, `/site/3`. */
 import type { FilterName } from './filters.js'
 import { pageHref } from './page-href.js'
 
@@ -17,7 +17,7 @@ export const ENTITY_FILTERS = {
   site: 'siteId',
 } as const satisfies Readonly<Record<EntityKind, FilterName>>
 
-/** Null: this path is none's. */
+/** Null: the path is no entity's page. */
 export function entityOf(path: string): Entity | null {
   const [, word, text] = /^\/(\w+)\/(.+)$/.exec(path) ?? []
   const kind = ENTITY_KINDS.find((one) => one === word)
@@ -42,7 +42,7 @@ export function destinationHref(id: string): string {
   return pageHref(`/destination/${id}`)
 }
 
-/** The page, over the time range that is shown. */
+/** A link to the entity's page. It keeps organisation and time range. */
 export function entityHref(entity: Entity): string {
   return pageHref(entityPath(entity))
 }

@@ -1,4 +1,4 @@
-/** The filters of the log, by the API's own parameter names: a link to the page reads like a call of the API. */
+/** The log's filters, under the names of the API's parameters, so that a link to the page reads like an API request. */
 import { OFFSET_MAX } from '../../session/bounds.js'
 import { DEFAULT_PRESET, rangeOf, rangeParams, type Span, spanOf } from './range.js'
 import type { ParamPatch, QueryParams } from './url.js'
@@ -18,7 +18,7 @@ export const FILTERS = [
   'minBytes',
 ] as const
 export type FilterName = (typeof FILTERS)[number]
-/** Each filter holds any of its values. */
+/** A session matches a filter when it has any of the filter's values. */
 export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>
 
 export const SORTS = ['startTime', 'duration', 'bytes', 'bytesTx', 'bytesRx'] as const
@@ -56,26 +56,26 @@ export function pageSizeOf(params: URLSearchParams): number {
   return PAGE_SIZES.find((known) => known === size) ?? DEFAULT_PAGE_SIZE
 }
 
-/** 1 for the first page; the last one that rows can be counted to, unless the address says after which row it begins. */
+/** The page number, from 1. Without a cursor (`after`) it is at most `countedPages`. */
 export function pageOf(params: URLSearchParams): number {
   const page = Number(params.get('page') ?? '1')
   if (!Number.isSafeInteger(page) || page < 1) return 1
   return params.has('after') ? page : Math.min(page, countedPages(pageSizeOf(params)))
 }
 
-/** Pages that can be reached by their number. */
+/** The number of pages that an offset can reach. */
 export function countedPages(pageSize: number): number {
   return Math.floor(OFFSET_MAX / pageSize) + 1
 }
 
-/** Which rows of the selection: by their number, or beyond that by the cursor of the page before. */
+/** The API's parameters for the rows of a page: an offset, or beyond OFFSET_MAX the cursor of the page before. */
 export function pagingOf(params: URLSearchParams): QueryParams {
   const limit = pageSizeOf(params)
   const cursor = params.get('after')
   return cursor === null ? { limit, offset: (pageOf(params) - 1) * limit } : { limit, cursor }
 }
 
-/** A time range that is over has nothing live. */
+/** Live mode has nothing to add to a time range that is over. */
 function isOver(params: URLSearchParams, nowMs: number): boolean {
   return spanOf(rangeOf(params), nowMs).endMs < nowMs
 }
@@ -84,7 +84,7 @@ export function liveOf(params: URLSearchParams, nowMs = Date.now()): boolean {
   return params.get('live') === '1' && !isOver(params, nowMs)
 }
 
-/** Live is the newest first, on the first page, up to now. */
+/** Live mode shows the first page, newest first, of a range that reaches to now. */
 export function livePatch(params: URLSearchParams, nowMs = Date.now()): ParamPatch {
   const range = isOver(params, nowMs) ? rangeParams({ kind: 'preset', preset: DEFAULT_PRESET }) : {}
   return { ...range, live: '1', ...FIRST_PAGE, sort: null }
@@ -92,12 +92,12 @@ export function livePatch(params: URLSearchParams, nowMs = Date.now()): ParamPat
 
 export const FIRST_PAGE = { page: null, after: null } as const
 
-/** Another selection starts at its first page, and shows no row of the old one. */
+/** A change of the selection goes to the first page and closes the details. */
 export function filterPatch(patch: ParamPatch): ParamPatch {
   return { ...patch, ...FIRST_PAGE, session: null }
 }
 
-/** A fresh set of filters in place of those that are set. */
+/** Replaces all filters. */
 export function onlyFilters(filters: Filters): ParamPatch {
   const patch: Record<string, readonly string[] | null> = {}
   for (const name of FILTERS) patch[name] = filters[name] ?? null

@@ -1,8 +1,7 @@
-/** What a group of a summary is called, which filter shows its sessions, and which page is its own. */
+/** The groups of summaries: for each its name, the filter for its sessions, and its page. */
 import { entityHref } from './entity.js'
 import type { FilterName, Filters } from './filters.js'
 
-/** What the API sums up by. */
 export const GROUPS = ['resource', 'client', 'user'] as const
 export type Group = (typeof GROUPS)[number]
 
@@ -24,7 +23,7 @@ export const GROUP_FILTERS: Readonly<Record<Group, FilterName>> = {
   user: 'userId',
 }
 
-/** The API's word for "without one". */
+/** The API's filter value for sessions without a client, user, resource or site. */
 export const NONE = 'none'
 
 /** The filter that shows the sessions of a group; null for "all others", which no filter can name. */

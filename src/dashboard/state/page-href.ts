@@ -4,7 +4,7 @@ import { currentLocation, hrefOf } from './url.js'
 const KEPT = ['org', 'range', 'timeStart', 'timeEnd']
 const FILTERED = ['/', '/overview']
 
-/** Another page keeps the organisation and the time range; the log and the overview also share their filters. */
+/** A link to a page. It keeps organisation and time range; the log and the overview also share their filters. */
 export function pageHref(path: string): string {
   const { params } = currentLocation()
   const kept = FILTERED.includes(path) ? [...KEPT, ...FILTERS] : KEPT

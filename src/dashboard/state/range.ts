@@ -1,8 +1,8 @@
 /**
  * The time range: a preset (`range=24h`, relative to now) or two instants (`timeStart`, `timeEnd`, ISO 8601).
  *
- * "Now" is taken once, when the view is loaded or refreshed, and not for each request: so that the pages of a table,
- * its total and its export speak of the same rows while new ones arrive.
+ * "Now" is the time when the view was loaded or refreshed, not the time of each request. So the pages of a table, its
+ * total and its export cover the same rows while new ones arrive.
  */
 import { DAY, formatDay, formatMinute, HOUR, MINUTE } from '../format/time.js'
 
@@ -11,11 +11,11 @@ export interface Span {
   readonly endMs: number
 }
 
-/** Open to a minute ahead: a meter's clock may be a little before ours. */
+/** Ends one minute after now, because a meter's clock may be ahead of the browser's. */
 const untilNow = (startMs: number, nowMs: number): Span => ({ startMs, endMs: nowMs + MINUTE })
 const last = (ms: number) => (nowMs: number) => untilNow(nowMs - ms, nowMs)
 
-/** Local midnight, some days from that of `nowMs`: days have 23 to 25 hours. */
+/** Local midnight, `days` after the day of `nowMs`. Counts calendar days, because a day has 23 to 25 hours. */
 function midnight(nowMs: number, days = 0): number {
   const date = new Date(nowMs)
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days).getTime()

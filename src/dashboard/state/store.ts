@@ -1,10 +1,10 @@
-/** A value that pages watch: the least that does the job, so that no state library has to be shipped. */
+/** A value with subscribers. The pages need no more, so the dashboard has no state library. */
 import { useEffect, useState } from 'preact/hooks'
 
 export interface Store<T> {
   get(): T
   set(value: T): void
-  /** @returns ends it */
+  /** @returns a function that ends the subscription */
   subscribe(listener: () => void): () => void
 }
 

@@ -3,7 +3,7 @@ import { parseQuery, printQuery, type QueryKey, type QueryTerm } from '../../ses
 import { filterPatch, filtersOf } from './filters.js'
 import { currentLocation, type NavigateOptions, setParams } from './url.js'
 
-/** None of one that cannot be read: the server says what is wrong with it. */
+/** Empty for a query with a mistake; the server's answer names the mistake. */
 export function termsOf(query: string): readonly QueryTerm[] {
   try {
     return parseQuery(query)
@@ -16,12 +16,12 @@ export function queryOf(params = currentLocation().params): string {
   return filtersOf(params).q?.[0] ?? ''
 }
 
-/** A term that takes the value as it is. */
+/** A term for exactly this value, without wildcards. */
 export function exactTerm(key: QueryKey, value: string, negated: boolean): QueryTerm {
   return { negated, key, operator: ':', values: [{ text: value, quoted: !isWord(value) }] }
 }
 
-/** Quotes are for what would mean something else without them. */
+/** Other texts need quotes: spaces, quotes, commas, `*` and `none` have a meaning in the language. */
 function isWord(text: string): boolean {
   return text !== '' && !/[\s"*,]/.test(text) && text !== 'none'
 }
@@ -30,7 +30,7 @@ export function setQuery(query: string, options?: NavigateOptions): void {
   setParams(filterPatch({ q: query.trim() }), options)
 }
 
-/** Terms are told apart by how they are printed. */
+/** Two terms are the same when they print the same. */
 function without(terms: readonly QueryTerm[], term: QueryTerm): readonly QueryTerm[] {
   const text = printQuery([term])
   return terms.filter((one) => printQuery([one]) !== text)

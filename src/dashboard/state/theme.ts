@@ -1,4 +1,4 @@
-/** Light, dark, or as the system says. public/theme.js applies the stored choice before the first paint. */
+/** Light, dark, or the system's preference. public/theme.js applies the stored choice before the first paint. */
 import { createStore } from './store.js'
 
 export const THEMES = ['system', 'light', 'dark'] as const
@@ -13,12 +13,12 @@ function stored(): Theme {
 
 export const theme = createStore<Theme>(stored())
 
-/** Changes also when the system's preference does; charts, which paint their own pixels, redraw on it. */
+/** Follows the system's preference, too. Charts redraw when it changes, because CSS cannot recolour a canvas. */
 export const isDark = createStore<boolean>(false)
 
 const systemDark = window.matchMedia('(prefers-color-scheme: dark)')
 
-/** Paper is light. */
+/** Printed pages are always light. */
 const onPaper = window.matchMedia('print')
 
 function apply(): void {
@@ -39,7 +39,7 @@ export function chooseTheme(chosen: Theme): void {
     if (chosen === 'system') localStorage.removeItem(STORAGE_KEY)
     else localStorage.setItem(STORAGE_KEY, chosen)
   } catch {
-    // Storage is off: the choice holds for this page only.
+    // Storage is off: the choice lasts until the page is reloaded.
   }
   theme.set(chosen)
   apply()

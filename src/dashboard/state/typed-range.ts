@@ -14,7 +14,7 @@ const MONTHS = [
 ]
 const CLOCK = /^\d{1,2}:\d\d(?::\d\d)?$/
 
-/** @throws Error that says what is expected */
+/** @throws Error with the expected forms */
 export function spanOfText(text: string, nowMs: number): Span {
   const [from = '', to, ...more] = text
     .trim()
@@ -33,7 +33,7 @@ function momentOf(text: string, nowMs: number): number {
   return Date.parse(parseMoment(text.replace(AGO, '$1'), nowMs))
 }
 
-/** A month is meant whole; without a year, the latest one that has begun. Null: the text names no month. */
+/** The whole month, at most until now; without a year, the latest one that has begun. Null: the text names no month. */
 function monthSpan(text: string, nowMs: number): Span | null {
   const [, name = '-', year] = MONTH.exec(text) ?? []
   const month = MONTHS.findIndex((one) => one.startsWith(name))
@@ -49,7 +49,7 @@ function monthSpan(text: string, nowMs: number): Span | null {
   }
 }
 
-/** A day that is named alone is meant whole. */
+/** The end of a range that names its start only: a day's midnight, but not after now; otherwise now. */
 function endOf(from: string, startMs: number, nowMs: number): number {
   if (!DAY.test(from)) return nowMs
   const day = new Date(startMs)
@@ -57,7 +57,7 @@ function endOf(from: string, startMs: number, nowMs: number): number {
   return Math.min(next, Math.max(nowMs, startMs))
 }
 
-/** A clock alone is the next time that it shows that. */
+/** A clock time alone means its next occurrence after the start. */
 function endAt(to: string, startMs: number, nowMs: number): number {
   if (!CLOCK.test(to)) return momentOf(to, nowMs)
   const clock = to.padStart(to.length + (to.indexOf(':') === 1 ? 1 : 0), '0')

@@ -1,4 +1,4 @@
-/** The address bar is the page's state: what it says is what is shown, and every change of the view is written there. */
+/** The address bar is the page's state: the page shows the view of the address, and every change of view changes it. */
 import { createStore, useStore } from './store.js'
 
 export interface Location {
@@ -10,7 +10,7 @@ export interface Location {
 export type ParamPatch = Readonly<Record<string, string | readonly string[] | null>>
 
 type QueryValue = string | number | boolean | null | undefined
-/** Of a call of the API. A list repeats its parameter, which means "any of these". */
+/** Parameters of an API request. A list repeats its parameter, which means "any of these". */
 export type QueryParams = Readonly<Record<string, QueryValue | readonly string[]>>
 
 function read(): Location {
@@ -19,10 +19,10 @@ function read(): Location {
 
 const location = createStore<Location>(read())
 
-/** What the browser keeps with an entry of its history. */
+/** The page's own state in each entry of the browser's history. */
 interface Entry {
   readonly index: number
-  /** Shows the same as the entry before it, since what it opened was closed again: Back passes over it. */
+  /** A part was opened here and closed again, so the view equals that of the entry before. Back skips this entry. */
   readonly twin: boolean
 }
 
@@ -47,7 +47,7 @@ export function useLocation(): Location {
   return useStore(location)
 }
 
-/** Colons, commas and slashes are legal in a query: a link stays readable. */
+/** Keeps colons, commas and slashes, which are legal in a query, so that links stay readable. */
 function encodeParams(params: URLSearchParams): string {
   const text = params.toString().replace(/%3A/g, ':').replace(/%2C/g, ',').replace(/%2F/g, '/')
   return text === '' ? '' : `?${text}`
@@ -70,7 +70,7 @@ export function patched(params: URLSearchParams, patch: ParamPatch): URLSearchPa
 }
 
 export interface NavigateOptions {
-  /** In place of the entry that is shown; else Back leads to that. */
+  /** Replaces the current history entry. By default Back leads to it. */
   readonly replace?: boolean
 }
 
@@ -86,10 +86,10 @@ function go(href: string, next: Entry): void {
   location.set(read())
 }
 
-/** What opened it, and whether that is the entry before the one that is shown. */
+/** The address before the part was opened, and the index of the history entry that opening it made. */
 let opened: { readonly from: string; readonly index: number } | null = null
 
-/** Opens a part of the page that Back closes; another value, while it is open, takes its place. */
+/** Opens a part of the page. Back closes it. While it is open, another value replaces the first. */
 export function openPart(name: string, value: string): void {
   const { path, params } = read()
   const replace = params.has(name)
@@ -97,7 +97,7 @@ export function openPart(name: string, value: string): void {
   navigate(hrefOf(path, patched(params, { [name]: value })), { replace })
 }
 
-/** As Back does, but at once: a key that is pressed next finds it closed. */
+/** Closes the part at once. The browser's Back would take effect later, and the next key press must find it closed. */
 export function closePart(name: string): void {
   const { path, params } = read()
   if (!params.has(name)) return
@@ -105,13 +105,13 @@ export function closePart(name: string): void {
   go(href, { ...entry, twin: opened?.index === entry.index && opened.from === href })
 }
 
-/** Changes some parameters of the page that is shown. */
+/** Changes some parameters of the current page. */
 export function setParams(patch: ParamPatch, options: NavigateOptions = {}): void {
   const { path, params } = read()
   navigate(hrefOf(path, patched(params, patch)), options)
 }
 
-/** For `<a onClick>`: a plain click stays in the page; with a modifier the browser does what it always does. */
+/** For `<a onClick>`: a plain click stays in the page. The browser handles clicks with a modifier key (new tab). */
 export function followLink(event: MouseEvent): void {
   const anchor = event.currentTarget as HTMLAnchorElement
   const modified = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey

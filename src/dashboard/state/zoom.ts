@@ -1,6 +1,6 @@
 /**
- * A part of the time range in place of it, and the way back. The address alone says what is shown; what is kept here is
- * only what Escape leads back to.
+ * Zooms into the time range and back out with Escape. The address has the current range; this file keeps the last 50
+ * ranges for Escape.
  */
 import { filterPatch } from './filters.js'
 import { type Range, rangeOf, rangeParams, type Span, spanOf } from './range.js'
@@ -27,7 +27,7 @@ export function zoomTo({ startMs, endMs }: Span): void {
   show(range)
 }
 
-/** @returns whether what is shown was zoomed to */
+/** @returns false when no zoom or move led to the current range */
 export function zoomOut(): boolean {
   const now = keyOf(rangeOf(currentLocation().params))
   const at = zooms.findLastIndex(({ after }) => after === now)
@@ -37,7 +37,7 @@ export function zoomOut(): boolean {
   return true
 }
 
-/** Earlier or later, but not beyond now; Escape leads back from there, too. */
+/** Moves the range, but not beyond now. Escape undoes a zoom and all moves after it at once. */
 export function moveBy(ms: number): void {
   const nowMs = Date.now()
   const before = rangeOf(currentLocation().params)
