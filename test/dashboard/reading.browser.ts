@@ -215,7 +215,7 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     await page.locator('.ticking').first().waitFor()
     await page.route('**/api/**', (route) => route.abort())
     await page.keyboard.press('r')
-    await page.getByText('The server does not answer. What is shown').waitFor()
+    await page.getByText('The server does not answer. This page shows').waitFor()
     await expect.poll(() => page.locator('.ticking').count()).toBe(0)
     expect(await rows(page).count()).toBe(3)
     const pager = (await page.locator('.pager').boundingBox())!

@@ -24,10 +24,10 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
   test('retention 0: said, and the way to the setting', async () => {
     await lab.api('PUT', `/org/${ORG}/settings`, { retentionDays: 0 })
     const page = await lab.open()
-    await page.getByText('Connection logs are off, so nothing is stored').waitFor()
+    await page.getByText('Retention is off, so nothing is stored').waitFor()
     // On every page, until it is changed.
     await page.getByRole('link', { name: 'Sites' }).first().click()
-    const banner = page.getByText('what the sites report now is thrown away')
+    const banner = page.getByText('the server drops the sessions that sites report')
     await banner.waitFor()
     await page.locator('.banner').getByRole('link', { name: 'Retention' }).click()
     await page.getByRole('heading', { name: 'Retention' }).waitFor()
@@ -45,7 +45,7 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
     await page.getByText('40 sessions outside it').waitFor()
     // In the page's zone, as everything else.
     expect(await page.locator('.state').innerText()).not.toMatch(/\dZ|T\d\d:/)
-    await page.getByRole('button', { name: 'Look at the last 30 days' }).click()
+    await page.getByRole('button', { name: 'Show the last 30 days' }).click()
     await page.locator('tr[data-session]').first().waitFor()
     await page.keyboard.press('/')
     await page.keyboard.type('no such name')
@@ -121,7 +121,7 @@ describe.skipIf(NO_CHROMIUM)('empty, slow and failed', () => {
     await page.getByRole('button', { name: 'Cancel' }).click()
     expect((await aborted).failure()?.errorText).toContain('ERR_ABORTED')
     // What was on screen stays, and the address says again what that is.
-    await page.getByText('these are the sessions from before').waitFor()
+    await page.getByText('these are the earlier sessions').waitFor()
     expect(await page.locator('tr[data-session]').count()).toBe(40)
     await page.locator('.log-table.stale').waitFor({ state: 'detached' })
     expect(new URL(page.url()).searchParams.get('sort')).toBeNull()

@@ -1,4 +1,4 @@
-/** On every page: is everything here that happened in this time? Leads to what is missing. */
+/** The header's badge: whether anything is missing in the time range. It leads to the sites. */
 import { useEffect } from 'preact/hooks'
 import { completeness, fetchCompleteness } from '../api/completeness.js'
 import { useQuery, useRefresh } from '../api/use-query.js'
@@ -30,7 +30,7 @@ export function CompletenessBadge({ orgId }: { orgId: string }) {
   )
 }
 
-/** Anew with each page and range, and then by itself. */
+/** Loads completeness again with each change of page, organisation or range, and every REFRESH_MS. */
 function useAsking(orgId: string): void {
   const { path, params } = useLocation()
   const range = rangeOf(params)

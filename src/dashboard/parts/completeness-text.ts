@@ -7,14 +7,14 @@ const CAUSES: Readonly<Record<Hole['cause'], string>> = {
   neverReported: 'no meter has ever reported',
   notWatched: 'not watched yet',
   unmetered: 'the meter was not running',
-  silent: 'silent; what it saw since is not here',
+  silent: 'silent; its sessions since then are not here',
   interfaceGone: 'the interface was gone',
   packetsDropped: 'packets were dropped before they were metered',
   batchesLost: 'batches that never arrived',
   spoolBound: 'the spool was full',
   spoolDamaged: 'the spool was damaged',
   diskRefused: 'the disk was full or failing',
-  retentionOff: 'nothing was stored, since the retention was 0',
+  retentionOff: 'nothing was stored, because retention was off',
   deletedByRetention: 'deleted by retention',
   deletedByOperator: 'deleted by an operator',
   erased: 'erased on request',
@@ -23,7 +23,7 @@ const CAUSES: Readonly<Record<Hole['cause'], string>> = {
   other: 'lost',
 }
 
-/** The worst first. Of `unwatched` nobody promised anything yet, and `deleted` is what somebody wanted. */
+/** Worst first. `unwatched` is a time before the first report, `deleted` a loss that somebody wanted. */
 const KINDS = ['silent', 'lost', 'unwatched', 'deleted'] as const
 type Kind = (typeof KINDS)[number]
 
@@ -45,7 +45,7 @@ function worstKind(site: SiteCompleteness): Kind {
   return KINDS.find((kind) => kinds.has(kind)) ?? 'deleted'
 }
 
-/** Of those that are incomplete. */
+/** The incomplete sites. */
 export function worstFirst(sites: readonly SiteCompleteness[]): SiteCompleteness[] {
   return sites
     .filter(({ complete }) => !complete)
@@ -98,7 +98,7 @@ export function sentenceOf({ sites, from, to, until, more }: Completeness): stri
       : all
         ? `All ${sites.length} sites are complete`
         : `${whole} of ${sites.length} sites are complete`
-  const unseen = more ? ' There are more losses than are shown: choose a shorter time.' : ''
+  const unseen = more ? ' There are more losses than these: choose a shorter time.' : ''
   return `${which}, ${minuteOf(from)} to ${minuteOf(end)}.${unseen}`
 }
 

@@ -1,6 +1,6 @@
 import { toast } from './toasts.js'
 
-/** Copies and says so. Without a secure context (plain http to another host) there is no clipboard API. */
+/** Copies a text and confirms it. Plain http to another host has no clipboard API, so there it copies a selection. */
 export async function copyText(text: string, what: string): Promise<void> {
   try {
     if (navigator.clipboard !== undefined) await navigator.clipboard.writeText(text)
@@ -14,7 +14,7 @@ export async function copyText(text: string, what: string): Promise<void> {
 function copyBySelection(text: string): void {
   const area = document.createElement('textarea')
   area.value = text
-  // Inside an open modal dialog everything else is inert, and could not be selected.
+  // A modal dialog makes the rest of the page inert, so text outside it could not be selected.
   const host = document.querySelector('dialog[open]') ?? document.body
   host.append(area)
   area.select()

@@ -1,4 +1,4 @@
-/** The browser's own modal dialog: focus stays inside, Escape closes, and what is behind is inert. */
+/** The browser's own modal dialog: focus stays inside, Escape closes it, and the page behind is inert. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { Toasts } from './toasts.js'
@@ -12,7 +12,7 @@ export interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
-    // Taking it off the page closes it; close() would also report a close to a dialog that has just taken its place.
+    // Unmounting closes it. close() would also send its event to a dialog that has just taken this one's place.
     dialog.current?.showModal()
   }, [])
   return (

@@ -4,13 +4,13 @@ import { formatDuration, formatTicking } from '../format/time.js'
 import { useStore } from '../state/store.js'
 import { useNow } from './use-now.js'
 
-/** Of an ended session the exact span; of an open one the time since its start, ticking. */
+/** The duration of an ended session, or the time since the start of an open one, updated every second. */
 export function Duration({ seconds, startedMs }: { seconds: number | null; startedMs: number }) {
   if (seconds === null) return <Ticking startedMs={startedMs} />
   return <span title={`${seconds.toFixed(3)} s`}>{formatDuration(seconds)}</span>
 }
 
-/** Nobody knows whether it is still open while the server is away: then it stands. */
+/** Stands still while the server is unreachable, because the session may have ended. */
 function Ticking({ startedMs }: { startedMs: number }) {
   const nowMs = useNow()
   const reachable = useStore(serverReachable)

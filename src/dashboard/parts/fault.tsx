@@ -1,4 +1,4 @@
-/** What was wrong with what was just typed or asked for; read out when it comes. */
+/** The fault of an input or an action. Screen readers announce it. */
 export function Fault({ text }: { text: string | null }) {
   if (text === null || text === '') return null
   return (

@@ -1,4 +1,4 @@
-/** What is not known is hatched, wherever time is drawn: by its pattern, not by its colour alone. Once for all pictures. */
+/** The hatch patterns for missing data, once for all charts of a page. A pattern is visible without colours, too. */
 export function Hatches() {
   return (
     <svg class="hatches" width="0" height="0" aria-hidden="true">

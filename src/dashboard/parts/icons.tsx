@@ -1,4 +1,4 @@
-/** Line icons, 16 px, in the colour of the text beside them. They never stand for a word alone: see aria-label of what holds them. */
+/** Line icons, 16 px, in the colour of the text. Screen readers skip them, so an icon button needs an aria-label. */
 import type { ComponentChildren } from 'preact'
 
 function Icon({ children }: { children: ComponentChildren }) {

@@ -3,14 +3,14 @@ import { Dialog } from './dialog.js'
 const KEYS = [
   [['/'], 'Query bar'],
   [['j', 'k'], 'Next, previous session'],
-  [['Enter'], 'Show the session that has the focus'],
-  [['→', '←'], 'In a row: from cell to cell, and what each can do'],
-  [['Esc'], 'Close what is open, or leave the time that was zoomed to'],
-  [['←', '→'], 'Over the bars: earlier, later'],
-  [['↑', '↓'], 'Over the bars: half, twice the time'],
+  [['Enter'], 'Details of the focused session'],
+  [['→', '←'], 'In a row: next, previous cell; Tab reaches its actions'],
+  [['Esc'], 'Close the open part, or leave the zoom'],
+  [['←', '→'], 'On the bars: earlier, later'],
+  [['↑', '↓'], 'On the bars: half, twice the time'],
   [['l'], 'Live mode on or off'],
   [['r'], 'Refresh'],
-  [['?'], 'This help'],
+  [['?'], 'This list'],
 ] as const
 
 export function KeyHelp({ onClose }: { onClose: () => void }) {

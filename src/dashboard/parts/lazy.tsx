@@ -1,4 +1,4 @@
-/** A page whose code is loaded when it is first shown: what only it needs (the charts) keeps nobody else waiting. */
+/** A page whose code loads when it is first shown, so that other pages need not wait for it (the charts). */
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { Message } from './states.js'
@@ -29,7 +29,7 @@ export function lazyPage(load: () => Promise<PageComponent>): PageComponent {
     )
     return (
       <Message title="This page could not be loaded" actions={reload}>
-        <p>The server was updated, or does not answer.</p>
+        <p>The server was updated, or it does not answer.</p>
       </Message>
     )
   }

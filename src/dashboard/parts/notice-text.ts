@@ -1,4 +1,4 @@
-/** Why the log is empty and what is wrong with a meter: the server's codes and numbers in words, times in the page's zone. */
+/** The server's notices (why a log is empty) and problems (of a meter) in words, with times in the browser's zone. */
 import type { Notice, Problem } from '../api/types.js'
 import { plural } from '../format/bytes.js'
 import { formatDateTime, formatSpan } from '../format/time.js'
@@ -16,7 +16,7 @@ const reasonText = (reason: string) => REASONS[reason] ?? reason
 
 const at = (iso: string | undefined) => (iso === undefined ? '' : formatDateTime(Date.parse(iso)))
 
-/** Short, since buttons below it lead to what it speaks of. */
+/** Short, because buttons below the notice lead to the settings, the sites or another range. */
 export function noticeText(notice: Notice): string {
   const { code, message, sessions = 0, packets = 0 } = notice
   switch (code) {
@@ -25,14 +25,14 @@ export function noticeText(notice: Notice): string {
     case 'outsideRange':
       return `No session started in this time range. ${plural(sessions, 'session')} outside it, from ${at(notice.from)} to ${at(notice.to)}.`
     case 'retentionOff':
-      return 'Connection logs are off, so nothing is stored. Choose how long sessions are kept in the settings.'
+      return 'Retention is off, so nothing is stored. Choose a retention in the settings.'
     case 'siteSilent':
       return `No site has reported since ${at(notice.since)}. Is the meter running, and does it reach this server?`
     case 'nothingKept':
-      return `Meters report ${plural(packets, 'packet')} of TCP and UDP sessions, but none of these sessions is kept: they have not ended yet, came while the logs were off, or are older than the retention.`
+      return `Meters report ${plural(packets, 'packet')} of TCP and UDP sessions, but none of these sessions is stored: they have not ended yet, arrived while retention was off, or are older than the retention.`
     case 'otherTrafficOnly':
       return `Meters report ${plural(packets, 'packet')}, but none of a TCP or UDP session. Is it the right interface?`
-    // These say what to do and hold no number.
+    // The server's messages for these need no numbers and no times of the browser's zone.
     case 'noKey':
     case 'keyNotUsed':
     case 'neverReported':
@@ -55,7 +55,7 @@ export function problemText(problem: Problem): string {
     case 'sessionsDropped':
       return `${plural(count, 'session')} ${was} lost in the meter: ${reasonText(problem.reason ?? 'unknown')}.`
     case 'backlog':
-      return `${plural(count, 'batch', 'batches')} wait in its spool: delivery is behind.`
+      return `${plural(count, 'batch', 'batches')} ${count === 1 ? 'waits' : 'wait'} in its spool: delivery is behind.`
     case 'quarantined':
       return `${plural(count, 'batch', 'batches')} ${was} refused and quarantined; see tunmeter spool.`
     case 'idInUse':
@@ -63,6 +63,6 @@ export function problemText(problem: Problem): string {
     case 'batchesMissing':
       return `${plural(count, 'batch', 'batches')} ${has} not come.`
     case 'interfaceShared':
-      return `It reads the same interface as ${ids.join(', ')}: everything there is counted twice. Stop one.`
+      return `It reads the same interface as ${ids.join(', ')}: everything there is counted twice. Stop one of them.`
   }
 }

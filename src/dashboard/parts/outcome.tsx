@@ -1,7 +1,7 @@
 import { outcomeOf } from '../../session/outcome.js'
 import type { LogRow } from '../api/types.js'
 
-/** How it ended, as a dot and words; the colour never stands alone. */
+/** A session's outcome as a coloured dot with words, because not everybody can tell the colours apart. */
 export function OutcomeLabel({ row }: { row: LogRow }) {
   const { label, tone, detail } = outcomeOf(row)
   return (

@@ -1,15 +1,15 @@
-/** A button with a panel below it. Escape, a click elsewhere and leaving with Tab close it; focus goes back to the button. */
+/** A button with a panel below. Escape, a click elsewhere and Tab out of it close it; Escape focuses the button again. */
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 
 export interface PopoverProps {
   readonly label: ComponentChildren
-  /** Said by screen readers where the label alone does not suffice. */
+  /** The button's name for screen readers, where the label alone does not suffice. */
   readonly name?: string
   readonly buttonClass?: string
   readonly align?: 'start' | 'end'
   readonly title?: string
-  /** Told when it opens, and when it closes, whatever closed it. */
+  /** Called with true when the panel opens, and with false when it closes. */
   readonly onLook?: ((looking: boolean) => void) | undefined
   readonly children: (close: () => void) => ComponentChildren
 }
@@ -57,7 +57,7 @@ export function Popover(props: PopoverProps) {
     if (next !== null && !root.current?.contains(next)) setOpen(false)
   }
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys of the button and panel inside are caught here.
+    // biome-ignore lint/a11y/noStaticElementInteractions: it handles keys of the button and of the panel inside.
     <div
       class={`popover ${props.align ?? 'start'}`}
       ref={root}
@@ -80,7 +80,7 @@ export function Popover(props: PopoverProps) {
   )
 }
 
-/** Arrow keys go through what can be chosen; in a text field they leave it downwards only. */
+/** Up and down arrow keys go through fields and menu items, and stop at the ends. */
 function moveFocus(root: HTMLElement | null, event: KeyboardEvent): void {
   const items = [...(root?.querySelectorAll<HTMLElement>('.panel input, .panel .menu-item') ?? [])]
   const at = items.indexOf(document.activeElement as HTMLElement)

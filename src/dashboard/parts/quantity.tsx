@@ -1,4 +1,4 @@
-/** Bytes with the exact count on hover; value and unit apart, so that columns align on both. */
+/** Bytes with the exact count on hover. Value and unit are apart, so that columns align on both. */
 import { bytesOf, exactBytes } from '../format/bytes.js'
 
 export function Bytes({ bytes }: { bytes: number | null }) {

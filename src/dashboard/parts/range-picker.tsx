@@ -1,4 +1,4 @@
-/** The time range: presets, or two local times. Says which zone "local" is. */
+/** The menu of time ranges: presets, a text, or two local times with the name of the zone. */
 import { useState } from 'preact/hooks'
 import { fromInputValue, toInputValue, zoneName } from '../format/time.js'
 import { filterPatch } from '../state/filters.js'
@@ -107,7 +107,7 @@ function CustomRange({ range, onChoose }: { range: Range; onChoose: (range: Rang
     event.preventDefault()
     const startMs = fromInputValue(start)
     const endMs = fromInputValue(end)
-    if (startMs === null || endMs === null) setFault('Give both times.')
+    if (startMs === null || endMs === null) setFault('Enter both times.')
     else if (startMs >= endMs) setFault('The end must be after the start.')
     else onChoose({ kind: 'custom', startMs, endMs })
   }

@@ -1,4 +1,4 @@
-/** On every page: while the logs are off, everything that comes is thrown away, and all else looks well. */
+/** A warning on every page while retention is off, because everything else looks well although nothing is stored. */
 import { fetchSettings, settingsVersion } from '../api/admin.js'
 import { useQuery } from '../api/use-query.js'
 import { useStore } from '../state/store.js'
@@ -13,7 +13,7 @@ export function RetentionBanner({ orgId }: { orgId: string }) {
     <div role="status">
       {data?.retentionDays === 0 && (
         <div class="banner wrong">
-          <span>Connection logs are off: what the sites report now is thrown away.</span>
+          <span>Retention is off: the server drops the sessions that sites report.</span>
           <a href={hrefOf('/settings', { org: params.get('org') })} onClick={followLink}>
             Retention
           </a>

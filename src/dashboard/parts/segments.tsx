@@ -1,4 +1,4 @@
-/** One of a few, all in sight. */
+/** A choice of one among a few visible options. */
 export interface SegmentsProps<T extends string> {
   readonly name: string
   readonly options: readonly { readonly value: T; readonly label: string }[]

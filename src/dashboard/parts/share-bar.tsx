@@ -1,4 +1,4 @@
-/** What the two colours of a share bar mean. */
+/** The legend of the two colours of a share bar. */
 export function ShareKey() {
   return (
     <span class="share-key hint">
@@ -13,7 +13,7 @@ interface ShareBarProps {
   readonly largest: number
 }
 
-/** An SVG: widths from data need no style attribute, which the page's policy would refuse. */
+/** An SVG, because the page's Content-Security-Policy refuses style attributes, and the widths come from data. */
 export function ShareBar({ sent, received, largest }: ShareBarProps) {
   const scale = 100 / largest
   return (

@@ -1,4 +1,4 @@
-/** What stands around every page: where one is, where one can go, who one is, and whether the server is there. */
+/** The frame of every page: pages, completeness, organisation, key, and a banner while the server is unreachable. */
 
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -71,7 +71,8 @@ export function Shell({ pages, current, children }: ShellProps) {
       <div role="status">
         {!reachable && (
           <div class="banner wrong">
-            The server does not answer. What is shown is from before; it is asked again by itself.
+            The server does not answer. This page shows the latest answers and tries again by
+            itself.
           </div>
         )}
       </div>
@@ -87,7 +88,7 @@ function NoOrg({ known }: { known: readonly string[] | undefined }) {
   if (known === undefined) return null
   return (
     <Message title="No organisation yet">
-      <p>An organisation begins with its first key. On the server:</p>
+      <p>Create one with its first key, on the server:</p>
       <pre class="command">tunmeter keys create --scope admin --org my-org --create-org</pre>
     </Message>
   )
@@ -114,7 +115,7 @@ function OrgChoice({ orgs, orgId }: { orgs: readonly string[]; orgId: string | u
             class="menu-item"
             aria-pressed={org === orgId}
             onClick={() => {
-              // Ids are the organisation's own: another one's client 7 is somebody else.
+              // Drops the filters, because each organisation has its own ids: client 7 is another client there.
               setParams({ ...onlyFilters({}), org })
               close()
             }}

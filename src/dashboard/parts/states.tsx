@@ -1,4 +1,4 @@
-/** What is shown where there is nothing to show: loading, empty, failed, cancelled. Each says what can be done. */
+/** Views without data: loading, empty, failed, cancelled. Each offers a next step. */
 import type { ComponentChildren } from 'preact'
 import type { Query } from '../api/use-query.js'
 import { type FilterName, filterPatch, filtersOf } from '../state/filters.js'
@@ -22,7 +22,7 @@ export function Message({ title, children, actions }: MessageProps) {
   )
 }
 
-/** The line above what is being loaded; after a while also words and a way out. */
+/** A moving line above content that loads; from 1.5 s on also a text and a Cancel button. */
 export function Progress({
   query,
 }: {
@@ -45,7 +45,7 @@ export function Progress({
   )
 }
 
-/** In place of content when there is none to keep. */
+/** Shown in place of content after a failure or a cancel. */
 export function Failure({ query, what }: { query: Query<unknown>; what: string }) {
   const { error, cancelled, retryAtMs, reload } = query
   const again = (
@@ -74,10 +74,10 @@ export function Failure({ query, what }: { query: Query<unknown>; what: string }
   )
 }
 
-/** A link may say anything. Asking again would not help. */
+/** The address has a value that the server refuses. A retry would not help. */
 function RefusedFilter({ name }: { name: FilterName }) {
   const values = filtersOf(useLocation().params)[name] ?? []
-  const [label, given] = [FILTER_LABELS[name], values.map((value) => `“${value}”`).join(', ')]
+  const [label, quoted] = [FILTER_LABELS[name], values.map((value) => `“${value}”`).join(', ')]
   const remove = (
     <button
       type="button"
@@ -90,7 +90,7 @@ function RefusedFilter({ name }: { name: FilterName }) {
   return (
     <Message title={`The filter “${label}” cannot be used`} actions={remove}>
       <p>
-        It takes {EXPECTED[name]}. The address of this page says {given}.
+        It takes {EXPECTED[name]}. The address of this page has {quoted}.
       </p>
     </Message>
   )

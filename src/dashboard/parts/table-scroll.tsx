@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 
 export function TableScroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
     <section class="table-scroll" tabIndex={0} aria-label={label}>
       {children}
     </section>

@@ -1,4 +1,4 @@
-/** Short confirmations in the corner; read out politely, gone after a while. */
+/** Short confirmations in the corner, at most three, for 4 s. Screen readers announce them. */
 import { createStore, useStore } from '../state/store.js'
 
 interface Toast {

@@ -1,4 +1,4 @@
-/** Runs the work that a click asks for: once at a time, and with the failure in words. */
+/** Runs the work of a click, one run at a time, and keeps its failure as text. */
 
 import { useRef, useState } from 'preact/hooks'
 import { messageOf } from '../../base/errors.js'
@@ -13,7 +13,7 @@ export interface Action {
 
 export function useAction(): Action {
   const [fault, setFault] = useState<string | null>(null)
-  // Not a state: a second click can come before the next render, and would do the same twice.
+  // No state, because a second click can come before the next render and would run the work twice.
   const busy = useRef(false)
   const run = async (work: () => Promise<unknown>) => {
     if (busy.current) return

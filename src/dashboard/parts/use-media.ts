@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 
-/** Below this the table becomes a list of cards; the same number stands in the style sheets. */
+/** Up to this width the log's table is a list of cards. The style sheets have the same number. */
 export const NARROW = '(max-width: 760px)'
 
 export function useMedia(query: string): boolean {

@@ -1,4 +1,4 @@
-/** The time, once a second, for all that ticks: one timer however many parts watch it, none when none does. */
+/** The current time, updated every second. All parts share one timer, which stops with the last of them. */
 import { useEffect, useState } from 'preact/hooks'
 
 const watchers = new Set<(nowMs: number) => void>()

@@ -1,4 +1,4 @@
-/** Colours for canvas, which cannot read custom properties: resolved as the browser resolves them for an element. */
+/** Colours for a canvas. A canvas cannot read CSS custom properties, so an element of the page resolves them. */
 export const SERIES_COLOURS = 7
 
 /** @param names custom properties without their dashes: `series-1`, `line`. */
@@ -18,7 +18,7 @@ export function resolveColours<const T extends string>(
   return colours as Record<T, string>
 }
 
-/** The nth largest group's colour; "others" and what is beyond the palette share the neutral one. */
+/** The colour of the nth largest group. "All others" and groups beyond the palette share the neutral one. */
 export function seriesColour(index: number, other: boolean): string {
   return other || index >= SERIES_COLOURS ? 'series-other' : `series-${index + 1}`
 }

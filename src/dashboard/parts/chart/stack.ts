@@ -1,8 +1,8 @@
 /**
  * Stacks series for bars around a zero line: sent grows upwards, received downwards.
  *
- * Each stacked series holds the sum of itself and all below it. Drawn from the outermost inwards with opaque fills,
- * each bar leaves in sight exactly its own share.
+ * Each stacked series is the sum of a series and all series below it. The chart draws opaque bars from the outermost
+ * inwards, so each bar's own share stays visible.
  */
 export interface Layer {
   readonly bytesTx: readonly number[]
@@ -27,7 +27,7 @@ function cumulate(layers: readonly (readonly number[])[], sign: 1 | -1): number[
   return stacked.reverse()
 }
 
-/** @param layers the one that lies next to the zero line first. */
+/** @param layers the layer next to the zero line first */
 export function stack(layers: readonly Layer[]): Stacked {
   return {
     up: cumulate(

@@ -18,10 +18,10 @@ export interface ChartLayer extends Layer {
 export interface TrafficChartProps {
   /** Start of each interval. */
   readonly times: readonly string[]
-  /** Length of an interval, or about it: months differ. */
+  /** Length of an interval; approximate for months. */
   readonly stepMs: number
   readonly layers: readonly ChartLayer[]
-  /** Read out instead of the picture. */
+  /** The text for screen readers. */
   readonly summary: string
   /** The interval under the pointer; null when there is none. */
   readonly onHover: (index: number | null) => void
@@ -57,7 +57,7 @@ export function TrafficChart(props: TrafficChartProps) {
 
 const startOf = (time: string) => Date.parse(time) / 1000
 
-/** A bar stands on the middle of its interval: so the bar nearest to the pointer is the one below it. */
+/** A bar's time is the middle of its interval, so that the bar nearest to the pointer is the bar under it. */
 function data({ times, layers, stepMs }: TrafficChartProps): uPlot.AlignedData {
   const { up, down } = stack(layers)
   const seconds = times.map((time) => startOf(time) + stepMs / 2000)
@@ -88,7 +88,7 @@ function options(
     legend: { show: false },
     series: [{}, ...series],
     scales: {
-      // From the beginning of the first interval to the end of the last, which would else be cut off.
+      // From the start of the first interval to the end of the last: uPlot would cut the outer bars in half.
       x: { range: () => [startOf(times[0]!), startOf(times.at(-1)!) + stepMs / 1000] },
       y: { range: (_, min, max) => zeroRange(min, max) },
     },
@@ -118,7 +118,7 @@ function options(
   }
 }
 
-/** `1.5 MB`: no zeros that say nothing. */
+/** `1.5 MB`, without trailing zeros. */
 function axisBytes(bytes: number): string {
   return formatBytes(Math.abs(bytes))
     .replace(/(\.\d*?)0+ /, '$1 ')
@@ -127,7 +127,7 @@ function axisBytes(bytes: number): string {
 
 const DAY_SECONDS = 86_400
 
-/** Clock times; below the first and each midnight the day. Whole days only, where the steps are that wide. */
+/** Clock times, with the day below the first and below each first time of a day. Steps of a day or more: days only. */
 function timeLabels(splits: readonly number[], stepSeconds: number): string[] {
   return splits.map((second, i) => {
     const ms = second * 1000

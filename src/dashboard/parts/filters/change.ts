@@ -1,6 +1,6 @@
 /**
- * Changes of the filters. Each reads what is set from the address and not from what is drawn: a second click can come
- * before the first one is shown, and must not undo it.
+ * Changes of the filters. Each reads the filters from the address, not from the last render, because a second click can
+ * come before the first is rendered and must not undo it.
  */
 import type { QueryKey, QueryTerm } from '../../../session/query.js'
 import { type FilterName, type Filters, filterPatch, filtersOf } from '../../state/filters.js'
@@ -29,13 +29,13 @@ function valuesOf(name: FilterName): readonly string[] {
   return filtersOf(currentLocation().params)[name] ?? []
 }
 
-/** Something that the sessions shown can be narrowed to, or that can be left out of them. */
+/** A value to filter by or to exclude. */
 export interface Choice {
-  /** The language's word for its kind. */
+  /** The key of the query language, such as `client`. */
   readonly key: QueryKey
-  /** A name, or an id where there is none; null: sessions without one. */
+  /** A name, or an id without a name; null: sessions without a client (user, …). */
   readonly value: string | null
-  /** The API's parameter for it; none: the query says it. */
+  /** The API's parameter for it; without one, a term of the query. */
   readonly filter?: { readonly name: FilterName; readonly value: string }
 }
 

@@ -1,4 +1,4 @@
-/** What filters are called, and what they take. */
+/** The filters' names, and the values that they take. */
 import { FILTERS, type FilterName } from '../../state/filters.js'
 
 export const FILTER_LABELS: Readonly<Record<FilterName, string>> = {
@@ -26,14 +26,14 @@ export const EXPECTED: Readonly<Record<FilterName, string>> = {
   siteId: 'a site’s number',
   protocol: 'tcp or udp',
   state: 'open, ended or interrupted',
-  connState: 'an outcome of the list',
+  connState: 'a connState, as in SF, S0 or REJ',
   sourceAddr: ADDRESS,
   destAddr: ADDRESS,
   port: 'a port from 0 to 65535',
   minBytes: 'bytes, as in 500, 10 kB or 2.5 MB',
 }
 
-/** The API names the wrong parameter first. */
+/** The refused filter: the API's message begins with the parameter's name. */
 export function refusedFilter(message: string): FilterName | undefined {
   const name = /^(\w+):/.exec(message)?.[1]
   return FILTERS.find((filter) => filter === name)

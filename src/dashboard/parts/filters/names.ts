@@ -1,7 +1,6 @@
 /**
- * What ids are called. Counts come with the names of what they count, but only when somebody looks, and of the most
- * frequent hundred; anything else that is chosen or searched for has its name from the catalog, asked for when it is
- * needed first.
+ * Names for ids. Counts bring the names of the 100 most frequent values, but only while a list of values is open. All
+ * other names come from the catalog, which loads when one of them is first needed.
  */
 import { useMemo } from 'preact/hooks'
 import type { Catalog } from '../../../session/catalog.js'
@@ -11,7 +10,7 @@ import { useQuery } from '../../api/use-query.js'
 import type { FilterName, Filters } from '../../state/filters.js'
 import { NONE } from '../../state/groups.js'
 
-/** The API counts no more values than this of each kind. */
+/** The API counts at most this many values of each kind. */
 const COUNTED_MAX = 100
 
 export const NAMED = ['siteResourceId', 'clientId', 'userId', 'siteId'] as const
@@ -38,9 +37,9 @@ export interface NamedOption {
 type Options = Readonly<Record<NamedFilter, readonly NamedOption[]>>
 
 export interface Names {
-  /** With counts; undefined while they are being counted. */
+  /** With counts; undefined before the first count. */
   readonly counted: Options | undefined
-  /** What else the catalog has, without counts. */
+  /** The other entries of the catalog, without counts. */
   readonly others: Options | undefined
   nameOf(filter: NamedFilter, value: string): string
 }

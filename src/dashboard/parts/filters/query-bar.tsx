@@ -1,6 +1,6 @@
 /**
- * All filters, in one field: what is set stands in it as tokens, what is typed is the language of docs/query.md, and a
- * list below it says what could follow. `/` comes here from anywhere.
+ * All filters in one field: tokens for filters that are set, text in the language of docs/query.md, and a list of
+ * suggestions below. `/` moves the focus here from anywhere.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Attributes } from '../../api/use-attributes.js'
@@ -58,7 +58,7 @@ export function QueryBar({ attributes, names }: QueryBarProps) {
         spellcheck={false}
         placeholder={tokens.length === 0 ? 'Search, or client: outcome: port: bytes>' : ''}
         aria-label="Search and filter"
-        title="Press / to come here. Words, or terms and Enter: client:ada-* port:ssh -outcome:failed bytes>10MB"
+        title="Search (/). Type words, or terms and Enter: client:ada-* port:ssh -outcome:failed bytes>10MB"
         value={draft.text}
         onInput={(event) => {
           draft.type(event.currentTarget.value)
@@ -100,7 +100,7 @@ export function QueryBar({ attributes, names }: QueryBarProps) {
 function statusText({ failed, values, slow }: Attributes, found: number): string {
   if (failed !== null) return failed
   if (found > 0) return plural(found, 'suggestion')
-  if (values !== undefined) return 'No suggestion. Enter takes what is typed.'
+  if (values !== undefined) return 'No suggestions. Enter applies the text.'
   return slow ? 'Counting: this selection covers a lot of sessions.' : 'Counting…'
 }
 
@@ -134,13 +134,13 @@ function Suggestions({ list, all, onChoose }: SuggestionsProps) {
       class="suggestions"
       role="listbox"
       tabIndex={-1}
-      aria-label="What could follow"
+      aria-label="Suggestions"
       hidden={all.length === 0}
       // The field keeps the focus.
       onMouseDown={(event) => event.preventDefault()}
     >
       {all.map((one) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: keys are the field's, which the combobox turns into a click.
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the combobox turns the field's Enter key into a click.
         <div
           key={one.id}
           role="option"

@@ -1,4 +1,4 @@
-/** What could follow in the query: keys of the language, and the values that the sessions shown have, with counts. */
+/** Suggestions for the query: keys of the language, and values of the selected sessions with their counts. */
 import { CONN_STATE_LABELS } from '../../../session/outcome.js'
 import { OUTCOME_GROUPS } from '../../../session/outcome-groups.js'
 import { QUERY_KEYS, type QueryKey } from '../../../session/query.js'
@@ -7,9 +7,9 @@ import type { Values } from '../../api/use-attributes.js'
 import { type Choice, choiceOf } from './change.js'
 import type { NamedFilter, NamedOption, Names } from './names.js'
 
-/** What is typed at the end of a query. */
+/** The unfinished term at the end of a query. */
 export interface Fragment {
-  /** What stands before it, and stays. */
+  /** The text before it, which stays. */
   readonly before: string
   readonly negated: boolean
   readonly key: QueryKey | null
@@ -33,12 +33,12 @@ export function fragmentOf(text: string): Fragment | null {
 
 export interface Suggestion {
   readonly id: string
-  /** What kind of value it is, where several stand together. */
+  /** The kind of value, in a list of several kinds. */
   readonly kind?: string
   readonly label: string
   readonly detail?: string
   readonly count?: number | undefined
-  /** Text to go on with, or what is chosen. */
+  /** Text that continues the query; a suggestion has either this or a choice. */
   readonly goOn?: string
   readonly choice?: Choice
 }
@@ -69,9 +69,9 @@ const NAMED_KEYS: Readonly<Partial<Record<QueryKey, NamedFilter>>> = {
 }
 
 const SHOWN_MAX = 12
-/** Of each kind, while no key says which is meant. */
+/** Values of each kind, while the text has no key. */
 const OF_EACH = 3
-/** Fewer letters mean anything. */
+/** Fewer letters match too many values. */
 export const LETTERS_MIN = 2
 
 export function suggestionsFor(
@@ -118,7 +118,7 @@ function namedValues(
 ): readonly Suggestion[] {
   const matches = ({ label, detail }: NamedOption) =>
     `${label} ${detail ?? ''}`.toLowerCase().includes(value)
-  // What is not among the counted ones is for those who look for it.
+  // Entries without counts appear only when a text asks for them.
   const others = value === '' ? [] : (names.others?.[filter] ?? [])
   return [...(names.counted?.[filter] ?? []), ...others].filter(matches).map((option) => ({
     id: `${key} ${option.value}`,
@@ -168,7 +168,7 @@ function unnamedValues(key: QueryKey, values: Values | undefined): readonly Sugg
   }
 }
 
-/** Those that there are, and then services that could be asked for. */
+/** Ports of the selected sessions, then services by name. */
 function portValues(values: Values | undefined): readonly Suggestion[] {
   const counted = (values?.ports ?? []).filter(({ other, id }) => !other && id !== null)
   const known = new Set(counted.map(({ id }) => serviceOf(Number(id))))

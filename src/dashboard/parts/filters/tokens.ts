@@ -1,4 +1,4 @@
-/** What is set, as words that can be taken back one by one: parameters of the address, and terms of its query. */
+/** The filters that are set, as tokens to remove one by one: parameters of the address, and terms of its query. */
 import { CONN_STATE_LABELS } from '../../../session/outcome.js'
 import { printQuery } from '../../../session/query.js'
 import { formatBytes } from '../../format/bytes.js'
@@ -50,7 +50,7 @@ export function parameterTokens(filters: Filters, names: Names): readonly Token[
 
 export function queryTokens(query: string): readonly Token[] {
   const terms = termsOf(query)
-  // One that cannot be read is a token too: it must be possible to take it out.
+  // A query with a mistake is one token, so that it can be removed.
   if (terms.length === 0 && query !== '')
     return [{ id: 'q', text: query, negated: false, drop: () => setQuery('') }]
   return terms.map((term, at) => ({

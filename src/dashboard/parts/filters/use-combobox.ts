@@ -3,8 +3,8 @@ import type { RefObject } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 
 /**
- * Keys and roles of a text field with a list of suggestions (WAI-ARIA's combobox). What is chosen with Enter is clicked.
- * @returns for the list
+ * Keys and roles of a text field with a list of suggestions (WAI-ARIA's combobox). Enter clicks the chosen option.
+ * @returns the ref of the list
  */
 export function useCombobox(
   input: RefObject<HTMLInputElement | null>,
@@ -19,14 +19,14 @@ export function useCombobox(
     combobox.current = made
     return () => made.destroy()
   }, [input])
-  // Before the list is painted: the first key that a reader presses is for it.
+  // Before the list is painted, because the first key press after that is for the list.
   useLayoutEffect(() => {
     if (!open) return
     combobox.current?.start()
     return () => combobox.current?.stop()
   }, [open])
-  // A chosen option stays chosen when others arrive beside it. The list marks its elements itself, so a removed element
-  // takes its mark along, and the field would still point to it.
+  // A chosen option stays chosen when others arrive beside it. The library marks the chosen element; when that element
+  // is removed, the field would still point to it.
   const ids = options.map(({ id }) => id).join(' ')
   useLayoutEffect(() => {
     const chosen = list.current?.querySelector('[aria-selected="true"]') ?? null

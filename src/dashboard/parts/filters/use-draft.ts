@@ -7,23 +7,23 @@ import { queryOf, setQuery, termsOf } from '../../state/terms.js'
 const TYPING_PAUSE_MS = 300
 
 export interface Draft {
-  /** What is being typed. */
+  /** The text in the field. */
   readonly text: string
-  /** What is set, without what is being typed. */
+  /** The query that is set, without the text in the field. */
   readonly committed: string
   readonly fault: string | null
   type(text: string): void
-  /** Takes another text in its place; words that were applied while they were typed go. */
+  /** Replaces the text, and takes back words that were applied while they were typed. */
   write(text: string): void
-  /** What was typed is set without its end, for which something was chosen. */
+  /** Sets the text before the fragment. A chosen suggestion replaces the fragment. */
   take(before: string): void
-  /** @returns whether it could be read */
+  /** Sets the text. @returns false when it has a mistake, which is then the fault */
   commit(): boolean
-  /** The field loses the focus: words that were searched for are set. */
+  /** The field loses the focus: sets plain words. */
   leave(): void
 }
 
-/** Half of a term with a key is another term, or none: it waits for Enter. */
+/** Plain words only. A term with a key waits for Enter, because half of it can be another term. */
 function isOfWords(text: string): boolean {
   try {
     return parseQuery(text).every(({ key }) => key === null)
@@ -34,12 +34,15 @@ function isOfWords(text: string): boolean {
 
 const joined = (committed: string, text: string) => `${committed} ${text.trim()}`.trim()
 
-/** Words are applied when typing pauses, beside what is set. @param query of the address */
+/**
+ * The text of the query bar. Plain words apply when typing pauses, beside the query that is set.
+ * @param query the query of the address
+ */
 export function useDraft(query: string): Draft {
   const [text, setText] = useState('')
   const [fault, setFault] = useState<string | null>(null)
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
-  // What is typed goes on while its beginning is searched for: only another query is taken from the address.
+  // Typing goes on while the first words are already in the address, so only a query from elsewhere empties the field.
   const applied = useRef({ query, committed: query })
   const isOwn = query === applied.current.query
   const committed = isOwn ? applied.current.committed : query
@@ -59,7 +62,7 @@ export function useDraft(query: string): Draft {
     const base = readable()
     const full = joined(base, next)
     if (full === queryOf()) return
-    // One step back undoes the search, and not its last letters.
+    // Back undoes the whole search, not its last letters.
     const replace = queryOf() !== committed
     applied.current = { query: full, committed: base }
     setQuery(full, { replace })
