@@ -122,7 +122,7 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
         await page.goto(`${lab.server.url}/destinations`)
         await page.getByRole('button', { name: 'New destination' }).click()
         await page.getByRole('dialog').getByLabel('url', { exact: true }).waitFor()
-        await page.getByText('What is sent, and how much at once').click()
+        await page.getByText('Sessions, fields, and size of an attempt').click()
         expect(await violations(page, 'dialog'), 'new destination').toEqual([])
       })
     }

@@ -175,7 +175,7 @@ describe.skipIf(NO_CHROMIUM)('destinations', () => {
     await expect.poll(() => row.count()).toBe(1)
     await page.getByRole('button', { name: 'Give up' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Give up' }).click()
-    await page.getByText('the receiver has refused no single event').waitFor()
+    await page.getByText('A dead letter is a session that the receiver refused').waitFor()
     expect((await list())[0].deadLetters).toBe(0)
   })
 

@@ -40,14 +40,14 @@ export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/settings', title: 'Settings', Page: SettingsPage },
 ]
 
-/** One page for all of them: it goes from one to the other without being made anew. */
+/** One page for all entities, so that a link from one to another does not build it again. */
 const ENTITY: Page = { path: 'entity', title: 'Details', Page: EntityPage }
 
 const DESTINATION: Page = { path: 'destination', title: 'Destination', Page: DestinationPage }
 
 const NOWHERE: Page = { path: '', title: 'No such page', Page: NoSuchPage }
 
-/** Addresses from before the log was the home page. */
+/** Earlier addresses of the log. */
 const ALIASES: Readonly<Record<string, string>> = { '/logs': '/', '/signin': '/' }
 
 export function pageFor(path: string): Page {

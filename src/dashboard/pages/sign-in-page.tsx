@@ -1,4 +1,4 @@
-/** Sign-in with a key, and why one has to sign in again. */
+/** Sign-in with a key. When the server ended a session, the page shows the reason. */
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { messageOf } from '../../base/errors.js'

@@ -1,4 +1,4 @@
-/** Who signed in, asked for a person, exported, changed or deleted. */
+/** The audit trail: sign-ins, queries about a person, exports, changes and deletions. */
 import { useState } from 'preact/hooks'
 import { AUDIT_SHOWN, type AuditEntry, auditExportHref, fetchAudit } from '../../api/audit.js'
 import { session } from '../../api/session.js'
@@ -11,7 +11,7 @@ import { TableScroll } from '../../parts/table-scroll.js'
 import { useStore } from '../../state/store.js'
 import { setParams, useLocation } from '../../state/url.js'
 
-/** Events by what is looked for. */
+/** The choices of the menu, and the events of each. */
 const GROUPS: Readonly<Record<string, { label: string; events: readonly string[] }>> = {
   people: { label: 'Asked for a person', events: ['personQueried'] },
   exports: { label: 'Exports', events: ['exportStarted', 'exportEnded', 'auditExported'] },
@@ -26,7 +26,7 @@ export function AuditPage({ orgId }: { orgId: string }) {
   if (scope !== 'admin' && scope !== 'root')
     return (
       <Message title="The audit trail is for admins">
-        <p>It says who asked for whom. Sign in with an admin key of {orgId}.</p>
+        <p>It shows who asked about whom. Sign in with an admin key of {orgId}.</p>
       </Message>
     )
   return <Trail orgId={orgId} />
@@ -36,7 +36,7 @@ function Trail({ orgId }: { orgId: string }) {
   const { params } = useLocation()
   const name = params.get('events') ?? ''
   const events = GROUPS[name]?.events ?? []
-  // Where the pages before this one began.
+  // The cursor of each page from the second to the current one.
   const [cursors, setCursors] = useState<readonly string[]>([])
   const cursor = cursors.at(-1) ?? null
   const query = useQuery(JSON.stringify(['audit', orgId, events, cursor]), (signal) =>
@@ -47,7 +47,9 @@ function Trail({ orgId }: { orgId: string }) {
     <div class="page">
       <div class="page-head">
         <h1>Audit trail</h1>
-        <span class="muted hint">Who did what here; what is repeated is counted.</span>
+        <span class="muted hint">
+          Who did what here. A repeated event is one entry with a count.
+        </span>
         <span class="space" />
         <label>
           <span class="visually-hidden">Events</span>
@@ -78,7 +80,8 @@ function Trail({ orgId }: { orgId: string }) {
         <>
           {data.dropped > 0 && (
             <p class="note warn">
-              {formatCount(data.dropped)} older entries have gone, because the trail was full.
+              The trail was full: {formatCount(data.dropped)} older{' '}
+              {data.dropped === 1 ? 'entry is' : 'entries are'} deleted.
             </p>
           )}
           <EntryTable entries={data.audit} />
@@ -108,7 +111,7 @@ function Trail({ orgId }: { orgId: string }) {
 }
 
 function EntryTable({ entries }: { entries: readonly AuditEntry[] }) {
-  if (entries.length === 0) return <p class="muted">No such event here.</p>
+  if (entries.length === 0) return <p class="muted">There are no such events.</p>
   return (
     <TableScroll label="Events">
       <table class="plain-table">
@@ -153,7 +156,7 @@ function wordsOf(event: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** `clientId 7, rows 12`: with one level of what is inside. */
+/** `clientId 7, rows 12`. Nested values are JSON. */
 function factsText(facts: Readonly<Record<string, unknown>>): string {
   return Object.entries(facts)
     .filter(([, value]) => value !== null && value !== false)

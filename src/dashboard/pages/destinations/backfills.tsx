@@ -37,7 +37,7 @@ export function Backfills({ orgId, destination, reload }: Props) {
       </div>
       <div class="card-body backfills">
         {newestFirst.length === 0 && (
-          <p class="muted">None. One sends sessions that were stored before.</p>
+          <p class="muted">None. A backfill sends sessions that are already stored.</p>
         )}
         {newestFirst.map((one) => (
           <BackfillPart key={one.id} backfill={one} onStop={() => stop(one.id)} />
@@ -119,8 +119,8 @@ function BackfillDialog({ onClose, onStart }: DialogProps) {
     <Dialog title="New backfill" onClose={onClose}>
       <form class="form" onSubmit={submit}>
         <p>
-          Sessions that started in this time and are stored. Those that the destination had already
-          come again, under the same sessionId.
+          The server sends the stored sessions that started in this time. Sessions that the
+          destination already has come again, under the same sessionId.
         </p>
         <TimeField name="from" label="From" ms={now - DAY} />
         <TimeField name="to" label="To" ms={now} />

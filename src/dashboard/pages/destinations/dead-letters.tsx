@@ -32,7 +32,7 @@ export function DeadLetters(props: Props) {
       <div class="card-head">
         <h2 id="dead-letters">Dead letters</h2>
       </div>
-      <p class="card-body muted">None: the receiver has refused no single event.</p>
+      <p class="card-body muted">None. A dead letter is a session that the receiver refused.</p>
     </section>
   )
 }
@@ -160,7 +160,7 @@ function save(id: string, letters: readonly DeadLetter[]): void {
   saveFile(`dead-letters-${id}.ndjson`, 'application/x-ndjson', `${lines.join('\n')}\n`)
 }
 
-/** Most kinds send JSON; other events stay texts. */
+/** Every kind writes events as JSON so far; another text stays a text. */
 function parsed(event: string): unknown {
   try {
     return JSON.parse(event)

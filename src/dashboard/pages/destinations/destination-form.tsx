@@ -200,7 +200,7 @@ function secretText(known: SecretFieldProps['known'], required: boolean): string
   if (known === undefined)
     return required ? 'A secret; it is not shown again.' : 'A secret, or nothing.'
   const ends = known.lastFour === null ? 'It is set' : `It is set and ends in ${known.lastFour}`
-  return `${ends}; left empty, it stays.`
+  return `${ends}. Leave the field empty to keep it.`
 }
 
 interface CommonFieldsProps {
@@ -226,10 +226,10 @@ function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
   )
   return (
     <details class="more">
-      <summary>What is sent, and how much at once</summary>
+      <summary>Sessions, fields, and size of an attempt</summary>
       <div class="form">
         <label class="label">
-          Only what this search finds
+          Only sessions that match this query
           <input
             class="field"
             name="q"
@@ -250,7 +250,7 @@ function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
         {number('bytesMax', 'Bytes of an attempt, at most', bytesMax, 2 ** 24)}
         {number(
           'fillSeconds',
-          'Seconds that an attempt waits to be full',
+          'Seconds to wait until an attempt is full',
           destination?.fillSeconds ?? fillSeconds,
           3600,
         )}

@@ -211,9 +211,9 @@ function RemoveDialog({
   return (
     <Dialog title={`Remove ${name}?`} onClose={onClose}>
       <p>
-        Its secrets, its place in the log and its dead letters go; {plural(pending, 'session')} that
-        wait are not sent. It keeps the {plural(delivered, 'session')} that it was sent. This cannot
-        be undone.
+        The server deletes its secrets, its place in the log and its dead letters, and does not send{' '}
+        {plural(pending, 'waiting session')}. The receiver keeps {plural(delivered, 'session')}.
+        This cannot be undone.
       </p>
       <Fault text={fault} />
       <div class="dialog-actions">

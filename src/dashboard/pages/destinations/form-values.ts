@@ -28,13 +28,13 @@ export function wantedOf(form: FormData, kind: Kind): WantedDestination {
 
 /** Undefined: the field is empty, and the server takes its default. */
 function settingOf(form: FormData, { name, type }: KindField): unknown {
-  const given = text(form, `setting.${name}`)
+  const value = text(form, `setting.${name}`)
   if (type === 'boolean') return form.has(`setting.${name}`)
-  if (given === '') return undefined
-  if (type === 'integer') return Number(given)
-  if (type !== 'json') return given
+  if (value === '') return undefined
+  if (type === 'integer') return Number(value)
+  if (type !== 'json') return value
   try {
-    return JSON.parse(given) as unknown
+    return JSON.parse(value) as unknown
   } catch {
     throw new Error(`${name}: expected JSON, as in {"X-Tenant": "acme"}`)
   }
@@ -42,6 +42,6 @@ function settingOf(form: FormData, { name, type }: KindField): unknown {
 
 function secretOf(form: FormData, name: string): string | null | undefined {
   if (form.has(`remove.${name}`)) return null
-  const given = text(form, `secret.${name}`)
-  return given === '' ? undefined : given
+  const value = text(form, `secret.${name}`)
+  return value === '' ? undefined : value
 }

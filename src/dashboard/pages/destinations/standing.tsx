@@ -1,4 +1,4 @@
-/** How delivery to a destination stands, in words. */
+/** The state of a destination's delivery, in words. */
 import { type Destination, fetchDestinations } from '../../api/destinations.js'
 import { session } from '../../api/session.js'
 import { useQuery, useRefresh } from '../../api/use-query.js'
@@ -50,7 +50,7 @@ export function useRefusal(orgId: string) {
   if (scope === 'admin' || scope === 'root') return null
   return (
     <Message title="Destinations are for admins">
-      <p>They say where sessions are sent to. Sign in with an admin key of {orgId}.</p>
+      <p>They show where sessions are sent. Sign in with an admin key of {orgId}.</p>
     </Message>
   )
 }

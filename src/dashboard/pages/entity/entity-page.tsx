@@ -1,4 +1,4 @@
-/** One client, user, resource or site: what it did in this time, with whom, and whether that is all there was. */
+/** The page of a client, user, resource or site: totals, counterparts, failures and completeness in the time range. */
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import { OUTCOME_STATES } from '../../../session/outcome-groups.js'
@@ -37,7 +37,7 @@ const LABELS: Readonly<Record<EntityKind, string>> = {
 export function EntityPage({ orgId }: { orgId: string }) {
   const { path, params } = useLocation()
   const entity = entityOf(path)
-  // The next page's address is there before this one is gone.
+  // Null for a moment on leaving: the address is already that of the next page.
   return entity && <Known orgId={orgId} entity={entity} params={params} />
 }
 
@@ -106,7 +106,7 @@ function logHref(filters: Filters): string {
 
 function sentence(name: string, kind: EntityKind, data: EntityAnswer, time: string): string {
   const { totals, failures, counterparts } = data
-  if (totals.sessions === 0) return `${name} had no sessions: ${time.toLowerCase()}.`
+  if (totals.sessions === 0) return `${name} had no sessions (${time}).`
   const { groups } = counterparts[0]!
   const some = groups.some(({ other }) => other) ? `more than ${groups.length - 1}` : groups.length
   const others = `${some} ${COUNTERPARTS[kind][0]}${groups.length === 1 ? '' : 's'}`
@@ -116,7 +116,7 @@ function sentence(name: string, kind: EntityKind, data: EntityAnswer, time: stri
   return `${name} had ${plural(totals.sessions, 'session')} with ${others} (${time}): ${amounts}; ${wrong}.`
 }
 
-/** Whether that is all there was. */
+/** Completeness in the time range, in a sentence: a site's own, or that of all sites. */
 function Complete({ kind, id }: { kind: EntityKind; id: string }) {
   const answer = useStore(completeness)
   if (answer === undefined) return null
@@ -172,7 +172,7 @@ function Figures({ data, filters }: { data: EntityAnswer; filters: Filters }) {
   )
 }
 
-/** `+12 %`, `−3 %`; in counts where there was nothing to compare with. */
+/** The change against the range of the same length before: `+12 % on the time before`, `as before`, `none before`. */
 function changeOf(now: number, before: number): string {
   if (now === before) return 'as before'
   if (before === 0) return 'none before'

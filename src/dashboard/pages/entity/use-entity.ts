@@ -7,7 +7,7 @@ import { ENTITY_FILTERS, type Entity, type EntityKind } from '../../state/entity
 import { spanQuery } from '../../state/filters.js'
 import type { Span } from '../../state/range.js'
 
-/** With whom or what it has to do. */
+/** The counterparts of each kind; failures are by the first of them. */
 export const COUNTERPARTS = {
   client: ['resource', 'user'],
   user: ['resource', 'client'],
@@ -17,15 +17,16 @@ export const COUNTERPARTS = {
 
 export interface EntityAnswer {
   readonly totals: SummaryTotals
-  /** Of the period of the same length before. */
+  /** Totals of the range of the same length before. */
   readonly before: SummaryTotals
-  /** As COUNTERPARTS has them. */
+  /** In the order of COUNTERPARTS. */
   readonly counterparts: readonly Summary[]
-  /** Sessions that set nothing up, by the first kind of counterpart. */
+  /** Failed sessions, by the first kind of counterpart. */
   readonly failures: Summary
   readonly failuresBefore: number
+  /** Open sessions, whenever they began. */
   readonly open: number
-  /** The first and the latest session that are kept. */
+  /** The first and the latest stored session. */
   readonly first: LogRow | null
   readonly latest: LogRow | null
 }

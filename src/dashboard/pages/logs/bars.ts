@@ -1,10 +1,10 @@
-/** What the histogram draws: shares of its width and height, from counts and times. */
+/** Geometry of the histogram: shares of its width and height, from counts and times. */
 import type { Completeness, Histogram } from '../../api/types.js'
 import { DAY, formatDay, formatMinute, HOUR, MINUTE } from '../../format/time.js'
 import { kindOf } from '../../parts/completeness-text.js'
 import type { Span } from '../../state/range.js'
 
-/** From the ground up. */
+/** From the bottom of a bar to its top. */
 export const OUTCOMES = ['closed', 'open', 'reset', 'failed'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 export type Measure = 'sessions' | 'bytes'
@@ -20,7 +20,7 @@ export function totalOf({ outcomes }: Histogram, outcome: Outcome, measure: Meas
   return outcomes[outcome][measure].reduce((sum, n) => sum + n, 0)
 }
 
-/** Of all bars together. */
+/** The time of all bars together. */
 export function spanOfBars({ from, barSeconds, bars }: Histogram): Span {
   const startMs = Date.parse(from)
   return { startMs, endMs: startMs + bars * barSeconds * 1000 }
@@ -39,7 +39,7 @@ export interface Piece {
   readonly height: number
 }
 
-/** What is there is seen: at least this share of the height. */
+/** The least share of the height, so that small values stay visible. */
 const LEAST = 0.03
 
 export function piecesOf(histogram: Histogram, measure: Measure): Piece[] {
@@ -65,7 +65,7 @@ export interface Hatch extends Span {
   readonly kind: ReturnType<typeof kindOf>
 }
 
-/** Holes of the sites that are shown, cut to these times; what is worse lies above. */
+/** Holes of the selected sites, cut to the span. The worst come last, so that they are drawn on top. */
 export function hatchesOf(
   answer: Completeness | undefined,
   siteIds: readonly string[] | undefined,
@@ -98,7 +98,7 @@ const TICKS = [
 ]
 const TICKS_MAX = 12
 
-/** Times to name below, at whole steps of the local clock. */
+/** The labels below the bars, at whole steps of the local clock. */
 export function ticksOf({ startMs, endMs }: Span): { ms: number; text: string }[] {
   const step = TICKS.find((ms) => (endMs - startMs) / ms <= TICKS_MAX) ?? (endMs - startMs) / 2
   const offsetMs = -new Date(endMs).getTimezoneOffset() * MINUTE
@@ -110,7 +110,7 @@ export function ticksOf({ startMs, endMs }: Span): { ms: number; text: string }[
   }))
 }
 
-/** `2 h`: of one bar. */
+/** `2 h`: the width of one bar. */
 export function widthText(seconds: number): string {
   const [ms, days] = [seconds * 1000, seconds / 86_400]
   if (ms < MINUTE) return `${seconds} s`

@@ -1,4 +1,4 @@
-/** Over the cell that a pointer or the keyboard is at. */
+/** The buttons of one table cell, or of one line of the details. */
 import { copyText } from '../../parts/copy.js'
 import { toggleNot, toggleOnly } from '../../parts/filters/change.js'
 import { CopyIcon, MinusIcon, OnwardIcon, PlusIcon } from '../../parts/icons.js'

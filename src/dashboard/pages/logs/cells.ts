@@ -1,4 +1,4 @@
-/** What a cell of the table, or a line of the details, can do: narrow to its value, leave it out, copy it. */
+/** The values of table cells and of lines in the details, for their buttons: filter, exclude, copy, open the page. */
 import { outcomeOf } from '../../../session/outcome.js'
 import type { LogRow } from '../../api/types.js'
 import { type Choice, choiceOf } from '../../parts/filters/change.js'
@@ -18,7 +18,7 @@ export type LiveCell = (typeof LIVE_CELLS)[number]
 
 export interface Cell {
   readonly choice: Choice
-  /** As people read it, and as it is copied. */
+  /** For the labels of the buttons, and for the clipboard. */
   readonly text: string
   readonly page?: Entity | undefined
 }
@@ -27,7 +27,7 @@ export function isLive(name: string | undefined): name is LiveCell {
   return LIVE_CELLS.some((one) => one === name)
 }
 
-/** `10.8.0.2:51000`, `[fd00::1]:51000`, or either without a port, and IPv6 then without brackets. */
+/** The IP address in `10.8.0.2:51000`, `[fd00::1]:51000`, `10.8.0.2` or `fd00::1`. */
 function ipOf(address: string): string {
   const [, inBrackets] = /^\[([^\]]+)\]/.exec(address) ?? []
   if (inBrackets !== undefined) return inBrackets
@@ -72,7 +72,7 @@ function plainCell(name: LiveCell, row: LogRow): Cell {
         text: row.siteName ?? `Site ${row.siteId}`,
       }
     case 'source': {
-      // Its port is another one for each session.
+      // Without its port, which differs in each session.
       const value = ipOf(row.sourceAddr)
       return {
         choice: { key: 'source', value, filter: { name: 'sourceAddr', value } },

@@ -12,7 +12,7 @@ import { hrefOf } from '../../state/url.js'
 interface Copy {
   readonly label: string
   readonly detail: string
-  /** What the confirmation calls it. */
+  /** Its name in the confirmation. */
   readonly what: string
   readonly text: (orgId: string, row: LogRow) => string
 }
@@ -20,7 +20,7 @@ interface Copy {
 const COPIES: readonly Copy[] = [
   {
     label: 'Link',
-    detail: 'opens this session, for whoever has a key',
+    detail: 'opens this session for anyone with a key',
     what: 'Link',
     text: (org, { sessionId }) => window.location.origin + hrefOf('/', { org, session: sessionId }),
   },
@@ -32,13 +32,13 @@ const COPIES: readonly Copy[] = [
   },
   {
     label: 'JSON',
-    detail: 'every field, as the API has it',
+    detail: 'every field, as in the API',
     what: 'Session as JSON',
     text: (_, row) => JSON.stringify(row, null, 2),
   },
   {
     label: 'curl',
-    detail: 'asks the API; the key is taken from $KEY',
+    detail: 'asks the API with the key in $KEY',
     what: 'curl command',
     text: (orgId, { sessionId }) => {
       const url = window.location.origin + sessionPath(orgId, sessionId)
@@ -47,7 +47,7 @@ const COPIES: readonly Copy[] = [
   },
 ]
 
-/** What the table shows, exact: times in UTC, bytes and seconds as numbers. */
+/** The table's columns with exact values: times in UTC, bytes and seconds as numbers. */
 function cellsOf(row: LogRow) {
   return [
     row.startTime,
@@ -64,7 +64,7 @@ function cellsOf(row: LogRow) {
   ]
 }
 
-/** As one word of a POSIX shell. */
+/** Quotes a text as one word of a POSIX shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -1,4 +1,4 @@
-/** No rows: the server knows why; here is what to do about it. */
+/** The log without rows: the server's reason in words, and buttons that can help. */
 import type { Notice } from '../../api/types.js'
 import { noticeText } from '../../parts/notice-text.js'
 import { Message } from '../../parts/states.js'
@@ -21,7 +21,7 @@ export function EmptyLog({ notice, params, page }: EmptyLogProps) {
     )
     return (
       <Message title={`There is no page ${page}`} actions={first}>
-        <p>The selection has fewer sessions than that.</p>
+        <p>The selection has fewer pages.</p>
       </Message>
     )
   }
@@ -32,7 +32,7 @@ export function EmptyLog({ notice, params, page }: EmptyLogProps) {
   )
 }
 
-/** What helps against this cause comes first. */
+/** The button that helps against this cause comes first. */
 function Actions({ code, params }: { code: Notice['code'] | undefined; params: URLSearchParams }) {
   const filtered = Object.keys(filtersOf(params)).length > 0
   const range = rangeOf(params)
@@ -62,7 +62,7 @@ function Actions({ code, params }: { code: Notice['code'] | undefined; params: U
             setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), ...FIRST_PAGE })
           }
         >
-          Look at the last 30 days
+          Show the last 30 days
         </button>
       )}
       {code !== 'filtered' && (

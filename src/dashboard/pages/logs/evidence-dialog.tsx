@@ -1,10 +1,10 @@
-/** What the selection proves: range, filters, count, what is missing, reconciliation, and the hash of the file. */
+/** Makes an evidence export and shows its manifest: range, filters, rows, losses, reconciliation, and hash. */
 
 import { useEffect, useState } from 'preact/hooks'
 import { messageOf } from '../../../base/errors.js'
 import { type Evidence, makeEvidence } from '../../api/evidence.js'
 import type { Completeness } from '../../api/types.js'
-import { formatBytes, formatCount } from '../../format/bytes.js'
+import { formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { formatDateTime, zoneName } from '../../format/time.js'
 import { sentenceOf, siteText, worstFirst } from '../../parts/completeness-text.js'
 import { Dialog } from '../../parts/dialog.js'
@@ -15,7 +15,7 @@ import type { QueryParams } from '../../state/url.js'
 
 export interface EvidenceDialogProps {
   readonly orgId: string
-  /** As the export's. */
+  /** The query of an export. */
   readonly query: QueryParams
   readonly onClose: () => void
 }
@@ -34,7 +34,7 @@ export function EvidenceDialog({ orgId, query, onClose }: EvidenceDialogProps) {
       },
     )
     return () => abort.abort()
-    // Of the selection as it was when it was asked for.
+    // Once, for the selection at the time of the click.
   }, [])
   return (
     <Dialog title="Evidence" onClose={onClose}>
@@ -105,17 +105,17 @@ function Facts({ evidence: { name, manifest, completeness } }: { evidence: Evide
         </Fact>
       </dl>
       <p class="hint">
-        Keep both files together: <code>tunmeter verify {name}</code> says, without a server,
-        whether the file is still this one.
+        Keep both files together. <code>tunmeter verify {name}</code> checks without a server that
+        the file is unchanged.
       </p>
     </>
   )
 }
 
-/** Of all meters' newest runs. */
+/** The sums of all meters' newest runs. */
 function reconciledText({ sites }: Completeness): string {
   const all = sites.flatMap(({ meters }) => meters.flatMap(({ reconciled }) => reconciled ?? []))
   if (all.length === 0) return 'no meter can compare with the kernel’s counters'
   const sum = (of: 'packets' | 'ofPackets') => all.reduce((n, one) => n + one[of], 0)
-  return `${formatCount(sum('packets'))} of ${formatCount(sum('ofPackets'))} packets that the kernel counted`
+  return `${formatCount(sum('packets'))} of ${plural(sum('ofPackets'), 'packet')} that the kernel counted`
 }

@@ -1,9 +1,9 @@
-/** Exactly what the filters show, all pages of it, as a file. */
+/** The menu of exports. Each file has all sessions of the selection, not only those of the page. */
 
 import { useState } from 'preact/hooks'
 import { EXPORT_FORMATS, type ExportFormat, exportHref } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
-import { formatCount } from '../../format/bytes.js'
+import { plural } from '../../format/bytes.js'
 import { ChevronIcon, DownloadIcon } from '../../parts/icons.js'
 import { Popover } from '../../parts/popover.js'
 import type { QueryParams } from '../../state/url.js'
@@ -15,7 +15,7 @@ const FORMATS: Readonly<Record<ExportFormat, { label: string; detail: string }>>
   parquet: { label: 'Parquet', detail: 'DuckDB, pandas, Spark' },
 }
 
-/** What the table shows, in its order; how it ended is made of three fields. */
+/** The table's columns in their order. Its outcome comes from three fields: connState, endReason, interrupted. */
 const TABLE_FIELDS: readonly (keyof LogRow)[] = [
   ...([
     'startTime',
@@ -31,7 +31,7 @@ const TABLE_FIELDS: readonly (keyof LogRow)[] = [
 
 export interface ExportMenuProps {
   readonly orgId: string
-  /** Without limit and offset. */
+  /** Filters, range and sort, without limit and offset. */
   readonly query: QueryParams
   readonly total: number | undefined
 }
@@ -68,8 +68,7 @@ function FileMenu({
       {(close) => (
         <>
           <p class="menu-title">
-            {total === undefined ? 'All sessions' : `All ${formatCount(total)} sessions`} of this
-            selection
+            {total === undefined ? 'All sessions' : plural(total, 'session')}, the whole selection
           </p>
           <a
             class="menu-item"
@@ -102,7 +101,7 @@ function FileMenu({
             }}
           >
             <span class="choice-name">Evidence</span>
-            <span class="muted">CSV, its hash, and what is missing</span>
+            <span class="muted">CSV, with its hash and all losses</span>
           </button>
         </>
       )}

@@ -1,4 +1,7 @@
-/** Beside the rows: what the selection is made of. A click narrows to it, the minus beside it leaves it out. */
+/**
+ * The breakdown beside the rows: the largest clients, resources, ports and sites, and the outcomes. A click filters by
+ * a value, the minus excludes it.
+ */
 import type { ComponentChildren } from 'preact'
 import { serviceOf } from '../../../session/services.js'
 import { completeness } from '../../api/completeness.js'
@@ -47,7 +50,7 @@ export function FacetRail({ rail, bars, stale }: FacetRailProps) {
   const group = (name: RailGroup) =>
     rail && <Group key={name} name={name} rows={rail[name]} filters={filters} />
   return (
-    <nav class={stale ? 'rail stale' : 'rail'} aria-label="What is in it" aria-busy={stale}>
+    <nav class={stale ? 'rail stale' : 'rail'} aria-label="Breakdown" aria-busy={stale}>
       {group(clients)}
       {bars && <Outcomes bars={bars} filters={filters} />}
       {others.map(group)}
@@ -66,7 +69,7 @@ function Group({
 }) {
   const incomplete = useIncomplete()
   const weight = (row: SummaryGroupRow) => row.bytesTx + row.bytesRx
-  // The rest would make all others short.
+  // "All others" has no bar, because it would make the other bars short.
   const largest = Math.max(1, ...rows.filter(({ other }) => !other).map(weight))
   return (
     <Section title={TITLES[name]}>
@@ -179,7 +182,7 @@ function Row({ choice, label, filters, page, children }: RowProps) {
         <button
           type="button"
           aria-label={`Not ${label}`}
-          title={`Leave out ${label}`}
+          title={`Exclude ${label}`}
           onClick={() => toggleNot(choice)}
         >
           <MinusIcon />
@@ -208,7 +211,7 @@ interface LineProps {
   readonly title: string
 }
 
-/** An SVG, since its width comes from data (see ShareBar). */
+/** An SVG, because its width comes from data (see ShareBar). */
 function Line({ label, note, amount, share, look = 'share-sent', title }: LineProps) {
   return (
     <>
@@ -224,7 +227,7 @@ function Line({ label, note, amount, share, look = 'share-sent', title }: LinePr
   )
 }
 
-/** Sites of which something is missing in this time. */
+/** The ids of sites with missing data in the time range. */
 function useIncomplete(): ReadonlySet<string> {
   const answer = useStore(completeness)
   const sites = answer?.sites.filter(({ complete }) => !complete) ?? []

@@ -1,4 +1,4 @@
-/** Above the rows: all of them over time by how they went, and what is missing between them. Dragging zooms. */
+/** The bars above the rows: selected sessions over time by outcome, hatched where data is missing. Dragging zooms. */
 import { useId, useMemo, useState } from 'preact/hooks'
 import { completeness } from '../../api/completeness.js'
 import type { Histogram as Bars, SummaryTotals } from '../../api/types.js'
@@ -24,13 +24,13 @@ import {
 import { Sums } from './sums.js'
 
 const HEIGHT = 64
-/** Of a bar's room. */
+/** The share of its place that a bar fills. */
 const BAR_WIDTH = 0.86
-/** Less is a click. */
+/** A shorter drag is a click. */
 const DRAG_MIN_PX = 4
 
 export interface HistogramProps {
-  /** Undefined until they came first; of an earlier selection while `stale`. */
+  /** Undefined before the first answer; of an earlier selection while `stale`. */
   readonly data: Bars | undefined
   readonly stale: boolean
   readonly measure: Measure
@@ -67,7 +67,7 @@ export function Histogram(props: HistogramProps) {
 function Legend({ data, measure }: { data: Bars; measure: Measure }) {
   const format = measure === 'bytes' ? formatBytes : formatCount
   return (
-    <ul class="outcomes" aria-label="By how they went">
+    <ul class="outcomes" aria-label="By outcome">
       {[...OUTCOMES].reverse().map((outcome) => (
         <li key={outcome}>
           <svg class="swatch" aria-hidden="true">
@@ -83,7 +83,7 @@ function Legend({ data, measure }: { data: Bars; measure: Measure }) {
 
 type PlotProps = Omit<HistogramProps, 'data'> & { readonly data: Bars }
 
-/** Bars that are being dragged over. */
+/** A drag under way: its first and its latest bar. */
 interface Drag {
   readonly startPx: number
   readonly from: number
@@ -105,7 +105,7 @@ function Plot({ data, measure, span, siteIds }: PlotProps) {
       endMs: Math.min(span.endMs, spanOfBar(data, Math.max(from, to)).endMs),
     })
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a group of marks, and no form.
+    // biome-ignore lint/a11y/useSemanticElements: it holds marks, not form fields.
     <div
       class="histogram-plot"
       role="group"
@@ -132,8 +132,8 @@ function Plot({ data, measure, span, siteIds }: PlotProps) {
       onPointerCancel={() => setDrag(null)}
     >
       <p class="visually-hidden" id={hint}>
-        Left and right arrow keys move the time range by a bar, with Shift by its length; up and
-        down show half and twice of it; Escape leads back.
+        The left and right arrow keys move the time range by a bar, with Shift by its whole length.
+        Up and down show half and twice the time. Escape goes back.
       </p>
       <svg aria-hidden="true">
         <DrawnBars data={data} measure={measure} />
@@ -243,7 +243,7 @@ function barText(data: Bars, bar: number): string {
   return `${timeText(data, bar)}: ${plural(sum('sessions'), 'session')}${what}, ${formatBytes(sum('bytes'))}`
 }
 
-/** For those who do not see the picture; of bars that hold something. */
+/** The bars that are not empty, as a table for screen readers. */
 function BarTable({ data }: { data: Bars }) {
   return useMemo(() => {
     const { outcomes } = data
@@ -253,7 +253,7 @@ function BarTable({ data }: { data: Bars }) {
     return (
       <div class="visually-hidden">
         <table>
-          <caption>Sessions over time by how they went</caption>
+          <caption>Sessions over time by outcome</caption>
           <thead>
             <tr>
               <th scope="col">Time</th>

@@ -1,18 +1,18 @@
-/** The keyboard of the log: j and k go through rows, / searches, Escape leaves, ? explains. */
+/** The log's keys: j, k for rows, / for the query bar, r to refresh, l for live mode, Escape to close or zoom out. */
 import { useEffect } from 'preact/hooks'
 import { isTyping } from '../../parts/is-typing.js'
 import { currentLocation } from '../../state/url.js'
 import { zoomOut } from '../../state/zoom.js'
 
 export interface LogKeys {
-  /** Shows this session when another one's details are open: so j and k page through them. */
+  /** Called for the next row while details are open, so that j and k page through details. */
   readonly onOpen: (sessionId: string) => void
   readonly onClose: () => void
   readonly onRefresh: () => void
   readonly onLive: () => void
 }
 
-/** Focus goes to the next row from where it is, or from the row whose drawer is open, or to the first. */
+/** Moves the focus by one row, from the focused row or the row of the focused details; otherwise to the first row. */
 export function moveRow(step: 1 | -1): string | null {
   const rows = [...document.querySelectorAll<HTMLElement>('[data-session]')]
   const at = rows.findIndex(
@@ -40,12 +40,12 @@ export function useLogKeys(keys: LogKeys): void {
   })
 }
 
-/** By the address: a key can come before what the one before it changed is drawn. */
+/** Reads the address, because a key press can come before the change of the last one is rendered. */
 function detailsOpen(): boolean {
   return currentLocation().params.has('session')
 }
 
-/** @returns whether the key meant something. */
+/** @returns whether the key is a command */
 function handle(key: string, keys: LogKeys): boolean {
   switch (key) {
     case 'j':

@@ -1,20 +1,20 @@
 /**
- * Live mode: the first page is asked for again and again, and what is new is put on top - unless somebody is reading.
+ * Live mode: polls the first page and puts new sessions on top, unless somebody is reading.
  *
- * Reading is: the pointer or the focus on a row, an open drawer, or a scrolled list. Then rows stay where they are, open
- * ones are updated in place, and what is new is counted in a button that brings it. So nothing moves under the eye.
+ * Signs of reading are the pointer or the focus on a row, open details, or a scrolled list. Then rows keep their place,
+ * open sessions update in place, and a button counts the new sessions and brings them.
  */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, isAbort } from '../../api/client.js'
 import type { LogRow } from '../../api/types.js'
 
-/** With the answer's own time it stays below the promised 2 s. */
+/** From an answer to the next poll. */
 const POLL_MS = 1200
 const POLL_FAILED_MS = 5000
 
 export interface Live {
   readonly rows: readonly LogRow[]
-  /** Arrived while somebody was reading; not shown yet. */
+  /** The number of sessions that arrived while somebody was reading and are not shown yet. */
   readonly held: number
   readonly fresh: ReadonlySet<string>
   release(): void
@@ -22,9 +22,9 @@ export interface Live {
 
 export interface LiveOptions {
   readonly enabled: boolean
-  /** What is asked for: of another selection no late answer may be shown. */
+  /** A key of the selection. A change drops late answers to the old one. */
   readonly selection: string
-  /** What the page loaded; live mode starts from it. */
+  /** The rows that the page loaded; live mode starts from them. */
   readonly loaded: readonly LogRow[] | undefined
   readonly poll: (signal: AbortSignal) => Promise<readonly LogRow[]>
   readonly isReading: () => boolean
@@ -80,7 +80,7 @@ export function useLive(options: LiveOptions): Live {
         if (!document.hidden) take(await latest.current.poll(abort.signal))
       } catch (error) {
         if (isAbort(error)) return
-        // The shell says that the server is away; a refusal of the query itself is shown by the page's own load.
+        // The shell shows an unreachable server, and the page's own load shows a refused query.
         if (!(error instanceof ApiError)) throw error
         pauseMs = POLL_FAILED_MS
       }

@@ -1,4 +1,4 @@
-/** The same sessions where a table has no room: one card each, who and what first. */
+/** The sessions in a narrow window: one card each, resource and client first. */
 import type { LogRow } from '../../api/types.js'
 import { formatClock, formatDay } from '../../format/time.js'
 import { destText, sourceText } from '../../format/words.js'

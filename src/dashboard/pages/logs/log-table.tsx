@@ -1,4 +1,4 @@
-/** The sessions as a table. Rows are reached by mouse, by Tab (the time is a button) and by j and k (keys.ts). */
+/** The sessions as a table. The mouse, Tab (the time is a button), j and k (keys.ts) reach its rows. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { LogRow } from '../../api/types.js'
@@ -30,7 +30,7 @@ interface NamedProps {
   readonly name: string | null
   readonly id: unknown
   readonly kind: string
-  /** Stands here where the column of addresses is dropped. */
+  /** Shown instead in windows that are too narrow for the column of addresses. */
   readonly address?: string
 }
 
@@ -45,7 +45,7 @@ function Named({ name, id, kind, address }: NamedProps) {
   )
 }
 
-/** How heavy it is, seen before it is read. An SVG, since its width comes from data (see ShareBar). */
+/** Bytes with a bar, so that large sessions stand out. An SVG, because its width comes from data (see ShareBar). */
 function Weighed({ bytes }: { bytes: number | null }) {
   const width = bytes === null ? 0 : weightOf(bytes) * 100
   return (
@@ -58,7 +58,7 @@ function Weighed({ bytes }: { bytes: number | null }) {
   )
 }
 
-/** What matters most comes first; logs.css drops some by the room there is, and none is ever cut off. */
+/** In order of importance. In narrow windows logs.css drops columns instead of cutting them off. */
 export const COLUMNS: readonly Column[] = [
   { name: 'outcome', label: 'How it ended', cell: (row) => <OutcomeLabel row={row} /> },
   {
@@ -127,7 +127,7 @@ export interface LogTableProps {
   readonly rows: readonly LogRow[]
   readonly sort: Sort
   readonly selected: string | null
-  /** Came while the page was open: marked for a moment. */
+  /** Sessions that live mode has just added; they are marked for 3 s. */
   readonly fresh: ReadonlySet<string>
   readonly stale: boolean
   readonly onSort: (by: SortName) => void
@@ -215,19 +215,22 @@ interface RowProps {
 /** A second click within this time makes a double-click, which selects a word. */
 const DOUBLE_CLICK_MS = 250
 
-/** Details give the columns less room: opened at the first click, they would put another cell below the second one. */
+/**
+ * Waits for a second click before it acts. The details narrow the columns: opened at the first click, they would move
+ * another cell under the second one.
+ */
 function useSingleClick(act: () => void): (event: MouseEvent) => void {
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   useEffect(() => () => clearTimeout(timer.current), [])
   return (event) => {
     clearTimeout(timer.current)
-    // A click that ends a selection of text is meant for the text.
+    // A click that ends a selection of text is not meant for the row.
     if (event.detail > 1 || window.getSelection()?.type === 'Range') return
     timer.current = setTimeout(act, DOUBLE_CLICK_MS)
   }
 }
 
-/** Drawn anew only when something of it changes: going from row to row must not draw hundreds. */
+/** Renders again only when its props change, because moving from row to row must not render hundreds of rows. */
 function Row({ row, selected, fresh, live, onOpen }: RowProps) {
   return useMemo(
     () => <DrawnRow row={row} selected={selected} fresh={fresh} live={live} onOpen={onOpen} />,

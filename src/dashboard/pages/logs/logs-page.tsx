@@ -1,4 +1,4 @@
-/** Connection logs, the home page: who reached what, when, for how long, and how much went each way. */
+/** The connection log, which is the home page: one row a session, with bars and breakdown of the whole selection. */
 import { useCallback, useRef, useState } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { LogAnswer, LogRow } from '../../api/types.js'
@@ -36,7 +36,7 @@ import { Pager } from './pager.js'
 import { SessionDrawer } from './session-drawer.js'
 import { useView } from './use-view.js'
 
-/** The same number stands in rail.css: narrower, and the rail folds away. */
+/** In narrower windows, a button opens the breakdown. rail.css has the same bound. */
 const RAIL_HAS_ROOM = '(min-width: 1200px)'
 
 export function LogsPage({ orgId }: { orgId: string }) {
@@ -49,7 +49,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
   const query = cancelTogether(view.rows, [view.totals, view.bars, view.rail])
   const cancel = () => {
     query.cancel()
-    if (view.restore()) toast('Cancelled: these are the sessions from before')
+    if (view.restore()) toast('Cancelled: these are the earlier sessions')
   }
   const selectedId = params.get('session')
   const rows = useLive({
@@ -85,7 +85,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
               type="button"
               class={unfolded ? 'button active' : 'button'}
               aria-expanded={unfolded}
-              title="What is in it: clients, outcomes, resources, ports, sites"
+              title="Largest clients, resources, ports and sites, and outcomes"
               onClick={() => setUnfolded((was) => !was)}
             >
               <RailIcon /> Breakdown
@@ -129,7 +129,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
         <section
           class="scroller"
           ref={scroller}
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
           tabIndex={0}
           aria-label="Sessions, scrollable"
         >
@@ -170,7 +170,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
   )
 }
 
-/** These ask the address, not what was drawn: a second key press can come before the first one is shown. */
+/** This and changeSort read the address, not the last render, which a second key press can precede. */
 function toggleLive(): void {
   const { params } = currentLocation()
   setParams(liveOf(params) ? { live: null } : livePatch(params))
@@ -250,7 +250,7 @@ interface DrawerProps {
   readonly onClose: () => void
 }
 
-/** A link may name a session that is not on this page: then it is fetched by its id. */
+/** A link can name a session that is not on this page. Then its id loads it. */
 function Drawer({ orgId, sessionId, rows, onClose }: DrawerProps) {
   const onPage = rows.find((row) => row.sessionId === sessionId)
   const fetched = useQuery(onPage === undefined ? `session ${sessionId}` : null, (signal) =>

@@ -1,4 +1,4 @@
-/** An audit must know what its log does not hold, of the sites that are asked for. */
+/** A banner with the losses of the selected sites, because a reader must know what the log lacks. */
 import { completeness } from '../../api/completeness.js'
 import { siteText, worstFirst } from '../../parts/completeness-text.js'
 import { pageHref } from '../../state/page-href.js'
@@ -8,7 +8,7 @@ import { followLink } from '../../state/url.js'
 const SITES_SAID_MAX = 3
 
 export interface LossesProps {
-  /** None: all of them. */
+  /** Undefined: all sites. */
   readonly siteIds: readonly string[] | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Which rows of how many, and the way to the others. */
+/** The pager: position, page size, page number, Previous and Next. */
 import type { SummaryTotals } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
@@ -17,28 +17,28 @@ export interface PagerProps {
   readonly page: number
   readonly pageSize: number
   readonly shown: number
-  /** Of the selection; undefined while they are being made. */
+  /** Totals of the selection; undefined while they load. */
   readonly totals: SummaryTotals | undefined
   readonly counting: Pick<Query<unknown>, 'loading' | 'slow' | 'cancelled' | 'cancel'>
-  /** What is selected and its order: a cursor holds for one. */
+  /** A key of selection and sort order, because a cursor is valid for one of them only. */
   readonly ordered: string
-  /** Of the row after which the next page begins; null: no page follows. */
+  /** The cursor of the next page; null: no page follows. */
   readonly nextCursor: string | null
   readonly live: boolean
 }
 
-/** Where pages begin that have been turned to by a cursor: the way back to them. */
+/** The cursors of pages that were shown beyond the numbered ones, so that Previous can return to them. */
 const begins = new Map<string, string>()
 const BEGINS_MAX = 1000
 const placeOf = (ordered: string, size: number, page: number) => `${ordered} ${size} ${page}`
 
-/** From the address: a second click can come before the page that the first one asked for is drawn. */
+/** Counts from the page in the address, because a second click can come before the first is rendered. */
 function turnPage(step: 1 | -1, { page: drawn, totals, ordered, nextCursor }: PagerProps): void {
   const { params } = currentLocation()
   const size = pageSizeOf(params)
   const at = pageOf(params)
   if (step === 1 && at >= countedPages(size)) {
-    // What follows a page that is not drawn yet is not known yet.
+    // The cursor of the next page is known only when the current one is rendered.
     if (nextCursor === null || at !== drawn) return
     if (begins.size >= BEGINS_MAX) begins.clear()
     begins.set(placeOf(ordered, size, at + 1), nextCursor)
@@ -48,7 +48,7 @@ function turnPage(step: 1 | -1, { page: drawn, totals, ordered, nextCursor }: Pa
   showPage(Math.min(Math.max(1, at + step), Math.max(1, pages)), ordered)
 }
 
-/** Beyond the pages that have a number, only to those that have been seen; else to the last that has one. */
+/** Beyond the numbered pages it can show only pages that were shown before; otherwise it shows the last numbered one. */
 function showPage(page: number, ordered: string): void {
   const size = pageSizeOf(currentLocation().params)
   const after =
@@ -101,7 +101,7 @@ export function Pager(props: PagerProps) {
   )
 }
 
-/** Any page by its number, of those that have one. */
+/** A field that goes to a page by its number. */
 function PageNumber({ page, pageSize, totals, ordered }: PagerProps) {
   const total = totals?.sessions
   const pages = total === undefined ? undefined : Math.max(1, Math.ceil(total / pageSize))
@@ -109,7 +109,7 @@ function PageNumber({ page, pageSize, totals, ordered }: PagerProps) {
   const go = (field: HTMLInputElement) => {
     const wanted = Math.min(Math.max(1, Math.floor(field.valueAsNumber) || page), most)
     if (field.valueAsNumber > most && most < (pages ?? Infinity)) {
-      toast(`Page ${formatCount(most)} is the last that has a number. Further: Next, or a time.`)
+      toast(`The last page with a number is ${formatCount(most)}. Use Next, or a shorter time.`)
     }
     field.value = String(wanted)
     if (wanted !== page) showPage(wanted, ordered)
@@ -141,7 +141,7 @@ function Position({ page, pageSize, shown, totals, counting, live }: PagerProps)
   return (
     <p>
       {rows} of <strong>{total === undefined ? '…' : formatCount(Math.max(total, end))}</strong>{' '}
-      sessions
+      {total === 1 ? 'session' : 'sessions'}
       {total === undefined && counting.loading && counting.slow && (
         <button type="button" class="button quiet small" onClick={counting.cancel}>
           Stop counting

@@ -1,4 +1,4 @@
-/** One session with every field it has, and the ways on from it. */
+/** The details of one session: every field, and buttons to filter by them. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { isSumRow } from '../../../session/log-rule.js'
@@ -45,7 +45,7 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
       </div>
       <section
         class="drawer-body"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
         tabIndex={0}
         aria-label="Fields of the session"
       >
@@ -125,7 +125,7 @@ function amount(name: string, count: number | null) {
   )
 }
 
-/** The names above are those of today. */
+/** Names at the start of the session that differ from today's. The rest of the details has today's names. */
 function NamesThen({ orgId, row }: { orgId: string; row: LogRow }) {
   const names = useQuery(`${orgId}/${row.sessionId}`, (signal) =>
     fetchNamesThen(orgId, row, signal),

@@ -4,7 +4,7 @@ import { Bytes } from '../../parts/quantity.js'
 import { filterPatch } from '../../state/filters.js'
 import { currentLocation, followLink, hrefOf, patched } from '../../state/url.js'
 
-/** Of the whole selection, and where its parts are: how much did who pull? */
+/** Totals of the whole selection, and a link to the overview of its clients and users. */
 export function Sums({ totals }: { totals: SummaryTotals }) {
   const { params } = currentLocation()
   const overview = { ...filterPatch({}), sort: null, limit: null, live: null, bars: null }

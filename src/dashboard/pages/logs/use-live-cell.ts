@@ -6,18 +6,18 @@ export interface LiveAt {
   readonly cell: LiveCell
 }
 
-/** A pointer that only passes, or clicks at once, means the row. */
+/** Less than this, a pointer only passes, or clicks, and means the row. */
 const HOVER_MS = 250
 
 /**
- * The one cell of the table that shows what it can do: under the pointer, or gone to with the arrow keys from the
- * button of its row. Only that one has buttons, since a page has thousands of cells.
+ * The one cell of the table that has buttons: the cell under the pointer, or the cell that the arrow keys reached from
+ * the button of its row. Only one has them, because a page has thousands of cells.
  */
 export function useLiveCell() {
   const [at, setAt] = useState<LiveAt | null>(null)
   const current = useRef<LiveAt | null>(null)
   const byKey = useRef(false)
-  /** The buttons that had the focus go before those that get it are there. */
+  /** True between two cells: the focused buttons go before the next ones exist. */
   const moving = useRef(false)
   const body = useRef<HTMLTableSectionElement>(null)
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)

@@ -9,7 +9,7 @@ export type Rail = Readonly<Record<RailGroup, readonly SummaryGroupRow[]>>
 
 const SHOWN = 5
 
-/** The largest of each kind, under all filters. @param selection null: nobody looks */
+/** The largest of each kind, under all filters. @param selection null: the breakdown is hidden */
 export function useRail(
   orgId: string,
   selection: string | null,

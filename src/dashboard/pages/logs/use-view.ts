@@ -20,15 +20,15 @@ import { rangeOf, spanOf } from '../../state/range.js'
 import { hrefOf, navigate, type QueryParams, useLocation } from '../../state/url.js'
 import { useRail } from './use-rail.js'
 
-/** Rows come every second or two in live mode; how many there are is worth less, and dearer. */
+/** Live mode loads totals, bars and breakdown less often than rows, because counting costs the server more. */
 const LIVE_COUNT_MS = 10_000
 
-/** At most: so that each can be seen and dragged over. */
+/** At most this many, so that each bar is wide enough to see and to drag over. */
 const BARS = 90
 
 /**
- * The view as the address bar says it, and its answers: the rows, and, apart so that rows need not wait for them, how
- * many the whole selection has and how much went through them. Over a long time those take long, rows do not.
+ * The view of the address bar, and its answers. Rows load apart from totals, bars and breakdown, because those take
+ * long for a long time range and rows do not.
  */
 export function useView(orgId: string, railShown: boolean) {
   const { params } = useLocation()
@@ -40,11 +40,11 @@ export function useView(orgId: string, railShown: boolean) {
   const [filters, range] = [filtersOf(params), rangeOf(params)]
   const selection = JSON.stringify([orgId, filters, range, live])
   const ordered = `${selection} ${sortText(sort)}`
-  // A new selection, like a refresh, is made as of now; another page of the same selection is not.
+  // Each selection and each refresh has its own "now". Another page of the same selection keeps it.
   const answered = useRef<Answered | null>(null)
   const nowMs = useMemo(() => {
     const last = answered.current
-    // What is come back to from a selection that was not answered is the one that is still in hand.
+    // Back from a selection that got no answer: the rows of the last answer are still here, and so is their "now".
     return last?.ordered === ordered && last.refreshedMs === refreshedMs ? last.nowMs : Date.now()
   }, [ordered, refreshedMs])
   const paging = live ? { limit: pageSize, offset: 0 } : pagingOf(params)
@@ -82,15 +82,15 @@ export function useView(orgId: string, railShown: boolean) {
     page,
     pageSize,
     sort,
-    /** Changes with what is selected and how it is sorted, not with the page. */
+    /** A key of selection and sort order, the same for every page. */
     ordered,
     query,
     rows,
     totals,
-    /** Undefined while they are being made: old ones beside new rows would be wrong. */
+    /** Undefined while they load, because old totals beside new rows would be wrong. */
     told: totals.data?.of === of ? totals.data.totals : undefined,
     attributes: useAttributes(orgId, of, asked()),
-    /** The rows that are shown stay, and the address says again what they are. */
+    /** After a cancel: the rows stay, and the address is theirs again. @returns false before the first answer */
     restore: useCallback(() => {
       if (answered.current !== null) navigate(answered.current.href, { replace: true })
       return answered.current !== null
@@ -99,7 +99,7 @@ export function useView(orgId: string, railShown: boolean) {
   }
 }
 
-/** The latest view that has its rows. */
+/** The latest view whose rows have arrived. */
 interface Answered {
   readonly ordered: string
   readonly refreshedMs: number
@@ -107,13 +107,13 @@ interface Answered {
   readonly href: string
 }
 
-/** Totals, and of which selection. */
+/** Totals, and the selection that they belong to. */
 interface Told {
   readonly of: string
   readonly totals: SummaryTotals
 }
 
-/** 0, and while `running` a number that grows. */
+/** 0; while `running` it grows every LIVE_COUNT_MS. */
 function useRounds(running: boolean): number {
   const [round, setRound] = useState(0)
   useEffect(() => {

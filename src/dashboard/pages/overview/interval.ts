@@ -1,4 +1,4 @@
-/** The width of a bar: about a hundred of them, so that each can be seen. Some are merged from the API's intervals. */
+/** The width of a bar, by the length of the range. Some bars are sums of several of the API's intervals. */
 import type { Summary, SummarySeries } from '../../api/types.js'
 import { DAY, HOUR, MINUTE } from '../../format/time.js'
 import type { Span } from '../../state/range.js'

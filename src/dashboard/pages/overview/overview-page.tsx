@@ -1,4 +1,4 @@
-/** What went through the tunnels: how much, when, by whom, to what, and what did not work; under the log's filters. */
+/** The overview under the log's filters: bytes over time, top resources, clients and users, open and failed sessions. */
 import type { ComponentChildren } from 'preact'
 import type { Summary } from '../../api/types.js'
 import { formatCount } from '../../format/bytes.js'

@@ -1,4 +1,4 @@
-/** A few sessions of one kind, newest first, and the way to all of them. */
+/** The newest sessions of one kind, with a link to all of them. */
 import { fetchLog } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
@@ -18,7 +18,7 @@ export interface RecentListProps {
   readonly orgId: string
   readonly title: string
   readonly empty: string
-  /** What the page is filtered by; `filters` narrow it further. */
+  /** The page's filters; `filters` narrow them further. */
   readonly within: Filters
   readonly filters: Filters
   readonly span: Span

@@ -1,6 +1,6 @@
 /**
- * The largest of a kind, with a bar each: sent and received as parts of one length. The name leads to the page of its
- * own, the bytes to the sessions.
+ * The largest resources, clients or users, each with a bar of sent and received bytes. The name leads to its page, the
+ * bytes to its sessions.
  */
 import type { SummaryGroupRow } from '../../api/types.js'
 import { plural } from '../../format/bytes.js'

@@ -1,4 +1,4 @@
-/** The chart with its legend, which shows the interval under the pointer, or else the whole range. */
+/** The chart and its legend. The legend has the bytes of the interval under the pointer, or of the whole range. */
 import { useCallback, useMemo, useState } from 'preact/hooks'
 import type { Summary } from '../../api/types.js'
 import { formatBytes, plural } from '../../format/bytes.js'
@@ -81,7 +81,7 @@ function layersOf(summary: Summary, series: Summary['series'], group: Group): Ch
 
 interface LegendProps {
   readonly summary: Summary
-  /** Of the bars that are drawn. */
+  /** The series as drawn, after mergeBars. */
   readonly series: Summary['series']
   readonly group: Group
   readonly hovered: number | null

@@ -11,19 +11,19 @@ import { type Interval, intervalFor } from './interval.js'
 
 export const TOP_SHOWN = 7
 
-/** A summary over time, with what it was asked for: the one before stays in sight while another is made. */
+/** A summary with its own group and interval, because the chart keeps the old answer while a new one loads. */
 export interface Chart {
   readonly group: Group
   readonly interval: Interval
   readonly summary: Summary
 }
 
-/** What the top list of a group needs of its query. */
+/** The state and the answer of one top list. */
 export type TopQuery = Pick<Query<unknown>, 'error' | 'loading'> & {
   readonly summary: Summary | undefined
 }
 
-/** The view as the address bar says it, and its answers. Only what is drawn over time is asked for over time. */
+/** The view of the address bar, and its answers. Only the chart's summary has intervals, which cost the server time. */
 export function useOverview(orgId: string) {
   const { params } = useLocation()
   const [refreshedMs, setRefreshedMs] = useState(() => Date.now())

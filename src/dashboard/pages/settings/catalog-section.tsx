@@ -1,4 +1,4 @@
-/** The catalog as the server has it, to look things up in; it is changed by API, command line or import. */
+/** The server's catalog, to read only. The API, `tunmeter catalog` and imports change it. */
 import { useState } from 'preact/hooks'
 import type { Catalog } from '../../../session/catalog.js'
 import { fetchCatalog } from '../../api/admin.js'
@@ -10,7 +10,7 @@ import { TableScroll } from '../../parts/table-scroll.js'
 
 const KINDS = ['resources', 'clients', 'users', 'sites', 'prefixes'] as const
 type Kind = (typeof KINDS)[number]
-/** Above this the page would only get slow; the search finds the rest. */
+/** More rows would make the page slow; the search finds the rest. */
 const SHOWN_MAX = 200
 
 interface Table {
@@ -20,7 +20,7 @@ interface Table {
 
 const text = (value: string | number | null | undefined) => String(value ?? '')
 
-/** What is kept of sessions (docs/wireguard.md, "What is kept"). */
+/** The rule for an entry's sessions (docs/wireguard.md, "What is kept"). */
 function keptText({
   log = 'full',
   fields = {},
@@ -133,7 +133,7 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
     return (
       <div class="card-body">
         <p class="muted">
-          No {kind} yet. A catalog gives names to what the wire shows only as addresses and keys:
+          No {kind} yet. A catalog gives names to addresses and keys. Send one with:
         </p>
         <pre class="command">{`tunmeter catalog push catalog.yaml --to ${window.location.origin} --org ${orgId}`}</pre>
       </div>

@@ -1,4 +1,4 @@
-/** Keys: who has one, when it was last used, and how to make or revoke one. */
+/** The list of keys with their last use, and the buttons that create and revoke keys. */
 import { useState } from 'preact/hooks'
 import { fetchKeys, revokeKey } from '../../api/admin.js'
 import { session } from '../../api/session.js'
@@ -60,7 +60,7 @@ export function KeysSection({ orgId }: { orgId: string }) {
   )
 }
 
-/** By name, or by the key itself, whole or in part: it never leaves the page. */
+/** Finds a key by its name, or by the pasted key itself, whose first and last characters are known. Nothing is sent. */
 function isSought({ name, shown }: Key, sought: string): boolean {
   const text = sought.trim()
   const [first = '', last = ''] = shown?.split('…') ?? []
@@ -161,11 +161,11 @@ function RevokeDialog({ orgId, revoked, onClose, onDone }: RevokeProps) {
     <Dialog title={`Revoke ${revoked.name}?`} onClose={onClose}>
       <p>
         {revoked.scope === 'ingest'
-          ? 'A meter that uses it keeps its sessions in its spool until it is given another key.'
-          : 'Whoever uses it is signed out at once.'}{' '}
+          ? 'A meter with this key keeps its sessions in its spool until it gets another key.'
+          : 'Its users are signed out at their next request.'}{' '}
         This cannot be undone.
       </p>
-      {own && <p class="note warn">This is the key that you are signed in with.</p>}
+      {own && <p class="note warn">You are signed in with this key.</p>}
       <Fault text={fault} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>

@@ -1,4 +1,4 @@
-/** Makes a key and shows it, this once. */
+/** Creates a key and shows it once. */
 import { useState } from 'preact/hooks'
 import { createKey, type NewKey } from '../../api/admin.js'
 import { DAY } from '../../format/time.js'
@@ -47,7 +47,7 @@ export function NewKeyDialog({ orgId, onCreated, onClose }: NewKeyProps) {
 interface Made {
   readonly name: string
   readonly secret: string
-  /** Of an ingest key. */
+  /** Only an ingest key has a site. */
   readonly siteId: number | null
 }
 
@@ -81,7 +81,7 @@ function NewKeyForm({ onSubmit, onCancel }: FormProps) {
           name="name"
           required
           maxLength={100}
-          placeholder="Who or what uses it"
+          placeholder="Its person or program"
         />
       </label>
       <label class="label">
@@ -140,7 +140,7 @@ function MadeKey({ name, secret, siteId, onClose }: Made & { onClose: () => void
 tunmeter meter --interface wg0 --to ${window.location.origin} --key-file ${file}`
   return (
     <Dialog title={`Key for ${name}`} onClose={onClose}>
-      <p>Copy it now: it is shown this once, and only its hash is kept.</p>
+      <p>Copy it now. It is not shown again, because the server keeps only a hash.</p>
       <pre class="command new-key">{secret}</pre>
       {siteId !== null && (
         <>

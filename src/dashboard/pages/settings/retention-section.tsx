@@ -1,4 +1,4 @@
-/** Retention: off, some days, or for ever. What would delete something asks first. */
+/** Retention: off, some days, or for ever. A change that deletes sessions asks first. */
 
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
@@ -95,7 +95,7 @@ function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
       <fieldset class="choices" disabled={!mayChange}>
         <legend class="visually-hidden">How long sessions are kept</legend>
         <Choice kind="off" chosen={kind} onChoose={setKind} label="Off">
-          Nothing is stored. Meters go on reporting, and what they send is dropped.
+          Nothing is stored. Meters keep reporting, and the server drops their sessions.
         </Choice>
         <Choice kind="days" chosen={kind} onChoose={setKind} label="A number of days">
           <input
@@ -112,7 +112,7 @@ function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
           days, then deleted. Totals per month stay (see Usage).
         </Choice>
         <Choice kind="forEver" chosen={kind} onChoose={setKind} label="For ever">
-          About 20 bytes of disk a session.
+          About 30 bytes of disk a session.
         </Choice>
       </fieldset>
       <Fault text={fault} />
@@ -154,7 +154,8 @@ function ShorterDialog({ before, after, sessions, onClose, onSave }: ShorterProp
     <Dialog title="Delete older sessions?" onClose={onClose}>
       <p>
         Until now: {before}. From now on: {after}. {which} will be deleted after 24 hours; until
-        then the longer retention can be set again. Export them first if they are still needed.
+        then the longer retention can be set again. Export the sessions first if you still need
+        them.
       </p>
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>

@@ -1,4 +1,4 @@
-/** How long sessions are kept, who may see them, and what names they go by. */
+/** The settings: retention, keys, and the catalog. */
 import { session } from '../../api/session.js'
 import { useStore } from '../../state/store.js'
 import { CatalogSection } from './catalog-section.js'

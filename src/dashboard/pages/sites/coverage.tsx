@@ -1,10 +1,10 @@
-/** Of one site in the time range: when each meter metered, what is missing, and whether every packet is accounted for. */
+/** A site in the time range: each meter's metered time, its holes, and its packets compared with the kernel's count. */
 import type { Completeness, MeterCompleteness, SiteCompleteness } from '../../api/types.js'
 import { formatCount, plural } from '../../format/bytes.js'
 import { formatDay, formatMinute } from '../../format/time.js'
 import { holeText, kindOf } from '../../parts/completeness-text.js'
 
-/** A meter that was replaced stays silent for ever; there may be many of them. */
+/** A replaced meter stays in the list as silent, so the list can be long. */
 const METERS_SHOWN_MAX = 10
 const HOLES_SHOWN_MAX = 50
 
@@ -21,7 +21,11 @@ export function Coverage({ site, of }: CoverageProps) {
       {worstFirst.slice(0, METERS_SHOWN_MAX).map((meter) => (
         <MeterCoverage key={meter.meterId} meter={meter} of={of} />
       ))}
-      {rest > 0 && <p class="muted hint">{plural(rest, 'more meter')}, each covering more.</p>}
+      {rest > 0 && (
+        <p class="muted hint">
+          And {plural(rest, 'meter')} with at least as much of this time metered.
+        </p>
+      )}
     </div>
   )
 }
@@ -36,8 +40,8 @@ function MeterCoverage({ meter, of }: { meter: MeterCompleteness; of: CoveragePr
         <span>{share} of this time metered</span>
         {reconciled !== null && (
           <span class={reconciled.packets === reconciled.ofPackets ? '' : 'wrong'}>
-            Reconciled: {formatCount(reconciled.packets)} of {formatCount(reconciled.ofPackets)}{' '}
-            packets
+            Reconciled: {formatCount(reconciled.packets)} of{' '}
+            {plural(reconciled.ofPackets, 'packet')}
           </span>
         )}
       </p>
@@ -61,7 +65,7 @@ function MeterCoverage({ meter, of }: { meter: MeterCompleteness; of: CoveragePr
   )
 }
 
-/** Rounded down: what is not whole is never 100 %. */
+/** Rounded down, so that less than all is never 100 %. */
 function shareText(share: number): string {
   return share === 1 ? 'All' : `${(Math.floor(share * 1000) / 10).toFixed(1)} %`
 }
@@ -71,7 +75,7 @@ interface StripProps extends Pick<CoverageProps, 'of'> {
   readonly label: string
 }
 
-/** An SVG, since widths come from data, and the page's policy allows no styles in it. */
+/** An SVG, because its widths come from data (see ShareBar). */
 function Strip({ meter, of, label }: StripProps) {
   const [fromMs, toMs] = [Date.parse(of.from), Date.parse(of.to)]
   const place = (iso: string) => ((Date.parse(iso) - fromMs) / Math.max(1, toMs - fromMs)) * 100

@@ -1,4 +1,4 @@
-/** Is everything being counted? Each site and its meters, and what is wrong, in words. */
+/** Each site with its meters, their completeness and their problems in words, worst first. */
 import { fetchSites } from '../../api/admin.js'
 import { completeness } from '../../api/completeness.js'
 import type { Completeness, Meter, Site } from '../../api/types.js'
@@ -31,7 +31,7 @@ export function SitesPage({ orgId }: { orgId: string }) {
       <div class="page-head">
         <h1>Sites</h1>
         <RangePicker />
-        <span class="muted hint">What the meters last reported; refreshed every 5 seconds.</span>
+        <span class="muted hint">The meters’ latest reports, refreshed every 5 seconds.</span>
       </div>
       {answer !== undefined && <p class={`note verdict ${toneOf(answer)}`}>{sentenceOf(answer)}</p>}
       <Progress query={query} />

@@ -1,4 +1,4 @@
-/** Twelve months as bars that are buttons: one is chosen. */
+/** Twelve months as bars. Each bar is a button that chooses its month. */
 import { formatBytes } from '../../format/bytes.js'
 import { monthShort } from '../../format/month.js'
 
@@ -21,7 +21,7 @@ export function MonthBars({ totals, chosen, onChoose }: MonthBarsProps) {
   return (
     <ul class="months" aria-label="Months">
       {totals.map(({ month, bytesTx, bytesRx }, index) => {
-        // Where a year begins, it is said which.
+        // The first bar and each January have the year.
         const year = index === 0 || month.endsWith('-01') ? ` ${month.slice(0, 4)}` : ''
         const sent = (bytesTx / largest) * HEIGHT
         const received = (bytesRx / largest) * HEIGHT

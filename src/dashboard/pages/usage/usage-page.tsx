@@ -1,4 +1,4 @@
-/** Totals per month, by client, user or resource; they stay when the sessions themselves have been deleted. */
+/** Totals per month, by client, user or resource. They stay after retention has deleted the sessions. */
 import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { UsageRow } from '../../api/types.js'
@@ -44,7 +44,7 @@ export function UsagePage({ orgId }: { orgId: string }) {
       <div class="page-head">
         <h1>Usage</h1>
         <span class="muted hint">
-          Months are UTC. Totals are kept after retention deletes the sessions.
+          Months are UTC. Totals stay after retention has deleted the sessions.
         </span>
         <span class="space" />
         <Segments
@@ -182,7 +182,7 @@ function UsageTable({ group, month, rows }: UsageTableProps) {
   )
 }
 
-/** Leads to the page of the client, user or resource, over this month. */
+/** A link to the page of the client, user or resource, with this month as time range. */
 function Name({ group, row }: { group: Group; row: UsageRow }) {
   const name = groupName(group, row)
   if (row.id === null) return name
