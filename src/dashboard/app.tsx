@@ -1,4 +1,4 @@
-/** Who is signed in decides between sign-in and the pages; the path decides which page. */
+/** Shows the page of the path, or sign-in when nobody is signed in. */
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError } from './api/client.js'
 import { loadSession, session } from './api/session.js'
@@ -25,7 +25,7 @@ export function App() {
   )
 }
 
-/** Asks who is signed in until there is an answer. */
+/** Asks the server for the signed-in key, every RETRY_MS until it answers. @returns the failure */
 function useSession(unknown: boolean): string | null {
   const [fault, setFault] = useState<string | null>(null)
   useEffect(() => {

@@ -1,8 +1,8 @@
 /**
- * Builds the dashboard into dist/dashboard, from where `tunmeter serve` hands it out.
+ * Builds the dashboard into dist/dashboard for `tunmeter serve`.
  *
- * Nothing is inlined and nothing is loaded from elsewhere, so that the server's `default-src 'self'` holds: no data:
- * fonts (assetsInlineLimit), no preload helper script in the page (modulePreload).
+ * The server's policy is `default-src 'self'`, so nothing is inlined and nothing comes from elsewhere: no data: fonts
+ * (assetsInlineLimit), no preload helper script in the page (modulePreload).
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { defineConfig, type Plugin } from 'vite'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Browsers take brotli over HTTPS and on the same machine only, gzip everywhere. Fonts are packed already. */
+/** Compressed copies, but not of fonts, which are compressed. Browsers accept brotli only over https and on localhost. */
 const packed: Plugin = {
   name: 'packed',
   closeBundle() {
@@ -40,6 +40,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
   },
-  // For work on the page itself: `vite` beside a running `tunmeter serve`.
+  // For development: `vite` beside a running `tunmeter serve`.
   server: { proxy: { '/api': 'http://127.0.0.1:8480' } },
 })
