@@ -27,7 +27,7 @@ interface ServerOptions {
   readonly org: string | undefined
 }
 
-/** @throws AppError NO_KEY, and what a key file may have */
+/** @throws AppError NO_KEY, and the errors of readKeyFile() */
 export function readKey({ key, keyFile }: Pick<ServerOptions, 'key' | 'keyFile'>): string {
   if (key !== undefined) return checkedKey(key)
   if (keyFile !== undefined) return readKeyFile(keyFile)
@@ -37,7 +37,7 @@ export function readKey({ key, keyFile }: Pick<ServerOptions, 'key' | 'keyFile'>
   })
 }
 
-/** How a client knows the server: by authorities, or by its very certificate. */
+/** How a client checks the server's certificate: by authorities, or by its fingerprint. */
 export interface Trust {
   readonly ca?: string
   readonly fingerprint?: string
@@ -47,8 +47,8 @@ const CONNECT_MS_MAX = 10_000
 const KEEP_ALIVE_MS = 60_000
 
 /**
- * A backup answers when all is copied, a large export when its rows are in order: there is no limit to that. A server
- * that is gone without a word is found by TCP's keep-alive.
+ * Answers have no time limit, because a backup answers when it is complete, and a large export when its rows are sorted.
+ * TCP keep-alive finds a server that has disappeared.
  */
 function agentFor({ ca, fingerprint }: Trust): Agent {
   const pinned = fingerprint !== undefined
@@ -69,7 +69,7 @@ function agentFor({ ca, fingerprint }: Trust): Agent {
         if (!pinned || getPeerCertificate?.call(socket).fingerprint256 === fingerprint)
           return done(null, socket)
         socket.destroy()
-        done(new Error('it shows another certificate than server.json names'), null)
+        done(new Error('its certificate is not the one in server.json'), null)
       }),
   })
 }
@@ -139,12 +139,12 @@ export class ApiClient {
   }
 }
 
-/** Below which all of an organisation stands in the API. */
+/** The API's path of an organisation. */
 export function orgPath(org: string): string {
   return `/api/v1/org/${encodeURIComponent(org)}`
 }
 
-/** The client and the organisation that its options name. */
+/** The API client of these options, and the organisation: that of --org, else that of the key. */
 export async function connect(options: ServerOptions): Promise<{ api: ApiClient; org: string }> {
   const trust =
     options.caFile === undefined ? {} : { ca: readAuthorities('--ca-file', options.caFile) }
@@ -160,7 +160,7 @@ export async function connect(options: ServerOptions): Promise<{ api: ApiClient;
   return { api, org: orgId }
 }
 
-/** Says something to a person; not to a program that reads standard output. */
+/** Writes a message for people to standard error, because programs read standard output. */
 export function say(context: CommandContext, message: string): void {
   context.stderr.write(`${message}\n`)
 }

@@ -1,4 +1,4 @@
-/** Writes what a command does to a data directory into its audit trail. */
+/** Records a command's change to a data directory in its audit trail. */
 import { userInfo } from 'node:os'
 import type { AuditEventName, Facts } from '../server/control/audit-event.js'
 import type { Control } from '../server/control/control.js'
@@ -16,7 +16,7 @@ export function auditHere(
   })
 }
 
-/** In a container it may have no name. */
+/** In a container the user may have no name. */
 function userName(): string {
   try {
     return userInfo().username

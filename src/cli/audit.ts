@@ -1,10 +1,11 @@
-/** `tunmeter audit`: who signed in, asked for a person, exported, changed or deleted. */
+/** `tunmeter audit`: shows the audit trail: sign-ins, queries about a person, exports, changes and deletions. */
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { choice, integer, text, textList, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
 import { printable } from '../base/printable.js'
+import { plural } from '../base/quantity.js'
 import { takeWhole } from '../base/whole-file.js'
 import { type ApiClient, connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
@@ -63,8 +64,13 @@ export const auditCommand = defineCommand({
     const { dropped, isMore } = await show(api, path, query, options.limit, (line) =>
       context.stdout.write(line),
     )
-    if (isMore) say(context, `There are more: --limit, or --format ndjson for all.`)
-    if (dropped > 0) say(context, `${dropped} older entries have gone at a bound: docs/audit.md.`)
+    if (isMore)
+      say(context, 'there are more entries: raise --limit, or use --format ndjson for all')
+    if (dropped > 0)
+      say(
+        context,
+        `the trail was full: ${plural(dropped, 'older entry is', 'older entries are')} deleted (docs/audit.md)`,
+      )
     return EXIT.ok
   },
 })

@@ -1,8 +1,8 @@
 /**
- * `tunmeter backup`: a consistent copy of a data directory, while the server runs or not.
+ * `tunmeter backup`: copies a data directory consistently, with or without a running server.
  *
- * A running server holds the database's lock, so it makes the copy itself; the command asks it with a root key that
- * it creates for a minute (whoever may write the data directory may do that anyway).
+ * A running server holds the database's lock, so it makes the copy itself. The command asks it with a root key that is
+ * valid for one minute. That grants nothing new: anyone who can write the data directory can create keys.
  */
 
 import { existsSync, readFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ const MEMORY_BYTES = 256 * 2 ** 20
 interface Running {
   readonly url: string
   readonly pid: number
-  /** Of its certificate, which may be for any name. */
+  /** Of its certificate, because its name can be any. */
   readonly fingerprint?: string
 }
 
@@ -56,7 +56,7 @@ async function byServer(running: Running, data: string, target: string): Promise
       const { directory } = await new ApiClient(running.url, key, running).send<{
         directory: string
       }>('POST', '/api/v1/backup')
-      // Relative to where the server runs.
+      // The server's answer is relative to its working directory, so only the last part is used.
       await moveBackup(join(data, 'backups', basename(directory)), target)
     } finally {
       await control.revokeKey(record.keyId)
@@ -100,7 +100,7 @@ export const backupCommand = defineCommand({
       })
     }
     if (existsSync(output))
-      throw new AppError('EXISTS', `${output} exists`, {
+      throw new AppError('EXISTS', `${output} exists already`, {
         hint: 'Name a new directory.',
         exitCode: EXIT.usage,
       })

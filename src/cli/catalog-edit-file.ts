@@ -1,4 +1,4 @@
-/** Writes an edited catalog back to its file: comments and the form of all else stay. */
+/** Writes an edited catalog back to its file. Comments and the form of unchanged entries stay. */
 import {
   existsSync,
   readFileSync,
@@ -16,7 +16,7 @@ import { CATALOG_LISTS, catalogChanges, hasChanges } from '../session/catalog-ch
 
 type Entry = Readonly<Record<string, unknown>>
 
-/** The file is there whole, as it was or as it becomes. @throws AppError OUTPUT_FAILED */
+/** At any time the file is complete, with either the old or the new content. @throws AppError OUTPUT_FAILED */
 export function writeEdited(path: string, before: Catalog, after: Catalog): void {
   const target = existsSync(path) ? realpathSync(path) : path
   const beside = `${target}.${process.pid}`
@@ -24,7 +24,7 @@ export function writeEdited(path: string, before: Catalog, after: Catalog): void
     const old = existsSync(target) ? readFileSync(target, 'utf8') : ''
     const mode = existsSync(target) ? statSync(target).mode & 0o777 : 0o644
     writeFileSync(beside, editedText(old, before, after), { flag: 'wx', mode })
-    // A form that cannot be edited in its places, as one with aliases, is written anew.
+    // A form that cannot be edited in place, such as one with aliases, is written from scratch.
     if (!isCatalog(beside, after)) writeFileSync(beside, toYaml(after))
     renameSync(beside, target)
   } catch (error) {
@@ -61,7 +61,7 @@ function editedText(text: string, before: Catalog, after: Catalog): string {
   }
 }
 
-/** What both have at the beginning and at the end stays as it is written. */
+/** Entries that both lists have at the beginning and at the end keep their text. */
 function editList(
   document: Document,
   list: keyof Catalog,

@@ -48,10 +48,10 @@ catalog check, tunmeter catalog push. From the API of Pangolin or NetBird: tunme
       [...wgQuick, ...wgEasy, ...interfaces, tailscale, netbird].every((one) => one === undefined)
     )
       throw badOptions([
-        'say what is there: --wg-quick, --wg-easy, --tailscale, --netbird or --interface',
+        'a source is required: --wg-quick, --wg-easy, --tailscale, --netbird or --interface',
       ])
     const before = catalog === undefined ? EMPTY_CATALOG : loadCatalog(catalog)
-    // Files first: they have the names, and an interface has the peers that no file names.
+    // Files first, because they have names. Interfaces then add the peers that no file has.
     const found: Found[] = [
       ...wgQuick.map((file) => readWgQuick(textOf(file))),
       ...wgEasy.map((file) => jsonOf(file, readWgEasy, 'wg-easy keeps or answers')),
@@ -63,7 +63,7 @@ catalog check, tunmeter catalog push. From the API of Pangolin or NetBird: tunme
     for (const name of interfaces) found.push(await peersOf(name))
     const { catalog: made, added, doubled } = addTo(before, found)
     if (made.clients.length === 0)
-      throw new AppError('NOTHING_FOUND', 'there are no peers or devices in what was given')
+      throw new AppError('NOTHING_FOUND', 'the sources have no peers or devices')
     const yaml = toYaml(made)
     if (output === undefined) context.stdout.write(yaml)
     else writeNew(output, yaml)
@@ -82,7 +82,7 @@ async function peersOf(name: string): Promise<Found> {
   return { clients, users: [] }
 }
 
-/** Ids go on after the largest; who is known by key or address stays as he is. */
+/** New clients get ids above the largest. A client that is known by its key or an address stays as it is. */
 export function addTo(
   before: Catalog,
   found: readonly Found[],
@@ -105,7 +105,7 @@ export function addTo(
       const fresh = own.filter((address) => !addresses.has(address))
       if (publicKey === null && fresh.length === 0) {
         if (!before.clients.some((c) => c.addresses.includes(own[0]!)))
-          doubled.push(`${name ?? own[0]}: its addresses are another one’s`)
+          doubled.push(`${name ?? own[0]}: another client has its addresses`)
         continue
       }
       if (publicKey !== null) keys.add(publicKey)
@@ -141,7 +141,7 @@ function jsonOf(file: string, read: (value: unknown) => Found | null, what: stri
     value = JSON.parse(textOf(file))
   } catch (error) {
     // The parser's message quotes the text, which may hold private keys.
-    throw error instanceof AppError ? error : unreadable(file, 'it is no JSON')
+    throw error instanceof AppError ? error : unreadable(file, 'it is not JSON')
   }
   const found = read(value)
   if (found === null) throw unreadable(file, `it is not what ${what}`)
@@ -161,7 +161,7 @@ function writeNew(path: string, content: string): void {
     const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
     throw new AppError(
       'OUTPUT_FAILED',
-      `cannot write ${path}: ${isThere ? 'it is there already' : messageOf(error)}`,
+      `cannot write ${path}: ${isThere ? 'it exists already' : messageOf(error)}`,
       isThere
         ? { hint: `To add to it: --catalog ${path}, and another --output.`, exitCode: EXIT.usage }
         : {},

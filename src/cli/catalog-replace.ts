@@ -1,8 +1,9 @@
-/** Replaces a server's catalog: what changes is shown first, and nothing but that is done. */
+/** Replaces a server's catalog. It shows the changes first; the server refuses them if its catalog has changed since. */
 import { toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError } from '../base/errors.js'
 import { printable } from '../base/printable.js'
+import { plural } from '../base/quantity.js'
 import type { Catalog } from '../session/catalog.js'
 import {
   CATALOG_LISTS,
@@ -16,11 +17,16 @@ export const catalogPath = (org: string) => `${orgPath(org)}/catalog`
 
 export function counts(catalog: Catalog): string {
   const { clients, users, sites, resources } = catalog
-  const entries = `${clients.length} clients, ${users.length} users, ${sites.length} sites, ${resources.length} resources`
-  return entries + collectedText(catalog)
+  const entries = [
+    plural(clients.length, 'client'),
+    plural(users.length, 'user'),
+    plural(sites.length, 'site'),
+    plural(resources.length, 'resource'),
+  ]
+  return entries.join(', ') + collectedText(catalog)
 }
 
-/** Nothing of a catalog whose sessions are all kept as they are metered. */
+/** Prefixes, and entries with rules on what is kept; empty for a catalog without any. */
 function collectedText({ clients, resources, prefixes = [] }: Catalog): string {
   const entries = [...clients, ...resources, ...prefixes]
   const kept = [
@@ -33,7 +39,7 @@ function collectedText({ clients, resources, prefixes = [] }: Catalog): string {
     ] as const,
   ].flatMap(([what, count]) => (count === 0 ? [] : [`${count} with ${what}`]))
   return [
-    prefixes.length > 0 && `, ${prefixes.length} prefixes`,
+    prefixes.length > 0 && `, ${plural(prefixes.length, 'prefix', 'prefixes')}`,
     kept.length > 0 && ` (${kept.join(', ')})`,
   ]
     .filter(Boolean)
@@ -54,11 +60,11 @@ interface Replacement {
   readonly catalog: Catalog
   readonly dryRun: boolean
   readonly allowEmpty: boolean
-  /** The version that the catalog was made from; another one meanwhile is refused. */
+  /** The version that was edited. The server refuses the edit when it has another one. */
   readonly from?: string | undefined
 }
 
-/** Of a replacement that is done; --dry-run shows all. */
+/** The most changes that a replacement shows; --dry-run shows all. */
 const LINES_MAX = 100
 
 /** @throws AppError EMPTY_CATALOG, SERVER_REFUSED */
@@ -67,9 +73,13 @@ export async function replaceCatalog(
   { api, org, catalog, dryRun, allowEmpty, from }: Replacement,
 ): Promise<void> {
   if (isEmptyCatalog(catalog) && !allowEmpty) {
-    throw new AppError('EMPTY_CATALOG', 'the new catalog has no entries: all names would go', {
-      hint: 'Add --allow-empty if that is meant.',
-    })
+    throw new AppError(
+      'EMPTY_CATALOG',
+      'the new catalog has no entries and would remove all names',
+      {
+        hint: 'Add --allow-empty if you want that.',
+      },
+    )
   }
   const put = (query: string, version: string | undefined) =>
     api.send<{ changes: CatalogChanges | null; etag: string }>(

@@ -1,4 +1,4 @@
-/** `tunmeter catalog set`: one entry of a catalog, in a file or on the server. */
+/** `tunmeter catalog set`: adds or changes one entry of a catalog, in a file or on the server. */
 import { existsSync } from 'node:fs'
 import type { z } from 'zod'
 import {
@@ -46,7 +46,7 @@ type Where = Parameters<typeof connect>[0] & {
 
 const clients = catalogSchema.shape.clients.unwrap().element.shape
 
-/** `''`: none. */
+/** An option whose empty value removes the field. */
 function emptyOr<T>(
   help: string,
   value: string,
@@ -55,7 +55,7 @@ function emptyOr<T>(
   return parsedText<T | null>(`${help} Empty: none.`, value, (t) => (t === '' ? null : parse(t)))
 }
 
-/** Undefined when it is not given; empty: none. */
+/** A repeatable option whose empty value removes all entries of the field. */
 function listOf(help: string, value: string, schema: z.ZodType): Option<readonly string[]> {
   const parse = (t: string) => (t === '' ? [t] : [checked(schema, t)])
   return { ...textList(`${help} Repeatable. Empty: none.`, value), parse }
@@ -67,6 +67,7 @@ function checked(schema: z.ZodType, value: string): string {
   return value
 }
 
+/** Undefined: the option is not set, and the field stays. Empty: the field becomes empty. */
 const listed = (list: readonly string[]): readonly string[] | undefined =>
   list.length === 0 ? undefined : list.filter((one) => one !== '')
 
@@ -127,7 +128,7 @@ const site = defineCommand({
   details: 'Example:\n  tunmeter catalog set site 1 Berlin',
   run: ([number = '', name = ''], options, context) => {
     if (!/^\d{1,15}$/.test(number) || Number(number) < 1)
-      throw badOptions([`"${number}": expected the number of a site, as keys create --site has it`])
+      throw badOptions([`"${number}": expected the number of a site, as in keys create --site`])
     return edit(context, options, (catalog) => setSite(catalog, { siteId: Number(number), name }))
   },
 })
@@ -205,7 +206,7 @@ async function edit(
   return EXIT.ok
 }
 
-/** @throws AppError CATALOG_EDIT: what the new entry lacks, or shares with another */
+/** @throws AppError CATALOG_EDIT when the new entry lacks something or conflicts with another */
 function edited(before: Catalog, change: (catalog: Catalog) => Catalog): Catalog {
   try {
     const after = change(before)
@@ -219,7 +220,7 @@ function edited(before: Catalog, change: (catalog: Catalog) => Catalog): Catalog
   }
 }
 
-/** `clients[3].publicKey: …` to `client "Anna".publicKey: …`: nobody counts entries. */
+/** `clients[3].publicKey: …` to `client "Anna".publicKey: …`, because nobody counts entries. */
 function named(fault: string, catalog: Catalog): string {
   return fault.replace(
     /\b(clients|users|sites|resources)\[(\d+)\]/g,

@@ -1,6 +1,6 @@
 /**
  * Reads clients from the files of other programs: comments of wg-quick's files, wg-easy's JSON, `tailscale
- * status --json`, `netbird status --json`. Private and preshared keys in these are passed over.
+ * status --json`, `netbird status --json`. Private and preshared keys in them are ignored.
  */
 import { z } from 'zod'
 import { printable } from '../base/printable.js'
@@ -8,7 +8,7 @@ import { parsePrefix } from '../session/address.js'
 import type { Catalog } from '../session/catalog.js'
 
 export interface FoundClient {
-  /** Null: it has a key and no name. */
+  /** Null: the client has a key but no name. */
   readonly name: string | null
   readonly publicKey: string | null
   readonly addresses: readonly string[]
@@ -20,7 +20,7 @@ export interface Found {
   readonly users: Catalog['users']
 }
 
-/** As a catalog's names are bounded; a text of others is shown, and cannot move a cursor. */
+/** The bound of names. printable() also removes control characters, because other programs wrote these texts. */
 const NAME_BYTES_MAX = 200
 const PUBLIC_KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 
@@ -29,9 +29,9 @@ function nameOf(text: string | null | undefined): string | null {
   return name === '' ? null : name
 }
 
-/** `# Name = Anna`: of the section that it stands in. */
+/** `# Name = Anna`, the name of the section around it. */
 const NAME_SETTING = /^(?:friendly[_ ]?name|name)\s*[:=]\s*/i
-/** As installers write them, above a section. */
+/** Headings that installers write above a section. */
 const HEADING = /^(?:BEGIN_PEER|Client:?|Peer:?)\s+/i
 /** A setting that is commented out is no name. */
 const NO_NAME = /^(?:END_PEER\b|[A-Za-z]+\s*=)/
@@ -41,13 +41,13 @@ interface Section {
   publicKey: string | null
   isNamed: boolean
   hasSettings: boolean
-  /** An empty line came after its settings: what follows is about the next one. */
+  /** An empty line followed the settings, so comments after it belong to the next section. */
   isOver: boolean
 }
 
 /**
- * A peer's name is the last comment above its [Peer], or the first one inside it before its settings; `# Name = Anna` wins
- * wherever it stands in it.
+ * A peer's name is the last comment above its [Peer], or the first comment inside it before its settings.
+ * `# Name = Anna` anywhere inside it wins.
  */
 class WgQuickReader {
   readonly clients: FoundClient[] = []
@@ -108,7 +108,7 @@ const wgEasyClient = z.object({
   name: z.string().nullish(),
   publicKey: z.string().regex(PUBLIC_KEY),
 })
-/** wg0.json of wg-easy up to 14, and the list that its API answers. */
+/** wg0.json of wg-easy up to version 14, or the list of its API. */
 const wgEasy = z.union([
   z
     .object({ clients: z.record(z.string(), wgEasyClient) })
@@ -139,10 +139,10 @@ const tailscale = z.object({
     .record(z.string(), z.object({ LoginName: z.string(), DisplayName: z.string().default('') }))
     .nullish(),
 })
-/** Stands for all devices that belong to a tag and to nobody. */
+/** Tailscale's login for devices that belong to a tag, not to a person. */
 const TAGGED = 'tagged-devices'
 
-/** By addresses: a TUN cannot be asked for keys. @returns null when it is something else */
+/** Clients with addresses only: Tailscale's interface does not tell keys. @returns null when it is something else */
 export function readTailscale(value: unknown): Found | null {
   const read = tailscale.safeParse(value)
   if (!read.success) return null
@@ -178,7 +178,7 @@ const netBird = z.object({
   netbirdIp: z.string(),
 })
 
-/** `netbird status --json` of a peer: those that it may reach, with their keys. @returns null when it is something else */
+/** The peers that this machine may reach, with their keys. @returns null when it is something else */
 export function readNetBird(value: unknown): Found | null {
   const read = netBird.safeParse(value)
   if (!read.success) return null

@@ -56,7 +56,7 @@ const pull = defineCommand({
   },
   run: async (_args, options, context) => {
     if (options.fromKey === undefined) {
-      throw new AppError('NO_KEY', 'the key of the API is needed', {
+      throw new AppError('NO_KEY', 'the API of --from needs a key', {
         hint: 'Give it by TUNMETER_FROM_KEY or --from-key.',
         exitCode: EXIT.usage,
       })
@@ -73,7 +73,7 @@ const pull = defineCommand({
     const { catalog: pulled, skipped } = await (options.source === 'netbird'
       ? pullNetBird(source, options.fromKey)
       : pullPangolin(source, org!))
-    // What is kept of sessions is not said there, and stays.
+    // Their APIs have no rules on what is kept of sessions, so the rules of the present catalog stay.
     const catalog =
       target === undefined
         ? pulled

@@ -19,20 +19,20 @@ export interface CommandSpec<S extends OptionTable> {
   /** Shown below the options: examples, exit codes, what to read next. */
   readonly details?: string
   readonly options: S
-  /** Options of another command, whose file --config may name: they are passed over. */
+  /** Options of another command. --config may name that command's file; these options are then ignored. */
   readonly fileOf?: OptionTable
-  /** Resolves to the exit code; throws AppError for what went wrong. */
+  /** Resolves to the exit code; throws AppError for a failure. */
   readonly run: (
     args: readonly string[],
     options: OptionValues<S>,
     context: CommandContext,
-    /** Where an option was given, for a message about it; undefined where its default holds. */
+    /** Names the place where an option was set, for messages; undefined: its default holds. */
     origin: (name: keyof S & string) => string | undefined,
   ) => Promise<number>
   readonly subcommands?: never
 }
 
-/** A command that only groups others, as `keys create`, `keys list`. */
+/** A command that only groups others: `keys` groups `keys create` and `keys list`. */
 export interface CommandGroup {
   readonly name: string
   readonly summary: string
@@ -46,7 +46,7 @@ export function defineCommand<const S extends OptionTable>(spec: CommandSpec<S>)
   return spec
 }
 
-/** What every command takes besides its own options. */
+/** The help of --config, which every command has. */
 export const CONFIG_HELP = 'Read options from this YAML file: names as above, without the dashes.'
 
 export function optionHelp(name: string, option: OptionTable[string]): string {

@@ -1,4 +1,4 @@
-/** `tunmeter completeness`: whether anything is missing in a range of time; exit code 3 when there is. */
+/** `tunmeter completeness`: shows what is missing in a time range; exit code 3 for any hole. */
 import { toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
@@ -9,7 +9,7 @@ import { connect, orgPath, SERVER_OPTIONS } from './api-client.js'
 import { defineCommand } from './command.js'
 import { Names, RANGE_OPTIONS, rangeOf, SITE_OPTION } from './log-filters.js'
 
-/** Of `export --require-complete` as well. */
+/** Also the exit code of `export --require-complete`. */
 export const EXIT_INCOMPLETE = 3
 
 export type Completeness = {
@@ -68,7 +68,7 @@ type HoleRow = Completeness['sites'][number]['meters'][number]['holes'][number] 
   readonly meterId: string | null
 }
 
-/** In UTC, as the sentence above them has it. */
+/** Times are UTC, as in the sentence above the table. */
 const COLUMNS: readonly Column<HoleRow>[] = [
   { title: 'SITE', shrinksTo: 12, read: (hole) => hole.site },
   { title: 'METER', shrinksTo: 12, read: (hole) => hole.meterId ?? '-' },
@@ -82,7 +82,7 @@ const COLUMNS: readonly Column<HoleRow>[] = [
     read: ({ sessions }) => (sessions === null ? '' : humanCount(sessions)),
   },
 ]
-/** Without what can be read elsewhere, the widest first. */
+/** From wide to narrow. */
 const LAYOUTS = [COLUMNS, COLUMNS.filter(({ title }) => title !== 'METER')]
 
 const utc = (iso: string): string => iso.slice(0, 19).replace('T', ' ')

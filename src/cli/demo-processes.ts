@@ -14,7 +14,7 @@ const START_TIMEOUT_MS = 30_000
 
 export interface ChildServer {
   readonly url: string
-  /** Resolves to what it said when it ended by itself. */
+  /** Resolves when the server has ended, to its last output. */
   readonly ended: Promise<string>
   stop(): Promise<void>
 }

@@ -1,6 +1,6 @@
 /**
- * `tunmeter demo` (what `npm start` runs): both halves on this machine. A server of its own on a free port, the
- * capture of a real tunnel replayed into it over HTTP with its clock moved to now, and then everything is yours.
+ * `tunmeter demo` (`npm start` runs it): both halves on this machine. It starts a server on a free port, replays the
+ * capture of a real tunnel into it over HTTP with the clock moved to now, prints the sessions, and stays up.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -44,7 +44,7 @@ export const command = defineCommand({
     const temporary = options.data === undefined ? temporaryDirectory('tunmeter-demo-') : null
     const data = options.data ?? temporary!.path
     const interrupted = untilInterrupted(context)
-    // At once: starting the server takes a moment.
+    // Before the server starts, which takes a moment.
     context.stdout.write(`\n  ${painter(context.stdout, context.env)('bold', TITLE)}\n\n`)
     let server: ChildServer | null = null
     try {
@@ -62,7 +62,7 @@ export const command = defineCommand({
   },
 })
 
-/** By a signal, or by a reader of the output that went away. */
+/** Resolves on a signal, or when the reader of the output is gone. */
 function untilInterrupted({ stdout }: CommandContext): Promise<'interrupted'> {
   return new Promise((resolve) => {
     stdout.once('error', () => resolve('interrupted'))
@@ -78,7 +78,7 @@ interface Keys {
   readonly ingest: string
 }
 
-/** What `tunmeter keys create` does. */
+/** Does the same as `tunmeter keys create`. */
 async function makeKeys(data: string): Promise<Keys> {
   const control = new Control(data)
   try {
@@ -138,12 +138,12 @@ async function show(
 const isByNpm = (env: NodeJS.ProcessEnv): boolean => env.npm_lifecycle_event === 'start'
 const program = (env: NodeJS.ProcessEnv): string => (isByNpm(env) ? 'node dist/cli.js' : 'tunmeter')
 
-/** Addresses and keys of a server that is gone help nobody. */
+/** The last lines with --once. The server has stopped, so its addresses and keys would be useless. */
 function sayEnd(say: (line?: string) => void, { data }: Options, env: NodeJS.ProcessEnv): void {
   const byNpm = isByNpm(env)
   const demo = byNpm ? 'npm start' : 'tunmeter demo'
   say(
-    `  It has ended, and its data is ${data === undefined ? 'gone' : `in ${data}`}. To look around:`,
+    `  The demo has ended, and its data is ${data === undefined ? 'deleted' : `in ${data}`}. To see more:`,
   )
   const line = (command: string, what: string): void => say(`    ${command.padEnd(56)}${what}`)
   line(demo, 'stays up: dashboard, API, curl lines to paste')

@@ -1,4 +1,4 @@
-/** `tunmeter destinations`: where a server sends sessions on to, and how delivery stands. */
+/** `tunmeter destinations`: lists, changes and tests a server's destinations, and shows the state of delivery. */
 import { readFileSync } from 'node:fs'
 import { text as readText } from 'node:stream/consumers'
 import { parse } from 'yaml'
@@ -68,7 +68,7 @@ function standing(one: DestinationView): string[] {
     )
   if (one.deletedUndelivered > 0)
     lines.push(
-      `${one.id}: the retention deleted ${plural(one.deletedUndelivered, 'session')} undelivered`,
+      `${one.id}: retention deleted ${plural(one.deletedUndelivered, 'session')} before delivery`,
     )
   for (const { id, progress } of one.backfills.filter(({ endedAt }) => endedAt === null))
     lines.push(`${one.id}: backfill ${id} at ${Math.floor(100 * progress)} %`)
@@ -126,7 +126,7 @@ Needs an admin key, and is in the audit trail.
     context.stdout.write(`${id}\n`)
     say(
       context,
-      `${name}: what arrives from now on goes to ${target}; try it: tunmeter destinations test ${id}`,
+      `${name}: sessions stored from now on go to ${target}; test it: tunmeter destinations test ${id}`,
     )
     return EXIT.ok
   },
@@ -201,7 +201,7 @@ const remove = defineCommand({
     const { api, path } = await atOne(id, options)
     const { name, delivered } = await api.send<{ name: string; delivered: number }>('DELETE', path)
     context.stdout.write(`${id} (${name}) removed\n`)
-    if (delivered > 0) say(context, `it was sent ${plural(delivered, 'session')}, which it keeps`)
+    if (delivered > 0) say(context, `the receiver keeps ${plural(delivered, 'session')}`)
     return EXIT.ok
   },
 })
@@ -235,7 +235,7 @@ const backfill = defineCommand({
       timeStart: options.from,
       timeEnd: options.to ?? new Date().toISOString(),
     })
-    context.stdout.write(`${id}: backfill began; tunmeter destinations list shows how far it is\n`)
+    context.stdout.write(`${id}: backfill began; tunmeter destinations list shows its progress\n`)
     return EXIT.ok
   },
 })
@@ -289,7 +289,7 @@ Ends with 1 when some are left.
     context.stdout.write(
       `${delivered} taken, ${refused} refused again, ${gone} not in the log any more\n`,
     )
-    if (failed !== null) say(context, `then it ended: ${printable(failed)}`)
+    if (failed !== null) say(context, `stopped before the last one: ${printable(failed)}`)
     return refused > 0 || failed !== null ? EXIT.failed : EXIT.ok
   },
 })
@@ -301,7 +301,7 @@ export const destinationsCommand: CommandGroup = {
   subcommands: [
     ...[list, add, change, test],
     verb('pause', 'Send nothing to a destination until it is resumed.', 'paused'),
-    verb('resume', 'Resume a destination; retry a blocked or waiting one at once.', 'goes on'),
+    verb('resume', 'Resume a destination; retry a blocked or waiting one at once.', 'resumed'),
     ...[remove, backfill, deadLetters, resend],
   ],
 }

@@ -1,6 +1,7 @@
 /** The checks of `tunmeter doctor` on this machine: each has a question, an answer and a remedy. */
 import { readFileSync } from 'node:fs'
 import { AppError, messageOf } from '../base/errors.js'
+import { plural } from '../base/quantity.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { loadAddon } from '../meter/capture/addon.js'
 import { EVERY_INTERFACE, findLink, type Link } from '../meter/capture/links.js'
@@ -10,7 +11,7 @@ import type { Catalog } from '../session/catalog.js'
 
 export interface Finding {
   readonly check: string
-  /** `skipped`: could not be asked here, and that is no fault. */
+  /** `skipped`: the check is not possible here, which is no fault. */
   readonly state: 'ok' | 'warning' | 'failed' | 'skipped'
   readonly message: string
   readonly todo?: string
@@ -18,7 +19,7 @@ export interface Finding {
 
 const CAP_NET_ADMIN = 12
 const CAP_NET_RAW = 13
-/** linux/if_arp.h: what the engine's link layers are on live interfaces. */
+/** The link types of linux/if_arp.h that the engine can read. */
 const ARP_TYPES: Readonly<Record<string, string>> = {
   1: 'Ethernet',
   512: 'PPP',
@@ -40,7 +41,7 @@ export function finding(
   return { check, state, message, ...(todo !== undefined && { todo }) }
 }
 
-/** What was thrown, with its hint as what to do. */
+/** A failed check: the error's message, and its hint as the remedy. */
 export function failure(check: string, error: unknown): Finding {
   const hint = error instanceof AppError ? error.hint : undefined
   return finding(check, 'failed', messageOf(error), hint)
@@ -78,7 +79,7 @@ export function checkPrivileges(
 
 export function checkInterface(name: string): Finding {
   if (name === EVERY_INTERFACE)
-    return finding('interface', 'ok', 'every interface: what passes two of them is counted twice')
+    return finding('interface', 'ok', 'every interface: a packet on two of them is counted twice')
   let link: Link | null
   try {
     link = findLink(name)
@@ -104,7 +105,7 @@ export async function checkPeers(
   try {
     const device = await readPeers(name)
     const quiet = device.peers.filter((peer) => peer.lastHandshakeSeconds === null).length
-    const about = `${device.peers.length} peers of a ${device.kind} WireGuard, ${quiet} without a handshake so far`
+    const about = `${plural(device.peers.length, 'peer')} of a ${device.kind} WireGuard, ${quiet} without a handshake so far`
     return { device, finding: finding('peers', 'ok', about) }
   } catch (error) {
     const plain = error instanceof AppError && error.code === 'NOT_WIREGUARD'
@@ -121,19 +122,20 @@ export function checkCatalog(path: string, devices: readonly WireGuardDevice[]):
   }
 }
 
-/** Whether every peer has a name. */
+/** Warns of peers that have no client in the catalog. */
 export function comparePeers(catalog: Catalog, devices: readonly WireGuardDevice[]): Finding {
   const known = new Set(catalog.clients.map((client) => client.publicKey))
   const unknown = devices
     .flatMap((device) => device.peers)
     .filter((peer) => !known.has(peer.publicKey))
-  const about = `${catalog.clients.length} clients, ${catalog.resources.length} resources`
+  const { clients, resources } = catalog
+  const about = `${plural(clients.length, 'client')}, ${plural(resources.length, 'resource')}`
   if (unknown.length === 0) return finding('catalog', 'ok', about)
   const keys = unknown.slice(0, 3).map((peer) => peer.publicKey)
   return finding(
     'catalog',
     'warning',
-    `${about}; ${unknown.length} peers have no client in it: ${keys.join(', ')}${unknown.length > 3 ? ', …' : ''}`,
+    `${about}; ${plural(unknown.length, 'peer')} without a client: ${keys.join(', ')}${unknown.length > 3 ? ', …' : ''}`,
     'Add clients with these public keys; tunmeter peers lists them.',
   )
 }

@@ -3,11 +3,11 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { findLink } from '../meter/capture/links.js'
 import { type Finding, finding } from './doctor-checks.js'
 
-/** Of /proc/net/packet; 0 stands for every interface. */
+/** Columns of /proc/net/packet. */
 const [INTERFACE_COLUMN, INODE_COLUMN] = [4, 8]
 
 export function checkReaders(name: string): Finding {
-  // Of every interface: 0.
+  // 0 stands for every interface.
   const index = findLink(name)?.index ?? 0
   const sockets = packetSockets(readFileSync('/proc/self/net/packet', 'utf8'), index)
   const meters = sockets.size === 0 ? [] : metersWith(sockets)
@@ -16,7 +16,7 @@ export function checkReaders(name: string): Finding {
       'meters',
       'warning',
       `${meters.length} meters read ${name}: process ${meters.join(', ')}`,
-      'Stop all but one: at one server everything is counted as often as there are meters.',
+      'Stop all but one: the server counts each session once for each meter.',
     )
   const about =
     meters.length === 0 ? `no meter reads ${name}` : `process ${meters[0]} reads ${name}`
@@ -34,7 +34,7 @@ export function packetSockets(table: string, index: number): Set<string> {
   return new Set(onIt.flatMap((row) => row[INODE_COLUMN] ?? []))
 }
 
-/** Processes that have one of them and whose command is `tunmeter meter`; those of other users are seen by root only. */
+/** Processes of `tunmeter meter` that have one of these sockets. Only root sees those of other users. */
 function metersWith(sockets: ReadonlySet<string>): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.filter((pid) => isMeter(pid) && holds(pid, sockets)).map(Number)
@@ -61,7 +61,7 @@ function holds(pid: string, sockets: ReadonlySet<string>): boolean {
   }
 }
 
-/** '' when it has been closed meanwhile. */
+/** '' when the descriptor has been closed meanwhile. */
 function linkOf(path: string): string {
   try {
     return readlinkSync(path)

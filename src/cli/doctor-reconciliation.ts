@@ -1,5 +1,6 @@
-/** `tunmeter doctor` meters the interface for a while and compares with the kernel's counters and the peers' transfer. */
+/** `tunmeter doctor` meters the interface for --seconds, and compares with the counters of the kernel and of the peers. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { plural } from '../base/quantity.js'
 import { Attributor } from '../meter/attribution/attributor.js'
 import { FlowMeter, type FlowMeterCounters } from '../meter/capture/flow-meter.js'
 import { otherTraffic, Reconciliation } from '../meter/run/reconciliation.js'
@@ -8,7 +9,7 @@ import { PeerReconciler, type PeerVerdict } from '../meter/wireguard/peer-reconc
 import { readPeers } from '../meter/wireguard/read-peers.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
 
-/** libpcap holds packets back for up to 100 ms: each comparison waits longer than that. */
+/** libpcap holds packets back for up to 100 ms, so each comparison waits longer. */
 const SETTLE_MS = 400
 
 export async function checkReconciliation(
@@ -48,7 +49,7 @@ export async function checkReconciliation(
   }
 }
 
-/** Who the sessions belong to, and what the peers' counters say of them. */
+/** Compares the sessions of each peer with the peer's WireGuard counters. */
 class PeerComparison {
   readonly #name: string
   readonly #meter: FlowMeter
@@ -75,7 +76,7 @@ class PeerComparison {
     this.#reconciler.read(device.peers, atMs, { metering, other })
   }
 
-  /** The meter has stopped and all was counted: two readings, since each is compared with what was there before. */
+  /** Call it when the meter has stopped and all is counted. It reads twice, because each reading needs the one before. */
   async finish(): Promise<PeerVerdict> {
     const verdict = this.#reconciler.finish(Date.now(), otherTraffic(this.#meter.counters()))
     if (verdict.unexplained > 0) return verdict
@@ -93,7 +94,7 @@ function reconciled(
   const [error] = counters.errors
   if (counters.state === 'failed')
     return finding('reconciliation', 'failed', error?.message ?? 'the interface cannot be read')
-  const seen = `${counters.packets} packets, ${counters.bytes} bytes in ${seconds} s`
+  const seen = `${plural(counters.packets, 'packet')}, ${plural(counters.bytes, 'byte')} in ${seconds} s`
   if (isKernelWireGuard)
     return finding(
       'reconciliation',
@@ -122,8 +123,8 @@ export function reconciledPackets(
     'warning',
     `${seen}; the kernel counted ${low} to ${high} packets that were not metered`,
     kernelDropped > 0
-      ? `${kernelDropped} were dropped for want of room: raise --ring.`
-      : 'Is a --filter in force, or another interface meant?',
+      ? `The kernel dropped ${plural(kernelDropped, 'packet')}, because its buffer was full: raise --ring.`
+      : 'Is a --filter set, or is it the wrong interface?',
   )
 }
 
@@ -132,17 +133,17 @@ export function transferred({ compared, unexplained, worst }: PeerVerdict): Find
     return finding(
       'transfer',
       compared === 0 ? 'skipped' : 'ok',
-      `${compared} peers: packets, handshakes and keepalives explain what WireGuard counted`,
+      `${plural(compared, 'peer')}: packets, handshakes and keepalives explain what WireGuard counted`,
     )
   const { publicKey, bytes } = worst
   const what =
     bytes > 0
-      ? 'octets passed that were not metered'
-      : 'octets were metered that did not pass: the peer was away, or its queue full'
+      ? 'passed and were not metered'
+      : 'were metered and did not pass: the peer was away, or its queue full'
   return finding(
     'transfer',
     'warning',
-    `${unexplained} of ${compared} peers: of ${publicKey} ${Math.abs(bytes)} ${what}`,
+    `${unexplained} of ${plural(compared, 'peer')}: ${plural(Math.abs(bytes), 'octet')} of ${publicKey} ${what}`,
     'Meter it for longer (--seconds 60). If it stays, something else uses the peer, or packets are lost: docs/wireguard.md.',
   )
 }

@@ -1,21 +1,22 @@
 /**
- * `tunmeter doctor` asks the server: is it there, does it know the key, does it store anything, what is its time, is
- * anything missing?
+ * The checks of `tunmeter doctor` on the server: address, key, clock, retention, completeness of the last day, and
+ * catalog.
  */
 import { parseWith } from '../base/faults.js'
 import { printable } from '../base/printable.js'
+import { plural } from '../base/quantity.js'
 import type { Connection, Site, WhoAmI } from '../meter/ship/connection.js'
 import { openConnection, type ServerFlags } from '../meter/ship/server-flags.js'
 import type { WireGuardDevice } from '../meter/wireguard/device.js'
 import { catalogSchema } from '../session/catalog.js'
 import { comparePeers, type Finding, failure, finding } from './doctor-checks.js'
 
-/** Beyond this, sessions of the last hour look as if they were from another one. */
+/** With a larger difference, sessions have visibly wrong times. */
 const CLOCK_SKEW_MS_MAX = 60_000
-/** So far back the site's completeness is asked for. */
+/** The range of the completeness check, until now. */
 const COMPLETE_SINCE_MS = 86400e3
 
-/** `devices`: with their peers the server's catalog is compared; null: the meter takes its catalog from a file. */
+/** @param devices their peers are compared with the server's catalog; null: the meter has its catalog from a file */
 export async function checkServer(
   options: ServerFlags,
   devices: readonly WireGuardDevice[] | null = null,
@@ -68,7 +69,7 @@ function judge(url: string, who: WhoAmI, nowMs: number): Finding[] {
         'server',
         'failed',
         `${url}: ${who.message}`,
-        'Is the address right, the server running, the proxy or --ca-file needed?',
+        'Is the address right? Is the server running? Does it need --proxy or --ca-file?',
       ),
     ]
   const server = finding('server', 'ok', url)
@@ -95,10 +96,10 @@ function judgeCompleteness(said: { complete: boolean; sentence: string } | null)
     return finding(
       'completeness',
       'skipped',
-      'the server does not say: it may be an earlier version',
+      'the server does not tell its completeness: it may be an earlier version',
     )
   if (said.complete) return finding('completeness', 'ok', said.sentence)
-  const todo = 'tunmeter completeness names each hole; what each means: docs/completeness.md.'
+  const todo = 'tunmeter completeness lists the holes; docs/completeness.md explains them.'
   return finding('completeness', 'warning', said.sentence, todo)
 }
 
@@ -106,21 +107,25 @@ function checkClock(serverMs: number | null, nowMs: number): Finding {
   if (serverMs === null) return finding('clock', 'skipped', 'the server does not tell its time')
   const skewMs = serverMs - nowMs
   const seconds = Math.abs(skewMs / 1000).toFixed(1)
-  const way = skewMs < 0 ? 'behind' : 'ahead of'
-  const about = `the server's is ${seconds} s ${way} this one`
+  const side = skewMs < 0 ? 'behind' : 'ahead of'
+  const about = `the server's clock is ${seconds} s ${side} this machine's`
   if (Math.abs(skewMs) <= CLOCK_SKEW_MS_MAX) return finding('clock', 'ok', about)
   return finding('clock', 'warning', about, 'Synchronise both (NTP).')
 }
 
 function checkRetention(days: number | null): Finding {
   if (days === null)
-    return finding('retention', 'skipped', 'the server does not tell: 0 days stores nothing')
+    return finding(
+      'retention',
+      'skipped',
+      'the server does not tell its retention; 0 days stores nothing',
+    )
   if (days === 0)
     return finding(
       'retention',
       'failed',
-      'the retention of the organisation is 0 days: the server stores no session',
+      'the organisation’s retention is 0 days: the server stores nothing',
       'Set it in the dashboard (Settings), or PUT …/settings {"retentionDays": 30}.',
     )
-  return finding('retention', 'ok', days < 0 ? 'for ever' : `${days} days`)
+  return finding('retention', 'ok', days < 0 ? 'for ever' : plural(days, 'day'))
 }

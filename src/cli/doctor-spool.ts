@@ -1,18 +1,19 @@
-/** `tunmeter doctor` checks the spool: can the meter use it, and do its batches make progress? */
+/** `tunmeter doctor` checks whether the meter can use the spool, and whether its batches make progress. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { messageOf } from '../base/errors.js'
 import type { Account } from '../base/privileges.js'
-import { humanBytes, humanCount } from '../meter/output/human.js'
+import { plural } from '../base/quantity.js'
+import { humanBytes } from '../meter/output/human.js'
 import { isForeignSpool } from '../meter/run/give-spool.js'
 import { type ListedBatch, SpoolInspector } from '../meter/spool/inspect.js'
 import { type Finding, failure, finding } from './doctor-checks.js'
 
-/** A batch is sent within seconds; one that waits longer than this has met something. */
+/** The meter sends a batch within seconds, so a longer wait has a cause. */
 const WAIT_MS_MAX = 5 * 60_000
 
-/** `account`: who the meter becomes, which gets the directory from root; null when it stays who we are. */
+/** @param account the user that a meter changes to; root gives it the directory. Null: the meter stays this user. */
 export async function checkSpool(
   directory: string,
   account: Account | null,
@@ -22,8 +23,8 @@ export async function checkSpool(
     return finding(
       'spool',
       'failed',
-      `${directory}: ${account.name}, who the meter becomes, may not enter a folder on the way to it`,
-      'Choose another with --spool, or let that user through: chmod o+x.',
+      `${directory}: the meter runs as ${account.name}, and this user may not enter a parent directory`,
+      'Choose another with --spool, or open the parent directories to this user: chmod o+x.',
     )
   if (!existsSync(directory))
     return finding('spool', 'ok', `${directory} does not exist yet; the meter makes it`)
@@ -52,13 +53,13 @@ export async function checkSpool(
   }
 }
 
-/** What is missing is made by root, and the directory itself is given away: the folders above must let through. */
+/** Root creates missing directories and gives the last one to the user, who must be able to enter those above it. */
 function mayReach({ uid, gid }: Account, directory: string): boolean {
   let there = dirname(resolve(directory))
   while (!existsSync(there)) there = dirname(there)
   const options = { uid, gid, cwd: '/', env: {}, stdio: 'ignore' } as const
   const asked = spawnSync('/bin/sh', ['-c', 'test -x "$1"', 'sh', there], options)
-  // An image without a shell: it cannot be asked.
+  // An image without a shell cannot answer, which is no fault.
   return asked.error !== undefined || asked.status === 0
 }
 
@@ -72,7 +73,7 @@ async function examine(directory: string, nowMs: number): Promise<Finding> {
         'spool',
         'warning',
         about,
-        'tunmeter spool ls says why; when that is mended: tunmeter spool resend --all.',
+        'tunmeter spool ls shows the reasons; after a fix: tunmeter spool resend --all.',
       )
     const oldestMs = Math.min(...waiting.map(({ entry }) => entry.madeAtMs))
     if (nowMs - oldestMs <= WAIT_MS_MAX || waiting.length === 0)
@@ -81,7 +82,7 @@ async function examine(directory: string, nowMs: number): Promise<Finding> {
     return finding(
       'spool',
       'warning',
-      `${about}; the oldest waits for ${minutes} minutes`,
+      `${about}; the oldest waits for ${plural(minutes, 'minute')}`,
       'Is the meter running, and does its log say why the server does not take them?',
     )
   } finally {
@@ -91,5 +92,5 @@ async function examine(directory: string, nowMs: number): Promise<Finding> {
 
 function amount(batches: readonly ListedBatch[]): string {
   const bytes = batches.reduce((sum, { entry }) => sum + entry.bytes, 0)
-  return `${humanCount(batches.length)} batches (${humanBytes(bytes)})`
+  return `${plural(batches.length, 'batch', 'batches')} (${humanBytes(bytes)})`
 }

@@ -1,4 +1,4 @@
-/** `tunmeter doctor`: is everything there that a meter needs, and do the figures agree? */
+/** `tunmeter doctor`: checks everything that a meter needs, and compares its figures with the kernel's. */
 
 import { badOptions, integer, type OptionValues, text, textList, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
@@ -105,7 +105,7 @@ async function examine(options: Options, { env }: CommandContext): Promise<Findi
   return findings
 }
 
-/** Those that are there; what no interface has stands for itself, to be said. */
+/** The interfaces that exist; a name or pattern without an interface stays as it is, for a message. */
 function namesOf(wanted: readonly string[]): string[] {
   const present = linkNames()
   const chosen = chooseInterfaces(wanted, present, true)

@@ -1,6 +1,6 @@
 /**
- * The names that options have in the environment, of all commands: a variable that is none of them is a slip.
- * Here as a list, since asking the commands would load all of them; a test compares.
+ * The environment variables of all options. Another variable with their prefix is probably a typing mistake.
+ * The names are written out, because asking the commands would load all of them. A test compares the two.
  */
 import { suggestion } from '../base/config.js'
 

@@ -1,8 +1,9 @@
-/** `tunmeter export --ipfix`: the rows of an export as IPFIX. */
+/** `tunmeter export --ipfix`: sends the rows of an export as IPFIX. */
 import { renameSync, rmSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../base/errors.js'
+import { formatCount } from '../base/quantity.js'
 import { takeWhole } from '../base/whole-file.js'
 import type { IpfixFacts } from '../meter/ipfix/encode.js'
 import type { IpfixExporter } from '../meter/ipfix/exporter.js'
@@ -13,10 +14,10 @@ import { isoTimeUs } from '../session/bounds.js'
 import { parseEndpoint } from '../session/endpoint.js'
 import { END_REASONS } from '../session/session.js'
 
-/** Characters; a row of the server's has about 1,000. */
+/** In characters. A row of the server has about 1,000. */
 const ROW_LENGTH_MAX = 2 ** 20
 
-/** What of an NDJSON row is used. */
+/** The used fields of an NDJSON row. */
 interface Row
   extends Omit<
     IpfixFacts,
@@ -63,15 +64,15 @@ function rowOf(line: string): Row {
   try {
     row = JSON.parse(line)
   } catch {}
-  if (typeof row !== 'object' || row === null) throw unreadable('a row that is no object of JSON')
+  if (typeof row !== 'object' || row === null) throw unreadable('a row that is not a JSON object')
   return row as Row
 }
 
 /**
- * Sends every ended session of `body`, NDJSON. A file gets its name when it is whole.
+ * Sends every ended session of `body`, which is NDJSON. A file gets its name when it is complete.
  *
- * @returns how many were sent; open sessions are not
- * @throws AppError EXPORT_BROKEN_OFF, OUTPUT_FAILED
+ * @returns the number of sent sessions, without open ones
+ * @throws AppError ANSWER_UNREADABLE, EXPORT_BROKEN_OFF, OUTPUT_FAILED
  */
 export async function sendIpfix(
   body: Readable,
@@ -84,7 +85,7 @@ export async function sendIpfix(
   const exporter = (await openExporter({ ...flags, ipfix: written ?? flags.ipfix }))!
   try {
     await sendRows(body, exporter, (rows) =>
-      progress.update(rows, total, `${rows} of ${total} sessions`),
+      progress.update(rows, total, `${rows} of ${total} ${total === 1 ? 'session' : 'sessions'}`),
     )
     await exporter.close()
     if (place.kind === 'file') renameSync(written!, place.path)
@@ -120,7 +121,8 @@ async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const text of texts) {
     const lines = (rest + text).split('\n')
     rest = lines.pop()!
-    if (rest.length > ROW_LENGTH_MAX) throw unreadable('a row without end')
+    if (rest.length > ROW_LENGTH_MAX)
+      throw unreadable(`a row of more than ${formatCount(ROW_LENGTH_MAX)} characters`)
     yield* lines
   }
   if (rest !== '') throw unreadable('half a row')

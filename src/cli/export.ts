@@ -1,10 +1,11 @@
-/** `tunmeter export`: the server's export, to a file or a pipe, with a progress bar on a terminal. */
+/** `tunmeter export`: writes the server's export to a file or a pipe, with a progress bar on a terminal. */
 import { createHash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { badOptions, choice, text, textList, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
+import { formatCount, plural } from '../base/quantity.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
 import { IPFIX_FLAGS } from '../meter/ipfix/ipfix-flags.js'
 import { type Progress, progressOn } from '../meter/output/progress.js'
@@ -18,10 +19,10 @@ import { filterQuery, RANGE_OPTIONS, rangeOf } from './log-filters.js'
 import { writeManifest } from './manifest.js'
 
 const DEFAULT_RANGE_MS = 7 * 86400e3
-/** A link to sessions, or what is open, finds them however old they are: such an export has no range to be complete in. */
+/** Filters that find sessions of any age. Such an export has no time range, and so no completeness. */
 const ANY_TIME = ['sessionId', 'state']
 
-/** Both ends, so that count, completeness and export are of one range; null: of any time. */
+/** Sets both ends, so that count, completeness and export have the same range. Null: sessions of any time. */
 function rangeIn(
   query: URLSearchParams,
   { from, to }: { from?: string; to?: string },
@@ -39,7 +40,7 @@ function rangeIn(
   return { from: start, to: end }
 }
 
-/** Before the export: what is acknowledged by then is in the file. */
+/** Ask before the export, because the file then has every session that this answer counts as stored. */
 async function completenessOf(
   api: ApiClient,
   org: string,
@@ -52,17 +53,19 @@ async function completenessOf(
   return api.get<Completeness>(`${orgPath(org)}/completeness?${asked}`)
 }
 
-/** What came, and what was counted before: rows may be deleted or come late in between. */
+/** The size of the file, and the earlier count if it differs: sessions can arrive or be deleted in between. */
 function written(came: { rows: number } | { bytes: number }, total: number, org: string): string {
-  if ('bytes' in came) return `${came.bytes} bytes (${total} sessions of ${org} counted) written`
+  if ('bytes' in came)
+    return `${plural(came.bytes, 'byte')} (${plural(total, 'session')} of ${org} counted) written`
   const { rows } = came
-  const counted = rows === total ? '' : ` (${total} were counted before)`
-  return `${rows} sessions of ${org}${counted} written`
+  const were = total === 1 ? 'was' : 'were'
+  const counted = rows === total ? '' : ` (${formatCount(total)} ${were} counted before)`
+  return `${plural(rows, 'session')} of ${org}${counted} written`
 }
 
 const HEADER_BYTES_MAX = 64 * 1024
 
-/** What is known of a file when it has passed. */
+/** Collects the facts of a file while its bytes pass. */
 class Passing {
   readonly #hash = createHash('sha256')
   readonly #format: string
@@ -80,8 +83,9 @@ class Passing {
     return new Transform({
       transform: (chunk: Buffer, _encoding, done) => {
         this.#take(chunk)
-        if (this.#format === 'parquet') progress.update(this.bytes, 0, `${total} sessions`)
-        else progress.update(this.rows, total, `${this.rows} of ${total} sessions`)
+        const sessions = plural(total, 'session')
+        if (this.#format === 'parquet') progress.update(this.bytes, 0, sessions)
+        else progress.update(this.rows, total, `${formatCount(this.rows)} of ${sessions}`)
         done(null, chunk)
       },
     })
@@ -96,7 +100,7 @@ class Passing {
     this.rows = Math.max(0, this.#countLines(chunk) - (this.#format === 'csv' ? 1 : 0))
   }
 
-  /** Once. */
+  /** Call it once, after the last byte. */
   facts(): Pick<Manifest, 'rows' | 'bytes' | 'sha256' | 'columns'> {
     const isCsv = this.#format === 'csv'
     return {
@@ -151,7 +155,10 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
     const isAsked = options.output !== undefined || options.requireComplete
     const completeness = isAsked ? await completenessOf(api, org, range, query) : null
     if (options.requireComplete && completeness?.complete !== true) {
-      say(context, completeness?.sentence ?? 'An export of any time is never known to be complete.')
+      say(
+        context,
+        completeness?.sentence ?? 'An export of any time has no completeness: add --from.',
+      )
       return EXIT_INCOMPLETE
     }
     const askedAt = new Date().toISOString()
@@ -169,8 +176,9 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
       const sent = await sendIpfix(body, { ...options, ipfix }, progress, total).finally(() =>
         progress.clear(),
       )
-      const open = sent === total ? '' : ` of ${total} counted; open ones are not sent`
-      say(context, `${sent} sessions of ${org} sent as IPFIX to ${ipfix}${open}`)
+      const open =
+        sent === total ? '' : ` (${formatCount(total)} counted; open sessions are not sent)`
+      say(context, `${plural(sent, 'session')} of ${org} sent as IPFIX to ${ipfix}${open}`)
       return EXIT.ok
     }
     const passing = new Passing(format)

@@ -10,7 +10,7 @@ export interface CommandEntry {
   readonly needsServer?: true
   /** It reads interfaces or their peers. */
   readonly needsCapabilities?: true
-  /** On use: a command must not pay for the others' libraries. */
+  /** Loads on use, because a command must not wait for the libraries of others. */
   readonly load: () => Promise<AnyCommand>
 }
 

@@ -35,7 +35,7 @@ import { type CommandGroup, defineCommand } from './command.js'
 const data = textOr("The server's data directory.", 'DIR', './data')
 const YEAR_MS = 366 * 86400e3
 
-/** Keys of a directory that is there: looking for one must not make it. */
+/** Opens the keys of an existing directory, because a search for a key must not create one. */
 async function withControl<T>(
   directory: string,
   work: (control: Control) => Promise<T>,
@@ -153,7 +153,7 @@ function noOrganisation(org: string, directory: string, known: readonly string[]
   const more = known.length > ORGS_SHOWN ? ` and ${known.length - ORGS_SHOWN} more` : ''
   const there = known.length === 0 ? '' : ` (there is ${shown}${more})`
   return new AppError('NO_ORG', `there is no organisation "${org}" in ${directory}${there}`, {
-    hint: 'Check --org and --data, or add --create-org to make it.',
+    hint: 'Check --org and --data, or create it with --create-org.',
   })
 }
 
@@ -179,7 +179,7 @@ function faultsOf(options: {
   if (scope !== 'ingest' && site !== undefined)
     faults.push(`--site goes with --scope ingest only: a key for ${scope} is for all sites`)
   if (scope === 'root' && retentionDays !== undefined)
-    faults.push('--retention-days does not go with --scope root: it is an organisation’s')
+    faults.push('--retention-days does not go with --scope root: a root key has no organisation')
   return faults
 }
 

@@ -9,7 +9,7 @@ function newlines(chunk: Buffer): number {
   return count
 }
 
-/** Counts line ends; not those within quoted cells of CSV. (A quote that is doubled changes nothing.) */
+/** Counts line ends outside quoted cells of CSV. A doubled quote ends and begins the quoting, so it changes nothing. */
 export function lineCounter(quoting: boolean): (chunk: Buffer) => number {
   let lines = 0
   let quoted = false

@@ -1,4 +1,4 @@
-/** Options of `log` and `top` that select sessions: a time range, names, words for the result. */
+/** Options that select sessions, as of `log` and `top`: time range, names, outcome. */
 import { badOptions, choice, text, textList } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
@@ -76,7 +76,7 @@ export function filterQuery(filters: readonly string[]): URLSearchParams {
 /** @throws AppError BAD_OPTIONS */
 export function rangeOf({ since, from, to }: Range): { from?: string; to?: string } {
   if (since !== undefined && (from !== undefined || to !== undefined))
-    throw badOptions(['--since means until now: give --from and --to without it'])
+    throw badOptions(['--since means until now: leave it out, and use --from and --to'])
   const start = since ?? from
   if (start !== undefined && to !== undefined && Date.parse(start) >= Date.parse(to))
     throw badOptions([`--to ${to} is not after --from ${start}`])
@@ -114,7 +114,7 @@ const PARAMETERS = {
 
 type Kind = keyof typeof PARAMETERS
 
-/** As many values as a parameter of the API takes. */
+/** The most values that one parameter of the API takes. */
 const IDS_MAX = 100
 
 interface Entry {
@@ -123,7 +123,7 @@ interface Entry {
   readonly others: readonly string[]
 }
 
-/** Names to ids, by the server's catalog, which is asked for when the first name comes. */
+/** Finds ids by name in the server's catalog, which it loads for the first name. */
 export class Names {
   readonly #target: { readonly api: ApiClient; readonly org: string }
   readonly #context: CommandContext
@@ -135,7 +135,7 @@ export class Names {
   }
 
   /**
-   * A whole name, whatever its case; else all names that hold the text, and standard error says which.
+   * Finds a whole name in any case; else all names that contain the text, and lists them on standard error.
    * @throws AppError UNKNOWN_NAME, BAD_OPTIONS
    */
   async ids(kind: Kind, text: string): Promise<string[]> {
@@ -150,7 +150,9 @@ export class Names {
     const ids = [...new Set(found.map((e) => e.id))]
     if (wanted === '' || ids.length === 0) throw unknownName(kind, text)
     if (ids.length > IDS_MAX)
-      throw badOptions([`--${kind}: ${JSON.stringify(text)} is in ${ids.length} names: say more`])
+      throw badOptions([
+        `--${kind}: ${JSON.stringify(text)} is in ${ids.length} names: use a longer text`,
+      ])
     if (exact.length === 0) {
       const names = [...new Set(found.map((e) => printable(e.name)))]
       say(this.#context, `--${kind} ${JSON.stringify(text)}: ${names.join(', ')}`)
@@ -174,9 +176,9 @@ function unknownName(kind: Kind, text: string): AppError {
   const byId = kind === 'user' ? 'userId=ID' : `--${kind} NUMBER`
   return new AppError(
     'UNKNOWN_NAME',
-    `--${kind}: the catalog has no ${kind} whose name holds ${JSON.stringify(printable(text))}`,
+    `--${kind}: the catalog has no ${kind} with ${JSON.stringify(printable(text))} in its name`,
     {
-      hint: `tunmeter catalog show has the names; one that is no longer in it is found by ${kind === 'user' ? `--filter ${byId}` : byId}.`,
+      hint: `tunmeter catalog show lists the names; ${kind === 'user' ? `--filter ${byId}` : byId} finds entries that it no longer has.`,
       exitCode: EXIT.usage,
     },
   )

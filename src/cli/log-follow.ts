@@ -1,6 +1,6 @@
 /**
- * `tunmeter log --follow`: asks for the newest sessions every two seconds, prints each when it first comes and once more
- * when it has ended. It remembers the sessions of the last answer only.
+ * `tunmeter log --follow`: polls the newest sessions every 2 s, prints a session when it appears and again when it has
+ * ended. It remembers only the sessions of the last answer.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { CommandContext } from '../base/context.js'
@@ -10,14 +10,14 @@ import { type LogTarget, newestRows } from './log-page.js'
 import type { LogRow } from './log-row.js'
 
 const EVERY_MS = 2_000
-/** One answer holds the sessions that began in the last hour, so many at most, and the open ones that were printed. */
+/** A poll asks for the sessions of the last hour, and for older open ones that were printed; each up to a bound. */
 const BACK_MS = 3600e3
 const ROWS_MAX = 5_000
 const OPEN_MAX = 500
-/** Ids that one request may name. */
+/** The API takes at most this many ids in one request. */
 const IDS_MAX = 100
 
-/** Takes rows, and writes them when it is told to. */
+/** Collects rows; flush() writes them. */
 export interface RowPrinter {
   row(row: LogRow): void
   flush(): void
@@ -28,21 +28,21 @@ interface Following {
   readonly query: URLSearchParams
   readonly print: RowPrinter
   readonly context: CommandContext
-  /** The sessions that were there before the first rows were asked for: --limit left some of them out. */
+  /** The sessions from before the first rows were loaded. --limit may have left some of them out. */
   readonly before: Seen
   /** The rows that are printed already. */
   readonly shown: readonly LogRow[]
 }
 
-/** Ids to whether the session was open when it was shown. */
+/** By session id: whether the session was open when it was last seen. */
 type Seen = ReadonlyMap<string, boolean>
 
-/** Call it before the first rows are asked for: a session that comes in between is in them, or new. */
+/** Call it before the first rows are loaded: a session that arrives in between is among them, or it is new. */
 export async function seenBefore(target: LogTarget, query: URLSearchParams): Promise<Seen> {
   return stateOf(await recent(target, query, new Map()))
 }
 
-/** Until it is interrupted, or nobody reads any more. */
+/** Runs until a signal comes, or until the reader of standard output is gone. */
 export async function followLog(following: Following): Promise<void> {
   const { target, query, print, context } = following
   const ended = new AbortController()
@@ -58,7 +58,7 @@ export async function followLog(following: Following): Promise<void> {
       const rows = await recent(target, query, seen)
       if (rows.length >= ROWS_MAX && !isMuch) {
         isMuch = true
-        say(context, `more than ${ROWS_MAX} sessions an hour: only the newest are followed`)
+        say(context, `more than ${ROWS_MAX} sessions an hour: only the newest are shown`)
       }
       for (const row of news(rows, seen)) print.row(row)
       print.flush()
@@ -67,7 +67,7 @@ export async function followLog(following: Following): Promise<void> {
       isAway = false
     } catch (error) {
       if (!canPass(error)) throw error
-      if (!isAway) say(context, `${error.message}; it is asked again`)
+      if (!isAway) say(context, `${error.message}; trying again`)
       isAway = true
     }
   }
@@ -81,7 +81,7 @@ function stateOf(rows: readonly LogRow[]): Map<string, boolean> {
   return new Map(rows.map((row) => [row.sessionId, isOpen(row)]))
 }
 
-/** Those that were not seen, and those that have ended since, the oldest first. */
+/** New sessions, and sessions that have ended since, oldest first. */
 function news(rows: readonly LogRow[], seen: Seen): LogRow[] {
   const fresh = rows.filter((row) => {
     const wasOpen = seen.get(row.sessionId)
@@ -106,7 +106,7 @@ async function recent(target: LogTarget, filters: URLSearchParams, seen: Seen): 
   return rows
 }
 
-/** A server that is away, starts, or has too much to do; not one that refuses this key or these filters. */
+/** True when the server is unreachable, starting or overloaded; false when it refuses the key or the filters. */
 function canPass(error: unknown): error is AppError {
   if (!(error instanceof AppError)) return false
   if (error.code === 'SERVER_AWAY') return true

@@ -2,7 +2,7 @@
 import { type ApiClient, orgPath } from './api-client.js'
 import type { LogRow } from './log-row.js'
 
-/** At most, of the API. */
+/** The API's bound. */
 const PAGE_ROWS = 1000
 
 export interface LogPage {
@@ -16,7 +16,7 @@ export interface LogTarget {
   readonly org: string
 }
 
-/** Page after page, the newest sessions first, until there are `limit` of them; the first page has the total. */
+/** Loads page after page, newest sessions first, until there are `limit` rows. The first page has the total. */
 export async function newestRows(
   { api, org }: LogTarget,
   filters: URLSearchParams,

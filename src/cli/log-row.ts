@@ -2,7 +2,7 @@
 import type { ShownSession } from '../meter/output/table.js'
 import { isSumRow, NOT_KEPT } from '../session/log-rule.js'
 
-/** Of the API's row, what the commands for people read. */
+/** The fields of the API's row that the commands for people read. */
 export interface LogRow
   extends Pick<
     ShownSession,
@@ -37,7 +37,7 @@ export function shownOf(row: LogRow): ShownSession {
   }
 }
 
-/** Of `10.8.0.2:443`, `[fd00::1]:443`, and of an address alone, as consolidated access logs have it. */
+/** The address in `10.8.0.2:443` and `[fd00::1]:443`. Consolidated access logs have addresses without a port. */
 function ipOf(endpoint: string): string {
   const bracketed = /^\[([^\]]+)\]/.exec(endpoint)
   if (bracketed !== null) return bracketed[1]!

@@ -1,4 +1,4 @@
-/** `tunmeter log`: sessions of a server for people at a terminal; the newest last, as a log has them. */
+/** `tunmeter log`: shows a server's sessions at a terminal, the newest last. */
 import { badOptions, integer, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
@@ -68,7 +68,7 @@ function printer(
   }
 }
 
-/** On standard error: what is above is of how many, whose clock it goes by, and what is missing in that time. */
+/** Says on standard error how many sessions there are, in which zone the times are, and what is missing. */
 function sayAbout(
   context: CommandContext,
   org: string,

@@ -1,4 +1,4 @@
-/** The command line: finds the command, loads only it, runs it, and turns what it throws into a message and an exit code. */
+/** The command line: finds the command, loads only this one, runs it, and turns errors into messages and exit codes. */
 import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { suggestion } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
@@ -9,7 +9,7 @@ import { type AnyCommand, buildCommand } from './command.js'
 import { unknownVariables } from './environment.js'
 import { COMMANDS, installedCommands, loadCommand } from './index.js'
 
-/** @returns the exit code. @throws what report() says */
+/** @returns the exit code. @throws the errors that report() prints */
 export async function runCommandLine(
   args: readonly string[],
   context: CommandContext,
@@ -22,7 +22,7 @@ export async function runCommandLine(
     .helpCommand(false)
     .exitOverride()
     .configureOutput(outputOf(context))
-  // `help NAME` is what people type.
+  // People also type `help NAME`.
   const argv = args[0] === 'help' ? [...args.slice(1), '--help'] : args
   const [name, ...words] = argv.filter((a) => !a.startsWith('-'))
   const chosen = name === undefined ? undefined : COMMANDS[name]
@@ -52,7 +52,7 @@ export async function runCommandLine(
   return exitCode
 }
 
-/** Commander would show the group's help and call it a success. */
+/** Refuses an unknown subcommand. Commander would show the group's help and exit with 0. */
 function checkSubcommand(spec: AnyCommand, words: readonly string[], path = spec.name): void {
   const [name, ...rest] = words
   if (spec.subcommands === undefined || name === undefined) return
@@ -77,7 +77,7 @@ function outputOf({ stdout, stderr }: CommandContext): OutputConfiguration {
   return {
     writeOut: (text) => void stdout.write(text),
     writeErr: (text) => void stderr.write(text),
-    // Usage faults are commander's words, and look like ours.
+    // Commander words its usage faults itself; they get the prefix of all messages.
     outputError: (text, write) => write(text.replace(/^error: /, 'tunmeter: ')),
   }
 }
@@ -88,7 +88,7 @@ function inherit(command: Command, context: CommandContext): Command {
   return command
 }
 
-/** Says what went wrong. @returns the exit code */
+/** Prints the error with its hint. @returns the exit code */
 export function report(thrown: unknown, stderr: NodeJS.WriteStream): number {
   const error = thrown instanceof AppError ? thrown : systemFault(thrown)
   if (error === null) {

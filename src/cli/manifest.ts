@@ -1,4 +1,4 @@
-/** The manifest beside an exported file, written and read. */
+/** Writes and reads the manifest beside an exported file. */
 import { createHash } from 'node:crypto'
 import { createReadStream, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
@@ -8,7 +8,7 @@ export function manifestPath(file: string): string {
   return `${file}.manifest.json`
 }
 
-/** Beside a file; a pipe or a device has none. */
+/** Writes nothing beside a pipe or a device. */
 export function writeManifest(file: string, manifest: Omit<Manifest, 'manifest'>): void {
   if (!statSync(file).isFile()) return
   const path = manifestPath(file)
@@ -36,7 +36,7 @@ export function readManifest(file: string): Manifest {
     throw refuse(messageOf(error))
   }
   const read = manifestSchema.safeParse(value)
-  if (!read.success) throw refuse('it is no manifest of an export')
+  if (!read.success) throw refuse('it is not the manifest of an export')
   return read.data
 }
 

@@ -1,4 +1,4 @@
-/** `tunmeter meter`: the sidecar of a site. */
+/** `tunmeter meter`: meters the tunnel interfaces of a site. */
 
 import { badOptions } from '../base/config.js'
 import { ownerOnly } from '../base/owner-only.js'

@@ -2,7 +2,7 @@
 import { type Option, parsedText } from '../base/config.js'
 import { parseMoment } from '../session/moment.js'
 
-/** An option that takes such a time; undefined when it is not given. */
+/** An option for a time. */
 export function moment(help: string): Option<string | undefined> {
   return parsedText(help, 'TIME', (text) => parseMoment(text, Date.now()))
 }
@@ -10,8 +10,8 @@ export function moment(help: string): Option<string | undefined> {
 export const MONTH_EXPECTED = 'expected a month as in 2026-11, "this month" or "last month" (UTC)'
 
 /**
- * `2026-11`, in UTC, as the server keeps months.
- * @throws Error that says what is expected
+ * A month as the server keeps it: UTC, `2026-11`.
+ * @throws Error with MONTH_EXPECTED
  */
 export function parseMonth(text: string, nowMs: number): string {
   const input = text.trim()

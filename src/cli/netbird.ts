@@ -1,8 +1,8 @@
 /**
  * Clients, users and resources from NetBird's management API, as a catalog.
  *
- * Its peers have no public key there: they are named by their addresses in the network. Its ids are texts and a catalog's
- * are numbers: a number made from the text is the same with every import, whatever else was added.
+ * The API gives no public keys, so clients have their addresses in the network. NetBird's ids are texts and a catalog's
+ * are numbers: a hash of the text gives the same number with every import.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -69,7 +69,7 @@ export async function pullNetBird(api: ApiClient, token: string): Promise<Pulled
   return { catalog, skipped }
 }
 
-/** 48 bits: among 100,000 entries two are alike once in 50,000 networks, and then the catalog is refused. */
+/** 48 bits: of 50,000 networks with 100,000 entries, one has two equal numbers, and its catalog is refused. */
 function numberOf(id: string): number {
   return createHash('sha256').update(id).digest().readUIntBE(0, 6) + 1
 }

@@ -1,4 +1,4 @@
-/** `tunmeter newt-log`: sessions of a Newt that has no interface, from its own log. */
+/** `tunmeter newt-log`: delivers the sessions of Newt's own log, for a Newt without an interface. */
 import { badOptions } from '../base/config.js'
 import { NEWT_LOG_OPTIONS } from '../meter/newt/newt-log-options.js'
 import { NewtLogRun } from '../meter/newt/newt-log-run.js'

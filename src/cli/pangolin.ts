@@ -2,7 +2,7 @@
  * Clients, users, sites and private resources from Pangolin's integration API, as a catalog.
  *
  * Lists come in pages (`page`, `pageSize`; users by `limit`, `offset`). A resource whose destination is a name and
- * that has no alias address cannot be matched by address; it is left out and said.
+ * that has no alias address cannot be matched by address; it is left out and reported.
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
@@ -43,7 +43,7 @@ type PangolinResource = z.infer<typeof resourceSchema>
 
 export interface Pulled {
   readonly catalog: Catalog
-  /** Said to the person: what could not be taken. */
+  /** Messages on entries that were left out. */
   readonly skipped: readonly string[]
 }
 
@@ -81,7 +81,7 @@ async function all<T>(
 export async function pullPangolin(api: ApiClient, orgId: string): Promise<Pulled> {
   const org = `/org/${encodeURIComponent(orgId)}`
   const skipped: string[] = []
-  // Machines are clients, people's devices are listed apart; both are peers of the tunnel.
+  // Pangolin lists machines (clients) and people's devices apart; both are peers of the tunnel.
   const clients = [
     ...(await all(api, `${org}/clients`, 'clients', clientSchema)),
     ...(await all(api, `${org}/user-devices`, 'devices', clientSchema)),
@@ -130,7 +130,7 @@ function resourceEntries(resource: PangolinResource, skipped: string[]): unknown
   }
   const siteIds = resource.siteIds ?? (resource.siteId ? [resource.siteId] : [])
   const siteId = siteIds.length === 1 ? siteIds[0] : null
-  // An alias may be the destination itself: two equal entries would be refused.
+  // An alias can equal the destination, and a catalog with two equal entries is refused.
   return [...new Set(targets)].flatMap((target) =>
     protocolPorts(resource).map((match) => ({
       siteResourceId,

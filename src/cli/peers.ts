@@ -1,4 +1,4 @@
-/** `tunmeter peers`: who is behind a WireGuard interface, with the catalog's names. */
+/** `tunmeter peers`: lists the peers of a WireGuard interface, with the catalog's names. */
 
 import { type OptionValues, requiredText, text, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
@@ -36,7 +36,7 @@ async function run(
   options: OptionValues<typeof OPTIONS>,
   context: CommandContext,
 ): Promise<number> {
-  // The catalog first: a mistake in it should not depend on the interface being there.
+  // The catalog first, so that its mistakes show even without the interface.
   const catalog = options.catalog === undefined ? EMPTY_CATALOG : loadCatalog(options.catalog)
   const device = await readPeers(options.interface)
   const rows = device.peers.map((peer) => describe(peer, catalog))
@@ -76,7 +76,7 @@ function table(
   return title + tableText(layouts(Date.now() / 1000), rows, options)
 }
 
-/** A key tells a peer that has no name; where there is no room for both, one of the two does. */
+/** From wide to narrow. Narrow layouts have one column for the client's name or, without a name, its public key. */
 function layouts(nowSeconds: number): Column<Row>[][] {
   const client = nameColumn('CLIENT', (row) => row.clientName ?? '-')
   const user = nameColumn('USER', (row) => row.userName ?? '-')

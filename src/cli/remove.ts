@@ -1,4 +1,4 @@
-/** `tunmeter remove`: sites, meters and organisations that are no more. */
+/** `tunmeter remove`: removes sites, meters and organisations that no longer exist. */
 import { badOptions, choice, optionalInteger } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
@@ -86,15 +86,18 @@ const removeOrg = defineCommand({
       sentTo: readonly string[]
     }>('DELETE', `${orgPath(org)}${query}`)
     context.stdout.write(`organisation ${org} removed with ${plural(keys, 'key')}\n`)
-    say(context, `${plural(sessions, 'session')} and all else of it will be deleted within minutes`)
+    say(
+      context,
+      `its ${plural(sessions, 'session')} and all other data will be deleted within minutes`,
+    )
     sayHolders(context, sentTo)
     return EXIT.ok
   },
 })
 
-/** A server of before names none. */
+/** Earlier servers do not name the holders. */
 function sayHolders(context: CommandContext, holders: readonly string[] = []): void {
-  for (const name of holders) say(context, `not deleted: what was sent to the destination ${name}`)
+  for (const name of holders) say(context, `not deleted: sessions that the destination ${name} has`)
 }
 
 function queryOf(input: Readonly<Record<string, string | number | undefined>>): string {

@@ -1,4 +1,4 @@
-/** `tunmeter replay FILE…`: the meter's left half over capture files; prints sessions or delivers them. */
+/** `tunmeter replay FILE…`: meters capture files, and prints or delivers their sessions. */
 
 import { badOptions } from '../base/config.js'
 import { AppError, EXIT } from '../base/errors.js'
@@ -9,7 +9,7 @@ import { Replay } from '../meter/replay/replay-run.js'
 import { refuseIdle } from '../meter/ship/server-flags.js'
 import { defineCommand } from './command.js'
 
-/** Of a long list of files so many are named. */
+/** The most files that a message names. */
 const NAMED_MAX = 20
 
 export const command = defineCommand({
@@ -57,14 +57,14 @@ function listed(files: readonly string[]): string {
   return files.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }
 
-/** The engine names a file that cannot be read, and reads the others; when none can, nothing is begun. */
+/** Refuses only when no file can be read. Otherwise the engine reports the unreadable ones and reads the others. */
 function checkFiles(files: readonly string[]): void {
   const faults = files.map(fileFault)
   if (faults.includes(null)) return
   throw new AppError('FILE_UNREADABLE', faults.join('\n'), { exitCode: EXIT.failed })
 }
 
-/** Opening an output empties it: it must be none of the files that are read, by whatever name. */
+/** Opening an output empties it, so it must not be one of the files that are read, whatever its name. */
 function checkOutput(files: readonly string[], options: ReplayOptions): void {
   const { output, ipfix, catalog, peers } = options
   const read = [...files, catalog, peers].filter((file) => file !== undefined && file !== '-')

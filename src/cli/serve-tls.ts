@@ -12,7 +12,7 @@ export interface TlsFiles {
 export interface Tls {
   readonly cert: string
   readonly key: string
-  /** SHA-256 of the certificate: commands of this machine know the server by it, whatever its name. */
+  /** SHA-256 of the certificate. Commands on this machine check it instead of the name, which can be any. */
   readonly fingerprint: string
   readonly validUntil: string
 }
@@ -28,7 +28,7 @@ export function readTls({ tlsCert, tlsKey }: TlsFiles): Tls | undefined {
   return { cert: cert.text, key: key.text, fingerprint: fingerprint256, validUntil: validTo }
 }
 
-/** For connections that open from now on. */
+/** Applies to connections opened after this call. */
 export function useTls(servers: Iterable<Server>, { cert, key }: Tls): void {
   for (const server of servers)
     if (server instanceof TlsServer) server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })

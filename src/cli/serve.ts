@@ -1,4 +1,4 @@
-/** `tunmeter serve`: the server half, wired. */
+/** `tunmeter serve`: wires the server half and runs it. */
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:http'
@@ -40,7 +40,7 @@ import { openStore } from '../server/store/open.js'
 import { defineCommand } from './command.js'
 import { readTls, useTls } from './serve-tls.js'
 
-/** What requests that are under way have left when the server is told to end. */
+/** On a stop, running requests have this long to finish; then their connections are closed. */
 const CLOSE_GRACE_MS = 5_000
 
 const MiB = 2 ** 20
@@ -116,7 +116,7 @@ export function parseListen(text: string): { host: string; port: number } {
   return { host, port }
 }
 
-/** Names are not asked for: whoever answers for the name could choose the client's address. @throws AppError BAD_OPTIONS */
+/** Refuses names, because whoever controls a name's DNS could choose the client's address. @throws AppError BAD_OPTIONS */
 function checkProxies(proxies: readonly string[]): void {
   const faults = proxies
     .flatMap((proxy) => proxy.split(','))
@@ -169,18 +169,18 @@ async function tryListen(host: string, port: number, listen: string): Promise<vo
 
 export interface RunningServer {
   readonly url: string
-  /** Reads the certificate again. Keys need none of it: they are looked up at each request. */
+  /** Reads the certificate again. API keys need no reload, because each request looks them up. */
   reload(): void
   stop(): Promise<void>
 }
 
-/** Starts everything; also for `tunmeter demo` and tests. */
+/** Starts everything; tests use it, too. */
 export async function startServer(options: Options): Promise<RunningServer> {
   const log = createLogger(options.logLevel)
   const { host, port } = parseListen(options.listen)
   const tls = readTls(options)
   checkProxies(options.trustProxy)
-  // Before anything is made: a server that cannot listen leaves no directory behind.
+  // Before anything is created, because a server that cannot listen must leave no directory behind.
   await tryListen(host, port, options.listen)
   closeDirectory(options.data)
   const control = await openControl(options, host)
@@ -249,7 +249,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const address = new AddressFile(join(options.data, 'server.json'))
   const close = async () => {
     address.remove()
-    // A browser keeps connections open that have not asked for anything yet: nothing would end them for a minute.
+    // Browsers keep connections open that have sent no request yet, and nothing else would close them for a minute.
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     await app.close()
     clearTimeout(cut)
@@ -286,13 +286,13 @@ export async function startServer(options: Options): Promise<RunningServer> {
     }
     return { url, reload, stop: close }
   } catch (error) {
-    // Whatever it was: no half of a server goes on.
+    // Whatever the failure, half a server must not go on.
     await close()
     throw error
   }
 }
 
-/** server.json of the data directory. */
+/** server.json in the data directory: the running server's address, process and certificate. */
 class AddressFile {
   readonly #path: string
   #written = false
@@ -348,16 +348,16 @@ SIGTERM and SIGINT stop it after the requests in hand; SIGHUP has it read --tls-
 --tls-key again. See docs/api.md.`,
   run: async (_args, options) => {
     ownerOnly()
-    // Before the start, which then is completed and undone in order.
+    // Before the start, so that a signal meanwhile lets the start complete and then stops the server in order.
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
     })
     let server: RunningServer | undefined
-    // With a terminal it says that the terminal has gone, and ends the server as ever.
+    // On a terminal, SIGHUP means that the terminal is gone; its default ends the server.
     if (process.stderr.isTTY !== true) process.on('SIGHUP', () => server?.reload())
     server = await startServer(options)
     await stopped
-    // A second signal ends at once; what was acknowledged is durable.
+    // A second signal ends the process at once. Acknowledged batches are durable.
     endOnSignals()
     await server.stop()
     return EXIT.ok

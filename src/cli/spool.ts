@@ -3,7 +3,8 @@
 import { badOptions, text, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
-import { humanBytes, humanCount } from '../meter/output/human.js'
+import { plural } from '../base/quantity.js'
+import { humanBytes } from '../meter/output/human.js'
 import { defaultSpoolDirectory } from '../meter/run/spool-directory.js'
 import { openBatch, remake } from '../meter/ship/rebatch.js'
 import { type ListedBatch, SpoolInspector } from '../meter/spool/inspect.js'
@@ -29,7 +30,9 @@ async function withSpool<T>(
 function numbersOf(args: readonly string[]): number[] {
   const wrong = args.filter((a) => !/^[1-9]\d*$/.test(a))
   if (wrong.length > 0) {
-    throw badOptions(wrong.map((w) => `"${w}": expected the number of a batch, as ls shows it`))
+    throw badOptions(
+      wrong.map((w) => `"${w}": expected the number of a batch, as spool ls shows it`),
+    )
   }
   return args.map(Number)
 }
@@ -58,7 +61,7 @@ function summary(batches: readonly ListedBatch[]): string {
   const part = (quarantined: boolean): string => {
     const some = batches.filter((b) => (b.entry.refusal !== undefined) === quarantined)
     const sessions = some.reduce((sum, b) => sum + b.entry.sessions, 0)
-    return `${humanCount(some.length)} batches (${humanCount(sessions)} sessions)`
+    return `${plural(some.length, 'batch', 'batches')} (${plural(sessions, 'session')})`
   }
   return `${part(false)} waiting, ${part(true)} quarantined`
 }
@@ -69,7 +72,7 @@ function line({ number, entry }: ListedBatch): string {
   const cells = [
     String(number).padStart(10),
     new Date(madeAtMs).toISOString().slice(0, 19),
-    `${humanCount(sessions)} sessions`.padStart(15),
+    plural(sessions, 'session').padStart(15),
     humanBytes(bytes).padStart(10),
     state,
   ]
@@ -140,7 +143,7 @@ const drop = defineCommand({
     return withSpool(options.spool, context, async (spool) => {
       for (const number of chosen(args, options.all, spool)) {
         const { sessions } = await spool.drop(number)
-        context.stdout.write(`batch ${number} dropped: ${humanCount(sessions)} sessions are gone\n`)
+        context.stdout.write(`batch ${number} dropped with ${plural(sessions, 'session')}\n`)
       }
       return EXIT.ok
     })

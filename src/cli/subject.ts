@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { badOptions, optionalInteger, text, toggle } from '../base/config.js'
 import { EXIT } from '../base/errors.js'
+import { plural } from '../base/quantity.js'
 import { takeWhole, writeWhole } from '../base/whole-file.js'
 import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
@@ -17,13 +18,13 @@ const SUBJECT_OPTIONS = {
   }),
 }
 
-interface Given {
+interface Named {
   readonly user: string | undefined
   readonly client: number | undefined
 }
 
 /** @throws AppError BAD_OPTIONS */
-function subjectOf({ user, client }: Given): { userId: string } | { clientId: number } {
+function subjectOf({ user, client }: Named): { userId: string } | { clientId: number } {
   if ((user === undefined) === (client === undefined))
     throw badOptions(['--user ID or --client N is required, and not both'])
   return user === undefined ? { clientId: client! } : { userId: user }
@@ -79,10 +80,9 @@ a counted hole "erased". Backups and files exported before are not covered: docs
       pseudonymise: options.pseudonymise,
       ...(options.confirm !== undefined && { confirm: options.confirm }),
     })
-    const named = name ? 'and the entry of the catalog' : 'the catalog had no entry'
-    context.stdout.write(
-      `${sessions} sessions ${options.pseudonymise ? 'pseudonymised' : 'erased'}, ${named}\n`,
-    )
+    const named = name ? 'with the entry of the catalog' : 'the catalog had no entry'
+    const done = options.pseudonymise ? 'pseudonymised' : 'erased'
+    context.stdout.write(`${plural(sessions, 'session')} ${done}, ${named}\n`)
     for (const place of notCovered) say(context, `not covered: ${place}`)
     return EXIT.ok
   },

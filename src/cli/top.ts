@@ -1,4 +1,4 @@
-/** `tunmeter top`: the clients, users, resources or results with most traffic in a time range. */
+/** `tunmeter top`: shows the clients, users, resources or results with most traffic in a time range. */
 import { choice, integer, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
@@ -94,12 +94,12 @@ function show(context: CommandContext, by: Group, { groups, totals }: Summary): 
   say(
     context,
     sessions === 0
-      ? 'no session in this time'
+      ? 'no sessions in this time range'
       : `${plural(sessions, 'session')}, ${humanCount(refused)} refused, ${humanCount(unanswered)} without an answer`,
   )
 }
 
-/** Of `top` and `usage`. */
+/** Columns of both `top` and `usage`. */
 export const COUNTS: readonly Column<Totals>[] = [
   { title: 'SESSIONS', align: 'right', read: (row) => humanCount(row.sessions) },
   { title: 'SENT', align: 'right', style: 'bold', read: (row) => humanBytes(row.bytesTx) },
@@ -113,7 +113,7 @@ function nameOf({ id, name, other }: TopGroup, by: Group): string {
   return labelOf(id, name)
 }
 
-/** Of one that the catalog does not name, its number; sessions that are nobody's have none. */
+/** The name, or the id of an entry that the catalog does not name; sessions without a client (user, …) have neither. */
 export function labelOf(id: string | null, name: string | null): string {
   return name ?? (id === null ? '(none)' : id)
 }

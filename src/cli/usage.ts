@@ -1,4 +1,4 @@
-/** `tunmeter usage`: totals a month, which outlive the sessions: for bills. */
+/** `tunmeter usage`: shows monthly totals, as for bills. They stay after retention has deleted the sessions. */
 import { badOptions, choice, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'

@@ -1,4 +1,4 @@
-/** `tunmeter verify`: whether an exported file is still the one that its manifest is of. Needs no server. */
+/** `tunmeter verify`: checks that an exported file is the one that its manifest describes. Needs no server. */
 import { AppError, EXIT } from '../base/errors.js'
 import { defineCommand } from './command.js'
 import { hashOf, readManifest } from './manifest.js'
@@ -15,12 +15,10 @@ export const verifyCommand = defineCommand({
     const { bytes, sha256 } = await hashOf(file!)
     if (sha256 !== manifest.sha256) {
       const size =
-        bytes === manifest.bytes
-          ? 'of the same size'
-          : `${bytes} bytes instead of ${manifest.bytes}`
+        bytes === manifest.bytes ? 'the same size' : `${bytes} bytes instead of ${manifest.bytes}`
       throw new AppError(
         'FILE_CHANGED',
-        `${file} is not what was exported: ${size}, another SHA-256`,
+        `${file} is not the exported file: ${size}, another SHA-256`,
         {
           hint: 'Export it again, or take the copy that belongs to this manifest.',
         },
@@ -36,7 +34,7 @@ function summaryOf(manifest: ReturnType<typeof readManifest>): string[] {
     manifest
   const span = range === null ? 'any time' : `${range.from} to ${range.to}`
   return [
-    `unchanged: ${rows === null ? '' : `${rows} sessions, `}${bytes} bytes, SHA-256 ${sha256}`,
+    `unchanged: ${rows === null ? '' : `${rows} ${rows === 1 ? 'session' : 'sessions'}, `}${bytes} bytes, SHA-256 ${sha256}`,
     `sessions of ${org}, ${span}${filters.length > 0 ? `, filters ${filters.join(' ')}` : ''}`,
     `exported ${askedAt} with the key "${askedBy.name}" (${askedBy.keyId}) from ${server.url} (tunmeter ${server.version})`,
     completeness === null

@@ -152,13 +152,13 @@ test('what cannot be used is said, with what to do', async () => {
   const there = file('there.yaml', 'clients: []\n')
   const quick = file('wg0.conf', WG_QUICK)
   const cases: [string[], RegExp, number][] = [
-    [[], /say what is there: --wg-quick/, 2],
+    [[], /a source is required: --wg-quick/, 2],
     [['--wg-quick', '/nowhere/wg0.conf'], /cannot use \/nowhere\/wg0\.conf: .*ENOENT/, 2],
-    [['--wg-easy', quick], /cannot use \S+wg0\.conf: it is no JSON/, 2],
+    [['--wg-easy', quick], /cannot use \S+wg0\.conf: it is not JSON/, 2],
     [['--wg-easy', file('x.json', { a: 1 })], /it is not what wg-easy keeps or answers/, 2],
     [['--tailscale', file('x.json', [])], /it is not what `tailscale status --json` prints/, 2],
-    [['--wg-quick', file('empty.conf', '')], /there are no peers/, 1],
-    [['--wg-quick', quick, '--output', there], /it is there already\n.*--catalog/, 2],
+    [['--wg-quick', file('empty.conf', '')], /the sources have no peers/, 1],
+    [['--wg-quick', quick, '--output', there], /it exists already\n.*--catalog/, 2],
   ]
   for (const [args, message, code] of cases) {
     const done = await init(...args)

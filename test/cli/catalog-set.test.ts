@@ -40,7 +40,7 @@ describe('in a file', () => {
     expect(added).toEqual({
       code: 0,
       stdout: '+ clients 10 "tablet"\n',
-      stderr: `${file} written: 3 clients, 1 users, 0 sites, 1 resources\n`,
+      stderr: `${file} written: 3 clients, 1 user, 0 sites, 1 resource\n`,
     })
     const changed = await set('client', 'phone', '--user', 'anna', '--file', file)
     expect(changed.stdout).toBe('~ clients 9 "phone": userId\n')

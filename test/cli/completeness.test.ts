@@ -105,7 +105,7 @@ test.each(['csv', 'ndjson', 'parquet'])(
     writeFileSync(file, bytes)
     const wrong = await verify(file)
     expect(wrong.code).toBe(1)
-    expect(wrong.stderr).toContain('is not what was exported: of the same size')
+    expect(wrong.stderr).toContain('is not the exported file: the same size')
   },
 )
 
@@ -117,7 +117,7 @@ test('verify says what it lacks', async () => {
     stderr: expect.stringContaining('alone.csv.manifest.json'),
   })
   writeFileSync(`${alone}.manifest.json`, '{"manifest":1}')
-  expect((await verify(alone)).stderr).toContain('it is no manifest of an export')
+  expect((await verify(alone)).stderr).toContain('it is not the manifest of an export')
 })
 
 test('--require-complete writes nothing when something is missing', async () => {

@@ -54,7 +54,7 @@ test('--once shows the table, leaves nothing running and says how to keep it up'
   expect([code, stderr, readdirSync(temporary)]).toEqual([0, '', []])
   expect(stdout).toMatch(/Anna's MacBook.*Anna Keller/)
   expect(stdout).not.toMatch(/curl -s|127\.0\.0\.1:\d+\/|tm_(read|admin)_/)
-  expect(stdout).toContain('It has ended, and its data is gone')
+  expect(stdout).toContain('The demo has ended, and its data is deleted')
   expect(stdout).toContain('tunmeter demo --data')
   expect(stdout).toContain('sudo tunmeter meter --interface')
 })

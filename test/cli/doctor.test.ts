@@ -123,7 +123,7 @@ describe('the spool', () => {
     await spool.quarantine(number, { atMs: madeAtMs, status: 400, reason: 'no' })
     expect(await checkSpool(directory, null, madeAtMs)).toMatchObject({
       state: 'warning',
-      message: expect.stringContaining('1 batches'),
+      message: expect.stringContaining('1 batch ('),
       todo: expect.stringContaining('tunmeter spool ls'),
     })
   })
@@ -165,7 +165,9 @@ describe('the server', () => {
     expect(await of({ clients })).toMatchObject({ state: 'ok' })
     expect(await of({})).toMatchObject({
       state: 'warning',
-      message: expect.stringContaining(`the server's: 0 clients, 0 resources; 1 peers have no`),
+      message: expect.stringContaining(
+        `the server's: 0 clients, 0 resources; 1 peer without a client`,
+      ),
     })
     expect(await of({ clients: 'none' })).toMatchObject({
       state: 'warning',
@@ -270,8 +272,8 @@ describe('the figures', () => {
     expect(transferred({ compared: 3, ...none })).toMatchObject({ state: 'ok' })
     expect(transferred({ compared: 0, ...none })).toMatchObject({ state: 'skipped' })
     for (const [bytes, what] of [
-      [500, 'of K= 500 octets passed that were not metered'],
-      [-500, 'of K= 500 octets were metered that did not pass'],
+      [500, '500 octets of K= passed and were not metered'],
+      [-500, '500 octets of K= were metered and did not pass'],
     ] as const)
       expect(transferred(verdict(bytes))).toMatchObject({
         state: 'warning',

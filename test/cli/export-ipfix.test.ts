@@ -46,7 +46,7 @@ test('every ended session is a record, with what the meter would have sent; open
   const { code, stderr } = await exported(server.url, '--ipfix', file)
   expect([code, stderr]).toEqual([
     0,
-    `1200 sessions of acme sent as IPFIX to ${file} of 1500 counted; open ones are not sent\n`,
+    `1,200 sessions of acme sent as IPFIX to ${file} (1,500 counted; open sessions are not sent)\n`,
   ])
   const want = ENDED.map((one) => recordOf(one).bytes.toString('hex')).sort()
   expect(recordsIn(readFileSync(file))).toEqual(want)
@@ -72,8 +72,8 @@ const ROW = JSON.stringify({
 test.each([
   ['breaks off', `${ROW}\n`, true, /the export broke off/],
   ['ends in half a row', `${ROW}\n${ROW.slice(0, 50)}`, false, /the server sent half a row/],
-  ['sends something else', '<html>\n', false, /the server sent a row that is no object/],
-  ['sends null', 'null\n', false, /the server sent a row that is no object/],
+  ['sends something else', '<html>\n', false, /the server sent a row that is not a JSON object/],
+  ['sends null', 'null\n', false, /the server sent a row that is not a JSON object/],
   [
     'sends no counts',
     `${ROW.replace('"bytesTx":1001', '"bytesTx":null')}\n`,

@@ -126,7 +126,7 @@ describe('log', () => {
     [['--from', 'yesteday'], /--from: "yesteday": expected a time as in 24h .*"yesterday 18:00"/],
     [['--since', '1h', '--to', '30m'], /--since means until now/],
     [['--from', 'today', '--to', 'yesterday'], /--to \S+ is not after --from \S+/],
-    [['--client', 'Bob'], /--client: the catalog has no client whose name holds "Bob"/],
+    [['--client', 'Bob'], /--client: the catalog has no client with "Bob" in its name/],
     [['--client', ''], /--client/],
     [['--result', 'REJ'], /--result: "REJ": expected one of any, open, closed, refused/],
     [['--filter', 'x'], /--filter: "x": expected NAME=VALUE/],

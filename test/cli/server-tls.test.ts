@@ -97,7 +97,7 @@ describe.skipIf(!canMakeCertificates)('with TLS (openssl)', () => {
     const refused = await tunmeter(['backup', '--data', server.data, '--output', join(work, 'no')])
     writeFileSync(address, right)
     expect(refused).toMatchObject({ code: 1 })
-    expect(refused.stderr).toContain('it shows another certificate than server.json names')
+    expect(refused.stderr).toContain('its certificate is not the one in server.json')
     expect(existsSync(join(work, 'no'))).toBe(false)
   })
 })

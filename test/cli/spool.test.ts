@@ -22,7 +22,7 @@ describe('tunmeter spool', () => {
     expect(code).toBe(0)
     const [head, ...lines] = stdout.trim().split('\n')
     expect(head).toBe(
-      `meter ${meterId}: 2 batches (4 sessions) waiting, 1 batches (2 sessions) quarantined`,
+      `meter ${meterId}: 2 batches (4 sessions) waiting, 1 batch (2 sessions) quarantined`,
     )
     expect(lines.map((l) => l.trim().split(/ {2,}/)).map((c) => [c[0], c.at(-1)])).toEqual([
       ['1', 'waiting'],
@@ -43,7 +43,7 @@ describe('tunmeter spool', () => {
     const refused = await run(['spool', 'drop', '1', '--spool', directory])
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('no such batch: 1')])
     const { stdout } = await run(['spool', 'drop', '--all', '--spool', directory])
-    expect(stdout).toBe('batch 2 dropped: 2 sessions are gone\n')
+    expect(stdout).toBe('batch 2 dropped with 2 sessions\n')
     const { spool } = await aSpool({ directory })
     expect(spool.depth()).toMatchObject({ batches: 2, quarantined: 0 })
   })

@@ -272,7 +272,7 @@ describe('the command line', () => {
     expect((await run(['list'])).stdout).toMatch(
       new RegExp(`${id} +webhook +paused +0 +0 +0 +never +siem`),
     )
-    expect((await run(['resume', id])).stdout).toBe(`${id} (siem) goes on\n`)
+    expect((await run(['resume', id])).stdout).toBe(`${id} (siem) resumed\n`)
     await deliver(401, 402)
     await until(async () => (await delivered(id)) === 2)
     expect((await run(['backfill', id, '--from', '3h'])).code).toBe(0)
@@ -286,9 +286,7 @@ describe('the command line', () => {
     expect((await run(['change', id, '-'], yaml.replace('siem', 'next'))).stdout).toBe(
       `${id} (next) changed\n`,
     )
-    expect((await run(['remove', id])).stderr).toMatch(
-      /^it was sent \d+ sessions, which it keeps\n$/,
-    )
+    expect((await run(['remove', id])).stderr).toMatch(/^the receiver keeps \d+ sessions\n$/)
     expect((await run(['list'])).stderr).toBe('there are no destinations\n')
   })
 
