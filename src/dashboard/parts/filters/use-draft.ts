@@ -47,7 +47,8 @@ export function useDraft(query: string): Draft {
   const isOwn = query === applied.current.query
   const committed = isOwn ? applied.current.committed : query
   useEffect(() => {
-    if (query === applied.current.query) return
+    // A rendering that the address has overtaken says nothing.
+    if (query === applied.current.query || query !== queryOf()) return
     clearTimeout(timer.current)
     applied.current = { query, committed: query }
     setText('')
