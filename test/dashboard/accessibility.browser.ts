@@ -60,8 +60,9 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
   async function violations(page: Page, part = 'html'): Promise<string[]> {
     // By the debugger, not as a script element: the page's policy would refuse that.
     await page.evaluate(AXE)
-    // While an answer is asked for again the earlier one is faint, and becomes clear by a transition.
-    await page.waitForFunction(SETTLED)
+    // While an answer is asked for again the earlier one is faint, and becomes clear by a transition. waitForFunction()
+    // would poll by eval, which the page's policy refuses.
+    await expect.poll(() => page.evaluate(SETTLED)).toBe(true)
     const results = (await page.evaluate(
       `axe.run(${JSON.stringify(part)}, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ['violations'] })`,
     )) as AxeResults
