@@ -6,7 +6,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { explainControl, paddingOf } from '../../src/meter/wireguard/reconcile.js'
 import { iperf3 } from '../support/iperf3.js'
 import type { InterfaceCounters, LabProcess } from '../support/lab.js'
 import { until } from '../support/lab.js'
@@ -16,6 +15,7 @@ import { whyNoLab } from '../support/root-only.js'
 import { LabMeter, LabServer, type LogRow } from '../support/site-programs.js'
 import { readCapture } from '../support/twin/capture.js'
 import { buildTwoSites, SERVER, SITES, type SiteId, type TwoSites } from '../support/two-sites.js'
+import { explainControl, paddingOf } from '../support/wireguard-messages.js'
 import { curl } from '../support/world.js'
 
 const reason = whyNoLab()

@@ -21,18 +21,3 @@ export function weightOf(bytes: number): number {
 export function exactBytes(bytes: number): string {
   return plural(bytes, 'byte')
 }
-
-/** `12.3k`: for chart axes and badges, where a full count does not fit. */
-export function compactCount(count: number): string {
-  if (count < 10_000) return formatCount(count)
-  const { value, unit } = bytesOf(count)
-  return `${value}${unit === 'B' ? '' : unit.charAt(0)}`
-}
-
-/** `"2.5 MB"`, `"10k"`, `"4096"` to bytes, decimal (1 kB is 1,000 bytes); null when the text is no such amount. */
-export function parseBytes(text: string): number | null {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(text.trim())
-  if (match === null) return null
-  const power = ['', 'k', 'm', 'g', 't'].indexOf(match[2]!.toLowerCase())
-  return Math.round(Number(match[1]) * 1000 ** power)
-}

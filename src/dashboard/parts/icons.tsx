@@ -90,11 +90,6 @@ export const PlayIcon = () => (
     <path d="M4.5 4.5a5 5 0 0 0 0 7M11.5 4.5a5 5 0 0 1 0 7" />
   </Icon>
 )
-export const TickIcon = () => (
-  <Icon>
-    <path d="m3.5 8.5 3 3 6-7" />
-  </Icon>
-)
 export const PlusIcon = () => (
   <Icon>
     <path d="M8 3v10M3 8h10" />

@@ -9,8 +9,6 @@ export interface PopoverProps {
   readonly buttonClass?: string
   readonly align?: 'start' | 'end'
   readonly title?: string
-  /** Called with true when the panel opens, and with false when it closes. */
-  readonly onLook?: ((looking: boolean) => void) | undefined
   readonly children: (close: () => void) => ComponentChildren
 }
 
@@ -22,13 +20,6 @@ export function Popover(props: PopoverProps) {
     setOpen(false)
     button.current?.focus()
   }, [])
-
-  const { onLook } = props
-  useEffect(() => {
-    if (!open || onLook === undefined) return
-    onLook(true)
-    return () => onLook(false)
-  }, [open, onLook])
 
   useEffect(() => {
     if (!open) return

@@ -95,19 +95,17 @@ const PADDING_MAX = 15
 const KEEPALIVE = 32
 const INITIATION = 148
 const RESPONSE = 92
-const COOKIE = 64
 
 /**
- * Octets of WireGuard messages that carry these packets. `padding` is the sum of each packet's padding where it is
- * known; else it is bracketed. Super-packets that are cut before they are encrypted (GSO on kernel interfaces)
- * make more messages than packets: give `messages` then, each beyond the packets repeats 40 to 100 octets of headers.
+ * Octets of the WireGuard messages that carry these packets; the padding is bracketed. Super-packets that are cut before
+ * they are encrypted (GSO on kernel interfaces) make more messages than packets: give `messages` then. Each message beyond
+ * the packets repeats 40 to 100 octets of headers.
  */
 export function dataMessageBytes(
   { packets, bytes }: Volume,
-  { padding, messages = packets }: { readonly padding?: number; readonly messages?: number } = {},
+  { messages = packets }: { readonly messages?: number } = {},
 ): Span {
   const base = bytes + DATA_MESSAGE_OVERHEAD * messages
-  if (padding !== undefined) return span(base + padding, base + padding)
   const repeated = Math.max(0, messages - packets)
   return span(
     base + REPEATED_HEADERS.low * repeated,
@@ -117,65 +115,9 @@ export function dataMessageBytes(
 /** IPv4 without options and TCP without options, to IPv6 and TCP with the longest header. */
 const REPEATED_HEADERS: Span = { low: 40, high: 100 }
 
-/** Padding of one packet: to a multiple of 16, never beyond the MTU. */
-export function paddingOf(packetBytes: number, mtu: number): number {
-  const padded = Math.ceil(packetBytes / 16) * 16
-  return Math.max(0, Math.min(padded, Math.max(mtu, packetBytes)) - packetBytes)
-}
-
-export interface ControlMessages {
-  readonly keepalives: number
-  readonly initiations: number
-  readonly responses: number
-  readonly cookies: number
-}
-
-/**
- * The fewest handshake messages that, with keepalives, make up exactly these octets: what is left of a peer's
- * counter when its data messages are taken off. Null when no combination does, or when it would take more than
- * `handshakesMax` of them: something else is in there.
- */
-export function explainControl(bytes: number, handshakesMax = 64): ControlMessages | null {
-  for (let handshakes = 0; handshakes <= handshakesMax; handshakes++)
-    for (let cookies = 0; cookies <= Math.min(handshakes, 1); cookies++)
-      for (let responses = 0; responses <= handshakes - cookies; responses++) {
-        const initiations = handshakes - cookies - responses
-        const rest = bytes - INITIATION * initiations - RESPONSE * responses - COOKIE * cookies
-        if (rest >= 0 && rest % KEEPALIVE === 0)
-          return { keepalives: rest / KEEPALIVE, initiations, responses, cookies }
-      }
-  return null
-}
-
 /** One direction: a peer sends at most a keepalive a second and retries a handshake every 5 s (section 6). */
 export function controlBytesMax(seconds: number): number {
   return KEEPALIVE * Math.ceil(seconds + 1) + (INITIATION + RESPONSE) * Math.ceil(seconds / 5 + 2)
-}
-
-export interface PeerComparison {
-  /** One direction of a peer's transfer counter over the interval. */
-  readonly transferBytes: number
-  readonly metered: Volume
-  readonly seconds: number
-  readonly padding?: number
-  readonly messages?: number
-}
-
-/**
- * What of a peer's transfer neither the metered packets nor a plausible number of handshakes and keepalives
- * explain; 0 when all is. Positive: the peer sent or got what the meter did not see; negative: the meter counted
- * more for the peer than went through its tunnel.
- */
-export function unexplainedPeerBytes({
-  transferBytes,
-  metered,
-  seconds,
-  ...known
-}: PeerComparison): number {
-  const data = dataMessageBytes(metered, known)
-  const controlMax = controlBytesMax(seconds)
-  if (transferBytes < data.low) return transferBytes - data.low
-  return Math.max(0, transferBytes - data.high - controlMax)
 }
 
 const span = (low: number, high: number): Span => ({ low, high })

@@ -2,12 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  controlBytesMax,
   dataMessageBytes,
-  explainControl,
   InterfaceReconciler,
-  paddingOf,
-  unexplainedPeerBytes,
 } from '../../../src/meter/wireguard/reconcile.js'
+import { explainControl, paddingOf } from '../../support/wireguard-messages.js'
 
 const volume = (packets: number, bytes: number) => ({ packets, bytes })
 /** Nothing passed while the sides were read. */
@@ -119,7 +118,6 @@ describe('against a peer', () => {
     })
 
   test('data messages: a packet, its padding, 32 octets', () => {
-    expect(dataMessageBytes(volume(2, 184), { padding: 8 })).toEqual({ low: 256, high: 256 })
     expect(dataMessageBytes(volume(2, 184))).toEqual({ low: 248, high: 278 })
     // One super-packet that was cut in three.
     expect(dataMessageBytes(volume(1, 3000), { messages: 3 })).toEqual({ low: 3176, high: 3341 })
@@ -141,15 +139,6 @@ describe('against a peer', () => {
         found && [found.keepalives, found.initiations, found.responses, found.cookies],
       ).toEqual(want)
     })
-
-  test('explained, unseen, counted too often', () => {
-    const metered = volume(100, 50_000)
-    const of = (transferBytes: number) =>
-      unexplainedPeerBytes({ transferBytes, metered, seconds: 10 })
-    expect(of(50_000 + 3200 + 700 + 148)).toBe(0)
-    expect(of(50_000 + 3200 - 60)).toBe(-60)
-    expect(of(150_000)).toBeGreaterThan(90_000)
-  })
 })
 
 test('the real tunnel: what the clients were counted is their packets, messages and handshakes', () => {
@@ -171,11 +160,8 @@ test('the real tunnel: what the clients were counted is their packets, messages 
       },
       volume(0, 0),
     )
-    const unexplained = unexplainedPeerBytes({
-      transferBytes: peer.rxBytes,
-      metered: fromPeer,
-      seconds: 20,
-    })
-    expect(unexplained).toBe(0)
+    const data = dataMessageBytes(fromPeer)
+    expect(peer.rxBytes).toBeGreaterThanOrEqual(data.low)
+    expect(peer.rxBytes).toBeLessThanOrEqual(data.high + controlBytesMax(20))
   }
 })
