@@ -1,13 +1,13 @@
-/** What the audit trail holds: who did what, from where, with which effect. Values are bounded here, whoever sent them. */
+/** Entries of the audit trail: who did what, from where, with which effect. All values are bounded here. */
 import { printable } from '../../base/printable.js'
 import type { Scope } from './scope.js'
 
-/** The trail of the server itself: root keys, backups, refused strangers. */
+/** The trail of the server itself: root keys, organisations, backups, refusals without a known key. */
 export const OPERATOR_TRAIL = ''
 
 /**
- * Each kind has a bound of its own in each trail: what strangers or readers cause drives out no deed.
- * Never change a number: they are in the file.
+ * Each kind has its own bound in each trail, so reads and refusals do not use up the bound of deeds.
+ * The file has these numbers: never change one.
  */
 export const KINDS = { deed: 0, read: 1, refusal: 2 } as const
 export type Kind = keyof typeof KINDS
@@ -60,11 +60,11 @@ export type Facts = Readonly<Record<string, unknown>>
 export interface AuditEvent {
   readonly event: AuditEventName
   readonly atMs: number
-  /** Whose trail: an organisation's, or OPERATOR_TRAIL. */
+  /** An organisation's id, or OPERATOR_TRAIL. */
   readonly trail: string
-  /** Of the client; null: a command on the server's machine, or the server itself. */
+  /** The client's address; null: a command on the server's machine, or the server itself. */
   readonly address: string | null
-  /** Null: no key that is known. */
+  /** Null: no key, or an unknown one. */
   readonly by: {
     readonly keyId: string
     readonly name: string
@@ -74,11 +74,11 @@ export interface AuditEvent {
 }
 
 export interface AuditEntry {
-  /** Rises with each entry of the server. */
+  /** Rises with each entry, over all trails. */
   readonly id: number
   readonly at: string
   readonly event: AuditEventName
-  /** How often between `at` and `until`. */
+  /** The number of times between `at` and `until`. */
   readonly count: number
   readonly until: string | null
   readonly address: string | null
@@ -88,13 +88,16 @@ export interface AuditEntry {
   readonly facts: Facts
 }
 
-/** A query of 500 characters is whole. */
+/** Enough for the longest query: 500 characters of up to 4 bytes. */
 const TEXT_BYTES_MAX = 2048
 const LIST_MAX = 100
 const DEPTH_MAX = 6
 const FACTS_BYTES_MAX = 16 * 1024
 
-/** Plain values of bounded size; what does not fit is left out, and `cut` says so. */
+/**
+ * Facts of bounded size. Long texts and lists are shortened, deep values replaced by `…`. If all facts together are too
+ * large, some are left out, and `cut: true` says so.
+ */
 export function boundedFacts(facts: Facts): Facts {
   const bounded = bound(facts, 0) as Record<string, unknown>
   if (sizeOf(bounded) <= FACTS_BYTES_MAX) return bounded

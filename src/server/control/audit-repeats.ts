@@ -1,14 +1,14 @@
 /**
- * What strangers and readers cause many times is two entries a window of time: the first time as it happens, and how
- * often again when the window has passed. A kill loses at most the second.
+ * Counts repeated events, so reads and refusals make at most two entries a window of time: one for the first event, and
+ * one with the number of repeats when the window is over. A killed server loses the counts of open windows.
  */
 import { type AuditEvent, boundedFacts, type Facts } from './audit-event.js'
 
-/** Different ones of one event and key of a trail at a time; more are counted together, and hide nobody else's. */
+/** Different events of one kind and key that are counted apart at a time. Further ones are counted together. */
 export const OPEN_OF_A_KEY_MAX = 100
 const OPEN_MAX = 20_000
 
-/** Differ from time to time of what is the same otherwise. One entry says the most that all of them came to. */
+/** Facts that may differ between repeats of one event. The entry of the repeats merges them (MERGES). */
 const VARYING = new Set(['from', 'to', 'rows', 'sessions', 'before', 'whole'])
 const MERGES: Readonly<Record<string, (a: unknown, b: unknown) => unknown>> = {
   from: (a, b) => (String(a) < String(b) ? a : b),
@@ -29,7 +29,7 @@ interface Open {
   readonly first: AuditEvent
   readonly windowEndsMs: number
   readonly owner: string
-  /** Since the first. */
+  /** Repeats after the first event. */
   count: number
   sinceMs: number
   untilMs: number
@@ -40,7 +40,7 @@ export class Repeats {
   readonly #open = new Map<string, Open>()
   readonly #ofOwner = new Map<string, number>()
 
-  /** @returns what is to be written now; null: it is one more of what is counted */
+  /** @returns the event to write now; null: it was counted as a repeat */
   take(input: AuditEvent, windowMs: number): AuditEvent | null {
     const event = { ...input, facts: boundedFacts(input.facts) }
     const key = keyOf(event)
@@ -57,7 +57,7 @@ export class Repeats {
       : this.#again(known, others)
   }
 
-  /** What has been counted in windows that have passed; all of them at the end. */
+  /** Takes the counts of windows that are over at this time. */
   due(nowMs: number): Repeated[] {
     const due: Repeated[] = []
     for (const [key, open] of this.#open) {
@@ -103,12 +103,12 @@ function merged(before: Facts, now: Facts): Facts {
   ])
 }
 
-/** Null where one of them is not known. */
+/** Null if one of them is unknown. */
 function added(a: unknown, b: unknown): number | null {
   return typeof a === 'number' && typeof b === 'number' ? a + b : null
 }
 
-/** Strangers have no key, and share. */
+/** All requests without a known key share one owner. */
 function ownerOf({ trail, event, by }: AuditEvent): string {
   return JSON.stringify([trail, event, by?.keyId ?? null])
 }

@@ -1,12 +1,13 @@
 /**
- * The audit trail: entries are added, and go only when they are too old or a bound is reached; nothing changes one.
+ * The audit trail. Nothing changes an entry. Entries are deleted only by age or at a bound.
  *
  *   audit      [trail, kind, id] -> entry
- *   auditSize  [trail, kind] -> how many entries and bytes, and how many have gone at a bound
+ *   auditSize  [trail, kind] -> entries, bytes, and entries that were deleted at a bound
  *   auditNext  'id' -> the next id
  *
- * Bounded thrice: what may be caused many times is counted (audit-repeats.ts); each kind of a trail has its bound; and
- * all together have one, at which the largest gives way. So one organisation's noise costs only its own trail.
+ * Three bounds: repeated events are counted (audit-repeats.ts), each kind of a trail has a bound, and so have all
+ * trails together. There the largest kind of a trail loses its oldest entries, so a noisy organisation loses its own
+ * first.
  */
 import type { Database, RootDatabase } from 'lmdb'
 import {
@@ -21,14 +22,14 @@ import { type Repeated, Repeats } from './audit-repeats.js'
 import { commitFault } from './control-file.js'
 
 const MINUTE_MS = 60_000
-/** What is counted is written this soon. */
+/** Waiting entries are written this often. */
 const WRITE_AFTER_MS = 1000
-/** Entries looked at for one page: a filter that finds little answers with a short page and where to go on. */
+/** Entries read for one page. A filter that matches few of them gets a short page and its continuation. */
 const SCANNED_MAX = 5000
 const MiB = 2 ** 20
 
 export interface AuditBounds {
-  /** By kind: deed, read, refusal. */
+  /** In the order of KINDS: deed, read, refusal. */
   readonly entries: readonly [number, number, number]
   readonly bytes: readonly [number, number, number]
   readonly allBytes: number
@@ -43,7 +44,7 @@ export interface AuditQuery {
   readonly fromMs?: number
   readonly toMs?: number
   readonly events?: readonly AuditEventName[]
-  /** Id of the key that did it, or to which it was done. */
+  /** The id of the acting key, or of the key that was changed. */
   readonly keyId?: string
   readonly address?: string
   /** Entries before this id. */
@@ -54,9 +55,9 @@ export interface AuditQuery {
 export interface AuditPage {
   /** Newest first. */
   readonly entries: readonly AuditEntry[]
-  /** Where the next page begins; null: there is none. */
+  /** `before` of the next page; null: there is none. */
   readonly next: number | null
-  /** Entries that have gone at a bound, before their time. */
+  /** Entries of the trail that were deleted at a bound, before their time. */
   readonly dropped: number
 }
 
@@ -89,19 +90,19 @@ export class AuditTrail {
     this.#next = root.openDB<number, string>('auditNext', { encoding: 'json' })
   }
 
-  /** Hears of what could not be written later. */
+  /** @param failed is told when waiting entries could not be written */
   onFailure(failed: (error: unknown) => void): void {
     this.#failed = failed
   }
 
-  /** Durable when it resolves. @throws AppError STORE_FULL, DATA_UNUSABLE */
+  /** Resolves when the entry is durable. @throws AppError STORE_FULL, DATA_UNUSABLE */
   async record(event: AuditEvent): Promise<void> {
     const { atMs } = event
     const bounded = { ...event, facts: boundedFacts(event.facts) }
     this.#write([...this.#waiting.splice(0), { event: bounded, count: 1, untilMs: atMs }])
   }
 
-  /** What may happen many times: counted within the window, written within a second or two. */
+  /** For events that may repeat. The first is written within about a second, repeats as one count after the window. */
   note(event: AuditEvent, windowMs = MINUTE_MS): void {
     const first = this.#repeats.take(event, windowMs)
     if (first !== null) this.#waiting.push({ event: first, count: 1, untilMs: first.atMs })
@@ -111,24 +112,28 @@ export class AuditTrail {
   page(trail: string, query: AuditQuery): AuditPage {
     this.#later()
     const found: AuditEntry[] = []
-    let looked = 0
+    let scanned = 0
     let last: number | null = null
     for (const entry of this.#newestFirst(trail, query.before)) {
-      if (found.length === query.limit || looked === SCANNED_MAX)
+      if (found.length === query.limit || scanned === SCANNED_MAX)
         return { entries: found, next: last, dropped: this.#dropped(trail) }
-      looked++
+      scanned++
       last = entry.id
       if (isAsked(entry, query)) found.push(entry)
     }
     return { entries: found, next: null, dropped: this.#dropped(trail) }
   }
 
-  /** Whether it holds anything. */
+  /** Whether the trail has entries. */
   has(trail: string): boolean {
     return ALL_KINDS.some((kind) => (this.#sizes.get([trail, kind])?.entries ?? 0) > 0)
   }
 
-  /** Removes what is older than its trail keeps. @param cutMs of a trail; null: it keeps all */
+  /**
+   * Removes old entries.
+   * @param cutMs the time before which a trail's entries go; null: it keeps all
+   * @returns how many
+   */
   expire(cutMs: (trail: string) => number | null): number {
     let removed = 0
     for (const { key } of [...this.#sizes.getRange()]) {
@@ -141,7 +146,7 @@ export class AuditTrail {
     return removed
   }
 
-  /** Writes all that waits or is counted. */
+  /** Writes waiting entries and open counts. */
   close(): void {
     clearInterval(this.#timer)
     this.#waiting.push(...this.#repeats.due(Number.POSITIVE_INFINITY))
@@ -156,7 +161,7 @@ export class AuditTrail {
     this.#timer = undefined
   }
 
-  /** A disk that is full takes it later, or never: a request does not wait for it. */
+  /** Entries that cannot be written (full disk) are lost, and onFailure() is told: no request waits for them. */
   #flush(): void {
     if (this.#waiting.length === 0) return
     try {
@@ -188,7 +193,7 @@ export class AuditTrail {
     this.#removeOldest([trail, kind], (_entry, now) => isBeyond(now), true)
   }
 
-  /** In a transaction: the largest give way. */
+  /** In a transaction: the largest kind of a trail loses its oldest entries. */
   #boundAll(): void {
     for (;;) {
       const sizes = [...this.#sizes.getRange()]
@@ -201,7 +206,7 @@ export class AuditTrail {
     }
   }
 
-  /** In a transaction: as long as it is to go. */
+  /** In a transaction: removes the oldest entries as long as `goes` says so. */
   #removeOldest(
     [trail, kind]: SizeKey,
     goes: (entry: AuditEntry, now: Size) => boolean,
@@ -236,7 +241,7 @@ export class AuditTrail {
     return ALL_KINDS.reduce((n, kind) => n + (this.#sizes.get([trail, kind])?.dropped ?? 0), 0)
   }
 
-  /** The kinds' entries as one, by their ids. */
+  /** Merges the entries of all kinds by id. */
   *#newestFirst(trail: string, before = Number.MAX_SAFE_INTEGER): Generator<AuditEntry> {
     const kinds = ALL_KINDS.map((kind) => {
       const start: EntryKey = [trail, kind, before - 1]
@@ -287,7 +292,7 @@ function entryOf(id: number, { event: repeated, count, untilMs }: Repeated): Aud
   }
 }
 
-/** When it was last: a count goes when all of it is old. */
+/** The time of the last repeat, so a count expires only when all of it is old. */
 function timeOf({ at, until }: AuditEntry): number {
   return Date.parse(until ?? at)
 }

@@ -1,27 +1,27 @@
 /**
- * Organisations, their settings, and keys: small, read at every request, changed by the server and by
- * `tunmeter keys` alike. So they live in an lmdb file of their own, which several processes may open, and not in the
- * database, which only one may.
+ * Organisations, their settings, and keys. They are small, read at every request, and changed by the server and by
+ * commands such as `tunmeter keys`. So they are in an lmdb file, which several processes may open at a time, and not in
+ * the database, which only one process may open.
  *
  *   org      orgId -> OrgRecord
  *   key      keyId -> KeyRecord
- *   orgKey   [orgId, keyId] -> ISO time of the revocation, or '' ; the root keys' organisation is ''
+ *   orgKey   [orgId, keyId] -> ISO time of the revocation, or ''; root keys have the orgId ''
  *   keyHash  hex of SHA-256 of the key -> keyId
- *   keyUsed  keyId -> ISO time of the last use, a space, the address that it came from
- *   keySeen  keyId -> networks from which it was used, the newest last
+ *   keyUsed  keyId -> ISO time of the last use, a space, the client's address
+ *   keySeen  keyId -> networks from which the key was used, in order of their first use
  *   removed  see removals.ts
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
  *   audit…   see audit.ts
  *   destination…, deadLetter   see server/destinations/records.ts
  *
- * The record of a key decides what it may do. Only creating and revoking it write it; the time of its last use is kept
- * apart, so that a request can never bring a revoked key back.
+ * A key's record decides what the key may do. Only creating and revoking write the record. The time of the last use is
+ * kept apart, so a request can never bring a revoked key back.
  *
- * What an organisation's keys cost is a matter of that organisation: they are found by orgKey, and of its revoked keys the
- * REVOKED_KEPT newest are kept. The log has a line for each revocation.
+ * An organisation with many keys slows down no other one: its keys are found by orgKey, and only its REVOKED_KEPT
+ * newest revoked keys are kept.
  *
  * A key is `tm_<scope>_<43 characters>`: 256 random bits, so its SHA-256 needs no salt and no slow hash. Only the
- * hash is kept. A commit is durable when the promise resolves (lmdb syncs each transaction).
+ * hash is stored. A change is durable when its promise resolves (lmdb syncs each transaction).
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Database, Key, RootDatabase } from 'lmdb'
@@ -35,7 +35,7 @@ import { SCOPES, type Scope } from './scope.js'
 
 export { SCOPES, type Scope }
 
-/** Days; 0: nothing is stored; -1: for ever. */
+/** Days; 0: nothing is stored; -1: sessions are kept for ever. */
 export const RETENTION_DEFAULT = 0
 export const RETENTION_DAYS_MAX = 36_500
 
@@ -44,14 +44,14 @@ export interface OrgRecord {
   readonly name: string | null
   readonly retentionDays: number
   readonly createdAt: string
-  /** The longer retention of before, by which is deleted until then: the change can be taken back. */
+  /** The former, longer retention: until `untilMs` it decides what is deleted, so the change can be undone. */
   readonly grace?: Grace
 }
 
 export interface KeyRecord {
   readonly keyId: string
   readonly hash: string
-  /** Its first and last characters, `tm_read_Ab3x…9fQz`, to find a key that somebody holds; null when made by an earlier version. */
+  /** The key's first and last characters, `tm_read_Ab3x…9fQz`, to recognise it; null for keys of earlier versions. */
   readonly shown: string | null
   readonly scope: Scope
   /** Null for root. */
@@ -63,7 +63,7 @@ export interface KeyRecord {
   readonly expiresAt: string | null
   readonly revokedAt: string | null
   readonly lastUsedAt: string | null
-  /** Address of the last use; null when none is known. */
+  /** The client's address at the last use; null: unknown. */
   readonly lastUsedFrom: string | null
 }
 
@@ -83,13 +83,15 @@ export type KeyCheck =
       readonly key?: KeyRecord
     }
 
-/** Of one organisation, to be shown in its list. A key that was forgotten is "not known" instead of "revoked". */
+/**
+ * Revoked keys kept for each organisation's list. A request with an older one gets "not known" instead of "revoked".
+ */
 export const REVOKED_KEPT = 200
 
 export const KEY = /^tm_(root|admin|read|ingest)_[A-Za-z0-9_-]{43}$/
-/** A last use is written at most this often: a busy meter must not write to disk at each batch. */
+/** 1 min. A busy meter must not cause a write at each batch. */
 const LAST_USE_EVERY_MS = 60_000
-/** From one more, the one that was seen first is new again. */
+/** Networks remembered for each key. The one seen first is forgotten for a further one. */
 const NETWORKS_OF_A_KEY_MAX = 16
 
 export function hashKey(key: string): string {
@@ -123,7 +125,7 @@ export class Control {
     this.#indexKeys()
   }
 
-  /** Of a file that an earlier version wrote. */
+  /** Builds orgKey for a file of an earlier version. */
   #indexKeys(): void {
     const indexed = () => entries(this.#byOrg) === entries(this.#keys)
     if (indexed()) return
@@ -166,8 +168,9 @@ export class Control {
   }
 
   /**
-   * Creates the organisation when it is new; changes what is given. A shorter retention deletes after GRACE_MS.
-   * @param deletesNow without waiting
+   * Creates the organisation if it is new, and applies the change. A shorter retention deletes after GRACE_MS (24 h).
+   * @param deletesNow a shorter retention deletes without this delay
+   * @throws AppError BAD_ORG, ORG_REMOVED, STORE_FULL, DATA_UNUSABLE
    */
   async putOrg(
     orgId: string,
@@ -202,19 +205,19 @@ export class Control {
   }
 
   /**
-   * Whoever had the name before left an audit trail, which is not another's to read.
+   * A removed organisation leaves its audit trail, which a new one of the same name must not read.
    * @throws AppError ORG_REMOVED
    */
   #mustBeFree(orgId: string): void {
     if (!this.removals.isGoing(orgId) && !this.audit.has(orgId)) return
     throw new AppError('ORG_REMOVED', `an organisation "${orgId}" was removed`, {
-      hint: 'Its audit trail is kept for a while; until then, take another name.',
+      hint: 'Take another name, or wait until the audit trail of the removed one has expired.',
     })
   }
 
   /**
-   * Organisation and keys; its audit trail stays. What is stored of it is to be deleted: removals.going().
-   * @returns how many keys; undefined: there is no such organisation
+   * Removes the organisation and its keys; its audit trail stays. Its stored data are deleted later: removals.going().
+   * @returns the number of removed keys; undefined: there is no such organisation
    */
   async removeOrg(orgId: string, nowMs = Date.now()): Promise<number | undefined> {
     return this.#commit(() => {
@@ -227,24 +230,24 @@ export class Control {
     })
   }
 
-  /** What is stored of it has been deleted. */
+  /** To be called when the removed organisation's stored data are deleted. */
   async orgIsGone(orgId: string): Promise<void> {
     this.#commit(() => this.removals.finish(orgId))
   }
 
-  /** Its keys are revoked. @returns those that were valid */
+  /** Revokes the site's keys. @returns those that were not revoked before */
   async closeSite(orgId: string, siteId: number): Promise<KeyRecord[]> {
     const own = this.keys(orgId).filter((k) => k.siteId === siteId && k.revokedAt === null)
     for (const { keyId } of own) await this.revokeKey(keyId)
     return own
   }
 
-  /** A site that has been closed, or one meter. */
+  /** Marks a closed site, or one of its meters, as removed. */
   async remove(orgId: string, siteId: number, meterId: string | undefined, atMs: number) {
     this.#commit(() => this.removals.add(orgId, siteId, meterId, atMs))
   }
 
-  /** @returns the key in clear, this once */
+  /** @returns the key itself, which is not stored */
   async createKey(wanted: NewKey): Promise<{ key: string; record: KeyRecord }> {
     if (wanted.orgId !== null) await this.putOrg(wanted.orgId)
     const key = `tm_${wanted.scope}_${randomBytes(32).toString('base64url')}`
@@ -266,7 +269,10 @@ export class Control {
     return { key, record }
   }
 
-  /** What the presented key may do now. Comparison takes the same time for every wrong key. */
+  /**
+   * Whether the presented key is valid now. The search is by its hash, so the time of an answer does not help
+   * guessing.
+   */
   check(presented: string, nowMs: number): KeyCheck {
     const hash = hashKey(presented)
     const keyId = this.#hashes.get(hash)
@@ -281,14 +287,14 @@ export class Control {
     return { ok: true, key: record }
   }
 
-  /** Remembers the use, at most once a minute; not awaited by the request, and lost where the disk is full. */
+  /** Stores the time and address of a use, at most once a minute. Requests do not wait for it; a full disk loses it. */
   used({ keyId }: KeyRecord, address: string, nowMs: number): void {
     const [last] = this.#lastUse(keyId)
     if (last !== undefined && nowMs - Date.parse(last) < LAST_USE_EVERY_MS) return
     ignoreFailure(this.#used.put(keyId, `${new Date(nowMs).toISOString()} ${address}`))
   }
 
-  /** Whether the key is used from there for the first time. Lost where the disk is full: it is new again then. */
+  /** Whether the key was never used from this network; remembers it. If a full disk loses that, it is new again. */
   isNewNetwork({ keyId }: KeyRecord, network: string): boolean {
     const known = this.#seen.get(keyId) ?? []
     if (known.includes(network)) return false
@@ -301,7 +307,7 @@ export class Control {
     return record && this.#withLastUse(record)
   }
 
-  /** Newest first; those of one organisation, or all. */
+  /** The keys of one organisation, or of all; the newest first. */
   keys(orgId?: string): KeyRecord[] {
     const records =
       orgId === undefined
@@ -334,7 +340,7 @@ export class Control {
     })
   }
 
-  /** A revoked key leaves the list. @returns it as it was; one that is not revoked stays */
+  /** Removes a key's record if the key is revoked. @returns the record as it was */
   async forgetKey(keyId: string): Promise<KeyRecord | undefined> {
     return this.#commit(() => {
       const record = this.#keys.get(keyId)
@@ -343,28 +349,31 @@ export class Control {
     })
   }
 
-  /** The last time that was believed, see TrustedClock; undefined in a new file. */
+  /** The last trusted time, see TrustedClock; undefined in a new file. */
   get believedMs(): number | undefined {
     return this.#clock.get('believed')
   }
 
-  /** Lost where the disk is full: the one before stands. */
+  /** A full disk loses the new time and keeps the former one. */
   noteBelieved(ms: number): void {
     ignoreFailure(this.#clock.put('believed', ms))
   }
 
-  /** Files of earlier versions have the last use in the record, no address, and no part of the key to show. */
+  /** Records of earlier versions hold the last use themselves, without an address, and no `shown`. */
   #withLastUse(record: KeyRecord): KeyRecord {
     const [lastUsedAt = record.lastUsedAt, lastUsedFrom = null] = this.#lastUse(record.keyId)
     return { ...record, shown: record.shown ?? null, lastUsedAt, lastUsedFrom }
   }
 
-  /** Time and address; nothing of a key that was never used. */
+  /** Time and address; empty if the key was never used. */
   #lastUse(keyId: string): string[] {
     return this.#used.get(keyId)?.split(' ') ?? []
   }
 
-  /** Durable when it returns. @throws AppError STORE_FULL, DATA_UNUSABLE: nothing of `work` is kept then */
+  /**
+   * Runs `work` in a transaction that is durable when this returns.
+   * @throws AppError STORE_FULL, DATA_UNUSABLE; then nothing is changed
+   */
   #commit<T>(work: () => T): T {
     try {
       return this.#root.transactionSync(work)
@@ -373,7 +382,7 @@ export class Control {
     }
   }
 
-  /** A further table of the file, for what another part of the server keeps here. A commit takes it along. */
+  /** A further table in the same file, for other parts of the server. */
   table<V, K extends Key>(name: string): Database<V, K> {
     return this.#root.openDB<V, K>(name, { encoding: 'json' })
   }
@@ -388,7 +397,7 @@ export class Control {
   }
 }
 
-/** 8 of the 43 random characters: what is left cannot be guessed, and no two keys look alike. */
+/** 8 of the 43 random characters: enough to tell keys apart, and the other 35 cannot be guessed. */
 function shownPart(key: string): string {
   const random = key.lastIndexOf('_', key.length - 44) + 1
   return `${key.slice(0, random + 4)}…${key.slice(-4)}`
@@ -398,7 +407,7 @@ function placeOf({ orgId, keyId }: KeyRecord): [orgId: string, keyId: string] {
   return [orgId ?? '', keyId]
 }
 
-/** Key ids are of base64url: nothing sorts behind '~'. */
+/** '~' sorts after all key ids, which are base64url. */
 function allOf(orgId: string): {
   start: [orgId: string, keyId: string]
   end: [orgId: string, keyId: string]

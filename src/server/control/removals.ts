@@ -1,16 +1,16 @@
 /**
- * What an operator has removed: sites, meters, and organisations that are being deleted.
+ * Sites and meters that an operator removed, and organisations whose data are being deleted.
  *
- *   removed  [orgId, siteId, meterId] -> ISO time; the meter '' is the whole site, and the site 0 the whole organisation
+ *   removed  [orgId, siteId, meterId] -> ISO time; meterId '' means the whole site, siteId 0 the whole organisation
  *
- * A removed meter is not shown and not asked for any more; what it metered until then stays judged as before. It is there
- * again when it reports again: its last report then came after it was removed.
+ * A removed meter is neither shown nor expected to report. Completeness up to its removal is judged as before. If it
+ * reports again, it is shown again, because its last report is newer than its removal.
  */
 import type { Database, RootDatabase } from 'lmdb'
 
 type Place = [orgId: string, siteId: number, meterId: string]
 
-/** A meter by its newest report. */
+/** A meter and the time of its newest report. */
 export interface HeardMeter {
   readonly siteId: number
   readonly meterId: string
@@ -25,12 +25,12 @@ export class Removals {
     this.#removed = root.openDB<string, Place>('removed', { encoding: 'json' })
   }
 
-  /** In a transaction, as forget() and finish(). @param meterId without one: all of the site */
+  /** Call in a transaction, as begin() and finish(). @param meterId undefined: the whole site */
   add(orgId: string, siteId: number, meterId: string | undefined, atMs: number): void {
     this.#removed.put([orgId, siteId, meterId ?? ''], new Date(atMs).toISOString())
   }
 
-  /** When the meter, or its site, was removed since it was heard last; undefined: it was not. */
+  /** When the meter or its site was removed, if that was after its newest report; else undefined. */
   of(orgId: string): (meter: HeardMeter) => number | undefined {
     const marks = new Map<string, number>()
     for (const { key, value } of this.#removed.getRange(allOf(orgId)))
@@ -42,7 +42,7 @@ export class Removals {
     }
   }
 
-  /** The organisation is gone, and what is stored of it is to go. */
+  /** Marks an organisation whose stored data are to be deleted. */
   begin(orgId: string, atMs: number): void {
     for (const key of [...this.#removed.getKeys(allOf(orgId))]) this.#removed.remove(key)
     this.add(orgId, 0, undefined, atMs)
@@ -56,7 +56,7 @@ export class Removals {
     return this.#removed.get([orgId, 0, '']) !== undefined
   }
 
-  /** Organisations of which something may still be stored: a server that was killed goes on deleting. */
+  /** Removed organisations whose data may still be stored, also after a restart. */
   going(): string[] {
     return [...this.#removed.getKeys()].filter(([, siteId]) => siteId === 0).map(([orgId]) => orgId)
   }

@@ -1,3 +1,3 @@
-/** What a key may do: http/auth.ts has what each means. */
+/** The scopes of keys; http/auth.ts explains them. */
 export const SCOPES = ['root', 'admin', 'read', 'ingest'] as const
 export type Scope = (typeof SCOPES)[number]

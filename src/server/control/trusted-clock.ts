@@ -1,12 +1,12 @@
 /**
- * The time by which sessions are deleted and refused for their age.
+ * The clock that decides which sessions are too old: retention deletes by it, and ingest refuses by it.
  *
- * The wall clock of a host may be wrong: a board without a battery starts in 1970, a machine that was suspended, or an
- * operator, sets it months ahead. By such a clock retention would delete a whole log, and ingest would refuse all that
- * comes. So the wall clock is believed only while it agrees, within a day, with the last time that was believed plus the
- * time that has passed since on the monotonic clock. The last time believed is on disk and outlives a restart. After a
- * disagreement the believed time goes on by the monotonic clock until a meter, whose clock is another one, reports a
- * time within a day of the wall clock: then the wall clock is right, and the server was merely off for long.
+ * A host's wall clock may be wrong: a board without a battery starts in 1970, an operator may set a clock months ahead.
+ * With such a clock, retention would delete all sessions, and ingest would refuse all new ones. So the wall clock is
+ * trusted only within a day of the expected time: the last trusted time plus the time that passed since on the
+ * monotonic clock. The last trusted time is on disk, so it survives a restart. Without trust, the expected time counts.
+ * The wall clock is trusted again when a meter reports a time within a day of it: then the server was only off for
+ * long.
  */
 
 const DAY_MS = 86400e3
@@ -14,7 +14,7 @@ const DAY_MS = 86400e3
 export interface TrustedClockOptions {
   readonly wallMs: () => number
   readonly monotonicMs: () => number
-  /** The last time believed, from before a restart; undefined: the wall clock is believed. */
+  /** The last trusted time, from before a restart; undefined: the wall clock is trusted. */
   readonly lastMs: number | undefined
 }
 
@@ -22,7 +22,7 @@ export class TrustedClock {
   readonly #wallMs: () => number
   readonly #monotonicMs: () => number
   #believedMs: number
-  /** On the monotonic clock, when that was. */
+  /** The monotonic clock's time at #believedMs. */
   #atMs: number
 
   constructor({ wallMs, monotonicMs, lastMs }: TrustedClockOptions) {
@@ -32,7 +32,7 @@ export class TrustedClock {
     this.#believedMs = lastMs ?? wallMs()
   }
 
-  /** The wall clock's time where it is believed; else the last believed time and what has passed since. */
+  /** The wall clock's time if it is trusted, else the expected time. */
   nowMs(): number {
     const wall = this.#wallMs()
     const expected = this.#expectedMs()
@@ -41,15 +41,15 @@ export class TrustedClock {
     return wall
   }
 
-  /** By how much the wall clock is ahead of the believed time; 0 where it is believed. */
+  /** Milliseconds that the wall clock is ahead of the expected time (negative: behind); 0 while it is trusted. */
   get disagreementMs(): number {
     const ahead = this.#wallMs() - this.#expectedMs()
     return Math.abs(ahead) > DAY_MS ? ahead : 0
   }
 
   /**
-   * Takes the time at which a meter made a report.
-   * @returns by how much the wall clock was ahead before, when this confirmed it; else 0
+   * Takes the time of a meter's report.
+   * @returns disagreementMs as it was, if this report confirmed the wall clock; else 0
    */
   confirm(reportedMs: number): number {
     const ahead = this.disagreementMs

@@ -1,5 +1,5 @@
 /**
- * The bytes of the log. All numbers are little endian; a later version of either part has another version number.
+ * The log's bytes. All numbers are little endian. Segments and entries each carry a version number.
  *
  *   segment   64 MiB or a little more, named by its first lsn in 16 hexadecimal digits and `.log`
  *     0  magic "TMLOG\r\n\0"   8  version u16   10  zero u16   12  crc u32 of the 32 bytes without this field
@@ -21,11 +21,11 @@ export const SEGMENT_HEADER_BYTES = 32
 const MAGIC = Buffer.from('TMLOG\r\n\0', 'latin1')
 const ENTRY_HEADER_BYTES = 20
 const FIXED_BYTES = 28
-/** More than any request may have. */
+/** 80 MiB, above every request's bound: a larger length is damage. */
 const ENTRY_BYTES_MAX = 80 * 2 ** 20
 const SEGMENT_NAME = /^([0-9a-f]{16})\.log$/
 
-/** `batch`: the body of the meter's request as it came. `sessions`: JSON that the server made. */
+/** `batch`: the unchanged body of the meter's request. `sessions`: JSON that the server made. */
 export const Kind = { batch: 1, sessions: 2 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 const Flag = { gzip: 1, hasCrc: 2 } as const
@@ -40,7 +40,7 @@ export interface Entry {
   readonly number: number
   readonly crc: number | undefined
   readonly receivedUs: number
-  /** Positions in the batch's `sessions` that are not stored. */
+  /** Positions in the batch's `sessions` that the server refused. */
   readonly refused: readonly number[]
   readonly gzip: boolean
   readonly body: Uint8Array
@@ -55,9 +55,9 @@ export interface Found {
 
 export interface Scan {
   readonly found: readonly Found[]
-  /** The end of the last whole entry. */
+  /** Bytes up to the end of the last whole entry. */
   readonly goodBytes: number
-  /** Places between whole entries that hold none. */
+  /** Stretches of bytes before whole entries that are no entry themselves. */
   readonly damaged: number
 }
 
@@ -96,7 +96,7 @@ export function idOf(header: Buffer, path: string): string | undefined {
 function tooNew(path: string, version: number): AppError {
   return new AppError(
     'STORE_NEWER',
-    `${path} was written by a newer tunmeter: it has entries of version ${version} that this one does not know`,
+    `${path} was written by a newer tunmeter: this one cannot read all of it (format version ${version})`,
     { hint: 'Install that version or a later one, or use another --data directory.' },
   )
 }
@@ -133,7 +133,7 @@ function entryCrc(bytes: Buffer): number {
   return crc32(bytes.subarray(ENTRY_HEADER_BYTES), crc32(bytes.subarray(0, 16)))
 }
 
-/** The whole entry that begins there, or undefined. @throws AppError STORE_NEWER */
+/** The whole entry at this offset, or undefined. @throws AppError STORE_NEWER */
 export function entryAt(bytes: Buffer, offset: number, path: string): Found | undefined {
   if (offset + ENTRY_HEADER_BYTES + FIXED_BYTES > bytes.length) return undefined
   const length = bytes.readUInt32LE(offset + 12)
@@ -179,8 +179,8 @@ function decode(whole: Buffer): Entry {
 }
 
 /**
- * All whole entries of a segment. What follows the last one was cut off by a crash, and never acknowledged; a place with
- * no entry that has one after it is damage.
+ * All whole entries of a segment. A crash left the bytes after the last one, which were never acknowledged. Other bytes
+ * before a whole entry are damage.
  */
 export function scan(bytes: Buffer, firstLsn: number, path: string): Scan {
   const found: Found[] = []
@@ -201,12 +201,12 @@ export function scan(bytes: Buffer, firstLsn: number, path: string): Scan {
   return { found, goodBytes: Math.min(at, bytes.length), damaged }
 }
 
-/** The first whole entry from there on of this number or a later one of this segment. */
+/** The first whole entry from this offset on, if its lsn is `expected` or a later one that the segment can hold. */
 function nextWhole(bytes: Buffer, from: number, expected: number, path: string): Found | undefined {
   const most = expected + (bytes.length - from) / (ENTRY_HEADER_BYTES + FIXED_BYTES)
   const last = bytes.length - ENTRY_HEADER_BYTES - FIXED_BYTES
   for (let at = from; at <= last; at++) {
-    // Lsns are below 2^48; a checksum of each place would take for ever.
+    // Compare the lsn (below 2^48) first, because a checksum at every byte would take too long.
     const lsn = bytes.readUIntLE(at, 6)
     if (lsn < expected || lsn > most || bytes.readUInt16LE(at + 6) !== 0) continue
     const found = entryAt(bytes, at, path)

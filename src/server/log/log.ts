@@ -1,11 +1,12 @@
 /**
- * What arrives, in order and durable, before anything else is done with it: numbered entries (format.ts) in segments.
+ * The ordered, durable log of incoming batches: numbered entries (format.ts) in segments.
  *
- * append() resolves when the entry is on disk; all that wait are written with one sync. When a write fails, none of its
- * entries is kept, and the file is cut back before the next. Readers have named cursors (passed()): a closed segment
- * goes when all cursors are beyond it and keepMs is over, or earlier when the log is at its bound.
+ * append() resolves when the entry is on disk. All waiting entries are written with one sync. If a write fails, none of
+ * its entries is kept, and the file is cut back before the next write. Each reader has a named cursor (passed()). A
+ * segment is deleted once all cursors are beyond it and keepMs has passed; earlier if the log is at its bound, or after
+ * forgetPassed().
  *
- * Limit: bytesMax, beyond which append() throws STORE_BUSY until readers have passed.
+ * Limit: bytesMax. If readers have not passed enough of the log, append() throws STORE_BUSY.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
@@ -26,9 +27,9 @@ import {
 } from './format.js'
 
 const SEGMENT_BYTES = 64 * 2 ** 20
-/** Of the log's bound, at most: the segment that is written to does not go, and must leave room for what comes. */
+/** A segment's largest share of bytesMax: the open segment is not deleted, and must leave room for new entries. */
 const SEGMENT_SHARE = 1 / 4
-/** Of few entries: what readers have passed must not lie there for as long as it takes to fill a segment. */
+/** 1 h. Bounds how long a quiet log keeps entries that readers have passed, since only closed segments are deleted. */
 const SEGMENT_AGE_MS = 3600e3
 
 export interface LogOptions {
@@ -42,11 +43,11 @@ export interface LogOptions {
 interface Segment {
   readonly path: string
   readonly firstLsn: number
-  /** Of its last entry; firstLsn - 1 when it has none. */
+  /** firstLsn - 1 if the segment is empty. */
   lastLsn: number
   bytes: number
   beganMs: number
-  /** When its last entry was written. */
+  /** The time of its last entry. */
   endedMs: number
 }
 
@@ -58,7 +59,7 @@ export interface Place {
 }
 
 export interface Recovery {
-  /** Bytes at the end that were no whole entry. */
+  /** Bytes of an unfinished entry at the end, which was never acknowledged. */
   readonly cutBytes: number
   readonly damagedPlaces: number
 }
@@ -88,9 +89,9 @@ export class Log {
   #waitingBytes = 0
   #rotations: Rotation[] = []
   #flushing: Promise<void> | null = null
-  /** Entries up to this one need not be kept when readers have passed. */
+  /** Segments up to this lsn need not be kept for keepMs. */
   #forgetUpTo = 0
-  /** What is at the end of the file is not known. */
+  /** After a failed write, the file may have bytes beyond the last good entry. */
   #broken = false
 
   private constructor(options: LogOptions, id: string, segments: Segment[], damaged: number) {
@@ -102,7 +103,7 @@ export class Log {
     this.#nextLsn = (segments.at(-1)?.lastLsn ?? 0) + 1
   }
 
-  /** Cuts off what a crash left at the end. @throws AppError STORE_NEWER, STORE_UNREADABLE */
+  /** Removes an unfinished entry at the end. @throws AppError STORE_NEWER, STORE_UNREADABLE */
   static open(options: LogOptions): { log: Log; recovery: Recovery } {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 })
     const names = readdirSync(options.directory).filter((name) => firstLsnOf(name) !== undefined)
@@ -117,7 +118,7 @@ export class Log {
       const bytes = statSync(path).size
       const isLast = i === names.length - 1
       if (isLast && bytes < SEGMENT_HEADER_BYTES) {
-        // Its making was cut off: it has no entry.
+        // A crash interrupted the creation of this segment, so it has no entry.
         rmSync(path)
         cutBytes += bytes
         break
@@ -139,7 +140,7 @@ export class Log {
     }
     if (ids.size > 1)
       throw new AppError('STORE_UNREADABLE', `${options.directory} has segments of several logs`, {
-        hint: 'Put back the log directory as it was, or move it away: what the store has not applied is lost with it.',
+        hint: 'Restore the original log directory, or move this one away. Moving it away loses batches that the database does not hold yet.',
       })
     const id = [...ids][0] ?? randomBytes(8).toString('hex')
     const log = new Log(options, id, segments, damaged)
@@ -154,19 +155,20 @@ export class Log {
     return this.#nextLsn - 1
   }
 
-  /** Places that were found to hold no entry, between others that do. */
+  /** Damaged places found since the log was opened. */
   get damagedPlaces(): number {
     return this.#damage.places
   }
 
-  /** Entries after this one, and how many there should be and are not. */
+  /** Entries after this lsn, without their bodies, and the number of entries that cannot be read. */
   entriesAfter(lsn: number): { found: (Place & { readonly entry: Entry })[]; lost: number } {
     const found: (Place & { readonly entry: Entry })[] = []
     for (const [i, { path, firstLsn, lastLsn }] of this.#segments.entries()) {
       if (lastLsn <= lsn) continue
       const scanned = scan(readFileSync(path), firstLsn, path)
+      // open() has counted the damage in the last segment already.
       if (i < this.#segments.length - 1) this.#damage.places += scanned.damaged
-      // The body is read when it is needed.
+      // Bodies would fill the memory; read() gets one when it is needed.
       for (const one of scanned.found)
         if (one.lsn > lsn) found.push({ ...one, path, entry: { ...one.entry, body: NOTHING } })
     }
@@ -174,7 +176,7 @@ export class Log {
     return { found, lost: Math.max(0, this.#nextLsn - first - found.length) }
   }
 
-  /** Numbers go on after this one: the store knows of entries that this log has lost. */
+  /** Skips lsns up to this one: the store has applied entries that this log has lost. */
   continueAfter(lsn: number): void {
     if (lsn < this.#nextLsn) return
     this.#nextLsn = lsn + 1
@@ -196,12 +198,15 @@ export class Log {
     throw new AppError('STORE_UNREADABLE', `${path} is damaged at byte ${offset}`)
   }
 
-  /** Resolves when it is durable. @throws AppError STORE_BUSY, and what writing throws: it is not kept then */
+  /**
+   * Resolves when the entry is durable. After an error it is not kept.
+   * @throws AppError STORE_BUSY, or a system error
+   */
   append(entry: Entry): Promise<Place> {
     const wanted = this.#waitingBytes + entry.body.length
     if (!this.#hasRoom(wanted))
       return Promise.reject(
-        new AppError('STORE_BUSY', 'the log is full: the store is behind', {
+        new AppError('STORE_BUSY', 'the log is full because the database is behind', {
           hint: 'Send the batch again in a few seconds.',
         }),
       )
@@ -216,7 +221,7 @@ export class Log {
     const { bytesMax } = this.#options
     if (this.bytes + wanted > bytesMax) this.#trim(this.#nextLsn)
     if (this.bytes + wanted <= bytesMax) return true
-    // The one that is written to is all that is left, and may go: nothing is being written.
+    // Only the open segment is left. If readers have passed it and no write runs, the next append replaces it.
     const [last] = this.#segments
     if (this.#segments.length !== 1 || this.#flushing !== null || wanted > bytesMax) return false
     if (last!.lastLsn > this.#passed) return false
@@ -225,26 +230,26 @@ export class Log {
     return true
   }
 
-  /** The reader of this name needs nothing up to this one any more. */
+  /** The named reader needs no entry up to this lsn any more. */
   passed(reader: string, lsn: number): void {
     this.#cursors.set(reader, lsn)
     this.#trim(this.#forgetUpTo)
   }
 
-  /** All that is here so far goes as soon as every reader has passed it, however short it was kept. */
+  /** Deletes all current entries as soon as every reader has passed them, without waiting for keepMs. */
   async forgetPassed(): Promise<void> {
     await this.#rotateWhen(() => true)
     this.#forgetUpTo = Math.max(this.#forgetUpTo, (this.#segments.at(-1)?.firstLsn ?? 1) - 1)
     this.#trim(this.#forgetUpTo)
   }
 
-  /** What is kept longer than it has to be goes, when nothing comes, too. */
+  /** Deletes segments whose time is over. A log without new entries does so only here. */
   async tidy(): Promise<void> {
     await this.#rotateWhen((last) => this.#isOld(last))
     this.#trim(this.#forgetUpTo)
   }
 
-  /** Between two writes, however many wait. */
+  /** Closes the open segment between two writes if `due` says so. */
   #rotateWhen(due: Rotation['due']): Promise<void> {
     return new Promise((done, failed) => {
       this.#rotations.push({ due, done, failed })
@@ -272,7 +277,7 @@ export class Log {
   }
 
   async #flush(): Promise<void> {
-    // One turn later, so that what arrives together is synced together.
+    // Wait a microtask, so entries that were appended together share a sync.
     await Promise.resolve()
     while (this.#waiting.length + this.#rotations.length > 0) {
       for (const rotation of this.#rotations.splice(0)) await this.#rotate(rotation)
@@ -321,19 +326,19 @@ export class Log {
     this.#broken = false
   }
 
-  /** The one that is written to; a new one when it is full or old. */
+  /** The open segment; a new one if that is full or old. */
   async #segment(): Promise<{ segment: Segment; file: FileHandle }> {
     const last = this.#segments.at(-1)
     const { directory, bytesMax, segmentBytes = SEGMENT_BYTES } = this.#options
     const mostBytes = Math.min(segmentBytes, bytesMax * SEGMENT_SHARE)
     const nowMs = this.#clockMs()
     const isOver = (one: Segment) => one.bytes >= mostBytes || this.#isOld(one)
-    // An empty one goes on: its name is taken.
+    // An empty segment stays open, because a new one would have the same name.
     if (last !== undefined && (last.firstLsn === this.#nextLsn || !isOver(last))) {
       this.#file ??= await open(last.path, 'a')
       return { segment: last, file: this.#file }
     }
-    // What could not be cut back must not look like damage before the next segment.
+    // Bytes of a failed write would look like damage once a segment follows.
     if (this.#broken && this.#file !== undefined) await this.#cutBack(last!, this.#file)
     const path = join(directory, segmentName(this.#nextLsn))
     const file = await open(path, 'ax', 0o600)
@@ -358,12 +363,12 @@ export class Log {
     return this.#clockMs() - beganMs > SEGMENT_AGE_MS
   }
 
-  /** Up to this one every reader has all. */
+  /** Every reader has passed entries up to this lsn. */
   get #passed(): number {
     return this.#cursors.size === 0 ? 0 : Math.min(...this.#cursors.values())
   }
 
-  /** @param forgetUpTo of those up to here also those whose time to be kept is not over */
+  /** @param forgetUpTo segments up to this lsn are deleted even if keepMs has not passed */
   #trim(forgetUpTo: number): void {
     const passed = this.#passed
     const endedMs = this.#clockMs() - this.#options.keepMs
@@ -384,7 +389,7 @@ function segmentOf(path: string, firstLsn: number, bytes: number, beganMs?: numb
   return { path, firstLsn, lastLsn: firstLsn - 1, bytes, beganMs: atMs, endedMs: atMs }
 }
 
-/** Without it a power cut may forget that there is a new file. */
+/** Without this sync, a power cut may lose the new file's name. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {
