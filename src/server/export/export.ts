@@ -1,6 +1,6 @@
 /**
- * Exports: rows from the store as CSV, NDJSON or Parquet, one chunk at a time, so that memory does not grow with
- * the answer. The stream pulls; a client that goes away ends the query.
+ * Exports: rows from the store as CSV, NDJSON or Parquet. The stream pulls one chunk at a time, so memory does not grow
+ * with the answer. The query ends when the client disconnects.
  */
 import { once } from 'node:events'
 import { pipeline, Readable } from 'node:stream'
@@ -9,7 +9,7 @@ import { csvHeader } from '../../session/csv.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
 import type { Cancel, CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
 
-/** A few pieces of CSV: they are made while those before them are sent. */
+/** 2 MiB, a few pieces of CSV: some are made while earlier ones are sent. */
 const HIGH_WATER_BYTES = 2 * 1024 * 1024
 
 export interface ExportRequest {
@@ -17,15 +17,15 @@ export interface ExportRequest {
   readonly sort: Sort
   readonly format: 'csv' | 'ndjson' | 'parquet'
   readonly gzip: boolean
-  /** Names of LOG_FIELDS, in this order; all of them when it is left out. */
+  /** Names of LOG_FIELDS, in this order; undefined: all of them. */
   readonly columns: readonly string[] | undefined
   readonly signal: AbortSignal
   readonly late: NonNullable<Cancel['late']>
-  /** Told of rows as they go out; for Parquet once a file. */
+  /** Called with the number of rows of each piece; for Parquet with 1 for the file. */
   readonly counted: (rows: number) => void
 }
 
-/** The first rows are read before it resolves: a failure is still an answer then, not a torn stream. */
+/** Resolves after the first rows are read, because until then a failure can still become an error answer. */
 export async function exportStream(
   store: Store,
   orgId: string,
@@ -47,11 +47,11 @@ export async function exportStream(
   const plain = endedBy(signal, Readable.from(pieces, bytes))
   await once(plain, 'readable', { signal })
   if (!request.gzip) return plain
-  // pipeline: destroying either end ends the other, and with it the query.
+  // pipeline: destroying either stream destroys the other, and so ends the query.
   return pipeline(plain, createGzip({ level: 3 }), () => undefined)
 }
 
-/** Not only by whom it is sent to, who may never hear of it. */
+/** Destroys the stream on abort, because a stream that is never sent gets no 'close' from its answer. */
 function endedBy(signal: AbortSignal, stream: Readable): Readable {
   const end = () => stream.destroy()
   signal.addEventListener('abort', end)
@@ -75,7 +75,7 @@ async function* bytesOf<T>(
   for await (const piece of source) {
     const { bytes, rows } = textOf(piece)
     counted(rows)
-    // Not earlier: the first piece may be a failure.
+    // The header waits for the first piece, because reading that may fail.
     if (before !== undefined) yield before
     before = undefined
     yield bytes

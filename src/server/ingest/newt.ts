@@ -1,8 +1,8 @@
 /**
  * Newt's access log: `{ "compressed": base64(zlib(JSON array)) }`, as its connection logger sends it every minute.
  *
- * Its ids are 8 random bytes in hex; ours are made from them (SHA-256 with the place), so a repeated log changes
- * nothing. It counts no packets, and leaves both byte counts 0: those are stored as unknown, not as zero.
+ * Newt's ids are 8 random bytes in hex. Session ids are made from them and the site by SHA-256, so a repeated log
+ * changes nothing. Newt counts no packets and leaves both byte counts 0, which are stored as null (unknown).
  */
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -37,7 +37,7 @@ const newtSessionSchema = z.object({
   bytesTx: count.nullish(),
   bytesRx: count.nullish(),
   connectionCount: count.nullish(),
-  /** Newt itself does not send it; tunmeter newt-log finds it in Newt's log. */
+  /** Newt does not send it; `tunmeter newt-log` finds it in Newt's log. */
   endReason: z.enum(['endOfFlowDetected', 'idleTimeout', 'forcedEnd']).nullish(),
 })
 type NewtSession = z.infer<typeof newtSessionSchema>
@@ -109,7 +109,7 @@ async function decode(compressed: string): Promise<unknown[]> {
   try {
     list = JSON.parse(json.toString('utf8'))
   } catch {
-    throw new AppError('BAD_COMPRESSED', 'compressed: expected a JSON array, got what is not JSON')
+    throw new AppError('BAD_COMPRESSED', 'compressed: expected a JSON array, got no JSON')
   }
   if (!Array.isArray(list))
     throw new AppError('BAD_COMPRESSED', 'compressed: expected a JSON array, got other JSON')
@@ -123,14 +123,14 @@ async function decode(compressed: string): Promise<unknown[]> {
 }
 
 function convert(input: NewtSession, site: Site): StoredSession | string {
-  // After consolidation the source may have lost its port.
+  // A consolidated session may have several source ports, and names none.
   const source = parseEndpoint(input.sourceAddr)
   const dest = parseEndpoint(input.destAddr)
   if (source === undefined) return noEndpoint('sourceAddr', input.sourceAddr)
   if (dest === undefined) return noEndpoint('destAddr', input.destAddr)
   const startTimeUs = isoTimeUs(input.startedAt)
   if (!isStorable(startTimeUs)) return noTime('startedAt', input.startedAt)
-  // Go writes the zero time, in year 1, for a session without an end.
+  // Go writes its zero time, in the year 1, for a session without an end.
   const endedUs = input.endedAt == null ? startTimeUs : isoTimeUs(input.endedAt)
   if (endedUs === undefined || endedUs > TIME_US_MAX) return noTime('endedAt', input.endedAt)
   const counted = (input.bytesTx ?? 0) + (input.bytesRx ?? 0) > 0
@@ -170,7 +170,7 @@ function noEndpoint(name: string, text: string): string {
 
 const BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
-/** The start in milliseconds as in any of our ids, then 80 bits of the hash. */
+/** The start in milliseconds, as in every session id, then 80 bits of the hash. */
 function sessionIdFor(input: NewtSession, site: Site): string {
   let head = ''
   for (let rest = Date.parse(input.startedAt), i = 0; i < 10; i++, rest = Math.floor(rest / 32))

@@ -1,12 +1,11 @@
 /**
- * A batch as meters write it, read straight from its bytes: five times as fast as JSON.parse and then a check of each
- * field, and most texts (addresses, keys, words) are not made again but found in a small cache of checked ones
- * (words.ts).
+ * Reads a batch in the form that meters write, straight from its bytes. This is five times as fast as JSON.parse with a
+ * check of each field. Most texts (addresses, keys, words) come from a small cache of checked texts (words.ts).
  *
- * Only the usual form is read: JSON without spaces, `sessions` last, in each session the same keys in the same order
- * (those of the first), no nested values, whole numbers, texts of ASCII without escapes, every field what
- * session-fields.ts takes. Anything else is left to JSON.parse and check.ts, which then say what is wrong. So what is
- * accepted here is JSON, and means here what it means there (test/server/ingest/read-batch.test.ts compares).
+ * It reads only this form: JSON without spaces; `sessions` last; the same keys in the same order in each session; no
+ * nested values; whole numbers from 0; texts of ASCII without escapes; every field as session-fields.ts accepts it.
+ * JSON.parse and check.ts read any other form, and name its faults. Both readers give the same sessions
+ * (test/server/ingest/read-batch.test.ts).
  */
 import { classOf } from '../../session/field-code.js'
 import {
@@ -29,12 +28,15 @@ type Value = string | number | boolean | null
 const PLACE_NAMES = ['orgId', 'siteId', 'meterId'] as const satisfies (keyof Place)[]
 const UNPLACED = ['', 0, '']
 
-/** Every field is checked; its place is still to be said. Made of the values in the order of FIELD_CHECKS, then UNPLACED. */
+/**
+ * A session whose fields are checked; at() sets its place. The constructor takes values in the order of FIELD_CHECKS,
+ * then UNPLACED.
+ */
 export class ReadSession extends classOf<Writable<StoredSession>>([
   ...SESSION_FIELD_NAMES,
   ...PLACE_NAMES,
 ]) {
-  /** Of one that JSON.parse made: known fields only. */
+  /** Copies the known fields of a session from JSON.parse. */
   static of(session: StoredSession): ReadSession {
     return new ReadSession([
       ...SESSION_FIELD_NAMES.map((name) => session[name] ?? null),
@@ -57,13 +59,13 @@ const COLON = 0x3a
 const OPEN = 0x7b
 const CLOSE = 0x7d
 const ZERO = 0x30
-/** Bytes that a text may have as they are: ASCII, without controls, quotes and escapes. */
+/** Bytes that need no decoding in a text: ASCII without controls, quotes and backslashes. */
 const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte >= 0x20 && byte <= 0x7e && byte !== QUOTE && byte !== BACKSLASH),
 )
-/** 2^53 has 16. */
+/** The digits of 2^53. */
 const DIGITS_MAX = 16
-/** Twice as many as are known. */
+/** Twice the known fields: room for fields of later versions. */
 const KEYS_MAX = 2 * FIELD_CHECKS.length
 const SESSIONS = '"sessions":['
 const NO_SESSIONS = ']}'
@@ -75,36 +77,36 @@ const LITERALS: readonly (readonly [Expected, Value])[] = [
 
 interface FieldReader {
   readonly check: Check
-  /** Null: nearly no text comes twice. */
+  /** Null: texts of this field hardly repeat. */
   readonly texts: Texts | null
 }
 const READERS: readonly FieldReader[] = FIELD_CHECKS.map(([name, check]) => ({
   check,
   texts: name === 'sessionId' ? null : new Texts(name, check),
 }))
-/** All but those that a meter from before does not know: they are null. */
+/** Fields that every version of the meter sends. The others may be missing, and are null then. */
 const REQUIRED = SESSION_FIELD_NAMES.filter((name) => !(SESSION_FIELDS[name] as SessionField).later)
 const INDEX_OF_NAME = new Map<string, number>(FIELD_CHECKS.map(([name], i) => [name, i]))
 
 interface Key {
   /** `{"name":` or `,"name":` */
   readonly expected: Expected
-  /** In READERS; -1: not known, its value is not kept. */
+  /** Its index in READERS; -1: an unknown field, whose value is skipped. */
   readonly index: number
 }
 
-/** @returns the batch with its sessions as ReadSession, or undefined when JSON.parse must read it */
+/** @returns the batch with its sessions as ReadSession, or undefined if JSON.parse must read it */
 export function readBatch(bytes: Buffer): unknown {
   const at = bytes.indexOf(SESSIONS)
   const end = bytes.length - NO_SESSIONS.length
   if (at === -1 || bytes.toString('latin1', end) !== NO_SESSIONS) return undefined
-  // Else it is the end of a longer key.
+  // After any other byte it would be the end of a longer key.
   if (bytes[at - 1] !== OPEN && bytes[at - 1] !== COMMA) return undefined
   const start = at + SESSIONS.length
   const sessions = new SessionsReader(bytes, start, end).read()
   if (sessions === undefined) return undefined
   try {
-    // Ends as it does only when `sessions` is a key of the outermost object, and its last.
+    // This parses only if `sessions` is the last key of the outermost object.
     const batch = JSON.parse(bytes.toString('utf8', 0, start) + NO_SESSIONS) as object
     return Object.assign(batch, { sessions })
   } catch {
@@ -139,7 +141,7 @@ class SessionsReader {
     }
   }
 
-  /** Of the first session, which is then read with them like all others. */
+  /** The keys of the first session; all sessions are then read with them. */
   #learnKeys(): Key[] | undefined {
     const bytes = this.#bytes
     const keys: Key[] = []
@@ -207,7 +209,7 @@ class SessionsReader {
     const bytes = this.#bytes
     const from = this.#at + 1
     let at = from
-    // Also at the end of the bytes, where there is none.
+    // Stops at the end of the bytes, too: IS_PLAIN[undefined] is not 1.
     while (IS_PLAIN[bytes[at]!] === 1) at++
     if (bytes[at] !== QUOTE) return undefined
     this.#at = at + 1
@@ -219,7 +221,7 @@ class SessionsReader {
   }
 }
 
-/** Where a value ends that is no object and no list; reading it again finds out whether it is one. */
+/** The end of a value, if that is no object or list. A wrong end is noticed when the value is read. */
 function endOfValue(bytes: Buffer, from: number): number {
   let at = from
   if (bytes[at] === QUOTE) return bytes.indexOf(QUOTE, at + 1) + 1

@@ -1,4 +1,4 @@
-/** What each field of a session takes, one by one; check.ts and read-batch.ts go through the same list. */
+/** The check of each field of a session, used by check.ts and read-batch.ts. */
 import { isIP } from 'node:net'
 import { isIpv4 } from '../../session/address.js'
 import { canonicalIp } from '../../session/canonical-ip.js'
@@ -27,13 +27,16 @@ function orNull(check: Check): Check {
   return (v) => v === null || check(v)
 }
 
-/** What the field takes when it is not null, and how that is said. */
+/** The check of a value that is not null, and its words for the error text. */
 function checkOf(field: SessionField): readonly [Check, string] {
   switch (field.type) {
     case 'integer':
       return [wholeIn(field.min, field.max), field.means]
     case 'text':
-      return [textUpTo(field.maxLength), 'a text (of whole characters, without NUL)']
+      return [
+        textUpTo(field.maxLength),
+        `a text of 1 to ${field.maxLength} whole characters, without NUL`,
+      ]
     case 'enum': {
       const list = field.words.join(field.words.length === 2 ? ' or ' : ', ')
       return [oneOf(field.words), field.means ?? list]
@@ -50,7 +53,7 @@ function checkOf(field: SessionField): readonly [Check, string] {
   }
 }
 
-/** Every field of a Session, and what it takes. */
+/** Every field of a session with its check, and the words for an error text. */
 export const FIELD_CHECKS: readonly (readonly [SessionFieldName, Check, string])[] =
   SESSION_FIELD_NAMES.map((name) => {
     const field: SessionField = SESSION_FIELDS[name]
@@ -61,11 +64,11 @@ export const FIELD_CHECKS: readonly (readonly [SessionFieldName, Check, string])
     return [name, field.later ? (v: unknown) => v === undefined || takes(v) : takes, said] as const
   })
 
-/** Addresses repeat, and looking at one (of IPv6) costs a microsecond. */
+/** Bounds the cache below: addresses repeat, and parsing an IPv6 address costs a microsecond. */
 const CANONICAL_MAX = 10_000
 const canonical = new Map<string, string>()
 
-/** The canonical text of an address, or undefined when it is none. */
+/** The canonical text of an address, or undefined if the text is no address. */
 export function knownIp(text: unknown): string | undefined {
   if (typeof text !== 'string') return undefined
   if (isIpv4(text)) return text

@@ -1,10 +1,10 @@
-/** A batch's bytes, compared four at a time: what is expected, and texts that were met before. */
+/** Compares a batch's bytes, four at a time, with expected keys and with texts seen before. */
 import { type Check, knownIp } from './session-fields.js'
 
-/** Bytes that are compared at once. */
+/** Bytes compared at once. */
 const WORD = 4
 
-/** A body, by its words too. */
+/** A request's body, readable as words of 4 bytes. */
 export class Bytes {
   readonly length: number
   readonly #buffer: Buffer
@@ -16,7 +16,7 @@ export class Bytes {
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
   }
 
-  /** @throws RangeError when it is not within the bytes */
+  /** @throws RangeError if the word is not within the bytes */
   word(at: number): number {
     return this.#view.getInt32(at, true)
   }
@@ -27,16 +27,16 @@ export class Bytes {
 }
 
 /**
- * Checked texts of one field, found by their bytes, four of them at a time. A place is taken over by the next text
- * that falls on it.
+ * A cache of one field's checked texts, found by their bytes. Each text has one place, by its hash, and replaces the
+ * text there.
  */
 export class Texts {
   static readonly PLACES = 4096
-  /** With the quotes; longer ones are made anew each time. */
+  /** The longest cached text, with its quotes. */
   static readonly BYTES_MAX = 64
   readonly #check: Check
   readonly #canonical: (text: string) => string | undefined
-  /** As written: length and words of each place. */
+  /** Length and words of the text at each place, as the meter wrote it. */
   readonly #lengths = new Uint8Array(Texts.PLACES)
   readonly #words = new Int32Array((Texts.PLACES * Texts.BYTES_MAX) / WORD)
   readonly #meant: string[] = new Array<string>(Texts.PLACES).fill('')
@@ -47,14 +47,14 @@ export class Texts {
   }
 
   /**
-   * @param from of its first quote
-   * @param to behind its last one
-   * @returns undefined when the field does not take it
+   * @param from the offset of the opening quote
+   * @param to the offset after the closing quote
+   * @returns undefined if the field's check refuses the text
    */
   read(bytes: Bytes, from: number, to: number): string | undefined {
     const length = to - from
     if (length < WORD || length > Texts.BYTES_MAX) return this.#make(bytes, from, to)
-    // The last word reaches back, here and below.
+    // The last word overlaps the one before it, here and below.
     let hash = length
     for (let at = from; at < to - WORD; at += WORD) hash = mixed(hash, bytes.word(at))
     hash = mixed(hash, bytes.word(to - WORD))
@@ -91,12 +91,12 @@ function mixed(hash: number, word: number): number {
   return Math.imul(hash ^ word, 0x9e3779b1) ^ (hash >>> 13)
 }
 
-/** What comes again and again: keys, and values that are no texts and no numbers. */
+/** Bytes that repeat in every session: keys, null, true and false. */
 export class Expected {
   readonly length: number
   readonly #words: Int32Array
 
-  /** @param bytes a word at least */
+  /** @param bytes at least one word */
   constructor(bytes: Buffer) {
     this.length = bytes.length
     const own = new Bytes(bytes)

@@ -1,23 +1,25 @@
-/** A row of the log as the API gives it: the fields of session/fields.ts, then Pangolin's names for the same. */
+/**
+ * A row of the log in the API: the fields of session/fields.ts, then `startedAt` and `endedAt` as Pangolin names them.
+ */
 import { FIELDS, type Field, type SessionRow } from '../../session/fields.js'
 import type { LogRow } from '../store/store.js'
 
 export type ApiRow = Record<string, string | number | boolean | null>
 
-/** Fields that a stored row reads otherwise than one that a meter just measured. */
+/** Fields whose values differ between a stored row and a meter's own session. */
 const STORED_READS: Readonly<
   Record<string, (row: LogRow, plain: Field['read']) => ReturnType<Field['read']>>
 > = {
-  // An interrupted session has ended as far as anybody can know, at its last report.
+  // An interrupted session counts as ended at its last report.
   duration: (row) => (row.open ? null : Math.round((row.endTimeUs - row.startTimeUs) / 1e3) / 1e3),
-  // Access logs that were consolidated know no source port.
+  // Consolidated access logs have no source port.
   sourceAddr: (row, plain) => (row.sourcePort === 0 ? row.sourceIp : plain(readable(row))),
   destAddr: (row, plain) => (row.destPort === 0 ? row.destIp : plain(readable(row))),
   communityId: (row, plain) =>
     row.sourcePort === 0 || row.destPort === 0 ? null : plain(readable(row)),
 }
 
-/** A LogRow has all that the fields read; what access logs do not know is null, which every field passes on. */
+/** A LogRow has every field's inputs. Values that access logs do not know are null, and every field passes null on. */
 function readable(row: LogRow): SessionRow {
   return row as unknown as SessionRow
 }
@@ -45,7 +47,7 @@ const USER_EMAIL: LogField = {
   read: (row) => row.userEmail,
 }
 
-/** What exports hold and the API's rows begin with. */
+/** The fields of exports, which are also the first fields of the API's rows. */
 export const LOG_FIELDS: readonly LogField[] = [
   ...FIELDS.map((field): LogField => {
     const stored = STORED_READS[field.name]

@@ -1,14 +1,14 @@
-/** Queries that ask about a person: the audit trail has who asked what. */
+/** Finds queries about a person, for the audit trail. */
 import { parseQuery, printQuery } from '../../session/query.js'
 import type { LogFilter, LogTerm } from '../store/store.js'
 
-/** What pages and sorts an answer, and the range, which is told apart. */
+/** Parameters that are no filters, and the time range, which has fields of its own in the trail. */
 const NO_FILTER = new Set([
   ...['limit', 'offset', 'cursor', 'sort', 'count', 'attributes', 'timeStart', 'timeEnd'],
   ...['format', 'columns', 'groupBy', 'interval', 'top', 'by', 'bars', 'utcOffset'],
 ])
 
-/** A client, a user, an address that sends, one session, or a text, which may be any of these. */
+/** Whether a filter names a client, a user, a source address, a session, or a text, which may be any of these. */
 export function namesPerson(filter: LogFilter): boolean {
   return (
     isNamed(filter.clientIds) ||
@@ -20,7 +20,7 @@ export function namesPerson(filter: LogFilter): boolean {
   )
 }
 
-/** A negated one as well: what is left out says of whom it was. */
+/** Negated terms count as well, because the sessions left out tell about the person too. */
 function isOfPerson({ text, named, addresses }: LogTerm): boolean {
   if (text !== undefined) return true
   if (named?.kind === 'client' || named?.kind === 'user')
@@ -32,7 +32,10 @@ function isNamed(ids: readonly (number | string | null)[] | undefined): boolean 
   return ids?.some((id) => id !== null) ?? false
 }
 
-/** The filters as they were understood, so that nothing can stand before them that is cut off there, and the range. */
+/**
+ * The filters in their parsed form, and the range. The parsed form has no padding: the trail shortens long texts, and
+ * padding could push a name beyond the cut.
+ */
 export function askedFor(query: unknown, { fromUs, toUs }: LogFilter) {
   const filter = Object.entries(query as Record<string, unknown>)
     .filter(([name]) => !NO_FILTER.has(name))
@@ -45,7 +48,7 @@ function understood(q: string): string {
   return printQuery(parseQuery(q))
 }
 
-/** Lists come as `1,2` or as one parameter each. */
+/** Lists arrive as `1,2` or as repeated parameters. */
 function trimmed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(trimmed)
   if (typeof value !== 'string') return value

@@ -1,4 +1,4 @@
-/** Why an answer is empty, in words that say what to do next. */
+/** The reason for an empty answer, with the next step. */
 import { plural } from '../../base/quantity.js'
 import type { KeyRecord } from '../control/control.js'
 import type { LogFilter, MeterStatus, StoreFacts } from '../store/store.js'
@@ -22,17 +22,20 @@ export type NoticeCode = (typeof NOTICE_CODES)[number]
 export interface Notice {
   readonly code: NoticeCode
   readonly message: string
-  /** In the range (`filtered`), or outside it. */
+  /** Sessions in the range (`filtered`), or outside it (`outsideRange`). */
   readonly sessions?: number
   /** Start of the oldest and of the newest session outside the range. */
   readonly from?: string
   readonly to?: string
-  /** The latest report of any site. */
+  /** The time of the latest report of any site. */
   readonly since?: string
   readonly packets?: number
 }
 
-/** Whoever reads only this must not take an empty or a short answer for a whole one. */
+/**
+ * Adds missing data to the notice, because a reader of only the notice must not mistake a short answer for a complete
+ * one.
+ */
 export function noticeOfMissing(
   why: Notice | null,
   answer: { readonly complete: boolean; readonly sentence: string } | null,

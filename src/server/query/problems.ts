@@ -1,4 +1,4 @@
-/** What is wrong with a meter: a code with its numbers for programs and the dashboard, and a sentence. */
+/** Problems of a meter: a code with numbers for programs and the dashboard, and a sentence. */
 import { formatCount, plural } from '../../base/quantity.js'
 import type { MeterLife, MeterStatus } from '../store/store.js'
 
@@ -20,12 +20,12 @@ export const PROBLEM_CODES = [
 export interface Problem {
   readonly code: (typeof PROBLEM_CODES)[number]
   readonly message: string
-  /** Of packets, sessions, batches or meters. */
+  /** The number of packets, sessions, batches or meters. */
   readonly count?: number
   readonly seconds?: number
-  /** Why sessions were dropped. */
+  /** The reason of `sessionsDropped`. */
   readonly reason?: string
-  /** Of spools (`idInUse`) or meters (`interfaceShared`). */
+  /** Spools (`idInUse`) or other meters (`interfaceShared`). */
   readonly ids?: readonly string[]
 }
 
@@ -35,7 +35,7 @@ export interface Moment {
   readonly silenceMs: number
 }
 
-/** A replay of files that has said its last. */
+/** A replay of files has ended and delivered its last report. */
 export function isFinished({ report }: MeterStatus): boolean {
   return report.replay === 'finished'
 }
@@ -44,7 +44,7 @@ export function isSilent({ receivedAt }: MeterStatus, { nowMs, silenceMs }: Mome
   return nowMs - Date.parse(receivedAt) > silenceMs
 }
 
-/** @param all of the site, this one too */
+/** @param all meters of the site, this one included */
 export function problemsOf(
   meter: MeterStatus,
   all: readonly MeterStatus[],
@@ -76,7 +76,7 @@ function outOfTime(meter: MeterStatus, moment: Moment): Problem[] {
   return problems
 }
 
-/** Whole minutes, hours or days. */
+/** Seconds below 2 min, else whole minutes, hours (from 2 h) or days (from 2 d). */
 function spanText(seconds: number): string {
   if (seconds < 120) return plural(seconds, 'second')
   const minutes = Math.floor(seconds / 60)
@@ -124,7 +124,7 @@ function usedTwice({ lives, meterId }: MeterStatus, moment: Moment): Problem[] {
   return [{ code: 'idInUse', message, count: ids.length, ids }]
 }
 
-/** Spools whose runs overlap: each began before the other's last report. */
+/** Spools whose runs overlap: each run began before the other's last report. */
 function livesAtOnce(lives: readonly MeterLife[], { nowMs, silenceMs }: Moment): string[] {
   const heard = lives.filter((l) => nowMs - Date.parse(l.receivedAt) <= silenceMs)
   const overlaps = (a: MeterLife, b: MeterLife): boolean =>
@@ -145,7 +145,7 @@ function missing({ gaps }: MeterStatus): Problem[] {
   return [{ code: 'batchesMissing', message, count }]
 }
 
-/** Other meters of the site that read the same interface of the same machine. */
+/** Finds other meters of the site that read the same interface of the same machine. */
 function sharedWith(meter: MeterStatus, all: readonly MeterStatus[], moment: Moment): Problem[] {
   const isOn = (m: MeterStatus) => !isSilent(m, moment) && !isFinished(m)
   const places = new Set(meter.report.places)

@@ -1,4 +1,4 @@
-/** The state of each site and its meters, with what is wrong in words. */
+/** The state of each site and its meters, with their problems. */
 
 import type { KeyRecord } from '../control/control.js'
 import type { MeterStatus } from '../store/store.js'
@@ -6,7 +6,7 @@ import { isFinished, isSilent, type Moment, problemsOf } from './problems.js'
 
 const REPORTS_SHOWN_MS = 7 * 86400e3
 
-/** `finished`: a replay of files that has said its last. */
+/** `finished`: a replay of files that has ended. */
 export const METER_STATUSES = ['ok', 'warning', 'silent', 'finished'] as const
 export type MeterState = (typeof METER_STATUSES)[number]
 export const SITE_STATUSES = [...METER_STATUSES, 'neverReported'] as const
@@ -20,7 +20,10 @@ export interface SiteView {
 
 export type MeterView = ReturnType<typeof meterView>
 
-/** Sites that reported, that have a key, or that the catalog names; a meter that is long silent is left out when another reports. */
+/**
+ * Sites that reported, have a key, or are in the catalog. Meters that have been silent for 7 days are left out; if that
+ * leaves none, the latest one is shown.
+ */
 export function siteViews(
   meters: readonly MeterStatus[],
   keys: readonly KeyRecord[],
@@ -48,7 +51,7 @@ export function siteViews(
 
 function worst(views: readonly MeterView[]): SiteView['status'] {
   if (views.length === 0) return 'neverReported'
-  // A replay says nothing about whether the site is being metered.
+  // A replay does not show that the site is metered now.
   const live = views.filter((v) => v.status !== 'finished')
   if (live.length === 0) return 'finished'
   if (live.every((v) => v.status === 'silent')) return 'silent'

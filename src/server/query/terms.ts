@@ -1,10 +1,10 @@
-/** A query's terms as the store takes them. */
+/** Turns the text of a query into the store's terms. */
 import { parseQuery } from '../../session/query.js'
 import { meaningOf } from '../../session/query-meaning.js'
 import type { AddressFilter, LogTerm } from '../store/store.js'
 
 export interface Terms {
-  /** A query of one word is that. */
+  /** Set instead of terms if the query is a single word. */
   readonly text?: string
   readonly terms?: readonly LogTerm[]
 }
