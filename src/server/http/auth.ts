@@ -1,20 +1,20 @@
 /**
- * Who asks, and what they may do.
+ * Authentication and scopes.
  *
- * A key comes as `Authorization: Bearer tm_…`; the dashboard has an HttpOnly, SameSite=Strict cookie with the token of
- * a session (browser-sessions.ts), Secure wherever the browser came by HTTPS. Scopes:
+ * Programs send a key as `Authorization: Bearer tm_…`. The dashboard has an HttpOnly, SameSite=Strict cookie with a
+ * session's token (browser-sessions.ts), which is Secure over HTTPS. Scopes (each route names those that it allows):
  *
  *   root    everything, every organisation
- *   admin   everything in one organisation
- *   read    GET in one organisation, keys excepted
- *   ingest  sends sessions of one site, and asks for its completeness; reads its organisation's catalog
+ *   admin   everything in one organisation, but not removing it
+ *   read    logs, completeness, sites, settings and catalog of one organisation
+ *   ingest  sends sessions of one site, and reads its completeness and its organisation's catalog
  *
- * Failures are counted by network (IPv4 address, IPv6 /64): after FAILURES_MAX in a minute they are answered 429. A
- * right key always passes, so that one bad client behind a NAT or a proxy locks nobody out; 256 random bits are not
- * found by trying anyway.
+ * Wrong keys are counted by network (IPv4 address, IPv6 /64). After FAILURES_MAX (20) in a minute, further ones get
+ * 429. A valid key always passes, so a bad client behind the same NAT or proxy locks nobody out, and nobody can guess
+ * 256 random bits.
  *
- * A cookie is sent by the browser alone, so requests that change something with a cookie must come from our own
- * origin (Sec-Fetch-Site, or Origin equal to Host).
+ * Browsers send cookies with requests from foreign pages, too. So a change with a cookie must come from the server's
+ * own origin (Sec-Fetch-Site, or Origin equal to Host).
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
@@ -23,7 +23,7 @@ import { BrowserSessions, SESSION_SECONDS } from './browser-sessions.js'
 import { HttpError } from './http.js'
 import { networkOf, type SecurityLog } from './security-log.js'
 
-/** A browser takes the first only from HTTPS, for this host alone: no neighbour of the domain can set it. */
+/** Browsers accept `__Host-` cookies only over HTTPS and for this host, so no other host of the domain can set them. */
 const COOKIES = { secure: '__Host-tunmeter', plain: 'tunmeter' } as const
 export const FAILURES_MAX = 20
 const WINDOW_MS = 60_000
@@ -40,11 +40,11 @@ type Reason = keyof typeof REASONS
 type RefusalEvent = 'keyRefused' | 'signInRefused'
 
 export interface Access {
-  /** Which scopes besides root may come. */
+  /** Allowed scopes besides root. */
   readonly scopes: readonly Scope[]
   readonly orgId?: string
   readonly siteId?: number
-  /** An organisation that left an audit trail is one. */
+  /** Accepts a removed organisation that left an audit trail. */
   readonly ofRemovedToo?: boolean
 }
 
@@ -70,7 +70,7 @@ export class Auth {
     const bearer = bearerOf(request)
     const token = tokenOf(request)
     if (bearer === undefined && token === undefined) {
-      // Not Bearer: a proxy's own sign-in, or a client that is wrong.
+      // Another scheme than Bearer: a proxy's own sign-in, or a misconfigured client.
       const word = request.headers.authorization === undefined ? 'noKey' : 'keyUnknown'
       throw new HttpError(401, word, REASONS[word], { 'www-authenticate': 'Bearer' })
     }
@@ -121,7 +121,8 @@ export class Auth {
   }
 
   /**
-   * @throws HttpError 401, 403. An organisation that the key does not belong to is 403 whether it exists or not.
+   * @throws HttpError 401, 403, 404, 429. Other organisations give 403, whether they exist or not; 404 is for root
+   * keys.
    */
   allow(request: FastifyRequest, access: Access): KeyRecord {
     const key = this.identify(request)
@@ -172,7 +173,7 @@ export class Auth {
     return key
   }
 
-  /** Ends the session: a copy of its cookie is worth nothing any more. @throws HttpError 403 */
+  /** Ends the session on the server, so copies of its cookie are invalid too. @throws HttpError 403 */
   signOut(request: FastifyRequest, reply: FastifyReply): void {
     refuseForeignOrigin(request)
     const token = tokenOf(request)
@@ -196,7 +197,7 @@ function forbidden(key: KeyRecord, { scopes, orgId, siteId }: Access): string {
   return `this key is not for ${where}`
 }
 
-/** Empty: something that cannot be a key. Undefined: nothing, or another scheme, as of a proxy's own sign-in. */
+/** The Bearer key; empty: malformed; undefined: no header, or another scheme, as of a proxy's own sign-in. */
 function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
   if (authorization === undefined || !/^Bearer(?: |$)/i.test(authorization)) return undefined
   return /^Bearer +(\S{1,128})$/i.exec(authorization)?.[1] ?? ''
@@ -213,7 +214,7 @@ function refuseForeignOrigin(request: FastifyRequest): void {
   const site = request.headers['sec-fetch-site']
   if (site === 'same-origin' || site === 'none') return
   const { origin } = request.headers
-  // Of a trusted proxy that rewrites Host: X-Forwarded-Host.
+  // request.host is X-Forwarded-Host if a trusted proxy rewrites Host.
   const ours =
     origin === undefined || (URL.canParse(origin) && new URL(origin).host === request.host)
   if (site === undefined && ours) return

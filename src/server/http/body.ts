@@ -1,6 +1,6 @@
 /**
- * Request bodies: JSON, gzip'd or not. What nobody's key vouches for is small and not unpacked; the others share
- * budgets, of bytes as they come and of bytes unpacked, until they are answered.
+ * Request bodies: JSON, also compressed by gzip. Bodies without a valid key are at most 4 KiB and must not be
+ * compressed. All others share two budgets until they are answered: one for bytes as sent, one for decompressed bytes.
  */
 import { isAscii } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
@@ -10,13 +10,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpError } from './http.js'
 
 const MiB = 2 ** 20
-/** Bodies of requests without a key: sign-in, and paths that do not exist. */
+/** The bound of bodies without a key: sign-in, and unknown paths. */
 export const ANONYMOUS_BODY_BYTES_MAX = 4096
 export const BODY_BYTES_MAX = MiB
 export const DECODED_BYTES_MAX = 64 * MiB
-/** Session batches reach about 35. */
+/** Batches of sessions reach about 35. */
 const GZIP_RATIO_MAX = 200
-/** Small bodies of one repeated character may be packed better. */
+/** Bodies up to this size may have a higher ratio, such as small ones of one repeated character. */
 const RATIO_FREE_BYTES = 4 * MiB
 
 export const RAW_BUDGET_BYTES = 128 * MiB
@@ -25,8 +25,8 @@ export const DECODED_BUDGET_BYTES = 192 * MiB
 const unzip = promisify(gunzip)
 
 /**
- * Bytes that organisations hold at one time. One may take as much as is left after it: one alone half, n of them
- * 1/(n+1) each, so that there is always something left for the next.
+ * Shares bytes among organisations. An organisation may hold as much as stays free afterwards: one alone holds at most
+ * half, n of them 1/(n+1) each. So some bytes are always left for the next organisation.
  */
 export class FairBudget {
   readonly #total: number
@@ -37,7 +37,7 @@ export class FairBudget {
     this.#total = total
   }
 
-  /** @returns whether there was room; then release() must follow */
+  /** @returns whether there was room; if so, release() must follow */
   take(org: string, bytes: number): boolean {
     const mine = this.#byOrg.get(org) ?? 0
     if (mine + bytes > this.#total - this.#used - bytes) return false
@@ -54,13 +54,13 @@ export class FairBudget {
   }
 }
 
-/** Until the request is answered, or its client gone. @throws HttpError 503 */
+/** Holds bytes until the request is answered or the client disconnects. @throws HttpError 503 */
 function reserve(budget: FairBudget, org: string, response: ServerResponse, bytes: number): void {
   if (!budget.take(org, bytes))
     throw new HttpError(
       503,
       'tooManyBodies',
-      'other request bodies of this organisation are being read; try again',
+      'the server is reading too many request bodies; try again',
       { 'retry-after': '1' },
     )
   response.once('close', () => budget.release(org, bytes))
@@ -70,7 +70,7 @@ export function acceptJson(app: FastifyInstance): void {
   const asSent = new FairBudget(RAW_BUDGET_BYTES)
   const unpacked = new FairBudget(DECODED_BUDGET_BYTES)
   app.decorateRequest('unpacks')
-  // The routes have looked at the key (onRequest); nothing of the body has been read.
+  // onRequest has checked the key, and the body is not read yet.
   app.addHook('preParsing', async (request, { raw: response }) => {
     const { key, headers, routeOptions, params } = request
     if (key === undefined || !hasBody(request)) return
@@ -117,10 +117,14 @@ async function decoded(body: Buffer, request: FastifyRequest): Promise<Buffer> {
     throw new HttpError(415, 'badEncoding', `content-encoding "${encoding}" is not known; use gzip`)
   const { unpacks } = request
   if (unpacks === undefined)
-    throw new HttpError(415, 'badEncoding', 'a body that needs no key must not be compressed')
+    throw new HttpError(
+      415,
+      'badEncoding',
+      'the body of a request without a key must not be compressed',
+    )
   const limit = Math.min((request.routeOptions.bodyLimit ?? BODY_BYTES_MAX) * 2, DECODED_BYTES_MAX)
   const most = Math.min(limit, Math.max(RATIO_FREE_BYTES, body.length * GZIP_RATIO_MAX))
-  // What gzip says of its size is right unless somebody lies or packed in pieces.
+  // The size in the gzip trailer is right, except for several gzip members or a forged trailer.
   const said = body.length < 4 ? 0 : body.readUInt32LE(body.length - 4)
   const first = Math.min(Math.max(said, 1), most)
   unpacks(first)
@@ -137,10 +141,10 @@ async function decoded(body: Buffer, request: FastifyRequest): Promise<Buffer> {
   )
 }
 
-/** Undefined: it is larger. @throws HttpError 400 */
+/** @returns undefined if the text is larger than maxOutputLength @throws HttpError 400 */
 async function gunzipped(body: Buffer, maxOutputLength: number): Promise<Buffer | undefined> {
   try {
-    // Node's own 16 KiB a piece would be hundreds of pieces for a large batch.
+    // Node's default chunk of 16 KiB would make hundreds of chunks of a large batch.
     const chunkSize = Math.min(Math.max(16 * 1024, 8 * body.length), 1024 * 1024)
     return await unzip(body, { maxOutputLength, chunkSize })
   } catch (error) {
@@ -154,11 +158,11 @@ declare module 'fastify' {
     readBody?: (text: Buffer) => unknown
   }
   interface FastifyRequest {
-    /** Before so many bytes are unpacked; undefined without a key. @throws HttpError 503 */
+    /** Reserves bytes before decompressing; undefined without a key. @throws HttpError 503 */
     unpacks?: (bytes: number) => void
-    /** CRC-32 of the body's text, of routes that read it themselves. */
+    /** CRC-32 of the body's text, for routes with readBody. */
     bodyCrc?: number
-    /** The body as it came, of the same routes. */
+    /** The body as sent, for routes with readBody. */
     rawBody?: { readonly bytes: Uint8Array; readonly gzip: boolean }
   }
 }

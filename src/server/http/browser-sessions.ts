@@ -1,7 +1,7 @@
 /**
- * Sessions of browsers. A sign-in trades a key for a token of 256 random bits that says nothing about the key; the
- * server knows the token's SHA-256, in memory: its restart ends all sessions, so does signing out, and a session can
- * do no more than its key does at that moment.
+ * Sessions of browsers. A sign-in trades a key for a token of 256 random bits, which does not reveal the key. The
+ * server keeps only the token's SHA-256, in memory. A session lasts at most 7 days, and ends with signing out or a
+ * restart. It can do what its key can do at that moment.
  */
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
@@ -19,9 +19,9 @@ interface BrowserSession {
 export class BrowserSessions {
   readonly #sessions = new LRUCache<string, BrowserSession>({ max: SESSIONS_MAX })
 
-  /** @returns the token; the key's oldest session ends when it has too many */
+  /** @returns the token. Beyond SESSIONS_OF_A_KEY_MAX (50), the key's least recently used session ends. */
   start(keyId: string, nowMs: number): string {
-    // Least recently used last.
+    // entries() has the least recently used last.
     const others = [...this.#sessions.entries()].filter(([, session]) => session.keyId === keyId)
     for (const [hash] of others.slice(SESSIONS_OF_A_KEY_MAX - 1)) this.#sessions.delete(hash)
     const token = randomBytes(32).toString('base64url')

@@ -1,4 +1,4 @@
-/** What deletes sessions for good is asked for twice: the second time with the number that the refusal named. */
+/** Deleting sessions for good takes two requests: the first is refused with their number, the second confirms it. */
 import { z } from 'zod'
 import { HttpError } from './http.js'
 
@@ -7,7 +7,7 @@ const ASKED = { description: 'The number of sessions that the refusal `confirmNe
 export const confirmInBody = z.int().min(0).optional().meta(ASKED)
 export const confirmInQuery = z.coerce.number().pipe(z.int().min(0)).optional().meta(ASKED)
 
-/** @param as how the request writes it: `confirm=3`, `"confirm": 3` */
+/** @param as the confirmation as the request writes it: `confirm=3`, `"confirm": 3` */
 export function confirmNeeded(
   sessions: number,
   as: string,

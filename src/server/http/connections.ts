@@ -1,12 +1,14 @@
 /**
- * What connections of strangers may cost: a request of 30 bytes makes an object of some KiB and an answer of any size,
- * so both are bounded before anybody has shown a key.
+ * Bounds of connections, before any key is checked: a request of 30 bytes makes an object of some KiB and an answer of
+ * any size.
  *
- *   a connection   answers one request at a time; the next begins when the answer before it is with the kernel. At most
- *                  PIPELINED_MAX requests wait behind it, and WAITING_MAX on all connections: more closes it.
- *   the server     holds at most connectionsMax connections. A new one beyond them closes the longest idle one of the
- *                  address that has the most, so that one address cannot lock out the others.
- *   an answer      of which the client takes nothing for STALLED_MS closes its connection.
+ *   requests      A connection answers one request at a time. The next one begins when the kernel has the answer. At
+ *                 most PIPELINED_MAX requests wait on a connection, and WAITING_MAX on all: one more closes its own.
+ *   connections   The server holds at most connectionsMax(). One more closes a connection of the address with the most:
+ *                 the longest idle one, else one whose request is unfinished, else the new one. So no address locks
+ *                 out the others.
+ *   answers       If the client reads nothing for STALLED_MS (60 s; exports: 5 min, download.ts), its connection is
+ *                 closed.
  */
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
@@ -25,24 +27,24 @@ type Exchange = readonly [request: IncomingMessage, response: ServerResponse]
 interface Connection {
   readonly socket: Socket
   readonly address: string
-  /** That which is being answered. */
+  /** The request being answered. */
   request: IncomingMessage | undefined
   readonly waiting: Exchange[]
 }
 
-/** Half of the files that this process may open: the store, exports and backups need the others. */
+/** Half of the files that this process may open, at most 1,000. The store, exports and backups need the others. */
 export function connectionsMax(limits = '/proc/self/limits'): number {
   const files = /^Max open files\s+(\d+)/m.exec(readFileSync(limits, 'utf8'))?.[1]
   return files === undefined ? CONNECTIONS_MAX : Math.min(CONNECTIONS_MAX, Number(files) >> 1)
 }
 
-/** With TLS the socket of a request is another object than the one that was accepted; both have the same peer. */
+/** With TLS, a request's socket is not the accepted one, but both have the same peer. */
 const keyOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
 
 export class Connections {
   readonly #max: number
   readonly #closed: (reason: ClosedReason) => void
-  /** Longest idle first: a connection moves to the end when its answer is out. */
+  /** The longest idle first: a connection moves to the end after each answer. */
   readonly #connections = new Map<string, Connection>()
   #waiting = 0
 
@@ -54,16 +56,16 @@ export class Connections {
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => this.#accept(socket))
     server.setTimeout(STALLED_MS, (socket) => {
-      // With nothing to send, it waits for us (a long query) or is idle, which has a limit of its own.
+      // Without bytes to send, the client waits for a long query, or the connection is idle and has a limit of its own.
       if (socket.writableLength > 0) this.#close(socket, 'stalled')
     })
   }
 
-  /** @returns a listener that hands over one request of a connection at a time */
+  /** @returns a listener that passes on one request of each connection at a time */
   oneAtATime(handle: RequestListener): RequestListener {
     return (request, response) => {
       const connection = this.#connections.get(keyOf(request.socket))
-      // Closed, but its last bytes are still being parsed.
+      // The parser may still deliver requests of a closed connection.
       if (connection === undefined || request.socket.destroyed) return
       if (connection.request === undefined)
         return this.#answer(connection, [request, response], handle)
@@ -94,7 +96,7 @@ export class Connections {
   }
 
   #accept(socket: Socket): void {
-    // It went while it was accepted.
+    // The client may already have disconnected.
     if (socket.remoteAddress === undefined) return
     const key = keyOf(socket)
     const connection: Connection = {
@@ -119,7 +121,7 @@ export class Connections {
     const most = Math.max(...counts.values())
     const candidates = [...this.#connections.values()].filter((c) => counts.get(c.address) === most)
     const idle = candidates.find((c) => c.request === undefined)
-    // A body that never ends is no work of ours.
+    // A request whose body is unfinished has cost the server no work yet.
     return (idle ?? candidates.find((c) => !c.request!.complete))?.socket ?? newest
   }
 

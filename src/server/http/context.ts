@@ -1,4 +1,4 @@
-/** What the routes work with. */
+/** The parts of the server that the routes use. */
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
@@ -17,14 +17,14 @@ export interface ServerContext {
   readonly log: Logger
   readonly security: SecurityLog
   readonly clockMs: () => number
-  /** For what is deleted or refused for its age. */
+  /** Decides which sessions are too old to be kept or accepted. */
   readonly trustedClock: TrustedClock
   /** A meter that has not reported for this long is silent. */
   readonly silenceMs: number
   readonly version: string
   readonly dataDirectory: string
-  /** Runs the retention of one organisation soon. */
+  /** Starts the retention of one organisation, without waiting. */
   readonly retentionChanged: (orgId: string) => void
-  /** Deletes soon what is stored of organisations that were removed. */
+  /** Starts deleting the data of removed organisations, without waiting. */
   readonly orgRemoved: () => void
 }

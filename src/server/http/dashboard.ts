@@ -1,10 +1,10 @@
-/** The dashboard's built files. Its pages are one document; assets carry a hash in their name and never change. */
+/** Serves the built dashboard. All pages are one document. Assets have a hash in their name and never change. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
-/** Addresses that the page itself draws. */
+/** Paths that the document routes itself. */
 const PAGES = [
   ...['/', '/logs', '/overview', '/usage', '/sites', '/audit', '/settings', '/signin'],
   ...['/client/*', '/user/*', '/resource/*', '/site/*', '/destination/*'],
@@ -13,7 +13,7 @@ const PAGES = [
 const MISSING =
   'tunmeter: the dashboard is not built. The API works; its description is at /docs.\n'
 
-/** @returns answers somebody who reads with the page's own "no such page"; null: there is no page */
+/** @returns a function that answers 404 with the dashboard's own "no such page"; null: the dashboard is not built */
 export async function serveDashboard(
   app: FastifyInstance,
   directory: string | null,
@@ -28,7 +28,7 @@ export async function serveDashboard(
     index: false,
     wildcard: false,
     cacheControl: false,
-    // Beside each file lie its packed forms (vite.config.ts), which have no addresses of their own.
+    // Each file has compressed copies beside it (vite.config.ts), which have no paths of their own.
     preCompressed: true,
     globIgnore: ['**/*.br', '**/*.gz'],
     setHeaders: (response, path) => {

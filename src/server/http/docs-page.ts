@@ -1,4 +1,4 @@
-/** /docs: the routes as one readable page, made from the same table as /openapi.json. No script. */
+/** /docs: one page about all routes, made from the same table as /openapi.json, without scripts. */
 import { z } from 'zod'
 import type { Route } from './route.js'
 
@@ -61,7 +61,7 @@ export function docsPage(routes: readonly Route[], version: string): string {
 <title>tunmeter API</title><link rel="stylesheet" href="/docs.css"></head>
 <body><main><h1>tunmeter API ${escapeHtml(version)}</h1>
 <p>Send <code>Authorization: Bearer tm_…</code>. Every JSON answer is
-<code>{ data, success, error, message, status }</code>. The same as data: <a href="/openapi.json">/openapi.json</a>.</p>
+<code>{ data, success, error, message, status }</code>. For programs: <a href="/openapi.json">/openapi.json</a>.</p>
 ${sections.join('\n')}</main></body></html>
 `
 }

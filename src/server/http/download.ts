@@ -1,11 +1,11 @@
-/** Long answers: how they may be packed, and who does not take them. */
+/** Long answers: compression, and connections that are cut or stall. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { FastifyReply } from 'fastify'
 
-/** RFC 9110, 12.5.3: what has a weight of 0 is refused. */
+/** RFC 9110, 12.5.3: the client refuses a coding of weight 0. */
 export function takesGzip(acceptEncoding: string | undefined): boolean {
   const named = (acceptEncoding ?? '')
     .toLowerCase()
@@ -16,9 +16,9 @@ export function takesGzip(acceptEncoding: string | undefined): boolean {
 }
 
 /**
- * To HTTP/1.0 there are no chunks: an answer ends with its connection, and one that is cut looks whole. Whoever destroys
- * the connection before the answer is out (its stream's failure, the end of the server) resets it, so that the client sees
- * an error. TLS says goodbye when it is destroyed, too, so the connection below it is reset.
+ * Makes a cut answer visible to HTTP/1.0, which has no chunks: the end of the connection ends the answer, so a cut one
+ * looks complete. If the connection is destroyed before the answer is sent (its stream failed, or the server stops), it
+ * is reset, and the client sees an error. A destroyed TLS socket still ends regularly, so the socket below is reset.
  */
 export function resetWhenCut(response: ServerResponse): void {
   const { socket } = response
@@ -27,7 +27,7 @@ export function resetWhenCut(response: ServerResponse): void {
   socket.destroy = (error) => {
     socket.destroy = destroy
     if (response.writableFinished || socket.destroyed) return destroy(error)
-    // A reset is made by the latter, which would first send what waits, and a regular end.
+    // resetAndDestroy() calls destroySoon(), which would first send the waiting bytes and a regular end.
     socket.destroySoon = () => destroy(error)
     const below = belowTls(socket)
     if (below === undefined) return socket.resetAndDestroy()
@@ -36,17 +36,17 @@ export function resetWhenCut(response: ServerResponse): void {
   }
 }
 
-/** Node has it, but no public name for it; a test sees that it is there. */
+/** Node has no public name for the socket below TLS. A test checks that this one exists. */
 function belowTls(socket: Socket): Socket | undefined {
   return socket instanceof TLSSocket
     ? (socket as unknown as { _parent: Socket })._parent
     : undefined
 }
 
-/** Closes its connection when the other side has taken nothing of it for so long, though there is something. */
+/** Closes the connection if the client reads none of the waiting bytes for `ms`. */
 export function cutWhenStalled(response: ServerResponse, ms: number, cut: () => void): void {
   response.setTimeout(ms, () => {
-    // It is we who have nothing to send yet: look again later.
+    // Nothing waits for the client: the server is still reading rows.
     if (!response.writableNeedDrain) response.setTimeout(ms)
     else {
       cut()
@@ -55,10 +55,10 @@ export function cutWhenStalled(response: ServerResponse, ms: number, cut: () => 
   })
 }
 
-/** A client that takes nothing for so long holds an export that others wait for. */
+/** 5 min. A client that reads nothing blocks an export that others may wait for. */
 const STALLED_MS_MAX = 5 * 60_000
 
-/** Sends a long answer that shows when it was cut, and that ends when its client takes nothing of it. */
+/** Sends a long answer. The client notices a cut, and the server ends it when the client stops reading. */
 export async function sendLong(
   reply: FastifyReply,
   headers: Readonly<Record<string, string>>,

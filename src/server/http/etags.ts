@@ -1,14 +1,14 @@
 /**
  * Conditional requests (RFC 9110, 8.8.3 and 13.1): lists of entity tags.
  *
- * If-None-Match compares weakly: a proxy that packs an answer makes its tag weak, and it names the same content still.
- * If-Match compares strongly, since what follows replaces the content: a weak tag matches nothing.
+ * If-None-Match compares weakly, because a proxy that compresses an answer makes its tag weak, and the content is the
+ * same. If-Match compares strongly, because the request replaces the content: a weak tag matches nothing.
  */
 import { HttpError } from './http.js'
 
 interface EntityTag {
   readonly weak: boolean
-  /** Without its quotes. */
+  /** The tag without its quotes. */
   readonly opaque: string
 }
 
@@ -17,7 +17,7 @@ const TAG = /(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/y
 const BETWEEN = /[ \t]*(?:,[ \t]*)*/y
 const COMMA = /[ \t]*,/y
 
-/** @returns '*', the tags, or undefined when the text is no list of tags */
+/** @returns '*', the tags, or undefined if the text is no list of tags */
 export function entityTags(text: string): '*' | EntityTag[] | undefined {
   if (text.trim() === '*') return '*'
   const tags: EntityTag[] = []
@@ -39,7 +39,7 @@ function skip(pattern: RegExp, text: string, at: number): number {
   return pattern.test(text) ? pattern.lastIndex : at
 }
 
-/** Whether the client has the content `etag` already: answer 304. What is no list of tags asks for nothing. */
+/** Whether the client has the content `etag` already, so the answer is 304. A malformed header counts as absent. */
 export function hasAlready(ifNoneMatch: string | undefined, etag: string): boolean {
   const tags = ifNoneMatch === undefined ? undefined : entityTags(ifNoneMatch)
   if (tags === undefined) return false
@@ -47,8 +47,8 @@ export function hasAlready(ifNoneMatch: string | undefined, etag: string): boole
 }
 
 /**
- * Versions of which one must be the current one for the change to be made; undefined: any.
- * @throws HttpError 400: who asks for a condition must not get a change without it
+ * The versions that If-Match allows to be replaced; undefined: any.
+ * @throws HttpError 400 for a malformed header, because ignoring it would make the change without its condition
  */
 export function versionsWanted(ifMatch: string | undefined): readonly string[] | undefined {
   if (ifMatch === undefined) return undefined

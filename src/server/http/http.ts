@@ -1,6 +1,6 @@
 /**
- * The envelope of every answer, and errors that have two sides: what the caller is told and what the log keeps.
- * `{ data, success, error, message, status }`, as Pangolin's integration API has it.
+ * The envelope of every answer, `{ data, success, error, message, status }` as in Pangolin's integration API, and the
+ * errors that callers see.
  */
 import { AppError } from '../../base/errors.js'
 
@@ -10,7 +10,7 @@ export interface Envelope<T> {
   readonly error: boolean
   readonly message: string
   readonly status: number
-  /** A word for programs, on failures that a program can act on. */
+  /** Failures: a word for programs. */
   readonly code?: string
 }
 
@@ -22,7 +22,7 @@ export class HttpError extends Error {
   readonly status: number
   readonly code: string
   readonly headers: Readonly<Record<string, string>>
-  /** For programs, beside the code. */
+  /** The envelope's `data`, for programs. */
   readonly data: unknown
 
   constructor(
@@ -51,7 +51,7 @@ export function failure(
 
 type Word = readonly [status: number, code: string]
 
-/** Errors of the store and of ingest that a caller can do something about. */
+/** AppErrors that a caller can act on. */
 const OWN: Readonly<Record<string, Word>> = {
   STORE_BUSY: [503, 'storeBusy'],
   STORE_CLOSING: [503, 'storeBusy'],
@@ -70,7 +70,7 @@ const OWN: Readonly<Record<string, Word>> = {
   TOO_LARGE: [413, 'tooLarge'],
 }
 
-/** What the HTTP framework refuses by itself, in our words. */
+/** The HTTP framework's own refusals, with tunmeter's texts. */
 const FRAMEWORK: Readonly<Record<string, readonly [...Word, message: string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'tooLarge', 'the body is larger than this route takes'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
@@ -81,7 +81,7 @@ const FRAMEWORK: Readonly<Record<string, readonly [...Word, message: string]>> =
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     400,
     'badRequest',
-    'content-length: is not the length of the body',
+    'content-length: differs from the length of the body',
   ],
   FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'badJson', 'the body is empty; JSON is expected'],
   FST_ERR_MAX_PARAM_LENGTH: [414, 'urlTooLong', 'a part of the path is longer than any name'],
@@ -92,7 +92,7 @@ const FRAMEWORK: Readonly<Record<string, readonly [...Word, message: string]>> =
   ],
 }
 
-/** What the caller is told. Unknown errors are ours: no detail leaves the process. */
+/** The caller's view of an error. An unknown error is a fault of the server, and its details stay in the log. */
 export function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error
   const { statusCode = 500, code = '' } = error as { statusCode?: number; code?: string }

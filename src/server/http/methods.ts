@@ -1,8 +1,8 @@
-/** Methods that a path has: a request with another one is told so (405, Allow), whatever its key or body. */
+/** Answers 405 with Allow if a path exists under other methods only. No key is needed, and no body is read. */
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from './http.js'
 
-/** Before the routes are added. */
+/** Call before the routes are added. */
 export function refuseOtherMethods(app: FastifyInstance): void {
   const fixed = new Map<string, Set<string>>()
   const withParameters: { readonly pattern: RegExp; readonly methods: Set<string> }[] = []
@@ -14,7 +14,7 @@ export function refuseOtherMethods(app: FastifyInstance): void {
     fixed.set(url, methods)
     if (url.includes(':')) withParameters.push({ pattern: patternOf(url), methods })
   })
-  // A path that is known under another method only.
+  // No route has this method and path; the path may have others.
   app.addHook('onRequest', async (request) => {
     if (!request.is404) return
     const path = request.url.split('?', 1)[0]!

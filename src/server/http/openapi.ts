@@ -1,4 +1,4 @@
-/** OpenAPI 3.1 of the routes. */
+/** The OpenAPI 3.1 description of the routes. */
 import { z } from 'zod'
 import type { Route } from './route.js'
 
@@ -31,7 +31,7 @@ function parameters(spec: Route): Json[] {
 }
 
 function headers(spec: Route): Json[] {
-  // Strangers' bodies are not unpacked.
+  // Bodies without a key must not be compressed.
   const packed = spec.body !== undefined && spec.scopes !== null
   const all = {
     ...(packed && { 'Content-Encoding': '`gzip`, or absent.' }),
@@ -46,7 +46,7 @@ function headers(spec: Route): Json[] {
   }))
 }
 
-const RETRY = { 'Retry-After': { description: 'Seconds.', schema: { type: 'string' } } }
+const RETRY = { 'Retry-After': { description: 'Seconds to wait.', schema: { type: 'string' } } }
 
 function responseHeaders(all: Readonly<Record<string, string>> = {}): Json {
   const described = Object.entries(all).map(([name, description]) => [
@@ -56,22 +56,22 @@ function responseHeaders(all: Readonly<Record<string, string>> = {}): Json {
   return described.length === 0 ? {} : { headers: Object.fromEntries(described) }
 }
 
-/** What can go wrong, by status: what all routes of a kind share, and what the route itself says. */
+/** Failures by status: those of all routes of a kind, and the route's own. */
 function failures(spec: Route): Json {
   const keyed = spec.scopes !== null
   const ofOrg = keyed && spec.path.includes('{orgId}')
   const means: Record<number, string> = {
-    400: 'A value is wrong; the message names each.',
+    400: 'Wrong values; the message names each.',
     ...(keyed && {
-      401: 'No key, or one that is not known, was revoked or has expired.',
+      401: 'No key, or an unknown, revoked or expired one.',
       403: 'The key may not do this.',
       429: 'Too many wrong keys from this address.',
-      503: 'The store is busy, full or ending: try again.',
+      503: 'The store is busy, full or stopping; try again.',
     }),
-    ...(ofOrg && { 404: 'A root key, and no such organisation.' }),
+    ...(ofOrg && { 404: 'No such organisation (root keys only; others get 403).' }),
     ...(spec.body !== undefined && {
-      413: 'The body is too large, as sent or unpacked.',
-      415: 'The body is not JSON, or packed otherwise than by gzip.',
+      413: 'The body is too large, as sent or decompressed.',
+      415: 'The body is not JSON, or compressed otherwise than by gzip.',
     }),
     ...spec.statuses,
   }
@@ -99,7 +99,7 @@ function envelope(data: Json): Json {
       error: { type: 'boolean' },
       message: { type: 'string' },
       status: { type: 'integer' },
-      code: { type: 'string', description: 'On failures: a word for programs.' },
+      code: { type: 'string', description: 'Failures: a word for programs.' },
     },
   }
 }
@@ -161,12 +161,12 @@ export function openApi(routes: readonly Route[], version: string): Json {
           type: 'apiKey',
           in: 'cookie',
           name: 'tunmeter',
-          description: 'Of a sign-in; over HTTPS `__Host-tunmeter`.',
+          description: 'The cookie of a sign-in; over HTTPS its name is `__Host-tunmeter`.',
         },
       },
       responses: {
         Failure: {
-          description: 'What went wrong, in words.',
+          description: 'A failure; the message explains it.',
           content: FAILURE,
         },
       },

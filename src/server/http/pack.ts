@@ -1,12 +1,12 @@
 /**
- * Packed answers (gzip) for whoever takes them. What that may cost is bounded:
+ * Compresses answers by gzip for clients that accept it. Bounds:
  *
- *   who    answers to a key, by GET and HEAD. Texts for strangers are packed once, at the start; an answer that holds
- *          a secret (a new key) answers a POST, and is not packed: sizes would tell of it.
- *   size   from PACKED_BYTES_MIN, below which nothing is won, to PACKED_BYTES_MAX.
- *   at once PACKING_MAX, beside the main thread. One more is sent as it is: nobody's answer waits for another's.
+ *   which     answers to GET and HEAD with a key. Texts for requests without a key are compressed once, at their first
+ *             request. Answers with a secret (a new key) are to POST, and stay plain: their sizes would reveal it.
+ *   size      PACKED_BYTES_MIN (1 KiB) to PACKED_BYTES_MAX (4 MiB); compressing smaller ones saves nothing.
+ *   at once   PACKING_MAX (2), on other threads. Further answers are sent plain, so no answer waits for another.
  *
- * Exports pack themselves as they go (export.ts), assets are packed when they are built (dashboard.ts).
+ * Exports compress themselves (export.ts), assets are compressed when they are built (dashboard.ts).
  */
 import { promisify } from 'node:util'
 import { constants, gzip, gzipSync } from 'node:zlib'
@@ -15,14 +15,14 @@ import { takesGzip } from './download.js'
 
 export const PACKED_BYTES_MIN = 1024
 export const PACKED_BYTES_MAX = 4 * 2 ** 20
-/** Half of libuv's threads, which files and names need, too. */
+/** Half of libuv's 4 threads, because file access and name lookups need them too. */
 export const PACKING_MAX = 2
-/** Rows are alike: a quick level finds nearly all of it. */
+/** A fast level is nearly as good as the best one, because rows are alike. */
 const LEVEL = 4
 
 const pack = promisify(gzip)
 
-/** Packs answers of JSON that are sent from now on. */
+/** Compresses all later JSON answers. */
 export function packAnswers(app: FastifyInstance): void {
   let packing = 0
   app.addHook('onSend', async (request, reply, payload) => {
@@ -53,12 +53,12 @@ function isPackable(
     (request.method === 'GET' || request.method === 'HEAD') &&
     reply.statusCode === 200 &&
     !reply.hasHeader('content-encoding') &&
-    // It names these bytes, and not others that say the same.
+    // A strong ETag names exactly these bytes.
     !reply.hasHeader('etag')
   )
 }
 
-/** Packed once: an answer to a stranger must not cost a copy of the text, nor the work. */
+/** Serves a text without a key. It is made and compressed once, because strangers' requests must cost nothing. */
 export function serveText(
   app: FastifyInstance,
   path: string,

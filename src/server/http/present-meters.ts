@@ -1,4 +1,4 @@
-/** The meters of an organisation but for those that an operator has removed. */
+/** An organisation's meters without those that an operator removed. */
 import type { Cancel, MeterStatus } from '../store/store.js'
 import type { ServerContext } from './context.js'
 

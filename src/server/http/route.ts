@@ -1,6 +1,6 @@
 /**
- * Routes as data: method, path, who may come, what goes in and out (zod). Checking, OpenAPI and the /docs page all
- * come from the same entry.
+ * Routes as data: method, path, allowed scopes, and schemas of input and answer (zod). The checks, OpenAPI and the
+ * /docs page are made from the same entries.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -11,7 +11,7 @@ import type { Auth } from './auth.js'
 import { BODY_BYTES_MAX } from './body.js'
 import { HttpError, ok } from './http.js'
 
-/** Of an answer from a store that does not hold all that was acknowledged before. */
+/** The header of an answer that lacks acknowledged batches, because the store does not hold them yet. */
 export const BEHIND_HEADER = 'tunmeter-behind'
 
 type Schema = z.ZodType | undefined
@@ -21,13 +21,13 @@ export interface Call<P extends Schema, Q extends Schema, B extends Schema> {
   readonly params: Out<P>
   readonly query: Out<Q>
   readonly body: Out<B>
-  /** Null on routes that anybody may call. */
+  /** Null on routes that need no key. */
   readonly key: KeyRecord | null
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  /** Aborted when the client has gone. */
+  /** Aborted when the client has disconnected. */
   readonly signal: AbortSignal
-  /** Says in the answer's head what it does not hold yet. */
+  /** Sets BEHIND_HEADER of the answer. */
   readonly late: (behind: Behind) => void
 }
 
@@ -37,35 +37,35 @@ export interface Route<
   B extends Schema = Schema,
 > {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
-  /** With {name} for parameters, as OpenAPI writes it. */
+  /** With parameters as {name}, as in OpenAPI. */
   readonly path: string
   readonly summary: string
   readonly description?: string
   readonly tag: string
-  /** Besides root; null: no key is needed. */
+  /** Allowed scopes besides root; null: no key is needed. */
   readonly scopes: readonly Scope[] | null
-  /** For root keys, also where the organisation was removed. */
+  /** Root keys may also name a removed organisation that left an audit trail. */
   readonly ofRemovedToo?: true
   readonly params?: P
   readonly query?: Q
   readonly body?: B
   readonly bodyBytesMax?: number
-  /** Reads the usual form of a body faster than JSON.parse; undefined: it is not in that form. */
+  /** Reads a body's usual form faster than JSON.parse. It returns undefined for any other form. */
   readonly readBody?: (text: Buffer) => unknown
-  /** Of `data`; null: the handler sends something else than JSON. */
+  /** The schema of `data`; null: the handler sends another format than JSON. */
   readonly answer: z.ZodType | null
-  /** Content types when `answer` is null. */
+  /** Content types if `answer` is null. */
   readonly produces?: readonly string[]
   readonly status?: number
-  /** Of the envelope; else OK. */
+  /** The envelope's message; default OK. */
   readonly message?: string
-  /** Request headers that it reads besides the usual ones, and what they are for. */
+  /** Further request headers of this route, with their meanings. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Headers of its answer. */
+  /** Headers of the answer, with their meanings. */
   readonly answerHeaders?: Readonly<Record<string, string>>
-  /** Its own further statuses: what each means. Those that all routes have are not in it. */
+  /** Statuses that only this route has, with their meanings. */
   readonly statuses?: Readonly<Record<number, string>>
-  /** @returns `data`, or undefined when it has answered by itself */
+  /** @returns `data`, or undefined if it has sent the answer itself */
   readonly handle: (call: Call<P, Q, B>) => Promise<unknown>
 }
 
@@ -89,10 +89,10 @@ export function register(app: FastifyInstance, auth: Auth, routes: readonly Rout
     app.route({
       method: spec.method,
       url: spec.path.replace(/\{(\w+)\}/g, ':$1'),
-      // Without a key: the server's own, small limit.
+      // Routes without a key keep the server's small limit, ANONYMOUS_BODY_BYTES_MAX.
       ...(spec.scopes !== null && { bodyLimit: spec.bodyBytesMax ?? BODY_BYTES_MAX }),
       ...(spec.readBody !== undefined && { config: { readBody: spec.readBody } }),
-      // The key is looked at before the body is read.
+      // The key is checked before the body is read, because strangers' bodies must cost nothing.
       onRequest: async (request) => {
         if (spec.scopes === null) return
         const params = (
@@ -121,8 +121,8 @@ async function handle(spec: Route, request: FastifyRequest, reply: FastifyReply)
 }
 
 /**
- * An answer that waits behind another one of its connection (pipelining) is not told when that closes: the connection
- * is asked, too. The answer's 'close' also comes when it is complete; aborting then changes nothing.
+ * A signal that aborts when the client disconnects. A pipelined answer, which waits behind another one, gets no
+ * 'close', so the socket is watched too. A complete answer also emits 'close'; aborting then changes nothing.
  */
 function signalWhenGone({ raw }: FastifyRequest, reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
@@ -131,7 +131,7 @@ function signalWhenGone({ raw }: FastifyRequest, reply: FastifyReply): AbortSign
     socket.off('close', abort)
     gone.abort()
   }
-  // As many as there are requests in line.
+  // Each pipelined request adds a listener.
   socket.setMaxListeners(0)
   socket.once('close', abort)
   reply.raw.once('close', abort)
@@ -160,7 +160,7 @@ async function answer(
   try {
     return await spec.handle(call)
   } catch (error) {
-    // Its query was interrupted because nobody waits for the answer any more: no failure of ours.
+    // The query was interrupted because the client disconnected: no failure of the server.
     if (signal.aborted) throw new HttpError(499, 'clientGone', 'the client has gone')
     throw error
   }
@@ -175,7 +175,7 @@ export function check<S extends z.ZodType>(where: string, schema: S, value: unkn
   return data as z.output<S>
 }
 
-/** @throws HttpError 400 when there is a fault */
+/** @throws HttpError 400 if there is a fault */
 export function refuseFaulty(faults: readonly string[]): void {
   if (faults.length === 0) return
   const more =

@@ -1,4 +1,4 @@
-/** Schemas of the API's answers. The schema of rows is made from the field list, so neither can drift from the other. */
+/** Schemas of the API's answers. The schema of rows is made from the list of fields, so the two always agree. */
 import { z } from 'zod'
 import { SESSION_FIELD_NAMES, SESSION_FIELDS } from '../../session/session-table.js'
 import { AUDIT_EVENT_NAMES } from '../control/audit-event.js'
@@ -23,7 +23,7 @@ function fieldSchema(field: LogField): z.ZodType {
   return (field.nullable ? base.nullable() : base).meta({ description: field.help })
 }
 
-/** Access logs know no packets: what they cannot fill is null as well. */
+/** Fields that are null for access logs, which know no packets. */
 const UNKNOWN_TO_ACCESS_LOGS = new Set<string>(
   SESSION_FIELD_NAMES.filter((name) => !SESSION_FIELDS[name].inAccessLogs),
 )
@@ -63,15 +63,16 @@ export const filterAttributesSchema = z
   })
   .meta({
     description:
-      'The 100 most frequent values of each, under all filters but its own, with counts.',
+      'For each list, its 100 most frequent values with counts, under all filters but the one of the list itself.',
   })
 
 export const gapSchema = z.object({
   siteId: int,
   meterId: z.string(),
-  reason: z
-    .string()
-    .meta({ description: '`missing`: batches that never came; else as the meter said.' }),
+  reason: z.string().meta({
+    description:
+      '`missing`: batches that have not arrived; `storeRefused`, `sessionConflict`, `erased`, `deletedByOperator`: set by the server; others: as the meter reported.',
+  }),
   sessions: int.nullable(),
   fromBatch: int.nullable(),
   toBatch: int.nullable(),
@@ -80,10 +81,12 @@ export const gapSchema = z.object({
   interface: z
     .string()
     .optional()
-    .meta({ description: 'Of `unmetered`: nobody read it in that time.' }),
-  bytes: int.optional().meta({ description: 'By its counters, where they go on.' }),
+    .meta({ description: '`unmetered`: the interface that no meter read in that time.' }),
+  bytes: int
+    .optional()
+    .meta({ description: '`unmetered`: bytes by the interface’s counters, if they continued.' }),
   peers: z.array(z.object({ publicKey: z.string(), bytes: int })).optional(),
-  packets: int.optional().meta({ description: 'Of `packetsDropped`.' }),
+  packets: int.optional().meta({ description: '`packetsDropped`: how many.' }),
 })
 
 export const noticeSchema = z.object({
@@ -91,14 +94,17 @@ export const noticeSchema = z.object({
   message: z.string(),
   sessions: int
     .optional()
-    .meta({ description: 'In the range (`filtered`), or outside it (`outsideRange`).' }),
-  from: z.string().optional().meta({ description: 'Start of the oldest of these.' }),
-  to: z.string().optional().meta({ description: 'Start of the newest of these.' }),
-  since: z.string().optional().meta({ description: 'The latest report (`siteSilent`).' }),
-  packets: int.optional().meta({ description: 'That meters report.' }),
+    .meta({ description: 'Sessions in the range (`filtered`), or outside it (`outsideRange`).' }),
+  from: z
+    .string()
+    .optional()
+    .meta({ description: 'Start of the oldest session (`outsideRange`).' }),
+  to: z.string().optional().meta({ description: 'Start of the newest session (`outsideRange`).' }),
+  since: z.string().optional().meta({ description: 'Time of the latest report (`siteSilent`).' }),
+  packets: int.optional().meta({ description: 'Packets that the meters report.' }),
 })
 
-/** Of counts that are each a safe integer; whole, but beyond 2^53 not exact any more as a number of JSON. */
+/** A sum of safe integers. It is whole, but a JSON number is not exact beyond 2^53. */
 const sum = z.number().meta({ type: 'integer', description: 'Rounded to 53 bits.' })
 const totals = {
   sessions: int,
@@ -125,7 +131,9 @@ export const summarySchema = z.object({
       ...totals,
     }),
   ),
-  times: z.array(z.string()).meta({ description: 'Start of each interval, UTC, without holes.' }),
+  times: z
+    .array(z.string())
+    .meta({ description: 'Start of each interval, UTC; none is left out.' }),
   series: z
     .array(
       z.object({
@@ -137,7 +145,8 @@ export const summarySchema = z.object({
       }),
     )
     .meta({
-      description: 'For each group one value an interval; a session counts where it started.',
+      description:
+        'For each group, one value for each interval. A session counts in the interval of its start.',
     }),
 })
 
@@ -145,11 +154,11 @@ const bars = z.object({ sessions: numbers, bytes: numbers })
 export const histogramSchema = z.object({
   from: z.string().meta({ description: 'Start of the first bar: at or before timeStart.' }),
   barSeconds: int,
-  bars: int.meta({ description: 'As many values has each list.' }),
+  bars: int.meta({ description: 'Number of bars: the length of each list.' }),
   outcomes: z.object({
     failed: bars.meta({ description: 'connState S0, REJ, RSTOS0.' }),
     reset: bars.meta({ description: 'connState RSTO, RSTR, RSTRH.' }),
-    open: bars.meta({ description: 'Open now, whatever was seen so far.' }),
+    open: bars.meta({ description: 'Sessions that are open now, with any connState.' }),
     closed: bars.meta({ description: 'All others.' }),
   }),
 })
@@ -190,10 +199,10 @@ export const whoSchema = z.object({
   name: z.string(),
   keyId: z.string(),
   expiresAt: z.string().nullable(),
-  /** Of the key's organisation; null for a root key. */
+  /** The retention of the key's organisation; null for a root key. */
   retentionDays: int.nullable(),
   serverTime: z.string(),
-  version: z.string().meta({ description: 'Of the server.' }),
+  version: z.string().meta({ description: 'The server’s version.' }),
 })
 
 export const orgSchema = z.object({
@@ -214,12 +223,14 @@ const problemSchema = z
   })
   .meta({
     description:
-      '`count`: packets, sessions, batches or meters; `seconds`: silent for, or ahead by; `reason`: why sessions were dropped; `ids`: spools (`idInUse`) or meters (`interfaceShared`).',
+      '`count`: packets, sessions, batches or meters; `seconds`: of silence, or that the clock is ahead; `reason`: why sessions were dropped; `ids`: spools (`idInUse`) or other meters (`interfaceShared`).',
   })
 
 export const shortCompletenessSchema = z.object({
   from: z.string(),
-  until: z.string().meta({ description: 'What came later is not judged yet.' }),
+  until: z
+    .string()
+    .meta({ description: 'The end of the judged time; later data may still arrive.' }),
   complete: z.boolean(),
   coveredShare: z.number(),
   sessionsLost: int,
@@ -233,7 +244,7 @@ export const siteStatusSchema = z.object({
   status: z.enum(SITE_STATUSES),
   completeness: shortCompletenessSchema.nullable().meta({
     description:
-      'Of the last 24 hours, in short; null: nothing is expected of it. GET …/completeness names the holes.',
+      'Completeness of the last 24 hours; null: no meter is expected at the site. GET …/completeness names the holes.',
   }),
   meters: z.array(
     z.object({
@@ -242,7 +253,7 @@ export const siteStatusSchema = z.object({
         .enum(METER_STATUSES)
         .meta({ description: '`finished`: a replay of files that has ended.' }),
       receivedAt: z.string(),
-      lagSeconds: z.number().meta({ description: 'Since the last report came.' }),
+      lagSeconds: z.number().meta({ description: 'Seconds since the last report arrived.' }),
       lastBatch: int,
       version: z.string(),
       interface: z.string(),
@@ -266,7 +277,7 @@ export const siteStatusSchema = z.object({
         )
         .meta({
           description:
-            'Its spools, the one heard last first: more than one was replaced, restored or copied.',
+            'Spools of the meter, the latest first. Several: the spool was replaced, restored or copied.',
         }),
       gaps: z.array(gapSchema),
       history: z.array(
@@ -286,31 +297,33 @@ export const siteStatusSchema = z.object({
 
 const holeSchema = z.object({
   cause: z.enum(HOLE_CAUSES),
-  reason: z.string().optional().meta({ description: 'Of `other`: as the meter calls it.' }),
+  reason: z.string().optional().meta({ description: '`other`: the meter’s own word.' }),
   from: z.string(),
   to: z.string(),
   seconds: z.number(),
-  sessions: int.nullable().meta({ description: 'Known to be lost; null: nobody knows.' }),
+  sessions: int.nullable().meta({ description: 'Lost sessions; null: unknown.' }),
   packets: int.optional(),
-  bytes: int.optional().meta({ description: 'That moved meanwhile, by the counters.' }),
-  batches: int.optional().meta({ description: 'From `fromBatch` to `toBatch`.' }),
+  bytes: int.optional().meta({ description: 'Bytes of that time by the counters.' }),
+  batches: int.optional().meta({ description: 'Batches from `fromBatch` to `toBatch`.' }),
   fromBatch: int.optional(),
   toBatch: int.optional(),
   otherMeter: z
     .string()
     .optional()
-    .meta({ description: 'Of `twoMeters`: it read the same interface.' }),
+    .meta({ description: '`twoMeters`: the meter that read the same interface.' }),
 })
-/** A hole in a list of all. */
+/** A hole in a list of all sites' holes. */
 export const missingSchema = holeSchema.extend({
   siteId: int,
-  meterId: z.string().nullable().meta({ description: 'Null: the site has none.' }),
-  reason: z.string().meta({ description: 'As the meter calls it; else the cause.' }),
+  meterId: z.string().nullable().meta({ description: 'Null: the site has no meter.' }),
+  reason: z.string().meta({ description: 'The meter’s own word, else the cause.' }),
 })
 const coverageTotals = {
-  until: z.string().meta({ description: 'What came later is not judged yet.' }),
-  coveredShare: z.number().meta({ description: 'Of the time up to `until`: 1 is all of it.' }),
-  sessionsLost: int.meta({ description: 'Known ones.' }),
+  until: z
+    .string()
+    .meta({ description: 'The end of the judged time; later data may still arrive.' }),
+  coveredShare: z.number().meta({ description: 'Share of the time up to `until`, 0 to 1.' }),
+  sessionsLost: int.meta({ description: 'Sessions known to be lost.' }),
 }
 
 export const completenessSchema = z.object({
@@ -318,7 +331,7 @@ export const completenessSchema = z.object({
   to: z.string(),
   complete: z.boolean().meta({ description: 'No hole is known up to `until`.' }),
   ...coverageTotals,
-  more: z.boolean().meta({ description: 'There are more losses than these.' }),
+  more: z.boolean().meta({ description: 'There are more losses than are listed.' }),
   sentence: z.string(),
   sites: z.array(
     z.object({
@@ -332,7 +345,8 @@ export const completenessSchema = z.object({
           interface: z.string().nullable(),
           ...coverageTotals,
           reconciled: z.object({ packets: int, ofPackets: int }).nullable().meta({
-            description: 'Packets of its newest run: metered, of all the kernel counted.',
+            description:
+              'Packets of the newest run: metered ones, and those that the kernel counted (`ofPackets`).',
           }),
           holes: z.array(holeSchema),
         }),
@@ -351,27 +365,28 @@ export const namesSchema = z.object({
 })
 
 const auditEntrySchema = z.object({
-  id: z.int().meta({ description: 'Rises with each entry of the server.' }),
+  id: z.int().meta({ description: 'Rises with each entry, over all trails.' }),
   at: z.string(),
   event: z.enum(AUDIT_EVENT_NAMES),
-  count: z.int().meta({ description: 'How often it was so, from `at` to `until`.' }),
+  count: z.int().meta({ description: 'How often it happened, from `at` to `until`.' }),
   until: z.string().nullable(),
   address: z.string().nullable().meta({
-    description: 'Of the client; of refusals its network. Null: on the server’s machine.',
+    description:
+      'The client’s address, or its network for refusals. Null: the server itself, or a command on its machine.',
   }),
-  by: z.string().nullable().meta({ description: 'Id of the key.' }),
+  by: z.string().nullable().meta({ description: 'The key’s id.' }),
   byName: z.string().nullable(),
   scope: z.enum(SCOPES).nullable(),
   facts: z.record(z.string(), z.unknown()).meta({
-    description: 'As the event has them; `cut`: some did not fit.',
+    description: 'Facts of the event. `cut`: some were left out, because they were too large.',
   }),
 })
 export const auditPageSchema = z.object({
   audit: z.array(auditEntrySchema).meta({ description: 'Newest first.' }),
   nextCursor: z.string().nullable().meta({
-    description: 'A page may be short, or empty, and have one: go on until it is null.',
+    description: 'Null: no further page. Even a short or empty page may have a next one.',
   }),
   dropped: z.int().meta({
-    description: 'Entries of this trail that have gone before their time, at a bound.',
+    description: 'Entries of this trail that were deleted before their time, at a bound.',
   }),
 })

@@ -1,8 +1,8 @@
 /**
- * Log lines and audit entries for an incident: who tried, who signed in and from where, who changed what. One
- * line an event, with `event` for programs; never a key. Refusals are written at most LINES_MAX times a minute, since
- * strangers cause them; `tunmeter_server_auth_failures_total` counts them all. The audit trail has the same events, and
- * counts what is repeated (control/audit.ts).
+ * Log lines and audit entries for investigating an incident: refused keys, sign-ins with addresses, changes and their
+ * keys. Each event is one line, with `event` for programs, and never contains a key. Anybody can cause refusals, so at
+ * most LINES_MAX (200) of them a minute are logged; `tunmeter_server_auth_failures_total` counts all. Nearly all events
+ * are in the audit trail too, which counts repeats (control/audit.ts).
  */
 import { LRUCache } from 'lru-cache'
 import { messageOf } from '../../base/errors.js'
@@ -25,7 +25,7 @@ const EVENTS = {
   keyRefused: 'key refused',
   signInRefused: 'sign-in refused',
   tooManyFailures: 'too many refused keys from this address',
-  scopeExceeded: 'a key was used for what it may not do',
+  scopeExceeded: 'a key was used beyond its scope',
   keyUsedFromNewAddress: 'a key is used from an address for the first time',
   signedIn: 'signed in',
   signedOut: 'signed out',
@@ -44,20 +44,20 @@ const EVENTS = {
   exportStarted: 'export started',
   exportEnded: 'export ended',
   auditExported: 'audit trail exported',
-  subjectExported: 'all of a person exported',
+  subjectExported: 'data of a person exported',
   subjectEraseStarted: 'erasing a person',
   subjectErased: 'a person was erased',
-  subjectNotFound: 'a person to be erased was not there',
+  subjectNotFound: 'no data of the person to be erased',
   backupMade: 'backup made',
   destinationAdded: 'destination added',
   destinationChanged: 'destination changed',
   destinationRemoved: 'destination removed',
   destinationPaused: 'destination paused',
   destinationResumed: 'destination resumed',
-  destinationBackfilled: 'a destination is sent what is stored',
-  destinationBackfillStopped: 'a backfill of a destination was stopped',
+  destinationBackfilled: 'backfill of a destination started',
+  destinationBackfillStopped: 'backfill of a destination stopped',
   deadLettersResent: 'dead letters sent again',
-  deadLettersDiscarded: 'dead letters given up',
+  deadLettersDiscarded: 'dead letters discarded',
   deadLettersRead: 'dead letters read',
 } as const
 export type SecurityEvent = keyof typeof EVENTS
@@ -68,13 +68,13 @@ const REFUSALS: ReadonlySet<SecurityEvent> = new Set([
   'tooManyFailures',
   'scopeExceeded',
 ])
-/** For the audit trail alone: what a page asks every few seconds, and the end of what the log has the start of. */
+/** Only in the audit trail: queries, which a page repeats every few seconds, and ends, whose starts are logged. */
 const NOT_LOGGED: ReadonlySet<SecurityEvent> = new Set(['personQueried', 'exportEnded'])
 
 export interface Refused {
   readonly key: KeyRecord | null
   readonly reason: string
-  /** Of that network, in the last minute. */
+  /** Failures from that network in the current minute. */
   readonly failures: number
   readonly failuresMax: number
 }
@@ -99,20 +99,20 @@ export class SecurityLog {
   }
 
   /**
-   * @param key whose it was; null: nobody's that is known
-   * @param facts with `of`: in that organisation's audit trail, else in the key's
+   * @param key the key of the request; null: none, or an unknown one
+   * @param facts `of` names the organisation whose audit trail gets the entry; without it, the key's organisation
    */
   write(event: SecurityEvent, address: string, key: KeyRecord | null, facts: Facts = {}): void {
     if (event in AUDIT_EVENTS) this.#audit(event as AuditEventName, address, key, facts)
     if (!NOT_LOGGED.has(event)) this.#line(event, address, key, facts)
   }
 
-  /** The server itself, by nobody's key. */
+  /** The start of the server, which no key causes. */
   started(facts: Facts): void {
     this.#record({ event: 'serverStarted', trail: OPERATOR_TRAIL, address: null, by: null, facts })
   }
 
-  /** A refusal that is one of too many is in the audit trail's count alone. */
+  /** Beyond failuresMax and one line that says so, refusals are only counted in the audit trail. */
   refused(event: 'keyRefused' | 'signInRefused', address: string, by: Refused): void {
     this.#audit(event, address, by.key, { reason: by.reason })
     if (by.failures === by.failuresMax + 1)
@@ -142,7 +142,7 @@ export class SecurityLog {
     else this.#control.audit.note({ ...audited, atMs: this.#clockMs() })
   }
 
-  /** It has been done already: that it is not in the trail must not say that it has failed. */
+  /** The deed is done already, so a failure to record it must not look like a failure of the deed. */
   #record(event: Omit<AuditEvent, 'atMs'>): void {
     this.#control.audit
       .record({ ...event, atMs: this.#clockMs() })
@@ -150,10 +150,10 @@ export class SecurityLog {
   }
 
   #notAudited(error: unknown): void {
-    this.#log.error({ err: messageOf(error) }, 'the audit trail could not be written')
+    this.#log.error({ err: messageOf(error) }, 'cannot write the audit trail')
   }
 
-  /** Says so when the key was not seen from there before. */
+  /** Writes keyUsedFromNewAddress if the key was not used from this network before. */
   used(key: KeyRecord, address: string): void {
     let known = this.#addresses.get(key.keyId)
     if (known === undefined) {
@@ -174,7 +174,7 @@ export class SecurityLog {
   }
 }
 
-/** Who has one IPv6 address has its /64. */
+/** An IPv4 address, or the /64 of an IPv6 address, because one host may use all of its /64. */
 export function networkOf(address: string): string {
   const v4 = /^::ffff:([\d.]+)$/i.exec(address)?.[1]
   if (v4 !== undefined || !address.includes(':')) return v4 ?? address

@@ -1,4 +1,4 @@
-/** Completeness of an organisation's sites, as all that answers the question asks it. */
+/** Completeness of an organisation's sites, for every route and metric that shows it. */
 import { completenessOf, type SiteCompleteness } from '../query/completeness.js'
 import { completenessAnswer, type Named } from '../query/completeness-answer.js'
 import type { Cancel, Span } from '../store/store.js'
@@ -9,7 +9,7 @@ export interface Judged {
   readonly named: Named
 }
 
-/** @param asked these sites; undefined: all that have a meter or a key */
+/** @param asked site ids; undefined: all sites that have a meter or a key */
 export async function judgeSites(
   {
     store,
@@ -43,10 +43,10 @@ export async function judgeSites(
   }
 }
 
-/** What /sites and the metrics tell of. */
+/** The range of /sites and of the metrics: 24 h. */
 const LATELY_US = 86400e6
 
-/** Of each site that has a meter or a key, its last 24 hours. */
+/** The last 24 hours of each site that has a meter or a key. */
 export async function judgeLately(
   context: Pick<ServerContext, 'store' | 'control' | 'clockMs' | 'silenceMs'>,
   orgId: string,
@@ -60,7 +60,7 @@ export async function judgeLately(
 
 export type InShort = ReturnType<typeof inShort>
 
-/** In short, for lists. */
+/** The summary of an answer, for lists. */
 export function inShort({
   from,
   complete,
@@ -74,10 +74,10 @@ export function inShort({
   return { from, until, complete, coveredShare, sessionsLost, holes, sentence }
 }
 
-/** In one answer of the log. */
+/** Holes listed in one page of the log. */
 const MISSING_MAX = 1000
 
-/** The holes of all sites as a list: those with most lost sessions first, then the longest. */
+/** The holes of all sites, ordered by lost sessions, then by length; the largest first. */
 export function missingIn({ sites }: ReturnType<typeof completenessAnswer>) {
   const all = sites.flatMap(({ siteId, meters }) =>
     meters.flatMap(({ meterId, holes }) =>

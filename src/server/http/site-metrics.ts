@@ -1,6 +1,7 @@
 /**
- * Each site in Prometheus' text, and whether anything is missing in its last 24 hours, as /sites says it. Its labels name organisations, so that only the operator gets it (routes/operation.ts).
- * Asked often, the store is asked once in CACHED_MS.
+ * Metrics of each site in Prometheus' text format, and the completeness of its last 24 hours, as in /sites. Labels name
+ * organisations, so only the operator gets these metrics (routes/operation.ts). The store is asked at most once in
+ * CACHED_MS (10 s).
  */
 import { groupBy } from '../../base/group-by.js'
 import type { MeterStatus } from '../store/store.js'
@@ -10,27 +11,27 @@ import { type InShort, judgeLately } from './site-completeness.js'
 
 const CACHED_MS = 10_000
 const SITES_MAX = 10_000
-/** So that no organisation drives out another one's. */
+/** Bounds one organisation, so it cannot use up SITES_MAX. */
 const SITES_OF_ORG_MAX = 1_000
 
 interface Metric {
   readonly name: string
   readonly help: string
-  /** Null: nothing can be said. */
+  /** Null: unknown, and no line. */
   readonly value: (site: Site, nowMs: number) => number | null
 }
 
 interface Site {
   /** Meters that watch an interface, not replays. */
   readonly meters: readonly MeterStatus[]
-  /** Undefined: no meter is expected there. */
+  /** The last 24 hours; undefined: no meter is expected at the site. */
   readonly lately: InShort | undefined
 }
 
 const METRICS: readonly Metric[] = [
   {
     name: 'tunmeter_site_silent_seconds',
-    help: 'Since the newest report of the site came: of its meter that has been silent for the least time.',
+    help: 'Seconds since the newest report of any meter of the site.',
     value: ({ meters }, nowMs) =>
       meters.length === 0
         ? null
@@ -38,12 +39,12 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: 'tunmeter_site_unexplained_packets',
-    help: 'Packets that the kernel counted and the meters did not, at least, in their newest runs.',
+    help: 'Lower bound of packets that the kernel counted and the meters did not, in their newest runs.',
     value: unexplained('unexplainedPacketsMin'),
   },
   {
     name: 'tunmeter_site_unexplained_bytes',
-    help: 'The same in IP octets, where the interface counts those.',
+    help: 'Lower bound of IP octets that the kernel counted and the meters did not, if the interface counts octets.',
     value: unexplained('unexplainedBytesMin'),
   },
   {
@@ -53,18 +54,18 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: 'tunmeter_site_sessions_dropped',
-    help: 'Sessions that the meters know to be lost, in their newest runs.',
+    help: 'Sessions that the meters lost, in their newest runs.',
     value: ({ meters }) =>
       meters.flatMap((m) => Object.values(m.report.sessionsDropped)).reduce((sum, n) => sum + n, 0),
   },
   {
     name: 'tunmeter_site_complete',
-    help: '1: in the last 24 hours nothing is known to be missing; 0: something is (tunmeter completeness).',
+    help: '1: nothing is known to be missing in the last 24 hours; 0: something is (tunmeter completeness).',
     value: ({ lately }) => (lately === undefined ? null : Number(lately.complete)),
   },
   {
     name: 'tunmeter_site_covered_share',
-    help: 'Of the last 24 hours, the share without a hole.',
+    help: 'Share of the last 24 hours without a hole, 0 to 1.',
     value: ({ lately }) => lately?.coveredShare ?? null,
   },
   {
@@ -74,7 +75,7 @@ const METRICS: readonly Metric[] = [
   },
   {
     name: 'tunmeter_site_sessions_lost',
-    help: 'Sessions that are known to be lost in the last 24 hours.',
+    help: 'Sessions known to be lost in the last 24 hours.',
     value: ({ lately }) => lately?.sessionsLost ?? null,
   },
 ]
@@ -90,7 +91,7 @@ function unexplained(name: string): Metric['value'] {
   }
 }
 
-const LEFT_OUT = `# HELP tunmeter_sites_left_out Sites that have no figures here: an organisation has at most ${SITES_OF_ORG_MAX}, all have ${SITES_MAX}.
+const LEFT_OUT = `# HELP tunmeter_sites_left_out Sites without metrics, because at most ${SITES_OF_ORG_MAX} of an organisation and ${SITES_MAX} of all are shown.
 # TYPE tunmeter_sites_left_out gauge
 tunmeter_sites_left_out `
 
@@ -109,7 +110,7 @@ export class SiteMetrics {
     if (this.#made === undefined || Math.abs(nowMs - this.#made.atMs) >= CACHED_MS) {
       const text = this.#make(nowMs)
       this.#made = { atMs: nowMs, text }
-      // Asked again at once when it failed.
+      // A failure is not cached.
       text.catch(() => {
         this.#made = undefined
       })

@@ -1,4 +1,4 @@
-/** The audit trail: who signed in, asked for a person, exported, changed or deleted. */
+/** The audit trail: sign-ins, queries about persons, exports, changes and deletions. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { csvCell } from '../../../session/csv.js'
@@ -19,14 +19,14 @@ const exportQuerySchema = auditQuerySchema.omit({ limit: true, cursor: true }).e
 export function auditRoutes(context: ServerContext): Route[] {
   const { audit } = context.control
   const said =
-    'Of the organisation: sign-ins, keys, settings, catalogs, queries that name a person, '
+    'Entries of the organisation: sign-ins, keys, settings, catalogs, queries that name a person, '
   return [
     route({
       method: 'GET',
       path: '/api/v1/org/{orgId}/audit',
       tag: 'audit',
       summary: 'A page of the organisation’s audit trail',
-      description: `${said}exports, deletions. What is repeated is counted.`,
+      description: `${said}exports, deletions. Repeated events are counted.`,
       scopes: ['admin'],
       ofRemovedToo: true,
       params: orgParams,
@@ -139,7 +139,7 @@ async function* textOf(
     const page = audit.page(trail, { ...queryOf(query), ...at, limit: EXPORT_PAGE })
     if (page.entries.length > 0) yield page.entries.map(lineOf).join('')
     before = page.next
-    // Others have their turn between pages.
+    // Other requests go on between pages.
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -41,7 +41,7 @@ const putCatalogAnswer = z.object({
 })
 
 const namesQuery = z.strictObject({
-  at: timeUs.optional().meta({ description: 'When: of a session, its start. Without: now.' }),
+  at: timeUs.optional().meta({ description: 'A time, such as a session’s start; default now.' }),
   clientId: z.coerce.number().pipe(z.int().min(1)).optional(),
   userId: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).optional(),
   siteResourceId: z.coerce.number().pipe(z.int().min(1)).optional(),
@@ -49,7 +49,7 @@ const namesQuery = z.strictObject({
 })
 
 const changed = () =>
-  new HttpError(412, 'catalogChanged', 'the catalog has changed since; read it again')
+  new HttpError(412, 'catalogChanged', 'the catalog has changed meanwhile; read it again')
 
 export function catalogRoutes({ store, security }: ServerContext): Route[] {
   const path = '/api/v1/org/{orgId}/catalog'
@@ -62,7 +62,7 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       scopes: ['admin', 'read', 'ingest'],
       params: orgParams,
       headers: { 'If-None-Match': 'ETags that the client has; `*`: any.' },
-      answerHeaders: { ETag: 'Of this version.' },
+      answerHeaders: { ETag: 'The ETag of this version.' },
       statuses: { 304: 'The client has this version.' },
       answer: catalogSchema,
       handle: async ({ params, request, reply }) => {
@@ -82,22 +82,22 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       tag: 'catalog',
       summary: 'Replace the catalog',
       description:
-        'With If-Match only when the version is still that one (412 otherwise). Names of what is left out, and names of before, stay as long as sessions are kept that are so old. Two entries with one id, public key or address are refused.',
+        'With If-Match, the current version must be one that it names (412 otherwise). Former names and names of removed entries stay as long as sessions of their time are kept. Two entries with the same id, public key or address are refused.',
       scopes: ['admin'],
       params: orgParams,
       query: z.strictObject({
         dryRun: boolean.default(false).meta({
-          description: 'Changes nothing; etag and updatedAt are those of the catalog as it is.',
+          description: 'Changes nothing; etag and updatedAt are those of the current catalog.',
         }),
         allowEmpty: boolean
           .default(false)
-          .meta({ description: 'A catalog of nothing may replace one that has entries.' }),
+          .meta({ description: 'An empty catalog may replace one with entries.' }),
       }),
       body: catalogSchema,
       bodyBytesMax: 32 * MiB,
-      headers: { 'If-Match': 'ETags, one of which must be that of the catalog; `*`: any.' },
-      answerHeaders: { ETag: 'Of the new version.' },
-      statuses: { 412: 'The catalog is not one that If-Match names.' },
+      headers: { 'If-Match': 'ETags; the catalog must have one of them. `*`: any.' },
+      answerHeaders: { ETag: 'The ETag of the new version.' },
+      statuses: { 412: 'The catalog has none of the ETags in If-Match.' },
       answer: putCatalogAnswer,
       handle: async ({ params, query, body, key, request, reply }) => {
         refuseFaulty(catalogFaults(body))
@@ -124,15 +124,15 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
   ]
 }
 
-/** The names that entries had at that time. Rows have today's names. */
+/** Names at a former time; rows of the log have today's names. */
 function namesRoute(store: Store): Route {
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/catalog/names',
     tag: 'catalog',
-    summary: 'What clients, users, resources and sites were called at a time',
+    summary: 'Names of clients, users, resources and sites at a time',
     description:
-      'Rows of the log have the names of today. null: there is no such entry, and no session is kept that needs its name.',
+      'Rows of the log have today’s names. null: no such entry, and no stored session needs its name.',
     scopes: ['admin', 'read'],
     params: orgParams,
     query: namesQuery,
@@ -155,13 +155,13 @@ function namesRoute(store: Store): Route {
   })
 }
 
-/** All names would go: more often a mistake than a wish. @throws HttpError 400 */
+/** Refuses to remove all names, which is mostly a mistake. @throws HttpError 400 */
 function refuseToEmpty(before: Catalog, after: Catalog): void {
   if (!isEmptyCatalog(after) || isEmptyCatalog(before)) return
   const had = CATALOG_LISTS.map((list) => `${before[list]?.length ?? 0} ${list}`).join(', ')
   throw new HttpError(
     400,
     'catalogEmpty',
-    `the body has no entries, and the catalog has ${had}; with allowEmpty=true it is emptied`,
+    `the body has no entries, and the catalog has ${had}; to empty it, send allowEmpty=true`,
   )
 }

@@ -1,4 +1,4 @@
-/** Whether anything is missing in a range of time. */
+/** Completeness of a time range. */
 import { completenessAnswer } from '../../query/completeness-answer.js'
 import { completenessQuerySchema, filterOf } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
@@ -13,8 +13,8 @@ export function completenessRoutes(context: ServerContext): Route[] {
       method: 'GET',
       path: '/api/v1/org/{orgId}/completeness',
       tag: 'sites',
-      summary: 'Whether anything is missing in a range of time: covered share, and each hole',
-      description: 'An ingest key asks about its own site.',
+      summary: 'Completeness of a time range: covered share, and each hole',
+      description: 'An ingest key may ask only about its own site.',
       scopes: ['admin', 'read', 'ingest'],
       params: orgParams,
       query: completenessQuerySchema,

@@ -1,4 +1,4 @@
-/** The log over time: a session counts where it started. */
+/** Sessions over time. A session counts in the bar of its start. */
 import { histogramQuerySchema } from '../../query/parameters.js'
 import { noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
@@ -13,7 +13,7 @@ export function histogramRoutes(context: ServerContext): Route[] {
       method: 'GET',
       path: '/api/v1/org/{orgId}/logs/connection/histogram',
       tag: 'logs',
-      summary: 'Sessions and bytes over time under the filters, by how the sessions went',
+      summary: 'Sessions and bytes over time under the filters, by outcome',
       scopes: ['admin', 'read'],
       params: orgParams,
       query: histogramQuerySchema,

@@ -28,7 +28,8 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       method: 'GET',
       path,
       tag: 'keys',
-      summary: 'Keys of the organisation, the last 200 revoked ones too; never the key itself',
+      summary:
+        'Records of the organisation’s keys, with the last 200 revoked ones; never the keys themselves',
       scopes: ['admin'],
       params: orgParams,
       answer: z.object({ keys: z.array(keySchema) }),
@@ -41,7 +42,7 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       summary: 'Create a key; the answer is the only place that shows it',
       scopes: ['admin'],
       status: 201,
-      statuses: { 409: 'The organisation has as many keys as it may.' },
+      statuses: { 409: `The organisation has ${KEYS_MAX} keys that are not revoked.` },
       params: orgParams,
       body: newKeySchema,
       answer: keySchema.extend({ key: z.string() }),
@@ -92,12 +93,13 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       params: orgParams.extend({ keyId: z.string().max(32) }),
       query: z.strictObject({
         forget: z.enum(['true', 'false']).default('false').meta({
-          description: 'It leaves the list; whoever still presents it is "not known".',
+          description:
+            'Removes a revoked key from the list. Requests with it then get "not known".',
         }),
       }),
       statuses: {
         404: 'No such organisation, or no such key in it.',
-        409: 'It is to be removed, and not revoked yet.',
+        409: 'forget=true for a key that is not revoked.',
       },
       answer: keySchema,
       handle: async ({ params, query, key, request }) => {

@@ -78,15 +78,15 @@ function pageRoute(context: ServerContext): Route {
       filterAttributes: filterAttributesSchema.nullable(),
       completeness: shortCompletenessSchema.nullable().meta({
         description:
-          'As GET …/completeness answers of the same time range and siteId; null: of any time (sessionId or state=open, and no timeStart).',
+          'Completeness of the same time range and siteId, as in GET …/completeness. null: completeness=false, or a query without a time (sessionId or state=open, and no timeStart).',
       }),
       gaps: z.array(missingSchema).meta({
         description:
-          'Its holes: at most 1000, those with most lost sessions first, then the longest.',
+          'Holes of that completeness, at most 1000: most lost sessions first, then the longest.',
       }),
       notice: noticeSchema
         .nullable()
-        .meta({ description: 'Why the answer is empty, or what is missing in it.' }),
+        .meta({ description: 'The reason for an empty answer, or a sentence about missing data.' }),
     }),
     handle: async ({ params: { orgId }, query, key, request: from, signal, late }) => {
       const filter = checkedFilter(query, clockMs())
@@ -130,7 +130,7 @@ function pageRoute(context: ServerContext): Route {
     },
   })
 
-  /** The answer of GET …/completeness. */
+  /** The same answer as GET …/completeness. */
   async function completenessOf(orgId: string, filter: LogFilter, cancel: Cancel) {
     const { sites, named } = await judgeSites(context, orgId, filter, filter.siteIds, cancel)
     return completenessAnswer(sites, named)
@@ -162,7 +162,7 @@ function exportRoute(context: ServerContext): Route {
     path: '/api/v1/org/{orgId}/logs/connection/export',
     tag: 'logs',
     summary: 'All rows under the filters as a file',
-    description: `Formats: ${EXPORT_FORMATS.join(', ')}. Streamed, without a row limit; gzip'd when the request accepts it. Columns: ${LOG_FIELDS.map((f) => f.name).join(', ')}.`,
+    description: `Formats: ${EXPORT_FORMATS.join(', ')}. Streamed, without a row limit; csv and ndjson are compressed if the request accepts gzip. Columns: ${LOG_FIELDS.map((f) => f.name).join(', ')}.`,
     scopes: READ,
     params: orgParams,
     query: exportQuerySchema,
@@ -236,7 +236,8 @@ function usageRoute({ store, clockMs }: ServerContext): Route {
     method: 'GET',
     path: '/api/v1/org/{orgId}/usage',
     tag: 'logs',
-    summary: 'Totals per month; they outlive the sessions themselves by 400 days',
+    summary:
+      'Totals per month, kept for --usage-retention (default 400 days), also of deleted sessions',
     scopes: READ,
     params: orgParams,
     query: usageQuerySchema,

@@ -1,4 +1,4 @@
-/** For those who run the server: health, metrics, backup. */
+/** Routes for the server's operators: health, metrics, backup. */
 import { join } from 'node:path'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -43,7 +43,7 @@ export function operationRoutes(context: ServerContext): Route[] {
       tag: 'operation',
       summary: 'Prometheus metrics',
       description:
-        'Open to programs of the same machine; from elsewhere, and through a proxy, it needs a key with any scope. `tunmeter_site_…` and `tunmeter_destination_…` are of organisations: only programs of the same machine and root keys get these.',
+        'Programs on the same machine need no key; others, and requests through a proxy, need a key with any scope. Metrics about organisations (`tunmeter_site_…`, `tunmeter_destination_…`) are only for programs on the same machine and for root keys.',
       scopes: null,
       answer: null,
       produces: ['text/plain; version=0.0.4'],
@@ -67,7 +67,7 @@ function backupRoute({ store, control, security, dataDirectory, clockMs }: Serve
     method: 'POST',
     path: '/api/v1/backup',
     tag: 'operation',
-    summary: 'Write a consistent copy of everything below the data directory',
+    summary: 'Write a consistent copy of sessions.duckdb and control.mdb below DATA/backups',
     scopes: [],
     answer: z.object({ directory: z.string() }),
     handle: async ({ key, request }) => {
@@ -78,7 +78,10 @@ function backupRoute({ store, control, security, dataDirectory, clockMs }: Serve
   })
 }
 
-/** What a proxy adds: then whoever asks is somewhere else, even if the proxy is here and nobody named it. */
+/**
+ * Headers of proxies. With one of them, the client is on another machine, even if an unconfigured proxy runs on this
+ * one.
+ */
 const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip']
 
 function isFromHere({ socket, headers }: FastifyRequest): boolean {

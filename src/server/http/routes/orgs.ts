@@ -16,7 +16,7 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
       method: 'GET',
       path: '/api/v1/orgs',
       tag: 'organisations',
-      summary: 'Organisations that this key may see',
+      summary: 'Organisations that the key may read',
       scopes: ['admin', 'read'],
       answer: z.object({ orgs: z.array(orgSchema) }),
       handle: async ({ key }) => ({
@@ -33,7 +33,7 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
       summary: 'Create an organisation',
       scopes: [],
       status: 201,
-      statuses: { 409: 'It exists.' },
+      statuses: { 409: 'The organisation exists, or one of this name was removed.' },
       body: z.strictObject({
         orgId: z.string().regex(ORG_ID, ORG_ID_EXPECTED),
         name: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).nullish(),
@@ -56,23 +56,24 @@ function shownOrg({ orgId, name, retentionDays, createdAt }: OrgRecord) {
 }
 
 const retentionDays = z.int().min(-1).max(RETENTION_DAYS_MAX).meta({
-  description: 'Days that sessions are kept; 0: nothing is stored (the default); -1: for ever.',
+  description: 'Days that sessions are kept; 0 (default): nothing is stored; -1: for ever.',
 })
 const settingsSchema = z.object({
   retentionDays,
   deletesFrom: z.string().nullable().meta({
-    description: 'After a shorter retention: when older sessions begin to be deleted; null: now.',
+    description:
+      'When a shortened retention begins to delete older sessions; null: no such delay is running.',
   }),
 })
 const settingsChangeSchema = z.strictObject({
   retentionDays,
   confirm: confirmInBody,
   now: z.boolean().optional().meta({
-    description: 'Delete within ten minutes, not after 24 hours: there is no way back then.',
+    description: 'Delete at once instead of after 24 hours; this cannot be undone.',
   }),
 })
 
-/** More sessions than were confirmed may have come meanwhile. */
+/** A confirmation allows for sessions that arrived or aged meanwhile: 1 % and 1,000 more. */
 const CONFIRMED_SLACK = 1.01
 const CONFIRMED_SLACK_SESSIONS = 1000
 
@@ -96,7 +97,7 @@ export function settingsRoutes(context: ServerContext): Route[] {
       tag: 'settings',
       summary: 'Change settings',
       description:
-        'A shorter retention that deletes sessions is refused with 409 `confirmNeeded` and their number (`data.sessions`), until it comes again with `confirm`. It deletes after 24 hours, in which the longer one can be set again; 0 stops storing at once.',
+        'A shorter retention that deletes sessions is refused with 409 `confirmNeeded` and their number (`data.sessions`), unless `confirm` has that number. It deletes after 24 hours; until then, the longer retention can be restored. 0 stops storing at once.',
       scopes: ['admin'],
       params: orgParams,
       body: settingsChangeSchema,
@@ -109,7 +110,7 @@ export function settingsRoutes(context: ServerContext): Route[] {
   ]
 }
 
-/** The one way to another retention, below whatever path. @throws HttpError 409 confirmNeeded */
+/** Changes the retention, for every route that does so. @throws HttpError 409 confirmNeeded */
 export async function changeRetention(
   context: ServerContext,
   orgId: string,
@@ -137,7 +138,7 @@ function settingsOf(org: OrgRecord | undefined, nowMs: number): z.output<typeof 
   }
 }
 
-/** @returns how many sessions the change deletes. @throws HttpError 409 confirmNeeded */
+/** @returns the number of sessions that the change deletes @throws HttpError 409 confirmNeeded */
 async function demandConfirmation(
   { store, control, trustedClock }: ServerContext,
   orgId: string,

@@ -1,4 +1,4 @@
-/** Who a key is, and trading it for a session of the dashboard. */
+/** Describes the key of a request, and trades a key for a session of the dashboard. */
 import { z } from 'zod'
 import type { KeyRecord } from '../../control/control.js'
 import type { ServerContext } from '../context.js'
@@ -7,7 +7,7 @@ import { whoSchema } from '../schemas.js'
 
 function whoAmI({ clockMs, control, version }: ServerContext, key: KeyRecord) {
   const { scope, orgId, siteId, name, keyId, expiresAt } = key
-  // A meter that may not read settings learns whether anything is stored at all.
+  // Ingest keys cannot read settings, but a meter needs to know whether its sessions are stored.
   const retentionDays = orgId === null ? null : (control.org(orgId)?.retentionDays ?? 0)
   const serverTime = new Date(clockMs()).toISOString()
   return { scope, orgId, siteId, name, keyId, expiresAt, retentionDays, serverTime, version }
@@ -20,7 +20,7 @@ export function signInRoutes(context: ServerContext): Route[] {
       method: 'GET',
       path: '/api/v1/key',
       tag: 'keys',
-      summary: 'Who this key is, and the server’s clock',
+      summary: 'The key’s scope, organisation, site and retention, and the server’s clock',
       scopes: ['admin', 'read', 'ingest'],
       answer: whoSchema,
       handle: async ({ key }) => whoAmI(context, key!),
@@ -33,8 +33,8 @@ export function signInRoutes(context: ServerContext): Route[] {
       scopes: null,
       body: z.strictObject({ key: z.string().min(1).max(128) }),
       statuses: {
-        401: 'The key is not known, was revoked or has expired.',
-        403: 'An ingest key, or a request of another web page.',
+        401: 'The key is unknown, revoked or expired.',
+        403: 'An ingest key, or a request from another web page.',
         429: 'Too many wrong keys from this address.',
       },
       answer: whoSchema,
@@ -47,7 +47,7 @@ export function signInRoutes(context: ServerContext): Route[] {
       tag: 'keys',
       summary: 'End the session and forget its cookie',
       scopes: null,
-      statuses: { 403: 'A request of another web page.' },
+      statuses: { 403: 'A request from another web page.' },
       answer: z.null(),
       handle: async ({ request, reply }) => {
         auth.signOut(request, reply)

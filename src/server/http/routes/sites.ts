@@ -15,7 +15,7 @@ export function siteRoutes(context: ServerContext): Route[] {
       path: '/api/v1/org/{orgId}/sites',
       tag: 'sites',
       summary:
-        'Each site and its meters: last report, lag, spool, drops, gaps, and what is wrong in words',
+        'Each site and its meters: last report, lag, spool, drops, gaps, and problems in words',
       scopes: ['admin', 'read'],
       params: orgParams,
       answer: z.object({ sites: z.array(siteStatusSchema), serverTime: z.string() }),
