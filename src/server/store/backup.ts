@@ -1,13 +1,13 @@
 /**
- * Copies of a data directory: a copy is there whole, or it is not there.
+ * Copies of a data directory. A copy is complete, or it does not exist.
  *
- *   NAME.PID.partial/   sessions.duckdb, control.mdb while they are written
- *   NAME/               the same, synced: it appears by one rename
+ *   NAME.PID.partial/   sessions.duckdb and control.mdb while they are written
+ *   NAME/               the same, synced; it appears by one rename
  *
- * So no file of one backup is ever beside one of another, and an earlier copy is never touched: a name that is taken is
- * refused. What fails is removed at once; what a killed process left, by the next backup of that name or server.
+ * So files of two backups never mix, and an existing copy is never changed: an existing NAME is refused. A failed copy
+ * is removed at once. The next backup of the same name, or of the same server, removes the rest of a killed one.
  *
- * control.mdb is copied last. What is made in between (an organisation, a key) has no sessions yet.
+ * control.mdb is copied last, so organisations and keys that were created meanwhile have no sessions in the copy.
  */
 import { existsSync } from 'node:fs'
 import { cp, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
@@ -18,7 +18,7 @@ import { Mutex } from './mutex.js'
 import type { Store } from './store.js'
 
 const PARTIAL = /^(.+)\.(\d+)\.partial$/
-/** What a partial copy may hold; with anything else in it, it is none of ours. */
+/** Files of a partial copy. A directory with any other file is not removed. */
 const OURS = /^(?:sessions\.duckdb|control\.mdb)/
 
 export interface BackupSource {
@@ -34,7 +34,7 @@ export function writeBackup({ store, control }: BackupSource, target: string): P
   })
 }
 
-/** Moves a whole copy, across file systems too; it is not where it was afterwards, even if that fails. */
+/** Moves a complete copy, also to another file system. `from` is removed even if the move fails. */
 export async function moveBackup(from: string, target: string): Promise<void> {
   try {
     await makeRoom(target)
@@ -48,7 +48,7 @@ export async function moveBackup(from: string, target: string): Promise<void> {
   }
 }
 
-/** The backups of a running server, each in a directory of its own that is named by the time. */
+/** The backups of a running server, each in its own directory, which is named by the time. */
 export class Backups {
   readonly #source: BackupSource
   readonly #directory: string
@@ -61,7 +61,7 @@ export class Backups {
     this.#clockMs = clockMs
   }
 
-  /** @returns where it is */
+  /** Makes a backup. @returns its directory */
   next(): Promise<string> {
     return this.#mutex.run(async () => {
       await removeLeftovers(this.#directory)
@@ -111,7 +111,7 @@ async function makeRoom(target: string): Promise<void> {
   await removeLeftovers(parent, basename(target))
 }
 
-/** Of processes that are gone. @param name of the copy; else of all */
+/** Removes partial copies of ended processes. @param name only those of this copy */
 async function removeLeftovers(directory: string, name?: string): Promise<void> {
   for (const entry of await readdir(directory).catch(() => [])) {
     const [, of, pid] = PARTIAL.exec(entry) ?? []
@@ -122,7 +122,7 @@ async function removeLeftovers(directory: string, name?: string): Promise<void> 
   }
 }
 
-/** Another process; this one writes no two copies of a name at a time. */
+/** Whether another process may still write. This process never writes two copies of a name at a time. */
 function isAlive(pid: number): boolean {
   if (pid === process.pid) return false
   try {
@@ -140,18 +140,18 @@ function isFull(error: unknown): boolean {
 
 function noSpace(target: string, cause: unknown): AppError {
   return new AppError('STORE_FULL', `there is no space for a copy at ${target}`, {
-    hint: 'Free some space; what was written of it is removed, earlier copies are as they were.',
+    hint: 'Free some space. The unfinished copy was removed; earlier copies are unchanged.',
     cause,
   })
 }
 
-/** A file, or the names in a directory. */
+/** Syncs a file, or the names in a directory. */
 async function sync(path: string): Promise<void> {
   const file = await open(path, 'r')
   try {
     await file.sync()
   } catch (error) {
-    // Some network file systems cannot, for directories.
+    // Some network file systems cannot sync directories.
     if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
   } finally {
     await file.close()

@@ -1,4 +1,4 @@
-/** Catalogs: the names that hold now. Settings and keys are not a store's: they stand in server/control. */
+/** Catalogs: today's names, and former ones. Settings and keys are in server/control, not in a store. */
 import type { Catalog } from '../../session/catalog.js'
 
 export interface CatalogVersion {
@@ -16,15 +16,15 @@ export interface CatalogEntry {
 export interface EntryName {
   readonly name: string
   readonly email: string | null
-  /** Until when the entry was called so; null: it still is, or was when it was removed. */
+  /** The end of the name; null: the entry's current name, or its last one if it was removed. */
   readonly untilUs: number | null
 }
 
 export interface Catalogs {
   catalog(orgId: string): Promise<CatalogVersion>
-  /** What an entry was called one after the other, also when it was removed; as far as sessions may need it. */
+  /** The names of an entry in order of time, also of a removed one, as long as sessions may need them. */
   namesOf(orgId: string, entry: CatalogEntry): Promise<readonly EntryName[]>
-  /** @returns null when `ifMatch` is given and the current version is none of it. */
+  /** @returns null if the current version is not one of `ifMatch` */
   putCatalog(
     orgId: string,
     catalog: Catalog,

@@ -1,9 +1,10 @@
 /**
- * A bounded number of things that organisations use at one time, and who gets the next.
+ * Shares a bounded number of slots (connections, exports) fairly among organisations.
  *
- * One organisation may hold as many as are left after it: of six, one alone holds three, the next one, and there is
- * always one for a third. So an organisation's slow queries keep its own waiting, and nobody else's. What becomes free
- * goes to the organisation that holds fewest and may hold more; of several, to the one that waits longest.
+ * An organisation may hold as many as stay free afterwards. Of six slots, one organisation alone holds three, a second
+ * one one more, and one is left for a third. So slow queries of an organisation delay its own queries, not those of
+ * others. A free slot goes to the waiting organisation with the fewest slots; among equals, to the one that has waited
+ * longest.
  */
 
 /** Whether an organisation that holds `mine` of `total`, of which `used` are in use, may take one more. */
@@ -17,9 +18,9 @@ interface Waiting {
 }
 
 export interface FairLimits {
-  /** In use at one time. */
+  /** Slots. */
   readonly total: number
-  /** Waiting: of one organisation, and of all. */
+  /** Most waiting callers: of one organisation, and of all. */
   readonly orgWaiting: number
   readonly waiting: number
 }
@@ -28,7 +29,7 @@ export class FairQueue {
   readonly #limits: FairLimits
   readonly #held = new Map<string, number>()
   #used = 0
-  /** In the order of their coming. */
+  /** In order of arrival. */
   #waiting: Waiting[] = []
 
   constructor(limits: FairLimits) {
@@ -36,9 +37,9 @@ export class FairQueue {
   }
 
   /**
-   * Resolves when the organisation may use one; then release() must follow.
-   * @returns undefined when too many wait already
-   * @param signal ends the waiting
+   * Resolves when the organisation has a slot; then release() must follow.
+   * @returns undefined if too many callers wait already
+   * @param signal aborts the waiting
    */
   take(orgId: string, signal?: AbortSignal): Promise<void> | undefined {
     if (this.#may(orgId)) {

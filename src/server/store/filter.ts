@@ -1,11 +1,11 @@
-/** Which sessions are asked for, and in which order: the same words for every engine. */
+/** Filters and sort orders of queries, the same for every engine. */
 import type { OutcomeGroup } from '../../session/outcome-groups.js'
 import type { ConnState, EndReason, Protocol } from '../../session/session.js'
 
 export interface AddressFilter {
   /** Canonical address, or null for any. */
   readonly ip: string | null
-  /** Prefix length when a CIDR was given. */
+  /** Prefix length of a CIDR, else null. */
   readonly length: number | null
   readonly port: number | null
 }
@@ -17,7 +17,7 @@ export interface TextIds {
   readonly siteIds: readonly number[]
 }
 
-/** A person, as sessions name them. */
+/** A person: the id of a user or client in sessions. */
 export type Subject = { readonly userId: string } | { readonly clientId: number }
 
 /** Lists mean "any of"; absent means no restriction. */
@@ -27,44 +27,44 @@ export interface LogFilter {
   readonly protocols?: readonly Protocol[]
   readonly sources?: readonly AddressFilter[]
   readonly dests?: readonly AddressFilter[]
-  /** Of the responder. */
+  /** The responder's ports. */
   readonly ports?: readonly number[]
   readonly clientIds?: readonly (number | null)[]
   readonly siteIds?: readonly number[]
   readonly siteResourceIds?: readonly (number | null)[]
   readonly userIds?: readonly (string | null)[]
-  /** At either end. */
+  /** A person at either end. */
   readonly party?: Subject
   readonly state?: 'open' | 'ended' | 'interrupted'
   readonly connStates?: readonly ConnState[]
   readonly endReasons?: readonly EndReason[]
-  /** Of both directions together. */
+  /** Bytes of both directions together. */
   readonly minBytes?: number
-  /** Found anywhere in names and addresses, without regard to case; a number also as a port. */
+  /** A text anywhere in names and addresses, case ignored; a number also matches ports. */
   readonly text?: string
-  /** Whose names hold the text; the store finds them. */
+  /** Ids of catalog entries whose names contain the text; set by the store. */
   readonly textIds?: TextIds
   readonly sessionIds?: readonly string[]
-  /** All of them. */
+  /** Sessions must match every term. */
   readonly terms?: readonly LogTerm[]
 }
 
-/** One condition of a query (docs/query.md); it has one of these. */
+/** One condition of a query (docs/query.md). It has exactly one of the fields after `negated`, besides ids. */
 export interface LogTerm {
-  /** What does not match it. */
+  /** Sessions that do not match. */
   readonly negated: boolean
-  /** As LogFilter.text, with its ids. */
+  /** As LogFilter.text. */
   readonly text?: string
   readonly textIds?: TextIds
   readonly named?: {
     readonly kind: 'client' | 'user' | 'resource' | 'site'
-    /** `none`: of sessions without one. A pattern has `*` for any text. */
+    /** `none`: sessions without such an entry. In a pattern, `*` stands for any text. */
     readonly values: readonly {
       readonly text: string
       readonly pattern: boolean
       readonly none: boolean
     }[]
-    /** Which have such a name; the store finds them. */
+    /** Ids of the entries with such a name; set by the store. */
     readonly ids?: readonly (string | number)[]
   }
   readonly addresses?: { readonly side: 'source' | 'dest'; readonly list: readonly AddressFilter[] }

@@ -1,6 +1,6 @@
 /**
- * The ledger: which batches came from which meter, what was lost, what the meters report, and so which of their runs may
- * still go on with an open session.
+ * The ledger: the batches of each meter, known losses, and the meters' reports. These also tell which runs may still
+ * report an open session.
  */
 import type { Batch, BatchReceipt, MeterReport, PeerBytes } from '../../session/batch.js'
 import type { Cancel, StoredSession } from './session-log.js'
@@ -12,22 +12,22 @@ export interface WriteRequest {
     Batch,
     'meterId' | 'spoolId' | 'firstBatch' | 'batch' | 'report' | 'gaps'
   > & {
-    /** CRC-32 of the batch's JSON text; without one, a known number is a repeat whatever is in it. */
+    /** CRC-32 of the batch's JSON text. Without it, any batch with a known number counts as a repeat. */
     readonly crc?: number
   }
-  /** Checked already; refused ones are not in it. */
+  /** Checked sessions, without the refused ones. */
   readonly sessions: readonly StoredSession[]
-  /** Both as they came, for the log; absent when it may not be kept as it came. */
+  /** The request's unchanged body, for the log. If absent, the log gets `batch` and `sessions` as JSON. */
   readonly body?: {
     readonly bytes: Uint8Array
     readonly gzip: boolean
-    /** Positions in its `sessions` that are not stored. */
+    /** Positions in the body's `sessions` that were refused. */
     readonly refused: readonly number[]
   }
 }
 
 export interface WriteReceipt extends Pick<BatchReceipt, 'batch' | 'stored' | 'repeated'> {
-  /** The identity is that of another batch: nothing was changed, and this one is not stored. */
+  /** Another batch has the same identity: nothing was changed, and this one is not stored. */
   readonly conflict?: true
   /** Another spool uses the same meterId at the same time. */
   readonly twoLives?: true
@@ -37,17 +37,17 @@ export interface Gap {
   readonly siteId: number
   readonly meterId: string
   readonly reason: string
-  /** Null: not known (batches that never came). */
+  /** Null: unknown, as for missing batches. */
   readonly sessions: number | null
   readonly fromBatch: number | null
   readonly toBatch: number | null
   readonly from: string
   readonly to: string
-  /** Of `unmetered`. */
+  /** This and the next two belong to the reason `unmetered`. */
   readonly interface?: string
   readonly bytes?: number
   readonly peers?: readonly PeerBytes[]
-  /** Of `packetsDropped`. */
+  /** Belongs to the reason `packetsDropped`. */
   readonly packets?: number
 }
 
@@ -57,23 +57,23 @@ export interface Span {
   readonly toUs: number
 }
 
-/** When one meter metered, and what it lost. Replays of files are none: they watch nothing. */
+/** The times in which a meter metered. Replays of files are left out, because they watch no interface. */
 export interface MeterCoverage {
   readonly siteId: number
   readonly meterId: string
   readonly interface: string
-  /** From a run's start to its newest report that came, by the meter's clock. */
+  /** From each run's start to its newest report, by the meter's clock. */
   readonly runs: readonly Span[]
-  /** When the newest report came, by the server's clock. */
+  /** When the newest report arrived, by the server's clock. */
   readonly receivedUs: number
-  /** Nothing waited in its spool behind that report. */
+  /** No batch waited in the spool behind that report. */
   readonly caughtUp: boolean
   readonly report: MeterReport
-  /** An operator removed it then, and it has not reported since. */
+  /** When an operator removed the meter, if it has not reported since. */
   readonly removedUs?: number
 }
 
-/** A time in which two meters of a site read one interface. */
+/** A time in which two meters of a site read the same interface. */
 export interface SharedSpan extends Span {
   readonly siteId: number
   readonly meterId: string
@@ -82,23 +82,23 @@ export interface SharedSpan extends Span {
 
 export interface Coverage {
   readonly meters: readonly MeterCoverage[]
-  /** Of each of the two. */
+  /** One for each of the two meters. */
   readonly shared: readonly SharedSpan[]
-  /** Of the range that was asked for. */
+  /** Gaps of the requested range. */
   readonly gaps: readonly Gap[]
-  /** There are more gaps or shared spans than these. */
+  /** There are more gaps or shared spans than listed. */
   readonly more: boolean
   /** Retention deleted sessions that ended before this; 0: none. */
   readonly deletedBeforeUs: number
 }
 
-/** What one spool of a meter has delivered. */
+/** One spool of a meter, and its deliveries. */
 export interface MeterLife {
-  /** '' of a replay, and of a meter that sends none. */
+  /** '' for a replay, and for meters that send no spoolId. */
   readonly spoolId: string
   readonly lastBatch: number
   readonly receivedAt: string
-  /** Of the latest run that used it, as its reports say: when it began, and when the newest was made. */
+  /** Start and newest report of the latest run that used the spool, by the meter's clock. */
   readonly runStartedAt: string
   readonly reportedAt: string
 }
@@ -111,10 +111,10 @@ export interface MeterStatus {
   readonly receivedAt: string
   readonly report: MeterReport
   readonly openSessions: number
-  /** The one that was heard last first. */
+  /** The latest first. */
   readonly lives: readonly MeterLife[]
   readonly gaps: readonly Gap[]
-  /** Oldest first, at most one a minute of the last day. */
+  /** The last 24 hours, at most one point a minute; the oldest first. */
   readonly history: readonly MeterHistoryPoint[]
 }
 
@@ -129,13 +129,12 @@ export interface MeterHistoryPoint {
 
 export interface Ledger {
   /**
-   * Books a batch by its identity, and its sessions into the log, or neither. Resolves when both are durable; whoever
-   * asks later sees them.
+   * Stores a batch's identity and its sessions, or neither. Resolves when both are durable; later reads see them.
    */
   write(request: WriteRequest): Promise<WriteReceipt>
   /**
-   * Newest first; of `siteIds`, or of all sites. At most GAPS_SHOWN: what lost batches or sessions stays, and of what is
-   * left the newest of each meter.
+   * Gaps of `siteIds`, or of all sites; the newest first. At most 1,000, and 100 of each meter: those that lost batches
+   * or sessions are preferred, then the newest.
    */
   gaps(
     orgId: string,
@@ -144,7 +143,7 @@ export interface Ledger {
     siteIds?: readonly number[],
   ): Promise<readonly Gap[]>
   meters(orgId: string, cancel?: Cancel): Promise<readonly MeterStatus[]>
-  /** What completeness is judged from; of `siteIds`, or of all sites. At most COVERAGE_GAPS_MAX gaps. */
+  /** The basis of completeness, for `siteIds` or all sites. At most 10,000 gaps (COVERAGE_GAPS_MAX). */
   coverage(
     orgId: string,
     range: Span,

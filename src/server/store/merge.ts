@@ -1,12 +1,12 @@
 /**
- * The rule of append, the same for every engine. (organisation, site, sessionId) identifies a session. The store keeps the
- * best of its records, in whatever order and however often they come: an ended one beats an open one, a real end beats one
- * that was closed as interrupted, and of two of the same kind the one that says more wins.
+ * The rules of append, the same for every engine. (organisation, site, sessionId) identifies a session. The store keeps
+ * its best record, independent of order and repetition: an ended record replaces an open one, a real end replaces a
+ * session that was closed as interrupted, and of two records of the same kind the one with more packets stays.
  *
- * A run belongs to its first reporter: no other meter of the site adds to it. An open session takes later reports of that
- * meter with the same five-tuple; an ended or interrupted one takes them for FRESH_US after it came (the final report after
- * an early one, a late batch). So the holder of an ingest key can neither rewrite stored sessions nor claim ids before the
- * meter uses them.
+ * A run belongs to its first reporter: no other meter of the site can add to it. An open session accepts later reports
+ * of that meter with the same five-tuple. An ended or interrupted session accepts them for FRESH_US (24 h) after it
+ * arrived, for the final report after an early one, or a late batch. So another
+ * meter of the site can neither rewrite stored sessions nor claim ids before their meter uses them.
  */
 import { isOpen } from '../../session/session.js'
 import type { StoredSession } from './session-log.js'
@@ -16,19 +16,19 @@ export const FRESH_US = 86400e6
 type Amounts = Pick<StoredSession, 'packetsTx' | 'packetsRx' | 'bytesTx' | 'bytesRx' | 'endTimeUs'>
 type Tuple = Pick<StoredSession, 'protocol' | 'sourceIp' | 'sourcePort' | 'destIp' | 'destPort'>
 
-/** What is stored under an id, as far as it decides. */
+/** The stored session under an id, with the values that decide. */
 export interface Kept {
   readonly record: Amounts & Tuple & Pick<StoredSession, 'meterId' | 'endReason'>
-  /** Among the ended ones, as it ended or was closed as interrupted. */
+  /** It has ended, or was closed as interrupted. */
   readonly ended: boolean
-  /** It came more than FRESH_US ago. */
+  /** It arrived more than FRESH_US ago. */
   readonly stale: boolean
 }
 
-/** What a record does that comes: it is taken, says nothing new, or may not be said and is counted. */
+/** An arriving record is stored, says nothing new, or is rejected and counted. */
 export type Verdict = 'take' | 'nothing' | 'conflict'
 
-/** @param foreign its run is another meter's */
+/** @param foreign the record's run belongs to another meter */
 export function verdictOf(next: StoredSession, kept: Kept | undefined, foreign: boolean): Verdict {
   if (kept === undefined) return foreign ? 'conflict' : 'take'
   const more = saysMore(next, kept.record)
@@ -39,7 +39,7 @@ export function verdictOf(next: StoredSession, kept: Kept | undefined, foreign: 
   return mine && better ? 'take' : 'nothing'
 }
 
-/** Of two reports, one that counts no packets (an access log) says more when it ends later. */
+/** Whether a report has more packets. Without packets (access logs), a later end counts, then more bytes. */
 export function saysMore(next: Amounts, before: Amounts): boolean {
   const [more, fewer] = [packets(next), packets(before)]
   if (more !== fewer || more > 0) return more > fewer
@@ -55,7 +55,7 @@ function bytes({ bytesTx, bytesRx }: Amounts): number {
   return (bytesTx ?? 0) + (bytesRx ?? 0)
 }
 
-/** The same connection or exchange, whichever side was said to have begun it. */
+/** Whether both are the same connection or exchange, in either direction. */
 export function isSameTuple(a: Tuple, b: Tuple): boolean {
   if (a.protocol !== b.protocol) return false
   const [from, to] = [`${a.sourceIp} ${a.sourcePort}`, `${a.destIp} ${a.destPort}`]

@@ -1,4 +1,4 @@
-/** The only place that knows which engines there are. */
+/** The only place outside `cli/` that names an engine. */
 import type { StoreConfig } from './config.js'
 import { DuckStore } from './duckdb/duck-store.js'
 import type { Store } from './store.js'

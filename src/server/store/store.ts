@@ -1,6 +1,5 @@
 /**
- * A store keeps three contracts, each in a file of its own; engines live beside them (duckdb/), and open.ts alone knows
- * which there are. What is here concerns all three.
+ * The store: three contracts, each in its own file, and operations on all of them. Engines are beside them (duckdb/).
  */
 import type { Catalogs } from './catalogs.js'
 import type { Ledger } from './ledger.js'
@@ -13,12 +12,12 @@ export * from './session-log.js'
 export * from './sums.js'
 
 export interface Store extends SessionLog, Ledger, Catalogs {
-  /** Deletes all that there is of an organisation; returns how many sessions. */
+  /** Deletes all data of an organisation; returns the number of sessions. */
   removeOrg(orgId: string): Promise<number>
-  /** A consistent copy of it, made while everything runs, in a directory that holds none. */
+  /** Writes a consistent copy into a directory without one, while reads and writes go on. */
   backup(directory: string): Promise<void>
   ping(): Promise<void>
-  /** Of what this process counts: nothing is asked for it. */
+  /** Counts of this process; they cost no query. */
   stats(): StoreStats
   close(): Promise<void>
 }
@@ -30,22 +29,24 @@ export interface StoreStats {
   /** Acknowledged batches that the database does not hold yet. */
   readonly waitingBatches: number
   readonly waitingSessions: number
-  /** Answers that could not wait any longer for what was acknowledged before they were asked for. */
+  /**
+   * Answers that lack batches which were acknowledged before the request. This and the next seven count since opening.
+   */
   readonly lateReads: number
-  /** These seven since the store was opened. Places in the log where entries were that cannot be read any more. */
+  /** Damaged places in the log, whose entries cannot be read. */
   readonly damagedLogPlaces: number
   /** Acknowledged batches that the database refused, or that could not be read from the log. */
   readonly refusedBatches: number
   /** Ended sessions that a later report of their meter replaced. */
   readonly revisedSessions: number
-  /** Records that would have rewritten a session, or said something of another meter's run: they were not taken. */
+  /** Rejected records: they would have rewritten a session, or belong to another meter's run. */
   readonly conflictingSessions: number
-  /** Of the write-ahead log into the file. */
+  /** Times that the write-ahead log was written into the database file. */
   readonly checkpoints: number
   readonly failedCheckpoints: number
-  /** Sums by the hour that could not be made; answers are then counted from the rows. */
+  /** Failed updates of the sums by the hour. Until the next update, answers are counted from rows. */
   readonly failedRollups: number
-  /** Exports that run, and how many of them wait for another one. */
+  /** Running exports, and those of them that wait for another one's sorting. */
   readonly exports: number
   readonly exportsWaiting: number
 }

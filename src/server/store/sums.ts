@@ -13,7 +13,9 @@ export interface CountedName<T> {
   readonly count: number
 }
 
-/** The most frequent values under the filter, each list without its own filter; at most ATTRIBUTES_MAX. */
+/**
+ * The most frequent values under the filter, at most ATTRIBUTES_MAX each. A list ignores the filter of its own field.
+ */
 export interface FilterAttributes {
   readonly protocols: readonly Counted<string>[]
   readonly destAddrs: readonly Counted<string>[]
@@ -69,10 +71,10 @@ export interface SummaryRequest {
 }
 
 export interface SummaryGroupRow extends Totals {
-  /** As text; null: sessions without one (no client, no resource). */
+  /** The id as text; null: sessions without one (no client, no resource). */
   readonly id: string | null
   readonly name: string | null
-  /** All groups beyond the top ones, as one. */
+  /** True for the one row that sums up all groups beyond the top ones. */
   readonly other: boolean
 }
 
@@ -88,16 +90,16 @@ export interface SummarySeries {
 export interface Summary {
   readonly totals: SummaryTotals
   readonly groups: readonly SummaryGroupRow[]
-  /** Start of each interval, ISO 8601, without holes. */
+  /** Start of each interval, ISO 8601; none is left out. */
   readonly times: readonly string[]
   readonly series: readonly SummarySeries[]
 }
 
 export interface HistogramRequest {
   readonly filter: LogFilter
-  /** At most so many; at least 2. */
+  /** The largest number of bars; at least 2. */
   readonly bars: number
-  /** Of the zone in which bars begin at whole multiples of their width. */
+  /** Offset from UTC of the time zone in which bars begin at whole multiples of their width. */
   readonly offsetUs: number
 }
 
@@ -127,7 +129,7 @@ export interface UsageRow extends Totals {
   readonly name: string | null
 }
 
-/** What an empty answer is explained from. */
+/** Facts that explain an empty answer. */
 export interface StoreFacts {
   readonly sessions: number
   readonly oldestUs: number | null

@@ -229,7 +229,7 @@ test('a server that is killed has what it acknowledged when it starts again, onc
       })
       expect(await store.count('acme', ALWAYS)).toBe(9)
       expect(told).toEqual(
-        entries === 0 ? [] : [['the store goes on in its log', { entries, lost: 0 }]],
+        entries === 0 ? [] : [['applying the log to the database', { entries, lost: 0 }]],
       )
       await store.close()
     }

@@ -39,9 +39,9 @@ test('closing interrupts what reads and waits for it, and refuses what waits for
   expect(outcomes.slice(0, READERS)).toEqual(
     Array(READERS).fill(expect.stringContaining('Interrupted')),
   )
-  expect(outcomes[READERS]).toContain('the server is ending')
+  expect(outcomes[READERS]).toContain('the server is stopping')
   await expect(database.read('other', (connection) => connection.run('SELECT 1'))).rejects.toThrow(
-    'ending',
+    'stopping',
   )
 })
 
@@ -72,7 +72,7 @@ test('closing interrupts a connection that was lent; who has it gives it back', 
   const ended = expect(query).rejects.toThrow('Interrupted')
   await database.close()
   await ended
-  await expect(database.lend()).rejects.toThrow('ending')
+  await expect(database.lend()).rejects.toThrow('stopping')
 })
 
 test('what exports hold is taken off the memory while they run, up to a quarter of it', async () => {

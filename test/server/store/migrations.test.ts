@@ -81,19 +81,19 @@ test('a file of the first version gets its hours and its headers at the start', 
     }
   })
   await old.reopen()
-  const begins = 'the store is rewritten for this version; the server starts after it'
+  const begins = 'rewriting the store for this version; the server listens afterwards'
   expect(old.progress).toEqual([
     ...[begins, 'rewriting: INSERT INTO session_new (5)', 'rewriting: UPDATE session_open SET (5)'],
-    ...['rewriting: INSERT INTO rollup_state (1)', 'the store is rewritten'],
+    ...['rewriting: INSERT INTO rollup_state (1)', 'the store was rewritten'],
     ...[begins, 'rewriting: INSERT INTO session_new (5)'],
-    ...['rewriting: INSERT INTO session_open_new (5)', 'the store is rewritten'],
-    ...[begins, 'the store is rewritten'],
-    ...[begins, 'the store is rewritten'],
-    ...[begins, 'the store is rewritten'],
-    ...[begins, 'the store is rewritten'],
-    ...[begins, 'rewriting: INSERT INTO log_position (1)', 'the store is rewritten'],
-    ...[begins, 'the store is rewritten'],
-    ...[begins, 'the store is rewritten'],
+    ...['rewriting: INSERT INTO session_open_new (5)', 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
+    ...[begins, 'rewriting: INSERT INTO log_position (1)', 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   // What was not counted then is not known now.

@@ -1,11 +1,12 @@
 /**
- * The database file: opening, its version, its connections.
+ * The database file: opening, migration, connections.
  *
- * One process opens the file (DuckDB locks it). In it one connection writes (writer.ts), one deletes (retention.ts),
- * and a few read; a reader sees the state of its start (MVCC) and never waits for the writer.
+ * Only one process opens the file (DuckDB locks it). Separate connections write batches (writer.ts), sum up hours
+ * (rollup.ts), delete (retention.ts, erasure.ts) and write catalogs; READERS connections read, and each export has its
+ * own. A reader sees the state at its start (MVCC) and never waits for a writer.
  *
- * `COMMIT` returns after the write-ahead log is fsync'd; a crash loses nothing committed, and the log is replayed at
- * the next open. The writer decides when to checkpoint.
+ * `COMMIT` returns after the write-ahead log is synced. A crash loses nothing committed, because the next open replays
+ * that log. The writer decides when to checkpoint.
  */
 
 import { statfsSync, statSync } from 'node:fs'
@@ -20,18 +21,20 @@ import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
 
 const MiB = 2 ** 20
 const BLOCK_BYTES = 64 * 1024
-/** Of which an organisation alone uses half (fair-queue.ts). */
+/** Reading connections. One organisation alone uses at most half (fair-queue.ts). */
 export const READERS = 6
-/** More waiting queries than these are refused: the caller is told to come back. A page asks four. */
+/** Further waiting queries of an organisation are refused with STORE_BUSY. One page of the log makes up to seven. */
 export const ORG_WAITING_MAX = 128
 const WAITING_MAX = 1024
-/** What an export holds outside of DuckDB's buffers: data chunks, lines, and what the allocators keep of them. */
+/** An export's memory outside of DuckDB's buffers: data chunks, lines, and freed memory that allocators keep. */
 const EXPORT_BYTES = 96 * MiB
-/** All exports together leave so much of --store-memory, with which all else works, or three quarters of a small one. */
+/** Exports leave everything else at least this much of --store-memory, or three quarters of a small one. */
 const LEFT_BYTES_MIN = 256 * MiB
 const LEFT_SHARE_MIN = 3 / 4
 const SILENCE_US = 600e6
-/** A query looks for its interruption at the next vector, but one that comes between two queries is lost. */
+/**
+ * A query notices an interruption at its next vector. Between two queries an interruption is lost, so it is repeated.
+ */
 export const INTERRUPT_EVERY_MS = 20
 /** On close, wait at most this long for borrowed connections, then abandon them. */
 const CLOSE_WAIT_MS = 5_000
@@ -41,7 +44,7 @@ export interface DatabaseOptions {
   readonly memoryBytes: number
   readonly threads: number
   readonly silenceUs?: number
-  /** Told of what takes long before the store is open. */
+  /** Is told about long work before the store is open. */
   readonly progress?: Progress
 }
 
@@ -50,7 +53,7 @@ export type Row = Record<string, DuckDBValue>
 export class Database {
   readonly path: string
   readonly #instance: DuckDBInstance
-  /** In SQL: getvariable('silence_us'). */
+  /** getvariable('silence_us') in SQL. */
   readonly #silenceUs: number
   readonly #idle: DuckDBConnection[] = []
   readonly #connectionsWaitedFor = new FairQueue({
@@ -59,9 +62,9 @@ export class Database {
     waiting: WAITING_MAX,
   })
   readonly #opened = new Set<DuckDBConnection>()
-  /** Of the opened: in use by a query, or by one soon. */
+  /** Opened connections that a caller has now. */
   readonly #lent = new Set<DuckDBConnection>()
-  /** To be lent as soon as they are there. */
+  /** Connections being opened for lend(). */
   #connecting = 0
   #closing = false
   readonly #memoryBytes: number
@@ -91,7 +94,7 @@ export class Database {
     return database
   }
 
-  /** A connection of one's own; closed with the database. */
+  /** Opens a connection for the caller alone. It is closed with the database. */
   async connect(): Promise<DuckDBConnection> {
     const connection = await this.#instance.connect()
     this.#opened.add(connection)
@@ -99,7 +102,7 @@ export class Database {
     return connection
   }
 
-  /** A connection for a while; release() takes it back. @throws AppError STORE_CLOSING */
+  /** Opens a connection that the caller must release(). @throws AppError STORE_CLOSING */
   async lend(): Promise<DuckDBConnection> {
     this.#mustBeOpen()
     this.#connecting++
@@ -123,15 +126,16 @@ export class Database {
     await connection.run(`SET VARIABLE silence_us = ${int(this.#silenceUs)}::BIGINT`)
   }
 
-  /** Closes a connection that lend() gave. */
+  /** Closes a connection from lend(). */
   release(connection: DuckDBConnection): void {
     this.#lent.delete(connection)
     if (this.#opened.delete(connection)) connection.closeSync()
   }
 
   /**
-   * Lends a reading connection in one snapshot for all its queries; `signal` interrupts the one that runs.
-   * @param orgId whose share of the connections it is of; '': the server's own
+   * Lends a reading connection. All its queries see one snapshot. `signal` interrupts the running query.
+   * @param orgId the organisation whose share of connections is used; '': the server itself
+   * @throws AppError STORE_BUSY, STORE_CLOSING
    */
   async read<T>(
     orgId: string,
@@ -160,14 +164,17 @@ export class Database {
     }
   }
 
-  /** While exports run, what they hold is taken off DuckDB's buffers. @param change 1 at the start of one, -1 at its end */
+  /**
+   * Takes the memory of running exports off DuckDB's limit.
+   * @param change 1 at the start of an export, -1 at its end
+   */
   async countExport(change: 1 | -1, connection: DuckDBConnection): Promise<void> {
     this.#exports += change
-    // One after the other: of two at once the earlier would decide now and then.
+    // One after the other: with two at a time, the older value might be set last.
     const set = this.#limitSet.then(() =>
       connection.run(`SET memory_limit = '${this.#limitMiB()}MiB'`),
     )
-    // What is in use right now cannot be taken away; then the limit stays as it was.
+    // DuckDB refuses a limit below the memory in use; then the old limit stays.
     this.#limitSet = set.catch(() => undefined)
     await this.#limitSet
   }
@@ -178,18 +185,18 @@ export class Database {
   }
 
   #mustBeOpen(): void {
-    if (this.#closing) throw new AppError('STORE_CLOSING', 'the server is ending')
+    if (this.#closing) throw new AppError('STORE_CLOSING', 'the server is stopping')
   }
 
   /** @throws AppError STORE_BUSY */
   async #borrow(orgId: string, signal?: AbortSignal): Promise<DuckDBConnection> {
-    const turn = this.#connectionsWaitedFor.take(orgId, signal)
-    if (turn === undefined) {
-      throw new AppError('STORE_BUSY', 'too many queries of this organisation are waiting', {
+    const granted = this.#connectionsWaitedFor.take(orgId, signal)
+    if (granted === undefined) {
+      throw new AppError('STORE_BUSY', 'too many queries are waiting', {
         hint: 'Try again in a few seconds.',
       })
     }
-    await turn
+    await granted
     const idle = this.#idle.pop()!
     this.#lent.add(idle)
     return idle
@@ -209,15 +216,15 @@ export class Database {
     return statSync(`${this.path}.wal`, { throwIfNoEntry: false })?.size ?? 0
   }
 
-  /** Of the file system that the file is on. */
+  /** Free bytes of the database's file system. */
   freeBytes(): number {
     const { bavail, bsize } = statfsSync(dirname(this.path))
     return bavail * bsize
   }
 
   /**
-   * Interrupts what reads and waits until it has noticed. A connection that is closed in the middle of its query is
-   * destroyed inside that query, which waits for its own lock for ever and keeps the process alive.
+   * Interrupts running queries, and waits up to CLOSE_WAIT_MS (5 s) until they end. A connection that is closed during
+   * its query is destroyed inside that query, waits for its own lock for ever, and keeps the process alive.
    */
   async close(): Promise<void> {
     this.#closing = true
@@ -246,10 +253,10 @@ export class Database {
         )
       }
       for (let next = version; next < SCHEMA_VERSION; next++) {
-        // A new file has nothing that could take long.
+        // A new file migrates at once, so nothing is reported.
         await migrateStep(connection, next, version === 0 ? () => undefined : progress)
       }
-      // What the old tables took is free at once.
+      // A checkpoint frees the space of the old tables at once.
       if (version > 0 && version < SCHEMA_VERSION) await connection.run('CHECKPOINT')
     } finally {
       connection.closeSync()
@@ -263,7 +270,7 @@ async function migrateStep(
   progress: Progress,
 ): Promise<void> {
   const versions = { fromVersion: from, toVersion: from + 1 }
-  progress('the store is rewritten for this version; the server starts after it', versions)
+  progress('rewriting the store for this version; the server listens afterwards', versions)
   const begin = performance.now()
   await connection.run('BEGIN')
   for (const statement of MIGRATIONS[from]!.split(/;\n/).filter((s) => s.trim() !== '')) {
@@ -277,10 +284,10 @@ async function migrateStep(
   }
   await connection.run(`INSERT INTO schema_version VALUES (${from + 1})`)
   await connection.run('COMMIT')
-  progress('the store is rewritten', { ...versions, seconds: secondsSince(begin) })
+  progress('the store was rewritten', { ...versions, seconds: secondsSince(begin) })
 }
 
-/** To the tenth. */
+/** Seconds with one decimal. */
 export function secondsSince(start: number): number {
   return Math.round((performance.now() - start) / 100) / 10
 }
@@ -291,14 +298,14 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       memory_limit: `${Math.floor(options.memoryBytes / MiB)}MiB`,
       threads: String(options.threads),
       temp_directory: join(options.directory, 'tmp'),
-      // Never by itself: see checkpointer.ts.
+      // DuckDB never checkpoints by itself: see checkpointer.ts.
       checkpoint_threshold: '1TiB',
-      // Of a new file. A page of few rows from all over the table reads a block a column and row group: DuckDB's
-      // own 256 KiB would be four times as much, and would leave more of the file empty.
+      // Applies to new files. A page of scattered rows reads one block for each column and row group. DuckDB's default
+      // of 256 KiB would read four times as much, and leave more of the file unused.
       default_block_size: String(BLOCK_BYTES),
-      // Order of arrival is order of time, near enough for zone maps.
+      // Rows in order of arrival are nearly in order of time, as zone maps need it.
       preserve_insertion_order: 'true',
-      // Nothing is fetched from the network and no file but ours is read by SQL.
+      // DuckDB must not fetch extensions from the network.
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
@@ -310,7 +317,7 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
         'STORE_LOCKED',
         `${path} is in use by another process${pid ? ` (PID ${pid})` : ''}`,
         {
-          hint: 'Only one tunmeter serve may use a data directory; stop the other one or give --data another directory.',
+          hint: 'Only one tunmeter serve may use a data directory. Stop the other one, or use another --data directory.',
           cause: error,
         },
       )
@@ -322,35 +329,35 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
       })
     }
     throw new AppError('STORE_UNREADABLE', `cannot open ${path}: ${message}`, {
-      hint: 'Check that the directory is writable and has space; restore a backup if the file is damaged.',
+      hint: 'Check that the directory is writable and has free space. If the file is damaged, restore a backup.',
       cause: error,
     })
   }
 }
 
-/** Of DuckDB's messages those that a caller or who runs the server can do something about. */
+/** DuckDB's messages that a caller or operator can act on. */
 const EXPLAINED: readonly (readonly [RegExp, code: string, message: string, hint: string])[] = [
   [
     /^Out of Memory Error/,
     'STORE_MEMORY',
     'the query needs more memory than --store-memory gives',
-    'Ask for less time or with more filters, or raise --store-memory.',
+    'Use a shorter time range or more filters, or raise --store-memory.',
   ],
   [
     /database has been invalidated/,
     'STORE_STOPPED',
     'the database has stopped after a failure',
-    'Restart the server, with free space on the disk of its --data; what it acknowledged is kept.',
+    'Free some space on the disk of --data, and restart the server. Acknowledged batches are kept.',
   ],
   [
     /no space left on device/i,
     'STORE_FULL',
     'the disk of --data is full',
-    'Free some space; what was acknowledged is kept, and the server goes on by itself.',
+    'Free some space. Acknowledged batches are kept, and the server continues by itself.',
   ],
 ]
 
-/** What a caller can do something about, in our words. */
+/** The error as an AppError if a caller can act on it, else unchanged. */
 export function explained(error: unknown): unknown {
   const found = EXPLAINED.find(([pattern]) => pattern.test(messageOf(error)))
   if (found === undefined) return error
@@ -358,7 +365,7 @@ export function explained(error: unknown): unknown {
   return new AppError(code, message, { hint, cause: error })
 }
 
-/** Several queries in one snapshot. */
+/** Runs several queries in one snapshot. */
 export async function inOneState<T>(
   connection: DuckDBConnection,
   work: () => Promise<T>,
@@ -374,7 +381,7 @@ export async function inOneState<T>(
   }
 }
 
-/** Rows of a small result as objects. */
+/** All rows of a small result as objects. */
 export async function rowsOf(
   connection: DuckDBConnection,
   sql: string,
@@ -383,7 +390,7 @@ export async function rowsOf(
   return (await connection.runAndReadAll(sql, [...values])).getRowObjects()
 }
 
-/** A whole number as SQL text. Bound numbers would be DOUBLEs and keep zone maps from being used. */
+/** A whole number as SQL text, because bound numbers are DOUBLEs, for which zone maps are not used. */
 export function int(value: number): string {
   if (!Number.isSafeInteger(value)) throw new RangeError(`not a whole number: ${value}`)
   return String(value)

@@ -1,10 +1,10 @@
-/** A consistent copy of the database, made while everything runs. */
+/** Makes a consistent copy of the database, while reads and writes go on. */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { AppError } from '../../../../base/errors.js'
 import { type Database, explained, literal } from '../database.js'
 
-/** All of it goes again when it fails. @throws AppError EXISTS */
+/** A failed copy is removed. @throws AppError EXISTS */
 export async function copyDatabase(database: Database, file: string): Promise<void> {
   if (existsSync(file)) throw new AppError('EXISTS', `${file} exists`)
   const connection = await database.lend()
@@ -14,10 +14,10 @@ export async function copyDatabase(database: Database, file: string): Promise<vo
     await connection.run(
       `COPY FROM DATABASE "${String(name).replaceAll('"', '""')}" TO backup_copy`,
     )
-    // Checkpoints the copy, and fails when it cannot, so that no .wal is left beside it.
+    // DETACH checkpoints the copy, or fails, so no .wal is left beside it.
     await connection.run('DETACH backup_copy')
   } catch (error) {
-    // All connections have it, and the next backup could not have its name.
+    // All connections see the attached copy, so the next backup could not attach under the same name.
     await connection.run('DETACH DATABASE IF EXISTS backup_copy').catch(() => undefined)
     for (const part of [file, `${file}.wal`]) await rm(part, { force: true })
     throw explained(error)

@@ -1,21 +1,24 @@
-/** The part of CSV that is C++ (native/addon/csv_lines.h). */
+/** The C++ part of CSV exports (native/addon/csv_lines.h). */
 import { requireAddon } from '../../../../base/addon.js'
 
-/** What a value of a column takes: 8, 2, 1 and 16 bytes. */
+/** The type of a column's values: 8, 2, 1 or 16 bytes each. */
 export type NativeType = 'int64' | 'uint16' | 'uint8' | 'text'
 
-/** Cells of a line, with their columns by number. What is text here is written as it is. */
+/** The cells of a line; `columns` are indices. Constants, words and names must be CSV cells already. */
 export type NativeCell = { readonly columns: readonly number[] } & (
   | { readonly kind: 'constant'; readonly text: string }
-  /** A number's cell is empty where it is NULL; so are words, texts and flags. */
+  /** The cell of a NULL is empty, also of words. */
   | { readonly kind: 'number' | 'text' | 'flag' }
   /** Words of an ENUM, in order. */
   | { readonly kind: 'word'; readonly words: readonly string[] }
-  /** Of a start in microseconds; with the duration: the end; then with a flag: none while it is set. */
+  /**
+   * Columns: the start in µs; endTime: start and duration in µs; duration: duration in µs and a flag, which empties
+   * it.
+   */
   | { readonly kind: 'second' | 'time' | 'endTime' | 'duration' }
   /** Address and port; run and sequence. */
   | { readonly kind: 'endpoint' | 'sessionId' }
-  /** Protocol, source address and port, destination's. */
+  /** Columns: protocol, source address, source port, destination address, destination port. */
   | { readonly kind: 'communityId'; readonly words: readonly string[] }
   | { readonly kind: 'name'; readonly ids: readonly number[]; readonly names: readonly string[] }
   | {
@@ -27,11 +30,11 @@ export type NativeCell = { readonly columns: readonly number[] } & (
 
 export interface NativeCsvLines {
   /**
-   * Whole lines, which the caller owns.
-   * @param values memory of each column, of its type
-   * @param masks a bit for each row, 1 where it has a value; null: all have
-   * @param owner whose memory it is: it must live until this returns
-   * @throws TypeError when a column has not so many rows, or a code no word
+   * Makes complete lines, which the caller owns.
+   * @param values each column's memory, of its type
+   * @param masks one bit for each row, 1 if it has a value; null: all rows have one
+   * @param owner owns this memory, and must live until the call returns
+   * @throws TypeError if a column has fewer rows, or a code has no word
    */
   write(
     rows: number,
@@ -42,7 +45,7 @@ export interface NativeCsvLines {
 }
 
 interface CsvAddon {
-  /** @throws TypeError when a cell's columns are not of the types that its kind reads */
+  /** @throws TypeError if a cell's columns do not have the types that its kind reads */
   readonly CsvLines: new (
     types: readonly NativeType[],
     cells: readonly NativeCell[],
@@ -51,7 +54,7 @@ interface CsvAddon {
 
 let loaded: CsvAddon | undefined
 
-/** Throws AppError ADDON_MISSING, ADDON_BROKEN. */
+/** @throws AppError ADDON_MISSING, ADDON_BROKEN */
 export function csvAddon(): CsvAddon {
   loaded ??= requireAddon('tunmeter_csv') as CsvAddon
   return loaded

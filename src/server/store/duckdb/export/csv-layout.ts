@@ -1,22 +1,22 @@
 /**
- * Memory of DuckDB's data chunks, as the addon reads it, and the check that it is as we believe.
+ * The memory of DuckDB's data chunks as the addon reads it, and a check of its layout.
  *
- * @duckdb/node-api has it as typed arrays, but for VARCHAR and BOOLEAN a DataView: of a text 16 bytes, which are its
- * length and either its up to 12 bytes or 4 of them and a pointer (duckdb_string_t in duckdb.h).
+ * @duckdb/node-api holds a column's memory as a typed array, or as a DataView for VARCHAR and BOOLEAN. A text takes 16
+ * bytes: its length, then either up to 12 bytes of text or 4 of them and a pointer (duckdb_string_t in duckdb.h).
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
 import { CSV_LINE_END, csvCell } from '../../../../session/csv.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 
-/** What the vectors of @duckdb/node-api are inside. */
+/** The private fields of @duckdb/node-api's vectors. */
 interface VectorInside {
   readonly items?: ArrayBufferView
   readonly dataView?: ArrayBufferView
   readonly validity?: { readonly data: BigUint64Array | null }
 }
 
-/** Lines of all rows of a chunk, whose columns are those that `lines` was made for. */
+/** The lines of a chunk, whose columns must be those of `lines`. */
 export function linesOfChunk(lines: NativeCsvLines, chunk: DuckDBDataChunk): Uint8Array {
   const values: ArrayBufferView[] = []
   const masks: (ArrayBufferView | null)[] = []
@@ -48,7 +48,7 @@ const CELLS: readonly NativeCell[] = [
   { kind: 'text', columns: [5] },
 ]
 
-/** A row of each of TEXTS. */
+/** One row for each of TEXTS. */
 const QUERY = `SELECT if(t IS NULL, NULL, ${Number.MAX_SAFE_INTEGER} - i)::BIGINT, (65535 - i)::USMALLINT,
     (255 - i)::UTINYINT, i % 2 = 1, enum_range(NULL::ENUM ('first', 'second'))[1 + i % 2]
       ::ENUM ('first', 'second'), t
@@ -62,7 +62,7 @@ function expectedLines(): string {
   }).join('')
 }
 
-/** A few values as DuckDB has them in memory. */
+/** A chunk of known values. */
 export async function layoutChunk(connection: DuckDBConnection): Promise<DuckDBDataChunk> {
   const result = await connection.run(
     QUERY.replace('$1', `[${TEXTS.map((t) => (t === null ? 'NULL' : `'${t}'`)).join(', ')}]`),
@@ -70,10 +70,10 @@ export async function layoutChunk(connection: DuckDBConnection): Promise<DuckDBD
   return (await result.fetchChunk())!
 }
 
-/** What is not as the addon reads it, or null. */
+/** The first difference to the layout that the addon reads, or null. */
 export function layoutFault(chunk: DuckDBDataChunk): string | null {
   const { dataView } = chunk.getColumnVector(TEXTS.length - 1) as unknown as VectorInside
-  // Before a pointer is followed.
+  // Check the texts' own bytes before the addon follows a pointer.
   if (dataView?.byteLength !== TEXTS.length * TEXT_BYTES) return 'texts do not take 16 bytes'
   const bytes = Buffer.from(dataView.buffer, dataView.byteOffset, dataView.byteLength)
   for (const [i, text] of TEXTS.entries()) {
@@ -87,17 +87,21 @@ export function layoutFault(chunk: DuckDBDataChunk): string | null {
     )
       return 'a text does not begin with its length'
     if (!bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + inPlace).equals(head))
-      return 'a text is not behind its length'
+      return 'a text does not follow its length'
   }
   const lines = linesOfChunk(new (csvAddon().CsvLines)(TYPES, CELLS), chunk)
   return Buffer.from(lines).toString() === expectedLines() ? null : 'a value is read as another'
 }
 
-/** @throws AppError DUCKDB_LAYOUT, when this DuckDB lays its values out in another way than the addon reads them */
+/** @throws AppError DUCKDB_LAYOUT if DuckDB's memory layout is not the one that the addon reads */
 export async function checkLayout(connection: DuckDBConnection): Promise<void> {
   const fault = layoutFault(await layoutChunk(connection))
   if (fault === null) return
-  throw new AppError('DUCKDB_LAYOUT', `CSV cannot be read from this DuckDB: ${fault}`, {
-    hint: 'Install the @duckdb/node-api that package-lock.json names.',
-  })
+  throw new AppError(
+    'DUCKDB_LAYOUT',
+    `this DuckDB has another memory layout than CSV needs: ${fault}`,
+    {
+      hint: 'Install the @duckdb/node-api that package-lock.json names.',
+    },
+  )
 }

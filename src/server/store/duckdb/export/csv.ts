@@ -1,8 +1,8 @@
 /**
- * CSV of chunks of rows: the query's columns as they are stored, and how each field's cell is made of them.
+ * CSV from chunks of rows: the query's columns as stored, and the cell of each field.
  *
- * The lines are written in C++ (csv-addon.ts) from the memory that DuckDB gives. They are what session/csv.ts makes
- * of the same rows, byte for byte (a test compares them).
+ * C++ writes the lines (csv-addon.ts) straight from DuckDB's memory. They equal the lines of session/csv.ts byte for
+ * byte (a test compares them).
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { csvCell, csvName } from '../../../../session/csv.js'
@@ -36,24 +36,24 @@ function selected({ name, kind, sqlType }: Pick<Column, 'name' | 'kind' | 'sqlTy
 }
 
 const SELECTED: readonly Selected[] = [
-  // All rows are of one organisation; of the headers there is the payload.
+  // Without org_id, which is a constant here, and with the payload instead of the headers.
   ...COLUMNS.filter((c) => c.name !== 'org_id' && !c.name.startsWith('headers_')).map(selected),
-  ...['tx', 'rx'].map((way) => ({
-    name: `payload_${way}`,
+  ...(['tx', 'rx'] as const).map((direction) => ({
+    name: `payload_${direction}`,
     type: 'int64' as const,
-    sql: `(bytes_${way} - headers_${way} - ${usualHeadersSql(way)})::BIGINT`,
+    sql: `(bytes_${direction} - headers_${direction} - ${usualHeadersSql(direction)})::BIGINT`,
   })),
-  ...['tx', 'rx'].map((way) => ({
-    name: `goodput_${way}`,
+  ...(['tx', 'rx'] as const).map((direction) => ({
+    name: `goodput_${direction}`,
     type: 'int64' as const,
-    sql: `(bytes_${way} - headers_${way} - ${usualHeadersSql(way)} - retransmitted_bytes_${way})::BIGINT`,
+    sql: `(bytes_${direction} - headers_${direction} - ${usualHeadersSql(direction)} - retransmitted_bytes_${direction})::BIGINT`,
   })),
   ...['is_open', 'is_interrupted'].map((name) =>
     selected({ name, kind: 'boolean', sqlType: 'BOOLEAN' }),
   ),
 ]
 
-/** @param from a query of all columns of `session` and the flags */
+/** @param from a query whose columns are those of selectPlain() */
 export function csvQuery(from: string, sort: Sort): string {
   return `SELECT ${SELECTED.map((c) => c.sql).join(', ')} FROM (${from}) p ${orderBy(sort, 'p.')}`
 }
@@ -65,7 +65,7 @@ interface Named<Id> {
   readonly name: string | null
 }
 
-/** Cells of the catalog's names, by id. */
+/** The catalog's names as CSV cells, by id. */
 export interface CsvNames {
   readonly clients: Names<number>
   readonly users: Names<string>
@@ -100,11 +100,11 @@ export class CsvLines {
     )
   }
 
-  /** @param chunk of the result of csvQuery() */
+  /** @param chunk a chunk of csvQuery()'s result */
   write(chunk: DuckDBDataChunk): CsvPiece {
     const rows = chunk.rowCount
     const text = linesOfChunk(this.#native, chunk)
-    // Frees its texts now; the rest of it is freed when V8 finds that nobody has it any more.
+    // Frees the chunk's texts now; the garbage collector frees the rest later.
     chunk.reset()
     return { text, rows }
   }
@@ -118,7 +118,7 @@ function columns(...names: readonly string[]): number[] {
   })
 }
 
-/** A cell that is its column as it is. */
+/** The cell of a field that is one unchanged column. */
 function plainCell(name: string): NativeCell {
   const { kind, words } = COLUMNS.find((c) => c.name === name) ?? { kind: 'integer' }
   const at = { columns: columns(name) }

@@ -1,6 +1,6 @@
 /**
- * What runs exports: a bounded number at once, each with connections of its own (a slow reader must not hold one that
- * pages need), their part of the memory, and the interruption of their queries when nobody waits any more.
+ * Slots for exports: a bounded number at a time. Each has its own connections, because a slow client must not hold one
+ * that pages need. A slot also takes its share of the memory, and interrupts its queries when the client disconnects.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
@@ -9,16 +9,16 @@ import { Mutex } from '../../mutex.js'
 import type { Behind, Cancel } from '../../store.js'
 import { type Database, INTERRUPT_EVERY_MS } from '../database.js'
 
-/** Each may hold some tens of MiB. One organisation alone has half of them (fair-queue.ts). */
+/** Each may hold some tens of MiB. One organisation alone gets half of the slots (fair-queue.ts). */
 export const EXPORTS_MAX = 8
 
 export interface ExportSlot {
   readonly connections: readonly DuckDBConnection[]
-  /** Runs what puts all of an answer in order, when no other export does. */
+  /** Runs work that sorts a whole answer; one export at a time is sorted. */
   alone<T>(work: () => Promise<T>): Promise<T>
-  /** No query comes any more; the slot stays taken. */
+  /** Releases connections and memory; the slot stays taken. */
   endQueries(): Promise<void>
-  /** Ends the queries, too. */
+  /** Releases the slot, too. */
   end(): Promise<void>
 }
 
@@ -26,21 +26,21 @@ export class ExportSlots {
   readonly #database: Database
   readonly #applied: () => Promise<Behind | null>
   readonly #running = new Map<string, number>()
-  /** Each order of millions of rows takes what memory there is: of four at once, two failed. */
+  /** Sorting millions of rows takes all of DuckDB's memory: of four sorts at once, two failed. */
   readonly #ordering = new Mutex()
 
-  /** @param applied resolves when what was acknowledged before can be read */
+  /** @param applied resolves when acknowledged batches can be read */
   constructor(database: Database, applied: () => Promise<Behind | null>) {
     this.#database = database
     this.#applied = applied
   }
 
-  /** Until their last byte is taken. */
+  /** Exports whose last byte is not taken yet. */
   get running(): number {
     return [...this.#running.values()].reduce((sum, count) => sum + count, 0)
   }
 
-  /** Of these, until another one's rows are in order. */
+  /** Running exports that wait until another one is sorted. */
   get waiting(): number {
     return this.#ordering.waiting
   }
@@ -99,7 +99,7 @@ export class ExportSlots {
   }
 }
 
-/** Again and again: an interruption between two queries is lost. @returns ends it */
+/** Interrupts repeatedly, because an interruption between two queries has no effect. @returns stops it */
 function interruptWhenAborted(
   signal: AbortSignal | undefined,
   connections: readonly DuckDBConnection[],

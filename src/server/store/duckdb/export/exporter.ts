@@ -1,4 +1,4 @@
-/** Exports of rows, CSV and Parquet, each in a slot of its own (export-slots.ts). */
+/** Exports as rows, CSV and Parquet, each in a slot of its own (export-slots.ts). */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,16 +11,16 @@ import type { ExportSlots } from './export-slots.js'
 import { CSV_SLICE_ROWS, exportCsv, exportQuery, exportRows, SLICE_ROWS } from './exports.js'
 import { parquetQuery } from './parquet.js'
 
-/** Of the directories in which exports are written, the beginning. */
+/** The prefix of directories with running exports. */
 const EXPORT_DIRECTORY = 'export-'
-/** Connections of a CSV export: one makes a piece while another's is sent. */
-const CSV_LANES = 2
+/** Connections of a CSV export: one reads a slice while the other's is sent. */
+const CSV_CONNECTIONS = 2
 
 interface ExporterOptions {
-  /** For files that are written before they are sent. */
+  /** The directory for Parquet files. */
   readonly directory: string
   readonly clockUs: () => number
-  /** Rows that are read at once; else SLICE_ROWS, or CSV_SLICE_ROWS. */
+  /** Rows read at once; default SLICE_ROWS, or CSV_SLICE_ROWS. */
   readonly sliceRows: number | undefined
 }
 
@@ -66,7 +66,7 @@ export class Exporter {
     sort: Sort,
     options: ExportOptions = {},
   ): AsyncGenerator<CsvPiece> {
-    const slot = await this.#slots.take(orgId, CSV_LANES, options)
+    const slot = await this.#slots.take(orgId, CSV_CONNECTIONS, options)
     try {
       const asked = await this.#asked(slot.connections[0]!, orgId, filter, sort)
       const sliceRows = this.#options.sliceRows ?? CSV_SLICE_ROWS
@@ -84,7 +84,7 @@ export class Exporter {
     return { orgId, filter: whole, sort, nowUs: this.#options.clockUs() }
   }
 
-  /** Written to a temporary file first: Parquet's index is at its end. */
+  /** Writes a temporary file first, because Parquet's index is at its end. */
   async parquet(
     orgId: string,
     filter: LogFilter,
@@ -105,7 +105,7 @@ export class Exporter {
         )
       })
       await slot.endQueries()
-      // Its name goes now: what is open here is free as soon as this process has gone, however it goes.
+      // `finally` removes the file's name while it is open, so its space is freed however this process ends.
       const stream = (await open(file)).createReadStream()
       return stream.once('close', () => void slot.end())
     } catch (error) {
@@ -117,7 +117,7 @@ export class Exporter {
   }
 }
 
-/** What a server that was killed was writing: only this process has the directory. */
+/** Removes files of a killed server. Only this process uses the directory. */
 export function removeExports(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (!name.startsWith(EXPORT_DIRECTORY)) continue

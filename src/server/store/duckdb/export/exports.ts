@@ -1,12 +1,12 @@
 /**
- * Reading everything under a filter, in order, with memory that does not grow with the answer.
+ * Reads all rows under a filter, in order, with memory that does not grow with the answer.
  *
- * By time: the range is cut into slices of about SLICE_ROWS rows (from one cheap count by minute); each is sorted on
- * its own and fetched whole, so no transaction stays open while a slow client reads. By another key, and where a single
- * millisecond has too many: the rows go into a temporary table in order first (DuckDB sorts on disk when memory is
- * short), which is read slice by slice.
+ * By time: a cheap count by minute cuts the range into slices of about `sliceRows` rows. Each slice is sorted on its
+ * own and fetched completely, so no transaction stays open while a slow client reads. By another key, or if a single
+ * millisecond has too many rows: the rows are first sorted into a temporary table (DuckDB sorts on disk if memory is
+ * short), which is read in slices.
  *
- * A session whose report comes while the export runs is in it once, in either state. Names are those of its beginning.
+ * A session whose report arrives during the export is in it once, in either state. Names are those at its beginning.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
@@ -20,25 +20,25 @@ import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
 
 export const SLICE_ROWS = 50_000
-/** Two connections sort so many rows in the smallest --store-memory; 350 B a row are held until they are written. */
+/** Two connections can sort as many rows in the smallest --store-memory. Each row takes 350 B until it is written. */
 export const CSV_SLICE_ROWS = 20_000
 /** If one minute holds more than FULL × sliceRows rows, it is sliced again by millisecond. */
 const FULL = 2
 const MINUTE_US = 60e6
 const MILLISECOND_US = 1e3
 
-/** What is asked for. */
+/** The request. */
 export interface Asked {
   readonly orgId: string
   readonly filter: LogFilter
   readonly sort: Sort
-  /** Open sessions are open, or interrupted, at this time. */
+  /** The time at which open sessions are open or interrupted. */
   readonly nowUs: number
-  /** About so many rows are read at once. */
+  /** About as many rows are read at once. */
   readonly sliceRows: number
-  /** For what takes much memory. */
+  /** Runs work that takes much memory, one at a time. */
   readonly alone: (work: () => Promise<unknown>) => Promise<unknown>
-  /** Of CSV; all when it is left out. */
+  /** The fields of CSV; undefined: all. */
   readonly columns?: readonly string[] | undefined
 }
 type Query = Omit<Asked, 'sliceRows' | 'alone' | 'columns'>
@@ -58,7 +58,7 @@ export async function* exportRows(
   else yield* byOrder(connection, asked)
 }
 
-/** The connection has the names of now from here on: its temporary tables hide those of the catalog. */
+/** Fixes the names for this connection: its temporary tables hide the tables of the catalog. */
 async function keepNames(connection: DuckDBConnection, orgId: string): Promise<void> {
   await inOneState(connection, async () => {
     for (const table of NAME_TABLES)
@@ -91,9 +91,7 @@ function cutTo(asked: Asked, { fromUs, toUs }: Slice): Asked {
   return { ...asked, filter: { ...asked.filter, fromUs, toUs } }
 }
 
-/**
- * As CSV. @param connections connections: by time, each reads a slice while the one before is written and sent
- */
+/** The rows as CSV. By time, each of the connections reads a slice while the one before is written and sent. */
 export async function* exportCsv(
   connections: readonly DuckDBConnection[],
   asked: Asked,
@@ -148,7 +146,7 @@ async function chunksOf(
   return (await connection.stream(query, [...values])).fetchAllChunks()
 }
 
-/** In order; each connection is at work on one while the caller has the one before. */
+/** Reads items in order. Each connection already reads one while the caller has the one before. */
 async function* ahead<Item, Read>(
   connections: readonly DuckDBConnection[],
   items: readonly Item[],
@@ -160,7 +158,7 @@ async function* ahead<Item, Read>(
     while (running.length < connections.length && started < items.length) {
       const next = read(connections[started % connections.length]!, items[started]!)
       started++
-      // It is awaited in its turn; until then a failure has nobody to tell.
+      // Each read is awaited in order. Until then a failure must not count as unhandled.
       next.catch(() => undefined)
       running.push(next)
     }
@@ -183,7 +181,7 @@ async function* csvPieces(
 ): AsyncGenerator<CsvPiece> {
   for (const chunk of chunks) {
     yield lines.write(chunk)
-    // Other requests go on between two pieces of some milliseconds.
+    // A piece takes some milliseconds; other requests go on between two.
     await setImmediate()
   }
 }
@@ -192,13 +190,13 @@ interface Slice {
   readonly fromUs: number
   readonly toUs: number
   readonly rows: number
-  /** More rows than are fetched at once start in its one millisecond. */
+  /** The slice is one millisecond with more rows than may be fetched at once. */
   readonly full: boolean
 }
 
 /**
- * In order, cut to the filter's range, at least one row in each: whole minutes, and milliseconds of the minutes that
- * have too many. In groups, before each of which `connection` is used; a full one is alone in its group.
+ * Slices in order, within the filter's range, with at least one row each: whole minutes, and milliseconds of crowded
+ * minutes. They come in groups, and `connection` is used only before each group. A full slice is a group of its own.
  */
 async function* timeSlices(
   connection: DuckDBConnection,
@@ -268,7 +266,7 @@ async function* byOrder(
   }
 }
 
-/** Queries of one slice after the other, of rows that are put in order first; the last ones find nothing. */
+/** Sorts all rows, and then yields one query for each slice, without end: the caller stops at an empty slice. */
 async function* ordered(connection: DuckDBConnection, asked: Asked): AsyncGenerator<string> {
   const { plain, values } = plainQuery(asked)
   const create = () =>
@@ -276,7 +274,7 @@ async function* ordered(connection: DuckDBConnection, asked: Asked): AsyncGenera
       `CREATE OR REPLACE TEMP TABLE export_order AS SELECT * FROM (${plain}) ${orderBy(asked.sort)}`,
       [...values],
     )
-  // By time it is a crowded millisecond only.
+  // By time only a crowded millisecond is sorted, which needs little memory.
   await (asked.sort.key === 'startTime' ? create() : asked.alone(create))
   try {
     for (let at = 0; ; at += asked.sliceRows)

@@ -1,7 +1,7 @@
 /**
- * The export's columns with SQL types, for Parquet: names and order of session/fields.ts, values equal to those of
- * CSV and NDJSON (a test compares them), except that startTime and endTime are instants (TIMESTAMP WITH TIME ZONE,
- * isAdjustedToUTC): a reader must not take them for times of its own zone.
+ * The columns of a Parquet export. Names and order are those of session/fields.ts, values equal CSV and NDJSON (a test
+ * compares them). Only startTime and endTime differ: they are instants (TIMESTAMP WITH TIME ZONE, isAdjustedToUTC), so
+ * that readers do not take them for local times.
  */
 import { FIELDS } from '../../../../session/fields.js'
 import { COLUMNS, columnName, usualHeadersSql } from '../schema/columns.js'
@@ -37,7 +37,7 @@ function fieldSql(name: string): string {
   return column.kind === 'integer' ? `${snake}::BIGINT` : snake
 }
 
-/** The fields of an export, CSV or Parquet. */
+/** The fields of a CSV or Parquet export. */
 export const EXPORT_FIELDS: readonly string[] = [
   ...FIELDS.map((field) => field.name),
   'interrupted',

@@ -1,7 +1,7 @@
 /**
- * Ended sessions in the order in which they came to be so, for whoever reads on from where it was: by the number of the
- * commit that appended them (`arrival`, see rollup.ts), and within it by what makes a session unique. A session that is
- * corrected is a new row of a later commit. Zone maps find the commits; a caller that bounds them reads few rows.
+ * Ended sessions in the order of their arrival, for readers that continue from a place: by the number of the commit
+ * that appended them (`arrival`, see rollup.ts), and within it by site and session id. A corrected session is a new row
+ * of a later commit. Zone maps find the commits, so a caller that bounds them reads few rows.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ArrivalPlace, Arrived, ArrivedCount, ArrivedRequest, LogFilter } from '../../store.js'
@@ -26,11 +26,11 @@ function placeSql(sql: Sql, place: ArrivalPlace, sign: '>' | '<='): string {
 function endedAfter(
   sql: Sql,
   orgId: string,
-  given: { readonly filter: LogFilter; readonly after: ArrivalPlace; readonly upTo?: ArrivalPlace },
+  range: { readonly filter: LogFilter; readonly after: ArrivalPlace; readonly upTo?: ArrivalPlace },
 ): Source {
-  const [ended] = sources(sql, orgId, { ...given.filter, state: 'ended' }, 0)
-  const upTo = given.upTo === undefined ? '' : ` AND ${placeSql(sql, given.upTo, '<=')}`
-  return { ...ended!, where: `${ended!.where} AND ${placeSql(sql, given.after, '>')}${upTo}` }
+  const [ended] = sources(sql, orgId, { ...range.filter, state: 'ended' }, 0)
+  const upTo = range.upTo === undefined ? '' : ` AND ${placeSql(sql, range.upTo, '<=')}`
+  return { ...ended!, where: `${ended!.where} AND ${placeSql(sql, range.after, '>')}${upTo}` }
 }
 
 export async function arrived(

@@ -1,8 +1,8 @@
 /**
- * The catalog: the whole as last put, and its names as tables to join.
+ * The catalog: the last one as a whole, and its names as tables to join.
  *
- * Sessions have ids, and show the names of today. What an entry was called before is in catalog_past, until when; the name
- * of one that was removed stays where it was, with deleted_us. Both go when no session is kept that is so old.
+ * Sessions have ids, and show today's names. catalog_past has the former names of entries with their ends. The name of
+ * a removed entry stays in its table, with deleted_us. Both go when retention has deleted all sessions of their time.
  */
 import { createHash } from 'node:crypto'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
@@ -34,7 +34,7 @@ export async function readCatalog(
   }
 }
 
-/** Former names of an entry that are kept at most. */
+/** The most former names kept of an entry. */
 const PAST_NAMES_MAX = 10
 
 export async function namesOf(
@@ -59,7 +59,7 @@ export async function namesOf(
   }))
 }
 
-/** Of one entry, in the transaction that is open. */
+/** Deletes the former names of an entry, and its name if it was removed. Call in a transaction. */
 export async function forgetNamesOf(
   connection: DuckDBConnection,
   orgId: string,
@@ -75,7 +75,7 @@ export async function forgetNamesOf(
   )
 }
 
-/** Names that no session can need which began at that time or later. */
+/** Deletes names that ended before this time, which sessions that began later do not need. */
 export async function forgetNamesBefore(
   connection: DuckDBConnection,
   orgId: string,
@@ -156,7 +156,7 @@ function nameTables(catalog: Catalog): NameTable[] {
   ]
 }
 
-/** All rows at once, as one JSON text that DuckDB takes apart. */
+/** Writes all names of a kind at once, as one JSON text that DuckDB parses. */
 async function writeNames(
   connection: DuckDBConnection,
   orgId: string,

@@ -1,4 +1,4 @@
-/** Sessions over time by how they went: bars of one width, at most as many as were asked for. */
+/** Sessions over time by outcome: bars of equal width, at most as many as requested. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { OUTCOME_GROUPS, OUTCOME_STATES } from '../../../../session/outcome-groups.js'
 import type { Histogram, HistogramRequest, LogFilter } from '../../store.js'
@@ -10,7 +10,7 @@ import { sumSources } from './where.js'
 const SECOND_US = 1e6
 const MINUTE_US = 60e6
 const DAY_US = 24 * HOUR_US
-/** Widths that people count in. */
+/** Common units of time. */
 const WIDTHS_US = [
   ...[1, 5, 15, 30].map((n) => n * SECOND_US),
   ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE_US),
@@ -19,13 +19,13 @@ const WIDTHS_US = [
 ]
 
 interface Bars {
-  /** Start of the first one. */
+  /** Start of the first bar. */
   readonly originUs: number
   readonly widthUs: number
   readonly count: number
 }
 
-/** They begin at whole multiples of their width in a zone that is so far ahead of UTC. */
+/** Bars begin at whole multiples of their width in a time zone that is `offsetUs` ahead of UTC. */
 export function barsOf(
   { fromUs, toUs }: Pick<LogFilter, 'fromUs' | 'toUs'>,
   most: number,
@@ -42,7 +42,7 @@ export function barsOf(
   }
   for (let widthUs = widest; ; widthUs *= 2) {
     const bars = barsAt(widthUs)
-    // Two bars may be needed however wide they are: a range may hold a whole multiple of every width.
+    // At least two bars, because a range may contain a whole multiple of every width.
     if (bars.count <= Math.max(2, most)) return bars
   }
 }

@@ -1,14 +1,14 @@
-/** Which ids names stand for, before the rows are read. */
+/** Finds the ids of names before rows are read. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { LogFilter, LogTerm, TextIds } from '../../store.js'
 import { rowsOf } from '../database.js'
 
 /**
- * The filter with the ids whose names hold its text. Asked once beforehand: as subqueries of the condition they cost
- * a join each over all rows, even when no name matches.
+ * Adds to a filter the ids whose names contain its text. They are queried beforehand, because as subqueries each would
+ * cost a join over all rows, even if no name matches.
  *
- * Case and Unicode form are folded by the database alone (folded() of schema.ts), the text like the names: what
- * JavaScript checkpoints differently (ΓΙΩΡΓΟΣ, İ) would not find itself.
+ * Only the database folds case and Unicode form (folded() of schema.ts), in text and names alike. JavaScript folds some
+ * letters differently (ΓΙΩΡΓΟΣ, İ), and would not find them.
  */
 export async function withTextIds(
   connection: DuckDBConnection,
@@ -45,7 +45,7 @@ export const TABLES = {
   site: 'catalog_site',
 } as const
 
-/** Of the names that are given, or that patterns fit; a user is also known by e-mail and id. */
+/** Ids of the entries with these names or patterns. Users are also found by e-mail and id. */
 async function idsOf(
   connection: DuckDBConnection,
   orgId: string,
@@ -69,8 +69,8 @@ async function idsOf(
 }
 
 /**
- * A regular expression takes time by the product of both lengths. LIKE tries every way to part a name between the
- * stars, without an end that anybody waits for, and cannot be interrupted meanwhile.
+ * A regular expression takes time proportional to the product of both lengths. LIKE with several stars tries all
+ * divisions of a name, which can take for ever, and cannot be interrupted.
  */
 function fitsPattern(text: string, pattern: string): string {
   return `regexp_full_match(${text}, replace(regexp_escape(${pattern}), '\\*', '.*'), 's')`

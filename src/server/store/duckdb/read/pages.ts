@@ -1,8 +1,9 @@
 /**
- * Pages of the log, counts, and export reading.
+ * Pages and counts of the log.
  *
- * A page is found first (the top keys of each table, merged) and read then: the other columns of those few rows. Order is total: sort key, then session id. A cursor is the last row's place in it, so rows that
- * arrive between two pages move nothing.
+ * A page takes two queries: one finds the keys of its rows (the first of each table, merged), one reads all columns of
+ * these few rows. The order is total: sort key, then session id. A cursor is the last row's place in this order, so
+ * rows that arrive between two pages do not move the next page.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type {
@@ -25,13 +26,13 @@ import { sources, sumSources } from './where.js'
 const SORT_SQL: Readonly<Record<SortKey, string>> = {
   startTime: 'start_us',
   duration: 'duration_us',
-  // A cursor has the key as a number: two of the largest counts add up to more than it can say exactly.
+  // A cursor holds the key as a number, and the sum of two large counts may exceed its exact range.
   bytes: `least(coalesce(bytes_tx, 0) + coalesce(bytes_rx, 0), ${Number.MAX_SAFE_INTEGER})`,
   bytesTx: 'coalesce(bytes_tx, 0)',
   bytesRx: 'coalesce(bytes_rx, 0)',
 }
 
-/** Columns of which the key is the sum, when it is not the time: the rows are in that order already. */
+/** The columns that add up to the sort key. None for the time, because rows are in its order already. */
 const BOUND_COLUMNS: Readonly<Record<SortKey, readonly string[]>> = {
   startTime: [],
   duration: ['duration_us'],
@@ -86,8 +87,8 @@ export async function page(
 }
 
 /**
- * Which rows a page has; one more than it shows, if there is one. By what makes a session unique: a row number would be
- * another one when a checkpoint runs between two queries, in one snapshot, too.
+ * Finds the rows of a page, and one more if there is one. Rows are identified by site and session id, because a
+ * checkpoint between two queries may change row numbers, even within one snapshot.
  */
 async function pageKeys(
   connection: DuckDBConnection,
@@ -119,9 +120,9 @@ async function pageKeys(
 }
 
 /**
- * A value that the page's last row reaches at least, or null. Finding it by one column is cheap (DuckDB skips what
- * cannot be among the first), ordering by several is not; with it few rows are left to be ordered. The largest of a
- * sum: `take` rows reach the bound in one summand, so as many reach it in the sum.
+ * A bound that every row of the page reaches, or null. Finding it by one column is cheap, because DuckDB skips rows
+ * that cannot be among the first, and it leaves few rows to sort. For a sum: if `take` rows reach the bound in one
+ * summand, as many reach it in the sum.
  */
 async function valueBound(
   connection: DuckDBConnection,
@@ -149,7 +150,10 @@ async function valueBound(
   return rows[0]!.v as number | null
 }
 
-/** Times and sequences are for the zone maps; what has one of each, but not of the same key, is left out at the end. */
+/**
+ * Reads rows by start and sequence, for which zone maps help. Rows with a start and a sequence of two keys are
+ * dropped.
+ */
 async function rowsAt(
   connection: DuckDBConnection,
   orgId: string,

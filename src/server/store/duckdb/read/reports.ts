@@ -1,15 +1,15 @@
-/** What the meters said: status of each, and the gaps of a time range. */
+/** The status of each meter, and the gaps of a time range. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { MeterReport } from '../../../../session/batch.js'
 import type { Gap, MeterHistoryPoint, MeterLife, MeterStatus } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { isInterrupted, OPEN_WITH_RUN } from './where.js'
 
-/** Of an organisation, in one answer. */
+/** The most gaps in one answer. */
 export const GAPS_SHOWN = 1000
-/** Of one meter: another one whose interface comes and goes takes nothing of it. */
+/** The most gaps of one meter, so a meter whose interface comes and goes leaves room for others. */
 const METER_GAPS_SHOWN = 100
-/** An interface that was away: nothing was lost there. */
+/** The interface was gone, so nothing was lost. */
 const HARMLESS = `(reason = 'interfaceGone' AND from_batch IS NULL AND coalesce(sessions, 0) = 0)`
 const DAY_US = 86400e6
 
@@ -20,7 +20,7 @@ interface GapRange {
   readonly toUs: number
   readonly siteIds: readonly number[] | undefined
   readonly shown: number
-  /** Of one meter. */
+  /** The most gaps of one meter. */
   readonly perMeter?: number
 }
 

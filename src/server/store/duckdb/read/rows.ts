@@ -15,14 +15,14 @@ const NAMES = [
   ['otherClientName', 'o.name'],
 ] as const
 
-/** Plain columns of one source, with its flags; `t` is the table. @param more a further column, the last */
+/** All columns of a source with its flags, without names. @param more SQL of a further, last column */
 export function selectPlain(source: Source, more?: string): string {
   const columns = COLUMNS.map((c) => `${columnSql(c.name)} AS ${c.name}`).join(', ')
   return `SELECT ${columns}, ${source.open} AS is_open, ${source.interrupted} AS is_interrupted${more === undefined ? '' : `, ${more}`}
     FROM ${source.from} WHERE ${source.where}`
 }
 
-/** Adds the names to a query of plain columns; `order` is on its columns under the alias p. */
+/** Adds the catalog's names to a query of selectPlain(). @param order ORDER BY on its columns, with the alias p */
 export function withNames(plain: string, order: string, more?: string): string {
   const columns = COLUMNS.map((c) => {
     if (c.kind === 'integer') return `p.${c.name}::DOUBLE AS ${c.name}`
@@ -43,7 +43,7 @@ export const NAME_JOINS = `
 
 type Row = { -readonly [K in keyof LogRow]: LogRow[K] }
 
-/** Columns that are no field: the field is made of them, in rowAt(). */
+/** Columns that are no fields. rowAt() makes these fields from them. */
 const MADE_OF: Readonly<Record<string, keyof Row>> = {
   run: 'sessionId',
   start_us: 'startTimeUs',
@@ -53,7 +53,7 @@ const MADE_OF: Readonly<Record<string, keyof Row>> = {
   is_open: 'open',
   is_interrupted: 'interrupted',
 }
-/** Of the columns of withNames(), in their order. `seq` stands for no field of its own. */
+/** The fields of withNames()'s columns, in order. `seq` is no field of its own. */
 const FIELDS = [
   ...COLUMNS.map((c) => c.name),
   'is_open',

@@ -1,4 +1,7 @@
-/** Conditions on rows `t` of either table, one kind a function. Numbers are written as literals, texts are bound. */
+/**
+ * SQL conditions on rows `t` of either table. Numbers are literals, because bound ones would be DOUBLEs; texts are
+ * bound.
+ */
 import { isIP } from 'node:net'
 import type { AddressFilter, Subject, TextIds } from '../../store.js'
 import { int, literal } from '../database.js'
@@ -32,7 +35,7 @@ export function inTexts(sql: Sql, column: string, list: readonly (string | null)
   return or(parts)
 }
 
-/** The session has this client or user at one of its ends. */
+/** SQL for whether a session has this client or user at either end. */
 export function isParty(subject: Subject): string {
   return 'userId' in subject
     ? `(user_id = ${literal(subject.userId)} OR other_user_id = ${literal(subject.userId)})`
@@ -59,7 +62,7 @@ export function addresses(
   )
 }
 
-/** Addresses as hex of equal length compare like numbers. */
+/** Compares addresses as hex digits of equal length, which sort like numbers. */
 function prefix(sql: Sql, column: string, ip: string, length: number): string {
   const v6 = ip.includes(':')
   const [low, high] = prefixRange(ip, length)
@@ -67,7 +70,7 @@ function prefix(sql: Sql, column: string, ip: string, length: number): string {
   return `(${family} AND ip_hex(${column}) BETWEEN ${sql.bind(low)} AND ${sql.bind(high)})`
 }
 
-/** First and last address of a prefix as hex digits, 8 or 32. */
+/** The first and last address of a prefix, as 8 or 32 hex digits. */
 export function prefixRange(ip: string, length: number): [string, string] {
   const bits = ip.includes(':') ? 128 : 32
   const value = addressValue(ip)
@@ -92,16 +95,16 @@ export function addressValue(ip: string): bigint {
 const ASCII = /^[\x20-\x7e]*$/
 
 export function anywhere(sql: Sql, text: string, named: TextIds | undefined): string {
-  // Addresses and endpoints are ASCII, in small letters but where a meter wrote otherwise.
+  // Addresses and endpoints are ASCII, mostly in small letters.
   const small = text.toLowerCase()
   const needle = sql.bind(small)
   const parts = [
     `contains(t.source_ip, ${needle})`,
     `contains(t.dest_ip, ${needle})`,
     endpointHolds(small, (t) => sql.bind(t)),
-    // As a meter may have written it, which the row shows.
+    // A meter may have written an endpoint with capital letters.
     ...(small === text ? [] : [endpointHoldsAsWritten(text, (t) => sql.bind(t))]),
-    // The cheaper way, over all rows, where it says the same.
+    // lower() is cheaper than folded(), and gives the same result for ASCII.
     ...['t.user_id', 't.other_user_id'].map((column) =>
       ASCII.test(text)
         ? `contains(lower(${column}), ${needle})`
@@ -112,7 +115,7 @@ export function anywhere(sql: Sql, text: string, named: TextIds | undefined): st
     const { clientIds, userIds, siteResourceIds, siteIds } = named
     if (clientIds.length > 0)
       parts.push(inNumbers('t.client_id', clientIds), inNumbers('t.other_client_id', clientIds))
-    // Not bound: there may be more than a statement takes parameters.
+    // Literals, because a statement has a bound of parameters.
     if (userIds.length > 0)
       for (const column of ['t.user_id', 't.other_user_id'])
         parts.push(`${column} IN (${userIds.map(literal).join(', ')})`)
@@ -127,7 +130,7 @@ export function anywhere(sql: Sql, text: string, named: TextIds | undefined): st
   return or(parts.map((p) => `coalesce(${p}, false)`))
 }
 
-/** `10.8.0.2:443` and, while it is being typed, `8.0.2:44`: the end of an address and the beginning of a port. */
+/** Matches the end of an address and the beginning of a port: `10.8.0.2:443`, and while typing also `8.0.2:44`. */
 function endpointParts(sql: Sql, small: string): string[] {
   const [, ip, digits] = /^\[?([0-9a-f.:]+?)\]?:([1-9]\d{0,4})$/.exec(small) ?? []
   if (ip === undefined || digits === undefined || Number(digits) > 65_535) return []
@@ -140,7 +143,7 @@ function endpointParts(sql: Sql, small: string): string[] {
   })
 }
 
-/** Ports whose digits begin with these. */
+/** SQL for ports that begin with these digits. */
 function portBegins(column: string, digits: string): string {
   const ranges: string[] = []
   for (let [low, high] = [Number(digits), Number(digits)]; low <= 65_535; ) {

@@ -1,4 +1,4 @@
-/** A query's terms as conditions: each is true or false for every row, so that its opposite is, too. */
+/** A query's terms as SQL. A condition is never NULL, so its negation is right as well. */
 import {
   OUTCOME_GROUPS,
   OUTCOME_STATES,
@@ -8,7 +8,7 @@ import type { LogTerm } from '../../store.js'
 import { int, literal } from '../database.js'
 import { addresses, anywhere, inTexts, or, type Sql } from './sql-parts.js'
 
-/** Binds its texts once. @returns the condition by the SQL for whether a row is open */
+/** Binds the term's texts. @returns a function from the SQL for "row is open" to the condition */
 export function termSql(sql: Sql, term: LogTerm): (open: string) => string {
   const is = positive(sql, term)
   return (open) => `${term.negated ? 'NOT ' : ''}coalesce(${is(open)}, false)`
@@ -46,11 +46,11 @@ const COLUMNS = {
   site: 't.site_id',
 } as const
 
-/** By its names, and by its id as a text. */
+/** Matches the ids of names, and an id written as text. */
 function ofName(sql: Sql, { kind, values, ids = [] }: NonNullable<LogTerm['named']>): string {
   const column = COLUMNS[kind]
   const parts: string[] = []
-  // Not bound: there may be more than a statement takes parameters.
+  // Literals, because a statement has a bound of parameters.
   const written = ids.map((id) => (typeof id === 'number' ? int(id) : literal(id)))
   if (written.length > 0) parts.push(`${column} IN (${written.join(', ')})`)
   for (const { text, pattern, none } of values) {

@@ -1,7 +1,6 @@
 /**
- * Filters as SQL. Two tables answer every question: `session` (ended) and `session_open`; a filter becomes one
- * condition that holds for both. Where only sums are asked for, whole hours come from a third, rollup_hour
- * (rollup.ts). Numbers are written as literals, texts are bound.
+ * Filters as SQL. Sessions are in two tables, `session` (ended) and `session_open`, and a filter becomes one condition
+ * for both. Sums of whole hours come from rollup_hour (rollup.ts). Numbers are literals, texts are bound.
  */
 import type { LogFilter } from '../../store.js'
 import { int } from '../database.js'
@@ -18,31 +17,31 @@ import { addresses, anywhere, inNumbers, inTexts, isParty, or, type Sql } from '
 import { termSql } from './terms.js'
 
 /**
- * The runs that may still report: of each spool of a meter the one of its newest batch. A run is known by the start that
- * its reports name and followed by the order of batch numbers; which start is later says nothing, as a meter's clock may
- * have been wrong when it started.
+ * The runs that may still report: for each spool of a meter, the run of its newest batch. A run is identified by the
+ * start in its reports. The order of batch numbers tells which run is the newest, because a meter's clock, and so the
+ * start, may have been wrong.
  */
 const GOING_RUNS = `(SELECT org_id, site_id, meter_id, run_started_us, max(received_us) AS received_us
     FROM meter_life WHERE received_us > 0 GROUP BY ALL)`
 
-/** Open sessions, each with the run that may go on with it; no run: it is over. */
+/** Open sessions, each with its run if that may still report. */
 export const OPEN_WITH_RUN = `session_open t LEFT JOIN ${GOING_RUNS} r
   ON r.org_id = t.org_id AND r.site_id = t.site_id AND r.meter_id = t.meter_id AND r.run_started_us = t.run_started_us`
 
-/** The session `t` is of an earlier run of its meter, or of one that was forgotten: nothing reports it as open again. */
+/** The session's run is over, or its meter was forgotten: no report of it as open will follow. */
 export const SESSION_RUN_OVER = 'r.received_us IS NULL'
 
-/** That, or its run has been silent for so long that nobody knows; `--silence-after`. */
+/** The session's run is over, or has been silent for longer than `--silence-after`. */
 export function isInterrupted(nowUs: number): string {
   return `(${SESSION_RUN_OVER} OR r.received_us < ${int(nowUs)} - getvariable('silence_us'))`
 }
 
 export interface Source {
-  /** As FROM item. */
+  /** The FROM item. */
   readonly from: string
   /** Conditions on its rows. */
   readonly where: string
-  /** SQL for the flags of a row. */
+  /** SQL for a row's flags. */
   readonly open: string
   readonly interrupted: string
 }
@@ -50,19 +49,19 @@ export interface Source {
 export interface SumSource {
   readonly from: string
   readonly where: string
-  /** The sums of rollup.ts, over its rows. */
+  /** SQL for the sums of rollup.ts over its rows. */
   readonly sums: string
-  /** The number of sessions alone. */
+  /** SQL for the number of sessions. */
   readonly count: string
-  /** How many of its rows are open sessions, and SQL for whether one is. */
+  /** SQL for the number of open sessions, and for whether a row is open. */
   readonly openSum: string
   readonly open: string
 }
 
 /**
- * What sums are made of: rows, or hours where they hold all that filters and group need.
- * @param group the dimension that is grouped by; null: none; undefined: one that hours do not hold
- * @param rolled of the snapshot that the query runs in
+ * The sources of sums: sums by the hour if they have the dimension of filters and group, else rows.
+ * @param group the dimension of the groups; null: none; undefined: one that rollup_hour does not have
+ * @param rolled rollup_state of the query's snapshot
  */
 export function sumSources(
   sql: Sql,
@@ -83,7 +82,7 @@ export function sumSources(
   const hours = wholeHours(filter)
   const dimension = group === undefined ? null : dimensionFor(filter, group, except)
   const [ended, ...others] = all
-  // Which ended sessions were interrupted, hours do not hold.
+  // rollup_hour does not tell which ended sessions were interrupted.
   if (
     hours === null ||
     dimension === null ||
@@ -102,7 +101,7 @@ export function sumSources(
       openSum: '0',
       open: 'false',
     },
-    // Three queries, since zone maps do not see through OR.
+    // Three queries, because zone maps do not help with OR.
     cut(`t.start_us < ${int(hours.fromUs)}`),
     cut(`t.start_us >= ${int(hours.toUs)}`),
     ofRows({ ...ended, where: `${inHours} AND t.arrival > ${int(rolled)}` }),
@@ -118,7 +117,7 @@ export interface SumScope {
 
 const ENDED = 'session t'
 
-/** Which of the two tables can hold matching rows, each with its conditions. */
+/** The tables that can have matching rows, each with its conditions. */
 export function sources(
   sql: Sql,
   orgId: string,
@@ -132,7 +131,7 @@ export function sources(
   const all: Source[] = []
   const state = except === 'state' ? undefined : filter.state
   if (state !== 'open') {
-    // Those of them that the writer closed, since their meter's run was over.
+    // The writer closed these as interrupted, because their meter's run was over.
     const closed = `(t.end_reason = 'activeTimeout')`
     const only = state === 'interrupted' ? ` AND ${closed}` : ''
     all.push({ from: ENDED, where: where('false') + only, open: 'false', interrupted: closed })
@@ -171,7 +170,7 @@ function conditions(sql: Sql, orgId: string, filter: LogFilter, except?: keyof L
     minBytes: (n) => `coalesce(t.bytes_tx, 0) + coalesce(t.bytes_rx, 0) >= ${int(n)}`,
     text: (text) => anywhere(sql, text, filter.textIds),
     textIds: null,
-    // They need to know what is open: sources().
+    // sources() adds the terms, because they need the SQL for open rows.
     terms: null,
     sessionIds: (list) =>
       or(

@@ -1,15 +1,15 @@
 /**
- * The columns of `session` and `session_open`, once: SQL type, how a value is taken from a StoredSession, and how it
- * comes back. Whole numbers travel as DOUBLE both ways (exact below 2^53, and far cheaper than BigInt); DuckDB casts.
+ * The columns of `session` and `session_open`: SQL types, and the conversion from and to a StoredSession. Whole numbers
+ * are passed as DOUBLE in both directions (exact below 2^53, and much cheaper than BigInt), and DuckDB casts them.
  *
- *   STORED_COLUMNS   what the tables have, in their order: who writes rows or makes a table goes by these
- *   COLUMNS          what a query of rows has (selectPlain), in its order: who reads goes by these. The same, except that
- *                    `peer` is taken apart into peer_public_key and client_endpoint
+ *   STORED_COLUMNS   the columns of the tables, in order, for writers and CREATE TABLE
+ *   COLUMNS          the columns of a query (selectPlain), in order, for readers: the same, but with
+ *                    peer_public_key and client_endpoint instead of `peer`
  *
- * A session id is kept as its run (18 characters, few different ones: dictionary) and its sequence (a rising number:
- * bit-packed), about 3 bytes instead of 27. The end is kept as the duration, and payload as what the headers around
- * it have beyond the usual (usualHeaders): small numbers take few bits. The key of a peer and its endpoint say nearly
- * the same, so they are one text: a byte a row less than as two.
+ * These columns save space. A session id is stored as its run (18 characters, few different ones: dictionary) and its
+ * sequence (a rising number: bit-packed), about 3 bytes instead of 27. The end is stored as the duration, and the
+ * payload as the bytes that its headers have beyond the usual ones (usualHeaders): small numbers take few bits. A
+ * peer's key nearly determines its endpoint, so both are one text: one byte a row less than two texts.
  */
 
 import { getter } from '../../../../session/field-code.js'
@@ -42,7 +42,7 @@ function integer(name: string, get: Get): StoredColumn {
 function text(name: string, get: Get): StoredColumn {
   return { name, kind: 'text', sqlType: 'VARCHAR', get }
 }
-/** A field that is kept as it is, with the type that the table of fields gives it. */
+/** A field that is stored unchanged, with its type from the table of fields. */
 function plain(field: SessionFieldName): StoredColumn {
   const get = getter<StoredSession, typeof field>(field)
   return { name: columnName(field), ...kindOf(SESSION_FIELDS[field]), get }
@@ -68,7 +68,7 @@ function integerType(max: number): string {
 
 type HeaderFacts = Pick<StoredSession, 'protocol' | 'sourceIp'>
 
-/** IPv4 without options, and UDP or TCP with timestamps, as nearly all data packets are; IPv6 has 20 more. */
+/** Headers of nearly all data packets: IPv4 without options, and UDP or TCP with timestamps; 20 bytes more for IPv6. */
 function usualHeaders({ protocol, sourceIp }: HeaderFacts, packets: number | null): number {
   return (packets ?? 0) * ((protocol === 'udp' ? 28 : 52) + (sourceIp.includes(':') ? 20 : 0))
 }
@@ -83,7 +83,7 @@ function excessHeaders(
   return bytes - payload - usualHeaders(session, packets)
 }
 
-/** The payload again, from what excessHeaders made of it. */
+/** The payload, from the value of excessHeaders(). */
 export function payloadOf(
   session: HeaderFacts,
   bytes: number | null,
@@ -94,17 +94,17 @@ export function payloadOf(
   return bytes - excess - usualHeaders(session, packets)
 }
 
-/** The same in SQL. @param way `tx` or `rx` */
-export function usualHeadersSql(way: string): string {
-  return `coalesce(packets_${way}, 0) * (CASE WHEN protocol = 'udp' THEN 28 ELSE 52 END
+/** usualHeaders() in SQL. */
+export function usualHeadersSql(direction: 'tx' | 'rx'): string {
+  return `coalesce(packets_${direction}, 0) * (CASE WHEN protocol = 'udp' THEN 28 ELSE 52 END
     + CASE WHEN contains(source_ip, ':') THEN 20 ELSE 0 END)`
 }
 
 /**
- * Any two texts as one: `ENDPOINT|KEY`, each escaped, where nothing stands for null.
+ * Both texts as one: `ENDPOINT|KEY`, each escaped; an empty part stands for null.
  *
- * The letters of the escapes are large, and a text that is searched for is small (where.ts): it is never found in the
- * middle of an escape, so that it can be looked for in what is stored.
+ * The escapes have capital letters, and searched texts are in small letters (sql-parts.ts). So a search never matches
+ * the inside of an escape, and can run on the stored text.
  */
 export function peerOf({
   peerPublicKey,
@@ -121,7 +121,7 @@ export function peerOf({
   return text
 }
 
-/** Made once and not for each session: by endpoint, with the key it had last. */
+/** Caches peerOf() by endpoint, for the key that it had last. */
 const peers = new Map<string, { readonly key: string; readonly text: string }>()
 const PEERS_MAX = 4096
 
@@ -129,22 +129,25 @@ function escaped(text: string): string {
   return text.replaceAll('~', '~T').replaceAll('|', '~B')
 }
 
-/** One of the two texts again. Functions of one varying input, and none of lists: DuckDB calls them once a word. */
+/**
+ * Extracts one of the two texts. Each function has only one varying input and no lists, so DuckDB calls it once for
+ * each word of the dictionary.
+ */
 function peerPartSql(other: string): string {
   return `nullif(replace(replace(regexp_replace(t.peer, '${other}', ''), '~B', '|'), '~T', '~'), '')`
 }
 
 const CLIENT_ENDPOINT = peerPartSql('[|][^|]*$')
 
-/** What finds a text in the endpoint of a row `t`, as quick as contains(); the key comes after it. */
+/** SQL for whether the endpoint of a row `t` contains the text, as fast as contains(). The match must be before `|`. */
 export function endpointHolds(smallText: string, bind: (text: string) => string): string {
   const needle = bind(escaped(smallText))
   return `CASE WHEN contains(t.peer, ${needle}) THEN strpos(t.peer, ${needle}) < strpos(t.peer, '|') END`
 }
 
 /**
- * The same for a text with capitals, which the escapes ~T and ~B have as well: the endpoint is taken out of the rows that
- * may hold it.
+ * The same for a text with capital letters, which may match inside the escapes ~T and ~B. So the endpoint is extracted
+ * from the rows that may contain the text.
  */
 export function endpointHoldsAsWritten(text: string, bind: (text: string) => string): string {
   return `CASE WHEN contains(t.peer, ${bind(escaped(text))}) THEN contains(${CLIENT_ENDPOINT}, ${bind(text)}) END`
@@ -184,7 +187,7 @@ const FIRST_COLUMNS: readonly StoredColumn[] = [
   plain('unattributed'),
 ]
 
-/** Fields that are not kept as they are, but in other columns: those above that have a function of their own. */
+/** Fields that are stored in other columns: those above with a function of their own. */
 const KEPT_OTHERWISE: readonly SessionFieldName[] = [
   'sessionId',
   'startTimeUs',
@@ -195,13 +198,13 @@ const KEPT_OTHERWISE: readonly SessionFieldName[] = [
   'clientEndpoint',
 ]
 
-/** Fields that came to the table of fields later, each by an ALTER TABLE (schema.ts). */
+/** Fields that were added later, each by an ALTER TABLE (schema.ts). */
 const LATER_COLUMNS = SESSION_FIELD_NAMES.filter(
   (name) =>
     !KEPT_OTHERWISE.includes(name) && FIRST_COLUMNS.every((c) => c.name !== columnName(name)),
 ).map(plain)
 
-/** Where the tables have the column that is their own, `arrival` or `run_started_us`: before those that came later. */
+/** The index of a table's own column, `arrival` or `run_started_us`: after the first columns, before LATER_COLUMNS. */
 export const OWN_COLUMN_AT = FIRST_COLUMNS.length
 
 export const STORED_COLUMNS: readonly StoredColumn[] = [...FIRST_COLUMNS, ...LATER_COLUMNS]
@@ -219,17 +222,17 @@ export const COLUMNS: readonly Column[] = STORED_COLUMNS.flatMap((column): Colum
     : [column],
 )
 
-/** The value of one of COLUMNS for a row `t` of the tables. */
+/** SQL for the value of one of COLUMNS in a row `t`. */
 export function columnSql(name: string): string {
   return PEER_PARTS[name] ?? `t.${name}`
 }
 
-/** Of a field that is kept as it is: `clientEndpoint` is in `client_endpoint`. */
+/** The column of a field: `clientId` is in `client_id`. */
 export function columnName(field: string): string {
   return field.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
 }
 
-/** The other way. */
+/** The inverse of columnName(). */
 export function fieldName(column: string): string {
   return column.replace(/_[a-z]/g, (c) => c.charAt(1).toUpperCase())
 }

@@ -1,4 +1,4 @@
-/** Batches whose numbers the database does not know yet, by their identity: a repeat is told from the first. */
+/** Batches that the database does not hold yet, by identity, so that repeats of them are recognised. */
 import type { WriteRequest } from '../../store.js'
 import { runOf, type SiteBatch } from './group-commit.js'
 import { type Booking, compared, type Run } from './lives.js'
@@ -15,17 +15,17 @@ interface BatchName {
 
 export class Arrivals {
   readonly #arriving = new Map<string, Arriving>()
-  /** The newest of each spool of their meters. */
+  /** The newest run of each spool of these meters. */
   readonly #runs = new Map<string, Map<string, Run>>()
 
-  /** What a batch is that came once already; undefined: it has not. */
+  /** The fate of a batch whose identity has arrived before; undefined: it has not. */
   fateOf(identity: string | null, batch: WriteRequest['batch'] | null): Booking | undefined {
     const before = identity === null ? undefined : this.#arriving.get(identity)
     if (before === undefined) return undefined
     return compared(before.crc, batch?.spoolId === undefined ? undefined : batch.crc)
   }
 
-  /** When the first of this identity is. */
+  /** Resolves when the first batch of this identity is durable. */
   async durable(identity: string | null): Promise<void> {
     if (identity !== null) await this.#arriving.get(identity)?.durable
   }
@@ -42,13 +42,13 @@ export class Arrivals {
     runs.set(run.spoolId, run)
   }
 
-  /** Those of its meter that the database may not know yet. */
+  /** Runs of the batch's meter that the database may not know yet. */
   runsOf({ orgId, siteId, batch }: SiteBatch): Run[] {
     if (batch === null) return []
     return [...(this.#runs.get(meterOf(orgId, siteId, batch.meterId))?.values() ?? [])]
   }
 
-  /** The database has it, or it could not be made durable. */
+  /** To be called when the database holds the batch, or when it could not be made durable. */
   delete(identity: string | null): void {
     if (identity !== null) this.#arriving.delete(identity)
     if (this.#arriving.size === 0) this.#runs.clear()

@@ -7,8 +7,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Database } from '../database.js'
 
-/** Disk space a checkpoint may need: a fifth of the log was measured, more when all texts differ; plus the last row groups. */
+/** Disk space for a checkpoint, as a share of the log: a fifth was measured, and more if all texts differ. */
 const CHECKPOINT_SHARE = 0.5
+/** Further disk space, 16 MiB, for the last row groups. */
 const CHECKPOINT_BYTES = 16 * 2 ** 20
 
 export class Checkpointer {
@@ -38,7 +39,7 @@ export class Checkpointer {
     return this.#database.walBytes() >= this.#checkpointAtBytes
   }
 
-  /** The log has grown by another walBytes since the checkpoint was due: it must not wait any longer. */
+  /** The log has grown by another walBytes since the checkpoint became due, so it must not wait any longer. */
   get isOverdue(): boolean {
     return this.#database.walBytes() >= this.#checkpointAtBytes + this.#walBytes
   }
@@ -54,7 +55,7 @@ export class Checkpointer {
     } catch {
       this.#failedCheckpoints++
     }
-    // Do not retry at once what a full disk has refused.
+    // After a failure, the log may grow by a quarter of walBytes before the next attempt.
     const left = this.#database.walBytes()
     this.#checkpointAtBytes = left < this.#walBytes ? this.#walBytes : left + this.#walBytes / 4
   }

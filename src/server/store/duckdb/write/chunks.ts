@@ -1,10 +1,10 @@
 /**
- * Sessions into DuckDB data chunks, a column at a time.
+ * Writes sessions into DuckDB data chunks, a column at a time.
  *
- * Crossing into native code once for each value would cost more than all the rest, so a column's values are written
- * into its vector's memory and its nulls into a bit mask. Most texts repeat (organisation, site, addresses, keys): a
- * text column travels as an ENUM of the texts it holds, one small number a row, and DuckDB casts it to VARCHAR. A
- * column of mostly different texts travels as VARCHAR.
+ * A native call for each value would cost more than everything else, so a column's values are written into its vector's
+ * memory, and its nulls into a bit mask. Most texts repeat (organisation, addresses, keys), so a text column is passed
+ * as an ENUM of its texts, one small number a row, and DuckDB casts it to VARCHAR. A column of mostly different texts
+ * is passed as VARCHAR.
  */
 import {
   BOOLEAN,
@@ -23,12 +23,12 @@ import { OWN_COLUMN_AT, STORED_COLUMNS, type StoredColumn } from '../schema/colu
 /** DuckDB's vector size. */
 const CHUNK_ROWS = 2048
 /**
- * More different texts than this in one append: VARCHAR. A word of an ENUM costs about 0.4 us in each chunk (the type
- * is made, read back and indexed again), a text of a VARCHAR column 0.2 us.
+ * A column with more different texts in one append is passed as VARCHAR. An ENUM's word costs about 0.4 µs in each
+ * chunk (the type is made, read back and indexed again), a text of a VARCHAR column 0.2 µs.
  */
 const WORDS_MAX = 512
 
-/** What the vectors of @duckdb/node-api are inside: memory to fill, and a mask whose bits are 1 where there is a value. */
+/** The private fields of @duckdb/node-api's vectors: memory for values, and a mask with a bit 1 for each value. */
 interface Vector {
   readonly items: { set(numbers: ArrayLike<number>): void }
   readonly validity: { data: BigUint64Array | null }
@@ -43,7 +43,7 @@ type Values =
   | { readonly type: DuckDBType; readonly numbers: Numbers; readonly mask: Mask }
   | { readonly type: DuckDBType; readonly texts: readonly (string | null)[] }
 
-/** Bits of the rows that have a value; nothing is allocated for a column without nulls. */
+/** One bit for each row, 1 if it has a value. A column without nulls allocates nothing. */
 class Mask {
   readonly #rows: number
   #bits: Uint32Array | null = null
@@ -82,7 +82,7 @@ function wordValues(column: StoredColumn, sessions: readonly StoredSession[]): V
       const known = words.get(text)
       code = known ?? words.size
       if (known === undefined) {
-        // DuckDB falls over words that are the same once they are cut or changed.
+        // DuckDB ends texts at NUL and changes half surrogates; words that become equal by that make it fail.
         if (!isPlainText(text)) return null
         words.set(text, code)
       }
@@ -130,7 +130,7 @@ function write(vector: Vector, values: Values, at: number, count: number): void 
   vector.flush()
 }
 
-/** Sessions by columns. Most of the work of appending them, and it can be done before it is their turn. */
+/** Sessions by columns. Making this is most of the work of appending, and may be done before the transaction begins. */
 export class SessionRows {
   readonly sessions: readonly StoredSession[]
   readonly #columns: readonly Values[]
@@ -140,7 +140,7 @@ export class SessionRows {
     this.#columns = columns.map((column) => valuesOf(column, sessions))
   }
 
-  /** @param extra values of the table's own whole-number column, one for each session */
+  /** @param extra values of the table's own integer column (OWN_COLUMN_AT), one for each session */
   appendTo(appender: DuckDBAppender, extra?: Float64Array): void {
     const columns = [...this.#columns]
     if (extra !== undefined) {
@@ -158,7 +158,7 @@ export class SessionRows {
   }
 }
 
-/** Appends to a table in the connection's transaction, in this order: all of it, or nothing when it throws. */
+/** Appends rows in order, in the connection's transaction: all of them, or none if it throws. */
 export async function appendTo(
   connection: DuckDBConnection,
   table: string,
@@ -169,7 +169,7 @@ export async function appendTo(
     append(appender)
     appender.closeSync()
   } catch (error) {
-    // What it still holds would be written when it is collected, long after this transaction was rolled back.
+    // Without clear(), the garbage collector would write the remaining rows long after this transaction.
     appender.clear()
     throw error
   }

@@ -1,8 +1,8 @@
 /**
- * What a group may not say of sessions that are here (merge.ts), and what it says of them that is nothing new.
+ * Removes records from a group that stored sessions do not accept (merge.ts), and records that say nothing new.
  *
- * What is not taken stays in the log as it came, for --log-keep; it is counted, and a loss `sessionConflict` in the gaps.
- * The same record again is a repeat, whoever sends it, and nothing to be counted.
+ * A rejected record stays in the log for --log-keep, is counted, and appears as `sessionConflict` in the gaps. An
+ * identical record, from any sender, is a repeat and not counted.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { FRESH_US, verdictOf } from '../../merge.js'
@@ -34,7 +34,7 @@ export interface Admitted<T> {
   readonly conflicts: readonly Conflict[]
 }
 
-/** A record of an id that something is known of, or of a run that another meter reports. */
+/** A record whose id is stored already, or whose run belongs to another meter. */
 interface Asked {
   readonly batch: number
   readonly session: StoredSession
@@ -90,7 +90,7 @@ function askedOf(
       number = pageOf(sequence)
       const id = { orgId, siteId, run, page: number }
       page = pages.get(KnownIds.key(id))
-      // Ids of access logs are hashes, each a run of its own.
+      // Ids of access logs contain hashes, so their runs belong to no meter.
       foreign = numbered !== null && !known.isOf(id, session.meterId)
     }
     const isKnown = page !== undefined && (has(page.open, sequence) || has(page.ended, sequence))
@@ -99,7 +99,7 @@ function askedOf(
   return asked
 }
 
-/** By meter. */
+/** Counts rejected records by meter. */
 export class Conflicts {
   readonly #byMeter = new Map<string, Conflict>()
 
@@ -121,11 +121,11 @@ interface Mark {
   readonly byUs: number
 }
 
-/** When sessions came, by the numbers of their arrivals; table arrival_mark. */
+/** The times of arrivals, by marks in the table arrival_mark. */
 export class Freshness {
-  /** What has a lower number had come by then. */
+  /** Sessions with a lower `arrival` had arrived by `byUs`. */
   readonly #marks: Mark[]
-  /** Of the last batch. */
+  /** The time of the last batch. */
   #lastUs: number | undefined
 
   constructor(marks: readonly Mark[] = [], lastUs?: number) {
@@ -145,16 +145,16 @@ export class Freshness {
     )
   }
 
-  /** Before a commit: what it is to write. */
+  /** The mark that the next commit must write, if one is due. */
   dueMark(arrival: number, atUs: number): Mark | null {
     const byUs = this.#lastUs ?? atUs
     const marked = this.#marks.at(-1)?.byUs ?? Number.NEGATIVE_INFINITY
-    // After a quiet time, too: what came shortly after a mark would else be as new as what comes now.
+    // Also after a pause: else sessions from before it would count as recent as the ones after it.
     const isDue = byUs - marked >= MARK_EVERY_US || atUs - byUs >= MARK_EVERY_US
     return isDue ? { arrival, byUs } : null
   }
 
-  /** After it. */
+  /** Call after the commit. */
   came(mark: Mark | null, atUs: number): void {
     this.#lastUs = atUs
     if (mark === null) return
@@ -163,7 +163,7 @@ export class Freshness {
     while (this.#marks.length > 1 && this.#marks[1]!.byUs <= untilUs) this.#marks.shift()
   }
 
-  /** SQL for whether the row `o` came too long ago. */
+  /** SQL for whether the row `o` arrived more than FRESH_US ago. */
   isStaleSql(nowUs: number): string {
     const untilUs = nowUs - FRESH_US
     if (this.#lastUs !== undefined && this.#lastUs <= untilUs) return 'true'
@@ -172,7 +172,7 @@ export class Freshness {
   }
 }
 
-/** Older marks say nothing more than the newest one that is past. */
+/** Of marks older than FRESH_US, only the newest one is needed. */
 export function markSql({ arrival, byUs }: Mark): string[] {
   const past = `by_us <= ${int(byUs - FRESH_US)}`
   return [

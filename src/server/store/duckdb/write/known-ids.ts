@@ -1,21 +1,21 @@
 /**
- * Which session ids are in the store, exactly, without an index. One that was erased before its end was told counts as
- * ended: nothing that is reported of it is stored again.
+ * The exact set of stored session ids, without an index. A session that was erased while it was open counts as ended,
+ * so later reports of it are not stored.
  *
- * A run's sequences are dense (1, 2, 3, ... in order of opening), so two bits each say all: ended, open.
+ * A run's sequences are dense (1, 2, 3, ... in order of opening), so two bits for each are enough: ended, open.
  *
  *   run key -> pages of PAGE_BITS sequences -> { ended bits, open bits }
  *
- * Pages are read from the tables when first touched and kept while they are in use; most runs need only their newest
- * page or two. 20 M sessions of one run are 10,000 pages; only those at the front are ever loaded. A page beyond a
- * run's highest is empty and is not looked for: so a meter that goes on costs no query.
+ * A page is read from the tables at its first use, and cached. Most runs need only their newest page or two: 20 M
+ * sessions of one run are 10,000 pages, of which only the newest are loaded. A page beyond a run's highest is empty and
+ * needs no query, so a meter that continues its run costs none.
  *
- * Invariants: a page that is held equals what the tables say, the open transaction included. After a rollback all
- * pages are thrown away. A run's highest page is never below what the tables hold (all that is written is loaded here
- * first); it may be above, after a deletion, which costs a query and nothing else.
+ * Invariants: a cached page equals the tables, including the open transaction. After a rollback all pages are dropped.
+ * A run's highest page is never below that of the tables, because all ids are loaded here before they are written.
+ * After a deletion it may be above, which costs only a query.
  *
- * Limits: PAGES_MAX pages (about 40 MiB), RUNS_MAX runs. A caller that scatters its sequences costs itself queries,
- * not us memory.
+ * Limits: PAGES_MAX pages (about 40 MiB), RUNS_MAX runs. A meter that scatters its sequences causes more queries, but
+ * does not use more memory.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { LRUCache } from 'lru-cache'
@@ -24,7 +24,7 @@ import { int, literal, rowsOf } from '../database.js'
 export const PAGE_BITS = 2048
 const WORDS = PAGE_BITS / 32
 export const PAGES_MAX = 65_536
-/** 16 KiB. */
+/** Pages in one slab of 16 KiB. */
 const SLAB_PAGES = 32
 export const RUNS_MAX = 16_384
 
@@ -64,7 +64,7 @@ function runKeyOf({ orgId, siteId, run }: Omit<PageId, 'page'>): string {
   return `${orgId}/${siteId}/${run}`
 }
 
-/** Bits of many pages in one piece of memory: with one for each, scattered ids keep the collector busy for seconds. */
+/** Memory for the bits of many pages. One array for each page would make the garbage collector take seconds. */
 class Slab {
   #left: number
   #words = new Uint32Array(0)
@@ -87,7 +87,7 @@ class Slab {
 
 interface Run {
   highestPage: number
-  /** The meter that reported it first; null: nothing of it is stored. */
+  /** The meter that reported the run first; null: the run has no stored session. */
   meterId: string | null
 }
 
@@ -103,8 +103,8 @@ export class KnownIds {
   }
 
   /**
-   * The pages of these ids, loaded where needed. They stay valid for the caller even when the cache drops them:
-   * a group of batches holds all it needs.
+   * The pages of these ids, loaded if needed. They stay valid for the caller even if the cache drops them, because a
+   * group of batches holds all its pages.
    */
   async load(ids: ReadonlyMap<string, PageId>): Promise<Map<string, Page>> {
     const pages = new Map<string, Page>()
@@ -120,7 +120,7 @@ export class KnownIds {
     return pages
   }
 
-  /** Into `pages`. */
+  /** Loads pages into `pages`. */
   async #loadMissing(
     missing: ReadonlyMap<string, PageId>,
     pages: Map<string, Page>,
@@ -136,10 +136,10 @@ export class KnownIds {
     for (const key of missing.keys()) this.#pages.set(key, pages.get(key)!)
   }
 
-  /** Also for a page that was held: its rows may have been deleted since, and the highest read again without them. */
+  /** Also for cached pages: a run that was read again after a deletion may have a lower highest page. */
   #raiseHighest(id: PageId): void {
     const run = this.#runs.get(runKeyOf(id))
-    // Not known any more: so many runs at once. The tables say it next time.
+    // The cache has dropped the run because of many others; its highest page is read again next time.
     if (run !== undefined && id.page > run.highestPage) run.highestPage = id.page
   }
 
@@ -148,7 +148,7 @@ export class KnownIds {
     return run === undefined || id.page <= run.highestPage
   }
 
-  /** Of the runs that were not met before. */
+  /** Reads highest page and meter of unknown runs. */
   async #findRuns(ids: readonly PageId[]): Promise<void> {
     const unknown = ids.filter((id) => !this.#runs.has(runKeyOf(id)))
     if (unknown.length === 0) return
@@ -170,7 +170,7 @@ export class KnownIds {
     }
   }
 
-  /** The run is this meter's, from now on if it was nobody's. Of a run that was loaded. */
+  /** Whether the run belongs to this meter; a run without a meter becomes its. Call after load() of the run. */
   isOf(run: Omit<PageId, 'page'>, meterId: string): boolean {
     const known = this.#runs.get(runKeyOf(run))
     if (known === undefined) return true
@@ -192,7 +192,7 @@ export class KnownIds {
       low = Math.min(low, page)
       high = Math.max(high, page)
     }
-    // The ranges are for the zone maps: runs sort by time, so older row groups are never read.
+    // The ranges let zone maps skip older row groups, because runs sort by time.
     const rows = await rowsOf(
       this.#connection,
       `SELECT org_id, site_id::DOUBLE AS site, run, (seq // 32)::DOUBLE AS word, bit_or(1::BIGINT << (seq % 32))::DOUBLE AS bits

@@ -1,8 +1,8 @@
 /**
- * The journal of servers before there was a log: batches that were acknowledged and may not be in the database. They
- * move into the log once; what the database has already changes nothing.
+ * Moves the journal of earlier versions into the log, once: acknowledged batches that the database may not hold.
+ * Batches that it holds already change nothing.
  *
- * Entries are a line `LENGTH CRC32` in hexadecimal digits, so many bytes of JSON, and a line end.
+ * An entry is a line `LENGTH CRC32` in hexadecimal digits, LENGTH bytes of JSON, and a line end.
  */
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ export async function adoptJournal(directory: string, log: Log, nowUs: number): 
     await log.append(entryOf({ ...batch, receivedUs: nowUs }))
     at = end + 1
   }
-  // Cut off, and never acknowledged, or damaged: there to be looked at.
+  // An unfinished or damaged rest is kept for the operator.
   if (at < bytes.length) renameSync(path, `${path}.unread`)
   else rmSync(path)
 }

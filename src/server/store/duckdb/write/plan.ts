@@ -1,16 +1,16 @@
 /**
- * Decides what each record of a group does, by two bits of its id (known-ids.ts):
+ * Decides the fate of each record in a group, by two bits of its id (known-ids.ts):
  *
  *   record   ended?  open?
  *   ended    no      no      append to session                                       (nearly all)
  *   ended    no      yes     append to session, delete from session_open
- *   ended    yes     -       replace when it has more packets: an early report's final one; else nothing.
- *                            An interrupted one that closeInterrupted() ended is replaced in any case
- *   open     yes     -       nothing: the end is known already (a batch that was quarantined and came late)
+ *   ended    yes     -       replace if it has more packets (the final report after an early one), else nothing.
+ *                            A session that closeInterrupted() ended is always replaced
+ *   open     yes     -       nothing: the end is known already (as for a quarantined batch that arrives late)
  *   open     no      no      append to session_open
- *   open     no      yes     replace when it has more packets
+ *   open     no      yes     replace if it has more packets
  *
- * What may not be said of an id (conflicts.ts) is left out before; of two records in one group, here.
+ * Conflicts with stored sessions were removed before (conflicts.ts). Conflicts within a group are found here.
  */
 
 import { isOpen } from '../../../../session/session.js'
@@ -20,16 +20,16 @@ import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { SessionRows } from './chunks.js'
 import { has, KnownIds, type Page, type PageId, pageOf, set, unset } from './known-ids.js'
 
-/** Sessions of one site, as they came together. */
+/** Sessions of one site that arrived together. */
 export interface SiteSessions {
   readonly orgId: string
   readonly siteId: number
   readonly sessions: readonly StoredSession[]
-  /** Of the ended ones (endedRows), when they were made before. */
+  /** Rows of the ended sessions (endedRows), if they were made before. */
   readonly ended?: SessionRows | undefined
 }
 
-/** They come in the order of their ends; in that of their starts, times and sequences take fewer bits. */
+/** Ended sessions arrive in order of their ends. In order of their starts, times and sequences take fewer bits. */
 export function endedRows(sessions: readonly StoredSession[]): SessionRows {
   return new SessionRows(sessions.filter((s) => !isOpen(s)).sort(byStart))
 }
@@ -38,7 +38,7 @@ function byStart(a: StoredSession, b: StoredSession): number {
   return a.startTimeUs - b.startTimeUs
 }
 
-/** Where the ids of a group are. */
+/** The pages of a group's ids. */
 export function pagesOf(group: readonly SiteSessions[]): Map<string, PageId> {
   const ids = new Map<string, PageId>()
   for (const { orgId, siteId, sessions } of group) {
@@ -61,27 +61,27 @@ export type Fate = (typeof Fate)[keyof typeof Fate]
 
 interface PlanPage {
   readonly bits: Page
-  /** Where in the plan the sessions of these sequences are. As many as come: a page may hold one of them only. */
+  /** Index in the plan by sequence. A Map, because a group may have only one session of a page. */
   readonly places: Map<number, number>
 }
 
 interface MadeRows {
   readonly rows: SessionRows
-  /** Where in the plan their sessions are, unless some are not in it. */
+  /** The plan's index of their first session, if all of them are in it. */
   readonly from: number
 }
 
-/** An id is in the plan once, with its best record. */
+/** The plan has each id once, with its best record. */
 export class Plan {
-  /** Ended sessions of which an interim record may be in session_open. */
+  /** Ended sessions that may have an interim record in session_open. */
   readonly closed: StoredSession[] = []
-  /** Another record of this group has their id, and another five-tuple. */
+  /** Records whose id another record of this group has, with another five-tuple. */
   readonly conflicting: StoredSession[] = []
   readonly #pages = new Map<string, PlanPage>()
   readonly #sessions: StoredSession[] = []
   readonly #fates: Fate[] = []
   readonly #made: MadeRows[] = []
-  /** Of the open ones. */
+  /** The run start of each open session. */
   readonly #runs = new Map<StoredSession, number>()
 
   constructor(pages: ReadonlyMap<string, Page>) {
@@ -92,7 +92,7 @@ export class Plan {
     return this.#sessions.filter((_, i) => this.#fates[i] === fate)
   }
 
-  /** Those that are appended to session, once: a batch's rows where all of them are, the others together. */
+  /** Takes the rows to append to `session`: those of complete batches as they are, all others as one. Call once. */
   takeAppended(): readonly SessionRows[] {
     const whole = this.#made.filter((made) => this.#isWhole(made))
     for (const { rows, from } of whole)
@@ -166,7 +166,10 @@ export class Plan {
     }
   }
 
-  /** @param at the place of the same id in this group, or -1: of two records of one kind that with more packets stays */
+  /**
+   * Of two records with one id and kind, the one with more packets stays.
+   * @param at the index of the other one, or -1
+   */
   #put(
     session: StoredSession,
     fate: Fate,

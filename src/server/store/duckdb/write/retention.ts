@@ -1,9 +1,9 @@
 /**
- * Deleting what has passed its retention, in slices, on a connection of its own.
+ * Deletes sessions beyond their retention, in slices, on a connection of its own.
  *
- * Each slice first adds its totals to usage_month, takes them from rollup_hour, and then deletes, in one
- * transaction: usage and summaries are exact at every moment. The writer is never blocked: it appends to the same table
- * under MVCC; a slice is short, because a checkpoint waits until it ends. Deleted row groups are reused by later rows; the file does not grow.
+ * Each slice is one transaction: it adds its totals to usage_month, subtracts them from rollup_hour, and deletes. So
+ * usage and summaries are exact at every moment. The writer is not blocked, because it appends to the same table under
+ * MVCC. A slice is short, because checkpoints wait for its end. Later rows reuse the space, so the file does not grow.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { TIME_US_MAX } from '../../../../session/bounds.js'
@@ -14,14 +14,15 @@ import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { compactRollup, rolledUpTo, unrollSql } from './rollup.js'
 import { insertSums } from './sums.js'
 
-/** A slice holds a core for some 50 ms: a batch that comes meanwhile waits for little more. */
+/** A slice uses a core for about 50 ms, which bounds the wait of a batch that arrives meanwhile. */
 export const SLICE_ROWS = 10_000
-/** What sums are made of (summary.ts, rollup.ts): reading all columns would take most of a slice's time. */
+/** The columns of all sums (summary.ts, rollup.ts). Reading every column would take most of a slice's time. */
 export const SUMMED_COLUMNS = `org_id, start_us, site_id, client_id, user_id, site_resource_id, protocol, dest_ip, dest_port,
   conn_state, end_reason, connection_count, bytes_tx, bytes_rx, packets_tx, packets_rx`
 
-/** Additions to rollup_hour since it was compacted, as a share of it, before that is done again. */
+/** rollup_hour is compacted when it has grown to this multiple of its compacted size. */
 const ROLLUP_GROWTH = 1.5
+/** The least compacted size to compare with, so that small tables are not compacted often. */
 const ROLLUP_ROWS_MIN = 20_000
 
 export const USAGE_COLUMNS = {
@@ -29,7 +30,7 @@ export const USAGE_COLUMNS = {
   sums: ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx'],
 }
 const USAGE_KEYS = USAGE_COLUMNS.keys.join(', ')
-/** Whose they are stays with the totals. */
+/** Totals keep client, user, resource and site. */
 export const KEPT_BY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, t.client_id, t.user_id, t.site_resource_id`
 
 export class Retention {
@@ -87,7 +88,7 @@ export class Retention {
     }
   }
 
-  /** One row a month and combination again, after many slices. */
+  /** Adds up the rows of many slices, so there is one for each month and combination. */
   compactUsage(): Promise<void> {
     return this.#mutex.run(() => this.#compactUsage())
   }
@@ -108,7 +109,7 @@ export class Retention {
     }
   }
 
-  /** Only when it has grown: compacting writes all of it. */
+  /** Compacts rollup_hour only after it has grown, because compacting rewrites all of it. */
   async compactRollup(): Promise<void> {
     const rows = await this.#rollupRows()
     if (rows >= ROLLUP_GROWTH * this.#compactedRows) await this.compactRollupNow()
@@ -130,7 +131,7 @@ export class Retention {
       await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
       await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
       await c.run(`DELETE FROM erased_session WHERE at_us < ${int(lossBeforeUs)}`)
-      // What was erased or deleted is missing as long as the sessions beside it are there.
+      // Gaps of erased and deleted sessions stay as long as retention keeps other sessions of their time.
       await c.run(`DELETE FROM batch_gap g WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}
         AND (reason NOT IN ('erased', 'deletedByOperator') OR EXISTS (SELECT 1 FROM deleted_before d
           WHERE d.org_id = g.org_id AND d.before_us >= g.to_us))`)
@@ -138,7 +139,7 @@ export class Retention {
   }
 }
 
-/** Notes the cut in the transaction that deletes: completeness then names the deletion as soon as it shows. */
+/** Notes the cut in the deleting transaction, so completeness names the deletion as soon as sessions are missing. */
 async function markDeleted(c: DuckDBConnection, orgId: string, beforeUs: number): Promise<void> {
   const before = int(Math.min(beforeUs, TIME_US_MAX))
   await c.run(

@@ -1,16 +1,17 @@
 /**
- * Totals by the hour, so that an answer about a month need not read each of its sessions.
+ * Sums by the hour, so an answer about a month need not read each of its sessions.
  *
- *   rollup_hour    (organisation, dimension, hour of start, value) -> sums over ended sessions; rows that add up to them
+ *   rollup_hour    (organisation, dimension, hour of start, value) -> sums over ended sessions. The sum of all rows of a
+ *                  key counts
  *   rollup_state   rolled: sessions with arrival <= rolled are in rollup_hour, later ones are not
  *
- * `arrival` is the number of the commit that appended a session: it rises with the physical order, so the sessions
- * beyond `rolled` are found by zone maps. An answer is the sums of the whole hours inside its range, and the rows
- * that those do not cover: the cut hours at both ends, and what arrived after `rolled` (about ROLL_ROWS at most).
+ * `arrival` is the number of the commit that appended a session. It rises with the physical order, so zone maps find
+ * the sessions after `rolled`. An answer adds up the whole hours of its range, and the rows that these do not cover:
+ * the partial hours at both ends, and sessions that arrived after `rolled` (usually at most about ROLL_ROWS).
  *
  * Invariant: in every snapshot, rollup_hour equals the sums over the rows of `session` with arrival <= rolled. So
- * whoever deletes such rows adds their negative sums in the same transaction (unrollSql), and nothing else may
- * happen between its read of `rolled` and its commit: Mutex.
+ * deleting such rows adds their negative sums in the same transaction (unrollSql). The mutex keeps a roll-up from
+ * running between the deletion's read of `rolled` and its commit.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { Mutex } from '../../mutex.js'
@@ -19,12 +20,15 @@ import { int, rowsOf } from '../database.js'
 import { insertSums } from './sums.js'
 
 export const HOUR_US = 3600e6
-/** Arrived and not rolled up: beyond this a roll-up is due, of about 0.1 s. */
+/** A roll-up is due after as many new sessions. It takes about 0.1 s. */
 export const ROLL_ROWS = 100_000
-/** So many times as many are summed up at once at most, or one commit: what failed for memory must not grow. */
+/**
+ * One roll-up sums at most PART_MAX × ROLL_ROWS sessions, or one commit, so that after failures its memory does not
+ * grow.
+ */
 const PART_MAX = 4
 
-/** Number in the table, and the columns that a value is made of. */
+/** The number of each dimension in the table, and the columns of its values. */
 const DIMENSIONS = {
   client: { number: 1, id: 'client_id', type: 'BIGINT' },
   user: { number: 2, id: 'user_id', type: 'VARCHAR' },
@@ -71,7 +75,7 @@ export function dimensionOfGroup(group: SummaryGroup | null): Dimension | null {
   return group === null ? null : DIMENSION_OF_GROUP[group]
 }
 
-/** The one dimension that all filters and the group are of; null when there is none: rows must be read. */
+/** The single dimension of all filters and the group; null: there is none, and rows must be read. */
 export function dimensionFor(
   filter: LogFilter,
   group: Dimension | null,
@@ -98,20 +102,20 @@ export const SUM_NAMES = [
   'unanswered',
 ] as const
 
-/** Of rows of `session`, under the alias t. */
+/** Sums over rows of `session` with the alias t. */
 export const ROW_SUMS = `count(*) AS sessions, sum(t.connection_count) AS connections,
   sum(coalesce(t.bytes_tx, 0)) AS bytes_tx, sum(coalesce(t.bytes_rx, 0)) AS bytes_rx,
   sum(coalesce(t.packets_tx, 0)) AS packets_tx, sum(coalesce(t.packets_rx, 0)) AS packets_rx,
   count(*) FILTER (t.conn_state = 'REJ') AS refused, count(*) FILTER (t.conn_state = 'S0') AS unanswered`
-/** The columns that ROW_SUMS and the hour are made of. */
+/** The columns for ROW_SUMS and the hour. */
 const SUMMED =
   'org_id, start_us, connection_count, bytes_tx, bytes_rx, packets_tx, packets_rx, conn_state'
-/** Of rows of rollup_hour. */
+/** Sums over rows of rollup_hour with the alias t. */
 export const ROLLED_SUMS = SUM_NAMES.map((name) => `sum(t.${name}) AS ${name}`).join(', ')
 
 /**
- * rollup_hour of one dimension, with the columns named as in `session`; start_us is that of the hour. The cast tries:
- * DuckDB reorders conditions as it runs, and may make it before it has looked at the row's dimension.
+ * The rows of one dimension, with the column names of `session`; start_us is the start of the hour. TRY_CAST, because
+ * DuckDB reorders conditions, and may cast a value before it checks the row's dimension.
  */
 export function rolledTable(dimension: Dimension): string {
   const { number, id, type, port }: DimensionSpec = DIMENSIONS[dimension]
@@ -120,7 +124,7 @@ export function rolledTable(dimension: Dimension): string {
     FROM rollup_hour WHERE dim = ${number}) t`
 }
 
-/** Whole hours inside a range; null when it holds none. */
+/** The whole hours inside a range; null: there are none. */
 export function wholeHours({ fromUs, toUs }: Pick<LogFilter, 'fromUs' | 'toUs'>): {
   readonly fromUs: number
   readonly toUs: number
@@ -138,8 +142,8 @@ export async function rolledUpTo(connection: DuckDBConnection): Promise<number> 
 const ROLLUP_COLUMNS = { keys: ['org_id', 'dim', 'start_us', 'id', 'port'], sums: SUM_NAMES }
 
 /**
- * Adds the sums of rows of `session`, or of a copy of some, or takes them away. A row becomes one for each dimension and
- * all are summed up at once: eight queries over the rows would be planned for longer than a few rows take.
+ * Adds or subtracts the sums of rows of `session`, or of a copy. One query makes a row for each dimension and sums all
+ * up, because for few rows, planning eight queries would take longer than running them.
  */
 function addSql(table: string, where: string, sign: '+' | '-'): string {
   const values = (Object.values(DIMENSIONS) as DimensionSpec[]).map(
@@ -155,12 +159,12 @@ function addSql(table: string, where: string, sign: '+' | '-'): string {
   return insertSums('rollup_hour', ROLLUP_COLUMNS, query)
 }
 
-/** For rows of `session` that are deleted, in the same transaction. @param copies a table that holds them */
+/** Subtracts rows of `session` that the same transaction deletes. @param copies a table with copies of these rows */
 export function unrollSql(copies: string, rolled: number): string {
   return addSql(copies, `t.arrival <= ${int(rolled)}`, '-')
 }
 
-/** For rows of `session` that were changed, after unrollSql() of what they were. */
+/** Adds changed rows of `session`, after unrollSql() of their former versions. */
 export function rollSql(copies: string, rolled: number): string {
   return addSql(copies, `t.arrival <= ${int(rolled)}`, '+')
 }
@@ -171,25 +175,25 @@ interface RollupOptions {
 }
 
 /**
- * Numbers the writer's commits, and rolls up what they appended: on a connection of its own, while the writer goes on.
+ * Numbers the writer's commits, and sums up their sessions on a connection of its own, while the writer goes on.
  *
- * A roll-up takes the sessions of commits that were there when it began. Later ones do not touch these, but for the
- * revision of an ended session: it holds() off roll-ups until it is committed. One that waits for its turn holds up
- * nobody: who has the turn, or a revision, never waits for it.
+ * A roll-up sums the sessions of commits that were durable when it began. Of later commits, only the revision of an
+ * ended session changes these, so it must hold() roll-ups until it is committed. A roll-up that waits for the mutex
+ * blocks nobody: neither the mutex's holder nor a revision waits for it.
  */
 export class Rollup {
   readonly #connection: DuckDBConnection
   readonly #mutex: Mutex
   readonly #rows: number
   #rolled = -1
-  /** Number of the next commit. */
+  /** The number of the next commit. */
   #arrival = 0
-  /** The last one that is durable. */
+  /** The number of the last durable commit. */
   #committed = -1
-  /** Sessions that arrived after `rolled`, and how many of them are enough. */
+  /** Sessions that arrived after `rolled`, and the number at which a roll-up is due. */
   #waiting = 0
   #enough: number
-  /** From the moment it is due. */
+  /** Set from the moment a roll-up is due until it has ended. */
   #rolling: Promise<void> | null = null
   /** Held by a running roll-up and by revisions. Lock order: the mutex first, then this. */
   readonly #gate = new Mutex()
@@ -203,8 +207,8 @@ export class Rollup {
   }
 
   /**
-   * Rolls up what an older version, or one that was killed, left; answers are right without it, too.
-   * @param connection for nothing else
+   * Sums up sessions that an older version or a killed server left. Answers are right without these sums, too.
+   * @param connection used for nothing else
    */
   static async open(
     connection: DuckDBConnection,
@@ -218,7 +222,7 @@ export class Rollup {
     return rollup
   }
 
-  /** From the tables; also after a rollback. */
+  /** Reads the state from the tables; also needed after a rollback. */
   load(): Promise<void> {
     return this.#gate.run(() => this.#load())
   }
@@ -231,11 +235,11 @@ export class Rollup {
     )
     this.#waiting = rows[0]!.n as number
     this.#committed = Math.max(this.#rolled, (rows[0]!.last as number | null) ?? -1)
-    // Never back: the last ones may have been deleted, and readers have passed their number.
+    // Numbers never go back, even if the last sessions were deleted, because readers have passed their numbers.
     this.#arrival = Math.max(this.#arrival, this.#committed + 1)
   }
 
-  /** The newest that is durable. */
+  /** The number of the newest durable commit. */
   get lastArrival(): number {
     return this.#committed
   }
@@ -244,7 +248,7 @@ export class Rollup {
     return this.#rolled
   }
 
-  /** Since the store was opened; each is tried again when more has arrived. */
+  /** Failed roll-ups since opening. The next attempt follows after ROLL_ROWS more sessions. */
   get failures(): number {
     return this.#failures
   }
@@ -253,7 +257,7 @@ export class Rollup {
     return this.#rolling !== null
   }
 
-  /** The number for the sessions of the transaction that begins. */
+  /** The number for the next transaction's sessions. */
   nextArrival(): number {
     return this.#arrival++
   }
@@ -264,8 +268,9 @@ export class Rollup {
   }
 
   /**
-   * Between two groups. Later when retention is at work, unless much waits.
-   * @param ended it may be due again, for what was committed meanwhile
+   * Call between two groups. While the mutex is held, as by retention, a roll-up is due only at four times as many
+   * sessions.
+   * @param ended is called after the roll-up, because the next one may be due
    */
   rollWhenDue(ended: () => void): void {
     const enough = this.#mutex.busy ? 4 * this.#enough : this.#enough
@@ -278,12 +283,12 @@ export class Rollup {
       })
   }
 
-  /** Resolves when none is under way, and none is due. */
+  /** Resolves when no roll-up is running or due. */
   async settled(): Promise<void> {
     await this.#rolling
   }
 
-  /** Resolves when none is at work; then none begins until the function is called. */
+  /** Resolves when no roll-up is running. None begins until the returned function is called. */
   hold(): Promise<() => void> {
     return new Promise((held) => {
       void this.#gate.run(() => new Promise<void>((letGo) => held(letGo)))
@@ -320,7 +325,10 @@ export class Rollup {
     this.#enough = this.#rows
   }
 
-  /** All that waits, or when that is much (after failures, in an older version's file) its first commits. */
+  /**
+   * All waiting sessions; if they are many (after failures, in a file of an older version), those of the first
+   * commits.
+   */
   async #nextPart(): Promise<{ upTo: number; sessions: number }> {
     const all = { upTo: this.#committed, sessions: this.#waiting }
     const most = this.#rows * PART_MAX
@@ -341,7 +349,7 @@ export class Rollup {
   }
 }
 
-/** One row a value and hour again, after many additions; groups that fell to nothing go. */
+/** Adds up the rows of each value and hour to one, and drops those without sessions. */
 export async function compactRollup(connection: DuckDBConnection): Promise<void> {
   const sums = SUM_NAMES.map((name) => `sum(${name}) AS ${name}`).join(', ')
   await connection.run('BEGIN')

@@ -1,9 +1,9 @@
 /**
- * What a group does to sessions that are there already, by way of temporary tables: ends of open ones, later reports of
- * open ones, revisions of ended ones.
+ * A group's changes to stored sessions, with temporary tables: ends and later reports of open sessions, revisions of
+ * ended ones.
  *
- * Each time the connection is asked, it waits for the threads that others' queries use, too; so what belongs together is
- * one text of several statements. The tables are empty between two groups.
+ * Each call of the connection waits for threads that other queries use too, so related statements are one text. The
+ * temporary tables are empty between two groups.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { EndReason, Protocol } from '../../../../session/session.js'
@@ -29,11 +29,11 @@ const PUT_OPEN = [
   'DELETE FROM stage_open',
 ]
 
-/** What decides between two records (merge.ts), of a row `o`. */
+/** The columns of a row `o` that decide between two records (merge.ts). */
 const KEPT = `o.meter_id, o.protocol, o.source_ip, o.source_port::DOUBLE, o.dest_ip, o.dest_port::DOUBLE,
   o.packets_tx::DOUBLE, o.packets_rx::DOUBLE, o.bytes_tx::DOUBLE, o.bytes_rx::DOUBLE,
   (o.start_us + o.duration_us)::DOUBLE, o.end_reason`
-/** In the order of KEPT. */
+/** A row with the columns of KEPT. */
 type KeptRow = [
   ...[meterId: string, protocol: Protocol],
   ...[sourceIp: string, sourcePort: number, destIp: string, destPort: number],
@@ -63,8 +63,8 @@ export class Staged {
   }
 
   /**
-   * What is stored under the ids of these, by their places in the list.
-   * @param isStale SQL for whether the ended row `o` came too long ago to be replaced
+   * The stored sessions with the same ids, by index in `sessions`.
+   * @param isStale SQL for whether the ended row `o` arrived too long ago to be replaced
    */
   async kept(sessions: readonly StoredSession[], isStale: string): Promise<Map<number, Kept>> {
     const nth = Float64Array.from(sessions, (_, i) => i)
@@ -82,14 +82,14 @@ export class Staged {
     )
   }
 
-  /** @param closed ended now; their interim records go */
+  /** @param closed sessions that ended, whose interim records are deleted @returns statements to run */
   async endOpen(closed: readonly StoredSession[]): Promise<string[]> {
     if (closed.length === 0) return []
     await this.#append('stage_closed', new SessionRows(closed, ID_COLUMNS))
     return END_OPEN
   }
 
-  /** @param open better than what is there. @returns what is to be run */
+  /** @param open better records than the stored ones @returns statements to run */
   async putOpen(open: readonly StoredSession[], runs: Float64Array): Promise<string[]> {
     if (open.length === 0) return []
     await this.#append('stage_open', new SessionRows(open), runs)
@@ -97,9 +97,9 @@ export class Staged {
   }
 
   /**
-   * Ended sessions again, better than what is there; what was deleted meanwhile does not come back.
-   * @param rolled see Rollup; none is under way until the transaction ends
-   * @returns what is to be run, and how many are replaced
+   * Replaces ended sessions by better records. Sessions that were deleted meanwhile do not come back.
+   * @param rolled see Rollup; no roll-up may run until the transaction ends
+   * @returns the number of replaced sessions, and statements to run
    */
   async revise(
     sessions: readonly StoredSession[],
@@ -139,7 +139,7 @@ function recordOf(row: KeptRow): Kept['record'] {
   return { meterId, ...tuple, packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs, endReason }
 }
 
-/** The ranges of their ids, for the zone maps. */
+/** SQL for the ranges of the sessions' ids, which lets zone maps skip other rows. */
 function nearSql(sessions: readonly StoredSession[]): string {
   let [low, high] = ['~', '']
   let [first, last] = [Number.MAX_SAFE_INTEGER, 0]

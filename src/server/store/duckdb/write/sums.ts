@@ -1,13 +1,13 @@
 /**
  * Sums into tables of BIGINTs.
  *
- * A session may have counts up to 2^53 - 1, so 1025 of them can be more than a BIGINT holds; DuckDB's sum() is a
- * HUGEINT and holds any. The rows of rollup_hour and usage_month are only ever added up, so a sum that is too large for
- * one row is stored as several that add up to it. They are few: one for each 512 such sessions. (HUGEINT columns would
- * hold them as they are, but made a file of ordinary sums five times as large.)
+ * A session may have counts up to 2^53 - 1, so the sum of 1,025 may exceed a BIGINT. DuckDB's sum() is a HUGEINT and
+ * holds any. The rows of rollup_hour and usage_month are only added up, so a sum that is too large for one row is
+ * stored as several rows: one for each 512 such sessions. (HUGEINT columns made a file of ordinary sums five times as
+ * large.)
  */
 
-/** Pieces are smaller: dividing a sum evenly leaves a rest, which goes to one of them. */
+/** 2^62: the size of a piece. Half a BIGINT leaves room for the remainder, which the first piece gets. */
 const PIECE = '4611686018427387904'
 
 export interface SumColumns {
@@ -15,7 +15,7 @@ export interface SumColumns {
   readonly sums: readonly string[]
 }
 
-/** @param query has these columns, which are those of the table in its order */
+/** @param query a query with these columns, which are the table's in its order */
 export function insertSums(table: string, { keys, sums }: SumColumns, query: string): string {
   const largest = `greatest(${sums.map((name) => `abs(${name})`).join(', ')})`
   const share = (name: string) => `${name} // pieces`

@@ -1,25 +1,25 @@
-/** Reads that wait until the database has, or has refused for now, what was acknowledged before they began. */
+/** Reads that wait until the database holds all batches acknowledged before, or cannot take them for now. */
 interface Read {
-  /** Of the last entry of the log that it waits for. */
+  /** The last log entry that the read waits for. */
   readonly lsn: number
   readonly done: () => void
 }
 
 export class WaitingReads {
   #reads: Read[] = []
-  /** Answers that could not wait any longer. */
+  /** Reads whose waiting time was over. */
   late = 0
 
   get some(): boolean {
     return this.#reads.length > 0
   }
 
-  /** Of the last entry that any of them waits for: the newest waits for the most. */
+  /** The last log entry that any read waits for, which is that of the newest read. */
   get wantedLsn(): number {
     return this.#reads.at(-1)?.lsn ?? 0
   }
 
-  /** @returns false when it could not wait any longer */
+  /** @returns false after waitMs without success */
   wait(lsn: number, waitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const late = () => {
@@ -37,7 +37,10 @@ export class WaitingReads {
     })
   }
 
-  /** @param lsn of the first entry that the database does not have */
+  /**
+   * Ends the waiting of reads for entries before this one.
+   * @param lsn the first entry that the database does not hold
+   */
   answerBefore(lsn: number): void {
     for (const read of this.#reads) if (read.lsn < lsn) read.done()
     this.#reads = this.#reads.filter((read) => read.lsn >= lsn)

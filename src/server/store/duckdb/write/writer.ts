@@ -1,22 +1,23 @@
 /**
- * The one writer: batches in, durable receipts out; then into the database.
+ * The only writer: it makes batches durable in the log, and applies them to the database.
  *
- *   submit -> log (append, one sync for all that wait) -> receipt
- *              \-> applier: groups, in the order of the log -> one transaction with the position (group-commit.ts)
+ *   submit -> log (append, one sync for all waiting batches) -> receipt
+ *              \-> applier: groups in log order -> one transaction with the position in the log (group-commit.ts)
  *
- * Between two groups come the chores, which need the connection for up to half a second: the write-ahead log is
- * checkpointed (checkpointer.ts), interrupted sessions are closed. Receipts do not wait for that; whoever reads the store
- * waits until what was acknowledged before is in it (applied()). Sums by the hour are made beside all that (rollup.ts).
+ * Chores run between two groups, and use the connection for up to half a second: checkpoints of the write-ahead log
+ * (checkpointer.ts), closing interrupted sessions, erasures. Receipts do not wait for chores. Sums by the hour are
+ * made at the same time, on another connection (rollup.ts).
  *
- * A batch that the database refuses, though it takes others, is skipped, counted, and a loss in the log that users see.
- * While the database takes nothing (a full disk), the applier tries again each RETRY_MS and with each read.
+ * If the database refuses one batch but accepts others, the batch is skipped, counted, and recorded as a gap. While the
+ * database accepts nothing (a full disk), the applier retries every RETRY_MS (1 s) and with each read.
  *
- * A read waits for what was acknowledged before it began, and for nothing later: groups are short, and a checkpoint, which
- * may take longer than many groups, waits while somebody reads, unless it is overdue.
+ * A read waits until the database holds the batches that were acknowledged before the read (applied(), up to 10 s), and
+ * for no later ones. Groups are short for that, and a checkpoint, which may take longer than many groups, waits for
+ * reads unless it is overdue.
  *
- * Limits: GROUP_SESSIONS_MAX in one transaction; MEMORY_SESSIONS_MAX that wait in memory (the others are read back from
- * the log); BEHIND_SESSIONS_MAX and BEHIND_BATCHES_MAX that are not applied, and the log's bytes: beyond one of these
- * STORE_BUSY, and the meters keep what they have.
+ * Limits: GROUP_SESSIONS_MAX in a transaction; MEMORY_SESSIONS_MAX waiting in memory (others are read back from the
+ * log); BEHIND_SESSIONS_MAX and BEHIND_BATCHES_MAX not yet applied, and the log's bytes. At one of the last three,
+ * submit() throws STORE_BUSY, and meters keep their batches.
  */
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
 import { AppError, messageOf } from '../../../../base/errors.js'
@@ -34,19 +35,19 @@ import { endedRows } from './plan.js'
 import { Rollup } from './rollup.js'
 import { WaitingReads } from './waiting-reads.js'
 
-/** Some 100 ms of an idle machine: so long a chore, or a read, waits for a group. */
+/** About 100 ms on an idle machine, which a chore or a read waits for a group. */
 export const GROUP_SESSIONS_MAX = 10_000
 const GROUP_BATCHES_MAX = 1000
 export const MEMORY_SESSIONS_MAX = 200_000
-/** A burst of 2 M sessions is acknowledged as fast as the log takes it. */
+/** A burst of up to 2 M sessions is acknowledged at the speed of the log. */
 export const BEHIND_SESSIONS_MAX = 2_000_000
 export const BEHIND_BATCHES_MAX = 20_000
-/** Smaller batches are laid out together with others of their group: each has a price for its words. */
+/** Smaller batches are converted to columns together with others, because each conversion has a fixed cost. */
 const ROWS_AT_ONCE_MIN = 1000
 const RETRY_MS = 1000
 const SAID_EVERY_US = 60e6
 const READ_WAIT_MS = 10_000
-/** What is not applied then is applied by the next start. */
+/** Batches that are not applied by then are applied after the next start. */
 const CLOSE_WAIT_MS = 2000
 /** The name of the database's cursor in the log. */
 const READER = 'store'
@@ -55,28 +56,28 @@ export interface WriterOptions {
   readonly log: Log
   readonly readLogged: ReadLogged
   readonly clockUs: () => number
-  /** Arrived sessions after which they are summed up. */
+  /** New sessions after which sums by the hour are due. */
   readonly rollRows: number
-  /** Of commits, the number that readers have passed already. */
+  /** The number of a commit that readers have passed already: new commits get higher ones. */
   readonly arrivalsAfter?: number | undefined
-  /** Size of the write-ahead log beyond which it is checkpointed. */
+  /** Size of the write-ahead log at which a checkpoint is due. */
   readonly walBytes: number
-  /** A read waits for what is not applied so long, and is then answered from what is; 10 s. */
+  /** The longest time that a read waits for acknowledged batches; default 10 s. */
   readonly readWaitMs?: number | undefined
-  /** Acknowledged and not applied; BEHIND_SESSIONS_MAX. */
+  /** The most sessions acknowledged but not applied; default BEHIND_SESSIONS_MAX. */
   readonly behindSessions?: number | undefined
   readonly progress?: Progress | undefined
 }
 
 export type WriterStats = Omit<StoreStats, 'fileBytes' | 'walBytes' | 'exports' | 'exportsWaiting'>
 
-/** In the log, and not in the database. */
+/** A batch in the log that the database does not hold. */
 interface Waiting {
   readonly place: Place
   readonly identity: string | null
-  /** 0: of an earlier process, not known. */
+  /** 0: unknown, because an earlier process logged the batch. */
   readonly sessions: number
-  /** Null: to be read from the log. */
+  /** Null: read it from the log. */
   readonly siteBatch: SiteBatch | null
 }
 
@@ -87,7 +88,7 @@ interface Parts {
   readonly mutex: Mutex
 }
 
-/** Failures that are not those of what is written: it is tried again. */
+/** Messages of failures that do not depend on the batch, so it is tried again. */
 const TRANSIENT =
   /conflict|out of memory|no space|io error|interrupt|invalidated|closed|disconnect/i
 
@@ -97,23 +98,23 @@ export class Writer {
   readonly #groups: GroupCommit
   readonly #rollup: Rollup
   readonly #checkpointer: Checkpointer
-  /** For what deletes, sums up or checkpoints, and for catalogs; appending needs none. */
+  /** For deletions, roll-ups, checkpoints and catalogs. Appending does not need it. */
   readonly mutex: Mutex
-  /** In the order of the log. */
+  /** In log order. */
   readonly #waiting: Waiting[] = []
   readonly #arrivals = new Arrivals()
   readonly #reads = new WaitingReads()
   #sessionsInMemory = 0
-  /** Of batches that are being logged, too. */
+  /** Includes batches that are being logged. */
   #sessionsBehind = 0
   #refusedBatches = 0
   #saidConflictsUs = Number.NEGATIVE_INFINITY
-  /** Chores that others asked for; checkpoints are due by themselves. */
+  /** Chores that run between two groups. */
   readonly #asked: (() => Promise<void>)[] = []
   #running: Promise<void> | null = null
-  /** From the moment it is due. */
+  /** Set from the moment a checkpoint is due until it has ended. */
   #checkpointing: Promise<void> | null = null
-  /** The database took nothing when it was tried last. */
+  /** The database refused the last attempt. */
   #stuck = false
   #retry: NodeJS.Timeout | undefined
   #closing = false
@@ -127,7 +128,7 @@ export class Writer {
     this.mutex = parts.mutex
   }
 
-  /** Begins to apply what the log holds and the database does not. */
+  /** Starts to apply log entries that the database does not hold. */
   static async open(database: Database, options: WriterOptions): Promise<Writer> {
     const connection = await database.connect()
     const mutex = new Mutex()
@@ -139,7 +140,7 @@ export class Writer {
     return writer
   }
 
-  /** Of the newest commit of sessions that is durable. */
+  /** The number of the newest durable commit. */
   get lastArrival(): number {
     return this.#rollup.lastArrival
   }
@@ -158,7 +159,7 @@ export class Writer {
     }
   }
 
-  /** Resolves when it is durable. @throws AppError STORE_BUSY */
+  /** Resolves when the batch is durable in the log. @throws AppError STORE_BUSY */
   async submit(
     { orgId, siteId, batch, sessions }: Omit<SiteBatch, 'receivedUs'>,
     body?: WriteRequest['body'],
@@ -185,7 +186,7 @@ export class Writer {
     body: WriteRequest['body'],
   ): Promise<void> {
     const { behindSessions = BEHIND_SESSIONS_MAX } = this.#options
-    // One is always taken, however large.
+    // If nothing waits, a batch of any size is accepted.
     const isBehind =
       this.#sessionsBehind > 0 && this.#sessionsBehind + siteBatch.sessions.length > behindSessions
     if (isBehind || this.#waiting.length >= BEHIND_BATCHES_MAX)
@@ -221,7 +222,7 @@ export class Writer {
 
   async #goOn(): Promise<void> {
     const { logId, lsn } = await this.#groups.position()
-    // A log of another id is a new one: the database was restored from a backup, or is from before there was one.
+    // Another log id: the database was restored from a backup, or was written before there was a log.
     const applied = logId === this.#log.id ? lsn : 0
     this.#log.continueAfter(applied)
     const { found, lost } = this.#log.entriesAfter(applied)
@@ -232,7 +233,7 @@ export class Writer {
       if (identity !== null) this.#arrivals.add(identity, { crc, durable: Promise.resolve() })
     }
     if (found.length + lost > 0)
-      this.#options.progress?.('the store goes on in its log', { entries: found.length, lost })
+      this.#options.progress?.('applying the log to the database', { entries: found.length, lost })
     this.#log.passed(READER, applied)
     this.#run()
   }
@@ -242,19 +243,19 @@ export class Writer {
     return this.betweenGroups(() => this.#groups.closeInterrupted(which))
   }
 
-  /** For work that deletes sessions: the next group looks for their ids again. */
+  /** Runs work that deletes sessions, and then drops cached ids. */
   deletingBetweenGroups<T>(work: () => Promise<T>): Promise<T> {
     return this.betweenGroups(() => work().finally(() => this.#groups.forgetIds()))
   }
 
-  /** After meters were deleted. */
+  /** Reloads cached state after meters were deleted. */
   reload(): Promise<void> {
     return this.betweenGroups(() => this.#groups.reload())
   }
 
   /**
-   * For work on sessions that batches may change, too: nothing is applied meanwhile. The turn comes first, so that groups
-   * go on while others have it.
+   * Runs work on sessions that batches may change too. No group is applied meanwhile. The work first takes the mutex,
+   * so groups go on while it waits for that.
    */
   betweenGroups<T>(work: () => Promise<T>): Promise<T> {
     const asked = () =>
@@ -265,17 +266,17 @@ export class Writer {
     return this.mutex.run(asked)
   }
 
-  /** What the database has goes from the log now, and what it does not have yet as soon as it has it. */
+  /** Deletes the log's current entries: applied ones now, others once they are applied. */
   forgetApplied(): Promise<void> {
     return this.#log.forgetPassed()
   }
 
-  /** Now and then, as a log that nothing comes to does not look at the time. */
+  /** Deletes old log segments. Needed regularly, because a log without new entries does not check their age. */
   tidyLog(): Promise<void> {
     return this.#log.tidy()
   }
 
-  /** Waits until nothing is being written; checkpoints when others have meanwhile written much. */
+  /** Waits until nothing is being written, and until a checkpoint has ended if one is due. */
   async idle(): Promise<void> {
     if (this.#checkpointer.isDue) this.#run()
     while (this.#running !== null || this.#rollup.isRolling || this.#checkpointing !== null) {
@@ -286,13 +287,13 @@ export class Writer {
   }
 
   /**
-   * Resolves when what was acknowledged so far is in the database, or could not be put there for now, or in time.
-   * @returns what was acknowledged and is not there; null: nothing
+   * Resolves when the database holds all batches acknowledged so far, cannot take them for now, or waitMs has passed.
+   * @returns the acknowledged batches that the database does not hold; null: none
    */
   async applied(waitMs = this.#options.readWaitMs ?? READ_WAIT_MS): Promise<Behind | null> {
     const last = this.#waiting.at(-1)
     if (last === undefined) return null
-    // What was refused before may be taken now.
+    // The database may accept again.
     this.#stuck = false
     const waited = this.#reads.wait(last.place.lsn, waitMs)
     this.#run()
@@ -306,7 +307,7 @@ export class Writer {
     return { batches: waiting.length, sessions: waiting.reduce((sum, w) => sum + w.sessions, 0) }
   }
 
-  /** What is not applied by then is in the log. */
+  /** Waits up to CLOSE_WAIT_MS (2 s) for the applier. The log keeps the rest. */
   async close(): Promise<void> {
     await this.#log.close()
     await Promise.race([this.idle(), setTimeoutAsync(CLOSE_WAIT_MS, undefined, { ref: false })])
@@ -320,7 +321,7 @@ export class Writer {
   }
 
   async #drain(): Promise<void> {
-    // One turn later, so that batches that arrive together are committed together.
+    // Wait a microtask, so batches that arrive together are committed together.
     await Promise.resolve()
     do {
       if (this.#mayApply) await this.#applySome()
@@ -334,7 +335,7 @@ export class Writer {
     this.#running = null
   }
 
-  /** The write-ahead log has a bound. */
+  /** An overdue checkpoint stops the applier, which bounds the write-ahead log. */
   get #mayApply(): boolean {
     return !this.#stuck && (this.#checkpointing === null || !this.#checkpointer.isOverdue)
   }
@@ -355,12 +356,12 @@ export class Writer {
   }
 
   /**
-   * While somebody reads, no more than what that waits for. Null in the place of one that cannot be read any more.
+   * While reads wait, a group ends at the last entry that they wait for. Null stands for an unreadable log entry.
    */
   async #nextGroup(): Promise<(SiteBatch | null)[]> {
     const group: (SiteBatch | null)[] = []
     let sessions = 0
-    // It grows while one is read.
+    // #waiting may grow during an await.
     for (let i = 0; i < this.#waiting.length && i < GROUP_BATCHES_MAX; i++) {
       const { siteBatch, place } = this.#waiting[i]!
       if (group.length > 0 && this.#reads.some && place.lsn > this.#reads.wantedLsn) break
@@ -387,12 +388,12 @@ export class Writer {
     }
   }
 
-  /** Whoever causes them may do so with each batch: once a minute. */
+  /** Logs at most once a minute, because a meter may cause conflicts with each batch. */
   #sayConflicts(sessions: number): void {
     const nowUs = this.#options.clockUs()
     if (sessions === 0 || Math.abs(nowUs - this.#saidConflictsUs) < SAID_EVERY_US) return
     this.#saidConflictsUs = nowUs
-    this.#options.progress?.('records that belie stored sessions were not taken', { sessions })
+    this.#options.progress?.('records that contradict stored sessions were rejected', { sessions })
   }
 
   async #commitOrSkip(one: SiteBatch | null): Promise<void> {
@@ -405,17 +406,17 @@ export class Writer {
       await this.#groups.skip(one, position)
       this.#refusedBatches++
       const facts = { lsn: position.lsn, sessions: one.sessions.length }
-      this.#options.progress?.(`the database refuses a batch: ${messageOf(error)}`, facts)
+      this.#options.progress?.(`the database refused a batch: ${messageOf(error)}`, facts)
     }
     this.#forget(1)
   }
 
-  /** That of the log after so many of those that wait. */
+  /** The position in the log after the first `count` waiting batches. */
   #position(count: number) {
     return { logId: this.#log.id, lsn: this.#waiting[count - 1]!.place.lsn }
   }
 
-  /** They are in the database. */
+  /** The database holds the first `count` waiting batches. */
   #forget(count: number): void {
     const { lsn } = this.#position(count)
     for (const { identity, sessions, siteBatch } of this.#waiting.splice(0, count)) {
@@ -427,12 +428,12 @@ export class Writer {
   }
 
   get #checkpointIsDue(): boolean {
-    // Reads wait for batches, and batches for it. Under constant load one may follow the other: not for ever.
+    // A checkpoint would delay batches, and so reads. Under constant load reads always wait, so an overdue one runs.
     const canWait = this.#waiting.length > 0 && this.#reads.some
     return canWait ? this.#checkpointer.isOverdue : this.#checkpointer.isDue
   }
 
-  /** A failure leaves all as it was: it is tried again later. */
+  /** A failed checkpoint changes nothing, and is tried again later. */
   #startCheckpoint(): void {
     this.#checkpointing = this.betweenGroups(() => this.#checkpointer.checkpoint()).finally(() => {
       this.#checkpointing = null
@@ -455,7 +456,7 @@ function receiptOf({ batch, sessions }: SiteBatch, fate: Booking, twoLives: bool
   }
 }
 
-/** A request's batch may have its sessions as they came, with those that must not be stored. */
+/** A request's batch may still have all its sessions, including refused ones. */
 function withoutSessions(siteBatch: WriteRequest['batch']): WriteRequest['batch'] {
   const { sessions: _, ...batch } = siteBatch as WriteRequest['batch'] & { sessions?: unknown }
   return batch
