@@ -58,7 +58,7 @@ export function versionsWanted(ifMatch: string | undefined): readonly string[] |
     throw new HttpError(
       400,
       'badRequest',
-      `If-Match: expected the ETag of an answer as it came, a list of them, or *; got ${got}`,
+      `If-Match: expected the unchanged ETag of an answer, a list of ETags, or *; got ${got}`,
     )
   }
   return tags === '*' ? undefined : tags.filter(({ weak }) => !weak).map(({ opaque }) => opaque)

@@ -84,7 +84,7 @@ const FRAMEWORK: Readonly<Record<string, readonly [...Word, message: string]>> =
     'content-length: differs from the length of the body',
   ],
   FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'badJson', 'the body is empty; JSON is expected'],
-  FST_ERR_MAX_PARAM_LENGTH: [414, 'urlTooLong', 'a part of the path is longer than any name'],
+  FST_ERR_MAX_PARAM_LENGTH: [414, 'urlTooLong', 'a part of the path is too long'],
   FST_ERR_BAD_URL: [
     400,
     'badRequest',
@@ -107,5 +107,5 @@ export function httpErrorOf(error: unknown): HttpError {
   if (framework !== undefined) return new HttpError(...framework)
   if (statusCode >= 400 && statusCode < 500)
     return new HttpError(statusCode, 'badRequest', 'the request is not valid HTTP')
-  return new HttpError(500, 'internal', 'internal error; the server’s log says more')
+  return new HttpError(500, 'internal', 'internal error; see the server’s log')
 }

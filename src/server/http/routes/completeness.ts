@@ -25,7 +25,7 @@ export function completenessRoutes(context: ServerContext): Route[] {
           throw new HttpError(400, 'badRequest', 'timeEnd: expected a time after timeStart')
         const own = key!.scope === 'ingest' ? [key!.siteId!] : undefined
         if (own !== undefined && siteIds?.some((id) => !own.includes(id)) === true)
-          throw new HttpError(403, 'forbidden', `this key is for site ${own[0]} alone`)
+          throw new HttpError(403, 'forbidden', `this key is only for site ${own[0]}`)
         const { sites, named } = await judgeSites(
           context,
           orgId,

@@ -22,7 +22,7 @@ import { checkLayout } from './csv-layout.js'
 export const SLICE_ROWS = 50_000
 /** Two connections can sort as many rows in the smallest --store-memory. Each row takes 350 B until it is written. */
 export const CSV_SLICE_ROWS = 20_000
-/** If one minute holds more than FULL × sliceRows rows, it is sliced again by millisecond. */
+/** If one minute has more than FULL × sliceRows rows (100,000; CSV: 40,000), it is sliced again by millisecond. */
 const FULL = 2
 const MINUTE_US = 60e6
 const MILLISECOND_US = 1e3
