@@ -13,8 +13,8 @@
  * 429. A valid key always passes, so a bad client behind the same NAT or proxy locks nobody out, and nobody can guess
  * 256 random bits.
  *
- * Browsers send cookies with requests from foreign pages, too. So a change with a cookie must come from the server's
- * own origin (Sec-Fetch-Site, or Origin equal to Host).
+ * A browser adds the cookie by itself, also for pages on other hosts of the same site. So a change with a cookie must
+ * come from the server's own origin (Sec-Fetch-Site, or Origin equal to Host).
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'

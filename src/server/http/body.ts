@@ -133,7 +133,7 @@ async function decoded(body: Buffer, request: FastifyRequest): Promise<Buffer> {
   if (first < most) unpacks(most - first)
   const again = first < most ? await gunzipped(body, most) : undefined
   if (again !== undefined) return again
-  const why = most < limit ? `, ${GZIP_RATIO_MAX} times what was sent` : ''
+  const why = most < limit ? `, ${GZIP_RATIO_MAX} times its compressed size` : ''
   throw new HttpError(
     413,
     'tooLarge',

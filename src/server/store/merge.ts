@@ -5,8 +5,8 @@
  *
  * A run belongs to its first reporter: no other meter of the site can add to it. An open session accepts later reports
  * of that meter with the same five-tuple. An ended or interrupted session accepts them for FRESH_US (24 h) after it
- * arrived, for the final report after an early one, or a late batch. So another
- * meter of the site can neither rewrite stored sessions nor claim ids before their meter uses them.
+ * arrived, for the final report after an early one, or a late batch. So another meter of the site can neither rewrite
+ * stored sessions nor claim ids before their meter uses them.
  */
 import { isOpen } from '../../session/session.js'
 import type { StoredSession } from './session-log.js'

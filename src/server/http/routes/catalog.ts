@@ -37,7 +37,7 @@ const putCatalogAnswer = z.object({
       prefixes: listChangesSchema,
     })
     .nullable()
-    .meta({ description: 'With dryRun: what the replacement would change. Else null.' }),
+    .meta({ description: 'With dryRun: the changes that the replacement would make; else null.' }),
 })
 
 const namesQuery = z.strictObject({

@@ -23,7 +23,10 @@ const MiB = 2 ** 20
 const BLOCK_BYTES = 64 * 1024
 /** Reading connections. One organisation alone uses at most half (fair-queue.ts). */
 export const READERS = 6
-/** Further waiting queries of an organisation are refused with STORE_BUSY. One page of the log makes up to seven. */
+/**
+ * Further waiting queries of an organisation are refused with STORE_BUSY. One page of the log makes up to seven
+ * queries.
+ */
 export const ORG_WAITING_MAX = 128
 const WAITING_MAX = 1024
 /** An export's memory outside of DuckDB's buffers: data chunks, lines, and freed memory that allocators keep. */

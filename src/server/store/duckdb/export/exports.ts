@@ -20,7 +20,7 @@ import { CsvLines, csvQuery, readNames } from './csv.js'
 import { checkLayout } from './csv-layout.js'
 
 export const SLICE_ROWS = 50_000
-/** Two connections can sort as many rows in the smallest --store-memory. Each row takes 350 B until it is written. */
+/** The smallest --store-memory lets two connections sort this many rows each. A row takes 350 B until it is written. */
 export const CSV_SLICE_ROWS = 20_000
 /** If one minute has more than FULL × sliceRows rows (100,000; CSV: 40,000), it is sliced again by millisecond. */
 const FULL = 2
@@ -34,7 +34,7 @@ export interface Asked {
   readonly sort: Sort
   /** The time at which open sessions are open or interrupted. */
   readonly nowUs: number
-  /** About as many rows are read at once. */
+  /** About this many rows are read at once. */
   readonly sliceRows: number
   /** Runs work that takes much memory, one at a time. */
   readonly alone: (work: () => Promise<unknown>) => Promise<unknown>
@@ -274,7 +274,7 @@ async function* ordered(connection: DuckDBConnection, asked: Asked): AsyncGenera
       `CREATE OR REPLACE TEMP TABLE export_order AS SELECT * FROM (${plain}) ${orderBy(asked.sort)}`,
       [...values],
     )
-  // By time only a crowded millisecond is sorted, which needs little memory.
+  // By time, only the rows of one crowded millisecond are sorted.
   await (asked.sort.key === 'startTime' ? create() : asked.alone(create))
   try {
     for (let at = 0; ; at += asked.sliceRows)

@@ -9,7 +9,7 @@
  * These columns save space. A session id is stored as its run (18 characters, few different ones: dictionary) and its
  * sequence (a rising number: bit-packed), about 3 bytes instead of 27. The end is stored as the duration, and the
  * payload as the bytes that its headers have beyond the usual ones (usualHeaders): small numbers take few bits. A
- * peer's key nearly determines its endpoint, so both are one text: one byte a row less than two texts.
+ * peer's key and its endpoint mostly occur together, so both are one text: one byte a row less than two texts.
  */
 
 import { getter } from '../../../../session/field-code.js'

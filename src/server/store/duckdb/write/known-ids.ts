@@ -170,7 +170,7 @@ export class KnownIds {
     }
   }
 
-  /** Whether the run belongs to this meter; a run without a meter becomes its. Call after load() of the run. */
+  /** Whether the run belongs to this meter; a run without one becomes this meter's. Call after load() of the run. */
   isOf(run: Omit<PageId, 'page'>, meterId: string): boolean {
     const known = this.#runs.get(runKeyOf(run))
     if (known === undefined) return true

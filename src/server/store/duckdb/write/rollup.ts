@@ -1,8 +1,7 @@
 /**
  * Sums by the hour, so an answer about a month need not read each of its sessions.
  *
- *   rollup_hour    (organisation, dimension, hour of start, value) -> sums over ended sessions. The sum of all rows of a
- *                  key counts
+ *   rollup_hour    (organisation, dimension, hour of start, value) -> sums over ended sessions; rows of one key add up
  *   rollup_state   rolled: sessions with arrival <= rolled are in rollup_hour, later ones are not
  *
  * `arrival` is the number of the commit that appended a session. It rises with the physical order, so zone maps find
@@ -20,7 +19,7 @@ import { int, rowsOf } from '../database.js'
 import { insertSums } from './sums.js'
 
 export const HOUR_US = 3600e6
-/** A roll-up is due after as many new sessions. It takes about 0.1 s. */
+/** A roll-up is due after this many new sessions. It takes about 0.1 s. */
 export const ROLL_ROWS = 100_000
 /**
  * One roll-up sums at most PART_MAX × ROLL_ROWS sessions, or one commit, so that after failures its memory does not

@@ -35,7 +35,7 @@ import { endedRows } from './plan.js'
 import { Rollup } from './rollup.js'
 import { WaitingReads } from './waiting-reads.js'
 
-/** About 100 ms on an idle machine, which a chore or a read waits for a group. */
+/** A group takes about 100 ms on an idle machine. A chore or a read waits that long for it. */
 export const GROUP_SESSIONS_MAX = 10_000
 const GROUP_BATCHES_MAX = 1000
 export const MEMORY_SESSIONS_MAX = 200_000
