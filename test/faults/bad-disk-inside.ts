@@ -1,6 +1,6 @@
 /** Runs with bad-disk.cc between it and its disk. argv: spool directory, seed. Prints a Result. */
 import { writeFileSync } from 'node:fs'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { Random } from './random.js'
 import { SpoolRig } from './spool-rig.js'
 
@@ -18,12 +18,12 @@ disk(`slow ${SYNC_MS}`)
 await rig.meter(SESSIONS_EACH)
 const slow = rig.lost.spoolWriteFailed ?? 0
 disk('ok')
-await until(() => rig.batcher.heldSessions === 0)
+await awaited('all is on the slow disk', () => rig.batcher.heldSessions === 0)
 await rig.meter(5_000)
 disk('readonly')
 await rig.meter(SESSIONS_EACH)
 // More than one try: what the first left behind must not be in the way of the next.
-await until(() => rig.writeFailures >= 2)
+await awaited('two writes fail', () => rig.writeFailures >= 2)
 const readOnly = (rig.lost.spoolWriteFailed ?? 0) - slow
 disk('ok')
 await rig.meter(5_000)

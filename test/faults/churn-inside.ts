@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FakeServer } from '../support/fake-server.js'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { LiveMeter } from './live-meter.js'
 import { setLink } from './veth-pair.js'
 
@@ -53,12 +53,18 @@ const held = (what: 'task' | 'fd'): number => readdirSync(`/proc/${meter.child.p
 async function round(first: number): Promise<void> {
   const these = Array.from({ length: AT_ONCE }, (_, i) => first + i)
   ip(these.flatMap(make))
-  await until(() => these.every((i) => meter.said.includes(found(i))))
+  await awaited('all interfaces are found', () => these.every((i) => meter.said.includes(found(i))))
   for (const i of these) udp.send('x', PORT, address(i, 2))
   const seen = 'tunmeter_sessions_opened_total'
-  await until(async () => (await meter.metrics()).sum(seen) >= AT_ONCE)
+  await awaited(
+    'a packet of each is seen',
+    async () => (await meter.metrics()).sum(seen) >= AT_ONCE,
+  )
   ip(these.map((i) => `link del ${name(i)}`))
-  await until(async () => !(await meter.metrics()).has('tunmeter_interface_up'))
+  await awaited(
+    'all are forgotten',
+    async () => !(await meter.metrics()).has('tunmeter_interface_up'),
+  )
 }
 
 const rounds = Math.ceil(Number(interfaces) / AT_ONCE)

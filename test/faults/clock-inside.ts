@@ -1,6 +1,7 @@
 /**
  * (m) the wall clock is set forward and back by an hour, again and again, while connections go on. None is split, ended
- * or lost: deadlines run on the monotonic clock. Records have the times of the wall clock as it was.
+ * or lost, and the meter's reports keep coming: deadlines run on the monotonic clock. Records have the times of the wall
+ * clock as it was.
  *
  * A clock cannot be set for one namespace: a library between the process and the clock does it (clock.cc).
  * Runs in a namespace of its own (namespaces.ts). argv: directory, the other namespace, steps. Prints a Result.
@@ -13,7 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Session } from '../../src/session/session.js'
 import { FakeServer } from '../support/fake-server.js'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { LiveMeter } from './live-meter.js'
 import { DEVICE, dial, makePair, PORT, serveEcho, setLink } from './veth-pair.js'
 
@@ -46,7 +47,7 @@ const meter = await LiveMeter.start(
   [
     ...['--interface', DEVICE, '--to', server.url, '--key', 'k', '--user', 'root'],
     ...['--spool', join(directory, 'spool'), '--active-timeout', '0s'],
-    ...['--udp-timeout', `${UDP_TIMEOUT_SECONDS}s`],
+    ...['--udp-timeout', `${UDP_TIMEOUT_SECONDS}s`, '--report-interval', '1s'],
   ],
   { LD_PRELOAD: library, CLOCK_OFFSET: join(directory, 'offset') },
 )
@@ -59,18 +60,27 @@ await once(udp, 'listening')
 const steady = setInterval(() => udp.send('x', STEADY, THERE), 200)
 const stored = (): Session[] => [...server.stored.values()].flatMap((batch) => batch.sessions)
 const ofPort = (port: number): Session[] => stored().filter((s) => s.destPort === port)
+const reports = (): number =>
+  [...server.stored.values()].filter((batch) => batch.sessions.length === 0).length
 
-let dialled = 0
+let [dialled, reported] = [0, 0]
 for (let step = 1; step <= Number(steps); step++) {
   const before = await metric('sessions_opened_total')
   udp.send('x', STEADY + step, THERE)
-  await until(async () => (await metric('sessions_opened_total')) > before)
+  const of = (what: string): string => `step ${step} of ${steps}: ${what}`
+  const opened = async () => (await metric('sessions_opened_total')) > before
+  await awaited(of('a UDP session opens'), opened)
   // Forward, back to where it was, back, and forward to where it was.
   setClock([HOUR_SECONDS, 0, -HOUR_SECONDS, 0][(step - 1) % 4]!)
+  // One may have been under way; the next is of after the step. A batch with sessions is a report, too, and comes later.
+  const wanted = reports() + 2
+  const silentEnds = (): boolean => ofPort(STEADY + step).length > 0
+  await awaited(of('two reports'), () => reports() >= wanted || silentEnds())
+  if (reports() >= wanted) reported++
   await dial(other, CONNECTIONS)
   dialled += CONNECTIONS
   // The silent one ends, by its own silence, and is delivered although the clock went another way.
-  await until(() => ofPort(STEADY + step).length > 0)
+  await awaited(of('the silent UDP session ends'), silentEnds)
 }
 const openAtTheEnd = await metric('open_sessions')
 clearInterval(steady)
@@ -86,6 +96,7 @@ const facts = {
   complete,
   silent: silent.filter(([one, ...more]) => one?.packetsTx === 1 && more.length === 0).length,
   steady: ofPort(STEADY).length,
+  reported,
   gaps: gaps.length,
   /** Of an hour: the library was between the meter and the clock. */
   seen: silent.filter(([one]) => Math.abs(hoursOff(one)) === 1).length,
@@ -103,6 +114,7 @@ const passed =
   [facts.stored, complete, connections.length].every((n) => n === dialled) &&
   facts.silent === facts.steps &&
   facts.steady === 1 &&
+  facts.reported === facts.steps &&
   facts.gaps === 0 &&
   facts.seen === Math.floor(facts.steps / 2)
 process.stdout.write(JSON.stringify({ passed, facts }))

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { FakeServer } from '../support/fake-server.js'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { LiveMeter } from './live-meter.js'
 import { DEVICE, deletePair, dial, makePair, PORT, serveEcho, setLink } from './veth-pair.js'
 
@@ -26,16 +26,22 @@ const metric = async (name: string): Promise<number> =>
 let expected = 0
 for (let flap = 0; flap <= Number(flaps); flap++) {
   // Each return is one reopening more: only then is traffic seen again.
-  await until(async () => (await metric('interface_reopened_total')) >= flap)
-  await until(async () => (await metric('interface_up')) === 1)
+  await awaited(
+    'the interface is reopened',
+    async () => (await metric('interface_reopened_total')) >= flap,
+  )
+  await awaited('the interface is up', async () => (await metric('interface_up')) === 1)
   await dial(other, CONNECTIONS)
   expected += CONNECTIONS
   // The meter has seen them all before the next flap: what it has not read is not its to lose.
-  await until(async () => (await metric('sessions_opened_total')) >= expected)
+  await awaited(
+    'every connection is seen',
+    async () => (await metric('sessions_opened_total')) >= expected,
+  )
   if (flap === Number(flaps)) break
   if (flap % 2 === 0) setLink('down')
   else deletePair()
-  await until(async () => (await metric('interface_up')) === 0)
+  await awaited('the interface is away', async () => (await metric('interface_up')) === 0)
   if (flap % 2 === 0) setLink('up')
   else makePair(other)
 }

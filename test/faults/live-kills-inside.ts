@@ -8,7 +8,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { ChaosProxy, WILD } from './chaos-proxy.js'
 import { LiveMeter } from './live-meter.js'
 import { Server } from './processes.js'
@@ -52,7 +52,7 @@ async function delivered(meter: LiveMeter, kernelBefore: number): Promise<void> 
   await dial(other, CONNECTIONS, port)
   promised.push(...Array.from({ length: CONNECTIONS }, (_, i) => port + i))
   port += CONNECTIONS
-  await until(async () => {
+  await awaited('all connections are in the spool or stored', async () => {
     const m = await meter.metrics()
     const safe = m.sum('tunmeter_ship_sessions_stored_total') + m.sum('tunmeter_spool_sessions')
     return m.sum('tunmeter_spool_held_sessions') === 0 && safe - waitingBefore >= CONNECTIONS
@@ -78,7 +78,10 @@ for (let life = 0; life <= Number(kills); life++) {
     facts.kills++
     await cut
   } else {
-    await until(async () => (await meter.metrics()).sum('tunmeter_spool_batches') === 0)
+    await awaited(
+      'the spool is empty',
+      async () => (await meter.metrics()).sum('tunmeter_spool_batches') === 0,
+    )
     await meter.end('SIGTERM')
   }
 }

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { spawnCli } from './processes.js'
 
 const METRICS = '127.0.0.1:9480'
@@ -26,7 +26,8 @@ export class LiveMeter {
     env: Record<string, string> = {},
   ): Promise<LiveMeter> {
     const meter = new LiveMeter(args, env)
-    await until(() => meter.#said.includes('"metering"') || meter.child.exitCode !== null)
+    const begun = () => meter.#said.includes('"metering"') || meter.child.exitCode !== null
+    await awaited('the meter begins, or ends', begun)
     if (meter.child.exitCode !== null) throw new Error(`the meter ended: ${meter.#said}`)
     return meter
   }

@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { Injector } from './injector.js'
 import { LiveMeter } from './live-meter.js'
 import { cli } from './processes.js'
@@ -45,12 +45,15 @@ async function end(name: string, secondSignal: boolean): Promise<End> {
     ...['--udp-timeout', '1h', '--active-timeout', '0s', '--drain-timeout', '1s'],
   ])
   const sent = await injector.inject()
-  await until(async () => (await meter.metrics()).sum('tunmeter_packets_total') >= sent)
+  await awaited(
+    'all packets are read',
+    async () => (await meter.metrics()).sum('tunmeter_packets_total') >= sent,
+  )
   const open = (await meter.metrics()).sum('tunmeter_open_sessions')
   const startMs = performance.now()
   if (secondSignal) {
     meter.child.kill('SIGTERM')
-    await until(() => meter.said.includes('"stopping"'))
+    await awaited('it is stopping', () => meter.said.includes('"stopping"'))
   }
   const exit = await meter.end('SIGTERM')
   const seconds = Math.round((performance.now() - startMs) / 1e3)

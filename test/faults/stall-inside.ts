@@ -8,7 +8,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { WebSocket } from 'undici'
-import { until } from '../support/until.js'
+import { awaited } from './awaited.js'
 import { Injector } from './injector.js'
 import { LiveMeter, type Metrics } from './live-meter.js'
 import { cli } from './processes.js'
@@ -67,8 +67,8 @@ const meter = await LiveMeter.start(
 const stalled = stall()
 const sent = await injector.inject()
 await stalled
-await until(async () => packetsOf(await meter.metrics()) >= sent)
-await until(async () => {
+await awaited('all packets are read', async () => packetsOf(await meter.metrics()) >= sent)
+await awaited('every report is on disk or counted', async () => {
   const m = await meter.metrics()
   return m.sum('tunmeter_spool_held_sessions') === 0 && keptOf(m) >= reportsOf(m)
 })

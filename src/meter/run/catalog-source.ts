@@ -86,8 +86,8 @@ export function catalogFromServer(
     first: (signal) => readCatalog({ kind: 'kept', path: kept }, signal),
     async poll(signal) {
       const where = site()
-      if (where === null || Date.now() < askAtMs) return null
-      askAtMs = Date.now() + SERVER_EVERY_MS
+      if (where === null || performance.now() < askAtMs) return null
+      askAtMs = performance.now() + SERVER_EVERY_MS
       try {
         const answer = await connection.catalogText(where, etag, { signal, bytesMax })
         if (answer === null) return null

@@ -52,7 +52,8 @@ export class MeterRun {
   readonly #ending = new AbortController()
   /** The server is not waited for any more. */
   readonly #givingUp = new AbortController()
-  #reportedMs = Date.now()
+  /** Of the monotonic clock, as all that is due. */
+  #reportedMs = performance.now()
   #notedMs = 0
   /** Null without --to. */
   #delivery: ServerDelivery | null = null
@@ -314,7 +315,7 @@ export class MeterRun {
   }
 
   #noteRun(): void {
-    this.#notedMs = Date.now()
+    this.#notedMs = performance.now()
     void this.#ledger?.note(this.#interfaces.stands())
   }
 
@@ -333,10 +334,10 @@ export class MeterRun {
 
   #tick(): void {
     this.#interfaces.check()
-    if (Date.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
+    if (performance.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
     this.#consolidator?.expire(performance.now())
     this.#outputs?.tick()
-    const due = Date.now() - this.#reportedMs >= this.#options.reportInterval
+    const due = performance.now() - this.#reportedMs >= this.#options.reportInterval
     // With a backlog the server learns nothing from one more report behind it.
     if (due && this.#delivery?.hasBacklog === false) this.#delivery.heartbeat()
     this.#notifier.status(this.#status())
@@ -382,7 +383,7 @@ export class MeterRun {
   }
 
   #report(spool: SpoolDepth): ReturnType<typeof meterReport> {
-    this.#reportedMs = Date.now()
+    this.#reportedMs = performance.now()
     const { names } = this.#interfaces
     return meterReport({
       version: packageVersion(),

@@ -155,7 +155,7 @@ export class Observation {
     this.check()
     if (this.#peerVerdict === null) return
     const other = otherTraffic(this.#meter.counters())
-    this.#judged(this.#peerReconciler.finish(Date.now(), other))
+    this.#judged(this.#peerReconciler.finish(performance.now(), other))
   }
 
   async #beginReading(): Promise<void> {
@@ -165,11 +165,11 @@ export class Observation {
     await this.#meter.epochBegun(epoch)
   }
 
-  #peersRead({ atUs, device }: PeerSnapshot): void {
+  #peersRead({ atMs, device }: PeerSnapshot): void {
     this.#device = device
     this.#isKernelWireGuard = device.kind === 'kernel'
     if (this.#attributor.peersChanged({ device })) this.#insideChanged()
-    this.#peerReconciler.read(device.peers, atUs / 1000, {
+    this.#peerReconciler.read(device.peers, atMs, {
       metering: this.#isMetering,
       other: otherTraffic(this.#meter.counters()),
     })

@@ -23,8 +23,8 @@ export interface WireGuardDevice {
   readonly peers: readonly WireGuardPeer[]
 }
 
-/** A device and when it was read, in microseconds since the Unix epoch. */
+/** A device and when it was read, by the monotonic clock. */
 export interface PeerSnapshot {
-  readonly atUs: number
+  readonly atMs: number
   readonly device: WireGuardDevice
 }

@@ -1,8 +1,8 @@
 /**
  * Each peer's transfer counters against the sessions that were metered for it.
  *
- * In: the sessions' records as they come, readings of the device, other traffic's sum. Out: for how many peers, and by
- * how many octets, the two sides cannot be made to agree.
+ * In: the sessions' records as they come, readings of the device and when (monotonic), other traffic's sum. Out: for how
+ * many peers, and by how many octets, the two sides cannot be made to agree.
  *
  * Neither side is known at one instant. Sessions report every so often (`settleMs`), so what was reported is at most what
  * had passed; and what had passed at a reading has been reported `settleMs` later. So a transfer is compared twice:
@@ -73,11 +73,12 @@ interface Reported {
   packetsRx: number
   bytesTx: number
   bytesRx: number
-  endTimeUs: number
+  /** When that was. */
+  atMs: number
 }
 
 /** Longer than a closed session lingers. */
-const LATE_US = 30_000_000
+const LATE_MS = 30_000
 /** Open sessions whose reports so far are remembered; with more of them the comparison begins anew. */
 const OPEN_MAX = 131_072
 /**
@@ -226,12 +227,13 @@ export class PeerReconciler {
 
   /** What the record reports beyond the session's last one. */
   #increment(record: FlowRecord): Reported {
-    const { sequence, packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs } = record
+    const { sequence, packetsTx, packetsRx, bytesTx, bytesRx } = record
     this.#newest = Math.max(this.#newest, sequence)
     const before = this.#open.get(sequence) ?? this.#closed.get(sequence)
     this.#open.delete(sequence)
     this.#closed.delete(sequence)
-    const reported = { packetsTx, packetsRx, bytesTx, bytesRx, endTimeUs }
+    const atMs = performance.now()
+    const reported = { packetsTx, packetsRx, bytesTx, bytesRx, atMs }
     if (record.endReason === 'activeTimeout') this.#remember(sequence, reported)
     else if (record.protocol === 'tcp') this.#rememberClosed(sequence, reported)
     return {
@@ -239,7 +241,7 @@ export class PeerReconciler {
       packetsRx: packetsRx - (before?.packetsRx ?? 0),
       bytesTx: bytesTx - (before?.bytesTx ?? 0),
       bytesRx: bytesRx - (before?.bytesRx ?? 0),
-      endTimeUs,
+      atMs,
     }
   }
 
@@ -265,8 +267,8 @@ export class PeerReconciler {
 
   /** A closed session is reported once more when packets of it come late. */
   #rememberClosed(sequence: number, reported: Reported): void {
-    for (const [oldest, { endTimeUs }] of this.#closed) {
-      const isPast = endTimeUs < reported.endTimeUs - LATE_US || this.#closed.size >= this.#openMax
+    for (const [oldest, { atMs }] of this.#closed) {
+      const isPast = atMs < reported.atMs - LATE_MS || this.#closed.size >= this.#openMax
       if (!isPast) break
       this.#closed.delete(oldest)
     }

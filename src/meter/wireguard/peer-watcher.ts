@@ -21,8 +21,6 @@ export interface PeerWatcherOptions {
   readonly intervalMs?: number
   /** Ends early when `signal` says so. */
   readonly read?: (interfaceName: string, signal: AbortSignal) => Promise<WireGuardDevice>
-  /** Microseconds since the Unix epoch. */
-  readonly nowUs?: () => number
 }
 
 export class PeerWatcher {
@@ -39,7 +37,6 @@ export class PeerWatcher {
     this.#options = {
       intervalMs: REFRESH_MS_DEFAULT,
       read: readPeers,
-      nowUs: () => Date.now() * 1000,
       ...options,
     }
   }
@@ -93,16 +90,16 @@ export class PeerWatcher {
   async #read(): Promise<void> {
     const { signal } = this.#end
     if (signal.aborted) return
-    const { beforeRead, interfaceName, nowUs, onFailure, onSnapshot, read } = this.#options
+    const { beforeRead, interfaceName, onFailure, onSnapshot, read } = this.#options
     try {
       if (beforeRead !== undefined) await beforeRead()
       if (signal.aborted) return
       // Stamped before the read: the state may be newer than its stamp, never older.
-      const atUs = nowUs()
+      const atMs = performance.now()
       const device = await read(interfaceName, signal)
       if (signal.aborted) return
       this.#lastFailure = undefined
-      onSnapshot({ atUs, device })
+      onSnapshot({ atMs, device })
     } catch (error) {
       const message = messageOf(error)
       if (message !== this.#lastFailure && !signal.aborted) onFailure(error)
