@@ -1,7 +1,6 @@
 #include "decode/fragments.h"
 
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 
 namespace tunmeter {
@@ -23,10 +22,8 @@ FragmentTable::FragmentTable(uint32_t entries_max, const HashKey& hash_key,
     : entries_max_(entries_max), hash_key_(hash_key), counters_(counters) {
   const size_t buckets = std::bit_ceil(size_t{entries_max});
   bucket_mask_ = static_cast<uint32_t>(buckets - 1);
-  if (!memory_.reserve(size_t{entries_max} * sizeof(Datagram)) ||
-      !bucket_memory_.reserve(buckets * sizeof(uint32_t))) {
-    std::abort();  // only megabytes of address space, at start-up
-  }
+  ok_ = memory_.reserve(size_t{entries_max} * sizeof(Datagram)) &&
+        bucket_memory_.reserve(buckets * sizeof(uint32_t));
 }
 
 uint32_t FragmentTable::find(const FlowKey& key) {

@@ -43,7 +43,10 @@ FlowKey fragment_key(const DecodedPacket& packet);
 
 class FragmentTable {
  public:
+  // ok() is false when its memory could not be reserved.
   FragmentTable(uint32_t entries_max, const HashKey& hash_key, EngineCounters& counters);
+
+  bool ok() const { return ok_; }
 
   // The fragment's datagram, touched now; a new one is kPending.
   Datagram& touch(const FlowKey& key, int64_t now_us);
@@ -82,6 +85,7 @@ class FragmentTable {
   void unlink(uint32_t i);
 
   const uint32_t entries_max_;
+  bool ok_ = false;
   const HashKey& hash_key_;
   EngineCounters& counters_;
   uint32_t bucket_mask_ = 0;

@@ -50,7 +50,7 @@ class Engine final : public PacketSink {
   // Without a `sink` sessions are only counted. ok() is false when memory could not be reserved.
   Engine(const EngineOptions& options, RecordSink* sink);
 
-  bool ok() const { return table_.ok(); }
+  bool ok() const { return table_.ok() && wheel_.ok() && fragments_.ok(); }
   void packets(std::span<const RawPacket> batch) noexcept override;
   // The same for packets that came from decode_with_hash() with hash_secrets().
   void decoded(std::span<const DecodedPacket> batch) noexcept;

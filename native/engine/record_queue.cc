@@ -1,6 +1,7 @@
 #include "engine/record_queue.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace tunmeter {
@@ -27,7 +28,9 @@ SessionRecord* RecordQueue::next_record() noexcept {
       current_ = std::move(free_.back());
       free_.pop_back();
     } else {
-      current_.records = std::make_unique_for_overwrite<SessionRecord[]>(kChunkRecords);
+      // Without memory the records are lost and counted, and the others are kept.
+      current_.records.reset(new (std::nothrow) SessionRecord[kChunkRecords]);
+      if (!current_.records) return nullptr;
     }
     current_.count = 0;
   }

@@ -158,6 +158,7 @@ Answer ask(int fd, Request& request, uint32_t sequence, std::vector<Link>& links
 LinkMonitor::LinkMonitor() : fd_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
   // The kernel answers within send(). The limit is for a kernel that does not.
   const timeval wait{kReceiveSeconds, 0};
+  if (fd_ < 0) open_errno_ = errno;
   if (fd_ >= 0) setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 }
 
@@ -169,6 +170,7 @@ int LinkMonitor::query(const std::string& name, Link& link) {
   link = Link{};
   // The kernel would refuse this name with EINVAL.
   if (name.empty() || name.size() >= IFNAMSIZ) return 0;
+  if (fd_ < 0) return open_errno_;
   Request request(0);
   request.add(IFLA_IFNAME, name.c_str(), name.size() + 1);
   std::vector<Link> links;
@@ -179,6 +181,7 @@ int LinkMonitor::query(const std::string& name, Link& link) {
 }
 
 int LinkMonitor::list(std::vector<Link>& links) {
+  if (fd_ < 0) return open_errno_;
   for (int attempt = 1;; ++attempt) {
     links.clear();
     Request request(NLM_F_DUMP);

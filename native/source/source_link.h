@@ -48,6 +48,7 @@ class LinkMonitor {
 
  private:
   int fd_;
+  int open_errno_ = 0;  // fd_ < 0: why
   uint32_t sequence_ = 0;
 };
 

@@ -186,7 +186,8 @@ class LiveSource final : public PacketSource {
   // capture.
   Link ask_link() {
     Link link;
-    if (links_.query(options_.interface, link) == 0) return link;
+    link_errno_ = links_.query(options_.interface, link);
+    if (link_errno_ == 0) return link;
     link.index = if_nametoindex(options_.interface.c_str());
     link.up = true;
     link.stats.rx_lost = link_lost_;
@@ -194,6 +195,8 @@ class LiveSource final : public PacketSource {
   }
 
   SourceStatus missing() {
+    if (link_errno_ != 0)
+      return fail("CAPTURE_FAILED", std::string("cannot be looked up: ") + strerror(link_errno_));
     return fail("INTERFACE_MISSING",
                 "there is no such interface. There are: " + interface_names() + " (and any).");
   }
@@ -378,6 +381,7 @@ class LiveSource final : public PacketSource {
   uint16_t link_type_ = 0;
   unsigned link_index_ = 0;
   uint64_t link_lost_ = 0;
+  int link_errno_ = 0;  // of the latest look at it
   uint32_t received_base_ = 0;
   uint32_t dropped_base_ = 0;
   int64_t stats_at_ms_ = 0;

@@ -2,8 +2,6 @@
 
 #include <sys/random.h>
 
-#include <cstdlib>
-
 namespace tunmeter {
 namespace {
 
@@ -138,8 +136,12 @@ void FlowTable::grow_index() {
   Reservation old_memory;
   old_memory.swap(index_memory_);
   const uint32_t more = old_entries < kIndexDoublesTo ? old_entries : old_entries / 4;
-  if (!allocate_index(old_entries + more))
-    std::abort();  // no address space left: the engine cannot continue
+  if (!allocate_index(old_entries + more)) {
+    // No address space left: from here on the table is full.
+    old_memory.swap(index_memory_);
+    index_limit_ = flows_max_ = size_ + 1;
+    return;
+  }
   for (uint32_t i = 0; i < old_entries; i++) {
     if (old[i].slot == 0) continue;
     uint32_t at = home(old[i].tag);
@@ -148,10 +150,7 @@ void FlowTable::grow_index() {
   }
 }
 
-void FlowTable::drop_index() {
-  index_memory_.release();
-  index_ = nullptr;
-}
+void FlowTable::drop_index() { index_memory_.clear(); }
 
 void FlowTable::clear() {
   slot_memory_.clear();
@@ -159,7 +158,7 @@ void FlowTable::clear() {
   repeats_.clear();
   size_ = slots_used_ = 0;
   free_head_ = kNoSlot;
-  if (!allocate_index(kIndexEntriesMin)) std::abort();
+  index_memory_.clear();
 }
 
 size_t FlowTable::memory_bytes() const {

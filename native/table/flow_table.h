@@ -100,7 +100,7 @@ class FlowTable {
   bool allocate_index(uint32_t entries);
   void grow_index();
 
-  uint32_t flows_max_;
+  uint32_t flows_max_;  // fewer where the index found no room to grow
   bool ok_ = false;
   HashKey hash_key_;
   FlowSlot* slots_ = nullptr;

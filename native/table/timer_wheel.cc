@@ -1,7 +1,6 @@
 #include "table/timer_wheel.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 
 namespace tunmeter {
@@ -9,7 +8,7 @@ namespace tunmeter {
 TimerWheel::TimerWheel(uint32_t flows_max) {
   // Room for all entries, a block begun in each bucket, and another while a bucket is handled.
   const size_t blocks = (kEntriesPerSlotMax + 1) * (size_t{flows_max} / kBlockEntries + 1);
-  if (!memory_.reserve((blocks + 2 * kWheelBuckets) * sizeof(Block))) std::abort();
+  memory_.reserve((blocks + 2 * kWheelBuckets) * sizeof(Block));
   clear();
 }
 

@@ -40,6 +40,8 @@ class TimerWheel {
   template <typename Check>
   void handle(FlowTable& table, int64_t tick, Check on_check);
 
+  // False when its memory could not be reserved.
+  bool ok() const { return memory_.data() != nullptr; }
   bool empty() const { return entries_ == 0; }
   void clear();
   size_t memory_bytes() const { return blocks_made_ * sizeof(Block); }

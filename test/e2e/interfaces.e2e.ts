@@ -53,6 +53,22 @@ describe.skipIf(reason !== null)(
       expect(said('and is forgotten').join()).not.toContain('tme7-stay')
     })
 
+    test('without a descriptor for it: said, and read when there is one again', async () => {
+      const files = readdirSync(`/proc/${meter.child.pid}/fd`).length
+      const limit = (most: number) =>
+        run('prlimit', ['--pid', String(meter.child.pid), `--nofile=${most}:1024`])
+      await limit(files - 2)
+      await space.ip('link add tme7-late type veth peer name far-late')
+      await space.ip('link set tme7-late up')
+      // Either cannot be found, or cannot be opened: by how many descriptors are left at that moment.
+      const refusals = /interfaces cannot be listed|Too many open files/
+      await until('it is said', () => refusals.test(meter.stderr))
+      await limit(1024)
+      await until('it is read', () =>
+        said('interface found').some((line) => line.includes('tme7-late')),
+      )
+    })
+
     test('the meter ends in order afterwards', async () => {
       expect(await meter.stop()).toBe(0)
     })

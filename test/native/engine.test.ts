@@ -18,6 +18,14 @@ describe('engine, natively', () => {
     expect(evictions).toBeGreaterThan(1000)
   })
 
+  test('without address space: an engine says so, one that works has a full table', async () => {
+    const { stdout } = await run(driver, ['no-memory'])
+    const { refused, evicted, open, records } = JSON.parse(stdout)
+    // The room ended in each part of it: slots, facts, repeats, index, timers, fragments.
+    expect(refused).toBeGreaterThan(10)
+    expect([evicted > 0, evicted + open, records]).toEqual([true, 20_000, 20_000])
+  })
+
   test('live, a wall clock that is set ends and delays nothing; records keep its times', async () => {
     const { stdout } = await run(driver, ['live-clock'])
     expect(JSON.parse(stdout)).toEqual({

@@ -4,8 +4,11 @@
 //   engine_driver allocations   traffic of every shape at a steady state; prints how often operator
 //   new was called engine_driver soak SEED     random packets, times and options, check() after
 //   every batch
+//   engine_driver no-memory     address space that runs out while engines are made, and while one works
 //
 // Exits 1, saying what is wrong, when a check fails.
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -199,6 +202,48 @@ int soak(uint64_t seed) {
   return 0;
 }
 
+// From now on so much more address space may be taken.
+void limit_space(uint64_t more_bytes) {
+  unsigned long long pages = 0;
+  FILE* size = std::fopen("/proc/self/statm", "r");
+  if (size == nullptr || std::fscanf(size, "%llu", &pages) != 1) fail("statm");
+  std::fclose(size);
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = pages * 4096 + more_bytes;
+  if (setrlimit(RLIMIT_AS, &limit) != 0) fail("setrlimit");
+}
+
+// An engine for which there is no room says so, wherever in its making the room ends; one that finds no
+// room to grow has a full table.
+int no_memory_test() {
+  OneRecord sink;
+  EngineOptions options;
+  options.flows_max = 100'000;
+  uint32_t refused = 0;
+  for (bool ok = false; !ok; refused += !ok) {
+    limit_space((refused + 1) * uint64_t{256 << 10});
+    ok = Engine(options, &sink).ok();
+  }
+  limit_space(uint64_t{1} << 40);
+  Engine engine(options, &sink);
+  limit_space(0);
+  Buffer buffer;
+  constexpr uint32_t kFlows = 20'000;
+  for (uint32_t host = 0; host < kFlows; host++) {
+    make_ipv4(buffer, kStartNs, false, host, false, 0, 0, 0);
+    engine.packets({&buffer.packet, 1});
+  }
+  check(engine);
+  const auto evictions = static_cast<unsigned long long>(engine.counters().evictions);
+  const auto open = static_cast<unsigned long long>(engine.counters().open_sessions);
+  engine.finish();
+  check(engine);
+  std::printf("{\"refused\":%u,\"evicted\":%llu,\"open\":%llu,\"records\":%llu}\n", refused, evictions,
+              open, static_cast<unsigned long long>(sink.records));
+  return 0;
+}
+
 // A wall clock that is set by hours beside a monotonic one.
 int live_clock_test() {
   OneRecord sink;
@@ -245,5 +290,6 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "soak") == 0)
     return soak(std::strtoull(argv[2], nullptr, 10));
   if (argc == 2 && std::strcmp(argv[1], "live-clock") == 0) return live_clock_test();
-  fail("usage: engine_driver allocations | live-clock | soak SEED");
+  if (argc == 2 && std::strcmp(argv[1], "no-memory") == 0) return no_memory_test();
+  fail("usage: engine_driver allocations | live-clock | no-memory | soak SEED");
 }

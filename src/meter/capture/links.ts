@@ -21,6 +21,12 @@ export function findLink(name: string): Link | null {
   return answered(loadAddon().findLink(name))
 }
 
+/** The same for what goes on meanwhile: null as well when the kernel cannot be asked now, as without a descriptor. */
+export function findLinkNow(name: string): Link | null {
+  const link = loadAddon().findLink(name)
+  return typeof link === 'number' ? null : link
+}
+
 /** Names, in order. @throws AppError NETLINK_FAILED, ADDON_MISSING */
 export function linkNames(): string[] {
   return answered(loadAddon().listLinks()).sort()

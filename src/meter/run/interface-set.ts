@@ -37,6 +37,7 @@ export class InterfaceSet {
   /** Of those that are there and could not be read. */
   readonly #failed = new Map<string, { readonly problem: string; readonly atMs: number }>()
   readonly #full = new SayOnce()
+  readonly #unlisted = new SayOnce()
   /** Of those that were let go. */
   #past: ReportedCounters = NOTHING_COUNTED
   #catalog: Catalog | null
@@ -77,9 +78,12 @@ export class InterfaceSet {
   check(): void {
     for (const observation of this.#observations.values()) observation.check()
     this.#following ??= this.#follow()
-      .catch((error: unknown) =>
-        this.#options.log.error({ problem: messageOf(error) }, 'interfaces cannot be listed'),
-      )
+      .then(() => void this.#unlisted.isOver())
+      .catch((error: unknown) => {
+        const problem = messageOf(error)
+        if (this.#unlisted.begins(problem))
+          this.#options.log.error({ problem }, 'interfaces cannot be listed')
+      })
       .finally(() => {
         this.#following = null
       })

@@ -32,6 +32,7 @@ import type { MeterOptions } from './meter-options.js'
 import { Parts } from './parts.js'
 import { meterReport } from './report.js'
 import { RunLedger, type Stand } from './run-ledger.js'
+import { SayOnce } from './say-once.js'
 import { ServerDelivery } from './server-delivery.js'
 import { defaultSpoolDirectory } from './spool-directory.js'
 
@@ -48,6 +49,7 @@ export class MeterRun {
   readonly #dropped: Record<string, number> = {}
   readonly #consolidator: Consolidator | null
   readonly #parts = new Parts()
+  readonly #upkeep = new SayOnce()
   /** The end was asked for. */
   readonly #ending = new AbortController()
   /** The server is not waited for any more. */
@@ -202,7 +204,7 @@ export class MeterRun {
     this.#noteRun()
     // A sign of life, so that the server knows the meter, and what it did not see, before the first session.
     this.#delivery?.heartbeat()
-    const timer = setInterval(() => this.#tick(), TICK_MS)
+    const timer = setInterval(() => this.#tryTick(), TICK_MS)
     this.#parts.started('upkeep', () => clearInterval(timer))
   }
 
@@ -316,7 +318,17 @@ export class MeterRun {
 
   #noteRun(): void {
     this.#notedMs = performance.now()
-    void this.#ledger?.note(this.#interfaces.stands())
+    const stands = this.#stands()
+    if (stands !== null) void this.#ledger?.note(stands)
+  }
+
+  /** Null: the kernel cannot be asked, as without a descriptor; the last note stays. */
+  #stands(): Record<string, Stand> | null {
+    try {
+      return this.#interfaces.stands()
+    } catch {
+      return null
+    }
   }
 
   /** Nothing comes any more: the output is written while the server is waited for. */
@@ -327,9 +339,20 @@ export class MeterRun {
   }
 
   async #endInterfaces(): Promise<void> {
-    const stands = this.#interfaces.stands()
+    const stands = this.#stands()
     await this.#interfaces.stop()
-    await this.#ledger?.end(stands)
+    if (stands !== null) await this.#ledger?.end(stands)
+  }
+
+  /** No fault of the machine in one of its many small things is worth the open sessions. */
+  #tryTick(): void {
+    try {
+      this.#tick()
+      this.#upkeep.isOver()
+    } catch (error) {
+      const problem = messageOf(error)
+      if (this.#upkeep.begins(problem)) this.#log.error({ problem }, 'the upkeep failed')
+    }
   }
 
   #tick(): void {

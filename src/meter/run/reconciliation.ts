@@ -1,6 +1,6 @@
 /** Compares, once a second, what a running meter counted with what the kernel counted on the same interface. */
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
-import { EVERY_INTERFACE, findLink, TYPE_LOOPBACK, TYPE_RAW_IP } from '../capture/links.js'
+import { EVERY_INTERFACE, findLinkNow, TYPE_LOOPBACK, TYPE_RAW_IP } from '../capture/links.js'
 import type { PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { InterfaceReconciler, type InterfaceVerdict, type Volume } from '../wireguard/reconcile.js'
 
@@ -60,7 +60,7 @@ export class Reconciliation {
   /** Null where nothing can be compared. */
   #visible(): Visible | null {
     if (this.#interfaceName === EVERY_INTERFACE) return null
-    const link = findLink(this.#interfaceName)
+    const link = findLinkNow(this.#interfaceName)
     if (link === null || link.type === TYPE_LOOPBACK) return null
     this.#isRawIp = link.type === TYPE_RAW_IP
     const { index, rxPackets, txPackets, rxDropped, txDropped } = link

@@ -29,7 +29,7 @@ export class SayEach {
   readonly #nowMs: () => number
   readonly #said = new Map<string, number>()
 
-  constructor(nowMs: () => number = Date.now) {
+  constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs
   }
 
