@@ -13,36 +13,50 @@ constexpr int64_t kLiveSlackUs = 1'000'000;
 
 int64_t PacketClocks::take(uint16_t interface, int64_t packet_us, int64_t engine_us) {
   if (live_) return take_live(packet_us);
-  current_ = clock_of(interface, packet_us, engine_us);
+  const uint32_t i = interface % kInterfaces;
+  current_ = clock_of(i, packet_us, engine_us);
   confirmed_us_ = kNoTime;
   Clock& clock = clocks_[current_];
-  int64_t us = std::min(packet_us + clock.offset_us, kEngineTimeMax);
+  Stamps& stamps = stamps_[i];
+  int64_t us = std::min(packet_us + stamps.offset_us, kEngineTimeMax);
   if (!clock.near(us)) {
-    const int64_t as_before = packet_us + clock.last_offset_us;
+    const int64_t as_before = packet_us + stamps.last_offset_us;
     if (clock.near(as_before)) {
-      std::swap(clock.offset_us, clock.last_offset_us);
+      std::swap(stamps.offset_us, stamps.last_offset_us);
       us = as_before;
     } else if (us < clock.now_us) {
-      clock.last_offset_us = clock.offset_us;
-      clock.offset_us += clock.now_us - us;
+      stamps.set(clock.now_us - packet_us);
       us = clock.now_us;
     } else {
-      return jump(clock, us);
+      return jump(clock, i, us);
     }
   }
+  clock.offset_us = stamps.offset_us;
+  contradict(clock, i);
   return moved(clock, us);
 }
 
+// Time went on for another interface as before: there was no silence, that interface's clock was set.
+void PacketClocks::contradict(const Clock& clock, uint32_t interface) {
+  if (clock.ahead_us == kNoTime || clock.ahead_interface == interface) return;
+  Stamps& ahead = stamps_[clock.ahead_interface];
+  ahead.set(ahead.offset_us - (clock.ahead_us - clock.now_us));
+}
+
 // A stamp more than a minute ahead moves only its own session until a second packet confirms it.
-int64_t PacketClocks::jump(Clock& clock, int64_t us) {
+int64_t PacketClocks::jump(Clock& clock, uint32_t interface, int64_t us) {
   if (clock.ahead_us == kNoTime || us < clock.ahead_us - kStepUs) {
     clock.ahead_us = us;
+    clock.ahead_interface = interface;
     seen_us_ = clock.jump_us();
     return 0;
   }
   confirmed_us_ = clock.jump_us();
   const int64_t beyond_us = clock.ahead_us - confirmed_us_;
-  clock.offset_us -= beyond_us;
+  for (Stamps& stamps : stamps_) {
+    if (stamps.known == current_ + 1) stamps.offset_us -= beyond_us;
+  }
+  clock.offset_us = stamps_[interface].offset_us;
   return moved(clock, std::clamp(us - beyond_us, confirmed_us_, kEngineTimeMax));
 }
 
@@ -54,9 +68,13 @@ int64_t PacketClocks::moved(Clock& clock, int64_t us) {
 }
 
 uint32_t PacketClocks::clock_of(uint16_t interface, int64_t packet_us, int64_t engine_us) {
-  uint8_t& known = of_interface_[interface % kInterfaces];
-  if (known == 0) known = static_cast<uint8_t>(first_clock(packet_us, engine_us) + 1);
-  return known - 1u;
+  Stamps& stamps = stamps_[interface];
+  if (stamps.known == 0) {
+    const uint32_t first = first_clock(packet_us, engine_us);
+    stamps.known = static_cast<uint8_t>(first + 1);
+    stamps.offset_us = stamps.last_offset_us = clocks_[first].offset_us;
+  }
+  return stamps.known - 1u;
 }
 
 // The clock for an interface's first packet: one that agrees with its stamp, or a new one.
@@ -66,7 +84,7 @@ uint32_t PacketClocks::first_clock(int64_t packet_us, int64_t engine_us) {
   }
   if (count_ == kClocksMax) return count_ - 1;
   const int64_t now_us = count_ == 0 ? packet_us : engine_us;
-  clocks_[count_] = {now_us, now_us - packet_us, now_us - packet_us, kNoTime};
+  clocks_[count_] = {now_us, now_us - packet_us};
   return count_++;
 }
 
@@ -76,8 +94,10 @@ int64_t PacketClocks::advance(int64_t us, int64_t engine_us) {
   Clock& clock = clocks_[current_];
   const int64_t time_us = std::min(us + clock.offset_us, kEngineTimeMax);
   if (time_us >= clock.now_us - kStepUs) return moved(clock, time_us);
-  clock.last_offset_us = clock.offset_us;
   clock.offset_us += clock.now_us - time_us;
+  for (Stamps& stamps : stamps_) {
+    if (stamps.known == current_ + 1) stamps.set(stamps.offset_us + clock.now_us - time_us);
+  }
   return moved(clock, clock.now_us);
 }
 

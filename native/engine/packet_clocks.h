@@ -2,13 +2,15 @@
 //
 // A flow ends by its own silence, so a stamp moves only its own clock. Interfaces of a capture
 // share a clock if their first stamps agree to a minute; one that does not agree has its own clock.
-// A clock's engine time never decreases:
+// A clock that is set is set for one interface: if another interface continues as before, no time
+// has passed. A clock's engine time never decreases:
 //
 //   up to a minute back      reordering: time stands still
 //   further back             the clock was set: its engine time continues from its value; if stamps
 //                            return to the earlier clock, the earlier offset is used again
-//   more than a minute on    silence, once a second packet confirms it; a single bad stamp moves
-//                            only its own session
+//   more than a minute on    silence, once a second packet confirms it; if the next packet is of
+//                            another interface and denies it, the clock was set; a single bad stamp
+//                            moves only its own session
 //
 // A live capture has one clock, the system's monotonic clock. Stamps only say how old a packet is.
 #pragma once
@@ -53,13 +55,23 @@ class PacketClocks {
   static constexpr int64_t kNoTime = INT64_MIN;
   struct Clock {
     int64_t now_us = 0;          // engine time
-    int64_t offset_us = 0;       // engine time minus stamp
-    int64_t last_offset_us = 0;  // the offset before the clock was set
+    int64_t offset_us = 0;       // engine time minus the stamp of the latest packet's interface
     int64_t ahead_us = kNoTime;  // a jump that no second packet has confirmed
+    uint32_t ahead_interface = 0;
     int64_t jump_us() const { return std::min(ahead_us, now_us + kJumpMaxUs); }
     bool near(int64_t us) const { return us >= now_us - kStepUs && us <= now_us + kStepUs; }
   };
-  int64_t jump(Clock& clock, int64_t us);
+  struct Stamps {
+    int64_t offset_us = 0;       // engine time less the stamp
+    int64_t last_offset_us = 0;  // before its clock was set
+    uint8_t known = 0;           // its clock and one; 0: not seen
+    void set(int64_t us) {
+      last_offset_us = offset_us;
+      offset_us = us;
+    }
+  };
+  int64_t jump(Clock& clock, uint32_t interface, int64_t us);
+  void contradict(const Clock& clock, uint32_t interface);
   uint32_t clock_of(uint16_t interface, int64_t packet_us, int64_t engine_us);
   uint32_t first_clock(int64_t packet_us, int64_t engine_us);
   int64_t moved(Clock& clock, int64_t us);
@@ -72,7 +84,7 @@ class PacketClocks {
   int64_t confirmed_us_ = kNoTime;
   bool live_ = false;
   int64_t live_us_ = 0;
-  uint8_t of_interface_[kInterfaces] = {};  // clock + 1; 0: interface not seen
+  Stamps stamps_[kInterfaces];
 };
 
 }  // namespace tunmeter

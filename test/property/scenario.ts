@@ -40,8 +40,8 @@ export type Act =
   | { readonly do: 'octets'; readonly octets: Octets }
   /** ODD_PACKETS by its number. */
   | { readonly do: 'odd'; what: number }
-  /** The clock is set: all packets after this are stamped so much later. */
-  | { readonly do: 'clock'; us: number }
+  /** The clock is set: all packets after this are stamped so much later; `alone`: those of this interface. */
+  | { readonly do: 'clock'; us: number; readonly alone?: boolean }
   /** Time passes without a packet. */
   | { readonly do: 'advance' }
   /** The peers' allowed IPs change. */
@@ -154,12 +154,15 @@ export function events(scenario: Scenario): Event[] {
   timed.sort((x, y) => x.at - y.at)
   const result: Event[] = []
   let clockUs = 0
+  const aloneUs = new Map<number, number>()
   for (const { at, conversation, command } of timed) {
     const { act, tweak = {} } = command
-    const us = Math.max(0, at + clockUs + (conversation.skewUs ?? 0))
+    const { interface: own = 0, skewUs = 0 } = conversation
+    const us = Math.max(0, at + clockUs + (aloneUs.get(own) ?? 0) + skewUs)
     // The nanoseconds are there to be cut off.
     const ns = BigInt(us - Math.min(us, tweak.earlierUs ?? 0)) * 1000n + BigInt(at % 1000)
-    if (act.do === 'clock') clockUs += act.us
+    if (act.do === 'clock' && act.alone) aloneUs.set(own, (aloneUs.get(own) ?? 0) + act.us)
+    else if (act.do === 'clock') clockUs += act.us
     else if (act.do === 'advance') result.push({ kind: 'advance', ns })
     else if (act.do === 'inside') result.push({ kind: 'inside', prefixes: INSIDE_SETS[act.set]! })
     else result.push(packet(conversation, act, tweak, tweak.noTime ? null : ns))
@@ -333,7 +336,7 @@ function actText(conversation: Conversation, act: Act): string {
     case 'odd':
       return ODD_PACKETS[act.what]!.name
     case 'clock':
-      return `the clock is set by ${act.us} us`
+      return `the clock is set by ${act.us} us${act.alone ? ', for this interface alone' : ''}`
     case 'advance':
       return 'time passes'
     case 'inside':

@@ -285,7 +285,8 @@ function rollNoise(dice: Dice): Act {
   if (kind < 6) return { do: 'odd', what: dice.int(0, ODD_PACKETS.length - 1) }
   if (kind < 8) return { do: 'advance' }
   if (kind < 9) return { do: 'inside', set: dice.int(0, INSIDE_SETS.length - 1) }
-  return { do: 'clock', us: one(dice, [-61, -3600, -59, 3600, -60, -86_400 * 400, 30]) * SECOND }
+  const seconds = one(dice, [-61, -3600, -59, 3600, -60, -86_400 * 400, 30])
+  return { do: 'clock', us: seconds * SECOND, alone: dice.int(0, 1) === 0 }
 }
 
 const anything: Shape = (dice) => ({

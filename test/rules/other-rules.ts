@@ -203,6 +203,66 @@ export const TIME_RULES: readonly Rule[] = [
       ],
     },
   ),
+  ...[3600, 61, -3600].map((seconds) =>
+    rule(
+      `a clock that is set by ${seconds} s for one interface of two, time going on for the other, is no silence`,
+      [u(0, a), u(1, a), clock(seconds, true), ...Array.from({ length: 5 }, () => u(1, a))],
+      seconds > 0
+        ? [
+            // The first packet after it, alone, may be one after silence.
+            { packetsTx: 2, last: 1, endReason: 'idleTimeout' },
+            { packetsTx: 7, first: 0.5, last: 6.5, endReason: 'forcedEnd' },
+            { packetsTx: 5, first: 2 + seconds, last: 6 + seconds },
+          ]
+        : [
+            { packetsTx: 7, last: 1 },
+            { packetsTx: 7, first: 0.5, last: 6.5 },
+          ],
+      {
+        also: [
+          {
+            tuple: 2,
+            startUs: 0.5 * SECOND,
+            interface: 1,
+            commands: [u(0, a), ...Array.from({ length: 6 }, () => u(1, a))],
+          },
+        ],
+      },
+    ),
+  ),
+  rule(
+    'clocks of three interfaces that are set apart, one after the other, split nothing',
+    [u(0, a), ...Array.from({ length: 6 }, () => u(1, a))],
+    [
+      { packetsTx: 7, first: 0, last: 6 },
+      { packetsTx: 7, last: 1.3 },
+      { packetsTx: 7, last: 2.6 },
+    ],
+    {
+      also: [
+        {
+          tuple: 2,
+          startUs: 0.3 * SECOND,
+          interface: 1,
+          commands: [
+            u(0, a),
+            u(1, a),
+            clock(-7200, true),
+            ...Array.from({ length: 5 }, () => u(1, a)),
+          ],
+        },
+        {
+          tuple: 4,
+          startUs: 0.6 * SECOND,
+          interface: 2,
+          commands: [
+            ...[u(0, a), u(1, a), u(1, a), clock(-3600, true)],
+            ...Array.from({ length: 4 }, () => u(1, a)),
+          ],
+        },
+      ],
+    },
+  ),
   rule(
     'each session ends by the silence of its own clock',
     [u(0, a), u(1, a), u(30, a), u(31, a), u(30, a)],

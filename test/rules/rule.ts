@@ -72,7 +72,8 @@ export const later = (wait: number, from: Side, offset: number, length: number):
 export const icmp = (wait: number, from: Side, type = 3, code = 3): Command =>
   command(wait, { do: 'icmp', from, type, code, cut: 48 })
 export const passes = (wait: number): Command => command(wait, { do: 'advance' })
-export const clock = (seconds: number): Command => command(0, { do: 'clock', us: seconds * SECOND })
+export const clock = (seconds: number, alone = false): Command =>
+  command(0, { do: 'clock', us: seconds * SECOND, alone })
 
 export const OPEN = [t(0, a, S), t(0.02, b, S | A), t(0.001, a, A)]
 export const TINY = 0.000001

@@ -6,39 +6,76 @@ const JUMP_MAX_US = 2 ** 46
 /** As in the engine. */
 const CLOCKS_MAX = 8
 
+/** Engine time less the stamps of one interface, now and before its clock was set. */
+class Stamps {
+  offset: number
+  #before: number
+
+  constructor(offset: number) {
+    this.offset = offset
+    this.#before = offset
+  }
+
+  set(offset: number): void {
+    this.#before = this.offset
+    this.offset = offset
+  }
+
+  /** What was set is as it was. */
+  comeBack(isAsBefore: (offset: number) => boolean): void {
+    if (isAsBefore(this.offset) || !isAsBefore(this.#before)) return
+    this.set(this.#before)
+  }
+}
+
 export class Clock {
   /** Engine time; never decreases. */
   nowUs: number
-  /** Engine time less the stamp, now and before the clock was set. */
-  #offsets: [number, number]
-  /** A jump that no second packet has confirmed. */
+  readonly #stamps = new Map<number, Stamps>()
+  /** Of the latest packet. */
+  #offset: number
+  /** A jump that no second packet has confirmed, and whose packet that was. */
   aheadUs: number | null = null
+  #aheadInterface = 0
   /** The latest stamp confirmed one: engine time of that. */
   confirmedUs: number | null = null
 
   constructor(nowUs: number, stampUs: number) {
     this.nowUs = nowUs
-    this.#offsets = [nowUs - stampUs, nowUs - stampUs]
+    this.#offset = nowUs - stampUs
   }
 
-  agrees(stampUs: number, offset = this.#offsets[0]): boolean {
+  agrees(stampUs: number, offset = this.#offset): boolean {
     return Math.abs(stampUs + offset - this.nowUs) <= STEP_US
   }
 
   /** Engine time of a packet, which the clock follows unless it is the first one far ahead. */
-  stamp(stampUs: number): number {
+  stamp(interfaceNumber: number, stampUs: number): number {
     this.confirmedUs = null
-    if (!this.agrees(stampUs) && this.agrees(stampUs, this.#offsets[1])) this.#offsets.reverse()
-    const us = stampUs + this.#offsets[0]
-    if (us < this.nowUs - STEP_US) return this.#setBack(stampUs)
-    if (us <= this.nowUs + STEP_US) return this.#move(us)
+    const stamps = this.#of(interfaceNumber)
+    stamps.comeBack((offset) => this.agrees(stampUs, offset))
+    const us = stampUs + stamps.offset
+    if (us > this.nowUs + STEP_US) return this.#jump(interfaceNumber, us)
+    if (us < this.nowUs - STEP_US) stamps.set(this.nowUs - stampUs)
+    this.#offset = stamps.offset
+    // Another interface's clock was set: for this one time goes on as before.
+    if (this.aheadUs !== null && this.#aheadInterface !== interfaceNumber) {
+      const ahead = this.#of(this.#aheadInterface)
+      ahead.set(ahead.offset - (this.aheadUs - this.nowUs))
+    }
+    return this.#move(stampUs + stamps.offset)
+  }
+
+  #jump(interfaceNumber: number, us: number): number {
     if (this.aheadUs === null || us < this.aheadUs - STEP_US) {
       this.aheadUs = us
+      this.#aheadInterface = interfaceNumber
       return this.jumpUs
     }
     this.confirmedUs = this.jumpUs
     const beyond = this.aheadUs - this.jumpUs
-    this.#offsets[0] -= beyond
+    for (const stamps of this.#stamps.values()) stamps.offset -= beyond
+    this.#offset = this.#of(interfaceNumber).offset
     return this.#move(Math.max(this.confirmedUs, us - beyond))
   }
 
@@ -49,14 +86,21 @@ export class Clock {
 
   /** Time passes without a packet. */
   advance(stampUs: number): void {
-    const us = stampUs + this.#offsets[0]
-    if (us < this.nowUs - STEP_US) this.#setBack(stampUs)
-    else this.#move(us)
+    const us = stampUs + this.#offset
+    if (us < this.nowUs - STEP_US) {
+      this.#offset += this.nowUs - us
+      for (const stamps of this.#stamps.values()) stamps.set(stamps.offset + this.nowUs - us)
+      this.#move(this.nowUs)
+    } else this.#move(us)
   }
 
-  #setBack(stampUs: number): number {
-    this.#offsets = [this.nowUs - stampUs, this.#offsets[0]]
-    return this.#move(this.nowUs)
+  #of(interfaceNumber: number): Stamps {
+    let stamps = this.#stamps.get(interfaceNumber)
+    if (stamps === undefined) {
+      stamps = new Stamps(this.#offset)
+      this.#stamps.set(interfaceNumber, stamps)
+    }
+    return stamps
   }
 
   #move(us: number): number {
@@ -83,7 +127,7 @@ export class Clocks {
     const clock = this.#clockOf(interfaceNumber, stampUs)
     this.#current = clock
     const before = clock.nowUs
-    this.seenUs = clock.stamp(stampUs)
+    this.seenUs = clock.stamp(interfaceNumber, stampUs)
     this.tickUs = (this.tickUs ?? before) + clock.nowUs - before
   }
 
