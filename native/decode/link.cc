@@ -270,7 +270,8 @@ LinkResult LinkReader::cisco_hdlc() {
   return ether_type(load_be16(data_ + at_ - 2), false);
 }
 
-// Attributes {length 16, type 16, value, padding to 4} in the writer's byte order.
+// Attributes {length 16, type 16, value, padding to 4} in the writer's byte order. Types are small, so
+// one octet of the first type is zero and shows the order; both octets of a length may be set.
 LinkResult LinkReader::nflog() {
   constexpr uint32_t kPayloadAttribute = 9;
   if (!has(4)) return cut(4);
@@ -282,7 +283,11 @@ LinkResult LinkReader::nflog() {
       return other(wire_ >= at + 4 ? OtherReason::kTruncated : OtherReason::kBadHeader);
     }
     uint32_t length = load_le16(data_ + at);
-    if (first) big_endian = length < 4 || length > wire_ - at;
+    if (first) {
+      const bool zero_first = data_[at + 2] == 0;
+      const bool told = zero_first != (data_[at + 3] == 0);
+      big_endian = told ? zero_first : length < 4 || length > wire_ - at;
+    }
     if (big_endian) length = load_be16(data_ + at);
     const uint32_t type = big_endian ? load_be16(data_ + at + 2) : load_le16(data_ + at + 2);
     if (length < 4 || length > wire_ - at) return other(OtherReason::kBadHeader);

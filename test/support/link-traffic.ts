@@ -64,6 +64,14 @@ export const COUNTED_LINKS: readonly Omit<OtherPacket, 'reason'>[] = [
     ...[44, 0, 9, 0],
     ...V4,
   ]),
+  // Its first length, 8, is 2,048 in the other order.
+  syn('NFLOG of a big-endian host, more than 2 KiB', 239, [
+    ...[2, 0, 0, 0],
+    ...[0, 8, 0, 1, 0, 0, 0, 0],
+    ...[...u16(2100), 0, 10, ...zeros(2096)],
+    ...[0, 44, 0, 9],
+    ...V4,
+  ]),
   syn('SLL2 with LLC/SNAP', 276, [0, 4, ...zeros(18), ...SNAP, ...TYPE4, ...V4]),
 ]
 

@@ -187,6 +187,13 @@ function readPpp(r: Reader, hdlcFraming: boolean): IpVersion {
   return r.stop('nonIp')
 }
 
+/** By the first attribute: types are small; else by whether its length can be. */
+function isLittle(r: Reader): boolean {
+  const [high, low] = [r.u16(2) >> 8, r.u16(2) & 255]
+  if ((high === 0) !== (low === 0)) return low === 0
+  return r.u16Little(0) >= 4 && r.u16Little(0) <= r.left
+}
+
 /** NFLOG: attributes (length, type, value padded to 4); number 9 is the packet. */
 function readNflog(r: Reader): IpVersion {
   r.need(4)
@@ -195,7 +202,7 @@ function readNflog(r: Reader): IpVersion {
   let little = true
   for (let first = true; r.at < r.end; first = false) {
     r.need(4, bytes)
-    if (first) little = r.u16Little(0) >= 4 && r.u16Little(0) <= r.left
+    if (first) little = isLittle(r)
     const length = little ? r.u16Little(0) : r.u16(0)
     const type = little ? r.u16Little(2) : r.u16(2)
     if (length < 4 || length > r.left) return r.stop('badHeader', bytes)
