@@ -166,6 +166,21 @@ describe.skipIf(!canCapture)('a meter without a server (needs root to capture)',
     expect(meter.output.stderr).toContain('sessions are not in the output')
   })
 
+  test('--consolidate merges a burst while it runs, and lets it go when it is over', async () => {
+    const { port, dial } = await traffic()
+    const meter = await metering(port, ['--output', '-', '--consolidate'])
+    for (let i = 0; i < 3; i++) {
+      await dial()
+      // A burst with gaps below 5 s, each longer than the meter's second.
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+    }
+    // While it runs: at its end all that is held would be merged anyway.
+    await until(() => meter.output.stdout.includes('\n'))
+    expect(parse(meter.output.stdout)).toMatchObject([{ connectionCount: 3 }])
+    expect(await ended(meter)).toBe(0)
+    expect(parse(meter.output.stdout)).toHaveLength(1)
+  })
+
   test('reports open sessions when asked to, under the id that the ended one has', async () => {
     const { port } = await traffic()
     const args = ['--output', '-', '--output-interim', '--active-timeout', '1s']
