@@ -30,6 +30,8 @@ export type Stand = z.infer<typeof standSchema>
 const lastRunSchema = z.object({
   /** The first start with this spool. */
   watchingSince: z.string(),
+  /** Of notes with this spool: which is the latest, whatever the clock was set to in between. */
+  count: z.number().default(0),
   atMs: z.number(),
   bootId: z.string(),
   interfaces: z.record(z.string(), standSchema),
@@ -45,6 +47,7 @@ export class RunLedger {
   readonly watchingSince: string
   readonly #begun = new Set<string>()
   #slot: number
+  #count: number
   #writing: Promise<void> | null = null
 
   private constructor(files: readonly string[], bootId: string, nowMs: number) {
@@ -52,8 +55,9 @@ export class RunLedger {
     this.#bootId = bootId
     const found = files.map(readLastRun)
     const [first = null, second = null] = found
-    const newer = (second?.atMs ?? 0) > (first?.atMs ?? 0) ? 1 : 0
+    const newer = isNewer(second, first) ? 1 : 0
     this.#last = found[newer] ?? null
+    this.#count = this.#last?.count ?? 0
     this.#slot = 1 - newer
     this.watchingSince = this.#last?.watchingSince ?? new Date(nowMs).toISOString()
   }
@@ -95,6 +99,7 @@ export class RunLedger {
   note(interfaces: Readonly<Record<string, Stand>>, nowMs = Date.now()): Promise<void> {
     this.#writing ??= this.#write({
       watchingSince: this.watchingSince,
+      count: ++this.#count,
       atMs: nowMs,
       bootId: this.#bootId,
       interfaces: { ...this.#notBegun(), ...interfaces },
@@ -133,6 +138,11 @@ export class RunLedger {
       // The other one is whole; what it says is only older.
     }
   }
+}
+
+function isNewer(one: LastRun | null, other: LastRun | null): boolean {
+  if (one === null || other === null) return one !== null
+  return one.count === other.count ? one.atMs > other.atMs : one.count > other.count
 }
 
 function moved(before: Stand, now: Stand): { publicKey: string; bytes: number }[] {

@@ -72,6 +72,22 @@ test.each(LEDGER_FILES)('a note that was cut off (%s) leaves the other one', asy
   expect([iso(AT_MS), iso(AT_MS - 5_000)]).toContain(gap!.from)
 })
 
+test('the latest note counts, also when the clock was set back before it', async () => {
+  const directory = temporaryDirectory()
+  const ledger = RunLedger.open(directory, AT_MS, 'boot')
+  for (const [set, bytes] of [
+    [0, 1000],
+    [5_000, 2000],
+    [-3_600_000, 3000],
+  ] as const)
+    await ledger.note({ wg0: stand(bytes, AT_MS + set) }, AT_MS + set)
+  const next = RunLedger.open(directory, AT_MS, 'boot')
+  expect(next.began('wg0', stand(3500, AT_MS), AT_MS)).toMatchObject({
+    from: iso(AT_MS - 3_600_000),
+    bytes: 500,
+  })
+})
+
 test('an interface that has not come back keeps the time at which it was read last', async () => {
   const directory = temporaryDirectory()
   await ranUntil(directory, stand(1000, AT_MS))
