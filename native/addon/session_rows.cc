@@ -85,7 +85,8 @@ bool spelled_alike(const SessionRecord& r) {
   const bool possible =
       r.retransmitted_bytes_tx <= r.payload_tx && r.retransmitted_bytes_rx <= r.payload_rx;
   return possible && largest <= kExactMax && r.sequence <= kSequenceMax && r.first_us >= 0 &&
-         r.last_us <= kTimeUsMax && r.last_us - r.first_us < kDurationUsMax;
+         r.first_us <= r.last_us && r.last_us <= kTimeUsMax &&
+         r.last_us - r.first_us < kDurationUsMax;
 }
 
 }  // namespace

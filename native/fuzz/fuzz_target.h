@@ -27,6 +27,11 @@ void run_pcap(const uint8_t* data, size_t size);
 void run_pcapng(const uint8_t* data, size_t size);
 void run_gzip(const uint8_t* data, size_t size);
 
+// fuzz_tables.cc
+void run_prefixes(const uint8_t* data, size_t size);
+void run_rows(const uint8_t* data, size_t size);
+void run_queue(const uint8_t* data, size_t size);
+
 }  // namespace tunmeter::fuzz
 
 #define FUZZ_REQUIRE(condition, text)                                                           \

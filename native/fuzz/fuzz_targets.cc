@@ -7,10 +7,8 @@ namespace tunmeter::fuzz {
 namespace {
 
 constexpr Target kTargets[] = {
-    {"packets", run_packets},
-    {"pcap", run_pcap},
-    {"pcapng", run_pcapng},
-    {"gzip", run_gzip},
+    {"packets", run_packets},   {"pcap", run_pcap}, {"pcapng", run_pcapng}, {"gzip", run_gzip},
+    {"prefixes", run_prefixes}, {"rows", run_rows}, {"queue", run_queue},
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ import { run } from '../support/lab.js'
 import { buildTool } from '../support/native-tool.js'
 
 const FUZZ = fileURLToPath(new URL('../../native/fuzz', import.meta.url))
+const TARGETS = ['packets', 'pcap', 'pcapng', 'gzip', 'prefixes', 'rows', 'queue']
 
 let replay = ''
 beforeAll(async () => {
@@ -25,7 +26,7 @@ function inputs(target: string): string[] {
     .flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)))
 }
 
-test.each(['packets', 'pcap', 'pcapng', 'gzip'])('%s', async (target) => {
+test.each(TARGETS)('%s', async (target) => {
   const files = inputs(target)
   expect(files.length).toBeGreaterThan(0)
   const { stdout } = await run(replay, [target, ...files])
@@ -36,6 +37,6 @@ test('an unknown target is refused, with those that there are', async () => {
   const { code, stderr } = await run(replay, ['nothing'], { allow: [2] })
   expect([code, stderr.trim()]).toEqual([
     2,
-    'no such fuzz target: nothing; there are: packets pcap pcapng gzip',
+    `no such fuzz target: nothing; there are: ${TARGETS.join(' ')}`,
   ])
 })
