@@ -18,6 +18,8 @@ export class LiveMeter {
       this.#said = (this.#said + chunk.toString()).slice(-20_000)
     })
     this.#closed = once(this.child, 'close')
+    // Also where a scenario ends because something did not come.
+    process.once('exit', () => this.child.kill('SIGKILL'))
   }
 
   /** Resolves when it reads its interface. */
