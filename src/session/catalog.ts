@@ -137,4 +137,13 @@ function inAll<T>(entries: readonly T[], list: (entry: T) => readonly unknown[])
 }
 
 export type Catalog = z.infer<typeof catalogSchema>
+
+type List<T> = Iterable<T> & { readonly length: number }
+/** A catalog that is walked over; an entry holds until the next one is asked for, so that nobody keeps one. */
+export type CatalogLists = {
+  readonly [K in keyof Catalog]:
+    | List<NonNullable<Catalog[K]>[number]>
+    | Extract<Catalog[K], undefined>
+}
+
 export const EMPTY_CATALOG: Catalog = { clients: [], users: [], sites: [], resources: [] }

@@ -1,5 +1,5 @@
 /** Finds names for ids in a catalog. */
-import type { Catalog } from './catalog.js'
+import type { CatalogLists } from './catalog.js'
 import type { Names } from './fields.js'
 import type { Session } from './session.js'
 
@@ -16,10 +16,10 @@ export class CatalogNames {
   readonly #users: ReadonlyMap<string, string>
   readonly #resources: ReadonlyMap<number, string>
 
-  constructor(catalog: Catalog) {
-    this.#clients = new Map(catalog.clients.map((c) => [c.clientId, c.name]))
-    this.#users = new Map(catalog.users.map((u) => [u.userId, u.name]))
-    this.#resources = new Map(catalog.resources.map((r) => [r.siteResourceId, r.name]))
+  constructor({ clients, users, resources }: CatalogLists) {
+    this.#clients = namesBy(clients, (client) => client.clientId)
+    this.#users = namesBy(users, (user) => user.userId)
+    this.#resources = namesBy(resources, (resource) => resource.siteResourceId)
   }
 
   of(session: Pick<Session, 'clientId' | 'userId' | 'siteResourceId' | 'otherClientId'>): Names {
@@ -32,4 +32,13 @@ export class CatalogNames {
       otherClientName: otherClientId === null ? null : (this.#clients.get(otherClientId) ?? null),
     }
   }
+}
+
+function namesBy<T extends { readonly name: string }, Id>(
+  entries: Iterable<T>,
+  idOf: (entry: T) => Id,
+) {
+  const names = new Map<Id, string>()
+  for (const entry of entries) names.set(idOf(entry), entry.name)
+  return names
 }

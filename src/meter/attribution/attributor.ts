@@ -16,7 +16,7 @@
  * with the epoch that it opened in, so what a session is given does not depend on when it is asked for, nor on any
  * clock. What an epoch needs is kept until no session of it is open (`forgetBefore`).
  */
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../../session/session.js'
 import type { PeerSnapshot } from '../wireguard/device.js'
 import { CatalogIndex, type ClientMatch } from './catalog-index.js'
@@ -102,7 +102,7 @@ export class Attributor {
     return changed
   }
 
-  catalogChanged(catalog: Catalog): void {
+  catalogChanged(catalog: CatalogLists): void {
     const epoch = this.#hasCatalog ? ++this.#epoch : 0
     this.#catalog.replace(catalog, epoch)
     this.#logRules.replace(catalog, epoch)

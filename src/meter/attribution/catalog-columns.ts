@@ -2,12 +2,12 @@
  * A catalog on its way from one thread to another: for each field one list of its values. Lists of texts are copied in a
  * tenth of the time that as many objects take.
  */
-import type { Catalog } from '../../session/catalog.js'
+import type { Catalog, CatalogLists } from '../../session/catalog.js'
 
 type Entry = Readonly<Record<string, unknown>>
-/** Lists of all entries one after the other; `lengths` says how many are whose, -1: has none. */
+/** Lists of all entries one after the other, and where that of each ends. */
 interface Lists {
-  readonly lengths: Int32Array
+  readonly ends: Int32Array
   readonly values: readonly unknown[]
 }
 interface Columns {
@@ -21,9 +21,10 @@ export function toColumns(catalog: Catalog): CatalogColumns {
   return Object.fromEntries(lists.map(([name, entries]) => [name, columnsOf(entries as Entry[])]))
 }
 
-export function fromColumns(columns: CatalogColumns): Catalog {
-  const lists = Object.entries(columns).map(([name, list]) => [name, entriesOf(list)])
-  return Object.fromEntries(lists) as Catalog
+/** An entry is read out of its columns: it holds until the next one is asked for. */
+export function fromColumns(columns: CatalogColumns): CatalogLists {
+  const lists = Object.entries(columns).map(([name, list]) => [name, listOf(list)])
+  return Object.fromEntries(lists) as CatalogLists
 }
 
 function columnsOf(entries: readonly Entry[]): Columns {
@@ -35,32 +36,28 @@ function columnsOf(entries: readonly Entry[]): Columns {
 
 function column(values: readonly unknown[]): readonly unknown[] | Lists {
   if (!values.some(Array.isArray)) return values
-  const lists = values as readonly (readonly unknown[] | undefined)[]
   const all: unknown[] = []
-  for (const list of lists) if (list !== undefined) for (const value of list) all.push(value)
-  return { lengths: Int32Array.from(lists, (list) => list?.length ?? -1), values: all }
-}
-
-function entriesOf({ count, fields }: Columns): Entry[] {
-  const columns = Object.entries(fields).map(([name, values]) => [name, valuesOf(values)] as const)
-  const entries: Entry[] = []
-  for (let i = 0; i < count; i++) {
-    const entry: Record<string, unknown> = {}
-    for (const [name, values] of columns) {
-      const value = values[i]
-      if (value !== undefined) entry[name] = value
-    }
-    entries.push(entry)
-  }
-  return entries
-}
-
-function valuesOf(field: readonly unknown[] | Lists): readonly unknown[] {
-  if (!('lengths' in field)) return field
-  let at = 0
-  return Array.from(field.lengths, (length) => {
-    if (length < 0) return undefined
-    at += length
-    return field.values.slice(at - length, at)
+  const ends = Int32Array.from(values, (list) => {
+    for (const value of list as readonly unknown[]) all.push(value)
+    return all.length
   })
+  return { ends, values: all }
+}
+
+function listOf({ count, fields }: Columns): Iterable<Entry> & { readonly length: number } {
+  return {
+    length: count,
+    *[Symbol.iterator]() {
+      let at = 0
+      const entry = {}
+      for (const [name, field] of Object.entries(fields))
+        Object.defineProperty(entry, name, { get: () => valueAt(field, at), enumerable: true })
+      for (; at < count; at++) yield entry
+    },
+  }
+}
+
+function valueAt(field: readonly unknown[] | Lists, at: number): unknown {
+  if (!('ends' in field)) return field[at]
+  return field.values.slice(field.ends[at - 1] ?? 0, field.ends[at])
 }

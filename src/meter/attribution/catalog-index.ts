@@ -1,5 +1,5 @@
 /** The catalog made searchable, over epochs: clients by public key and address, resources by destination, port, protocol. */
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import type { Protocol } from '../../session/session.js'
 import { PortTable } from './port-table.js'
 import { PrefixTimelines } from './prefix-timelines.js'
@@ -10,6 +10,8 @@ export interface ClientMatch {
   readonly clientId: number
   readonly userId: string | null
 }
+
+type Resource = CatalogLists['resources'] extends Iterable<infer T> ? T : never
 
 /** RFC 959: the data connections of a server at port 21 come from port 20. */
 const FTP_CONTROL = 21
@@ -37,15 +39,24 @@ export class CatalogIndex {
     return this.#keys > 0 || this.#byAddress.size > 0
   }
 
-  replace({ clients, resources }: Catalog, epoch: number): void {
-    this.#clientPrefixes = clients.flatMap(({ addresses }) => addresses)
-    // Both indexes share one object.
-    const matches = clients.map(({ clientId, userId = null }) => ({ clientId, userId }))
-    this.#replaceKeys(clients, matches, epoch)
+  replace({ clients, resources }: CatalogLists, epoch: number): void {
+    const prefixes: string[] = []
+    const keyed: Timeline<ClientMatch>[] = []
     this.#byAddress.replace(epoch, (add) => {
-      for (const [i, { addresses }] of clients.entries())
-        for (const prefix of addresses) add(prefix, (before) => before ?? matches[i]!)
+      for (const { clientId, userId = null, publicKey, addresses } of clients) {
+        // Both indexes share one object.
+        const client = { clientId, userId }
+        if (publicKey != null) this.#addKey(publicKey, client, epoch, keyed)
+        for (const prefix of addresses) {
+          add(prefix, (before) => before ?? client)
+          prefixes.push(prefix)
+        }
+      }
     })
+    this.#clientPrefixes = prefixes
+    for (const timeline of this.#byKey.values())
+      if (keyed[timeline.slot] !== timeline) timeline.set(null, epoch)
+    this.#keys = keyed.length
     this.#resources.replace(epoch, (add) => {
       for (const resource of resources) {
         const { siteId = null, destination } = resource
@@ -106,24 +117,17 @@ export class CatalogIndex {
     return past
   }
 
-  #replaceKeys(clients: Catalog['clients'], matches: readonly ClientMatch[], epoch: number): void {
-    const next: Timeline<ClientMatch>[] = []
-    for (const [i, { publicKey }] of clients.entries()) {
-      if (publicKey == null) continue
-      const client = matches[i]!
-      let timeline = this.#byKey.get(publicKey)
-      // The first one wins, as with addresses.
-      if (timeline !== undefined && next[timeline.slot] === timeline) continue
-      if (timeline === undefined) {
-        timeline = new Timeline(client, epoch)
-        this.#byKey.set(publicKey, timeline)
-      } else if (timeline.latest === null || !sameClient(timeline.latest, client))
-        timeline.set(client, epoch)
-      timeline.slot = next.push(timeline) - 1
-    }
-    for (const timeline of this.#byKey.values())
-      if (next[timeline.slot] !== timeline) timeline.set(null, epoch)
-    this.#keys = next.length
+  /** @param keyed those of this state so far, each at its slot */
+  #addKey(key: string, client: ClientMatch, epoch: number, keyed: Timeline<ClientMatch>[]): void {
+    let timeline = this.#byKey.get(key)
+    // The first one wins, as with addresses.
+    if (timeline !== undefined && keyed[timeline.slot] === timeline) return
+    if (timeline === undefined) {
+      timeline = new Timeline(client, epoch)
+      this.#byKey.set(key, timeline)
+    } else if (timeline.latest === null || !sameClient(timeline.latest, client))
+      timeline.set(client, epoch)
+    timeline.slot = keyed.push(timeline) - 1
   }
 }
 
@@ -131,7 +135,7 @@ function sameClient(a: ClientMatch, b: ClientMatch): boolean {
   return a.clientId === b.clientId && a.userId === b.userId
 }
 
-function addRules(rules: PortTable, resource: Catalog['resources'][number]): void {
+function addRules(rules: PortTable, resource: Resource): void {
   const { siteResourceId, protocol = null, ports } = resource
   if (ports.length === 0) rules.add({ siteResourceId, protocol, low: 0, high: 65535 })
   for (const port of ports) rules.add({ siteResourceId, protocol, ...portRange(port) })

@@ -1,5 +1,5 @@
 /** The catalog's rules of what is kept of a session, over epochs: by client, by resource, by longest prefix. */
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import { bothFields, type LogFields, type LogLevel, strictest } from '../../session/log-rule.js'
 import { PrefixTimelines } from './prefix-timelines.js'
 import { Timeline } from './timeline.js'
@@ -37,7 +37,7 @@ export class LogRules {
     return this.#isEmpty
   }
 
-  replace({ clients, resources, prefixes = [] }: Catalog, epoch: number): void {
+  replace({ clients, resources, prefixes = [] }: CatalogLists, epoch: number): void {
     replaceIn(
       this.#clients,
       byId(clients, ({ clientId }) => clientId),
@@ -90,7 +90,7 @@ function ruleOf({ log = 'full', fields = {} }: Ruled): LogRule {
 }
 
 /** A resource has several entries: one rule of all of them. Those that keep everything are left out. */
-function byId<T extends Ruled>(entries: readonly T[], idOf: (entry: T) => number) {
+function byId<T extends Ruled>(entries: Iterable<T>, idOf: (entry: T) => number) {
   const rules = new Map<number, LogRule>()
   for (const entry of entries) {
     const rule = ruleOf(entry)

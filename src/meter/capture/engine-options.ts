@@ -1,7 +1,6 @@
 /** Settings of the engine: defaults, bounds, and their form in the addon. */
-import { isIP } from 'node:net'
 import { AppError, EXIT } from '../../base/errors.js'
-import { ipBytes } from '../../session/ip-bytes.js'
+import { parsePrefix } from '../../session/address.js'
 
 export interface Timeouts {
   /** TCP: only SYN and SYN-ACK packets so far. */
@@ -100,23 +99,20 @@ const PREFIX_BYTES = 18
 
 /** Each prefix as family (4 or 6), length, and 16 bytes of address (IPv4 in the first four). */
 export function packPrefixes(prefixes: readonly string[]): Uint8Array {
-  const packed = new Uint8Array(prefixes.length * PREFIX_BYTES)
-  for (const [i, prefix] of prefixes.entries()) {
-    const [ip = '', lengthText, ...rest] = prefix.split('/')
-    const family = isIP(ip)
-    const width = family === 6 ? 128 : 32
-    const length = lengthText === undefined ? width : Number(lengthText)
-    if (
-      family === 0 ||
-      rest.length > 0 ||
-      !(Number.isInteger(length) && length >= 0 && length <= width)
-    ) {
-      throw new AppError('BAD_PREFIX', `"${prefix}" is not an IP address or prefix`, {
+  const packed = new DataView(new ArrayBuffer(prefixes.length * PREFIX_BYTES))
+  let at = 0
+  for (const text of prefixes) {
+    const prefix = parsePrefix(text)
+    if (prefix === null) {
+      throw new AppError('BAD_PREFIX', `"${text}" is not an IP address or prefix`, {
         hint: 'Write it as in 10.8.0.0/24 or fd00::/64.',
         exitCode: EXIT.usage,
       })
     }
-    packed.set([family, length, ...ipBytes(ip)], i * PREFIX_BYTES)
+    packed.setUint8(at, prefix.family)
+    packed.setUint8(at + 1, prefix.length)
+    for (const [i, word] of prefix.words.entries()) packed.setUint32(at + 2 + 4 * i, word)
+    at += PREFIX_BYTES
   }
-  return packed
+  return new Uint8Array(packed.buffer)
 }

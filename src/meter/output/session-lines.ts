@@ -1,5 +1,5 @@
 /** Sessions as NDJSON, with the names that the catalog has for them now. */
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import { CatalogNames, NO_NAMES } from '../../session/names.js'
 import type { Session } from '../../session/session.js'
 import type { SessionFormat } from './output-queue.js'
@@ -15,7 +15,7 @@ export class SessionLines implements SessionFormat {
     return this.#writer.length
   }
 
-  catalogChanged(catalog: Catalog): void {
+  catalogChanged(catalog: CatalogLists): void {
     this.#names = new CatalogNames(catalog)
   }
 

@@ -5,18 +5,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import type { CatalogSource } from './catalog-source.js'
 
 const POLL_MS = 1_000
 
 export class CatalogLoop {
   readonly #source: CatalogSource
-  readonly #onCatalog: (catalog: Catalog) => void
+  readonly #onCatalog: (catalog: CatalogLists) => void
   readonly #log: Logger
   #wake = new AbortController()
 
-  constructor(source: CatalogSource, onCatalog: (catalog: Catalog) => void, log: Logger) {
+  constructor(source: CatalogSource, onCatalog: (catalog: CatalogLists) => void, log: Logger) {
     this.#source = source
     this.#onCatalog = onCatalog
     this.#log = log

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import type { Connection, Site } from '../ship/connection.js'
 import { readCatalog } from './read-catalog.js'
 import { SayOnce } from './say-once.js'
@@ -16,14 +16,20 @@ const KEPT_FILE = 'catalog.json'
 
 export interface CatalogSource {
   /** What is known at the start. @throws AppError when the file is wrong. */
-  first(signal?: AbortSignal): Promise<Catalog | null>
+  first(signal?: AbortSignal): Promise<CatalogLists | null>
   /** Called every second; `signal` cuts a request in flight. Resolves to a catalog that differs from the one before, else null. */
-  poll(signal?: AbortSignal): Promise<Catalog | null>
+  poll(signal?: AbortSignal): Promise<CatalogLists | null>
   /** SIGHUP: look now. */
   reload(): void
 }
 
-export function catalogFromFile(path: string, log: Logger): CatalogSource {
+export interface CatalogOptions {
+  /** Their names are asked for. */
+  readonly users: boolean
+  readonly log: Logger
+}
+
+export function catalogFromFile(path: string, { users, log }: CatalogOptions): CatalogSource {
   let seen = ''
   const trouble = new SayOnce()
   // Before it is read: what is written meanwhile is read again.
@@ -35,9 +41,9 @@ export function catalogFromFile(path: string, log: Logger): CatalogSource {
       return messageOf(error)
     }
   }
-  const read = (signal?: AbortSignal): Promise<Catalog | null> => {
+  const read = (signal?: AbortSignal): Promise<CatalogLists | null> => {
     seen = mark()
-    return readCatalog({ kind: 'file', path }, signal)
+    return readCatalog({ kind: 'file', path }, { users, signal })
   }
   return {
     first: read,
@@ -62,16 +68,15 @@ export function catalogFromFile(path: string, log: Logger): CatalogSource {
   }
 }
 
-interface ServerCatalogOptions {
+interface ServerCatalogOptions extends CatalogOptions {
   readonly spoolDirectory: string
   readonly bytesMax: number
-  readonly log: Logger
 }
 
 export function catalogFromServer(
   connection: Connection,
   site: () => Site | null,
-  { spoolDirectory, bytesMax, log }: ServerCatalogOptions,
+  { spoolDirectory, bytesMax, users, log }: ServerCatalogOptions,
 ): CatalogSource {
   const kept = join(spoolDirectory, KEPT_FILE)
   let etag: string | null = null
@@ -83,7 +88,7 @@ export function catalogFromServer(
     return null
   }
   return {
-    first: (signal) => readCatalog({ kind: 'kept', path: kept }, signal),
+    first: (signal) => readCatalog({ kind: 'kept', path: kept }, { users, signal }),
     async poll(signal) {
       const where = site()
       if (where === null || performance.now() < askAtMs) return null
@@ -92,7 +97,7 @@ export function catalogFromServer(
         const answer = await connection.catalogText(where, etag, { signal, bytesMax })
         if (answer === null) return null
         const input = { kind: 'answer', text: answer.text, keepAs: kept } as const
-        const catalog = await readCatalog(input, signal)
+        const catalog = await readCatalog(input, { users, signal })
         if (catalog === null) return null
         trouble.isOver()
         etag = answer.etag

@@ -1,17 +1,18 @@
 /** The thread of read-catalog.ts. */
 import { workerData } from 'node:worker_threads'
 import { AppError, messageOf } from '../../base/errors.js'
+import type { Catalog } from '../../session/catalog.js'
 import { toColumns } from '../attribution/catalog-columns.js'
 import { type CatalogReply, readHere, type WorkerTask } from './read-catalog.js'
 
-const { input, port } = workerData as WorkerTask
+const { input, users, port } = workerData as WorkerTask
 port.postMessage(reply())
 port.close()
 
 function reply(): CatalogReply {
   try {
     const catalog = readHere(input)
-    return { columns: catalog === null ? null : toColumns(catalog) }
+    return { columns: catalog === null ? null : toColumns(needed(catalog)) }
   } catch (error) {
     const { hint, facts, exitCode } = error instanceof AppError ? error : {}
     const code = error instanceof AppError ? error.code : 'CATALOG_UNREADABLE'
@@ -25,4 +26,9 @@ function reply(): CatalogReply {
       },
     }
   }
+}
+
+/** Texts are most of what the meter's thread gets. */
+function needed(catalog: Catalog): Catalog {
+  return { ...catalog, users: users ? catalog.users.map(({ email: _, ...user }) => user) : [] }
 }

@@ -1,7 +1,7 @@
 /** The interfaces that a meter reads: existing ones, new ones, and operations on all of them. */
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import { linkNames } from '../capture/links.js'
 import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import { placeOf } from './interface-place.js'
@@ -40,11 +40,11 @@ export class InterfaceSet {
   readonly #unlisted = new SayOnce()
   /** Of those that were let go. */
   #past: ReportedCounters = NOTHING_COUNTED
-  #catalog: Catalog | null
+  #catalog: CatalogLists | null
   #following: Promise<void> | null = null
   #ended = false
 
-  constructor(options: InterfaceSetOptions, catalog: Catalog | null) {
+  constructor(options: InterfaceSetOptions, catalog: CatalogLists | null) {
     this.#options = options
     this.#catalog = catalog
   }
@@ -89,7 +89,7 @@ export class InterfaceSet {
       })
   }
 
-  catalogChanged(catalog: Catalog): void {
+  catalogChanged(catalog: CatalogLists): void {
     this.#catalog = catalog
     for (const observation of this.#observations.values()) observation.catalogChanged(catalog)
   }

@@ -2,7 +2,7 @@
 import type { CommandContext } from '../../base/context.js'
 import type { AppError } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import { isOpen, type Session } from '../../session/session.js'
 import { wholeMessageBytes } from '../ipfix/encode.js'
 import { CollectorTarget, IpfixFileTarget, IpfixMessages } from '../ipfix/live.js'
@@ -28,7 +28,7 @@ export interface OutputEvents {
 
 /** A format that may show names. */
 interface NamingFormat extends SessionFormat {
-  catalogChanged?(catalog: Catalog): void
+  catalogChanged?(catalog: CatalogLists): void
 }
 
 export class LocalOutput {
@@ -84,7 +84,7 @@ export class LocalOutput {
     if (this.#takesOpen || !isOpen(session)) this.#queue.add(session)
   }
 
-  catalogChanged(catalog: Catalog): void {
+  catalogChanged(catalog: CatalogLists): void {
     this.#format.catalogChanged?.(catalog)
   }
 

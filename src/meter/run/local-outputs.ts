@@ -1,6 +1,6 @@
 /** The local outputs of a running meter: `--output` and `--ipfix`. */
 import type { CommandContext } from '../../base/context.js'
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import type { Session } from '../../session/session.js'
 import { type CollectorPlace, ipfixPlace } from '../ipfix/place.js'
 import { readCa } from '../ipfix/transport.js'
@@ -64,7 +64,7 @@ export class LocalOutputs {
     for (const output of this.#outputs) output.add(session)
   }
 
-  catalogChanged(catalog: Catalog): void {
+  catalogChanged(catalog: CatalogLists): void {
     for (const output of this.#outputs) output.catalogChanged(catalog)
   }
 

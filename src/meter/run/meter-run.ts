@@ -11,7 +11,7 @@ import { createLogger, type Logger } from '../../base/log.js'
 import { createNotifier, type Notifier } from '../../base/sd-notify.js'
 import { packageVersion } from '../../base/version.js'
 import type { BatchGap } from '../../session/batch.js'
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import { Consolidator } from '../../session/consolidate.js'
 import { isHourlySum } from '../../session/log-rule.js'
 import type { Session } from '../../session/session.js'
@@ -209,13 +209,15 @@ export class MeterRun {
   }
 
   #catalogSource(): CatalogSource | null {
-    const { catalog } = this.#options
-    if (catalog !== undefined) return catalogFromFile(catalog, this.#log)
-    return this.#delivery?.catalogSource() ?? null
+    const { catalog, output } = this.#options
+    // The server knows names itself.
+    const options = { users: output !== undefined, log: this.#log }
+    if (catalog !== undefined) return catalogFromFile(catalog, options)
+    return this.#delivery?.catalogSource(options) ?? null
   }
 
   #startCatalogs(source: CatalogSource): void {
-    const changed = (catalog: Catalog) => {
+    const changed = (catalog: CatalogLists) => {
       this.#interfaces.catalogChanged(catalog)
       this.#outputs?.catalogChanged(catalog)
     }
@@ -227,7 +229,7 @@ export class MeterRun {
     })
   }
 
-  #makeInterfaces(catalog: Catalog | null): InterfaceSet {
+  #makeInterfaces(catalog: CatalogLists | null): InterfaceSet {
     const { consolidate, activeTimeout, filter, snaplen, ring } = this.#options
     const options = {
       wanted: this.#options.interface,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { BatchGap } from '../../session/batch.js'
-import type { Catalog } from '../../session/catalog.js'
+import type { CatalogLists } from '../../session/catalog.js'
 import type { Session } from '../../session/session.js'
 import { runPrefix } from '../../session/session-id.js'
 import { Attributor } from '../attribution/attributor.js'
@@ -27,7 +27,7 @@ export interface ObservationOptions {
     readonly ringBytes?: number
   }
   readonly peersEveryMs: number
-  readonly catalog: Catalog | null
+  readonly catalog: CatalogLists | null
   readonly siteId: number | null
   readonly log: Logger
   readonly onSession: (session: Session) => void
@@ -187,7 +187,7 @@ export class Observation {
     )
   }
 
-  catalogChanged(catalog: Catalog): void {
+  catalogChanged(catalog: CatalogLists): void {
     this.#attributor.catalogChanged(catalog)
     this.#meter.beginEpoch(this.#attributor.epoch)
     this.#insideChanged()

@@ -9,7 +9,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { AppError, type ErrorOptions } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
 import { printable } from '../../base/printable.js'
-import { type Catalog, catalogSchema } from '../../session/catalog.js'
+import { type Catalog, type CatalogLists, catalogSchema } from '../../session/catalog.js'
 import { type CatalogColumns, fromColumns } from '../attribution/catalog-columns.js'
 import { loadCatalog } from '../attribution/catalog-file.js'
 import { parseEnvelope } from '../ship/answer.js'
@@ -30,21 +30,22 @@ export type CatalogReply =
 
 export interface WorkerTask {
   readonly input: CatalogInput
+  readonly users: boolean
   readonly port: MessagePort
 }
 
 /**
- * Null: there is none.
+ * Null: there is none. Without `users` a large one has none of them: nothing but names needs them.
  *
  * @throws AppError CATALOG_UNREADABLE, CATALOG_INVALID; `signal` ends it with null
  */
 export async function readCatalog(
   input: CatalogInput,
-  signal?: AbortSignal,
-): Promise<Catalog | null> {
+  { users, signal }: { readonly users: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<CatalogLists | null> {
   if (bytesOf(input) < WORKER_BYTES_MIN) return readHere(input)
   const { port1, port2 } = new MessageChannel()
-  const worker = startWorker({ input, port: port2 })
+  const worker = startWorker({ input, users, port: port2 })
   // There is no thread for it: it is read all the same.
   if (worker === null) {
     port1.close()
@@ -90,7 +91,7 @@ export function readHere(input: CatalogInput): Catalog | null {
   return data
 }
 
-function catalogOf(reply: CatalogReply): Catalog | null {
+function catalogOf(reply: CatalogReply): CatalogLists | null {
   if ('columns' in reply) return reply.columns === null ? null : fromColumns(reply.columns)
   const { code, message, ...options } = reply.error
   throw new AppError(code, message, options)

@@ -9,7 +9,7 @@ import { type Problem, Shipper } from '../ship/shipper.js'
 import { Batcher } from '../spool/batcher.js'
 import { openSpool } from '../spool/open.js'
 import type { Spool, SpoolDepth } from '../spool/spool.js'
-import { type CatalogSource, catalogFromServer } from './catalog-source.js'
+import { type CatalogOptions, type CatalogSource, catalogFromServer } from './catalog-source.js'
 import type { MeterOptions } from './meter-options.js'
 import type { Parts } from './parts.js'
 import { SayEach, SayOnce } from './say-once.js'
@@ -112,11 +112,11 @@ export class ServerDelivery {
     this.#batcher.heartbeat()
   }
 
-  catalogSource(): CatalogSource {
+  catalogSource(options: CatalogOptions): CatalogSource {
     return catalogFromServer(this.#given.connection, () => this.#shipper.site, {
       spoolDirectory: this.#spool.directory,
       bytesMax: this.#given.options.catalogMax,
-      log: this.#log,
+      ...options,
     })
   }
 

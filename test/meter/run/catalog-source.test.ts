@@ -15,7 +15,7 @@ test('a file that is broken, or gone, is read and said once, and used when it is
     error: ({ problem }: { problem: string }) => said.push(problem),
     info: (_: unknown, text: string) => said.push(text),
   } as unknown as Logger
-  const source = catalogFromFile(path, log)
+  const source = catalogFromFile(path, { users: true, log })
   expect(await source.first()).toMatchObject({ sites: [{ siteId: 1 }] })
   write('nonsense')
   for (let i = 0; i < 3; i++) expect(await source.poll()).toBe(null)
