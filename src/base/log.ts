@@ -31,9 +31,15 @@ export function createLogger(level: LogLevel): Logger {
   )
 }
 
+/** The bound of lines that wait for room; further lines are dropped. */
+const UNWRITTEN_BYTES_MAX = 1024 * 1024
+
 /** Synchronous, because the last line before an exit matters most. */
 function standardError() {
-  return pino.destination({ dest: 2, sync: true })
+  const out = pino.destination({ dest: 2, sync: true, maxLength: UNWRITTEN_BYTES_MAX })
+  // A full disk or a closed terminal ends the log, never the program.
+  out.on('error', () => undefined)
+  return out
 }
 
 /** True when standard error goes to systemd's journal, which names its file in JOURNAL_STREAM. */

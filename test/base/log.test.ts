@@ -33,3 +33,22 @@ test('other lines are JSON alone, also when a parent has the journal and this pr
   expect((await logged(false)).map((line) => JSON.parse(line).msg)).toEqual(['e', 'w', 'i', 'd'])
   expect(isJournal({})).toBe(false)
 })
+
+test('a log that cannot be written ends nothing', async () => {
+  const full = openSync('/dev/full', 'w')
+  const script = `import { createLogger } from '${ROOT}dist/base/log.js'
+    const log = createLogger('info')
+    for (let i = 0; i < 3; i++) log.info('i')
+    await new Promise((resolve) => setImmediate(resolve))
+    console.log('went on')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', full],
+  })
+  closeSync(full)
+  let printed = ''
+  child.stdout.on('data', (data) => {
+    printed += data
+  })
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  expect({ code, printed }).toEqual({ code: 0, printed: 'went on\n' })
+})
