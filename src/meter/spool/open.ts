@@ -137,7 +137,8 @@ async function openVerified(options: SpoolOptions, identity: Identity | null): P
   if (outcome !== 'damaged') {
     const store = tryOpen(directory, mapBytes)
     const bad = outcome === 'unknown' ? [] : outcome.bad
-    if (store !== null) return { store, gaps: await dropBad(store, bad) }
+    if (store !== null)
+      return { store, gaps: [...wasTakenAway(store, identity), ...(await dropBad(store, bad))] }
   }
   return {
     store: moveAside(options, mapBytes),
@@ -178,6 +179,12 @@ async function dropBad(store: StoreFile, bad: readonly number[]): Promise<BatchG
     }
   })
   return gaps
+}
+
+/** Someone deleted or emptied the data file: it is new, and batches were waiting. */
+function wasTakenAway(store: StoreFile, identity: Identity | null): BatchGap[] {
+  const isNew = store.meta.get('nextBatch') === undefined
+  return isNew && identity !== null && identity.unsent.sessions > 0 ? [unsentGap(identity)] : []
 }
 
 function unsentGap(identity: Identity): BatchGap {

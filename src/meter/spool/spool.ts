@@ -405,12 +405,19 @@ export class Spool {
   }
 
   #unsent(): Identity['unsent'] {
-    const [first] = this.#store.batches.getRange({ limit: 1 })
-    const [last] = this.#store.batches.getRange({ limit: 1, reverse: true })
     return {
       sessions: this.#depth.tally.sessions,
-      fromUs: parseEntry(first?.value)?.fromUs ?? 0,
-      toUs: parseEntry(last?.value)?.toUs ?? 0,
+      fromUs: this.#firstWithSessions(false)?.fromUs ?? 0,
+      toUs: this.#firstWithSessions(true)?.toUs ?? 0,
     }
+  }
+
+  /** Reports without sessions have no times of their own. */
+  #firstWithSessions(reverse: boolean): BatchEntry | null {
+    for (const { value } of this.#store.batches.getRange({ reverse })) {
+      const entry = parseEntry(value)
+      if (entry !== null && entry.sessions > 0) return entry
+    }
+    return null
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { parseEntry } from '../../../src/meter/spool/format.js'
 import { openSpool } from '../../../src/meter/spool/open.js'
 import type { Spool } from '../../../src/meter/spool/spool.js'
 import { openStoreFile } from '../../../src/meter/spool/store-file.js'
-import type { Batch } from '../../../src/session/batch.js'
+import type { Batch, BatchGap } from '../../../src/session/batch.js'
 import { aSpool, batchOf, MiB } from '../../support/spools.js'
 import { temporaryDirectory } from '../../support/temporary.js'
 
@@ -268,6 +268,24 @@ describe('a damaged spool', () => {
     expect(again.meterId).toBe(meterId)
     expect(await again.append(batchOf(1))).toBe(1)
     expect((await envelopeOfNext(again))!.spoolId).not.toBe(spoolId)
+  })
+
+  test.each([
+    ['deleted', rmSync],
+    ['emptied', truncateSync],
+  ])('whose data file was %s is counted, once, with times in order', async (_, lose) => {
+    const { spool, directory } = await aSpool()
+    // A report without sessions comes first.
+    await spool.append(batchOf(0))
+    await spool.append(batchOf(12))
+    await spool.close()
+    lose(join(directory, 'data.mdb'))
+    const { spool: again, losses } = await aSpool({ directory })
+    expect(losses).toMatchObject([{ reason: 'spoolDamaged', sessions: 12 }])
+    const [{ from, to }] = losses as [BatchGap]
+    expect(from <= to).toBe(true)
+    await again.close()
+    expect((await aSpool({ directory })).losses).toEqual([])
   })
 
   test('of which one batch was changed loses that one, by number', async () => {
