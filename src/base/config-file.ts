@@ -32,8 +32,17 @@ export function valueFault(value: unknown): string | undefined {
 
 /** Loads yaml on use: loading takes as long as starting Node.js, and few commands have a file. */
 function parseYaml(text: string): unknown {
-  const { parse } = createRequire(import.meta.url)('yaml') as typeof yaml
-  return parse(text)
+  const { parseDocument, visit } = createRequire(import.meta.url)('yaml') as typeof yaml
+  const document = parseDocument(text, { logLevel: 'error' })
+  const [error] = document.errors
+  if (error !== undefined) throw error
+  // As they are written: the id 007 is not 7, nor is 12e4 a number of 120,000.
+  visit(document, {
+    Scalar(_, node) {
+      if (typeof node.value === 'number') node.value = node.source ?? node.value
+    },
+  })
+  return document.toJS()
 }
 
 /** @throws AppError BAD_CONFIG_FILE */
