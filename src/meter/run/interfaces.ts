@@ -1,5 +1,5 @@
 /** Selects the interfaces of a meter: names, and patterns that follow interfaces that come and go. */
-import { AppError } from '../../base/errors.js'
+import { AppError, EXIT } from '../../base/errors.js'
 import { EVERY_INTERFACE } from '../capture/links.js'
 
 /** Each has an engine and a thread of its own. */
@@ -20,7 +20,7 @@ export function matches(pattern: string, name: string): boolean {
 
 /**
  * The interfaces that are there and wanted, at most INTERFACES_MAX.
- * @throws AppError INTERFACE_MISSING when a plain name is not there and `wait` is false.
+ * @throws AppError INTERFACE_IMPOSSIBLE; INTERFACE_MISSING when a plain name is not there and `wait` is false.
  */
 export function chooseInterfaces(
   wanted: readonly string[],
@@ -29,6 +29,13 @@ export function chooseInterfaces(
 ): string[] {
   const there = [...present, EVERY_INTERFACE]
   const missing = wanted.filter((w) => !isPattern(w) && !there.includes(w))
+  const impossible = missing.find((name) => !isPossible(name))
+  if (impossible !== undefined) {
+    throw new AppError('INTERFACE_IMPOSSIBLE', `no interface can have the name "${impossible}"`, {
+      hint: 'A name has 1 to 15 bytes, and neither spaces nor / or :.',
+      exitCode: EXIT.usage,
+    })
+  }
   if (missing.length > 0 && !wait) {
     throw new AppError(
       'INTERFACE_MISSING',
@@ -40,6 +47,12 @@ export function chooseInterfaces(
     isPattern(w) ? present.filter((p) => matches(w, p)) : there.filter((p) => p === w),
   )
   return [...new Set(chosen)].slice(0, INTERFACES_MAX)
+}
+
+/** As the kernel has it (dev_valid_name): another one would be waited for in vain. */
+function isPossible(name: string): boolean {
+  const bytes = Buffer.byteLength(name)
+  return bytes > 0 && bytes < 16 && !/^\.\.?$|[/:\s\0]/.test(name)
 }
 
 /** The names and patterns that no interface has. */

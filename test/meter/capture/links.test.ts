@@ -23,3 +23,9 @@ test('"any" is there without being an interface, and no pattern means it', () =>
     'there is no interface "wg1"; there are: lo (and any)',
   )
 })
+
+test('a name that no interface can have is not waited for', () => {
+  expect(chooseInterfaces(['wireguard-peer7'], ['lo'], true)).toEqual([])
+  for (const name of ['', '..', 'wireguard-peer07', 'a/b', 'a b', 'ü'.repeat(8)])
+    expect(() => chooseInterfaces([name], ['lo'], true), name).toThrow('no interface can have')
+})
