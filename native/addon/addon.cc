@@ -18,6 +18,9 @@
 namespace tunmeter {
 namespace {
 
+// The C library's words, which src/base/system-fault.ts knows.
+constexpr char kNoMemory[] = "Cannot allocate memory for the flow table";
+
 class VectorSink final : public RecordSink {
  public:
   SessionRecord* next_record() noexcept override { return &records_.emplace_back(); }
@@ -49,7 +52,7 @@ class PacketEngineWrap : public Napi::ObjectWrap<PacketEngineWrap> {
     const auto object = info[0].As<Napi::Object>();
     const bool records = object.Get("recordsAll").ToBoolean();
     engine_ = std::make_unique<Engine>(engine_options(object), records ? &sink_ : nullptr);
-    if (!engine_->ok()) throw Napi::Error::New(info.Env(), "no memory for the flow table");
+    if (!engine_->ok()) throw Napi::Error::New(info.Env(), kNoMemory);
     Napi::MemoryManagement::AdjustExternalMemory(info.Env(), kExternalBytes);
   }
 
@@ -165,7 +168,7 @@ class ObservationPointWrap : public Napi::ObjectWrap<ObservationPointWrap> {
     options.source = source_options(info[1].As<Napi::Object>());
     auto wake = [this] { wake_.NonBlockingCall(); };
     auto point = std::make_unique<ObservationPoint>(std::move(options), std::move(wake));
-    if (!point->ok()) throw Napi::Error::New(env_, "no memory for the flow table");
+    if (!point->ok()) throw Napi::Error::New(env_, kNoMemory);
     wake_ = Napi::ThreadSafeFunction::New(env_, info[2].As<Napi::Function>(), "tunmeter", 0, 1);
     napi_add_env_cleanup_hook(env_, &ObservationPointWrap::environment_ends, this);
     hooked_ = true;

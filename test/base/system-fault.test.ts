@@ -17,6 +17,8 @@ const fail = (act: () => void): unknown => {
 test.each([
   [Object.assign(new Error('open x'), { code: 'EMFILE' }), 'EMFILE', 'ulimit -n'],
   [new Error('IO Error: cannot write "x.db": No space left on device'), 'ENOSPC', 'space'],
+  // As the engine says it, in native/addon/addon.cc.
+  [new Error('Cannot allocate memory for the flow table'), 'ENOMEM', 'memory'],
   [new Error('Too many open files in system'), 'ENFILE', 'fs.file-max'],
   [new Error('it failed', { cause: new Error('Read-only file system') }), 'EROFS', 'writable'],
   [Object.assign(new Error('Worker'), { code: 'ERR_WORKER_INIT_FAILED' }), /WORKER/, 'TasksMax'],
