@@ -26,10 +26,9 @@ export async function checkSpool(
       `${directory}: the meter runs as ${account.name}, and this user may not enter a parent directory`,
       'Choose another with --spool, or open the parent directories to this user: chmod o+x.',
     )
-  if (!existsSync(directory))
-    return finding('spool', 'ok', `${directory} does not exist yet; the meter makes it`)
+  const isThere = existsSync(directory)
   try {
-    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+    accessSync(firstThere(directory), constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     return finding(
       'spool',
@@ -38,6 +37,7 @@ export async function checkSpool(
       'Give it to the user that the meter runs as, or choose another with --spool.',
     )
   }
+  if (!isThere) return finding('spool', 'ok', `${directory} does not exist yet; the meter makes it`)
   if (account !== null && isForeignSpool(directory))
     return finding(
       'spool',
@@ -93,4 +93,11 @@ async function examine(directory: string, nowMs: number): Promise<Finding> {
 function amount(batches: readonly ListedBatch[]): string {
   const bytes = batches.reduce((sum, { entry }) => sum + entry.bytes, 0)
   return `${plural(batches.length, 'batch', 'batches')} (${humanBytes(bytes)})`
+}
+
+/** It, or the folder in which it would be made. */
+function firstThere(path: string): string {
+  let at = resolve(path)
+  while (!existsSync(at)) at = dirname(at)
+  return at
 }

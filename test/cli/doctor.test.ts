@@ -73,6 +73,12 @@ describe('the spool', () => {
     )
   })
 
+  test('one that does not exist and cannot be made', async () => {
+    const file = join(temporaryDirectory(), 'file')
+    writeFileSync(file, '')
+    expect(await checkSpool(join(file, 'none', 'spool'), null)).toMatchObject({ state: 'failed' })
+  })
+
   test.skipIf(process.getuid?.() !== 0)(
     'one that the user that the meter becomes cannot get to, or that holds other things',
     async () => {
