@@ -15,7 +15,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { AppError, EXIT } from './errors.js'
+import { AppError, EXIT, messageOf } from './errors.js'
 import { libc } from './libc.js'
 
 const CAP_SETUID = 7
@@ -49,9 +49,24 @@ export function mayChangeUser(): boolean {
   return (ownStatus().effective & (1n << BigInt(CAP_SETUID))) !== 0n
 }
 
+function statusText(): string {
+  try {
+    return readFileSync('/proc/thread-self/status', 'utf8')
+  } catch (error) {
+    throw new AppError(
+      'NO_PROC',
+      `the rights of this process cannot be read: ${messageOf(error)}`,
+      {
+        hint: 'Mount /proc, in a chroot or container, too: mount -t proc proc /proc.',
+        cause: error,
+      },
+    )
+  }
+}
+
 /** The calling thread's status; capabilities are masks. */
 function ownStatus() {
-  const text = readFileSync('/proc/thread-self/status', 'utf8')
+  const text = statusText()
   const field = (name: string) => new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(text)?.[1] ?? '0'
   const mask = (name: string) => BigInt(`0x${field(name)}`)
   return {

@@ -1,5 +1,5 @@
 /** Mistakes of a user: what, where, what to do; exit 2 where trying again does not help; never a stack, never "bug". */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,6 +25,34 @@ const meter = (...more: string[]) => [
   ...['meter', '--interface', 'lo', '--to', 'http://127.0.0.1:9', '--key', 'tm_ingest_x'],
   ...['--spool', join(temporaryDirectory(), 'spool'), ...more],
 ]
+
+/** In a mount namespace of its own. */
+const inMounts = (script: string) =>
+  spawnSync('unshare', ['-m', 'sh', '-c', script, process.execPath], {
+    cwd: new URL('../../', import.meta.url),
+    encoding: 'utf8',
+  })
+
+describe.skipIf(inMounts('true').status !== 0)('mounts', () => {
+  test('a meter without /proc says that it needs it', () => {
+    const command = '"$0" dist/cli.js meter --interface lo --output -'
+    const { stderr, status } = inMounts(`mount -t tmpfs none /proc; exec ${command}`)
+    expect(stderr).toContain('Mount /proc')
+    expect(stderr).not.toMatch(/bug|\n {4}at /)
+    expect(status).toBe(1)
+  })
+
+  test('a spool on a full disk wants space, not another directory', () => {
+    const folder = temporaryDirectory()
+    const command = `"$0" dist/cli.js meter --interface lo --to http://127.0.0.1:9 --key k --spool ${folder}/spool`
+    const { stderr, status } = inMounts(
+      `mount -t tmpfs -o size=64k none ${folder}; chmod 711 ${folder}; head -c 1M /dev/zero >${folder}/x; exec ${command}`,
+    )
+    expect(stderr).toMatch(/No space left|no space left/)
+    expect(stderr).toContain('Make space on that disk')
+    expect(status).toBe(1)
+  })
+})
 
 describe.skipIf(!canMakeCertificates)('certificates and keys (openssl)', () => {
   let folder: string

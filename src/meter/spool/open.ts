@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError, messageOf } from '../../base/errors.js'
 import { makeDirectory } from '../../base/private-files.js'
+import { systemFault } from '../../base/system-fault.js'
 import type { BatchGap } from '../../session/batch.js'
 import { type Identity, type Life, parseEntry, SPOOL_VERSION } from './format.js'
 import { lossOf } from './gaps.js'
@@ -81,9 +82,16 @@ function unusable(directory: string, error: unknown): AppError {
   return new AppError(
     'SPOOL_UNUSABLE',
     `cannot use the spool directory ${directory}: ${messageOf(error)}`,
-    { hint: 'Give one that this user may write: --spool DIR.', cause: error },
+    {
+      hint: isFull(error)
+        ? systemFault(error)!.hint!
+        : 'Give one that this user may write: --spool DIR.',
+      cause: error,
+    },
   )
 }
+
+const isFull = (error: unknown): boolean => /ENOSPC|EDQUOT/.test(systemFault(error)?.code ?? '')
 
 /** A lost meter.json beside a data file that is there: the file knows who it belongs to. */
 function firstIdentity(directory: string, store: StoreFile, meterId: string | undefined): Identity {
