@@ -3,6 +3,7 @@ import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { suggestion } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
+import { printable } from '../base/printable.js'
 import { systemFault } from '../base/system-fault.js'
 import { packageVersion } from '../base/version.js'
 import { type AnyCommand, buildCommand } from './command.js'
@@ -88,6 +89,8 @@ function inherit(command: Command, context: CommandContext): Command {
   return command
 }
 
+const LINE_BYTES_MAX = 16 * 1024
+
 /** Prints the error with its hint. @returns the exit code */
 export function report(thrown: unknown, stderr: NodeJS.WriteStream): number {
   const error = thrown instanceof AppError ? thrown : systemFault(thrown)
@@ -97,8 +100,9 @@ export function report(thrown: unknown, stderr: NodeJS.WriteStream): number {
     )
     return EXIT.failed
   }
-  const lines = error.message.split('\n')
+  // Names of files, keys and interfaces are in it: some are other people's.
+  const lines = error.message.split('\n').map((line) => printable(line, LINE_BYTES_MAX))
   stderr.write(lines.map((line) => `tunmeter: ${line}\n`).join(''))
-  if (error.hint !== undefined) stderr.write(`  ${error.hint}\n`)
+  if (error.hint !== undefined) stderr.write(`  ${printable(error.hint, LINE_BYTES_MAX)}\n`)
   return error.exitCode
 }

@@ -26,6 +26,14 @@ const meter = (...more: string[]) => [
   ...['--spool', join(temporaryDirectory(), 'spool'), ...more],
 ]
 
+test('a file writes nothing to the terminal but its characters', async () => {
+  const catalog = join(temporaryDirectory(), 'catalog.json')
+  writeFileSync(catalog, JSON.stringify({ '\u001b]0;mine\u0007': 1, '\u202e': 2 }))
+  const { stderr } = await refused(['replay', CAPTURE, '--catalog', catalog])
+  expect(stderr).toContain('?]0;mine?: is not known here')
+  expect(stderr).toMatch(/^[\n\x20-\x7e]*$/)
+})
+
 /** In a mount namespace of its own. */
 const inMounts = (script: string) =>
   spawnSync('unshare', ['-m', 'sh', '-c', script, process.execPath], {
