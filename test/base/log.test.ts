@@ -46,7 +46,7 @@ test('a log that cannot be written ends nothing', async () => {
   })
   closeSync(full)
   let printed = ''
-  child.stdout.on('data', (data) => {
+  child.stdout!.on('data', (data) => {
     printed += data
   })
   const code = await new Promise((resolve) => child.once('close', resolve))
