@@ -1,8 +1,10 @@
 /** The file of `--config`: YAML, options by name. */
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as yaml from 'yaml'
+import { readTextFile } from './bounded-file.js'
 import { AppError, EXIT, messageOf } from './errors.js'
+
+const BYTES_MAX = 1024 * 1024
 
 export interface ConfigFile {
   readonly path: string
@@ -49,7 +51,7 @@ function parseYaml(text: string): unknown {
 export function readConfigFile(path: string): ConfigFile {
   let content: unknown
   try {
-    content = parseYaml(readFileSync(path, 'utf8'))
+    content = parseYaml(readTextFile(path, BYTES_MAX))
   } catch (error) {
     throw new AppError(
       'BAD_CONFIG_FILE',

@@ -1,5 +1,6 @@
 /** Reads files that hold a key, with the same checks for all commands. */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { readTextFile } from './bounded-file.js'
 import { AppError, EXIT, messageOf } from './errors.js'
 
 export const KEY_FILE_HELP =
@@ -10,6 +11,7 @@ export const KEY_FILE_HELP =
  * that way.
  */
 const READ_BY_ALL = 0o004
+const BYTES_MAX = 64 * 1024
 
 /** @throws AppError KEY_FILE_EXPOSED, FILE_UNREADABLE, BAD_KEY */
 export function readKeyFile(path: string): string {
@@ -49,7 +51,7 @@ export function checkedKey(key: string, path?: string): string {
 /** @throws AppError FILE_UNREADABLE */
 function attempt(path: string): { mode: number; text: string } {
   try {
-    return { mode: statSync(path).mode, text: readFileSync(path, 'utf8') }
+    return { mode: statSync(path).mode, text: readTextFile(path, BYTES_MAX) }
   } catch (error) {
     throw new AppError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, {
       exitCode: EXIT.usage,

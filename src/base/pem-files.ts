@@ -3,8 +3,8 @@
  * first connection, in a library's words, and a wrong authority not at all.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { readTextFile } from './bounded-file.js'
 import { AppError, EXIT, messageOf } from './errors.js'
 
 export interface PemFile {
@@ -13,13 +13,14 @@ export interface PemFile {
   readonly text: string
 }
 
+const BYTES_MAX = 8 * 1024 * 1024
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g
 const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
 
 /** @throws AppError BAD_PEM */
 export function readPem(option: string, path: string): PemFile {
   try {
-    return { option, path, text: readFileSync(path, 'utf8') }
+    return { option, path, text: readTextFile(path, BYTES_MAX) }
   } catch (error) {
     throw badPem(`${option}: cannot read ${path} (${messageOf(error)})`, WHAT_GOES_THERE, error)
   }

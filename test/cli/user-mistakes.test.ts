@@ -34,6 +34,16 @@ test('a file writes nothing to the terminal but its characters', async () => {
   expect(stderr).toMatch(/^[\n\x20-\x7e]*$/)
 })
 
+test.each(['--catalog', '--peers', '--config', '--ca-file'])(
+  '%s without an end',
+  async (option) => {
+    const command = option === '--ca-file' ? meter() : ['replay', CAPTURE]
+    const { code, stderr } = await refused([...command, option, '/dev/zero'])
+    expect(code).toBeGreaterThan(0)
+    expect(stderr).toMatch(/longer than/)
+  },
+)
+
 /** In a mount namespace of its own. */
 const inMounts = (script: string) =>
   spawnSync('unshare', ['-m', 'sh', '-c', script, process.execPath], {

@@ -3,13 +3,14 @@ import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type * as yaml from 'yaml'
+import { readTextFile } from '../../base/bounded-file.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import { parseWith } from '../../base/faults.js'
 import { type Catalog, catalogSchema } from '../../session/catalog.js'
 import { catalogFaults } from '../../session/catalog-faults.js'
 
 /** A catalog of 100,000 clients takes about 30 MB. */
-const CHARACTERS_MAX = 256 * 1024 * 1024
+const BYTES_MAX = 256 * 1024 * 1024
 const FAULTS_SHOWN_MAX = 50
 
 /** Throws AppError CATALOG_UNREADABLE or CATALOG_INVALID. */
@@ -29,8 +30,7 @@ export function loadCatalog(path: string): Catalog {
 function readDocument(path: string): unknown {
   try {
     // Not its bytes first: they would be held beside the text.
-    const text = readFileSync(path, 'utf8')
-    if (text.length > CHARACTERS_MAX) throw new Error(`larger than ${CHARACTERS_MAX} characters`)
+    const text = readTextFile(path, BYTES_MAX)
     if (text.includes('\ufffd') && !isUtf8(readFileSync(path)))
       throw new Error('it is not UTF-8 (UTF-16 or Latin-1, perhaps): save it as UTF-8')
     const json = /^\s*\{/.test(text) ? parseJson(text) : undefined

@@ -1,9 +1,11 @@
 /** `--peers FILE`: the peers of an interface as they were when a capture was made. */
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { readTextFile } from '../../base/bounded-file.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import { prefixSchema } from '../../session/catalog.js'
 import type { WireGuardDevice } from '../wireguard/device.js'
+
+const BYTES_MAX = 64 * 1024 * 1024
 
 const peersSchema = z.object({
   peers: z.array(
@@ -18,7 +20,7 @@ const peersSchema = z.object({
 /** What `tunmeter peers --json` prints, or any JSON with peers of these fields. @throws AppError PEERS_UNREADABLE */
 export function loadPeers(path: string): WireGuardDevice {
   try {
-    const { peers } = peersSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+    const { peers } = peersSchema.parse(JSON.parse(readTextFile(path, BYTES_MAX)))
     return {
       interfaceName: path,
       kind: 'kernel',
