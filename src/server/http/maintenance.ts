@@ -11,6 +11,8 @@ import type { ServerMetrics } from './metrics.js'
 
 /** A change of retention applies at once; this is for time passing, and for changes by another process. */
 export const EVERY_MS = 5 * 60_000
+/** After a run that came before the store had what was acknowledged. */
+export const AGAIN_MS = 10_000
 const DAY_MS = 86400e3
 
 export interface MaintenanceOptions {
@@ -28,7 +30,9 @@ export interface MaintenanceOptions {
 
 export class Maintenance {
   readonly #options: MaintenanceOptions
-  #timer: NodeJS.Timeout | undefined
+  readonly #timers: NodeJS.Timeout[] = []
+  /** The store did not have all that was acknowledged: as after a kill, with much in the log. */
+  #isLate = false
   /** Runs follow one another. */
   #queue: Promise<void> = Promise.resolve()
   #stopped = false
@@ -40,8 +44,11 @@ export class Maintenance {
 
   start(): void {
     this.soon()
-    this.#timer = setInterval(() => this.soon(), EVERY_MS)
-    this.#timer.unref()
+    const again = () => {
+      if (this.#isLate) void this.soon()
+    }
+    this.#timers.push(setInterval(() => this.soon(), EVERY_MS).unref())
+    this.#timers.push(setInterval(again, AGAIN_MS).unref())
   }
 
   /** Runs after what runs now; of one organisation, or of all. */
@@ -86,7 +93,7 @@ export class Maintenance {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    clearInterval(this.#timer)
+    for (const timer of this.#timers) clearInterval(timer)
     await this.#queue
   }
 
@@ -130,6 +137,7 @@ export class Maintenance {
     control.noteBelieved(nowMs)
     this.#sayDisagreement()
     await this.#removeOrgs()
+    if (only === undefined) this.#isLate = false
     for (const org of control.orgs()) {
       const { orgId } = org
       const retentionDays = deletionDays(org, nowMs)
@@ -137,7 +145,10 @@ export class Maintenance {
       try {
         const cutUs = deletionCutUs(retentionDays, nowMs)
         await this.#options.expiring?.(orgId, cutUs)
-        const deleted = await store.expire(orgId, cutUs)
+        const late = () => {
+          this.#isLate = true
+        }
+        const deleted = await store.expire(orgId, cutUs, { late })
         if (deleted > 0) this.#sayDeleted(orgId, deleted, retentionDays)
         metrics.expiredSessions.inc(deleted)
       } catch (error) {

@@ -165,8 +165,11 @@ export interface SessionLog {
    */
   closeInterrupted(): Promise<number>
 
-  /** Deletes sessions that ended before `beforeUs`, in slices; returns how many. Totals stay in usage(). */
-  expire(orgId: string, beforeUs: number): Promise<number>
+  /**
+   * Deletes sessions that ended before `beforeUs`, in slices; returns how many. Totals stay in usage(). One that is late
+   * deletes what is there.
+   */
+  expire(orgId: string, beforeUs: number, cancel?: Pick<Cancel, 'late'>): Promise<number>
   /**
    * Deletes the sessions of a person, in slices; returns how many. Totals stay in usage(), under no name; gaps() has their
    * number.

@@ -1,11 +1,12 @@
 /** Retention by the clock: what is too old goes, by itself and soon after a change, and its totals stay. */
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
 import { Control } from '../../../src/server/control/control.js'
 import { TrustedClock } from '../../../src/server/control/trusted-clock.js'
-import { Maintenance } from '../../../src/server/http/maintenance.js'
+import { AGAIN_MS, Maintenance } from '../../../src/server/http/maintenance.js'
 import { ServerMetrics } from '../../../src/server/http/metrics.js'
+import { GroupCommit } from '../../../src/server/store/duckdb/write/group-commit.js'
 import { batch, report, session } from '../../support/batches.js'
 import { ALWAYS, TestStore } from '../../support/store.js'
 
@@ -27,21 +28,25 @@ function clockAt(aheadDays: number): TrustedClock {
   })
 }
 
+function maintenanceOf(store: TestStore['store']): Maintenance {
+  return new Maintenance({
+    store,
+    control,
+    metrics: new ServerMetrics(() => store.stats()),
+    log: createLogger('error'),
+    usageDays: 400,
+    auditDays: 400,
+    clock: clockAt(0),
+  })
+}
+
 beforeEach(async () => {
   // Only the clock of its schedule: the database needs real time.
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   t = await TestStore.open()
   control = new Control(join(t.directory, 'control'))
   await control.putOrg('acme', { retentionDays: -1 })
-  maintenance = new Maintenance({
-    store: t.store,
-    control,
-    metrics: new ServerMetrics(() => t.store.stats()),
-    log: createLogger('error'),
-    usageDays: 400,
-    auditDays: 400,
-    clock: clockAt(0),
-  })
+  maintenance = maintenanceOf(t.store)
 })
 afterEach(async () => {
   await maintenance.stop()
@@ -81,6 +86,33 @@ test('a change by the API applies at once; 0 deletes everything', async () => {
   await control.putOrg('acme', { retentionDays: 0 }, { deletesNow: true })
   await maintenance.soon('acme')
   expect(await count()).toBe(0)
+})
+
+test('a run that the store is late for comes again when the store has what was acknowledged', async () => {
+  await control.putOrg('acme', { retentionDays: 7 }, { deletesNow: true })
+  await t.reopen({ readWaitMs: 1 })
+  maintenance = maintenanceOf(t.store)
+  const commit = GroupCommit.prototype.commit
+  let letGo = (): void => undefined
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const holding = vi.spyOn(GroupCommit.prototype, 'commit')
+  holding.mockImplementation(async function (this: GroupCommit, ...args) {
+    await held
+    return commit.apply(this, args)
+  })
+  onTestFinished(() => holding.mockRestore())
+  await t.send('acme', 1, batch(1, [session(1, age(0)), session(2, age(8))]))
+  const expire = vi.spyOn(t.store, 'expire')
+  maintenance.start()
+  await vi.waitUntil(() => expire.mock.settledResults[0]?.type === 'fulfilled')
+  letGo()
+  await maintenance.soon('nobody')
+  await vi.waitUntil(async () => (await count()) === 2)
+  vi.advanceTimersByTime(AGAIN_MS)
+  await maintenance.soon('nobody')
+  expect(await count()).toBe(1)
 })
 
 describe('a shorter retention', () => {

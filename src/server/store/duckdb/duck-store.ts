@@ -329,8 +329,9 @@ export class DuckStore implements Store {
     }
   }
 
-  async expire(orgId: string, beforeUs: number): Promise<number> {
-    await this.#writer.applied()
+  async expire(orgId: string, beforeUs: number, cancel?: Pick<Cancel, 'late'>): Promise<number> {
+    const behind = await this.#writer.applied()
+    if (behind !== null) cancel?.late?.(behind)
     const deleted = await this.#retention.expire(orgId, beforeUs)
     if (deleted > 0) await this.#retention.compactUsage()
     await this.#retention.compactRollup()
