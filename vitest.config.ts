@@ -44,7 +44,7 @@ export const LONG = Object.entries({
       'known-ids',
       'lives',
     ],
-    ...['log-kills', 'meters', 'migrations', 'names', 'peer', 'rollup', 'sums', 'terms'],
+    ...['busy-kills', 'log-kills', 'meters', 'migrations', 'names', 'peer', 'rollup', 'sums', 'terms'],
   ],
 }).flatMap(([folder, names]) => names.map((name) => `test/${folder}/${name}.test.ts`))
 

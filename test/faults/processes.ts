@@ -11,10 +11,20 @@ const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const ORG = 'faults'
 const ALL_TIME = 'timeStart=2000-01-01T00:00:00Z&timeEnd=2100-01-01T00:00:00Z'
 
+/** So long a start or an answer may take on a busy machine; beyond, something hangs. */
+const START_MS_MAX = 60_000
+const ANSWER_MS_MAX = 60_000
+
+interface AskOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly limitMs?: number
+}
+
 /** A row of the export; what fault runs look at. */
 export interface StoredSession extends ExpectedSession {
   readonly sessionId: string
   readonly payloadTx: number
+  readonly packetsTx: number
 }
 
 export function cli(...args: string[]): string {
@@ -32,6 +42,7 @@ export class Server {
   readonly data: string
   readonly ingestKey: string
   readonly #readKey: string
+  #rootKey: string | undefined
   #child: ChildProcess | null = null
   url = ''
 
@@ -44,6 +55,7 @@ export class Server {
   }
 
   async start(): Promise<void> {
+    const startedMs = performance.now()
     const address = join(this.data, 'server.json')
     rmSync(address, { force: true })
     const child = spawnCli(['serve', '--data', this.data, '--listen', '127.0.0.1:0'])
@@ -53,7 +65,9 @@ export class Server {
     })
     this.#child = child
     while (!existsSync(address) || readFileSync(address, 'utf8') === '') {
-      if (child.exitCode !== null) throw new Error(`the server ended: ${said}`)
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`the server ended: ${said}`)
+      if (performance.now() - startedMs > START_MS_MAX) throw new Error(`no start: ${said}`)
       await sleep(10)
     }
     this.url = (JSON.parse(readFileSync(address, 'utf8')) as { url: string }).url
@@ -66,6 +80,39 @@ export class Server {
     const closed = once(child, 'close')
     child.kill(signal)
     await closed
+  }
+
+  /**
+   * With the right to everything. @param path below the organisation, or from /api/ on
+   * @returns null: no answer came, or not all of it
+   */
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    { headers = {}, limitMs = ANSWER_MS_MAX }: AskOptions = {},
+  ): Promise<{ status: number; text: string } | null> {
+    this.#rootKey ??= cli('keys', 'create', '--data', this.data, '--scope', 'root')
+    const whole = path.startsWith('/api/') || path === '/metrics'
+    const isBytes = body instanceof Uint8Array
+    const json = body !== undefined && !isBytes
+    try {
+      const answer = await fetch(this.url + (whole ? path : `/api/v1/org/${ORG}${path}`), {
+        method,
+        headers: {
+          authorization: `Bearer ${this.#rootKey}`,
+          ...(json && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: isBytes ? (body as BodyInit) : JSON.stringify(body) }),
+        signal: AbortSignal.timeout(limitMs),
+      })
+      return { status: answer.status, text: await answer.text() }
+    } catch (error) {
+      if ((error as Error).name === 'TimeoutError')
+        throw new Error(`${method} ${path}: no answer in ${limitMs} ms`)
+      return null
+    }
   }
 
   get pid(): number {
@@ -85,9 +132,9 @@ export class Server {
     return { sessions, packets: packetsTx + packetsRx }
   }
 
-  /** Every stored session, by the export. */
-  async sessions(): Promise<StoredSession[]> {
-    const path = `/api/v1/org/${ORG}/logs/connection/export?format=ndjson&${ALL_TIME}`
+  /** Every stored session of a site, by the export. */
+  async sessions(siteId = 1): Promise<StoredSession[]> {
+    const path = `/api/v1/org/${ORG}/logs/connection/export?format=ndjson&siteId=${siteId}&${ALL_TIME}`
     const answer = await fetch(this.url + path, {
       headers: { authorization: `Bearer ${this.#readKey}` },
     })

@@ -6,6 +6,7 @@ import { lives } from './lives.js'
 import { runInNamespace } from './namespaces.js'
 import { powerCut } from './power-cut.js'
 import type { Random } from './random.js'
+import { serverKills } from './server-kills.js'
 
 export interface Result {
   readonly passed: boolean
@@ -97,5 +98,10 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'wall clock set forward and back by an hour',
     run: async (directory, _random, long) =>
       runInNamespace('clock-inside.ts', directory, long ? '20' : '4'),
+  },
+  {
+    id: 'n',
+    title: 'server killed in all that it does',
+    run: (directory, random, long) => serverKills(directory, random, long ? 150 : 7),
   },
 ]
