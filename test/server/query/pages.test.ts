@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LOG_FIELDS } from '../../../src/server/query/api-row.js'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { apiRow, LOG_FIELDS } from '../../../src/server/query/api-row.js'
 import {
   decodeCursor,
   encodeCursor,
@@ -15,7 +15,7 @@ import {
 import type { LogFilter, LogRow, Sort } from '../../../src/server/store/store.js'
 import type { Session } from '../../../src/session/session.js'
 import { batch, report, session } from '../../support/batches.js'
-import { TestStore } from '../../support/store.js'
+import { ALWAYS, TestStore } from '../../support/store.js'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12)
 const HOUR_US = 3600e6
@@ -347,6 +347,44 @@ test('facets count under all filters but their own', async () => {
     })),
   )
 })
+
+test.each([
+  ['rows', 100],
+  ['sums by the hour', 1],
+])(
+  'a responder whose port is not known is in the facets as in its row, by %s',
+  async (_, rollRows) => {
+    const t = await TestStore.open(rollRows)
+    onTestFinished(() => t.close())
+    const dests = [
+      { destIp: '10.9.9.9', destPort: 0 },
+      { destIp: 'fd00::2', destPort: 0 },
+      { destIp: 'fd00::2', destPort: 53 },
+    ]
+    // Of two hours ago, so that the whole hour is in the sums.
+    const startTimeUs = t.nowUs - 7200e6
+    const times = { startTimeUs, endTimeUs: startTimeUs + 1e6 }
+    const sessions = dests.map((dest, i) => session(i + 1, { ...times, ...dest }))
+    await t.send('acme', 1, batch(1, sessions))
+    const { destAddrs } = await t.store.attributes('acme', ALWAYS)
+    const { rows } = await t.store.page('acme', {
+      filter: ALWAYS,
+      sort: sortOf('startTime'),
+      limit: 9,
+    offset: 0,
+    })
+    expect(rows.map((row) => apiRow(row).destAddr).sort()).toEqual([
+      '10.9.9.9',
+      '[fd00::2]:53',
+      'fd00::2',
+    ])
+    expect(destAddrs.map(({ value }) => value).sort()).toEqual([
+      '10.9.9.9',
+      '[fd00::2]:53',
+      'fd00::2',
+    ])
+  },
+)
 
 /** Values that are not null, most frequent first. */
 function countedBy<T extends string | number>(

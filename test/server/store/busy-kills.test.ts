@@ -75,6 +75,8 @@ function open(directory: string): Promise<DuckStore> {
   return DuckStore.open({
     ...{ directory, memoryBytes: 256 * MiB, threads: 1, rollRows: 300 },
     clockUs: () => NOW_US,
+    // A killed one may have left much in its log: what is asked for is asked of all of it.
+    readWaitMs: 300_000,
   })
 }
 

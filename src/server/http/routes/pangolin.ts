@@ -129,8 +129,7 @@ function attributesOf({ protocols, destAddrs, clients, resources, users }: Filte
     list.map(({ id, name }) => ({ id, name }))
   return {
     protocols: values(protocols),
-    // As rows show an address whose port is not known.
-    destAddrs: values(destAddrs).map((value) => value.replace(/^(?:\[(.+)\]|(.+)):0$/, '$1$2')),
+    destAddrs: values(destAddrs),
     clients: named(clients),
     resources: named(resources),
     users: users.map(({ id, email }) => ({ id, email })),

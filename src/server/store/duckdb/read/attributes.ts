@@ -43,11 +43,12 @@ const FACETS: Readonly<Record<keyof FilterAttributes, Facet>> = {
 type Name = keyof FilterAttributes
 const NAMES = Object.keys(FACETS) as Name[]
 
-/** The value as one text; null when the session has none. */
+/** The value as one text, as rows have it (port 0: not known); null when the session has none. */
 function valueSql({ columns: [first, second] }: Facet, alias: string): string {
   if (second === undefined) return `${alias}.${first}::VARCHAR`
-  const ip = `${alias}.${first}`
-  return `CASE WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']' ELSE ${ip} END || ':' || ${alias}.${second}`
+  const [ip, port] = [`${alias}.${first}`, `${alias}.${second}`]
+  return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}
+    ELSE ${ip} || ':' || ${port} END`
 }
 
 interface Question {
