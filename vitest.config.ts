@@ -28,7 +28,16 @@ export const LONG = Object.entries({
   scripts: ['vitest-report'],
   'server/destinations': ['destinations'],
   'server/http': [
-    ...['audit', 'destination-kinds', 'destinations', 'docs', 'exports', 'faults', 'isolation'],
+    ...[
+      'audit',
+      'destination-kinds',
+      'destinations',
+      'docs',
+      'exports',
+      'faults',
+      'full-disk',
+      'isolation',
+    ],
     ...['large-counts', 'maintenance', 'one-answer', 'pangolin', 'removal', 'server', 'subject'],
   ],
   'server/query': ['completeness', 'pages'],
@@ -44,7 +53,17 @@ export const LONG = Object.entries({
       'known-ids',
       'lives',
     ],
-    ...['busy-kills', 'log-kills', 'meters', 'migrations', 'names', 'peer', 'rollup', 'sums', 'terms'],
+    ...[
+      'busy-kills',
+      'log-kills',
+      'meters',
+      'migrations',
+      'names',
+      'peer',
+      'rollup',
+      'sums',
+      'terms',
+    ],
   ],
 }).flatMap(([folder, names]) => names.map((name) => `test/${folder}/${name}.test.ts`))
 

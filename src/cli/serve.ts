@@ -18,7 +18,7 @@ import {
   toggle,
 } from '../base/config.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
-import { createLogger, LOG_LEVELS } from '../base/log.js'
+import { createLogger, LOG_LEVELS, type Logger } from '../base/log.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory, writePrivateFile } from '../base/private-files.js'
 import { packageVersion } from '../base/version.js'
@@ -42,6 +42,10 @@ import { readTls, useTls } from './serve-tls.js'
 
 /** On a stop, running requests have this long to finish; then their connections are closed. */
 const CLOSE_GRACE_MS = 5_000
+
+const ADDRESS_RETRY_MS = 10_000
+const ADDRESS_LATER =
+  'the disk is full: commands on this machine do not find the server until there is room for this file'
 
 const MiB = 2 ** 20
 const MINUTE_MS = 60e3
@@ -246,7 +250,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     },
   )
   // For programs that start the server with port 0, and for commands that talk to it.
-  const address = new AddressFile(join(options.data, 'server.json'))
+  const address = new AddressFile(join(options.data, 'server.json'), log)
   const close = async () => {
     address.remove()
     // Browsers keep connections open that have sent no request yet, and nothing else would close them for a minute.
@@ -292,29 +296,56 @@ export async function startServer(options: Options): Promise<RunningServer> {
   }
 }
 
-/** server.json in the data directory: the running server's address, process and certificate. */
+/** server.json in the data directory: the running server's address, process and certificate. On a full disk it is written later. */
 class AddressFile {
   readonly #path: string
+  readonly #log: Logger
+  #retry: NodeJS.Timeout | undefined
+  #saidFull = false
   #written = false
 
-  constructor(path: string) {
+  constructor(path: string, log: Logger) {
     this.#path = path
+    this.#log = log
   }
 
   /** @throws AppError DATA_UNUSABLE */
   write(url: string, fingerprint: string | undefined): void {
+    clearTimeout(this.#retry)
     try {
       writePrivateFile(this.#path, `${JSON.stringify({ url, pid: process.pid, fingerprint })}\n`)
       this.#written = true
     } catch (error) {
-      throw new AppError('DATA_UNUSABLE', `cannot write ${this.#path}: ${messageOf(error)}`, {
-        hint: 'It must be a file that this user may replace, on a disk that is not full.',
-        cause: error,
-      })
+      if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw new AppError('DATA_UNUSABLE', `cannot write ${this.#path}: ${messageOf(error)}`, {
+          hint: 'It must be a file that this user may replace.',
+          cause: error,
+        })
+      this.#writeLater(url, fingerprint)
     }
   }
 
+  /** Queries are answered, and a shorter retention makes room. */
+  #writeLater(url: string, fingerprint: string | undefined): void {
+    // That of a server that was killed leads nowhere.
+    rmSync(this.#path, { force: true })
+    if (!this.#saidFull) this.#log.warn({ file: this.#path }, ADDRESS_LATER)
+    this.#saidFull = true
+    const again = () => {
+      try {
+        this.write(url, fingerprint)
+      } catch (error) {
+        this.#log.error(
+          { err: messageOf(error) },
+          'commands of this machine do not find the server',
+        )
+      }
+    }
+    this.#retry = setTimeout(again, ADDRESS_RETRY_MS).unref()
+  }
+
   remove(): void {
+    clearTimeout(this.#retry)
     if (this.#written) rmSync(this.#path, { force: true })
   }
 }

@@ -286,7 +286,11 @@ export class Log {
       this.#waiting = []
       this.#waitingBytes = 0
       try {
-        const places = await this.#write(group.map(({ entry }) => entry))
+        const entries = group.map(({ entry }) => entry)
+        const places = await this.#write(entries).catch((error: unknown) => {
+          if (!isFull(error) || !this.#freePassed()) throw error
+          return this.#write(entries)
+        })
         for (const [i, { done }] of group.entries()) done(places[i]!)
       } catch (error) {
         for (const { failed } of group) failed(error)
@@ -318,6 +322,19 @@ export class Log {
     segment.lastLsn = this.#nextLsn - 1
     segment.endedMs = this.#clockMs()
     return places
+  }
+
+  /** On a full disk what every reader has goes, however short it was kept. @returns whether anything goes */
+  #freePassed(): boolean {
+    const before = this.#segments.length
+    this.#trim(this.#nextLsn)
+    const last = this.#segments.at(-1)
+    if (last === undefined || last.firstLsn === this.#nextLsn || last.lastLsn > this.#passed)
+      return this.#segments.length < before
+    // The one that is written to, too, as soon as there is another.
+    this.#forgetUpTo = last.lastLsn
+    last.beganMs = Number.NEGATIVE_INFINITY
+    return true
   }
 
   async #cutBack(segment: Segment, file: FileHandle): Promise<void> {
@@ -383,6 +400,10 @@ export class Log {
 }
 
 const NOTHING = new Uint8Array()
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
 
 function segmentOf(path: string, firstLsn: number, bytes: number, beganMs?: number): Segment {
   const atMs = beganMs ?? statSync(path).mtimeMs

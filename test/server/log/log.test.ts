@@ -243,6 +243,32 @@ test('a write that fails keeps none of its group, and it goes on by itself', asy
   expect(again.entriesAfter(0).found.map((found) => found.entry.number)).toEqual([1, 5])
 })
 
+test('on a full disk what every reader has goes, however short it was kept, and the write is tried again', async () => {
+  const { log } = open({ keepMs: 3600e3, segmentBytes: 200 })
+  await fill(log, 1)
+  for (let number = 2; number <= 9; number++) await log.append(entry(number))
+  log.passed('store', 5)
+  const handle = await openFile(file())
+  const inside = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+  const append = vi.spyOn(inside, 'appendFile').mockRejectedValueOnce(full)
+  expect((await log.append(entry(10))).lsn).toBe(10)
+  expect(lsns(log)[0]).toBeLessThanOrEqual(6)
+  expect(lsns(log)).toEqual(expect.arrayContaining([6, 7, 8, 9, 10]))
+  expect(lsns(log)).not.toContain(1)
+  // All of it, the one that is written to included.
+  log.passed('store', 10)
+  append.mockRejectedValueOnce(full)
+  expect((await log.append(entry(11))).lsn).toBe(11)
+  expect(lsns(log)).toEqual([11])
+  // Nothing is left that may go.
+  append.mockRejectedValueOnce(full)
+  await expect(log.append(entry(12))).rejects.toBe(full)
+  append.mockRestore()
+  expect((await log.append(entry(13))).lsn).toBe(12)
+})
+
 test('a store that knows of more than the log has makes it go on after that', async () => {
   const { log } = open()
   await fill(log, 2)

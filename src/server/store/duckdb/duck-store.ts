@@ -149,12 +149,8 @@ export class DuckStore implements Store {
     return new DuckStore(database, writer, connections, options)
   }
 
-  async write({ body, ...given }: WriteRequest): Promise<WriteReceipt> {
-    try {
-      return await this.#writer.submit(given, body)
-    } catch (error) {
-      throw explained(error)
-    }
+  write({ body, ...given }: WriteRequest): Promise<WriteReceipt> {
+    return inWords(this.#writer.submit(given, body))
   }
 
   async writeLoose(
@@ -162,9 +158,7 @@ export class DuckStore implements Store {
     siteId: number,
     sessions: readonly StoredSession[],
   ): Promise<void> {
-    await this.#writer.submit({ orgId, siteId, batch: null, sessions }).catch((error: unknown) => {
-      throw explained(error)
-    })
+    await inWords(this.#writer.submit({ orgId, siteId, batch: null, sessions }))
   }
 
   page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {
@@ -308,9 +302,8 @@ export class DuckStore implements Store {
     catalog: Catalog,
     ifMatch?: readonly string[],
   ): Promise<CatalogVersion | null> {
-    return this.#writer.mutex.run(() =>
-      writeCatalog(this.#catalogs, orgId, catalog, this.#clockUs(), ifMatch),
-    )
+    const write = () => writeCatalog(this.#catalogs, orgId, catalog, this.#clockUs(), ifMatch)
+    return inWords(this.#writer.mutex.run(write))
   }
 
   /** Between groups of batches, a bounded number at a time. */
@@ -338,7 +331,11 @@ export class DuckStore implements Store {
     return deleted
   }
 
-  async erase(orgId: string, subject: Subject): Promise<number> {
+  erase(orgId: string, subject: Subject): Promise<number> {
+    return inWords(this.#erase(orgId, subject))
+  }
+
+  async #erase(orgId: string, subject: Subject): Promise<number> {
     await this.#emptyLog()
     // What is left open is reported again by its meter; the others have their sums for good.
     const silent = `t.org_id = ${literal(orgId)} AND ${isParty(subject)} AND ${isInterrupted(this.#clockUs())}`
@@ -350,7 +347,11 @@ export class DuckStore implements Store {
     return erased
   }
 
-  async pseudonymise(
+  pseudonymise(orgId: string, subject: Subject, addresses: readonly string[]): Promise<number> {
+    return inWords(this.#pseudonymise(orgId, subject, addresses))
+  }
+
+  async #pseudonymise(
     orgId: string,
     subject: Subject,
     addresses: readonly string[],
@@ -362,7 +363,11 @@ export class DuckStore implements Store {
     return replaced
   }
 
-  async removeSessions(orgId: string, siteId: number): Promise<number> {
+  removeSessions(orgId: string, siteId: number): Promise<number> {
+    return inWords(this.#removeSessions(orgId, siteId))
+  }
+
+  async #removeSessions(orgId: string, siteId: number): Promise<number> {
     await this.#emptyLog()
     const removed = await this.#erasure.removeSessions(orgId, siteId)
     await this.#retention.compactUsage()
@@ -370,7 +375,11 @@ export class DuckStore implements Store {
     return removed
   }
 
-  async removeOrg(orgId: string): Promise<number> {
+  removeOrg(orgId: string): Promise<number> {
+    return inWords(this.#removeOrg(orgId))
+  }
+
+  async #removeOrg(orgId: string): Promise<number> {
     await this.#emptyLog()
     const removed = await this.#erasure.removeOrg(orgId)
     await this.#writer.reload()
@@ -420,6 +429,15 @@ export class DuckStore implements Store {
     // Whatever else is writing.
     await this.#writer.mutex.run(() => Promise.resolve())
     await this.#database.close()
+  }
+}
+
+/** What fails for a full disk, or for good, says so. */
+async function inWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw explained(error)
   }
 }
 
