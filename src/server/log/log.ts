@@ -70,12 +70,6 @@ interface Waiting {
   readonly failed: (error: unknown) => void
 }
 
-interface Rotation {
-  readonly due: (last: Segment) => boolean
-  readonly done: () => void
-  readonly failed: (error: unknown) => void
-}
-
 export class Log {
   readonly id: string
   readonly #options: LogOptions
@@ -87,7 +81,8 @@ export class Log {
   #file: FileHandle | undefined
   #waiting: Waiting[] = []
   #waitingBytes = 0
-  #rotations: Rotation[] = []
+  /** What is done between two writes. */
+  #chores: (() => Promise<void>)[] = []
   #flushing: Promise<void> | null = null
   /** Segments up to this lsn need not be kept for keepMs. */
   #forgetUpTo = 0
@@ -243,31 +238,32 @@ export class Log {
     this.#trim(this.#forgetUpTo)
   }
 
+  /** For a full disk: deletes at once every segment that all readers have passed. */
+  async freePassed(): Promise<void> {
+    await this.#between(() => this.#freePassed())
+  }
+
   /** Deletes segments whose time is over. A log without new entries does so only here. */
   async tidy(): Promise<void> {
     await this.#rotateWhen((last) => this.#isOld(last))
     this.#trim(this.#forgetUpTo)
   }
 
-  /** Closes the open segment between two writes if `due` says so. */
-  #rotateWhen(due: Rotation['due']): Promise<void> {
+  /** Runs `work` between two writes. */
+  #between(work: () => Promise<unknown>): Promise<void> {
     return new Promise((done, failed) => {
-      this.#rotations.push({ due, done, failed })
+      this.#chores.push(() => work().then(() => done(), failed))
       this.#flushing ??= this.#flush()
     })
   }
 
-  async #rotate({ due, done, failed }: Rotation): Promise<void> {
-    const last = this.#segments.at(-1)
-    try {
-      if (last !== undefined && due(last)) {
-        last.beganMs = Number.NEGATIVE_INFINITY
-        await this.#segment()
-      }
-      done()
-    } catch (error) {
-      failed(error)
-    }
+  #rotateWhen(due: (last: Segment) => boolean): Promise<void> {
+    return this.#between(async () => {
+      const last = this.#segments.at(-1)
+      if (last === undefined || !due(last)) return
+      last.beganMs = Number.NEGATIVE_INFINITY
+      await this.#segment()
+    })
   }
 
   async close(): Promise<void> {
@@ -279,16 +275,16 @@ export class Log {
   async #flush(): Promise<void> {
     // Wait a microtask, so entries that were appended together share a sync.
     await Promise.resolve()
-    while (this.#waiting.length + this.#rotations.length > 0) {
-      for (const rotation of this.#rotations.splice(0)) await this.#rotate(rotation)
+    while (this.#waiting.length + this.#chores.length > 0) {
+      for (const chore of this.#chores.splice(0)) await chore()
       const group = this.#waiting
       if (group.length === 0) continue
       this.#waiting = []
       this.#waitingBytes = 0
       try {
         const entries = group.map(({ entry }) => entry)
-        const places = await this.#write(entries).catch((error: unknown) => {
-          if (!isFull(error) || !this.#freePassed()) throw error
+        const places = await this.#write(entries).catch(async (error: unknown) => {
+          if (!isFull(error) || !(await this.#freePassed())) throw error
           return this.#write(entries)
         })
         for (const [i, { done }] of group.entries()) done(places[i]!)
@@ -324,16 +320,19 @@ export class Log {
     return places
   }
 
-  /** On a full disk what every reader has goes, however short it was kept. @returns whether anything goes */
-  #freePassed(): boolean {
+  /** On a full disk what every reader has goes, however short it was kept. @returns whether anything went */
+  async #freePassed(): Promise<boolean> {
     const before = this.#segments.length
     this.#trim(this.#nextLsn)
     const last = this.#segments.at(-1)
+    // Nothing has been written to it: it is as small as it can be.
     if (last === undefined || last.firstLsn === this.#nextLsn || last.lastLsn > this.#passed)
       return this.#segments.length < before
-    // The one that is written to, too, as soon as there is another.
-    this.#forgetUpTo = last.lastLsn
-    last.beganMs = Number.NEGATIVE_INFINITY
+    await this.#file?.close()
+    this.#file = undefined
+    this.#broken = false
+    rmSync(last.path, { force: true })
+    this.#segments.pop()
     return true
   }
 

@@ -39,6 +39,7 @@ test('the server is asked every minute, whatever the wall clock is set to meanwh
   const source = catalogFromServer(connection, () => ({ orgId: 'acme', siteId: 3 }), {
     spoolDirectory: temporaryDirectory(),
     bytesMax: 1_000_000,
+    users: false,
     log: {} as Logger,
   })
   for (const set of [0, -3_600_000, 7_200_000]) {

@@ -262,11 +262,18 @@ test('on a full disk what every reader has goes, however short it was kept, and 
   append.mockRejectedValueOnce(full)
   expect((await log.append(entry(11))).lsn).toBe(11)
   expect(lsns(log)).toEqual([11])
+  // At once, and one that begins then counts on, with its own name.
+  log.passed('store', 11)
+  await log.freePassed()
+  expect([readdirSync(directory), log.bytes]).toEqual([[], 0])
+  expect((await log.append(entry(12))).lsn).toBe(12)
   // Nothing is left that may go.
   append.mockRejectedValueOnce(full)
-  await expect(log.append(entry(12))).rejects.toBe(full)
+  await expect(log.append(entry(13))).rejects.toBe(full)
   append.mockRestore()
-  expect((await log.append(entry(13))).lsn).toBe(12)
+  expect((await log.append(entry(14))).lsn).toBe(13)
+  await log.close()
+  expect(lsns(open().log)).toEqual([12, 13])
 })
 
 test('a store that knows of more than the log has makes it go on after that', async () => {

@@ -338,6 +338,12 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
   }
 }
 
+const NO_SPACE = /no space left on device|disk quota exceeded/i
+
+export function isFull(error: unknown): boolean {
+  return NO_SPACE.test(messageOf(error))
+}
+
 /** DuckDB's messages that a caller or operator can act on. */
 const EXPLAINED: readonly (readonly [RegExp, code: string, message: string, hint: string])[] = [
   [
@@ -353,7 +359,7 @@ const EXPLAINED: readonly (readonly [RegExp, code: string, message: string, hint
     'Free some space on the disk of --data, and restart the server. Acknowledged batches are kept.',
   ],
   [
-    /no space left on device/i,
+    NO_SPACE,
     'STORE_FULL',
     'the disk of --data is full',
     'Free some space. Acknowledged batches are kept, and the server continues by itself.',

@@ -42,7 +42,7 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Database, explained, literal, secondsSince } from './database.js'
+import { Database, explained, isFull, literal, secondsSince } from './database.js'
 import { copyDatabase } from './export/copy.js'
 import { ExportSlots } from './export/export-slots.js'
 import { Exporter, removeExports } from './export/exporter.js'
@@ -325,7 +325,13 @@ export class DuckStore implements Store {
   async expire(orgId: string, beforeUs: number, cancel?: Pick<Cancel, 'late'>): Promise<number> {
     const behind = await this.#writer.applied()
     if (behind !== null) cancel?.late?.(behind)
-    const deleted = await this.#retention.expire(orgId, beforeUs)
+    const expire = () => this.#retention.expire(orgId, beforeUs)
+    const deleted = await expire().catch(async (error: unknown) => {
+      if (!isFull(error)) throw error
+      // It makes room, and needs some to begin with.
+      await this.#writer.freeLog()
+      return expire()
+    })
     if (deleted > 0) await this.#retention.compactUsage()
     await this.#retention.compactRollup()
     return deleted

@@ -25,7 +25,7 @@ import type { Log, Place } from '../../../log/log.js'
 import type { Progress, ReadLogged } from '../../config.js'
 import { Mutex } from '../../mutex.js'
 import type { Behind, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
-import type { Database } from '../database.js'
+import { type Database, isFull } from '../database.js'
 import { Arrivals, identityOf } from './arrivals.js'
 import { Checkpointer } from './checkpointer.js'
 import { entryOf, readEntry } from './entries.js'
@@ -271,6 +271,11 @@ export class Writer {
     return this.#log.forgetPassed()
   }
 
+  /** For a full disk: deletes at once every log segment that the database has. */
+  freeLog(): Promise<void> {
+    return this.#log.freePassed()
+  }
+
   /** Deletes old log segments. Needed regularly, because a log without new entries does not check their age. */
   tidyLog(): Promise<void> {
     return this.#log.tidy()
@@ -343,8 +348,9 @@ export class Writer {
   async #applySome(): Promise<void> {
     try {
       await this.#commit(await this.#nextGroup())
-    } catch {
+    } catch (error) {
       this.#stuck = true
+      if (isFull(error)) await this.freeLog()
       clearTimeout(this.#retry)
       this.#retry = setTimeout(() => {
         this.#stuck = false
