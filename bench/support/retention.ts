@@ -86,7 +86,7 @@ export async function measureRetention(data: string): Promise<Record<string, unk
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
   const begin = performance.now()
   const retentionDays = Math.floor(ageDays * 0.97)
-  await server.put(`/api/v1/org/${LOG_ORG}/settings`, admin, {
+  await server.send('PUT', `/api/v1/org/${LOG_ORG}/settings`, admin, {
     retentionDays,
     confirm: Number.MAX_SAFE_INTEGER,
     now: true,

@@ -80,15 +80,25 @@ export class BenchServer {
     return json.data
   }
 
-  async put(path: string, key: string, value: unknown): Promise<void> {
+  /** @param value as JSON */
+  async send(
+    method: 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    key: string,
+    value?: unknown,
+  ): Promise<unknown> {
     const { statusCode, body } = await request(this.url + path, {
-      method: 'PUT',
+      method,
       dispatcher: this.#agent,
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify(value),
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(value !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(value !== undefined && { body: JSON.stringify(value) }),
     })
     const text = await body.text()
-    if (statusCode !== 200) throw new Error(`${path}: ${statusCode}: ${text}`)
+    if (statusCode >= 300) throw new Error(`${path}: ${statusCode}: ${text}`)
+    return (JSON.parse(text) as { data: unknown }).data
   }
 
   cpuSeconds(): number {

@@ -6,20 +6,14 @@
  *   note     cursor, counts and the outcome, durable
  *
  * The live stream sends sessions as they arrive, backfills send stored ones. While both have work, backfills get each
- * BACKFILL_TURN-th turn, one after the other. Each attempt reads its batch again, so memory holds nothing while a receiver is
- * away. Sessions that were deleted meanwhile are not sent; corrected ones come later, as they are then.
+ * BACKFILL_TURN-th turn, one after the other. An attempt that failed reads its batch again, so memory holds nothing while a
+ * receiver is away. Sessions that were deleted meanwhile are not sent; corrected ones come later, as they are then.
  */
 
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import { Mutex } from '../store/mutex.js'
-import {
-  type ArrivalPlace,
-  endOfArrival,
-  type LogFilter,
-  type LogRow,
-  type Store,
-} from '../store/store.js'
+import { endOfArrival, type LogFilter, type Store } from '../store/store.js'
+import { BatchReader, type Read, type RowsAhead } from './batch-reader.js'
 import { countAttempts } from './counts.js'
 import { DeadLetters } from './dead-letters.js'
 import { type Delivered, deliver } from './delivering.js'
@@ -55,18 +49,16 @@ import type {
   DestinationState,
   Pending,
 } from './records.js'
+import { StateKeeper } from './state-keeper.js'
 
 const IDLE_MS = 500
 /** After a fault of this machine's: a full disk, a busy store. */
 const TROUBLE_MS = 5000
 const BACKFILL_TURN = 4
-/** Commits that are looked through at once: fewer when they have more than is asked for. */
-const WINDOW_MAX = 65_536
-const WINDOW_FIRST = 64
 /** So often a batch that waits to be full is looked at. */
 const FILL_LOOK_MS = 5000
-/** Of a cursor that moves over what is not asked for. */
-const SAVE_EVERY_MS = 10_000
+/** So often one that is paused is looked at. */
+const PAUSED_LOOK_MS = 10_000
 
 export interface CourierParts {
   readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived'>
@@ -76,14 +68,7 @@ export interface CourierParts {
   /** @throws AppError SECRETS_LOST */
   readonly open: (record: DestinationRecord) => Receiver
   readonly writer: (record: DestinationRecord) => EventWriter
-}
-
-interface Read {
-  readonly rows: readonly LogRow[]
-  readonly places: readonly ArrivalPlace[]
-  readonly events: readonly string[]
-  /** More would not fit in. */
-  readonly isFull: boolean
+  readonly rowsAhead: RowsAhead
 }
 
 export class Courier {
@@ -92,40 +77,42 @@ export class Courier {
   readonly letters: DeadLetters
   readonly #filter: LogFilter
   readonly #write: EventWriter
-  #state: DestinationState
+  readonly #keeper: StateKeeper
+  readonly #reader: BatchReader
   #receiver: Receiver | undefined
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #wake: () => void = () => undefined
-  readonly #changes = new Mutex()
   /** Since it began. */
   readonly attempts: Partial<Record<AttemptClass, number>> = {}
-  /** Commits of a stream that are looked through at once. */
-  readonly #windows = new Map<StreamKey, number>()
   #turn = 0
   #lastBackfill = 0
   /** Since when a batch waits to be full, and when it is looked at again. */
   #fillingMs: number | undefined
   #liveFromMs = 0
-  #savedMs = 0
 
   constructor(record: DestinationRecord, parts: CourierParts) {
     this.record = record
     this.#parts = parts
     this.#filter = filterOfQuery(record.query)
     this.#write = parts.writer(record)
-    this.#state = parts.records.state(record.id) ?? newState(parts.store.lastArrival())
+    const state = parts.records.state(record.id) ?? newState(parts.store.lastArrival())
+    this.#keeper = new StateKeeper({ ...parts, id: record.id }, state)
+    this.#reader = new BatchReader(record, {
+      ...parts,
+      ...{ filter: this.#filter, write: this.#write, keeper: this.#keeper },
+    })
     this.letters = new DeadLetters(record, {
       ...parts,
       write: this.#write,
       receiver: () => this.#open(),
-      change: (work) => this.#change(work),
+      change: this.#keeper.change,
       signal: this.#stopping.signal,
     })
   }
 
   get state(): DestinationState {
-    return this.#state
+    return this.#keeper.state
   }
 
   start(): void {
@@ -137,13 +124,19 @@ export class Courier {
     this.#stopping.abort()
     this.#wake()
     await this.#running
-    await this.#changes.run(() => Promise.resolve())
+    this.#reader.forget()
+    await this.#keeper.settled()
     await this.#receiver?.close()
+  }
+
+  /** Sessions were deleted or renamed: what was read ahead is not sent. */
+  forget(): void {
+    this.#reader.forget()
   }
 
   /** Tries at once, whatever it was waiting for. */
   async hurry(): Promise<void> {
-    await this.#change((s) => ({ ...s, nextAttemptMs: 0, refusedInRow: 0 }))
+    await this.#keeper.change((s) => ({ ...s, nextAttemptMs: 0, refusedInRow: 0 }))
     this.#liveFromMs = 0
     this.#wake()
   }
@@ -155,7 +148,7 @@ export class Courier {
   async backfill(fromUs: number, toUs: number): Promise<void> {
     const upTo = endOfArrival(this.#parts.store.lastArrival())
     const startedAt = new Date(this.#parts.clockMs()).toISOString()
-    await this.#change((s) => withBackfill(s, { fromUs, toUs, upTo, startedAt }))
+    await this.#keeper.change((s) => withBackfill(s, { fromUs, toUs, upTo, startedAt }))
     this.#wake()
   }
 
@@ -163,7 +156,7 @@ export class Courier {
   async stopBackfill(id: number): Promise<boolean> {
     const endedAt = new Date(this.#parts.clockMs()).toISOString()
     let isThere = false
-    await this.#change((s) => {
+    await this.#keeper.change((s) => {
       isThere = s.backfills.some((one) => one.id === id && one.endedAt === null)
       return isThere ? changed(s, id, { endedAt, stopped: true, pending: null }) : s
     })
@@ -190,12 +183,12 @@ export class Courier {
     endedBeforeUs?: number,
     key: StreamKey = LIVE,
   ): Promise<{ sessions: number; oldestEndUs: number | null }> {
-    const stream = streamOf(this.#state, key)
-    const end = this.#endOf(key)
+    const stream = streamOf(this.state, key)
+    const end = this.#reader.endOf(key)
     if (stream === undefined || !isBehind(stream, end))
       return Promise.resolve({ sessions: 0, oldestEndUs: null })
     return this.#parts.store.countArrived(this.record.orgId, {
-      filter: filterFor(this.#state, key, this.#filter),
+      filter: filterFor(this.state, key, this.#filter),
       after: stream.cursor,
       upTo: endOfArrival(end),
       ...(endedBeforeUs !== undefined && { endedBeforeUs }),
@@ -206,11 +199,14 @@ export class Courier {
   async expiring(endedBeforeUs: number): Promise<void> {
     const { sessions } = await this.waiting(endedBeforeUs)
     if (sessions > 0)
-      await this.#change((s) => ({ ...s, deletedUndelivered: s.deletedUndelivered + sessions }))
+      await this.#keeper.change((s) => ({
+        ...s,
+        deletedUndelivered: s.deletedUndelivered + sessions,
+      }))
     for (const { id } of this.#underWay()) {
       const lost = (await this.waiting(endedBeforeUs, id)).sessions
       if (lost === 0) continue
-      await this.#change((s) => {
+      await this.#keeper.change((s) => {
         const before = s.backfills.find((one) => one.id === id)?.deletedUndelivered ?? 0
         return changed(s, id, { deletedUndelivered: before + lost })
       })
@@ -218,14 +214,7 @@ export class Courier {
   }
 
   #underWay(): Backfill[] {
-    return this.#state.backfills.filter(({ endedAt }) => endedAt === null)
-  }
-
-  /** The last commit that the stream is to read. */
-  #endOf(key: StreamKey): number {
-    const last = this.#parts.store.lastArrival()
-    if (key === LIVE) return last
-    return this.#state.backfills.find(({ id }) => id === key)?.upTo.arrival ?? -1
+    return this.state.backfills.filter(({ endedAt }) => endedAt === null)
   }
 
   async #run(): Promise<void> {
@@ -256,18 +245,18 @@ export class Courier {
     this.#parts.log.warn({ destination, orgId, err: text }, 'a destination waits')
     const at = new Date(this.#parts.clockMs()).toISOString()
     const lastFailure = { at, status: null, text }
-    await this.#change((s) => ({ ...s, lastFailure })).catch(() => undefined)
+    await this.#keeper.change((s) => ({ ...s, lastFailure })).catch(() => undefined)
   }
 
   /** @returns how long to wait before the next */
   async #step(): Promise<number> {
     const { clockMs } = this.#parts
-    const waitMs = this.#state.nextAttemptMs - clockMs()
-    if (this.record.paused) return SAVE_EVERY_MS
+    const waitMs = this.state.nextAttemptMs - clockMs()
+    if (this.record.paused) return PAUSED_LOOK_MS
     if (waitMs > 0) return waitMs
     const key = this.#nextStream()
     if (key === undefined) return IDLE_MS
-    const read = await this.#read(key)
+    const read = await this.#reader.next(key)
     if (read === null) return 0
     const fillMs = this.#leftToFill(key, read)
     if (fillMs > 0) {
@@ -282,7 +271,7 @@ export class Courier {
 
   /** How long a batch that is not full waits for more; what is pending waits no longer. */
   #leftToFill(key: StreamKey, { isFull }: Read): number {
-    if (isFull || key !== LIVE || this.#state.live.pending !== null) return 0
+    if (isFull || key !== LIVE || this.state.live.pending !== null) return 0
     const nowMs = this.#parts.clockMs()
     this.#fillingMs ??= nowMs
     return this.#fillingMs + 1e3 * this.record.fillSeconds - nowMs
@@ -290,7 +279,7 @@ export class Courier {
 
   #nextStream(): StreamKey | undefined {
     const isDue = this.#parts.clockMs() >= this.#liveFromMs
-    const hasLive = isDue && isBehind(this.#state.live, this.#parts.store.lastArrival())
+    const hasLive = isDue && isBehind(this.state.live, this.#parts.store.lastArrival())
     const backfills = this.#underWay()
     if (backfills.length === 0) return hasLive ? LIVE : undefined
     if (hasLive && ++this.#turn % BACKFILL_TURN !== 0) return LIVE
@@ -300,73 +289,15 @@ export class Courier {
     return next.id
   }
 
-  /** What is pending, or could be; null: nothing, and the cursor has moved. */
-  async #read(key: StreamKey): Promise<Read | null> {
-    const { store } = this.#parts
-    const { orgId, eventsMax, bytesMax } = this.record
-    const { cursor, pending } = streamOf(this.#state, key)!
-    const end = this.#endOf(key)
-    const window = this.#windows.get(key) ?? WINDOW_FIRST
-    const upTo = pending?.to ?? endOfArrival(Math.min(end, cursor.arrival + window))
-    const { rows, places } = await store.arrived(orgId, {
-      filter: filterFor(this.#state, key, this.#filter),
-      after: cursor,
-      upTo,
-      limit: pending === null ? eventsMax : pending.sessions + 1,
-    })
-    if (rows.length === 0) {
-      await this.#skip(key, upTo, end)
-      return null
-    }
-    if (pending !== null && rows.length > pending.sessions) {
-      // The filter names what the catalog has renamed: other bounds then.
-      await this.#change((s) => changed(s, key, { pending: null }))
-      return null
-    }
-    const isAll = upTo.arrival >= end
-    if (pending === null) {
-      const isEnough = rows.length === eventsMax
-      this.#windows.set(key, isEnough ? Math.max(1, window >> 1) : widened(window))
-      // There may be more to fill it with.
-      const isWaiting = this.record.fillSeconds > 0 && rows.length < eventsMax
-      if (isWaiting && !isAll && window < WINDOW_MAX) return null
-    }
-    const events: string[] = []
-    let bytes = 0
-    for (const row of rows) {
-      const event = this.#write(row)
-      bytes += Buffer.byteLength(event) + 1
-      // One event goes alone, however large it is.
-      if (pending === null && events.length > 0 && bytes > bytesMax) break
-      events.push(event)
-    }
-    const { length } = events
-    const isFull = rows.length === eventsMax || length < rows.length || !isAll
-    return { rows: rows.slice(0, length), places: places.slice(0, length), events, isFull }
-  }
-
-  /** Over what is not asked for, or has been deleted; written now and then. */
-  async #skip(key: StreamKey, to: ArrivalPlace, end: number): Promise<void> {
-    this.#windows.set(key, widened(this.#windows.get(key) ?? WINDOW_FIRST))
-    const nowMs = this.#parts.clockMs()
-    const stream = streamOf(this.#state, key)!
-    // Of the last commit there may be more behind what was pending.
-    const isOver = key !== LIVE && !isBehind({ ...stream, cursor: to, pending: null }, end)
-    if (isOver) this.#windows.delete(key)
-    const endedAt = isOver ? { endedAt: new Date(nowMs).toISOString() } : {}
-    const saves = isOver || stream.pending !== null || nowMs - this.#savedMs > SAVE_EVERY_MS
-    await this.#change((s) => changed(s, key, { cursor: to, pending: null, ...endedAt }), saves)
-  }
-
   async #plan(key: StreamKey, { places, events }: Read): Promise<Pending | null> {
-    const stream = streamOf(this.#state, key)!
+    const stream = streamOf(this.state, key)!
     if (stream.pending !== null) return stream.pending
     const number = stream.number + 1
     const sinceMs = this.#parts.clockMs()
     if (key === LIVE) this.#fillingMs = undefined
     const pending = { number, to: places.at(-1)!, sessions: events.length, sinceMs }
     let isSame = true
-    await this.#change((s) => {
+    await this.#keeper.change((s) => {
       // It may have been stopped meanwhile.
       isSame = streamOf(s, key)?.cursor === stream.cursor && !isStopped(s, key)
       return isSame ? changed(s, key, { pending, number }) : s
@@ -377,7 +308,7 @@ export class Courier {
   async #attempt(key: StreamKey, read: Read, pending: Pending): Promise<void> {
     const { clockMs } = this.#parts
     const { id, orgId } = this.record
-    const from = streamOf(this.#state, key)?.cursor.arrival
+    const from = streamOf(this.state, key)?.cursor.arrival
     const batchId = `${id}.${from}-${pending.to.arrival}.${numberOf(key, pending)}`
     const receiver = this.#tryToOpen()
     if (!('deliver' in receiver)) return this.#note(key, pending, notSent(receiver))
@@ -387,7 +318,7 @@ export class Courier {
     const done = await deliver(
       { receiver, letters: this.letters, clockMs, signal },
       batch,
-      this.#state.refusedInRow,
+      this.state.refusedInRow,
     )
     await this.#note(key, pending, done)
   }
@@ -396,8 +327,9 @@ export class Courier {
     const nowMs = this.#parts.clockMs()
     const { outcome, attempts, delivered, deadLettered, rejected, refusedInRow } = done
     const isOver = outcome.kind === 'delivered'
+    this.#reader.flows(isOver)
     for (const name of attempts.map(classOf)) this.attempts[name] = (this.attempts[name] ?? 0) + 1
-    await this.#change((s) => {
+    await this.#keeper.change((s) => {
       const stream = streamOf(s, key)
       const isSame = stream?.pending?.number === pending.number
       const moved =
@@ -419,7 +351,7 @@ export class Courier {
 
   #say({ kind, status, text }: Outcome & { kind: 'blocked' | 'later' }): void {
     // The first of a row; the state has the rest.
-    if (this.#state.failures > 1) return
+    if (this.state.failures > 1) return
     const { id: destination, orgId } = this.record
     const what = kind === 'blocked' ? 'a destination is blocked' : 'a destination is away'
     this.#parts.log.warn({ destination, orgId, status, answer: text }, what)
@@ -437,20 +369,4 @@ export class Courier {
       return { kind: 'blocked', status: null, text: shown(messageOf(error)) }
     }
   }
-
-  /** Durable when it resolves; one after the other. */
-  #change(work: (state: DestinationState) => DestinationState, saves = true): Promise<void> {
-    return this.#changes.run(async () => {
-      const next = work(this.#state)
-      if (saves) {
-        await this.#parts.records.putState(this.record.id, next)
-        this.#savedMs = this.#parts.clockMs()
-      }
-      this.#state = next
-    })
-  }
-}
-
-function widened(window: number): number {
-  return Math.min(WINDOW_MAX, window * 2)
 }

@@ -11,6 +11,7 @@ import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
 import { Mutex } from '../store/mutex.js'
 import type { Store } from '../store/store.js'
+import { RowsAhead } from './batch-reader.js'
 import { Courier } from './courier.js'
 import { filterOfQuery } from './events.js'
 import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
@@ -54,6 +55,7 @@ export class Destinations {
   readonly #couriers = new Map<string, Courier>()
   /** Changes follow one another: a destination has one courier. */
   readonly #changes = new Mutex()
+  readonly #rowsAhead = new RowsAhead()
   #started = false
 
   constructor(options: DestinationsOptions) {
@@ -158,6 +160,11 @@ export class Destinations {
     for (const { id } of this.#records.of(orgId)) await this.remove(orgId, id)
   }
 
+  /** Sessions of it were erased: none of them is sent from memory. */
+  forget(orgId: string): void {
+    for (const courier of this.of(orgId)) courier.forget()
+  }
+
   /** Counts what retention is about to delete and destinations have not had. */
   async expiring(orgId: string, endedBeforeUs: number): Promise<void> {
     for (const courier of this.of(orgId))
@@ -205,6 +212,7 @@ export class Destinations {
       clockMs,
       open: (r: DestinationRecord) => this.#open(r),
       writer: writerOf,
+      rowsAhead: this.#rowsAhead,
     }
   }
 

@@ -61,6 +61,7 @@ function siteRoute(context: ServerContext): Route {
       const atMs = Math.max(clockMs(), ...meters.map(heardMs))
       if (meters.length > 0) await control.remove(orgId, siteId, undefined, atMs)
       const sessions = deletes ? await store.removeSessions(orgId, siteId) : 0
+      destinations.forget(orgId)
       const done = { keys, meters: meters.length, sessions, name }
       security.write('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
       return { ...done, sentTo: deletes ? destinations.holders(orgId) : [] }

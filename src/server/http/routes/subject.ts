@@ -176,6 +176,7 @@ function eraseRoute(context: ServerContext): Route {
         security.write('subjectErased', request.ip, key, { ...how, failed: true })
         throw error
       })
+      destinations.forget(orgId)
       security.write('subjectErased', request.ip, key, { ...how, sessions, name })
       return { sessions, pseudonymised, name, notCovered: notCovered(orgId) }
     },
