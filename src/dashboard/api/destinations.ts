@@ -26,6 +26,8 @@ export interface WantedDestination {
   readonly eventsMax: number
   readonly bytesMax: number
   readonly fillSeconds: number
+  readonly pseudonyms: Destination['pseudonyms']
+  readonly openSeconds: number
   readonly settings: Readonly<Record<string, unknown>>
   readonly secrets: Readonly<Record<string, string | null>>
 }

@@ -13,7 +13,7 @@ import {
   type LogRow,
   type Store,
 } from '../store/store.js'
-import type { EventWriter } from './events.js'
+import { fitting, type Presenter } from './events.js'
 import { changed, filterFor, isBehind, LIVE, type StreamKey, streamOf } from './progress.js'
 import type { DestinationRecord } from './records.js'
 import type { StateKeeper } from './state-keeper.js'
@@ -70,7 +70,7 @@ interface Parts {
   readonly store: Pick<Store, 'lastArrival' | 'arrived'>
   readonly clockMs: () => number
   readonly filter: LogFilter
-  readonly write: EventWriter
+  readonly present: Presenter
   readonly keeper: StateKeeper
   readonly rowsAhead: RowsAhead
 }
@@ -121,23 +121,16 @@ export class BatchReader {
     const known = pending === null ? this.#takeAhead(key, cursor) : undefined
     const found = known ?? (await this.#find(key))
     if (found === null) return null
-    const { rows, places, isAll } = found
-    const { eventsMax, bytesMax } = this.#record
-    const events: string[] = []
-    let bytes = 0
-    for (const row of rows) {
-      if (pending === null && events.length === eventsMax) break
-      const event = this.#parts.write(row)
-      bytes += Buffer.byteLength(event) + 1
-      // One event goes alone, however large it is.
-      if (pending === null && events.length > 0 && bytes > bytesMax) break
-      events.push(event)
-    }
+    const { places, isAll } = found
+    const { eventsMax } = this.#record
+    // What is pending has its bounds.
+    const most = pending === null ? this.#record : { eventsMax: Infinity, bytesMax: Infinity }
+    const { rows, events } = fitting(found.rows, this.#parts.present, most)
     const { length } = events
     // What was forgotten while it was being read is not kept.
     if (pending === null && forgotten === this.#forgotten) this.#keepAhead(key, found, length)
-    const isFull = length === eventsMax || length < rows.length || !isAll
-    return { rows: rows.slice(0, length), places: places.slice(0, length), events, isFull }
+    const isFull = length === eventsMax || length < found.rows.length || !isAll
+    return { rows, places: places.slice(0, length), events, isFull }
   }
 
   /** Undefined: they are to be read. */

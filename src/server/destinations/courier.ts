@@ -13,12 +13,14 @@
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import { endOfArrival, type LogFilter, type Store } from '../store/store.js'
+import { Backlog } from './backlog.js'
 import { BatchReader, type Read, type RowsAhead } from './batch-reader.js'
 import { countAttempts } from './counts.js'
 import { DeadLetters } from './dead-letters.js'
 import { type Delivered, deliver } from './delivering.js'
-import { type EventWriter, filterOfQuery, testRow } from './events.js'
+import { filterOfQuery, type Presenter, testRow } from './events.js'
 import type { Receiver } from './kind.js'
+import { OpenReports } from './open-reports.js'
 import {
   type AttemptClass,
   classOf,
@@ -30,7 +32,6 @@ import {
 import {
   after,
   changed,
-  filterFor,
   isBehind,
   isStopped,
   LIVE,
@@ -40,15 +41,11 @@ import {
   numberOf,
   type StreamKey,
   streamOf,
+  troubled,
+  underWay,
   withBackfill,
 } from './progress.js'
-import type {
-  Backfill,
-  DestinationRecord,
-  DestinationRecords,
-  DestinationState,
-  Pending,
-} from './records.js'
+import type { DestinationRecord, DestinationRecords, DestinationState, Pending } from './records.js'
 import { StateKeeper } from './state-keeper.js'
 
 const IDLE_MS = 500
@@ -61,13 +58,13 @@ const FILL_LOOK_MS = 5000
 const PAUSED_LOOK_MS = 10_000
 
 export interface CourierParts {
-  readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived'>
+  readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived' | 'page'>
   readonly records: DestinationRecords
   readonly log: Logger
   readonly clockMs: () => number
   /** @throws AppError SECRETS_LOST */
   readonly open: (record: DestinationRecord) => Receiver
-  readonly writer: (record: DestinationRecord) => EventWriter
+  readonly presenter: (record: DestinationRecord) => Presenter
   readonly rowsAhead: RowsAhead
 }
 
@@ -75,10 +72,12 @@ export class Courier {
   readonly record: DestinationRecord
   readonly #parts: CourierParts
   readonly letters: DeadLetters
+  readonly backlog: Backlog
   readonly #filter: LogFilter
-  readonly #write: EventWriter
+  readonly #present: Presenter
   readonly #keeper: StateKeeper
   readonly #reader: BatchReader
+  readonly #open: OpenReports
   #receiver: Receiver | undefined
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -95,17 +94,25 @@ export class Courier {
     this.record = record
     this.#parts = parts
     this.#filter = filterOfQuery(record.query)
-    this.#write = parts.writer(record)
+    this.#present = parts.presenter(record)
     const state = parts.records.state(record.id) ?? newState(parts.store.lastArrival())
     this.#keeper = new StateKeeper({ ...parts, id: record.id }, state)
     this.#reader = new BatchReader(record, {
       ...parts,
-      ...{ filter: this.#filter, write: this.#write, keeper: this.#keeper },
+      ...{ filter: this.#filter, present: this.#present, keeper: this.#keeper },
+    })
+    this.#open = new OpenReports(record, {
+      ...parts,
+      ...{ filter: this.#filter, present: this.#present, signal: this.#stopping.signal },
+    })
+    this.backlog = new Backlog(record.orgId, {
+      ...{ store: parts.store, keeper: this.#keeper, filter: this.#filter },
+      endOf: (key) => this.#reader.endOf(key),
     })
     this.letters = new DeadLetters(record, {
       ...parts,
-      write: this.#write,
-      receiver: () => this.#open(),
+      present: this.#present,
+      receiver: () => this.#receiverOf(),
       change: this.#keeper.change,
       signal: this.#stopping.signal,
     })
@@ -166,55 +173,16 @@ export class Courier {
   /** One event that is marked as a test. */
   async test(): Promise<Settled> {
     const nowMs = this.#parts.clockMs()
-    const row = testRow(this.record.orgId, nowMs * 1e3)
-    const outcome = await this.#open().deliver({
+    const { row, event } = this.#present(testRow(this.record.orgId, nowMs * 1e3), true)
+    const outcome = await this.#receiverOf().deliver({
       id: `${this.record.id}.test-${nowMs}`,
       orgId: this.record.orgId,
       sinceMs: nowMs,
-      events: [this.#write(row, true)],
+      events: [event],
       rows: [row],
       signal: this.#stopping.signal,
     })
     return settled(outcome)
-  }
-
-  /** Sessions that wait, and when the oldest of them ended. */
-  waiting(
-    endedBeforeUs?: number,
-    key: StreamKey = LIVE,
-  ): Promise<{ sessions: number; oldestEndUs: number | null }> {
-    const stream = streamOf(this.state, key)
-    const end = this.#reader.endOf(key)
-    if (stream === undefined || !isBehind(stream, end))
-      return Promise.resolve({ sessions: 0, oldestEndUs: null })
-    return this.#parts.store.countArrived(this.record.orgId, {
-      filter: filterFor(this.state, key, this.#filter),
-      after: stream.cursor,
-      upTo: endOfArrival(end),
-      ...(endedBeforeUs !== undefined && { endedBeforeUs }),
-    })
-  }
-
-  /** Before retention deletes what ended before this: what of it waits is lost to the destination. */
-  async expiring(endedBeforeUs: number): Promise<void> {
-    const { sessions } = await this.waiting(endedBeforeUs)
-    if (sessions > 0)
-      await this.#keeper.change((s) => ({
-        ...s,
-        deletedUndelivered: s.deletedUndelivered + sessions,
-      }))
-    for (const { id } of this.#underWay()) {
-      const lost = (await this.waiting(endedBeforeUs, id)).sessions
-      if (lost === 0) continue
-      await this.#keeper.change((s) => {
-        const before = s.backfills.find((one) => one.id === id)?.deletedUndelivered ?? 0
-        return changed(s, id, { deletedUndelivered: before + lost })
-      })
-    }
-  }
-
-  #underWay(): Backfill[] {
-    return this.state.backfills.filter(({ endedAt }) => endedAt === null)
   }
 
   async #run(): Promise<void> {
@@ -241,11 +209,10 @@ export class Courier {
 
   async #noteTrouble(error: unknown): Promise<void> {
     const { id: destination, orgId } = this.record
-    const text = shown(messageOf(error))
-    this.#parts.log.warn({ destination, orgId, err: text }, 'a destination waits')
-    const at = new Date(this.#parts.clockMs()).toISOString()
-    const lastFailure = { at, status: null, text }
-    await this.#keeper.change((s) => ({ ...s, lastFailure })).catch(() => undefined)
+    const { log, clockMs } = this.#parts
+    log.warn({ destination, orgId, err: shown(messageOf(error)) }, 'a destination waits')
+    const work = (s: DestinationState) => ({ ...s, ...troubled(s, error, clockMs()) })
+    await this.#keeper.change(work).catch(() => undefined)
   }
 
   /** @returns how long to wait before the next */
@@ -254,6 +221,7 @@ export class Courier {
     const waitMs = this.state.nextAttemptMs - clockMs()
     if (this.record.paused) return PAUSED_LOOK_MS
     if (waitMs > 0) return waitMs
+    if (this.#open.isDue && !(await this.#reportOpen())) return 0
     const key = this.#nextStream()
     if (key === undefined) return IDLE_MS
     const read = await this.#reader.next(key)
@@ -269,6 +237,30 @@ export class Courier {
     return 0
   }
 
+  /** A page of the sessions that are open. @returns false: it was not taken */
+  async #reportOpen(): Promise<boolean> {
+    const batch = await this.#open.next()
+    if (batch === null) return true
+    const { clockMs } = this.#parts
+    const receiver = this.#tryToOpen()
+    const signal = this.#stopping.signal
+    // One that is refused has its end to become a dead letter.
+    const letters = { put: () => Promise.resolve(true) }
+    const parts = { receiver: receiver as Receiver, letters, clockMs, signal }
+    const done =
+      'deliver' in receiver
+        ? await deliver(parts, { ...batch, orgId: this.record.orgId }, this.state.refusedInRow)
+        : notSent(receiver)
+    const isTaken = done.outcome.kind === 'delivered'
+    if (!isTaken) this.#open.giveUp()
+    await this.#noteOutcome(done, (s) => ({
+      ...s,
+      openReports: (s.openReports ?? 0) + done.delivered,
+      rejected: (s.rejected ?? 0) + done.rejected + done.deadLettered,
+    }))
+    return isTaken
+  }
+
   /** How long a batch that is not full waits for more; what is pending waits no longer. */
   #leftToFill(key: StreamKey, { isFull }: Read): number {
     if (isFull || key !== LIVE || this.state.live.pending !== null) return 0
@@ -280,7 +272,7 @@ export class Courier {
   #nextStream(): StreamKey | undefined {
     const isDue = this.#parts.clockMs() >= this.#liveFromMs
     const hasLive = isDue && isBehind(this.state.live, this.#parts.store.lastArrival())
-    const backfills = this.#underWay()
+    const backfills = underWay(this.state)
     if (backfills.length === 0) return hasLive ? LIVE : undefined
     if (hasLive && ++this.#turn % BACKFILL_TURN !== 0) return LIVE
     // The one behind the one that had the last turn.
@@ -324,12 +316,10 @@ export class Courier {
   }
 
   async #note(key: StreamKey, pending: Pending, done: Delivered): Promise<void> {
-    const nowMs = this.#parts.clockMs()
-    const { outcome, attempts, delivered, deadLettered, rejected, refusedInRow } = done
-    const isOver = outcome.kind === 'delivered'
+    const { delivered, deadLettered, rejected } = done
+    const isOver = done.outcome.kind === 'delivered'
     this.#reader.flows(isOver)
-    for (const name of attempts.map(classOf)) this.attempts[name] = (this.attempts[name] ?? 0) + 1
-    await this.#keeper.change((s) => {
+    await this.#noteOutcome(done, (s) => {
       const stream = streamOf(s, key)
       const isSame = stream?.pending?.number === pending.number
       const moved =
@@ -338,14 +328,25 @@ export class Courier {
           : s
       return {
         ...moved,
-        ...countAttempts(s, attempts, nowMs),
         delivered: s.delivered + delivered,
         deadLettered: s.deadLettered + deadLettered,
         rejected: (s.rejected ?? 0) + rejected,
-        refusedInRow,
-        ...after(s, outcome, nowMs),
       }
     })
+  }
+
+  async #noteOutcome(
+    { outcome, attempts, refusedInRow }: Delivered,
+    work: (state: DestinationState) => DestinationState,
+  ): Promise<void> {
+    const nowMs = this.#parts.clockMs()
+    for (const name of attempts.map(classOf)) this.attempts[name] = (this.attempts[name] ?? 0) + 1
+    await this.#keeper.change((s) => ({
+      ...work(s),
+      ...countAttempts(s, attempts, nowMs),
+      refusedInRow,
+      ...after(s, outcome, nowMs),
+    }))
     if (outcome.kind === 'blocked' || outcome.kind === 'later') this.#say(outcome)
   }
 
@@ -357,14 +358,14 @@ export class Courier {
     this.#parts.log.warn({ destination, orgId, status, answer: text }, what)
   }
 
-  #open(): Receiver {
+  #receiverOf(): Receiver {
     this.#receiver ??= this.#parts.open(this.record)
     return this.#receiver
   }
 
   #tryToOpen(): Receiver | Settled {
     try {
-      return this.#open()
+      return this.#receiverOf()
     } catch (error) {
       return { kind: 'blocked', status: null, text: shown(messageOf(error)) }
     }

@@ -2,10 +2,10 @@
  * Events that a receiver refused one by one: listed, shown as they were sent, sent again. A dead letter is the id of a
  * session and not a copy of it: what the log does not have any more is not sent.
  */
-import { endOfArrival, type LogRow, type Store } from '../store/store.js'
+import { endOfArrival, type Store } from '../store/store.js'
 import { countAttempts } from './counts.js'
 import type { Letters } from './delivering.js'
-import { type EventWriter, filterOfQuery } from './events.js'
+import { filterOfQuery, type Presented, type Presenter } from './events.js'
 import type { Receiver } from './kind.js'
 import { type Outcome, settled } from './outcome.js'
 import {
@@ -20,17 +20,15 @@ interface Parts {
   readonly store: Pick<Store, 'lastArrival' | 'arrived'>
   readonly records: DestinationRecords
   readonly clockMs: () => number
-  readonly write: EventWriter
+  readonly present: Presenter
   /** @throws AppError SECRETS_LOST */
   readonly receiver: () => Receiver
   readonly change: (work: (state: DestinationState) => DestinationState) => Promise<void>
   readonly signal: AbortSignal
 }
 
-interface LetterRead {
+interface LetterRead extends Presented {
   readonly letter: DeadLetter
-  readonly event: string
-  readonly row: LogRow
 }
 
 export interface Resent {
@@ -107,7 +105,7 @@ export class DeadLetters implements Letters {
   /** The events of those whose sessions the log still has. */
   async read(letters: readonly DeadLetter[]): Promise<LetterRead[]> {
     if (letters.length === 0) return []
-    const { store, write } = this.#parts
+    const { store, present } = this.#parts
     const sessionIds = letters.map(({ sessionId }) => sessionId)
     const { rows } = await store.arrived(this.#record.orgId, {
       filter: { ...filterOfQuery(''), sessionIds },
@@ -118,7 +116,7 @@ export class DeadLetters implements Letters {
     return letters.flatMap((letter) => {
       const { siteId, sessionId } = letter
       const row = rows.find((r) => r.siteId === siteId && r.sessionId === sessionId)
-      return row === undefined ? [] : [{ letter, event: write(row), row }]
+      return row === undefined ? [] : [{ letter, ...present(row) }]
     })
   }
 }

@@ -13,10 +13,11 @@ import { Mutex } from '../store/mutex.js'
 import type { Store } from '../store/store.js'
 import { RowsAhead } from './batch-reader.js'
 import { Courier } from './courier.js'
-import { filterOfQuery } from './events.js'
+import { filterOfQuery, type Presenter } from './events.js'
 import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
 import type { Receiver } from './kind.js'
-import { KINDS, writerOf } from './kinds/kinds.js'
+import { KINDS, secretsOf, writerOf } from './kinds/kinds.js'
+import { type Disguise, disguiseBy, PSEUDONYM_KEY, type PseudonymSettings } from './pseudonyms.js'
 import {
   DESTINATIONS_MAX,
   DESTINATIONS_OF_ORG_MAX,
@@ -26,7 +27,7 @@ import {
 import { lastFour, Secrets } from './secrets.js'
 
 export interface DestinationsOptions {
-  readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived'>
+  readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived' | 'page'>
   readonly control: Pick<Control, 'table' | 'org'>
   readonly directory: string
   readonly guard: GuardOptions
@@ -46,6 +47,8 @@ export interface Wanted {
   readonly eventsMax: number
   readonly bytesMax: number
   readonly fillSeconds: number
+  readonly pseudonyms: PseudonymSettings | null
+  readonly openSeconds: number
 }
 
 export class Destinations {
@@ -168,7 +171,7 @@ export class Destinations {
   /** Counts what retention is about to delete and destinations have not had. */
   async expiring(orgId: string, endedBeforeUs: number): Promise<void> {
     for (const courier of this.of(orgId))
-      await courier.expiring(endedBeforeUs).catch((error: unknown) => {
+      await courier.backlog.expiring(endedBeforeUs).catch((error: unknown) => {
         const facts = { orgId, destination: courier.record.id, err: messageOf(error) }
         this.#options.log.error(facts, 'what a destination loses to the retention is not counted')
       })
@@ -211,14 +214,27 @@ export class Destinations {
       log,
       clockMs,
       open: (r: DestinationRecord) => this.#open(r),
-      writer: writerOf,
+      presenter: (r: DestinationRecord) => this.#presenter(r),
       rowsAhead: this.#rowsAhead,
     }
   }
 
+  #presenter(record: DestinationRecord): Presenter {
+    const write = writerOf(record)
+    const { id, pseudonyms, secrets } = record
+    if (!pseudonyms) return (row, isTest) => ({ row, event: write(row, isTest) })
+    let disguise: Disguise | undefined
+    return (plain, isTest) => {
+      disguise ??= disguiseBy(this.#secrets.open(id, secrets[PSEUDONYM_KEY]!.sealed), pseudonyms)
+      const row = disguise(plain)
+      return { row, event: write(row, isTest) }
+    }
+  }
+
   #open({ id, kind, settings, secrets: sealed, columns }: DestinationRecord): Receiver {
+    const own = Object.entries(sealed).filter(([name]) => name in KINDS[kind]!.secrets)
     const secrets = Object.fromEntries(
-      Object.entries(sealed).map(([name, one]) => [name, this.#secrets.open(id, one.sealed)]),
+      own.map(([name, one]) => [name, this.#secrets.open(id, one.sealed)]),
     )
     const { guard, version } = this.#options
     return KINDS[kind]!.open({ settings, secrets, columns, guard, version })
@@ -236,13 +252,15 @@ export class Destinations {
       if (secret === null) delete sealed[name]
       else sealed[name] = { sealed: this.#secrets.seal(own.id, secret), lastFour: lastFour(secret) }
     }
-    const kind = KINDS[wanted.kind]!
-    for (const [name, { required }] of Object.entries(kind.secrets))
+    const kindSecrets = secretsOf(wanted.kind)
+    if (wanted.pseudonyms !== null && sealed[PSEUDONYM_KEY] === undefined)
+      throw bad(`secrets.${PSEUDONYM_KEY}: expected it, since pseudonyms are made with it`)
+    for (const [name, { required }] of Object.entries(kindSecrets))
       if (required && sealed[name] === undefined)
         throw bad(
           `secrets.${name}: expected it, since a destination of kind ${wanted.kind} needs it`,
         )
-    for (const name of Object.keys(sealed)) if (!(name in kind.secrets)) delete sealed[name]
+    for (const name of Object.keys(sealed)) if (!(name in kindSecrets)) delete sealed[name]
     return { ...own, ...wanted, secrets: sealed }
   }
 

@@ -11,6 +11,33 @@ export const COLUMN_NAMES = LOG_FIELDS.map(({ name }) => name)
 /** One line of JSON. @param isTest says so in it, where no other event does */
 export type EventWriter = (row: LogRow, isTest?: boolean) => string
 
+/** A session as it leaves: the row and its event, both with pseudonyms where the destination wants them. */
+export interface Presented {
+  readonly row: LogRow
+  readonly event: string
+}
+/** @throws AppError SECRETS_LOST */
+export type Presenter = (row: LogRow, isTest?: boolean) => Presented
+
+/** As many as one attempt takes. One event goes alone, however large it is. */
+export function fitting(
+  rows: readonly LogRow[],
+  present: Presenter,
+  { eventsMax, bytesMax }: { readonly eventsMax: number; readonly bytesMax: number },
+): { readonly rows: LogRow[]; readonly events: string[] } {
+  const fit = { rows: [] as LogRow[], events: [] as string[] }
+  let bytes = 0
+  for (const one of rows) {
+    if (fit.rows.length === eventsMax) break
+    const { row, event } = present(one)
+    bytes += Buffer.byteLength(event) + 1
+    if (fit.rows.length > 0 && bytes > bytesMax) break
+    fit.rows.push(row)
+    fit.events.push(event)
+  }
+  return fit
+}
+
 /** @throws QueryFault */
 export function filterOfQuery(query: string): LogFilter {
   return { fromUs: 0, toUs: TIME_US_MAX, ...termsOf(query, parseAddress) }

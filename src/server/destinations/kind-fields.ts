@@ -1,6 +1,6 @@
 /** The settings and secrets of each kind for a form, made from the schemas that check them. */
 import { z } from 'zod'
-import { KINDS } from './kinds/kinds.js'
+import { KINDS, secretsOf } from './kinds/kinds.js'
 
 /** Longer texts are PEM, of several lines. */
 const LINE_CHARACTERS_MAX = 10_000
@@ -35,11 +35,11 @@ interface Property {
 }
 
 export function kindFields(): z.output<typeof kindSchema>[] {
-  return Object.values(KINDS).map(({ name, settings, secrets, fillSeconds = 0 }) => ({
+  return Object.values(KINDS).map(({ name, settings, fillSeconds = 0 }) => ({
     kind: name,
     fillSeconds,
     settings: fieldsOf(settings),
-    secrets: Object.entries(secrets).map(([secret, { schema, required }]) => ({
+    secrets: Object.entries(secretsOf(name)).map(([secret, { schema, required }]) => ({
       name: secret,
       required,
       type: isLong(schemaOf(schema) as Property) ? ('lines' as const) : ('text' as const),

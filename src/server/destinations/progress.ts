@@ -1,8 +1,8 @@
 /** How far a destination is, as values: what is new, what an outcome makes of it. */
-import { AppError } from '../../base/errors.js'
+import { AppError, messageOf } from '../../base/errors.js'
 import { endOfArrival, type LogFilter } from '../store/store.js'
 import type { Delivered } from './delivering.js'
-import { backoffMs, PROBE_MS, type Settled } from './outcome.js'
+import { backoffMs, PROBE_MS, type Settled, shown } from './outcome.js'
 import {
   BACKFILLS_MAX,
   type Backfill,
@@ -81,6 +81,10 @@ export function withBackfill(
   return { ...state, backfills: [...kept, fresh] }
 }
 
+export function underWay({ backfills }: DestinationState): Backfill[] {
+  return backfills.filter(({ endedAt }) => endedAt === null)
+}
+
 export function filterFor(state: DestinationState, key: StreamKey, filter: LogFilter): LogFilter {
   const stream = streamOf(state, key)
   if (stream === undefined || !('fromUs' in stream)) return filter
@@ -127,4 +131,16 @@ export function after(
     nextAttemptMs: nowMs + Math.ceil(waitMs),
     lastFailure: { at, status, text },
   }
+}
+
+/** After a fault of this machine. Without the key file nothing can be sent, and only somebody can put it back. */
+export function troubled(
+  state: DestinationState,
+  error: unknown,
+  nowMs: number,
+): Partial<DestinationState> {
+  const text = shown(messageOf(error))
+  if (error instanceof AppError && error.code === 'SECRETS_LOST')
+    return after(state, { kind: 'blocked', status: null, text }, nowMs)
+  return { lastFailure: { at: new Date(nowMs).toISOString(), status: null, text } }
 }

@@ -11,6 +11,7 @@ import type { Database } from 'lmdb'
 import type { Control } from '../control/control.js'
 import type { ArrivalPlace } from '../store/store.js'
 import type { AttemptClass } from './outcome.js'
+import type { PseudonymSettings } from './pseudonyms.js'
 
 /** Of one organisation, and of the server: what one costs is bounded, and so is what all cost. */
 export const DESTINATIONS_OF_ORG_MAX = 10
@@ -38,6 +39,10 @@ export interface DestinationRecord {
   readonly bytesMax: number
   /** So long a batch waits to be full. */
   readonly fillSeconds: number
+  /** Null, and in records of earlier versions undefined: none. */
+  readonly pseudonyms?: PseudonymSettings | null
+  /** So often those that are open are reported; 0, and in records of earlier versions undefined: never. */
+  readonly openSeconds?: number
   readonly paused: boolean
   readonly createdAt: string
 }
@@ -88,6 +93,8 @@ export interface DestinationState {
   readonly backfills: readonly Backfill[]
   readonly delivered: number
   readonly deadLettered: number
+  /** Of sessions that were open then. Later: absent in older states. */
+  readonly openReports?: number
   /** Taken with others, and not accepted: the receiver gives their number only. Later: absent in older states. */
   readonly rejected?: number
   /** Sessions that retention deleted before they were delivered. */

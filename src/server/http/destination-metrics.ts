@@ -28,6 +28,12 @@ const METRICS: readonly Metric[] = [
     value: ({ state }) => state.deadLettered,
   },
   {
+    name: 'tunmeter_destination_open_reports_total',
+    type: 'counter',
+    help: 'Reports of sessions that were open then.',
+    value: ({ state }) => state.openReports ?? 0,
+  },
+  {
     name: 'tunmeter_destination_rejected_total',
     type: 'counter',
     help: 'Sessions of which the receiver says only how many it rejected.',
@@ -42,8 +48,8 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tunmeter_destination_behind_seconds',
     type: 'gauge',
-    help: 'Since the batch that waits was first due; 0: none waits.',
-    value: ({ state }, nowMs) => Math.max(0, nowMs - (state.live.pending?.sinceMs ?? nowMs)) / 1e3,
+    help: 'Since the oldest batch that waits, of what arrives or of a backfill, was first due; 0: none waits.',
+    value: ({ state }, nowMs) => Math.max(0, nowMs - dueSinceMs(state, nowMs)) / 1e3,
   },
   {
     name: 'tunmeter_destination_failures',
@@ -58,6 +64,12 @@ const METRICS: readonly Metric[] = [
     value: ({ state }) => Number(state.blocked),
   },
 ]
+/** A backfill is behind while its batch is not taken, and not by what it has still to send. */
+function dueSinceMs({ live, backfills }: Courier['state'], nowMs: number): number {
+  const waiting = [live, ...backfills].flatMap(({ pending }) => pending?.sinceMs ?? [])
+  return Math.min(nowMs, ...waiting)
+}
+
 const ATTEMPTS = 'tunmeter_destination_attempts_total'
 
 export function destinationMetrics({

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { kindSchema } from '../destinations/kind-fields.js'
 import { KIND_NAMES } from '../destinations/kinds/kinds.js'
 import { ATTEMPT_CLASSES } from '../destinations/outcome.js'
+import { pseudonymsSchema } from '../destinations/pseudonyms.js'
 
 const time = z.string().nullable()
 const counts = z.object(
@@ -20,11 +21,16 @@ export const destinationSchema = z.object({
   eventsMax: z.int(),
   bytesMax: z.int(),
   fillSeconds: z.int(),
+  pseudonyms: pseudonymsSchema.nullable(),
+  openSeconds: z.int(),
   createdAt: z.string(),
   state: z.enum(['ok', 'retrying', 'blocked', 'paused']),
   delivered: z
     .int()
     .meta({ description: 'Sessions; what was repeated after a fault is counted once.' }),
+  openReports: z.int().meta({
+    description: 'Of sessions that were open then (openSeconds); not in delivered.',
+  }),
   pending: z.int().meta({ description: 'Sessions that wait.' }),
   oldestPendingEndedAt: time.meta({ description: 'When the one of them ended that ended first.' }),
   deadLetters: z.int(),

@@ -11,20 +11,22 @@ export const iso = (us: number) => new Date(us / 1e3).toISOString()
 export async function viewOf(context: ServerContext, courier: Courier): Promise<DestinationView> {
   const { record, state } = courier
   const { id, name, kind, settings, query: q, columns, eventsMax, bytesMax } = record
-  const { fillSeconds, createdAt } = record
+  const { fillSeconds, pseudonyms = null, openSeconds = 0, createdAt } = record
   const nowMs = context.clockMs()
-  const waiting = await courier.waiting()
+  const waiting = await courier.backlog.waiting()
   const { delivered, deletedUndelivered, lastSuccessAt, lastFailure } = state
   const secrets = Object.entries(record.secrets).map(
     ([secret, { lastFour }]) => [secret, { set: true, lastFour }] as const,
   )
   return {
     ...{ id, name, kind, settings, q, eventsMax, bytesMax, fillSeconds, createdAt },
+    ...{ pseudonyms, openSeconds },
     target: targetOf(record),
     columns: columns === null ? null : [...columns],
     secrets: Object.fromEntries(secrets),
     state: stateOf(courier),
     ...{ delivered, deletedUndelivered, lastSuccessAt, lastFailure },
+    openReports: state.openReports ?? 0,
     rejected: state.rejected ?? 0,
     pending: waiting.sessions,
     oldestPendingEndedAt: waiting.oldestEndUs === null ? null : iso(waiting.oldestEndUs),

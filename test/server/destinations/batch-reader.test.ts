@@ -1,7 +1,7 @@
 /** Rows that are read ahead: fewer queries, bounded, and never what was erased. */
 import { beforeEach, expect, test } from 'vitest'
 import { BatchReader, RowsAhead } from '../../../src/server/destinations/batch-reader.js'
-import { testRow } from '../../../src/server/destinations/events.js'
+import { type Presenter, testRow } from '../../../src/server/destinations/events.js'
 import { changed, LIVE, newState } from '../../../src/server/destinations/progress.js'
 import type { DestinationRecord } from '../../../src/server/destinations/records.js'
 import { StateKeeper } from '../../../src/server/destinations/state-keeper.js'
@@ -9,6 +9,7 @@ import type { ArrivedRequest } from '../../../src/server/store/store.js'
 
 const RECORD = { id: 'd1', orgId: 'acme', eventsMax: 3, bytesMax: 2 ** 20, fillSeconds: 0 }
 const COMMIT = 5
+const present: Presenter = (row) => ({ row, event: row.sessionId })
 
 let queries: number
 let gone: Set<number>
@@ -43,7 +44,7 @@ beforeEach(() => {
         }
       },
     },
-    ...{ clockMs: Date.now, filter: { fromUs: 0, toUs: 1 }, write: (row) => row.sessionId },
+    ...{ clockMs: Date.now, filter: { fromUs: 0, toUs: 1 }, present },
     ...{ keeper, rowsAhead },
   })
 })

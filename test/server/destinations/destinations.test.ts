@@ -1,4 +1,5 @@
 /** Destinations on a real store: all that is stored gets there, whatever the receiver and the server do. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
@@ -11,6 +12,7 @@ import {
   DESTINATIONS_OF_ORG_MAX,
   DestinationRecords,
 } from '../../../src/server/destinations/records.js'
+import { SECRETS_FILE } from '../../../src/server/destinations/secrets.js'
 import type { Session } from '../../../src/session/session.js'
 import { batch, session as sessionOf } from '../../support/batches.js'
 import { type Received, Receiver } from '../../support/receiver.js'
@@ -72,6 +74,8 @@ const wanted = (change: Partial<Wanted> = {}): Wanted => ({
   eventsMax: 1000,
   bytesMax: 2 ** 20,
   fillSeconds: 0,
+  pseudonyms: null,
+  openSeconds: 0,
   ...change,
 })
 const add = (change: Partial<Wanted> = {}) => destinations.create('acme', wanted(change))
@@ -103,7 +107,7 @@ describe('what is sent', () => {
     await until(() => current(courier).state.delivered === 13)
     expect(ids()).toEqual(sent(6, 18).map((s) => s.sessionId))
     expect(Math.max(...receiver.requests.map((r) => r.text.trim().split('\n').length))).toBe(4)
-    expect(await courier.waiting()).toEqual({ sessions: 0, oldestEndUs: null })
+    expect(await courier.backlog.waiting()).toEqual({ sessions: 0, oldestEndUs: null })
   })
 
   test('a correction of an interrupted session follows under the same id', async () => {
@@ -152,6 +156,62 @@ describe('what is sent', () => {
     const numbers = [...Array.from({ length: 10 }, (_, i) => 5 + i), 21, 22]
     expect(new Set(ids())).toEqual(new Set(numbers.map(idOf)))
     expect(current(courier).state.backfills[0]?.delivered).toBe(10)
+  })
+
+  test('open sessions by option, round by round with their counts so far, and then their end', async () => {
+    const columns = ['sessionId', 'bytesTx', 'duration', 'endReason']
+    const courier = await add({ openSeconds: 60, columns, query: 'port:443', eventsMax: 2 })
+    const open = { endReason: 'activeTimeout' as const, connState: 'S1' as const }
+    const report = (number: number, bytesTx: number) =>
+      batch(number, [
+        ...[1, 2, 3].map((n) => session(n, { ...open, bytesTx, packetsTx: bytesTx / 101 })),
+        session(4, { ...open, destPort: 22 }),
+      ])
+    await t.send('acme', 1, report(1, 1010))
+    await until(() => current(courier).state.openReports === 3)
+    const event = (n: number, bytesTx: number) => ({
+      ...{ sessionId: idOf(n), bytesTx, duration: null, endReason: 'activeTimeout' },
+    })
+    expect(receiver.events()).toEqual([event(1, 1010), event(2, 1010), event(3, 1010)])
+    receiver.requests.length = 0
+    // A round that fails is not repeated; what is open when the next one begins is reported then.
+    receiver.reply = () => ({ status: 503 })
+    aheadMs += 61e3
+    await until(() => current(courier).state.failures > 0)
+    await t.send('acme', 1, report(2, 1111))
+    receiver.reply = () => ({ status: 200 })
+    receiver.requests.length = 0
+    await later(courier)
+    await until(() => current(courier).state.openReports === 6)
+    expect(receiver.events()).toEqual([event(1, 1111), event(2, 1111), event(3, 1111)])
+    expect(current(courier).state.delivered).toBe(0)
+    await t.send('acme', 1, batch(3, [session(1, { bytesTx: 2020, packetsTx: 20 })]))
+    await until(() => current(courier).state.delivered === 1)
+    expect(receiver.events().at(-1)).toMatchObject({ ...{ sessionId: idOf(1), duration: 0.001 } })
+  })
+
+  test('pseudonyms in place of persons, in events, documents and dead letters; none without the key', async () => {
+    const pseudonyms = { period: 'month' as const, addresses: true }
+    await expect(add({ pseudonyms })).rejects.toThrow('secrets.pseudonymKey: expected it')
+    const pseudonymKey = 'a-key-of-this-destination-0123456789'
+    const courier = await add({ pseudonyms, secrets: { pseudonymKey } })
+    receiver.reply = ({ text }) => ({ status: text.includes(idOf(2)) ? 422 : 200 })
+    await t.send('acme', 1, batch(1, sent(1, 2)))
+    await until(() => current(courier).state.deadLettered === 1)
+    const [event] = receiver.events().filter((e) => e.sessionId === idOf(1))
+    expect(event!.userId).toMatch(/^p-[0-9a-f]{32}$/)
+    expect(event!.sourceAddr).toMatch(/^2[45]\d\.\d+\.\d+\.\d+:40001$/)
+    const [letter] = await current(courier).letters.read(current(courier).letters.all())
+    expect(letter!.event).toContain(event!.userId)
+    expect(letter!.row.userId).toBe(event!.userId)
+    // The key file is gone: nothing leaves, and it says so.
+    writeFileSync(join(t.directory, SECRETS_FILE), `${Buffer.alloc(32).toString('base64')}\n`)
+    receiver.requests.length = 0
+    await restart()
+    await t.send('acme', 1, batch(2, sent(3, 3)))
+    await until(() => current(courier).state.blocked)
+    expect(current(courier).state.lastFailure?.text).toContain('set them again')
+    expect(receiver.requests).toEqual([])
   })
 
   test('several backfills go on beside each other, each to its own end; one can be stopped', async () => {
@@ -445,7 +505,7 @@ describe('what else happens to it', () => {
     await destinations.pause('acme', courier.record.id, true)
     await t.send('acme', 1, batch(1, sent(1, 3)))
     await t.store.count('acme', { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER })
-    expect(await current(courier).waiting()).toMatchObject({ sessions: 3 })
+    expect(await current(courier).backlog.waiting()).toMatchObject({ sessions: 3 })
     await restart()
     await destinations.pause('acme', courier.record.id, false)
     await until(() => current(courier).state.delivered === 3)

@@ -93,11 +93,39 @@ describe('settings', () => {
     [{ eventsMax: 0 }, 'eventsMax'],
     [{ bytesMax: 1 }, 'bytesMax'],
     [{ more: 1 }, 'more'],
+    [{ openSeconds: 59 }, 'openSeconds'],
+    [{ openSeconds: 3601 }, 'openSeconds'],
+    [{ pseudonyms: { period: 'year' } }, 'pseudonyms.period'],
+    [{ pseudonyms: { period: 'day' } }, 'secrets.pseudonymKey: expected it'],
+    [{ secrets: { pseudonymKey: 'short' } }, /^secrets\.pseudonymKey: expected [^"]*$/],
   ])('%j is refused', async (change, message) => {
     const answer = await server.request('POST', PATH, admin, body(change))
     expect(answer.status).toBe(400)
     expect(answer.body.message).toMatch(message)
   })
+
+  test.each(['webhook', 'otlp', 'splunk'])(
+    '%s takes pseudonyms, and shows no key',
+    async (kind) => {
+      const pseudonymKey = 'a-key-of-this-destination-0123456789'
+      const secrets = { pseudonymKey, ...(kind === 'splunk' && { token: 'hush-hush-hush' }) }
+      const more = { kind, secrets, pseudonyms: { period: 'week' }, openSeconds: 300 }
+      const { status, body: shown } = await server.request('POST', PATH, admin, body(more))
+      expect([status, shown.data]).toMatchObject([
+        201,
+        { pseudonyms: { period: 'week', addresses: true }, openSeconds: 300, openReports: 0 },
+      ])
+      const audit = await server.get('/api/v1/org/acme/audit?event=destinationAdded', admin)
+      expect(audit.body.data.audit[0].facts.pseudonyms.period).toBe('week')
+      expect(JSON.stringify([shown, audit.body, server.log])).not.toContain('a-key-of')
+      // The secret stays, so the key need not be named again; without it there are none.
+      const path = `${PATH}/${shown.data.id}`
+      const again = await server.request('PUT', path, admin, body({ ...more, secrets: {} }))
+      expect(again.status).toBe(200)
+      const without = { ...more, secrets: { pseudonymKey: null } }
+      expect((await server.request('PUT', path, admin, body(without))).status).toBe(400)
+    },
+  )
 
   test('an organisation sees and changes its own only; keys that read see none', async () => {
     const { id } = await add()

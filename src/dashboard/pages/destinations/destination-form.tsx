@@ -254,7 +254,42 @@ function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
           destination?.fillSeconds ?? fillSeconds,
           3600,
         )}
+        {number(
+          'openSeconds',
+          'Seconds between reports of open sessions, 60 or more; 0: none',
+          destination?.openSeconds ?? 0,
+          3600,
+        )}
+        <PseudonymFields known={destination?.pseudonyms ?? null} />
       </div>
     </details>
+  )
+}
+
+function PseudonymFields({ known }: { known: Destination['pseudonyms'] }) {
+  return (
+    <>
+      <div class="label">
+        <label for="pseudonyms">Pseudonyms in place of persons</label>
+        <select class="field" id="pseudonyms" name="pseudonyms">
+          <option value="">none</option>
+          {(['day', 'week', 'month'] as const).map((period) => (
+            <option key={period} value={period} selected={period === known?.period}>
+              new ones each {period}
+            </option>
+          ))}
+        </select>
+        <span class="hint">They are made with the secret pseudonymKey.</span>
+      </div>
+      <label class="check-line">
+        <input
+          type="checkbox"
+          name="pseudonyms.addresses"
+          defaultChecked={known?.addresses ?? true}
+        />{' '}
+        Addresses too
+        <span class="hint">Without it an address still tells the person.</span>
+      </label>
+    </>
   )
 }

@@ -170,6 +170,12 @@ function Standing({ destination }: { destination: Destination }) {
           <Fact name="Goes to">{`${destination.target} (${destination.kind})`}</Fact>
           <Fact name="Sends">{destination.q === '' ? 'all sessions' : destination.q}</Fact>
           <Fact name="Fields">{destination.columns?.join(', ') ?? 'all'}</Fact>
+          <Fact name="Pseudonyms">{pseudonymsText(destination)}</Fact>
+          {destination.openSeconds > 0 && (
+            <Fact name="Open sessions">
+              {`each ${destination.openSeconds} s; ${plural(destination.openReports, 'report')} so far`}
+            </Fact>
+          )}
           <Fact name="Secrets">{secretsText(destination)}</Fact>
           <Fact name="Since">{formatDateTime(Date.parse(destination.createdAt))}</Fact>
         </dl>
@@ -187,6 +193,12 @@ function nextText({ state, pending, nextAttemptAt }: Destination, now: number): 
   if (state === 'paused') return 'when it is resumed'
   if (nextAttemptAt !== null) return agoText(nextAttemptAt, now)
   return pending === 0 ? 'when something arrives' : 'at once'
+}
+
+function pseudonymsText({ pseudonyms }: Destination): string {
+  if (pseudonyms === null) return 'none'
+  const what = pseudonyms.addresses ? 'persons and addresses' : 'persons, not addresses'
+  return `of ${what}, new ones each ${pseudonyms.period}`
 }
 
 function secretsText({ secrets }: Destination): string {

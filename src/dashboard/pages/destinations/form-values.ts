@@ -19,6 +19,8 @@ export function wantedOf(form: FormData, kind: Kind): WantedDestination {
     eventsMax: Number(form.get('eventsMax')),
     bytesMax: Number(form.get('bytesMax')),
     fillSeconds: Number(form.get('fillSeconds')),
+    pseudonyms: pseudonymsOf(form),
+    openSeconds: Number(form.get('openSeconds')),
     settings: Object.fromEntries(settings.filter(([, value]) => value !== undefined)),
     secrets: Object.fromEntries(
       secrets.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
@@ -38,6 +40,13 @@ function settingOf(form: FormData, { name, type }: KindField): unknown {
   } catch {
     throw new Error(`${name}: expected JSON, as in {"X-Tenant": "acme"}`)
   }
+}
+
+function pseudonymsOf(form: FormData): WantedDestination['pseudonyms'] {
+  const period = text(form, 'pseudonyms')
+  if (period === '') return null
+  const addresses = form.has('pseudonyms.addresses')
+  return { period: period as 'day' | 'week' | 'month', addresses }
 }
 
 function secretOf(form: FormData, name: string): string | null | undefined {

@@ -6,7 +6,8 @@ import type { Courier } from '../../destinations/courier.js'
 import { targetOf, type Wanted } from '../../destinations/destinations.js'
 import { COLUMN_NAMES } from '../../destinations/events.js'
 import { kindFields, kindSchema } from '../../destinations/kind-fields.js'
-import { KIND_NAMES, KINDS } from '../../destinations/kinds/kinds.js'
+import { KIND_NAMES, KINDS, secretsOf } from '../../destinations/kinds/kinds.js'
+import { pseudonymsSchema } from '../../destinations/pseudonyms.js'
 import { timeUs } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import {
@@ -43,14 +44,24 @@ const common = {
     .max(16 * KiB * KiB)
     .default(KiB * KiB)
     .meta({ description: 'Of one attempt, before gzip.' }),
+  pseudonyms: pseudonymsSchema.nullish().meta({
+    description: 'Pseudonyms in place of persons, made with the secret pseudonymKey.',
+  }),
+  openSeconds: z
+    .union([z.literal(0), z.int().min(60).max(3600)])
+    .default(0)
+    .meta({ description: 'So often sessions that are open are reported, too; 0: never.' }),
 }
 
 /** One for each kind. */
 const wantedSchema = z.discriminatedUnion(
   'kind',
   KIND_NAMES.map((kind) => {
-    const { settings, secrets, fillSeconds = 0 } = KINDS[kind]!
-    const shape = Object.entries(secrets).map(([name, { schema }]) => [name, schema.nullish()])
+    const { settings, fillSeconds = 0 } = KINDS[kind]!
+    const shape = Object.entries(secretsOf(kind)).map(([name, { schema }]) => [
+      name,
+      schema.nullish(),
+    ])
     return z.strictObject({
       kind: z.literal(kind),
       ...common,
@@ -71,16 +82,25 @@ const wantedSchema = z.discriminatedUnion(
   eventsMax: number
   bytesMax: number
   fillSeconds: number
+  pseudonyms?: Wanted['pseudonyms'] | undefined
+  openSeconds: number
   settings: Record<string, unknown>
   secrets: Record<string, string | null | undefined>
 }>
 
-function wantedOf({ q, columns, secrets, ...given }: z.output<typeof wantedSchema>): Wanted {
+function wantedOf({
+  q,
+  columns,
+  pseudonyms,
+  secrets,
+  ...given
+}: z.output<typeof wantedSchema>): Wanted {
   const named = Object.entries(secrets).filter(([, secret]) => secret !== undefined)
   return {
     ...given,
     query: q,
     columns: columns ?? null,
+    pseudonyms: pseudonyms ?? null,
     secrets: Object.fromEntries(named) as Record<string, string | null>,
   }
 }
@@ -170,9 +190,10 @@ function settingRoutes(context: ServerContext): Route[] {
 }
 
 function factsOf({ record, state }: Courier) {
-  const { orgId, id, name, kind, query, columns } = record
+  const { orgId, id, name, kind, query, columns, pseudonyms = null } = record
   const secrets = Object.keys(record.secrets)
-  const what = { destination: id, name, kind, target: targetOf(record), q: query, columns, secrets }
+  const target = targetOf(record)
+  const what = { destination: id, name, kind, target, q: query, columns, pseudonyms, secrets }
   return { of: orgId, ...what, delivered: state.delivered }
 }
 

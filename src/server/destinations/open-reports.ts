@@ -1,0 +1,76 @@
+/**
+ * Sessions that are open, where a destination asks for them: every openSeconds a round of all that are open then, with
+ * their counts so far, in pages of an attempt.
+ *
+ * A report is superseded by that of the next round and by the end of its session, which is delivered in any case. So
+ * nothing of a round is durable: what fails, or is cut by the end of the server, is not sent again.
+ */
+import type { LogFilter, LogRow, Position, Store } from '../store/store.js'
+import { fitting, type Presenter } from './events.js'
+import type { DestinationRecord } from './records.js'
+
+interface Parts {
+  readonly store: Pick<Store, 'page'>
+  readonly clockMs: () => number
+  readonly filter: LogFilter
+  readonly present: Presenter
+  readonly signal: AbortSignal
+}
+
+export interface OpenBatch {
+  readonly id: string
+  readonly sinceMs: number
+  readonly rows: readonly LogRow[]
+  readonly events: readonly string[]
+}
+
+interface Round {
+  readonly sinceMs: number
+  readonly number: number
+  readonly after: Position | undefined
+}
+
+export class OpenReports {
+  readonly #record: DestinationRecord
+  readonly #parts: Parts
+  #round: Round | undefined
+  #dueMs = 0
+
+  constructor(record: DestinationRecord, parts: Parts) {
+    this.#record = record
+    this.#parts = parts
+  }
+
+  get isDue(): boolean {
+    const { openSeconds = 0 } = this.#record
+    if (openSeconds === 0) return false
+    return this.#round !== undefined || this.#parts.clockMs() >= this.#dueMs
+  }
+
+  /** The next page of the round; null: it is over. */
+  async next(): Promise<OpenBatch | null> {
+    const { store, clockMs, filter, present, signal } = this.#parts
+    const { id, orgId, eventsMax, openSeconds = 0 } = this.#record
+    this.#round ??= { sinceMs: clockMs(), number: 1, after: undefined }
+    const { sinceMs, number, after } = this.#round
+    this.#dueMs = sinceMs + 1e3 * openSeconds
+    const page = {
+      ...{ filter: { ...filter, state: 'open' as const }, limit: eventsMax, offset: 0 },
+      sort: { key: 'startTime' as const, descending: false },
+      ...(after !== undefined && { after }),
+    }
+    const found = (await store.page(orgId, page, { signal })).rows
+    const { rows, events } = fitting(found, present, this.#record)
+    const last = found[rows.length - 1]
+    this.#round = last && {
+      ...{ sinceMs, number: number + 1 },
+      after: { value: last.startTimeUs, sessionId: last.sessionId },
+    }
+    if (last === undefined) return null
+    return { id: `${id}.open-${sinceMs}-${number}`, sinceMs, rows, events }
+  }
+
+  giveUp(): void {
+    this.#round = undefined
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Pseudonyms of persons for one destination, by a key that only its owner has. Within a period the same person has the same
+ * pseudonym, in the next one another, and at another destination (another key) another.
+ *
+ *   HMAC-SHA256(key, `PERIOD DOMAIN VALUE`) as hex digits, where
+ *   PERIOD   the session's start in UTC: 2026-11-29, 2026-W48 (ISO 8601) or 2026-11. A correction has the same
+ *   DOMAIN   the name of the field; `address` for addresses. The other client's fields have the domain of the client's
+ *
+ *   texts      p- and the first 32 digits
+ *   client id  2^52 + the first 13 digits, above what people number their clients by
+ *   addresses  of their family, in ranges that nobody uses: 240.0.0.0/4 with the first 7 digits, 100::/64 with the first 16
+ *
+ * What is made of the fields, as communityId is, is made of the pseudonyms. Null stays null.
+ */
+import { createHmac } from 'node:crypto'
+import { isIPv6 } from 'node:net'
+import { z } from 'zod'
+import type { LogRow } from '../store/store.js'
+
+export const PERIODS = ['day', 'week', 'month'] as const
+export type Period = (typeof PERIODS)[number]
+
+export const pseudonymsSchema = z.strictObject({
+  period: z.enum(PERIODS).meta({
+    description: 'So long a person keeps a pseudonym: UTC, by the start of the session.',
+  }),
+  addresses: z.boolean().default(true).meta({
+    description:
+      'Of the addresses at both ends, too. Without it an address still tells the person.',
+  }),
+})
+export type PseudonymSettings = z.output<typeof pseudonymsSchema>
+
+/** A secret that each kind has. */
+export const PSEUDONYM_KEY = 'pseudonymKey'
+export const pseudonymKeySecret = {
+  schema: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,200}$/, 'expected 32 to 200 characters: openssl rand -hex 32'),
+  required: false,
+} as const
+
+export type Disguise = (row: LogRow) => LogRow
+
+const DAY_MS = 86_400e3
+const TEXT_DIGITS = 32
+const ID_DIGITS = 13
+const V4_DIGITS = 7
+const V6_DIGITS = 16
+/** Values whose pseudonyms are kept; a value of each field of some thousand people. */
+const KEPT_MAX = 20_000
+
+export function periodOf(us: number, period: Period): string {
+  const date = new Date(Math.floor(us / 1e3))
+  if (period === 'month') return date.toISOString().slice(0, 7)
+  if (period === 'day') return date.toISOString().slice(0, 10)
+  // A week belongs to the year of its Thursday.
+  const weekday = (date.getUTCDay() + 6) % 7
+  const thursday = new Date(date.getTime() + (3 - weekday) * DAY_MS)
+  const year = thursday.getUTCFullYear()
+  const week = 1 + Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * DAY_MS))
+  return `${year}-W${String(week).padStart(2, '0')}`
+}
+
+export function disguiseBy(key: string, { period, addresses }: PseudonymSettings): Disguise {
+  const kept = new Map<string, string>()
+  const digits = (message: string): string => {
+    const known = kept.get(message)
+    if (known !== undefined) return known
+    if (kept.size === KEPT_MAX) kept.clear()
+    const made = createHmac('sha256', key).update(message).digest('hex')
+    kept.set(message, made)
+    return made
+  }
+  return (row) => {
+    const at = periodOf(row.startTimeUs, period)
+    const of = (domain: string, value: string | number) => digits(`${at} ${domain} ${value}`)
+    const text = (domain: string, value: string | null) =>
+      value === null ? null : `p-${of(domain, value).slice(0, TEXT_DIGITS)}`
+    const id = (value: number | null) =>
+      value === null ? null : 2 ** 52 + Number(`0x${of('clientId', value).slice(0, ID_DIGITS)}`)
+    const address = (value: string) => addressOf(of('address', value), isIPv6(value))
+    return {
+      ...row,
+      clientId: id(row.clientId),
+      otherClientId: id(row.otherClientId),
+      clientName: text('clientName', row.clientName),
+      otherClientName: text('clientName', row.otherClientName),
+      userId: text('userId', row.userId),
+      otherUserId: text('userId', row.otherUserId),
+      userName: text('userName', row.userName),
+      userEmail: text('userEmail', row.userEmail),
+      clientEndpoint: text('clientEndpoint', row.clientEndpoint),
+      peerPublicKey: text('peerPublicKey', row.peerPublicKey),
+      ...(addresses && { sourceIp: address(row.sourceIp), destIp: address(row.destIp) }),
+    }
+  }
+}
+
+function addressOf(digits: string, isV6: boolean): string {
+  if (!isV6) {
+    const bytes = Buffer.from(`f${digits.slice(0, V4_DIGITS)}`, 'hex')
+    return bytes.join('.')
+  }
+  const groups = digits.slice(0, V6_DIGITS).match(/.{4}/g)!
+  // As it is written: https://www.rfc-editor.org/rfc/rfc5952, by way of a URL.
+  return new URL(`http://[100:0:0:0:${groups.join(':')}]`).hostname.slice(1, -1)
+}
