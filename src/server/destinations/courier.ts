@@ -132,7 +132,7 @@ export class Courier {
     this.#wake()
     await this.#running
     this.#reader.forget()
-    await this.#keeper.settled()
+    await this.#keeper.close()
     await this.#receiver?.close()
   }
 

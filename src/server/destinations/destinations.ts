@@ -24,6 +24,7 @@ import {
   type DestinationRecord,
   DestinationRecords,
 } from './records.js'
+import { redacting } from './redacting.js'
 import { lastFour, Secrets } from './secrets.js'
 
 export interface DestinationsOptions {
@@ -138,9 +139,11 @@ export class Destinations {
 
   /** It goes on where it was. @throws AppError NO_DESTINATION, BAD_DESTINATION */
   replace(orgId: string, id: string, wanted: Wanted): Promise<Courier> {
-    return this.#exchange(orgId, id, ({ paused, createdAt, secrets }) =>
-      this.#recordOf(wanted, { id, orgId, paused, createdAt }, secrets),
-    )
+    return this.#exchange(orgId, id, (known) => {
+      const { paused, createdAt } = known
+      const own = { id, orgId, paused, createdAt }
+      return this.#recordOf(wanted, own, secretsFor(wanted, known))
+    })
   }
 
   /** @throws AppError NO_DESTINATION */
@@ -237,7 +240,8 @@ export class Destinations {
       own.map(([name, one]) => [name, this.#secrets.open(id, one.sealed)]),
     )
     const { guard, version } = this.#options
-    return KINDS[kind]!.open({ settings, secrets, columns, guard, version })
+    const receiver = KINDS[kind]!.open({ settings, secrets, columns, guard, version })
+    return redacting(receiver, Object.values(secrets))
   }
 
   /** @throws AppError BAD_DESTINATION */
@@ -279,6 +283,19 @@ export class Destinations {
 
 export function targetOf({ kind, settings }: Pick<DestinationRecord, 'kind' | 'settings'>): string {
   return KINDS[kind]!.target(settings)
+}
+
+/**
+ * Those that stay. With another address none stays unsaid: whoever may change a destination is not to get its secrets by
+ * sending them to a place of their own.
+ */
+function secretsFor(wanted: Wanted, known: DestinationRecord): DestinationRecord['secrets'] {
+  if (targetOf(wanted) === targetOf(known)) return known.secrets
+  const sent = Object.keys(known.secrets).filter((name) => name !== PSEUDONYM_KEY)
+  const unsaid = sent.find((name) => !(name in wanted.secrets))
+  if (unsaid !== undefined)
+    throw bad(`secrets.${unsaid}: expected it again, or null, since the address is another one`)
+  return known.secrets
 }
 
 function anew<S extends { readonly pending: unknown }>(stream: S): S {

@@ -6,6 +6,7 @@
  */
 import { type LookupAddress, lookup as resolve } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { networkInterfaces } from 'node:os'
 
 const PRIVATE: readonly (readonly [address: string, length: number])[] = [
   ['0.0.0.0', 8],
@@ -16,12 +17,14 @@ const PRIVATE: readonly (readonly [address: string, length: number])[] = [
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
+  ['192.88.99.0', 24],
   ['192.168.0.0', 16],
   ['198.18.0.0', 15],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
   ['::', 96],
   ['::ffff:0:0', 96],
+  ['::ffff:0:0:0', 96],
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
   ['100::', 64],
@@ -52,7 +55,15 @@ export class NotAllowed extends Error {}
 
 export function isPrivate(address: string): boolean {
   const family = familyOf(address)
-  return blocked[family].check(address, family)
+  return blocked[family].check(address, family) || isOwn(address, family)
+}
+
+/** An address of this machine, which may be public: what listens there trusts who comes from here. */
+function isOwn(address: string, family: 'ipv4' | 'ipv6'): boolean {
+  const own = new BlockList()
+  for (const one of Object.values(networkInterfaces()).flat())
+    if (one !== undefined && familyOf(one.address) === family) own.addAddress(one.address, family)
+  return own.check(address, family)
 }
 
 function refusal(host: string, address: string): NotAllowed {
@@ -66,8 +77,9 @@ function refusal(host: string, address: string): NotAllowed {
 export function guardedLookup({ allowPrivate }: GuardOptions): LookupFunction {
   return (host, options, done) => {
     resolve(host, { ...options, all: true }, (error, found) => {
-      const addresses = found as LookupAddress[] | undefined
-      if (error !== null || addresses === undefined) return done(error, [])
+      const addresses = (found as LookupAddress[] | undefined) ?? []
+      if (error !== null || addresses.length === 0)
+        return done(error ?? new Error(`${host} has no address`), [])
       const refused = allowPrivate ? undefined : addresses.find(({ address }) => isPrivate(address))
       if (refused !== undefined) return done(refusal(host, refused.address), [])
       if (options.all === true) return done(null, addresses)

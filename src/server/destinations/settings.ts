@@ -23,7 +23,7 @@ const HEADERS_MAX = 20
 const HEADER_NAME = '[A-Za-z0-9-]{1,64}'
 /** Headers that the sender sets itself. */
 const OWN_HEADERS =
-  /^(?:webhook-.*|content-.*|host|connection|transfer-encoding|authorization|user-agent|te|upgrade|expect)$/i
+  /^(?:webhook-.*|content-.*|host|connection|transfer-encoding|authorization|user-agent|te|upgrade|expect|keep-alive|proxy-.*)$/i
 const NOT_OWN =
   'expected none of webhook-…, content-…, host, authorization (the secret of that name) and those of the connection'
 

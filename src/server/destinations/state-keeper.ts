@@ -1,4 +1,5 @@
 /** The state of one destination: what is in memory is what is on disk, but for a cursor that moved over nothing. */
+import { AppError } from '../../base/errors.js'
 import { Mutex } from '../store/mutex.js'
 import type { DestinationRecords, DestinationState } from './records.js'
 
@@ -18,6 +19,7 @@ export class StateKeeper {
   readonly #changes = new Mutex()
   #state: DestinationState
   #savedMs = 0
+  #isClosed = false
 
   constructor(parts: Parts, state: DestinationState) {
     this.#parts = parts
@@ -32,9 +34,14 @@ export class StateKeeper {
     return this.#savedMs
   }
 
-  /** Durable when it resolves; one after the other. */
+  /** Durable when it resolves; one after the other. @throws AppError DESTINATION_CHANGED */
   readonly change: Change = (work, saves = true) =>
     this.#changes.run(async () => {
+      if (this.#isClosed)
+        throw new AppError(
+          'DESTINATION_CHANGED',
+          'the destination was changed or removed meanwhile; ask again',
+        )
       const next = work(this.#state)
       if (saves) {
         await this.#parts.records.putState(this.#parts.id, next)
@@ -43,8 +50,10 @@ export class StateKeeper {
       this.#state = next
     })
 
-  /** When all changes that have begun are durable. */
-  async settled(): Promise<void> {
-    await this.#changes.run(() => Promise.resolve())
+  /** After the changes that have begun: later ones would be of one that has a successor, or is gone. */
+  close(): Promise<void> {
+    return this.#changes.run(async () => {
+      this.#isClosed = true
+    })
   }
 }

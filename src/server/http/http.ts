@@ -64,6 +64,7 @@ const OWN: Readonly<Record<string, Word>> = {
   BAD_COMPRESSED: [400, 'badRequest'],
   BAD_DESTINATION: [400, 'badRequest'],
   NO_DESTINATION: [404, 'noDestination'],
+  DESTINATION_CHANGED: [409, 'destinationChanged'],
   TOO_MANY_DESTINATIONS: [409, 'tooManyDestinations'],
   TOO_MANY_BACKFILLS: [409, 'tooManyBackfills'],
   SECRETS_LOST: [409, 'secretsLost'],

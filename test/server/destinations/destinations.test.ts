@@ -527,6 +527,52 @@ describe('what else happens to it', () => {
     expect(destinations.all()).toEqual([])
   })
 
+  test('what still goes on when it is changed or removed writes nothing of it any more', async () => {
+    receiver.reply = () => ({ status: 400 })
+    const courier = await add()
+    const { id } = courier.record
+    await t.send('acme', 1, batch(1, sent(1, 2)))
+    await until(() => current(courier).state.deadLettered === 2)
+    receiver.reply = () => ({ status: 0, hang: true })
+    receiver.requests.length = 0
+    const resending = current(courier).letters.resend()
+    const over = expect(resending).rejects.toThrow('changed or removed meanwhile')
+    await until(() => receiver.requests.length === 1)
+    await destinations.remove('acme', id)
+    await over
+    expect(destinations.records.state(id)).toBeUndefined()
+    expect(destinations.records.deadLetters(id)).toEqual([])
+    await expect(courier.backfill(0, 1)).rejects.toThrow('changed or removed meanwhile')
+    expect(destinations.records.state(id)).toBeUndefined()
+  })
+
+  test('with another address its secrets are to be given again, and none is sent there unsaid', async () => {
+    const secrets = { authorization: 'Bearer hush-hush-hush' }
+    const pseudonymKey = 'a-key-of-this-destination-0123456789'
+    const { record } = await add({ secrets: { ...secrets, pseudonymKey } })
+    const thief = await Receiver.start()
+    const settings = { url: thief.url, format: 'ndjson', gzip: false, headers: {} }
+    const change = (more: Wanted['secrets']) =>
+      destinations.replace('acme', record.id, wanted({ settings, secrets: more }))
+    await expect(change({})).rejects.toThrow('secrets.authorization: expected it again, or null')
+    expect(destinations.get('acme', record.id).record.settings).toMatchObject({ url: receiver.url })
+    const changed = await change({ authorization: null })
+    expect(Object.keys(changed.record.secrets)).toEqual(['pseudonymKey'])
+    await changed.test()
+    expect(thief.requests[0]!.headers.authorization).toBeUndefined()
+    await thief.close()
+  })
+
+  test('an answer that repeats a secret shows none, also where it is cut', async () => {
+    const secrets = { authorization: 'Bearer hush-hush-hush-0123456789' }
+    const courier = await add({ secrets })
+    receiver.reply = ({ headers }) => ({ status: 403, text: `you sent ${headers.authorization}` })
+    expect(await courier.test()).toMatchObject({ text: 'you sent ***' })
+    receiver.reply = () => ({ status: 503, text: `${'x'.repeat(285)} hush-hush-hush-0123456789` })
+    const { text } = (await courier.test()) as { text: string }
+    expect(text).toBe(`${'x'.repeat(285)} ***`)
+  })
+
   test('an organisation has a bounded number of them', async () => {
     for (let i = 0; i < DESTINATIONS_OF_ORG_MAX; i++) await add()
     await expect(add()).rejects.toThrow('at most 10 destinations')

@@ -2,11 +2,27 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { checkUrl, isPrivate } from '../../../src/server/destinations/guard.js'
 import { HttpSender } from '../../../src/server/destinations/http-send.js'
 import { SECRETS_FILE, Secrets } from '../../../src/server/destinations/secrets.js'
 import { Receiver } from '../../support/receiver.js'
+
+vi.mock('node:os', async (original) => ({
+  ...(await original<typeof import('node:os')>()),
+  networkInterfaces: () => ({
+    eth0: [
+      { address: '198.41.0.4', family: 'IPv4' },
+      { address: '2001:503:ba3e::2:30', family: 'IPv6' },
+    ],
+  }),
+}))
+
+test('public addresses of this machine are none of a receiver', () => {
+  expect(isPrivate('198.41.0.4')).toBe(true)
+  expect(isPrivate('2001:503:ba3e:0::2:30')).toBe(true)
+  expect(isPrivate('198.41.0.5')).toBe(false)
+})
 
 const STRICT = { allowPlain: false, allowPrivate: false }
 const signal = new AbortController().signal
@@ -15,7 +31,7 @@ test.each([
   ...['127.0.0.1', '127.9.9.9', '0.0.0.0', '10.1.2.3', '172.16.0.1', '172.31.255.255'],
   ...['192.168.1.1', '169.254.169.254', '100.64.0.1', '198.18.0.1', '224.0.0.1', '255.255.255.255'],
   ...['::1', '::', '::ffff:127.0.0.1', '::ffff:808:808', '64:ff9b::7f00:1', 'fe80::1', 'fd00::1'],
-  ...['2002:7f00:1::', 'ff02::1', '::127.0.0.1'],
+  ...['2002:7f00:1::', 'ff02::1', '::127.0.0.1', '::ffff:0:127.0.0.1', '192.88.99.1'],
 ])('%s is no address of a receiver', (address) => {
   expect(isPrivate(address)).toBe(true)
 })

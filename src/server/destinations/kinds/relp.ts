@@ -21,8 +21,6 @@ export async function sendRelp(
   frames: readonly Buffer[],
   signal: AbortSignal,
 ): Promise<Outcome> {
-  // Also before and after it is read from: one that nobody listens to would end the server.
-  socket.on('error', () => undefined)
   const give = () => socket.destroy()
   signal.addEventListener('abort', give, { once: true })
   const answers = readAnswers(socket)

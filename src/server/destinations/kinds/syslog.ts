@@ -105,11 +105,8 @@ class Syslog implements Receiver {
     checkUrl(url, this.#guard, syslog.isEncrypted(this.#settings))
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
     const lookup = guardedLookup(this.#guard)
-    if (!syslog.isEncrypted(this.#settings)) {
-      const socket = connectPlain({ host, port: portOf(url), lookup })
-      await once(socket, 'connect', { signal })
-      return socket
-    }
+    if (!syslog.isEncrypted(this.#settings))
+      return connected(connectPlain({ host, port: portOf(url), lookup }), 'connect', signal)
     const { ca, clientCert: cert } = this.#settings
     const { clientKey: key } = this.#secrets
     const socket = connectTls({
@@ -119,12 +116,27 @@ class Syslog implements Receiver {
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
     })
-    await once(socket, 'secureConnect', { signal })
-    return socket
+    return connected(socket, 'secureConnect', signal)
   }
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+}
+
+async function connected<S extends Socket>(
+  socket: S,
+  event: string,
+  signal: AbortSignal,
+): Promise<S> {
+  // Also when nobody waits for it any more: an error that nobody listens to would end the server.
+  socket.on('error', () => undefined)
+  try {
+    await once(socket, event, { signal })
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
   }
 }
 
