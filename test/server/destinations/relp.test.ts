@@ -105,6 +105,11 @@ test.each<[string, Answering, object]>([
     (_, socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
     { kind: 'later' },
   ],
+  [
+    'it answers the first message again and again',
+    (frame, socket) => ok({ ...frame, txnr: frame.command === 'open' ? '1' : '2' }, socket),
+    { kind: 'later', text: 'the receiver answered what it was not sent, or twice' },
+  ],
   ['it sends without an end', (_, socket) => socket.write('1 rsp 999999999 x'), { kind: 'later' }],
 ])('not delivered: %s', async (_name, answering, outcome) => {
   const { url } = await listen(answering)

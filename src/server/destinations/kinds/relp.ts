@@ -14,6 +14,8 @@ const ANSWER_BYTES_MAX = 64 * 1024
 const OPEN = 'relp_version=0\nrelp_software=tunmeter\ncommands=syslog'
 const HEAD = /^(\d{1,9}) ([A-Za-z]{1,32}) (\d{1,9})/
 const OK = 200
+/** Of the first message; 1 is `open`. */
+const FIRST = 2
 
 /** @param frames each `LEN SP MSG`, as RFC 5425 has them, which is the end of RELP's own frame */
 export async function sendRelp(
@@ -32,12 +34,15 @@ export async function sendRelp(
     // Whoever waits for answers has the fault of both.
     written.catch((error: unknown) => socket.destroy(error as Error))
     let refused: Answer | undefined
-    for (let n = 0; n < frames.length; n++) {
+    const unanswered = new Set(frames.map((_, i) => FIRST + i))
+    while (unanswered.size > 0) {
       const answer = await next(answers)
+      if (!unanswered.delete(answer.number))
+        throw new Error('the receiver answered what it was not sent, or twice')
       if (answer.code !== OK) refused ??= answer
     }
     await written
-    socket.end(`${frames.length + 2} close 0\n`)
+    socket.end(`${FIRST + frames.length} close 0\n`)
     if (refused === undefined) return { kind: 'delivered', status: null }
     return { kind: 'refused', status: refused.code, text: refused.text }
   } finally {
@@ -47,7 +52,11 @@ export async function sendRelp(
 }
 
 function wrapped(frames: readonly Buffer[]): Buffer[] {
-  return frames.flatMap((frame, i) => [Buffer.from(`${i + 2} syslog `), frame, Buffer.from('\n')])
+  return frames.flatMap((frame, i) => [
+    Buffer.from(`${FIRST + i} syslog `),
+    frame,
+    Buffer.from('\n'),
+  ])
 }
 
 async function write(socket: Socket, parts: readonly Buffer[], signal: AbortSignal): Promise<void> {
@@ -55,6 +64,8 @@ async function write(socket: Socket, parts: readonly Buffer[], signal: AbortSign
 }
 
 interface Answer {
+  /** That of the message. */
+  readonly number: number
   readonly code: number
   readonly text: string
 }
@@ -75,7 +86,7 @@ async function* readAnswers(socket: Socket): AsyncGenerator<Answer, undefined> {
       bytes = bytes.subarray(frame.length)
       if (frame.command === 'serverclose') return undefined
       if (frame.command !== 'rsp') throw new Error(`the receiver sent "${frame.command}"`)
-      yield answerOf(frame.data)
+      yield { number: frame.number, ...answerOf(frame.data) }
     }
     if (bytes.length > ANSWER_BYTES_MAX) throw new Error('the receiver sent no RELP')
   }
@@ -83,6 +94,7 @@ async function* readAnswers(socket: Socket): AsyncGenerator<Answer, undefined> {
 }
 
 interface Frame {
+  readonly number: number
   readonly command: string
   readonly data: string
   readonly length: number
@@ -91,7 +103,7 @@ interface Frame {
 /** Null: it is not all there. @throws Error on what is no frame */
 function frameOf(bytes: Buffer): Frame | null {
   const line = bytes.subarray(0, 64).toString('latin1')
-  const [head, , command = '', size = ''] = HEAD.exec(line) ?? []
+  const [head, number, command = '', size = ''] = HEAD.exec(line) ?? []
   if (head === undefined) {
     if (bytes.length < 64 && !line.includes('\n')) return null
     throw new Error('the receiver sent no RELP')
@@ -104,10 +116,15 @@ function frameOf(bytes: Buffer): Frame | null {
   if (length > ANSWER_BYTES_MAX) throw new Error('the receiver sent no RELP')
   if (bytes.length < length) return null
   if (bytes[length - 1] !== 0x0a) throw new Error('the receiver sent no RELP')
-  return { command, data: bytes.subarray(from, from + data).toString('utf8'), length }
+  return {
+    number: Number(number),
+    command,
+    data: bytes.subarray(from, from + data).toString('utf8'),
+    length,
+  }
 }
 
-function answerOf(data: string): Answer {
+function answerOf(data: string): Omit<Answer, 'number'> {
   const [, code = '0', text = ''] = /^(\d{3})\s?([\s\S]*)$/.exec(data) ?? []
   return { code: Number(code), text: shown(code === '0' ? `no code: ${data}` : text) }
 }
