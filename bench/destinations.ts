@@ -95,14 +95,16 @@ class Ingest {
   async keepOn(bodies: ReturnType<Ingest['bodies']>, signal: AbortSignal): Promise<number> {
     const start = performance.now()
     let rows = 0
-    for (const one of bodies) {
+    for (let i = 0; ; i++) {
+      // Made beforehand, as long as they last.
+      if (i === bodies.length) bodies.push(...this.bodies(INGEST_PER_SECOND))
+      const one = bodies[i]!
       const dueMs = start + (rows / INGEST_PER_SECOND) * 1e3
       await setTimeout(Math.max(0, dueMs - performance.now()))
       if (signal.aborted) return rows
       await this.send([one])
       rows += one.rows
     }
-    throw new Error('the bodies to be ingested meanwhile came to their end: --rows is too large')
   }
 }
 
@@ -151,7 +153,7 @@ class Bench {
   /** All that is stored, and what arrives meanwhile. */
   async deliver(name: string, wanted: Setting) {
     const stored = this.ingest.sent
-    const bodies = this.ingest.bodies(40 * INGEST_PER_SECOND)
+    const bodies = this.ingest.bodies(10 * INGEST_PER_SECOND)
     const id = await this.add(wanted)
     const cpu = this.#server.cpuSeconds()
     const start = performance.now()

@@ -46,6 +46,33 @@ describe.skipIf(NO_CHROMIUM)('destinations', () => {
     receiver = await Receiver.start()
   }
 
+  test('pseudonyms and reports of open sessions are asked for, shown, and still there in a change', async () => {
+    await begin()
+    const page = await lab.open('/destinations')
+    await page.getByRole('button', { name: 'New destination' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name').fill('siem')
+    await dialog.getByLabel('url', { exact: true }).fill(receiver.url)
+    await dialog.getByText('What is sent, and how much at once').click()
+    await dialog.getByLabel('Seconds between reports of open sessions').fill('300')
+    await dialog.getByLabel('Pseudonyms in place of persons').selectOption('week')
+    await dialog.getByLabel('Addresses too').uncheck()
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await dialog.getByRole('alert').waitFor()
+    expect(await dialog.getByRole('alert').innerText()).toContain('secrets.pseudonymKey')
+    await dialog.getByLabel('pseudonymKey').fill('a-key-of-this-destination-0123456789')
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await page.getByText('of persons, not addresses, new ones each week').waitFor()
+    await page.getByText('each 300 s; 0 reports so far').waitFor()
+    const kept = { openSeconds: 300, pseudonyms: { period: 'week', addresses: false } }
+    expect(await list()).toMatchObject([kept])
+    await page.getByRole('button', { name: 'Change' }).click()
+    await dialog.getByLabel('Name').fill('archive')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'archive', level: 1 }).waitFor()
+    expect(await list()).toMatchObject([kept])
+  })
+
   test('one is made, tried, changed and removed; its secret is never shown', async () => {
     await begin()
     const page = await lab.open('/destinations')
