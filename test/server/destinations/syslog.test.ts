@@ -49,7 +49,7 @@ const FRAMES = MESSAGES.map((m) => `${Buffer.byteLength(m)} ${m}`).join('')
 
 test('times have microseconds, lengths count bytes', () => {
   expect(timestamp(1_000_001)).toBe('1970-01-01T00:00:01.000001Z')
-  expect(framed('ü').toString()).toBe('2 ü')
+  expect(framed('ü')).toBe('2 ü')
 })
 
 test('each event is a message of RFC 5424 in a frame of RFC 5425, and the end of the connection the receipt', async () => {

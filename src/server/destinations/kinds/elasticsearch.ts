@@ -8,7 +8,7 @@
  * Each document has an answer of its own. What is not taken for lack of room is sent again with all of its attempt, for
  * the ids say which of it is there.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { LogRow } from '../../store/store.js'
 import { ecsWriter } from '../formats/ecs.js'
@@ -104,7 +104,7 @@ export function documentId(orgId: string, row: LogRow): string {
     ...[orgId, siteId, sessionId, endTimeUs, endReason, interrupted, connState],
     ...[bytesTx, bytesRx, packetsTx, packetsRx, clientId, userId, siteResourceId],
   ]
-  const digest = createHash('sha256').update(JSON.stringify(report)).digest('base64url')
+  const digest = hash('sha256', JSON.stringify(report), 'base64url')
   return digest.slice(0, ID_CHARACTERS)
 }
 

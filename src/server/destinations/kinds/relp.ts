@@ -20,14 +20,14 @@ const FIRST = 2
 /** @param frames each `LEN SP MSG`, as RFC 5425 has them, which is the end of RELP's own frame */
 export async function sendRelp(
   socket: Socket,
-  frames: readonly Buffer[],
+  frames: readonly string[],
   signal: AbortSignal,
 ): Promise<Outcome> {
   const give = () => socket.destroy()
   signal.addEventListener('abort', give, { once: true })
   const answers = readAnswers(socket)
   try {
-    await write(socket, [Buffer.from(`1 open ${OPEN.length} ${OPEN}\n`)], signal)
+    await write(socket, `1 open ${OPEN.length} ${OPEN}\n`, signal)
     const opened = await next(answers)
     if (opened.code !== OK) return { kind: 'blocked', status: opened.code, text: opened.text }
     const written = write(socket, wrapped(frames), signal)
@@ -51,16 +51,12 @@ export async function sendRelp(
   }
 }
 
-function wrapped(frames: readonly Buffer[]): Buffer[] {
-  return frames.flatMap((frame, i) => [
-    Buffer.from(`${FIRST + i} syslog `),
-    frame,
-    Buffer.from('\n'),
-  ])
+function wrapped(frames: readonly string[]): string {
+  return frames.map((frame, i) => `${FIRST + i} syslog ${frame}\n`).join('')
 }
 
-async function write(socket: Socket, parts: readonly Buffer[], signal: AbortSignal): Promise<void> {
-  if (!socket.write(Buffer.concat(parts))) await once(socket, 'drain', { signal })
+async function write(socket: Socket, text: string, signal: AbortSignal): Promise<void> {
+  if (!socket.write(text)) await once(socket, 'drain', { signal })
 }
 
 interface Answer {

@@ -91,7 +91,7 @@ class Syslog implements Receiver {
     try {
       socket = await this.#connect(ending)
       if (isRelp(this.#settings.url)) return await sendRelp(socket, frames, ending)
-      await sendAll(socket, Buffer.concat(frames), ending)
+      await sendAll(socket, Buffer.from(frames.join('')), ending)
       return { kind: 'delivered', status: null }
     } catch (error) {
       return failureOf(ending.aborted ? ending.reason : error)
@@ -166,9 +166,8 @@ async function sendAll(socket: Socket, bytes: Buffer, signal: AbortSignal): Prom
   if (!written) throw new Error('the receiver ended the connection before all was written')
 }
 
-export function framed(message: string): Buffer {
-  const bytes = Buffer.from(message)
-  return Buffer.concat([Buffer.from(`${bytes.length} `), bytes])
+export function framed(message: string): string {
+  return `${Buffer.byteLength(message)} ${message}`
 }
 
 /** With microseconds, as RFC 5424 allows at most. */
