@@ -207,6 +207,7 @@ async function main(): Promise<void> {
   const machine = describeMachine()
   const work = mkdtempSync(join(tmpdir(), 'tunmeter-bench-'))
   const receivers = fork(new URL('./support/destination-receiver.ts', import.meta.url))
+  let server: BenchServer | undefined
   try {
     const authority = new Authority(join(work))
     receivers.send(authority.issue('receiver'))
@@ -214,17 +215,17 @@ async function main(): Promise<void> {
     const data = join(work, 'data')
     const admin = createKey(data, '--scope', 'admin', '--org', LOG_ORG, '--retention-days', '30')
     const allowed = ['--allow-plain-destinations', '--allow-private-destinations']
-    const server = await BenchServer.start(data, ...allowed)
+    server = await BenchServer.start(data, ...allowed)
     const bench = new Bench(server, admin, receivers)
     await bench.ingest.send(bench.ingest.bodies(ROWS))
     const results = await measure(bench, ports, authority.cert)
-    await server.stop()
     process.stdout.write(`commit ${machine.commit}, load before ${machine.load1.toFixed(1)}\n`)
     if (!flags.write) return
     mkdirSync('bench/results', { recursive: true })
     const text = `${JSON.stringify({ machine, rows: ROWS, ingestPerSecond: INGEST_PER_SECOND, ...results }, null, 1)}\n`
     writeFileSync('bench/results/destinations.json', text)
   } finally {
+    await server?.stop()
     receivers.disconnect()
     rmSync(work, { recursive: true, force: true })
   }
