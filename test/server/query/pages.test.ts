@@ -371,7 +371,7 @@ test.each([
       filter: ALWAYS,
       sort: sortOf('startTime'),
       limit: 9,
-    offset: 0,
+      offset: 0,
     })
     expect(rows.map((row) => apiRow(row).destAddr).sort()).toEqual([
       '10.9.9.9',
