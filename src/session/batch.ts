@@ -41,6 +41,16 @@ export interface MeterReport {
    * docs/wireguard.md.
    */
   readonly reconciliation?: Readonly<Record<string, number>>
+  /**
+   * This batch and those before it have all that was metered before this time, or count it as lost.
+   * Later packets may still be in the flow table, and die with the meter. Absent: `at`.
+   */
+  readonly wholeUntil?: string
+  /**
+   * The moments of `startedAt` and `at` on a clock that nobody sets: milliseconds since the machine's
+   * boot, so the meters of one machine can be compared.
+   */
+  readonly uptimeMs?: { readonly startedAt: number; readonly at: number }
   /** The first start with this spool. Earlier traffic was never metered. */
   readonly watchingSince?: string
   /** A hash of each interface. Two meters with the same hash count the same traffic. */

@@ -55,6 +55,13 @@ export class Consolidator {
     }
   }
 
+  /** The earliest start of a session that waits; Infinity: none does. */
+  get fromUs(): number {
+    let fromUs = Number.POSITIVE_INFINITY
+    for (const { session } of this.#bursts.values()) fromUs = Math.min(fromUs, session.startTimeUs)
+    return fromUs
+  }
+
   end(): void {
     for (const key of [...this.#bursts.keys()]) this.#leave(key)
   }

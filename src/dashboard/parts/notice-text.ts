@@ -9,6 +9,8 @@ const REASONS: Readonly<Record<string, string>> = {
   recordQueueFull: 'the meter could not keep up',
   spoolDamaged: 'the spool was damaged',
   interfaceGone: 'the interface was gone',
+  clockStepped: 'the clock was set forward',
+  unexplained: 'the kernel counted packets that the meter did not',
   unmetered: 'the meter was not running',
 }
 

@@ -72,6 +72,11 @@ export class Collector {
     this.#remember(record, { log, counted: isCounted ? session : null, sum })
   }
 
+  /** The earliest start of a session that a sum has and flush() has not given; Infinity: there is none. */
+  get sumsFromMs(): number {
+    return this.#sums.pendingFromUs / 1e3
+  }
+
   /** Sums that changed are given again, with the same id and what they hold now. */
   flush(): void {
     this.#sums.flush()

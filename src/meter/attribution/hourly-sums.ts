@@ -32,6 +32,7 @@ export class HourlySums {
   readonly #growing = new Map<string, HourlySum>()
   readonly #changed = new Set<HourlySum>()
   #made = 0
+  #pendingFromUs = Number.POSITIVE_INFINITY
 
   constructor(prefix: string, emit: (sum: Session) => void, max: number = SUMS_MAX) {
     this.#prefix = prefix
@@ -47,12 +48,19 @@ export class HourlySums {
     const sum = its ?? this.#sumOf(session)
     for (const name of SUMMED_FIELDS) sum[name] += more[name]
     this.#changed.add(sum)
+    this.#pendingFromUs = Math.min(this.#pendingFromUs, session.startTimeUs)
     return sum
   }
 
   flush(): void {
     for (const sum of this.#changed) this.#emit({ ...sum })
     this.#changed.clear()
+    this.#pendingFromUs = Number.POSITIVE_INFINITY
+  }
+
+  /** The earliest start of a session that flush() has not given; Infinity: there is none. */
+  get pendingFromUs(): number {
+    return this.#pendingFromUs
   }
 
   #sumOf(session: Session): HourlySum {

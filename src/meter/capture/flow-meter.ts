@@ -84,6 +84,9 @@ export class FlowMeter {
   #started = false
   #closed = false
   #oldestEpoch = 0
+  /** What the engine had made by then was given; while it waits for more that is now. */
+  #givenMs = 0
+  #waits = false
   #wake: () => void = () => {}
   #ended: Promise<void>
   #end: () => void = () => {}
@@ -123,12 +126,16 @@ export class FlowMeter {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve
       })
+      const askedMs = Date.now()
       // Asked before draining: what the thread made before it ended is in the queue by then.
       const { ended, oldestEpoch } = this.#native.status()
       for (const chunk of this.#native.drain()) yield new RecordBatch(chunk)
       this.#oldestEpoch = oldestEpoch
+      this.#givenMs = askedMs
       if (ended) return
+      this.#waits = true
       await woken
+      this.#waits = false
     }
   }
 
@@ -159,6 +166,11 @@ export class FlowMeter {
   /** records() gives no more of sessions that began in an older one. */
   get oldestEpoch(): number {
     return this.#oldestEpoch
+  }
+
+  /** records() has given all that the engine made before this time. */
+  get givenMs(): number {
+    return this.#waits ? Date.now() : this.#givenMs
   }
 
   /** Ends the input: open sessions come out with reason forcedEnd. Resolves when records() has given the last. */

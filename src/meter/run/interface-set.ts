@@ -5,12 +5,13 @@ import type { CatalogLists } from '../../session/catalog.js'
 import { linkNames } from '../capture/links.js'
 import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import { placeOf } from './interface-place.js'
-import { chooseInterfaces, INTERFACES_MAX, isPattern } from './interfaces.js'
+import { chooseInterfaces, INTERFACES_MAX, isPattern, matches } from './interfaces.js'
 import { Observation, type ObservationOptions } from './observation.js'
 import { sumFigures } from './reconciliation.js'
 import { addCounters, NOTHING_COUNTED, type ReportedCounters } from './report.js'
 import type { Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
+import type { Held } from './whole-until.js'
 
 /** One that could not be read is tried again after this. */
 const RETRY_MS = 5_000
@@ -43,6 +44,9 @@ export class InterfaceSet {
   #catalog: CatalogLists | null
   #following: Promise<void> | null = null
   #ended = false
+  /** One that is wanted by its name, or is there, is not read. */
+  #isShort = false
+  #checkedAt = new Date().toISOString()
 
   constructor(options: InterfaceSetOptions, catalog: CatalogLists | null) {
     this.#options = options
@@ -66,6 +70,7 @@ export class InterfaceSet {
     if (first !== undefined && this.#observations.size === 0 && !this.#mayMend(first.error))
       throw first.error
     for (const { name, error } of failed) this.#couldNot(name, messageOf(error))
+    this.#isShort = this.#isAnyUnread()
   }
 
   /** A pattern has found something that cannot be read for want of threads, memory or descriptors. */
@@ -77,6 +82,7 @@ export class InterfaceSet {
   /** Every second: losses become gaps, and interfaces that have come are read. */
   check(): void {
     for (const observation of this.#observations.values()) observation.check()
+    this.#sayShort()
     this.#following ??= this.#follow()
       .then(() => void this.#unlisted.isOver())
       .catch((error: unknown) => {
@@ -86,6 +92,7 @@ export class InterfaceSet {
       })
       .finally(() => {
         this.#following = null
+        this.#isShort = this.#isAnyUnread()
       })
   }
 
@@ -115,6 +122,14 @@ export class InterfaceSet {
     return [this.#past, ...[...this.#observations.values()].map((o) => o.counters())]
   }
 
+  /** Of all that are read, see WholeUntil; up to the last check, since what came later of losses is not said yet. */
+  wholeUntilMs(held: Held): number {
+    return Math.min(
+      Date.parse(this.#checkedAt),
+      ...[...this.#observations.values()].map((o) => o.wholeUntilMs(held)),
+    )
+  }
+
   reconciliation(): Record<string, number> {
     return sumFigures([...this.#observations.values()].map((o) => o.reconciliation()))
   }
@@ -125,9 +140,23 @@ export class InterfaceSet {
 
   /** Resolves when the last session of each is handed over. */
   async stop(): Promise<void> {
+    this.#sayShort()
     this.#ended = true
     await this.#following
     await Promise.all([...this.#observations.values()].map((o) => o.stop()))
+  }
+
+  /** What passes there is not seen. */
+  #sayShort(): void {
+    const now = new Date().toISOString()
+    if (this.#isShort)
+      this.#options.onLoss({
+        reason: 'interfaceGone',
+        sessions: 0,
+        from: this.#checkedAt,
+        to: now,
+      })
+    this.#checkedAt = now
   }
 
   async #follow(): Promise<void> {
@@ -144,6 +173,16 @@ export class InterfaceSet {
         this.#couldNot(name, messageOf(error))
       }
     }
+  }
+
+  #isAnyUnread(): boolean {
+    const isUnread = (name: string): boolean => !this.#observations.has(name)
+    const present = linkNames()
+    return this.#options.wanted.some((wanted) =>
+      isPattern(wanted)
+        ? present.some((name) => matches(wanted, name) && isUnread(name))
+        : isUnread(wanted),
+    )
   }
 
   #failedJustNow(name: string): boolean {

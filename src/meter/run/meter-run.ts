@@ -25,16 +25,18 @@ import type { SpoolDepth } from '../spool/spool.js'
 import { becomeUser } from './become-user.js'
 import { CatalogLoop } from './catalog-loop.js'
 import { type CatalogSource, catalogFromFile } from './catalog-source.js'
+import { ClockSteps } from './clock-steps.js'
 import { InterfaceSet } from './interface-set.js'
 import { chooseInterfaces, missingInterfaces } from './interfaces.js'
 import { LocalOutputs, type OutputPlaces, outputFiles, outputPlaces } from './local-outputs.js'
 import type { MeterOptions } from './meter-options.js'
 import { Parts } from './parts.js'
-import { meterReport } from './report.js'
+import { meterReport, uptimeMs } from './report.js'
 import { RunLedger, type Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
 import { ServerDelivery } from './server-delivery.js'
 import { defaultSpoolDirectory } from './spool-directory.js'
+import { type Held, heldTogether, NOTHING_HELD } from './whole-until.js'
 
 const TICK_MS = 1_000
 /** How much of a run that is killed counts as not metered at most. */
@@ -46,6 +48,8 @@ export class MeterRun {
   readonly #log: Logger
   readonly #notifier: Notifier
   readonly #startedAt = new Date().toISOString()
+  readonly #startedUptimeMs = uptimeMs()
+  readonly #clockSteps = new ClockSteps()
   readonly #dropped: Record<string, number> = {}
   readonly #consolidator: Consolidator | null
   readonly #parts = new Parts()
@@ -139,7 +143,7 @@ export class MeterRun {
       options: this.#options,
       connection,
       directory,
-      report: (spool) => this.#report(spool),
+      report: (spool, held) => this.#report(spool, held),
       onLoss: (gap) => this.#lost(gap),
       givingUp: this.#givingUp.signal,
       log: this.#log,
@@ -358,6 +362,11 @@ export class MeterRun {
   }
 
   #tick(): void {
+    const passedOver = this.#clockSteps.check()
+    if (passedOver !== null) {
+      this.#gap(passedOver)
+      this.#log.warn({ from: passedOver.from, to: passedOver.to }, 'the clock was set forward')
+    }
     this.#interfaces.check()
     if (performance.now() - this.#notedMs >= NOTE_EVERY_MS) this.#noteRun()
     this.#consolidator?.expire(performance.now())
@@ -407,9 +416,13 @@ export class MeterRun {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + sessions
   }
 
-  #report(spool: SpoolDepth): ReturnType<typeof meterReport> {
+  #report(spool: SpoolDepth, held: Held): ReturnType<typeof meterReport> {
     this.#reportedMs = performance.now()
     const { names } = this.#interfaces
+    const merging = (this.#consolidator?.fromUs ?? Number.POSITIVE_INFINITY) / 1e3
+    const wholeUntilMs = this.#interfaces.wholeUntilMs(
+      heldTogether(held, { ...NOTHING_HELD, fromMs: merging }),
+    )
     return meterReport({
       version: packageVersion(),
       interfaces: names.length === 0 ? this.#options.interface : names,
@@ -418,6 +431,8 @@ export class MeterRun {
       sessionsDropped: { ...this.#dropped },
       spool,
       reconciliation: this.#interfaces.reconciliation(),
+      wholeUntilMs,
+      startedUptimeMs: this.#startedUptimeMs,
       ...(this.#ledger !== null && { watchingSince: this.#ledger.watchingSince }),
       places: this.#interfaces.places(),
     })

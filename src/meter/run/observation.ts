@@ -17,6 +17,7 @@ import { PeerWatcher } from '../wireguard/peer-watcher.js'
 import { standOf } from './interface-place.js'
 import { otherTraffic, peerFigures, Reconciliation } from './reconciliation.js'
 import type { Stand } from './run-ledger.js'
+import { type Held, WholeUntil } from './whole-until.js'
 
 export interface ObservationOptions {
   readonly interfaceName: string
@@ -67,10 +68,14 @@ export class Observation {
   readonly #collector: Collector
   readonly #log: Logger
   readonly #reconciliation: Reconciliation
+  readonly #whole: WholeUntil
   readonly #peerReconciler: PeerReconciler
   #peerVerdict: PeerVerdict | null = null
   #device: WireGuardDevice | null = null
   #isMetering = false
+  /** Nothing is metered from then on. */
+  #stoppedMs = Number.POSITIVE_INFINITY
+  #hasEnded = false
   #isKernelWireGuard = false
   #refreshedMs = Number.NEGATIVE_INFINITY
   #done: Promise<void> = Promise.resolve()
@@ -98,6 +103,7 @@ export class Observation {
     })
     this.#attributor = new Attributor({ siteId: options.siteId })
     const { activeTimeoutMs = 0 } = options.engine
+    this.#whole = new WholeUntil(activeTimeoutMs, Date.now())
     this.#peerReconciler = new PeerReconciler({
       settleMs: activeTimeoutMs === 0 ? 0 : activeTimeoutMs + REPORT_LATE_MS,
     })
@@ -146,12 +152,15 @@ export class Observation {
 
   /** Ends open sessions with forcedEnd; resolves when the last is handed over. */
   async stop(): Promise<void> {
+    this.check()
     await this.#peers.refreshWithin(LAST_PEERS_WAIT_MS)
     this.#peers.stop()
     this.#reconciliation.mark()
+    this.#stoppedMs = Math.min(this.#stoppedMs, Date.now())
     await this.#meter.stop()
     await this.#done
     this.#collector.flush()
+    this.#hasEnded = true
     this.check()
     if (this.#peerVerdict === null) return
     const other = otherTraffic(this.#meter.counters())
@@ -161,6 +170,7 @@ export class Observation {
   async #beginReading(): Promise<void> {
     this.#attributor.forgetBefore(this.#meter.oldestEpoch)
     const epoch = this.#attributor.beginReading()
+    this.#whole.epochBegins(epoch, Date.now())
     this.#meter.beginEpoch(epoch)
     await this.#meter.epochBegun(epoch)
   }
@@ -206,6 +216,18 @@ export class Observation {
     return withExcluded(this.#meter.counters(), this.#collector.excluded)
   }
 
+  /** See WholeUntil. @param held of what was handed over */
+  wholeUntilMs(held: Held): number {
+    return this.#whole.reaches({
+      givenMs: this.#hasEnded ? Number.POSITIVE_INFINITY : this.#meter.givenMs,
+      nowMs: Math.min(Date.now(), this.#stoppedMs),
+      openSessions: this.#meter.counters().openSessions,
+      oldestEpoch: this.#meter.oldestEpoch,
+      held,
+      sumsFromMs: this.#collector.sumsFromMs,
+    })
+  }
+
   /** The kernel's counters against ours; see docs/wireguard.md. */
   reconciliation(): Record<string, number> {
     return { ...this.#reconciliation.figures(), ...peerFigures(this.#peerVerdict) }
@@ -242,27 +264,35 @@ export class Observation {
 
   /** For good: the time until now is said as one in which it was away. */
   async letGo(): Promise<void> {
+    const from = this.#checkedAt
     await this.stop()
-    const from = this.#goneSince ?? this.#checkedAt
     const to = new Date().toISOString()
     this.#options.onLoss({ reason: 'interfaceGone', sessions: 0, from, to })
   }
 
-  #checkGone(counters: FlowMeterCounters, now: string): void {
-    const { state, gone, reopened } = counters
-    if (state === 'gone' && this.#goneSince === null) {
+  #checkGone({ state, gone, reopened }: FlowMeterCounters, now: string): void {
+    const isGone = state === 'gone'
+    const isBack = reopened !== this.#reopened
+    // While it lasts: a meter that is killed meanwhile has said it. How many sessions nobody saw is not known; the time is.
+    if (isGone || isBack)
+      this.#options.onLoss({
+        reason: 'interfaceGone',
+        sessions: 0,
+        from: this.#checkedAt,
+        to: now,
+      })
+    if (isBack) {
+      this.#reopened = reopened
+      const since = this.#goneSince ?? this.#checkedAt
+      this.#goneSince = null
+      this.#log.info({ interface: this.name, since }, 'the interface is back')
+      void this.#peers.refresh()
+    }
+    if (isGone && this.#goneSince === null) {
       this.#goneSince = this.#checkedAt
       this.#goneAtMs = performance.now()
       this.#log.warn({ interface: this.name, reason: gone?.message }, 'the interface is gone')
     }
-    if (reopened === this.#reopened) return
-    this.#reopened = reopened
-    const from = this.#goneSince ?? this.#checkedAt
-    this.#goneSince = null
-    this.#log.info({ interface: this.name, since: from }, 'the interface is back')
-    // How many sessions nobody saw is not known; the time is.
-    this.#options.onLoss({ reason: 'interfaceGone', sessions: 0, from, to: now })
-    void this.#peers.refresh()
   }
 
   snapshot(): InterfaceSnapshot {

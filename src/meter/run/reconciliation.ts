@@ -9,12 +9,17 @@ interface Visible extends Volume {
   readonly index: number
 }
 
+type Metered = Volume & Pick<FlowMeterCounters, 'kernelDropped' | 'interfaceDropped'>
+
 export class Reconciliation {
   readonly #interfaceName: string
   readonly #reconciler = new InterfaceReconciler()
   #before: Visible | null = null
   #verdict: InterfaceVerdict | null = null
   #isRawIp = false
+  /** By the kernel for us: all, and those of before the comparison began. */
+  #dropped = 0
+  #droppedBefore = 0
 
   constructor(interfaceName: string) {
     this.#interfaceName = interfaceName
@@ -29,13 +34,15 @@ export class Reconciliation {
    * The counters of the call before are the earlier side: a second is ten times what libpcap holds back.
    * `isKernelWireGuard`: those devices count encrypted messages, not the packets in them.
    */
-  compare(metered: Volume, isKernelWireGuard: boolean): void {
+  compare(metered: Metered, isKernelWireGuard: boolean): void {
     const after = isKernelWireGuard ? null : this.#visible()
     // Of two interfaces: the next comparison tells that this one is new.
     if (after !== null && after.index === this.#before?.index) {
       const { index } = after
       const verdict = this.#reconciler.compare({ before: this.#before, metered, after, index })
-      if (verdict !== null) this.#verdict = verdict
+      this.#dropped = metered.kernelDropped + metered.interfaceDropped
+      if (verdict === null) this.#droppedBefore = this.#dropped
+      else this.#verdict = verdict
     }
     this.#before = after
   }
@@ -47,6 +54,8 @@ export class Reconciliation {
     return {
       unexplainedPacketsMin: packets.low,
       unexplainedPacketsMax: packets.high,
+      // Of these, such as the meter has counted as dropped: they are no riddle.
+      droppedPackets: this.#dropped - this.#droppedBefore,
       // Ethernet devices count their headers too: only packets compare.
       ...(this.#isRawIp && {
         unexplainedBytesMin: bytes.low,

@@ -20,6 +20,8 @@ export interface ReportInput {
   readonly sessionsDropped: Readonly<Record<string, number>>
   readonly spool: SpoolDepth
   readonly reconciliation?: Readonly<Record<string, number>> | undefined
+  readonly wholeUntilMs?: number
+  readonly startedUptimeMs?: number
   readonly watchingSince?: string
   readonly places?: readonly string[]
   readonly replay?: ReplayState
@@ -42,10 +44,26 @@ export function meterReport(input: ReportInput): MeterReport {
     sessionsDropped: input.sessionsDropped,
     spool: { batches: spool.batches, bytes: spool.bytes, quarantined: spool.quarantined },
     ...(input.reconciliation && { reconciliation: input.reconciliation }),
+    ...wholeUntilOf(input),
+    ...(input.startedUptimeMs !== undefined && {
+      uptimeMs: { startedAt: input.startedUptimeMs, at: uptimeMs() },
+    }),
     ...(input.watchingSince && { watchingSince: input.watchingSince }),
     ...(input.places && { places: input.places.slice(0, REPORT_PLACES_MAX) }),
     ...(input.replay && { replay: input.replay }),
   }
+}
+
+function wholeUntilOf({ wholeUntilMs, startedAt }: ReportInput): Pick<MeterReport, 'wholeUntil'> {
+  if (wholeUntilMs === undefined) return {}
+  const wholeUntil = new Date(wholeUntilMs).toISOString()
+  // ISO 8601 in UTC sorts as text.
+  return { wholeUntil: wholeUntil > startedAt ? wholeUntil : startedAt }
+}
+
+/** Since the boot; the same for all processes of a machine, whatever becomes of its clock. */
+export function uptimeMs(): number {
+  return Math.floor(Number(process.hrtime.bigint() / 1_000_000n))
 }
 
 /** By reason; those that did not occur are left out. */

@@ -14,6 +14,7 @@ import type { MeterOptions } from './meter-options.js'
 import type { Parts } from './parts.js'
 import { SayEach, SayOnce } from './say-once.js'
 import { quarantineBytesMax } from './spool-directory.js'
+import type { Held } from './whole-until.js'
 
 /** A session waits this long for others before its batch is made. */
 const BATCH_AGE_MS = 1_000
@@ -22,7 +23,7 @@ export interface ServerDeliveryOptions {
   readonly options: MeterOptions
   readonly connection: Connection
   readonly directory: string
-  readonly report: (spool: SpoolDepth) => MeterReport
+  readonly report: (spool: SpoolDepth, held: Held) => MeterReport
   readonly onLoss: (gap: BatchGap) => void
   /** The server is not waited for any more. */
   readonly givingUp: AbortSignal
@@ -47,7 +48,7 @@ export class ServerDelivery {
     this.#shipper = this.#makeShipper()
     this.#batcher = new Batcher({
       spool,
-      report: () => given.report(spool.depth()),
+      report: () => given.report(spool.depth(), this.#batcher.waiting),
       ageMs: BATCH_AGE_MS,
       onTrouble: (message) => this.#diskTroubled(message),
     })

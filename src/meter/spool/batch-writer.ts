@@ -51,6 +51,11 @@ export class BatchWriter {
     return this.#held.reduce((sum, cut) => sum + cut.sessions, 0)
   }
 
+  /** Those behind the one that is being written. */
+  get waiting(): readonly Cut[] {
+    return this.#held.slice(1)
+  }
+
   hold(cut: Cut): void {
     this.#held.push(cut)
     this.#heldBytes += cut.json.length
@@ -149,6 +154,7 @@ export class BatchWriter {
       report: this.#options.report(),
       gaps,
     }
-    return makeBatch(head, cut)
+    const { sinceMs: _, ...sessions } = cut
+    return makeBatch(head, sessions)
   }
 }

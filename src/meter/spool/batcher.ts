@@ -17,7 +17,13 @@ export interface BatcherOptions extends BatchWriterOptions {
   readonly skipBatches?: number
 }
 
-const EMPTY_CUT: Cut = { json: new Uint8Array(0), sessions: 0, fromUs: 0, toUs: 0 }
+const EMPTY_CUT: Cut = {
+  json: new Uint8Array(0),
+  sessions: 0,
+  fromUs: 0,
+  toUs: 0,
+  sinceMs: Number.POSITIVE_INFINITY,
+}
 
 export class Batcher {
   readonly #cutter: Cutter
@@ -42,6 +48,16 @@ export class Batcher {
   /** Sessions that are not on disk yet. */
   get heldSessions(): number {
     return this.#cutter.sessions + this.#writer.heldSessions
+  }
+
+  /** Sessions that are neither on disk nor in the batch that is being made: the earliest start, and since when; or Infinity. */
+  get waiting(): { readonly fromMs: number; readonly sinceMs: number } {
+    const cuts = this.#writer.waiting.filter(({ sessions }) => sessions > 0)
+    const all = [this.#cutter.held, ...cuts]
+    return {
+      fromMs: Math.min(...all.map(({ fromUs }) => fromUs)) / 1e3,
+      sinceMs: Math.min(...all.map(({ sinceMs }) => sinceMs)),
+    }
   }
 
   /** A batch without sessions, for its report and gaps. */

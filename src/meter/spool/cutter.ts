@@ -17,6 +17,8 @@ export interface Cut {
   readonly sessions: number
   readonly fromUs: number
   readonly toUs: number
+  /** When its first session came. */
+  readonly sinceMs: number
 }
 
 export class Cutter {
@@ -27,6 +29,7 @@ export class Cutter {
   #sessions = 0
   #fromUs = Number.POSITIVE_INFINITY
   #toUs = Number.NEGATIVE_INFINITY
+  #sinceMs = Number.POSITIVE_INFINITY
 
   constructor(sessionsMax: number, onCut: (cut: Cut) => void) {
     this.#sessionsMax = Math.min(sessionsMax, BATCH_SESSIONS_MAX)
@@ -38,12 +41,17 @@ export class Cutter {
     return this.#sessions
   }
 
+  /** Of these: the earliest start, and when the first came; Infinity: there are none. */
+  get held(): Pick<Cut, 'fromUs' | 'sinceMs'> {
+    return { fromUs: this.#fromUs, sinceMs: this.#sinceMs }
+  }
+
   add(session: Session): void {
     const before = this.#json.length
     writeSession(this.#json, session)
     this.#json.bytes(COMMA)
     if (this.#json.length > BATCH_BYTES_MAX - ENVELOPE_BYTES) this.cut(before)
-    this.#sessions++
+    if (this.#sessions++ === 0) this.#sinceMs = Date.now()
     if (session.startTimeUs < this.#fromUs) this.#fromUs = session.startTimeUs
     if (session.endTimeUs > this.#toUs) this.#toUs = session.endTimeUs
     if (this.#sessions >= this.#sessionsMax) this.cut()
@@ -58,10 +66,12 @@ export class Cutter {
       sessions: this.#sessions,
       fromUs: this.#fromUs,
       toUs: this.#toUs,
+      sinceMs: this.#sinceMs,
     }
     this.#sessions = 0
     this.#fromUs = Number.POSITIVE_INFINITY
     this.#toUs = Number.NEGATIVE_INFINITY
+    this.#sinceMs = Number.POSITIVE_INFINITY
     this.#onCut(cut)
   }
 }

@@ -14,7 +14,7 @@ const GZIP_CHUNK_BYTES = 512 * 1024
 /** @param head what stands before its sessions */
 export async function makeBatch(
   head: object,
-  { json: sessionsJson, ...cut }: Cut,
+  { json: sessionsJson, ...cut }: Omit<Cut, 'sinceMs'>,
 ): Promise<MadeBatch> {
   const before = `${JSON.stringify(head).slice(0, -1)},"sessions":[`
   const json = Buffer.concat([Buffer.from(before), sessionsJson, Buffer.from(']}')])

@@ -50,6 +50,8 @@ export const meterReportSchema = z.object({
   sessionsDropped: counts,
   spool,
   reconciliation: record(z.number()).optional(),
+  wholeUntil: time.optional(),
+  uptimeMs: z.object({ startedAt: count, at: count }).optional(),
   watchingSince: time.optional(),
   places: z.array(word).max(REPORT_PLACES_MAX).optional(),
   replay: z.enum(REPLAY_STATES).optional(),

@@ -13,6 +13,7 @@ const SAID: Readonly<Record<HoleCause, string>> = {
   unmetered: 'not metered',
   silent: 'silent',
   interfaceGone: 'interface gone',
+  clockStepped: 'passed over by the clock',
   packetsDropped: 'packets dropped before they were metered',
   batchesLost: 'batches that have not come',
   spoolBound: 'spool full',
@@ -42,8 +43,13 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
   return {
     from: iso(range.fromUs),
     to: iso(endUs),
-    // Of an organisation without a meter nothing is known; nor is it when not all losses were looked at.
-    complete: sites.length > 0 && !more && sites.every((s) => s.complete),
+    // Of an organisation without a meter nothing is known; nor of a time that is later than all reports, nor when not all
+    // losses were looked at.
+    complete:
+      sites.length > 0 &&
+      !more &&
+      untilOf(meters, endUs) > range.fromUs &&
+      sites.every((s) => s.complete),
     ...totals(meters, endUs),
     ...(sites.length === 0 && { coveredShare: 0 }),
     more,
@@ -99,6 +105,8 @@ function sentence(
       sites.flatMap((s) => s.meters),
       endUs,
     )
+    if (until <= range.fromUs)
+      return `Nothing is known yet of the time from ${minute(range.fromUs)} UTC: the newest reports are older.`
     return `${which} complete, ${minute(range.fromUs)} to ${minute(until)} UTC.`
   }
   const coveredOf = (s: SiteCompleteness): number => s.meters.reduce((n, m) => n + m.coveredUs, 0)

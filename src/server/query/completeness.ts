@@ -11,6 +11,7 @@
  * `until`. One that was removed is judged until then, and not part of what came later. A hole closes by itself when late batches arrive, since nothing of this is stored.
  */
 import { groupBy } from '../../base/group-by.js'
+import { unexplainedOf } from '../../session/unexplained.js'
 import type { Coverage, Gap, MeterCoverage, SharedSpan, Span } from '../store/store.js'
 
 export const HOLE_CAUSES = [
@@ -19,6 +20,7 @@ export const HOLE_CAUSES = [
   'unmetered',
   'silent',
   'interfaceGone',
+  'clockStepped',
   'packetsDropped',
   'batchesLost',
   'spoolBound',
@@ -82,6 +84,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['missing', 'batchesLost'],
   ['unmetered', 'unmetered'],
   ['interfaceGone', 'interfaceGone'],
+  ['clockStepped', 'clockStepped'],
   ['packetsDropped', 'packetsDropped'],
   ['recordQueueFull', 'packetsDropped'],
   ['spoolFull', 'spoolBound'],
@@ -92,6 +95,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['retentionOff', 'retentionOff'],
   ['deletedByOperator', 'deletedByOperator'],
   ['erased', 'erased'],
+  ['unexplained', 'unexplained'],
 ])
 
 /** A number that smaller batches used up: nothing was lost. */
@@ -180,10 +184,10 @@ function meterCompleteness(
 }
 
 function reconciled({ report }: MeterCoverage): MeterCompleteness['reconciled'] {
-  const missing = report.reconciliation?.unexplainedPacketsMax
+  const { unexplainedPacketsMax: missing, droppedPackets = 0 } = report.reconciliation ?? {}
   if (missing === undefined) return null
   const { packets, packetsDropped } = report
-  return { packets, ofPackets: packets + packetsDropped + Math.max(0, missing) }
+  return { packets, ofPackets: packets + packetsDropped + Math.max(0, missing - droppedPackets) }
 }
 
 function hole(
@@ -233,20 +237,13 @@ function twoMeters(shared: readonly SharedSpan[]): Hole[] {
   )
 }
 
-/** Packets that the interface counted and the meter did not, beyond what a comparison can be wrong by, in its newest run. */
+/** In its newest run; of earlier ones the store has it as a loss. */
 function unexplained({ report }: MeterCoverage, runs: readonly Span[]): Hole[] {
-  const { exact, unexplainedPacketsMin = 0, unexplainedBytesMin } = report.reconciliation ?? {}
+  const found = unexplainedOf(report)
   const run = runs.at(-1)
-  if (exact !== 1 || unexplainedPacketsMin <= 0 || run === undefined) return []
+  if (found === null || run === undefined) return []
   const from = Math.max(run.fromUs, Date.parse(report.startedAt) * 1e3)
-  const bytes = unexplainedBytesMin === undefined ? {} : { bytes: unexplainedBytesMin }
-  return [
-    hole('unexplained', from, run.toUs, {
-      sessions: null,
-      packets: unexplainedPacketsMin,
-      ...bytes,
-    }),
-  ]
+  return [hole('unexplained', from, run.toUs, { sessions: null, ...found })]
 }
 
 function holeOf(gap: Gap): Hole {

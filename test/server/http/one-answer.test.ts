@@ -66,6 +66,7 @@ const LIVES: Readonly<Record<Exclude<HoleCause, 'deletedByRetention'>, Live>> = 
   },
   silent: (site) => send(site, 1, { at: iso(2), spool: { batches: 9, bytes: 1, quarantined: 0 } }),
   interfaceGone: lost('interfaceGone'),
+  clockStepped: lost('clockStepped'),
   packetsDropped: (site) => send(site, 1, { packetsDropped: 7 }),
   batchesLost: async (site) => {
     await send(site, 1, { at: iso(5) })

@@ -269,6 +269,55 @@ describe('the holes of one meter', () => {
     expect(site!.meters[0]!.reconciled).toEqual({ packets: 93, ofPackets: 102 })
   })
 
+  test('packets that the meter counted as dropped are no riddle; an earlier run keeps what is one', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    const figures = { unexplainedPacketsMin: 12, unexplainedPacketsMax: 12, exact: 1 }
+    await meter.report(at(5), {
+      reconciliation: { ...figures, droppedPackets: 12 },
+      packets: 88,
+      packetsDropped: 12,
+    })
+    expect(await holesOf(0, 5)).toEqual([['packetsDropped', 0, 5]])
+    expect((await ask(0, 5))[0]!.meters[0]!.reconciled).toEqual({ packets: 88, ofPackets: 100 })
+    const more = { ...figures, unexplainedPacketsMin: 15, droppedPackets: 12 }
+    await meter.report(at(6), { reconciliation: more, packetsDropped: 12 })
+    meter.start(at(6))
+    await meter.report(at(8))
+    const holes = (await ask(1, 8))[0]!.meters[0]!.holes
+    expect(shown(holes)).toEqual([
+      ['unexplained', 1, 6],
+      ['packetsDropped', 1, 5],
+    ])
+    expect(holes[0]!.packets).toBe(3)
+    expect(await holesOf(6, 8)).toEqual([])
+  })
+
+  test('an interface that is away is one hole as long as it is', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    const gone = (from: number, to: number) => ({
+      gaps: [{ reason: 'interfaceGone', sessions: 0, from: iso(at(from)), to: iso(at(to)) }],
+    })
+    for (const minute of [2, 3, 4]) await meter.report(at(minute), {}, gone(minute - 1, minute))
+    await meter.report(at(5))
+    await meter.report(at(6), {}, gone(5, 6))
+    expect(await holesOf(0, 6)).toEqual([
+      ['interfaceGone', 1, 4],
+      ['interfaceGone', 5, 6],
+    ])
+    expect(await t.store.gaps('acme', at(0), at(6))).toHaveLength(2)
+  })
+
+  test('what a clock that is set forward passes over is a hole', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    const gap = { reason: 'clockStepped', sessions: 0, from: iso(at(1)), to: iso(at(61)) }
+    await meter.report(at(62), {}, { gaps: [gap] })
+    expect(await holesOf(0, 62)).toEqual([['clockStepped', 1, 61]])
+    expect(await holesOf(61, 62)).toEqual([])
+  })
+
   test('a loss with a word of its own keeps it', async () => {
     const meter = new SimulatedMeter('m')
     await run(meter, 0, 2)
@@ -276,6 +325,58 @@ describe('the holes of one meter', () => {
     await meter.report(at(3), {}, { gaps: [gap] })
     const [hole] = (await ask(0, 3))[0]!.meters[0]!.holes
     expect(hole).toMatchObject({ cause: 'other', reason: 'constructor', sessions: 2 })
+  })
+})
+
+describe('what was open dies with the meter', () => {
+  const whole = (minutes: number) => ({ wholeUntil: iso(at(minutes)) })
+
+  test('a run is judged until all that it metered has come; from then on it is lost with a kill', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(10), whole(8))
+    expect((await ask(0, 10))[0]!.meters[0]).toMatchObject({ untilUs: at(8), holes: [] })
+    t.nowUs = at(30)
+    expect(await holesOf(0, 30)).toEqual([['silent', 8, 30]])
+    meter.start(at(31))
+    await meter.report(at(40), whole(38))
+    expect(await holesOf(0, 38)).toEqual([['unmetered', 8, 31]])
+    await t.reopen()
+    expect(await holesOf(0, 38)).toEqual([['unmetered', 8, 31]])
+    expect(await holesOf(0, 8)).toEqual([])
+  })
+
+  test('one that ends in order lacks nothing; nor does one whose last reports come late', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(10), whole(8))
+    const last = meter.make(at(12), whole(12))
+    meter.start(at(15))
+    await meter.report(at(20), whole(18))
+    expect(await holesOf(0, 18)).toEqual([
+      ['batchesLost', 8, 18],
+      ['unmetered', 8, 15],
+    ])
+    await t.send('acme', 1, last)
+    expect(await holesOf(0, 18)).toEqual([['unmetered', 12, 15]])
+  })
+
+  test('a lost batch may hold what was open before the report before it', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(10), whole(8))
+    meter.lose()
+    await meter.report(at(12), whole(10))
+    expect(await holesOf(0, 10)).toEqual([['batchesLost', 8, 10]])
+  })
+
+  test('a time that is later than all reports is not complete, whatever it is', async () => {
+    await run(new SimulatedMeter('m'), 0, 10)
+    const range = { fromUs: at(20), toUs: at(30) }
+    const named = { names: new Map(), nowUs: t.nowUs, more: false, range }
+    const answer = completenessAnswer(await ask(20, 30), named)
+    expect(answer.complete).toBe(false)
+    expect(answer.sentence).toContain('Nothing is known yet')
   })
 })
 
@@ -331,6 +432,39 @@ describe('two meters on one interface', () => {
     expect(await twice(0, 30)).toEqual([
       ['left', [['right', 5, 8]]],
       ['right', [['left', 5, 8]]],
+    ])
+  })
+
+  /** Reports of a machine whose clock is so many minutes ahead of the time since its boot. */
+  const booted = (start: number, end: number) => ({
+    places,
+    uptimeMs: { startedAt: (start + 100) * 60e3, at: (end + 100) * 60e3 },
+  })
+
+  test('a clock that is set back hides no time in which both ran', async () => {
+    const [left, right] = [new SimulatedMeter('left'), new SimulatedMeter('right')]
+    // An hour ahead until minute 2.
+    left.start(at(60))
+    await left.report(at(61), booted(0, 1))
+    await left.report(at(10), booted(0, 10))
+    right.start(at(4))
+    await right.report(at(9), booted(4, 9))
+    expect(await twice(0, 10)).toEqual([
+      ['left', [['right', 4, 9]]],
+      ['right', [['left', 4, 9]]],
+    ])
+  })
+
+  test('nor does it make one up', async () => {
+    const [left, right] = [new SimulatedMeter('left'), new SimulatedMeter('right')]
+    left.start(at(0))
+    await left.report(at(10), booted(0, 10))
+    // After the first had ended the clock was set back by nine minutes.
+    right.start(at(5))
+    await right.report(at(15), booted(14, 24))
+    expect(await twice(0, 15)).toEqual([
+      ['left', []],
+      ['right', []],
     ])
   })
 

@@ -94,6 +94,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...[begins, 'rewriting: INSERT INTO log_position (1)', 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   // What was not counted then is not known now.

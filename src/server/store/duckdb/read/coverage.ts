@@ -68,14 +68,18 @@ function runOf(row: Row): Span {
   return { fromUs: row.f as number, toUs: row.t as number }
 }
 
-const RUNS = `SELECT org_id, site_id, meter_id, from_us, to_us FROM meter_run
+const RUNS = `SELECT org_id, site_id, meter_id, from_us, to_us, coalesce(reported_us, to_us) AS reported_us, uptime_ms
+       FROM meter_run
        UNION ALL
-       SELECT org_id, site_id, meter_id, run_started_us, reported_us FROM meter_life WHERE received_us > 0`
+       SELECT org_id, site_id, meter_id, run_started_us, coalesce(whole_us, reported_us), reported_us, uptime_ms
+       FROM meter_life WHERE received_us > 0`
 
 /**
  * Times in which an interface was read by two runs at once: of two meters of the site, or of one meter id in two spools.
- * A run that ended and the next one of its spool are never at once, whatever the clock said. Each meter's first ones come
- * first, so that no meter is without one that has some.
+ * Both are on one machine, and are compared by the time since its boot, so that a clock that is set meanwhile neither
+ * hides nor makes up such a time; what meters of before 0.2 report is compared by the clock. A run that ended and the
+ * next one of its spool are never at once. Each meter's first ones come first, so that no meter is without one that has
+ * some.
  */
 async function sharedSpans(
   connection: DuckDBConnection,
@@ -86,15 +90,23 @@ async function sharedSpans(
   const rows = await rowsOf(
     connection,
     `WITH run AS (${RUNS}),
-     placed AS (SELECT p.site_id, p.meter_id, p.spool_id, p.place, p.run_from_us, p.from_us, r.to_us
-       FROM (SELECT * FROM meter_place WHERE org_id = $1 ${ofSites} AND from_us < ${int(toUs)}) p
-       JOIN (SELECT * FROM run WHERE org_id = $1 ${ofSites} AND to_us >= ${int(fromUs)}) r
-         ON r.site_id = p.site_id AND r.meter_id = p.meter_id AND r.from_us = p.run_from_us),
-     shared AS (SELECT DISTINCT a.site_id, a.meter_id, b.meter_id AS other,
-         greatest(a.from_us, b.from_us) AS f, least(a.to_us, b.to_us) AS t
+     placed AS (SELECT p.site_id, p.meter_id, p.spool_id, p.place, p.run_from_us, p.from_us, r.reported_us AS to_us,
+         p.uptime_ms * 1000 AS from_up, r.uptime_ms * 1000 AS to_up
+       FROM (SELECT * FROM meter_place WHERE org_id = $1 ${ofSites}) p
+       JOIN (SELECT * FROM run WHERE org_id = $1 ${ofSites} AND reported_us >= ${int(fromUs)}) r
+         ON r.site_id = p.site_id AND r.meter_id = p.meter_id AND r.from_us = p.run_from_us
+         AND coalesce(r.reported_us - (r.uptime_ms - p.uptime_ms) * 1000, p.from_us) < ${int(toUs)}),
+     pair AS (SELECT a.*, b.meter_id AS other,
+         a.to_up + a.from_up + b.to_up + b.from_up IS NOT NULL AS known,
+         CASE WHEN known THEN greatest(a.from_up, b.from_up) ELSE greatest(a.from_us, b.from_us) END AS begins,
+         CASE WHEN known THEN least(a.to_up, b.to_up) ELSE least(a.to_us, b.to_us) END AS ends
        FROM placed a JOIN placed b ON a.site_id = b.site_id AND a.place = b.place
-         AND (a.meter_id <> b.meter_id OR (a.spool_id <> b.spool_id AND a.run_from_us <> b.run_from_us))
-       WHERE greatest(a.from_us, b.from_us) < least(a.to_us, b.to_us)),
+         AND (a.meter_id <> b.meter_id OR (a.spool_id <> b.spool_id AND a.run_from_us <> b.run_from_us))),
+     shared AS (SELECT DISTINCT site_id, meter_id, other,
+         -- By the clock that the run had at its end.
+         CASE WHEN known THEN to_us - (to_up - begins) ELSE begins END AS f,
+         CASE WHEN known THEN to_us - (to_up - ends) ELSE ends END AS t
+       FROM pair WHERE begins < ends),
      numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY f) AS nth
        FROM shared WHERE t >= ${int(fromUs)} AND f < ${int(toUs)})
      SELECT site_id::DOUBLE AS site, meter_id, other, f::DOUBLE AS f, t::DOUBLE AS t FROM numbered

@@ -218,6 +218,13 @@ CREATE TABLE erased_session (
   at_us BIGINT NOT NULL
 );
 `,
+  `
+ALTER TABLE meter_life ADD COLUMN whole_us BIGINT;
+ALTER TABLE meter_life ADD COLUMN uptime_ms BIGINT;
+ALTER TABLE meter_run ADD COLUMN reported_us BIGINT;
+ALTER TABLE meter_run ADD COLUMN uptime_ms BIGINT;
+ALTER TABLE meter_place ADD COLUMN uptime_ms BIGINT;
+`,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -3,6 +3,7 @@
  * query/completeness.ts judges by this.
  */
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
+import { unexplainedOf } from '../../../../session/unexplained.js'
 import type { Span } from '../../store.js'
 import { isoToUs, type Life } from './lives.js'
 
@@ -11,8 +12,9 @@ const GOING_REASONS: ReadonlySet<string> = new Set([
   'packetsDropped',
   'retentionOff',
   'sessionConflict',
+  'interfaceGone',
 ])
-/** One that follows another within this is the same one. */
+/** One that follows another within this is the same one; of an interface that is away the next one begins at its end. */
 const GOING_US = 600e6
 
 /** A loss that is in the table and may become longer. */
@@ -23,12 +25,28 @@ export interface GoingLoss {
   packets?: number
 }
 
+/** A run as the table of runs has it: to when what it metered has come. */
+export interface KnownRun extends Span {
+  /** When its newest report was made: by the meter's clock, and since the machine's boot. */
+  readonly reportedUs: number
+  readonly uptimeMs: number | null
+}
+
+export function runOf({ runStartedUs, wholeUs, reportedUs, uptimeMs }: Life): KnownRun {
+  return { fromUs: runStartedUs, toUs: wholeUs, reportedUs, uptimeMs }
+}
+
 /** The run that this report's run has followed. */
-export function endedRun(life: Life, report: MeterReport): Span | null {
+export function endedRun(life: Life, report: MeterReport): KnownRun | null {
   if (report.replay !== undefined || life.receivedUs === 0) return null
-  return isoToUs(report.startedAt) === life.runStartedUs
-    ? null
-    : { fromUs: life.runStartedUs, toUs: life.reportedUs }
+  return isoToUs(report.startedAt) === life.runStartedUs ? null : runOf(life)
+}
+
+/** What nobody has accounted for when the run that reported last was over; no later report tells of it. */
+export function unexplainedIn(run: KnownRun, last: LastReport): BatchGap | null {
+  const { startedAt, at } = last.report
+  const found = isoToUs(startedAt) === run.fromUs ? unexplainedOf(last.report) : null
+  return found && { reason: 'unexplained', sessions: 0, ...found, from: startedAt, to: at }
 }
 
 /** The newest report of the meter that is known. */
@@ -92,7 +110,11 @@ export function goesOn(going: Map<string, GoingLoss>, gap: BatchGap): GoingLoss 
   if (!GOING_REASONS.has(gap.reason)) return null
   const [fromUs, toUs] = [isoToUs(gap.from), isoToUs(gap.to)]
   const loss = going.get(gap.reason)
-  if (loss === undefined || fromUs < loss.fromUs || fromUs > loss.toUs + GOING_US) {
+  if (
+    loss === undefined ||
+    fromUs < loss.fromUs ||
+    fromUs > loss.toUs + (gap.reason === 'interfaceGone' ? 0 : GOING_US)
+  ) {
     const { sessions, packets } = gap
     going.set(gap.reason, { fromUs, toUs, sessions, ...(packets !== undefined && { packets }) })
     return null

@@ -19,6 +19,7 @@ import {
   isoToUs,
   markSeen,
   type Run,
+  wholeUsOf,
 } from './lives.js'
 import { Meters, type SavedMeter } from './meters.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
@@ -290,8 +291,8 @@ export class GroupCommit {
     const newest = batch.batch > life.lastBatch
     const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
     changed.set(meter, ranges)
-    const madeUs = isoToUs(batch.report.at)
-    ranges.set(life, markSeen(life, batch.batch, madeUs, batch.crc) || ranges.get(life) === true)
+    const made = { atUs: isoToUs(batch.report.at), wholeUs: wholeUsOf(batch.report) }
+    ranges.set(life, markSeen(life, batch.batch, made, batch.crc) || ranges.get(life) === true)
     for (const gap of batch.gaps) {
       const its =
         gap.spoolId === undefined

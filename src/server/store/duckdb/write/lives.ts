@@ -30,6 +30,10 @@ export interface Life {
   /** Of the run that reported last, and when it made that report; by the meter's clock. */
   runStartedUs: number
   reportedUs: number
+  /** What that run metered before this has come, or is known to be missing. */
+  wholeUs: number
+  /** Milliseconds from the machine's boot to that report; null: not known. */
+  uptimeMs: number | null
   /** By ours. */
   receivedUs: number
   /** Packets that this run had dropped at that report; null: not known. */
@@ -48,6 +52,8 @@ export function newLife(spoolId: string, firstBatch: number, runStartedUs: numbe
     lastBatch: firstBatch - 1,
     runStartedUs,
     reportedUs: runStartedUs,
+    wholeUs: runStartedUs,
+    uptimeMs: null,
     receivedUs: 0,
     packetsDropped: 0,
     missing: [],
@@ -67,6 +73,13 @@ export function compared(before: number | undefined, now: number | undefined): B
   return before === undefined || now === undefined || before === now ? 'repeated' : 'conflict'
 }
 
+/** See `wholeUntil` of the report: within its run, whatever it says. */
+export function wholeUsOf({ startedAt, at, wholeUntil }: MeterReport): number {
+  const atUs = isoToUs(at)
+  if (wholeUntil === undefined) return atUs
+  return Math.min(atUs, Math.max(isoToUs(wholeUntil), isoToUs(startedAt)))
+}
+
 /** What a batch of this number and content is. A life without a spoolId keeps no checksums. */
 export function fateOf(life: Life, batch: number, crc: number | undefined): Booking {
   if (!isSeen(life, batch)) return 'fresh'
@@ -80,12 +93,18 @@ function isSeen(life: Life, batch: number): boolean {
 
 /**
  * Takes one number out of the missing ranges; a range may fall in two.
- * @param atUs when the meter made the batch: those before it were made before, however late any of them comes
+ * @param made atUs: when the meter made the batch: those before it were made before, however late any of them comes;
+ *   wholeUs: those after it hold nothing older
  * @returns whether ranges changed
  */
-export function markSeen(life: Life, batch: number, atUs: number, crc?: number): boolean {
+export function markSeen(
+  life: Life,
+  batch: number,
+  { atUs, wholeUs }: { readonly atUs: number; readonly wholeUs: number },
+  crc?: number,
+): boolean {
   if (life.spoolId !== '' && crc !== undefined) keepCrc(life, batch, crc)
-  if (batch <= life.lastBatch) return takeOut(life, batch, atUs)
+  if (batch <= life.lastBatch) return takeOut(life, batch, atUs, wholeUs)
   const jumped = batch > life.lastBatch + 1
   if (jumped) addMissing(life, batch, atUs)
   life.lastBatch = batch
@@ -106,7 +125,7 @@ function addMissing(life: Life, batch: number, atUs: number): void {
     to: batch - 1,
     reason: 'missing',
     sessions: null,
-    fromUs: Math.min(life.receivedUs === 0 ? life.runStartedUs : life.reportedUs, atUs),
+    fromUs: Math.min(life.receivedUs === 0 ? life.runStartedUs : life.wholeUs, atUs),
     toUs: atUs,
   })
   joinOldest(life)
@@ -131,14 +150,14 @@ function joined(first: MissingRange, second: MissingRange): MissingRange {
   }
 }
 
-function takeOut(life: Life, batch: number, atUs: number): boolean {
+function takeOut(life: Life, batch: number, atUs: number, wholeUs: number): boolean {
   const index = life.missing.findIndex((r) => r.from <= batch && batch <= r.to)
   if (index === -1) return false
   const range = life.missing[index]!
-  const between = Math.min(Math.max(atUs, range.fromUs), range.toUs)
+  const within = (us: number): number => Math.min(Math.max(us, range.fromUs), range.toUs)
   const parts = [
-    { ...range, to: batch - 1, toUs: between },
-    { ...range, from: batch + 1, fromUs: between },
+    { ...range, to: batch - 1, toUs: within(atUs) },
+    { ...range, from: batch + 1, fromUs: within(wholeUs) },
   ].filter((r) => r.from <= r.to)
   life.missing.splice(index, 1, ...parts)
   joinOldest(life)
@@ -181,6 +200,8 @@ export function hear(life: Life, report: MeterReport, nowUs: number): void {
   life.receivedUs = nowUs
   life.runStartedUs = isoToUs(report.startedAt)
   life.reportedUs = isoToUs(report.at)
+  life.wholeUs = wholeUsOf(report)
+  life.uptimeMs = report.uptimeMs?.at ?? null
   life.packetsDropped = report.packetsDropped
 }
 

@@ -21,9 +21,12 @@ import {
   endedRun,
   type GoingLoss,
   goesOn,
+  type KnownRun,
   knowDrops,
+  runOf,
+  unexplainedIn,
 } from './coverage.js'
-import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US } from './lives.js'
+import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US, wholeUsOf } from './lives.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
@@ -135,11 +138,13 @@ export class Meters {
   async #loadLives(): Promise<void> {
     const lives = await this.#rows(
       `SELECT org_id, site_id::DOUBLE s, meter_id, spool_id, last_batch::DOUBLE b, run_started_us::DOUBLE r,
-         reported_us::DOUBLE p, received_us::DOUBLE t FROM meter_life ORDER BY received_us`,
+         reported_us::DOUBLE p, received_us::DOUBLE t, whole_us::DOUBLE w, uptime_ms::DOUBLE u FROM meter_life ORDER BY received_us`,
     )
     for (const { row, meter } of lives) {
       const life = newLife(row.spool_id as string, 1 + (row.b as number), row.r as number)
       life.reportedUs = row.p as number
+      life.wholeUs = (row.w as number | null) ?? life.reportedUs
+      life.uptimeMs = row.u as number | null
       life.receivedUs = row.t as number
       meter.lives.set(life.spoolId, life)
       meter.spoolId = life.spoolId
@@ -207,7 +212,7 @@ export class Meters {
     meter.lives.set(spoolId, life)
     this.#statements.push(
       `INSERT INTO meter_life VALUES (${idOf(meter)}, ${literal(spoolId)}, ${int(life.lastBatch)},
-         ${int(life.runStartedUs)}, ${int(life.reportedUs)}, 0)`,
+         ${int(life.runStartedUs)}, ${int(life.reportedUs)}, 0, ${int(life.wholeUs)}, NULL)`,
     )
     return life
   }
@@ -217,6 +222,8 @@ export class Meters {
     const run = endedRun(life, report)
     if (run !== null) {
       this.#addRun(meter, run)
+      const unexplained = unexplainedIn(run, meter)
+      if (unexplained !== null) this.addLoss(meter, unexplained)
       this.#keepEnded(meter, run, { packetsDropped: life.packetsDropped ?? 0, toUs: run.toUs })
     }
     const dropped = droppedSince(life, meter, report)
@@ -225,12 +232,14 @@ export class Meters {
 
   /** A report that comes late: its run may have been followed by another one already. */
   noteLate(meter: Meter, life: Life, report: MeterReport): void {
-    const [fromUs, toUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
+    const [fromUs, toUs] = [isoToUs(report.startedAt), wholeUsOf(report)]
+    const values = `${int(toUs)}, ${int(isoToUs(report.at))}, ${orNull(report.uptimeMs?.at)}`
     if (report.replay !== undefined || fromUs === life.runStartedUs) return
     const its = `${whereIs(meter)} AND from_us = ${int(fromUs)}`
     this.#statements.push(
-      `UPDATE meter_run SET to_us = ${int(toUs)} WHERE ${its} AND to_us < ${int(toUs)}`,
-      `INSERT INTO meter_run SELECT ${idOf(meter)}, ${int(fromUs)}, ${int(toUs)}
+      `UPDATE meter_run SET (to_us, reported_us, uptime_ms) = (${values})
+         WHERE ${its} AND coalesce(reported_us, to_us) < ${int(isoToUs(report.at))}`,
+      `INSERT INTO meter_run SELECT ${idOf(meter)}, ${int(fromUs)}, ${values}
          WHERE NOT EXISTS (SELECT 1 FROM meter_run WHERE ${its})`,
       oldRunsSql(meter),
     )
@@ -248,7 +257,8 @@ export class Meters {
   /**
    * The interfaces that this run reads, and since when: one that came later, since the report before. Before hear().
    */
-  notePlaces(meter: Meter, life: Life, { startedAt, at, places = [] }: MeterReport): void {
+  notePlaces(meter: Meter, life: Life, report: MeterReport): void {
+    const { startedAt, at, uptimeMs, places = [] } = report
     const runUs = isoToUs(startedAt)
     if (meter.placed.runUs !== runUs) meter.placed = { runUs, places: new Set() }
     const known = meter.placed.places
@@ -257,19 +267,21 @@ export class Meters {
     for (const place of fresh) known.add(place)
     const goesOn = life.receivedUs > 0 && life.runStartedUs === runUs
     const fromUs = goesOn ? Math.min(life.reportedUs, isoToUs(at)) : runUs
+    const uptime = goesOn ? life.uptimeMs : uptimeMs?.startedAt
     const its = `${whereIs(meter)} AND run_from_us = ${int(runUs)}`
     const rows = fresh.map((place) => `(${literal(place)})`).join(', ')
     this.#statements.push(
-      `INSERT INTO meter_place SELECT ${idOf(meter)}, ${literal(life.spoolId)}, ${int(runUs)}, v.place, ${int(fromUs)}
+      `INSERT INTO meter_place SELECT ${idOf(meter)}, ${literal(life.spoolId)}, ${int(runUs)}, v.place, ${int(fromUs)}, ${orNull(uptime)}
          FROM (VALUES ${rows}) v(place)
          WHERE v.place NOT IN (SELECT place FROM meter_place WHERE ${its})
            AND (SELECT count(*) FROM meter_place WHERE ${its}) < ${REPORT_PLACES_MAX}`,
     )
   }
 
-  #addRun(meter: Meter, { fromUs, toUs }: Span): void {
+  #addRun(meter: Meter, { fromUs, toUs, reportedUs, uptimeMs }: KnownRun): void {
+    const values = [fromUs, toUs, reportedUs].map(int).join(', ')
     this.#statements.push(
-      `INSERT INTO meter_run VALUES (${idOf(meter)}, ${int(fromUs)}, ${int(toUs)})`,
+      `INSERT INTO meter_run VALUES (${idOf(meter)}, ${values}, ${orNull(uptimeMs)})`,
       oldRunsSql(meter),
     )
   }
@@ -379,8 +391,7 @@ export class Meters {
 
   #forgetLife(meter: Meter, life: Life): void {
     meter.lives.delete(life.spoolId)
-    if (meter.report.replay === undefined)
-      this.#addRun(meter, { fromUs: life.runStartedUs, toUs: life.reportedUs })
+    if (meter.report.replay === undefined) this.#addRun(meter, runOf(life))
     const which = `${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
     for (const table of ['meter_life', 'batch_crc'])
       this.#statements.push(`DELETE FROM ${table} WHERE ${which}`)
@@ -406,7 +417,8 @@ function meterSql(meter: Meter): string {
 
 function lifeSql(meter: Meter, life: Life): string {
   return `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
-      reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)}
+      reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)},
+      whole_us = ${int(life.wholeUs)}, uptime_ms = ${orNull(life.uptimeMs)}
     WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
 }
 
@@ -419,6 +431,10 @@ function detailOf({
 }: Pick<BatchGap, 'interface' | 'bytes' | 'peers' | 'packets'>): string {
   const detail = JSON.stringify({ interface: name, bytes, peers, packets })
   return detail === '{}' ? 'NULL' : literal(detail)
+}
+
+function orNull(n: number | null | undefined): string {
+  return n === null || n === undefined ? 'NULL' : int(n)
 }
 
 /** The first three values of a row. */
