@@ -116,6 +116,36 @@ describe.skipIf(NO_CHROMIUM)('pages of what has a name', () => {
     }
   })
 
+  test('a page says when the catalog lets less be kept of what it is about', async () => {
+    const catalog = officeCatalog()
+    const [first, second] = catalog.clients
+    const [resource] = catalog.resources
+    const ruled = {
+      ...catalog,
+      clients: catalog.clients.map((one) =>
+        one === first ? { ...one, log: 'counts', fields: { port: 'drop' } } : one,
+      ),
+      prefixes: [{ prefix: resource!.destination, name: 'Quiet', log: 'off' }],
+    }
+    await lab.api('PUT', `/org/${ORG}/catalog`, ruled)
+    const noteOf = async (path: string) => {
+      const page = await lab.open(path)
+      await page.locator('.lead').waitFor()
+      await page.waitForLoadState('networkidle')
+      const notes = await page.locator('.kept-note').allInnerTexts()
+      await page.close()
+      return notes.join()
+    }
+    const counted = `Client ${first!.name}: counts only, port: drop`
+    expect(await noteOf(`/client/${first!.clientId}`)).toContain(counted)
+    expect(await noteOf(`/user/${first!.userId}`)).toContain(counted)
+    const quiet = `Prefix Quiet (${resource!.destination}): nothing`
+    expect(await noteOf(`/resource/${resource!.siteResourceId}`)).toContain(quiet)
+    expect(await noteOf(`/client/${second!.clientId}`)).toBe('')
+    expect(await noteOf('/site/1')).toBe('')
+    await lab.api('PUT', `/org/${ORG}/catalog`, catalog)
+  })
+
   test('nothing was refused by the policy, asked elsewhere or thrown', () => {
     expect(lab.faults).toEqual([])
   })

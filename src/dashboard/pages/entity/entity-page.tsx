@@ -25,6 +25,7 @@ import { pageHref } from '../../state/page-href.js'
 import { rangeLabel, rangeOf, spanOf } from '../../state/range.js'
 import { useStore } from '../../state/store.js'
 import { currentLocation, followLink, hrefOf, patched, useLocation } from '../../state/url.js'
+import { KeptNote } from './kept-note.js'
 import { COUNTERPARTS, type EntityAnswer, useEntity } from './use-entity.js'
 
 const LABELS: Readonly<Record<EntityKind, string>> = {
@@ -86,6 +87,7 @@ function Known({ orgId, entity, params }: KnownProps) {
           <p class="lead">
             {sentence(name, kind, data, rangeLabel(range))} <Complete kind={kind} id={id} />
           </p>
+          <KeptNote orgId={orgId} entity={entity} />
           <Figures data={data} filters={{ [filter]: [id] }} />
           <div class="thirds">
             {COUNTERPARTS[kind].map((group, at) => (

@@ -4,6 +4,7 @@ import type { Catalog } from '../../../session/catalog.js'
 import { fetchCatalog } from '../../api/admin.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
+import { keptText } from '../../parts/kept.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
@@ -19,16 +20,6 @@ interface Table {
 }
 
 const text = (value: string | number | null | undefined) => String(value ?? '')
-
-/** The rule for an entry's sessions (docs/wireguard.md, "What is kept"). */
-function keptText({
-  log = 'full',
-  fields = {},
-}: Pick<Catalog['clients'][number], 'log' | 'fields'>) {
-  const rules = Object.entries(fields).map(([field, how]) => `${field}: ${how}`)
-  const level = { full: 'sessions', counts: 'counts only', off: 'nothing' }[log]
-  return [level, ...rules].join(', ')
-}
 
 function tableOf(catalog: Catalog, kind: Kind): Table {
   switch (kind) {
