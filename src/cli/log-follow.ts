@@ -95,6 +95,7 @@ async function recent(target: LogTarget, filters: URLSearchParams, seen: Seen): 
   const from = Math.max(Date.now() - BACK_MS, Date.parse(query.get('timeStart') ?? '') || 0)
   query.set('timeStart', new Date(from).toISOString())
   query.set('count', 'false')
+  query.set('completeness', 'false')
   const { rows } = await newestRows(target, query, ROWS_MAX)
   const found = new Set(rows.map((row) => row.sessionId))
   const open = [...seen].flatMap(([id, wasOpen]) => (wasOpen && !found.has(id) ? [id] : []))

@@ -1,4 +1,5 @@
 /** Pages of a server's log. */
+import { AppError } from '../base/errors.js'
 import { type ApiClient, orgPath } from './api-client.js'
 import type { LogRow } from './log-row.js'
 
@@ -18,7 +19,7 @@ export interface LogTarget {
 
 /** Loads page after page, newest sessions first, until there are `limit` rows. The first page has the total. */
 export async function newestRows(
-  { api, org }: LogTarget,
+  target: LogTarget,
   filters: URLSearchParams,
   limit: number,
 ): Promise<{ readonly rows: LogRow[]; readonly first: LogPage }> {
@@ -32,11 +33,28 @@ export async function newestRows(
     if (cursor !== null) {
       query.set('cursor', cursor)
       query.set('count', 'false')
+      query.set('completeness', 'false')
     }
-    const page: LogPage = await api.get(`${orgPath(org)}/logs/connection?${query}`)
+    const page = await pageOf(target, query)
     first ??= page
     rows.push(...page.log)
     cursor = page.pagination.nextCursor
   } while (cursor !== null && rows.length < limit)
   return { rows, first }
+}
+
+/** Servers of before 0.2: they refuse the parameter `completeness`, and do not judge it for a page. */
+const withoutIt = new WeakSet<ApiClient>()
+
+async function pageOf(target: LogTarget, query: URLSearchParams): Promise<LogPage> {
+  const { api, org } = target
+  if (withoutIt.has(api)) query.delete('completeness')
+  try {
+    return await api.get<LogPage>(`${orgPath(org)}/logs/connection?${query}`)
+  } catch (error) {
+    const isRefused = error instanceof AppError && error.facts.status === 400
+    if (!isRefused || !query.has('completeness')) throw error
+    withoutIt.add(api)
+    return pageOf(target, query)
+  }
 }

@@ -1,5 +1,7 @@
 /** log, top and usage, as people run them at a terminal of 80 columns against a real server. */
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { batch, session } from '../support/batches.js'
 import { runHere } from '../support/run-here.js'
@@ -236,4 +238,32 @@ test('the page for people runs as it stands', async () => {
     const { code, stderr } = await run(words)
     expect([line, [0, 3].includes(code!) ? 'ran' : stderr]).toEqual([line, 'ran'])
   }
+})
+
+test('--follow asks for no completeness, and once only a server that does not know of it', async () => {
+  const asked: string[] = []
+  const earlier = createServer(async (request, response) => {
+    const { searchParams } = new URL(request.url!, server.url)
+    if (request.url!.includes('/logs/connection')) asked.push(searchParams.get('completeness')!)
+    if (searchParams.has('completeness')) {
+      const said = { success: false, error: true, message: 'unknown parameter', status: 400 }
+      response.writeHead(400).end(JSON.stringify({ ...said, data: null, code: 'badRequest' }))
+      return
+    }
+    const { authorization = '' } = request.headers
+    const answer = await fetch(server.url + request.url, { headers: { authorization } })
+    response.writeHead(answer.status).end(await answer.text())
+  })
+  await new Promise<void>((resolve) => earlier.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(earlier.address() as AddressInfo).port}`
+  const following = runHere(['log', '--follow', '--since', '30m', '--server', url], {
+    env: { TUNMETER_KEY: key, COLUMNS: '80' },
+  })
+  await until(() => following.output.stderr !== '')
+  await deliver(session(6, { ...hoursAgo(0.01), clientId: 3 }))
+  await until(() => /Büro Zürich/.test(following.output.stdout))
+  process.emit('SIGINT')
+  expect((await following.finished).code).toBe(0)
+  earlier.close()
+  expect(asked.filter((one) => one === 'false')).toHaveLength(1)
 })
