@@ -50,13 +50,14 @@ export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
   timeoutMs = 60_000,
+  everyMs = 20,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const value = await condition()
     if (value) return value
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }
 

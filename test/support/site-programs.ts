@@ -32,14 +32,41 @@ export interface LogRow {
   readonly resourceName: string | null
   readonly siteId: number
   readonly peerPublicKey: string | null
+  readonly connectionCount: number
 }
 
 export interface SiteReport {
+  readonly at: string
   readonly packets: number
   readonly bytes: number
   readonly packetsDropped: number
   readonly other: Readonly<Record<string, { readonly packets: number; readonly bytes: number }>>
   readonly reconciliation?: Readonly<Record<string, number>>
+}
+
+export interface KnownHole {
+  readonly cause: string
+  readonly from: string
+  readonly to: string
+  readonly seconds: number
+  readonly sessions: number | null
+  readonly packets?: number
+  readonly bytes?: number
+  readonly otherMeter?: string
+}
+
+export interface SiteAnswer {
+  readonly complete: boolean
+  readonly coveredShare: number
+  readonly until: string
+  readonly sentence: string
+  readonly sites: readonly {
+    readonly meters: readonly {
+      readonly meterId: string | null
+      readonly until: string
+      readonly holes: readonly KnownHole[]
+    }[]
+  }[]
 }
 
 export class LabServer {
@@ -112,6 +139,19 @@ export class LabServer {
     return answer.data.log
   }
 
+  /** The answer of one site about a time. */
+  async completeness(siteId: number, fromMs: number, toMs: number): Promise<SiteAnswer> {
+    const [timeStart, timeEnd] = [fromMs, toMs].map((ms) => new Date(ms).toISOString())
+    const query = new URLSearchParams({
+      siteId: `${siteId}`,
+      timeStart: timeStart!,
+      timeEnd: timeEnd!,
+    })
+    const answer = await this.#curl(`/api/v1/org/${ORG}/completeness?${query}`)
+    if (answer.status !== 200) throw new Error(`completeness: ${JSON.stringify(answer)}`)
+    return answer.data
+  }
+
   async export(): Promise<string> {
     const path = `/api/v1/org/${ORG}/logs/connection/export?format=csv&sort=startTime`
     return (await this.#space.run('curl', this.#arguments(path, []))).stdout
@@ -152,6 +192,8 @@ export interface MeterOptions {
   readonly siteId: number
   readonly catalog: Catalog
   readonly more?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  readonly spool?: string
 }
 
 export class LabMeter {
@@ -173,7 +215,8 @@ export class LabMeter {
   }
 
   async spawn(): Promise<void> {
-    const { space, interfaceName, server, more = [] } = this.#options
+    const { space, interfaceName, server, more = [], env } = this.#options
+    const { spool = join(this.directory, 'spool') } = this.#options
     this.process = space.spawn(
       'node',
       [
@@ -185,14 +228,14 @@ export class LabMeter {
         server.url,
         '--allow-plain-http',
         '--spool',
-        join(this.directory, 'spool'),
+        spool,
         '--catalog',
         join(this.directory, 'catalog.json'),
         '--peers-interval',
         '1s',
         ...more,
       ],
-      { TUNMETER_KEY: this.#key },
+      { TUNMETER_KEY: this.#key, ...env },
     )
     await this.process.says('"metering"')
   }
@@ -216,9 +259,12 @@ export function untilRows(
   server: LabServer,
   what: string,
   condition: (rows: readonly LogRow[]) => boolean,
+  query = '',
 ): Promise<LogRow[]> {
-  return until(what, async () => {
-    const rows = await server.rows()
+  const found = async () => {
+    const rows = await server.rows(query)
     return condition(rows) ? rows : null
-  })
+  }
+  // Each asking is a process.
+  return until(what, found, 90_000, 200)
 }
