@@ -547,32 +547,32 @@ test('the sentence names the worst site, what was lost, when, and how much', asy
   )
 })
 
-/** Losses that a meter names, each as it calls them. */
+/** Losses that a meter or the server names, each as it calls them. */
 const LOSSES = [
-  ...[
-    'interfaceGone',
-    'recordQueueFull',
-    'spoolFull',
-    'quarantineFull',
-    'spoolDamaged',
-    'diskFull',
-  ],
-  ...['spoolWriteFailed', 'somethingElse'],
+  ...['interfaceGone', 'clockStepped', 'recordQueueFull', 'spoolFull', 'quarantineFull'],
+  ...['spoolDamaged', 'diskFull', 'spoolWriteFailed', 'somethingElse'],
+  ...['deletedByOperator', 'erased', 'unexplained'],
 ]
 
 /** What the model knows of one minute of a life. */
 interface Minute {
   /** It ran. */
   alive: boolean
-  /** It ran, its batch came, and the batch told of no loss. */
+  /** All of it is there. */
   metered: boolean
   /** A loss nearby may reach into it, as when a batch is missing until the next report. */
   unsure: boolean
+  /** Its batch came. */
+  came: boolean
+  /** That batch told of a loss. */
+  lossy: boolean
+  /** What was open then is in the batches of so many minutes more, at the latest; null: it died with the meter. */
+  lag: number | null
 }
 
 /**
- * A meter that runs reports at each minute; it stops and starts at random, loses sessions and packets, and batches are
- * lost, or come later.
+ * A meter that runs reports at each minute; it stops in order or is killed with what is open, and starts at random, loses
+ * sessions and packets, and batches are lost, or come later.
  */
 async function randomLife(
   meter: SimulatedMeter,
@@ -581,19 +581,21 @@ async function randomLife(
   minutes: number,
 ) {
   const life = Array.from({ length: minutes }, (): Minute => {
-    return { alive: false, metered: false, unsure: false }
+    return { alive: false, metered: false, unsure: false, came: false, lossy: false, lag: null }
   })
   /** Packets are dropped once: of a second time nearby the store makes one hole with the first. */
   let dropAt = Math.floor(random() * 2 * minutes)
+  /** For so long a session may be open before it is reported. */
+  const lag = Math.floor(random() * 3)
   let packetsDropped = 0
   let told = true
   let running = false
+  let begun = 0
   let before: Minute | undefined
-  /** Under way; what came late is whole from then on. */
-  const late: { batch: Batch; its: Minute; lossy: boolean }[] = []
-  const came = async ({ batch: its, its: minute, lossy }: (typeof late)[number]) => {
+  const late: { batch: Batch; its: Minute }[] = []
+  const came = async ({ batch: its, its: minute }: (typeof late)[number]) => {
     await t.send('acme', meter.siteId, its)
-    minute.metered = !lossy
+    minute.came = true
   }
   for (const [minute, its] of life.entries()) {
     t.nowUs = at(minute + 1)
@@ -601,6 +603,7 @@ async function randomLife(
       running = random() < 0.4
       if (running) {
         meter.start(at(minute))
+        begun = minute
         packetsDropped = 0
       }
     }
@@ -617,17 +620,28 @@ async function randomLife(
     const reason = LOSSES[Math.floor(random() * LOSSES.length)]!
     const span = { from: iso(at(minute)), to: iso(at(minute + 1)) }
     const gaps = loses ? [{ reason, sessions: 3, ...span }] : []
-    const change = { places: [place], packetsDropped }
-    const made = { batch: meter.make(at(minute + 1), change, { gaps }), its, lossy: loses || drops }
+    running = random() < 0.85
+    const isLast = !running && random() < 0.5
+    const wholeUntil = iso(at(isLast ? minute + 1 : Math.max(begun, minute + 1 - lag)))
+    const change = { places: [place], packetsDropped, wholeUntil }
+    const made = { batch: meter.make(at(minute + 1), change, { gaps }), its }
+    its.lossy = loses || drops
+    // A run that goes on may still report it.
+    for (let past = Math.max(begun, minute - lag); past <= minute; past++)
+      if (isLast || past === minute - lag) life[past]!.lag = minute - past
     const fate = random()
     if (fate >= 0.2) await came(made)
     else if (fate >= 0.1) late.push(made)
     // Until a report that came said so, the packets may have been dropped at any time since the one before.
-    its.unsure ||= !told || before?.metered === false
+    its.unsure ||= !told || before?.came === false
     if (fate >= 0.2) told = true
     if (random() < 0.3) for (const one of late.splice(0)) await came(one)
     before = its
-    running = random() < 0.85
+  }
+  for (const [minute, its] of life.entries()) {
+    const until = its.lag === null ? null : minute + its.lag
+    its.metered =
+      until !== null && !its.lossy && life.slice(minute, until + 1).every((one) => one.came)
   }
   return life
 }

@@ -224,7 +224,10 @@ export class Meters {
       this.#addRun(meter, run)
       const unexplained = unexplainedIn(run, meter)
       if (unexplained !== null) this.addLoss(meter, unexplained)
-      this.#keepEnded(meter, run, { packetsDropped: life.packetsDropped ?? 0, toUs: run.toUs })
+      this.#keepEnded(meter, run, {
+        packetsDropped: life.packetsDropped ?? 0,
+        toUs: run.reportedUs,
+      })
     }
     const dropped = droppedSince(life, meter, report)
     if (dropped !== null) this.addLoss(meter, dropped)
@@ -246,7 +249,14 @@ export class Meters {
     const dropped = droppedLate(meter.ended.get(fromUs), report)
     if (dropped === null) return
     this.addLoss(meter, dropped)
-    this.#keepEnded(meter, { fromUs }, { packetsDropped: report.packetsDropped, toUs })
+    this.#keepEnded(
+      meter,
+      { fromUs },
+      {
+        packetsDropped: report.packetsDropped,
+        toUs: isoToUs(report.at),
+      },
+    )
   }
 
   #keepEnded({ ended }: Meter, { fromUs }: Pick<Span, 'fromUs'>, run: EndedRun): void {
