@@ -44,7 +44,7 @@ export const completenessCommand = defineCommand({
     site: SITE_OPTION,
     json: toggle('Print the whole answer as JSON.'),
   },
-  details: `Exit code 0: no hole is known; 3: there is one. Causes and their meaning: docs/completeness.md.
+  details: `Exit code 0: no hole is known; 3: there is one, or nothing is known yet. Causes and their meaning: docs/completeness.md.
   tunmeter completeness --since yesterday
   tunmeter completeness --from 2026-11-27T02:00:00Z --to 2026-11-27T03:00:00Z --site 3`,
   run: async (_args, options, context) => {

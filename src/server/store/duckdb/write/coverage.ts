@@ -5,7 +5,7 @@
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
 import { unexplainedOf } from '../../../../session/unexplained.js'
 import type { Span } from '../../store.js'
-import { isoToUs, type Life } from './lives.js'
+import { isoToUs, type Life, wholeUsOf } from './lives.js'
 
 /** These losses are reported anew with each report while they last. */
 const GOING_REASONS: ReadonlySet<string> = new Set([
@@ -40,6 +40,18 @@ export function runOf({ runStartedUs, wholeUs, reportedUs, uptimeMs }: Life): Kn
 export function endedRun(life: Life, report: MeterReport): KnownRun | null {
   if (report.replay !== undefined || life.receivedUs === 0) return null
   return isoToUs(report.startedAt) === life.runStartedUs ? null : runOf(life)
+}
+
+/** What came while nothing is stored holds what was metered since all of the batch before it had come. */
+export function notStoredFrom(
+  gap: BatchGap,
+  { receivedUs, wholeUs }: Life,
+  report: MeterReport,
+  newest: boolean,
+): BatchGap {
+  if (gap.reason !== 'retentionOff' || gap.sessions === 0) return gap
+  const sinceUs = !newest ? wholeUsOf(report) : receivedUs > 0 ? wholeUs : isoToUs(report.startedAt)
+  return { ...gap, from: iso(Math.min(sinceUs, isoToUs(gap.from))) }
 }
 
 /** What nobody has accounted for when the run that reported last was over; no later report tells of it. */

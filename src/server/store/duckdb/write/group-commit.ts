@@ -10,6 +10,7 @@ import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
 import { appendTo, type SessionRows } from './chunks.js'
 import { admit, type Conflict, Conflicts, Freshness, markSql } from './conflicts.js'
+import { notStoredFrom } from './coverage.js'
 import { KnownIds } from './known-ids.js'
 import {
   type Booking,
@@ -299,7 +300,8 @@ export class GroupCommit {
           ? life
           : this.#meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
       if (explainMissing(its, gap)) ranges.set(its, true)
-      else if (gap.fromBatch === undefined) this.#meters.addLoss(meter, gap)
+      else if (gap.fromBatch === undefined)
+        this.#meters.addLoss(meter, notStoredFrom(gap, life, batch.report, newest))
     }
     this.#meters.notePlaces(meter, life, batch.report)
     if (!newest) this.#meters.noteLate(meter, life, batch.report)
