@@ -190,7 +190,7 @@ test('a replacement of the catalog can be tried, and empties it only when that i
     const { status, body } = await put(query, {})
     expect([status, body.code]).toEqual([400, 'catalogEmpty'])
     expect(body.message).toMatch(
-      /0 clients, 1 users, 1 sites, 0 resources, 0 prefixes; with allowEmpty=true/,
+      /0 clients, 1 users, 1 sites, 0 resources, 0 prefixes; to empty it, send allowEmpty=true/,
     )
   }
   const kept = await server.get(path, read)

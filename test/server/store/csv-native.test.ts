@@ -351,7 +351,7 @@ describe('layout of DuckDB', () => {
     }
     expect(other((bytes) => Buffer.concat([bytes, bytes]))).toMatch(/16 bytes/)
     expect(other((bytes) => bytes.fill(0, 16, 20))).toMatch(/length/)
-    expect(other((bytes) => bytes.fill(0x78, 20, 21))).toMatch(/behind/)
+    expect(other((bytes) => bytes.fill(0x78, 20, 21))).toMatch(/follow/)
     // The third text leads into the last one.
     const moved = (bytes: Buffer) => {
       bytes.writeBigUInt64LE(bytes.readBigUInt64LE(5 * 16 + 8) + 1n, 2 * 16 + 8)

@@ -17,7 +17,7 @@ describe('a failure of the database', () => {
       'FATAL Error: Failed: database has been invalidated because of a previous fatal error. Original error: "No space left on device"',
       503,
       'storeStopped',
-      'Restart the server',
+      'restart the server',
     ],
     ['Binder Error: no such column', 500, 'internal', 'log'],
   ])('%s', (message, status, code, hint) => {
