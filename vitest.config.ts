@@ -38,7 +38,8 @@ export const LONG = Object.entries({
       'full-disk',
       'isolation',
     ],
-    ...['large-counts', 'maintenance', 'one-answer', 'pangolin', 'removal', 'server', 'subject'],
+    ...['large-counts', 'maintenance', 'one-answer', 'pangolin', 'peers', 'removal', 'server'],
+    'subject',
   ],
   'server/query': ['completeness', 'pages'],
   'server/store': [
@@ -60,6 +61,7 @@ export const LONG = Object.entries({
       'migrations',
       'names',
       'peer',
+      'peers',
       'rollup',
       'sums',
       'terms',

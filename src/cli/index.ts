@@ -63,6 +63,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Show sessions of a server, as they come with --follow.',
     load: async () => (await import('./log.js')).logCommand,
   },
+  connected: {
+    summary: 'Show which clients were connected when, and from where.',
+    load: async () => (await import('./connected.js')).connectedCommand,
+  },
   top: {
     summary: 'Show the largest clients, resources or others of a time range.',
     load: async () => (await import('./top.js')).topCommand,

@@ -8,6 +8,7 @@
  * known number with the same text changes nothing. With another text it is refused (409), and the
  * meter sends the batch again under a new spoolId. A number that is skipped is a gap.
  */
+import type { PeerEvent } from './peer-event.js'
 import type { Session } from './session.js'
 
 /** A batch is cut before either bound, so that it fits the server's limits. */
@@ -102,6 +103,8 @@ export interface Batch {
   readonly batch: number
   readonly report: MeterReport
   readonly gaps: readonly BatchGap[]
+  /** What happened to peers; a server of before 0.2 takes no notice of it, and its receipt has no `peerEvents`. */
+  readonly peerEvents?: readonly PeerEvent[]
   readonly sessions: readonly Session[]
 }
 
@@ -119,6 +122,8 @@ export interface BatchReceipt {
   readonly refused: readonly RefusedSession[]
   /** True for a known number: nothing changed. */
   readonly repeated: boolean
+  /** Durable events of peers; absent if the batch had none. */
+  readonly peerEvents?: number
   /** The reason why nothing is stored: the organisation's retention is 0. */
   readonly notice?: string
 }

@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, NO_CHROMIUM, ORG } from '../support/browser.js'
 import { officeCatalog, officeSessions } from '../support/office.js'
+import { aPeerEvent } from '../support/peer-events.js'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa']
@@ -20,6 +21,8 @@ const PAGES: Record<string, { readonly path: string; readonly ready: string }> =
   log: { path: '/', ready: '[data-session]' },
   'log, nothing found': { path: '/?q=nothing-has-this-name', ready: '.state' },
   overview: { path: '/overview', ready: '.chart canvas' },
+  connected: { path: '/connected', ready: '.plain-table' },
+  'connected, events': { path: '/connected?view=events', ready: '.plain-table' },
   usage: { path: '/usage', ready: '.plain-table' },
   destinations: { path: '/destinations', ready: '.plain-table' },
   audit: { path: '/audit', ready: '.plain-table' },
@@ -40,7 +43,13 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
     await lab.ingest(
       officeSessions({ count: 40, fromMs: now - 20 * 3600e3, toMs: now, seed: 6, open: 3 }),
     )
-    await lab.ingest([], { skip: 2, report: { packetsDropped: 12 } })
+    const at = (now - 3600e3) * 1e3
+    const peerEvents = [
+      aPeerEvent({ timeUs: at, already: true }),
+      aPeerEvent({ timeUs: at, clientId: null, userId: null }),
+      aPeerEvent({ timeUs: at + 60e6, event: 'disconnected', clientId: null, userId: null }),
+    ]
+    await lab.ingest([], { skip: 2, report: { packetsDropped: 12 }, peerEvents })
     const { id } = await lab.api('POST', `/org/${ORG}/destinations`, {
       // Nobody listens there: it waits, and says why.
       ...{ kind: 'webhook', name: 'siem', settings: { url: 'https://127.0.0.1:1/' } },

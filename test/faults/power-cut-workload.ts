@@ -19,7 +19,7 @@ const note = (what: string, number: number): void => void writeSync(acks, `${wha
 function made(number: number): MadeBatch {
   const body = randomBytes(Math.floor(random.between(100, 40_000)))
   body.writeUInt32LE(number, 0)
-  return { body, textBytes: body.length, sessions: 1, fromUs: 1, toUs: 1 }
+  return { body, textBytes: body.length, sessions: 1, peerEvents: 0, fromUs: 1, toUs: 1 }
 }
 
 for (let step = 0; step < Number(steps); step++) {

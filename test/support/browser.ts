@@ -10,6 +10,7 @@ import {
 } from 'playwright-core'
 import type { Batch } from '../../src/session/batch.js'
 import type { Catalog } from '../../src/session/catalog.js'
+import type { PeerEvent } from '../../src/session/peer-event.js'
 import type { Session } from '../../src/session/session.js'
 import { report } from './batches.js'
 import { TestServer } from './server.js'
@@ -108,7 +109,12 @@ export class Lab {
   /** As a meter sends them. A number that is left out before (`skip`) becomes a gap. */
   async ingest(
     sessions: readonly Session[],
-    change: { siteId?: number; skip?: number; report?: Partial<Batch['report']> } = {},
+    change: {
+      siteId?: number
+      skip?: number
+      report?: Partial<Batch['report']>
+      peerEvents?: readonly PeerEvent[]
+    } = {},
   ): Promise<void> {
     const { siteId = 1, skip = 0 } = change
     const batch = (this.#batches.get(siteId) ?? 0) + 1 + skip
@@ -118,6 +124,7 @@ export class Lab {
       batch,
       report: report(change.report),
       gaps: [],
+      ...(change.peerEvents && { peerEvents: change.peerEvents }),
       sessions,
     })
   }

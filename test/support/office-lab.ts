@@ -122,8 +122,11 @@ export interface Office {
   settle(): Promise<LogRow[]>
 }
 
-/** Within a `describe`: built before its tests, removed after them. `prefix` is that of its namespaces. */
-export function useOffice(prefix: string): Office {
+/**
+ * Within a `describe`: built before its tests, removed after them. `prefix` is that of its namespaces, `more` are options
+ * of each meter.
+ */
+export function useOffice(prefix: string, ...more: string[]): Office {
   const office = {} as Office
   let before: InterfaceCounters
   beforeAll(async () => {
@@ -150,7 +153,7 @@ export function useOffice(prefix: string): Office {
       server,
       siteId: 1,
       catalog: world.catalog,
-      more: ['--active-timeout', '1s'],
+      more: ['--active-timeout', '1s', ...more],
     })
     before = await world.siteSpace.counters(world.site.name)
   })

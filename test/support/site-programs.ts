@@ -166,6 +166,14 @@ export class LabServer {
     return site.meters.sort(newest)[0].report
   }
 
+  /** `data` of a GET below the organisation. */
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every shape.
+  async get(path: string): Promise<any> {
+    const answer = await this.#curl(`/api/v1/org/${ORG}/${path}`)
+    if (answer.status !== 200) throw new Error(`${path}: ${JSON.stringify(answer)}`)
+    return answer.data
+  }
+
   #arguments(path: string, more: readonly string[]): string[] {
     return [
       '-sS',

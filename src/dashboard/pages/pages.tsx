@@ -14,6 +14,10 @@ const OverviewPage = lazyPage(
 
 const EntityPage = lazyPage(async () => (await import('./entity/entity-page.js')).EntityPage)
 
+const ConnectedPage = lazyPage(
+  async () => (await import('./connected/connected-page.js')).ConnectedPage,
+)
+
 const AuditPage = lazyPage(async () => (await import('./audit/audit-page.js')).AuditPage)
 
 const DestinationsPage = lazyPage(
@@ -33,6 +37,7 @@ export interface Page {
 export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/', title: 'Connection logs', Page: LogsPage },
   { path: '/overview', title: 'Overview', Page: OverviewPage },
+  { path: '/connected', title: 'Connected', Page: ConnectedPage },
   { path: '/usage', title: 'Usage', Page: UsagePage },
   { path: '/sites', title: 'Sites', Page: SitesPage },
   { path: '/destinations', title: 'Destinations', Page: DestinationsPage },

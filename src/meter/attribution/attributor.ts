@@ -20,7 +20,7 @@ import type { CatalogLists } from '../../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../../session/session.js'
 import type { PeerSnapshot } from '../wireguard/device.js'
 import { CatalogIndex, type ClientMatch } from './catalog-index.js'
-import { type LogRule, LogRules, together } from './log-rules.js'
+import { KEEP_ALL, type LogRule, LogRules, together } from './log-rules.js'
 import { type Owner, PeerTable } from './peer-table.js'
 
 export interface AttributorOptions {
@@ -50,6 +50,12 @@ export interface AttributionCounters {
 export interface Collected extends LogRule {
   readonly clientIsSource: boolean
   readonly clientIsDest: boolean
+}
+
+export interface PeerOwner {
+  readonly clientId: number | null
+  readonly userId: string | null
+  readonly rule: LogRule
 }
 
 /** About 100 MiB. */
@@ -175,6 +181,24 @@ export class Attributor {
     const clientIsDest = dest !== null || destClient !== null
     const clientIsSource = source !== null || sourceClient !== null || !clientIsDest
     return { ...rule, clientIsSource, clientIsDest }
+  }
+
+  /** Whose a peer is now, and what is kept of it: also by rules of prefixes, for each of its allowed IPs. */
+  ofPeer(publicKey: string, allowedIps: readonly string[]): PeerOwner {
+    const epoch = this.#epoch
+    const addresses = allowedIps.map((prefix) => prefix.slice(0, prefix.lastIndexOf('/')))
+    const hosts = addresses.filter((_, i) => /\/(32|128)$/.test(allowedIps[i]!))
+    const client =
+      this.#catalog.clientOfKey(publicKey, epoch) ??
+      hosts.map((ip) => this.#catalog.clientOfAddress(ip, epoch)).find((found) => found !== null) ??
+      null
+    const rule = this.#logRules.isEmpty
+      ? KEEP_ALL
+      : together([
+          this.#logRules.ofClient(client?.clientId ?? null, epoch),
+          ...addresses.map((ip) => this.#logRules.ofAddress(ip, epoch)),
+        ])
+    return { clientId: client?.clientId ?? null, userId: client?.userId ?? null, rule }
   }
 
   /** The peers that hold the two ends, by public key. */

@@ -27,13 +27,13 @@ export function hideFields(session: Session, rule: Collected): Session {
   }
 }
 
-function hiddenAddress(ip: string, how: Hidden): string {
+export function hiddenAddress(ip: string, how: Hidden): string {
   const bytes = ipBytes(ip)
   const kept = how === 'drop' ? 0 : KEPT_OCTETS[bytes.length as 4 | 16]
   return ipText(Uint8Array.from(bytes, (byte, i) => (i < kept ? byte : 0)))
 }
 
-function hiddenEndpoint(text: string | null, how: Hidden): string | null {
+export function hiddenEndpoint(text: string | null, how: Hidden): string | null {
   const endpoint = text === null || how === 'drop' ? undefined : parseEndpoint(text)
   return endpoint === undefined ? null : formatEndpoint(hiddenAddress(endpoint.ip, how), 0)
 }

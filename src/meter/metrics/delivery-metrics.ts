@@ -98,6 +98,16 @@ export const DELIVERY_METRICS: readonly Metric[] = [
     ship((p) => p.sessionsRefused),
   ),
   counter(
+    'tunmeter_ship_peer_events_stored_total',
+    'Events of peers that the server confirmed.',
+    ship((p) => p.peerEventsStored),
+  ),
+  counter(
+    'tunmeter_ship_peer_events_refused_total',
+    'Events of peers that the server refused, or does not know because it is older; they are lost.',
+    ship((p) => p.peerEventsRefused),
+  ),
+  counter(
     'tunmeter_ship_sent_bytes_total',
     'Bytes of batches sent, compressed.',
     ship((p) => p.bytesSent),

@@ -139,6 +139,12 @@ export const INTERFACE_METRICS: readonly Metric[] = [
     INTERFACE,
   ),
   counter(
+    'tunmeter_peer_events_deferred_total',
+    'Times a peer’s event was put off because of too many; it is told later, or not at all when it was undone meanwhile.',
+    each((i) => i.peerEventsDeferred),
+    INTERFACE,
+  ),
+  counter(
     'tunmeter_unattributed_sessions_total',
     'Sessions without a client, by reason.',
     eachReason((i) => i.unattributed),

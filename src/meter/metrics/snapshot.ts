@@ -20,6 +20,7 @@ export interface InterfaceSnapshot {
   readonly reopened: number
   readonly peers: number
   readonly endpointChanges: number
+  readonly peerEventsDeferred: number
   readonly unattributed: Readonly<Record<string, number>>
   /** As in the report to the server; figures that cannot be had are left out. */
   readonly reconciliation: Readonly<Record<string, number>>
@@ -61,6 +62,8 @@ export interface MeterSnapshot {
     readonly batchesUnexpected: number
     readonly sessionsStored: number
     readonly sessionsRefused: number
+    readonly peerEventsStored: number
+    readonly peerEventsRefused: number
     readonly bytesSent: number
     readonly up: boolean
     readonly lastStoredSeconds: number

@@ -23,6 +23,7 @@ export function placeOf(interfaceName: string): string | null {
 export function standOf(
   interfaceName: string,
   peers: readonly WireGuardPeer[],
+  connected?: readonly string[],
   nowMs = Date.now(),
 ): Stand | null {
   const link = findLink(interfaceName)
@@ -30,5 +31,11 @@ export function standOf(
   const known = peers.slice(0, PEERS_MAX).map((p) => [p.publicKey, p.rxBytes + p.txBytes])
   const peersBytes = Object.fromEntries(known) as Record<string, number>
   const { index, rxBytes, txBytes } = link
-  return { atMs: nowMs, index, bytes: rxBytes + txBytes, peers: peersBytes }
+  return {
+    atMs: nowMs,
+    index,
+    bytes: rxBytes + txBytes,
+    peers: peersBytes,
+    ...(connected !== undefined && { connected: connected.slice(0, PEERS_MAX) }),
+  }
 }

@@ -16,6 +16,7 @@ import { ENGINE_FLAGS } from '../capture/engine-flags.js'
 import { IPFIX_FLAGS } from '../ipfix/ipfix-flags.js'
 import { OUTPUT_FLAGS } from '../output/output-flags.js'
 import { SERVER_FLAGS } from '../ship/server-flags.js'
+import { CONNECTED_FOR_MS } from '../wireguard/peer-changes.js'
 
 export const METER_OPTIONS = {
   interface: textList('Interface to meter, or a pattern as in wg*. Repeatable', 'IF'),
@@ -70,6 +71,11 @@ export const METER_OPTIONS = {
     min: 500,
     max: 3_600_000,
   }),
+  connectedFor: duration(
+    'A WireGuard peer counts as connected until its last handshake is this old',
+    CONNECTED_FOR_MS,
+    { min: 1_000, max: 86_400_000 },
+  ),
   reportInterval: duration('Report to the server this often when there are no sessions', 60_000, {
     min: 1_000,
     max: 3_600_000,

@@ -31,6 +31,7 @@ import { chooseInterfaces, missingInterfaces } from './interfaces.js'
 import { LocalOutputs, type OutputPlaces, outputFiles, outputPlaces } from './local-outputs.js'
 import type { MeterOptions } from './meter-options.js'
 import { Parts } from './parts.js'
+import type { PeerEventOptions } from './peer-telling.js'
 import { meterReport, uptimeMs } from './report.js'
 import { RunLedger, type Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
@@ -257,8 +258,17 @@ export class MeterRun {
       relieved: async () => this.#delivery?.relieved(),
       onLoss: (gap: BatchGap) => this.#gap(gap),
       onBegun: (name: string, stand: Stand | null) => this.#begun(name, stand),
+      ...(this.#delivery !== null && { peerEvents: this.#peerEvents(this.#delivery) }),
     } as const
     return new InterfaceSet(options, catalog)
+  }
+
+  #peerEvents(delivery: ServerDelivery): PeerEventOptions {
+    return {
+      connectedForMs: this.#options.connectedFor,
+      connectedBefore: (name) => this.#ledger?.connectedBefore(name) ?? null,
+      onEvents: (events) => delivery.addPeerEvents(events),
+    }
   }
 
   #take(session: Session): void {

@@ -15,6 +15,7 @@ import type { PeerSnapshot, WireGuardDevice } from '../wireguard/device.js'
 import { PeerReconciler, type PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { PeerWatcher } from '../wireguard/peer-watcher.js'
 import { standOf } from './interface-place.js'
+import { type PeerEventOptions, PeerTelling } from './peer-telling.js'
 import { otherTraffic, peerFigures, Reconciliation } from './reconciliation.js'
 import type { Stand } from './run-ledger.js'
 import { type Held, WholeUntil } from './whole-until.js'
@@ -35,6 +36,8 @@ export interface ObservationOptions {
   /** Awaited between records: while the disk is behind they wait in the engine's queue, which has a bound. */
   readonly relieved: () => Promise<void>
   readonly onLoss: (gap: BatchGap) => void
+  /** What happened to peers; absent: nobody wants to know. */
+  readonly peerEvents?: PeerEventOptions
 }
 
 /** A burst of records must not keep timers and requests waiting. */
@@ -70,6 +73,8 @@ export class Observation {
   readonly #reconciliation: Reconciliation
   readonly #whole: WholeUntil
   readonly #peerReconciler: PeerReconciler
+  /** Null: nobody wants to know. */
+  readonly #telling: PeerTelling | null = null
   #peerVerdict: PeerVerdict | null = null
   #device: WireGuardDevice | null = null
   #isMetering = false
@@ -107,12 +112,17 @@ export class Observation {
     this.#peerReconciler = new PeerReconciler({
       settleMs: activeTimeoutMs === 0 ? 0 : activeTimeoutMs + REPORT_LATE_MS,
     })
+    const { peerEvents } = options
+    if (peerEvents !== undefined)
+      this.#telling = new PeerTelling(this.name, peerEvents, this.#attributor, this.#log)
     this.#peers = new PeerWatcher({
       interfaceName: options.interfaceName,
       intervalMs: options.peersEveryMs,
       beforeRead: () => this.#beginReading(),
       onSnapshot: (snapshot) => this.#peersRead(snapshot),
       onFailure: (error) => {
+        if (error instanceof AppError && error.code === 'INTERFACE_MISSING')
+          this.#telling?.interfaceGone()
         const said = { interface: this.name, reason: messageOf(error) }
         if (error instanceof AppError && error.code === 'NO_PERMISSION')
           this.#log.warn(
@@ -179,6 +189,7 @@ export class Observation {
     this.#device = device
     this.#isKernelWireGuard = device.kind === 'kernel'
     if (this.#attributor.peersChanged({ device })) this.#insideChanged()
+    this.#telling?.read(device.peers, Date.now() * 1e3)
     this.#peerReconciler.read(device.peers, atMs, {
       metering: this.#isMetering,
       other: otherTraffic(this.#meter.counters()),
@@ -199,13 +210,14 @@ export class Observation {
 
   catalogChanged(catalog: CatalogLists): void {
     this.#attributor.catalogChanged(catalog)
+    if (this.#telling?.catalogIsThere() && this.#isMetering) void this.#peers.refresh()
     this.#meter.beginEpoch(this.#attributor.epoch)
     this.#insideChanged()
   }
 
   /** Where the kernel's counters stand: of the interface now, of its peers as they were read last. */
   stand(): Stand | null {
-    return standOf(this.name, this.#device?.peers ?? [])
+    return standOf(this.name, this.#device?.peers ?? [], this.#telling?.connected())
   }
 
   refreshPeers(): Promise<void> {
@@ -318,6 +330,7 @@ export class Observation {
       reopened: c.reopened,
       peers: a.peers,
       endpointChanges: a.endpointChanges,
+      peerEventsDeferred: this.#telling?.deferred ?? 0,
       unattributed: a.unattributed,
       reconciliation: this.reconciliation(),
     }

@@ -10,6 +10,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { BatchGap } from '../../session/batch.js'
+import type { ConnectedBefore } from '../wireguard/peer-changes.js'
 
 export const PEERS_MAX = 2_000
 /** Those that moved most; a batch carries no more of them. */
@@ -23,6 +24,8 @@ const standSchema = z.object({
   /** Received and sent. */
   bytes: z.number(),
   peers: z.record(z.string(), z.number()),
+  /** Public keys of those whose connection was told and whose end was not; absent in files of before 0.2. */
+  connected: z.array(z.string()).optional(),
 })
 /** Where the kernel's counters of an interface stand. */
 export type Stand = z.infer<typeof standSchema>
@@ -93,6 +96,13 @@ export class RunLedger {
     const same = now !== null && now.index === before.index && sameBoot
     if (!same || now.bytes < before.bytes) return gap
     return { ...gap, bytes: now.bytes - before.bytes, peers: moved(before, now) }
+  }
+
+  /** Who was connected when the run before read this interface last; null: it did not, or began() has said so already. */
+  connectedBefore(name: string): ConnectedBefore | null {
+    const before = this.#begun.has(name) ? undefined : this.#last?.interfaces[name]
+    if (before === undefined) return null
+    return { atUs: before.atMs * 1e3, publicKeys: before.connected ?? [] }
   }
 
   /** Where the counters stand now; one that is under way takes this one's place. A failure leaves the older one. */

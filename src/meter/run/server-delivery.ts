@@ -1,6 +1,7 @@
 /** `--to`: the way of a running meter's sessions to the server, by batches in a spool. */
 import type { Logger } from '../../base/log.js'
 import type { BatchGap, MeterReport } from '../../session/batch.js'
+import type { PeerEvent } from '../../session/peer-event.js'
 import type { Session } from '../../session/session.js'
 import type { MeterSnapshot } from '../metrics/snapshot.js'
 import type { Connection } from '../ship/connection.js'
@@ -39,6 +40,7 @@ export class ServerDelivery {
   readonly #diskTrouble = new SayOnce()
   readonly #notice = new SayOnce()
   readonly #refused = new SayEach()
+  readonly #ignored = new SayOnce()
   #writeFailures = 0
 
   private constructor(given: ServerDeliveryOptions, spool: Spool) {
@@ -99,6 +101,10 @@ export class ServerDelivery {
 
   add(session: Session): void {
     this.#batcher.add(session)
+  }
+
+  addPeerEvents(events: readonly PeerEvent[]): void {
+    this.#batcher.addPeerEvents(events)
   }
 
   lost(gap: BatchGap): void {
@@ -182,6 +188,13 @@ export class ServerDelivery {
         // At every batch until it is mended.
         if (this.#notice.begins(notice))
           this.#log.warn({ notice }, 'the server accepts batches but stores nothing')
+      },
+      onPeerEventsIgnored: () => {
+        if (this.#ignored.begins('peerEvents'))
+          this.#log.warn(
+            { hint: 'update the server' },
+            'the server is older than events of peers and keeps none; sessions are not concerned',
+          )
       },
       onStored: (sessions) => {
         if (sessions > 0 && this.#notice.isOver())

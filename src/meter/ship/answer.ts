@@ -13,6 +13,7 @@ import { z } from 'zod'
 import { printable } from '../../base/printable.js'
 import { retryAfterMs } from '../../base/retry-after.js'
 import { BATCH_SESSIONS_MAX, type BatchReceipt } from '../../session/batch.js'
+import { BATCH_PEER_EVENTS_MAX } from '../../session/peer-event.js'
 
 export type Verdict =
   | { readonly kind: 'stored'; readonly receipt: BatchReceipt }
@@ -42,6 +43,7 @@ const receiptSchema = z.object({
     .max(BATCH_SESSIONS_MAX)
     .refine((all) => new Set(all.map((one) => one.index)).size === all.length),
   repeated: z.boolean(),
+  peerEvents: z.int().min(0).max(BATCH_PEER_EVENTS_MAX).exactOptional(),
   notice: message.exactOptional(),
 })
 

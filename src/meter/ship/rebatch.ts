@@ -19,9 +19,10 @@ export function halves(batch: SpooledBatch): MakeBatch[] {
   return [
     [0, middle],
     [middle, batch.entry.sessions],
-  ].map(([from, to]) => async (number, gaps, life) => {
-    const { sessions, ...head } = await openBatch(batch.body)
-    return remake({ ...head, sessions: sessions.slice(from, to) }, number, gaps, life)
+  ].map(([from = 0, to]) => async (number, gaps, life) => {
+    const { sessions, peerEvents, ...head } = await openBatch(batch.body)
+    const half = { ...head, ...(from === 0 && peerEvents && { peerEvents }) }
+    return remake({ ...half, sessions: sessions.slice(from, to) }, number, gaps, life)
   })
 }
 
@@ -35,7 +36,7 @@ export async function pickSessions(
   batch: SpooledBatch,
   indexes: readonly number[],
 ): Promise<MadeBatch> {
-  const { sessions, ...head } = await openBatch(batch.body)
+  const { sessions, peerEvents: _, ...head } = await openBatch(batch.body)
   const picked = indexes.flatMap((i) => sessions[i] ?? [])
   return remake({ ...head, sessions: picked }, batch.number, [], null)
 }
@@ -46,12 +47,13 @@ export function remake(
   gaps: readonly BatchGap[],
   life: Life | null,
 ): Promise<MadeBatch> {
-  const { sessions, spoolId: _, firstBatch: __, meterId, ...head } = batch
+  const { sessions, peerEvents, spoolId: _, firstBatch: __, meterId, ...head } = batch
   return makeBatch(
     { meterId, ...envelopeOf(life), ...head, batch: number, gaps },
     {
       json: Buffer.from(sessions.map((s) => JSON.stringify(s)).join(',')),
       sessions: sessions.length,
+      ...(peerEvents && { peerEvents }),
       fromUs: sessions.reduce(
         (least, s) => Math.min(least, s.startTimeUs),
         sessions[0]?.startTimeUs ?? 0,

@@ -5,6 +5,7 @@
  * newest, so that "now" does not wait behind hours of "then" and the backlog drains twice as fast. The server takes
  * numbers in any order. While sending fails, one connection tries and the other waits.
  */
+import type { BatchReceipt } from '../../session/batch.js'
 import type { Target } from '../spool/format.js'
 import type { Spool, SpooledBatch } from '../spool/spool.js'
 import type { Verdict } from './answer.js'
@@ -38,6 +39,8 @@ export interface ShipperOptions {
   readonly onStored?: (sessions: number, batch: number) => void
   /** The server took a batch and says why it kept nothing of it. */
   readonly onNotice?: (notice: string) => void
+  /** It said nothing of events of peers that it was sent: it is older than they are. */
+  readonly onPeerEventsIgnored?: () => void
 }
 
 export interface ShipCounters {
@@ -45,6 +48,9 @@ export interface ShipCounters {
   readonly batchesStored: number
   readonly sessionsStored: number
   readonly sessionsRefused: number
+  readonly peerEventsStored: number
+  /** Or ignored. */
+  readonly peerEventsRefused: number
   /** Sessions in quarantined batches, the refused ones of stored batches included. */
   readonly quarantined: number
   readonly batchesRepeated: number
@@ -72,6 +78,8 @@ export class Shipper {
     batchesStored: 0,
     sessionsStored: 0,
     sessionsRefused: 0,
+    peerEventsStored: 0,
+    peerEventsRefused: 0,
     quarantined: 0,
     batchesRepeated: 0,
     batchesConflicting: 0,
@@ -243,12 +251,20 @@ export class Shipper {
     c.sessionsStored += stored
     c.sessionsRefused += refused.length
     c.quarantined += refused.length
+    this.#countPeerEvents(entry.peerEvents ?? 0, receipt)
     if (receipt.repeated) c.batchesRepeated++
     c.storedAtMs = Date.now()
     this.#succeed()
     this.#options.onStored?.(stored, number)
     if (receipt.notice !== undefined) this.#options.onNotice?.(receipt.notice)
     this.#wake()
+  }
+
+  #countPeerEvents(sent: number, { notice, peerEvents }: BatchReceipt): void {
+    if (sent === 0 || notice !== undefined) return
+    this.#counters.peerEventsStored += Math.min(sent, peerEvents ?? 0)
+    this.#counters.peerEventsRefused += Math.max(0, sent - (peerEvents ?? 0))
+    if (peerEvents === undefined) this.#options.onPeerEventsIgnored?.()
   }
 
   /** A new spoolId is random: a server that knows that one too knows everything, and stores nothing. */

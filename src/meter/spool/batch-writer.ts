@@ -14,6 +14,8 @@ const RETRY_MS = 1_000
 const HELD_BYTES_MAX = 64 * 1024 * 1024
 /** Batches that wait for the disk before drained() makes a file's reader wait. */
 const HELD_BATCHES_SOFT = 2
+/** Of one in memory, about. */
+const PEER_EVENT_BYTES = 512
 
 export interface BatchWriterOptions {
   readonly spool: Spool
@@ -58,7 +60,7 @@ export class BatchWriter {
 
   hold(cut: Cut): void {
     this.#held.push(cut)
-    this.#heldBytes += cut.json.length
+    this.#heldBytes += bytesOf(cut)
     // The first is being written; the oldest that is not goes.
     while (this.#heldBytes > this.#heldBytesMax && this.#held.length > 1) this.#lose(1)
     this.#writing ??= this.#write().finally(() => {
@@ -131,14 +133,14 @@ export class BatchWriter {
     const cut = this.#held[index]!
     this.#forget(index)
     const span = { fromUs: cut.fromUs, toUs: cut.toUs, madeAtMs: Date.now() }
-    if (cut.sessions > 0) {
+    if (cut.sessions > 0 || cut.peerEvents !== undefined) {
       this.#spool.lost(lossOf('spoolWriteFailed', { sessions: cut.sessions, ...span }))
     }
   }
 
   #forget(index: number): void {
     const [cut] = this.#held.splice(index, 1)
-    this.#heldBytes -= cut!.json.length
+    this.#heldBytes -= bytesOf(cut!)
     this.#wakeWaiters()
   }
 
@@ -157,4 +159,8 @@ export class BatchWriter {
     const { sinceMs: _, ...sessions } = cut
     return makeBatch(head, sessions)
   }
+}
+
+function bytesOf({ json, peerEvents = [] }: Cut): number {
+  return json.length + PEER_EVENT_BYTES * peerEvents.length
 }

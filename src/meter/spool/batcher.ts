@@ -5,6 +5,7 @@
  * waited `ageMs`. add() never waits; what becomes of a cut is in batch-writer.ts.
  */
 import { BATCH_SESSIONS_MAX } from '../../session/batch.js'
+import { BATCH_PEER_EVENTS_MAX, type PeerEvent } from '../../session/peer-event.js'
 import type { Session } from '../../session/session.js'
 import { BatchWriter, type BatchWriterOptions } from './batch-writer.js'
 import { type Cut, Cutter } from './cutter.js'
@@ -31,6 +32,8 @@ export class Batcher {
   readonly #ageMs: number | null
   #timer: NodeJS.Timeout | null = null
   #skip: number
+  /** They go with the next batch. */
+  #peerEvents: PeerEvent[] = []
 
   constructor(options: BatcherOptions) {
     this.#cutter = new Cutter(options.sessionsMax ?? BATCH_SESSIONS_MAX, (cut) => this.#hold(cut))
@@ -41,8 +44,24 @@ export class Batcher {
 
   add(session: Session): void {
     this.#cutter.add(session)
-    if (this.#timer === null && this.#ageMs !== null && this.#cutter.sessions > 0)
-      this.#timer = setTimeout(() => this.#cutter.cut(), this.#ageMs)
+    if (this.#cutter.sessions > 0) this.#cutLater()
+  }
+
+  #cutLater(): void {
+    if (this.#timer === null && this.#ageMs !== null)
+      this.#timer = setTimeout(() => this.#cut(), this.#ageMs)
+  }
+
+  /** All that waits. */
+  #cut(): void {
+    if (this.#cutter.sessions > 0) this.#cutter.cut()
+    else if (this.#peerEvents.length > 0) this.#hold(EMPTY_CUT)
+  }
+
+  addPeerEvents(events: readonly PeerEvent[]): void {
+    for (const event of events) this.#peerEvents.push(event)
+    if (this.#peerEvents.length > 0) this.#cutLater()
+    while (this.#peerEvents.length >= BATCH_PEER_EVENTS_MAX) this.#cut()
   }
 
   /** Sessions that are not on disk yet. */
@@ -62,7 +81,8 @@ export class Batcher {
 
   /** A batch without sessions, for its report and gaps. */
   heartbeat(): void {
-    if (this.#cutter.sessions === 0 && this.#writer.heldBatches === 0) this.#writer.hold(EMPTY_CUT)
+    if (this.#cutter.sessions > 0 || this.#writer.heldBatches > 0) return
+    this.#hold(EMPTY_CUT)
   }
 
   /** Resolves when a reader that can wait may go on. */
@@ -77,7 +97,7 @@ export class Batcher {
 
   /** Resolves when everything added so far is durable, or was given up by abandon(). */
   flush(): Promise<void> {
-    this.#cutter.cut()
+    this.#cut()
     return this.#writer.flush()
   }
 
@@ -89,7 +109,12 @@ export class Batcher {
   #hold(cut: Cut): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    if (this.#skip > 0) this.#skip--
-    else this.#writer.hold(cut)
+    if (this.#skip > 0) {
+      this.#skip--
+      return
+    }
+    const peerEvents = this.#peerEvents.splice(0, BATCH_PEER_EVENTS_MAX)
+    this.#writer.hold(peerEvents.length === 0 ? cut : { ...cut, peerEvents })
+    if (this.#peerEvents.length > 0) this.#cutLater()
   }
 }

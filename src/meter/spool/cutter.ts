@@ -4,6 +4,7 @@
  */
 import { asciiBytes, ByteWriter } from '../../base/byte-writer.js'
 import { BATCH_BYTES_MAX, BATCH_SESSIONS_MAX } from '../../session/batch.js'
+import type { PeerEvent } from '../../session/peer-event.js'
 import type { Session } from '../../session/session.js'
 import { writeSession } from './session-json.js'
 
@@ -19,6 +20,8 @@ export interface Cut {
   readonly toUs: number
   /** When its first session came. */
   readonly sinceMs: number
+  /** Added by the batcher. */
+  readonly peerEvents?: readonly PeerEvent[]
 }
 
 export class Cutter {

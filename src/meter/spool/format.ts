@@ -43,6 +43,8 @@ export interface Life {
 
 export interface BatchEntry {
   readonly sessions: number
+  /** Absent: none. */
+  readonly peerEvents?: number
   /** Span of the sessions, microseconds since the epoch; both 0 for a batch without sessions. */
   readonly fromUs: number
   readonly toUs: number
@@ -93,6 +95,7 @@ const refusalSchema = z.object({
 
 const entrySchema = z.object({
   sessions: z.number(),
+  peerEvents: z.number().optional(),
   fromUs: z.number(),
   toUs: z.number(),
   madeAtMs: z.number(),
@@ -156,6 +159,7 @@ export function entryOf(
     readonly body: Uint8Array
     readonly textBytes: number
     readonly sessions: number
+    readonly peerEvents: number
     readonly fromUs: number
     readonly toUs: number
   },
@@ -165,6 +169,7 @@ export function entryOf(
 ): BatchEntry {
   return {
     sessions: made.sessions,
+    ...(made.peerEvents > 0 && { peerEvents: made.peerEvents }),
     fromUs: made.fromUs,
     toUs: made.toUs,
     madeAtMs,

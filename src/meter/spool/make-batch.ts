@@ -14,10 +14,11 @@ const GZIP_CHUNK_BYTES = 512 * 1024
 /** @param head what stands before its sessions */
 export async function makeBatch(
   head: object,
-  { json: sessionsJson, ...cut }: Omit<Cut, 'sinceMs'>,
+  { json: sessionsJson, peerEvents = [], ...cut }: Omit<Cut, 'sinceMs'>,
 ): Promise<MadeBatch> {
-  const before = `${JSON.stringify(head).slice(0, -1)},"sessions":[`
+  const whole = peerEvents.length === 0 ? head : { ...head, peerEvents }
+  const before = `${JSON.stringify(whole).slice(0, -1)},"sessions":[`
   const json = Buffer.concat([Buffer.from(before), sessionsJson, Buffer.from(']}')])
   const body = await gzipAsync(json, { level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES })
-  return { body, textBytes: json.length, ...cut }
+  return { body, textBytes: json.length, ...cut, peerEvents: peerEvents.length }
 }

@@ -42,6 +42,7 @@ export interface MadeBatch {
   readonly body: Uint8Array
   readonly textBytes: number
   readonly sessions: number
+  readonly peerEvents: number
   readonly fromUs: number
   readonly toUs: number
 }

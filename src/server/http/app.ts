@@ -28,6 +28,7 @@ import { logRoutes } from './routes/logs.js'
 import { operationRoutes } from './routes/operation.js'
 import { orgRoutes, settingsRoutes } from './routes/orgs.js'
 import { pangolinRoutes } from './routes/pangolin.js'
+import { peerRoutes } from './routes/peers.js'
 import { removalRoutes } from './routes/removal.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { siteRoutes } from './routes/sites.js'
@@ -73,6 +74,7 @@ export function allRoutes(context: ServerContext): Route[] {
   return [
     ...logRoutes(context),
     ...histogramRoutes(context),
+    ...peerRoutes(context),
     ...ingestRoutes(context),
     ...signInRoutes(context),
     ...orgRoutes(context),

@@ -10,15 +10,26 @@ export function noteQuery(
   { security }: ServerContext,
   orgId: string,
   filter: LogFilter,
-  { key, request, rows }: Pick<Asked, 'key' | 'request'> & { readonly rows: number | null },
+  {
+    key,
+    request,
+    rows,
+    log,
+  }: Pick<Asked, 'key' | 'request'> & { readonly rows: number | null; readonly log?: 'peers' },
 ): void {
-  if (!namesPerson(filter)) return
+  // A public key is a client's.
+  if (!namesPerson(filter) && !(log === 'peers' && hasKey(request.query))) return
   const asked = askedFor(request.query, filter)
   security.write('personQueried', request.ip, key, {
     of: orgId,
+    ...(log && { log }),
     ...asked,
     ...(rows !== null && { rows }),
   })
+}
+
+function hasKey(query: unknown): boolean {
+  return typeof query === 'object' && query !== null && 'publicKey' in query
 }
 
 interface Asked {
@@ -34,11 +45,16 @@ interface Asked {
 export function auditExport(
   { security, metrics }: ServerContext,
   orgId: string,
-  export_: { readonly filter: LogFilter; readonly format: 'csv' | 'ndjson' | 'parquet' },
+  export_: {
+    readonly filter: LogFilter
+    readonly format: 'csv' | 'ndjson' | 'parquet'
+    /** Of something else than sessions. */
+    readonly log?: 'peers'
+  },
   { key, request, reply }: Asked,
 ): (rows: number) => void {
-  const { filter, format } = export_
-  const asked = { of: orgId, format, ...askedFor(request.query, filter) }
+  const { filter, format, log } = export_
+  const asked = { of: orgId, format, ...(log && { log }), ...askedFor(request.query, filter) }
   security.write('exportStarted', request.ip, key, asked)
   let sent = 0
   reply.raw.once('close', () => {

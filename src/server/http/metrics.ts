@@ -8,6 +8,7 @@ export class ServerMetrics {
   readonly batches: Counter<'result'>
   readonly twoLives: Counter
   readonly sessions: Counter<'result'>
+  readonly peerEvents: Counter<'result'>
   readonly ingestSeconds: Histogram
   readonly requestSeconds: Histogram<'method' | 'route' | 'status'>
   readonly exportRows: Counter<'format'>
@@ -33,6 +34,12 @@ export class ServerMetrics {
     this.sessions = new Counter({
       name: 'tunmeter_server_sessions_total',
       help: 'Session records received, by result: stored, refused, retentionOff.',
+      labelNames: ['result'],
+      registers,
+    })
+    this.peerEvents = new Counter({
+      name: 'tunmeter_server_peer_events_total',
+      help: 'Events of WireGuard peers received, by result: stored, refused.',
       labelNames: ['result'],
       registers,
     })

@@ -9,6 +9,7 @@ import {
   REPORT_KEYS_MAX,
   REPORT_PLACES_MAX,
 } from '../../session/bounds.js'
+import { BATCH_PEER_EVENTS_MAX } from '../../session/peer-event.js'
 
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const time = z.iso
@@ -89,6 +90,12 @@ export const batchSchema = z
     batch: number,
     report: meterReportSchema,
     gaps: z.array(batchGapSchema).max(1000),
+    /** As sessions. */
+    peerEvents: z
+      .array(z.unknown())
+      .max(BATCH_PEER_EVENTS_MAX)
+      .optional()
+      .meta({ description: 'What happened to WireGuard peers.' }),
     /** Each is checked on its own, so that one bad record costs only itself. */
     sessions: z.array(z.unknown()).max(BATCH_SESSIONS_MAX),
   })
@@ -103,6 +110,10 @@ export const batchReceiptSchema = z.object({
   refused: z.array(
     z.object({ index: z.int(), sessionId: z.string().nullable(), reason: z.string() }),
   ),
+  peerEvents: z
+    .int()
+    .optional()
+    .meta({ description: "Peers' events that are durable now; absent when none came." }),
   repeated: z.boolean().meta({ description: 'The batch was known: nothing was changed.' }),
   notice: z
     .string()

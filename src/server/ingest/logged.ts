@@ -2,9 +2,10 @@
 import { promisify } from 'node:util'
 import { crc32, gunzip } from 'node:zlib'
 import { AppError } from '../../base/errors.js'
-import type { StoredSession, WriteRequest } from '../store/store.js'
+import type { StoredPeerEvent, StoredSession, WriteRequest } from '../store/store.js'
 import { batchSchema } from './batch.js'
 import { checkSession } from './check.js'
+import { checkPeerEvents, notRefused } from './peer-events.js'
 import { readBatch } from './read-batch.js'
 
 const unzip = promisify(gunzip)
@@ -20,10 +21,14 @@ interface LoggedBody {
   readonly body: Uint8Array
 }
 
+interface LoggedBatch {
+  readonly batch: WriteRequest['batch']
+  readonly sessions: StoredSession[]
+  readonly peerEvents: readonly StoredPeerEvent[]
+}
+
 /** @throws AppError STORE_UNREADABLE */
-export async function readLogged(
-  entry: LoggedBody,
-): Promise<{ batch: WriteRequest['batch']; sessions: StoredSession[] }> {
+export async function readLogged(entry: LoggedBody): Promise<LoggedBatch> {
   try {
     return await readBody(entry)
   } catch (cause) {
@@ -31,16 +36,16 @@ export async function readLogged(
   }
 }
 
-async function readBody(
-  entry: LoggedBody,
-): Promise<{ batch: WriteRequest['batch']; sessions: StoredSession[] }> {
+async function readBody(entry: LoggedBody): Promise<LoggedBatch> {
   const bytes = Buffer.from(entry.body)
   const text = entry.gzip ? await unzip(bytes, { maxOutputLength: TEXT_BYTES_MAX }) : bytes
   if (entry.crc !== undefined && entry.crc !== crc32(text))
     throw new Error('it is not the one that came')
-  const { sessions: rows, ...batch } = batchSchema.parse(
-    readBatch(text) ?? JSON.parse(text.toString()),
-  )
+  const {
+    sessions: rows,
+    peerEvents,
+    ...batch
+  } = batchSchema.parse(readBatch(text) ?? JSON.parse(text.toString()))
   const place = { orgId: entry.orgId, siteId: entry.siteId, meterId: batch.meterId }
   const refused = new Set(entry.refused)
   const sessions: StoredSession[] = []
@@ -50,5 +55,11 @@ async function readBody(
     // What was too old or ahead of its time then is among the refused.
     if (typeof session !== 'string') sessions.push(session)
   }
-  return { batch: { ...batch, crc: entry.crc } as WriteRequest['batch'], sessions }
+  const kept = notRefused(peerEvents ?? [], refused)
+  const { events } = checkPeerEvents(kept, batch.meterId, Number.MAX_SAFE_INTEGER, 0)
+  return {
+    batch: { ...batch, crc: entry.crc } as WriteRequest['batch'],
+    sessions,
+    peerEvents: events,
+  }
 }

@@ -45,7 +45,7 @@ const texts = z
   .union([z.string(), z.array(z.string())])
   .transform((v) => (Array.isArray(v) ? v : [v]))
 
-function list<T>(each: (text: string) => T | undefined, expected: string, split = true) {
+export function list<T>(each: (text: string) => T | undefined, expected: string, split = true) {
   return texts
     .transform((input, context) => {
       const parts = split ? input.flatMap((t) => t.split(',')) : input
@@ -76,7 +76,7 @@ function idOrNone(text: string): number | null | undefined {
   const id = whole(text)
   return id === 0 ? undefined : id
 }
-function wordOf<T extends string>(words: readonly T[]) {
+export function wordOf<T extends string>(words: readonly T[]) {
   return (text: string) => words.find((w) => w === text)
 }
 
@@ -114,7 +114,7 @@ export const timeUs = z.string().transform((text, context) => {
 
 const time = timeUs.transform((us) => us / 1e3).optional()
 
-function wholeNumber(fallback: number, min: number, max: number) {
+export function wholeNumber(fallback: number, min: number, max: number) {
   return z
     .string()
     .transform((text, context) => {
@@ -136,7 +136,7 @@ export const boolean = z
   .transform((v) => v === 'true' || v === '1')
 
 const ADDRESS = 'an address as in 10.8.0.2, 10.8.0.0/24, 10.8.0.2:443, [fd00::1]:443 or :443'
-const d = <T extends z.ZodType>(schema: T, description: string): T =>
+export const d = <T extends z.ZodType>(schema: T, description: string): T =>
   schema.meta({ description }) as T
 
 export const filterParameters = {

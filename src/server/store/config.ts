@@ -1,12 +1,13 @@
 /** What a server says of its store, whichever engine keeps it. */
 import type { Entry } from '../log/format.js'
-import type { StoredSession, WriteRequest } from './store.js'
+import type { StoredPeerEvent, StoredSession, WriteRequest } from './store.js'
 
 /** What a logged batch holds: its sessions checked, without the refused ones. */
 export interface Logged {
   /** Null: sessions without a batch number. */
   readonly batch: WriteRequest['batch'] | null
   readonly sessions: readonly StoredSession[]
+  readonly peerEvents?: readonly StoredPeerEvent[] | undefined
 }
 /** Reads the body of a meter's request back. */
 export type ReadLogged = (entry: Entry) => Promise<Logged>

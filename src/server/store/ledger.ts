@@ -3,6 +3,7 @@
  * report an open session.
  */
 import type { Batch, BatchReceipt, MeterReport, PeerBytes } from '../../session/batch.js'
+import type { StoredPeerEvent } from './peer-log.js'
 import type { Cancel, StoredSession } from './session-log.js'
 
 export interface WriteRequest {
@@ -17,11 +18,13 @@ export interface WriteRequest {
   }
   /** Checked sessions, without the refused ones. */
   readonly sessions: readonly StoredSession[]
-  /** The request's unchanged body, for the log. If absent, the log gets `batch` and `sessions` as JSON. */
+  /** Checked peer events, without the refused ones. */
+  readonly peerEvents?: readonly StoredPeerEvent[] | undefined
+  /** The request's unchanged body, for the log. If absent, the log gets the parts above as JSON. */
   readonly body?: {
     readonly bytes: Uint8Array
     readonly gzip: boolean
-    /** Positions in the body's `sessions` that were refused. */
+    /** Positions in the body's `sessions` that were refused, and of peer events as ingest/peer-events.ts writes them. */
     readonly refused: readonly number[]
   }
 }
@@ -129,7 +132,8 @@ export interface MeterHistoryPoint {
 
 export interface Ledger {
   /**
-   * Stores a batch's identity and its sessions, or neither. Resolves when both are durable; later reads see them.
+   * Stores a batch's identity, its sessions and its peer events, or nothing. Resolves when all are durable; later reads see
+   * them.
    */
   write(request: WriteRequest): Promise<WriteReceipt>
   /**

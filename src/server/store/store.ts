@@ -1,17 +1,19 @@
 /**
- * The store: three contracts, each in its own file, and operations on all of them. Engines are beside them (duckdb/).
+ * The store: four contracts, each in its own file, and operations on all of them. Engines are beside them (duckdb/).
  */
 import type { Catalogs } from './catalogs.js'
 import type { Ledger } from './ledger.js'
+import type { PeerLog } from './peer-log.js'
 import type { SessionLog } from './session-log.js'
 
 export * from './catalogs.js'
 export * from './filter.js'
 export * from './ledger.js'
+export * from './peer-log.js'
 export * from './session-log.js'
 export * from './sums.js'
 
-export interface Store extends SessionLog, Ledger, Catalogs {
+export interface Store extends SessionLog, Ledger, PeerLog, Catalogs {
   /** Deletes all data of an organisation; returns the number of sessions. */
   removeOrg(orgId: string): Promise<number>
   /** Writes a consistent copy into a directory without one, while reads and writes go on. */

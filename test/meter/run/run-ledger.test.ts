@@ -100,6 +100,16 @@ test('an interface that has not come back keeps the time at which it was read la
 test('an interface has one place, and its counters', () => {
   expect(placeOf('lo')).toMatch(/^[0-9a-f]{16}$/)
   expect(placeOf('lo')).toBe(placeOf('lo'))
-  expect(standOf('lo', [], AT_MS)).toMatchObject({ index: 1, atMs: AT_MS })
+  expect(standOf('lo', [], undefined, AT_MS)).toMatchObject({ index: 1, atMs: AT_MS })
   expect([placeOf('nope0'), standOf('nope0', [])]).toEqual([null, null])
+})
+
+test('who was connected in the run before is known until this run has begun to read the interface', async () => {
+  const directory = temporaryDirectory()
+  await ranUntil(directory, { ...stand(1000, AT_MS), connected: ['a', 'b'] })
+  const next = RunLedger.open(directory, AT_MS + 1, 'boot')
+  expect(next.connectedBefore('wg0')).toEqual({ atUs: AT_MS * 1e3, publicKeys: ['a', 'b'] })
+  expect(next.connectedBefore('wg1')).toBeNull()
+  next.began('wg0', stand(1, AT_MS + 1))
+  expect(next.connectedBefore('wg0')).toBeNull()
 })

@@ -4,6 +4,7 @@ import { Connection, type ServerOptions } from '../../../src/meter/ship/connecti
 import { type Problem, Shipper } from '../../../src/meter/ship/shipper.js'
 import type { Spool } from '../../../src/meter/spool/spool.js'
 import { envelope, FakeServer, type Misbehaviour } from '../../support/fake-server.js'
+import { aPeerEvent } from '../../support/peer-events.js'
 import { aSpool, batchOf } from '../../support/spools.js'
 import { until } from '../../support/until.js'
 
@@ -36,6 +37,7 @@ async function setUp(
     spool,
     connection,
     onConflict: (batch) => said.push(`conflict ${batch}`),
+    onPeerEventsIgnored: () => said.push('ignored'),
     onUnexpectedRepeat: (batch, sessions) => said.push(`unexpected ${batch} ${sessions}`),
     backoff: { firstMs: 2, lastMs: 20 },
     onProblem: (p) => problems.push(p),
@@ -305,6 +307,15 @@ describe('answers that mean: never', () => {
     )
   })
 
+  test('413: events of peers are in one of the halves only', async () => {
+    const setup = await setUp({ batches: 0 })
+    await setup.spool.append(batchOf(4, 'm', undefined, [aPeerEvent()]))
+    setup.server.misbehave = (request) => request.batch.sessions.length > 2 && status(413)(request)
+    await shipped(setup)
+    const stored = [...setup.server.stored.values()]
+    expect(stored.map((batch) => batch.peerEvents)).toEqual([[aPeerEvent()], undefined])
+  })
+
   test('413 for a single session: quarantined', async () => {
     const setup = await setUp({ batches: 0 })
     await setup.spool.append(batchOf(1))
@@ -408,4 +419,24 @@ test('repeated, although it was sent once: said and counted', async () => {
   await shipped(setup)
   expect(setup.said).toEqual(['unexpected 1 2'])
   expect(setup.shipper.counters()).toMatchObject({ batchesUnexpected: 1, batchesRepeated: 1 })
+})
+
+test.each<[string, object, string[], number, number]>([
+  ['of an older server', {}, ['ignored'], 0, 2],
+  ['that stored them', { peerEvents: 2 }, [], 2, 0],
+  ['that refused one', { peerEvents: 1 }, [], 1, 1],
+  ['that keeps nothing', { notice: 'retention 0' }, [], 0, 0],
+])('events of peers and the receipt %s', async (_, receipt, said, stored, refused) => {
+  const setup = await setUp({ batches: 0 })
+  await setup.spool.append(batchOf(1, 'm', undefined, [aPeerEvent(), aPeerEvent()]))
+  setup.server.misbehave = ({ batch, response, store }) => {
+    store()
+    const answer = { batch: batch.batch, stored: 1, refused: [], repeated: false, ...receipt }
+    envelope(response, 200, answer)
+    return true
+  }
+  await shipped(setup)
+  expect(setup.said).toEqual(said)
+  const { peerEventsStored, peerEventsRefused } = setup.shipper.counters()
+  expect([peerEventsStored, peerEventsRefused]).toEqual([stored, refused])
 })

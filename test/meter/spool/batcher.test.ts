@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { openBatch } from '../../../src/meter/ship/rebatch.js'
 import { Batcher } from '../../../src/meter/spool/batcher.js'
 import { BATCH_BYTES_MAX } from '../../../src/session/batch.js'
+import { aPeerEvent } from '../../support/peer-events.js'
 import { aSession } from '../../support/sessions.js'
 import { aSpool, REPORT } from '../../support/spools.js'
 
@@ -81,4 +82,34 @@ test('a batch ends before the session that would make its JSON too long', async 
     ports.push(...sessions.map((s) => s.sourcePort))
   }
   expect(ports).toEqual(Array.from({ length: 5_000 }, (_, i) => i))
+})
+
+test('events of peers go with the next batch, a thousand in each, and make one where there are no sessions', async () => {
+  const { spool } = await aSpool()
+  const batcher = new Batcher({ spool, report: () => REPORT, ageMs: 1 })
+  const events = Array.from({ length: 2_500 }, (_, i) => aPeerEvent({ timeUs: i }))
+  batcher.add(aSession())
+  batcher.addPeerEvents(events)
+  await vi.waitUntil(() => spool.depth().batches === 3)
+  const times: number[] = []
+  for (let next = await spool.next(); next !== null; next = await spool.next()) {
+    const { sessions, peerEvents = [] } = await openBatch(next.body)
+    expect(sessions.length).toBe(times.length === 0 ? 1 : 0)
+    expect(next.entry.peerEvents).toBe(peerEvents.length)
+    times.push(...peerEvents.map(({ timeUs }) => timeUs))
+  }
+  expect(times).toEqual(events.map(({ timeUs }) => timeUs))
+})
+
+test('events of peers are bounded in memory while the disk refuses, and a gap tells the time of the lost ones', async () => {
+  const { spool } = await aSpool()
+  const lost: number[] = []
+  vi.spyOn(spool, 'append').mockRejectedValue(new Error('no'))
+  vi.spyOn(spool, 'lost').mockImplementation((gap) => void lost.push(gap.sessions))
+  const batcher = new Batcher({ spool, report: () => REPORT, ageMs: null, heldBytesMax: 2 ** 20 })
+  const events = Array.from({ length: 1_000 }, () => aPeerEvent())
+  for (let i = 0; i < 5; i++) batcher.addPeerEvents(events)
+  expect(lost).toEqual([0, 0, 0])
+  batcher.abandon()
+  await batcher.flush()
 })

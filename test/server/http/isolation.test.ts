@@ -1,6 +1,7 @@
 /** What one organisation can do to another, or learn of it: nothing. Over every route of the description. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { batch, session } from '../../support/batches.js'
+import { aPeerEvent } from '../../support/peer-events.js'
 import { TestServer } from '../../support/server.js'
 
 let server: TestServer
@@ -34,7 +35,8 @@ beforeAll(async () => {
   await server.request('PUT', `${ORG}/catalog`, admin, {
     clients: [{ clientId: 1, name: 'Anna of acme' }],
   })
-  const sent = batch(1, [seen], { meterId: 'meter-acme' })
+  const peerEvents = [aPeerEvent({ timeUs: Date.now() * 1e3, userId: 'u-acme' })]
+  const sent = batch(1, [seen], { meterId: 'meter-acme', peerEvents })
   expect((await server.request('POST', SESSIONS, ingest, sent)).body.data.stored).toBe(1)
   keyId = (await server.get('/api/v1/key', read)).body.data.keyId
   const { paths } = (await server.get('/openapi.json')).body

@@ -162,9 +162,9 @@ test('a client is erased by its number, and both are in the audit trail', async 
   const events = 'event=subjectErased,subjectEraseStarted,subjectExported'
   const { audit } = (await server.get(`${ORG}/audit?${events}`, admin)).body.data
   expect(audit.map((e: { event: string; facts: object }) => [e.event, e.facts])).toEqual([
-    ['subjectErased', { clientId: 7, sessions: 3, name: true }],
+    ['subjectErased', { clientId: 7, sessions: 3, peerEvents: 0, name: true }],
     ['subjectEraseStarted', { clientId: 7, found: 3 }],
-    ['subjectErased', { userId: 'ulla', sessions: 5, name: true }],
+    ['subjectErased', { userId: 'ulla', sessions: 5, peerEvents: 0, name: true }],
     ['subjectEraseStarted', { userId: 'ulla', found: 5 }],
     ['subjectExported', { userId: 'ulla', rows: 5 }],
   ])

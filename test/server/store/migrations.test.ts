@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { checkPeerEvents } from '../../../src/server/ingest/peer-events.js'
 import { literal } from '../../../src/server/store/duckdb/database.js'
 import {
   OWN_COLUMN_AT,
@@ -13,6 +14,7 @@ import { MIGRATIONS, SCHEMA_VERSION } from '../../../src/server/store/duckdb/sch
 import type { LogRow } from '../../../src/server/store/store.js'
 import { runPrefix } from '../../../src/session/session-id.js'
 import { batch } from '../../support/batches.js'
+import { aPeerEvent } from '../../support/peer-events.js'
 import { ALWAYS, TestStore } from '../../support/store.js'
 
 const HOUR_US = 3600e6
@@ -253,4 +255,22 @@ test('what meters said of their quarantine in words of before is there in those 
   expect((await old.store.meters('acme'))[0]!.report.spool).toEqual({ ...spool, quarantined: 3 })
   const gaps = await old.store.gaps('acme', 0, 2 * old.nowUs)
   expect(gaps.map((gap) => gap.reason)).toEqual(['quarantineFull'])
+})
+
+test('a file of before there were events of peers takes them, and is whole in a backup', async () => {
+  await makeFile(10, async (connection) => {
+    await connection.run(`INSERT INTO meter_run VALUES ('acme', 1, 'm', 1, 2)`)
+  })
+  await old.reopen()
+  const { events } = checkPeerEvents([aPeerEvent()], 'm', Number.MAX_SAFE_INTEGER, 0)
+  const sent = batch(1, [], { meterId: 'm' })
+  await old.store.write({ orgId: 'acme', siteId: 1, batch: sent, sessions: [], peerEvents: events })
+  const backup = join(old.directory, 'backup')
+  await old.store.backup(backup)
+  const instance = await DuckDBInstance.create(join(backup, 'sessions.duckdb'))
+  const connection = await instance.connect()
+  const rows = await connection.runAndReadAll('SELECT event, public_key FROM peer_event')
+  expect(rows.getRows()).toEqual([['connected', aPeerEvent().publicKey]])
+  connection.closeSync()
+  instance.closeSync()
 })

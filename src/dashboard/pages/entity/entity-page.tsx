@@ -25,6 +25,7 @@ import { pageHref } from '../../state/page-href.js'
 import { rangeLabel, rangeOf, spanOf } from '../../state/range.js'
 import { useStore } from '../../state/store.js'
 import { currentLocation, followLink, hrefOf, patched, useLocation } from '../../state/url.js'
+import { ConnectedCard } from './connected-card.js'
 import { KeptNote } from './kept-note.js'
 import { COUNTERPARTS, type EntityAnswer, useEntity } from './use-entity.js'
 
@@ -89,6 +90,9 @@ function Known({ orgId, entity, params }: KnownProps) {
           </p>
           <KeptNote orgId={orgId} entity={entity} />
           <Figures data={data} filters={{ [filter]: [id] }} />
+          {kind !== 'resource' && (
+            <ConnectedCard orgId={orgId} entity={entity} span={span} refreshedMs={refreshedMs} />
+          )}
           <div class="thirds">
             {COUNTERPARTS[kind].map((group, at) => (
               <Counterparts key={group} kind={group} summary={data.counterparts[at]!} />

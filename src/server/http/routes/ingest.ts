@@ -6,6 +6,7 @@ import type { KeyRecord } from '../../control/control.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
 import { checkSession } from '../../ingest/check.js'
 import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
+import { asLoggedPositions, checkPeerEvents } from '../../ingest/peer-events.js'
 import { type Place, readBatch } from '../../ingest/read-batch.js'
 import type { StoredSession, WriteRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
@@ -134,14 +135,17 @@ async function takeBatch(
   // A clock that is behind must refuse nothing as of the future, and one that is ahead nothing as too old.
   const newestUs = Math.max(clockMs(), believedMs) * 1e3
   const { sessions, refused } = checkAll(rows, place, newestUs, oldestUs(retentionDays, believedMs))
+  const given = off ? [] : (body.peerEvents ?? [])
+  const peers = checkPeerEvents(given, meterId, newestUs, oldestUs(retentionDays, believedMs))
   const gaps = off ? [...body.gaps, notStored(body)] : body.gaps
   const request: WriteRequest = {
     orgId,
     siteId,
     batch: { ...body, gaps, crc } as never,
     sessions,
+    peerEvents: peers.events,
     // Of what must not be stored the log has nothing, either.
-    ...(!off && rawBody && { body: { ...rawBody, refused: refused.map(({ index }) => index) } }),
+    ...(!off && rawBody && { body: { ...rawBody, refused: notStoredAt(refused, peers.refused) } }),
   }
   const { conflict, twoLives, ...receipt } = await store.write(request).catch((error: unknown) => {
     metrics.batches.inc({ result: 'failed' })
@@ -168,7 +172,24 @@ async function takeBatch(
     metrics.sessions.inc({ result: 'refused' }, refused.length)
     if (off) metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
   }
-  return { ...receipt, refused, ...(off && { notice: RETENTION_OFF }) }
+  const events = given.length - peers.refused.length
+  if (!receipt.repeated) {
+    metrics.peerEvents.inc({ result: 'stored' }, events)
+    metrics.peerEvents.inc({ result: 'refused' }, peers.refused.length)
+  }
+  return {
+    ...receipt,
+    refused,
+    ...(body.peerEvents?.length && { peerEvents: events }),
+    ...(off && { notice: RETENTION_OFF }),
+  }
+}
+
+function notStoredAt(
+  sessions: readonly RefusedSession[],
+  peerEvents: readonly number[],
+): readonly number[] {
+  return [...sessions.map(({ index }) => index), ...asLoggedPositions(peerEvents)]
 }
 
 /** A gap for a batch that came while the retention is 0; the store joins those of successive batches. */

@@ -5,7 +5,15 @@ import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { Catalog } from '../../../session/catalog.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { apiRow } from '../../query/api-row.js'
-import type { CatalogEntry, LogFilter, Store, Subject } from '../../store/store.js'
+import { peerRow } from '../../query/peer-row.js'
+import type {
+  CatalogEntry,
+  LogFilter,
+  PeerEventRow,
+  PeerPosition,
+  Store,
+  Subject,
+} from '../../store/store.js'
 import { confirmInBody, confirmNeeded } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
@@ -36,6 +44,7 @@ const eraseBody = z
   .refine(isOne, ONE)
 const erasedSchema = z.object({
   sessions: z.int(),
+  peerEvents: z.int(),
   pseudonymised: z.boolean(),
   name: z.boolean().meta({ description: 'The catalog had an entry, and has none any more.' }),
   notCovered: z.array(z.string()).meta({ description: 'Where copies may still be.' }),
@@ -67,8 +76,10 @@ function exportRoute({ store, security, metrics }: ServerContext): Route {
     method: 'GET',
     path: '/api/v1/org/{orgId}/subject/export',
     tag: 'subject',
-    summary: 'All that is stored of a user or client: names, monthly totals, sessions',
-    description: 'NDJSON; `kind` of each line is `name`, `formerName`, `usage` or `session`.',
+    summary:
+      'All that is stored of a user or client: names, monthly totals, events of peers, sessions',
+    description:
+      'NDJSON; `kind` of each line is `name`, `formerName`, `usage`, `peerEvent` or `session`.',
     scopes: ['admin'],
     params: orgParams,
     query: exportQuery,
@@ -106,8 +117,27 @@ async function* textOf(
   for (const former of await formerNames(store, orgId, subject)) yield line('formerName', former)
   for (const row of await usageOf(store, orgId, subject, signal)) yield line('usage', row)
   const oldestFirst = { key: 'startTime', descending: false } as const
+  for await (const rows of peerEventsOf(store, orgId, subject, signal))
+    yield rows.map((row) => line('peerEvent', peerRow(row))).join('')
   for await (const rows of store.rows(orgId, filterOf(subject), oldestFirst, { signal }))
     yield rows.map((row) => line('session', apiRow(row))).join('')
+}
+
+async function* peerEventsOf(
+  store: Store,
+  orgId: string,
+  subject: Subject,
+  signal: AbortSignal,
+): AsyncGenerator<readonly PeerEventRow[]> {
+  const whose =
+    'userId' in subject ? { userIds: [subject.userId] } : { clientIds: [subject.clientId] }
+  const filter = { fromUs: 0, toUs: TIME_US_MAX, ...whose }
+  let after: PeerPosition | undefined
+  do {
+    const page = await store.peerEvents(orgId, { filter, limit: 5_000, after }, { signal })
+    yield page.rows
+    after = page.next ?? undefined
+  } while (after !== undefined)
 }
 
 async function formerNames(store: Store, orgId: string, subject: Subject): Promise<object[]> {
@@ -144,9 +174,9 @@ function eraseRoute(context: ServerContext): Route {
     method: 'POST',
     path: '/api/v1/org/{orgId}/subject/erase',
     tag: 'subject',
-    summary: 'Erase all sessions and the name of a user or client',
+    summary: 'Erase all sessions, events of peers and the name of a user or client',
     description:
-      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Monthly totals stay, under no name, and completeness has a counted hole `erased`. With `pseudonymise` sessions stay, too, under pseudonyms that lead back to nobody. There is no way back.',
+      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Monthly totals stay, under no name, and completeness has a counted hole `erased`. With `pseudonymise` sessions and events of peers stay, too, under pseudonyms that lead back to nobody. There is no way back.',
     scopes: ['admin'],
     params: orgParams,
     body: eraseBody,
@@ -159,11 +189,18 @@ function eraseRoute(context: ServerContext): Route {
       if (body.confirm === undefined || body.confirm < found)
         throw confirmNeeded(found, `"confirm": ${found}`, 'erases')
       // Deeds must not be driven out of the trail by erasing nobody, again and again.
-      if (found === 0 && !(await isKnown(store, orgId, subject))) {
+      const peerEvents = await store.peerEventsOf(orgId, subject)
+      if (found + peerEvents === 0 && !(await isKnown(store, orgId, subject))) {
         security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })
         if (pseudonymised) await store.pseudonymise(orgId, subject, [])
         else await store.erase(orgId, subject)
-        return { sessions: 0, pseudonymised, name: false, notCovered: notCovered(orgId) }
+        return {
+          sessions: 0,
+          peerEvents,
+          pseudonymised,
+          name: false,
+          notCovered: notCovered(orgId),
+        }
       }
       const how = { of: orgId, ...subject, ...(pseudonymised && { pseudonymised }) }
       security.write('subjectEraseStarted', request.ip, key, { ...how, found })
@@ -177,8 +214,8 @@ function eraseRoute(context: ServerContext): Route {
         throw error
       })
       destinations.forget(orgId)
-      security.write('subjectErased', request.ip, key, { ...how, sessions, name })
-      return { sessions, pseudonymised, name, notCovered: notCovered(orgId) }
+      security.write('subjectErased', request.ip, key, { ...how, sessions, peerEvents, name })
+      return { sessions, peerEvents, pseudonymised, name, notCovered: notCovered(orgId) }
     },
   })
 }

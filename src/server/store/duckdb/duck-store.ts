@@ -15,6 +15,7 @@ import type {
   Cancel,
   CatalogEntry,
   CatalogVersion,
+  ConnectionsRequest,
   Coverage,
   CsvPiece,
   EntryName,
@@ -28,6 +29,9 @@ import type {
   MeterStatus,
   Page,
   PageRequest,
+  PeerConnection,
+  PeerPage,
+  PeerPageRequest,
   Sort,
   Span,
   Store,
@@ -53,11 +57,12 @@ import { coverage } from './read/coverage.js'
 import { histogram } from './read/histogram.js'
 import { withTextIds } from './read/names.js'
 import { count, facts, page } from './read/pages.js'
+import { countPeerEvents, peerConnections, peerEvents } from './read/peers.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { isParty } from './read/sql-parts.js'
 import { summary, usage } from './read/summary.js'
 import { isInterrupted } from './read/where.js'
-import { Erasure } from './write/erasure.js'
+import { Erasure, isOf } from './write/erasure.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
 import { adoptJournal } from './write/old-journal.js'
 import { Retention } from './write/retention.js'
@@ -268,6 +273,22 @@ export class DuckStore implements Store {
     cancel?: Cancel,
   ): Promise<Coverage> {
     return this.#read(orgId, (c) => coverage(c, orgId, range, siteIds), cancel)
+  }
+
+  peerEvents(orgId: string, request: PeerPageRequest, cancel?: Cancel): Promise<PeerPage> {
+    return this.#read(orgId, (c) => peerEvents(c, orgId, request), cancel)
+  }
+
+  peerConnections(
+    orgId: string,
+    request: ConnectionsRequest,
+    cancel?: Cancel,
+  ): Promise<readonly PeerConnection[]> {
+    return this.#read(orgId, (c) => peerConnections(c, orgId, request), cancel)
+  }
+
+  peerEventsOf(orgId: string, subject: Subject): Promise<number> {
+    return this.#read(orgId, (c) => countPeerEvents(c, orgId, isOf(subject)))
   }
 
   lastArrival(): number {

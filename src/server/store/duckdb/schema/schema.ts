@@ -11,6 +11,7 @@
  *   meter_place     which interfaces a run of a meter has read, and since when
  *   deleted_before  of each organisation: sessions that ended before this were deleted by retention
  *   arrival_mark    now and then: sessions with a lower arrival had come by then (conflicts.ts)
+ *   peer_event      what meters saw happen to WireGuard peers
  *   log_position    the last entry of the log that is in here
  *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
  *
@@ -224,6 +225,12 @@ ALTER TABLE meter_life ADD COLUMN uptime_ms BIGINT;
 ALTER TABLE meter_run ADD COLUMN reported_us BIGINT;
 ALTER TABLE meter_run ADD COLUMN uptime_ms BIGINT;
 ALTER TABLE meter_place ADD COLUMN uptime_ms BIGINT;
+CREATE TABLE peer_event (
+  org_id VARCHAR NOT NULL, site_id BIGINT NOT NULL, meter_id VARCHAR NOT NULL, event_id VARCHAR NOT NULL,
+  at_us BIGINT NOT NULL, event VARCHAR NOT NULL, interface VARCHAR NOT NULL, public_key VARCHAR,
+  client_id BIGINT, user_id VARCHAR, endpoint VARCHAR, endpoint_before VARCHAR,
+  allowed_ips VARCHAR, allowed_ips_before VARCHAR, handshake_us BIGINT, already BOOLEAN NOT NULL
+);
 `,
 ]
 

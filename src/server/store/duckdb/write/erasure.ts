@@ -2,7 +2,7 @@
  * Deleting for good what is stored of one person, of a site, or of an organisation, in slices, as retention deletes
  * (retention.ts).
  *
- *   a person         monthly totals stay, under nobody's name; a counted loss stays, `erased`
+ *   a person         monthly totals stay, under nobody's name; a counted loss stays, `erased`; of peers' events nothing
  *   a site           monthly totals stay as they are; a counted loss stays, `deletedByOperator`
  *   an organisation  nothing stays
  *
@@ -17,6 +17,7 @@ import { int, literal, rowsOf } from '../database.js'
 import { forgetNamesOf } from '../read/catalog.js'
 import { isParty } from '../read/sql-parts.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
+import { deleteSomePeerEvents } from './peer-events.js'
 import { Pseudonyms } from './pseudonyms.js'
 import { KEPT_BY, SLICE_ROWS, SUMMED_COLUMNS, USAGE_COLUMNS } from './retention.js'
 import { rolledUpTo, unrollSql } from './rollup.js'
@@ -39,7 +40,7 @@ const TABLES = [
     'batch_crc',
   ],
   ...['batch_gap', 'catalog', 'catalog_client', 'catalog_user', 'catalog_resource', 'catalog_site'],
-  ...['catalog_past', 'deleted_before', 'erased_session'],
+  ...['catalog_past', 'deleted_before', 'erased_session', 'peer_event'],
 ]
 
 type BetweenGroups = <T>(work: () => Promise<T>) => Promise<T>
@@ -82,6 +83,7 @@ export class Erasure {
       reason: 'erased',
     } as const
     const erased = await this.#delete(orgId, going)
+    await this.#deletePeerEvents(orgId, isOf(subject))
     await this.#between(() => this.#atomic(() => this.#forget(orgId, subject)))
     return erased
   }
@@ -110,6 +112,7 @@ export class Erasure {
     await this.#between(() =>
       this.#atomic(async () => {
         await pseudonyms.replaceTotals()
+        await pseudonyms.replacePeerEvents()
         await this.#forget(orgId, subject)
       }),
     )
@@ -117,7 +120,8 @@ export class Erasure {
   }
 
   /** As erase(); what its meters reported stays. */
-  removeSessions(orgId: string, siteId: number): Promise<number> {
+  async removeSessions(orgId: string, siteId: number): Promise<number> {
+    await this.#deletePeerEvents(orgId, `site_id = ${int(siteId)}`)
     return this.#delete(orgId, {
       where: `site_id = ${int(siteId)}`,
       totalsBy: KEPT_BY,
@@ -137,6 +141,10 @@ export class Erasure {
       }),
     )
     return removed
+  }
+
+  async #deletePeerEvents(orgId: string, where: string): Promise<void> {
+    while (!(await this.#between(() => deleteSomePeerEvents(this.#connection, orgId, where))));
   }
 
   async #delete(orgId: string, going: Going): Promise<number> {
@@ -207,7 +215,7 @@ export class Erasure {
   }
 }
 
-function isOf(subject: Subject): string {
+export function isOf(subject: Subject): string {
   return 'userId' in subject
     ? `user_id = ${literal(subject.userId)}`
     : `client_id = ${int(subject.clientId)}`

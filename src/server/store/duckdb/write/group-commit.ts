@@ -4,7 +4,7 @@
  * A failure rolls the group back and forgets all that was cached.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { WriteRequest } from '../../store.js'
+import type { StoredPeerEvent, WriteRequest } from '../../store.js'
 import { int, literal } from '../database.js'
 import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
@@ -23,6 +23,7 @@ import {
   wholeUsOf,
 } from './lives.js'
 import { Meters, type SavedMeter } from './meters.js'
+import { peerEventsSql } from './peer-events.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
 import type { Rollup } from './rollup.js'
 import { Staged } from './staged.js'
@@ -33,6 +34,7 @@ export const CLOSE_SESSIONS_MAX = 50_000
 export interface SiteBatch extends SiteSessions {
   /** Null: sessions without a batch number. */
   readonly batch: WriteRequest['batch'] | null
+  readonly peerEvents?: readonly StoredPeerEvent[] | undefined
   readonly receivedUs: number
 }
 
@@ -180,11 +182,12 @@ export class GroupCommit {
 
   /**
    * Goes on after a batch that the database refuses, whatever is in it: its number is booked, and its sessions are a loss
-   * that the log shows. When it is the report that cannot be written, it stays as it was.
+   * that the log shows. When it is the report, or a peer's event, that cannot be written, there is none of it.
    */
   async skip(siteBatch: SiteBatch, position: LogPosition): Promise<void> {
     const quiet = {
       ...siteBatch,
+      peerEvents: [],
       batch: siteBatch.batch && this.#withoutReport(siteBatch, siteBatch.batch),
     }
     await this.#skip(siteBatch, position).catch(() => this.#skip(quiet, position))
@@ -218,7 +221,11 @@ export class GroupCommit {
   ): WriteRequest['batch'] {
     const at = new Date(receivedUs / 1e3).toISOString()
     const known = this.#meters.get(orgId, siteId, batch.meterId)?.report
-    return { ...batch, gaps: [], report: known ?? { ...NO_REPORT, startedAt: at, at } }
+    return {
+      ...batch,
+      gaps: [],
+      report: known ?? { ...NO_REPORT, startedAt: at, at },
+    }
   }
 
   /** Whether a failure was that of what was written. */
@@ -274,7 +281,10 @@ export class GroupCommit {
       (siteBatch) =>
         siteBatch.batch === null || this.#take(siteBatch, siteBatch.batch, changed) === 'fresh',
     )
-    return { fresh, statements: this.#meters.takeStatements(changed) }
+    const events = fresh.flatMap(({ orgId, siteId, peerEvents }) =>
+      peerEvents?.length ? [peerEventsSql(orgId, siteId, peerEvents)] : [],
+    )
+    return { fresh, statements: [...this.#meters.takeStatements(changed), ...events] }
   }
 
   /** Books the batch number and the report. */

@@ -67,6 +67,16 @@ export class Pseudonyms {
     )
   }
 
+  /** What it names a peer by goes; its own id too, which is made of that. */
+  async replacePeerEvents(): Promise<void> {
+    await this.#connection.run(
+      `UPDATE peer_event t SET ${this.#ids()}, public_key = NULL, endpoint = NULL, endpoint_before = NULL,
+         allowed_ips = NULL, allowed_ips_before = NULL, event_id = substr(${this.#hash('event', 't.event_id')}, 1, 22)
+       WHERE t.org_id = $1 AND ${this.#person.where.own}`,
+      [this.#orgId],
+    )
+  }
+
   #own(): string {
     // A resource opened the session towards the person where only the destination is known to be the person's.
     const known = this.#person.addresses.map(literal).join(', ')

@@ -11,6 +11,7 @@ import type { Mutex } from '../../mutex.js'
 import { int, rowsOf } from '../database.js'
 import { forgetNamesBefore } from '../read/catalog.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
+import { deleteSomePeerEvents } from './peer-events.js'
 import { compactRollup, rolledUpTo, unrollSql } from './rollup.js'
 import { insertSums } from './sums.js'
 
@@ -52,6 +53,8 @@ export class Retention {
         if (slice === 0) break
       }
     }
+    const isOld = `at_us < ${int(beforeUs)}`
+    while (!(await this.#mutex.run(() => deleteSomePeerEvents(this.#connection, orgId, isOld))));
     await this.#mutex.run(() => forgetNamesBefore(this.#connection, orgId, beforeUs))
     return deleted
   }

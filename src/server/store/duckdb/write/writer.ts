@@ -161,15 +161,16 @@ export class Writer {
 
   /** Resolves when the batch is durable in the log. @throws AppError STORE_BUSY */
   async submit(
-    { orgId, siteId, batch, sessions }: Omit<SiteBatch, 'receivedUs'>,
+    { orgId, siteId, batch, sessions, peerEvents }: Omit<SiteBatch, 'receivedUs'>,
     body?: WriteRequest['body'],
   ): Promise<WriteReceipt> {
     const receivedUs = this.#options.clockUs()
     const siteBatch = {
       orgId,
       siteId,
-      batch: batch && withoutSessions(batch),
+      batch: batch && withoutRecords(batch),
       sessions,
+      peerEvents,
       receivedUs,
     }
     const identity = batch === null ? null : identityOf(orgId, siteId, batch, batch.batch)
@@ -372,7 +373,7 @@ export class Writer {
       const { siteBatch, place } = this.#waiting[i]!
       if (group.length > 0 && this.#reads.some && place.lsn > this.#reads.wantedLsn) break
       const one = siteBatch ?? (await readEntry(this.#log, place, this.#options.readLogged))
-      sessions += one?.sessions.length ?? 0
+      sessions += (one?.sessions.length ?? 0) + (one?.peerEvents?.length ?? 0)
       if (sessions > GROUP_SESSIONS_MAX && group.length > 0) break
       group.push(one)
     }
@@ -462,8 +463,9 @@ function receiptOf({ batch, sessions }: SiteBatch, fate: Booking, twoLives: bool
   }
 }
 
-/** A request's batch may still have all its sessions, including refused ones. */
-function withoutSessions(siteBatch: WriteRequest['batch']): WriteRequest['batch'] {
-  const { sessions: _, ...batch } = siteBatch as WriteRequest['batch'] & { sessions?: unknown }
+/** A request's batch may still have all its sessions and events, including refused ones. */
+function withoutRecords(siteBatch: WriteRequest['batch']): WriteRequest['batch'] {
+  type AsCame = WriteRequest['batch'] & { sessions?: unknown; peerEvents?: unknown }
+  const { sessions: _, peerEvents: __, ...batch } = siteBatch as AsCame
   return batch
 }

@@ -1,0 +1,57 @@
+/** Who was connected, and what happened to peers. */
+import type { z } from 'zod'
+import type { peerConnectionSchema } from '../../server/http/peer-schemas.js'
+import type { QueryParams } from '../state/url.js'
+import { queryText, request } from './client.js'
+
+export type PeerConnection = z.output<typeof peerConnectionSchema>
+
+/** As its schema, which is made from a list at run time. */
+export interface PeerEventRow {
+  readonly time: string
+  readonly event: string
+  readonly siteId: number
+  readonly siteName: string | null
+  readonly meterId: string
+  readonly interface: string
+  readonly publicKey: string | null
+  readonly clientId: number | null
+  readonly clientName: string | null
+  readonly userId: string | null
+  readonly userName: string | null
+  readonly endpoint: string | null
+  readonly endpointBefore: string | null
+  readonly allowedIps: string | null
+  readonly allowedIpsBefore: string | null
+  readonly already: boolean
+  readonly eventId: string
+}
+
+/** Connections, and events of a page. */
+export const PEERS_SHOWN = 200
+
+const path = (orgId: string) => `/org/${encodeURIComponent(orgId)}/logs/peers`
+
+export function fetchConnections(
+  orgId: string,
+  query: QueryParams,
+  signal: AbortSignal,
+): Promise<{ connections: readonly PeerConnection[]; more: boolean }> {
+  return request(`${path(orgId)}/connections`, { signal, query: { limit: PEERS_SHOWN, ...query } })
+}
+
+export async function fetchPeerEvents(
+  orgId: string,
+  query: QueryParams,
+  signal: AbortSignal,
+): Promise<{ events: readonly PeerEventRow[]; nextCursor: string | null }> {
+  const answer = await request<{
+    log: readonly PeerEventRow[]
+    pagination: { nextCursor: string | null }
+  }>(path(orgId), { signal, query: { limit: PEERS_SHOWN, ...query } })
+  return { events: answer.log, nextCursor: answer.pagination.nextCursor }
+}
+
+export function peersExportHref(orgId: string, query: QueryParams): string {
+  return `/api/v1${path(orgId)}/export${queryText({ format: 'csv', ...query })}`
+}

@@ -1,0 +1,200 @@
+/** Which clients were connected when, and from where: in a time range, now, or event by event. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { fetchConnections, fetchPeerEvents, PEERS_SHOWN, peersExportHref } from '../../api/peers.js'
+import { type Query, useQuery, useRefresh } from '../../api/use-query.js'
+import { formatCount, plural } from '../../format/bytes.js'
+import { ConnectionTable } from '../../parts/connections.js'
+import { useNames } from '../../parts/filters/names.js'
+import { DownloadIcon } from '../../parts/icons.js'
+import { RangePicker } from '../../parts/range-picker.js'
+import { Segments } from '../../parts/segments.js'
+import { Failure, Message, Progress } from '../../parts/states.js'
+import { spanQuery } from '../../state/filters.js'
+import { rangeOf, spanOf } from '../../state/range.js'
+import { type QueryParams, setParams, useLocation } from '../../state/url.js'
+import { EventsTable } from './events-table.js'
+
+const REFRESH_MS = 5_000
+const VIEWS = ['connections', 'now', 'events'] as const
+type View = (typeof VIEWS)[number]
+const VIEW_LABELS: Readonly<Record<View, string>> = {
+  connections: 'In the time range',
+  now: 'Now',
+  events: 'Events',
+}
+const WHOSE = ['clientId', 'userId', 'siteId'] as const
+
+export function ConnectedPage({ orgId }: { orgId: string }) {
+  const { params } = useLocation()
+  const view = VIEWS.find((name) => name === params.get('view')) ?? 'connections'
+  const whose = useMemo(
+    () => Object.fromEntries(WHOSE.map((name) => [name, params.getAll(name)])),
+    [params],
+  )
+  return (
+    <div class="page">
+      <div class="page-head">
+        <h1>Connected clients</h1>
+        <Whose orgId={orgId} whose={whose} />
+        <span class="space" />
+        <Segments
+          name="Which"
+          options={VIEWS.map((value) => ({ value, label: VIEW_LABELS[value] }))}
+          value={view}
+          onChange={(value) => setParams({ view: value === 'connections' ? null : value })}
+        />
+        {view !== 'now' && <RangePicker />}
+        <a
+          class="button"
+          href={peersExportHref(orgId, {
+            ...spanQuery(spanOf(rangeOf(params), Date.now())),
+            ...whose,
+          })}
+          title="All events of the time range"
+          download
+        >
+          <DownloadIcon /> CSV
+        </a>
+      </div>
+      {view === 'events' ? (
+        <Events orgId={orgId} whose={whose} />
+      ) : (
+        <Connections orgId={orgId} whose={whose} now={view === 'now'} />
+      )}
+    </div>
+  )
+}
+
+interface PartProps {
+  readonly orgId: string
+  readonly whose: QueryParams
+}
+
+/** One of them, when the address says so. */
+function Whose({ orgId, whose }: PartProps) {
+  const chosen = WHOSE.flatMap((name) =>
+    (whose[name] as readonly string[]).map((id) => ({ name, id })),
+  )
+  const named = Object.fromEntries(WHOSE.map((name) => [name, whose[name] as readonly string[]]))
+  const { nameOf } = useNames(orgId, named, undefined)
+  if (chosen.length === 0) return null
+  return (
+    <button
+      type="button"
+      class="button small"
+      title="Show all"
+      onClick={() => setParams(Object.fromEntries(WHOSE.map((name) => [name, null])))}
+    >
+      {chosen.map(({ name, id }) => nameOf(name, id)).join(', ')} <span aria-hidden="true">×</span>
+      <span class="visually-hidden">: show all</span>
+    </button>
+  )
+}
+
+/** The range up to now moves on with each refresh. */
+function spanNow(params: URLSearchParams): QueryParams {
+  return spanQuery(spanOf(rangeOf(params), Date.now()))
+}
+
+function Connections({ orgId, whose, now }: PartProps & { readonly now: boolean }) {
+  const { params } = useLocation()
+  const range = JSON.stringify(rangeOf(params))
+  const query = useRefresh(
+    useQuery(JSON.stringify(['connected', orgId, whose, now, range]), async (signal) => {
+      const asked = now ? { ...whose, open: true } : { ...whose, ...spanNow(params) }
+      const { connections, more } = await fetchConnections(orgId, asked, signal)
+      const shown = now ? connections.filter(({ state }) => state === 'connected') : connections
+      return { rows: shown, more }
+    }),
+    REFRESH_MS,
+  )
+  return (
+    <Answered query={query}>
+      {({ rows, more }) => (
+        <>
+          <p class="lead">
+            {now
+              ? `${formatCount(rows.length)} connected now.`
+              : `${plural(rows.length, 'connection')}${more ? ', the latest; others are left out' : ''}; ${
+                  rows.filter(({ state }) => state === 'connected').length
+                } connected now.`}
+          </p>
+          {rows.length > 0 && <ConnectionTable rows={rows} />}
+        </>
+      )}
+    </Answered>
+  )
+}
+
+function Events({ orgId, whose }: PartProps) {
+  const { params } = useLocation()
+  const range = JSON.stringify(rangeOf(params))
+  const key = JSON.stringify(['peerEvents', orgId, whose, range])
+  // Where the pages before this one began; of another selection the first.
+  const [cursors, setCursors] = useState<readonly string[]>([])
+  useEffect(() => setCursors([]), [key])
+  const cursor = cursors.at(-1)
+  const query = useQuery(JSON.stringify([key, cursor]), (signal) =>
+    fetchPeerEvents(orgId, { ...whose, ...spanNow(params), cursor }, signal),
+  )
+  return (
+    <Answered query={query}>
+      {({ events, nextCursor }) =>
+        events.length === 0 ? (
+          <Nothing />
+        ) : (
+          <>
+            <EventsTable events={events} />
+            <div class="pager">
+              <button
+                type="button"
+                class="button"
+                disabled={cursors.length === 0}
+                onClick={() => setCursors(cursors.slice(0, -1))}
+              >
+                Newer
+              </button>
+              <button
+                type="button"
+                class="button"
+                disabled={nextCursor === null}
+                onClick={() => setCursors([...cursors, nextCursor!])}
+              >
+                Older
+              </button>
+              <span class="muted">{PEERS_SHOWN} a page, the newest first</span>
+            </div>
+          </>
+        )
+      }
+    </Answered>
+  )
+}
+
+function Nothing() {
+  return (
+    <Message title="Nothing happened in this time">
+      <p>Meters tell it of WireGuard interfaces whose peers they can read.</p>
+    </Message>
+  )
+}
+
+interface AnsweredProps<T> {
+  readonly query: Query<T>
+  readonly children: (data: T) => ComponentChildren
+}
+
+function Answered<T>({ query, children }: AnsweredProps<T>) {
+  const { data, error, cancelled } = query
+  return (
+    <>
+      <Progress query={query} />
+      {data === undefined || error !== null || cancelled ? (
+        <Failure query={query} what="log of peers" />
+      ) : (
+        children(data)
+      )}
+    </>
+  )
+}

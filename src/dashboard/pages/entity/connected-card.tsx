@@ -1,0 +1,49 @@
+/** When the client, the user's clients or those of a site were connected lately, and from where. */
+import { fetchConnections } from '../../api/peers.js'
+import { useQuery } from '../../api/use-query.js'
+import { ConnectionTable } from '../../parts/connections.js'
+import { ENTITY_FILTERS, type Entity } from '../../state/entity.js'
+import { spanQuery } from '../../state/filters.js'
+import { pageHref } from '../../state/page-href.js'
+import type { Span } from '../../state/range.js'
+import { followLink, hrefOf, patched } from '../../state/url.js'
+
+const SHOWN = 8
+
+interface ConnectedCardProps {
+  readonly orgId: string
+  readonly entity: Entity
+  readonly span: Span
+  readonly refreshedMs: number
+}
+
+/** Nothing is shown where nothing is known: of other tunnels than WireGuard there are no peers. */
+export function ConnectedCard({ orgId, entity, span, refreshedMs }: ConnectedCardProps) {
+  const { kind, id } = entity
+  const of = { [ENTITY_FILTERS[kind]]: id }
+  const key = JSON.stringify(['connected', orgId, kind, id, span, refreshedMs])
+  const { data } = useQuery(key, (signal) =>
+    fetchConnections(orgId, { ...of, ...spanQuery(span), limit: SHOWN }, signal),
+  )
+  if (data === undefined || data.connections.length === 0) return null
+  const [path = '', text = ''] = pageHref('/connected').split('?')
+  const all = (view: string | null) =>
+    hrefOf(path, patched(new URLSearchParams(text), { ...of, view }))
+  return (
+    <section class="card" aria-label="Connected">
+      <div class="card-head">
+        <h2>Connected</h2>
+        <span class="space" />
+        <a href={all(null)} onClick={followLink}>
+          {data.more ? 'All connections' : 'Connections'}
+        </a>
+        <a href={all('events')} onClick={followLink}>
+          Events
+        </a>
+      </div>
+      <div class="card-body">
+        <ConnectionTable rows={data.connections} ofOne={kind === 'client'} />
+      </div>
+    </section>
+  )
+}

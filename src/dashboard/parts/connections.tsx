@@ -1,0 +1,121 @@
+/** Connections of clients in a table: who, from when to when, from where. */
+import type { PeerConnection } from '../api/peers.js'
+import { formatDateTime } from '../format/time.js'
+import { entityHref } from '../state/entity.js'
+import { followLink } from '../state/url.js'
+import { Duration } from './duration.js'
+import { TableScroll } from './table-scroll.js'
+
+interface ConnectionTableProps {
+  readonly rows: readonly PeerConnection[]
+  /** Whose they are is said elsewhere. */
+  readonly ofOne?: boolean
+}
+
+export function ConnectionTable({ rows, ofOne = false }: ConnectionTableProps) {
+  return (
+    <TableScroll label="Connections">
+      <table class="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Connected</th>
+            {!ofOne && <th scope="col">Client</th>}
+            {!ofOne && <th scope="col">User</th>}
+            <th scope="col">Until</th>
+            <th scope="col">For</th>
+            <th scope="col">From where</th>
+            <th scope="col">Site</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr
+              key={`${row.siteId} ${row.meterId} ${row.interface} ${row.publicKey} ${row.clientId} ${row.from}`}
+            >
+              <th scope="row" title={row.from}>
+                {row.already && <span title={ALREADY}>before </span>}
+                {formatDateTime(Date.parse(row.from))}
+              </th>
+              {!ofOne && (
+                <td>
+                  <PeerName {...row} />
+                </td>
+              )}
+              {!ofOne && <td>{row.userName ?? row.userId ?? <None />}</td>}
+              <td title={row.to ?? undefined}>
+                <Until row={row} />
+              </td>
+              <td class="figures">
+                <Time row={row} />
+              </td>
+              <td title={row.endpoints.join(' → ')}>
+                {row.endpoint ?? <None />}
+                {row.endpoints.length > 1 && <Others count={row.endpoints.length - 1} />}
+              </td>
+              <td>{row.siteName ?? `Site ${row.siteId}`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableScroll>
+  )
+}
+
+const ALREADY = 'It was connected when the meter began to read; since when is not known.'
+const UNKNOWN = 'No end was reported, and the meter is silent.'
+
+function Others({ count }: { count: number }) {
+  return (
+    <span class="muted">
+      {' '}
+      after {count} other{count === 1 ? '' : 's'}
+    </span>
+  )
+}
+
+function None() {
+  return <span class="muted">–</span>
+}
+
+function Until({ row: { state, to } }: { row: PeerConnection }) {
+  if (state === 'connected') return <span class="outcome open">now</span>
+  if (state === 'unknown' || to === null)
+    return (
+      <span class="muted" title={UNKNOWN}>
+        unknown
+      </span>
+    )
+  return <>{formatDateTime(Date.parse(to))}</>
+}
+
+function Time({ row: { state, from, to } }: { row: PeerConnection }) {
+  const startedMs = Date.parse(from)
+  if (state === 'unknown') return <None />
+  return (
+    <Duration
+      seconds={to === null ? null : (Date.parse(to) - startedMs) / 1000}
+      startedMs={startedMs}
+    />
+  )
+}
+
+interface PeerNameProps {
+  readonly clientId: number | null
+  readonly clientName: string | null
+  readonly publicKey: string | null
+}
+
+/** A key tells a peer that the catalog did not know. */
+export function PeerName({ clientId, clientName, publicKey }: PeerNameProps) {
+  if (clientId === null)
+    return (
+      <span class="muted" title={publicKey ?? undefined}>
+        {publicKey === null ? '–' : `${publicKey.slice(0, 12)}…`}
+      </span>
+    )
+  return (
+    <a href={entityHref({ kind: 'client', id: String(clientId) })} onClick={followLink}>
+      {clientName ?? `Client ${clientId}`}
+    </a>
+  )
+}

@@ -1,0 +1,38 @@
+/** Schemas of the answers about peers. */
+import { z } from 'zod'
+import { PEER_EVENT_NAMES } from '../../session/peer-event.js'
+import { PEER_FIELDS, type PeerField } from '../query/peer-row.js'
+
+function schemaOf({ type, nullable, help }: PeerField): z.ZodType {
+  const base = type === 'integer' ? z.int() : type === 'boolean' ? z.boolean() : z.string()
+  return (nullable ? base.nullable() : base).meta({ description: help })
+}
+
+export const peerRowSchema = z.object({
+  ...Object.fromEntries(PEER_FIELDS.map((field) => [field.name, schemaOf(field)])),
+  event: z.enum(PEER_EVENT_NAMES),
+})
+
+export const peerConnectionSchema = z.object({
+  from: z.string(),
+  to: z.string().nullable().meta({ description: 'Null: no end was told.' }),
+  state: z.enum(['connected', 'ended', 'unknown']).meta({
+    description:
+      '`unknown`: no end was told, and its meter is silent, or has not told for a day that it is connected.',
+  }),
+  already: z.boolean().meta({
+    description: 'It was connected when the meter began to read: since when is not known.',
+  }),
+  endpoint: z.string().nullable().meta({ description: 'The last one.' }),
+  endpoints: z.array(z.string()).meta({ description: 'In order; of many the last 20.' }),
+  siteId: z.int(),
+  siteName: z.string().nullable(),
+  meterId: z.string(),
+  interface: z.string(),
+  publicKey: z.string().nullable(),
+  clientId: z.int().nullable(),
+  clientName: z.string().nullable(),
+  userId: z.string().nullable(),
+  userName: z.string().nullable(),
+  userEmail: z.string().nullable(),
+})

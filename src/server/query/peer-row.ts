@@ -1,0 +1,70 @@
+/** What happened to a peer, as the API, CSV and NDJSON give it: one list of fields for all of them. */
+import { type PeerConnection, type PeerEventRow, TOLD_WITHIN_US } from '../store/store.js'
+
+export interface PeerField {
+  readonly name: string
+  readonly type: 'integer' | 'text' | 'boolean'
+  readonly nullable: boolean
+  readonly help: string
+  /** Made up by people: see csv.ts. */
+  readonly isName?: true
+  readonly read: (row: PeerEventRow) => string | number | boolean | null
+}
+
+type Read = PeerField['read']
+
+function field(name: string, help: string, read: Read, more: Partial<PeerField> = {}): PeerField {
+  return { name, type: 'text', nullable: true, help, read, ...more }
+}
+
+const always = { nullable: false } as const
+const iso = (us: number) => new Date(us / 1e3).toISOString()
+
+export const PEER_FIELDS: readonly PeerField[] = [
+  field('time', 'When it happened, as far as the meter knows.', (e) => iso(e.timeUs), always),
+  field('event', 'What happened.', (e) => e.event, always),
+  field('siteId', 'Site.', (e) => e.siteId, { ...always, type: 'integer' }),
+  field('siteName', 'Name of siteId.', (e) => e.siteName, { isName: true }),
+  field('meterId', 'Meter that saw it.', (e) => e.meterId, always),
+  field('interface', 'Interface of the meter.', (e) => e.interface, always),
+  field('publicKey', 'Of the peer.', (e) => e.publicKey),
+  field('clientId', 'Client that had the key then.', (e) => e.clientId, { type: 'integer' }),
+  field('clientName', 'Name of clientId.', (e) => e.clientName, { isName: true }),
+  field('userId', 'Its user then.', (e) => e.userId),
+  field('userName', 'Name of userId.', (e) => e.userName, { isName: true }),
+  field('userEmail', 'E-mail of userId.', (e) => e.userEmail, { isName: true }),
+  field('endpoint', 'Outer address after it.', (e) => e.endpoint),
+  field('endpointBefore', 'Outer address before, where it changed.', (e) => e.endpointBefore),
+  field('allowedIps', 'Of added, gone and allowedIpsChanged.', (e) => e.allowedIps),
+  field('allowedIpsBefore', 'Of allowedIpsChanged.', (e) => e.allowedIpsBefore),
+  field('handshake', 'The latest handshake.', (e) =>
+    e.handshakeUs === null ? null : iso(e.handshakeUs),
+  ),
+  field('already', 'It was connected when the meter began to read.', (e) => e.already, {
+    ...always,
+    type: 'boolean',
+  }),
+  field('eventId', 'The same for the same event.', (e) => e.eventId, always),
+]
+
+export function peerRow(row: PeerEventRow): Record<string, string | number | boolean | null> {
+  return Object.fromEntries(PEER_FIELDS.map(({ name, read }) => [name, read(row)]))
+}
+
+/** @param heard meters that still report, by site and meter */
+export function connectionRow(
+  { fromUs, toUs, toldUs, already, endpoints, ...who }: PeerConnection,
+  heard: ReadonlySet<string>,
+  nowUs: number,
+) {
+  const isHeard = heard.has(`${who.siteId}/${who.meterId}`) && toldUs > nowUs - TOLD_WITHIN_US
+  return {
+    from: iso(fromUs),
+    to: toUs === null ? null : iso(toUs),
+    state: toUs !== null ? 'ended' : isHeard ? 'connected' : 'unknown',
+    already,
+    endpoint: endpoints.at(-1) ?? null,
+    endpoints,
+    ...who,
+  }
+}

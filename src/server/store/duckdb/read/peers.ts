@@ -1,0 +1,199 @@
+/** The log of peers: pages of events, and the times in which peers were connected. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { TIME_US_MAX } from '../../../../session/bounds.js'
+import {
+  type ConnectionsRequest,
+  ENDPOINTS_MAX,
+  type PeerConnection,
+  type PeerEventRow,
+  type PeerFilter,
+  type PeerPage,
+  type PeerPageRequest,
+  TOLD_WITHIN_US,
+} from '../../store.js'
+import { int, type Row, rowsOf } from '../database.js'
+import { inNumbers, inTexts, Sql } from './sql-parts.js'
+
+const NAMES = `c.name AS client_name, u.name AS user_name, u.email AS user_email, s.name AS site_name`
+const NAME_JOINS = `
+  LEFT JOIN catalog_client c ON c.org_id = $1 AND c.id = t.client_id
+  LEFT JOIN catalog_user u ON u.org_id = $1 AND u.id = t.user_id
+  LEFT JOIN catalog_site s ON s.org_id = $1 AND s.id = t.site_id`
+
+function who(sql: Sql, { clientIds, userIds }: PeerFilter): string[] {
+  return [
+    ...(clientIds === undefined ? [] : [inNumbers('t.client_id', clientIds)]),
+    ...(userIds === undefined ? [] : [inTexts(sql, 't.user_id', userIds)]),
+  ]
+}
+
+function which(sql: Sql, { siteIds, publicKeys }: PeerFilter): string[] {
+  return [
+    ...(siteIds === undefined ? [] : [inNumbers('t.site_id', siteIds)]),
+    ...(publicKeys === undefined ? [] : [inTexts(sql, 't.public_key', publicKeys)]),
+  ]
+}
+
+export async function peerEvents(
+  connection: DuckDBConnection,
+  orgId: string,
+  { filter, limit, after }: PeerPageRequest,
+): Promise<PeerPage> {
+  const sql = new Sql()
+  const org = sql.bind(orgId)
+  const where = [
+    `t.org_id = ${org}`,
+    `t.at_us >= ${int(filter.fromUs)}`,
+    `t.at_us < ${int(filter.toUs)}`,
+    ...who(sql, filter),
+    ...which(sql, filter),
+    ...(filter.events === undefined ? [] : [inTexts(sql, 't.event', filter.events)]),
+    ...(after === undefined
+      ? []
+      : [
+          `t.at_us <= ${int(after.timeUs)}`,
+          `(t.at_us < ${int(after.timeUs)} OR (t.event, t.event_id) < (${sql.bind(after.event)}, ${sql.bind(after.eventId)}))`,
+        ]),
+  ]
+  const found = await rowsOf(
+    connection,
+    `SELECT t.*, t.site_id::DOUBLE AS site, t.at_us::DOUBLE AS at, t.client_id::DOUBLE AS client,
+       t.handshake_us::DOUBLE AS handshake, ${NAMES}
+     FROM (SELECT * FROM peer_event t WHERE ${where.join(' AND ')}
+       ORDER BY at_us DESC, event DESC, event_id DESC LIMIT ${int(limit + 1)}) t ${NAME_JOINS}
+     ORDER BY t.at_us DESC, t.event DESC, t.event_id DESC`,
+    sql.values,
+  )
+  const rows = found.slice(0, limit).map(eventOf)
+  const last = rows.at(-1)
+  const isLast = found.length <= limit || last === undefined
+  if (isLast) return { rows, next: null }
+  const { timeUs, event, eventId } = last
+  return { rows, next: { timeUs, event, eventId } }
+}
+
+/**
+ * A connection begins with `connected` after anything but `connected`, at one interface of one meter, and ends with the
+ * next `disconnected`. It is one of a key: whose that is may become known in its course. So who is asked for chooses keys,
+ * and then connections.
+ *
+ * Who is connected is told each day: what was told within TOLD_WITHIN_US before the range says who was then. Only of
+ * connections that are shown is the rest looked for: an earlier beginning, addresses, names.
+ */
+export async function peerConnections(
+  connection: DuckDBConnection,
+  orgId: string,
+  { filter, limit, open = false }: ConnectionsRequest,
+): Promise<PeerConnection[]> {
+  const sql = new Sql()
+  const org = sql.bind(orgId)
+  const asked = who(sql, filter)
+  const where = [`t.org_id = ${org}`, ...which(sql, filter)]
+  if (asked.length > 0)
+    where.push(`(${asked.join(' AND ')} OR t.public_key IN (
+      SELECT t.public_key FROM peer_event t WHERE t.org_id = ${org} AND ${asked.join(' AND ')}))`)
+  const low = int(Math.max(0, filter.fromUs - TOLD_WITHIN_US))
+  const hasPart = open
+    ? 'to_us IS NULL'
+    : `coalesce(to_us >= ${int(filter.fromUs)}, true) AND from_us < ${int(filter.toUs)}`
+  const found = await rowsOf(
+    connection,
+    `WITH mine AS (
+       SELECT t.*, hash(site_id, meter_id, interface, coalesce(public_key, client_id::VARCHAR)) AS k
+       FROM peer_event t WHERE ${where.join(' AND ')} AND t.event IN ('connected', 'disconnected', 'endpointChanged')),
+     changes AS (
+       SELECT * FROM (
+         SELECT k, at_us, event, already, lag(event) OVER (PARTITION BY k ORDER BY at_us, event) AS before
+         FROM mine WHERE at_us >= ${low} AND event <> 'endpointChanged')
+       WHERE event IS DISTINCT FROM before),
+     shown AS MATERIALIZED (
+       SELECT k, from_us, to_us, already, before IS NULL AND already AS is_cut FROM (
+         SELECT k, event, before, already, at_us AS from_us,
+           lead(at_us) OVER (PARTITION BY k ORDER BY at_us, event) AS to_us FROM changes)
+       WHERE event = 'connected' AND ${hasPart}
+       ORDER BY from_us DESC, k ${asked.length > 0 ? '' : `LIMIT ${int(limit)}`}),
+     earlier AS MATERIALIZED (
+       SELECT k, at_us, event, already FROM mine
+       WHERE at_us < ${low} AND event <> 'endpointChanged' AND k IN (SELECT k FROM shown WHERE is_cut)),
+     begun AS (
+       SELECT k, min(at_us) AS from_us, first(already ORDER BY at_us) AS already
+       FROM earlier LEFT JOIN (
+         SELECT k, max(at_us) AS ended_us FROM earlier WHERE event = 'disconnected' GROUP BY k) USING (k)
+       WHERE event = 'connected' AND at_us > coalesce(ended_us, -1) GROUP BY k),
+     whole AS (
+       SELECT s.k, coalesce(b.from_us, s.from_us) AS from_us, s.to_us, coalesce(b.already, s.already) AS already
+       FROM shown s LEFT JOIN begun b ON b.k = s.k AND s.is_cut),
+     times AS (
+       SELECT w.k, w.from_us, w.to_us, w.already, first(m.site_id) AS site_id, first(m.meter_id) AS meter_id,
+         first(m.interface) AS interface, first(m.public_key) AS public_key,
+         first(m.client_id ORDER BY m.at_us, m.event) FILTER (m.client_id IS NOT NULL) AS client_id,
+         first(m.user_id ORDER BY m.at_us, m.event) FILTER (m.client_id IS NOT NULL) AS user_id,
+         max(m.at_us) FILTER (m.event = 'connected') AS told_us,
+         list(m.endpoint ORDER BY m.at_us, m.event) FILTER (m.endpoint IS NOT NULL AND m.event <> 'disconnected') AS endpoints
+       FROM whole w JOIN mine m ON m.k = w.k AND m.at_us >= w.from_us AND m.at_us <= coalesce(w.to_us, ${int(TIME_US_MAX)})
+       GROUP BY w.k, w.from_us, w.to_us, w.already)
+     SELECT t.site_id::DOUBLE AS site, t.meter_id, t.interface, t.public_key, t.client_id::DOUBLE AS client, t.user_id,
+       t.from_us::DOUBLE AS from_us, t.to_us::DOUBLE AS to_us, t.told_us::DOUBLE AS told_us, t.already,
+       to_json(t.endpoints) AS endpoints, ${NAMES}
+     FROM times t ${NAME_JOINS} WHERE ${['true', ...asked].join(' AND ')}
+     ORDER BY t.from_us DESC, t.site_id, t.meter_id, t.interface, t.public_key, t.client_id LIMIT ${int(limit)}`,
+    sql.values,
+  )
+  return found.map((row) => ({
+    ...whoOf(row),
+    fromUs: row.from_us as number,
+    toUs: row.to_us as number | null,
+    toldUs: row.told_us as number,
+    already: row.already as boolean,
+    endpoints: withoutRepeats(JSON.parse((row.endpoints as string | null) ?? '[]') as string[]),
+  }))
+}
+
+/** Of a person's. */
+export async function countPeerEvents(
+  connection: DuckDBConnection,
+  orgId: string,
+  where: string,
+): Promise<number> {
+  const rows = await rowsOf(
+    connection,
+    `SELECT count(*)::DOUBLE AS n FROM peer_event WHERE org_id = $1 AND ${where}`,
+    [orgId],
+  )
+  return rows[0]!.n as number
+}
+
+/** The same one after itself says nothing; of many the latest. */
+function withoutRepeats(endpoints: readonly string[]): string[] {
+  return endpoints.filter((one, i) => one !== endpoints[i - 1]).slice(-ENDPOINTS_MAX)
+}
+
+function whoOf(row: Row) {
+  return {
+    siteId: row.site as number,
+    siteName: row.site_name as string | null,
+    meterId: row.meter_id as string,
+    interface: row.interface as string,
+    publicKey: row.public_key as string | null,
+    clientId: row.client as number | null,
+    clientName: row.client_name as string | null,
+    userId: row.user_id as string | null,
+    userName: row.user_name as string | null,
+    userEmail: row.user_email as string | null,
+  }
+}
+
+function eventOf(row: Row): PeerEventRow {
+  return {
+    ...whoOf(row),
+    eventId: row.event_id as string,
+    timeUs: row.at as number,
+    event: row.event as PeerEventRow['event'],
+    endpoint: row.endpoint as string | null,
+    endpointBefore: row.endpoint_before as string | null,
+    allowedIps: row.allowed_ips as string | null,
+    allowedIpsBefore: row.allowed_ips_before as string | null,
+    handshakeUs: row.handshake as number | null,
+    already: row.already as boolean,
+  }
+}
