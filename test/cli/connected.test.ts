@@ -97,7 +97,7 @@ test('each event, and for programs', async () => {
 
 test.each([
   [['--now', '--events'], 2, 'leave out --events'],
-  [['--client', 'nobody'], 2, 'the catalog has no client whose name holds "nobody"'],
+  [['--client', 'nobody'], 2, 'the catalog has no client with "nobody" in its name'],
   [['--public-key', 'x'], 1, 'publicKey: expected a WireGuard public key'],
   [['--limit', '0'], 2, '--limit'],
 ])('a mistake is told: %s', async (args, code, message) => {
