@@ -5,6 +5,7 @@ import {
   isStorableTime,
   METER_ID,
   METER_ID_EXPECTED,
+  REPORT_BYTES_MAX,
   REPORT_INTERFACE_MAX,
   REPORT_KEYS_MAX,
   REPORT_PLACES_MAX,
@@ -58,6 +59,13 @@ export const meterReportSchema = z.object({
   replay: z.enum(REPLAY_STATES).optional(),
 })
 
+/** Bounded as it came: the log keeps unknown keys, too. */
+const boundedReport = z.preprocess((report, context) => {
+  if (Buffer.byteLength(JSON.stringify(report) ?? '') > REPORT_BYTES_MAX)
+    context.addIssue(`expected at most ${REPORT_BYTES_MAX} bytes of JSON`)
+  return report
+}, meterReportSchema)
+
 const spoolId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ -')
 const number = z.int().min(1).max(Number.MAX_SAFE_INTEGER)
 
@@ -88,7 +96,7 @@ export const batchSchema = z
       .optional()
       .meta({ description: 'The first number of this spoolId; else 1.' }),
     batch: number,
-    report: meterReportSchema,
+    report: boundedReport,
     gaps: z.array(batchGapSchema).max(1000),
     /** As sessions. */
     peerEvents: z
