@@ -255,6 +255,12 @@ test('asked for a day, a connection begins when it did, and not before one that 
   expect(await connections(range)).toEqual([`1: ${-8 * 86_400}- ${HOME} ${CAFE}`])
 })
 
+test('one that comes after a long one begins by itself', async () => {
+  await send([up(-172_800), up(-86_400, { already: true }), down(-10), up(0)])
+  const range = { fromUs: AT_US - 20e6, toUs: AT_US + 1e6 }
+  expect(await connections(range)).toEqual([`1: 0- ${HOME}`, `1: -172800--10 ${HOME}`])
+})
+
 test('only those that go on; of a client; latest first, so many', async () => {
   await send([up(0), down(30), up(40), up(50, { clientId: 2, publicKey: KEYS[1]! })])
   expect(await connections({}, true)).toEqual([`2: 50- ${HOME}`, `1: 40- ${HOME}`])
