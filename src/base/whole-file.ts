@@ -1,5 +1,5 @@
 /** Writes a file completely or not at all: under a temporary name, then renamed. */
-import { createWriteStream, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createWriteStream, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError, messageOf, networkFault } from './errors.js'
@@ -12,7 +12,12 @@ export async function writeWhole(path: string, body: Readable, through: Transfor
   const target = found !== undefined && beside ? realpathSync(path) : path
   const written = beside ? `${target}.partial` : path
   try {
-    await takeWhole(body, pipeline(body, through, createWriteStream(written)))
+    // Opened at once: a stream that still opens its file when the body breaks would create it after rmSync(). Opening a
+    // FIFO waits for its reader.
+    const out = beside
+      ? createWriteStream(written, { fd: openSync(written, 'w') })
+      : createWriteStream(written)
+    await takeWhole(body, pipeline(body, through, out))
     if (beside) renameSync(written, target)
   } catch (error) {
     if (beside) rmSync(written, { force: true })

@@ -205,7 +205,7 @@ test('tunmeter audit shows it, and writes it as NDJSON and CSV', async () => {
   expect(shown.code).toBe(0)
   expect(shown.stdout.trim().split('\n')).toHaveLength(2)
   expect(shown.stdout).toContain('keyCreated')
-  expect(shown.stderr).toContain('There are more')
+  expect(shown.stderr).toContain('there are more')
   const ndjson = await run(admin, '--format', 'ndjson', '--event', 'settingsChanged')
   const lines = ndjson.stdout.trim().split('\n')
   expect(lines.map((line) => JSON.parse(line).event)).toEqual([
