@@ -24,11 +24,14 @@ const CAUSES: Readonly<Record<Hole['cause'], string>> = {
   other: 'lost',
 }
 
-/** Worst first. `unwatched` is a time before the first report, `deleted` a loss that somebody wanted. */
-const KINDS = ['silent', 'lost', 'unwatched', 'deleted'] as const
+/**
+ * Worst first. `unwatched` is a time before the first report, `deleted` a loss that somebody wanted, `unknown` no hole: a
+ * time that is later than all reports.
+ */
+const KINDS = ['silent', 'lost', 'unwatched', 'deleted', 'unknown'] as const
 type Kind = (typeof KINDS)[number]
 
-export function kindOf({ cause }: Hole): Kind {
+export function kindOf({ cause }: Hole): Exclude<Kind, 'unknown'> {
   if (cause === 'silent') return 'silent'
   if (cause === 'neverReported' || cause === 'notWatched') return 'unwatched'
   const isWanted = ['deletedByRetention', 'retentionOff', 'deletedByOperator', 'erased'].includes(
@@ -42,8 +45,8 @@ export function holesOf(site: SiteCompleteness): readonly Hole[] {
 }
 
 function worstKind(site: SiteCompleteness): Kind {
-  const kinds = new Set(holesOf(site).map(kindOf))
-  return KINDS.find((kind) => kinds.has(kind)) ?? 'deleted'
+  const kinds = new Set<Kind>(holesOf(site).map(kindOf))
+  return KINDS.find((kind) => kinds.has(kind)) ?? 'unknown'
 }
 
 /** The incomplete sites. */
@@ -63,15 +66,17 @@ export function siteName({ siteId, siteName: name }: SiteCompleteness): string {
 }
 
 /** `1 site silent, 2 with losses` */
-export function badgeText({ sites }: Completeness): string {
+export function badgeText({ sites, more }: Completeness): string {
   if (sites.length === 0) return 'Nothing metered'
   const kinds = worstFirst(sites).map(worstKind)
-  if (kinds.length === 0) return 'Complete'
+  if (kinds.length === 0) return more ? 'Not all looked at' : 'Complete'
+  if (isUnknown(sites)) return 'Nothing known yet'
   const words = {
     silent: 'silent',
     lost: 'with losses',
     unwatched: 'not watched',
     deleted: 'deleted',
+    unknown: 'not known yet',
   }
   const told = KINDS.map((kind) => ({ kind, count: kinds.filter((one) => one === kind).length }))
     .filter(({ count }) => count > 0)
@@ -81,15 +86,22 @@ export function badgeText({ sites }: Completeness): string {
   return told.join(', ')
 }
 
-export function toneOf({ sites }: Completeness): 'ok' | 'warn' | 'wrong' {
+/** As the server has it: of none of them anything is known yet. */
+function isUnknown(sites: readonly SiteCompleteness[]): boolean {
+  return sites.every((site) => !site.complete && worstKind(site) === 'unknown')
+}
+
+export function toneOf({ sites, more }: Completeness): 'ok' | 'warn' | 'wrong' {
   const kinds = worstFirst(sites).map(worstKind)
   if (kinds.includes('silent') || kinds.includes('lost')) return 'wrong'
-  return kinds.length > 0 || sites.length === 0 ? 'warn' : 'ok'
+  return kinds.length > 0 || sites.length === 0 || more ? 'warn' : 'ok'
 }
 
 /** `4 of 6 sites are complete, 27 Nov, 10:00 to 28 Nov, 10:00.` */
 export function sentenceOf({ sites, from, to, until, more }: Completeness): string {
   if (sites.length === 0) return 'No site has a meter or a key yet: nothing is metered.'
+  if (isUnknown(sites))
+    return `Nothing is known yet of the time from ${minuteOf(from)}: the newest reports are older.`
   const whole = sites.filter(({ complete }) => complete).length
   const all = whole === sites.length
   const end = all ? until : to
@@ -114,6 +126,7 @@ export function siteText(site: SiteCompleteness): string {
       b.seconds - a.seconds,
   )
   const said = holes.slice(0, HOLES_SAID_MAX).map(holeText)
+  if (said.length === 0) return `${siteName(site)}: nothing is known yet.`
   const rest = holes.length - said.length
   return `${siteName(site)}: ${said.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}.`
 }

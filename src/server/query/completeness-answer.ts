@@ -43,23 +43,18 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
   return {
     from: iso(range.fromUs),
     to: iso(endUs),
-    // Of an organisation without a meter nothing is known; nor of a time that is later than all reports, nor when not all
-    // losses were looked at.
-    complete:
-      sites.length > 0 &&
-      !more &&
-      untilOf(meters, endUs) > range.fromUs &&
-      sites.every((s) => s.complete),
+    // Of an organisation without a meter nothing is known; nor when not all losses were looked at.
+    complete: sites.length > 0 && !more && sites.every((s) => isWhole(s, range, endUs)),
     ...totals(meters, endUs),
     ...(sites.length === 0 && { coveredShare: 0 }),
     more,
     sentence: sentence(sites, named, endUs),
-    sites: sites.map(({ siteId, complete, meters: own }) => ({
-      siteId,
-      siteName: names.get(siteId) ?? null,
-      complete,
-      ...totals(own, endUs),
-      meters: own.map(({ meterId, interface: name, reconciled, holes, ...one }) => ({
+    sites: sites.map((site) => ({
+      siteId: site.siteId,
+      siteName: names.get(site.siteId) ?? null,
+      complete: isWhole(site, range, endUs),
+      ...totals(site.meters, endUs),
+      meters: site.meters.map(({ meterId, interface: name, reconciled, holes, ...one }) => ({
         meterId,
         interface: name,
         ...totals([{ ...one, holes }], endUs),
@@ -68,6 +63,15 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
       })),
     })),
   }
+}
+
+/** Of a time that is later than all reports nothing is known. */
+function isKnown({ meters }: Pick<SiteCompleteness, 'meters'>, { fromUs }: Span, endUs: number) {
+  return untilOf(meters, endUs) > fromUs
+}
+
+function isWhole(site: SiteCompleteness, range: Span, endUs: number): boolean {
+  return site.complete && isKnown(site, range, endUs)
 }
 
 type Judged = Pick<MeterCompleteness, 'untilUs' | 'coveredUs' | 'judgedUs' | 'holes'>
@@ -97,7 +101,7 @@ function sentence(
 ): string {
   const span = `${minute(range.fromUs)} to ${minute(endUs)} UTC`
   if (sites.length === 0) return `No site has a meter or a key: nothing is metered, ${span}.`
-  const holed = sites.filter((s) => !s.complete)
+  const holed = sites.filter((s) => !isWhole(s, range, endUs))
   if (holed.length === 0 && !more) {
     const which =
       sites.length === 1 ? `${nameOf(sites[0]!.siteId, names)} is` : `All ${sites.length} sites are`
@@ -105,10 +109,10 @@ function sentence(
       sites.flatMap((s) => s.meters),
       endUs,
     )
-    if (until <= range.fromUs)
-      return `Nothing is known yet of the time from ${minute(range.fromUs)} UTC: the newest reports are older.`
     return `${which} complete, ${minute(range.fromUs)} to ${minute(until)} UTC.`
   }
+  if (sites.every((s) => s.complete && !isKnown(s, range, endUs)))
+    return `Nothing is known yet of the time from ${minute(range.fromUs)} UTC: the newest reports are older.`
   const coveredOf = (s: SiteCompleteness): number => s.meters.reduce((n, m) => n + m.coveredUs, 0)
   const worst = [...holed].sort((a, b) => coveredOf(a) - coveredOf(b))
   const said = worst.slice(0, SITES_SAID_MAX).map((s) => siteSaid(s, names))
@@ -124,6 +128,7 @@ function siteSaid(
   names: ReadonlyMap<number, string>,
 ): string {
   const holes = meters.flatMap((m) => m.holes)
+  if (holes.length === 0) return `${nameOf(siteId, names)}: nothing is known yet.`
   const biggest = [...holes].sort(
     (a, b) => (b.sessions ?? 0) - (a.sessions ?? 0) || b.toUs - b.fromUs - (a.toUs - a.fromUs),
   )

@@ -7,6 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checkServer } from '../../../src/cli/doctor-server.js'
+import {
+  badgeText,
+  sentenceOf,
+  siteText,
+  toneOf,
+} from '../../../src/dashboard/parts/completeness-text.js'
 import type { ServerFlags } from '../../../src/meter/ship/server-flags.js'
 import type { Hole, HoleCause } from '../../../src/server/query/completeness.js'
 import { HOLE_CAUSES } from '../../../src/server/query/completeness.js'
@@ -298,4 +304,29 @@ test.each(Object.entries(PLACES))('%s', async (_place, ask) => {
     })
   }
   expect(told).toEqual(right)
+})
+
+test('of a time that is later than all reports no place says that it is complete', async () => {
+  const site = sites.get('none')!
+  const [from, to] = [iso(-1), iso(-2)]
+  const its = `timeStart=${from}&timeEnd=${to}&siteId=${site.siteId}`
+  const range = ['--from', from, '--to', to]
+  const known = /Nothing is known yet/
+  const answer = await get(site, `completeness?${its}`)
+  expect([answer.complete, answer.sites[0].complete]).toEqual([false, false])
+  expect(answer.sentence).toMatch(known)
+  const { completeness, notice } = await get(site, `logs/connection?${its}`)
+  expect(completeness).toMatchObject({ complete: false, sentence: answer.sentence })
+  expect(notice.message).toMatch(known)
+  const asked = await cli(site, 'completeness', ...range, '--site', String(site.siteId))
+  expect([asked.code, asked.stdout.split('\n')[0]]).toEqual([3, answer.sentence])
+  const filter = ['--filter', `siteId=${site.siteId}`, '--require-complete']
+  const exported = await cli(site, 'export', ...range, ...filter)
+  expect([exported.code, exported.stderr]).toEqual([3, expect.stringMatching(known)])
+  const logged = await cli(site, 'log', ...range, '--site', String(site.siteId))
+  expect(logged.stderr).toMatch(known)
+  // The dashboard's badge, its tone, its sentence, its banner.
+  expect([badgeText(answer), toneOf(answer)]).toEqual(['Nothing known yet', 'warn'])
+  expect(sentenceOf(answer)).toMatch(known)
+  expect(siteText(answer.sites[0])).toContain('nothing is known yet')
 })

@@ -379,6 +379,24 @@ describe('what was open dies with the meter', () => {
     expect(answer.complete).toBe(false)
     expect(answer.sentence).toContain('Nothing is known yet')
   })
+
+  test('a site of which nothing is known yet is not counted with the complete ones', async () => {
+    for (const [siteId, until] of [
+      [1, 8],
+      [2, 10],
+    ] as const) {
+      const meter = new SimulatedMeter('m', siteId)
+      meter.start(at(0))
+      await meter.report(at(10), whole(until))
+    }
+    const range = { fromUs: at(8), toUs: at(10) }
+    const named = { names: new Map(), nowUs: t.nowUs, more: false, range }
+    const answer = completenessAnswer(await ask(8, 10), named)
+    expect(answer.sites.map(({ complete }) => complete)).toEqual([false, true])
+    expect(answer.sentence).toMatch(
+      /^1 of 2 sites are complete, .* Site 1: nothing is known yet\.$/,
+    )
+  })
 })
 
 describe('two meters on one interface', () => {
