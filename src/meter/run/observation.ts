@@ -230,11 +230,15 @@ export class Observation {
 
   /** See WholeUntil. @param held of what was handed over */
   wholeUntilMs(held: Held): number {
+    const { givenMs, oldestEpoch } = this.#meter
+    // Last: what was lost until here may be in none of the others.
+    const { openSessions, recordsDropped } = this.#meter.counters()
     return this.#whole.reaches({
-      givenMs: this.#hasEnded ? Number.POSITIVE_INFINITY : this.#meter.givenMs,
+      givenMs: this.#hasEnded ? Number.POSITIVE_INFINITY : givenMs,
       nowMs: Math.min(Date.now(), this.#stoppedMs),
-      openSessions: this.#meter.counters().openSessions,
-      oldestEpoch: this.#meter.oldestEpoch,
+      lossUnsaid: recordsDropped > this.#recordsDropped,
+      openSessions,
+      oldestEpoch,
       held,
       sumsFromMs: this.#collector.sumsFromMs,
     })
@@ -252,11 +256,11 @@ export class Observation {
     const dropped = counters.recordsDropped - this.#recordsDropped
     if (dropped > 0) {
       this.#recordsDropped = counters.recordsDropped
-      // Interim records are among them: at most so many sessions.
+      // Interim records are among them: at most so many sessions. What they hold may have waited in the table.
       this.#options.onLoss({
         reason: 'recordQueueFull',
         sessions: dropped,
-        from: this.#checkedAt,
+        from: new Date(Math.min(this.#whole.reachedMs, Date.parse(this.#checkedAt))).toISOString(),
         to: now,
       })
     }

@@ -29,6 +29,8 @@ export interface WholeInput {
   /** The engine's records were taken up to then; Infinity: it has ended, and all are. */
   readonly givenMs: number
   readonly nowMs: number
+  /** Records were lost on the way of which no gap tells yet: what was in them is not safe. */
+  readonly lossUnsaid: boolean
   readonly openSessions: number
   readonly oldestEpoch: number
   readonly held: Held
@@ -63,8 +65,14 @@ export class WholeUntil {
     if (this.#epochs.length > EPOCHS_MAX) this.#epochs.shift()
   }
 
+  /** A record that is lost from now on, or by a loss that is not said yet, holds nothing of before. */
+  get reachedMs(): number {
+    return this.#reachedMs
+  }
+
   reaches(input: WholeInput): number {
-    const { givenMs, nowMs, held, sumsFromMs } = input
+    const { givenMs, nowMs, held, sumsFromMs, lossUnsaid } = input
+    if (lossUnsaid) return this.#reachedMs
     const ended = givenMs === Number.POSITIVE_INFINITY
     const takenMs = ended ? nowMs : Math.min(givenMs, nowMs) - LATE_MS
     const wholeMs = Math.min(

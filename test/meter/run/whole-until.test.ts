@@ -8,6 +8,7 @@ const LATE = 2_000
 const quiet = (nowMs: number): WholeInput => ({
   givenMs: nowMs,
   nowMs,
+  lossUnsaid: false,
   openSessions: 0,
   oldestEpoch: 0,
   held: NOTHING_HELD,
@@ -43,6 +44,16 @@ describe('with interim records each minute', () => {
     expect(whole.reaches({ ...quiet(80_000), openSessions: 5 })).toBe(70_000)
     expect(whole.reaches(quiet(300_000))).toBe(300_000 - LATE)
     expect(whole.reaches({ ...quiet(310_000), openSessions: 5 })).toBe(300_000 - LATE)
+  })
+
+  test('a lost record holds nothing of before what was safe; nothing more is until its loss is said', () => {
+    const whole = new WholeUntil(MINUTE, 0)
+    whole.reaches({ ...quiet(200_000), openSessions: 1 })
+    // The session of that minute has ended, and its record was lost.
+    const lost = { ...quiet(210_000), lossUnsaid: true }
+    expect(whole.reaches(lost)).toBe(200_000 - LATE - MINUTE)
+    expect(whole.reachedMs).toBe(200_000 - LATE - MINUTE)
+    expect(whole.reaches({ ...lost, lossUnsaid: false })).toBe(210_000 - LATE)
   })
 
   test('at the end everything is given: until then', () => {
