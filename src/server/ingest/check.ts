@@ -9,6 +9,13 @@ import type { StoredSession } from '../store/store.js'
 import { type Place, ReadSession } from './read-batch.js'
 import { FIELD_CHECKS, knownIp } from './session-fields.js'
 
+const TOO_OLD = 'olderThanRetention: it ended before the retention began'
+
+/** Whether that is why a session was refused: it is no part of the log, and none of its losses. */
+export function isTooOld(reason: string): boolean {
+  return reason === TOO_OLD
+}
+
 /**
  * @param nowUs sessions that start or end more than a day later are refused
  * @param oldestUs sessions that ended earlier are refused, because retention would delete them at once
@@ -27,7 +34,7 @@ export function checkSession(
     return 'startTimeUs is more than a day ahead of the server'
   if (session.endTimeUs > nowUs + FUTURE_US)
     return 'endTimeUs is more than a day ahead of the server'
-  if (session.endTimeUs < oldestUs) return 'olderThanRetention: it ended before the retention began'
+  if (session.endTimeUs < oldestUs) return TOO_OLD
   return (input instanceof ReadSession ? input : readSession(session)).at(place)
 }
 

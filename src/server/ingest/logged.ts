@@ -7,6 +7,7 @@ import { batchSchema } from './batch.js'
 import { checkSession } from './check.js'
 import { checkPeerEvents, notRefused } from './peer-events.js'
 import { readBatch } from './read-batch.js'
+import { refusedGap } from './refused.js'
 
 const unzip = promisify(gunzip)
 /** It was unpacked once, under the bounds of requests. */
@@ -16,6 +17,7 @@ interface LoggedBody {
   readonly orgId: string
   readonly siteId: number
   readonly crc: number | undefined
+  readonly receivedUs: number
   readonly refused: readonly number[]
   readonly gzip: boolean
   readonly body: Uint8Array
@@ -49,16 +51,23 @@ async function readBody(entry: LoggedBody): Promise<LoggedBatch> {
   const place = { orgId: entry.orgId, siteId: entry.siteId, meterId: batch.meterId }
   const refused = new Set(entry.refused)
   const sessions: StoredSession[] = []
+  let lost = 0
   for (const [index, one] of rows.entries()) {
-    if (refused.has(index)) continue
     const session = checkSession(one, place, Number.MAX_SAFE_INTEGER, 0)
+    if (refused.has(index)) {
+      // One that was in order, and no more than a day ahead of its time, was too old.
+      const wasTooOld = typeof session !== 'string' && session.endTimeUs <= entry.receivedUs
+      if (!wasTooOld) lost++
+      continue
+    }
     // What was too old or ahead of its time then is among the refused.
     if (typeof session !== 'string') sessions.push(session)
   }
   const kept = notRefused(peerEvents ?? [], refused)
   const { events } = checkPeerEvents(kept, batch.meterId, Number.MAX_SAFE_INTEGER, 0)
+  const gaps = [...batch.gaps, ...refusedGap(batch.report, lost)]
   return {
-    batch: { ...batch, crc: entry.crc } as WriteRequest['batch'],
+    batch: { ...batch, gaps, crc: entry.crc } as WriteRequest['batch'],
     sessions,
     peerEvents: events,
   }

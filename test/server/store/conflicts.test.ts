@@ -176,6 +176,25 @@ describe('what is not taken is counted, and a loss of whoever sent it', () => {
     ])
   })
 
+  test('over the time of those sessions, in whatever order they come', async () => {
+    const minutes = (from: number, to: number) => ({
+      startTimeUs: t.nowUs - from * 60e6,
+      endTimeUs: t.nowUs - to * 60e6,
+    })
+    await send([one(1, { ...OTHER, ...minutes(30, 25) })], 'thief')
+    // Not in one group with the others.
+    await counted()
+    await send([one(1, { ...OTHER, ...minutes(40, 35) })], 'thief')
+    await send([one(1, { ...OTHER, ...minutes(32, 20) })], 'thief')
+    await send([one(1, { ...OTHER, ...minutes(90, 80) })], 'thief')
+    const gaps = await t.store.gaps('acme', 0, 2 * t.nowUs)
+    const ago = (iso: string) => Math.round((t.nowUs / 1e3 - Date.parse(iso)) / 60e3)
+    expect(gaps.map(({ from, to, sessions }) => [ago(from), ago(to), sessions]).sort()).toEqual([
+      [40, 20, 3],
+      [90, 80, 1],
+    ])
+  })
+
   test.each([
     ['an ended session', () => one(1, OTHER)],
     ['the end of an open session', () => one(2, OTHER)],

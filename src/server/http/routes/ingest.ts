@@ -4,10 +4,11 @@ import type { z } from 'zod'
 import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
 import type { KeyRecord } from '../../control/control.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
-import { checkSession } from '../../ingest/check.js'
+import { checkSession, isTooOld } from '../../ingest/check.js'
 import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
 import { asLoggedPositions, checkPeerEvents } from '../../ingest/peer-events.js'
 import { type Place, readBatch } from '../../ingest/read-batch.js'
+import { refusedGap } from '../../ingest/refused.js'
 import type { StoredSession, WriteRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
@@ -135,9 +136,10 @@ async function takeBatch(
   // A clock that is behind must refuse nothing as of the future, and one that is ahead nothing as too old.
   const newestUs = Math.max(clockMs(), believedMs) * 1e3
   const { sessions, refused } = checkAll(rows, place, newestUs, oldestUs(retentionDays, believedMs))
-  const given = off ? [] : (body.peerEvents ?? [])
-  const peers = checkPeerEvents(given, meterId, newestUs, oldestUs(retentionDays, believedMs))
-  const gaps = off ? [...body.gaps, notStored(body)] : body.gaps
+  const events = off ? [] : (body.peerEvents ?? [])
+  const peers = checkPeerEvents(events, meterId, newestUs, oldestUs(retentionDays, believedMs))
+  const lost = refused.filter(({ reason }) => !isTooOld(reason)).length
+  const gaps = [...body.gaps, ...(off ? [notStored(body)] : refusedGap(report, lost))]
   const request: WriteRequest = {
     orgId,
     siteId,

@@ -6,9 +6,10 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { FRESH_US, verdictOf } from '../../merge.js'
-import type { StoredSession } from '../../store.js'
+import type { Span, StoredSession } from '../../store.js'
 import { int, rowsOf } from '../database.js'
 import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
+import { GOING_US } from './coverage.js'
 import { has, KnownIds, type Page, pageOf } from './known-ids.js'
 import type { SiteSessions } from './plan.js'
 import type { Staged } from './staged.js'
@@ -19,7 +20,9 @@ export interface Conflict {
   readonly orgId: string
   readonly siteId: number
   readonly meterId: string
-  readonly receivedUs: number
+  /** From the first start of these sessions to the last end. */
+  fromUs: number
+  toUs: number
   sessions: number
 }
 
@@ -61,7 +64,7 @@ export async function admit<T extends Incoming>(
     if (verdict === 'take') continue
     const out = left.get(batch) ?? new Set()
     left.set(batch, out.add(session))
-    if (verdict === 'conflict') conflicts.add(session, batches[batch]!.receivedUs)
+    if (verdict === 'conflict') conflicts.add(session)
   }
   const admitted = batches.map((one, batch) => {
     const out = left.get(batch)
@@ -99,20 +102,38 @@ function askedOf(
   return asked
 }
 
-/** Counts rejected records by meter. */
-export class Conflicts {
-  readonly #byMeter = new Map<string, Conflict>()
+/** Of one meter in one group of batches; what is more goes with the last. */
+const TIMES_MAX = 10
 
-  add({ orgId, siteId, meterId }: StoredSession, receivedUs: number): void {
+/** Counts rejected records by meter, and by times that follow one another. */
+export class Conflicts {
+  readonly #byMeter = new Map<string, Conflict[]>()
+
+  add({ orgId, siteId, meterId, startTimeUs: fromUs, endTimeUs: toUs }: StoredSession): void {
     const key = `${orgId}/${siteId}/${meterId}`
-    const known = this.#byMeter.get(key)
-    if (known === undefined)
-      this.#byMeter.set(key, { orgId, siteId, meterId, receivedUs, sessions: 1 })
-    else known.sessions++
+    const its = this.#byMeter.get(key) ?? []
+    this.#byMeter.set(key, its)
+    const near = (one: Span) => fromUs <= one.toUs + GOING_US && one.fromUs <= toUs + GOING_US
+    const known = its.find(near) ?? (its.length < TIMES_MAX ? undefined : its.at(-1)!)
+    if (known === undefined) its.push({ orgId, siteId, meterId, fromUs, toUs, sessions: 1 })
+    else {
+      known.sessions++
+      known.fromUs = Math.min(known.fromUs, fromUs)
+      known.toUs = Math.max(known.toUs, toUs)
+    }
   }
 
   get all(): Conflict[] {
-    return [...this.#byMeter.values()]
+    return [...this.#byMeter.values()].flat()
+  }
+}
+
+/** The time of sessions that are not stored. @param receivedUs of none of them */
+export function spanOf(sessions: readonly StoredSession[], receivedUs: number): Span {
+  if (sessions.length === 0) return { fromUs: receivedUs, toUs: receivedUs }
+  return {
+    fromUs: sessions.reduce((us, s) => Math.min(us, s.startTimeUs), Number.POSITIVE_INFINITY),
+    toUs: sessions.reduce((us, s) => Math.max(us, s.endTimeUs), 0),
   }
 }
 

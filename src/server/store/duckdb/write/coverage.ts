@@ -12,14 +12,17 @@ const GOING_REASONS: ReadonlySet<string> = new Set([
   'packetsDropped',
   'retentionOff',
   'sessionConflict',
+  'sessionsRefused',
   'interfaceGone',
 ])
+/** What the server did not store, told as of the moment at which the meter made the batch. */
+const NOT_STORED: ReadonlySet<string> = new Set(['retentionOff', 'sessionsRefused'])
 /** One that follows another within this is the same one; of an interface that is away the next one begins at its end. */
-const GOING_US = 600e6
+export const GOING_US = 600e6
 
 /** A loss that is in the table and may become longer. */
 export interface GoingLoss {
-  readonly fromUs: number
+  fromUs: number
   toUs: number
   sessions: number
   packets?: number
@@ -42,14 +45,14 @@ export function endedRun(life: Life, report: MeterReport): KnownRun | null {
   return isoToUs(report.startedAt) === life.runStartedUs ? null : runOf(life)
 }
 
-/** What came while nothing is stored holds what was metered since all of the batch before it had come. */
+/** What of a batch is not stored holds what was metered since all of the batch before it had come. */
 export function notStoredFrom(
   gap: BatchGap,
   { receivedUs, wholeUs }: Life,
   report: MeterReport,
   newest: boolean,
 ): BatchGap {
-  if (gap.reason !== 'retentionOff' || gap.sessions === 0) return gap
+  if (!NOT_STORED.has(gap.reason) || gap.sessions === 0) return gap
   const sinceUs = !newest ? wholeUsOf(report) : receivedUs > 0 ? wholeUs : isoToUs(report.startedAt)
   return { ...gap, from: iso(Math.min(sinceUs, isoToUs(gap.from))) }
 }
@@ -117,24 +120,32 @@ export function knowDrops(lives: Iterable<Life>, { spoolId, report }: LastReport
   }
 }
 
-/** The loss that this one makes longer, or null: then it is one of its own, and kept. */
-export function goesOn(going: Map<string, GoingLoss>, gap: BatchGap): GoingLoss | null {
+/**
+ * The loss that this one makes longer, and where it began before; null: then it is one of its own, and kept. Sessions
+ * that conflict come in any order.
+ */
+export function goesOn(
+  going: Map<string, GoingLoss>,
+  gap: BatchGap,
+): { readonly loss: GoingLoss; readonly wasFromUs: number } | null {
   if (!GOING_REASONS.has(gap.reason)) return null
   const [fromUs, toUs] = [isoToUs(gap.from), isoToUs(gap.to)]
   const loss = going.get(gap.reason)
   if (
     loss === undefined ||
-    fromUs < loss.fromUs ||
+    (gap.reason === 'sessionConflict' ? toUs + GOING_US : fromUs) < loss.fromUs ||
     fromUs > loss.toUs + (gap.reason === 'interfaceGone' ? 0 : GOING_US)
   ) {
     const { sessions, packets } = gap
     going.set(gap.reason, { fromUs, toUs, sessions, ...(packets !== undefined && { packets }) })
     return null
   }
+  const wasFromUs = loss.fromUs
+  loss.fromUs = Math.min(wasFromUs, fromUs)
   loss.toUs = Math.max(loss.toUs, toUs)
   loss.sessions = sum(loss.sessions, gap.sessions)
   if (gap.packets !== undefined) loss.packets = sum(loss.packets ?? 0, gap.packets)
-  return loss
+  return { loss, wasFromUs }
 }
 
 /** Of counts that a meter made up, at most what the store can hold. */

@@ -9,7 +9,7 @@ import { int, literal } from '../database.js'
 import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
 import { appendTo, type SessionRows } from './chunks.js'
-import { admit, type Conflict, Conflicts, Freshness, markSql } from './conflicts.js'
+import { admit, type Conflict, Conflicts, Freshness, markSql, spanOf } from './conflicts.js'
 import { notStoredFrom } from './coverage.js'
 import { KnownIds } from './known-ids.js'
 import {
@@ -130,7 +130,7 @@ export class GroupCommit {
       for (const siteBatch of admitted.batches) plan.add(siteBatch, runStartedUs(siteBatch))
       const arrival = this.#rollup.nextArrival()
       const applied = await this.#apply(plan, arrival)
-      const conflicts = [...admitted.conflicts, ...conflictsOf(plan, group)]
+      const conflicts = [...admitted.conflicts, ...conflictsOf(plan)]
       const losses = this.#lossSql(conflicts)
       const atUs = lastReceivedUs(group)
       const mark = group.length === 0 ? null : this.#freshness.dueMark(arrival, atUs)
@@ -152,12 +152,12 @@ export class GroupCommit {
   /** What was not taken, as losses of the meter that sent it. */
   #lossSql(conflicts: readonly Conflict[]): string[] {
     const losses: string[] = []
-    for (const { orgId, siteId, meterId, receivedUs, sessions } of conflicts) {
+    for (const conflict of conflicts) {
+      const { orgId, siteId, meterId, sessions } = conflict
       const meter = this.#meters.get(orgId, siteId, meterId)
-      const at = new Date(receivedUs / 1e3).toISOString()
-      if (meter === undefined)
-        losses.push(lossSql({ orgId, siteId, meterId, receivedUs, sessions }, 'sessionConflict'))
-      else this.#meters.addLoss(meter, { reason: 'sessionConflict', sessions, from: at, to: at })
+      const [from, to] = [iso(conflict.fromUs), iso(conflict.toUs)]
+      if (meter === undefined) losses.push(lossSql(conflict, 'sessionConflict'))
+      else this.#meters.addLoss(meter, { reason: 'sessionConflict', sessions, from, to })
     }
     return [...losses, ...this.#meters.takeStatements(new Map())]
   }
@@ -202,7 +202,7 @@ export class GroupCommit {
       if (fresh.length > 0)
         statements.push(
           lossSql(
-            { orgId, siteId, meterId, receivedUs, sessions: sessions.length },
+            { orgId, siteId, meterId, ...spanOf(sessions, receivedUs), sessions: sessions.length },
             'storeRefused',
           ),
         )
@@ -219,7 +219,7 @@ export class GroupCommit {
     { orgId, siteId, receivedUs }: SiteBatch,
     batch: WriteRequest['batch'],
   ): WriteRequest['batch'] {
-    const at = new Date(receivedUs / 1e3).toISOString()
+    const at = iso(receivedUs)
     const known = this.#meters.get(orgId, siteId, batch.meterId)?.report
     return {
       ...batch,
@@ -363,9 +363,9 @@ export class GroupCommit {
   }
 }
 
-function conflictsOf({ conflicting }: Plan, group: readonly SiteBatch[]): Conflict[] {
+function conflictsOf({ conflicting }: Plan): Conflict[] {
   const conflicts = new Conflicts()
-  for (const session of conflicting) conflicts.add(session, lastReceivedUs(group))
+  for (const session of conflicting) conflicts.add(session)
   return conflicts.all
 }
 
@@ -374,11 +374,15 @@ function lastReceivedUs(group: readonly SiteBatch[]): number {
 }
 
 function lossSql(
-  { orgId, siteId, meterId, receivedUs, sessions }: Conflict,
+  { orgId, siteId, meterId, fromUs, toUs, sessions }: Conflict,
   reason: 'sessionConflict' | 'storeRefused',
 ): string {
   return `INSERT INTO batch_gap VALUES (${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, NULL, NULL,
-    '${reason}', ${int(sessions)}, ${int(receivedUs)}, ${int(receivedUs)}, '', NULL)`
+    '${reason}', ${int(sessions)}, ${int(fromUs)}, ${int(toUs)}, '', NULL)`
+}
+
+function iso(us: number): string {
+  return new Date(us / 1e3).toISOString()
 }
 
 function positionSql({ logId, lsn }: LogPosition): string {

@@ -353,7 +353,7 @@ export class Meters {
 
   addLoss(meter: Meter, gap: BatchGap): void {
     const longer = goesOn(meter.going, gap)
-    if (longer !== null) this.#extendLoss(meter, gap.reason, longer)
+    if (longer !== null) this.#extendLoss(meter, gap.reason, longer.loss, longer.wasFromUs)
     else
       this.#statements.push(
         `INSERT INTO batch_gap VALUES (${idOf(meter)}, NULL, NULL, ${literal(gap.reason)}, ${int(gap.sessions)},
@@ -361,10 +361,10 @@ export class Meters {
       )
   }
 
-  #extendLoss(meter: Meter, reason: string, loss: GoingLoss): void {
+  #extendLoss(meter: Meter, reason: string, loss: GoingLoss, wasFromUs: number): void {
     this.#statements.push(
-      `UPDATE batch_gap SET to_us = ${int(loss.toUs)}, sessions = ${int(loss.sessions)}, detail = ${detailOf(loss)}
-       WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_us = ${int(loss.fromUs)} AND from_batch IS NULL`,
+      `UPDATE batch_gap SET from_us = ${int(loss.fromUs)}, to_us = ${int(loss.toUs)}, sessions = ${int(loss.sessions)}, detail = ${detailOf(loss)}
+       WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_us = ${int(wasFromUs)} AND from_batch IS NULL`,
     )
   }
 

@@ -1,0 +1,76 @@
+/** A session that the server refuses is not in its log, and its meter does not send it again by itself: the log says so. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readLogged } from '../../../src/server/ingest/logged.js'
+import type { Batch } from '../../../src/session/batch.js'
+import type { Session } from '../../../src/session/session.js'
+import { batch, report, session } from '../../support/batches.js'
+import { TestServer } from '../../support/server.js'
+
+const MINUTE_MS = 60_000
+const DAY_US = 86400e6
+const nowMs = Date.now()
+const iso = (minutes: number) => new Date(nowMs + minutes * MINUTE_MS).toISOString()
+const nowUs = nowMs * 1e3
+
+let server: TestServer
+let key: string
+beforeAll(async () => {
+  server = await TestServer.start()
+  key = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+})
+afterAll(() => server.stop())
+
+const good = (sequence: number, change: Partial<Session> = {}) =>
+  session(sequence, { startTimeUs: nowUs - 2e6, endTimeUs: nowUs - 1e6, ...change })
+const wrong = (sequence: number) => good(sequence, { destPort: 70_000 })
+const ahead = (sequence: number) => good(sequence, { endTimeUs: nowUs + 2 * DAY_US })
+const old = (sequence: number) =>
+  good(sequence, { startTimeUs: nowUs - 40 * DAY_US, endTimeUs: nowUs - 39 * DAY_US })
+
+/** Made in that minute; all of what was metered until the minute before is in it. */
+function made(number: number, minute: number, sessions: readonly Session[]): Batch {
+  const its = report({ startedAt: iso(-30), at: iso(minute), wholeUntil: iso(minute - 1) })
+  return batch(number, sessions, { meterId: 'm', spoolId: 's', report: its })
+}
+
+async function send(siteId: number, its: Batch) {
+  const path = `/api/v1/org/acme/site/${siteId}/sessions`
+  const { body } = await server.request('POST', path, key, its)
+  return body.data.refused.map((one: { index: number }) => one.index)
+}
+
+async function holes(siteId: number, from: number, to: number) {
+  const range = `timeStart=${iso(from)}&timeEnd=${iso(to)}&siteId=${siteId}`
+  const { body } = await server.get(`/api/v1/org/acme/completeness?${range}`, key)
+  const [meter] = body.data.sites[0].meters
+  return meter.holes
+}
+
+test('what was refused is a hole since all of the batch before had come, with its number', async () => {
+  await send(1, made(1, -20, [good(1)]))
+  expect(await send(1, made(2, -10, [wrong(2), good(3), ahead(4), old(5)]))).toEqual([0, 2, 3])
+  await send(1, made(3, 0, [good(6)]))
+  const hole = { cause: 'other', reason: 'sessionsRefused', sessions: 2 }
+  expect(await holes(1, -30, -2)).toMatchObject([{ ...hole, from: iso(-21), to: iso(-10) }])
+  expect(await holes(1, -30, -21)).toEqual([])
+  expect(await holes(1, -10, -2)).toEqual([])
+})
+
+test('what is older than the retention is no part of the log, and no hole', async () => {
+  await send(2, made(1, -20, [good(1)]))
+  expect(await send(2, made(2, -1, [old(2), good(3)]))).toEqual([0])
+  expect(await holes(2, -30, -3)).toEqual([])
+})
+
+test('read back from the log it is the same loss', async () => {
+  const its = made(2, -10, [wrong(2), good(3), ahead(4), old(5)])
+  const entry = { orgId: 'acme', siteId: 1, crc: undefined, gzip: false, receivedUs: nowUs }
+  const read = async (refused: readonly number[]) =>
+    readLogged({ ...entry, refused, body: Buffer.from(JSON.stringify(its)) })
+  const { batch: again, sessions } = await read([0, 2, 3])
+  expect(sessions).toHaveLength(1)
+  expect(again.gaps).toEqual([
+    { reason: 'sessionsRefused', sessions: 2, from: iso(-10), to: iso(-10) },
+  ])
+  expect((await read([3])).batch.gaps).toEqual([])
+})
