@@ -573,6 +573,9 @@ const LOSSES = [
   ...['deletedByOperator', 'erased', 'unexplained'],
 ]
 
+/** What the server tells of a batch when it comes: it says nothing of when what it did not store was metered. */
+const NOT_STORED = ['sessionsRefused', 'retentionOff']
+
 /** What the model knows of one minute of a life. */
 interface Minute {
   /** It ran. */
@@ -607,6 +610,8 @@ async function randomLife(
   /** For so long a session may be open before it is reported. */
   const lag = Math.floor(random() * 3)
   let packetsDropped = 0
+  /** Once, too. */
+  let refuseAt = Math.floor(random() * 2 * minutes)
   let told = true
   let running = false
   let begun = 0
@@ -639,12 +644,25 @@ async function randomLife(
     const reason = LOSSES[Math.floor(random() * LOSSES.length)]!
     const span = { from: iso(at(minute)), to: iso(at(minute + 1)) }
     const gaps = loses ? [{ reason, sessions: 3, ...span }] : []
+    const refuses = minute >= refuseAt
+    if (refuses) {
+      refuseAt = minutes
+      const reason = NOT_STORED[Math.floor(random() * NOT_STORED.length)]!
+      gaps.push({ reason, sessions: 3, from: span.to, to: span.to })
+    }
     running = random() < 0.85
     const isLast = !running && random() < 0.5
     const wholeUntil = iso(at(isLast ? minute + 1 : Math.max(begun, minute + 1 - lag)))
     const change = { places: [place], packetsDropped, wholeUntil }
     const made = { batch: meter.make(at(minute + 1), change, { gaps }), its }
-    its.lossy = loses || drops
+    its.lossy ||= loses || drops
+    // What was open when the batch before was made may be in this one.
+    for (let past = Math.max(begun, minute - lag); refuses && past <= minute; past++)
+      life[past]!.lossy = true
+    // Where batches before it have not come yet, it may hold what was metered since the last that has.
+    const last = life.slice(0, minute).findLastIndex((one) => one.came)
+    for (let past = Math.max(0, last + 1 - lag); refuses && past <= minute; past++)
+      life[past]!.unsure = true
     // A run that goes on may still report it.
     for (let past = Math.max(begun, minute - lag); past <= minute; past++)
       if (isLast || past === minute - lag) life[past]!.lag = minute - past

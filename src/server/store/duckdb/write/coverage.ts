@@ -2,7 +2,7 @@
  * What a report tells about the time since the previous one: an earlier run has ended, or packets were dropped.
  * query/completeness.ts judges by this.
  */
-import type { BatchGap, MeterReport } from '../../../../session/batch.js'
+import type { Batch, BatchGap, MeterReport } from '../../../../session/batch.js'
 import { unexplainedOf } from '../../../../session/unexplained.js'
 import type { Span } from '../../store.js'
 import { isoToUs, type Life, wholeUsOf } from './lives.js'
@@ -45,15 +45,16 @@ export function endedRun(life: Life, report: MeterReport): KnownRun | null {
   return isoToUs(report.startedAt) === life.runStartedUs ? null : runOf(life)
 }
 
-/** What of a batch is not stored holds what was metered since all of the batch before it had come. */
-export function notStoredFrom(
-  gap: BatchGap,
-  { receivedUs, wholeUs }: Life,
-  report: MeterReport,
-  newest: boolean,
-): BatchGap {
+/** Before markSeen(): since when what this batch holds may have been metered; what is older has come before it. */
+export function heldSince(life: Life, { batch, report }: Pick<Batch, 'batch' | 'report'>): number {
+  const { receivedUs, wholeUs, lastBatch, missing } = life
+  if (batch > lastBatch) return receivedUs > 0 ? wholeUs : isoToUs(report.startedAt)
+  return missing.find((r) => r.from <= batch && batch <= r.to)?.fromUs ?? wholeUsOf(report)
+}
+
+/** What of a batch is not stored, over the time that it may have been of. */
+export function notStoredFrom(gap: BatchGap, sinceUs: number): BatchGap {
   if (!NOT_STORED.has(gap.reason) || gap.sessions === 0) return gap
-  const sinceUs = !newest ? wholeUsOf(report) : receivedUs > 0 ? wholeUs : isoToUs(report.startedAt)
   return { ...gap, from: iso(Math.min(sinceUs, isoToUs(gap.from))) }
 }
 

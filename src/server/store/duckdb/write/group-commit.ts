@@ -10,7 +10,7 @@ import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
 import { appendTo, type SessionRows } from './chunks.js'
 import { admit, type Conflict, Conflicts, Freshness, markSql, spanOf } from './conflicts.js'
-import { notStoredFrom } from './coverage.js'
+import { heldSince, notStoredFrom } from './coverage.js'
 import { KnownIds } from './known-ids.js'
 import {
   type Booking,
@@ -300,6 +300,7 @@ export class GroupCommit {
     const fate = fateOf(life, batch.batch, batch.crc)
     if (fate !== 'fresh') return fate
     const newest = batch.batch > life.lastBatch
+    const sinceUs = heldSince(life, batch)
     const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
     changed.set(meter, ranges)
     const made = { atUs: isoToUs(batch.report.at), wholeUs: wholeUsOf(batch.report) }
@@ -310,8 +311,7 @@ export class GroupCommit {
           ? life
           : this.#meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
       if (explainMissing(its, gap)) ranges.set(its, true)
-      else if (gap.fromBatch === undefined)
-        this.#meters.addLoss(meter, notStoredFrom(gap, life, batch.report, newest))
+      else if (gap.fromBatch === undefined) this.#meters.addLoss(meter, notStoredFrom(gap, sinceUs))
     }
     this.#meters.notePlaces(meter, life, batch.report)
     if (!newest) this.#meters.noteLate(meter, life, batch.report)
