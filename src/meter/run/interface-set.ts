@@ -84,7 +84,10 @@ export class InterfaceSet {
     for (const observation of this.#observations.values()) observation.check()
     this.#sayShort()
     this.#following ??= this.#follow()
-      .then(() => void this.#unlisted.isOver())
+      .then(() => {
+        this.#isShort = this.#isAnyUnread()
+        this.#unlisted.isOver()
+      })
       .catch((error: unknown) => {
         const problem = messageOf(error)
         if (this.#unlisted.begins(problem))
@@ -92,7 +95,6 @@ export class InterfaceSet {
       })
       .finally(() => {
         this.#following = null
-        this.#isShort = this.#isAnyUnread()
       })
   }
 

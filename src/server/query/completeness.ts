@@ -122,7 +122,9 @@ export function completenessOf(
       const own = metersBySite.get(siteId)
       const meters = own?.map((meter) => {
         const losses = [
-          ...(gapsByMeter.get(keyOf(meter)) ?? []).map(holeOf),
+          ...(gapsByMeter.get(keyOf(meter)) ?? [])
+            .map(holeOf)
+            .map((one) => afterRun(one, meter.runs)),
           ...twoMeters(sharedByMeter.get(keyOf(meter)) ?? []),
         ]
         return meterCompleteness(meter, losses, coverage.deletedBeforeUs, request)
@@ -256,6 +258,16 @@ function holeOf(gap: Gap): Hole {
     ...(gap.bytes !== undefined && { bytes: gap.bytes }),
     ...(gap.fromBatch !== null && batchesOf(gap.fromBatch, gap.toBatch!)),
   })
+}
+
+/**
+ * A meter that was killed says `unmetered` from its last note of the run, which may be seconds before the time up to which
+ * the run's reports have all.
+ */
+function afterRun(one: Hole, runs: readonly Span[]): Hole {
+  if (one.cause !== 'unmetered') return one
+  const run = runs.find(({ fromUs, toUs }) => fromUs <= one.fromUs && one.fromUs < toUs)
+  return run === undefined || run.toUs >= one.toUs ? one : { ...one, fromUs: run.toUs }
 }
 
 function batchesOf(fromBatch: number, toBatch: number) {

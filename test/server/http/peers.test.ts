@@ -255,7 +255,8 @@ test('read back from the log, a batch has the events that were stored, and not t
     peerEvents: events,
     sessions: [session(1), session(2)],
   })
-  const entry = { orgId: 'acme', siteId: 1, crc: undefined, gzip: true, body: gzipSync(text) }
+  const came = { crc: undefined, receivedUs: NOW_US }
+  const entry = { orgId: 'acme', siteId: 1, ...came, gzip: true, body: gzipSync(text) }
   const logged = await readLogged({ ...entry, refused: [1, 5_001, 5_002] })
   expect(logged.sessions).toHaveLength(1)
   expect(logged.peerEvents.map(({ timeUs }) => timeUs)).toEqual([at(1).timeUs, at(3).timeUs])

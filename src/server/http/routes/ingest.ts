@@ -136,8 +136,8 @@ async function takeBatch(
   // A clock that is behind must refuse nothing as of the future, and one that is ahead nothing as too old.
   const newestUs = Math.max(clockMs(), believedMs) * 1e3
   const { sessions, refused } = checkAll(rows, place, newestUs, oldestUs(retentionDays, believedMs))
-  const events = off ? [] : (body.peerEvents ?? [])
-  const peers = checkPeerEvents(events, meterId, newestUs, oldestUs(retentionDays, believedMs))
+  const told = off ? [] : (body.peerEvents ?? [])
+  const peers = checkPeerEvents(told, meterId, newestUs, oldestUs(retentionDays, believedMs))
   const lost = refused.filter(({ reason }) => !isTooOld(reason)).length
   const gaps = [...body.gaps, ...(off ? [notStored(body)] : refusedGap(report, lost))]
   const request: WriteRequest = {
@@ -174,7 +174,7 @@ async function takeBatch(
     metrics.sessions.inc({ result: 'refused' }, refused.length)
     if (off) metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
   }
-  const events = given.length - peers.refused.length
+  const events = told.length - peers.refused.length
   if (!receipt.repeated) {
     metrics.peerEvents.inc({ result: 'stored' }, events)
     metrics.peerEvents.inc({ result: 'refused' }, peers.refused.length)
