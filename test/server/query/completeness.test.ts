@@ -347,6 +347,19 @@ describe('what was open dies with the meter', () => {
     expect(await holesOf(0, 8)).toEqual([])
   })
 
+  test('what the next run says of the time between begins where the reports of the run before end', async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(10), whole(8))
+    t.nowUs = at(40)
+    meter.start(at(31))
+    const said = { reason: 'unmetered', sessions: 0, interface: 'wg0', bytes: 5 }
+    const gaps = [{ ...said, from: iso(at(6)), to: iso(at(31)) }]
+    await meter.report(at(40), whole(38), { gaps })
+    expect(await holesOf(0, 38)).toEqual([['unmetered', 8, 31]])
+    expect(await holesOf(0, 8)).toEqual([])
+  })
+
   test('one that ends in order lacks nothing; nor does one whose last reports come late', async () => {
     const meter = new SimulatedMeter('m')
     meter.start(at(0))
