@@ -99,8 +99,8 @@ function sentence(
   { range, names, more }: Named,
   endUs: number,
 ): string {
-  const span = `${minute(range.fromUs)} to ${minute(endUs)} UTC`
-  if (sites.length === 0) return `No site has a meter or a key: nothing is metered, ${span}.`
+  const asked = `${spanSaid(range.fromUs, endUs)} UTC`
+  if (sites.length === 0) return `No site has a meter or a key: nothing is metered, ${asked}.`
   const holed = sites.filter((s) => !isWhole(s, range, endUs))
   if (holed.length === 0 && !more) {
     const which =
@@ -109,10 +109,10 @@ function sentence(
       sites.flatMap((s) => s.meters),
       endUs,
     )
-    return `${which} complete, ${minute(range.fromUs)} to ${minute(until)} UTC.`
+    return `${which} complete, ${spanSaid(range.fromUs, until)} UTC.`
   }
   if (sites.every((s) => s.complete && !isKnown(s, range, endUs)))
-    return `Nothing is known yet of the time from ${minute(range.fromUs)} UTC: the newest reports are older.`
+    return `Nothing is known yet of the time from ${day(iso(range.fromUs))} ${iso(range.fromUs).slice(11, 16)} UTC: the newest reports are older.`
   const coveredOf = (s: SiteCompleteness): number => s.meters.reduce((n, m) => n + m.coveredUs, 0)
   const worst = [...holed].sort((a, b) => coveredOf(a) - coveredOf(b))
   const said = worst.slice(0, SITES_SAID_MAX).map((s) => siteSaid(s, names))
@@ -120,7 +120,7 @@ function sentence(
   const others = rest > 0 ? ` ${rest} more sites are incomplete.` : ''
   const unseen = more ? ' There are more losses than are counted here: ask for a shorter time.' : ''
   const whole = sites.length - holed.length
-  return `${whole} of ${sites.length} ${sites.length === 1 ? 'site is' : 'sites are'} complete, ${span}. ${said.join(' ')}${others}${unseen}`
+  return `${whole} of ${sites.length} ${sites.length === 1 ? 'site is' : 'sites are'} complete, ${asked}. ${said.join(' ')}${others}${unseen}`
 }
 
 function siteSaid(
@@ -147,7 +147,7 @@ function holeSaid(hole: Hole): string {
     otherMeter === undefined ? null : `also by ${otherMeter}`,
   ].filter((part) => part !== null)
   const what = cause === 'other' && reason !== undefined ? `${SAID.other} (${reason})` : SAID[cause]
-  return `${what} ${minute(fromUs)} to ${minute(toUs)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`
+  return `${what} ${spanSaid(fromUs, toUs)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`
 }
 
 function nameOf(siteId: number, names: ReadonlyMap<number, string>): string {
@@ -172,10 +172,18 @@ function untilOf(meters: readonly Judged[], endUs: number): number {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** `27 Nov 2026 18:40` */
-function minute(us: number): string {
-  const at = new Date(us / 1e3)
-  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()} ${at.toISOString().slice(11, 16)}`
+/** `27 Nov 2026 18:40 to 19:22`: the day once, and seconds where minutes do not tell the ends apart. */
+function spanSaid(fromUs: number, toUs: number): string {
+  const [from, to] = [iso(fromUs), iso(toUs)]
+  const end = from.slice(0, 16) === to.slice(0, 16) ? 19 : 16
+  const isSameDay = from.slice(0, 10) === to.slice(0, 10)
+  return `${day(from)} ${from.slice(11, end)} to ${isSameDay ? '' : `${day(to)} `}${to.slice(11, end)}`
+}
+
+/** `27 Nov 2026` */
+function day(time: string): string {
+  const [year, month, date] = time.slice(0, 10).split('-').map(Number)
+  return `${date} ${MONTHS[month! - 1]} ${year}`
 }
 
 function iso(us: number): string {

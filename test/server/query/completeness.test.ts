@@ -449,7 +449,7 @@ describe('two meters on one interface', () => {
     const named = { names: new Map(), nowUs: t.nowUs, more: false }
     const range = { fromUs: at(0), toUs: at(40) }
     expect(completenessAnswer(await ask(0, 40), { ...named, range }).sentence).toContain(
-      'counted twice 27 Nov 2026 02:10 to 27 Nov 2026 02:20 (also by right)',
+      'counted twice 27 Nov 2026 02:10 to 02:20 (also by right)',
     )
   })
 
@@ -572,10 +572,17 @@ test('the sentence names the worst site, what was lost, when, and how much', asy
   const names = new Map([[2, 'Lyon']])
   const named = { names, range, nowUs: t.nowUs, more: false }
   expect(completenessAnswer(await ask(0, 60), named).sentence).toBe(
-    '1 of 2 sites are complete, 27 Nov 2026 02:00 to 27 Nov 2026 03:00 UTC. Lyon: not metered 27 Nov 2026 02:01 to 27 Nov 2026 02:36 (5.1 MB moved).',
+    '1 of 2 sites are complete, 27 Nov 2026 02:00 to 03:00 UTC. Lyon: not metered 27 Nov 2026 02:01 to 02:36 (5.1 MB moved).',
   )
   expect(completenessAnswer(await ask(0, 60, [1]), named).sentence).toBe(
-    'Site 1 is complete, 27 Nov 2026 02:00 to 27 Nov 2026 03:00 UTC.',
+    'Site 1 is complete, 27 Nov 2026 02:00 to 03:00 UTC.',
+  )
+  const days = { ...named, range: { fromUs: at(-3 * 60), toUs: at(0.5) } }
+  const answer = completenessAnswer(await ask(-3 * 60, 0.5, [1]), days)
+  expect(answer.sentence).toContain('26 Nov 2026 23:00 to 27 Nov 2026 02:00 UTC')
+  const seconds = { ...named, range: { fromUs: at(0), toUs: at(0.5) } }
+  expect(completenessAnswer(await ask(0, 0.5, [1]), seconds).sentence).toBe(
+    'Site 1 is complete, 27 Nov 2026 02:00:00 to 02:00:30 UTC.',
   )
 })
 
