@@ -1,20 +1,20 @@
 /**
- * Attributes a session to a peer, client, user and resource, by the state that held when it opened.
+ * Attributes a session to a peer, client, user and resource, by the state that was valid when the session opened.
  *
- * - The peer is the one whose allowed IPs hold the source (longest prefix); if none does, the one that holds the
- *   destination: the session was opened by the resource towards a client. With both ends inside peers
- *   (hub-and-spoke) it is the initiator's peer.
- * - The client is the catalog's with that peer's public key; else, and where there are no peers, the one whose
- *   `addresses` hold the source, then the destination.
- * - The other client is the one at the other end, looked up in the same way.
- * - The resource is the catalog's for the destination, port and protocol; of a session that came to a client, the one
- *   that opened it (see CatalogIndex): by its port alone where that end is a client, too.
- * - From one peer to another a packet passes the interface twice. A /0 says nothing of where a packet goes: what it alone
- *   holds may be for a host of this network. So nobody is reached by it, and whether such a session passes twice is not known.
+ * - Peer: the peer whose allowed IPs hold the source (longest prefix). If none does, the peer that holds the
+ *   destination, because a resource opened the session towards a client. If peers hold both ends (hub-and-spoke), the
+ *   initiator's peer.
+ * - Client: the catalog's client with that peer's public key. If there is none, the client whose `addresses` hold the
+ *   source, then the destination.
+ * - Other client: the client at the other end, found in the same way.
+ * - Resource: the catalog's resource for the destination, port and protocol. If there is none and the session came to a
+ *   client, the resource that opened it (see CatalogIndex); if the source is a client too, only the source port decides.
+ * - A packet from one peer to another passes the interface twice. A /0 does not tell where a packet goes: the destination
+ *   may be a host of this network. So a peer with only a /0 is not taken as reached, and `seenTwice` is unknown (null).
  *
- * States are counted: an epoch begins before the peers are read, and with each catalog. The engine stamps a session
- * with the epoch that it opened in, so what a session is given does not depend on when it is asked for, nor on any
- * clock. What an epoch needs is kept until no session of it is open (`forgetBefore`).
+ * Epochs number the states: an epoch begins before each reading of the peers, and with each catalog after the first. The
+ * engine stamps a session with the epoch in which it opened. So the attribution depends neither on when it is asked for
+ * nor on a clock. The state of an epoch is kept until no session of that epoch is open (`forgetBefore`).
  */
 import type { CatalogLists } from '../../session/catalog.js'
 import type { Attribution, FlowRecord, UnattributedReason } from '../../session/session.js'
@@ -24,9 +24,9 @@ import { KEEP_ALL, type LogRule, LogRules, together } from './log-rules.js'
 import { type Owner, PeerTable } from './peer-table.js'
 
 export interface AttributorOptions {
-  /** Owners and readings of the past that are kept for sessions that are open; beyond it the older half goes. */
+  /** Past values kept for open sessions at most; above it, the older half of the past epochs is forgotten. */
   readonly pastMax?: number
-  /** The site this meter stands at; resources of other sites are left out. */
+  /** The site of this meter; resources of other sites are left out. */
   readonly siteId?: number | null
 }
 
@@ -38,15 +38,15 @@ export interface AttributionCounters {
   readonly peersRemoved: number
   /** Peers whose outer address changed. */
   readonly endpointChanges: number
-  /** States of allowed IPs since the start. */
+  /** Changes of the allowed IPs since the start, the first reading included. */
   readonly states: number
-  /** How often the bound of the past was met. */
+  /** How often `pastMax` was exceeded. */
   readonly statesDropped: number
   readonly attributed: number
   readonly unattributed: Readonly<Record<Reason, number>>
 }
 
-/** What is kept of a session, and the ends that are a client's: whose address and port its field rules are about. */
+/** The rules for a session, and its client ends: the field rules hide their address and port. */
 export interface Collected extends LogRule {
   readonly clientIsSource: boolean
   readonly clientIsDest: boolean
@@ -58,7 +58,7 @@ export interface PeerOwner {
   readonly rule: LogRule
 }
 
-/** About 100 MiB. */
+/** This many values take about 100 MiB. */
 const PAST_MAX_DEFAULT = 1_000_000
 
 export class Attributor {
@@ -72,11 +72,11 @@ export class Attributor {
     unknownPeer: 0,
   }
   #epoch = 0
-  /** The epochs at whose beginning the peers were read, ascending. */
+  /** Epochs that began with a reading of the peers, ascending. */
   #readings: number[] = []
   #readingEpoch = 0
   #hasCatalog = false
-  /** The oldest epoch that is known. */
+  /** The oldest epoch whose state is still known. */
   #horizon = 0
   #states = 0
   #statesDropped = 0
@@ -87,20 +87,20 @@ export class Attributor {
     this.#catalog = new CatalogIndex(options.siteId ?? null)
   }
 
-  /** Sessions that open from now on belong to it. */
+  /** The epoch of sessions that open from now on. */
   get epoch(): number {
     return this.#epoch
   }
 
-  /** The peers are about to be read: a session that opens before that had its owner by the time of this reading. */
+  /** Call before reading the peers. If a session of an earlier epoch had no known owner, this reading gives it one. */
   beginReading(): number {
     this.#readingEpoch = ++this.#epoch
     return this.#epoch
   }
 
-  /** True when an allowed IP changed owner, came or went: `insidePrefixes` has changed then. */
+  /** True if a peer or an allowed IP came, went or changed owner; `insidePrefixes` may then have changed. */
   peersChanged({ device }: Pick<PeerSnapshot, 'device'>): boolean {
-    // Nothing is known against the first state: it held before.
+    // The first state also applies to earlier epochs, because no other state is known for them.
     const from = this.#peers.wasRead ? this.#readingEpoch : 0
     if (this.#readings.at(-1) !== this.#readingEpoch) this.#readings.push(this.#readingEpoch)
     const changed = this.#peers.replace(device.peers, from)
@@ -115,12 +115,12 @@ export class Attributor {
     this.#hasCatalog = true
   }
 
-  /** The clients' side of the tunnel: all allowed IPs, and the catalog's client addresses. */
+  /** The prefixes on the clients' side of the tunnel: all allowed IPs, and the catalog's client addresses. */
   insidePrefixes(): string[] {
     return [...this.#peers.prefixes, ...this.#catalog.clientPrefixes]
   }
 
-  /** No records will come of sessions that began before this epoch. */
+  /** Call when no more records can come of sessions that opened before this epoch. */
   forgetBefore(epoch: number): void {
     this.#horizon = Math.max(this.#horizon, epoch)
     if (this.#forget() <= this.#pastMax) return
@@ -135,15 +135,17 @@ export class Attributor {
     return attribution
   }
 
-  /** After the peers were read again; `before` is what the record was given first. */
+  /** Call after the peers were read again; `before` is the record's first attribution. */
   attributeAgain(record: FlowRecord, before: Attribution): Attribution {
     if (record.endReason !== 'activeTimeout') this.#count(before, -1)
     return this.attribute(record)
   }
 
   /**
-   * Whether reading the peers anew may tell more: of a peer whose endpoint is not known yet, and of what opened since
-   * they were read when it is nobody's, or of a peer with a wide prefix under which another may have come.
+   * True if a new reading of the peers may change the attribution:
+   * - the peer's endpoint is not known yet;
+   * - the session opened after the last reading, and nobody holds its addresses;
+   * - the session opened after the last reading, and its source is in a wide prefix, under which a new peer may have come.
    */
   isUncertain(record: FlowRecord, who: Attribution): boolean {
     if (who.peerPublicKey !== null && who.clientEndpoint === null) return true
@@ -154,12 +156,12 @@ export class Attributor {
     return source !== null && !source.hostRoute
   }
 
-  /** Some sessions are not kept as they were metered. */
+  /** True if a rule may hide, count or drop a session. */
   get hasLogRules(): boolean {
     return !this.#logRules.isEmpty
   }
 
-  /** By the catalog that held when it opened; null: no catalog has rules. Those of all clients at either end hold. */
+  /** The rules of the catalog that was valid when the session opened, for both ends' clients; null if there are none. */
   collected(record: FlowRecord, who: Attribution): Collected | null {
     const rules = this.#logRules
     if (rules.isEmpty) return null
@@ -183,7 +185,7 @@ export class Attributor {
     return { ...rule, clientIsSource, clientIsDest }
   }
 
-  /** Whose a peer is now, and what is kept of it: also by rules of prefixes, for each of its allowed IPs. */
+  /** The peer's client now, and the rules for its events: the client's, and the prefix rules for each allowed IP. */
   ofPeer(publicKey: string, allowedIps: readonly string[]): PeerOwner {
     const epoch = this.#epoch
     const addresses = allowedIps.map((prefix) => prefix.slice(0, prefix.lastIndexOf('/')))
@@ -201,13 +203,13 @@ export class Attributor {
     return { clientId: client?.clientId ?? null, userId: client?.userId ?? null, rule }
   }
 
-  /** The peers that hold the two ends, by public key. */
+  /** The public keys of the peers that hold the source and the destination. */
   endsOf(record: FlowRecord): { source: string | null; dest: string | null } {
     const { source, dest } = this.#owners(record)
     return { source: source?.peer.publicKey ?? null, dest: dest?.peer.publicKey ?? null }
   }
 
-  /** Peers that are remembered, present or gone: bounded. */
+  /** Remembered peers, present or gone; PeerTable bounds their number. */
   get identityCount(): number {
     return this.#peers.identityCount
   }
@@ -270,7 +272,7 @@ export class Attributor {
     }
   }
 
-  /** Its epoch, and that of the next reading, if there was one. */
+  /** The record's epoch, but not before the horizon; and the epoch of the next reading of the peers, if there was one. */
   #when({ epoch }: FlowRecord): { epoch: number; next: number | null } {
     const known = Math.max(epoch, this.#horizon)
     const last = this.#readings.at(-1)
@@ -287,7 +289,7 @@ export class Attributor {
 
   #forget(): number {
     const first = this.#readings.findIndex((reading) => reading > this.#horizon)
-    // The last one stays: it is the one to compare with.
+    // Keep the last reading: #when() and peersChanged() compare with it.
     this.#readings.splice(0, first < 0 ? this.#readings.length - 1 : first)
     return (
       this.#peers.forgetBefore(this.#horizon) +
@@ -303,7 +305,7 @@ export class Attributor {
   }
 }
 
-/** The first of these that is another client. */
+/** The first of `ends` that is a client other than `client`. */
 function otherThan(
   client: ClientMatch | null,
   ...ends: readonly (ClientMatch | null)[]
@@ -311,7 +313,10 @@ function otherThan(
   return ends.find((end) => end !== null && end.clientId !== client?.clientId) ?? null
 }
 
-/** From one peer to another; null: it cannot be known whether it goes to the second one, or through this host at all. */
+/**
+ * True if the session goes from one peer to another. Null if it is unknown whether the session reaches the second peer,
+ * or passes this host at all.
+ */
 function passesTwice(
   source: Owner | null,
   dest: Owner | null,

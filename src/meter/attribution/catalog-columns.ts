@@ -1,11 +1,11 @@
 /**
- * A catalog on its way from one thread to another: for each field one list of its values. Lists of texts are copied in a
- * tenth of the time that as many objects take.
+ * The form in which a catalog passes from one thread to another: one list of values for each field. Copying lists of
+ * texts takes a tenth of the time of copying as many objects.
  */
 import type { Catalog, CatalogLists } from '../../session/catalog.js'
 
 type Entry = Readonly<Record<string, unknown>>
-/** Lists of all entries one after the other, and where that of each ends. */
+/** The lists of all entries, joined, and the index in `values` at which each entry's list ends. */
 interface Lists {
   readonly ends: Int32Array
   readonly values: readonly unknown[]
@@ -21,7 +21,7 @@ export function toColumns(catalog: Catalog): CatalogColumns {
   return Object.fromEntries(lists.map(([name, entries]) => [name, columnsOf(entries as Entry[])]))
 }
 
-/** An entry is read out of its columns: it holds until the next one is asked for. */
+/** Iteration reuses one object, so an entry is valid only until the next one is read. */
 export function fromColumns(columns: CatalogColumns): CatalogLists {
   const lists = Object.entries(columns).map(([name, list]) => [name, listOf(list)])
   return Object.fromEntries(lists) as CatalogLists

@@ -1,4 +1,4 @@
-/** Reads a catalog file, JSON or YAML, and says all that is wrong with it at once. */
+/** Reads a catalog file (JSON or YAML) and reports all its faults at once. */
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -29,18 +29,18 @@ export function loadCatalog(path: string): Catalog {
 
 function readDocument(path: string): unknown {
   try {
-    // Not its bytes first: they would be held beside the text.
+    // Read the text at once: reading the bytes first would hold both in memory.
     const text = readTextFile(path, BYTES_MAX)
     if (text.includes('\ufffd') && !isUtf8(readFileSync(path)))
       throw new Error('it is not UTF-8 (UTF-16 or Latin-1, perhaps): save it as UTF-8')
     const json = /^\s*\{/.test(text) ? parseJson(text) : undefined
     if (json !== undefined) return json
-    // Loaded on use: few starts of a meter read one, and it is a fifth of what the others load.
+    // Load `yaml` on use: few starts of a meter need it, and it is a fifth as large as all else that a start loads.
     const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof yaml
-    // A bounded number of aliases: a catalog has no use for a thousand of them.
     const document = parseDocument(text)
     const [error] = document.errors
     if (error !== undefined) throw new Error(error.message.split('\n')[0])
+    // Bound the aliases, because nested ones let a small file fill the memory; no catalog needs 1,000.
     return document.toJS({ maxAliasCount: 1000 }) ?? {}
   } catch (error) {
     throw new AppError('CATALOG_UNREADABLE', `cannot read the catalog ${path}: ${reason(error)}`, {
@@ -52,7 +52,10 @@ function readDocument(path: string): unknown {
   }
 }
 
-/** Thirty times as fast as YAML, of which JSON is a part. Undefined when it is none: YAML says what is wrong, and where. */
+/**
+ * Thirty times as fast as the YAML parser, which reads JSON too. Undefined if the text is not JSON: the YAML parser then
+ * says what is wrong, and where.
+ */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

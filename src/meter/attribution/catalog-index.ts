@@ -1,11 +1,11 @@
-/** The catalog made searchable, over epochs: clients by public key and address, resources by destination, port, protocol. */
+/** Indexes the catalog, by epoch: clients by public key and address, resources by destination, port and protocol. */
 import type { CatalogLists } from '../../session/catalog.js'
 import type { Protocol } from '../../session/session.js'
 import { PortTable } from './port-table.js'
 import { PrefixTimelines } from './prefix-timelines.js'
 import { Timeline } from './timeline.js'
 
-/** Whose a peer or an address is. */
+/** The client that a peer or an address belongs to. */
 export interface ClientMatch {
   readonly clientId: number
   readonly userId: string | null
@@ -25,7 +25,7 @@ export class CatalogIndex {
   #clientPrefixes: readonly string[] = []
   #keys = 0
 
-  /** With `siteId`, resources that the catalog restricts to another site are left out. */
+  /** @param siteId if not null, resources that the catalog restricts to another site are left out */
   constructor(siteId: number | null) {
     this.#siteId = siteId
   }
@@ -44,7 +44,7 @@ export class CatalogIndex {
     const keyed: Timeline<ClientMatch>[] = []
     this.#byAddress.replace(epoch, (add) => {
       for (const { clientId, userId = null, publicKey, addresses } of clients) {
-        // Both indexes share one object.
+        // Both indexes share one object, which saves memory.
         const client = { clientId, userId }
         if (publicKey != null) this.#addKey(publicKey, client, epoch, keyed)
         for (const prefix of addresses) {
@@ -89,9 +89,10 @@ export class CatalogIndex {
   }
 
   /**
-   * The resource that opened a session: whose port it came from (FTP's data connections: port 21); from any other port
-   * the only one of that destination and protocol, since nothing tells several apart. A client opens sessions of its
-   * own from any port, so that its address and protocol alone name no resource.
+   * The resource that opened a session: the resource at the source port (an FTP data connection from port 20 belongs to
+   * the resource at port 21). For any other port, the resource at the address and protocol if there is only one, because
+   * nothing tells several apart. A client opens sessions of its own from any port, so its address and protocol alone name
+   * no resource.
    */
   openerOf(
     ip: string,
@@ -107,7 +108,7 @@ export class CatalogIndex {
     return this.#resources.firstMatch(ip, (timeline) => timeline.at(epoch)?.only(protocol) ?? null)
   }
 
-  /** @returns how many values besides the present ones are left */
+  /** @returns how many past values are left */
   forgetBefore(epoch: number): number {
     let past = this.#byAddress.forgetBefore(epoch) + this.#resources.forgetBefore(epoch)
     for (const [key, timeline] of this.#byKey) {
@@ -117,10 +118,10 @@ export class CatalogIndex {
     return past
   }
 
-  /** @param keyed those of this state so far, each at its slot */
+  /** @param keyed the timelines of the new state so far, each at its slot */
   #addKey(key: string, client: ClientMatch, epoch: number, keyed: Timeline<ClientMatch>[]): void {
     let timeline = this.#byKey.get(key)
-    // The first one wins, as with addresses.
+    // The first client with this key wins, as with addresses.
     if (timeline !== undefined && keyed[timeline.slot] === timeline) return
     if (timeline === undefined) {
       timeline = new Timeline(client, epoch)

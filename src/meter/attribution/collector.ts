@@ -1,14 +1,14 @@
 /**
- * From an attributed record to what is kept of it: the session, a part of an hour's sum, or a count. In: all records of
- * one observation point, in order. Out: sessions and sums, through `emit`; `excluded` is what neither holds.
+ * Turns an attributed record into a session, a part of an hour's sum, or a count, as the rules say. In: all records of
+ * one observation point, in order. Out: sessions and sums, through `emit`; `excluded` counts the rest.
  *
- * A session that is not kept is counted once, when it ends: interim records of it say nothing. It keeps the level that
- * its first record had, whatever is known of it later: else the part that was stored would be counted again.
+ * A session that is not kept is counted once, when it ends; its interim records are ignored. A session keeps the level
+ * of its first record even if the rules change, because its stored part would otherwise be counted again.
  *
- *   packets of all ended sessions  =  those of emitted sessions  +  those of sums  +  excluded
+ *   packets of all ended sessions  =  packets of emitted sessions  +  packets of sums  +  excluded packets
  *
- * Bound: DECIDED_MAX sessions are remembered that are open, or closed and may be reported once more; the oldest is
- * forgotten, and decided and counted anew.
+ * Bound: DECIDED_MAX sessions that may be reported again are remembered (open, or closed early). Above it, the session
+ * reported longest ago is forgotten; its next record is decided and counted anew.
  */
 import type { LogLevel } from '../../session/log-rule.js'
 import { makeSession } from '../../session/make-session.js'
@@ -22,16 +22,16 @@ const DECIDED_MAX = 65_536
 
 interface Decided {
   readonly log: LogLevel
-  /** What was counted of it already, and into which sum. */
+  /** The amounts counted already, and the sum that has them. */
   readonly counted: Amounts | null
   readonly sum: HourlySum | null
 }
 
 export interface CollectorOptions {
-  /** Of the ids of its sessions, and of its sums. */
+  /** Prefix of the ids of sessions and sums. */
   readonly prefix: string
   readonly emit: (session: Session) => void
-  /** Added to all times. */
+  /** Microseconds added to all times. */
   readonly shiftUs?: number
   /** Closed TCP sessions may be reported once more (`earlyReport`). */
   readonly earlyReport: boolean
@@ -50,12 +50,12 @@ export class Collector {
     this.#sums = new HourlySums(options.prefix, options.emit)
   }
 
-  /** Ended sessions of which nothing is kept. */
+  /** Traffic of ended sessions that are neither emitted nor summed. */
   get excluded(): { readonly packets: number; readonly bytes: number } {
     return { packets: this.#excludedPackets, bytes: this.#excludedBytes }
   }
 
-  /** @param rule null: there are no rules */
+  /** @param rule null if there are no rules */
   take(record: FlowRecord, who: Attribution, rule: Collected | null): void {
     const { prefix, emit, shiftUs } = this.#options
     if (rule === null && this.#decided.size === 0) {
@@ -72,12 +72,12 @@ export class Collector {
     this.#remember(record, { log, counted: isCounted ? session : null, sum })
   }
 
-  /** The earliest start of a session that a sum has and flush() has not given; Infinity: there is none. */
+  /** The earliest start of the sessions whose sums flush() has not emitted yet; Infinity if there are none. */
   get sumsFromMs(): number {
     return this.#sums.pendingFromUs / 1e3
   }
 
-  /** Sums that changed are given again, with the same id and what they hold now. */
+  /** Emits each changed sum again, with the same id and its present amounts. */
   flush(): void {
     this.#sums.flush()
   }
@@ -101,7 +101,7 @@ export class Collector {
   }
 }
 
-/** The same session is one connection, however often it is reported. */
+/** The amounts that are not counted yet, so that a session reported twice counts as one connection. */
 function beyond(session: Session, counted: Amounts | null): Amounts {
   return Object.fromEntries(
     SUMMED_FIELDS.map((name) => [name, session[name] - (counted?.[name] ?? 0)]),

@@ -1,4 +1,4 @@
-/** The catalog's field rules (`fields`): of a session that is kept, what is made shorter or left out. */
+/** Applies the catalog's field rules (`fields`): shortens or removes fields of a session that is kept. */
 import { parseEndpoint } from '../../session/endpoint.js'
 import { ipBytes } from '../../session/ip-bytes.js'
 import { ipText } from '../../session/ip-text.js'
@@ -6,7 +6,7 @@ import type { Hidden } from '../../session/log-rule.js'
 import { formatEndpoint, type Session } from '../../session/session.js'
 import type { Collected } from './attributor.js'
 
-/** Octets of an address that stay: the /24 of IPv4, the /48 of IPv6. */
+/** Octets of a truncated address that stay, by its length: a /24 of IPv4, a /48 of IPv6. */
 const KEPT_OCTETS = { 4: 3, 16: 6 } as const
 
 export function hasFields({ fields }: Collected): boolean {

@@ -1,12 +1,12 @@
 /**
- * Sums of sessions by the hour in which they ended, without addresses, ports, peer and times: one for each client, user,
- * resource, protocol and outcome.
+ * Sums sessions by the hour in which they ended, without addresses, ports, peers and times. There is one sum for each
+ * hour, client, user, resource, protocol and outcome.
  *
- * A sum is a record of many connections, as a merged burst is (session/consolidate.ts), so it travels, is stored, queried,
- * exported, erased and deleted like a session. It is given again under its id while it grows; of two reports of an ended
- * session the one with more packets stays, so it is stored once, whatever is repeated.
+ * A sum is one record of many connections, like a merged burst (session/consolidate.ts). So it is sent, stored, queried,
+ * exported, erased and deleted like a session. While a sum grows, it is emitted again under the same id. It is still
+ * stored once, because the store keeps the report with more packets of two reports of an ended session.
  *
- * Bound: SUMS_MAX sums grow; beyond it the oldest is closed, and what comes for it begins another one.
+ * Bound: at most SUMS_MAX sums grow. One more closes the oldest sum; a new session for the closed sum begins another.
  */
 import { NO_ADDRESS } from '../../session/log-rule.js'
 import type { Session } from '../../session/session.js'
@@ -15,20 +15,20 @@ import { SUMMED_FIELDS } from '../../session/session-table.js'
 
 const HOUR_US = 3_600_000_000
 const SUMS_MAX = 10_000
-/** The 4,096th run behind the observation point's own: beyond the numbers of all its sessions. */
+/** A run has 2^40 sequence numbers. Sums take those of the 4,096th run after this one, so no session has the same id. */
 const FIRST_SEQUENCE = 2 ** 52
 
 export type Amounts = Readonly<Record<(typeof SUMMED_FIELDS)[number], number>>
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
-/** As it is now. */
+/** A sum that may still grow. */
 export type HourlySum = Writable<Session>
 
 export class HourlySums {
   readonly #prefix: string
   readonly #emit: (sum: Session) => void
   readonly #max: number
-  /** In the order of their beginning. */
+  /** In the order in which the sums began. */
   readonly #growing = new Map<string, HourlySum>()
   readonly #changed = new Set<HourlySum>()
   #made = 0
@@ -41,8 +41,8 @@ export class HourlySums {
   }
 
   /**
-   * @param more what of the session is in no sum yet
-   * @param its the sum that has the rest of it, if there is one
+   * @param more the session's amounts that are in no sum yet
+   * @param its the sum that has the session's other amounts, if there is one
    */
   add(session: Session, more: Amounts, its: HourlySum | null): HourlySum {
     const sum = its ?? this.#sumOf(session)
@@ -58,7 +58,7 @@ export class HourlySums {
     this.#pendingFromUs = Number.POSITIVE_INFINITY
   }
 
-  /** The earliest start of a session that flush() has not given; Infinity: there is none. */
+  /** The earliest start of the sessions whose sums flush() has not emitted yet; Infinity if there are none. */
   get pendingFromUs(): number {
     return this.#pendingFromUs
   }

@@ -1,6 +1,6 @@
 /**
- * From what happened to a peer to what is kept of it, by the catalog's rules: of one that is `off` or only counted nothing,
- * as each event is a time and a place; of fields that are left out, no event that would tell only these.
+ * Applies the catalog's rules to an event of a peer. A peer that is `off` or only counted has no events, because each
+ * event tells a time and a place. An event that would tell only hidden fields is dropped.
  */
 import type { LogFields } from '../../session/log-rule.js'
 import { allowedIpsText, type PeerEvent } from '../../session/peer-event.js'
@@ -8,7 +8,7 @@ import type { PeerChange } from '../wireguard/peer-changes.js'
 import type { PeerOwner } from './attributor.js'
 import { hiddenAddress, hiddenEndpoint } from './hide-fields.js'
 
-/** Null: nothing is kept. */
+/** Null if the event is dropped. */
 export function keepPeerEvent(
   change: PeerChange,
   { clientId, userId, rule }: PeerOwner,
@@ -17,7 +17,7 @@ export function keepPeerEvent(
   if (rule.log !== 'full') return null
   const { event, atUs, handshakeUs, already } = change
   const { publicKey: hiddenKey } = rule.fields
-  // Nobody's.
+  // Without a key and a client, the event would name nobody.
   if (hiddenKey === 'drop' && clientId === null) return null
   const endpoint = endpointOf(change.endpoint, rule.fields)
   const endpointBefore = endpointOf(change.endpointBefore, rule.fields)
@@ -55,7 +55,7 @@ function prefixesOf(
   return allowedIpsText([...new Set(prefixes.map(truncated))])
 }
 
-/** A prefix that is wider than what stays of an address stays as it is. */
+/** Shortens a prefix to the part of an address that may stay; a wider prefix stays as it is. */
 function truncated(prefix: string): string {
   const slash = prefix.lastIndexOf('/')
   const [ip, length] = [prefix.slice(0, slash), Number(prefix.slice(slash + 1))]

@@ -1,4 +1,4 @@
-/** The catalog's rules of what is kept of a session, over epochs: by client, by resource, by longest prefix. */
+/** The catalog's logging rules, by epoch: for clients, for resources, and for prefixes (the longest one decides). */
 import type { CatalogLists } from '../../session/catalog.js'
 import { bothFields, type LogFields, type LogLevel, strictest } from '../../session/log-rule.js'
 import { PrefixTimelines } from './prefix-timelines.js'
@@ -13,7 +13,7 @@ export const KEEP_ALL: LogRule = { log: 'full', fields: {} }
 
 type Ruled = { readonly log?: LogLevel | undefined; readonly fields?: LogFields | undefined }
 
-/** Where several hold, the strictest level does, and all of their field rules. */
+/** Joins rules that apply together: the strictest level, and all field rules. */
 export function together(rules: readonly (LogRule | null)[]): LogRule {
   let all = KEEP_ALL
   for (const rule of rules) {
@@ -32,7 +32,7 @@ export class LogRules {
   readonly #prefixes = new PrefixTimelines<LogRule>(sameRule)
   #isEmpty = true
 
-  /** No session has had a rule so far, nor can any that is open. */
+  /** True if no session that is open, or opens from now on, can have a rule. */
   get isEmpty(): boolean {
     return this.#isEmpty
   }
@@ -51,7 +51,7 @@ export class LogRules {
     this.#prefixes.replace(epoch, (add) => {
       for (const entry of prefixes) add(entry.prefix, () => ruleOf(entry))
     })
-    // Those that were are of sessions that are open: until they are forgotten.
+    // Never set it to true here: open sessions may have earlier rules until forgetBefore() removes those.
     if (this.#count() > 0) this.#isEmpty = false
   }
 
@@ -63,12 +63,12 @@ export class LogRules {
     return siteResourceId === null ? null : (this.#resources.get(siteResourceId)?.at(epoch) ?? null)
   }
 
-  /** Of the longest prefix: a narrower one may keep what a wider one does not. */
+  /** The rule of the longest prefix, so a narrower prefix may keep sessions that a wider one drops. */
   ofAddress(ip: string, epoch: number): LogRule | null {
     return this.#prefixes.firstMatch(ip, (timeline) => timeline.at(epoch))
   }
 
-  /** @returns how many values besides the present ones are left */
+  /** @returns how many past values are left */
   forgetBefore(epoch: number): number {
     let past = this.#prefixes.forgetBefore(epoch)
     for (const rules of [this.#clients, this.#resources])
@@ -89,7 +89,7 @@ function ruleOf({ log = 'full', fields = {} }: Ruled): LogRule {
   return log === 'full' && Object.keys(fields).length === 0 ? KEEP_ALL : { log, fields }
 }
 
-/** A resource has several entries: one rule of all of them. Those that keep everything are left out. */
+/** One rule for each id, because a resource may have several entries. Rules that keep everything are left out. */
 function byId<T extends Ruled>(entries: Iterable<T>, idOf: (entry: T) => number) {
   const rules = new Map<number, LogRule>()
   for (const entry of entries) {

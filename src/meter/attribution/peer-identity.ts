@@ -1,4 +1,4 @@
-/** A peer in attribution: its key, and its endpoints over time. */
+/** A peer as attribution knows it: its key, and its endpoints by epoch. */
 import { Timeline } from './timeline.js'
 
 export class PeerIdentity {
@@ -9,7 +9,7 @@ export class PeerIdentity {
     this.publicKey = publicKey
   }
 
-  /** True when it differs from the last one; the first of all is an arrival. */
+  /** True if the endpoint differs from the last known one. The first endpoint is an arrival, not a move. */
   moved(endpoint: string | null, epoch: number): boolean {
     const before = this.#endpoints.latest
     if (endpoint === null || endpoint === before) return false
@@ -17,12 +17,12 @@ export class PeerIdentity {
     return before !== null
   }
 
-  /** Where the peer was. Before the first that is known: that one, since a session proves that there was one. */
+  /** The endpoint at this epoch; before the first known one, the first, because a session proves that there was one. */
   endpointAt(epoch: number): string | null {
     return this.#endpoints.at(epoch) ?? this.#endpoints.firstAfter(epoch)
   }
 
-  /** @returns how many endpoints besides the present one are left */
+  /** @returns how many past endpoints are left */
   forgetBefore(epoch: number): number {
     this.#endpoints.forgetBefore(epoch)
     return this.#endpoints.pastCount

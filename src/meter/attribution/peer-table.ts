@@ -3,14 +3,14 @@ import type { WireGuardPeer } from '../wireguard/device.js'
 import { PeerIdentity } from './peer-identity.js'
 import { PrefixTimelines } from './prefix-timelines.js'
 
-/** Peers that are gone are remembered while there is room: one that comes back is the same. */
+/** Peers remembered at least, those that are gone included, so that a peer that returns is known. */
 const GONE_MIN = 1024
 
 export interface Owner {
   readonly peer: PeerIdentity
-  /** No other peer may come between it and the address: the prefix that it holds is the address. */
+  /** The prefix is a single address, so no other peer can hold a longer one. */
   readonly hostRoute: boolean
-  /** It may be asked to send on what is for no peer: the prefix that it holds is /0. */
+  /** The prefix is /0: the peer may be the gateway for packets that are for no peer. */
   readonly defaultRoute: boolean
 }
 
@@ -30,7 +30,7 @@ export class PeerTable {
   removed = 0
   endpointChanges = 0
 
-  /** Peers that are there now. */
+  /** Peers that are present now. */
   get size(): number {
     return this.#present.size
   }
@@ -44,12 +44,12 @@ export class PeerTable {
     return this.#prefixes
   }
 
-  /** Peers that are remembered, present or gone: bounded. */
+  /** Remembered peers, present or gone; #count() bounds their number. */
   get identityCount(): number {
     return this.#identities.size
   }
 
-  /** True when an allowed IP changed owner, came or went. */
+  /** True if a peer or an allowed IP came, went or changed owner. */
   replace(peers: readonly WireGuardPeer[], epoch: number): boolean {
     for (const { publicKey, endpoint } of peers)
       if (this.#identityOf(publicKey).moved(endpoint, epoch)) this.endpointChanges++
@@ -57,7 +57,7 @@ export class PeerTable {
     if (fingerprint === this.#fingerprint) return false
     this.#fingerprint = fingerprint
     this.#prefixes = peers.flatMap(({ allowedIps }) => allowedIps)
-    // WireGuard gives an allowed IP to one peer only; should two have it, the later one holds it, as in WireGuard.
+    // WireGuard gives an allowed IP to one peer only. If a reading lists it for two, the later one wins, as in WireGuard.
     this.#owners.replace(epoch, (add) => {
       for (const { publicKey, allowedIps } of peers) {
         const peer = this.#identityOf(publicKey)
@@ -70,9 +70,9 @@ export class PeerTable {
   }
 
   /**
-   * Of the longest prefix that somebody held at this epoch, or that nobody held then and somebody at `next`, the next
-   * reading: WireGuard lets no packet in whose source is not its peer's, so the session itself says that the change had
-   * happened.
+   * The owner of the longest prefix that a peer held at this epoch. A prefix that nobody held then counts for the peer
+   * that held it at `next`, the next reading: WireGuard accepts a packet only if the peer holds its source, so the
+   * session proves that the change had already happened.
    */
   ownerOf(ip: string, epoch: number, next: number | null): Owner | null {
     return this.#owners.firstMatch(
@@ -81,7 +81,7 @@ export class PeerTable {
     )
   }
 
-  /** @returns how many values besides the present ones are left */
+  /** @returns how many past values are left */
   forgetBefore(epoch: number): number {
     let past = this.#owners.forgetBefore(epoch)
     for (const identity of this.#identities.values()) past += identity.forgetBefore(epoch)
@@ -115,7 +115,7 @@ function routeOf(prefix: string): Pick<Owner, 'hostRoute' | 'defaultRoute'> {
   }
 }
 
-/** What of the peers decides attribution, as one text: sorted keys with their allowed IPs. */
+/** One text of all that decides attribution: the sorted keys with their sorted allowed IPs. */
 function fingerprintOf(peers: readonly WireGuardPeer[]): string {
   return peers
     .map((peer) => `${peer.publicKey} ${[...peer.allowedIps].sort().join(',')}`)

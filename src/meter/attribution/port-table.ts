@@ -1,21 +1,21 @@
 /**
- * The resources of one destination by port: for each protocol the ports are cut into ranges with one answer each, and a
- * lookup is a binary search. A list of rules would cost each session as much as the destination has of them, 100,000 at
- * most. The ranges are made at the first lookup after a rule was added.
+ * The resources of one destination, by port. For each protocol the ports are cut into ranges with one resource each, and
+ * a lookup is a binary search. Searching a list would cost each session one step for each rule of the destination (up to
+ * 100,000). The first lookup after a rule was added cuts the ranges.
  */
 import type { Protocol } from '../../session/session.js'
 
 export interface PortRule {
   readonly siteResourceId: number
-  /** Null: any. */
+  /** Null means any. */
   readonly protocol: Protocol | null
-  /** Inclusive. */
+  /** First and last port, both inclusive. */
   readonly low: number
   readonly high: number
 }
 
 interface Ranges {
-  /** First port of each, ascending. */
+  /** First port of each range, ascending. */
   readonly starts: readonly number[]
   readonly resources: readonly (number | null)[]
 }
@@ -31,7 +31,7 @@ export class PortTable {
     this.#ranges = null
   }
 
-  /** Of the most specific rule: a given protocol, then the narrowest range, then the lowest id. */
+  /** The resource of the most specific rule: a given protocol, then the narrowest range, then the lowest id. */
   resourceOf(port: number, protocol: Protocol): number | null {
     this.#ranges ??= this.#cut()
     const { starts, resources } = this.#ranges[protocol]
@@ -45,7 +45,7 @@ export class PortTable {
     return resources[low]!
   }
 
-  /** The resource of all rules that this protocol fits; null when there are several. */
+  /** The only resource whose rules fit this protocol; null if there are none or several. */
   only(protocol: Protocol): number | null {
     let found: number | null = null
     for (const rule of this.#rules) {
@@ -59,7 +59,7 @@ export class PortTable {
   sameRules(other: PortTable): boolean {
     const [rules, others] = [this.#rules, other.#rules]
     if (rules.length !== others.length) return false
-    // A lookup sorts them.
+    // A lookup has sorted this table's rules, so the other table's must be sorted to compare.
     if (this.#ranges !== null) others.sort(mostSpecificFirst)
     return rules.every((rule, i) => sameRule(rule, others[i]!))
   }
@@ -87,7 +87,7 @@ function mostSpecificFirst(a: PortRule, b: PortRule): number {
   return given || width || a.siteResourceId - b.siteResourceId
 }
 
-/** Each rule takes what none before it has taken, so a range is taken once however many rules want it. */
+/** Gives each range to the first rule that covers it. Each range is given once, even if many rules cover it. */
 function cutIntoRanges(rules: readonly PortRule[]): Ranges {
   const bounds = new Set([0])
   for (const { low, high } of rules) {
@@ -97,7 +97,7 @@ function cutIntoRanges(rules: readonly PortRule[]): Ranges {
   const starts = [...bounds].sort((a, b) => a - b)
   const at = new Map(starts.map((start, i) => [start, i]))
   const resources = new Array<number | null>(starts.length).fill(null)
-  // The next range from here that is free; paths are halved on the way.
+  // free[i] leads to the first free range at or after i (union-find with path halving).
   const free = Int32Array.from({ length: starts.length + 1 }, (_, i) => i)
   const nextFree = (from: number): number => {
     let i = from

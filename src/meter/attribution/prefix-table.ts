@@ -1,17 +1,17 @@
 /**
- * Longest prefix match over IPv4 and IPv6, /0 included: a sorted list of ranges for each, and a binary search.
+ * Longest prefix match over IPv4 and IPv6, /0 included: a binary search in a sorted list of ranges for each family.
  *
- * Two prefixes hold each other or have nothing in common. So n of them cut the addresses into at most 2n + 1 ranges,
- * in each of which one prefix is the longest:
+ * Of two prefixes, one holds the other or they have nothing in common. So n prefixes cut the addresses into at most
+ * 2n + 1 ranges, and each range has at most one longest prefix:
  *
  *     10.0.0.0/8      |--------------- a ---------------|
  *     10.1.0.0/16            |--- b ---|
  *     starts    0     10.0   10.1      10.2             11.0
  *     owner     none  a      b         a                none
  *
- * `covering` of an entry is that of the next wider prefix, so that a match may fall back to it without another
- * search. The ranges are made at the first match after an insertion. Arrays of numbers, not a tree of objects: a walk
- * from node to node is one wait for memory after another.
+ * `covering` of an entry is the entry of the next wider prefix, so a match can fall back to it without another search.
+ * The first match after an insertion cuts the ranges. They are arrays of numbers and not a tree of objects, because each
+ * step from node to node would wait for memory.
  */
 import { maskOf, parseAddress, parsePrefix } from '../../session/address.js'
 
@@ -23,19 +23,19 @@ interface Entry<T> {
 
 const NONE = -1
 
-/** Of one address family. */
+/** The ranges of one address family. */
 interface Ranges<T> {
-  /** First address of each range, most significant word first, ascending; that of the first is 0. */
+  /** First address of each range, most significant word first, ascending; the first range begins at 0. */
   readonly starts: Uint32Array
-  /** For each range its entry, or NONE. */
+  /** The entry of each range, or NONE. */
   readonly owners: Int32Array
   readonly values: readonly T[]
-  /** For each entry the next wider one, or NONE. */
+  /** The next wider entry of each entry, or NONE. */
   readonly covering: Int32Array
 }
 
 export class PrefixTable<T> {
-  /** By length, then by address as a signed number: a small integer, where a text or a larger number is an object. */
+  /** By length, then by address as a signed number, because texts and larger numbers take an object each. */
   readonly #entries4: Map<number, Entry<T>>[] = []
   readonly #entries6 = new Map<string, Entry<T>>()
   #ranges4: Ranges<T> | null = null
@@ -46,7 +46,7 @@ export class PrefixTable<T> {
     return this.#entries4.reduce((sum, { size }) => sum + size, this.#entries6.size)
   }
 
-  /** `merge` gets the value that the same prefix already has. False when the text is no prefix. */
+  /** `merge` gets the value that the same prefix already has. False if the text is no prefix. */
   insert(text: string, merge: (before: T | undefined) => T): boolean {
     const prefix = parsePrefix(text)
     if (prefix === null) return false
@@ -68,7 +68,7 @@ export class PrefixTable<T> {
       }
   }
 
-  /** The entry of the same prefix; else this one, which is kept. */
+  /** The known entry of the same prefix; if there is none, `entry`, which is kept. */
   #known4(entry: Entry<T>): Entry<T> {
     while (this.#entries4.length <= entry.prefixLength) this.#entries4.push(new Map())
     const entries = this.#entries4[entry.prefixLength]!
@@ -79,12 +79,12 @@ export class PrefixTable<T> {
     return keep(this.#entries6, `${entry.words.join(' ')}/${entry.prefixLength}`, entry)
   }
 
-  /** Of the longest prefix that holds the address; null when none does or the text is no address. */
+  /** The value of the longest prefix that holds the address; null if none does or the text is no address. */
   match(ip: string): T | null {
     return this.firstMatch(ip, itself)
   }
 
-  /** From the longest prefix that holds the address to the widest: the first answer that is not null. */
+  /** The first answer that is not null, from the longest prefix that holds the address to the widest. */
   firstMatch<R>(ip: string, answer: (value: T) => R | null): R | null {
     const family = parseAddress(ip, this.#address)
     if (family === 0) return null
@@ -121,7 +121,7 @@ function keep<K, V>(map: Map<K, V>, key: K, value: V): V {
 
 const itself = <T>(value: T): T => value
 
-/** The range that holds the address: the last that does not start after it. */
+/** The range that holds the address: the last one that does not start after it. */
 function search4(starts: Uint32Array, address: number): number {
   let low = 0
   let high = starts.length - 1
@@ -147,7 +147,7 @@ function search6(starts: Uint32Array, address: Uint32Array): number {
   return low
 }
 
-/** Sweeps over the prefixes in order of address, wider ones first; those that are open at a point hold each other. */
+/** Goes over the prefixes by address, wider ones first. `open` is a stack: each open prefix holds the next one. */
 function cutIntoRanges<T>(entries: Entry<T>[], words: 1 | 4): Ranges<T> {
   const sorted = entries.sort(inOrder)
   const covering = new Int32Array(sorted.length)
@@ -155,7 +155,7 @@ function cutIntoRanges<T>(entries: Entry<T>[], words: 1 | 4): Ranges<T> {
   const owners: number[] = []
   const open: number[] = []
   function begin(start: readonly number[], owner: number): void {
-    // What begins where another range does replaces it: nothing lies between.
+    // A range that begins where the last one begins replaces it, because the last one is empty.
     const last = starts.length - words
     if (last >= 0 && start.every((word, i) => word === starts[last + i])) owners.pop()
     else starts.push(...start)
@@ -189,7 +189,7 @@ function holds(wide: Entry<unknown>, narrow: Entry<unknown>): boolean {
   )
 }
 
-/** The first address that is not in the prefix; null when it holds the last one of all. */
+/** The first address after the prefix; null if the prefix holds the last address. */
 function addressBehind({ words, prefixLength }: Entry<unknown>): number[] | null {
   const next = words.slice()
   if (prefixLength === 0) return null

@@ -1,11 +1,11 @@
-/** The owner of each prefix, by epoch. Each new state is given as a whole; an owner that did not change takes no memory. */
+/** The value of each prefix, by epoch. Each new state is given whole; a value that did not change takes no more memory. */
 import { PrefixTable } from './prefix-table.js'
 import { Timeline } from './timeline.js'
 
 export class PrefixTimelines<T> {
   readonly #table = new PrefixTable<Timeline<T>>()
   readonly #same: (a: T, b: T) => boolean
-  /** Those that hold something now, each at its slot: a set of 100,000 costs more than all else here. */
+  /** The timelines that have a value now, each at its slot. Not a set: one of 100,000 costs more than all else here. */
   #held: readonly Timeline<T>[] = []
 
   constructor(same: (a: T, b: T) => boolean) {
@@ -17,7 +17,7 @@ export class PrefixTimelines<T> {
     return this.#held.length
   }
 
-  /** `fill` adds each prefix of the new state; `merge` gets what the same prefix was given before, in this state. */
+  /** `fill` adds each prefix of the new state; `merge` gets the value that `fill` already gave the same prefix. */
   replace(
     epoch: number,
     fill: (add: (prefix: string, merge: (before: T | undefined) => T) => void) => void,
@@ -45,12 +45,12 @@ export class PrefixTimelines<T> {
     this.#held = next
   }
 
-  /** From the longest prefix that holds the address to the widest: the first answer that is not null. */
+  /** The first answer that is not null, from the longest prefix that holds the address to the widest. */
   firstMatch<R>(ip: string, answer: (timeline: Timeline<T>) => R | null): R | null {
     return this.#table.firstMatch(ip, answer)
   }
 
-  /** @returns how many values besides the present ones are left */
+  /** @returns how many past values are left */
   forgetBefore(epoch: number): number {
     let past = 0
     this.#table.keepOnly((timeline) => {

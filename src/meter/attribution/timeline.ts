@@ -1,7 +1,8 @@
 /**
- * One value over epochs: since when it holds, and what held before. Most values never change and take no list.
+ * One value by epoch: the present value, its first epoch, and the past values. Most values never change, so they take no
+ * list.
  *
- * Epochs only grow. Before the first one there is nothing (null).
+ * Epochs only grow. Before the first value there is none (null).
  */
 interface Past<T> {
   readonly from: number
@@ -9,11 +10,11 @@ interface Past<T> {
 }
 
 export class Timeline<T> {
-  /** Where it is in the list of the state that it was given in last; of whoever keeps that list. */
+  /** Index of this timeline in the list of the last state that gave it a value. The owner of that list sets it. */
   slot = 0
   #value: T | null
   #from: number
-  /** Ascending; all before the present one. */
+  /** Past values, ascending by epoch. */
   #past: Past<T>[] = NONE
 
   constructor(value: T | null, from: number) {
@@ -25,7 +26,7 @@ export class Timeline<T> {
     return this.#value
   }
 
-  /** Values that are remembered besides the present one. */
+  /** Number of past values that are remembered. */
   get pastCount(): number {
     return this.#past.length
   }
@@ -45,7 +46,7 @@ export class Timeline<T> {
     return this.#past[this.#indexAt(epoch)]?.value ?? null
   }
 
-  /** The first value that came after this epoch. */
+  /** The first value that began after this epoch. */
   firstAfter(epoch: number): T | null {
     for (let i = this.#indexAt(epoch) + 1; i < this.#past.length; i++) {
       const { value } = this.#past[i]!
@@ -54,14 +55,14 @@ export class Timeline<T> {
     return this.#from > epoch ? this.#value : null
   }
 
-  /** Nobody asks for epochs before this one any more. @returns whether it has held anything since */
+  /** Call when nobody asks for earlier epochs any more. @returns whether there was a value since this epoch */
   forgetBefore(epoch: number): boolean {
     const keep = epoch >= this.#from ? this.#past.length : Math.max(0, this.#indexAt(epoch))
     if (keep > 0) this.#past = keep === this.#past.length ? NONE : this.#past.slice(keep)
     return this.#value !== null || this.#past !== NONE
   }
 
-  /** Of the past value that held then; -1: there was none yet. */
+  /** Index of the past value at this epoch; -1 if there was none yet. */
   #indexAt(epoch: number): number {
     let low = -1
     let high = this.#past.length - 1
