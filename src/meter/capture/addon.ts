@@ -1,4 +1,4 @@
-/** Loads the native addon, once, and checks that both sides mean the same bytes. */
+/** Loads the native addon once, and checks that C++ and TypeScript agree on the bytes. */
 import { requireAddon } from '../../base/addon.js'
 import { AppError } from '../../base/errors.js'
 import type { NativeEngineOptions } from './engine-options.js'
@@ -40,7 +40,7 @@ export interface NativeStatus {
   /** No more records will come. */
   readonly ended: boolean
   readonly errors: readonly NativeSourceError[]
-  /** Live: why the interface is gone. */
+  /** Live sources only: why the interface is gone. */
   readonly gone: NativeSourceError | null
   readonly filesOverlapping: number
   readonly bytesRead: number
@@ -49,23 +49,23 @@ export interface NativeStatus {
   readonly kernelDropped: number
   readonly interfaceDropped: number
   readonly reopened: number
-  /** Records of sessions of older ones, if any, are there for the next drain(). */
+  /** The oldest epoch with an open session. Records of older sessions, if any, are ready for the next drain(). */
   readonly oldestEpoch: number
   readonly counters: Float64Array
 }
 
 export interface NativeObservationPoint {
   start(): void
-  /** Record chunks that are ready; clears the wake-up. */
+  /** Takes the record chunks that are ready, and clears the wake-up. */
   drain(): Uint8Array[]
   status(): NativeStatus
   setInside(prefixes: Uint8Array): void
   beginEpoch(epoch: number): void
-  /** The epoch that the thread has begun. */
+  /** The last epoch that the thread has begun. */
   epochBegun(): number
-  /** Asks the thread to end its input; it then ends as at the end of a file. */
+  /** Asks the thread to end its input. It then ends as at the end of a file. */
   stop(): void
-  /** Ends the thread, whatever it does, and frees it; status() keeps answering. */
+  /** Ends the thread at once and frees it. status() may still be called. */
   close(): void
 }
 
@@ -81,11 +81,11 @@ export interface NativeLink {
   readonly kind: string
   readonly rxPackets: number
   readonly rxBytes: number
-  /** Counted as received and dropped before anybody saw them. */
+  /** Packets that the kernel counted as received, but dropped before any capture. */
   readonly rxDropped: number
   readonly txPackets: number
   readonly txBytes: number
-  /** Seen on their way out, dropped and not counted as sent. */
+  /** Packets that a capture saw going out, but the kernel dropped and did not count as sent. */
   readonly txDropped: number
 }
 
@@ -109,10 +109,10 @@ export interface Addon {
       nothing: string,
       runPrefix: string,
     ): NativeSessionRows
-    /** Names of the fields that it spells. */
+    /** Names of the fields that write() formats. */
     readonly values: readonly string[]
   }
-  /** Null when there is no such interface; an errno when the kernel did not answer. */
+  /** Null if there is no such interface; an errno if the kernel did not answer. */
   readonly findLink: (name: string) => NativeLink | null | number
   readonly listLinks: () => string[] | number
   /** See src/meter/capture/first-packet.ts. */
@@ -130,7 +130,7 @@ export function loadAddon(): Addon {
   return loaded
 }
 
-/** Compares what the C++ compiler laid out with what the TypeScript side reads. */
+/** Throws unless the layout of the C++ compiler is the one that TypeScript reads. */
 export function checked(addon: Addon): Addon {
   const faults = layoutFaults(addon.layout)
   if (faults.length > 0) {

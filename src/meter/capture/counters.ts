@@ -1,12 +1,12 @@
 /**
- * The engine's counters as JavaScript sees them. All are whole numbers, exact up to 2^53 (9 petabytes).
+ * The engine's counters in JavaScript. All are whole numbers, exact up to 2^53 (9 petabytes).
  *
- * What always holds, in packets and in bytes: session + other + pending = all.
+ * Invariant, in packets and in bytes: sessions + other + pending = all.
  */
 import { EXCLUDED } from '../../session/log-rule.js'
 import { END_REASON_NAMES, type EndReason } from '../../session/session.js'
 
-/** Why a packet is no part of a session, in the order of `OtherReason` in native/decode/decoded_packet.h. */
+/** Reasons why a packet belongs to no session, in the order of `OtherReason` in native/decode/decoded_packet.h. */
 export const OTHER_REASONS = [
   'icmp',
   'icmpv6',
@@ -39,27 +39,27 @@ export interface EngineCounters {
   /** Later fragments whose first fragment has not come yet. */
   readonly pending: Traffic & { readonly datagrams: number }
   readonly sessionsOpened: number
-  /** `activeTimeout` counts interim records; the others sum to opened - open. */
+  /** `activeTimeout` counts interim records; the sum of the others is opened - open sessions. */
   readonly sessionsEnded: Readonly<Record<EndReason, number>>
   /** Flows in the table, closed ones in their linger included. */
   readonly openSessions: number
   readonly openSessionsMax: number
-  /** Flows put out because the table was full, whatever their end reason. */
+  /** Flows removed because the table was full, with any end reason. */
   readonly evictions: number
-  /** Fragmented datagrams put out because their table was full. */
+  /** Fragmented datagrams removed because their table was full. */
   readonly fragmentEvictions: number
-  /** SYNs that could not wait for their answer since 4,096 did: counted into the session that was there. */
+  /** SYNs counted into the existing session because 4,096 others were already waiting for their answer. */
   readonly waitingSynsFull: number
-  /** TCP segments out of order whose session had no place to keep their numbers: not in its retransmits. */
+  /** Out-of-order TCP segments missing in the retransmits, because no place was free to keep their numbers. */
   readonly repeatsFull: number
   readonly recordsMade: number
-  /** Records that found the queue to JavaScript full (live only). */
+  /** Records dropped because the queue to JavaScript was full (live only). */
   readonly recordsDropped: number
   /** Microseconds since the epoch; never decreases. Null before the first packet. */
   readonly engineTimeUs: number | null
 }
 
-/** Sessions of which the catalog's rules keep nothing are other traffic of a reason of their own. */
+/** Moves sessions that the catalog's rules drop to other traffic, under the reason EXCLUDED. */
 export function withExcluded<T extends Pick<EngineCounters, 'sessions' | 'other'>>(
   counters: T,
   excluded: Traffic,
@@ -76,13 +76,13 @@ export function withExcluded<T extends Pick<EngineCounters, 'sessions' | 'other'
   }
 }
 
-/** What the addon hands over: numbers in the order of COUNTER_NAMES. */
+/** @param values the addon's numbers, in the order of COUNTER_NAMES */
 export function readCounters(values: Float64Array): EngineCounters {
   let at = 0
   return countersFrom(() => values[at++]!)
 }
 
-/** In the order of each_counter() in native/engine/engine_counters.h; compared when the addon is loaded. */
+/** Must have the order of each_counter() in native/engine/engine_counters.h; checked when the addon is loaded. */
 export const COUNTER_NAMES: readonly string[] = namesOfCounters()
 
 function namesOfCounters(): string[] {
@@ -91,7 +91,7 @@ function namesOfCounters(): string[] {
   return names
 }
 
-/** @param next gives the next number, whose name is said */
+/** @param next returns the next number; `name` is the number's name */
 function countersFrom(next: (name: string) => number): EngineCounters {
   const traffic = (group: string): Traffic => ({
     packets: next(`${group}packets`),

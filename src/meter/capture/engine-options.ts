@@ -1,31 +1,31 @@
-/** Settings of the engine: defaults, bounds, and their form in the addon. */
+/** Engine settings: defaults, bounds, and conversion for the addon. */
 import { AppError, EXIT } from '../../base/errors.js'
 import { parsePrefix } from '../../session/address.js'
 
 export interface Timeouts {
-  /** TCP: only SYN and SYN-ACK packets so far. */
+  /** TCP with only SYN and SYN-ACK packets so far. */
   readonly handshakeMs: number
-  /** TCP (RFC 5382: 2 h 4 min). */
+  /** Established TCP (RFC 5382: 2 h 4 min). */
   readonly establishedMs: number
-  /** TCP: one side has sent its FIN. */
+  /** TCP after one side has sent its FIN. */
   readonly halfClosedMs: number
   readonly udpMs: number
 }
 
 export interface EngineOptions {
-  /** A session without a packet for longer than this has ended: idleTimeout. */
+  /** A session without a packet for longer than this ends with reason idleTimeout. */
   readonly timeouts: Timeouts
-  /** How long a closed TCP session takes late packets. */
+  /** How long late packets still count into a closed TCP session. */
   readonly lingerMs: number
-  /** An interim record of an open session this often; 0: none. */
+  /** How often an open session gets an interim record; 0 for never. */
   readonly activeTimeoutMs: number
-  /** Flows at one time; the next one evicts the flow that was idle longest. */
+  /** Flows at one time, at most; one more evicts the flow that was idle longest. */
   readonly flowsMax: number
-  /** Fragmented datagrams remembered at one time; the oldest goes first. */
+  /** Fragmented datagrams at one time, at most; one more evicts the oldest. */
   readonly fragmentsMax: number
-  /** Report a closed session 100 ms after its close instead of at the end of its linger. */
+  /** Report a closed session 100 ms after its close, not at the end of its linger. Late packets bring a second report. */
   readonly earlyReport: boolean
-  /** `none` only counts. */
+  /** `none` counts without making records. */
   readonly records: 'all' | 'none'
 }
 
@@ -39,12 +39,12 @@ export const ENGINE_DEFAULTS: EngineOptions = {
   records: 'all',
 }
 
-/** Engine time is kept in 48 bits of microseconds, compared over half of that; a year is far below. */
+/** The engine compares times modulo 2^48 µs, so a timeout must be below 2^47 µs (4.4 years); a year is safe. */
 const TIME_MS_MAX = 365 * 86_400_000
 const FLOWS_MAX = 64 * 1024 * 1024
 const FRAGMENTS_MAX = 1024 * 1024
 
-/** As the addon reads it; `engine_options` in native/addon/addon_values.cc. */
+/** Must match `engine_options` in native/addon/addon_values.cc. */
 export interface NativeEngineOptions {
   handshakeUs: number
   establishedUs: number
@@ -97,7 +97,7 @@ function badOption(name: string, value: number, min: number, max: number): AppEr
 
 const PREFIX_BYTES = 18
 
-/** Each prefix as family (4 or 6), length, and 16 bytes of address (IPv4 in the first four). */
+/** Packs each prefix as family (4 or 6), length, and 16 bytes of address (IPv4 in the first 4 bytes). */
 export function packPrefixes(prefixes: readonly string[]): Uint8Array {
   const packed = new DataView(new ArrayBuffer(prefixes.length * PREFIX_BYTES))
   let at = 0

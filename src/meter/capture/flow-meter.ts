@@ -1,17 +1,17 @@
 /**
- * A meter of one observation point: a source, an engine on a thread of its own (files: their reader on another), and
- * its records in batches.
+ * A meter of one observation point: a source, an engine on its own thread, and its records in batches. Files may be read
+ * on one more thread.
  *
  *   const meter = new FlowMeter({ source: { kind: 'file', paths } })
  *   for await (const batch of meter.records()) for (const record of batch) ...
  *   const { state, errors } = meter.counters()
  *
- * The thread starts with the first call of records(). Iteration ends when the input is over or after stop(); leaving the
- * loop early stops the meter too. A file that is damaged ends early, the next files go on, and `errors` says what was
- * wrong; nothing is thrown for it, since what came before it is good.
+ * The thread starts when the iteration of records() begins. The iteration ends with the input or after stop(); leaving
+ * the loop early stops the meter too. A damaged file ends at the damage, and the next files are still read. `errors` has
+ * the fault; it is not thrown, because the packets before the damage are good.
  *
- * Back pressure: files wait when `recordQueueBytes` of records have not been taken; a live interface does not wait, the
- * records are dropped and counted (`recordsDropped`).
+ * Back pressure: with `recordQueueBytes` of records not taken yet, reading of files pauses. A live interface cannot
+ * pause, so further records are dropped and counted (`recordsDropped`).
  */
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,26 +24,26 @@ import { RecordBatch } from './record-decode.js'
 export type FlowMeterSource =
   | {
       readonly kind: 'file'
-      /** In the order of their first packets; those that overlap are merged by time. `-` is standard input. */
+      /** In the order of their first packets; files that overlap are merged by time. `-` is standard input. */
       readonly paths: readonly string[]
-      /** Read and decode on a second thread ahead of the engine's; when absent, if there is a second core. */
+      /** Read and decode on a second thread, ahead of the engine. Default: only with a second core. */
       readonly readAhead?: boolean
     }
   | {
       readonly kind: 'live'
       readonly interface: string
-      /** Bytes kept of a packet; enough for headers when absent. */
+      /** Bytes kept of each packet. Default: enough for the headers. */
       readonly snaplen?: number
-      /** pcap-filter(7). */
+      /** Syntax of pcap-filter(7). */
       readonly filter?: string
-      /** The kernel's buffer. */
+      /** Size of the kernel's buffer. */
       readonly ringBytes?: number
     }
 
-/** Engine options that are absent have their defaults; `earlyReport` is on for live sources. */
+/** Absent engine options have their defaults, but `earlyReport` is on for live sources. */
 export interface FlowMeterOptions extends Partial<EngineOptions> {
   readonly source: FlowMeterSource
-  /** 64 MiB when absent. */
+  /** Default: 64 MiB. */
   readonly recordQueueBytes?: number
 }
 
@@ -57,21 +57,21 @@ export interface SourceFault {
 }
 
 export interface FlowMeterCounters extends EngineCounters {
-  /** By the kernel for us (pcap_stats), over reopenings; 0 for files. */
+  /** The kernel's counts for this capture (pcap_stats), summed over reopenings; 0 for files. */
   readonly kernelReceived: number
   readonly kernelDropped: number
   readonly interfaceDropped: number
-  /** How often a live interface came back. */
+  /** How often a live interface was opened again. */
   readonly reopened: number
-  /** Files that began before one of those before them was over. */
+  /** Files that begin before an earlier file ends. */
   readonly filesOverlapping: number
-  /** Of the files as stored, compressed or not; total 0 when unknown. */
+  /** Bytes of the files as stored, compressed or not; `bytesTotal` is 0 if unknown. */
   readonly bytesRead: number
   readonly bytesTotal: number
-  /** `gone`: the live interface is away; `damaged`: a file was, others or parts were read; `failed`: nothing was. */
+  /** `gone`: the live interface is absent; `damaged`: some input could not be read; `failed`: no input could be read. */
   readonly state: 'running' | 'gone' | 'ended' | 'damaged' | 'failed'
   readonly errors: readonly SourceFault[]
-  /** While the state is `gone`: why. */
+  /** Why the interface is absent, while the state is `gone`. */
   readonly gone: SourceFault | null
 }
 
@@ -84,14 +84,14 @@ export class FlowMeter {
   #started = false
   #closed = false
   #oldestEpoch = 0
-  /** What the engine had made by then was given; while it waits for more that is now. */
+  /** records() has given all that the engine made before this time. While #waits, all until now. */
   #givenMs = 0
   #waits = false
   #wake: () => void = () => {}
   #ended: Promise<void>
   #end: () => void = () => {}
 
-  /** Throws AppError for bad options and for an addon that is missing. The source is opened by records(). */
+  /** Throws AppError for bad options or a missing addon. Only records() opens the source. */
   constructor(options: FlowMeterOptions) {
     const { source, recordQueueBytes = RECORD_QUEUE_BYTES, ...engine } = options
     const live = source.kind === 'live'
@@ -107,7 +107,7 @@ export class FlowMeter {
     })
   }
 
-  /** All records, in the order in which the engine made them. May be called once. */
+  /** All records, in the order in which the engine made them. May be iterated once. */
   async *records(): AsyncGenerator<RecordBatch> {
     if (this.#started) throw new AppError('METER_USED', 'the records of a meter can be read once')
     this.#started = true
@@ -127,7 +127,7 @@ export class FlowMeter {
         this.#wake = resolve
       })
       const askedMs = Date.now()
-      // Asked before draining: what the thread made before it ended is in the queue by then.
+      // Read the status before draining: if it says `ended`, all records are already in the queue.
       const { ended, oldestEpoch } = this.#native.status()
       for (const chunk of this.#native.drain()) yield new RecordBatch(chunk)
       this.#oldestEpoch = oldestEpoch
@@ -144,17 +144,17 @@ export class FlowMeter {
     return { ...readCounters(counters), ...source }
   }
 
-  /** Prefixes whose addresses are inside: initiators of sessions that open from now on without a SYN. */
+  /** The inside addresses. From now on, they are the initiators of sessions that open without a SYN. */
   setInside(prefixes: readonly string[]): void {
     this.#native.setInside(packPrefixes(prefixes))
   }
 
-  /** Sessions that open from about now on belong to it; it is larger than the last one. */
+  /** Begins an epoch for sessions that open from about now on. `epoch` must be larger than the last one. */
   beginEpoch(epoch: number): void {
     this.#native.beginEpoch(epoch)
   }
 
-  /** Resolves when sessions open in this epoch; live that takes 50 ms, unless the thread is busy otherwise. */
+  /** Resolves when the thread has begun this epoch, but after EPOCH_WAIT_MS at the latest. Live, it takes about 50 ms. */
   async epochBegun(epoch: number): Promise<void> {
     const untilMs = performance.now() + EPOCH_WAIT_MS
     while (this.#started && !this.#closed && this.#native.epochBegun() < epoch) {
@@ -163,17 +163,17 @@ export class FlowMeter {
     }
   }
 
-  /** records() gives no more of sessions that began in an older one. */
+  /** records() gives no more records of sessions that opened in an older epoch. */
   get oldestEpoch(): number {
     return this.#oldestEpoch
   }
 
-  /** records() has given all that the engine made before this time. */
+  /** records() has given all records that the engine made before this time. */
   get givenMs(): number {
     return this.#waits ? Date.now() : this.#givenMs
   }
 
-  /** Ends the input: open sessions come out with reason forcedEnd. Resolves when records() has given the last. */
+  /** Ends the input; open sessions end with reason forcedEnd. Resolves when records() has given the last record. */
   async stop(): Promise<void> {
     if (!this.#started) return this.#close()
     this.#native.stop()

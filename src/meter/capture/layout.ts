@@ -1,7 +1,7 @@
 /**
- * What the addon's bytes and numbers mean, in lists of words: what this side goes by, and how it differs from what the
- * C++ compiler saw (native/addon/layout.cc). Nothing else would notice: a field that moved, or a word put into the middle
- * of a list, would be decoded as another.
+ * The meaning of the addon's bytes and numbers as lists of words, and a comparison of TypeScript's lists with those of
+ * the C++ compiler (native/addon/layout.cc). No other check would find a moved field or a word inserted into a list: the
+ * values would be decoded as others.
  */
 import { CONN_STATES, DIRECTION_BASES, END_REASON_NAMES } from '../../session/words.js'
 import { COUNTER_NAMES } from './counters.js'
@@ -9,7 +9,7 @@ import { NO_RTT, RECORD_BYTES, RECORD_FLAGS, RECORD_OFFSETS } from './record-lay
 
 export type Layout = Readonly<Record<string, readonly string[]>>
 
-/** The record has no padding without a name: each field ends where the next one begins. */
+/** Each field ends where the next one begins, because all padding of the record has a name. */
 function recordFields(): string[] {
   const fields = Object.entries(RECORD_OFFSETS)
   const ends = [...fields.slice(1).map(([, at]) => at), RECORD_BYTES]
@@ -22,7 +22,7 @@ function recordFields(): string[] {
 export const LAYOUT: Layout = {
   record: recordFields(),
   marks: Object.entries({ ...RECORD_FLAGS, noRtt: NO_RTT }).map(([name, n]) => `${name} is ${n}`),
-  // Numbered from 1.
+  // End reasons are numbered from 1.
   endReason: ['', ...END_REASON_NAMES],
   connState: CONN_STATES,
   directionBasis: DIRECTION_BASES,

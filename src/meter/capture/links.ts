@@ -1,6 +1,7 @@
 /**
- * The kernel's network interfaces, over rtnetlink: what is said of one comes from one answer, of the process' own network
- * namespace, whatever /sys shows. A name may be another interface's a moment later; the index is one interface's alone.
+ * The kernel's network interfaces, read over rtnetlink. All fields of an interface come from one answer, and from the
+ * process's own network namespace, which /sys may not show. Another interface may take over a name; an index belongs to
+ * one interface only.
  */
 import { constants } from 'node:os'
 import { AppError } from '../../base/errors.js'
@@ -8,26 +9,26 @@ import { loadAddon, type NativeLink } from './addon.js'
 
 export type Link = NativeLink
 
-/** libpcap's name for all interfaces at once; the kernel has none of this name. */
+/** libpcap's name for all interfaces at once; the kernel has no interface of this name. */
 export const EVERY_INTERFACE = 'any'
 
 /** ARPHRD_NONE: a packet is an IP packet, and the counters count IP octets. */
 export const TYPE_RAW_IP = 65534
-/** Counts each packet twice, sent and received; libpcap shows it once. */
+/** ARPHRD_LOOPBACK: the kernel counts each packet as sent and as received; libpcap shows it once. */
 export const TYPE_LOOPBACK = 772
 
-/** Null when there is none of this name. @throws AppError NETLINK_FAILED, ADDON_MISSING */
+/** Null if there is no interface of this name. @throws AppError NETLINK_FAILED, ADDON_MISSING */
 export function findLink(name: string): Link | null {
   return answered(loadAddon().findLink(name))
 }
 
-/** The same for what goes on meanwhile: null as well when the kernel cannot be asked now, as without a descriptor. */
+/** Like findLink(), but also null if the kernel cannot be asked now (no free descriptor, for example). */
 export function findLinkNow(name: string): Link | null {
   const link = loadAddon().findLink(name)
   return typeof link === 'number' ? null : link
 }
 
-/** Names, in order. @throws AppError NETLINK_FAILED, ADDON_MISSING */
+/** All names, sorted. @throws AppError NETLINK_FAILED, ADDON_MISSING */
 export function linkNames(): string[] {
   return answered(loadAddon().listLinks()).sort()
 }

@@ -1,14 +1,14 @@
 /**
- * The engine without a source and without a thread: packets in from JavaScript, records out, synchronously.
- * For tests, the slow twin and micro benchmarks; a meter reads through `FlowMeter`.
+ * The engine without a source and without a thread: takes packets from JavaScript and returns records, synchronously.
+ * For tests, the slow twin and micro benchmarks; a meter uses `FlowMeter`.
  *
- * Packing of `feed`, little endian, one packet after the other, each starting at a multiple of 8:
+ * Packing of `feed`: little endian, one packet after the other, each at a multiple of 8 bytes:
  *
  *   byte  0               8                12           16          18          20     24
  *         | timestamp_ns  | captured bytes | wire bytes | link type | interface | zero | captured bytes of data ... | zero padding |
  *         | i64           | u32            | u32        | u16       | u16       | u32  |
  *
- * `timestamp_ns` is nanoseconds since the Unix epoch; NO_TIMESTAMP (-2^63) for a packet that has none.
+ * `timestamp_ns` is nanoseconds since the Unix epoch, or NO_TIMESTAMP (-2^63) for a packet without a time.
  */
 import { loadAddon, type NativePacketEngine } from './addon.js'
 import { type EngineCounters, readCounters } from './counters.js'
@@ -19,7 +19,7 @@ export const PACKET_HEADER_BYTES = 24
 /** A packet without a time of its own (pcapng simple packet block). */
 export const NO_TIMESTAMP = -(2n ** 63n)
 
-/** The link types that the engine reads through (LINKTYPE_*, https://www.tcpdump.org/linktypes.html). */
+/** The link types that the engine can decode (LINKTYPE_*, https://www.tcpdump.org/linktypes.html). */
 export const LINK_TYPES = {
   null: 0,
   ethernet: 1,
@@ -37,17 +37,17 @@ export const LINK_TYPES = {
 
 export interface PacketInput {
   readonly timestampNs: bigint
-  /** Starts at the link header; what the snaplen left. */
+  /** The captured bytes, from the link header on; the snaplen may have cut the end. */
   readonly data: Uint8Array
-  /** On the wire, link header included; `data.length` when absent. */
+  /** Length on the wire, link header included. Default: `data.length`. */
   readonly wireBytes?: number
-  /** LINKTYPE_*; raw IP (101) when absent. */
+  /** LINKTYPE_*. Default: raw IP (101). */
   readonly linkType?: number
-  /** Of a pcapng section; 0 when absent. Interfaces may have clocks of their own. */
+  /** Interface of a pcapng section; each may have a clock of its own. Default: 0. */
   readonly interface?: number
 }
 
-/** Collects packets in the packing of `feed`. Grows; `take()` hands out the bytes and starts anew. */
+/** Collects packets in the packing of `feed`. `take()` returns the bytes and empties the packer. */
 export class PacketPacker {
   #buffer: Buffer
   #length = 0
@@ -101,32 +101,32 @@ export class PacketEngine {
     this.#native = new (loadAddon().PacketEngine)(nativeEngineOptions(options))
   }
 
-  /** Takes packed packets, in order. Throws a RangeError, and takes nothing, when the packing is broken. */
+  /** Meters packed packets, in order. If the packing is broken, meters none and throws a RangeError. */
   feed(packets: Uint8Array): void {
     this.#native.feed(packets)
   }
 
-  /** Moves engine time on as a packet of this time would, without a packet (live: silence on the wire). */
+  /** Moves engine time on as a packet of this time would. A live source needs it when no packets come. */
   advance(timestampNs: bigint): void {
     this.#native.advance(timestampNs)
   }
 
-  /** Prefixes (`10.8.0.0/24`, `fd00::1`) whose addresses are inside: they are the initiators of what has no SYN. */
+  /** The inside prefixes (`10.8.0.0/24`, `fd00::1`): they are the initiators of sessions that open without a SYN. */
   setInside(prefixes: readonly string[]): void {
     this.#native.setInside(packPrefixes(prefixes))
   }
 
-  /** Sessions that open from now on belong to it. */
+  /** Begins an epoch for sessions that open from now on. */
   beginEpoch(epoch: number): void {
     this.#native.beginEpoch(epoch)
   }
 
-  /** No session of an older one is open. */
+  /** No session of an older epoch is open. */
   oldestEpoch(): number {
     return this.#native.oldestEpoch()
   }
 
-  /** End of input: every session is reported. The engine can be fed again; its sequence goes on. */
+  /** Ends the input and reports every session. The engine can be fed again; its sequence numbers go on. */
   finish(): void {
     this.#native.finish()
   }

@@ -1,8 +1,8 @@
 /**
- * Binary record batch -> FlowRecord, and a reader that decodes only the fields that are asked for.
+ * Decodes binary records to FlowRecord. RecordReader decodes only the fields that are read.
  *
- * In: whole records of RECORD_BYTES, as the engine made them. The engine is trusted here: an unknown enum value
- * cannot come from it (the addon's layout check has seen to that).
+ * In: whole records of RECORD_BYTES, as the engine made them. Enum values are not checked here, because the layout check
+ * of the addon rules out unknown ones.
  */
 import { picker, withGetters } from '../../session/field-code.js'
 import { formatIpv6 } from '../../session/ip-text.js'
@@ -25,7 +25,7 @@ import {
   RECORD_FLAGS,
 } from './record-layout.js'
 
-/** A place in a batch of records. */
+/** Points to one record of a batch. */
 class Cursor {
   protected readonly bytes: Uint8Array
   protected readonly view: DataView
@@ -41,7 +41,7 @@ class Cursor {
     return this
   }
 
-  // Two halves instead of getBigUint64: no BigInt is made, and below 2^53 the sum is exact.
+  // Two halves, because getBigUint64 would make a BigInt. The sum is exact below 2^53.
   protected u64(offset: number): number {
     const at = this.at + offset
     return this.view.getUint32(at + 4, true) * 0x1_0000_0000 + this.view.getUint32(at, true)
@@ -54,7 +54,7 @@ const CounterCursor = withGetters<typeof Cursor, Counters>(
   RECORD_COUNTERS.map((name) => [name, `this.u64(${AT[name]})`]),
 )
 
-/** A cursor over a batch: `move(i)`, then read what is needed. One object for all records of a batch. */
+/** Reads all records of a batch with one object: `move(i)`, then read the fields of record i. */
 export class RecordReader extends CounterCursor implements FlowRecord {
   get sequence(): number {
     return this.u64(AT.sequence)
@@ -105,7 +105,7 @@ export class RecordReader extends CounterCursor implements FlowRecord {
   get midstream(): boolean {
     return (this.#u8(AT.flags) & RECORD_FLAGS.midstream) !== 0
   }
-  /** An ICMP error answered this attempt. */
+  /** An ICMP error answered this session's attempt. */
   get icmpError(): boolean {
     return (this.#u8(AT.flags) & RECORD_FLAGS.icmpError) !== 0
   }

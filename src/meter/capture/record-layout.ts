@@ -1,6 +1,6 @@
 /**
- * The binary session record, byte for byte as in native/engine/session_record.h (drawn there). Little endian.
- * The addon reports what its compiler saw; loading fails when it differs (layout.ts).
+ * The binary session record, byte for byte as in native/engine/session_record.h, which draws it. Little endian.
+ * The addon reports its compiler's layout, and loading fails if it differs (layout.ts).
  */
 import type { FieldsFrom } from '../../session/session-table.js'
 
@@ -8,7 +8,7 @@ export const RECORD_BYTES = 160
 export const NO_RTT = 0xffffffff
 export const RECORD_FLAGS = { midstream: 1, icmpError: 2 } as const
 
-/** Counts of 64 bits. */
+/** The fields that are 64-bit counts. */
 export const RECORD_COUNTERS = [
   'bytesTx',
   'bytesRx',
@@ -22,7 +22,7 @@ export const RECORD_COUNTERS = [
   'retransmittedBytesRx',
 ] as const satisfies (keyof FieldsFrom<'engine'>)[]
 
-/** In the order of the record. */
+/** Byte offset of each field. Must be in the order of the record: layout.ts computes field lengths from it. */
 export const RECORD_OFFSETS = {
   sequence: 0,
   startTimeUs: 8,
@@ -54,7 +54,7 @@ export const RECORD_OFFSETS = {
   retransmittedBytesRx: 152,
 } as const satisfies Record<FieldOfRecord, number>
 
-/** What the engine measures, `midstream` as one of the flags. */
+/** The fields that the engine measures, with `midstream` as one of the flags. */
 type FieldOfRecord =
   | Exclude<keyof FieldsFrom<'engine'>, 'midstream'>
   | 'sequence'
