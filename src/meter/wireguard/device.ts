@@ -1,15 +1,15 @@
-/** A WireGuard interface and its peers. Private and preshared keys are left out by design. */
+/** A WireGuard interface and its peers, by design without private and preshared keys. */
 
 export interface WireGuardPeer {
   /** Base64 of 32 bytes, as `wg` prints it. */
   readonly publicKey: string
-  /** The peer's outer address as last heard of, `ip:port` or `[ip]:port`; null before the first handshake. */
+  /** The peer's last known outer address, `ip:port` or `[ip]:port`; null if none is known. */
   readonly endpoint: string | null
   /** `ip/length`, IPv6 as RFC 5952. */
   readonly allowedIps: readonly string[]
-  /** Unix seconds; null when there was none. */
+  /** Unix seconds; null if there was no handshake. */
   readonly lastHandshakeSeconds: number | null
-  /** Octets of WireGuard messages (UDP payload): received from the peer, sent to it. Reset with the interface. */
+  /** Octets of WireGuard messages (UDP payload) from the peer and to it. They begin at 0 with a new interface or peer. */
   readonly rxBytes: number
   readonly txBytes: number
 }
@@ -17,13 +17,13 @@ export interface WireGuardPeer {
 export interface WireGuardDevice {
   readonly interfaceName: string
   readonly kind: 'kernel' | 'userspace'
-  /** Null for userspace devices: their socket only tells the private key, which is not kept to derive it. */
+  /** Null for userspace devices: their socket tells only the private key, and the meter does not read it. */
   readonly publicKey: string | null
   readonly listenPort: number | null
   readonly peers: readonly WireGuardPeer[]
 }
 
-/** A device and when it was read, by the monotonic clock. */
+/** A device, and the time of its reading by the monotonic clock. */
 export interface PeerSnapshot {
   readonly atMs: number
   readonly device: WireGuardDevice

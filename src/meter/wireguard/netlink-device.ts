@@ -1,10 +1,10 @@
 /**
- * The kernel's answer to WG_CMD_GET_DEVICE (linux/wireguard.h): a dump of one or more messages. A long list of
- * peers continues in the next message, and so does a long list of allowed IPs: the peer then comes again, with
- * its public key and further allowed IPs only.
+ * Parses the kernel's answer to WG_CMD_GET_DEVICE (linux/wireguard.h): a dump of one or more messages. A long list of
+ * peers continues in the next message. So does a long list of allowed IPs: the peer then comes again, with only its
+ * public key and further allowed IPs.
  *
- * The messages hold the private and preshared keys. Those attributes are never read, and `add` overwrites the
- * datagram before it returns or throws.
+ * The messages hold the private and preshared keys. These attributes are never read, and `add` overwrites the datagram
+ * before it returns or throws.
  */
 
 import { ipText } from '../../session/ip-text.js'
@@ -86,14 +86,14 @@ export class DeviceAnswer {
   #peer(attributes: Buffer): void {
     let draft: Draft | undefined
     eachAttribute(attributes, (type, payload) => {
-      // The key comes first (wg_get_device's order); attributes without it belong to nobody.
+      // The kernel sends the key first (wg_get_device), so attributes before a key belong to no peer.
       if (type === PEER.publicKey) draft = this.#named(keyText(payload))
       else if (draft !== undefined) setOfPeer(draft, type, payload)
     })
     if (draft === undefined) throw badAnswer('a peer without a public key', 0)
   }
 
-  /** The last peer goes on under the same key; every other key begins a new one. */
+  /** Returns the last peer if it has this key, because its list continues; any other key begins a new peer. */
   #named(publicKey: string): Draft {
     const last = this.#peers.at(-1)
     if (last?.publicKey === publicKey) return last
@@ -130,7 +130,7 @@ function seconds(payload: Buffer): number | null {
   return Number(payload.readBigInt64LE(0)) || null
 }
 
-/** struct sockaddr_in or sockaddr_in6; the port is in network order. A link-local address keeps its zone. */
+/** Reads a struct sockaddr_in or sockaddr_in6; the port is in network order. A link-local address keeps its zone. */
 function endpointText(payload: Buffer): string {
   const family = payload.length >= 2 ? payload.readUInt16LE(0) : 0
   if (family === AF_INET && payload.length >= 16)

@@ -1,8 +1,8 @@
 /**
- * Asks the kernel for a WireGuard device over generic netlink: libc's socket calls through koffi, so that
- * neither `wg` nor an addon of our own is needed. koffi is loaded on first use.
+ * Asks the kernel for a WireGuard device over generic netlink. It calls libc's socket functions through koffi, so it
+ * needs neither `wg` nor an addon. koffi is loaded on first use.
  *
- * The calls block, but never for long: the kernel makes a dump's answer inside recv() itself.
+ * The calls block, but not for long, because the kernel makes a dump's answer inside recv() itself.
  */
 import { constants } from 'node:os'
 import { AppError, messageOf } from '../../base/errors.js'
@@ -34,9 +34,9 @@ const RECEIVE_TIMEOUT_SECONDS = 5n
 const CTRL_CMD_GETFAMILY = 3
 const CTRL_ATTR_FAMILY_ID = 1
 const CTRL_ATTR_FAMILY_NAME = 2
-/** Above the largest dump datagram that the kernel makes (32 KiB). */
+/** Must be above the largest dump datagram that the kernel makes (32 KiB). */
 const DATAGRAM_BYTES_MAX = 64 * 1024
-/** Peers that come and go during a dump make it start again; this often, then it is taken as it is. */
+/** A dump starts again if peers came or went during it. The last attempt is taken as it is. */
 const DUMP_ATTEMPTS = 3
 
 interface Libc {
@@ -82,7 +82,7 @@ async function loadLibc(): Promise<Libc> {
   }
 }
 
-/** The number that the kernel gave a generic netlink family; null when it has none of that name. */
+/** The number that the kernel gave a generic netlink family; null if it has no family of that name. */
 export async function readFamily(name: string): Promise<number | null> {
   const socket = new GenericSocket(await loadLibc())
   try {
@@ -92,7 +92,7 @@ export async function readFamily(name: string): Promise<number | null> {
   }
 }
 
-/** Null when the kernel has no WireGuard or the interface is not one of its devices. */
+/** Null if the kernel has no WireGuard or the interface is not one of its devices. */
 export async function readNetlink(interfaceName: string): Promise<WireGuardDevice | null> {
   const socket = new GenericSocket(await loadLibc())
   try {
@@ -123,7 +123,7 @@ class GenericSocket {
     this.#libc.close(this.#fd)
   }
 
-  /** The number that the kernel gave the family; null when it has none of that name. */
+  /** The number that the kernel gave the family; null if it has no family of that name. */
   family(name: string): number | null {
     const attributes = textAttribute(CTRL_ATTR_FAMILY_NAME, name)
     this.#send(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, false, attributes)
@@ -167,7 +167,7 @@ class GenericSocket {
       throw failure('asking over netlink', this.#libc.errno())
   }
 
-  /** A view of the one buffer: to be used up before the next call. */
+  /** Returns a view of the only buffer, valid until the next call. */
   #receive(): Buffer {
     const length = this.#libc.recv(this.#fd, this.#buffer, this.#buffer.length, 0)
     if (length < 0) throw failure('reading a netlink answer', this.#libc.errno())

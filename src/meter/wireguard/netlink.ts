@@ -1,5 +1,5 @@
 /**
- * Netlink and generic netlink messages (linux/netlink.h, linux/genetlink.h): requests out, attributes in.
+ * Builds requests and parses answers of netlink and generic netlink (linux/netlink.h, linux/genetlink.h).
  *
  *   byte  0       4      6       8      12     16    17     18     20
  *         | len   | type | flags | seq  | pid  | cmd | vers | 0 0  | attributes ...
@@ -7,8 +7,8 @@
  *
  *   attribute: | len u16 | type u16 | payload ... | padding to 4 |    len counts its own 4 bytes
  *
- * Host byte order; every platform that this package builds for is little endian. Pure functions over bytes; a
- * length that does not fit is NETLINK_BAD_ANSWER, never a read beyond the buffer.
+ * Netlink has host byte order; every platform that this package builds for is little endian. These are pure functions
+ * over bytes. A length that does not fit is NETLINK_BAD_ANSWER, never a read beyond the buffer.
  */
 import { AppError } from '../../base/errors.js'
 
@@ -22,22 +22,22 @@ const NLM_F_MULTI = 0x002
 const NLMSG_HEADER_BYTES = 16
 const GENL_HEADER_BYTES = 4
 const NLA_HEADER_BYTES = 4
-/** Without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
+/** Removes NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const NLA_TYPE_MASK = 0x3fff
 
 export interface GenericMessage {
   readonly command: number
-  /** Behind the generic header. */
+  /** The bytes after the generic header. */
   readonly attributes: Buffer
 }
 
 export interface ParsedDatagram {
   readonly messages: readonly GenericMessage[]
-  /** The answer is complete: a DONE, an ACK, or a single message. */
+  /** The answer is complete: it ends with DONE or an error (0 is an ACK), or is a single message. */
   readonly done: boolean
-  /** A positive errno; 0: none. */
+  /** A positive errno; 0 for no error. */
   readonly errno: number
-  /** What is dumped changed meanwhile: ask again. */
+  /** The peers changed during the dump: ask again. */
   readonly interrupted: boolean
 }
 
@@ -63,7 +63,7 @@ export function buildRequest(request: GenericRequest): Buffer {
   return Buffer.concat([header, request.attributes])
 }
 
-/** A zero-terminated text, padded. */
+/** Builds an attribute of a zero-terminated text, padded. */
 export function textAttribute(type: number, text: string): Buffer {
   const payload = Buffer.from(`${text}\0`, 'utf8')
   const out = Buffer.alloc(align(NLA_HEADER_BYTES + payload.length))
@@ -73,7 +73,7 @@ export function textAttribute(type: number, text: string): Buffer {
   return out
 }
 
-/** One datagram holds one or more messages; those that answer another request are passed over. */
+/** Parses all messages of a datagram; skips messages that answer another request. */
 export function parseDatagram(bytes: Buffer, sequence: number): ParsedDatagram {
   const messages: GenericMessage[] = []
   let done = false
@@ -121,7 +121,7 @@ export function eachAttribute(bytes: Buffer, visit: (type: number, payload: Buff
   }
 }
 
-/** An unsigned number of 1, 2, 4 or 8 bytes. */
+/** Reads an unsigned number of 1, 2, 4 or 8 bytes. */
 export function numberOf(payload: Buffer): number {
   if (payload.length === 1) return payload.readUInt8(0)
   if (payload.length === 2) return payload.readUInt16LE(0)

@@ -1,27 +1,28 @@
 /**
- * From readings of a device to what happened to its peers. In: each reading, in order. Out: changes since the one before;
- * what happens between two readings and is undone by the second is not seen.
+ * Compares readings of a device and reports the changes of its peers. In: each reading, in order. Out: the changes since
+ * the reading before. A change that is undone before the next reading is not seen.
  *
- * A peer is connected until its last handshake is `connectedForMs` old. Ages go by a clock that nobody sets: the wall clock
- * decides only how old a handshake was when it was seen first.
+ * A peer is connected until its last handshake is `connectedForMs` old. A monotonic clock measures this age; the wall
+ * clock decides only how old a handshake is when it is first seen.
  *
- * The first reading tells who is connected (`already`), and of those that the run before knew as connected who is not any
- * more. Nothing else of the time between two runs is told. Who stays connected is told again each day, as `already`.
+ * The first reading reports the connected peers (`already`). It also reports as disconnected the peers that were connected
+ * in the run before and are not now; a peer that is absent is `gone`, too. Nothing else is reported of the time between
+ * two runs. A peer that stays connected is reported again each day, as `already`.
  *
- * Bounds: `perMinute` changes of all peers, `perPeer` of each. What exceeds them is told in a later minute as it is then,
- * and counted in `deferred`; so states are told late, and only what was undone meanwhile is not told at all.
+ * Bounds: `perMinute` changes for all peers, and `perPeer` for each. A change above a bound is counted in `deferred`. A
+ * later minute reports the peer's state at that time, so only a change that was undone by then is never reported.
  */
 import type { PeerEventName } from '../../session/peer-event.js'
 import type { WireGuardPeer } from './device.js'
 
-/** WireGuard's own: keys are not used any longer than that (whitepaper, section 6.1, Reject-After-Time). */
+/** WireGuard uses a key no longer than this (whitepaper, section 6.1, Reject-After-Time). */
 export const CONNECTED_FOR_MS = 180_000
 export const CHANGES_A_MINUTE_MAX = 10_000
 const PEER_CHANGES_A_MINUTE_MAX = 10
 const MINUTE_MS = 60_000
-/** Who is connected is told again after so long: else it would end with the retention, though it goes on. */
+/** A connected peer is reported again after this time, because the retention may delete its last event. */
 const AGAIN_MS = 86_400_000
-/** What was told so long ago is durable, or was counted as lost. */
+/** An event reported this long ago is durable, or was counted as lost. */
 const SETTLED_MS = 60_000
 
 export interface PeerChange {
@@ -36,7 +37,7 @@ export interface PeerChange {
   readonly already: boolean
 }
 
-/** Who was connected when the run before was last heard of. */
+/** The peers that the run before knew as connected, and the last time at which it did. */
 export interface ConnectedBefore {
   readonly atUs: number
   readonly publicKeys: readonly string[]
@@ -49,10 +50,10 @@ export interface PeerChangesOptions {
   readonly perPeer?: number
 }
 
-/** One reading. */
+/** The time of one reading, by two clocks. */
 interface Moment {
   readonly atUs: number
-  /** Of a clock that only runs forward. */
+  /** By a monotonic clock. */
   readonly ms: number
 }
 
@@ -60,12 +61,12 @@ interface Track {
   peer: WireGuardPeer
   ageMs: number
   connected: boolean
-  /** When `connected` became what it is. */
+  /** When `connected` last changed. */
   sinceUs: number
   already: boolean
-  /** What was told of it. */
+  /** The reported state. */
   toldConnected: boolean
-  /** When. */
+  /** When `connected` was last reported, by Moment.ms. */
   connectedMs: number
   toldEndpoint: string | null
   toldAllowedIps: readonly string[]
@@ -80,7 +81,7 @@ export class PeerChanges {
   readonly #perMinute: number
   readonly #perPeer: number
   readonly #tracks = new Map<string, Track>()
-  /** When those that are gone were told as such. */
+  /** When peers that were disconnected shortly before were reported as `gone`, by Moment.ms. */
   readonly #left = new Map<string, number>()
   #last: Moment | null = null
   #minute = 0
@@ -94,7 +95,7 @@ export class PeerChanges {
     this.#perPeer = options.perPeer ?? PEER_CHANGES_A_MINUTE_MAX
   }
 
-  /** How often a change was put off. */
+  /** How often a change was deferred. */
   get deferred(): number {
     return this.#deferred
   }
@@ -116,7 +117,7 @@ export class PeerChanges {
     return changes
   }
 
-  /** The interface is not there: nobody is connected. Its peers come back with it. */
+  /** Call when the interface is absent: reports all peers as disconnected, but keeps them, as they come back with it. */
   interfaceGone(now: Moment): PeerChange[] {
     const changes: PeerChange[] = []
     for (const track of this.#tracks.values()) {
@@ -128,8 +129,8 @@ export class PeerChanges {
   }
 
   /**
-   * For the next run: those that were told as connected, and those that were not any more a moment ago, as that may not be
-   * durable yet. To tell it twice does no harm: it is the same event.
+   * The peers to give the next run as `before`: peers reported as connected, and peers reported as disconnected or gone
+   * less than SETTLED_MS ago, because that may not be durable yet. If the next run repeats it, it is the same event.
    */
   connected(nowMs: number): string[] {
     for (const [key, atMs] of this.#left) if (nowMs - atMs >= SETTLED_MS) this.#left.delete(key)
@@ -139,7 +140,7 @@ export class PeerChanges {
     return [...new Set([...present, ...this.#left.keys()])]
   }
 
-  /** Those that the run before knew as connected. */
+  /** Adds the peers that the run before knew as connected and that are not connected now. */
   #recall(present: ReadonlyMap<string, WireGuardPeer>, now: Moment): void {
     if (this.#before === null) return
     const { atUs, publicKeys } = this.#before
@@ -152,7 +153,7 @@ export class PeerChanges {
       }
       track.toldConnected = true
       const handshake = peer.lastHandshakeSeconds
-      // Without the handshake no more is known than that it was connected then.
+      // Without the handshake, only one thing is known: the peer was connected at `atUs`.
       track.sinceUs =
         handshake === null
           ? Math.min(atUs, now.atUs)
@@ -199,7 +200,7 @@ export class PeerChanges {
       )
   }
 
-  /** The handshake came since the reading before; seconds are all that is known of it. */
+  /** Time of the handshake (whole seconds), but not before the last reading, because that one did not have it. */
   #begunUs(handshakeSeconds: number, now: Moment): number {
     const lastUs = Math.floor((this.#last?.atUs ?? 0) / 1e6) * 1e6
     return clamp(handshakeSeconds * 1e6, Math.min(lastUs, now.atUs), now.atUs)
@@ -284,7 +285,7 @@ function absentPeer(publicKey: string): WireGuardPeer {
 }
 
 function setConnected(track: Track, connected: boolean, sinceUs: number): void {
-  // One that was not connected any more has not been since the start.
+  // `already` means connected since the start, so a disconnected peer loses it.
   if (!connected) track.already = false
   track.connected = connected
   track.sinceUs = sinceUs

@@ -1,60 +1,60 @@
 /**
- * Each peer's transfer counters against the sessions that were metered for it.
+ * Compares each peer's transfer counters with the sessions metered for it.
  *
- * In: the sessions' records as they come, readings of the device and when (monotonic), other traffic's sum. Out: for how
- * many peers, and by how many octets, the two sides cannot be made to agree.
+ * In: the sessions' records in order, readings of the device with their monotonic time, and the sum of other traffic.
+ * Out: how many peers cannot be made to agree with their sessions, and by how many octets.
  *
- * Neither side is known at one instant. Sessions report every so often (`settleMs`), so what was reported is at most what
- * had passed; and what had passed at a reading has been reported `settleMs` later. So a transfer is compared twice:
+ * The two sides cannot be read at one instant. A session reports every `settleMs`, so at any time the reported traffic is
+ * at most the real traffic, and `settleMs` later all of it has been reported. So a transfer is compared twice:
  *
- *     too little: transfer now              <  what was reported at the reading before     -> negative
- *     too much:   transfer `settleMs` ago   >  what is reported now + what is not by peer  -> positive
+ *     too little: transfer now              <  reported at the last reading             -> negative
+ *     too much:   transfer `settleMs` ago   >  reported now + traffic not tied to peers -> positive
  *
- * What is not counted by peer: handshakes and keepalives (as many as their timers allow), other traffic (any of it may
- * be any peer's), and sessions between two peers, whose packets pass the interface twice. The comparison is as blunt as
- * that sum is large. Of a peer that came, or came again, while metering only the second comparison is made: late reports
- * may be of its life before.
+ * Three kinds of traffic are not tied to one peer: handshakes and keepalives (as many as their timers allow), other
+ * traffic (all of it may be one peer's), and sessions between two peers, whose packets pass the interface twice. The
+ * larger they are, the less the comparison can find. A peer that came, or came again, during metering has only the second
+ * comparison, because late reports may be of its earlier life.
  */
 import type { FlowRecord } from '../../session/session.js'
 import type { WireGuardPeer } from './device.js'
 import { controlBytesMax, dataMessageBytes, type Volume } from './reconcile.js'
 
-/** The peers, by public key, that hold a session's two ends. */
+/** The public keys of the peers that hold a session's two ends. */
 export interface Ends {
   readonly source: string | null
   readonly dest: string | null
 }
 
 export interface PeerVerdict {
-  /** Peers for which both sides are known. */
+  /** Peers that a reading has had. */
   readonly compared: number
   readonly unexplained: number
-  /** Of all of them, each without its sign. */
+  /** Sum of the absolute differences of all peers, in octets. */
   readonly unexplainedBytes: number
-  /** The peer with most of it, and its octets: positive when it sent or got what was not metered. */
+  /** The largest difference of one direction and its peer. Positive: the peer sent or got traffic that was not metered. */
   readonly worst: { readonly publicKey: string; readonly bytes: number } | null
 }
 
 type Direction = 'rx' | 'tx'
 const DIRECTIONS: readonly Direction[] = ['rx', 'tx']
 
-/** One direction of a peer. */
+/** The counts of one direction of a peer. */
 interface DirectionCounts {
-  /** Metered for this peer alone, and what may be another's as well. Cumulative. */
+  /** Cumulative traffic metered for this peer; `shared` is traffic that may be another peer's, or counted before. */
   packets: number
   bytes: number
   sharedPackets: number
   sharedBytes: number
-  /** The transfer counter when metering began, bracketed, and this direction's own counts then. */
+  /** Bounds of the transfer counter when metering began, and this direction's own counts then. */
   baseLow: number
   baseHigh: number
   packetsBase: number
   bytesBase: number
-  /** At the last reading. */
+  /** The transfer and this direction's own counts at the last reading. */
   transfer: number
   packetsThen: number
   bytesThen: number
-  /** Transfer that waits until all that belongs to it has been reported. */
+  /** A transfer that is compared when all of its traffic has been reported. */
   waiting: { readonly atMs: number; readonly transfer: number } | null
   unexplained: number
 }
@@ -62,9 +62,9 @@ interface DirectionCounts {
 interface Track {
   readonly counts: Record<Direction, DirectionCounts>
   sinceMs: number
-  /** It has been in a reading. */
+  /** A reading has had this peer. */
   known: boolean
-  /** It was there when metering began: every report is of this life. */
+  /** The peer was there when metering began, so no report is of an earlier life. */
   fromStart: boolean
 }
 
@@ -73,22 +73,22 @@ interface Reported {
   packetsRx: number
   bytesTx: number
   bytesRx: number
-  /** When that was. */
+  /** When it was reported, by performance.now(). */
   atMs: number
 }
 
-/** Longer than a closed session lingers. */
+/** Must be longer than a closed session lingers. */
 const LATE_MS = 30_000
-/** Open sessions whose reports so far are remembered; with more of them the comparison begins anew. */
+/** Open sessions whose last report is remembered, at most. With one more, the comparison begins anew. */
 const OPEN_MAX = 131_072
 /**
- * A kernel device, and a userspace one whose TUN has segmentation offload (wireguard-go since 2023), gets super-packets
- * and cuts them itself: into segments of at least this many octets (RFC 9293's default of the maximum segment size).
+ * A kernel device cuts super-packets itself, into segments of at least this many octets (the default maximum segment size
+ * of RFC 9293). So does a userspace device whose TUN has segmentation offload (wireguard-go since 2023).
  */
 const SEGMENT_MIN = 536
 
 export interface PeerReconcilerOptions {
-  /** Within this every open session has been reported; 0: only when it ends, so only `finish` compares. */
+  /** Every open session reports within this time. 0: it reports only at its end, so only `finish` finds too much. */
   readonly settleMs: number
   readonly openMax?: number
 }
@@ -98,11 +98,11 @@ export class PeerReconciler {
   readonly #openMax: number
   readonly #tracks = new Map<string, Track>()
   readonly #open = new Map<number, Reported>()
-  /** In order of their end. */
+  /** Closed sessions, in the order of their last report. */
   readonly #closed = new Map<number, Reported>()
   #read = false
   #newest = -1
-  /** Sessions up to this one may have been counted before the comparison began anew. */
+  /** Sessions up to this sequence may have been counted before the comparison began anew. */
   #unknownUpTo = -1
 
   constructor({ settleMs, openMax = OPEN_MAX }: PeerReconcilerOptions) {
@@ -110,7 +110,7 @@ export class PeerReconciler {
     this.#openMax = openMax
   }
 
-  /** Every record of every session, in order. */
+  /** Call with every record of every session, in order. */
   count(record: FlowRecord, { source, dest }: Ends): void {
     if (source === null && dest === null) return
     const isUnknown = this.#isUnknown(record.sequence)
@@ -127,8 +127,8 @@ export class PeerReconciler {
   }
 
   /**
-   * A reading of the device. `metering` is false until the interface is read: the last reading before and the first one
-   * after bracket where the counters began.
+   * Call with each reading of the device. `metering` is false until capture begins: the last reading before and the first
+   * one after are the bounds of the counters at that time.
    */
   read(
     peers: readonly WireGuardPeer[],
@@ -157,7 +157,7 @@ export class PeerReconciler {
     this.#read ||= metering
   }
 
-  /** All sessions have ended and been counted: what was read last is compared with all of it. */
+  /** Call when all sessions have ended and been counted: compares them with the last reading. */
   finish(atMs: number, other: Volume): PeerVerdict {
     for (const track of this.#tracks.values())
       for (const counts of Object.values(track.counts)) {
@@ -198,8 +198,8 @@ export class PeerReconciler {
     track.fromStart = !this.#read && this.#unknownUpTo < 0
     for (const direction of DIRECTIONS) {
       const counts = track.counts[direction]
-      // A peer that came while others were known began at 0; of a device that is read for the first time nothing is
-      // known, and before metering it is what it is.
+      // Before metering, the counter is exact. If the first reading comes after metering began, the counter then was
+      // between 0 and the transfer. A peer that comes later began at 0.
       counts.baseLow = metering ? 0 : transfers[direction]
       counts.baseHigh = metering && this.#read ? 0 : transfers[direction]
     }
@@ -212,7 +212,7 @@ export class PeerReconciler {
     atMs: number,
     other: Volume,
   ): void {
-    // The first reading after metering began: it began somewhere between the two.
+    // Metering began between the last reading and this one, so this transfer is the upper bound.
     if (!this.#read) counts.baseHigh = Math.max(counts.baseHigh, transfer)
     const needed = dataMessageBytes({ packets: counts.packetsThen, bytes: counts.bytesThen }).low
     const missing = track.fromStart ? Math.min(0, transfer - counts.baseLow - needed) : 0
@@ -225,7 +225,7 @@ export class PeerReconciler {
     counts.waiting ??= { atMs, transfer }
   }
 
-  /** What the record reports beyond the session's last one. */
+  /** The difference between this record and the session's last one. */
   #increment(record: FlowRecord): Reported {
     const { sequence, packetsTx, packetsRx, bytesTx, bytesRx } = record
     this.#newest = Math.max(this.#newest, sequence)
@@ -250,7 +250,7 @@ export class PeerReconciler {
     this.#open.set(sequence, reported)
   }
 
-  /** What is forgotten of sessions would count twice: the next report of each counts as one that may be of before. */
+  /** Forgets all sessions. Their next report repeats traffic that was counted, so #isUnknown() marks it as shared. */
   #beginAnew(): void {
     this.#unknownUpTo = this.#newest
     this.#read = false
@@ -259,13 +259,13 @@ export class PeerReconciler {
     this.#tracks.clear()
   }
 
-  /** How much of its report was there before is not known. */
+  /** True if an unknown part of the session's next report was already counted. */
   #isUnknown(sequence: number): boolean {
     if (sequence > this.#unknownUpTo) return false
     return !this.#open.has(sequence) && !this.#closed.has(sequence)
   }
 
-  /** A closed session is reported once more when packets of it come late. */
+  /** Remembers a closed session, because late packets bring one more report of it. */
   #rememberClosed(sequence: number, reported: Reported): void {
     for (const [oldest, { atMs }] of this.#closed) {
       const isPast = atMs < reported.atMs - LATE_MS || this.#closed.size >= this.#openMax
@@ -290,7 +290,7 @@ export class PeerReconciler {
   }
 }
 
-/** More than all that can have passed: what was not metered. */
+/** A transfer above the most that the metered traffic can explain is traffic that was not metered. */
 function settle(
   { sinceMs }: Track,
   counts: DirectionCounts,
@@ -307,13 +307,13 @@ function settle(
   else if (counts.unexplained > 0) counts.unexplained = 0
 }
 
-/** The counters fell back: the peer, or the interface, was made anew. */
+/** Call when the counters fell back, because the peer or the interface was made anew. */
 function restart(track: Track, atMs: number): void {
   track.sinceMs = atMs
   track.fromStart = false
   for (const counts of Object.values(track.counts)) {
     Object.assign(counts, { baseLow: 0, baseHigh: 0, waiting: null, unexplained: 0 })
-    // What was reported since the last reading may be of either life.
+    // Traffic reported since the last reading may be of either life, so it counts for the new one.
     counts.packetsBase = counts.packetsThen
     counts.bytesBase = counts.bytesThen
   }

@@ -1,25 +1,25 @@
 /**
- * Keeps an interface's peers fresh: reads them at once, every few seconds and on demand.
+ * Reads an interface's peers at once, every few seconds and on demand.
  *
- * Out: `onSnapshot` after every read that worked, in order of time; `onFailure` when reading begins to fail or
- * fails in another way, not at every attempt. Reads never overlap: demands made during a read share the next one.
+ * Calls `onSnapshot` after every read that worked, in order of time. Calls `onFailure` when reading begins to fail or
+ * fails with another message, not at every attempt. Reads never overlap: requests made during a read share the next one.
  */
 import { messageOf } from '../../base/errors.js'
 import type { PeerSnapshot, WireGuardDevice } from './device.js'
 import { readPeers } from './read-peers.js'
 
 export const REFRESH_MS_DEFAULT = 5000
-/** A WireGuard that does not answer is waited for no longer; its answer counts when it comes. */
+/** start() waits no longer than this for WireGuard's first answer. A later answer still counts. */
 const FIRST_WAIT_MS = 1000
 
 export interface PeerWatcherOptions {
   readonly interfaceName: string
   readonly onSnapshot: (snapshot: PeerSnapshot) => void
   readonly onFailure: (error: unknown) => void
-  /** Awaited before each read. */
+  /** Must resolve before each read begins. */
   readonly beforeRead?: () => Promise<void>
   readonly intervalMs?: number
-  /** Ends early when `signal` says so. */
+  /** Must end early if `signal` aborts. */
   readonly read?: (interfaceName: string, signal: AbortSignal) => Promise<WireGuardDevice>
 }
 
@@ -29,7 +29,7 @@ export class PeerWatcher {
   #running: Promise<void> | undefined
   #queued: Promise<void> | undefined
   #lastFailure: string | undefined
-  /** Of the read that is under way. */
+  /** Start of the present read. */
   #begunMs = 0
   readonly #end = new AbortController()
 
@@ -41,16 +41,16 @@ export class PeerWatcher {
     }
   }
 
-  /** Resolves after the first read, whether it worked or not, or when it has been waited for. */
+  /** Resolves after the first read, whether it worked or not, but after FIRST_WAIT_MS at the latest. */
   async start(): Promise<void> {
     await this.refreshWithin(FIRST_WAIT_MS)
     if (this.#end.signal.aborted) return
     this.#timer = setInterval(() => void this.refresh(), this.#options.intervalMs)
-    // Watching alone is no reason for a process to stay.
+    // Watching alone must not keep the process alive.
     this.#timer.unref()
   }
 
-  /** A read that began after this call. Never rejects: failures go to `onFailure`. */
+  /** Resolves after a read that began after this call. Never rejects: failures go to `onFailure`. */
   refresh(): Promise<void> {
     if (this.#running === undefined) return this.#begin()
     this.#queued ??= this.#running.then(() => {
@@ -60,7 +60,7 @@ export class PeerWatcher {
     return this.#queued
   }
 
-  /** Waits for it so long at most, and not at all for one that has hung so long. @returns whether it was read */
+  /** Waits at most `waitMs` for refresh(), or not at all if a read has hung that long. @returns whether a read ended */
   refreshWithin(waitMs: number): Promise<boolean> {
     if (this.#running !== undefined && performance.now() - this.#begunMs >= waitMs)
       return Promise.resolve(false)
@@ -73,7 +73,7 @@ export class PeerWatcher {
     })
   }
 
-  /** Cuts a read that is under way. */
+  /** Also aborts the present read. */
   stop(): void {
     this.#end.abort()
     clearInterval(this.#timer)
@@ -94,7 +94,7 @@ export class PeerWatcher {
     try {
       if (beforeRead !== undefined) await beforeRead()
       if (signal.aborted) return
-      // Stamped before the read: the state may be newer than its stamp, never older.
+      // Take the time before the read, so that the state may be newer than its time but never older.
       const atMs = performance.now()
       const device = await read(interfaceName, signal)
       if (signal.aborted) return

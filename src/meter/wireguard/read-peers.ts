@@ -1,4 +1,4 @@
-/** Reads the peers of an interface from the kernel's or a userspace WireGuard. */
+/** Reads the peers of an interface from the kernel or from a userspace WireGuard. */
 import { AppError } from '../../base/errors.js'
 import { EVERY_INTERFACE, findLink, linkNames } from '../capture/links.js'
 import type { WireGuardDevice } from './device.js'
@@ -6,8 +6,8 @@ import { readNetlink } from './netlink-socket.js'
 import { readUapi } from './uapi-socket.js'
 
 /**
- * The kernel is asked first: a socket that a userspace WireGuard left behind under the same name means nothing
- * then. Throws AppError INTERFACE_MISSING, NOT_WIREGUARD, NO_PERMISSION, or what the readers throw.
+ * Asks the kernel first, because a userspace WireGuard may have left a stale socket of the same name. Throws AppError
+ * INTERFACE_MISSING, NOT_WIREGUARD, NO_PERMISSION, or the readers' errors.
  */
 export async function readPeers(
   interfaceName: string,

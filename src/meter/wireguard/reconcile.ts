@@ -1,20 +1,20 @@
 /**
  * Compares the meter's sums with other counters. Pure arithmetic; all counters are cumulative.
  *
- * Against the interface: every packet that the kernel counted must have been metered (sessions, other traffic,
- * pending fragments). The two sides cannot be read at one instant, so the kernel is read, then the meter, then
- * the kernel again: the truth lies between, and is exact when the kernel's counters stood still. What the kernel
- * had counted before the meter began is the offset, bracketed in the same way by the first comparison.
+ * Interface: the meter must have every packet that the kernel counted (in sessions, other traffic or pending fragments).
+ * The two sides cannot be read at one instant. So the kernel is read, then the meter, then the kernel again: the true
+ * difference is between the two, and exact if the kernel's counters stood still. The offset is the kernel's count from
+ * before the meter began. The first comparison gives bounds for it in the same way.
  *
- * Against a peer: WireGuard counts the octets of its messages (the UDP payload). A data message carries one
- * packet, padded to a multiple of 16 (never beyond the MTU), under 16 octets of header and 16 of tag:
+ * Peer: WireGuard counts the octets of its messages (the UDP payload). A data message carries one packet, padded to a
+ * multiple of 16 octets (never beyond the MTU), with 16 octets of header and 16 octets of tag:
  *
  *     message octets = packet octets + 0..15 + 32        keepalive: 32        handshake: 148, 92, cookie: 64
  *
  * Sources: WireGuard whitepaper section 5.4; linux/drivers/net/wireguard/messages.h.
  */
 
-/** Inclusive; low may be negative: the meter saw more than the other side counted. */
+/** Inclusive bounds. Negative values mean that the meter saw more than the other side counted. */
 export interface Span {
   readonly low: number
   readonly high: number
@@ -25,20 +25,20 @@ export interface Volume {
   readonly bytes: number
 }
 
-/** Kernel before, meter, kernel after: read in this order. */
+/** Must be read in this order: kernel (`before`), meter (`metered`), kernel (`after`). */
 export interface Comparison {
   readonly before: Volume
   readonly metered: Volume
   readonly after: Volume
-  /** The interface's; one that is made anew has another. Without it only the counters tell. */
+  /** The interface's index; an interface made anew has another one. Without it, only the counters show that. */
   readonly index?: number
 }
 
 export interface InterfaceVerdict {
-  /** Counted by the kernel and not metered, since the first comparison. */
+  /** Traffic that the kernel counted and the meter did not, since the first comparison. */
   readonly packets: Span
   readonly bytes: Span
-  /** Nothing passed while the sides were read: low equals high. */
+  /** True if low equals high in both spans. */
   readonly exact: boolean
 }
 
@@ -48,7 +48,7 @@ export class InterfaceReconciler {
   #last: Comparison | undefined
   #restarts = 0
 
-  /** How often the counters began at 0 again: the interface was made anew. */
+  /** How often the interface was made anew, so that its counters began at 0. */
   get restarts(): number {
     return this.#restarts
   }
@@ -66,7 +66,7 @@ export class InterfaceReconciler {
       return null
     }
     const offset = this.#offset
-    // As long as nothing says otherwise nothing was lost, and then both brackets hold the same offset.
+    // If the spans overlap, nothing was lost as far as is known. Then both hold the same offset: narrow it.
     if (overlap(packets, offset.packets) && overlap(bytes, offset.bytes))
       this.#offset = {
         packets: intersection(packets, offset.packets),
@@ -80,7 +80,10 @@ export class InterfaceReconciler {
     return { ...unexplained, exact }
   }
 
-  /** One that is busier than the old one was has larger counters by now: its index tells, else that they lack packets. */
+  /**
+   * A busy new interface may already have larger counters than the old one had. Then its index shows that it is new, or
+   * without an index, that its counters lack packets.
+   */
   #isMadeAnew({ before, index }: Comparison, packets: Span): boolean {
     if (this.#last === undefined || this.#offset === undefined) return false
     if (before.packets < this.#last.after.packets) return true
@@ -97,9 +100,10 @@ const INITIATION = 148
 const RESPONSE = 92
 
 /**
- * Octets of the WireGuard messages that carry these packets; the padding is bracketed. Super-packets that are cut before
- * they are encrypted (GSO on kernel interfaces) make more messages than packets: give `messages` then. Each message beyond
- * the packets repeats 40 to 100 octets of headers.
+ * Bounds for the octets of the WireGuard messages that carry these packets; the padding is not known exactly.
+ *
+ * @param messages needed if super-packets are cut before encryption (GSO), which makes more messages than packets. Each
+ * additional message repeats 40 to 100 octets of headers.
  */
 export function dataMessageBytes(
   { packets, bytes }: Volume,
@@ -112,10 +116,13 @@ export function dataMessageBytes(
     base + PADDING_MAX * messages + REPEATED_HEADERS.high * repeated,
   )
 }
-/** IPv4 without options and TCP without options, to IPv6 and TCP with the longest header. */
+/** From IPv4 and TCP without options (20 + 20 octets) to IPv6 and the longest TCP header (40 + 60 octets). */
 const REPEATED_HEADERS: Span = { low: 40, high: 100 }
 
-/** One direction: a peer sends at most a keepalive a second and retries a handshake every 5 s (section 6). */
+/**
+ * The most control octets in one direction: a peer sends at most one keepalive a second, and retries a handshake every 5 s
+ * (section 6).
+ */
 export function controlBytesMax(seconds: number): number {
   return KEEPALIVE * Math.ceil(seconds + 1) + (INITIATION + RESPONSE) * Math.ceil(seconds / 5 + 2)
 }

@@ -1,4 +1,4 @@
-/** Asks a userspace WireGuard for its peers over its Unix socket. */
+/** Asks a userspace WireGuard for its peers, over its Unix socket. */
 import { statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import type { WireGuardDevice } from './device.js'
 import { parseUapi, uapiAnswerEnds } from './uapi.js'
 
 export const UAPI_DIRECTORY = '/var/run/wireguard'
-/** 100,000 peers with several allowed IPs each take about 40 MiB. */
+/** The answer for 100,000 peers with several allowed IPs each takes about 40 MiB. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 const TIMEOUT_MS = 5000
 const READ_BYTES = 64 * 1024
@@ -21,16 +21,15 @@ export interface UapiOptions {
 
 const OTHERS_WRITE = 0o002
 
-/** Whether an interface has such a socket and it is for root alone, as wireguard-go makes it. */
+/** True if the interface has a UAPI socket that is root's and not writable for others, as wireguard-go makes it. */
 export function uapiSocketIsRoots(interfaceName: string, directory = UAPI_DIRECTORY): boolean {
   const found = statSync(join(directory, `${interfaceName}.sock`), { throwIfNoEntry: false })
   return found?.isSocket() === true && found.uid === 0 && (found.mode & OTHERS_WRITE) === 0
 }
 
 /**
- * Null when there is no such socket (or nobody behind it): the interface is not a userspace WireGuard.
- * The answer passes only through buffers that are ours, and each is overwritten after use, since it holds
- * private keys.
+ * Null if there is no such socket or no process listens on it: the interface is not a userspace WireGuard.
+ * The answer holds private keys, so it passes only through buffers of this function, which overwrites them after use.
  */
 export function readUapi(
   interfaceName: string,
@@ -81,7 +80,7 @@ export function readUapi(
   })
 }
 
-/** Grows by doubling; the outgrown buffer is overwritten. */
+/** Doubles the buffer if it is full, and overwrites the old one, because it may hold keys. */
 function append(answer: Buffer, length: number, chunk: Buffer): Buffer {
   let into = answer
   if (length + chunk.length > answer.length) {

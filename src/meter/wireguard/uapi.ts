@@ -1,10 +1,10 @@
 /**
- * The answer of a userspace WireGuard (wireguard-go, boringtun) to `get=1` on its UAPI socket, as
- * https://www.wireguard.com/xplatform/ defines it: `key=value` lines, keys in hex, a peer begins with its
- * `public_key`, the end is `errno=N` and an empty line.
+ * Parses the answer of a userspace WireGuard (wireguard-go, boringtun) to `get=1` on its UAPI socket. The format is
+ * defined at https://www.wireguard.com/xplatform/: `key=value` lines with keys in hex. A peer begins with its
+ * `public_key`; the answer ends with `errno=N` and an empty line.
  *
- * The answer holds private and preshared keys. They are never read: a line with one is stepped over as bytes,
- * and the whole buffer is overwritten before the parser returns or throws.
+ * The answer holds private and preshared keys. The parser never reads them: it skips their lines as bytes, and overwrites
+ * the whole buffer before it returns or throws.
  */
 import { AppError } from '../../base/errors.js'
 import type { WireGuardDevice, WireGuardPeer } from './device.js'
@@ -21,12 +21,12 @@ interface Draft {
   txBytes: number
 }
 
-/** Whether the answer is complete: it ends with an empty line. */
+/** True if the answer is complete, because it ends with an empty line. */
 export function uapiAnswerEnds(bytes: Uint8Array): boolean {
   return bytes.length >= 2 && bytes.at(-1) === LINE_FEED && bytes.at(-2) === LINE_FEED
 }
 
-/** Overwrites `bytes`. Throws AppError UAPI_BAD_ANSWER, or UAPI_FAILED when the device reports an error. */
+/** Overwrites `bytes`. Throws AppError UAPI_BAD_ANSWER, or UAPI_FAILED if the device reports an error. */
 export function parseUapi(interfaceName: string, bytes: Buffer): WireGuardDevice {
   try {
     return parse(interfaceName, bytes)
@@ -62,7 +62,7 @@ function parse(interfaceName: string, bytes: Buffer): WireGuardDevice {
 }
 
 function setOfPeer(name: string, peer: Draft | undefined, key: string, value: string, at: number) {
-  // Keys that are not known are from a newer version: they are no fault.
+  // Ignore unknown keys: a newer version may have more.
   if (peer === undefined) return
   if (key === 'endpoint') peer.endpoint = value
   else if (key === 'allowed_ip') peer.allowedIps.push(value)
