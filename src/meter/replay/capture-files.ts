@@ -9,7 +9,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; run as a user who may read it',
 }
 
-/** Why a file cannot be read; null when it can, as far as is known without opening it. */
+/** The reason why a file cannot be read; null if there is none that shows without opening the file. */
 export function fileFault(file: string): string | null {
   if (file === '-') return null
   try {
@@ -22,7 +22,7 @@ export function fileFault(file: string): string | null {
   }
 }
 
-/** Two names of one regular file: the same path, a link, another spelling. */
+/** True if both paths name the same regular file, directly, by a link or in another spelling. */
 export function isSameFile(a: string, b: string): boolean {
   const one = statSync(a, { throwIfNoEntry: false, bigint: true })
   const other = statSync(b, { throwIfNoEntry: false, bigint: true })
@@ -30,19 +30,20 @@ export function isSameFile(a: string, b: string): boolean {
   return one.dev === other.dev && one.ino === other.ino
 }
 
-/** Pipes, FIFOs and terminals give their bytes once; only a regular file can be read again, or from its end. */
+/** True for regular files only, because pipes, FIFOs and terminals give their bytes once. */
 export function canBeReadAgain(file: string): boolean {
   return file !== '-' && statSync(file).isFile()
 }
 
-/** The first input, of those that can be read, whose bytes come once. */
+/** The first readable input whose bytes come only once. */
 export function firstPipe(files: readonly string[]): string | undefined {
   return files.find((file) => fileFault(file) === null && !canBeReadAgain(file))
 }
 
 /**
- * The files by their first packets, so that their order on the command line changes nothing; what has no packet that can be read
- * comes first. @throws AppError BAD_OPTIONS for a pipe among others: nothing is known of it before it is read
+ * Sorts the files by the time of their first packets, so that their order on the command line changes nothing. Files
+ * without such a time come first. @throws AppError BAD_OPTIONS for a pipe among other readable files, because its first
+ * time is unknown before it is read
  */
 export function inOrderOfTime(files: readonly string[]): readonly string[] {
   if (files.length < 2) return files

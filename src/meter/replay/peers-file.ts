@@ -1,4 +1,4 @@
-/** `--peers FILE`: the peers of an interface as they were when a capture was made. */
+/** Reads `--peers FILE`: the peers of an interface at the time of a capture. */
 import { z } from 'zod'
 import { readTextFile } from '../../base/bounded-file.js'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
@@ -17,7 +17,7 @@ const peersSchema = z.object({
   ),
 })
 
-/** What `tunmeter peers --json` prints, or any JSON with peers of these fields. @throws AppError PEERS_UNREADABLE */
+/** Takes the output of `tunmeter peers --json`, or any JSON with the same fields. @throws AppError PEERS_UNREADABLE */
 export function loadPeers(path: string): WireGuardDevice {
   try {
     const { peers } = peersSchema.parse(JSON.parse(readTextFile(path, BYTES_MAX)))

@@ -1,10 +1,10 @@
 /**
- * `tunmeter replay --to`: the sessions of files through spool and shipper.
+ * `tunmeter replay --to`: delivers the sessions of files through spool and shipper.
  *
- * Batches of a replay are cut by size alone, so the n-th batch of the same files and options is always the same and
- * has the number n. A replay that was killed goes on where its spool ends; one without its spool sends again what
- * the server knows by number, which changes nothing. A pipe has an identity of its own each time, so that its batches
- * may be cut by age, too.
+ * A replay cuts its batches by size only. So the n-th batch of the same files and options is always the same, and has the
+ * number n. A replay that was killed goes on where its spool ends. Without its spool, it sends all batches again; the
+ * server knows their numbers and stores nothing twice. Each replay of a pipe has a new identity, so its batches may be
+ * cut by age, too.
  */
 
 import { formatDuration } from '../../base/config.js'
@@ -25,7 +25,7 @@ import { firstPipe } from './capture-files.js'
 import type { ReplayIdentity } from './replay-identity.js'
 import type { ReplayOptions } from './replay-options.js'
 
-/** Sessions of a pipe wait so long for others. */
+/** A session of a pipe waits at most this long for its batch to fill. */
 const PIPE_AGE_MS = 1_000
 
 interface Parts {
@@ -33,12 +33,12 @@ interface Parts {
   readonly batcher: Batcher
   readonly shipper: Shipper
   readonly connection: Connection
-  /** Of our own making: removed at the end. */
+  /** The spool's directory if --spool is absent; removed at the end. */
   readonly temporary: TemporaryDirectory | null
   readonly end: End
 }
 
-/** All sessions are in batches; a report has said so. */
+/** `reached`: all sessions are in batches. `reported`: a report says that. */
 interface End {
   reached: boolean
   reported: boolean
@@ -73,7 +73,7 @@ export class Delivery {
       directory,
       meterId: identity.meterId,
       numbersFollowContent: true,
-      // Twice: the reader waits at --spool-max, so that nothing ever has to be dropped.
+      // Twice --spool-max: the reader waits at --spool-max, so that the spool never has to drop a batch.
       bytesMax: 2 * options.spoolMax,
       quarantineBytesMax: options.spoolMax,
       onDamage: (movedTo) => {
@@ -122,12 +122,12 @@ export class Delivery {
     this.#parts.batcher.add(session)
   }
 
-  /** Waits while the disk or the server is behind. @throws AppError when it gave up. */
+  /** Waits while the disk or the server is behind. @throws AppError NOT_DELIVERED after giving up */
   async ready(): Promise<void> {
     const { batcher, spool } = this.#parts
     const { spoolMax } = this.#options
     await batcher.drained()
-    // Asked for every few records: the spool's full depth, which reads the disk, only when it matters.
+    // This runs often, and depth() reads the disk. So ask waitingBytes first.
     while (
       spool.waitingBytes > spoolMax &&
       spool.depth().bytes > spoolMax &&
@@ -139,12 +139,12 @@ export class Delivery {
   }
   #waiting: (() => void)[] = []
 
-  /** Resolves when all is stored. @throws AppError when it gave up. */
+  /** Resolves when all sessions are stored. @throws AppError NOT_DELIVERED after giving up */
   async finish(): Promise<void> {
     const { batcher, end } = this.#parts
     end.reached = true
     await batcher.flush()
-    // The last batch may have been made before the end was known.
+    // The last batch may be older than `end.reached`. Then its report does not say `finished`.
     if (!end.reported) batcher.heartbeat()
     await batcher.flush()
     this.#complete = await this.#parts.shipper.drained(this.#stop.signal)
@@ -152,7 +152,7 @@ export class Delivery {
     await this.#compareCatalogs()
   }
 
-  /** Only ids are sent: who gives names here would look for them there. */
+  /** Sessions are sent without names. So a user of --catalog must know if the server's catalog has none. */
   async #compareCatalogs(): Promise<void> {
     const { catalog } = this.#options
     const { connection, shipper } = this.#parts
@@ -179,7 +179,7 @@ export class Delivery {
     return this.#parts.shipper.counters().sessionsStored
   }
 
-  /** Batches that the server had before. */
+  /** Batches that the server already had. */
   get repeated(): number {
     return this.#parts.shipper.counters().batchesRepeated
   }
@@ -188,7 +188,7 @@ export class Delivery {
     return this.#parts.shipper.counters().sessionsRefused
   }
 
-  /** Nothing was refused or left behind. */
+  /** True if all sessions are stored and none was refused. */
   get complete(): boolean {
     const { quarantined } = this.#parts.shipper.counters()
     return this.#complete && quarantined === 0
@@ -205,7 +205,7 @@ export class Delivery {
     return `${humanCount(sessionsStored)} sessions stored${where}${repeated}${refused}`
   }
 
-  /** From the shipper: sending fails, or works again (null). */
+  /** The shipper calls this when sending fails, and with null when it works again. */
   problem(problem: Problem | null): void {
     if (this.#away !== null) clearTimeout(this.#away)
     this.#away = null

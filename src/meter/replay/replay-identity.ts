@@ -1,6 +1,6 @@
 /**
- * Ids that depend on what is replayed, not on when: the same files with the same options give the same session ids
- * and the same batches, so that delivering them twice stores them once.
+ * Ids that depend on the replayed content and not on the time of the replay. The same files with the same options give
+ * the same session ids and the same batches, so a second delivery stores nothing twice.
  */
 import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
@@ -14,18 +14,18 @@ import { canBeReadAgain, fileFault } from './capture-files.js'
 import type { ReplayOptions } from './replay-options.js'
 
 export interface ReplayIdentity {
-  /** What all session ids of the replay start with. */
+  /** All session ids of the replay begin with it. */
   readonly prefix: string
   readonly meterId: string
 }
 
-/** What --catalog and --peers said, as it was read; undefined where the option is not given. */
+/** The contents of --catalog and --peers; undefined if the option is absent. */
 export interface Owners {
   readonly catalog?: Catalog
   readonly peers?: WireGuardDevice['peers']
 }
 
-/** What makes other sessions or batches of the same files. */
+/** The options that change the sessions or batches of the same files. */
 export type IdentityOptions = Pick<
   ReplayOptions,
   | 'tcpHandshakeTimeout'
@@ -42,7 +42,7 @@ export type IdentityOptions = Pick<
 
 const SAMPLE_BYTES = 64 * 1024
 
-/** For sessions that are only printed: sizes and samples of the files, since reading all twice would cost. */
+/** For sessions that are not delivered: hashes only sizes and samples, because reading all files twice takes too long. */
 export function quickIdentity(
   files: readonly string[],
   options: IdentityOptions,
@@ -56,7 +56,7 @@ export function quickIdentity(
   return identityOf(hash)
 }
 
-/** For sessions that are delivered: every byte, unpacked. What cannot be read twice gets a new identity. */
+/** For delivered sessions: hashes every byte, unpacked. An input that cannot be read twice gets a new identity. */
 export async function contentIdentity(
   files: readonly string[],
   options: IdentityOptions,
@@ -72,17 +72,17 @@ export async function contentIdentity(
   return identityOf(hash)
 }
 
-/** A file that is missing adds no session, so it must not change the ids of the others'. */
+/** Only the readable files, because a file without sessions must not change the ids of the other files' sessions. */
 function readable(files: readonly string[]): string[] {
   return files.filter((file) => fileFault(file) === null)
 }
 
-/** Of what is in the file: packed with gzip or not, a capture is the same. */
+/** The hash of the unpacked content, so that a capture has the same ids with and without gzip. */
 async function contentHash(file: string): Promise<Buffer> {
   try {
     if (startsAsGzip(file)) {
       const { createGunzip } = await import('node:zlib')
-      // Damaged: as it is then, packed.
+      // If the gzip data is damaged, hash the packed bytes.
       const unpacked = await hashStream(file, createGunzip()).catch(() => null)
       if (unpacked !== null) return unpacked
     }
@@ -110,8 +110,8 @@ function startsAsGzip(file: string): boolean {
 }
 
 /**
- * All that changes sessions or how they are cut into batches. Peers and catalog do: they decide who opened a session that
- * was under way, whose it is, and with --consolidate which ones are merged.
+ * Hashes all that changes the sessions or their batches. Peers and catalog decide the initiator of a session that was
+ * already open, the owner of each session, and with --consolidate which sessions are merged.
  */
 function startHash(o: IdentityOptions, shiftUs: number, owners: Owners): Hash {
   const timeouts = [o.tcpHandshakeTimeout, o.tcpTimeout, o.tcpHalfClosedTimeout, o.udpTimeout]
@@ -131,7 +131,7 @@ function startHash(o: IdentityOptions, shiftUs: number, owners: Owners): Hash {
   return hash
 }
 
-/** Without the names, which no session holds: one that is corrected must not store the sessions a second time. */
+/** The catalog without names: a session has no names, so a corrected name must not store the sessions a second time. */
 function idsOf(catalog: Catalog): string {
   const { clients, resources } = catalog
   const rules = logRulesOf(catalog)
@@ -144,7 +144,7 @@ function idsOf(catalog: Catalog): string {
       r.protocol ?? null,
       r.ports,
     ]),
-    // Of a catalog without rules the ids are what they were before there were any.
+    // Add only existing rules: a catalog without rules must keep the ids from versions that knew no rules.
     ...(rules.length > 0 ? [rules] : []),
   ])
 }
@@ -175,7 +175,7 @@ function sample(file: string, hash: Hash): void {
   }
 }
 
-/** 81 bits of the hash fill the id's time and run; a time of 41 bits ends in 2039. */
+/** 81 bits of the hash fill the time (41 bits of milliseconds, which end in 2039) and the run (40 bits) of the ids. */
 function identityOf(hash: Hash): ReplayIdentity {
   const digest = hash.digest()
   const ms = digest.readUIntBE(0, 6) % 2 ** 41

@@ -31,7 +31,7 @@ import type { ReplayOptions } from './replay-options.js'
 import { summaryOf } from './replay-summary.js'
 
 const PROGRESS_MS = 100
-/** After Ctrl-C, which a tcpdump before the pipe gets too: it has so long to write what it holds, and to end. */
+/** Wait this long after Ctrl-C. A tcpdump before the pipe gets it too, and needs time to write its buffer and to end. */
 const PIPE_END_MS = 500
 
 export class Replay {
@@ -49,7 +49,7 @@ export class Replay {
   #ipfix: IpfixExporter | null = null
   readonly #row = new PrintedRow()
   #shiftUs = 0
-  /** A pipe is read as it comes: rows, lines and batches leave as sessions end, and a signal ends the input. */
+  /** The input of a pipe may never end: so rows, lines and batches leave as sessions end, and a signal ends the input. */
   readonly #isPipe: boolean
 
   constructor(files: readonly string[], options: ReplayOptions, context: CommandContext) {
@@ -78,10 +78,10 @@ export class Replay {
       clearInterval(timer)
       releaseSignals()
       this.#progress.clear()
-      // Else its thread would keep the process when something before the first record failed.
+      // If something failed before the first record, the meter's thread would keep the process alive.
       await meter.stop()
       await this.#delivery?.close()
-      // After a failure its socket would keep the process; that failure is the one to tell.
+      // After a failure, the exporter's socket would keep the process alive. Report that failure, not one of this close().
       await this.#ipfix?.close().catch(() => undefined)
     }
     return this.#conclude(meter)
@@ -111,7 +111,7 @@ export class Replay {
     this.#context.stderr.write(`tunmeter: ${line}\n`)
   }
 
-  /** What holds for a file held from its beginning. */
+  /** Catalog and peers apply to the whole input, so they are loaded before the first packet. */
   async #loadOwners(): Promise<void> {
     const { catalog: catalogPath, peers: peersPath } = this.#options
     if (catalogPath === undefined && peersPath === undefined) return
@@ -153,7 +153,7 @@ export class Replay {
 
   #needsRecords(writer: RowWriter | null): boolean {
     const { to, ipfix } = this.#options
-    // What the catalog's rules keep nothing of is known by records only.
+    // Only records show which sessions the catalog's rules drop.
     const hasRules = this.#attributor?.hasLogRules === true
     return writer !== null || to !== undefined || ipfix !== undefined || hasRules
   }
@@ -183,7 +183,7 @@ export class Replay {
     }
   }
 
-  /** Reads the files twice: the shift has to be known before the first session is made. */
+  /** Reads all files an additional time, because the shift must be known before the first session is made. */
   async #measureShift(): Promise<number> {
     const once = firstPipe(this.#files)
     if (once !== undefined) {
@@ -192,7 +192,7 @@ export class Replay {
       ])
     }
     const meter = await this.#openMeter(true)
-    // Of the sessions, not of the engine: its time goes on where a clock was set back, and is one clock's of several.
+    // Do not use engine time: it never goes back when a clock does, and follows only one of several clocks.
     let newestUs = Number.NEGATIVE_INFINITY
     for await (const batch of meter.records()) {
       const record = batch.reader()
@@ -236,7 +236,7 @@ export class Replay {
       if (text === null) {
         this.#takeBatch(batch, collector)
       } else {
-        // What the writer still holds (a heading) comes first.
+        // The writer may still hold the heading, which comes first.
         if (writer!.length > 0) await sink!.write(writer!.take())
         await sink!.write(text)
       }
@@ -257,7 +257,7 @@ export class Replay {
     await this.#ipfix?.flush()
   }
 
-  /** The short way from records to rows, when nothing is added to them on the way. */
+  /** A faster way from records to rows, for options that neither add to the records nor change them; null for others. */
   async #recordRows(writer: RowWriter | null, id: ReplayIdentity): Promise<RecordRows | null> {
     const { consolidate, to, catalog, peers, shiftToNow, ipfix } = this.#options
     const plain =
@@ -286,7 +286,7 @@ export class Replay {
     }
   }
 
-  /** With what the catalog's rules keep nothing of. */
+  /** The meter's counters, with sessions that the catalog's rules drop as other traffic. */
   #counters(meter: FlowMeter): FlowMeterCounters {
     const counters = meter.counters()
     return this.#collector === null ? counters : withExcluded(counters, this.#collector.excluded)

@@ -13,7 +13,7 @@ export interface ReplaySummary {
   readonly packets: number
   readonly bytes: number
   readonly sessions: number
-  /** What the sessions hold; with `other` it is all. */
+  /** Packets and bytes in sessions; with `other` they add up to `packets` and `bytes`. */
   readonly sessionPackets: number
   readonly sessionBytes: number
   readonly other: Readonly<Record<string, Traffic>>
