@@ -1,13 +1,13 @@
 /**
- * One line of Newt's log, as it stands in a file, in `docker logs`, in docker's JSON files or in journald's JSON.
+ * Parses one line of Newt's log, from a file, `docker logs`, docker's JSON files or journald's JSON.
  *
  *   ACCESS START session=HEX resource=N proto=tcp src=IP:PORT dst=IP:PORT time=RFC3339
  *   ACCESS END session=… resource=… proto=… src=… dst=… started=RFC3339 ended=RFC3339 duration=…
- *   ACCESS END (reaped) …     a UDP exchange that was idle
+ *   ACCESS END (reaped) …     an idle UDP exchange ended
  *   ACCESS END (shutdown) …   Newt was stopped
- *   Newt version X            the first line of a Newt that starts
+ *   Newt version X            first line after the start of Newt
  *
- * Its times are whole seconds. It says nothing of bytes.
+ * Times are whole seconds. The log has no byte counts.
  */
 import { isoTimeUs } from '../../session/bounds.js'
 
@@ -29,7 +29,7 @@ export interface AccessEnd extends Omit<AccessStart, 'kind'> {
   readonly endReason: NewtEndReason
 }
 
-/** `bad`: a line of access that cannot be read. `other`: anything else. */
+/** `bad`: an ACCESS line that cannot be read. `other`: any other line. */
 export type NewtLine =
   | AccessStart
   | AccessEnd
@@ -54,7 +54,7 @@ export function readLine(line: string): NewtLine {
   return what === 'START' ? start(rest) : end(rest, note)
 }
 
-/** The text of a line of JSON: journald’s MESSAGE (bytes where it is no UTF-8), docker’s log. */
+/** The log text in a line of JSON: journald’s MESSAGE (an array of bytes if it is not UTF-8) or docker’s `log`. */
 function messageIn(line: string): string {
   let value: unknown
   try {
@@ -68,7 +68,7 @@ function messageIn(line: string): string {
   return typeof text === 'string' ? text.trimEnd() : ''
 }
 
-/** With a time of day: half a time may look like a day. */
+/** True if a time of day is present, because a time that is cut off may look like a date. */
 function isTime(text: string): boolean {
   return text.includes('T') && isoTimeUs(text) !== undefined
 }
@@ -93,13 +93,13 @@ function end(rest: string, note: string): NewtLine {
   if (typeof common === 'string') return bad(common)
   const endedAt = values.get('ended') ?? ''
   if (!isTime(endedAt)) return bad('ended is no time')
-  // It is the last one: without it, the line is cut off.
+  // `duration` is the last field, so a line without it is cut off.
   if (!values.has('duration')) return bad('duration is missing')
   const endReason = REASONS[note] ?? 'endOfFlowDetected'
   return { kind: 'end', ...common, endedAt, endReason }
 }
 
-/** What both lines have, or what is wrong with it. */
+/** The fields that START and END have in common, or the fault in them. */
 function commonOf(
   values: ReadonlyMap<string, string>,
   startedAt = '',

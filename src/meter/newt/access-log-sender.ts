@@ -1,7 +1,7 @@
 /**
- * Ended sessions to the server, in the form in which Newt itself sends its access log: base64 of zlib of a JSON array.
- * The server makes its ids of Newt's, so that a list that is sent again changes nothing; that is why no spool is
- * needed: what was not delivered is read from the log again.
+ * Sends ended sessions to the server in the form of Newt's own access log: a JSON array, deflated (zlib), as base64.
+ * The server derives its session ids from Newt's, so a list that is sent again changes nothing. So no spool is needed: the
+ * user reads the log again to deliver the rest.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -23,7 +23,7 @@ const receiptSchema = z.object({
 })
 
 export interface SenderEvents {
-  /** The server is away (again and again), or back: null. */
+  /** Called when the server stops answering as expected, and with null when it is back. */
   readonly onAway: (message: string | null) => void
   readonly onRefused: (reason: string) => void
 }
@@ -47,8 +47,8 @@ export class AccessLogSender {
   }
 
   /**
-   * Tries until the server has them, or `signal`.
-   * @returns false when `signal` ended it. @throws AppError NOT_DELIVERED when no further try makes sense
+   * Tries again until the server has the sessions or `signal` aborts.
+   * @returns false if `signal` ended it. @throws AppError NOT_DELIVERED if no further try makes sense
    */
   async send(sessions: readonly EndedSession[], signal: AbortSignal): Promise<boolean> {
     const json = JSON.stringify(sessions)
@@ -62,7 +62,7 @@ export class AccessLogSender {
     }
   }
 
-  /** @returns how long to wait for the next try; null: it is done */
+  /** @returns milliseconds to wait before the next try; null if the sessions are delivered */
   async #try(compressed: string): Promise<number | null> {
     if (this.#site === null) {
       const who = await this.#connection.whoAmI()

@@ -1,8 +1,8 @@
 /**
- * Sessions of Newt's lines. An END says everything of its session. A START without one is kept, for the case that Newt
- * was killed: when the next Newt starts, what was open has ended, at the latest time that the log knew before.
+ * Makes sessions from Newt's log lines. An END line has all facts of its session. A START line without an END is kept,
+ * because Newt may be killed: when Newt starts again, its open sessions end at the latest time seen in the log.
  *
- * Limit: OPEN_MAX sessions without an end; beyond it the oldest is forgotten and counted.
+ * Bound: OPEN_MAX sessions without an end. One more makes it forget and count the oldest.
  */
 import { isoTimeUs } from '../../session/bounds.js'
 import { type AccessEnd, type AccessStart, readLine } from './access-line.js'
@@ -13,9 +13,9 @@ export type EndedSession = Omit<AccessEnd, 'kind'>
 
 export interface LineCounters {
   readonly lines: number
-  /** Lines of access that could not be read. */
+  /** ACCESS lines that could not be read. */
   readonly bad: number
-  /** Sessions that were cut off by the end of their Newt. */
+  /** Sessions without an END when Newt started again. */
   readonly cutOff: number
   readonly forgotten: number
   readonly open: number
@@ -25,7 +25,7 @@ export class AccessSessions {
   readonly #openMax: number
   readonly #onBad: (why: string) => void
   readonly #open = new Map<string, AccessStart>()
-  /** The latest time in the log, as it is written there. */
+  /** The latest time in the log, as written there. */
   #latest = ''
   #latestUs = Number.NEGATIVE_INFINITY
   #lines = 0
@@ -38,7 +38,7 @@ export class AccessSessions {
     this.#openMax = openMax
   }
 
-  /** What has ended with this line. */
+  /** The sessions that end with this line. */
   take(text: string): EndedSession[] {
     this.#lines++
     const line = readLine(text)

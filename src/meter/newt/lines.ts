@@ -1,11 +1,11 @@
-/** Lines of a pipe or a file, which may be followed as it grows, is moved away or is cut to nothing. */
+/** Reads lines from a pipe or a file. It can follow a file that grows, is moved away or is truncated. */
 import { open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const FOLLOW_MS = 500
 const READ_BYTES = 64 * 1024
-/** A longer line is no line of access: it is skipped. */
+/** Longer lines are skipped, because no ACCESS line is that long. */
 export const LINE_BYTES_MAX = 64 * 1024
 const NEWLINE = 0x0a
 
@@ -29,7 +29,7 @@ export class LineCutter {
     return lines
   }
 
-  /** The last line, when no line end came after it. */
+  /** The last line, if it has no line end. */
   end(): string[] {
     const line = this.#take()
     return line === null || line === '' ? [] : [line]
@@ -41,7 +41,7 @@ export class LineCutter {
       this.#skipping = true
       this.#rest = []
     } else if (part.length > 0) {
-      // A copy: the reader's buffer is used again.
+      // Copy, because the reader reuses its buffer.
       this.#rest.push(Buffer.from(part))
     }
   }
@@ -56,7 +56,7 @@ export class LineCutter {
   }
 }
 
-/** Chunks until the end of the pipe, or `signal`. */
+/** Chunks of a pipe until its end, or until `signal` aborts. */
 export async function* chunksOfPipe(pipe: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   const stop = (): void => void pipe.destroy()
   signal.addEventListener('abort', stop, { once: true })
@@ -69,7 +69,7 @@ export async function* chunksOfPipe(pipe: Readable, signal: AbortSignal): AsyncG
   }
 }
 
-/** Chunks of a file from its beginning; followed, until `signal`. */
+/** Chunks of a file from its beginning to its end; with `follow`, until `signal` aborts. A chunk is valid until the next. */
 export async function* chunksOfFile(
   path: string,
   follow: boolean,
@@ -89,7 +89,7 @@ export async function* chunksOfFile(
       if (!follow) return
       const [there, own] = await Promise.all([stat(path).catch(() => null), file.stat()])
       if (there !== null && there.ino !== own.ino) {
-        // Moved away, and read to its end: a new one stands there.
+        // The file was moved away and read to its end. A new file has its name.
         await file.close()
         file = await open(path, 'r')
         position = 0

@@ -9,9 +9,9 @@ import { AccessSessions, type EndedSession } from './access-sessions.js'
 import { chunksOfFile, chunksOfPipe, LineCutter } from './lines.js'
 import type { NewtLogOptions } from './newt-log-options.js'
 
-/** One request; the reader waits while it is under way, so that no more is held. */
+/** Sessions in one request, at most. If this many wait, the reader waits for their delivery, which bounds the memory. */
 const SESSIONS_MAX = 1_000
-/** A session waits this long for others. */
+/** A session waits at most this long for its request to fill. */
 const AGE_MS = 1_000
 
 export class NewtLogRun {
@@ -43,7 +43,7 @@ export class NewtLogRun {
       onRefused: (reason) => this.#sayEach(`the server refuses a session: ${reason}`),
     })
     const release = this.#listenToSignals()
-    // A server that is silent must not keep the end waiting.
+    // Close the connection, because a request to a silent server would otherwise delay the end.
     this.#sending.signal.addEventListener('abort', () => void connection.close())
     try {
       await this.#read()
@@ -58,7 +58,7 @@ export class NewtLogRun {
     return this.#waiting.length > 0 || this.#sender.refused > 0 ? EXIT.failed : EXIT.ok
   }
 
-  /** The first ends the reading and delivers what is here; a second one, or --drain-timeout, ends that too. */
+  /** The first signal ends the reading, not the delivery. A second signal or --drain-timeout ends the delivery, too. */
   #listenToSignals(): () => void {
     const end = (): void => {
       if (this.#reading.signal.aborted) this.#sending.abort()
@@ -98,7 +98,7 @@ export class NewtLogRun {
     else if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => void this.#flush(), AGE_MS)
   }
 
-  /** All that waits now is delivered when it resolves, or cannot be. */
+  /** Resolves when the waiting sessions are delivered or cannot be. Never rejects: an error is kept in #failure. */
   #flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
