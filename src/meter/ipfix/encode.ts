@@ -1,12 +1,14 @@
 /**
- * Sessions as IPFIX (RFC 7011), one record for both directions (RFC 5103: the reverse elements have the enterprise number
- * 29305). Pure: bytes of sessions, nothing else. Whoever sends a message stamps it with its time and sequence.
+ * Encodes sessions as IPFIX (RFC 7011), with one record for both directions (RFC 5103: the reverse elements have the
+ * enterprise number 29305). Pure functions, but wholeMessageBytes() reads a file. A sender must stamp() each message with
+ * its time and sequence.
  *
  *   message  version 10 u16 | length u16 | export time u32 | sequence u32 | observation domain u32, then sets
  *   set      id u16 (2: templates; 256, 257: records of that template) | length u16 | content
  *
- * Both pairs of times: collectors know milliseconds (152, 153) or microseconds (154, 155, in NTP's format). Network byte
- * order throughout; every field has a fixed length, so that every record of a template has, too.
+ * A record has its times in milliseconds (152, 153) and in microseconds (154, 155, in NTP's format), because collectors
+ * know one or the other. All numbers are in network byte order. Every field has a fixed length, so all records of a
+ * template have the same length.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { ipBytes } from '../../session/ip-bytes.js'
@@ -39,7 +41,7 @@ const COMMON_AFTER = [
   [136, 1],
   [239, 1],
 ] as const
-/** What of a session is in a record. */
+/** The fields of a session that a record has. */
 export type IpfixFacts = Pick<
   Session,
   | 'startTimeUs'
@@ -83,15 +85,15 @@ const IPV6 = template(257, 27, 28, 16)
 export const TEMPLATES: readonly Template[] = [IPV4, IPV6]
 
 const PROTOCOL_NUMBERS = { tcp: 6, udp: 17 } as const
-/** biflowDirection: the source is the initiator. */
+/** Value of biflowDirection (239): the source is the initiator. */
 const INITIATOR = 1
-/** Seconds from 1900, NTP's beginning, to 1970. */
+/** Seconds from 1900, the beginning of NTP's time, to 1970. */
 const NTP_OFFSET_S = 2_208_988_800
 const MILLION = 1_000_000n
-/** RFC 7011, 6.1.9: of the fraction of a second, these bits of a microsecond's time are 0. */
+/** RFC 7011, 6.1.9: in a time in microseconds, the low 11 bits of the fraction are 0. */
 const FRACTION_UNIT = 2_048n
 
-/** NTP's 64 bits of microseconds since 1970: read back by rounding down they are the same microseconds. */
+/** Converts microseconds since 1970 to NTP's 64 bits. Rounds up, so that a reader that rounds down gets the same value. */
 export function ntpTime(us: number): bigint {
   const whole = BigInt(us)
   const seconds = whole / MILLION
@@ -101,7 +103,7 @@ export function ntpTime(us: number): bigint {
   return (((seconds + BigInt(NTP_OFFSET_S)) & 0xffff_ffffn) << 32n) | fraction
 }
 
-/** The record of one session, and whose template it has. */
+/** The record of one session, and the id of its template. */
 export function recordOf(s: IpfixFacts): { readonly template: number; readonly bytes: Buffer } {
   const source = ipBytes(s.sourceIp)
   const dest = ipBytes(s.destIp)
@@ -113,7 +115,7 @@ export function recordOf(s: IpfixFacts): { readonly template: number; readonly b
   at = out.writeBigUInt64BE(ntpTime(s.startTimeUs), at)
   at = out.writeBigUInt64BE(ntpTime(s.endTimeUs), at)
   for (const address of [source, dest]) {
-    // No packet has both families; a made-up one gets the IPv4 address mapped into IPv6.
+    // No packet has both families. A made-up session that does gets its IPv4 address mapped into IPv6.
     const mapped = address.length < addressBytes ? [...new Array(10).fill(0), 255, 255] : []
     out.set([...mapped, ...address], at)
     at += addressBytes
@@ -151,15 +153,16 @@ function set(id: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, ...parts])
 }
 
-/** A message without records: what the others mean. To be stamped. */
+/** The message with the templates of all records. Must be stamped. */
 export function templateMessage(): Buffer {
   return message([set(TEMPLATE_SET, TEMPLATES.map(templateRecord))])
 }
 
 /**
- * Records in the order of the sessions; those of one template that follow each other share a set. To be stamped.
+ * Messages with the records in the order of the sessions. Consecutive records of one template share a set. Each message
+ * must be stamped.
  *
- * @param bytesMax of a message; a record and its headers fit in any case
+ * @param bytesMax largest message; must have room for a record and its headers
  */
 export function recordMessages(sessions: readonly IpfixFacts[], bytesMax: number): Buffer[] {
   const messages: Buffer[] = []
@@ -198,7 +201,7 @@ function message(sets: readonly Buffer[]): Buffer {
   return Buffer.concat([head, ...sets])
 }
 
-/** What the sender says of a message when it goes; `sequence` is of the records before it, modulo 2^32. */
+/** Call just before sending a message. `sequence` is the number of records sent before it, modulo 2^32. */
 export function stamp(
   bytes: Buffer,
   { nowMs, sequence, domainId }: { nowMs: number; sequence: number; domainId: number },
@@ -208,7 +211,7 @@ export function stamp(
   bytes.writeUInt32BE(domainId, 12)
 }
 
-/** Messages that stand behind each other. */
+/** Splits bytes into their consecutive messages. */
 export function* messagesIn(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; ) {
     const end = at + bytes.readUInt16BE(at + 2)
@@ -217,7 +220,7 @@ export function* messagesIn(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-/** Data records of a message of ours. */
+/** Number of data records in a message; it must have only the templates of this file. */
 export function recordsIn(bytes: Buffer): number {
   let records = 0
   for (let at = HEADER_BYTES; at < bytes.length; at += bytes.readUInt16BE(at + 2)) {
@@ -228,7 +231,7 @@ export function recordsIn(bytes: Buffer): number {
   return records
 }
 
-/** Bytes of whole messages at the beginning of a file: what a kill left of one is behind them. */
+/** Bytes of the whole messages at the beginning of a file; after a kill, a part of a message may follow them. */
 export async function wholeMessageBytes(file: FileHandle, size: number): Promise<number> {
   const head = Buffer.alloc(HEADER_BYTES)
   let at = 0

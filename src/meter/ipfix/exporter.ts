@@ -1,9 +1,9 @@
-/** Ended sessions as IPFIX messages to one place. Open ones are left out: a collector would add their counters up. */
+/** Sends ended sessions as IPFIX messages. Open sessions are left out, because a collector would add up their counters. */
 import { isOpen } from '../../session/session.js'
 import { type IpfixFacts, recordMessages } from './encode.js'
 import type { IpfixStream } from './stream.js'
 
-/** So many sessions are held before they are written. */
+/** ready() writes when at least this many sessions are held. */
 const HELD_MAX = 1_000
 
 export class IpfixExporter {
@@ -24,7 +24,7 @@ export class IpfixExporter {
     if (!isOpen(session)) this.#held.push(session)
   }
 
-  /** Writes when there is enough. @throws AppError OUTPUT_FAILED */
+  /** Writes the held sessions if there are at least HELD_MAX. @throws AppError OUTPUT_FAILED */
   async ready(): Promise<void> {
     if (this.#held.length >= HELD_MAX) await this.flush()
   }
@@ -37,7 +37,7 @@ export class IpfixExporter {
     this.#written += sessions.length
   }
 
-  /** Once; what is held and not flushed is left. @throws AppError OUTPUT_FAILED */
+  /** Call flush() first: held sessions are not written. A second call does nothing. @throws AppError OUTPUT_FAILED */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true

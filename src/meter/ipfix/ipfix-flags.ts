@@ -1,4 +1,4 @@
-/** Options of IPFIX, of every command that sends it. */
+/** IPFIX options of every command that sends IPFIX. */
 import { integer, type OptionValues, text } from '../../base/config.js'
 import { IpfixExporter } from './exporter.js'
 import { ipfixPlace } from './place.js'
@@ -19,7 +19,7 @@ export const IPFIX_FLAGS = {
 
 export type IpfixFlags = OptionValues<typeof IPFIX_FLAGS>
 
-/** Null: --ipfix is not given. @throws AppError BAD_OPTIONS, FILE_UNREADABLE, OUTPUT_FAILED */
+/** Null if --ipfix is absent. @throws AppError BAD_OPTIONS, FILE_UNREADABLE, OUTPUT_FAILED */
 export async function openExporter(flags: IpfixFlags): Promise<IpfixExporter | null> {
   const { ipfix, ipfixCaFile, ipfixDomain } = flags
   if (ipfix === undefined) return null

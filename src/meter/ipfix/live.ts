@@ -1,4 +1,4 @@
-/** The IPFIX output of a running meter: a collector that may be away, or a rotating file. */
+/** IPFIX output of a running meter, to a collector that may be unreachable or to a rotating file. */
 import { isOpen } from '../../session/session.js'
 import type { OutputTarget, SessionFormat } from '../output/output-queue.js'
 import type { RotatingFile } from '../output/rotating-file.js'
@@ -14,10 +14,10 @@ import type { CollectorPlace, IpfixPlace } from './place.js'
 import { IpfixStream } from './stream.js'
 import { messageBytesMax, openTransport } from './transport.js'
 
-/** A piece is cut by its length, to which each session counts as much as the longest record. */
+/** Bytes of the longest record. `length` counts this many for each session, because pieces are cut by length. */
 const RECORD_BYTES_MAX = 123
 
-/** Ended sessions as messages behind each other; their header's time and sequence are for the target to fill in. */
+/** Formats ended sessions as consecutive messages. The target must stamp each message with its time and sequence. */
 export class IpfixMessages implements SessionFormat {
   readonly #bytesMax: number
   #held: IpfixFacts[] = []
@@ -48,8 +48,8 @@ export interface CollectorOptions {
 }
 
 /**
- * Connects when there is something to send, and again after a failure. Messages that were handed over before a
- * connection broke are not sent again: IPFIX acknowledges nothing, and twice would count twice.
+ * Connects on the first write, and again after a failure. After a failure, write() must get the same bytes again. It does
+ * not repeat messages that were handed over before: IPFIX has no acknowledgements, and a collector would count them twice.
  */
 export class CollectorTarget implements OutputTarget {
   readonly isDue = false
@@ -86,7 +86,7 @@ export class CollectorTarget implements OutputTarget {
   }
 }
 
-/** Each piece brings its templates, so that every file that is closed can be read by itself. */
+/** Writes the templates with each piece, so that every closed file can be read on its own. */
 export class IpfixFileTarget implements OutputTarget {
   readonly #file: RotatingFile
   readonly #domainId: number

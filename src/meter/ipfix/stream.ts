@@ -1,11 +1,11 @@
 /**
- * Messages on one way to a collector: templates first, and each message says how many records went before it. A
- * connection that is made anew is another stream, as RFC 7011 wants it (section 3.1).
+ * Sends messages over one transport: the templates first, and with each message the number of records sent before it. A
+ * new connection needs a new stream (RFC 7011, section 3.1).
  */
 import { recordsIn, stamp, templateMessage } from './encode.js'
 import type { IpfixTransport } from './transport.js'
 
-/** Over UDP: a collector that started later, or lost them, knows the templates after this. */
+/** Over UDP, templates are sent again after this time, because a collector may have lost them or started later. */
 const TEMPLATES_EVERY_MS = 600_000
 
 export class IpfixStream {
@@ -25,7 +25,7 @@ export class IpfixStream {
     return this.#transport.messageBytesMax
   }
 
-  /** One message, whole. @throws AppError OUTPUT_FAILED */
+  /** @param message one whole message. @throws AppError OUTPUT_FAILED */
   async write(message: Buffer): Promise<void> {
     const nowMs = this.#nowMs()
     const age = this.#templatesMs === null ? null : nowMs - this.#templatesMs

@@ -1,4 +1,4 @@
-/** Transports of IPFIX messages: a file (RFC 5655), or a collector over UDP, TCP or TLS. */
+/** Transports for IPFIX messages: a file (RFC 5655), or a collector over UDP, TCP or TLS. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
@@ -9,14 +9,14 @@ import { fileSink, type Sink } from '../output/sink.js'
 import type { CollectorPlace, IpfixPlace } from './place.js'
 
 const CONNECT_MS_MAX = 10_000
-/** A collector that does not end its side is left after this: it has everything. */
+/** close() waits at most this long for the collector to close its side. The kernel already has all messages. */
 const CLOSE_MS_MAX = 5_000
 
 /** Takes whole messages, one at a time. */
 export interface IpfixTransport extends Sink {
-  /** Largest message: over UDP one that no network on the way takes apart. */
+  /** Largest message. Over UDP, it must fit into one packet on common networks, because a fragment may be lost. */
   readonly messageBytesMax: number
-  /** Whether what is lost on the way is not noticed, so that templates must be sent again. */
+  /** True if messages can be lost without notice, so that templates must be sent again. */
   readonly isLossy: boolean
 }
 
@@ -52,7 +52,7 @@ function failed({ host, port }: CollectorPlace, error: unknown): AppError {
 
 async function openUdp(place: CollectorPlace): Promise<Sink> {
   const socket = createSocket(isIP(place.host) === 6 ? 'udp6' : 'udp4')
-  // A collector that is not there may say so (ICMP); that is all that UDP knows.
+  // Ignore errors here: UDP only reports an ICMP error from an absent collector, and write() reports its own errors.
   socket.on('error', () => undefined)
   const connected = once(socket, 'connect')
   socket.connect(place.port, place.host)
@@ -94,7 +94,7 @@ async function openStream(place: CollectorPlace, ca: string | undefined): Promis
     socket.destroy()
     throw failed(place, error)
   })
-  // What a collector says is nothing to IPFIX; unread it would fill the connection.
+  // Discard the collector's bytes: IPFIX has no answers, and unread bytes would fill the connection.
   socket.resume()
   return {
     write: (bytes) =>
