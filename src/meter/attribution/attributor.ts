@@ -9,8 +9,9 @@
  * - Other client: the client at the other end, found in the same way.
  * - Resource: the catalog's resource for the destination, port and protocol. If there is none and the session came to a
  *   client, the resource that opened it (see CatalogIndex); if the source is a client too, only the source port decides.
- * - A packet from one peer to another passes the interface twice. A /0 does not tell where a packet goes: the destination
- *   may be a host of this network. So a peer with only a /0 is not taken as reached, and `seenTwice` is unknown (null).
+ * - A packet from one peer to another passes the interface twice. But a /0 does not tell where a packet goes: the
+ *   destination may be a host of this network. So for a session that a peer opened, a second peer that holds the
+ *   destination only by a /0 does not count as reached, and `seenTwice` is unknown (null).
  *
  * Epochs number the states: an epoch begins before each reading of the peers, and with each catalog after the first. The
  * engine stamps a session with the epoch in which it opened. So the attribution depends neither on when it is asked for

@@ -3,7 +3,7 @@ import type { WireGuardPeer } from '../wireguard/device.js'
 import { PeerIdentity } from './peer-identity.js'
 import { PrefixTimelines } from './prefix-timelines.js'
 
-/** Peers remembered at least, those that are gone included, so that a peer that returns is known. */
+/** At least this many peers are remembered, gone ones included, so that a peer that returns keeps its identity. */
 const GONE_MIN = 1024
 
 export interface Owner {
