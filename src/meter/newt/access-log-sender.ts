@@ -1,7 +1,7 @@
 /**
  * Sends ended sessions to the server in the form of Newt's own access log: a JSON array, deflated (zlib), as base64.
- * The server derives its session ids from Newt's, so a list that is sent again changes nothing. So no spool is needed: the
- * user reads the log again to deliver the rest.
+ * The server derives its session ids from Newt's, so sending a list again changes nothing. No spool is needed, because
+ * the user can read the log again to deliver the rest.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'

@@ -69,7 +69,7 @@ export async function* chunksOfPipe(pipe: Readable, signal: AbortSignal): AsyncG
   }
 }
 
-/** Chunks of a file from its beginning to its end; with `follow`, until `signal` aborts. A chunk is valid until the next. */
+/** Chunks of a file from its beginning; with `follow`, until `signal` aborts. A chunk is valid until the next one. */
 export async function* chunksOfFile(
   path: string,
   follow: boolean,
