@@ -2,8 +2,8 @@
  * Turns an attributed record into a session, a part of an hour's sum, or a count, as the rules say. In: all records of
  * one observation point, in order. Out: sessions and sums, through `emit`; `excluded` counts the rest.
  *
- * A session that is not kept is counted once, when it ends; its interim records are ignored. A session keeps the level
- * of its first record even if the rules change, because its stored part would otherwise be counted again.
+ * A session with a level below `full` is counted once, when it ends; its interim records are ignored. A session keeps the
+ * level of its first record even if its attribution changes, because its stored part would otherwise be counted again.
  *
  *   packets of all ended sessions  =  packets of emitted sessions  +  packets of sums  +  excluded packets
  *

@@ -10,8 +10,8 @@
  *     owner     none  a      b         a                none
  *
  * `covering` of an entry is the entry of the next wider prefix, so a match can fall back to it without another search.
- * The first match after an insertion cuts the ranges. They are arrays of numbers and not a tree of objects, because each
- * step from node to node would wait for memory.
+ * The first match after a change cuts the ranges. They are arrays of numbers and not a tree of objects, because each step
+ * from node to node would wait for memory.
  */
 import { maskOf, parseAddress, parsePrefix } from '../../session/address.js'
 
