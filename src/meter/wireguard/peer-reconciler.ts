@@ -26,12 +26,12 @@ export interface Ends {
 }
 
 export interface PeerVerdict {
-  /** Peers that a reading has had. */
+  /** Number of peers in the last reading. */
   readonly compared: number
   readonly unexplained: number
   /** Sum of the absolute differences of all peers, in octets. */
   readonly unexplainedBytes: number
-  /** The largest difference of one direction and its peer. Positive: the peer sent or got traffic that was not metered. */
+  /** The peer with the largest difference in one direction. Positive `bytes` are traffic that was not metered. */
   readonly worst: { readonly publicKey: string; readonly bytes: number } | null
 }
 
@@ -77,7 +77,7 @@ interface Reported {
   atMs: number
 }
 
-/** Must be longer than a closed session lingers. */
+/** Must be longer than a closed session lingers (5 s by default). */
 const LATE_MS = 30_000
 /** Open sessions whose last report is remembered, at most. With one more, the comparison begins anew. */
 const OPEN_MAX = 131_072
@@ -290,7 +290,7 @@ export class PeerReconciler {
   }
 }
 
-/** A transfer above the most that the metered traffic can explain is traffic that was not metered. */
+/** Sets `unexplained` to the octets of the transfer that the metered and shared traffic cannot explain even at most. */
 function settle(
   { sinceMs }: Track,
   counts: DirectionCounts,
@@ -313,7 +313,7 @@ function restart(track: Track, atMs: number): void {
   track.fromStart = false
   for (const counts of Object.values(track.counts)) {
     Object.assign(counts, { baseLow: 0, baseHigh: 0, waiting: null, unexplained: 0 })
-    // Traffic reported since the last reading may be of either life, so it counts for the new one.
+    // Traffic reported since the last reading may be from before or after the restart, so count it as after.
     counts.packetsBase = counts.packetsThen
     counts.bytesBase = counts.bytesThen
   }
