@@ -19,7 +19,7 @@ export const IPFIX_FLAGS = {
 
 export type IpfixFlags = OptionValues<typeof IPFIX_FLAGS>
 
-/** Null if --ipfix is absent. @throws AppError BAD_OPTIONS, FILE_UNREADABLE, OUTPUT_FAILED */
+/** Null if --ipfix is absent. @throws AppError BAD_OPTIONS, BAD_PEM, OUTPUT_FAILED */
 export async function openExporter(flags: IpfixFlags): Promise<IpfixExporter | null> {
   const { ipfix, ipfixCaFile, ipfixDomain } = flags
   if (ipfix === undefined) return null
