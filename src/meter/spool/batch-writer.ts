@@ -1,6 +1,8 @@
 /**
- * Cuts in, batches in the spool out, one after the other. hold() never waits; what the disk does not take is tried again
- * and held in memory up to `heldBytesMax`, then the oldest goes, counted as `spoolWriteFailed`.
+ * Makes batches of cuts and appends them to the spool, one after the other.
+ *
+ * hold() never waits. A failed write is tried again every second, and its cut stays in memory. Beyond `heldBytesMax`
+ * the oldest waiting cut is dropped and reported as a gap `spoolWriteFailed`.
  */
 import { messageOf } from '../../base/errors.js'
 import type { MeterReport } from '../../session/batch.js'
@@ -12,17 +14,17 @@ import type { MadeBatch, MakeBatch, Spool } from './spool.js'
 
 const RETRY_MS = 1_000
 const HELD_BYTES_MAX = 64 * 1024 * 1024
-/** Batches that wait for the disk before drained() makes a file's reader wait. */
+/** drained() and relieved() make their callers wait while more batches than this are in memory. */
 const HELD_BATCHES_SOFT = 2
-/** Of one in memory, about. */
+/** Estimated size of one peer event in memory. */
 const PEER_EVENT_BYTES = 512
 
 export interface BatchWriterOptions {
   readonly spool: Spool
-  /** The meter's state; asked for when a batch is made. */
+  /** The meter's state; called when a batch is made. */
   readonly report: () => MeterReport
   readonly heldBytesMax?: number
-  /** Told when the disk does not take a batch (again and again), and null when it does again. */
+  /** Called with the error at each failed write, and with null when a write succeeds again. */
   readonly onTrouble?: (message: string | null) => void
 }
 
@@ -36,7 +38,7 @@ export class BatchWriter {
   #wake: (() => void) | null = null
   #waiters: (() => void)[] = []
   #giveUp = false
-  /** The disk has refused the last batch. */
+  /** The last write failed. */
   #troubled = false
 
   constructor(options: BatchWriterOptions) {
@@ -53,7 +55,7 @@ export class BatchWriter {
     return this.#held.reduce((sum, cut) => sum + cut.sessions, 0)
   }
 
-  /** Those behind the one that is being written. */
+  /** The cuts behind the first one, which is being written. */
   get waiting(): readonly Cut[] {
     return this.#held.slice(1)
   }
@@ -61,14 +63,14 @@ export class BatchWriter {
   hold(cut: Cut): void {
     this.#held.push(cut)
     this.#heldBytes += bytesOf(cut)
-    // The first is being written; the oldest that is not goes.
+    // Index 0 is being written, so the oldest cut that may be dropped is index 1.
     while (this.#heldBytes > this.#heldBytesMax && this.#held.length > 1) this.#lose(1)
     this.#writing ??= this.#write().finally(() => {
       this.#writing = null
     })
   }
 
-  /** Resolves when a reader that can wait may go on. */
+  /** Backpressure for a source that can wait (a capture file). */
   async drained(): Promise<void> {
     while (this.#held.length > HELD_BATCHES_SOFT) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve))
@@ -76,8 +78,8 @@ export class BatchWriter {
   }
 
   /**
-   * The same for one that cannot wait for ever: not while the disk refuses, for then only the bound helps. Also after
-   * abandon(): a disk that takes batches is waited for to the end.
+   * Backpressure for a source that cannot wait for ever (live capture). It does not wait while writes fail, because
+   * then only `heldBytesMax` bounds the memory. It still waits after abandon(), as long as writes succeed.
    */
   async relieved(): Promise<void> {
     while (this.#held.length > HELD_BATCHES_SOFT && !this.#troubled) {
@@ -85,12 +87,12 @@ export class BatchWriter {
     }
   }
 
-  /** Resolves when everything held is durable, or was given up by abandon(). */
+  /** Resolves when every held batch is durable, or was given up after abandon(). */
   async flush(): Promise<void> {
     while (this.#writing !== null) await this.#writing
   }
 
-  /** From now on what the disk refuses is not tried again but counted as lost; what it takes is not lost. */
+  /** From now on a failed write is not tried again: its batch counts as lost. */
   abandon(): void {
     this.#giveUp = true
     this.#wake?.()

@@ -1,8 +1,8 @@
 /**
- * Sessions in, batches in the spool out: a cutter and a writer.
+ * Puts sessions into the spool as batches: a cutter and a writer.
  *
- * A batch is cut at BATCH_SESSIONS_MAX sessions, at BATCH_BYTES_MAX of JSON (cutter.ts), or when its first session has
- * waited `ageMs`. add() never waits; what becomes of a cut is in batch-writer.ts.
+ * A batch is cut at BATCH_SESSIONS_MAX sessions, just below BATCH_BYTES_MAX of JSON (cutter.ts), or when its first
+ * session or peer event has waited `ageMs`. add() never waits; batch-writer.ts writes the cuts.
  */
 import { BATCH_SESSIONS_MAX } from '../../session/batch.js'
 import { BATCH_PEER_EVENTS_MAX, type PeerEvent } from '../../session/peer-event.js'
@@ -11,10 +11,10 @@ import { BatchWriter, type BatchWriterOptions } from './batch-writer.js'
 import { type Cut, Cutter } from './cutter.js'
 
 export interface BatcherOptions extends BatchWriterOptions {
-  /** Null: only size cuts a batch, so that the same input makes the same batches (replay). */
+  /** Null: only size cuts a batch, because a replay of the same input must make the same batches. */
   readonly ageMs: number | null
   readonly sessionsMax?: number
-  /** The first so many batches are known to be stored or spooled: made and thrown away (replay). */
+  /** A replay discards this many first batches, because they are known to be stored or spooled already. */
   readonly skipBatches?: number
 }
 
@@ -32,7 +32,7 @@ export class Batcher {
   readonly #ageMs: number | null
   #timer: NodeJS.Timeout | null = null
   #skip: number
-  /** They go with the next batch. */
+  /** Sent with the next batch. */
   #peerEvents: PeerEvent[] = []
 
   constructor(options: BatcherOptions) {
@@ -52,7 +52,7 @@ export class Batcher {
       this.#timer = setTimeout(() => this.#cut(), this.#ageMs)
   }
 
-  /** All that waits. */
+  /** Cuts the waiting sessions; without any, makes a batch of the waiting peer events. */
   #cut(): void {
     if (this.#cutter.sessions > 0) this.#cutter.cut()
     else if (this.#peerEvents.length > 0) this.#hold(EMPTY_CUT)
@@ -69,7 +69,10 @@ export class Batcher {
     return this.#cutter.sessions + this.#writer.heldSessions
   }
 
-  /** Sessions that are neither on disk nor in the batch that is being made: the earliest start, and since when; or Infinity. */
+  /**
+   * The sessions that are neither on disk nor in the batch that is being written: their earliest start, and when the
+   * first of them was added. Both are Infinity when there are none.
+   */
   get waiting(): { readonly fromMs: number; readonly sinceMs: number } {
     const cuts = this.#writer.waiting.filter(({ sessions }) => sessions > 0)
     const all = [this.#cutter.held, ...cuts]
@@ -79,29 +82,29 @@ export class Batcher {
     }
   }
 
-  /** A batch without sessions, for its report and gaps. */
+  /** Makes a batch without sessions for its report and gaps, unless another batch is about to carry them. */
   heartbeat(): void {
     if (this.#cutter.sessions > 0 || this.#writer.heldBatches > 0) return
     this.#hold(EMPTY_CUT)
   }
 
-  /** Resolves when a reader that can wait may go on. */
+  /** Backpressure for a source that can wait; see BatchWriter. */
   drained(): Promise<void> {
     return this.#writer.drained()
   }
 
-  /** The same for one that cannot wait for ever; see BatchWriter. */
+  /** Backpressure for a source that cannot wait for ever; see BatchWriter. */
   relieved(): Promise<void> {
     return this.#writer.relieved()
   }
 
-  /** Resolves when everything added so far is durable, or was given up by abandon(). */
+  /** Resolves when every session added so far is durable, or was given up after abandon(). */
   flush(): Promise<void> {
     this.#cut()
     return this.#writer.flush()
   }
 
-  /** From now on what the disk refuses is not tried again but counted as lost; what it takes is not lost. */
+  /** From now on a failed write is not tried again: its batch counts as lost. */
   abandon(): void {
     this.#writer.abandon()
   }

@@ -1,6 +1,6 @@
 /**
- * Sessions in, cuts out: the JSON of as many sessions as one batch takes. Nothing else decides where a batch ends than
- * the sessions themselves, so that the same ones are always cut in the same places; who wants one earlier takes it.
+ * Collects the JSON of as many sessions as one batch may hold. Only the sessions decide where a cut ends, because a
+ * replay of the same sessions must cut them at the same places. cut() ends one earlier.
  */
 import { asciiBytes, ByteWriter } from '../../base/byte-writer.js'
 import { BATCH_BYTES_MAX, BATCH_SESSIONS_MAX } from '../../session/batch.js'
@@ -8,17 +8,17 @@ import type { PeerEvent } from '../../session/peer-event.js'
 import type { Session } from '../../session/session.js'
 import { writeSession } from './session-json.js'
 
-/** The envelope of a batch: report and gaps. 256 gaps of 200 bytes and a report of a few KiB fit. */
+/** Room for the rest of a batch: 256 gaps of 200 bytes each (50 KiB) and a report of a few KiB fit. */
 const ENVELOPE_BYTES = 128 * 1024
 const COMMA = asciiBytes(',')
 
 export interface Cut {
-  /** JSON of the sessions, with commas between. */
+  /** The sessions as JSON, separated by commas. */
   readonly json: Uint8Array
   readonly sessions: number
   readonly fromUs: number
   readonly toUs: number
-  /** When its first session came. */
+  /** When the first session was added. */
   readonly sinceMs: number
   /** Added by the batcher. */
   readonly peerEvents?: readonly PeerEvent[]
@@ -27,7 +27,7 @@ export interface Cut {
 export class Cutter {
   readonly #sessionsMax: number
   readonly #onCut: (cut: Cut) => void
-  /** Of the sessions that are in no cut yet, a comma after each. */
+  /** JSON of the sessions that are in no cut yet, each followed by a comma. */
   readonly #json = new ByteWriter()
   #sessions = 0
   #fromUs = Number.POSITIVE_INFINITY
@@ -44,7 +44,7 @@ export class Cutter {
     return this.#sessions
   }
 
-  /** Of these: the earliest start, and when the first came; Infinity: there are none. */
+  /** Their earliest start, and when the first was added; both Infinity without sessions. */
   get held(): Pick<Cut, 'fromUs' | 'sinceMs'> {
     return { fromUs: this.#fromUs, sinceMs: this.#sinceMs }
   }
@@ -60,7 +60,7 @@ export class Cutter {
     if (this.#sessions >= this.#sessionsMax) this.cut()
   }
 
-  /** What there is, if there is anything. @param bytes of #json that belong to the sessions counted so far */
+  /** Cuts here, unless there are no sessions. @param bytes length of the JSON in #json that goes into this cut */
   cut(bytes = this.#json.length): void {
     if (this.#sessions === 0) return
     const json = this.#json.take(bytes)

@@ -26,7 +26,7 @@ export class Depth {
     return this.#tally
   }
 
-  /** One batch more (1) or less (-1) that waits. */
+  /** Counts a waiting batch in (1) or out (-1). */
   waiting(entry: BatchEntry, sign: 1 | -1): void {
     const { batches, bytes, sessions } = this.#tally
     this.#tally = {
@@ -37,7 +37,7 @@ export class Depth {
     }
   }
 
-  /** One batch more or less that is quarantined. */
+  /** Counts a quarantined batch in (1) or out (-1). */
   quarantine(entry: BatchEntry, sign: 1 | -1): void {
     const { quarantined, quarantinedBytes } = this.#tally
     this.#tally = {
@@ -47,7 +47,10 @@ export class Depth {
     }
   }
 
-  /** `tunmeter spool resend|drop` change the tables of a running meter and leave a mark: true when they did. */
+  /**
+   * Recounts when `tunmeter spool resend|drop` has changed the tables beside the running meter, which it marks in
+   * `touched`. @returns whether it has
+   */
   noticeOtherProcesses(): boolean {
     if (this.#mark() === this.#touched) return false
     this.recount()

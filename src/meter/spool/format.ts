@@ -1,29 +1,29 @@
 /**
- * What a spool directory holds. Version 1.
+ * The format of a spool directory. Version 1.
  *
- *   DIR/lock          held (flock) by the one meter that uses the directory; its content says who
- *   DIR/meter.json    { version, meterId, unsent }: what must survive a damaged data file
- *   DIR/reserve       1 MiB that is given up when the disk is full, so that deleting still works
- *   DIR/ran.0.json    when the meter last ran, and the counters of its interfaces then; ran.1.json: the same, in turn
- *   DIR/data.mdb      LMDB environment, four databases (below); lock.mdb beside it
+ *   DIR/lock          held (flock) by the one meter that uses the directory; its content names the process
+ *   DIR/meter.json    { version, meterId, unsent }: must survive a damaged data file
+ *   DIR/reserve       1 MiB that is deleted when the disk is full, because LMDB needs space even to delete batches
+ *   DIR/ran.0.json    when the meter last ran, and the counters of its interfaces then; takes turns with ran.1.json
+ *   DIR/data.mdb      LMDB environment with the five databases below; LMDB keeps its locks in lock.mdb beside it
  *   DIR/damaged-TIME/ a data.mdb that could not be read, kept for inspection (the newest two)
  *
  *   batches, aside    batch number -> BatchEntry as JSON
  *   bodies            batch number -> the request's body: gzip of a Batch as JSON, ready to send
- *   gaps              sequence     -> BatchGap as JSON: losses that no batch has carried yet
- *   meta              name         -> JSON: version, spoolId, firstBatch, nextBatch, target, touched
+ *   gaps              sequence     -> BatchGap as JSON: losses that no committed batch carries
+ *   meta              name         -> JSON: version, meterId, spoolId, firstBatch, nextBatch, target, touched
  *
- * `batches` waits to be sent; `aside` is the quarantine: the server refused it, and it waits for an operator. A number is in one of
- * them and has its body in `bodies`, or in neither.
+ * `batches` holds the batches that wait to be sent. `aside` is the quarantine: batches that the server refused and
+ * that wait for an operator. A number is in one of the two and has its body in `bodies`, or it is in none of the three.
  *
  * Promises
- *   1. append() resolves after the batch, its number and the gaps it carries are on disk (one transaction, fsync).
- *   2. (spoolId, number) is used once, ever: nextBatch is in that transaction, and a new data file has a new random
- *      spoolId. A file that was restored or copied begins with one that is in use; the server notices by the batch's
- *      checksum, and the file is given a new spoolId then (renumber()).
+ *   1. append() resolves after the batch, its number and its gaps are on disk (one transaction, fsync).
+ *   2. Each (spoolId, number) is used once: nextBatch is in the same transaction, and a new data file has a new random
+ *      spoolId. A restored or copied file begins with a spoolId that is in use. The server then reports a conflict,
+ *      because the checksums differ, and renumber() gives the file a new spoolId.
  *   3. Every body is checked (CRC-32, IEEE) at each start, and again before it is sent.
- * LMDB never writes over a page that a committed transaction uses, so a crash or a power cut leaves the last
- * committed state (test/faults/power-cut.ts).
+ * LMDB never overwrites a page of the last committed state, so that state survives a crash or a power cut
+ * (test/faults/power-cut.ts).
  */
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
@@ -32,10 +32,10 @@ import { ORG_ID, SITE_ID_MAX } from '../../session/bounds.js'
 
 export const SPOOL_VERSION = 1
 
-/** LMDB stores large values in whole pages; the bound is about the disk, so it counts those. */
+/** The spool's bounds count whole pages, because LMDB stores large values in whole pages. */
 const PAGE_BYTES = 4096
 
-/** Whose numbers a batch has; null: those of a replay, which follow from its files. */
+/** The series that batch numbers belong to. Null for a replay, whose numbers follow from its files. */
 export interface Life {
   readonly spoolId: string
   readonly firstBatch: number
@@ -49,19 +49,19 @@ export interface BatchEntry {
   readonly fromUs: number
   readonly toUs: number
   readonly madeAtMs: number
-  /** Of the body. */
+  /** Length of the body. */
   readonly bytes: number
-  /** Of the JSON before gzip. */
+  /** Length of the JSON before gzip. */
   readonly textBytes: number
   /** CRC-32 (IEEE) of the body. */
   readonly crc: number
-  /** Those that the body carries: they go back to the pending ones when the batch is dropped. */
+  /** The gaps in the body: they become pending again when the batch is dropped. */
   readonly gaps: readonly BatchGap[]
-  /** In the body; absent in a replay's, and in those of before 0.2. */
+  /** The body's spoolId; absent in batches of a replay or of a version before 0.2. */
   readonly spoolId?: string
-  /** It had the number of another batch at the server, and was given a spoolId of its own. */
+  /** The server had another batch under its identity, so it was made again under a new spoolId. */
   readonly renumbered?: true
-  /** Set when it was quarantined. */
+  /** Set in the quarantine. */
   readonly refusal?: Refusal
 }
 
@@ -69,7 +69,9 @@ export interface Refusal {
   readonly atMs: number
   readonly status: number
   readonly reason: string
-  /** The batch was stored; only these sessions of it were refused. Resending makes a new batch of them. */
+  /**
+   * The server stored the batch without these sessions, so the body holds only them. Resending makes a new batch.
+   */
   readonly records?: true
 }
 
@@ -106,11 +108,11 @@ const entrySchema = z.object({
   spoolId: z.string().optional(),
   renumbered: z.literal(true).optional(),
   refusal: refusalSchema.optional(),
-  /** Its name in files of before 0.2. */
+  /** The name of `refusal` in files of versions before 0.2. */
   aside: refusalSchema.optional(),
 })
 
-/** Null when it is not an entry: the file is damaged there. */
+/** Null when the value is no entry, which means that the file is damaged. */
 export function parseEntry(value: unknown): BatchEntry | null {
   const parsed = entrySchema.safeParse(value)
   if (!parsed.success) return null
@@ -122,22 +124,22 @@ export function bodyMatches(entry: BatchEntry, body: Uint8Array | undefined): bo
   return body !== undefined && body.length === entry.bytes && crc32(body) === entry.crc
 }
 
-/** What a batch takes on disk, entry included. */
+/** Disk space of a batch with its entry. */
 export function diskBytes(entry: Pick<BatchEntry, 'bytes'>): number {
   return Math.ceil((entry.bytes + 512) / PAGE_BYTES) * PAGE_BYTES
 }
 
-/** Where batches go, as the server's answer to `GET /api/v1/key` said; remembered for when it is away. */
+/** The destination from the server's answer to `GET /api/v1/key`, kept for starts while the server is away. */
 const targetSchema = z.object({
   url: z.string(),
-  /** SHA-256 of the key, so that another key is asked about anew. */
+  /** SHA-256 of the key: the destination holds for this key only. */
   keyHash: z.string(),
   orgId: z.string().regex(ORG_ID),
   siteId: z.int().min(1).max(SITE_ID_MAX),
 })
 export type Target = Readonly<z.infer<typeof targetSchema>>
 
-/** Null when it is none, as a version of before 0.2 could have kept: the server is asked again. */
+/** Null when the value is invalid, as versions before 0.2 could store it. The meter then asks the server again. */
 export function parseTarget(value: unknown): Target | null {
   const parsed = targetSchema.safeParse(value)
   return parsed.success ? parsed.data : null
@@ -146,14 +148,14 @@ export function parseTarget(value: unknown): Target | null {
 /** meter.json */
 export const identitySchema = z.object({
   version: z.literal(SPOOL_VERSION),
-  /** Wider than METER_ID: --meter-id was not checked before 0.2, and what was written must stay readable. */
+  /** Wider than METER_ID, because versions before 0.2 did not check --meter-id and their files must stay readable. */
   meterId: z.string().min(1).max(128),
-  /** Sessions and batches waiting, at last count (every few seconds): the loss if the data file is damaged. */
+  /** The waiting sessions and their span, as of the last save: the loss if the data file is damaged. */
   unsent: z.object({ sessions: z.number(), fromUs: z.number(), toUs: z.number() }),
 })
 export type Identity = z.infer<typeof identitySchema>
 
-/** The entry of a made batch; `crc` is of the body as it will be read back. */
+/** The entry of a made batch. */
 export function entryOf(
   made: {
     readonly body: Uint8Array

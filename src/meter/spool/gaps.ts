@@ -1,27 +1,27 @@
-/** Losses that wait to be reported: merged where they touch, and bounded. */
+/** Losses that wait to be reported. Adjacent ones are merged, and their number is bounded. */
 import type { BatchGap } from '../../session/batch.js'
 import type { BatchEntry } from './format.js'
 
-/** What one batch carries; more wait for the next. */
+/** One batch carries at most this many gaps. */
 const GAPS_PER_BATCH_MAX = 256
-/** Beyond it the oldest two of one reason become one; numbers that do not touch are then left out. */
+/** Beyond this many, the oldest gap and the next with its reason become one gap without batch numbers. */
 const GAPS_MAX = 4_096
 
 export class GapList {
   #gaps: BatchGap[]
-  /** Taken for a batch that is not committed yet; nothing is merged into these. */
+  /** Taken for a batch that is not committed yet; must not change, because its body may be made already. */
   #taken: BatchGap[] = []
 
   constructor(gaps: readonly BatchGap[]) {
     this.#gaps = [...gaps]
   }
 
-  /** All that no committed batch carries. */
+  /** The gaps that no committed batch carries. */
   list(): readonly BatchGap[] {
     return [...this.#taken, ...this.#gaps]
   }
 
-  /** What is still to be carried once the batch that took() is committed. */
+  /** The gaps that remain once the batch that called take() is committed. */
   untaken(): readonly BatchGap[] {
     return this.#gaps
   }
@@ -43,7 +43,7 @@ export class GapList {
     this.#taken = []
   }
 
-  /** It is not. */
+  /** The batch that took them failed. */
   putBack(): void {
     this.#gaps.unshift(...this.#taken)
     this.#taken = []
@@ -52,7 +52,7 @@ export class GapList {
   #mergeOldest(): void {
     const [oldest] = this.#gaps
     const other = this.#gaps.findIndex((g, i) => i > 0 && g.reason === oldest!.reason)
-    // There are a handful of reasons, so among so many gaps two have the same.
+    // Expects another gap with this reason, because there are only a handful of reasons.
     const merged = hull(oldest!, this.#gaps[other]!)
     this.#gaps.splice(other, 1)
     this.#gaps[0] = merged
@@ -61,10 +61,10 @@ export class GapList {
 
 function touches(a: BatchGap, b: BatchGap): boolean {
   if (a.reason !== b.reason || a.spoolId !== b.spoolId) return false
-  // What was counted of one interface says nothing of another time or interface.
+  // The figures of an interface hold for that interface and that time only.
   if (a.interface !== undefined || b.interface !== undefined) return false
   if (a.toBatch === undefined || b.fromBatch === undefined) {
-    // Without numbers they are one only where their times meet: what was seen in between was not lost.
+    // Without numbers only overlapping times merge, because sessions between two spans were not lost.
     return a.toBatch === undefined && b.fromBatch === undefined && b.from <= a.to
   }
   return b.fromBatch === a.toBatch + 1
@@ -91,7 +91,7 @@ function spoolOf({ spoolId }: Pick<BatchGap, 'spoolId'>): Pick<BatchGap, 'spoolI
   return spoolId === undefined ? {} : { spoolId }
 }
 
-/** The gap that a dropped batch leaves. Without its entry nothing but the number is known. */
+/** The gap for a dropped batch. Without its entry only the number is known. */
 export function lossOf(
   reason: string,
   entry: Pick<BatchEntry, 'sessions' | 'fromUs' | 'toUs' | 'madeAtMs' | 'spoolId'> | null,

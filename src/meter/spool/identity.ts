@@ -1,4 +1,4 @@
-/** meter.json: the meter's id and the number of waiting batches, apart from the data file that can be damaged. */
+/** meter.json: the meter's id and the waiting sessions, kept apart from the data file because that can be damaged. */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -8,7 +8,7 @@ import { type Identity, identitySchema, SPOOL_VERSION } from './format.js'
 const LEDGER_EVERY_MS = 5_000
 const FILE = 'meter.json'
 
-/** Null when there is none, or none that can be read. @throws Error `newer` when a later version wrote it. */
+/** Null when the file is missing or unreadable. @throws Error when a later version wrote it */
 export function readIdentity(directory: string): Identity | null {
   let content: unknown
   try {
@@ -24,7 +24,7 @@ export function readIdentity(directory: string): Identity | null {
   return parsed.success ? parsed.data : null
 }
 
-/** Replaces the file in one step; durable when it returns. */
+/** Replaces the file atomically; durable when it returns. */
 export function writeIdentity(directory: string, identity: Identity): void {
   const temporary = join(directory, `${FILE}.new`)
   const fd = openSync(temporary, 'w', 0o600)
@@ -38,7 +38,7 @@ export function writeIdentity(directory: string, identity: Identity): void {
   syncDirectory(directory)
 }
 
-/** Keeps the ledger in meter.json true while the spool runs, to a few seconds. */
+/** Keeps `unsent` in meter.json up to date while the spool runs. */
 export class IdentityKeeper {
   readonly #directory: string
   readonly #nowMs: () => number
@@ -56,7 +56,10 @@ export class IdentityKeeper {
     return this.#identity.meterId
   }
 
-  /** Now and then; a disk that cannot take it makes the ledger old, and fails loudly elsewhere. */
+  /**
+   * Writes at most every 5 s. A failed write only leaves `unsent` out of date: the same disk fails append() too, which
+   * reports it.
+   */
   note(unsent: () => Identity['unsent']): void {
     if (this.#nowMs() - this.#writtenMs < LEDGER_EVERY_MS) return
     try {
@@ -74,7 +77,7 @@ export class IdentityKeeper {
   }
 }
 
-/** A rename is durable only with its directory. */
+/** A rename is durable only after an fsync of its directory. */
 export function syncDirectory(directory: string): void {
   const fd = openSync(directory, 'r')
   try {
@@ -84,7 +87,7 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-/** The host's name, for people, and enough chance that two hosts of one name differ. */
+/** The host's name for people, and 32 random bits because two hosts may have the same name. */
 export function newMeterId(): string {
   const host = hostname()
     .toLowerCase()

@@ -1,6 +1,6 @@
 /**
- * A spool looked at from outside: `tunmeter spool`. A meter may be using it at the same time; LMDB lets several
- * processes read and write in turn, and a changed `touched` in `meta` tells the meter to count again.
+ * Access to a spool for `tunmeter spool`, also while a meter uses it. LMDB lets several processes read, and write in
+ * turn. Each change here increments `touched` in `meta`, so that the meter counts again.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ export interface ListedBatch {
   readonly entry: BatchEntry
 }
 
-/** Only address space; larger than any spool, so that the file always fits. */
+/** Address space only, not disk: 2 TiB, because the map must hold the largest spool. */
 const MAP_BYTES = 2 ** 41
 
 export class SpoolInspector {
@@ -47,7 +47,7 @@ export class SpoolInspector {
     return list(this.#store.quarantine)
   }
 
-  /** Where it is, and what it holds. @throws AppError NO_BATCH, BATCH_DAMAGED */
+  /** @throws AppError NO_BATCH, BATCH_DAMAGED */
   read(number: number): { entry: BatchEntry; quarantined: boolean; body: Uint8Array } {
     const waiting = parseEntry(this.#store.batches.get(number))
     const entry = waiting ?? parseEntry(this.#store.quarantine.get(number))
@@ -60,9 +60,9 @@ export class SpoolInspector {
   }
 
   /**
-   * Puts a quarantined batch back among the waiting ones. One that the server stored in part goes under a new number,
-   * made by `remake`, since its own is taken; the meter must not be making batches meanwhile.
-   * @returns the number under which it waits now
+   * Moves a quarantined batch back to the waiting batches. A batch that the server stored in part is made again under
+   * a new number by `remake`, because the server has its number; no meter may append batches meanwhile.
+   * @returns the batch's number from now on
    */
   async resend(number: number, remake: (reason: Refusal) => MakeBatch | null): Promise<number> {
     const { entry, quarantined } = this.read(number)

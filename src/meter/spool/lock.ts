@@ -1,4 +1,4 @@
-/** One meter to a spool: flock(2) on DIR/lock. */
+/** At most one meter uses a spool: flock(2) on DIR/lock. */
 import { AppError } from '../../base/errors.js'
 import { type FileLock, lockFile } from '../../base/file-lock.js'
 

@@ -1,4 +1,4 @@
-/** The body of a batch: gzip of its JSON, which is put together from an envelope and the JSON of its sessions. */
+/** Makes the body of a batch: gzip of an envelope joined with the JSON of the sessions. */
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
 import type { Cut } from './cutter.js'
@@ -6,12 +6,12 @@ import type { MadeBatch } from './spool.js'
 
 const gzipAsync = promisify(gzip)
 
-/** Sessions repeat each other so much that more effort buys little. */
+/** Sessions are so alike that a higher level saves little. */
 const GZIP_LEVEL = constants.Z_BEST_SPEED
-/** Node's own 16 KiB would be dozens of pieces, each a turn of the event loop. */
+/** Node's default of 16 KiB would return dozens of chunks, each in its own turn of the event loop. */
 const GZIP_CHUNK_BYTES = 512 * 1024
 
-/** @param head what stands before its sessions */
+/** @param head the fields before the sessions */
 export async function makeBatch(
   head: object,
   { json: sessionsJson, peerEvents = [], ...cut }: Omit<Cut, 'sinceMs'>,

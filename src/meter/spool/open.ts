@@ -1,4 +1,4 @@
-/** Opening a spool directory: locked, verified after an unclean stop, and usable whatever the disk did to it. */
+/** Opens a spool directory: locks it, verifies it at each start, and replaces a damaged data file by a new one. */
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,12 +17,12 @@ import { isDamage, verifyInChild } from './verify.js'
 
 export interface SpoolOptions extends SpoolLimits {
   readonly directory: string
-  /** The numbers are those of a replay: the same content has the same numbers, in whatever spool. */
+  /** For a replay: the same content has the same batch numbers in every spool, so batches have no spoolId. */
   readonly numbersFollowContent?: boolean
-  /** Used when the spool has none yet; a spool that has another one is refused. */
+  /** The id of a new spool; a spool with another id is refused. */
   readonly meterId?: string | undefined
   readonly onLoss?: (gap: BatchGap) => void
-  /** Told when the data file was damaged and has been moved to the given directory. */
+  /** Called after a damaged data file was moved to the given directory. */
   readonly onDamage?: (movedTo: string) => void
   readonly nowMs?: () => number
 }
@@ -93,7 +93,7 @@ function unusable(directory: string, error: unknown): AppError {
 
 const isFull = (error: unknown): boolean => /ENOSPC|EDQUOT/.test(systemFault(error)?.code ?? '')
 
-/** A lost meter.json beside a data file that is there: the file knows who it belongs to. */
+/** For a new spool, or one that lost its meter.json: the data file holds the meter's id, too. */
 function firstIdentity(directory: string, store: StoreFile, meterId: string | undefined): Identity {
   const stored = store.meta.get('meterId')
   const identity: Identity = {
@@ -105,7 +105,7 @@ function firstIdentity(directory: string, store: StoreFile, meterId: string | un
   return identity
 }
 
-/** A new data file has a new spoolId, and its numbers start at 1; one of before 0.2 is given one from here on. */
+/** A new data file gets a spoolId and starts at number 1; a file from before 0.2 gets a spoolId from here on. */
 async function startNumbers(
   store: StoreFile,
   identity: Identity,
@@ -125,7 +125,7 @@ async function startNumbers(
   return { nextBatch, life }
 }
 
-/** Twice the bound: deleted pages are used again only after the transaction that deleted them. */
+/** More than twice the bounds, because LMDB reuses deleted pages only after the transaction that deleted them. */
 export function mapBytesOf(limits: SpoolLimits): number {
   return 2 * (limits.bytesMax + limits.quarantineBytesMax) + 64 * 1024 * 1024
 }
@@ -138,7 +138,7 @@ interface Opened {
 async function openVerified(options: SpoolOptions, identity: Identity | null): Promise<Opened> {
   const { directory } = options
   const mapBytes = mapBytesOf(options)
-  // LMDB trusts its file: opening a damaged one can end the process, so another one looks first.
+  // Another process verifies the file first, because opening a damaged LMDB file can crash the process.
   const outcome = existsSync(join(directory, 'data.mdb'))
     ? await verifyInChild(directory, mapBytes)
     : ({ bad: [] } as const)
@@ -154,7 +154,7 @@ async function openVerified(options: SpoolOptions, identity: Identity | null): P
   }
 }
 
-/** Null when the file is not a spool's; touches each table once. */
+/** Null when the file is damaged, which a read of each table shows. */
 function tryOpen(directory: string, mapBytes: number): StoreFile | null {
   let store: StoreFile
   try {
@@ -189,7 +189,7 @@ async function dropBad(store: StoreFile, bad: readonly number[]): Promise<BatchG
   return gaps
 }
 
-/** Someone deleted or emptied the data file: it is new, and batches were waiting. */
+/** A new data file although sessions were waiting: somebody deleted or emptied the old one. */
 function wasTakenAway(store: StoreFile, identity: Identity | null): BatchGap[] {
   const isNew = store.meta.get('nextBatch') === undefined
   return isNew && identity !== null && identity.unsent.sessions > 0 ? [unsentGap(identity)] : []

@@ -1,4 +1,4 @@
-/** 1 MiB beside the spool that is given up when the disk is full, so that deleting still works. */
+/** A file of 1 MiB that is deleted when the disk is full, because LMDB needs space even to delete batches. */
 import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -13,7 +13,7 @@ export class Reserve {
     this.#path = join(directory, 'reserve')
   }
 
-  /** Of the file system. */
+  /** Free space of the file system. */
   freeBytes(): number {
     const { bavail, bsize } = statfsSync(this.#directory)
     return bavail * bsize

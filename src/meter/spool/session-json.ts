@@ -1,6 +1,6 @@
 /**
- * A session as JSON, written as bytes: what JSON.stringify makes of it, in a fraction of the time and without garbage.
- * A meter does this for each of 50,000 sessions a second.
+ * Writes a session as JSON: the same bytes as JSON.stringify, in a fraction of the time and without garbage. That
+ * matters because a meter may write 50,000 sessions a second.
  */
 import { asciiBytes, type ByteWriter } from '../../base/byte-writer.js'
 import { getter } from '../../session/field-code.js'

@@ -1,11 +1,11 @@
 /**
  * The spool: batches on disk between the meter and the server. See format.ts for the files and the promises.
  *
- * In: append() of a batch's body, made under the number the spool gives it. Out: next() for the shipper, then
- * confirm() or quarantine(). One process writes (lock); `tunmeter spool` may read and move batches meanwhile.
+ * append() assigns a number, makes the batch and stores it. The shipper takes a batch with next(), then calls
+ * confirm() or quarantine(). The lock admits one meter; `tunmeter spool` may read and move batches meanwhile.
  *
- * Limit: `bytesMax` on disk for `batches`, `quarantineBytesMax` for the quarantine. At the bound the oldest goes, and what it
- * held becomes a pending gap that the next batch carries to the server.
+ * Limit: `bytesMax` on disk for `batches`, `quarantineBytesMax` for the quarantine. At the bound the oldest batch is
+ * dropped, and its loss becomes a pending gap that the next batch carries to the server.
  */
 import { AppError } from '../../base/errors.js'
 import type { BatchGap } from '../../session/batch.js'
@@ -29,7 +29,7 @@ import type { DirectoryLock } from './lock.js'
 import { RESERVE_BYTES, Reserve } from './reserve.js'
 import type { StoreFile, Writer } from './store-file.js'
 
-/** Below this much free space a batch must displace an older one instead of growing the file. */
+/** With less free space than this beyond its size, a batch displaces older ones instead of growing the file. */
 const DISK_MARGIN_BYTES = 4 * RESERVE_BYTES
 
 export interface SpoolLimits {
@@ -37,7 +37,6 @@ export interface SpoolLimits {
   readonly quarantineBytesMax: number
 }
 
-/** What append() needs of a made batch. */
 export interface MadeBatch {
   readonly body: Uint8Array
   readonly textBytes: number
@@ -58,7 +57,7 @@ export interface SpoolDepth extends Tally {
   readonly oldestMs: number | null
 }
 
-/** `make` is called with the batch's number, the gaps it has to carry, and whose number it is. */
+/** Makes a batch under this number of the series `life`; the body must carry `gaps`. */
 export type MakeBatch = (
   number: number,
   gaps: readonly BatchGap[],
@@ -75,7 +74,7 @@ export interface SpoolParts {
   readonly life: Life | null
   /** Losses found while opening. */
   readonly gaps: readonly BatchGap[]
-  /** Called for every loss, once, with what is in the gap. */
+  /** Called once for each loss. */
   readonly onLoss: (gap: BatchGap) => void
   readonly nowMs: () => number
 }
@@ -94,7 +93,7 @@ export class Spool {
   readonly #inFlight = new Set<number>()
   #nextBatch: number
   #life: Life | null
-  /** The first number of this process. */
+  /** The first batch number of this run; batches of earlier runs have smaller ones. */
   readonly firstOfRun: number
   #lastWrite: Promise<unknown> = Promise.resolve()
   #changed: () => void = () => undefined
@@ -132,7 +131,7 @@ export class Spool {
     this.#changed = listener
   }
 
-  /** On disk and waiting, without what other processes have changed since depth(). */
+  /** Disk space of the waiting batches; changes by other processes count only after the next depth(). */
   get waitingBytes(): number {
     return this.#depth.tally.bytes
   }
@@ -144,7 +143,7 @@ export class Spool {
     return { ...this.#depth.tally, oldestMs: oldest?.madeAtMs ?? null }
   }
 
-  /** A loss outside the spool (a full record queue, a failed disk): the next batch carries it. */
+  /** Records a loss (a dropped batch, a full record queue, a failed disk); the next batch carries it. */
   lost(gap: BatchGap): void {
     this.#gaps.add(gap)
     this.#onLoss(gap)
@@ -155,8 +154,8 @@ export class Spool {
   }
 
   /**
-   * Durable when it resolves to the batch's number.
-   * @throws AppError SPOOL_WRITE_FAILED: nothing was stored and the number was not used.
+   * Resolves to the batch's number once the batch is durable.
+   * @throws AppError SPOOL_WRITE_FAILED: nothing was stored and the number was not used
    */
   append(make: MakeBatch): Promise<number> {
     return this.#serially(() => this.#append(make))
@@ -175,7 +174,7 @@ export class Spool {
         w.put(this.#store.meta, 'nextBatch', number + 1)
         this.#saveGaps(w, this.#gaps.untaken())
       })
-      // Belt and braces: the promise of this class hangs on a library's word for "committed".
+      // Checks lmdb's word that the transaction is committed, because the promise of this class depends on it.
       if (this.#store.meta.get('nextBatch') !== number + 1) {
         throw new AppError('SPOOL_WRITE_FAILED', 'the spool did not keep what was committed')
       }
@@ -192,8 +191,8 @@ export class Spool {
   }
 
   /**
-   * The oldest (or newest) batch that is not in flight; it is in flight until confirm(), quarantine() or release().
-   * A batch whose body is damaged is dropped and counted instead.
+   * The oldest (or newest) batch that is not in flight. It is in flight until confirm(), quarantine() or release().
+   * A damaged batch is dropped and reported as a gap.
    */
   async next(which: 'oldest' | 'newest' = 'oldest'): Promise<SpooledBatch | null> {
     for (;;) {
@@ -215,13 +214,13 @@ export class Spool {
     return null
   }
 
-  /** Not sent after all; it will be next() again. */
+  /** The batch was not delivered: next() may return it again. */
   release(number: number): void {
     this.#inFlight.delete(number)
     this.#changed()
   }
 
-  /** The server has it. */
+  /** The server has confirmed the batch, so it leaves the spool. */
   confirm(number: number): Promise<void> {
     return this.#serially(async () => {
       const entry = parseEntry(this.#store.batches.get(number))
@@ -235,7 +234,7 @@ export class Spool {
     })
   }
 
-  /** The server refuses it (or, with `made`, the sessions in it) for good: kept apart for an operator. */
+  /** The server refuses the batch for good, or only the sessions in `made`: an operator has to decide. */
   quarantine(number: number, reason: Refusal, made?: MadeBatch): Promise<void> {
     return this.#serially(async () => {
       const before = parseEntry(this.#store.batches.get(number))
@@ -254,8 +253,8 @@ export class Spool {
   }
 
   /**
-   * Replaces a batch by smaller ones under new numbers (the server takes no body of its size). Its own number is
-   * reported as used up: a gap without sessions.
+   * Replaces a batch by smaller ones under new numbers, because the server refuses a body of its size. A gap without
+   * sessions tells the server that the old number is used up.
    */
   split(number: number, parts: readonly MakeBatch[]): Promise<void> {
     return this.#serially(async () => {
@@ -287,8 +286,8 @@ export class Spool {
   }
 
   /**
-   * Gives a batch a new number under a new spoolId: the server has another one under its identity, so the file is one
-   * that was restored or copied. Batches of the old spoolId that wait stay as they are: the server may have them.
+   * Gives a batch a new number under a new spoolId, because the server has another batch under its identity: the data
+   * file was restored or copied. Waiting batches keep the old spoolId, because the server may have them already.
    */
   renumber(number: number, make: MakeBatch): Promise<void> {
     return this.#serially(async () => {
@@ -327,12 +326,12 @@ export class Spool {
     return this.#serially(() => this.#store.write((w) => w.put(this.#store.meta, 'target', target)))
   }
 
-  /** Saves what is only in memory and lets the directory go. */
+  /** Saves the pending gaps and the count of waiting sessions, then releases the directory. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     await this.#lastWrite.catch(() => undefined)
-    // A full disk must not keep the process from ending: the gaps in memory are then lost, the batches are not.
+    // A full disk must not keep the process from ending. It then loses the gaps in memory, but no batch.
     await this.#store.write((w) => this.#saveGaps(w, this.#gaps.list())).catch(() => undefined)
     try {
       this.#identity.save({ unsent: this.#unsent() })
@@ -342,7 +341,7 @@ export class Spool {
     }
   }
 
-  /** Serialises writers: numbers are assigned and committed in order. */
+  /** Runs one writer at a time, because numbers must be assigned and committed in order. */
   #serially<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#lastWrite.then(work)
     this.#lastWrite = result.catch(() => undefined)
@@ -365,8 +364,8 @@ export class Spool {
       this.#reserve.keep()
       return
     }
-    // The disk is full of other things. Pages that deleted batches leave are used again, so the newest still fits
-    // where older ones were; what was confirmed since counts too, but how much of it is left LMDB does not tell.
+    // Other files fill the disk. LMDB reuses the pages of deleted batches, so dropping old batches makes room for the
+    // new one. Confirmed batches left free pages too, but LMDB does not tell how many.
     this.#reserve.giveUpBelow(free)
     await this.#shrinkTo(Math.max(0, this.#depth.tally.bytes - bytes), 'diskFull')
   }
@@ -390,7 +389,7 @@ export class Spool {
   async #drop(number: number, entry: BatchEntry | null, reason: string): Promise<void> {
     const fromQuarantine = this.#store.batches.get(number) === undefined
     const loss = lossOf(reason, entry, number)
-    // What the batch should have carried is to be carried again.
+    // The batch carried these gaps; the server does not know them yet.
     const freed = entry?.gaps ?? []
     await this.#store.write((w) => {
       w.remove(fromQuarantine ? this.#store.quarantine : this.#store.batches, number)
@@ -413,7 +412,7 @@ export class Spool {
     }
   }
 
-  /** Reports without sessions have no times of their own. */
+  /** Skips batches without sessions, because they have no span. */
   #firstWithSessions(reverse: boolean): BatchEntry | null {
     for (const { value } of this.#store.batches.getRange({ reverse })) {
       const entry = parseEntry(value)

@@ -1,9 +1,9 @@
 /**
- * The LMDB environment of a spool: opening, and transactions whose failure is an exception and nothing else.
+ * The LMDB environment of a spool. A failed transaction is one exception.
  *
  * lmdb reports a failed commit (disk full, I/O error) on the transaction, on each operation in it and on an inner
- * promise; all but the first are silenced here, or they would end the process as unhandled rejections. Its
- * transactionSync() is not used: after a failed commit (lmdb 3.5) it goes on to report commits that never happen.
+ * promise. This module silences all but the first, because unhandled rejections would end the process. It does not
+ * use transactionSync(), because after a failed commit that reports commits that never happen (lmdb 3.5).
  */
 
 import { type Database, open, type RootDatabase } from 'lmdb'
@@ -20,12 +20,12 @@ type AnyTable = Database<unknown, number> | Database<Buffer, number> | Database<
 
 export interface StoreFile {
   readonly batches: Database<unknown, number>
-  /** `aside` on disk. */
+  /** Named `aside` on disk. */
   readonly quarantine: Database<unknown, number>
   readonly bodies: Database<Buffer, number>
   readonly gaps: Database<BatchGap, number>
   readonly meta: Database<unknown, string>
-  /** Durable when it resolves; nothing of it is there when it rejects. `work` must not throw after its first write. */
+  /** All of it is durable on resolve, none of it stored on reject. `work` must not throw after its first write. */
   write(work: (writer: Writer) => void): Promise<void>
   close(): Promise<void>
 }
@@ -34,7 +34,7 @@ function quiet(promise: unknown): void {
   if (promise instanceof Promise) promise.catch(() => undefined)
 }
 
-/** @param mapBytes address space, not disk: twice what may be stored leaves room for fragmentation. */
+/** @param mapBytes address space, not disk; twice the spool's bound leaves room for fragmentation */
 export function openStoreFile(directory: string, mapBytes: number, readOnly = false): StoreFile {
   makeDirectory(directory)
   const root: RootDatabase<unknown, string> = open({
@@ -42,10 +42,10 @@ export function openStoreFile(directory: string, mapBytes: number, readOnly = fa
     noSubdir: false,
     maxDbs: 8,
     mapSize: mapBytes,
-    // A commit includes its fsync: "committed" then means durable, which is what the spool promises.
+    // The spool promises durability, so a commit must include its fsync.
     overlappingSync: false,
     commitDelay: 0,
-    // Such a batch has a promise of its own that nobody gets: a failed commit would end the process with it.
+    // With batching lmdb makes one more promise that no caller gets; its rejection would end the process.
     eventTurnBatching: false,
     encoding: 'json',
     readOnly,

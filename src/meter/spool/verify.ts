@@ -1,6 +1,6 @@
 /**
- * Reads everything in a spool's data file. Run in a process of its own (verify-child.ts): LMDB trusts its file, and
- * following a damaged page can end the process.
+ * Reads everything in a spool's data file, in a process of its own (verify-child.ts): LMDB does not check pages, and
+ * a damaged one can crash the process that reads it.
  */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -8,14 +8,14 @@ import { bodyMatches, parseEntry } from './format.js'
 import { openStoreFile } from './store-file.js'
 
 export interface Verification {
-  /** Batches that cannot be read back as they were written. */
+  /** Numbers of batches whose entry or body is missing or damaged. */
   readonly bad: readonly number[]
 }
 
-/** `unknown`: it could not be looked at (no process, no access, no time); opening it will say why. */
+/** `unknown`: the check itself failed (no process, no access, timeout); opening the file reports the cause. */
 export type Outcome = Verification | 'damaged' | 'unknown'
 
-/** What the child says; nothing when the file took it down. */
+/** The child sends exactly one; it sends none when a damaged file crashed it. */
 export type ChildMessage = Verification | { readonly error: string }
 
 export async function verifyStore(directory: string, mapBytes: number): Promise<Verification> {
@@ -49,7 +49,7 @@ function readOrNull<T>(read: () => T): T | null {
 }
 
 const VERIFY_TIMEOUT_MS = 300_000
-/** No access, no space and no memory are not damage: the file must stay where it is. */
+/** Lack of access, space or memory is not damage: the file must stay in place. */
 const NOT_DAMAGE = /permission|denied|read-only|space|memory|not permitted|too many/i
 
 export function isDamage(message: string): boolean {
@@ -57,7 +57,7 @@ export function isDamage(message: string): boolean {
 }
 
 export function verifyInChild(directory: string, mapBytes: number): Promise<Outcome> {
-  // From sources (tests) the child is TypeScript too.
+  // In tests this module runs from source, so the child must as well.
   const fromSource = import.meta.url.endsWith('.ts')
   const script = new URL(`./verify-child.${fromSource ? 'ts' : 'js'}`, import.meta.url)
   return new Promise((resolve) => {
