@@ -1,13 +1,13 @@
 /**
- * Interprets the answer to a batch. Only one thing lets a batch leave the spool: a receipt, in the body, that names
- * its number. Everything else keeps it, and says for how long or where.
+ * Interprets the answer to a batch. Only a receipt in the body that names the batch's number confirms the batch; after
+ * any other answer the batch stays in the spool.
  *
  *   200 with the receipt of this number  stored
  *   413                                  tooLarge: sent again in halves
- *   400 405 406 410 411 415 422 431      refused, when the envelope is a tunmeter server's: quarantined
+ *   400 405 406 410 411 415 422 431      refused, if the envelope is a tunmeter server's: quarantined
  *   409 batchConflict                    conflict: sent again under a new spoolId
- *   401 403 404                          denied: the key or the address is wrong; an operator can mend it, so wait
- *   408 425 429 5xx, redirects, garbage  away: wait, at least as long as Retry-After says
+ *   401 403 404                          denied: the key or the address is wrong; retried, as an operator can mend it
+ *   408 425 429 5xx, redirects, garbage  away: retried, at the earliest after Retry-After
  */
 import { z } from 'zod'
 import { printable } from '../../base/printable.js'
@@ -29,10 +29,10 @@ export interface Answer {
   readonly text: string
 }
 
-/** A server that asks for more is asked again after this. */
+/** The longest wait that Retry-After can ask for. */
 export const RETRY_AFTER_MAX_MS = 300_000
 
-/** It goes to the log, to the operator and into the spool. */
+/** Made printable, because it goes to the log, to the operator and into the spool. */
 const message = z.string().transform((text) => printable(text))
 
 const receiptSchema = z.object({
@@ -56,7 +56,7 @@ const envelopeSchema = z.object({
 })
 export type Envelope = z.infer<typeof envelopeSchema>
 
-/** Null when the text is not a server's of ours: a proxy's page, half an answer. */
+/** Null when the text is no envelope of a tunmeter server: a proxy's page, half an answer. */
 export function parseEnvelope(text: string): Envelope | null {
   try {
     const parsed = envelopeSchema.safeParse(JSON.parse(text))
@@ -94,7 +94,7 @@ function judgeReceipt(envelope: Envelope | null, batch: number): Verdict {
   return { kind: 'away', message, retryAfterMs: 0 }
 }
 
-/** Capped, and 0 when the answer asks for no wait. */
+/** Milliseconds to wait, at most RETRY_AFTER_MAX_MS; 0 when the answer asks for no wait. */
 export function parseRetryAfter(text: string | undefined, nowMs: number): number {
   return retryAfterMs(text, nowMs, RETRY_AFTER_MAX_MS) ?? 0
 }

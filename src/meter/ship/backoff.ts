@@ -1,4 +1,4 @@
-/** Jittered exponential backoff (AWS "full jitter"): meters that lost one server do not come back as one. */
+/** Exponential backoff with jitter (AWS "equal jitter"), because meters must not return to a server all at once. */
 
 export interface BackoffLimits {
   readonly firstMs: number
@@ -21,7 +21,7 @@ export class Backoff {
     return this.#failures
   }
 
-  /** Milliseconds until the next try: from half of the step to all of it, so that it never comes at once. */
+  /** Milliseconds until the next try: from half of the step to all of it, and so never 0. */
   next(): number {
     const { firstMs, lastMs } = this.#limits
     const step = Math.min(lastMs, firstMs * 2 ** Math.min(this.#failures, 30))

@@ -1,4 +1,4 @@
-/** One server over HTTP: who the key is, and one batch at a time on each connection. */
+/** The HTTP client for one server: the key's owner, batches, the catalog and the completeness. */
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,23 +19,23 @@ export interface ServerOptions {
   readonly ca?: string | undefined
   readonly clientCert?: string | undefined
   readonly clientKey?: string | undefined
-  /** Else HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment. */
+  /** Undefined: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment apply. */
   readonly proxy?: string | undefined
   readonly answerTimeoutMs?: number
 }
 
 export interface Site {
-  /** Of the form ORG_ID: it stands in paths as it is. */
+  /** Matches ORG_ID, because paths contain it unescaped. */
   readonly orgId: string
   readonly siteId: number
 }
 
-/** The key's owner; `no` when the server said that it is nobody's, or not one for a site. */
+/** The key's site. `denied`: the server does not know the key, or the key is not for a site. */
 export type WhoAmI =
   | {
       readonly kind: 'site'
       readonly site: Site
-      /** Of the organisation; null where the server does not say. */
+      /** The organisation's retention; null when the server does not report it. */
       readonly retentionDays: number | null
       readonly serverTimeMs: number | null
     }
@@ -52,11 +52,11 @@ const pack = promisify(gzip)
 export const CONNECTIONS_MAX = 2
 const CONNECT_TIMEOUT_MS = 10_000
 const CLOSE_WAIT_MS = 500
-/** Of the whole answer: a server that drips one byte a second is away. */
+/** For the whole request, because a server that sends one byte a second is as good as away. */
 const ANSWER_TIMEOUT_MS = 60_000
-/** BATCH_SESSIONS_MAX refused sessions with a reason each are less. */
+/** A receipt with BATCH_SESSIONS_MAX refused sessions and their reasons is shorter. */
 const ANSWER_BYTES_MAX = 1024 * 1024
-/** Lists and objects in an answer; a full catalog has 500,000. A few bytes of JSON make an object of many. */
+/** Lists and objects in an answer, bounded because JSON takes 2 bytes for an object. A full catalog has 500,000. */
 const ANSWER_OBJECTS_MAX = 1_000_000
 
 const keySchema = z.object({
@@ -75,15 +75,15 @@ const completenessSchema = z.object({
 
 const NOT_A_KEY = 'HTTP 200, but it does not say whose the key is: is this a tunmeter server?'
 
-/** It is sent back as a header, which takes no other characters; without one the catalog is asked for whole. */
+/** Characters that a header may hold. With any other ETag the meter requests the whole catalog each time. */
 const ETAG = /^[\x21-\x7e]{1,256}$/
 
 interface RequestParts {
   readonly body?: Uint8Array
   readonly headers?: Readonly<Record<string, string>>
-  /** Cuts it. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal | undefined
-  /** Of the answer. */
+  /** Bound of the answer's body. */
   readonly bytesMax?: number
 }
 
@@ -92,7 +92,7 @@ export class Connection {
   readonly #options: ServerOptions
   readonly #dispatcher: Dispatcher
   readonly #closing = new AbortController()
-  /** undici lets those go only when their time is over, and each keeps the process. */
+  /** Connecting sockets. Each keeps the process alive, and undici destroys them only after CONNECT_TIMEOUT_MS. */
   readonly #connecting: Set<Socket>
   #key: string
 
@@ -109,12 +109,12 @@ export class Connection {
     return new Connection(options, await makeDispatcher(options, connecting), connecting)
   }
 
-  /** SHA-256, so that a remembered answer can be told from another key's. */
+  /** SHA-256 of the key, which tells a remembered answer from that for another key. */
   get keyHash(): string {
     return createHash('sha256').update(this.#key).digest('hex')
   }
 
-  /** For the next request on (SIGHUP). */
+  /** Applies from the next request on (SIGHUP). */
   setKey(key: string): void {
     this.#key = key
   }
@@ -144,7 +144,7 @@ export class Connection {
   }
 
   /**
-   * The site's catalog as the server has it; null when it is the one that `etag` names, or cannot be had.
+   * The answer with the site's catalog; null when the catalog still has this `etag`, or the request fails.
    *
    * @throws AppError CATALOG_TOO_LARGE
    */
@@ -168,12 +168,12 @@ export class Connection {
         throw new AppError('CATALOG_TOO_LARGE', `the server’s catalog: ${error.message}`, {
           hint: 'Raise --catalog-max, or make the catalog smaller.',
         })
-      // Names are a convenience: whether the server is away is for batches to say.
+      // Not reported: names are a convenience, and sending batches shows that the server is away.
       return null
     }
   }
 
-  /** The same, taken apart. */
+  /** The site's catalog, unwrapped from the answer's envelope. */
   async catalog(site: Site, etag: string | null): Promise<ServerCatalog | null> {
     const answer = await this.catalogText(site, etag)
     const envelope = answer === null ? null : parseEnvelope(answer.text)
@@ -181,7 +181,7 @@ export class Connection {
     return { etag: answer.etag, content: envelope.data }
   }
 
-  /** Whether anything of the site is missing since then, in one sentence; null: the server cannot say. */
+  /** Whether the site's log is complete since `sinceMs`, also as a sentence; null when the server gives no answer. */
   async completeness(
     { orgId, siteId }: Site,
     sinceMs: number,
@@ -207,7 +207,7 @@ export class Connection {
     }
   }
 
-  /** Sessions of Newt’s own log; the text says why there is no answer. */
+  /** Sends sessions of Newt’s own log. @returns the answer, or the reason why there is none */
   async sendAccessLog(site: Site, content: object): Promise<Answer | string> {
     const path = `/api/v1/org/${site.orgId}/site/${site.siteId}/access-log`
     try {
@@ -217,7 +217,7 @@ export class Connection {
     }
   }
 
-  /** Cuts what is in flight; a proxy that does not let go of its connection is not waited for. */
+  /** Aborts requests in flight. Waits at most CLOSE_WAIT_MS, because a proxy may not close its connection. */
   async close(): Promise<void> {
     this.#closing.abort()
     for (const socket of this.#connecting) socket.destroy()
@@ -280,7 +280,7 @@ async function readBounded(
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** `{` and `[`, those in texts included. */
+/** Counts `{` and `[`, also those inside strings. */
 function openingsIn(chunk: Uint8Array): number {
   let count = 0
   for (const byte of chunk) if (byte === 0x7b || byte === 0x5b) count++

@@ -1,4 +1,4 @@
-/** A batch made over: in halves, because the server takes no body of its size, or only the sessions it refused. */
+/** Makes a batch again: in halves, under a new number, or with only the sessions that the server refused. */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Batch, BatchGap } from '../../session/batch.js'
@@ -13,7 +13,7 @@ export async function openBatch(body: Uint8Array): Promise<Batch> {
   return JSON.parse((await gunzipAsync(body)).toString('utf8')) as Batch
 }
 
-/** Two makers, each for one half of the sessions. */
+/** For a batch that is too large for the server: one maker for each half of the sessions. */
 export function halves(batch: SpooledBatch): MakeBatch[] {
   const middle = Math.ceil(batch.entry.sessions / 2)
   return [
@@ -26,12 +26,12 @@ export function halves(batch: SpooledBatch): MakeBatch[] {
   })
 }
 
-/** The same under another number. */
+/** For a batch whose identity the server has for another batch. */
 export function renumbered(batch: SpooledBatch): MakeBatch {
   return async (number, gaps, life) => remake(await openBatch(batch.body), number, gaps, life)
 }
 
-/** Under its old number: it is never sent like this, resending gives it a new one. */
+/** Keeps the old number, because this batch only waits in the quarantine; resending gives it a new number. */
 export async function pickSessions(
   batch: SpooledBatch,
   indexes: readonly number[],

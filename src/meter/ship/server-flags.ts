@@ -39,8 +39,8 @@ const SERVER_ONLY = [
 type ServerOnly = Partial<Record<(typeof SERVER_ONLY)[number], string | undefined>>
 
 /**
- * For a command without --to: they do nothing there, and who gives one means to deliver. The environment may hold them
- * for all commands. @throws AppError BAD_OPTIONS
+ * Refuses options of delivery on a command line without --to, because whoever gives one means to deliver. In the
+ * environment they are allowed, because it may be shared by all commands. @throws AppError BAD_OPTIONS
  */
 export function refuseIdle(options: ServerOnly, env: NodeJS.ProcessEnv): void {
   const idle = SERVER_ONLY.filter(
@@ -52,7 +52,7 @@ export function refuseIdle(options: ServerOnly, env: NodeJS.ProcessEnv): void {
   )
 }
 
-/** @throws AppError for an address that is none, a missing key, files that cannot be read or that others can read. */
+/** @throws AppError for an invalid address, a missing key, and files that are unreadable or that others can read */
 export async function openConnection(flags: ServerFlags): Promise<Connection> {
   const url = serverUrl(flags)
   const { Connection } = await import('./connection.js')
@@ -92,7 +92,7 @@ function serverUrl({ to: text, allowPlainHttp }: ServerFlags): string {
 
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'] as const
 
-/** Checks the environment's, too: what undici says of them is no message for a user. */
+/** Checks the environment's proxies too, because undici's errors about them do not help a user. */
 function proxyUrl(flag: string | undefined): string | undefined {
   const given: readonly (readonly [string, string | undefined])[] = [
     ['--proxy', flag],
@@ -112,7 +112,7 @@ function isProxy(text: string): boolean {
   return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
 }
 
-/** The key in force: read again on SIGHUP. */
+/** Reads the key, at the start and on each SIGHUP. */
 export function readKey({ key, keyFile }: ServerFlags): string {
   if (key !== undefined && key !== '') return checkedKey(key)
   if (keyFile !== undefined) return readKeyFile(keyFile)

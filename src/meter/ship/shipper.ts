@@ -1,9 +1,9 @@
 /**
- * Sends what is in the spool until it is empty, for as long as it takes.
+ * Sends the spool's batches to the server, and retries for as long as it takes.
  *
- * Two connections, one request in flight on each: one sends the oldest first; the other, while there is a backlog, the
- * newest, so that "now" does not wait behind hours of "then" and the backlog drains twice as fast. The server takes
- * numbers in any order. While sending fails, one connection tries and the other waits.
+ * Two lanes, each with one request in flight. The first sends the oldest batch. The second sends the newest during a
+ * backlog, because new sessions must not wait behind hours of old ones. The server accepts numbers in any order. While
+ * sending fails, only the first lane tries.
  */
 import type { BatchReceipt } from '../../session/batch.js'
 import type { Target } from '../spool/format.js'
@@ -23,23 +23,23 @@ export interface Problem {
 export interface ShipperOptions {
   readonly spool: Spool
   readonly connection: Connection
-  /** False: a batch that is too large is quarantined, not split (replay: its batches are numbered by content). */
+  /** False: a batch that is too large is quarantined, not split, because a replay's batches are numbered by content. */
   readonly splits?: boolean
-  /** A batch that the server takes without storing it stays in the spool, as a problem (replay: it may be taken later). */
+  /** True: a batch that the server accepts but does not store stays in the spool (replay: it may be stored later). */
   readonly keepsUnstored?: boolean
   readonly backoff?: BackoffLimits
   readonly random?: () => number
-  /** Told of a problem when it begins or changes, and null when batches are stored again. */
+  /** Called when a problem begins or changes, and with null when the server stores batches again. */
   readonly onProblem?: (problem: Problem | null) => void
   readonly onQuarantine?: (batch: number, message: string, sessions: number) => void
-  /** The server has another batch under this one's identity; it waits under a new one. */
+  /** The server has another batch under this identity; the batch waits under a new one. */
   readonly onConflict?: (batch: number, message: string) => void
-  /** The server says that it had a batch that was made and sent once by this process. */
+  /** The server reports a batch as repeated although this run made it and sent it once. */
   readonly onUnexpectedRepeat?: (batch: number, sessions: number) => void
   readonly onStored?: (sessions: number, batch: number) => void
-  /** The server took a batch and says why it kept nothing of it. */
+  /** The server accepted a batch and gives the reason why it stored nothing of it. */
   readonly onNotice?: (notice: string) => void
-  /** It said nothing of events of peers that it was sent: it is older than they are. */
+  /** The receipt does not mention the batch's peer events: the server is too old to know them. */
   readonly onPeerEventsIgnored?: () => void
 }
 
@@ -49,23 +49,23 @@ export interface ShipCounters {
   readonly sessionsStored: number
   readonly sessionsRefused: number
   readonly peerEventsStored: number
-  /** Or ignored. */
+  /** Refused, or ignored by an older server. */
   readonly peerEventsRefused: number
-  /** Sessions in quarantined batches, the refused ones of stored batches included. */
+  /** Sessions in quarantined batches, including the refused sessions of stored batches. */
   readonly quarantined: number
   readonly batchesRepeated: number
   readonly batchesConflicting: number
-  /** Repeated, although they were sent once. */
+  /** Batches that the server reported as repeated although they were sent once. */
   readonly batchesUnexpected: number
   readonly failures: number
   readonly bytesSent: number
-  /** When the server last confirmed a batch; null: never. */
+  /** When the server last confirmed a batch; null before the first time. */
   readonly storedAtMs: number | null
 }
 
-/** With so many waiting it is a backlog, and the second lane helps. */
+/** The second lane sends while more batches than this wait. */
 const BACKLOG_BATCHES = 4
-/** So many refused one after the other, none stored between: it is the server or the address, not the batches. */
+/** After this many refusals in a row the server or the address is at fault, so no more batches are quarantined. */
 const REFUSED_IN_A_ROW_MAX = 16
 
 export class Shipper {
@@ -91,7 +91,7 @@ export class Shipper {
   #site: Site | null = null
   #problem: Problem | null = null
   #refusedInARow = 0
-  /** Numbers that were sent and not answered for. */
+  /** Numbers that were sent without a final answer: sending them again may be a repeat. */
   readonly #sent = new Set<number>()
   #stopped = false
   #lanes: Promise<unknown> = Promise.resolve()
@@ -118,19 +118,19 @@ export class Shipper {
     return this.#problem
   }
 
-  /** Where batches go; null until the server has said. */
+  /** The destination of the batches; null while it is unknown. */
   get site(): Site | null {
     return this.#site
   }
 
-  /** Tries at once: the key has changed, the operator asks. */
+  /** Retries at once, and asks for the site again, because the key may have changed. */
   retryNow(): void {
     this.#site = null
     this.#endPauses()
     this.#wake()
   }
 
-  /** True when nothing waits any more; false when `signal` comes first. */
+  /** True when no batch waits any more; false when `signal` aborts first, or the shipper was stopped. */
   async drained(signal: AbortSignal): Promise<boolean> {
     const onAbort = (): void => this.#wake()
     signal.addEventListener('abort', onAbort)
@@ -145,7 +145,7 @@ export class Shipper {
     }
   }
 
-  /** Cuts requests in flight; their batches stay in the spool. */
+  /** Aborts requests in flight; their batches stay in the spool. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#endPauses()
@@ -178,7 +178,7 @@ export class Shipper {
     try {
       return await this.#spool.next(which)
     } catch (error) {
-      // Only dropping a damaged batch writes; the disk will take it later.
+      // next() writes only to drop a damaged batch, which can wait until the disk can be written.
       await this.#fail({ kind: 'spool', message: String(error) }, 0)
       return null
     }
@@ -196,7 +196,7 @@ export class Shipper {
       if (!['denied', 'away'].includes(verdict.kind)) this.#sent.delete(batch.number)
       if (isFirst && verdict.kind === 'stored' && verdict.receipt.repeated) this.#unexpected(batch)
     } catch (error) {
-      // The spool could not be changed: the batch is still there, and sending it again changes nothing.
+      // The spool could not be written, so it still has the batch. A repeat does no harm: the server stores it once.
       this.#spool.release(batch.number)
       await this.#fail({ kind: 'spool', message: String(error) }, 0)
     }
@@ -217,7 +217,7 @@ export class Shipper {
         return this.#refused(batch, verdict.status, verdict.message)
       case 'denied':
         this.#spool.release(number)
-        // The key may have been given another site meanwhile.
+        // The key may belong to another site by now.
         this.#site = null
         return this.#fail({ kind: 'denied', message: verdict.message }, 0)
       case 'away':
@@ -267,7 +267,7 @@ export class Shipper {
     if (peerEvents === undefined) this.#options.onPeerEventsIgnored?.()
   }
 
-  /** A new spoolId is random: a server that knows that one too knows everything, and stores nothing. */
+  /** A conflict under a new random spoolId means that the server refuses every batch as a conflict. */
   async #conflict(batch: SpooledBatch, message: string): Promise<void> {
     if (batch.entry.spoolId === undefined) return this.#refused(batch, 409, message)
     if (batch.entry.renumbered === true) {
@@ -296,7 +296,7 @@ export class Shipper {
     this.#wake()
   }
 
-  /** The server's word on the key; while it is away, what it said last. */
+  /** The key's site, from the server or, while it is away, from its last answer. */
   async #findSite(): Promise<Site | null> {
     const answer = await this.#connection.whoAmI()
     if (this.#stopped) return null
@@ -318,7 +318,7 @@ export class Shipper {
   async #remember(target: Target): Promise<void> {
     const known = this.#spool.target()
     if (known !== null && JSON.stringify(known) === JSON.stringify(target)) return
-    // Only a convenience for the next start: a disk that cannot take it must not stop shipping.
+    // Only the next start needs it, so a full disk must not stop shipping.
     await this.#spool.setTarget(target).catch(() => undefined)
   }
 
