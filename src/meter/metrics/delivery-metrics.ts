@@ -1,4 +1,4 @@
-/** Metrics of delivery: spool, server, outputs. */
+/** Metrics of the spool, of sending to the server, and of the local outputs. */
 import { counter, gauge, type Metric, OUTPUT, output, ship, spool } from './metric.js'
 
 export const DELIVERY_METRICS: readonly Metric[] = [

@@ -1,4 +1,4 @@
-/** Metrics of the traffic, by interface. */
+/** Metrics of the metered traffic; most have a label for the interface. */
 import {
   BOUND,
   bounds,

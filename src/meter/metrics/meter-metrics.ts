@@ -1,9 +1,8 @@
 /**
- * The meter's metrics, names after the Prometheus conventions. docs/operations.md explains each and is held to this
- * list by a test.
+ * The meter's metrics, named after the Prometheus conventions. docs/operations.md explains each; a test compares it
+ * with this list.
  *
- * In: a snapshot of plain numbers, taken when somebody scrapes. Counters are the meter's own, cumulative since its
- * start; nothing is counted here.
+ * Each scrape reads a snapshot of plain numbers. The meter counts, not this class, so counters start at 0 with it.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { DELIVERY_METRICS } from './delivery-metrics.js'
@@ -48,7 +47,7 @@ export class MeterMetrics {
     }
     new Counter({
       ...options,
-      // The value is counted elsewhere: taken as it is, not added to.
+      // The snapshot holds the total, so it replaces the value of the last scrape.
       collect() {
         this.reset()
         for (const [labels, value] of metric.read(snapshot())) this.inc(labels, value)

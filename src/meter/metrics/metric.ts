@@ -1,4 +1,4 @@
-/** How a metric is defined: its name, its kind, and how its samples are read from a snapshot. */
+/** The definition of a metric: its name, its kind, and the function that reads its samples from a snapshot. */
 import type { InterfaceSnapshot, MeterSnapshot, OutputSnapshot } from './snapshot.js'
 
 export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
@@ -26,7 +26,7 @@ export function eachReason(
     )
 }
 
-/** Absent where the figure is. */
+/** One sample for each interface that has the figure. */
 export function figure(
   name: string,
   labels: Readonly<Record<string, string>> = {},
@@ -38,7 +38,7 @@ export function figure(
     })
 }
 
-/** Absent without a server. */
+/** No sample without a server. */
 export function spool(read: (s: NonNullable<MeterSnapshot['spool']>) => number): Metric['read'] {
   return (s) => (s.spool === undefined ? [] : one(read(s.spool)))
 }

@@ -1,4 +1,4 @@
-/** The numbers that a scrape reads, cumulative since the meter's start. */
+/** The numbers that a scrape reads; counters are cumulative since the meter's start. */
 
 export interface InterfaceSnapshot {
   readonly interface: string
@@ -22,11 +22,11 @@ export interface InterfaceSnapshot {
   readonly endpointChanges: number
   readonly peerEventsDeferred: number
   readonly unattributed: Readonly<Record<string, number>>
-  /** As in the report to the server; figures that cannot be had are left out. */
+  /** The figures of the report to the server; those that cannot be computed are absent. */
   readonly reconciliation: Readonly<Record<string, number>>
 }
 
-/** What a meter writes besides, or instead of, what it delivers to a server. */
+/** A local output (`--output`, `--ipfix`), beside the server or instead of it. */
 export interface OutputSnapshot {
   readonly output: string
   readonly up: boolean
