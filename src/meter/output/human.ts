@@ -1,4 +1,4 @@
-/** Sizes, times and colours for people. */
+/** Formats sizes, durations and counts for people, and colours text. */
 import { styleText } from 'node:util'
 import { bytesOf } from '../../base/quantity.js'
 
@@ -23,7 +23,7 @@ export function humanCount(count: number): string {
 
 export type Style = Parameters<typeof styleText>[0]
 
-/** Colours where they are seen: on a terminal, and not when NO_COLOR asks for none. */
+/** Colours text on a terminal, unless NO_COLOR is set or the terminal is dumb. */
 export function painter(
   stream: { readonly isTTY?: boolean },
   env: NodeJS.ProcessEnv,

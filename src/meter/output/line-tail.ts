@@ -1,10 +1,10 @@
-/** The end of a file of lines: where its last whole line ends. */
+/** Finds the end of the last whole line in a file. */
 import type { FileHandle } from 'node:fs/promises'
 
 const BLOCK_BYTES = 64 * 1024
 const NEWLINE = 0x0a
 
-/** Bytes up to and with the last line end. Read from the end: a file has any size. */
+/** Bytes up to and including the last line end. Reads backwards, because the file may be large. */
 export async function wholeLineBytes(file: FileHandle, size: number): Promise<number> {
   const block = Buffer.alloc(BLOCK_BYTES)
   for (let end = size; end > 0; ) {

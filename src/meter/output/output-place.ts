@@ -1,4 +1,4 @@
-/** Parses `--output`: standard output, or the current file and its closed neighbours. */
+/** Parses `--output`: standard output, or a file and the names of its closed files. */
 import { statSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { badOptions } from '../../base/config.js'
@@ -6,15 +6,15 @@ import { badOptions } from '../../base/config.js'
 const LINES = { option: '--output', nameInFolder: 'sessions.ndjson' } as const
 
 export interface FilePlace {
-  /** The folder was named and is ours to make; else it belongs to somebody else. */
+  /** The option names the folder, so the meter may make it; else it names a file in somebody else's folder. */
   readonly ownsFolder: boolean
   readonly folder: string
-  /** Of the file that is written now. */
+  /** Name of the file that is written now. */
   readonly name: string
 }
 
 /**
- * A folder is one that is there, ends in `/`, or is not there and has a name without extension.
+ * The place is a folder if it exists as one; if nothing exists there, when it ends in `/` or has no extension.
  * @returns null for standard output. @throws AppError BAD_OPTIONS for a pipe or device
  */
 export function outputPlace(
@@ -40,12 +40,12 @@ export function activePath({ folder, name }: FilePlace): string {
   return join(folder, name)
 }
 
-/** `.sessions.ndjson.lock` and the like: what belongs to the file and is no sessions. */
+/** Name of a file that belongs to the output and holds no sessions, such as `.sessions.ndjson.lock`. */
 export function hiddenName({ name }: FilePlace, what: string): string {
   return `.${name}.${what}`
 }
 
-/** `sessions-20261129T031512.345Z.ndjson`: when it was closed, so that names sort by time. */
+/** `sessions-20261129T031512.345Z.ndjson`: holds the time of closing, because names must sort by time. */
 export function closedName({ name }: FilePlace, atMs: number): string {
   const ending = extname(name)
   const time = new Date(atMs).toISOString().replaceAll(/[-:]/g, '')
@@ -56,13 +56,13 @@ function escaped(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }
 
-/** Names of closed files, packed or not. */
+/** Matches the names of closed files, packed or not. */
 export function closedPattern({ name }: FilePlace): RegExp {
   const ending = extname(name)
   const stem = escaped(basename(name, ending))
   return new RegExp(`^${stem}-\\d{8}T\\d{6}\\.\\d{3}Z${escaped(ending)}(?:\\.gz)?$`)
 }
 
-/** All names that a meter gives in a folder of its own: what it may take over there. */
+/** All names that a meter gives in a folder of its own; a start as root changes the owner of these files only. */
 export const OWN_NAMES =
   /^(?:sessions(?:-[\dTZ.]+)?\.(?:ndjson|ipfix)(?:\.gz)?(?:\.partial)?|\.sessions\.(?:ndjson|ipfix)\.(?:lock|ran\.[01]\.json))$/

@@ -1,7 +1,9 @@
 /**
- * Sessions on their way to somewhere that is not the server: made into pieces, written one after the other. add() never
- * waits; what cannot be written is tried again every second and held in memory up to `heldBytesMax`, then the oldest
- * goes, counted. Limit: a session waits FLUSH_MS in memory, which a kill costs.
+ * The queue of a local output: collects sessions into pieces and writes one piece after the other.
+ *
+ * add() never waits. A failed write is tried again every second while sessions wait in memory. Beyond `heldBytesMax`
+ * the oldest waiting piece is dropped and counted. Limit: a kill loses the sessions of the last FLUSH_MS, or all that
+ * wait while the output cannot be written.
  */
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Session } from '../../session/session.js'
@@ -11,7 +13,7 @@ const RETRY_MS = 1_000
 const PIECE_BYTES = 256 * 1024
 const HELD_BYTES_MAX = 64 * 1024 * 1024
 
-/** Makes bytes of sessions. */
+/** Encodes sessions. */
 export interface SessionFormat {
   add(session: Session): void
   readonly length: number
@@ -20,18 +22,18 @@ export interface SessionFormat {
 
 export interface OutputTarget {
   /**
-   * Resolves when the bytes are where they go; after a failure the same ones come again. An AppError OUTPUT_CLOSED says
-   * that no further try makes sense.
+   * Resolves when the bytes are written. After a failure the queue calls it again with the same bytes, except after an
+   * AppError OUTPUT_CLOSED, which ends the output.
    */
   write(bytes: Uint8Array, sessions: number): Promise<void>
-  /** Something is to be done although nothing is written: write() with no bytes does it. */
+  /** The target needs a write() with no bytes, even when no sessions wait. */
   readonly isDue: boolean
   close(): Promise<void>
 }
 
 export interface OutputCounters {
   readonly up: boolean
-  /** Sessions (reports, where open ones are written). */
+  /** Sessions written; where open sessions are written too, their interim reports count. */
   readonly written: number
   readonly dropped: number
   readonly held: number
@@ -41,10 +43,10 @@ export interface OutputCounters {
 export interface OutputQueueOptions {
   readonly format: SessionFormat
   readonly target: OutputTarget
-  /** Null: it works again. Told for each change, not for each try. */
+  /** Called when the message changes, not for each try; null when writing works again. */
   readonly onTrouble: (message: string | null) => void
   readonly onDropped: (sessions: number, why: string) => void
-  /** No further try makes sense. */
+  /** The target has ended for good (OUTPUT_CLOSED). */
   readonly onClosed: (error: AppError) => void
   readonly heldBytesMax?: number
   readonly retryMs?: number
@@ -60,7 +62,7 @@ export class OutputQueue {
   readonly #heldBytesMax: number
   #pieces: Piece[] = []
   #heldBytes = 0
-  /** In the format, in no piece yet. */
+  /** Sessions in the format that are in no piece yet. */
   #open = 0
   #writing: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
@@ -88,7 +90,7 @@ export class OutputQueue {
     else this.#timer ??= setTimeout(() => this.cut(), FLUSH_MS)
   }
 
-  /** Hands over what there is. */
+  /** Makes a piece of the collected sessions and starts writing. */
   cut(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
@@ -100,7 +102,7 @@ export class OutputQueue {
     } else if (this.#pieces.length === 0 && this.#options.target.isDue && !this.#closed) {
       this.#pieces.push({ bytes: new Uint8Array(0), sessions: 0 })
     }
-    // The first is being written; the oldest that is not goes.
+    // Index 0 is being written, so the oldest piece that may be dropped is index 1.
     while (this.#heldBytes > this.#heldBytesMax && this.#pieces.length > 1) this.#lose(1, 'full')
     if (this.#pieces.length === 0) return
     this.#writing ??= this.#write().finally(() => {
@@ -108,7 +110,7 @@ export class OutputQueue {
     })
   }
 
-  /** All that was added is written, or, once `givingUp`, counted as dropped. */
+  /** Resolves when every session is written; after `givingUp` the rest counts as dropped. */
   async end(givingUp: AbortSignal): Promise<void> {
     this.cut()
     const aborted = new Promise<void>((resolve) => {
@@ -120,7 +122,7 @@ export class OutputQueue {
       if (givingUp.aborted) giveUp()
       else givingUp.addEventListener('abort', giveUp, { once: true })
     })
-    // One more try is made when it is given up; a reader that stands still is not waited for.
+    // Giving up allows one more try of bounded time, because a reader that has stalled may never read.
     const written = this.#writing
     if (written !== null) await Promise.race([written, aborted.then(() => this.#lastTry())])
     while (this.#pieces.length > 0) this.#lose(0, 'ended')
@@ -164,7 +166,7 @@ export class OutputQueue {
         await this.#pause()
         continue
       }
-      // end() has given it up and counted it.
+      // end() has already counted this piece as dropped.
       if (this.#closed) return
       this.#troubled(null)
       this.#written += sessions

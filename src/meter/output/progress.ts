@@ -1,4 +1,4 @@
-/** A progress bar on a terminal; nothing anywhere else. */
+/** A progress bar on a terminal; writes nothing to other streams. */
 import { humanBytes } from './human.js'
 
 const EVERY_MS = 100
@@ -7,7 +7,7 @@ const BAR = 24
 export interface Progress {
   /** Redraws at most every 100 ms. `total` 0: unknown. */
   update(done: number, total: number, note: string): void
-  /** Takes the bar off the screen. */
+  /** Erases the bar. */
   clear(): void
 }
 

@@ -1,9 +1,9 @@
 /**
- * Rows made of the engine's records by the addon, without a JavaScript object each: for sessions to which nothing is
- * added (no owners, no names, no moved clock). Ten times as fast as the writers of row-writer.ts, and the same bytes.
+ * Rows that the addon makes from the engine's records, without a JavaScript object for each. Only for sessions without
+ * owners, names or a moved clock. The bytes are those of the writers in row-writer.ts, ten times as fast.
  *
- * Which fields there are, their order and the punctuation come from FIELDS; the addon spells the values that differ
- * from session to session (native/addon/session_rows.h).
+ * FIELDS decides the fields, their order and the punctuation. The addon writes the values that differ from session to
+ * session (native/addon/session_rows.h).
  */
 
 import { CSV_LINE_END, csvField } from '../../session/csv.js'
@@ -42,12 +42,12 @@ const PUNCTUATION: Readonly<Record<'ndjson' | 'csv', Punctuation>> = {
 export class RecordRows {
   readonly #native: NativeSessionRows
 
-  /** @param noNames what a session without a catalog has for names */
+  /** @param noNames the names of a session without a catalog */
   constructor(format: keyof typeof PUNCTUATION, runPrefix: string, noNames: Names) {
     const { before, quote, null: nothing, constant, end } = PUNCTUATION[format]
     const { SessionRows } = loadAddon()
     const spelled = new Set(SessionRows.values)
-    // All fields that the addon does not spell are the same in every row: those of an empty record will do.
+    // Fields that the addon does not write are the same in every row, so an empty record supplies them.
     const record = new RecordReader(new Uint8Array(RECORD_BYTES))
     const row = new PrintedRow().of(makeSession(record, UNATTRIBUTED, runPrefix), noNames)
     const texts: string[] = []
@@ -68,8 +68,8 @@ export class RecordRows {
   }
 
   /**
-   * The rows of whole records. Null when a record holds a number that JavaScript would round (above 2^53) or a time
-   * out of the ordinary: those are for the writers of row-writer.ts.
+   * The rows of whole records. Null when a record holds a number that JavaScript would round (above 2^53) or an unusual
+   * time: the writers of row-writer.ts must write those.
    */
   write(records: Uint8Array): Uint8Array | null {
     return this.#native.write(records)

@@ -1,13 +1,13 @@
 /**
- * A file of whole lines that is closed at a size or an age and then packed; what is written is on disk.
+ * A file of lines that is closed at a size or an age and then packed. write() returns when its lines are on disk.
  *
- *   sessions.ndjson                            written now; only ever whole lines once write() has returned
+ *   sessions.ndjson                            written now; ends with a whole line whenever write() has returned
  *   sessions-20261129T031512.345Z.ndjson       closed, not packed yet
- *   sessions-20261129T031512.345Z.ndjson.gz    closed and packed: under this name only when it is whole
+ *   sessions-20261129T031512.345Z.ndjson.gz    closed and packed; appears only when it is complete
  *
- * A kill or a power cut can leave half a line at the end of the first: open() cuts it off and says how long it was. A
- * write that fails (a full disk) is taken back to the last whole line, and may be tried again. A file that somebody
- * else moves away (logrotate) is begun anew.
+ * A kill or a power cut can leave half a line at the end of the first. open() cuts it off and counts its bytes. After a
+ * failed write (a full disk) the file is cut back to the last whole line, and the write may be tried again. If another
+ * program moves the file away (logrotate), the next write begins a new one.
  */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
@@ -27,18 +27,18 @@ import {
 
 export interface RotatingFileOptions {
   readonly place: FilePlace
-  /** It is closed before it would be larger. */
+  /** The file is closed before a write that would make it larger, unless it is empty. */
   readonly bytesMax: number
-  /** It is closed when it is as old; 0: at any age. */
+  /** The file is closed at this age; 0: its age does not matter. */
   readonly ageMsMax: number
   readonly packs: boolean
-  /** So many closed files stay, the oldest go; 0: all stay. */
+  /** Closed files to keep; the oldest beyond are deleted. 0: keep all. */
   readonly keep: number
-  /** Packing or removing a closed file failed; it is tried again with the next one. */
+  /** Packing or deleting a closed file failed; it is tried again when the next file is closed. */
   readonly onTrouble: (message: string) => void
-  /** Closed files that were removed because of `keep`. */
+  /** Called with the closed files that were deleted because of `keep`. */
   readonly onRemoved: (names: readonly string[]) => void
-  /** Bytes at the beginning of the file that are whole; default: lines. */
+  /** Bytes of whole records at the beginning of the file; default: of whole lines. */
   readonly wholeBytes?: (file: FileHandle, size: number) => Promise<number>
   readonly nowMs?: () => number
 }
@@ -50,9 +50,9 @@ export class RotatingFile {
   readonly #nowMs: () => number
   #file: FileHandle | null = null
   #inode = 0
-  /** Whole lines; more may be behind them when #unsure. */
+  /** Length of the whole lines; the file may be longer while #unsure. */
   #bytes = 0
-  /** A write failed, and taking it back too. */
+  /** A write failed, and cutting the file back failed too. */
   #unsure = false
   #begunMs = 0
   #upkeep: Promise<void> | null = null
@@ -95,18 +95,21 @@ export class RotatingFile {
     }
   }
 
-  /** What open() cut off: half a line that a kill had left. */
+  /** Bytes of half lines that open() cut off. */
   get tornBytes(): number {
     return this.#tornBytes
   }
 
-  /** Its age says that it is to be closed; write() does that. */
+  /** The file has reached its age; the next write() closes it. */
   get isDue(): boolean {
     const { ageMsMax } = this.#options
     return ageMsMax > 0 && this.#bytes > 0 && this.#nowMs() - this.#begunMs >= ageMsMax
   }
 
-  /** Whole lines, on disk when it resolves. Throws what the disk says; nothing of them is in the file then. */
+  /**
+   * Appends whole lines; they are on disk when it resolves. When it throws, the file is cut back, at once or, if that
+   * fails too, at the next write.
+   */
   async write(lines: Uint8Array): Promise<void> {
     if (this.#file !== null && (await this.#wasMoved())) await this.#letGo()
     const isFull = this.#bytes > 0 && this.#bytes + lines.length > this.#options.bytesMax
@@ -185,7 +188,7 @@ export class RotatingFile {
     return found.some((one) => one !== null)
   }
 
-  /** Packs closed files and removes those beyond `keep`, beside the writing. */
+  /** Packs closed files and deletes those beyond `keep`, while writing goes on. */
   #keepUp(): void {
     this.#upkeep = (this.#upkeep ?? Promise.resolve())
       .then(() => this.#packAll())
@@ -203,7 +206,7 @@ export class RotatingFile {
     const names = await this.#closed()
     for (const name of names.filter((n) => !n.endsWith('.gz'))) {
       const path = join(this.#options.place.folder, name)
-      // Killed between the rename and the removal: the packed one is whole.
+      // A kill between the rename in pack() and the unlink below leaves both files; the packed one is complete.
       if (!names.includes(`${name}.gz`)) await pack(path)
       await this.#syncFolder()
       await unlink(path)
@@ -228,7 +231,7 @@ export class RotatingFile {
   }
 }
 
-/** `path` as `path.gz`, which is there whole or not at all. */
+/** Packs `path` into `path.gz`, which appears only when it is complete. */
 async function pack(path: string): Promise<void> {
   const partial = `${path}.gz.partial`
   try {

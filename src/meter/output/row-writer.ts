@@ -1,15 +1,15 @@
-/** NDJSON and CSV of sessions, from the one list of fields (session/fields.ts). */
+/** Writes sessions as NDJSON and CSV, with the fields of session/fields.ts. */
 import { asciiBytes, ByteWriter } from '../../base/byte-writer.js'
 import { CSV_LINE_END, csvField, csvHeader } from '../../session/csv.js'
 import { FIELDS, type SessionRow } from '../../session/fields.js'
 
-/** Takes rows one by one; the row may be changed by its owner as soon as row() returns. */
+/** Must not keep a row, because its owner may change it as soon as row() returns. */
 export interface RowWriter {
   readonly format: 'ndjson' | 'csv' | 'table'
-  /** What comes before the first row. */
+  /** Call before the first row. */
   begin(): void
   row(row: SessionRow): void
-  /** What comes after the last. */
+  /** Call after the last row. */
   end(): void
   readonly length: number
   take(): Uint8Array

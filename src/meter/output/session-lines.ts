@@ -1,4 +1,4 @@
-/** Sessions as NDJSON, with the names that the catalog has for them now. */
+/** Sessions as NDJSON, with their names from the current catalog. */
 import type { CatalogLists } from '../../session/catalog.js'
 import { CatalogNames, NO_NAMES } from '../../session/names.js'
 import type { Session } from '../../session/session.js'

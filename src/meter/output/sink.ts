@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 
 export interface Sink {
-  /** Takes ownership of the bytes. Resolves when more may come. */
+  /** Takes ownership of the bytes; await it before the next call. */
   write(bytes: Uint8Array): Promise<void>
   close(): Promise<void>
 }
@@ -38,7 +38,7 @@ export function streamSink(stream: NodeJS.WritableStream): Sink {
   return {
     write: (bytes) =>
       new Promise((resolve, reject) => {
-        // The callback comes when the bytes are handed on: nothing piles up behind a slow reader.
+        // Waits for the callback, because otherwise bytes pile up in memory behind a slow reader.
         stream.write(bytes, (error) => {
           if (error) reject(error)
           else resolve()

@@ -1,19 +1,19 @@
-/** Lines to standard output: a pipe, a socket, a terminal, or a file that the shell has opened. */
+/** Writes lines to standard output: a pipe, a socket, a terminal, or a file that the shell has opened. */
 import { fstatSync, write } from 'node:fs'
 import { AppError } from '../../base/errors.js'
 
-/** POSIX: so much goes into a pipe as a whole or not at all, so that a kill leaves no half line there. */
+/** PIPE_BUF on Linux: a write up to this size is atomic (POSIX), so a kill leaves no half line in the pipe. */
 const PIPE_BYTES = 4096
 const NEWLINE = 0x0a
 
 export interface LineTarget {
-  /** Resolves when the lines are where they go. After a failure the same lines come again. */
+  /** Resolves when the lines are written. After a failure the caller must pass the same lines again. */
   write(lines: Uint8Array): Promise<void>
   readonly isDue: boolean
   close(): Promise<void>
 }
 
-/** @param fd of `stream` */
+/** @param fd the file descriptor of `stream` */
 export function standardOutput(stream: NodeJS.WritableStream, fd: number): LineTarget {
   return fstatSync(fd).isFile() ? new OpenedFile(fd) : new StreamLines(stream)
 }
@@ -26,7 +26,7 @@ export class StreamLines implements LineTarget {
     this.#stream = stream
   }
 
-  /** @throws AppError OUTPUT_CLOSED: nothing that is written can be read any more */
+  /** @throws AppError OUTPUT_CLOSED: the reader is gone */
   async write(lines: Uint8Array): Promise<void> {
     for (let from = 0; from < lines.length; ) {
       const to = pieceEnd(lines, from)
@@ -54,14 +54,14 @@ export class StreamLines implements LineTarget {
   }
 }
 
-/** As many whole lines as a pipe takes at once; at least one. */
+/** End of as many whole lines as fit into PIPE_BYTES, at least one. */
 function pieceEnd(lines: Uint8Array, from: number): number {
   if (lines.length - from <= PIPE_BYTES) return lines.length
   const last = lines.lastIndexOf(NEWLINE, from + PIPE_BYTES - 1)
   return (last >= from ? last : lines.indexOf(NEWLINE, from)) + 1
 }
 
-/** `> FILE`: nothing can be taken back there, so that a write that failed in a line goes on in that line. */
+/** `> FILE`: after a failed write the retry continues within the line, because the file must not be cut back. */
 class OpenedFile implements LineTarget {
   readonly isDue = false
   readonly #fd: number

@@ -1,7 +1,7 @@
 /**
- * Sessions as a table for people: who, which resource, when, how much each way and how it ended. Columns that nothing
- * is in (no catalog, no names) are left out. The narrower the terminal, the less stands beside who, what and how it
- * ended, which stay: 80 columns have room for time and bytes. Times are local, and the heading names the zone.
+ * Sessions as a table for people: client, resource, time, bytes each way and result. Empty columns (no catalog, no
+ * names) are left out. A narrow terminal loses columns, but always shows client, resource and result; 80 columns have
+ * room for time and bytes too. Times are local, and the heading names the zone.
  */
 import { localDay, localTime, zoneAt } from '../../base/local-time.js'
 import { type Column, type TableOptions, TextTable } from '../../base/text-table.js'
@@ -12,20 +12,20 @@ import { formatEndpoint, type Session } from '../../session/session.js'
 import { humanBytes, humanSeconds } from './human.js'
 import type { RowWriter } from './row-writer.js'
 
-/** A name cut below this says nothing any more. */
+/** Names are not cut below this many characters, because shorter ones are not recognisable. */
 const NAME_MIN = 12
 
-/** What the table shows of a session, from a meter or from a server. */
+/** The fields of a session that the table shows, from a meter or from a server. */
 export interface ShownSession
   extends Pick<Session, 'protocol' | 'endReason'>,
     Pick<SessionRow, 'clientName' | 'userName' | 'userId' | 'resourceName'> {
   readonly startTimeMs: number
-  /** Null: open. */
+  /** Duration; null while the session is open. */
   readonly seconds: number | null
   readonly sourceIp: string
   readonly sourceAddr: string
   readonly destAddr: string
-  /** Null where an access log does not know them. */
+  /** Null in a session from an access log without byte counts. */
   readonly bytesTx: number | null
   readonly bytesRx: number | null
   readonly connState: Session['connState'] | null
@@ -34,7 +34,7 @@ export interface ShownSession
 
 type SessionColumn = Column<ShownSession>
 
-/** Two forms of one time; the zone is that of all rows read so far. */
+/** The start with and without the year. The title names the zone if all rows so far share one. */
 function timeColumns(): { started: SessionColumn; day: SessionColumn } {
   const zones = new Set<string>()
   const column = (format: (ms: number) => string): SessionColumn => ({
@@ -72,7 +72,7 @@ const RESOURCE: SessionColumn = {
   read: (r) => r.resourceName ?? '',
 }
 const DESTINATION: SessionColumn = { title: 'DESTINATION', style: 'dim', read: (r) => r.destAddr }
-/** Where there is no room for name and address: the address of who has no name. */
+/** For narrow tables: the name, or the address of a client without one. */
 const WHO: SessionColumn = {
   title: 'CLIENT',
   shrinksTo: NAME_MIN,
