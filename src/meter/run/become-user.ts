@@ -1,4 +1,7 @@
-/** Root becomes an unprivileged user before the first packet is read and before the spool is made, so that the spool is the user's. */
+/**
+ * A meter started as root becomes an unprivileged user before it reads a packet and before it writes the spool, because
+ * the spool must belong to that user.
+ */
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import {
@@ -16,12 +19,12 @@ import { giveOutput, giveSpool } from './give-spool.js'
 export interface UserChange {
   /** `--user` */
   readonly user: string | undefined
-  /** Null: none is used. */
+  /** Null without --to. */
   readonly spoolDirectory: string | null
-  /** The directories that `--output` and `--ipfix` named. */
+  /** The directories given with `--output` and `--ipfix`. */
   readonly outputDirectories: readonly string[]
   readonly interfaces: readonly string[]
-  /** Names and patterns that no interface has yet. */
+  /** Names and patterns that match no interface yet. */
   readonly awaited: readonly string[]
   readonly log: Logger
 }
@@ -41,12 +44,12 @@ export function becomeUser(change: UserChange): void {
   for (const directory of outputDirectories)
     prepare(directory, '--output', () => giveOutput(directory, account))
   dropPrivileges(account)
-  // After: as root the program has started anew, and says it once.
+  // Logged only now, because dropPrivileges() may restart the program, which would log it twice.
   if (named === null) log.warn({ becomes: account.name }, 'there is no user tunmeter')
   if (why !== null) log.info(why, 'staying root, with two capabilities')
 }
 
-/** Who a meter becomes that is started as root. @throws AppError NO_USER */
+/** The account that a meter started as root becomes. @throws AppError NO_USER */
 export function accountOf(change: Pick<UserChange, 'user' | 'interfaces' | 'awaited'>) {
   const { user: wanted } = change
   const why = wanted === undefined ? reasonToStayRoot(change) : null
@@ -59,7 +62,10 @@ export function accountOf(change: Pick<UserChange, 'user' | 'interfaces' | 'awai
   return { account: named ?? unnamedAccount(), why, named }
 }
 
-/** Another user could not ask for the peers: every session would be nobody's. Null: there is none. */
+/**
+ * The meter stays root if only root can read the peers, because otherwise no session would have a client, and if it may
+ * not change its user. Null: no reason.
+ */
 function reasonToStayRoot({
   interfaces,
   awaited,
@@ -67,7 +73,7 @@ function reasonToStayRoot({
   const rootsSocket = interfaces.find((name) => uapiSocketIsRoots(name))
   if (rootsSocket !== undefined)
     return { interface: rootsSocket, reason: 'the socket that tells the peers is for root alone' }
-  // A userspace WireGuard makes its socket when it starts, for root alone.
+  // The interface may become a userspace WireGuard, whose socket is for root alone.
   const [first] = awaited
   if (first !== undefined)
     return { interface: first, reason: 'it is not there yet, and only root may ask some for peers' }

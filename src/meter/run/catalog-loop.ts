@@ -1,6 +1,6 @@
 /**
- * Asks for the catalog once a second, in a loop of its own: a server that takes the request and is silent keeps nothing
- * else waiting.
+ * Polls the source of the catalog every second, in a loop of its own because a server that does not answer must not
+ * delay anything else.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../base/errors.js'
@@ -22,7 +22,7 @@ export class CatalogLoop {
     this.#log = log
   }
 
-  /** Resolves when `signal` ends it, which also cuts a request in flight. */
+  /** Resolves after `signal` aborts, which also aborts a request in flight. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
@@ -36,7 +36,7 @@ export class CatalogLoop {
     }
   }
 
-  /** Asks now (SIGHUP). */
+  /** Polls now (SIGHUP). */
   reload(): void {
     this.#source.reload()
     this.#wake.abort()

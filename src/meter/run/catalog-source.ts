@@ -1,6 +1,6 @@
 /**
- * The source of a meter's catalog: a file (`--catalog`), read again when it changes; else the server, asked
- * again and again, with the last answer kept beside the spool for a start while the server is away.
+ * The source of a meter's catalog. A file (`--catalog`) is read again when it changes. Without one the meter asks the
+ * server every minute, and keeps the last answer in the spool's directory for a start while the server is away.
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,16 +15,16 @@ const SERVER_EVERY_MS = 60_000
 const KEPT_FILE = 'catalog.json'
 
 export interface CatalogSource {
-  /** What is known at the start. @throws AppError when the file is wrong. */
+  /** The catalog for the start: the file, or the server's last answer. @throws AppError when the file is invalid */
   first(signal?: AbortSignal): Promise<CatalogLists | null>
-  /** Called every second; `signal` cuts a request in flight. Resolves to a catalog that differs from the one before, else null. */
+  /** Called every second. Resolves to a new catalog, else to null. `signal` aborts a request in flight. */
   poll(signal?: AbortSignal): Promise<CatalogLists | null>
-  /** SIGHUP: look now. */
+  /** SIGHUP: the next poll() reads again, even without a change. */
   reload(): void
 }
 
 export interface CatalogOptions {
-  /** Their names are asked for. */
+  /** Names of users are needed. */
   readonly users: boolean
   readonly log: Logger
 }
@@ -32,7 +32,7 @@ export interface CatalogOptions {
 export function catalogFromFile(path: string, { users, log }: CatalogOptions): CatalogSource {
   let seen = ''
   const trouble = new SayOnce()
-  // Before it is read: what is written meanwhile is read again.
+  // Called before reading, because a change during the reading must be read again.
   const mark = (): string => {
     try {
       const { mtimeMs, size, ino } = statSync(path)
@@ -55,7 +55,7 @@ export function catalogFromFile(path: string, { users, log }: CatalogOptions): C
         if (catalog !== null) log.info({ path }, 'catalog reloaded')
         return catalog
       } catch (error) {
-        // The one in force stays: a half-written file must not take all names away.
+        // The last catalog stays in force, because a half-written file must not take all names away.
         const problem = messageOf(error)
         if (trouble.begins(problem))
           log.error({ path, problem }, 'the catalog cannot be read; keeping the last one')

@@ -1,4 +1,4 @@
-/** The thread of read-catalog.ts. */
+/** The worker thread that read-catalog.ts starts. */
 import { workerData } from 'node:worker_threads'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Catalog } from '../../session/catalog.js'
@@ -28,7 +28,7 @@ function reply(): CatalogReply {
   }
 }
 
-/** Texts are most of what the meter's thread gets. */
+/** Drops texts that the meter does not use, because texts are most of the data for its thread. */
 function needed(catalog: Catalog): Catalog {
   return { ...catalog, users: users ? catalog.users.map(({ email: _, ...user }) => user) : [] }
 }

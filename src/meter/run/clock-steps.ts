@@ -1,10 +1,10 @@
 /**
- * Times that this machine's clock has passed over: it was set forward, or the machine slept. What the log has of them is
- * not all that there was.
+ * Detects times that this machine's clock skipped, because it was set forward or the machine slept. The log of such a
+ * time is incomplete.
  */
 import type { BatchGap } from '../../session/batch.js'
 
-/** What corrects a clock in small steps stays below it. */
+/** Above the steps of a daemon that corrects the clock little by little. */
 const STEP_MS = 1_000
 
 export class ClockSteps {
@@ -16,7 +16,7 @@ export class ClockSteps {
     this.#steadyMs = steadyMs
   }
 
-  /** The time that was passed over since the last call. @param steadyMs of a clock that nobody sets */
+  /** A gap for the time skipped since the last call. @param steadyMs a monotonic clock */
   check(nowMs = Date.now(), steadyMs = performance.now()): BatchGap | null {
     const expectedMs = this.#nowMs + (steadyMs - this.#steadyMs)
     this.#nowMs = nowMs

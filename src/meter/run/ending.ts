@@ -1,4 +1,4 @@
-/** Runs what must be done at every end of the process except SIGKILL, and ends it by a signal. */
+/** Runs cleanups at every end of the process except SIGKILL, and ends the process on signals. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 const cleanups = new Set<() => void>()
 
-/** Runs `work` when the process ends; the returned function runs it now, and not again. Must not throw. */
+/** Runs `work` once: when the process ends, or when the returned function is called. `work` must not throw. */
 export function atTheEnd(work: () => void): () => void {
   const once = (): void => {
     process.off('exit', once)
@@ -29,11 +29,11 @@ export function temporaryDirectory(prefix: string): TemporaryDirectory {
 }
 
 /**
- * A signal cleans up and ends the process at once, as that signal does.
+ * On a signal: cleans up, then ends the process at once by the same signal.
  *
- * Not by process.exit(): it joins the threads of the pool, and one of them may be in a transaction of lmdb that waits
- * for this thread.
- * @returns takes that back
+ * Does not call process.exit(), because that joins the threads of the pool, and one of them may be in an lmdb
+ * transaction that waits for this thread.
+ * @returns removes the handlers
  */
 export function endOnSignals(before: () => void = () => undefined): () => void {
   const handlers = SIGNALS.map((signal) => {
@@ -52,8 +52,8 @@ export function endOnSignals(before: () => void = () => undefined): () => void {
 }
 
 /**
- * The first signal asks the work to stop, the second ends the process as endOnSignals() does.
- * @returns takes that back
+ * The first signal calls `stop`, the second ends the process as endOnSignals() does.
+ * @returns removes the handlers
  */
 export function stopOnSignals(stop: () => void, beforeEnd: () => void): () => void {
   let release = (): void => {

@@ -1,11 +1,11 @@
 /**
- * Gives the spool, or the folder of `--output`, to the account that is to write it, while the meter still is root.
+ * Gives the folder of the spool, of `--output` or of `--ipfix` to the account that will write it, while the meter still
+ * is root.
  *
- * Where the path leads is decided by whoever may write the folders on it, and the meter's own user may write some of
- * them. So each folder is opened beneath the one before it, and a symbolic link counts only when root laid it in a
- * folder of root's. Only files with names of its kind change their owner, by their descriptors, and only when they are
- * files with one name: a link to somebody else's file has two. A folder that holds other things (and no
- * spool) is refused.
+ * Users who may write a folder on the path, the meter's own among them, can redirect the path. Therefore each folder is
+ * opened beneath the one before it, and a symbolic link is followed only when root owns it and its folder, and no other
+ * user may replace it. Only regular files with names of the kind change their owner, by descriptor, and only with one
+ * link, because a hard link could lead to another user's file. A folder that holds other files and no spool is refused.
  */
 import {
   closeSync,
@@ -29,12 +29,12 @@ const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
 const FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 const LINKS_MAX = 16
 
-/** What a folder may hold to be given away. */
+/** The contents that a folder may have to be given away. */
 interface Kind {
   readonly files: RegExp
-  /** Folders in it, with files of the same names. */
+  /** Subfolders, with files of the same names. */
   readonly folders: RegExp | null
-  /** With a file of this name, other files may be there too; they are left alone. */
+  /** A folder with a file of this name may hold other files too; they keep their owner. */
   readonly mark: string | null
   readonly called: string
   readonly option: string
@@ -56,7 +56,7 @@ const OUTPUT: Kind = {
   option: '--output',
 }
 
-/** Beneath an open folder; the kernel resolves the descriptor, not a path that somebody may have changed. */
+/** A path beneath an open folder. The kernel resolves the descriptor, not a path that somebody may have changed. */
 function beneath(folder: number, name: string): string {
   return `/proc/self/fd/${folder}/${name}`
 }
@@ -72,8 +72,8 @@ export function giveOutput(path: string, account: Account): void {
 }
 
 /**
- * Makes the folder where it is missing (for the account alone; folders on the way to it stay root's, and may be entered
- * by all), and gives it with its own files to the account.
+ * Makes the folder if it is missing, and gives it with the files of its kind to the account. A new folder is for the
+ * account alone; new folders above it belong to root, and everybody may enter them.
  */
 function giveFolder(path: string, account: Account, kind: Kind): void {
   const folder = openFolder(resolve(path), kind)
@@ -91,7 +91,7 @@ function giveFolder(path: string, account: Account, kind: Kind): void {
   }
 }
 
-/** One that is there, and that giveSpool() would refuse for what it holds. Changes nothing. */
+/** Whether giveSpool() would refuse an existing folder for its contents. Changes nothing. */
 export function isForeignSpool(path: string): boolean {
   const names = readdirSync(path)
   const isOwn = (name: string) => SPOOL.files.test(name) || isFolderOf(SPOOL, name)
@@ -137,7 +137,7 @@ function openOwn(path: string, flags: number, name: string, kind: Kind): number 
   }
 }
 
-/** The folder of an absolute path; missing ones are made. */
+/** Opens the folder of an absolute path, and makes missing folders on the way. */
 function openFolder(path: string, kind: Kind): number {
   let names = path.split('/').filter((name) => name !== '')
   let folder = openSync('/', FOLDER)
@@ -182,7 +182,7 @@ function makeIfMissing(at: string, isLast: boolean): void {
   if (lstatSync(at, { throwIfNoEntry: false }) !== undefined) return
   mkdirSync(at, { mode: isLast ? 0o700 : 0o711 })
   if (isLast) return
-  // Whatever the umask says: the account must be able to go through.
+  // Despite the umask, because the account must be able to enter it.
   const made = openSync(at, FOLDER)
   fchmodSync(made, 0o711)
   closeSync(made)

@@ -1,11 +1,14 @@
-/** Identifies an interface of a machine, to tell whether two meters read the same one; and reads its counters. */
+/** Identifies an interface, to tell whether two meters read the same one, and reads its counters. */
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { EVERY_INTERFACE, findLink } from '../capture/links.js'
 import type { WireGuardPeer } from '../wireguard/device.js'
 import { PEERS_MAX, type Stand } from './run-ledger.js'
 
-/** The same for every process that sees this interface, and no other; says nothing else. Null when it is not there. */
+/**
+ * A hash that is the same for all processes that see this interface and differs for other interfaces. It must reveal
+ * nothing else, because reports carry it. Null when the interface does not exist.
+ */
 export function placeOf(interfaceName: string): string | null {
   try {
     const index = interfaceName === EVERY_INTERFACE ? 0 : findLink(interfaceName)?.index
@@ -19,7 +22,7 @@ export function placeOf(interfaceName: string): string | null {
   }
 }
 
-/** Null when it is not there. */
+/** Null when the interface does not exist. */
 export function standOf(
   interfaceName: string,
   peers: readonly WireGuardPeer[],

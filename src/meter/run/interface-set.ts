@@ -13,21 +13,21 @@ import type { Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
 import type { Held } from './whole-until.js'
 
-/** One that could not be read is tried again after this. */
+/** An interface that could not be read is tried again after this time. */
 const RETRY_MS = 5_000
-/** Nothing but another command or another user helps against these. */
+/** Only another command line or another user mends these, so waiting is useless. */
 const USER_MENDS: ReadonlySet<string> = new Set(['BAD_FILTER', 'NO_PERMISSION'])
-/** Interfaces whose names never come again are not remembered for ever. */
+/** Bound of the failures remembered, because names may never come again. */
 const FAILED_MAX = 1_000
 
 export interface InterfaceSetOptions
   extends Omit<ObservationOptions, 'interfaceName' | 'catalog' | 'siteId'> {
   /** Names and patterns. */
   readonly wanted: readonly string[]
-  /** An interface that a pattern named is let go when it was away for so long. */
+  /** An interface that only a pattern matches is forgotten after it was gone for this long. */
   readonly forgetAfterMs: number
   readonly siteId: () => number | null
-  /** It is read from now on. */
+  /** Called when an interface is read from now on. */
   readonly onBegun: (name: string, stand: Stand | null) => void
   readonly log: Logger
 }
@@ -35,16 +35,16 @@ export interface InterfaceSetOptions
 export class InterfaceSet {
   readonly #options: InterfaceSetOptions
   readonly #observations = new Map<string, Observation>()
-  /** Of those that are there and could not be read. */
+  /** Present interfaces that could not be read. */
   readonly #failed = new Map<string, { readonly problem: string; readonly atMs: number }>()
   readonly #full = new SayOnce()
   readonly #unlisted = new SayOnce()
-  /** Of those that were let go. */
+  /** Sums of the forgotten interfaces. */
   #past: ReportedCounters = NOTHING_COUNTED
   #catalog: CatalogLists | null
   #following: Promise<void> | null = null
   #ended = false
-  /** One that is wanted by its name, or is there, is not read. */
+  /** A named interface, or a present one that a pattern matches, is not being read. */
   #isShort = false
   #checkedAt = new Date().toISOString()
 
@@ -58,8 +58,8 @@ export class InterfaceSet {
   }
 
   /**
-   * One that cannot be read costs itself: it is said, and tried again.
-   * @throws AppError when none of them can be read, and waiting would not mend it
+   * An interface that cannot be read is logged and tried again; the others are read.
+   * @throws AppError when none can be read and waiting would not help
    */
   async start(names: readonly string[]): Promise<void> {
     const begun = await Promise.allSettled(names.map((name) => this.#observe(name)))
@@ -73,13 +73,13 @@ export class InterfaceSet {
     this.#isShort = this.#isAnyUnread()
   }
 
-  /** A pattern has found something that cannot be read for want of threads, memory or descriptors. */
+  /** With a pattern, a lack of threads, memory or descriptors may pass. */
   #mayMend(error: unknown): boolean {
     const ofTheUser = error instanceof AppError && USER_MENDS.has(error.code)
     return !ofTheUser && this.#options.wanted.some(isPattern)
   }
 
-  /** Every second: losses become gaps, and interfaces that have come are read. */
+  /** Call every second: reports losses as gaps, and begins to read new interfaces. */
   check(): void {
     for (const observation of this.#observations.values()) observation.check()
     this.#sayShort()
@@ -103,7 +103,7 @@ export class InterfaceSet {
     for (const observation of this.#observations.values()) observation.catalogChanged(catalog)
   }
 
-  /** Where the kernel's counters of each stand. */
+  /** The kernel's counters of each interface. */
   stands(): Record<string, Stand> {
     const all = [...this.#observations.values()].map((o) => [o.name, o.stand()] as const)
     return Object.fromEntries(
@@ -124,7 +124,10 @@ export class InterfaceSet {
     return [this.#past, ...[...this.#observations.values()].map((o) => o.counters())]
   }
 
-  /** Of all that are read, see WholeUntil; up to the last check, since what came later of losses is not said yet. */
+  /**
+   * The earliest of all interfaces; see WholeUntil. At most the time of the last check, because later losses are not
+   * reported yet.
+   */
   wholeUntilMs(held: Held): number {
     return Math.min(
       Date.parse(this.#checkedAt),
@@ -140,7 +143,7 @@ export class InterfaceSet {
     return [...this.#observations.values()].map((o) => o.snapshot())
   }
 
-  /** Resolves when the last session of each is handed over. */
+  /** Resolves when the last session of each interface is handed over. */
   async stop(): Promise<void> {
     this.#sayShort()
     this.#ended = true
@@ -148,7 +151,7 @@ export class InterfaceSet {
     await Promise.all([...this.#observations.values()].map((o) => o.stop()))
   }
 
-  /** What passes there is not seen. */
+  /** While an interface is not being read, reports the time since the last check as a gap. */
   #sayShort(): void {
     const now = new Date().toISOString()
     if (this.#isShort)
@@ -192,7 +195,7 @@ export class InterfaceSet {
     return failed !== undefined && performance.now() - failed.atMs < RETRY_MS
   }
 
-  /** Said once for each; it may be gone again already. */
+  /** Logs a problem once for each interface; the interface may be gone again. */
   #couldNot(name: string, problem: string): void {
     if (this.#failed.get(name)?.problem !== problem)
       this.#options.log.error({ interface: name, problem }, 'interface cannot be read')
@@ -200,7 +203,7 @@ export class InterfaceSet {
     this.#failed.set(name, { problem, atMs: performance.now() })
   }
 
-  /** Longest first. Those that were asked for by their name are waited for. */
+  /** Gone interfaces, the longest gone first; without those given by name, because the meter waits for them. */
   #gone(): { observation: Observation; goneForMs: number }[] {
     return [...this.#observations.values()]
       .filter((observation) => !this.#options.wanted.includes(observation.name))
@@ -221,7 +224,7 @@ export class InterfaceSet {
     )
   }
 
-  /** One that is there takes the place of the one that is away longest. */
+  /** At INTERFACES_MAX a present interface replaces the one that has been gone longest. */
   async #hasRoom(name: string): Promise<boolean> {
     if (this.#observations.size < INTERFACES_MAX) return true
     const [longest] = this.#gone()

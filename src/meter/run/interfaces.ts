@@ -1,15 +1,15 @@
-/** Selects the interfaces of a meter: names, and patterns that follow interfaces that come and go. */
+/** Selects the interfaces of a meter by names and patterns. */
 import { AppError, EXIT } from '../../base/errors.js'
 import { EVERY_INTERFACE } from '../capture/links.js'
 
-/** Each has an engine and a thread of its own. */
+/** Bounded because each interface has an engine and a thread of its own. */
 export const INTERFACES_MAX = 64
 
 export function isPattern(name: string): boolean {
   return /[*?]/.test(name)
 }
 
-/** `*` any characters, `?` one. */
+/** `*` matches any characters, `?` one. */
 export function matches(pattern: string, name: string): boolean {
   const source = pattern
     .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
@@ -19,8 +19,8 @@ export function matches(pattern: string, name: string): boolean {
 }
 
 /**
- * The interfaces that are there and wanted, at most INTERFACES_MAX.
- * @throws AppError INTERFACE_IMPOSSIBLE; INTERFACE_MISSING when a plain name is not there and `wait` is false.
+ * The wanted interfaces that exist, at most INTERFACES_MAX.
+ * @throws AppError INTERFACE_IMPOSSIBLE; INTERFACE_MISSING when a plain name does not exist and `wait` is false
  */
 export function chooseInterfaces(
   wanted: readonly string[],
@@ -49,13 +49,13 @@ export function chooseInterfaces(
   return [...new Set(chosen)].slice(0, INTERFACES_MAX)
 }
 
-/** As the kernel has it (dev_valid_name): another one would be waited for in vain. */
+/** The kernel's rule (dev_valid_name), because the meter would wait for any other name in vain. */
 function isPossible(name: string): boolean {
   const bytes = Buffer.byteLength(name)
   return bytes > 0 && bytes < 16 && !/^\.\.?$|[/:\s\0]/.test(name)
 }
 
-/** The names and patterns that no interface has. */
+/** The names and patterns that match no interface. */
 export function missingInterfaces(wanted: readonly string[], present: readonly string[]): string[] {
   return wanted.filter((w) => !present.some((p) => (isPattern(w) ? matches(w, p) : w === p)))
 }

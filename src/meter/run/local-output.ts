@@ -22,11 +22,11 @@ const STDOUT_FD = 1
 export interface OutputEvents {
   readonly log: Logger
   readonly onDropped: (sessions: number) => void
-  /** Nothing can be written there any more. */
+  /** The output has ended for good, for example because its reader is gone. */
   readonly onClosed: (error: AppError) => void
 }
 
-/** A format that may show names. */
+/** A format that may use the catalog's names. */
 interface NamingFormat extends SessionFormat {
   catalogChanged?(catalog: CatalogLists): void
 }
@@ -88,22 +88,22 @@ export class LocalOutput {
     this.#format.catalogChanged?.(catalog)
   }
 
-  /** Every second. */
+  /** Call every second. */
   tick(): void {
     this.#queue.cut()
   }
 
-  /** All is written, or, once `givingUp`, counted as dropped. */
+  /** Resolves when every session is written; after `givingUp` the rest counts as dropped. */
   end(givingUp: AbortSignal): Promise<void> {
     return this.#queue.end(givingUp)
   }
 
-  /** After end(): a write is still under way. */
+  /** After end(): a write is still pending. */
   get isStuck(): boolean {
     return this.#queue.isWriting
   }
 
-  /** Nothing can be written there any more. */
+  /** The output has ended for good. */
   get isClosed(): boolean {
     return this.#isClosed
   }

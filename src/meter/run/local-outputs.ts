@@ -9,7 +9,7 @@ import { type FilePlace, outputPlace } from '../output/output-place.js'
 import { LocalOutput, type OutputEvents } from './local-output.js'
 import type { MeterOptions } from './meter-options.js'
 
-/** What the options name, read before the meter becomes another user. */
+/** The places that the options name, read before the meter becomes another user. */
 export interface OutputPlaces {
   /** Undefined: no --output; null: standard output. */
   readonly lines: FilePlace | null | undefined
@@ -31,7 +31,7 @@ function ipfixFile(path: string): FilePlace {
   return outputPlace(path, { option: '--ipfix', nameInFolder: 'sessions.ipfix' })!
 }
 
-/** Files that are written, --output's first. */
+/** The outputs that are files, --output's first. */
 export function outputFiles({ lines, ipfix }: OutputPlaces): FilePlace[] {
   return [lines, ipfix].filter((place) => place != null && 'folder' in place)
 }
@@ -40,7 +40,7 @@ export class LocalOutputs {
   readonly #outputs: LocalOutput[] = []
   #ending: Promise<void> | null = null
 
-  /** @throws AppError OUTPUT_LOCKED, OUTPUT_FAILED; what was opened before is closed */
+  /** @throws AppError OUTPUT_LOCKED, OUTPUT_FAILED; an output that was opened before is closed */
   static async open(
     options: MeterOptions,
     places: OutputPlaces,
@@ -68,12 +68,15 @@ export class LocalOutputs {
     for (const output of this.#outputs) output.catalogChanged(catalog)
   }
 
-  /** Every second. */
+  /** Call every second. */
   tick(): void {
     for (const output of this.#outputs) output.tick()
   }
 
-  /** All is written, or, once `givingUp`, counted as dropped; again: waits for the same. */
+  /**
+   * Resolves when every session is written; after `givingUp` the rest counts as dropped. A second call waits for the
+   * first.
+   */
   end(givingUp: AbortSignal): Promise<void> {
     this.#ending ??= this.#end(givingUp)
     return this.#ending
@@ -84,12 +87,12 @@ export class LocalOutputs {
     for (const one of ended) if (one.status === 'rejected') throw one.reason
   }
 
-  /** Nothing can be written anywhere any more. */
+  /** All outputs have ended for good. */
   get areClosed(): boolean {
     return this.#outputs.every((output) => output.isClosed)
   }
 
-  /** After end(): a write is still under way. */
+  /** After end(): a write is still pending. */
   get areStuck(): boolean {
     return this.#outputs.some((output) => output.isStuck)
   }

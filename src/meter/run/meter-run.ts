@@ -1,9 +1,9 @@
 /**
- * A running meter: interfaces -> sessions -> (spool -> server, outputs), and its life from start to stop.
+ * A running meter from start to stop: interfaces -> sessions -> (spool -> server, outputs).
  *
- * Its parts start one after the other and stop in reverse order (parts.ts). No part waits at its stop for anything
- * outside of the process but for these: the shipper, for the server, and the output, for a disk or a reader, until
- * `--drain-timeout` or a second signal.
+ * Its parts start one after the other and stop in reverse order (parts.ts). Three parts retry at their stop until
+ * `--drain-timeout` or a second signal: the shipper (server), the batcher (disk of the spool), and the outputs (disk or
+ * reader).
  */
 import type { CommandContext } from '../../base/context.js'
 import { type AppError, EXIT, messageOf } from '../../base/errors.js'
@@ -40,7 +40,7 @@ import { defaultSpoolDirectory } from './spool-directory.js'
 import { type Held, heldTogether, NOTHING_HELD } from './whole-until.js'
 
 const TICK_MS = 1_000
-/** How much of a run that is killed counts as not metered at most. */
+/** A kill makes at most this much of a run count as not metered. */
 const NOTE_EVERY_MS = 5_000
 
 export class MeterRun {
@@ -55,18 +55,18 @@ export class MeterRun {
   readonly #consolidator: Consolidator | null
   readonly #parts = new Parts()
   readonly #upkeep = new SayOnce()
-  /** The end was asked for. */
+  /** Aborted when the stop begins. */
   readonly #ending = new AbortController()
-  /** The server is not waited for any more. */
+  /** Aborted at --drain-timeout or a second signal: parts stop waiting for servers, disks and readers. */
   readonly #givingUp = new AbortController()
-  /** Of the monotonic clock, as all that is due. */
+  /** Monotonic, as are all times that decide when something is due. */
   #reportedMs = performance.now()
   #notedMs = 0
   /** Null without --to. */
   #delivery: ServerDelivery | null = null
-  /** Null without --output. */
+  /** Null without --output and --ipfix. */
   #outputs: LocalOutputs | null = null
-  /** Null where nothing is kept from run to run. */
+  /** Null without a spool and an output file, because nothing is kept from run to run then. */
   #ledger: RunLedger | null = null
   #end: (reason: string) => void = () => undefined
   #failure: AppError | null = null
@@ -90,7 +90,7 @@ export class MeterRun {
     const connection = to === undefined ? null : await openConnection(this.#options)
     const places = outputPlaces(this.#options)
     await this.#open(names, connection, places)
-    // From here on there is something to bring to an end: a signal waits for the start to be complete.
+    // From here on a signal must stop the parts in order, which begins when the start is complete.
     const stopped = this.#listenToSignals()
     try {
       await this.#start(names)
@@ -104,12 +104,12 @@ export class MeterRun {
     await this.#stop(await stopped)
     if (this.#failure !== null) throw this.#failure
     const code = this.#dropped.output === undefined ? EXIT.ok : EXIT.failed
-    // A reader that stands still keeps its last write pending, and with it the process.
+    // The pending write to a stalled reader would keep the process alive.
     if (this.#outputs?.areStuck === true) process.exit(code)
     return code
   }
 
-  /** As the user that the meter becomes: the spool and the output. */
+  /** Drops privileges, then opens the spool and the outputs. */
   async #open(
     interfaces: readonly string[],
     connection: Connection | null,
@@ -158,7 +158,7 @@ export class MeterRun {
     const outputs = await LocalOutputs.open(this.#options, places, this.#context, {
       log: this.#log,
       onDropped: (sessions) => {
-        // With a server the session is not lost: it is only not in the output.
+        // With a server the session is not lost: it is only missing in the output.
         if (this.#delivery === null) this.#count('output', sessions)
       },
       onClosed: (error) => this.#outputClosed(error),
@@ -170,7 +170,7 @@ export class MeterRun {
     this.#ledger = RunLedger.open(place.folder, undefined, undefined, hiddenName(place, ''))
   }
 
-  /** With a server, or another output, the meter goes on; else there is nobody to meter for. */
+  /** The meter stops unless it has a server or another output to write to. */
   #outputClosed(error: AppError): void {
     if (this.#delivery !== null || this.#outputs?.areClosed !== true) return
     this.#failure = error
@@ -207,7 +207,7 @@ export class MeterRun {
     this.#parts.started('interfaces', () => this.#endInterfaces())
     await this.#interfaces.start(names)
     this.#noteRun()
-    // A sign of life, so that the server knows the meter, and what it did not see, before the first session.
+    // Sent before the first session, because the server must learn about the meter and the unmetered time at once.
     this.#delivery?.heartbeat()
     const timer = setInterval(() => this.#tryTick(), TICK_MS)
     this.#parts.started('upkeep', () => clearInterval(timer))
@@ -215,7 +215,7 @@ export class MeterRun {
 
   #catalogSource(): CatalogSource | null {
     const { catalog, output } = this.#options
-    // The server knows names itself.
+    // Batches need no names, because the server has the catalog.
     const options = { users: output !== undefined, log: this.#log }
     if (catalog !== undefined) return catalogFromFile(catalog, options)
     return this.#delivery?.catalogSource(options) ?? null
@@ -240,7 +240,7 @@ export class MeterRun {
       wanted: this.#options.interface,
       engine: {
         ...engineOptions(this.#options),
-        // A merged session has ended: nothing is reported before.
+        // Only ended sessions can be merged, so there are no interim reports.
         activeTimeoutMs: consolidate ? 0 : activeTimeout,
         earlyReport: !consolidate,
         records: 'all',
@@ -284,7 +284,7 @@ export class MeterRun {
   async #openMetrics(): Promise<void> {
     const listen = this.#options.metricsListen
     if (listen === undefined) return
-    // Loaded on use: with all that it needs it is a fifth of what a start loads.
+    // Loaded on use, because with its dependencies it is a fifth of all modules that a start loads.
     const { serveMetrics } = await import('./metrics-server.js')
     const metrics = await serveMetrics(listen, () => this.#snapshot())
     this.#parts.started('metrics', () => metrics.close())
@@ -293,7 +293,7 @@ export class MeterRun {
 
   #listenToSignals(): Promise<string> {
     process.on('SIGHUP', () => this.#reload())
-    // One handler for both signals: while one is replaced by another, a signal would kill the process before all is on disk.
+    // One handler stays for both signals, because a signal between two handlers would kill the process too early.
     let first = true
     return new Promise((resolve) => {
       this.#end = resolve
@@ -323,7 +323,7 @@ export class MeterRun {
     this.#notifier.ready()
   }
 
-  /** What passed since the run before is in the log, as a gap. */
+  /** Reports the time since the last run as a gap. */
   #begun(name: string, stand: Stand | null): void {
     const gap = this.#ledger?.began(name, stand) ?? null
     if (gap === null) return
@@ -338,7 +338,7 @@ export class MeterRun {
     if (stands !== null) void this.#ledger?.note(stands)
   }
 
-  /** Null: the kernel cannot be asked, as without a descriptor; the last note stays. */
+  /** Null when the kernel cannot be asked, for example without a free descriptor; the last note then stays. */
   #stands(): Record<string, Stand> | null {
     try {
       return this.#interfaces.stands()
@@ -347,10 +347,10 @@ export class MeterRun {
     }
   }
 
-  /** Nothing comes any more: the output is written while the server is waited for. */
+  /** Called after the last session: the outputs end while the shipper waits for the server. */
   #endSessions(): void {
     this.#consolidator?.end()
-    // It is waited for, and its failure said, when the part is stopped.
+    // Stopping the part `outputs` awaits this end and logs its failure.
     this.#outputs?.end(this.#givingUp.signal).catch(() => undefined)
   }
 
@@ -360,7 +360,7 @@ export class MeterRun {
     if (stands !== null) await this.#ledger?.end(stands)
   }
 
-  /** No fault of the machine in one of its many small things is worth the open sessions. */
+  /** Logs errors of the upkeep instead of throwing, because a crash would lose the open sessions. */
   #tryTick(): void {
     try {
       this.#tick()
@@ -382,7 +382,7 @@ export class MeterRun {
     this.#consolidator?.expire(performance.now())
     this.#outputs?.tick()
     const due = performance.now() - this.#reportedMs >= this.#options.reportInterval
-    // With a backlog the server learns nothing from one more report behind it.
+    // Not behind a backlog, because each waiting batch carries a report already.
     if (due && this.#delivery?.hasBacklog === false) this.#delivery.heartbeat()
     this.#notifier.status(this.#status())
   }
@@ -410,7 +410,7 @@ export class MeterRun {
     this.#notifier.close()
   }
 
-  /** Into the log of the server, where there is one. */
+  /** Reports a gap to the server, if there is one. */
   #gap(gap: BatchGap): void {
     if (this.#delivery === null) this.#lost(gap)
     else this.#delivery.lost(gap)

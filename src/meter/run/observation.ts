@@ -1,4 +1,4 @@
-/** One interface of a running meter: its engine, its peers, and the attribution of its sessions. */
+/** One interface of a running meter: runs its engine, reads its peers, and attributes its sessions. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
@@ -33,27 +33,27 @@ export interface ObservationOptions {
   readonly siteId: number | null
   readonly log: Logger
   readonly onSession: (session: Session) => void
-  /** Awaited between records: while the disk is behind they wait in the engine's queue, which has a bound. */
+  /** Awaited after each batch of records, because on a slow disk records must wait in the engine's bounded queue. */
   readonly relieved: () => Promise<void>
   readonly onLoss: (gap: BatchGap) => void
-  /** What happened to peers; absent: nobody wants to know. */
+  /** Receives peer events; absent: none are made. */
   readonly peerEvents?: PeerEventOptions
 }
 
-/** A burst of records must not keep timers and requests waiting. */
+/** The record loop yields after this time, because a burst must not delay timers and requests. */
 const TURN_MS = 20
 const OPEN_POLL_MS = 20
-/** A session of nobody, or of a peer without an endpoint, makes the peers be read at once, this often at most. */
+/** A session whose client is uncertain makes the meter read the peers at once, but at most this often. */
 const REFRESH_EVERY_MS = 1000
-/** A WireGuard that hangs keeps neither the start, nor the records, nor the end waiting longer. */
+/** A WireGuard that hangs delays the start and the records at most this long at a time. */
 const PEERS_WAIT_MS = 1000
 const LAST_PEERS_WAIT_MS = 500
-/** As much of an hour's sums is lost at most when the meter is killed. */
+/** A kill loses at most this much of the hourly sums. */
 const SUMS_EVERY_MS = 60_000
-/** From the moment at which a report is due until it is here, on a busy machine. */
+/** An interim record arrives at most this long after it is due, also on a busy machine. */
 const REPORT_LATE_MS = 5_000
 
-/** What to do about a source that cannot be opened, by its code. */
+/** Hints for a source that cannot be opened, by error code. */
 const HINTS: Readonly<Record<string, string>> = {
   BAD_FILTER:
     'Correct --filter; tcpdump -d tries one, and pcap-filter(7) says how they are written.',
@@ -73,12 +73,12 @@ export class Observation {
   readonly #reconciliation: Reconciliation
   readonly #whole: WholeUntil
   readonly #peerReconciler: PeerReconciler
-  /** Null: nobody wants to know. */
+  /** Null without peerEvents. */
   readonly #telling: PeerTelling | null = null
   #peerVerdict: PeerVerdict | null = null
   #device: WireGuardDevice | null = null
   #isMetering = false
-  /** Nothing is metered from then on. */
+  /** When metering stopped. */
   #stoppedMs = Number.POSITIVE_INFINITY
   #hasEnded = false
   #isKernelWireGuard = false
@@ -129,25 +129,25 @@ export class Observation {
             { ...said, hint: 'run the meter with --user root' },
             'no permission to read the peers',
           )
-        // Plain interfaces have none: the catalog attributes by address then.
+        // Normal for a plain interface: the catalog then attributes by address.
         else this.#log.info(said, 'no WireGuard peers')
       },
     })
     if (options.catalog !== null) this.catalogChanged(options.catalog)
   }
 
-  /** Peers first, so that the first session finds them. @throws AppError when the interface cannot be read. */
+  /** Reads the peers first, because the first session needs them. @throws AppError when the interface cannot be read */
   async start(): Promise<void> {
     await this.#peers.start()
     this.#reconciliation.compare(this.#meter.counters(), this.#isKernelWireGuard)
     this.#done = this.#pump()
     await this.#opened()
     this.#isMetering = true
-    // Where the peers' counters were when metering began lies between this reading and the one before.
+    // This reading and the one before bracket the peers' counters at the moment at which metering began.
     await this.#peers.refreshWithin(PEERS_WAIT_MS)
   }
 
-  /** Time passes in the engine once the interface is read, or found to be away. */
+  /** Waits until the engine's time passes, which it does once the interface is read, or the interface is gone. */
   async #opened(): Promise<void> {
     for (;;) {
       const { state, engineTimeUs, errors } = this.#meter.counters()
@@ -160,7 +160,7 @@ export class Observation {
     }
   }
 
-  /** Ends open sessions with forcedEnd; resolves when the last is handed over. */
+  /** Ends open sessions with forcedEnd; resolves when the last session is handed over. */
   async stop(): Promise<void> {
     this.check()
     await this.#peers.refreshWithin(LAST_PEERS_WAIT_MS)
@@ -215,7 +215,7 @@ export class Observation {
     this.#insideChanged()
   }
 
-  /** Where the kernel's counters stand: of the interface now, of its peers as they were read last. */
+  /** The kernel's counters: the interface's now, the peers' from the last reading. */
   stand(): Stand | null {
     return standOf(this.name, this.#device?.peers ?? [], this.#telling?.connected())
   }
@@ -228,10 +228,10 @@ export class Observation {
     return withExcluded(this.#meter.counters(), this.#collector.excluded)
   }
 
-  /** See WholeUntil. @param held of what was handed over */
+  /** See WholeUntil. @param held the sessions that were handed over and are in no batch yet */
   wholeUntilMs(held: Held): number {
     const { givenMs, oldestEpoch } = this.#meter
-    // Last: what was lost until here may be in none of the others.
+    // Must be read last, because a record lost before this moment may be missing in the values above.
     const { openSessions, recordsDropped } = this.#meter.counters()
     return this.#whole.reaches({
       givenMs: this.#hasEnded ? Number.POSITIVE_INFINITY : givenMs,
@@ -244,19 +244,20 @@ export class Observation {
     })
   }
 
-  /** The kernel's counters against ours; see docs/wireguard.md. */
+  /** The kernel's counters compared with the meter's; see docs/wireguard.md. */
   reconciliation(): Record<string, number> {
     return { ...this.#reconciliation.figures(), ...peerFigures(this.#peerVerdict) }
   }
 
-  /** Every second: losses and absences since the last time become gaps. */
+  /** Call every second: reports losses and absences since the last call as gaps. */
   check(): void {
     const counters = this.#meter.counters()
     const now = new Date().toISOString()
     const dropped = counters.recordsDropped - this.#recordsDropped
     if (dropped > 0) {
       this.#recordsDropped = counters.recordsDropped
-      // Interim records are among them: at most so many sessions. What they hold may have waited in the table.
+      // An upper bound of the sessions, because interim records count too. `from` is early, because their packets may
+      // have waited in the flow table.
       this.#options.onLoss({
         reason: 'recordQueueFull',
         sessions: dropped,
@@ -273,12 +274,12 @@ export class Observation {
     this.#checkedAt = now
   }
 
-  /** Null while it is there. */
+  /** Null while the interface is there. */
   goneForMs(): number | null {
     return this.#goneSince === null ? null : performance.now() - this.#goneAtMs
   }
 
-  /** For good: the time until now is said as one in which it was away. */
+  /** Stops for good, and reports the time since the last check as one in which the interface was gone. */
   async letGo(): Promise<void> {
     const from = this.#checkedAt
     await this.stop()
@@ -289,7 +290,8 @@ export class Observation {
   #checkGone({ state, gone, reopened }: FlowMeterCounters, now: string): void {
     const isGone = state === 'gone'
     const isBack = reopened !== this.#reopened
-    // While it lasts: a meter that is killed meanwhile has said it. How many sessions nobody saw is not known; the time is.
+    // Reported every second while it lasts, because the meter may be killed meanwhile. Only the time is known, not how
+    // many sessions passed.
     if (isGone || isBack)
       this.#options.onLoss({
         reason: 'interfaceGone',

@@ -1,4 +1,4 @@
-/** The parts that were started, to be stopped in reverse order. */
+/** The started parts of a meter, stopped in reverse order. */
 
 interface Part {
   readonly name: string
@@ -8,12 +8,12 @@ interface Part {
 export class Parts {
   readonly #started: Part[] = []
 
-  /** @param stop must not wait for anything without a bound */
+  /** @param stop must not wait without a bound */
   started(name: string, stop: Part['stop']): void {
     this.#started.push({ name, stop })
   }
 
-  /** All of them, whatever happens in between; each once. @param failed is told what could not be stopped */
+  /** Stops each part once, also when another fails. @param failed called for each failure */
   async stop(failed: (name: string, error: unknown) => void): Promise<void> {
     for (let part = this.#started.pop(); part !== undefined; part = this.#started.pop()) {
       const { name } = part

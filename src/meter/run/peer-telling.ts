@@ -1,9 +1,9 @@
 /**
- * What happens to the peers of an interface, as events that may be kept: changes between readings, whose they are, and
- * what the catalog's rules leave of them.
+ * Makes peer events of an interface: finds the changes between readings, adds the owner, and applies the catalog's
+ * rules.
  *
- * Nothing is read before there is a catalog: its rules may say that somebody is not to be known. Who was connected by
- * then is told when it is there.
+ * Readings before the first catalog are ignored, because its rules may forbid events of a peer. The first reading with
+ * a catalog reports the peers that are connected by then.
  */
 import type { Logger } from '../../base/log.js'
 import type { PeerEvent } from '../../session/peer-event.js'
@@ -49,7 +49,7 @@ export class PeerTelling {
     return this.#changes.deferred
   }
 
-  /** @returns whether it is the first: the peers are to be read now */
+  /** @returns whether it is the first catalog, after which the caller must read the peers */
   catalogIsThere(): boolean {
     const isFirst = !this.#hasCatalog
     this.#hasCatalog = true
@@ -66,7 +66,7 @@ export class PeerTelling {
     this.#tell(() => this.#changes.interfaceGone({ atUs, ms }))
   }
 
-  /** For the next run: see PeerChanges. */
+  /** The connected peers to remember for the next run; see PeerChanges. */
   connected(ms = performance.now()): readonly string[] {
     return this.#hasRead ? this.#changes.connected(ms) : (this.#before?.publicKeys ?? [])
   }

@@ -1,8 +1,8 @@
 /**
- * A catalog read and checked, off the meter's thread when it is large: one of 100,000 clients takes a second or more, in
- * which no record of a session would be taken.
+ * Reads and checks a catalog. A worker thread does that for a large one, because a catalog of 100,000 clients takes a
+ * second or more, and the meter's thread must take records meanwhile.
  *
- * The worker has ended before its answer is taken apart, so that its memory and that of the answer are not held at once.
+ * The worker's answer is decoded only after the worker has ended, because the memory of both must not add up.
  */
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
@@ -16,14 +16,14 @@ import { parseEnvelope } from '../ship/answer.js'
 
 export type CatalogInput =
   | { readonly kind: 'file'; readonly path: string }
-  /** What a server answered; it is kept in a file of this path. */
+  /** A server's answer; a valid catalog is kept in the file `keepAs`. */
   | { readonly kind: 'answer'; readonly text: string; readonly keepAs: string }
   | { readonly kind: 'kept'; readonly path: string }
 
-/** Smaller ones take less than the start of a thread does. */
+/** A smaller catalog is read faster than a thread starts. */
 const WORKER_BYTES_MIN = 1024 * 1024
 
-/** Of the worker; errors do not keep their class on the way. */
+/** The worker's reply. Errors are sent as plain objects, because they lose their class between threads. */
 export type CatalogReply =
   | { readonly columns: CatalogColumns | null }
   | { readonly error: { readonly code: string; readonly message: string } & ErrorOptions }
@@ -35,9 +35,10 @@ export interface WorkerTask {
 }
 
 /**
- * Null: there is none. Without `users` a large one has none of them: nothing but names needs them.
+ * Null when there is no catalog, or when `signal` aborts. Without `users` a large catalog comes without its users,
+ * because only names need them.
  *
- * @throws AppError CATALOG_UNREADABLE, CATALOG_INVALID; `signal` ends it with null
+ * @throws AppError CATALOG_UNREADABLE, CATALOG_INVALID
  */
 export async function readCatalog(
   input: CatalogInput,
@@ -46,7 +47,7 @@ export async function readCatalog(
   if (bytesOf(input) < WORKER_BYTES_MIN) return readHere(input)
   const { port1, port2 } = new MessageChannel()
   const worker = startWorker({ input, users, port: port2 })
-  // There is no thread for it: it is read all the same.
+  // Without a free thread, this thread reads it.
   if (worker === null) {
     port1.close()
     return readHere(input)
@@ -78,7 +79,7 @@ function startWorker(task: WorkerTask): Worker | null {
   }
 }
 
-/** In this thread. */
+/** Reads the catalog in the calling thread. */
 export function readHere(input: CatalogInput): Catalog | null {
   if (input.kind === 'file') return loadCatalog(input.path)
   if (input.kind === 'kept') return readKept(input.path)
@@ -97,7 +98,7 @@ function catalogOf(reply: CatalogReply): CatalogLists | null {
   throw new AppError(code, message, options)
 }
 
-/** The thread ran out of memory, most likely. */
+/** An error of the worker itself, most likely out of memory. */
 function unreadable(cause: Error): AppError {
   return new AppError('CATALOG_UNREADABLE', `the catalog cannot be read: ${cause.message}`, {
     hint: 'Make the catalog smaller, or give the meter more memory.',
@@ -110,7 +111,7 @@ function bytesOf(input: CatalogInput): number {
   try {
     return statSync(input.path).size
   } catch {
-    // Reading it says why.
+    // readHere() reports why.
     return 0
   }
 }
@@ -123,7 +124,7 @@ function readKept(path: string): Catalog | null {
   }
 }
 
-/** A full disk only costs the names of the next start. */
+/** Ignores errors: on a full disk only the next start lacks names, until the server answers. */
 function keep(path: string, catalog: Catalog): void {
   try {
     writeFileSync(`${path}.new`, JSON.stringify(catalog), { mode: 0o600 })

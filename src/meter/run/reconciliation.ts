@@ -1,10 +1,10 @@
-/** Compares, once a second, what a running meter counted with what the kernel counted on the same interface. */
+/** Compares the meter's counters with the kernel's counters of the same interface, once a second. */
 import type { FlowMeterCounters } from '../capture/flow-meter.js'
 import { EVERY_INTERFACE, findLinkNow, TYPE_LOOPBACK, TYPE_RAW_IP } from '../capture/links.js'
 import type { PeerVerdict } from '../wireguard/peer-reconciler.js'
 import { InterfaceReconciler, type InterfaceVerdict, type Volume } from '../wireguard/reconcile.js'
 
-/** What packet sockets were shown of one interface. */
+/** The traffic of an interface that the kernel showed to packet sockets. */
 interface Visible extends Volume {
   readonly index: number
 }
@@ -17,7 +17,7 @@ export class Reconciliation {
   #before: Visible | null = null
   #verdict: InterfaceVerdict | null = null
   #isRawIp = false
-  /** By the kernel for us: all, and those of before the comparison began. */
+  /** Packets that the meter counted as dropped: all, and those from before the comparison began. */
   #dropped = 0
   #droppedBefore = 0
 
@@ -25,18 +25,18 @@ export class Reconciliation {
     this.#interfaceName = interfaceName
   }
 
-  /** Before the meter begins and before it ends: the earlier side of the comparison that follows. */
+  /** Call before the meter begins and before it ends: reads the earlier side of the next comparison. */
   mark(): void {
     this.#before = this.#visible()
   }
 
   /**
-   * The counters of the call before are the earlier side: a second is ten times what libpcap holds back.
-   * `isKernelWireGuard`: those devices count encrypted messages, not the packets in them.
+   * The earlier side is the reading of the last call, because one second is ten times as long as libpcap holds packets
+   * back. Kernel WireGuard devices are not compared, because they count encrypted messages, not packets.
    */
   compare(metered: Metered, isKernelWireGuard: boolean): void {
     const after = isKernelWireGuard ? null : this.#visible()
-    // Of two interfaces: the next comparison tells that this one is new.
+    // With different indexes the sides belong to two interfaces; the next comparison finds the new one.
     if (after !== null && after.index === this.#before?.index) {
       const { index } = after
       const verdict = this.#reconciler.compare({ before: this.#before, metered, after, index })
@@ -47,16 +47,16 @@ export class Reconciliation {
     this.#before = after
   }
 
-  /** For the report and the metrics; empty where nothing can be compared. */
+  /** Figures for the report and the metrics; empty when nothing can be compared. */
   figures(): Record<string, number> {
     if (this.#verdict === null) return {}
     const { packets, bytes, exact } = this.#verdict
     return {
       unexplainedPacketsMin: packets.low,
       unexplainedPacketsMax: packets.high,
-      // Of these, such as the meter has counted as dropped: they are no riddle.
+      // The part of the unexplained packets that the meter has counted as dropped.
       droppedPackets: this.#dropped - this.#droppedBefore,
-      // Ethernet devices count their headers too: only packets compare.
+      // Only raw IP devices, because Ethernet devices count their headers too.
       ...(this.#isRawIp && {
         unexplainedBytesMin: bytes.low,
         unexplainedBytesMax: bytes.high,
@@ -66,7 +66,7 @@ export class Reconciliation {
     }
   }
 
-  /** Null where nothing can be compared. */
+  /** Null when nothing can be compared. */
   #visible(): Visible | null {
     if (this.#interfaceName === EVERY_INTERFACE) return null
     const link = findLinkNow(this.#interfaceName)
@@ -75,14 +75,14 @@ export class Reconciliation {
     const { index, rxPackets, txPackets, rxDropped, txDropped } = link
     return {
       index,
-      // Dropped on the way up they were counted and not shown; dropped by a full queue, shown and not counted.
+      // rxDropped packets were counted but not shown; txDropped packets (full queue) were shown but not counted.
       packets: rxPackets + txPackets - rxDropped + txDropped,
       bytes: link.rxBytes + link.txBytes,
     }
   }
 }
 
-/** Everything that is in no session; pending fragments, too. */
+/** The traffic outside sessions, including pending fragments. */
 export function otherTraffic({ other, pending }: FlowMeterCounters): Volume {
   const all = [...Object.values(other), pending]
   return {
@@ -91,7 +91,7 @@ export function otherTraffic({ other, pending }: FlowMeterCounters): Volume {
   }
 }
 
-/** For the report and the metrics; empty without peers. */
+/** Figures for the report and the metrics; empty without peers. */
 export function peerFigures(verdict: PeerVerdict | null): Record<string, number> {
   if (verdict === null || verdict.compared === 0) return {}
   return {
@@ -101,7 +101,7 @@ export function peerFigures(verdict: PeerVerdict | null): Record<string, number>
   }
 }
 
-/** Several interfaces in one report: sums, exact only when all are. */
+/** Sums the figures of several interfaces; `exact` only if all are exact. */
 export function sumFigures(all: readonly Record<string, number>[]): Record<string, number> {
   const sums: Record<string, number> = {}
   for (const figures of all)

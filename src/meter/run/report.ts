@@ -1,4 +1,4 @@
-/** The report on the meter's state that each batch carries. */
+/** Makes the report on the meter's state that each batch carries. */
 
 import type { MeterReport, ReplayState } from '../../session/batch.js'
 import { joinNames, REPORT_PLACES_MAX } from '../../session/bounds.js'
@@ -15,7 +15,7 @@ export interface ReportInput {
   readonly version: string
   readonly interfaces: readonly string[]
   readonly startedAt: string
-  /** One for each interface. */
+  /** One for each interface, and one for the sum of the forgotten interfaces. */
   readonly counters: readonly ReportedCounters[]
   readonly sessionsDropped: Readonly<Record<string, number>>
   readonly spool: SpoolDepth
@@ -61,12 +61,12 @@ function wholeUntilOf({ wholeUntilMs, startedAt }: ReportInput): Pick<MeterRepor
   return { wholeUntil: wholeUntil > startedAt ? wholeUntil : startedAt }
 }
 
-/** Since the boot; the same for all processes of a machine, whatever becomes of its clock. */
+/** Milliseconds since the boot: comparable between processes of a machine, also when its clock is set. */
 export function uptimeMs(): number {
   return Math.floor(Number(process.hrtime.bigint() / 1_000_000n))
 }
 
-/** By reason; those that did not occur are left out. */
+/** Sums by reason, without reasons that did not occur. */
 function otherOf(counters: readonly Pick<ReportedCounters, 'other'>[]): Record<string, Traffic> {
   const sums: Record<string, Traffic> = {}
   for (const { other } of counters) {
@@ -79,7 +79,7 @@ function otherOf(counters: readonly Pick<ReportedCounters, 'other'>[]): Record<s
   return sums
 }
 
-/** Of an interface that is let go: a report's sums never fall. */
+/** Adds the counters of an interface that is forgotten, because a report's sums must never fall. */
 export function addCounters(past: ReportedCounters, gone: ReportedCounters): ReportedCounters {
   return {
     packets: past.packets + gone.packets,

@@ -1,9 +1,10 @@
 /**
- * When this meter last ran, and where the counters of its interfaces stood then: what passed until the next start was
- * not metered, and that start says so.
+ * Remembers when this meter last ran and the counters of its interfaces then. The next start reports the time and the
+ * traffic since as not metered.
  *
- * Two files beside the spool, written in turn and in place, so that one is whole whatever ends the process, and so that
- * a full disk can still take them. Limit: PEERS_MAX peers an interface; those beyond are not known.
+ * Two files in the spool's directory, or beside the output file without a server. They are written in turn, because a
+ * kill may damage the one being written, and in place, because the disk may be full. Limit: PEERS_MAX peers per
+ * interface.
  */
 import { readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -13,7 +14,7 @@ import type { BatchGap } from '../../session/batch.js'
 import type { ConnectedBefore } from '../wireguard/peer-changes.js'
 
 export const PEERS_MAX = 2_000
-/** Those that moved most; a batch carries no more of them. */
+/** A gap names at most this many peers, those with the most traffic. */
 const PEERS_REPORTED_MAX = 100
 export const LEDGER_FILES = ['ran.0.json', 'ran.1.json'] as const
 
@@ -21,19 +22,19 @@ const standSchema = z.object({
   /** When the counters were read. */
   atMs: z.number(),
   index: z.number(),
-  /** Received and sent. */
+  /** Bytes received and sent. */
   bytes: z.number(),
   peers: z.record(z.string(), z.number()),
-  /** Public keys of those whose connection was told and whose end was not; absent in files of before 0.2. */
+  /** Public keys of peers that were reported as connected and not as disconnected; absent before version 0.2. */
   connected: z.array(z.string()).optional(),
 })
-/** Where the kernel's counters of an interface stand. */
+/** The kernel's counters of an interface at one time. */
 export type Stand = z.infer<typeof standSchema>
 
 const lastRunSchema = z.object({
-  /** The first start with this spool. */
+  /** The first start with these files. */
   watchingSince: z.string(),
-  /** Of notes with this spool: which is the latest, whatever the clock was set to in between. */
+  /** Number of this note. The higher one is the later, also when the clock was set back in between. */
   count: z.number().default(0),
   atMs: z.number(),
   bootId: z.string(),
@@ -42,10 +43,10 @@ const lastRunSchema = z.object({
 type LastRun = z.infer<typeof lastRunSchema>
 
 export class RunLedger {
-  /** Two, in LEDGER_FILES' order. */
+  /** Two paths, in the order of LEDGER_FILES. */
   readonly #files: readonly string[]
   readonly #bootId: string
-  /** Of the run before; null: this is the first. */
+  /** The last run; null in the first. */
   readonly #last: LastRun | null
   readonly watchingSince: string
   readonly #begun = new Set<string>()
@@ -65,7 +66,7 @@ export class RunLedger {
     this.watchingSince = this.#last?.watchingSince ?? new Date(nowMs).toISOString()
   }
 
-  /** @param prefix of the files' names, where the directory holds other things */
+  /** @param prefix of the files' names, for a directory that holds other files */
   static open(
     directory: string,
     nowMs = Date.now(),
@@ -80,7 +81,7 @@ export class RunLedger {
     return this.#last === null
   }
 
-  /** An interface is read from now on. @returns what was not, when the run before read it; once for each */
+  /** An interface is read from now on. @returns once for each, if an earlier run read it: the gap since then */
   began(name: string, now: Stand | null, nowMs = Date.now()): BatchGap | null {
     const last = this.#last
     const before = last?.interfaces[name]
@@ -91,21 +92,21 @@ export class RunLedger {
       to: new Date(nowMs).toISOString(),
     }
     const gap = { reason: 'unmetered', sessions: 0, interface: name, ...span }
-    // Where the boot cannot be told (ProcSubset=pid hides it), counters are not compared.
+    // Counters are comparable only within a boot. An unknown boot (ProcSubset=pid hides it) counts as another one.
     const sameBoot = this.#bootId !== '' && last.bootId === this.#bootId
     const same = now !== null && now.index === before.index && sameBoot
     if (!same || now.bytes < before.bytes) return gap
     return { ...gap, bytes: now.bytes - before.bytes, peers: moved(before, now) }
   }
 
-  /** Who was connected when the run before read this interface last; null: it did not, or began() has said so already. */
+  /** The peers connected when an earlier run last read the interface. Null if none did, or after began(). */
   connectedBefore(name: string): ConnectedBefore | null {
     const before = this.#begun.has(name) ? undefined : this.#last?.interfaces[name]
     if (before === undefined) return null
     return { atUs: before.atMs * 1e3, publicKeys: before.connected ?? [] }
   }
 
-  /** Where the counters stand now; one that is under way takes this one's place. A failure leaves the older one. */
+  /** Saves the counters. Skipped while another note is being written. A failed write leaves the older note. */
   note(interfaces: Readonly<Record<string, Stand>>, nowMs = Date.now()): Promise<void> {
     this.#writing ??= this.#write({
       watchingSince: this.watchingSince,
@@ -119,13 +120,13 @@ export class RunLedger {
     return this.#writing
   }
 
-  /** The last note of a run, after any that is under way. */
+  /** Saves the last note of a run, after any that is being written. */
   async end(interfaces: Readonly<Record<string, Stand>>, nowMs = Date.now()): Promise<void> {
     await this.#writing
     await this.note(interfaces, nowMs)
   }
 
-  /** An interface that has not been there in this run was not metered since it was read last. */
+  /** Interfaces of earlier runs that this run has not read; kept because they are still unmetered since then. */
   #notBegun(): Record<string, Stand> {
     const all = Object.entries(this.#last?.interfaces ?? {})
     return Object.fromEntries(all.filter(([name]) => !this.#begun.has(name)))
@@ -145,7 +146,7 @@ export class RunLedger {
       }
       this.#slot = 1 - this.#slot
     } catch {
-      // The other one is whole; what it says is only older.
+      // The other file is still valid, only older.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Logs a repeated failure when it begins, when it changes and when it is over. */
+/** Decides when to log a repeated failure: when it begins, when it changes and when it is over. */
 export class SayOnce {
   #said: string | null = null
 
@@ -6,14 +6,14 @@ export class SayOnce {
     return this.#said !== null
   }
 
-  /** @returns true when it is not what was said last */
+  /** @returns true when the problem differs from the last one */
   begins(problem: string): boolean {
     if (this.#said === problem) return false
     this.#said = problem
     return true
   }
 
-  /** @returns true when there was something */
+  /** @returns true when there was a problem */
   isOver(): boolean {
     const was = this.#said !== null
     this.#said = null
@@ -24,7 +24,7 @@ export class SayOnce {
 const AGAIN_MS = 3_600_000
 const TEXTS_MAX = 16
 
-/** What many things may have in common is said for the first of them, and again after an hour; at most 16 texts an hour. */
+/** Decides when to log a problem that many things may share: for the first, then hourly; at most 16 texts an hour. */
 export class SayEach {
   readonly #nowMs: () => number
   readonly #said = new Map<string, number>()
@@ -33,7 +33,7 @@ export class SayEach {
     this.#nowMs = nowMs
   }
 
-  /** @param text numbers in it do not make it another one */
+  /** @param text texts that differ only in numbers count as the same */
   isNew(text: string): boolean {
     const now = this.#nowMs()
     for (const [old, atMs] of this.#said) if (now - atMs >= AGAIN_MS) this.#said.delete(old)

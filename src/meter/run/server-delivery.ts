@@ -1,4 +1,4 @@
-/** `--to`: the way of a running meter's sessions to the server, by batches in a spool. */
+/** `--to`: delivers the sessions of a running meter to the server, in batches through a spool. */
 import type { Logger } from '../../base/log.js'
 import type { BatchGap, MeterReport } from '../../session/batch.js'
 import type { PeerEvent } from '../../session/peer-event.js'
@@ -17,7 +17,7 @@ import { SayEach, SayOnce } from './say-once.js'
 import { quarantineBytesMax } from './spool-directory.js'
 import type { Held } from './whole-until.js'
 
-/** A session waits this long for others before its batch is made. */
+/** The first session of a batch waits this long for others. */
 const BATCH_AGE_MS = 1_000
 
 export interface ServerDeliveryOptions {
@@ -26,7 +26,7 @@ export interface ServerDeliveryOptions {
   readonly directory: string
   readonly report: (spool: SpoolDepth, held: Held) => MeterReport
   readonly onLoss: (gap: BatchGap) => void
-  /** The server is not waited for any more. */
+  /** Aborted when the stop must no longer wait for the server or the disk. */
   readonly givingUp: AbortSignal
   readonly log: Logger
 }
@@ -84,12 +84,12 @@ export class ServerDelivery {
     return this.#spool.depth().batches > 0
   }
 
-  /** Sends from now on, until its parts are stopped. */
+  /** Begins to send; ends when its parts are stopped. */
   start(parts: Parts): void {
     this.#shipper.start()
     parts.started('shipper', () => this.#endShipping())
     parts.started('batcher', async () => {
-      // The last report: everything that was counted, with the sessions that the stop has ended.
+      // The last report goes with the sessions that the stop ended, or in a batch of its own, and has the final counts.
       this.#batcher.heartbeat()
       await this.#batcher.flush()
     })
@@ -185,7 +185,7 @@ export class ServerDelivery {
           'the server reports a batch as repeated that was sent once; its sessions may not be stored',
         ),
       onNotice: (notice) => {
-        // At every batch until it is mended.
+        // The same notice comes with each batch.
         if (this.#notice.begins(notice))
           this.#log.warn({ notice }, 'the server accepts batches but stores nothing')
       },
@@ -220,7 +220,7 @@ export class ServerDelivery {
       return
     }
     this.#writeFailures++
-    // Tried every second.
+    // Logged once, because the write is tried again every second.
     if (!this.#diskTrouble.isTroubled)
       this.#log.error(
         { problem: message },

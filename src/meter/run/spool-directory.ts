@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isRoot } from '../../base/privileges.js'
 
-/** systemd's StateDirectory, /var/lib for root, else the user's own state directory (XDG base directories). */
+/** In systemd's StateDirectory; else in /var/lib for root, or in the user's state directory (XDG). */
 export function defaultSpoolDirectory(env: NodeJS.ProcessEnv): string {
   const [state] = (env.STATE_DIRECTORY ?? '').split(':')
   if (state) return join(state, 'spool')
@@ -10,7 +10,7 @@ export function defaultSpoolDirectory(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'tunmeter', 'spool')
 }
 
-/** Quarantined batches get an eighth of the spool's bound: they wait for people, not for the server. */
+/** The quarantine gets an eighth of the spool's bound, because its batches may wait for an operator for long. */
 export function quarantineBytesMax(spoolMax: number): number {
   return Math.ceil(spoolMax / 8)
 }

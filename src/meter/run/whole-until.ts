@@ -1,18 +1,18 @@
 /**
- * Up to when all that one interface metered is in the batch that is being made, or in those before it: what a kill at
- * this moment would not lose.
+ * Computes the time up to which a report claims to be whole: everything that the interface metered before it is in the
+ * batch being made or an earlier one, or is reported as lost. Once it is stored, a kill loses only later packets.
  *
  *   ----- whole -----|---- may be in the flow table, or held ----| now
  *
- * With interim records no packet waits longer than the active timeout in the table. Without them a session waits from
- * its start: the time at which the epoch of the oldest open one began is known. The answer never falls.
+ * With interim records no packet waits in the flow table longer than the active timeout. Without them a session waits
+ * there from its start; the epoch of the oldest open session tells the earliest start. The answer never decreases.
  */
 
-/** What has left the table and is in no batch yet; both Infinity: nothing. */
+/** Sessions that have left the flow table and are in no batch yet. Both are Infinity when there are none. */
 export interface Held {
-  /** Since when. */
+  /** When the first of them left the table. */
   readonly sinceMs: number
-  /** The earliest start of a session in it. */
+  /** Their earliest start. */
   readonly fromMs: number
 }
 
@@ -26,23 +26,23 @@ export function heldTogether(a: Held, b: Held): Held {
 }
 
 export interface WholeInput {
-  /** The engine's records were taken up to then; Infinity: it has ended, and all are. */
+  /** All records that the engine made before this time were taken; Infinity once it has ended. */
   readonly givenMs: number
   readonly nowMs: number
-  /** Records were lost on the way of which no gap tells yet: what was in them is not safe. */
+  /** Records were lost and no gap reports them yet. */
   readonly lossUnsaid: boolean
   readonly openSessions: number
   readonly oldestEpoch: number
   readonly held: Held
-  /** The earliest start of a session whose hourly sum was not given since. */
+  /** The earliest start of a session that is only in an hourly sum not handed over yet. */
   readonly sumsFromMs: number
 }
 
-/** From the time at which a record is due until it is here. */
+/** A record arrives at most this long after it is due. */
 const LATE_MS = 2_000
-/** Epochs that begin within this count as one. */
+/** Epochs that begin less than 60 s apart count as one. */
 const EPOCH_MS = 60_000
-/** A month of them; a session that is older counts from the interface's beginning. */
+/** 30 days. While a session of an older epoch is open, the answer stays where it is. */
 const EPOCHS_MAX = 43_200
 
 export class WholeUntil {
@@ -65,7 +65,7 @@ export class WholeUntil {
     if (this.#epochs.length > EPOCHS_MAX) this.#epochs.shift()
   }
 
-  /** A record that is lost from now on, or by a loss that is not said yet, holds nothing of before. */
+  /** The last answer. A record that is lost later, or whose loss is not reported yet, holds only later packets. */
   get reachedMs(): number {
     return this.#reachedMs
   }
