@@ -1,4 +1,4 @@
-/** What waits for a destination, by stream, and what of it the retention takes. */
+/** Counts the sessions that wait for a destination, by stream, and those that retention deletes before delivery. */
 import { endOfArrival, type LogFilter, type Store } from '../store/store.js'
 import {
   changed,
@@ -15,7 +15,7 @@ interface Parts {
   readonly store: Pick<Store, 'countArrived'>
   readonly keeper: StateKeeper
   readonly filter: LogFilter
-  /** The last commit that a stream is to read. */
+  /** The last commit that the stream reads. */
   readonly endOf: (key: StreamKey) => number
 }
 
@@ -28,7 +28,7 @@ export class Backlog {
     this.#parts = parts
   }
 
-  /** Sessions that wait, and when the oldest of them ended. */
+  /** The number of waiting sessions, and the end of the oldest. */
   waiting(
     endedBeforeUs?: number,
     key: StreamKey = LIVE,
@@ -46,7 +46,10 @@ export class Backlog {
     })
   }
 
-  /** Before retention deletes what ended before this: what of it waits is lost to the destination. */
+  /**
+   * Call it before retention deletes the sessions that ended before this. Waiting sessions among them never reach the
+   * destination, so it counts them.
+   */
   async expiring(endedBeforeUs: number): Promise<void> {
     const { keeper } = this.#parts
     const { sessions } = await this.waiting(endedBeforeUs)

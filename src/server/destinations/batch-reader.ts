@@ -1,10 +1,10 @@
 /**
- * What the next attempt of a stream is made of: sessions behind its cursor, up to eventsMax and bytesMax. Where there is
- * nothing, the cursor moves.
+ * Reads the sessions for the next attempt of a stream: those after its cursor, up to eventsMax and bytesMax. If there
+ * are none, the cursor moves on.
  *
- * A query costs the same for few rows as for some thousands. So while a destination takes what it is sent, a query reads
- * several attempts' rows, and the next attempts take them from memory (`#ahead`). All destinations together hold at most
- * RowsAhead of them, and one whose receiver is away none.
+ * A query for a few rows costs as much as one for a few thousand. While attempts succeed, one query therefore reads the
+ * rows of several attempts, and the next attempts take them from memory (`#ahead`). RowsAhead limits these rows for all
+ * destinations together. A destination whose last attempt failed holds none.
  */
 import {
   type ArrivalPlace,
@@ -18,21 +18,21 @@ import { changed, filterFor, isBehind, LIVE, type StreamKey, streamOf } from './
 import type { DestinationRecord } from './records.js'
 import type { StateKeeper } from './state-keeper.js'
 
-/** Commits that are looked through at once: fewer when they have more than is asked for. */
+/** Commits that one query looks through. The window halves when they hold more rows than the query may return. */
 const WINDOW_MAX = 65_536
 const WINDOW_FIRST = 64
-/** Of a cursor that moves over what is not asked for. */
+/** A cursor that only passes sessions outside the filter is saved this often. */
 export const SAVE_EVERY_MS = 10_000
-/** Beyond those of the attempt, of one query. */
+/** Rows that one query may read in addition to those of the attempt. */
 const AHEAD_ROWS_MAX = 8000
-/** Of all destinations, about 1 KiB each. */
+/** Rows that all destinations together may hold, about 1 KiB each. */
 const ALL_AHEAD_ROWS_MAX = 64_000
 
-/** Shared by all destinations. */
+/** The rows that may still be read ahead. All destinations share it. */
 export class RowsAhead {
   #left = ALL_AHEAD_ROWS_MAX
 
-  /** @returns how many of them may be read */
+  /** @returns how many of these rows the caller may hold */
   take(rows: number): number {
     const taken = Math.min(rows, this.#left)
     this.#left -= taken
@@ -48,21 +48,21 @@ export interface Read {
   readonly rows: readonly LogRow[]
   readonly places: readonly ArrivalPlace[]
   readonly events: readonly string[]
-  /** More would not fit in. */
+  /** The attempt reached its limits, or more sessions follow. */
   readonly isFull: boolean
 }
 
 interface Rows {
   readonly rows: readonly LogRow[]
   readonly places: readonly ArrivalPlace[]
-  /** There was nothing behind them when they were read. */
+  /** No further sessions followed when these were read. */
   readonly isAll: boolean
 }
 
 interface Ahead extends Rows {
-  /** The cursor that they are behind: it, and not one that is like it. */
+  /** The cursor that these rows follow, compared by identity. */
   readonly after: ArrivalPlace
-  /** Taken from RowsAhead. */
+  /** The number of rows taken from RowsAhead. */
   readonly held: number
 }
 
@@ -78,10 +78,10 @@ interface Parts {
 export class BatchReader {
   readonly #record: DestinationRecord
   readonly #parts: Parts
-  /** Commits of a stream that are looked through at once. */
+  /** The number of commits that one query looks through, by stream. */
   readonly #windows = new Map<StreamKey, number>()
   readonly #ahead = new Map<StreamKey, Ahead>()
-  /** The last attempt was delivered. */
+  /** True if the last attempt was delivered. */
   #isFlowing = false
   #forgotten = 0
 
@@ -90,13 +90,13 @@ export class BatchReader {
     this.#parts = parts
   }
 
-  /** After each attempt. */
+  /** Call it after each attempt. */
   flows(isDelivered: boolean): void {
     this.#isFlowing = isDelivered
     if (!isDelivered) this.forget()
   }
 
-  /** What is sent next is read anew. */
+  /** Drops the rows read ahead, so that the next attempt queries the store. */
   forget(): void {
     this.#forgotten++
     for (const key of [...this.#ahead.keys()]) this.#forget(key)
@@ -107,14 +107,17 @@ export class BatchReader {
     this.#ahead.delete(key)
   }
 
-  /** The last commit that the stream is to read. */
+  /** The last commit that the stream reads. */
   endOf(key: StreamKey): number {
     const { store, keeper } = this.#parts
     if (key === LIVE) return store.lastArrival()
     return keeper.state.backfills.find(({ id }) => id === key)?.upTo.arrival ?? -1
   }
 
-  /** What is pending, or could be; null: nothing, and the cursor has moved. */
+  /**
+   * The pending attempt again, or a new one. Null: there was nothing to send, or its bounds were dropped; call it
+   * again.
+   */
   async next(key: StreamKey): Promise<Read | null> {
     const { cursor, pending } = streamOf(this.#parts.keeper.state, key)!
     const forgotten = this.#forgotten
@@ -123,22 +126,22 @@ export class BatchReader {
     if (found === null) return null
     const { places, isAll } = found
     const { eventsMax } = this.#record
-    // What is pending has its bounds.
+    // A pending attempt keeps its bounds, even if eventsMax or bytesMax has changed since.
     const most = pending === null ? this.#record : { eventsMax: Infinity, bytesMax: Infinity }
     const { rows, events } = fitting(found.rows, this.#parts.present, most)
     const { length } = events
-    // What was forgotten while it was being read is not kept.
+    // Rows that forget() dropped during the read must not be kept.
     if (pending === null && forgotten === this.#forgotten) this.#keepAhead(key, found, length)
     const isFull = length === eventsMax || length < found.rows.length || !isAll
     return { rows, places: places.slice(0, length), events, isFull }
   }
 
-  /** Undefined: they are to be read. */
+  /** Undefined: query the store. */
   #takeAhead(key: StreamKey, cursor: ArrivalPlace): Rows | undefined {
     const ahead = this.#ahead.get(key)
     this.#forget(key)
     if (ahead?.after !== cursor) return undefined
-    // There may be more by now to fill it with.
+    // More sessions may have arrived to fill the batch.
     const isWaiting = this.#record.fillSeconds > 0 && ahead.rows.length < this.#record.eventsMax
     return isWaiting ? undefined : ahead
   }
@@ -156,7 +159,9 @@ export class BatchReader {
     })
   }
 
-  /** Null: nothing is there, and the cursor has moved, or it is to be looked again. */
+  /**
+   * Null: nothing was found and the cursor has moved, or the window or the bounds changed and the caller asks again.
+   */
   async #find(key: StreamKey): Promise<Rows | null> {
     const { store, keeper, filter } = this.#parts
     const { orgId, eventsMax, fillSeconds } = this.#record
@@ -175,7 +180,7 @@ export class BatchReader {
       return null
     }
     if (pending !== null && rows.length > pending.sessions) {
-      // The filter names what the catalog has renamed: other bounds then.
+      // A rename in the catalog can make the filter match more sessions. The attempt then needs new bounds.
       await keeper.change((s) => changed(s, key, { pending: null }))
       return null
     }
@@ -183,19 +188,19 @@ export class BatchReader {
     if (pending !== null) return { rows, places, isAll }
     const isEnough = rows.length === limit
     this.#windows.set(key, isEnough ? Math.max(1, window >> 1) : widened(window))
-    // There may be more to fill it with.
+    // A larger window may find more sessions to fill the batch.
     const isWaiting = fillSeconds > 0 && rows.length < eventsMax
     if (isWaiting && !isAll && window < WINDOW_MAX) return null
     return { rows, places, isAll: isAll && !isEnough }
   }
 
-  /** Over what is not asked for, or has been deleted; written now and then. */
+  /** Moves the cursor over sessions that the filter excludes or that were deleted. It is saved every SAVE_EVERY_MS. */
   async #skip(key: StreamKey, to: ArrivalPlace, end: number): Promise<void> {
     const { keeper, clockMs } = this.#parts
     this.#windows.set(key, widened(this.#windows.get(key) ?? WINDOW_FIRST))
     const nowMs = clockMs()
     const stream = streamOf(keeper.state, key)!
-    // Of the last commit there may be more behind what was pending.
+    // The last commit may hold more sessions after a pending attempt.
     const isOver = key !== LIVE && !isBehind({ ...stream, cursor: to, pending: null }, end)
     if (isOver) this.#windows.delete(key)
     const endedAt = isOver ? { endedAt: new Date(nowMs).toISOString() } : {}

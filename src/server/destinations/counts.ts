@@ -1,4 +1,4 @@
-/** Attempts by class, by the hour for a day and by the day for a month. */
+/** Counts attempts by class: per hour for 24 hours, and per day for 30 days. */
 import { type AttemptClass, classOf, type Outcome } from './outcome.js'
 import type { AttemptCounts, DestinationState } from './records.js'
 
@@ -33,7 +33,7 @@ function add(
   return Object.fromEntries(all.filter(([at]) => Date.parse(at) > nowMs - most * widthMs))
 }
 
-/** Of the last 24 hours or 30 days. */
+/** The attempts of the last 24 hours or 30 days. */
 export function totalOf(buckets: Buckets, nowMs: number, span: 'day' | 'month'): AttemptCounts {
   const from = nowMs - (span === 'day' ? HOURS * HOUR_MS : DAYS * DAY_MS)
   const sums: Record<string, number> = {}

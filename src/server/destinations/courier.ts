@@ -1,13 +1,14 @@
 /**
- * One destination at work: reads on from its cursors, sends, and notes how far it is.
+ * Runs one destination: reads on from its cursors, sends, and records its progress.
  *
- *   plan     up to eventsMax sessions and bytesMax bytes behind the cursor; the bounds are durable (Pending)
- *   attempt  one at a time. The same bounds again, under the same id, until they are delivered: also after a crash
- *   note     cursor, counts and the outcome, durable
+ *   plan     takes up to eventsMax sessions and bytesMax bytes after the cursor; the bounds are durable (Pending)
+ *   attempt  sends them, one attempt at a time; repeats the same bounds and id until delivery, also after a crash
+ *   note     saves the cursor, the counts and the outcome durably
  *
- * The live stream sends sessions as they arrive, backfills send stored ones. While both have work, backfills get each
- * BACKFILL_TURN-th turn, one after the other. An attempt that failed reads its batch again, so memory holds nothing while a
- * receiver is away. Sessions that were deleted meanwhile are not sent; corrected ones come later, as they are then.
+ * The live stream sends sessions as they arrive, backfills send stored ones. While both have work, every
+ * BACKFILL_TURN-th turn goes to a backfill; several backfills take turns. A failed attempt is read again from the
+ * store, so memory holds nothing while a receiver is away. Sessions that were deleted meanwhile are not sent. A
+ * corrected session arrives again and is sent with its newest values.
  */
 
 import { messageOf } from '../../base/errors.js'
@@ -49,12 +50,12 @@ import type { DestinationRecord, DestinationRecords, DestinationState, Pending }
 import { StateKeeper } from './state-keeper.js'
 
 const IDLE_MS = 500
-/** After a fault of this machine's: a full disk, a busy store. */
+/** The wait after a fault of this server: a full disk, a busy store. */
 const TROUBLE_MS = 5000
 const BACKFILL_TURN = 4
-/** So often a batch that waits to be full is looked at. */
+/** A batch that waits to fill is checked this often. */
 const FILL_LOOK_MS = 5000
-/** So often one that is paused is looked at. */
+/** A paused destination is checked this often. */
 const PAUSED_LOOK_MS = 10_000
 
 export interface CourierParts {
@@ -82,11 +83,11 @@ export class Courier {
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #wake: () => void = () => undefined
-  /** Since it began. */
+  /** Counted since the start of this courier. */
   readonly attempts: Partial<Record<AttemptClass, number>> = {}
   #turn = 0
   #lastBackfill = 0
-  /** Since when a batch waits to be full, and when it is looked at again. */
+  /** When the batch began to wait for more sessions. `#liveFromMs`: when it is checked again. */
   #fillingMs: number | undefined
   #liveFromMs = 0
 
@@ -126,7 +127,7 @@ export class Courier {
     this.#running = this.#run()
   }
 
-  /** What is under way is given up; it is sent again by whoever starts next. */
+  /** Aborts the attempt under way. The next courier of this destination repeats it. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#wake()
@@ -136,12 +137,12 @@ export class Courier {
     await this.#receiver?.close()
   }
 
-  /** Sessions were deleted or renamed: what was read ahead is not sent. */
+  /** Call it after sessions were deleted, because rows that were read ahead must not be sent. */
   forget(): void {
     this.#reader.forget()
   }
 
-  /** Tries at once, whatever it was waiting for. */
+  /** Ends every wait and tries at once. */
   async hurry(): Promise<void> {
     await this.#keeper.change((s) => ({ ...s, nextAttemptMs: 0, refusedInRow: 0 }))
     this.#liveFromMs = 0
@@ -149,7 +150,7 @@ export class Courier {
   }
 
   /**
-   * Sessions that started in this range and are there already, beside what arrives and other backfills.
+   * Sends the stored sessions that started in this range. It runs beside the live stream and other backfills.
    * @throws AppError TOO_MANY_BACKFILLS
    */
   async backfill(fromUs: number, toUs: number): Promise<void> {
@@ -159,7 +160,7 @@ export class Courier {
     this.#wake()
   }
 
-  /** One that is under way; what it has sent stays where it is. @returns false: there is none */
+  /** Stops a backfill; sessions already sent stay at the receiver. @returns false: no such backfill is under way */
   async stopBackfill(id: number): Promise<boolean> {
     const endedAt = new Date(this.#parts.clockMs()).toISOString()
     let isThere = false
@@ -170,7 +171,7 @@ export class Courier {
     return isThere
   }
 
-  /** One event that is marked as a test. */
+  /** Sends one event that is marked as a test. */
   async test(): Promise<Settled> {
     const nowMs = this.#parts.clockMs()
     const { row, event } = this.#present(testRow(this.record.orgId, nowMs * 1e3), true)
@@ -215,7 +216,7 @@ export class Courier {
     await this.#keeper.change(work).catch(() => undefined)
   }
 
-  /** @returns how long to wait before the next */
+  /** @returns the milliseconds to wait before the next step */
   async #step(): Promise<number> {
     const { clockMs } = this.#parts
     const waitMs = this.state.nextAttemptMs - clockMs()
@@ -228,7 +229,7 @@ export class Courier {
     if (read === null) return 0
     const fillMs = this.#leftToFill(key, read)
     if (fillMs > 0) {
-      // Backfills have the turns until then.
+      // Until then, all turns go to backfills.
       this.#liveFromMs = clockMs() + Math.min(fillMs, FILL_LOOK_MS)
       return 0
     }
@@ -237,14 +238,14 @@ export class Courier {
     return 0
   }
 
-  /** A page of the sessions that are open. @returns false: it was not taken */
+  /** Sends a page of the open sessions. @returns false: the receiver did not take it */
   async #reportOpen(): Promise<boolean> {
     const batch = await this.#open.next()
     if (batch === null) return true
     const { clockMs } = this.#parts
     const receiver = this.#tryToOpen()
     const signal = this.#stopping.signal
-    // One that is refused has its end to become a dead letter.
+    // A refused open report is not kept as a dead letter, because the session's end is sent later.
     const letters = { put: () => Promise.resolve(true) }
     const parts = { receiver: receiver as Receiver, letters, clockMs, signal }
     const done =
@@ -261,7 +262,7 @@ export class Courier {
     return isTaken
   }
 
-  /** How long a batch that is not full waits for more; what is pending waits no longer. */
+  /** How many milliseconds a batch still waits for more sessions. A pending attempt does not wait. */
   #leftToFill(key: StreamKey, { isFull }: Read): number {
     if (isFull || key !== LIVE || this.state.live.pending !== null) return 0
     const nowMs = this.#parts.clockMs()
@@ -275,7 +276,7 @@ export class Courier {
     const backfills = underWay(this.state)
     if (backfills.length === 0) return hasLive ? LIVE : undefined
     if (hasLive && ++this.#turn % BACKFILL_TURN !== 0) return LIVE
-    // The one behind the one that had the last turn.
+    // The next backfill after the one that had the last turn.
     const next = backfills.find(({ id }) => id > this.#lastBackfill) ?? backfills[0]!
     this.#lastBackfill = next.id
     return next.id
@@ -290,7 +291,7 @@ export class Courier {
     const pending = { number, to: places.at(-1)!, sessions: events.length, sinceMs }
     let isSame = true
     await this.#keeper.change((s) => {
-      // It may have been stopped meanwhile.
+      // The backfill may have been stopped meanwhile.
       isSame = streamOf(s, key)?.cursor === stream.cursor && !isStopped(s, key)
       return isSame ? changed(s, key, { pending, number }) : s
     })
@@ -351,7 +352,7 @@ export class Courier {
   }
 
   #say({ kind, status, text }: Outcome & { kind: 'blocked' | 'later' }): void {
-    // The first of a row; the state has the rest.
+    // Log only the first failure in a row; the state shows the later ones.
     if (this.state.failures > 1) return
     const { id: destination, orgId } = this.record
     const what = kind === 'blocked' ? 'a destination is blocked' : 'a destination is away'

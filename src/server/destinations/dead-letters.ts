@@ -1,6 +1,6 @@
 /**
- * Events that a receiver refused one by one: listed, shown as they were sent, sent again. A dead letter is the id of a
- * session and not a copy of it: what the log does not have any more is not sent.
+ * Events that a receiver refused individually. They can be listed, shown and sent again. A dead letter holds the id of
+ * the session, not a copy: a session that is no longer in the log cannot be sent again.
  */
 import { endOfArrival, type Store } from '../store/store.js'
 import { countAttempts } from './counts.js'
@@ -34,9 +34,9 @@ interface LetterRead extends Presented {
 export interface Resent {
   readonly delivered: number
   readonly refused: number
-  /** The log does not have these sessions any more. */
+  /** Sessions that are no longer in the log. */
   readonly gone: number
-  /** Why it ended before the last one. */
+  /** The reason if it stopped before the last dead letter. */
   readonly failed: string | null
 }
 
@@ -63,7 +63,7 @@ export class DeadLetters implements Letters {
     return true
   }
 
-  /** One by one. */
+  /** Sends each dead letter on its own. */
   async resend(): Promise<Resent> {
     const { records, change, clockMs } = this.#parts
     const { id } = this.#record
@@ -102,7 +102,7 @@ export class DeadLetters implements Letters {
     })
   }
 
-  /** The events of those whose sessions the log still has. */
+  /** The events of the dead letters whose sessions are still in the log. */
   async read(letters: readonly DeadLetter[]): Promise<LetterRead[]> {
     if (letters.length === 0) return []
     const { store, present } = this.#parts

@@ -1,9 +1,9 @@
 /**
- * One batch on its way: sent whole, and when it is refused, in halves, until the events that are refused are alone. Those
- * become dead letters, and the others are delivered.
+ * Sends one batch. A refused batch is sent again in halves, until each refused event is alone. That event becomes a
+ * dead letter, and the others are delivered.
  *
- * A receiver that refuses everything must not turn the log into dead letters: after REFUSED_IN_ROW_MAX without one that
- * was taken, and when the list is full, the destination is blocked instead.
+ * A receiver that refuses everything must not turn the log into dead letters. After REFUSED_IN_ROW_MAX refused events
+ * without an accepted one, or when the list of dead letters is full, the destination is blocked instead.
  */
 import type { LogRow } from '../store/store.js'
 import type { Receiver } from './kind.js'
@@ -13,7 +13,7 @@ import type { DeadLetter } from './records.js'
 export const REFUSED_IN_ROW_MAX = 16
 
 export interface Letters {
-  /** @returns false: there is no room */
+  /** @returns false: the list is full */
   put(letter: DeadLetter): Promise<boolean>
 }
 
@@ -97,7 +97,7 @@ class Delivering {
     return first.kind === 'delivered' ? this.send(`${id}.1`, middle, to) : first
   }
 
-  /** The receiver says which event is to blame. It goes alone, since the number may mean another one. */
+  /** The receiver named the event at fault. It is sent alone, because the number may be wrong. */
   async #around(id: string, at: number, from: number, to: number): Promise<Settled> {
     const parts = [
       [from, at],
@@ -113,7 +113,7 @@ class Delivering {
     return outcome
   }
 
-  /** The receiver has taken the others. */
+  /** Turns the refused events into dead letters and counts the others as delivered. */
   async #setAll(
     { status, refused }: Outcome & { kind: 'partly' },
     from: number,

@@ -1,9 +1,10 @@
 /**
- * All destinations of the server: each has a Courier of its own, which waits for nobody else's. What one costs is bounded:
- * one attempt in flight, one batch in memory (eventsMax, bytesMax), DEAD_LETTERS_MAX; and how many there are, of an
- * organisation and of the server. Reading the log is the organisation's share of the store's connections.
+ * All destinations of the server. Each has its own Courier, which never waits for another one. The cost of a
+ * destination is bounded: one attempt in flight, one batch in memory (eventsMax, bytesMax), its share of RowsAhead, and
+ * DEAD_LETTERS_MAX. The number of destinations is bounded per organisation and per server. Reading the log uses the
+ * organisation's share of the store's connections.
  *
- * Limit: a server that is the only one to have the data directory, as the store is.
+ * Limit: only one server may use the data directory, as for the store.
  */
 import { randomBytes } from 'node:crypto'
 import { AppError, messageOf } from '../../base/errors.js'
@@ -41,7 +42,7 @@ export interface Wanted {
   readonly name: string
   readonly kind: string
   readonly settings: Readonly<Record<string, unknown>>
-  /** Null: it goes. One that is not named stays. */
+  /** Null removes a secret. A secret that is not named stays. */
   readonly secrets: Readonly<Record<string, string | null>>
   readonly query: string
   readonly columns: readonly string[] | null
@@ -57,7 +58,7 @@ export class Destinations {
   readonly #records: DestinationRecords
   readonly #secrets: Secrets
   readonly #couriers = new Map<string, Courier>()
-  /** Changes follow one another: a destination has one courier. */
+  /** Changes run one at a time, because a destination must never have two couriers. */
   readonly #changes = new Mutex()
   readonly #rowsAhead = new RowsAhead()
   #started = false
@@ -71,7 +72,7 @@ export class Destinations {
   async start(): Promise<void> {
     this.#started = true
     for (const record of this.#records.all()) {
-      // Of an organisation that was removed when the server was killed.
+      // The server was killed while it removed this organisation.
       if (this.#options.control.org(record.orgId) === undefined) await this.#records.remove(record)
       else this.#begin(record)
     }
@@ -101,7 +102,7 @@ export class Destinations {
     return this.#records
   }
 
-  /** Names of those that may hold sessions of the organisation. */
+  /** Names and addresses of the destinations that have received sessions of the organisation. */
   holders(orgId: string): string[] {
     const sent = this.of(orgId).filter(({ state }) => state.delivered > 0)
     return sent.map(({ record }) => `${record.name} (${targetOf(record)})`)
@@ -118,7 +119,7 @@ export class Destinations {
         createdAt: new Date(this.#options.clockMs()).toISOString(),
       })
       const { state } = new Courier(record, this.#parts())
-      // Where it begins is durable with it.
+      // The state holds the starting point, so both must be durable before the courier starts.
       await Promise.all([this.#records.putState(record.id, state), this.#records.put(record)])
       return this.#begin(record)
     })
@@ -137,7 +138,7 @@ export class Destinations {
       )
   }
 
-  /** It goes on where it was. @throws AppError NO_DESTINATION, BAD_DESTINATION */
+  /** The new destination continues from the old cursor. @throws AppError NO_DESTINATION, BAD_DESTINATION */
   replace(orgId: string, id: string, wanted: Wanted): Promise<Courier> {
     return this.#exchange(orgId, id, (known) => {
       const { paused, createdAt } = known
@@ -166,12 +167,12 @@ export class Destinations {
     for (const { id } of this.#records.of(orgId)) await this.remove(orgId, id)
   }
 
-  /** Sessions of it were erased: none of them is sent from memory. */
+  /** Call it after sessions were deleted, because couriers may hold some of them in memory. */
   forget(orgId: string): void {
     for (const courier of this.of(orgId)) courier.forget()
   }
 
-  /** Counts what retention is about to delete and destinations have not had. */
+  /** Counts the undelivered sessions that retention is about to delete. */
   async expiring(orgId: string, endedBeforeUs: number): Promise<void> {
     for (const courier of this.of(orgId))
       await courier.backlog.expiring(endedBeforeUs).catch((error: unknown) => {
@@ -190,7 +191,7 @@ export class Destinations {
       const record = change(courier.record)
       await courier.stop()
       const { state } = courier
-      // Bounds hold for what was asked for when they were made.
+      // The bounds of a pending attempt are valid only for the query that they were made with.
       const isSame = courier.record.query === record.query
       const unbound = isSame ? {} : { live: anew(state.live), backfills: state.backfills.map(anew) }
       const hurried = { nextAttemptMs: 0, refusedInRow: 0 }
@@ -268,7 +269,7 @@ export class Destinations {
     return { ...own, ...wanted, secrets: sealed }
   }
 
-  /** What the schema cannot: whether this server sends there at all. */
+  /** Checks beyond the schema: the query, and whether this server may send to the address. */
   #check({ settings, kind, query }: Omit<Wanted, 'secrets'>): void {
     try {
       filterOfQuery(query)
@@ -286,8 +287,9 @@ export function targetOf({ kind, settings }: Pick<DestinationRecord, 'kind' | 's
 }
 
 /**
- * Those that stay. With another address none stays unsaid: whoever may change a destination is not to get its secrets by
- * sending them to a place of their own.
+ * The secrets that stay. If the address changes, each secret must be given again or removed. Otherwise a user who may
+ * change the destination could send its secrets to a server of their own. The pseudonym key stays, because it is never
+ * sent.
  */
 function secretsFor(wanted: Wanted, known: DestinationRecord): DestinationRecord['secrets'] {
   if (targetOf(wanted) === targetOf(known)) return known.secrets

@@ -1,4 +1,4 @@
-/** Sessions as the events that leave: in one of the formats, with the fields that the destination wants. */
+/** Turns sessions into events: in the format of the destination, with the fields that it asks for. */
 import { TIME_US_MAX } from '../../session/bounds.js'
 import { SESSION_FIELDS, type SessionField } from '../../session/session-table.js'
 import { LOG_FIELDS } from '../query/api-row.js'
@@ -8,10 +8,10 @@ import type { LogFilter, LogRow } from '../store/store.js'
 
 export const COLUMN_NAMES = LOG_FIELDS.map(({ name }) => name)
 
-/** One line of JSON. @param isTest says so in it, where no other event does */
+/** Writes one line of JSON. @param isTest marks the event as a test */
 export type EventWriter = (row: LogRow, isTest?: boolean) => string
 
-/** A session as it leaves: the row and its event, both with pseudonyms where the destination wants them. */
+/** A row and its event, both with pseudonyms if the destination asks for them. */
 export interface Presented {
   readonly row: LogRow
   readonly event: string
@@ -19,7 +19,7 @@ export interface Presented {
 /** @throws AppError SECRETS_LOST */
 export type Presenter = (row: LogRow, isTest?: boolean) => Presented
 
-/** As many as one attempt takes. One event goes alone, however large it is. */
+/** The rows that fit in one attempt. There is always at least one, even if it exceeds bytesMax. */
 export function fitting(
   rows: readonly LogRow[],
   present: Presenter,
@@ -43,7 +43,7 @@ export function filterOfQuery(query: string): LogFilter {
   return { fromUs: 0, toUs: TIME_US_MAX, ...termsOf(query, parseAddress) }
 }
 
-/** Of no session: between addresses that are for documentation. */
+/** A row for tests. It belongs to no session and uses addresses reserved for documentation. */
 export function testRow(orgId: string, nowUs: number): LogRow {
   const session = Object.fromEntries(
     Object.entries<SessionField>(SESSION_FIELDS).map(([name, field]) => [name, testValue(field)]),

@@ -1,8 +1,9 @@
 /**
- * Where the server may be sent to by somebody who sets up a destination: not into its own network.
+ * Keeps destinations out of the server's own network: a user who sets one up must not reach internal services through
+ * it.
  *
- * Addresses are looked at after the name was resolved, and the connection is made to the address that was looked at
- * (guardedLookup is the lookup of that very connection). Ranges: RFC 6890 and what embeds an IPv4 address.
+ * Addresses are checked after the name is resolved. The connection goes to the checked address, because guardedLookup
+ * is the lookup of that connection. The ranges are those of RFC 6890 and those that embed an IPv4 address.
  */
 import { type LookupAddress, lookup as resolve } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
@@ -13,7 +14,7 @@ const PRIVATE: readonly (readonly [address: string, length: number])[] = [
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
-  // Also the metadata services of clouds.
+  // Link-local; cloud metadata services are here.
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
@@ -36,7 +37,7 @@ const PRIVATE: readonly (readonly [address: string, length: number])[] = [
   ['ff00::', 8],
 ]
 
-/** Two: one list would take each IPv4 address for one of ::ffff:0:0/96. */
+/** Two lists, because a single one would match each IPv4 address with ::ffff:0:0/96. */
 const blocked = { ipv4: new BlockList(), ipv6: new BlockList() }
 for (const [address, length] of PRIVATE)
   blocked[familyOf(address)].addSubnet(address, length, familyOf(address))
@@ -50,7 +51,7 @@ export interface GuardOptions {
   readonly allowPrivate: boolean
 }
 
-/** It is not tried again soon: only the operator can change it. */
+/** The destination is blocked, because only the operator can allow the address. */
 export class NotAllowed extends Error {}
 
 export function isPrivate(address: string): boolean {
@@ -58,7 +59,7 @@ export function isPrivate(address: string): boolean {
   return blocked[family].check(address, family) || isOwn(address, family)
 }
 
-/** An address of this machine, which may be public: what listens there trusts who comes from here. */
+/** This machine's own addresses, which may be public. Services there often trust local connections. */
 function isOwn(address: string, family: 'ipv4' | 'ipv6'): boolean {
   const own = new BlockList()
   for (const one of Object.values(networkInterfaces()).flat())
@@ -73,7 +74,7 @@ function refusal(host: string, address: string): NotAllowed {
   )
 }
 
-/** For `lookup` of a connection: never called for a host that is an address. */
+/** For the `lookup` of a connection. Node does not call it if the host is an address; checkHost covers that case. */
 export function guardedLookup({ allowPrivate }: GuardOptions): LookupFunction {
   return (host, options, done) => {
     resolve(host, { ...options, all: true }, (error, found) => {
@@ -89,7 +90,7 @@ export function guardedLookup({ allowPrivate }: GuardOptions): LookupFunction {
   }
 }
 
-/** Before each connection. @param host as in a URL, an IPv6 address in brackets */
+/** Call it before each connection. @param host as in a URL, an IPv6 address in brackets */
 export function checkHost(host: string, { allowPrivate }: GuardOptions): void {
   const address = host.replace(/^\[(.*)\]$/, '$1')
   if (!allowPrivate && isIP(address) !== 0 && isPrivate(address)) throw refusal(address, address)

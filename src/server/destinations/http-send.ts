@@ -1,4 +1,6 @@
-/** One request to a receiver: to an address that was checked, without redirects, with a bound on time and answer. */
+/**
+ * Sends one request to a receiver: to a checked address, without redirects, with limits for the time and the answer.
+ */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { Agent, request } from 'undici'
@@ -19,12 +21,12 @@ export interface HttpRequest {
   readonly body: Buffer
 }
 
-/** How receivers are reached; its connections are kept between attempts. */
+/** Keeps its connection open between attempts. */
 export class HttpSender {
   readonly #guard: GuardOptions
   readonly #agent: Agent
 
-  /** @param ca further authority to trust, PEM */
+  /** @param ca authorities (PEM) that are trusted in place of the system's */
   constructor(guard: GuardOptions, ca: string | undefined) {
     this.#guard = guard
     this.#agent = new Agent({
@@ -37,7 +39,7 @@ export class HttpSender {
     })
   }
 
-  /** @param read what the answer means; by its status alone, where nothing else is known */
+  /** @param read turns the answer into an outcome; by default from the status alone */
   async send(
     given: HttpRequest,
     signal: AbortSignal,
@@ -58,7 +60,7 @@ export class HttpSender {
       for await (const chunk of body as AsyncIterable<Buffer>) {
         chunks.push(chunk)
         bytes += chunk.length
-        // Leaving the loop closes the connection: who sends more than this is not read to the end.
+        // Leaving the loop closes the connection, so a longer answer is not read to its end.
         if (bytes > answerBytesMax) break
       }
       const whole = Buffer.concat(chunks)
@@ -79,7 +81,7 @@ export class HttpSender {
   }
 }
 
-/** A POST of `plain`, gzip'd where the destination wants it; `headers` stand over those of every request. */
+/** A POST of `plain`, compressed with gzip if the destination asks for it. `headers` override the common ones. */
 export async function postOf(
   url: URL,
   plain: Buffer,
@@ -97,7 +99,7 @@ export async function postOf(
   }
 }
 
-/** Of a connection that could not be made, or was lost. */
+/** The outcome of a connection that failed or was lost. */
 export function failureOf(error: unknown): Outcome {
   const refused = error instanceof NotAllowed ? error : (error as { cause?: unknown }).cause
   if (refused instanceof NotAllowed)

@@ -1,8 +1,8 @@
-/** The settings and secrets of each kind for a form, made from the schemas that check them. */
+/** Describes the settings and secrets of each kind for a form. It derives them from the schemas that check them. */
 import { z } from 'zod'
 import { KINDS, secretsOf } from './kinds/kinds.js'
 
-/** Longer texts are PEM, of several lines. */
+/** A text that may be longer is PEM, so its field has several lines. */
 const LINE_CHARACTERS_MAX = 10_000
 
 export const fieldSchema = z.object({

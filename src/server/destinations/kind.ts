@@ -1,4 +1,4 @@
-/** What a kind of destination is: which settings and secrets it has, and how a batch of events gets there. */
+/** A kind of destination: its settings, its secrets, and how it delivers a batch of events. */
 import type { z } from 'zod'
 import type { LogRow } from '../store/store.js'
 import type { EventWriter } from './events.js'
@@ -6,18 +6,18 @@ import type { GuardOptions } from './guard.js'
 import type { Outcome } from './outcome.js'
 
 export interface Delivery {
-  /** The same for the same sessions, also after a crash. */
+  /** Repetitions of a batch have the same id, also after a crash. */
   readonly id: string
   readonly orgId: string
-  /** When the batch was due; as the id, the same at each attempt. */
+  /** When the batch was planned. Like the id, it is the same at each attempt. */
   readonly sinceMs: number
-  /** The rows as the kind's writer made them. */
+  /** One event for each row, made by the destination's writer. */
   readonly events: readonly string[]
   readonly rows: readonly LogRow[]
   readonly signal: AbortSignal
 }
 
-/** One that is set up and reachable; it keeps its connections. */
+/** An opened destination. It may keep its connections between deliveries. */
 export interface Receiver {
   deliver(delivery: Delivery): Promise<Outcome>
   close(): Promise<void>
@@ -26,16 +26,16 @@ export interface Receiver {
 export interface Kind {
   readonly name: string
   readonly settings: z.ZodType<Record<string, unknown>>
-  /** Names of its secrets, with what each must be; required ones begin the list. */
+  /** The secrets by name; required ones come first. */
   readonly secrets: Readonly<
     Record<string, { readonly schema: z.ZodType<string>; readonly required: boolean }>
   >
-  /** So long a batch waits to be full, where nothing else is set. */
+  /** The default number of seconds that a batch waits to fill. */
   readonly fillSeconds?: number
-  /** What is said of where it goes. */
+  /** The address to show. A change of it asks for all secrets again. */
   readonly target: (settings: Readonly<Record<string, unknown>>) => string
   readonly isEncrypted: (settings: Readonly<Record<string, unknown>>) => boolean
-  /** The writer of a kind that has no setting `events`. */
+  /** For kinds without the setting `events`. */
   readonly writer?: (columns: readonly string[] | null) => EventWriter
   readonly open: (given: Opening) => Receiver
 }

@@ -1,9 +1,9 @@
 /**
- * Sessions that are open, where a destination asks for them: every openSeconds a round of all that are open then, with
- * their counts so far, in pages of an attempt.
+ * Reports open sessions to a destination that asks for them. Every openSeconds a round reports all sessions that are
+ * open then, with their counts so far. Each page of a round is one attempt.
  *
- * A report is superseded by that of the next round and by the end of its session, which is delivered in any case. So
- * nothing of a round is durable: what fails, or is cut by the end of the server, is not sent again.
+ * The next round, or the end of the session, supersedes a report. Rounds are therefore not durable: after a failed
+ * attempt or a restart of the server, the rest of the round is not sent.
  */
 import type { LogFilter, LogRow, Position, Store } from '../store/store.js'
 import { fitting, type Presenter } from './events.js'
@@ -47,7 +47,7 @@ export class OpenReports {
     return this.#round !== undefined || this.#parts.clockMs() >= this.#dueMs
   }
 
-  /** The next page of the round; null: it is over. */
+  /** The next page of the round. Null: the round is over. */
   async next(): Promise<OpenBatch | null> {
     const { store, clockMs, filter, present, signal } = this.#parts
     const { id, orgId, eventsMax, openSeconds = 0 } = this.#record

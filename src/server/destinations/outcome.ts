@@ -1,9 +1,9 @@
-/** What an attempt came to, and when the next one is due. */
+/** The outcomes of an attempt, and the wait before the next one. */
 import { printable } from '../../base/printable.js'
 import { retryAfterMs } from '../../base/retry-after.js'
 
 export const ANSWER_SHOWN = 300
-/** Of a wait that the receiver asks for: whoever asks for more is asked again after it. */
+/** The longest wait that a receiver may ask for. A longer Retry-After is cut to it. */
 export const RETRY_AFTER_MS_MAX = 3600e3
 const BACKOFF_MS_MIN = 1000
 const BACKOFF_MS_MAX = 300e3
@@ -13,35 +13,35 @@ export type Outcome =
   | {
       readonly kind: 'delivered'
       readonly status: number | null
-      /** Not accepted, and not to be sent again; which ones is not known. */
+      /** Events that the receiver rejected without naming them. They must not be sent again. */
       readonly rejected?: { readonly events: number; readonly text: string }
-      /** The receiver is near its limits: the next attempt waits so long. */
+      /** The receiver asks to slow down: milliseconds before the next attempt. */
       readonly afterMs?: number
     }
-  /** The same again, later. */
+  /** Send the same batch again later. */
   | {
       readonly kind: 'later'
       readonly status: number | null
       readonly text: string
       readonly afterMs?: number
     }
-  /** Somebody has to change something; tried once an hour. */
+  /** Someone must change the settings or the receiver. Until then it is tried once an hour. */
   | { readonly kind: 'blocked'; readonly status: number | null; readonly text: string }
-  /** Nothing was taken. One of these events, or their number, is to blame: that at `at`, where the answer says. */
+  /** Nothing was taken: an event is bad, or there are too many. `at`: the bad event, if the answer names it. */
   | {
       readonly kind: 'refused'
       readonly status: number | null
       readonly text: string
       readonly at?: number
     }
-  /** All were taken but these, in their order. */
+  /** All events were taken except these, which are in the order of the batch. */
   | {
       readonly kind: 'partly'
       readonly status: number | null
       readonly refused: readonly Refused[]
     }
 
-/** Of one event, or of what has been set apart. */
+/** The outcome of a single event, or of a batch after its refused events became dead letters. */
 export type Settled = Exclude<Outcome, { readonly kind: 'partly' }>
 
 export interface Refused {
@@ -59,10 +59,10 @@ export interface HttpAnswer {
   readonly retryAfter: string | undefined
 }
 
-/** What a kind makes of an answer that says more than its status. */
+/** For kinds that read more of the answer than its status. */
 export interface WholeAnswer extends HttpAnswer {
   readonly bytes: Buffer
-  /** False: it is longer than was read. */
+  /** False if the answer was cut at the limit. */
   readonly isWhole: boolean
 }
 
@@ -78,7 +78,7 @@ export function outcomeOf({ status, text: body, retryAfter }: HttpAnswer, nowMs:
   return { kind: 'blocked', status, text: redirect }
 }
 
-/** Of one event, which is taken or not. */
+/** For a batch of one event: `partly` means that this event was refused. */
 export function settled(outcome: Outcome): Settled {
   if (outcome.kind !== 'partly') return outcome
   const [{ status, text }] = outcome.refused as [Refused]
@@ -89,12 +89,11 @@ export function shown(text: string): string {
   return printable(text.trim(), 4 * ANSWER_SHOWN).slice(0, ANSWER_SHOWN)
 }
 
-/** Full jitter: receivers that were down together are not asked together. */
+/** Full jitter, because receivers that failed together must not all be tried at the same moment. */
 export function backoffMs(failures: number, random: () => number = Math.random): number {
   return random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures, 20))
 }
 
-/** For counts of attempts. */
 export const ATTEMPT_CLASSES = ['2xx', '3xx', '4xx', '5xx', 'network'] as const
 export type AttemptClass = (typeof ATTEMPT_CLASSES)[number]
 

@@ -1,4 +1,4 @@
-/** How far a destination is, as values: what is new, what an outcome makes of it. */
+/** The progress of a destination as pure functions on its state. */
 import { AppError, messageOf } from '../../base/errors.js'
 import { endOfArrival, type LogFilter } from '../store/store.js'
 import type { Delivered } from './delivering.js'
@@ -30,13 +30,15 @@ export function newState(lastArrival: number): DestinationState {
   }
 }
 
-/** Behind a commit nothing of it is left; within one there may be. */
+/**
+ * True if the stream may have more to send, up to the commit `last`. A cursor within a commit leaves the rest of it.
+ */
 export function isBehind({ cursor, pending }: Stream, last: number): boolean {
   if (pending !== null || cursor.arrival < last) return true
   return cursor.arrival === last && cursor.run !== endOfArrival(last).run
 }
 
-/** The stream of what arrives, or the id of a backfill. */
+/** LIVE for arriving sessions, or the id of a backfill. */
 export type StreamKey = typeof LIVE | number
 export const LIVE = 'live'
 
@@ -65,7 +67,7 @@ export function withBackfill(
   asked: Pick<Backfill, 'fromUs' | 'toUs' | 'upTo' | 'startedAt'>,
 ): DestinationState {
   const { backfills } = state
-  // The newest is never the one that goes, so an id is never given again.
+  // The newest backfill is never dropped from the list, so ids are never reused.
   const id = (backfills.at(-1)?.id ?? 0) + 1
   const ended = backfills.findIndex(({ endedAt }) => endedAt !== null)
   const isFull = backfills.length >= BACKFILLS_MAX
@@ -91,7 +93,7 @@ export function filterFor(state: DestinationState, key: StreamKey, filter: LogFi
   return { ...filter, fromUs: stream.fromUs, toUs: stream.toUs }
 }
 
-/** Of the bounds of an attempt, in the destination. */
+/** Identifies the bounds of an attempt within the destination. */
 export function numberOf(key: StreamKey, { number }: Pending): string {
   return key === LIVE ? String(number) : `b${key}-${number}`
 }
@@ -133,7 +135,10 @@ export function after(
   }
 }
 
-/** After a fault of this machine. Without the key file nothing can be sent, and only somebody can put it back. */
+/**
+ * The state after a fault of this server. If the key file is missing, the destination is blocked until someone restores
+ * it.
+ */
 export function troubled(
   state: DestinationState,
   error: unknown,

@@ -1,16 +1,16 @@
 /**
- * Pseudonyms of persons for one destination, by a key that only its owner has. Within a period the same person has the same
- * pseudonym, in the next one another, and at another destination (another key) another.
+ * Pseudonyms of persons for one destination, made with its own secret key. Within a period a person keeps one
+ * pseudonym. It changes with the next period, and it differs at a destination with another key.
  *
  *   HMAC-SHA256(key, `PERIOD DOMAIN VALUE`) as hex digits, where
- *   PERIOD   the session's start in UTC: 2026-11-29, 2026-W48 (ISO 8601) or 2026-11. A correction has the same
- *   DOMAIN   the name of the field; `address` for addresses. The other client's fields have the domain of the client's
+ *   PERIOD   the session's start in UTC: 2026-11-29, 2026-W48 (ISO 8601) or 2026-11; the same for corrections
+ *   DOMAIN   the name of the field, or `address`; the other client's fields share the domain of the client's
  *
  *   texts      p- and the first 32 digits
- *   client id  2^52 + the first 13 digits, above what people number their clients by
- *   addresses  of their family, in ranges that nobody uses: 240.0.0.0/4 with the first 7 digits, 100::/64 with the first 16
+ *   client id  2^52 + the first 13 digits, which is above real client ids
+ *   addresses  in unused ranges of the same family: 240.0.0.0/4 + the first 7 digits, 100::/64 + the first 16 digits
  *
- * What is made of the fields, as communityId is, is made of the pseudonyms. Null stays null.
+ * Derived fields, such as communityId, are made of the pseudonyms. Null stays null.
  */
 import { createHmac } from 'node:crypto'
 import { isIPv6 } from 'node:net'
@@ -31,7 +31,7 @@ export const pseudonymsSchema = z.strictObject({
 })
 export type PseudonymSettings = z.output<typeof pseudonymsSchema>
 
-/** A secret that each kind has. */
+/** Each kind has this secret. */
 export const PSEUDONYM_KEY = 'pseudonymKey'
 export const pseudonymKeySecret = {
   schema: z
@@ -47,7 +47,7 @@ const TEXT_DIGITS = 32
 const ID_DIGITS = 13
 const V4_DIGITS = 7
 const V6_DIGITS = 16
-/** Values whose pseudonyms are kept; a value of each field of some thousand people. */
+/** Cached pseudonyms: enough for the fields of a few thousand people. */
 const KEPT_MAX = 20_000
 
 export function periodOf(us: number, period: Period): string {
@@ -103,6 +103,6 @@ function addressOf(digits: string, isV6: boolean): string {
     return bytes.join('.')
   }
   const groups = digits.slice(0, V6_DIGITS).match(/.{4}/g)!
-  // As it is written: https://www.rfc-editor.org/rfc/rfc5952, by way of a URL.
+  // URL writes the address in the canonical form of RFC 5952.
   return new URL(`http://[100:0:0:0:${groups.join(':')}]`).hostname.slice(1, -1)
 }

@@ -1,11 +1,11 @@
 /**
- * What is known of destinations, in the control file:
+ * The records of destinations in the control file:
  *
  *   destination       [orgId, id] -> settings, with sealed secrets
- *   destinationState  id -> how far it is, what is pending, what came of attempts
+ *   destinationState  id -> cursors, pending attempts, counts and the last outcome
  *   deadLetter        [id, "site/session"] -> why the receiver refused that session; the session itself is in the store
  *
- * A write is durable when its promise resolves; those that begin in one turn are one transaction.
+ * A write is durable when its promise resolves. Writes that begin in one turn of the event loop are one transaction.
  */
 import type { Database } from 'lmdb'
 import type { Control } from '../control/control.js'
@@ -13,13 +13,13 @@ import type { ArrivalPlace } from '../store/store.js'
 import type { AttemptClass } from './outcome.js'
 import type { PseudonymSettings } from './pseudonyms.js'
 
-/** Of one organisation, and of the server: what one costs is bounded, and so is what all cost. */
+/** The cost of one destination is bounded, so a limit per organisation and per server bounds the cost of all. */
 export const DESTINATIONS_OF_ORG_MAX = 10
 export const DESTINATIONS_MAX = 1000
-/** Of one destination; when there are as many, it waits for somebody to look at them. */
+/** Per destination. When the list is full, the destination is blocked until someone clears it. */
 export const DEAD_LETTERS_MAX = 200
 
-/** Of one destination: each attempt writes them. */
+/** Per destination. The limit is low because each attempt writes all backfills. */
 export const BACKFILLS_MAX = 50
 
 export interface DestinationRecord {
@@ -27,21 +27,21 @@ export interface DestinationRecord {
   readonly orgId: string
   readonly name: string
   readonly kind: string
-  /** As its kind's schema took them. */
+  /** Checked by the schema of the kind. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly secrets: Readonly<Record<string, SealedSecret>>
-  /** In the words of the log's search; '' for all sessions. */
+  /** In the syntax of the log's search; '' for all sessions. */
   readonly query: string
   /** Null: all fields. */
   readonly columns: readonly string[] | null
-  /** Of one attempt. */
+  /** The limits of one attempt. */
   readonly eventsMax: number
   readonly bytesMax: number
-  /** So long a batch waits to be full. */
+  /** A batch waits this long to fill. */
   readonly fillSeconds: number
-  /** Null, and in records of earlier versions undefined: none. */
+  /** Null: none. Undefined in records of earlier versions: none. */
   readonly pseudonyms?: PseudonymSettings | null
-  /** So often those that are open are reported; 0, and in records of earlier versions undefined: never. */
+  /** Open sessions are reported this often. 0: never. Undefined in records of earlier versions: never. */
   readonly openSeconds?: number
   readonly paused: boolean
   readonly createdAt: string
@@ -52,7 +52,9 @@ export interface SealedSecret {
   readonly lastFour: string | null
 }
 
-/** What one attempt covers, durable before it is made: the same again after a crash, under the same number. */
+/**
+ * The bounds of one attempt. They are durable before it begins, so that it repeats with the same number after a crash.
+ */
 export interface Pending {
   readonly number: number
   readonly to: ArrivalPlace
@@ -61,27 +63,27 @@ export interface Pending {
 }
 
 export interface Stream {
-  /** All up to here is delivered, is a dead letter, or is not asked for. */
+  /** Every session up to here was delivered, is a dead letter, was rejected, or does not match the query. */
   readonly cursor: ArrivalPlace
   readonly pending: Pending | null
-  /** Of the last attempt's bounds. */
+  /** The number of the last planned attempt. */
   readonly number: number
 }
 
 export interface Backfill extends Stream {
-  /** Rises, and is never given again. */
+  /** Rises, and is never reused. */
   readonly id: number
-  /** Sessions that started in here. */
+  /** The range of session starts. */
   readonly fromUs: number
   readonly toUs: number
-  /** What has arrived since is the live stream's. */
+  /** The end of the log when the backfill began. The live stream sends later sessions. */
   readonly upTo: ArrivalPlace
   readonly startedAt: string
   readonly endedAt: string | null
-  /** An operator stopped it before its end. */
+  /** True if a user stopped it before its end. */
   readonly stopped: boolean
   readonly delivered: number
-  /** Sessions that retention deleted before this had sent them. */
+  /** Sessions that retention deleted before this backfill sent them. */
   readonly deletedUndelivered: number
 }
 
@@ -89,13 +91,13 @@ export type AttemptCounts = Partial<Record<AttemptClass, number>>
 
 export interface DestinationState {
   readonly live: Stream
-  /** Those under way, and the last ones that ended; at most BACKFILLS_MAX. */
+  /** Backfills under way, and the latest that ended; at most BACKFILLS_MAX. */
   readonly backfills: readonly Backfill[]
   readonly delivered: number
   readonly deadLettered: number
-  /** Of sessions that were open then. Later: absent in older states. */
+  /** Delivered reports of open sessions. Absent in older states. */
   readonly openReports?: number
-  /** Taken with others, and not accepted: the receiver gives their number only. Later: absent in older states. */
+  /** Events that the receiver rejected within an accepted batch, and refused open reports. Absent in older states. */
   readonly rejected?: number
   /** Sessions that retention deleted before they were delivered. */
   readonly deletedUndelivered: number
@@ -105,14 +107,14 @@ export interface DestinationState {
     readonly status: number | null
     readonly text: string
   } | null
-  /** Since the last success. */
+  /** Failed attempts since the last success. */
   readonly failures: number
-  /** Events that were refused one by one, since one was taken. */
+  /** Refused events in a row since the last accepted one. */
   readonly refusedInRow: number
   readonly blocked: boolean
-  /** Not before this. */
+  /** The next attempt starts at this time or later. */
   readonly nextAttemptMs: number
-  /** Start of the hour, or of the day, as ISO time -> attempts. */
+  /** The start of the hour (`days`: of the day) as ISO time -> attempts. */
   readonly hours: Readonly<Record<string, AttemptCounts>>
   readonly days: Readonly<Record<string, AttemptCounts>>
 }
@@ -182,7 +184,7 @@ export class DestinationRecords {
     await this.#deadLetters.remove([id, `${siteId}/${sessionId}`])
   }
 
-  /** The number of a commit that no later one may have: a destination has passed it. */
+  /** The highest commit number that a destination has passed. New commits must have higher numbers. */
   furthestArrival(): number {
     const states = [...this.#states.getRange().map(({ value }) => upgraded(value)!)]
     const passed = states.flatMap(({ live, backfills }) => [
@@ -194,7 +196,7 @@ export class DestinationRecords {
   }
 }
 
-/** Of a time when there was one backfill at most, which is not gone on with. */
+/** Older states have at most one backfill, in another field. It is not continued. */
 function upgraded(state: DestinationState | undefined): DestinationState | undefined {
   return state && { ...state, backfills: (state.backfills as Backfill[] | undefined) ?? [] }
 }

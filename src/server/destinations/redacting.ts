@@ -1,10 +1,10 @@
-/** A receiver's answer may repeat what it was sent. What is kept and shown of it has no secret. */
+/** A receiver's answer may repeat a secret. This removes secrets before the answer is stored or shown. */
 import type { Receiver } from './kind.js'
 import { ANSWER_SHOWN, type Outcome } from './outcome.js'
 
-/** Shorter words may be part of any text. */
+/** Shorter words are left, because they may occur in any text. */
 const WORD_MIN = 8
-/** So much of the beginning of a secret may stand where an answer was cut. */
+/** An answer that was cut within a secret may show this many of its first characters. */
 const BEGINNING_MAX = 3
 const HIDDEN = '***'
 

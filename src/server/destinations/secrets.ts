@@ -1,8 +1,9 @@
 /**
- * Secrets of destinations, sealed (AES-256-GCM) with a key in a file of its own beside the database, 0600. A backup has
- * the database and not this file: whoever has the backup has no secret; after a restore they are set again.
+ * Secrets of destinations, sealed with AES-256-GCM. The key is in a file of its own in the data directory, mode 0600. A
+ * backup does not contain this file, so a backup exposes no secret. After a restore the secrets must be set again.
  *
- * What is sealed for one destination cannot be opened for another: its id is authenticated with it.
+ * A secret sealed for one destination cannot be opened for another, because the destination's id is authenticated with
+ * it.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
@@ -15,7 +16,7 @@ const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
-/** Of shorter ones the last four would tell too much. */
+/** The last four characters of a shorter secret would reveal too much. */
 const SHOWN_FROM = 12
 
 export class Secrets {

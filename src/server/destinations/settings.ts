@@ -1,4 +1,4 @@
-/** Settings that several kinds have. */
+/** Settings that several kinds share. */
 import { z } from 'zod'
 
 const URL_CHARACTERS_MAX = 2000
@@ -37,13 +37,13 @@ export const headersSchema = z
   .default({})
   .meta({ description: `Further headers, at most ${HEADERS_MAX}; they are shown, so no secrets.` })
 
-/** A secret: the value of the header of that name. */
+/** A secret: the value of the Authorization header. */
 export const authorizationSecret = {
   schema: z.string().regex(/^[\x21-\x7e][\x20-\x7e]{0,4000}$/, 'expected a header’s value'),
   required: false,
 } as const
 
-/** A secret: `NAME: value`, for receivers whose keys have a header of their own. */
+/** A secret: `NAME: value`, for receivers that expect the key in a header of another name. */
 export const headerSecret = {
   schema: z
     .string()

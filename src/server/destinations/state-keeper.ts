@@ -1,4 +1,4 @@
-/** The state of one destination: what is in memory is what is on disk, but for a cursor that moved over nothing. */
+/** The state of one destination. Memory and disk agree, except for a cursor that moved without sending anything. */
 import { AppError } from '../../base/errors.js'
 import { Mutex } from '../store/mutex.js'
 import type { DestinationRecords, DestinationState } from './records.js'
@@ -34,7 +34,10 @@ export class StateKeeper {
     return this.#savedMs
   }
 
-  /** Durable when it resolves; one after the other. @throws AppError DESTINATION_CHANGED */
+  /**
+   * Changes run one at a time. With `saves` a change is durable when it resolves.
+   * @throws AppError DESTINATION_CHANGED
+   */
   readonly change: Change = (work, saves = true) =>
     this.#changes.run(async () => {
       if (this.#isClosed)
@@ -50,7 +53,9 @@ export class StateKeeper {
       this.#state = next
     })
 
-  /** After the changes that have begun: later ones would be of one that has a successor, or is gone. */
+  /**
+   * Waits for the changes under way. Later ones are refused, because the destination was replaced, removed or stopped.
+   */
   close(): Promise<void> {
     return this.#changes.run(async () => {
       this.#isClosed = true

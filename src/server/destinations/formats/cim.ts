@@ -1,4 +1,4 @@
-/** Splunk's events: the fields as in an export, and beside them the names of its Common Information Model. */
+/** Events for Splunk: the fields of an export, and in addition the fields of Splunk's Common Information Model. */
 import type { EventWriter } from '../events.js'
 import { nativeFields } from './native.js'
 import { placesOf, type Tree, treeOf } from './places.js'

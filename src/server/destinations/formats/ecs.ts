@@ -1,9 +1,9 @@
-/** `ecs`: a document of the Elastic Common Schema. What it has no field for is under `tunmeter.`. */
+/** `ecs`: a document of the Elastic Common Schema. Fields that ECS does not define are under `tunmeter.`. */
 import { isoUs } from '../../../session/fields.js'
 import type { EventWriter } from '../events.js'
 import { placesOf, type Tree, treeOf } from './places.js'
 
-/** That the tests check documents against. */
+/** The tests check documents against this version. */
 const ECS_VERSION = '9.4.0'
 
 export function ecsWriter(columns: readonly string[] | null): EventWriter {

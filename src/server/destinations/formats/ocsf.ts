@@ -11,7 +11,7 @@ const INFORMATIONAL = 1
 const UNKNOWN_DIRECTION = 0
 const CLOSE = 2
 const TRAFFIC = 6
-/** Reset 3, Fail 4, Refuse 5; what is not here was closed. */
+/** Reset 3, Fail 4, Refuse 5. All other states are Close. */
 const ACTIVITIES: Partial<Record<ConnState, number>> = {
   ...{ RSTO: 3, RSTR: 3, RSTRH: 3, RSTOS0: 4, S0: 4, REJ: 5 },
 }
@@ -34,7 +34,7 @@ export function ocsfWriter(columns: readonly string[] | null): EventWriter {
       time: Math.floor(row.endTimeUs / 1e3),
       metadata: {
         version: VERSION,
-        // It has `actor`.
+        // The profile that adds `actor`.
         profiles: ['host'],
         product: { name: 'tunmeter', vendor_name: 'tunmeter' },
       },

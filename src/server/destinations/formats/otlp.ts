@@ -1,4 +1,4 @@
-/** A log record of OTLP as its JSON mapping has it: 64-bit integers as texts, enums as numbers. */
+/** A log record in the JSON mapping of OTLP: 64-bit integers as texts, enums as numbers. */
 import { LOG_FIELDS } from '../../query/api-row.js'
 import type { LogRow } from '../../store/store.js'
 import type { EventWriter } from '../events.js'
@@ -42,7 +42,7 @@ export function keyValue(
   return { key, value: anyValue(value, isDouble) }
 }
 
-/** Without the time at which it was observed, which is that of its attempt. */
+/** Leaves out observedTimeUnixNano, which the delivery adds. */
 export function otlpWriter(columns: readonly string[] | null): EventWriter {
   const places = placesOf('otlp', columns).map(({ path: key, fields: [name], read }) => ({
     ...{ key, read },
@@ -65,7 +65,7 @@ export function otlpWriter(columns: readonly string[] | null): EventWriter {
   }
 }
 
-/** What stores of log lines show: `tcp 10.0.0.1:1024 > 10.0.0.2:443 SF`. */
+/** The line that log viewers show: `tcp 10.0.0.1:1024 > 10.0.0.2:443 SF`. */
 function lineWriter(columns: readonly string[] | null): (row: LogRow) => string {
   const shown = ['protocol', 'sourceAddr', 'destAddr', 'connState']
     .filter((name) => columns === null || columns.includes(name))

@@ -1,6 +1,6 @@
 /**
- * A batch of native events as a Parquet file, written by a DuckDB of its own that lives in memory and for this file: names
- * and types are those of an export as Parquet (server/store/duckdb/export/parquet.ts).
+ * Writes a batch of native events as a Parquet file, with an in-memory DuckDB for each file. Names and types are those
+ * of a Parquet export (server/store/duckdb/export/parquet.ts).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ const OPTIONS = {
   memory_limit: '256MiB',
   threads: '1',
   preserve_insertion_order: 'true',
-  // Nothing is fetched from the network.
+  // DuckDB must not download extensions.
   autoinstall_known_extensions: 'false',
   autoload_known_extensions: 'false',
 }
@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<LogField['type'], string>> = {
   text: 'VARCHAR',
   boolean: 'BOOLEAN',
 }
-/** Instants: a reader must not take them for times of its own zone. */
+/** Columns with a zone, because a reader must not take them for times in its own zone. */
 const INSTANTS = new Set(['startTime', 'endTime'])
 
 function typeOf({ name, type }: LogField): string {
@@ -35,7 +35,7 @@ function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-/** @param columns null: all fields. What is in no column, as that an event is a test, is left out. */
+/** @param columns null: all fields. Properties without a column are left out, such as the mark of a test event. */
 export async function parquetOf(
   events: readonly string[],
   columns: readonly string[] | null,

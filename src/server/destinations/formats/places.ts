@@ -1,9 +1,9 @@
 /**
- * Where each field of a session is in the formats that others have defined. The fields are those of the one table
- * (session/fields.ts); a field without a place of its own is under `tunmeter.` in ECS and OTLP, under `unmapped` in OCSF,
- * and under its own name in Splunk's events. docs/destination-fields.md is made of this table.
+ * Maps each field of a session to its place in ECS, OCSF, OTLP and Splunk's CIM. A field without an entry here is under
+ * `tunmeter.` in ECS and OTLP, under `unmapped` in OCSF, and under its own name in Splunk's events.
+ * docs/destination-fields.md is generated from this table.
  *
- * A field that the destination does not ask for is in no place: each place belongs to the fields that it is made of.
+ * A place is written only if the destination asks for all fields that its value is made of.
  */
 import { LOG_FIELDS, type LogField } from '../../query/api-row.js'
 import type { LogRow } from '../../store/store.js'
@@ -13,12 +13,12 @@ export type FormatName = (typeof FORMAT_NAMES)[number]
 
 export type Value = string | number | boolean | null
 type Read = (row: LogRow) => Value
-/** A path, and how its value is read: else as the field's. */
+/** A path, optionally with a function that reads its value. By default the field's own value is read. */
 type Place = string | readonly [path: string, read: Read]
 type Places = Partial<Record<FormatName, readonly Place[]>>
 
 export interface Written {
-  /** Names of the fields it is made of. */
+  /** The fields that the value is made of. */
   readonly fields: readonly string[]
   readonly path: string
   readonly keys: readonly string[]
@@ -26,7 +26,7 @@ export interface Written {
 }
 
 const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17 }
-/** Access logs that were consolidated know no source port. */
+/** Consolidated access logs have no source port. */
 const portOf = (port: number) => (port === 0 ? null : port)
 const ms = (us: number) => Math.floor(us / 1e3)
 const isV6 = ({ sourceIp }: LogRow) => sourceIp.includes(':')
@@ -42,7 +42,7 @@ const spanOf = (row: LogRow, perUs: number) =>
   row.open ? null : Math.round((row.endTimeUs - row.startTimeUs) * perUs)
 
 const PLACES: Readonly<Record<string, Places>> = {
-  // The same as startTime, in seconds.
+  // Left out, because startTime has the same time.
   timestamp: { ecs: [], ocsf: [], otlp: [] },
   protocol: {
     ecs: [
@@ -88,7 +88,7 @@ const PLACES: Readonly<Record<string, Places>> = {
     ocsf: ['metadata.uid', 'connection_info.uid'],
     cim: ['session_id'],
   },
-  // OTLP has it, the site and the meter in the resource.
+  // In OTLP, the organisation, the site and the meter are attributes of the resource.
   orgId: { ecs: ['organization.id'], ocsf: ['metadata.tenant_uid'], otlp: [] },
   siteId: { ...under('site.id'), otlp: [] },
   meterId: { ecs: ['observer.name'], otlp: [] },
@@ -105,7 +105,7 @@ const PLACES: Readonly<Record<string, Places>> = {
   userEmail: { ecs: ['user.email'], ocsf: ['actor.user.email_addr'], otlp: ['user.email'] },
 }
 
-/** Made of two fields; there when both are asked for. */
+/** Values made of two fields. They are written only if the destination asks for both. */
 const SUMS: readonly { readonly fields: readonly string[]; readonly places: Places }[] = [
   {
     fields: ['bytesTx', 'bytesRx'],
@@ -123,7 +123,7 @@ function both(ecs: [string], ocsf: [string], cim: [string], read: Read): Places 
   return { ecs: [[ecs[0], read]], ocsf: [[ocsf[0], read]], cim: [[cim[0], read]] }
 }
 
-/** In ECS as in OTLP. */
+/** The same place in ECS and OTLP. */
 function under(path: string): Places {
   return { ecs: [`tunmeter.${path}`], otlp: [`tunmeter.${path}`] }
 }
@@ -164,7 +164,7 @@ export interface Tree {
   [key: string]: unknown
 }
 
-/** What is null has no place. */
+/** Leaves out values that are null. */
 export function treeOf(places: readonly Written[], row: LogRow, tree: Tree): Tree {
   for (const { keys, read } of places) {
     const value = read(row)

@@ -1,12 +1,12 @@
 /**
  * `elasticsearch` (and OpenSearch): `POST /_bulk` with `create` into a data stream, documents in ECS.
  *
- * The id of a document is made of the session and of what was measured: the same report of a session is the same document
- * whenever it is sent, so that a repetition is answered with 409, which is as good as 201. A correction of it is another
- * document, with the same `event.id`: nothing in a data stream is replaced.
+ * The id of a document is a hash of the session and its measurements. The same report of a session therefore has the
+ * same id each time. The answer to a repetition is 409, which counts as delivered. A correction is a new document with
+ * the same `event.id`, because documents in a data stream cannot be replaced.
  *
- * Each document has an answer of its own. What is not taken for lack of room is sent again with all of its attempt, for
- * the ids say which of it is there.
+ * Each document has an answer of its own. If some are rejected for lack of capacity, the whole attempt is sent again;
+ * the ids prevent duplicates.
  */
 import { hash } from 'node:crypto'
 import { z } from 'zod'
@@ -23,7 +23,7 @@ import {
   urlSchema,
 } from '../settings.js'
 
-/** An answer that is longer is not read to its end: halves of the attempt have shorter ones. */
+/** A longer answer is not read to its end. The attempt is then split, because smaller ones have shorter answers. */
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024
 /** The parts of the answer that are read below. */
 const FILTER = 'errors,items.*.status,items.*.error.type,items.*.error.reason'
@@ -96,7 +96,7 @@ class Elasticsearch implements Receiver {
   }
 }
 
-/** The id of this report of the session. Names from the catalog do not enter it. */
+/** The id of this report of the session. It must not depend on names from the catalog, because they can change. */
 export function documentId(orgId: string, row: LogRow): string {
   const { siteId, sessionId, endTimeUs, endReason, interrupted, connState } = row
   const { bytesTx, bytesRx, packetsTx, packetsRx, clientId, userId, siteResourceId } = row

@@ -1,4 +1,4 @@
-/** The kinds that there are. */
+/** All kinds of destinations. */
 import type { EventWriter } from '../events.js'
 import { FORMATS } from '../formats/formats.js'
 import type { Kind } from '../kind.js'
@@ -16,12 +16,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 }
 export const KIND_NAMES = Object.keys(KINDS) as [string, ...string[]]
 
-/** Its own, and those that each kind has. */
+/** The secrets of the kind, and the one that all kinds share. */
 export function secretsOf(kind: string): Kind['secrets'] {
   return { ...KINDS[kind]!.secrets, [PSEUDONYM_KEY]: pseudonymKeySecret }
 }
 
-/** What makes the events of a destination. A record of an earlier version does not name a format. */
+/** The event writer of a destination. Records of earlier versions name no format; they use `native`. */
 export function writerOf({ kind, settings, columns }: DestinationRecord): EventWriter {
   const own = KINDS[kind]!.writer
   return (own ?? FORMATS[(settings.events as string | undefined) ?? 'native']!)(columns)

@@ -1,6 +1,6 @@
 /**
- * The part of protobuf that OTLP's logs need: ExportLogsServiceRequest is written, ExportLogsServiceResponse is read.
- * Numbers of fields are those of opentelemetry-proto (logs.proto, common.proto, resource.proto, logs_service.proto).
+ * The part of protobuf that OTLP logs need: it writes ExportLogsServiceRequest and reads ExportLogsServiceResponse. The
+ * field numbers come from opentelemetry-proto (logs.proto, common.proto, resource.proto, logs_service.proto).
  */
 import type { AnyValue, KeyValue, LogRecord } from '../formats/otlp.js'
 
@@ -15,7 +15,7 @@ const FIXED64 = 1
 const BYTES = 2
 const FIXED32 = 5
 const BYTES_FIRST = 1 << 16
-/** A varint as a safe integer. */
+/** The longest varint of a safe integer. */
 const VARINT_BYTES_MAX = 8
 
 class Writer {
@@ -69,7 +69,7 @@ class Writer {
     this.#at += this.#bytes.write(value, this.#at)
   }
 
-  /** Its length is known when it is written: what needs more than one byte for it is moved. */
+  /** The length precedes the message but is known only after it. So the message is moved to make room for it. */
   message(field: number, write: () => void): void {
     this.#tag(field, BYTES)
     const from = this.#at

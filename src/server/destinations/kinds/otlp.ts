@@ -1,8 +1,9 @@
 /**
- * `otlp`: log records by OTLP/HTTP, as protobuf or JSON: one resource for each meter, one record for each session.
+ * `otlp`: log records over OTLP/HTTP, as protobuf or JSON: one resource for each meter, one record for each session.
  *
- * A receiver that takes a request in part says how many records it rejects, and not which; nothing of it is sent again, as
- * the protocol wants it. They are counted (`rejected`), and the answer's words are the last failure.
+ * A receiver that takes only part of a request gives the number of rejected records, but does not name them. The
+ * protocol forbids sending such a request again. The records are counted (`rejected`), and the answer's text is the
+ * last failure.
  */
 import { z } from 'zod'
 import { type KeyValue, keyValue, type LogRecord, otlpWriter } from '../formats/otlp.js'
@@ -132,7 +133,7 @@ const jsonAnswer = z.object({
     .optional(),
 })
 
-/** Undefined for an answer that cannot be read. */
+/** Undefined if the answer cannot be read or reports no partial success. */
 function partOf({ text, bytes }: WholeAnswer, isJson: boolean): PartialSuccess | undefined {
   try {
     return isJson ? jsonAnswer.parse(JSON.parse(text)).partialSuccess : partialSuccessOf(bytes)

@@ -1,23 +1,24 @@
 /**
- * RELP, version 0 (librelp's own text, "The Reliable Event Logging Protocol"): syslog with an answer to each message.
+ * RELP, version 0 (librelp's "The Reliable Event Logging Protocol"): syslog with an answer to each message.
  *
  *   TXNR SP COMMAND SP DATALEN [SP DATA] LF      open, syslog, close; the answer of each is `TXNR rsp LEN CODE TEXT`
  *
- * All of an attempt is written, and answers are read meanwhile; it is delivered when each message was answered with 200.
+ * Answers are read while the messages are still being written. The attempt is delivered when each message was answered
+ * with 200.
  */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { type Outcome, shown } from '../outcome.js'
 
-/** Of one answer; whoever sends more is not read to the end. */
+/** The limit for one answer. A longer one ends the attempt. */
 const ANSWER_BYTES_MAX = 64 * 1024
 const OPEN = 'relp_version=0\nrelp_software=tunmeter\ncommands=syslog'
 const HEAD = /^(\d{1,9}) ([A-Za-z]{1,32}) (\d{1,9})/
 const OK = 200
-/** Of the first message; 1 is `open`. */
+/** The number of the first message; 1 is `open`. */
 const FIRST = 2
 
-/** @param frames each `LEN SP MSG`, as RFC 5425 has them, which is the end of RELP's own frame */
+/** @param frames each `LEN SP MSG`, as in RFC 5425. RELP's own frame ends with the same text */
 export async function sendRelp(
   socket: Socket,
   frames: readonly string[],
@@ -31,7 +32,7 @@ export async function sendRelp(
     const opened = await next(answers)
     if (opened.code !== OK) return { kind: 'blocked', status: opened.code, text: opened.text }
     const written = write(socket, wrapped(frames), signal)
-    // Whoever waits for answers has the fault of both.
+    // A failed write destroys the socket, so that the wait for answers fails too.
     written.catch((error: unknown) => socket.destroy(error as Error))
     let refused: Answer | undefined
     const unanswered = new Set(frames.map((_, i) => FIRST + i))
@@ -60,7 +61,7 @@ async function write(socket: Socket, text: string, signal: AbortSignal): Promise
 }
 
 interface Answer {
-  /** That of the message. */
+  /** The number of the answered message. */
   readonly number: number
   readonly code: number
   readonly text: string
@@ -96,7 +97,7 @@ interface Frame {
   readonly length: number
 }
 
-/** Null: it is not all there. @throws Error on what is no frame */
+/** Null: the frame is incomplete. @throws Error if the bytes are not a frame */
 function frameOf(bytes: Buffer): Frame | null {
   const line = bytes.subarray(0, 64).toString('latin1')
   const [head, number, command = '', size = ''] = HEAD.exec(line) ?? []
@@ -105,7 +106,7 @@ function frameOf(bytes: Buffer): Frame | null {
     throw new Error('the receiver sent no RELP')
   }
   const data = Number(size)
-  // The number may go on, and behind it stands a blank or the end.
+  // The length may have further digits. It is complete only when a blank or the end of the frame follows.
   if (bytes.length === head.length) return null
   const from = head.length + (data === 0 && bytes[head.length] === 0x0a ? 0 : 1)
   const length = from + data + 1

@@ -1,12 +1,13 @@
 /**
- * `s3`: objects of gzip'd NDJSON or Parquet, by PUT with Signature Version 4 (aws4fetch), path-style, so that every store that speaks S3
- * takes it.
+ * `s3`: objects of NDJSON (gzip) or Parquet, sent by PUT with Signature Version 4 (aws4fetch). Addresses are
+ * path-style, because all S3-compatible stores take them.
  *
  *   {prefix}session/dt={day}/{org}-{id}.ndjson.gz (or .parquet)
- *   the same name and .manifest.json, by option: how much is in it, and its digest. It is written last.
+ *   the same name with .manifest.json, by option: the object's sessions, bytes and digest; written after the object
  *
- * The day is that on which the batch was due, the id that of its bounds; both are durable before the first attempt. So a
- * repetition writes the same object again, and each session is in one object for each time that it ended or was corrected.
+ * The day is the one on which the batch was planned, and the id is the batch's id. Both are durable before the first
+ * attempt, so a repetition writes the same object again. A session is in one object for its end, and in another for
+ * each correction.
  */
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -115,7 +116,7 @@ class S3 implements Receiver {
     const { url: endpoint, bucket } = this.#settings
     const url = `${endpoint.replace(/\/+$/, '')}/${bucket}/${key}`
     const outcome = await this.#sender.send(await this.#signed(url, body, type), signal)
-    // It is the object that is not taken, whatever is in it.
+    // Splitting the batch would not help, because the store does not look at the events in the object.
     return outcome.kind === 'refused' ? { ...outcome, kind: 'blocked' } : outcome
   }
 

@@ -1,9 +1,10 @@
 /**
- * `splunk`: the HTTP Event Collector, `POST /services/collector/event`, with JSON objects one after the other, no array.
+ * `splunk`: the HTTP Event Collector, `POST /services/collector/event`. The body is a sequence of JSON objects, not an
+ * array.
  *
- * An answer has a `code`. Codes 6, 12, 13 and 15 blame one event and give its number. Other codes of a 400 blame the token
- * or its settings. Codes 24 and 25 accept the events and ask the sender to slow down. With `ack` a batch is delivered when
- * the indexers have it, without `ack` when the collector has it.
+ * An answer has a `code`. Codes 6, 12, 13 and 15 blame one event and give its number. The codes in BAD_SETTINGS blame
+ * the token or its settings. Codes 24 and 25 accept the events and ask the sender to slow down. With `ack`, a batch is
+ * delivered when the indexers have it; without `ack`, when the collector has it.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -105,7 +106,7 @@ class Splunk implements Receiver {
     return url
   }
 
-  /** What is not acknowledged in time is sent again. */
+  /** Waits for the indexers. If they do not acknowledge in time, the batch is sent again. */
   async #acknowledged(ackId: number, taken: Outcome, stopping: AbortSignal): Promise<Outcome> {
     const signal = AbortSignal.any([stopping, AbortSignal.timeout(ATTEMPT_MS_MAX)])
     const url = this.#url('/ack')
@@ -132,7 +133,7 @@ class Splunk implements Receiver {
   }
 }
 
-/** A decimal number by hand, to the millisecond: a floating-point number would round it. */
+/** Writes the decimal digits itself, to the millisecond, because a floating-point number could round the time. */
 export function seconds(us: number): string {
   const ms = Math.floor(us / 1e3)
   return `${Math.floor(ms / 1e3)}.${String(ms % 1e3).padStart(3, '0')}`

@@ -1,10 +1,10 @@
 /**
- * `syslog`: RFC 5424 messages over TLS with the octet counting of RFC 5425 (`MSG-LEN SP MSG`), or over plain TCP framed the
- * same way (RFC 6587) where the operator allows it.
+ * `syslog`: RFC 5424 messages over TLS with the octet counting of RFC 5425 (`MSG-LEN SP MSG`). If the operator allows
+ * it, also over plain TCP with the same framing (RFC 6587).
  *
- * Or by RELP (relp.ts), which answers each message. Syslog itself acknowledges nothing. So without RELP each attempt has a connection of its own, which is ended when all is written: that the
- * receiver then ends its side in order says that it has read to the end, and counts as the acknowledgement. What the
- * receiver loses afterwards, nobody tells.
+ * RELP (relp.ts) answers each message, but plain syslog acknowledges nothing. Without RELP, each attempt therefore uses
+ * its own connection and ends it after the last message. If the receiver then closes its side in order, it has read to
+ * the end, which counts as the acknowledgement. A later loss at the receiver goes unnoticed.
  */
 import { once } from 'node:events'
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
@@ -24,7 +24,7 @@ const PORT_PLAIN = 601
 const PORT_RELP = 2514
 /** Severity: informational. */
 const INFORMATIONAL = 6
-/** What the header may have: visible ASCII. */
+/** Header fields consist of visible ASCII. */
 const VISIBLE = /^[\x21-\x7e]+$/
 
 const settings = z.strictObject({
@@ -69,7 +69,7 @@ class Syslog implements Receiver {
   readonly #settings: Settings
   readonly #secrets: Opening['secrets']
   readonly #guard: GuardOptions
-  /** Of each message, before and behind its time. */
+  /** The header of each message, before and after its time. */
   readonly #head: string
   readonly #tail: string
 
@@ -129,7 +129,7 @@ async function connected<S extends Socket>(
   event: string,
   signal: AbortSignal,
 ): Promise<S> {
-  // Also when nobody waits for it any more: an error that nobody listens to would end the server.
+  // A permanent listener, because an error event without one would end the server.
   socket.on('error', () => undefined)
   try {
     await once(socket, event, { signal })
@@ -149,14 +149,14 @@ function portOf(url: URL): number {
   return Number(url.port || (url.protocol === 'tls:' ? PORT_TLS : PORT_PLAIN))
 }
 
-/** Resolves when the other side has read it all and ended in order. */
+/** Resolves when all is written and the receiver has ended its side in order. */
 async function sendAll(socket: Socket, bytes: Buffer, signal: AbortSignal): Promise<void> {
   const ended = once(socket, 'end', { signal })
   const failed = new Promise<never>((_, reject) => {
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('the receiver closed the connection too early')))
   })
-  // What it says is of no use, and must be read for its end to be seen.
+  // The receiver's data is ignored, but it must be read because `end` would not be emitted otherwise.
   socket.resume()
   let written = false
   socket.end(bytes, () => {
@@ -170,7 +170,7 @@ export function framed(message: string): string {
   return `${Buffer.byteLength(message)} ${message}`
 }
 
-/** With microseconds, as RFC 5424 allows at most. */
+/** With microseconds, the finest time that RFC 5424 allows. */
 export function timestamp(us: number): string {
   const seconds = new Date(Math.floor(us / 1e6) * 1e3).toISOString().slice(0, 19)
   return `${seconds}.${String(us % 1e6).padStart(6, '0')}Z`

@@ -1,10 +1,10 @@
 /**
- * `webhook`: POST of NDJSON or of one JSON array, by option gzip'd, signed by Standard Webhooks 1.0.
+ * `webhook`: POST of NDJSON or of one JSON array, optionally compressed with gzip, signed as in Standard Webhooks 1.0.
  *
- *   webhook-id         the same for the same sessions: a receiver that keeps ids sees a repetition
+ *   webhook-id         the same for a repetition, so that a receiver can recognise it
  *   webhook-timestamp  Unix seconds of this attempt
- *   webhook-signature  `v1,` + base64(HMAC-SHA256(secret, `{id}.{timestamp}.{body}`)); one for each secret, while one is
- *                      being changed. The body is the bytes on the wire: after gzip.
+ *   webhook-signature  `v1,` + base64(HMAC-SHA256(secret, `{id}.{timestamp}.{body}`)). During a change of secrets, one
+ *                      signature for each. The body is signed as sent, after gzip.
  */
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
