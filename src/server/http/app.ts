@@ -1,6 +1,6 @@
 /**
- * The HTTP application: routes, envelope, security headers, limits. It owns no port and no file; `tunmeter serve`
- * wires it.
+ * The HTTP application: routes, envelope, security headers, limits. It opens no port and no store; `tunmeter serve`
+ * does that.
  */
 import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -35,13 +35,13 @@ import { siteRoutes } from './routes/sites.js'
 import { subjectRoutes } from './routes/subject.js'
 
 export interface AppOptions {
-  /** PEM texts; HTTPS when given. */
+  /** PEM texts. If given, the server speaks HTTPS. */
   readonly tls?: { readonly cert: string; readonly key: string }
-  /** Take the client's address from X-Forwarded-For of these proxies. */
+  /** The client's address is taken from the X-Forwarded-For header of these proxies. */
   readonly trustProxy?: readonly string[]
-  /** Each server that listens: `localhost` has two addresses. */
+  /** Called for each listening server. There may be two, because `localhost` has two addresses. */
   readonly onServer?: (server: Server) => void
-  /** Built dashboard; null: none. */
+  /** The built dashboard. Null: none is served. */
   readonly dashboardDirectory: string | null
 }
 
@@ -50,7 +50,7 @@ const URL_BYTES_MAX = 8 * 1024
 const REQUEST_MS_MAX = 120_000
 const KEEP_ALIVE_MS = 75_000
 
-/** No inline script, nothing from elsewhere. */
+/** Forbids inline scripts, and content from other origins. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "img-src 'self' data:",
@@ -104,7 +104,7 @@ export async function createApp(
     ...(options.trustProxy !== undefined && { trustProxy: [...options.trustProxy] }),
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: refuseBroken,
-    // Before any hook has run: a path that cannot be a route.
+    // Invalid paths are refused before any hook runs, so the security headers must be set here.
     frameworkErrors: (error, _request, reply) =>
       refuse(httpErrorOf(error), (reply as unknown as FastifyReply).headers(SECURITY_HEADERS)),
     serverFactory: (handle) => boundedServer(context, options, handle),
@@ -160,9 +160,9 @@ const BROKEN: Readonly<Record<string, readonly [status: number, code: string, me
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'timeout', 'the request did not come in time'],
 }
 
-/** What is no HTTP, or has headers beyond the limit, never becomes a request: answered on the bare socket. */
+/** Invalid HTTP and oversized headers never become a request, so the answer is written directly to the socket. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
-  // The other side has gone, or an answer is on its way already.
+  // The client is gone, or an answer was already sent.
   if (error.code === 'ECONNRESET' || !socket.writable) return
   const [status, code, message] = BROKEN[error.code ?? ''] ?? NOT_HTTP
   const body = JSON.stringify(failure(status, code, message))
@@ -178,7 +178,7 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
 function addHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
-    // Its own, or a trusted proxy's.
+    // The server's own TLS, or that of a trusted proxy.
     if (request.protocol === 'https') reply.header('strict-transport-security', 'max-age=31536000')
     if (isApi(request.url)) reply.header('cache-control', 'no-store')
     if (request.url.length > URL_BYTES_MAX)
@@ -186,7 +186,7 @@ function addHeaders(app: FastifyInstance): void {
   })
 }
 
-/** And no page of the dashboard. */
+/** True for the API, false for the dashboard's pages. */
 function isApi(url: string): boolean {
   return url.startsWith('/api/') || url.startsWith('/v1/')
 }
@@ -209,7 +209,7 @@ function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void 
         route: request.routeOptions.url,
         status: known.status,
       }
-      // A store that is busy says so and has lost nothing: no failure of ours.
+      // A busy store loses nothing, so 503 is only a warning.
       if (known.status === 503) log.warn({ ...where, problem: known.message }, 'request put off')
       else log.error({ ...where, err: error }, 'request failed')
     }
@@ -217,7 +217,7 @@ function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void 
   })
 }
 
-/** JSON for programs, and the page for whoever follows a link that leads nowhere. */
+/** Programs get a JSON error. Browsers get the dashboard, because it shows its own page for unknown links. */
 function refuseUnknown(
   app: FastifyInstance,
   showPage: Awaited<ReturnType<typeof serveDashboard>>,

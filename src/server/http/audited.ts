@@ -1,11 +1,11 @@
-/** What reads of a person's sessions, and of all of them, leave in the audit trail. */
+/** Audit entries for queries about a person, and for exports. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { KeyRecord } from '../control/control.js'
 import { askedFor, namesPerson } from '../query/names-person.js'
 import type { LogFilter } from '../store/store.js'
 import type { ServerContext } from './context.js'
 
-/** Of one that names a person, who asked; the audit trail counts it when it comes again and again. */
+/** Records who asked about a person. The audit trail counts repeated queries in one entry. */
 export function noteQuery(
   { security }: ServerContext,
   orgId: string,
@@ -17,7 +17,7 @@ export function noteQuery(
     log,
   }: Pick<Asked, 'key' | 'request'> & { readonly rows: number | null; readonly log?: 'peers' },
 ): void {
-  // A public key is a client's.
+  // A public key identifies a client.
   if (!namesPerson(filter) && !(log === 'peers' && hasKey(request.query))) return
   const asked = askedFor(request.query, filter)
   security.write('personQueried', request.ip, key, {
@@ -39,8 +39,8 @@ interface Asked {
 }
 
 /**
- * Has the audit trail tell of an export: that it began, and what was taken of it.
- * @returns to be told of the rows as they go out
+ * Records the start of an export, and at its end the number of rows sent.
+ * @returns a function to call with the number of rows in each piece
  */
 export function auditExport(
   { security, metrics }: ServerContext,
@@ -48,7 +48,7 @@ export function auditExport(
   export_: {
     readonly filter: LogFilter
     readonly format: 'csv' | 'ndjson' | 'parquet'
-    /** Of something else than sessions. */
+    /** Absent for sessions. */
     readonly log?: 'peers'
   },
   { key, request, reply }: Asked,
@@ -59,7 +59,7 @@ export function auditExport(
   let sent = 0
   reply.raw.once('close', () => {
     const whole = reply.raw.writableFinished && reply.statusCode === 200
-    // A file of Parquet is counted as one.
+    // Parquet counts files, not rows.
     const rows = format === 'parquet' ? null : sent
     security.write('exportEnded', request.ip, key, { ...asked, rows, whole })
   })

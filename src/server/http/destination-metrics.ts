@@ -1,6 +1,6 @@
 /**
- * Each destination in Prometheus' text, by its id. For the operator only (routes/operation.ts): how many destinations others
- * have is nobody's business.
+ * Metrics of each destination in Prometheus' text format, by id. Only the operator may read them (routes/operation.ts),
+ * because an organisation must not learn about the destinations of another one.
  */
 
 import type { Courier } from '../destinations/courier.js'
@@ -64,7 +64,7 @@ const METRICS: readonly Metric[] = [
     value: ({ state }) => Number(state.blocked),
   },
 ]
-/** A backfill is behind while its batch is not taken, and not by what it has still to send. */
+/** A stream is behind only while a planned batch is not delivered. The rest of a backfill does not count. */
 function dueSinceMs({ live, backfills }: Courier['state'], nowMs: number): number {
   const waiting = [live, ...backfills].flatMap(({ pending }) => pending?.sinceMs ?? [])
   return Math.min(nowMs, ...waiting)

@@ -1,4 +1,4 @@
-/** What the API says of destinations. The dashboard and the command line take their types from here. */
+/** Schemas of the answers about destinations. The dashboard and the command line take their types from here. */
 import { z } from 'zod'
 import type { kindSchema } from '../destinations/kind-fields.js'
 import { KIND_NAMES } from '../destinations/kinds/kinds.js'

@@ -1,4 +1,4 @@
-/** What a courier knows of its destination, as the API shows it. */
+/** The API's view of a destination, made from its courier. */
 import { totalOf } from '../destinations/counts.js'
 import type { Courier } from '../destinations/courier.js'
 import { targetOf } from '../destinations/destinations.js'

@@ -1,4 +1,7 @@
-/** What happens by the clock: retention of each organisation, of usage and reports; interrupted sessions are closed. */
+/**
+ * Periodic work: retention of sessions, usage and the audit trail; removal of organisations; closing interrupted
+ * sessions.
+ */
 
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
@@ -9,9 +12,9 @@ import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'
 import type { ServerMetrics } from './metrics.js'
 
-/** A change of retention applies at once; this is for time passing, and for changes by another process. */
+/** A change of retention starts a run at once. The regular runs cover passing time and changes by another process. */
 export const EVERY_MS = 5 * 60_000
-/** After a run that came before the store had what was acknowledged. */
+/** The interval of extra runs while the store has not yet applied all acknowledged batches. */
 export const AGAIN_MS = 10_000
 const DAY_MS = 86400e3
 
@@ -21,19 +24,19 @@ export interface MaintenanceOptions {
   readonly metrics: ServerMetrics
   readonly log: Logger
   readonly usageDays: number
-  /** Of the audit trail, which is kept as long as the sessions it tells of. */
+  /** The audit trail is kept for at least this many days, and at least as long as the organisation's sessions. */
   readonly auditDays: number
   readonly clock: TrustedClock
-  /** Told what is about to be deleted. */
+  /** Called before sessions are deleted. */
   readonly expiring?: (orgId: string, endedBeforeUs: number) => Promise<void>
 }
 
 export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #timers: NodeJS.Timeout[] = []
-  /** The store did not have all that was acknowledged: as after a kill, with much in the log. */
+  /** The last full run came before all acknowledged batches were applied, for example after a kill with a long log. */
   #isLate = false
-  /** Runs follow one another. */
+  /** Runs go one at a time. */
   #queue: Promise<void> = Promise.resolve()
   #stopped = false
   #saidDays = 0
@@ -51,13 +54,13 @@ export class Maintenance {
     this.#timers.push(setInterval(again, AGAIN_MS).unref())
   }
 
-  /** Runs after what runs now; of one organisation, or of all. */
+  /** Queues a run for one organisation, or for all. */
   soon(orgId?: string): Promise<void> {
     this.#queue = this.#queue.then(() => this.#run(orgId))
     return this.#queue
   }
 
-  /** What is stored of organisations that were removed; runs after what runs now. */
+  /** Queues the deletion of all data of removed organisations. */
   removeOrgs(): Promise<void> {
     this.#queue = this.#queue.then(() => this.#removeOrgs())
     return this.#queue
@@ -115,7 +118,7 @@ export class Maintenance {
     log.info({ orgId, deleted: sessions, retentionDays }, 'retention: sessions deleted')
     const facts = { retentionDays, sessions }
     const event = { event: 'sessionsExpired', trail: orgId, address: null, by: null } as const
-    // Every few minutes some: one entry a day.
+    // Retention deletes sessions every few minutes, so one entry a day counts them.
     control.audit.note({ ...event, atMs: Date.now(), facts }, DAY_MS)
   }
 

@@ -1,4 +1,4 @@
-/** The server's metrics, in Prometheus' names. No label names an organisation, a site or a person. */
+/** The server's Prometheus metrics. No label may name an organisation, a site or a person. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StoreStats } from '../store/store.js'
 import { CLOSED_REASONS } from './connections.js'
@@ -88,7 +88,7 @@ export class ServerMetrics {
     this.#storeCounters(stats, registers)
   }
 
-  /** What the store counts itself. */
+  /** Counters that the store keeps. */
   #storeCounters(stats: () => StoreStats, registers: Registry[]): void {
     const counter = (name: string, help: string, read: (s: StoreStats) => number) =>
       new Counter({

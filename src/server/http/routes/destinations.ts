@@ -1,4 +1,4 @@
-/** Where an organisation's sessions are sent to. */
+/** Routes for the destinations of an organisation. */
 import { z } from 'zod'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { QUERY_CHARACTERS_MAX } from '../../../session/query.js'
@@ -53,7 +53,7 @@ const common = {
     .meta({ description: 'So often sessions that are open are reported, too; 0: never.' }),
 }
 
-/** One for each kind. */
+/** One schema for each kind. */
 const wantedSchema = z.discriminatedUnion(
   'kind',
   KIND_NAMES.map((kind) => {

@@ -1,4 +1,4 @@
-/** What meters call: sessions, and Newt's access log. */
+/** Routes that receive data: batches from meters, and access logs from Newt. */
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
@@ -21,7 +21,7 @@ const SAID_EVERY_MS = 3600e3
 const SAID_MAX = 1000
 const RETENTION_OFF = 'the retention is 0 days: nothing is stored'
 
-/** Sessions that ended before this are refused: retention would delete them at once. */
+/** Sessions that ended before this are refused, because retention would delete them at once. */
 export function oldestUs(retentionDays: number, nowMs: number): number {
   return retentionDays < 0 ? Number.NEGATIVE_INFINITY : (nowMs - retentionDays * 86400e3) * 1e3
 }
@@ -84,8 +84,8 @@ export function ingestRoutes(context: ServerContext): Route[] {
 }
 
 /**
- * It was looked at before the body came, which may take long: a site that was removed meanwhile must not come back, nor
- * an organisation. @throws HttpError 401
+ * Checks the key again after the body arrived, which may take long. A batch must not bring back a site or an
+ * organisation that was removed meanwhile. @throws HttpError 401
  */
 function mustStillBeValid({ control }: ServerContext, { keyId }: KeyRecord): void {
   const now = control.key(keyId)
@@ -93,7 +93,7 @@ function mustStillBeValid({ control }: ServerContext, { keyId }: KeyRecord): voi
     throw new HttpError(401, 'keyRevoked', 'this key was revoked')
 }
 
-/** What is said with every batch would fill a log: of each once an hour. */
+/** Limits a warning to once an hour, because one with every batch would fill the log. */
 class Said {
   readonly #atMs = new Map<string, number>()
 
@@ -105,14 +105,17 @@ class Said {
   }
 }
 
-/** A meter on this machine has the same clock, and proves nothing; nor does the report of a replay. */
+/**
+ * Takes a meter's report as evidence for this machine's clock. A meter on the same machine and a replay prove nothing;
+ * the caller excludes both.
+ */
 function confirmClock({ trustedClock, log }: ServerContext, reportedAt: string): void {
   const aheadMs = trustedClock.confirm(Date.parse(reportedAt))
   if (aheadMs !== 0)
     log.warn({ days: Math.round(aheadMs / 86400e3) }, 'a meter confirms the clock of this machine')
 }
 
-/** @throws AppError STORE_BUSY, and what the store throws: the batch is not durable then */
+/** @throws AppError STORE_BUSY, and other errors of the store. The batch is then not durable */
 async function takeBatch(
   context: ServerContext & { readonly said: Said },
   { orgId, siteId }: z.output<typeof siteParams>,
@@ -124,8 +127,8 @@ async function takeBatch(
   const retentionDays = control.org(orgId)?.retentionDays ?? 0
   const off = retentionDays === 0
   const { batch, report, meterId } = body
-  // A replay's numbers say which batches of a file are here: none is, so that the file can be imported later. A meter's
-  // numbers count on: it will not send these again, and they are no gap.
+  // A replay's number must not be recorded, because the file could then not be imported later. A meter's number must be
+  // recorded: the meter will not send the batch again, and its number must not appear as missing.
   if (off && report.replay !== undefined) {
     metrics.sessions.inc({ result: 'retentionOff' }, body.sessions.length)
     return { batch, stored: 0, refused: [], repeated: false, notice: RETENTION_OFF }
@@ -133,7 +136,7 @@ async function takeBatch(
   const rows = off ? [] : body.sessions
   const place = { orgId, siteId, meterId }
   const believedMs = trustedClock.nowMs()
-  // A clock that is behind must refuse nothing as of the future, and one that is ahead nothing as too old.
+  // If this clock is behind, sessions must not be refused as future ones. If it is ahead, not as too old.
   const newestUs = Math.max(clockMs(), believedMs) * 1e3
   const { sessions, refused } = checkAll(rows, place, newestUs, oldestUs(retentionDays, believedMs))
   const told = off ? [] : (body.peerEvents ?? [])
@@ -146,7 +149,7 @@ async function takeBatch(
     batch: { ...body, gaps, crc } as never,
     sessions,
     peerEvents: peers.events,
-    // Of what must not be stored the log has nothing, either.
+    // With a retention of 0, the log must not hold the sessions either.
     ...(!off && rawBody && { body: { ...rawBody, refused: notStoredAt(refused, peers.refused) } }),
   }
   const { conflict, twoLives, ...receipt } = await store.write(request).catch((error: unknown) => {
@@ -194,7 +197,7 @@ function notStoredAt(
   return [...sessions.map(({ index }) => index), ...asLoggedPositions(peerEvents)]
 }
 
-/** A gap for a batch that came while the retention is 0; the store joins those of successive batches. */
+/** The gap for a batch that arrived while the retention is 0. The store joins the gaps of successive batches. */
 function notStored({ sessions, report }: z.output<typeof batchSchema>) {
   return { reason: 'retentionOff', sessions: sessions.length, from: report.at, to: report.at }
 }
@@ -215,7 +218,7 @@ function checkAll(
   return { sessions, refused }
 }
 
-/** A meter takes 1 MiB of answer: beyond these, reasons come without the value that was refused. */
+/** A meter reads at most 1 MiB of an answer. After this many reasons, the refused value is left out. */
 const VALUES_SHOWN_MAX = 1000
 
 function reasonFor(fault: string, before: number): string {

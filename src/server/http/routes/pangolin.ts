@@ -1,6 +1,6 @@
 /**
- * The connection log below `/v1` as clients of Pangolin's integration API ask for it and read it. The same log as below
- * `/api/v1`, with that API's parameters, fields and columns; docs/api.md says what is the same and what is not.
+ * The log under `/v1`, for clients of Pangolin's integration API. It has the same sessions as `/api/v1`, with that
+ * API's parameters, fields and columns. docs/api.md lists the differences.
  */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
@@ -22,7 +22,7 @@ import { changeRetention } from './orgs.js'
 const READ = ['admin', 'read'] as const
 const DEFAULT_RANGE_US = 7 * 86400e6
 const NEWEST_FIRST = { key: 'startTime', descending: true } as const
-/** Their number for "until the end of the following year": never more days than these. */
+/** Pangolin's number for "until the end of the following year", which is at most 731 days away. */
 const FOLLOWING_YEAR = 9001
 const FOLLOWING_YEAR_DAYS = 731
 
@@ -30,7 +30,7 @@ const count = z.coerce.number().pipe(z.int().min(0))
 const id = z.coerce.number().pipe(z.int().min(1)).optional()
 const time = timeUs.optional()
 
-/** What it does not know is ignored, as there. */
+/** Unknown parameters are ignored, as in Pangolin. */
 const filterQuery = z.object({
   timeStart: time.meta({ description: 'Started after this second. Default: 7 days ago.' }),
   timeEnd: time.meta({ description: 'Started before this second. Default: now.' }),
@@ -77,13 +77,13 @@ const rowSchema = z.object({
   userEmail: text.nullable(),
 })
 const FIELDS = Object.keys(rowSchema.shape) as (keyof typeof rowSchema.shape)[]
-/** Up to the names. */
+/** The fields before the names. */
 const CSV_COLUMNS = FIELDS.slice(0, FIELDS.indexOf('resourceName'))
 
 /** Undefined: nothing can match. */
 function filterOf(query: FilterQuery, nowUs: number): LogFilter | undefined {
   const second = (us: number) => Math.floor(us / 1e6) * 1e6
-  // In whole seconds, and without both ends.
+  // Pangolin compares whole seconds and excludes both ends.
   const fromUs = second(query.timeStart ?? nowUs - DEFAULT_RANGE_US) + 1e6
   const toUs = second(query.timeEnd ?? nowUs)
   const protocol = PROTOCOLS.find((word) => word === query.protocol)
@@ -104,12 +104,12 @@ function filterOf(query: FilterQuery, nowUs: number): LogFilter | undefined {
   }
 }
 
-/** Of a form, an empty field is none. */
+/** A form sends an empty text for a field that was not filled in. */
 function isGiven(text: string | undefined): boolean {
   return text !== undefined && text !== ''
 }
 
-/** Undefined: not asked for; null: no row has that text. */
+/** Undefined: no restriction. Null: no row can match. */
 function exactly(text: string | undefined): AddressFilter | undefined | null {
   if (!isGiven(text)) return undefined
   const address = parseAddress(text!)
@@ -237,7 +237,7 @@ function exportRoute(context: ServerContext): Route {
         { key, request, reply },
       )
       const rows = store.rows(orgId, filter, NEWEST_FIRST, { signal, late })[Symbol.asyncIterator]()
-      // Before the headers: it may be a failure.
+      // Read the first rows before the headers are sent, because a failure must still become an error answer.
       const first = await rows.next()
       const stream = Readable.from(csvOf(first, rows, counted))
       await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
@@ -248,7 +248,7 @@ function exportRoute(context: ServerContext): Route {
 
 type Chunk = readonly LogRow[]
 
-/** Lines end in LF, the last one in nothing. */
+/** Lines are separated by LF; the last line has none. */
 async function* csvOf(
   first: IteratorResult<Chunk>,
   rows: AsyncIterator<Chunk>,
@@ -265,7 +265,7 @@ async function* csvOf(
   }
 }
 
-/** A line break in a value is the two characters `\n`: a line is a row. */
+/** Line breaks in values become the two characters `\n`, so that each line is one row. */
 function csvLine(row: LogRow): string {
   const all = rowOf(row)
   return CSV_COLUMNS.map((name) => {

@@ -1,4 +1,4 @@
-/** The log of peers: what happened to them, and who was connected when. */
+/** Routes for the log of peers: their events, and the times in which they were connected. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { CSV_LINE_END, csvCell, csvHeader, csvName } from '../../../session/csv.js'
@@ -102,7 +102,7 @@ function exportRoute(context: ServerContext): Route {
       )
       const read = (after: PeerPosition | undefined, cancel: Cancel) =>
         store.peerEvents(orgId, { filter, limit: EXPORT_PAGE, after }, cancel)
-      // The first page before the head of the answer: a failure is still an answer then.
+      // Read the first page before the headers are sent, because a failure must still become an error answer.
       const first = await read(undefined, { signal, late })
       const rest = (after: PeerPosition) => read(after, { signal })
       const stream = Readable.from(textOf(first, rest, format, counted), { objectMode: false })

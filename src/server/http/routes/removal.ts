@@ -1,4 +1,4 @@
-/** Sites, meters and organisations are removed. */
+/** Routes that remove sites, meters and organisations. */
 import { z } from 'zod'
 import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { MeterStatus } from '../../store/store.js'
@@ -13,7 +13,7 @@ const siteQuery = z.strictObject({
   }),
   confirm: confirmInQuery,
 })
-/** A meter that was heard within this is taken to run. */
+/** A meter whose last batch arrived within this time counts as running. */
 const REPORTS_MS = 60_000
 const sentTo = z.array(z.string()).meta({
   description: 'Destinations that were sent sessions: what they hold stays there.',
@@ -56,7 +56,7 @@ function siteRoute(context: ServerContext): Route {
       security.write('siteRemoveStarted', request.ip, key, facts)
       const keys = (await control.closeSite(orgId, siteId)).length
       const name = await forgetName(context, orgId, siteId)
-      // After what its meters sent so far; keys that were revoked send nothing more.
+      // The removal must be later than everything its meters have sent. The revoked keys can send nothing more.
       const meters = (await store.meters(orgId)).filter((m) => m.siteId === siteId)
       const atMs = Math.max(clockMs(), ...meters.map(heardMs))
       if (meters.length > 0) await control.remove(orgId, siteId, undefined, atMs)
@@ -155,7 +155,10 @@ async function mustExist(
   if (!isKnown) throw new HttpError(404, 'noSite', `there is no site ${siteId}`)
 }
 
-/** Old sessions keep its name. @returns whether there was one. @throws HttpError 409 */
+/**
+ * Removes the site from the catalog; stored sessions keep the name.
+ * @returns whether it was there. @throws HttpError 409
+ */
 async function forgetName({ store }: ServerContext, orgId: string, siteId: number) {
   const { catalog, etag } = await store.catalog(orgId)
   const sites = catalog.sites.filter((s) => s.siteId !== siteId)

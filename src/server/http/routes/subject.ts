@@ -1,4 +1,4 @@
-/** What is stored of one person: given out, or erased. */
+/** Routes that export or erase the data stored about one person. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { TIME_US_MAX } from '../../../session/bounds.js'
@@ -165,7 +165,7 @@ function entriesOf({ clients, users }: Catalog, subject: Subject): object[] {
 
 function eraseRoute(context: ServerContext): Route {
   const { store, security, destinations } = context
-  // They have copies that nothing here can take back.
+  // Destinations keep the copies that they received.
   const notCovered = (orgId: string) => [
     ...destinations.holders(orgId).map((name) => `what was sent to the destination ${name}`),
     ...NOT_COVERED,
@@ -188,7 +188,7 @@ function eraseRoute(context: ServerContext): Route {
       const found = await store.count(orgId, filterOf(subject))
       if (body.confirm === undefined || body.confirm < found)
         throw confirmNeeded(found, `"confirm": ${found}`, 'erases')
-      // Deeds must not be driven out of the trail by erasing nobody, again and again.
+      // Repeated erasures of unknown people must not push other entries out of the audit trail.
       const peerEvents = await store.peerEventsOf(orgId, subject)
       if (found + peerEvents === 0 && !(await isKnown(store, orgId, subject))) {
         security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })
@@ -220,7 +220,7 @@ function eraseRoute(context: ServerContext): Route {
   })
 }
 
-/** Single ones, as sessions have them. */
+/** The person's addresses, without the length of a single-address prefix, because sessions store them so. */
 function addressesOf({ clients }: Catalog, subject: Subject): string[] {
   const own = clients.filter((c) =>
     'clientId' in subject ? c.clientId === subject.clientId : c.userId === subject.userId,
@@ -228,7 +228,7 @@ function addressesOf({ clients }: Catalog, subject: Subject): string[] {
   return own.flatMap((c) => c.addresses).map((address) => address.replace(/\/(32|128)$/, ''))
 }
 
-/** By the catalog, also one of before, or by monthly totals. */
+/** True if the current or an earlier catalog, or the monthly totals, have the person. */
 async function isKnown(store: Store, orgId: string, subject: Subject): Promise<boolean> {
   if (entriesOf((await store.catalog(orgId)).catalog, subject).length > 0) return true
   if ((await store.namesOf(orgId, catalogEntryOf(subject))).length > 0) return true
@@ -245,7 +245,7 @@ async function usageOf(store: Store, orgId: string, subject: Subject, signal?: A
   return rows.filter((row) => row.id === id)
 }
 
-/** @returns whether there was one. @throws HttpError 409 */
+/** Removes the person from the catalog. @returns whether there was an entry. @throws HttpError 409 */
 async function forgetName(store: Store, orgId: string, subject: Subject): Promise<boolean> {
   const { catalog, etag } = await store.catalog(orgId)
   if (entriesOf(catalog, subject).length === 0) return false
