@@ -1,4 +1,4 @@
-/** The envelope of a batch: everything but its sessions, which check.ts takes one by one. */
+/** The schema of a batch without its sessions, which check.ts checks one by one. */
 import { z } from 'zod'
 import { BATCH_SESSIONS_MAX, REPLAY_STATES } from '../../session/batch.js'
 import {
@@ -29,7 +29,7 @@ function record<T extends z.ZodType>(value: T) {
 
 const counts = record(count)
 
-/** Words of meters of before 0.2. */
+/** Meters before version 0.2 say `setAside` for `quarantined`. */
 const spool = z.preprocess(
   (said: unknown) =>
     typeof said === 'object' && said !== null && 'setAside' in said
@@ -59,7 +59,7 @@ export const meterReportSchema = z.object({
   replay: z.enum(REPLAY_STATES).optional(),
 })
 
-/** Bounded as it came: the log keeps unknown keys, too. */
+/** Checks the size before parsing, because the log keeps unknown keys too. */
 const boundedReport = z.preprocess((report, context) => {
   if (Buffer.byteLength(JSON.stringify(report) ?? '') > REPORT_BYTES_MAX)
     context.addIssue(`expected at most ${REPORT_BYTES_MAX} bytes of JSON`)
@@ -98,7 +98,7 @@ export const batchSchema = z
     batch: number,
     report: boundedReport,
     gaps: z.array(batchGapSchema).max(1000),
-    /** As sessions. */
+    /** Each is checked on its own, like the sessions. */
     peerEvents: z
       .array(z.unknown())
       .max(BATCH_PEER_EVENTS_MAX)

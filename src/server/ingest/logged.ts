@@ -1,4 +1,4 @@
-/** The body of a meter's request, read back from the log: what was refused of it when it came stays out. */
+/** Reads the body of a meter's request back from the log. Records that were refused on arrival stay out. */
 import { promisify } from 'node:util'
 import { crc32, gunzip } from 'node:zlib'
 import { AppError } from '../../base/errors.js'
@@ -10,7 +10,7 @@ import { readBatch } from './read-batch.js'
 import { refusedGap } from './refused.js'
 
 const unzip = promisify(gunzip)
-/** It was unpacked once, under the bounds of requests. */
+/** Larger than any body, because the limits for requests held when it arrived. */
 const TEXT_BYTES_MAX = 64 * 2 ** 20
 
 interface LoggedBody {
@@ -55,12 +55,12 @@ async function readBody(entry: LoggedBody): Promise<LoggedBatch> {
   for (const [index, one] of rows.entries()) {
     const session = checkSession(one, place, Number.MAX_SAFE_INTEGER, 0)
     if (refused.has(index)) {
-      // One that was in order, and no more than a day ahead of its time, was too old.
+      // A valid session that ended before the batch arrived was refused as too old, which is no loss.
       const wasTooOld = typeof session !== 'string' && session.endTimeUs <= entry.receivedUs
       if (!wasTooOld) lost++
       continue
     }
-    // What was too old or ahead of its time then is among the refused.
+    // No check against the clock: sessions that were too old or too new on arrival are among the refused.
     if (typeof session !== 'string') sessions.push(session)
   }
   const kept = notRefused(peerEvents ?? [], refused)

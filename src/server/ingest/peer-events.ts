@@ -1,4 +1,7 @@
-/** Checks the peers' events of a batch, one by one: a bad one, or one of a newer meter's kind, costs only itself. */
+/**
+ * Checks the peer events of a batch one by one. Only bad events are refused, and those of a kind unknown to this
+ * version.
+ */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { parsePrefix } from '../../session/address.js'
@@ -36,7 +39,7 @@ const peerEventSchema = z.object({
   already: z.boolean(),
 })
 
-/** `10.8.0.2/32 fd00::2/128 +3`; empty: none. */
+/** For example `10.8.0.2/32 fd00::2/128 +3`; empty for no prefixes. `+3` means three more. */
 function isPrefixList(text: string): boolean {
   if (text === '') return true
   const parts = text.split(' ')
@@ -46,13 +49,13 @@ function isPrefixList(text: string): boolean {
 
 export interface CheckedEvents {
   readonly events: readonly StoredPeerEvent[]
-  /** Positions in the list. */
+  /** Positions in the input. */
   readonly refused: readonly number[]
 }
 
 /**
- * @param nowUs refuses those more than a day after it
- * @param oldestUs refuses those before it: retention would delete them at once
+ * @param nowUs events more than FUTURE_US after it are refused
+ * @param oldestUs events before it are refused, because retention would delete them at once
  */
 export function checkPeerEvents(
   input: readonly unknown[],
@@ -74,19 +77,23 @@ export function checkPeerEvents(
   return { events: [...events.values()], refused }
 }
 
-/** Not of `already` and the handshake: a meter that begins anew says of the same event that it had been before. */
+/**
+ * The id leaves out `already` and the handshake, because they differ when a restarted meter reports the event again.
+ */
 function idOf(event: z.output<typeof peerEventSchema>, meterId: string): string {
   const { already: _, handshakeUs: __, ...content } = event
   const hash = createHash('sha256').update(JSON.stringify({ meterId, ...content }))
   return hash.digest('base64url').slice(0, 22)
 }
 
-/** The log has one list of refused positions: these stand behind all that sessions may have. */
+/**
+ * The log has one list of refused positions. Those of peer events start at BATCH_SESSIONS_MAX, after those of sessions.
+ */
 export function asLoggedPositions(refused: readonly number[]): number[] {
   return refused.map((index) => BATCH_SESSIONS_MAX + index)
 }
 
-/** Those of an entry's positions that were refused stay out when it is read back. */
+/** Leaves out the peer events that were refused on arrival. */
 export function notRefused(input: readonly unknown[], positions: ReadonlySet<number>): unknown[] {
   return input.filter((_, index) => !positions.has(BATCH_SESSIONS_MAX + index))
 }

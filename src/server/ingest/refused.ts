@@ -1,7 +1,7 @@
-/** Sessions of a batch that are refused one by one are a loss of their meter: it keeps them, and sends them again only when told. */
+/** Refused sessions count as a loss of the meter. It keeps them, and sends them again only on request. */
 import type { BatchGap, MeterReport } from '../../session/batch.js'
 
-/** As of the moment at which the meter made the batch; the store knows since when. */
+/** Dated when the meter made the batch. The store extends it to the start of the loss. */
 export function refusedGap({ at }: Pick<MeterReport, 'at'>, sessions: number): BatchGap[] {
   return sessions === 0 ? [] : [{ reason: 'sessionsRefused', sessions, from: at, to: at }]
 }
