@@ -1,4 +1,4 @@
-/** Completeness as the API answers it, and in one sentence. */
+/** The API's answer about completeness, and its summary in words. */
 import { plural } from '../../base/quantity.js'
 import type { Span } from '../store/store.js'
 import type { Hole, HoleCause, MeterCompleteness, SiteCompleteness } from './completeness.js'
@@ -6,7 +6,7 @@ import type { Hole, HoleCause, MeterCompleteness, SiteCompleteness } from './com
 const SITES_SAID_MAX = 10
 const HOLES_SAID_MAX = 3
 
-/** What a hole is, after the name of its site. */
+/** The words for a hole, which follow the name of the site. */
 const SAID: Readonly<Record<HoleCause, string>> = {
   neverReported: 'no meter has ever reported',
   notWatched: 'not watched yet',
@@ -32,7 +32,7 @@ export interface Named {
   readonly names: ReadonlyMap<number, string>
   readonly range: Span
   readonly nowUs: number
-  /** There are more losses than could be looked at. */
+  /** True if there are more losses than were read. */
   readonly more: boolean
 }
 
@@ -43,7 +43,7 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
   return {
     from: iso(range.fromUs),
     to: iso(endUs),
-    // Of an organisation without a meter nothing is known; nor when not all losses were looked at.
+    // Without a site nothing is known. Unread losses leave completeness unknown, too.
     complete: sites.length > 0 && !more && sites.every((s) => isWhole(s, range, endUs)),
     ...totals(meters, endUs),
     ...(sites.length === 0 && { coveredShare: 0 }),
@@ -65,7 +65,7 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
   }
 }
 
-/** Of a time that is later than all reports nothing is known. */
+/** False if the range begins after the reports of the site. */
 function isKnown({ meters }: Pick<SiteCompleteness, 'meters'>, { fromUs }: Span, endUs: number) {
   return untilOf(meters, endUs) > fromUs
 }
@@ -81,10 +81,10 @@ function totals(meters: readonly Judged[], endUs: number) {
   const judged = sum((m) => m.judgedUs)
   const lost = sum((m) => m.holes.reduce((n, h) => n + (h.sessions ?? 0), 0))
   return {
-    /** What came later is not judged yet. */
+    /** Later time is not judged yet. */
     until: iso(untilOf(meters, endUs)),
     coveredShare: judged === 0 ? 1 : sum((m) => m.coveredUs) / judged,
-    // Each of several holes may have the largest count there is.
+    // The sum may exceed the safe integers, because each hole may have the largest count.
     sessionsLost: Math.min(lost, Number.MAX_SAFE_INTEGER),
   }
 }
@@ -93,7 +93,7 @@ function holeAnswer({ fromUs, toUs, ...rest }: Hole) {
   return { ...rest, from: iso(fromUs), to: iso(toUs), seconds: (toUs - fromUs) / 1e6 }
 }
 
-/** Names the worst first; at most SITES_SAID_MAX sites with HOLES_SAID_MAX holes each. */
+/** Names the least covered sites first: at most SITES_SAID_MAX sites with HOLES_SAID_MAX holes each. */
 function sentence(
   sites: readonly SiteCompleteness[],
   { range, names, more }: Named,
@@ -154,7 +154,7 @@ function nameOf(siteId: number, names: ReadonlyMap<number, string>): string {
   return names.get(siteId) ?? `Site ${siteId}`
 }
 
-/** With one digit after the point: `5.1 MB`. */
+/** For example `5.1 MB`. */
 function volume(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
   const step = Math.min(
@@ -165,14 +165,14 @@ function volume(bytes: number): string {
   return `${step === 0 ? value : value.toFixed(1)} ${units[step]}`
 }
 
-/** The time up to which all of them are judged. */
+/** The time until which all meters are judged. */
 function untilOf(meters: readonly Judged[], endUs: number): number {
   return meters.reduce((until, m) => Math.min(until, m.untilUs), endUs)
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** `27 Nov 2026 18:40 to 19:22`: the day once, and seconds where minutes do not tell the ends apart. */
+/** For example `27 Nov 2026 18:40 to 19:22`. Times within the same minute are shown with seconds. */
 function spanSaid(fromUs: number, toUs: number): string {
   const [from, to] = [iso(fromUs), iso(toUs)]
   const end = from.slice(0, 16) === to.slice(0, 16) ? 19 : 16

@@ -1,14 +1,14 @@
 /**
- * Whether anything is missing in a range of time: of each meter the time that it metered, and every hole in it with its
- * cause and size.
+ * Finds missing data in a range of time: for each meter the time that it covered, and every hole with its cause and
+ * size.
  *
  *   range      |-----------------------------------------------------|  from ... to, or now
  *   runs            |------ run 1 ------|    |------ run 2 -----|
  *   holes      |----|       |--|        |----|                  |----|
  *           notWatched  packetsDropped  unmetered                silent
  *
- * covered = what is judged of the range less all holes. A meter that is alive is judged until its newest report:
- * `until`. One that was removed is judged until then, and not part of what came later. A hole closes by itself when late batches arrive, since nothing of this is stored.
+ * covered = the judged part of the range without the holes. A live meter is judged until its newest report (`until`), a
+ * removed one until its removal. Nothing of this is stored, so a hole closes by itself when late batches arrive.
  */
 import { groupBy } from '../../base/group-by.js'
 import { unexplainedOf } from '../../session/unexplained.js'
@@ -38,18 +38,18 @@ export type HoleCause = (typeof HOLE_CAUSES)[number]
 
 export interface Hole extends Span {
   readonly cause: HoleCause
-  /** As the meter named it, where that is another word. */
+  /** The meter's word for the cause, if the cause is `other`. */
   readonly reason?: string
-  /** Known to be lost; null: nobody knows how many. */
+  /** The number of lost sessions. Null: unknown. */
   readonly sessions: number | null
   readonly packets?: number
-  /** That moved meanwhile, by the counters of interface or kernel. */
+  /** Bytes that moved meanwhile, according to the counters of the interface or the kernel. */
   readonly bytes?: number
   readonly batches?: number
-  /** Their numbers. */
+  /** The first and the last lost batch. */
   readonly fromBatch?: number
   readonly toBatch?: number
-  /** Of `twoMeters`: who read the same interface. */
+  /** For `twoMeters`: the other meter on the same interface. */
   readonly otherMeter?: string
 }
 
@@ -60,7 +60,10 @@ export interface MeterCompleteness {
   readonly untilUs: number
   readonly coveredUs: number
   readonly judgedUs: number
-  /** Of its newest run: packets metered, of all that the kernel counted; null where it counts nothing comparable. */
+  /**
+   * Packets metered in the newest run, and packets that the kernel counted. Null if the kernel has no comparable
+   * counter.
+   */
   readonly reconciled: { readonly packets: number; readonly ofPackets: number } | null
   readonly holes: readonly Hole[]
 }
@@ -75,11 +78,11 @@ export interface CompletenessRequest {
   readonly range: Span
   readonly nowUs: number
   readonly silenceUs: number
-  /** Sites that are expected to report, whether they have or not. */
+  /** Sites that must report; one without any report has a hole. */
   readonly siteIds: readonly number[]
 }
 
-/** The causes' names of what meters call otherwise. */
+/** Maps the reasons of gaps to causes. */
 const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['missing', 'batchesLost'],
   ['unmetered', 'unmetered'],
@@ -98,7 +101,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['unexplained', 'unexplained'],
 ])
 
-/** A number that smaller batches used up: nothing was lost. */
+/** The meter replaced this batch by smaller ones, so nothing was lost. */
 const NO_LOSS = 'split'
 
 export function completenessOf(
@@ -137,7 +140,7 @@ function keyOf({ siteId, meterId }: Pick<MeterCoverage, 'siteId' | 'meterId'>): 
   return `${siteId}/${meterId}`
 }
 
-/** Of a site that is expected to have a meter. */
+/** The entry for an expected site without a meter. */
 function unwatched(
   cause: 'neverReported' | 'notWatched',
   { range, nowUs }: CompletenessRequest,
@@ -176,7 +179,7 @@ function meterCompleteness(
   return {
     meterId: meter.meterId,
     interface: meter.interface,
-    // Of one that was removed nothing more is expected.
+    // A removed meter must not hold back `until`, because no further report is expected.
     untilUs: removedUs <= endUs ? Math.min(request.range.toUs, request.nowUs) : untilUs,
     coveredUs: judgedUs - lengthOf(union(holes)),
     judgedUs,
@@ -202,8 +205,9 @@ function hole(
 }
 
 /**
- * Nothing has come for too long. A report behind which others wait in the spool says nothing of now, however lately it
- * came; without them its arrival counts, so that a clock that is behind makes no hole.
+ * True if nothing has arrived for longer than silenceUs. If the meter is caught up, the arrival of its last report
+ * counts too, because a meter whose clock is behind must not get a hole. A report from a spool with a backlog says
+ * nothing about the present, so then only the reported time counts.
  */
 function silence(
   meter: MeterCoverage,
@@ -230,7 +234,7 @@ function deletedByRetention(runs: readonly Span[], beforeUs: number): Hole[] {
   return [hole('deletedByRetention', first, beforeUs, { sessions: null })]
 }
 
-/** What there was is there twice. With each of the others one hole for times that follow one another. */
+/** Two meters counted the same traffic, so nothing is lost. Adjoining times with the same other meter make one hole. */
 function twoMeters(shared: readonly SharedSpan[]): Hole[] {
   return [...groupBy(shared, (one) => one.otherMeter)].flatMap(([otherMeter, spans]) =>
     union(spans).map(({ fromUs, toUs }) =>
@@ -239,7 +243,7 @@ function twoMeters(shared: readonly SharedSpan[]): Hole[] {
   )
 }
 
-/** In its newest run; of earlier ones the store has it as a loss. */
+/** Unexplained packets of the newest run. For earlier runs the store has a gap. */
 function unexplained({ report }: MeterCoverage, runs: readonly Span[]): Hole[] {
   const found = unexplainedOf(report)
   const run = runs.at(-1)
@@ -261,8 +265,8 @@ function holeOf(gap: Gap): Hole {
 }
 
 /**
- * A meter that was killed says `unmetered` from its last note of the run, which may be seconds before the time up to which
- * the run's reports have all.
+ * A killed meter reports `unmetered` from its last saved note, which may be seconds before the end of the run's
+ * reports. The hole must begin at the end of the run.
  */
 function afterRun(one: Hole, runs: readonly Span[]): Hole {
   if (one.cause !== 'unmetered') return one
@@ -274,7 +278,7 @@ function batchesOf(fromBatch: number, toBatch: number) {
   return { batches: toBatch - fromBatch + 1, fromBatch, toBatch }
 }
 
-/** The meter's own account of a time between two runs gives that hole its size: it is one, not two. */
+/** Joins a hole between two runs with the meter's own report of it, which has the size. They must not count twice. */
 function withSizes(holes: readonly Hole[]): Hole[] {
   const isUnmetered = (one: Hole): boolean => one.cause === 'unmetered'
   const groups: Hole[] = []
@@ -295,7 +299,7 @@ function together(a: Hole, b: Hole): Hole {
   }
 }
 
-/** A loss at one instant stays a hole, of no length; at that of the newest report, too, before which the range does not end. */
+/** A loss at one instant stays a hole of length 0. It counts even at the newest report, if that is within the range. */
 function clipped(one: Hole, { fromUs, toUs }: Span, rangeEndUs: number): Hole[] {
   const from = Math.max(one.fromUs, fromUs)
   const to = Math.min(one.toUs, toUs)
@@ -304,7 +308,7 @@ function clipped(one: Hole, { fromUs, toUs }: Span, rangeEndUs: number): Hole[] 
   return one.fromUs >= fromUs && one.fromUs < rangeEndUs ? [one] : []
 }
 
-/** In order, without overlaps. */
+/** Sorts the spans and joins overlapping and adjoining ones. */
 export function union(spans: readonly Span[]): Span[] {
   const result: { fromUs: number; toUs: number }[] = []
   for (const { fromUs, toUs } of [...spans].sort((a, b) => a.fromUs - b.fromUs)) {

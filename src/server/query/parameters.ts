@@ -1,8 +1,8 @@
 /**
- * Query parameters of the log routes: the documented ones of Pangolin's API and ours. One table (zod) checks them,
- * types them and describes them in /openapi.json.
+ * Query parameters of the routes under `/api/v1`. One zod schema each checks them, types them and describes them in
+ * /openapi.json.
  *
- * Lists are written `a,b` or by repeating the parameter. A bad value is a 400 that names the parameter.
+ * A list is written `a,b`, or by repeating the parameter. A bad value gets a 400 that names the parameter.
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
@@ -36,11 +36,11 @@ export const LIMIT_DEFAULT = 1000
 export const LIMIT_MAX = 1000
 const LIST_MAX = 100
 const DEFAULT_RANGE_MS = 7 * 86400e3
-/** Without timeEnd, sessions of a meter whose clock is a little ahead are shown too. */
+/** Without timeEnd, the range extends this far into the future, because a meter's clock may be a little ahead. */
 const FUTURE_MS = 60_000
 const NONE = 'none'
 
-/** One text or several: what a query string parser gives. */
+/** The query string parser gives one text, or several for a repeated parameter. */
 const texts = z
   .union([z.string(), z.array(z.string())])
   .transform((v) => (Array.isArray(v) ? v : [v]))
@@ -80,7 +80,7 @@ export function wordOf<T extends string>(words: readonly T[]) {
   return (text: string) => words.find((w) => w === text)
 }
 
-/** `ip`, `ip:port`, `[ip6]:port`, `ip/length`, `:port`. */
+/** Reads `ip`, `ip:port`, `[ip6]:port`, `ip/length` and `:port`. */
 export function parseAddress(text: string): AddressFilter | undefined {
   if (isIP(text) !== 0) return { ip: canonicalIp(text), length: null, port: null }
   const cidr = /^([^/]+)\/(\d{1,3})$/.exec(text)
@@ -108,7 +108,7 @@ export const timeUs = z.string().transform((text, context) => {
     })
     return z.NEVER
   }
-  // "From the beginning" and "for ever" may be said by any earlier and later time.
+  // Times beyond the bounds are cut, because clients use them for "from the beginning" and "for ever".
   return Math.min(TIME_US_MAX, Math.max(TIME_US_MIN, us))
 })
 
@@ -321,7 +321,7 @@ export const usageQuerySchema = z.strictObject({
 
 type Filters = { [K in keyof typeof filterParameters]?: z.output<(typeof filterParameters)[K]> }
 
-/** A link to a session finds it however old it is, and what is open is open whenever it began. */
+/** No default range for a link to a session, which may be old, or for open sessions, which may have begun long ago. */
 export function isOfAnyTime(q: Filters): boolean {
   return q.timeStart === undefined && (q.sessionId !== undefined || q.state === 'open')
 }
@@ -352,7 +352,7 @@ export function filterOf(q: Filters, nowMs: number): LogFilter {
   return { fromUs: fromMs * 1e3, toUs: toMs * 1e3, ...set }
 }
 
-/** Only what restricts rows beyond the time range. */
+/** True if the filter restricts more than the time range. */
 export function hasFilters(filter: LogFilter): boolean {
   return Object.keys(filter).length > 2
 }

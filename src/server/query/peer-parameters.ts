@@ -34,7 +34,7 @@ const event = d(
   `${PEER_EVENT_NAMES.join(', ')}.`,
 )
 
-/** A + that was not escaped has become a space, and at the start nothing. */
+/** Restores + signs that were not escaped. The parser turned each into a space, and trimming removed a leading one. */
 function keyOf(text: string): string | undefined {
   const key = text.replaceAll(' ', '+').padStart(KEY_LENGTH, '+')
   return KEY.test(key) ? key : undefined

@@ -1,4 +1,4 @@
-/** What happened to a peer, as the API, CSV and NDJSON give it: one list of fields for all of them. */
+/** The fields of a peer event, in one list for the API, CSV and NDJSON. */
 import { type PeerConnection, type PeerEventRow, TOLD_WITHIN_US } from '../store/store.js'
 
 export interface PeerField {
@@ -6,7 +6,7 @@ export interface PeerField {
   readonly type: 'integer' | 'text' | 'boolean'
   readonly nullable: boolean
   readonly help: string
-  /** Made up by people: see csv.ts. */
+  /** People chose the text freely, so csv.ts must escape it. */
   readonly isName?: true
   readonly read: (row: PeerEventRow) => string | number | boolean | null
 }
@@ -51,7 +51,7 @@ export function peerRow(row: PeerEventRow): Record<string, string | number | boo
   return Object.fromEntries(PEER_FIELDS.map(({ name, read }) => [name, read(row)]))
 }
 
-/** @param heard meters that still report, by site and meter */
+/** @param heard the meters that still report, as `siteId/meterId` */
 export function connectionRow(
   { fromUs, toUs, toldUs, already, endpoints, ...who }: PeerConnection,
   heard: ReadonlySet<string>,
