@@ -1,11 +1,11 @@
-/** The log of peers: what meters saw happen to WireGuard peers, and who was connected when, made of that. */
+/** The log of peers: events of WireGuard peers that meters saw, and the connections derived from them. */
 import type { PeerEvent, PeerEventName } from '../../session/peer-event.js'
 import type { Subject } from './filter.js'
 import type { Cancel } from './session-log.js'
 
 export interface StoredPeerEvent extends PeerEvent {
   readonly meterId: string
-  /** Of its content: what a meter tells twice is stored once. */
+  /** A hash of the content, so that a repeated event is stored once. */
   readonly eventId: string
 }
 
@@ -17,7 +17,7 @@ interface PeerNames {
   readonly userEmail: string | null
 }
 
-/** With the names that hold now. */
+/** An event with the current names from the catalog. */
 export interface PeerEventRow extends StoredPeerEvent, PeerNames {}
 
 /** Lists mean "any of"; absent means no restriction. Times as [fromUs, toUs). */
@@ -31,7 +31,7 @@ export interface PeerFilter {
   readonly events?: readonly PeerEventName[]
 }
 
-/** Where the page before ended. At one time the events' names are in the order in which they may follow each other. */
+/** The end of the previous page. Events at the same time are sorted by name, in the order in which they can happen. */
 export interface PeerPosition {
   readonly timeUs: number
   readonly event: PeerEventName
@@ -50,7 +50,7 @@ export interface PeerPage {
   readonly next: PeerPosition | null
 }
 
-/** A time in which a peer was connected at one meter. */
+/** A span of time in which a peer was connected at one meter. */
 export interface PeerConnection extends PeerNames {
   readonly meterId: string
   readonly interface: string
@@ -58,35 +58,37 @@ export interface PeerConnection extends PeerNames {
   readonly clientId: number | null
   readonly userId: string | null
   readonly fromUs: number
-  /** It was connected when the meter began to read: since when is not known. */
+  /** True if the peer was already connected when the meter started. The begin is then unknown. */
   readonly already: boolean
-  /** Null: no end was told. */
+  /** Null: no end was reported. */
   readonly toUs: number | null
-  /** When it was told last that it is connected. */
+  /** The last report that the peer is connected. */
   readonly toldUs: number
-  /** Outer addresses in that time, in order, at most ENDPOINTS_MAX. */
+  /** The peer's outer addresses in order; the last ENDPOINTS_MAX. */
   readonly endpoints: readonly string[]
 }
 export const ENDPOINTS_MAX = 20
-/** A meter tells each day who is connected: one of which it does not is not, whatever became of its end. */
+/**
+ * A meter reports each day which peers are connected. A peer without such a report is not, even if its end was lost.
+ */
 export const TOLD_WITHIN_US = 26 * 3600e6
 
 export interface ConnectionsRequest {
-  /** Those that have a part in its range; its events say nothing. */
+  /** Selects connections that overlap the range. Its `events` are ignored. */
   readonly filter: PeerFilter
   readonly limit: number
-  /** Only those whose end was not told, of the range and TOLD_WITHIN_US before. */
+  /** Only connections without a reported end, from the range and TOLD_WITHIN_US before it. */
   readonly open?: boolean
 }
 
 export interface PeerLog {
   peerEvents(orgId: string, request: PeerPageRequest, cancel?: Cancel): Promise<PeerPage>
-  /** Latest begin first. */
+  /** Sorted by begin, latest first. */
   peerConnections(
     orgId: string,
     request: ConnectionsRequest,
     cancel?: Cancel,
   ): Promise<readonly PeerConnection[]>
-  /** All of a person's. */
+  /** The number of all events of a person. */
   peerEventsOf(orgId: string, subject: Subject): Promise<number>
 }

@@ -1,8 +1,8 @@
 /**
- * The log of sessions: what an engine must be able to do with them. Every call names the organisation first: no engine
- * may answer from another's rows.
+ * The interface that an engine implements for the log of sessions. Calls about sessions name an organisation, and an
+ * answer must never contain rows of another one.
  *
- * Times are microseconds since the Unix epoch, ranges are half open [from, to).
+ * Times are microseconds since the Unix epoch. Ranges are half open: [from, to).
  */
 import type { Readable } from 'node:stream'
 import type { FieldsOrUnknown } from '../../session/session-table.js'
@@ -19,8 +19,8 @@ import type {
 } from './sums.js'
 
 /**
- * A session as stored: what an access log cannot know (Newt counts no packets) is null.
- * Source port 0 stands for "several": only consolidated access-log rows have it.
+ * A session as stored. Fields that an access log does not have are null (Newt counts no packets). Source port 0 means
+ * "several"; only consolidated access-log rows have it.
  */
 export interface StoredSession extends FieldsOrUnknown {
   readonly orgId: string
@@ -28,11 +28,11 @@ export interface StoredSession extends FieldsOrUnknown {
   readonly meterId: string
 }
 
-/** A stored session with the names that hold now. */
+/** A stored session with the current names from the catalog. */
 export interface LogRow extends StoredSession {
-  /** Reported as open, and its meter is still reporting. */
+  /** The session was last reported as open, and its meter still reports. */
   readonly open: boolean
-  /** Its meter stopped or was restarted before it could report the end; endTimeUs is that of the last report. */
+  /** The meter stopped or restarted before it could report the end. endTimeUs is the time of the last report. */
   readonly interrupted: boolean
   readonly clientName: string | null
   readonly userName: string | null
@@ -42,7 +42,7 @@ export interface LogRow extends StoredSession {
   readonly otherClientName: string | null
 }
 
-/** Where the page before ended: the sort key's value of its last row, and that row's id. */
+/** The end of the previous page: the sort key's value and the id of its last row. */
 export interface Position {
   readonly value: number
   readonly sessionId: string
@@ -58,21 +58,21 @@ export interface PageRequest {
 
 export interface Page {
   readonly rows: readonly LogRow[]
-  /** Where the next page starts; null when this is the last. */
+  /** The start of the next page. Null: this is the last page. */
   readonly next: Position | null
 }
 
-/** Where an ended session stands in the order in which they came to be in the log. */
+/** The place of an ended session in the order of arrival. */
 export interface ArrivalPlace {
-  /** Number of the commit; rises, and is never given again. */
+  /** The number of the commit. It rises, and is never reused. */
   readonly arrival: number
   readonly siteId: number
-  /** Of the session's id: its first 18 characters, and the rest as a number. */
+  /** The first 18 characters of the session's id. `sequence`: the rest of it as a number. */
   readonly run: string
   readonly sequence: number
 }
 
-/** Behind all of a commit; of the commit -1: before everything. */
+/** The place after all sessions of a commit. For the commit -1: the place before all sessions. */
 export function endOfArrival(arrival: number): ArrivalPlace {
   return { arrival, siteId: Number.MAX_SAFE_INTEGER, run: '', sequence: 0 }
 }
@@ -86,35 +86,35 @@ export interface ArrivedRequest {
 
 export interface Arrived {
   readonly rows: readonly LogRow[]
-  /** Of each row. */
+  /** One place for each row. */
   readonly places: readonly ArrivalPlace[]
 }
 
 export interface ArrivedCount {
   readonly sessions: number
-  /** Of the one that ended first. */
+  /** The end of the session that ended first. */
   readonly oldestEndUs: number | null
 }
 
 export interface Cancel {
   readonly signal?: AbortSignal
-  /** Told before the answer begins when it cannot wait for all that was acknowledged before it was asked for. */
+  /** Called before the answer begins, if the answer leaves out batches that were acknowledged before the request. */
   readonly late?: (behind: Behind) => void
 }
 
-/** Acknowledged, and not in the database. */
+/** Acknowledged batches that the database does not hold yet. */
 export interface Behind {
   readonly batches: number
-  /** Of those whose sessions are known: not of batches that an earlier process acknowledged. */
+  /** Without the sessions of batches that an earlier process acknowledged, because their number is unknown. */
   readonly sessions: number
 }
 
 export interface ExportOptions extends Cancel {
-  /** Names of fields, in this order; all of them when it is left out. */
+  /** Names of fields, in this order. Absent: all fields. */
   readonly columns?: readonly string[]
 }
 
-/** Whole lines of CSV, UTF-8. */
+/** A piece of CSV that consists of whole lines, in UTF-8. */
 export interface CsvPiece {
   readonly text: Uint8Array
   readonly rows: number
@@ -122,8 +122,8 @@ export interface CsvPiece {
 
 export interface SessionLog {
   /**
-   * Sessions without a batch number (access logs). Repeats are found by their ids: which of two records of one session
-   * stays is said in merge.ts, and the order in which they come changes nothing.
+   * Writes sessions without a batch number (access logs). Repetitions are found by the id of the session. merge.ts
+   * decides which of two records of a session stays; their order of arrival must not matter.
    */
   writeLoose(orgId: string, siteId: number, sessions: readonly StoredSession[]): Promise<void>
 
@@ -134,14 +134,14 @@ export interface SessionLog {
   histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram>
   usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]>
   facts(orgId: string, filter: LogFilter): Promise<StoreFacts>
-  /** All rows under the filter in sort order, in chunks; stops when the consumer does. */
+  /** All rows that match the filter, sorted, in chunks. Reading stops when the consumer stops. */
   rows(
     orgId: string,
     filter: LogFilter,
     sort: Sort,
     cancel?: Cancel,
   ): AsyncIterable<readonly LogRow[]>
-  /** The same rows as CSV, without its header, with the fields of session/fields.ts, `interrupted` and `userEmail`. */
+  /** The same rows as CSV without a header, with the fields of session/fields.ts, `interrupted` and `userEmail`. */
   csv(
     orgId: string,
     filter: LogFilter,
@@ -150,9 +150,11 @@ export interface SessionLog {
   ): AsyncIterable<CsvPiece>
   parquet(orgId: string, filter: LogFilter, sort: Sort, options?: ExportOptions): Promise<Readable>
 
-  /** Number of the newest commit of sessions; all up to it are seen by reads that begin now. */
+  /** The number of the newest commit of sessions. Reads that begin now see all commits up to it. */
   lastArrival(): number
-  /** Ended sessions in their order of arrival, each again when it was corrected. Does not wait for what is not applied. */
+  /**
+   * Ended sessions in order of arrival; a corrected one arrives again. It does not wait for batches not yet applied.
+   */
   arrived(orgId: string, request: ArrivedRequest): Promise<Arrived>
   countArrived(
     orgId: string,
@@ -160,28 +162,28 @@ export interface SessionLog {
   ): Promise<ArrivedCount>
 
   /**
-   * Ends interrupted sessions that nothing will report as open again, so that open ones stay few; returns how many.
-   * They stay interrupted; a real end that still comes replaces them.
+   * Ends interrupted sessions that no meter will report as open again, because open sessions must stay few. Returns
+   * their number. They stay marked as interrupted. A real end that arrives later replaces the record.
    */
   closeInterrupted(): Promise<number>
 
   /**
-   * Deletes sessions that ended before `beforeUs`, in slices; returns how many. Totals stay in usage(). One that is late
-   * deletes what is there.
+   * Deletes sessions that ended before `beforeUs`, in slices, and returns their number. Totals stay in usage(). If
+   * batches are still waiting, it calls `late` and deletes the sessions that are in the database.
    */
   expire(orgId: string, beforeUs: number, cancel?: Pick<Cancel, 'late'>): Promise<number>
   /**
-   * Deletes the sessions of a person, in slices; returns how many. Totals stay in usage(), under no name; gaps() has their
-   * number.
+   * Deletes the sessions of a person, in slices, and returns their number. Totals stay in usage() without a name, and
+   * gaps() has the number of deleted sessions.
    */
   erase(orgId: string, subject: Subject): Promise<number>
   /**
-   * Puts pseudonyms in the place of a person's ids and addresses (`addresses`, or else the source), and nothing in that
-   * of its key; returns in how many sessions. All sums stay.
+   * Replaces a person's ids and addresses (`addresses`, or else the source) by pseudonyms, and removes the public key.
+   * Returns the number of changed sessions. All totals stay.
    */
   pseudonymise(orgId: string, subject: Subject, addresses: readonly string[]): Promise<number>
-  /** As erase(), those of a site. Totals stay in usage() as they are. */
+  /** Like erase(), for the sessions of a site. Totals in usage() do not change. */
   removeSessions(orgId: string, siteId: number): Promise<number>
-  /** Forgets usage of months before this one, `2026-11`. */
+  /** Deletes the totals of months before this one, for example `2026-11`. */
   expireUsage(beforeMonth: string): Promise<void>
 }

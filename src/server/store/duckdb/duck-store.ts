@@ -1,4 +1,6 @@
-/** The embedded store: one DuckDB file behind the Store interface. Each job has its own file in this folder. */
+/**
+ * The embedded store: a log and one DuckDB file behind the Store interface. Each job has its own file in this folder.
+ */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -69,13 +71,13 @@ import { Retention } from './write/retention.js'
 import { ROLL_ROWS } from './write/rollup.js'
 import { Writer } from './write/writer.js'
 
-/** What tests make smaller than it is. */
+/** Limits that tests reduce. */
 export interface DuckStoreOptions extends StoreConfig {
-  /** Arrived sessions after which sums by the hour are brought up to date. */
+  /** New sessions after which sums by the hour are due. Default: ROLL_ROWS. */
   readonly rollRows?: number
-  /** Size of the write-ahead log beyond which it is checkpointed; default 64 MiB. */
+  /** Size of the write-ahead log at which a checkpoint is due. Default: 64 MiB. */
   readonly walBytes?: number
-  /** Rows that an export reads at once; else SLICE_ROWS, or CSV_SLICE_ROWS. */
+  /** Rows that an export reads at once. Default: SLICE_ROWS, for CSV CSV_SLICE_ROWS. */
   readonly sliceRows?: number
 }
 
@@ -148,7 +150,7 @@ export class DuckStore implements Store {
       walBytes: options.walBytes ?? WAL_BYTES_MAX,
     })
     const seconds = secondsSince(start)
-    // Of a file that was rewritten, or whose server was killed.
+    // It takes long only for a file of an older version, or after a kill.
     if (seconds > 1) options.progress?.('sums by the hour are up to date', { seconds })
     const connections = { retention: await database.connect(), catalogs: await database.connect() }
     return new DuckStore(database, writer, connections, options)
@@ -207,7 +209,7 @@ export class DuckStore implements Store {
     )
   }
 
-  /** What was acknowledged before is there. */
+  /** Waits for the batches acknowledged before, then reads. If they take too long, it calls `late`. */
   async #read<T>(
     orgId: string,
     work: (c: DuckDBConnection) => Promise<T>,
@@ -327,13 +329,13 @@ export class DuckStore implements Store {
     return inWords(this.#writer.mutex.run(write))
   }
 
-  /** Between groups of batches, a bounded number at a time. */
+  /** Runs between groups of batches. Each time it closes at most CLOSE_SESSIONS_MAX sessions. */
   closeInterrupted(): Promise<number> {
     return this.#closeInterrupted()
   }
 
   async #closeInterrupted(which?: string): Promise<number> {
-    // What was acknowledged before says which are interrupted.
+    // Acknowledged batches may show that a session is not interrupted.
     await this.#writer.applied()
     let closed = 0
     for (;;) {
@@ -349,7 +351,7 @@ export class DuckStore implements Store {
     const expire = () => this.#retention.expire(orgId, beforeUs)
     const deleted = await expire().catch(async (error: unknown) => {
       if (!isFull(error)) throw error
-      // It makes room, and needs some to begin with.
+      // Deleting needs free space before it can make more.
       await this.#writer.freeLog()
       return expire()
     })
@@ -364,12 +366,13 @@ export class DuckStore implements Store {
 
   async #erase(orgId: string, subject: Subject): Promise<number> {
     await this.#emptyLog()
-    // What is left open is reported again by its meter; the others have their sums for good.
+    // An erased open session leaves no totals, because its meter reports it again. Nobody reports the interrupted ones
+    // again, so they must be ended first and leave their totals.
     const silent = `t.org_id = ${literal(orgId)} AND ${isParty(subject)} AND ${isInterrupted(this.#clockUs())}`
     await this.#closeInterrupted(silent)
     const erased = await this.#erasure.erase(orgId, subject)
     await this.#retention.compactUsage()
-    // Sums by the hour hold the person's id until those that cancel each other are written as one.
+    // The sums by the hour hold the person's id until sums that cancel each other are compacted.
     if (erased > 0) await this.#retention.compactRollupNow()
     return erased
   }
@@ -413,7 +416,7 @@ export class DuckStore implements Store {
     return removed
   }
 
-  /** What was acknowledged before must be in the database: what is deleted there would come back from the log. */
+  /** Applies all acknowledged batches, because sessions still in the log would come back after the deletion. */
   async #emptyLog(): Promise<void> {
     await this.#writer.forgetApplied()
     if ((await this.#writer.applied(Number.POSITIVE_INFINITY)) !== null)
@@ -428,7 +431,7 @@ export class DuckStore implements Store {
     return this.#retention.expireUsage(beforeMonth, now - DAY_US, now - 400 * DAY_US)
   }
 
-  /** One after the other. */
+  /** Backups run one at a time. */
   backup(directory: string): Promise<void> {
     return this.#backups.run(async () => {
       await mkdir(directory, { recursive: true, mode: 0o700 })
@@ -453,13 +456,13 @@ export class DuckStore implements Store {
 
   async close(): Promise<void> {
     await this.#writer.close()
-    // Whatever else is writing.
+    // Wait for other work that holds the mutex.
     await this.#writer.mutex.run(() => Promise.resolve())
     await this.#database.close()
   }
 }
 
-/** What fails for a full disk, or for good, says so. */
+/** Explains failures such as a full disk. */
 async function inWords<T>(work: Promise<T>): Promise<T> {
   try {
     return await work

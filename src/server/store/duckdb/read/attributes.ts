@@ -1,7 +1,7 @@
 /**
- * What the filters could be set to: most frequent values with counts, each list under all filters but its own.
+ * The most frequent values for each filter, with counts. Each list applies all filters except its own.
  *
- * A list whose counts the hours hold (no other filter is set) is read from there. All others under the same filters
+ * A list is read from the sums by the hour if they have its counts (rollup.ts). All other lists with the same filters
  * are counted in one pass over the rows.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -12,11 +12,11 @@ import { Sql } from './sql-parts.js'
 import { sources, sumSources } from './where.js'
 
 interface Facet {
-  /** Columns that the value is made of. */
+  /** The columns that make up the value. */
   readonly columns: readonly string[]
   readonly own: keyof LogFilter
   readonly dimension: Dimension
-  /** Joins the name by `value`. */
+  /** The catalog's table with the name of the value. */
   readonly names?: string
 }
 
@@ -43,7 +43,7 @@ const FACETS: Readonly<Record<keyof FilterAttributes, Facet>> = {
 type Name = keyof FilterAttributes
 const NAMES = Object.keys(FACETS) as Name[]
 
-/** The value as one text, as rows have it (port 0: not known); null when the session has none. */
+/** The value as one text, in the form of the rows (port 0: unknown). Null if the session has none. */
 function valueSql({ columns: [first, second] }: Facet, alias: string): string {
   if (second === undefined) return `${alias}.${first}::VARCHAR`
   const [ip, port] = [`${alias}.${first}`, `${alias}.${second}`]
@@ -57,7 +57,7 @@ interface Question {
   readonly nowUs: number
 }
 
-/** Values and counts of one list, from the hours. */
+/** The values and counts of one list, from the sums by the hour. */
 function fromHours(connection: DuckDBConnection, question: Question, spec: Facet, rolled: number) {
   const { orgId, filter, nowUs } = question
   const sql = new Sql()
@@ -75,7 +75,7 @@ function fromHours(connection: DuckDBConnection, question: Question, spec: Facet
   )
 }
 
-/** Values and counts of lists under the same filters, in one pass. */
+/** The values and counts of several lists with the same filters, in one pass. */
 async function fromRows(
   connection: DuckDBConnection,
   { orgId, filter, nowUs }: Question,
@@ -88,7 +88,7 @@ async function fromRows(
   const plain = sources(sql, orgId, filter, nowUs, except)
     .map((s) => `SELECT ${columns.map((c) => `t.${c}`).join(', ')} FROM ${s.from} WHERE ${s.where}`)
     .join(' UNION ALL ')
-  // Of a list's own rows exactly its columns are grouped by: grouping() has a 0 bit for each.
+  // grouping() is 0 for a column that the row is grouped by, which identifies the list of the row.
   const which = names.map(
     (name) =>
       `WHEN grouping(${FACETS[name].columns[0]}) = 0 THEN {'list': '${name}', 'v': ${valueSql(FACETS[name], 'p')}}`,

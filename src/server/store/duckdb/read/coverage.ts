@@ -1,4 +1,4 @@
-/** When the meters of an organisation metered, and what they lost. */
+/** Reads the times in which meters ran, and their losses. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { groupBy } from '../../../../base/group-by.js'
 import type { MeterReport } from '../../../../session/batch.js'
@@ -6,10 +6,10 @@ import type { Coverage, MeterCoverage, SharedSpan, Span } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { gaps } from './reports.js'
 
-/** In one answer; of these at most COVERAGE_METER_GAPS_MAX of one meter. */
+/** Gaps in one answer, with at most COVERAGE_METER_GAPS_MAX for each meter. */
 export const COVERAGE_GAPS_MAX = 10_000
 const COVERAGE_METER_GAPS_MAX = 1000
-/** Beyond it time that was metered counts as not metered, never the other way round. */
+/** If there are more runs, their time counts as not metered. The error must never go the other way. */
 const COVERAGE_RUNS_MAX = 100_000
 
 export async function coverage(
@@ -45,7 +45,7 @@ export async function coverage(
   }
 }
 
-/** A replay of files watches nothing: it is none. */
+/** A replay of files has no coverage, because it watches no interface. */
 function meterCoverage(row: Row, runs: ReadonlyMap<string, Row[]>): MeterCoverage[] {
   const report = JSON.parse(row.report as string) as MeterReport
   if (report.replay !== undefined) return []
@@ -75,11 +75,11 @@ const RUNS = `SELECT org_id, site_id, meter_id, from_us, to_us, coalesce(reporte
        FROM meter_life WHERE received_us > 0`
 
 /**
- * Times in which an interface was read by two runs at once: of two meters of the site, or of one meter id in two spools.
- * Both are on one machine, and are compared by the time since its boot, so that a clock that is set meanwhile neither
- * hides nor makes up such a time; what meters of before 0.2 report is compared by the clock. A run that ended and the
- * next one of its spool are never at once. Each meter's first ones come first, so that no meter is without one that has
- * some.
+ * Spans in which two runs read the same interface: runs of two meters of the site, or of one meter id with two spools.
+ *
+ * Both run on one machine. Their times since its boot are compared, because a change of the clock must neither hide nor
+ * invent an overlap. Reports of meters before version 0.2 lack that time and are compared by the clock. Two runs of one
+ * spool never overlap. The first spans of each meter are sorted first, because the limit must not leave out a meter.
  */
 async function sharedSpans(
   connection: DuckDBConnection,
@@ -121,7 +121,9 @@ async function sharedSpans(
   }))
 }
 
-/** The runs that overlap the range, and each meter's first and last run: time between two runs is not time before all. */
+/**
+ * The runs that overlap the range, and each meter's first and last run, because time before the first run is no hole.
+ */
 async function runsByMeter(
   connection: DuckDBConnection,
   orgId: string,

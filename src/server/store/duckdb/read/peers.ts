@@ -1,4 +1,4 @@
-/** The log of peers: pages of events, and the times in which peers were connected. */
+/** Reads the log of peers: pages of events, and connections. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { TIME_US_MAX } from '../../../../session/bounds.js'
 import {
@@ -73,12 +73,12 @@ export async function peerEvents(
 }
 
 /**
- * A connection begins with `connected` after anything but `connected`, at one interface of one meter, and ends with the
- * next `disconnected`. It is one of a key: whose that is may become known in its course. So who is asked for chooses keys,
- * and then connections.
+ * A connection belongs to a public key at one interface of one meter. It begins with a `connected` that does not follow
+ * another `connected`, and ends with the next `disconnected`. The client of the key may become known only later. So the
+ * filters for clients and users first select keys, and then connections.
  *
- * Who is connected is told each day: what was told within TOLD_WITHIN_US before the range says who was then. Only of
- * connections that are shown is the rest looked for: an earlier beginning, addresses, names.
+ * Meters report connected peers each day. So the events of the TOLD_WITHIN_US before the range show the peers that were
+ * connected at its start. An earlier begin, addresses and names are read only for the connections that are shown.
  */
 export async function peerConnections(
   connection: DuckDBConnection,
@@ -149,7 +149,7 @@ export async function peerConnections(
   }))
 }
 
-/** Of a person's. */
+/** @param where selects the events of a person */
 export async function countPeerEvents(
   connection: DuckDBConnection,
   orgId: string,
@@ -163,7 +163,7 @@ export async function countPeerEvents(
   return rows[0]!.n as number
 }
 
-/** The same one after itself says nothing; of many the latest. */
+/** Drops repetitions, and all but the last ENDPOINTS_MAX. */
 function withoutRepeats(endpoints: readonly string[]): string[] {
   return endpoints.filter((one, i) => one !== endpoints[i - 1]).slice(-ENDPOINTS_MAX)
 }

@@ -1,9 +1,9 @@
 /**
- * Totals: by group, over time, and per month.
+ * Totals by group, over time, and per month.
  *
- * One pass groups by (group, interval); the top groups are chosen from it, the rest becomes "other". Hours that are
- * rolled up are read instead of their rows where that can answer (rollup.ts). Months are UTC. Usage adds what retention deleted (usage_month) to what is still there, so it stays exact however often a
- * session was reported and whenever it was deleted.
+ * One pass groups by (group, interval). The top groups are chosen from it, and the rest becomes "other". Sums by the
+ * hour are read instead of rows if they can answer (rollup.ts). Months are UTC. Usage adds the totals of deleted
+ * sessions (usage_month) to those of stored ones, so it does not change when retention deletes.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../../../base/errors.js'
@@ -72,7 +72,7 @@ function slotSql(interval: SummaryInterval | null): string {
   return `(t.start_us // ${int(INTERVAL_US[interval])}) * ${int(INTERVAL_US[interval])}`
 }
 
-/** Starts of all intervals that touch the range. */
+/** The starts of all intervals that overlap the range. @throws AppError TOO_MANY_INTERVALS */
 export function intervalStarts(
   filter: Pick<LogFilter, 'fromUs' | 'toUs'>,
   interval: SummaryInterval | null,
@@ -161,7 +161,7 @@ export interface Group {
   readonly slots: readonly Row[]
 }
 
-/** The largest answer has 1000 groups of 3000 intervals: nobody else's waits for all of it. */
+/** Works in turns, because the largest answer (1000 groups with 3000 intervals) must not block other requests. */
 export async function seriesOfAll(
   groups: readonly Group[],
   starts: readonly number[],
@@ -190,7 +190,7 @@ interface Moment {
   readonly rolled: number
 }
 
-/** Rows (id, slot, sums), the groups beyond the top ones summed in one row with other = true. */
+/** Rows (id, slot, sums). Groups beyond the top ones are summed with other = true. */
 async function grouped(
   connection: DuckDBConnection,
   orgId: string,
@@ -212,7 +212,7 @@ async function grouped(
   const join = names === undefined ? '' : `LEFT JOIN ${names} n ON n.org_id = $1 AND n.id = f.id`
   return rowsOf(
     connection,
-    // An hour may hold a group of which all was deleted since.
+    // The sums of a group may be 0, because all its sessions were deleted.
     `WITH g AS MATERIALIZED (${parts.join(' UNION ALL ')}),
      k AS (SELECT id, true AS kept FROM g GROUP BY id HAVING sum(sessions) > 0 ORDER BY ${rank} DESC, id LIMIT ${int(top)}),
      f AS (SELECT CASE WHEN k.kept THEN g.id END AS id, k.kept IS NULL AS other, slot, ${RESUMS}
@@ -254,11 +254,11 @@ const USAGE_COLUMN = {
   site: 'site_id',
 } as const
 
-/** UTC month of a session, and what usage is kept by; retention groups by the same. */
+/** The UTC month of a session. Retention must group by the same expression. */
 export const MONTH_SQL = "strftime(make_timestamp(t.start_us), '%Y-%m')"
 export const USAGE_SUMS = ROW_SUMS
 
-/** Sessions are within: a month may be any of four digits. */
+/** Cuts a time to the storable range, because a month may have any year of four digits. */
 function storable(us: number): number {
   return Math.min(Math.max(us, TIME_US_MIN), TIME_US_MAX)
 }

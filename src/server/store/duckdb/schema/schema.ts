@@ -1,29 +1,30 @@
 /**
- * Tables, and how an older file becomes a newer one.
+ * The tables, and the steps that bring an older file up to date.
  *
  *   session         ended sessions, in order of arrival: row groups are narrow in time, so zone maps skip
  *   session_open    interim records, one per open session; small, rewritten often
- *   rollup_hour, rollup_state            totals by the hour of what is in session (rollup.ts)
+ *   rollup_hour, rollup_state            totals of the table session by the hour (rollup.ts)
  *   usage_month     totals of sessions that retention deleted; live ones are added at query time
- *   meter, meter_history, batch_gap      what meters reported, which batches never came
- *   meter_life, batch_crc                how far the numbers of each spool are, and the checksums of the last ones
- *   meter_run       when a meter metered: its runs before the one that meter_life has
- *   meter_place     which interfaces a run of a meter has read, and since when
- *   deleted_before  of each organisation: sessions that ended before this were deleted by retention
- *   arrival_mark    now and then: sessions with a lower arrival had come by then (conflicts.ts)
- *   peer_event      what meters saw happen to WireGuard peers
- *   log_position    the last entry of the log that is in here
+ *   meter, meter_history, batch_gap      reports of meters, missing batches and other losses
+ *   meter_life, batch_crc                the last batch number of each spool, and checksums of the latest batches
+ *   meter_run       the runs of each meter before the one in meter_life
+ *   meter_place     the interfaces that each run has read, and the time of the first reading
+ *   deleted_before  for each organisation: retention deleted the sessions that ended before this time
+ *   arrival_mark    a mark now and then: sessions with a lower arrival had come by this time (conflicts.ts)
+ *   erased_session  ids of erased sessions that a meter might report again (erasure.ts)
+ *   peer_event      events of WireGuard peers
+ *   log_position    the last log entry that the database holds
  *   catalog, catalog_{client,user,resource,site}    names; deleted ones stay, so old rows keep theirs
+ *   catalog_past    former names
  *
- * No index anywhere: on a table of this size it would live in memory. What keeps ids unique is in known-ids.ts.
+ * There is no index, because an index on tables of this size would fill the memory. known-ids.ts keeps ids unique.
  */
 
 /*
- * The steps below have their own text, which nothing else may change: neither the columns of today (columns.ts) nor
- * what is made of them.
+ * The text of a released step must never change. So the steps do not use columns.ts, which has today's columns.
  */
 
-/** Columns of a session in the versions 1 and 2. */
+/** The columns of a session in versions 1 and 2. */
 const SESSION_1 = `org_id VARCHAR NOT NULL,
   site_id BIGINT NOT NULL,
   meter_id VARCHAR NOT NULL,
@@ -57,7 +58,7 @@ const SESSION_1 = `org_id VARCHAR NOT NULL,
   site_resource_id BIGINT,
   unattributed ENUM ('noPeers', 'noMatch', 'unknownPeer', 'historyLost')`
 
-/** In version 3: the peer's two texts as one, as peerOf() makes it. */
+/** Version 3 joins the peer's two texts into one, in the same form as peerOf(). */
 const SESSION_3 = SESSION_1.replace(
   'peer_public_key VARCHAR,\n  client_endpoint VARCHAR',
   'peer VARCHAR',
@@ -71,7 +72,7 @@ const WITH_PEER = `* EXCLUDE (peer_public_key, client_endpoint),
 const TOTALS = `sessions BIGINT NOT NULL, connections BIGINT NOT NULL,
   bytes_tx BIGINT NOT NULL, bytes_rx BIGINT NOT NULL, packets_tx BIGINT NOT NULL, packets_rx BIGINT NOT NULL`
 
-/** headers_tx or _rx of version 2 from that of version 1: without the usual headers. */
+/** Converts headers_tx or headers_rx from version 1 to version 2, which leaves out the usual headers. */
 function lessUsual(way: string): string {
   return `headers_${way} - coalesce(packets_${way}, 0) * (CASE WHEN protocol = 'udp' THEN 28 ELSE 52 END
     + CASE WHEN contains(source_ip, ':') THEN 20 ELSE 0 END)`
@@ -237,9 +238,9 @@ CREATE TABLE peer_event (
 export const SCHEMA_VERSION = MIGRATIONS.length
 
 /**
- * ip_hex: 32 hex digits of an IPv6 address's text, 8 of an IPv4's: addresses as numbers, comparable as text.
+ * ip_hex: an address as 32 hex digits (IPv6) or 8 (IPv4), so that texts compare like numbers.
  * session_tail: a sequence as the last 8 characters of a session id (ids.ts).
- * community_id: session/community-id.ts for Parquet, from two ip_hex and their ports.
+ * community_id: as session/community-id.ts, from two ip_hex and their ports. Parquet exports use it.
  */
 export const MACROS = `
 CREATE OR REPLACE TEMP MACRO folded(t) AS (lower(upper(nfc_normalize(t))));

@@ -102,10 +102,10 @@ function askedOf(
   return asked
 }
 
-/** Of one meter in one group of batches; what is more goes with the last. */
+/** Spans kept for one meter in one group. Further records extend the last span. */
 const TIMES_MAX = 10
 
-/** Counts rejected records by meter, and by times that follow one another. */
+/** Counts rejected records by meter, and by span of time. Records within GOING_US of each other share a span. */
 export class Conflicts {
   readonly #byMeter = new Map<string, Conflict[]>()
 
@@ -128,7 +128,7 @@ export class Conflicts {
   }
 }
 
-/** The time of sessions that are not stored. @param receivedUs of none of them */
+/** The span of sessions that are not stored. @param receivedUs the result if there are no sessions */
 export function spanOf(sessions: readonly StoredSession[], receivedUs: number): Span {
   if (sessions.length === 0) return { fromUs: receivedUs, toUs: receivedUs }
   return {
@@ -170,7 +170,7 @@ export class Freshness {
   dueMark(arrival: number, atUs: number): Mark | null {
     const byUs = this.#lastUs ?? atUs
     const marked = this.#marks.at(-1)?.byUs ?? Number.NEGATIVE_INFINITY
-    // Also after a pause: else sessions from before it would count as recent as the ones after it.
+    // A mark is also due after a pause. Without it, sessions from before the pause would count as recent.
     const isDue = byUs - marked >= MARK_EVERY_US || atUs - byUs >= MARK_EVERY_US
     return isDue ? { arrival, byUs } : null
   }
@@ -193,7 +193,7 @@ export class Freshness {
   }
 }
 
-/** Of marks older than FRESH_US, only the newest one is needed. */
+/** Keeps only the newest of the marks that are older than FRESH_US. */
 export function markSql({ arrival, byUs }: Mark): string[] {
   const past = `by_us <= ${int(byUs - FRESH_US)}`
   return [

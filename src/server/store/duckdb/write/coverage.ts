@@ -1,13 +1,12 @@
 /**
- * What a report tells about the time since the previous one: an earlier run has ended, or packets were dropped.
- * query/completeness.ts judges by this.
+ * Derives losses and ended runs from two successive reports of a meter. query/completeness.ts depends on them.
  */
 import type { Batch, BatchGap, MeterReport } from '../../../../session/batch.js'
 import { unexplainedOf } from '../../../../session/unexplained.js'
 import type { Span } from '../../store.js'
 import { isoToUs, type Life, wholeUsOf } from './lives.js'
 
-/** These losses are reported anew with each report while they last. */
+/** Losses that come again with each report while they last. */
 const GOING_REASONS: ReadonlySet<string> = new Set([
   'packetsDropped',
   'retentionOff',
@@ -15,12 +14,12 @@ const GOING_REASONS: ReadonlySet<string> = new Set([
   'sessionsRefused',
   'interfaceGone',
 ])
-/** What the server did not store, told as of the moment at which the meter made the batch. */
+/** Records that the server did not store. These gaps are dated when the meter made the batch. */
 const NOT_STORED: ReadonlySet<string> = new Set(['retentionOff', 'sessionsRefused'])
-/** One that follows another within this is the same one; of an interface that is away the next one begins at its end. */
+/** A loss that follows another one within this time extends it. For `interfaceGone` they must adjoin. */
 export const GOING_US = 600e6
 
-/** A loss that is in the table and may become longer. */
+/** A stored loss that the next report may extend. */
 export interface GoingLoss {
   fromUs: number
   toUs: number
@@ -28,9 +27,9 @@ export interface GoingLoss {
   packets?: number
 }
 
-/** A run as the table of runs has it: to when what it metered has come. */
+/** A row of the table of runs. It ends at the time until which all its sessions have arrived. */
 export interface KnownRun extends Span {
-  /** When its newest report was made: by the meter's clock, and since the machine's boot. */
+  /** The time of the newest report by the meter's clock. `uptimeMs`: the same since the machine's boot. */
   readonly reportedUs: number
   readonly uptimeMs: number | null
 }
@@ -39,40 +38,40 @@ export function runOf({ runStartedUs, wholeUs, reportedUs, uptimeMs }: Life): Kn
   return { fromUs: runStartedUs, toUs: wholeUs, reportedUs, uptimeMs }
 }
 
-/** The run that this report's run has followed. */
+/** The earlier run of this life, if the report is from a new one. */
 export function endedRun(life: Life, report: MeterReport): KnownRun | null {
   if (report.replay !== undefined || life.receivedUs === 0) return null
   return isoToUs(report.startedAt) === life.runStartedUs ? null : runOf(life)
 }
 
-/** Before markSeen(): since when what this batch holds may have been metered; what is older has come before it. */
+/** The earliest time that the sessions of this batch may be from. Call it before markSeen(). */
 export function heldSince(life: Life, { batch, report }: Pick<Batch, 'batch' | 'report'>): number {
   const { receivedUs, wholeUs, lastBatch, missing } = life
   if (batch > lastBatch) return receivedUs > 0 ? wholeUs : isoToUs(report.startedAt)
   return missing.find((r) => r.from <= batch && batch <= r.to)?.fromUs ?? wholeUsOf(report)
 }
 
-/** What of a batch is not stored, over the time that it may have been of. */
+/** Extends a gap of records that were not stored to the earliest time that they may be from. */
 export function notStoredFrom(gap: BatchGap, sinceUs: number): BatchGap {
   if (!NOT_STORED.has(gap.reason) || gap.sessions === 0) return gap
   return { ...gap, from: iso(Math.min(sinceUs, isoToUs(gap.from))) }
 }
 
-/** What nobody has accounted for when the run that reported last was over; no later report tells of it. */
+/** Unexplained packets in the last report of an ended run, as a loss, because no later report will have them. */
 export function unexplainedIn(run: KnownRun, last: LastReport): BatchGap | null {
   const { startedAt, at } = last.report
   const found = isoToUs(startedAt) === run.fromUs ? unexplainedOf(last.report) : null
   return found && { reason: 'unexplained', sessions: 0, ...found, from: startedAt, to: at }
 }
 
-/** The newest report of the meter that is known. */
+/** The newest known report of the meter. */
 export interface LastReport {
   readonly receivedUs: number
   readonly spoolId: string
   readonly report: MeterReport
 }
 
-/** Packets that were dropped since the report before, as a loss; null: none, or nothing to compare with. */
+/** Packets dropped since the previous report, as a loss. Null: none, or the previous count is unknown. */
 export function droppedSince(life: Life, last: LastReport, report: MeterReport): BatchGap | null {
   const { startedAt, at: to, packetsDropped } = report
   const since = startOf(life, last, startedAt)
@@ -81,15 +80,15 @@ export function droppedSince(life: Life, last: LastReport, report: MeterReport):
   return { reason: 'packetsDropped', sessions: 0, packets, from: since.at, to }
 }
 
-/** What came last of a run that is over. */
+/** The newest known report of an ended run. */
 export interface EndedRun {
   readonly packetsDropped: number
   readonly toUs: number
 }
 
 /**
- * The same for a report that came when its run was over: no later one tells of it. Where it is not known what was told
- * before, it may be told twice, but never not at all.
+ * Like droppedSince(), for a late report of an ended run. If the earlier count is unknown, packets may be counted
+ * twice, but they must never be left out.
  */
 export function droppedLate(run: EndedRun | undefined, report: MeterReport): BatchGap | null {
   const { startedAt, at: to, packetsDropped } = report
@@ -99,7 +98,7 @@ export function droppedLate(run: EndedRun | undefined, report: MeterReport): Bat
   return { reason: 'packetsDropped', sessions: 0, packets, from: iso(fromUs), to }
 }
 
-/** What the run had dropped, and until when, as far as it is known; a run that is new has dropped nothing yet. */
+/** The number of dropped packets to compare with, and its time. 0 for a new run. Null: unknown. */
 function startOf(
   life: Life,
   { receivedUs, report }: LastReport,
@@ -113,7 +112,9 @@ function startOf(
   return { packetsDropped: 0, at: startedAt }
 }
 
-/** After loading: of the life that reported last the count is in the meter's report; of the others it is not known. */
+/**
+ * Restores the counts after loading. The meter's report has that of the life that reported last; others are unknown.
+ */
 export function knowDrops(lives: Iterable<Life>, { spoolId, report }: LastReport): void {
   for (const life of lives) {
     const known = life.spoolId === spoolId && isoToUs(report.startedAt) === life.runStartedUs
@@ -122,8 +123,8 @@ export function knowDrops(lives: Iterable<Life>, { spoolId, report }: LastReport
 }
 
 /**
- * The loss that this one makes longer, and where it began before; null: then it is one of its own, and kept. Sessions
- * that conflict come in any order.
+ * Extends an earlier loss by this gap. Returns that loss and its former begin, or null if the gap is a new loss.
+ * Conflicting sessions arrive in any order, so their gaps may also extend a loss at its begin.
  */
 export function goesOn(
   going: Map<string, GoingLoss>,
@@ -149,7 +150,7 @@ export function goesOn(
   return { loss, wasFromUs }
 }
 
-/** Of counts that a meter made up, at most what the store can hold. */
+/** Limits the sum to what the store can hold, because meters may report any counts. */
 function sum(a: number, b: number): number {
   return Math.min(a + b, Number.MAX_SAFE_INTEGER)
 }

@@ -1,4 +1,4 @@
-/** Batches as entries of the log, and back. */
+/** Converts batches to log entries and back. */
 import { AppError } from '../../../../base/errors.js'
 import { type Entry, Kind } from '../../../log/format.js'
 import type { Log, Place } from '../../../log/log.js'
@@ -30,7 +30,7 @@ export function entryOf(
   }
 }
 
-/** @returns null when it cannot be read any more */
+/** @returns null if the entry cannot be read */
 export async function readEntry(
   log: Log,
   place: Place,

@@ -1,15 +1,14 @@
 /**
- * Deleting for good what is stored of one person, of a site, or of an organisation, in slices, as retention deletes
- * (retention.ts).
+ * Deletes the data of a person, a site or an organisation for good, in slices like retention (retention.ts).
  *
- *   a person         monthly totals stay, under nobody's name; a counted loss stays, `erased`; of peers' events nothing
- *   a site           monthly totals stay as they are; a counted loss stays, `deletedByOperator`
+ *   a person         monthly totals stay without the name, and a counted loss `erased`; peer events do not
+ *   a site           monthly totals stay unchanged, and a counted loss `deletedByOperator`; peer events do not
  *   an organisation  nothing stays
  *
- * So no range claims to be complete without what was in it.
+ * The losses must stay, because completeness must not report a range as complete after its sessions were deleted.
  *
- * A session whose totals stay, and whose end was not told, might be reported again: its id stays in erased_session, so that
- * it neither comes back nor counts again (known-ids.ts).
+ * A session without a reported end, whose totals stay, might be reported again. Its id stays in erased_session, so that
+ * it neither comes back nor counts twice (known-ids.ts).
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Subject } from '../../store.js'
@@ -24,10 +23,10 @@ import { rolledUpTo, unrollSql } from './rollup.js'
 import { insertSums } from './sums.js'
 
 const HOUR_US = 3600e6
-/** A loss is told with milliseconds: it holds the start of its last session. */
+/** Added to the end of a loss, because losses are shown in milliseconds and must include the last start. */
 const LAST_US = 1000
 
-/** All tables that have rows of an organisation. */
+/** All tables with rows of an organisation, except those of sessions. */
 const TABLES = [
   ...[
     'usage_month',
@@ -45,18 +44,20 @@ const TABLES = [
 
 type BetweenGroups = <T>(work: () => Promise<T>) => Promise<T>
 
-/** Which sessions of an organisation go, and what stays of them. */
+/** The sessions to delete, and the data about them that stays. */
 interface Going {
   readonly where: string
-  /** Under what monthly totals stay; null: they do not. */
+  /** The keys of the monthly totals. Null: totals do not stay. */
   readonly totalsBy: string | null
-  /** Those of open sessions, too: nobody reports these again. */
+  /** Whether totals include open sessions. Set it only if nobody reports these again. */
   readonly totalsOfOpen: boolean
-  /** Of the counted loss; null: there is none. */
+  /** The reason of the counted loss. Null: there is no loss. */
   readonly reason: 'erased' | 'deletedByOperator' | null
 }
 
-/** Under nobody's name where they were the subject's; of a session that another opened they stay under the other's. */
+/**
+ * Keys of totals without the subject's ids. If another person opened the session, the totals keep that person's ids.
+ */
 function byOthers(subject: Subject): string {
   const unless = (column: string) =>
     `CASE WHEN t.${isOf(subject)} THEN NULL ELSE t.${column} END AS ${column}`
@@ -67,13 +68,13 @@ export class Erasure {
   readonly #connection: DuckDBConnection
   readonly #between: BetweenGroups
 
-  /** @param between runs work while no batch is committed: both may delete the same session */
+  /** @param between runs work while no batch is committed, because both may delete the same session */
   constructor(connection: DuckDBConnection, between: BetweenGroups) {
     this.#connection = connection
     this.#between = between
   }
 
-  /** @returns how many sessions */
+  /** @returns the number of deleted sessions */
   async erase(orgId: string, subject: Subject): Promise<number> {
     const where = isParty(subject)
     const going = {
@@ -88,7 +89,7 @@ export class Erasure {
     return erased
   }
 
-  /** All of a person stays, under pseudonyms. @returns how many sessions */
+  /** Replaces the person by pseudonyms and deletes nothing. @returns the number of changed sessions */
   async pseudonymise(
     orgId: string,
     subject: Subject,
@@ -119,7 +120,7 @@ export class Erasure {
     return replaced
   }
 
-  /** As erase(); what its meters reported stays. */
+  /** Like erase(), for a site. The reports of its meters stay. */
   async removeSessions(orgId: string, siteId: number): Promise<number> {
     await this.#deletePeerEvents(orgId, `site_id = ${int(siteId)}`)
     return this.#delete(orgId, {
@@ -130,7 +131,7 @@ export class Erasure {
     })
   }
 
-  /** As erase(). Whoever has meters in memory must read them again. */
+  /** Like erase(), for all data of an organisation. The caller must then reload cached meters. */
   async removeOrg(orgId: string): Promise<number> {
     const going = { where: 'true', totalsBy: null, totalsOfOpen: false, reason: null }
     const removed = await this.#delete(orgId, going)
@@ -153,7 +154,7 @@ export class Erasure {
       for (;;) {
         const slice = await this.#between(() => this.#slice(table, orgId, going))
         deleted += slice
-        // Not until none is found: a meter may report an open session again at any time.
+        // Do not wait for an empty slice, because a meter may report an open session again at any time.
         if (slice < SLICE_ROWS) break
       }
     }
@@ -174,7 +175,7 @@ export class Erasure {
       const rows = await rowsOf(c, 'SELECT count(*)::DOUBLE AS n FROM erasing')
       const count = rows[0]!.n as number
       if (count === 0) return 0
-      // An open session is reported again, whole: its sums come back then, and must not be there twice.
+      // A meter reports an open session again with all its counts, so its totals must not be kept here too.
       if (totalsBy !== null && (isEnded || totalsOfOpen)) {
         const totals = `SELECT ${totalsBy}, ${USAGE_SUMS} FROM erasing t GROUP BY ALL`
         await c.run(insertSums('usage_month', USAGE_COLUMNS, totals))
@@ -187,7 +188,7 @@ export class Erasure {
     })
   }
 
-  /** What was summed up before under the person's id, and names that the catalog had. */
+  /** Removes the person's ids from earlier totals, and former names from the catalog. */
   async #forget(orgId: string, subject: Subject): Promise<void> {
     const c = this.#connection
     await c.run(
@@ -224,7 +225,9 @@ export function isOf(subject: Subject): string {
 const ERASED_IDS = `INSERT INTO erased_session
   SELECT org_id, site_id, meter_id, run, seq, epoch_us(now()) FROM erasing WHERE end_reason = 'activeTimeout'`
 
-/** One for hours that follow one another, so that the time between two of them is not said to lack anything. */
+/**
+ * One loss for each series of adjoining hours, because hours without a deleted session must not count as incomplete.
+ */
 function lossesSql(reason: 'erased' | 'deletedByOperator'): string {
   return `
 INSERT INTO batch_gap BY NAME

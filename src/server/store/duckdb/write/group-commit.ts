@@ -1,7 +1,7 @@
 /**
- * A group of batches in one transaction: all of it is durable then, or nothing is.
+ * Commits a group of batches in one transaction: all of them, or none.
  *
- * A failure rolls the group back and forgets all that was cached.
+ * After a failure the group is rolled back and all caches are dropped.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { StoredPeerEvent, WriteRequest } from '../../store.js'
@@ -28,7 +28,7 @@ import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
 import type { Rollup } from './rollup.js'
 import { Staged } from './staged.js'
 
-/** Interrupted sessions that are closed at once, so that batches wait for it briefly. */
+/** Interrupted sessions closed in one transaction. The number is small because batches wait for it. */
 export const CLOSE_SESSIONS_MAX = 50_000
 
 export interface SiteBatch extends SiteSessions {
@@ -38,13 +38,13 @@ export interface SiteBatch extends SiteSessions {
   readonly receivedUs: number
 }
 
-/** In the log, of the last entry that the database holds. */
+/** The position in the log of the last entry that the database holds. */
 export interface LogPosition {
   readonly logId: string
   readonly lsn: number
 }
 
-/** Of a meter whose first one could not be written. */
+/** The report of a meter whose first report could not be written. */
 const NO_REPORT = {
   version: '',
   interface: '',
@@ -79,9 +79,9 @@ export class GroupCommit {
   readonly #staged: Staged
   readonly #freshness: Freshness
   #isStale = false
-  /** Since it was opened: ended sessions that were replaced, and records that were not taken. */
+  /** Counts since the start: replaced ended sessions, and rejected records. */
   readonly counts = { revisedSessions: 0, conflictingSessions: 0 }
-  /** While a revision is not committed. */
+  /** Releases the roll-ups that an uncommitted revision holds. */
   #letRollUp = (): void => undefined
 
   private constructor({ connection, meters, rollup, staged, freshness }: Parts) {
@@ -101,7 +101,7 @@ export class GroupCommit {
     return new GroupCommit({ connection, meters, rollup, staged, freshness })
   }
 
-  /** What committing it would come to. */
+  /** The result that a commit of the batch would have. */
   fateOf({ orgId, siteId, batch }: SiteBatch): Booking {
     if (batch === null) return 'fresh'
     const life = this.#meters.get(orgId, siteId, batch.meterId)?.lives.get(batch.spoolId ?? '')
@@ -149,7 +149,7 @@ export class GroupCommit {
     }
   }
 
-  /** What was not taken, as losses of the meter that sent it. */
+  /** Adds rejected records as losses of the meter that sent them. */
   #lossSql(conflicts: readonly Conflict[]): string[] {
     const losses: string[] = []
     for (const conflict of conflicts) {
@@ -170,8 +170,8 @@ export class GroupCommit {
   }
 
   /**
-   * After something else than batches has changed what is cached, or a transaction was rolled back: nothing may be decided
-   * by what that has left in memory.
+   * Drops the caches and reads the state from the tables. Required after a rollback, and after other work has changed
+   * cached tables, because the caches are then wrong.
    */
   async reload(): Promise<void> {
     this.#known.clear()
@@ -181,8 +181,8 @@ export class GroupCommit {
   }
 
   /**
-   * Goes on after a batch that the database refuses, whatever is in it: its number is booked, and its sessions are a loss
-   * that the log shows. When it is the report, or a peer's event, that cannot be written, there is none of it.
+   * Skips a batch that the database refuses. Its number is recorded as seen, and its sessions as a loss. If the report
+   * or the peer events cannot be written either, they are left out.
    */
   async skip(siteBatch: SiteBatch, position: LogPosition): Promise<void> {
     const quiet = {
@@ -228,7 +228,7 @@ export class GroupCommit {
     }
   }
 
-  /** Whether a failure was that of what was written. */
+  /** True if the database accepts writes, so that an earlier failure was caused by the data. */
   canWrite(): Promise<boolean> {
     const changed = this.#connection.run('UPDATE log_position SET lsn = lsn')
     return changed.then(
@@ -238,10 +238,10 @@ export class GroupCommit {
   }
 
   /**
-   * Makes ended sessions of interrupted ones that their meter cannot report as open again (SESSION_RUN_OVER), as they
-   * were at their last report; their end reason (activeTimeout) marks them. A real end that still comes replaces them.
-   * @param which of them, or others that are not expected to be reported again: a condition on OPEN_WITH_RUN
-   * @returns how many; the largest number means that there may be more
+   * Ends interrupted sessions that their meter cannot report as open again (SESSION_RUN_OVER). They keep the values of
+   * their last report, and the end reason activeTimeout marks them. A real end that arrives later replaces them.
+   * @param which a condition on OPEN_WITH_RUN. The sessions must not be expected to be reported again
+   * @returns the number of sessions. If it is CLOSE_SESSIONS_MAX, there may be more
    */
   async closeInterrupted(which = SESSION_RUN_OVER): Promise<number> {
     const c = this.#connection
@@ -269,12 +269,12 @@ export class GroupCommit {
     }
   }
 
-  /** After sessions were deleted. */
+  /** Call it after sessions were deleted. */
   forgetIds(): void {
     this.#known.clear()
   }
 
-  /** Numbers and reports; @returns those of the group that are new, and what the tables are to be told */
+  /** Records numbers, reports and peer events. @returns the new batches of the group, and the statements to run */
   #book(group: readonly SiteBatch[]): { fresh: SiteBatch[]; statements: string[] } {
     const changed: SavedMeter = new Map()
     const fresh = group.filter(
@@ -287,7 +287,7 @@ export class GroupCommit {
     return { fresh, statements: [...this.#meters.takeStatements(changed), ...events] }
   }
 
-  /** Books the batch number and the report. */
+  /** Records the batch number and the report. */
   #take(
     { orgId, siteId, receivedUs }: SiteBatch,
     batch: WriteRequest['batch'],
@@ -322,7 +322,7 @@ export class GroupCommit {
     return fate
   }
 
-  /** Whether another spool reports under its meter id at the same time. @param waiting runs that are not booked yet */
+  /** True if another spool reports under the same meter id at the same time. @param waiting runs not recorded yet */
   isOneOfTwoLives(
     { orgId, siteId, batch, receivedUs }: SiteBatch,
     waiting: readonly Run[],
@@ -332,7 +332,7 @@ export class GroupCommit {
     return hasTwin(runOf(batch, receivedUs), [...booked, ...waiting], receivedUs)
   }
 
-  /** Appends, and says what is to be run for the others. */
+  /** Appends new sessions. @returns counts, and statements for the other records */
   async #apply(plan: Plan, arrival: number): Promise<Applied> {
     const appended = await this.#append(plan.takeAppended(), arrival)
     const open = plan.of(Fate.open)
@@ -342,7 +342,7 @@ export class GroupCommit {
     ]
     const revised = plan.of(Fate.revise)
     if (revised.length === 0) return { appended, revised: 0, statements }
-    // What they replace may be among those that are just being summed up.
+    // A running roll-up may be summing the sessions that are replaced here.
     this.#letRollUp = await this.#rollup.hold()
     const revision = await this.#staged.revise(revised, arrival, this.#rollup.rolled)
     return {

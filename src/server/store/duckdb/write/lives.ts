@@ -1,18 +1,20 @@
 /**
- * The batch numbers of one spool: which have come, with which content, and which have not.
+ * Tracks the batch numbers of one spool: numbers seen, their checksums, and missing numbers.
  *
  *   seen(n)  <=>  n <= lastBatch and n is in no missing range
  *
- * A number that was seen is a repeat when its text is the same, and a conflict when it is not: then two spools share an
- * identity (a restored snapshot, a copied disk). Limits: GAPS_MAX missing ranges (beyond it the two oldest become one);
- * the checksums of the last CRCS_MAX numbers. An older number that comes again is written again: sessions are found by
- * their ids, so that nothing is lost and nothing is doubled.
+ * A seen number with the same text is a repeat. With another text it is a conflict: two spools share an identity (a
+ * restored snapshot, a copied disk).
+ *
+ * Limits: GAPS_MAX missing ranges; beyond it the oldest ones are joined. Checksums of the last CRCS_MAX numbers; an
+ * older number that comes again is written again. Nothing is lost or doubled by that, because sessions are found by
+ * their ids.
  */
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
 
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096
-/** Of two spools that were both heard within this, the runs may overlap. */
+/** The runs of two spools may overlap only if both reported within this time. */
 export const TWINS_US = 600e6
 
 export interface MissingRange {
@@ -27,20 +29,20 @@ export interface MissingRange {
 export interface Life {
   readonly spoolId: string
   lastBatch: number
-  /** Of the run that reported last, and when it made that report; by the meter's clock. */
+  /** The start of the newest run, by the meter's clock. `reportedUs`: the time of its newest report. */
   runStartedUs: number
   reportedUs: number
-  /** What that run metered before this has come, or is known to be missing. */
+  /** All that the run metered before this time has arrived, or is known to be missing. */
   wholeUs: number
-  /** Milliseconds from the machine's boot to that report; null: not known. */
+  /** Milliseconds from the machine's boot to the newest report. Null: unknown. */
   uptimeMs: number | null
-  /** By ours. */
+  /** The arrival of the newest report, by the server's clock. 0: none has arrived. */
   receivedUs: number
-  /** Packets that this run had dropped at that report; null: not known. */
+  /** The packets that the run had dropped by the newest report. Null: unknown. */
   packetsDropped: number | null
   missing: MissingRange[]
   readonly crcs: Map<number, number>
-  /** Of `crcs`, those that are not in the table yet. */
+  /** The numbers in `crcs` that are not in the table yet. */
   unsavedCrcs: number[]
 }
 
@@ -68,19 +70,19 @@ export function isoToUs(iso: string): number {
   return Math.floor(Date.parse(iso) / 1000) * 1e6 + Number(fraction.padEnd(6, '0'))
 }
 
-/** Of a number that was seen with the one checksum and comes with the other. */
+/** Compares the checksums of a seen number and of its repetition. An unknown checksum counts as equal. */
 export function compared(before: number | undefined, now: number | undefined): Booking {
   return before === undefined || now === undefined || before === now ? 'repeated' : 'conflict'
 }
 
-/** See `wholeUntil` of the report: within its run, whatever it says. */
+/** The report's `wholeUntil`, cut to the time of its run. */
 export function wholeUsOf({ startedAt, at, wholeUntil }: MeterReport): number {
   const atUs = isoToUs(at)
   if (wholeUntil === undefined) return atUs
   return Math.min(atUs, Math.max(isoToUs(wholeUntil), isoToUs(startedAt)))
 }
 
-/** What a batch of this number and content is. A life without a spoolId keeps no checksums. */
+/** The fate of a batch with this number and checksum. A life without a spoolId keeps no checksums. */
 export function fateOf(life: Life, batch: number, crc: number | undefined): Booking {
   if (!isSeen(life, batch)) return 'fresh'
   if (life.spoolId === '' || crc === undefined) return 'repeated'
@@ -92,10 +94,11 @@ function isSeen(life: Life, batch: number): boolean {
 }
 
 /**
- * Takes one number out of the missing ranges; a range may fall in two.
- * @param made atUs: when the meter made the batch: those before it were made before, however late any of them comes;
- *   wholeUs: those after it hold nothing older
- * @returns whether ranges changed
+ * Records a number as seen. If it was missing, its range shrinks or is split in two.
+ * @param made atUs: when the meter made the batch, which is also the latest time of lower numbers; wholeUs: the
+ * earliest
+ *   time of the sessions in higher numbers
+ * @returns true if missing ranges changed
  */
 export function markSeen(
   life: Life,
@@ -131,7 +134,7 @@ function addMissing(life: Life, batch: number, atUs: number): void {
   joinOldest(life)
 }
 
-/** Whatever adds ranges: all of a meter's are written with each batch that changes one. */
+/** Bounds the number of ranges, because each change writes all ranges of the life. */
 function joinOldest(life: Life): void {
   const over = life.missing.length - GAPS_MAX
   if (over > 0) life.missing.unshift(life.missing.splice(0, over + 1).reduce(joined))
@@ -164,12 +167,12 @@ function takeOut(life: Life, batch: number, atUs: number, wholeUs: number): bool
   return true
 }
 
-/** A loss that the meter reports by batch numbers explains the missing range that holds them. */
+/** Gives missing numbers the reason that the meter reports for them. @returns true if missing ranges changed */
 export function explainMissing(life: Life, gap: BatchGap): boolean {
   const { fromBatch, toBatch } = gap
   if (fromBatch === undefined || toBatch === undefined) return false
   let changed = false
-  // The last ones of a life that has ended: nothing later says that they are missing.
+  // The last numbers of an ended life. No later batch would show that they are missing.
   if (toBatch > life.lastBatch) {
     addMissing(life, toBatch + 1, isoToUs(gap.to))
     life.lastBatch = toBatch
@@ -195,7 +198,7 @@ export function explainMissing(life: Life, gap: BatchGap): boolean {
   return changed
 }
 
-/** The newest report of a life. */
+/** Records the newest report of a life. */
 export function hear(life: Life, report: MeterReport, nowUs: number): void {
   life.receivedUs = nowUs
   life.runStartedUs = isoToUs(report.startedAt)
@@ -208,8 +211,9 @@ export function hear(life: Life, report: MeterReport, nowUs: number): void {
 export type Run = Pick<Life, 'spoolId' | 'runStartedUs' | 'reportedUs' | 'receivedUs'>
 
 /**
- * Another spool's run reports while this one does. One after the other is a new life: the earlier run's last report was
- * made before the later one began. Of one run that was given a new spoolId, both have the same start.
+ * True if another spool's run reports at the same time. It is false for runs one after the other, because the last
+ * report of the earlier one precedes the start of the later one. It is false for one run with a new spoolId, because
+ * the starts are equal.
  */
 export function hasTwin(life: Run, all: readonly Run[], nowUs: number): boolean {
   const heard = (run: Run): boolean => run.receivedUs > nowUs - TWINS_US

@@ -1,13 +1,14 @@
 /**
- * What each meter has delivered: its latest report, and for each of its spools (lives.ts) the last batch number and the
- * numbers that never came.
+ * The state of each meter: its newest report, and for each of its spools (lives.ts) the last batch number and the
+ * missing numbers.
  *
- * Held in memory whole (a few hundred bytes a meter, and 16 bytes for each of the last checksums) and written with each
- * group of batches in the same transaction, as one text (takeStatements), so that a number counts as seen exactly when its sessions are durable.
+ * All of it is in memory: a few hundred bytes per meter, and 16 bytes per checksum. Changes are written in the
+ * transaction of their group, as one text (takeStatements). So a number counts as seen exactly when its sessions are
+ * durable.
  *
- * Limits: METERS_MAX meters a site (beyond it the longest silent one is forgotten: its sessions are still found by
- * their ids); LIVES_MAX spools a meter (beyond it the longest silent one: what is missing of it stays as a loss);
- * RUNS_MAX runs a meter; about REPORT_PLACES_MAX interfaces a run.
+ * Limits: METERS_MAX meters per site; beyond it, the longest silent one is forgotten, and its sessions are still found
+ * by their ids. LIVES_MAX spools per meter; beyond it, the longest silent one is forgotten, and its missing batches
+ * stay as losses. RUNS_MAX runs per meter. About REPORT_PLACES_MAX interfaces per run.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
@@ -31,11 +32,11 @@ import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US, wholeUsOf } from
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
 const HISTORY_EVERY_US = 60e6
-/** Runs of which late reports are compared with what came of them. */
+/** Ended runs per meter that are kept for comparison with late reports. */
 const ENDED_MAX = 16
-/** Runs kept of one meter; of what was before them nothing is known. */
+/** Runs kept per meter. The time before them counts as not watched. */
 export const RUNS_MAX = 2000
-/** All that a meter has rows in. */
+/** All tables with rows of a meter. */
 const TABLES = [
   ...['meter', 'meter_history', 'meter_life', 'meter_run', 'meter_place', 'batch_crc', 'batch_gap'],
 ]
@@ -45,41 +46,41 @@ export interface Meter {
   readonly siteId: number
   readonly meterId: string
   readonly lives: Map<string, Life>
-  /** Of the newest report. */
+  /** The spool of the newest report. */
   spoolId: string
   lastBatch: number
   runStartedUs: number
   receivedUs: number
   report: MeterReport
   historyUs: number
-  /** Losses that may go on with the next report, by reason. */
+  /** Losses that the next report may extend, by reason. */
   readonly going: Map<string, GoingLoss>
-  /** Of the last runs that are over, by their start: the newest report that came. */
+  /** The newest report of the last ended runs, by the start of the run. */
   readonly ended: Map<number, EndedRun>
-  /** Of the run that reported last: its start, and the places that the table has. */
+  /** The start of the run that reported last, and its places in the table. */
   placed: { readonly runUs: number; readonly places: Set<string> }
 }
 
 const NOT_PLACED: Meter['placed'] = { runUs: -1, places: new Set() }
 
-/** What a transaction has changed: meters, of each some lives, of each whether missing ranges are among it. */
+/** The meters and lives that a transaction has changed, and for each life whether its missing ranges changed. */
 export type SavedMeter = Map<Meter, Map<Life, boolean>>
 
 export class Meters {
   readonly #connection: DuckDBConnection
   #meters = new Map<string, Meter>()
-  /** What the tables are to be told, in order. */
+  /** The statements for the next transaction, in order. */
   #statements: string[] = []
 
   constructor(connection: DuckDBConnection) {
     this.#connection = connection
   }
 
-  /** From the tables; also after a rollback. */
+  /** Reads everything from the tables. Also needed after a rollback. */
   async load(): Promise<void> {
     const loaded = new Meters(this.#connection)
     await loaded.#loadAll()
-    // At once: whoever asks meanwhile must not find half of them.
+    // Replaced in one step, because readers must not see a part of the meters.
     this.#meters = loaded.#meters
     this.#statements = []
   }
@@ -198,7 +199,7 @@ export class Meters {
     return meter
   }
 
-  /** The spool's numbers; from now on kept when it is new. */
+  /** The life of this spool. A new one is created if needed. */
   lifeOf(meter: Meter, spoolId: string, firstBatch: number): Life {
     const known = meter.lives.get(spoolId)
     if (known !== undefined) return known
@@ -217,7 +218,7 @@ export class Meters {
     return life
   }
 
-  /** What the next report of a life says of the time since the one before; before hear(). */
+  /** Records losses and an ended run since the previous report of the life. Call it before hear(). */
   note(meter: Meter, life: Life, report: MeterReport): void {
     const run = endedRun(life, report)
     if (run !== null) {
@@ -233,7 +234,7 @@ export class Meters {
     if (dropped !== null) this.addLoss(meter, dropped)
   }
 
-  /** A report that comes late: its run may have been followed by another one already. */
+  /** Records a late report, whose run may have ended already. */
   noteLate(meter: Meter, life: Life, report: MeterReport): void {
     const [fromUs, toUs] = [isoToUs(report.startedAt), wholeUsOf(report)]
     const values = `${int(toUs)}, ${int(isoToUs(report.at))}, ${orNull(report.uptimeMs?.at)}`
@@ -265,7 +266,8 @@ export class Meters {
   }
 
   /**
-   * The interfaces that this run reads, and since when: one that came later, since the report before. Before hear().
+   * Records the interfaces that the run reads. An interface that came later counts from the previous report, because
+   * the exact time is unknown. Call it before hear().
    */
   notePlaces(meter: Meter, life: Life, report: MeterReport): void {
     const { startedAt, at, uptimeMs, places = [] } = report
@@ -296,7 +298,7 @@ export class Meters {
     )
   }
 
-  /** The newest report of one of its spools. */
+  /** Records the newest report of one of the meter's spools. */
   hear(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
     const isNew = life.receivedUs === 0
     hear(life, report, nowUs)
@@ -309,8 +311,8 @@ export class Meters {
   }
 
   /**
-   * What all changes of a transaction are to the tables, as texts: the database's threads plan them, bound values would
-   * be planned on ours.
+   * The SQL for all changes of a transaction. It has literals, because the database's threads plan texts, but
+   * statements with bound values would be planned on the JavaScript thread.
    */
   takeStatements(changed: SavedMeter): string[] {
     for (const [meter, lives] of changed) {
@@ -327,7 +329,7 @@ export class Meters {
     return statements
   }
 
-  /** All of a transaction at once; those that are too old now and then. */
+  /** Inserts all new checksums of a transaction in one statement. Old ones are deleted every CRCS_MAX batches. */
   #saveCrcs(changed: SavedMeter): void {
     const rows: string[] = []
     for (const [meter, lives] of changed) {
@@ -410,8 +412,9 @@ export class Meters {
 }
 
 /**
- * Two spools deliver: the report that was made later stays the meter's, as the other one delivers what waited. It is no
- * more when its spool has been silent: then the other's clock is behind.
+ * True if the meter must keep the report that it shows. With two active spools, the later report is shown, because the
+ * other spool delivers its backlog. If the shown spool has been silent for TWINS_US, the new report wins even if it
+ * looks older, because its clock may be behind.
  */
 function isOlder(life: Life, meter: Meter, nowUs: number): boolean {
   const shown = meter.lives.get(meter.spoolId)
@@ -432,7 +435,7 @@ function lifeSql(meter: Meter, life: Life): string {
     WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
 }
 
-/** What only some losses have, as JSON. */
+/** The fields that only some losses have, as JSON. */
 function detailOf({
   interface: name,
   bytes,
@@ -447,12 +450,12 @@ function orNull(n: number | null | undefined): string {
   return n === null || n === undefined ? 'NULL' : int(n)
 }
 
-/** The first three values of a row. */
+/** The first three values of a meter's rows. */
 function idOf({ orgId, siteId, meterId }: Meter): string {
   return `${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}`
 }
 
-/** Runs beyond the last RUNS_MAX, and what they read. */
+/** SQL that deletes runs before the last RUNS_MAX, and their interfaces. */
 function oldRunsSql(meter: Meter): string {
   const oldest = `(SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`
   return ['meter_place WHERE run_from_us', 'meter_run WHERE from_us']

@@ -1,11 +1,11 @@
-/** Peers' events of batches, as text of statements; and deleting them. */
+/** Stores and deletes peer events. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { StoredPeerEvent } from '../../store.js'
 import { int, literal } from '../database.js'
 
 const DELETED_AT_ONCE = 10_000
 
-/** In the order of the table, after org_id and site_id. */
+/** The columns after org_id and site_id, in the order of the table. */
 const COLUMNS = [
   ['meter_id', 'VARCHAR', (e: StoredPeerEvent) => e.meterId],
   ['event_id', 'VARCHAR', (e: StoredPeerEvent) => e.eventId],
@@ -25,7 +25,7 @@ const COLUMNS = [
 
 const SHAPE = JSON.stringify([Object.fromEntries(COLUMNS.map(([name, type]) => [name, type]))])
 
-/** What is there already stays as it is. */
+/** SQL that inserts the events that are not stored yet. Stored ones do not change. */
 export function peerEventsSql(
   orgId: string,
   siteId: number,
@@ -46,7 +46,7 @@ export function peerEventsSql(
       AND p.at_us BETWEEN ${int(first)} AND ${int(last)} AND p.event_id = e.event_id)`
 }
 
-/** Some of those under a condition. @returns how many; fewer than it deletes at once: there are no others */
+/** Deletes up to DELETED_AT_ONCE events that match a condition. @returns true if no others are left */
 export async function deleteSomePeerEvents(
   connection: DuckDBConnection,
   orgId: string,

@@ -1,10 +1,12 @@
 /**
- * Putting pseudonyms in the place of a person: sessions and sums stay as they are, under another name.
+ * Replaces a person by pseudonyms. Sessions and totals stay.
  *
- * A pseudonym is the hash of what it stands for and a random secret of this one deed, which is kept nowhere: within it the
- * same value has the same pseudonym, nobody can go back, and a second deed gives other ones. It has the form of what it
- * stands for, so that filters and exports work on it, and a range of its own: an address stays in its family (the
- * stored payload depends on it), in 240.0.0.0/5, which is in use nowhere, or 100::/64, which is discarded (RFC 6666).
+ * A pseudonym is a hash of the value and a random secret, which is used for one call only and never stored. Equal
+ * values get equal pseudonyms within the call, but nobody can reverse them, and another call gives others.
+ *
+ * A pseudonym has the form of its value, because filters and exports must work on it, and comes from an unused range.
+ * An address keeps its family, because the stored payload depends on it: 240.0.0.0/5 is unused, and 100::/64 is
+ * discarded (RFC 6666).
  */
 import { randomBytes } from 'node:crypto'
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -12,16 +14,16 @@ import { literal, rowsOf } from '../database.js'
 import { SLICE_ROWS } from './retention.js'
 import { rolledUpTo, rollSql, unrollSql } from './rollup.js'
 
-/** Above what people number their clients by. */
+/** Larger than real client ids. */
 const CLIENTS_FROM = 2 ** 52
 
-/** `own`: the session is the person's. `other`: the person is at the other end of somebody's session. */
+/** `own`: the session belongs to the person. `other`: the person is the other client of the session. */
 export type SessionEnd = 'own' | 'other'
 
 interface Person {
-  /** Of rows `t`: those of which the person is at this end. */
+  /** Conditions on rows `t` with the person at this end. */
   readonly where: Readonly<Record<SessionEnd, string>>
-  /** Its addresses, as far as the catalog has them. */
+  /** The person's addresses in the catalog. */
   readonly addresses: readonly string[]
 }
 
@@ -37,7 +39,7 @@ export class Pseudonyms {
     this.#person = person
   }
 
-  /** One slice, in the transaction that is open. @returns how many sessions */
+  /** Replaces one slice within the open transaction. @returns the number of sessions */
   async replaceSlice(table: 'session' | 'session_open', end: SessionEnd): Promise<number> {
     const c = this.#connection
     const which = `CREATE OR REPLACE TEMP TABLE renaming AS SELECT rowid AS id FROM ${table} t
@@ -67,7 +69,7 @@ export class Pseudonyms {
     )
   }
 
-  /** What it names a peer by goes; its own id too, which is made of that. */
+  /** Removes the key and addresses of the peer. The event's id is replaced too, because it is a hash of them. */
   async replacePeerEvents(): Promise<void> {
     await this.#connection.run(
       `UPDATE peer_event t SET ${this.#ids()}, public_key = NULL, endpoint = NULL, endpoint_before = NULL,
@@ -78,7 +80,7 @@ export class Pseudonyms {
   }
 
   #own(): string {
-    // A resource opened the session towards the person where only the destination is known to be the person's.
+    // If only the destination is one of the person's addresses, a resource opened the session towards the person.
     const known = this.#person.addresses.map(literal).join(', ')
     const isDest =
       known === '' ? 'false' : `(t.dest_ip IN (${known}) AND t.source_ip NOT IN (${known}))`
@@ -87,7 +89,7 @@ export class Pseudonyms {
       dest_ip = CASE WHEN ${isDest} THEN ${this.#address('t.dest_ip')} ELSE t.dest_ip END`
   }
 
-  /** Of two clients, the other one is the destination. */
+  /** In a session between two clients, the other client is the destination. */
   #other(): string {
     return `${this.#ids('other_')}, dest_ip = ${this.#address('t.dest_ip')}`
   }
@@ -96,7 +98,7 @@ export class Pseudonyms {
     const [userId, clientId] = [`t.${prefix}user_id`, `t.${prefix}client_id::VARCHAR`]
     const user = `'pseudonym-' || substr(${this.#hash('user', userId)}, 1, 16)`
     const client = `('0x' || substr(${this.#hash('client', clientId)}, 1, 12))::BIGINT + ${CLIENTS_FROM}`
-    // Null stays null: so it is with each part that is null.
+    // In SQL, an expression with a null part is null, so null stays null.
     return `${prefix}user_id = ${user}, ${prefix}client_id = ${client}`
   }
 
@@ -104,7 +106,7 @@ export class Pseudonyms {
     const hash = this.#hash('address', ip)
     const byte = (at: number): string => `('0x' || substr(${hash}, ${at}, 2))::INTEGER`
     const four = `(240 + ${byte(1)} % 8) || '.' || ${byte(3)} || '.' || ${byte(5)} || '.' || ${byte(7)}`
-    // A leading digit that is not 0: so each is written in one way only.
+    // Each group begins with a digit other than 0, so the address has only one written form.
     const six = [1, 4, 7, 10].map((at) => `'f' || substr(${hash}, ${at}, 3)`).join(` || ':' || `)
     return `CASE WHEN contains(${ip}, ':') THEN '100::' || ${six} ELSE ${four} END`
   }
