@@ -142,7 +142,7 @@ export class Courier {
     this.#reader.forget()
   }
 
-  /** Ends every wait and tries at once. */
+  /** Ends every wait except a pause, and tries at once. */
   async hurry(): Promise<void> {
     await this.#keeper.change((s) => ({ ...s, nextAttemptMs: 0, refusedInRow: 0 }))
     this.#liveFromMs = 0
