@@ -1,6 +1,6 @@
 /**
- * What happened to a WireGuard peer, as the meter saw it in its readings: made by the meter, carried by batches beside
- * sessions, stored and shown by the server. What each event says, and how exact its time is: docs/wireguard.md.
+ * Events of WireGuard peers. The meter derives them from its readings, batches carry them beside sessions, and the
+ * server stores and shows them. docs/wireguard.md explains each event and the precision of its time.
  */
 
 export const PEER_EVENT_NAMES = [
@@ -13,34 +13,37 @@ export const PEER_EVENT_NAMES = [
 ] as const
 export type PeerEventName = (typeof PEER_EVENT_NAMES)[number]
 
-/** A batch carries no more; others wait for the next. */
+/** The most events in one batch. Further ones wait for the next batch. */
 export const BATCH_PEER_EVENTS_MAX = 1_000
-/** Of allowed IPs as text, `10.8.0.2/32 fd00::2/128`; longer lists end with `+N`: so many are left out. */
+/**
+ * The most characters of a list such as `10.8.0.2/32 fd00::2/128`. A longer list ends with `+N`: N prefixes are left
+ * out.
+ */
 export const ALLOWED_IPS_TEXT_MAX = 500
 
 export interface PeerEvent {
   readonly event: PeerEventName
-  /** When it happened, as far as it is known. */
+  /** The time of the event, as far as the meter knows it. */
   readonly timeUs: number
   readonly interface: string
-  /** Null: the catalog's rules leave it out. */
+  /** Null: the rules of the catalog leave out the key. */
   readonly publicKey: string | null
-  /** By the catalog that held then. */
+  /** From the catalog at that time, like `userId`. */
   readonly clientId: number | null
   readonly userId: string | null
-  /** The outer address after it, and before it where it changed. */
+  /** The outer address after the event. `endpointBefore`: the former one, if it changed. */
   readonly endpoint: string | null
   readonly endpointBefore: string | null
-  /** Of `added`, `gone` and `allowedIpsChanged`. */
+  /** For `added`, `gone` and `allowedIpsChanged`. */
   readonly allowedIps: string | null
   readonly allowedIpsBefore: string | null
-  /** The latest handshake. */
+  /** The time of the latest handshake. */
   readonly handshakeUs: number | null
-  /** Of `connected`: it was when the meter began to read; since when is not known. */
+  /** For `connected`: the peer was already connected when the meter started, so the begin is unknown. */
   readonly already: boolean
 }
 
-/** The first of them that fit, and how many others there are. */
+/** The first prefixes that fit, and the number of the others. */
 export function allowedIpsText(prefixes: readonly string[]): string {
   const all = prefixes.join(' ')
   if (all.length <= ALLOWED_IPS_TEXT_MAX) return all
@@ -48,7 +51,7 @@ export function allowedIpsText(prefixes: readonly string[]): string {
   let length = 0
   for (const prefix of prefixes) {
     length += prefix.length + 1
-    // Room for the number.
+    // Leave room for `+N`.
     if (length > ALLOWED_IPS_TEXT_MAX - 12) break
     shown.push(prefix)
   }
