@@ -1,4 +1,4 @@
-/** `tunmeter connected`: which clients were connected when, and from where; or each event of it. */
+/** `tunmeter connected`: lists the connections of clients with times and addresses, or the single events. */
 import { badOptions, integer, type OptionValues, textList, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { EXIT } from '../base/errors.js'
@@ -85,7 +85,7 @@ async function run(
   const shown = options.now
     ? rows.filter((row) => 'state' in row && row.state === 'connected')
     : rows
-  // The newest last, as in a log.
+  // The newest row comes last, as in a log.
   const inOrder = [...shown].reverse()
   if (options.json) {
     for (const row of inOrder) context.stdout.write(`${JSON.stringify(row)}\n`)
@@ -174,7 +174,7 @@ const EVENT_COLUMNS: readonly Column<PeerEvent>[] = [
 ]
 const without = <Row>(columns: readonly Column<Row>[], ...titles: string[]) =>
   columns.filter(({ title }) => !titles.includes(title))
-/** Without what can be read elsewhere, the widest first. */
+/** The widest layout comes first. Narrower ones leave out less important columns. */
 const LAYOUTS = [
   CONNECTION_COLUMNS,
   without(CONNECTION_COLUMNS, 'BEFORE'),
