@@ -1,4 +1,4 @@
-/** Who was connected, and what happened to peers. */
+/** Requests for connections and events of peers. */
 import type { z } from 'zod'
 import type { peerConnectionSchema } from '../../server/http/peer-schemas.js'
 import type { QueryParams } from '../state/url.js'
@@ -6,7 +6,7 @@ import { queryText, request } from './client.js'
 
 export type PeerConnection = z.output<typeof peerConnectionSchema>
 
-/** As its schema, which is made from a list at run time. */
+/** Written by hand, because its schema is made from a list at run time and has no static type. */
 export interface PeerEventRow {
   readonly time: string
   readonly event: string
@@ -27,7 +27,7 @@ export interface PeerEventRow {
   readonly eventId: string
 }
 
-/** Connections, and events of a page. */
+/** The most connections, and the events per page. */
 export const PEERS_SHOWN = 200
 
 const path = (orgId: string) => `/org/${encodeURIComponent(orgId)}/logs/peers`

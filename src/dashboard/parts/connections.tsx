@@ -1,4 +1,4 @@
-/** Connections of clients in a table: who, from when to when, from where. */
+/** A table of connections: client, times and addresses. */
 import type { PeerConnection } from '../api/peers.js'
 import { formatDateTime } from '../format/time.js'
 import { entityHref } from '../state/entity.js'
@@ -8,7 +8,7 @@ import { TableScroll } from './table-scroll.js'
 
 interface ConnectionTableProps {
   readonly rows: readonly PeerConnection[]
-  /** Whose they are is said elsewhere. */
+  /** True if all rows belong to one client that the page names already. */
   readonly ofOne?: boolean
 }
 
@@ -105,7 +105,7 @@ interface PeerNameProps {
   readonly publicKey: string | null
 }
 
-/** A key tells a peer that the catalog did not know. */
+/** Shows the public key for a peer that the catalog did not know. */
 export function PeerName({ clientId, clientName, publicKey }: PeerNameProps) {
   if (clientId === null)
     return (

@@ -1,4 +1,4 @@
-/** Which clients were connected when, and from where: in a time range, now, or event by event. */
+/** The connections of clients with times and addresses: in a time range, now, or as single events. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { fetchConnections, fetchPeerEvents, PEERS_SHOWN, peersExportHref } from '../../api/peers.js'
@@ -71,7 +71,7 @@ interface PartProps {
   readonly whose: QueryParams
 }
 
-/** One of them, when the address says so. */
+/** Names the clients, users or peers that the URL selects. A click removes the selection. */
 function Whose({ orgId, whose }: PartProps) {
   const chosen = WHOSE.flatMap((name) =>
     (whose[name] as readonly string[]).map((id) => ({ name, id })),
@@ -92,7 +92,7 @@ function Whose({ orgId, whose }: PartProps) {
   )
 }
 
-/** The range up to now moves on with each refresh. */
+/** Computed anew with each refresh, because a range that ends now must move on. */
 function spanNow(params: URLSearchParams): QueryParams {
   return spanQuery(spanOf(rangeOf(params), Date.now()))
 }
@@ -131,7 +131,7 @@ function Events({ orgId, whose }: PartProps) {
   const { params } = useLocation()
   const range = JSON.stringify(rangeOf(params))
   const key = JSON.stringify(['peerEvents', orgId, whose, range])
-  // Where the pages before this one began; of another selection the first.
+  // The cursors of the pages up to this one. Another selection starts again at the first page.
   const [cursors, setCursors] = useState<readonly string[]>([])
   useEffect(() => setCursors([]), [key])
   const cursor = cursors.at(-1)

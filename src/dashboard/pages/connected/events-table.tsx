@@ -1,4 +1,4 @@
-/** What happened to peers, an event a row. */
+/** The events of peers, one per row. */
 import type { PeerEventRow } from '../../api/peers.js'
 import { formatDateTime } from '../../format/time.js'
 import { PeerName } from '../../parts/connections.js'
