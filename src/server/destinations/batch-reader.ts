@@ -115,8 +115,8 @@ export class BatchReader {
   }
 
   /**
-   * The pending attempt again, or a new one. Null: there was nothing to send, or its bounds were dropped; call it
-   * again.
+   * The pending attempt again, or a new one. Null: nothing to send yet. The cursor, the query window or the bounds have
+   * changed, so the caller asks again.
    */
   async next(key: StreamKey): Promise<Read | null> {
     const { cursor, pending } = streamOf(this.#parts.keeper.state, key)!
@@ -194,7 +194,10 @@ export class BatchReader {
     return { rows, places, isAll: isAll && !isEnough }
   }
 
-  /** Moves the cursor over sessions that the filter excludes or that were deleted. It is saved every SAVE_EVERY_MS. */
+  /**
+   * Moves the cursor over sessions that the filter excludes or that were deleted. Such moves are saved every
+   * SAVE_EVERY_MS (10 s). The end of a backfill, or of a pending attempt, is saved at once.
+   */
   async #skip(key: StreamKey, to: ArrivalPlace, end: number): Promise<void> {
     const { keeper, clockMs } = this.#parts
     this.#windows.set(key, widened(this.#windows.get(key) ?? WINDOW_FIRST))

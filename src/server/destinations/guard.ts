@@ -51,7 +51,7 @@ export interface GuardOptions {
   readonly allowPrivate: boolean
 }
 
-/** The destination is blocked, because only the operator can allow the address. */
+/** The server's options forbid the address. The destination is blocked, because only the operator can change them. */
 export class NotAllowed extends Error {}
 
 export function isPrivate(address: string): boolean {

@@ -32,7 +32,7 @@ export interface Kind {
   >
   /** The default number of seconds that a batch waits to fill. */
   readonly fillSeconds?: number
-  /** The address to show. A change of it asks for all secrets again. */
+  /** The address to show. If it changes, the secrets must be given again. */
   readonly target: (settings: Readonly<Record<string, unknown>>) => string
   readonly isEncrypted: (settings: Readonly<Record<string, unknown>>) => boolean
   /** For kinds without the setting `events`. */

@@ -25,7 +25,7 @@ export type Outcome =
       readonly text: string
       readonly afterMs?: number
     }
-  /** Someone must change the settings or the receiver. Until then it is tried once an hour. */
+  /** Someone must change the settings or the receiver. Until then there is one attempt an hour. */
   | { readonly kind: 'blocked'; readonly status: number | null; readonly text: string }
   /** Nothing was taken: an event is bad, or there are too many. `at`: the bad event, if the answer names it. */
   | {

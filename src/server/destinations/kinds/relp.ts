@@ -18,7 +18,7 @@ const OK = 200
 /** The number of the first message; 1 is `open`. */
 const FIRST = 2
 
-/** @param frames each `LEN SP MSG`, as in RFC 5425. RELP's own frame ends with the same text */
+/** @param frames each `LEN SP MSG`, as in RFC 5425. A RELP frame ends with the same text and LF */
 export async function sendRelp(
   socket: Socket,
   frames: readonly string[],
