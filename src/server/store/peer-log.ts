@@ -31,7 +31,10 @@ export interface PeerFilter {
   readonly events?: readonly PeerEventName[]
 }
 
-/** The end of the previous page. Events at the same time are sorted by name, in the order in which they can happen. */
+/**
+ * The end of the previous page. Events at the same time are sorted by name. The names are chosen so that this is the
+ * order in which such events can follow each other.
+ */
 export interface PeerPosition {
   readonly timeUs: number
   readonly event: PeerEventName
@@ -64,7 +67,7 @@ export interface PeerConnection extends PeerNames {
   readonly toUs: number | null
   /** The last report that the peer is connected. */
   readonly toldUs: number
-  /** The peer's outer addresses in order; the last ENDPOINTS_MAX. */
+  /** The peer's outer addresses in order; at most the last ENDPOINTS_MAX (20). */
   readonly endpoints: readonly string[]
 }
 export const ENDPOINTS_MAX = 20

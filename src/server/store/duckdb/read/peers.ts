@@ -73,9 +73,9 @@ export async function peerEvents(
 }
 
 /**
- * A connection belongs to a public key at one interface of one meter. It begins with a `connected` that does not follow
- * another `connected`, and ends with the next `disconnected`. The client of the key may become known only later. So the
- * filters for clients and users first select keys, and then connections.
+ * A connection belongs to a public key at one interface of one meter; to a client, if events have no key. It begins
+ * with a `connected` that does not follow another `connected`, and ends with the next `disconnected`. The client of the
+ * key may become known only later. So the filters for clients and users first select keys, and then connections.
  *
  * Meters report connected peers each day. So the events of the TOLD_WITHIN_US before the range show the peers that were
  * connected at its start. An earlier begin, addresses and names are read only for the connections that are shown.

@@ -27,7 +27,9 @@ export interface GoingLoss {
   packets?: number
 }
 
-/** A row of the table of runs. It ends at the time until which all its sessions have arrived. */
+/**
+ * A row of the table of runs. It ends at the time until which all its sessions have arrived or are known to be missing.
+ */
 export interface KnownRun extends Span {
   /** The time of the newest report by the meter's clock. `uptimeMs`: the same since the machine's boot. */
   readonly reportedUs: number

@@ -96,8 +96,7 @@ function isSeen(life: Life, batch: number): boolean {
 /**
  * Records a number as seen. If it was missing, its range shrinks or is split in two.
  * @param made atUs: when the meter made the batch, which is also the latest time of lower numbers; wholeUs: the
- * earliest
- *   time of the sessions in higher numbers
+ *   earliest time of the sessions in higher numbers
  * @returns true if missing ranges changed
  */
 export function markSeen(
