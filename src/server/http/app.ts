@@ -160,7 +160,7 @@ const BROKEN: Readonly<Record<string, readonly [status: number, code: string, me
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'timeout', 'the request did not come in time'],
 }
 
-/** Invalid HTTP and oversized headers never become a request, so the answer is written directly to the socket. */
+/** Invalid HTTP, oversized headers and slow requests never reach a route, so the answer goes directly to the socket. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
   // The client is gone, or an answer was already sent.
   if (error.code === 'ECONNRESET' || !socket.writable) return

@@ -71,7 +71,7 @@ interface PartProps {
   readonly whose: QueryParams
 }
 
-/** Names the clients, users or peers that the URL selects. A click removes the selection. */
+/** Names the clients, users and sites that the URL selects. A click removes the selection. */
 function Whose({ orgId, whose }: PartProps) {
   const chosen = WHOSE.flatMap((name) =>
     (whose[name] as readonly string[]).map((id) => ({ name, id })),
