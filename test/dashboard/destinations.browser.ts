@@ -53,7 +53,7 @@ describe.skipIf(NO_CHROMIUM)('destinations', () => {
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name').fill('siem')
     await dialog.getByLabel('url', { exact: true }).fill(receiver.url)
-    await dialog.getByText('What is sent, and how much at once').click()
+    await dialog.getByText('Sessions, fields, and size of an attempt').click()
     await dialog.getByLabel('Seconds between reports of open sessions').fill('300')
     await dialog.getByLabel('Pseudonyms in place of persons').selectOption('week')
     await dialog.getByLabel('Addresses too').uncheck()

@@ -42,7 +42,7 @@ interface Kind {
 
 const SPOOL: Kind = {
   files:
-    /^(?:lock|meter\.json|meter\.json\.new|reserve|data\.mdb|data\.mdb-lock|ran\.[01]\.json|catalog\.json(?:\.new)?)$/,
+    /^(?:lock|meter\.json|meter\.json\.new|reserve|data\.mdb|lock\.mdb|ran\.[01]\.json|catalog\.json(?:\.new)?)$/,
   folders: /^damaged-/,
   mark: 'meter.json',
   called: 'spool',

@@ -1,6 +1,14 @@
 /** Opens a spool directory: locks it, verifies it at each start, and replaces a damaged data file by a new one. */
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { AppError, messageOf } from '../../base/errors.js'
 import { makeDirectory } from '../../base/private-files.js'
@@ -138,6 +146,11 @@ interface Opened {
 async function openVerified(options: SpoolOptions, identity: Identity | null): Promise<Opened> {
   const { directory } = options
   const mapBytes = mapBytesOf(options)
+  // A file that this user may not write is not damaged, but LMDB takes it for that, or crashes.
+  for (const name of ['data.mdb', 'lock.mdb']) {
+    const path = join(directory, name)
+    if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
+  }
   // Another process verifies the file first, because opening a damaged LMDB file can crash the process.
   const outcome = existsSync(join(directory, 'data.mdb'))
     ? await verifyInChild(directory, mapBytes)
