@@ -49,13 +49,15 @@ export class GapList {
     this.#taken = []
   }
 
+  /** There are fewer reasons than gaps, so one reason comes twice; the oldest gap's may be the only one of its kind. */
   #mergeOldest(): void {
-    const [oldest] = this.#gaps
-    const other = this.#gaps.findIndex((g, i) => i > 0 && g.reason === oldest!.reason)
-    // Expects another gap with this reason, because there are only a handful of reasons.
-    const merged = hull(oldest!, this.#gaps[other]!)
-    this.#gaps.splice(other, 1)
-    this.#gaps[0] = merged
+    for (const [at, oldest] of this.#gaps.entries()) {
+      const other = this.#gaps.findIndex((g, i) => i > at && g.reason === oldest.reason)
+      if (other === -1) continue
+      this.#gaps[at] = hull(oldest, this.#gaps[other]!)
+      this.#gaps.splice(other, 1)
+      return
+    }
   }
 }
 

@@ -48,3 +48,11 @@ test('bounded: thousands of gaps keep their sum', () => {
   expect(list.list().length).toBeLessThanOrEqual(4_096)
   expect(list.list().reduce((sum, gap) => sum + gap.sessions, 0)).toBe(6_000)
 })
+
+test('bounded also when nothing else has the reason of the oldest gap', () => {
+  const list = new GapList([batch(1, 7, 'diskFull')])
+  for (let i = 1; i < 5_000; i++) list.add(batch(2 * i + 1))
+  expect(list.list().length).toBeLessThanOrEqual(4_096)
+  expect(list.list()[0]).toEqual(batch(1, 7, 'diskFull'))
+  expect(list.list().reduce((sum, gap) => sum + gap.sessions, 0)).toBe(5_006)
+})
