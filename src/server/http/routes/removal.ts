@@ -60,8 +60,9 @@ function siteRoute(context: ServerContext): Route {
       const meters = (await store.meters(orgId)).filter((m) => m.siteId === siteId)
       const atMs = Math.max(clockMs(), ...meters.map(heardMs))
       if (meters.length > 0) await control.remove(orgId, siteId, undefined, atMs)
-      const sessions = deletes ? await store.removeSessions(orgId, siteId) : 0
-      destinations.forget(orgId)
+      const removed = deletes ? store.removeSessions(orgId, siteId) : Promise.resolve(0)
+      // A failed removal may have deleted a part.
+      const sessions = await removed.finally(() => destinations.forget(orgId))
       const done = { keys, meters: meters.length, sessions, name }
       security.write('siteRemoved', request.ip, key, { of: orgId, siteId, ...done })
       return { ...done, sentTo: deletes ? destinations.holders(orgId) : [] }

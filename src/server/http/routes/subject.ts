@@ -194,6 +194,7 @@ function eraseRoute(context: ServerContext): Route {
         security.write('subjectNotFound', request.ip, key, { of: orgId, ...subject })
         if (pseudonymised) await store.pseudonymise(orgId, subject, [])
         else await store.erase(orgId, subject)
+        destinations.forget(orgId)
         return {
           sessions: 0,
           peerEvents,
@@ -209,11 +210,13 @@ function eraseRoute(context: ServerContext): Route {
       const done = pseudonymised
         ? store.pseudonymise(orgId, subject, addresses)
         : store.erase(orgId, subject)
-      const sessions = await done.catch((error: unknown) => {
-        security.write('subjectErased', request.ip, key, { ...how, failed: true })
-        throw error
-      })
-      destinations.forget(orgId)
+      const sessions = await done
+        .catch((error: unknown) => {
+          security.write('subjectErased', request.ip, key, { ...how, failed: true })
+          throw error
+        })
+        // A failed erasure may have deleted a part.
+        .finally(() => destinations.forget(orgId))
       security.write('subjectErased', request.ip, key, { ...how, sessions, peerEvents, name })
       return { sessions, peerEvents, pseudonymised, name, notCovered: notCovered(orgId) }
     },
