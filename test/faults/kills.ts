@@ -107,17 +107,21 @@ class Fleet {
     throw new Error(`the replay ended with ${child.exitCode}: ${said}`)
   }
 
-  /** At a random time, or right after a random one of its requests has reached the server. */
+  /**
+   * At a random time, or right after a random one of its requests has reached the server: at the latest after those that a
+   * life may deliver, or the replay is over before the last kill.
+   */
   async #killMeter(child: ReturnType<typeof spawnCli>, closed: Promise<unknown>): Promise<void> {
-    const atRequest = Math.floor(this.#random.between(1, 8))
+    const byTime = this.#random.next() >= 0.7
+    const atRequest = byTime ? SESSIONS_A_LIFE / BATCH_SESSIONS : this.#random.between(1, 8)
     const reached = new Promise<void>((resolve) => {
       let seen = 0
       this.#proxy.onForwarded = () => {
-        if (++seen === atRequest) resolve()
+        if (++seen === Math.floor(atRequest)) resolve()
       }
     })
-    const atTime = sleep(this.#random.between(100, 3_000))
-    await Promise.race([closed, this.#random.next() < 0.7 ? reached : atTime])
+    const due = [closed, reached, ...(byTime ? [sleep(this.#random.between(100, 3_000))] : [])]
+    await Promise.race(due)
     if (child.kill('SIGKILL')) this.#counts.meterKills++
   }
 
