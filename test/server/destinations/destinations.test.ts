@@ -480,7 +480,8 @@ describe('what else happens to it', () => {
     receiver.requests.length = 0
     await later(courier)
     await until(() => current(courier).state.delivered === 2)
-    expect(ids()).toEqual([idOf(3), idOf(4)])
+    // An attempt that was under way may have been refused once more.
+    expect(new Set(ids())).toEqual(new Set([idOf(3), idOf(4)]))
   })
 
   test('what the retention deletes before a backfill has sent it is counted there', async () => {
