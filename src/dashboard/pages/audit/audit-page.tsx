@@ -5,6 +5,7 @@ import { session } from '../../api/session.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
+import { CursorPager } from '../../parts/cursor-pager.js'
 import { DownloadIcon } from '../../parts/icons.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
@@ -85,25 +86,12 @@ function Trail({ orgId }: { orgId: string }) {
             </p>
           )}
           <EntryTable entries={data.audit} />
-          <div class="pager">
-            <button
-              type="button"
-              class="button"
-              disabled={cursors.length === 0}
-              onClick={() => setCursors(cursors.slice(0, -1))}
-            >
-              Newer
-            </button>
-            <button
-              type="button"
-              class="button"
-              disabled={data.nextCursor === null}
-              onClick={() => setCursors([...cursors, data.nextCursor!])}
-            >
-              Older
-            </button>
-            <span class="muted">{AUDIT_SHOWN} a page, the newest first</span>
-          </div>
+          <CursorPager
+            cursors={cursors}
+            nextCursor={data.nextCursor}
+            pageSize={AUDIT_SHOWN}
+            onChange={setCursors}
+          />
         </>
       )}
     </div>

@@ -5,6 +5,7 @@ import { fetchConnections, fetchPeerEvents, PEERS_SHOWN, peersExportHref } from 
 import { type Query, useQuery, useRefresh } from '../../api/use-query.js'
 import { formatCount, plural } from '../../format/bytes.js'
 import { ConnectionTable } from '../../parts/connections.js'
+import { CursorPager } from '../../parts/cursor-pager.js'
 import { useNames } from '../../parts/filters/names.js'
 import { DownloadIcon } from '../../parts/icons.js'
 import { RangePicker } from '../../parts/range-picker.js'
@@ -146,25 +147,12 @@ function Events({ orgId, whose }: PartProps) {
         ) : (
           <>
             <EventsTable events={events} />
-            <div class="pager">
-              <button
-                type="button"
-                class="button"
-                disabled={cursors.length === 0}
-                onClick={() => setCursors(cursors.slice(0, -1))}
-              >
-                Newer
-              </button>
-              <button
-                type="button"
-                class="button"
-                disabled={nextCursor === null}
-                onClick={() => setCursors([...cursors, nextCursor!])}
-              >
-                Older
-              </button>
-              <span class="muted">{PEERS_SHOWN} a page, the newest first</span>
-            </div>
+            <CursorPager
+              cursors={cursors}
+              nextCursor={nextCursor}
+              pageSize={PEERS_SHOWN}
+              onChange={setCursors}
+            />
           </>
         )
       }
