@@ -7,37 +7,10 @@ import { plural } from '../base/quantity.js'
 import { terminalWidth } from '../base/terminal.js'
 import { type Column, tableText } from '../base/text-table.js'
 import { painter } from '../meter/output/human.js'
+import type { PeerConnectionView, PeerEventView } from '../server/http/peer-schemas.js'
 import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { defineCommand } from './command.js'
 import { Names, RANGE_OPTIONS, rangeOf, SITE_OPTION } from './log-filters.js'
-
-interface Who {
-  readonly siteId: number
-  readonly siteName: string | null
-  readonly publicKey: string | null
-  readonly clientId: number | null
-  readonly clientName: string | null
-  readonly userId: string | null
-  readonly userName: string | null
-  readonly endpoint: string | null
-}
-
-interface Connection extends Who {
-  readonly from: string
-  readonly to: string | null
-  readonly state: 'connected' | 'ended' | 'unknown'
-  readonly already: boolean
-  readonly endpoints: readonly string[]
-}
-
-interface PeerEvent extends Who {
-  readonly time: string
-  readonly event: string
-  readonly already: boolean
-  readonly endpointBefore: string | null
-  readonly allowedIps: string | null
-  readonly allowedIpsBefore: string | null
-}
 
 const PAGE_MAX = 1000
 
@@ -58,8 +31,8 @@ export const connectedCommand = defineCommand({
   name: 'connected',
   summary: 'Show which clients were connected when, and from where.',
   options: OPTIONS,
-  details: `Made of what meters see of WireGuard's peers: docs/wireguard.md, "Who was connected".
-Times are local (TZ). "≤": connected already when the meter began to read; "?": its meter reports nothing any more.
+  details: `Meters record changes of WireGuard's peers: docs/wireguard.md, "Who was connected".
+Times are local (TZ). "≤": already connected at the meter's first reading; "?": its meter no longer reports.
 
 Examples:
   tunmeter connected --now
@@ -79,8 +52,8 @@ async function run(
   const query = await queryOf(target, options, context)
   const path = `${orgPath(target.org)}/logs/peers`
   const rows = options.events
-    ? (await target.api.get<{ log: PeerEvent[] }>(`${path}?${query}`)).log
-    : (await target.api.get<{ connections: Connection[] }>(`${path}/connections?${query}`))
+    ? (await target.api.get<{ log: PeerEventView[] }>(`${path}?${query}`)).log
+    : (await target.api.get<{ connections: PeerConnectionView[] }>(`${path}/connections?${query}`))
         .connections
   const shown = options.now
     ? rows.filter((row) => 'state' in row && row.state === 'connected')
@@ -94,8 +67,8 @@ async function run(
   const { stdout, env } = context
   const style = { paint: painter(stdout, env), width: terminalWidth(stdout, env) }
   const text = options.events
-    ? tableText(EVENT_LAYOUTS, inOrder as PeerEvent[], style)
-    : tableText(LAYOUTS, inOrder as Connection[], style)
+    ? tableText(EVENT_LAYOUTS, inOrder as PeerEventView[], style)
+    : tableText(LAYOUTS, inOrder as PeerConnectionView[], style)
   stdout.write(text)
   const zone = zoneAt(Date.now())
   const what = plural(shown.length, options.events ? 'event' : 'connection')
@@ -126,7 +99,7 @@ async function queryOf(
 
 const time = (iso: string): string => localTime(Date.parse(iso))
 
-function whoColumns<Row extends Who>(): Column<Row>[] {
+function whoColumns<Row extends PeerConnectionView | PeerEventView>(): Column<Row>[] {
   return [
     {
       title: 'CLIENT',
@@ -145,13 +118,13 @@ function whoColumns<Row extends Who>(): Column<Row>[] {
   ]
 }
 
-const CONNECTION_COLUMNS: readonly Column<Connection>[] = [
+const CONNECTION_COLUMNS: readonly Column<PeerConnectionView>[] = [
   { title: 'FROM', read: (row) => `${row.already ? '≤' : ''}${time(row.from)}` },
   {
     title: 'TO',
     read: ({ to, state }) => (to === null ? (state === 'connected' ? 'now' : '?') : time(to)),
   },
-  ...whoColumns<Connection>(),
+  ...whoColumns<PeerConnectionView>(),
   { title: 'ENDPOINT', read: (row) => row.endpoint ?? '-' },
   {
     title: 'BEFORE',
@@ -160,10 +133,10 @@ const CONNECTION_COLUMNS: readonly Column<Connection>[] = [
     read: (row) => row.endpoints.slice(0, -1).reverse().join(', '),
   },
 ]
-const EVENT_COLUMNS: readonly Column<PeerEvent>[] = [
+const EVENT_COLUMNS: readonly Column<PeerEventView>[] = [
   { title: 'TIME', read: (row) => time(row.time) },
   { title: 'EVENT', read: (row) => (row.already ? 'connected already' : row.event) },
-  ...whoColumns<PeerEvent>(),
+  ...whoColumns<PeerEventView>(),
   { title: 'ENDPOINT', read: (row) => row.endpoint ?? '-' },
   {
     title: 'BEFORE',

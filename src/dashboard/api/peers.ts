@@ -1,31 +1,10 @@
 /** Requests for connections and events of peers. */
-import type { z } from 'zod'
-import type { peerConnectionSchema } from '../../server/http/peer-schemas.js'
+import type { PeerConnectionView, PeerEventView } from '../../server/http/peer-schemas.js'
 import type { QueryParams } from '../state/url.js'
 import { queryText, request } from './client.js'
 
-export type PeerConnection = z.output<typeof peerConnectionSchema>
-
-/** Written by hand, because its schema is made from a list at run time and has no static type. */
-export interface PeerEventRow {
-  readonly time: string
-  readonly event: string
-  readonly siteId: number
-  readonly siteName: string | null
-  readonly meterId: string
-  readonly interface: string
-  readonly publicKey: string | null
-  readonly clientId: number | null
-  readonly clientName: string | null
-  readonly userId: string | null
-  readonly userName: string | null
-  readonly endpoint: string | null
-  readonly endpointBefore: string | null
-  readonly allowedIps: string | null
-  readonly allowedIpsBefore: string | null
-  readonly already: boolean
-  readonly eventId: string
-}
+export type PeerConnection = PeerConnectionView
+export type PeerEventRow = PeerEventView
 
 /** The most connections, and the events per page. */
 export const PEERS_SHOWN = 200

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { PEER_EVENT_NAMES } from '../../session/peer-event.js'
 import { PEER_FIELDS, type PeerField } from '../query/peer-row.js'
+import type { PeerEventRow } from '../store/store.js'
 
 function schemaOf({ type, nullable, help }: PeerField): z.ZodType {
   const base = type === 'integer' ? z.int() : type === 'boolean' ? z.boolean() : z.string()
@@ -36,3 +37,10 @@ export const peerConnectionSchema = z.object({
   userName: z.string().nullable(),
   userEmail: z.string().nullable(),
 })
+
+export type PeerConnectionView = z.output<typeof peerConnectionSchema>
+/** A row of PEER_FIELDS, whose schema is made from a list at run time and has no static type. */
+export type PeerEventView = Omit<PeerEventRow, 'timeUs' | 'handshakeUs'> & {
+  readonly time: string
+  readonly handshake: string | null
+}
