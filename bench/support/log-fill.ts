@@ -47,21 +47,24 @@ function openStore(directory: string): Promise<DuckStore> {
   return DuckStore.open({ directory, memoryBytes: 512 * 2 ** 20, threads: 2 })
 }
 
+/** A number from 0 to 1, the same in each run: the nth of row `i`. */
+const drawn = (nth: number) => `(hash(i * 16 + ${nth}) / 18446744073709551616.0)`
+
 /** By name: a column that came later is null. */
 function insertSql({ fromUs, usPerRow }: FillPlan, from: number, to: number, arrival: number) {
   return `INSERT INTO session BY NAME
   WITH a AS MATERIALIZED (SELECT i, i // ${RUN_OF_SITE} % ${SITES} AS site,
       i // ${RUN_OF_SITE * SITES} * ${RUN_OF_SITE} + i % ${RUN_OF_SITE} + 1 AS seq,
-      floor(pow(random(), 2) * ${CLIENTS})::INT AS client, floor(pow(random(), 2) * ${RESOURCES})::INT AS res,
-      random() < 0.3 AS udp, (${fromUs} + (i + random()) * ${usPerRow})::BIGINT AS start_us,
-      floor(pow(10, random() * 2.5))::BIGINT AS ptx, floor(pow(10, random() * 3))::BIGINT AS prx,
-      random() AS r1, random() AS r2, random() AS r3 FROM range(${from}, ${to}) t(i)),
+      floor(pow(${drawn(1)}, 2) * ${CLIENTS})::INT AS client, floor(pow(${drawn(2)}, 2) * ${RESOURCES})::INT AS res,
+      ${drawn(3)} < 0.3 AS udp, (${fromUs} + (i + ${drawn(4)}) * ${usPerRow})::BIGINT AS start_us,
+      floor(pow(10, ${drawn(5)} * 2.5))::BIGINT AS ptx, floor(pow(10, ${drawn(6)} * 3))::BIGINT AS prx,
+      ${drawn(7)} AS r1, ${drawn(8)} AS r2, ${drawn(9)} AS r3 FROM range(${from}, ${to}) t(i)),
   b AS (SELECT *, CASE WHEN udp THEN 28 ELSE 52 END AS h FROM a)
   SELECT '${LOG_ORG}' AS org_id, site + 1 AS site_id, 'meter-' || (site + 1) AS meter_id,
-    '01KAMZ8G000000000' || site AS run, seq, start_us, floor(1000 * pow(10, random() * 4))::BIGINT AS duration_us,
+    '01KAMZ8G000000000' || site AS run, seq, start_us, floor(1000 * pow(10, ${drawn(10)} * 4))::BIGINT AS duration_us,
     CASE WHEN udp THEN 'udp' ELSE 'tcp' END AS protocol,
     '10.8.' || (client >> 7) || '.' || ((client & 127) + 2) AS source_ip,
-    32768 + floor(random() * 28232)::INT AS source_port,
+    32768 + floor(${drawn(11)} * 28232)::INT AS source_port,
     '192.168.' || (res >> 3) || '.' || ((res & 7) + 10) AS dest_ip,
     CASE WHEN udp THEN 53 ELSE [443, 22, 5432, 80][(res & 3) + 1] END AS dest_port,
     ptx * h + floor(ptx * r1 * 1348)::BIGINT AS bytes_tx, prx * h + floor(prx * r2 * 1348)::BIGINT AS bytes_rx,
@@ -69,7 +72,7 @@ function insertSql({ fromUs, usPerRow }: FillPlan, from: number, to: number, arr
     CASE WHEN udp THEN 'idleTimeout' ELSE 'endOfFlowDetected' END AS end_reason,
     CASE WHEN r3 < 0.95 THEN 'SF' ELSE 'S0' END AS conn_state,
     CASE WHEN udp THEN 0 ELSE 27 END AS tcp_flags_tx, CASE WHEN udp THEN 0 ELSE 27 END AS tcp_flags_rx,
-    CASE WHEN NOT udp THEN 200 + floor(random() * 30000)::BIGINT END AS handshake_rtt_us,
+    CASE WHEN NOT udp THEN 200 + floor(${drawn(12)} * 30000)::BIGINT END AS handshake_rtt_us,
     CASE WHEN udp THEN 'peer' ELSE 'syn' END AS direction_basis, false AS midstream, 1 AS connection_count,
     0 AS retransmits_tx, 0 AS retransmits_rx, 0 AS retransmitted_bytes_tx, 0 AS retransmitted_bytes_rx,
     '203.0.113.' || (client % 250) || ':51820|' || repeat('A', 39) || lpad(client::VARCHAR, 4, '0') || '=' AS peer,
