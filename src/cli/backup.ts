@@ -57,13 +57,21 @@ async function byServer(running: Running, data: string, target: string): Promise
         directory: string
       }>('POST', '/api/v1/backup')
       // The server's answer is relative to its working directory, so only the last part is used.
-      await moveBackup(join(data, 'backups', basename(directory)), target)
+      const made = join(data, 'backups', basename(directory))
+      if (!existsSync(made)) throw noCopy(running, made)
+      await moveBackup(made, target)
     } finally {
       await control.revokeKey(record.keyId)
     }
   } finally {
     await control.close()
   }
+}
+
+function noCopy({ url }: Running, made: string): AppError {
+  return new AppError('NO_COPY', `the server at ${url} answered, and there is no copy at ${made}`, {
+    hint: 'Another program may answer there, or a server with another --data directory. Stop it, and remove server.json.',
+  })
 }
 
 async function byItself(data: string, target: string): Promise<void> {

@@ -334,6 +334,23 @@ test('a backup is a data directory, made beside a running server and without one
   }
 })
 
+test('another program where `server.json` says that the server is makes no backup', async () => {
+  const cold = join(work, 'stranger')
+  expect(await run(['backup', '--data', server.data, '--output', cold])).toMatchObject({ code: 0 })
+  const stranger = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end('{"success":true,"data":{"directory":"/elsewhere/2026"}}')
+  }).listen(0, '127.0.0.1')
+  await once(stranger, 'listening')
+  const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
+  writeFileSync(join(cold, 'server.json'), JSON.stringify({ url, pid: process.pid }))
+  const refused = await run(['backup', '--data', cold, '--output', join(work, 'none')])
+  stranger.close()
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toContain(`the server at ${url} answered, and there is no copy at`)
+  expect(refused.stderr).not.toContain('bug')
+})
+
 test('a second server on the same data says who holds it', async () => {
   const second = await run(['serve', '--data', server.data, '--listen', '127.0.0.1:0'])
   expect(second).toMatchObject({
