@@ -195,6 +195,37 @@ describe('what is not taken is counted, and a loss of whoever sent it', () => {
     ])
   })
 
+  test('of two distant times in turns, also after a restart: two losses, and each session once', async () => {
+    const hoursAgo = (hours: number) => ({
+      startTimeUs: t.nowUs - hours * HOUR_US,
+      endTimeUs: t.nowUs - hours * HOUR_US + 60e6,
+    })
+    const bothInTurns = async () => {
+      for (const hours of [20, 10, 20, 20, 10, 20]) {
+        await send([one(1, { ...OTHER, ...hoursAgo(hours) })], 'thief')
+        await counted()
+      }
+    }
+    const lost = async () => {
+      const gaps = await t.store.gaps('acme', 0, 2 * t.nowUs)
+      const hours = (iso: string) => Math.round((t.nowUs / 1e3 - Date.parse(iso)) / 3600e3)
+      return gaps.map(({ from, sessions }) => [hours(from), sessions]).sort()
+    }
+    await bothInTurns()
+    expect(await lost()).toEqual([
+      [10, 2],
+      [20, 4],
+    ])
+    await t.reopen()
+    await bothInTurns()
+    expect(await lost()).toEqual([
+      [10, 2],
+      [10, 2],
+      [20, 4],
+      [20, 4],
+    ])
+  })
+
   test.each([
     ['an ended session', () => one(1, OTHER)],
     ['the end of an open session', () => one(2, OTHER)],

@@ -124,32 +124,38 @@ export function knowDrops(lives: Iterable<Life>, { spoolId, report }: LastReport
   }
 }
 
+/** Losses of one reason that a gap may extend. Conflicting sessions may be of several times in turns; others follow time. */
+const GOING_MAX = 10
+
 /**
- * Extends an earlier loss by this gap. Returns that loss and its former begin, or null if the gap is a new loss.
+ * Extends an earlier loss by this gap. Returns that loss and what it was before, or null if the gap is a new loss.
  * Conflicting sessions arrive in any order, so their gaps may also extend a loss at its begin.
  */
 export function goesOn(
-  going: Map<string, GoingLoss>,
+  going: Map<string, GoingLoss[]>,
   gap: BatchGap,
-): { readonly loss: GoingLoss; readonly wasFromUs: number } | null {
-  if (!GOING_REASONS.has(gap.reason)) return null
+): { readonly loss: GoingLoss; readonly was: Readonly<GoingLoss> } | null {
+  const { reason, sessions, packets } = gap
+  if (!GOING_REASONS.has(reason)) return null
   const [fromUs, toUs] = [isoToUs(gap.from), isoToUs(gap.to)]
-  const loss = going.get(gap.reason)
-  if (
-    loss === undefined ||
-    (gap.reason === 'sessionConflict' ? toUs + GOING_US : fromUs) < loss.fromUs ||
-    fromUs > loss.toUs + (gap.reason === 'interfaceGone' ? 0 : GOING_US)
-  ) {
-    const { sessions, packets } = gap
-    going.set(gap.reason, { fromUs, toUs, sessions, ...(packets !== undefined && { packets }) })
+  const isConflict = reason === 'sessionConflict'
+  const losses = going.get(reason) ?? []
+  const loss = losses.find(
+    (one) =>
+      (isConflict ? toUs + GOING_US : fromUs) >= one.fromUs &&
+      fromUs <= one.toUs + (reason === 'interfaceGone' ? 0 : GOING_US),
+  )
+  if (loss === undefined) {
+    const fresh = { fromUs, toUs, sessions, ...(packets !== undefined && { packets }) }
+    going.set(reason, [...losses, fresh].slice(isConflict ? -GOING_MAX : -1))
     return null
   }
-  const wasFromUs = loss.fromUs
-  loss.fromUs = Math.min(wasFromUs, fromUs)
-  loss.toUs = Math.max(loss.toUs, toUs)
-  loss.sessions = sum(loss.sessions, gap.sessions)
-  if (gap.packets !== undefined) loss.packets = sum(loss.packets ?? 0, gap.packets)
-  return { loss, wasFromUs }
+  const was = { ...loss }
+  loss.fromUs = Math.min(was.fromUs, fromUs)
+  loss.toUs = Math.max(was.toUs, toUs)
+  loss.sessions = sum(was.sessions, sessions)
+  if (packets !== undefined) loss.packets = sum(was.packets ?? 0, packets)
+  return { loss, was }
 }
 
 /** Limits the sum to what the store can hold, because meters may report any counts. */

@@ -54,12 +54,14 @@ export interface Meter {
   report: MeterReport
   historyUs: number
   /** Losses that the next report may extend, by reason. */
-  readonly going: Map<string, GoingLoss>
+  readonly going: Map<string, GoingLoss[]>
   /** The newest report of the last ended runs, by the start of the run. */
   readonly ended: Map<number, EndedRun>
   /** The start of the run that reported last, and its places in the table. */
   placed: { readonly runUs: number; readonly places: Set<string> }
 }
+
+type Extended = ReturnType<typeof goesOn>
 
 const NOT_PLACED: Meter['placed'] = { runUs: -1, places: new Set() }
 
@@ -355,7 +357,7 @@ export class Meters {
 
   addLoss(meter: Meter, gap: BatchGap): void {
     const longer = goesOn(meter.going, gap)
-    if (longer !== null) this.#extendLoss(meter, gap.reason, longer.loss, longer.wasFromUs)
+    if (longer !== null) this.#extendLoss(meter, gap.reason, longer)
     else
       this.#statements.push(
         `INSERT INTO batch_gap VALUES (${idOf(meter)}, NULL, NULL, ${literal(gap.reason)}, ${int(gap.sessions)},
@@ -363,10 +365,12 @@ export class Meters {
       )
   }
 
-  #extendLoss(meter: Meter, reason: string, loss: GoingLoss, wasFromUs: number): void {
+  /** Changes one row, because an earlier process may have left a loss with the same values. */
+  #extendLoss(meter: Meter, reason: string, { loss, was }: NonNullable<Extended>): void {
     this.#statements.push(
       `UPDATE batch_gap SET from_us = ${int(loss.fromUs)}, to_us = ${int(loss.toUs)}, sessions = ${int(loss.sessions)}, detail = ${detailOf(loss)}
-       WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_us = ${int(wasFromUs)} AND from_batch IS NULL`,
+       WHERE rowid = (SELECT max(rowid) FROM batch_gap WHERE ${whereIs(meter)} AND reason = ${literal(reason)}
+         AND from_us = ${int(was.fromUs)} AND to_us = ${int(was.toUs)} AND sessions = ${int(was.sessions)} AND from_batch IS NULL)`,
     )
   }
 
