@@ -79,6 +79,7 @@ function merge(a: BatchGap, b: BatchGap): BatchGap {
     : { ...merged, ...spoolOf(a), fromBatch: a.fromBatch, toBatch: b.toBatch }
 }
 
+/** Both figures stay in the sum. Peers have no sum, so only one gap's would be left, which would look like all. */
 function hull(a: BatchGap, b: BatchGap): BatchGap {
   return {
     reason: a.reason,
@@ -86,7 +87,15 @@ function hull(a: BatchGap, b: BatchGap): BatchGap {
     // ISO 8601 in UTC sorts as text.
     from: [a.from, b.from].sort()[0]!,
     to: [a.to, b.to].sort()[1]!,
+    ...(a.interface !== undefined && a.interface === b.interface && { interface: a.interface }),
+    ...summed('bytes', a, b),
+    ...summed('packets', a, b),
   }
+}
+
+function summed<K extends 'bytes' | 'packets'>(name: K, a: BatchGap, b: BatchGap) {
+  if (a[name] === undefined && b[name] === undefined) return {}
+  return { [name]: Math.min((a[name] ?? 0) + (b[name] ?? 0), Number.MAX_SAFE_INTEGER) }
 }
 
 function spoolOf({ spoolId }: Pick<BatchGap, 'spoolId'>): Pick<BatchGap, 'spoolId'> {

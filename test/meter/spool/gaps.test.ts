@@ -56,3 +56,18 @@ test('bounded also when nothing else has the reason of the oldest gap', () => {
   expect(list.list()[0]).toEqual(batch(1, 7, 'diskFull'))
   expect(list.list().reduce((sum, gap) => sum + gap.sessions, 0)).toBe(5_006)
 })
+
+test('bounded: what moved while nothing was metered is still in the sum', () => {
+  const list = new GapList([])
+  for (let i = 0; i < 5_000; i++) {
+    const [from, to] = [2 * i, 2 * i + 1].map((n) => String(n).padStart(5, '0')) as [string, string]
+    list.add({ reason: 'unmetered', sessions: 0, interface: 'wg0', bytes: 3, from, to })
+  }
+  expect(list.list().length).toBeLessThanOrEqual(4_096)
+  expect(list.list().reduce((sum, gap) => sum + gap.bytes!, 0)).toBe(15_000)
+  expect(list.list()[0]).toMatchObject({ interface: 'wg0', from: '00000' })
+  list.add({ reason: 'unmetered', sessions: 0, interface: 'wg1', bytes: 4, from: '9', to: '9' })
+  for (let i = 0; i < 4_096; i++) list.add(batch(2 * i + 1))
+  expect(list.list()[0]).not.toHaveProperty('interface')
+  expect(list.list().reduce((sum, gap) => sum + (gap.bytes ?? 0), 0)).toBe(15_004)
+})
