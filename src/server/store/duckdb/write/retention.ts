@@ -134,10 +134,9 @@ export class Retention {
       await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
       await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
       await c.run(`DELETE FROM erased_session WHERE at_us < ${int(lossBeforeUs)}`)
-      // Gaps of erased and deleted sessions stay as long as retention keeps other sessions of their time.
+      // Losses stay as long as retention keeps sessions of their time, which would else count as complete.
       await c.run(`DELETE FROM batch_gap g WHERE from_batch IS NULL AND to_us < ${int(lossBeforeUs)}
-        AND (reason NOT IN ('erased', 'deletedByOperator') OR EXISTS (SELECT 1 FROM deleted_before d
-          WHERE d.org_id = g.org_id AND d.before_us >= g.to_us))`)
+        AND EXISTS (SELECT 1 FROM deleted_before d WHERE d.org_id = g.org_id AND d.before_us >= g.to_us)`)
     })
   }
 }
