@@ -22,6 +22,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { readLogged } from '../src/server/ingest/logged.js'
 import { DuckStore } from '../src/server/store/duckdb/duck-store.ts'
 import { fillLog } from './support/log-fill.ts'
 import { type LogAnswer, logQueries, type Query } from './support/log-queries.ts'
@@ -147,7 +148,12 @@ async function benchIngest(): Promise<Record<string, unknown>> {
 
 /** Copies the store's rows between two times into the baseline. */
 async function fillSqlite(sqlite: SqliteLog, data: string, fromUs: number, toUs: number) {
-  const store = await DuckStore.open({ directory: data, memoryBytes: 512 * 2 ** 20, threads: 2 })
+  const store = await DuckStore.open({
+    directory: data,
+    memoryBytes: 512 * 2 ** 20,
+    threads: 2,
+    readLogged,
+  })
   const ascending = { key: 'startTime', descending: false } as const
   for await (const rows of store.rows(LOG_ORG, { fromUs, toUs }, ascending)) sqlite.fill(rows)
   await store.close()

@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
+import { readLogged } from '../../src/server/ingest/logged.js'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.ts'
 import { CLIENTS, LOG_ORG, RESOURCES, SITES } from './log-rows.ts'
 
@@ -44,7 +45,7 @@ export async function fillLog(plan: FillPlan): Promise<void> {
 }
 
 function openStore(directory: string): Promise<DuckStore> {
-  return DuckStore.open({ directory, memoryBytes: 512 * 2 ** 20, threads: 2 })
+  return DuckStore.open({ directory, memoryBytes: 512 * 2 ** 20, threads: 2, readLogged })
 }
 
 /** A number from 0 to 1, the same in each run: the nth of row `i`. */

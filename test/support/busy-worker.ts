@@ -5,6 +5,7 @@
  */
 import { rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { readLogged } from '../../src/server/ingest/logged.js'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.js'
 import { batch } from './batches.js'
 import {
@@ -26,6 +27,7 @@ const store = await DuckStore.open({
   directory,
   memoryBytes: 256 * MiB,
   threads: 2,
+  readLogged,
   rollRows: 300,
   walBytes: MiB / 4,
   clockUs: () => NOW_US,

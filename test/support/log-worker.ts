@@ -3,6 +3,7 @@
  * stdout. Runs until it is killed: DIRECTORY FIRST_BATCH
  */
 import { writeSync } from 'node:fs'
+import { readLogged } from '../../src/server/ingest/logged.js'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.js'
 import { batch } from './batches.js'
 import { logSessions } from './log-sessions.js'
@@ -14,6 +15,7 @@ const store = await DuckStore.open({
   directory,
   memoryBytes: 256 * MiB,
   threads: 2,
+  readLogged,
   rollRows: 300,
   walBytes: MiB / 4,
 })

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkSession } from '../../src/server/ingest/check.js'
+import { readLogged } from '../../src/server/ingest/logged.js'
 import { DuckStore, type DuckStoreOptions } from '../../src/server/store/duckdb/duck-store.js'
 import type { LogFilter, StoredSession, WriteReceipt } from '../../src/server/store/store.js'
 import type { Batch } from '../../src/session/batch.js'
@@ -36,6 +37,7 @@ export class TestStore {
       directory: this.directory,
       memoryBytes: 256 * MiB,
       threads: 1,
+      readLogged,
       clockUs: () => this.nowUs,
       progress: (what, { rows }) => this.progress.push(rows ? `${what} (${rows})` : what),
       ...this.#options,

@@ -34,7 +34,7 @@ export interface StoreConfig {
   readonly readWaitMs?: number
   /** New commits must have higher numbers, because readers have passed this one. */
   readonly arrivalsAfter?: number
-  /** Reads request bodies back from the log. Required if write() is given bodies. */
-  readonly readLogged?: ReadLogged
+  /** Reads request bodies back from the log. */
+  readonly readLogged: ReadLogged
   readonly progress?: Progress
 }

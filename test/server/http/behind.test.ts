@@ -10,7 +10,6 @@ import { createApp } from '../../../src/server/http/app.js'
 import { Auth } from '../../../src/server/http/auth.js'
 import { ServerMetrics } from '../../../src/server/http/metrics.js'
 import { SecurityLog } from '../../../src/server/http/security-log.js'
-import { readLogged } from '../../../src/server/ingest/logged.js'
 import { GroupCommit } from '../../../src/server/store/duckdb/write/group-commit.js'
 import { batch, session } from '../../support/batches.js'
 import { TestStore } from '../../support/store.js'
@@ -62,7 +61,7 @@ async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string 
 }
 
 test('at the bound of the log meters are told to wait, answers say how far behind, and it goes on by itself', async () => {
-  const t = await TestStore.open(100, { logBytes: LOG_BYTES, readWaitMs: 1, readLogged })
+  const t = await TestStore.open(100, { logBytes: LOG_BYTES, readWaitMs: 1 })
   onTestFinished(() => t.close())
   t.nowUs = Date.now() * 1e3
   const { app, key } = await start(t)

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
+import { readLogged } from '../../../src/server/ingest/logged.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
 import { batch, session } from '../../support/batches.js'
 import { rounds } from '../../support/rounds.js'
@@ -135,7 +136,7 @@ test('a connection that asks for nothing does not keep the server from ending', 
 
 test('a database of a newer version is refused with what to do', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'tunmeter-newer-'))
-  const options = { directory, memoryBytes: 128 * 2 ** 20, threads: 1 }
+  const options = { directory, memoryBytes: 128 * 2 ** 20, threads: 1, readLogged }
   await (await DuckStore.open(options)).close()
   const instance = await DuckDBInstance.create(join(directory, 'sessions.duckdb'))
   const connection = await instance.connect()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { readLogged } from '../../../src/server/ingest/logged.js'
 import { Database } from '../../../src/server/store/duckdb/database.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
 import type { SiteBatch } from '../../../src/server/store/duckdb/write/group-commit.js'
@@ -227,6 +228,7 @@ test('a server that is killed has what it acknowledged when it starts again, onc
         directory: copy,
         memoryBytes: 256 * MiB,
         threads: 1,
+        readLogged,
         progress,
       })
       expect(await store.count('acme', ALWAYS)).toBe(9)
@@ -237,7 +239,12 @@ test('a server that is killed has what it acknowledged when it starts again, onc
     }
     // The log is gone, as in a backup that was restored: another one begins.
     rmSync(join(copy, 'log'), { recursive: true })
-    const store = await DuckStore.open({ directory: copy, memoryBytes: 256 * MiB, threads: 1 })
+    const store = await DuckStore.open({
+      directory: copy,
+      memoryBytes: 256 * MiB,
+      threads: 1,
+      readLogged,
+    })
     await store.write({ ...given(5), batch: given(5).batch! })
     expect(await store.count('acme', ALWAYS)).toBe(12)
     await store.close()
@@ -256,7 +263,7 @@ test('the journal of an earlier version moves into the log', async () => {
     Buffer.from('\n'),
   ])
   writeFileSync(join(directory, 'journal'), Buffer.concat([entry, entry, entry.subarray(0, 99)]))
-  const store = await DuckStore.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
+  const store = await DuckStore.open({ directory, memoryBytes: 256 * MiB, threads: 1, readLogged })
   expect(await store.count('acme', ALWAYS)).toBe(6)
   await store.close()
   expect(readdirSync(directory)).toContain('journal.unread')

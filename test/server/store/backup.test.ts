@@ -6,6 +6,7 @@ import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { AppError, messageOf } from '../../../src/base/errors.js'
 import { Control } from '../../../src/server/control/control.js'
+import { readLogged } from '../../../src/server/ingest/logged.js'
 import { Backups, moveBackup, writeBackup } from '../../../src/server/store/backup.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
 import { batch, session } from '../../support/batches.js'
@@ -43,7 +44,12 @@ async function expectWhole(copy: string, rows = SESSIONS): Promise<void> {
   // Opening it makes other files beside.
   const opened = join(temporaryDirectory(), 'opened')
   execFileSync('cp', ['-r', copy, opened])
-  const store = await DuckStore.open({ directory: opened, memoryBytes: 256 * MiB, threads: 1 })
+  const store = await DuckStore.open({
+    directory: opened,
+    memoryBytes: 256 * MiB,
+    threads: 1,
+    readLogged,
+  })
   expect(await store.count('acme', ALWAYS)).toBe(rows)
   await store.close()
   const keys = new Control(opened)

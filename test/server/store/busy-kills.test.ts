@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { readLogged } from '../../../src/server/ingest/logged.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
 import { sequenceOf } from '../../../src/server/store/duckdb/schema/ids.js'
 import {
@@ -73,7 +74,7 @@ async function runAndKill(directory: string, known: Known, phase: Phase, afterMs
 
 function open(directory: string): Promise<DuckStore> {
   return DuckStore.open({
-    ...{ directory, memoryBytes: 256 * MiB, threads: 1, rollRows: 300 },
+    ...{ directory, memoryBytes: 256 * MiB, threads: 1, readLogged, rollRows: 300 },
     clockUs: () => NOW_US,
     // A killed one may have left much in its log: what is asked for is asked of all of it.
     readWaitMs: 300_000,

@@ -8,6 +8,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
+import { readLogged } from '../../../src/server/ingest/logged.js'
 import { LOG_FIELDS } from '../../../src/server/query/api-row.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
 import type { LogFilter, LogRow, Position, Sort, Store } from '../../../src/server/store/store.js'
@@ -223,7 +224,7 @@ class Beside {
   async #checkBackup({ directory, from, to }: { directory: string; from: number; to: number }) {
     const memoryBytes = 256 * 2 ** 20
     const clockUs = () => this.#log.nowUs
-    const store = await DuckStore.open({ directory, memoryBytes, threads: 1, clockUs })
+    const store = await DuckStore.open({ directory, memoryBytes, threads: 1, readLogged, clockUs })
     try {
       const rows: Version[] = []
       const sort = { key: 'startTime', descending: true } as const

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readLogged } from '../../../src/server/ingest/logged.js'
 import { DuckStore, type DuckStoreOptions } from '../../../src/server/store/duckdb/duck-store.js'
 import { batch, session } from '../../support/batches.js'
 import { ALWAYS, stored } from '../../support/store.js'
@@ -17,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 function open(change: Partial<DuckStoreOptions>): Promise<DuckStore> {
-  return DuckStore.open({ directory, memoryBytes: 256 * MiB, threads: 1, ...change })
+  return DuckStore.open({ directory, memoryBytes: 256 * MiB, threads: 1, readLogged, ...change })
 }
 
 async function send(store: DuckStore, number: number): Promise<void> {

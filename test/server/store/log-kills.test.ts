@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { readLogged } from '../../../src/server/ingest/logged.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
 import { sequenceOf } from '../../../src/server/store/duckdb/schema/ids.js'
 import { MORE_PACKETS, PACKETS, SESSIONS_A_BATCH } from '../../support/log-sessions.js'
@@ -55,7 +56,7 @@ async function runAndKill(directory: string, first: number, enough: Enough) {
 
 /** Packets of every session: one list for each id, `SITE/BATCH` for all of a batch. */
 async function storedPackets(directory: string): Promise<Map<string, Map<number, number[]>>> {
-  const store = await DuckStore.open({ directory, memoryBytes: 256 * MiB, threads: 1 })
+  const store = await DuckStore.open({ directory, memoryBytes: 256 * MiB, threads: 1, readLogged })
   const batches = new Map<string, Map<number, number[]>>()
   const byTime = { key: 'startTime', descending: false } as const
   for await (const rows of store.rows('acme', ALWAYS, byTime)) {
