@@ -9,9 +9,9 @@ import type { StoredSession } from '../store/store.js'
 import { type Place, ReadSession } from './read-batch.js'
 import { FIELD_CHECKS, knownIp } from './session-fields.js'
 
-const TOO_OLD = 'olderThanRetention: it ended before the retention began'
+export const TOO_OLD = 'olderThanRetention: it ended before the retention began'
 
-/** Whether that is why a session was refused: it is no part of the log, and none of its losses. */
+/** True if a session was refused only because retention would delete it at once. */
 export function isTooOld(reason: string): boolean {
   return reason === TOO_OLD
 }

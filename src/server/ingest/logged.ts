@@ -7,7 +7,7 @@ import { batchSchema } from './batch.js'
 import { checkSession } from './check.js'
 import { checkPeerEvents, notRefused } from './peer-events.js'
 import { readBatch } from './read-batch.js'
-import { refusedGap } from './refused.js'
+import { refusedGap, tooOldGap } from './refused.js'
 
 const unzip = promisify(gunzip)
 /** Larger than any body, because the limits for requests held when it arrived. */
@@ -51,13 +51,14 @@ async function readBody(entry: LoggedBody): Promise<LoggedBatch> {
   const place = { orgId: entry.orgId, siteId: entry.siteId, meterId: batch.meterId }
   const refused = new Set(entry.refused)
   const sessions: StoredSession[] = []
+  const tooOld: StoredSession[] = []
   let lost = 0
   for (const [index, one] of rows.entries()) {
     const session = checkSession(one, place, Number.MAX_SAFE_INTEGER, 0)
     if (refused.has(index)) {
-      // A valid session that ended before the batch arrived was refused as too old, which is no loss.
-      const wasTooOld = typeof session !== 'string' && session.endTimeUs <= entry.receivedUs
-      if (!wasTooOld) lost++
+      // A valid session that ended before the batch arrived was refused as too old.
+      if (typeof session !== 'string' && session.endTimeUs <= entry.receivedUs) tooOld.push(session)
+      else lost++
       continue
     }
     // No check against the clock: sessions that were too old or too new on arrival are among the refused.
@@ -65,7 +66,7 @@ async function readBody(entry: LoggedBody): Promise<LoggedBatch> {
   }
   const kept = notRefused(peerEvents ?? [], refused)
   const { events } = checkPeerEvents(kept, batch.meterId, Number.MAX_SAFE_INTEGER, 0)
-  const gaps = [...batch.gaps, ...refusedGap(batch.report, lost)]
+  const gaps = [...batch.gaps, ...refusedGap(batch.report, lost), ...tooOldGap(tooOld)]
   return {
     batch: { ...batch, gaps, crc: entry.crc } as WriteRequest['batch'],
     sessions,

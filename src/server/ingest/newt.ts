@@ -15,7 +15,9 @@ import { FUTURE_US, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bo
 import { parseEndpoint } from '../../session/endpoint.js'
 import { UNATTRIBUTED } from '../../session/make-session.js'
 import { UNKNOWN_TO_ACCESS_LOGS } from '../../session/session-table.js'
-import type { StoredSession } from '../store/store.js'
+import type { LooseLoss, StoredSession } from '../store/store.js'
+import { TOO_OLD } from './check.js'
+import { spanOf } from './refused.js'
 
 export const NEWT_BYTES_MAX = 16 * 2 ** 20
 export const NEWT_SESSIONS_MAX = 20_000
@@ -62,31 +64,54 @@ export async function readNewt(
   site: Site,
   nowUs: number,
   oldestUs: number,
-): Promise<{ sessions: StoredSession[]; refused: NewtReceipt['refused'] }> {
+): Promise<{
+  sessions: StoredSession[]
+  refused: NewtReceipt['refused']
+  losses: LooseLoss[]
+}> {
   const sessions: StoredSession[] = []
   const refused: NewtReceipt['refused'] = []
+  const tooOld: StoredSession[] = []
   for await (const [index, input] of inTurns(await decode(compressed), AT_ONCE)) {
     const { data, faults } = parseWith(newtSessionSchema, input, 'session')
     const session = data === undefined ? faults[0] : convert(data, site)
     const fault = typeof session === 'string' ? session : timeFault(session, nowUs, oldestUs)
     if (fault === undefined) sessions.push(session as StoredSession)
-    else
+    else {
+      if (fault === TOO_OLD) tooOld.push(session as StoredSession)
       refused.push({
         index,
         sessionId: (input as { sessionId?: string } | null)?.sessionId ?? null,
         reason: fault,
       })
+    }
   }
-  return { sessions, refused }
+  return { sessions, refused, losses: lossesOf(sessions, refused.length, tooOld, nowUs) }
+}
+
+/** What is refused for a wrong value may have no time of its own: it counts as of the time from the others until now. */
+function lossesOf(
+  sessions: readonly StoredSession[],
+  refused: number,
+  tooOld: readonly StoredSession[],
+  nowUs: number,
+): LooseLoss[] {
+  const its = { meterId: NEWT_METER }
+  const now = { startTimeUs: nowUs, endTimeUs: nowUs }
+  const lost = refused - tooOld.length
+  const old = { ...its, reason: 'olderThanRetention', sessions: tooOld.length }
+  const other = { ...its, reason: 'sessionsRefused', sessions: lost }
+  return [
+    ...(tooOld.length > 0 ? [{ ...old, ...spanOf(tooOld) }] : []),
+    ...(lost > 0 ? [{ ...other, ...spanOf([...sessions, now]) }] : []),
+  ]
 }
 
 function timeFault(session: StoredSession, nowUs: number, oldestUs: number): string | undefined {
   if (session.startTimeUs > nowUs + FUTURE_US)
     return 'startedAt is more than a day ahead of the server'
   if (session.endTimeUs > nowUs + FUTURE_US) return 'endedAt is more than a day ahead of the server'
-  return session.endTimeUs < oldestUs
-    ? 'olderThanRetention: it ended before the retention began'
-    : undefined
+  return session.endTimeUs < oldestUs ? TOO_OLD : undefined
 }
 
 async function decode(compressed: string): Promise<unknown[]> {

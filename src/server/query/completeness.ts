@@ -96,6 +96,7 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['diskFull', 'diskRefused'],
   ['spoolWriteFailed', 'diskRefused'],
   ['retentionOff', 'retentionOff'],
+  ['olderThanRetention', 'deletedByRetention'],
   ['deletedByOperator', 'deletedByOperator'],
   ['erased', 'erased'],
   ['unexplained', 'unexplained'],
@@ -118,10 +119,15 @@ export function completenessOf(
     keyOf,
   )
   const sharedByMeter = groupBy(coverage.shared, keyOf)
-  const siteIds = new Set([...request.siteIds, ...metersBySite.keys()])
-  return [...siteIds]
+  const isMeter = new Set(coverage.meters.map(keyOf))
+  const othersBySite = groupBy(
+    [...gapsByMeter].filter(([key]) => !isMeter.has(key)).map(([, gaps]) => gaps),
+    ([first]) => first!.siteId,
+  )
+  const expected = new Set([...request.siteIds, ...metersBySite.keys()])
+  return [...new Set([...expected, ...othersBySite.keys()])]
     .sort((a, b) => a - b)
-    .map((siteId) => {
+    .flatMap((siteId) => {
       const own = metersBySite.get(siteId)
       const meters = own?.map((meter) => {
         const losses = [
@@ -131,8 +137,13 @@ export function completenessOf(
           ...twoMeters(sharedByMeter.get(keyOf(meter)) ?? []),
         ]
         return meterCompleteness(meter, losses, coverage.deletedBeforeUs, request)
-      }) ?? [unwatched(sitesBefore.has(siteId) ? 'notWatched' : 'neverReported', request)]
-      return { siteId, complete: meters.every((m) => m.holes.length === 0), meters }
+      })
+      const none = expected.has(siteId)
+        ? [unwatched(sitesBefore.has(siteId) ? 'notWatched' : 'neverReported', request)]
+        : []
+      const all = [...(meters ?? none), ...unjudged(othersBySite.get(siteId) ?? [], request)]
+      const complete = all.every((m) => m.holes.length === 0)
+      return all.length === 0 ? [] : [{ siteId, complete, meters: all }]
     })
 }
 
@@ -149,6 +160,24 @@ function unwatched(
   const holes = [hole(cause, range.fromUs, untilUs, { sessions: null })]
   const none = { meterId: null, interface: null, coveredUs: 0, reconciled: null }
   return { ...none, untilUs, judgedUs: lengthOf(holes), holes }
+}
+
+/** Entries for senders without reports (access logs). Nothing is known of their time but what the server refused. */
+function unjudged(
+  others: readonly (readonly Gap[])[],
+  { range, nowUs }: CompletenessRequest,
+): MeterCompleteness[] {
+  const untilUs = Math.max(range.fromUs, Math.min(range.toUs, nowUs))
+  return others.flatMap((gaps) => {
+    const holes = gaps
+      .map(holeOf)
+      .flatMap((one) => clipped(one, { fromUs: range.fromUs, toUs: untilUs }, range.toUs))
+      .sort((a, b) => a.fromUs - b.fromUs)
+    if (holes.length === 0) return []
+    const none = { interface: null, coveredUs: 0, reconciled: null }
+    const judgedUs = lengthOf(union(holes))
+    return [{ ...none, meterId: gaps[0]!.meterId, untilUs, judgedUs, holes }]
+  })
 }
 
 function meterCompleteness(

@@ -1,6 +1,6 @@
 /** The server's settings for its store, for any engine. */
 import type { Entry } from '../log/format.js'
-import type { StoredPeerEvent, StoredSession, WriteRequest } from './store.js'
+import type { LooseLoss, StoredPeerEvent, StoredSession, WriteRequest } from './store.js'
 
 /** The contents of a batch in the log: checked sessions and peer events, without the refused ones. */
 export interface Logged {
@@ -8,6 +8,7 @@ export interface Logged {
   readonly batch: WriteRequest['batch'] | null
   readonly sessions: readonly StoredSession[]
   readonly peerEvents?: readonly StoredPeerEvent[] | undefined
+  readonly losses?: readonly LooseLoss[] | undefined
 }
 /** Reads the body of a meter's request back. */
 export type ReadLogged = (entry: Entry) => Promise<Logged>

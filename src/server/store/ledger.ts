@@ -60,6 +60,13 @@ export interface Span {
   readonly toUs: number
 }
 
+/** Sessions that were sent without a batch and are not stored. */
+export interface LooseLoss extends Span {
+  readonly meterId: string
+  readonly reason: string
+  readonly sessions: number
+}
+
 /** The times in which a meter metered. Replays of files are left out, because they watch no interface. */
 export interface MeterCoverage {
   readonly siteId: number
@@ -87,7 +94,7 @@ export interface Coverage {
   readonly meters: readonly MeterCoverage[]
   /** One for each of the two meters. */
   readonly shared: readonly SharedSpan[]
-  /** Gaps of the requested range. */
+  /** Gaps of the requested range, also of senders that are no meter (access logs), but not of replays. */
   readonly gaps: readonly Gap[]
   /** There are more gaps or shared spans than listed. */
   readonly more: boolean

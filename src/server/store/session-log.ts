@@ -7,6 +7,7 @@
 import type { Readable } from 'node:stream'
 import type { FieldsOrUnknown } from '../../session/session-table.js'
 import type { LogFilter, Sort, Subject } from './filter.js'
+import type { LooseLoss } from './ledger.js'
 import type {
   FilterAttributes,
   Histogram,
@@ -124,8 +125,15 @@ export interface SessionLog {
   /**
    * Writes sessions without a batch number (access logs). Repetitions are found by the id of the session. merge.ts
    * decides which of two records of a session stays; their order of arrival must not matter.
+   *
+   * @param losses what was sent with them and is not stored. Near losses of one reason become one
    */
-  writeLoose(orgId: string, siteId: number, sessions: readonly StoredSession[]): Promise<void>
+  writeLoose(
+    orgId: string,
+    siteId: number,
+    sessions: readonly StoredSession[],
+    losses?: readonly LooseLoss[],
+  ): Promise<void>
 
   page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page>
   count(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<number>

@@ -1,4 +1,5 @@
 /** A session that the server refuses is not in its log, and its meter does not send it again by itself: the log says so. */
+import { deflateSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readLogged } from '../../../src/server/ingest/logged.js'
 import type { Batch } from '../../../src/session/batch.js'
@@ -39,10 +40,13 @@ async function send(siteId: number, its: Batch) {
   return body.data.refused.map((one: { index: number }) => one.index)
 }
 
-async function holes(siteId: number, from: number, to: number) {
+async function answer(siteId: number, from: number, to: number) {
   const range = `timeStart=${iso(from)}&timeEnd=${iso(to)}&siteId=${siteId}`
-  const { body } = await server.get(`/api/v1/org/acme/completeness?${range}`, key)
-  const [meter] = body.data.sites[0].meters
+  return (await server.get(`/api/v1/org/acme/completeness?${range}`, key)).body.data
+}
+
+async function holes(siteId: number, from: number, to: number) {
+  const [meter] = (await answer(siteId, from, to)).sites[0].meters
   return meter.holes
 }
 
@@ -56,10 +60,54 @@ test('what was refused is a hole since all of the batch before had come, with it
   expect(await holes(1, -10, -2)).toEqual([])
 })
 
-test('what is older than the retention is no part of the log, and no hole', async () => {
+test('what is older than the retention is a hole of its own time, not of when it came', async () => {
   await send(2, made(1, -20, [good(1)]))
-  expect(await send(2, made(2, -1, [old(2), good(3)]))).toEqual([0])
+  expect(await send(2, made(2, -1, [old(2), good(3), old(4)]))).toEqual([0, 2])
   expect(await holes(2, -30, -3)).toEqual([])
+  const [from, to] = [iso(-40 * 1440), iso(-39 * 1440)]
+  const gone = (await holes(2, -41 * 1440, -38 * 1440)).filter(isDeleted)
+  expect(gone).toMatchObject([{ from, to, sessions: 2 }])
+})
+const isDeleted = ({ cause }: { cause: string }) => cause === 'deletedByRetention'
+
+/** An access log of these sessions, as Newt sends it. */
+async function sendLog(siteId: number, ...sessions: readonly object[]) {
+  const compressed = deflateSync(JSON.stringify(sessions)).toString('base64')
+  const path = `/api/v1/org/acme/site/${siteId}/access-log`
+  const { body } = await server.request('POST', path, key, { compressed })
+  return body.data
+}
+const logged = (sessionId: string, minute: number) => ({
+  ...{ sessionId, resourceId: 7, protocol: 'tcp' },
+  ...{ sourceAddr: '10.8.0.2:40000', destAddr: '10.0.0.5:53' },
+  ...{ startedAt: iso(minute), endedAt: iso(minute + 1) },
+})
+
+test('what is refused of an access log is a hole of its site, beside the meter and without one', async () => {
+  await send(3, made(1, 0, [good(1)]))
+  expect(await sendLog(3, logged('a', -20))).toMatchObject({ stored: 1, refused: [] })
+  expect((await answer(3, -30, -2)).complete).toBe(true)
+  const wrongOne = { ...logged('b', -8), destAddr: 'nowhere' }
+  const oldOne = logged('c', -40 * 1440)
+  expect((await sendLog(3, logged('d', -9), wrongOne, oldOne)).refused).toHaveLength(2)
+  for (let again = 0; again < 2; again++) {
+    const { complete, sites } = await answer(3, -15, -2)
+    expect([complete, sites[0].meters.map((m: { meterId: string }) => m.meterId)]).toEqual([
+      false,
+      ['m', 'newt'],
+    ])
+    const [lost] = sites[0].meters[1].holes
+    expect(lost).toMatchObject({ cause: 'other', reason: 'sessionsRefused', sessions: 1 })
+    expect((await answer(3, -25, -10)).sites[0].meters[1]?.holes ?? []).toEqual([])
+    await server.kill('SIGKILL')
+    await server.spawn()
+  }
+  await sendLog(4, oldOne)
+  const [site] = (await answer(4, -41 * 1440, -38 * 1440)).sites
+  expect(site.meters.map((m: { holes: { cause: string }[] }) => m.holes[0]!.cause)).toEqual([
+    'neverReported',
+    'deletedByRetention',
+  ])
 })
 
 test('read back from the log it is the same loss', async () => {
@@ -69,8 +117,13 @@ test('read back from the log it is the same loss', async () => {
     readLogged({ ...entry, refused, body: Buffer.from(JSON.stringify(its)) })
   const { batch: again, sessions } = await read([0, 2, 3])
   expect(sessions).toHaveLength(1)
+  const tooOld = {
+    ...{ reason: 'olderThanRetention', sessions: 1 },
+    ...{ from: iso(-40 * 1440), to: iso(-39 * 1440) },
+  }
   expect(again.gaps).toEqual([
     { reason: 'sessionsRefused', sessions: 2, from: iso(-10), to: iso(-10) },
+    tooOld,
   ])
-  expect((await read([3])).batch.gaps).toEqual([])
+  expect((await read([3])).batch.gaps).toEqual([tooOld])
 })

@@ -2,13 +2,14 @@
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
+import type { Session } from '../../../session/session.js'
 import type { KeyRecord } from '../../control/control.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
 import { checkSession, isTooOld } from '../../ingest/check.js'
-import { newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
+import { NEWT_METER, newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
 import { asLoggedPositions, checkPeerEvents } from '../../ingest/peer-events.js'
 import { type Place, readBatch } from '../../ingest/read-batch.js'
-import { refusedGap } from '../../ingest/refused.js'
+import { refusedGap, spanOf, tooOldGap } from '../../ingest/refused.js'
 import type { StoredSession, WriteRequest } from '../../store/store.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
@@ -66,15 +67,21 @@ export function ingestRoutes(context: ServerContext): Route[] {
       handle: async ({ params, body, key }) => {
         const retentionDays = control.org(params.orgId)?.retentionDays ?? 0
         const believedMs = trustedClock.nowMs()
-        const { sessions, refused } = await readNewt(
+        const { sessions, refused, losses } = await readNewt(
           body.compressed,
           params,
           Math.max(clockMs(), believedMs) * 1e3,
           oldestUs(retentionDays, believedMs),
         )
         mustStillBeValid(context, key!)
-        if (retentionDays === 0) return { stored: 0, refused: [], notice: RETENTION_OFF }
-        await store.writeLoose(params.orgId, params.siteId, sessions)
+        const { orgId, siteId } = params
+        if (retentionDays === 0) {
+          const off = { meterId: NEWT_METER, reason: 'retentionOff', sessions: sessions.length }
+          if (sessions.length > 0)
+            await store.writeLoose(orgId, siteId, [], [{ ...off, ...spanOf(sessions) }])
+          return { stored: 0, refused: [], notice: RETENTION_OFF }
+        }
+        await store.writeLoose(orgId, siteId, sessions, losses)
         metrics.sessions.inc({ result: 'stored' }, sessions.length)
         metrics.sessions.inc({ result: 'refused' }, refused.length)
         return { stored: sessions.length, refused }
@@ -141,8 +148,12 @@ async function takeBatch(
   const { sessions, refused } = checkAll(rows, place, newestUs, oldestUs(retentionDays, believedMs))
   const told = off ? [] : (body.peerEvents ?? [])
   const peers = checkPeerEvents(told, meterId, newestUs, oldestUs(retentionDays, believedMs))
-  const lost = refused.filter(({ reason }) => !isTooOld(reason)).length
-  const gaps = [...body.gaps, ...(off ? [notStored(body)] : refusedGap(report, lost))]
+  const tooOld = refused.filter(({ reason }) => isTooOld(reason))
+  const refusals = [
+    ...refusedGap(report, refused.length - tooOld.length),
+    ...tooOldGap(tooOld.map(({ index }) => rows[index] as Session)),
+  ]
+  const gaps = [...body.gaps, ...(off ? [notStored(body)] : refusals)]
   const request: WriteRequest = {
     orgId,
     siteId,

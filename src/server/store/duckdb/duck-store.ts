@@ -28,6 +28,7 @@ import type {
   HistogramRequest,
   LogFilter,
   LogRow,
+  LooseLoss,
   MeterStatus,
   Page,
   PageRequest,
@@ -164,8 +165,9 @@ export class DuckStore implements Store {
     orgId: string,
     siteId: number,
     sessions: readonly StoredSession[],
+    losses: readonly LooseLoss[] = [],
   ): Promise<void> {
-    await inWords(this.#writer.submit({ orgId, siteId, batch: null, sessions }))
+    await inWords(this.#writer.submit({ orgId, siteId, batch: null, sessions, losses }))
   }
 
   page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {

@@ -34,21 +34,26 @@ export async function coverage(
     shown: COVERAGE_GAPS_MAX + 1,
     perMeter: COVERAGE_METER_GAPS_MAX + 1,
   })
+  const replays = new Set(meters.filter(isReplay).map((row) => `${row.site}/${row.meter_id}`))
   const kept = boundedByMeter(found.slice(0, COVERAGE_GAPS_MAX))
   const shared = await sharedSpans(connection, orgId, range, ofSites)
   return {
     meters: meters.flatMap((row) => meterCoverage(row, runs)),
     shared: shared.slice(0, COVERAGE_GAPS_MAX),
-    gaps: kept,
+    gaps: kept.filter(({ siteId, meterId }) => !replays.has(`${siteId}/${meterId}`)),
     more: more || kept.length < found.length || shared.length > COVERAGE_GAPS_MAX,
     deletedBeforeUs: await deletedBeforeUs(connection, orgId),
   }
 }
 
 /** A replay of files has no coverage, because it watches no interface. */
+function isReplay({ report }: Row): boolean {
+  return (JSON.parse(report as string) as MeterReport).replay !== undefined
+}
+
 function meterCoverage(row: Row, runs: ReadonlyMap<string, Row[]>): MeterCoverage[] {
   const report = JSON.parse(row.report as string) as MeterReport
-  if (report.replay !== undefined) return []
+  if (isReplay(row)) return []
   const siteId = row.site as number
   const meterId = row.meter_id as string
   return [

@@ -12,6 +12,7 @@ const GOING_REASONS: ReadonlySet<string> = new Set([
   'retentionOff',
   'sessionConflict',
   'sessionsRefused',
+  'olderThanRetention',
   'interfaceGone',
 ])
 /** Records that the server did not store. These gaps are dated when the meter made the batch. */
@@ -124,7 +125,7 @@ export function knowDrops(lives: Iterable<Life>, { spoolId, report }: LastReport
   }
 }
 
-/** Losses of one reason that a gap may extend. Conflicting sessions may be of several times in turns; others follow time. */
+/** Losses of one reason that a gap may extend, because sessions may come of several times in turns. */
 const GOING_MAX = 10
 
 /**
@@ -147,7 +148,7 @@ export function goesOn(
   )
   if (loss === undefined) {
     const fresh = { fromUs, toUs, sessions, ...(packets !== undefined && { packets }) }
-    going.set(reason, [...losses, fresh].slice(isConflict ? -GOING_MAX : -1))
+    going.set(reason, [...losses, fresh].slice(-GOING_MAX))
     return null
   }
   const was = { ...loss }

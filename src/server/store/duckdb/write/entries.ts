@@ -7,13 +7,13 @@ import type { WriteRequest } from '../../store.js'
 import type { SiteBatch } from './group-commit.js'
 
 export function entryOf(
-  { orgId, siteId, batch, sessions, peerEvents, receivedUs }: SiteBatch,
+  { orgId, siteId, batch, sessions, peerEvents, losses, receivedUs }: SiteBatch,
   body?: WriteRequest['body'],
 ): Entry {
   const asCame = body ?? {
     gzip: false,
     refused: [],
-    bytes: Buffer.from(JSON.stringify({ batch, sessions, peerEvents })),
+    bytes: Buffer.from(JSON.stringify({ batch, sessions, peerEvents, losses })),
   }
   return {
     kind: body === undefined ? Kind.sessions : Kind.batch,

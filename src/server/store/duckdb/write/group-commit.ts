@@ -4,7 +4,7 @@
  * After a failure the group is rolled back and all caches are dropped.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { StoredPeerEvent, WriteRequest } from '../../store.js'
+import type { LooseLoss, StoredPeerEvent, WriteRequest } from '../../store.js'
 import { int, literal } from '../database.js'
 import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
@@ -22,6 +22,7 @@ import {
   type Run,
   wholeUsOf,
 } from './lives.js'
+import { lossSql } from './losses.js'
 import { Meters, type SavedMeter } from './meters.js'
 import { peerEventsSql } from './peer-events.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
@@ -35,6 +36,8 @@ export interface SiteBatch extends SiteSessions {
   /** Null: sessions without a batch number. */
   readonly batch: WriteRequest['batch'] | null
   readonly peerEvents?: readonly StoredPeerEvent[] | undefined
+  /** Of sessions without a batch number. */
+  readonly losses?: readonly LooseLoss[] | undefined
   readonly receivedUs: number
 }
 
@@ -156,7 +159,7 @@ export class GroupCommit {
       const { orgId, siteId, meterId, sessions } = conflict
       const meter = this.#meters.get(orgId, siteId, meterId)
       const [from, to] = [iso(conflict.fromUs), iso(conflict.toUs)]
-      if (meter === undefined) losses.push(lossSql(conflict, 'sessionConflict'))
+      if (meter === undefined) losses.push(...lossSql(conflict, 'sessionConflict'))
       else this.#meters.addLoss(meter, { reason: 'sessionConflict', sessions, from, to })
     }
     return [...losses, ...this.#meters.takeStatements(new Map())]
@@ -201,7 +204,7 @@ export class GroupCommit {
       const meterId = batch?.meterId ?? sessions[0]?.meterId ?? ''
       if (fresh.length > 0)
         statements.push(
-          lossSql(
+          ...lossSql(
             { orgId, siteId, meterId, ...spanOf(sessions, receivedUs), sessions: sessions.length },
             'storeRefused',
           ),
@@ -284,7 +287,10 @@ export class GroupCommit {
     const events = fresh.flatMap(({ orgId, siteId, peerEvents }) =>
       peerEvents?.length ? [peerEventsSql(orgId, siteId, peerEvents)] : [],
     )
-    return { fresh, statements: [...this.#meters.takeStatements(changed), ...events] }
+    const losses = fresh.flatMap(({ orgId, siteId, losses = [] }) =>
+      losses.flatMap((loss) => lossSql({ ...loss, orgId, siteId }, loss.reason)),
+    )
+    return { fresh, statements: [...this.#meters.takeStatements(changed), ...events, ...losses] }
   }
 
   /** Records the batch number and the report. */
@@ -371,14 +377,6 @@ function conflictsOf({ conflicting }: Plan): Conflict[] {
 
 function lastReceivedUs(group: readonly SiteBatch[]): number {
   return group.reduce((latest, { receivedUs }) => Math.max(latest, receivedUs), 0)
-}
-
-function lossSql(
-  { orgId, siteId, meterId, fromUs, toUs, sessions }: Conflict,
-  reason: 'sessionConflict' | 'storeRefused',
-): string {
-  return `INSERT INTO batch_gap VALUES (${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, NULL, NULL,
-    '${reason}', ${int(sessions)}, ${int(fromUs)}, ${int(toUs)}, '', NULL)`
 }
 
 function iso(us: number): string {

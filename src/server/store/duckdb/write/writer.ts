@@ -161,7 +161,7 @@ export class Writer {
 
   /** Resolves when the batch is durable in the log. @throws AppError STORE_BUSY */
   async submit(
-    { orgId, siteId, batch, sessions, peerEvents }: Omit<SiteBatch, 'receivedUs'>,
+    { orgId, siteId, batch, sessions, peerEvents, losses }: Omit<SiteBatch, 'receivedUs'>,
     body?: WriteRequest['body'],
   ): Promise<WriteReceipt> {
     const receivedUs = this.#options.clockUs()
@@ -171,6 +171,7 @@ export class Writer {
       batch: batch && withoutRecords(batch),
       sessions,
       peerEvents,
+      losses,
       receivedUs,
     }
     const identity = batch === null ? null : identityOf(orgId, siteId, batch, batch.batch)
