@@ -390,7 +390,7 @@ async function checkMeter() {
   meter.child.kill('SIGTERM')
   check(
     'the meter stops with everything stored',
-    (await meter.exited) === 0 && meter.text().includes('all is stored'),
+    (await meter.exited) === 0 && meter.text().includes('everything is stored'),
   )
   const sites = await fetch('http://127.0.0.1:8480/api/v1/org/lab/sites', {
     headers: { authorization: `Bearer ${admin}` },

@@ -61,7 +61,7 @@ const collected = {
       publicKey: z.literal('drop').optional(),
     })
     .optional()
-    .meta({ description: "Of the client's side: what is made shorter or left out." }),
+    .meta({ description: "Fields of the client's side that are truncated or dropped." }),
 }
 
 const entriesSchema = z.strictObject({

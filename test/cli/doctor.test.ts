@@ -245,7 +245,7 @@ describe('the server', () => {
     expect(await of({ to: 'nonsense', key: 'k' })).toMatchObject({ state: 'failed' })
     expect(await of({ to: gone.url })).toMatchObject({
       state: 'failed',
-      message: 'no key is given',
+      message: 'there is no key',
     })
     expect(await of({})).toMatchObject({ state: 'skipped' })
   })

@@ -163,7 +163,7 @@ describe.skipIf(!canCapture)('a meter without a server (needs root to capture)',
     meter.child.stdout!.pause()
     await dial(400)
     expect(await ended(meter)).toBe(1)
-    expect(meter.output.stderr).toContain('sessions are not in the output')
+    expect(meter.output.stderr).toContain('the output lacks sessions')
   })
 
   test('--consolidate merges a burst while it runs, and lets it go when it is over', async () => {
@@ -253,6 +253,6 @@ describe.skipIf(!canCapture)('a meter with a server and an output (needs root to
     await until(() => delivered().length === 4)
     expect(await ended(meter)).toBe(0)
     expect(meter.output.stderr).toContain('the output has ended')
-    expect(meter.output.stderr).toContain('stopped; all is stored')
+    expect(meter.output.stderr).toContain('stopped; everything is stored')
   })
 })

@@ -82,7 +82,7 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     meter.child.kill('SIGTERM')
     expect((await meter.finished).code).toBe(0)
     expect(sessions(server)).toMatchObject([{ endReason: 'forcedEnd', payloadTx: 5 }])
-    expect(meter.output.stderr).toContain('stopped; all is stored')
+    expect(meter.output.stderr).toContain('stopped; everything is stored')
   })
 
   test('with the server away it ends within --drain-timeout, and the next start delivers', async () => {
@@ -368,7 +368,7 @@ describe('a meter that cannot start', () => {
     ['no interface', server, 2, /--interface IF is required/],
     ['not there', ['--interface', 'nope0', ...server], 1, /no interface "nope0"; there are: .*lo/],
     ['no server', ['--interface', 'lo', '--key', 'k'], 2, /--to URL is required/],
-    ['no key', ['--interface', 'lo', '--to', 'http://127.0.0.1:1'], 2, /no key is given/],
+    ['no key', ['--interface', 'lo', '--to', 'http://127.0.0.1:1'], 2, /there is no key/],
     ['a key in clear', [...LO, '--to', 'http://192.0.2.1', '--key', 'k'], 2, /--allow-plain-http/],
     ['a misspelt option', ['--interfaces', 'lo'], 2, /--interface/],
   ])('%s', async (_, args, exitCode, message) => {

@@ -146,6 +146,6 @@ test('a key that is none ends it, with what to do', async () => {
     input: Buffer.from(ends(1)),
   })
   expect(code).toBe(1)
-  expect(stderr).toContain('the server does not take the sessions: HTTP 401')
+  expect(stderr).toContain('the server does not accept the sessions: HTTP 401')
   expect(stderr).toContain('read the log again')
 })

@@ -49,7 +49,7 @@ test.each([
   const off = await replay(...spool)
   expect(off.code).toBe(1)
   expect(off.stderr).toMatch(
-    /not all is stored: the retention is 0 days: nothing is stored.*Set the retention/s,
+    /not all sessions are stored: the retention is 0 days: nothing is stored.*Set the retention/s,
   )
   const { notice } = (await server.get(path('logs/connection'), admin)).body.data
   expect(notice.code).toBe('retentionOff')

@@ -225,7 +225,7 @@ describe('delivered', () => {
     server.key = { status: 401, data: {} }
     const { code, stderr } = await run(['replay', DEMO, '--to', server.url, '--key', 'k'])
     expect(code).toBe(1)
-    expect(stderr).toMatch(/not all is stored: HTTP 401.*Check --to and the key/s)
+    expect(stderr).toMatch(/not all sessions are stored: HTTP 401.*Check --to and the key/s)
   })
 
   test('https to a server without TLS says so', async () => {
@@ -235,7 +235,7 @@ describe('delivered', () => {
     expect([code, stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^tunmeter: not all is stored: .*does not speak TLS.*http:\/\/.*\n .*\n$/,
+        /^tunmeter: not all sessions are stored: .*does not speak TLS.*http:\/\/.*\n .*\n$/,
       ),
     ])
   })

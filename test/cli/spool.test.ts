@@ -41,7 +41,10 @@ describe('tunmeter spool', () => {
   test('drop deletes a quarantined batch, and only such a one', async () => {
     const { directory } = await refusedSpool()
     const refused = await run(['spool', 'drop', '1', '--spool', directory])
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('no such batch: 1')])
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining('there is no batch 1'),
+    ])
     const { stdout } = await run(['spool', 'drop', '--all', '--spool', directory])
     expect(stdout).toBe('batch 2 dropped with 2 sessions\n')
     const { spool } = await aSpool({ directory })

@@ -69,7 +69,7 @@ describe.skipIf(reason !== null)(
       expect(of.peers).toEqual({
         check: 'peers',
         state: 'failed',
-        message: `/var/run/wireguard/${NAME}.sock: no permission to ask for its peers`,
+        message: `/var/run/wireguard/${NAME}.sock: no permission to read the peers`,
         todo: 'Run as root, or as the user that owns the socket.',
       })
       expect(code).toBe(1)

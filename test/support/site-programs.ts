@@ -252,7 +252,7 @@ export class LabMeter {
   async stop(): Promise<void> {
     const code = await this.process.stop('SIGTERM')
     if (code !== 0) throw new Error(`the meter exited with ${code}: ${this.process.stderr}`)
-    if (!this.process.stderr.includes('all is stored'))
+    if (!this.process.stderr.includes('everything is stored'))
       throw new Error(`not all was delivered: ${this.process.stderr}`)
   }
 

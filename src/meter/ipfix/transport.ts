@@ -44,7 +44,7 @@ function failed({ host, port }: CollectorPlace, error: unknown): AppError {
   const isLate = error instanceof Error && error.name === 'AbortError'
   const why = isLate ? `no connection within ${CONNECT_MS_MAX / 1e3} s` : messageOf(error)
   return new AppError('OUTPUT_FAILED', `the collector ${host}:${port}: ${why}`, {
-    hint: 'Is it there, and does it take this way (udp://, tcp://, tls://)?',
+    hint: 'Check that it runs and accepts this transport (udp://, tcp://, tls://).',
     exitCode: EXIT.failed,
     cause: error,
   })

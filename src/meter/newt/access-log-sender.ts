@@ -102,7 +102,7 @@ export class AccessLogSender {
 }
 
 function refusal(message: string): AppError {
-  return new AppError('NOT_DELIVERED', `the server does not take the sessions: ${message}`, {
-    hint: 'Mend it and read the log again: what is there already is not stored twice.',
+  return new AppError('NOT_DELIVERED', `the server does not accept the sessions: ${message}`, {
+    hint: 'Fix the cause and read the log again: no session is stored twice.',
   })
 }

@@ -75,7 +75,7 @@ export class RotatingFile {
         `pid ${process.pid}`,
         (holder) =>
           new AppError('OUTPUT_LOCKED', `another meter writes ${folder} (${holder})`, {
-            hint: 'Stop that one, or give this one another place.',
+            hint: 'Stop that meter, or name another place for this one.',
           }),
       )
       const file = new RotatingFile(options, lock)
@@ -88,7 +88,7 @@ export class RotatingFile {
         'OUTPUT_FAILED',
         `cannot write ${activePath(options.place)}: ${messageOf(error)}`,
         {
-          hint: 'A meter that was started as root runs as another user: give a directory (it is made and given to that user), or one that the user may write.',
+          hint: 'A meter that was started as root writes as another user. Name a new directory, which the meter creates for that user, or one that the user may write.',
           cause: error,
         },
       )

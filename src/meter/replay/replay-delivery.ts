@@ -78,7 +78,7 @@ export class Delivery {
       quarantineBytesMax: options.spoolMax,
       onDamage: (movedTo) => {
         throw new AppError('SPOOL_DAMAGED', `the spool was damaged and is now in ${movedTo}`, {
-          hint: `Remove ${directory} and replay again: what the server has is not stored twice.`,
+          hint: `Remove ${directory} and replay again: no session is stored twice.`,
         })
       },
     })
@@ -234,9 +234,13 @@ export class Delivery {
         'Set the retention of the organisation, then replay again: nothing was lost by trying.',
       spool: 'Is there space in --spool (or the temporary directory)?',
     }
-    this.#failure = new AppError('NOT_DELIVERED', `not all is stored: ${problem.message}`, {
-      hint: hints[problem.kind],
-    })
+    this.#failure = new AppError(
+      'NOT_DELIVERED',
+      `not all sessions are stored: ${problem.message}`,
+      {
+        hint: hints[problem.kind],
+      },
+    )
     this.progressed()
     this.#stop.abort()
   }

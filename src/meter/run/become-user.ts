@@ -35,7 +35,7 @@ export function becomeUser(change: UserChange): void {
   if (!isRoot()) {
     narrowOrdinaryUser()
     if (wanted !== undefined)
-      log.warn({ user: wanted }, '--user is for a meter that is started as root')
+      log.warn({ user: wanted }, '--user has no effect, because the meter was not started as root')
     return
   }
   const { account, why, named } = accountOf(change)

@@ -136,7 +136,7 @@ export class LocalOutput {
         if (dropped.isNew(why))
           log.error(
             { output, sessions, why },
-            'sessions are not in the output; others may follow, see the metrics',
+            'the output lacks sessions; the metrics count further ones',
           )
       },
       onClosed: (error) => {

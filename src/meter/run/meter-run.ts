@@ -367,7 +367,7 @@ export class MeterRun {
       this.#upkeep.isOver()
     } catch (error) {
       const problem = messageOf(error)
-      if (this.#upkeep.begins(problem)) this.#log.error({ problem }, 'the upkeep failed')
+      if (this.#upkeep.begins(problem)) this.#log.error({ problem }, 'a periodic task failed')
     }
   }
 
@@ -405,7 +405,10 @@ export class MeterRun {
 
   async #stopParts(): Promise<void> {
     await this.#parts.stop((part, error) =>
-      this.#log.error({ part, problem: messageOf(error) }, 'a part could not be stopped'),
+      this.#log.error(
+        { part, problem: messageOf(error) },
+        'a part of the meter could not be stopped',
+      ),
     )
     this.#notifier.close()
   }

@@ -204,7 +204,7 @@ export class Observation {
     const { publicKey, bytes } = verdict.worst
     this.#log.warn(
       { interface: this.name, peer: publicKey, bytes, peers: verdict.unexplained },
-      "a peer's transfer does not agree with what was metered",
+      "a peer's transfer does not match its metered sessions",
     )
   }
 

@@ -81,7 +81,7 @@ export class PeerTelling {
     if (deferredBefore === 0 && this.#changes.deferred > 0)
       this.#log.warn(
         { interface: this.#interfaceName },
-        'peers change too often: some of their events are told later, or not at all',
+        'peers change too often: some of their events are recorded later, or never',
       )
   }
 }

@@ -87,7 +87,7 @@ export function readHere(input: CatalogInput): Catalog | null {
   if (envelope?.success !== true) return null
   const { data, faults } = parseWith(catalogSchema, envelope.data, 'the answer')
   if (data === undefined)
-    throw new AppError('CATALOG_INVALID', `it is none: ${printable(faults[0])}`)
+    throw new AppError('CATALOG_INVALID', `the answer is no catalog: ${printable(faults[0])}`)
   keep(input.keepAs, data)
   return data
 }

@@ -171,7 +171,7 @@ export class ServerDelivery {
         if (this.#refused.isNew(reason))
           this.#log.error(
             { batch, sessions, reason },
-            'the server refused a batch; it stays in quarantine, as do others with this reason: see tunmeter spool ls',
+            'the server refused a batch; this and further ones with the reason are in quarantine: see tunmeter spool ls',
           )
       },
       onConflict: (batch, reason) =>
@@ -182,7 +182,7 @@ export class ServerDelivery {
       onUnexpectedRepeat: (batch, sessions) =>
         this.#log.error(
           { batch, sessions },
-          'the server reports a batch as repeated that was sent once; its sessions may not be stored',
+          'the server confirmed a batch as repeated, but it was sent only once: its sessions may not be stored',
         ),
       onNotice: (notice) => {
         // The same notice comes with each batch.
@@ -193,7 +193,7 @@ export class ServerDelivery {
         if (this.#ignored.begins('peerEvents'))
           this.#log.warn(
             { hint: 'update the server' },
-            'the server is older than events of peers and keeps none; sessions are not concerned',
+            'the server is too old for events of peers and drops them; it stores sessions as usual',
           )
       },
       onStored: (sessions) => {
@@ -209,7 +209,7 @@ export class ServerDelivery {
     const { batches, sessions } = this.#spool.depth()
     this.#log.info(
       { batches, sessions },
-      drained ? 'stopped; all is stored' : 'stopped; the rest is in the spool',
+      drained ? 'stopped; everything is stored' : 'stopped; the rest is in the spool',
     )
   }
 

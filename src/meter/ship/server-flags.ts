@@ -116,8 +116,8 @@ function isProxy(text: string): boolean {
 export function readKey({ key, keyFile }: ServerFlags): string {
   if (key !== undefined && key !== '') return checkedKey(key)
   if (keyFile !== undefined) return readKeyFile(keyFile)
-  throw new AppError('NO_KEY', 'no key is given', {
-    hint: 'Make one with tunmeter keys create, and give it with --key-file or TUNMETER_KEY.',
+  throw new AppError('NO_KEY', 'there is no key', {
+    hint: 'Create one with tunmeter keys create, and set --key-file or TUNMETER_KEY.',
     exitCode: EXIT.usage,
   })
 }

@@ -287,7 +287,10 @@ export class Shipper {
   async #refused(batch: SpooledBatch, status: number, message: string): Promise<void> {
     if (this.#refusedInARow >= REFUSED_IN_A_ROW_MAX) {
       this.#spool.release(batch.number)
-      return this.#fail({ kind: 'refusing', message: `every batch is refused: ${message}` }, 0)
+      return this.#fail(
+        { kind: 'refusing', message: `the server refuses every batch: ${message}` },
+        0,
+      )
     }
     this.#refusedInARow++
     await this.#spool.quarantine(batch.number, { atMs: Date.now(), status, reason: message })

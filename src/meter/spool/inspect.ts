@@ -33,7 +33,7 @@ export class SpoolInspector {
     const identity = existsSync(join(directory, 'data.mdb')) ? readIdentity(directory) : null
     if (identity === null) {
       throw new AppError('NO_SPOOL', `there is no spool in ${directory}`, {
-        hint: 'Name the one that the meter uses: --spool DIR.',
+        hint: 'Name the directory that the meter uses: --spool DIR.',
       })
     }
     return new SpoolInspector(openStoreFile(directory, MAP_BYTES), identity.meterId)
@@ -54,7 +54,7 @@ export class SpoolInspector {
     if (entry === null) throw noBatch(number)
     const body = this.#store.bodies.get(number)
     if (!bodyMatches(entry, body)) {
-      throw new AppError('BATCH_DAMAGED', `batch ${number} cannot be read: its bytes have changed`)
+      throw new AppError('BATCH_DAMAGED', `batch ${number} is damaged: its checksum does not match`)
     }
     return { entry, quarantined: waiting === null, body }
   }
@@ -116,7 +116,7 @@ function list(table: StoreFile['batches']): ListedBatch[] {
 }
 
 function noBatch(number: number): AppError {
-  return new AppError('NO_BATCH', `there is no such batch: ${number}`, {
-    hint: 'tunmeter spool ls shows those that wait and those that were quarantined.',
+  return new AppError('NO_BATCH', `there is no batch ${number}`, {
+    hint: 'tunmeter spool ls lists the waiting and the quarantined batches.',
   })
 }

@@ -13,7 +13,7 @@ export function lockDirectory(path: string, owner: string): DirectoryLock {
       new AppError(
         'SPOOL_LOCKED',
         `the spool is in use by another meter${holder === '' ? '' : ` (${holder})`}: ${path}`,
-        { hint: 'Stop that one, or give this one a spool of its own: --spool DIR.' },
+        { hint: 'Stop that meter, or give this one a spool of its own: --spool DIR.' },
       ),
   )
 }

@@ -47,7 +47,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       throw new AppError(
         'SPOOL_OTHER_METER',
         `the spool ${directory} belongs to the meter "${known.meterId}", not to "${options.meterId}"`,
-        { hint: 'Give this one a spool of its own: --spool DIR.' },
+        { hint: 'Give this meter a spool of its own: --spool DIR.' },
       )
     }
     const opened = await openVerified(options, known)
@@ -93,7 +93,7 @@ function unusable(directory: string, error: unknown): AppError {
     {
       hint: isFull(error)
         ? systemFault(error)!.hint!
-        : 'Give one that this user may write: --spool DIR.',
+        : 'Name a directory that this user may write: --spool DIR.',
       cause: error,
     },
   )

@@ -29,9 +29,9 @@ export async function readPeers(
   if (kernelFailure !== undefined && link?.kind === 'wireguard') throw kernelFailure
   throw new AppError(
     'NOT_WIREGUARD',
-    `${interfaceName} is not a WireGuard interface that can be asked for its peers`,
+    `${interfaceName} is not a WireGuard interface with readable peers`,
     {
-      hint: 'Its sessions are measured all the same; name clients by their addresses in the catalog.',
+      hint: 'The meter still records its sessions. Name clients by their addresses in the catalog.',
     },
   )
 }

@@ -95,7 +95,7 @@ function append(answer: Buffer, length: number, chunk: Buffer): Buffer {
 function orThrow(path: string, failure: NodeJS.ErrnoException): null {
   if (failure.code === 'ENOENT' || failure.code === 'ECONNREFUSED') return null
   if (failure.code === 'EACCES' || failure.code === 'EPERM')
-    throw new AppError('NO_PERMISSION', `${path}: no permission to ask for its peers`, {
+    throw new AppError('NO_PERMISSION', `${path}: no permission to read the peers`, {
       hint: 'Run as root, or as the user that owns the socket.',
       cause: failure,
     })

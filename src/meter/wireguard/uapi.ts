@@ -94,7 +94,7 @@ function count(interfaceName: string, value: string, at: number): number {
 function badAnswer(interfaceName: string, at: number): AppError {
   return new AppError(
     'UAPI_BAD_ANSWER',
-    `${interfaceName}: the answer of its WireGuard socket cannot be read (byte ${at})`,
+    `${interfaceName}: cannot read the answer of its WireGuard socket (byte ${at})`,
     { facts: { interfaceName, byteOffset: at } },
   )
 }

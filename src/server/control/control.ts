@@ -178,8 +178,8 @@ export class Control {
     { nowMs = Date.now(), deletesNow = false } = {},
   ): Promise<OrgRecord> {
     if (!ORG_ID.test(orgId)) {
-      throw new AppError('BAD_ORG', `"${orgId}" cannot name an organisation`, {
-        hint: 'Letters, digits, - and _, at most 63, starting with a letter or digit.',
+      throw new AppError('BAD_ORG', `"${orgId}" is no id of an organisation`, {
+        hint: 'Use up to 63 letters, digits, - and _, beginning with a letter or digit.',
       })
     }
     return this.#commit(() => {
@@ -211,7 +211,7 @@ export class Control {
   #mustBeFree(orgId: string): void {
     if (!this.removals.isGoing(orgId) && !this.audit.has(orgId)) return
     throw new AppError('ORG_REMOVED', `an organisation "${orgId}" was removed`, {
-      hint: 'Take another name, or wait until the audit trail of the removed one has expired.',
+      hint: 'Use another name, or wait until the audit trail of the removed one has expired.',
     })
   }
 

@@ -210,7 +210,8 @@ function addErrors(app: FastifyInstance, { log, metrics }: ServerContext): void 
         status: known.status,
       }
       // A busy store loses nothing, so 503 is only a warning.
-      if (known.status === 503) log.warn({ ...where, problem: known.message }, 'request put off')
+      if (known.status === 503)
+        log.warn({ ...where, problem: known.message }, 'request refused for now')
       else log.error({ ...where, err: error }, 'request failed')
     }
     return refuse(known, reply)

@@ -27,19 +27,20 @@ export const destinationSchema = z.object({
   state: z.enum(['ok', 'retrying', 'blocked', 'paused']),
   delivered: z
     .int()
-    .meta({ description: 'Sessions; what was repeated after a fault is counted once.' }),
+    .meta({
+      description: 'Delivered sessions; one that was sent again after a failure counts once.',
+    }),
   openReports: z.int().meta({
-    description: 'Of sessions that were open then (openSeconds); not in delivered.',
+    description: 'Delivered reports of open sessions (openSeconds); not part of delivered.',
   }),
-  pending: z.int().meta({ description: 'Sessions that wait.' }),
-  oldestPendingEndedAt: time.meta({ description: 'When the one of them ended that ended first.' }),
+  pending: z.int().meta({ description: 'Waiting sessions.' }),
+  oldestPendingEndedAt: time.meta({ description: 'The earliest end of a waiting session.' }),
   deadLetters: z.int(),
   rejected: z.int().meta({
-    description:
-      'Sessions that were taken with others and not accepted: the receiver says how many (otlp).',
+    description: 'Sessions that the receiver rejected by number only, without naming them (otlp).',
   }),
   deletedUndelivered: z.int().meta({
-    description: 'Sessions that the retention deleted before they were delivered; at most so many.',
+    description: 'Sessions that retention deleted before delivery; an upper bound.',
   }),
   lastSuccessAt: time,
   lastFailure: z
@@ -54,7 +55,7 @@ export const destinationSchema = z.object({
       timeEnd: z.string(),
       startedAt: z.string(),
       endedAt: time,
-      stopped: z.boolean().meta({ description: 'By somebody, before its end.' }),
+      stopped: z.boolean().meta({ description: 'Stopped on request, before its end.' }),
       delivered: z.int(),
       deletedUndelivered: z.int(),
       progress: z.number().meta({ description: 'From 0 to 1.' }),
@@ -69,7 +70,7 @@ export const deadLetterSchema = z.object({
   status: z.int().nullable(),
   text: z.string(),
   event: z.string().nullable().meta({
-    description: 'As it was sent; null: the log does not have the session any more.',
+    description: 'The event as it was sent; null: the session is no longer stored.',
   }),
 })
 
@@ -77,14 +78,19 @@ export const testSchema = z.object({
   result: z.enum(['delivered', 'later', 'blocked', 'refused']),
   target: z.string(),
   status: z.int().nullable(),
-  text: z.string().meta({ description: 'First words of the answer, or why there was none.' }),
+  text: z
+    .string()
+    .meta({ description: 'The first words of the answer, or the reason why there was none.' }),
 })
 
 export const resendSchema = z.object({
   delivered: z.int(),
   refused: z.int(),
-  gone: z.int().meta({ description: 'The log does not have these sessions any more.' }),
-  failed: z.string().nullable().meta({ description: 'Why it ended before the last one.' }),
+  gone: z.int().meta({ description: 'Sessions that are no longer stored.' }),
+  failed: z
+    .string()
+    .nullable()
+    .meta({ description: 'The reason why sending stopped early; null: it did not.' }),
 })
 
 export type DestinationView = z.output<typeof destinationSchema>

@@ -73,10 +73,7 @@ export class Maintenance {
       try {
         const sessions = await store.removeOrg(orgId)
         await control.orgIsGone(orgId)
-        log.info(
-          { orgId, deleted: sessions },
-          'what was stored of a removed organisation is deleted',
-        )
+        log.info({ orgId, deleted: sessions }, 'deleted the stored data of a removed organisation')
         const event = {
           event: 'orgRemoved',
           trail: OPERATOR_TRAIL,
@@ -89,7 +86,7 @@ export class Maintenance {
           facts: { removed: orgId, sessions },
         })
       } catch (error) {
-        log.error({ orgId, err: messageOf(error) }, 'removing failed; it is tried again')
+        log.error({ orgId, err: messageOf(error) }, 'removal failed; it will be tried again')
       }
     }
   }
@@ -108,8 +105,8 @@ export class Maintenance {
     if (days === 0) return
     log.warn(
       { days, believed: new Date(clock.nowMs()).toISOString() },
-      'the clock of this machine is days away from the last time that this server knows: retention goes by that until ' +
-        'a meter on another machine reports the same time. If the clock is right, start the server with --trust-clock',
+      'the clock of this machine is days away from the time that the server last knew. Retention continues from that time, until ' +
+        'a meter on another machine confirms the clock. If the clock is right, start the server with --trust-clock',
     )
   }
 
@@ -155,7 +152,7 @@ export class Maintenance {
         if (deleted > 0) this.#sayDeleted(orgId, deleted, retentionDays)
         metrics.expiredSessions.inc(deleted)
       } catch (error) {
-        log.error({ orgId, err: messageOf(error) }, 'retention failed; it is tried again')
+        log.error({ orgId, err: messageOf(error) }, 'retention failed; it will be tried again')
       }
     }
     this.#expireAudit(nowMs)

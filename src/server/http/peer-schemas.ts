@@ -16,16 +16,19 @@ export const peerRowSchema = z.object({
 
 export const peerConnectionSchema = z.object({
   from: z.string(),
-  to: z.string().nullable().meta({ description: 'Null: no end was told.' }),
+  to: z.string().nullable().meta({ description: 'null: no end was reported.' }),
   state: z.enum(['connected', 'ended', 'unknown']).meta({
     description:
-      '`unknown`: no end was told, and its meter is silent, or has not told for a day that it is connected.',
+      '`unknown`: no end was reported, and the meter is silent or has not repeated the connection for 26 hours.',
   }),
   already: z.boolean().meta({
-    description: 'It was connected when the meter began to read: since when is not known.',
+    description:
+      'The peer was already connected at the meter’s first reading: the true beginning is unknown.',
   }),
-  endpoint: z.string().nullable().meta({ description: 'The last one.' }),
-  endpoints: z.array(z.string()).meta({ description: 'In order; of many the last 20.' }),
+  endpoint: z.string().nullable().meta({ description: 'The latest outer address.' }),
+  endpoints: z
+    .array(z.string())
+    .meta({ description: 'Outer addresses in order; at most the last 20.' }),
   siteId: z.int(),
   siteName: z.string().nullable(),
   meterId: z.string(),

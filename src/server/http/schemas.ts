@@ -35,7 +35,7 @@ export const logRowSchema = z.object({
       fieldSchema(UNKNOWN_TO_ACCESS_LOGS.has(f.name) ? { ...f, nullable: true } : f),
     ]),
   ),
-  startedAt: int.meta({ description: 'As timestamp.' }),
+  startedAt: int.meta({ description: 'The same as timestamp.' }),
   endedAt: int.nullable().meta({ description: 'Unix seconds at the end; null while open.' }),
 })
 
@@ -63,7 +63,7 @@ export const filterAttributesSchema = z
   })
   .meta({
     description:
-      'For each list, its 100 most frequent values with counts, under all filters but the one of the list itself.',
+      'For each list, its 100 most frequent values with counts. All filters apply except the list’s own.',
   })
 
 export const gapSchema = z.object({
@@ -86,7 +86,7 @@ export const gapSchema = z.object({
     .optional()
     .meta({ description: '`unmetered`: bytes by the interface’s counters, if they continued.' }),
   peers: z.array(z.object({ publicKey: z.string(), bytes: int })).optional(),
-  packets: int.optional().meta({ description: '`packetsDropped`: how many.' }),
+  packets: int.optional().meta({ description: '`packetsDropped`: number of packets.' }),
 })
 
 export const noticeSchema = z.object({
@@ -315,7 +315,7 @@ const holeSchema = z.object({
 /** A hole in a list of all sites' holes. */
 export const missingSchema = holeSchema.extend({
   siteId: int,
-  meterId: z.string().nullable().meta({ description: 'Null: the site has no meter.' }),
+  meterId: z.string().nullable().meta({ description: 'null: the site has no meter.' }),
   reason: z.string().meta({ description: 'The meter’s own word, else the cause.' }),
 })
 const coverageTotals = {
@@ -331,7 +331,7 @@ export const completenessSchema = z.object({
   to: z.string(),
   complete: z.boolean().meta({ description: 'No hole is known up to `until`.' }),
   ...coverageTotals,
-  more: z.boolean().meta({ description: 'There are more losses than are listed.' }),
+  more: z.boolean().meta({ description: 'More losses exist than are listed.' }),
   sentence: z.string(),
   sites: z.array(
     z.object({
@@ -372,7 +372,7 @@ const auditEntrySchema = z.object({
   until: z.string().nullable(),
   address: z.string().nullable().meta({
     description:
-      'The client’s address, or its network for refusals. Null: the server itself, or a command on its machine.',
+      'The client’s address, or its network for refusals. null: the server itself, or a command on its machine.',
   }),
   by: z.string().nullable().meta({ description: 'The key’s id.' }),
   byName: z.string().nullable(),
@@ -384,7 +384,7 @@ const auditEntrySchema = z.object({
 export const auditPageSchema = z.object({
   audit: z.array(auditEntrySchema).meta({ description: 'Newest first.' }),
   nextCursor: z.string().nullable().meta({
-    description: 'Null: no further page. Even a short or empty page may have a next one.',
+    description: 'null: no further page. Even a short or empty page may have a next one.',
   }),
   dropped: z.int().meta({
     description: 'Entries of this trail that were deleted before their time, at a bound.',

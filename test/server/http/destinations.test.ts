@@ -309,7 +309,7 @@ describe('the command line', () => {
     expect((await run(['backfill', id, '--from', '3h'])).code).toBe(0)
     expect((await run(['list'])).stderr).toContain(`${id}: backfill 2 at 0 %`)
     expect((await run(['backfill', id, '--stop', '2'])).stdout).toBe(`${id}: backfill 2 stopped\n`)
-    expect((await run(['backfill', id, '--stop', '2'])).stderr).toContain('no backfill 2 under way')
+    expect((await run(['backfill', id, '--stop', '2'])).stderr).toContain('no running backfill 2')
     await run(['resume', id])
     expect((await run(['change', id, '-'], yaml.replace('siem', 'next'))).stdout).toBe(
       `${id} (next) changed\n`,

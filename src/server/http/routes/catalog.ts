@@ -82,7 +82,7 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
       tag: 'catalog',
       summary: 'Replace the catalog',
       description:
-        'With If-Match, the current version must be one that it names (412 otherwise). Former names and names of removed entries stay as long as sessions of their time are kept. Two entries with the same id, public key or address are refused.',
+        'With If-Match, the header must name the current version (412 otherwise). Former names, and names of removed entries, stay as long as sessions of their time are stored. Two entries with the same id, public key or address are refused.',
       scopes: ['admin'],
       params: orgParams,
       query: z.strictObject({
@@ -132,7 +132,7 @@ function namesRoute(store: Store): Route {
     tag: 'catalog',
     summary: 'Names of clients, users, resources and sites at a time',
     description:
-      'Rows of the log have today’s names. null: no such entry, and no stored session needs its name.',
+      'Rows of the log have today’s names. null: there is no such entry, and no stored session needs its name.',
     scopes: ['admin', 'read'],
     params: orgParams,
     query: namesQuery,

@@ -36,21 +36,26 @@ const common = {
     .min(1)
     .refine((names) => new Set(names).size === names.length, 'expected each field once')
     .nullish()
-    .meta({ description: 'Fields of an event; else all.' }),
-  eventsMax: z.int().min(1).max(10_000).default(1000).meta({ description: 'Of one attempt.' }),
+    .meta({ description: 'Fields of an event. Default: all.' }),
+  eventsMax: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1000)
+    .meta({ description: 'The most events in one attempt.' }),
   bytesMax: z
     .int()
     .min(16 * KiB)
     .max(16 * KiB * KiB)
     .default(KiB * KiB)
-    .meta({ description: 'Of one attempt, before gzip.' }),
+    .meta({ description: 'The most bytes in one attempt, before gzip.' }),
   pseudonyms: pseudonymsSchema.nullish().meta({
     description: 'Pseudonyms in place of persons, made with the secret pseudonymKey.',
   }),
   openSeconds: z
     .union([z.literal(0), z.int().min(60).max(3600)])
     .default(0)
-    .meta({ description: 'So often sessions that are open are reported, too; 0: never.' }),
+    .meta({ description: 'Report open sessions at this interval, too; 0: never.' }),
 }
 
 /** One schema for each kind. */
@@ -66,11 +71,11 @@ const wantedSchema = z.discriminatedUnion(
       kind: z.literal(kind),
       ...common,
       fillSeconds: z.int().min(0).max(3600).default(fillSeconds).meta({
-        description: 'So long a batch waits to be full.',
+        description: 'The longest time that an attempt waits to be full.',
       }),
       settings,
       secrets: z.strictObject(Object.fromEntries(shape)).default({}).meta({
-        description: 'Never shown again. One that is not named stays as it is; null: it goes.',
+        description: 'Never shown again. An omitted secret stays as it is; null removes it.',
       }),
     })
   }) as never,
@@ -126,7 +131,7 @@ function settingRoutes(context: ServerContext): Route[] {
       method: 'GET',
       path: BASE,
       tag: 'destinations',
-      summary: 'Destinations of the organisation, and how delivery to each stands',
+      summary: 'Destinations of the organisation, with the state of delivery',
       scopes: ADMIN,
       params: orgParams,
       answer: z.object({ destinations: z.array(destinationSchema) }),
@@ -138,9 +143,9 @@ function settingRoutes(context: ServerContext): Route[] {
       method: 'POST',
       path: BASE,
       tag: 'destinations',
-      summary: 'Add a destination; it gets what arrives from now on',
+      summary: 'Add a destination; it gets the sessions stored from now on',
       description:
-        'Ended sessions, and later corrections of them under the same `sessionId`. It gets what is stored: nothing while the retention is 0. `backfill` sends it what is there already.',
+        'It gets ended sessions, and later corrections of them under the same `sessionId`; nothing while the retention is 0. `backfill` sends sessions that are stored already.',
       scopes: ADMIN,
       status: 201,
       statuses: { 409: 'The organisation has as many destinations as it may.' },
@@ -157,7 +162,7 @@ function settingRoutes(context: ServerContext): Route[] {
       method: 'PUT',
       path: `${BASE}/{destinationId}`,
       tag: 'destinations',
-      summary: 'Change a destination; it goes on where it was',
+      summary: 'Change a destination; delivery continues from its position',
       scopes: ADMIN,
       params,
       body: wantedSchema,
@@ -174,7 +179,7 @@ function settingRoutes(context: ServerContext): Route[] {
       path: `${BASE}/{destinationId}`,
       tag: 'destinations',
       summary: 'Remove a destination with its secrets, its place in the log and its dead letters',
-      description: 'What it was sent stays where it is.',
+      description: 'The receiver keeps what it got.',
       scopes: ADMIN,
       params,
       answer: z.object({ id: z.string(), name: z.string(), delivered: z.int() }),
@@ -242,8 +247,8 @@ function workRoutes(context: ServerContext): Route[] {
       method: 'POST',
       path: `${BASE}/{destinationId}/backfill`,
       tag: 'destinations',
-      summary: 'Send the stored sessions that started in a range of time, beside what arrives',
-      description: 'As many as are asked for, one beside the other, up to 50 under way.',
+      summary: 'Send the stored sessions that started in a time range, beside new ones',
+      description: 'Up to 50 backfills of a destination run at the same time.',
       scopes: ADMIN,
       params,
       body: z.strictObject({ timeStart: timeUs, timeEnd: timeUs }),
@@ -264,7 +269,7 @@ function workRoutes(context: ServerContext): Route[] {
       method: 'DELETE',
       path: `${BASE}/{destinationId}/backfill/{backfillId}`,
       tag: 'destinations',
-      summary: 'Stop a backfill that is under way; what it has sent stays where it is',
+      summary: 'Stop a running backfill; the receiver keeps what it got',
       scopes: ADMIN,
       params: params.extend({ backfillId: z.string().max(12) }),
       answer: destinationSchema,
@@ -272,7 +277,7 @@ function workRoutes(context: ServerContext): Route[] {
       handle: async ({ params: { orgId, destinationId, backfillId }, key, request }) => {
         const courier = destinations.get(orgId, destinationId)
         if (!(await courier.stopBackfill(Number(backfillId))))
-          throw new HttpError(404, 'notFound', `there is no backfill ${backfillId} under way`)
+          throw new HttpError(404, 'notFound', `there is no running backfill ${backfillId}`)
         const facts = { ...factsOf(courier), backfill: backfillId }
         security.write('destinationBackfillStopped', request.ip, key, facts)
         return viewOf(context, courier)
@@ -309,7 +314,7 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       method: 'DELETE',
       path: `${BASE}/{destinationId}/dead-letters`,
       tag: 'destinations',
-      summary: 'Give up the dead letters of a destination: it never gets these sessions',
+      summary: 'Discard the dead letters of a destination: it never gets these sessions',
       scopes: ADMIN,
       params,
       answer: z.object({ discarded: z.int() }),
@@ -330,7 +335,7 @@ function letterRoutes({ destinations, security }: ServerContext): Route[] {
       method: 'POST',
       path: `${BASE}/{destinationId}/resend`,
       tag: 'destinations',
-      summary: 'Send dead letters again, one by one; those that are taken leave the list',
+      summary: 'Send dead letters again, one by one; accepted ones leave the list',
       scopes: ADMIN,
       params,
       answer: resendSchema,

@@ -37,7 +37,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       tag: 'ingest',
       summary: 'Store a batch of sessions',
       description:
-        'The answer comes when the batch is durable. A batch that is known by meterId, spoolId and number changes nothing; another one under the same three is refused with 409 `batchConflict`. Bad records are refused one by one.',
+        'The answer comes when the batch is durable. A repeated batch (the same meterId, spoolId, number and content) changes nothing; other content under the same three is refused with 409 `batchConflict`. Bad records are refused one by one.',
       scopes: ['admin', 'ingest'],
       params: siteParams,
       body: batchSchema,
@@ -58,7 +58,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       tag: 'ingest',
       summary: 'Store an access log as Newt sends it',
       description:
-        '`compressed`: base64 of zlib of a JSON array of sessions. Repeats are found by sessionId.',
+        '`compressed`: base64 of a zlib-compressed JSON array of sessions. A repeated sessionId is stored once.',
       scopes: ['admin', 'ingest'],
       params: siteParams,
       body: newtBodySchema,
@@ -174,11 +174,11 @@ async function takeBatch(
   }
   if (conflict === true) {
     metrics.batches.inc({ result: 'conflict' })
-    log.warn({ orgId, siteId, meterId, batch }, 'a batch has the number of another one')
+    log.warn({ orgId, siteId, meterId, batch }, 'a batch has the number of another batch')
     throw new HttpError(
       409,
       'batchConflict',
-      `batch ${batch} of the meter ${meterId} is here with another content: its spool was restored or copied. The meter sends this one again under a new spoolId.`,
+      `the server has another batch ${batch} of the meter ${meterId}: its spool was restored or copied. The meter sends this batch again under a new spoolId.`,
     )
   }
   metrics.ingestSeconds.observe((performance.now() - started) / 1e3)

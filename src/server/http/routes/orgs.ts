@@ -33,7 +33,7 @@ export function orgRoutes({ control, security }: ServerContext): Route[] {
       summary: 'Create an organisation',
       scopes: [],
       status: 201,
-      statuses: { 409: 'The organisation exists, or one of this name was removed.' },
+      statuses: { 409: 'The organisation exists, or one with this id was removed.' },
       body: z.strictObject({
         orgId: z.string().regex(ORG_ID, ORG_ID_EXPECTED),
         name: z.string().min(1).max(255).refine(isPlainText, PLAIN_TEXT).nullish(),

@@ -46,7 +46,9 @@ type FilterQuery = z.output<typeof filterQuery>
 const pageQuery = filterQuery.extend({
   limit: count
     .default(LIMIT_MAX)
-    .meta({ description: `More than ${LIMIT_MAX} is ${LIMIT_MAX}; \`pagination.limit\` says so.` }),
+    .meta({
+      description: `A larger number counts as ${LIMIT_MAX}; \`pagination.limit\` shows it.`,
+    }),
   offset: count.default(0),
 })
 
@@ -308,7 +310,7 @@ function orgRoutes(context: ServerContext): Route[] {
       path,
       tag: 'pangolin',
       summary: 'Change the retention',
-      description: `${FOLLOWING_YEAR} days (until the end of the following year) are kept as ${FOLLOWING_YEAR_DAYS}. One that deletes sessions needs "confirm" (409) and waits a day, as below /api/v1. Other fields are ignored.`,
+      description: `${FOLLOWING_YEAR} days (until the end of the following year) are kept as ${FOLLOWING_YEAR_DAYS}. A retention that deletes sessions needs "confirm" (409 without it) and deletes after a day, as under /api/v1. Other fields are ignored.`,
       scopes: ['admin'],
       params: orgParams,
       body: z.object({

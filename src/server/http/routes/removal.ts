@@ -9,14 +9,14 @@ import { orgParams, type Route, route, siteParams } from '../route.js'
 
 const siteQuery = z.strictObject({
   sessions: z.enum(['keep', 'delete']).default('keep').meta({
-    description: 'keep: they stay as long as the retention says.',
+    description: '`keep`: sessions stay until retention deletes them.',
   }),
   confirm: confirmInQuery,
 })
 /** A meter whose last batch arrived within this time counts as running. */
 const REPORTS_MS = 60_000
 const sentTo = z.array(z.string()).meta({
-  description: 'Destinations that were sent sessions: what they hold stays there.',
+  description: 'Destinations that got sessions, and keep them.',
 })
 const ALL = { fromUs: 0, toUs: TIME_US_MAX }
 
@@ -30,9 +30,9 @@ function siteRoute(context: ServerContext): Route {
     method: 'DELETE',
     path: '/api/v1/org/{orgId}/site/{siteId}',
     tag: 'sites',
-    summary: 'Remove a site: its keys are revoked, and it is listed and expected no more',
+    summary: 'Remove a site: revoke its keys, and no longer list or expect it',
     description:
-      'What it delivered stays, and so does what is judged of the time until now, unless `sessions=delete`: that is refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`; monthly totals stay, and completeness has a counted hole `deletedByOperator`. A meter that reports with another key brings the site back.',
+      'Its sessions and the completeness of the time until now stay. `sessions=delete` deletes the sessions: without `confirm`, the answer is 409 `confirmNeeded` with their number (`data.sessions`), which `confirm` must repeat; monthly totals stay, and completeness has a counted hole `deletedByOperator`. A meter that reports with another key brings the site back.',
     scopes: ['admin'],
     params: siteParams,
     query: siteQuery,
@@ -75,9 +75,9 @@ function meterRoute({ store, control, security, clockMs }: ServerContext): Route
     method: 'DELETE',
     path: '/api/v1/org/{orgId}/site/{siteId}/meter/{meterId}',
     tag: 'sites',
-    summary: 'Remove a meter that does not report any more: it is listed and expected no more',
+    summary: 'Remove a meter that no longer reports: no longer list or expect it',
     description:
-      'What it delivered stays, and so does what is judged of the time until now. It is there again when it reports again.',
+      'Its sessions and the completeness of the time until now stay. A new report of the meter brings it back.',
     scopes: ['admin'],
     params: siteParams.extend({ meterId: z.string().min(1).max(255) }),
     answer: z.object({ meterId: z.string() }),
@@ -92,7 +92,7 @@ function meterRoute({ store, control, security, clockMs }: ServerContext): Route
         throw new HttpError(404, 'noMeter', `site ${siteId} has no meter "${meterId}"`)
       const nowMs = clockMs()
       if (meter.report.replay === undefined && nowMs - heardMs(meter) < REPORTS_MS) {
-        const message = `the meter "${meterId}" reported less than a minute ago: stop it, and remove it then`
+        const message = `the meter "${meterId}" reported less than a minute ago: stop it first`
         throw new HttpError(409, 'meterReports', message)
       }
       await control.remove(orgId, siteId, meterId, Math.max(nowMs, heardMs(meter)))
@@ -108,9 +108,9 @@ function orgRoute(context: ServerContext): Route {
     method: 'DELETE',
     path: '/api/v1/org/{orgId}',
     tag: 'organisations',
-    summary: 'Remove an organisation with its keys and all that is stored of it',
+    summary: 'Remove an organisation with its keys and all its stored data',
     description:
-      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Its keys are worth nothing at once; what is stored is deleted within minutes. Its audit trail stays for its time, for root keys; until then no other organisation can have its name. There is no way back.',
+      'Without `confirm`, the answer is 409 `confirmNeeded` with the number of sessions (`data.sessions`), which `confirm` must repeat. Its keys stop working at once; its data are deleted within minutes. Root keys can read its audit trail until that expires; until then no other organisation can have its name. This cannot be undone.',
     scopes: [],
     params: orgParams,
     query: z.strictObject({ confirm: confirmInQuery }),
@@ -165,5 +165,9 @@ async function forgetName({ store }: ServerContext, orgId: string, siteId: numbe
   const sites = catalog.sites.filter((s) => s.siteId !== siteId)
   if (sites.length === catalog.sites.length) return false
   if ((await store.putCatalog(orgId, { ...catalog, sites }, [etag])) !== null) return true
-  throw new HttpError(409, 'catalogChanged', 'the catalog was changed meanwhile; send it again')
+  throw new HttpError(
+    409,
+    'catalogChanged',
+    'the catalog was changed meanwhile; send the request again',
+  )
 }

@@ -46,8 +46,10 @@ const erasedSchema = z.object({
   sessions: z.int(),
   peerEvents: z.int(),
   pseudonymised: z.boolean(),
-  name: z.boolean().meta({ description: 'The catalog had an entry, and has none any more.' }),
-  notCovered: z.array(z.string()).meta({ description: 'Where copies may still be.' }),
+  name: z
+    .boolean()
+    .meta({ description: 'Whether the catalog had an entry, which was removed.' }),
+  notCovered: z.array(z.string()).meta({ description: 'Places that may still hold copies.' }),
 })
 
 const NOT_COVERED = [
@@ -77,7 +79,7 @@ function exportRoute({ store, security, metrics }: ServerContext): Route {
     path: '/api/v1/org/{orgId}/subject/export',
     tag: 'subject',
     summary:
-      'All that is stored of a user or client: names, monthly totals, events of peers, sessions',
+      'All stored data of a user or client: names, monthly totals, events of peers, sessions',
     description:
       'NDJSON; `kind` of each line is `name`, `formerName`, `usage`, `peerEvent` or `session`.',
     scopes: ['admin'],
@@ -176,7 +178,7 @@ function eraseRoute(context: ServerContext): Route {
     tag: 'subject',
     summary: 'Erase all sessions, events of peers and the name of a user or client',
     description:
-      'Refused with 409 `confirmNeeded` and the number of sessions (`data.sessions`) until it comes again with `confirm`. Monthly totals stay, under no name, and completeness has a counted hole `erased`. With `pseudonymise` sessions and events of peers stay, too, under pseudonyms that lead back to nobody. There is no way back.',
+      'Without `confirm`, the answer is 409 `confirmNeeded` with the number of sessions (`data.sessions`), which `confirm` must repeat. Monthly totals stay, without a name, and completeness has a counted hole `erased`. With `pseudonymise`, sessions and events of peers stay, too, under pseudonyms that lead back to nobody. This cannot be undone.',
     scopes: ['admin'],
     params: orgParams,
     body: eraseBody,
@@ -263,5 +265,9 @@ async function forgetName(store: Store, orgId: string, subject: Subject): Promis
           ),
         }
   if ((await store.putCatalog(orgId, without, [etag])) !== null) return true
-  throw new HttpError(409, 'catalogChanged', 'the catalog was changed meanwhile; send it again')
+  throw new HttpError(
+    409,
+    'catalogChanged',
+    'the catalog was changed meanwhile; send the request again',
+  )
 }
