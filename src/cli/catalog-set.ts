@@ -92,7 +92,7 @@ const client = defineCommand({
   details: `Examples:
   tunmeter catalog set client "Anna's laptop" --public-key xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= --user anna
   tunmeter catalog set client "Anna's old laptop" --id 7
-What is not given stays as it is. The change is shown before it is made.`,
+Omitted options leave their field as it is. The command prints the change before it makes it.`,
   run: ([name = ''], options, context) =>
     edit(context, options, (catalog) => {
       const userId = options.user
@@ -159,7 +159,7 @@ const resource = defineCommand({
   details: `Examples:
   tunmeter catalog set resource Database --destination 10.0.0.9 --protocol tcp --port 5432
   tunmeter catalog set resource Database --port 5432 --port 6432
-What is not given stays as it is. One with other ports for tcp than for udp: write it into the file (docs/wireguard.md).`,
+Omitted options leave their field as it is. For different tcp and udp ports, edit the file (docs/wireguard.md).`,
   run: ([name = ''], options, context) => {
     const ports = listed(options.port)?.map((one) => (/^\d+$/.test(one) ? Number(one) : one))
     const { id, protocol, site: siteId } = options

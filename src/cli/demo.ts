@@ -37,7 +37,7 @@ type Options = OptionValues<typeof OPTIONS>
 export const command = defineCommand({
   name: 'demo',
   summary: 'Show a server, a replayed tunnel with its sessions, and the dashboard.',
-  details: `Nothing leaves this machine: the server listens on loopback. The capture is in fixtures/demo.`,
+  details: `By default nothing leaves this machine: the server listens on loopback. The capture is in fixtures/demo.`,
   options: OPTIONS,
   async run(_args, options, context) {
     ownerOnly()

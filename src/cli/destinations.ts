@@ -48,7 +48,7 @@ async function readSettings(file: string | undefined, { stdin }: CommandContext)
     return parse(file === '-' ? await readText(stdin) : readFileSync(file, 'utf8'))
   } catch (error) {
     throw new AppError('BAD_FILE', `cannot use ${file}: ${messageOf(error)}`, {
-      hint: 'Give a destination as JSON or YAML: docs/destinations.md has an example of each kind.',
+      hint: 'A destination is JSON or YAML: docs/destinations.md has an example of each kind.',
     })
   }
 }
@@ -155,7 +155,8 @@ const test = defineCommand({
   arguments: '[id]',
   summary: 'Send one event marked as a test, and show the answer.',
   options: SERVER_OPTIONS,
-  details: 'Ends with 1 when it was not taken.\n  tunmeter destinations test d0123456789abcdef01',
+  details:
+    'Exit code 1: the receiver did not accept it.\n  tunmeter destinations test d0123456789abcdef01',
   run: async ([id], options, context) => {
     const { api, path } = await atOne(id, options)
     const { result, target, status, text } = await api.send<{
@@ -214,12 +215,12 @@ const backfill = defineCommand({
     ...SERVER_OPTIONS,
     from: moment('Sessions that started at or after this.'),
     to: moment('Sessions that started before this. Default: now.'),
-    stop: optionalInteger('Stop this one instead; list shows the number.', 'NUMBER', {
+    stop: optionalInteger('Stop the backfill with this number instead; list shows it.', 'NUMBER', {
       min: 1,
       max: 1e9,
     }),
   },
-  details: `Beside what arrives and other backfills; sessions that it had already come again, under the same sessionId.
+  details: `A backfill runs beside new sessions and other backfills. Sessions that the destination has are sent again, under the same sessionId.
   tunmeter destinations backfill d0123456789abcdef01 --from 30d`,
   run: async ([id], options, context) => {
     const place = placeOf(id)
@@ -248,8 +249,7 @@ const deadLetters = defineCommand({
     ...SERVER_OPTIONS,
     discard: toggle('Discard them instead: the destination never gets these sessions.'),
   },
-  details: `Each line has the session, the answer, and the event as it was sent; null when the log does not have
-the session any more.
+  details: `Each line has the session, the answer, and the event as it was sent, or null when the session is no longer stored.
   tunmeter destinations dead-letters d0123456789abcdef01 > refused.ndjson`,
   run: async ([id], options, context) => {
     const { api, path } = await atOne(id, options)
@@ -275,8 +275,7 @@ const resend = defineCommand({
   arguments: '[id]',
   summary: 'Send the dead letters of a destination again.',
   options: SERVER_OPTIONS,
-  details: `Those that are taken leave the list, and so do those whose sessions the log does not have any more.
-Ends with 1 when some are left.
+  details: `Accepted ones leave the list, and so do those whose sessions are no longer stored. Exit code 1: some are left.
   tunmeter destinations resend d0123456789abcdef01`,
   run: async ([id], options, context) => {
     const { api, path } = await atOne(id, options)

@@ -92,7 +92,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./remove.js')).removeCommand,
   },
   destinations: {
-    summary: 'Send stored sessions on to webhooks, syslog or S3, and show the state of delivery.',
+    summary: 'Send stored sessions on to webhooks, Elasticsearch, OTLP, Splunk, syslog or S3.',
     load: async () => (await import('./destinations.js')).destinationsCommand,
   },
   export: {
@@ -105,7 +105,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   catalog: {
     summary:
-      'Create, check, show, replace or import the names of clients, users, sites and resources.',
+      'Create, check, change, show, replace or import the names of clients, users, sites and resources.',
     load: async () => (await import('./catalog.js')).catalogCommand,
   },
   backup: {

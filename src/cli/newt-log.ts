@@ -16,7 +16,7 @@ export const command = defineCommand({
 Reads Newt's INFO lines ACCESS START and ACCESS END from FILE, or from standard input (-): plain, docker's
 JSON or journald's. Sessions have no bytes: Newt does not count them. Reading the same lines again stores
 nothing twice, so start anywhere. A session whose Newt was killed ends when the next Newt starts
-("Newt version …"). While the server is away it waits, and so does the pipe. See docs/wireguard.md.`,
+("Newt version …"). While the server is away, the command stops reading, so the pipe waits. See docs/wireguard.md.`,
   options: NEWT_LOG_OPTIONS,
   async run([file = '-'], options, context) {
     if (options.to === undefined)

@@ -7,10 +7,14 @@ import { SITE_ID_MAX } from '../session/bounds.js'
 import { connect, orgPath, SERVER_OPTIONS, say } from './api-client.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
-const confirm = optionalInteger('The number of sessions, which the server tells without it.', 'N', {
-  min: 0,
-  max: Number.MAX_SAFE_INTEGER,
-})
+const confirm = optionalInteger(
+  'The number of sessions to delete, as the refusal without this option names it.',
+  'N',
+  {
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+  },
+)
 
 /** @throws AppError BAD_OPTIONS */
 function siteOf(input: string | undefined): number {
@@ -29,8 +33,8 @@ const removeSite = defineCommand({
     sessions: choice('Keep or delete its sessions.', 'WHAT', ['keep', 'delete'], 'keep'),
     confirm,
   },
-  details: `Needs an admin key, and is in the audit trail. Kept sessions stay as long as the retention says;
-of deleted ones monthly totals stay, and a counted hole "deletedByOperator" in completeness.
+  details: `Needs an admin key, and is in the audit trail. Retention deletes kept sessions as before.
+Of deleted ones the monthly totals stay, and completeness has a counted hole "deletedByOperator".
   tunmeter remove site 3
   tunmeter remove site 3 --sessions delete --confirm 4211`,
   run: async ([site], options, context) => {
@@ -74,7 +78,7 @@ const removeOrg = defineCommand({
   name: 'org',
   summary: 'Remove an organisation with its keys and all its stored data. Cannot be undone.',
   options: { ...SERVER_OPTIONS, confirm },
-  details: `Needs a root key. Its audit trail stays for its time, and nobody else can have its name until then.
+  details: `Needs a root key. Its audit trail stays until it expires (--audit-retention); until then no other organisation can have its name.
   tunmeter remove org --org acmee --confirm 0`,
   run: async (_args, options, context) => {
     if (options.org === undefined) throw badOptions(['--org ORG is required: which one to remove'])

@@ -24,14 +24,14 @@ export const command = defineCommand({
   tunmeter replay --ipfix tcp://collector.example.org:4739 site.pcap
   tunmeter replay --to http://127.0.0.1:8480 --key-file site.key site.pcap
 
-Files are one capture, read in the order of their first packets whatever order they are given in; those that
-overlap are merged by time. A pipe cannot be put in order, so it stands alone. A damaged file gives its sessions up to there, a
-message with the byte offset, and exit code 1; so does one that is missing, and the others are read.
-A pipe or FIFO is read as it comes: a session leaves within a second of the packet that shows that it is over.
-SIGINT or SIGTERM ends it: what was read is printed and delivered, open sessions as forcedEnd; again: at once.
-Delivered twice with the same options, a file is stored once; a pipe or FIFO cannot be told again.
-With --to, --catalog and --peers say whose a session is (ids); names are shown by the server's own
-catalog: tunmeter catalog push.`,
+Several files form one capture: they are read in the order of their first packets, and merged by time where they overlap.
+A pipe must be the only input. Of a damaged file all packets before the damage count; the message names the byte
+offset, and the exit code is 1. A missing file is reported in the same way, and the others are read.
+A pipe or FIFO is read live: a session appears within a second of the packet that shows its end. SIGINT or SIGTERM
+ends the input; open sessions end as forcedEnd. A second signal ends the replay at once.
+A file that is delivered twice with the same options is stored once. A pipe or FIFO gets new session ids each time.
+With --to, --catalog and --peers decide whose a session is, by ids. The server shows the names of its own catalog:
+tunmeter catalog push.`,
   options: REPLAY_OPTIONS,
   async run(files, options, context) {
     checkFiles(files)

@@ -60,7 +60,7 @@ export const SERVE_OPTIONS = {
   }),
   storeThreads: integer('Threads that the database may use.', 'N', 2, { min: 1, max: 256 }),
   logSize: size(
-    'Size of the log of received batches; when it is full, meters must wait.',
+    'Size of the log of received batches. When it is full, meters must wait.',
     LOG_BYTES_MAX,
     {
       min: 64 * MiB,
@@ -96,7 +96,7 @@ export const SERVE_OPTIONS = {
     'Allow destinations with a private, link-local or local address.',
   ),
   trustClock: toggle(
-    'Believe the clock of this machine at this start, though it is days away from the last time that the server knows; else retention waits for a meter that reports the same time.',
+    'Trust the clock of this machine at this start, although it is days away from the time that the server last knew. Without this, retention waits for a meter that confirms the clock.',
   ),
   logLevel: choice(
     'Log level; the log is JSON lines on standard error.',
@@ -372,11 +372,10 @@ export const serveCommand = defineCommand({
   name: 'serve',
   summary: 'Run the server: store sessions of meters, answer queries, serve the dashboard.',
   options: SERVE_OPTIONS,
-  details: `The first key is made on the same machine, before or while the server runs:
+  details: `Create the first key on the same machine, before or while the server runs:
   tunmeter keys create --data ./data --scope admin --org acme --create-org --name me
-Retention is 0 by default: nothing is stored until it is set in the settings.
-SIGTERM and SIGINT stop it after the requests in hand; SIGHUP has it read --tls-cert and
---tls-key again. See docs/api.md.`,
+Retention is 0 by default: the server stores nothing until an organisation's settings say how long.
+SIGTERM and SIGINT end the server after the running requests. SIGHUP reloads --tls-cert and --tls-key. See docs/api.md.`,
   run: async (_args, options) => {
     ownerOnly()
     // Before the start, so that a signal meanwhile lets the start complete and then stops the server in order.

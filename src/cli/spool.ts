@@ -11,7 +11,7 @@ import { type ListedBatch, SpoolInspector } from '../meter/spool/inspect.js'
 import { lockDirectory } from '../meter/spool/lock.js'
 import { type CommandGroup, defineCommand } from './command.js'
 
-const spoolOption = text('The meter’s spool; else where it is by default', 'DIR')
+const spoolOption = text('The meter’s spool. Default: that of tunmeter meter', 'DIR')
 
 async function withSpool<T>(
   option: string | undefined,
@@ -98,8 +98,8 @@ const resend = defineCommand({
   name: 'resend',
   arguments: '[batch...]',
   summary: 'Send batches in quarantine again: the named ones, or --all.',
-  details: `A running meter sends them at once. Single refused sessions get a batch of their own under a new number;
-for those the meter must be stopped, since it is the one that gives out numbers.`,
+  details: `A running meter sends them at once. Single refused sessions get a batch of their own
+under a new number: stop the meter first, because it assigns the numbers.`,
   options: { spool: spoolOption, all: toggle('All that are in quarantine') },
   async run(args, options, context) {
     return withSpool(options.spool, context, async (spool, directory) => {
@@ -128,7 +128,7 @@ function lockForNumbers(directory: string): ReturnType<typeof lockDirectory> {
     return lockDirectory(`${directory}/lock`, `pid ${process.pid}`)
   } catch (error) {
     throw new AppError('SPOOL_LOCKED', 'a meter is running on this spool: stop it first', {
-      hint: 'Single refused sessions get a new batch number, which only one program may give out.',
+      hint: 'Single refused sessions get a new batch number, which only one program may assign.',
       cause: error,
     })
   }

@@ -58,10 +58,14 @@ const erase = defineCommand({
   summary: 'Erase or pseudonymise all sessions and the name of a user or client. Cannot be undone.',
   options: {
     ...SUBJECT_OPTIONS,
-    confirm: optionalInteger('The number of sessions, which the server tells without it.', 'N', {
-      min: 0,
-      max: Number.MAX_SAFE_INTEGER,
-    }),
+    confirm: optionalInteger(
+      'The number of sessions to erase, as the refusal without this option names it.',
+      'N',
+      {
+        min: 0,
+        max: Number.MAX_SAFE_INTEGER,
+      },
+    ),
     pseudonymise: toggle('Keep sessions and totals, under random pseudonyms.'),
   },
   details: `Needs an admin key, and is in the audit trail. Monthly totals stay, under no name; completeness has
