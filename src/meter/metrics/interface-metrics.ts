@@ -140,7 +140,7 @@ export const INTERFACE_METRICS: readonly Metric[] = [
   ),
   counter(
     'tunmeter_peer_events_deferred_total',
-    'Times a peer’s event was put off because of too many; it is told later, or not at all when it was undone meanwhile.',
+    'Events of peers that were deferred because there were too many; recorded later, or never if a later change undid them.',
     each((i) => i.peerEventsDeferred),
     INTERFACE,
   ),

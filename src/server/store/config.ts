@@ -21,7 +21,7 @@ export const LOG_KEEP_MS = 3600e3
 
 export interface StoreConfig {
   readonly directory: string
-  /** The memory limit of the engine. The process needs about 200 MiB more. */
+  /** The memory limit of the engine. The process needs about 250 MiB more. */
   readonly memoryBytes: number
   readonly threads: number
   readonly clockUs?: () => number
