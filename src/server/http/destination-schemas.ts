@@ -25,11 +25,9 @@ export const destinationSchema = z.object({
   openSeconds: z.int(),
   createdAt: z.string(),
   state: z.enum(['ok', 'retrying', 'blocked', 'paused']),
-  delivered: z
-    .int()
-    .meta({
-      description: 'Delivered sessions; one that was sent again after a failure counts once.',
-    }),
+  delivered: z.int().meta({
+    description: 'Delivered sessions; one that was sent again after a failure counts once.',
+  }),
   openReports: z.int().meta({
     description: 'Delivered reports of open sessions (openSeconds); not part of delivered.',
   }),

@@ -44,11 +44,9 @@ const filterQuery = z.object({
 })
 type FilterQuery = z.output<typeof filterQuery>
 const pageQuery = filterQuery.extend({
-  limit: count
-    .default(LIMIT_MAX)
-    .meta({
-      description: `A larger number counts as ${LIMIT_MAX}; \`pagination.limit\` shows it.`,
-    }),
+  limit: count.default(LIMIT_MAX).meta({
+    description: `A larger number counts as ${LIMIT_MAX}; \`pagination.limit\` shows it.`,
+  }),
   offset: count.default(0),
 })
 

@@ -46,9 +46,7 @@ const erasedSchema = z.object({
   sessions: z.int(),
   peerEvents: z.int(),
   pseudonymised: z.boolean(),
-  name: z
-    .boolean()
-    .meta({ description: 'Whether the catalog had an entry, which was removed.' }),
+  name: z.boolean().meta({ description: 'Whether the catalog had an entry, which was removed.' }),
   notCovered: z.array(z.string()).meta({ description: 'Places that may still hold copies.' }),
 })
 
