@@ -29,13 +29,13 @@ uint32_t extension_bytes(uint8_t protocol, uint8_t length) {
 // Sets part and fragment_id. True for a later fragment: no transport header follows.
 bool later_fragment(const uint8_t* p, IpHeader& header) {
   const uint16_t word = load_be16(p + 2);
-  const bool more = (word & 1) != 0;
+  const bool more_fragments = (word & 1) != 0;
   if ((word >> 3) != 0) {
     header.part = FragmentPart::kLater;
     header.fragment_id = load_be32(p + 4);
     return true;
   }
-  if (more) {
+  if (more_fragments) {
     header.part = FragmentPart::kFirst;
     header.fragment_id = load_be32(p + 4);
   }

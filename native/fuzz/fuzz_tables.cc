@@ -89,7 +89,7 @@ void run_queue(const uint8_t* data, size_t size) {
   if (size < 2) return;
   const size_t bytes_max = data[0] * kChunkBytes;
   RecordQueue queue(bytes_max, QueueFull::kDrop, [] {});
-  uint64_t given = 0;
+  uint64_t appended = 0;
   uint64_t taken = 0;
   const auto drain = [&] {
     size_t bytes = 0;
@@ -104,7 +104,7 @@ void run_queue(const uint8_t* data, size_t size) {
   for (size_t at = 1; at < size; at++) {
     for (int i = 0; i < (data[at] < 192 ? data[at] : 0); i++) {
       SessionRecord* const record = queue.next_record();
-      if (record != nullptr) record->sequence = ++given;
+      if (record != nullptr) record->sequence = ++appended;
     }
     if (data[at] >= 224)
       drain();
@@ -113,7 +113,7 @@ void run_queue(const uint8_t* data, size_t size) {
   }
   queue.flush();
   drain();
-  FUZZ_REQUIRE(taken == given, "every record");
+  FUZZ_REQUIRE(taken == appended, "every record");
 }
 
 }  // namespace tunmeter::fuzz

@@ -135,8 +135,8 @@ void FlowTable::grow_index() {
   const Entry* old = index_;
   Reservation old_memory;
   old_memory.swap(index_memory_);
-  const uint32_t more = old_entries < kIndexDoublesTo ? old_entries : old_entries / 4;
-  if (!allocate_index(old_entries + more)) {
+  const uint32_t added_entries = old_entries < kIndexDoublesTo ? old_entries : old_entries / 4;
+  if (!allocate_index(old_entries + added_entries)) {
     // No address space left: from here on the table is full.
     old_memory.swap(index_memory_);
     index_limit_ = flows_max_ = size_ + 1;

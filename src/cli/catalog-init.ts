@@ -94,8 +94,8 @@ export function addTo(
   const userIds = new Set(users.map((u) => u.userId))
   const doubled: string[] = []
   let clientId = clients.reduce((max, c) => Math.max(max, c.clientId), 0)
-  for (const { clients: some, users: its } of found) {
-    for (const user of its) {
+  for (const { clients: some, users: theirs } of found) {
+    for (const user of theirs) {
       if (userIds.has(user.userId)) continue
       userIds.add(user.userId)
       users.push(user)

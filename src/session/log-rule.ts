@@ -34,11 +34,11 @@ export function strictest(a: LogLevel, b: LogLevel): LogLevel {
 
 /** Joins two rules: a field is dropped if either drops it, and truncated if either truncates it. */
 export function bothFields(a: LogFields, b: LogFields): LogFields {
-  const more = (x?: Hidden, y?: Hidden) => (x === 'drop' || y === 'drop' ? 'drop' : (x ?? y))
+  const stricter = (x?: Hidden, y?: Hidden) => (x === 'drop' || y === 'drop' ? 'drop' : (x ?? y))
   return {
-    address: more(a.address, b.address),
+    address: stricter(a.address, b.address),
     port: a.port ?? b.port,
-    endpoint: more(a.endpoint, b.endpoint),
+    endpoint: stricter(a.endpoint, b.endpoint),
     publicKey: a.publicKey ?? b.publicKey,
   }
 }

@@ -83,10 +83,10 @@ export class Collector {
   }
 
   #count(log: LogLevel, session: Session, before: Decided | undefined): HourlySum | null {
-    const more = beyond(session, before?.counted ?? null)
-    if (log === 'counts') return this.#sums.add(session, more, before?.sum ?? null)
-    this.#excludedPackets += more.packetsTx + more.packetsRx
-    this.#excludedBytes += more.bytesTx + more.bytesRx
+    const increment = beyond(session, before?.counted ?? null)
+    if (log === 'counts') return this.#sums.add(session, increment, before?.sum ?? null)
+    this.#excludedPackets += increment.packetsTx + increment.packetsRx
+    this.#excludedBytes += increment.bytesTx + increment.bytesRx
     return null
   }
 

@@ -41,12 +41,12 @@ export class HourlySums {
   }
 
   /**
-   * @param more the session's amounts that are in no sum yet
-   * @param its the sum that has the session's other amounts, if there is one
+   * @param increment the session's amounts that are in no sum yet
+   * @param known the sum that has the session's other amounts, if there is one
    */
-  add(session: Session, more: Amounts, its: HourlySum | null): HourlySum {
-    const sum = its ?? this.#sumOf(session)
-    for (const name of SUMMED_FIELDS) sum[name] += more[name]
+  add(session: Session, increment: Amounts, known: HourlySum | null): HourlySum {
+    const sum = known ?? this.#sumOf(session)
+    for (const name of SUMMED_FIELDS) sum[name] += increment[name]
     this.#changed.add(sum)
     this.#pendingFromUs = Math.min(this.#pendingFromUs, session.startTimeUs)
     return sum

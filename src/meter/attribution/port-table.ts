@@ -82,9 +82,9 @@ function sameRule(a: PortRule, b: PortRule): boolean {
 }
 
 function mostSpecificFirst(a: PortRule, b: PortRule): number {
-  const given = Number(a.protocol === null) - Number(b.protocol === null)
+  const protocolFirst = Number(a.protocol === null) - Number(b.protocol === null)
   const width = a.high - a.low - (b.high - b.low)
-  return given || width || a.siteResourceId - b.siteResourceId
+  return protocolFirst || width || a.siteResourceId - b.siteResourceId
 }
 
 /** Gives each range to the first rule that covers it. Each range is given once, even if many rules cover it. */

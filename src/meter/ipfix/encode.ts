@@ -182,10 +182,10 @@ export function recordMessages(sessions: readonly IpfixFacts[], bytesMax: number
   }
   for (const session of sessions) {
     const { template: id, bytes: record } = recordOf(session)
-    const more = (): number =>
+    const addedBytes = (): number =>
       record.length + (id === runOf && run.length > 0 ? 0 : SET_HEADER_BYTES)
-    if (bytes > HEADER_BYTES && bytes + more() > bytesMax) endMessage()
-    bytes += more()
+    if (bytes > HEADER_BYTES && bytes + addedBytes() > bytesMax) endMessage()
+    bytes += addedBytes()
     if (id !== runOf) endRun()
     runOf = id
     run.push(record)

@@ -18,19 +18,19 @@ export interface FilePlace {
  * @returns null for standard output. @throws AppError BAD_OPTIONS for a pipe or device
  */
 export function outputPlace(
-  given: string,
+  place: string,
   { option, nameInFolder }: { option: string; nameInFolder: string } = LINES,
 ): FilePlace | null {
-  if (given === '-') return null
-  const found = statSync(given, { throwIfNoEntry: false })
+  if (place === '-') return null
+  const found = statSync(place, { throwIfNoEntry: false })
   if (found !== undefined && !found.isFile() && !found.isDirectory()) {
     throw badOptions([
-      `${option} ${given} is neither a file nor a directory${option === LINES.option ? ': for a pipe or device give --output - and redirect it' : ''}`,
+      `${option} ${place} is neither a file nor a directory${option === LINES.option ? ': for a pipe or device give --output - and redirect it' : ''}`,
     ])
   }
   const isFolder =
-    found === undefined ? given.endsWith('/') || extname(given) === '' : found.isDirectory()
-  const path = resolve(given)
+    found === undefined ? place.endsWith('/') || extname(place) === '' : found.isDirectory()
+  const path = resolve(place)
   return isFolder
     ? { ownsFolder: true, folder: path, name: nameInFolder }
     : { ownsFolder: false, folder: dirname(path), name: basename(path) }

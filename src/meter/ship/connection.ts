@@ -161,8 +161,8 @@ export class Connection {
       const headers = etag === null ? {} : { 'if-none-match': etag }
       const answer = await this.#request('GET', path, { headers, signal, bytesMax })
       if (answer.status !== 200) return null
-      const given = answer.etag ?? ''
-      return { etag: ETAG.test(given) ? given : null, text: answer.text }
+      const received = answer.etag ?? ''
+      return { etag: ETAG.test(received) ? received : null, text: answer.text }
     } catch (error) {
       if (error instanceof AnswerTooLong)
         throw new AppError('CATALOG_TOO_LARGE', `the server’s catalog: ${error.message}`, {

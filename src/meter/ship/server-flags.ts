@@ -94,11 +94,11 @@ const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY
 
 /** Checks the environment's proxies too, because undici's errors about them do not help a user. */
 function proxyUrl(flag: string | undefined): string | undefined {
-  const given: readonly (readonly [string, string | undefined])[] = [
+  const flags: readonly (readonly [string, string | undefined])[] = [
     ['--proxy', flag],
     ...PROXY_VARIABLES.map((name) => [name, process.env[name]] as const),
   ]
-  const faults = given
+  const faults = flags
     .filter(([, value]) => value !== undefined && value !== '' && !isProxy(value))
     .map(
       ([name, value]) =>

@@ -1,9 +1,9 @@
 /**
  * Sends the spool's batches to the server, and retries for as long as it takes.
  *
- * Two lanes, each with one request in flight. The first sends the oldest batch. The second sends the newest during a
+ * Two senders, each with one request in flight. The first sends the oldest batch. The second sends the newest during a
  * backlog, because new sessions must not wait behind hours of old ones. The server accepts numbers in any order. While
- * sending fails, only the first lane tries.
+ * sending fails, only the first sender tries.
  */
 import type { BatchReceipt } from '../../session/batch.js'
 import type { Target } from '../spool/format.js'
@@ -63,7 +63,7 @@ export interface ShipCounters {
   readonly storedAtMs: number | null
 }
 
-/** The second lane sends while more batches than this wait. */
+/** The second sender sends while more batches than this wait. */
 const BACKLOG_BATCHES = 4
 /** After this many refusals in a row the server or the address is at fault, so no more batches are quarantined. */
 const REFUSED_IN_A_ROW_MAX = 16
@@ -94,7 +94,7 @@ export class Shipper {
   /** Numbers that were sent without a final answer: sending them again may be a repeat. */
   readonly #sent = new Set<number>()
   #stopped = false
-  #lanes: Promise<unknown> = Promise.resolve()
+  #senders: Promise<unknown> = Promise.resolve()
   readonly #waiters = new Set<() => void>()
   readonly #pauses = new Set<() => void>()
 
@@ -107,7 +107,7 @@ export class Shipper {
 
   start(): void {
     this.#spool.onChange(() => this.#wake())
-    this.#lanes = Promise.all([this.#lane('oldest'), this.#lane('newest')])
+    this.#senders = Promise.all([this.#sendFrom('oldest'), this.#sendFrom('newest')])
   }
 
   counters(): ShipCounters {
@@ -151,12 +151,12 @@ export class Shipper {
     this.#endPauses()
     this.#wake()
     await this.#connection.close()
-    await this.#lanes
+    await this.#senders
   }
 
-  async #lane(which: 'oldest' | 'newest'): Promise<void> {
+  async #sendFrom(which: 'oldest' | 'newest'): Promise<void> {
     while (!this.#stopped) {
-      if (which === 'newest' && !this.#secondLaneWanted()) {
+      if (which === 'newest' && !this.#secondSenderWanted()) {
         await this.#change()
         continue
       }
@@ -169,7 +169,7 @@ export class Shipper {
     }
   }
 
-  #secondLaneWanted(): boolean {
+  #secondSenderWanted(): boolean {
     const { batches } = this.#spool.depth()
     return this.#site !== null && this.#problem === null && batches > BACKLOG_BATCHES
   }

@@ -114,15 +114,15 @@ export class PeerReconciler {
   count(record: FlowRecord, { source, dest }: Ends): void {
     if (source === null && dest === null) return
     const isUnknown = this.#isUnknown(record.sequence)
-    const more = this.#increment(record)
+    const increment = this.#increment(record)
     const shared = isUnknown || (source !== null && dest !== null)
     if (source !== null) {
-      add(this.#track(source).counts.rx, more.packetsTx, more.bytesTx, shared)
-      add(this.#track(source).counts.tx, more.packetsRx, more.bytesRx, shared)
+      add(this.#track(source).counts.rx, increment.packetsTx, increment.bytesTx, shared)
+      add(this.#track(source).counts.tx, increment.packetsRx, increment.bytesRx, shared)
     }
     if (dest !== null) {
-      add(this.#track(dest).counts.tx, more.packetsTx, more.bytesTx, shared)
-      add(this.#track(dest).counts.rx, more.packetsRx, more.bytesRx, shared)
+      add(this.#track(dest).counts.tx, increment.packetsTx, increment.bytesTx, shared)
+      add(this.#track(dest).counts.rx, increment.packetsRx, increment.bytesRx, shared)
     }
   }
 

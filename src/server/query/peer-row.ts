@@ -13,8 +13,8 @@ export interface PeerField {
 
 type Read = PeerField['read']
 
-function field(name: string, help: string, read: Read, more: Partial<PeerField> = {}): PeerField {
-  return { name, type: 'text', nullable: true, help, read, ...more }
+function field(name: string, help: string, read: Read, rest: Partial<PeerField> = {}): PeerField {
+  return { name, type: 'text', nullable: true, help, read, ...rest }
 }
 
 const always = { nullable: false } as const

@@ -273,7 +273,7 @@ describe('answers that mean: never', () => {
     setup.shipper.start()
     await until(() => setup.problems.length > 0)
     expect(setup.problems[0]?.kind).toBe('refusing')
-    // The other lane may still be writing its own.
+    // The other sender may still be writing its own.
     await until(() => setup.spool.depth().quarantined >= 16)
     expect(setup.spool.depth()).toMatchObject({ batches: 4, quarantined: 16 })
     setup.server.misbehave = () => false

@@ -197,10 +197,10 @@ function sessionsHref(group: Group, row: UsageRow): string {
   return monthHref('/', row.month, onlyFilters(groupFilter(group, row) ?? {}))
 }
 
-function monthHref(path: string, month: string, more: ParamPatch = {}): string {
+function monthHref(path: string, month: string, patch: ParamPatch = {}): string {
   const range = rangeParams({ kind: 'custom', ...monthSpan(month) })
   const org = new URLSearchParams(window.location.search).get('org')
-  return hrefOf(path, { org, ...range, ...more })
+  return hrefOf(path, { org, ...range, ...patch })
 }
 
 function saveMonth(orgId: string, group: Group, month: string, rows: readonly UsageRow[]): void {

@@ -98,11 +98,11 @@ function wantedOf({
   columns,
   pseudonyms,
   secrets,
-  ...given
+  ...rest
 }: z.output<typeof wantedSchema>): Wanted {
   const named = Object.entries(secrets).filter(([, secret]) => secret !== undefined)
   return {
-    ...given,
+    ...rest,
     query: q,
     columns: columns ?? null,
     pseudonyms: pseudonyms ?? null,

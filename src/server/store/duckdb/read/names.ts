@@ -81,11 +81,11 @@ async function textIdsOf(
   orgId: string,
   text: string,
 ): Promise<TextIds> {
-  const found = async (table: string, more = '') => {
+  const found = async (table: string, orMatches = '') => {
     const rows = await rowsOf(
       connection,
       `SELECT id${table === 'catalog_user' ? '' : '::DOUBLE'} AS id FROM ${table}
-       WHERE org_id = $1 AND (contains(folded(name), folded($2))${more})`,
+       WHERE org_id = $1 AND (contains(folded(name), folded($2))${orMatches})`,
       [orgId, text],
     )
     return rows.map((row) => row.id)

@@ -15,20 +15,20 @@ const NAMES = [
   ['otherClientName', 'o.name'],
 ] as const
 
-/** All columns of a source with its flags, without names. @param more SQL of a further, last column */
-export function selectPlain(source: Source, more?: string): string {
+/** All columns of a source with its flags, without names. @param lastColumn SQL of a further column */
+export function selectPlain(source: Source, lastColumn?: string): string {
   const columns = COLUMNS.map((c) => `${columnSql(c.name)} AS ${c.name}`).join(', ')
-  return `SELECT ${columns}, ${source.open} AS is_open, ${source.interrupted} AS is_interrupted${more === undefined ? '' : `, ${more}`}
+  return `SELECT ${columns}, ${source.open} AS is_open, ${source.interrupted} AS is_interrupted${lastColumn === undefined ? '' : `, ${lastColumn}`}
     FROM ${source.from} WHERE ${source.where}`
 }
 
 /** Adds the catalog's names to a query of selectPlain(). @param order ORDER BY on its columns, with the alias p */
-export function withNames(plain: string, order: string, more?: string): string {
+export function withNames(plain: string, order: string, lastColumn?: string): string {
   const columns = COLUMNS.map((c) => {
     if (c.kind === 'integer') return `p.${c.name}::DOUBLE AS ${c.name}`
     return c.kind === 'enum' ? `p.${c.name}::VARCHAR AS ${c.name}` : `p.${c.name}`
   }).join(', ')
-  return `SELECT ${columns}, p.is_open, p.is_interrupted, ${NAMES.map(([name, sql]) => `${sql} AS "${name}"`).join(', ')}${more === undefined ? '' : `, ${more}`}
+  return `SELECT ${columns}, p.is_open, p.is_interrupted, ${NAMES.map(([name, sql]) => `${sql} AS "${name}"`).join(', ')}${lastColumn === undefined ? '' : `, ${lastColumn}`}
     FROM (${plain}) p ${NAME_JOINS} ${order}`
 }
 

@@ -90,7 +90,7 @@ export function sumSources(
     filter.state === 'interrupted'
   )
     return all.map(ofRows)
-  const cut = (more: string) => ofRows({ ...ended, where: `${ended.where} AND ${more}` })
+  const cut = (condition: string) => ofRows({ ...ended, where: `${ended.where} AND ${condition}` })
   const inHours = conditions(sql, orgId, { ...filter, ...hours }, except)
   return [
     {

@@ -73,8 +73,8 @@ const TOTALS = `sessions BIGINT NOT NULL, connections BIGINT NOT NULL,
   bytes_tx BIGINT NOT NULL, bytes_rx BIGINT NOT NULL, packets_tx BIGINT NOT NULL, packets_rx BIGINT NOT NULL`
 
 /** Converts headers_tx or headers_rx from version 1 to version 2, which leaves out the usual headers. */
-function lessUsual(way: string): string {
-  return `headers_${way} - coalesce(packets_${way}, 0) * (CASE WHEN protocol = 'udp' THEN 28 ELSE 52 END
+function lessUsual(direction: string): string {
+  return `headers_${direction} - coalesce(packets_${direction}, 0) * (CASE WHEN protocol = 'udp' THEN 28 ELSE 52 END
     + CASE WHEN contains(source_ip, ':') THEN 20 ELSE 0 END)`
 }
 
