@@ -8,8 +8,7 @@
  *
  * Limit: bytesMax. If readers have not passed enough of the log, append() throws STORE_BUSY.
  */
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../base/errors.js'
@@ -18,13 +17,12 @@ import {
   encode,
   entryAt,
   type Found,
-  firstLsnOf,
-  idOf,
   SEGMENT_HEADER_BYTES,
   scan,
   segmentHeader,
   segmentName,
 } from './format.js'
+import { openSegments, type Recovery, type Segment, segmentOf, syncDirectory } from './segments.js'
 
 const SEGMENT_BYTES = 64 * 2 ** 20
 /** A segment's largest share of bytesMax: the open segment is not deleted, and must leave room for new entries. */
@@ -40,28 +38,11 @@ export interface LogOptions {
   readonly segmentBytes?: number
 }
 
-interface Segment {
-  readonly path: string
-  readonly firstLsn: number
-  /** firstLsn - 1 if the segment is empty. */
-  lastLsn: number
-  bytes: number
-  beganMs: number
-  /** The time of its last entry. */
-  endedMs: number
-}
-
 export interface Place {
   readonly lsn: number
   readonly path: string
   readonly offset: number
   readonly bytes: number
-}
-
-export interface Recovery {
-  /** Bytes of an unfinished entry at the end, which was never acknowledged. */
-  readonly cutBytes: number
-  readonly damagedPlaces: number
 }
 
 interface Waiting {
@@ -100,46 +81,9 @@ export class Log {
 
   /** Removes an unfinished entry at the end. @throws AppError STORE_NEWER, STORE_UNREADABLE */
   static open(options: LogOptions): { log: Log; recovery: Recovery } {
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
-    const names = readdirSync(options.directory).filter((name) => firstLsnOf(name) !== undefined)
-    const ids = new Set<string>()
-    const segments: Segment[] = []
-    let damaged = 0
-    let cutBytes = 0
-    names.sort()
-    for (const [i, name] of names.entries()) {
-      const path = join(options.directory, name)
-      const firstLsn = firstLsnOf(name)!
-      const bytes = statSync(path).size
-      const isLast = i === names.length - 1
-      if (isLast && bytes < SEGMENT_HEADER_BYTES) {
-        // A crash interrupted the creation of this segment, so it has no entry.
-        rmSync(path)
-        cutBytes += bytes
-        break
-      }
-      const content = readFileSync(path)
-      const id = idOf(content.subarray(0, SEGMENT_HEADER_BYTES), path)
-      if (id === undefined) damaged++
-      else ids.add(id)
-      const segment = segmentOf(path, firstLsn, bytes)
-      if (isLast) {
-        const { found, goodBytes, damaged: places } = scan(content, firstLsn, path)
-        damaged += places
-        cutBytes += bytes - goodBytes
-        if (bytes > goodBytes) truncateSync(path, goodBytes)
-        segment.bytes = goodBytes
-        segment.lastLsn = found.at(-1)?.lsn ?? firstLsn - 1
-      } else segment.lastLsn = firstLsnOf(names[i + 1]!)! - 1
-      segments.push(segment)
-    }
-    if (ids.size > 1)
-      throw new AppError('STORE_UNREADABLE', `${options.directory} has segments of several logs`, {
-        hint: 'Restore the original log directory, or move this one away. Moving it away loses batches that the database does not hold yet.',
-      })
-    const id = [...ids][0] ?? randomBytes(8).toString('hex')
-    const log = new Log(options, id, segments, damaged)
-    return { log, recovery: { cutBytes, damagedPlaces: damaged } }
+    const { id, segments, cutBytes, damagedPlaces } = openSegments(options.directory)
+    const log = new Log(options, id, segments, damagedPlaces)
+    return { log, recovery: { cutBytes, damagedPlaces } }
   }
 
   get bytes(): number {
@@ -402,19 +346,4 @@ const NOTHING = new Uint8Array()
 
 function isFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
-}
-
-function segmentOf(path: string, firstLsn: number, bytes: number, beganMs?: number): Segment {
-  const atMs = beganMs ?? statSync(path).mtimeMs
-  return { path, firstLsn, lastLsn: firstLsn - 1, bytes, beganMs: atMs, endedMs: atMs }
-}
-
-/** Without this sync, a power cut may lose the new file's name. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }
