@@ -264,12 +264,12 @@ export class Log {
     return places
   }
 
-  /** On a full disk what every reader has goes, however short it was kept. @returns whether anything went */
+  /** For a full disk: deletes segments that every reader has passed, also before keepMs. @returns whether any was deleted */
   async #freePassed(): Promise<boolean> {
     const before = this.#segments.length
     this.#trim(this.#nextLsn)
     const last = this.#segments.at(-1)
-    // Nothing has been written to it: it is as small as it can be.
+    // An empty segment frees no space.
     if (last === undefined || last.firstLsn === this.#nextLsn || last.lastLsn > this.#passed)
       return this.#segments.length < before
     await this.#file?.close()

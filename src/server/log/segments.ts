@@ -1,11 +1,21 @@
 /**
  * The segments of a log: its files, and their state when the log is opened.
  *
- * A segment has the number of its first entry in its name, so only the last one is scanned. A crash may leave an
+ * A segment has the number of its first entry in its name, so only the last one is read to the end. A crash may leave an
  * unfinished entry at the end of the last segment, or a segment without a whole header; both are removed.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../base/errors.js'
@@ -50,7 +60,7 @@ export function openSegments(
       cutBytes += bytes
       break
     }
-    const content = readFileSync(path)
+    const content = isLast ? readFileSync(path) : headerOf(path)
     const id = idOf(content.subarray(0, SEGMENT_HEADER_BYTES), path)
     if (id === undefined) damagedPlaces++
     else ids.add(id)
@@ -71,6 +81,17 @@ export function openSegments(
     })
   const id = [...ids][0] ?? randomBytes(8).toString('hex')
   return { id, segments, cutBytes, damagedPlaces }
+}
+
+/** Shorter if the file is. */
+function headerOf(path: string): Buffer {
+  const file = openSync(path, 'r')
+  try {
+    const header = Buffer.alloc(SEGMENT_HEADER_BYTES)
+    return header.subarray(0, readSync(file, header))
+  } finally {
+    closeSync(file)
+  }
 }
 
 export function segmentOf(
