@@ -82,6 +82,33 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     expect(new URL(page.url()).pathname).toBe(`/client/${groups[0].id}`)
   })
 
+  test('overview: who used what, with the API’s bytes; a cell leads to its sessions', async () => {
+    const page = await lab.open('/overview')
+    const { matrix } = await summary('groupBy=client&across=resource&top=8&topAcross=8')
+    const table = page.getByRole('region', { name: 'Who used what' }).getByRole('table')
+    await table.waitFor()
+    type Side = { name: string | null }
+    const names = (sides: Side[], none: string) => sides.map(({ name }) => name ?? none)
+    expect(await table.getByRole('rowheader').allInnerTexts()).toEqual(
+      names(matrix.rows, 'Unknown client'),
+    )
+    expect(await table.getByRole('columnheader').allInnerTexts()).toEqual(
+      names(matrix.columns, 'Not in the catalog'),
+    )
+    const [row, column] = [2, 1]
+    const cell = matrix.cells.find(
+      (one: { row: number; column: number }) => one.row === row && one.column === column,
+    )
+    const shown = table.locator('tbody tr').nth(row).getByRole('cell').nth(column)
+    expect(await shown.innerText()).toBe(shownBytes(cell.bytesTx + cell.bytesRx))
+    expect(await table.locator('td.shade-5').count()).toBeGreaterThan(0)
+    await shown.getByRole('link').click()
+    await page.locator('.pager strong', { hasText: String(cell.sessions) }).waitFor()
+    const { searchParams } = new URL(page.url())
+    expect(searchParams.get('clientId')).toBe(matrix.rows[row].id)
+    expect(searchParams.get('siteResourceId')).toBe(matrix.columns[column].id)
+  })
+
   test('overview: under filters, everything on it is, and where it leads', async () => {
     const page = await lab.open('/overview?siteResourceId=4')
     const { totals, groups } = await summary('siteResourceId=4&groupBy=user&top=7')

@@ -1,7 +1,7 @@
 import type { Group } from '../state/groups.js'
 import type { QueryParams } from '../state/url.js'
 import { request } from './client.js'
-import type { Summary, SummaryTotals } from './types.js'
+import type { Matrix, Summary, SummaryTotals } from './types.js'
 
 export interface SummaryQuery {
   readonly groupBy: Group | 'site' | 'port' | 'connState'
@@ -31,4 +31,17 @@ export function fetchSummary(
     query: { ...filters, groupBy, by, interval, top },
     signal,
   })
+}
+
+/** Who used what: the `top` largest clients and resources, and all others as one. */
+export async function fetchMatrix(
+  orgId: string,
+  top: number,
+  filters: QueryParams,
+  signal: AbortSignal,
+): Promise<Matrix> {
+  const path = `/org/${encodeURIComponent(orgId)}/logs/connection/summary`
+  const sides = { groupBy: 'client', across: 'resource', top, topAcross: top }
+  const { matrix } = await request<Summary>(path, { query: { ...filters, ...sides }, signal })
+  return matrix!
 }

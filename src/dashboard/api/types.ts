@@ -74,6 +74,7 @@ export interface LogAnswer {
 export type Summary = z.output<typeof summarySchema>
 export type SummaryTotals = Summary['totals']
 export type SummaryGroupRow = Summary['groups'][number]
+export type Matrix = NonNullable<Summary['matrix']>
 export type SummarySeries = Summary['series'][number]
 export type UsageRow = z.output<typeof usageSchema>['usage'][number]
 

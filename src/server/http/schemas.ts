@@ -115,6 +115,14 @@ const totals = {
   packetsRx: sum,
 }
 const numbers = z.array(z.number())
+const groupsSchema = z.array(
+  z.object({
+    id: z.string().nullable(),
+    name: z.string().nullable(),
+    other: z.boolean(),
+    ...totals,
+  }),
+)
 
 export const summarySchema = z.object({
   totals: z.object({
@@ -123,14 +131,7 @@ export const summarySchema = z.object({
     refused: int.meta({ description: 'connState REJ.' }),
     unanswered: int.meta({ description: 'connState S0.' }),
   }),
-  groups: z.array(
-    z.object({
-      id: z.string().nullable(),
-      name: z.string().nullable(),
-      other: z.boolean(),
-      ...totals,
-    }),
-  ),
+  groups: groupsSchema,
   times: z
     .array(z.string())
     .meta({ description: 'Start of each interval, UTC; none is left out.' }),
@@ -147,6 +148,17 @@ export const summarySchema = z.object({
     .meta({
       description:
         'For each group, one value for each interval. A session counts in the interval of its start.',
+    }),
+  matrix: z
+    .object({
+      rows: groupsSchema,
+      columns: groupsSchema,
+      cells: z.array(z.object({ row: int, column: int, ...totals })),
+    })
+    .optional()
+    .meta({
+      description:
+        'With `across`: totals of each pair of groups that has sessions. `row` and `column` count from 0.',
     }),
 })
 

@@ -288,6 +288,11 @@ export const summaryQuerySchema = z.strictObject({
     z.enum(['bytes', 'sessions'], { error: 'expected bytes or sessions' }).default('bytes'),
     'What makes a group a top one.',
   ),
+  across: d(
+    z.enum(SUMMARY_GROUPS, { error: `expected one of ${SUMMARY_GROUPS.join(', ')}` }).optional(),
+    'A second group: the answer has a matrix of groupBy and this one.',
+  ),
+  topAcross: d(wholeNumber(10, 1, 1000), 'Columns of the matrix; the rest is "other".'),
 })
 
 export const BARS_MAX = 200

@@ -12,6 +12,8 @@ import type {
   FilterAttributes,
   Histogram,
   HistogramRequest,
+  Matrix,
+  MatrixRequest,
   StoreFacts,
   Summary,
   SummaryRequest,
@@ -139,6 +141,7 @@ export interface SessionLog {
   count(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<number>
   attributes(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<FilterAttributes>
   summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary>
+  matrix(orgId: string, request: MatrixRequest, cancel?: Cancel): Promise<Matrix>
   histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram>
   usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]>
   facts(orgId: string, filter: LogFilter): Promise<StoreFacts>

@@ -95,6 +95,29 @@ export interface Summary {
   readonly series: readonly SummarySeries[]
 }
 
+/** Totals of each pair of groups, as of a client and a resource. */
+export interface MatrixRequest {
+  readonly filter: LogFilter
+  /** The groups of the rows and of the columns; they differ. */
+  readonly groups: readonly [SummaryGroup, SummaryGroup]
+  /** The number of rows and columns; all others are one row and one column. */
+  readonly top: readonly [number, number]
+  readonly sort: 'bytes' | 'sessions'
+}
+
+export interface MatrixCell extends Totals {
+  /** Indexes of Matrix.rows and Matrix.columns. */
+  readonly row: number
+  readonly column: number
+}
+
+/** Rows and columns have the largest first and `other` last. Pairs without sessions have no cell. */
+export interface Matrix {
+  readonly rows: readonly SummaryGroupRow[]
+  readonly columns: readonly SummaryGroupRow[]
+  readonly cells: readonly MatrixCell[]
+}
+
 export interface HistogramRequest {
   readonly filter: LogFilter
   /** The largest number of bars; at least 2. */

@@ -68,6 +68,13 @@ test.each([
     'interval=minute&timeStart=2020-01-01',
     /^interval: minute makes more than \d+ intervals/,
   ],
+  ['logs/connection/summary', 'across=resource', /^across: expected another group than groupBy/],
+  ['logs/connection/summary', 'groupBy=user&across=user', /^across: expected another group/],
+  [
+    'logs/connection/summary',
+    'groupBy=user&across=port&top=1000&topAcross=11',
+    'topAcross: expected at most 10000 cells (top × topAcross), got 11000',
+  ],
   ['usage', 'from=2026-13', 'from: expected a month as in 2026-11, got "2026-13"'],
   ['usage', 'from=2026-12&to=2026-01', 'from: expected a month up to 2026-01, got 2026-12'],
   ['usage', 'groupBy=port', 'groupBy: expected client, user, resource or site, got "port"'],

@@ -14,6 +14,7 @@ import { GROUP_LABELS, GROUPS } from '../../state/groups.js'
 import { PRESETS, rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
 import { logsHref } from './logs-href.js'
+import { MatrixCard } from './matrix-card.js'
 import { RecentList } from './recent-list.js'
 import { TopList } from './top-list.js'
 import { TrafficCard } from './traffic-card.js'
@@ -57,6 +58,7 @@ export function OverviewPage({ orgId }: { orgId: string }) {
               <TopList key={group} group={group} query={view.top[group]} />
             ))}
           </div>
+          <MatrixCard query={view.matrix} />
           <div class="halves">
             <RecentList
               orgId={orgId}

@@ -1,5 +1,5 @@
 import { useCallback, useMemo, useState } from 'preact/hooks'
-import { fetchSummary } from '../../api/summary.js'
+import { fetchMatrix, fetchSummary } from '../../api/summary.js'
 import type { Summary } from '../../api/types.js'
 import { useAttributes } from '../../api/use-attributes.js'
 import { cancelTogether, type Query, useQuery } from '../../api/use-query.js'
@@ -10,6 +10,7 @@ import { useLocation } from '../../state/url.js'
 import { type Interval, intervalFor } from './interval.js'
 
 export const TOP_SHOWN = 7
+const MATRIX_SHOWN = 8
 
 /** A summary with its own group and interval, because the chart keeps the old answer while a new one loads. */
 export interface Chart {
@@ -38,6 +39,9 @@ export function useOverview(orgId: string) {
     const asked = { groupBy: by, top: TOP_SHOWN, interval: interval.name, filters: query }
     return { group: by, interval, summary: await fetchSummary(orgId, asked, signal) }
   })
+  const matrix = useQuery(`matrix ${key}`, (signal) =>
+    fetchMatrix(orgId, MATRIX_SHOWN, query, signal),
+  )
   const useTop = (groupBy: Group) =>
     useQuery(groupBy === by ? null : `${key} ${groupBy}`, (signal) =>
       fetchSummary(orgId, { groupBy, top: TOP_SHOWN, filters: query }, signal),
@@ -48,7 +52,7 @@ export function useOverview(orgId: string) {
       ? { ...chart, summary: chart.data.summary }
       : { ...tops[group], summary: tops[group].data }
 
-  const parts = Object.values(tops)
+  const parts = [...Object.values(tops), matrix]
   const all: Query<Chart> = {
     ...cancelTogether(chart, parts),
     loading: chart.loading || parts.some(({ loading }) => loading),
@@ -60,6 +64,7 @@ export function useOverview(orgId: string) {
     span,
     refreshedMs,
     chart,
+    matrix,
     all,
     top: { resource: topOf('resource'), client: topOf('client'), user: topOf('user') },
     attributes: useAttributes(orgId, key, query),

@@ -17,7 +17,7 @@ import {
   summaryQuerySchema,
   usageQuerySchema,
 } from '../../query/parameters.js'
-import type { Cancel, LogFilter, PageRequest } from '../../store/store.js'
+import type { Cancel, LogFilter, MatrixRequest, PageRequest } from '../../store/store.js'
 import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { sendLong, takesGzip } from '../download.js'
@@ -207,6 +207,9 @@ function fileName(orgId: string, filter: LogFilter, format: string): string {
   return `connections_${orgId}_${stamp(filter.fromUs)}_${stamp(filter.toUs)}.${format}`
 }
 
+/** More columns than anyone reads, and an answer of a few megabytes. */
+const MATRIX_CELLS_MAX = 10_000
+
 function summaryRoute(context: ServerContext): Route {
   const { store, clockMs } = context
   return route({
@@ -222,11 +225,28 @@ function summaryRoute(context: ServerContext): Route {
       const filter = checkedFilter(query, clockMs())
       const { groupBy = null, interval = null, top, by: sort } = query
       const asked = { filter, groupBy, interval, top, sort }
+      const pairs = matrixRequest(query, filter)
       const answer = await store.summary(orgId, asked, { signal, late })
       noteQuery(context, orgId, filter, { key, request, rows: answer.totals.sessions })
-      return answer
+      if (pairs === null) return answer
+      return { ...answer, matrix: await store.matrix(orgId, pairs, { signal, late }) }
     },
   })
+}
+
+/** @throws HttpError 400 */
+function matrixRequest(
+  { groupBy, across, top, topAcross, by: sort }: z.output<typeof summaryQuerySchema>,
+  filter: LogFilter,
+): MatrixRequest | null {
+  if (across === undefined) return null
+  if (groupBy === undefined || groupBy === across)
+    throw badRequest(`across: expected another group than groupBy, got ${across}`)
+  if (top * topAcross > MATRIX_CELLS_MAX)
+    throw badRequest(
+      `topAcross: expected at most ${MATRIX_CELLS_MAX} cells (top × topAcross), got ${top * topAcross}`,
+    )
+  return { filter, groups: [groupBy, across], top: [top, topAcross], sort }
 }
 
 const USAGE_MONTHS_MAX = 120

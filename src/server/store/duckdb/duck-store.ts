@@ -29,6 +29,8 @@ import type {
   LogFilter,
   LogRow,
   LooseLoss,
+  Matrix,
+  MatrixRequest,
   MeterStatus,
   Page,
   PageRequest,
@@ -58,6 +60,7 @@ import { attributes } from './read/attributes.js'
 import { namesOf, readCatalog, writeCatalog } from './read/catalog.js'
 import { coverage } from './read/coverage.js'
 import { histogram } from './read/histogram.js'
+import { matrix } from './read/matrix.js'
 import { withTextIds } from './read/names.js'
 import { count, facts, page } from './read/pages.js'
 import { countPeerEvents, peerConnections, peerEvents } from './read/peers.js'
@@ -189,6 +192,12 @@ export class DuckStore implements Store {
   summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary> {
     return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       summary(c, orgId, { ...request, filter }, nowUs),
+    )
+  }
+
+  matrix(orgId: string, request: MatrixRequest, cancel?: Cancel): Promise<Matrix> {
+    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+      matrix(c, orgId, { ...request, filter }, nowUs),
     )
   }
 

@@ -36,7 +36,7 @@ const INTERVAL_US: Readonly<Record<Exclude<SummaryInterval, 'month'>, number>> =
   day: 86400e6,
 }
 
-const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
+export const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
   client: 't.client_id',
   user: 't.user_id',
   resource: 't.site_resource_id',
@@ -46,16 +46,16 @@ const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
   destination: 't.dest_ip',
   connState: 't.conn_state::VARCHAR',
 }
-const GROUP_NAMES: Partial<Record<SummaryGroup, string>> = {
+export const GROUP_NAMES: Partial<Record<SummaryGroup, string>> = {
   client: 'catalog_client',
   user: 'catalog_user',
   resource: 'catalog_resource',
   site: 'catalog_site',
 }
 
-const RESUMS = SUM_NAMES.map((c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`).join(', ')
+export const RESUMS = SUM_NAMES.map((c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`).join(', ')
 
-function totalsOf(row: Row): Totals {
+export function totalsOf(row: Row): Totals {
   return {
     sessions: row.sessions as number,
     connections: row.connections as number,
@@ -149,11 +149,11 @@ function rank(row: SummaryGroupRow, request: SummaryRequest): number {
   return request.sort === 'sessions' ? row.sessions : row.bytesTx + row.bytesRx
 }
 
-function addTotals(row: SummaryGroupRow, sums: Totals): SummaryGroupRow {
+export function addTotals<T extends Totals>(row: T, sums: Totals): T {
   const added = { ...row } as Record<string, unknown>
   for (const [key, value] of Object.entries(sums))
     added[key] = (row[key as keyof Totals] as number) + value
-  return added as unknown as SummaryGroupRow
+  return added as unknown as T
 }
 
 export interface Group {

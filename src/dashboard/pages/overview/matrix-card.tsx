@@ -1,0 +1,118 @@
+/** Who used what: a table of clients and resources with the bytes of each pair, which lead to its sessions. */
+import type { Matrix } from '../../api/types.js'
+import type { Query } from '../../api/use-query.js'
+import { formatBytes, plural } from '../../format/bytes.js'
+import { Bytes } from '../../parts/quantity.js'
+import { TableScroll } from '../../parts/table-scroll.js'
+import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
+import { followLink } from '../../state/url.js'
+import { logsHref } from './logs-href.js'
+
+export type MatrixQuery = Pick<Query<Matrix>, 'data' | 'error' | 'loading'>
+
+const SHADES = 5
+/** Each shade stands for ten times the bytes of the one before. */
+function shadeOf(bytes: number, largest: number): number {
+  if (bytes === 0) return 0
+  return Math.max(1, Math.ceil(SHADES - Math.log10(largest / bytes)))
+}
+
+export function MatrixCard({ query }: { query: MatrixQuery }) {
+  const { data, error, loading } = query
+  return (
+    <section class={loading && data ? 'card stale' : 'card'} aria-label="Who used what">
+      <div class="card-head">
+        <h2>Who used what</h2>
+        <span class="muted hint">bytes sent and received; darker is ten times more</span>
+      </div>
+      {error !== null && <p class="card-body wrong">{error.message}</p>}
+      {data !== undefined && <MatrixTable matrix={data} />}
+    </section>
+  )
+}
+
+function MatrixTable({ matrix: { rows, columns, cells } }: { matrix: Matrix }) {
+  const at = new Map(cells.map((cell) => [`${cell.row} ${cell.column}`, cell]))
+  const largest = Math.max(1, ...cells.map(({ bytesTx, bytesRx }) => bytesTx + bytesRx))
+  return (
+    <TableScroll label="Bytes by client and resource">
+      <table class="matrix">
+        <caption class="visually-hidden">
+          Bytes of each client (rows) and resource (columns)
+        </caption>
+        <thead>
+          <tr>
+            <td />
+            {columns.map((column) => (
+              <th scope="col" key={keyOf(column)}>
+                <Name group="resource" row={column} />
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, r) => (
+            <tr key={keyOf(row)}>
+              <th scope="row">
+                <Name group="client" row={row} />
+              </th>
+              {columns.map((column, c) => {
+                const cell = at.get(`${r} ${c}`)
+                const bytes = cell === undefined ? 0 : cell.bytesTx + cell.bytesRx
+                return (
+                  <td key={keyOf(column)} class={`shade-${shadeOf(bytes, largest)}`}>
+                    {cell && (
+                      <Cell row={row} column={column} bytes={bytes} sessions={cell.sessions} />
+                    )}
+                  </td>
+                )
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableScroll>
+  )
+}
+
+type Side = Matrix['rows'][number]
+
+function keyOf({ id, other }: Side): string {
+  return other ? 'other' : `id ${id}`
+}
+
+function Name({ group, row }: { group: Group; row: Side }) {
+  const name = groupName(group, row)
+  const href = groupHref(group, row)
+  if (href === null) return <span title={name}>{name}</span>
+  return (
+    <a href={href} title={name} onClick={followLink}>
+      {name}
+    </a>
+  )
+}
+
+interface CellProps {
+  readonly row: Side
+  readonly column: Side
+  readonly bytes: number
+  readonly sessions: number
+}
+
+/** No filter names "all others", so those cells lead nowhere. */
+function Cell({ row, column, bytes, sessions }: CellProps) {
+  const [client, resource] = [groupFilter('client', row), groupFilter('resource', column)]
+  const count = plural(sessions, 'session')
+  if (client === null || resource === null) return <Bytes bytes={bytes} />
+  const who = `${groupName('client', row)} to ${groupName('resource', column)}`
+  return (
+    <a
+      href={logsHref({ ...client, ...resource })}
+      title={`${who}: ${count}`}
+      aria-label={`${formatBytes(bytes)}, ${who}, ${count}`}
+      onClick={followLink}
+    >
+      {formatBytes(bytes)}
+    </a>
+  )
+}
