@@ -35,7 +35,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   bodies.push(body)
   if (!request.url!.startsWith('/_bulk')) return void response.end()
   const documents = lines(gunzipSync(body)) / 2
-  response.end(`{"items":[${new Array<string>(documents).fill(TAKEN).join(',')}]}`)
+  response.end(`{"errors":false,"items":[${new Array<string>(documents).fill(TAKEN).join(',')}]}`)
 }
 
 function lines(bytes: Buffer): number {

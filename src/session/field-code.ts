@@ -30,7 +30,7 @@ export function getter<From extends object, Name extends keyof From & string>(
 /** `(columns, i) => ({ x: columns.x[i], y: columns.y[i] })` of `['x', 'y']`. */
 export function rowPicker<Row extends object>(
   names: readonly (keyof Row & string)[],
-): (columns: { readonly [K in keyof Row]: readonly Row[K][] }, i: number) => Row {
+): (columns: { readonly [K in keyof Row]: ArrayLike<Row[K]> }, i: number) => Row {
   const fields = names.map((name) => `${key(name)}: columns.${name}[i]`)
   return made(['columns', 'i'], `return { ${fields.join(', ')} }`)
 }
@@ -69,6 +69,44 @@ export function withGetters<Base extends new (...values: never[]) => object, Mor
     `return class extends Base { ${members.join(' ')} }`,
   )
   return extend(base)
+}
+
+/**
+ * `(row) => ({ a: x(row), b: { c: y(row) } })` of `[[['a'], x], [['b', 'c'], y]]`. JSON leaves out undefined, and
+ * an object of nothing else is undefined itself.
+ */
+export function nester<Row>(
+  leaves: readonly (readonly [path: readonly string[], read: (row: Row) => unknown])[],
+): (row: Row) => Record<string, unknown> {
+  const names = leaves.map((_, i) => `read${i}`)
+  const values = names.map((name, i) => `const v${i} = ${name}(row)`)
+  const body = nested(leaves.map(([path], i) => ({ path, value: `v${i}` })))
+  const make: (reads: readonly ((row: Row) => unknown)[]) => (row: Row) => Record<string, unknown> =
+    made(
+      ['reads'],
+      `const [${names.join(', ')}] = reads; return (row) => { ${values.join('; ')}; return ${body} }`,
+    )
+  return make(leaves.map(([, read]) => read))
+}
+
+function nested(leaves: readonly { path: readonly string[]; value: string }[]): string {
+  const byName = new Map<string, { path: readonly string[]; value: string }[]>()
+  for (const { path, value } of leaves) {
+    const [name, ...rest] = path as [string, ...string[]]
+    byName.set(name, [...(byName.get(name) ?? []), { path: rest, value }])
+  }
+  const members = [...byName].map(([name, own]) => {
+    const [first] = own as [{ path: readonly string[]; value: string }]
+    if (first.path.length === 0) return `${quoted(name)}: ${own.at(-1)!.value}`
+    const isEmpty = own.map(({ value }) => `${value} === undefined`).join(' && ')
+    return `${quoted(name)}: ${isEmpty} ? undefined : ${nested(own)}`
+  })
+  return `{ ${members.join(', ')} }`
+}
+
+function quoted(name: string): string {
+  if (!/^[@A-Za-z][\w.]*$/.test(name)) throw new Error(`not a name of a field: ${name}`)
+  return JSON.stringify(name)
 }
 
 /** Names come from tables of this program. Anything else must not become code. */

@@ -53,6 +53,11 @@ const IDLE_MS = 500
 /** The wait after a fault of this server: a full disk, a busy store. */
 const TROUBLE_MS = 5000
 const BACKFILL_TURN = 4
+/**
+ * After the stream had nothing more, it looks again this much later. Each look is a query, which costs as much for one
+ * session as for a thousand, so sessions are gathered.
+ */
+const LIVE_LOOK_MS = 200
 /** A batch that waits to fill is checked this often. */
 const FILL_LOOK_MS = 5000
 /** A paused destination is checked this often. */
@@ -174,13 +179,12 @@ export class Courier {
   /** Sends one event that is marked as a test. */
   async test(): Promise<Settled> {
     const nowMs = this.#parts.clockMs()
-    const { row, event } = this.#present(testRow(this.record.orgId, nowMs * 1e3), true)
+    const { rows, events } = this.#present([testRow(this.record.orgId, nowMs * 1e3)], true)
     const outcome = await this.#receiverOf().deliver({
       id: `${this.record.id}.test-${nowMs}`,
       orgId: this.record.orgId,
       sinceMs: nowMs,
-      events: [event],
-      rows: [row],
+      ...{ rows, events },
       signal: this.#stopping.signal,
     })
     return settled(outcome)
@@ -233,6 +237,7 @@ export class Courier {
       this.#liveFromMs = clockMs() + Math.min(fillMs, FILL_LOOK_MS)
       return 0
     }
+    if (key === LIVE && !read.isFull) this.#liveFromMs = clockMs() + LIVE_LOOK_MS
     const pending = await this.#plan(key, read)
     if (pending !== null) await this.#attempt(key, read, pending)
     return 0

@@ -2,10 +2,10 @@
  * Events that a receiver refused individually. They can be listed, shown and sent again. A dead letter holds the id of
  * the session, not a copy: a session that is no longer in the log cannot be sent again.
  */
-import { endOfArrival, type Store } from '../store/store.js'
+import { endOfArrival, type LogRow, type Store } from '../store/store.js'
 import { countAttempts } from './counts.js'
 import type { Letters } from './delivering.js'
-import { filterOfQuery, type Presented, type Presenter } from './events.js'
+import { filterOfQuery, type Presenter } from './events.js'
 import type { Receiver } from './kind.js'
 import { type Outcome, settled } from './outcome.js'
 import {
@@ -27,8 +27,10 @@ interface Parts {
   readonly signal: AbortSignal
 }
 
-interface LetterRead extends Presented {
+interface LetterRead {
   readonly letter: DeadLetter
+  readonly row: LogRow
+  readonly event: string
 }
 
 export interface Resent {
@@ -116,7 +118,9 @@ export class DeadLetters implements Letters {
     return letters.flatMap((letter) => {
       const { siteId, sessionId } = letter
       const row = rows.find((r) => r.siteId === siteId && r.sessionId === sessionId)
-      return row === undefined ? [] : [{ letter, ...present(row) }]
+      if (row === undefined) return []
+      const shown = present([row])
+      return [{ letter, row: shown.rows[0]!, event: shown.events[0]! }]
     })
   }
 }

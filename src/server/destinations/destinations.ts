@@ -11,10 +11,10 @@ import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
 import { Mutex } from '../store/mutex.js'
-import type { Store } from '../store/store.js'
+import type { LogRow, Store } from '../store/store.js'
 import { RowsAhead } from './batch-reader.js'
 import { Courier } from './courier.js'
-import { filterOfQuery, type Presenter } from './events.js'
+import { filterOfQuery, jsonOf, type Presenter } from './events.js'
 import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
 import type { Receiver } from './kind.js'
 import { KINDS, secretsOf, writerOf } from './kinds/kinds.js'
@@ -226,12 +226,14 @@ export class Destinations {
   #presenter(record: DestinationRecord): Presenter {
     const write = writerOf(record)
     const { id, pseudonyms, secrets } = record
-    if (!pseudonyms) return (row, isTest) => ({ row, event: write(row, isTest) })
+    const shown = (rows: readonly LogRow[], isTest?: boolean) => ({
+      ...{ rows, events: jsonOf(rows.map((row) => write(row, isTest))) },
+    })
+    if (!pseudonyms) return shown
     let disguise: Disguise | undefined
     return (plain, isTest) => {
       disguise ??= disguiseBy(this.#secrets.open(id, secrets[PSEUDONYM_KEY]!.sealed), pseudonyms)
-      const row = disguise(plain)
-      return { row, event: write(row, isTest) }
+      return shown(plain.map(disguise), isTest)
     }
   }
 

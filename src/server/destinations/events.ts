@@ -8,16 +8,42 @@ import type { LogFilter, LogRow } from '../store/store.js'
 
 export const COLUMN_NAMES = LOG_FIELDS.map(({ name }) => name)
 
-/** Writes one line of JSON. @param isTest marks the event as a test */
-export type EventWriter = (row: LogRow, isTest?: boolean) => string
+/**
+ * Makes an event as an object that JSON.stringify() writes. All events of one writer begin with the same key.
+ * @param isTest marks the event as a test
+ */
+export type EventWriter = (row: LogRow, isTest?: boolean) => object
 
-/** A row and its event, both with pseudonyms if the destination asks for them. */
+/** Rows and their events as JSON, both with pseudonyms if the destination asks for them. */
 export interface Presented {
-  readonly row: LogRow
-  readonly event: string
+  readonly rows: readonly LogRow[]
+  readonly events: readonly string[]
 }
 /** @throws AppError SECRETS_LOST */
-export type Presenter = (row: LogRow, isTest?: boolean) => Presented
+export type Presenter = (rows: readonly LogRow[], isTest?: boolean) => Presented
+
+/** So many events are made at once. Some of them may not fit in the attempt, and are made again for the next one. */
+const EVENTS_AT_ONCE = 100
+
+/**
+ * The JSON text of each event. One text of all, cut apart, takes half the time of single ones.
+ *
+ * `},{"` and the first key can only be the border of two events: within a text, a quote follows a backslash, and after
+ * the quote that ends a text comes no key.
+ */
+export function jsonOf(events: readonly object[]): string[] {
+  if (events.length === 0) return []
+  const text = JSON.stringify(events)
+  const border = `},${text.slice(1, text.indexOf(':') + 1)}`
+  const texts: string[] = []
+  let from = 1
+  for (let at = text.indexOf(border); at !== -1; at = text.indexOf(border, at + 1)) {
+    texts.push(text.slice(from, at + 1))
+    from = at + 2
+  }
+  texts.push(text.slice(from, -1))
+  return texts
+}
 
 /** The rows that fit in one attempt. There is always at least one, even if it exceeds bytesMax. */
 export function fitting(
@@ -26,16 +52,35 @@ export function fitting(
   { eventsMax, bytesMax }: { readonly eventsMax: number; readonly bytesMax: number },
 ): { readonly rows: LogRow[]; readonly events: string[] } {
   const fit = { rows: [] as LogRow[], events: [] as string[] }
+  const most = Math.min(rows.length, eventsMax)
   let bytes = 0
-  for (const one of rows) {
-    if (fit.rows.length === eventsMax) break
-    const { row, event } = present(one)
-    bytes += Buffer.byteLength(event) + 1
-    if (fit.rows.length > 0 && bytes > bytesMax) break
-    fit.rows.push(row)
-    fit.events.push(event)
+  while (fit.rows.length < most) {
+    const from = fit.rows.length
+    const made = present(rows.slice(from, Math.min(most, from + EVENTS_AT_ONCE)))
+    for (const [i, event] of made.events.entries()) {
+      bytes += Buffer.byteLength(event) + 1
+      if (fit.rows.length > 0 && bytes > bytesMax) return fit
+      fit.rows.push(made.rows[i]!)
+      fit.events.push(event)
+    }
   }
   return fit
+}
+
+/** The texts one after the other, in much less time than Buffer.from(texts.join(…)). */
+export function joined(texts: readonly string[], between: string, end = ''): Buffer {
+  const lengths = texts.map((text) => Buffer.byteLength(text))
+  const gaps = Buffer.byteLength(between) * Math.max(0, texts.length - 1)
+  const bytes = Buffer.allocUnsafe(
+    lengths.reduce((sum, one) => sum + one, gaps + Buffer.byteLength(end)),
+  )
+  let at = 0
+  for (const [i, text] of texts.entries()) {
+    if (i > 0 && between !== '') at += bytes.write(between, at)
+    at += bytes.write(text, at)
+  }
+  bytes.write(end, at)
+  return bytes
 }
 
 /** @throws QueryFault */

@@ -2,7 +2,7 @@
  * Sends one request to a receiver: to a checked address, without redirects, with limits for the time and the answer.
  */
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { gzip, type ZlibOptions } from 'node:zlib'
 import { Agent, request } from 'undici'
 import { networkFault } from '../../base/errors.js'
 import { checkUrl, type GuardOptions, guardedLookup, NotAllowed } from './guard.js'
@@ -12,7 +12,10 @@ export const ATTEMPT_MS_MAX = 30_000
 const ANSWER_BYTES_MAX = 64 * 1024
 const CONNECT_MS_MAX = 10_000
 
-const pack = promisify(gzip)
+/** A sixth more bytes than with zlib's own level 6, for half of the time. */
+const GZIP_LEVEL = 3
+
+const pack = promisify<Buffer, ZlibOptions, Buffer>(gzip)
 
 export interface HttpRequest {
   readonly method: 'POST' | 'PUT'
@@ -95,7 +98,7 @@ export async function postOf(
       ...(packs && { 'content-encoding': 'gzip' }),
       ...headers,
     },
-    body: packs ? await pack(plain) : plain,
+    body: packs ? await pack(plain, { level: GZIP_LEVEL }) : plain,
   }
 }
 

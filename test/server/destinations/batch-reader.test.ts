@@ -9,7 +9,7 @@ import type { ArrivedRequest } from '../../../src/server/store/store.js'
 
 const RECORD = { id: 'd1', orgId: 'acme', eventsMax: 3, bytesMax: 2 ** 20, fillSeconds: 0 }
 const COMMIT = 5
-const present: Presenter = (row) => ({ row, event: row.sessionId })
+const present: Presenter = (rows) => ({ rows, events: rows.map((row) => row.sessionId) })
 
 let queries: number
 let gone: Set<number>

@@ -42,7 +42,7 @@ async function send(rows: readonly LogRow[], settings = {}, secrets = {}) {
     ...{ secrets, columns: null, version: '1.0.0' },
     guard: { allowPlain: true, allowPrivate: true },
   })
-  const events = rows.map((one) => ecsWriter(null)(one))
+  const events = rows.map((one) => JSON.stringify(ecsWriter(null)(one)))
   const delivery = { id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, rows }
   return open
     .deliver({ ...delivery, signal: new AbortController().signal })
@@ -54,7 +54,7 @@ test('the same body as the official client makes, which takes the answers of the
   expect(await send(rows, {}, { apiKey: 'abc==' })).toEqual({ kind: 'delivered', status: 200 })
   const client = new Client({ node: receiver.url.replace('/hook', '') })
   const answer = await client.helpers.bulk({
-    datasource: rows.map((one) => JSON.parse(ecsWriter(null)(one)) as object),
+    datasource: rows.map((one) => ecsWriter(null)(one)),
     onDocument: (document) => {
       const of = rows.find((one) => one.sessionId === (document as Document).event.id)!
       const _index = 'logs-tunmeter.session-default'

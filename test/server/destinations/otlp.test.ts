@@ -55,7 +55,7 @@ async function send(
     guard: { allowPlain: true, allowPrivate: true },
   })
   const write = otlpWriter(columns ?? null)
-  const events = rows.map((one) => write(one))
+  const events = rows.map((one) => JSON.stringify(write(one)))
   const delivery = { id: 'd1.0-1.1', orgId: 'acme', sinceMs: SINCE_MS, events, rows }
   return open
     .deliver({ ...delivery, signal: new AbortController().signal })

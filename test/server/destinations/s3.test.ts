@@ -119,10 +119,10 @@ test('the same bounds are the same object: name, bytes and checksum', async () =
 test('Parquet has the columns and types of an export, in the order of the events', async () => {
   const row = { ...testRow('acme', 1_795_860_000_123_456), userName: 'O\'Neil "ü"', siteId: 7 }
   const rows = [row, { ...row, siteId: 8, startTimeUs: row.startTimeUs - 1_500_000 }]
-  const events = rows.map((one) => nativeWriter(null)(one))
+  const events = rows.map((one) => JSON.stringify(nativeWriter(null)(one)))
   expect(await send({ file: 'parquet' }, events)).toEqual({ kind: 'delivered', status: 200 })
   const columns = ['destAddr', 'siteId']
-  const few = rows.map((one) => nativeWriter(columns)(one))
+  const few = rows.map((one) => JSON.stringify(nativeWriter(columns)(one)))
   await send({ file: 'parquet' }, few, columns)
   const [all, some] = receiver.requests as [Received, Received]
   expect(all.path).toMatch(/acme-d1\.3-9\.2\.parquet$/)

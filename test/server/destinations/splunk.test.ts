@@ -26,7 +26,7 @@ async function send(rows: readonly LogRow[], settings = {}, columns: string[] | 
     ...{ secrets: { token: 'B5A79AAD' }, columns, version: '1.2.3' },
     guard: { allowPlain: true, allowPrivate: true },
   })
-  const events = rows.map((one) => cimWriter(columns)(one))
+  const events = rows.map((one) => JSON.stringify(cimWriter(columns)(one)))
   const delivery = { id: 'd1.0-1.1', orgId: 'acme', sinceMs: 0, events, rows }
   return open
     .deliver({ ...delivery, signal: new AbortController().signal })

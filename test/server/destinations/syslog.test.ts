@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { testRow } from '../../../src/server/destinations/events.js'
-import { framed, syslog, timestamp } from '../../../src/server/destinations/kinds/syslog.js'
+import { framed, syslog } from '../../../src/server/destinations/kinds/syslog.js'
 import { Authority, canMakeCertificates } from '../../support/certificates.js'
 
 let server: Server | undefined
@@ -47,8 +47,7 @@ const MESSAGES = [
 ]
 const FRAMES = MESSAGES.map((m) => `${Buffer.byteLength(m)} ${m}`).join('')
 
-test('times have microseconds, lengths count bytes', () => {
-  expect(timestamp(1_000_001)).toBe('1970-01-01T00:00:01.000001Z')
+test('lengths count bytes', () => {
   expect(framed('ü')).toBe('2 ü')
 })
 

@@ -1,4 +1,5 @@
 /** `native`: the fields of the API's rows and of an NDJSON export. */
+import { nester } from '../../../session/field-code.js'
 import { LOG_FIELDS, type LogField } from '../../query/api-row.js'
 import type { EventWriter } from '../events.js'
 
@@ -8,9 +9,6 @@ export function nativeFields(columns: readonly string[] | null): readonly LogFie
 
 export function nativeWriter(columns: readonly string[] | null): EventWriter {
   const fields = nativeFields(columns)
-  return (row, isTest) => {
-    const event: Record<string, unknown> = isTest ? { test: true } : {}
-    for (const { name, read } of fields) event[name] = read(row)
-    return JSON.stringify(event)
-  }
+  const eventOf = nester(fields.map(({ name, read }) => [[name], read] as const))
+  return (row, isTest) => (isTest ? { test: true, ...eventOf(row) } : eventOf(row))
 }

@@ -1,8 +1,9 @@
 /** `ocsf`: an event of the class Network Activity (4001) of the Open Cybersecurity Schema Framework. */
+import { nester } from '../../../session/field-code.js'
 import type { ConnState } from '../../../session/session.js'
 import type { LogRow } from '../../store/store.js'
 import type { EventWriter } from '../events.js'
-import { placesOf, treeOf } from './places.js'
+import { leavesOf, placesOf } from './places.js'
 
 const VERSION = '1.8.0'
 const CATEGORY = 4
@@ -23,24 +24,24 @@ function activityOf({ open, connState }: LogRow): number {
 
 export function ocsfWriter(columns: readonly string[] | null): EventWriter {
   const places = placesOf('ocsf', columns)
+  const eventOf = nester<LogRow>([
+    [['activity_id'], activityOf],
+    [['category_uid'], () => CATEGORY],
+    [['class_uid'], () => CLASS],
+    [['type_uid'], (row) => CLASS * 100 + activityOf(row)],
+    [['severity_id'], () => INFORMATIONAL],
+    [['time'], ({ endTimeUs }) => Math.floor(endTimeUs / 1e3)],
+    [['metadata', 'version'], () => VERSION],
+    // The profile that adds `actor`.
+    [['metadata', 'profiles'], () => ['host']],
+    [['metadata', 'product', 'name'], () => 'tunmeter'],
+    [['metadata', 'product', 'vendor_name'], () => 'tunmeter'],
+    [['connection_info', 'direction_id'], () => UNKNOWN_DIRECTION],
+    ...leavesOf(places),
+  ])
   return (row, isTest) => {
-    const activity = activityOf(row)
-    const tree = {
-      activity_id: activity,
-      category_uid: CATEGORY,
-      class_uid: CLASS,
-      type_uid: CLASS * 100 + activity,
-      severity_id: INFORMATIONAL,
-      time: Math.floor(row.endTimeUs / 1e3),
-      metadata: {
-        version: VERSION,
-        // The profile that adds `actor`.
-        profiles: ['host'],
-        product: { name: 'tunmeter', vendor_name: 'tunmeter' },
-      },
-      connection_info: { direction_id: UNKNOWN_DIRECTION },
-      ...(isTest && { unmapped: { test: true } }),
-    }
-    return JSON.stringify(treeOf(places, row, tree))
+    const event = eventOf(row)
+    if (isTest) event.unmapped = { test: true, ...(event.unmapped as object | undefined) }
+    return event
   }
 }

@@ -55,13 +55,13 @@ export function otlpWriter(columns: readonly string[] | null): EventWriter {
       const value = read(row)
       if (value !== null) attributes.push(keyValue(key, value, isDouble))
     }
-    return JSON.stringify({
+    return {
       timeUnixNano: `${row.endTimeUs}000`,
       ...INFO,
       eventName: 'tunmeter.session',
       body: { stringValue: lineOf(row) },
       attributes,
-    })
+    }
   }
 }
 

@@ -160,21 +160,7 @@ export function placesOf(format: FormatName, columns: readonly string[] | null):
     : all.filter(({ fields }) => fields.every((name) => columns.includes(name)))
 }
 
-export interface Tree {
-  [key: string]: unknown
-}
-
-/** Leaves out values that are null. */
-export function treeOf(places: readonly Written[], row: LogRow, tree: Tree): Tree {
-  for (const { keys, read } of places) {
-    const value = read(row)
-    if (value === null) continue
-    let at = tree
-    for (let i = 0; i < keys.length - 1; i++) {
-      at[keys[i]!] ??= {}
-      at = at[keys[i]!] as Tree
-    }
-    at[keys.at(-1)!] = value
-  }
-  return tree
+/** For nester(): values that are null are left out. */
+export function leavesOf(places: readonly Written[]) {
+  return places.map(({ keys, read }) => [keys, (row: LogRow) => read(row) ?? undefined] as const)
 }

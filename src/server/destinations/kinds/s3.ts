@@ -14,6 +14,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { AwsV4Signer } from 'aws4fetch'
 import { z } from 'zod'
+import { joined } from '../events.js'
 import { eventsSchema } from '../formats/formats.js'
 import { parquetOf } from '../formats/parquet.js'
 import { HttpSender } from '../http-send.js'
@@ -96,7 +97,7 @@ class S3 implements Receiver {
     const key = `${prefix}session/dt=${day}/${name}`
     const body = isParquet
       ? await parquetOf(events, this.#columns)
-      : await pack(`${events.join('\n')}\n`)
+      : await pack(joined(events, '\n', '\n'))
     const outcome = await this.#put(key, body, isParquet ? PARQUET : NDJSON, signal)
     if (outcome.kind !== 'delivered' || !manifest) return outcome
     const facts = {

@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { joined } from '../events.js'
 import { cimWriter } from '../formats/cim.js'
 import { ATTEMPT_MS_MAX, HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
@@ -86,7 +87,7 @@ class Splunk implements Receiver {
       const host = JSON.stringify(this.#showsMeter ? meterId : 'tunmeter')
       return `{"time":${seconds(endTimeUs)},"host":${host},${common.slice(1, -1)},"event":${event}}`
     })
-    const plain = Buffer.from(texts.join('\n'))
+    const plain = joined(texts, '\n')
     const request = await postOf(this.#url('/event'), plain, { gzip, headers: this.#headers })
     let ackId: number | undefined
     const outcome = await this.#sender.send(request, signal, (answer) => {

@@ -11,6 +11,8 @@ import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { connect as connectTls } from 'node:tls'
 import { z } from 'zod'
+import { isoUs } from '../../../session/fields.js'
+import { joined } from '../events.js'
 import { eventsSchema } from '../formats/formats.js'
 import { checkUrl, type GuardOptions, guardedLookup } from '../guard.js'
 import { ATTEMPT_MS_MAX, failureOf } from '../http-send.js'
@@ -84,14 +86,14 @@ class Syslog implements Receiver {
 
   async deliver({ events, rows, signal }: Delivery): Promise<Outcome> {
     const frames = events.map((event, i) =>
-      framed(`${this.#head}${timestamp(rows[i]!.endTimeUs)}${this.#tail}${event}`),
+      framed(`${this.#head}${isoUs(rows[i]!.endTimeUs)}${this.#tail}${event}`),
     )
     const ending = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS_MAX)])
     let socket: Socket | undefined
     try {
       socket = await this.#connect(ending)
       if (isRelp(this.#settings.url)) return await sendRelp(socket, frames, ending)
-      await sendAll(socket, Buffer.from(frames.join('')), ending)
+      await sendAll(socket, joined(frames, ''), ending)
       return { kind: 'delivered', status: null }
     } catch (error) {
       return failureOf(ending.aborted ? ending.reason : error)
@@ -168,10 +170,4 @@ async function sendAll(socket: Socket, bytes: Buffer, signal: AbortSignal): Prom
 
 export function framed(message: string): string {
   return `${Buffer.byteLength(message)} ${message}`
-}
-
-/** With microseconds, the finest time that RFC 5424 allows. */
-export function timestamp(us: number): string {
-  const seconds = new Date(Math.floor(us / 1e6) * 1e3).toISOString().slice(0, 19)
-  return `${seconds}.${String(us % 1e6).padStart(6, '0')}Z`
 }

@@ -8,6 +8,7 @@
  */
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
+import { joined } from '../events.js'
 import { eventsSchema } from '../formats/formats.js'
 import { HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
@@ -62,8 +63,7 @@ class Webhook implements Receiver {
   async deliver({ id, events, signal }: Delivery) {
     const { url, format, gzip, headers } = this.#settings
     const isArray = format === 'array'
-    const text = isArray ? `[${events.join(',')}]` : `${events.join('\n')}\n`
-    const plain = Buffer.from(text)
+    const plain = isArray ? Buffer.from(`[${events.join(',')}]`) : joined(events, '\n', '\n')
     const { secret, authorization } = this.#secrets
     const request = await postOf(new URL(url), plain, {
       gzip,

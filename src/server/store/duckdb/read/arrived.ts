@@ -4,10 +4,18 @@
  * of a later commit. Zone maps find the commits, so a caller that bounds them reads few rows.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { ArrivalPlace, Arrived, ArrivedCount, ArrivedRequest, LogFilter } from '../../store.js'
+import type {
+  ArrivalPlace,
+  Arrived,
+  ArrivedCount,
+  ArrivedRequest,
+  LogFilter,
+  LogRow,
+} from '../../store.js'
 import { int, rowsOf } from '../database.js'
 import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
-import { rowsOfChunk, selectPlain, withNames } from './rows.js'
+import { columnsOf } from './chunk-columns.js'
+import { rowsOfColumns, selectPlain, withNames } from './rows.js'
 import { Sql } from './sql-parts.js'
 import { type Source, sources } from './where.js'
 
@@ -42,22 +50,32 @@ export async function arrived(
   const source = endedAfter(sql, orgId, request)
   const where = `${source.where} ${orderBy('t')} LIMIT ${int(request.limit)}`
   const plain = selectPlain({ ...source, where }, 't.arrival')
-  const result = await connection.run(
-    withNames(plain, orderBy('p'), 'p.arrival::DOUBLE'),
-    sql.values,
-  )
-  const chunks = await result.fetchAllChunks()
-  const rows = chunks.flatMap(rowsOfChunk)
-  const arrivals = chunks.flatMap((chunk) => chunk.getColumns().at(-1) as number[])
-  return {
-    rows,
-    places: rows.map(({ siteId, sessionId }, i) => ({
-      arrival: arrivals[i]!,
-      siteId,
-      run: sessionId.slice(0, RUN_LENGTH),
-      sequence: sequenceOf(sessionId),
-    })),
-  }
+  const result = await connection.run(withNames(plain, '', 'p.arrival::DOUBLE'), sql.values)
+  const found = (await result.fetchAllChunks()).flatMap((chunk) => {
+    const columns = columnsOf(chunk)
+    const arrivals = columns.at(-1) as ArrayLike<number>
+    return rowsOfColumns(columns, chunk.rowCount).map((row, i) => ({
+      row,
+      place: placeOf(row, arrivals[i]!),
+    }))
+  })
+  // Joins may change the order. Another ORDER BY would cost as much as the joins, and it is rarely needed.
+  if (found.some(({ place }, i) => i > 0 && compare(found[i - 1]!.place, place) > 0))
+    found.sort((a, b) => compare(a.place, b.place))
+  return { rows: found.map(({ row }) => row), places: found.map(({ place }) => place) }
+}
+
+function placeOf({ siteId, sessionId }: LogRow, arrival: number): ArrivalPlace {
+  const run = sessionId.slice(0, RUN_LENGTH)
+  return { arrival, siteId, run, sequence: sequenceOf(sessionId) }
+}
+
+/** In the order of `orderBy`. */
+function compare(a: ArrivalPlace, b: ArrivalPlace): number {
+  if (a.arrival !== b.arrival) return a.arrival - b.arrival
+  if (a.siteId !== b.siteId) return a.siteId - b.siteId
+  if (a.run !== b.run) return Buffer.compare(Buffer.from(a.run), Buffer.from(b.run))
+  return a.sequence - b.sequence
 }
 
 export async function countArrived(

@@ -4,6 +4,7 @@ import { rowPicker } from '../../../../session/field-code.js'
 import type { LogRow } from '../../store.js'
 import { COLUMNS, columnSql, fieldName, payloadOf } from '../schema/columns.js'
 import { sessionIdOf } from '../schema/ids.js'
+import { columnsOf } from './chunk-columns.js'
 import type { Source } from './where.js'
 
 const NAMES = [
@@ -61,17 +62,20 @@ const FIELDS = [
   ...NAMES.map(([n]) => n),
 ].map((name) => MADE_OF[name] ?? fieldName(name)) as (keyof Row | 'seq')[]
 
-type Columns = { readonly [K in keyof Row]: readonly Row[K][] } & {
-  readonly seq: readonly number[]
+type Columns = { readonly [K in keyof Row]: ArrayLike<Row[K]> } & {
+  readonly seq: ArrayLike<number>
 }
 const pick = rowPicker<Row>(FIELDS.filter((name) => name !== 'seq'))
 
 export function rowsOfChunk(chunk: DuckDBDataChunk): LogRow[] {
-  const columns = chunk.getColumns()
+  return rowsOfColumns(columnsOf(chunk), chunk.rowCount)
+}
+
+export function rowsOfColumns(columns: readonly ArrayLike<unknown>[], rows: number): LogRow[] {
   const named = Object.fromEntries(
     FIELDS.map((name, i) => [name, columns[i]]),
   ) as unknown as Columns
-  return named.seq.map((sequence, i) => rowAt(named, sequence, i))
+  return Array.from({ length: rows }, (_, i) => rowAt(named, named.seq[i]!, i))
 }
 
 function rowAt(columns: Columns, sequence: number, i: number): LogRow {

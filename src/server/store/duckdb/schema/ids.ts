@@ -11,9 +11,11 @@ export function sequenceOf(sessionId: string): number {
   return value
 }
 
+/** Two characters of a sequence. */
+const PAIRS = Array.from({ length: 1024 }, (_, i) => `${BASE32[i >> 5]}${BASE32[i & 31]}`)
+
 export function sessionIdOf(run: string, sequence: number): string {
-  let tail = ''
-  for (let rest = sequence, i = 0; i < 8; i++, rest = Math.floor(rest / 32))
-    tail = BASE32[rest % 32] + tail
-  return run + tail
+  const high = Math.floor(sequence / 2 ** 20)
+  const low = sequence % 2 ** 20
+  return run + PAIRS[high >> 10]! + PAIRS[high & 1023]! + PAIRS[low >> 10]! + PAIRS[low & 1023]!
 }
