@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { readLogged } from '../../../src/server/ingest/logged.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
-import { sequenceOf } from '../../../src/server/store/duckdb/schema/ids.js'
+import { sequenceOf } from '../../../src/server/store/ids.js'
 import {
   CUT_US,
   MORE_PACKETS,

@@ -19,7 +19,7 @@ import {
   layoutFault,
   linesOfChunk,
 } from '../../../src/server/store/duckdb/export/csv-layout.js'
-import { sessionIdOf } from '../../../src/server/store/duckdb/schema/ids.js'
+import { sessionIdOf } from '../../../src/server/store/ids.js'
 import { communityId } from '../../../src/session/community-id.js'
 import { CSV_LINE_END, csvCell } from '../../../src/session/csv.js'
 import { isoUs } from '../../../src/session/fields.js'

@@ -1,7 +1,7 @@
 /** Bars over time: from hours or from rows, they count what the rows say, each session once. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { barsOf } from '../../../src/server/store/duckdb/read/histogram.js'
+import { barsOf } from '../../../src/server/store/bars.js'
 import { OUTCOME_STATES, type OutcomeGroup } from '../../../src/session/outcome-groups.js'
 import { CONN_STATES, type Session } from '../../../src/session/session.js'
 import { batch, report, session } from '../../support/batches.js'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { seriesOfAll } from '../../../src/server/store/duckdb/read/summary.js'
+import { seriesOfAll } from '../../../src/server/store/summary-shape.js'
 
 test('others have their turn while a large answer is put together, and each number is in its place', async () => {
   const starts = Array.from({ length: 3000 }, (_, i) => i * 60e6)

@@ -17,6 +17,7 @@ import { AppError, messageOf } from '../../../base/errors.js'
 import { makeDirectory } from '../../../base/private-files.js'
 import type { Progress } from '../config.js'
 import { FairQueue } from '../fair-queue.js'
+import { int } from '../sql/sql.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
 
 const MiB = 2 ** 20
@@ -399,11 +400,7 @@ export async function rowsOf(
   return (await connection.runAndReadAll(sql, [...values])).getRowObjects()
 }
 
-/** A whole number as SQL text, because bound numbers are DOUBLEs, for which zone maps are not used. */
-export function int(value: number): string {
-  if (!Number.isSafeInteger(value)) throw new RangeError(`not a whole number: ${value}`)
-  return String(value)
-}
+export { int } from '../sql/sql.js'
 
 /** A text as SQL literal; for short lists whose length varies. */
 export function literal(text: string): string {

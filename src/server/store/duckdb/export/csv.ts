@@ -7,13 +7,14 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { csvCell, csvName } from '../../../../session/csv.js'
 import { PROTOCOLS } from '../../../../session/session.js'
+import { EXPORT_FIELDS } from '../../export-fields.js'
+import { columnName } from '../../sql/column-names.js'
 import type { CsvPiece, Sort } from '../../store.js'
 import { inOneState, rowsOf } from '../database.js'
 import { orderBy } from '../read/pages.js'
-import { COLUMNS, type Column, columnName, usualHeadersSql } from '../schema/columns.js'
+import { COLUMNS, type Column, usualHeadersSql } from '../schema/columns.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'
-import { EXPORT_FIELDS } from './parquet.js'
 
 const NATIVE_TYPES: Readonly<Record<string, NativeType>> = {
   BIGINT: 'int64',

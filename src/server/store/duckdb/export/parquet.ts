@@ -3,8 +3,9 @@
  * compares them). Only startTime and endTime differ: they are instants (TIMESTAMP WITH TIME ZONE, isAdjustedToUTC), so
  * that readers do not take them for local times.
  */
-import { FIELDS } from '../../../../session/fields.js'
-import { COLUMNS, columnName, usualHeadersSql } from '../schema/columns.js'
+import { EXPORT_FIELDS } from '../../export-fields.js'
+import { columnName } from '../../sql/column-names.js'
+import { COLUMNS, usualHeadersSql } from '../schema/columns.js'
 
 function endpoint(ip: string, port: string): string {
   return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}::INTEGER
@@ -36,13 +37,6 @@ function fieldSql(name: string): string {
   if (column === undefined) return `"${name}"`
   return column.kind === 'integer' ? `${snake}::BIGINT` : snake
 }
-
-/** The fields of a CSV or Parquet export. */
-export const EXPORT_FIELDS: readonly string[] = [
-  ...FIELDS.map((field) => field.name),
-  'interrupted',
-  'userEmail',
-]
 
 /** @param exportText the export query, whose columns are those of withNames() */
 export function parquetQuery(exportText: string, columns = EXPORT_FIELDS): string {

@@ -4,6 +4,7 @@
  * of a later commit. Zone maps find the commits, so a caller that bounds them reads few rows.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { RUN_LENGTH, sequenceOf } from '../../ids.js'
 import type {
   ArrivalPlace,
   Arrived,
@@ -13,7 +14,6 @@ import type {
   LogRow,
 } from '../../store.js'
 import { int, rowsOf } from '../database.js'
-import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { columnsOf } from './chunk-columns.js'
 import { rowsOfColumns, selectPlain, withNames } from './rows.js'
 import { Sql } from './sql-parts.js'

@@ -1,51 +1,12 @@
 /** Sessions over time by outcome: bars of equal width, at most as many as requested. */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { OUTCOME_GROUPS, OUTCOME_STATES } from '../../../../session/outcome-groups.js'
-import type { Histogram, HistogramRequest, LogFilter } from '../../store.js'
+import { OUTCOME_STATES } from '../../../../session/outcome-groups.js'
+import { type BarRow, barsOf, histogramOf } from '../../bars.js'
+import type { Histogram, HistogramRequest } from '../../store.js'
 import { int, rowsOf } from '../database.js'
 import { HOUR_US, rolledUpTo } from '../write/rollup.js'
 import { Sql } from './sql-parts.js'
 import { sumSources } from './where.js'
-
-const SECOND_US = 1e6
-const MINUTE_US = 60e6
-const DAY_US = 24 * HOUR_US
-/** Common units of time. */
-const WIDTHS_US = [
-  ...[1, 5, 15, 30].map((n) => n * SECOND_US),
-  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE_US),
-  ...[1, 2, 3, 6, 12].map((n) => n * HOUR_US),
-  ...[1, 2, 7, 14, 28].map((n) => n * DAY_US),
-]
-
-interface Bars {
-  /** Start of the first bar. */
-  readonly originUs: number
-  readonly widthUs: number
-  readonly count: number
-}
-
-/** Bars begin at whole multiples of their width in a time zone that is `offsetUs` ahead of UTC. */
-export function barsOf(
-  { fromUs, toUs }: Pick<LogFilter, 'fromUs' | 'toUs'>,
-  most: number,
-  offsetUs: number,
-): Bars {
-  const barsAt = (widthUs: number): Bars => {
-    const originUs = Math.floor((fromUs + offsetUs) / widthUs) * widthUs - offsetUs
-    return { originUs, widthUs, count: Math.max(1, Math.ceil((toUs - originUs) / widthUs)) }
-  }
-  const widest = WIDTHS_US.at(-1)!
-  for (const width of WIDTHS_US) {
-    const bars = barsAt(width)
-    if (bars.count <= most) return bars
-  }
-  for (let widthUs = widest; ; widthUs *= 2) {
-    const bars = barsAt(widthUs)
-    // At least two bars, because a range may contain a whole multiple of every width.
-    if (bars.count <= Math.max(2, most)) return bars
-  }
-}
 
 const inTexts = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(', ')
 
@@ -75,14 +36,5 @@ export async function histogram(
      FROM (${parts.join(' UNION ALL ')}) GROUP BY 1, 2 HAVING sum(sessions) > 0`,
     sql.values,
   )
-  const empty = () => ({ sessions: Array(count).fill(0), bytes: Array(count).fill(0) })
-  const outcomes = Object.fromEntries(
-    OUTCOME_GROUPS.map((name) => [name, empty()]),
-  ) as Histogram['outcomes'] & Record<string, { sessions: number[]; bytes: number[] }>
-  for (const { bar, outcome, sessions, bytes } of rows) {
-    const one = outcomes[outcome as string]!
-    one.sessions[bar as number] = sessions as number
-    one.bytes[bar as number] = bytes as number
-  }
-  return { originUs, widthUs, count, outcomes }
+  return histogramOf({ originUs, widthUs, count }, rows as unknown as readonly BarRow[])
 }

@@ -6,6 +6,8 @@
  * rows that arrive between two pages do not move the next page.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { sequenceOf, sessionIdOf } from '../../ids.js'
+import { pageOf } from '../../page-of.js'
 import type {
   LogFilter,
   LogRow,
@@ -17,7 +19,6 @@ import type {
   StoreFacts,
 } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
-import { sequenceOf, sessionIdOf } from '../schema/ids.js'
 import { rolledUpTo } from '../write/rollup.js'
 import { rowsOfChunk, selectPlain, withNames } from './rows.js'
 import { Sql } from './sql-parts.js'
@@ -42,14 +43,6 @@ const BOUND_COLUMNS: Readonly<Record<SortKey, readonly string[]>> = {
 }
 const COLUMN_IN_SORT = /[a-z]+_(?:us|tx|rx)/g
 const EVERYTHING: LogFilter = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
-
-export function sortValue(row: LogRow, key: SortKey): number {
-  if (key === 'startTime') return row.startTimeUs
-  if (key === 'duration') return row.endTimeUs - row.startTimeUs
-  if (key === 'bytesTx') return row.bytesTx ?? 0
-  if (key === 'bytesRx') return row.bytesRx ?? 0
-  return Math.min((row.bytesTx ?? 0) + (row.bytesRx ?? 0), Number.MAX_SAFE_INTEGER)
-}
 
 export function orderBy(sort: Sort, alias = ''): string {
   const direction = sort.descending ? 'DESC' : 'ASC'
@@ -76,14 +69,7 @@ export async function page(
   const { sort, limit } = request
   const keys = await pageKeys(connection, orgId, request, nowUs)
   const rows = await rowsAt(connection, orgId, keys, sort, nowUs)
-  const more = rows.length > limit
-  const kept = more ? rows.slice(0, limit) : rows
-  const last = kept.at(-1)
-  const next =
-    more && last !== undefined
-      ? { value: sortValue(last, sort.key), sessionId: last.sessionId }
-      : null
-  return { rows: kept, next }
+  return pageOf(rows, sort, limit)
 }
 
 /**

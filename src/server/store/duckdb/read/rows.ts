@@ -1,9 +1,11 @@
 /** Rows of the log: the select list with the catalog's names, and result chunks as LogRow objects. */
 import type { DuckDBDataChunk } from '@duckdb/node-api'
 import { rowPicker } from '../../../../session/field-code.js'
+import { payloadOf } from '../../headers.js'
+import { sessionIdOf } from '../../ids.js'
+import { fieldName } from '../../sql/column-names.js'
 import type { LogRow } from '../../store.js'
-import { COLUMNS, columnSql, fieldName, payloadOf } from '../schema/columns.js'
-import { sessionIdOf } from '../schema/ids.js'
+import { COLUMNS, columnSql } from '../schema/columns.js'
 import { columnsOf } from './chunk-columns.js'
 import type { Source } from './where.js'
 

@@ -6,35 +6,22 @@
  * sessions (usage_month) to those of stored ones, so it does not change when retention deletes.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { AppError } from '../../../../base/errors.js'
-import { inTurns } from '../../../../base/in-turns.js'
-import { TIME_US_MAX, TIME_US_MIN } from '../../../../session/bounds.js'
+import { INTERVAL_US, intervalStarts, next, storable } from '../../intervals.js'
 import type {
   LogFilter,
   Summary,
   SummaryGroup,
-  SummaryGroupRow,
   SummaryInterval,
   SummaryRequest,
-  SummarySeries,
   SummaryTotals,
-  Totals,
   UsageRequest,
   UsageRow,
 } from '../../store.js'
+import { type GroupRow, type SumsRow, summaryOf, totalsOf } from '../../summary-shape.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { dimensionOfGroup, ROW_SUMS, rolledUpTo, SUM_NAMES } from '../write/rollup.js'
 import { Sql } from './sql-parts.js'
 import { sumSources } from './where.js'
-
-export const INTERVALS_MAX = 3000
-const GROUPS_AT_ONCE = 50
-const INTERVAL_US: Readonly<Record<Exclude<SummaryInterval, 'month'>, number>> = {
-  minute: 60e6,
-  '5minutes': 300e6,
-  hour: 3600e6,
-  day: 86400e6,
-}
 
 export const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
   client: 't.client_id',
@@ -55,57 +42,10 @@ export const GROUP_NAMES: Partial<Record<SummaryGroup, string>> = {
 
 export const RESUMS = SUM_NAMES.map((c) => `coalesce(sum(${c}), 0)::DOUBLE AS ${c}`).join(', ')
 
-export function totalsOf(row: Row): Totals {
-  return {
-    sessions: row.sessions as number,
-    connections: row.connections as number,
-    bytesTx: row.bytes_tx as number,
-    bytesRx: row.bytes_rx as number,
-    packetsTx: row.packets_tx as number,
-    packetsRx: row.packets_rx as number,
-  }
-}
-
 function slotSql(interval: SummaryInterval | null): string {
   if (interval === null) return '0'
   if (interval === 'month') return "epoch_us(date_trunc('month', make_timestamp(t.start_us)))"
   return `(t.start_us // ${int(INTERVAL_US[interval])}) * ${int(INTERVAL_US[interval])}`
-}
-
-/** The starts of all intervals that overlap the range. @throws AppError TOO_MANY_INTERVALS */
-export function intervalStarts(
-  filter: Pick<LogFilter, 'fromUs' | 'toUs'>,
-  interval: SummaryInterval | null,
-): number[] {
-  if (interval === null) return []
-  const starts: number[] = []
-  let at = floorTo(filter.fromUs, interval)
-  while (at < filter.toUs) {
-    starts.push(at)
-    if (starts.length > INTERVALS_MAX) {
-      throw new AppError(
-        'TOO_MANY_INTERVALS',
-        `interval: ${interval} makes more than ${INTERVALS_MAX} intervals of the range`,
-        {
-          hint: 'Use a longer interval or a shorter range.',
-        },
-      )
-    }
-    at = next(at, interval)
-  }
-  return starts
-}
-
-function floorTo(us: number, interval: SummaryInterval): number {
-  if (interval !== 'month') return Math.floor(us / INTERVAL_US[interval]) * INTERVAL_US[interval]
-  const date = new Date(us / 1e3)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth()) * 1e3
-}
-
-function next(us: number, interval: SummaryInterval): number {
-  if (interval !== 'month') return us + INTERVAL_US[interval]
-  const date = new Date(us / 1e3)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) * 1e3
 }
 
 export async function summary(
@@ -118,71 +58,7 @@ export async function summary(
   const rolled = await rolledUpTo(connection)
   const rows = await grouped(connection, orgId, request, { nowUs, rolled })
   const totals = await overall(connection, orgId, request.filter, { nowUs, rolled })
-  const byId = new Map<string | null, { row: SummaryGroupRow; slots: Row[] }>()
-  for (const row of rows) {
-    const id = row.id as string | null
-    const other = row.other === true
-    const key = other ? '\0other' : id
-    const sums = totalsOf(row)
-    const known = byId.get(key)
-    if (known === undefined) {
-      byId.set(key, {
-        row: { id, name: row.name as string | null, other, ...sums },
-        slots: [row],
-      })
-    } else {
-      known.row = addTotals(known.row, sums)
-      known.slots.push(row)
-    }
-  }
-  const groups = [...byId.values()].sort((a, b) => rank(b.row, request) - rank(a.row, request))
-  return {
-    totals,
-    groups: request.groupBy === null ? [] : groups.map((g) => g.row),
-    times: starts.map((us) => new Date(us / 1e3).toISOString()),
-    series: request.interval === null ? [] : await seriesOfAll(groups, starts),
-  }
-}
-
-function rank(row: SummaryGroupRow, request: SummaryRequest): number {
-  if (row.other) return -1
-  return request.sort === 'sessions' ? row.sessions : row.bytesTx + row.bytesRx
-}
-
-export function addTotals<T extends Totals>(row: T, sums: Totals): T {
-  const added = { ...row } as Record<string, unknown>
-  for (const [key, value] of Object.entries(sums))
-    added[key] = (row[key as keyof Totals] as number) + value
-  return added as unknown as T
-}
-
-export interface Group {
-  readonly row: Pick<SummaryGroupRow, 'id' | 'other'>
-  readonly slots: readonly Row[]
-}
-
-/** Works in turns, because the largest answer (1000 groups with 3000 intervals) must not block other requests. */
-export async function seriesOfAll(
-  groups: readonly Group[],
-  starts: readonly number[],
-): Promise<SummarySeries[]> {
-  const at = new Map(starts.map((us, i) => [us, i]))
-  const all: SummarySeries[] = []
-  for await (const [, group] of inTurns(groups, GROUPS_AT_ONCE)) all.push(seriesOf(group, at))
-  return all
-}
-
-function seriesOf(group: Group, at: ReadonlyMap<number, number>): SummarySeries {
-  const empty = () => new Array<number>(at.size).fill(0)
-  const series = { sessions: empty(), bytesTx: empty(), bytesRx: empty() }
-  for (const row of group.slots) {
-    const i = at.get(row.slot as number)
-    if (i === undefined) continue
-    series.sessions[i] = row.sessions as number
-    series.bytesTx[i] = row.bytes_tx as number
-    series.bytesRx[i] = row.bytes_rx as number
-  }
-  return { id: group.row.id, other: group.row.other, ...series }
+  return summaryOf(request, starts, totals, rows as unknown as readonly GroupRow[])
 }
 
 interface Moment {
@@ -240,7 +116,7 @@ async function overall(
   )
   const row = rows[0]!
   return {
-    ...totalsOf(row),
+    ...totalsOf(row as unknown as SumsRow),
     open: row.open as number,
     refused: row.refused as number,
     unanswered: row.unanswered as number,
@@ -257,11 +133,6 @@ const USAGE_COLUMN = {
 /** The UTC month of a session. Retention must group by the same expression. */
 export const MONTH_SQL = "strftime(make_timestamp(t.start_us), '%Y-%m')"
 export const USAGE_SUMS = ROW_SUMS
-
-/** Cuts a time to the storable range, because a month may have any year of four digits. */
-function storable(us: number): number {
-  return Math.min(Math.max(us, TIME_US_MIN), TIME_US_MAX)
-}
 
 export async function usage(
   connection: DuckDBConnection,
@@ -294,6 +165,6 @@ export async function usage(
     month: row.month as string,
     id: row.key as string | null,
     name: row.name as string | null,
-    ...totalsOf(row),
+    ...totalsOf(row as unknown as SumsRow),
   }))
 }

@@ -2,9 +2,11 @@
  * Filters as SQL. Sessions are in two tables, `session` (ended) and `session_open`, and a filter becomes one condition
  * for both. Sums of whole hours come from rollup_hour (rollup.ts). Numbers are literals, texts are bound.
  */
+
+import { conditions } from '../../sql/conditions.js'
+import { termSql } from '../../sql/terms.js'
 import type { LogFilter } from '../../store.js'
 import { int } from '../database.js'
-import { sequenceOf } from '../schema/ids.js'
 import {
   type Dimension,
   dimensionFor,
@@ -13,8 +15,7 @@ import {
   rolledTable,
   wholeHours,
 } from '../write/rollup.js'
-import { addresses, anywhere, inNumbers, inTexts, isParty, or, type Sql } from './sql-parts.js'
-import { termSql } from './terms.js'
+import type { Sql } from './sql-parts.js'
 
 /**
  * The runs that may still report: for each spool of a meter, the run of its newest batch. A run is identified by the
@@ -142,49 +143,4 @@ export function sources(
   const open = `NOT ${interrupted}`
   all.push({ from: OPEN_WITH_RUN, where: where(open) + stateSql, open, interrupted })
   return all
-}
-
-function conditions(sql: Sql, orgId: string, filter: LogFilter, except?: keyof LogFilter): string {
-  const parts = [
-    `t.org_id = ${sql.bind(orgId)}`,
-    `t.start_us >= ${int(filter.fromUs)}`,
-    `t.start_us < ${int(filter.toUs)}`,
-  ]
-  const builders: {
-    [K in keyof LogFilter]-?: ((value: NonNullable<LogFilter[K]>) => string) | null
-  } = {
-    fromUs: null,
-    toUs: null,
-    state: null,
-    protocols: (list) => inTexts(sql, 't.protocol', list),
-    sources: (list) => addresses(sql, 'source', list),
-    dests: (list) => addresses(sql, 'dest', list),
-    ports: (list) => `t.dest_port IN (${list.map(int).join(', ')})`,
-    clientIds: (list) => inNumbers('t.client_id', list),
-    siteIds: (list) => inNumbers('t.site_id', list),
-    siteResourceIds: (list) => inNumbers('t.site_resource_id', list),
-    userIds: (list) => inTexts(sql, 't.user_id', list),
-    party: (subject) => `coalesce(${isParty(subject)}, false)`,
-    connStates: (list) => inTexts(sql, 't.conn_state', list),
-    endReasons: (list) => inTexts(sql, 't.end_reason', list),
-    minBytes: (n) => `coalesce(t.bytes_tx, 0) + coalesce(t.bytes_rx, 0) >= ${int(n)}`,
-    text: (text) => anywhere(sql, text, filter.textIds),
-    textIds: null,
-    // sources() adds the terms, because they need the SQL for open rows.
-    terms: null,
-    sessionIds: (list) =>
-      or(
-        list.map(
-          (id) => `(t.run = ${sql.bind(id.slice(0, 18))} AND t.seq = ${int(sequenceOf(id))})`,
-        ),
-      ),
-  }
-  for (const [key, build] of Object.entries(builders) as [
-    keyof LogFilter,
-    ((v: unknown) => string) | null,
-  ][]) {
-    const value = filter[key]
-    if (build !== null && value !== undefined && key !== except) parts.push(build(value))
-  }
-  return parts.join(' AND ')
 }

@@ -19,8 +19,10 @@ import {
   type SessionField,
   type SessionFieldName,
 } from '../../../../session/session-table.js'
+import { excessHeaders } from '../../headers.js'
+import { sequenceOf } from '../../ids.js'
+import { columnName } from '../../sql/column-names.js'
 import type { StoredSession } from '../../store.js'
-import { sequenceOf } from './ids.js'
 
 export type ColumnKind = 'integer' | 'text' | 'boolean' | 'enum'
 export interface Column {
@@ -64,34 +66,6 @@ function kindOf(field: SessionField): Pick<Column, 'kind' | 'sqlType' | 'words'>
 function integerType(max: number): string {
   if (max <= 255) return 'UTINYINT'
   return max <= 65_535 ? 'USMALLINT' : 'BIGINT'
-}
-
-type HeaderFacts = Pick<StoredSession, 'protocol' | 'sourceIp'>
-
-/** Headers of nearly all data packets: IPv4 without options, and UDP or TCP with timestamps; 20 bytes more for IPv6. */
-function usualHeaders({ protocol, sourceIp }: HeaderFacts, packets: number | null): number {
-  return (packets ?? 0) * ((protocol === 'udp' ? 28 : 52) + (sourceIp.includes(':') ? 20 : 0))
-}
-
-function excessHeaders(
-  session: HeaderFacts,
-  bytes: number | null,
-  payload: number | null,
-  packets: number | null,
-): number | null {
-  if (bytes === null || payload === null) return null
-  return bytes - payload - usualHeaders(session, packets)
-}
-
-/** The payload, from the value of excessHeaders(). */
-export function payloadOf(
-  session: HeaderFacts,
-  bytes: number | null,
-  excess: number | null,
-  packets: number | null,
-): number | null {
-  if (bytes === null || excess === null) return null
-  return bytes - excess - usualHeaders(session, packets)
 }
 
 /** usualHeaders() in SQL. */
@@ -225,14 +199,4 @@ export const COLUMNS: readonly Column[] = STORED_COLUMNS.flatMap((column): Colum
 /** SQL for the value of one of COLUMNS in a row `t`. */
 export function columnSql(name: string): string {
   return PEER_PARTS[name] ?? `t.${name}`
-}
-
-/** The column of a field: `clientId` is in `client_id`. */
-export function columnName(field: string): string {
-  return field.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
-}
-
-/** The inverse of columnName(). */
-export function fieldName(column: string): string {
-  return column.replace(/_[a-z]/g, (c) => c.charAt(1).toUpperCase())
 }

@@ -5,10 +5,10 @@
  * identical record, from any sender, is a repeat and not counted.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { RUN_LENGTH, sequenceOf } from '../../ids.js'
 import { FRESH_US, verdictOf } from '../../merge.js'
 import type { Span, StoredSession } from '../../store.js'
 import { int, rowsOf } from '../database.js'
-import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { GOING_US } from './coverage.js'
 import { has, KnownIds, type Page, pageOf } from './known-ids.js'
 import type { SiteSessions } from './plan.js'

@@ -14,9 +14,9 @@
  */
 
 import { isOpen } from '../../../../session/session.js'
+import { RUN_LENGTH, sequenceOf } from '../../ids.js'
 import { isSameTuple, saysMore } from '../../merge.js'
 import type { StoredSession } from '../../store.js'
-import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { SessionRows } from './chunks.js'
 import { has, KnownIds, type Page, type PageId, pageOf, set, unset } from './known-ids.js'
 

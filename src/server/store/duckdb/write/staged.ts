@@ -7,11 +7,11 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { EndReason, Protocol } from '../../../../session/session.js'
+import { RUN_LENGTH, sequenceOf } from '../../ids.js'
 import type { Kept } from '../../merge.js'
 import type { StoredSession } from '../../store.js'
 import { int, literal } from '../database.js'
 import { OWN_COLUMN_AT, STORED_COLUMNS, STORED_NAMES } from '../schema/columns.js'
-import { RUN_LENGTH, sequenceOf } from '../schema/ids.js'
 import { appendTo, SessionRows } from './chunks.js'
 import { unrollSql } from './rollup.js'
 

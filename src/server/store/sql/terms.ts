@@ -3,10 +3,10 @@ import {
   OUTCOME_GROUPS,
   OUTCOME_STATES,
   type OutcomeGroup,
-} from '../../../../session/outcome-groups.js'
-import type { LogTerm } from '../../store.js'
-import { int, literal } from '../database.js'
-import { addresses, anywhere, inTexts, or, type Sql } from './sql-parts.js'
+} from '../../../session/outcome-groups.js'
+import type { LogTerm } from '../filter.js'
+import { addresses, anywhere } from './conditions.js'
+import { inTexts, int, or, type Sql } from './sql.js'
 
 /** Binds the term's texts. @returns a function from the SQL for "row is open" to the condition */
 export function termSql(sql: Sql, term: LogTerm): (open: string) => string {
@@ -16,7 +16,7 @@ export function termSql(sql: Sql, term: LogTerm): (open: string) => string {
 
 function positive(sql: Sql, term: LogTerm): (open: string) => string {
   const { outcomes } = term
-  if (outcomes !== undefined) return (open) => or(outcomes.map((one) => ofOutcome(one, open)))
+  if (outcomes !== undefined) return (open) => or(outcomes.map((one) => ofOutcome(sql, one, open)))
   const condition = ofRow(sql, term)
   return () => condition
 }
@@ -51,7 +51,7 @@ function ofName(sql: Sql, { kind, values, ids = [] }: NonNullable<LogTerm['named
   const column = COLUMNS[kind]
   const parts: string[] = []
   // Literals, because a statement has a bound of parameters.
-  const written = ids.map((id) => (typeof id === 'number' ? int(id) : literal(id)))
+  const written = ids.map((id) => (typeof id === 'number' ? int(id) : sql.literal(id)))
   if (written.length > 0) parts.push(`${column} IN (${written.join(', ')})`)
   for (const { text, pattern, none } of values) {
     if (none) parts.push(`${column} IS NULL`)
@@ -64,9 +64,9 @@ function ofName(sql: Sql, { kind, values, ids = [] }: NonNullable<LogTerm['named
 const isGroup = (word: string): word is OutcomeGroup =>
   (OUTCOME_GROUPS as readonly string[]).includes(word)
 
-function ofOutcome(word: NonNullable<LogTerm['outcomes']>[number], open: string): string {
+function ofOutcome(sql: Sql, word: NonNullable<LogTerm['outcomes']>[number], open: string): string {
   const isIn = (states: readonly string[]) =>
-    `coalesce(t.conn_state IN (${states.map(literal).join(', ')}), false)`
+    `coalesce(t.conn_state IN (${states.map((one) => sql.literal(one)).join(', ')}), false)`
   if (!isGroup(word)) return isIn([word])
   const isOpen = `coalesce(${open}, false)`
   switch (word) {
