@@ -20,13 +20,13 @@ import { type Column, tableText } from '../base/text-table.js'
 import { painter } from '../meter/output/human.js'
 import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import {
-  Control,
   type KeyRecord,
   RETENTION_DAYS_MAX,
   SCOPES,
   type Scope,
 } from '../server/control/control.js'
-import { controlExists } from '../server/control/control-file.js'
+import { controlExists } from '../server/control/lmdb/control-file.js'
+import { Control } from '../server/control/lmdb/lmdb-control.js'
 import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
 import { say } from './api-client.js'
 import { auditHere } from './audit-here.js'

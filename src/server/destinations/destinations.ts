@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Control } from '../control/control.js'
+import type { Control } from '../control/lmdb/lmdb-control.js'
 import { Mutex } from '../store/mutex.js'
 import type { LogRow, Store } from '../store/store.js'
 import { RowsAhead } from './batch-reader.js'

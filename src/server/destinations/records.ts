@@ -8,7 +8,7 @@
  * A write is durable when its promise resolves. Writes that begin in one turn of the event loop are one transaction.
  */
 import type { Database } from 'lmdb'
-import type { Control } from '../control/control.js'
+import type { Control } from '../control/lmdb/lmdb-control.js'
 import type { ArrivalPlace } from '../store/store.js'
 import type { AttemptClass } from './outcome.js'
 import type { PseudonymSettings } from './pseudonyms.js'

@@ -18,7 +18,8 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import type { Control, KeyRecord, Scope } from '../control/control.js'
+import type { KeyRecord, Scope } from '../control/control.js'
+import type { Control } from '../control/lmdb/lmdb-control.js'
 import { BrowserSessions, SESSION_SECONDS } from './browser-sessions.js'
 import { HttpError } from './http.js'
 import { networkOf, type SecurityLog } from './security-log.js'

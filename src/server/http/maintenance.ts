@@ -6,7 +6,7 @@
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import { OPERATOR_TRAIL } from '../control/audit-event.js'
-import type { Control } from '../control/control.js'
+import type { Control } from '../control/lmdb/lmdb-control.js'
 import { deletionCutUs, deletionDays } from '../control/retention-grace.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'

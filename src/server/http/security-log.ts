@@ -14,7 +14,8 @@ import {
   type Facts,
   OPERATOR_TRAIL,
 } from '../control/audit-event.js'
-import type { Control, KeyRecord } from '../control/control.js'
+import type { KeyRecord } from '../control/control.js'
+import type { Control } from '../control/lmdb/lmdb-control.js'
 
 const LINES_MAX = 200
 const MINUTE_MS = 60_000

@@ -1,9 +1,10 @@
 /** The audit trail in its file: what is added stays as it was, in order, within bounds that noise cannot turn on others. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type AuditBounds, AuditTrail } from '../../../src/server/control/audit.js'
+import type { AuditBounds } from '../../../src/server/control/audit.js'
 import type { AuditEvent, AuditEventName } from '../../../src/server/control/audit-event.js'
 import { OPEN_OF_A_KEY_MAX } from '../../../src/server/control/audit-repeats.js'
-import { openControlFile } from '../../../src/server/control/control-file.js'
+import { openControlFile } from '../../../src/server/control/lmdb/control-file.js'
+import { AuditTrail } from '../../../src/server/control/lmdb/lmdb-audit.js'
 import { temporaryDirectory } from '../../support/temporary.js'
 
 const NOW_MS = Date.now()

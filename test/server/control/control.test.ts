@@ -2,13 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import {
-  Control,
-  hashKey,
-  type KeyRecord,
-  REVOKED_KEPT,
-} from '../../../src/server/control/control.js'
-import { openControlFile } from '../../../src/server/control/control-file.js'
+import { hashKey, type KeyRecord, REVOKED_KEPT } from '../../../src/server/control/control.js'
+import { openControlFile } from '../../../src/server/control/lmdb/control-file.js'
+import { Control } from '../../../src/server/control/lmdb/lmdb-control.js'
 import { temporaryDirectory } from '../../support/temporary.js'
 
 const NOW_MS = Date.parse('2026-01-01T00:00:00Z')
@@ -72,7 +68,7 @@ describe('a key', () => {
 /** In a mount namespace: a disk of 1 MiB is filled; what is written then fails; afterwards there is space again. */
 const FULL_DISK = `
   import { rmSync, statfsSync, writeFileSync } from 'node:fs'
-  import { Control } from './src/server/control/control.ts'
+  import { Control } from './src/server/control/lmdb/lmdb-control.ts'
   const [directory = ''] = process.argv.slice(1)
   const control = new Control(directory)
   const { record } = await control.createKey({ scope: 'read', orgId: 'acme', siteId: null, name: 'k', expiresAt: null })

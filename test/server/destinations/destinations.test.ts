@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
-import { Control } from '../../../src/server/control/control.js'
+import { Control } from '../../../src/server/control/lmdb/lmdb-control.js'
 import type { Courier } from '../../../src/server/destinations/courier.js'
 import { Destinations, type Wanted } from '../../../src/server/destinations/destinations.js'
 import {

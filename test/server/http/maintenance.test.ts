@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
-import { Control } from '../../../src/server/control/control.js'
+import { Control } from '../../../src/server/control/lmdb/lmdb-control.js'
 import { TrustedClock } from '../../../src/server/control/trusted-clock.js'
 import { AGAIN_MS, Maintenance } from '../../../src/server/http/maintenance.js'
 import { ServerMetrics } from '../../../src/server/http/metrics.js'

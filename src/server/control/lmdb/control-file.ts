@@ -3,8 +3,8 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { AppError, messageOf } from '../../base/errors.js'
-import { makeDirectory } from '../../base/private-files.js'
+import { AppError, messageOf } from '../../../base/errors.js'
+import { makeDirectory } from '../../../base/private-files.js'
 
 const FILE = 'control.mdb'
 /** Address space, not disk: the audit trail takes at most a quarter of it (audit.ts). */
