@@ -1,7 +1,7 @@
 /** Records a command's change to a data directory in its audit trail. */
 import { userInfo } from 'node:os'
 import type { AuditEventName, Facts } from '../server/control/audit-event.js'
-import type { Control } from '../server/control/lmdb/lmdb-control.js'
+import type { Control } from '../server/control/control.js'
 
 export function auditHere(
   control: Control,

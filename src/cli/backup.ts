@@ -12,7 +12,7 @@ import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory } from '../base/private-files.js'
 import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
-import { Control } from '../server/control/lmdb/lmdb-control.js'
+import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
 import { readLogged } from '../server/ingest/logged.js'
 import { moveBackup, writeBackup } from '../server/store/backup.js'
 import { openStore } from '../server/store/open.js'
@@ -42,7 +42,7 @@ function runningServer(data: string): Running | undefined {
 }
 
 async function byServer(running: Running, data: string, target: string): Promise<void> {
-  const control = new Control(data)
+  const control = new LmdbControl(data)
   try {
     const expiresAt = new Date(Date.now() + KEY_MS).toISOString()
     const { key, record } = await control.createKey({
@@ -81,7 +81,7 @@ async function byItself(data: string, target: string): Promise<void> {
     threads: 2,
     readLogged,
   })
-  const control = new Control(data)
+  const control = new LmdbControl(data)
   try {
     await writeBackup({ store, control }, target)
     await auditHere(control, 'backupMade', OPERATOR_TRAIL, { output: target })

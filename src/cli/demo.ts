@@ -14,7 +14,7 @@ import { loadCatalog } from '../meter/attribution/catalog-file.js'
 import { painter } from '../meter/output/human.js'
 import { sessionTable } from '../meter/output/table.js'
 import { temporaryDirectory } from '../meter/run/ending.js'
-import { Control } from '../server/control/lmdb/lmdb-control.js'
+import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
 import { defineCommand } from './command.js'
 import { type ChildServer, runCli, startServerProcess } from './demo-processes.js'
 import { type LogRow, shownOf } from './log-row.js'
@@ -80,7 +80,7 @@ interface Keys {
 
 /** Does the same as `tunmeter keys create`. */
 async function makeKeys(data: string): Promise<Keys> {
-  const control = new Control(data)
+  const control = new LmdbControl(data)
   try {
     await control.putOrg(ORG, { retentionDays: RETENTION_DAYS })
     const make = async (scope: 'admin' | 'read' | 'ingest'): Promise<string> => {

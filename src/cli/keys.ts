@@ -1,6 +1,6 @@
 /**
  * `tunmeter keys`: creates, lists, revokes and removes keys in a data directory. The keys' file may be open in a running
- * server at the same time (server/control/control.ts), which sees the change with its next request.
+ * server at the same time (server/control/lmdb/lmdb-control.ts), which sees the change with its next request.
  */
 
 import {
@@ -20,13 +20,14 @@ import { type Column, tableText } from '../base/text-table.js'
 import { painter } from '../meter/output/human.js'
 import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import {
+  type Control,
   type KeyRecord,
   RETENTION_DAYS_MAX,
   SCOPES,
   type Scope,
 } from '../server/control/control.js'
 import { controlExists } from '../server/control/lmdb/control-file.js'
-import { Control } from '../server/control/lmdb/lmdb-control.js'
+import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
 import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
 import { say } from './api-client.js'
 import { auditHere } from './audit-here.js'
@@ -54,7 +55,7 @@ async function withNewControl<T>(
 ): Promise<T> {
   ownerOnly()
   closeDirectory(directory)
-  const control = new Control(directory)
+  const control = new LmdbControl(directory)
   try {
     return await work(control)
   } finally {

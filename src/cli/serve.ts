@@ -24,7 +24,7 @@ import { closeDirectory, writePrivateFile } from '../base/private-files.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
 import { controlExists } from '../server/control/lmdb/control-file.js'
-import { Control } from '../server/control/lmdb/lmdb-control.js'
+import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
 import { TrustedClock } from '../server/control/trusted-clock.js'
 import { Destinations } from '../server/destinations/destinations.js'
 import { DestinationRecords } from '../server/destinations/records.js'
@@ -142,11 +142,11 @@ function checkProxies(proxies: readonly string[]): void {
 }
 
 /** @throws AppError NO_KEY, DATA_UNUSABLE */
-async function openControl(options: Options, host: string): Promise<Control> {
+async function openControl(options: Options, host: string): Promise<LmdbControl> {
   const needsKey = !isLoopback(host) && host !== 'localhost'
   if (!needsKey || controlExists(options.data)) {
-    const control = new Control(options.data)
-    if (!needsKey || control.hasKeys()) return control
+    const control = new LmdbControl(options.data)
+    if (!needsKey || (await control.hasKeys())) return control
     await control.close()
   }
   throw new AppError(
@@ -209,7 +209,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const trustedClock = new TrustedClock({
     wallMs: clockMs,
     monotonicMs: () => performance.now(),
-    lastMs: options.trustClock ? undefined : control.believedMs,
+    lastMs: options.trustClock ? undefined : await control.believedMs(),
   })
   const clock = trustedClock
   const auditDays = options.auditRetention / DAY_MS

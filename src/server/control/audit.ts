@@ -1,5 +1,17 @@
-/** Bounds, queries and entries of the audit trail, for every implementation. */
-import type { AuditEntry, AuditEventName } from './audit-event.js'
+/**
+ * The contract of the audit trail, and what every implementation shares. Nothing changes an entry. Entries are deleted
+ * only by age or at a bound.
+ *
+ * Three bounds: repeated events are counted (audit-repeats.ts), each kind of a trail has a bound, and so have all
+ * trails together. There the largest kind of a trail loses its oldest entries, so a noisy organisation loses its own
+ * first.
+ */
+import {
+  type AuditEntry,
+  type AuditEvent,
+  type AuditEventName,
+  boundedFacts,
+} from './audit-event.js'
 import type { Repeated } from './audit-repeats.js'
 
 /** Entries read for one page. A filter that matches few of them gets a short page and its continuation. */
@@ -37,6 +49,31 @@ export interface AuditPage {
   readonly next: number | null
   /** Entries of the trail that were deleted at a bound, before their time. */
   readonly dropped: number
+}
+
+export interface AuditTrail {
+  /** @param failed is told when waiting entries could not be written */
+  onFailure(failed: (error: unknown) => void): void
+  /** Resolves when the entry is durable. */
+  record(event: AuditEvent): Promise<void>
+  /** For events that may repeat. The first is written within about a second, repeats as one count after the window. */
+  note(event: AuditEvent, windowMs?: number): void
+  page(trail: string, query: AuditQuery): Promise<AuditPage>
+  /** Whether the trail has entries. */
+  has(trail: string): Promise<boolean>
+  /**
+   * Removes old entries.
+   * @param cutMs the time before which a trail's entries go; null: it keeps all
+   * @returns how many
+   */
+  expire(cutMs: (trail: string) => number | null): Promise<number>
+  /** Writes waiting entries and open counts. */
+  close(): Promise<void>
+}
+
+/** An event that happened once. */
+export function onceNow(event: AuditEvent): Repeated {
+  return { event: { ...event, facts: boundedFacts(event.facts) }, count: 1, untilMs: event.atMs }
 }
 
 export function entryOf(id: number, { event: repeated, count, untilMs }: Repeated): AuditEntry {

@@ -9,7 +9,8 @@
 import { randomBytes } from 'node:crypto'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
-import type { Control } from '../control/lmdb/lmdb-control.js'
+import type { Organisations } from '../control/control.js'
+import type { LmdbControl } from '../control/lmdb/lmdb-control.js'
 import { Mutex } from '../store/mutex.js'
 import type { LogRow, Store } from '../store/store.js'
 import { RowsAhead } from './batch-reader.js'
@@ -30,7 +31,7 @@ import { lastFour, Secrets } from './secrets.js'
 
 export interface DestinationsOptions {
   readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived' | 'page'>
-  readonly control: Pick<Control, 'table' | 'org'>
+  readonly control: Pick<Organisations, 'org'> & Pick<LmdbControl, 'table'>
   readonly directory: string
   readonly guard: GuardOptions
   readonly log: Logger

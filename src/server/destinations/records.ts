@@ -8,7 +8,7 @@
  * A write is durable when its promise resolves. Writes that begin in one turn of the event loop are one transaction.
  */
 import type { Database } from 'lmdb'
-import type { Control } from '../control/lmdb/lmdb-control.js'
+import type { LmdbControl } from '../control/lmdb/lmdb-control.js'
 import type { ArrivalPlace } from '../store/store.js'
 import type { AttemptClass } from './outcome.js'
 import type { PseudonymSettings } from './pseudonyms.js'
@@ -132,7 +132,7 @@ export class DestinationRecords {
   readonly #states: Database<DestinationState, string>
   readonly #deadLetters: Database<DeadLetter, [id: string, session: string]>
 
-  constructor(control: Pick<Control, 'table'>) {
+  constructor(control: Pick<LmdbControl, 'table'>) {
     this.#destinations = control.table('destination')
     this.#states = control.table('destinationState')
     this.#deadLetters = control.table('deadLetter')

@@ -18,8 +18,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import type { KeyRecord, Scope } from '../control/control.js'
-import type { Control } from '../control/lmdb/lmdb-control.js'
+import type { Control, KeyRecord, Scope } from '../control/control.js'
 import { BrowserSessions, SESSION_SECONDS } from './browser-sessions.js'
 import { HttpError } from './http.js'
 import { networkOf, type SecurityLog } from './security-log.js'
@@ -125,7 +124,7 @@ export class Auth {
    * @throws HttpError 401, 403, 404, 429. Other organisations give 403, whether they exist or not; 404 is for root
    * keys.
    */
-  allow(request: FastifyRequest, access: Access): KeyRecord {
+  async allow(request: FastifyRequest, access: Access): Promise<KeyRecord> {
     const key = this.identify(request)
     const { scopes, orgId, siteId } = access
     const right =
@@ -138,15 +137,15 @@ export class Auth {
       this.#security.write('scopeExceeded', request.ip, key, { route })
       throw new HttpError(403, 'forbidden', forbidden(key, access))
     }
-    if (key.scope === 'root' && orgId !== undefined && !this.#isThere(orgId, access)) {
+    if (key.scope === 'root' && orgId !== undefined && !(await this.#isThere(orgId, access))) {
       throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
     }
     return key
   }
 
-  #isThere(orgId: string, { ofRemovedToo }: Access): boolean {
+  async #isThere(orgId: string, { ofRemovedToo }: Access): Promise<boolean> {
     if (this.#control.org(orgId) !== undefined) return true
-    return ofRemovedToo === true && this.#control.audit.has(orgId)
+    return ofRemovedToo === true && (await this.#control.audit.has(orgId))
   }
 
   /** Trades a key for a session. @throws HttpError 401, 403, 429 */

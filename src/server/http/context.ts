@@ -1,6 +1,6 @@
 /** The parts of the server that the routes use. */
 import type { Logger } from '../../base/log.js'
-import type { Control } from '../control/lmdb/lmdb-control.js'
+import type { Control } from '../control/control.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Destinations } from '../destinations/destinations.js'
 import type { Store } from '../store/store.js'

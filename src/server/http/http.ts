@@ -55,6 +55,7 @@ type Word = readonly [status: number, code: string]
 const OWN: Readonly<Record<string, Word>> = {
   STORE_BUSY: [503, 'storeBusy'],
   STORE_CLOSING: [503, 'storeBusy'],
+  CONTROL_AWAY: [503, 'storeBusy'],
   STORE_MEMORY: [503, 'storeMemory'],
   STORE_FULL: [503, 'storeFull'],
   STORE_STOPPED: [503, 'storeStopped'],

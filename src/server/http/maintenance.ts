@@ -6,7 +6,7 @@
 import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import { OPERATOR_TRAIL } from '../control/audit-event.js'
-import type { Control } from '../control/lmdb/lmdb-control.js'
+import type { Control } from '../control/control.js'
 import { deletionCutUs, deletionDays } from '../control/retention-grace.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'
@@ -68,7 +68,7 @@ export class Maintenance {
 
   async #removeOrgs(): Promise<void> {
     const { store, control, log } = this.#options
-    for (const orgId of control.removals.going()) {
+    for (const orgId of await control.removals.going()) {
       if (this.#stopped) return
       try {
         const sessions = await store.removeOrg(orgId)
@@ -119,10 +119,10 @@ export class Maintenance {
     control.audit.note({ ...event, atMs: Date.now(), facts }, DAY_MS)
   }
 
-  #expireAudit(nowMs: number): void {
+  async #expireAudit(nowMs: number): Promise<void> {
     const { control, log, auditDays } = this.#options
     try {
-      control.audit.expire((trail) => {
+      await control.audit.expire((trail) => {
         const days = control.org(trail)?.retentionDays ?? 0
         return days < 0 ? null : nowMs - Math.max(days, auditDays) * DAY_MS
       })
@@ -155,7 +155,7 @@ export class Maintenance {
         log.error({ orgId, err: messageOf(error) }, 'retention failed; it will be tried again')
       }
     }
-    this.#expireAudit(nowMs)
+    await this.#expireAudit(nowMs)
     await store
       .closeInterrupted()
       .catch((error: unknown) => log.error({ err: messageOf(error) }, 'closing sessions failed'))

@@ -8,7 +8,7 @@ export async function presentMeters(
   cancel?: Cancel,
 ): Promise<MeterStatus[]> {
   const meters = await store.meters(orgId, cancel)
-  const removedMs = control.removals.of(orgId)
+  const removedMs = await control.removals.of(orgId)
   return meters.filter(
     (m) => removedMs({ ...m, receivedMs: Date.parse(m.receivedAt) }) === undefined,
   )

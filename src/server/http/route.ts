@@ -101,7 +101,7 @@ export function register(app: FastifyInstance, auth: Auth, routes: readonly Rout
           orgId?: string
           siteId?: number
         }
-        request.key = auth.allow(request, {
+        request.key = await auth.allow(request, {
           scopes: spec.scopes,
           ...(spec.ofRemovedToo === true && { ofRemovedToo: true }),
           ...(params.orgId !== undefined && { orgId: params.orgId }),

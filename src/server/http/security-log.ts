@@ -14,8 +14,7 @@ import {
   type Facts,
   OPERATOR_TRAIL,
 } from '../control/audit-event.js'
-import type { KeyRecord } from '../control/control.js'
-import type { Control } from '../control/lmdb/lmdb-control.js'
+import type { Control, KeyRecord } from '../control/control.js'
 
 const LINES_MAX = 200
 const MINUTE_MS = 60_000
@@ -164,7 +163,10 @@ export class SecurityLog {
     const network = networkOf(address)
     if (known.get(network)) return
     known.set(network, true)
-    if (this.#control.isNewNetwork(key, network)) this.write('keyUsedFromNewAddress', address, key)
+    void this.#control.isNewNetwork(key, network).then(
+      (isNew) => isNew && this.write('keyUsedFromNewAddress', address, key),
+      (error: unknown) => this.#notAudited(error),
+    )
   }
 
   #mayWrite(): boolean {

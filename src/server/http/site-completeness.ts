@@ -27,14 +27,14 @@ export async function judgeSites(
     store.coverage(orgId, range, asked, cancel),
     store.catalog(orgId),
   ])
-  const removedMs = control.removals.of(orgId)
+  const removedMs = await control.removals.of(orgId)
   const meters = coverage.meters.map((m) => {
     const atMs = removedMs({ ...m, receivedMs: Math.floor(m.receivedUs / 1e3) })
     return atMs === undefined ? m : { ...m, removedUs: atMs * 1e3 }
   })
-  const keyed = control
-    .keys(orgId)
-    .flatMap((k) => (k.siteId === null || k.revokedAt !== null ? [] : [k.siteId]))
+  const keyed = (await control.keys(orgId)).flatMap((k) =>
+    k.siteId === null || k.revokedAt !== null ? [] : [k.siteId],
+  )
   const expected = { range, nowUs, silenceUs: silenceMs * 1e3, siteIds: asked ?? keyed }
   const names = new Map(catalog.sites.map((s) => [s.siteId, s.name]))
   return {

@@ -13,7 +13,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
-import type { Control } from '../control/lmdb/lmdb-control.js'
+import type { Control } from '../control/control.js'
 import { Mutex } from './mutex.js'
 import type { Store } from './store.js'
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
-import { Control } from '../../../src/server/control/lmdb/lmdb-control.js'
+import { LmdbControl } from '../../../src/server/control/lmdb/lmdb-control.js'
 import type { Courier } from '../../../src/server/destinations/courier.js'
 import { Destinations, type Wanted } from '../../../src/server/destinations/destinations.js'
 import {
@@ -29,7 +29,7 @@ function session(n: number, change: Partial<Session> = {}): Session {
 }
 
 let t: TestStore
-let control: Control
+let control: LmdbControl
 let receiver: Receiver
 let destinations: Destinations
 /** Ahead of the machine's clock: what is put off is due when the test says so. */
@@ -50,7 +50,7 @@ function open(): Destinations {
 beforeEach(async () => {
   aheadMs = 0
   t = await TestStore.open()
-  control = new Control(join(t.directory, 'control'))
+  control = new LmdbControl(join(t.directory, 'control'))
   await control.putOrg('acme', { retentionDays: -1 })
   await control.putOrg('other', { retentionDays: -1 })
   receiver = await Receiver.start()

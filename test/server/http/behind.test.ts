@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
-import { Control } from '../../../src/server/control/lmdb/lmdb-control.js'
+import { LmdbControl } from '../../../src/server/control/lmdb/lmdb-control.js'
 import { TrustedClock } from '../../../src/server/control/trusted-clock.js'
 import { Destinations } from '../../../src/server/destinations/destinations.js'
 import { createApp } from '../../../src/server/http/app.js'
@@ -19,7 +19,7 @@ const SESSIONS = 10
 const LOG = '/api/v1/org/acme/logs/connection'
 
 async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string }> {
-  const control = new Control(join(t.directory, 'control'))
+  const control = new LmdbControl(join(t.directory, 'control'))
   const clockMs = () => t.nowUs / 1e3
   const log = createLogger('silent')
   const security = new SecurityLog(log, control, clockMs)

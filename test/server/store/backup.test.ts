@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { AppError, messageOf } from '../../../src/base/errors.js'
-import { Control } from '../../../src/server/control/lmdb/lmdb-control.js'
+import { LmdbControl } from '../../../src/server/control/lmdb/lmdb-control.js'
 import { readLogged } from '../../../src/server/ingest/logged.js'
 import { Backups, moveBackup, writeBackup } from '../../../src/server/store/backup.js'
 import { DuckStore } from '../../../src/server/store/duckdb/duck-store.js'
@@ -20,13 +20,13 @@ const MORE_SESSIONS = 18_000
 const noRoot = process.geteuid?.() === 0 ? null : 'a small disk needs root'
 
 let t: TestStore
-let control: Control
-let source: { store: DuckStore; control: Control }
+let control: LmdbControl
+let source: { store: DuckStore; control: LmdbControl }
 let work: string
 beforeEach(async () => {
   work = temporaryDirectory()
   t = await TestStore.open()
-  control = new Control(t.directory)
+  control = new LmdbControl(t.directory)
   await control.putOrg('acme')
   source = { store: t.store, control }
   await t.send('acme', 1, batch(1, sessions(0, SESSIONS)))
@@ -52,7 +52,7 @@ async function expectWhole(copy: string, rows = SESSIONS): Promise<void> {
   })
   expect(await store.count('acme', ALWAYS)).toBe(rows)
   await store.close()
-  const keys = new Control(opened)
+  const keys = new LmdbControl(opened)
   expect(keys.orgs().map((org) => org.orgId)).toEqual(['acme'])
   await keys.close()
 }

@@ -1,13 +1,9 @@
 /**
- * The audit trail. Nothing changes an entry. Entries are deleted only by age or at a bound.
+ * The audit trail in the lmdb file.
  *
  *   audit      [trail, kind, id] -> entry
  *   auditSize  [trail, kind] -> entries, bytes, and entries that were deleted at a bound
  *   auditNext  'id' -> the next id
- *
- * Three bounds: repeated events are counted (audit-repeats.ts), each kind of a trail has a bound, and so have all
- * trails together. There the largest kind of a trail loses its oldest entries, so a noisy organisation loses its own
- * first.
  */
 import type { Database, RootDatabase } from 'lmdb'
 import {
@@ -15,25 +11,18 @@ import {
   type AuditBounds,
   type AuditPage,
   type AuditQuery,
+  type AuditTrail,
   bytesOf,
   entryOf,
   isAsked,
+  onceNow,
   SCANNED_MAX,
   timeOf,
 } from '../audit.js'
-import {
-  AUDIT_EVENTS,
-  type AuditEntry,
-  type AuditEvent,
-  boundedFacts,
-  KINDS,
-} from '../audit-event.js'
-import { type Repeated, Repeats } from '../audit-repeats.js'
+import { AUDIT_EVENTS, type AuditEntry, type AuditEvent, KINDS } from '../audit-event.js'
+import { AuditNotes, MINUTE_MS } from '../audit-notes.js'
+import type { Repeated } from '../audit-repeats.js'
 import { commitFault } from './control-file.js'
-
-const MINUTE_MS = 60_000
-/** Waiting entries are written this often. */
-const WRITE_AFTER_MS = 1000
 
 type EntryKey = [trail: string, kind: number, id: number]
 type SizeKey = [trail: string, kind: number]
@@ -45,16 +34,13 @@ interface Size {
 const EMPTY: Size = { entries: 0, bytes: 0, dropped: 0 }
 const ALL_KINDS: readonly number[] = Object.values(KINDS)
 
-export class AuditTrail {
+export class LmdbAuditTrail implements AuditTrail {
   readonly #root: RootDatabase
   readonly #entries: Database<AuditEntry, EntryKey>
   readonly #sizes: Database<Size, SizeKey>
   readonly #next: Database<number, string>
   readonly #bounds: AuditBounds
-  readonly #repeats = new Repeats()
-  #waiting: Repeated[] = []
-  #timer: NodeJS.Timeout | undefined
-  #failed: (error: unknown) => void = () => undefined
+  readonly #notes = new AuditNotes(async (all) => this.#write(all))
 
   constructor(root: RootDatabase, bounds: AuditBounds = AUDIT_BOUNDS) {
     this.#root = root
@@ -64,27 +50,21 @@ export class AuditTrail {
     this.#next = root.openDB<number, string>('auditNext', { encoding: 'json' })
   }
 
-  /** @param failed is told when waiting entries could not be written */
   onFailure(failed: (error: unknown) => void): void {
-    this.#failed = failed
+    this.#notes.onFailure(failed)
   }
 
-  /** Resolves when the entry is durable. @throws AppError STORE_FULL, DATA_UNUSABLE */
+  /** @throws AppError STORE_FULL, DATA_UNUSABLE */
   async record(event: AuditEvent): Promise<void> {
-    const { atMs } = event
-    const bounded = { ...event, facts: boundedFacts(event.facts) }
-    this.#write([...this.#waiting.splice(0), { event: bounded, count: 1, untilMs: atMs }])
+    this.#write([...this.#notes.take(), onceNow(event)])
   }
 
-  /** For events that may repeat. The first is written within about a second, repeats as one count after the window. */
   note(event: AuditEvent, windowMs = MINUTE_MS): void {
-    const first = this.#repeats.take(event, windowMs)
-    if (first !== null) this.#waiting.push({ event: first, count: 1, untilMs: first.atMs })
-    this.#timer ??= setInterval(() => this.#later(), WRITE_AFTER_MS).unref()
+    this.#notes.note(event, windowMs)
   }
 
-  page(trail: string, query: AuditQuery): AuditPage {
-    this.#later()
+  async page(trail: string, query: AuditQuery): Promise<AuditPage> {
+    await this.#notes.flush()
     const found: AuditEntry[] = []
     let scanned = 0
     let last: number | null = null
@@ -98,17 +78,16 @@ export class AuditTrail {
     return { entries: found, next: null, dropped: this.#dropped(trail) }
   }
 
-  /** Whether the trail has entries. */
-  has(trail: string): boolean {
+  async has(trail: string): Promise<boolean> {
+    return this.hasNow(trail)
+  }
+
+  /** For a transaction. */
+  hasNow(trail: string): boolean {
     return ALL_KINDS.some((kind) => (this.#sizes.get([trail, kind])?.entries ?? 0) > 0)
   }
 
-  /**
-   * Removes old entries.
-   * @param cutMs the time before which a trail's entries go; null: it keeps all
-   * @returns how many
-   */
-  expire(cutMs: (trail: string) => number | null): number {
+  async expire(cutMs: (trail: string) => number | null): Promise<number> {
     let removed = 0
     for (const { key } of [...this.#sizes.getRange()]) {
       const [trail, kind] = key
@@ -120,29 +99,8 @@ export class AuditTrail {
     return removed
   }
 
-  /** Writes waiting entries and open counts. */
-  close(): void {
-    clearInterval(this.#timer)
-    this.#waiting.push(...this.#repeats.due(Number.POSITIVE_INFINITY))
-    this.#flush()
-  }
-
-  #later(): void {
-    this.#waiting.push(...this.#repeats.due(Date.now()))
-    this.#flush()
-    if (this.#repeats.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
-  }
-
-  /** Entries that cannot be written (full disk) are lost, and onFailure() is told: no request waits for them. */
-  #flush(): void {
-    if (this.#waiting.length === 0) return
-    try {
-      this.#write(this.#waiting.splice(0))
-    } catch (error) {
-      this.#failed(error)
-    }
+  async close(): Promise<void> {
+    await this.#notes.close()
   }
 
   #write(all: readonly Repeated[]): void {

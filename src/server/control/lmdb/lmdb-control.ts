@@ -1,7 +1,6 @@
 /**
- * Organisations, their settings, and keys. They are small, read at every request, and changed by the server and by
- * commands such as `tunmeter keys`. So they are in an lmdb file, which several processes may open at a time, and not in
- * the database, which only one process may open.
+ * Control in an lmdb file. Organisations and keys are small, read at every request, and changed by the server and by
+ * commands such as `tunmeter keys`. An lmdb file may be open in several processes at a time; the database may not.
  *
  *   org      orgId -> OrgRecord
  *   key      keyId -> KeyRecord
@@ -9,42 +8,41 @@
  *   keyHash  hex of SHA-256 of the key -> keyId
  *   keyUsed  keyId -> ISO time of the last use, a space, the client's address
  *   keySeen  keyId -> networks from which the key was used, in order of their first use
- *   removed  see removals.ts
+ *   removed  see lmdb-removals.ts
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
- *   audit…   see audit.ts
+ *   audit…   see lmdb-audit.ts
  *   destination…, deadLetter   see server/destinations/records.ts
- *
- * A key's record decides what the key may do. Only creating and revoking write the record. The time of the last use is
- * kept apart, so a request can never bring a revoked key back.
  *
  * An organisation with many keys slows down no other one: its keys are found by orgKey, and only its REVOKED_KEPT
  * newest revoked keys are kept.
  *
- * A key is `tm_<scope>_<43 characters>`: 256 random bits, so its SHA-256 needs no salt and no slow hash. Only the
- * hash is stored. A change is durable when its promise resolves (lmdb syncs each transaction).
+ * A change is durable when its promise resolves (lmdb syncs each transaction).
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Database, Key, RootDatabase } from 'lmdb'
-import { AppError } from '../../../base/errors.js'
-import { ORG_ID } from '../../../session/bounds.js'
+import type { AuditBounds } from '../audit.js'
 import {
+  type Control,
+  changedOrg,
+  checked,
   hashKey,
   type KeyCheck,
   type KeyRecord,
   LAST_USE_EVERY_MS,
+  makeKey,
+  mustBeOrgId,
   NETWORKS_OF_A_KEY_MAX,
   type NewKey,
+  type OrgChange,
   type OrgRecord,
-  RETENTION_DEFAULT,
   REVOKED_KEPT,
-  shownPart,
+  type When,
+  wasRemoved,
 } from '../control.js'
-import { graceFor } from '../retention-grace.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
-import { AuditTrail } from './lmdb-audit.js'
-import { Removals } from './lmdb-removals.js'
+import { LmdbAuditTrail } from './lmdb-audit.js'
+import { LmdbRemovals } from './lmdb-removals.js'
 
-export class Control {
+export class LmdbControl implements Control {
   readonly #root: RootDatabase
   readonly #orgs: Database<OrgRecord, string>
   readonly #keys: Database<KeyRecord, string>
@@ -53,11 +51,11 @@ export class Control {
   readonly #used: Database<string, string>
   readonly #seen: Database<readonly string[], string>
   readonly #clock: Database<number, string>
-  readonly audit: AuditTrail
-  readonly removals: Removals
+  readonly audit: LmdbAuditTrail
+  readonly removals: LmdbRemovals
 
   /** @throws AppError DATA_UNUSABLE */
-  constructor(directory: string) {
+  constructor(directory: string, auditBounds?: AuditBounds) {
     this.#root = openControlFile(directory)
     this.#orgs = this.#root.openDB<OrgRecord, string>('org', { encoding: 'json' })
     this.#keys = this.#root.openDB<KeyRecord, string>('key', { encoding: 'json' })
@@ -66,8 +64,8 @@ export class Control {
     this.#used = this.#root.openDB<string, string>('keyUsed', { encoding: 'json' })
     this.#seen = this.#root.openDB<readonly string[], string>('keySeen', { encoding: 'json' })
     this.#clock = this.#root.openDB<number, string>('clock', { encoding: 'json' })
-    this.audit = new AuditTrail(this.#root)
-    this.removals = new Removals(this.#root)
+    this.audit = new LmdbAuditTrail(this.#root, auditBounds)
+    this.removals = new LmdbRemovals(this.#root)
     this.#indexKeys()
   }
 
@@ -113,58 +111,19 @@ export class Control {
     return [...this.#orgs.getRange().map(({ value }) => value)]
   }
 
-  /**
-   * Creates the organisation if it is new, and applies the change. A shorter retention deletes after GRACE_MS (24 h).
-   * @param deletesNow a shorter retention deletes without this delay
-   * @throws AppError BAD_ORG, ORG_REMOVED, STORE_FULL, DATA_UNUSABLE
-   */
-  async putOrg(
-    orgId: string,
-    change: Partial<Pick<OrgRecord, 'name' | 'retentionDays'>> = {},
-    { nowMs = Date.now(), deletesNow = false } = {},
-  ): Promise<OrgRecord> {
-    if (!ORG_ID.test(orgId)) {
-      throw new AppError('BAD_ORG', `"${orgId}" is no id of an organisation`, {
-        hint: 'Use up to 63 letters, digits, - and _, beginning with a letter or digit.',
-      })
-    }
+  /** @throws AppError BAD_ORG, ORG_REMOVED, STORE_FULL, DATA_UNUSABLE */
+  async putOrg(orgId: string, change: OrgChange = {}, when: When = {}): Promise<OrgRecord> {
+    mustBeOrgId(orgId)
     return this.#commit(() => {
       const old = this.#orgs.get(orgId)
-      if (old === undefined) this.#mustBeFree(orgId)
-      const fresh = {
-        orgId,
-        name: null,
-        retentionDays: RETENTION_DEFAULT,
-        createdAt: new Date().toISOString(),
-      }
-      const { grace, ...before } = old ?? { ...fresh, grace: undefined }
-      const { retentionDays } = change
-      const next = retentionDays === undefined ? grace : graceFor(old, retentionDays, nowMs)
-      const record: OrgRecord = {
-        ...before,
-        ...change,
-        ...(next !== undefined && !deletesNow && { grace: next }),
-      }
+      if (old === undefined && (this.removals.isGoing(orgId) || this.audit.hasNow(orgId)))
+        throw wasRemoved(orgId)
+      const record = changedOrg(orgId, old, change, when)
       this.#orgs.put(orgId, record)
       return record
     })
   }
 
-  /**
-   * A removed organisation leaves its audit trail, which a new one of the same name must not read.
-   * @throws AppError ORG_REMOVED
-   */
-  #mustBeFree(orgId: string): void {
-    if (!this.removals.isGoing(orgId) && !this.audit.has(orgId)) return
-    throw new AppError('ORG_REMOVED', `an organisation "${orgId}" was removed`, {
-      hint: 'Use another name, or wait until the audit trail of the removed one has expired.',
-    })
-  }
-
-  /**
-   * Removes the organisation and its keys; its audit trail stays. Its stored data are deleted later: removals.going().
-   * @returns the number of removed keys; undefined: there is no such organisation
-   */
   async removeOrg(orgId: string, nowMs = Date.now()): Promise<number | undefined> {
     return this.#commit(() => {
       if (this.#orgs.get(orgId) === undefined) return undefined
@@ -176,37 +135,20 @@ export class Control {
     })
   }
 
-  /** To be called when the removed organisation's stored data are deleted. */
   async orgIsGone(orgId: string): Promise<void> {
     this.#commit(() => this.removals.finish(orgId))
   }
 
-  /** Revokes the site's keys. @returns those that were not revoked before */
   async closeSite(orgId: string, siteId: number): Promise<KeyRecord[]> {
-    const own = this.keys(orgId).filter((k) => k.siteId === siteId && k.revokedAt === null)
+    const all = await this.keys(orgId)
+    const own = all.filter((k) => k.siteId === siteId && k.revokedAt === null)
     for (const { keyId } of own) await this.revokeKey(keyId)
     return own
   }
 
-  /** Marks a closed site, or one of its meters, as removed. */
-  async remove(orgId: string, siteId: number, meterId: string | undefined, atMs: number) {
-    this.#commit(() => this.removals.add(orgId, siteId, meterId, atMs))
-  }
-
-  /** @returns the key itself, which is not stored */
   async createKey(wanted: NewKey): Promise<{ key: string; record: KeyRecord }> {
     if (wanted.orgId !== null) await this.putOrg(wanted.orgId)
-    const key = `tm_${wanted.scope}_${randomBytes(32).toString('base64url')}`
-    const record: KeyRecord = {
-      keyId: randomBytes(9).toString('base64url').replace(/^-/, '_'),
-      hash: hashKey(key),
-      shown: shownPart(key),
-      ...wanted,
-      createdAt: new Date().toISOString(),
-      revokedAt: null,
-      lastUsedAt: null,
-      lastUsedFrom: null,
-    }
+    const { key, record } = makeKey(wanted)
     await this.#commit(() => {
       this.#keys.put(record.keyId, record)
       this.#byOrg.put(placeOf(record), '')
@@ -215,33 +157,20 @@ export class Control {
     return { key, record }
   }
 
-  /**
-   * Whether the presented key is valid now. The search is by its hash, so the time of an answer does not help
-   * guessing.
-   */
   check(presented: string, nowMs: number): KeyCheck {
     const hash = hashKey(presented)
     const keyId = this.#hashes.get(hash)
-    const record = keyId === undefined ? undefined : this.#keys.get(keyId)
-    if (record === undefined || !timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash))) {
-      return { ok: false, reason: 'keyUnknown' }
-    }
-    if (record.revokedAt !== null) return { ok: false, reason: 'keyRevoked', key: record }
-    if (record.expiresAt !== null && Date.parse(record.expiresAt) <= nowMs) {
-      return { ok: false, reason: 'keyExpired', key: record }
-    }
-    return { ok: true, key: record }
+    return checked(hash, keyId === undefined ? undefined : this.#keys.get(keyId), nowMs)
   }
 
-  /** Stores the time and address of a use, at most once a minute. Requests do not wait for it; a full disk loses it. */
   used({ keyId }: KeyRecord, address: string, nowMs: number): void {
     const [last] = this.#lastUse(keyId)
     if (last !== undefined && nowMs - Date.parse(last) < LAST_USE_EVERY_MS) return
     ignoreFailure(this.#used.put(keyId, `${new Date(nowMs).toISOString()} ${address}`))
   }
 
-  /** Whether the key was never used from this network; remembers it. If a full disk loses that, it is new again. */
-  isNewNetwork({ keyId }: KeyRecord, network: string): boolean {
+  /** If a full disk loses a network, it is new again. */
+  async isNewNetwork({ keyId }: KeyRecord, network: string): Promise<boolean> {
     const known = this.#seen.get(keyId) ?? []
     if (known.includes(network)) return false
     ignoreFailure(this.#seen.put(keyId, [...known, network].slice(-NETWORKS_OF_A_KEY_MAX)))
@@ -253,8 +182,7 @@ export class Control {
     return record && this.#withLastUse(record)
   }
 
-  /** The keys of one organisation, or of all; the newest first. */
-  keys(orgId?: string): KeyRecord[] {
+  async keys(orgId?: string): Promise<KeyRecord[]> {
     const records =
       orgId === undefined
         ? [...this.#keys.getRange().map(({ value }) => value)]
@@ -264,12 +192,11 @@ export class Control {
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
   }
 
-  /** Keys of the organisation that are not revoked. */
-  countKeys(orgId: string): number {
+  async countKeys(orgId: string): Promise<number> {
     return [...this.#byOrg.getRange(allOf(orgId))].filter(({ value }) => value === '').length
   }
 
-  hasKeys(): boolean {
+  async hasKeys(): Promise<boolean> {
     return this.#keys.getKeysCount({ limit: 1 }) > 0
   }
 
@@ -286,7 +213,6 @@ export class Control {
     })
   }
 
-  /** Removes a key's record if the key is revoked. @returns the record as it was */
   async forgetKey(keyId: string): Promise<KeyRecord | undefined> {
     return this.#commit(() => {
       const record = this.#keys.get(keyId)
@@ -295,12 +221,10 @@ export class Control {
     })
   }
 
-  /** The last trusted time, see TrustedClock; undefined in a new file. */
-  get believedMs(): number | undefined {
+  async believedMs(): Promise<number | undefined> {
     return this.#clock.get('believed')
   }
 
-  /** A full disk loses the new time and keeps the former one. */
   noteBelieved(ms: number): void {
     ignoreFailure(this.#clock.put('believed', ms))
   }
@@ -338,7 +262,7 @@ export class Control {
   }
 
   async close(): Promise<void> {
-    this.audit.close()
+    await this.audit.close()
     await this.#root.close()
   }
 }

@@ -1,51 +1,49 @@
 /**
- * Sites and meters that an operator removed, and organisations whose data are being deleted.
+ * Removals in the lmdb file:
  *
  *   removed  [orgId, siteId, meterId] -> ISO time; meterId '' means the whole site, siteId 0 the whole organisation
- *
- * A removed meter is neither shown nor expected to report. Completeness up to its removal is judged as before. If it
- * reports again, it is shown again, because its last report is newer than its removal.
  */
 import type { Database, RootDatabase } from 'lmdb'
+import { type Removals, type RemovedMs, removedBy } from '../removals.js'
+import { commitFault } from './control-file.js'
 
 type Place = [orgId: string, siteId: number, meterId: string]
 
-/** A meter and the time of its newest report. */
-export interface HeardMeter {
-  readonly siteId: number
-  readonly meterId: string
-  /** By the server's clock. */
-  readonly receivedMs: number
-}
-
-export class Removals {
+export class LmdbRemovals implements Removals {
+  readonly #root: RootDatabase
   readonly #removed: Database<string, Place>
 
   constructor(root: RootDatabase) {
+    this.#root = root
     this.#removed = root.openDB<string, Place>('removed', { encoding: 'json' })
   }
 
-  /** Call in a transaction, as begin() and finish(). @param meterId undefined: the whole site */
-  add(orgId: string, siteId: number, meterId: string | undefined, atMs: number): void {
-    this.#removed.put([orgId, siteId, meterId ?? ''], new Date(atMs).toISOString())
-  }
-
-  /** When the meter or its site was removed, if that was after its newest report; else undefined. */
-  of(orgId: string): (meter: HeardMeter) => number | undefined {
-    const marks = new Map<string, number>()
-    for (const { key, value } of this.#removed.getRange(allOf(orgId)))
-      marks.set(`${key[1]}/${key[2]}`, Date.parse(value))
-    return ({ siteId, meterId, receivedMs }) => {
-      const own = [marks.get(`${siteId}/`), marks.get(`${siteId}/${meterId}`)]
-      const since = own.filter((at) => at !== undefined && receivedMs <= at)
-      return since.length === 0 ? undefined : Math.min(...(since as number[]))
+  /** @throws AppError STORE_FULL, DATA_UNUSABLE */
+  async add(orgId: string, siteId: number, meterId: string | undefined, atMs: number) {
+    try {
+      this.#root.transactionSync(() => this.#put([orgId, siteId, meterId ?? ''], atMs))
+    } catch (error) {
+      throw commitFault(error)
     }
   }
 
-  /** Marks an organisation whose stored data are to be deleted. */
+  #put(place: Place, atMs: number): void {
+    this.#removed.put(place, new Date(atMs).toISOString())
+  }
+
+  async of(orgId: string): Promise<RemovedMs> {
+    const marks = this.#removed.getRange(allOf(orgId)).map(({ key, value }) => ({
+      siteId: key[1],
+      meterId: key[2],
+      atMs: Date.parse(value),
+    }))
+    return removedBy([...marks])
+  }
+
+  /** Marks an organisation whose stored data are to be deleted. Call in a transaction, as finish(). */
   begin(orgId: string, atMs: number): void {
     for (const key of [...this.#removed.getKeys(allOf(orgId))]) this.#removed.remove(key)
-    this.add(orgId, 0, undefined, atMs)
+    this.#put([orgId, 0, ''], atMs)
   }
 
   finish(orgId: string): void {
@@ -56,8 +54,7 @@ export class Removals {
     return this.#removed.get([orgId, 0, '']) !== undefined
   }
 
-  /** Removed organisations whose data may still be stored, also after a restart. */
-  going(): string[] {
+  async going(): Promise<string[]> {
     return [...this.#removed.getKeys()].filter(([, siteId]) => siteId === 0).map(([orgId]) => orgId)
   }
 }

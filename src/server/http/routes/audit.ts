@@ -2,9 +2,8 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { csvCell } from '../../../session/csv.js'
-import type { AuditQuery } from '../../control/audit.js'
+import type { AuditQuery, AuditTrail } from '../../control/audit.js'
 import { type AuditEntry, OPERATOR_TRAIL } from '../../control/audit-event.js'
-import type { AuditTrail } from '../../control/lmdb/lmdb-audit.js'
 import { auditQuerySchema } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
@@ -90,10 +89,14 @@ function queryOf({ timeStart, timeEnd, event, keyId, address }: Asked): Omit<Aud
   }
 }
 
-function pageOf(audit: AuditTrail, trail: string, query: z.output<typeof auditQuerySchema>) {
+async function pageOf(audit: AuditTrail, trail: string, query: z.output<typeof auditQuerySchema>) {
   const { limit, cursor } = query
   const before = cursor === undefined ? {} : { before: cursor }
-  const { entries, next, dropped } = audit.page(trail, { ...queryOf(query), ...before, limit })
+  const { entries, next, dropped } = await audit.page(trail, {
+    ...queryOf(query),
+    ...before,
+    limit,
+  })
   return { audit: entries, nextCursor: next === null ? null : String(next), dropped }
 }
 
@@ -137,7 +140,7 @@ async function* textOf(
   let before: number | null | undefined
   while (before !== null) {
     const at = before === undefined ? {} : { before }
-    const page = audit.page(trail, { ...queryOf(query), ...at, limit: EXPORT_PAGE })
+    const page = await audit.page(trail, { ...queryOf(query), ...at, limit: EXPORT_PAGE })
     if (page.entries.length > 0) yield page.entries.map(lineOf).join('')
     before = page.next
     // Other requests go on between pages.

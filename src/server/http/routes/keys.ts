@@ -33,7 +33,9 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
       scopes: ['admin'],
       params: orgParams,
       answer: z.object({ keys: z.array(keySchema) }),
-      handle: async ({ params }) => ({ keys: control.keys(params.orgId).map(shownKey) }),
+      handle: async ({ params }) => ({
+        keys: (await control.keys(params.orgId)).map(shownKey),
+      }),
     }),
     route({
       method: 'POST',
@@ -63,7 +65,7 @@ export function keyRoutes({ control, security, clockMs }: ServerContext): Route[
             `expiresAt: expected a time in the future, got ${body.expiresAt}`,
           )
         }
-        if (control.countKeys(params.orgId) >= KEYS_MAX) {
+        if ((await control.countKeys(params.orgId)) >= KEYS_MAX) {
           throw new HttpError(
             409,
             'tooManyKeys',

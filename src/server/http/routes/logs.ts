@@ -139,7 +139,7 @@ function pageRoute(context: ServerContext): Route {
   async function explain(orgId: string, filter: LogFilter) {
     return noticeFor({
       retentionDays: control.org(orgId)?.retentionDays ?? 0,
-      keys: control.keys(orgId),
+      keys: await control.keys(orgId),
       meters: await presentMeters(context, orgId),
       store: await store.facts(orgId, filter),
       filter,

@@ -49,7 +49,8 @@ export function operationRoutes(context: ServerContext): Route[] {
       produces: ['text/plain; version=0.0.4'],
       handle: async ({ request, reply }) => {
         const scopes = ['admin', 'read', 'ingest'] as const
-        const isOperator = isFromHere(request) || auth.allow(request, { scopes }).scope === 'root'
+        const isOperator =
+          isFromHere(request) || (await auth.allow(request, { scopes })).scope === 'root'
         const own = await metrics.registry.metrics()
         const all = () => sites.text().then((text) => `${own}${text}${destinationMetrics(context)}`)
         const text = isOperator ? await all() : own

@@ -59,7 +59,7 @@ function siteRoute(context: ServerContext): Route {
       // The removal must be later than everything its meters have sent. The revoked keys can send nothing more.
       const meters = (await store.meters(orgId)).filter((m) => m.siteId === siteId)
       const atMs = Math.max(clockMs(), ...meters.map(heardMs))
-      if (meters.length > 0) await control.remove(orgId, siteId, undefined, atMs)
+      if (meters.length > 0) await control.removals.add(orgId, siteId, undefined, atMs)
       const removed = deletes ? store.removeSessions(orgId, siteId) : Promise.resolve(0)
       // A failed removal may have deleted a part.
       const sessions = await removed.finally(() => destinations.forget(orgId))
@@ -95,7 +95,7 @@ function meterRoute({ store, control, security, clockMs }: ServerContext): Route
         const message = `the meter "${meterId}" reported less than a minute ago: stop it first`
         throw new HttpError(409, 'meterReports', message)
       }
-      await control.remove(orgId, siteId, meterId, Math.max(nowMs, heardMs(meter)))
+      await control.removals.add(orgId, siteId, meterId, Math.max(nowMs, heardMs(meter)))
       security.write('meterRemoved', request.ip, key, { of: orgId, siteId, meterId })
       return { meterId }
     },
@@ -150,7 +150,7 @@ async function mustExist(
 ): Promise<void> {
   const isKnown =
     hasSessions ||
-    control.keys(orgId).some((k) => k.siteId === siteId && k.revokedAt === null) ||
+    (await control.keys(orgId)).some((k) => k.siteId === siteId && k.revokedAt === null) ||
     (await store.meters(orgId)).some((m) => m.siteId === siteId) ||
     (await store.catalog(orgId)).catalog.sites.some((s) => s.siteId === siteId)
   if (!isKnown) throw new HttpError(404, 'noSite', `there is no site ${siteId}`)

@@ -26,7 +26,10 @@ export function siteRoutes(context: ServerContext): Route[] {
           store.catalog(orgId),
           judgeLately(context, orgId, { signal, late }),
         ])
-        const views = siteViews(meters, control.keys(orgId), catalog.sites, { nowMs, silenceMs })
+        const views = siteViews(meters, await control.keys(orgId), catalog.sites, {
+          nowMs,
+          silenceMs,
+        })
         return {
           sites: views.map((s) => ({ ...s, completeness: short.get(s.siteId) ?? null })),
           serverTime: new Date(nowMs).toISOString(),
