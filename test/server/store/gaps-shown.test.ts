@@ -1,6 +1,7 @@
 /** Which losses an answer has when there are more than it may hold. */
 import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, onTestFinished, test } from 'vitest'
+import { rowsIn } from '../../../src/server/store/duckdb/database.js'
 import { gaps } from '../../../src/server/store/duckdb/read/reports.js'
 import { MIGRATIONS } from '../../../src/server/store/duckdb/schema/schema.js'
 
@@ -16,7 +17,7 @@ test('each meter’s newest ones come first: many of one site hide no other’s 
     SELECT 'acme' AS org_id, i // 10 + 1 AS site_id, 'noisy' AS meter_id, NULL AS from_batch, NULL AS to_batch,
       'spoolBound' AS reason, 1 AS sessions, 1000 + i AS from_us, 1001 + i AS to_us, '' AS spool_id FROM range(100) t(i)
     UNION ALL SELECT 'acme', 99, 'quiet', NULL, NULL, 'spoolBound', 1, 5, 6, ''`)
-  const shown = await gaps(connection, 'acme', {
+  const shown = await gaps(rowsIn(connection), 'acme', {
     fromUs: 0,
     toUs: 1e6,
     siteIds: undefined,

@@ -17,6 +17,7 @@ import { AppError, messageOf } from '../../../base/errors.js'
 import { makeDirectory } from '../../../base/private-files.js'
 import type { Progress } from '../config.js'
 import { FairQueue } from '../fair-queue.js'
+import type { Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import { MACROS, MIGRATIONS, SCHEMA_VERSION } from './schema/schema.js'
 
@@ -400,9 +401,10 @@ export async function rowsOf(
   return (await connection.runAndReadAll(sql, [...values])).getRowObjects()
 }
 
+export { literal } from '../sql/rows.js'
 export { int } from '../sql/sql.js'
 
-/** A text as SQL literal; for short lists whose length varies. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
+/** Queries on this connection, for SQL that other engines run, too. */
+export function rowsIn(connection: DuckDBConnection): Rows {
+  return (sql, values) => rowsOf(connection, sql, values)
 }

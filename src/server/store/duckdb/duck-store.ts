@@ -51,7 +51,7 @@ import type {
   WriteReceipt,
   WriteRequest,
 } from '../store.js'
-import { Database, explained, isFull, literal, secondsSince } from './database.js'
+import { Database, explained, isFull, literal, rowsIn, secondsSince } from './database.js'
 import { copyDatabase } from './export/copy.js'
 import { ExportSlots } from './export/export-slots.js'
 import { Exporter, removeExports } from './export/exporter.js'
@@ -67,7 +67,7 @@ import { countPeerEvents, peerConnections, peerEvents } from './read/peers.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from './read/reports.js'
 import { isParty } from './read/sql-parts.js'
 import { summary, usage } from './read/summary.js'
-import { isInterrupted } from './read/where.js'
+import { isInterrupted, openCountSql } from './read/where.js'
 import { Erasure, isOf } from './write/erasure.js'
 import { CLOSE_SESSIONS_MAX } from './write/group-commit.js'
 import { adoptJournal } from './write/old-journal.js'
@@ -272,11 +272,18 @@ export class DuckStore implements Store {
     toUs: number,
     siteIds?: readonly number[],
   ): Promise<readonly Gap[]> {
-    return this.#read(orgId, (c) => gaps(c, orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }))
+    return this.#read(orgId, (c) =>
+      gaps(rowsIn(c), orgId, { fromUs, toUs, siteIds, shown: GAPS_SHOWN }),
+    )
   }
 
   meters(orgId: string, cancel?: Cancel): Promise<readonly MeterStatus[]> {
-    return this.#read(orgId, (c) => meterStatuses(c, orgId, this.#clockUs()), cancel)
+    const nowUs = this.#clockUs()
+    return this.#read(
+      orgId,
+      (c) => meterStatuses(rowsIn(c), orgId, nowUs, openCountSql(nowUs)),
+      cancel,
+    )
   }
 
   coverage(
@@ -285,7 +292,7 @@ export class DuckStore implements Store {
     siteIds?: readonly number[],
     cancel?: Cancel,
   ): Promise<Coverage> {
-    return this.#read(orgId, (c) => coverage(c, orgId, range, siteIds), cancel)
+    return this.#read(orgId, (c) => coverage(rowsIn(c), orgId, range, siteIds), cancel)
   }
 
   peerEvents(orgId: string, request: PeerPageRequest, cancel?: Cancel): Promise<PeerPage> {

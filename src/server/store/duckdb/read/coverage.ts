@@ -1,9 +1,9 @@
 /** Reads the times in which meters ran, and their losses. */
-import type { DuckDBConnection } from '@duckdb/node-api'
 import { groupBy } from '../../../../base/group-by.js'
 import type { MeterReport } from '../../../../session/batch.js'
+import type { Row, Rows } from '../../sql/rows.js'
+import { int } from '../../sql/sql.js'
 import type { Coverage, MeterCoverage, SharedSpan, Span } from '../../store.js'
-import { int, type Row, rowsOf } from '../database.js'
 import { gaps } from './reports.js'
 
 /** Gaps in one answer, with at most COVERAGE_METER_GAPS_MAX for each meter. */
@@ -13,21 +13,20 @@ const COVERAGE_METER_GAPS_MAX = 1000
 const COVERAGE_RUNS_MAX = 100_000
 
 export async function coverage(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   range: Span,
   siteIds: readonly number[] | undefined,
 ): Promise<Coverage> {
   const { fromUs, toUs } = range
   const ofSites = siteIds === undefined ? '' : `AND site_id IN (${siteIds.map(int).join(', ')})`
-  const meters = await rowsOf(
-    connection,
-    `SELECT site_id::DOUBLE AS site, meter_id, received_us::DOUBLE AS received, report FROM meter
+  const meters = await query(
+    `SELECT site_id::FLOAT8 AS site, meter_id, received_us::FLOAT8 AS received, report FROM meter
      WHERE org_id = $1 ${ofSites} ORDER BY site_id, meter_id`,
     [orgId],
   )
-  const { runs, more } = await runsByMeter(connection, orgId, range, ofSites)
-  const found = await gaps(connection, orgId, {
+  const { runs, more } = await runsByMeter(query, orgId, range, ofSites)
+  const found = await gaps(query, orgId, {
     fromUs,
     toUs,
     siteIds,
@@ -36,13 +35,13 @@ export async function coverage(
   })
   const replays = new Set(meters.filter(isReplay).map((row) => `${row.site}/${row.meter_id}`))
   const kept = boundedByMeter(found.slice(0, COVERAGE_GAPS_MAX))
-  const shared = await sharedSpans(connection, orgId, range, ofSites)
+  const shared = await sharedSpans(query, orgId, range, ofSites)
   return {
     meters: meters.flatMap((row) => meterCoverage(row, runs)),
     shared: shared.slice(0, COVERAGE_GAPS_MAX),
     gaps: kept.filter(({ siteId, meterId }) => !replays.has(`${siteId}/${meterId}`)),
     more: more || kept.length < found.length || shared.length > COVERAGE_GAPS_MAX,
-    deletedBeforeUs: await deletedBeforeUs(connection, orgId),
+    deletedBeforeUs: await deletedBeforeUs(query, orgId),
   }
 }
 
@@ -87,13 +86,12 @@ const RUNS = `SELECT org_id, site_id, meter_id, from_us, to_us, coalesce(reporte
  * spool never overlap. The first spans of each meter are sorted first, because the limit must not leave out a meter.
  */
 async function sharedSpans(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   { fromUs, toUs }: Span,
   ofSites: string,
 ): Promise<SharedSpan[]> {
-  const rows = await rowsOf(
-    connection,
+  const rows = await query(
     `WITH run AS (${RUNS}),
      placed AS (SELECT p.site_id, p.meter_id, p.spool_id, p.place, p.run_from_us, p.from_us, r.reported_us AS to_us,
          p.uptime_ms * 1000 AS from_up, r.uptime_ms * 1000 AS to_up
@@ -101,20 +99,24 @@ async function sharedSpans(
        JOIN (SELECT * FROM run WHERE org_id = $1 ${ofSites} AND reported_us >= ${int(fromUs)}) r
          ON r.site_id = p.site_id AND r.meter_id = p.meter_id AND r.from_us = p.run_from_us
          AND coalesce(r.reported_us - (r.uptime_ms - p.uptime_ms) * 1000, p.from_us) < ${int(toUs)}),
-     pair AS (SELECT a.*, b.meter_id AS other,
+     pair AS (SELECT a.site_id, a.meter_id, b.meter_id AS other, a.to_us, a.to_up,
          a.to_up + a.from_up + b.to_up + b.from_up IS NOT NULL AS known,
-         CASE WHEN known THEN greatest(a.from_up, b.from_up) ELSE greatest(a.from_us, b.from_us) END AS begins,
-         CASE WHEN known THEN least(a.to_up, b.to_up) ELSE least(a.to_us, b.to_us) END AS ends
+         greatest(a.from_up, b.from_up) AS up_begins, greatest(a.from_us, b.from_us) AS us_begins,
+         least(a.to_up, b.to_up) AS up_ends, least(a.to_us, b.to_us) AS us_ends
        FROM placed a JOIN placed b ON a.site_id = b.site_id AND a.place = b.place
          AND (a.meter_id <> b.meter_id OR (a.spool_id <> b.spool_id AND a.run_from_us <> b.run_from_us))),
+     timed AS (SELECT site_id, meter_id, other, to_us, to_up, known,
+         CASE WHEN known THEN up_begins ELSE us_begins END AS begins,
+         CASE WHEN known THEN up_ends ELSE us_ends END AS ends
+       FROM pair),
      shared AS (SELECT DISTINCT site_id, meter_id, other,
          -- By the clock that the run had at its end.
          CASE WHEN known THEN to_us - (to_up - begins) ELSE begins END AS f,
          CASE WHEN known THEN to_us - (to_up - ends) ELSE ends END AS t
-       FROM pair WHERE begins < ends),
+       FROM timed WHERE begins < ends),
      numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY f) AS nth
        FROM shared WHERE t >= ${int(fromUs)} AND f < ${int(toUs)})
-     SELECT site_id::DOUBLE AS site, meter_id, other, f::DOUBLE AS f, t::DOUBLE AS t FROM numbered
+     SELECT site_id::FLOAT8 AS site, meter_id, other, f::FLOAT8 AS f, t::FLOAT8 AS t FROM numbered
      ORDER BY nth, site_id, meter_id LIMIT ${COVERAGE_GAPS_MAX + 1}`,
     [orgId],
   )
@@ -130,18 +132,17 @@ async function sharedSpans(
  * The runs that overlap the range, and each meter's first and last run, because time before the first run is no hole.
  */
 async function runsByMeter(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   { fromUs, toUs }: Span,
   ofSites: string,
 ): Promise<{ runs: Map<string, Row[]>; more: boolean }> {
-  const rows = await rowsOf(
-    connection,
+  const rows = await query(
     `WITH run AS (${RUNS}),
      numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY from_us) AS nth,
        row_number() OVER (PARTITION BY site_id, meter_id ORDER BY to_us DESC) AS nth_last
        FROM run WHERE org_id = $1 ${ofSites})
-     SELECT site_id::DOUBLE AS site, meter_id, from_us::DOUBLE AS f, to_us::DOUBLE AS t FROM numbered
+     SELECT site_id::FLOAT8 AS site, meter_id, from_us::FLOAT8 AS f, to_us::FLOAT8 AS t FROM numbered
      WHERE nth = 1 OR nth_last = 1 OR (to_us >= ${int(fromUs)} AND from_us < ${int(toUs)})
      ORDER BY least(nth, nth_last), f LIMIT ${COVERAGE_RUNS_MAX + 1}`,
     [orgId],
@@ -156,10 +157,9 @@ function boundedByMeter<T extends { siteId: number; meterId: string }>(found: re
   return [...byMeter.values()].flatMap((own) => own.slice(0, COVERAGE_METER_GAPS_MAX))
 }
 
-async function deletedBeforeUs(connection: DuckDBConnection, orgId: string): Promise<number> {
-  const rows = await rowsOf(
-    connection,
-    'SELECT max(before_us)::DOUBLE AS b FROM deleted_before WHERE org_id = $1',
+async function deletedBeforeUs(query: Rows, orgId: string): Promise<number> {
+  const rows = await query(
+    'SELECT max(before_us)::FLOAT8 AS b FROM deleted_before WHERE org_id = $1',
     [orgId],
   )
   return (rows[0]?.b as number | null) ?? 0

@@ -1,9 +1,8 @@
 /** The status of each meter, and the gaps of a time range. */
-import type { DuckDBConnection } from '@duckdb/node-api'
 import type { MeterReport } from '../../../../session/batch.js'
+import type { Row, Rows } from '../../sql/rows.js'
+import { int } from '../../sql/sql.js'
 import type { Gap, MeterHistoryPoint, MeterLife, MeterStatus } from '../../store.js'
-import { int, type Row, rowsOf } from '../database.js'
-import { isInterrupted, OPEN_WITH_RUN } from './where.js'
 
 /** The most gaps in one answer. */
 export const GAPS_SHOWN = 1000
@@ -25,20 +24,19 @@ interface GapRange {
 }
 
 export async function gaps(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   { fromUs, toUs, siteIds, shown, perMeter = METER_GAPS_SHOWN }: GapRange,
 ): Promise<Gap[]> {
   const ofSites = siteIds === undefined ? '' : `AND site_id IN (${siteIds.map(int).join(', ')})`
-  const rows = await rowsOf(
-    connection,
+  const rows = await query(
     `WITH gap AS (
        SELECT *, ${HARMLESS} AS harmless, row_number() OVER (
          PARTITION BY site_id, meter_id ORDER BY ${HARMLESS}, to_us DESC) AS nth
        FROM batch_gap WHERE org_id = $1 AND to_us >= ${int(fromUs)} AND from_us < ${int(toUs)} ${ofSites}),
      kept AS (SELECT * FROM gap WHERE nth <= ${int(perMeter)} ORDER BY harmless, nth, to_us DESC LIMIT ${int(shown)})
-     SELECT site_id::DOUBLE AS site, meter_id, reason, sessions::DOUBLE AS n, from_batch::DOUBLE AS f,
-       to_batch::DOUBLE AS t, from_us::DOUBLE AS fu, to_us::DOUBLE AS tu, detail
+     SELECT site_id::FLOAT8 AS site, meter_id, reason, sessions::FLOAT8 AS n, from_batch::FLOAT8 AS f,
+       to_batch::FLOAT8 AS t, from_us::FLOAT8 AS fu, to_us::FLOAT8 AS tu, detail
      FROM kept ORDER BY to_us DESC`,
     [orgId],
   )
@@ -55,23 +53,23 @@ export async function gaps(
   }))
 }
 
+/** @param openSql the number of open sessions of the meter `m` */
 export async function meterStatuses(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   nowUs: number,
+  openSql: string,
 ): Promise<MeterStatus[]> {
-  const meters = await rowsOf(
-    connection,
-    `SELECT m.site_id::DOUBLE AS site, m.meter_id, m.last_batch::DOUBLE AS batch, m.received_us::DOUBLE AS received,
-       m.report, s.name, (SELECT count(*) FROM ${OPEN_WITH_RUN} WHERE t.org_id = m.org_id AND t.site_id = m.site_id
-         AND t.meter_id = m.meter_id AND NOT ${isInterrupted(nowUs)})::DOUBLE AS open
+  const meters = await query(
+    `SELECT m.site_id::FLOAT8 AS site, m.meter_id, m.last_batch::FLOAT8 AS batch, m.received_us::FLOAT8 AS received,
+       m.report, s.name, ${openSql}::FLOAT8 AS open
      FROM meter m LEFT JOIN catalog_site s ON s.org_id = m.org_id AND s.id = m.site_id
      WHERE m.org_id = $1 ORDER BY m.site_id, m.received_us DESC`,
     [orgId],
   )
-  const history = await historyPoints(connection, orgId, nowUs)
-  const lives = await meterLives(connection, orgId)
-  const losses = await gaps(connection, orgId, {
+  const history = await historyPoints(query, orgId, nowUs)
+  const lives = await meterLives(query, orgId)
+  const losses = await gaps(query, orgId, {
     fromUs: nowUs - 30 * DAY_US,
     toUs: nowUs,
     siteIds: undefined,
@@ -95,14 +93,10 @@ export async function meterStatuses(
   })
 }
 
-async function meterLives(
-  connection: DuckDBConnection,
-  orgId: string,
-): Promise<Map<string, MeterLife[]>> {
-  const rows = await rowsOf(
-    connection,
-    `SELECT site_id::DOUBLE AS site, meter_id, spool_id, last_batch::DOUBLE AS batch, received_us::DOUBLE AS received,
-       run_started_us::DOUBLE AS started, reported_us::DOUBLE AS reported
+async function meterLives(query: Rows, orgId: string): Promise<Map<string, MeterLife[]>> {
+  const rows = await query(
+    `SELECT site_id::FLOAT8 AS site, meter_id, spool_id, last_batch::FLOAT8 AS batch, received_us::FLOAT8 AS received,
+       run_started_us::FLOAT8 AS started, reported_us::FLOAT8 AS reported
      FROM meter_life WHERE org_id = $1 ORDER BY received_us DESC`,
     [orgId],
   )
@@ -123,14 +117,13 @@ async function meterLives(
 }
 
 async function historyPoints(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   nowUs: number,
 ): Promise<Map<string, MeterHistoryPoint[]>> {
-  const rows = await rowsOf(
-    connection,
-    `SELECT site_id::DOUBLE AS site, meter_id, at_us::DOUBLE AS at, lag_seconds, spool_batches::DOUBLE AS spool,
-       open_sessions::DOUBLE AS open, packets_dropped::DOUBLE AS packets, sessions_dropped::DOUBLE AS sessions
+  const rows = await query(
+    `SELECT site_id::FLOAT8 AS site, meter_id, at_us::FLOAT8 AS at, lag_seconds, spool_batches::FLOAT8 AS spool,
+       open_sessions::FLOAT8 AS open, packets_dropped::FLOAT8 AS packets, sessions_dropped::FLOAT8 AS sessions
      FROM meter_history WHERE org_id = $1 AND at_us >= ${int(nowUs - DAY_US)} ORDER BY at_us`,
     [orgId],
   )

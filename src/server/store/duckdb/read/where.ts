@@ -37,6 +37,12 @@ export function isInterrupted(nowUs: number): string {
   return `(${SESSION_RUN_OVER} OR r.received_us < ${int(nowUs)} - getvariable('silence_us'))`
 }
 
+/** The number of open sessions of a row `m` of the table of meters. */
+export function openCountSql(nowUs: number): string {
+  return `(SELECT count(*) FROM ${OPEN_WITH_RUN} WHERE t.org_id = m.org_id AND t.site_id = m.site_id
+         AND t.meter_id = m.meter_id AND NOT ${isInterrupted(nowUs)})`
+}
+
 export interface Source {
   /** The FROM item. */
   readonly from: string

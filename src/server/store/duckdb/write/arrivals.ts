@@ -1,6 +1,7 @@
 /** Batches that the database does not hold yet, by identity, so that repeats of them are recognised. */
 import type { WriteRequest } from '../../store.js'
-import { runOf, type SiteBatch } from './group-commit.js'
+import { runOf } from './book.js'
+import type { SiteBatch } from './group-commit.js'
 import { type Booking, compared, type Run } from './lives.js'
 
 interface Arriving {

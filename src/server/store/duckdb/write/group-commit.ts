@@ -5,23 +5,14 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { LooseLoss, StoredPeerEvent, WriteRequest } from '../../store.js'
-import { int, literal } from '../database.js'
+import { int, literal, rowsIn } from '../database.js'
 import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
+import { book, runOf } from './book.js'
 import { appendTo, type SessionRows } from './chunks.js'
 import { admit, type Conflict, Conflicts, Freshness, markSql, spanOf } from './conflicts.js'
-import { heldSince, notStoredFrom } from './coverage.js'
 import { KnownIds } from './known-ids.js'
-import {
-  type Booking,
-  explainMissing,
-  fateOf,
-  hasTwin,
-  isoToUs,
-  markSeen,
-  type Run,
-  wholeUsOf,
-} from './lives.js'
+import { type Booking, fateOf, hasTwin, isoToUs, type Run } from './lives.js'
 import { lossSql } from './losses.js'
 import { Meters, type SavedMeter } from './meters.js'
 import { peerEventsSql } from './peer-events.js'
@@ -97,7 +88,7 @@ export class GroupCommit {
   }
 
   static async open(connection: DuckDBConnection, rollup: Rollup): Promise<GroupCommit> {
-    const meters = new Meters(connection)
+    const meters = new Meters(rowsIn(connection))
     await meters.load()
     const staged = await Staged.open(connection)
     const freshness = await Freshness.load(connection)
@@ -282,7 +273,8 @@ export class GroupCommit {
     const changed: SavedMeter = new Map()
     const fresh = group.filter(
       (siteBatch) =>
-        siteBatch.batch === null || this.#take(siteBatch, siteBatch.batch, changed) === 'fresh',
+        siteBatch.batch === null ||
+        book(this.#meters, { ...siteBatch, batch: siteBatch.batch }, changed) === 'fresh',
     )
     const events = fresh.flatMap(({ orgId, siteId, peerEvents }) =>
       peerEvents?.length ? [peerEventsSql(orgId, siteId, peerEvents)] : [],
@@ -291,41 +283,6 @@ export class GroupCommit {
       losses.flatMap((loss) => lossSql({ ...loss, orgId, siteId }, loss.reason)),
     )
     return { fresh, statements: [...this.#meters.takeStatements(changed), ...events, ...losses] }
-  }
-
-  /** Records the batch number and the report. */
-  #take(
-    { orgId, siteId, receivedUs }: SiteBatch,
-    batch: WriteRequest['batch'],
-    changed: SavedMeter,
-  ): Booking {
-    const meter =
-      this.#meters.get(orgId, siteId, batch.meterId) ??
-      this.#meters.create(orgId, siteId, batch.meterId, batch.report)
-    const life = this.#meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1)
-    const fate = fateOf(life, batch.batch, batch.crc)
-    if (fate !== 'fresh') return fate
-    const newest = batch.batch > life.lastBatch
-    const sinceUs = heldSince(life, batch)
-    const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
-    changed.set(meter, ranges)
-    const made = { atUs: isoToUs(batch.report.at), wholeUs: wholeUsOf(batch.report) }
-    ranges.set(life, markSeen(life, batch.batch, made, batch.crc) || ranges.get(life) === true)
-    for (const gap of batch.gaps) {
-      const its =
-        gap.spoolId === undefined
-          ? life
-          : this.#meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
-      if (explainMissing(its, gap)) ranges.set(its, true)
-      else if (gap.fromBatch === undefined) this.#meters.addLoss(meter, notStoredFrom(gap, sinceUs))
-    }
-    this.#meters.notePlaces(meter, life, batch.report)
-    if (!newest) this.#meters.noteLate(meter, life, batch.report)
-    else {
-      this.#meters.note(meter, life, batch.report)
-      this.#meters.hear(meter, life, batch.report, receivedUs)
-    }
-    return fate
   }
 
   /** True if another spool reports under the same meter id at the same time. @param waiting runs not recorded yet */
@@ -385,11 +342,6 @@ function iso(us: number): string {
 
 function positionSql({ logId, lsn }: LogPosition): string {
   return `UPDATE log_position SET log_id = ${literal(logId)}, lsn = ${int(lsn)}`
-}
-
-export function runOf({ spoolId = '', report }: WriteRequest['batch'], receivedUs: number): Run {
-  const [runStartedUs, reportedUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
-  return { spoolId, runStartedUs, reportedUs, receivedUs }
 }
 
 function runStartedUs({ batch, receivedUs }: SiteBatch): number {

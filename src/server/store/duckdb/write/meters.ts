@@ -10,11 +10,11 @@
  * by their ids. LIVES_MAX spools per meter; beyond it, the longest silent one is forgotten, and its missing batches
  * stay as losses. RUNS_MAX runs per meter. About REPORT_PLACES_MAX interfaces per run.
  */
-import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BatchGap, MeterReport } from '../../../../session/batch.js'
 import { REPORT_PLACES_MAX } from '../../../../session/bounds.js'
+import { literal, type Row, type Rows } from '../../sql/rows.js'
+import { int } from '../../sql/sql.js'
 import type { Span } from '../../store.js'
-import { int, literal, type Row, rowsOf } from '../database.js'
 import {
   droppedLate,
   droppedSince,
@@ -69,18 +69,18 @@ const NOT_PLACED: Meter['placed'] = { runUs: -1, places: new Set() }
 export type SavedMeter = Map<Meter, Map<Life, boolean>>
 
 export class Meters {
-  readonly #connection: DuckDBConnection
+  readonly #query: Rows
   #meters = new Map<string, Meter>()
   /** The statements for the next transaction, in order. */
   #statements: string[] = []
 
-  constructor(connection: DuckDBConnection) {
-    this.#connection = connection
+  constructor(query: Rows) {
+    this.#query = query
   }
 
   /** Reads everything from the tables. Also needed after a rollback. */
   async load(): Promise<void> {
-    const loaded = new Meters(this.#connection)
+    const loaded = new Meters(this.#query)
     await loaded.#loadAll()
     // Replaced in one step, because readers must not see a part of the meters.
     this.#meters = loaded.#meters
@@ -91,8 +91,8 @@ export class Meters {
     await this.#loadMeters()
     await this.#loadLives()
     const gaps = await this.#rows(
-      `SELECT org_id, site_id::DOUBLE s, meter_id, spool_id, from_batch::DOUBLE f, to_batch::DOUBLE t, reason,
-         sessions::DOUBLE n, from_us::DOUBLE fu, to_us::DOUBLE tu
+      `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, from_batch::FLOAT8 f, to_batch::FLOAT8 t, reason,
+         sessions::FLOAT8 n, from_us::FLOAT8 fu, to_us::FLOAT8 tu
        FROM batch_gap WHERE from_batch IS NOT NULL ORDER BY from_batch`,
     )
     for (const { row, meter } of gaps) {
@@ -106,17 +106,16 @@ export class Meters {
       })
     }
     const crcs = await this.#rows(
-      'SELECT org_id, site_id::DOUBLE s, meter_id, spool_id, batch::DOUBLE b, crc FROM batch_crc',
+      'SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, batch::FLOAT8 b, crc::FLOAT8 crc FROM batch_crc',
     )
     for (const { row, meter } of crcs)
       meter.lives.get(row.spool_id as string)?.crcs.set(row.b as number, row.crc as number)
   }
 
   async #loadMeters(): Promise<void> {
-    const rows = await rowsOf(
-      this.#connection,
-      `SELECT org_id, site_id::DOUBLE s, meter_id, last_batch::DOUBLE b, run_started_us::DOUBLE r,
-         received_us::DOUBLE t, report FROM meter`,
+    const rows = await this.#query(
+      `SELECT org_id, site_id::FLOAT8 s, meter_id, last_batch::FLOAT8 b, run_started_us::FLOAT8 r,
+         received_us::FLOAT8 t, report FROM meter`,
     )
     for (const row of rows) {
       const meter: Meter = {
@@ -140,8 +139,8 @@ export class Meters {
 
   async #loadLives(): Promise<void> {
     const lives = await this.#rows(
-      `SELECT org_id, site_id::DOUBLE s, meter_id, spool_id, last_batch::DOUBLE b, run_started_us::DOUBLE r,
-         reported_us::DOUBLE p, received_us::DOUBLE t, whole_us::DOUBLE w, uptime_ms::DOUBLE u FROM meter_life ORDER BY received_us`,
+      `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, last_batch::FLOAT8 b, run_started_us::FLOAT8 r,
+         reported_us::FLOAT8 p, received_us::FLOAT8 t, whole_us::FLOAT8 w, uptime_ms::FLOAT8 u FROM meter_life ORDER BY received_us`,
     )
     for (const { row, meter } of lives) {
       const life = newLife(row.spool_id as string, 1 + (row.b as number), row.r as number)
@@ -156,7 +155,7 @@ export class Meters {
   }
 
   async #rows(sql: string): Promise<{ row: Row; meter: Meter }[]> {
-    const rows = await rowsOf(this.#connection, sql)
+    const rows = await this.#query(sql)
     return rows.flatMap((row) => {
       const meter = this.get(row.org_id as string, row.s as number, row.meter_id as string)
       return meter === undefined ? [] : [{ row, meter }]

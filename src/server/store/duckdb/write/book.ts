@@ -1,0 +1,55 @@
+/** Records a batch in the ledger: its number, its report, and what it says of losses. */
+import type { WriteRequest } from '../../store.js'
+import { heldSince, notStoredFrom } from './coverage.js'
+import {
+  type Booking,
+  explainMissing,
+  fateOf,
+  isoToUs,
+  markSeen,
+  type Run,
+  wholeUsOf,
+} from './lives.js'
+import type { Meters, SavedMeter } from './meters.js'
+
+export interface NumberedBatch extends Pick<WriteRequest, 'orgId' | 'siteId' | 'batch'> {
+  readonly receivedUs: number
+}
+
+/** @param changed gets the meter and its life if the batch is fresh */
+export function book(
+  meters: Meters,
+  { orgId, siteId, batch, receivedUs }: NumberedBatch,
+  changed: SavedMeter,
+): Booking {
+  const meter =
+    meters.get(orgId, siteId, batch.meterId) ??
+    meters.create(orgId, siteId, batch.meterId, batch.report)
+  const life = meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1)
+  const fate = fateOf(life, batch.batch, batch.crc)
+  if (fate !== 'fresh') return fate
+  const newest = batch.batch > life.lastBatch
+  const sinceUs = heldSince(life, batch)
+  const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
+  changed.set(meter, ranges)
+  const made = { atUs: isoToUs(batch.report.at), wholeUs: wholeUsOf(batch.report) }
+  ranges.set(life, markSeen(life, batch.batch, made, batch.crc) || ranges.get(life) === true)
+  for (const gap of batch.gaps) {
+    const its =
+      gap.spoolId === undefined ? life : meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
+    if (explainMissing(its, gap)) ranges.set(its, true)
+    else if (gap.fromBatch === undefined) meters.addLoss(meter, notStoredFrom(gap, sinceUs))
+  }
+  meters.notePlaces(meter, life, batch.report)
+  if (!newest) meters.noteLate(meter, life, batch.report)
+  else {
+    meters.note(meter, life, batch.report)
+    meters.hear(meter, life, batch.report, receivedUs)
+  }
+  return fate
+}
+
+export function runOf({ spoolId = '', report }: WriteRequest['batch'], receivedUs: number): Run {
+  const [runStartedUs, reportedUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
+  return { spoolId, runStartedUs, reportedUs, receivedUs }
+}

@@ -1,0 +1,11 @@
+/** SQL that more than one engine runs, with literals as the SQL standard has them. */
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** Runs a query. `$1` in it is the first value. Numbers come as `::FLOAT8`, because engines differ in large integers. */
+export type Rows = (sql: string, values?: readonly string[]) => Promise<readonly Row[]>
+
+/** A text as SQL literal; for short lists whose length varies. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
