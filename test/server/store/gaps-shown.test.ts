@@ -2,8 +2,8 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, onTestFinished, test } from 'vitest'
 import { rowsIn } from '../../../src/server/store/duckdb/database.js'
-import { gaps } from '../../../src/server/store/duckdb/read/reports.js'
 import { MIGRATIONS } from '../../../src/server/store/duckdb/schema/schema.js'
+import { gaps } from '../../../src/server/store/meters/reports.js'
 
 test('each meter’s newest ones come first: many of one site hide no other’s only one', async () => {
   const instance = await DuckDBInstance.create(':memory:')

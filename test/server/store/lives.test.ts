@@ -8,8 +8,8 @@ import {
   hasTwin,
   markSeen,
   newLife,
-} from '../../../src/server/store/duckdb/write/lives.js'
-import { LIVES_MAX } from '../../../src/server/store/duckdb/write/meters.js'
+} from '../../../src/server/store/meters/lives.js'
+import { LIVES_MAX } from '../../../src/server/store/meters/meters.js'
 import type { WriteReceipt } from '../../../src/server/store/store.js'
 import type { Session } from '../../../src/session/session.js'
 import { batch, report, session } from '../../support/batches.js'

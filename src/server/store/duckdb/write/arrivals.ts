@@ -1,8 +1,9 @@
 /** Batches that the database does not hold yet, by identity, so that repeats of them are recognised. */
+
+import { runOf } from '../../meters/book.js'
+import { type Booking, compared, type Run } from '../../meters/lives.js'
 import type { WriteRequest } from '../../store.js'
-import { runOf } from './book.js'
 import type { SiteBatch } from './group-commit.js'
-import { type Booking, compared, type Run } from './lives.js'
 
 interface Arriving {
   readonly crc: number | undefined

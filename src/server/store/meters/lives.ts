@@ -10,7 +10,7 @@
  * older number that comes again is written again. Nothing is lost or doubled by that, because sessions are found by
  * their ids.
  */
-import type { BatchGap, MeterReport } from '../../../../session/batch.js'
+import type { BatchGap, MeterReport } from '../../../session/batch.js'
 
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096

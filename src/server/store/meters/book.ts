@@ -1,6 +1,5 @@
 /** Records a batch in the ledger: its number, its report, and what it says of losses. */
-import type { WriteRequest } from '../../store.js'
-import { heldSince, notStoredFrom } from './coverage.js'
+import type { WriteRequest } from '../store.js'
 import {
   type Booking,
   explainMissing,
@@ -10,6 +9,7 @@ import {
   type Run,
   wholeUsOf,
 } from './lives.js'
+import { heldSince, notStoredFrom } from './losses.js'
 import type { Meters, SavedMeter } from './meters.js'
 
 export interface NumberedBatch extends Pick<WriteRequest, 'orgId' | 'siteId' | 'batch'> {

@@ -10,11 +10,12 @@
  * by their ids. LIVES_MAX spools per meter; beyond it, the longest silent one is forgotten, and its missing batches
  * stay as losses. RUNS_MAX runs per meter. About REPORT_PLACES_MAX interfaces per run.
  */
-import type { BatchGap, MeterReport } from '../../../../session/batch.js'
-import { REPORT_PLACES_MAX } from '../../../../session/bounds.js'
-import { literal, type Row, type Rows } from '../../sql/rows.js'
-import { int } from '../../sql/sql.js'
-import type { Span } from '../../store.js'
+import type { BatchGap, MeterReport } from '../../../session/batch.js'
+import { REPORT_PLACES_MAX } from '../../../session/bounds.js'
+import { literal, type Row, type Rows } from '../sql/rows.js'
+import { int } from '../sql/sql.js'
+import type { Span } from '../store.js'
+import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US, wholeUsOf } from './lives.js'
 import {
   droppedLate,
   droppedSince,
@@ -26,8 +27,7 @@ import {
   knowDrops,
   runOf,
   unexplainedIn,
-} from './coverage.js'
-import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US, wholeUsOf } from './lives.js'
+} from './losses.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16

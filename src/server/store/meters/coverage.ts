@@ -1,9 +1,9 @@
 /** Reads the times in which meters ran, and their losses. */
-import { groupBy } from '../../../../base/group-by.js'
-import type { MeterReport } from '../../../../session/batch.js'
-import type { Row, Rows } from '../../sql/rows.js'
-import { int } from '../../sql/sql.js'
-import type { Coverage, MeterCoverage, SharedSpan, Span } from '../../store.js'
+import { groupBy } from '../../../base/group-by.js'
+import type { MeterReport } from '../../../session/batch.js'
+import type { Row, Rows } from '../sql/rows.js'
+import { int } from '../sql/sql.js'
+import type { Coverage, MeterCoverage, SharedSpan, Span } from '../store.js'
 import { gaps } from './reports.js'
 
 /** Gaps in one answer, with at most COVERAGE_METER_GAPS_MAX for each meter. */

@@ -1,9 +1,9 @@
 /**
  * Derives losses and ended runs from two successive reports of a meter. query/completeness.ts depends on them.
  */
-import type { Batch, BatchGap, MeterReport } from '../../../../session/batch.js'
-import { unexplainedOf } from '../../../../session/unexplained.js'
-import type { Span } from '../../store.js'
+import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
+import { unexplainedOf } from '../../../session/unexplained.js'
+import type { Span } from '../store.js'
 import { isoToUs, type Life, wholeUsOf } from './lives.js'
 
 /** Losses that come again with each report while they last. */

@@ -1,8 +1,8 @@
 /** The status of each meter, and the gaps of a time range. */
-import type { MeterReport } from '../../../../session/batch.js'
-import type { Row, Rows } from '../../sql/rows.js'
-import { int } from '../../sql/sql.js'
-import type { Gap, MeterHistoryPoint, MeterLife, MeterStatus } from '../../store.js'
+import type { MeterReport } from '../../../session/batch.js'
+import type { Row, Rows } from '../sql/rows.js'
+import { int } from '../sql/sql.js'
+import type { Gap, MeterHistoryPoint, MeterLife, MeterStatus } from '../store.js'
 
 /** The most gaps in one answer. */
 export const GAPS_SHOWN = 1000
