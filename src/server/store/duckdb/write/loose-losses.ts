@@ -1,7 +1,8 @@
 /** Losses of senders that have no row in the table of meters: access logs, and meters whose first batch was refused. */
+
+import { GOING_US } from '../../meters/losses.js'
 import type { LooseLoss } from '../../store.js'
 import { int, literal } from '../database.js'
-import { GOING_US } from './coverage.js'
 
 type Loss = Omit<LooseLoss, 'reason'> & { readonly orgId: string; readonly siteId: number }
 
