@@ -1,7 +1,7 @@
 /** `tunmeter newt-log` into a real server. */
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { start } from '../support/process.js'
 import { run } from '../support/run-here.js'
 import { TestServer } from '../support/server.js'
@@ -115,6 +115,79 @@ test('a followed file goes on when it grows, and when another one takes its plac
   child.child.kill('SIGTERM')
   const { code, stderr } = await child.finished
   expect([code, stderr]).toEqual([0, `3 sessions delivered for site 1 of org${orgs}\n`])
+})
+
+test('lines that still go to a file that was moved away are read, and half a line ends there', async () => {
+  const path = join(temporaryDirectory(), 'newt.log')
+  writeFileSync(path, ends(1))
+  const child = start(['newt-log', ...to(), '--follow', path])
+  await until(async () => (await rows()).length === 1)
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, '')
+  // Longer than the command takes to see that there is a new file.
+  for (const n of [2, 3]) {
+    appendFileSync(`${path}.1`, ends(n))
+    await until(async () => (await rows()).length === n)
+  }
+  appendFileSync(`${path}.1`, ends(4).slice(0, 30))
+  writeFileSync(path, ends(5))
+  await until(async () => (await rows()).length === 4)
+  writeFileSync(path, ends(6).slice(0, 50))
+  await until(async () => child.output.stderr.includes('a line cannot be read'))
+  child.child.kill('SIGTERM')
+  const { stderr } = await child.finished
+  expect(stderr).toContain('4 sessions delivered')
+})
+
+describe('the rules of the catalog', () => {
+  const put = (catalog: object) =>
+    server.request('PUT', `/api/v1/org/org${orgs}/catalog`, admin, catalog)
+  const client = { clientId: 4, name: 'Laptop', addresses: ['100.90.128.2'] }
+  const resource = { siteResourceId: 7, name: 'DNS', destination: '10.0.0.5' }
+  const lists = { clients: [], users: [], sites: [], resources: [] }
+
+  test.each([
+    [
+      'a resource, by the number in the log',
+      { resources: [{ ...resource, destination: '10.9.9.9', log: 'off' }] },
+    ],
+    ['a resource, by its address', { resources: [{ ...resource, siteResourceId: 8, log: 'off' }] }],
+    ['a client, by its address', { clients: [{ ...client, log: 'off' }] }],
+    ['a prefix', { prefixes: [{ prefix: '10.0.0.0/8', name: 'All', log: 'off' }] }],
+  ])('off: nothing of %s is sent', async (_, rules) => {
+    await put({ ...lists, ...rules })
+    const { code, stderr } = await newtLog(`${ends(1)}${ends(2)}`)
+    expect([code, stderr]).toEqual([
+      0,
+      `0 sessions delivered for site 1 of org${orgs}; 2 left out by the rules of the catalog\n`,
+    ])
+    expect(await rows()).toEqual([])
+  })
+
+  test('fields: the client’s address and port are hidden', async () => {
+    const fields = { address: 'truncate', port: 'drop' }
+    await put({ ...lists, resources: [{ ...resource, fields }] })
+    await newtLog(ends(1))
+    expect(await rows()).toMatchObject([{ sourceAddr: '100.90.128.0', destAddr: '10.0.0.5:53' }])
+  })
+
+  test('counts: sums of the hour without addresses, once, however often the log is read', async () => {
+    await put({ ...lists, resources: [{ ...resource, log: 'counts' }] })
+    for (let again = 0; again < 2; again++) await newtLog(`${ends(1)}${ends(2)}`)
+    const sum = {
+      sourceAddr: '0.0.0.0',
+      destAddr: '0.0.0.0',
+      siteResourceId: 7,
+    }
+    expect(await rows()).toMatchObject([sum, sum])
+    const path = `/api/v1/org/org${orgs}/logs/connection?timeStart=2000-01-01`
+    const [row] = (await server.get(path, admin)).body.data.log
+    expect(row).toMatchObject({
+      connectionCount: 1,
+      startTime: '2026-01-01T00:00:00.000000Z',
+      endTime: '2026-01-01T00:59:59.999999Z',
+    })
+  })
 })
 
 test('while the server is away it waits; nothing is lost, also over many requests', async () => {

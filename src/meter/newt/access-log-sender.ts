@@ -12,6 +12,7 @@ import { printable } from '../../base/printable.js'
 import { parseEnvelope, parseRetryAfter } from '../ship/answer.js'
 import { Backoff } from '../ship/backoff.js'
 import type { Connection, Site } from '../ship/connection.js'
+import { AccessRules } from './access-rules.js'
 import type { EndedSession } from './access-sessions.js'
 
 const pack = promisify(deflate)
@@ -32,10 +33,13 @@ export class AccessLogSender {
   readonly #connection: Connection
   readonly #events: SenderEvents
   readonly #backoff = new Backoff()
+  readonly #rules = new AccessRules()
   #site: Site | null = null
   #away = false
   stored = 0
   refused = 0
+  /** Sessions that the catalog's rules leave out. */
+  excluded = 0
 
   constructor(connection: Connection, events: SenderEvents) {
     this.#connection = connection
@@ -51,10 +55,8 @@ export class AccessLogSender {
    * @returns false if `signal` ended it. @throws AppError NOT_DELIVERED if no further try makes sense
    */
   async send(sessions: readonly EndedSession[], signal: AbortSignal): Promise<boolean> {
-    const json = JSON.stringify(sessions)
-    const compressed = (await pack(json)).toString('base64')
     for (;;) {
-      const waitMs = await this.#try(compressed)
+      const waitMs = await this.#try(sessions)
       if (waitMs === null) return true
       if (signal.aborted) return false
       await sleep(waitMs, undefined, { signal }).catch(() => undefined)
@@ -63,13 +65,19 @@ export class AccessLogSender {
   }
 
   /** @returns milliseconds to wait before the next try; null if the sessions are delivered */
-  async #try(compressed: string): Promise<number | null> {
+  async #try(sessions: readonly EndedSession[]): Promise<number | null> {
     if (this.#site === null) {
       const who = await this.#connection.whoAmI()
       if (who.kind === 'denied') throw refusal(who.message)
       if (who.kind === 'away') return this.#waits(who.message, 0)
       this.#site = who.site
     }
+    if (!(await this.#rules.refresh(this.#connection, this.#site)))
+      return this.#waits('the server gives no catalog', 0)
+    const kept = this.#rules.apply(sessions)
+    const excluded = sessions.length - kept.length
+    if (kept.length === 0) return this.#delivered({ stored: 0, refused: [] }, excluded)
+    const compressed = (await pack(JSON.stringify(kept))).toString('base64')
     const answer = await this.#connection.sendAccessLog(this.#site, { compressed })
     if (typeof answer === 'string') return this.#waits(answer, 0)
     const envelope = parseEnvelope(answer.text)
@@ -81,17 +89,18 @@ export class AccessLogSender {
     if (answer.status !== 200 || !receipt.success)
       return this.#waits(said, parseRetryAfter(answer.retryAfter, Date.now()))
     if (receipt.data.notice !== undefined) throw refusal(printable(receipt.data.notice))
-    this.#delivered(receipt.data)
-    return null
+    return this.#delivered(receipt.data, excluded)
   }
 
-  #delivered({ stored, refused }: z.infer<typeof receiptSchema>): void {
+  #delivered({ stored, refused }: z.infer<typeof receiptSchema>, excluded: number): null {
     this.#backoff.reset()
     if (this.#away) this.#events.onAway(null)
     this.#away = false
     this.stored += stored
     this.refused += refused.length
+    this.excluded += excluded
     for (const { reason } of refused) this.#events.onRefused(printable(reason))
+    return null
   }
 
   #waits(message: string, atLeastMs: number): number {

@@ -69,14 +69,20 @@ export async function* chunksOfPipe(pipe: Readable, signal: AbortSignal): AsyncG
   }
 }
 
-/** Chunks of a file from its beginning; with `follow`, until `signal` aborts. A chunk is valid until the next one. */
+/**
+ * Chunks of a file from its beginning; with `follow`, until `signal` aborts. A chunk is valid until the next one. Null:
+ * another content begins, so a line without an end goes no further.
+ *
+ * Of a file that was moved away, its writer learns later. So it is read until the new file has something, and once more.
+ */
 export async function* chunksOfFile(
   path: string,
   follow: boolean,
   signal: AbortSignal,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<Buffer | null> {
   let file = await open(path, 'r')
   let position = 0
+  let isLeft = false
   const buffer = Buffer.alloc(READ_BYTES)
   try {
     while (!signal.aborted) {
@@ -87,16 +93,21 @@ export async function* chunksOfFile(
         continue
       }
       if (!follow) return
-      const [there, own] = await Promise.all([stat(path).catch(() => null), file.stat()])
-      if (there !== null && there.ino !== own.ino) {
-        // The file was moved away and read to its end. A new file has its name.
+      const next = isLeft ? await open(path, 'r').catch(() => null) : null
+      if (next !== null) {
         await file.close()
-        file = await open(path, 'r')
+        file = next
         position = 0
+        isLeft = false
+        yield null
         continue
       }
-      if (own.size < position) position = 0
-      else await sleep(FOLLOW_MS, undefined, { signal }).catch(() => undefined)
+      const [there, own] = await Promise.all([stat(path).catch(() => null), file.stat()])
+      isLeft = there !== null && there.ino !== own.ino && there.size > 0
+      if (own.size < position) {
+        position = 0
+        yield null
+      } else if (!isLeft) await sleep(FOLLOW_MS, undefined, { signal }).catch(() => undefined)
     }
   } finally {
     await file.close()

@@ -80,7 +80,8 @@ export class NewtLogRun {
         : chunksOfFile(this.#file, follow, signal)
     try {
       for await (const chunk of chunks) {
-        for (const line of this.#cutter.cut(chunk)) await this.#take(line)
+        const lines = chunk === null ? this.#cutter.end() : this.#cutter.cut(chunk)
+        for (const line of lines) await this.#take(line)
         if (this.#failure !== null) return
       }
       for (const line of this.#cutter.end()) await this.#take(line)
@@ -121,10 +122,11 @@ export class NewtLogRun {
 
   #summary(): void {
     const { open, bad, cutOff, forgotten } = this.#sessions.counters()
-    const { stored, refused, site } = this.#sender
+    const { stored, refused, excluded, site } = this.#sender
     const where = site === null ? '' : ` for site ${site.siteId} of ${site.orgId}`
     const rest: [number, string][] = [
       [refused, 'REFUSED'],
+      [excluded, 'left out by the rules of the catalog'],
       [this.#waiting.length, 'NOT delivered: read the log again'],
       [cutOff, 'were cut off by a restart of Newt'],
       [open, 'have not ended in this log'],

@@ -60,13 +60,6 @@ export interface Span {
   readonly toUs: number
 }
 
-/** Sessions that were sent without a batch and are not stored. */
-export interface LooseLoss extends Span {
-  readonly meterId: string
-  readonly reason: string
-  readonly sessions: number
-}
-
 /** The times in which a meter metered. Replays of files are left out, because they watch no interface. */
 export interface MeterCoverage {
   readonly siteId: number

@@ -7,7 +7,6 @@
 import type { Readable } from 'node:stream'
 import type { FieldsOrUnknown } from '../../session/session-table.js'
 import type { LogFilter, Sort, Subject } from './filter.js'
-import type { LooseLoss } from './ledger.js'
 import type {
   FilterAttributes,
   Histogram,
@@ -121,6 +120,15 @@ export interface ExportOptions extends Cancel {
 export interface CsvPiece {
   readonly text: Uint8Array
   readonly rows: number
+}
+
+/** Sessions that were sent without a batch and are not stored. Times are microseconds. */
+export interface LooseLoss {
+  readonly meterId: string
+  readonly reason: string
+  readonly sessions: number
+  readonly fromUs: number
+  readonly toUs: number
 }
 
 export interface SessionLog {
