@@ -141,7 +141,11 @@ export function completenessOf(
       const none = expected.has(siteId)
         ? [unwatched(sitesBefore.has(siteId) ? 'notWatched' : 'neverReported', request)]
         : []
-      const all = [...(meters ?? none), ...unjudged(othersBySite.get(siteId) ?? [], request)]
+      const all = [
+        ...(meters ?? none),
+        ...afterRemoval(own, request),
+        ...unjudged(othersBySite.get(siteId) ?? [], request),
+      ]
       const complete = all.every((m) => m.holes.length === 0)
       return all.length === 0 ? [] : [{ siteId, complete, meters: all }]
     })
@@ -151,10 +155,23 @@ function keyOf({ siteId, meterId }: Pick<MeterCoverage, 'siteId' | 'meterId'>): 
   return `${siteId}/${meterId}`
 }
 
+/** The entry for an expected site whose meters were all removed during the range. */
+function afterRemoval(
+  meters: readonly MeterCoverage[] = [],
+  request: CompletenessRequest,
+): MeterCompleteness[] {
+  const { range, nowUs, siteIds } = request
+  const gone = meters.map((m) => m.removedUs ?? Number.POSITIVE_INFINITY)
+  const fromUs = Math.max(range.fromUs, ...gone)
+  const isOver = meters.length > 0 && fromUs < Math.min(range.toUs, nowUs)
+  if (!isOver || !siteIds.includes(meters[0]!.siteId)) return []
+  return [unwatched('notWatched', { range: { ...range, fromUs }, nowUs })]
+}
+
 /** The entry for an expected site without a meter. */
 function unwatched(
   cause: 'neverReported' | 'notWatched',
-  { range, nowUs }: CompletenessRequest,
+  { range, nowUs }: Pick<CompletenessRequest, 'range' | 'nowUs'>,
 ): MeterCompleteness {
   const untilUs = Math.max(range.fromUs, Math.min(range.toUs, nowUs))
   const holes = [hole(cause, range.fromUs, untilUs, { sessions: null })]
@@ -191,12 +208,14 @@ function meterCompleteness(
   const { fromUs } = request.range
   const nowUs = Math.min(request.nowUs, removedUs)
   const endUs = Math.max(fromUs, Math.min(request.range.toUs, nowUs))
-  const isSilent = silence(meter, runs, { ...request, nowUs })
   const lastUs = runs.at(-1)?.toUs ?? 0
+  const isSilent =
+    (removedUs <= request.nowUs && !isWholeUntil(lastUs, meter)) ||
+    silence(meter, runs, { ...request, nowUs })
   const untilUs = isSilent ? endUs : Math.max(fromUs, Math.min(endUs, lastUs))
   const all = [
     ...beforeAndBetween(runs, fromUs, endUs),
-    ...(isSilent ? [hole('silent', lastUs, endUs, { sessions: null })] : []),
+    ...(isSilent && lastUs < endUs ? [hole('silent', lastUs, endUs, { sessions: null })] : []),
     ...deletedByRetention(runs, deletedBeforeUs),
     ...unexplained(meter, runs),
     ...losses,
@@ -246,6 +265,11 @@ function silence(
   const lastUs = runs.at(-1)?.toUs ?? 0
   const heardUs = meter.caughtUp ? Math.max(lastUs, meter.receivedUs) : lastUs
   return nowUs - heardUs > silenceUs
+}
+
+/** False if a later report would have told of something; after a removal none follows. */
+function isWholeUntil(lastUs: number, { caughtUp, report }: MeterCoverage): boolean {
+  return caughtUp && lastUs >= Date.parse(report.at) * 1e3
 }
 
 function beforeAndBetween(runs: readonly Span[], fromUs: number, endUs: number): Hole[] {

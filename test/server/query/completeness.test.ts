@@ -61,15 +61,19 @@ async function run(meter: SimulatedMeter, from: number, to: number) {
   for (let minute = from; minute <= to; minute++) await meter.report(at(minute))
 }
 
-async function ask(from: number, to: number, siteIds: readonly number[] = []) {
+async function ask(from: number, to: number, siteIds: readonly number[] = [], removedUs?: number) {
   const range: Span = { fromUs: at(from), toUs: at(to) }
   const coverage = await t.store.coverage('acme', range, siteIds.length > 0 ? siteIds : undefined)
-  return completenessOf(coverage, {
-    range,
-    nowUs: t.nowUs,
-    silenceUs: SILENCE_US,
-    siteIds: [...siteIds],
-  })
+  const meters = coverage.meters.map((m) => (removedUs === undefined ? m : { ...m, removedUs }))
+  return completenessOf(
+    { ...coverage, meters },
+    {
+      range,
+      nowUs: t.nowUs,
+      silenceUs: SILENCE_US,
+      siteIds: [...siteIds],
+    },
+  )
 }
 
 /** cause, from and to in minutes. */
@@ -527,6 +531,42 @@ describe('two meters on one interface', () => {
       ['right', [['left', 20, 30]]],
     ])
     expect((await ask(0, 30, [2]))[0]!.complete).toBe(true)
+  })
+})
+
+describe('a meter that was removed', () => {
+  const shownOf = async (from: number, to: number, siteIds: readonly number[]) => {
+    const sites = await ask(from, to, siteIds, at(12))
+    return sites.flatMap((s) => s.meters.map((m) => [m.meterId, ...shown(m.holes)]))
+  }
+  beforeEach(async () => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(10), { wholeUntil: iso(at(9)) })
+    t.nowUs = at(30)
+  })
+
+  test('leaves open what it had not reported, although it was not silent for long', async () => {
+    expect(await shownOf(0, 11, [1])).toEqual([['m', ['silent', 9, 11]]])
+    expect(await shownOf(0, 9, [1])).toEqual([['m']])
+  })
+
+  test('leaves nothing open when its last report had all', async () => {
+    await new SimulatedMeter('whole', 2).report(at(10))
+    t.nowUs = at(30)
+    const [site] = await ask(5, 12, [2], at(12))
+    expect([site!.siteId, site!.complete]).toEqual([2, true])
+  })
+
+  test('leaves an expected site unwatched from then on, also where the range began before', async () => {
+    const gone = [
+      ['m', ['silent', 9, 12]],
+      [null, ['notWatched', 12, 30]],
+    ]
+    expect(await shownOf(0, 60, [1])).toEqual(gone)
+    expect(await shownOf(20, 25, [1])).toEqual([[null, ['notWatched', 20, 25]]])
+    const [site] = await ask(0, 60, [1], at(12))
+    expect(site!.complete).toBe(false)
   })
 })
 
