@@ -23,10 +23,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   EDQUOT: { text: 'Disk quota exceeded', hint: 'Make space, or raise the quota.' },
   EROFS: { text: 'Read-only file system', hint: 'Mount it writable, or name another place.' },
   EIO: { text: 'Input/output error', hint: 'The disk is failing: see dmesg.' },
-  EACCES: { text: 'Permission denied', hint: 'Give the user that runs this access to it.' },
+  EACCES: { text: 'Permission denied', hint: 'Give the user that runs tunmeter access to it.' },
   EPERM: {
     text: 'Operation not permitted',
-    hint: 'Give the user that runs this the right to it.',
+    hint: 'Give the user that runs tunmeter the right to do this.',
   },
   ENOMEM: {
     text: 'Cannot allocate memory',

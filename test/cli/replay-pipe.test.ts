@@ -103,5 +103,7 @@ test('a second signal ends a delivery to a server that is away', async () => {
   child.kill('SIGTERM')
   const { signal, stderr } = await finished
   expect(signal).toBe('SIGTERM')
-  expect(stderr).toContain('interrupted, 0 sessions are stored; the others that were read are lost')
+  expect(stderr).toContain(
+    'interrupted, 0 sessions are stored; the other sessions that were read are lost',
+  )
 })

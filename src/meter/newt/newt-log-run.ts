@@ -130,7 +130,7 @@ export class NewtLogRun {
       [this.#waiting.length, 'NOT delivered: read the log again'],
       [cutOff, 'were cut off by a restart of Newt'],
       [open, 'have not ended in this log'],
-      [forgotten, 'without an end were too many, and are forgotten'],
+      [forgotten, 'without an end were dropped, because too many were open'],
       [bad, 'lines could not be read'],
       [this.#cutter.tooLong, 'lines were too long'],
     ]

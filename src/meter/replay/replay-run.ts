@@ -101,8 +101,8 @@ export class Replay {
     if (this.#delivery === null) return
     const stored = humanCount(this.#delivery.stored)
     const rest = this.#isPipe
-      ? 'the others that were read are lost'
-      : 'run it again for the rest, none is stored twice'
+      ? 'the other sessions that were read are lost'
+      : 'run it again for the rest: no session is stored twice'
     this.#say(`interrupted, ${stored} sessions are stored; ${rest}`)
   }
 

@@ -74,7 +74,7 @@ const OWN: Readonly<Record<string, Word>> = {
 
 /** The HTTP framework's own refusals, with tunmeter's texts. */
 const FRAMEWORK: Readonly<Record<string, readonly [...Word, message: string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'tooLarge', 'the body is larger than this route takes'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'tooLarge', 'the body is larger than this route accepts'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     415,
     'badContentType',

@@ -15,7 +15,7 @@ import { BATCH_PEER_EVENTS_MAX } from '../../session/peer-event.js'
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const time = z.iso
   .datetime({ offset: true })
-  .refine(isStorableTime, 'expected a time from 1970 to 2200 that a calendar has')
+  .refine(isStorableTime, 'expected a real date and time from 1970 to 2200')
 const word = z.string().min(1).max(64)
 /** A record of at most REPORT_KEYS_MAX names. */
 function record<T extends z.ZodType>(value: T) {
@@ -103,7 +103,7 @@ export const batchSchema = z
       .array(z.unknown())
       .max(BATCH_PEER_EVENTS_MAX)
       .optional()
-      .meta({ description: 'What happened to WireGuard peers.' }),
+      .meta({ description: 'Events of WireGuard peers.' }),
     /** Each is checked on its own, so that one bad record costs only itself. */
     sessions: z.array(z.unknown()).max(BATCH_SESSIONS_MAX),
   })

@@ -186,7 +186,7 @@ function isStorable(us: number | undefined): us is number {
 }
 
 function noTime(name: string, input: unknown): string {
-  return `${name}: expected a time from 1970 to 2200 that a calendar has, got ${JSON.stringify(input)}`
+  return `${name}: expected a real date and time from 1970 to 2200, got ${JSON.stringify(input)}`
 }
 
 function noEndpoint(name: string, text: string): string {

@@ -214,7 +214,7 @@ const sort = d(
 export const logQuerySchema = z.strictObject({
   ...filterParameters,
   limit: d(wholeNumber(LIMIT_DEFAULT, 1, LIMIT_MAX), 'Rows of a page.'),
-  offset: d(wholeNumber(0, 0, OFFSET_MAX), 'Rows to leave out; prefer cursor.'),
+  offset: d(wholeNumber(0, 0, OFFSET_MAX), 'Rows to skip; prefer cursor.'),
   cursor: d(
     z.string().max(200).optional(),
     'nextCursor of the page before; keep its filters and sort. Rows that arrive meanwhile move nothing.',
@@ -255,7 +255,7 @@ export const auditQuerySchema = z.strictObject({
     list(wordOf(AUDIT_EVENT_NAMES), AUDIT_EVENT_NAMES.join(', ')),
     'Events of these names only.',
   ),
-  keyId: d(z.string().max(32).optional(), 'What this key did, or what was done to it.'),
+  keyId: d(z.string().max(32).optional(), 'Entries by or about this key.'),
   address: d(
     z.string().max(64).optional(),
     'As entries have it: an address, or of a refusal its network.',

@@ -21,29 +21,51 @@ const always = { nullable: false } as const
 const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 export const PEER_FIELDS: readonly PeerField[] = [
-  field('time', 'When it happened, as far as the meter knows.', (e) => iso(e.timeUs), always),
-  field('event', 'What happened.', (e) => e.event, always),
+  field(
+    'time',
+    'The time of the event, as far as the meter knows it.',
+    (e) => iso(e.timeUs),
+    always,
+  ),
+  field('event', 'The kind of event.', (e) => e.event, always),
   field('siteId', 'Site.', (e) => e.siteId, { ...always, type: 'integer' }),
   field('siteName', 'Name of siteId.', (e) => e.siteName, { isName: true }),
-  field('meterId', 'Meter that saw it.', (e) => e.meterId, always),
+  field('meterId', 'Meter that recorded it.', (e) => e.meterId, always),
   field('interface', 'Interface of the meter.', (e) => e.interface, always),
-  field('publicKey', 'Of the peer.', (e) => e.publicKey),
+  field('publicKey', 'Public key of the peer.', (e) => e.publicKey),
   field('clientId', 'Client that had the key then.', (e) => e.clientId, { type: 'integer' }),
   field('clientName', 'Name of clientId.', (e) => e.clientName, { isName: true }),
-  field('userId', 'Its user then.', (e) => e.userId),
+  field('userId', 'User of that client then.', (e) => e.userId),
   field('userName', 'Name of userId.', (e) => e.userName, { isName: true }),
   field('userEmail', 'E-mail of userId.', (e) => e.userEmail, { isName: true }),
-  field('endpoint', 'Outer address after it.', (e) => e.endpoint),
-  field('endpointBefore', 'Outer address before, where it changed.', (e) => e.endpointBefore),
-  field('allowedIps', 'Of added, gone and allowedIpsChanged.', (e) => e.allowedIps),
-  field('allowedIpsBefore', 'Of allowedIpsChanged.', (e) => e.allowedIpsBefore),
+  field('endpoint', 'Outer address after the event.', (e) => e.endpoint),
+  field(
+    'endpointBefore',
+    'Outer address before the event, if it changed.',
+    (e) => e.endpointBefore,
+  ),
+  field(
+    'allowedIps',
+    'Allowed IPs after the event, for added, gone and allowedIpsChanged.',
+    (e) => e.allowedIps,
+  ),
+  field(
+    'allowedIpsBefore',
+    'Allowed IPs before the event, for allowedIpsChanged.',
+    (e) => e.allowedIpsBefore,
+  ),
   field('handshake', 'The latest handshake.', (e) =>
     e.handshakeUs === null ? null : iso(e.handshakeUs),
   ),
-  field('already', 'It was connected when the meter began to read.', (e) => e.already, {
-    ...always,
-    type: 'boolean',
-  }),
+  field(
+    'already',
+    'The peer was already connected at the meter’s first reading.',
+    (e) => e.already,
+    {
+      ...always,
+      type: 'boolean',
+    },
+  ),
   field('eventId', 'The same for the same event.', (e) => e.eventId, always),
 ]
 
