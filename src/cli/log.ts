@@ -36,7 +36,7 @@ Times are local (TZ). The table is as wide as the terminal, or COLUMNS; in a pip
 All sessions of a range: tunmeter export.`,
   run: async (_args, options, context) => {
     if (options.follow && options.to !== undefined)
-      throw badOptions(['--follow goes on from now: leave out --to'])
+      throw badOptions(['--follow has no end: leave out --to'])
     const target = await connect(options)
     const query = await filtersOf(target, options, context)
     const print = printer(context, options)

@@ -132,7 +132,7 @@ describe('log', () => {
     [['--client', ''], /--client/],
     [['--result', 'REJ'], /--result: "REJ": expected one of any, open, closed, refused/],
     [['--filter', 'x'], /--filter: "x": expected NAME=VALUE/],
-    [['--follow', '--to', 'now'], /--follow goes on from now/],
+    [['--follow', '--to', 'now'], /--follow has no end/],
   ])('%j is refused', async (args, message) => {
     const { code, stdout, stderr } = await run(['log', ...args])
     expect([code, stdout]).toEqual([2, ''])

@@ -34,21 +34,26 @@ export const REPLAY_OPTIONS = {
     min: 1_000,
     max: 86_400_000,
   }),
-  consolidate: toggle('Merge bursts: same source address, destination and resource, gaps to 5 s'),
+  consolidate: toggle(
+    'Merge bursts: same source address, destination and resource, gaps up to 5 s',
+  ),
   shiftToNow: toggle('Move the clock so that the newest packet is now'),
   ...ENGINE_FLAGS,
   ...SERVER_FLAGS,
-  spool: text('With --to: keep what is not stored yet here, and go on there next time', 'DIR'),
-  spoolMax: size('With --to: wait when so much is not stored yet', 256 * 2 ** 20, {
+  spool: text(
+    'With --to: keep batches here until they are stored, and continue with them at the next start. Default: a temporary directory',
+    'DIR',
+  ),
+  spoolMax: size('With --to: stop reading while this much waits for the server', 256 * 2 ** 20, {
     min: 2 ** 20,
     max: 2 ** 40,
   }),
-  batchSessions: integer('With --to: sessions in one request', 'N', BATCH_SESSIONS_MAX, {
+  batchSessions: integer('With --to: the most sessions in one request', 'N', BATCH_SESSIONS_MAX, {
     min: 1,
     max: BATCH_SESSIONS_MAX,
   }),
   giveUpAfter: duration(
-    'With --to: end with an error when nothing could be stored for so long',
+    'With --to: end with an error when the server has stored nothing for this long',
     60_000,
     {
       min: 0,

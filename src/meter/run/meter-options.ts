@@ -66,7 +66,9 @@ export const METER_OPTIONS = {
     max: 86_400_000,
   }),
   ...ENGINE_FLAGS,
-  consolidate: toggle('Merge bursts: same source address, destination and resource, gaps to 5 s'),
+  consolidate: toggle(
+    'Merge bursts: same source address, destination and resource, gaps up to 5 s',
+  ),
   peersInterval: duration('Read the WireGuard peers this often', 5_000, {
     min: 500,
     max: 3_600_000,

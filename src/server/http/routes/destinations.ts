@@ -167,7 +167,7 @@ function settingRoutes(context: ServerContext): Route[] {
       params,
       body: wantedSchema,
       answer: destinationSchema,
-      statuses: { 404: 'No such organisation, or no such destination in it.' },
+      statuses: { 404: 'There is no such organisation, or no such destination in it.' },
       handle: async ({ params: { orgId, destinationId }, body, key, request }) => {
         const courier = await destinations.replace(orgId, destinationId, wantedOf(body))
         security.write('destinationChanged', request.ip, key, factsOf(courier))
@@ -178,12 +178,12 @@ function settingRoutes(context: ServerContext): Route[] {
       method: 'DELETE',
       path: `${BASE}/{destinationId}`,
       tag: 'destinations',
-      summary: 'Remove a destination with its secrets, its place in the log and its dead letters',
+      summary: 'Remove a destination with its secrets, its position and its dead letters',
       description: 'The receiver keeps what it got.',
       scopes: ADMIN,
       params,
       answer: z.object({ id: z.string(), name: z.string(), delivered: z.int() }),
-      statuses: { 404: 'No such organisation, or no such destination in it.' },
+      statuses: { 404: 'There is no such organisation, or no such destination in it.' },
       handle: async ({ params: { orgId, destinationId }, key, request }) => {
         const courier = await destinations.remove(orgId, destinationId)
         security.write('destinationRemoved', request.ip, key, factsOf(courier))
@@ -202,7 +202,7 @@ function factsOf({ record, state }: Courier) {
   return { of: orgId, ...what, delivered: state.delivered }
 }
 
-const NOT_FOUND = { 404: 'No such organisation, or no such destination in it.' }
+const NOT_FOUND = { 404: 'There is no such organisation, or no such destination in it.' }
 
 function workRoutes(context: ServerContext): Route[] {
   const { destinations, security } = context
@@ -241,8 +241,8 @@ function workRoutes(context: ServerContext): Route[] {
         return { result, target: targetOf(courier.record), status, text }
       },
     }),
-    pausing('pause', 'Send nothing until it is resumed; its place in the log is kept'),
-    pausing('resume', 'Go on; also: try one that is blocked or waits at once'),
+    pausing('pause', 'Send nothing until the destination is resumed; it keeps its position'),
+    pausing('resume', 'Resume a destination; a blocked or waiting one tries again at once'),
     route({
       method: 'POST',
       path: `${BASE}/{destinationId}/backfill`,
