@@ -155,6 +155,22 @@ test('a later version is too new, and is not touched', async () => {
   expect(readFileSync(file())).toEqual(Buffer.concat([bytes, newer]))
 })
 
+test('the header of a closed segment: of another log it is refused, damaged it is counted', async () => {
+  const { log } = open({ segmentBytes: 200 })
+  for (let number = 1; number <= 3; number++) await log.append(entry(number, 200))
+  await log.close()
+  expect(readdirSync(directory).length).toBeGreaterThan(1)
+  const first = join(directory, readdirSync(directory).sort()[0]!)
+  const bytes = readFileSync(first)
+  const others = segmentHeader('0102030405060708', 1)
+  writeFileSync(first, Buffer.concat([others, bytes.subarray(SEGMENT_HEADER_BYTES)]))
+  expect(() => open()).toThrow(/segments of several logs/)
+  writeFileSync(first, Buffer.concat([others.fill(0), bytes.subarray(SEGMENT_HEADER_BYTES)]))
+  const damaged = open()
+  expect([damaged.log.id, damaged.recovery.damagedPlaces]).toEqual([log.id, 1])
+  await damaged.log.close()
+})
+
 test('segments go when every reader has passed and their time is over, at the bound at once', async () => {
   const { log } = open({ segmentBytes: 300, bytesMax: 1200 })
   for (let number = 1; number <= 6; number++) await log.append(entry(number, 100))
