@@ -55,11 +55,8 @@ async function run(
     ? (await target.api.get<{ log: PeerEventView[] }>(`${path}?${query}`)).log
     : (await target.api.get<{ connections: PeerConnectionView[] }>(`${path}/connections?${query}`))
         .connections
-  const shown = options.now
-    ? rows.filter((row) => 'state' in row && row.state === 'connected')
-    : rows
   // The newest row comes last, as in a log.
-  const inOrder = [...shown].reverse()
+  const inOrder = [...rows].reverse()
   if (options.json) {
     for (const row of inOrder) context.stdout.write(`${JSON.stringify(row)}\n`)
     return EXIT.ok
@@ -71,7 +68,7 @@ async function run(
     : tableText(LAYOUTS, inOrder as PeerConnectionView[], style)
   stdout.write(text)
   const zone = zoneAt(Date.now())
-  const what = plural(shown.length, options.events ? 'event' : 'connection')
+  const what = plural(rows.length, options.events ? 'event' : 'connection')
   const more = rows.length === options.limit ? '; --limit N shows more' : ''
   say(context, `${what} of ${target.org}, local time (${zone})${more}`)
   return EXIT.ok
@@ -87,7 +84,7 @@ async function queryOf(
   const range = rangeOf(options)
   if (range.from !== undefined) query.set('timeStart', range.from)
   if (range.to !== undefined) query.set('timeEnd', range.to)
-  if (options.now) query.set('open', 'true')
+  if (options.now) query.set('now', 'true')
   for (const key of options.publicKey) query.append('publicKey', key)
   const names = new Names(target, context)
   const parameters = { client: 'clientId', user: 'userId', site: 'siteId' } as const

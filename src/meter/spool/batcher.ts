@@ -8,7 +8,7 @@ import { BATCH_SESSIONS_MAX } from '../../session/batch.js'
 import { BATCH_PEER_EVENTS_MAX, type PeerEvent } from '../../session/peer-event.js'
 import type { Session } from '../../session/session.js'
 import { BatchWriter, type BatchWriterOptions } from './batch-writer.js'
-import { type Cut, Cutter } from './cutter.js'
+import { CONTENT_BYTES_MAX, type Cut, Cutter } from './cutter.js'
 
 export interface BatcherOptions extends BatchWriterOptions {
   /** Null: only size cuts a batch, because a replay of the same input must make the same batches. */
@@ -116,8 +116,20 @@ export class Batcher {
       this.#skip--
       return
     }
-    const peerEvents = this.#peerEvents.splice(0, BATCH_PEER_EVENTS_MAX)
+    const room = CONTENT_BYTES_MAX - cut.json.length
+    const peerEvents = this.#peerEvents.splice(0, fitting(this.#peerEvents, room))
     this.#writer.hold(peerEvents.length === 0 ? cut : { ...cut, peerEvents })
     if (this.#peerEvents.length > 0) this.#cutLater()
   }
+}
+
+/** How many of the events fit beside a batch's sessions. The others wait for the next batch. */
+function fitting(events: readonly PeerEvent[], room: number): number {
+  let left = room
+  const first = events.slice(0, BATCH_PEER_EVENTS_MAX)
+  const over = first.findIndex((event) => {
+    left -= Buffer.byteLength(JSON.stringify(event)) + 1
+    return left < 0
+  })
+  return over === -1 ? first.length : over
 }

@@ -10,6 +10,8 @@ import { writeSession } from './session-json.js'
 
 /** Room for the rest of a batch: 256 gaps of 200 bytes each (50 KiB) and a report of a few KiB fit. */
 const ENVELOPE_BYTES = 128 * 1024
+/** The JSON of sessions and peer events of one batch. */
+export const CONTENT_BYTES_MAX = BATCH_BYTES_MAX - ENVELOPE_BYTES
 const COMMA = asciiBytes(',')
 
 export interface Cut {
@@ -53,7 +55,7 @@ export class Cutter {
     const before = this.#json.length
     writeSession(this.#json, session)
     this.#json.bytes(COMMA)
-    if (this.#json.length > BATCH_BYTES_MAX - ENVELOPE_BYTES) this.cut(before)
+    if (this.#json.length > CONTENT_BYTES_MAX) this.cut(before)
     if (this.#sessions++ === 0) this.#sinceMs = Date.now()
     if (session.startTimeUs < this.#fromUs) this.#fromUs = session.startTimeUs
     if (session.endTimeUs > this.#toUs) this.#toUs = session.endTimeUs

@@ -50,6 +50,8 @@ export interface Read {
   readonly events: readonly string[]
   /** The attempt reached its limits, or more sessions follow. */
   readonly isFull: boolean
+  /** True once forget() was called: some of these sessions may have been deleted. */
+  readonly isStale: () => boolean
 }
 
 interface Rows {
@@ -96,6 +98,11 @@ export class BatchReader {
     if (!isDelivered) this.forget()
   }
 
+  /** How often forget() was called. */
+  get forgotten(): number {
+    return this.#forgotten
+  }
+
   /** Drops the rows read ahead, so that the next attempt queries the store. */
   forget(): void {
     this.#forgotten++
@@ -133,7 +140,8 @@ export class BatchReader {
     // Rows that forget() dropped during the read must not be kept.
     if (pending === null && forgotten === this.#forgotten) this.#keepAhead(key, found, length)
     const isFull = length === eventsMax || length < found.rows.length || !isAll
-    return { rows, places: places.slice(0, length), events, isFull }
+    const isStale = () => forgotten !== this.#forgotten
+    return { rows, places: places.slice(0, length), events, isFull, isStale }
   }
 
   /** Undefined: query the store. */

@@ -245,6 +245,8 @@ export class Courier {
 
   /** Sends a page of the open sessions. @returns false: the receiver did not take it */
   async #reportOpen(): Promise<boolean> {
+    const { forgotten } = this.#reader
+    const isStale = () => forgotten !== this.#reader.forgotten
     const batch = await this.#open.next()
     if (batch === null) return true
     const { clockMs } = this.#parts
@@ -255,7 +257,11 @@ export class Courier {
     const parts = { receiver: receiver as Receiver, letters, clockMs, signal }
     const done =
       'deliver' in receiver
-        ? await deliver(parts, { ...batch, orgId: this.record.orgId }, this.state.refusedInRow)
+        ? await deliver(
+            parts,
+            { ...batch, orgId: this.record.orgId, isStale },
+            this.state.refusedInRow,
+          )
         : notSent(receiver)
     const isTaken = done.outcome.kind === 'delivered'
     if (!isTaken) this.#open.giveUp()
@@ -312,7 +318,8 @@ export class Courier {
     if (!('deliver' in receiver)) return this.#note(key, pending, notSent(receiver))
     const signal = this.#stopping.signal
     const { sinceMs } = pending
-    const batch = { id: batchId, orgId, sinceMs, rows: read.rows, events: read.events }
+    const { rows, events, isStale } = read
+    const batch = { id: batchId, orgId, sinceMs, rows, events, isStale }
     const done = await deliver(
       { receiver, letters: this.letters, clockMs, signal },
       batch,

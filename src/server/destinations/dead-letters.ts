@@ -71,9 +71,9 @@ export class DeadLetters implements Letters {
     const { id } = this.#record
     const done = { delivered: 0, refused: 0, gone: 0 }
     const letters = this.all()
-    const read = await this.read(letters)
     for (const letter of letters) {
-      const one = read.find((r) => r.letter === letter)
+      // Not all at once, because some may be deleted meanwhile.
+      const [one] = await this.read([letter])
       if (one === undefined) {
         await records.removeDeadLetter(id, letter)
         done.gone++

@@ -2,6 +2,9 @@
  * Sends one batch. A refused batch is sent again in halves, until each refused event is alone. That event becomes a
  * dead letter, and the others are delivered.
  *
+ * If sessions are deleted meanwhile, the rest of the batch is not sent, because it may hold some of them. The attempt is
+ * repeated with what is left in the store.
+ *
  * A receiver that refuses everything must not turn the log into dead letters. After REFUSED_IN_ROW_MAX refused events
  * without an accepted one, or when the list of dead letters is full, the destination is blocked instead.
  */
@@ -23,6 +26,13 @@ export interface Batch {
   readonly sinceMs: number
   readonly rows: readonly LogRow[]
   readonly events: readonly string[]
+  /** True if some of the rows may have been deleted since they were read. */
+  readonly isStale: () => boolean
+}
+
+const STALE: Settled = {
+  ...{ kind: 'later', status: null, afterMs: 0 },
+  text: 'sessions were deleted meanwhile; the attempt is repeated without them',
 }
 
 export interface Delivered {
@@ -71,6 +81,7 @@ class Delivering {
   async send(id: string, from: number, to: number): Promise<Settled> {
     const { receiver, signal } = this.#parts
     const { orgId, rows, events } = this.#batch
+    if (this.#batch.isStale()) return STALE
     const outcome = await receiver.deliver({
       id,
       orgId,

@@ -72,6 +72,7 @@ export const connectionsQuerySchema = z.strictObject({
   ...times,
   ...whose,
   open: d(boolean.default(false), 'true: only those whose end was not told.'),
+  now: d(boolean.default(false), 'true: only those that are `connected` now.'),
   limit: d(wholeNumber(LIMIT_DEFAULT, 1, LIMIT_MAX), 'The latest so many.'),
 })
 

@@ -82,6 +82,11 @@ export interface ConnectionsRequest {
   readonly limit: number
   /** Only connections without a reported end, from the range and TOLD_WITHIN_US before it. */
   readonly open?: boolean
+  /** Only connections at one of these meters that were reported after this. */
+  readonly heard?: {
+    readonly meters: readonly Pick<PeerConnection, 'siteId' | 'meterId'>[]
+    readonly toldAfterUs: number
+  }
 }
 
 export interface PeerLog {

@@ -113,3 +113,22 @@ test('events of peers are bounded in memory while the disk refuses, and a gap te
   batcher.abandon()
   await batcher.flush()
 })
+
+test('peer events that do not fit beside the sessions follow in a batch of their own', async () => {
+  const { spool } = await aSpool()
+  const batcher = new Batcher({ spool, report: () => REPORT, ageMs: null })
+  const text = '10.8.0.2/32 '.repeat(41)
+  const change = { allowedIps: text, allowedIpsBefore: text }
+  batcher.addPeerEvents(Array.from({ length: 999 }, () => aPeerEvent(change)))
+  // Cut by their bytes.
+  for (let i = 0; i < 4_900; i++) batcher.add(aSession({ userId: 'u'.repeat(1_500) }))
+  await batcher.flush()
+  const counts: number[] = []
+  for (let next = await spool.next(); next !== null; next = await spool.next()) {
+    const opened = await openBatch(next.body)
+    expect(JSON.stringify(opened).length).toBeLessThanOrEqual(BATCH_BYTES_MAX)
+    counts.push(opened.peerEvents?.length ?? 0)
+  }
+  expect(counts[0]).toBeLessThan(999)
+  expect(counts.reduce((sum, one) => sum + one)).toBe(999)
+})

@@ -85,7 +85,15 @@ test('what was erased is not sent from memory, also when it was being read meanw
     reader.forget()
   }
   reader.forget()
-  // This attempt was under way.
+  // This attempt was under way, so it is read again.
+  const read = await reader.next(LIVE)
+  expect([read!.events, read!.isStale()]).toEqual([['11', '12', '13'], true])
+  onQuery = () => undefined
+  expect((await reader.next(LIVE))!.isStale()).toBe(false)
+  onQuery = () => {
+    gone.add(15)
+    reader.forget()
+  }
   expect(await send()).toEqual(['11', '12', '13'])
   onQuery = () => undefined
   expect(await send()).toEqual(['14', '16', '17'])

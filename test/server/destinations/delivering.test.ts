@@ -9,7 +9,11 @@ const DELIVERED = { kind: 'delivered', status: 200 } as const
 const letter = (at: number) => ({ at, status: 400, text: 'bad' })
 
 /** @returns what came of it, the ids of events in each request, and those in the list */
-async function run(events: number, answer: (ids: readonly string[]) => Outcome) {
+async function run(
+  events: number,
+  answer: (ids: readonly string[]) => Outcome,
+  isStale: () => boolean = () => false,
+) {
   const rows = Array.from({ length: events }, (_, i) => ({
     ...testRow('acme', 1e15),
     sessionId: `s${i}`,
@@ -30,7 +34,8 @@ async function run(events: number, answer: (ids: readonly string[]) => Outcome) 
   }
   const parts = { receiver, letters: { put }, clockMs: Date.now }
   const batch = { id: 'd', orgId: 'acme', sinceMs: 0, rows, events: rows.map((r) => r.sessionId) }
-  const done = await deliver({ ...parts, signal: new AbortController().signal }, batch, 0)
+  const { signal } = new AbortController()
+  const done = await deliver({ ...parts, signal }, { ...batch, isStale }, 0)
   return { done, requests, letters }
 }
 
@@ -87,4 +92,26 @@ test('what is rejected without a name is counted, and nothing is sent again', as
   const { done, requests, letters } = await run(5, () => ({ ...DELIVERED, rejected }))
   expect([requests.length, letters]).toEqual([1, []])
   expect(done).toMatchObject({ delivered: 3, rejected: 2, deadLettered: 0 })
+})
+
+test('once sessions were deleted, no half of a refused batch is sent from memory', async () => {
+  let deleted = false
+  const answer = (): Outcome => {
+    deleted = true
+    return { kind: 'refused', status: 400, text: 'bad' }
+  }
+  const { done, requests, letters } = await run(4, answer, () => deleted)
+  expect(requests).toEqual(['s0 s1 s2 s3'])
+  expect(letters).toEqual([])
+  expect(done).toMatchObject({ outcome: { kind: 'later' }, delivered: 0 })
+  // Also when it was read before and is sent after.
+  expect(
+    (
+      await run(
+        4,
+        () => DELIVERED,
+        () => true,
+      )
+    ).requests,
+  ).toEqual([])
 })

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { AwsV4Signer } from 'aws4fetch'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { testRow } from '../../../src/server/destinations/events.js'
 import { nativeWriter } from '../../../src/server/destinations/formats/native.js'
+import { parquetOf } from '../../../src/server/destinations/formats/parquet.js'
 import { s3 } from '../../../src/server/destinations/kinds/s3.js'
 import { LOG_FIELDS } from '../../../src/server/query/api-row.js'
 import { type Received, Receiver } from '../../support/receiver.js'
@@ -138,6 +139,25 @@ test('Parquet has the columns and types of an export, in the order of the events
     names: columns.toSorted((a, b) => fieldAt(a) - fieldAt(b)),
     rows: few.map((text) => ({ ...JSON.parse(text), siteId: String(JSON.parse(text).siteId) })),
   })
+})
+
+test('the server makes one Parquet file at a time, however many destinations ask', async () => {
+  const create = DuckDBInstance.create.bind(DuckDBInstance)
+  let [open, most] = [0, 0]
+  const counted = vi.spyOn(DuckDBInstance, 'create').mockImplementation(async (...given) => {
+    most = Math.max(most, ++open)
+    const instance = await create(...given)
+    const close = instance.closeSync.bind(instance)
+    instance.closeSync = () => {
+      open--
+      close()
+    }
+    return instance
+  })
+  const event = JSON.stringify(nativeWriter(null)(testRow('acme', 1)))
+  await Promise.all(Array.from({ length: 4 }, () => parquetOf([event], null)))
+  expect([counted.mock.calls.length, most]).toEqual([4, 1])
+  counted.mockRestore()
 })
 
 test('a manifest follows the object, with its digest', async () => {

@@ -153,10 +153,19 @@ test('who was connected, from where, and that nothing is known of a meter that i
   expect((await get('/connections?clientId=9')).data.connections).toMatchObject([
     { state: 'unknown', to: null },
   ])
+  // It began later, and nothing is known of it.
+  await send([at(26.5 * 3600, { clientId: 8, publicKey: null })])
   await send([at(25 * 3600, { clientId: 9, publicKey: OLD_KEY, already: true })])
   expect((await get('/connections?clientId=9')).data.connections).toMatchObject([
     { state: 'connected', from: iso(27 * 3600), already: false },
   ])
+  // The limit is of those that are connected.
+  const now = (await get('/connections?now=true&limit=2')).data
+  expect(now).toMatchObject({
+    connections: [{ from: iso(200) }, { from: iso(27 * 3600), state: 'connected' }],
+    more: false,
+  })
+  await server.request('POST', `${ORG}/subject/erase`, admin, { clientId: 8, confirm: 0 })
   await server.request('POST', `${ORG}/subject/erase`, admin, { clientId: 9, confirm: 0 })
   expect((await get('/connections?limit=1')).data).toMatchObject({ more: true })
   expect((await get('/connections?open=true')).data.connections).toHaveLength(1)

@@ -103,10 +103,9 @@ function Connections({ orgId, whose, now }: PartProps & { readonly now: boolean 
   const range = JSON.stringify(rangeOf(params))
   const query = useRefresh(
     useQuery(JSON.stringify(['connected', orgId, whose, now, range]), async (signal) => {
-      const asked = now ? { ...whose, open: true } : { ...whose, ...spanNow(params) }
+      const asked = now ? { ...whose, now: true } : { ...whose, ...spanNow(params) }
       const { connections, more } = await fetchConnections(orgId, asked, signal)
-      const shown = now ? connections.filter(({ state }) => state === 'connected') : connections
-      return { rows: shown, more }
+      return { rows: connections, more }
     }),
     REFRESH_MS,
   )

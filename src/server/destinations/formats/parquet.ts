@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { LogField } from '../../query/api-row.js'
+import { Mutex } from '../../store/mutex.js'
 import { nativeFields } from './native.js'
 
 const OPTIONS = {
@@ -35,8 +36,18 @@ function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
+/** Each file takes up to 256 MiB and a core, so the destinations of the server make them one at a time. */
+const making = new Mutex()
+
 /** @param columns null: all fields. Properties without a column are left out, such as the mark of a test event. */
 export async function parquetOf(
+  events: readonly string[],
+  columns: readonly string[] | null,
+): Promise<Buffer> {
+  return making.run(() => fileOf(events, columns))
+}
+
+async function fileOf(
   events: readonly string[],
   columns: readonly string[] | null,
 ): Promise<Buffer> {

@@ -11,7 +11,13 @@ import {
   peerQuerySchema,
 } from '../../query/peer-parameters.js'
 import { connectionRow, PEER_FIELDS, peerRow } from '../../query/peer-row.js'
-import type { Cancel, PeerEventRow, PeerFilter, PeerPosition } from '../../store/store.js'
+import {
+  type Cancel,
+  type PeerEventRow,
+  type PeerFilter,
+  type PeerPosition,
+  TOLD_WITHIN_US,
+} from '../../store/store.js'
 import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
@@ -155,17 +161,14 @@ function connectionsRoute(context: ServerContext): Route {
     answer: z.object({ connections: z.array(peerConnectionSchema), more: z.boolean() }),
     handle: async ({ params: { orgId }, query, key, request, signal, late }) => {
       const filter = checked(query, clockMs())
-      const { limit, open } = query
-      const asked = { filter, limit: limit + 1, open }
-      const [found, meters] = await Promise.all([
-        store.peerConnections(orgId, asked, { signal, late }),
-        presentMeters(context, orgId),
-      ])
+      const { limit, open, now } = query
+      const all = await presentMeters(context, orgId)
+      const meters = all.filter((m) => Date.parse(m.receivedAt) > clockMs() - silenceMs)
+      const heard = { meters, toldAfterUs: clockMs() * 1e3 - TOLD_WITHIN_US }
+      const asked = { filter, limit: limit + 1, open: open || now, ...(now && { heard }) }
+      const found = await store.peerConnections(orgId, asked, { signal, late })
       noteQuery(context, orgId, filter, { key, request, rows: found.length, log: 'peers' })
-      const heard = meters
-        .filter(({ receivedAt }) => Date.parse(receivedAt) > clockMs() - silenceMs)
-        .map(({ siteId, meterId }) => `${siteId}/${meterId}`)
-      const reporting = new Set(heard)
+      const reporting = new Set(meters.map(({ siteId, meterId }) => `${siteId}/${meterId}`))
       return {
         connections: found
           .slice(0, limit)

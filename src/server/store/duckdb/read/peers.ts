@@ -83,7 +83,7 @@ export async function peerEvents(
 export async function peerConnections(
   connection: DuckDBConnection,
   orgId: string,
-  { filter, limit, open = false }: ConnectionsRequest,
+  { filter, limit, open = false, heard }: ConnectionsRequest,
 ): Promise<PeerConnection[]> {
   const sql = new Sql()
   const org = sql.bind(orgId)
@@ -92,6 +92,12 @@ export async function peerConnections(
   if (asked.length > 0)
     where.push(`(${asked.join(' AND ')} OR t.public_key IN (
       SELECT t.public_key FROM peer_event t WHERE t.org_id = ${org} AND ${asked.join(' AND ')}))`)
+  if (heard !== undefined) where.push(isOf(sql, heard.meters))
+  // The connection is open, so that a later report of the key is one of it.
+  const isTold =
+    heard === undefined
+      ? ''
+      : `AND k IN (SELECT k FROM mine WHERE event = 'connected' AND at_us > ${int(heard.toldAfterUs)})`
   const low = int(Math.max(0, filter.fromUs - TOLD_WITHIN_US))
   const hasPart = open
     ? 'to_us IS NULL'
@@ -110,7 +116,7 @@ export async function peerConnections(
        SELECT k, from_us, to_us, already, before IS NULL AND already AS is_cut FROM (
          SELECT k, event, before, already, at_us AS from_us,
            lead(at_us) OVER (PARTITION BY k ORDER BY at_us, event) AS to_us FROM changes)
-       WHERE event = 'connected' AND ${hasPart}
+       WHERE event = 'connected' AND ${hasPart} ${isTold}
        ORDER BY from_us DESC, k ${asked.length > 0 ? '' : `LIMIT ${int(limit)}`}),
      earlier AS MATERIALIZED (
        SELECT k, at_us, event, already FROM mine
@@ -147,6 +153,11 @@ export async function peerConnections(
     already: row.already as boolean,
     endpoints: withoutRepeats(JSON.parse((row.endpoints as string | null) ?? '[]') as string[]),
   }))
+}
+
+function isOf(sql: Sql, meters: NonNullable<ConnectionsRequest['heard']>['meters']): string {
+  const all = meters.map(({ siteId, meterId }) => `(${int(siteId)}, ${sql.bind(meterId)})`)
+  return all.length === 0 ? 'false' : `(t.site_id, t.meter_id) IN (${all.join(', ')})`
 }
 
 /** @param where selects the events of a person */
