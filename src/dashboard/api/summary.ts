@@ -1,7 +1,7 @@
 import type { Group } from '../state/groups.js'
 import type { QueryParams } from '../state/url.js'
 import { request } from './client.js'
-import type { Matrix, Summary, SummaryTotals } from './types.js'
+import type { Changes, Matrix, NewPairs, Summary, SummaryTotals } from './types.js'
 
 export interface SummaryQuery {
   readonly groupBy: Group | 'site' | 'port' | 'connState'
@@ -44,4 +44,26 @@ export async function fetchMatrix(
   const sides = { groupBy: 'client', across: 'resource', top, topAcross: top }
   const { matrix } = await request<Summary>(path, { query: { ...filters, ...sides }, signal })
   return matrix!
+}
+
+/** What grew and what fell against the range of the same length before. */
+export function fetchChanges(
+  orgId: string,
+  groupBy: Group,
+  filters: QueryParams,
+  signal: AbortSignal,
+): Promise<Changes> {
+  const path = `/org/${encodeURIComponent(orgId)}/logs/connection/changes`
+  return request<Changes>(path, { query: { ...filters, groupBy }, signal })
+}
+
+/** Clients with the resources that they used for the first time. */
+export function fetchNewPairs(
+  orgId: string,
+  limit: number,
+  filters: QueryParams,
+  signal: AbortSignal,
+): Promise<NewPairs> {
+  const path = `/org/${encodeURIComponent(orgId)}/logs/connection/new-pairs`
+  return request<NewPairs>(path, { query: { ...filters, limit }, signal })
 }

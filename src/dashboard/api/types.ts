@@ -7,15 +7,19 @@ import type { z } from 'zod'
 import type {
   completenessSchema,
   filterAttributesSchema,
-  histogramSchema,
   keySchema,
   namesSchema,
   noticeSchema,
   siteStatusSchema,
-  summarySchema,
-  usageSchema,
   whoSchema,
 } from '../../server/http/schemas.js'
+import type {
+  changesSchema,
+  histogramSchema,
+  newPairsSchema,
+  summarySchema,
+  usageSchema,
+} from '../../server/http/sum-schemas.js'
 import type { FieldsOrUnknown } from '../../session/session-table.js'
 
 /** Fields of a session that the API gives in another form. */
@@ -76,6 +80,9 @@ export type SummaryTotals = Summary['totals']
 export type SummaryGroupRow = Summary['groups'][number]
 export type Matrix = NonNullable<Summary['matrix']>
 export type SummarySeries = Summary['series'][number]
+export type Changes = z.output<typeof changesSchema>
+export type ChangedGroup = Changes['grown'][number]
+export type NewPairs = z.output<typeof newPairsSchema>
 export type UsageRow = z.output<typeof usageSchema>['usage'][number]
 
 export type KeyInfo = z.output<typeof whoSchema>

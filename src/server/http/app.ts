@@ -19,6 +19,7 @@ import { packAnswers, serveText } from './pack.js'
 import { type Route, register } from './route.js'
 import { auditRoutes } from './routes/audit.js'
 import { catalogRoutes } from './routes/catalog.js'
+import { changesRoutes } from './routes/changes.js'
 import { completenessRoutes } from './routes/completeness.js'
 import { destinationRoutes } from './routes/destinations.js'
 import { histogramRoutes } from './routes/histogram.js'
@@ -74,6 +75,7 @@ export function allRoutes(context: ServerContext): Route[] {
   return [
     ...logRoutes(context),
     ...histogramRoutes(context),
+    ...changesRoutes(context),
     ...peerRoutes(context),
     ...ingestRoutes(context),
     ...signInRoutes(context),

@@ -26,8 +26,6 @@ import {
   SORT_KEYS,
   type Sort,
   type SortKey,
-  SUMMARY_GROUPS,
-  SUMMARY_INTERVALS,
 } from '../store/store.js'
 import { LOG_FIELDS } from './api-row.js'
 import { termsOf } from './terms.js'
@@ -273,55 +271,6 @@ export const auditQuerySchema = z.strictObject({
       .optional(),
     'nextCursor of the page before; keep its filters.',
   ),
-})
-
-export const summaryQuerySchema = z.strictObject({
-  ...filterParameters,
-  groupBy: z
-    .enum(SUMMARY_GROUPS, { error: `expected one of ${SUMMARY_GROUPS.join(', ')}` })
-    .optional(),
-  interval: z
-    .enum(SUMMARY_INTERVALS, { error: `expected one of ${SUMMARY_INTERVALS.join(', ')}` })
-    .optional(),
-  top: d(wholeNumber(10, 1, 1000), 'Groups shown; the rest is "other".'),
-  by: d(
-    z.enum(['bytes', 'sessions'], { error: 'expected bytes or sessions' }).default('bytes'),
-    'What makes a group a top one.',
-  ),
-  across: d(
-    z.enum(SUMMARY_GROUPS, { error: `expected one of ${SUMMARY_GROUPS.join(', ')}` }).optional(),
-    'A second group: the answer has a matrix of groupBy and this one.',
-  ),
-  topAcross: d(wholeNumber(10, 1, 1000), 'Columns of the matrix; the rest is "other".'),
-})
-
-export const BARS_MAX = 200
-const OFFSET_MINUTES_MAX = 14 * 60
-export const histogramQuerySchema = z.strictObject({
-  ...filterParameters,
-  bars: d(wholeNumber(60, 2, BARS_MAX), 'Bars at most; each of a width that people count in.'),
-  utcOffset: d(
-    z
-      .string()
-      .regex(/^[+-]?\d{1,3}$/, 'expected minutes, as in 60 or -300')
-      .transform(Number)
-      .refine(
-        (n) => Math.abs(n) <= OFFSET_MINUTES_MAX,
-        `expected minutes from -${OFFSET_MINUTES_MAX} to ${OFFSET_MINUTES_MAX}`,
-      )
-      .default(0),
-    'Minutes that a zone is ahead of UTC: bars of days begin at its midnight.',
-  ),
-})
-
-const month = z
-  .string()
-  .regex(/^\d{4}-(0[1-9]|1[0-2])$/, 'expected a month as in 2026-11')
-  .optional()
-export const usageQuerySchema = z.strictObject({
-  from: d(month, 'First month, UTC. Default: 11 months before `to`.'),
-  to: d(month, 'Last month. Default: this one.'),
-  groupBy: z.enum(['client', 'user', 'resource', 'site']).default('client'),
 })
 
 type Filters = { [K in keyof typeof filterParameters]?: z.output<(typeof filterParameters)[K]> }

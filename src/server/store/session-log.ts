@@ -8,11 +8,15 @@ import type { Readable } from 'node:stream'
 import type { FieldsOrUnknown } from '../../session/session-table.js'
 import type { LogFilter, Sort, Subject } from './filter.js'
 import type {
+  Changes,
+  ChangesRequest,
   FilterAttributes,
   Histogram,
   HistogramRequest,
   Matrix,
   MatrixRequest,
+  NewPairs,
+  NewPairsRequest,
   StoreFacts,
   Summary,
   SummaryRequest,
@@ -150,6 +154,8 @@ export interface SessionLog {
   attributes(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<FilterAttributes>
   summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary>
   matrix(orgId: string, request: MatrixRequest, cancel?: Cancel): Promise<Matrix>
+  changes(orgId: string, request: ChangesRequest, cancel?: Cancel): Promise<Changes>
+  newPairs(orgId: string, request: NewPairsRequest, cancel?: Cancel): Promise<NewPairs>
   histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram>
   usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]>
   facts(orgId: string, filter: LogFilter): Promise<StoreFacts>

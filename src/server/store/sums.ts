@@ -118,6 +118,48 @@ export interface Matrix {
   readonly cells: readonly MatrixCell[]
 }
 
+/** The range of the filter beside the one of the same length before it. */
+export interface ChangesRequest {
+  readonly filter: LogFilter
+  readonly groupBy: SummaryGroup
+  /** The number of groups that grew the most, and of those that fell the most. */
+  readonly top: number
+  readonly sort: 'bytes' | 'sessions'
+}
+
+export interface ChangedGroup {
+  readonly id: string | null
+  readonly name: string | null
+  readonly now: Totals
+  readonly before: Totals
+}
+
+/** The largest change first. */
+export interface Changes {
+  readonly fromUs: number
+  readonly grown: readonly ChangedGroup[]
+  readonly fallen: readonly ChangedGroup[]
+}
+
+/** Pairs of a client (or user) and a resource that have sessions in the range and none that began before it. */
+export interface NewPairsRequest {
+  readonly filter: LogFilter
+  readonly groups: readonly ['client' | 'user', 'resource']
+  readonly limit: number
+}
+
+export interface NewPair extends Totals {
+  readonly ids: readonly [string, string]
+  readonly names: readonly [string | null, string | null]
+  readonly firstUs: number
+}
+
+export interface NewPairs {
+  /** All there are; `pairs` has the newest. */
+  readonly total: number
+  readonly pairs: readonly NewPair[]
+}
+
 export interface HistogramRequest {
   readonly filter: LogFilter
   /** The largest number of bars; at least 2. */

@@ -42,6 +42,8 @@ test.each([
   ['/api/v1/org/{orgId}/logs/connection', '?destAddr=1.1.1.1&count=false&attributes=false'],
   ['/api/v1/org/{orgId}/logs/connection/summary', '?groupBy=user&interval=day'],
   ['/api/v1/org/{orgId}/logs/connection/summary', '?groupBy=client&across=resource'],
+  ['/api/v1/org/{orgId}/logs/connection/changes', '?groupBy=resource'],
+  ['/api/v1/org/{orgId}/logs/connection/new-pairs', '?groupBy=client'],
   ['/api/v1/org/{orgId}/logs/connection/histogram', '?bars=10&utcOffset=-330'],
   ['/api/v1/org/{orgId}/usage', ''],
   ['/api/v1/org/{orgId}/sites', ''],

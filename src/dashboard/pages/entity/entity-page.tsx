@@ -5,8 +5,10 @@ import { OUTCOME_STATES } from '../../../session/outcome-groups.js'
 import { completeness } from '../../api/completeness.js'
 import type { Summary, SummaryGroupRow } from '../../api/types.js'
 import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { changeOf } from '../../format/change.js'
 import { formatDateTime } from '../../format/time.js'
 import { sentenceOf } from '../../parts/completeness-text.js'
+import { Figure } from '../../parts/figure.js'
 import { useNames } from '../../parts/filters/names.js'
 import { Bytes } from '../../parts/quantity.js'
 import { RangePicker } from '../../parts/range-picker.js'
@@ -175,46 +177,6 @@ function Figures({ data, filters }: { data: EntityAnswer; filters: Filters }) {
         )}
       </Figure>
     </ul>
-  )
-}
-
-/** The change against the range of the same length before: `+12 % on the time before`, `as before`, `none before`. */
-function changeOf(now: number, before: number): string {
-  if (now === before) return 'as before'
-  if (before === 0) return 'none before'
-  const share = Math.round(((now - before) / before) * 100)
-  if (share === 0) return 'as before'
-  const text = Math.abs(share).toLocaleString('en-US')
-  return `${share > 0 ? '+' : '−'}${text} % on the time before`
-}
-
-interface FigureProps {
-  readonly label: string
-  readonly change?: string
-  readonly tone?: '' | 'open' | 'wrong'
-  readonly href?: string
-  readonly small?: boolean
-  readonly children: ComponentChildren
-}
-
-function Figure({ label, change, tone = '', href, small = false, children }: FigureProps) {
-  const content = (
-    <>
-      <span class="figure-label">{label}</span>
-      <span class={small ? 'figure-small figures' : 'figure-value'}>{children}</span>
-      {change !== undefined && <span class="hint">{change}</span>}
-    </>
-  )
-  return (
-    <li>
-      {href === undefined ? (
-        <span class={`figure-tile ${tone}`}>{content}</span>
-      ) : (
-        <a class={`figure-tile ${tone}`} href={href} onClick={followLink}>
-          {content}
-        </a>
-      )}
-    </li>
   )
 }
 

@@ -1,20 +1,21 @@
-/** The overview under the log's filters: bytes over time, top resources, clients and users, open and failed sessions. */
-import type { ComponentChildren } from 'preact'
-import type { Summary } from '../../api/types.js'
-import { formatCount } from '../../format/bytes.js'
+/**
+ * The overview under the log's filters: whether anything is missing or odd, bytes over time, top resources, clients and
+ * users, who used what, open and failed sessions.
+ */
 import { useNames } from '../../parts/filters/names.js'
 import { QueryBar } from '../../parts/filters/query-bar.js'
-import { Bytes } from '../../parts/quantity.js'
 import { RangePicker } from '../../parts/range-picker.js'
 import { RefreshButton } from '../../parts/refresh-button.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
-import { type Filters, onlyFilters } from '../../state/filters.js'
+import { onlyFilters } from '../../state/filters.js'
 import { GROUP_LABELS, GROUPS } from '../../state/groups.js'
 import { PRESETS, rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
-import { logsHref } from './logs-href.js'
+import { CompletenessLine } from './completeness-line.js'
+import { Figures } from './figures.js'
 import { MatrixCard } from './matrix-card.js'
+import { Odd } from './odd.js'
 import { RecentList } from './recent-list.js'
 import { TopList } from './top-list.js'
 import { TrafficCard } from './traffic-card.js'
@@ -44,6 +45,7 @@ export function OverviewPage({ orgId }: { orgId: string }) {
         <RangePicker />
         <QueryBar attributes={view.attributes} names={names} />
       </div>
+      <CompletenessLine odd={view.odd} />
       <Progress query={view.all} />
       {chart.data === undefined || chart.error !== null || chart.cancelled ? (
         <Failure query={view.all} what="totals" />
@@ -51,8 +53,9 @@ export function OverviewPage({ orgId }: { orgId: string }) {
         <Nothing filtered={Object.keys(filters).length > 0} />
       ) : (
         <>
-          <Figures totals={chart.data.summary.totals} />
+          <Figures totals={chart.data.summary.totals} before={view.odd.before.data} />
           <TrafficCard {...chart.data} stale={chart.loading} />
+          <Odd odd={view.odd} />
           <div class="thirds">
             {GROUPS.map((group) => (
               <TopList key={group} group={group} query={view.top[group]} />
@@ -106,57 +109,5 @@ function Nothing({ filtered }: { filtered: boolean }) {
         </>
       }
     />
-  )
-}
-
-function Figures({ totals }: { totals: Summary['totals'] }) {
-  return (
-    <ul class="figures-row">
-      <Figure label="Sessions" filters={{}}>
-        {formatCount(totals.sessions)}
-      </Figure>
-      <Figure label="Sent" filters={{}} sort="-bytes">
-        <Bytes bytes={totals.bytesTx} />
-      </Figure>
-      <Figure label="Received" filters={{}} sort="-bytes">
-        <Bytes bytes={totals.bytesRx} />
-      </Figure>
-      <Figure label="Open now" filters={{ state: ['open'] }} tone={totals.open > 0 ? 'open' : ''}>
-        {formatCount(totals.open)}
-      </Figure>
-      <Figure
-        label="Refused"
-        filters={{ connState: ['REJ'] }}
-        tone={totals.refused > 0 ? 'wrong' : ''}
-      >
-        {formatCount(totals.refused)}
-      </Figure>
-      <Figure
-        label="No answer"
-        filters={{ connState: ['S0'] }}
-        tone={totals.unanswered > 0 ? 'wrong' : ''}
-      >
-        {formatCount(totals.unanswered)}
-      </Figure>
-    </ul>
-  )
-}
-
-interface FigureProps {
-  readonly label: string
-  readonly filters: Filters
-  readonly sort?: string
-  readonly tone?: '' | 'open' | 'wrong'
-  readonly children: ComponentChildren
-}
-
-function Figure({ label, filters, sort, tone = '', children }: FigureProps) {
-  return (
-    <li>
-      <a class={`figure-tile ${tone}`} href={logsHref(filters, sort)} onClick={followLink}>
-        <span class="figure-label">{label}</span>
-        <span class="figure-value">{children}</span>
-      </a>
-    </li>
   )
 }

@@ -8,6 +8,7 @@ import { GROUPS, type Group } from '../../state/groups.js'
 import { rangeOf, spanOf } from '../../state/range.js'
 import { useLocation } from '../../state/url.js'
 import { type Interval, intervalFor } from './interval.js'
+import { useOdd } from './use-odd.js'
 
 export const TOP_SHOWN = 7
 const MATRIX_SHOWN = 8
@@ -52,7 +53,8 @@ export function useOverview(orgId: string) {
       ? { ...chart, summary: chart.data.summary }
       : { ...tops[group], summary: tops[group].data }
 
-  const parts = [...Object.values(tops), matrix]
+  const odd = useOdd(orgId, key, span, filters)
+  const parts = [...Object.values(tops), matrix, ...Object.values(odd)]
   const all: Query<Chart> = {
     ...cancelTogether(chart, parts),
     loading: chart.loading || parts.some(({ loading }) => loading),
@@ -65,6 +67,7 @@ export function useOverview(orgId: string) {
     refreshedMs,
     chart,
     matrix,
+    odd,
     all,
     top: { resource: topOf('resource'), client: topOf('client'), user: topOf('user') },
     attributes: useAttributes(orgId, key, query),

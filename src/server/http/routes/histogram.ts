@@ -1,9 +1,9 @@
 /** Sessions over time. A session counts in the bar of its start. */
-import { histogramQuerySchema } from '../../query/parameters.js'
+import { histogramQuerySchema } from '../../query/sum-parameters.js'
 import { noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { orgParams, type Route, route } from '../route.js'
-import { histogramSchema } from '../schemas.js'
+import { histogramSchema } from '../sum-schemas.js'
 import { checkedFilter } from './logs.js'
 
 export function histogramRoutes(context: ServerContext): Route[] {

@@ -14,9 +14,8 @@ import {
   isOfAnyTime,
   logQuerySchema,
   sortOf,
-  summaryQuerySchema,
-  usageQuerySchema,
 } from '../../query/parameters.js'
+import { summaryQuerySchema, usageQuerySchema } from '../../query/sum-parameters.js'
 import type { Cancel, LogFilter, MatrixRequest, PageRequest } from '../../store/store.js'
 import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
@@ -30,10 +29,9 @@ import {
   missingSchema,
   noticeSchema,
   shortCompletenessSchema,
-  summarySchema,
-  usageSchema,
 } from '../schemas.js'
 import { inShort, judgeSites, missingIn } from '../site-completeness.js'
+import { summarySchema, usageSchema } from '../sum-schemas.js'
 
 const READ = ['admin', 'read'] as const
 

@@ -19,6 +19,8 @@ import type {
   Cancel,
   CatalogEntry,
   CatalogVersion,
+  Changes,
+  ChangesRequest,
   ConnectionsRequest,
   Coverage,
   CsvPiece,
@@ -34,6 +36,8 @@ import type {
   Matrix,
   MatrixRequest,
   MeterStatus,
+  NewPairs,
+  NewPairsRequest,
   Page,
   PageRequest,
   PeerConnection,
@@ -60,6 +64,7 @@ import { Exporter, removeExports } from './export/exporter.js'
 import { arrived, countArrived } from './read/arrived.js'
 import { attributes } from './read/attributes.js'
 import { namesOf, readCatalog, writeCatalog } from './read/catalog.js'
+import { changes, newPairs } from './read/changes.js'
 import { histogram } from './read/histogram.js'
 import { matrix } from './read/matrix.js'
 import { withTextIds } from './read/names.js'
@@ -198,6 +203,18 @@ export class DuckStore implements Store {
   matrix(orgId: string, request: MatrixRequest, cancel?: Cancel): Promise<Matrix> {
     return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
       matrix(c, orgId, { ...request, filter }, nowUs),
+    )
+  }
+
+  changes(orgId: string, request: ChangesRequest, cancel?: Cancel): Promise<Changes> {
+    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+      changes(c, orgId, { ...request, filter }, nowUs),
+    )
+  }
+
+  newPairs(orgId: string, request: NewPairsRequest, cancel?: Cancel): Promise<NewPairs> {
+    return this.#ask(orgId, request.filter, cancel, (c, filter, nowUs) =>
+      newPairs(c, orgId, { ...request, filter }, nowUs),
     )
   }
 
