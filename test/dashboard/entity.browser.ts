@@ -67,6 +67,44 @@ describe.skipIf(NO_CHROMIUM)('pages of what has a name', () => {
     await page.getByRole('button', { name: `Remove filter Resource: ${groups[0].name}` }).waitFor()
   })
 
+  test('hours by weekday: each session in the hour of its start, in the zone that is named', async () => {
+    const { times, series } = await summary(
+      `siteId=1&interval=hour&timeStart=${new Date(now - 7 * 24 * HOUR_MS).toISOString()}`,
+    )
+    for (const [timezoneId, name] of [
+      ['Europe/Amsterdam', 'Europe/Amsterdam, UTC+'],
+      ['Asia/Kolkata', 'UTC+5:30'],
+    ] as const) {
+      const page = await lab.open('/site/1?range=7d', { timezoneId })
+      const card = page.getByRole('region', { name: 'Hours by weekday' })
+      await card.getByRole('table').waitFor()
+      expect(await card.innerText()).toContain(name)
+      const place = new Intl.DateTimeFormat('en-GB', {
+        timeZone: timezoneId,
+        weekday: 'short',
+        hour: 'numeric',
+      })
+      const expected = new Map<string, number>()
+      for (const [i, time] of times.entries()) {
+        const parts = place.formatToParts(Date.parse(time))
+        const of = (type: string) => parts.find((part) => part.type === type)!.value
+        const key = `${of('weekday')} ${Number(of('hour'))}`
+        expected.set(key, (expected.get(key) ?? 0) + series[0].sessions[i])
+      }
+      const got = new Map<string, number>()
+      for (const row of await card.locator('tbody tr').all()) {
+        const [day, ...cells] = await row.locator('th, td').allInnerTexts()
+        expect(cells).toHaveLength(24)
+        cells.forEach((cell, hour) => {
+          if (cell !== '') got.set(`${day} ${hour}`, Number(cell))
+        })
+      }
+      expect(got).toEqual(new Map([...expected].filter(([, count]) => count > 0)))
+      const [, first] = await card.getByRole('columnheader').allInnerTexts()
+      expect(first).toBe(timezoneId === 'Asia/Kolkata' ? '1:30' : '1')
+    }
+  })
+
   test('a row leads to them, and an address that is loaded shows them', async () => {
     const page = await lab.open('/?clientId=1')
     await page.locator('.row-button').first().click()

@@ -67,3 +67,16 @@ export function fetchNewPairs(
   const path = `/org/${encodeURIComponent(orgId)}/logs/connection/new-pairs`
   return request<NewPairs>(path, { query: { ...filters, limit }, signal })
 }
+
+/** Sums of each hour (UTC) of the range. */
+export async function fetchHours(
+  orgId: string,
+  filters: QueryParams,
+  signal: AbortSignal,
+): Promise<{ times: string[]; sessions: number[]; bytes: number[] }> {
+  const path = `/org/${encodeURIComponent(orgId)}/logs/connection/summary`
+  const query = { ...filters, interval: 'hour' }
+  const { times, series } = await request<Summary>(path, { query, signal })
+  const { sessions = [], bytesTx = [], bytesRx = [] } = series[0] ?? {}
+  return { times, sessions, bytes: bytesTx.map((sent, i) => sent + bytesRx[i]!) }
+}

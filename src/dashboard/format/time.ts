@@ -101,3 +101,9 @@ export function fromInputValue(text: string): number | null {
   const ms = Date.parse(text)
   return text === '' || Number.isNaN(ms) ? null : ms
 }
+
+/** The place of a time in the week: Monday is 0. */
+export function placeInWeek(ms: number): { weekday: number; hour: number; minute: number } {
+  const date = new Date(ms)
+  return { weekday: (date.getDay() + 6) % 7, hour: date.getHours(), minute: date.getMinutes() }
+}

@@ -28,6 +28,7 @@ import { rangeLabel, rangeOf, spanOf } from '../../state/range.js'
 import { useStore } from '../../state/store.js'
 import { currentLocation, followLink, hrefOf, patched, useLocation } from '../../state/url.js'
 import { ConnectedCard } from './connected-card.js'
+import { HoursCard } from './hours-card.js'
 import { KeptNote } from './kept-note.js'
 import { COUNTERPARTS, type EntityAnswer, useEntity } from './use-entity.js'
 
@@ -95,6 +96,7 @@ function Known({ orgId, entity, params }: KnownProps) {
           {kind !== 'resource' && (
             <ConnectedCard orgId={orgId} entity={entity} span={span} refreshedMs={refreshedMs} />
           )}
+          <HoursCard orgId={orgId} entity={entity} span={span} refreshedMs={refreshedMs} />
           <div class="thirds">
             {COUNTERPARTS[kind].map((group, at) => (
               <Counterparts key={group} kind={group} summary={data.counterparts[at]!} />

@@ -1,0 +1,86 @@
+/** When it is used: sessions by weekday and hour of the day. */
+import { fetchHours } from '../../api/summary.js'
+import { useQuery } from '../../api/use-query.js'
+import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { type HourSums, type WeekHours, weekHours } from '../../format/hours.js'
+import { DAY, placeInWeek, zoneName } from '../../format/time.js'
+import { TableScroll } from '../../parts/table-scroll.js'
+import { ENTITY_FILTERS, type Entity } from '../../state/entity.js'
+import { spanQuery } from '../../state/filters.js'
+import type { Span } from '../../state/range.js'
+
+/** The server gives at most 3000 hours at once. */
+const DAYS_MAX = 120
+const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+const SHADES = 5
+
+interface HoursCardProps {
+  readonly orgId: string
+  readonly entity: Entity
+  readonly span: Span
+  readonly refreshedMs: number
+}
+
+export function HoursCard({ orgId, entity: { kind, id }, span, refreshedMs }: HoursCardProps) {
+  const startMs = Math.max(span.startMs, span.endMs - DAYS_MAX * DAY)
+  const filters = { ...spanQuery({ ...span, startMs }), [ENTITY_FILTERS[kind]]: id }
+  const key = JSON.stringify(['hours', orgId, kind, id, span, refreshedMs])
+  const { data, error, loading } = useQuery(key, (signal) => fetchHours(orgId, filters, signal))
+  const isCut = startMs > span.startMs
+  return (
+    <section class={loading && data ? 'card stale' : 'card'} aria-label="Hours by weekday">
+      <div class="card-head">
+        <h2>Hours by weekday</h2>
+        <span class="muted hint">
+          sessions by their start, {zoneName(span.endMs)}
+          {isCut && `; of the last ${DAYS_MAX} days of the range`}
+        </span>
+      </div>
+      {error !== null && <p class="card-body wrong">{error.message}</p>}
+      {data !== undefined && <HoursTable hours={weekHours(data, placeInWeek)} />}
+    </section>
+  )
+}
+
+function HoursTable({ hours: { days, minute } }: { hours: WeekHours }) {
+  const most = Math.max(1, ...days.flat().map(({ sessions }) => sessions))
+  const start = (hour: number) =>
+    minute === 0 ? String(hour) : `${hour}:${String(minute).padStart(2, '0')}`
+  return (
+    <TableScroll label="Sessions by weekday and hour">
+      <table class="matrix hours">
+        <caption class="visually-hidden">Sessions by weekday (rows) and hour (columns)</caption>
+        <thead>
+          <tr>
+            <td />
+            {days[0]!.map((_, hour) => (
+              <th scope="col" key={start(hour)}>
+                {start(hour)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {days.map((day, at) => (
+            <tr key={WEEKDAYS[at]}>
+              <th scope="row">{WEEKDAYS[at]}</th>
+              {day.map((sums, hour) => (
+                <HourCell key={start(hour)} sums={sums} most={most} />
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableScroll>
+  )
+}
+
+function HourCell({ sums: { sessions, bytes }, most }: { sums: HourSums; most: number }) {
+  if (sessions === 0) return <td class="shade-0" />
+  const shade = Math.ceil((SHADES * sessions) / most)
+  return (
+    <td class={`shade-${shade}`} title={`${plural(sessions, 'session')}, ${formatBytes(bytes)}`}>
+      <span>{formatCount(sessions)}</span>
+    </td>
+  )
+}
