@@ -29,7 +29,7 @@ export interface GroupRow extends SumsRow {
   readonly name: string | null
 }
 
-export function totalsOf(row: SumsRow): Totals {
+export function totalsOf(row: Partial<SumsRow>): Totals {
   return {
     sessions: row.sessions as number,
     connections: row.connections as number,

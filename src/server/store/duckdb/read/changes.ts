@@ -11,10 +11,11 @@ import type {
   NewPairs,
   NewPairsRequest,
 } from '../../store.js'
+import { totalsOf } from '../../summary-shape.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { dimensionOfGroup, rolledUpTo, SUM_NAMES } from '../write/rollup.js'
 import { Sql } from './sql-parts.js'
-import { GROUP_NAMES, GROUP_SQL, RESUMS, totalsOf } from './summary.js'
+import { GROUP_NAMES, GROUP_SQL, RESUMS } from './summary.js'
 import { sumSources } from './where.js'
 
 const BEFORE = 'before_'

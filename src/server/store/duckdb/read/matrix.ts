@@ -4,8 +4,8 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Matrix, MatrixCell, MatrixRequest, SummaryGroupRow } from '../../store.js'
-import { addTotals, type SumsRow, totalsOf } from '../../summary-shape.js'
-import { int, rowsOf, type Row as SqlRow } from '../database.js'
+import { addTotals, totalsOf } from '../../summary-shape.js'
+import { int, type Row, rowsOf } from '../database.js'
 import { rolledUpTo } from '../write/rollup.js'
 import { Sql } from './sql-parts.js'
 import { GROUP_NAMES, GROUP_SQL, RESUMS } from './summary.js'
@@ -31,8 +31,6 @@ export async function matrix(
   )
   return { rows: rows.groups(), columns: columns.groups(), cells }
 }
-
-type Row = SumsRow & SqlRow
 
 /** The groups of one side, with their totals. */
 class Axis {
@@ -103,7 +101,7 @@ async function pairs(
       : `LEFT JOIN ${table} n${side} ON n${side}.org_id = $1 AND n${side}.id = f.${side}`
   const name = (side: 'a' | 'b', table: string | undefined) =>
     `${table === undefined ? 'NULL' : `n${side}.name`} AS ${side}_name`
-  const rows = await rowsOf(
+  return rowsOf(
     connection,
     `WITH g AS MATERIALIZED (${parts.join(' UNION ALL ')}),
      ka AS (${best('a', top[0])}), kb AS (${best('b', top[1])}),
@@ -116,5 +114,4 @@ async function pairs(
      FROM f ${join('a', names[0])} ${join('b', names[1])} ORDER BY a_other, b_other, bytes_tx + bytes_rx DESC, 1, 2`,
     sql.values,
   )
-  return rows as Row[]
 }
