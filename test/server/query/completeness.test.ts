@@ -648,6 +648,8 @@ interface Minute {
   came: boolean
   /** That batch told of a loss. */
   lossy: boolean
+  /** Refused records of this minute, which came in whatever batch. */
+  conflicts: number
   /** What was open then is in the batches of so many minutes more, at the latest; null: it died with the meter. */
   lag: number | null
 }
@@ -663,7 +665,15 @@ async function randomLife(
   minutes: number,
 ) {
   const life = Array.from({ length: minutes }, (): Minute => {
-    return { alive: false, metered: false, unsure: false, came: false, lossy: false, lag: null }
+    return {
+      alive: false,
+      metered: false,
+      unsure: false,
+      came: false,
+      lossy: false,
+      conflicts: 0,
+      lag: null,
+    }
   })
   /** Packets are dropped once: of a second time nearby the store makes one hole with the first. */
   let dropAt = Math.floor(random() * 2 * minutes)
@@ -677,9 +687,17 @@ async function randomLife(
   let begun = 0
   let before: Minute | undefined
   const late: { batch: Batch; its: Minute }[] = []
+  /** Two times in turns, so far apart that they stay two losses. */
+  const conflictAt = Math.floor(random() * minutes)
+  let conflicts = 0
+  const conflict = () => {
+    const from = (conflictAt + 30 * (conflicts++ % 2)) % minutes
+    return session(conflicts, { startTimeUs: at(from), endTimeUs: at(from + 1) })
+  }
   const came = async ({ batch: its, its: minute }: (typeof late)[number]) => {
     await t.send('acme', meter.siteId, its)
     minute.came = true
+    for (const { startTimeUs } of its.sessions) life[(startTimeUs - T0_US) / MINUTE_US]!.conflicts++
   }
   for (const [minute, its] of life.entries()) {
     t.nowUs = at(minute + 1)
@@ -714,7 +732,8 @@ async function randomLife(
     const isLast = !running && random() < 0.5
     const wholeUntil = iso(at(isLast ? minute + 1 : Math.max(begun, minute + 1 - lag)))
     const change = { places: [place], packetsDropped, wholeUntil }
-    const made = { batch: meter.make(at(minute + 1), change, { gaps }), its }
+    const sessions = random() < 0.1 ? [conflict()] : []
+    const made = { batch: meter.make(at(minute + 1), change, { gaps, sessions }), its }
     its.lossy ||= loses || drops
     // What was open when the batch before was made may be in this one.
     for (let past = Math.max(begun, minute - lag); refuses && past <= minute; past++)
@@ -737,8 +756,9 @@ async function randomLife(
   }
   for (const [minute, its] of life.entries()) {
     const until = its.lag === null ? null : minute + its.lag
+    const isLossy = its.lossy || its.conflicts > 0
     its.metered =
-      until !== null && !its.lossy && life.slice(minute, until + 1).every((one) => one.came)
+      until !== null && !isLossy && life.slice(minute, until + 1).every((one) => one.came)
   }
   return life
 }
@@ -750,6 +770,9 @@ test(`random lives of three meters: seed ${SEED}`, async () => {
   const random = randomOf(SEED)
   const minutes = 60
   const lives = new Map<string, Minute[]>()
+  // The run is another meter's, so each record of it that a meter sends is refused.
+  const replay = new SimulatedMeter('replay')
+  await replay.report(at(0), { replay: 'finished' }, { sessions: [session(9999)] })
   for (const [meterId, place] of [
     ['m1', 'here'],
     ['m2', 'here'],
@@ -757,6 +780,12 @@ test(`random lives of three meters: seed ${SEED}`, async () => {
   ] as const)
     lives.set(meterId, await randomLife(new SimulatedMeter(meterId), place, random, minutes))
   t.nowUs = at(minutes + 11)
+  for (const { meterId, holes } of (await ask(0, minutes, [1]))[0]!.meters) {
+    const refused = holes.filter(({ reason }) => reason === 'sessionConflict')
+    const known = lives.get(meterId ?? '')?.reduce((n, { conflicts }) => n + conflicts, 0)
+    expect(refused.reduce((n, { sessions }) => n + sessions!, 0)).toBe(known ?? 0)
+    expect(refused.length).toBeLessThanOrEqual(2)
+  }
   for (let asked = 0; asked < 4; asked++) {
     const from = Math.floor(random() * 30)
     const to = from + 1 + Math.floor(random() * 30)
