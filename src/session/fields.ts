@@ -90,7 +90,7 @@ const OURS: readonly Field[] = [
   same('sessionId'),
   nullable('orgId', 'text', 'Organisation.', (s) => s.orgId),
   nullable('siteId', 'integer', 'Site.', (s) => s.siteId),
-  nullable('meterId', 'text', 'Meter that saw it.', (s) => s.meterId),
+  nullable('meterId', 'text', 'Meter that recorded it.', (s) => s.meterId),
   field('startTime', 'text', 'First packet, ISO 8601, microseconds.', (s) => isoUs(s.startTimeUs)),
   field('endTime', 'text', 'Latest packet, ISO 8601, microseconds.', (s) => isoUs(s.endTimeUs)),
   same('packetsTx'),

@@ -97,8 +97,16 @@ export const SESSION_FIELDS = {
     help: "Zeek's word for how it went.",
   },
   /** OR of all TCP flags seen (IPFIX tcpControlBits, low octet); 0 for UDP. */
-  tcpFlagsTx: { ...PACKETS_ONLY, ...TCP_FLAGS, help: 'OR of the flags, initiator.' },
-  tcpFlagsRx: { ...PACKETS_ONLY, ...TCP_FLAGS, help: 'OR of the flags, responder.' },
+  tcpFlagsTx: {
+    ...PACKETS_ONLY,
+    ...TCP_FLAGS,
+    help: 'All TCP flags of the initiator’s packets (OR).',
+  },
+  tcpFlagsRx: {
+    ...PACKETS_ONLY,
+    ...TCP_FLAGS,
+    help: 'All TCP flags of the responder’s packets (OR).',
+  },
   /** SYN to SYN-ACK at this interface; null if not seen. */
   handshakeRttUs: {
     ...PACKETS_ONLY,
@@ -112,7 +120,11 @@ export const SESSION_FIELDS = {
     words: DIRECTION_BASES,
     help: 'Which rule chose the initiator.',
   },
-  midstream: { ...MEASURED, type: 'boolean', help: 'Joined after its handshake.' },
+  midstream: {
+    ...MEASURED,
+    type: 'boolean',
+    help: 'The first packet seen came after the handshake.',
+  },
   /** TCP: segments with sequence numbers seen before (docs/accuracy.md). 0 for UDP. */
   retransmitsTx: {
     ...PACKETS_ONLY,
@@ -130,13 +142,13 @@ export const SESSION_FIELDS = {
     ...PACKETS_ONLY,
     ...AMOUNT,
     later: true,
-    help: 'Of payloadTx, octets seen again.',
+    help: 'Octets of payloadTx seen again.',
   },
   retransmittedBytesRx: {
     ...PACKETS_ONLY,
     ...AMOUNT,
     later: true,
-    help: 'Of payloadRx, octets seen again.',
+    help: 'Octets of payloadRx seen again.',
   },
   peerPublicKey: { ...ATTRIBUTED, type: 'text', maxLength: 64, help: 'WireGuard public key.' },
   /** The peer's outer address when the session started, `ip:port`. */
@@ -177,7 +189,7 @@ export const SESSION_FIELDS = {
     ...AMOUNT,
     min: 1,
     means: 'a count from 1',
-    help: 'Connections merged into it.',
+    help: 'Connections merged into this session.',
   },
 } as const satisfies Readonly<Record<string, SessionField>>
 

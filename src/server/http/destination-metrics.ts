@@ -18,7 +18,7 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tunmeter_destination_delivered_total',
     type: 'counter',
-    help: 'Sessions that were delivered.',
+    help: 'Sessions delivered.',
     value: ({ state }) => state.delivered,
   },
   {
@@ -30,37 +30,37 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tunmeter_destination_open_reports_total',
     type: 'counter',
-    help: 'Reports of sessions that were open then.',
+    help: 'Delivered reports of open sessions.',
     value: ({ state }) => state.openReports ?? 0,
   },
   {
     name: 'tunmeter_destination_rejected_total',
     type: 'counter',
-    help: 'Sessions of which the receiver says only how many it rejected.',
+    help: 'Sessions that the receiver rejected by number only, without naming them.',
     value: ({ state }) => state.rejected ?? 0,
   },
   {
     name: 'tunmeter_destination_deleted_undelivered_total',
     type: 'counter',
-    help: 'Sessions that the retention deleted before they were delivered, at most.',
+    help: 'Sessions that retention deleted before delivery; an upper bound.',
     value: ({ state }) => state.deletedUndelivered,
   },
   {
     name: 'tunmeter_destination_behind_seconds',
     type: 'gauge',
-    help: 'Since the oldest batch that waits, of what arrives or of a backfill, was first due; 0: none waits.',
+    help: 'Seconds since the oldest waiting batch, of new sessions or of a backfill, was first due; 0: none waits.',
     value: ({ state }, nowMs) => Math.max(0, nowMs - dueSinceMs(state, nowMs)) / 1e3,
   },
   {
     name: 'tunmeter_destination_failures',
     type: 'gauge',
-    help: 'Attempts that failed since the last one that did not.',
+    help: 'Failed attempts since the last successful one.',
     value: ({ state }) => state.failures,
   },
   {
     name: 'tunmeter_destination_blocked',
     type: 'gauge',
-    help: '1: it is refused, and tried once an hour.',
+    help: '1: the receiver refuses, and delivery is tried once an hour.',
     value: ({ state }) => Number(state.blocked),
   },
 ]

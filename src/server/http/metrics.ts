@@ -45,7 +45,7 @@ export class ServerMetrics {
     })
     this.ingestSeconds = new Histogram({
       name: 'tunmeter_server_ingest_seconds',
-      help: 'From a batch’s last byte to its durable commit.',
+      help: 'Seconds from a batch’s last byte to its durable commit.',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     })
@@ -64,7 +64,7 @@ export class ServerMetrics {
     })
     this.stalledExports = new Counter({
       name: 'tunmeter_server_stalled_exports_total',
-      help: 'Exports that were cut because their client took nothing of them for five minutes.',
+      help: 'Exports closed because their client read nothing for five minutes.',
       registers,
     })
     this.expiredSessions = new Counter({

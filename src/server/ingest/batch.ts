@@ -90,11 +90,11 @@ export const batchSchema = z
     meterId: z.string().regex(METER_ID, METER_ID_EXPECTED),
     spoolId: spoolId.optional().meta({
       description:
-        'Of the data file that the meter numbers its batches in; new with each new file.',
+        'Random id of the data file in which the meter numbers its batches; new with each file.',
     }),
     firstBatch: number
       .optional()
-      .meta({ description: 'The first number of this spoolId; else 1.' }),
+      .meta({ description: 'The first batch number of this spoolId. Default: 1.' }),
     batch: number,
     report: boundedReport,
     gaps: z.array(batchGapSchema).max(1000),
@@ -114,17 +114,19 @@ export const batchSchema = z
 
 export const batchReceiptSchema = z.object({
   batch: z.int(),
-  stored: z.int().meta({ description: 'Sessions that are durable now, refused ones not counted.' }),
+  stored: z.int().meta({ description: 'Sessions that are durable now, without refused ones.' }),
   refused: z.array(
     z.object({ index: z.int(), sessionId: z.string().nullable(), reason: z.string() }),
   ),
   peerEvents: z
     .int()
     .optional()
-    .meta({ description: "Peers' events that are durable now; absent when none came." }),
-  repeated: z.boolean().meta({ description: 'The batch was known: nothing was changed.' }),
+    .meta({ description: 'Events of peers that are durable now; absent if the batch had none.' }),
+  repeated: z
+    .boolean()
+    .meta({ description: 'The server had the batch already, so nothing changed.' }),
   notice: z
     .string()
     .optional()
-    .meta({ description: 'Why nothing is stored, when the retention is 0.' }),
+    .meta({ description: 'The reason why nothing is stored, if the retention is 0.' }),
 })

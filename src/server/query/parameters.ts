@@ -195,7 +195,7 @@ export const filterParameters = {
         }
       })
       .optional(),
-    'Words and terms, all of them needed: client:ada-* outcome:failed port:ssh -resource:"Name server" bytes>10MB (docs/query.md). A word is found anywhere in names and addresses; a number also finds ports.',
+    'Words and terms; all must match: client:ada-* outcome:failed port:ssh -resource:"Name server" bytes>10MB (docs/query.md). A word is found anywhere in names and addresses; a number also finds ports.',
   ),
   sessionId: d(
     list((t) => (SESSION_ID.test(t) ? t : undefined), 'a session id'),
@@ -206,7 +206,7 @@ export const filterParameters = {
 const SORTS = SORT_KEYS.flatMap((k) => [`-${k}`, k]) as [string, ...string[]]
 const sort = d(
   z.enum(SORTS, { error: `expected one of ${SORTS.join(', ')}` }).default('-startTime'),
-  'With - descending. Duration of an open session: so far.',
+  '- before the field: descending. An open session counts with its duration so far.',
 )
 
 export const logQuerySchema = z.strictObject({
@@ -241,8 +241,8 @@ export const exportQuerySchema = z.strictObject({
 })
 
 export const completenessQuerySchema = z.strictObject({
-  timeStart: d(time, 'Default: 7 days before timeEnd.'),
-  timeEnd: d(time, 'Default: now.'),
+  timeStart: d(time, 'Start of the time range. Default: 7 days before timeEnd.'),
+  timeEnd: d(time, 'End of the time range. Default: now.'),
   siteId: filterParameters.siteId,
 })
 
@@ -256,7 +256,7 @@ export const auditQuerySchema = z.strictObject({
   keyId: d(z.string().max(32).optional(), 'Entries by or about this key.'),
   address: d(
     z.string().max(64).optional(),
-    'As entries have it: an address, or of a refusal its network.',
+    'An address as entries show it: for refusals, a network.',
   ),
   limit: d(wholeNumber(100, 1, 1000), 'Entries of a page.'),
   cursor: d(

@@ -71,9 +71,9 @@ export const peerExportQuerySchema = z.strictObject({
 export const connectionsQuerySchema = z.strictObject({
   ...times,
   ...whose,
-  open: d(boolean.default(false), 'true: only those whose end was not told.'),
-  now: d(boolean.default(false), 'true: only those that are `connected` now.'),
-  limit: d(wholeNumber(LIMIT_DEFAULT, 1, LIMIT_MAX), 'The latest so many.'),
+  open: d(boolean.default(false), 'true: only connections without a reported end.'),
+  now: d(boolean.default(false), 'true: only connections that are `connected` now.'),
+  limit: d(wholeNumber(LIMIT_DEFAULT, 1, LIMIT_MAX), 'The most connections: the latest ones.'),
 })
 
 type Asked = Pick<

@@ -14,7 +14,7 @@ export const summaryQuerySchema = z.strictObject({
   top: d(wholeNumber(10, 1, 1000), 'Groups shown; the rest is "other".'),
   by: d(
     z.enum(['bytes', 'sessions'], { error: 'expected bytes or sessions' }).default('bytes'),
-    'What makes a group a top one.',
+    'The sum that decides which groups are shown.',
   ),
   across: d(
     z.enum(SUMMARY_GROUPS, { error: `expected one of ${SUMMARY_GROUPS.join(', ')}` }).optional(),
@@ -46,7 +46,10 @@ export const BARS_MAX = 200
 const OFFSET_MINUTES_MAX = 14 * 60
 export const histogramQuerySchema = z.strictObject({
   ...filterParameters,
-  bars: d(wholeNumber(60, 2, BARS_MAX), 'Bars at most; each of a width that people count in.'),
+  bars: d(
+    wholeNumber(60, 2, BARS_MAX),
+    'The most bars. Each has a round width, from 1 second to 28 days.',
+  ),
   utcOffset: d(
     z
       .string()
@@ -57,7 +60,7 @@ export const histogramQuerySchema = z.strictObject({
         `expected minutes from -${OFFSET_MINUTES_MAX} to ${OFFSET_MINUTES_MAX}`,
       )
       .default(0),
-    'Minutes that a zone is ahead of UTC: bars of days begin at its midnight.',
+    'Offset of the time zone from UTC in minutes: bars of days begin at its midnight.',
   ),
 })
 
