@@ -9,6 +9,7 @@ import { Message } from './parts/states.js'
 import { Toasts } from './parts/toasts.js'
 import { useStore } from './state/store.js'
 import { useLocation } from './state/url.js'
+import { zone } from './state/zone.js'
 
 const RETRY_MS = 3000
 
@@ -57,12 +58,13 @@ function Starting({ fault }: { fault: string | null }) {
 function Pages() {
   const { path } = useLocation()
   const page = pageFor(path)
+  const inZone = useStore(zone)
   useEffect(() => {
     document.title = `${page.title} · tunmeter`
   }, [page])
   return (
     <Shell pages={PAGES} current={page}>
-      {(orgId) => <page.Page key={`${page.path} ${orgId}`} orgId={orgId} />}
+      {(orgId) => <page.Page key={`${page.path} ${orgId} ${inZone}`} orgId={orgId} />}
     </Shell>
   )
 }

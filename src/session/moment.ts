@@ -1,7 +1,8 @@
 /**
  * Parses times as people write them, for commands and the dashboard. An ambiguous text is refused.
- * A time without a zone is local (TZ), as in the tables of the commands.
+ * A time without a zone is of the calendar: by default local (TZ), as in the tables of the commands.
  */
+import { type Calendar, LOCAL_CALENDAR } from '../base/calendar.js'
 import { isoTimeUs } from './bounds.js'
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -26,16 +27,16 @@ const ZONED = /^\d{4}-\d\d-\d\d[ Tt]\d\d:\d\d.*(?:[Zz]|[+-]\d\d:?\d\d)$/
  * Returns ISO 8601 in UTC for the API, or a time with a zone as it came.
  * @throws Error that says what is expected
  */
-export function parseMoment(text: string, nowMs: number): string {
+export function parseMoment(text: string, nowMs: number, calendar = LOCAL_CALENDAR): string {
   const input = text.trim()
   if (input === 'now') return iso(nowMs)
   const ago = AGO.exec(input)
   if (ago !== null) return iso(bounded(nowMs - Number(ago[1]) * UNITS_MS[ago[2]!]!))
   const named = NAMED_DAY.exec(input)
   if (named !== null) {
-    const now = new Date(nowMs)
-    const day = now.getDate() - DAYS_BACK[named[1]!]!
-    return iso(localMs([now.getFullYear(), now.getMonth(), day], named.slice(2)))
+    const { year, month, day } = calendar.at(nowMs)
+    const back = DAYS_BACK[named[1]!]!
+    return iso(calendarMs(calendar, [year, month, day - back], named.slice(2)))
   }
   const local = LOCAL.exec(input)
   if (local !== null) {
@@ -44,7 +45,7 @@ export function parseMoment(text: string, nowMs: number): string {
     if (month < 1 || month > 12 || day < 1 || day > days)
       throw new Error(`there is no such day; ${MOMENT_EXPECTED}`)
     // Date reads years below 100 as years of the last century.
-    return iso(localMs([Math.max(year, 1969), month - 1, day], local.slice(4)))
+    return iso(calendarMs(calendar, [Math.max(year, 1969), month - 1, day], local.slice(4)))
   }
   const zoned = ZONED.test(input) ? input.replace(' ', 'T') : undefined
   if (zoned === undefined || isoTimeUs(zoned) === undefined) throw new Error(MOMENT_EXPECTED)
@@ -52,19 +53,21 @@ export function parseMoment(text: string, nowMs: number): string {
 }
 
 /** @throws Error for a time that the clocks of this zone skip */
-function localMs(
+function calendarMs(
+  calendar: Calendar,
   [year, month, day]: [number, number, number],
   clock: readonly (string | undefined)[],
 ): number {
   const [hour, minute, second] = clock.map((part) => Number(part ?? 0)) as [number, number, number]
   if (hour > 23 || minute > 59 || second > 59) throw new Error(MOMENT_EXPECTED)
-  const date = new Date(year, month, day, hour, minute, second)
+  const ms = calendar.ms(year, month, day, hour, minute, second)
+  const at = calendar.at(ms)
   // A day has no such check: some zones change their clocks at midnight, and such a day begins an
   // hour later.
   const isWholeDay = clock[0] === undefined
-  if (!isWholeDay && (date.getHours() !== hour || date.getMinutes() !== minute))
+  if (!isWholeDay && (at.hour !== hour || at.minute !== minute))
     throw new Error('that time does not exist in this zone: clocks are put forward then')
-  return bounded(date.getTime())
+  return bounded(ms)
 }
 
 function bounded(ms: number): number {

@@ -202,7 +202,7 @@ describe.skipIf(NO_CHROMIUM)('reading the log', () => {
     expect(await page.locator('button, select, input').filter({ visible: true }).count()).toBe(
       await page.locator('.sort, .row-button').count(),
     )
-    await page.getByText('times are local: Europe/Amsterdam').waitFor()
+    await page.getByText('times are in Europe/Amsterdam').waitFor()
     const ink = await page.evaluate('getComputedStyle(document.body).color')
     expect(ink).toBe('rgb(18, 25, 26)')
     const pdf = await page.pdf({ preferCSSPageSize: true })

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { setZone } from '../../src/dashboard/format/zone.js'
 import { spanOfText } from '../../src/dashboard/state/typed-range.js'
 import { inZone } from '../support/zone.js'
 
@@ -55,4 +56,19 @@ describe('time ranges as they are typed, in Berlin', () => {
   ])('%s is refused', (text) => {
     expect(() => spanOfText(text, NOW)).toThrow(Error)
   })
+})
+
+describe('time ranges as they are typed, in Berlin with the zone UTC', () => {
+  inZone('Europe/Berlin')
+  beforeAll(() => setZone('utc'))
+  afterAll(() => setZone('browser'))
+
+  test.each([
+    ['today', '2026-11-29T00:00:00.000Z', '2026-11-29T13:05:09.123Z'],
+    ['2026-10-25', '2026-10-25T00:00:00.000Z', '2026-10-26T00:00:00.000Z'],
+    ['yesterday 18:00 to 08:00', '2026-11-28T18:00:00.000Z', '2026-11-29T08:00:00.000Z'],
+    // Clocks in Berlin skip this time.
+    ['2026-03-29 02:30 to 03:30', '2026-03-29T02:30:00.000Z', '2026-03-29T03:30:00.000Z'],
+    ['Oct', '2026-10-01T00:00:00.000Z', '2026-11-01T00:00:00.000Z'],
+  ])('%s', (text, from, to) => expect(spanAt(text)).toEqual([from, to]))
 })

@@ -1,18 +1,11 @@
-/** Times and durations for people. Absolute times are local, and the page names the zone. */
+/** Times and durations for people. Absolute times are in the chosen zone (zone.ts), which the page names. */
+import { calendar, formatterOf } from './zone.js'
 
-const clock = new Intl.DateTimeFormat('en-GB', {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-})
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
-const dayYear = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'short',
-  year: 'numeric',
-})
-const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short' })
-const minute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const clock = formatterOf({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const day = formatterOf({ day: 'numeric', month: 'short' })
+const dayYear = formatterOf({ day: 'numeric', month: 'short', year: 'numeric' })
+const weekday = formatterOf({ weekday: 'short' })
+const minute = formatterOf({ hour: '2-digit', minute: '2-digit' })
 
 export const SECOND = 1000
 export const MINUTE = 60 * SECOND
@@ -20,17 +13,17 @@ export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 
 export function formatClock(ms: number): string {
-  return clock.format(ms)
+  return clock(ms)
 }
 
 export function formatMinute(ms: number): string {
-  return minute.format(ms)
+  return minute(ms)
 }
 
 /** `22 Nov`; with the year unless it is the current one. */
 export function formatDay(ms: number, nowMs = Date.now()): string {
-  const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear()
-  return (sameYear ? day : dayYear).format(ms)
+  const sameYear = calendar().at(ms).year === calendar().at(nowMs).year
+  return (sameYear ? day : dayYear)(ms)
 }
 
 export function formatDateTime(ms: number, nowMs = Date.now()): string {
@@ -41,7 +34,7 @@ export function formatDateTime(ms: number, nowMs = Date.now()): string {
 export function formatExact(iso: string): string {
   const ms = Date.parse(iso)
   const fraction = /\.(\d+)/.exec(iso)?.[1]
-  return `${weekday.format(ms)}, ${dayYear.format(ms)}, ${formatClock(ms)}${fraction ? `.${fraction}` : ''}`
+  return `${weekday(ms)}, ${dayYear(ms)}, ${formatClock(ms)}${fraction ? `.${fraction}` : ''}`
 }
 
 /** `just now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 days ago`; `in …` for the future. */
@@ -58,16 +51,6 @@ export function formatSpan(seconds: number): string {
   if (span < MINUTE) return `${Math.floor(span / SECOND)} s`
   if (span < HOUR) return `${Math.floor(span / MINUTE)} min`
   return span < 2 * DAY ? `${Math.floor(span / HOUR)} h` : `${Math.floor(span / DAY)} days`
-}
-
-/** `Europe/Berlin, UTC+1`. */
-export function zoneName(atMs = Date.now()): string {
-  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions()
-  const offset = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'shortOffset' })
-    .formatToParts(atMs)
-    .find((part) => part.type === 'timeZoneName')
-    ?.value.replace('GMT', 'UTC')
-  return offset === undefined || offset === timeZone ? timeZone : `${timeZone}, ${offset}`
 }
 
 const two = (n: number) => String(n).padStart(2, '0')
@@ -89,21 +72,16 @@ export function formatTicking(seconds: number): string {
   return whole < 60 ? `${whole} s` : formatDuration(whole)
 }
 
-/** The value of an `<input type="datetime-local">`, in local time. */
+/** The value of an `<input type="datetime-local">`, in the chosen zone. */
 export function toInputValue(ms: number): string {
-  const d = new Date(ms)
-  const date = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
-  return `${date}T${two(d.getHours())}:${two(d.getMinutes())}`
+  const { year, month, day, hour, minute } = calendar().at(ms)
+  return `${year}-${two(month + 1)}-${two(day)}T${two(hour)}:${two(minute)}`
 }
 
-/** The local time of such an input's value; null when it is empty or no time. */
+/** The time of such an input's value; null when it is empty or no time. */
 export function fromInputValue(text: string): number | null {
-  const ms = Date.parse(text)
-  return text === '' || Number.isNaN(ms) ? null : ms
-}
-
-/** The place of a time in the week: Monday is 0. */
-export function placeInWeek(ms: number): { weekday: number; hour: number; minute: number } {
-  const date = new Date(ms)
-  return { weekday: (date.getDay() + 6) % 7, hour: date.getHours(), minute: date.getMinutes() }
+  const fields = /^(\d{4,6})-(\d\d)-(\d\d)T(\d\d):(\d\d)/.exec(text)?.slice(1).map(Number)
+  if (fields === undefined) return null
+  const [year, month, day, hour, minute] = fields as [number, number, number, number, number]
+  return calendar().ms(year, month - 1, day, hour, minute)
 }

@@ -7,6 +7,7 @@ import { pageHref } from '../state/page-href.js'
 import { rangeLabel, rangeOf, spanOf } from '../state/range.js'
 import { useStore } from '../state/store.js'
 import { followLink, useLocation } from '../state/url.js'
+import { zone } from '../state/zone.js'
 import { badgeText, sentenceOf, toneOf } from './completeness-text.js'
 
 const REFRESH_MS = 30_000
@@ -34,7 +35,8 @@ export function CompletenessBadge({ orgId }: { orgId: string }) {
 function useAsking(orgId: string): void {
   const { path, params } = useLocation()
   const range = rangeOf(params)
-  const key = JSON.stringify(['completeness', orgId, path, range])
+  // A day begins at another time in another zone.
+  const key = JSON.stringify(['completeness', orgId, path, range, useStore(zone)])
   const query = useQuery(key, (signal) =>
     fetchCompleteness(orgId, spanQuery(spanOf(range, Date.now())), signal),
   )

@@ -1,4 +1,4 @@
-/** Completeness in words: what is missing, worst first. Times are local, as on every page. */
+/** Completeness in words: what is missing, worst first. Times are in the chosen zone, as on every page. */
 import type { Completeness, Hole, SiteCompleteness } from '../api/types.js'
 import { formatBytes, plural } from '../format/bytes.js'
 import { formatDateTime, formatDay, formatMinute } from '../format/time.js'

@@ -1,6 +1,7 @@
-/** The menu of time ranges: presets, a text, or two local times with the name of the zone. */
+/** The menu of time ranges: presets, a text, or two times; and the zone of all times. */
 import { useState } from 'preact/hooks'
-import { fromInputValue, toInputValue, zoneName } from '../format/time.js'
+import { fromInputValue, toInputValue } from '../format/time.js'
+import { zoneName } from '../format/zone.js'
 import { filterPatch } from '../state/filters.js'
 import {
   PRESET_NAMES,
@@ -16,57 +17,61 @@ import { setParams, useLocation } from '../state/url.js'
 import { Fault } from './fault.js'
 import { ChevronIcon, ClockIcon } from './icons.js'
 import { Popover } from './popover.js'
+import { ZoneSwitch } from './zone-switch.js'
 
 export function RangePicker() {
   const range = rangeOf(useLocation().params)
   const choose = (next: Range) => setParams(filterPatch(rangeParams(next)))
   return (
-    <Popover
-      name={`Time range: ${rangeLabel(range)}`}
-      title={`Times are local: ${zoneName()}`}
-      label={
-        <>
-          <ClockIcon />
-          {rangeLabel(range)}
-          <ChevronIcon />
-        </>
-      }
-    >
-      {(close) => (
-        <>
-          <div class="presets">
-            {PRESET_NAMES.map((preset) => (
-              <button
-                type="button"
-                key={preset}
-                class="menu-item"
-                aria-pressed={range.kind === 'preset' && range.preset === preset}
-                onClick={() => {
-                  choose({ kind: 'preset', preset })
-                  close()
-                }}
-              >
-                {PRESETS[preset].label}
-              </button>
-            ))}
-          </div>
-          <div class="menu-line" />
-          <TypedRange
-            onChoose={(next) => {
-              choose(next)
-              close()
-            }}
-          />
-          <CustomRange
-            range={range}
-            onChoose={(next) => {
-              choose(next)
-              close()
-            }}
-          />
-        </>
-      )}
-    </Popover>
+    <>
+      <Popover
+        name={`Time range: ${rangeLabel(range)}`}
+        title={`Times are in ${zoneName()}`}
+        label={
+          <>
+            <ClockIcon />
+            {rangeLabel(range)}
+            <ChevronIcon />
+          </>
+        }
+      >
+        {(close) => (
+          <>
+            <div class="presets">
+              {PRESET_NAMES.map((preset) => (
+                <button
+                  type="button"
+                  key={preset}
+                  class="menu-item"
+                  aria-pressed={range.kind === 'preset' && range.preset === preset}
+                  onClick={() => {
+                    choose({ kind: 'preset', preset })
+                    close()
+                  }}
+                >
+                  {PRESETS[preset].label}
+                </button>
+              ))}
+            </div>
+            <div class="menu-line" />
+            <TypedRange
+              onChoose={(next) => {
+                choose(next)
+                close()
+              }}
+            />
+            <CustomRange
+              range={range}
+              onChoose={(next) => {
+                choose(next)
+                close()
+              }}
+            />
+          </>
+        )}
+      </Popover>
+      <ZoneSwitch atMs={spanOf(range, Date.now()).endMs} />
+    </>
   )
 }
 
@@ -115,7 +120,7 @@ function CustomRange({ range, onChoose }: { range: Range; onChoose: (range: Rang
     <form class="custom-range" onSubmit={submit}>
       <TimeField label="From" value={start} onInput={setStart} />
       <TimeField label="To" value={end} onInput={setEnd} />
-      <p class="hint">Local time: {zoneName(span.endMs)}</p>
+      <p class="hint">Times in {zoneName(span.endMs)}</p>
       <Fault text={fault} />
       <button type="submit" class="button primary">
         Apply

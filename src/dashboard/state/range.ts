@@ -4,7 +4,9 @@
  * "Now" is the time when the view was loaded or refreshed, not the time of each request. So the pages of a table, its
  * total and its export cover the same rows while new ones arrive.
  */
+
 import { DAY, formatDay, formatMinute, HOUR, MINUTE } from '../format/time.js'
+import { calendar } from '../format/zone.js'
 
 export interface Span {
   readonly startMs: number
@@ -15,10 +17,10 @@ export interface Span {
 const untilNow = (startMs: number, nowMs: number): Span => ({ startMs, endMs: nowMs + MINUTE })
 const last = (ms: number) => (nowMs: number) => untilNow(nowMs - ms, nowMs)
 
-/** Local midnight, `days` after the day of `nowMs`. Counts calendar days, because a day has 23 to 25 hours. */
+/** Midnight in the chosen zone, `days` after the day of `nowMs`. Counts calendar days, because a day has 23 to 25 hours. */
 function midnight(nowMs: number, days = 0): number {
-  const date = new Date(nowMs)
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days).getTime()
+  const { year, month, day } = calendar().at(nowMs)
+  return calendar().ms(year, month, day + days)
 }
 
 export const PRESETS = {
@@ -70,7 +72,7 @@ export function spanOf(range: Range, nowMs: number): Span {
 export function rangeLabel(range: Range): string {
   if (range.kind === 'preset') return PRESETS[range.preset].label
   const { startMs, endMs } = range
-  const sameDay = new Date(startMs).toDateString() === new Date(endMs).toDateString()
+  const sameDay = midnight(startMs) === midnight(endMs)
   const end = sameDay ? formatMinute(endMs) : `${formatDay(endMs)} ${formatMinute(endMs)}`
   return `${formatDay(startMs)} ${formatMinute(startMs)} – ${end}`
 }

@@ -1,5 +1,6 @@
 /** Time ranges as people type them: `-3h`, `yesterday`, `yesterday 18:00 to 08:00`, `2026-11-01 09:00 to 17:30`, `Oct`. */
 import { parseMoment } from '../../session/moment.js'
+import { calendar } from '../format/zone.js'
 import type { Span } from './range.js'
 
 export const TYPED_EXPECTED =
@@ -30,7 +31,7 @@ export function spanOfText(text: string, nowMs: number): Span {
 }
 
 function momentOf(text: string, nowMs: number): number {
-  return Date.parse(parseMoment(text.replace(AGO, '$1'), nowMs))
+  return Date.parse(parseMoment(text.replace(AGO, '$1'), nowMs, calendar()))
 }
 
 /** The whole month, at most until now; without a year, the latest one that has begun. Null: the text names no month. */
@@ -38,22 +39,22 @@ function monthSpan(text: string, nowMs: number): Span | null {
   const [, name = '-', year] = MONTH.exec(text) ?? []
   const month = MONTHS.findIndex((one) => one.startsWith(name))
   if (month < 0) return null
-  const now = new Date(nowMs)
-  const latest = now.getFullYear() - (month > now.getMonth() ? 1 : 0)
+  const now = calendar().at(nowMs)
+  const latest = now.year - (month > now.month ? 1 : 0)
   const first = year === undefined ? latest : Number(year)
-  const startMs = new Date(first, month, 1).getTime()
+  const startMs = calendar().ms(first, month, 1)
   if (startMs > nowMs) throw new Error('This month has not begun.')
   return {
     startMs: Math.max(0, startMs),
-    endMs: Math.min(nowMs, new Date(first, month + 1, 1).getTime()),
+    endMs: Math.min(nowMs, calendar().ms(first, month + 1, 1)),
   }
 }
 
 /** The end of a range that names its start only: a day's midnight, but not after now; otherwise now. */
 function endOf(from: string, startMs: number, nowMs: number): number {
   if (!DAY.test(from)) return nowMs
-  const day = new Date(startMs)
-  const next = new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1).getTime()
+  const { year, month, day } = calendar().at(startMs)
+  const next = calendar().ms(year, month, day + 1)
   return Math.min(next, Math.max(nowMs, startMs))
 }
 
@@ -61,13 +62,13 @@ function endOf(from: string, startMs: number, nowMs: number): number {
 function endAt(to: string, startMs: number, nowMs: number): number {
   if (!CLOCK.test(to)) return momentOf(to, nowMs)
   const clock = to.padStart(to.length + (to.indexOf(':') === 1 ? 1 : 0), '0')
-  const on = (days: number) => {
-    const day = new Date(startMs)
-    day.setDate(day.getDate() + days)
+  const atClock = (days: number) => {
+    const { year, month, day } = calendar().at(startMs)
+    const on = calendar().at(calendar().ms(year, month, day + days))
     const two = (n: number) => String(n).padStart(2, '0')
-    const date = `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`
+    const date = `${on.year}-${two(on.month + 1)}-${two(on.day)}`
     return momentOf(`${date} ${clock}`, nowMs)
   }
-  const sameDay = on(0)
-  return sameDay > startMs ? sameDay : on(1)
+  const sameDay = atClock(0)
+  return sameDay > startMs ? sameDay : atClock(1)
 }

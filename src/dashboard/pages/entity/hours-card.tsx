@@ -3,7 +3,8 @@ import { fetchHours } from '../../api/summary.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatBytes, formatCount, plural } from '../../format/bytes.js'
 import { type HourSums, type WeekHours, weekHours } from '../../format/hours.js'
-import { DAY, placeInWeek, zoneName } from '../../format/time.js'
+import { DAY } from '../../format/time.js'
+import { calendar, zoneName } from '../../format/zone.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { ENTITY_FILTERS, type Entity } from '../../state/entity.js'
 import { spanQuery } from '../../state/filters.js'
@@ -37,7 +38,7 @@ export function HoursCard({ orgId, entity: { kind, id }, span, refreshedMs }: Ho
         </span>
       </div>
       {error !== null && <p class="card-body wrong">{error.message}</p>}
-      {data !== undefined && <HoursTable hours={weekHours(data, placeInWeek)} />}
+      {data !== undefined && <HoursTable hours={weekHours(data, calendar().at)} />}
     </section>
   )
 }

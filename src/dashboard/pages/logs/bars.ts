@@ -1,6 +1,7 @@
 /** Geometry of the histogram: shares of its width and height, from counts and times. */
 import type { Completeness, Histogram } from '../../api/types.js'
 import { DAY, formatDay, formatMinute, HOUR, MINUTE } from '../../format/time.js'
+import { utcOffset } from '../../format/zone.js'
 import { kindOf } from '../../parts/completeness-text.js'
 import type { Span } from '../../state/range.js'
 
@@ -98,10 +99,10 @@ const TICKS = [
 ]
 const TICKS_MAX = 12
 
-/** The labels below the bars, at whole steps of the local clock. */
+/** The labels below the bars, at whole steps of the zone's clock. */
 export function ticksOf({ startMs, endMs }: Span): { ms: number; text: string }[] {
   const step = TICKS.find((ms) => (endMs - startMs) / ms <= TICKS_MAX) ?? (endMs - startMs) / 2
-  const offsetMs = -new Date(endMs).getTimezoneOffset() * MINUTE
+  const offsetMs = utcOffset(endMs) * MINUTE
   const first = Math.ceil((startMs + offsetMs) / step) * step - offsetMs
   const length = Math.max(0, Math.floor((endMs - first) / step) + 1)
   return Array.from({ length }, (_, i) => first + i * step).map((ms) => ({

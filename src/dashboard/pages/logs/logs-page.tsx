@@ -3,7 +3,7 @@ import { useCallback, useRef, useState } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { LogAnswer, LogRow } from '../../api/types.js'
 import { cancelTogether, useQuery } from '../../api/use-query.js'
-import { zoneName } from '../../format/time.js'
+import { zoneName } from '../../format/zone.js'
 import { useNames } from '../../parts/filters/names.js'
 import { QueryBar } from '../../parts/filters/query-bar.js'
 import { PlayIcon, RailIcon } from '../../parts/icons.js'
@@ -74,7 +74,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
     <div class="logs">
       <h1 class="visually-hidden">Connection logs</h1>
       <p class="print-only">
-        {rangeLabel(rangeOf(params))}, times are local: {zoneName()}
+        {rangeLabel(rangeOf(params))}, times are in {zoneName()}
       </p>
       <div class="toolbar">
         <RangePicker />

@@ -4,6 +4,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { formatBytes } from '../../format/bytes.js'
 import { formatDay, formatMinute } from '../../format/time.js'
+import { utcOffset } from '../../format/zone.js'
 import { useStore } from '../../state/store.js'
 import { isDark } from '../../state/theme.js'
 import { resolveColours } from './colours.js'
@@ -85,6 +86,12 @@ function options(
     width: element.clientWidth,
     height: HEIGHT,
     padding: [8, 20, 0, 0],
+    // Ticks at whole steps of the zone's clock.
+    tzDate: (second) =>
+      new Date(
+        (second + (utcOffset(second * 1000) + new Date(second * 1000).getTimezoneOffset()) * 60) *
+          1000,
+      ),
     legend: { show: false },
     series: [{}, ...series],
     scales: {
