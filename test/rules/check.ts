@@ -6,6 +6,7 @@ import { COUNTED_LIMITS, type CountedPacket, OTHER_LIMITS } from '../support/ip-
 import { COUNTED_LINKS, OTHER_LINKS } from '../support/link-traffic.js'
 import { COUNTED_TRAFFIC, OTHER_TRAFFIC, type OtherPacket } from '../support/other-traffic.js'
 import type { Amount } from '../support/twin/meter.js'
+import { CLOCK_RULES } from './clock-rules.js'
 import { FRAGMENT_RULES, TIME_RULES, UDP_RULES } from './other-rules.js'
 import { PACKET_RULES } from './packet-rules.js'
 import { REPEAT_RULES } from './repeat-rules.js'
@@ -24,6 +25,7 @@ export const RULES: readonly Rule[] = [
   ...SYN_RULES,
   ...UDP_RULES,
   ...TIME_RULES,
+  ...CLOCK_RULES,
   ...FRAGMENT_RULES,
   ...PACKET_RULES,
   ...REPEAT_RULES,
