@@ -22,7 +22,7 @@ export interface UserChange {
   /** Null without --to. */
   readonly spoolDirectory: string | null
   /** The directories given with `--output` and `--ipfix`. */
-  readonly outputDirectories: readonly string[]
+  readonly outputDirectories: readonly { readonly option: string; readonly path: string }[]
   readonly interfaces: readonly string[]
   /** Names and patterns that match no interface yet. */
   readonly awaited: readonly string[]
@@ -41,8 +41,8 @@ export function becomeUser(change: UserChange): void {
   const { account, why, named } = accountOf(change)
   if (spoolDirectory !== null)
     prepare(spoolDirectory, '--spool', () => giveSpool(spoolDirectory, account))
-  for (const directory of outputDirectories)
-    prepare(directory, '--output', () => giveOutput(directory, account))
+  for (const { option, path } of outputDirectories)
+    prepare(path, option, () => giveOutput(path, option, account))
   dropPrivileges(account)
   // Logged only now, because dropPrivileges() may restart the program, which would log it twice.
   if (named === null) log.warn({ becomes: account.name }, 'there is no user tunmeter')

@@ -48,12 +48,11 @@ const SPOOL: Kind = {
   called: 'spool',
   option: '--spool',
 }
-const OUTPUT: Kind = {
+const OUTPUT = {
   files: OWN_NAMES,
   folders: null,
   mark: null,
   called: 'output',
-  option: '--output',
 }
 
 /** A path beneath an open folder. The kernel resolves the descriptor, not a path that somebody may have changed. */
@@ -67,8 +66,8 @@ export function giveSpool(path: string, account: Account): void {
 }
 
 /** @throws AppError SPOOL_FOREIGN */
-export function giveOutput(path: string, account: Account): void {
-  giveFolder(path, account, OUTPUT)
+export function giveOutput(path: string, option: string, account: Account): void {
+  giveFolder(path, account, { ...OUTPUT, option })
 }
 
 /**

@@ -18,7 +18,11 @@ export interface OutputPlaces {
 }
 
 /** @throws AppError BAD_OPTIONS, FILE_UNREADABLE */
-export function outputPlaces({ output, ipfix, ipfixCaFile }: MeterOptions): OutputPlaces {
+export function outputPlaces({
+  output,
+  ipfix,
+  ipfixCaFile,
+}: Partial<Pick<MeterOptions, 'output' | 'ipfix' | 'ipfixCaFile'>>): OutputPlaces {
   const place = ipfix === undefined ? undefined : ipfixPlace(ipfix)
   return {
     lines: output === undefined ? undefined : outputPlace(output),
@@ -32,8 +36,11 @@ function ipfixFile(path: string): FilePlace {
 }
 
 /** The outputs that are files, --output's first. */
-export function outputFiles({ lines, ipfix }: OutputPlaces): FilePlace[] {
-  return [lines, ipfix].filter((place) => place != null && 'folder' in place)
+export function outputFiles({ lines, ipfix }: OutputPlaces): (FilePlace & { option: string })[] {
+  const files = []
+  if (lines != null) files.push({ ...lines, option: '--output' })
+  if (ipfix !== undefined && 'folder' in ipfix) files.push({ ...ipfix, option: '--ipfix' })
+  return files
 }
 
 export class LocalOutputs {

@@ -123,7 +123,7 @@ export class MeterRun {
       spoolDirectory,
       outputDirectories: outputFiles(places)
         .filter((file) => file.ownsFolder)
-        .map((file) => file.folder),
+        .map(({ option, folder }) => ({ option, path: folder })),
       interfaces,
       awaited: missingInterfaces(options.interface, interfaces),
       log: this.#log,

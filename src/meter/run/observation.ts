@@ -9,6 +9,7 @@ import { runPrefix } from '../../session/session-id.js'
 import { Attributor } from '../attribution/attributor.js'
 import { Collector } from '../attribution/collector.js'
 import { withExcluded } from '../capture/counters.js'
+import { ENGINE_DEFAULTS } from '../capture/engine-options.js'
 import { FlowMeter, type FlowMeterCounters, type FlowMeterOptions } from '../capture/flow-meter.js'
 import type { InterfaceSnapshot } from '../metrics/snapshot.js'
 import type { PeerSnapshot, WireGuardDevice } from '../wireguard/device.js'
@@ -107,10 +108,11 @@ export class Observation {
       ...options.engine,
     })
     this.#attributor = new Attributor({ siteId: options.siteId })
-    const { activeTimeoutMs = 0 } = options.engine
+    const { activeTimeoutMs = 0, lingerMs = ENGINE_DEFAULTS.lingerMs } = options.engine
     this.#whole = new WholeUntil(activeTimeoutMs, Date.now())
     this.#peerReconciler = new PeerReconciler({
       settleMs: activeTimeoutMs === 0 ? 0 : activeTimeoutMs + REPORT_LATE_MS,
+      lingerMs,
     })
     const { peerEvents } = options
     if (peerEvents !== undefined)

@@ -77,8 +77,8 @@ interface Reported {
   atMs: number
 }
 
-/** Must be longer than a closed session lingers (5 s by default). */
-const LATE_MS = 30_000
+/** A report may come this much later than the end of its session's linger. */
+const LATE_MS = 25_000
 /** Open sessions whose last report is remembered, at most. With one more, the comparison begins anew. */
 const OPEN_MAX = 131_072
 /**
@@ -90,12 +90,15 @@ const SEGMENT_MIN = 536
 export interface PeerReconcilerOptions {
   /** Every open session reports within this time. 0: it reports only at its end, so only `finish` finds too much. */
   readonly settleMs: number
+  /** A closed session reports once more within this time. */
+  readonly lingerMs?: number
   readonly openMax?: number
 }
 
 export class PeerReconciler {
   readonly #settleMs: number
   readonly #openMax: number
+  readonly #closedMs: number
   readonly #tracks = new Map<string, Track>()
   readonly #open = new Map<number, Reported>()
   /** Closed sessions, in the order of their last report. */
@@ -105,8 +108,9 @@ export class PeerReconciler {
   /** Sessions up to this sequence may have been counted before the comparison began anew. */
   #unknownUpTo = -1
 
-  constructor({ settleMs, openMax = OPEN_MAX }: PeerReconcilerOptions) {
+  constructor({ settleMs, lingerMs = 5000, openMax = OPEN_MAX }: PeerReconcilerOptions) {
     this.#settleMs = settleMs
+    this.#closedMs = lingerMs + LATE_MS
     this.#openMax = openMax
   }
 
@@ -268,7 +272,7 @@ export class PeerReconciler {
   /** Remembers a closed session, because late packets bring one more report of it. */
   #rememberClosed(sequence: number, reported: Reported): void {
     for (const [oldest, { atMs }] of this.#closed) {
-      const isPast = atMs < reported.atMs - LATE_MS || this.#closed.size >= this.#openMax
+      const isPast = atMs < reported.atMs - this.#closedMs || this.#closed.size >= this.#openMax
       if (!isPast) break
       this.#closed.delete(oldest)
     }

@@ -10,7 +10,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { giveSpool } from '../../../src/meter/run/give-spool.js'
+import { giveOutput, giveSpool } from '../../../src/meter/run/give-spool.js'
+import { outputFiles, outputPlaces } from '../../../src/meter/run/local-outputs.js'
 import { temporaryDirectory } from '../../support/temporary.js'
 
 const METER = { name: 'user 64000', uid: 64_000, gid: 64_000 }
@@ -54,6 +55,18 @@ describe.skipIf(process.getuid?.() !== 0)('as root', () => {
     fill(join(home, 'www'), ['index.html'])
     expect(() => giveSpool(join(home, 'www'), METER)).toThrow(/holds other files and no spool/)
     expect([ownerOf(home, 'www'), ownerOf(home, 'www/index.html')]).toEqual([0, 0])
+  })
+
+  test('the folder of an output that is refused is named by its option', () => {
+    const home = temporaryDirectory()
+    fill(join(home, 'www'), ['index.html'])
+    const [output, ipfix] = outputFiles(
+      outputPlaces({ output: join(home, 'out/'), ipfix: join(home, 'www') }),
+    )
+    expect([output?.option, ipfix?.option]).toEqual(['--output', '--ipfix'])
+    expect(() => giveOutput(ipfix!.folder, ipfix!.option, METER)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining(': --ipfix DIR') }),
+    )
   })
 
   test.each(['state/spool', 'state/link/spool'])(

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { PeerReconciler } from '../../../src/meter/wireguard/peer-reconciler.js'
 import type { FlowRecord } from '../../../src/session/session.js'
 import { aFlowRecord } from '../../support/sessions.js'
@@ -83,6 +83,22 @@ describe("a peer's transfer", () => {
     reconciler.count(session({ sequence: 8, packetsTx: 1, bytesTx: 1, bytesRx: 0 }), fromAnna)
     for (let i = 5; i < 7; i++) reconciler.read([peer(ANNA, rx + 32, tx + 160)], i * 1000, CONTEXT)
     expect(reconciler.verdict().worst).toEqual({ publicKey: ANNA, bytes: -1 })
+  })
+
+  test('of a closed session whose last report comes after a linger of a minute: it is not counted again', () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const reconciler = new PeerReconciler({ settleMs: 60_000, lingerMs: 60_000 })
+    reconciler.read([peer(ANNA, 500, 700)], 0, { ...CONTEXT, metering: false })
+    reconciler.read([peer(ANNA, 500, 700)], 10, CONTEXT)
+    reconciler.count(session({ sequence: 7 }), fromAnna)
+    vi.advanceTimersByTime(61_000)
+    // Another one that closes is when old ones are forgotten.
+    reconciler.count(session({ sequence: 8, packetsTx: 1, bytesTx: 100, bytesRx: 0 }), fromAnna)
+    reconciler.count(session({ sequence: 7, packetsTx: 11, bytesTx: 1040 }), fromAnna)
+    const [rx, tx] = [500 + 1140 + 12 * 32, 700 + 5000 + 320]
+    for (let i = 1; i < 3; i++) reconciler.read([peer(ANNA, rx, tx)], i * 1000, CONTEXT)
+    expect(reconciler.verdict()).toEqual(EXPLAINED)
   })
 
   test('other traffic may be any peer’s', () => {
