@@ -26,6 +26,7 @@ export const LONG = Object.entries({
   native: ['engine', 'flow-hash', 'observation-point'],
   release: ['command-line', 'editions'],
   scripts: ['vitest-report'],
+  'server/control': ['contract/audit', 'contract/control'],
   'server/destinations': ['destinations'],
   'server/http': [
     ...[
@@ -43,7 +44,7 @@ export const LONG = Object.entries({
   ],
   'server/query': ['completeness', 'pages'],
   'server/store': [
-    ...['contract/history', 'contract/operations'],
+    ...['contract/history', 'contract/operations', 'postgres/control'],
     ...[
       'applier',
       'backup',

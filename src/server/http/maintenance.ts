@@ -56,14 +56,19 @@ export class Maintenance {
 
   /** Queues a run for one organisation, or for all. */
   soon(orgId?: string): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#run(orgId))
+    this.#queue = this.#queue.then(() => this.#run(orgId)).catch(this.#failed)
     return this.#queue
   }
 
   /** Queues the deletion of all data of removed organisations. */
   removeOrgs(): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#removeOrgs())
+    this.#queue = this.#queue.then(() => this.#removeOrgs()).catch(this.#failed)
     return this.#queue
+  }
+
+  /** The settings may be in a database that does not answer now. The next run tries again. */
+  readonly #failed = (error: unknown): void => {
+    this.#options.log.error({ err: messageOf(error) }, 'maintenance failed; it is tried again')
   }
 
   async #removeOrgs(): Promise<void> {

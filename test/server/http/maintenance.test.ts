@@ -227,3 +227,12 @@ test('what is stored of a removed organisation goes, also when the server ended 
   await t.reopen()
   expect((await t.store.meters('other')).length).toBe(1)
 })
+
+test('it goes on after a run that could not read the settings', async () => {
+  const orgs = vi.spyOn(control, 'orgs').mockImplementationOnce(() => {
+    throw new Error('the database does not answer')
+  })
+  await maintenance.soon()
+  await maintenance.soon()
+  expect(orgs).toHaveBeenCalledTimes(2)
+})

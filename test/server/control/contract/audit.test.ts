@@ -4,7 +4,7 @@ import type { AuditBounds, AuditTrail } from '../../../../src/server/control/aud
 import type { AuditEvent, AuditEventName } from '../../../../src/server/control/audit-event.js'
 import { OPEN_OF_A_KEY_MAX } from '../../../../src/server/control/audit-repeats.js'
 import type { Control } from '../../../../src/server/control/control.js'
-import { CONTROLS, type ControlPlace } from './controls.js'
+import { type ControlPlace, overControls } from './controls.js'
 
 const NOW_MS = Date.now()
 const iso = (ms: number) => new Date(ms).toISOString()
@@ -20,7 +20,7 @@ const small = (entries: number, bytes: number, allBytes = 2 ** 30): AuditBounds 
   allBytes,
 })
 
-describe.each(CONTROLS)('in %s', (_name, makePlace) => {
+overControls((makePlace) => {
   let place: ControlPlace
   let control: Control
   let audit: AuditTrail

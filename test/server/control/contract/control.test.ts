@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Control, hashKey, REVOKED_KEPT } from '../../../../src/server/control/control.js'
 import { GRACE_MS } from '../../../../src/server/control/retention-grace.js'
 import { until } from '../../../support/until.js'
-import { CONTROLS, type ControlPlace } from './controls.js'
+import { type ControlPlace, overControls } from './controls.js'
 
 const NOW_MS = Date.parse('2026-01-01T00:00:00Z')
 
-describe.each(CONTROLS)('in %s', (_name, makePlace) => {
+overControls((makePlace) => {
   let place: ControlPlace
   let control: Control
 
