@@ -44,7 +44,7 @@ export const LONG = Object.entries({
   ],
   'server/query': ['completeness', 'pages'],
   'server/store': [
-    ...['contract/history', 'contract/operations', 'postgres/control'],
+    ...['contract/history', 'contract/operations', 'postgres/control', 'postgres/ledger'],
     ...[
       'applier',
       'backup',

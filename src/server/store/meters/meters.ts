@@ -2,9 +2,9 @@
  * The state of each meter: its newest report, and for each of its spools (lives.ts) the last batch number and the
  * missing numbers.
  *
- * All of it is in memory: a few hundred bytes per meter, and 16 bytes per checksum. Changes are written in the
- * transaction of their group, as one text (takeStatements). So a number counts as seen exactly when its sessions are
- * durable.
+ * All of it is in memory: a few hundred bytes per meter, and 16 bytes per checksum. An engine that several servers share
+ * reads the one meter of a batch in the batch's transaction instead. Changes are written in the transaction of their
+ * group, as one text (takeStatements). So a number counts as seen exactly when its sessions are durable.
  *
  * Limits: METERS_MAX meters per site; beyond it, the longest silent one is forgotten, and its sessions are still found
  * by their ids. LIVES_MAX spools per meter; beyond it, the longest silent one is forgotten, and its missing batches
@@ -68,6 +68,11 @@ const NOT_PLACED: Meter['placed'] = { runUs: -1, places: new Set() }
 /** The meters and lives that a transaction has changed, and for each life whether its missing ranges changed. */
 export type SavedMeter = Map<Meter, Map<Life, boolean>>
 
+/** One meter, and the number of the batch that is to be booked. */
+export interface OneMeter extends MeterName {
+  readonly batch: number
+}
+
 export class Meters {
   readonly #query: Rows
   #meters = new Map<string, Meter>()
@@ -78,22 +83,23 @@ export class Meters {
     this.#query = query
   }
 
-  /** Reads everything from the tables. Also needed after a rollback. */
-  async load(): Promise<void> {
+  /** Reads everything from the tables, or one meter. Also needed after a rollback. */
+  async load(only?: OneMeter): Promise<void> {
     const loaded = new Meters(this.#query)
-    await loaded.#loadAll()
+    await loaded.#loadAll(only === undefined ? 'true' : whereIs(only), only?.batch)
     // Replaced in one step, because readers must not see a part of the meters.
     this.#meters = loaded.#meters
     this.#statements = []
   }
 
-  async #loadAll(): Promise<void> {
-    await this.#loadMeters()
-    await this.#loadLives()
+  /** @param batch the only number whose checksums are read */
+  async #loadAll(where: string, batch?: number): Promise<void> {
+    await this.#loadMeters(where)
+    await this.#loadLives(where)
     const gaps = await this.#rows(
       `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, from_batch::FLOAT8 f, to_batch::FLOAT8 t, reason,
          sessions::FLOAT8 n, from_us::FLOAT8 fu, to_us::FLOAT8 tu
-       FROM batch_gap WHERE from_batch IS NOT NULL ORDER BY from_batch`,
+       FROM batch_gap WHERE from_batch IS NOT NULL AND ${where} ORDER BY from_batch`,
     )
     for (const { row, meter } of gaps) {
       meter.lives.get(row.spool_id as string)?.missing.push({
@@ -106,16 +112,17 @@ export class Meters {
       })
     }
     const crcs = await this.#rows(
-      'SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, batch::FLOAT8 b, crc::FLOAT8 crc FROM batch_crc',
+      `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, batch::FLOAT8 b, crc::FLOAT8 crc FROM batch_crc
+       WHERE ${where} ${batch === undefined ? '' : `AND batch = ${int(batch)}`}`,
     )
     for (const { row, meter } of crcs)
       meter.lives.get(row.spool_id as string)?.crcs.set(row.b as number, row.crc as number)
   }
 
-  async #loadMeters(): Promise<void> {
+  async #loadMeters(where: string): Promise<void> {
     const rows = await this.#query(
       `SELECT org_id, site_id::FLOAT8 s, meter_id, last_batch::FLOAT8 b, run_started_us::FLOAT8 r,
-         received_us::FLOAT8 t, report FROM meter`,
+         received_us::FLOAT8 t, report FROM meter WHERE ${where}`,
     )
     for (const row of rows) {
       const meter: Meter = {
@@ -137,10 +144,11 @@ export class Meters {
     }
   }
 
-  async #loadLives(): Promise<void> {
+  async #loadLives(where: string): Promise<void> {
     const lives = await this.#rows(
       `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, last_batch::FLOAT8 b, run_started_us::FLOAT8 r,
-         reported_us::FLOAT8 p, received_us::FLOAT8 t, whole_us::FLOAT8 w, uptime_ms::FLOAT8 u FROM meter_life ORDER BY received_us`,
+         reported_us::FLOAT8 p, received_us::FLOAT8 t, whole_us::FLOAT8 w, uptime_ms::FLOAT8 u FROM meter_life
+       WHERE ${where} ORDER BY received_us`,
     )
     for (const { row, meter } of lives) {
       const life = newLife(row.spool_id as string, 1 + (row.b as number), row.r as number)
@@ -400,8 +408,7 @@ export class Meters {
 
   #forget(meter: Meter): void {
     this.#meters.delete(keyOf(meter.orgId, meter.siteId, meter.meterId))
-    for (const table of TABLES)
-      this.#statements.push(`DELETE FROM ${table} WHERE ${whereIs(meter)}`)
+    this.#statements.push(...forgetSql(meter))
   }
 
   #forgetLife(meter: Meter, life: Life): void {
@@ -466,7 +473,14 @@ function oldRunsSql(meter: Meter): string {
     .join(';\n')
 }
 
-function whereIs({ orgId, siteId, meterId }: Meter): string {
+/** SQL that deletes all rows of a meter. */
+export function forgetSql(meter: MeterName): string[] {
+  return TABLES.map((table) => `DELETE FROM ${table} WHERE ${whereIs(meter)}`)
+}
+
+export type MeterName = Pick<Meter, 'orgId' | 'siteId' | 'meterId'>
+
+export function whereIs({ orgId, siteId, meterId }: MeterName): string {
   return `org_id = ${literal(orgId)} AND site_id = ${int(siteId)} AND meter_id = ${literal(meterId)}`
 }
 

@@ -39,6 +39,8 @@ export class Postgres {
       idle_in_transaction_session_timeout: IDLE_MS,
       application_name: 'tunmeter',
       keepAlive: true,
+      // Literals in statements depend on it.
+      options: '-c standard_conforming_strings=on',
       types: { getTypeParser },
     })
     // An idle connection that breaks leaves the pool by itself.
@@ -91,6 +93,14 @@ export class Postgres {
       client.off('error', ignore)
       client.release(isBroken)
     }
+  }
+
+  /** Several queries that see one moment. @throws as transaction() */
+  snapshot<T>(work: (query: Rows) => Promise<T>): Promise<T> {
+    return this.transaction(async (query) => {
+      await query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      return work(query)
+    })
   }
 
   async close(): Promise<void> {

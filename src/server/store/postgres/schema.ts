@@ -7,6 +7,11 @@
  *   removed           removed sites and meters; site 0: an organisation whose stored data are being deleted
  *   believed_clock    the last trusted time
  *   audit…            postgres-audit.ts
+ *   meter…, batch…    as in DuckDB's schema.ts, with the same order of columns, because both run the same statements
+ *   meter_state       what DuckDB's server has of a meter in memory only (meters/meter-state.ts)
+ *   deleted_before    for each organisation: retention deleted the sessions that ended before this time
+ *   catalog_site      the names of sites
+ *   peer_event        events of WireGuard peers
  *
  * Texts and not JSONB: JSONB refuses what JSON may have (\u0000), and changes the order of fields.
  */
@@ -44,6 +49,62 @@ CREATE INDEX audit_trail ON audit (trail, id);
 CREATE TABLE audit_size (
   trail TEXT NOT NULL, kind BIGINT NOT NULL, entries BIGINT NOT NULL, bytes BIGINT NOT NULL, dropped BIGINT NOT NULL,
   PRIMARY KEY (trail, kind)
+);
+`,
+  `
+CREATE TABLE meter (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL,
+  last_batch BIGINT NOT NULL, run_started_us BIGINT NOT NULL, received_us BIGINT NOT NULL, report TEXT NOT NULL,
+  PRIMARY KEY (org_id, site_id, meter_id)
+);
+CREATE TABLE meter_state (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (org_id, site_id, meter_id)
+);
+CREATE TABLE meter_history (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, at_us BIGINT NOT NULL,
+  lag_seconds DOUBLE PRECISION NOT NULL, spool_batches BIGINT NOT NULL, open_sessions BIGINT NOT NULL,
+  packets_dropped BIGINT NOT NULL, sessions_dropped BIGINT NOT NULL
+);
+CREATE INDEX meter_history_meter ON meter_history (org_id, site_id, meter_id, at_us);
+CREATE TABLE meter_life (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, spool_id TEXT NOT NULL,
+  last_batch BIGINT NOT NULL, run_started_us BIGINT NOT NULL, reported_us BIGINT NOT NULL, received_us BIGINT NOT NULL,
+  whole_us BIGINT, uptime_ms BIGINT,
+  PRIMARY KEY (org_id, site_id, meter_id, spool_id)
+);
+CREATE TABLE batch_crc (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, spool_id TEXT NOT NULL,
+  batch BIGINT NOT NULL, crc BIGINT NOT NULL
+);
+CREATE INDEX batch_crc_batch ON batch_crc (org_id, site_id, meter_id, spool_id, batch);
+CREATE TABLE batch_gap (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL,
+  from_batch BIGINT, to_batch BIGINT, reason TEXT NOT NULL, sessions BIGINT,
+  from_us BIGINT NOT NULL, to_us BIGINT NOT NULL, spool_id TEXT NOT NULL, detail TEXT
+);
+CREATE INDEX batch_gap_meter ON batch_gap (org_id, site_id, meter_id, spool_id);
+CREATE INDEX batch_gap_time ON batch_gap (org_id, to_us);
+CREATE TABLE meter_run (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL,
+  from_us BIGINT NOT NULL, to_us BIGINT NOT NULL, reported_us BIGINT, uptime_ms BIGINT
+);
+CREATE INDEX meter_run_meter ON meter_run (org_id, site_id, meter_id, from_us);
+CREATE TABLE meter_place (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, spool_id TEXT NOT NULL,
+  run_from_us BIGINT NOT NULL, place TEXT NOT NULL, from_us BIGINT NOT NULL, uptime_ms BIGINT
+);
+CREATE INDEX meter_place_run ON meter_place (org_id, site_id, meter_id, run_from_us);
+CREATE TABLE deleted_before (org_id TEXT PRIMARY KEY, before_us BIGINT NOT NULL);
+CREATE TABLE catalog_site (
+  org_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, deleted_us BIGINT, PRIMARY KEY (org_id, id)
+);
+CREATE TABLE peer_event (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, event_id TEXT NOT NULL,
+  at_us BIGINT NOT NULL, event TEXT NOT NULL, interface TEXT NOT NULL, public_key TEXT,
+  client_id BIGINT, user_id TEXT, endpoint TEXT, endpoint_before TEXT,
+  allowed_ips TEXT, allowed_ips_before TEXT, handshake_us BIGINT, already BOOLEAN NOT NULL,
+  PRIMARY KEY (org_id, at_us, site_id, event_id)
 );
 `,
 ]
