@@ -4,9 +4,9 @@
  * Sessions have ids, and show today's names. catalog_past has the former names of entries with their ends. The name of
  * a removed entry stays in its table, with deleted_us. Both go when retention has deleted all sessions of their time.
  */
-import { createHash } from 'node:crypto'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import { type Catalog, EMPTY_CATALOG } from '../../../../session/catalog.js'
+import { etagOf, type NamesOfKind, namesIn, PAST_NAMES_MAX } from '../../catalog-names.js'
 import type { CatalogEntry, CatalogVersion, EntryName } from '../../store.js'
 import { int, rowsOf } from '../database.js'
 import { TABLES } from './names.js'
@@ -33,9 +33,6 @@ export async function readCatalog(
     updatedAt: new Date((row.t as number) / 1e3).toISOString(),
   }
 }
-
-/** The most former names kept of an entry. */
-const PAST_NAMES_MAX = 10
 
 export async function namesOf(
   connection: DuckDBConnection,
@@ -91,17 +88,6 @@ export async function forgetNamesBefore(
     ])
 }
 
-export function etagOf(catalog: Catalog): string {
-  return createHash('sha256').update(JSON.stringify(catalog)).digest('base64url').slice(0, 22)
-}
-
-interface NameTable {
-  readonly kind: CatalogEntry['kind']
-  /** Rows as JSON: id, name and, for users, email. */
-  readonly rows: readonly { id: number | string; name: string; email?: string | null }[]
-  readonly idType: 'BIGINT' | 'VARCHAR'
-}
-
 export async function writeCatalog(
   connection: DuckDBConnection,
   orgId: string,
@@ -122,7 +108,7 @@ export async function writeCatalog(
       etagOf(catalog),
       JSON.stringify(catalog),
     ])
-    for (const names of nameTables(catalog)) await writeNames(connection, orgId, names, nowUs)
+    for (const names of namesIn(catalog)) await writeNames(connection, orgId, names, nowUs)
     await connection.run('COMMIT')
     return { catalog, etag: etagOf(catalog), updatedAt: new Date(nowUs / 1e3).toISOString() }
   } catch (error) {
@@ -131,42 +117,18 @@ export async function writeCatalog(
   }
 }
 
-function nameTables(catalog: Catalog): NameTable[] {
-  return [
-    {
-      kind: 'client',
-      idType: 'BIGINT',
-      rows: catalog.clients.map((c) => ({ id: c.clientId, name: c.name })),
-    },
-    {
-      kind: 'user',
-      idType: 'VARCHAR',
-      rows: catalog.users.map((u) => ({ id: u.userId, name: u.name, email: u.email ?? null })),
-    },
-    {
-      kind: 'resource',
-      idType: 'BIGINT',
-      rows: catalog.resources.map((r) => ({ id: r.siteResourceId, name: r.name })),
-    },
-    {
-      kind: 'site',
-      idType: 'BIGINT',
-      rows: catalog.sites.map((s) => ({ id: s.siteId, name: s.name })),
-    },
-  ]
-}
-
 /** Writes all names of a kind at once, as one JSON text that DuckDB parses. */
 async function writeNames(
   connection: DuckDBConnection,
   orgId: string,
-  { kind, rows, idType }: NameTable,
+  { kind, rows }: NamesOfKind,
   nowUs: number,
 ): Promise<void> {
   const unique = [...new Map(rows.map((r) => [r.id, r])).values()]
   const values: DuckDBValue[] = [orgId, JSON.stringify(unique)]
   const table = TABLES[kind]
   const user = kind === 'user'
+  const idType = user ? 'VARCHAR' : 'BIGINT'
   const incoming = `(SELECT unnest(from_json($2, '[{"id": "${idType}", "name": "VARCHAR", "email": "VARCHAR"}]'), recursive := true))`
   await connection.run(
     `INSERT INTO catalog_past SELECT $1, '${kind}', t.id::VARCHAR, t.name, ${user ? 't.email' : 'NULL'},
