@@ -44,7 +44,13 @@ export const LONG = Object.entries({
   ],
   'server/query': ['completeness', 'pages'],
   'server/store': [
-    ...['contract/history', 'contract/operations', 'postgres/control', 'postgres/ledger'],
+    ...[
+      'contract/catalogs',
+      'contract/history',
+      'contract/operations',
+      'postgres/control',
+      'postgres/ledger',
+    ],
     ...[
       'applier',
       'backup',

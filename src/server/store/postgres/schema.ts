@@ -10,7 +10,7 @@
  *   meter…, batch…    as in DuckDB's schema.ts, with the same order of columns, because both run the same statements
  *   meter_state       what DuckDB's server has of a meter in memory only (meters/meter-state.ts)
  *   deleted_before    for each organisation: retention deleted the sessions that ended before this time
- *   catalog_site      the names of sites
+ *   catalog…          postgres-catalogs.ts
  *   peer_event        events of WireGuard peers
  *
  * Texts and not JSONB: JSONB refuses what JSON may have (\u0000), and changes the order of fields.
@@ -96,9 +96,18 @@ CREATE TABLE meter_place (
 );
 CREATE INDEX meter_place_run ON meter_place (org_id, site_id, meter_id, run_from_us);
 CREATE TABLE deleted_before (org_id TEXT PRIMARY KEY, before_us BIGINT NOT NULL);
-CREATE TABLE catalog_site (
-  org_id TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, deleted_us BIGINT, PRIMARY KEY (org_id, id)
+CREATE TABLE catalog (org_id TEXT PRIMARY KEY, etag TEXT NOT NULL, updated_us BIGINT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE catalog_name (
+  org_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, email TEXT, deleted_us BIGINT,
+  PRIMARY KEY (org_id, kind, id)
 );
+CREATE TABLE catalog_past (
+  org_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, email TEXT, until_us BIGINT NOT NULL
+);
+CREATE INDEX catalog_past_entry ON catalog_past (org_id, kind, id);
+-- Only ids of sites are numbers.
+CREATE VIEW catalog_site AS SELECT org_id, CASE WHEN kind = 'site' THEN id::BIGINT END AS id, name, deleted_us
+  FROM catalog_name WHERE kind = 'site';
 CREATE TABLE peer_event (
   org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, event_id TEXT NOT NULL,
   at_us BIGINT NOT NULL, event TEXT NOT NULL, interface TEXT NOT NULL, public_key TEXT,

@@ -112,16 +112,23 @@ describe.skipIf(why !== null)(`the ledger in PostgreSQL${why === null ? '' : `: 
 
     const sorted = <T>(list: readonly T[]) => list.map((one) => JSON.stringify(one)).sort()
 
+    /** Lists whose order among equals is nobody's promise are sorted. */
     async function answers(ledger: Ledger, orgId: string) {
       const range = { fromUs: START_US - 86400 * SECOND_US, toUs: START_US + 86400 * SECOND_US }
       const meters = await ledger.meters(orgId)
-      const { gaps, shared, ...covered } = await ledger.coverage(orgId, range)
+      const { gaps, shared, meters: covered, ...rest } = await ledger.coverage(orgId, range)
       return {
         all: sorted(await ledger.gaps(orgId, 0, 2 * START_US)),
         coveredGaps: sorted(gaps),
         shared: sorted(shared),
-        covered,
-        meters: meters.map(({ gaps: own, ...meter }) => ({ ...meter, gaps: sorted(own) })),
+        rest,
+        covered: sorted(covered.map(({ runs, ...meter }) => ({ ...meter, runs: sorted(runs) }))),
+        meters: sorted(
+          meters.map(({ gaps: own, lives, ...meter }) => ({
+            ...meter,
+            ...{ gaps: sorted(own), lives: sorted(lives) },
+          })),
+        ),
       }
     }
 
