@@ -5,7 +5,7 @@ import type { Meter } from './meters.js'
 interface State {
   readonly spoolId: string
   readonly historyUs: number
-  readonly going: readonly (readonly [reason: string, loss: GoingLoss])[]
+  readonly going: readonly (readonly [reason: string, losses: GoingLoss[]])[]
   readonly ended: readonly (readonly [startUs: number, run: EndedRun])[]
   readonly placed: { readonly runUs: number; readonly places: readonly string[] }
   /** The packets that each spool's run had dropped. */
@@ -29,7 +29,7 @@ export function restore(meter: Meter, text: string): void {
   const { spoolId, historyUs, going, ended, placed, dropped } = JSON.parse(text) as State
   meter.spoolId = spoolId
   meter.historyUs = historyUs
-  for (const [reason, loss] of going) meter.going.set(reason, loss)
+  for (const [reason, losses] of going) meter.going.set(reason, losses)
   for (const [startUs, run] of ended) meter.ended.set(startUs, run)
   meter.placed = { runUs: placed.runUs, places: new Set(placed.places) }
   for (const [spool, packets] of dropped) {
