@@ -63,7 +63,8 @@ void Engine::process_and_look_up(std::span<const DecodedPacket> current,
 }
 
 void Engine::process(const DecodedPacket& packet) {
-  if (held_count_ > 0 || !advance_clock(packet)) [[unlikely]] return hold(packet);
+  if (held_count_ > 0 || !advance_clock(packet)) [[unlikely]]
+    return hold(packet);
   counters_.all.add(packet.bytes);
   switch (packet.kind) {
     case PacketKind::kSession:

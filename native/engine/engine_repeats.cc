@@ -23,7 +23,8 @@ void Engine::follow_sequence(uint32_t i, const DecodedPacket& packet, int rx, ui
   FlowSlot& slot = table_.slot(i);
   uint32_t& next = table_.tcp_facts(i).next[rx];
   const bool usual = packet.tcp_sequence == next && (flags & kSyn) == 0 && slot.repeats == 0;
-  if ((slot.numbers & kFollowed << rx) != 0 && !usual) return follow_unusual(i, packet, rx, packets);
+  if ((slot.numbers & kFollowed << rx) != 0 && !usual)
+    return follow_unusual(i, packet, rx, packets);
   slot.numbers |= (kFollowed | kUnanswered) << rx;
   next = packet.tcp_sequence + numbers;
 }
