@@ -6,6 +6,8 @@ queries. It is Python, which node-gyp needs anyway: koffi calls on a stack of it
 """
 import ctypes, os, sys
 
+# No process is left behind when the tests are killed: PR_SET_PDEATHSIG, SIGKILL.
+ctypes.CDLL(None).prctl(1, 9)
 directory, port, *config = sys.argv[1:]
 here = os.path.dirname(os.path.abspath(__file__))
 library = os.path.join(here, 'node_modules/@chdb/lib-linux-x64-gnu/libchdb.so')

@@ -1,4 +1,7 @@
 /** The stores that the contract's tests run over: what they say holds for each of them. */
+import type { SessionLog } from '../../../../src/server/store/store.js'
+import { whyNoClickHouse } from '../../../support/clickhouse.js'
+import { ClickHouseStore } from '../../../support/clickhouse-store.js'
 import { ALWAYS, TestStore } from '../../../support/store.js'
 import { type ContractStore, MemoryStore } from './memory-store.js'
 
@@ -38,13 +41,30 @@ async function duckdb(): Promise<Engine> {
     get store() {
       return t.store
     },
-    lines: (orgId) => linesOf(t, orgId),
+    lines: (orgId) => linesOf(t.store, orgId),
     restart: () => t.reopen(),
     close: () => t.close(),
   }
 }
 
-async function linesOf({ store }: TestStore, orgId: string): Promise<string[]> {
+/** Sessions in ClickHouse; what is in the other database is in memory. */
+async function clickhouse(): Promise<Engine> {
+  const t = await ClickHouseStore.open()
+  return {
+    get nowUs() {
+      return t.nowUs
+    },
+    set nowUs(us) {
+      t.nowUs = us
+    },
+    store: t,
+    lines: (orgId) => linesOf(t.sessions, orgId),
+    restart: () => t.reopen(),
+    close: () => t.close(),
+  }
+}
+
+async function linesOf(store: SessionLog, orgId: string): Promise<string[]> {
   const lines: string[] = []
   for await (const rows of store.rows(orgId, ALWAYS, { key: 'startTime', descending: false }))
     for (const { siteId, sessionId, packetsTx, clientName, open, interrupted } of rows) {
@@ -54,4 +74,10 @@ async function linesOf({ store }: TestStore, orgId: string): Promise<string[]> {
   return lines.sort()
 }
 
-export const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = { memory, duckdb }
+const missing = whyNoClickHouse()
+if (missing !== null) console.warn(`without the engine clickhouse: ${missing}`)
+
+export const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
+  ...{ memory, duckdb },
+  ...(missing === null && { clickhouse }),
+}

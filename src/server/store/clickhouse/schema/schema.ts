@@ -1,0 +1,32 @@
+/**
+ * Tables. There are no migrations yet: a column that was added later is added to an older table.
+ *
+ *   session   every report, at most one of a session after merging; queries read it with FINAL
+ *   doomed    keys of sessions that a deletion is about to delete (write/deletions.ts)
+ *
+ * The day of the start is the partition. It follows from the sorting key, so FINAL never merges across partitions, and
+ * the sorting key begins with the time, so a page of the newest reads little. That needs a start that no report changes.
+ */
+import { COLUMNS, type Column, KEY_COLUMNS, typeOf } from './columns.js'
+
+const DAY_US = 86_400_000_000
+const KEY = KEY_COLUMNS.map((column) => column.name).join(', ')
+
+const define = (column: Column) => `${column.name} ${typeOf(column)} ${column.codec}`.trim()
+
+export const SCHEMA: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS session (
+  ${COLUMNS.map(define).join(',\n  ')},
+  INDEX by_seq seq TYPE minmax GRANULARITY 1,
+  INDEX by_arrival arrival TYPE minmax GRANULARITY 1,
+  INDEX by_kind kind TYPE set(4) GRANULARITY 1
+) ENGINE = ReplacingMergeTree(version)
+PARTITION BY intDiv(start_us, ${DAY_US})
+ORDER BY (${KEY})
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
+  `CREATE TABLE IF NOT EXISTS doomed (
+  deletion String, ${KEY_COLUMNS.map(define).join(', ')}
+) ENGINE = MergeTree PARTITION BY deletion ORDER BY (${KEY})
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
+  ...COLUMNS.map((column) => `ALTER TABLE session ADD COLUMN IF NOT EXISTS ${define(column)}`),
+]

@@ -1,0 +1,266 @@
+/**
+ * The log of sessions in ClickHouse. What needs transactions is behind SessionMeta, in another database.
+ *
+ * A session's reports are rows with versions, of which the largest stays (schema/version.ts): so repetition, order and
+ * grouping of writes do not matter. Queries read the table with FINAL, which leaves the largest of each session.
+ */
+import type { Readable } from 'node:stream'
+import type {
+  Arrived,
+  ArrivedCount,
+  ArrivedRequest,
+  Cancel,
+  CsvPiece,
+  ExportOptions,
+  FilterAttributes,
+  Histogram,
+  HistogramRequest,
+  LogFilter,
+  LogRow,
+  Page,
+  PageRequest,
+  SessionLog,
+  Sort,
+  StoredSession,
+  StoreFacts,
+  Subject,
+  Summary,
+  SummaryRequest,
+  UsageRequest,
+  UsageRow,
+} from '../store.js'
+import { type ClickHouseAddress, Client } from './client.js'
+import { CsvLines } from './export/csv.js'
+import { exportRows, removeAbandoned, SLICE_ROWS } from './export/exports.js'
+import { parquet } from './export/parquet.js'
+import type { SessionMeta } from './meta.js'
+import { arrived, countArrived } from './read/arrived.js'
+import { attributes } from './read/attributes.js'
+import { histogram } from './read/histogram.js'
+import { count, facts, page } from './read/pages.js'
+import { type Scope, scopeOf } from './read/scope.js'
+import { summary } from './read/summary.js'
+import { usage, usageRange } from './read/usage.js'
+import { SCHEMA } from './schema/schema.js'
+import type { SiteSessions } from './write/admit.js'
+import { Deletions, type Going, isPartyOf } from './write/deletions.js'
+import { SessionsWriter, type Written } from './write/sessions-writer.js'
+
+const SILENCE_US = 600e6
+const ALL: LogFilter = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
+
+export interface ClickHouseOptions extends ClickHouseAddress {
+  readonly meta: SessionMeta
+  readonly clockUs?: () => number
+  /** A meter that was not heard for longer reports no open sessions. */
+  readonly silenceUs?: number
+  /** Rows that an export reads at once. */
+  readonly sliceRows?: number
+  /** Sessions of one slice of a deletion. */
+  readonly deleteRows?: number
+}
+
+export class ClickHouseSessions implements SessionLog {
+  readonly #client: Client
+  readonly #meta: SessionMeta
+  readonly #clockUs: () => number
+  readonly #options: ClickHouseOptions
+  readonly #writer: SessionsWriter
+  readonly #deletions: Deletions
+  #revised = 0
+
+  private constructor(client: Client, options: ClickHouseOptions) {
+    this.#client = client
+    this.#options = options
+    this.#meta = options.meta
+    this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
+    this.#writer = new SessionsWriter(client, options.meta, this.#clockUs)
+    const alone = <T>(work: () => Promise<T>) => this.#writer.alone(work)
+    this.#deletions = new Deletions(client, options.meta, alone, options.deleteRows)
+  }
+
+  /** Makes the tables, and ends what a killed server began. */
+  static async open(options: ClickHouseOptions): Promise<ClickHouseSessions> {
+    const client = new Client(options)
+    const sessions = new ClickHouseSessions(client, options)
+    try {
+      for (const statement of SCHEMA) await client.run(statement)
+      await sessions.#writer.open()
+      await sessions.#deletions.resume()
+      await removeAbandoned(client)
+      return sessions
+    } catch (error) {
+      await client.close()
+      throw error
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+
+  async ping(): Promise<void> {
+    await this.#client.rows('', 'SELECT 1')
+  }
+
+  /** Ended sessions that a later report replaced, since opening. */
+  get revisedSessions(): number {
+    return this.#revised
+  }
+
+  /** Runs work while no sessions are written. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#writer.alone(work)
+  }
+
+  /** Sessions of batches. When it resolves they are durable, and a repetition changes nothing. See SessionsWriter. */
+  async write(groups: readonly SiteSessions[]): Promise<Written> {
+    const written = await this.#writer.write(groups)
+    this.#revised += written.revised
+    return written
+  }
+
+  async writeLoose(
+    orgId: string,
+    siteId: number,
+    sessions: readonly StoredSession[],
+  ): Promise<void> {
+    const { losses } = await this.write([
+      { orgId, siteId, meterId: null, runStartedUs: 0, sessions },
+    ])
+    if (losses.length > 0) await this.#meta.addLosses(losses)
+  }
+
+  #scope(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<Scope> {
+    return scopeOf(orgId, filter, {
+      ...{ client: this.#client, meta: this.#meta, nowUs: this.#clockUs() },
+      silenceUs: this.#options.silenceUs ?? SILENCE_US,
+      signal: cancel?.signal,
+    })
+  }
+
+  async page(orgId: string, request: PageRequest, cancel?: Cancel): Promise<Page> {
+    const scope = await this.#scope(orgId, request.filter, cancel)
+    return page(this.#client, scope, request, cancel?.signal)
+  }
+
+  async count(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<number> {
+    return count(this.#client, await this.#scope(orgId, filter, cancel), cancel?.signal)
+  }
+
+  async attributes(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<FilterAttributes> {
+    return attributes(this.#client, await this.#scope(orgId, filter, cancel), cancel?.signal)
+  }
+
+  async summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary> {
+    const scope = await this.#scope(orgId, request.filter, cancel)
+    return summary(this.#client, scope, request, cancel?.signal)
+  }
+
+  async histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram> {
+    const scope = await this.#scope(orgId, request.filter, cancel)
+    return histogram(this.#client, scope, request, cancel?.signal)
+  }
+
+  async usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]> {
+    const scope = await this.#scope(orgId, usageRange(request), cancel)
+    return usage(this.#client, this.#meta, scope, request, cancel?.signal)
+  }
+
+  async facts(orgId: string, filter: LogFilter): Promise<StoreFacts> {
+    return facts(this.#client, await this.#scope(orgId, ALL), filter)
+  }
+
+  async *rows(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    cancel?: Cancel,
+  ): AsyncGenerator<readonly LogRow[]> {
+    const scope = await this.#scope(orgId, filter, cancel)
+    const { sliceRows = SLICE_ROWS } = this.#options
+    yield* exportRows({ client: this.#client, scope, sort, sliceRows, signal: cancel?.signal })
+  }
+
+  async *csv(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    options?: ExportOptions,
+  ): AsyncGenerator<CsvPiece> {
+    const lines = new CsvLines(options?.columns)
+    for await (const rows of this.rows(orgId, filter, sort, options)) yield lines.piece(rows)
+  }
+
+  async parquet(
+    orgId: string,
+    filter: LogFilter,
+    sort: Sort,
+    options?: ExportOptions,
+  ): Promise<Readable> {
+    const scope = await this.#scope(orgId, filter, options)
+    return parquet(this.#client, scope, sort, options)
+  }
+
+  lastArrival(): number {
+    return this.#writer.lastArrival
+  }
+
+  async arrived(orgId: string, request: ArrivedRequest): Promise<Arrived> {
+    const scope = await this.#scope(orgId, { ...request.filter, state: 'ended' })
+    return arrived(this.#client, scope, request)
+  }
+
+  async countArrived(
+    orgId: string,
+    request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
+  ): Promise<ArrivedCount> {
+    const scope = await this.#scope(orgId, { ...request.filter, state: 'ended' })
+    return countArrived(this.#client, scope, request)
+  }
+
+  closeInterrupted(): Promise<number> {
+    return this.#writer.closeInterrupted()
+  }
+
+  async expire(orgId: string, beforeUs: number): Promise<number> {
+    const where = `t.start_us < ${beforeUs} AND t.start_us + t.duration_us < ${beforeUs}`
+    const going: Going = { orgId, where, totalsOf: 'true', reason: null, expiredBeforeUs: beforeUs }
+    return this.#deletions.delete(going)
+  }
+
+  async erase(orgId: string, subject: Subject): Promise<number> {
+    const { open } = await this.#scope(orgId, ALL)
+    const going: Going = {
+      ...{ orgId, where: isPartyOf(subject), without: subject, reason: 'erased' },
+      // Their meter reports open ones again, with all their counts.
+      totalsOf: `NOT ${open}`,
+    }
+    const erased = await this.#deletions.delete(going)
+    await this.#meta.forget(orgId, subject)
+    return erased
+  }
+
+  async pseudonymise(
+    orgId: string,
+    subject: Subject,
+    addresses: readonly string[],
+  ): Promise<number> {
+    await this.closeInterrupted()
+    return this.#writer.pseudonymise(await this.#scope(orgId, ALL), subject, addresses)
+  }
+
+  removeSessions(orgId: string, siteId: number): Promise<number> {
+    const where = `t.site_id = ${siteId}`
+    return this.#deletions.delete({ orgId, where, totalsOf: 'true', reason: 'deletedByOperator' })
+  }
+
+  /** The sessions of an organisation, without a trace. */
+  removeOrg(orgId: string): Promise<number> {
+    return this.#deletions.delete({ orgId, where: 'true', totalsOf: null, reason: null })
+  }
+
+  expireUsage(beforeMonth: string): Promise<void> {
+    return this.#meta.expireUsage(beforeMonth)
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Deletes sessions in slices, so that rows and what is left of them (totals, losses) change in one moment:
+ *
+ *   1. the keys of the slice go into `doomed` under a new id
+ *   2. the other database adds totals and losses, and the deletion has begun: readers leave these sessions out
+ *   3. ClickHouse rewrites the partitions without the rows, every report of these sessions
+ *   4. the deletion has ended, and its keys go
+ *
+ * After a kill between 2 and 4, resume() does 3 and 4. Keys without a deletion that has begun (killed before 2) go.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Subject } from '../../filter.js'
+import { isParty } from '../../sql/conditions.js'
+import { int } from '../../sql/sql.js'
+import type { Client } from '../client.js'
+import { literal } from '../dialect.js'
+import type { DeletedTotals, Deletion, Loss, SessionMeta } from '../meta.js'
+import { isDoomed } from '../read/scope.js'
+import { SUMS, sumsOf } from '../read/sums.js'
+
+const HOUR_US = 3600e6
+/** The set of a slice's keys takes about 100 bytes each in ClickHouse's memory. */
+const SLICE_ROWS = 500_000
+const KEYS = ['org_id', 'start_us', 'site_id', 'run', 'seq']
+const MONTH = "formatDateTime(toDateTime64(intDiv(t.start_us, 1000000), 0, 'UTC'), '%Y-%m')"
+
+export interface Going {
+  readonly orgId: string
+  /** Conditions on rows `t`. */
+  readonly where: string
+  /** Conditions on those of them whose totals stay. Null: no totals stay. */
+  readonly totalsOf: string | null
+  /** A person who is to be no part of totals. */
+  readonly without?: Subject
+  readonly reason: 'erased' | 'deletedByOperator' | null
+  readonly expiredBeforeUs?: number
+}
+
+export class Deletions {
+  readonly #client: Client
+  readonly #meta: SessionMeta
+  readonly #sliceRows: number
+  /** Runs work while nothing is written, because a report between 1 and 3 would be deleted and not counted. */
+  readonly #alone: <T>(work: () => Promise<T>) => Promise<T>
+
+  constructor(
+    client: Client,
+    meta: SessionMeta,
+    alone: <T>(work: () => Promise<T>) => Promise<T>,
+    sliceRows = SLICE_ROWS,
+  ) {
+    this.#client = client
+    this.#meta = meta
+    this.#alone = alone
+    this.#sliceRows = sliceRows
+  }
+
+  /** @returns the number of deleted sessions */
+  async delete(going: Going): Promise<number> {
+    let deleted = 0
+    for (;;) {
+      const slice = await this.#alone(() => this.#slice(going))
+      deleted += slice
+      // Do not wait for an empty slice, because a meter may report an open session again at any time.
+      if (slice < this.#sliceRows) return deleted
+    }
+  }
+
+  async resume(): Promise<void> {
+    const begun = (await this.#meta.deletions()).map((deletion) => deletion.id)
+    for (const id of begun) await this.#finish(id)
+    const left = await this.#client.rows('', 'SELECT DISTINCT deletion FROM doomed')
+    for (const [id] of left) await this.#drop(id as string)
+  }
+
+  async #slice(going: Going): Promise<number> {
+    const id = randomUUID()
+    const { orgId, where } = going
+    await this.#client.run(
+      `INSERT INTO doomed SELECT ${literal(id)}, ${KEYS.map((key) => `t.${key}`).join(', ')}
+       FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${where} LIMIT ${int(this.#sliceRows)}`,
+    )
+    const sql = `SELECT count() FROM doomed WHERE deletion = ${literal(id)}`
+    const [[count = 0] = []] = (await this.#client.rows('', sql)) as number[][]
+    if (count === 0) return 0
+    const { expiredBeforeUs } = going
+    const deletion: Deletion = {
+      ...{
+        id,
+        orgId,
+        totals: await this.#totals(id, going),
+        losses: await this.#losses(id, going),
+      },
+      ...(expiredBeforeUs !== undefined && { expiredBeforeUs }),
+    }
+    await this.#meta.beginDeletion(deletion)
+    await this.#finish(id)
+    return count
+  }
+
+  async #totals(id: string, { orgId, totalsOf, without }: Going): Promise<DeletedTotals[]> {
+    if (totalsOf === null) return []
+    const unless = (column: string) =>
+      without === undefined
+        ? `t.${column}`
+        : `if(coalesce(t.${isOf(without)}, false), NULL, t.${column})`
+    const rows = await this.#client.rows(
+      orgId,
+      `SELECT ${MONTH} AS month, t.site_id AS site, ${unless('client_id')} AS client, ${unless('user_id')} AS user,
+         t.site_resource_id AS resource, ${SUMS}
+       FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${isDoomed([id])} AND ${totalsOf}
+       GROUP BY month, site, client, user, resource`,
+    )
+    return rows.map(([month, siteId, clientId, userId, siteResourceId, ...texts]) => {
+      const sums = sumsOf(texts as string[])
+      return {
+        month: month as string,
+        siteId: siteId as number,
+        clientId: clientId as number | null,
+        userId: userId as string | null,
+        siteResourceId: siteResourceId as number | null,
+        ...{ sessions: sums.sessions, connections: sums.connections },
+        ...{ bytesTx: sums.bytes_tx, bytesRx: sums.bytes_rx },
+        ...{ packetsTx: sums.packets_tx, packetsRx: sums.packets_rx },
+      }
+    })
+  }
+
+  /** One loss for each series of adjoining hours, because hours without a deleted session must not count as incomplete. */
+  async #losses(id: string, { orgId, reason }: Going): Promise<Loss[]> {
+    if (reason === null) return []
+    const rows = await this.#client.rows(
+      orgId,
+      `SELECT t.site_id AS site, t.meter_id AS meter, intDiv(t.start_us, ${HOUR_US}) AS hour, count(), min(t.start_us), max(t.start_us)
+       FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${isDoomed([id])}
+       GROUP BY site, meter, hour ORDER BY site, meter, hour`,
+    )
+    const losses: (Loss & { readonly hour: number })[] = []
+    for (const [site, meter, hour, sessions, first, last] of rows) {
+      const [siteId, meterId] = [site as number, meter as string]
+      const one = { orgId, siteId, meterId, reason, hour: hour as number }
+      const its = { sessions: sessions as number, toUs: (last as number) + 1 }
+      const before = losses.at(-1)
+      const adjoins =
+        before?.siteId === siteId && before.meterId === meterId && before.hour + 1 === one.hour
+      if (before === undefined || !adjoins) losses.push({ ...one, ...its, fromUs: first as number })
+      else
+        losses[losses.length - 1] = {
+          ...before,
+          ...one,
+          toUs: its.toUs,
+          sessions: before.sessions + its.sessions,
+        }
+    }
+    return losses.map(({ hour: _, ...loss }) => loss)
+  }
+
+  async #finish(id: string): Promise<void> {
+    const partitions = await this.#client.rows(
+      '',
+      `SELECT DISTINCT org_id, toString(intDiv(start_us, 86400000000)) FROM doomed WHERE deletion = ${literal(id)}`,
+    )
+    for (const [orgId, partition] of partitions)
+      await this.#client.run(
+        `ALTER TABLE session DELETE IN PARTITION ${literal(partition as string)} WHERE org_id = ${literal(orgId as string)}
+         AND (start_us, site_id, run, seq) IN (SELECT start_us, site_id, run, seq FROM doomed WHERE deletion = ${literal(id)})`,
+        { mutations_sync: 2 },
+      )
+    await this.#meta.endDeletion(id)
+    await this.#drop(id)
+  }
+
+  async #drop(id: string): Promise<void> {
+    await this.#client.run(`ALTER TABLE doomed DROP PARTITION ${literal(id)}`)
+  }
+}
+
+/** A column of a row is the person's. */
+export function isOf(subject: Subject): string {
+  return 'userId' in subject
+    ? `user_id = ${literal(subject.userId)}`
+    : `client_id = ${int(subject.clientId)}`
+}
+
+/** The person is at either end of a row. */
+export function isPartyOf(subject: Subject): string {
+  return `coalesce(${isParty({ literal }, subject)}, false)`
+}

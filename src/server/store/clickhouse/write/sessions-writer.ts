@@ -1,0 +1,169 @@
+/** Appends to `session`: batches, closed ones, pseudonyms. One write at a time, so that each sees the ones before. */
+import type { Subject } from '../../filter.js'
+import { Mutex } from '../../mutex.js'
+import type { StoredSession } from '../../session-log.js'
+import { int } from '../../sql/sql.js'
+import type { Client } from '../client.js'
+import { literal } from '../dialect.js'
+import type { Loss, SessionMeta } from '../meta.js'
+import { PLAIN_COLUMNS, rowsOf, selectRows } from '../read/rows.js'
+import { isOf as isOfRuns, type Scope } from '../read/scope.js'
+import { COLUMN_NAMES, COLUMNS, type VersionedSession } from '../schema/columns.js'
+import { rowBinary } from '../schema/row-binary.js'
+import { CLOSED, CLOSES, kindOf, OPEN, versionOf } from '../schema/version.js'
+import { Admission, type SiteSessions } from './admit.js'
+import { isOf } from './deletions.js'
+import { Pseudonyms, storedOf } from './pseudonyms.js'
+
+const INSERT = `INSERT INTO session (${COLUMN_NAMES}) FORMAT RowBinary`
+const SLICE_ROWS = 10_000
+/** Of a row, beside the session; a version has more digits than a number. */
+const OWN = ['version', 'kind', 'run_started_us', 'arrival', 'came_us']
+
+export interface Written {
+  /** The number of the commit; null: no session was new. */
+  readonly arrival: number | null
+  readonly losses: readonly Loss[]
+  readonly revised: number
+}
+
+export class SessionsWriter {
+  readonly #client: Client
+  readonly #meta: SessionMeta
+  readonly #clockUs: () => number
+  readonly #admission: Admission
+  readonly #mutex = new Mutex()
+  #lastArrival = 0
+
+  constructor(client: Client, meta: SessionMeta, clockUs: () => number) {
+    this.#client = client
+    this.#meta = meta
+    this.#clockUs = clockUs
+    this.#admission = new Admission(client, meta)
+  }
+
+  get lastArrival(): number {
+    return this.#lastArrival
+  }
+
+  async open(): Promise<void> {
+    const [[last = 0] = []] = await this.#client.rows('', 'SELECT max(arrival) FROM session')
+    this.#lastArrival = last as number
+  }
+
+  /** Runs work while nothing is written. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(work)
+  }
+
+  /**
+   * Writes the sessions that the stored ones accept, as one commit. A repetition changes nothing. The losses are the
+   * caller's to book, together with the batches.
+   */
+  write(groups: readonly SiteSessions[]): Promise<Written> {
+    return this.alone(async () => {
+      const nowUs = this.#clockUs()
+      const { taken, losses, revised } = await this.#admission.admit(groups, nowUs)
+      if (taken.length === 0) return { arrival: null, losses, revised }
+      const arrival = await this.#meta.nextArrival()
+      const records = taken.map(({ session, runStartedUs }) => {
+        const kind = kindOf(session)
+        const version = versionOf(session, kind)
+        return { session, version, kind, runStartedUs, arrival, cameUs: nowUs }
+      })
+      await this.#insert(records, arrival)
+      return { arrival, losses, revised }
+    })
+  }
+
+  async #insert(records: readonly VersionedSession[], arrival: number): Promise<void> {
+    await this.#client.insert(INSERT, rowBinary(records))
+    this.#lastArrival = arrival
+  }
+
+  /**
+   * Marks open sessions as interrupted whose run will not report again. It must not run between a batch's sessions and
+   * the booking of its run: alone() of the caller covers both.
+   */
+  closeInterrupted(): Promise<number> {
+    return this.alone(async () => {
+      const going = await this.#meta.goingRuns()
+      const open = `SELECT DISTINCT org_id FROM session AS t FINAL WHERE t.kind = ${OPEN}`
+      let closed = 0
+      for (const [orgId] of (await this.#client.rows('', open)) as string[][]) {
+        const its = going.filter((run) => run.orgId === orgId)
+        closed += await this.#close(orgId!, `NOT ${isOfRuns(its)}`)
+      }
+      return closed
+    })
+  }
+
+  async #close(orgId: string, over: string): Promise<number> {
+    const where = `FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND t.kind = ${OPEN} AND ${over}`
+    const [[count = 0] = []] = (await this.#client.rows(
+      orgId,
+      `SELECT count() ${where}`,
+    )) as number[][]
+    if (count === 0) return 0
+    const arrival = await this.#meta.nextArrival()
+    const own: Readonly<Record<string, string>> = {
+      version: `t.version + toUInt128('${CLOSES}')`,
+      kind: String(CLOSED),
+      arrival: int(arrival),
+      came_us: int(this.#clockUs()),
+    }
+    const columns = COLUMNS.map(({ name }) => own[name] ?? `t.${name}`)
+    await this.#client.run(
+      `INSERT INTO session (${COLUMN_NAMES}) SELECT ${columns.join(', ')} ${where}`,
+    )
+    this.#lastArrival = arrival
+    return count
+  }
+
+  /** @param scope all sessions of the organisation @returns the number of changed sessions */
+  async pseudonymise(
+    scope: Scope,
+    subject: Subject,
+    addresses: readonly string[],
+  ): Promise<number> {
+    const pseudonyms = new Pseudonyms(addresses)
+    const own = await this.#replace(scope, isOf(subject), (one) => pseudonyms.own(one))
+    const other = `other_${isOf(subject)}`
+    return own + (await this.#replace(scope, other, (one) => pseudonyms.other(one)))
+  }
+
+  /** The person's rows with their versions: of two equal versions the later written stays. Then the first ones go. */
+  async #replace(
+    scope: Scope,
+    where: string,
+    pseudonym: (session: StoredSession) => StoredSession,
+  ): Promise<number> {
+    const its = `t.org_id = ${literal(scope.orgId)} AND t.${where}`
+    const sql = `${selectRows(scope)}, ${OWN.map((name) => (name === 'version' ? 'toString(t.version)' : `t.${name}`)).join(', ')}
+      FROM session AS t FINAL WHERE ${its} LIMIT ${SLICE_ROWS}`
+    let replaced = 0
+    for (;;) {
+      const slice = await this.alone(async () => {
+        const columns = await this.#client.columns(scope.orgId, sql)
+        const rows = rowsOf(columns, scope.names)
+        const own = columns.slice(PLAIN_COLUMNS.length + 2)
+        const records = rows.map((row, i): VersionedSession => {
+          const [version, kind, runStartedUs, arrival, cameUs] = own.map((column) => column[i])
+          return {
+            session: pseudonym(storedOf(row)),
+            version: BigInt(version as string),
+            ...{ kind: kind as number, runStartedUs: runStartedUs as number },
+            ...{ arrival: arrival as number, cameUs: cameUs as number },
+          }
+        })
+        if (records.length > 0) await this.#client.insert(INSERT, rowBinary(records))
+        return records.length
+      })
+      replaced += slice
+      if (slice < SLICE_ROWS) break
+    }
+    const first = `ALTER TABLE session DELETE WHERE org_id = ${literal(scope.orgId)} AND ${where}`
+    await this.#client.run(first, { mutations_sync: 2 })
+    return replaced
+  }
+}
