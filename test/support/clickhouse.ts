@@ -17,10 +17,13 @@ export function whyNoClickHouse(): string | null {
   return spawnSync('python3', ['--version']).status === 0 ? null : 'python3 is not installed'
 }
 
+/** In memory where possible: a kill loses nothing there either, and syncs wait for no other tests. */
+const PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
 let databases = 0
 
 export class ClickHouseRig {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'tunmeter-clickhouse-'))
+  readonly #directory = mkdtempSync(join(PARENT, 'tunmeter-clickhouse-'))
   readonly #port: number
   #process: ChildProcess | undefined
   #output = ''

@@ -5,9 +5,9 @@ import type { StoredSession } from '../../session-log.js'
 import { int } from '../../sql/sql.js'
 import type { Client } from '../client.js'
 import { literal } from '../dialect.js'
-import type { Loss, SessionMeta } from '../meta.js'
+import type { GoingRun, Loss, SessionMeta } from '../meta.js'
 import { PLAIN_COLUMNS, rowsOf, selectRows } from '../read/rows.js'
-import { isOf as isOfRuns, type Scope } from '../read/scope.js'
+import type { Scope } from '../read/scope.js'
 import { COLUMN_NAMES, COLUMNS, type VersionedSession } from '../schema/columns.js'
 import { rowBinary } from '../schema/row-binary.js'
 import { CLOSED, CLOSES, kindOf, OPEN, versionOf } from '../schema/version.js'
@@ -16,9 +16,14 @@ import { isOf } from './deletions.js'
 import { Pseudonyms, storedOf } from './pseudonyms.js'
 
 const INSERT = `INSERT INTO session (${COLUMN_NAMES}) FORMAT RowBinary`
+const RUN_COLUMNS = 't.site_id, t.meter_id, t.run_started_us'
 const SLICE_ROWS = 10_000
 /** Of a row, beside the session; a version has more digits than a number. */
 const OWN = ['version', 'kind', 'run_started_us', 'arrival', 'came_us']
+
+function runSql({ orgId, siteId, meterId, runStartedUs }: GoingRun): string {
+  return `(${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, ${int(runStartedUs)})`
+}
 
 export interface Written {
   /** The number of the commit; null: no session was new. */
@@ -87,23 +92,15 @@ export class SessionsWriter {
    */
   closeInterrupted(): Promise<number> {
     return this.alone(async () => {
-      const going = await this.#meta.goingRuns()
-      const open = `SELECT DISTINCT org_id FROM session AS t FINAL WHERE t.kind = ${OPEN}`
-      let closed = 0
-      for (const [orgId] of (await this.#client.rows('', open)) as string[][]) {
-        const its = going.filter((run) => run.orgId === orgId)
-        closed += await this.#close(orgId!, `NOT ${isOfRuns(its)}`)
-      }
-      return closed
+      const runs = (await this.#meta.goingRuns()).map(runSql)
+      const over =
+        runs.length === 0 ? '' : ` AND (t.org_id, ${RUN_COLUMNS}) NOT IN (${runs.join(', ')})`
+      return this.#close(`FROM session AS t FINAL WHERE t.kind = ${OPEN}${over}`)
     })
   }
 
-  async #close(orgId: string, over: string): Promise<number> {
-    const where = `FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND t.kind = ${OPEN} AND ${over}`
-    const [[count = 0] = []] = (await this.#client.rows(
-      orgId,
-      `SELECT count() ${where}`,
-    )) as number[][]
+  async #close(open: string): Promise<number> {
+    const [[count = 0] = []] = (await this.#client.rows('', `SELECT count() ${open}`)) as number[][]
     if (count === 0) return 0
     const arrival = await this.#meta.nextArrival()
     const own: Readonly<Record<string, string>> = {
@@ -114,7 +111,7 @@ export class SessionsWriter {
     }
     const columns = COLUMNS.map(({ name }) => own[name] ?? `t.${name}`)
     await this.#client.run(
-      `INSERT INTO session (${COLUMN_NAMES}) SELECT ${columns.join(', ')} ${where}`,
+      `INSERT INTO session (${COLUMN_NAMES}) SELECT ${columns.join(', ')} ${open}`,
     )
     this.#lastArrival = arrival
     return count

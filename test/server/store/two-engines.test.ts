@@ -1,0 +1,139 @@
+/**
+ * The same sessions by chance in DuckDB and in ClickHouse, hostile texts included: every page, count, facet, summary,
+ * histogram, usage and export is the same.
+ */
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { LogFilter, SessionLog, Sort } from '../../../src/server/store/store.js'
+import { SUMMARY_GROUPS, SUMMARY_INTERVALS } from '../../../src/server/store/store.js'
+import type { Catalog } from '../../../src/session/catalog.js'
+import type { Session } from '../../../src/session/session.js'
+import { anyCatalog, anyFilter, anySessions, anySort } from '../../support/any-session.js'
+import { batch, report } from '../../support/batches.js'
+import { whyNoClickHouse } from '../../support/clickhouse.js'
+import { ClickHouseStore } from '../../support/clickhouse-store.js'
+import { rounds } from '../../support/rounds.js'
+import { stored, TestStore } from '../../support/store.js'
+
+const missing = whyNoClickHouse()
+
+describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${missing})`}`, () => {
+  let duck: TestStore
+  let click: ClickHouseStore
+  beforeAll(async () => {
+    // So few that sums come from hours and rows, and that exports have several slices.
+    ;[duck, click] = await Promise.all([
+      TestStore.open(7, { sliceRows: 5 }),
+      ClickHouseStore.open({ sliceRows: 5 }),
+    ])
+  })
+  afterAll(() => Promise.all([duck?.close(), click?.close()]))
+
+  let round = 0
+
+  /** Half of the sessions in one run, half in a later one; so the open ones of the first are interrupted. */
+  async function fill(sessions: readonly Session[], catalog: Catalog): Promise<string> {
+    const orgId = `org'\\${++round}`
+    const half = sessions.length >> 1
+    for (const [i, part] of [sessions.slice(0, half), sessions.slice(half)].entries()) {
+      const startedAt = `2026-11-2${i}T00:00:00.000Z`
+      const given = batch(i + 1, [], { report: report({ startedAt }) })
+      const rows = part.map((one, n) => stored(one, orgId, 1 + (n % 2), given.meterId))
+      for (const siteId of [1, 2]) {
+        const its = rows.filter((row) => row.siteId === siteId)
+        const request = { orgId, siteId, batch: given, sessions: its }
+        await Promise.all([duck.store.write(request), click.write(request)])
+      }
+    }
+    await Promise.all([duck.store.putCatalog(orgId, catalog), click.putCatalog(orgId, catalog)])
+    return orgId
+  }
+
+  async function same<T>(ask: (store: SessionLog) => Promise<T>): Promise<T> {
+    const [right, other] = await Promise.all([ask(duck.store), ask(click.sessions)])
+    expect(other).toEqual(right)
+    return right
+  }
+
+  test('they answer the same', { timeout: 600_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        anySessions(30),
+        anyCatalog,
+        fc.array(fc.tuple(anyFilter, anySort), { minLength: 3, maxLength: 6 }),
+        fc.constantFrom(...SUMMARY_GROUPS, null),
+        fc.constantFrom(...SUMMARY_INTERVALS, null),
+        fc.integer({ min: 1, max: 3 }),
+        async (sessions, catalog, asked, groupBy, interval, few) => {
+          const orgId = await fill(sessions, catalog)
+          for (const [filter, sort] of asked) {
+            await same((store) => pages(store, orgId, filter, sort, few))
+            await same((store) => store.count(orgId, filter))
+            await same((store) => store.attributes(orgId, filter))
+            await same((store) =>
+              store.histogram(orgId, { filter, bars: 7, offsetUs: few * 1800e6 }),
+            )
+            const by = { filter, groupBy, top: few, sort: few > 1 ? 'bytes' : 'sessions' } as const
+            await same((store) => store.summary(orgId, { ...by, interval: null }))
+            if (interval !== null && wide(filter, interval) <= 3000)
+              await same((store) => store.summary(orgId, { ...by, interval }))
+            await same((store) => all(store.rows(orgId, filter, sort)))
+            await same((store) => csvOf(store, orgId, filter, sort))
+            await same((store) => store.facts(orgId, filter))
+          }
+          const months = { fromMonth: '2026-10', toMonth: '2026-12' }
+          for (const kind of ['client', 'user', 'resource', 'site'] as const)
+            await same((store) => store.usage(orgId, { ...months, groupBy: kind }))
+        },
+      ),
+      { numRuns: rounds(8, 40) },
+    )
+  })
+})
+
+/** All pages by their cursors, and one by its offset. */
+async function pages(
+  store: SessionLog,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+  limit: number,
+): Promise<unknown[]> {
+  const found: unknown[] = []
+  const ask = { filter, sort, limit: limit * 3, offset: 0 }
+  for (let page = await store.page(orgId, ask); ; ) {
+    found.push(page.rows)
+    if (page.next === null) break
+    page = await store.page(orgId, { ...ask, after: page.next })
+  }
+  return [...found, await store.page(orgId, { ...ask, offset: 4 })]
+}
+
+async function all<T>(chunks: AsyncIterable<readonly T[]>): Promise<T[]> {
+  const found: T[] = []
+  for await (const chunk of chunks) found.push(...chunk)
+  return found
+}
+
+async function csvOf(
+  store: SessionLog,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+): Promise<string> {
+  const pieces: Uint8Array[] = []
+  for await (const { text } of store.csv(orgId, filter, sort)) pieces.push(text)
+  return Buffer.concat(pieces).toString()
+}
+
+const WIDTHS_US = {
+  minute: 60e6,
+  '5minutes': 300e6,
+  hour: 3600e6,
+  day: 86_400e6,
+  month: 28 * 86_400e6,
+}
+
+function wide({ fromUs, toUs }: LogFilter, interval: keyof typeof WIDTHS_US): number {
+  return (toUs - fromUs) / WIDTHS_US[interval] + 2
+}
