@@ -72,6 +72,7 @@ export const LONG = Object.entries({
       'rollup',
       'sums',
       'terms',
+      'two-engines',
     ],
   ],
 }).flatMap(([folder, names]) => names.map((name) => `test/${folder}/${name}.test.ts`))

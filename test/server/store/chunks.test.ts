@@ -32,6 +32,7 @@ test('sessions of several chunks come back as they were', { timeout: 60_000 }, a
         clientEndpoint: some(1, 64) ? null : `192.0.2.${i % 200}:1`,
         unattributed: some(0, 64) ? 'noMatch' : null,
         midstream: some(2, 3),
+        seenTwice: some(0, 3) ? null : some(1, 3),
         connState: some(0, 4) ? 'S0' : 'SF',
       })
     })

@@ -86,7 +86,7 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
             await same((store) => store.usage(orgId, { ...months, groupBy: kind }))
         },
       ),
-      { numRuns: rounds(8, 40) },
+      { numRuns: rounds(8, 40), endOnFailure: true },
     )
   })
 })

@@ -1,4 +1,5 @@
 /** Texts and conditions in ClickHouse's SQL. Everything is a literal: lists of thousands do not fit parameters. */
+import { prefixRange } from '../sql/address-range.js'
 import { Sql } from '../sql/sql.js'
 
 /** A text as SQL literal. ClickHouse has escapes with a backslash. */
@@ -30,9 +31,13 @@ export class ClickSql extends Sql {
   }
 
   inPrefix(column: string, ip: string, length: number): string {
+    const [low, high] = prefixRange(ip, length)
     // An IPv4 address is in no prefix of IPv6, also not as a mapped one.
-    const family = ip.includes(':') ? '' : 'NOT '
-    return `(${family}(position(${column}, ':') > 0) AND isIPAddressInRange(${column}, ${literal(`${ip}/${length}`)}))`
+    if (ip.includes(':'))
+      return `(position(${column}, ':') > 0 AND
+        IPv6StringToNumOrDefault(toString(${column})) BETWEEN unhex('${low}') AND unhex('${high}'))`
+    return `(position(${column}, ':') = 0 AND
+      IPv4StringToNumOrDefault(toString(${column})) BETWEEN ${Number.parseInt(low, 16)} AND ${Number.parseInt(high, 16)})`
   }
 
   endpointHolds(text: string, small: string): string[] {

@@ -73,9 +73,9 @@ export async function usage(
     }))
 }
 
+/** By the numbers that are answered, so that those which are shown as equal are in order of their ids. */
 function bytesFirst(a: Sums, b: Sums): number {
-  const [first, second] = [a.bytes_tx + a.bytes_rx, b.bytes_tx + b.bytes_rx]
-  return first === second ? 0 : first > second ? -1 : 1
+  return Number(b.bytes_tx) + Number(b.bytes_rx) - (Number(a.bytes_tx) + Number(a.bytes_rx))
 }
 
 function compare(a: string, b: string): number {

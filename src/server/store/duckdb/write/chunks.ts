@@ -107,10 +107,16 @@ function numberValues(column: StoredColumn, sessions: readonly StoredSession[]):
   return { type: DOUBLE, numbers, mask }
 }
 
+/** A boolean that is null. */
+const UNKNOWN = 2
+
 function valuesOf(column: StoredColumn, sessions: readonly StoredSession[]): Values {
   if (column.kind === 'integer') return numberValues(column, sessions)
   if (column.kind === 'boolean') {
-    const numbers = Uint8Array.from(sessions, (s) => Number(column.get(s)))
+    const numbers = Uint8Array.from(sessions, (s) => {
+      const value = column.get(s)
+      return value === null ? UNKNOWN : Number(value)
+    })
     return { type: BOOLEAN, numbers, mask: new Mask(sessions.length) }
   }
   const words = wordValues(column, sessions)
@@ -122,7 +128,10 @@ function write(vector: Vector, values: Values, at: number, count: number): void 
   if ('texts' in values) {
     for (let i = 0; i < count; i++) vector.setItem(i, values.texts[at + i])
   } else if (values.type === BOOLEAN) {
-    for (let i = 0; i < count; i++) vector.setItem(i, values.numbers[at + i] === 1)
+    for (let i = 0; i < count; i++) {
+      const number = values.numbers[at + i]
+      vector.setItem(i, number === UNKNOWN ? null : number === 1)
+    }
   } else {
     vector.items.set(values.numbers.subarray(at, at + count))
     vector.validity.data = values.mask.words(at, count)
