@@ -63,6 +63,7 @@ export const LONG = Object.entries({
     ],
     ...[
       'busy-kills',
+      'clickhouse-kills',
       'log-kills',
       'meters',
       'migrations',

@@ -28,5 +28,6 @@ export function payloadOf(
   packets: number | null,
 ): number | null {
   if (bytes === null || excess === null) return null
-  return bytes - excess - usualHeaders(session, packets)
+  // The sum first: it is a number of bytes, and no larger one comes between.
+  return bytes - (excess + usualHeaders(session, packets))
 }

@@ -2,6 +2,11 @@
  * The same sessions by chance in DuckDB and in ClickHouse, hostile texts included: every page, count, facet, summary,
  * histogram, usage and export is the same.
  */
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LogFilter, SessionLog, Sort } from '../../../src/server/store/store.js'
@@ -80,6 +85,7 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
             await same((store) => all(store.rows(orgId, filter, sort)))
             await same((store) => csvOf(store, orgId, filter, sort))
             await same((store) => store.facts(orgId, filter))
+            await same((store) => parquetOf(store, orgId, filter, sort))
           }
           const months = { fromMonth: '2026-10', toMonth: '2026-12' }
           for (const kind of ['client', 'user', 'resource', 'site'] as const)
@@ -124,6 +130,29 @@ async function csvOf(
   const pieces: Uint8Array[] = []
   for await (const { text } of store.csv(orgId, filter, sort)) pieces.push(text)
   return Buffer.concat(pieces).toString()
+}
+
+/** The file's columns with their types, and its rows. */
+async function parquetOf(
+  store: SessionLog,
+  orgId: string,
+  filter: LogFilter,
+  sort: Sort,
+): Promise<unknown> {
+  const directory = mkdtempSync(join(tmpdir(), 'tunmeter-parquet-'))
+  const file = join(directory, 'sessions.parquet')
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  try {
+    await pipeline(await store.parquet(orgId, filter, sort), createWriteStream(file))
+    const read = await connection.runAndReadAll(`SELECT * FROM read_parquet('${file}')`)
+    const rows = JSON.stringify(read.getRowObjectsJson())
+    return { names: read.columnNames(), types: read.columnTypes().map(String), rows }
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+    rmSync(directory, { recursive: true, force: true })
+  }
 }
 
 const WIDTHS_US = {

@@ -14,7 +14,7 @@ import type { OrgNames } from '../meta.js'
 import { orderBy } from '../read/pages.js'
 import { selectRows } from '../read/rows.js'
 import { FROM, type Scope } from '../read/scope.js'
-import { FLAGS } from '../schema/columns.js'
+import { COLUMNS, FLAGS } from '../schema/columns.js'
 
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const SESSION_TAIL = `arrayStringConcat(arrayMap(s -> substring('${DIGITS}',
@@ -95,9 +95,13 @@ function namesSql({ clients, users, resources, sites }: OrgNames): Record<string
   }
 }
 
+/** Columns of texts; all others are numbers, which Parquet has as signed ones. */
+const TEXTS = new Set(COLUMNS.filter(({ width }) => width === 'text').map(({ name }) => name))
+
 function plain(field: string): string {
   const column = columnName(field)
-  return FLAGS.has(field) ? `CAST(${column}, 'Nullable(Bool)')` : column
+  if (FLAGS.has(field)) return `CAST(${column}, 'Nullable(Bool)')`
+  return TEXTS.has(column) ? column : `toInt64(${column})`
 }
 
 export function parquetSql(scope: Scope, sort: Sort, fields: readonly string[]): string {
