@@ -246,7 +246,7 @@ async function checkMeter() {
     )
   })
   await new Promise((resolve) => server.listen(80, '0.0.0.0', resolve))
-  const admin = createKey('admin', '--retention-days', '30')
+  const admin = createKey('admin', '--create-org', '--retention-days', '30')
   const ingest = createKey('ingest', '--site', '1')
   const serve = start('serve', '--data', '/run/lab/data', '--listen', '127.0.0.1:8480')
   await serve.says('"listening"')

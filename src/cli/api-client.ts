@@ -74,6 +74,12 @@ function agentFor({ ca, fingerprint }: Trust): Agent {
   })
 }
 
+interface Refusal {
+  readonly message?: string
+  readonly code?: string
+  readonly data?: { readonly sessions?: unknown } | null
+}
+
 export class ApiClient {
   readonly #base: string
   readonly #key: string
@@ -109,12 +115,14 @@ export class ApiClient {
       })
     }
     if (response.ok || response.status === 304) return response
-    const body = (await response.json().catch(() => null)) as { message?: string } | null
+    const body = (await response.json().catch(() => null)) as Refusal | null
+    const { code, data } = body ?? {}
     throw new AppError(
       'SERVER_REFUSED',
       `${this.#base} answers ${response.status}: ${printable(String(body?.message ?? 'no reason given'))}`,
       {
         facts: { status: response.status },
+        ...(code === 'confirmNeeded' && { hint: `Give --confirm ${Number(data?.sessions)}.` }),
       },
     )
   }

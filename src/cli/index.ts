@@ -87,6 +87,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Export or erase the stored data of a user or client.',
     load: async () => (await import('./subject.js')).subjectCommand,
   },
+  retention: {
+    summary: 'Show or change how long sessions are kept.',
+    load: async () => (await import('./retention.js')).retentionCommand,
+  },
   remove: {
     summary: 'Remove sites, meters and organisations that no longer exist.',
     load: async () => (await import('./remove.js')).removeCommand,

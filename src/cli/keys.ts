@@ -70,7 +70,7 @@ const create = defineCommand({
     data,
     scope: choice('Permissions of the key.', 'SCOPE', SCOPES, 'read'),
     org: text('Organisation. Not for root.', 'ORG'),
-    createOrg: toggle('Create the organisation if it is new; --retention-days does so, too.'),
+    createOrg: toggle('Create the organisation if it is new.'),
     site: optionalInteger('Its site; for scope ingest only.', 'N', {
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
@@ -94,8 +94,8 @@ const create = defineCommand({
     const { org, site, retentionDays, expires } = options
     const faults = faultsOf(options)
     if (faults.length > 0) throw badOptions(faults)
-    // --retention-days sets up an organisation, so it may create one; any other key must name an existing one.
-    const mayCreate = options.createOrg || retentionDays !== undefined
+    // A typo must not make an organisation.
+    const mayCreate = options.createOrg
     if (!controlExists(options.data)) {
       if (org !== undefined && !mayCreate) throw noOrganisation(org, options.data, [])
       context.stderr.write(`new data directory ${options.data}\n`)
@@ -105,8 +105,13 @@ const create = defineCommand({
       if (org !== undefined && control.org(org) === undefined)
         context.stderr.write(`new organisation ${org}\n`)
       const before = org === undefined ? undefined : control.org(org)
-      if (org !== undefined && retentionDays !== undefined)
-        await control.putOrg(org, { retentionDays })
+      if (org !== undefined && retentionDays !== undefined) {
+        const { grace } = await control.putOrg(org, { retentionDays })
+        if (grace !== undefined && grace.untilMs > Date.now())
+          context.stderr.write(
+            `the retention of ${org} is shorter: older sessions are deleted from ${new Date(grace.untilMs).toISOString()} on; until then a longer one can be set again\n`,
+          )
+      }
       const { key, record } = await control.createKey({
         scope: options.scope,
         orgId: org ?? null,

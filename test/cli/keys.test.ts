@@ -68,7 +68,7 @@ describe('keys', () => {
     expect(stderr).toMatch(message)
   })
 
-  test('an organisation is made by --create-org, or with its retention: a typo makes none', async () => {
+  test('an organisation is made by --create-org only: a typo makes none', async () => {
     const data = newDirectory()
     const create = (...args: string[]) => run(['keys', 'create', '--data', data, ...args])
     const early = await create('--org', 'acme')
@@ -79,7 +79,8 @@ describe('keys', () => {
     const typo = await create('--org', 'acmee')
     expect([typo.code, typo.stdout]).toEqual([1, ''])
     expect(typo.stderr).toMatch(/no organisation "acmee" in .* \(there is acme\)/)
-    const other = await create('--org', 'other', '--retention-days', '3')
+    expect((await create('--org', 'other', '--retention-days', '3')).code).toBe(1)
+    const other = await create('--org', 'other', '--create-org', '--retention-days', '3')
     expect([other.code, other.stderr]).toEqual([0, 'new organisation other\n'])
     const { stdout } = await run(['keys', 'list', '--data', data, '--json'])
     const orgs = stdout.trimEnd().split('\n')

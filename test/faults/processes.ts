@@ -50,7 +50,7 @@ export class Server {
     this.data = data
     const make = (scope: string, ...more: string[]): string =>
       cli('keys', 'create', '--data', data, '--org', ORG, '--create-org', '--scope', scope, ...more)
-    this.ingestKey = make('ingest', '--site', '1', '--retention-days', '-1')
+    this.ingestKey = make('ingest', '--site', '1', '--create-org', '--retention-days', '-1')
     this.#readKey = make('read')
   }
 

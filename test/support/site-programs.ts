@@ -84,7 +84,7 @@ export class LabServer {
   /** In the namespace, at `ip:port`; an organisation with retention and an admin key. */
   static async start(space: Namespace, address = '127.0.0.1:8480'): Promise<LabServer> {
     const server = new LabServer(space, address)
-    server.#admin = await server.key('admin', '--retention-days', '30')
+    server.#admin = await server.key('admin', '--create-org', '--retention-days', '30')
     await server.spawn()
     return server
   }

@@ -242,10 +242,14 @@ describe('at work', () => {
     expect((await begin()).status).toBe(409)
   })
 
-  test('an erasure and a removal name the destinations that have copies', async () => {
+  test('an export of a person, an erasure and a removal name the destinations that have copies', async () => {
     const { id } = await add()
     await deliver(201, 203)
     await until(async () => (await delivered(id)) === 3)
+    const { body: text } = await server.get('/api/v1/org/acme/subject/export?userId=u1', admin)
+    expect(text).toContain(
+      `{"kind":"sentTo","destination":"siem (${new URL(receiver.url).origin})"}`,
+    )
     const erase = '/api/v1/org/acme/subject/erase'
     const { body: asked } = await server.request('POST', erase, admin, { userId: 'u1' })
     const confirm = asked.data.sessions

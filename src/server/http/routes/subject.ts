@@ -71,7 +71,7 @@ function filterOf(subject: Subject): LogFilter {
   return { fromUs: 0, toUs: TIME_US_MAX, party: subject }
 }
 
-function exportRoute({ store, security, metrics }: ServerContext): Route {
+function exportRoute({ store, security, metrics, destinations }: ServerContext): Route {
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/subject/export',
@@ -79,7 +79,7 @@ function exportRoute({ store, security, metrics }: ServerContext): Route {
     summary:
       'All stored data of a user or client: names, monthly totals, events of peers, sessions',
     description:
-      'NDJSON; `kind` of each line is `name`, `formerName`, `usage`, `peerEvent` or `session`.',
+      'NDJSON; `kind` of each line is `name`, `formerName`, `usage`, `sentTo` (a destination that sessions of the organisation went to), `peerEvent` or `session`.',
     scopes: ['admin'],
     params: orgParams,
     query: exportQuery,
@@ -98,7 +98,9 @@ function exportRoute({ store, security, metrics }: ServerContext): Route {
       const subject = subjectOf(query)
       const rows = await store.count(orgId, filterOf(subject), { signal })
       security.write('subjectExported', request.ip, key, { of: orgId, ...subject, rows })
-      const stream = Readable.from(textOf(store, orgId, subject, signal), { objectMode: false })
+      const holders = destinations.holders(orgId)
+      const text = textOf(store, orgId, { subject, holders }, signal)
+      const stream = Readable.from(text, { objectMode: false })
       await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
       return undefined
     },
@@ -108,7 +110,7 @@ function exportRoute({ store, security, metrics }: ServerContext): Route {
 async function* textOf(
   store: Store,
   orgId: string,
-  subject: Subject,
+  { subject, holders }: { readonly subject: Subject; readonly holders: readonly string[] },
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   const line = (kind: string, of: object) => `${JSON.stringify({ kind, ...of })}\n`
@@ -116,6 +118,7 @@ async function* textOf(
   for (const entry of entriesOf(catalog, subject)) yield line('name', entry)
   for (const former of await formerNames(store, orgId, subject)) yield line('formerName', former)
   for (const row of await usageOf(store, orgId, subject, signal)) yield line('usage', row)
+  for (const destination of holders) yield line('sentTo', { destination })
   const oldestFirst = { key: 'startTime', descending: false } as const
   for await (const rows of peerEventsOf(store, orgId, subject, signal))
     yield rows.map((row) => line('peerEvent', peerRow(row))).join('')
