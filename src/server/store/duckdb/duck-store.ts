@@ -93,6 +93,10 @@ export interface DuckStoreOptions extends StoreConfig {
 const DAY_US = 86400e6
 const WAL_BYTES_MAX = 64 * 2 ** 20
 
+/** See peerConnections(). */
+const CONNECTION_KEY =
+  'hash(site_id, meter_id, interface, coalesce(public_key, client_id::VARCHAR))'
+
 export class DuckStore implements Store {
   readonly #database: Database
   readonly #writer: Writer
@@ -313,7 +317,7 @@ export class DuckStore implements Store {
   }
 
   peerEvents(orgId: string, request: PeerPageRequest, cancel?: Cancel): Promise<PeerPage> {
-    return this.#read(orgId, (c) => peerEvents(c, orgId, request), cancel)
+    return this.#read(orgId, (c) => peerEvents(rowsIn(c), orgId, request), cancel)
   }
 
   peerConnections(
@@ -321,11 +325,15 @@ export class DuckStore implements Store {
     request: ConnectionsRequest,
     cancel?: Cancel,
   ): Promise<readonly PeerConnection[]> {
-    return this.#read(orgId, (c) => peerConnections(c, orgId, request), cancel)
+    return this.#read(
+      orgId,
+      (c) => peerConnections(rowsIn(c), orgId, request, CONNECTION_KEY),
+      cancel,
+    )
   }
 
   peerEventsOf(orgId: string, subject: Subject): Promise<number> {
-    return this.#read(orgId, (c) => countPeerEvents(c, orgId, isOf(subject)))
+    return this.#read(orgId, (c) => countPeerEvents(rowsIn(c), orgId, isOf(subject)))
   }
 
   lastArrival(): number {

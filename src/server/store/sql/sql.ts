@@ -33,7 +33,11 @@ export function inNumbers(column: string, list: readonly (number | null)[]): str
   return or(parts)
 }
 
-export function inTexts(sql: Sql, column: string, list: readonly (string | null)[]): string {
+export function inTexts(
+  sql: Pick<Sql, 'bind'>,
+  column: string,
+  list: readonly (string | null)[],
+): string {
   const texts = list.filter((t) => t !== null)
   const parts =
     texts.length === 0 ? [] : [`${column} IN (${texts.map((t) => sql.bind(t)).join(', ')})`]

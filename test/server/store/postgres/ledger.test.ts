@@ -149,7 +149,7 @@ describe.skipIf(why !== null)(`the ledger in PostgreSQL${why === null ? '' : `: 
           }
           expect(await answers(ledger, orgId)).toEqual(await answers(duck.store, orgId))
         }),
-        { numRuns: rounds(10, 60), endOnFailure: true },
+        { numRuns: rounds(8, 30), endOnFailure: true },
       )
     }, 300_000)
   })

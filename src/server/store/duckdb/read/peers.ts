@@ -1,6 +1,7 @@
 /** Reads the log of peers: pages of events, and connections. */
-import type { DuckDBConnection } from '@duckdb/node-api'
 import { TIME_US_MAX } from '../../../../session/bounds.js'
+import { Bound, type Row, type Rows } from '../../sql/rows.js'
+import { inNumbers, inTexts, int } from '../../sql/sql.js'
 import {
   type ConnectionsRequest,
   ENDPOINTS_MAX,
@@ -11,8 +12,6 @@ import {
   type PeerPageRequest,
   TOLD_WITHIN_US,
 } from '../../store.js'
-import { int, type Row, rowsOf } from '../database.js'
-import { inNumbers, inTexts, Sql } from './sql-parts.js'
 
 const NAMES = `c.name AS client_name, u.name AS user_name, u.email AS user_email, s.name AS site_name`
 const NAME_JOINS = `
@@ -20,14 +19,14 @@ const NAME_JOINS = `
   LEFT JOIN catalog_user u ON u.org_id = $1 AND u.id = t.user_id
   LEFT JOIN catalog_site s ON s.org_id = $1 AND s.id = t.site_id`
 
-function who(sql: Sql, { clientIds, userIds }: PeerFilter): string[] {
+function who(sql: Bound, { clientIds, userIds }: PeerFilter): string[] {
   return [
     ...(clientIds === undefined ? [] : [inNumbers('t.client_id', clientIds)]),
     ...(userIds === undefined ? [] : [inTexts(sql, 't.user_id', userIds)]),
   ]
 }
 
-function which(sql: Sql, { siteIds, publicKeys }: PeerFilter): string[] {
+function which(sql: Bound, { siteIds, publicKeys }: PeerFilter): string[] {
   return [
     ...(siteIds === undefined ? [] : [inNumbers('t.site_id', siteIds)]),
     ...(publicKeys === undefined ? [] : [inTexts(sql, 't.public_key', publicKeys)]),
@@ -35,11 +34,11 @@ function which(sql: Sql, { siteIds, publicKeys }: PeerFilter): string[] {
 }
 
 export async function peerEvents(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   { filter, limit, after }: PeerPageRequest,
 ): Promise<PeerPage> {
-  const sql = new Sql()
+  const sql = new Bound()
   const org = sql.bind(orgId)
   const where = [
     `t.org_id = ${org}`,
@@ -55,10 +54,9 @@ export async function peerEvents(
           `(t.at_us < ${int(after.timeUs)} OR (t.event, t.event_id) < (${sql.bind(after.event)}, ${sql.bind(after.eventId)}))`,
         ]),
   ]
-  const found = await rowsOf(
-    connection,
-    `SELECT t.*, t.site_id::DOUBLE AS site, t.at_us::DOUBLE AS at, t.client_id::DOUBLE AS client,
-       t.handshake_us::DOUBLE AS handshake, ${NAMES}
+  const found = await query(
+    `SELECT t.*, t.site_id::FLOAT8 AS site, t.at_us::FLOAT8 AS at, t.client_id::FLOAT8 AS client,
+       t.handshake_us::FLOAT8 AS handshake, ${NAMES}
      FROM (SELECT * FROM peer_event t WHERE ${where.join(' AND ')}
        ORDER BY at_us DESC, event DESC, event_id DESC LIMIT ${int(limit + 1)}) t ${NAME_JOINS}
      ORDER BY t.at_us DESC, t.event DESC, t.event_id DESC`,
@@ -79,13 +77,16 @@ export async function peerEvents(
  *
  * Meters report connected peers each day. So the events of the TOLD_WITHIN_US before the range show the peers that were
  * connected at its start. An earlier begin, addresses and names are read only for the connections that are shown.
+ *
+ * @param connectionKey a hash of site_id, meter_id, interface and of public_key or else client_id
  */
 export async function peerConnections(
-  connection: DuckDBConnection,
+  query: Rows,
   orgId: string,
   { filter, limit, open = false, heard }: ConnectionsRequest,
+  connectionKey: string,
 ): Promise<PeerConnection[]> {
-  const sql = new Sql()
+  const sql = new Bound()
   const org = sql.bind(orgId)
   const asked = who(sql, filter)
   const where = [`t.org_id = ${org}`, ...which(sql, filter)]
@@ -102,45 +103,44 @@ export async function peerConnections(
   const hasPart = open
     ? 'to_us IS NULL'
     : `coalesce(to_us >= ${int(filter.fromUs)}, true) AND from_us < ${int(filter.toUs)}`
-  const found = await rowsOf(
-    connection,
+  const found = await query(
     `WITH mine AS (
-       SELECT t.*, hash(site_id, meter_id, interface, coalesce(public_key, client_id::VARCHAR)) AS k
+       SELECT t.*, ${connectionKey} AS k
        FROM peer_event t WHERE ${where.join(' AND ')} AND t.event IN ('connected', 'disconnected', 'endpointChanged')),
      changes AS (
        SELECT * FROM (
          SELECT k, at_us, event, already, lag(event) OVER (PARTITION BY k ORDER BY at_us, event) AS before
-         FROM mine WHERE at_us >= ${low} AND event <> 'endpointChanged')
+         FROM mine WHERE at_us >= ${low} AND event <> 'endpointChanged') c
        WHERE event IS DISTINCT FROM before),
      shown AS MATERIALIZED (
        SELECT k, from_us, to_us, already, before IS NULL AND already AS is_cut FROM (
          SELECT k, event, before, already, at_us AS from_us,
-           lead(at_us) OVER (PARTITION BY k ORDER BY at_us, event) AS to_us FROM changes)
-       WHERE event = 'connected' AND ${hasPart} ${isTold}
+            lead(at_us) OVER (PARTITION BY k ORDER BY at_us, event) AS to_us FROM changes) c
+        WHERE event = 'connected' AND ${hasPart} ${isTold}
        ORDER BY from_us DESC, k ${asked.length > 0 ? '' : `LIMIT ${int(limit)}`}),
      earlier AS MATERIALIZED (
        SELECT k, at_us, event, already FROM mine
        WHERE at_us < ${low} AND event <> 'endpointChanged' AND k IN (SELECT k FROM shown WHERE is_cut)),
      begun AS (
-       SELECT k, min(at_us) AS from_us, first(already ORDER BY at_us) AS already
+       SELECT k, min(at_us) AS from_us, (array_agg(already ORDER BY at_us))[1] AS already
        FROM earlier LEFT JOIN (
-         SELECT k, max(at_us) AS ended_us FROM earlier WHERE event = 'disconnected' GROUP BY k) USING (k)
+         SELECT k, max(at_us) AS ended_us FROM earlier WHERE event = 'disconnected' GROUP BY k) e USING (k)
        WHERE event = 'connected' AND at_us > coalesce(ended_us, -1) GROUP BY k),
      whole AS (
        SELECT s.k, coalesce(b.from_us, s.from_us) AS from_us, s.to_us, coalesce(b.already, s.already) AS already
        FROM shown s LEFT JOIN begun b ON b.k = s.k AND s.is_cut),
      times AS (
-       SELECT w.k, w.from_us, w.to_us, w.already, first(m.site_id) AS site_id, first(m.meter_id) AS meter_id,
-         first(m.interface) AS interface, first(m.public_key) AS public_key,
-         first(m.client_id ORDER BY m.at_us, m.event) FILTER (m.client_id IS NOT NULL) AS client_id,
-         first(m.user_id ORDER BY m.at_us, m.event) FILTER (m.client_id IS NOT NULL) AS user_id,
-         max(m.at_us) FILTER (m.event = 'connected') AS told_us,
-         list(m.endpoint ORDER BY m.at_us, m.event) FILTER (m.endpoint IS NOT NULL AND m.event <> 'disconnected') AS endpoints
+       SELECT w.k, w.from_us, w.to_us, w.already, min(m.site_id) AS site_id, min(m.meter_id) AS meter_id,
+         min(m.interface) AS interface, min(m.public_key) AS public_key,
+         (array_agg(m.client_id ORDER BY m.at_us, m.event) FILTER (WHERE m.client_id IS NOT NULL))[1] AS client_id,
+         (array_agg(m.user_id ORDER BY m.at_us, m.event) FILTER (WHERE m.client_id IS NOT NULL))[1] AS user_id,
+         max(m.at_us) FILTER (WHERE m.event = 'connected') AS told_us,
+         array_agg(m.endpoint ORDER BY m.at_us, m.event) FILTER (WHERE m.endpoint IS NOT NULL AND m.event <> 'disconnected') AS endpoints
        FROM whole w JOIN mine m ON m.k = w.k AND m.at_us >= w.from_us AND m.at_us <= coalesce(w.to_us, ${int(TIME_US_MAX)})
        GROUP BY w.k, w.from_us, w.to_us, w.already)
-     SELECT t.site_id::DOUBLE AS site, t.meter_id, t.interface, t.public_key, t.client_id::DOUBLE AS client, t.user_id,
-       t.from_us::DOUBLE AS from_us, t.to_us::DOUBLE AS to_us, t.told_us::DOUBLE AS told_us, t.already,
-       to_json(t.endpoints) AS endpoints, ${NAMES}
+     SELECT t.site_id::FLOAT8 AS site, t.meter_id, t.interface, t.public_key, t.client_id::FLOAT8 AS client, t.user_id,
+       t.from_us::FLOAT8 AS from_us, t.to_us::FLOAT8 AS to_us, t.told_us::FLOAT8 AS told_us, t.already,
+       to_json(t.endpoints)::VARCHAR AS endpoints, ${NAMES}
      FROM times t ${NAME_JOINS} WHERE ${['true', ...asked].join(' AND ')}
      ORDER BY t.from_us DESC, t.site_id, t.meter_id, t.interface, t.public_key, t.client_id LIMIT ${int(limit)}`,
     sql.values,
@@ -155,20 +155,15 @@ export async function peerConnections(
   }))
 }
 
-function isOf(sql: Sql, meters: NonNullable<ConnectionsRequest['heard']>['meters']): string {
+function isOf(sql: Bound, meters: NonNullable<ConnectionsRequest['heard']>['meters']): string {
   const all = meters.map(({ siteId, meterId }) => `(${int(siteId)}, ${sql.bind(meterId)})`)
   return all.length === 0 ? 'false' : `(t.site_id, t.meter_id) IN (${all.join(', ')})`
 }
 
 /** @param where selects the events of a person */
-export async function countPeerEvents(
-  connection: DuckDBConnection,
-  orgId: string,
-  where: string,
-): Promise<number> {
-  const rows = await rowsOf(
-    connection,
-    `SELECT count(*)::DOUBLE AS n FROM peer_event WHERE org_id = $1 AND ${where}`,
+export async function countPeerEvents(query: Rows, orgId: string, where: string): Promise<number> {
+  const rows = await query(
+    `SELECT count(*)::FLOAT8 AS n FROM peer_event WHERE org_id = $1 AND ${where}`,
     [orgId],
   )
   return rows[0]!.n as number
