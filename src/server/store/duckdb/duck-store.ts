@@ -12,6 +12,7 @@ import { LOG_BYTES_MAX, LOG_KEEP_MS, type StoreConfig } from '../config.js'
 import { coverage } from '../meters/coverage.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from '../meters/reports.js'
 import { Mutex } from '../mutex.js'
+import { countPeerEvents, peerConnections, peerEvents } from '../peer-queries.js'
 import type {
   Arrived,
   ArrivedCount,
@@ -69,7 +70,6 @@ import { histogram } from './read/histogram.js'
 import { matrix } from './read/matrix.js'
 import { withTextIds } from './read/names.js'
 import { count, facts, page } from './read/pages.js'
-import { countPeerEvents, peerConnections, peerEvents } from './read/peers.js'
 import { isParty } from './read/sql-parts.js'
 import { summary, usage } from './read/summary.js'
 import { isInterrupted, openCountSql } from './read/where.js'

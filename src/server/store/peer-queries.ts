@@ -1,7 +1,7 @@
 /** Reads the log of peers: pages of events, and connections. */
-import { TIME_US_MAX } from '../../../../session/bounds.js'
-import { Bound, type Row, type Rows } from '../../sql/rows.js'
-import { inNumbers, inTexts, int } from '../../sql/sql.js'
+import { TIME_US_MAX } from '../../session/bounds.js'
+import { Bound, type Row, type Rows } from './sql/rows.js'
+import { inNumbers, inTexts, int } from './sql/sql.js'
 import {
   type ConnectionsRequest,
   ENDPOINTS_MAX,
@@ -11,7 +11,7 @@ import {
   type PeerPage,
   type PeerPageRequest,
   TOLD_WITHIN_US,
-} from '../../store.js'
+} from './store.js'
 
 const NAMES = `c.name AS client_name, u.name AS user_name, u.email AS user_email, s.name AS site_name`
 const NAME_JOINS = `
