@@ -50,6 +50,7 @@ export const LONG = Object.entries({
       'contract/operations',
       'postgres/control',
       'postgres/ledger',
+      'postgres/peer-log',
     ],
     ...[
       'applier',

@@ -11,7 +11,7 @@
  *   meter_state       what DuckDB's server has of a meter in memory only (meters/meter-state.ts)
  *   deleted_before    for each organisation: retention deleted the sessions that ended before this time
  *   catalog…          postgres-catalogs.ts
- *   peer_event        events of WireGuard peers
+ *   peer_event        events of WireGuard peers; texts sort by their bytes, as the order of events of one moment needs
  *
  * Texts and not JSONB: JSONB refuses what JSON may have (\u0000), and changes the order of fields.
  */
@@ -105,12 +105,18 @@ CREATE TABLE catalog_past (
   org_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, email TEXT, until_us BIGINT NOT NULL
 );
 CREATE INDEX catalog_past_entry ON catalog_past (org_id, kind, id);
--- Only ids of sites are numbers.
-CREATE VIEW catalog_site AS SELECT org_id, CASE WHEN kind = 'site' THEN id::BIGINT END AS id, name, deleted_us
-  FROM catalog_name WHERE kind = 'site';
+-- Ids of users are texts, all others numbers.
+${['client', 'resource', 'site']
+  .map(
+    (kind) => `CREATE VIEW catalog_${kind} AS
+  SELECT org_id, CASE WHEN kind = '${kind}' THEN id::BIGINT END AS id, name, deleted_us
+  FROM catalog_name WHERE kind = '${kind}';`,
+  )
+  .join('\n')}
+CREATE VIEW catalog_user AS SELECT org_id, id, name, email, deleted_us FROM catalog_name WHERE kind = 'user';
 CREATE TABLE peer_event (
-  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, event_id TEXT NOT NULL,
-  at_us BIGINT NOT NULL, event TEXT NOT NULL, interface TEXT NOT NULL, public_key TEXT,
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT COLLATE "C" NOT NULL, event_id TEXT COLLATE "C" NOT NULL,
+  at_us BIGINT NOT NULL, event TEXT COLLATE "C" NOT NULL, interface TEXT COLLATE "C" NOT NULL, public_key TEXT COLLATE "C",
   client_id BIGINT, user_id TEXT, endpoint TEXT, endpoint_before TEXT,
   allowed_ips TEXT, allowed_ips_before TEXT, handshake_us BIGINT, already BOOLEAN NOT NULL,
   PRIMARY KEY (org_id, at_us, site_id, event_id)
