@@ -199,6 +199,53 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
     )
   })
 
+  test('usage: found by name, sorted, and the sums of the year', async () => {
+    const { usage } = await lab.api('GET', `/org/${ORG}/usage?groupBy=client`)
+    type Row = Record<'month' | 'name', string> & Record<'bytesTx' | 'bytesRx' | 'sessions', number>
+    const page = await lab.open('/usage')
+    await page.getByRole('button', { name: /^All twelve/ }).click()
+    const table = page.getByRole('table', {
+      name: /^[A-Z][a-z]+ 20\d\d to [A-Z][a-z]+ 20\d\d \(UTC\)$/,
+    })
+    const names = () => table.locator('tbody th').allInnerTexts()
+    const sums = new Map<string, number>()
+    for (const { name, sessions } of usage as Row[])
+      sums.set(name, (sums.get(name) ?? 0) + sessions)
+    await table.getByRole('button', { name: 'Sessions' }).click()
+    await table.getByRole('columnheader', { name: 'Sessions' }).waitFor()
+    const bySessions = [...sums].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]))
+    await expect.poll(names).toEqual(bySessions.map(([name]) => name))
+    const counts = await table.locator('tbody tr td:last-child').allInnerTexts()
+    expect(counts.map(Number)).toEqual(bySessions.map(([, count]) => count))
+    await table.getByRole('button', { name: 'Sessions' }).click()
+    await expect
+      .poll(names)
+      .toEqual(
+        [...sums].sort((a, b) => a[1] - b[1] || a[0].localeCompare(b[0])).map(([name]) => name),
+      )
+    await table.getByRole('button', { name: 'Client' }).click()
+    await expect.poll(names).toEqual([...sums.keys()].sort((a, b) => a.localeCompare(b)))
+    await page.getByRole('searchbox', { name: 'Find a client' }).fill('Ada')
+    await expect.poll(names).toEqual(['ada-laptop', 'ada-phone'])
+    await table.getByText('These clients').waitFor()
+    const total = sums.get('ada-laptop')! + sums.get('ada-phone')!
+    expect(await table.locator('tfoot td').last().innerText()).toBe(String(total))
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'CSV' }).click(),
+    ])
+    const lines = (await contentOf(file)).toString().trimEnd().split('\r\n')
+    const ofAda = (usage as Row[]).filter(({ name }) => name.startsWith('ada-'))
+    expect(lines).toHaveLength(1 + ofAda.length)
+    const href = await table.locator('tbody th a').first().getAttribute('href')
+    const { searchParams } = new URL(href!, lab.server.url)
+    const [from, to] = ['timeStart', 'timeEnd'].map((name) => Date.parse(searchParams.get(name)!))
+    expect(Math.round((to! - from!) / 86400e3)).toBeGreaterThanOrEqual(365)
+    // The view is in the address.
+    await page.reload()
+    await expect.poll(names).toEqual(['ada-laptop', 'ada-phone'])
+  })
+
   test('sites: what meters report, and what is wrong in words', async () => {
     const page = await lab.open('/sites')
     const rotterdam = page.getByRole('heading', { name: 'Rotterdam' }).getByRole('link')

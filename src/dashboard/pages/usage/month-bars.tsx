@@ -10,7 +10,8 @@ export interface MonthTotal {
 
 export interface MonthBarsProps {
   readonly totals: readonly MonthTotal[]
-  readonly chosen: string
+  /** Null: none of them. */
+  readonly chosen: string | null
   readonly onChoose: (month: string) => void
 }
 
