@@ -133,7 +133,6 @@ describe('import direction', () => {
   })
 
   test('only store/open.ts names an engine', () => {
-    const isOfEngine = (file: string) => /^server\/store\/(duckdb|clickhouse|postgres)\//.test(file)
     const isEngine = (file: string) => /^server\/store\/(?:duckdb|clickhouse|postgres)\//.test(file)
     const namesEngine = (from: string) =>
       !isEngine(from) && from !== 'server/store/open.ts' && imports.get(from)!.some(isEngine)

@@ -102,6 +102,7 @@ const list = defineCommand({
       { title: 'LAST SUCCESS', read: (d) => d.lastSuccessAt?.slice(0, 19) ?? 'never' },
       { title: 'NAME', shrinksTo: 12, read: (d) => d.name },
       { title: 'TARGET', shrinksTo: 12, read: (d) => d.target },
+      { title: 'SENDS', read: (d) => d.records },
     ]
     const width = terminalWidth(stdout, env)
     stdout.write(tableText([columns], destinations, { paint: painter(stdout, env), width }))

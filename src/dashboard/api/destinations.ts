@@ -21,6 +21,7 @@ export type ResendResult = ResendView
 export interface WantedDestination {
   readonly name: string
   readonly kind: string
+  readonly records: Destination['records']
   readonly q: string
   readonly columns: readonly string[] | null
   readonly eventsMax: number

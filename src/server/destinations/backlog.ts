@@ -1,5 +1,5 @@
 /** Counts the sessions that wait for a destination, by stream, and those that retention deletes before delivery. */
-import { endOfArrival, type LogFilter, type Store } from '../store/store.js'
+import { endOfArrival, type LogFilter } from '../store/store.js'
 import {
   changed,
   filterFor,
@@ -9,10 +9,11 @@ import {
   streamOf,
   underWay,
 } from './progress.js'
+import type { RowSource } from './rows.js'
 import type { StateKeeper } from './state-keeper.js'
 
 interface Parts {
-  readonly store: Pick<Store, 'countArrived'>
+  readonly store: Pick<RowSource, 'countArrived'>
   readonly keeper: StateKeeper
   readonly filter: LogFilter
   /** The last commit that the stream reads. */

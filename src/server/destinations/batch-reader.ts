@@ -6,16 +6,11 @@
  * rows of several attempts, and the next attempts take them from memory (`#ahead`). RowsAhead limits these rows for all
  * destinations together. A destination whose last attempt failed holds none.
  */
-import {
-  type ArrivalPlace,
-  endOfArrival,
-  type LogFilter,
-  type LogRow,
-  type Store,
-} from '../store/store.js'
+import { type ArrivalPlace, endOfArrival, type LogFilter } from '../store/store.js'
 import { fitting, type Presenter } from './events.js'
 import { changed, filterFor, isBehind, LIVE, type StreamKey, streamOf } from './progress.js'
 import type { DestinationRecord } from './records.js'
+import type { RowSource, SentRow } from './rows.js'
 import type { StateKeeper } from './state-keeper.js'
 
 /** Commits that one query looks through. The window halves when they hold more rows than the query may return. */
@@ -45,7 +40,7 @@ export class RowsAhead {
 }
 
 export interface Read {
-  readonly rows: readonly LogRow[]
+  readonly rows: readonly SentRow[]
   readonly places: readonly ArrivalPlace[]
   readonly events: readonly string[]
   /** The attempt reached its limits, or more sessions follow. */
@@ -55,7 +50,7 @@ export interface Read {
 }
 
 interface Rows {
-  readonly rows: readonly LogRow[]
+  readonly rows: readonly SentRow[]
   readonly places: readonly ArrivalPlace[]
   /** No further sessions followed when these were read. */
   readonly isAll: boolean
@@ -69,7 +64,7 @@ interface Ahead extends Rows {
 }
 
 interface Parts {
-  readonly store: Pick<Store, 'lastArrival' | 'arrived'>
+  readonly store: Pick<RowSource, 'lastArrival' | 'arrived'>
   readonly clockMs: () => number
   readonly filter: LogFilter
   readonly present: Presenter

@@ -20,6 +20,7 @@ import { countAttempts } from './counts.js'
 import { DeadLetters } from './dead-letters.js'
 import { type Delivered, deliver } from './delivering.js'
 import { filterOfQuery, type Presenter, testRow } from './events.js'
+import { testPeer } from './formats/peers.js'
 import type { Receiver } from './kind.js'
 import { OpenReports } from './open-reports.js'
 import {
@@ -47,6 +48,7 @@ import {
   withBackfill,
 } from './progress.js'
 import type { DestinationRecord, DestinationRecords, DestinationState, Pending } from './records.js'
+import { peerSent, type RowSource } from './rows.js'
 import { StateKeeper } from './state-keeper.js'
 
 const IDLE_MS = 500
@@ -64,7 +66,9 @@ const FILL_LOOK_MS = 5000
 const PAUSED_LOOK_MS = 10_000
 
 export interface CourierParts {
-  readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived' | 'page'>
+  readonly store: RowSource
+  /** For reports of open sessions. */
+  readonly sessions: Pick<Store, 'page'>
   readonly records: DestinationRecords
   readonly log: Logger
   readonly clockMs: () => number
@@ -108,7 +112,7 @@ export class Courier {
       ...{ filter: this.#filter, present: this.#present, keeper: this.#keeper },
     })
     this.#open = new OpenReports(record, {
-      ...parts,
+      ...{ store: parts.sessions, clockMs: parts.clockMs },
       ...{ filter: this.#filter, present: this.#present, signal: this.#stopping.signal },
     })
     this.backlog = new Backlog(record.orgId, {
@@ -179,7 +183,11 @@ export class Courier {
   /** Sends one event that is marked as a test. */
   async test(): Promise<Settled> {
     const nowMs = this.#parts.clockMs()
-    const { rows, events } = this.#present([testRow(this.record.orgId, nowMs * 1e3)], true)
+    const row =
+      this.record.records === 'peers'
+        ? peerSent(testPeer(nowMs * 1e3))
+        : testRow(this.record.orgId, nowMs * 1e3)
+    const { rows, events } = this.#present([row], true)
     const outcome = await this.#receiverOf().deliver({
       id: `${this.record.id}.test-${nowMs}`,
       orgId: this.record.orgId,

@@ -2,7 +2,7 @@
  * Events that a receiver refused individually. They can be listed, shown and sent again. A dead letter holds the id of
  * the session, not a copy: a session that is no longer in the log cannot be sent again.
  */
-import { endOfArrival, type LogRow, type Store } from '../store/store.js'
+import { endOfArrival } from '../store/store.js'
 import { countAttempts } from './counts.js'
 import type { Letters } from './delivering.js'
 import { filterOfQuery, type Presenter } from './events.js'
@@ -15,9 +15,10 @@ import {
   type DestinationRecords,
   type DestinationState,
 } from './records.js'
+import type { RowSource, SentRow } from './rows.js'
 
 interface Parts {
-  readonly store: Pick<Store, 'lastArrival' | 'arrived'>
+  readonly store: Pick<RowSource, 'lastArrival' | 'arrived'>
   readonly records: DestinationRecords
   readonly clockMs: () => number
   readonly present: Presenter
@@ -29,7 +30,7 @@ interface Parts {
 
 interface LetterRead {
   readonly letter: DeadLetter
-  readonly row: LogRow
+  readonly row: SentRow
   readonly event: string
 }
 

@@ -8,10 +8,10 @@
  * A receiver that refuses everything must not turn the log into dead letters. After REFUSED_IN_ROW_MAX refused events
  * without an accepted one, or when the list of dead letters is full, the destination is blocked instead.
  */
-import type { LogRow } from '../store/store.js'
 import type { Receiver } from './kind.js'
 import type { Outcome, Settled } from './outcome.js'
 import type { DeadLetter } from './records.js'
+import type { SentRow } from './rows.js'
 
 export const REFUSED_IN_ROW_MAX = 16
 
@@ -24,7 +24,7 @@ export interface Batch {
   readonly id: string
   readonly orgId: string
   readonly sinceMs: number
-  readonly rows: readonly LogRow[]
+  readonly rows: readonly SentRow[]
   readonly events: readonly string[]
   /** True if some of the rows may have been deleted since they were read. */
   readonly isStale: () => boolean
@@ -147,7 +147,7 @@ class Delivering {
   }
 
   async #set(
-    { siteId, sessionId }: LogRow,
+    { siteId, sessionId }: SentRow,
     { status, text }: { readonly status: number | null; readonly text: string },
   ): Promise<Settled> {
     if (this.refusedInRow >= REFUSED_IN_ROW_MAX)

@@ -12,14 +12,15 @@ import type { Logger } from '../../base/log.js'
 import type { Organisations } from '../control/control.js'
 import type { LmdbControl } from '../control/lmdb/lmdb-control.js'
 import { Mutex } from '../store/mutex.js'
-import type { LogRow, Store } from '../store/store.js'
+import type { Store } from '../store/store.js'
 import { RowsAhead } from './batch-reader.js'
 import { Courier } from './courier.js'
-import { filterOfQuery, jsonOf, type Presenter } from './events.js'
+import { COLUMN_NAMES, filterOfQuery, jsonOf, type Presenter } from './events.js'
+import { PEER_COLUMNS } from './formats/peers.js'
 import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
 import type { Receiver } from './kind.js'
-import { KINDS, secretsOf, writerOf } from './kinds/kinds.js'
-import { type Disguise, disguiseBy, PSEUDONYM_KEY, type PseudonymSettings } from './pseudonyms.js'
+import { KINDS, peerWriterOf, secretsOf, writerOf } from './kinds/kinds.js'
+import { disguisesBy, PSEUDONYM_KEY, type PseudonymSettings } from './pseudonyms.js'
 import {
   DESTINATIONS_MAX,
   DESTINATIONS_OF_ORG_MAX,
@@ -27,10 +28,14 @@ import {
   DestinationRecords,
 } from './records.js'
 import { redacting } from './redacting.js'
+import { isPeer, type Records, type SentRow, sourceOf } from './rows.js'
 import { lastFour, Secrets } from './secrets.js'
 
 export interface DestinationsOptions {
-  readonly store: Pick<Store, 'lastArrival' | 'arrived' | 'countArrived' | 'page'>
+  readonly store: Pick<
+    Store,
+    'lastArrival' | 'arrived' | 'countArrived' | 'page' | 'arrivedPeers' | 'countArrivedPeers'
+  >
   readonly control: Pick<Organisations, 'org'> & Pick<LmdbControl, 'table'>
   readonly directory: string
   readonly guard: GuardOptions
@@ -45,6 +50,7 @@ export interface Wanted {
   readonly settings: Readonly<Record<string, unknown>>
   /** Null removes a secret. A secret that is not named stays. */
   readonly secrets: Readonly<Record<string, string | null>>
+  readonly records: Records
   readonly query: string
   readonly columns: readonly string[] | null
   readonly eventsMax: number
@@ -119,7 +125,7 @@ export class Destinations {
         paused: false,
         createdAt: new Date(this.#options.clockMs()).toISOString(),
       })
-      const { state } = new Courier(record, this.#parts())
+      const { state } = new Courier(record, this.#parts(record))
       // The state holds the starting point, so both must be durable before the courier starts.
       await Promise.all([this.#records.putState(record.id, state), this.#records.put(record)])
       return this.#begin(record)
@@ -193,7 +199,8 @@ export class Destinations {
       await courier.stop()
       const { state } = courier
       // The bounds of a pending attempt are valid only for the query that they were made with.
-      const isSame = courier.record.query === record.query
+      const isSame =
+        courier.record.query === record.query && recordsOf(courier.record) === recordsOf(record)
       const unbound = isSame ? {} : { live: anew(state.live), backfills: state.backfills.map(anew) }
       const hurried = { nextAttemptMs: 0, refusedInRow: 0 }
       await Promise.all([
@@ -205,16 +212,17 @@ export class Destinations {
   }
 
   #begin(record: DestinationRecord): Courier {
-    const courier = new Courier(record, this.#parts())
+    const courier = new Courier(record, this.#parts(record))
     this.#couriers.set(record.id, courier)
     if (this.#started) courier.start()
     return courier
   }
 
-  #parts() {
+  #parts(record: DestinationRecord) {
     const { store, log, clockMs } = this.#options
     return {
-      store,
+      store: sourceOf(store, recordsOf(record)),
+      sessions: store,
       records: this.#records,
       log,
       clockMs,
@@ -225,26 +233,36 @@ export class Destinations {
   }
 
   #presenter(record: DestinationRecord): Presenter {
-    const write = writerOf(record)
-    const { id, pseudonyms, secrets } = record
-    const shown = (rows: readonly LogRow[], isTest?: boolean) => ({
-      ...{ rows, events: jsonOf(rows.map((row) => write(row, isTest))) },
+    const [write, writePeer] = [writerOf(record), peerWriterOf(record)]
+    const eventOf = (row: SentRow, isTest?: boolean) =>
+      isPeer(row) ? writePeer(row, isTest) : write(row, isTest)
+    const shown = (rows: readonly SentRow[], isTest?: boolean) => ({
+      ...{ rows, events: jsonOf(rows.map((row) => eventOf(row, isTest))) },
     })
+    const { id, pseudonyms, secrets } = record
     if (!pseudonyms) return shown
-    let disguise: Disguise | undefined
+    let disguises: ReturnType<typeof disguisesBy> | undefined
     return (plain, isTest) => {
-      disguise ??= disguiseBy(this.#secrets.open(id, secrets[PSEUDONYM_KEY]!.sealed), pseudonyms)
-      return shown(plain.map(disguise), isTest)
+      const key = () => this.#secrets.open(id, secrets[PSEUDONYM_KEY]!.sealed)
+      disguises ??= disguisesBy(key(), pseudonyms)
+      const { sessions, peers } = disguises
+      return shown(
+        plain.map((row) => (isPeer(row) ? peers(row) : sessions(row))),
+        isTest,
+      )
     }
   }
 
-  #open({ id, kind, settings, secrets: sealed, columns }: DestinationRecord): Receiver {
+  #open(record: DestinationRecord): Receiver {
+    const { id, kind, settings, secrets: sealed, columns } = record
     const own = Object.entries(sealed).filter(([name]) => name in KINDS[kind]!.secrets)
     const secrets = Object.fromEntries(
       own.map(([name, one]) => [name, this.#secrets.open(id, one.sealed)]),
     )
     const { guard, version } = this.#options
-    const receiver = KINDS[kind]!.open({ settings, secrets, columns, guard, version })
+    const receiver = KINDS[kind]!.open({
+      ...{ settings, secrets, columns, guard, version, records: recordsOf(record) },
+    })
     return redacting(receiver, Object.values(secrets))
   }
 
@@ -273,7 +291,8 @@ export class Destinations {
   }
 
   /** Checks beyond the schema: the query, and whether this server may send to the address. */
-  #check({ settings, kind, query }: Omit<Wanted, 'secrets'>): void {
+  #check({ settings, kind, query, ...wanted }: Omit<Wanted, 'secrets'>): void {
+    checkRecords({ settings, query, ...wanted })
     try {
       filterOfQuery(query)
       const isEncrypted = KINDS[kind]!.isEncrypted(settings)
@@ -283,6 +302,26 @@ export class Destinations {
       throw bad(`q: ${messageOf(error)}`)
     }
   }
+}
+
+export function recordsOf({ records = 'sessions' }: Pick<DestinationRecord, 'records'>): Records {
+  return records
+}
+
+/** Settings that only sessions have, or only events of peers. @throws AppError BAD_DESTINATION */
+function checkRecords(
+  wanted: Pick<Wanted, 'records' | 'query' | 'columns' | 'openSeconds' | 'settings'>,
+): void {
+  const { records, query, columns, openSeconds, settings } = wanted
+  const known = records === 'peers' ? PEER_COLUMNS : COLUMN_NAMES
+  const unknown = columns?.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw bad(`columns: ${records} have no field "${unknown}"`)
+  if (records === 'sessions') return
+  if (query !== '')
+    throw bad('q: expected none, since a destination of events of peers gets all of them')
+  if (openSeconds !== 0) throw bad('openSeconds: expected 0, since events of peers are never open')
+  if (settings.file === 'parquet')
+    throw bad('settings.file: expected ndjson, since only sessions are written as Parquet')
 }
 
 export function targetOf({ kind, settings }: Pick<DestinationRecord, 'kind' | 'settings'>): string {

@@ -5,6 +5,7 @@ import { LOG_FIELDS } from '../query/api-row.js'
 import { parseAddress } from '../query/parameters.js'
 import { termsOf } from '../query/terms.js'
 import type { LogFilter, LogRow } from '../store/store.js'
+import type { SentRow } from './rows.js'
 
 export const COLUMN_NAMES = LOG_FIELDS.map(({ name }) => name)
 
@@ -16,11 +17,11 @@ export type EventWriter = (row: LogRow, isTest?: boolean) => object
 
 /** Rows and their events as JSON, both with pseudonyms if the destination asks for them. */
 export interface Presented {
-  readonly rows: readonly LogRow[]
+  readonly rows: readonly SentRow[]
   readonly events: readonly string[]
 }
 /** @throws AppError SECRETS_LOST */
-export type Presenter = (rows: readonly LogRow[], isTest?: boolean) => Presented
+export type Presenter = (rows: readonly SentRow[], isTest?: boolean) => Presented
 
 /** So many events are made at once. Some of them may not fit in the attempt, and are made again for the next one. */
 const EVENTS_AT_ONCE = 100
@@ -47,11 +48,11 @@ export function jsonOf(events: readonly object[]): string[] {
 
 /** The rows that fit in one attempt. There is always at least one, even if it exceeds bytesMax. */
 export function fitting(
-  rows: readonly LogRow[],
+  rows: readonly SentRow[],
   present: Presenter,
   { eventsMax, bytesMax }: { readonly eventsMax: number; readonly bytesMax: number },
-): { readonly rows: LogRow[]; readonly events: string[] } {
-  const fit = { rows: [] as LogRow[], events: [] as string[] }
+): { readonly rows: SentRow[]; readonly events: string[] } {
+  const fit = { rows: [] as SentRow[], events: [] as string[] }
   const most = Math.min(rows.length, eventsMax)
   let bytes = 0
   while (fit.rows.length < most) {

@@ -1,9 +1,10 @@
 /** A kind of destination: its settings, its secrets, and how it delivers a batch of events. */
 import type { z } from 'zod'
-import type { LogRow } from '../store/store.js'
 import type { EventWriter } from './events.js'
+import type { PeerWriter } from './formats/peers.js'
 import type { GuardOptions } from './guard.js'
 import type { Outcome } from './outcome.js'
+import type { Records, SentRow } from './rows.js'
 
 export interface Delivery {
   /** Repetitions of a batch have the same id, also after a crash. */
@@ -13,7 +14,7 @@ export interface Delivery {
   readonly sinceMs: number
   /** One event for each row, made by the destination's writer. */
   readonly events: readonly string[]
-  readonly rows: readonly LogRow[]
+  readonly rows: readonly SentRow[]
   readonly signal: AbortSignal
 }
 
@@ -37,12 +38,14 @@ export interface Kind {
   readonly isEncrypted: (settings: Readonly<Record<string, unknown>>) => boolean
   /** For kinds without the setting `events`. */
   readonly writer?: (columns: readonly string[] | null) => EventWriter
+  readonly peerWriter?: (columns: readonly string[] | null) => PeerWriter
   readonly open: (given: Opening) => Receiver
 }
 
 export interface Opening {
   readonly settings: Readonly<Record<string, unknown>>
   readonly secrets: Readonly<Record<string, string>>
+  readonly records?: Records
   /** Null: all fields. */
   readonly columns: readonly string[] | null
   readonly guard: GuardOptions

@@ -8,6 +8,7 @@
 import type { LogFilter, LogRow, Position, Store } from '../store/store.js'
 import { fitting, type Presenter } from './events.js'
 import type { DestinationRecord } from './records.js'
+import type { SentRow } from './rows.js'
 
 interface Parts {
   readonly store: Pick<Store, 'page'>
@@ -20,7 +21,7 @@ interface Parts {
 export interface OpenBatch {
   readonly id: string
   readonly sinceMs: number
-  readonly rows: readonly LogRow[]
+  readonly rows: readonly SentRow[]
   readonly events: readonly string[]
 }
 
@@ -61,7 +62,7 @@ export class OpenReports {
     }
     const found = (await store.page(orgId, page, { signal })).rows
     const { rows, events } = fitting(found, present, this.#record)
-    const last = found[rows.length - 1]
+    const last: LogRow | undefined = found[rows.length - 1]
     this.#round = last && {
       ...{ sinceMs, number: number + 1 },
       after: { value: last.startTimeUs, sessionId: last.sessionId },

@@ -15,7 +15,7 @@
 import { createHmac } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { z } from 'zod'
-import type { LogRow } from '../store/store.js'
+import type { LogRow, PeerEventRow } from '../store/store.js'
 
 export const PERIODS = ['day', 'week', 'month'] as const
 export type Period = (typeof PERIODS)[number]
@@ -62,7 +62,13 @@ export function periodOf(us: number, period: Period): string {
   return `${year}-W${String(week).padStart(2, '0')}`
 }
 
-export function disguiseBy(key: string, { period, addresses }: PseudonymSettings): Disguise {
+export function disguiseBy(key: string, settings: PseudonymSettings): Disguise {
+  const { sessions } = disguisesBy(key, settings)
+  return sessions
+}
+
+/** For both kinds of rows, with the same pseudonyms. Allowed IPs are addresses. */
+export function disguisesBy(key: string, { period, addresses }: PseudonymSettings) {
   const kept = new Map<string, string>()
   const digits = (message: string): string => {
     const known = kept.get(message)
@@ -72,14 +78,18 @@ export function disguiseBy(key: string, { period, addresses }: PseudonymSettings
     kept.set(message, made)
     return made
   }
-  return (row) => {
-    const at = periodOf(row.startTimeUs, period)
-    const of = (domain: string, value: string | number) => digits(`${at} ${domain} ${value}`)
+  const at = (us: number) => {
+    const name = periodOf(us, period)
+    const of = (domain: string, value: string | number) => digits(`${name} ${domain} ${value}`)
     const text = (domain: string, value: string | null) =>
       value === null ? null : `p-${of(domain, value).slice(0, TEXT_DIGITS)}`
     const id = (value: number | null) =>
       value === null ? null : 2 ** 52 + Number(`0x${of('clientId', value).slice(0, ID_DIGITS)}`)
     const address = (value: string) => addressOf(of('address', value), isIPv6(value))
+    return { text, id, address }
+  }
+  const sessions: Disguise = (row) => {
+    const { text, id, address } = at(row.startTimeUs)
     return {
       ...row,
       clientId: id(row.clientId),
@@ -95,6 +105,25 @@ export function disguiseBy(key: string, { period, addresses }: PseudonymSettings
       ...(addresses && { sourceIp: address(row.sourceIp), destIp: address(row.destIp) }),
     }
   }
+  const peers = <Row extends PeerEventRow>(row: Row): Row => {
+    const { text, id } = at(row.timeUs)
+    return {
+      ...row,
+      clientId: id(row.clientId),
+      clientName: text('clientName', row.clientName),
+      userId: text('userId', row.userId),
+      userName: text('userName', row.userName),
+      userEmail: text('userEmail', row.userEmail),
+      publicKey: text('peerPublicKey', row.publicKey),
+      endpoint: text('clientEndpoint', row.endpoint),
+      endpointBefore: text('clientEndpoint', row.endpointBefore),
+      ...(addresses && {
+        allowedIps: text('allowedIps', row.allowedIps),
+        allowedIpsBefore: text('allowedIps', row.allowedIpsBefore),
+      }),
+    }
+  }
+  return { sessions, peers }
 }
 
 function addressOf(digits: string, isV6: boolean): string {

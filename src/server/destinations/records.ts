@@ -12,6 +12,7 @@ import type { LmdbControl } from '../control/lmdb/lmdb-control.js'
 import type { ArrivalPlace } from '../store/store.js'
 import type { AttemptClass } from './outcome.js'
 import type { PseudonymSettings } from './pseudonyms.js'
+import type { Records } from './rows.js'
 
 /** The cost of one destination is bounded, so a limit per organisation and per server bounds the cost of all. */
 export const DESTINATIONS_OF_ORG_MAX = 10
@@ -30,6 +31,8 @@ export interface DestinationRecord {
   /** Checked by the schema of the kind. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly secrets: Readonly<Record<string, SealedSecret>>
+  /** Undefined in records of earlier versions: sessions. */
+  readonly records?: Records
   /** In the syntax of the log's search; '' for all sessions. */
   readonly query: string
   /** Null: all fields. */

@@ -4,6 +4,7 @@ import type { kindSchema } from '../destinations/kind-fields.js'
 import { KIND_NAMES } from '../destinations/kinds/kinds.js'
 import { ATTEMPT_CLASSES } from '../destinations/outcome.js'
 import { pseudonymsSchema } from '../destinations/pseudonyms.js'
+import { RECORDS } from '../destinations/rows.js'
 
 const time = z.string().nullable()
 const counts = z.object(
@@ -16,6 +17,7 @@ export const destinationSchema = z.object({
   target: z.string(),
   settings: z.record(z.string(), z.unknown()),
   secrets: z.record(z.string(), z.object({ set: z.literal(true), lastFour: time })),
+  records: z.enum(RECORDS),
   q: z.string(),
   columns: z.array(z.string()).nullable(),
   eventsMax: z.int(),

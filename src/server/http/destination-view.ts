@@ -1,7 +1,7 @@
 /** The API's view of a destination, made from its courier. */
 import { totalOf } from '../destinations/counts.js'
 import type { Courier } from '../destinations/courier.js'
-import { targetOf } from '../destinations/destinations.js'
+import { recordsOf, targetOf } from '../destinations/destinations.js'
 import type { Backfill } from '../destinations/records.js'
 import type { ServerContext } from './context.js'
 import type { DestinationView } from './destination-schemas.js'
@@ -20,7 +20,7 @@ export async function viewOf(context: ServerContext, courier: Courier): Promise<
   )
   return {
     ...{ id, name, kind, settings, q, eventsMax, bytesMax, fillSeconds, createdAt },
-    ...{ pseudonyms, openSeconds },
+    ...{ pseudonyms, openSeconds, records: recordsOf(record) },
     target: targetOf(record),
     columns: columns === null ? null : [...columns],
     secrets: Object.fromEntries(secrets),

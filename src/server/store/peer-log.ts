@@ -1,7 +1,7 @@
 /** The log of peers: events of WireGuard peers that meters saw, and the connections derived from them. */
 import type { PeerEvent, PeerEventName } from '../../session/peer-event.js'
 import type { Subject } from './filter.js'
-import type { Cancel } from './session-log.js'
+import type { Arrived, ArrivedCount, ArrivedRequest, Cancel } from './session-log.js'
 
 export interface StoredPeerEvent extends PeerEvent {
   readonly meterId: string
@@ -97,6 +97,16 @@ export interface PeerLog {
     request: ConnectionsRequest,
     cancel?: Cancel,
   ): Promise<readonly PeerConnection[]>
+  /**
+   * Events in order of arrival, as SessionLog.arrived() has sessions: by the numbers of the same commits, and by site
+   * and id within one. A place has the event's id as its run. Of the filter, the times and `sessionIds` (ids of events)
+   * count.
+   */
+  arrivedPeers(orgId: string, request: ArrivedRequest): Promise<Arrived<PeerEventRow>>
+  countArrivedPeers(
+    orgId: string,
+    request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
+  ): Promise<ArrivedCount>
   /** The number of all events of a person. */
   peerEventsOf(orgId: string, subject: Subject): Promise<number>
 }

@@ -1,8 +1,12 @@
 /** Reads the log of peers: pages of events, and connections. */
 import { TIME_US_MAX } from '../../session/bounds.js'
+import { placeSql } from './sql/arrival-place.js'
 import { Bound, type Row, type Rows } from './sql/rows.js'
 import { inNumbers, inTexts, int } from './sql/sql.js'
 import {
+  type Arrived,
+  type ArrivedCount,
+  type ArrivedRequest,
   type ConnectionsRequest,
   ENDPOINTS_MAX,
   type PeerConnection,
@@ -14,6 +18,9 @@ import {
 } from './store.js'
 
 const NAMES = `c.name AS client_name, u.name AS user_name, u.email AS user_email, s.name AS site_name`
+const EVENT_COLUMNS = `t.*, t.site_id::FLOAT8 AS site, t.at_us::FLOAT8 AS at, t.client_id::FLOAT8 AS client,
+  t.handshake_us::FLOAT8 AS handshake, ${NAMES}`
+/** $1 is the organisation. */
 const NAME_JOINS = `
   LEFT JOIN catalog_client c ON c.org_id = $1 AND c.id = t.client_id
   LEFT JOIN catalog_user u ON u.org_id = $1 AND u.id = t.user_id
@@ -55,8 +62,7 @@ export async function peerEvents(
         ]),
   ]
   const found = await query(
-    `SELECT t.*, t.site_id::FLOAT8 AS site, t.at_us::FLOAT8 AS at, t.client_id::FLOAT8 AS client,
-       t.handshake_us::FLOAT8 AS handshake, ${NAMES}
+    `SELECT ${EVENT_COLUMNS}
      FROM (SELECT * FROM peer_event t WHERE ${where.join(' AND ')}
        ORDER BY at_us DESC, event DESC, event_id DESC LIMIT ${int(limit + 1)}) t ${NAME_JOINS}
      ORDER BY t.at_us DESC, t.event DESC, t.event_id DESC`,
@@ -167,6 +173,62 @@ export async function countPeerEvents(query: Rows, orgId: string, where: string)
     [orgId],
   )
   return rows[0]!.n as number
+}
+
+/** An event is one row of a commit, so its id is the whole place within the commit. */
+const PLACE = { run: 't.event_id', seq: '0' }
+
+function arrivedWhere(
+  sql: Bound,
+  orgId: string,
+  { filter, after, upTo }: Omit<ArrivedRequest, 'limit'>,
+): string {
+  const { fromUs, toUs, sessionIds } = filter
+  return [
+    `t.org_id = ${sql.bind(orgId)}`,
+    `t.at_us >= ${int(fromUs)} AND t.at_us < ${int(toUs)}`,
+    ...(sessionIds === undefined ? [] : [inTexts(sql, 't.event_id', sessionIds)]),
+    placeSql(sql, after, '>', PLACE),
+    placeSql(sql, upTo, '<=', PLACE),
+  ].join(' AND ')
+}
+
+export async function arrivedPeers(
+  query: Rows,
+  orgId: string,
+  request: ArrivedRequest,
+): Promise<Arrived<PeerEventRow>> {
+  const sql = new Bound()
+  const order = (alias: string) =>
+    ['arrival', 'site_id', 'event_id'].map((name) => `${alias}.${name}`).join(', ')
+  const found = await query(
+    `SELECT ${EVENT_COLUMNS}, t.arrival::FLOAT8 AS arrived
+     FROM (SELECT * FROM peer_event t WHERE ${arrivedWhere(sql, orgId, request)}
+       ORDER BY ${order('t')} LIMIT ${int(request.limit)}) t ${NAME_JOINS}
+     ORDER BY ${order('t')}`,
+    sql.values,
+  )
+  const rows = found.map(eventOf)
+  const places = rows.map(({ siteId, eventId: run }, i) => ({
+    ...{ arrival: found[i]!.arrived as number, siteId, run, sequence: 0 },
+  }))
+  return { rows, places }
+}
+
+export async function countArrivedPeers(
+  query: Rows,
+  orgId: string,
+  request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
+): Promise<ArrivedCount> {
+  const sql = new Bound()
+  const { endedBeforeUs } = request
+  const ended = endedBeforeUs === undefined ? '' : ` AND t.at_us < ${int(endedBeforeUs)}`
+  const rows = await query(
+    `SELECT count(*)::FLOAT8 AS n, min(t.at_us)::FLOAT8 AS oldest
+     FROM peer_event t WHERE ${arrivedWhere(sql, orgId, request)}${ended}`,
+    sql.values,
+  )
+  return { sessions: rows[0]!.n as number, oldestEndUs: rows[0]!.oldest as number | null }
 }
 
 /** Drops repetitions, and all but the last ENDPOINTS_MAX. */

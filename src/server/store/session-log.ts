@@ -90,8 +90,8 @@ export interface ArrivedRequest {
   readonly limit: number
 }
 
-export interface Arrived {
-  readonly rows: readonly LogRow[]
+export interface Arrived<Row = LogRow> {
+  readonly rows: readonly Row[]
   /** One place for each row. */
   readonly places: readonly ArrivalPlace[]
 }

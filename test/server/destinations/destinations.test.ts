@@ -67,6 +67,7 @@ afterEach(async () => {
 const wanted = (change: Partial<Wanted> = {}): Wanted => ({
   name: 'siem',
   kind: 'webhook',
+  records: 'sessions',
   settings: { url: receiver.url, format: 'ndjson', gzip: false, headers: {} },
   secrets: {},
   query: '',

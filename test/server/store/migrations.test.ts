@@ -12,6 +12,7 @@ import {
 } from '../../../src/server/store/duckdb/schema/columns.js'
 import { MIGRATIONS, SCHEMA_VERSION } from '../../../src/server/store/duckdb/schema/schema.js'
 import type { LogRow } from '../../../src/server/store/store.js'
+import { endOfArrival } from '../../../src/server/store/store.js'
 import { runPrefix } from '../../../src/session/session-id.js'
 import { batch } from '../../support/batches.js'
 import { aPeerEvent } from '../../support/peer-events.js'
@@ -94,6 +95,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...[begins, 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
     ...[begins, 'rewriting: INSERT INTO log_position (1)', 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
@@ -273,4 +275,23 @@ test('a file of before there were events of peers takes them, and is whole in a 
   expect(rows.getRows()).toEqual([['connected', aPeerEvent().publicKey]])
   connection.closeSync()
   instance.closeSync()
+})
+
+test('events of peers that were stored before they had numbers come first for destinations', async () => {
+  await makeFile(11, async (connection) => {
+    await connection.run(
+      `INSERT INTO peer_event VALUES ('acme', 1, 'm', 'e1', 5, 'connected', 'wg0', NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL, false)`,
+    )
+  })
+  await old.reopen()
+  const { events } = checkPeerEvents([aPeerEvent()], 'm', Number.MAX_SAFE_INTEGER, 0)
+  const sent = batch(1, [], { meterId: 'm' })
+  await old.store.write({ orgId: 'acme', siteId: 1, batch: sent, sessions: [], peerEvents: events })
+  await old.store.count('acme', { fromUs: 0, toUs: 1 })
+  const read = await old.store.arrivedPeers('acme', {
+    ...{ filter: { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }, limit: 9 },
+    ...{ after: endOfArrival(-1), upTo: endOfArrival(old.store.lastArrival()) },
+  })
+  expect(read.rows.map(({ eventId }) => eventId)).toEqual(['e1', events[0]!.eventId])
+  expect(read.places[0]!.arrival).toBe(0)
 })

@@ -246,6 +246,15 @@ function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
             placeholder="sessionId, startTime, userName"
           />
         </label>
+        <label class="label">
+          Records
+          <select class="field" name="records">
+            <option value="sessions">Sessions</option>
+            <option value="peers" selected={destination?.records === 'peers'}>
+              Who was connected (events of peers)
+            </option>
+          </select>
+        </label>
         {number('eventsMax', 'Sessions of an attempt, at most', eventsMax, 10_000)}
         {number('bytesMax', 'Bytes of an attempt, at most', bytesMax, 2 ** 24)}
         {number(

@@ -152,7 +152,7 @@ function Standing({ destination }: { destination: Destination }) {
       </div>
       <div class="card-body">
         <dl class="facts">
-          <Fact name="Delivered">{plural(destination.delivered, 'session')}</Fact>
+          <Fact name="Delivered">{plural(destination.delivered, recordOf(destination))}</Fact>
           <Fact name="Waiting">{pendingText(destination, now)}</Fact>
           <Fact name="Last success">{agoText(destination.lastSuccessAt, now)}</Fact>
           <Fact name="Next attempt">{nextText(destination, now)}</Fact>
@@ -168,7 +168,7 @@ function Standing({ destination }: { destination: Destination }) {
             </Fact>
           )}
           <Fact name="Goes to">{`${destination.target} (${destination.kind})`}</Fact>
-          <Fact name="Sends">{destination.q === '' ? 'all sessions' : destination.q}</Fact>
+          <Fact name="Sends">{sendsText(destination)}</Fact>
           <Fact name="Fields">{destination.columns?.join(', ') ?? 'all'}</Fact>
           <Fact name="Pseudonyms">{pseudonymsText(destination)}</Fact>
           {destination.openSeconds > 0 && (
@@ -187,6 +187,15 @@ function Standing({ destination }: { destination: Destination }) {
       </div>
     </section>
   )
+}
+
+function recordOf({ records }: Destination): string {
+  return records === 'peers' ? 'event' : 'session'
+}
+
+function sendsText({ records, q }: Destination): string {
+  if (records === 'peers') return 'who was connected: all events of peers'
+  return q === '' ? 'all sessions' : q
 }
 
 function nextText({ state, pending, nextAttemptAt }: Destination, now: number): string {

@@ -14,6 +14,7 @@ export function wantedOf(form: FormData, kind: Kind): WantedDestination {
   return {
     name: text(form, 'name'),
     kind: kind.kind,
+    records: text(form, 'records') as WantedDestination['records'],
     q: text(form, 'q'),
     columns: columns.length === 0 ? null : columns,
     eventsMax: Number(form.get('eventsMax')),

@@ -6,7 +6,7 @@ import type { EventWriter } from '../events.js'
 import { leavesOf, placesOf } from './places.js'
 
 /** The tests check documents against this version. */
-const ECS_VERSION = '9.4.0'
+export const ECS_VERSION = '9.4.0'
 
 export function ecsWriter(columns: readonly string[] | null): EventWriter {
   const places = placesOf('ecs', columns)

@@ -5,7 +5,7 @@ import type { LogRow } from '../../store/store.js'
 import type { EventWriter } from '../events.js'
 import { leavesOf, placesOf } from './places.js'
 
-const VERSION = '1.8.0'
+export const OCSF_VERSION = '1.8.0'
 const CATEGORY = 4
 const CLASS = 4001
 const INFORMATIONAL = 1
@@ -31,7 +31,7 @@ export function ocsfWriter(columns: readonly string[] | null): EventWriter {
     [['type_uid'], (row) => CLASS * 100 + activityOf(row)],
     [['severity_id'], () => INFORMATIONAL],
     [['time'], ({ endTimeUs }) => Math.floor(endTimeUs / 1e3)],
-    [['metadata', 'version'], () => VERSION],
+    [['metadata', 'version'], () => OCSF_VERSION],
     // The profile that adds `actor`.
     [['metadata', 'profiles'], () => ['host']],
     [['metadata', 'product', 'name'], () => 'tunmeter'],

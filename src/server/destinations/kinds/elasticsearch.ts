@@ -13,9 +13,11 @@ import { z } from 'zod'
 import type { LogRow } from '../../store/store.js'
 import { joined } from '../events.js'
 import { ecsWriter } from '../formats/ecs.js'
+import { ecsPeers } from '../formats/peers.js'
 import { HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { type Outcome, outcomeOf, type Refused, shown, type WholeAnswer } from '../outcome.js'
+import { isPeer, type SentRow } from '../rows.js'
 import {
   authorizationSecret,
   caSchema,
@@ -30,6 +32,10 @@ const ANSWER_BYTES_MAX = 4 * 1024 * 1024
 const FILTER = 'errors,items.*.status,items.*.error.type,items.*.error.reason'
 const ID_CHARACTERS = 32
 
+const DATA_STREAM = 'logs-tunmeter.session-default'
+/** In place of DATA_STREAM, for events of peers. */
+const PEER_DATA_STREAM = 'logs-tunmeter.peer-default'
+
 const settings = z.strictObject({
   url: urlSchema('https', 'http').meta({
     description: 'Base address: https://es.example.org:9200',
@@ -37,7 +43,7 @@ const settings = z.strictObject({
   dataStream: z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,199}$/, 'expected the name of a data stream, in small letters')
-    .default('logs-tunmeter.session-default'),
+    .default(DATA_STREAM),
   gzip: z.boolean().default(true),
   headers: headersSchema,
   ca: caSchema,
@@ -57,6 +63,7 @@ export const elasticsearch: Kind = {
   target: ({ url }) => new URL(url as string).origin,
   isEncrypted: ({ url }) => (url as string).startsWith('https:'),
   writer: ecsWriter,
+  peerWriter: ecsPeers,
   open: (given) => new Elasticsearch(given),
 }
 
@@ -65,8 +72,10 @@ class Elasticsearch implements Receiver {
   readonly #secrets: Record<string, string>
   readonly #sender: HttpSender
 
-  constructor({ settings: given, secrets: { apiKey, ...secrets }, guard }: Opening) {
-    this.#settings = given as Settings
+  constructor({ settings: given, secrets: { apiKey, ...secrets }, guard, records }: Opening) {
+    const settings = given as Settings
+    const isOther = records === 'peers' && settings.dataStream === DATA_STREAM
+    this.#settings = isOther ? { ...settings, dataStream: PEER_DATA_STREAM } : settings
     this.#secrets = secretHeaders({
       ...secrets,
       ...(apiKey !== undefined && { authorization: `ApiKey ${apiKey}` }),
@@ -99,13 +108,20 @@ class Elasticsearch implements Receiver {
 }
 
 /** The id of this report of the session. It must not depend on names from the catalog, because they can change. */
-export function documentId(orgId: string, row: LogRow): string {
+export function documentId(orgId: string, row: SentRow): string {
+  return digestOf(isPeer(row) ? [orgId, row.siteId, row.eventId] : reportOf(orgId, row))
+}
+
+function reportOf(orgId: string, row: LogRow): unknown[] {
   const { siteId, sessionId, endTimeUs, endReason, interrupted, connState } = row
   const { bytesTx, bytesRx, packetsTx, packetsRx, clientId, userId, siteResourceId } = row
-  const report = [
+  return [
     ...[orgId, siteId, sessionId, endTimeUs, endReason, interrupted, connState],
     ...[bytesTx, bytesRx, packetsTx, packetsRx, clientId, userId, siteResourceId],
   ]
+}
+
+function digestOf(report: readonly unknown[]): string {
   const digest = hash('sha256', JSON.stringify(report), 'base64url')
   return digest.slice(0, ID_CHARACTERS)
 }

@@ -1,6 +1,7 @@
 /** All kinds of destinations. */
 import type { EventWriter } from '../events.js'
 import { FORMATS } from '../formats/formats.js'
+import { PEER_FORMATS, type PeerWriter } from '../formats/peers.js'
 import type { Kind } from '../kind.js'
 import { PSEUDONYM_KEY, pseudonymKeySecret } from '../pseudonyms.js'
 import type { DestinationRecord } from '../records.js'
@@ -25,4 +26,10 @@ export function secretsOf(kind: string): Kind['secrets'] {
 export function writerOf({ kind, settings, columns }: DestinationRecord): EventWriter {
   const own = KINDS[kind]!.writer
   return (own ?? FORMATS[(settings.events as string | undefined) ?? 'native']!)(columns)
+}
+
+/** The same for a destination of events of peers. */
+export function peerWriterOf({ kind, settings, columns }: DestinationRecord): PeerWriter {
+  const own = KINDS[kind]!.peerWriter
+  return (own ?? PEER_FORMATS[(settings.events as string | undefined) ?? 'native']!)(columns)
 }

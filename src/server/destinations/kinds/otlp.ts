@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { type KeyValue, keyValue, type LogRecord, otlpWriter } from '../formats/otlp.js'
+import { otlpPeers } from '../formats/peers.js'
 import { HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { type Outcome, outcomeOf, shown, type WholeAnswer } from '../outcome.js'
@@ -45,6 +46,7 @@ export const otlp: Kind = {
   target: ({ url }) => new URL(url as string).origin,
   isEncrypted: ({ url }) => (url as string).startsWith('https:'),
   writer: otlpWriter,
+  peerWriter: otlpPeers,
   open: (given) => new Otlp(given),
 }
 

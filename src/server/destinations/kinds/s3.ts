@@ -81,10 +81,12 @@ class S3 implements Receiver {
   readonly #secretAccessKey: string
   readonly #sender: HttpSender
   readonly #columns: Opening['columns']
+  readonly #folder: string
 
-  constructor({ settings: given, secrets, guard, columns }: Opening) {
+  constructor({ settings: given, secrets, guard, columns, records }: Opening) {
     this.#settings = given as Settings
     this.#columns = columns
+    this.#folder = records === 'peers' ? 'peer' : 'session'
     this.#secretAccessKey = secrets.secretAccessKey!
     this.#sender = new HttpSender(guard, this.#settings.ca)
   }
@@ -94,7 +96,7 @@ class S3 implements Receiver {
     const day = new Date(sinceMs).toISOString().slice(0, 10)
     const isParquet = file === 'parquet'
     const name = `${orgId}-${id}.${isParquet ? 'parquet' : 'ndjson.gz'}`
-    const key = `${prefix}session/dt=${day}/${name}`
+    const key = `${prefix}${this.#folder}/dt=${day}/${name}`
     const body = isParquet
       ? await parquetOf(events, this.#columns)
       : await pack(joined(events, '\n', '\n'))

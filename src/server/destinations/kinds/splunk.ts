@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { joined } from '../events.js'
 import { cimWriter } from '../formats/cim.js'
+import { cimPeers } from '../formats/peers.js'
 import { ATTEMPT_MS_MAX, HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { type Outcome, outcomeOf, shown, type WholeAnswer } from '../outcome.js'
@@ -49,6 +50,7 @@ export const splunk: Kind = {
   target: ({ url }) => new URL(url as string).origin,
   isEncrypted: ({ url }) => (url as string).startsWith('https:'),
   writer: cimWriter,
+  peerWriter: cimPeers,
   open: (given) => new Splunk(given),
 }
 

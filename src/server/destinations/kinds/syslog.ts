@@ -75,13 +75,13 @@ class Syslog implements Receiver {
   readonly #head: string
   readonly #tail: string
 
-  constructor({ settings: given, secrets, guard }: Opening) {
+  constructor({ settings: given, secrets, guard, records }: Opening) {
     this.#settings = given as Settings
     this.#secrets = secrets
     this.#guard = guard
     const { facility, appName, hostname: named = hostname() } = this.#settings
     this.#head = `<${8 * facility + INFORMATIONAL}>1 `
-    this.#tail = ` ${VISIBLE.test(named) ? named : '-'} ${appName} - session - ${this.#settings.cee ? '@cee: ' : ''}`
+    this.#tail = ` ${VISIBLE.test(named) ? named : '-'} ${appName} - ${records === 'peers' ? 'peer' : 'session'} - ${this.#settings.cee ? '@cee: ' : ''}`
   }
 
   async deliver({ events, rows, signal }: Delivery): Promise<Outcome> {

@@ -5,9 +5,11 @@ import { QUERY_CHARACTERS_MAX } from '../../../session/query.js'
 import type { Courier } from '../../destinations/courier.js'
 import { targetOf, type Wanted } from '../../destinations/destinations.js'
 import { COLUMN_NAMES } from '../../destinations/events.js'
+import { PEER_COLUMNS } from '../../destinations/formats/peers.js'
 import { kindFields, kindSchema } from '../../destinations/kind-fields.js'
 import { KIND_NAMES, KINDS, secretsOf } from '../../destinations/kinds/kinds.js'
 import { pseudonymsSchema } from '../../destinations/pseudonyms.js'
+import { RECORDS, type Records } from '../../destinations/rows.js'
 import { timeUs } from '../../query/parameters.js'
 import type { ServerContext } from '../context.js'
 import {
@@ -28,11 +30,14 @@ const params = orgParams.extend({ destinationId: z.string().max(32) })
 
 const common = {
   name: z.string().trim().min(1).max(100).refine(isPlainText, PLAIN_TEXT),
+  records: z.enum(RECORDS).default('sessions').meta({
+    description: 'sessions; or peers: events of WireGuard peers, without q and openSeconds.',
+  }),
   q: z.string().trim().max(QUERY_CHARACTERS_MAX).refine(isPlainText, PLAIN_TEXT).default('').meta({
     description: 'Only sessions that this search finds (docs/query.md).',
   }),
   columns: z
-    .array(z.enum(COLUMN_NAMES as [string, ...string[]]))
+    .array(z.enum([...new Set([...COLUMN_NAMES, ...PEER_COLUMNS])] as [string, ...string[]]))
     .min(1)
     .refine((names) => new Set(names).size === names.length, 'expected each field once')
     .nullish()
@@ -82,6 +87,7 @@ const wantedSchema = z.discriminatedUnion(
 ) as z.ZodType<{
   name: string
   kind: string
+  records: Records
   q: string
   columns?: string[] | null | undefined
   eventsMax: number

@@ -12,7 +12,13 @@ import { LOG_BYTES_MAX, LOG_KEEP_MS, type StoreConfig } from '../config.js'
 import { coverage } from '../meters/coverage.js'
 import { GAPS_SHOWN, gaps, meterStatuses } from '../meters/reports.js'
 import { Mutex } from '../mutex.js'
-import { countPeerEvents, peerConnections, peerEvents } from '../peer-queries.js'
+import {
+  arrivedPeers,
+  countArrivedPeers,
+  countPeerEvents,
+  peerConnections,
+  peerEvents,
+} from '../peer-queries.js'
 import type {
   Arrived,
   ArrivedCount,
@@ -42,6 +48,7 @@ import type {
   Page,
   PageRequest,
   PeerConnection,
+  PeerEventRow,
   PeerPage,
   PeerPageRequest,
   Sort,
@@ -334,6 +341,17 @@ export class DuckStore implements Store {
 
   peerEventsOf(orgId: string, subject: Subject): Promise<number> {
     return this.#read(orgId, (c) => countPeerEvents(rowsIn(c), orgId, isOf(subject)))
+  }
+
+  arrivedPeers(orgId: string, request: ArrivedRequest): Promise<Arrived<PeerEventRow>> {
+    return this.#database.read(orgId, (c) => arrivedPeers(rowsIn(c), orgId, request))
+  }
+
+  countArrivedPeers(
+    orgId: string,
+    request: Omit<ArrivedRequest, 'limit'> & { readonly endedBeforeUs?: number },
+  ): Promise<ArrivedCount> {
+    return this.#database.read(orgId, (c) => countArrivedPeers(rowsIn(c), orgId, request))
   }
 
   lastArrival(): number {

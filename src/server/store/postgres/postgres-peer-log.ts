@@ -16,7 +16,8 @@ import type { Postgres } from './database.js'
 const CONNECTION_KEY = `hashtextextended(concat_ws('|', site_id, length(meter_id), meter_id, length(interface), interface,
   coalesce(public_key, client_id::TEXT)), 0)`
 
-export class PostgresPeerLog implements PeerLog {
+/** Destinations read events in order of arrival, of which several servers have none yet. */
+export class PostgresPeerLog implements Omit<PeerLog, 'arrivedPeers' | 'countArrivedPeers'> {
   readonly #postgres: Postgres
 
   constructor(postgres: Postgres) {

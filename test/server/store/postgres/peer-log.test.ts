@@ -57,7 +57,10 @@ describe.skipIf(why !== null)(
       return rows
     }
 
-    async function answers(log: PeerLog, orgId: string) {
+    async function answers(
+      log: Pick<PeerLog, 'peerEvents' | 'peerConnections' | 'peerEventsOf'>,
+      orgId: string,
+    ) {
       const all = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
       const some = { fromUs: AT_US + 20 * HOUR_US, toUs: AT_US + 40 * HOUR_US }
       const filters: PeerFilter[] = [

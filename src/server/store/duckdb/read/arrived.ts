@@ -5,6 +5,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { RUN_LENGTH, sequenceOf } from '../../ids.js'
+import { placeSql } from '../../sql/arrival-place.js'
 import type {
   ArrivalPlace,
   Arrived,
@@ -21,15 +22,6 @@ import { type Source, sources } from './where.js'
 
 const ORDER = ['arrival', 'site_id', 'run', 'seq']
 const orderBy = (alias: string) => `ORDER BY ${ORDER.map((name) => `${alias}.${name}`).join(', ')}`
-
-function placeSql(sql: Sql, place: ArrivalPlace, sign: '>' | '<='): string {
-  const { arrival, siteId, run, sequence } = place
-  const bound = sql.bind(run)
-  const strict = sign[0] as '>' | '<'
-  return `t.arrival ${strict}= ${int(arrival)} AND (t.arrival ${strict} ${int(arrival)}
-    OR t.site_id ${strict} ${int(siteId)} OR (t.site_id = ${int(siteId)}
-      AND (t.run ${strict} ${bound} OR (t.run = ${bound} AND t.seq ${sign} ${int(sequence)}))))`
-}
 
 function endedAfter(
   sql: Sql,

@@ -233,6 +233,10 @@ CREATE TABLE peer_event (
   allowed_ips VARCHAR, allowed_ips_before VARCHAR, handshake_us BIGINT, already BOOLEAN NOT NULL
 );
 `,
+  // The number of the commit, as in `session`, for destinations. Earlier events come first.
+  `
+ALTER TABLE peer_event ADD COLUMN arrival BIGINT DEFAULT 0;
+`,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

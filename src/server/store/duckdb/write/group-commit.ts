@@ -113,7 +113,8 @@ export class GroupCommit {
   async commit(group: readonly SiteBatch[], position: LogPosition): Promise<void> {
     if (this.#isStale) await this.reload()
     try {
-      const { fresh, statements } = this.#book(group)
+      const arrival = this.#rollup.nextArrival()
+      const { fresh, statements } = this.#book(group, arrival)
       await this.#connection.run(['BEGIN', ...statements].join(';\n'))
       const pages = await this.#known.load(pagesOf(fresh))
       const admitted = await admit(fresh, this.#known, pages, {
@@ -122,7 +123,6 @@ export class GroupCommit {
       })
       const plan = new Plan(pages)
       for (const siteBatch of admitted.batches) plan.add(siteBatch, runStartedUs(siteBatch))
-      const arrival = this.#rollup.nextArrival()
       const applied = await this.#apply(plan, arrival)
       const conflicts = [...admitted.conflicts, ...conflictsOf(plan)]
       const losses = this.#lossSql(conflicts)
@@ -191,7 +191,8 @@ export class GroupCommit {
     const { orgId, siteId, batch, sessions, receivedUs } = siteBatch
     if (this.#isStale) await this.reload()
     try {
-      const { fresh, statements } = this.#book([siteBatch])
+      const arrival = this.#rollup.nextArrival()
+      const { fresh, statements } = this.#book([siteBatch], arrival)
       const meterId = batch?.meterId ?? sessions[0]?.meterId ?? ''
       if (fresh.length > 0)
         statements.push(
@@ -203,6 +204,7 @@ export class GroupCommit {
       await this.#connection.run(
         ['BEGIN', ...statements, positionSql(position), 'COMMIT'].join(';\n'),
       )
+      this.#rollup.committed(arrival, 0)
     } catch (error) {
       await this.#rollBack()
       throw error
@@ -269,7 +271,10 @@ export class GroupCommit {
   }
 
   /** Records numbers, reports and peer events. @returns the new batches of the group, and the statements to run */
-  #book(group: readonly SiteBatch[]): { fresh: SiteBatch[]; statements: string[] } {
+  #book(
+    group: readonly SiteBatch[],
+    arrival: number,
+  ): { fresh: SiteBatch[]; statements: string[] } {
     const changed: SavedMeter = new Map()
     const fresh = group.filter(
       (siteBatch) =>
@@ -277,7 +282,7 @@ export class GroupCommit {
         book(this.#meters, { ...siteBatch, batch: siteBatch.batch }, changed) === 'fresh',
     )
     const events = fresh.flatMap(({ orgId, siteId, peerEvents }) =>
-      peerEvents?.length ? [peerEventsSql(orgId, siteId, peerEvents)] : [],
+      peerEvents?.length ? [peerEventsSql(orgId, siteId, peerEvents, arrival)] : [],
     )
     const losses = fresh.flatMap(({ orgId, siteId, losses = [] }) =>
       losses.flatMap((loss) => lossSql({ ...loss, orgId, siteId }, loss.reason)),

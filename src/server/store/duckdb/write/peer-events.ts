@@ -30,6 +30,7 @@ export function peerEventsSql(
   orgId: string,
   siteId: number,
   events: readonly StoredPeerEvent[],
+  arrival: number,
 ): string {
   const rows = events.map((event) =>
     Object.fromEntries(COLUMNS.map(([name, , read]) => [name, read(event)])),
@@ -40,7 +41,7 @@ export function peerEventsSql(
     last = Math.max(last, timeUs)
   }
   const names = COLUMNS.map(([name]) => `e.${name}`).join(', ')
-  return `INSERT INTO peer_event SELECT ${literal(orgId)}, ${int(siteId)}, ${names}
+  return `INSERT INTO peer_event SELECT ${literal(orgId)}, ${int(siteId)}, ${names}, ${int(arrival)}
     FROM (SELECT unnest(from_json(${literal(JSON.stringify(rows))}, ${literal(SHAPE)}), recursive := true)) e
     WHERE NOT EXISTS (SELECT 1 FROM peer_event p WHERE p.org_id = ${literal(orgId)} AND p.site_id = ${int(siteId)}
       AND p.at_us BETWEEN ${int(first)} AND ${int(last)} AND p.event_id = e.event_id)`

@@ -233,7 +233,12 @@ export class Rollup {
       `SELECT count(*)::DOUBLE AS n, max(arrival)::DOUBLE AS last FROM session WHERE arrival > ${int(this.#rolled)}`,
     )
     this.#waiting = rows[0]!.n as number
-    this.#committed = Math.max(this.#rolled, (rows[0]!.last as number | null) ?? -1)
+    const peers = await rowsOf(
+      this.#connection,
+      'SELECT coalesce(max(arrival), -1)::DOUBLE AS last FROM peer_event',
+    )
+    const last = Math.max((rows[0]!.last as number | null) ?? -1, peers[0]!.last as number)
+    this.#committed = Math.max(this.#rolled, last)
     // Numbers never go back, even if the last sessions were deleted, because readers have passed their numbers.
     this.#arrival = Math.max(this.#arrival, this.#committed + 1)
   }
