@@ -119,6 +119,17 @@ describe.skipIf(NO_CHROMIUM)('pages of what has a name', () => {
     await page.getByText('had no sessions').waitFor()
   })
 
+  test('each page of the menu can be loaded by its address', async () => {
+    const page = await lab.open('/')
+    const links = await page.getByRole('navigation').getByRole('link').all()
+    const hrefs = await Promise.all(links.map((link) => link.getAttribute('href')))
+    expect(hrefs.length).toBeGreaterThan(7)
+    const statuses = await Promise.all(
+      hrefs.map(async (href) => [href, (await fetch(lab.server.url + href)).status]),
+    )
+    expect(statuses).toEqual(hrefs.map((href) => [href, 200]))
+  })
+
   test('evidence: the file, and a manifest that tunmeter verify takes', async () => {
     const page = await lab.open('/?clientId=1&protocol=tcp')
     await page.getByRole('button', { name: 'Export' }).click()

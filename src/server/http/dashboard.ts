@@ -6,7 +6,18 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** Paths that the document routes itself. */
 const PAGES = [
-  ...['/', '/logs', '/overview', '/usage', '/sites', '/audit', '/settings', '/signin'],
+  ...[
+    '/',
+    '/logs',
+    '/overview',
+    '/connected',
+    '/usage',
+    '/sites',
+    '/destinations',
+    '/audit',
+    '/settings',
+    '/signin',
+  ],
   ...['/client/*', '/user/*', '/resource/*', '/site/*', '/destination/*'],
 ]
 
