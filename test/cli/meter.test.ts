@@ -289,6 +289,21 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     expect((await before.finished).code).toBe(0)
   })
 
+  test('started as root again, for an interface that is gone by then: its spool was another user’s', async () => {
+    const { server, meter, spool } = await live(['--user', 'nobody'])
+    meter.child.kill('SIGTERM')
+    expect((await meter.finished).code, meter.output.stderr).toBe(0)
+    const args = ['--interface', 'tmnone0', '--wait-for-interface', '--to', server.url]
+    const next = start(['meter', ...args, '--key', 'k', '--spool', spool])
+    await running(next)
+    expect(statusOf(`/proc/${next.child.pid}`).Uid).toEqual(['0', '0', '0', '0'])
+    const names = readdirSync(spool)
+    expect([...new Set(names.map((name) => statSync(join(spool, name)).uid))]).toEqual([0])
+    expect(names.filter((name) => name.startsWith('damaged-'))).toEqual([])
+    next.child.kill('SIGTERM')
+    expect((await next.finished).code, next.output.stderr).toBe(0)
+  })
+
   test('started as root, it stays root for an interface that is not there yet', async () => {
     const { meter } = await live(['--interface', 'tmnone0', '--wait-for-interface'])
     expect(statusOf(`/proc/${meter.child.pid}`).Uid).toEqual(['0', '0', '0', '0'])
