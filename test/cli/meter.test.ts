@@ -311,6 +311,35 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     expect(meter.output.stderr).toContain('tmnone0')
   })
 
+  test.each([
+    ['a server', (url: string) => ['--to', url]],
+    [
+      'a proxy',
+      (url: string) => ['--to', 'http://192.0.2.1', '--proxy', url, '--allow-plain-http'],
+    ],
+  ])('it meters beside %s that takes connections and never answers', async (_, options) => {
+    const asking = new Set<Socket>()
+    const silent = createServer((socket) => {
+      asking.add(socket.on('error', () => undefined))
+      socket.once('close', () => asking.delete(socket)).resume()
+    })
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      for (const socket of asking) socket.destroy()
+      silent.close()
+    })
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    const spool = join(temporaryDirectory(), 'spool')
+    const args = ['--interface', 'lo', '--filter', 'port 1', '--spool', spool, '--key', 'k']
+    const meter = start(['meter', ...args, '--user', 'root', ...options(url)])
+    await running(meter)
+    // What hung before still hangs: the start did not wait for an end of it.
+    expect(asking.size).toBeGreaterThan(0)
+    meter.child.kill('SIGTERM')
+    meter.child.kill('SIGTERM')
+    expect((await meter.finished).code, meter.output.stderr).toBe(0)
+  })
+
   describe('started as root, every thread has two capabilities and no more', () => {
     test.each<[string, string[], number[]]>([
       ['of a user that is named', ['--user', 'nobody'], [65534]],
