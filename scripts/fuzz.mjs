@@ -2,7 +2,7 @@
 //
 //   npm run fuzz -- [--seconds N | --cpu-seconds N] [TARGET...]
 //
-// Targets: packets, pcap, pcapng, gzip, prefixes, rows, queue (native/fuzz/). Each runs N seconds (default 60), or N
+// Targets: packets, pcap, pcapng, gzip, prefixes, rows, queue, csv (native/fuzz/). Each runs N seconds (default 60), or N
 // seconds of CPU time, which also count on a busy machine. Fuzzing begins with the inputs of
 // native/fuzz/seeds and with inputs made from fixtures/ and, if present, the corpus
 // (../shared/corpus or TUNMETER_CORPUS). libFuzzer's own inputs stay in build/fuzz/corpus. An input
@@ -24,7 +24,7 @@ const CORPUS = process.env.TUNMETER_CORPUS ?? join(ROOT, '../shared/corpus')
 const TARGETS = {
   packets: 8192,
   ...{ pcap: 4096, pcapng: 4096, gzip: 4096 },
-  ...{ prefixes: 1024, rows: 1024, queue: 64 },
+  ...{ prefixes: 1024, rows: 1024, queue: 64, csv: 2048 },
 }
 const COMPILERS = [
   'clang++-14',

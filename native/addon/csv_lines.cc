@@ -103,7 +103,7 @@ inline int64_t CsvLines::number(uint16_t column) const {
 
 // Empty for a missing value. Valid as long as the column.
 inline std::string_view CsvLines::text(uint16_t column) const {
-  if (!has(column)) return {};
+  if (!has(column)) return "";
   const uint8_t* const at = columns_[column].values + row_ * sizeof(DuckString);
   DuckString value;
   std::memcpy(&value, at, sizeof value);

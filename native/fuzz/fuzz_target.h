@@ -32,6 +32,9 @@ void run_prefixes(const uint8_t* data, size_t size);
 void run_rows(const uint8_t* data, size_t size);
 void run_queue(const uint8_t* data, size_t size);
 
+// fuzz_csv.cc
+void run_csv(const uint8_t* data, size_t size);
+
 }  // namespace tunmeter::fuzz
 
 #define FUZZ_REQUIRE(condition, text)                                                           \

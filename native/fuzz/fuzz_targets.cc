@@ -8,7 +8,7 @@ namespace {
 
 constexpr Target kTargets[] = {
     {"packets", run_packets},   {"pcap", run_pcap}, {"pcapng", run_pcapng}, {"gzip", run_gzip},
-    {"prefixes", run_prefixes}, {"rows", run_rows}, {"queue", run_queue},
+    {"prefixes", run_prefixes}, {"rows", run_rows}, {"queue", run_queue},   {"csv", run_csv},
 };
 
 }  // namespace

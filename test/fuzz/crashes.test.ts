@@ -12,7 +12,7 @@ import { run } from '../support/lab.js'
 import { buildTool } from '../support/native-tool.js'
 
 const FUZZ = fileURLToPath(new URL('../../native/fuzz', import.meta.url))
-const TARGETS = ['packets', 'pcap', 'pcapng', 'gzip', 'prefixes', 'rows', 'queue']
+const TARGETS = ['packets', 'pcap', 'pcapng', 'gzip', 'prefixes', 'rows', 'queue', 'csv']
 
 let replay = ''
 beforeAll(async () => {
