@@ -147,7 +147,9 @@ interface Said {
 }
 
 /** The minute goes on while the places are asked one after another. */
-const timeless = (sentence: string) => sentence.replace(/\d+ \w+ \d{4} \d\d:\d\d/g, 'then').trim()
+/** A day is named once, and seconds only where they tell ends apart. */
+const timeless = (sentence: string) =>
+  sentence.replace(/(\d+ \w+ \d{4} )?\d\d:\d\d(:\d\d)?/g, 'then').trim()
 const causesOf = (holes: readonly { cause: string }[]) => holes.map((h) => h.cause).sort()
 // biome-ignore lint/suspicious/noExplicitAny: answers of every shape.
 const get = async ({ org }: Site, path: string): Promise<any> =>
