@@ -121,7 +121,7 @@ describe.skipIf(why !== null)(
           }
           expect(await answers(log, orgId)).toEqual(await answers(duck.store, orgId))
         }),
-        { numRuns: rounds(8, 40), endOnFailure: true },
+        { numRuns: rounds(8, 20), endOnFailure: true },
       )
     }, 300_000)
   },
