@@ -46,6 +46,8 @@ const COLUMNS = {
   site: 't.site_id',
 } as const
 
+const isNumber = (text: string) => /^[1-9]\d{0,14}$/.test(text)
+
 /** Matches the ids of names, and an id written as text. */
 function ofName(sql: Sql, { kind, values, ids = [] }: NonNullable<LogTerm['named']>): string {
   const column = COLUMNS[kind]
@@ -55,8 +57,8 @@ function ofName(sql: Sql, { kind, values, ids = [] }: NonNullable<LogTerm['named
   if (written.length > 0) parts.push(`${column} IN (${written.join(', ')})`)
   for (const { text, pattern, none } of values) {
     if (none) parts.push(`${column} IS NULL`)
-    else if (kind === 'user' && !pattern) parts.push(`${column} = ${sql.bind(text)}`)
-    else if (/^[1-9]\d{0,14}$/.test(text)) parts.push(`${column} = ${int(Number(text))}`)
+    else if (kind === 'user' ? !pattern || isNumber(text) : isNumber(text))
+      parts.push(`${column} = ${kind === 'user' ? sql.bind(text) : int(Number(text))}`)
   }
   return or(parts)
 }
