@@ -46,7 +46,7 @@ describe.skipIf(why !== null)(
     }, 60_000)
     afterAll(() => database.close())
 
-    async function pages(log: PeerLog, orgId: string, filter: PeerFilter) {
+    async function pages(log: Pick<PeerLog, 'peerEvents'>, orgId: string, filter: PeerFilter) {
       const rows = []
       let after: PeerPosition | undefined
       do {
