@@ -40,6 +40,17 @@ export function totalsOf(row: Partial<SumsRow>): Totals {
   }
 }
 
+/** In order of bytes, as SQL sorts texts. */
+export function byText(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** The same; sessions without an id last. */
+export function byId(a: string | null, b: string | null): number {
+  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1
+  return byText(a, b)
+}
+
 /** @param rows the groups in order of rank at equal sums */
 export async function summaryOf(
   request: SummaryRequest,

@@ -1,6 +1,6 @@
 /**
  * The same sessions by chance in DuckDB and in ClickHouse, hostile texts included: every page, count, facet, summary,
- * histogram, usage and export is the same.
+ * matrix, change, new pair, histogram, usage and export is the same.
  */
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -69,9 +69,10 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
         fc.constantFrom(...SUMMARY_GROUPS, null),
         fc.constantFrom(...SUMMARY_INTERVALS, null),
         fc.integer({ min: 1, max: 3 }),
-        async (sessions, catalog, asked, groupBy, interval, few) => {
+        fc.array(anyComparison, { minLength: 3, maxLength: 3 }),
+        async (sessions, catalog, asked, groupBy, interval, few, comparisons) => {
           const orgId = await fill(sessions, catalog)
-          for (const [filter, sort] of asked) {
+          for (const [i, [filter, sort]] of asked.entries()) {
             await same((store) => pages(store, orgId, filter, sort, few))
             await same((store) => store.count(orgId, filter))
             await same((store) => store.attributes(orgId, filter))
@@ -82,6 +83,13 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
             await same((store) => store.summary(orgId, { ...by, interval: null }))
             if (interval !== null && wide(filter, interval) <= 3000)
               await same((store) => store.summary(orgId, { ...by, interval }))
+            const { groups, who, tops, by: ranked } = comparisons[i % comparisons.length]!
+            const compared = { filter, groupBy: groups[0], top: tops[0], sort: ranked }
+            await same((store) => store.matrix(orgId, { filter, groups, top: tops, sort: ranked }))
+            await same((store) => store.changes(orgId, compared))
+            await same((store) =>
+              store.newPairs(orgId, { filter, groups: [who, 'resource'], limit: tops[1] }),
+            )
             await same((store) => all(store.rows(orgId, filter, sort)))
             await same((store) => csvOf(store, orgId, filter, sort))
             await same((store) => store.facts(orgId, filter))
@@ -95,6 +103,15 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
       { numRuns: rounds(8, 40), endOnFailure: true },
     )
   })
+})
+
+const anyComparison = fc.record({
+  groups: fc
+    .tuple(fc.constantFrom(...SUMMARY_GROUPS), fc.constantFrom(...SUMMARY_GROUPS))
+    .filter(([a, b]) => a !== b),
+  who: fc.constantFrom('client', 'user'),
+  tops: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
+  by: fc.constantFrom('bytes', 'sessions'),
 })
 
 /** All pages by their cursors, and one by its offset. */

@@ -5,11 +5,14 @@
  * grouping of writes do not matter. Queries read the table with FINAL, which leaves the largest of each session.
  */
 import type { Readable } from 'node:stream'
+import { startBefore } from '../changes-shape.js'
 import type {
   Arrived,
   ArrivedCount,
   ArrivedRequest,
   Cancel,
+  Changes,
+  ChangesRequest,
   CsvPiece,
   ExportOptions,
   FilterAttributes,
@@ -17,6 +20,10 @@ import type {
   HistogramRequest,
   LogFilter,
   LogRow,
+  Matrix,
+  MatrixRequest,
+  NewPairs,
+  NewPairsRequest,
   Page,
   PageRequest,
   SessionLog,
@@ -36,7 +43,9 @@ import { parquet } from './export/parquet.js'
 import type { SessionMeta } from './meta.js'
 import { arrived, countArrived } from './read/arrived.js'
 import { attributes } from './read/attributes.js'
+import { changes, newPairs } from './read/changes.js'
 import { histogram } from './read/histogram.js'
+import { matrix } from './read/matrix.js'
 import { count, facts, page } from './read/pages.js'
 import { type Scope, scopeOf } from './read/scope.js'
 import { summary } from './read/summary.js'
@@ -155,6 +164,21 @@ export class ClickHouseSessions implements SessionLog {
   async summary(orgId: string, request: SummaryRequest, cancel?: Cancel): Promise<Summary> {
     const scope = await this.#scope(orgId, request.filter, cancel)
     return summary(this.#client, scope, request, cancel?.signal)
+  }
+
+  async matrix(orgId: string, request: MatrixRequest, cancel?: Cancel): Promise<Matrix> {
+    const scope = await this.#scope(orgId, request.filter, cancel)
+    return matrix(this.#client, scope, request, cancel?.signal)
+  }
+
+  async changes(orgId: string, request: ChangesRequest, cancel?: Cancel): Promise<Changes> {
+    const both = { ...request.filter, fromUs: startBefore(request.filter) }
+    return changes(this.#client, await this.#scope(orgId, both, cancel), request, cancel?.signal)
+  }
+
+  async newPairs(orgId: string, request: NewPairsRequest, cancel?: Cancel): Promise<NewPairs> {
+    const scope = await this.#scope(orgId, { ...request.filter, fromUs: 0 }, cancel)
+    return newPairs(this.#client, scope, request, cancel?.signal)
   }
 
   async histogram(orgId: string, request: HistogramRequest, cancel?: Cancel): Promise<Histogram> {

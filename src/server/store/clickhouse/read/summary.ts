@@ -17,7 +17,7 @@ import type { OrgNames } from '../meta.js'
 import { FROM, type Scope } from './scope.js'
 import { added, asNumbers, NO_SUMS, SUMS, type Sums, sumsOf } from './sums.js'
 
-const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
+export const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
   client: 't.client_id',
   user: 't.user_id',
   resource: 't.site_resource_id',
@@ -26,6 +26,12 @@ const GROUP_SQL: Readonly<Record<SummaryGroup, string>> = {
   port: 't.dest_port',
   destination: 't.dest_ip',
   connState: 't.conn_state',
+}
+
+/** What groups are ranked by. */
+export const RANKS: Readonly<Record<SummaryRequest['sort'], string>> = {
+  sessions: 'toInt128(count())',
+  bytes: 'sum(toInt128(coalesce(t.bytes_tx, 0)) + toInt128(coalesce(t.bytes_rx, 0)))',
 }
 
 /** The start of a row's interval, from the starts of all. */
@@ -70,11 +76,7 @@ function summarySql(
   starts: readonly number[],
 ): string {
   const group = groupBy === null ? "CAST(NULL, 'Nullable(String)')" : GROUP_SQL[groupBy]
-  const rank =
-    sort === 'sessions'
-      ? 'count() AS rank_by'
-      : 'sum(toInt128(coalesce(t.bytes_tx, 0)) + toInt128(coalesce(t.bytes_rx, 0))) AS rank_by'
-  const cells = `SELECT ${group} AS id, ${slotSql(interval, starts)} AS slot, [${SUMS}] AS sums, ${rank},
+  const cells = `SELECT ${group} AS id, ${slotSql(interval, starts)} AS slot, [${SUMS}] AS sums, ${RANKS[sort]} AS rank_by,
       countIf(${scope.open}) AS open, countIf(t.conn_state = 'REJ') AS refused, countIf(t.conn_state = 'S0') AS unanswered
     FROM ${FROM} WHERE ${scope.where()} GROUP BY id, slot`
   const groups = `SELECT id, sum(rank_by) AS whole, groupArray((slot, sums, open, refused, unanswered)) AS cells
@@ -95,11 +97,12 @@ function groupOf(
   { groupBy }: SummaryRequest,
   names: OrgNames,
 ): GroupRow {
-  const name = id === null || groupBy === null ? null : nameOf(names, groupBy, id)
+  const name = groupBy === null ? null : nameOf(names, groupBy, id)
   return { id, other, slot, name, ...asNumbers(sums) }
 }
 
-export function nameOf(names: OrgNames, kind: SummaryGroup, id: string): string | null {
+export function nameOf(names: OrgNames, kind: SummaryGroup, id: string | null): string | null {
+  if (id === null) return null
   if (kind === 'client') return names.clients.get(Number(id)) ?? null
   if (kind === 'resource') return names.resources.get(Number(id)) ?? null
   if (kind === 'site') return names.sites.get(Number(id)) ?? null

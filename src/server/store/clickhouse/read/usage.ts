@@ -1,6 +1,6 @@
 /** Totals by month: those of stored sessions and those of deleted ones. Months are UTC. */
 import { next, storable } from '../../intervals.js'
-import { totalsOf } from '../../summary-shape.js'
+import { byId, byText, totalsOf } from '../../summary-shape.js'
 import type { UsageRequest, UsageRow } from '../../sums.js'
 import type { Client } from '../client.js'
 import type { SessionMeta } from '../meta.js'
@@ -64,11 +64,11 @@ export async function usage(
   }
   return [...cells.values()]
     .filter(({ sums }) => sums.sessions > 0n)
-    .sort((a, b) => compare(b.month, a.month) || bytesFirst(a.sums, b.sums) || byId(a.id, b.id))
+    .sort((a, b) => byText(b.month, a.month) || bytesFirst(a.sums, b.sums) || byId(a.id, b.id))
     .map(({ month, id, sums }) => ({
       month,
       id,
-      name: id === null ? null : nameOf(scope.names, request.groupBy, id),
+      name: nameOf(scope.names, request.groupBy, id),
       ...totalsOf(asNumbers(sums)),
     }))
 }
@@ -76,14 +76,4 @@ export async function usage(
 /** By the numbers that are answered, so that those which are shown as equal are in order of their ids. */
 function bytesFirst(a: Sums, b: Sums): number {
   return Number(b.bytes_tx) + Number(b.bytes_rx) - (Number(a.bytes_tx) + Number(a.bytes_rx))
-}
-
-function compare(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
-}
-
-/** In order of bytes, as SQL sorts texts; sessions without an id last. */
-function byId(a: string | null, b: string | null): number {
-  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1
-  return compare(a, b)
 }

@@ -3,15 +3,14 @@
  * is the range of the same length that ends where the filter's range begins; for new pairs it is all that is stored.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type {
-  ChangedGroup,
-  Changes,
-  ChangesRequest,
-  NewPair,
-  NewPairs,
-  NewPairsRequest,
-} from '../../store.js'
-import { totalsOf } from '../../summary-shape.js'
+import {
+  type ChangedRow,
+  changesOf,
+  type NewPairRow,
+  newPairsOf,
+  startBefore,
+} from '../../changes-shape.js'
+import type { Changes, ChangesRequest, NewPairs, NewPairsRequest } from '../../store.js'
 import { int, type Row, rowsOf } from '../database.js'
 import { dimensionOfGroup, rolledUpTo, SUM_NAMES } from '../write/rollup.js'
 import { Sql } from './sql-parts.js'
@@ -26,7 +25,7 @@ export async function changes(
   { filter, groupBy, top, sort }: ChangesRequest,
   nowUs: number,
 ): Promise<Changes> {
-  const fromUs = Math.max(0, 2 * filter.fromUs - filter.toUs)
+  const fromUs = startBefore(filter)
   const sql = new Sql()
   const scope = { group: dimensionOfGroup(groupBy), rolled: await rolledUpTo(connection) }
   const sums = (isNow: boolean) => {
@@ -37,9 +36,12 @@ export async function changes(
     )
   }
   const columns = SUM_NAMES.flatMap((name) => [
-    `coalesce(sum(${name}) FILTER (is_now), 0)::DOUBLE AS ${name}`,
-    `coalesce(sum(${name}) FILTER (NOT is_now), 0)::DOUBLE AS ${BEFORE}${name}`,
+    `coalesce(sum(${name}) FILTER (is_now), 0) AS ${name}`,
+    `coalesce(sum(${name}) FILTER (NOT is_now), 0) AS ${BEFORE}${name}`,
   ])
+  const numbers = SUM_NAMES.flatMap((name) => [name, BEFORE + name]).map(
+    (name) => `r.${name}::DOUBLE AS ${name}`,
+  )
   const difference =
     sort === 'sessions'
       ? 'sessions - before_sessions'
@@ -51,25 +53,20 @@ export async function changes(
      d AS (SELECT *, ${difference} AS difference FROM g),
      r AS (SELECT *, row_number() OVER (ORDER BY difference DESC, id) AS up,
              row_number() OVER (ORDER BY difference, id) AS down FROM d)
-     SELECT r.* REPLACE (r.id::VARCHAR AS id), ${names === undefined ? 'NULL' : 'n.name'} AS name FROM r
+     SELECT r.id::VARCHAR AS id, r.difference > 0 AS has_grown, ${numbers.join(', ')},
+       ${names === undefined ? 'NULL' : 'n.name'} AS name FROM r
      ${names === undefined ? '' : `LEFT JOIN ${names} n ON n.org_id = $1 AND n.id = r.id`}
      WHERE (difference > 0 AND up <= ${int(top)}) OR (difference < 0 AND down <= ${int(top)})
-     ORDER BY abs(difference) DESC, id`,
+     ORDER BY abs(r.difference) DESC, 1`,
     sql.values,
   )
-  const side = (sign: 1 | -1) =>
-    rows.filter(({ difference: by }) => Math.sign(by as number) === sign).map(changedOf)
-  return { fromUs, grown: side(1), fallen: side(-1) }
+  return changesOf(fromUs, rows.map(changedRow))
 }
 
-function changedOf(row: Row): ChangedGroup {
-  const before = Object.fromEntries(SUM_NAMES.map((name) => [name, row[BEFORE + name]])) as Row
-  return {
-    id: row.id as string | null,
-    name: row.name as string | null,
-    now: totalsOf(row),
-    before: totalsOf(before),
-  }
+function changedRow(row: Row): ChangedRow {
+  const before = Object.fromEntries(SUM_NAMES.map((name) => [name, row[BEFORE + name]]))
+  const { id, name, has_grown } = row
+  return { id, name, has_grown, now: row, before } as unknown as ChangedRow
 }
 
 export async function newPairs(
@@ -102,13 +99,5 @@ export async function newPairs(
      ORDER BY first_us DESC, a, b LIMIT ${int(limit)}`,
     sql.values,
   )
-  const pairs = rows.map(
-    (row): NewPair => ({
-      ids: [row.a as string, row.b as string],
-      names: [row.a_name as string | null, row.b_name as string | null],
-      firstUs: row.first_us as number,
-      ...totalsOf(row),
-    }),
-  )
-  return { total: (rows[0]?.total as number | undefined) ?? 0, pairs }
+  return newPairsOf(rows as unknown as NewPairRow[])
 }
