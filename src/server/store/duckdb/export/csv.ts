@@ -12,7 +12,7 @@ import { columnName } from '../../sql/column-names.js'
 import type { CsvPiece, Sort } from '../../store.js'
 import { inOneState, rowsOf } from '../database.js'
 import { orderBy } from '../read/pages.js'
-import { COLUMNS, type Column, usualHeadersSql } from '../schema/columns.js'
+import { COLUMNS, type Column, payloadSql } from '../schema/columns.js'
 import { csvAddon, type NativeCell, type NativeCsvLines, type NativeType } from './csv-addon.js'
 import { linesOfChunk } from './csv-layout.js'
 
@@ -42,12 +42,12 @@ const SELECTED: readonly Selected[] = [
   ...(['tx', 'rx'] as const).map((direction) => ({
     name: `payload_${direction}`,
     type: 'int64' as const,
-    sql: `(bytes_${direction} - headers_${direction} - ${usualHeadersSql(direction)})::BIGINT`,
+    sql: `(${payloadSql(direction)})::BIGINT`,
   })),
   ...(['tx', 'rx'] as const).map((direction) => ({
     name: `goodput_${direction}`,
     type: 'int64' as const,
-    sql: `(bytes_${direction} - headers_${direction} - ${usualHeadersSql(direction)} - retransmitted_bytes_${direction})::BIGINT`,
+    sql: `(${payloadSql(direction)} - retransmitted_bytes_${direction})::BIGINT`,
   })),
   ...['is_open', 'is_interrupted'].map((name) =>
     selected({ name, kind: 'boolean', sqlType: 'BOOLEAN' }),

@@ -5,7 +5,7 @@
  */
 import { EXPORT_FIELDS } from '../../export-fields.js'
 import { columnName } from '../../sql/column-names.js'
-import { COLUMNS, usualHeadersSql } from '../schema/columns.js'
+import { COLUMNS, payloadSql } from '../schema/columns.js'
 
 function endpoint(ip: string, port: string): string {
   return `CASE WHEN ${port} = 0 THEN ${ip} WHEN contains(${ip}, ':') THEN '[' || ${ip} || ']:' || ${port}::INTEGER
@@ -20,10 +20,10 @@ const SPECIAL: Readonly<Record<string, string>> = {
   sessionId: 'run || session_tail(seq::BIGINT)',
   startTime: 'make_timestamptz(start_us::BIGINT)',
   endTime: 'make_timestamptz((start_us + duration_us)::BIGINT)',
-  goodputTx: `(bytes_tx - headers_tx - ${usualHeadersSql('tx')} - retransmitted_bytes_tx)::BIGINT`,
-  goodputRx: `(bytes_rx - headers_rx - ${usualHeadersSql('rx')} - retransmitted_bytes_rx)::BIGINT`,
-  payloadTx: `(bytes_tx - headers_tx - ${usualHeadersSql('tx')})::BIGINT`,
-  payloadRx: `(bytes_rx - headers_rx - ${usualHeadersSql('rx')})::BIGINT`,
+  goodputTx: `(${payloadSql('tx')} - retransmitted_bytes_tx)::BIGINT`,
+  goodputRx: `(${payloadSql('rx')} - retransmitted_bytes_rx)::BIGINT`,
+  payloadTx: `(${payloadSql('tx')})::BIGINT`,
+  payloadRx: `(${payloadSql('rx')})::BIGINT`,
   interrupted: 'is_interrupted',
   communityId: `CASE WHEN source_port <> 0 AND dest_port <> 0 THEN
     community_id(protocol, ip_hex(source_ip), source_port::INTEGER, ip_hex(dest_ip), dest_port::INTEGER) END`,

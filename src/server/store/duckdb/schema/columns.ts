@@ -74,6 +74,11 @@ export function usualHeadersSql(direction: 'tx' | 'rx'): string {
     + CASE WHEN contains(source_ip, ':') THEN 20 ELSE 0 END)`
 }
 
+/** payloadOf() of headers.ts, in its order: columns of exports are DOUBLEs. */
+export function payloadSql(direction: 'tx' | 'rx'): string {
+  return `bytes_${direction} - (headers_${direction} + ${usualHeadersSql(direction)})`
+}
+
 /**
  * Both texts as one: `ENDPOINT|KEY`, each escaped; an empty part stands for null.
  *
