@@ -83,13 +83,8 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
             await same((store) => store.summary(orgId, { ...by, interval: null }))
             if (interval !== null && wide(filter, interval) <= 3000)
               await same((store) => store.summary(orgId, { ...by, interval }))
-            const { groups, who, tops, by: ranked } = comparisons[i % comparisons.length]!
-            const compared = { filter, groupBy: groups[0], top: tops[0], sort: ranked }
-            await same((store) => store.matrix(orgId, { filter, groups, top: tops, sort: ranked }))
-            await same((store) => store.changes(orgId, compared))
-            await same((store) =>
-              store.newPairs(orgId, { filter, groups: [who, 'resource'], limit: tops[1] }),
-            )
+            const comparison = comparisons[i % comparisons.length]!
+            await same((store) => compared(store, orgId, filter, comparison))
             await same((store) => all(store.rows(orgId, filter, sort)))
             await same((store) => csvOf(store, orgId, filter, sort))
             await same((store) => store.facts(orgId, filter))
@@ -105,14 +100,33 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
   })
 })
 
+/** `all`: of all sessions in the range, so that more groups are equal in rank or age. */
 const anyComparison = fc.record({
+  all: fc.boolean(),
   groups: fc
     .tuple(fc.constantFrom(...SUMMARY_GROUPS), fc.constantFrom(...SUMMARY_GROUPS))
     .filter(([a, b]) => a !== b),
   who: fc.constantFrom('client', 'user'),
   tops: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
-  by: fc.constantFrom('bytes', 'sessions'),
+  sort: fc.constantFrom('bytes', 'sessions'),
+  limit: fc.integer({ min: 1, max: 30 }),
 })
+type Comparison = typeof anyComparison extends fc.Arbitrary<infer T> ? T : never
+
+/** A matrix, changes and new pairs. */
+async function compared(
+  store: SessionLog,
+  orgId: string,
+  given: LogFilter,
+  { all, groups, who, tops: top, sort, limit }: Comparison,
+): Promise<unknown> {
+  const filter = all ? { fromUs: given.fromUs, toUs: given.toUs } : given
+  return {
+    matrix: await store.matrix(orgId, { filter, groups, top, sort }),
+    changes: await store.changes(orgId, { filter, groupBy: groups[0], top: top[0], sort }),
+    newPairs: await store.newPairs(orgId, { filter, groups: [who, 'resource'], limit }),
+  }
+}
 
 /** All pages by their cursors, and one by its offset. */
 async function pages(
