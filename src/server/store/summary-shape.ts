@@ -51,31 +51,33 @@ export function byId(a: string | null, b: string | null): number {
   return byText(a, b)
 }
 
-/** @param rows the groups in order of rank at equal sums */
+/** Groups of equal sums are in order of their ids, as texts. */
 export async function summaryOf(
   request: SummaryRequest,
   starts: readonly number[],
   totals: SummaryTotals,
   rows: readonly GroupRow[],
 ): Promise<Summary> {
-  const byId = new Map<string | null, { row: SummaryGroupRow; slots: GroupRow[] }>()
+  const known = new Map<string | null, { row: SummaryGroupRow; slots: GroupRow[] }>()
   for (const row of rows) {
     const id = row.id
     const other = row.other
     const key = other ? '\0other' : id
     const sums = totalsOf(row)
-    const known = byId.get(key)
-    if (known === undefined) {
-      byId.set(key, {
+    const group = known.get(key)
+    if (group === undefined) {
+      known.set(key, {
         row: { id, name: row.name, other, ...sums },
         slots: [row],
       })
     } else {
-      known.row = addTotals(known.row, sums)
-      known.slots.push(row)
+      group.row = addTotals(group.row, sums)
+      group.slots.push(row)
     }
   }
-  const groups = [...byId.values()].sort((a, b) => rank(b.row, request) - rank(a.row, request))
+  const groups = [...known.values()].sort(
+    ({ row: a }, { row: b }) => rank(b, request) - rank(a, request) || byId(a.id, b.id),
+  )
   return {
     totals,
     groups: request.groupBy === null ? [] : groups.map((g) => g.row),
