@@ -75,17 +75,20 @@ export interface OneMeter extends MeterName {
 
 export class Meters {
   readonly #query: Rows
+  readonly #rowId: 'rowid' | 'ctid'
   #meters = new Map<string, Meter>()
   /** The statements for the next transaction, in order. */
   #statements: string[] = []
 
-  constructor(query: Rows) {
+  /** @param rowId the engine's name for the place of a row, which tells equal rows apart */
+  constructor(query: Rows, rowId: 'rowid' | 'ctid') {
     this.#query = query
+    this.#rowId = rowId
   }
 
   /** Reads everything from the tables, or one meter. Also needed after a rollback. */
   async load(only?: OneMeter): Promise<void> {
-    const loaded = new Meters(this.#query)
+    const loaded = new Meters(this.#query, this.#rowId)
     await loaded.#loadAll(only === undefined ? 'true' : whereIs(only), only?.batch)
     // Replaced in one step, because readers must not see a part of the meters.
     this.#meters = loaded.#meters
@@ -376,7 +379,7 @@ export class Meters {
   #extendLoss(meter: Meter, reason: string, { loss, was }: NonNullable<Extended>): void {
     this.#statements.push(
       `UPDATE batch_gap SET from_us = ${int(loss.fromUs)}, to_us = ${int(loss.toUs)}, sessions = ${int(loss.sessions)}, detail = ${detailOf(loss)}
-       WHERE rowid = (SELECT max(rowid) FROM batch_gap WHERE ${whereIs(meter)} AND reason = ${literal(reason)}
+       WHERE ${this.#rowId} = (SELECT max(${this.#rowId}) FROM batch_gap WHERE ${whereIs(meter)} AND reason = ${literal(reason)}
          AND from_us = ${int(was.fromUs)} AND to_us = ${int(was.toUs)} AND sessions = ${int(was.sessions)} AND from_batch IS NULL)`,
     )
   }

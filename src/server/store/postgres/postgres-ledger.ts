@@ -104,7 +104,7 @@ export class PostgresLedger implements Ledger {
 
 /** The meter of a batch, as the tables have it. */
 async function loaded(query: Rows, { orgId, siteId, batch }: WriteRequest): Promise<Meters> {
-  const meters = new Meters(query)
+  const meters = new Meters(query, 'ctid')
   const name = { orgId, siteId, meterId: batch.meterId }
   await meters.load({ ...name, batch: batch.batch })
   const meter = meters.get(orgId, siteId, batch.meterId)

@@ -88,7 +88,7 @@ export class GroupCommit {
   }
 
   static async open(connection: DuckDBConnection, rollup: Rollup): Promise<GroupCommit> {
-    const meters = new Meters(rowsIn(connection))
+    const meters = new Meters(rowsIn(connection), 'rowid')
     await meters.load()
     const staged = await Staged.open(connection)
     const freshness = await Freshness.load(connection)
