@@ -3,7 +3,7 @@
  * the state and the packets, `Anna` when the name is shown, and `conflict` when something was refused and counted; two
  * answers where both are right.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Session } from '../../../../src/session/session.js'
 import { batch, report, session } from '../../../support/batches.js'
 import { ALWAYS, stored } from '../../../support/store.js'
@@ -303,12 +303,12 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
 
 describe.each(Object.entries(ENGINES))('%s', (_, open) => {
   let engine: Engine
-  beforeAll(async () => {
+  // A new one for each operation: deletions rewrite all of a day in ClickHouse, so that each would wait longer.
+  beforeEach(async () => {
     engine = await open()
   })
-  afterAll(() => engine.close())
+  afterEach(() => engine.close())
 
-  // A deletion rewrites all of a day in ClickHouse, and on a loaded machine a cell has to wait for it.
   const patient = { timeout: 600_000 }
   test.each(Object.entries(OPERATIONS))(
     '%s',
