@@ -44,11 +44,18 @@ function lines(bytes: Buffer): number {
   return count
 }
 
-/** Ids of sessions in NDJSON, _bulk or syslog: each event has exactly one. */
+const SESSION_ID = /"sessionId":"([^"]+)"/g
+const ID: Readonly<Record<string, RegExp>> = {
+  elasticsearch: /"event":\{[^}]*?"id":"([^"]+)"/g,
+  // Tags and lengths of an attribute that is a text of 26 letters.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: protobuf is binary.
+  otlp: /\x12\x1c\x0a\x1a([0-9A-Z]{26})/g,
+}
+
+/** Ids of sessions in NDJSON, _bulk, syslog or OTLP: each event has exactly one. */
 function idsOf(kind: string, body: Buffer): string[] {
-  const text = (kind === 'syslog' ? body : gunzipSync(body)).toString('utf8')
-  const id = kind === 'elasticsearch' ? /"event":\{[^}]*?"id":"([^"]+)"/g : /"sessionId":"([^"]+)"/g
-  return [...text.matchAll(id)].map(([, one]) => one!)
+  const text = (kind === 'syslog' ? body : gunzipSync(body)).toString('latin1')
+  return [...text.matchAll(ID[kind] ?? SESSION_ID)].map(([, one]) => one!)
 }
 
 async function parquetIds(files: readonly Buffer[]): Promise<string[]> {
