@@ -3,7 +3,7 @@ import { rowPicker } from '../../../../session/field-code.js'
 import { payloadOf } from '../../headers.js'
 import { sessionIdOf } from '../../ids.js'
 import type { LogRow } from '../../session-log.js'
-import { fieldName } from '../../sql/column-names.js'
+import { rowFieldOf } from '../../sql/column-names.js'
 import type { Columns } from '../client.js'
 import type { OrgNames } from '../meta.js'
 import { FIELD_COLUMNS, FLAGS } from '../schema/columns.js'
@@ -11,14 +11,6 @@ import type { Scope } from './scope.js'
 
 type Row = { -readonly [K in keyof LogRow]: LogRow[K] }
 
-/** Columns that are no fields. rowAt() makes these fields from them. */
-const MADE_OF: Readonly<Record<string, keyof Row>> = {
-  run: 'sessionId',
-  start_us: 'startTimeUs',
-  duration_us: 'endTimeUs',
-  headers_tx: 'payloadTx',
-  headers_rx: 'payloadRx',
-}
 /** All columns of a row, as they are stored. */
 export const PLAIN_COLUMNS: readonly string[] = [
   ...['org_id', 'site_id', 'meter_id', 'run', 'seq', 'start_us', 'duration_us'],
@@ -26,10 +18,7 @@ export const PLAIN_COLUMNS: readonly string[] = [
   ...FIELD_COLUMNS.map((column) => column.name),
 ]
 const STATES = ['is_open', 'is_interrupted']
-const FIELDS = [
-  ...PLAIN_COLUMNS.map((name) => MADE_OF[name] ?? fieldName(name)),
-  ...['open', 'interrupted'],
-] as (keyof Row | 'seq')[]
+const FIELDS = [...PLAIN_COLUMNS, ...STATES].map(rowFieldOf) as (keyof Row | 'seq')[]
 
 /** @param from a FROM item and its conditions; its rows have the alias t */
 export function selectRows({ open, interrupted }: Pick<Scope, 'open' | 'interrupted'>): string {

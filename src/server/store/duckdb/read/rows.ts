@@ -3,7 +3,7 @@ import type { DuckDBDataChunk } from '@duckdb/node-api'
 import { rowPicker } from '../../../../session/field-code.js'
 import { payloadOf } from '../../headers.js'
 import { sessionIdOf } from '../../ids.js'
-import { fieldName } from '../../sql/column-names.js'
+import { rowFieldOf } from '../../sql/column-names.js'
 import type { LogRow } from '../../store.js'
 import { COLUMNS, columnSql } from '../schema/columns.js'
 import { columnsOf } from './chunk-columns.js'
@@ -46,23 +46,13 @@ export const NAME_JOINS = `
 
 type Row = { -readonly [K in keyof LogRow]: LogRow[K] }
 
-/** Columns that are no fields. rowAt() makes these fields from them. */
-const MADE_OF: Readonly<Record<string, keyof Row>> = {
-  run: 'sessionId',
-  start_us: 'startTimeUs',
-  duration_us: 'endTimeUs',
-  headers_tx: 'payloadTx',
-  headers_rx: 'payloadRx',
-  is_open: 'open',
-  is_interrupted: 'interrupted',
-}
 /** The fields of withNames()'s columns, in order. `seq` is no field of its own. */
 const FIELDS = [
   ...COLUMNS.map((c) => c.name),
   'is_open',
   'is_interrupted',
   ...NAMES.map(([n]) => n),
-].map((name) => MADE_OF[name] ?? fieldName(name)) as (keyof Row | 'seq')[]
+].map(rowFieldOf) as (keyof Row | 'seq')[]
 
 type Columns = { readonly [K in keyof Row]: ArrayLike<Row[K]> } & {
   readonly seq: ArrayLike<number>
