@@ -213,16 +213,7 @@ async function main(): Promise<void> {
     receivers.send(authority.issue('receiver'))
     const [ports] = (await once(receivers, 'message')) as [{ http: number; tls: number }]
     const data = join(work, 'data')
-    const admin = createKey(
-      data,
-      '--scope',
-      'admin',
-      '--org',
-      LOG_ORG,
-      '--create-org',
-      '--retention-days',
-      '30',
-    )
+    const admin = createKey(data, '--scope', 'admin', '--org', LOG_ORG, '--retention-days', '30')
     const allowed = ['--allow-plain-destinations', '--allow-private-destinations']
     server = await BenchServer.start(data, ...allowed)
     const bench = new Bench(server, admin, receivers)

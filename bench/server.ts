@@ -84,16 +84,7 @@ async function benchIngest(): Promise<Record<string, unknown>> {
     seed: 3,
   }
   const rows = [...logRows(plan)]
-  const admin = createKey(
-    data,
-    '--scope',
-    'admin',
-    '--org',
-    LOG_ORG,
-    '--create-org',
-    '--retention-days',
-    '30',
-  )
+  const admin = createKey(data, '--scope', 'admin', '--org', LOG_ORG, '--retention-days', '30')
   const bodies = Array.from({ length: SITES }, (_, site) => {
     const own = rows.filter((r) => r.siteId === site + 1)
     return Array.from({ length: own.length / BATCH }, (_unused, b) => {
@@ -309,7 +300,7 @@ if (Number(flags.ingest) > 0) {
   console.log(JSON.stringify({ ingest: found.ingest }))
 }
 if (Number(flags.rows) > 0) {
-  createKey(data, '--scope', 'admin', '--org', LOG_ORG, '--create-org', '--retention-days', '-1')
+  createKey(data, '--scope', 'admin', '--org', LOG_ORG, '--retention-days', '-1')
   found.queries = await benchSizes(data)
 }
 if (flags.retention) {
