@@ -103,7 +103,9 @@ const create = defineCommand({
     await withNewControl(options.data, async (control) => {
       if (org !== undefined && !mayCreate) mustExist(control, org, options.data)
       if (org !== undefined && control.org(org) === undefined)
-        context.stderr.write(`new organisation ${org}\n`)
+        context.stderr.write(
+          `new organisation ${org}${STORES[retentionDays ? 'kept' : 'nothing']}\n`,
+        )
       const before = org === undefined ? undefined : control.org(org)
       if (org !== undefined && retentionDays !== undefined) {
         const { grace } = await control.putOrg(org, { retentionDays })
@@ -131,6 +133,12 @@ const create = defineCommand({
     return EXIT.ok
   },
 })
+
+/** What a new organisation does with its sessions: its retention is 0 until somebody sets it. */
+const STORES = {
+  kept: '',
+  nothing: '; it stores nothing until its retention is set: tunmeter retention 30',
+}
 
 async function auditCreated(
   control: Control,

@@ -153,7 +153,7 @@ async function takeBatch(
     ...refusedGap(report, refused.length - tooOld.length),
     ...tooOldGap(tooOld.map(({ index }) => rows[index] as Session)),
   ]
-  const gaps = [...body.gaps, ...(off ? [notStored(body)] : refusals)]
+  const gaps = [...body.gaps, ...(off ? notStored(body) : refusals)]
   const request: WriteRequest = {
     orgId,
     siteId,
@@ -208,9 +208,10 @@ function notStoredAt(
   return [...sessions.map(({ index }) => index), ...asLoggedPositions(peerEvents)]
 }
 
-/** The gap for a batch that arrived while the retention is 0. The store joins the gaps of successive batches. */
+/** The gap for sessions that arrived while the retention is 0. The store joins the gaps of successive batches. */
 function notStored({ sessions, report }: z.output<typeof batchSchema>) {
-  return { reason: 'retentionOff', sessions: sessions.length, from: report.at, to: report.at }
+  if (sessions.length === 0) return []
+  return [{ reason: 'retentionOff', sessions: sessions.length, from: report.at, to: report.at }]
 }
 
 function checkAll(
