@@ -127,6 +127,20 @@ function refuseTwoPlaces(
     throw badOptions([`--ipfix has its own format and place: leave out ${others.join(' and ')}`])
 }
 
+function refuseManifestLine(options: {
+  manifestLine: boolean
+  format: string
+  output: string | undefined
+  ipfix: string | undefined
+}): void {
+  const { manifestLine, format, output, ipfix } = options
+  if (!manifestLine) return
+  if (format !== 'ndjson' || ipfix !== undefined)
+    throw badOptions(['--manifest-line goes with --format ndjson'])
+  if (output !== undefined)
+    throw badOptions(['--manifest-line is for standard output: --output writes a manifest anyway'])
+}
+
 export const exportCommand = defineCommand({
   name: 'export',
   summary: 'Export connection logs of a server as CSV, NDJSON or Parquet.',
@@ -140,6 +154,7 @@ export const exportCommand = defineCommand({
       'FILE',
     ),
     ...IPFIX_FLAGS,
+    manifestLine: toggle('End NDJSON on standard output with its manifest, as one more line.'),
     requireComplete: toggle('Write nothing and exit with 3 if something is missing in the range.'),
   },
   details: `Filters are those of the API (docs/api.md):
@@ -149,6 +164,7 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
 --ipfix sends the ended ones to a collector, or writes them to a file, in place of --output (docs/outputs.md).`,
   run: async (_args, options, context, origin) => {
     refuseTwoPlaces(options.ipfix !== undefined, origin)
+    refuseManifestLine(options)
     const query = filterQuery(options.filter)
     const range = rangeIn(query, rangeOf(options))
     const { api, org } = await connect(options)
@@ -169,6 +185,7 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
     const { total } = count.pagination
     const { format, output, ipfix } = options
     query.set('format', ipfix === undefined ? format : 'ndjson')
+    if (options.manifestLine) query.set('manifest', 'line')
     const response = await api.open(`${path}/export?${query}`)
     const progress = progressOn(context.stderr)
     const body = Readable.fromWeb(response.body as ReadableStream)

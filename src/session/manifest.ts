@@ -1,4 +1,4 @@
-/** The manifest beside an exported file: content, range, known losses, and hash. */
+/** The manifest of an exported file, beside it or as its last line: content, range, known losses, and hash. */
 import { z } from 'zod'
 
 export const MANIFEST_VERSION = 1
@@ -18,7 +18,8 @@ export const manifestSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   askedAt: z.string(),
   askedBy: z.object({ keyId: z.string(), name: z.string() }),
-  server: z.object({ url: z.string(), version: z.string() }),
+  /** A server that writes the manifest itself does not know by which URL it was asked: null. */
+  server: z.object({ url: z.string().nullable(), version: z.string() }),
   /**
    * The server's answer just before the export. All data acknowledged by then is in the file. Null:
    * no range.

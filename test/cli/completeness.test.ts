@@ -109,6 +109,43 @@ test.each(['csv', 'ndjson', 'parquet'])(
   },
 )
 
+test('NDJSON in a pipe ends with its manifest, and verify checks the file that was made of it', async () => {
+  const range = ['--from', hoursAgo(6), '--to', new Date(now + 1000).toISOString()]
+  const asked = ['export', ...range, '--format', 'ndjson', '--filter', 'siteId=1']
+  const plain = (await run(...asked)).stdout
+  const done = await run(...asked, '--manifest-line')
+  expect(done.code).toBe(0)
+  expect(done.stdout.startsWith(plain)).toBe(true)
+  const manifest = JSON.parse(done.stdout.slice(plain.length))
+  expect(manifest).toMatchObject({
+    manifest: 1,
+    org: 'acme',
+    format: 'ndjson',
+    range: { from: hoursAgo(6) },
+    filters: ['siteId=1'],
+    rows: 2,
+    bytes: Buffer.byteLength(plain),
+    sha256: createHash('sha256').update(plain).digest('hex'),
+    completeness: { complete: false, sites: [{ siteId: 1 }] },
+  })
+  const file = join(work, 'piped.ndjson')
+  writeFileSync(file, done.stdout)
+  const right = await verify(file)
+  expect([right.code, right.stdout]).toEqual([0, expect.stringContaining('2 sessions')])
+  writeFileSync(file, done.stdout.replace('"tcp"', '"udp"'))
+  expect((await verify(file)).code).toBe(1)
+  writeFileSync(file, done.stdout.slice(0, -20))
+  expect((await verify(file)).stderr).toContain('the last line of')
+})
+
+test.each([
+  [['--format', 'csv'], 'goes with --format ndjson'],
+  [['--format', 'ndjson', '--output', 'x'], 'is for standard output'],
+])('--manifest-line is refused with %j', async (options, why) => {
+  const done = await run('export', ...options, '--manifest-line')
+  expect([done.code, done.stderr]).toEqual([2, expect.stringContaining(why)])
+})
+
 test('verify says what it lacks', async () => {
   const alone = join(work, 'alone.csv')
   writeFileSync(alone, 'x')

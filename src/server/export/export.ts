@@ -8,6 +8,7 @@ import { createGzip } from 'node:zlib'
 import { csvHeader } from '../../session/csv.js'
 import { LOG_FIELDS, type LogField } from '../query/api-row.js'
 import type { Cancel, CsvPiece, LogFilter, LogRow, Sort, Store } from '../store/store.js'
+import { type ManifestHead, withManifestLine } from './manifest-line.js'
 
 /** 2 MiB, a few pieces of CSV: some are made while earlier ones are sent. */
 const HIGH_WATER_BYTES = 2 * 1024 * 1024
@@ -23,6 +24,8 @@ export interface ExportRequest {
   readonly late: NonNullable<Cancel['late']>
   /** Called with the number of rows of each piece; for Parquet with 1 for the file. */
   readonly counted: (rows: number) => void
+  /** Of NDJSON: end it with this manifest and what is known of the rows then. */
+  readonly manifestLine?: ManifestHead
 }
 
 /** Resolves after the first rows are read, because until then a failure can still become an error answer. */
@@ -39,10 +42,12 @@ export async function exportStream(
     counted(1)
     return file
   }
-  const pieces =
+  const text =
     format === 'csv'
       ? bytesOf(store.csv(orgId, filter, sort, options), csvText, counted, headerOf(fields))
       : bytesOf(store.rows(orgId, filter, sort, { signal, late }), ndjsonText(fields), counted)
+  const { manifestLine } = request
+  const pieces = manifestLine === undefined ? text : withManifestLine(text, manifestLine)
   const bytes = { objectMode: false, highWaterMark: HIGH_WATER_BYTES }
   const plain = endedBy(signal, Readable.from(pieces, bytes))
   await once(plain, 'readable', { signal })

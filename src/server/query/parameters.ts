@@ -237,6 +237,10 @@ export const exportQuerySchema = z.strictObject({
     ),
     'Fields, in this order; default all of them.',
   ),
+  manifest: d(
+    z.enum(['line', 'header'], { error: 'expected line or header' }).optional(),
+    'line: NDJSON ends with its manifest (range, filters, rows, SHA-256, completeness) as one more line. header: the header Tunmeter-Manifest has what is known before the first byte, completeness in short.',
+  ),
   sort,
 })
 

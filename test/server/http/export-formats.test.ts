@@ -171,3 +171,29 @@ test('Parquet equals the table', async () => {
   rmSync(directory, { recursive: true })
   expect(names).toEqual(['userEmail', 'bytesTx'])
 })
+
+test('the header of an export tells its completeness in ASCII', async () => {
+  const hostile = await server.key({ scope: 'read', org: 'acme', name: 'Prüfer ☂\r\nx: y' })
+  const from = new Date(Date.now() - 3600e3).toISOString()
+  const query = `timeStart=${from}&format=parquet&manifest=header`
+  const { headers } = await server.get(`${LOG}/export?${query}`, hostile)
+  const text = headers.get('tunmeter-manifest')!
+  expect(text).toMatch(/^[\x20-\x7e]{1,4096}$/)
+  const { body } = await server.get(`${ORG}/completeness?timeStart=${from}`, read)
+  const { complete, coveredShare, sessionsLost } = body.data
+  expect(JSON.parse(text)).toMatchObject({
+    manifest: 1,
+    org: 'acme',
+    format: 'parquet',
+    range: { from },
+    askedBy: { name: 'Prüfer ☂\r\nx: y' },
+    completeness: { complete, coveredShare, sessionsLost, sentence: expect.any(String) },
+  })
+  const without = await server.get(`${LOG}/export?timeStart=${from}`, read)
+  expect(without.headers.has('tunmeter-manifest')).toBe(false)
+})
+
+test('only NDJSON has a line for its manifest', async () => {
+  const { status, body } = await server.get(`${LOG}/export?manifest=line`, read)
+  expect([status, body.message]).toEqual([400, expect.stringContaining('format=ndjson only')])
+})

@@ -20,6 +20,7 @@ import type { Cancel, LogFilter, MatrixRequest, PageRequest } from '../../store/
 import { auditExport, noteQuery } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { sendLong, takesGzip } from '../download.js'
+import { MANIFEST_HEADER, manifestHead, manifestHeader } from '../export-manifest.js'
 import { HttpError } from '../http.js'
 import { presentMeters } from '../present-meters.js'
 import { orgParams, type Route, route } from '../route.js'
@@ -53,6 +54,17 @@ export function checkedFilter(query: Parameters<typeof filterOf>[0], nowMs: numb
 
 export function logRoutes(context: ServerContext): Route[] {
   return [pageRoute(context), exportRoute(context), summaryRoute(context), usageRoute(context)]
+}
+
+/** The same answer as GET …/completeness. */
+async function completenessOf(
+  context: ServerContext,
+  orgId: string,
+  filter: LogFilter,
+  cancel: Cancel,
+) {
+  const { sites, named } = await judgeSites(context, orgId, filter, filter.siteIds, cancel)
+  return completenessAnswer(sites, named)
 }
 
 function pageRoute(context: ServerContext): Route {
@@ -107,7 +119,7 @@ function pageRoute(context: ServerContext): Route {
         query.count ? store.count(orgId, filter, { signal, late }) : null,
         query.attributes ? store.attributes(orgId, filter, { signal, late }) : null,
         query.completeness && !isOfAnyTime(query)
-          ? completenessOf(orgId, filter, { signal, late })
+          ? completenessOf(context, orgId, filter, { signal, late })
           : null,
       ])
       noteQuery(context, orgId, filter, { key, request: from, rows: total ?? page.rows.length })
@@ -127,12 +139,6 @@ function pageRoute(context: ServerContext): Route {
       }
     },
   })
-
-  /** The same answer as GET …/completeness. */
-  async function completenessOf(orgId: string, filter: LogFilter, cancel: Cancel) {
-    const { sites, named } = await judgeSites(context, orgId, filter, filter.siteIds, cancel)
-    return completenessAnswer(sites, named)
-  }
 
   async function explain(orgId: string, filter: LogFilter) {
     return noticeFor({
@@ -168,15 +174,24 @@ function exportRoute(context: ServerContext): Route {
     produces: Object.values(CONTENT_TYPES),
     handle: async ({ params: { orgId }, query, key, request, reply, signal, late }) => {
       const filter = checkedFilter(query, clockMs())
-      const { format } = query
+      const { format, manifest } = query
+      if (manifest === 'line' && format !== 'ndjson')
+        throw badRequest(`manifest: line goes with format=ndjson only, got format=${format}`)
       const gzip = format !== 'parquet' && takesGzip(request.headers['accept-encoding'])
-      const headers = {
+      const headers: Record<string, string> = {
         'content-type': CONTENT_TYPES[format],
         'content-disposition': `attachment; filename="${fileName(orgId, filter, format)}"`,
         'cache-control': 'no-store',
         vary: 'accept-encoding',
         ...(gzip && { 'content-encoding': 'gzip' }),
       }
+      const range = isOfAnyTime(query) ? null : filter
+      const completeness =
+        manifest === undefined || range === null
+          ? null
+          : await completenessOf(context, orgId, filter, { signal, late })
+      const asked = { orgId, format, range, key: key!, version: context.version, completeness }
+      if (manifest === 'header') headers[MANIFEST_HEADER] = manifestHeader(asked, request)
       if (request.method === 'HEAD') {
         await reply.headers(headers).send(Readable.from([]))
         return undefined
@@ -191,6 +206,7 @@ function exportRoute(context: ServerContext): Route {
         signal,
         late,
         counted,
+        ...(manifest === 'line' && { manifestLine: manifestHead(asked, request) }),
       })
       await sendLong(reply, headers, stream, () => metrics.stalledExports.inc())
       return undefined
