@@ -29,6 +29,7 @@ import { ClockSteps } from './clock-steps.js'
 import { InterfaceSet } from './interface-set.js'
 import { chooseInterfaces, missingInterfaces } from './interfaces.js'
 import { LocalOutputs, type OutputPlaces, outputFiles, outputPlaces } from './local-outputs.js'
+import { Losses } from './losses.js'
 import type { MeterOptions } from './meter-options.js'
 import { Parts } from './parts.js'
 import type { PeerEventOptions } from './peer-telling.js'
@@ -37,6 +38,7 @@ import { RunLedger, type Stand } from './run-ledger.js'
 import { SayOnce } from './say-once.js'
 import { ServerDelivery } from './server-delivery.js'
 import { defaultSpoolDirectory } from './spool-directory.js'
+import { StopSignals } from './stop-signals.js'
 import { type Held, heldTogether, NOTHING_HELD } from './whole-until.js'
 
 const TICK_MS = 1_000
@@ -51,14 +53,11 @@ export class MeterRun {
   readonly #startedAt = new Date().toISOString()
   readonly #startedUptimeMs = uptimeMs()
   readonly #clockSteps = new ClockSteps()
-  readonly #dropped: Record<string, number> = {}
+  readonly #losses: Losses
   readonly #consolidator: Consolidator | null
   readonly #parts = new Parts()
   readonly #upkeep = new SayOnce()
-  /** Aborted when the stop begins. */
-  readonly #ending = new AbortController()
-  /** Aborted at --drain-timeout or a second signal: parts stop waiting for servers, disks and readers. */
-  readonly #givingUp = new AbortController()
+  readonly #signals = new StopSignals()
   /** Monotonic, as are all times that decide when something is due. */
   #reportedMs = performance.now()
   #notedMs = 0
@@ -68,7 +67,6 @@ export class MeterRun {
   #outputs: LocalOutputs | null = null
   /** Null without a spool and an output file, because nothing is kept from run to run then. */
   #ledger: RunLedger | null = null
-  #end: (reason: string) => void = () => undefined
   #failure: AppError | null = null
   #catalogs!: CatalogLoop
   #interfaces!: InterfaceSet
@@ -77,6 +75,7 @@ export class MeterRun {
     this.#options = options
     this.#context = context
     this.#log = createLogger(options.logLevel)
+    this.#losses = new Losses(this.#log)
     this.#notifier = createNotifier(context.env)
     this.#consolidator = options.consolidate
       ? new Consolidator((session) => this.#give(session))
@@ -91,11 +90,11 @@ export class MeterRun {
     const places = outputPlaces(this.#options)
     await this.#open(names, connection, places)
     // From here on a signal must stop the parts in order, which begins when the start is complete.
-    const stopped = this.#listenToSignals()
+    const stopped = this.#listen()
     try {
       await this.#start(names)
     } catch (error) {
-      this.#givingUp.abort()
+      this.#signals.giveUp()
       await this.#stopParts()
       throw error
     }
@@ -103,7 +102,7 @@ export class MeterRun {
     this.#sayBegun()
     await this.#stop(await stopped)
     if (this.#failure !== null) throw this.#failure
-    const code = this.#dropped.output === undefined ? EXIT.ok : EXIT.failed
+    const code = this.#losses.sessions.output === undefined ? EXIT.ok : EXIT.failed
     // The pending write to a stalled reader would keep the process alive.
     if (this.#outputs?.areStuck === true) process.exit(code)
     return code
@@ -145,8 +144,8 @@ export class MeterRun {
       connection,
       directory,
       report: (spool, held) => this.#report(spool, held),
-      onLoss: (gap) => this.#lost(gap),
-      givingUp: this.#givingUp.signal,
+      onLoss: (gap) => this.#losses.add(gap),
+      givingUp: this.#signals.givingUp,
       log: this.#log,
     })
     this.#delivery = delivery
@@ -159,12 +158,12 @@ export class MeterRun {
       log: this.#log,
       onDropped: (sessions) => {
         // With a server the session is not lost: it is only missing in the output.
-        if (this.#delivery === null) this.#count('output', sessions)
+        if (this.#delivery === null) this.#losses.count('output', sessions)
       },
       onClosed: (error) => this.#outputClosed(error),
     })
     this.#outputs = outputs
-    this.#parts.started('outputs', () => outputs.end(this.#givingUp.signal))
+    this.#parts.started('outputs', () => outputs.end(this.#signals.givingUp))
     const [place] = outputFiles(places)
     if (place === undefined || this.#ledger !== null) return
     this.#ledger = RunLedger.open(place.folder, undefined, undefined, hiddenName(place, ''))
@@ -174,7 +173,7 @@ export class MeterRun {
   #outputClosed(error: AppError): void {
     if (this.#delivery !== null || this.#outputs?.areClosed !== true) return
     this.#failure = error
-    this.#end('outputClosed')
+    this.#signals.end('outputClosed')
   }
 
   #sayBegun(): void {
@@ -197,7 +196,7 @@ export class MeterRun {
 
   async #start(names: readonly string[]): Promise<void> {
     const source = this.#catalogSource()
-    const catalog = (await source?.first(this.#ending.signal)) ?? null
+    const catalog = (await source?.first(this.#signals.ending)) ?? null
     this.#interfaces = this.#makeInterfaces(catalog)
     if (catalog !== null) this.#outputs?.catalogChanged(catalog)
     await this.#openMetrics()
@@ -227,9 +226,9 @@ export class MeterRun {
       this.#outputs?.catalogChanged(catalog)
     }
     this.#catalogs = new CatalogLoop(source, changed, this.#log)
-    const running = this.#catalogs.run(this.#ending.signal)
+    const running = this.#catalogs.run(this.#signals.ending)
     this.#parts.started('catalog', () => {
-      this.#ending.abort()
+      this.#signals.stopping()
       return running
     })
   }
@@ -291,19 +290,9 @@ export class MeterRun {
     this.#log.info({ url: metrics.url }, 'metrics')
   }
 
-  #listenToSignals(): Promise<string> {
+  #listen(): Promise<string> {
     process.on('SIGHUP', () => this.#reload())
-    // One handler stays for both signals, because a signal between two handlers would kill the process too early.
-    let first = true
-    return new Promise((resolve) => {
-      this.#end = resolve
-      const end = (signal: string): void => {
-        if (first) resolve(signal)
-        else this.#givingUp.abort()
-        first = false
-      }
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end)
-    })
+    return this.#signals.listen()
   }
 
   #reload(): void {
@@ -351,7 +340,7 @@ export class MeterRun {
   #endSessions(): void {
     this.#consolidator?.end()
     // Stopping the part `outputs` awaits this end and logs its failure.
-    this.#outputs?.end(this.#givingUp.signal).catch(() => undefined)
+    this.#outputs?.end(this.#signals.givingUp).catch(() => undefined)
   }
 
   async #endInterfaces(): Promise<void> {
@@ -397,8 +386,8 @@ export class MeterRun {
   async #stop(signal: string): Promise<void> {
     this.#log.info({ signal }, 'stopping')
     this.#notifier.stopping()
-    this.#ending.abort()
-    const deadline = setTimeout(() => this.#givingUp.abort(), this.#options.drainTimeout)
+    this.#signals.stopping()
+    const deadline = setTimeout(() => this.#signals.giveUp(), this.#options.drainTimeout)
     await this.#stopParts()
     clearTimeout(deadline)
   }
@@ -415,18 +404,8 @@ export class MeterRun {
 
   /** Reports a gap to the server, if there is one. */
   #gap(gap: BatchGap): void {
-    if (this.#delivery === null) this.#lost(gap)
+    if (this.#delivery === null) this.#losses.add(gap)
     else this.#delivery.lost(gap)
-  }
-
-  #lost(gap: BatchGap): void {
-    if (gap.sessions === 0) return
-    this.#count(gap.reason, gap.sessions)
-    this.#log.error(gap, 'sessions lost')
-  }
-
-  #count(reason: string, sessions: number): void {
-    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + sessions
   }
 
   #report(spool: SpoolDepth, held: Held): ReturnType<typeof meterReport> {
@@ -441,7 +420,7 @@ export class MeterRun {
       interfaces: names.length === 0 ? this.#options.interface : names,
       startedAt: this.#startedAt,
       counters: this.#interfaces.counters(),
-      sessionsDropped: { ...this.#dropped },
+      sessionsDropped: { ...this.#losses.sessions },
       spool,
       reconciliation: this.#interfaces.reconciliation(),
       wholeUntilMs,
@@ -455,7 +434,7 @@ export class MeterRun {
     return {
       version: packageVersion(),
       interfaces: this.#interfaces.snapshots(),
-      sessionsDropped: this.#dropped,
+      sessionsDropped: this.#losses.sessions,
       outputs: this.#outputs?.snapshots() ?? [],
       ...this.#delivery?.snapshot(),
     }
