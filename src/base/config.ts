@@ -330,7 +330,7 @@ function pick(name: string, { flags, env, file }: OptionSources): [unknown, stri
 function parseValue(spec: Option<unknown>, value: unknown): unknown {
   const texts = (Array.isArray(value) ? value : [value]).map((v) => String(v))
   if (!spec.repeatable) {
-    if (texts.length !== 1) throw new Error('given more than once')
+    if (texts.length !== 1) throw new Error(`expected one value, and there are ${texts.length}`)
     return spec.parse(texts[0]!)
   }
   return texts.flatMap((t) => spec.parse(t) as unknown[])

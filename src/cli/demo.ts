@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { type OptionValues, text, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT, networkFault } from '../base/errors.js'
+import { hostPortText } from '../base/host-port.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { terminalWidth } from '../base/terminal.js'
 import { loadCatalog } from '../meter/attribution/catalog-file.js'
@@ -28,7 +29,10 @@ const TITLE = 'tunmeter — who reached which private resource, when, and how mu
 
 const OPTIONS = {
   data: text('Keep the data in this directory. Default: a temporary one', 'DIR'),
-  listen: textOr('Address of the server; port 0: a free one', 'HOST:PORT', '127.0.0.1:0'),
+  listen: {
+    ...textOr('Address of the server; port 0: a free one', 'HOST:PORT', '127.0.0.1:0'),
+    parse: hostPortText,
+  },
   once: toggle('End after the table instead of staying up'),
 } as const
 

@@ -23,8 +23,7 @@ export async function runCommandLine(
     .helpCommand(false)
     .exitOverride()
     .configureOutput(outputOf(context))
-  // People also type `help NAME`.
-  const argv = args[0] === 'help' ? [...args.slice(1), '--help'] : args
+  const argv = asOptions(args)
   const [name, ...words] = argv.filter((a) => !a.startsWith('-'))
   const chosen = name === undefined ? undefined : COMMANDS[name]
   if (name !== undefined && chosen === undefined) {
@@ -51,6 +50,13 @@ export async function runCommandLine(
     throw error
   }
   return exitCode
+}
+
+/** People also type `help NAME`, `version` and `-v`. */
+function asOptions(args: readonly string[]): readonly string[] {
+  const [first, ...rest] = args
+  if (first === 'help') return [...rest, '--help']
+  return (first === 'version' || first === '-v') && rest.length === 0 ? ['--version'] : args
 }
 
 /** Refuses an unknown subcommand. Commander would show the group's help and exit with 0. */

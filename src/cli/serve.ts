@@ -18,6 +18,7 @@ import {
   toggle,
 } from '../base/config.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
+import { hostPortText, parseHostPort } from '../base/host-port.js'
 import { createLogger, LOG_LEVELS, type Logger } from '../base/log.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory, writePrivateFile } from '../base/private-files.js'
@@ -53,7 +54,10 @@ const DAY_MS = 86400e3
 
 export const SERVE_OPTIONS = {
   data: textOr('Directory of the database, the keys and the settings.', 'DIR', './data'),
-  listen: textOr('Address to listen on; port 0: any free one.', 'HOST:PORT', '127.0.0.1:8480'),
+  listen: {
+    ...textOr('Address to listen on; port 0: any free one.', 'HOST:PORT', '127.0.0.1:8480'),
+    parse: hostPortText,
+  },
   storeMemory: size('Memory that the database may use.', 512 * MiB, {
     min: 64 * MiB,
     max: 2 ** 44,
@@ -106,19 +110,6 @@ export const SERVE_OPTIONS = {
   ),
 }
 type Options = OptionValues<typeof SERVE_OPTIONS>
-
-/** @throws AppError BAD_OPTIONS */
-export function parseListen(text: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
-  const host = match?.[1] ?? match?.[2]
-  const port = Number(match?.[3])
-  if (host === undefined || host === '' || port > 65_535) {
-    throw badOptions([
-      `--listen: ${JSON.stringify(text)}: expected HOST:PORT, as in 127.0.0.1:8480 or [::1]:8480`,
-    ])
-  }
-  return { host, port }
-}
 
 /** Refuses names, because whoever controls a name's DNS could choose the client's address. @throws AppError BAD_OPTIONS */
 function checkProxies(proxies: readonly string[]): void {
@@ -181,7 +172,7 @@ export interface RunningServer {
 /** Starts everything; tests use it, too. */
 export async function startServer(options: Options): Promise<RunningServer> {
   const log = createLogger(options.logLevel)
-  const { host, port } = parseListen(options.listen)
+  const { host, port } = parseHostPort(options.listen)
   const tls = readTls(options)
   checkProxies(options.trustProxy)
   // Before anything is created, because a server that cannot listen must leave no directory behind.

@@ -113,7 +113,9 @@ describe('resolveOptions', () => {
   })
 
   test('a flag given twice is refused, a secret is never repeated in a message', () => {
-    expect(faultsOf(() => resolve({ port: ['1', '2'] }))).toContain('given more than once')
+    expect(faultsOf(() => resolve({ port: ['1', '2'] }))).toContain(
+      'expected one value, and there are 2',
+    )
     expect(faultsOf(() => resolve({ key: ['hush', 'hush'] }))).not.toContain('hush')
   })
 })

@@ -20,7 +20,8 @@ describe('tunmeter', () => {
 
   test('--version is the package version', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
-    expect(run('--version').stdout.trim()).toBe(version)
+    for (const word of ['--version', '-V', '-v', 'version'])
+      expect(run(word).stdout.trim(), word).toBe(version)
   })
 
   test('a misspelt command is refused with the nearest one', () => {

@@ -427,7 +427,7 @@ describe('a meter that cannot start', () => {
     const { code, stderr } = await runProcess(['meter', ...args, ...server])
     expect(stderr).toMatch(/the filter "port of call" is wrong.*\n.*Correct --filter/)
     expect(stderr).not.toContain('CAP_NET_RAW:')
-    expect(code).toBe(1)
+    expect(code).toBe(2)
   })
 
   test('a spool that is a file', async () => {

@@ -195,6 +195,24 @@ test.each([
   expect(code).not.toBe(0)
 })
 
+test('an address to listen on that is none is blamed on the place where it was set', async () => {
+  const listen = join(temporaryDirectory(), 'listen.yaml')
+  writeFileSync(listen, 'listen: "8480"\n')
+  const metrics = { env: { TUNMETER_METRICS_LISTEN: 'localhost' } }
+  const form = 'expected HOST:PORT, as in 127.0.0.1:8480 or [::1]:8480'
+  const cases = [
+    [['serve', '--listen', 'x:70000'], {}, `--listen: "x:70000": ${form}`],
+    [['serve'], { env: { TUNMETER_LISTEN: 'x' } }, `TUNMETER_LISTEN: "x": ${form}`],
+    [['serve', '--config', listen], {}, `listen in ${listen}: "8480": ${form}`],
+    [meter(), metrics, `TUNMETER_METRICS_LISTEN: "localhost": ${form}`],
+  ] as const
+  for (const [args, options, message] of cases) {
+    const { code, stderr } = await (args[0] === 'meter' ? runProcess : run)(args, options)
+    expect(stderr).toContain(message)
+    expect(code).toBe(2)
+  }
+})
+
 describe('a key file has one rule for all commands', () => {
   const away = 'http://127.0.0.1:9'
   const commands: [string, string[]][] = [

@@ -4,12 +4,14 @@ import {
   duration,
   integer,
   type OptionValues,
+  parsedText,
   size,
   text,
   textList,
   textOfForm,
   toggle,
 } from '../../base/config.js'
+import { hostPortText } from '../../base/host-port.js'
 import { LOG_LEVELS } from '../../base/log.js'
 import { CATALOG_BYTES_MAX, METER_ID, METER_ID_EXPECTED } from '../../session/bounds.js'
 import { ENGINE_FLAGS } from '../capture/engine-flags.js'
@@ -94,7 +96,11 @@ export const METER_OPTIONS = {
     'If started as root, become this user before reading a packet. Default: tunmeter, else an unused id; root if only root can read the peers',
     'NAME',
   ),
-  metricsListen: text('Serve Prometheus metrics here, as in 127.0.0.1:9480', 'HOST:PORT'),
+  metricsListen: parsedText(
+    'Serve Prometheus metrics here, as in 127.0.0.1:9480',
+    'HOST:PORT',
+    hostPortText,
+  ),
   logLevel: choice(
     'Log level; the log is JSON lines on standard error',
     'LEVEL',

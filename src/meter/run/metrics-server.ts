@@ -1,8 +1,8 @@
 /** `--metrics-listen`: the meter's metrics over HTTP, for Prometheus on the same machine. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { badOptions } from '../../base/config.js'
 import { AppError, messageOf } from '../../base/errors.js'
+import { parseHostPort } from '../../base/host-port.js'
 import { MeterMetrics } from '../metrics/meter-metrics.js'
 import type { MeterSnapshot } from '../metrics/snapshot.js'
 
@@ -11,16 +11,12 @@ export interface MetricsServer {
   close(): Promise<void>
 }
 
-/** @throws AppError LISTEN_FAILED */
+/** `listen` is a valid HOST:PORT. @throws AppError LISTEN_FAILED */
 export async function serveMetrics(
   listen: string,
   snapshot: () => MeterSnapshot,
 ): Promise<MetricsServer> {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listen)
-  const host = match?.[1] ?? match?.[2]
-  if (!host || Number(match?.[3]) > 65_535) {
-    throw badOptions([`--metrics-listen: "${listen}": expected HOST:PORT, as in 127.0.0.1:9480`])
-  }
+  const { host, port: wanted } = parseHostPort(listen)
   const metrics = new MeterMetrics(snapshot)
   const server = createServer((request, response) => {
     if (request.url !== '/metrics') {
@@ -40,7 +36,7 @@ export async function serveMetrics(
         }),
       ),
     )
-    server.listen(Number(match?.[3]), host, resolve)
+    server.listen(wanted, host, resolve)
   })
   const { port } = server.address() as AddressInfo
   return {

@@ -1,6 +1,6 @@
 /** One interface of a running meter: runs its engine, reads its peers, and attributes its sessions. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError, messageOf } from '../../base/errors.js'
+import { AppError, EXIT, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { BatchGap } from '../../session/batch.js'
 import type { CatalogLists } from '../../session/catalog.js'
@@ -155,7 +155,10 @@ export class Observation {
       const { state, engineTimeUs, errors } = this.#meter.counters()
       if (state === 'failed') {
         const { code, message } = errors[0] ?? { code: 'CAPTURE_FAILED', message: this.name }
-        throw new AppError(code, message, { hint: HINTS[code] ?? HINTS.NO_PERMISSION! })
+        throw new AppError(code, message, {
+          hint: HINTS[code] ?? HINTS.NO_PERMISSION!,
+          ...(code === 'BAD_FILTER' && { exitCode: EXIT.usage }),
+        })
       }
       if (state !== 'running' || engineTimeUs !== null) return
       await sleep(OPEN_POLL_MS)
