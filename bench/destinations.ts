@@ -1,6 +1,6 @@
 /**
  * How fast sessions leave for a destination while others arrive, and what a destination that is down costs the rest:
- * npm run bench:destinations [-- --rows 100000 --ingest 5000 --rounds 3 --only KIND --write]
+ * npm run bench:destinations [-- --rows 100000 --ingest 5000 --rounds 3 --only KIND,… --write]
  *
  * One server with ROWS stored sessions. For each kind: a destination with the settings that it has by default, to a
  * receiver on this machine, gets the stored ones by a backfill and those that arrive meanwhile, `--ingest` a second. The
@@ -232,7 +232,9 @@ async function main(): Promise<void> {
 }
 
 async function measure(bench: Bench, ports: { http: number; tls: number }, ca: string) {
-  const kinds = Object.entries(kindsOf(ports, ca)).filter(([name]) => name.includes(flags.only))
+  const kinds = Object.entries(kindsOf(ports, ca)).filter(([name]) =>
+    flags.only.split(',').some((word) => name.includes(word)),
+  )
   const deliveries: Record<string, Awaited<ReturnType<Bench['deliver']>>[]> = {}
   const beside: typeof deliveries = {}
   const ingest: { alone: number; besideDown: number }[] = []

@@ -7,7 +7,7 @@
  * destinations together. A destination whose last attempt failed holds none.
  */
 import { type ArrivalPlace, endOfArrival, type LogFilter } from '../store/store.js'
-import { fitting, type Presenter } from './events.js'
+import { type EventBody, fitting, type Presenter } from './events.js'
 import { changed, filterFor, isBehind, LIVE, type StreamKey, streamOf } from './progress.js'
 import type { DestinationRecord } from './records.js'
 import type { RowSource, SentRow } from './rows.js'
@@ -42,7 +42,7 @@ export class RowsAhead {
 export interface Read {
   readonly rows: readonly SentRow[]
   readonly places: readonly ArrivalPlace[]
-  readonly events: readonly string[]
+  readonly events: readonly EventBody[]
   /** The attempt reached its limits, or more sessions follow. */
   readonly isFull: boolean
   /** True once forget() was called: some of these sessions may have been deleted. */

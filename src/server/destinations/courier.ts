@@ -19,7 +19,7 @@ import { BatchReader, type Read, type RowsAhead } from './batch-reader.js'
 import { countAttempts } from './counts.js'
 import { DeadLetters } from './dead-letters.js'
 import { type Delivered, deliver } from './delivering.js'
-import { filterOfQuery, type Presenter, testRow } from './events.js'
+import { type EventBody, filterOfQuery, type Presenter, testRow } from './events.js'
 import { testPeer } from './formats/peers.js'
 import type { Receiver } from './kind.js'
 import { OpenReports } from './open-reports.js'
@@ -73,8 +73,10 @@ export interface CourierParts {
   readonly log: Logger
   readonly clockMs: () => number
   /** @throws AppError SECRETS_LOST */
-  readonly open: (record: DestinationRecord) => Receiver
+  readonly open: (record: DestinationRecord) => Receiver<EventBody>
   readonly presenter: (record: DestinationRecord) => Presenter
+  /** Events as JSON, whatever the receiver gets. */
+  readonly textPresenter: (record: DestinationRecord) => Presenter<string>
   readonly rowsAhead: RowsAhead
 }
 
@@ -88,7 +90,7 @@ export class Courier {
   readonly #keeper: StateKeeper
   readonly #reader: BatchReader
   readonly #open: OpenReports
-  #receiver: Receiver | undefined
+  #receiver: Receiver<EventBody> | undefined
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #wake: () => void = () => undefined
@@ -121,7 +123,7 @@ export class Courier {
     })
     this.letters = new DeadLetters(record, {
       ...parts,
-      present: this.#present,
+      ...{ present: this.#present, presentText: parts.textPresenter(record) },
       receiver: () => this.#receiverOf(),
       change: this.#keeper.change,
       signal: this.#stopping.signal,
@@ -262,7 +264,7 @@ export class Courier {
     const signal = this.#stopping.signal
     // A refused open report is not kept as a dead letter, because the session's end is sent later.
     const letters = { put: () => Promise.resolve(true) }
-    const parts = { receiver: receiver as Receiver, letters, clockMs, signal }
+    const parts = { receiver: receiver as Receiver<EventBody>, letters, clockMs, signal }
     const done =
       'deliver' in receiver
         ? await deliver(
@@ -379,12 +381,12 @@ export class Courier {
     this.#parts.log.warn({ destination, orgId, status, answer: text }, what)
   }
 
-  #receiverOf(): Receiver {
+  #receiverOf(): Receiver<EventBody> {
     this.#receiver ??= this.#parts.open(this.record)
     return this.#receiver
   }
 
-  #tryToOpen(): Receiver | Settled {
+  #tryToOpen(): Receiver<EventBody> | Settled {
     try {
       return this.#receiverOf()
     } catch (error) {

@@ -5,7 +5,7 @@
 import { endOfArrival } from '../store/store.js'
 import { countAttempts } from './counts.js'
 import type { Letters } from './delivering.js'
-import { filterOfQuery, type Presenter } from './events.js'
+import { type EventBody, filterOfQuery, type Presenter } from './events.js'
 import type { Receiver } from './kind.js'
 import { type Outcome, settled } from './outcome.js'
 import {
@@ -22,16 +22,17 @@ interface Parts {
   readonly records: DestinationRecords
   readonly clockMs: () => number
   readonly present: Presenter
+  readonly presentText: Presenter<string>
   /** @throws AppError SECRETS_LOST */
-  readonly receiver: () => Receiver
+  readonly receiver: () => Receiver<EventBody>
   readonly change: (work: (state: DestinationState) => DestinationState) => Promise<void>
   readonly signal: AbortSignal
 }
 
-interface LetterRead {
+interface LetterRead<Body extends EventBody> {
   readonly letter: DeadLetter
   readonly row: SentRow
-  readonly event: string
+  readonly event: Body
 }
 
 export interface Resent {
@@ -74,7 +75,7 @@ export class DeadLetters implements Letters {
     const letters = this.all()
     for (const letter of letters) {
       // Not all at once, because some may be deleted meanwhile.
-      const [one] = await this.read([letter])
+      const [one] = await this.#read([letter], this.#parts.present)
       if (one === undefined) {
         await records.removeDeadLetter(id, letter)
         done.gone++
@@ -92,7 +93,7 @@ export class DeadLetters implements Letters {
     return { ...done, failed: null }
   }
 
-  #send({ letter, event, row }: LetterRead): Promise<Outcome> {
+  #send({ letter, event, row }: LetterRead<EventBody>): Promise<Outcome> {
     const { receiver, clockMs, signal } = this.#parts
     const { id, orgId } = this.#record
     return receiver().deliver({
@@ -105,10 +106,17 @@ export class DeadLetters implements Letters {
     })
   }
 
-  /** The events of the dead letters whose sessions are still in the log. */
-  async read(letters: readonly DeadLetter[]): Promise<LetterRead[]> {
+  /** The events, as JSON, of the dead letters whose sessions are still in the log. */
+  read(letters: readonly DeadLetter[]): Promise<LetterRead<string>[]> {
+    return this.#read(letters, this.#parts.presentText)
+  }
+
+  async #read<Body extends EventBody>(
+    letters: readonly DeadLetter[],
+    present: Presenter<Body>,
+  ): Promise<LetterRead<Body>[]> {
     if (letters.length === 0) return []
-    const { store, present } = this.#parts
+    const { store } = this.#parts
     const sessionIds = letters.map(({ sessionId }) => sessionId)
     const { rows } = await store.arrived(this.#record.orgId, {
       filter: { ...filterOfQuery(''), sessionIds },

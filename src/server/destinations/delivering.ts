@@ -8,6 +8,7 @@
  * A receiver that refuses everything must not turn the log into dead letters. After REFUSED_IN_ROW_MAX refused events
  * without an accepted one, or when the list of dead letters is full, the destination is blocked instead.
  */
+import type { EventBody } from './events.js'
 import type { Receiver } from './kind.js'
 import type { Outcome, Settled } from './outcome.js'
 import type { DeadLetter } from './records.js'
@@ -25,7 +26,7 @@ export interface Batch {
   readonly orgId: string
   readonly sinceMs: number
   readonly rows: readonly SentRow[]
-  readonly events: readonly string[]
+  readonly events: readonly EventBody[]
   /** True if some of the rows may have been deleted since they were read. */
   readonly isStale: () => boolean
 }
@@ -45,7 +46,7 @@ export interface Delivered {
 }
 
 interface Parts {
-  readonly receiver: Receiver
+  readonly receiver: Receiver<EventBody>
   readonly letters: Letters
   readonly clockMs: () => number
   readonly signal: AbortSignal

@@ -15,11 +15,11 @@ import { Mutex } from '../store/mutex.js'
 import type { Store } from '../store/store.js'
 import { RowsAhead } from './batch-reader.js'
 import { Courier } from './courier.js'
-import { COLUMN_NAMES, filterOfQuery, jsonOf, type Presenter } from './events.js'
+import { COLUMN_NAMES, type EventBody, filterOfQuery, type Presenter } from './events.js'
 import { PEER_COLUMNS } from './formats/peers.js'
 import { checkUrl, type GuardOptions, NotAllowed } from './guard.js'
 import type { Receiver } from './kind.js'
-import { KINDS, peerWriterOf, secretsOf, writerOf } from './kinds/kinds.js'
+import { bodiesOf, KINDS, secretsOf, textsOf } from './kinds/kinds.js'
 import { disguisesBy, PSEUDONYM_KEY, type PseudonymSettings } from './pseudonyms.js'
 import {
   DESTINATIONS_MAX,
@@ -227,17 +227,18 @@ export class Destinations {
       log,
       clockMs,
       open: (r: DestinationRecord) => this.#open(r),
-      presenter: (r: DestinationRecord) => this.#presenter(r),
+      presenter: (r: DestinationRecord) => this.#presenter(r, bodiesOf(r)),
+      textPresenter: (r: DestinationRecord) => this.#presenter(r, textsOf(r)),
       rowsAhead: this.#rowsAhead,
     }
   }
 
-  #presenter(record: DestinationRecord): Presenter {
-    const [write, writePeer] = [writerOf(record), peerWriterOf(record)]
-    const eventOf = (row: SentRow, isTest?: boolean) =>
-      isPeer(row) ? writePeer(row, isTest) : write(row, isTest)
+  #presenter<Body extends EventBody>(
+    record: DestinationRecord,
+    eventsOf: (rows: readonly SentRow[], isTest?: boolean) => Body[],
+  ): Presenter<Body> {
     const shown = (rows: readonly SentRow[], isTest?: boolean) => ({
-      ...{ rows, events: jsonOf(rows.map((row) => eventOf(row, isTest))) },
+      ...{ rows, events: eventsOf(rows, isTest) },
     })
     const { id, pseudonyms, secrets } = record
     if (!pseudonyms) return shown
@@ -253,7 +254,7 @@ export class Destinations {
     }
   }
 
-  #open(record: DestinationRecord): Receiver {
+  #open(record: DestinationRecord): Receiver<EventBody> {
     const { id, kind, settings, secrets: sealed, columns } = record
     const own = Object.entries(sealed).filter(([name]) => name in KINDS[kind]!.secrets)
     const secrets = Object.fromEntries(

@@ -15,13 +15,20 @@ export const COLUMN_NAMES = LOG_FIELDS.map(({ name }) => name)
  */
 export type EventWriter = (row: LogRow, isTest?: boolean) => object
 
-/** Rows and their events as JSON, both with pseudonyms if the destination asks for them. */
-export interface Presented {
+/** An event as the receiver of its kind expects it: JSON, or bytes if the kind has an encoder. */
+export type EventBody = string | Buffer
+export type EventEncoder = (row: SentRow, isTest?: boolean) => Buffer
+
+/** Rows and their events, both with pseudonyms if the destination asks for them. */
+export interface Presented<Body extends EventBody = EventBody> {
   readonly rows: readonly SentRow[]
-  readonly events: readonly string[]
+  readonly events: readonly Body[]
 }
 /** @throws AppError SECRETS_LOST */
-export type Presenter = (rows: readonly SentRow[], isTest?: boolean) => Presented
+export type Presenter<Body extends EventBody = EventBody> = (
+  rows: readonly SentRow[],
+  isTest?: boolean,
+) => Presented<Body>
 
 /** So many events are made at once. Some of them may not fit in the attempt, and are made again for the next one. */
 const EVENTS_AT_ONCE = 100
@@ -51,8 +58,8 @@ export function fitting(
   rows: readonly SentRow[],
   present: Presenter,
   { eventsMax, bytesMax }: { readonly eventsMax: number; readonly bytesMax: number },
-): { readonly rows: SentRow[]; readonly events: string[] } {
-  const fit = { rows: [] as SentRow[], events: [] as string[] }
+): { readonly rows: SentRow[]; readonly events: EventBody[] } {
+  const fit = { rows: [] as SentRow[], events: [] as EventBody[] }
   const most = Math.min(rows.length, eventsMax)
   let bytes = 0
   while (fit.rows.length < most) {

@@ -1,26 +1,29 @@
 /** A kind of destination: its settings, its secrets, and how it delivers a batch of events. */
 import type { z } from 'zod'
-import type { EventWriter } from './events.js'
+import type { EventBody, EventEncoder, EventWriter } from './events.js'
 import type { PeerWriter } from './formats/peers.js'
 import type { GuardOptions } from './guard.js'
 import type { Outcome } from './outcome.js'
 import type { Records, SentRow } from './rows.js'
 
-export interface Delivery {
+export interface Delivery<Body extends EventBody = string> {
   /** Repetitions of a batch have the same id, also after a crash. */
   readonly id: string
   readonly orgId: string
   /** When the batch was planned. Like the id, it is the same at each attempt. */
   readonly sinceMs: number
-  /** One event for each row, made by the destination's writer. */
-  readonly events: readonly string[]
+  /** One event for each row, made by the destination's writer, or by its encoder if it has one. */
+  readonly events: readonly Body[]
   readonly rows: readonly SentRow[]
   readonly signal: AbortSignal
 }
 
-/** An opened destination. It may keep its connections between deliveries. */
-export interface Receiver {
-  deliver(delivery: Delivery): Promise<Outcome>
+/**
+ * An opened destination. It may keep its connections between deliveries. The events that it is given are those of its
+ * own kind: texts, or what the kind's encoder makes.
+ */
+export interface Receiver<Body extends EventBody = string> {
+  deliver(delivery: Delivery<Body>): Promise<Outcome>
   close(): Promise<void>
 }
 
@@ -39,7 +42,12 @@ export interface Kind {
   /** For kinds without the setting `events`. */
   readonly writer?: (columns: readonly string[] | null) => EventWriter
   readonly peerWriter?: (columns: readonly string[] | null) => PeerWriter
-  readonly open: (given: Opening) => Receiver
+  /** For kinds that do not send JSON. Undefined: with these settings they do. */
+  readonly encoder?: (
+    settings: Readonly<Record<string, unknown>>,
+    columns: readonly string[] | null,
+  ) => EventEncoder | undefined
+  readonly open: (given: Opening) => Receiver<EventBody>
 }
 
 export interface Opening {

@@ -6,7 +6,7 @@
  * attempt or a restart of the server, the rest of the round is not sent.
  */
 import type { LogFilter, LogRow, Position, Store } from '../store/store.js'
-import { fitting, type Presenter } from './events.js'
+import { type EventBody, fitting, type Presenter } from './events.js'
 import type { DestinationRecord } from './records.js'
 import type { SentRow } from './rows.js'
 
@@ -22,7 +22,7 @@ export interface OpenBatch {
   readonly id: string
   readonly sinceMs: number
   readonly rows: readonly SentRow[]
-  readonly events: readonly string[]
+  readonly events: readonly EventBody[]
 }
 
 interface Round {

@@ -405,6 +405,23 @@ describe('refusals', () => {
     expect(current(courier).state.delivered).toBe(12)
   })
 
+  test('a dead letter is shown as JSON and sent again as the receiver reads it: protobuf', async () => {
+    receiver.reply = () => ({ status: 400, text: 'no' })
+    const settings = { url: receiver.url, encoding: 'protobuf', gzip: false, headers: {} }
+    const courier = await add({ kind: 'otlp', settings })
+    await t.send('acme', 1, batch(1, sent(1, 1)))
+    await until(() => current(courier).state.deadLettered === 1)
+    const letters = destinations.records.deadLetters(courier.record.id)
+    const [read] = await current(courier).letters.read(letters)
+    expect(JSON.parse(read!.event)).toMatchObject({ eventName: 'tunmeter.session' })
+    receiver.reply = () => ({ status: 200 })
+    expect(await current(courier).letters.resend()).toMatchObject({ delivered: 1 })
+    const [first, again] = [receiver.requests[0]!, receiver.requests.at(-1)!]
+    expect(again.headers['content-type']).toBe('application/x-protobuf')
+    expect(again.body.length).toBe(first.body.length)
+    expect(again.text).toContain(idOf(1))
+  })
+
   test('a dead letter holds no session: one that was erased is gone from it', async () => {
     receiver.reply = bad(1)
     const courier = await add()

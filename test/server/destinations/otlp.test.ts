@@ -4,10 +4,14 @@ import { gunzipSync } from 'node:zlib'
 import protobuf from 'protobufjs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { testRow } from '../../../src/server/destinations/events.js'
-import { type KeyValue, otlpWriter } from '../../../src/server/destinations/formats/otlp.js'
+import type { KeyValue } from '../../../src/server/destinations/formats/otlp.js'
+import { testPeer } from '../../../src/server/destinations/formats/peers.js'
+import { bodiesOf } from '../../../src/server/destinations/kinds/kinds.js'
 import { otlp } from '../../../src/server/destinations/kinds/otlp.js'
 import { partialSuccessOf } from '../../../src/server/destinations/kinds/otlp-protobuf.js'
+import { peerSent, type SentRow } from '../../../src/server/destinations/rows.js'
 import type { LogRow } from '../../../src/server/store/store.js'
+import { TIME_US_MAX } from '../../../src/session/bounds.js'
 import { type Received, Receiver } from '../../support/receiver.js'
 
 const root = new protobuf.Root()
@@ -42,20 +46,21 @@ interface Sending {
   readonly settings?: object
   readonly secrets?: Record<string, string>
   readonly columns?: readonly string[]
+  readonly isTest?: boolean
 }
 
 async function send(
-  rows: readonly LogRow[],
-  { settings = {}, secrets = {}, columns }: Sending = {},
+  rows: readonly SentRow[],
+  { settings: given = {}, secrets = {}, columns: asked, isTest }: Sending = {},
 ) {
   const url = `http://127.0.0.1:${receiver.port}`
+  const settings = otlp.settings.parse({ url, ...given })
+  const columns = asked ?? null
   const open = otlp.open({
-    settings: otlp.settings.parse({ url, ...settings }),
-    ...{ secrets, columns: columns ?? null, version: '1.2.3' },
+    ...{ settings, secrets, columns, version: '1.2.3' },
     guard: { allowPlain: true, allowPrivate: true },
   })
-  const write = otlpWriter(columns ?? null)
-  const events = rows.map((one) => JSON.stringify(write(one)))
+  const events = bodiesOf({ kind: 'otlp', settings, columns })(rows, isTest)
   const delivery = { id: 'd1.0-1.1', orgId: 'acme', sinceMs: SINCE_MS, events, rows }
   return open
     .deliver({ ...delivery, signal: new AbortController().signal })
@@ -71,19 +76,74 @@ const decoded = (request: Received) => {
   return Request.toObject(message, { longs: String })
 }
 
+/** The same rows in both encodings. */
+async function sendBoth(rows: readonly SentRow[], more: Sending = {}) {
+  await send(rows, { ...more, settings: { encoding: 'protobuf' } })
+  await send(rows, { ...more, settings: { encoding: 'json', gzip: false } })
+  const [binary, json] = receiver.requests as [Received, Received]
+  return { binary, json, expected: JSON.parse(json.text) }
+}
+
 test('protobuf is read by the official definitions as what JSON says', async () => {
   // Lengths that need one, two and three bytes.
   const rows = [row(1), row(100, { meterId: 'gw-2' }), row(20_000), row(2, { siteId: 4 })]
-  await send(rows, { settings: { encoding: 'protobuf' } })
-  await send(rows, { settings: { encoding: 'json', gzip: false } })
-  const [binary, json] = receiver.requests as [Received, Received]
+  const { binary, json, expected } = await sendBoth(rows)
   expect(binary.headers).toMatchObject({
     'content-type': 'application/x-protobuf',
     'content-encoding': 'gzip',
   })
   expect(json.headers['content-type']).toBe('application/json')
-  expect(decoded(binary)).toEqual(JSON.parse(json.text))
+  expect(decoded(binary)).toEqual(expected)
+  expect(expected.resourceLogs).toHaveLength(3)
   expect(binary.path).toBe('/v1/logs')
+})
+
+test.each([
+  [
+    'numbers of every length',
+    [0, 127, 128, 2 ** 14, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 49, 2 ** 53 - 1].map((bytesTx) =>
+      row(1, { bytesTx }),
+    ),
+  ],
+  [
+    'texts of every length and script',
+    [
+      '',
+      'a'.repeat(64),
+      'a'.repeat(65),
+      `${'a'.repeat(63)}ü`,
+      'ü',
+      '日本語'.repeat(50),
+      '🚇',
+      'x'.repeat(127),
+      'x'.repeat(128),
+    ].map((userName) => row(1, { userName })),
+  ],
+  [
+    'times that are no exact numbers in nanoseconds',
+    [1, 2 ** 32 - 1, 2 ** 32, END_US, TIME_US_MAX].map((endTimeUs) => row(0, { endTimeUs })),
+  ],
+  ['what is not known', [row(1, { connState: null, sourcePort: 0, bytesTx: null, bytesRx: null })]],
+  [
+    'events of peers',
+    [
+      peerSent({ ...testPeer(END_US), userName: 'Zoë' }),
+      peerSent({ ...testPeer(END_US), endpoint: null, event: 'gone' }),
+    ],
+  ],
+] satisfies [string, SentRow[]][])('both encodings agree: %s', async (_, rows) => {
+  const { binary, expected } = await sendBoth(rows)
+  expect(decoded(binary)).toEqual(expected)
+  expect(expected.resourceLogs[0].scopeLogs[0].logRecords).toHaveLength(rows.length)
+})
+
+test('both encodings mark a test, and send the fields that are asked for', async () => {
+  const { binary, expected } = await sendBoth([row(1)], { isTest: true, columns: ['bytesTx'] })
+  expect(decoded(binary)).toEqual(expected)
+  expect(expected.resourceLogs[0].scopeLogs[0].logRecords[0].attributes).toEqual([
+    { key: 'tunmeter.test', value: { boolValue: true } },
+    { key: 'tunmeter.bytes_tx', value: { intValue: '9007199254740991' } },
+  ])
 })
 
 test('one resource for each meter, one record for each session', async () => {

@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
 import { LmdbControl } from '../../../src/server/control/lmdb/lmdb-control.js'
 import { Destinations, type Wanted } from '../../../src/server/destinations/destinations.js'
+import { jsonRecords } from '../../../src/server/destinations/formats/otlp.js'
 import {
   cimPeers,
   ecsPeers,
   ocsfPeers,
-  otlpPeers,
+  peerPlan,
   testPeer,
 } from '../../../src/server/destinations/formats/peers.js'
 import { DestinationRecords } from '../../../src/server/destinations/records.js'
@@ -193,7 +194,7 @@ describe('formats', () => {
   })
 
   test('OTLP and CIM', () => {
-    expect(otlpPeers(null)(row)).toMatchObject({
+    expect(jsonRecords(peerPlan(null))(row)).toMatchObject({
       ...{ eventName: 'tunmeter.peer', body: { stringValue: 'connected laptop [2001:db8::7]:9' } },
       attributes: expect.arrayContaining([
         { key: 'source.address', value: { stringValue: '2001:db8::7' } },
@@ -203,6 +204,7 @@ describe('formats', () => {
     expect(cimPeers(['userId', 'endpoint'])(row)).toEqual({
       ...{ userId: 'u1', endpoint: row.endpoint, user: 'u1', src_ip: '2001:db8::7', src_port: 9 },
     })
+    const otlpPeers = (columns: null) => jsonRecords(peerPlan(columns))
     for (const write of [ecsPeers, ocsfPeers, otlpPeers, cimPeers])
       expect(JSON.stringify(write(null)(row, true))).toMatch(/test":true|test","value":\{"boolV/)
   })

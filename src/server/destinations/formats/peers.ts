@@ -9,7 +9,7 @@ import { PEER_FIELDS, type PeerField } from '../../query/peer-row.js'
 import type { PeerEventRow } from '../../store/store.js'
 import { ECS_VERSION } from './ecs.js'
 import { OCSF_VERSION } from './ocsf.js'
-import { keyValue } from './otlp.js'
+import type { RecordPlan } from './otlp.js'
 
 export const PEER_COLUMNS = PEER_FIELDS.map(({ name }) => name)
 
@@ -137,25 +137,20 @@ export function ocsfPeers(columns: Columns): PeerWriter {
   return (row, isTest) => (isTest ? marked(eventOf(row), 'unmapped') : eventOf(row))
 }
 
-/** Leaves out observedTimeUnixNano, which the delivery adds. */
-export function otlpPeers(columns: Columns): PeerWriter {
-  const places = placesOf('otlp', columns)
+/** Log records of OTLP. */
+export function peerPlan(columns: Columns): RecordPlan<PeerEventRow> {
   const shown = fieldsOf(columns).filter(({ name }) =>
     ['event', 'clientName', 'endpoint'].includes(name),
   )
-  return (row, isTest) => {
-    const attributes = isTest ? [keyValue('tunmeter.test', true)] : []
-    for (const { path, read } of places) {
-      const value = read(row)
-      if (value !== null) attributes.push(keyValue(path, value))
-    }
-    const words = shown.map(({ read }) => read(row)).filter((one) => one !== null)
-    return {
-      timeUnixNano: `${row.timeUs}000`,
-      ...{ severityNumber: 9, severityText: 'INFO', eventName: 'tunmeter.peer' },
-      body: { stringValue: words.join(' ') || 'peer' },
-      attributes,
-    }
+  return {
+    eventName: 'tunmeter.peer',
+    timeUs: ({ timeUs }) => timeUs,
+    line: (row) =>
+      shown
+        .map(({ read }) => read(row))
+        .filter((one) => one !== null)
+        .join(' ') || 'peer',
+    attributes: placesOf('otlp', columns).map(({ path: key, read }) => ({ key, read })),
   }
 }
 

@@ -6,11 +6,14 @@
  * last failure.
  */
 import { z } from 'zod'
-import { type KeyValue, keyValue, type LogRecord, otlpWriter } from '../formats/otlp.js'
-import { otlpPeers } from '../formats/peers.js'
+import type { EventBody } from '../events.js'
+import { jsonRecords, keyValue, protobufRecords, sessionPlan } from '../formats/otlp.js'
+import { peerPlan } from '../formats/peers.js'
+import { ProtobufWriter } from '../formats/protobuf.js'
 import { HttpSender, postOf } from '../http-send.js'
 import type { Delivery, Kind, Opening, Receiver } from '../kind.js'
 import { type Outcome, outcomeOf, shown, type WholeAnswer } from '../outcome.js'
+import { isPeer, type SentRow } from '../rows.js'
 import {
   authorizationSecret,
   caSchema,
@@ -24,6 +27,7 @@ import {
   type PartialSuccess,
   partialSuccessOf,
   type ResourceLogs,
+  type Scope,
 } from './otlp-protobuf.js'
 
 const PATH = '/v1/logs'
@@ -45,8 +49,9 @@ export const otlp: Kind = {
   secrets: { authorization: authorizationSecret, header: headerSecret },
   target: ({ url }) => new URL(url as string).origin,
   isEncrypted: ({ url }) => (url as string).startsWith('https:'),
-  writer: otlpWriter,
-  peerWriter: otlpPeers,
+  writer: (columns) => jsonRecords(sessionPlan(columns)),
+  peerWriter: (columns) => jsonRecords(peerPlan(columns)),
+  encoder: ({ encoding }, columns) => (encoding === 'json' ? undefined : protobufOf(columns)),
   open: (given) => new Otlp(given),
 }
 
@@ -55,31 +60,33 @@ class Otlp implements Receiver {
   readonly #secrets: Record<string, string>
   readonly #sender: HttpSender
   readonly #url: URL
-  readonly #version: string
+  readonly #scope: Scope
   readonly #has: (column: string) => boolean
 
   constructor({ settings: given, secrets, guard, version, columns }: Opening) {
     this.#settings = given as Settings
     this.#secrets = secretHeaders(secrets)
     this.#sender = new HttpSender(guard, this.#settings.ca)
-    this.#version = version
+    this.#scope = { name: 'tunmeter', version }
     this.#has = (column) => columns === null || columns.includes(column)
     this.#url = new URL(this.#settings.url)
     const path = this.#url.pathname.replace(/\/+$/, '')
     this.#url.pathname = path.endsWith(PATH) ? path : `${path}${PATH}`
   }
 
-  async deliver(delivery: Delivery): Promise<Outcome> {
+  async deliver(delivery: Delivery<EventBody>): Promise<Outcome> {
     const { encoding, gzip, headers } = this.#settings
     const isJson = encoding === 'json'
-    const resources = this.#resources(delivery)
-    const plain = isJson ? jsonRequest(resources) : exportRequest(resources)
+    const { sinceMs } = delivery
+    const plain = isJson
+      ? jsonRequest(this.#resources<string>(delivery), this.#scope, sinceMs)
+      : exportRequest(this.#resources<Buffer>(delivery), this.#scope, sinceMs)
     const request = await postOf(this.#url, plain, {
       gzip,
       headers: {
         ...headers,
         'content-type': isJson ? 'application/json' : 'application/x-protobuf',
-        'user-agent': `tunmeter/${this.#version}`,
+        'user-agent': `tunmeter/${this.#scope.version}`,
         ...this.#secrets,
       },
     })
@@ -89,28 +96,25 @@ class Otlp implements Receiver {
     )
   }
 
-  #resources({ orgId, sinceMs, events, rows }: Delivery): ResourceLogs[] {
-    const byMeter = new Map<string, { attributes: KeyValue[]; records: LogRecord[] }>()
+  /** Records are what the destination's writer or encoder made. */
+  #resources<Record extends EventBody>({ orgId, events, rows }: Delivery<EventBody>) {
+    const byMeter = new Map<string, ResourceLogs<Record> & { readonly records: Record[] }>()
     for (const [i, { siteId, meterId }] of rows.entries()) {
       const key = `${siteId} ${meterId}`
       let one = byMeter.get(key)
       if (one === undefined) {
         const attributes = [
-          keyValue('service.name', 'tunmeter'),
-          ...(this.#has('meterId') ? [keyValue('host.name', meterId)] : []),
-          ...(this.#has('orgId') ? [keyValue('tunmeter.org.id', orgId)] : []),
-          ...(this.#has('siteId') ? [keyValue('tunmeter.site.id', siteId)] : []),
+          ['service.name', 'tunmeter'] as const,
+          ...(this.#has('meterId') ? [['host.name', meterId] as const] : []),
+          ...(this.#has('orgId') ? [['tunmeter.org.id', orgId] as const] : []),
+          ...(this.#has('siteId') ? [['tunmeter.site.id', siteId] as const] : []),
         ]
         one = { attributes, records: [] }
         byMeter.set(key, one)
       }
-      const record = JSON.parse(events[i]!) as LogRecord
-      one.records.push({ ...record, observedTimeUnixNano: `${sinceMs}000000` })
+      one.records.push(events[i]! as Record)
     }
-    const scope = { name: 'tunmeter', version: this.#version }
-    return [...byMeter.values()].map(({ attributes, records }) => ({
-      ...{ resource: { attributes }, scope, records },
-    }))
+    return [...byMeter.values()]
   }
 
   close(): Promise<void> {
@@ -118,12 +122,31 @@ class Otlp implements Receiver {
   }
 }
 
-function jsonRequest(resources: readonly ResourceLogs[]): Buffer {
-  const resourceLogs = resources.map(({ resource, scope, records: logRecords }) => ({
-    resource,
-    scopeLogs: [{ scope, logRecords }],
-  }))
-  return Buffer.from(JSON.stringify({ resourceLogs }))
+function protobufOf(columns: readonly string[] | null) {
+  const write = protobufRecords(sessionPlan(columns))
+  const writePeer = protobufRecords(peerPlan(columns))
+  const to = new ProtobufWriter()
+  return (row: SentRow, isTest?: boolean): Buffer => {
+    if (isPeer(row)) writePeer(to, row, isTest)
+    else write(to, row, isTest)
+    return to.take()
+  }
+}
+
+/** @param resources with records as JSON, without their observed time */
+function jsonRequest(
+  resources: readonly ResourceLogs<string>[],
+  scope: Scope,
+  observedMs: number,
+): Buffer {
+  const observed = `,"observedTimeUnixNano":"${observedMs}000000"}`
+  const texts = resources.map(({ attributes: pairs, records }) => {
+    const attributes = pairs.map(([key, value]) => keyValue(key, value))
+    const logRecords = records.map((record) => `${record.slice(0, -1)}${observed}`)
+    const inScope = `{"scope":${JSON.stringify(scope)},"logRecords":[${logRecords.join(',')}]}`
+    return `{"resource":${JSON.stringify({ attributes })},"scopeLogs":[${inScope}]}`
+  })
+  return Buffer.from(`{"resourceLogs":[${texts.join(',')}]}`)
 }
 
 const jsonAnswer = z.object({
