@@ -4,7 +4,7 @@ import { testRow } from '../../src/server/destinations/events.js'
 import { syslog } from '../../src/server/destinations/kinds/syslog.js'
 import { Authority } from '../support/certificates.js'
 import { rounds } from '../support/rounds.js'
-import { freePort, Rsyslog } from '../support/rsyslog.js'
+import { freePort, Rsyslog } from '../support/syslog-daemons.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
 
