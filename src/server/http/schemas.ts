@@ -202,6 +202,9 @@ export const siteStatusSchema = z.object({
             spoolId: z.string(),
             lastBatch: int,
             receivedAt: z.string(),
+            returnedAt: z.string().nullable().meta({
+              description: 'The last time that it reported after another spool of the meter had.',
+            }),
             runStartedAt: z.string(),
             reportedAt: z.string(),
           }),

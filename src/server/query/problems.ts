@@ -1,5 +1,6 @@
 /** Problems of a meter: a code with numbers for programs and the dashboard, and a sentence. */
 import { formatCount, plural } from '../../base/quantity.js'
+import { inTurns } from '../store/meters/lives.js'
 import type { MeterLife, MeterStatus } from '../store/store.js'
 
 const BACKLOG_BATCHES = 60
@@ -118,22 +119,20 @@ function stuckInTheSpool({ report: { spool } }: MeterStatus): Problem[] {
 const was = (count: number) => (count === 1 ? 'was' : 'were')
 
 function usedTwice({ lives, meterId }: MeterStatus, moment: Moment): Problem[] {
-  const ids = livesAtOnce(lives, moment)
-  if (ids.length < 2) return []
+  const ids = spoolsInTurns(lives, moment)
+  if (ids.length === 0) return []
   const message = `${ids.length} meters use the id ${meterId} at the same time (spools ${ids.join(', ')}): a copied spool, or one --meter-id on several hosts. Nothing is lost; give each an id of its own.`
   return [{ code: 'idInUse', message, count: ids.length, ids }]
 }
 
-/** Spools whose runs overlap: each run began before the other's last report. */
-function livesAtOnce(lives: readonly MeterLife[], { nowMs, silenceMs }: Moment): string[] {
-  const heard = lives.filter((l) => nowMs - Date.parse(l.receivedAt) <= silenceMs)
-  const overlaps = (a: MeterLife, b: MeterLife): boolean =>
-    a.runStartedAt !== b.runStartedAt &&
-    Date.parse(a.runStartedAt) < Date.parse(b.reportedAt) &&
-    Date.parse(b.runStartedAt) < Date.parse(a.reportedAt)
-  return heard
-    .filter((a) => heard.some((b) => overlaps(a, b)))
-    .map((l) => (l.spoolId === '' ? 'without an id' : l.spoolId))
+function spoolsInTurns(lives: readonly MeterLife[], { nowMs, silenceMs }: Moment): string[] {
+  const arrived = lives.map(({ spoolId, returnedAt }) => ({
+    spoolId,
+    returnedUs: returnedAt === null ? 0 : Date.parse(returnedAt) * 1e3,
+  }))
+  return inTurns(arrived, nowMs * 1e3, silenceMs * 1e3).map(({ spoolId }) =>
+    spoolId === '' ? 'without an id' : spoolId,
+  )
 }
 
 function missing({ gaps }: MeterStatus): Problem[] {

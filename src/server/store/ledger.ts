@@ -32,7 +32,7 @@ export interface WriteRequest {
 export interface WriteReceipt extends Pick<BatchReceipt, 'batch' | 'stored' | 'repeated'> {
   /** Another batch has the same identity: nothing was changed, and this one is not stored. */
   readonly conflict?: true
-  /** Another spool uses the same meterId at the same time. */
+  /** Another spool uses the same meterId at the same time (meters/lives.ts, inTurns). */
   readonly twoLives?: true
 }
 
@@ -101,6 +101,8 @@ export interface MeterLife {
   readonly spoolId: string
   readonly lastBatch: number
   readonly receivedAt: string
+  /** The newest arrival of a report that followed one of another spool. Null: none has. */
+  readonly returnedAt: string | null
   /** Start and newest report of the latest run that used the spool, by the meter's clock. */
   readonly runStartedAt: string
   readonly reportedAt: string

@@ -77,17 +77,16 @@ test('another batch under a known identity is refused with 409, and a spool with
 })
 
 test('two spools that report at the same time are said', async () => {
-  const startedAt = (second: number) => new Date(Date.now() - 60_000 + second * 1000).toISOString()
-  for (const [spoolId, second] of [
-    ['a1', 0],
-    ['b2', 1],
-  ] as const) {
-    const body = batch(1, [], {
-      meterId: 'twice',
-      report: report({ startedAt: startedAt(second) }),
-    })
-    await server.request('POST', SESSIONS, ingest, { ...body, spoolId })
+  // The clock of one of them is a day behind.
+  const reportOf = (daysAgo: number) => {
+    const at = new Date(Date.now() - daysAgo * 86400e3)
+    return report({ startedAt: new Date(at.getTime() - 60e3).toISOString(), at: at.toISOString() })
   }
+  for (const number of [1, 2])
+    for (const [daysAgo, spoolId] of ['a1', 'b2'].entries()) {
+      const body = batch(number, [], { meterId: 'twice', report: reportOf(daysAgo) })
+      await server.request('POST', SESSIONS, ingest, { ...body, spoolId })
+    }
   const { body } = await server.get('/api/v1/org/acme/sites', admin)
   const meters = body.data.sites[0].meters as {
     meterId: string

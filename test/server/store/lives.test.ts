@@ -5,7 +5,7 @@ import {
   explainMissing,
   fateOf,
   GAPS_MAX,
-  hasTwin,
+  inTurns,
   markSeen,
   newLife,
 } from '../../../src/server/store/meters/lives.js'
@@ -139,35 +139,54 @@ describe('a new spool under a known meter id', () => {
 })
 
 describe('two spools at once', () => {
-  const at = (second: number) => new Date(Date.UTC(2026, 10, 22, 12, 0, second)).toISOString()
-  const heard = (spool: string, number: number, started: number, made: number) =>
-    send({
-      spool,
-      number,
-      crc: number,
-      change: { report: report({ startedAt: at(started), at: at(made) }) },
-    })
+  /** @param hours that the meter's clock is ahead */
+  const heard = async (spool: string, number: number, hours = 0, startedAt = '12:00') => {
+    t.nowUs += 1e6
+    const at = new Date(t.nowUs / 1e3 + hours * 3600e3).toISOString()
+    const change = {
+      report: report({ startedAt: `${at.slice(0, 11)}${startedAt}:00.000Z`, at }),
+    }
+    return (await send({ spool, number, crc: number, change })).twoLives ?? false
+  }
+  const back = async () => (await lives()).map(({ returnedAt }) => returnedAt !== null)
 
-  test('are noticed when both report in turn', async () => {
-    expect((await heard('a', 1, 0, 10)).twoLives).toBeUndefined()
-    expect((await heard('b', 1, 5, 11)).twoLives).toBe(true)
-    expect((await heard('a', 2, 0, 12)).twoLives).toBe(true)
+  test.each([-2, 0, 2])(
+    'are noticed when they report in turns, with clocks %d hours apart',
+    async (hours) => {
+      const said: boolean[] = []
+      for (let number = 1; number <= 3; number++) {
+        said.push(await heard('a', number), await heard('b', number, hours))
+        if (number === 2) await t.reopen()
+      }
+      expect(said).toEqual([false, false, false, true, true, true])
+      expect(await back()).toEqual([true, true])
+    },
+  )
+
+  test('are noticed among batches that the database does not have yet', async () => {
+    const receipts = await Promise.all(
+      ['a', 'b', 'a', 'b'].map((spool, i) => send({ spool, number: 1 + (i >> 1), crc: i })),
+    )
+    expect(receipts.map((r) => r.twoLives ?? false)).toEqual([false, false, false, true])
   })
 
-  test('are not what a restart with a new disk is, or one run that was given a new spoolId', async () => {
-    await heard('a', 1, 0, 10)
-    expect((await heard('b', 1, 11, 12)).twoLives).toBeUndefined()
-    expect((await heard('c', 1, 11, 13)).twoLives).toBeUndefined()
-    expect((await heard('b', 2, 11, 12)).twoLives).toBeUndefined()
+  test('are not what a restart with a new disk is, one run with a new spoolId, or a spool put back', async () => {
+    expect(await heard('a', 1)).toBe(false)
+    expect(await heard('b', 1, -1, '11:00')).toBe(false)
+    expect(await heard('b', 2, -1, '11:00')).toBe(false)
+    expect(await heard('c', 1, -1, '11:00')).toBe(false)
+    expect(await heard('a', 2)).toBe(false)
+    expect(await heard('a', 3)).toBe(false)
+    expect(await back()).toEqual([true, false, false])
   })
 
   test('are not those of which one is silent', () => {
-    const run = { runStartedUs: 0, reportedUs: 10e6, receivedUs: 10e6 }
     const [a, b] = [
-      { ...run, spoolId: 'a' },
-      { ...run, spoolId: 'b', runStartedUs: 1e6, receivedUs: 2000e6 },
+      { spoolId: 'a', receivedUs: 10e6, returnedUs: 10e6 },
+      { spoolId: 'b', receivedUs: 2000e6, returnedUs: 2000e6 },
     ]
-    expect([10e6, 2000e6].map((nowUs) => hasTwin(b, [a, b], nowUs))).toEqual([true, false])
+    expect(inTurns([a, b], 601e6)).toEqual([a, b])
+    expect(inTurns([a, b], 2000e6)).toEqual([])
   })
 })
 

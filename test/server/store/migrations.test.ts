@@ -99,6 +99,7 @@ test('a file of the first version gets its hours and its headers at the start', 
     ...[begins, 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
     ...[begins, 'the store was rewritten'],
+    ...[begins, 'the store was rewritten'],
   ])
   const payloads = (await allRows()).map((r) => [r.payloadTx, r.payloadRx])
   // What was not counted then is not known now.

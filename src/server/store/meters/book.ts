@@ -1,12 +1,14 @@
 /** Records a batch in the ledger: its number, its report, and what it says of losses. */
 import type { WriteRequest } from '../store.js'
 import {
+  type Arrived,
   type Booking,
   explainMissing,
   fateOf,
+  inTurns,
   isoToUs,
   markSeen,
-  type Run,
+  returned,
   wholeUsOf,
 } from './lives.js'
 import { heldSince, notStoredFrom } from './losses.js'
@@ -49,7 +51,19 @@ export function book(
   return fate
 }
 
-export function runOf({ spoolId = '', report }: WriteRequest['batch'], receivedUs: number): Run {
-  const [runStartedUs, reportedUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
-  return { spoolId, runStartedUs, reportedUs, receivedUs }
+/**
+ * The spool of a batch that arrives now.
+ * @param lives the spools of its meter
+ * @returns the spool, and whether another one is in use at the same time
+ */
+export function arrivalOf(
+  { spoolId = '' }: WriteRequest['batch'],
+  lives: readonly Arrived[],
+  receivedUs: number,
+): { readonly life: Arrived; readonly twoLives: boolean } {
+  const before = lives.find((life) => life.spoolId === spoolId)
+  const known = before ?? { spoolId, receivedUs: 0, returnedUs: 0 }
+  const life = { spoolId, receivedUs, returnedUs: returned(known, lives, receivedUs) }
+  const others = lives.filter((other) => other !== before)
+  return { life, twoLives: inTurns([...others, life], receivedUs).includes(life) }
 }

@@ -14,8 +14,8 @@ import type { BatchGap, MeterReport } from '../../../session/batch.js'
 
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096
-/** The runs of two spools may overlap only if both reported within this time. */
-export const TWINS_US = 600e6
+/** Two spools are in use at the same time only if both came back within this time. */
+const TURNS_US = 600e6
 
 export interface MissingRange {
   from: number
@@ -38,6 +38,8 @@ export interface Life {
   uptimeMs: number | null
   /** The arrival of the newest report, by the server's clock. 0: none has arrived. */
   receivedUs: number
+  /** The newest arrival of a report that followed one of another spool (inTurns). 0: none has. */
+  returnedUs: number
   /** The packets that the run had dropped by the newest report. Null: unknown. */
   packetsDropped: number | null
   missing: MissingRange[]
@@ -57,6 +59,7 @@ export function newLife(spoolId: string, firstBatch: number, runStartedUs: numbe
     wholeUs: runStartedUs,
     uptimeMs: null,
     receivedUs: 0,
+    returnedUs: 0,
     packetsDropped: 0,
     missing: [],
     crcs: new Map(),
@@ -197,8 +200,9 @@ export function explainMissing(life: Life, gap: BatchGap): boolean {
   return changed
 }
 
-/** Records the newest report of a life. */
-export function hear(life: Life, report: MeterReport, nowUs: number): void {
+/** Records the newest report of a life. @param all the lives of its meter */
+export function hear(life: Life, all: Iterable<Arrived>, report: MeterReport, nowUs: number): void {
+  life.returnedUs = returned(life, all, nowUs)
   life.receivedUs = nowUs
   life.runStartedUs = isoToUs(report.startedAt)
   life.reportedUs = isoToUs(report.at)
@@ -207,24 +211,27 @@ export function hear(life: Life, report: MeterReport, nowUs: number): void {
   life.packetsDropped = report.packetsDropped
 }
 
-export type Run = Pick<Life, 'spoolId' | 'runStartedUs' | 'reportedUs' | 'receivedUs'>
+/** When reports of a spool arrived. */
+export type Arrived = Readonly<Pick<Life, 'spoolId' | 'receivedUs' | 'returnedUs'>>
+
+/** The `returnedUs` of a spool whose report arrives now. */
+export function returned(life: Arrived, all: Iterable<Arrived>, nowUs: number): number {
+  const { spoolId, receivedUs, returnedUs } = life
+  if (receivedUs === 0) return 0
+  const since = [...all].some((o) => o.spoolId !== spoolId && o.receivedUs >= receivedUs)
+  return since ? nowUs : returnedUs
+}
 
 /**
- * True if another spool's run reports at the same time. It is false for runs one after the other, because the last
- * report of the earlier one precedes the start of the later one. It is false for one run with a new spoolId, because
- * the starts are equal.
+ * The spools of a meter that report in turns, so two meters use its id at the same time: each of them came back after
+ * another one had reported. A new disk, a new spoolId and a spool that is put back are no turns. The order of arrival
+ * decides, because two machines' clocks cannot be compared.
  */
-export function hasTwin(life: Run, all: readonly Run[], nowUs: number): boolean {
-  const heard = (run: Run): boolean => run.receivedUs > nowUs - TWINS_US
-  return (
-    heard(life) &&
-    all.some(
-      (other) =>
-        other.spoolId !== life.spoolId &&
-        heard(other) &&
-        other.runStartedUs !== life.runStartedUs &&
-        other.runStartedUs < life.reportedUs &&
-        life.runStartedUs < other.reportedUs,
-    )
-  )
+export function inTurns<T extends Pick<Arrived, 'returnedUs'>>(
+  lives: Iterable<T>,
+  nowUs: number,
+  withinUs = TURNS_US,
+): T[] {
+  const back = [...lives].filter(({ returnedUs }) => returnedUs > nowUs - withinUs)
+  return back.length > 1 ? back : []
 }

@@ -15,7 +15,7 @@ import { REPORT_PLACES_MAX } from '../../../session/bounds.js'
 import { literal, type Row, type Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { Span } from '../store.js'
-import { CRCS_MAX, hear, isoToUs, type Life, newLife, TWINS_US, wholeUsOf } from './lives.js'
+import { CRCS_MAX, hear, isoToUs, type Life, newLife, wholeUsOf } from './lives.js'
 import {
   droppedLate,
   droppedSince,
@@ -150,7 +150,8 @@ export class Meters {
   async #loadLives(where: string): Promise<void> {
     const lives = await this.#rows(
       `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, last_batch::FLOAT8 b, run_started_us::FLOAT8 r,
-         reported_us::FLOAT8 p, received_us::FLOAT8 t, whole_us::FLOAT8 w, uptime_ms::FLOAT8 u FROM meter_life
+         reported_us::FLOAT8 p, received_us::FLOAT8 t, whole_us::FLOAT8 w, uptime_ms::FLOAT8 u,
+         returned_us::FLOAT8 back FROM meter_life
        WHERE ${where} ORDER BY received_us`,
     )
     for (const { row, meter } of lives) {
@@ -159,6 +160,7 @@ export class Meters {
       life.wholeUs = (row.w as number | null) ?? life.reportedUs
       life.uptimeMs = row.u as number | null
       life.receivedUs = row.t as number
+      life.returnedUs = (row.back as number | null) ?? 0
       meter.lives.set(life.spoolId, life)
       meter.spoolId = life.spoolId
     }
@@ -225,7 +227,7 @@ export class Meters {
     meter.lives.set(spoolId, life)
     this.#statements.push(
       `INSERT INTO meter_life VALUES (${idOf(meter)}, ${literal(spoolId)}, ${int(life.lastBatch)},
-         ${int(life.runStartedUs)}, ${int(life.reportedUs)}, 0, ${int(life.wholeUs)}, NULL)`,
+         ${int(life.runStartedUs)}, ${int(life.reportedUs)}, 0, ${int(life.wholeUs)}, NULL, NULL)`,
     )
     return life
   }
@@ -312,10 +314,8 @@ export class Meters {
 
   /** Records the newest report of one of the meter's spools. */
   hear(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
-    const isNew = life.receivedUs === 0
-    hear(life, report, nowUs)
+    hear(life, meter.lives.values(), report, nowUs)
     meter.receivedUs = nowUs
-    if (!isNew && isOlder(life, meter, nowUs)) return
     meter.runStartedUs = life.runStartedUs
     meter.spoolId = life.spoolId
     meter.lastBatch = life.lastBatch
@@ -424,17 +424,6 @@ export class Meters {
   }
 }
 
-/**
- * True if the meter must keep the report that it shows. With two active spools, the later report is shown, because the
- * other spool delivers its backlog. If the shown spool has been silent for TWINS_US, the new report wins even if it
- * looks older, because its clock may be behind.
- */
-function isOlder(life: Life, meter: Meter, nowUs: number): boolean {
-  const shown = meter.lives.get(meter.spoolId)
-  if (shown === undefined || shown === life || shown.receivedUs < nowUs - TWINS_US) return false
-  return life.reportedUs < isoToUs(meter.report.at)
-}
-
 function meterSql(meter: Meter): string {
   return `UPDATE meter SET last_batch = ${int(meter.lastBatch)}, run_started_us = ${int(meter.runStartedUs)},
       received_us = ${int(meter.receivedUs)}, report = ${literal(JSON.stringify(meter.report))}
@@ -444,7 +433,7 @@ function meterSql(meter: Meter): string {
 function lifeSql(meter: Meter, life: Life): string {
   return `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
       reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)},
-      whole_us = ${int(life.wholeUs)}, uptime_ms = ${orNull(life.uptimeMs)}
+      whole_us = ${int(life.wholeUs)}, uptime_ms = ${orNull(life.uptimeMs)}, returned_us = ${int(life.returnedUs)}
     WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
 }
 

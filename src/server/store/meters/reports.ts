@@ -96,7 +96,7 @@ export async function meterStatuses(
 async function meterLives(query: Rows, orgId: string): Promise<Map<string, MeterLife[]>> {
   const rows = await query(
     `SELECT site_id::FLOAT8 AS site, meter_id, spool_id, last_batch::FLOAT8 AS batch, received_us::FLOAT8 AS received,
-       run_started_us::FLOAT8 AS started, reported_us::FLOAT8 AS reported
+       run_started_us::FLOAT8 AS started, reported_us::FLOAT8 AS reported, returned_us::FLOAT8 AS returned
      FROM meter_life WHERE org_id = $1 ORDER BY received_us DESC`,
     [orgId],
   )
@@ -108,6 +108,7 @@ async function meterLives(query: Rows, orgId: string): Promise<Map<string, Meter
       spoolId: row.spool_id as string,
       lastBatch: row.batch as number,
       receivedAt: iso(row.received),
+      returnedAt: row.returned ? iso(row.returned) : null,
       runStartedAt: iso(row.started),
       reportedAt: iso(row.reported),
     })

@@ -12,9 +12,9 @@
  * The lock is an advisory one, because a new meter has no row yet. It ends with the transaction.
  */
 
-import { book, runOf } from '../meters/book.js'
+import { arrivalOf, book } from '../meters/book.js'
 import { coverage } from '../meters/coverage.js'
-import { type Booking, fateOf, hasTwin } from '../meters/lives.js'
+import { type Booking, fateOf } from '../meters/lives.js'
 import { restore, stateOf } from '../meters/meter-state.js'
 import {
   forgetSql,
@@ -128,11 +128,7 @@ async function bookIn(
   const { orgId, siteId, batch, sessions, peerEvents = [] } = request
   const meters = await loaded(query, request)
   const before = meters.get(orgId, siteId, batch.meterId)
-  const twoLives = hasTwin(
-    runOf(batch, receivedUs),
-    [...(before?.lives.values() ?? [])],
-    receivedUs,
-  )
+  const { twoLives } = arrivalOf(batch, [...(before?.lives.values() ?? [])], receivedUs)
   const changed: SavedMeter = new Map()
   const fate =
     fateIn(meters, request) === 'fresh'

@@ -70,7 +70,7 @@ CREATE INDEX meter_history_meter ON meter_history (org_id, site_id, meter_id, at
 CREATE TABLE meter_life (
   org_id TEXT NOT NULL, site_id BIGINT NOT NULL, meter_id TEXT NOT NULL, spool_id TEXT NOT NULL,
   last_batch BIGINT NOT NULL, run_started_us BIGINT NOT NULL, reported_us BIGINT NOT NULL, received_us BIGINT NOT NULL,
-  whole_us BIGINT, uptime_ms BIGINT,
+  whole_us BIGINT, uptime_ms BIGINT, returned_us BIGINT,
   PRIMARY KEY (org_id, site_id, meter_id, spool_id)
 );
 CREATE TABLE batch_crc (

@@ -237,6 +237,10 @@ CREATE TABLE peer_event (
   `
 ALTER TABLE peer_event ADD COLUMN arrival BIGINT DEFAULT 0;
 `,
+  // Tells whether two spools report in turns.
+  `
+ALTER TABLE meter_life ADD COLUMN returned_us BIGINT;
+`,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

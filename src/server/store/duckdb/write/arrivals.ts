@@ -1,7 +1,6 @@
 /** Batches that the database does not hold yet, by identity, so that repeats of them are recognised. */
 
-import { runOf } from '../../meters/book.js'
-import { type Booking, compared, type Run } from '../../meters/lives.js'
+import { type Arrived, type Booking, compared } from '../../meters/lives.js'
 import type { WriteRequest } from '../../store.js'
 import type { SiteBatch } from './group-commit.js'
 
@@ -17,8 +16,8 @@ interface BatchName {
 
 export class Arrivals {
   readonly #arriving = new Map<string, Arriving>()
-  /** The newest run of each spool of these meters. */
-  readonly #runs = new Map<string, Map<string, Run>>()
+  /** The spools of these meters. */
+  readonly #lives = new Map<string, Map<string, Arrived>>()
 
   /** The fate of a batch whose identity has arrived before; undefined: it has not. */
   fateOf(identity: string | null, batch: WriteRequest['batch'] | null): Booking | undefined {
@@ -36,24 +35,21 @@ export class Arrivals {
     this.#arriving.set(identity, arriving)
   }
 
-  noteRun({ orgId, siteId, receivedUs }: SiteBatch, batch: WriteRequest['batch']): void {
-    const meter = meterOf(orgId, siteId, batch.meterId)
-    const runs = this.#runs.get(meter) ?? new Map<string, Run>()
-    this.#runs.set(meter, runs)
-    const run = runOf(batch, receivedUs)
-    runs.set(run.spoolId, run)
+  noteLife({ orgId, siteId }: SiteBatch, { meterId }: BatchName, life: Arrived): void {
+    const meter = meterOf(orgId, siteId, meterId)
+    const lives = this.#lives.get(meter) ?? new Map<string, Arrived>()
+    this.#lives.set(meter, lives.set(life.spoolId, life))
   }
 
-  /** Runs of the batch's meter that the database may not know yet. */
-  runsOf({ orgId, siteId, batch }: SiteBatch): Run[] {
-    if (batch === null) return []
-    return [...(this.#runs.get(meterOf(orgId, siteId, batch.meterId))?.values() ?? [])]
+  /** The spools of the batch's meter of which the database may not know the newest reports yet. */
+  livesOf({ orgId, siteId }: SiteBatch, { meterId }: BatchName): ReadonlyMap<string, Arrived> {
+    return this.#lives.get(meterOf(orgId, siteId, meterId)) ?? new Map()
   }
 
   /** To be called when the database holds the batch, or when it could not be made durable. */
   delete(identity: string | null): void {
     if (identity !== null) this.#arriving.delete(identity)
-    if (this.#arriving.size === 0) this.#runs.clear()
+    if (this.#arriving.size === 0) this.#lives.clear()
   }
 }
 

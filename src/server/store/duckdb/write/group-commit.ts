@@ -4,8 +4,8 @@
  * After a failure the group is rolled back and all caches are dropped.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { book, runOf } from '../../meters/book.js'
-import { type Booking, fateOf, hasTwin, isoToUs, type Run } from '../../meters/lives.js'
+import { book } from '../../meters/book.js'
+import { type Arrived, type Booking, fateOf, isoToUs } from '../../meters/lives.js'
 import { Meters, type SavedMeter } from '../../meters/meters.js'
 import type { LooseLoss, StoredPeerEvent, WriteRequest } from '../../store.js'
 import { int, literal, rowsIn } from '../database.js'
@@ -290,14 +290,9 @@ export class GroupCommit {
     return { fresh, statements: [...this.#meters.takeStatements(changed), ...events, ...losses] }
   }
 
-  /** True if another spool reports under the same meter id at the same time. @param waiting runs not recorded yet */
-  isOneOfTwoLives(
-    { orgId, siteId, batch, receivedUs }: SiteBatch,
-    waiting: readonly Run[],
-  ): boolean {
-    if (batch === null) return false
-    const booked = this.#meters.get(orgId, siteId, batch.meterId)?.lives.values() ?? []
-    return hasTwin(runOf(batch, receivedUs), [...booked, ...waiting], receivedUs)
+  /** The recorded spools of the batch's meter. */
+  livesOf({ orgId, siteId }: SiteBatch, meterId: string): ReadonlyMap<string, Arrived> {
+    return this.#meters.get(orgId, siteId, meterId)?.lives ?? new Map()
   }
 
   /** Appends new sessions. @returns counts, and statements for the other records */

@@ -23,7 +23,8 @@ import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
 import { AppError, messageOf } from '../../../../base/errors.js'
 import type { Log, Place } from '../../../log/log.js'
 import type { Progress, ReadLogged } from '../../config.js'
-import type { Booking } from '../../meters/lives.js'
+import { arrivalOf } from '../../meters/book.js'
+import type { Arrived, Booking } from '../../meters/lives.js'
 import { Mutex } from '../../mutex.js'
 import type { Behind, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
 import { type Database, isFull } from '../database.js'
@@ -176,15 +177,20 @@ export class Writer {
     }
     const identity = batch === null ? null : identityOf(orgId, siteId, batch, batch.batch)
     const fate = this.#arrivals.fateOf(identity, siteBatch.batch) ?? this.#groups.fateOf(siteBatch)
-    const twoLives = this.#groups.isOneOfTwoLives(siteBatch, this.#arrivals.runsOf(siteBatch))
-    if (fate === 'fresh') await this.#arrive(siteBatch, identity, body)
+    const arrival = batch && arrivalOf(batch, this.#livesOf(siteBatch, batch.meterId), receivedUs)
+    if (fate === 'fresh') await this.#arrive(siteBatch, { identity, life: arrival?.life }, body)
     else await this.#arrivals.durable(identity)
-    return receiptOf(siteBatch, fate, twoLives)
+    return receiptOf(siteBatch, fate, arrival?.twoLives ?? false)
+  }
+
+  #livesOf(siteBatch: SiteBatch, meterId: string): Arrived[] {
+    const known = this.#groups.livesOf(siteBatch, meterId)
+    return [...new Map([...known, ...this.#arrivals.livesOf(siteBatch, { meterId })]).values()]
   }
 
   async #arrive(
     siteBatch: SiteBatch,
-    identity: string | null,
+    { identity, life }: { readonly identity: string | null; readonly life: Arrived | undefined },
     body: WriteRequest['body'],
   ): Promise<void> {
     const { behindSessions = BEHIND_SESSIONS_MAX } = this.#options
@@ -199,7 +205,7 @@ export class Writer {
     const durable = this.#log.append(entryOf(siteBatch, body))
     if (identity !== null && siteBatch.batch !== null) {
       this.#arrivals.add(identity, { crc: siteBatch.batch.crc, durable })
-      this.#arrivals.noteRun(siteBatch, siteBatch.batch)
+      if (life !== undefined) this.#arrivals.noteLife(siteBatch, siteBatch.batch, life)
     }
     try {
       this.#wait(await durable, identity, siteBatch)
