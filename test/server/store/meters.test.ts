@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LogRow } from '../../../src/server/store/store.js'
 import { batch, report, session } from '../../support/batches.js'
-import { ALWAYS, TestStore } from '../../support/store.js'
+import { ALWAYS, stored, TestStore } from '../../support/store.js'
 
 let t: TestStore
 beforeEach(async () => {
@@ -300,6 +300,55 @@ describe('retention and usage', () => {
     expect(await t.store.expire('acme', day(30))).toBe(0)
     await t.store.expireUsage('2026-11')
     expect((await t.store.usage('acme', request)).map((u) => u.month)).toEqual(['2026-11'])
+  })
+
+  test.each(['without a restart', 'after a restart'])(
+    'an open session that it deleted counts once when its meter is back, %s',
+    async (restart) => {
+      const usage = async () => {
+        const asked = { fromMonth: '2026-01', toMonth: '2026-12', groupBy: 'client' } as const
+        return (await t.store.usage('acme', asked)).map((u) => [u.id, u.sessions, u.bytesTx])
+      }
+      const open = (bytesTx: number, daysAgo: number) =>
+        session(1, {
+          startTimeUs: t.nowUs - 4 * DAY_US,
+          endTimeUs: t.nowUs - daysAgo * DAY_US,
+          ...{ endReason: 'activeTimeout', bytesTx, packetsTx: bytesTx },
+        })
+      await t.send(
+        'acme',
+        1,
+        batch(1, [open(1000, 3), { ...open(7, 3), sessionId: session(2).sessionId }]),
+      )
+      expect(await t.store.expire('acme', t.nowUs - 2 * DAY_US)).toBe(2)
+      expect(await usage()).toEqual([['1', 2, 1007]])
+      if (restart === 'after a restart') await t.reopen()
+      await t.send('acme', 1, batch(2, [open(1200, 0.5)]))
+      expect([await usage(), await rows()]).toMatchObject([[['1', 2, 1207]], [{ bytesTx: 1200 }]])
+      await t.send('acme', 1, batch(3, [{ ...open(1500, 0), endReason: 'endOfFlowDetected' }]))
+      expect([await usage(), await rows()]).toMatchObject([[['1', 2, 1507]], [{ bytesTx: 1500 }]])
+      expect(await t.store.expire('acme', Number.MAX_SAFE_INTEGER)).toBe(1)
+      expect(await usage()).toEqual([['1', 2, 1507]])
+      await t.store.erase('acme', { clientId: 1 })
+      expect(await usage()).toEqual([[null, 2, 1507]])
+    },
+  )
+
+  test('what it deleted is stored again if it is sent again, as after a restart', async () => {
+    const imported = stored(session(1), 'acme', 1, 'newt')
+    const send = async () => {
+      await t.store.writeLoose('acme', 1, [imported])
+      return (await rows()).length
+    }
+    expect(await send()).toBe(1)
+    await t.send('acme', 2, batch(1, [session(2)]))
+    expect(await t.store.expire('acme', Number.MAX_SAFE_INTEGER)).toBe(2)
+    expect(await send()).toBe(1)
+    await t.send('acme', 2, batch(2, [session(2)]))
+    expect(await rows()).toHaveLength(2)
+    // The run is still that of its meter.
+    await t.send('acme', 2, batch(1, [session(3)], { meterId: 'another' }))
+    expect(await rows()).toHaveLength(2)
   })
 
   test('it deletes only of the organisation that asked, and by the end of the session', async () => {

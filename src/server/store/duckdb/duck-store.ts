@@ -122,7 +122,9 @@ export class DuckStore implements Store {
   ) {
     this.#database = database
     this.#writer = writer
-    this.#retention = new Retention(connections.retention, writer.mutex)
+    this.#retention = new Retention(connections.retention, writer.mutex, (work) =>
+      writer.expiringBetweenGroups(work),
+    )
     this.#erasure = new Erasure(connections.retention, (work) => writer.deletingBetweenGroups(work))
     this.#catalogs = connections.catalogs
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)

@@ -11,6 +11,7 @@
  *   meter_place     the interfaces that each run has read, and the time of the first reading
  *   deleted_before  for each organisation: retention deleted the sessions that ended before this time
  *   arrival_mark    a mark now and then: sessions with a lower arrival had come by this time (conflicts.ts)
+ *   expired_open    open sessions that retention deleted, with their part of usage_month (expired-open.ts)
  *   erased_session  ids of erased sessions that a meter might report again (erasure.ts)
  *   peer_event      events of WireGuard peers
  *   log_position    the last log entry that the database holds
@@ -237,9 +238,15 @@ CREATE TABLE peer_event (
   `
 ALTER TABLE peer_event ADD COLUMN arrival BIGINT DEFAULT 0;
 `,
-  // Tells whether two spools report in turns.
+  // Tells whether two spools report in turns; open sessions that retention deleted.
   `
 ALTER TABLE meter_life ADD COLUMN returned_us BIGINT;
+CREATE TABLE expired_open (
+  org_id VARCHAR NOT NULL, month VARCHAR NOT NULL, site_id BIGINT NOT NULL,
+  client_id BIGINT, user_id VARCHAR, site_resource_id BIGINT, run VARCHAR NOT NULL, seq BIGINT NOT NULL,
+  sessions BIGINT NOT NULL, connections BIGINT NOT NULL, bytes_tx BIGINT NOT NULL, bytes_rx BIGINT NOT NULL,
+  packets_tx BIGINT NOT NULL, packets_rx BIGINT NOT NULL
+);
 `,
 ]
 

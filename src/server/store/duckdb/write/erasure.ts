@@ -18,9 +18,9 @@ import { isParty } from '../read/sql-parts.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
 import { deleteSomePeerEvents } from './peer-events.js'
 import { Pseudonyms } from './pseudonyms.js'
-import { KEPT_BY, SLICE_ROWS, SUMMED_COLUMNS, USAGE_COLUMNS } from './retention.js'
+import { type BetweenGroups, KEPT_BY, SLICE_ROWS, SUMMED_COLUMNS } from './retention.js'
 import { rolledUpTo, unrollSql } from './rollup.js'
-import { insertSums } from './sums.js'
+import { insertSums, USAGE_COLUMNS } from './sums.js'
 
 const HOUR_US = 3600e6
 /** Added to the end of a loss, because losses are shown in milliseconds and must include the last start. */
@@ -39,10 +39,8 @@ const TABLES = [
     'batch_crc',
   ],
   ...['batch_gap', 'catalog', 'catalog_client', 'catalog_user', 'catalog_resource', 'catalog_site'],
-  ...['catalog_past', 'deleted_before', 'erased_session', 'peer_event'],
+  ...['catalog_past', 'deleted_before', 'erased_session', 'expired_open', 'peer_event'],
 ]
-
-type BetweenGroups = <T>(work: () => Promise<T>) => Promise<T>
 
 /** The sessions to delete, and the data about them that stays. */
 interface Going {
@@ -191,10 +189,11 @@ export class Erasure {
   /** Removes the person's ids from earlier totals, and former names from the catalog. */
   async #forget(orgId: string, subject: Subject): Promise<void> {
     const c = this.#connection
-    await c.run(
-      `UPDATE usage_month SET client_id = NULL, user_id = NULL WHERE org_id = $1 AND ${isOf(subject)}`,
-      [orgId],
-    )
+    for (const table of ['usage_month', 'expired_open'])
+      await c.run(
+        `UPDATE ${table} SET client_id = NULL, user_id = NULL WHERE org_id = $1 AND ${isOf(subject)}`,
+        [orgId],
+      )
     const entry =
       'userId' in subject
         ? ({ kind: 'user', id: subject.userId } as const)

@@ -13,6 +13,7 @@ import { OPEN_WITH_RUN, SESSION_RUN_OVER } from '../read/where.js'
 import { STORED_NAMES } from '../schema/columns.js'
 import { appendTo, type SessionRows } from './chunks.js'
 import { admit, type Conflict, Conflicts, Freshness, markSql, spanOf } from './conflicts.js'
+import { ExpiredOpen } from './expired-open.js'
 import { KnownIds } from './known-ids.js'
 import { lossSql } from './loose-losses.js'
 import { peerEventsSql } from './peer-events.js'
@@ -72,6 +73,7 @@ export class GroupCommit {
   readonly #rollup: Rollup
   readonly #staged: Staged
   readonly #freshness: Freshness
+  readonly #expired = new ExpiredOpen()
   #isStale = false
   /** Counts since the start: replaced ended sessions, and rejected records. */
   readonly counts = { revisedSessions: 0, conflictingSessions: 0 }
@@ -92,7 +94,9 @@ export class GroupCommit {
     await meters.load()
     const staged = await Staged.open(connection)
     const freshness = await Freshness.load(connection)
-    return new GroupCommit({ connection, meters, rollup, staged, freshness })
+    const groups = new GroupCommit({ connection, meters, rollup, staged, freshness })
+    await groups.#expired.load(connection)
+    return groups
   }
 
   /** The result that a commit of the batch would have. */
@@ -171,6 +175,7 @@ export class GroupCommit {
     this.#known.clear()
     await this.#meters.load()
     await this.#rollup.load()
+    await this.#expired.load(this.#connection)
     this.#isStale = false
   }
 
@@ -265,9 +270,15 @@ export class GroupCommit {
     }
   }
 
-  /** Call it after sessions were deleted. */
+  /** Call it after sessions were deleted for good. */
   forgetIds(): void {
     this.#known.clear()
+  }
+
+  /** Call it after retention has deleted sessions: if they are sent again, they are stored again. */
+  async forgetExpired(): Promise<void> {
+    this.#known.clearPages()
+    await this.#expired.load(this.#connection)
   }
 
   /** Records numbers, reports and peer events. @returns the new batches of the group, and the statements to run */
@@ -297,11 +308,13 @@ export class GroupCommit {
 
   /** Appends new sessions. @returns counts, and statements for the other records */
   async #apply(plan: Plan, arrival: number): Promise<Applied> {
-    const appended = await this.#append(plan.takeAppended(), arrival)
+    const parts = plan.takeAppended()
+    const appended = await this.#append(parts, arrival)
     const open = plan.of(Fate.open)
     const statements = [
       ...(await this.#staged.endOpen(plan.closed)),
       ...(await this.#staged.putOpen(open, plan.openRuns(open))),
+      ...this.#expired.takeBack(() => [...parts.flatMap(({ sessions }) => sessions), ...open]),
     ]
     const revised = plan.of(Fate.revise)
     if (revised.length === 0) return { appended, revised: 0, statements }

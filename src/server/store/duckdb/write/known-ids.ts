@@ -221,4 +221,9 @@ export class KnownIds {
     this.#pages.clear()
     this.#runs.clear()
   }
+
+  /** For sessions that retention deleted: the runs stay those of their meters. */
+  clearPages(): void {
+    this.#pages.clear()
+  }
 }

@@ -63,10 +63,11 @@ export class Pseudonyms {
   }
 
   async replaceTotals(): Promise<void> {
-    await this.#connection.run(
-      `UPDATE usage_month t SET ${this.#ids()} WHERE t.org_id = $1 AND ${this.#person.where.own}`,
-      [this.#orgId],
-    )
+    for (const table of ['usage_month', 'expired_open'])
+      await this.#connection.run(
+        `UPDATE ${table} t SET ${this.#ids()} WHERE t.org_id = $1 AND ${this.#person.where.own}`,
+        [this.#orgId],
+      )
   }
 
   /** Removes the key and addresses of the peer. The event's id is replaced too, because it is a hash of them. */

@@ -11,9 +11,10 @@ import type { Mutex } from '../../mutex.js'
 import { int, rowsOf } from '../database.js'
 import { forgetNamesBefore } from '../read/catalog.js'
 import { MONTH_SQL, USAGE_SUMS } from '../read/summary.js'
+import { noteExpiredSql } from './expired-open.js'
 import { deleteSomePeerEvents } from './peer-events.js'
 import { compactRollup, rolledUpTo, unrollSql } from './rollup.js'
-import { insertSums } from './sums.js'
+import { insertSums, USAGE_COLUMNS } from './sums.js'
 
 /** A slice uses a core for about 50 ms, which bounds the wait of a batch that arrives meanwhile. */
 export const SLICE_ROWS = 10_000
@@ -26,46 +27,80 @@ const ROLLUP_GROWTH = 1.5
 /** The least compacted size to compare with, so that small tables are not compacted often. */
 const ROLLUP_ROWS_MIN = 20_000
 
-export const USAGE_COLUMNS = {
-  keys: ['org_id', 'month', 'site_id', 'client_id', 'user_id', 'site_resource_id'],
-  sums: ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx'],
-}
 const USAGE_KEYS = USAGE_COLUMNS.keys.join(', ')
 /** Totals keep client, user, resource and site. */
 export const KEPT_BY = `t.org_id, ${MONTH_SQL} AS month, t.site_id, t.client_id, t.user_id, t.site_resource_id`
 
+/** Runs work while no batch is committed. */
+export type BetweenGroups = <T>(work: () => Promise<T>) => Promise<T>
+
+type Table = 'session' | 'session_open'
+/** Further columns that the sums of a table's deleted sessions need. */
+const OWN_COLUMNS = { session: 'arrival', session_open: 'run, seq' }
+
+interface Cut {
+  readonly orgId: string
+  readonly beforeUs: number
+}
+
+/** SQL with the organisation as $1. */
+function isExpired({ beforeUs }: Cut): string {
+  const before = int(beforeUs)
+  return `org_id = $1 AND start_us < ${before} AND start_us + duration_us < ${before}`
+}
+
 export class Retention {
   readonly #connection: DuckDBConnection
   readonly #mutex: Mutex
+  readonly #between: BetweenGroups
   #compactedRows = ROLLUP_ROWS_MIN
 
-  constructor(connection: DuckDBConnection, mutex: Mutex) {
+  /** @param between runs work while no batch is committed, and then forgets the ids of deleted sessions */
+  constructor(connection: DuckDBConnection, mutex: Mutex, between: BetweenGroups) {
     this.#connection = connection
     this.#mutex = mutex
+    this.#between = between
   }
 
   async expire(orgId: string, beforeUs: number): Promise<number> {
-    let deleted = 0
-    for (const table of ['session', 'session_open']) {
-      for (;;) {
-        const slice = await this.#mutex.run(() => this.#slice(table, orgId, beforeUs))
-        deleted += slice
-        if (slice === 0) break
-      }
-    }
+    const cut = { orgId, beforeUs }
+    const ended = await this.#expireFrom('session', cut, (work) => this.#mutex.run(work))
+    // A batch may report an open session again, so none is committed meanwhile.
+    const open = (await this.#hasOpen(cut))
+      ? await this.#expireFrom('session_open', cut, this.#between)
+      : 0
     const isOld = `at_us < ${int(beforeUs)}`
     while (!(await this.#mutex.run(() => deleteSomePeerEvents(this.#connection, orgId, isOld))));
     await this.#mutex.run(() => forgetNamesBefore(this.#connection, orgId, beforeUs))
-    return deleted
+    return ended + open
   }
 
-  async #slice(table: string, orgId: string, beforeUs: number): Promise<number> {
+  async #expireFrom(table: Table, cut: Cut, apart: BetweenGroups): Promise<number> {
+    let deleted = 0
+    try {
+      for (;;) {
+        const slice = await apart(() => this.#slice(table, cut))
+        deleted += slice
+        if (slice === 0) return deleted
+      }
+    } finally {
+      if (deleted > 0 && apart !== this.#between) await this.#between(() => Promise.resolve())
+    }
+  }
+
+  async #hasOpen(cut: Cut): Promise<boolean> {
+    const sql = `SELECT 1 FROM session_open WHERE ${isExpired(cut)} LIMIT 1`
+    return (await rowsOf(this.#connection, sql, [cut.orgId])).length > 0
+  }
+
+  async #slice(table: Table, cut: Cut): Promise<number> {
+    const { orgId, beforeUs } = cut
     const c = this.#connection
     await c.run('BEGIN')
     try {
       await c.run(
-        `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id, ${SUMMED_COLUMNS}${table === 'session' ? ', arrival' : ''} FROM ${table}
-         WHERE org_id = $1 AND start_us < ${int(beforeUs)} AND start_us + duration_us < ${int(beforeUs)} LIMIT ${SLICE_ROWS}`,
+        `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id, ${SUMMED_COLUMNS}, ${OWN_COLUMNS[table]} FROM ${table}
+         WHERE ${isExpired(cut)} LIMIT ${SLICE_ROWS}`,
         [orgId],
       )
       const span = (
@@ -79,6 +114,12 @@ export class Retention {
         const sums = `SELECT ${KEPT_BY}, ${USAGE_SUMS} FROM expiring t GROUP BY ALL`
         await c.run(insertSums('usage_month', USAGE_COLUMNS, sums))
         if (table === 'session') await c.run(unrollSql('expiring', await rolledUpTo(c)))
+        else
+          await c.run(
+            noteExpiredSql(
+              `SELECT ${KEPT_BY}, run, seq, ${USAGE_SUMS} FROM expiring t GROUP BY ALL`,
+            ),
+          )
         await markDeleted(c, orgId, beforeUs)
         await c.run(`DELETE FROM ${table} t WHERE t.rowid >= ${span.a as string}
           AND t.rowid <= ${span.b as string} AND t.rowid IN (SELECT id FROM expiring)`)
@@ -102,7 +143,7 @@ export class Retention {
     await c.run('BEGIN')
     try {
       await c.run(`CREATE OR REPLACE TEMP TABLE usage_sum AS
-        SELECT ${USAGE_KEYS}, ${sums} FROM usage_month GROUP BY ${USAGE_KEYS}`)
+        SELECT ${USAGE_KEYS}, ${sums} FROM usage_month GROUP BY ${USAGE_KEYS} HAVING sum(sessions) <> 0`)
       await c.run('DELETE FROM usage_month')
       await c.run(insertSums('usage_month', USAGE_COLUMNS, 'SELECT * FROM usage_sum'))
       await c.run('COMMIT')
@@ -131,7 +172,8 @@ export class Retention {
   expireUsage(beforeMonth: string, historyBeforeUs: number, lossBeforeUs: number): Promise<void> {
     const c = this.#connection
     return this.#mutex.run(async () => {
-      await c.run('DELETE FROM usage_month WHERE month < $1', [beforeMonth])
+      for (const table of ['usage_month', 'expired_open'])
+        await c.run(`DELETE FROM ${table} WHERE month < $1`, [beforeMonth])
       await c.run(`DELETE FROM meter_history WHERE at_us < ${int(historyBeforeUs)}`)
       await c.run(`DELETE FROM erased_session WHERE at_us < ${int(lossBeforeUs)}`)
       // Losses stay as long as retention keeps sessions of their time, which would else count as complete.

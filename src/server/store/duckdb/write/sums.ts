@@ -15,6 +15,12 @@ export interface SumColumns {
   readonly sums: readonly string[]
 }
 
+/** The columns of usage_month. */
+export const USAGE_COLUMNS: SumColumns = {
+  keys: ['org_id', 'month', 'site_id', 'client_id', 'user_id', 'site_resource_id'],
+  sums: ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx'],
+}
+
 /** @param query a query with these columns, which are the table's in its order */
 export function insertSums(table: string, { keys, sums }: SumColumns, query: string): string {
   const largest = `greatest(${sums.map((name) => `abs(${name})`).join(', ')})`

@@ -256,6 +256,11 @@ export class Writer {
     return this.betweenGroups(() => work().finally(() => this.#groups.forgetIds()))
   }
 
+  /** Runs work of retention on sessions that batches may change too, and then forgets what it deleted. */
+  expiringBetweenGroups<T>(work: () => Promise<T>): Promise<T> {
+    return this.betweenGroups(() => work().finally(() => this.#groups.forgetExpired()))
+  }
+
   /** Reloads cached state after meters were deleted. */
   reload(): Promise<void> {
     return this.betweenGroups(() => this.#groups.reload())
