@@ -2,7 +2,8 @@
  * Newt's access log: `{ "compressed": base64(zlib(JSON array)) }`, as its connection logger sends it every minute.
  *
  * Newt's ids are 8 random bytes in hex. Session ids are made from them and the site by SHA-256, so a repeated log
- * changes nothing. Newt counts no packets and leaves both byte counts 0, which are stored as null (unknown).
+ * changes nothing. A session is its source's: of the client that has this address in the catalog at the time of the
+ * request. Newt counts no packets and leaves both byte counts 0, which are stored as null (unknown).
  */
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -16,6 +17,7 @@ import { parseEndpoint } from '../../session/endpoint.js'
 import { UNATTRIBUTED } from '../../session/make-session.js'
 import { UNKNOWN_TO_ACCESS_LOGS } from '../../session/session-table.js'
 import type { LooseLoss, StoredSession } from '../store/store.js'
+import type { CatalogClients } from './catalog-clients.js'
 import { TOO_OLD } from './check.js'
 import { spanOf } from './refused.js'
 
@@ -58,12 +60,21 @@ interface Site {
   readonly siteId: number
 }
 
-/** @throws AppError TOO_LARGE, BAD_COMPRESSED */
+interface Bounds {
+  readonly nowUs: number
+  /** Sessions that ended earlier are refused. */
+  readonly oldestUs: number
+}
+
+/**
+ * @param clients whose address decides whose session it is
+ * @throws AppError TOO_LARGE, BAD_COMPRESSED
+ */
 export async function readNewt(
   compressed: string,
   site: Site,
-  nowUs: number,
-  oldestUs: number,
+  clients: Pick<CatalogClients, 'at'>,
+  { nowUs, oldestUs }: Bounds,
 ): Promise<{
   sessions: StoredSession[]
   refused: NewtReceipt['refused']
@@ -74,7 +85,7 @@ export async function readNewt(
   const tooOld: StoredSession[] = []
   for await (const [index, input] of inTurns(await decode(compressed), AT_ONCE)) {
     const { data, faults } = parseWith(newtSessionSchema, input, 'session')
-    const session = data === undefined ? faults[0] : convert(data, site)
+    const session = data === undefined ? faults[0] : convert(data, site, clients)
     const fault = typeof session === 'string' ? session : timeFault(session, nowUs, oldestUs)
     if (fault === undefined) sessions.push(session as StoredSession)
     else {
@@ -147,7 +158,11 @@ async function decode(compressed: string): Promise<unknown[]> {
   return list
 }
 
-function convert(input: NewtSession, site: Site): StoredSession | string {
+function convert(
+  input: NewtSession,
+  site: Site,
+  clients: Pick<CatalogClients, 'at'>,
+): StoredSession | string {
   // A consolidated session may have several source ports, and names none.
   const source = parseEndpoint(input.sourceAddr)
   const dest = parseEndpoint(input.destAddr)
@@ -158,11 +173,13 @@ function convert(input: NewtSession, site: Site): StoredSession | string {
   // Go writes its zero time, in the year 1, for a session without an end.
   const endedUs = input.endedAt == null ? startTimeUs : isoTimeUs(input.endedAt)
   if (endedUs === undefined || endedUs > TIME_US_MAX) return noTime('endedAt', input.endedAt)
+  const client = clients.at(source.ip)
   const counted = (input.bytesTx ?? 0) + (input.bytesRx ?? 0) > 0
   return {
     ...site,
     ...UNKNOWN_TO_ACCESS_LOGS,
     ...UNATTRIBUTED,
+    ...(client !== null && { ...client, unattributed: null }),
     meterId: NEWT_METER,
     sessionId: sessionIdFor(input, site),
     startTimeUs,

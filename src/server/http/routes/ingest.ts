@@ -5,6 +5,7 @@ import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
 import type { Session } from '../../../session/session.js'
 import type { KeyRecord } from '../../control/control.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
+import { CatalogClients } from '../../ingest/catalog-clients.js'
 import { checkSession, isTooOld } from '../../ingest/check.js'
 import { NEWT_METER, newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
 import { asLoggedPositions, checkPeerEvents } from '../../ingest/peer-events.js'
@@ -58,7 +59,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
       tag: 'ingest',
       summary: 'Store an access log as Newt sends it',
       description:
-        '`compressed`: base64 of a zlib-compressed JSON array of sessions. A repeated sessionId is stored once.',
+        '`compressed`: base64 of a zlib-compressed JSON array of sessions. A repeated sessionId is stored once. A session belongs to the client whose `addresses` in the catalog hold its source.',
       scopes: ['admin', 'ingest'],
       params: siteParams,
       body: newtBodySchema,
@@ -67,11 +68,15 @@ export function ingestRoutes(context: ServerContext): Route[] {
       handle: async ({ params, body, key }) => {
         const retentionDays = control.org(params.orgId)?.retentionDays ?? 0
         const believedMs = trustedClock.nowMs()
+        const { catalog } = await store.catalog(params.orgId)
         const { sessions, refused, losses } = await readNewt(
           body.compressed,
           params,
-          Math.max(clockMs(), believedMs) * 1e3,
-          oldestUs(retentionDays, believedMs),
+          new CatalogClients(catalog),
+          {
+            nowUs: Math.max(clockMs(), believedMs) * 1e3,
+            oldestUs: oldestUs(retentionDays, believedMs),
+          },
         )
         mustStillBeValid(context, key!)
         const { orgId, siteId } = params
