@@ -48,6 +48,7 @@ export const LONG = Object.entries({
       'contract/catalogs',
       'contract/history',
       'contract/operations',
+      'contract/persons',
       'postgres/control',
       'postgres/ledger',
       'postgres/peer-log',

@@ -53,6 +53,7 @@ import { usage, usageRange } from './read/usage.js'
 import { SCHEMA } from './schema/schema.js'
 import type { SiteSessions } from './write/admit.js'
 import { Deletions, type Going, isPartyOf } from './write/deletions.js'
+import { Pseudonyms } from './write/pseudonyms.js'
 import { SessionsWriter, type Written } from './write/sessions-writer.js'
 
 const SILENCE_US = 600e6
@@ -271,7 +272,11 @@ export class ClickHouseSessions implements SessionLog {
     addresses: readonly string[],
   ): Promise<number> {
     await this.closeInterrupted()
-    return this.#writer.pseudonymise(await this.#scope(orgId, ALL), subject, addresses)
+    const pseudonyms = new Pseudonyms(addresses)
+    const scope = await this.#scope(orgId, ALL)
+    const replaced = await this.#writer.pseudonymise(scope, subject, pseudonyms)
+    await this.#meta.forget(orgId, subject, (ids) => pseudonyms.ids(ids))
+    return replaced
   }
 
   removeSessions(orgId: string, siteId: number): Promise<number> {
@@ -280,8 +285,11 @@ export class ClickHouseSessions implements SessionLog {
   }
 
   /** The sessions of an organisation, without a trace. */
-  removeOrg(orgId: string): Promise<number> {
-    return this.#deletions.delete({ orgId, where: 'true', totalsOf: null, reason: null })
+  async removeOrg(orgId: string): Promise<number> {
+    const going: Going = { orgId, where: 'true', totalsOf: null, reason: null }
+    const removed = await this.#deletions.delete(going)
+    await this.#deletions.forgetErased(orgId)
+    return removed
   }
 
   expireUsage(beforeMonth: string): Promise<void> {

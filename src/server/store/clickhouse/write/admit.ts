@@ -55,7 +55,7 @@ export class Admission {
   }
 
   async admit(groups: readonly SiteSessions[], nowUs: number): Promise<Admitted> {
-    const kept = await this.#kept(groups, nowUs)
+    const [kept, erased] = await Promise.all([this.#kept(groups, nowUs), this.#erased(groups)])
     const taken = new Map<string, Taken>()
     const losses: Loss[] = []
     let revised = 0
@@ -65,7 +65,9 @@ export class Admission {
         const key = keyOf(session.orgId, session.siteId, session.sessionId)
         const owner = owners.get(session.sessionId.slice(0, RUN_LENGTH))
         const before = kept.get(key)
-        const verdict = verdictOf(session, before, owner !== undefined && owner !== group.meterId)
+        const isForeign = owner !== undefined && owner !== group.meterId
+        if (erased.has(key) && !isForeign) continue
+        const verdict = verdictOf(session, before, isForeign)
         if (verdict === 'conflict') losses.push(conflict(session))
         if (verdict !== 'take') continue
         if (before?.ended === true) revised++
@@ -99,6 +101,17 @@ export class Admission {
       }
     }
     return kept
+  }
+
+  /** Those of the sessions that were deleted before their end was reported, and whose totals stay. */
+  async #erased(groups: readonly SiteSessions[]): Promise<ReadonlySet<string>> {
+    const erased = new Set<string>()
+    for (const [orgId, sessions] of byOrganisation(groups)) {
+      const sql = `SELECT site_id, run, seq FROM erased WHERE org_id = ${literal(orgId)} AND ${idsSql(sessions)}`
+      for (const [siteId, run, seq] of await this.#client.rows(orgId, sql))
+        erased.add(keyOf(orgId, siteId as number, sessionIdOf(run as string, seq as number)))
+    }
+    return erased
   }
 }
 
@@ -154,15 +167,20 @@ function keptOf(row: KeptRow, nowUs: number): Stored {
   }
 }
 
-function keptSql(orgId: string, sessions: readonly StoredSession[]): string {
+/** The caller drops what two sessions match together. */
+function idsSql(sessions: readonly StoredSession[]): string {
   const runs = new Set(sessions.map(({ sessionId }) => sessionId.slice(0, RUN_LENGTH)))
-  const [first, last] = spanOfStarts(sessions)
   const sequences = new Set(sessions.map(({ sessionId }) => sequenceOf(sessionId)))
-  // Through the key by the start. The caller drops what two sessions match together.
+  return `seq IN (${[...sequences].map(int).join(', ')})
+    AND run IN (${[...runs].map(literal).join(', ')})`
+}
+
+function keptSql(orgId: string, sessions: readonly StoredSession[]): string {
+  const [first, last] = spanOfStarts(sessions)
+  // Through the key by the start.
   return `SELECT ${KEPT.join(', ')} FROM session AS t FINAL WHERE org_id = ${literal(orgId)}
     AND start_us >= ${int(first - NEAR_US)} AND start_us <= ${int(last + NEAR_US)}
-    AND seq IN (${[...sequences].map(int).join(', ')})
-    AND run IN (${[...runs].map(literal).join(', ')})`
+    AND ${idsSql(sessions)}`
 }
 
 function spanOfStarts(sessions: readonly StoredSession[]): [number, number] {

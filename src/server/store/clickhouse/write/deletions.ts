@@ -7,6 +7,9 @@
  *   4. the deletion has ended, and its keys go
  *
  * After a kill between 2 and 4, resume() does 3 and 4. Keys without a deletion that has begun (killed before 2) go.
+ *
+ * A session without a reported end, whose totals stay, might be reported again. Step 3 first puts its id into `erased`, so
+ * that it neither comes back nor counts twice (admit.ts).
  */
 import { randomUUID } from 'node:crypto'
 import type { Subject } from '../../filter.js'
@@ -17,6 +20,7 @@ import { literal } from '../dialect.js'
 import type { DeletedTotals, Deletion, Loss, SessionMeta } from '../meta.js'
 import { isDoomed } from '../read/scope.js'
 import { SUMS, sumsOf } from '../read/sums.js'
+import { ENDED } from '../schema/version.js'
 
 const HOUR_US = 3600e6
 /** The set of a slice's keys takes about 100 bytes each in ClickHouse's memory. */
@@ -66,6 +70,12 @@ export class Deletions {
     }
   }
 
+  /** Forgets which sessions of an organisation were erased. */
+  async forgetErased(orgId: string): Promise<void> {
+    const sql = `ALTER TABLE erased DELETE WHERE org_id = ${literal(orgId)}`
+    await this.#client.run(sql, { mutations_sync: 2 })
+  }
+
   async resume(): Promise<void> {
     const begun = (await this.#meta.deletions()).map((deletion) => deletion.id)
     for (const id of begun) await this.#finish(id)
@@ -75,9 +85,11 @@ export class Deletions {
 
   async #slice(going: Going): Promise<number> {
     const id = randomUUID()
-    const { orgId, where } = going
+    const { orgId, where, totalsOf, reason } = going
+    const returns =
+      totalsOf === null || reason === null ? '0' : `t.kind < ${ENDED} AND (${totalsOf})`
     await this.#client.run(
-      `INSERT INTO doomed SELECT ${literal(id)}, ${KEYS.map((key) => `t.${key}`).join(', ')}
+      `INSERT INTO doomed SELECT ${literal(id)}, ${KEYS.map((key) => `t.${key}`).join(', ')}, ${returns}
        FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${where} LIMIT ${int(this.#sliceRows)}`,
     )
     const sql = `SELECT count() FROM doomed WHERE deletion = ${literal(id)}`
@@ -156,6 +168,10 @@ export class Deletions {
   }
 
   async #finish(id: string): Promise<void> {
+    await this.#client.run(
+      `INSERT INTO erased (org_id, site_id, run, seq)
+       SELECT org_id, site_id, run, seq FROM doomed WHERE deletion = ${literal(id)} AND returns = 1`,
+    )
     const partitions = await this.#client.rows(
       '',
       `SELECT DISTINCT org_id, toString(intDiv(start_us, 86400000000)) FROM doomed WHERE deletion = ${literal(id)}`,

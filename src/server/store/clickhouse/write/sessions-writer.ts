@@ -6,14 +6,14 @@ import { int } from '../../sql/sql.js'
 import type { Client } from '../client.js'
 import { literal } from '../dialect.js'
 import type { GoingRun, Loss, SessionMeta } from '../meta.js'
-import { PLAIN_COLUMNS, rowsOf, selectRows } from '../read/rows.js'
+import { rowsOf, selectRows } from '../read/rows.js'
 import type { Scope } from '../read/scope.js'
 import { COLUMN_NAMES, COLUMNS, type VersionedSession } from '../schema/columns.js'
 import { rowBinary } from '../schema/row-binary.js'
 import { CLOSED, CLOSES, kindOf, OPEN, versionOf } from '../schema/version.js'
 import { Admission, type SiteSessions } from './admit.js'
 import { isOf } from './deletions.js'
-import { Pseudonyms, storedOf } from './pseudonyms.js'
+import { type Pseudonyms, storedOf } from './pseudonyms.js'
 
 const INSERT = `INSERT INTO session (${COLUMN_NAMES}) FORMAT RowBinary`
 const RUN_COLUMNS = 't.site_id, t.meter_id, t.run_started_us'
@@ -118,49 +118,51 @@ export class SessionsWriter {
   }
 
   /** @param scope all sessions of the organisation @returns the number of changed sessions */
-  async pseudonymise(
-    scope: Scope,
-    subject: Subject,
-    addresses: readonly string[],
-  ): Promise<number> {
-    const pseudonyms = new Pseudonyms(addresses)
+  async pseudonymise(scope: Scope, subject: Subject, pseudonyms: Pseudonyms): Promise<number> {
     const own = await this.#replace(scope, isOf(subject), (one) => pseudonyms.own(one))
     const other = `other_${isOf(subject)}`
     return own + (await this.#replace(scope, other, (one) => pseudonyms.other(one)))
   }
 
-  /** The person's rows with their versions: of two equal versions the later written stays. Then the first ones go. */
-  async #replace(
-    scope: Scope,
-    where: string,
-    pseudonym: (session: StoredSession) => StoredSession,
-  ): Promise<number> {
-    const its = `t.org_id = ${literal(scope.orgId)} AND t.${where}`
-    const sql = `${selectRows(scope)}, ${OWN.map((name) => (name === 'version' ? 'toString(t.version)' : `t.${name}`)).join(', ')}
-      FROM session AS t FINAL WHERE ${its} LIMIT ${SLICE_ROWS}`
+  /**
+   * The person's rows again, with their versions: of two equal versions the later written stays. Then the first ones are
+   * deleted, before anything else is written, because this would delete what the person's meter reports meanwhile.
+   */
+  async #replace(scope: Scope, where: string, pseudonym: Pseudonym): Promise<number> {
+    const its = `org_id = ${literal(scope.orgId)} AND ${where}`
+    const first = `ALTER TABLE session DELETE WHERE ${its}`
     let replaced = 0
     for (;;) {
       const slice = await this.alone(async () => {
-        const columns = await this.#client.columns(scope.orgId, sql)
-        const rows = rowsOf(columns, scope.names)
-        const own = columns.slice(PLAIN_COLUMNS.length + 2)
-        const records = rows.map((row, i): VersionedSession => {
-          const [version, kind, runStartedUs, arrival, cameUs] = own.map((column) => column[i])
-          return {
-            session: pseudonym(storedOf(row)),
-            version: BigInt(version as string),
-            ...{ kind: kind as number, runStartedUs: runStartedUs as number },
-            ...{ arrival: arrival as number, cameUs: cameUs as number },
-          }
-        })
-        if (records.length > 0) await this.#client.insert(INSERT, rowBinary(records))
-        return records.length
+        const rows = await this.#replaceSlice(scope, where, pseudonym)
+        if (rows < SLICE_ROWS) await this.#client.run(first, { mutations_sync: 2 })
+        return rows
       })
       replaced += slice
-      if (slice < SLICE_ROWS) break
+      if (slice < SLICE_ROWS) return replaced
     }
-    const first = `ALTER TABLE session DELETE WHERE org_id = ${literal(scope.orgId)} AND ${where}`
-    await this.#client.run(first, { mutations_sync: 2 })
-    return replaced
+  }
+
+  async #replaceSlice(scope: Scope, where: string, pseudonym: Pseudonym): Promise<number> {
+    const own = OWN.map((name) => (name === 'version' ? 'toString(t.version)' : `t.${name}`))
+    const columns = await this.#client.columns(
+      scope.orgId,
+      `${selectRows(scope)}, ${own.join(', ')} FROM session AS t FINAL
+       WHERE t.org_id = ${literal(scope.orgId)} AND t.${where} LIMIT ${SLICE_ROWS}`,
+    )
+    const values = columns.slice(-OWN.length)
+    const records = rowsOf(columns, scope.names).map((row, i): VersionedSession => {
+      const [version, kind, runStartedUs, arrival, cameUs] = values.map((column) => column[i])
+      return {
+        session: pseudonym(storedOf(row)),
+        version: BigInt(version as string),
+        ...{ kind: kind as number, runStartedUs: runStartedUs as number },
+        ...{ arrival: arrival as number, cameUs: cameUs as number },
+      }
+    })
+    if (records.length > 0) await this.#client.insert(INSERT, rowBinary(records))
+    return records.length
   }
 }
+
+type Pseudonym = (session: StoredSession) => StoredSession
