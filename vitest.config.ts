@@ -65,6 +65,7 @@ export const LONG = Object.entries({
     ],
     ...[
       'busy-kills',
+      'clickhouse-faults',
       'clickhouse-kills',
       'log-kills',
       'meters',

@@ -44,7 +44,8 @@ export class ClickHouseRig {
 
   /** Resolves when it answers; after kill() with what it had written. */
   async start(): Promise<void> {
-    const child = spawn('python3', [join(RIG, 'serve.py'), this.#directory, String(this.#port)], {
+    const command = [join(RIG, 'serve.py'), this.#directory, String(this.#port)]
+    const child = spawn('python3', [...command, join(RIG, 'config.xml')], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     for (const stream of [child.stdout, child.stderr])

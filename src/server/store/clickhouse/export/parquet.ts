@@ -128,10 +128,8 @@ export async function parquet(
         resolve()
         return pipeline(stream, file)
       })
-      .catch((error: Error) => {
-        file.destroy(error)
-        reject(error)
-      })
+      // If it has begun, pipeline() has destroyed the file with the error.
+      .catch(reject)
   })
   return file
 }

@@ -39,5 +39,5 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
 TTL at + INTERVAL ${ERASED_DAYS} DAY
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
   'ALTER TABLE doomed ADD COLUMN IF NOT EXISTS returns UInt8',
-  ...COLUMNS.map((column) => `ALTER TABLE session ADD COLUMN IF NOT EXISTS ${define(column)}`),
+  `ALTER TABLE session ${COLUMNS.map((column) => `ADD COLUMN IF NOT EXISTS ${define(column)}`).join(', ')}`,
 ]
