@@ -17,7 +17,17 @@ const SHARED = [
  */
 export const LONG = Object.entries({
   cli: [
-    ...['cli', 'demo', 'log', 'meter', 'meter-output', 'newt-log', 'server-commands', 'server-tls'],
+    ...[
+      'cli',
+      'demo',
+      'log',
+      'meter',
+      'meter-output',
+      'newt-log',
+      'server-commands',
+      'server-tls',
+      'store',
+    ],
     ...['replay-inputs', 'replay-order', 'replay-pipe', 'replay-server'],
   ],
   library: ['library'],

@@ -54,6 +54,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     needsServer: true,
     load: async () => (await import('./serve.js')).serveCommand,
   },
+  store: {
+    summary: 'Copy sessions between DuckDB and ClickHouse, and check them.',
+    needsServer: true,
+    load: async () => (await import('./store.js')).storeCommand,
+  },
   keys: {
     summary: 'Create, list, revoke and remove keys of a server.',
     needsServer: true,

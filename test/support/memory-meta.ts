@@ -7,7 +7,6 @@ import type {
   KeptUsage,
   Loss,
   OrgNames,
-  PersonIds,
   SessionMeta,
 } from '../../src/server/store/clickhouse/meta.js'
 import type { Gap, Subject, UsageRequest, WriteRequest } from '../../src/server/store/store.js'
@@ -131,15 +130,11 @@ export class MemoryMeta implements SessionMeta {
     return Promise.resolve([...sums.values()])
   }
 
-  forget(
-    orgId: string,
-    subject: Subject,
-    as: (ids: PersonIds) => PersonIds = () => ({ clientId: null, userId: null }),
-  ): Promise<void> {
+  forget(orgId: string, subject: Subject): Promise<void> {
     const isTheirs = (one: DeletedTotals) =>
       'userId' in subject ? one.userId === subject.userId : one.clientId === subject.clientId
     this.#totals = this.#totals.map((one) =>
-      one.orgId === orgId && isTheirs(one) ? { ...one, ...as(one) } : one,
+      one.orgId === orgId && isTheirs(one) ? { ...one, clientId: null, userId: null } : one,
     )
     if ('clientId' in subject) {
       const { clientId } = subject

@@ -118,7 +118,20 @@ describe.skipIf(missing !== null)(`faults${missing === null ? '' : ` (${missing}
     expect(await log.count('acme', ALWAYS)).toBe(3)
   })
 
-  test('a query whose caller goes is stopped at the server', async () => {
+  const SLOW = `sleepEachRow(0.5) FROM numbers(1000)
+    SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 1e9`
+  test.each<[string, (mark: string, signal: AbortSignal) => Promise<unknown>]>([
+    ['a query', (mark, signal) => client.rows('acme', `SELECT '${mark}', ${SLOW}`, signal)],
+    [
+      'the sorting of an export',
+      (mark, signal) =>
+        client.run(
+          `CREATE TABLE slow ENGINE = Memory AS SELECT '${mark}' AS a, ${SLOW}`,
+          {},
+          signal,
+        ),
+    ],
+  ])('%s whose caller goes is stopped at the server', async (_, ask) => {
     const mark = randomUUID()
     const running = async () =>
       Number(
@@ -127,9 +140,7 @@ describe.skipIf(missing !== null)(`faults${missing === null ? '' : ` (${missing}
         ),
       )
     const leaving = new AbortController()
-    const sql = `SELECT '${mark}', sleepEachRow(0.5) FROM numbers(1000) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 1e9`
-    const asked = client.rows('acme', sql, leaving.signal)
-    const failed = asked.catch((error: unknown) => error)
+    const failed = ask(mark, leaving.signal).catch((error: unknown) => error)
     await until(async () => (await running()) === 1)
     leaving.abort(new Error('gone'))
     expect(await failed).toMatchObject({ message: 'gone' })

@@ -18,6 +18,12 @@ afterEach(() => t.close())
 const OTTO = { clientId: 3, userId: 'otto' }
 const alive = () => ({ report: report({ at: new Date().toISOString() }) })
 
+async function usageByUser(): Promise<Record<string, number[]>> {
+  const asked = { fromMonth: '1970-01', toMonth: '2199-12', groupBy: 'user' } as const
+  const rows = await t.store.usage('acme', asked)
+  return Object.fromEntries(rows.map((row) => [row.id, [row.sessions, row.bytesTx]]))
+}
+
 test('the sums by the hour in the file have the id no more', async () => {
   const sessions = Array.from({ length: 500 }, (_, i) => session(i + 1, OTTO))
   await t.send('acme', 1, batch(1, [...sessions, session(501, { userId: 'max' })], alive()))
@@ -83,4 +89,15 @@ test('a loss stays as long as what is beside it is kept, whatever its cause', as
   await t.store.expire('acme', t.nowUs - 400 * DAY_US)
   await t.store.expireUsage('2020-01')
   expect(await lost()).toEqual([])
+})
+
+test('pseudonyms: sums by the hour that were made before are under them, and what was deleted by retention, too', async () => {
+  const sessions = Array.from({ length: 500 }, (_, i) => session(i + 1, OTTO))
+  await t.send('acme', 1, batch(1, sessions, alive()))
+  await t.store.expire('acme', sessions[100]!.endTimeUs)
+  const before = await usageByUser()
+  await t.store.pseudonymise('acme', { clientId: 3 }, [])
+  const after = await usageByUser()
+  expect(Object.values(after)).toEqual(Object.values(before))
+  expect(Object.keys(after)).toEqual([expect.stringMatching(/^pseudonym-/)])
 })

@@ -1,6 +1,6 @@
 /**
  * The same sessions by chance in DuckDB and in ClickHouse, hostile texts included: every page, count, facet, summary,
- * matrix, change, new pair, histogram, usage and export is the same.
+ * matrix, change, new pair, histogram, usage, export and order of arrival is the same.
  */
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LogFilter, SessionLog, Sort } from '../../../src/server/store/store.js'
-import { SUMMARY_GROUPS, SUMMARY_INTERVALS } from '../../../src/server/store/store.js'
+import { endOfArrival, SUMMARY_GROUPS, SUMMARY_INTERVALS } from '../../../src/server/store/store.js'
 import type { Catalog } from '../../../src/session/catalog.js'
 import type { Session } from '../../../src/session/session.js'
 import { anyCatalog, anyFilter, anySessions, anySort } from '../../support/any-session.js'
@@ -18,7 +18,7 @@ import { batch, report } from '../../support/batches.js'
 import { whyNoClickHouse } from '../../support/clickhouse.js'
 import { ClickHouseStore } from '../../support/clickhouse-store.js'
 import { rounds } from '../../support/rounds.js'
-import { stored, TestStore } from '../../support/store.js'
+import { ALWAYS, stored, TestStore } from '../../support/store.js'
 
 const missing = whyNoClickHouse()
 
@@ -48,6 +48,8 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
         const its = rows.filter((row) => row.siteId === siteId)
         const request = { orgId, siteId, batch: given, sessions: its }
         await Promise.all([duck.store.write(request), click.write(request)])
+        // In a commit of its own, as it is in ClickHouse.
+        await duck.store.count(orgId, ALWAYS)
       }
     }
     await Promise.all([duck.store.putCatalog(orgId, catalog), click.putCatalog(orgId, catalog)])
@@ -89,10 +91,13 @@ describe.skipIf(missing !== null)(`two engines${missing === null ? '' : ` (${mis
             await same((store) => csvOf(store, orgId, filter, sort))
             await same((store) => store.facts(orgId, filter))
             await same((store) => parquetOf(store, orgId, filter, sort))
+            await same((store) => arrivals(store, orgId, filter, few * 4))
           }
           const months = { fromMonth: '2026-10', toMonth: '2026-12' }
           for (const kind of ['client', 'user', 'resource', 'site'] as const)
             await same((store) => store.usage(orgId, { ...months, groupBy: kind }))
+          await same((store) => store.closeInterrupted())
+          await same((store) => arrivals(store, orgId, ALWAYS, few * 4))
         },
       ),
       { numRuns: rounds(8, 40), endOnFailure: true },
@@ -144,6 +149,30 @@ async function pages(
     page = await store.page(orgId, { ...ask, after: page.next })
   }
   return [...found, await store.page(orgId, { ...ask, offset: 4 })]
+}
+
+/** Ended sessions in order of their arrival, by small pages, and their counts. The numbers of commits differ. */
+async function arrivals(
+  store: SessionLog,
+  orgId: string,
+  filter: LogFilter,
+  limit: number,
+): Promise<unknown> {
+  const [first, upTo] = [endOfArrival(-1), endOfArrival(store.lastArrival())]
+  const found: unknown[] = []
+  for (let after = first; ; ) {
+    const { rows, places } = await store.arrived(orgId, { filter, after, upTo, limit })
+    found.push(...rows)
+    if (rows.length < limit) break
+    after = places.at(-1)!
+  }
+  const endedBeforeUs = Date.UTC(2026, 10, 22) * 1e3
+  const counted = { filter, after: first, upTo }
+  return [
+    found,
+    await store.countArrived(orgId, counted),
+    await store.countArrived(orgId, { ...counted, endedBeforeUs }),
+  ]
 }
 
 async function all<T>(chunks: AsyncIterable<readonly T[]>): Promise<T[]> {

@@ -74,9 +74,6 @@ export interface KeptUsage extends DeletedSums {
   readonly id: string | null
 }
 
-/** Whom totals name. */
-export type PersonIds = Pick<DeletedTotals, 'clientId' | 'userId'>
-
 export interface SessionMeta {
   /** The same object as before as long as nothing changed, so that a caller may derive from it. */
   names(orgId: string): Promise<OrgNames>
@@ -109,11 +106,8 @@ export interface SessionMeta {
 
   /** Totals of deleted sessions in these months, by the requested value. */
   keptUsage(orgId: string, request: UsageRequest): Promise<readonly KeptUsage[]>
-  /**
-   * Removes the person's ids from totals, and former names (not today's) from the catalog.
-   * @param as the ids that totals get instead
-   */
-  forget(orgId: string, subject: Subject, as?: (ids: PersonIds) => PersonIds): Promise<void>
+  /** Removes the person's ids from totals, and former names (not today's) from the catalog. */
+  forget(orgId: string, subject: Subject): Promise<void>
   /** Deletes totals of months before this one. */
   expireUsage(beforeMonth: string): Promise<void>
 }

@@ -270,13 +270,10 @@ export class ClickHouseSessions implements SessionLog {
     orgId: string,
     subject: Subject,
     addresses: readonly string[],
+    pseudonyms = new Pseudonyms(addresses),
   ): Promise<number> {
     await this.closeInterrupted()
-    const pseudonyms = new Pseudonyms(addresses)
-    const scope = await this.#scope(orgId, ALL)
-    const replaced = await this.#writer.pseudonymise(scope, subject, pseudonyms)
-    await this.#meta.forget(orgId, subject, (ids) => pseudonyms.ids(ids))
-    return replaced
+    return this.#writer.pseudonymise(await this.#scope(orgId, ALL), subject, pseudonyms)
   }
 
   removeSessions(orgId: string, siteId: number): Promise<number> {

@@ -208,17 +208,6 @@ describe.each([
     expect(ofMax!.otherUserId).toMatch(/^pseudonym-/)
   })
 
-  test('pseudonyms: sums by the hour that were made before are under them, and what was deleted by retention, too', async () => {
-    const sessions = Array.from({ length: 500 }, (_, i) => session(i + 1, OTTO))
-    await t.send('acme', 1, batch(1, sessions, alive()))
-    await t.log.expire('acme', sessions[100]!.endTimeUs)
-    const before = await usageByUser()
-    await t.log.pseudonymise('acme', { clientId: 3 }, [])
-    const after = await usageByUser()
-    expect(Object.values(after)).toEqual(Object.values(before))
-    expect(Object.keys(after)).toEqual([expect.stringMatching(/^pseudonym-/)])
-  })
-
   describe('an interrupted session of a run that returns', () => {
     const HOUR_US = 3600e6
     const run = (hour: number, minute = 0) =>

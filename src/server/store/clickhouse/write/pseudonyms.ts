@@ -7,7 +7,6 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { LogRow, StoredSession } from '../../session-log.js'
-import type { PersonIds } from '../meta.js'
 
 /** Larger than real client ids. */
 const CLIENTS_FROM = 2 ** 52
@@ -27,7 +26,8 @@ export class Pseudonyms {
     const isDest = this.#addresses.has(destIp) && !this.#addresses.has(sourceIp)
     return {
       ...session,
-      ...this.ids(session),
+      userId: this.#user(session.userId),
+      clientId: this.#client(session.clientId),
       ...{ peerPublicKey: null, clientEndpoint: null },
       sourceIp: isDest ? sourceIp : this.#address(sourceIp),
       destIp: isDest ? this.#address(destIp) : destIp,
@@ -42,10 +42,6 @@ export class Pseudonyms {
       otherClientId: this.#client(session.otherClientId),
       destIp: this.#address(session.destIp),
     }
-  }
-
-  ids({ clientId, userId }: PersonIds): PersonIds {
-    return { clientId: this.#client(clientId), userId: this.#user(userId) }
   }
 
   #user(id: string | null): string | null {
