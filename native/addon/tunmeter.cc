@@ -13,6 +13,7 @@
 #include "decode/link.cc"
 #include "engine/community_id.cc"
 #include "engine/engine.cc"
+#include "engine/engine_held.cc"
 #include "engine/engine_repeats.cc"
 #include "engine/engine_session.cc"
 #include "engine/engine_timers.cc"

@@ -81,10 +81,6 @@ Datagram& FragmentTable::touch(const FlowKey& key, int64_t now_us) {
   return at(i);
 }
 
-void FragmentTable::renew_newest(int64_t now_us) {
-  if (newest_ != kNone) at(newest_).touched_us = now_us;
-}
-
 // Entries are in order of their last touch, and engine time never decreases, so the oldest decides.
 void FragmentTable::expire(int64_t now_us) {
   while (oldest_ != kNone && now_us - at(oldest_).touched_us > kFragmentTimeoutUs) drop(oldest_);

@@ -50,8 +50,6 @@ class FragmentTable {
 
   // The fragment's datagram, touched now; a new one is kPending.
   Datagram& touch(const FlowKey& key, int64_t now_us);
-  // Corrects the time of the latest touch to `now_us`, after a packet far ahead was confirmed.
-  void renew_newest(int64_t now_us);
   // Drops datagrams that were touched more than 30 s before `now_us`.
   void expire(int64_t now_us);
   // Drops all.

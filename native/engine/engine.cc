@@ -63,7 +63,8 @@ void Engine::process_and_look_up(std::span<const DecodedPacket> current,
 }
 
 void Engine::process(const DecodedPacket& packet) {
-  advance_clock(packet);
+  if (held_count_ > 0 || !advance_clock(packet)) [[unlikely]]
+    return hold(packet);
   counters_.all.add(packet.bytes);
   switch (packet.kind) {
     case PacketKind::kSession:
@@ -81,33 +82,28 @@ void Engine::process(const DecodedPacket& packet) {
   count_other(packet.reason, packet.bytes);
 }
 
-// A packet without a time has the time of the packet before it.
-void Engine::advance_clock(const DecodedPacket& packet) {
-  if (packet.time_us != kNoTime) {
-    packet_us_ = packet.time_us;
-  } else if (has_time_) {
-    return;
+// A packet without a time has the time of the packet before it. False: its stamp is ahead.
+bool Engine::advance_clock(const DecodedPacket& packet) {
+  int64_t us = packet.time_us;
+  if (us == kNoTime) {
+    if (has_time_) return true;
+    us = packet_us_;
   }
-  const int64_t passed_us = clocks_.take(packet.interface, packet_us_, now_us_);
-  auto& ahead = ahead_[clocks_.current()];
-  if (clocks_.confirms()) {
-    if (ahead.fragment) {
-      const int64_t ago_us = clocks_.seen_us() - clocks_.confirmed_us();
-      fragments_.renew_newest(now_us_ + passed_us - ago_us);
-    }
-    confirm_ahead(clocks_.current(), clocks_.confirmed_us());
-  }
-  ahead = {};
+  const int64_t passed_us = clocks_.take(packet.interface, us, now_us_, ahead_);
+  if (passed_us == PacketClocks::kAhead) return false;
+  packet_us_ = us;
   pass_time(passed_us);
+  return true;
 }
 
 void Engine::advance(int64_t timestamp_ns) {
+  decide_held();
   const int64_t passed_us = clocks_.advance(std::max<int64_t>(timestamp_ns, 0) / 1000, now_us_);
   pass_time(passed_us);
 }
 
 void Engine::pass_time(int64_t passed_us) {
-  if (!has_time_) return set_engine_time(clocks_.seen_us());
+  if (!has_time_) return set_engine_time(clocks_.now(clocks_.current()));
   if (passed_us == 0) return;
   const int64_t left_us = PacketClocks::kEngineTimeMax - now_us_;
   set_engine_time(now_us_ + std::min(passed_us, left_us));
@@ -150,15 +146,10 @@ uint32_t Engine::count_in_session(const DecodedPacket& packet) {
   return i;
 }
 
-Datagram& Engine::touch_datagram(const DecodedPacket& packet) {
-  if (clocks_.ahead()) ahead_[clocks_.current()].fragment = true;
-  return fragments_.touch(fragment_key(packet), now_us_);
-}
-
 void Engine::process_first_fragment(const DecodedPacket& packet) {
   const uint32_t i = count_in_session(packet);
   if (i == kNoSlot) count_other(OtherReason::kStray, packet.bytes);
-  Datagram& datagram = touch_datagram(packet);
+  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
   if (i == kNoSlot) {
     fragments_.give_up_pending(datagram);
     datagram.state = DatagramState::kNoSession;
@@ -176,7 +167,7 @@ void Engine::process_first_fragment(const DecodedPacket& packet) {
 }
 
 void Engine::process_later_fragment(const DecodedPacket& packet) {
-  Datagram& datagram = touch_datagram(packet);
+  Datagram& datagram = fragments_.touch(fragment_key(packet), now_us_);
   if (datagram.state == DatagramState::kPending) {
     if (datagram.pending.packets == 0) {
       counters_.pending_datagrams++;
@@ -217,6 +208,7 @@ void Engine::count_other(OtherReason reason, uint32_t bytes) {
 }
 
 void Engine::finish() {
+  decide_held();
   struct Open {
     uint64_t sequence;
     uint32_t slot;
@@ -229,9 +221,6 @@ void Engine::finish() {
   }
   const auto older = [](const Open& a, const Open& b) { return a.sequence < b.sequence; };
   if (!std::is_sorted(open.begin(), open.end(), older)) std::sort(open.begin(), open.end(), older);
-  for (uint32_t clock = 0; clock < PacketClocks::kClocksMax; clock++) {
-    if (clocks_.settle(clock)) confirm_ahead(clock, clocks_.now(clock));
-  }
   for (const Open& o : open) {
     tell_end(o.slot, end_reason(table_.slot(o.slot), EndReason::kForcedEnd));
   }

@@ -44,6 +44,7 @@ struct EngineOptions {
 
 inline constexpr int64_t kEarlyReportUs = 100'000;
 inline constexpr size_t kWaitingSynsMax = 4096;
+inline constexpr uint32_t kHeldMax = 16;
 
 class Engine final : public PacketSink {
  public:
@@ -63,6 +64,8 @@ class Engine final : public PacketSink {
   void set_live_clock(int64_t engine_us, int64_t offset_us) {
     clocks_.set_live(engine_us, offset_us);
   }
+  // Decides what a stamp far ahead means by the packets that are there: no more come for now.
+  void decide_held();
   // End of input: ends every session, in order of opening.
   void finish();
   // Sets the inside prefixes. Applies to sessions opened after this call.
@@ -114,7 +117,10 @@ class Engine final : public PacketSink {
   void process_icmp_error(const DecodedPacket& packet);
   void count_other(OtherReason reason, uint32_t bytes);
 
-  void advance_clock(const DecodedPacket& packet);
+  bool advance_clock(const DecodedPacket& packet);
+  [[gnu::noinline]] void hold(const DecodedPacket& packet);
+  void release_held(PacketClocks::Ahead ahead);
+  bool denies_silence(uint32_t held);
   void pass_time(int64_t passed_us);
   void set_engine_time(int64_t us);
   void run_timers();
@@ -124,8 +130,6 @@ class Engine final : public PacketSink {
   uint64_t now_of(const FlowSlot& slot) const;
   uint64_t now_at_tick(const FlowSlot& slot, int64_t tick_us) const;
   void touch(uint32_t i);
-  void confirm_ahead(uint32_t clock, int64_t us);
-  Datagram& touch_datagram(const DecodedPacket& packet);
 
   uint32_t find_live(const DecodedPacket& packet);
   bool quiet_at_hit(const FlowSlot& slot) const;
@@ -182,18 +186,15 @@ class Engine final : public PacketSink {
   std::vector<DueEvent> due_again_;
   uint64_t sequence_ = 0;
   PacketClocks clocks_;
-  // By clock: the flow of a packet far ahead that no second packet has confirmed.
-  struct {
-    uint32_t slot = kNoSlot;
-    uint64_t sequence = 0;
-    bool fragment = false;
-  } ahead_[PacketClocks::kClocksMax];
   int64_t now_us_ = 0;    // the timer wheel's time
   int64_t now_tick_ = 0;  // the last handled tick
   int64_t next_tick_us_ = 0;
   int64_t packet_us_ = 0;  // the current packet's time; packets without one keep it
   bool has_time_ = false;
   DecodedPacket batches_[2][kBatch];
+  uint32_t held_count_ = 0;
+  PacketClocks::Ahead ahead_ = PacketClocks::Ahead::kAsk;
+  DecodedPacket held_[kHeldMax];  // the first is ahead of its clock
 };
 
 }  // namespace tunmeter

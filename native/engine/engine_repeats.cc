@@ -9,6 +9,11 @@ namespace tunmeter {
 void Engine::follow_sequence(uint32_t i, const DecodedPacket& packet, int rx, uint64_t packets) {
   const uint8_t flags = packet.tcp_flags;
   const uint32_t numbers = packet.payload + ((flags & kSyn) != 0) + ((flags & kFin) != 0);
+  const uint64_t others = kUnanswered << (1 - rx);
+  if ((table_.slot(i).numbers & others) != 0 && (flags & kAck) != 0 &&
+      packet.tcp_acknowledgement == table_.tcp_facts(i).next[1 - rx]) {
+    table_.slot(i).numbers &= ~others;
+  }
   if (!packet.tcp_flags_known || numbers == 0 || (flags & kRst) != 0 || packets == 0) return;
   if (packets > 1) {
     // The first may be new (it fills a gap or begins anew); the others repeat it.
@@ -17,10 +22,10 @@ void Engine::follow_sequence(uint32_t i, const DecodedPacket& packet, int rx, ui
   }
   FlowSlot& slot = table_.slot(i);
   uint32_t& next = table_.tcp_facts(i).next[rx];
-  const uint64_t side = uint64_t{1} << rx;
   const bool usual = packet.tcp_sequence == next && (flags & kSyn) == 0 && slot.repeats == 0;
-  if ((slot.followed & side) != 0 && !usual) return follow_unusual(i, packet, rx, packets);
-  slot.followed |= side;
+  if ((slot.numbers & kFollowed << rx) != 0 && !usual)
+    return follow_unusual(i, packet, rx, packets);
+  slot.numbers |= (kFollowed | kUnanswered) << rx;
   next = packet.tcp_sequence + numbers;
 }
 
@@ -35,6 +40,7 @@ void Engine::follow_unusual(uint32_t i, const DecodedPacket& packet, int rx, uin
   const uint32_t end = next + static_cast<uint32_t>(to);
   const auto begin_anew = [&] {
     if (slot.repeats != 0) table_.repeats(i).clear_gaps(rx);
+    slot.numbers |= kUnanswered << rx;
     next = end;
   };
   constexpr int64_t kFar = kWindowMax;
@@ -50,6 +56,7 @@ void Engine::follow_unusual(uint32_t i, const DecodedPacket& packet, int rx, uin
     count_repeat(i, packet, rx, packets);
   }
   if (to <= 0) return;
+  slot.numbers |= kUnanswered << rx;
   next = end;
   if (slot.repeats != 0) table_.repeats(i).forget_old_gaps(rx, next);
 }

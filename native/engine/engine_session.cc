@@ -171,7 +171,7 @@ uint32_t Engine::open_session(const DecodedPacket& packet) {
   slot.first_us = slot.last_us = packet_us_;
   orient(slot, packet);
   slot.clock = clocks_.current();
-  const auto now = static_cast<uint64_t>(clocks_.seen_us());
+  const auto now = static_cast<uint64_t>(clocks_.now(slot.clock));
   slot.due_or_closed = (now + static_cast<uint64_t>(options_.active_timeout_us)) & kTime48Mask;
   counters_.sessions_opened++;
   counters_.open_sessions = table_.size();

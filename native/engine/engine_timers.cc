@@ -15,10 +15,9 @@ constexpr int64_t kTicksAtOnce = 1000;
 
 }  // namespace
 
-// Engine time on the flow's clock. On the current packet's clock it is that packet's time.
+// Engine time on the flow's clock.
 uint64_t Engine::now_of(const FlowSlot& slot) const {
-  const bool own = slot.clock == clocks_.current();
-  return static_cast<uint64_t>(own ? clocks_.seen_us() : clocks_.now(slot.clock)) & kTime48Mask;
+  return static_cast<uint64_t>(clocks_.now(slot.clock)) & kTime48Mask;
 }
 
 // The same at a past tick. Only the current packet's clock has moved since then.
@@ -27,8 +26,7 @@ uint64_t Engine::now_at_tick(const FlowSlot& slot, int64_t tick_us) const {
   return static_cast<uint64_t>(clocks_.now(slot.clock) - since_us) & kTime48Mask;
 }
 
-// Notes a packet of the flow. The flow's times are on the packet's clock from now on. A packet far
-// ahead counts as of now until another confirms it, so that no flow has activity in the future.
+// Notes a packet of the flow. The flow's times are on the packet's clock from now on.
 void Engine::touch(uint32_t i) {
   FlowSlot& slot = table_.slot(i);
   const uint32_t clock = clocks_.current();
@@ -39,20 +37,6 @@ void Engine::touch(uint32_t i) {
     slot.clock = clock;
   }
   slot.activity = now & kTime48Mask;
-  if (clocks_.ahead() && ahead_[clock].slot == kNoSlot) {
-    ahead_[clock].slot = i;
-    ahead_[clock].sequence = slot.sequence;
-  }
-}
-
-void Engine::confirm_ahead(uint32_t clock, int64_t us) {
-  const uint32_t i = std::exchange(ahead_[clock].slot, kNoSlot);
-  if (i == kNoSlot) return;
-  FlowSlot& slot = table_.slot(i);
-  if (!slot.live() || slot.sequence != ahead_[clock].sequence || slot.clock != clock) return;
-  const uint64_t then = static_cast<uint64_t>(us) & kTime48Mask;
-  if (slot.closed && slot.due_or_closed == slot.activity) slot.due_or_closed = then;
-  slot.activity = then;
 }
 
 // The next event of this flow if no packet comes, seen from engine time `now`. A deadline is the

@@ -127,6 +127,7 @@ void ObservationPoint::note(FileRead& read) {
     const auto at = std::upper_bound(errors_.begin(), errors_.end(), read.file, later);
     errors_.insert(at, {std::move(*read.error), read.file});
   }
+  if (read.waited) engine_.decide_held();
   between_reads();
 }
 

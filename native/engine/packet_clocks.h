@@ -8,15 +8,16 @@
 //   up to a minute back      reordering: time stands still
 //   further back             the clock was set: its engine time continues from its value; if stamps
 //                            return to the earlier clock, the earlier offset is used again
-//   more than a minute on    silence, once a second packet confirms it; if the next packet is of
-//                            another interface and denies it, the clock was set; a single bad stamp
-//                            moves only its own session
+//   more than a minute on    silence, or the clock was set, or the stamp is wrong: the engine holds
+//                            such a packet until those after it tell (engine_held.cc)
 //
 // A live capture has one clock, the system's monotonic clock. Stamps only say how old a packet is.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+
+#include "decode/decoded_packet.h"
 
 namespace tunmeter {
 
@@ -30,35 +31,36 @@ class PacketClocks {
   // Engine time stops here (year 148000), long before sums of times could overflow.
   static constexpr int64_t kEngineTimeMax = int64_t{1} << 62;
 
-  // Takes a packet's stamp and interface. Returns how far the packet's clock advanced.
-  int64_t take(uint16_t interface, int64_t packet_us, int64_t engine_us);
+  // What a stamp more than a minute ahead means. kAsk: not known yet.
+  enum class Ahead { kAsk, kSilence, kNoTime };
+  static constexpr int64_t kAhead = -1;
+  // Takes a packet's stamp and interface. Returns how far the packet's clock advanced; or kAhead,
+  // with `ahead` kAsk, and then nothing has changed.
+  int64_t take(uint16_t interface, int64_t packet_us, int64_t engine_us, Ahead ahead);
+  // What a later packet says about one that was ahead.
+  enum class Word { kNothing, kOver, kWrongStamp, kClockSet };
+  Word about_ahead(const DecodedPacket& ahead, const DecodedPacket& later) const;
+  // The clock of that packet's interface was set: its stamp is engine time now.
+  void interface_was_set(const DecodedPacket& packet);
+  // The same for all interfaces of that clock.
+  void clock_was_set(const DecodedPacket& packet);
+  uint32_t clock_of(const DecodedPacket& packet) const {
+    return stamps_[packet.interface % kInterfaces].known - 1u;
+  }
   // Advances the latest packet's clock without a packet.
   int64_t advance(int64_t us, int64_t engine_us);
   // Live, before each read: engine time now, and the offset from a stamp of this moment to it.
   void set_live(int64_t engine_us, int64_t offset_us);
-  // True when the latest packet is the first one far ahead on its clock.
-  bool ahead() const { return clocks_[current_].ahead_us != kNoTime; }
-  // True when the latest packet confirmed such a packet; confirmed_us() is the engine time of that
-  // one.
-  bool confirms() const { return confirmed_us_ != kNoTime; }
-  int64_t confirmed_us() const { return confirmed_us_; }
-  // At the end of the input: accepts a jump that no packet contradicted. False when there was none.
-  bool settle(uint32_t clock);
 
   uint32_t current() const { return current_; }
-  // The latest packet's stamp as engine time, confirmed or not; only for its own session.
-  int64_t seen_us() const { return seen_us_; }
   int64_t now(uint32_t clock) const { return clocks_[clock].now_us; }
 
  private:
   static constexpr uint32_t kInterfaces = 256;
-  static constexpr int64_t kNoTime = INT64_MIN;
   struct Clock {
-    int64_t now_us = 0;          // engine time
-    int64_t offset_us = 0;       // engine time minus the stamp of the latest packet's interface
-    int64_t ahead_us = kNoTime;  // a jump that no second packet has confirmed
-    uint32_t ahead_interface = 0;
-    int64_t jump_us() const { return std::min(ahead_us, now_us + kJumpMaxUs); }
+    int64_t now_us = 0;     // engine time
+    int64_t offset_us = 0;  // engine time minus the stamp of the latest packet's interface
+    int64_t left_us = 0;    // engine time of all clocks when another clock's packet came
     bool near(int64_t us) const { return us >= now_us - kStepUs && us <= now_us + kStepUs; }
   };
   struct Stamps {
@@ -70,8 +72,9 @@ class PacketClocks {
       offset_us = us;
     }
   };
-  int64_t jump(Clock& clock, uint32_t interface, int64_t us);
-  void contradict(const Clock& clock, uint32_t interface);
+  [[gnu::noinline]] int64_t take_far(uint32_t i, int64_t packet_us, int64_t engine_us, Ahead ahead);
+  int64_t silence(uint32_t clock, uint32_t interface, int64_t us);
+  void switch_to(uint32_t clock, int64_t engine_us);
   uint32_t clock_of(uint16_t interface, int64_t packet_us, int64_t engine_us);
   uint32_t first_clock(int64_t packet_us, int64_t engine_us);
   int64_t moved(Clock& clock, int64_t us);
@@ -80,8 +83,6 @@ class PacketClocks {
   Clock clocks_[kClocksMax];
   uint32_t count_ = 0;
   uint32_t current_ = 0;
-  int64_t seen_us_ = 0;
-  int64_t confirmed_us_ = kNoTime;
   bool live_ = false;
   int64_t live_us_ = 0;
   Stamps stamps_[kInterfaces];

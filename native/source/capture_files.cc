@@ -126,7 +126,7 @@ class CaptureFiles::Gate final : public PacketSink {
 int64_t first_packet_ns(const std::string& path) {
   const auto source = open_file_source(path);
   FirstTime first;
-  while (first.ns == kNoTimestamp && source->read(first) == SourceStatus::kOk) {
+  while (first.ns == kNoTimestamp && can_go_on(source->read(first))) {
   }
   return first.ns;
 }
@@ -221,7 +221,8 @@ void CaptureFiles::read_file(Open& file, PacketSink& sink, FileRead& read) {
   const SourceStatus status = file.source->read(gate);
   file.ahead.settle();
   if (gate.has_passed()) begin(file, read);
-  if (status == SourceStatus::kOk) return;
+  read.waited = status == SourceStatus::kWaited;
+  if (can_go_on(status)) return;
   file.ended = true;
   read.file = file.index;
   // After stop(), an error of the source says nothing about the file.

@@ -33,7 +33,8 @@ struct FileRead {
   uint32_t files_overlapping = 0;    // so far; files that began before an earlier file ended
   std::optional<SourceError> error;  // why file number `file` ends here
   uint32_t file = 0;
-  bool over = false;  // the input ended; nothing was read
+  bool waited = false;  // a pipe brings nothing for now
+  bool over = false;    // the input ended; nothing was read
 };
 
 // The first time in the file; kNoTimestamp when no packet has one.

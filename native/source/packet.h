@@ -52,12 +52,18 @@ class PacketSink {
 };
 
 enum class SourceStatus : uint8_t {
-  kOk,       // packets came, or none came while read() waited; call again
+  kOk,       // packets came, or none came while a live read() waited; call again
+  kWaited,   // a pipe brought nothing while read() waited; call again
   kEnd,      // the input ended cleanly
   kDamaged,  // the file is truncated or damaged from here on; error() has the byte
   kFailed,   // the input cannot be read (missing, no permission, not a capture); see error()
   kGone,     // live: the interface is deleted, renamed or down; reopen() may succeed later
 };
+
+// True while read() may be called again.
+inline bool can_go_on(SourceStatus status) {
+  return status == SourceStatus::kOk || status == SourceStatus::kWaited;
+}
 
 struct SourceError {
   std::string code;     // stable, upper case: FILE_TRUNCATED, FILE_DAMAGED, NOT_A_CAPTURE,

@@ -74,7 +74,7 @@ class FileSource final : public PacketSource {
   SourceStatus read(PacketSink& sink) noexcept override {
     if (ended_ != SourceStatus::kOk) return ended_;
     const StreamStatus status = window_->refill();
-    if (status == StreamStatus::kWait) return SourceStatus::kOk;
+    if (status == StreamStatus::kWait) return SourceStatus::kWaited;
     if (parser_ == nullptr && !recognise(status != StreamStatus::kBytes)) return ended_;
     if (parser_ != nullptr) {
       PacketBatch batch(sink);

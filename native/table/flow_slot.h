@@ -40,7 +40,7 @@ enum class RttState : uint8_t { kNone, kSynSeen, kKnown, kNever };
 struct TcpFacts {
   int64_t syn_us_or_rtt;  // by RttState: time of the initiator's latest SYN, or the round-trip time
   uint32_t sequence[2];   // of each direction's latest SYN
-  uint32_t next[2];       // by direction: the number after the highest seen (FlowSlot::followed)
+  uint32_t next[2];       // by direction: the number after the highest seen (FlowSlot::numbers)
 };
 static_assert(sizeof(TcpFacts) == 24);
 
@@ -50,6 +50,11 @@ inline constexpr uint64_t kTime48Mask = (uint64_t{1} << 48) - 1;
 inline int64_t time48_difference(uint64_t a, uint64_t b) {
   return static_cast<int64_t>((a - b) << 16) >> 16;
 }
+
+// FlowSlot::numbers, shifted by the direction: a sequence number is known; the highest is not
+// acknowledged.
+inline constexpr uint64_t kFollowed = 1;
+inline constexpr uint64_t kUnanswered = 4;
 
 struct alignas(64) FlowSlot {
   FlowKey key;  // words[0] == 0: free, and words[1] is the next free slot
@@ -85,9 +90,9 @@ struct alignas(64) FlowSlot {
                                 // record
   uint64_t clock : 3;           // the latest packet's (PacketClocks), for engine times
   uint64_t waiting_syn : 13;    // 1 + index in Engine::waiting_syns_; 0: none
-  uint64_t followed : 2;        // by direction: a sequence number is known
+  uint64_t numbers : 4;         // by direction: kFollowed, kUnanswered
   uint64_t start_said : 1;      // a record was emitted, so first_us no longer changes
-  uint64_t sequence : 45;
+  uint64_t sequence : 43;
 
   bool live() const { return key.words[0] != 0; }
   bool is_tcp() const { return key.protocol() == 6; }

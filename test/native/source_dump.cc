@@ -60,7 +60,7 @@ void dump_file(const char* path, bool step) {
   const auto source = tunmeter::open_file_source(path);
   auto status = SourceStatus::kOk;
   char byte;
-  while (status == SourceStatus::kOk) {
+  while (can_go_on(status)) {
     step = step && read(STDIN_FILENO, &byte, 1) == 1;
     status = source->read(dump);
     if (step) printf("read\n");

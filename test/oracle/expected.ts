@@ -55,7 +55,7 @@ export function expectSessions(
   const expected: Expected = { sessions: [], strays: [] }
   const open = new Map<number, Open>()
   let [us, now, offset, lastOffset] = [0, Number.NEGATIVE_INFINITY, 0, 0]
-  for (const packet of packets) {
+  for (const [i, packet] of packets.entries()) {
     us = packet.us ?? us
     // A clock that was set, or that comes back to where it was before that.
     const step = Math.abs(us + offset - now) > CLOCK_STEP
@@ -64,7 +64,10 @@ export function expectSessions(
     } else if (us + offset < now - CLOCK_STEP) {
       ;[offset, lastOffset] = [now - us, offset]
     }
-    now = Math.max(now, us + offset)
+    // A stamp far ahead is wrong if the next packet is at the old time.
+    const next = packets[i + 1]?.us ?? us
+    const wrong = us + offset > now + CLOCK_STEP && Math.abs(next + offset - now) <= CLOCK_STEP
+    if (!wrong) now = Math.max(now, us + offset)
     const tcp = conversations[packet.conversation]!.proto === 'tcp'
     let current = open.get(packet.conversation)
     if (current !== undefined && isOver(current, packet, tcp, now)) current = undefined

@@ -1,4 +1,5 @@
 /** Clocks that stamp packets: set, wrong, several of them. */
+import type { Command, Conversation } from '../property/scenario.js'
 import {
   A,
   a,
@@ -19,6 +20,15 @@ import {
   t,
   u,
 } from './rule.js'
+
+/** Ten octets of `a` from that number on, and what `b` acknowledges. */
+const data = (wait: number, sequence: number): Command => t(wait, a, P | A, 10, sequence)
+const acknowledgement = (wait: number, acknowledgement: number): Command =>
+  command(wait, { do: 'tcp', from: b, flags: A, sequence: 91, acknowledgement, length: 0 })
+/** A UDP session: a packet 0.9 s after the start, and one so much later. */
+const beside = (seconds: number): Partial<Conversation>[] => [
+  { tuple: 2, transport: 'udp', startUs: 0.9 * SECOND, commands: [u(0, a), u(seconds, a)] },
+]
 
 export const CLOCK_RULES: readonly Rule[] = [
   rule(
@@ -74,17 +84,10 @@ export const CLOCK_RULES: readonly Rule[] = [
     rule(
       `a clock that is set by ${seconds} s for one interface of two, time going on for the other, is no silence`,
       [u(0, a), u(1, a), clock(seconds, true), ...Array.from({ length: 5 }, () => u(1, a))],
-      seconds > 0
-        ? [
-            // The first packet after it, alone, may be one after silence.
-            { packetsTx: 2, last: 1, endReason: 'idleTimeout' },
-            { packetsTx: 7, first: 0.5, last: 6.5, endReason: 'forcedEnd' },
-            { packetsTx: 5, first: 2 + seconds, last: 6 + seconds },
-          ]
-        : [
-            { packetsTx: 7, last: 1 },
-            { packetsTx: 7, first: 0.5, last: 6.5 },
-          ],
+      [
+        { packetsTx: 7, last: Math.max(1, 6 + seconds), endReason: 'forcedEnd' },
+        { packetsTx: 7, first: 0.5, last: 6.5, endReason: 'forcedEnd' },
+      ],
       {
         also: [
           {
@@ -246,5 +249,115 @@ export const CLOCK_RULES: readonly Rule[] = [
     'a packet without a time takes the one before it',
     [u(1, a), command(5, { do: 'udp', from: a, length: 0 }, { noTime: true })],
     [{ first: 1, last: 1, packetsTx: 2 }],
+  ),
+  rule(
+    'several packets of an interface whose clock was set, before another interface denies silence',
+    [u(0, a), u(1, a), clock(3600, true), u(0.1, a), u(0.1, a), u(1, a)],
+    [
+      { packetsTx: 5, last: 3602.2, endReason: 'forcedEnd' },
+      { packetsTx: 3, first: 0.5, last: 2 },
+    ],
+    {
+      also: [
+        {
+          tuple: 2,
+          startUs: 0.5 * SECOND,
+          interface: 1,
+          commands: [u(0, a), u(0.8, a), u(0.7, a)],
+        },
+      ],
+    },
+  ),
+  rule(
+    'an interface whose clock was apart from the other before it was set ahead',
+    [u(0, a), u(1, a), u(1, a), u(1, a)],
+    [
+      { packetsTx: 4, first: 0, last: 3 },
+      { packetsTx: 4, last: 3762.5, endReason: 'forcedEnd' },
+    ],
+    {
+      also: [
+        {
+          tuple: 2,
+          startUs: 0.5 * SECOND,
+          interface: 1,
+          skewUs: 160 * SECOND,
+          commands: [u(0, a), clock(3600, true), u(1, a), u(0.7, a), u(0.3, a)],
+        },
+      ],
+    },
+  ),
+  rule(
+    'a wrong stamp ends nothing, not even its own session',
+    [
+      u(0, a),
+      command(1, { do: 'udp', from: a, length: 0 }, { earlierUs: -86_400 * SECOND }),
+      u(1, a),
+    ],
+    [{ packetsTx: 3, last: 86_401 }],
+  ),
+  ...[61, 3600, 86_400].map((seconds) =>
+    rule(
+      `the only clock is set ${seconds} s ahead: TCP that goes on without repeating denies silence`,
+      [...OPEN, data(1, 8), clock(seconds), data(0.1, 18), acknowledgement(0.02, 28)],
+      [
+        { packetsTx: 4, packetsRx: 2, last: seconds + 1.141, endReason: 'forcedEnd' },
+        { packetsTx: 2, last: seconds + 1.05, endReason: 'forcedEnd' },
+      ],
+      { also: beside(0.15) },
+    ),
+  ),
+  rule(
+    'so does TCP that acknowledges at once',
+    [...OPEN, data(1, 8), clock(3600), acknowledgement(0.02, 18)],
+    [
+      { packetsTx: 3, packetsRx: 2, endReason: 'forcedEnd' },
+      { packetsTx: 2, last: 3601.2, endReason: 'forcedEnd' },
+    ],
+    { also: beside(0.3) },
+  ),
+  ...(
+    [
+      ['that repeats', [...OPEN, data(1, 8), data(3600, 8)]],
+      [
+        'that had everything acknowledged',
+        [...OPEN, data(1, 8), acknowledgement(0, 18), data(3600, 18)],
+      ],
+      ['of which only one side is seen', [t(0, a, S), data(1, 8), data(3600, 18)]],
+    ] as const
+  ).map(([which, commands]) =>
+    rule(
+      `TCP ${which} denies nothing`,
+      commands,
+      [{ endReason: 'forcedEnd' }, { packetsTx: 1, endReason: 'idleTimeout' }, { packetsTx: 1 }],
+      { also: beside(3600.2) },
+    ),
+  ),
+  rule(
+    'nor does TCP that had timed out before the jump, its end not yet reported',
+    [
+      t(0, a, S),
+      t(0.02, b, S | A),
+      command(0.165, { do: 'clock', us: 3600 * SECOND, alone: true }),
+      command(0.005, { do: 'tcp', from: a, flags: A, sequence: 8, acknowledgement: 8, length: 0 }),
+    ],
+    [
+      { packetsTx: 1, packetsRx: 1, endReason: 'idleTimeout' },
+      { packetsTx: 1, endReason: 'forcedEnd' },
+      { packetsTx: 2, last: 0.18, endReason: 'idleTimeout' },
+    ],
+    {
+      options: { handshakeUs: 0.1 * SECOND },
+      also: [
+        { tuple: 4, transport: 'udp', interface: 1, skewUs: 160 * SECOND, commands: [u(0, a)] },
+        {
+          tuple: 2,
+          transport: 'udp',
+          startUs: 0.05 * SECOND,
+          commands: [u(0, a), u(0.13, a)],
+        },
+      ],
+      other: { stray: [1, 40] },
+    },
   ),
 ]

@@ -1,6 +1,6 @@
 /** The clocks that stamp packets: engine time of each, as docs/accuracy.md says under "Time". */
 
-const STEP_US = 60_000_000
+export const STEP_US = 60_000_000
 /** A jump counts so far: more than any timeout. */
 const JUMP_MAX_US = 2 ** 46
 /** As in the engine. */
@@ -9,36 +9,33 @@ const CLOCKS_MAX = 8
 /** Engine time less the stamps of one interface, now and before its clock was set. */
 class Stamps {
   offset: number
-  #before: number
+  before: number
 
   constructor(offset: number) {
     this.offset = offset
-    this.#before = offset
+    this.before = offset
   }
 
   set(offset: number): void {
-    this.#before = this.offset
+    this.before = this.offset
     this.offset = offset
   }
 
   /** What was set is as it was. */
   comeBack(isAsBefore: (offset: number) => boolean): void {
-    if (isAsBefore(this.offset) || !isAsBefore(this.#before)) return
-    this.set(this.#before)
+    if (isAsBefore(this.offset) || !isAsBefore(this.before)) return
+    this.set(this.before)
   }
 }
 
 export class Clock {
   /** Engine time; never decreases. */
   nowUs: number
+  /** What all clocks had moved on when a packet of another clock came. */
+  leftUs = 0
   readonly #stamps = new Map<number, Stamps>()
   /** Of the latest packet. */
   #offset: number
-  /** A jump that no second packet has confirmed, and whose packet that was. */
-  aheadUs: number | null = null
-  #aheadInterface = 0
-  /** The latest stamp confirmed one: engine time of that. */
-  confirmedUs: number | null = null
 
   constructor(nowUs: number, stampUs: number) {
     this.nowUs = nowUs
@@ -49,39 +46,43 @@ export class Clock {
     return Math.abs(stampUs + offset - this.nowUs) <= STEP_US
   }
 
-  /** Engine time of a packet, which the clock follows unless it is the first one far ahead. */
-  stamp(interfaceNumber: number, stampUs: number): number {
-    this.confirmedUs = null
+  /** By the offset of its interface, or that from before it was set. */
+  agreesWith(interfaceNumber: number, stampUs: number): boolean {
+    const { offset, before } = this.#of(interfaceNumber)
+    return this.agrees(stampUs, offset) || this.agrees(stampUs, before)
+  }
+
+  /** How far that stamp is ahead of the clock: more than a minute, or 0. */
+  aheadUs(interfaceNumber: number, stampUs: number): number {
+    if (this.agreesWith(interfaceNumber, stampUs)) return 0
+    return Math.max(0, this.usOf(interfaceNumber, stampUs) - this.nowUs)
+  }
+
+  usOf(interfaceNumber: number, stampUs: number): number {
+    return stampUs + this.#of(interfaceNumber).offset
+  }
+
+  /** The clock follows that packet. */
+  stamp(interfaceNumber: number, stampUs: number): void {
     const stamps = this.#of(interfaceNumber)
     stamps.comeBack((offset) => this.agrees(stampUs, offset))
     const us = stampUs + stamps.offset
-    if (us > this.nowUs + STEP_US) return this.#jump(interfaceNumber, us)
     if (us < this.nowUs - STEP_US) stamps.set(this.nowUs - stampUs)
+    const beyond = us - this.nowUs - JUMP_MAX_US
+    if (beyond > 0) for (const each of this.#stamps.values()) each.offset -= beyond
     this.#offset = stamps.offset
-    // Another interface's clock was set: for this one time goes on as before.
-    if (this.aheadUs !== null && this.#aheadInterface !== interfaceNumber) {
-      const ahead = this.#of(this.#aheadInterface)
-      ahead.set(ahead.offset - (this.aheadUs - this.nowUs))
-    }
-    return this.#move(stampUs + stamps.offset)
+    this.#move(stampUs + stamps.offset)
   }
 
-  #jump(interfaceNumber: number, us: number): number {
-    if (this.aheadUs === null || us < this.aheadUs - STEP_US) {
-      this.aheadUs = us
-      this.#aheadInterface = interfaceNumber
-      return this.jumpUs
-    }
-    this.confirmedUs = this.jumpUs
-    const beyond = this.aheadUs - this.jumpUs
-    for (const stamps of this.#stamps.values()) stamps.offset -= beyond
-    this.#offset = this.#of(interfaceNumber).offset
-    return this.#move(Math.max(this.confirmedUs, us - beyond))
+  /** The clock of that interface was set: its stamp is now. */
+  interfaceWasSet(interfaceNumber: number, stampUs: number): void {
+    this.#of(interfaceNumber).set(this.nowUs - stampUs)
   }
 
-  /** Where it would be if the jump was confirmed. */
-  get jumpUs(): number {
-    return Math.min(this.aheadUs ?? this.nowUs, this.nowUs + JUMP_MAX_US)
+  /** The clock of all interfaces was. */
+  wasSet(interfaceNumber: number, stampUs: number): void {
+    const by = this.usOf(interfaceNumber, stampUs) - this.nowUs
+    for (const stamps of this.#stamps.values()) stamps.set(stamps.offset - by)
   }
 
   /** Time passes without a packet. */
@@ -90,7 +91,6 @@ export class Clock {
     if (us < this.nowUs - STEP_US) {
       this.#offset += this.nowUs - us
       for (const stamps of this.#stamps.values()) stamps.set(stamps.offset + this.nowUs - us)
-      this.#move(this.nowUs)
     } else this.#move(us)
   }
 
@@ -103,10 +103,8 @@ export class Clock {
     return stamps
   }
 
-  #move(us: number): number {
-    this.aheadUs = null
+  #move(us: number): void {
     this.nowUs = Math.max(this.nowUs, us)
-    return this.nowUs
   }
 }
 
@@ -114,52 +112,60 @@ export class Clocks {
   readonly #all: Clock[] = []
   readonly #ofInterface = new Map<number, Clock>()
   #current: Clock | null = null
-  /** Of the latest packet: what it says, confirmed or not. */
-  seenUs = 0
   /** What all clocks moved on, from the first stamp: what ticks go by. */
   tickUs: number | null = null
 
+  /** Of the latest packet. */
   get current(): Clock {
     return this.#current!
   }
 
+  /** A stamp more than a minute ahead, and not because time went on elsewhere: what comes next tells what it means. */
+  isAhead(interfaceNumber: number, stampUs: number): boolean {
+    const clock = this.of(interfaceNumber, stampUs)
+    const ahead = clock.aheadUs(interfaceNumber, stampUs)
+    const elsewhere = clock === this.#current ? 0 : (this.tickUs ?? 0) - clock.leftUs
+    return ahead > STEP_US + elsewhere
+  }
+
   stamp(interfaceNumber: number, stampUs: number): void {
-    const clock = this.#clockOf(interfaceNumber, stampUs)
-    this.#current = clock
+    const clock = this.#goTo(this.of(interfaceNumber, stampUs))
     const before = clock.nowUs
-    this.seenUs = clock.stamp(interfaceNumber, stampUs)
+    clock.stamp(interfaceNumber, stampUs)
     this.tickUs = (this.tickUs ?? before) + clock.nowUs - before
+  }
+
+  /** A packet whose stamp says nothing. */
+  stay(interfaceNumber: number, stampUs: number): void {
+    if (this.isAhead(interfaceNumber, stampUs)) this.#goTo(this.of(interfaceNumber, stampUs))
+    else this.stamp(interfaceNumber, stampUs)
   }
 
   advance(stampUs: number): void {
-    const clock = this.#current ?? this.#clockOf(0, stampUs)
+    const clock = this.#current ?? this.of(0, stampUs)
     this.#current = clock
     const before = clock.nowUs
     clock.advance(stampUs)
-    this.seenUs = clock.nowUs
     this.tickUs = (this.tickUs ?? before) + clock.nowUs - before
   }
 
-  /** Engine time of that clock; of the latest packet's: what that packet says. */
-  now(clock: Clock): number {
-    return clock === this.#current ? this.seenUs : clock.nowUs
+  #goTo(clock: Clock): Clock {
+    if (this.#current !== null && clock !== this.#current) this.#current.leftUs = this.tickUs!
+    this.#current = clock
+    return clock
   }
 
-  /** The end: a jump that nobody contradicted was one. */
-  settle(): void {
-    for (const clock of this.#all) {
-      if (clock.aheadUs === null) continue
-      clock.confirmedUs = clock.jumpUs
-      clock.nowUs = clock.jumpUs
-    }
+  known(interfaceNumber: number): Clock | null {
+    return this.#ofInterface.get(interfaceNumber) ?? null
   }
 
-  #clockOf(interfaceNumber: number, stampUs: number): Clock {
+  of(interfaceNumber: number, stampUs: number): Clock {
     let clock = this.#ofInterface.get(interfaceNumber)
     clock ??= this.#all.find((each) => each.agrees(stampUs))
     if (clock === undefined && this.#all.length === CLOCKS_MAX) clock = this.#all.at(-1)
     if (clock === undefined) {
       clock = new Clock(this.tickUs ?? stampUs, stampUs)
+      clock.leftUs = this.tickUs ?? 0
       this.#all.push(clock)
     }
     this.#ofInterface.set(interfaceNumber, clock)

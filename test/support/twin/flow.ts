@@ -30,6 +30,8 @@ class Direction {
   readonly sequences = new Sequences()
   /** Of the latest SYN without ACK. */
   synSequence: number | null = null
+  /** The highest number is not acknowledged. */
+  unanswered = false
 }
 
 export interface WaitingSyn {
@@ -51,6 +53,10 @@ export function isOpeningSyn(flags: number | null): boolean {
 
 export function endpointText(endpoint: Endpoint): string {
   return `${endpoint.ip} ${endpoint.port}`
+}
+
+function acknowledgesAll({ flags, tcpAcknowledgement }: Segment, of: Direction): boolean {
+  return ((flags ?? 0) & ACK) !== 0 && tcpAcknowledgement === of.sequences.next32
 }
 
 export class Flow {
@@ -99,7 +105,7 @@ export class Flow {
     this.initiator = orientation.initiator
     this.responder = orientation.responder
     this.basis = orientation.basis
-    const nowUs = clocks.seenUs
+    const nowUs = clocks.current.nowUs
     this.clock = clocks.current
     this.lastActivityUs = nowUs
     this.timeouts = timeouts
@@ -174,7 +180,26 @@ export class Flow {
     const direction = fromInitiator ? this.tx : this.rx
     const { payload, flags } = direction
     const oneStream = endpointText(this.initiator) !== endpointText(this.responder)
+    const peer = fromInitiator ? this.rx : this.tx
+    if (acknowledgesAll(segment, peer)) peer.unanswered = false
+    const before = direction.sequences.next
     direction.sequences.take(segment, { payload, flags, oneStream })
+    if (direction.sequences.next !== before) direction.unanswered = true
+  }
+
+  /** TCP repeats what is not acknowledged, and acknowledges at once: true if it would have done so in a minute of silence. */
+  goesOnAtOnce(segment: Segment, before: readonly Segment[]): boolean {
+    const { flags, payload, tcpSequence } = segment
+    if (this.tcp === null || flags === null || flags & RST || this.closedAtUs !== null) return false
+    if (endpointText(this.initiator) === endpointText(this.responder)) return false
+    const same = (each: Segment) => endpointText(each.source) === endpointText(segment.source)
+    if (before.some(same)) return false
+    const [self, peer] = this.isFromInitiator(segment.source)
+      ? [this.tx, this.rx]
+      : [this.rx, this.tx]
+    if (before.length === 0 && peer.unanswered && acknowledgesAll(segment, peer)) return true
+    const more = payload > 0 || (flags & FIN) !== 0
+    return more && self.unanswered && peer.packets > 0 && tcpSequence === self.sequences.next32
   }
 
   /** What a TCP header (null: cut off) says beyond the lengths. Call after count(). */

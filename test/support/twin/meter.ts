@@ -7,7 +7,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { DirectionBasis, EndReason } from '../../../src/session/session.js'
 import type { Packet } from './capture.js'
-import { type Clock, Clocks } from './clocks.js'
+import { Clocks, STEP_US } from './clocks.js'
 import {
   EARLY_REPORT_US,
   endpointText,
@@ -16,6 +16,7 @@ import {
   type Timeouts,
   type TwinRecord,
 } from './flow.js'
+import { Held, type Meaning, microseconds } from './held.js'
 import { decode, type Endpoint, type LaterFragment, type Other, type Segment } from './ip.js'
 import { OTHER_REASONS, type OtherReason } from './reader.js'
 import { ACK, FIN, RST, SYN } from './tcp-state.js'
@@ -99,9 +100,7 @@ export class Twin {
   /** In the order of their latest fragment. */
   readonly #datagrams = new Map<string, Datagram>()
   readonly #clocks = new Clocks()
-  /** The flow of the packet far ahead that no other has confirmed. */
-  readonly #ahead = new Map<Clock, Flow>()
-  readonly #aheadFragment = new Set<Clock>()
+  readonly #held = new Held(this.#clocks)
   #packetUs = 0
   /** Of sessions that open from now on. */
   epoch = 0
@@ -148,12 +147,66 @@ export class Twin {
   }
 
   packet(packet: Packet): void {
-    if (packet.ns !== null) this.#packetUs = Math.max(0, Number(packet.ns / 1000n))
+    const { ns, interface: number = 0 } = packet
+    const holds = this.#held.packets.length > 0
+    if (!holds && (ns === null || !this.#clocks.isAhead(number, microseconds(packet)))) {
+      this.#take(packet, (us) => this.#clocks.stamp(number, us))
+      return
+    }
+    const word = this.#held.hear(packet)
+    if (word === 'wrongStamp' || word === 'interfaceWasSet') {
+      this.#release(word)
+      this.packet(packet)
+      return
+    }
+    this.#held.packets.push(packet)
+    if (word === 'over' || this.#held.isFull) this.#decideHeld()
+  }
+
+  #decideHeld(): void {
+    const { packets } = this.#held
+    if (packets.length === 0) return
+    const segments = packets.map((packet) => decode(packet))
+    const denied = segments.some((_, i) => this.#deniesSilence(segments.slice(0, i + 1)))
+    this.#release(denied ? 'clockWasSet' : 'silence')
+  }
+
+  /** Does the last of them prove that no minute of silence was before it? */
+  #deniesSilence(decoded: readonly (Segment | LaterFragment | Other)[]): boolean {
+    const segment = decoded.at(-1)!
+    if (segment.kind !== 'segment') return false
+    const key = flowKey(segment.protocol, segment.source, segment.dest)
+    const before = decoded
+      .slice(0, -1)
+      .filter((each): each is Segment => each.kind === 'segment')
+      .filter(({ protocol, source, dest }) => flowKey(protocol, source, dest) === key)
+    const flow = this.#flows.get(key)
+    const clock = this.#clocks.known(this.#held.packets[0]!.interface ?? 0)
+    if (flow?.clock !== clock || flow.endUs <= flow.clock.nowUs) return false
+    if (flow.clock.nowUs - flow.lastActivityUs > STEP_US) return false
+    return flow.goesOnAtOnce(segment, before)
+  }
+
+  #release(meaning: Meaning): void {
+    const packets = this.#held.packets.splice(0)
+    const number = packets[0]!.interface ?? 0
+    const clock = this.#clocks.known(number)!
+    if (meaning === 'interfaceWasSet') clock.interfaceWasSet(number, microseconds(packets[0]!))
+    if (meaning === 'clockWasSet') clock.wasSet(number, microseconds(packets[0]!))
+    for (const packet of packets) {
+      const own = packet.interface ?? 0
+      this.#take(packet, (us) => {
+        if (meaning === 'silence') this.#clocks.stamp(own, us)
+        else this.#clocks.stay(own, us)
+      })
+    }
+  }
+
+  #take(packet: Packet, stamp: (us: number) => void): void {
+    if (packet.ns !== null) this.#packetUs = microseconds(packet)
     if (packet.ns !== null || this.#clocks.tickUs === null) {
       const before = this.#clocks.tickUs
-      this.#clocks.stamp(packet.interface ?? 0, this.#packetUs)
-      this.#settleAhead(this.#clocks.current)
-      this.#settleAheadFragment(this.#clocks.current)
+      stamp(this.#packetUs)
       this.#passTime(before)
     }
     const decoded = decode(packet)
@@ -165,6 +218,7 @@ export class Twin {
 
   /** Time goes on without a packet. */
   advance(ns: bigint): void {
+    this.#decideHeld()
     const before = this.#clocks.tickUs
     this.#clocks.advance(Math.max(0, Number(ns / 1000n)))
     this.#passTime(before)
@@ -172,13 +226,11 @@ export class Twin {
 
   /** End of input: every flow comes out, in order of sequence; what still waits for a head never gets one. */
   finish(): void {
+    this.#decideHeld()
     for (const datagram of this.#datagrams.values()) this.#giveUpPending(datagram)
     this.#datagrams.clear()
     const flows = [...this.#flows.values()].sort((a, b) => a.sequence - b.sequence)
-    this.#clocks.settle()
-    for (const clock of [...this.#ahead.keys()]) this.#settleAhead(clock)
-    for (const flow of flows)
-      this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock)) ?? 'forcedEnd')
+    for (const flow of flows) this.#end(flow, flow.naturalEnd(flow.clock.nowUs) ?? 'forcedEnd')
   }
 
   // --- time
@@ -205,7 +257,7 @@ export class Twin {
       } else if (flow.closedAtUs !== null && this.#options.earlyReport && !flow.earlyReported) {
         add(flow.closedAtUs + EARLY_REPORT_US, 0, () => this.#reportEarly(flow))
       }
-      add(flow.endUs, 1, () => this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock))!))
+      add(flow.endUs, 1, () => this.#end(flow, flow.naturalEnd(flow.clock.nowUs)!))
     }
     due.sort((a, b) => a.at - b.at || a.sequence - b.sequence || a.rank - b.rank)
     const ended = new Set<number>()
@@ -222,34 +274,13 @@ export class Twin {
   /** A packet hits a flow: what is due comes first. Returns whether the flow is still there. */
   #meetDeadlines(flow: Flow): boolean {
     const { closedAtUs, nextInterimUs, endUs } = flow
-    const now = this.#clocks.now(flow.clock)
+    const now = flow.clock.nowUs
     if (closedAtUs === null && nextInterimUs <= now && nextInterimUs < endUs) {
       this.#interim(flow, now)
     }
     if (flow.endUs > now) return true
-    this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock))!)
+    this.#end(flow, flow.naturalEnd(flow.clock.nowUs)!)
     return false
-  }
-
-  /** A packet far ahead counts as of then once another confirms it. */
-  #settleAhead(clock: Clock): void {
-    const flow = this.#ahead.get(clock)
-    const { confirmedUs } = clock
-    if (confirmedUs !== null && flow?.clock === clock) {
-      if (flow.closedAtUs === flow.lastActivityUs) flow.closedAtUs = confirmedUs
-      flow.lastActivityUs = confirmedUs
-    }
-    this.#ahead.delete(clock)
-  }
-
-  /** The same of the datagram that it was a fragment of: the latest. */
-  #settleAheadFragment(clock: Clock): void {
-    const { confirmedUs } = clock
-    const latest = [...this.#datagrams.values()].at(-1)
-    if (confirmedUs !== null && latest !== undefined && this.#aheadFragment.has(clock)) {
-      latest.lastFragmentUs = this.now - (clock.nowUs - confirmedUs)
-    }
-    this.#aheadFragment.delete(clock)
   }
 
   // --- records
@@ -266,7 +297,7 @@ export class Twin {
       this.ended.activeTimeout++
     }
     const { active } = this.#options.timeouts
-    const passed = Math.floor((this.#clocks.now(flow.clock) - flow.nextInterimUs) / active)
+    const passed = Math.floor((flow.clock.nowUs - flow.nextInterimUs) / active)
     flow.nextInterimUs += (passed + 1) * active
   }
 
@@ -317,10 +348,9 @@ export class Twin {
   /** The flow has a packet; its times are of the packet's clock from now on. */
   #touch(flow: Flow): void {
     const { current } = this.#clocks
-    if (flow.clock !== current) flow.moveTimes(current.nowUs - this.#clocks.now(flow.clock))
+    if (flow.clock !== current) flow.moveTimes(current.nowUs - flow.clock.nowUs)
     flow.clock = current
     flow.lastActivityUs = current.nowUs
-    if (current.aheadUs !== null && !this.#ahead.has(current)) this.#ahead.set(current, flow)
   }
 
   #count(
@@ -455,7 +485,7 @@ export class Twin {
     flows.sort((a, b) => a.lastActivityUs - b.lastActivityUs || a.sequence - b.sequence)
     const flow = flows[0]!
     this.evictions++
-    this.#end(flow, flow.naturalEnd(this.#clocks.now(flow.clock)) ?? 'lackOfResources')
+    this.#end(flow, flow.naturalEnd(flow.clock.nowUs) ?? 'lackOfResources')
   }
 
   // --- fragments
@@ -474,8 +504,6 @@ export class Twin {
     }
     datagram ??= { head: 'none', lastFragmentUs: 0, pending: nothingPending() }
     datagram.lastFragmentUs = this.now
-    const { current } = this.#clocks
-    if (current.aheadUs !== null) this.#aheadFragment.add(current)
     this.#datagrams.delete(id)
     this.#datagrams.set(id, datagram)
     return datagram

@@ -66,6 +66,16 @@ export class Sequences {
     )
   }
 
+  /** The number after the highest seen; null: none was. */
+  get next(): number | null {
+    return this.#seen.at(-1)?.[1] ?? null
+  }
+
+  /** As a TCP header says it. */
+  get next32(): number | null {
+    return this.next === null ? null : modulo32(this.next)
+  }
+
   get #next(): number {
     return this.#seen.at(-1)![1]
   }
