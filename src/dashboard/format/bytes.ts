@@ -1,11 +1,24 @@
 /** Byte counts for people. A hover or the details show the exact count. */
-import { bytesOf, formatCount, plural, type Quantity } from '../../base/quantity.js'
+import { plural, type Quantity, bytesOf as quantityOf } from '../../base/quantity.js'
+import { format } from '../texts/format.js'
+import { forms } from './language.js'
 
-export { bytesOf, formatCount, plural, type Quantity }
+export { plural, type Quantity }
+
+/** Three significant digits, with the decimal sign of the language. */
+export function bytesOf(bytes: number): Quantity {
+  const { value, unit } = quantityOf(bytes)
+  const digits = value.split('.')[1]?.length ?? 0
+  return { value: forms().decimal(Number(value), digits), unit }
+}
 
 export function formatBytes(bytes: number): string {
   const { value, unit } = bytesOf(bytes)
   return `${value} ${unit}`
+}
+
+export function formatCount(count: number): string {
+  return forms().count(count)
 }
 
 const WEIGHT_LEAST = 1e3
@@ -19,5 +32,5 @@ export function weightOf(bytes: number): number {
 
 /** `1,234,567 bytes`. */
 export function exactBytes(bytes: number): string {
-  return plural(bytes, 'byte')
+  return format().bytes(bytes)
 }

@@ -1,6 +1,8 @@
 /** Months as the API names them: UTC, `2026-11`. */
-const name = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' })
-const shortName = new Intl.DateTimeFormat('en-GB', { month: 'short', timeZone: 'UTC' })
+import { dateFormatOf } from './language.js'
+
+const name = dateFormatOf({ month: 'long', year: 'numeric', timeZone: 'UTC' })
+const shortName = dateFormatOf({ month: 'short', timeZone: 'UTC' })
 
 export function monthOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 7)
@@ -17,11 +19,11 @@ export function addMonths(month: string, count: number): string {
 }
 
 export function monthName(month: string): string {
-  return name.format(startOf(month))
+  return name(startOf(month))
 }
 
 export function monthShort(month: string): string {
-  return shortName.format(startOf(month))
+  return shortName(startOf(month))
 }
 
 export function monthSpan(month: string): { startMs: number; endMs: number } {

@@ -1,4 +1,6 @@
 /** Times and durations for people. Absolute times are in the chosen zone (zone.ts), which the page names. */
+import { format } from '../texts/format.js'
+import { forms } from './language.js'
 import { calendar, formatterOf } from './zone.js'
 
 const clock = formatterOf({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
@@ -40,9 +42,14 @@ export function formatExact(iso: string): string {
 /** `just now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 days ago`; `in …` for the future. */
 export function formatAgo(ms: number, nowMs: number): string {
   const span = Math.abs(nowMs - ms)
-  if (span < 2 * SECOND) return 'just now'
+  if (span < 2 * SECOND) return format().justNow
+  const isPast = nowMs >= ms
+  if (span >= 2 * DAY) {
+    const days = Math.floor(span / DAY)
+    return isPast ? format().daysAgo(days) : format().untilDays(days)
+  }
   const text = formatSpan(span / SECOND)
-  return nowMs >= ms ? `${text} ago` : `in ${text}`
+  return isPast ? format().ago(text) : format().until(text)
 }
 
 /** `12 s`, `5 min`, `3 h`, `2 days`: one unit, rounded down. */
@@ -50,7 +57,7 @@ export function formatSpan(seconds: number): string {
   const span = seconds * SECOND
   if (span < MINUTE) return `${Math.floor(span / SECOND)} s`
   if (span < HOUR) return `${Math.floor(span / MINUTE)} min`
-  return span < 2 * DAY ? `${Math.floor(span / HOUR)} h` : `${Math.floor(span / DAY)} days`
+  return span < 2 * DAY ? `${Math.floor(span / HOUR)} h` : format().days(Math.floor(span / DAY))
 }
 
 const two = (n: number) => String(n).padStart(2, '0')
@@ -58,8 +65,8 @@ const two = (n: number) => String(n).padStart(2, '0')
 /** `0 ms`, `12 ms`, `1.23 s`, `45.1 s`, `3m 05s`, `2h 07m`, `3d 04h`. */
 export function formatDuration(seconds: number): string {
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`
-  if (seconds < 9.995) return `${seconds.toFixed(2)} s`
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`
+  if (seconds < 9.995) return `${forms().decimal(seconds, 2)} s`
+  if (seconds < 59.95) return `${forms().decimal(seconds, 1)} s`
   const whole = Math.round(seconds)
   if (whole < 3600) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`
   if (whole < 86_400) return `${Math.floor(whole / 3600)}h ${two(Math.floor((whole % 3600) / 60))}m`

@@ -1,6 +1,7 @@
 /** Fields of a session in words, for the details and the table. */
-import { isSumRow, NOT_KEPT, type SumEndpoints } from '../../session/log-rule.js'
+import { isSumRow, type SumEndpoints } from '../../session/log-rule.js'
 import type { DirectionBasis, UnattributedReason } from '../../session/session.js'
+import { format } from '../texts/format.js'
 
 /** In the order of the TCP header's bits, lowest first. */
 const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
@@ -35,9 +36,9 @@ export function unattributedText(reason: UnattributedReason): string {
 }
 
 export function sourceText(row: SumEndpoints): string {
-  return isSumRow(row) ? NOT_KEPT : row.sourceAddr
+  return isSumRow(row) ? format().notKept : row.sourceAddr
 }
 
 export function destText(row: SumEndpoints): string {
-  return isSumRow(row) ? NOT_KEPT : row.destAddr
+  return isSumRow(row) ? format().notKept : row.destAddr
 }

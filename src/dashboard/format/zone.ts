@@ -1,5 +1,7 @@
 /** The zone of all times that the page shows and reads: the browser's or UTC. state/zone.ts chooses it. */
 import { type Calendar, LOCAL_CALENDAR, UTC_CALENDAR } from '../../base/calendar.js'
+import { format } from '../texts/format.js'
+import { dateFormatOf } from './language.js'
 
 export const ZONES = ['browser', 'utc'] as const
 export type Zone = (typeof ZONES)[number]
@@ -19,11 +21,11 @@ export function utcOffset(ms: number): number {
   return current === 'utc' ? 0 : -new Date(ms).getTimezoneOffset()
 }
 
-/** A formatter in the zone of the moment of its use. */
+/** A formatter in the zone and the language of the moment of its use. */
 export function formatterOf(options: Intl.DateTimeFormatOptions): (ms: number) => string {
-  const browser = new Intl.DateTimeFormat('en-GB', options)
-  const utc = new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' })
-  return (ms) => (current === 'utc' ? utc : browser).format(ms)
+  const browser = dateFormatOf(options)
+  const utc = dateFormatOf({ ...options, timeZone: 'UTC' })
+  return (ms) => (current === 'utc' ? utc : browser)(ms)
 }
 
 /** `UTC`, `UTC+1`. */
@@ -32,7 +34,7 @@ export function shortZoneName(atMs: number, zone: Zone = current): string {
   const offset = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'shortOffset' })
     .formatToParts(atMs)
     .find((part) => part.type === 'timeZoneName')?.value
-  return offset?.replace('GMT', 'UTC') ?? 'local'
+  return offset?.replace('GMT', 'UTC') ?? format().local
 }
 
 /** `Europe/Berlin, UTC+1`. */

@@ -1,0 +1,36 @@
+/**
+ * The catalogue of the page's texts: one file a part in `en/`, and its translation in `de/`. A part is an object of
+ * texts, and of functions for texts with values. The type of the English object is that of the German one, so a missing
+ * key or another parameter does not compile.
+ *
+ * English is in the code of the page that shows it. German loads apart, when it is the chosen language.
+ */
+import { language } from '../format/language.js'
+
+interface Part {
+  readonly english: unknown
+  readonly load: () => Promise<unknown>
+  german: unknown
+}
+
+const parts: Part[] = []
+
+/** @returns a function that gives the part in the language of the moment of its call */
+export function inLanguages<T extends object>(english: T, german: () => Promise<T>): () => T {
+  const part: Part = { english, load: german, german: undefined }
+  parts.push(part)
+  return () => (language() === 'de' && part.german !== undefined ? part.german : english) as T
+}
+
+/**
+ * Loads the chosen language of all parts whose code is loaded.
+ * @throws when the server does not answer; the parts are English then
+ */
+export async function loadTexts(): Promise<void> {
+  if (language() === 'en') return
+  await Promise.all(
+    parts.map(async (part) => {
+      part.german ??= await part.load()
+    }),
+  )
+}
