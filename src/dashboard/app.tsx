@@ -10,6 +10,7 @@ import { Toasts } from './parts/toasts.js'
 import { useStore } from './state/store.js'
 import { useLocation } from './state/url.js'
 import { zone } from './state/zone.js'
+import { common } from './texts/common.js'
 
 const RETRY_MS = 3000
 
@@ -47,9 +48,9 @@ function Starting({ fault }: { fault: string | null }) {
   if (fault === null) return null
   return (
     <main>
-      <Message title="The server cannot be reached">
+      <Message title={common().cannotReach}>
         <p>{fault}</p>
-        <p class="muted">Asking again every few seconds.</p>
+        <p class="muted">{common().askingAgainSoon}</p>
       </Message>
     </main>
   )
@@ -60,7 +61,7 @@ function Pages() {
   const page = pageFor(path)
   const inZone = useStore(zone)
   useEffect(() => {
-    document.title = `${page.title} · tunmeter`
+    document.title = `${common().pages[page.name]} · tunmeter`
   }, [page])
   return (
     <Shell pages={PAGES} current={page}>

@@ -13,6 +13,17 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   w: 7 * 86_400e3,
 }
 
+/** What is wrong with a time; the message says it in English, with what is expected. */
+export type MomentFaultCode = 'expected' | 'noSuchDay' | 'skipped'
+
+export class MomentFault extends Error {
+  readonly code: MomentFaultCode
+  constructor(code: MomentFaultCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
 export const MOMENT_EXPECTED =
   'expected a time as in 24h (24 hours ago), yesterday, "yesterday 18:00", 2026-11-01, "2026-11-01 18:00" (local time), 2026-11-01T18:00:00Z or now'
 
@@ -25,7 +36,7 @@ const ZONED = /^\d{4}-\d\d-\d\d[ Tt]\d\d:\d\d.*(?:[Zz]|[+-]\d\d:?\d\d)$/
 
 /**
  * Returns ISO 8601 in UTC for the API, or a time with a zone as it came.
- * @throws Error that says what is expected
+ * @throws MomentFault that says what is expected
  */
 export function parseMoment(text: string, nowMs: number, calendar = LOCAL_CALENDAR): string {
   const input = text.trim()
@@ -43,30 +54,33 @@ export function parseMoment(text: string, nowMs: number, calendar = LOCAL_CALEND
     const [year, month, day] = local.slice(1, 4).map(Number) as [number, number, number]
     const days = new Date(Date.UTC(year, month, 0)).getUTCDate()
     if (month < 1 || month > 12 || day < 1 || day > days)
-      throw new Error(`there is no such day; ${MOMENT_EXPECTED}`)
+      throw new MomentFault('noSuchDay', `there is no such day; ${MOMENT_EXPECTED}`)
     // Date reads years below 100 as years of the last century.
     return iso(calendarMs(calendar, [Math.max(year, 1969), month - 1, day], local.slice(4)))
   }
   const zoned = ZONED.test(input) ? input.replace(' ', 'T') : undefined
-  if (zoned === undefined || isoTimeUs(zoned) === undefined) throw new Error(MOMENT_EXPECTED)
+  if (zoned === undefined || isoTimeUs(zoned) === undefined) throw new MomentFault('expected', MOMENT_EXPECTED)
   return zoned
 }
 
-/** @throws Error for a time that the clocks of this zone skip */
+/** @throws MomentFault for a time that the clocks of this zone skip */
 function calendarMs(
   calendar: Calendar,
   [year, month, day]: [number, number, number],
   clock: readonly (string | undefined)[],
 ): number {
   const [hour, minute, second] = clock.map((part) => Number(part ?? 0)) as [number, number, number]
-  if (hour > 23 || minute > 59 || second > 59) throw new Error(MOMENT_EXPECTED)
+  if (hour > 23 || minute > 59 || second > 59) throw new MomentFault('expected', MOMENT_EXPECTED)
   const ms = calendar.ms(year, month, day, hour, minute, second)
   const at = calendar.at(ms)
   // A day has no such check: some zones change their clocks at midnight, and such a day begins an
   // hour later.
   const isWholeDay = clock[0] === undefined
   if (!isWholeDay && (at.hour !== hour || at.minute !== minute))
-    throw new Error('that time does not exist in this zone: clocks are put forward then')
+    throw new MomentFault(
+      'skipped',
+      'that time does not exist in this zone: clocks are put forward then',
+    )
   return bounded(ms)
 }
 

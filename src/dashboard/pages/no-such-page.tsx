@@ -1,17 +1,19 @@
+import { Marked } from '../parts/marked.js'
 import { Message } from '../parts/states.js'
 import { followLink, hrefOf, useLocation } from '../state/url.js'
+import { common } from '../texts/common.js'
 
 export function NoSuchPage() {
   const { path, params } = useLocation()
   const log = (
     <a class="button primary" href={hrefOf('/', { org: params.get('org') })} onClick={followLink}>
-      Connection logs
+      {common().pages.logs}
     </a>
   )
   return (
-    <Message title="No such page" actions={log}>
+    <Message title={common().pages.nowhere} actions={log}>
       <p>
-        There is nothing at <code>{path}</code>.
+        <Marked text={common().nothingAt(path)} />
       </p>
     </Message>
   )

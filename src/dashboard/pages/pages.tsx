@@ -1,6 +1,7 @@
 /** The pages by their paths. */
 import type { ComponentType } from 'preact'
 import { lazyPage } from '../parts/lazy.js'
+import type { PageLink } from '../parts/shell.js'
 import { destinationOf, entityOf } from '../state/entity.js'
 import { LogsPage } from './logs/logs-page.js'
 import { NoSuchPage } from './no-such-page.js'
@@ -28,29 +29,27 @@ const DestinationPage = lazyPage(
   async () => (await import('./destinations/destination-page.js')).DestinationPage,
 )
 
-export interface Page {
-  readonly path: string
-  readonly title: string
+export interface Page extends PageLink {
   readonly Page: ComponentType<{ orgId: string }>
 }
 
 export const PAGES: readonly [Page, ...Page[]] = [
-  { path: '/', title: 'Connection logs', Page: LogsPage },
-  { path: '/overview', title: 'Overview', Page: OverviewPage },
-  { path: '/connected', title: 'Connected', Page: ConnectedPage },
-  { path: '/usage', title: 'Usage', Page: UsagePage },
-  { path: '/sites', title: 'Sites', Page: SitesPage },
-  { path: '/destinations', title: 'Destinations', Page: DestinationsPage },
-  { path: '/audit', title: 'Audit', Page: AuditPage },
-  { path: '/settings', title: 'Settings', Page: SettingsPage },
+  { path: '/', name: 'logs', Page: LogsPage },
+  { path: '/overview', name: 'overview', Page: OverviewPage },
+  { path: '/connected', name: 'connected', Page: ConnectedPage },
+  { path: '/usage', name: 'usage', Page: UsagePage },
+  { path: '/sites', name: 'sites', Page: SitesPage },
+  { path: '/destinations', name: 'destinations', Page: DestinationsPage },
+  { path: '/audit', name: 'audit', Page: AuditPage },
+  { path: '/settings', name: 'settings', Page: SettingsPage },
 ]
 
 /** One page for all entities, so that a link from one to another does not build it again. */
-const ENTITY: Page = { path: 'entity', title: 'Details', Page: EntityPage }
+const ENTITY: Page = { path: 'entity', name: 'entity', Page: EntityPage }
 
-const DESTINATION: Page = { path: 'destination', title: 'Destination', Page: DestinationPage }
+const DESTINATION: Page = { path: 'destination', name: 'destination', Page: DestinationPage }
 
-const NOWHERE: Page = { path: '', title: 'No such page', Page: NoSuchPage }
+const NOWHERE: Page = { path: '', name: 'nowhere', Page: NoSuchPage }
 
 /** Earlier addresses of the log. */
 const ALIASES: Readonly<Record<string, string>> = { '/logs': '/', '/signin': '/' }

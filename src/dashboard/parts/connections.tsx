@@ -3,6 +3,7 @@ import type { PeerConnection } from '../api/peers.js'
 import { formatDateTime } from '../format/time.js'
 import { entityHref } from '../state/entity.js'
 import { followLink } from '../state/url.js'
+import { common } from '../texts/common.js'
 import { Duration } from './duration.js'
 import { TableScroll } from './table-scroll.js'
 
@@ -14,17 +15,17 @@ interface ConnectionTableProps {
 
 export function ConnectionTable({ rows, ofOne = false }: ConnectionTableProps) {
   return (
-    <TableScroll label="Connections">
+    <TableScroll label={common().connections}>
       <table class="plain-table">
         <thead>
           <tr>
-            <th scope="col">Connected</th>
-            {!ofOne && <th scope="col">Client</th>}
-            {!ofOne && <th scope="col">User</th>}
-            <th scope="col">Until</th>
-            <th scope="col">For</th>
-            <th scope="col">From where</th>
-            <th scope="col">Site</th>
+            <th scope="col">{common().connected}</th>
+            {!ofOne && <th scope="col">{common().kinds.client}</th>}
+            {!ofOne && <th scope="col">{common().kinds.user}</th>}
+            <th scope="col">{common().until}</th>
+            <th scope="col">{common().lasted}</th>
+            <th scope="col">{common().fromWhere}</th>
+            <th scope="col">{common().kinds.site}</th>
           </tr>
         </thead>
         <tbody>
@@ -33,7 +34,7 @@ export function ConnectionTable({ rows, ofOne = false }: ConnectionTableProps) {
               key={`${row.siteId} ${row.meterId} ${row.interface} ${row.publicKey} ${row.clientId} ${row.from}`}
             >
               <th scope="row" title={row.from}>
-                {row.already && <span title={ALREADY}>before </span>}
+                {row.already && <span title={common().beforeTitle}>{common().before} </span>}
                 {formatDateTime(Date.parse(row.from))}
               </th>
               {!ofOne && (
@@ -52,7 +53,7 @@ export function ConnectionTable({ rows, ofOne = false }: ConnectionTableProps) {
                 {row.endpoint ?? <None />}
                 {row.endpoints.length > 1 && <Others count={row.endpoints.length - 1} />}
               </td>
-              <td>{row.siteName ?? `Site ${row.siteId}`}</td>
+              <td>{row.siteName ?? common().unnamed.site(row.siteId)}</td>
             </tr>
           ))}
         </tbody>
@@ -61,16 +62,8 @@ export function ConnectionTable({ rows, ofOne = false }: ConnectionTableProps) {
   )
 }
 
-const ALREADY = 'It was connected when the meter began to read; since when is not known.'
-const UNKNOWN = 'No end was reported, and the meter is silent.'
-
 function Others({ count }: { count: number }) {
-  return (
-    <span class="muted">
-      {' '}
-      after {count} other{count === 1 ? '' : 's'}
-    </span>
-  )
+  return <span class="muted"> {common().afterOthers(count)}</span>
 }
 
 function None() {
@@ -78,11 +71,11 @@ function None() {
 }
 
 function Until({ row: { state, to } }: { row: PeerConnection }) {
-  if (state === 'connected') return <span class="outcome open">now</span>
+  if (state === 'connected') return <span class="outcome open">{common().now}</span>
   if (state === 'unknown' || to === null)
     return (
-      <span class="muted" title={UNKNOWN}>
-        unknown
+      <span class="muted" title={common().unknownTitle}>
+        {common().unknown}
       </span>
     )
   return <>{formatDateTime(Date.parse(to))}</>
@@ -115,7 +108,7 @@ export function PeerName({ clientId, clientName, publicKey }: PeerNameProps) {
     )
   return (
     <a href={entityHref({ kind: 'client', id: String(clientId) })} onClick={followLink}>
-      {clientName ?? `Client ${clientId}`}
+      {clientName ?? common().unnamed.client(clientId)}
     </a>
   )
 }

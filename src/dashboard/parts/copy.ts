@@ -1,3 +1,4 @@
+import { common } from '../texts/common.js'
 import { toast } from './toasts.js'
 
 /** Copies a text and confirms it. Plain http to another host has no clipboard API, so there it copies a selection. */
@@ -5,9 +6,9 @@ export async function copyText(text: string, what: string): Promise<void> {
   try {
     if (navigator.clipboard !== undefined) await navigator.clipboard.writeText(text)
     else copyBySelection(text)
-    toast(`${what} copied`)
+    toast(common().copied(what))
   } catch {
-    toast(`${what} could not be copied: the browser does not allow it`)
+    toast(common().notCopied(what))
   }
 }
 

@@ -1,4 +1,5 @@
 /** Newer and Older below a list that the API answers page by page, by cursor. */
+import { common } from '../texts/common.js'
 
 interface CursorPagerProps {
   /** The cursors of the pages up to this one; empty on the first page. */
@@ -18,7 +19,7 @@ export function CursorPager({ cursors, nextCursor, pageSize, onChange }: CursorP
         disabled={cursors.length === 0}
         onClick={() => onChange(cursors.slice(0, -1))}
       >
-        Newer
+        {common().newer}
       </button>
       <button
         type="button"
@@ -26,9 +27,9 @@ export function CursorPager({ cursors, nextCursor, pageSize, onChange }: CursorP
         disabled={nextCursor === null}
         onClick={() => onChange([...cursors, nextCursor!])}
       >
-        Older
+        {common().older}
       </button>
-      <span class="muted">{pageSize} a page, the newest first</span>
+      <span class="muted">{common().newestFirst(pageSize)}</span>
     </div>
   )
 }

@@ -2,14 +2,13 @@
 import { maskOf, parsePrefix } from '../../session/address.js'
 import type { Catalog } from '../../session/catalog.js'
 import type { Entity } from '../state/entity.js'
+import { common } from '../texts/common.js'
 
 type Ruled = Pick<Catalog['clients'][number], 'log' | 'fields'>
 
-const LEVELS = { full: 'sessions', counts: 'counts only', off: 'nothing' } as const
-
 export function keptText({ log = 'full', fields = {} }: Ruled): string {
   const rules = Object.entries(fields).map(([field, how]) => `${field}: ${how}`)
-  return [LEVELS[log], ...rules].join(', ')
+  return [common().kept[log], ...rules].join(', ')
 }
 
 /** An entry of the catalog of whose sessions less than all is kept. */
@@ -35,9 +34,9 @@ export function lessKept({ kind, id }: Entity, catalog: Catalog): readonly Less[
     addresses.some((address) => overlap(prefix, address)),
   )
   return [
-    ...clients.map((one) => less(`Client ${one.name}`, one)),
-    ...resources.map((one) => less(`Resource ${one.name}`, one)),
-    ...prefixes.map((one) => less(`Prefix ${one.name} (${one.prefix})`, one)),
+    ...clients.map((one) => less(common().called.client(one.name), one)),
+    ...resources.map((one) => less(common().called.resource(one.name), one)),
+    ...prefixes.map((one) => less(common().prefix(one.name, one.prefix), one)),
   ].flatMap((one) => one ?? [])
 }
 

@@ -1,21 +1,22 @@
+import { common } from '../texts/common.js'
 import { Dialog } from './dialog.js'
 
 const KEYS = [
-  [['/'], 'Query bar'],
-  [['j', 'k'], 'Next, previous session'],
-  [['Enter'], 'Details of the focused session'],
-  [['→', '←'], 'In a row: next, previous cell; Tab reaches its actions'],
-  [['Esc'], 'Close the open part, or leave the zoom'],
-  [['←', '→'], 'On the bars: earlier, later'],
-  [['↑', '↓'], 'On the bars: half, twice the time'],
-  [['l'], 'Live mode on or off'],
-  [['r'], 'Refresh'],
-  [['?'], 'This list'],
+  [['/'], 'query'],
+  [['j', 'k'], 'rows'],
+  [['Enter'], 'enter'],
+  [['→', '←'], 'cells'],
+  [['Esc'], 'escape'],
+  [['←', '→'], 'bars'],
+  [['↑', '↓'], 'zoom'],
+  [['l'], 'live'],
+  [['r'], 'refresh'],
+  [['?'], 'help'],
 ] as const
 
 export function KeyHelp({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keyboard" onClose={onClose}>
+    <Dialog title={common().keyboard} onClose={onClose}>
       <dl class="key-list">
         {KEYS.map(([keys, what]) => (
           <div key={what}>
@@ -26,13 +27,13 @@ export function KeyHelp({ onClose }: { onClose: () => void }) {
                 </kbd>
               ))}
             </dt>
-            <dd>{what}</dd>
+            <dd>{common().keys[what]}</dd>
           </div>
         ))}
       </dl>
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
-          Close
+          {common().close}
         </button>
       </div>
     </Dialog>

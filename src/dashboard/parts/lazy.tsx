@@ -1,6 +1,7 @@
 /** A page whose code loads when it is first shown, so that other pages need not wait for it (the charts). */
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { common } from '../texts/common.js'
 import { Message } from './states.js'
 
 type PageComponent = ComponentType<{ orgId: string }>
@@ -24,12 +25,12 @@ export function lazyPage(load: () => Promise<PageComponent>): PageComponent {
     if (!failed) return null
     const reload = (
       <button type="button" class="button primary" onClick={() => window.location.reload()}>
-        Reload
+        {common().reload}
       </button>
     )
     return (
-      <Message title="This page could not be loaded" actions={reload}>
-        <p>The server was updated, or it does not answer.</p>
+      <Message title={common().notLoaded} actions={reload}>
+        <p>{common().notLoadedWhy}</p>
       </Message>
     )
   }

@@ -1,19 +1,20 @@
 /** The menu of time ranges: presets, a text, or two times; and the zone of all times. */
 import { useState } from 'preact/hooks'
+import { MomentFault } from '../../session/moment.js'
 import { fromInputValue, toInputValue } from '../format/time.js'
 import { zoneName } from '../format/zone.js'
 import { filterPatch } from '../state/filters.js'
 import {
   PRESET_NAMES,
-  PRESETS,
   type Range,
   rangeLabel,
   rangeOf,
   rangeParams,
   spanOf,
 } from '../state/range.js'
-import { spanOfText, TYPED_EXPECTED } from '../state/typed-range.js'
+import { RangeFault, type RangeFaultCode, spanOfText } from '../state/typed-range.js'
 import { setParams, useLocation } from '../state/url.js'
+import { common } from '../texts/common.js'
 import { Fault } from './fault.js'
 import { ChevronIcon, ClockIcon } from './icons.js'
 import { Popover } from './popover.js'
@@ -25,8 +26,8 @@ export function RangePicker() {
   return (
     <>
       <Popover
-        name={`Time range: ${rangeLabel(range)}`}
-        title={`Times are in ${zoneName()}`}
+        name={common().timeRange(rangeLabel(range))}
+        title={common().timesIn(zoneName())}
         label={
           <>
             <ClockIcon />
@@ -49,7 +50,7 @@ export function RangePicker() {
                     close()
                   }}
                 >
-                  {PRESETS[preset].label}
+                  {common().presets[preset]}
                 </button>
               ))}
             </div>
@@ -83,24 +84,41 @@ function TypedRange({ onChoose }: { onChoose: (range: Range) => void }) {
     try {
       onChoose({ kind: 'custom', ...spanOfText(text, Date.now()) })
     } catch (error) {
-      setFault(error instanceof Error ? error.message : TYPED_EXPECTED)
+      if (!(error instanceof RangeFault || error instanceof MomentFault)) throw error
+      setFault(rangeFaultText(error.code))
     }
   }
   return (
     <form class="custom-range" onSubmit={submit}>
       <label class="label">
-        In words
+        {common().inWords}
         <input
           class="field"
           name="typed"
           autocomplete="off"
-          placeholder="-3h, yesterday 18:00 to 08:00"
+          placeholder={common().inWordsExample}
           onInput={() => setFault('')}
         />
       </label>
       <Fault text={fault} />
     </form>
   )
+}
+
+function rangeFaultText(code: RangeFaultCode): string {
+  const texts = common()
+  switch (code) {
+    case 'endFirst':
+      return texts.endAfterStart
+    case 'notBegun':
+      return texts.monthNotBegun
+    case 'noSuchDay':
+      return texts.noSuchDay
+    case 'skipped':
+      return texts.timeSkipped
+    case 'expected':
+      return texts.timeExpected
+  }
 }
 
 function CustomRange({ range, onChoose }: { range: Range; onChoose: (range: Range) => void }) {
@@ -112,18 +130,18 @@ function CustomRange({ range, onChoose }: { range: Range; onChoose: (range: Rang
     event.preventDefault()
     const startMs = fromInputValue(start)
     const endMs = fromInputValue(end)
-    if (startMs === null || endMs === null) setFault('Enter both times.')
-    else if (startMs >= endMs) setFault('The end must be after the start.')
+    if (startMs === null || endMs === null) setFault(common().enterBoth)
+    else if (startMs >= endMs) setFault(common().endAfterStart)
     else onChoose({ kind: 'custom', startMs, endMs })
   }
   return (
     <form class="custom-range" onSubmit={submit}>
-      <TimeField label="From" value={start} onInput={setStart} />
-      <TimeField label="To" value={end} onInput={setEnd} />
-      <p class="hint">Times in {zoneName(span.endMs)}</p>
+      <TimeField label={common().from} value={start} onInput={setStart} />
+      <TimeField label={common().to} value={end} onInput={setEnd} />
+      <p class="hint">{common().timesInZone(zoneName(span.endMs))}</p>
       <Fault text={fault} />
       <button type="submit" class="button primary">
-        Apply
+        {common().apply}
       </button>
     </form>
   )

@@ -3,6 +3,7 @@ import { fetchSettings, settingsVersion } from '../api/admin.js'
 import { useQuery } from '../api/use-query.js'
 import { useStore } from '../state/store.js'
 import { followLink, hrefOf, useLocation } from '../state/url.js'
+import { common } from '../texts/common.js'
 
 export function RetentionBanner({ orgId }: { orgId: string }) {
   const version = useStore(settingsVersion)
@@ -13,9 +14,9 @@ export function RetentionBanner({ orgId }: { orgId: string }) {
     <div role="status">
       {data?.retentionDays === 0 && (
         <div class="banner wrong">
-          <span>Retention is off: the server drops the sessions that sites report.</span>
+          <span>{common().retentionOff}</span>
           <a href={hrefOf('/settings', { org: params.get('org') })} onClick={followLink}>
-            Retention
+            {common().retention}
           </a>
         </div>
       )}

@@ -1,8 +1,11 @@
+import { common } from '../texts/common.js'
+
 /** The legend of the two colours of a share bar. */
 export function ShareKey() {
   return (
     <span class="share-key hint">
-      <span class="swatch sent" /> sent <span class="swatch received" /> received
+      <span class="swatch sent" /> {common().sent} <span class="swatch received" />{' '}
+      {common().received}
     </span>
   )
 }

@@ -11,6 +11,7 @@ import { onlyFilters } from '../state/filters.js'
 import { pageHref } from '../state/page-href.js'
 import { useStore } from '../state/store.js'
 import { followLink, setParams, useLocation } from '../state/url.js'
+import { common } from '../texts/common.js'
 import { CompletenessBadge } from './completeness-badge.js'
 import { Hatches } from './hatch.js'
 import { ChevronIcon, KeyIcon, Logo } from './icons.js'
@@ -24,7 +25,7 @@ import { toast } from './toasts.js'
 
 export interface PageLink {
   readonly path: string
-  readonly title: string
+  readonly name: keyof ReturnType<typeof common>['pages']
 }
 
 export interface ShellProps {
@@ -42,14 +43,14 @@ export function Shell({ pages, current, children }: ShellProps) {
     <div class="shell">
       <Hatches />
       <a class="button skip" href="#main">
-        Skip to content
+        {common().skip}
       </a>
       <header class="header">
         <a class="brand" href={pageHref('/')} onClick={followLink}>
           <Logo />
           tunmeter
         </a>
-        <nav class="nav" aria-label="Pages of the dashboard">
+        <nav class="nav" aria-label={common().pagesOfDashboard}>
           {pages.map((page) => (
             <a
               key={page.path}
@@ -57,7 +58,7 @@ export function Shell({ pages, current, children }: ShellProps) {
               aria-current={page === current ? 'page' : undefined}
               onClick={followLink}
             >
-              {page.title}
+              {common().pages[page.name]}
             </a>
           ))}
         </nav>
@@ -68,14 +69,7 @@ export function Shell({ pages, current, children }: ShellProps) {
         <ThemeMenu />
         <Account orgId={orgId} />
       </header>
-      <div role="status">
-        {!reachable && (
-          <div class="banner wrong">
-            The server does not answer. This page shows the latest answers and tries again by
-            itself.
-          </div>
-        )}
-      </div>
+      <div role="status">{!reachable && <div class="banner wrong">{common().noAnswer}</div>}</div>
       {orgId !== undefined && <RetentionBanner orgId={orgId} />}
       <main class="main" id="main" tabIndex={-1}>
         {orgId === undefined ? <NoOrg known={orgs} /> : children(orgId)}
@@ -87,8 +81,8 @@ export function Shell({ pages, current, children }: ShellProps) {
 function NoOrg({ known }: { known: readonly string[] | undefined }) {
   if (known === undefined) return null
   return (
-    <Message title="No organisation yet">
-      <p>Create one with its first key, on the server:</p>
+    <Message title={common().noOrg}>
+      <p>{common().createOrg}</p>
       <pre class="command">tunmeter keys create --scope admin --org my-org --create-org</pre>
     </Message>
   )
@@ -99,10 +93,10 @@ function OrgChoice({ orgs, orgId }: { orgs: readonly string[]; orgId: string | u
     <Popover
       align="end"
       buttonClass="button quiet"
-      name={`Organisation: ${orgId ?? 'none'}`}
+      name={common().organisationIs(orgId)}
       label={
         <>
-          {orgId ?? 'Organisation'}
+          {orgId ?? common().organisation}
           <ChevronIcon />
         </>
       }
@@ -136,7 +130,7 @@ function Account({ orgId }: { orgId: string | undefined }) {
     <Popover
       align="end"
       buttonClass="button quiet"
-      name={`Signed in with key ${info.name ?? info.scope}`}
+      name={common().signedInWith(info.name ?? info.scope)}
       label={
         <>
           <KeyIcon />
@@ -147,18 +141,18 @@ function Account({ orgId }: { orgId: string | undefined }) {
       {() => (
         <>
           <p class="menu-title">
-            {info.scope} key{orgId && ` for ${orgId}`}
+            {common().keyFor(info.scope, orgId)}
             <br />
             {expiresAt === null
-              ? 'does not expire'
-              : `expires ${formatDateTime(Date.parse(expiresAt))}`}
+              ? common().doesNotExpire
+              : common().expires(formatDateTime(Date.parse(expiresAt)))}
           </p>
           <a class="menu-item" href="/docs" target="_blank" rel="noreferrer">
-            API reference
+            {common().apiReference}
           </a>
           <div class="menu-line" />
           <button type="button" class="menu-item" onClick={leave}>
-            Sign out
+            {common().signOut}
           </button>
         </>
       )}
@@ -168,7 +162,7 @@ function Account({ orgId }: { orgId: string | undefined }) {
 
 function leave(): void {
   signOut().catch((error: unknown) => {
-    toast(`Still signed in: ${messageOf(error)}`)
+    toast(common().stillSignedIn(messageOf(error)))
   })
 }
 
@@ -186,8 +180,8 @@ function KeyHelpButton() {
       <button
         type="button"
         class="button quiet icon key-help"
-        aria-label="Keyboard shortcuts"
-        title="Keyboard shortcuts (?)"
+        aria-label={common().shortcuts}
+        title={common().shortcutsKey}
         onClick={() => setOpen(true)}
       >
         <span aria-hidden="true">?</span>

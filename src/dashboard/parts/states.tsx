@@ -3,8 +3,12 @@ import type { ComponentChildren } from 'preact'
 import type { Query } from '../api/use-query.js'
 import { type FilterName, filterPatch, filtersOf } from '../state/filters.js'
 import { setParams, useLocation } from '../state/url.js'
+import { common } from '../texts/common.js'
 import { EXPECTED, FILTER_LABELS, refusedFilter } from './filters/labels.js'
 import { useNow } from './use-now.js'
+
+/** What a failed or stopped request asked for. */
+type Whats = ReturnType<typeof common>['whats']
 
 export interface MessageProps {
   readonly title: string
@@ -34,9 +38,9 @@ export function Progress({
       <div role="status">
         {query.loading && query.slow && (
           <div class="banner">
-            <span>Still working: this selection covers a lot of sessions.</span>
+            <span>{common().stillWorking}</span>
             <button type="button" class="button small" onClick={query.cancel}>
-              Cancel
+              {common().cancel}
             </button>
           </div>
         )}
@@ -46,26 +50,25 @@ export function Progress({
 }
 
 /** Shown in place of content after a failure or a cancel. */
-export function Failure({ query, what }: { query: Query<unknown>; what: string }) {
+export function Failure({ query, what }: { query: Query<unknown>; what: keyof Whats }) {
   const { error, cancelled, retryAtMs, reload } = query
+  const named = common().whats[what]
   const again = (
     <button type="button" class="button primary" onClick={reload}>
-      Try again
+      {common().tryAgain}
     </button>
   )
   if (cancelled) {
     return (
-      <Message title="Cancelled" actions={again}>
-        <p>
-          The request for {what} was stopped. A shorter time range or a filter makes it quicker.
-        </p>
+      <Message title={common().cancelled} actions={again}>
+        <p>{common().stopped(named)}</p>
       </Message>
     )
   }
   if (error === null) return null
   const refused = error.status === 400 ? refusedFilter(error.message) : undefined
   if (refused !== undefined) return <RefusedFilter name={refused} />
-  const title = error.status === 0 ? 'The server cannot be reached' : `No ${what}`
+  const title = error.status === 0 ? common().cannotReach : common().no(named)
   return (
     <Message title={title} actions={again}>
       <p>{error.message}</p>
@@ -98,5 +101,5 @@ function RefusedFilter({ name }: { name: FilterName }) {
 
 function Countdown({ untilMs }: { untilMs: number }) {
   const seconds = Math.max(0, Math.ceil((untilMs - useNow()) / 1000))
-  return <p class="muted">Asking again {seconds === 0 ? 'now' : `in ${seconds} s`}.</p>
+  return <p class="muted">{common().askingAgain(seconds)}</p>
 }

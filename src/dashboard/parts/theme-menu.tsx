@@ -1,13 +1,8 @@
 import { useStore } from '../state/store.js'
-import { chooseTheme, isDark, THEMES, type Theme, theme } from '../state/theme.js'
+import { chooseTheme, isDark, THEMES, theme } from '../state/theme.js'
+import { common } from '../texts/common.js'
 import { MoonIcon, SunIcon } from './icons.js'
 import { Popover } from './popover.js'
-
-const LABELS: Readonly<Record<Theme, string>> = {
-  system: 'As the system',
-  light: 'Light',
-  dark: 'Dark',
-}
 
 export function ThemeMenu() {
   const chosen = useStore(theme)
@@ -16,7 +11,7 @@ export function ThemeMenu() {
     <Popover
       align="end"
       buttonClass="button quiet icon"
-      name={`Theme: ${LABELS[chosen]}`}
+      name={common().theme(common().themes[chosen])}
       label={dark ? <MoonIcon /> : <SunIcon />}
     >
       {(close) =>
@@ -31,7 +26,7 @@ export function ThemeMenu() {
               close()
             }}
           >
-            {LABELS[option]}
+            {common().themes[option]}
           </button>
         ))
       }

@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { shortZoneName, ZONES, type Zone, zoneName } from '../format/zone.js'
 import { useStore } from '../state/store.js'
 import { chooseZone, zone } from '../state/zone.js'
+import { common } from '../texts/common.js'
 
 /** A change builds the page anew, and with it this button, which keeps the focus. */
 let keepsFocus = false
@@ -15,7 +16,7 @@ export function ZoneSwitch({ atMs }: { atMs: number }) {
     keepsFocus = false
   }, [])
   const next: Zone = ZONES.find((one) => one !== chosen)!
-  const title = `Times are in ${zoneName(atMs, chosen)}. Show ${zoneName(atMs, next)}`
+  const title = common().zoneSwitch(zoneName(atMs, chosen), zoneName(atMs, next))
   return (
     <button
       type="button"

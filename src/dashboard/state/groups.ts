@@ -1,15 +1,10 @@
 /** The groups of summaries: for each its name, the filter for its sessions, and its page. */
+import { common } from '../texts/common.js'
 import { entityHref } from './entity.js'
 import type { FilterName, Filters } from './filters.js'
 
 export const GROUPS = ['resource', 'client', 'user'] as const
 export type Group = (typeof GROUPS)[number]
-
-export const GROUP_LABELS: Readonly<Record<Group, string>> = {
-  resource: 'Resource',
-  client: 'Client',
-  user: 'User',
-}
 
 interface Named {
   readonly id: string | null
@@ -36,14 +31,8 @@ export function groupHref(group: Group, { id, other }: Named): string | null {
   return other || id === null ? null : entityHref({ kind: group, id })
 }
 
-const WITHOUT: Readonly<Record<Group, string>> = {
-  resource: 'Not in the catalog',
-  client: 'Unknown client',
-  user: 'No user',
-}
-
 export function groupName(group: Group, { id, name, other }: Named): string {
-  if (other) return 'All others'
-  if (id === null) return WITHOUT[group]
-  return name ?? `${GROUP_LABELS[group]} ${id}`
+  if (other) return common().allOthers
+  if (id === null) return common().without[group]
+  return name ?? common().unnamed[group](id)
 }

@@ -7,6 +7,7 @@
 
 import { DAY, formatDay, formatMinute, HOUR, MINUTE } from '../format/time.js'
 import { calendar } from '../format/zone.js'
+import { common } from '../texts/common.js'
 
 export interface Span {
   readonly startMs: number
@@ -23,16 +24,13 @@ function midnight(nowMs: number, days = 0): number {
   return calendar().ms(year, month, day + days)
 }
 
-export const PRESETS = {
-  '1h': { label: 'Last hour', span: last(HOUR) },
-  '24h': { label: 'Last 24 hours', span: last(24 * HOUR) },
-  '7d': { label: 'Last 7 days', span: last(7 * DAY) },
-  '30d': { label: 'Last 30 days', span: last(30 * DAY) },
-  today: { label: 'Today', span: (nowMs: number) => untilNow(midnight(nowMs), nowMs) },
-  yesterday: {
-    label: 'Yesterday',
-    span: (nowMs: number): Span => ({ startMs: midnight(nowMs, -1), endMs: midnight(nowMs) }),
-  },
+const PRESETS = {
+  '1h': last(HOUR),
+  '24h': last(24 * HOUR),
+  '7d': last(7 * DAY),
+  '30d': last(30 * DAY),
+  today: (nowMs: number) => untilNow(midnight(nowMs), nowMs),
+  yesterday: (nowMs: number): Span => ({ startMs: midnight(nowMs, -1), endMs: midnight(nowMs) }),
 } as const
 export type Preset = keyof typeof PRESETS
 export const PRESET_NAMES = Object.keys(PRESETS) as Preset[]
@@ -66,11 +64,11 @@ export function rangeParams(range: Range): Record<string, string | null> {
 
 export function spanOf(range: Range, nowMs: number): Span {
   if (range.kind === 'custom') return { startMs: range.startMs, endMs: range.endMs }
-  return PRESETS[range.preset].span(nowMs)
+  return PRESETS[range.preset](nowMs)
 }
 
 export function rangeLabel(range: Range): string {
-  if (range.kind === 'preset') return PRESETS[range.preset].label
+  if (range.kind === 'preset') return common().presets[range.preset]
   const { startMs, endMs } = range
   const sameDay = midnight(startMs) === midnight(endMs)
   const end = sameDay ? formatMinute(endMs) : `${formatDay(endMs)} ${formatMinute(endMs)}`

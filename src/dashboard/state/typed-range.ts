@@ -1,32 +1,50 @@
-/** Time ranges as people type them: `-3h`, `yesterday`, `yesterday 18:00 to 08:00`, `2026-11-01 09:00 to 17:30`, `Oct`. */
-import { parseMoment } from '../../session/moment.js'
+/**
+ * Time ranges as people type them: `-3h`, `yesterday`, `yesterday 18:00 to 08:00`, `2026-11-01 09:00 to 17:30`, `Oct`;
+ * or in German: `gestern 18:00 bis 08:00`, `Okt`.
+ */
+import { type MomentFaultCode, parseMoment } from '../../session/moment.js'
 import { calendar } from '../format/zone.js'
 import type { Span } from './range.js'
 
-export const TYPED_EXPECTED =
-  'Expected a time as in -3h, yesterday, 2026-11-01, yesterday 18:00 to 08:00, 2026-11-01 09:00 to 2026-11-02 17:30, Oct or Oct 2025.'
+export type RangeFaultCode = MomentFaultCode | 'endFirst' | 'notBegun'
+
+export class RangeFault extends Error {
+  readonly code: RangeFaultCode
+  constructor(code: RangeFaultCode) {
+    super(code)
+    this.code = code
+  }
+}
 
 const AGO = /^-?(\d+[smhdw])$/
 const DAY = /^(?:today|yesterday|\d{4}-\d\d-\d\d)$/
-const MONTH = /^([a-z]{3,9})(?: (\d{4}))?$/
+const MONTH = /^([a-zä]{3,9})(?: (\d{4}))?$/
 const MONTHS = [
-  ...['january', 'february', 'march', 'april', 'may', 'june'],
-  ...['july', 'august', 'september', 'october', 'november', 'december'],
+  ...[['january', 'januar'], ['february', 'februar'], ['march', 'märz'], ['april']],
+  ...[['may', 'mai'], ['june', 'juni'], ['july', 'juli'], ['august'], ['september']],
+  ...[['october', 'oktober'], ['november'], ['december', 'dezember']],
 ]
+const GERMAN: Readonly<Record<string, string>> = {
+  heute: 'today',
+  gestern: 'yesterday',
+  jetzt: 'now',
+  bis: 'to',
+}
 const CLOCK = /^\d{1,2}:\d\d(?::\d\d)?$/
 
-/** @throws Error with the expected forms */
+/** @throws RangeFault, MomentFault */
 export function spanOfText(text: string, nowMs: number): Span {
   const [from = '', to, ...more] = text
     .trim()
     .toLowerCase()
+    .replace(/\b(?:heute|gestern|jetzt|bis)\b/g, (word) => GERMAN[word]!)
     .split(/\s+to\s+|\s*–\s*|\s+-\s+/)
-  if (more.length > 0) throw new Error(TYPED_EXPECTED)
+  if (more.length > 0) throw new RangeFault('expected')
   const month = to === undefined ? monthSpan(from, nowMs) : null
   if (month !== null) return month
   const startMs = momentOf(CLOCK.test(from) ? `today ${from}` : from, nowMs)
   const endMs = to === undefined ? endOf(from, startMs, nowMs) : endAt(to, startMs, nowMs)
-  if (startMs >= endMs) throw new Error('The end must be after the start.')
+  if (startMs >= endMs) throw new RangeFault('endFirst')
   return { startMs, endMs }
 }
 
@@ -37,13 +55,13 @@ function momentOf(text: string, nowMs: number): number {
 /** The whole month, at most until now; without a year, the latest one that has begun. Null: the text names no month. */
 function monthSpan(text: string, nowMs: number): Span | null {
   const [, name = '-', year] = MONTH.exec(text) ?? []
-  const month = MONTHS.findIndex((one) => one.startsWith(name))
+  const month = MONTHS.findIndex((names) => names.some((one) => one.startsWith(name)))
   if (month < 0) return null
   const now = calendar().at(nowMs)
   const latest = now.year - (month > now.month ? 1 : 0)
   const first = year === undefined ? latest : Number(year)
   const startMs = calendar().ms(first, month, 1)
-  if (startMs > nowMs) throw new Error('This month has not begun.')
+  if (startMs > nowMs) throw new RangeFault('notBegun')
   return {
     startMs: Math.max(0, startMs),
     endMs: Math.min(nowMs, calendar().ms(first, month + 1, 1)),

@@ -76,7 +76,7 @@ function Trail({ orgId }: { orgId: string }) {
       </div>
       <Progress query={query} />
       {data === undefined || query.error !== null || query.cancelled ? (
-        <Failure query={query} what="audit trail" />
+        <Failure query={query} what="audit" />
       ) : (
         <>
           {data.dropped > 0 && (

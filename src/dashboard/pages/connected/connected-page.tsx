@@ -178,7 +178,7 @@ function Answered<T>({ query, children }: AnsweredProps<T>) {
     <>
       <Progress query={query} />
       {data === undefined || error !== null || cancelled ? (
-        <Failure query={query} what="log of peers" />
+        <Failure query={query} what="peers" />
       ) : (
         children(data)
       )}

@@ -90,7 +90,7 @@ function Letters({ orgId, destination, reload }: Props) {
       </div>
       <Fault text={fault} />
       {letters === undefined ? (
-        <Failure query={query} what="dead letters" />
+        <Failure query={query} what="deadLetters" />
       ) : (
         <LetterTable letters={letters} />
       )}

@@ -30,7 +30,7 @@ export function DestinationDialog(props: DestinationDialogProps) {
   return (
     <Dialog title={title} onClose={onClose}>
       {query.data === undefined ? (
-        <Failure query={query} what="kinds of destinations" />
+        <Failure query={query} what="kinds" />
       ) : (
         <DestinationForm {...props} kinds={query.data} />
       )}

@@ -137,7 +137,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
           {query.data === undefined ? (
             <FirstLoad query={query} />
           ) : query.error !== null && !query.error.temporary ? (
-            <Failure query={query} what="connection logs" />
+            <Failure query={query} what="logs" />
           ) : rows.rows.length === 0 ? (
             <EmptyLog notice={query.data.notice} params={params} page={page} />
           ) : (
@@ -233,7 +233,7 @@ function Rows({ rows, sort, selected, stale, onOpen }: RowsProps) {
 }
 
 function FirstLoad({ query }: { query: ReturnType<typeof useQuery<LogAnswer>> }) {
-  if (!query.loading) return <Failure query={query} what="connection logs" />
+  if (!query.loading) return <Failure query={query} what="logs" />
   return (
     <div class="skeleton-rows" aria-hidden="true">
       {Array.from({ length: 12 }, (_, row) => (

@@ -3,6 +3,7 @@ import { formatCount } from '../../format/bytes.js'
 import { changeOf } from '../../format/change.js'
 import { Figure } from '../../parts/figure.js'
 import { Bytes } from '../../parts/quantity.js'
+import { overview } from '../../texts/overview.js'
 import { logsHref } from './logs-href.js'
 
 interface FiguresProps {
@@ -17,26 +18,27 @@ export function Figures({ totals, before }: FiguresProps) {
   const change = (name: Compared) =>
     before === undefined ? {} : { change: changeOf(totals[name], before[name]) }
   const wrong = (count: number) => (count > 0 ? 'wrong' : '')
+  const labels = overview().figures
   return (
     <ul class="figures-row">
-      <Figure label="Sessions" href={logsHref({})} {...change('sessions')}>
+      <Figure label={labels.sessions} href={logsHref({})} {...change('sessions')}>
         {formatCount(totals.sessions)}
       </Figure>
-      <Figure label="Sent" href={logsHref({}, '-bytes')} {...change('bytesTx')}>
+      <Figure label={labels.sent} href={logsHref({}, '-bytes')} {...change('bytesTx')}>
         <Bytes bytes={totals.bytesTx} />
       </Figure>
-      <Figure label="Received" href={logsHref({}, '-bytes')} {...change('bytesRx')}>
+      <Figure label={labels.received} href={logsHref({}, '-bytes')} {...change('bytesRx')}>
         <Bytes bytes={totals.bytesRx} />
       </Figure>
       <Figure
-        label="Open now"
+        label={labels.open}
         href={logsHref({ state: ['open'] })}
         tone={totals.open > 0 ? 'open' : ''}
       >
         {formatCount(totals.open)}
       </Figure>
       <Figure
-        label="Refused"
+        label={labels.refused}
         href={logsHref({ connState: ['REJ'] })}
         tone={wrong(totals.refused)}
         {...change('refused')}
@@ -44,7 +46,7 @@ export function Figures({ totals, before }: FiguresProps) {
         {formatCount(totals.refused)}
       </Figure>
       <Figure
-        label="No answer"
+        label={labels.unanswered}
         href={logsHref({ connState: ['S0'] })}
         tone={wrong(totals.unanswered)}
         {...change('unanswered')}

@@ -4,14 +4,14 @@ import { DAY, HOUR, MINUTE } from '../../format/time.js'
 import type { Span } from '../../state/range.js'
 
 const INTERVALS = [
-  { spanMs: 2 * HOUR, name: 'minute', barMs: MINUTE, label: '1 minute' },
-  { spanMs: 12 * HOUR, name: '5minutes', barMs: 5 * MINUTE, label: '5 minutes' },
-  { spanMs: 36 * HOUR, name: '5minutes', barMs: 15 * MINUTE, label: '15 minutes' },
-  { spanMs: 4 * DAY, name: 'hour', barMs: HOUR, label: '1 hour' },
-  { spanMs: 10 * DAY, name: 'hour', barMs: 2 * HOUR, label: '2 hours' },
-  { spanMs: 40 * DAY, name: 'hour', barMs: 6 * HOUR, label: '6 hours' },
-  { spanMs: 400 * DAY, name: 'day', barMs: DAY, label: '1 day (UTC)' },
-  { spanMs: Number.POSITIVE_INFINITY, name: 'month', barMs: 0, label: '1 month (UTC)' },
+  { spanMs: 2 * HOUR, name: 'minute', barMs: MINUTE, bar: 'minute' },
+  { spanMs: 12 * HOUR, name: '5minutes', barMs: 5 * MINUTE, bar: 'minutes5' },
+  { spanMs: 36 * HOUR, name: '5minutes', barMs: 15 * MINUTE, bar: 'minutes15' },
+  { spanMs: 4 * DAY, name: 'hour', barMs: HOUR, bar: 'hour' },
+  { spanMs: 10 * DAY, name: 'hour', barMs: 2 * HOUR, bar: 'hours2' },
+  { spanMs: 40 * DAY, name: 'hour', barMs: 6 * HOUR, bar: 'hours6' },
+  { spanMs: 400 * DAY, name: 'day', barMs: DAY, bar: 'day' },
+  { spanMs: Number.POSITIVE_INFINITY, name: 'month', barMs: 0, bar: 'month' },
 ] as const
 export type Interval = (typeof INTERVALS)[number]
 

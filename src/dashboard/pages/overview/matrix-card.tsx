@@ -1,11 +1,14 @@
 /** Who used what: a table of clients and resources with the bytes of each pair, which lead to its sessions. */
+
 import type { Matrix } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
-import { formatBytes, plural } from '../../format/bytes.js'
+import { formatBytes } from '../../format/bytes.js'
 import { Bytes } from '../../parts/quantity.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
 import { followLink } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { overview } from '../../texts/overview.js'
 import { logsHref } from './logs-href.js'
 
 export type MatrixQuery = Pick<Query<Matrix>, 'data' | 'error' | 'loading'>
@@ -20,10 +23,10 @@ function shadeOf(bytes: number, largest: number): number {
 export function MatrixCard({ query }: { query: MatrixQuery }) {
   const { data, error, loading } = query
   return (
-    <section class={loading && data ? 'card stale' : 'card'} aria-label="Who used what">
+    <section class={loading && data ? 'card stale' : 'card'} aria-label={overview().matrix}>
       <div class="card-head">
-        <h2>Who used what</h2>
-        <span class="muted hint">bytes sent and received; darker is ten times more</span>
+        <h2>{overview().matrix}</h2>
+        <span class="muted hint">{overview().matrixHint}</span>
       </div>
       {error !== null && <p class="card-body wrong">{error.message}</p>}
       {data !== undefined && <MatrixTable matrix={data} />}
@@ -35,11 +38,9 @@ function MatrixTable({ matrix: { rows, columns, cells } }: { matrix: Matrix }) {
   const at = new Map(cells.map((cell) => [`${cell.row} ${cell.column}`, cell]))
   const largest = Math.max(1, ...cells.map(({ bytesTx, bytesRx }) => bytesTx + bytesRx))
   return (
-    <TableScroll label="Bytes by client and resource">
+    <TableScroll label={overview().matrixTable}>
       <table class="matrix">
-        <caption class="visually-hidden">
-          Bytes of each client (rows) and resource (columns)
-        </caption>
+        <caption class="visually-hidden">{overview().matrixCaption}</caption>
         <thead>
           <tr>
             <td />
@@ -102,9 +103,9 @@ interface CellProps {
 /** No filter names "all others", so those cells lead nowhere. */
 function Cell({ row, column, bytes, sessions }: CellProps) {
   const [client, resource] = [groupFilter('client', row), groupFilter('resource', column)]
-  const count = plural(sessions, 'session')
+  const count = common().sessions(sessions)
   if (client === null || resource === null) return <Bytes bytes={bytes} />
-  const who = `${groupName('client', row)} to ${groupName('resource', column)}`
+  const who = overview().pair(groupName('client', row), groupName('resource', column))
   return (
     <a
       href={logsHref({ ...client, ...resource })}

@@ -1,12 +1,15 @@
 /** Clients and resources that changed the most, clients on resources for the first time, and failures by resource. */
+
 import type { ComponentChildren } from 'preact'
 import type { ChangedGroup, Changes, NewPairs, Summary } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
-import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatBytes } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { filtersOf } from '../../state/filters.js'
-import { GROUP_LABELS, type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
+import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
 import { currentLocation, followLink } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { overview } from '../../texts/overview.js'
 import { logsHref } from './logs-href.js'
 import { failedStates, type OddQueries } from './use-odd.js'
 
@@ -51,14 +54,13 @@ function Card({ title, hint, query, lines, empty, children }: CardProps) {
 
 function Changed({ group, query }: { group: Group; query: Query<Changes> }) {
   const { grown = [], fallen = [] } = query.data ?? {}
-  const title = `${GROUP_LABELS[group]}s: what changed`
   return (
     <Card
-      title={title}
-      hint="against the time before"
+      title={overview().changed[group]}
+      hint={overview().changedHint}
       query={query}
       lines={grown.length + fallen.length}
-      empty="Nothing changed."
+      empty={overview().nothingChanged}
     >
       {[...grown, ...fallen].map((row) => (
         <li key={`${row.id}`}>
@@ -88,7 +90,7 @@ function Link({ group, row }: { group: Group; row: ChangedGroup }) {
   const by = `${now > before ? '+' : '−'}${formatBytes(Math.abs(now - before))}`
   return (
     <a class="figures" href={logsHref(groupFilter(group, row)!)} onClick={followLink}>
-      {by} <span class="muted">({formatBytes(before)} before)</span>
+      {by} <span class="muted">{overview().bytesBefore(formatBytes(before))}</span>
     </a>
   )
 }
@@ -96,15 +98,15 @@ function Link({ group, row }: { group: Group; row: ChangedGroup }) {
 function FirstTimes({ query }: { query: Query<NewPairs> }) {
   const { total = 0, pairs = [], storedSince = null } = query.data ?? {}
   const since =
-    storedSince === null ? '' : `stored since ${formatDateTime(Date.parse(storedSince))}`
+    storedSince === null ? '' : overview().storedSince(formatDateTime(Date.parse(storedSince)))
   const rest = total - pairs.length
   return (
     <Card
-      title="First time"
+      title={overview().firstTime}
       hint={since}
       query={query}
       lines={total}
-      empty="No client used a new resource."
+      empty={overview().nothingNew}
     >
       {pairs.map((pair) => {
         const client = { id: pair.id, name: pair.name }
@@ -119,7 +121,7 @@ function FirstTimes({ query }: { query: Query<NewPairs> }) {
           </li>
         )
       })}
-      {rest > 0 && <li class="muted">and {formatCount(rest)} more</li>}
+      {rest > 0 && <li class="muted">{overview().more(rest)}</li>}
     </Card>
   )
 }
@@ -128,18 +130,22 @@ function Failures({ query }: { query: Query<Summary> }) {
   const connState = failedStates(filtersOf(currentLocation().params))
   return (
     <Card
-      title="Failed, by resource"
+      title={overview().failedByResource}
       hint=""
       query={query}
       lines={query.data?.groups.length ?? 0}
-      empty="No session failed."
+      empty={overview().noneFailed}
     >
       {(query.data?.groups ?? []).map((row) => {
         const filter = groupFilter('resource', row)
-        const count = plural(row.sessions, 'session')
+        const count = common().sessions(row.sessions)
         return (
           <li key={row.other ? 'other' : row.id}>
-            {row.other ? <span class="grow">All others</span> : <Name group="resource" row={row} />}
+            {row.other ? (
+              <span class="grow">{common().allOthers}</span>
+            ) : (
+              <Name group="resource" row={row} />
+            )}
             {filter === null ? (
               <span class="wrong">{count}</span>
             ) : (

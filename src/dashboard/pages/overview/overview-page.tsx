@@ -2,6 +2,7 @@
  * The overview under the log's filters: whether anything is missing or odd, bytes over time, top resources, clients and
  * users, who used what, open and failed sessions.
  */
+
 import { useNames } from '../../parts/filters/names.js'
 import { QueryBar } from '../../parts/filters/query-bar.js'
 import { RangePicker } from '../../parts/range-picker.js'
@@ -9,9 +10,11 @@ import { RefreshButton } from '../../parts/refresh-button.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { onlyFilters } from '../../state/filters.js'
-import { GROUP_LABELS, GROUPS } from '../../state/groups.js'
-import { PRESETS, rangeParams } from '../../state/range.js'
+import { GROUPS } from '../../state/groups.js'
+import { rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { overview } from '../../texts/overview.js'
 import { CompletenessLine } from './completeness-line.js'
 import { Figures } from './figures.js'
 import { MatrixCard } from './matrix-card.js'
@@ -28,14 +31,14 @@ export function OverviewPage({ orgId }: { orgId: string }) {
   return (
     <div class="page overview">
       <div class="page-head">
-        <h1>Overview</h1>
+        <h1>{overview().title}</h1>
         <span class="space" />
-        <RefreshButton title="Refresh" onClick={view.refresh} />
+        <RefreshButton title={common().refresh} onClick={view.refresh} />
         <Segments
-          name="Stack the chart by"
+          name={overview().stackBy}
           options={GROUPS.map((group) => ({
             value: group,
-            label: `By ${GROUP_LABELS[group].toLowerCase()}`,
+            label: common().by[group],
           }))}
           value={view.by}
           onChange={(group) => setParams({ by: group === 'resource' ? null : group })}
@@ -65,8 +68,8 @@ export function OverviewPage({ orgId }: { orgId: string }) {
           <div class="halves">
             <RecentList
               orgId={orgId}
-              title="Open now"
-              empty="No session is open."
+              title={overview().openNow}
+              empty={overview().noneOpen}
               within={filters}
               filters={{ state: ['open'] }}
               span={span}
@@ -74,8 +77,8 @@ export function OverviewPage({ orgId }: { orgId: string }) {
             />
             <RecentList
               orgId={orgId}
-              title="Refused and unanswered"
-              empty="Every attempt was answered."
+              title={overview().refusedAndUnanswered}
+              empty={overview().allAnswered}
               within={filters}
               filters={{ connState: ['REJ', 'S0', 'RSTOS0'] }}
               span={span}
@@ -92,19 +95,19 @@ function Nothing({ filtered }: { filtered: boolean }) {
   const wider = () => setParams(rangeParams({ kind: 'preset', preset: '30d' }))
   return (
     <Message
-      title={filtered ? 'No sessions under these filters' : 'No sessions in this time range'}
+      title={filtered ? overview().nothingFiltered : overview().nothingHere}
       actions={
         <>
           {filtered && (
             <button type="button" class="button primary" onClick={() => setParams(onlyFilters({}))}>
-              Clear filters
+              {common().clearFilters}
             </button>
           )}
           <button type="button" class={filtered ? 'button' : 'button primary'} onClick={wider}>
-            {PRESETS['30d'].label}
+            {common().presets['30d']}
           </button>
           <a class="button" href="/sites" onClick={followLink}>
-            Are the sites reporting?
+            {common().sitesReporting}
           </a>
         </>
       }

@@ -1,4 +1,5 @@
 /** The newest sessions of one kind, with a link to all of them. */
+
 import { fetchLog } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
@@ -10,6 +11,7 @@ import { useNow } from '../../parts/use-now.js'
 import { type Filters, spanQuery } from '../../state/filters.js'
 import type { Span } from '../../state/range.js'
 import { currentLocation, followLink, hrefOf, patched } from '../../state/url.js'
+import { overview } from '../../texts/overview.js'
 import { logsHref } from './logs-href.js'
 
 const SHOWN = 6
@@ -40,7 +42,7 @@ export function RecentList(props: RecentListProps) {
         <span class="space" />
         {rows.length > 0 && (
           <a class="hint" href={logsHref(filters)} onClick={followLink}>
-            See all
+            {overview().seeAll}
           </a>
         )}
       </div>
@@ -69,7 +71,7 @@ function RecentRow({ row, href }: { row: LogRow; href: string }) {
     <a class="recent-row" href={href} onClick={followLink}>
       <span class="recent-who">
         <strong>{row.resourceName ?? destText(row)}</strong>
-        <span class="muted"> from {row.clientName ?? sourceText(row)}</span>
+        <span class="muted"> {overview().from(row.clientName ?? sourceText(row))}</span>
       </span>
       <span class="recent-when">
         <OutcomeLabel row={row} />

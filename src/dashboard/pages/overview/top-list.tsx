@@ -2,13 +2,15 @@
  * The largest resources, clients or users, each with a bar of sent and received bytes. The name leads to its page, the
  * bytes to its sessions.
  */
+
 import type { SummaryGroupRow } from '../../api/types.js'
-import { plural } from '../../format/bytes.js'
 import { Bytes } from '../../parts/quantity.js'
 import { ShareBar, ShareKey } from '../../parts/share-bar.js'
 import type { Group } from '../../state/groups.js'
-import { GROUP_LABELS, groupFilter, groupHref, groupName } from '../../state/groups.js'
+import { groupFilter, groupHref, groupName } from '../../state/groups.js'
 import { followLink } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { overview } from '../../texts/overview.js'
 import { logsHref } from './logs-href.js'
 import type { TopQuery } from './use-overview.js'
 
@@ -19,7 +21,7 @@ export function TopList({ group, query }: { group: Group; query: TopQuery }) {
   return (
     <section class={loading && summary ? 'card stale' : 'card'}>
       <div class="card-head">
-        <h2>Top {GROUP_LABELS[group].toLowerCase()}s</h2>
+        <h2>{overview().top[group]}</h2>
         <span class="space" />
         <ShareKey />
       </div>
@@ -50,7 +52,7 @@ function TopRow({ group, row, largest }: { group: Group; row: SummaryGroupRow; l
   const name = groupName(group, row)
   const page = groupHref(group, row)
   const filter = groupFilter(group, row)
-  const sessions = plural(row.sessions, 'session')
+  const sessions = common().sessions(row.sessions)
   const bytes = <Bytes bytes={row.bytesTx + row.bytesRx} />
   return (
     <div class="top-row">
@@ -66,7 +68,7 @@ function TopRow({ group, row, largest }: { group: Group; row: SummaryGroupRow; l
           <span class="figures">{bytes}</span>
         ) : (
           <a class="figures" title={sessions} href={logsHref(filter)} onClick={followLink}>
-            {bytes} <span class="visually-hidden">in {sessions}</span>
+            {bytes} <span class="visually-hidden">{overview().inSessions(sessions)}</span>
           </a>
         )}
       </span>

@@ -1,7 +1,8 @@
 /** The chart and its legend. The legend has the bytes of the interval under the pointer, or of the whole range. */
+
 import { useCallback, useMemo, useState } from 'preact/hooks'
 import type { Summary } from '../../api/types.js'
-import { formatBytes, plural } from '../../format/bytes.js'
+import { formatBytes } from '../../format/bytes.js'
 import { DAY, formatDateTime } from '../../format/time.js'
 import { seriesColour } from '../../parts/chart/colours.js'
 import { type ChartLayer, TrafficChart } from '../../parts/chart/traffic-chart.js'
@@ -10,6 +11,8 @@ import type { Group } from '../../state/groups.js'
 import { groupFilter, groupName } from '../../state/groups.js'
 import { rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { overview } from '../../texts/overview.js'
 import { mergeBars } from './interval.js'
 import { logsHref } from './logs-href.js'
 import type { Chart } from './use-overview.js'
@@ -32,20 +35,22 @@ export function TrafficCard({ summary, group, interval, stale }: TrafficCardProp
     [],
   )
   const { totals } = summary
-  const text =
-    `Bytes over time, sent above and received below: ${formatBytes(totals.bytesTx)} sent, ` +
-    `${formatBytes(totals.bytesRx)} received in ${plural(totals.sessions, 'session')}.`
+  const text = overview().trafficSummary(
+    formatBytes(totals.bytesTx),
+    formatBytes(totals.bytesRx),
+    totals.sessions,
+  )
   const at = hovered === null ? undefined : times[hovered]
   return (
-    <section class={stale ? 'card traffic stale' : 'card traffic'} aria-label="Traffic">
+    <section class={stale ? 'card traffic stale' : 'card traffic'} aria-label={overview().traffic}>
       <div class="card-head">
-        <h2>Traffic</h2>
-        <span class="muted hint">
-          sent above, received below, {interval.label} a bar; drag to zoom
-        </span>
+        <h2>{overview().traffic}</h2>
+        <span class="muted hint">{overview().trafficHint(overview().bars[interval.bar])}</span>
         <span class="space" />
         <span class="muted hint figures">
-          {at === undefined ? 'Whole range' : `From ${formatDateTime(Date.parse(at))}`}
+          {at === undefined
+            ? overview().wholeRange
+            : overview().fromTime(formatDateTime(Date.parse(at)))}
         </span>
       </div>
       <div class="card-body">
@@ -101,9 +106,9 @@ function Legend({ summary, series, group, hovered }: LegendProps) {
             <span class="legend-name">{name}</span>
             <span class="legend-numbers figures">
               <span aria-hidden="true">↑</span>
-              <span class="visually-hidden">sent</span> <Bytes bytes={sent} />{' '}
+              <span class="visually-hidden">{common().sent}</span> <Bytes bytes={sent} />{' '}
               <span aria-hidden="true">↓</span>
-              <span class="visually-hidden">received</span> <Bytes bytes={received} />
+              <span class="visually-hidden">{common().received}</span> <Bytes bytes={received} />
             </span>
           </>
         )

@@ -1,6 +1,8 @@
 /** Twelve months as bars. Each bar is a button that chooses its month. */
+
 import { formatBytes } from '../../format/bytes.js'
 import { monthShort } from '../../format/month.js'
+import { usage } from '../../texts/usage.js'
 
 export interface MonthTotal {
   readonly month: string
@@ -20,13 +22,13 @@ const HEIGHT = 72
 export function MonthBars({ totals, chosen, onChoose }: MonthBarsProps) {
   const largest = Math.max(1, ...totals.map(({ bytesTx, bytesRx }) => bytesTx + bytesRx))
   return (
-    <ul class="months" aria-label="Months">
+    <ul class="months" aria-label={usage().months}>
       {totals.map(({ month, bytesTx, bytesRx }, index) => {
         // The first bar and each January have the year.
         const year = index === 0 || month.endsWith('-01') ? ` ${month.slice(0, 4)}` : ''
         const sent = (bytesTx / largest) * HEIGHT
         const received = (bytesRx / largest) * HEIGHT
-        const text = `${formatBytes(bytesTx)} sent, ${formatBytes(bytesRx)} received`
+        const text = usage().sum(formatBytes(bytesTx), formatBytes(bytesRx))
         return (
           <li key={month}>
             <button

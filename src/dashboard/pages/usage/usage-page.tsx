@@ -1,4 +1,5 @@
 /** Totals per month, by client, user or resource. They stay after retention has deleted the sessions. */
+
 import { useMemo } from 'preact/hooks'
 import type { UsageRow } from '../../api/types.js'
 import { fetchUsage } from '../../api/usage.js'
@@ -10,8 +11,10 @@ import { Bytes } from '../../parts/quantity.js'
 import { saveFile } from '../../parts/save-file.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
-import { GROUP_LABELS, GROUPS, type Group } from '../../state/groups.js'
+import { GROUPS, type Group } from '../../state/groups.js'
 import { setParams, useLocation } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { usage } from '../../texts/usage.js'
 import { MonthBars, type MonthTotal } from './month-bars.js'
 import { namedLike, orderOf, sorted, summed } from './usage-rows.js'
 import { UsageTable } from './usage-table.js'
@@ -45,20 +48,18 @@ export function UsagePage({ orgId }: { orgId: string }) {
   const span = isYear
     ? { startMs: monthSpan(from).startMs, endMs: monthSpan(to).endMs }
     : monthSpan(month)
-  const title = isYear ? `${monthName(from)} to ${monthName(to)}` : monthName(month)
+  const title = isYear ? usage().fromTo(monthName(from), monthName(to)) : monthName(month)
   return (
     <div class="page">
       <div class="page-head">
-        <h1>Usage</h1>
-        <span class="muted hint">
-          Months are UTC. Totals stay after retention has deleted the sessions.
-        </span>
+        <h1>{usage().title}</h1>
+        <span class="muted hint">{usage().hint}</span>
         <span class="space" />
         <Segments
-          name="Totals by"
+          name={usage().totalsBy}
           options={(['client', 'user', 'resource'] as const).map((value) => ({
             value,
-            label: `By ${GROUP_LABELS[value].toLowerCase()}`,
+            label: common().by[value],
           }))}
           value={group}
           onChange={(value) => setParams({ by: value === 'client' ? null : value, name: null })}
@@ -79,7 +80,7 @@ export function UsagePage({ orgId }: { orgId: string }) {
         <>
           <section class="card">
             <div class="card-head">
-              <h2>Months</h2>
+              <h2>{usage().months}</h2>
               <span class="space" />
               <button
                 type="button"
@@ -87,7 +88,7 @@ export function UsagePage({ orgId }: { orgId: string }) {
                 aria-pressed={isYear}
                 onClick={() => setParams({ month: isYear ? null : YEAR })}
               >
-                All twelve:{' '}
+                {usage().allTwelve}{' '}
                 <Bytes bytes={totals.reduce((sum, one) => sum + one.bytesTx + one.bytesRx, 0)} />
               </button>
             </div>
@@ -100,16 +101,16 @@ export function UsagePage({ orgId }: { orgId: string }) {
             </div>
           </section>
           {all.length === 0 ? (
-            <Message title={`Nothing in ${title}`}>
-              <p>No session was stored in this time.</p>
+            <Message title={usage().nothingIn(title)}>
+              <p>{usage().nothingStored}</p>
             </Message>
           ) : (
             <>
               <input
                 class="field usage-search"
                 type="search"
-                aria-label={`Find a ${GROUP_LABELS[group].toLowerCase()}`}
-                placeholder={`Find a ${GROUP_LABELS[group].toLowerCase()}`}
+                aria-label={usage().find[group]}
+                placeholder={usage().find[group]}
                 value={text}
                 onInput={(event) =>
                   setParams({ name: event.currentTarget.value }, { replace: true })
@@ -117,7 +118,7 @@ export function UsagePage({ orgId }: { orgId: string }) {
               />
               <UsageTable
                 group={group}
-                title={`${title} (UTC)`}
+                title={usage().inUtc(title)}
                 rows={rows}
                 isPart={found.length < all.length}
                 span={span}

@@ -1,4 +1,5 @@
 /** Amounts of each client, user or resource, with their sum. */
+
 import type { ComponentChildren } from 'preact'
 import type { UsageRow } from '../../api/types.js'
 import { formatCount } from '../../format/bytes.js'
@@ -7,9 +8,11 @@ import { Bytes } from '../../parts/quantity.js'
 import { ShareBar, ShareKey } from '../../parts/share-bar.js'
 import { entityPath } from '../../state/entity.js'
 import { onlyFilters } from '../../state/filters.js'
-import { GROUP_LABELS, type Group, groupFilter, groupName } from '../../state/groups.js'
+import { type Group, groupFilter, groupName } from '../../state/groups.js'
 import { rangeParams, type Span } from '../../state/range.js'
 import { followLink, hrefOf, type ParamPatch, setParams } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { usage } from '../../texts/usage.js'
 import { nextOrder, type Order, orderText, type UsageSort } from './usage-rows.js'
 
 interface UsageTableProps {
@@ -24,8 +27,7 @@ interface UsageTableProps {
 }
 
 interface Amount {
-  readonly label: string
-  readonly sort: UsageSort
+  readonly sort: Exclude<UsageSort, 'name'>
   readonly of: (row: UsageRow) => number
   readonly shown: (amount: number) => ComponentChildren
   readonly strong?: boolean
@@ -34,24 +36,23 @@ interface Amount {
 const bytes = (amount: number) => <Bytes bytes={amount} />
 
 const AMOUNTS: readonly Amount[] = [
-  { label: 'Sent', sort: 'bytesTx', of: (row) => row.bytesTx, shown: bytes },
-  { label: 'Received', sort: 'bytesRx', of: (row) => row.bytesRx, shown: bytes },
+  { sort: 'bytesTx', of: (row) => row.bytesTx, shown: bytes },
+  { sort: 'bytesRx', of: (row) => row.bytesRx, shown: bytes },
   {
-    label: 'Total',
     sort: 'bytes',
     of: (row) => row.bytesTx + row.bytesRx,
     shown: bytes,
     strong: true,
   },
-  { label: 'Sessions', sort: 'sessions', of: (row) => row.sessions, shown: formatCount },
+  { sort: 'sessions', of: (row) => row.sessions, shown: formatCount },
 ]
 
 export function UsageTable({ group, title, rows, isPart, span, order }: UsageTableProps) {
   const largest = Math.max(1, ...rows.map((row) => row.bytesTx + row.bytesRx))
   const amounts = (of: (amount: Amount) => number, sessions?: string) =>
     AMOUNTS.map((amount) => (
-      <td key={amount.label} class={amount.strong ? 'number strong' : 'number'}>
-        {sessions !== undefined && amount.label === 'Sessions' ? (
+      <td key={amount.sort} class={amount.strong ? 'number strong' : 'number'}>
+        {sessions !== undefined && amount.sort === 'sessions' ? (
           <a href={sessions} onClick={followLink}>
             {amount.shown(of(amount))}
           </a>
@@ -61,17 +62,17 @@ export function UsageTable({ group, title, rows, isPart, span, order }: UsageTab
       </td>
     ))
   return (
-    <section class="card table-card" aria-label={`Usage in ${title}`}>
+    <section class="card table-card" aria-label={usage().usageIn(title)}>
       <table class="plain-table">
         <caption>{title}</caption>
         <thead>
           <tr>
-            <SortHeader label={GROUP_LABELS[group]} by="name" order={order} />
+            <SortHeader label={common().kinds[group]} by="name" order={order} />
             <th scope="col" class="share-column">
               <ShareKey />
             </th>
-            {AMOUNTS.map(({ label, sort }) => (
-              <SortHeader key={label} label={label} by={sort} order={order} number />
+            {AMOUNTS.map(({ sort }) => (
+              <SortHeader key={sort} label={usage().amounts[sort]} by={sort} order={order} number />
             ))}
           </tr>
         </thead>
@@ -90,9 +91,7 @@ export function UsageTable({ group, title, rows, isPart, span, order }: UsageTab
         </tbody>
         <tfoot>
           <tr>
-            <th scope="row">
-              {isPart ? 'These' : 'All'} {GROUP_LABELS[group].toLowerCase()}s
-            </th>
+            <th scope="row">{(isPart ? usage().these : usage().all)[group]}</th>
             <td class="share-column" />
             {amounts(({ of }) => rows.reduce((sum, row) => sum + of(row), 0))}
           </tr>

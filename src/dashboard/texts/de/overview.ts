@@ -1,0 +1,63 @@
+import { GERMAN } from '../../format/language.js'
+import type { overview as english } from '../en/overview.js'
+
+const { count, plural } = GERMAN
+
+export const overview: typeof english = {
+  title: 'Übersicht',
+  stackBy: 'Diagramm stapeln nach',
+  nothingFiltered: 'Keine Sitzungen mit diesen Filtern',
+  nothingHere: 'Keine Sitzungen in diesem Zeitraum',
+  beforeIncomplete: 'Die Zeit davor, mit der verglichen wird, ist nicht vollständig.',
+  figures: {
+    sessions: 'Sitzungen',
+    sent: 'Gesendet',
+    received: 'Empfangen',
+    open: 'Jetzt offen',
+    refused: 'Abgelehnt',
+    unanswered: 'Keine Antwort',
+  },
+  openNow: 'Jetzt offen',
+  noneOpen: 'Keine Sitzung ist offen.',
+  refusedAndUnanswered: 'Abgelehnt und unbeantwortet',
+  allAnswered: 'Jeder Versuch wurde beantwortet.',
+  seeAll: 'Alle zeigen',
+  from: (client) => `von ${client}`,
+  traffic: 'Datenverkehr',
+  trafficHint: (bar) => `gesendet oben, empfangen unten, ${bar} je Balken; Ziehen vergrößert`,
+  trafficSummary: (sent, received, sessions) =>
+    `Bytes im Zeitverlauf, gesendet oben und empfangen unten: ${sent} gesendet, ${received} empfangen in ${plural(sessions, 'Sitzung', 'Sitzungen')}.`,
+  wholeRange: 'Ganzer Zeitraum',
+  fromTime: (time) => `Ab ${time}`,
+  bars: {
+    minute: '1 Minute',
+    minutes5: '5 Minuten',
+    minutes15: '15 Minuten',
+    hour: '1 Stunde',
+    hours2: '2 Stunden',
+    hours6: '6 Stunden',
+    day: '1 Tag (UTC)',
+    month: '1 Monat (UTC)',
+  },
+  top: { resource: 'Größte Ressourcen', client: 'Größte Clients', user: 'Größte Benutzer' },
+  inSessions: (sessions) => `in ${sessions}`,
+  changed: {
+    resource: 'Ressourcen: was sich änderte',
+    client: 'Clients: was sich änderte',
+    user: 'Benutzer: was sich änderte',
+  },
+  changedHint: 'gegenüber der Zeit davor',
+  nothingChanged: 'Nichts hat sich geändert.',
+  bytesBefore: (bytes) => `(zuvor ${bytes})`,
+  firstTime: 'Zum ersten Mal',
+  storedSince: (time) => `gespeichert seit ${time}`,
+  nothingNew: 'Kein Client nutzte eine neue Ressource.',
+  more: (rest) => `und ${count(rest)} weitere`,
+  failedByResource: 'Fehlgeschlagen, nach Ressource',
+  noneFailed: 'Keine Sitzung schlug fehl.',
+  matrix: 'Wer nutzte was',
+  matrixHint: 'Bytes gesendet und empfangen; dunkler heißt zehnmal mehr',
+  matrixTable: 'Bytes nach Client und Ressource',
+  matrixCaption: 'Bytes je Client (Zeilen) und Ressource (Spalten)',
+  pair: (client, resource) => `${client} an ${resource}`,
+}

@@ -1,0 +1,63 @@
+/** The overview. */
+import { ENGLISH } from '../../format/language.js'
+
+const { count, plural } = ENGLISH
+
+export const overview = {
+  title: 'Overview',
+  stackBy: 'Stack the chart by',
+  nothingFiltered: 'No sessions under these filters',
+  nothingHere: 'No sessions in this time range',
+  beforeIncomplete: 'The time before, with which it is compared, is not complete.',
+  figures: {
+    sessions: 'Sessions',
+    sent: 'Sent',
+    received: 'Received',
+    open: 'Open now',
+    refused: 'Refused',
+    unanswered: 'No answer',
+  },
+  openNow: 'Open now',
+  noneOpen: 'No session is open.',
+  refusedAndUnanswered: 'Refused and unanswered',
+  allAnswered: 'Every attempt was answered.',
+  seeAll: 'See all',
+  from: (client: string) => `from ${client}`,
+  traffic: 'Traffic',
+  trafficHint: (bar: string) => `sent above, received below, ${bar} a bar; drag to zoom`,
+  trafficSummary: (sent: string, received: string, sessions: number) =>
+    `Bytes over time, sent above and received below: ${sent} sent, ${received} received in ${plural(sessions, 'session', 'sessions')}.`,
+  wholeRange: 'Whole range',
+  fromTime: (time: string) => `From ${time}`,
+  bars: {
+    minute: '1 minute',
+    minutes5: '5 minutes',
+    minutes15: '15 minutes',
+    hour: '1 hour',
+    hours2: '2 hours',
+    hours6: '6 hours',
+    day: '1 day (UTC)',
+    month: '1 month (UTC)',
+  },
+  top: { resource: 'Top resources', client: 'Top clients', user: 'Top users' },
+  inSessions: (sessions: string) => `in ${sessions}`,
+  changed: {
+    resource: 'Resources: what changed',
+    client: 'Clients: what changed',
+    user: 'Users: what changed',
+  },
+  changedHint: 'against the time before',
+  nothingChanged: 'Nothing changed.',
+  bytesBefore: (bytes: string) => `(${bytes} before)`,
+  firstTime: 'First time',
+  storedSince: (time: string) => `stored since ${time}`,
+  nothingNew: 'No client used a new resource.',
+  more: (rest: number) => `and ${count(rest)} more`,
+  failedByResource: 'Failed, by resource',
+  noneFailed: 'No session failed.',
+  matrix: 'Who used what',
+  matrixHint: 'bytes sent and received; darker is ten times more',
+  matrixTable: 'Bytes by client and resource',
+  matrixCaption: 'Bytes of each client (rows) and resource (columns)',
+  pair: (client: string, resource: string) => `${client} to ${resource}`,
+}

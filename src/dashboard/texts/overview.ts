@@ -1,0 +1,7 @@
+import { inLanguages } from './catalogue.js'
+import { overview as english } from './en/overview.js'
+
+export const overview = inLanguages(
+  english,
+  async () => (await import('./de/overview.js')).overview,
+)
