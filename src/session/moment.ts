@@ -59,7 +59,8 @@ export function parseMoment(text: string, nowMs: number, calendar = LOCAL_CALEND
     return iso(calendarMs(calendar, [Math.max(year, 1969), month - 1, day], local.slice(4)))
   }
   const zoned = ZONED.test(input) ? input.replace(' ', 'T') : undefined
-  if (zoned === undefined || isoTimeUs(zoned) === undefined) throw new MomentFault('expected', MOMENT_EXPECTED)
+  if (zoned === undefined || isoTimeUs(zoned) === undefined)
+    throw new MomentFault('expected', MOMENT_EXPECTED)
   return zoned
 }
 

@@ -8,75 +8,77 @@ import type { ConnState, EndReason, Protocol } from './session.js'
 export type Tone = 'open' | 'plain' | 'warn' | 'wrong'
 
 export interface Outcome {
+  readonly key: OutcomeKey
   readonly label: string
   readonly tone: Tone
   /** One sentence about the packets seen. */
   readonly detail: string
 }
 
-const BY_STATE: Readonly<Record<ConnState, Outcome>> = {
-  S0: {
-    label: 'No answer',
-    tone: 'wrong',
-    detail: 'The source asked; the destination never answered.',
-  },
-  REJ: { label: 'Refused', tone: 'wrong', detail: 'The destination refused the connection.' },
-  RSTOS0: {
+/** One key for each label and detail, for pages in other languages. */
+export const OUTCOME_WORDS = {
+  noAnswer: { label: 'No answer', detail: 'The source asked; the destination never answered.' },
+  refused: { label: 'Refused', detail: 'The destination refused the connection.' },
+  givenUp: {
     label: 'Given up',
-    tone: 'wrong',
     detail: 'The source asked and aborted before the destination answered.',
   },
-  S1: { label: 'Not closed', tone: 'plain', detail: 'Set up, and no end of it was seen.' },
-  SF: { label: 'Closed', tone: 'plain', detail: 'Set up and closed normally by both ends.' },
-  S2: {
+  notClosed: { label: 'Not closed', detail: 'Set up, and no end of it was seen.' },
+  closed: { label: 'Closed', detail: 'Set up and closed normally by both ends.' },
+  closedBySource: {
     label: 'Half closed',
-    tone: 'plain',
     detail: 'The source closed its side; the destination did not close its own.',
   },
-  S3: {
+  closedByDest: {
     label: 'Half closed',
-    tone: 'plain',
     detail: 'The destination closed its side; the source did not close its own.',
   },
-  RSTO: { label: 'Reset by source', tone: 'warn', detail: 'Set up, then aborted by the source.' },
-  RSTR: {
+  resetBySource: { label: 'Reset by source', detail: 'Set up, then aborted by the source.' },
+  resetByDest: { label: 'Reset by dest', detail: 'Set up, then aborted by the destination.' },
+  resetUnasked: {
     label: 'Reset by dest',
-    tone: 'warn',
-    detail: 'Set up, then aborted by the destination.',
-  },
-  RSTRH: {
-    label: 'Reset by dest',
-    tone: 'warn',
     detail: 'The destination answered and aborted; the request itself was not seen.',
   },
-  SH: {
+  sourceOnly: {
     label: 'One-sided',
-    tone: 'warn',
     detail: 'The source opened and closed; nothing of the destination was seen.',
   },
-  SHR: {
-    label: 'One-sided',
-    tone: 'warn',
-    detail: 'Only the destination was seen.',
-  },
-  OTH: {
+  destOnly: { label: 'One-sided', detail: 'Only the destination was seen.' },
+  joinedLate: {
     label: 'Joined late',
-    tone: 'plain',
     detail: 'It was under way before the meter saw its first packet.',
   },
+  /** Access logs have the times of a session, but no outcome. */
+  ended: { label: 'Ended', detail: 'Its source does not tell how it ended.' },
+  answered: { label: 'Answered', detail: 'Both sides sent datagrams.' },
+  interrupted: {
+    label: 'Interrupted',
+    detail:
+      'The meter stopped reporting while the session was open; counted up to its last report.',
+  },
+  open: { label: 'Open', detail: 'Still open at the latest report of the meter.' },
+  meterStopped: { label: 'Meter stopped', detail: 'Open when the meter was stopped.' },
+  cutShort: {
+    label: 'Cut short',
+    detail: 'The flow table was full, and this session had been idle longest. Raise --flows-max.',
+  },
 }
+export type OutcomeKey = keyof typeof OUTCOME_WORDS
 
-/** Access logs have the times of a session, but no outcome. */
-const UNKNOWN: Outcome = {
-  label: 'Ended',
-  tone: 'plain',
-  detail: 'Its source does not tell how it ended.',
-}
-
-const UDP_ANSWERED: Outcome = {
-  label: 'Answered',
-  tone: 'plain',
-  detail: 'Both sides sent datagrams.',
+const BY_STATE: Readonly<Record<ConnState, readonly [OutcomeKey, Tone]>> = {
+  S0: ['noAnswer', 'wrong'],
+  REJ: ['refused', 'wrong'],
+  RSTOS0: ['givenUp', 'wrong'],
+  S1: ['notClosed', 'plain'],
+  SF: ['closed', 'plain'],
+  S2: ['closedBySource', 'plain'],
+  S3: ['closedByDest', 'plain'],
+  RSTO: ['resetBySource', 'warn'],
+  RSTR: ['resetByDest', 'warn'],
+  RSTRH: ['resetUnasked', 'warn'],
+  SH: ['sourceOnly', 'warn'],
+  SHR: ['destOnly', 'warn'],
+  OTH: ['joinedLate', 'plain'],
 }
 
 interface OutcomeFields {
@@ -87,30 +89,18 @@ interface OutcomeFields {
 }
 
 export function outcomeOf(row: OutcomeFields): Outcome {
-  if (row.interrupted) {
-    return {
-      label: 'Interrupted',
-      tone: 'warn',
-      detail:
-        'The meter stopped reporting while the session was open; counted up to its last report.',
-    }
-  }
-  if (row.endReason === 'activeTimeout') {
-    return { label: 'Open', tone: 'open', detail: 'Still open at the latest report of the meter.' }
-  }
-  const byState = row.connState === null ? UNKNOWN : BY_STATE[row.connState]
-  const failed = byState.tone === 'wrong'
-  if (!failed && row.endReason === 'forcedEnd') {
-    return { label: 'Meter stopped', tone: 'warn', detail: 'Open when the meter was stopped.' }
-  }
-  if (!failed && row.endReason === 'lackOfResources') {
-    return {
-      label: 'Cut short',
-      tone: 'warn',
-      detail: 'The flow table was full, and this session had been idle longest. Raise --flows-max.',
-    }
-  }
-  if (row.protocol === 'udp' && row.connState === 'SF') return UDP_ANSWERED
+  const [key, tone] = keyOf(row)
+  return { key, tone, ...OUTCOME_WORDS[key] }
+}
+
+function keyOf(row: OutcomeFields): readonly [OutcomeKey, Tone] {
+  if (row.interrupted) return ['interrupted', 'warn']
+  if (row.endReason === 'activeTimeout') return ['open', 'open']
+  const byState = row.connState === null ? (['ended', 'plain'] as const) : BY_STATE[row.connState]
+  const failed = byState[1] === 'wrong'
+  if (!failed && row.endReason === 'forcedEnd') return ['meterStopped', 'warn']
+  if (!failed && row.endReason === 'lackOfResources') return ['cutShort', 'warn']
+  if (row.protocol === 'udp' && row.connState === 'SF') return ['answered', 'plain']
   return byState
 }
 
@@ -130,15 +120,10 @@ export const CONN_STATE_LABELS: Readonly<Record<ConnState, string>> = {
   OTH: 'Joined late',
 }
 
-const END_REASON_TEXTS: Readonly<Record<string, string>> = {
+export const END_REASON_TEXTS: Readonly<Record<EndReason, string>> = {
   idleTimeout: 'no packet for as long as the idle timeout',
   activeTimeout: 'still open (interim report)',
   endOfFlowDetected: 'both sides closed, or a reset',
   forcedEnd: 'the meter was stopped',
   lackOfResources: 'the flow table was full',
-}
-
-export function endReasonText(reason: string): string {
-  const text = END_REASON_TEXTS[reason]
-  return text === undefined ? reason : `${reason}: ${text}`
 }

@@ -3,7 +3,8 @@
  * invalid ones.
  */
 import { OUTCOME_GROUPS, type OutcomeGroup } from './outcome-groups.js'
-import { QueryFault, type QueryTerm, type QueryValue } from './query.js'
+import type { QueryTerm, QueryValue } from './query.js'
+import { type QueryExpected, QueryFault } from './query-mistake.js'
 import { portOf } from './services.js'
 import { CONN_STATES, type ConnState, PROTOCOLS, type Protocol } from './session.js'
 
@@ -46,9 +47,7 @@ export function meaningOf<Address>(
   if (key === null) return { text: values[0]!.text }
   const isAmount = key === 'duration' || key in AMOUNTS
   if (isAmount !== (operator !== ':'))
-    throw new QueryFault(
-      isAmount ? `${key}: expected > or <, as in ${key}>10` : `${key}: expected a colon after it`,
-    )
+    throw new QueryFault({ code: isAmount ? 'comparison' : 'colon', key })
   switch (key) {
     case 'client':
     case 'user':
@@ -60,21 +59,21 @@ export function meaningOf<Address>(
       return {
         addresses: {
           side: key,
-          list: each(term, 'an address as in 10.8.0.2, 10.8.0.0/24 or 10.8.0.2:443', addressOf),
+          list: each(term, 'address', addressOf),
         },
       }
     case 'port':
-      return { ports: each(term, 'a port or a service as in ssh', portOf) }
+      return { ports: each(term, 'port', portOf) }
     case 'protocol':
-      return { protocols: each(term, 'tcp or udp', (text) => word(PROTOCOLS, text)) }
+      return { protocols: each(term, 'protocol', (text) => word(PROTOCOLS, text)) }
     case 'outcome': {
       const words = [...OUTCOME_GROUPS, ...CONN_STATES]
-      return { outcomes: each(term, words.join(', '), (text) => word(words, text)) }
+      return { outcomes: each(term, 'outcome', (text) => word(words, text), words) }
     }
     case 'duration':
-      return amount(term, 'durationUs', 'a time as in 500ms, 30s or 5m', microsecondsOf)
+      return amount(term, 'durationUs', 'time', microsecondsOf)
     default:
-      return amount(term, AMOUNTS[key], 'bytes as in 500, 10kB or 2.5MB', bytesOf)
+      return amount(term, AMOUNTS[key], 'bytes', bytesOf)
   }
 }
 
@@ -83,13 +82,16 @@ function nameOf({ text, quoted }: QueryValue) {
   return { text, pattern: text.includes('*'), none: text === 'none' }
 }
 
-function each<T>(term: QueryTerm, expected: string, read: (text: string) => T | undefined): T[] {
-  return term.values.map(({ text }) => {
+function each<T>(
+  { key, values }: QueryTerm,
+  expected: QueryExpected,
+  read: (text: string) => T | undefined,
+  words: readonly string[] = [],
+): T[] {
+  return values.map(({ text }) => {
     const value = read(text)
     if (value === undefined)
-      throw new QueryFault(
-        `${term.key}: expected ${expected}, got ${JSON.stringify(text.slice(0, 60))}`,
-      )
+      throw new QueryFault({ code: 'value', key: key!, expected, words, got: text.slice(0, 60) })
     return value
   })
 }
@@ -101,11 +103,11 @@ function word<T extends string>(words: readonly T[], text: string): T | undefine
 function amount(
   term: QueryTerm,
   of: Amount['of'],
-  expected: string,
+  expected: QueryExpected,
   read: (text: string) => number | undefined,
 ): Pick<Meaning<never>, 'amount'> {
   const [value, ...others] = each(term, expected, read)
-  if (others.length > 0) throw new QueryFault(`${term.key}: expected one value`)
+  if (others.length > 0) throw new QueryFault({ code: 'oneValue', key: term.key! })
   return { amount: { of, operator: term.operator as Amount['operator'], value: value! } }
 }
 

@@ -6,6 +6,10 @@
  * All terms must match. Values between commas are alternatives, and `-` before a term negates it. A
  * term without a known key is a word, which matches anywhere in names, addresses and ports.
  */
+import { QueryFault } from './query-mistake.js'
+
+export { QueryFault }
+
 export const QUERY_KEYS = [
   'client',
   'user',
@@ -45,9 +49,6 @@ export const QUERY_CHARACTERS_MAX = 500
 export const QUERY_TERMS_MAX = 16
 const VALUES_MAX = 50
 
-/** Its message says what is wrong and what is expected. */
-export class QueryFault extends Error {}
-
 /** @throws QueryFault */
 export function parseQuery(query: string): QueryTerm[] {
   const reader = new Reader(query)
@@ -55,7 +56,7 @@ export function parseQuery(query: string): QueryTerm[] {
   while (reader.skipSpaces()) {
     terms.push(reader.term())
     if (terms.length > QUERY_TERMS_MAX)
-      throw new QueryFault(`expected at most ${QUERY_TERMS_MAX} terms`)
+      throw new QueryFault({ code: 'terms', most: QUERY_TERMS_MAX })
   }
   return terms
 }
@@ -119,9 +120,9 @@ class Reader {
     do {
       values.push(this.#value(/^[^\s",]+/))
       if (values.at(-1)!.text === '')
-        throw new QueryFault(`expected a value after ${start.key}${start.operator}`)
+        throw new QueryFault({ code: 'noValue', term: start.key + start.operator })
       if (values.length > VALUES_MAX)
-        throw new QueryFault(`${start.key}: expected at most ${VALUES_MAX} values`)
+        throw new QueryFault({ code: 'values', key: start.key, most: VALUES_MAX })
     } while (this.#take(/^,/) !== '')
     return { negated, key: start.key, operator: start.operator, values }
   }

@@ -1,7 +1,10 @@
 /** Fields of a session in words, for the details and the table. */
+
 import { isSumRow, type SumEndpoints } from '../../session/log-rule.js'
-import type { DirectionBasis, UnattributedReason } from '../../session/session.js'
+import { outcomeOf } from '../../session/outcome.js'
+import type { DirectionBasis, EndReason, UnattributedReason } from '../../session/session.js'
 import { format } from '../texts/format.js'
+import { session } from '../texts/session.js'
 
 /** In the order of the TCP header's bits, lowest first. */
 const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
@@ -10,29 +13,30 @@ const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
 export function flagNames(flags: number | null): string | null {
   if (flags === null) return null
   const names = FLAGS.filter((_, bit) => flags & (1 << bit))
-  return names.length === 0 ? 'none' : names.join(' ')
-}
-
-const BASIS: Readonly<Record<DirectionBasis, string>> = {
-  syn: 'sent the SYN',
-  synAck: 'received the SYN-ACK',
-  peer: 'is inside a WireGuard peer',
-  firstPacket: 'sent the first packet seen',
+  return names.length === 0 ? session().noFlags : names.join(' ')
 }
 
 export function basisText(basis: DirectionBasis): string {
-  return `${basis}: the source ${BASIS[basis]}`
-}
-
-const UNATTRIBUTED: Readonly<Record<UnattributedReason, string>> = {
-  noPeers: 'the WireGuard peers could not be read, and no catalog names clients',
-  noMatch: 'no WireGuard peer holds the source address',
-  unknownPeer: 'the catalog has no client with this public key',
-  historyLost: 'the session began before the oldest state of peers that its meter kept',
+  return `${basis}: ${session().basis[basis]}`
 }
 
 export function unattributedText(reason: UnattributedReason): string {
-  return UNATTRIBUTED[reason]
+  return session().unattributed[reason]
+}
+
+/** Label and detail of an outcome. */
+export function outcomeWords(row: Parameters<typeof outcomeOf>[0]) {
+  return session().outcomes[outcomeOf(row).key]
+}
+
+/** An unknown state is shown as its code. */
+export function connStateText(state: string): string {
+  const { connStates } = session()
+  return connStates[state as keyof typeof connStates] ?? state
+}
+
+export function endReasonText(reason: EndReason): string {
+  return `${reason}: ${session().endReasons[reason]}`
 }
 
 export function sourceText(row: SumEndpoints): string {

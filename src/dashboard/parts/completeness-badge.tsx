@@ -1,4 +1,5 @@
 /** The header's badge: whether anything is missing in the time range. It leads to the sites. */
+
 import { useEffect } from 'preact/hooks'
 import { completeness, fetchCompleteness } from '../api/completeness.js'
 import { useQuery, useRefresh } from '../api/use-query.js'
@@ -8,6 +9,7 @@ import { rangeLabel, rangeOf, spanOf } from '../state/range.js'
 import { useStore } from '../state/store.js'
 import { followLink, useLocation } from '../state/url.js'
 import { zone } from '../state/zone.js'
+import { completeness as texts } from '../texts/completeness.js'
 import { badgeText, sentenceOf, toneOf } from './completeness-text.js'
 
 const REFRESH_MS = 30_000
@@ -17,7 +19,7 @@ export function CompletenessBadge({ orgId }: { orgId: string }) {
   const { params } = useLocation()
   const answer = useStore(completeness)
   if (answer === undefined) return null
-  const title = `${rangeLabel(rangeOf(params))}: ${sentenceOf(answer)}`
+  const title = texts().inRange(rangeLabel(rangeOf(params)), sentenceOf(answer))
   return (
     <a
       class={`badge ${toneOf(answer)} completeness-badge`}
@@ -25,7 +27,7 @@ export function CompletenessBadge({ orgId }: { orgId: string }) {
       title={title}
       onClick={followLink}
     >
-      <span class="visually-hidden">Completeness: </span>
+      <span class="visually-hidden">{texts().label}</span>
       {badgeText(answer)}
     </a>
   )

@@ -1,28 +1,10 @@
 /** Completeness in words: what is missing, worst first. Times are in the chosen zone, as on every page. */
-import type { Completeness, Hole, SiteCompleteness } from '../api/types.js'
-import { formatBytes, plural } from '../format/bytes.js'
-import { formatDateTime, formatDay, formatMinute } from '../format/time.js'
 
-const CAUSES: Readonly<Record<Hole['cause'], string>> = {
-  neverReported: 'no meter has ever reported',
-  notWatched: 'not watched yet',
-  unmetered: 'the meter was not running',
-  silent: 'silent; its sessions since then are not here',
-  interfaceGone: 'the interface was gone or could not be read',
-  clockStepped: 'the clock passed over it: it was set forward, or the machine slept',
-  packetsDropped: 'packets were dropped before they were metered',
-  batchesLost: 'batches that never arrived',
-  spoolBound: 'the spool was full',
-  spoolDamaged: 'the spool was damaged',
-  diskRefused: 'the disk was full or failing',
-  retentionOff: 'nothing was stored, because retention was off',
-  deletedByRetention: 'deleted by retention',
-  deletedByOperator: 'deleted by an operator',
-  erased: 'erased on request',
-  twoMeters: 'counted twice, by two meters',
-  unexplained: 'packets that the kernel counted and the meter did not',
-  other: 'lost',
-}
+import type { Completeness, Hole, SiteCompleteness } from '../api/types.js'
+import { formatBytes } from '../format/bytes.js'
+import { formatDateTime, formatDay, formatMinute } from '../format/time.js'
+import { common } from '../texts/common.js'
+import { completeness as texts } from '../texts/completeness.js'
 
 /**
  * Worst first. `unwatched` is a time before the first report, `deleted` a loss that somebody wanted, `unknown` no hole: a
@@ -62,27 +44,18 @@ export function worstFirst(sites: readonly SiteCompleteness[]): SiteCompleteness
 }
 
 export function siteName({ siteId, siteName: name }: SiteCompleteness): string {
-  return name ?? `Site ${siteId}`
+  return name ?? common().unnamed.site(siteId)
 }
 
 /** `1 site silent, 2 with losses` */
 export function badgeText({ sites, more }: Completeness): string {
-  if (sites.length === 0) return 'Nothing metered'
+  if (sites.length === 0) return texts().nothingMetered
   const kinds = worstFirst(sites).map(worstKind)
-  if (kinds.length === 0) return more ? 'Not all looked at' : 'Complete'
-  if (isUnknown(sites)) return 'Nothing known yet'
-  const words = {
-    silent: 'silent',
-    lost: 'with losses',
-    unwatched: 'not watched',
-    deleted: 'deleted',
-    unknown: 'not known yet',
-  }
+  if (kinds.length === 0) return more ? texts().notAllLooked : texts().complete
+  if (isUnknown(sites)) return texts().nothingKnown
   const told = KINDS.map((kind) => ({ kind, count: kinds.filter((one) => one === kind).length }))
     .filter(({ count }) => count > 0)
-    .map(({ kind, count }, i) =>
-      i === 0 ? `${plural(count, 'site')} ${words[kind]}` : `${count} ${words[kind]}`,
-    )
+    .map(({ kind, count }, i) => (i === 0 ? texts().sitesOf : texts().alsoOf)[kind](count))
   return told.join(', ')
 }
 
@@ -99,20 +72,20 @@ export function toneOf({ sites, more }: Completeness): 'ok' | 'warn' | 'wrong' {
 
 /** `4 of 6 sites are complete, 27 Nov, 10:00 to 28 Nov, 10:00.` */
 export function sentenceOf({ sites, from, to, until, more }: Completeness): string {
-  if (sites.length === 0) return 'No site has a meter or a key yet: nothing is metered.'
-  if (isUnknown(sites))
-    return `Nothing is known yet of the time from ${minuteOf(from)}: the newest reports are older.`
+  const { noSite, unknownFrom, oneComplete, oneIncomplete, ...of } = texts()
+  if (sites.length === 0) return noSite
+  if (isUnknown(sites)) return unknownFrom(minuteOf(from))
   const whole = sites.filter(({ complete }) => complete).length
   const all = whole === sites.length
-  const end = all ? until : to
-  const which =
-    sites.length === 1
-      ? `${siteName(sites[0]!)} is ${all ? '' : 'not '}complete`
+  const time = of.fromTo(minuteOf(from), minuteOf(all ? until : to))
+  const [first, ...others] = sites
+  const sentence =
+    others.length === 0
+      ? (all ? oneComplete : oneIncomplete)(siteName(first!), time)
       : all
-        ? `All ${sites.length} sites are complete`
-        : `${whole} of ${sites.length} sites are complete`
-  const unseen = more ? ' There are more losses than these: choose a shorter time.' : ''
-  return `${which}, ${minuteOf(from)} to ${minuteOf(end)}.${unseen}`
+        ? of.allComplete(sites.length, time)
+        : of.someComplete(whole, sites.length, time)
+  return more ? `${sentence} ${of.moreLosses}` : sentence
 }
 
 const HOLES_SAID_MAX = 2
@@ -126,28 +99,28 @@ export function siteText(site: SiteCompleteness): string {
       b.seconds - a.seconds,
   )
   const said = holes.slice(0, HOLES_SAID_MAX).map(holeText)
-  if (said.length === 0) return `${siteName(site)}: nothing is known yet.`
-  const rest = holes.length - said.length
-  return `${siteName(site)}: ${said.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}.`
+  if (said.length === 0) return texts().siteUnknown(siteName(site))
+  return texts().siteHoles(siteName(site), said.join('; '), holes.length - said.length)
 }
 
 export function holeText({ cause, reason, from, to, ...sizes }: Hole): string {
   const when = (iso: string) => formatDateTime(Date.parse(iso))
-  const said = cause === 'other' && reason !== undefined ? `lost: ${reason}` : CAUSES[cause]
+  const of = texts()
+  const said = cause === 'other' && reason !== undefined ? of.lostBecause(reason) : of.causes[cause]
   const { sessions, batches, packets, bytes, otherMeter } = sizes
   const size = [
-    sessions !== null && sessions > 0 ? `${plural(sessions, 'session')} lost` : null,
-    batches === undefined ? null : plural(batches, 'batch', 'batches'),
-    packets === undefined ? null : plural(packets, 'packet'),
-    bytes === undefined ? null : `${formatBytes(bytes)} passed`,
-    otherMeter === undefined ? null : `also by ${otherMeter}`,
+    sessions !== null && sessions > 0 ? of.sessionsLost(sessions) : null,
+    batches === undefined ? null : of.batches(batches),
+    packets === undefined ? null : of.packets(packets),
+    bytes === undefined ? null : of.passed(formatBytes(bytes)),
+    otherMeter === undefined ? null : of.alsoBy(otherMeter),
   ].filter((text) => text !== null)
   const span =
     cause === 'silent'
-      ? `since ${when(from)}`
+      ? of.since(when(from))
       : when(from) === when(to)
         ? when(from)
-        : `${when(from)} to ${when(to)}`
+        : of.fromTo(when(from), when(to))
   return `${span}: ${said}${size.length > 0 ? ` (${size.join(', ')})` : ''}`
 }
 

@@ -1,5 +1,6 @@
 import { useRef } from 'preact/hooks'
 import { serverReachable } from '../api/client.js'
+import { forms } from '../format/language.js'
 import { formatDuration, formatTicking } from '../format/time.js'
 import { useStore } from '../state/store.js'
 import { useNow } from './use-now.js'
@@ -7,7 +8,7 @@ import { useNow } from './use-now.js'
 /** The duration of an ended session, or the time since the start of an open one, updated every second. */
 export function Duration({ seconds, startedMs }: { seconds: number | null; startedMs: number }) {
   if (seconds === null) return <Ticking startedMs={startedMs} />
-  return <span title={`${seconds.toFixed(3)} s`}>{formatDuration(seconds)}</span>
+  return <span title={`${forms().decimal(seconds, 3)} s`}>{formatDuration(seconds)}</span>
 }
 
 /** Stands still while the server is unreachable, because the session may have ended. */

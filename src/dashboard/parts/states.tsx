@@ -1,10 +1,12 @@
 /** Views without data: loading, empty, failed, cancelled. Each offers a next step. */
+
 import type { ComponentChildren } from 'preact'
 import type { Query } from '../api/use-query.js'
 import { type FilterName, filterPatch, filtersOf } from '../state/filters.js'
 import { setParams, useLocation } from '../state/url.js'
 import { common } from '../texts/common.js'
-import { EXPECTED, FILTER_LABELS, refusedFilter } from './filters/labels.js'
+import { filters } from '../texts/filters.js'
+import { refusedFilter } from './filters/refused.js'
 import { useNow } from './use-now.js'
 
 /** What a failed or stopped request asked for. */
@@ -80,21 +82,20 @@ export function Failure({ query, what }: { query: Query<unknown>; what: keyof Wh
 /** The address has a value that the server refuses. A retry would not help. */
 function RefusedFilter({ name }: { name: FilterName }) {
   const values = filtersOf(useLocation().params)[name] ?? []
-  const [label, quoted] = [FILTER_LABELS[name], values.map((value) => `“${value}”`).join(', ')]
+  const texts = filters()
+  const quoted = values.map(texts.quoted).join(', ')
   const remove = (
     <button
       type="button"
       class="button primary"
       onClick={() => setParams(filterPatch({ [name]: null }))}
     >
-      Remove this filter
+      {texts.removeThis}
     </button>
   )
   return (
-    <Message title={`The filter “${label}” cannot be used`} actions={remove}>
-      <p>
-        It takes {EXPECTED[name]}. The address of this page has {quoted}.
-      </p>
+    <Message title={texts.cannotUse(texts.labels[name])} actions={remove}>
+      <p>{texts.itTakes(texts.expected[name], quoted)}</p>
     </Message>
   )
 }

@@ -1,5 +1,7 @@
 /** The query in the address (`q`, docs/query.md), term by term. */
+
 import { parseQuery, printQuery, type QueryKey, type QueryTerm } from '../../session/query.js'
+import { filters } from '../texts/filters.js'
 import { filterPatch, filtersOf } from './filters.js'
 import { currentLocation, type NavigateOptions, setParams } from './url.js'
 
@@ -50,11 +52,11 @@ export function hasTerm(terms: readonly QueryTerm[], term: QueryTerm): boolean {
   return without(terms, term).length < terms.length
 }
 
-const OPERATOR_WORDS = { ':': '', '>': ' over', '>=': ' from', '<': ' under', '<=': ' up to' }
-
 /** `not client: ada-*`, `bytes over 10MB`, `orders`. */
 export function termText({ negated, key, operator, values }: QueryTerm): string {
-  const value = values.map(({ text }) => text).join(' or ')
-  const start = key === null ? '' : `${key}${operator === ':' ? ':' : OPERATOR_WORDS[operator]} `
-  return `${negated ? 'not ' : ''}${start}${value}`
+  const { not, or, operators } = filters()
+  const value = values.map(({ text }) => text).join(` ${or} `)
+  const relation = operator === ':' ? ':' : ` ${operators[operator]}`
+  const start = key === null ? '' : `${key}${relation} `
+  return `${negated ? `${not} ` : ''}${start}${value}`
 }

@@ -1,21 +1,16 @@
 /** Geometry of the histogram: shares of its width and height, from counts and times. */
+
 import type { Completeness, Histogram } from '../../api/types.js'
 import { DAY, formatDay, formatMinute, HOUR, MINUTE } from '../../format/time.js'
 import { utcOffset } from '../../format/zone.js'
 import { kindOf } from '../../parts/completeness-text.js'
 import type { Span } from '../../state/range.js'
+import { format } from '../../texts/format.js'
 
 /** From the bottom of a bar to its top. */
 export const OUTCOMES = ['closed', 'open', 'reset', 'failed'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 export type Measure = 'sessions' | 'bytes'
-
-export const OUTCOME_LABELS: Readonly<Record<Outcome, string>> = {
-  closed: 'Closed',
-  open: 'Open',
-  reset: 'Reset',
-  failed: 'Failed',
-}
 
 export function totalOf({ outcomes }: Histogram, outcome: Outcome, measure: Measure): number {
   return outcomes[outcome][measure].reduce((sum, n) => sum + n, 0)
@@ -117,5 +112,5 @@ export function widthText(seconds: number): string {
   if (ms < MINUTE) return `${seconds} s`
   if (ms < HOUR) return `${ms / MINUTE} min`
   if (ms < DAY) return `${ms / HOUR} h`
-  return days === 1 ? '1 day' : `${days} days`
+  return format().days(days)
 }

@@ -1,17 +1,19 @@
 /** The buttons of one table cell, or of one line of the details. */
+
 import { copyText } from '../../parts/copy.js'
 import { toggleNot, toggleOnly } from '../../parts/filters/change.js'
 import { CopyIcon, MinusIcon, OnwardIcon, PlusIcon } from '../../parts/icons.js'
 import { entityHref } from '../../state/entity.js'
 import { followLink } from '../../state/url.js'
+import { session } from '../../texts/session.js'
 import type { Cell } from './cells.js'
 
 export function CellActions({ cell }: { cell: Cell }) {
   const { choice, text, page } = cell
   const actions = [
-    { label: `Only ${text}`, Icon: PlusIcon, act: () => toggleOnly(choice) },
-    { label: `Not ${text}`, Icon: MinusIcon, act: () => toggleNot(choice) },
-    { label: `Copy ${text}`, Icon: CopyIcon, act: () => copyText(text, text) },
+    { label: session().only(text), Icon: PlusIcon, act: () => toggleOnly(choice) },
+    { label: session().not(text), Icon: MinusIcon, act: () => toggleNot(choice) },
+    { label: session().copyValue(text), Icon: CopyIcon, act: () => copyText(text, text) },
   ]
   return (
     <span class="cell-actions">
@@ -32,8 +34,8 @@ export function CellActions({ cell }: { cell: Cell }) {
       {page && (
         <a
           href={entityHref(page)}
-          aria-label={`Page of ${text}`}
-          title={`Page of ${text}`}
+          aria-label={session().pageOf(text)}
+          title={session().pageOf(text)}
           onClick={(event) => {
             event.stopPropagation()
             followLink(event)

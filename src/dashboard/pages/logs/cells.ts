@@ -1,8 +1,11 @@
 /** The values of table cells and of lines in the details, for their buttons: filter, exclude, copy, open the page. */
-import { outcomeOf } from '../../../session/outcome.js'
+
 import type { LogRow } from '../../api/types.js'
+import { outcomeWords } from '../../format/words.js'
 import { type Choice, choiceOf } from '../../parts/filters/change.js'
 import { ENTITY_KINDS, type Entity } from '../../state/entity.js'
+import { common } from '../../texts/common.js'
+import { session } from '../../texts/session.js'
 
 export const LIVE_CELLS = [
   'outcome',
@@ -54,22 +57,26 @@ function plainCell(name: LiveCell, row: LogRow): Cell {
         }),
         text:
           row.resourceName ??
-          (row.siteResourceId === null ? row.destAddr : `Resource ${row.siteResourceId}`),
+          (row.siteResourceId === null
+            ? row.destAddr
+            : common().unnamed.resource(row.siteResourceId)),
       }
     case 'client':
       return {
         choice: choiceOf('client', 'clientId', { id: row.clientId, name: row.clientName }),
-        text: row.clientName ?? (row.clientId === null ? row.sourceAddr : `Client ${row.clientId}`),
+        text:
+          row.clientName ??
+          (row.clientId === null ? row.sourceAddr : common().unnamed.client(row.clientId)),
       }
     case 'user':
       return {
         choice: choiceOf('user', 'userId', { id: row.userId, name: row.userEmail ?? row.userName }),
-        text: row.userEmail ?? row.userName ?? row.userId ?? 'no user',
+        text: row.userEmail ?? row.userName ?? row.userId ?? session().noUser,
       }
     case 'site':
       return {
         choice: choiceOf('site', 'siteId', { id: row.siteId, name: row.siteName }),
-        text: row.siteName ?? `Site ${row.siteId}`,
+        text: row.siteName ?? common().unnamed.site(row.siteId ?? '–'),
       }
     case 'source': {
       // Without its port, which differs in each session.
@@ -94,7 +101,7 @@ function plainCell(name: LiveCell, row: LogRow): Cell {
 }
 
 function outcomeCell(row: LogRow): Cell {
-  const text = outcomeOf(row).label
+  const text = outcomeWords(row).label
   if (row.duration === null) return { choice: { key: 'outcome', value: 'open' }, text }
   const value = row.connState
   if (value === null) return { choice: { key: 'outcome', value: 'closed' }, text }

@@ -1,10 +1,13 @@
 /** The log without rows: the server's reason in words, and buttons that can help. */
+
 import type { Notice } from '../../api/types.js'
 import { noticeText } from '../../parts/notice-text.js'
 import { Message } from '../../parts/states.js'
 import { FIRST_PAGE, filtersOf, onlyFilters } from '../../state/filters.js'
 import { rangeOf, rangeParams } from '../../state/range.js'
 import { followLink, setParams } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { logs } from '../../texts/logs.js'
 
 export interface EmptyLogProps {
   readonly notice: Notice | null
@@ -16,18 +19,18 @@ export function EmptyLog({ notice, params, page }: EmptyLogProps) {
   if (page > 1) {
     const first = (
       <button type="button" class="button primary" onClick={() => setParams(FIRST_PAGE)}>
-        First page
+        {logs().firstPage}
       </button>
     )
     return (
-      <Message title={`There is no page ${page}`} actions={first}>
-        <p>The selection has fewer pages.</p>
+      <Message title={logs().noPage(page)} actions={first}>
+        <p>{logs().fewerPages}</p>
       </Message>
     )
   }
   return (
-    <Message title="No sessions here" actions={<Actions code={notice?.code} params={params} />}>
-      <p>{notice ? noticeText(notice) : 'No session matches this time range and these filters.'}</p>
+    <Message title={logs().empty} actions={<Actions code={notice?.code} params={params} />}>
+      <p>{notice ? noticeText(notice) : logs().noneMatches}</p>
     </Message>
   )
 }
@@ -41,17 +44,17 @@ function Actions({ code, params }: { code: Notice['code'] | undefined; params: U
     <>
       {code === 'noKey' && (
         <a class="button primary" href="/settings" onClick={followLink}>
-          Create a key
+          {logs().createKey}
         </a>
       )}
       {code === 'retentionOff' && (
         <a class="button primary" href="/settings" onClick={followLink}>
-          Retention
+          {common().retention}
         </a>
       )}
       {filtered && (
         <button type="button" class="button primary" onClick={() => setParams(onlyFilters({}))}>
-          Clear filters
+          {common().clearFilters}
         </button>
       )}
       {!widest && (code === undefined || code === 'filtered' || code === 'outsideRange') && (
@@ -62,12 +65,12 @@ function Actions({ code, params }: { code: Notice['code'] | undefined; params: U
             setParams({ ...rangeParams({ kind: 'preset', preset: '30d' }), ...FIRST_PAGE })
           }
         >
-          Show the last 30 days
+          {logs().show30Days}
         </button>
       )}
       {code !== 'filtered' && (
         <a class="button" href="/sites" onClick={followLink}>
-          Are the sites reporting?
+          {common().sitesReporting}
         </a>
       )}
     </>

@@ -4,15 +4,18 @@ import { useEffect, useState } from 'preact/hooks'
 import { messageOf } from '../../../base/errors.js'
 import { type Evidence, makeEvidence } from '../../api/evidence.js'
 import type { Completeness } from '../../api/types.js'
-import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatBytes, formatCount } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { zoneName } from '../../format/zone.js'
 import { sentenceOf, siteText, worstFirst } from '../../parts/completeness-text.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fact } from '../../parts/fact.js'
 import { Fault } from '../../parts/fault.js'
+import { Marked } from '../../parts/marked.js'
 import { saveFile } from '../../parts/save-file.js'
 import type { QueryParams } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { logs } from '../../texts/logs.js'
 
 export interface EvidenceDialogProps {
   readonly orgId: string
@@ -38,13 +41,13 @@ export function EvidenceDialog({ orgId, query, onClose }: EvidenceDialogProps) {
     // Once, for the selection at the time of the click.
   }, [])
   return (
-    <Dialog title="Evidence" onClose={onClose}>
-      {made === null && <p role="status">Exporting and hashing: {formatBytes(bytes)} so far.</p>}
+    <Dialog title={logs().evidence} onClose={onClose}>
+      {made === null && <p role="status">{logs().exporting(formatBytes(bytes))}</p>}
       {made !== null && 'fault' in made && <Fault text={made.fault} />}
       {made !== null && 'evidence' in made && <Facts evidence={made.evidence} />}
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
-          {made === null ? 'Cancel' : 'Close'}
+          {made === null ? common().cancel : common().close}
         </button>
         {made !== null && 'evidence' in made && <Files evidence={made.evidence} />}
       </div>
@@ -61,10 +64,10 @@ function Files({ evidence: { name, file, manifest } }: { evidence: Evidence }) {
         class="button"
         onClick={() => saveFile(`${name}.manifest.json`, 'application/json', text)}
       >
-        Save manifest
+        {logs().saveManifest}
       </button>
       <button type="button" class="button primary" onClick={() => saveFile(name, file.type, file)}>
-        Save file
+        {logs().saveFile}
       </button>
     </>
   )
@@ -89,25 +92,26 @@ function Facts({ evidence: { name, manifest, completeness } }: { evidence: Evide
         </ul>
       )}
       <dl class="evidence">
-        <Fact name="Sessions">{formatCount(rows ?? 0)}</Fact>
-        <Fact name="Time">
-          {range && `${when(range.from)} to ${when(range.to)} (${zoneName()})`}
+        <Fact name={logs().sessions}>{formatCount(rows ?? 0)}</Fact>
+        <Fact name={logs().time}>
+          {range && logs().fromTo(when(range.from), when(range.to), zoneName())}
         </Fact>
-        <Fact name="Filters">{filters.length === 0 ? 'none' : filters.join(' ')}</Fact>
-        <Fact name="Reconciled">{reconciledText(completeness)}</Fact>
-        <Fact name="File">
+        <Fact name={logs().filters}>
+          {filters.length === 0 ? logs().noFilters : filters.join(' ')}
+        </Fact>
+        <Fact name={logs().reconciled}>{reconciledText(completeness)}</Fact>
+        <Fact name={logs().file}>
           {name}, {formatBytes(bytes)}
         </Fact>
         <Fact name="SHA-256">
           <code>{sha256}</code>
         </Fact>
-        <Fact name="Asked">
-          {when(askedAt)} with the key “{askedBy.name}” ({askedBy.keyId})
+        <Fact name={logs().asked}>
+          {logs().askedBy(when(askedAt), askedBy.name, askedBy.keyId)}
         </Fact>
       </dl>
       <p class="hint">
-        Keep both files together. <code>tunmeter verify {name}</code> checks without a server that
-        the file is unchanged.
+        <Marked text={logs().keepBoth(name)} />
       </p>
     </>
   )
@@ -116,7 +120,7 @@ function Facts({ evidence: { name, manifest, completeness } }: { evidence: Evide
 /** The sums of all meters' newest runs. */
 function reconciledText({ sites }: Completeness): string {
   const all = sites.flatMap(({ meters }) => meters.flatMap(({ reconciled }) => reconciled ?? []))
-  if (all.length === 0) return 'no meter can compare with the kernel’s counters'
+  if (all.length === 0) return logs().notReconciled
   const sum = (of: 'packets' | 'ofPackets') => all.reduce((n, one) => n + one[of], 0)
-  return `${formatCount(sum('packets'))} of ${plural(sum('ofPackets'), 'packet')} that the kernel counted`
+  return logs().reconciledOf(sum('packets'), sum('ofPackets'))
 }

@@ -3,16 +3,16 @@
 import { useState } from 'preact/hooks'
 import { EXPORT_FORMATS, type ExportFormat, exportHref } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
-import { plural } from '../../format/bytes.js'
 import { ChevronIcon, DownloadIcon } from '../../parts/icons.js'
 import { Popover } from '../../parts/popover.js'
 import type { QueryParams } from '../../state/url.js'
+import { logs } from '../../texts/logs.js'
 import { EvidenceDialog } from './evidence-dialog.js'
 
-const FORMATS: Readonly<Record<ExportFormat, { label: string; detail: string }>> = {
-  csv: { label: 'CSV', detail: 'every field' },
-  ndjson: { label: 'NDJSON', detail: 'one JSON object a line' },
-  parquet: { label: 'Parquet', detail: 'DuckDB, pandas, Spark' },
+const FORMAT_NAMES: Readonly<Record<ExportFormat, string>> = {
+  csv: 'CSV',
+  ndjson: 'NDJSON',
+  parquet: 'Parquet',
 }
 
 /** The table's columns in their order. Its outcome comes from three fields: connState, endReason, interrupted. */
@@ -60,24 +60,22 @@ function FileMenu({
       label={
         <>
           <DownloadIcon />
-          Export
+          {logs().export}
           <ChevronIcon />
         </>
       }
     >
       {(close) => (
         <>
-          <p class="menu-title">
-            {total === undefined ? 'All sessions' : plural(total, 'session')}, the whole selection
-          </p>
+          <p class="menu-title">{logs().wholeSelection(total)}</p>
           <a
             class="menu-item"
             href={exportHref(orgId, query, 'csv', TABLE_FIELDS)}
             download
             onClick={close}
           >
-            <span class="choice-name">Table</span>
-            <span class="muted">CSV, with the columns of this page</span>
+            <span class="choice-name">{logs().table}</span>
+            <span class="muted">{logs().tableDetail}</span>
           </a>
           {EXPORT_FORMATS.map((format) => (
             <a
@@ -87,8 +85,8 @@ function FileMenu({
               download
               onClick={close}
             >
-              <span class="choice-name">{FORMATS[format].label}</span>
-              <span class="muted">{FORMATS[format].detail}</span>
+              <span class="choice-name">{FORMAT_NAMES[format]}</span>
+              <span class="muted">{logs().formats[format]}</span>
             </a>
           ))}
           <div class="menu-line" />
@@ -100,8 +98,8 @@ function FileMenu({
               onEvidence()
             }}
           >
-            <span class="choice-name">Evidence</span>
-            <span class="muted">CSV, with its hash and all losses</span>
+            <span class="choice-name">{logs().evidence}</span>
+            <span class="muted">{logs().evidenceDetail}</span>
           </button>
         </>
       )}

@@ -2,11 +2,12 @@
  * The breakdown beside the rows: the largest clients, resources, ports and sites, and the outcomes. A click filters by
  * a value, the minus excludes it.
  */
+
 import type { ComponentChildren } from 'preact'
 import { serviceOf } from '../../../session/services.js'
 import { completeness } from '../../api/completeness.js'
 import type { Histogram, SummaryGroupRow } from '../../api/types.js'
-import { formatCount, plural } from '../../format/bytes.js'
+import { formatCount } from '../../format/bytes.js'
 import { type Choice, choiceOf, isOnly, toggleNot, toggleOnly } from '../../parts/filters/change.js'
 import { MinusIcon, OnwardIcon } from '../../parts/icons.js'
 import { Bytes } from '../../parts/quantity.js'
@@ -14,14 +15,14 @@ import { type Entity, entityHref } from '../../state/entity.js'
 import { type FilterName, type Filters, filtersOf } from '../../state/filters.js'
 import { useStore } from '../../state/store.js'
 import { followLink, useLocation } from '../../state/url.js'
-import { OUTCOME_LABELS, OUTCOMES, totalOf } from './bars.js'
+import { common } from '../../texts/common.js'
+import { logs } from '../../texts/logs.js'
+import { session } from '../../texts/session.js'
+import { OUTCOMES, totalOf } from './bars.js'
 import { RAIL_GROUPS, type Rail, type RailGroup } from './use-rail.js'
 
-const TITLES: Readonly<Record<RailGroup, string>> = {
-  client: 'Clients',
-  resource: 'Resources',
-  port: 'Ports',
-  site: 'Sites',
+function titleOf(group: RailGroup): string {
+  return group === 'port' ? logs().ports : common().kindsMany[group]
 }
 
 const PARAMETERS: Readonly<Record<RailGroup, FilterName>> = {
@@ -29,13 +30,6 @@ const PARAMETERS: Readonly<Record<RailGroup, FilterName>> = {
   resource: 'siteResourceId',
   port: 'port',
   site: 'siteId',
-}
-
-const WITHOUT: Readonly<Record<RailGroup, string>> = {
-  client: 'Unknown client',
-  resource: 'Not in the catalog',
-  port: 'No port',
-  site: 'No site',
 }
 
 export interface FacetRailProps {
@@ -50,7 +44,7 @@ export function FacetRail({ rail, bars, stale }: FacetRailProps) {
   const group = (name: RailGroup) =>
     rail && <Group key={name} name={name} rows={rail[name]} filters={filters} />
   return (
-    <nav class={stale ? 'rail stale' : 'rail'} aria-label="Breakdown" aria-busy={stale}>
+    <nav class={stale ? 'rail stale' : 'rail'} aria-label={logs().breakdown} aria-busy={stale}>
       {group(clients)}
       {bars && <Outcomes bars={bars} filters={filters} />}
       {others.map(group)}
@@ -72,17 +66,19 @@ function Group({
   // "All others" has no bar, because it would make the other bars short.
   const largest = Math.max(1, ...rows.filter(({ other }) => !other).map(weight))
   return (
-    <Section title={TITLES[name]}>
+    <Section title={titleOf(name)}>
       {rows.map((row) => {
         const { id, other } = row
-        const label = other ? 'All others' : labelOf(name, row)
+        const label = other ? common().allOthers : labelOf(name, row)
         const content = (
           <Line
             label={label}
             amount={<Bytes bytes={weight(row)} />}
-            note={name === 'site' && id !== null && incomplete.has(id) ? 'incomplete' : undefined}
+            note={
+              name === 'site' && id !== null && incomplete.has(id) ? logs().incomplete : undefined
+            }
             share={other ? 0 : weight(row) / largest}
-            title={`${label}: ${plural(row.sessions, 'session')}`}
+            title={logs().row(label, row.sessions)}
           />
         )
         if (other)
@@ -112,9 +108,9 @@ function Group({
 }
 
 function labelOf(group: RailGroup, { id, name }: SummaryGroupRow): string {
-  if (id === null) return WITHOUT[group]
+  if (id === null) return common().without[group]
   if (group === 'port') return [id, serviceOf(Number(id))].filter(Boolean).join(' ')
-  return name ?? `${group} ${id}`
+  return name ?? logs().unnamed[group](id)
 }
 
 function Outcomes({ bars, filters }: { bars: Histogram; filters: Filters }) {
@@ -128,21 +124,21 @@ function Outcomes({ bars, filters }: { bars: Histogram; filters: Filters }) {
     .filter(({ sessions }) => sessions > 0)
   const most = Math.max(1, ...shown.map(({ sessions }) => sessions))
   return (
-    <Section title="Outcomes">
+    <Section title={logs().outcomes}>
       {shown.map(({ outcome, sessions, bytes }) => (
         <Row
           key={outcome}
           choice={{ key: 'outcome', value: outcome }}
-          label={OUTCOME_LABELS[outcome]}
+          label={session().groups[outcome]}
           filters={filters}
         >
           <Line
-            label={OUTCOME_LABELS[outcome]}
+            label={session().groups[outcome]}
             note={formatCount(sessions)}
             amount={<Bytes bytes={bytes} />}
             share={sessions / most}
             look={`bar-${outcome}`}
-            title={`${OUTCOME_LABELS[outcome]}: ${plural(sessions, 'session')}`}
+            title={logs().row(session().groups[outcome], sessions)}
           />
         </Row>
       ))}
@@ -181,8 +177,8 @@ function Row({ choice, label, filters, page, children }: RowProps) {
       <span class="rail-more">
         <button
           type="button"
-          aria-label={`Not ${label}`}
-          title={`Exclude ${label}`}
+          aria-label={session().not(label)}
+          title={logs().exclude(label)}
           onClick={() => toggleNot(choice)}
         >
           <MinusIcon />
@@ -190,8 +186,8 @@ function Row({ choice, label, filters, page, children }: RowProps) {
         {page && (
           <a
             href={entityHref(page)}
-            aria-label={`Page of ${label}`}
-            title={`Page of ${label}`}
+            aria-label={session().pageOf(label)}
+            title={session().pageOf(label)}
             onClick={followLink}
           >
             <OnwardIcon />

@@ -1,18 +1,20 @@
 /** The bars above the rows: selected sessions over time by outcome, hatched where data is missing. Dragging zooms. */
+
 import { useId, useMemo, useState } from 'preact/hooks'
 import { completeness } from '../../api/completeness.js'
 import type { Histogram as Bars, SummaryTotals } from '../../api/types.js'
-import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatBytes, formatCount } from '../../format/bytes.js'
 import { formatDay, formatMinute } from '../../format/time.js'
 import { Segments } from '../../parts/segments.js'
 import type { Span } from '../../state/range.js'
 import { useStore } from '../../state/store.js'
 import { setParams } from '../../state/url.js'
 import { moveBy, zoomTo } from '../../state/zoom.js'
+import { logs } from '../../texts/logs.js'
+import { session } from '../../texts/session.js'
 import {
   hatchesOf,
   type Measure,
-  OUTCOME_LABELS,
   OUTCOMES,
   piecesOf,
   spanOfBar,
@@ -42,17 +44,19 @@ export interface HistogramProps {
 export function Histogram(props: HistogramProps) {
   const { data, stale, measure, totals } = props
   return (
-    <section class="histogram" aria-label="Sessions over time" aria-busy={stale}>
+    <section class="histogram" aria-label={logs().overTime} aria-busy={stale}>
       <div class="histogram-head">
         {totals !== undefined && totals.sessions > 0 && <Sums totals={totals} />}
         {data !== undefined && <Legend data={data} measure={measure} />}
         <span class="space" />
-        {data !== undefined && <span class="muted">{widthText(data.barSeconds)} a bar</span>}
+        {data !== undefined && (
+          <span class="muted">{logs().perBar(widthText(data.barSeconds))}</span>
+        )}
         <Segments
-          name="Bars show"
+          name={logs().barsShow}
           options={[
-            { value: 'sessions', label: 'Sessions' },
-            { value: 'bytes', label: 'Bytes' },
+            { value: 'sessions', label: logs().sessions },
+            { value: 'bytes', label: logs().bytes },
           ]}
           value={measure}
           onChange={(value) => setParams({ bars: value === 'bytes' ? value : null })}
@@ -67,13 +71,13 @@ export function Histogram(props: HistogramProps) {
 function Legend({ data, measure }: { data: Bars; measure: Measure }) {
   const format = measure === 'bytes' ? formatBytes : formatCount
   return (
-    <ul class="outcomes" aria-label="By outcome">
+    <ul class="outcomes" aria-label={logs().byOutcome}>
       {[...OUTCOMES].reverse().map((outcome) => (
         <li key={outcome}>
           <svg class="swatch" aria-hidden="true">
             <rect class={`bar-${outcome}`} width="100%" height="100%" />
           </svg>
-          {OUTCOME_LABELS[outcome]}{' '}
+          {session().groups[outcome]}{' '}
           <span class="figures">{format(totalOf(data, outcome, measure))}</span>
         </li>
       ))}
@@ -111,7 +115,7 @@ function Plot({ data, measure, span, siteIds }: PlotProps) {
       role="group"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: its keys move the time range.
       tabIndex={0}
-      aria-label="Time range"
+      aria-label={logs().timeRange}
       aria-describedby={hint}
       onKeyDown={(event) => onPlotKey(event, data, span)}
       onPointerDown={(event) => {
@@ -132,8 +136,7 @@ function Plot({ data, measure, span, siteIds }: PlotProps) {
       onPointerCancel={() => setDrag(null)}
     >
       <p class="visually-hidden" id={hint}>
-        The left and right arrow keys move the time range by a bar, with Shift by its whole length.
-        Up and down show half and twice the time. Escape goes back.
+        {logs().barKeys}
       </p>
       <svg aria-hidden="true">
         <DrawnBars data={data} measure={measure} />
@@ -236,11 +239,9 @@ function barText(data: Bars, bar: number): string {
   const parts = [...OUTCOMES]
     .reverse()
     .filter((one) => outcomes[one].sessions[bar]! > 0)
-    .map(
-      (one) => `${formatCount(outcomes[one].sessions[bar]!)} ${OUTCOME_LABELS[one].toLowerCase()}`,
-    )
-  const what = parts.length === 0 ? '' : ` (${parts.join(', ')})`
-  return `${timeText(data, bar)}: ${plural(sum('sessions'), 'session')}${what}, ${formatBytes(sum('bytes'))}`
+    .map((one) => `${formatCount(outcomes[one].sessions[bar]!)} ${session().groupsWithin[one]}`)
+  const [sessions, bytes] = [sum('sessions'), formatBytes(sum('bytes'))]
+  return logs().bar(timeText(data, bar), sessions, parts.join(', '), bytes)
 }
 
 /** The bars that are not empty, as a table for screen readers. */
@@ -253,16 +254,16 @@ function BarTable({ data }: { data: Bars }) {
     return (
       <div class="visually-hidden">
         <table>
-          <caption>Sessions over time by outcome</caption>
+          <caption>{logs().byOutcomeTable}</caption>
           <thead>
             <tr>
-              <th scope="col">Time</th>
+              <th scope="col">{logs().time}</th>
               {OUTCOMES.map((one) => (
                 <th scope="col" key={one}>
-                  {OUTCOME_LABELS[one]}
+                  {session().groups[one]}
                 </th>
               ))}
-              <th scope="col">Bytes</th>
+              <th scope="col">{logs().bytes}</th>
             </tr>
           </thead>
           <tbody>

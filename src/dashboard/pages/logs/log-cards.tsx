@@ -1,10 +1,13 @@
 /** The sessions in a narrow window: one card each, resource and client first. */
+
 import type { LogRow } from '../../api/types.js'
 import { formatClock, formatDay } from '../../format/time.js'
 import { destText, sourceText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { Bytes } from '../../parts/quantity.js'
+import { common } from '../../texts/common.js'
+import { logs } from '../../texts/logs.js'
 
 export interface LogCardsProps {
   readonly rows: readonly LogRow[]
@@ -16,7 +19,11 @@ export interface LogCardsProps {
 
 export function LogCards({ rows, selected, fresh, stale, onOpen }: LogCardsProps) {
   return (
-    <ul class={stale ? 'log-cards stale' : 'log-cards'} aria-label="Sessions" aria-busy={stale}>
+    <ul
+      class={stale ? 'log-cards stale' : 'log-cards'}
+      aria-label={logs().sessions}
+      aria-busy={stale}
+    >
       {rows.map((row) => (
         <li key={row.sessionId} data-session={row.sessionId}>
           <button
@@ -52,9 +59,9 @@ function Card({ row }: { row: LogRow }) {
         <span>
           <span class="muted">{row.protocol.toUpperCase()}</span>{' '}
           <Duration seconds={row.duration} startedMs={ms} /> <span aria-hidden="true">↑</span>
-          <span class="visually-hidden">sent</span> <Bytes bytes={row.bytesTx} />{' '}
+          <span class="visually-hidden">{common().sent}</span> <Bytes bytes={row.bytesTx} />{' '}
           <span aria-hidden="true">↓</span>
-          <span class="visually-hidden">received</span> <Bytes bytes={row.bytesRx} />
+          <span class="visually-hidden">{common().received}</span> <Bytes bytes={row.bytesRx} />
         </span>
       </span>
     </>

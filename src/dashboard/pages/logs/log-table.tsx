@@ -1,4 +1,5 @@
 /** The sessions as a table. The mouse, Tab (the time is a button), j and k (keys.ts) reach its rows. */
+
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { LogRow } from '../../api/types.js'
@@ -10,13 +11,14 @@ import { ArrowDownIcon, ArrowUpIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { Bytes } from '../../parts/quantity.js'
 import type { Sort, SortName } from '../../state/filters.js'
+import { common } from '../../texts/common.js'
+import { logs } from '../../texts/logs.js'
 import { CellActions } from './cell-actions.js'
 import { cellOf, isLive, type LiveCell } from './cells.js'
 import { useLiveCell } from './use-live-cell.js'
 
 interface Column {
-  readonly name: string
-  readonly label: string
+  readonly name: keyof ReturnType<typeof logs>['columns']
   readonly sort?: SortName
   readonly number?: boolean
   readonly cell: (row: LogRow) => ComponentChildren
@@ -28,15 +30,15 @@ const startedMs = (row: LogRow) => Date.parse(row.startTime)
 
 interface NamedProps {
   readonly name: string | null
-  readonly id: unknown
-  readonly kind: string
+  readonly id: string | number | null
+  readonly kind: keyof ReturnType<typeof common>['unnamed']
   /** Shown instead in windows that are too narrow for the column of addresses. */
   readonly address?: string
 }
 
 function Named({ name, id, kind, address }: NamedProps) {
   if (name !== null) return <span title={name}>{name}</span>
-  if (id !== null && id !== undefined) return <span class="muted">{`${kind} ${String(id)}`}</span>
+  if (id !== null) return <span class="muted">{common().unnamed[kind](id)}</span>
   return (
     <span class="muted">
       {address !== undefined && <span class="instead">{address}</span>}
@@ -60,65 +62,65 @@ function Weighed({ bytes }: { bytes: number | null }) {
 
 /** In order of importance. In narrow windows logs.css drops columns instead of cutting them off. */
 export const COLUMNS: readonly Column[] = [
-  { name: 'outcome', label: 'How it ended', cell: (row) => <OutcomeLabel row={row} /> },
+  { name: 'outcome', cell: (row) => <OutcomeLabel row={row} /> },
   {
     name: 'resource',
-    label: 'Resource',
+
     cell: (row) => (
       <Named
         name={row.resourceName}
         id={row.siteResourceId}
-        kind="Resource"
+        kind="resource"
         address={destText(row)}
       />
     ),
   },
   {
     name: 'client',
-    label: 'Client',
+
     cell: (row) => (
-      <Named name={row.clientName} id={row.clientId} kind="Client" address={sourceText(row)} />
+      <Named name={row.clientName} id={row.clientId} kind="client" address={sourceText(row)} />
     ),
   },
   {
     name: 'user',
-    label: 'User',
-    cell: (row) => <Named name={row.userEmail ?? row.userName} id={row.userId} kind="User" />,
+
+    cell: (row) => <Named name={row.userEmail ?? row.userName} id={row.userId} kind="user" />,
   },
   {
     name: 'duration',
-    label: 'Duration',
+
     sort: 'duration',
     number: true,
     cell: (row) => <Duration seconds={row.duration} startedMs={startedMs(row)} />,
   },
   {
     name: 'sent',
-    label: 'Sent',
+
     sort: 'bytesTx',
     number: true,
     cell: (row) => <Weighed bytes={row.bytesTx} />,
   },
   {
     name: 'received',
-    label: 'Received',
+
     sort: 'bytesRx',
     number: true,
     cell: (row) => <Weighed bytes={row.bytesRx} />,
   },
   {
     name: 'source',
-    label: 'Source',
+
     cell: (row) => <span title={sourceText(row)}>{sourceText(row)}</span>,
   },
   {
     name: 'dest',
-    label: 'Destination',
+
     cell: (row) => <span title={destText(row)}>{destText(row)}</span>,
   },
   {
     name: 'protocol',
-    label: 'Proto',
+
     cell: (row) => <span class="protocol">{row.protocol.toUpperCase()}</span>,
   },
 ]
@@ -139,15 +141,21 @@ export function LogTable(props: LogTableProps) {
   const live = useLiveCell()
   return (
     <table class={stale ? 'log-table stale' : 'log-table'} aria-busy={stale}>
-      <caption class="visually-hidden">Sessions</caption>
+      <caption class="visually-hidden">{logs().sessions}</caption>
       <thead>
         <tr>
-          <SortHeader label="Started" name="time" by="startTime" sort={sort} onSort={onSort} />
+          <SortHeader
+            label={logs().started}
+            name="time"
+            by="startTime"
+            sort={sort}
+            onSort={onSort}
+          />
           {COLUMNS.map((column) =>
             column.sort ? (
               <SortHeader
                 key={column.name}
-                label={column.label}
+                label={logs().columns[column.name]}
                 name={column.name}
                 by={column.sort}
                 number
@@ -160,7 +168,7 @@ export function LogTable(props: LogTableProps) {
                 scope="col"
                 class={`col-${column.name} ${column.number ? 'number' : ''}`}
               >
-                {column.label}
+                {logs().columns[column.name]}
               </th>
             ),
           )}
@@ -253,7 +261,7 @@ function DrawnRow({ row, selected, fresh, live, onOpen }: RowProps) {
           type="button"
           class="row-button"
           title={formatDateTime(ms)}
-          aria-label={`${formatDateTime(ms)}, ${clientText(row)} to ${resourceText(row)}: show this session`}
+          aria-label={logs().openRow(formatDateTime(ms), clientText(row), resourceText(row))}
           onClick={(event) => {
             event.stopPropagation()
             onOpen(row.sessionId)

@@ -1,4 +1,5 @@
 /** The connection log, which is the home page: one row a session, with bars and breakdown of the whole selection. */
+
 import { useCallback, useRef, useState } from 'preact/hooks'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { LogAnswer, LogRow } from '../../api/types.js'
@@ -23,6 +24,9 @@ import {
 } from '../../state/filters.js'
 import { rangeLabel, rangeOf } from '../../state/range.js'
 import { closePart, currentLocation, openPart, setParams } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { logs } from '../../texts/logs.js'
+import { session } from '../../texts/session.js'
 import { EmptyLog } from './empty-log.js'
 import { ExportMenu } from './export-menu.js'
 import { FacetRail } from './facet-rail.js'
@@ -49,7 +53,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
   const query = cancelTogether(view.rows, [view.totals, view.bars, view.rail])
   const cancel = () => {
     query.cancel()
-    if (view.restore()) toast('Cancelled: these are the earlier sessions')
+    if (view.restore()) toast(logs().earlierRows)
   }
   const selectedId = params.get('session')
   const rows = useLive({
@@ -72,10 +76,8 @@ export function LogsPage({ orgId }: { orgId: string }) {
   })
   return (
     <div class="logs">
-      <h1 class="visually-hidden">Connection logs</h1>
-      <p class="print-only">
-        {rangeLabel(rangeOf(params))}, times are in {zoneName()}
-      </p>
+      <h1 class="visually-hidden">{logs().title}</h1>
+      <p class="print-only">{logs().printed(rangeLabel(rangeOf(params)), zoneName())}</p>
       <div class="toolbar">
         <RangePicker />
         <QueryBar attributes={attributes} names={names} />
@@ -85,22 +87,22 @@ export function LogsPage({ orgId }: { orgId: string }) {
               type="button"
               class={unfolded ? 'button active' : 'button'}
               aria-expanded={unfolded}
-              title="Largest clients, resources, ports and sites, and outcomes"
+              title={logs().breakdownTitle}
               onClick={() => setUnfolded((was) => !was)}
             >
-              <RailIcon /> Breakdown
+              <RailIcon /> {logs().breakdown}
             </button>
           )}
           <button
             type="button"
             class={live ? 'button active' : 'button'}
             aria-pressed={live}
-            title="New and open sessions as they are reported (l)"
+            title={logs().liveTitle}
             onClick={toggleLive}
           >
-            <PlayIcon /> Live
+            <PlayIcon /> {logs().live}
           </button>
-          <RefreshButton title="Refresh (r)" onClick={view.refresh} />
+          <RefreshButton title={logs().refreshTitle} onClick={view.refresh} />
           <ExportMenu
             orgId={orgId}
             query={view.query(live ? Date.now() : undefined)}
@@ -131,7 +133,7 @@ export function LogsPage({ orgId }: { orgId: string }) {
           ref={scroller}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
           tabIndex={0}
-          aria-label="Sessions, scrollable"
+          aria-label={logs().scrollable}
         >
           <HeldRows live={rows} scroller={scroller.current} />
           {query.data === undefined ? (
@@ -210,7 +212,7 @@ function HeldRows({ live, scroller }: { live: Live; scroller: HTMLElement | null
             scroller?.scrollTo({ top: 0 })
           }}
         >
-          {live.held === 1 ? '1 new session' : `${live.held} new sessions`}
+          {logs().newSessions(live.held)}
         </button>
       )}
     </div>
@@ -259,18 +261,17 @@ function Drawer({ orgId, sessionId, rows, onClose }: DrawerProps) {
   const row = onPage ?? (fetched.data?.sessionId === sessionId ? fetched.data : undefined)
   if (row !== undefined) return <SessionDrawer orgId={orgId} row={row} onClose={onClose} />
   return (
-    <aside class="drawer" aria-label="Session">
+    <aside class="drawer" aria-label={session().title}>
       <div class="drawer-head">
-        <h2>{fetched.loading ? 'Loading…' : 'No such session'}</h2>
+        <h2>{fetched.loading ? session().loading : session().noSuch}</h2>
         <button type="button" class="button" onClick={onClose}>
-          Close
+          {common().close}
         </button>
       </div>
       {!fetched.loading && (
         <div class="drawer-body">
           <p class="drawer-lead">
-            {fetched.error?.message ??
-              'It is not in the log: retention may have removed it, or it belongs to another organisation.'}
+            {fetched.error === null ? session().noSuchWhy : fetched.error.message}
           </p>
         </div>
       )}

@@ -1,9 +1,12 @@
 /** A banner with the losses of the selected sites, because a reader must know what the log lacks. */
+
 import { completeness } from '../../api/completeness.js'
 import { siteText, worstFirst } from '../../parts/completeness-text.js'
 import { pageHref } from '../../state/page-href.js'
 import { useStore } from '../../state/store.js'
 import { followLink } from '../../state/url.js'
+import { completeness as texts } from '../../texts/completeness.js'
+import { logs } from '../../texts/logs.js'
 
 const SITES_SAID_MAX = 3
 
@@ -21,14 +24,14 @@ export function Losses({ siteIds }: LossesProps) {
   const rest = holed.length - SITES_SAID_MAX
   return (
     <div class="banner losses">
-      <ul aria-label="What is missing in this time range">
+      <ul aria-label={texts().missingHere}>
         {holed.slice(0, SITES_SAID_MAX).map((site) => (
           <li key={site.siteId}>{siteText(site)}</li>
         ))}
-        {rest > 0 && <li>{`And ${rest} more ${rest === 1 ? 'site' : 'sites'}.`}</li>}
+        {rest > 0 && <li>{texts().moreSites(rest)}</li>}
       </ul>
       <a href={pageHref('/sites')} onClick={followLink}>
-        Sites
+        {logs().sites}
       </a>
     </div>
   )

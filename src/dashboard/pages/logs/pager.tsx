@@ -1,4 +1,5 @@
 /** The pager: position, page size, page number, Previous and Next. */
+
 import type { SummaryTotals } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatCount } from '../../format/bytes.js'
@@ -12,6 +13,7 @@ import {
   pageSizeOf,
 } from '../../state/filters.js'
 import { currentLocation, setParams } from '../../state/url.js'
+import { logs } from '../../texts/logs.js'
 
 export interface PagerProps {
   readonly page: number
@@ -60,11 +62,11 @@ function showPage(page: number, ordered: string): void {
 export function Pager(props: PagerProps) {
   const { page, pageSize, nextCursor } = props
   return (
-    <nav class="pager" aria-label="Pages">
+    <nav class="pager" aria-label={logs().pages}>
       <Position {...props} />
       <span class="space" />
       <label>
-        <span class="visually-hidden">Sessions a page</span>
+        <span class="visually-hidden">{logs().pageSize}</span>
         <select
           class="field"
           value={pageSize}
@@ -75,7 +77,7 @@ export function Pager(props: PagerProps) {
         >
           {PAGE_SIZES.map((size) => (
             <option key={size} value={size}>
-              {size} a page
+              {logs().aPage(size)}
             </option>
           ))}
         </select>
@@ -86,7 +88,7 @@ export function Pager(props: PagerProps) {
         disabled={page === 1}
         onClick={() => turnPage(-1, props)}
       >
-        Previous
+        {logs().previous}
       </button>
       <PageNumber {...props} />
       <button
@@ -95,7 +97,7 @@ export function Pager(props: PagerProps) {
         disabled={nextCursor === null}
         onClick={() => turnPage(1, props)}
       >
-        Next
+        {logs().next}
       </button>
     </nav>
   )
@@ -109,42 +111,43 @@ function PageNumber({ page, pageSize, totals, ordered }: PagerProps) {
   const go = (field: HTMLInputElement) => {
     const wanted = Math.min(Math.max(1, Math.floor(field.valueAsNumber) || page), most)
     if (field.valueAsNumber > most && most < (pages ?? Infinity)) {
-      toast(`The last page with a number is ${formatCount(most)}. Use Next, or a shorter time.`)
+      toast(logs().lastNumbered(most))
     }
     field.value = String(wanted)
     if (wanted !== page) showPage(wanted, ordered)
   }
   return (
     <label class="page-number">
-      Page
+      {logs().page}
       <input
         key={page}
         class="field figures"
         type="number"
-        aria-label="Page"
+        aria-label={logs().page}
         min={1}
         defaultValue={String(page)}
         onChange={(event) => go(event.currentTarget)}
       />
-      {pages !== undefined && `of ${formatCount(Math.max(pages, page))}`}
+      {pages !== undefined && logs().ofPages(Math.max(pages, page))}
     </label>
   )
 }
 
 function Position({ page, pageSize, shown, totals, counting, live }: PagerProps) {
   const total = totals?.sessions
-  if (shown === 0) return <p>No sessions</p>
+  if (shown === 0) return <p>{logs().noSessions}</p>
   const first = (page - 1) * pageSize + 1
   const end = first + shown - 1
-  const rows = live ? `Newest ${formatCount(shown)}` : `${formatCount(first)}–${formatCount(end)}`
-  if (total === undefined && counting.cancelled) return <p>{rows}, not counted</p>
+  const rows = live ? logs().newest(shown) : `${formatCount(first)}–${formatCount(end)}`
+  if (total === undefined && counting.cancelled) return <p>{logs().notCounted(rows)}</p>
   return (
     <p>
-      {rows} of <strong>{total === undefined ? '…' : formatCount(Math.max(total, end))}</strong>{' '}
-      {total === 1 ? 'session' : 'sessions'}
+      {rows} {logs().of}{' '}
+      <strong>{total === undefined ? '…' : formatCount(Math.max(total, end))}</strong>{' '}
+      {logs().sessionsWord(total)}
       {total === undefined && counting.loading && counting.slow && (
         <button type="button" class="button quiet small" onClick={counting.cancel}>
-          Stop counting
+          {logs().stopCounting}
         </button>
       )}
     </p>

@@ -1,20 +1,31 @@
 /** The details of one session: every field, and buttons to filter by them. */
+
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { isSumRow } from '../../../session/log-rule.js'
-import { endReasonText, outcomeOf } from '../../../session/outcome.js'
 import { fetchNamesThen } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
-import { exactBytes, formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { exactBytes, formatBytes, formatCount } from '../../format/bytes.js'
+import { forms } from '../../format/language.js'
 import { formatAgo, formatDuration, formatExact } from '../../format/time.js'
-import { basisText, destText, flagNames, sourceText, unattributedText } from '../../format/words.js'
+import {
+  basisText,
+  destText,
+  endReasonText,
+  flagNames,
+  outcomeWords,
+  sourceText,
+  unattributedText,
+} from '../../format/words.js'
 import { zoneName } from '../../format/zone.js'
 import { Duration } from '../../parts/duration.js'
 import { Fact } from '../../parts/fact.js'
 import { CloseIcon } from '../../parts/icons.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { useNow } from '../../parts/use-now.js'
+import { common } from '../../texts/common.js'
+import { session } from '../../texts/session.js'
 import { CellActions } from './cell-actions.js'
 import { cellOf, type LiveCell } from './cells.js'
 import { CopyMenu } from './copy-menu.js'
@@ -34,13 +45,18 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
     focusNow.current = false
   }, [])
   return (
-    <aside class="drawer" aria-label="Session">
+    <aside class="drawer" aria-label={session().title}>
       <div class="drawer-head">
         <h2 ref={heading} tabIndex={-1}>
           {row.resourceName ?? destText(row)}
         </h2>
         <CopyMenu orgId={orgId} row={row} />
-        <button type="button" class="button quiet icon" aria-label="Close" onClick={onClose}>
+        <button
+          type="button"
+          class="button quiet icon"
+          aria-label={common().close}
+          onClick={onClose}
+        >
           <CloseIcon />
         </button>
       </div>
@@ -48,18 +64,13 @@ export function SessionDrawer({ orgId, row, onClose }: SessionDrawerProps) {
         class="drawer-body"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
         tabIndex={0}
-        aria-label="Fields of the session"
+        aria-label={session().fields}
       >
         <p class="drawer-lead">
           <OutcomeLabel row={row} />
-          <span class="muted">{outcomeOf(row).detail}</span>
+          <span class="muted">{outcomeWords(row).detail}</span>
         </p>
-        {isSumRow(row) && (
-          <p class="note">
-            The sum of {plural(row.connectionCount, 'connection')} that ended within this hour: the
-            catalog keeps counts only (log: counts).
-          </p>
-        )}
+        {isSumRow(row) && <p class="note">{session().sum(row.connectionCount)}</p>}
         <Amounts row={row} />
         <Who row={row} />
         <NamesThen orgId={orgId} row={row} />
@@ -82,30 +93,30 @@ function Section({ title, children }: { title: string; children: ComponentChildr
 
 function Amounts({ row }: { row: LogRow }) {
   const lines = [
-    ['Bytes', row.bytesTx, row.bytesRx],
-    ['Payload', row.payloadTx, row.payloadRx],
-    ['Packets', row.packetsTx, row.packetsRx],
+    ['bytes', row.bytesTx, row.bytesRx],
+    ['payload', row.payloadTx, row.payloadRx],
+    ['packets', row.packetsTx, row.packetsRx],
     ...(row.retransmitsTx || row.retransmitsRx
       ? ([
-          ['Retransmitted', row.retransmittedBytesTx, row.retransmittedBytesRx],
-          ['Retransmits', row.retransmitsTx, row.retransmitsRx],
+          ['retransmitted', row.retransmittedBytesTx, row.retransmittedBytesRx],
+          ['retransmits', row.retransmitsTx, row.retransmitsRx],
         ] as const)
       : []),
   ] as const
   return (
     <table class="amounts">
-      <caption class="visually-hidden">How much</caption>
+      <caption class="visually-hidden">{session().howMuch}</caption>
       <thead>
         <tr>
           <td />
-          <th scope="col">Sent</th>
-          <th scope="col">Received</th>
+          <th scope="col">{session().sent}</th>
+          <th scope="col">{session().received}</th>
         </tr>
       </thead>
       <tbody>
         {lines.map(([name, sent, received]) => (
           <tr key={name}>
-            <th scope="row">{name}</th>
+            <th scope="row">{session().amounts[name]}</th>
             <td>{amount(name, sent)}</td>
             <td>{amount(name, received)}</td>
           </tr>
@@ -117,7 +128,7 @@ function Amounts({ row }: { row: LogRow }) {
 
 function amount(name: string, count: number | null) {
   if (count === null) return '–'
-  if (name === 'Packets' || name === 'Retransmits') return formatCount(count)
+  if (name === 'packets' || name === 'retransmits') return formatCount(count)
   return (
     <>
       {formatBytes(count)}
@@ -134,18 +145,18 @@ function NamesThen({ orgId, row }: { orgId: string; row: LogRow }) {
   const then = names.of === `${orgId}/${row.sessionId}` ? names.data : undefined
   if (then === undefined) return null
   const facts = [
-    ['Client', then.clientName, row.clientName],
-    ['User', then.userName, row.userName],
-    ['E-mail', then.userEmail, row.userEmail],
-    ['Resource', then.resourceName, row.resourceName],
-    ['Site', then.siteName, row.siteName],
+    ['client', then.clientName, row.clientName],
+    ['user', then.userName, row.userName],
+    ['email', then.userEmail, row.userEmail],
+    ['resource', then.resourceName, row.resourceName],
+    ['site', then.siteName, row.siteName],
   ] as const
   const changed = facts.filter(([, was, is]) => was !== null && was !== is)
   if (changed.length === 0) return null
   return (
-    <Section title="Called then">
+    <Section title={session().calledThen}>
       {changed.map(([name, was]) => (
-        <Fact key={name} name={name}>
+        <Fact key={name} name={session()[name]}>
           {was}
         </Fact>
       ))}
@@ -157,42 +168,42 @@ function Who({ row }: { row: LogRow }) {
   const { clientId, userId, siteResourceId, siteId } = row
   const cell = (name: LiveCell) => <CellActions cell={cellOf(name, row)} />
   return (
-    <Section title="Who and what">
-      <Fact name="Client" actions={cell('client')}>
+    <Section title={session().whoAndWhat}>
+      <Fact name={session().client} actions={cell('client')}>
         {row.clientName ?? clientId ?? <Unattributed row={row} />}
       </Fact>
-      <Fact name="User" actions={cell('user')}>
+      <Fact name={session().user} actions={cell('user')}>
         {row.userName ?? row.userEmail ?? userId ?? <span class="muted">–</span>}
         {row.userName && row.userEmail && <span class="muted"> {row.userEmail}</span>}
       </Fact>
       {row.otherClientId !== null && (
-        <Fact name="Other client">
+        <Fact name={session().otherClient}>
           {row.otherClientName ?? row.otherClientId}
           {row.otherUserId && <span class="muted"> {row.otherUserId}</span>}
         </Fact>
       )}
-      <Fact name="Resource" actions={cell('resource')}>
+      <Fact name={session().resource} actions={cell('resource')}>
         {row.resourceName ?? siteResourceId ?? (
-          <span class="muted">not in the catalog: {destText(row)}</span>
+          <span class="muted">{session().notInCatalog(destText(row))}</span>
         )}
       </Fact>
-      <Fact name="Site" actions={siteId !== null && cell('site')}>
+      <Fact name={session().site} actions={siteId !== null && cell('site')}>
         {row.siteName ?? siteId}
       </Fact>
-      <Fact name="Source" actions={cell('source')}>
+      <Fact name={session().source} actions={cell('source')}>
         {sourceText(row)}
       </Fact>
-      <Fact name="Destination" actions={cell('dest')}>
+      <Fact name={session().destination} actions={cell('dest')}>
         {destText(row)}
       </Fact>
-      <Fact name="Tunnel endpoint">{row.clientEndpoint}</Fact>
-      <Fact name="Peer key">{row.peerPublicKey && <code>{row.peerPublicKey}</code>}</Fact>
+      <Fact name={session().endpoint}>{row.clientEndpoint}</Fact>
+      <Fact name={session().peerKey}>{row.peerPublicKey && <code>{row.peerPublicKey}</code>}</Fact>
     </Section>
   )
 }
 
 function Unattributed({ row }: { row: LogRow }) {
-  const why = row.unattributed ? unattributedText(row.unattributed) : 'unknown'
+  const why = row.unattributed ? unattributedText(row.unattributed) : session().unknown
   return <span class="muted">{why}</span>
 }
 
@@ -200,16 +211,18 @@ function When({ row }: { row: LogRow }) {
   const now = useNow()
   const startMs = Date.parse(row.startTime)
   return (
-    <Section title="When">
-      <Fact name="Started">
+    <Section title={session().when}>
+      <Fact name={session().started}>
         {formatExact(row.startTime)} <span class="muted ago">{formatAgo(startMs, now)}</span>
       </Fact>
-      <Fact name="Ended">{row.duration === null ? 'still open' : formatExact(row.endTime)}</Fact>
-      {row.duration === null && <Fact name="Last packet">{formatExact(row.endTime)}</Fact>}
-      <Fact name="Duration">
+      <Fact name={session().ended}>
+        {row.duration === null ? session().stillOpen : formatExact(row.endTime)}
+      </Fact>
+      {row.duration === null && <Fact name={session().lastPacket}>{formatExact(row.endTime)}</Fact>}
+      <Fact name={session().duration}>
         <Duration seconds={row.duration} startedMs={startMs} />
       </Fact>
-      <Fact name="Zone">{zoneName(startMs)}</Fact>
+      <Fact name={session().zone}>{zoneName(startMs)}</Fact>
     </Section>
   )
 }
@@ -218,20 +231,24 @@ function How({ row }: { row: LogRow }) {
   const tcp = row.protocol === 'tcp'
   const rtt = row.handshakeRttUs
   return (
-    <Section title="How">
-      <Fact name="Protocol">{row.protocol.toUpperCase()}</Fact>
-      <Fact name="State">{row.connState}</Fact>
-      <Fact name="End reason">{endReasonText(row.endReason)}</Fact>
-      {tcp && <Fact name="Flags sent">{flagNames(row.tcpFlagsTx)}</Fact>}
-      {tcp && <Fact name="Flags received">{flagNames(row.tcpFlagsRx)}</Fact>}
-      {tcp && <Fact name="Handshake">{rtt === null ? 'not seen' : handshakeText(rtt)}</Fact>}
-      <Fact name="Direction">{row.directionBasis && basisText(row.directionBasis)}</Fact>
-      <Fact name="Midstream">{row.midstream ? 'yes: its beginning was not seen' : 'no'}</Fact>
-      {row.seenTwice && (
-        <Fact name="Seen twice">from peer to peer: each packet counts going in and going out</Fact>
+    <Section title={session().how}>
+      <Fact name={session().protocol}>{row.protocol.toUpperCase()}</Fact>
+      <Fact name={session().state}>{row.connState}</Fact>
+      <Fact name={session().endReason}>{endReasonText(row.endReason)}</Fact>
+      {tcp && <Fact name={session().flagsSent}>{flagNames(row.tcpFlagsTx)}</Fact>}
+      {tcp && <Fact name={session().flagsReceived}>{flagNames(row.tcpFlagsRx)}</Fact>}
+      {tcp && (
+        <Fact name={session().handshake}>
+          {rtt === null ? session().notSeen : handshakeText(rtt)}
+        </Fact>
       )}
+      <Fact name={session().direction}>{row.directionBasis && basisText(row.directionBasis)}</Fact>
+      <Fact name={session().midstream}>
+        {row.midstream ? session().isMidstream : session().notMidstream}
+      </Fact>
+      {row.seenTwice && <Fact name={session().seenTwice}>{session().seenTwiceWhy}</Fact>}
       {row.connectionCount > 1 && (
-        <Fact name="Connections">{formatCount(row.connectionCount)} merged into this record</Fact>
+        <Fact name={session().connections}>{session().merged(row.connectionCount)}</Fact>
       )}
     </Section>
   )
@@ -241,28 +258,28 @@ function handshakeText(us: number): string {
   return us < 1000
     ? `${us} µs`
     : us < 100_000
-      ? `${(us / 1000).toFixed(2)} ms`
+      ? `${forms().decimal(us / 1000, 2)} ms`
       : formatDuration(us / 1e6)
 }
 
 function Ids({ row }: { row: LogRow }) {
   return (
-    <Section title="Identifiers">
-      <Fact name="Session">
+    <Section title={session().ids}>
+      <Fact name={session().title}>
         <code>{row.sessionId}</code>
       </Fact>
-      <Fact name="Meter">
+      <Fact name={session().meter}>
         <code>{row.meterId}</code>
       </Fact>
       {row.communityId && (
-        <Fact name="Community id">
+        <Fact name={session().communityId}>
           <code>{row.communityId}</code>
         </Fact>
       )}
-      <Fact name="Client, user, resource">
+      <Fact name={session().clientUserResource}>
         {[row.clientId, row.userId, row.siteResourceId].map((id) => id ?? '–').join(', ')}
       </Fact>
-      <Fact name="Organisation, site">
+      <Fact name={session().orgAndSite}>
         {row.orgId}, {row.siteId}
       </Fact>
     </Section>

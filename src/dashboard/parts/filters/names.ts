@@ -2,6 +2,7 @@
  * Names for ids. Counts bring the names of the 100 most frequent values, but only while a list of values is open. All
  * other names come from the catalog, which loads when one of them is first needed.
  */
+
 import { useMemo } from 'preact/hooks'
 import type { Catalog } from '../../../session/catalog.js'
 import { fetchCatalog } from '../../api/admin.js'
@@ -9,6 +10,7 @@ import type { FilterAttributes } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import type { FilterName, Filters } from '../../state/filters.js'
 import { NONE } from '../../state/groups.js'
+import { common } from '../../texts/common.js'
 
 /** The API counts at most this many values of each kind. */
 const COUNTED_MAX = 100
@@ -20,11 +22,11 @@ export function isNamed(name: FilterName): name is NamedFilter {
   return (NAMED as readonly FilterName[]).includes(name)
 }
 
-const UNNAMED: Readonly<Record<NamedFilter, string>> = {
-  siteResourceId: 'Resource',
-  clientId: 'Client',
-  userId: 'User',
-  siteId: 'Site',
+/** `Client 7`, for an entry without a name. */
+function unnamed(filter: NamedFilter, id: string | number): string {
+  const { client, user, resource, site } = common().unnamed
+  const texts = { siteResourceId: resource, clientId: client, userId: user, siteId: site }
+  return texts[filter](id)
 }
 
 export interface NamedOption {
@@ -54,7 +56,7 @@ interface Item {
 function options(filter: NamedFilter, items: readonly Item[]): readonly NamedOption[] {
   return items.map(({ id, name, detail, count }) => ({
     value: String(id),
-    label: name ?? `${UNNAMED[filter]} ${id}`,
+    label: name ?? unnamed(filter, id),
     ...(detail && { detail }),
     ...(count !== undefined && { count }),
   }))
@@ -130,9 +132,9 @@ export function useNames(
     counted,
     others,
     nameOf(filter, value) {
-      if (value === NONE) return 'none'
+      if (value === NONE) return common().none
       const option = known(filter, value) ?? listed?.[filter].find((one) => one.value === value)
-      return option?.label ?? `${UNNAMED[filter]} ${value}`
+      return option?.label ?? unnamed(filter, value)
     },
   }
 }

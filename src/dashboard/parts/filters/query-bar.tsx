@@ -2,11 +2,13 @@
  * All filters in one field: tokens for filters that are set, text in the language of docs/query.md, and a list of
  * suggestions below. `/` moves the focus here from anywhere.
  */
+
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Attributes } from '../../api/use-attributes.js'
-import { formatCount, plural } from '../../format/bytes.js'
+import { formatCount } from '../../format/bytes.js'
 import { filtersOf, onlyFilters } from '../../state/filters.js'
 import { setParams, useLocation } from '../../state/url.js'
+import { filters as texts } from '../../texts/filters.js'
 import { Fault } from '../fault.js'
 import { CloseIcon, SearchIcon } from '../icons.js'
 import { toggleNot, toggleOnly } from './change.js'
@@ -56,9 +58,9 @@ export function QueryBar({ attributes, names }: QueryBarProps) {
         autocomplete="off"
         autocapitalize="off"
         spellcheck={false}
-        placeholder={tokens.length === 0 ? 'Search, or client: outcome: port: bytes>' : ''}
-        aria-label="Search and filter"
-        title="Search (/). Type words, or terms and Enter: client:ada-* port:ssh -outcome:failed bytes>10MB"
+        placeholder={tokens.length === 0 ? texts().search : ''}
+        aria-label={texts().searchLabel}
+        title={texts().searchTitle}
         value={draft.text}
         onInput={(event) => {
           draft.type(event.currentTarget.value)
@@ -82,7 +84,7 @@ export function QueryBar({ attributes, names }: QueryBarProps) {
       />
       {tokens.length > 0 && (
         <button type="button" class="button quiet small" onClick={() => setParams(onlyFilters({}))}>
-          Clear all
+          {texts().clearAll}
         </button>
       )}
       <Suggestions list={list} all={suggestions} onChoose={choose} />
@@ -99,19 +101,19 @@ export function QueryBar({ attributes, names }: QueryBarProps) {
 
 function statusText({ failed, values, slow }: Attributes, found: number): string {
   if (failed !== null) return failed
-  if (found > 0) return plural(found, 'suggestion')
-  if (values !== undefined) return 'No suggestions. Enter applies the text.'
-  return slow ? 'Counting: this selection covers a lot of sessions.' : 'Counting…'
+  if (found > 0) return texts().found(found)
+  if (values !== undefined) return texts().noneFound
+  return slow ? texts().countingLong : texts().counting
 }
 
 function Tokens({ tokens }: { tokens: readonly Token[] }) {
   if (tokens.length === 0) return null
   return (
-    <ul class="chips" aria-label="Filters that are set">
+    <ul class="chips" aria-label={texts().set}>
       {tokens.map(({ id, text, negated, drop }) => (
         <li class={negated ? 'chip not' : 'chip'} key={id}>
           <span title={text}>{text}</span>
-          <button type="button" aria-label={`Remove filter ${text}`} onClick={drop}>
+          <button type="button" aria-label={texts().remove(text)} onClick={drop}>
             <CloseIcon />
           </button>
         </li>
@@ -134,7 +136,7 @@ function Suggestions({ list, all, onChoose }: SuggestionsProps) {
       class="suggestions"
       role="listbox"
       tabIndex={-1}
-      aria-label="Suggestions"
+      aria-label={texts().suggestions}
       hidden={all.length === 0}
       // The field keeps the focus.
       onMouseDown={(event) => event.preventDefault()}
@@ -149,7 +151,7 @@ function Suggestions({ list, all, onChoose }: SuggestionsProps) {
           class="menu-item"
           onClick={() => onChoose(one)}
         >
-          {one.kind !== undefined && <span class="kind">{one.kind}</span>}
+          {one.kind !== undefined && <span class="kind">{texts().kinds[one.kind]}</span>}
           <span class="grow">
             {one.label}
             {one.detail !== undefined && <span class="muted"> {one.detail}</span>}

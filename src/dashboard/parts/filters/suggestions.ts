@@ -1,9 +1,11 @@
 /** Suggestions for the query: keys of the language, and values of the selected sessions with their counts. */
-import { CONN_STATE_LABELS } from '../../../session/outcome.js'
+
 import { OUTCOME_GROUPS } from '../../../session/outcome-groups.js'
 import { QUERY_KEYS, type QueryKey } from '../../../session/query.js'
 import { SERVICE_NAMES, serviceOf } from '../../../session/services.js'
 import type { Values } from '../../api/use-attributes.js'
+import { connStateText } from '../../format/words.js'
+import { filters } from '../../texts/filters.js'
 import { type Choice, choiceOf } from './change.js'
 import type { NamedFilter, NamedOption, Names } from './names.js'
 
@@ -31,32 +33,18 @@ export function fragmentOf(text: string): Fragment | null {
   }
 }
 
+const KINDS = ['client', 'user', 'resource', 'site', 'outcome', 'port'] as const
+
 export interface Suggestion {
   readonly id: string
   /** The kind of value, in a list of several kinds. */
-  readonly kind?: string
+  readonly kind?: (typeof KINDS)[number]
   readonly label: string
   readonly detail?: string
   readonly count?: number | undefined
   /** Text that continues the query; a suggestion has either this or a choice. */
   readonly goOn?: string
   readonly choice?: Choice
-}
-
-const KEY_HINTS: Readonly<Record<QueryKey, string>> = {
-  client: 'a name or id, * for any text: client:ada-*',
-  user: 'a name, e-mail or id',
-  resource: 'a name or id: resource:"Name server"',
-  site: 'a name or id',
-  outcome: 'failed, reset, open, closed',
-  port: 'a number or a service: port:ssh',
-  source: 'an address or network: source:10.8.0.0/24',
-  dest: 'an address, network or address:port',
-  protocol: 'tcp or udp',
-  bytes: 'both ways together: bytes>10MB',
-  sent: 'as in sent>10MB',
-  received: 'as in received<=500',
-  duration: 'as in duration>5m',
 }
 
 const AMOUNTS: readonly QueryKey[] = ['bytes', 'sent', 'received', 'duration']
@@ -83,12 +71,11 @@ export function suggestionsFor(
   const keys = QUERY_KEYS.filter((one) => one.startsWith(value)).map((one) => ({
     id: `key ${one}`,
     label: `${negated ? '-' : ''}${one}${AMOUNTS.includes(one) ? '>' : ':'}`,
-    detail: KEY_HINTS[one],
+    detail: filters().hints[one],
     goOn: `${negated ? '-' : ''}${one}${AMOUNTS.includes(one) ? '>' : ':'}`,
   }))
   if (value.length < LETTERS_MIN) return keys
-  const kinds = ['client', 'user', 'resource', 'site', 'outcome', 'port'] as const
-  const found = kinds.flatMap((kind) =>
+  const found = KINDS.flatMap((kind) =>
     valuesOf(kind, value, values, names)
       .slice(0, OF_EACH)
       .map((one) => ({ ...one, kind })),
@@ -141,7 +128,7 @@ function unnamedValues(key: QueryKey, values: Values | undefined): readonly Sugg
         })),
         ...(values?.connStates ?? []).map(({ value, count }) => ({
           id: value,
-          label: CONN_STATE_LABELS[value as keyof typeof CONN_STATE_LABELS] ?? value,
+          label: connStateText(value),
           detail: value,
           count,
           choice: { key, value, filter: { name: 'connState', value } as const },

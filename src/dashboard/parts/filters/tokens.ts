@@ -1,11 +1,12 @@
 /** The filters that are set, as tokens to remove one by one: parameters of the address, and terms of its query. */
-import { CONN_STATE_LABELS } from '../../../session/outcome.js'
+
 import { printQuery } from '../../../session/query.js'
 import { formatBytes } from '../../format/bytes.js'
+import { connStateText } from '../../format/words.js'
 import { FILTERS, type FilterName, type Filters } from '../../state/filters.js'
 import { dropTerm, setQuery, termsOf, termText } from '../../state/terms.js'
+import { filters as texts } from '../../texts/filters.js'
 import { dropFilter } from './change.js'
-import { FILTER_LABELS } from './labels.js'
 import { isNamed, type Names } from './names.js'
 
 export interface Token {
@@ -15,21 +16,15 @@ export interface Token {
   readonly drop: () => void
 }
 
-const STATE_LABELS: Readonly<Record<string, string>> = {
-  open: 'Open now',
-  ended: 'Ended',
-  interrupted: 'Interrupted',
-}
-
 function valueText(name: FilterName, value: string, names: Names): string {
   if (isNamed(name)) return names.nameOf(name, value)
   switch (name) {
     case 'minBytes':
       return formatBytes(Number(value))
     case 'connState':
-      return CONN_STATE_LABELS[value as keyof typeof CONN_STATE_LABELS] ?? value
+      return connStateText(value)
     case 'state':
-      return STATE_LABELS[value] ?? value
+      return texts().states[value as keyof ReturnType<typeof texts>['states']] ?? value
     case 'protocol':
       return value.toUpperCase()
     default:
@@ -41,7 +36,7 @@ export function parameterTokens(filters: Filters, names: Names): readonly Token[
   return FILTERS.filter((name) => name !== 'q').flatMap((name) =>
     (filters[name] ?? []).map((value) => ({
       id: `${name} ${value}`,
-      text: `${FILTER_LABELS[name]}: ${valueText(name, value, names)}`,
+      text: texts().named(texts().labels[name], valueText(name, value, names)),
       negated: false,
       drop: () => dropFilter(name, value),
     })),

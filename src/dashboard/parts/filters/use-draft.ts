@@ -3,6 +3,7 @@ import { parseQuery, printQuery, QUERY_CHARACTERS_MAX, QueryFault } from '../../
 import { meaningOf } from '../../../session/query-meaning.js'
 import { isAddressFilter } from '../../format/address.js'
 import { queryOf, setQuery, termsOf } from '../../state/terms.js'
+import { filters } from '../../texts/filters.js'
 
 const TYPING_PAUSE_MS = 300
 
@@ -98,12 +99,12 @@ export function useDraft(query: string): Draft {
         for (const term of terms) meaningOf(term, (one) => isAddressFilter(one) || undefined)
         const full = joined(readable(), printQuery(terms))
         if (full.length > QUERY_CHARACTERS_MAX)
-          throw new QueryFault(`expected at most ${QUERY_CHARACTERS_MAX} characters`)
+          throw new QueryFault({ code: 'characters', most: QUERY_CHARACTERS_MAX })
         settle(full)
         return true
       } catch (error) {
         if (!(error instanceof QueryFault)) throw error
-        setFault(error.message)
+        setFault(filters().mistake(error.mistake))
         return false
       }
     },
