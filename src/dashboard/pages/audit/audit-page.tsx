@@ -1,9 +1,9 @@
 /** The audit trail: sign-ins, queries about a person, exports, changes and deletions. */
+
 import { useState } from 'preact/hooks'
 import { AUDIT_SHOWN, type AuditEntry, auditExportHref, fetchAudit } from '../../api/audit.js'
 import { session } from '../../api/session.js'
 import { useQuery } from '../../api/use-query.js'
-import { formatCount } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { CursorPager } from '../../parts/cursor-pager.js'
 import { DownloadIcon } from '../../parts/icons.js'
@@ -11,23 +11,30 @@ import { Failure, Message, Progress } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { useStore } from '../../state/store.js'
 import { setParams, useLocation } from '../../state/url.js'
+import { audit } from '../../texts/audit.js'
 
 /** The choices of the menu, and the events of each. */
-const GROUPS: Readonly<Record<string, { label: string; events: readonly string[] }>> = {
-  people: { label: 'Asked for a person', events: ['personQueried'] },
-  exports: { label: 'Exports', events: ['exportStarted', 'exportEnded', 'auditExported'] },
-  keys: { label: 'Keys', events: ['keyCreated', 'keyRevoked', 'keyUsedFromNewAddress'] },
-  changes: { label: 'Changes', events: ['settingsChanged', 'catalogReplaced', 'sessionsExpired'] },
-  signIns: { label: 'Sign-ins', events: ['signedIn', 'signedOut'] },
-  refused: { label: 'Refused', events: ['keyRefused', 'signInRefused', 'scopeExceeded'] },
+const GROUPS = {
+  people: ['personQueried'],
+  exports: ['exportStarted', 'exportEnded', 'auditExported'],
+  keys: ['keyCreated', 'keyRevoked', 'keyUsedFromNewAddress'],
+  changes: ['settingsChanged', 'catalogReplaced', 'sessionsExpired'],
+  signIns: ['signedIn', 'signedOut'],
+  refused: ['keyRefused', 'signInRefused', 'scopeExceeded'],
+}
+
+const GROUP_NAMES = Object.keys(GROUPS) as (keyof typeof GROUPS)[]
+
+function isGroup(name: string): name is keyof typeof GROUPS {
+  return Object.hasOwn(GROUPS, name)
 }
 
 export function AuditPage({ orgId }: { orgId: string }) {
   const scope = useStore(session)?.scope
   if (scope !== 'admin' && scope !== 'root')
     return (
-      <Message title="The audit trail is for admins">
-        <p>It shows who asked about whom. Sign in with an admin key of {orgId}.</p>
+      <Message title={audit().forAdmins}>
+        <p>{audit().forAdminsWhy(orgId)}</p>
       </Message>
     )
   return <Trail orgId={orgId} />
@@ -36,7 +43,7 @@ export function AuditPage({ orgId }: { orgId: string }) {
 function Trail({ orgId }: { orgId: string }) {
   const { params } = useLocation()
   const name = params.get('events') ?? ''
-  const events = GROUPS[name]?.events ?? []
+  const events = isGroup(name) ? GROUPS[name] : []
   // The cursor of each page from the second to the current one.
   const [cursors, setCursors] = useState<readonly string[]>([])
   const cursor = cursors.at(-1) ?? null
@@ -47,13 +54,11 @@ function Trail({ orgId }: { orgId: string }) {
   return (
     <div class="page">
       <div class="page-head">
-        <h1>Audit trail</h1>
-        <span class="muted hint">
-          Who did what here. A repeated event is one entry with a count.
-        </span>
+        <h1>{audit().title}</h1>
+        <span class="muted hint">{audit().hint}</span>
         <span class="space" />
         <label>
-          <span class="visually-hidden">Events</span>
+          <span class="visually-hidden">{audit().events}</span>
           <select
             class="input"
             value={name}
@@ -62,10 +67,10 @@ function Trail({ orgId }: { orgId: string }) {
               setParams({ events: event.currentTarget.value || null })
             }}
           >
-            <option value="">All events</option>
-            {Object.entries(GROUPS).map(([value, { label }]) => (
+            <option value="">{audit().allEvents}</option>
+            {GROUP_NAMES.map((value) => (
               <option key={value} value={value}>
-                {label}
+                {audit().groups[value]}
               </option>
             ))}
           </select>
@@ -79,12 +84,7 @@ function Trail({ orgId }: { orgId: string }) {
         <Failure query={query} what="audit" />
       ) : (
         <>
-          {data.dropped > 0 && (
-            <p class="note warn">
-              The trail was full: {formatCount(data.dropped)} older{' '}
-              {data.dropped === 1 ? 'entry is' : 'entries are'} deleted.
-            </p>
-          )}
+          {data.dropped > 0 && <p class="note warn">{audit().full(data.dropped)}</p>}
           <EntryTable entries={data.audit} />
           <CursorPager
             cursors={cursors}
@@ -99,17 +99,17 @@ function Trail({ orgId }: { orgId: string }) {
 }
 
 function EntryTable({ entries }: { entries: readonly AuditEntry[] }) {
-  if (entries.length === 0) return <p class="muted">There are no such events.</p>
+  if (entries.length === 0) return <p class="muted">{audit().none}</p>
   return (
-    <TableScroll label="Events">
+    <TableScroll label={audit().events}>
       <table class="plain-table">
         <thead>
           <tr>
-            <th scope="col">Time</th>
-            <th scope="col">Event</th>
-            <th scope="col">Who</th>
-            <th scope="col">From</th>
-            <th scope="col">What</th>
+            <th scope="col">{audit().time}</th>
+            <th scope="col">{audit().event}</th>
+            <th scope="col">{audit().who}</th>
+            <th scope="col">{audit().from}</th>
+            <th scope="col">{audit().what}</th>
           </tr>
         </thead>
         <tbody>
@@ -119,16 +119,16 @@ function EntryTable({ entries }: { entries: readonly AuditEntry[] }) {
                 {formatDateTime(Date.parse(entry.at))}
               </th>
               <td>
-                {wordsOf(entry.event)}
+                {audit().words[entry.event]}
                 {entry.until !== null && (
-                  <span class="muted" title={`until ${entry.until}`}>
+                  <span class="muted" title={audit().until(entry.until)}>
                     {' '}
-                    ×{formatCount(entry.count)}
+                    {audit().times(entry.count)}
                   </span>
                 )}
               </td>
-              <td title={entry.by ?? undefined}>{entry.byName ?? 'no key'}</td>
-              <td>{entry.address ?? 'the server’s machine'}</td>
+              <td title={entry.by ?? undefined}>{entry.byName ?? audit().noKey}</td>
+              <td>{entry.address ?? audit().ownMachine}</td>
               <td>{factsText(entry.facts)}</td>
             </tr>
           ))}
@@ -136,12 +136,6 @@ function EntryTable({ entries }: { entries: readonly AuditEntry[] }) {
       </table>
     </TableScroll>
   )
-}
-
-/** `keyUsedFromNewAddress` to `Key used from new address`. */
-function wordsOf(event: string): string {
-  const words = event.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-  return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 /** `clientId 7, rows 12`. Nested values are JSON. */

@@ -1,9 +1,9 @@
 /** The connections of clients with times and addresses: in a time range, now, or as single events. */
+
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { fetchConnections, fetchPeerEvents, PEERS_SHOWN, peersExportHref } from '../../api/peers.js'
 import { type Query, useQuery, useRefresh } from '../../api/use-query.js'
-import { formatCount, plural } from '../../format/bytes.js'
 import { ConnectionTable } from '../../parts/connections.js'
 import { CursorPager } from '../../parts/cursor-pager.js'
 import { useNames } from '../../parts/filters/names.js'
@@ -14,16 +14,11 @@ import { Failure, Message, Progress } from '../../parts/states.js'
 import { spanQuery } from '../../state/filters.js'
 import { rangeOf, spanOf } from '../../state/range.js'
 import { type QueryParams, setParams, useLocation } from '../../state/url.js'
+import { connected } from '../../texts/connected.js'
 import { EventsTable } from './events-table.js'
 
 const REFRESH_MS = 5_000
 const VIEWS = ['connections', 'now', 'events'] as const
-type View = (typeof VIEWS)[number]
-const VIEW_LABELS: Readonly<Record<View, string>> = {
-  connections: 'In the time range',
-  now: 'Now',
-  events: 'Events',
-}
 const WHOSE = ['clientId', 'userId', 'siteId'] as const
 
 export function ConnectedPage({ orgId }: { orgId: string }) {
@@ -36,12 +31,12 @@ export function ConnectedPage({ orgId }: { orgId: string }) {
   return (
     <div class="page">
       <div class="page-head">
-        <h1>Connected clients</h1>
+        <h1>{connected().title}</h1>
         <Whose orgId={orgId} whose={whose} />
         <span class="space" />
         <Segments
-          name="Which"
-          options={VIEWS.map((value) => ({ value, label: VIEW_LABELS[value] }))}
+          name={connected().which}
+          options={VIEWS.map((value) => ({ value, label: connected().views[value] }))}
           value={view}
           onChange={(value) => setParams({ view: value === 'connections' ? null : value })}
         />
@@ -52,7 +47,7 @@ export function ConnectedPage({ orgId }: { orgId: string }) {
             ...spanQuery(spanOf(rangeOf(params), Date.now())),
             ...whose,
           })}
-          title="All events of the time range"
+          title={connected().csvTitle}
           download
         >
           <DownloadIcon /> CSV
@@ -84,11 +79,11 @@ function Whose({ orgId, whose }: PartProps) {
     <button
       type="button"
       class="button small"
-      title="Show all"
+      title={connected().showAll}
       onClick={() => setParams(Object.fromEntries(WHOSE.map((name) => [name, null])))}
     >
       {chosen.map(({ name, id }) => nameOf(name, id)).join(', ')} <span aria-hidden="true">×</span>
-      <span class="visually-hidden">: show all</span>
+      <span class="visually-hidden">{connected().showAllOf}</span>
     </button>
   )
 }
@@ -115,10 +110,12 @@ function Connections({ orgId, whose, now }: PartProps & { readonly now: boolean 
         <>
           <p class="lead">
             {now
-              ? `${formatCount(rows.length)} connected now.`
-              : `${plural(rows.length, 'connection')}${more ? ', the latest; others are left out' : ''}; ${
-                  rows.filter(({ state }) => state === 'connected').length
-                } connected now.`}
+              ? connected().connectedNow(rows.length)
+              : connected().connections(
+                  rows.length,
+                  more,
+                  rows.filter(({ state }) => state === 'connected').length,
+                )}
           </p>
           {rows.length > 0 && <ConnectionTable rows={rows} />}
         </>
@@ -161,8 +158,8 @@ function Events({ orgId, whose }: PartProps) {
 
 function Nothing() {
   return (
-    <Message title="Nothing happened in this time">
-      <p>Meters tell it of WireGuard interfaces whose peers they can read.</p>
+    <Message title={connected().nothing}>
+      <p>{connected().nothingWhy}</p>
     </Message>
   )
 }

@@ -1,31 +1,25 @@
 /** The events of peers, one per row. */
+
 import type { PeerEventRow } from '../../api/peers.js'
 import { formatDateTime } from '../../format/time.js'
 import { PeerName } from '../../parts/connections.js'
 import { TableScroll } from '../../parts/table-scroll.js'
-
-const WORDS: Readonly<Record<string, string>> = {
-  connected: 'Connected',
-  disconnected: 'Disconnected',
-  endpointChanged: 'Moved',
-  allowedIpsChanged: 'Allowed IPs changed',
-  added: 'Added',
-  gone: 'Removed',
-}
+import { common } from '../../texts/common.js'
+import { connected } from '../../texts/connected.js'
 
 export function EventsTable({ events }: { events: readonly PeerEventRow[] }) {
   return (
-    <TableScroll label="Events">
+    <TableScroll label={connected().events}>
       <table class="plain-table">
         <thead>
           <tr>
-            <th scope="col">Time</th>
-            <th scope="col">Event</th>
-            <th scope="col">Client</th>
-            <th scope="col">User</th>
-            <th scope="col">From where, allowed IPs</th>
-            <th scope="col">Before</th>
-            <th scope="col">Site</th>
+            <th scope="col">{connected().time}</th>
+            <th scope="col">{connected().event}</th>
+            <th scope="col">{common().kinds.client}</th>
+            <th scope="col">{common().kinds.user}</th>
+            <th scope="col">{connected().fromWhere}</th>
+            <th scope="col">{connected().before}</th>
+            <th scope="col">{common().kinds.site}</th>
           </tr>
         </thead>
         <tbody>
@@ -35,8 +29,8 @@ export function EventsTable({ events }: { events: readonly PeerEventRow[] }) {
                 {formatDateTime(Date.parse(event.time))}
               </th>
               <td>
-                {WORDS[event.event] ?? event.event}
-                {event.already && ' already'}
+                {connected().words[event.event]}
+                {event.already && ` ${connected().already}`}
               </td>
               <td>
                 <PeerName {...event} />
@@ -46,7 +40,7 @@ export function EventsTable({ events }: { events: readonly PeerEventRow[] }) {
                 {(event.event === 'connected' ? null : event.allowedIps) ?? event.endpoint ?? '–'}
               </td>
               <td class="muted">{event.allowedIpsBefore ?? event.endpointBefore ?? ''}</td>
-              <td>{event.siteName ?? `Site ${event.siteId}`}</td>
+              <td>{event.siteName ?? common().unnamed.site(event.siteId)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,4 +1,5 @@
 /** When the client, the user's clients or those of a site were connected lately, and from where. */
+
 import { fetchConnections } from '../../api/peers.js'
 import { useQuery } from '../../api/use-query.js'
 import { ConnectionTable } from '../../parts/connections.js'
@@ -7,6 +8,7 @@ import { spanQuery } from '../../state/filters.js'
 import { pageHref } from '../../state/page-href.js'
 import type { Span } from '../../state/range.js'
 import { followLink, hrefOf, patched } from '../../state/url.js'
+import { entity as texts } from '../../texts/entity.js'
 
 const SHOWN = 8
 
@@ -30,15 +32,15 @@ export function ConnectedCard({ orgId, entity, span, refreshedMs }: ConnectedCar
   const all = (view: string | null) =>
     hrefOf(path, patched(new URLSearchParams(text), { ...of, view }))
   return (
-    <section class="card" aria-label="Connected">
+    <section class="card" aria-label={texts().connected}>
       <div class="card-head">
-        <h2>Connected</h2>
+        <h2>{texts().connected}</h2>
         <span class="space" />
         <a href={all(null)} onClick={followLink}>
-          {data.more ? 'All connections' : 'Connections'}
+          {data.more ? texts().allConnections : texts().connections}
         </a>
         <a href={all('events')} onClick={followLink}>
-          Events
+          {texts().events}
         </a>
       </div>
       <div class="card-body">

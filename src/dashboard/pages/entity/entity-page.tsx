@@ -1,10 +1,11 @@
 /** The page of a client, user, resource or site: totals, counterparts, failures and completeness in the time range. */
+
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import { OUTCOME_STATES } from '../../../session/outcome-groups.js'
 import { completeness } from '../../api/completeness.js'
 import type { Summary, SummaryGroupRow } from '../../api/types.js'
-import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatBytes, formatCount } from '../../format/bytes.js'
 import { changeOf } from '../../format/change.js'
 import { formatDateTime } from '../../format/time.js'
 import { sentenceOf } from '../../parts/completeness-text.js'
@@ -27,17 +28,12 @@ import { pageHref } from '../../state/page-href.js'
 import { rangeLabel, rangeOf, spanOf } from '../../state/range.js'
 import { useStore } from '../../state/store.js'
 import { currentLocation, followLink, hrefOf, patched, useLocation } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { entity as texts } from '../../texts/entity.js'
 import { ConnectedCard } from './connected-card.js'
 import { HoursCard } from './hours-card.js'
 import { KeptNote } from './kept-note.js'
 import { COUNTERPARTS, type EntityAnswer, useEntity } from './use-entity.js'
-
-const LABELS: Readonly<Record<EntityKind, string>> = {
-  client: 'Client',
-  user: 'User',
-  resource: 'Resource',
-  site: 'Site',
-}
 
 export function EntityPage({ orgId }: { orgId: string }) {
   const { path, params } = useLocation()
@@ -71,16 +67,16 @@ function Known({ orgId, entity, params }: KnownProps) {
     <div class="page entity">
       <div class="page-head">
         <h1>
-          <span class="muted">{LABELS[kind]}</span> {name}
+          <span class="muted">{common().kinds[kind]}</span> {name}
         </h1>
         <span class="space" />
         <RangePicker />
         <RefreshButton
-          title="Refresh"
+          title={common().refresh}
           onClick={useCallback(() => setRefreshedMs(Date.now()), [])}
         />
         <a class="button" href={logHref({ [filter]: [id] })} onClick={followLink}>
-          Its sessions
+          {texts().itsSessions}
         </a>
       </div>
       <Progress query={query} />
@@ -116,14 +112,15 @@ function logHref(filters: Filters): string {
 
 function sentence(name: string, kind: EntityKind, data: EntityAnswer, time: string): string {
   const { totals, failures, counterparts } = data
-  if (totals.sessions === 0) return `${name} had no sessions (${time}).`
+  if (totals.sessions === 0) return texts().noSessions(name, time)
   const { groups } = counterparts[0]!
-  const some = groups.some(({ other }) => other) ? `more than ${groups.length - 1}` : groups.length
-  const others = `${some} ${COUNTERPARTS[kind][0]}${groups.length === 1 ? '' : 's'}`
-  const failed = failures.totals.sessions
-  const amounts = `${formatBytes(totals.bytesTx)} sent, ${formatBytes(totals.bytesRx)} received`
-  const wrong = failed === 0 ? 'none failed' : `${formatCount(failed)} failed`
-  return `${name} had ${plural(totals.sessions, 'session')} with ${others} (${time}): ${amounts}; ${wrong}.`
+  const named = COUNTERPARTS[kind][0]
+  const others = groups.some(({ other }) => other)
+    ? texts().moreCounterparts[named](groups.length - 1)
+    : texts().counterparts[named](groups.length)
+  const [sent, received] = [formatBytes(totals.bytesTx), formatBytes(totals.bytesRx)]
+  const summary = texts().summary(name, totals.sessions, others, time)
+  return `${summary} ${texts().amounts(sent, received, failures.totals.sessions)}`
 }
 
 /** Completeness in the time range, in a sentence: a site's own, or that of all sites. */
@@ -141,19 +138,20 @@ function Complete({ kind, id }: { kind: EntityKind; id: string }) {
 function Figures({ data, filters }: { data: EntityAnswer; filters: Filters }) {
   const { totals, before, failures, failuresBefore, open, first, latest } = data
   const failed = failures.totals.sessions
+  const labels = texts().figures
   return (
     <ul class="figures-row">
-      <Figure label="Sessions" change={changeOf(totals.sessions, before.sessions)}>
+      <Figure label={labels.sessions} change={changeOf(totals.sessions, before.sessions)}>
         {formatCount(totals.sessions)}
       </Figure>
-      <Figure label="Sent" change={changeOf(totals.bytesTx, before.bytesTx)}>
+      <Figure label={labels.sent} change={changeOf(totals.bytesTx, before.bytesTx)}>
         <Bytes bytes={totals.bytesTx} />
       </Figure>
-      <Figure label="Received" change={changeOf(totals.bytesRx, before.bytesRx)}>
+      <Figure label={labels.received} change={changeOf(totals.bytesRx, before.bytesRx)}>
         <Bytes bytes={totals.bytesRx} />
       </Figure>
       <Figure
-        label="Failed"
+        label={labels.failed}
         tone={failed > 0 ? 'wrong' : ''}
         change={changeOf(failed, failuresBefore)}
         href={logHref({ ...filters, connState: OUTCOME_STATES.failed })}
@@ -161,15 +159,15 @@ function Figures({ data, filters }: { data: EntityAnswer; filters: Filters }) {
         {formatCount(failed)}
       </Figure>
       <Figure
-        label="Open now"
+        label={labels.open}
         tone={open > 0 ? 'open' : ''}
         href={logHref({ ...filters, state: ['open'] })}
       >
         {formatCount(open)}
       </Figure>
-      <Figure label="First and last seen" small>
+      <Figure label={labels.seen} small>
         {first === null || latest === null ? (
-          'never'
+          common().never
         ) : (
           <>
             {formatDateTime(Date.parse(first.startTime))}
@@ -187,7 +185,7 @@ function Counterparts({ kind, summary }: { kind: EntityKind; summary: Summary })
   const { groups } = summary
   const largest = Math.max(1, ...groups.map(weight))
   return (
-    <Card title={`${LABELS[kind]}s`} extra={<ShareKey />} empty={groups.length === 0}>
+    <Card title={common().kindsMany[kind]} extra={<ShareKey />} empty={groups.length === 0}>
       {groups.map((row) => (
         <Line key={row.other ? 'other' : row.id} kind={kind} row={row}>
           <Bytes bytes={weight(row)} />
@@ -200,10 +198,10 @@ function Counterparts({ kind, summary }: { kind: EntityKind; summary: Summary })
 
 function Failures({ kind, summary }: { kind: EntityKind; summary: Summary }) {
   return (
-    <Card title={`Failed, by ${kind}`} empty={summary.groups.length === 0}>
+    <Card title={texts().failedBy[kind]} empty={summary.groups.length === 0}>
       {summary.groups.map((row) => (
         <Line key={row.other ? 'other' : row.id} kind={kind} row={row}>
-          <span class="wrong">{plural(row.sessions, 'session')}</span>
+          <span class="wrong">{common().sessions(row.sessions)}</span>
         </Line>
       ))}
     </Card>
@@ -227,7 +225,7 @@ function Card({ title, extra, empty, children }: CardProps) {
       </div>
       <ul class="card-body entity-lines">
         {children}
-        {empty && <li class="muted">None in this time.</li>}
+        {empty && <li class="muted">{texts().noneInTime}</li>}
       </ul>
     </section>
   )
@@ -241,7 +239,9 @@ interface LineProps {
 
 function Line({ kind, row, children }: LineProps) {
   const { id, name, other } = row
-  const label = other ? 'All others' : (name ?? (id === null ? 'Unnamed' : `${LABELS[kind]} ${id}`))
+  const label = other
+    ? common().allOthers
+    : (name ?? (id === null ? texts().unnamed : common().unnamed[kind](id)))
   return (
     <li>
       {id === null || other ? (

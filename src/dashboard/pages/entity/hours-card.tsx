@@ -1,7 +1,8 @@
 /** When it is used: sessions by weekday and hour of the day. */
+
 import { fetchHours } from '../../api/summary.js'
 import { useQuery } from '../../api/use-query.js'
-import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatBytes, formatCount } from '../../format/bytes.js'
 import { type HourSums, type WeekHours, weekHours } from '../../format/hours.js'
 import { DAY } from '../../format/time.js'
 import { calendar, zoneName } from '../../format/zone.js'
@@ -9,10 +10,10 @@ import { TableScroll } from '../../parts/table-scroll.js'
 import { ENTITY_FILTERS, type Entity } from '../../state/entity.js'
 import { spanQuery } from '../../state/filters.js'
 import type { Span } from '../../state/range.js'
+import { entity as texts } from '../../texts/entity.js'
 
 /** The server gives at most 3000 hours at once. */
 const DAYS_MAX = 120
-const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const SHADES = 5
 
 interface HoursCardProps {
@@ -29,12 +30,12 @@ export function HoursCard({ orgId, entity: { kind, id }, span, refreshedMs }: Ho
   const { data, error, loading } = useQuery(key, (signal) => fetchHours(orgId, filters, signal))
   const isCut = startMs > span.startMs
   return (
-    <section class={loading && data ? 'card stale' : 'card'} aria-label="Hours by weekday">
+    <section class={loading && data ? 'card stale' : 'card'} aria-label={texts().hours}>
       <div class="card-head">
-        <h2>Hours by weekday</h2>
+        <h2>{texts().hours}</h2>
         <span class="muted hint">
-          sessions by their start, {zoneName(span.endMs)}
-          {isCut && `; of the last ${DAYS_MAX} days of the range`}
+          {texts().hoursHint(zoneName(span.endMs))}
+          {isCut && texts().lastDays(DAYS_MAX)}
         </span>
       </div>
       {error !== null && <p class="card-body wrong">{error.message}</p>}
@@ -48,9 +49,9 @@ function HoursTable({ hours: { days, minute } }: { hours: WeekHours }) {
   const start = (hour: number) =>
     minute === 0 ? String(hour) : `${hour}:${String(minute).padStart(2, '0')}`
   return (
-    <TableScroll label="Sessions by weekday and hour">
+    <TableScroll label={texts().hoursTable}>
       <table class="matrix hours">
-        <caption class="visually-hidden">Sessions by weekday (rows) and hour (columns)</caption>
+        <caption class="visually-hidden">{texts().hoursCaption}</caption>
         <thead>
           <tr>
             <td />
@@ -63,8 +64,8 @@ function HoursTable({ hours: { days, minute } }: { hours: WeekHours }) {
         </thead>
         <tbody>
           {days.map((day, at) => (
-            <tr key={WEEKDAYS[at]}>
-              <th scope="row">{WEEKDAYS[at]}</th>
+            <tr key={texts().weekdays[at]}>
+              <th scope="row">{texts().weekdays[at]}</th>
               {day.map((sums, hour) => (
                 <HourCell key={start(hour)} sums={sums} most={most} />
               ))}
@@ -80,7 +81,7 @@ function HourCell({ sums: { sessions, bytes }, most }: { sums: HourSums; most: n
   if (sessions === 0) return <td class="shade-0" />
   const shade = Math.ceil((SHADES * sessions) / most)
   return (
-    <td class={`shade-${shade}`} title={`${plural(sessions, 'session')}, ${formatBytes(bytes)}`}>
+    <td class={`shade-${shade}`} title={texts().hour(sessions, formatBytes(bytes))}>
       <span>{formatCount(sessions)}</span>
     </td>
   )

@@ -1,11 +1,12 @@
 /** Says so where the catalog lets the meters keep less than all sessions of what the page is about. */
+
 import { fetchCatalog } from '../../api/admin.js'
 import { useQuery } from '../../api/use-query.js'
-import { plural } from '../../format/bytes.js'
 import { lessKept } from '../../parts/kept.js'
 import type { Entity } from '../../state/entity.js'
 import { pageHref } from '../../state/page-href.js'
 import { followLink } from '../../state/url.js'
+import { entity as texts } from '../../texts/entity.js'
 
 /** A user may have many clients. */
 const SAID_MAX = 5
@@ -18,10 +19,9 @@ export function KeptNote({ orgId, entity }: { orgId: string; entity: Entity }) {
   const rest = all.length - said.length
   return (
     <p class="note kept-note">
-      Not all is kept of these sessions. {said.join('; ')}
-      {rest > 0 && `; and ${plural(rest, 'more rule')}`}.{' '}
+      {texts().lessKept(said.join('; '), rest)}{' '}
       <a href={pageHref('/settings')} onClick={followLink}>
-        Catalog
+        {texts().catalog}
       </a>
     </p>
   )

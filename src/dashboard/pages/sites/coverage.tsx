@@ -1,8 +1,10 @@
 /** A site in the time range: each meter's metered time, its holes, and its packets compared with the kernel's count. */
+
 import type { Completeness, MeterCompleteness, SiteCompleteness } from '../../api/types.js'
-import { formatCount, plural } from '../../format/bytes.js'
+import { forms } from '../../format/language.js'
 import { formatDay, formatMinute } from '../../format/time.js'
 import { holeText, kindOf } from '../../parts/completeness-text.js'
+import { sites } from '../../texts/sites.js'
 
 /** A replaced meter stays in the list as silent, so the list can be long. */
 const METERS_SHOWN_MAX = 10
@@ -21,11 +23,7 @@ export function Coverage({ site, of }: CoverageProps) {
       {worstFirst.slice(0, METERS_SHOWN_MAX).map((meter) => (
         <MeterCoverage key={meter.meterId} meter={meter} of={of} />
       ))}
-      {rest > 0 && (
-        <p class="muted hint">
-          And {plural(rest, 'meter')} with at least as much of this time metered.
-        </p>
-      )}
+      {rest > 0 && <p class="muted hint">{sites().moreMeters(rest)}</p>}
     </div>
   )
 }
@@ -36,27 +34,24 @@ function MeterCoverage({ meter, of }: { meter: MeterCompleteness; of: CoveragePr
   return (
     <div class="coverage-meter">
       <p class="coverage-head">
-        <strong>{name ?? 'No meter'}</strong>
-        <span>{share} of this time metered</span>
+        <strong>{name ?? sites().noMeter}</strong>
+        <span>{sites().metered(share)}</span>
         {reconciled !== null && (
           <span class={reconciled.packets === reconciled.ofPackets ? '' : 'wrong'}>
-            Reconciled: {formatCount(reconciled.packets)} of{' '}
-            {plural(reconciled.ofPackets, 'packet')}
+            {sites().reconciled(reconciled.packets, reconciled.ofPackets)}
           </span>
         )}
       </p>
-      <Strip meter={meter} of={of} label={`${share} metered, ${plural(holes.length, 'hole')}`} />
+      <Strip meter={meter} of={of} label={sites().strip(share, holes.length)} />
       {holes.length > 0 && (
         <details class="gaps">
-          <summary>{plural(holes.length, 'hole')} in this time</summary>
+          <summary>{sites().holes(holes.length)}</summary>
           <ul>
             {holes.slice(0, HOLES_SHOWN_MAX).map((hole) => (
               <li key={`${hole.cause} ${hole.from} ${hole.to}`}>{holeText(hole)}</li>
             ))}
             {holes.length > HOLES_SHOWN_MAX && (
-              <li>
-                And {formatCount(holes.length - HOLES_SHOWN_MAX)} more: choose a shorter time.
-              </li>
+              <li>{sites().moreHoles(holes.length - HOLES_SHOWN_MAX)}</li>
             )}
           </ul>
         </details>
@@ -67,7 +62,7 @@ function MeterCoverage({ meter, of }: { meter: MeterCompleteness; of: CoveragePr
 
 /** Rounded down, so that less than all is never 100 %. */
 function shareText(share: number): string {
-  return share === 1 ? 'All' : `${(Math.floor(share * 1000) / 10).toFixed(1)} %`
+  return share === 1 ? sites().all : `${forms().decimal(Math.floor(share * 1000) / 10, 1)} %`
 }
 
 interface StripProps extends Pick<CoverageProps, 'of'> {

@@ -1,9 +1,11 @@
 /** Each site with its meters, their completeness and their problems in words, worst first. */
+
 import { fetchSites } from '../../api/admin.js'
 import { completeness } from '../../api/completeness.js'
 import type { Completeness, Meter, Site } from '../../api/types.js'
 import { useQuery, useRefresh } from '../../api/use-query.js'
-import { formatBytes, formatCount, plural } from '../../format/bytes.js'
+import { formatBytes, formatCount } from '../../format/bytes.js'
+import { forms } from '../../format/language.js'
 import { formatAgo, formatDateTime } from '../../format/time.js'
 import { sentenceOf, toneOf } from '../../parts/completeness-text.js'
 import { Fact } from '../../parts/fact.js'
@@ -14,6 +16,8 @@ import { useNow } from '../../parts/use-now.js'
 import { entityHref } from '../../state/entity.js'
 import { useStore } from '../../state/store.js'
 import { followLink } from '../../state/url.js'
+import { common } from '../../texts/common.js'
+import { sites } from '../../texts/sites.js'
 import { Coverage } from './coverage.js'
 import { Sparkline } from './sparkline.js'
 
@@ -29,9 +33,9 @@ export function SitesPage({ orgId }: { orgId: string }) {
   return (
     <div class="page">
       <div class="page-head">
-        <h1>Sites</h1>
+        <h1>{sites().title}</h1>
         <RangePicker />
-        <span class="muted hint">The meters’ latest reports, refreshed every 5 seconds.</span>
+        <span class="muted hint">{sites().hint}</span>
       </div>
       {answer !== undefined && <p class={`note verdict ${toneOf(answer)}`}>{sentenceOf(answer)}</p>}
       <Progress query={query} />
@@ -56,10 +60,10 @@ const BY_STATUS: readonly Site['status'][] = [
   'finished',
 ]
 
-function worstSiteFirst(sites: readonly Site[], answer: Completeness | undefined): readonly Site[] {
+function worstSiteFirst(all: readonly Site[], answer: Completeness | undefined): readonly Site[] {
   const shares = new Map(answer?.sites.map((site) => [site.siteId, site.coveredShare]))
   const share = ({ siteId }: Site) => shares.get(siteId) ?? 1
-  return [...sites].sort(
+  return [...all].sort(
     (a, b) =>
       BY_STATUS.indexOf(a.status) - BY_STATUS.indexOf(b.status) ||
       share(a) - share(b) ||
@@ -69,10 +73,10 @@ function worstSiteFirst(sites: readonly Site[], answer: Completeness | undefined
 
 function NoSites({ orgId }: { orgId: string }) {
   return (
-    <Message title="No site has reported yet">
-      <p>Create an ingest key for the site (Settings, Keys), then start a meter on its gateway:</p>
+    <Message title={sites().none}>
+      <p>{sites().noneHelp}</p>
       <MeterCommand />
-      <p class="muted">Organisation {orgId}</p>
+      <p class="muted">{sites().organisation(orgId)}</p>
     </Message>
   )
 }
@@ -82,37 +86,36 @@ function MeterCommand() {
   return <pre class="command">{command}</pre>
 }
 
-const STATUS = {
-  ok: { tone: 'ok', label: 'Reporting' },
-  warning: { tone: 'warn', label: 'Needs a look' },
-  silent: { tone: 'wrong', label: 'Silent' },
-  finished: { tone: 'ok', label: 'Replay finished' },
-  neverReported: { tone: 'warn', label: 'Never reported' },
+const STATUS_TONES = {
+  ok: 'ok',
+  warning: 'warn',
+  silent: 'wrong',
+  finished: 'ok',
+  neverReported: 'warn',
 } as const
 
-function Status({ status }: { status: keyof typeof STATUS }) {
-  const { tone, label } = STATUS[status]
-  return <span class={`badge ${tone}`}>{label}</span>
+function Status({ status }: { status: keyof typeof STATUS_TONES }) {
+  return <span class={`badge ${STATUS_TONES[status]}`}>{sites().statuses[status]}</span>
 }
 
 function SiteCard({ site, answer }: { site: Site; answer: Completeness | undefined }) {
   const covered = answer?.sites.find(({ siteId }) => siteId === site.siteId)
   return (
-    <section class="card" aria-label={site.siteName ?? `Site ${site.siteId}`}>
+    <section class="card" aria-label={site.siteName ?? common().unnamed.site(site.siteId)}>
       <div class="card-head">
         <h2>
           <a href={entityHref({ kind: 'site', id: String(site.siteId) })} onClick={followLink}>
-            {site.siteName ?? `Site ${site.siteId}`}
+            {site.siteName ?? common().unnamed.site(site.siteId)}
           </a>
         </h2>
         <Status status={site.status} />
         <span class="space" />
-        <span class="muted hint">site {site.siteId}</span>
+        <span class="muted hint">{sites().siteNumber(site.siteId)}</span>
       </div>
       {answer !== undefined && covered !== undefined && <Coverage site={covered} of={answer} />}
       {site.meters.length === 0 ? (
         <div class="card-body">
-          <p class="muted">No meter has reported for this site yet. With an ingest key for it:</p>
+          <p class="muted">{sites().noMeterYet}</p>
           <MeterCommand />
         </div>
       ) : (
@@ -129,7 +132,7 @@ function MeterPart({ meter, several }: { meter: Meter; several: boolean }) {
     <div class="card-body meter">
       {several && (
         <h3>
-          Meter on {meter.interface} <Status status={meter.status} />
+          {sites().meterOn(meter.interface)} <Status status={meter.status} />
         </h3>
       )}
       {meter.problems.length > 0 && (
@@ -147,19 +150,19 @@ function MeterPart({ meter, several }: { meter: Meter; several: boolean }) {
       <MeterFacts meter={meter} />
       <div class="sparks">
         <Sparkline
-          label="Open sessions"
+          label={sites().openSessions}
           points={meter.history.map(({ at, openSessions }) => ({ at, value: openSessions }))}
           format={formatCount}
         />
         <Sparkline
-          label="Batches waiting in the spool"
+          label={sites().spoolWaiting}
           points={meter.history.map(({ at, spoolBatches }) => ({ at, value: spoolBatches }))}
           format={formatCount}
         />
         <Sparkline
-          label="Lag, from report to receipt"
+          label={sites().lag}
           points={meter.history.map(({ at, lagSeconds }) => ({ at, value: lagSeconds }))}
-          format={(seconds) => `${seconds.toFixed(1)} s`}
+          format={(seconds) => `${forms().decimal(seconds, 1)} s`}
         />
       </div>
     </div>
@@ -172,36 +175,34 @@ function MeterFacts({ meter }: { meter: Meter }) {
   const { spool } = meter
   return (
     <dl class="facts">
-      <Fact name="Last report" title={formatDateTime(receivedMs)}>
+      <Fact name={sites().lastReport} title={formatDateTime(receivedMs)}>
         {formatAgo(receivedMs, now)}
       </Fact>
-      <Fact name="Interface">{meter.interface}</Fact>
-      <Fact name="Open sessions">{formatCount(meter.openSessions)}</Fact>
-      <Fact name="Seen since start">
-        {plural(meter.packets, 'packet')}, {formatBytes(meter.bytes)}
-      </Fact>
-      <Fact name="Packets dropped" wrong={meter.packetsDropped > 0}>
+      <Fact name={sites().interface}>{meter.interface}</Fact>
+      <Fact name={sites().openSessions}>{formatCount(meter.openSessions)}</Fact>
+      <Fact name={sites().seen}>{sites().seenAmount(meter.packets, formatBytes(meter.bytes))}</Fact>
+      <Fact name={sites().packetsDropped} wrong={meter.packetsDropped > 0}>
         {formatCount(meter.packetsDropped)}
       </Fact>
-      <Fact name="Sessions lost" wrong={meter.sessionsDropped > 0}>
+      <Fact name={sites().sessionsLost} wrong={meter.sessionsDropped > 0}>
         {formatCount(meter.sessionsDropped)}
       </Fact>
-      <Fact name="Spool">
+      <Fact name={sites().spool}>
         {spool.batches === 0
-          ? 'empty'
-          : `${plural(spool.batches, 'batch', 'batches')}, ${formatBytes(spool.bytes)}`}
+          ? sites().spoolEmpty
+          : sites().spoolHolds(spool.batches, formatBytes(spool.bytes))}
       </Fact>
-      <Fact name="In quarantine" wrong={spool.quarantined > 0}>
+      <Fact name={sites().quarantine} wrong={spool.quarantined > 0}>
         {formatCount(spool.quarantined)}
       </Fact>
-      <Fact name="Running since" title={meter.startedAt}>
+      <Fact name={sites().runningSince} title={meter.startedAt}>
         {formatDateTime(Date.parse(meter.startedAt))}
       </Fact>
-      <Fact name="Version">{meter.version}</Fact>
-      <Fact name="Meter">
+      <Fact name={sites().version}>{meter.version}</Fact>
+      <Fact name={sites().meter}>
         <code>{meter.meterId}</code>
       </Fact>
-      <Fact name="Last batch">{formatCount(meter.lastBatch)}</Fact>
+      <Fact name={sites().lastBatch}>{formatCount(meter.lastBatch)}</Fact>
     </dl>
   )
 }

@@ -1,4 +1,6 @@
 /** The last day of one number, with its latest and its highest value in words. */
+import { sites } from '../../texts/sites.js'
+
 export interface SparklineProps {
   readonly label: string
   readonly points: readonly { readonly at: string; readonly value: number }[]
@@ -18,7 +20,7 @@ export function Sparkline({ label, points, format }: SparklineProps) {
       <figcaption>
         {label}
         <span class="figures">
-          {format(last.value)} <span class="muted">highest {format(highest)}</span>
+          {format(last.value)} <span class="muted">{sites().highest(format(highest))}</span>
         </span>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
