@@ -1,9 +1,10 @@
 /** Shows the page of the path, or sign-in when nobody is signed in. */
+
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError } from './api/client.js'
 import { loadSession, session } from './api/session.js'
 import { PAGES, pageFor } from './pages/pages.js'
 import { SignInPage } from './pages/sign-in-page.js'
+import { faultText } from './parts/fault-text.js'
 import { Shell } from './parts/shell.js'
 import { Message } from './parts/states.js'
 import { Toasts } from './parts/toasts.js'
@@ -35,7 +36,7 @@ function useSession(unknown: boolean): string | null {
     let timer: ReturnType<typeof setTimeout>
     const ask = () =>
       loadSession().catch((error: unknown) => {
-        setFault(error instanceof ApiError ? error.message : String(error))
+        setFault(faultText(error))
         timer = setTimeout(ask, RETRY_MS)
       })
     ask()

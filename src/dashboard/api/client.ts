@@ -2,16 +2,19 @@
  * Sends a request to the API with the session's cookie and returns the envelope's data. Every failure becomes an
  * ApiError, which says whether a retry can help.
  */
+
 import { createStore } from '../state/store.js'
 import type { QueryParams } from '../state/url.js'
+import type { OwnFault } from '../texts/en/faults.js'
 
 export class ApiError extends Error {
   /** HTTP status; 0 without an answer, -1 for a failure of the page itself. */
   readonly status: number
-  /** The API's code for the failure, such as `confirmNeeded`. */
-  readonly code: string | undefined
+  /** The API's code for the failure, such as `confirmNeeded`, or an OwnFault; empty: none. */
+  readonly code: string
+  /** The envelope's data; the HTTP status of an OwnFault. */
   readonly data: unknown
-  constructor(status: number, message: string, code?: string, data: unknown = null) {
+  constructor(status: number, message: string, code = '', data: unknown = null) {
     super(message)
     this.name = 'ApiError'
     this.status = status
@@ -25,6 +28,11 @@ export class ApiError extends Error {
   }
 }
 
+/** A failure that the page finds itself; parts/fault-text.ts has its words. */
+export function ownError(status: number, code: OwnFault, httpStatus = status): ApiError {
+  return new ApiError(status, code, code, httpStatus)
+}
+
 interface Envelope {
   readonly data: unknown
   readonly success: boolean
@@ -33,7 +41,7 @@ interface Envelope {
 }
 
 /** Why the server ended the session (HTTP 401). The sign-in page shows it. */
-export const signedOut = createStore<string | null>(null)
+export const signedOut = createStore<ApiError | null>(null)
 
 /** False after a request that tunmeter did not answer, true after the next answer. */
 export const serverReachable = createStore(true)
@@ -77,7 +85,7 @@ async function send(path: string, options: RequestOptions): Promise<Response> {
   } catch (error) {
     if (signal?.aborted) throw error
     serverReachable.set(false)
-    throw new ApiError(0, 'The server does not answer.')
+    throw ownError(0, 'noAnswer')
   }
 }
 
@@ -95,12 +103,13 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   if (!isEnvelope(content)) {
     const status = response.ok ? 502 : response.status
     if (status >= 502) serverReachable.set(false)
-    throw new ApiError(status, `The server gave an unexpected answer (HTTP ${response.status}).`)
+    throw ownError(status, 'unexpectedAnswer', response.status)
   }
   serverReachable.set(true)
   if (content.success) return content.data as T
-  if (response.status === 401 && !options.signingIn) signedOut.set(content.message)
-  throw new ApiError(response.status, content.message, content.code, content.data)
+  const error = new ApiError(response.status, content.message, content.code, content.data)
+  if (response.status === 401 && !options.signingIn) signedOut.set(error)
+  throw error
 }
 
 export function isAbort(error: unknown): boolean {

@@ -1,7 +1,7 @@
 /** An export with its manifest, like those of `tunmeter export`. `tunmeter verify` checks them. */
 import type { Manifest } from '../../session/manifest.js'
 import type { QueryParams } from '../state/url.js'
-import { ApiError, request } from './client.js'
+import { ownError, request } from './client.js'
 import { fetchCompleteness } from './completeness.js'
 import { exportHref } from './logs.js'
 import type { Completeness, KeyInfo } from './types.js'
@@ -23,11 +23,7 @@ export async function makeEvidence(
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<Evidence> {
-  if (crypto.subtle === undefined)
-    throw new ApiError(
-      -1,
-      'Browsers compute hashes only over https or on localhost. Open the dashboard that way, or use tunmeter export.',
-    )
+  if (crypto.subtle === undefined) throw ownError(-1, 'insecure')
   const { timeStart, timeEnd, sort: _, ...filters } = query
   // Asked before the export, because the file then has every session that this answer counts as stored.
   const sites = { siteId: filters.siteId }
@@ -68,8 +64,7 @@ async function download(
   onBytes: (bytes: number) => void,
 ): Promise<{ name: string; bytes: Bytes }> {
   const response = await fetch(path, { credentials: 'same-origin', signal })
-  if (!response.ok || response.body === null)
-    throw new ApiError(response.status, `The export was refused (HTTP ${response.status}).`)
+  if (!response.ok || response.body === null) throw ownError(response.status, 'exportRefused')
   const disposition = response.headers.get('content-disposition') ?? ''
   const name = /filename="([^"]+)"/.exec(disposition)?.[1] ?? 'connections.csv'
   const chunks: Bytes[] = []
@@ -81,10 +76,7 @@ async function download(
     length += value.length
     if (length > EVIDENCE_BYTES_MAX) {
       await reader.cancel()
-      throw new ApiError(
-        -1,
-        'The export is larger than 256 MB, the most that a page can hold. tunmeter export has no limit.',
-      )
+      throw ownError(-1, 'tooLargeForPage')
     }
     chunks.push(value)
     onBytes(length)

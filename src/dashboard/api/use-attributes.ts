@@ -2,8 +2,10 @@
  * Values to filter by, with their counts. Counting is the most expensive request of a page, so it runs only while a
  * list of values is open. Closing the list ends the count, in the server too.
  */
+
 import { useCallback, useState } from 'preact/hooks'
 import { OUTCOME_GROUPS, type OutcomeGroup } from '../../session/outcome-groups.js'
+import { faultText } from '../parts/fault-text.js'
 import type { QueryParams } from '../state/url.js'
 import { fetchHistogram } from './histogram.js'
 import { fetchLog } from './logs.js'
@@ -49,7 +51,7 @@ export function useAttributes(orgId: string, selection: string, filters: QueryPa
     values: query.data,
     counting: query.loading,
     slow: query.slow,
-    failed: query.error?.message ?? null,
+    failed: query.error === null ? null : faultText(query.error),
     look: useCallback((now: boolean) => setLooking(now), []),
   }
 }

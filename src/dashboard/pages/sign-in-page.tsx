@@ -1,12 +1,14 @@
 /** Sign-in with a key. When the server ended a session, the page shows the reason. */
 
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { messageOf } from '../../base/errors.js'
 import { signedOut } from '../api/client.js'
 import { signIn } from '../api/session.js'
+import { faultText } from '../parts/fault-text.js'
 import { Logo } from '../parts/icons.js'
+import { Marked } from '../parts/marked.js'
 import { ThemeMenu } from '../parts/theme-menu.js'
 import { useStore } from '../state/store.js'
+import { signIn as texts } from '../texts/sign-in.js'
 
 export function SignInPage() {
   const reason = useStore(signedOut)
@@ -14,18 +16,18 @@ export function SignInPage() {
   const [fault, setFault] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
   useEffect(() => {
-    document.title = 'Sign in · tunmeter'
+    document.title = `${texts().title} · tunmeter`
     field.current?.focus()
   }, [])
   const submit = async (event: Event) => {
     event.preventDefault()
     const key = field.current?.value.trim() ?? ''
-    if (key === '') return setFault('Paste a key first.')
+    if (key === '') return setFault(texts().pasteFirst)
     setBusy(true)
     try {
       await signIn(key)
     } catch (error) {
-      setFault(messageOf(error))
+      setFault(faultText(error))
       setBusy(false)
       field.current?.select()
     }
@@ -36,10 +38,10 @@ export function SignInPage() {
         <div class="sign-in-brand">
           <Logo /> tunmeter
         </div>
-        <h1>Sign in with a key</h1>
+        <h1>{texts().heading}</h1>
         {reason !== null && fault === null && (
           <p class="note warn" role="status">
-            You were signed out. {reason}
+            {texts().signedOut(faultText(reason))}
           </p>
         )}
         {fault !== null && (
@@ -47,11 +49,9 @@ export function SignInPage() {
             {fault}
           </p>
         )}
-        <p class="muted">
-          Who reached which private resource, when, for how long, and how much went each way.
-        </p>
+        <p class="muted">{texts().lead}</p>
         <label class="label">
-          Key
+          {texts().key}
           <input
             ref={field}
             class="field mono"
@@ -65,15 +65,14 @@ export function SignInPage() {
           />
         </label>
         <button type="submit" class="button primary" disabled={busy}>
-          {busy ? 'Signing in…' : 'Sign in'}
+          {busy ? texts().signingIn : texts().title}
         </button>
         <details>
-          <summary>Where do I get a key?</summary>
-          <p>On the server, once for each person or program:</p>
+          <summary>{texts().whereFrom}</summary>
+          <p>{texts().onServer}</p>
           <pre class="command">tunmeter keys create --scope read --org ORG --name "Ada"</pre>
           <p>
-            A <em>read</em> key sees the log; an <em>admin</em> key may also change retention, keys
-            and the catalog.
+            <Marked text={texts().scopes} />
           </p>
         </details>
       </form>

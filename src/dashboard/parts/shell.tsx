@@ -2,7 +2,6 @@
 
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { messageOf } from '../../base/errors.js'
 import { serverReachable } from '../api/client.js'
 import { orgOf, useOrgs } from '../api/orgs.js'
 import { session, signOut } from '../api/session.js'
@@ -13,6 +12,7 @@ import { useStore } from '../state/store.js'
 import { followLink, setParams, useLocation } from '../state/url.js'
 import { common } from '../texts/common.js'
 import { CompletenessBadge } from './completeness-badge.js'
+import { faultText } from './fault-text.js'
 import { Hatches } from './hatch.js'
 import { ChevronIcon, KeyIcon, Logo } from './icons.js'
 import { isTyping } from './is-typing.js'
@@ -162,7 +162,7 @@ function Account({ orgId }: { orgId: string | undefined }) {
 
 function leave(): void {
   signOut().catch((error: unknown) => {
-    toast(common().stillSignedIn(messageOf(error)))
+    toast(common().stillSignedIn(faultText(error)))
   })
 }
 

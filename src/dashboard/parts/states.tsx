@@ -6,6 +6,7 @@ import { type FilterName, filterPatch, filtersOf } from '../state/filters.js'
 import { setParams, useLocation } from '../state/url.js'
 import { common } from '../texts/common.js'
 import { filters } from '../texts/filters.js'
+import { faultText } from './fault-text.js'
 import { refusedFilter } from './filters/refused.js'
 import { useNow } from './use-now.js'
 
@@ -73,7 +74,7 @@ export function Failure({ query, what }: { query: Query<unknown>; what: keyof Wh
   const title = error.status === 0 ? common().cannotReach : common().no(named)
   return (
     <Message title={title} actions={again}>
-      <p>{error.message}</p>
+      <p>{faultText(error)}</p>
       {retryAtMs !== null && <Countdown untilMs={retryAtMs} />}
     </Message>
   )

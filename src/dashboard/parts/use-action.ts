@@ -1,7 +1,7 @@
 /** Runs the work of a click, one run at a time, and keeps its failure as text. */
 
 import { useRef, useState } from 'preact/hooks'
-import { messageOf } from '../../base/errors.js'
+import { faultText } from './fault-text.js'
 
 export interface Action {
   /** The failure of the last run; null: it succeeded, or one is under way. */
@@ -22,7 +22,7 @@ export function useAction(): Action {
     try {
       await work()
     } catch (error) {
-      setFault(messageOf(error))
+      setFault(faultText(error))
     }
     busy.current = false
   }

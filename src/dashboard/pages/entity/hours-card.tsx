@@ -6,6 +6,7 @@ import { formatBytes, formatCount } from '../../format/bytes.js'
 import { type HourSums, type WeekHours, weekHours } from '../../format/hours.js'
 import { DAY } from '../../format/time.js'
 import { calendar, zoneName } from '../../format/zone.js'
+import { faultText } from '../../parts/fault-text.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { ENTITY_FILTERS, type Entity } from '../../state/entity.js'
 import { spanQuery } from '../../state/filters.js'
@@ -38,7 +39,7 @@ export function HoursCard({ orgId, entity: { kind, id }, span, refreshedMs }: Ho
           {isCut && texts().lastDays(DAYS_MAX)}
         </span>
       </div>
-      {error !== null && <p class="card-body wrong">{error.message}</p>}
+      {error !== null && <p class="card-body wrong">{faultText(error)}</p>}
       {data !== undefined && <HoursTable hours={weekHours(data, calendar().at)} />}
     </section>
   )

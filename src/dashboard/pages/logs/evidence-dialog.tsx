@@ -1,7 +1,6 @@
 /** Makes an evidence export and shows its manifest: range, filters, rows, losses, reconciliation, and hash. */
 
 import { useEffect, useState } from 'preact/hooks'
-import { messageOf } from '../../../base/errors.js'
 import { type Evidence, makeEvidence } from '../../api/evidence.js'
 import type { Completeness } from '../../api/types.js'
 import { formatBytes, formatCount } from '../../format/bytes.js'
@@ -11,6 +10,7 @@ import { sentenceOf, siteText, worstFirst } from '../../parts/completeness-text.
 import { Dialog } from '../../parts/dialog.js'
 import { Fact } from '../../parts/fact.js'
 import { Fault } from '../../parts/fault.js'
+import { faultText } from '../../parts/fault-text.js'
 import { Marked } from '../../parts/marked.js'
 import { saveFile } from '../../parts/save-file.js'
 import type { QueryParams } from '../../state/url.js'
@@ -34,7 +34,7 @@ export function EvidenceDialog({ orgId, query, onClose }: EvidenceDialogProps) {
     makeEvidence(orgId, query, abort.signal, setBytes).then(
       (evidence) => setMade({ evidence }),
       (error: unknown) => {
-        if (!abort.signal.aborted) setMade({ fault: messageOf(error) })
+        if (!abort.signal.aborted) setMade({ fault: faultText(error) })
       },
     )
     return () => abort.abort()

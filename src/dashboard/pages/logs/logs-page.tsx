@@ -5,6 +5,7 @@ import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { LogAnswer, LogRow } from '../../api/types.js'
 import { cancelTogether, useQuery } from '../../api/use-query.js'
 import { zoneName } from '../../format/zone.js'
+import { faultText } from '../../parts/fault-text.js'
 import { useNames } from '../../parts/filters/names.js'
 import { QueryBar } from '../../parts/filters/query-bar.js'
 import { PlayIcon, RailIcon } from '../../parts/icons.js'
@@ -271,7 +272,7 @@ function Drawer({ orgId, sessionId, rows, onClose }: DrawerProps) {
       {!fetched.loading && (
         <div class="drawer-body">
           <p class="drawer-lead">
-            {fetched.error === null ? session().noSuchWhy : fetched.error.message}
+            {fetched.error === null ? session().noSuchWhy : faultText(fetched.error)}
           </p>
         </div>
       )}

@@ -3,6 +3,7 @@
 import type { Matrix } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatBytes } from '../../format/bytes.js'
+import { faultText } from '../../parts/fault-text.js'
 import { Bytes } from '../../parts/quantity.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
@@ -28,7 +29,7 @@ export function MatrixCard({ query }: { query: MatrixQuery }) {
         <h2>{overview().matrix}</h2>
         <span class="muted hint">{overview().matrixHint}</span>
       </div>
-      {error !== null && <p class="card-body wrong">{error.message}</p>}
+      {error !== null && <p class="card-body wrong">{faultText(error)}</p>}
       {data !== undefined && <MatrixTable matrix={data} />}
     </section>
   )

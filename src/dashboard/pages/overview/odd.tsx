@@ -5,6 +5,7 @@ import type { ChangedGroup, Changes, NewPairs, Summary } from '../../api/types.j
 import type { Query } from '../../api/use-query.js'
 import { formatBytes } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
+import { faultText } from '../../parts/fault-text.js'
 import { filtersOf } from '../../state/filters.js'
 import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
 import { currentLocation, followLink } from '../../state/url.js'
@@ -45,7 +46,7 @@ function Card({ title, hint, query, lines, empty, children }: CardProps) {
       </div>
       <ul class="card-body entity-lines">
         {children}
-        {error !== null && <li class="wrong">{error.message}</li>}
+        {error !== null && <li class="wrong">{faultText(error)}</li>}
         {isEmpty && <li class="muted">{empty}</li>}
       </ul>
     </section>

@@ -6,6 +6,7 @@ import { useQuery } from '../../api/use-query.js'
 import { formatAgo } from '../../format/time.js'
 import { destText, sourceText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
+import { faultText } from '../../parts/fault-text.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { useNow } from '../../parts/use-now.js'
 import { type Filters, spanQuery } from '../../state/filters.js'
@@ -53,7 +54,7 @@ export function RecentList(props: RecentListProps) {
           </li>
         ))}
         {answer.data !== undefined && rows.length === 0 && <li class="muted">{empty}</li>}
-        {answer.error !== null && <li class="wrong">{answer.error.message}</li>}
+        {answer.error !== null && <li class="wrong">{faultText(answer.error)}</li>}
       </ul>
     </section>
   )

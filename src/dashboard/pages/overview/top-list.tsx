@@ -4,6 +4,7 @@
  */
 
 import type { SummaryGroupRow } from '../../api/types.js'
+import { faultText } from '../../parts/fault-text.js'
 import { Bytes } from '../../parts/quantity.js'
 import { ShareBar, ShareKey } from '../../parts/share-bar.js'
 import type { Group } from '../../state/groups.js'
@@ -32,7 +33,7 @@ export function TopList({ group, query }: { group: Group; query: TopQuery }) {
           </li>
         ))}
         {summary === undefined && loading && <TopSkeleton />}
-        {error !== null && <li class="wrong">{error.message}</li>}
+        {error !== null && <li class="wrong">{faultText(error)}</li>}
       </ul>
     </section>
   )

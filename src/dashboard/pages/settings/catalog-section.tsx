@@ -1,13 +1,14 @@
 /** The server's catalog, to read only. The API, `tunmeter catalog` and imports change it. */
+
 import { useState } from 'preact/hooks'
 import type { Catalog } from '../../../session/catalog.js'
 import { fetchCatalog } from '../../api/admin.js'
 import { useQuery } from '../../api/use-query.js'
-import { formatCount } from '../../format/bytes.js'
 import { keptText } from '../../parts/kept.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
+import { settings } from '../../texts/settings.js'
 
 const KINDS = ['resources', 'clients', 'users', 'sites', 'prefixes'] as const
 type Kind = (typeof KINDS)[number]
@@ -15,7 +16,7 @@ type Kind = (typeof KINDS)[number]
 const SHOWN_MAX = 200
 
 interface Table {
-  readonly columns: readonly string[]
+  readonly columns: readonly (keyof ReturnType<typeof settings>['columns'])[]
   readonly rows: readonly (readonly string[])[]
 }
 
@@ -25,20 +26,20 @@ function tableOf(catalog: Catalog, kind: Kind): Table {
   switch (kind) {
     case 'resources':
       return {
-        columns: ['Id', 'Name', 'Destination', 'Protocol', 'Ports', 'Site', 'Kept'],
+        columns: ['id', 'name', 'destination', 'protocol', 'ports', 'site', 'kept'],
         rows: catalog.resources.map((r) => [
           text(r.siteResourceId),
           r.name,
           r.destination,
-          r.protocol?.toUpperCase() ?? 'any',
-          r.ports.length === 0 ? 'any' : r.ports.join(', '),
-          text(r.siteId ?? 'any'),
+          r.protocol?.toUpperCase() ?? settings().any,
+          r.ports.length === 0 ? settings().any : r.ports.join(', '),
+          text(r.siteId ?? settings().any),
           keptText(r),
         ]),
       }
     case 'clients':
       return {
-        columns: ['Id', 'Name', 'User', 'Public key', 'Addresses', 'Kept'],
+        columns: ['id', 'name', 'user', 'publicKey', 'addresses', 'kept'],
         rows: catalog.clients.map((c) => [
           text(c.clientId),
           c.name,
@@ -50,17 +51,17 @@ function tableOf(catalog: Catalog, kind: Kind): Table {
       }
     case 'users':
       return {
-        columns: ['Id', 'Name', 'Email'],
+        columns: ['id', 'name', 'email'],
         rows: catalog.users.map((u) => [u.userId, u.name, text(u.email)]),
       }
     case 'sites':
       return {
-        columns: ['Id', 'Name'],
+        columns: ['id', 'name'],
         rows: catalog.sites.map((s) => [text(s.siteId), s.name]),
       }
     case 'prefixes':
       return {
-        columns: ['Prefix', 'Name', 'Kept'],
+        columns: ['prefix', 'name', 'kept'],
         rows: (catalog.prefixes ?? []).map((p) => [p.prefix, p.name, keptText(p)]),
       }
   }
@@ -74,25 +75,25 @@ export function CatalogSection({ orgId }: { orgId: string }) {
   return (
     <section class="card" aria-labelledby="catalog">
       <div class="card-head">
-        <h2 id="catalog">Catalog</h2>
+        <h2 id="catalog">{settings().catalog}</h2>
         <span class="space" />
         {catalog !== undefined && (
           <>
             <input
               class="field catalog-search"
               type="search"
-              placeholder="Search"
-              aria-label="Search the catalog"
+              placeholder={settings().search}
+              aria-label={settings().searchCatalog}
               value={search}
               onInput={(event) => setSearch(event.currentTarget.value)}
             />
             <Segments
-              name="Part of the catalog"
+              name={settings().partOfCatalog}
               options={KINDS.filter(
                 (value) => value !== 'prefixes' || catalog.prefixes !== undefined,
               ).map((value) => ({
                 value,
-                label: `${value[0]!.toUpperCase()}${value.slice(1)} ${formatCount(catalog[value]?.length ?? 0)}`,
+                label: settings().partCount(settings().parts[value], catalog[value]?.length ?? 0),
               }))}
               value={kind}
               onChange={setKind}
@@ -124,20 +125,20 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
     return (
       <div class="card-body">
         <p class="muted">
-          No {kind} yet. A catalog gives names to addresses and keys. Send one with:
+          {settings().noEntries[kind]} {settings().catalogHelp}
         </p>
         <pre class="command">{`tunmeter catalog push catalog.yaml --to ${window.location.origin} --org ${orgId}`}</pre>
       </div>
     )
   }
   return (
-    <TableScroll label={`Catalog: ${kind}`}>
+    <TableScroll label={settings().catalogOf[kind]}>
       <table class="plain-table">
         <thead>
           <tr>
             {table.columns.map((column) => (
               <th scope="col" key={column}>
-                {column}
+                {settings().columns[column]}
               </th>
             ))}
           </tr>
@@ -154,11 +155,9 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
           ))}
         </tbody>
       </table>
-      {found.length === 0 && <p class="card-body muted">Nothing matches “{search}”.</p>}
+      {found.length === 0 && <p class="card-body muted">{settings().nothingMatches(search)}</p>}
       {found.length > SHOWN_MAX && (
-        <p class="card-body muted">
-          The first {SHOWN_MAX} of {formatCount(found.length)}; search for the others.
-        </p>
+        <p class="card-body muted">{settings().firstOf(SHOWN_MAX, found.length)}</p>
       )}
     </TableScroll>
   )

@@ -1,4 +1,5 @@
 /** The list of keys with their last use, and the buttons that create and revoke keys. */
+
 import { useState } from 'preact/hooks'
 import { fetchKeys, revokeKey } from '../../api/admin.js'
 import { session } from '../../api/session.js'
@@ -14,6 +15,8 @@ import { toast } from '../../parts/toasts.js'
 import { useAction } from '../../parts/use-action.js'
 import { useNow } from '../../parts/use-now.js'
 import { useStore } from '../../state/store.js'
+import { common } from '../../texts/common.js'
+import { settings } from '../../texts/settings.js'
 import { NewKeyDialog } from './new-key-dialog.js'
 
 export function KeysSection({ orgId }: { orgId: string }) {
@@ -24,19 +27,19 @@ export function KeysSection({ orgId }: { orgId: string }) {
   return (
     <section class="card" aria-labelledby="keys">
       <div class="card-head">
-        <h2 id="keys">Keys</h2>
+        <h2 id="keys">{settings().keys}</h2>
         <span class="space" />
         <input
           class="field"
           type="search"
-          aria-label="Find a key"
-          placeholder="Name, or paste a key"
+          aria-label={settings().findKey}
+          placeholder={settings().findKeyHint}
           autocomplete="off"
           value={sought}
           onInput={(event) => setSought(event.currentTarget.value)}
         />
         <button type="button" class="button" onClick={() => setCreating(true)}>
-          <PlusIcon /> New key
+          <PlusIcon /> {settings().newKey}
         </button>
       </div>
       <Progress query={query} />
@@ -69,65 +72,72 @@ function isSought({ name, shown }: Key, sought: string): boolean {
   return `${name} ${shown}`.toLowerCase().includes(text.toLowerCase())
 }
 
-function stateOf(key: Key, nowMs: number): { label: string; tone: string } {
-  if (key.revokedAt !== null) return { label: 'Revoked', tone: '' }
-  if (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs)
-    return { label: 'Expired', tone: '' }
-  return { label: 'Active', tone: 'ok' }
+type State = keyof ReturnType<typeof settings>['states']
+
+function stateOf(key: Key, nowMs: number): State {
+  if (key.revokedAt !== null) return 'revoked'
+  if (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs) return 'expired'
+  return 'active'
 }
 
 function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Key) => void }) {
   const now = useNow()
   const own = useStore(session)?.keyId
   return (
-    <TableScroll label="Keys of the organisation">
+    <TableScroll label={settings().keysOfOrg}>
       <table class="plain-table">
         <thead>
           <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Key</th>
-            <th scope="col">Scope</th>
-            <th scope="col">Created</th>
-            <th scope="col">Last used</th>
-            <th scope="col">Expires</th>
-            <th scope="col">State</th>
+            <th scope="col">{settings().name}</th>
+            <th scope="col">{settings().key}</th>
+            <th scope="col">{settings().scope}</th>
+            <th scope="col">{settings().created}</th>
+            <th scope="col">{settings().lastUsed}</th>
+            <th scope="col">{settings().expires}</th>
+            <th scope="col">{settings().state}</th>
             <th scope="col">
-              <span class="visually-hidden">Actions</span>
+              <span class="visually-hidden">{settings().actions}</span>
             </th>
           </tr>
         </thead>
         <tbody>
           {keys.map((key) => {
-            const { label, tone } = stateOf(key, now)
-            const active = label === 'Active'
+            const state = stateOf(key, now)
+            const active = state === 'active'
             return (
               <tr key={key.keyId} class={active ? '' : 'muted'}>
                 <th scope="row">
                   {key.name}
-                  {key.keyId === own && <span class="muted"> (this one)</span>}
+                  {key.keyId === own && <span class="muted"> {settings().thisOne}</span>}
                 </th>
-                <td class="mono">{key.shown ?? 'not known'}</td>
-                <td>{key.siteId === null ? key.scope : `${key.scope}, site ${key.siteId}`}</td>
+                <td class="mono">{key.shown ?? settings().notKnown}</td>
+                <td>
+                  {key.siteId === null ? key.scope : settings().scopeOfSite(key.scope, key.siteId)}
+                </td>
                 <td title={key.createdAt}>{formatAgo(Date.parse(key.createdAt), now)}</td>
                 <td>
-                  {key.lastUsedAt === null ? 'never' : formatAgo(Date.parse(key.lastUsedAt), now)}
+                  {key.lastUsedAt === null
+                    ? common().never
+                    : formatAgo(Date.parse(key.lastUsedAt), now)}
                   {key.lastUsedFrom !== null && <div class="muted">{key.lastUsedFrom}</div>}
                 </td>
                 <td>
-                  {key.expiresAt === null ? 'never' : formatDateTime(Date.parse(key.expiresAt))}
+                  {key.expiresAt === null
+                    ? common().never
+                    : formatDateTime(Date.parse(key.expiresAt))}
                 </td>
                 <td>
-                  <span class={`badge ${tone}`}>{label}</span>
+                  <span class={active ? 'badge ok' : 'badge'}>{settings().states[state]}</span>
                 </td>
                 <td class="number">
                   {active && (
                     <button
                       type="button"
                       class="button small"
-                      aria-label={`Revoke ${key.name}`}
+                      aria-label={settings().revokeKey(key.name)}
                       onClick={() => onRevoke(key)}
                     >
-                      Revoke
+                      {settings().revoke}
                     </button>
                   )}
                 </td>
@@ -153,26 +163,24 @@ function RevokeDialog({ orgId, revoked, onClose, onDone }: RevokeProps) {
   const revoke = () =>
     run(async () => {
       await revokeKey(orgId, revoked.keyId)
-      toast(`${revoked.name} is revoked`)
+      toast(settings().isRevoked(revoked.name))
       onDone()
       onClose()
     })
   return (
-    <Dialog title={`Revoke ${revoked.name}?`} onClose={onClose}>
+    <Dialog title={settings().revokeQuestion(revoked.name)} onClose={onClose}>
       <p>
-        {revoked.scope === 'ingest'
-          ? 'A meter with this key keeps its sessions in its spool until it gets another key.'
-          : 'Its users are signed out at their next request.'}{' '}
-        This cannot be undone.
+        {revoked.scope === 'ingest' ? settings().revokeIngest : settings().revokeOther}{' '}
+        {settings().cannotUndo}
       </p>
-      {own && <p class="note warn">You are signed in with this key.</p>}
+      {own && <p class="note warn">{settings().ownKey}</p>}
       <Fault text={fault} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
-          Keep it
+          {settings().keepIt}
         </button>
         <button type="button" class="button danger" onClick={revoke}>
-          Revoke
+          {settings().revoke}
         </button>
       </div>
     </Dialog>

@@ -1,4 +1,5 @@
 /** Creates a key and shows it once. */
+
 import { useState } from 'preact/hooks'
 import { createKey, type NewKey } from '../../api/admin.js'
 import { DAY } from '../../format/time.js'
@@ -7,6 +8,8 @@ import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { CopyIcon } from '../../parts/icons.js'
 import { useAction } from '../../parts/use-action.js'
+import { common } from '../../texts/common.js'
+import { settings } from '../../texts/settings.js'
 
 export interface NewKeyProps {
   readonly orgId: string
@@ -14,24 +17,20 @@ export interface NewKeyProps {
   readonly onClose: () => void
 }
 
-const SCOPES = [
-  { value: 'read', label: 'Read: sees the log' },
-  { value: 'ingest', label: 'Ingest: a meter of one site' },
-  { value: 'admin', label: 'Admin: changes settings and keys' },
-] as const
+const SCOPES = ['read', 'ingest', 'admin'] as const
 
 const LIFETIMES = [
-  { days: 0, label: 'Never' },
-  { days: 30, label: 'In 30 days' },
-  { days: 90, label: 'In 90 days' },
-  { days: 365, label: 'In a year' },
+  { days: 0, name: 'never' },
+  { days: 30, name: 'days30' },
+  { days: 90, name: 'days90' },
+  { days: 365, name: 'year' },
 ] as const
 
 export function NewKeyDialog({ orgId, onCreated, onClose }: NewKeyProps) {
   const [made, setMade] = useState<Made | null>(null)
   if (made !== null) return <MadeKey {...made} onClose={onClose} />
   return (
-    <Dialog title="New key" onClose={onClose}>
+    <Dialog title={settings().newKey} onClose={onClose}>
       <NewKeyForm
         onCancel={onClose}
         onSubmit={async (wanted) => {
@@ -75,48 +74,48 @@ function NewKeyForm({ onSubmit, onCancel }: FormProps) {
   return (
     <form class="form" onSubmit={submit}>
       <label class="label">
-        Name
+        {settings().name}
         <input
           class="field"
           name="name"
           required
           maxLength={100}
-          placeholder="Its person or program"
+          placeholder={settings().nameHint}
         />
       </label>
       <label class="label">
-        Scope
+        {settings().scope}
         <select
           class="field"
           value={scope}
           onChange={(event) => setScope(event.currentTarget.value as NewKey['scope'])}
         >
-          {SCOPES.map(({ value, label }) => (
+          {SCOPES.map((value) => (
             <option key={value} value={value}>
-              {label}
+              {settings().scopes[value]}
             </option>
           ))}
         </select>
       </label>
       {scope === 'ingest' && (
         <label class="label">
-          Site
+          {settings().site}
           <input
             class="field"
             name="siteId"
             type="number"
             min={1}
             required
-            placeholder="Number of the site"
+            placeholder={settings().siteHint}
           />
         </label>
       )}
       <label class="label">
-        Expires
+        {settings().expires}
         <select class="field" name="days">
-          {LIFETIMES.map(({ days, label }) => (
+          {LIFETIMES.map(({ days, name }) => (
             <option key={days} value={days}>
-              {label}
+              {settings().lifetimes[name]}
             </option>
           ))}
         </select>
@@ -124,10 +123,10 @@ function NewKeyForm({ onSubmit, onCancel }: FormProps) {
       <Fault text={fault} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onCancel}>
-          Cancel
+          {common().cancel}
         </button>
         <button type="submit" class="button primary">
-          Create
+          {settings().create}
         </button>
       </div>
     </form>
@@ -139,26 +138,30 @@ function MadeKey({ name, secret, siteId, onClose }: Made & { onClose: () => void
   const command = `(umask 077; echo ${secret} > ${file})
 tunmeter meter --interface wg0 --to ${window.location.origin} --key-file ${file}`
   return (
-    <Dialog title={`Key for ${name}`} onClose={onClose}>
-      <p>Copy it now. It is not shown again, because the server keeps only a hash.</p>
+    <Dialog title={settings().keyFor(name)} onClose={onClose}>
+      <p>{settings().copyNow}</p>
       <pre class="command new-key">{secret}</pre>
       {siteId !== null && (
         <>
-          <p>On the gateway of site {siteId}, as root:</p>
+          <p>{settings().onGateway(siteId)}</p>
           <pre class="command">{command}</pre>
         </>
       )}
       <div class="dialog-actions">
-        <button type="button" class="button" onClick={() => copyText(secret, 'Key')}>
-          <CopyIcon /> Copy
+        <button type="button" class="button" onClick={() => copyText(secret, settings().key)}>
+          <CopyIcon /> {settings().copy}
         </button>
         {siteId !== null && (
-          <button type="button" class="button" onClick={() => copyText(command, 'Commands')}>
-            <CopyIcon /> Copy commands
+          <button
+            type="button"
+            class="button"
+            onClick={() => copyText(command, settings().commands)}
+          >
+            <CopyIcon /> {settings().copyCommands}
           </button>
         )}
         <button type="button" class="button primary" onClick={onClose}>
-          Done
+          {settings().done}
         </button>
       </div>
     </Dialog>

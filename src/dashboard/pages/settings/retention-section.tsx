@@ -2,15 +2,15 @@
 
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { messageOf } from '../../../base/errors.js'
 import { fetchSettings, putSettings, sessionsToConfirm } from '../../api/admin.js'
 import { useQuery } from '../../api/use-query.js'
-import { plural } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
+import { faultText } from '../../parts/fault-text.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { toast } from '../../parts/toasts.js'
+import { settings } from '../../texts/settings.js'
 
 const FOR_EVER = -1
 const DAYS_SUGGESTED = 30
@@ -23,7 +23,8 @@ function kindOf(days: number): Kind {
 }
 
 function retentionText(days: number): string {
-  return days === 0 ? 'nothing' : days === FOR_EVER ? 'everything, for ever' : plural(days, 'day')
+  const { keptNothing, keptForEver, keptDays } = settings()
+  return days === 0 ? keptNothing : days === FOR_EVER ? keptForEver : keptDays(days)
 }
 
 export function RetentionSection({ orgId, mayChange }: { orgId: string; mayChange: boolean }) {
@@ -31,7 +32,7 @@ export function RetentionSection({ orgId, mayChange }: { orgId: string; mayChang
   return (
     <section class="card" aria-labelledby="retention">
       <div class="card-head">
-        <h2 id="retention">Retention</h2>
+        <h2 id="retention">{settings().retention}</h2>
       </div>
       <div class="card-body">
         <Progress query={query} />
@@ -46,7 +47,7 @@ export function RetentionSection({ orgId, mayChange }: { orgId: string; mayChang
               const change = { retentionDays: days, ...(confirm !== null && { confirm }) }
               const stored = await putSettings(orgId, change)
               query.update(() => stored)
-              toast(`Kept from now on: ${retentionText(stored.retentionDays)}`)
+              toast(settings().keptFromNow(retentionText(stored.retentionDays)))
             }}
           />
         )}
@@ -82,7 +83,7 @@ function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
     } catch (error) {
       const sessions = sessionsToConfirm(error)
       if (sessions !== null) return setAsking({ sessions })
-      setFault(messageOf(error))
+      setFault(faultText(error))
     }
   }
   const submit = (event: Event) => {
@@ -93,39 +94,36 @@ function RetentionForm({ stored, deletesFrom, mayChange, onSave }: FormProps) {
   return (
     <form class="form" onSubmit={submit}>
       <fieldset class="choices" disabled={!mayChange}>
-        <legend class="visually-hidden">How long sessions are kept</legend>
-        <Choice kind="off" chosen={kind} onChoose={setKind} label="Off">
-          Nothing is stored. Meters keep reporting, and the server drops their sessions.
+        <legend class="visually-hidden">{settings().howLong}</legend>
+        <Choice kind="off" chosen={kind} onChoose={setKind} label={settings().off}>
+          {settings().offHelp}
         </Choice>
-        <Choice kind="days" chosen={kind} onChoose={setKind} label="A number of days">
+        <Choice kind="days" chosen={kind} onChoose={setKind} label={settings().aNumberOfDays}>
           <input
             class="field days"
             type="number"
             min={1}
             max={DAYS_MAX}
             required={kind === 'days'}
-            aria-label="Days"
+            aria-label={settings().days}
             value={days}
             onFocus={() => setKind('days')}
             onInput={(event) => setDays(event.currentTarget.valueAsNumber)}
           />{' '}
-          days, then deleted. Totals per month stay (see Usage).
+          {settings().daysHelp}
         </Choice>
-        <Choice kind="forEver" chosen={kind} onChoose={setKind} label="For ever">
-          About 30 bytes of disk a session.
+        <Choice kind="forEver" chosen={kind} onChoose={setKind} label={settings().forEver}>
+          {settings().forEverHelp}
         </Choice>
       </fieldset>
       <Fault text={fault} />
       {mayChange && (
         <button type="submit" class="button primary" disabled={wanted === stored}>
-          Save
+          {settings().save}
         </button>
       )}
       {deletesFrom !== null && (
-        <p class="muted">
-          Older sessions are deleted from {formatDateTime(Date.parse(deletesFrom))} on. Until then
-          the longer retention can be set again.
-        </p>
+        <p class="muted">{settings().deletesFrom(formatDateTime(Date.parse(deletesFrom)))}</p>
       )}
       {asking !== null && (
         <ShorterDialog
@@ -149,20 +147,15 @@ interface ShorterProps {
 }
 
 function ShorterDialog({ before, after, sessions, onClose, onSave }: ShorterProps) {
-  const which = sessions === null ? 'Sessions that are older' : plural(sessions, 'session')
   return (
-    <Dialog title="Delete older sessions?" onClose={onClose}>
-      <p>
-        Until now: {before}. From now on: {after}. {which} will be deleted after 24 hours; until
-        then the longer retention can be set again. Export the sessions first if you still need
-        them.
-      </p>
+    <Dialog title={settings().deleteOlder} onClose={onClose}>
+      <p>{settings().shorter(before, after, sessions)}</p>
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
-          Keep them
+          {settings().keepThem}
         </button>
         <button type="button" class="button danger" onClick={onSave}>
-          {sessions === null ? 'Delete and save' : `Delete ${plural(sessions, 'session')}`}
+          {sessions === null ? settings().deleteAndSave : settings().deleteSessions(sessions)}
         </button>
       </div>
     </Dialog>

@@ -1,6 +1,8 @@
 /** The settings: retention, keys, and the catalog. */
+
 import { session } from '../../api/session.js'
 import { useStore } from '../../state/store.js'
+import { settings } from '../../texts/settings.js'
 import { CatalogSection } from './catalog-section.js'
 import { KeysSection } from './keys-section.js'
 import { RetentionSection } from './retention-section.js'
@@ -11,10 +13,10 @@ export function SettingsPage({ orgId }: { orgId: string }) {
   return (
     <div class="page settings">
       <div class="page-head">
-        <h1>Settings</h1>
+        <h1>{settings().title}</h1>
         <span class="muted hint">
-          Organisation {orgId}
-          {!mayChange && '. A read key sees settings; an admin key may change them.'}
+          {settings().organisation(orgId)}
+          {!mayChange && settings().readOnly}
         </span>
       </div>
       <RetentionSection orgId={orgId} mayChange={mayChange} />
