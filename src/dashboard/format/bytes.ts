@@ -1,9 +1,9 @@
 /** Byte counts for people. A hover or the details show the exact count. */
-import { plural, type Quantity, bytesOf as quantityOf } from '../../base/quantity.js'
+import { type Quantity, bytesOf as quantityOf } from '../../base/quantity.js'
 import { format } from '../texts/format.js'
 import { forms } from './language.js'
 
-export { plural, type Quantity }
+export type { Quantity }
 
 /** Three significant digits, with the decimal sign of the language. */
 export function bytesOf(bytes: number): Quantity {

@@ -1,4 +1,5 @@
 /** Backfills of a destination: each range of time, its progress, and a form that starts one. */
+
 import { useState } from 'preact/hooks'
 import {
   type Backfill,
@@ -6,11 +7,12 @@ import {
   startBackfill,
   stopBackfill,
 } from '../../api/destinations.js'
-import { formatCount, plural } from '../../format/bytes.js'
 import { DAY, formatDateTime, fromInputValue, toInputValue } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { useAction } from '../../parts/use-action.js'
+import { common } from '../../texts/common.js'
+import { destinations as texts } from '../../texts/destinations.js'
 
 interface Props {
   readonly orgId: string
@@ -29,16 +31,14 @@ export function Backfills({ orgId, destination, reload }: Props) {
   return (
     <section class="card" aria-labelledby="backfills">
       <div class="card-head">
-        <h2 id="backfills">Backfills</h2>
+        <h2 id="backfills">{texts().backfills}</h2>
         <span class="space" />
         <button type="button" class="button" onClick={() => setAsking(true)}>
-          New backfill
+          {texts().newBackfill}
         </button>
       </div>
       <div class="card-body backfills">
-        {newestFirst.length === 0 && (
-          <p class="muted">None. A backfill sends sessions that are already stored.</p>
-        )}
+        {newestFirst.length === 0 && <p class="muted">{texts().noBackfills}</p>}
         {newestFirst.map((one) => (
           <BackfillPart key={one.id} backfill={one} onStop={() => stop(one.id)} />
         ))}
@@ -61,19 +61,33 @@ function BackfillPart({ backfill, onStop }: { backfill: Backfill; onStop: () => 
   const { id, timeStart, timeEnd, progress, endedAt, stopped, delivered, deletedUndelivered } =
     backfill
   const percent = Math.floor(100 * progress)
-  const range = `${formatDateTime(Date.parse(timeStart))} to ${formatDateTime(Date.parse(timeEnd))}`
+  const range = texts().fromTo(
+    formatDateTime(Date.parse(timeStart)),
+    formatDateTime(Date.parse(timeEnd)),
+  )
   return (
     <div class="backfill">
       <div class="backfill-line">
         <span>{range}</span>
         <span class="figures muted">
-          {endedAt === null ? `${percent} %` : stopped ? `stopped at ${percent} %` : 'done'},{' '}
-          {plural(delivered, 'session')}
-          {deletedUndelivered > 0 && `, ${formatCount(deletedUndelivered)} deleted before`}
+          {[
+            endedAt === null
+              ? `${percent} %`
+              : stopped
+                ? texts().stoppedAt(percent)
+                : texts().backfillDone,
+            texts().sessions(delivered),
+            ...(deletedUndelivered > 0 ? [texts().deletedBefore(deletedUndelivered)] : []),
+          ].join(', ')}
         </span>
         {endedAt === null && (
-          <button type="button" class="button small" aria-label={`Stop ${range}`} onClick={onStop}>
-            Stop
+          <button
+            type="button"
+            class="button small"
+            aria-label={texts().stopRange(range)}
+            onClick={onStop}
+          >
+            {texts().stop}
           </button>
         )}
       </div>
@@ -82,7 +96,7 @@ function BackfillPart({ backfill, onStop }: { backfill: Backfill; onStop: () => 
         viewBox="0 0 100 1"
         preserveAspectRatio="none"
         role="img"
-        aria-label={`Backfill ${id}: ${percent} %`}
+        aria-label={texts().backfillBar(id, percent)}
       >
         <rect class="share-ground" width="100" height="1" />
         <rect class="share-sent" width={100 * progress} height="1" />
@@ -104,7 +118,7 @@ function BackfillDialog({ onClose, onStart }: DialogProps) {
     const form = new FormData(event.currentTarget as HTMLFormElement)
     const [from, to] = ['from', 'to'].map((name) => fromInputValue(String(form.get(name))))
     if (from == null || to == null || to <= from) {
-      setFault('The second time must be after the first.')
+      setFault(texts().timeOrder)
       return
     }
     await run(async () => {
@@ -116,21 +130,18 @@ function BackfillDialog({ onClose, onStart }: DialogProps) {
     })
   }
   return (
-    <Dialog title="New backfill" onClose={onClose}>
+    <Dialog title={texts().newBackfill} onClose={onClose}>
       <form class="form" onSubmit={submit}>
-        <p>
-          The server sends the stored sessions that started in this time. Sessions that the
-          destination already has come again, under the same sessionId.
-        </p>
-        <TimeField name="from" label="From" ms={now - DAY} />
-        <TimeField name="to" label="To" ms={now} />
+        <p>{texts().backfillWhat}</p>
+        <TimeField name="from" label={texts().from} ms={now - DAY} />
+        <TimeField name="to" label={texts().to} ms={now} />
         <Fault text={fault} />
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
-            Cancel
+            {common().cancel}
           </button>
           <button type="submit" class="button primary">
-            Start
+            {texts().start}
           </button>
         </div>
       </form>

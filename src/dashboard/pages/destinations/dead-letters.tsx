@@ -1,4 +1,5 @@
 /** The dead letters of a destination: a list that can be saved, sent again or given up. */
+
 import { useState } from 'preact/hooks'
 import {
   type DeadLetter,
@@ -8,7 +9,7 @@ import {
   resendDeadLetters,
 } from '../../api/destinations.js'
 import { useQuery } from '../../api/use-query.js'
-import { formatCount, plural } from '../../format/bytes.js'
+import { formatCount } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
@@ -18,6 +19,7 @@ import { Failure } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { toast } from '../../parts/toasts.js'
 import { useAction } from '../../parts/use-action.js'
+import { destinations as texts } from '../../texts/destinations.js'
 
 interface Props {
   readonly orgId: string
@@ -30,9 +32,9 @@ export function DeadLetters(props: Props) {
   return (
     <section class="card" aria-labelledby="dead-letters">
       <div class="card-head">
-        <h2 id="dead-letters">Dead letters</h2>
+        <h2 id="dead-letters">{texts().deadLetters}</h2>
       </div>
-      <p class="card-body muted">None. A dead letter is a session that the receiver refused.</p>
+      <p class="card-body muted">{texts().noDeadLetters}</p>
     </section>
   )
 }
@@ -56,21 +58,21 @@ function Letters({ orgId, destination, reload }: Props) {
   const resend = () =>
     change(async () => {
       const { delivered, refused, gone, failed } = await resendDeadLetters(orgId, id)
-      if (failed !== null) setFault(`It ended before the last one: ${failed}`)
-      toast(`${delivered} taken, ${refused} refused again, ${gone} not in the log any more`)
+      if (failed !== null) setFault(texts().endedBefore(failed))
+      toast(texts().resent(delivered, refused, gone))
     })
   const discard = () => {
     setAsking(false)
     return change(async () => {
       const { discarded } = await discardDeadLetters(orgId, id)
-      toast(`${plural(discarded, 'dead letter')} given up`)
+      toast(texts().givenUp(discarded))
     })
   }
   const letters = query.data
   return (
     <section class="card" aria-labelledby="dead-letters">
       <div class="card-head">
-        <h2 id="dead-letters">Dead letters</h2>
+        <h2 id="dead-letters">{texts().deadLetters}</h2>
         <span class="badge wrong">{formatCount(deadLetters)}</span>
         <span class="space" />
         <button
@@ -82,10 +84,10 @@ function Letters({ orgId, destination, reload }: Props) {
           <DownloadIcon /> NDJSON
         </button>
         <button type="button" class="button" disabled={busy} onClick={resend}>
-          Send again
+          {texts().sendAgain}
         </button>
         <button type="button" class="button" disabled={busy} onClick={() => setAsking(true)}>
-          Give up
+          {texts().giveUp}
         </button>
       </div>
       <Fault text={fault} />
@@ -95,17 +97,14 @@ function Letters({ orgId, destination, reload }: Props) {
         <LetterTable letters={letters} />
       )}
       {asking && (
-        <Dialog
-          title={`Give up ${plural(deadLetters, 'dead letter')}?`}
-          onClose={() => setAsking(false)}
-        >
-          <p>{name} never gets these sessions. They stay in the log.</p>
+        <Dialog title={texts().giveUpQuestion(deadLetters)} onClose={() => setAsking(false)}>
+          <p>{texts().giveUpWhat(name)}</p>
           <div class="dialog-actions">
             <button type="button" class="button" onClick={() => setAsking(false)}>
-              Keep them
+              {texts().keepThem}
             </button>
             <button type="button" class="button danger" onClick={discard}>
-              Give up
+              {texts().giveUp}
             </button>
           </div>
         </Dialog>
@@ -116,14 +115,14 @@ function Letters({ orgId, destination, reload }: Props) {
 
 function LetterTable({ letters }: { letters: readonly DeadLetter[] }) {
   return (
-    <TableScroll label="Dead letters">
+    <TableScroll label={texts().deadLetters}>
       <table class="plain-table">
         <thead>
           <tr>
-            <th scope="col">Session</th>
-            <th scope="col">Refused</th>
-            <th scope="col">Answer</th>
-            <th scope="col">Event</th>
+            <th scope="col">{texts().session}</th>
+            <th scope="col">{texts().refused}</th>
+            <th scope="col">{texts().answer}</th>
+            <th scope="col">{texts().event}</th>
           </tr>
         </thead>
         <tbody>
@@ -136,10 +135,10 @@ function LetterTable({ letters }: { letters: readonly DeadLetter[] }) {
               <td>{[status, text].filter((part) => part !== null && part !== '').join(' ')}</td>
               <td>
                 {event === null ? (
-                  <span class="muted">not in the log any more</span>
+                  <span class="muted">{texts().gone}</span>
                 ) : (
                   <details>
-                    <summary>Show</summary>
+                    <summary>{texts().show}</summary>
                     <pre class="command">{event}</pre>
                   </details>
                 )}

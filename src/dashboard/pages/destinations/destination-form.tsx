@@ -1,4 +1,5 @@
 /** The form that creates or changes a destination. The server names the fields of each kind. */
+
 import { useState } from 'preact/hooks'
 import {
   createDestination,
@@ -13,6 +14,8 @@ import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { Failure } from '../../parts/states.js'
 import { useAction } from '../../parts/use-action.js'
+import { common } from '../../texts/common.js'
+import { destinations as texts } from '../../texts/destinations.js'
 import { wantedOf } from './form-values.js'
 
 export interface DestinationDialogProps {
@@ -26,7 +29,7 @@ export interface DestinationDialogProps {
 export function DestinationDialog(props: DestinationDialogProps) {
   const { orgId, destination, onClose } = props
   const query = useQuery(`destination kinds ${orgId}`, (signal) => fetchKinds(orgId, signal))
-  const title = destination === undefined ? 'New destination' : `Change ${destination.name}`
+  const title = destination === undefined ? texts().newOne : texts().changeOne(destination.name)
   return (
     <Dialog title={title} onClose={onClose}>
       {query.data === undefined ? (
@@ -63,7 +66,7 @@ function DestinationForm({
   return (
     <form class="form" onSubmit={submit}>
       <label class="label">
-        Name
+        {texts().name}
         <input
           class="field"
           name="name"
@@ -74,7 +77,7 @@ function DestinationForm({
       </label>
       {destination === undefined && (
         <label class="label">
-          Kind
+          {texts().kind}
           <select
             class="field"
             value={name}
@@ -89,6 +92,7 @@ function DestinationForm({
       {kind.settings.map((field) => (
         <SettingField
           key={`${kind.kind} ${field.name}`}
+          kind={kind.kind}
           field={field}
           value={destination === undefined ? field.default : destination.settings[field.name]}
         />
@@ -104,18 +108,25 @@ function DestinationForm({
       <Fault text={fault} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
-          Cancel
+          {common().cancel}
         </button>
         <button type="submit" class="button primary">
-          {destination === undefined ? 'Create' : 'Save'}
+          {destination === undefined ? texts().create : texts().save}
         </button>
       </div>
     </form>
   )
 }
 
-function SettingField({ field, value }: { field: KindField; value: unknown }) {
-  const { name, type, required, help, choices } = field
+interface SettingFieldProps {
+  readonly kind: string
+  readonly field: KindField
+  readonly value: unknown
+}
+
+function SettingField({ kind, field, value }: SettingFieldProps) {
+  const { name, type, required, choices } = field
+  const help = texts().help(kind, name, field.help)
   const id = `setting.${name}`
   if (type === 'boolean')
     return (
@@ -189,7 +200,7 @@ function SecretField({ secret: { name, required, type }, known }: SecretFieldPro
       </div>
       {known !== undefined && !required && (
         <label class="check-line">
-          <input type="checkbox" name={`remove.${name}`} /> Remove {name}
+          <input type="checkbox" name={`remove.${name}`} /> {texts().removeSecret(name)}
         </label>
       )}
     </>
@@ -197,10 +208,8 @@ function SecretField({ secret: { name, required, type }, known }: SecretFieldPro
 }
 
 function secretText(known: SecretFieldProps['known'], required: boolean): string {
-  if (known === undefined)
-    return required ? 'A secret; it is not shown again.' : 'A secret, or nothing.'
-  const ends = known.lastFour === null ? 'It is set' : `It is set and ends in ${known.lastFour}`
-  return `${ends}. Leave the field empty to keep it.`
+  if (known === undefined) return required ? texts().newSecret : texts().optionalSecret
+  return texts().knownSecret(known.lastFour)
 }
 
 interface CommonFieldsProps {
@@ -226,10 +235,10 @@ function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
   )
   return (
     <details class="more">
-      <summary>Sessions, fields, and size of an attempt</summary>
+      <summary>{texts().more}</summary>
       <div class="form">
         <label class="label">
-          Only sessions that match this query
+          {texts().onlyQuery}
           <input
             class="field"
             name="q"
@@ -238,7 +247,7 @@ function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
           />
         </label>
         <label class="label">
-          Only these fields
+          {texts().onlyFields}
           <input
             class="field"
             name="columns"
@@ -247,28 +256,18 @@ function CommonFields({ destination, fillSeconds }: CommonFieldsProps) {
           />
         </label>
         <label class="label">
-          Records
+          {texts().records}
           <select class="field" name="records">
-            <option value="sessions">Sessions</option>
+            <option value="sessions">{texts().recordsSessions}</option>
             <option value="peers" selected={destination?.records === 'peers'}>
-              Who was connected (events of peers)
+              {texts().recordsPeers}
             </option>
           </select>
         </label>
-        {number('eventsMax', 'Sessions of an attempt, at most', eventsMax, 10_000)}
-        {number('bytesMax', 'Bytes of an attempt, at most', bytesMax, 2 ** 24)}
-        {number(
-          'fillSeconds',
-          'Seconds to wait until an attempt is full',
-          destination?.fillSeconds ?? fillSeconds,
-          3600,
-        )}
-        {number(
-          'openSeconds',
-          'Seconds between reports of open sessions, 60 or more; 0: none',
-          destination?.openSeconds ?? 0,
-          3600,
-        )}
+        {number('eventsMax', texts().eventsMax, eventsMax, 10_000)}
+        {number('bytesMax', texts().bytesMax, bytesMax, 2 ** 24)}
+        {number('fillSeconds', texts().fillSeconds, destination?.fillSeconds ?? fillSeconds, 3600)}
+        {number('openSeconds', texts().openSeconds, destination?.openSeconds ?? 0, 3600)}
         <PseudonymFields known={destination?.pseudonyms ?? null} />
       </div>
     </details>
@@ -279,16 +278,16 @@ function PseudonymFields({ known }: { known: Destination['pseudonyms'] }) {
   return (
     <>
       <div class="label">
-        <label for="pseudonyms">Pseudonyms in place of persons</label>
+        <label for="pseudonyms">{texts().pseudonymsFor}</label>
         <select class="field" id="pseudonyms" name="pseudonyms">
-          <option value="">none</option>
+          <option value="">{texts().noPseudonyms}</option>
           {(['day', 'week', 'month'] as const).map((period) => (
             <option key={period} value={period} selected={period === known?.period}>
-              new ones each {period}
+              {texts().periods[period]}
             </option>
           ))}
         </select>
-        <span class="hint">They are made with the secret pseudonymKey.</span>
+        <span class="hint">{texts().pseudonymsHint}</span>
       </div>
       <label class="check-line">
         <input
@@ -296,8 +295,8 @@ function PseudonymFields({ known }: { known: Destination['pseudonyms'] }) {
           name="pseudonyms.addresses"
           defaultChecked={known?.addresses ?? true}
         />{' '}
-        Addresses too
-        <span class="hint">Without it an address still tells the person.</span>
+        {texts().addressesToo}
+        <span class="hint">{texts().addressesHint}</span>
       </label>
     </>
   )

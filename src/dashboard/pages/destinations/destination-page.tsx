@@ -1,4 +1,5 @@
 /** The page of one destination: its delivery, attempts, backfills and dead letters, and the buttons that change it. */
+
 import { useState } from 'preact/hooks'
 import {
   type Destination,
@@ -7,7 +8,7 @@ import {
   type TestResult,
   testDestination,
 } from '../../api/destinations.js'
-import { formatCount, plural } from '../../format/bytes.js'
+import { formatCount } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fact } from '../../parts/fact.js'
@@ -19,6 +20,7 @@ import { useNow } from '../../parts/use-now.js'
 import { destinationOf } from '../../state/entity.js'
 import { pageHref } from '../../state/page-href.js'
 import { followLink, navigate, useLocation } from '../../state/url.js'
+import { destinations as texts } from '../../texts/destinations.js'
 import { AttemptsTable } from './attempts.js'
 import { Backfills } from './backfills.js'
 import { DeadLetters } from './dead-letters.js'
@@ -46,15 +48,15 @@ function One({ orgId }: { orgId: string }) {
     <div class="page">
       <p>
         <a href={pageHref('/destinations')} onClick={followLink}>
-          All destinations
+          {texts().all}
         </a>
       </p>
       <Progress query={query} />
       {data === undefined ? (
         <Failure query={query} what="destination" />
       ) : destination === undefined ? (
-        <Message title="There is no such destination">
-          <p>It was removed, or is another organisation’s.</p>
+        <Message title={texts().noSuch}>
+          <p>{texts().noSuchWhy}</p>
         </Message>
       ) : (
         <>
@@ -105,19 +107,19 @@ function Head({ orgId, destination, reload }: PartProps) {
         <h1>{name}</h1>
         <StateBadge state={state} />
         <span class="space" />
-        {button('Test', test, testing)}
-        {(state === 'retrying' || state === 'blocked') && button('Try now', pausing('resume'))}
+        {button(texts().test, test, testing)}
+        {(state === 'retrying' || state === 'blocked') && button(texts().tryNow, pausing('resume'))}
         {state === 'paused'
-          ? button('Resume', pausing('resume'))
-          : button('Pause', pausing('pause'))}
-        {button('Change', () => setOpen('change'))}
-        {button('Remove', () => setOpen('remove'))}
+          ? button(texts().resume, pausing('resume'))
+          : button(texts().pause, pausing('pause'))}
+        {button(texts().change, () => setOpen('change'))}
+        {button(texts().remove, () => setOpen('remove'))}
       </div>
       <div role="status">
-        {testing && <p class="note">Sending one event that is marked as a test.</p>}
+        {testing && <p class="note">{texts().testing}</p>}
         {tested !== null && (
           <p class={tested.result === 'delivered' ? 'note verdict ok' : 'note wrong'}>
-            {tested.target}: {tested.result === 'delivered' ? 'taken' : 'not taken'}
+            {(tested.result === 'delivered' ? texts().taken : texts().notTaken)(tested.target)}
             {tested.status !== null && `, ${tested.status}`}
             {tested.text !== '' && `, ${tested.text}`}
           </p>
@@ -130,7 +132,7 @@ function Head({ orgId, destination, reload }: PartProps) {
           destination={destination}
           onClose={() => setOpen(null)}
           onStored={() => {
-            toast(`${name} is changed`)
+            toast(texts().isChanged(name))
             reload()
           }}
         />
@@ -148,40 +150,40 @@ function Standing({ destination }: { destination: Destination }) {
   return (
     <section class="card" aria-labelledby="standing">
       <div class="card-head">
-        <h2 id="standing">Delivery</h2>
+        <h2 id="standing">{texts().delivery}</h2>
       </div>
       <div class="card-body">
         <dl class="facts">
-          <Fact name="Delivered">{plural(destination.delivered, recordOf(destination))}</Fact>
-          <Fact name="Waiting">{pendingText(destination, now)}</Fact>
-          <Fact name="Last success">{agoText(destination.lastSuccessAt, now)}</Fact>
-          <Fact name="Next attempt">{nextText(destination, now)}</Fact>
-          <Fact name="Deleted undelivered" wrong={deletedUndelivered > 0}>
-            {deletedUndelivered === 0 ? 'none' : `at most ${formatCount(deletedUndelivered)}`}
+          <Fact name={texts().delivered}>{deliveredText(destination)}</Fact>
+          <Fact name={texts().waiting}>{pendingText(destination, now)}</Fact>
+          <Fact name={texts().lastSuccess}>{agoText(destination.lastSuccessAt, now)}</Fact>
+          <Fact name={texts().nextAttempt}>{nextText(destination, now)}</Fact>
+          <Fact name={texts().deletedUndelivered} wrong={deletedUndelivered > 0}>
+            {deletedUndelivered === 0 ? texts().noSessions : texts().atMost(deletedUndelivered)}
           </Fact>
-          <Fact name="Dead letters" wrong={destination.deadLetters > 0}>
+          <Fact name={texts().deadLetters} wrong={destination.deadLetters > 0}>
             {formatCount(destination.deadLetters)}
           </Fact>
           {destination.rejected > 0 && (
-            <Fact name="Rejected, not named" wrong={true}>
+            <Fact name={texts().rejected} wrong={true}>
               {formatCount(destination.rejected)}
             </Fact>
           )}
-          <Fact name="Goes to">{`${destination.target} (${destination.kind})`}</Fact>
-          <Fact name="Sends">{sendsText(destination)}</Fact>
-          <Fact name="Fields">{destination.columns?.join(', ') ?? 'all'}</Fact>
-          <Fact name="Pseudonyms">{pseudonymsText(destination)}</Fact>
+          <Fact name={texts().goesTo}>{texts().target(destination.target, destination.kind)}</Fact>
+          <Fact name={texts().sends}>{sendsText(destination)}</Fact>
+          <Fact name={texts().fields}>{destination.columns?.join(', ') ?? texts().allFields}</Fact>
+          <Fact name={texts().pseudonyms}>{pseudonymsText(destination)}</Fact>
           {destination.openSeconds > 0 && (
-            <Fact name="Open sessions">
-              {`each ${destination.openSeconds} s; ${plural(destination.openReports, 'report')} so far`}
+            <Fact name={texts().openSessions}>
+              {texts().openReports(destination.openSeconds, destination.openReports)}
             </Fact>
           )}
-          <Fact name="Secrets">{secretsText(destination)}</Fact>
-          <Fact name="Since">{formatDateTime(Date.parse(destination.createdAt))}</Fact>
+          <Fact name={texts().secrets}>{secretsText(destination)}</Fact>
+          <Fact name={texts().since}>{formatDateTime(Date.parse(destination.createdAt))}</Fact>
         </dl>
         {lastFailure !== null && (
           <p class={destination.state === 'blocked' ? 'note wrong' : 'note'}>
-            Last failure, {agoText(lastFailure.at, now)}: {failureText(lastFailure)}
+            {texts().lastFailure(agoText(lastFailure.at, now), failureText(lastFailure))}
           </p>
         )}
       </div>
@@ -189,32 +191,32 @@ function Standing({ destination }: { destination: Destination }) {
   )
 }
 
-function recordOf({ records }: Destination): string {
-  return records === 'peers' ? 'event' : 'session'
+function deliveredText({ records, delivered }: Destination): string {
+  return records === 'peers' ? texts().events(delivered) : texts().sessions(delivered)
 }
 
 function sendsText({ records, q }: Destination): string {
-  if (records === 'peers') return 'who was connected: all events of peers'
-  return q === '' ? 'all sessions' : q
+  if (records === 'peers') return texts().sendsPeers
+  return q === '' ? texts().sendsAll : q
 }
 
 function nextText({ state, pending, nextAttemptAt }: Destination, now: number): string {
-  if (state === 'paused') return 'when it is resumed'
+  if (state === 'paused') return texts().whenResumed
   if (nextAttemptAt !== null) return agoText(nextAttemptAt, now)
-  return pending === 0 ? 'when something arrives' : 'at once'
+  return pending === 0 ? texts().whenArrives : texts().atOnce
 }
 
 function pseudonymsText({ pseudonyms }: Destination): string {
-  if (pseudonyms === null) return 'none'
-  const what = pseudonyms.addresses ? 'persons and addresses' : 'persons, not addresses'
-  return `of ${what}, new ones each ${pseudonyms.period}`
+  const { noPseudonyms, ofPersons, ofPersonsAndAddresses } = texts()
+  if (pseudonyms === null) return noPseudonyms
+  return (pseudonyms.addresses ? ofPersonsAndAddresses : ofPersons)[pseudonyms.period]
 }
 
 function secretsText({ secrets }: Destination): string {
   const all = Object.entries(secrets).map(([name, { lastFour }]) =>
     lastFour === null ? name : `${name} …${lastFour}`,
   )
-  return all.length === 0 ? 'none' : all.join(', ')
+  return all.length === 0 ? texts().noSecrets : all.join(', ')
 }
 
 function RemoveDialog({
@@ -226,23 +228,19 @@ function RemoveDialog({
   const remove = () =>
     run(async () => {
       await removeDestination(orgId, id)
-      toast(`${name} is removed`)
+      toast(texts().isRemoved(name))
       navigate(pageHref('/destinations'))
     })
   return (
-    <Dialog title={`Remove ${name}?`} onClose={onClose}>
-      <p>
-        The server deletes its secrets, its place in the log and its dead letters, and does not send{' '}
-        {plural(pending, 'waiting session')}. The receiver keeps {plural(delivered, 'session')}.
-        This cannot be undone.
-      </p>
+    <Dialog title={texts().removeQuestion(name)} onClose={onClose}>
+      <p>{texts().removeWhat(pending, delivered)}</p>
       <Fault text={fault} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
-          Keep it
+          {texts().keepIt}
         </button>
         <button type="button" class="button danger" onClick={remove}>
-          Remove
+          {texts().remove}
         </button>
       </div>
     </Dialog>

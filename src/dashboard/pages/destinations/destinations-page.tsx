@@ -1,4 +1,5 @@
 /** The list of destinations with their states, and the form for a new one. */
+
 import { useState } from 'preact/hooks'
 import type { Destination } from '../../api/destinations.js'
 import { formatCount } from '../../format/bytes.js'
@@ -8,6 +9,7 @@ import { TableScroll } from '../../parts/table-scroll.js'
 import { useNow } from '../../parts/use-now.js'
 import { destinationHref } from '../../state/entity.js'
 import { followLink, navigate } from '../../state/url.js'
+import { destinations as texts } from '../../texts/destinations.js'
 import { DestinationDialog } from './destination-form.js'
 import {
   agoText,
@@ -29,24 +31,19 @@ function List({ orgId }: { orgId: string }) {
   return (
     <div class="page">
       <div class="page-head">
-        <h1>Destinations</h1>
-        <span class="muted hint">
-          The server sends ended sessions on to these systems; refreshed every 5 seconds.
-        </span>
+        <h1>{texts().title}</h1>
+        <span class="muted hint">{texts().hint}</span>
         <span class="space" />
         <button type="button" class="button" onClick={() => setCreating(true)}>
-          <PlusIcon /> New destination
+          <PlusIcon /> {texts().newOne}
         </button>
       </div>
       <Progress query={query} />
       {data === undefined ? (
         <Failure query={query} what="destinations" />
       ) : data.length === 0 ? (
-        <Message title="Sessions are sent nowhere yet">
-          <p>
-            A destination is a webhook, a log system or a bucket. The server sends it each ended
-            session.
-          </p>
+        <Message title={texts().none}>
+          <p>{texts().noneWhy}</p>
         </Message>
       ) : (
         <DestinationTable destinations={data} />
@@ -65,22 +62,22 @@ function List({ orgId }: { orgId: string }) {
 function DestinationTable({ destinations }: { destinations: readonly Destination[] }) {
   const now = useNow()
   return (
-    <TableScroll label="Destinations">
+    <TableScroll label={texts().title}>
       <table class="plain-table">
         <thead>
           <tr>
-            <th scope="col">Name</th>
-            <th scope="col">State</th>
-            <th scope="col">Kind</th>
-            <th scope="col">Goes to</th>
+            <th scope="col">{texts().name}</th>
+            <th scope="col">{texts().state}</th>
+            <th scope="col">{texts().kind}</th>
+            <th scope="col">{texts().goesTo}</th>
             <th scope="col" class="number">
-              Delivered
+              {texts().delivered}
             </th>
-            <th scope="col">Waiting</th>
+            <th scope="col">{texts().waiting}</th>
             <th scope="col" class="number">
-              Dead letters
+              {texts().deadLetters}
             </th>
-            <th scope="col">Last success</th>
+            <th scope="col">{texts().lastSuccess}</th>
           </tr>
         </thead>
         <tbody>

@@ -1,5 +1,7 @@
 /** The form of a destination as the body of an API request. */
+
 import type { Kind, KindField, WantedDestination } from '../../api/destinations.js'
+import { destinations as texts } from '../../texts/destinations.js'
 
 const text = (form: FormData, name: string) => String(form.get(name) ?? '').trim()
 
@@ -39,7 +41,7 @@ function settingOf(form: FormData, { name, type }: KindField): unknown {
   try {
     return JSON.parse(value) as unknown
   } catch {
-    throw new Error(`${name}: expected JSON, as in {"X-Tenant": "acme"}`)
+    throw new Error(texts().expectedJson(name))
   }
 }
 

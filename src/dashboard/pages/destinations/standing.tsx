@@ -1,4 +1,5 @@
 /** The state of a destination's delivery, in words. */
+
 import { type Destination, fetchDestinations } from '../../api/destinations.js'
 import { session } from '../../api/session.js'
 import { useQuery, useRefresh } from '../../api/use-query.js'
@@ -6,6 +7,8 @@ import { formatCount } from '../../format/bytes.js'
 import { formatAgo, formatSpan } from '../../format/time.js'
 import { Message } from '../../parts/states.js'
 import { useStore } from '../../state/store.js'
+import { common } from '../../texts/common.js'
+import { destinations as texts } from '../../texts/destinations.js'
 
 const REFRESH_MS = 5000
 
@@ -14,16 +17,10 @@ export function useDestinations(orgId: string) {
   return useRefresh(query, REFRESH_MS)
 }
 
-const STATES = {
-  ok: { tone: 'ok', label: 'Delivering' },
-  retrying: { tone: 'warn', label: 'Retrying' },
-  blocked: { tone: 'wrong', label: 'Blocked' },
-  paused: { tone: '', label: 'Paused' },
-} as const
+const TONES = { ok: 'ok', retrying: 'warn', blocked: 'wrong', paused: '' } as const
 
 export function StateBadge({ state }: Pick<Destination, 'state'>) {
-  const { tone, label } = STATES[state]
-  return <span class={`badge ${tone}`}>{label}</span>
+  return <span class={`badge ${TONES[state]}`}>{texts().states[state]}</span>
 }
 
 /** `403 wrong token`: the answer as it was. */
@@ -37,11 +34,11 @@ export function pendingText(
 ): string {
   if (pending === 0 || oldest === null) return formatCount(pending)
   const seconds = Math.max(0, now - Date.parse(oldest)) / 1e3
-  return `${formatCount(pending)}, the oldest for ${formatSpan(seconds)}`
+  return texts().oldest(pending, formatSpan(seconds))
 }
 
 export function agoText(iso: string | null, now: number): string {
-  return iso === null ? 'never' : formatAgo(Date.parse(iso), now)
+  return iso === null ? common().never : formatAgo(Date.parse(iso), now)
 }
 
 /** Null: the signed-in key may see destinations. */
@@ -49,8 +46,8 @@ export function useRefusal(orgId: string) {
   const scope = useStore(session)?.scope
   if (scope === 'admin' || scope === 'root') return null
   return (
-    <Message title="Destinations are for admins">
-      <p>They show where sessions are sent. Sign in with an admin key of {orgId}.</p>
+    <Message title={texts().forAdmins}>
+      <p>{texts().forAdminsWhy(orgId)}</p>
     </Message>
   )
 }
