@@ -1,5 +1,6 @@
 /** Shows the page of the path, or sign-in when nobody is signed in. */
 
+import { Fragment } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { loadSession, session } from './api/session.js'
 import { PAGES, pageFor } from './pages/pages.js'
@@ -8,6 +9,7 @@ import { faultText } from './parts/fault-text.js'
 import { Shell } from './parts/shell.js'
 import { Message } from './parts/states.js'
 import { Toasts } from './parts/toasts.js'
+import { language } from './state/language.js'
 import { useStore } from './state/store.js'
 import { useLocation } from './state/url.js'
 import { zone } from './state/zone.js'
@@ -20,9 +22,11 @@ export function App() {
   const fault = useSession(signedIn === undefined)
   return (
     <>
-      {signedIn === undefined ? <Starting fault={fault} /> : null}
-      {signedIn === null && <SignInPage />}
-      {signedIn && <Pages />}
+      <Fragment key={useStore(language)}>
+        {signedIn === undefined ? <Starting fault={fault} /> : null}
+        {signedIn === null && <SignInPage />}
+        {signedIn && <Pages />}
+      </Fragment>
       <Toasts />
     </>
   )

@@ -1,5 +1,6 @@
 import { render } from 'preact'
 import { App } from './app.js'
+import { startLanguage } from './state/language.js'
 import './styles/tokens.css'
 import './styles/base.css'
 import './styles/controls.css'
@@ -20,4 +21,4 @@ import './styles/histogram.css'
 import './styles/print.css'
 import './styles/forced-colors.css'
 
-render(<App />, document.getElementById('app')!)
+startLanguage().then(() => render(<App />, document.getElementById('app')!))

@@ -5,12 +5,17 @@ import type { PageLink } from '../parts/shell.js'
 import { destinationOf, entityOf } from '../state/entity.js'
 import { LogsPage } from './logs/logs-page.js'
 import { NoSuchPage } from './no-such-page.js'
-import { SettingsPage } from './settings/settings-page.js'
-import { SitesPage } from './sites/sites-page.js'
-import { UsagePage } from './usage/usage-page.js'
 
 const OverviewPage = lazyPage(
   async () => (await import('./overview/overview-page.js')).OverviewPage,
+)
+
+const UsagePage = lazyPage(async () => (await import('./usage/usage-page.js')).UsagePage)
+
+const SitesPage = lazyPage(async () => (await import('./sites/sites-page.js')).SitesPage)
+
+const SettingsPage = lazyPage(
+  async () => (await import('./settings/settings-page.js')).SettingsPage,
 )
 
 const EntityPage = lazyPage(async () => (await import('./entity/entity-page.js')).EntityPage)

@@ -5,6 +5,7 @@ import { signedOut } from '../api/client.js'
 import { signIn } from '../api/session.js'
 import { faultText } from '../parts/fault-text.js'
 import { Logo } from '../parts/icons.js'
+import { LanguageSwitch } from '../parts/language-switch.js'
 import { Marked } from '../parts/marked.js'
 import { ThemeMenu } from '../parts/theme-menu.js'
 import { useStore } from '../state/store.js'
@@ -76,7 +77,10 @@ export function SignInPage() {
           </p>
         </details>
       </form>
-      <ThemeMenu />
+      <span class="sign-in-choices">
+        <LanguageSwitch />
+        <ThemeMenu />
+      </span>
     </main>
   )
 }

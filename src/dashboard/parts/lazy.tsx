@@ -1,6 +1,9 @@
 /** A page whose code loads when it is first shown, so that other pages need not wait for it (the charts). */
+
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { language } from '../format/language.js'
+import { loadTexts } from '../texts/catalogue.js'
 import { common } from '../texts/common.js'
 import { Message } from './states.js'
 
@@ -13,13 +16,13 @@ export function lazyPage(load: () => Promise<PageComponent>): PageComponent {
     const [failed, setFailed] = useState(false)
     useEffect(() => {
       if (loaded !== null) return
-      load().then(
-        (page) => {
+      load()
+        .then(async (page) => {
+          await loadTexts(language())
           loaded = page
           setPage(() => page)
-        },
-        () => setFailed(true),
-      )
+        })
+        .catch(() => setFailed(true))
     }, [])
     if (Page !== null) return <Page {...props} />
     if (!failed) return null

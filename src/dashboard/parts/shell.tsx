@@ -17,6 +17,7 @@ import { Hatches } from './hatch.js'
 import { ChevronIcon, KeyIcon, Logo } from './icons.js'
 import { isTyping } from './is-typing.js'
 import { KeyHelp } from './key-help.js'
+import { LanguageSwitch } from './language-switch.js'
 import { Popover } from './popover.js'
 import { RetentionBanner } from './retention-banner.js'
 import { Message } from './states.js'
@@ -66,6 +67,7 @@ export function Shell({ pages, current, children }: ShellProps) {
         {orgId !== undefined && <CompletenessBadge orgId={orgId} />}
         {orgs !== undefined && orgs.length > 1 && <OrgChoice orgs={orgs} orgId={orgId} />}
         <KeyHelpButton />
+        <LanguageSwitch />
         <ThemeMenu />
         <Account orgId={orgId} />
       </header>

@@ -5,7 +5,7 @@
  *
  * English is in the code of the page that shows it. German loads apart, when it is the chosen language.
  */
-import { language } from '../format/language.js'
+import { type Language, language } from '../format/language.js'
 
 interface Part {
   readonly english: unknown
@@ -22,12 +22,9 @@ export function inLanguages<T extends object>(english: T, german: () => Promise<
   return () => (language() === 'de' && part.german !== undefined ? part.german : english) as T
 }
 
-/**
- * Loads the chosen language of all parts whose code is loaded.
- * @throws when the server does not answer; the parts are English then
- */
-export async function loadTexts(): Promise<void> {
-  if (language() === 'en') return
+/** Loads a language for all parts whose code is loaded. @throws when the server does not answer */
+export async function loadTexts(wanted: Language): Promise<void> {
+  if (wanted === 'en') return
   await Promise.all(
     parts.map(async (part) => {
       part.german ??= await part.load()

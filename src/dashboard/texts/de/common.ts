@@ -34,6 +34,8 @@ export const common: typeof english = {
   apiReference: 'API-Referenz',
   signOut: 'Abmelden',
   stillSignedIn: (why) => `Noch angemeldet: ${why}`,
+  shortLanguage: 'DE',
+  languageSwitch: 'DE: Deutsch. Auf Englisch zeigen (English)',
   shortcuts: 'Tastenkürzel',
   shortcutsKey: 'Tastenkürzel (?)',
   theme: (name) => `Farben: ${name}`,

@@ -34,6 +34,8 @@ export const common = {
   apiReference: 'API reference',
   signOut: 'Sign out',
   stillSignedIn: (why: string) => `Still signed in: ${why}`,
+  shortLanguage: 'EN',
+  languageSwitch: 'EN: English. Show in German (Deutsch)',
   shortcuts: 'Keyboard shortcuts',
   shortcutsKey: 'Keyboard shortcuts (?)',
   theme: (name: string) => `Theme: ${name}`,

@@ -1,0 +1,40 @@
+/** The language of the dashboard, in the header. */
+import { useEffect, useRef } from 'preact/hooks'
+import { LANGUAGES } from '../format/language.js'
+import { chooseLanguage, language } from '../state/language.js'
+import { useStore } from '../state/store.js'
+import { common } from '../texts/common.js'
+import { toast } from './toasts.js'
+
+/** A change builds the page anew, and with it this button, which keeps the focus. */
+let keepsFocus = false
+
+export function LanguageSwitch() {
+  const chosen = useStore(language)
+  const button = useRef<HTMLButtonElement>(null)
+  useEffect(() => {
+    if (keepsFocus) button.current?.focus()
+    keepsFocus = false
+  }, [])
+  const { shortLanguage, languageSwitch } = common()
+  const change = async () => {
+    keepsFocus = true
+    const next = LANGUAGES.find((one) => one !== chosen)!
+    await chooseLanguage(next).catch(() => {
+      keepsFocus = false
+      toast(common().notLoadedWhy)
+    })
+  }
+  return (
+    <button
+      type="button"
+      class="button quiet language-switch"
+      aria-label={languageSwitch}
+      title={languageSwitch}
+      ref={button}
+      onClick={change}
+    >
+      {shortLanguage}
+    </button>
+  )
+}
