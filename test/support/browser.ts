@@ -175,7 +175,7 @@ export class Lab {
     this.#cookie ??= await this.#login()
     await page.context().addCookies([{ ...this.#cookie, url: this.server.url }])
     await page.goto(this.server.url + path)
-    await page.getByRole('navigation', { name: 'Pages of the dashboard' }).waitFor()
+    await page.locator('.nav').waitFor()
     return page
   }
 

@@ -4,6 +4,24 @@
  * key or another parameter does not compile.
  *
  * English is in the code of the page that shows it. German loads apart, when it is the chosen language.
+ *
+ * Glossary, so that a thing has one name everywhere. German addresses the reader as "Sie", briefly.
+ *
+ *   session     Sitzung            outcome      Ausgang             completeness  Vollständigkeit
+ *   connection  Verbindung         failed       fehlgeschlagen      hole          Lücke
+ *   peer        Gegenstelle        refused      abgelehnt           evidence      Beleg
+ *   site        Standort           reset        abgebrochen         reconciled    abgeglichen
+ *   meter       Messgerät          closed       beendet             silent        schweigt
+ *   resource    Ressource          source       Quelle              batch         Lieferung
+ *   client      Client             dest         Ziel                spool         Zwischenspeicher
+ *   user        Benutzer           payload      Nutzdaten           quarantined   beiseitegelegt
+ *   prefix      Netz               interface    Schnittstelle       retention     Aufbewahrung
+ *   key         Schlüssel          time range   Zeitraum            audit trail   Prüfprotokoll
+ *   scope       Befugnis           breakdown    Aufteilung          hash          Prüfsumme
+ *   secret      Geheimnis          destination (that sessions are sent to), receiver   Empfänger
+ *   backfill    Nachlieferung      dead letter  Unzustellbares
+ *
+ * Untranslated: keys of the query language, names of settings and scopes, states of Zeek, commands.
  */
 import { type Language, language } from '../format/language.js'
 
