@@ -62,21 +62,22 @@ describe.skipIf(NO_CHROMIUM)('the dashboard in German', () => {
     })()`)
 
   for (const width of WIDTHS) {
-    test(`every page at ${width} px: nothing cut, nothing too wide, axe finds nothing`, async () => {
-      const page = await lab.open('/', { locale: 'de-DE', viewport: { width, height: 900 } })
-      for (const [path, heading, ready] of PAGES) {
-        await page.goto(lab.server.url + path)
+    test.each(PAGES)(
+      `%s, ${width} px: nothing cut or too wide, axe finds nothing`,
+      async (...of) => {
+        const [path, heading, ready] = of
+        const page = await lab.open(path, { locale: 'de-DE', viewport: { width, height: 900 } })
         await page.locator(ready).first().waitFor()
-        expect(await page.locator('h1').innerText(), path).toContain(heading)
-        expect(await lang(page), path).toBe('de')
-        expect(await cut(page), path).toEqual([])
+        expect(await page.locator('h1').innerText()).toContain(heading)
+        expect(await lang(page)).toBe('de')
+        expect(await cut(page)).toEqual([])
         const wider = await page.evaluate(
           'document.documentElement.scrollWidth - document.documentElement.clientWidth',
         )
-        expect(wider, `${path} is wider than the window`).toBe(0)
-        expect(await violations(page), path).toEqual([])
-      }
-    })
+        expect(wider, 'wider than the window').toBe(0)
+        expect(await violations(page)).toEqual([])
+      },
+    )
   }
 
   test('a switch changes it; it is kept, and the button keeps the focus', async () => {
