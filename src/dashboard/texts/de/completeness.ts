@@ -1,7 +1,7 @@
 import { GERMAN } from '../../format/language.js'
 import type { completeness as english } from '../en/completeness.js'
 
-const { count, plural, form } = GERMAN
+const { plural, form } = GERMAN
 
 export const completeness: typeof english = {
   label: 'Vollständigkeit: ',
@@ -119,5 +119,4 @@ export const completeness: typeof english = {
       `Liest dieselbe Schnittstelle wie ${meters}: Alles dort wird doppelt gezählt. Halten Sie eines an.`,
   },
   unknownReason: 'unbekannt',
-  reconciled: (packets, of) => `${count(packets)} von ${plural(of, 'Paket', 'Paketen')}`,
 }

@@ -98,7 +98,6 @@ export const logs: typeof english = {
 
   overTime: 'Sitzungen im Zeitverlauf',
   perBar: (width) => `${width} je Balken`,
-  oneDay: '1 Tag',
   barsShow: 'Balken zeigen',
   bytes: 'Bytes',
   byOutcome: 'Nach Ausgang',

@@ -1,7 +1,7 @@
 /** What is missing in the log, and why: completeness, notices of an empty log, problems of meters. */
 import { ENGLISH } from '../../format/language.js'
 
-const { count, plural, form } = ENGLISH
+const { plural, form } = ENGLISH
 
 export const completeness = {
   label: 'Completeness: ',
@@ -118,6 +118,4 @@ export const completeness = {
       `It reads the same interface as ${meters}: everything there is counted twice. Stop one of them.`,
   },
   unknownReason: 'unknown',
-  reconciled: (packets: number, of: number) =>
-    `${count(packets)} of ${plural(of, 'packet', 'packets')}`,
 }

@@ -99,7 +99,6 @@ export const logs = {
 
   overTime: 'Sessions over time',
   perBar: (width: string) => `${width} a bar`,
-  oneDay: '1 day',
   barsShow: 'Bars show',
   bytes: 'Bytes',
   byOutcome: 'By outcome',
