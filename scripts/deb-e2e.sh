@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests the Debian packages. Two builds must be equal, and lintian must find no errors. The amd64
 # packages are installed, upgraded, removed and purged under a real systemd (systemd-nspawn) in a
-# minimal Debian; the arm64 packages are unpacked and run under qemu-user.
+# minimal Debian; the seconds to the first stored sessions are printed. The arm64 packages are
+# unpacked and run under qemu-user.
 #   scripts/deb-e2e.sh [--built]      as root on Debian 12, with debootstrap, lintian, systemd-container, qemu-user-static,
 #                                     g++-aarch64-linux-gnu, flex and bison; --built uses build/release/deb as it is
 set -euo pipefail
@@ -18,9 +19,10 @@ sums() { (cd build/release/deb && sha256sum ./*.deb); }
 
 if [ "${1:-}" != --built ]; then
   step 'four packages, twice'
-  rm -rf build/release/deb
+  rm -rf build/release/{deb,addons}
   node --import tsx scripts/release/deb.ts >/dev/null
   sums >"$area/first"
+  rm -rf build/release/addons
   node --import tsx scripts/release/deb.ts >/dev/null
   sums | diff "$area/first" - >&2 || fail 'two builds differ'
 fi

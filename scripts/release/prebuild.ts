@@ -1,14 +1,24 @@
 /**
  * Builds both addons for each target, with libpcap and zlib linked in:
  * build/release/addons/TARGET/{tunmeter,tunmeter_csv}.node. Two builds of one commit with one
- * compiler are equal, byte for byte.
+ * compiler are equal, byte for byte, so a build whose inputs are unchanged is kept.
  *
  *     node --import tsx scripts/release/prebuild.ts [x64] [arm64]      default: both
  *
  * Runs on Debian 12 with g++, make, flex, bison and, for arm64, g++-aarch64-linux-gnu.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { hardeningFaults } from './hardened.ts'
 import { run } from './run.ts'
@@ -19,18 +29,41 @@ const ROOT = join(import.meta.dirname, '../..')
 const WORK = join(ROOT, 'build/release')
 const ADDONS = ['tunmeter', 'tunmeter_csv'] as const
 
-const done = new Map<string, string>()
+/** The files that decide what is built, beside native/, the compiler and Node's headers. */
+const INPUTS = [
+  'binding.gyp',
+  'node_modules/node-addon-api/package.json',
+  'scripts/release/hardened.ts',
+  'scripts/release/prebuild.ts',
+  'scripts/release/static-libraries.ts',
+  'scripts/release/targets.ts',
+]
 
-/**
- * The folder with the target's addons and the licences of their libraries; built once in a process.
- */
+/** The folder with the target's addons and the licences of their libraries. */
 export function prebuild(target: Target): string {
-  const folder = done.get(target.name) ?? build(target)
-  done.set(target.name, folder)
-  return folder
+  const out = join(WORK, 'addons', target.name)
+  const inputs = inputsOf(target)
+  // Written last, so that an interrupted build does not count.
+  const stamp = `${out}.inputs`
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === inputs) return out
+  rmSync(stamp, { force: true })
+  build(target, out)
+  writeFileSync(stamp, inputs)
+  return out
 }
 
-function build(target: Target): string {
+/** A hash of everything that a build depends on. */
+function inputsOf(target: Target): string {
+  const hash = createHash('sha256').update(`${process.version}\0${run(target.cxx, ['--version'])}`)
+  const native = readdirSync(join(ROOT, 'native'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+  for (const file of [...INPUTS, ...native.sort()])
+    hash.update(`\0${file}\0`).update(readFileSync(join(ROOT, file)))
+  return hash.digest('hex')
+}
+
+function build(target: Target, out: string): void {
   const libraries = staticLibraries(target, WORK)
   // A tree of its own, so that the addon of this checkout stays unchanged.
   const tree = join(WORK, `tree-${target.name}`)
@@ -44,7 +77,6 @@ function build(target: Target): string {
   const command = `node-gyp rebuild --arch=${target.cpu} -- ${gyp}`
   writeFileSync(join(tree, 'package.json'), JSON.stringify({ scripts: { build: command } }))
   run('npm', ['run', '--silent', 'build'], { cwd: tree, env: environment(target, tree) })
-  const out = join(WORK, 'addons', target.name)
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   for (const name of ADDONS) {
@@ -54,7 +86,6 @@ function build(target: Target): string {
     cpSync(built, join(out, `${name}.node`))
   }
   cpSync(join(libraries, 'licenses'), join(out, 'licenses'), { recursive: true })
-  return out
 }
 
 function environment(target: Target, tree: string): NodeJS.ProcessEnv {
