@@ -24,10 +24,12 @@ function smallDisk(): string {
 }
 
 /** Texts that do not pack well. */
-function sessions(number: number) {
+function sessions(number: number, daysAgo = 0) {
+  const at = (Date.now() - daysAgo * 86_400e3) * 1e3
   const random = (below: number) => Math.floor(Math.random() * below)
   return Array.from({ length: SESSIONS }, (_, i) =>
     session(number * SESSIONS + i, {
+      ...(daysAgo > 0 && { startTimeUs: at, endTimeUs: at + 1e6 }),
       sourceIp: `10.${random(256)}.${random(256)}.${random(256)}`,
       clientEndpoint: `${random(256)}.${random(256)}.${random(256)}.1:${random(65_536)}`,
       bytesTx: random(1e9),
@@ -37,9 +39,10 @@ function sessions(number: number) {
 }
 
 /** Takes what is left, but for so much. */
-function fill(disk: string): void {
+function fill(disk: string, leaveBytes = 0): void {
   const { bavail, bsize } = statfsSync(disk)
-  writeFileSync(join(disk, 'filler'), Buffer.alloc(bavail * bsize, 1), { flag: 'a' })
+  const bytes = Math.max(0, bavail * bsize - leaveBytes)
+  writeFileSync(join(disk, 'filler'), Buffer.alloc(bytes, 1), { flag: 'a' })
 }
 
 test.skipIf(noRoot)(
@@ -129,5 +132,45 @@ test.skipIf(noRoot)(
       interval: 200,
     })
     expect((await log()).body.data.pagination.total).toBe(acknowledged * SESSIONS)
+  },
+)
+
+test.skipIf(noRoot)(
+  'a disk that sessions filled has room for the deletions of a lower retention, and goes on',
+  { timeout: 300_000 },
+  async () => {
+    const disk = smallDisk()
+    const data = join(disk, 'data')
+    mkdirSync(data, { mode: 0o700 })
+    const server = await TestServer.on(data)
+    onTestFinished(() => server.stop())
+    const admin = await server.key({ scope: 'admin', org: 'acme', retentionDays: 30 })
+    fill(disk, 36 * 2 ** 20)
+    const send = async (number: number, daysAgo: number) => {
+      const one = batch(number, sessions(number, daysAgo))
+      return (await server.request('POST', `${ORG}/site/1/sessions`, admin, one)).status
+    }
+    const total = async () => {
+      const { status, body } = await server.get(`${ORG}/logs/connection?limit=1&${ALL}`, admin)
+      expect(status).toBe(200)
+      return body.data.pagination.total as number
+    }
+    let number = 1
+    while ((await send(number, 3)) === 200) {
+      number++
+      expect(number).toBeLessThan(500)
+    }
+    expect(await total()).toBeGreaterThan(0)
+    const refused = await server.request('PUT', `${ORG}/settings`, admin, { retentionDays: 1 })
+    const { sessions: confirm } = refused.body.data as { sessions: number }
+    const lower = { retentionDays: 1, confirm, now: true }
+    expect((await server.request('PUT', `${ORG}/settings`, admin, lower)).status).toBe(200)
+    await vi.waitUntil(async () => (await total()) === 0, { timeout: 120_000, interval: 500 })
+    for (let more = 1; more <= 5; more++)
+      await vi.waitUntil(async () => (await send(number + more, 0)) === 200, {
+        timeout: 60_000,
+        interval: 500,
+      })
+    expect(await total()).toBe(5 * SESSIONS)
   },
 )

@@ -7,6 +7,7 @@ const WAL_BYTES = 64 * MiB
 
 let walBytes = 0
 let freeBytes = 0
+let unusedBytes = 0
 let leftBytes = 0
 let fails = false
 let fold: Checkpointer
@@ -14,9 +15,14 @@ let fold: Checkpointer
 beforeEach(() => {
   walBytes = 0
   freeBytes = Number.POSITIVE_INFINITY
+  unusedBytes = 0
   leftBytes = 0
   fails = false
-  const database = { walBytes: () => walBytes, freeBytes: () => freeBytes }
+  const database = {
+    walBytes: () => walBytes,
+    freeBytes: () => freeBytes,
+    unusedBytes: () => Promise.resolve(unusedBytes),
+  }
   const run = (sql: string) => {
     expect(sql).toBe('CHECKPOINT')
     if (fails) return Promise.reject(new Error('refused'))
@@ -74,4 +80,39 @@ test('it needs room for half of the log and 16 MiB', async () => {
   freeBytes++
   await fold.checkpoint()
   expect(fold.counts).toEqual({ checkpoints: 1, failedCheckpoints: 1 })
+})
+
+test('on a nearly full disk it is due at 1 MiB, if it has room, and again 1 MiB later', async () => {
+  const left = (bytes: number) => {
+    freeBytes = walBytes / 2 + 16 * MiB + bytes
+  }
+  walBytes = MiB
+  left(16 * MiB)
+  expect([fold.isDue, fold.isTight]).toEqual([false, false])
+  left(16 * MiB - 1)
+  expect([fold.isDue, fold.isTight, fold.isFull]).toEqual([true, true, false])
+  left(-1)
+  expect([fold.isDue, fold.isTight, fold.isFull]).toEqual([false, false, true])
+  left(0)
+  leftBytes = MiB / 2
+  await fold.checkpoint()
+  expect(fold.counts.checkpoints).toBe(1)
+  expect([fold.isTight, fold.isFull]).toEqual([false, true])
+  walBytes = 1.5 * MiB
+  left(0)
+  expect(fold.isTight).toBe(true)
+})
+
+test('space in the file after a deletion counts for the checkpoint', async () => {
+  walBytes = 2 * MiB
+  freeBytes = 24 * MiB
+  expect(fold.isFull).toBe(true)
+  unusedBytes = 40 * MiB
+  await fold.checkpoint()
+  walBytes = 2 * MiB
+  expect([fold.isFull, fold.isTight]).toEqual([false, false])
+  freeBytes = 8 * MiB - 1
+  expect([fold.isFull, fold.isForDeletions]).toEqual([true, false])
+  freeBytes = 4 * MiB - 1
+  expect(fold.isForDeletions).toBe(true)
 })

@@ -227,6 +227,18 @@ export class Database {
     return bavail * bsize
   }
 
+  /** Bytes of the database file that are free for new data. */
+  async unusedBytes(): Promise<number> {
+    const connection = await this.#instance.connect()
+    try {
+      const sql = 'SELECT (free_blocks * block_size)::DOUBLE FROM pragma_database_size()'
+      const rows = (await connection.runAndReadAll(sql)).getRows()
+      return rows.reduce((sum, [bytes]) => sum + (bytes as number), 0)
+    } finally {
+      connection.closeSync()
+    }
+  }
+
   /**
    * Interrupts running queries, and waits up to CLOSE_WAIT_MS (5 s) until they end. A connection that is closed during
    * its query is destroyed inside that query, waits for its own lock for ever, and keeps the process alive.
@@ -343,7 +355,9 @@ async function openInstance(path: string, options: DatabaseOptions): Promise<Duc
 const NO_SPACE = /no space left on device|disk quota exceeded/i
 
 export function isFull(error: unknown): boolean {
-  return NO_SPACE.test(messageOf(error))
+  return (
+    NO_SPACE.test(messageOf(error)) || (error instanceof AppError && error.code === 'STORE_FULL')
+  )
 }
 
 /** DuckDB's messages that a caller or operator can act on. */
@@ -367,6 +381,11 @@ const EXPLAINED: readonly (readonly [RegExp, code: string, message: string, hint
     'Free some space. Acknowledged batches are kept, and the server continues by itself.',
   ],
 ]
+
+/** @param cause a failure, or the reason why nothing is tried */
+export function storeFull(cause?: unknown): AppError {
+  return explained(new Error('No space left on device', { cause })) as AppError
+}
 
 /** The error as an AppError if a caller can act on it, else unchanged. */
 export function explained(error: unknown): unknown {

@@ -122,9 +122,11 @@ export class DuckStore implements Store {
   ) {
     this.#database = database
     this.#writer = writer
-    this.#retention = new Retention(connections.retention, writer.mutex, (work) =>
-      writer.expiringBetweenGroups(work),
-    )
+    this.#retention = new Retention(connections.retention, {
+      mutex: writer.mutex,
+      between: (work) => writer.expiringBetweenGroups(work),
+      makeRoom: () => writer.checkpointIfTight(),
+    })
     this.#erasure = new Erasure(connections.retention, (work) => writer.deletingBetweenGroups(work))
     this.#catalogs = connections.catalogs
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
@@ -420,6 +422,7 @@ export class DuckStore implements Store {
     })
     if (deleted > 0) await this.#retention.compactUsage()
     await this.#retention.compactRollup()
+    if (deleted > 0) await this.#writer.checkpointIfTight(true)
     return deleted
   }
 

@@ -38,6 +38,14 @@ type Table = 'session' | 'session_open'
 /** Further columns that the sums of a table's deleted sessions need. */
 const OWN_COLUMNS = { session: 'arrival', session_open: 'run, seq' }
 
+export interface RetentionParts {
+  readonly mutex: Mutex
+  /** Runs work while no batch is committed, and then forgets the ids of deleted sessions. */
+  readonly between: BetweenGroups
+  /** Frees space on a nearly full disk. */
+  readonly makeRoom: () => Promise<void>
+}
+
 interface Cut {
   readonly orgId: string
   readonly beforeUs: number
@@ -53,13 +61,14 @@ export class Retention {
   readonly #connection: DuckDBConnection
   readonly #mutex: Mutex
   readonly #between: BetweenGroups
+  readonly #makeRoom: () => Promise<void>
   #compactedRows = ROLLUP_ROWS_MIN
 
-  /** @param between runs work while no batch is committed, and then forgets the ids of deleted sessions */
-  constructor(connection: DuckDBConnection, mutex: Mutex, between: BetweenGroups) {
+  constructor(connection: DuckDBConnection, { mutex, between, makeRoom }: RetentionParts) {
     this.#connection = connection
     this.#mutex = mutex
     this.#between = between
+    this.#makeRoom = makeRoom
   }
 
   async expire(orgId: string, beforeUs: number): Promise<number> {
@@ -79,6 +88,7 @@ export class Retention {
     let deleted = 0
     try {
       for (;;) {
+        await this.#makeRoom()
         const slice = await apart(() => this.#slice(table, cut))
         deleted += slice
         if (slice === 0) return deleted

@@ -27,7 +27,7 @@ import { arrivalOf } from '../../meters/book.js'
 import type { Arrived, Booking } from '../../meters/lives.js'
 import { Mutex } from '../../mutex.js'
 import type { Behind, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
-import { type Database, isFull } from '../database.js'
+import { type Database, isFull, storeFull } from '../database.js'
 import { Arrivals, identityOf } from './arrivals.js'
 import { Checkpointer } from './checkpointer.js'
 import { entryOf, readEntry } from './entries.js'
@@ -136,6 +136,7 @@ export class Writer {
     const rollup = await Rollup.open(await database.connect(), mutex, options)
     const groups = await GroupCommit.open(connection, rollup)
     const checkpointer = new Checkpointer(database, connection, options.walBytes)
+    await checkpointer.measure()
     const writer = new Writer(options, { groups, rollup, checkpointer, mutex })
     await writer.#goOn()
     return writer
@@ -201,6 +202,7 @@ export class Writer {
       throw new AppError('STORE_BUSY', 'the database is too far behind the log', {
         hint: 'Send the batch again in a few seconds.',
       })
+    if (this.#checkpointer.isFull) await this.#mustHaveRoom()
     this.#sessionsBehind += siteBatch.sessions.length
     const durable = this.#log.append(entryOf(siteBatch, body))
     if (identity !== null && siteBatch.batch !== null) {
@@ -214,6 +216,13 @@ export class Writer {
       this.#arrivals.delete(identity)
       throw error
     }
+  }
+
+  /** @throws AppError STORE_FULL */
+  async #mustHaveRoom(): Promise<void> {
+    await this.freeLog()
+    await this.checkpointIfTight()
+    if (this.#checkpointer.isFull) throw storeFull()
   }
 
   #wait(place: Place, identity: string | null, siteBatch: SiteBatch): void {
@@ -360,6 +369,7 @@ export class Writer {
 
   async #applySome(): Promise<void> {
     try {
+      if (this.#waiting.length > 0 && this.#checkpointer.isForDeletions) throw storeFull()
       await this.#commit(await this.#nextGroup())
     } catch (error) {
       this.#stuck = true
@@ -450,6 +460,16 @@ export class Writer {
     // A checkpoint would delay batches, and so reads. Under constant load reads always wait, so an overdue one runs.
     const canWait = this.#waiting.length > 0 && this.#reads.some
     return canWait ? this.#checkpointer.isOverdue : this.#checkpointer.isDue
+  }
+
+  /**
+   * On a nearly full disk: makes the checkpoint that frees space.
+   * @param deleted sessions were deleted, whose space only a checkpoint frees
+   */
+  async checkpointIfTight(deleted = false): Promise<void> {
+    const { isTight, isFull } = this.#checkpointer
+    if (this.#checkpointing === null && (isTight || (deleted && isFull))) this.#startCheckpoint()
+    await this.#checkpointing
   }
 
   /** A failed checkpoint changes nothing, and is tried again later. */
