@@ -157,6 +157,8 @@ function openFolder(path: string, kind: Kind): number {
         if (target.startsWith('/')) folder = replace(folder, openSync('/', FOLDER))
         continue
       }
+      if (!lstatSync(at).isDirectory())
+        throw foreign(kind, `${name} on the way to ${path} is not a directory`)
       folder = replace(folder, openSync(at, FOLDER))
     }
     return folder

@@ -91,6 +91,14 @@ describe.skipIf(process.getuid?.() !== 0)('as root', () => {
     },
   )
 
+  test.each(['spool', 'spool/below'])('a file at %s is named, not the descriptor', (path) => {
+    const home = temporaryDirectory()
+    fill(home, ['spool'])
+    expect(() => giveSpool(join(home, path), METER)).toThrow(
+      `cannot use the spool directory: spool on the way to ${join(home, path)} is not a directory`,
+    )
+  })
+
   test('a link of root’s in a folder of root’s is followed', () => {
     const home = temporaryDirectory()
     fill(join(home, 'disk/spool'), ['meter.json'])
