@@ -28,7 +28,7 @@ export const LONG = Object.entries({
       'server-tls',
       'store',
     ],
-    ...['replay-inputs', 'replay-order', 'replay-pipe', 'replay-server'],
+    ...['replay-inputs', 'replay-order', 'replay-pipe', 'replay-server', 'several-servers'],
   ],
   library: ['library'],
   'meter/capture': ['source-live', 'source-real', 'worker'],
@@ -66,6 +66,7 @@ export const LONG = Object.entries({
     ...[
       'applier',
       'backup',
+      'clickhouse-store',
       'conflicts',
       'erasure',
       'exports',

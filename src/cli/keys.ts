@@ -28,34 +28,48 @@ import {
 } from '../server/control/control.js'
 import { controlExists } from '../server/control/lmdb/control-file.js'
 import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
+import { openShared } from '../server/store/open.js'
 import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
 import { say } from './api-client.js'
 import { auditHere } from './audit-here.js'
 import { type CommandGroup, defineCommand } from './command.js'
+import { CONTROL_OPTIONS, controlUrl } from './shared-options.js'
 
 const data = textOr("The server's data directory.", 'DIR', './data')
 const YEAR_MS = 366 * 86400e3
 
+/** Where keys are: in a data directory, or in the PostgreSQL of several servers. */
+interface Where {
+  readonly data: string
+  readonly control: string | undefined
+  readonly controlPasswordFile: string | undefined
+}
+
+const WHERE = { data, ...CONTROL_OPTIONS }
+
+function placeOf({ data, control }: Where): string {
+  return control === undefined ? data : 'the database of --control'
+}
+
 /** Opens the keys of an existing directory, because a search for a key must not create one. */
-async function withControl<T>(
-  directory: string,
-  work: (control: Control) => Promise<T>,
-): Promise<T> {
-  if (!controlExists(directory)) {
-    throw new AppError('NO_DATA', `${directory} is no data directory: it holds no keys`, {
+async function withControl<T>(where: Where, work: (control: Control) => Promise<T>): Promise<T> {
+  if (where.control === undefined && !controlExists(where.data)) {
+    throw new AppError('NO_DATA', `${where.data} is no data directory: it holds no keys`, {
       hint: 'Give the server’s --data; tunmeter keys create makes the first key.',
     })
   }
-  return withNewControl(directory, work)
+  return withNewControl(where, work)
 }
 
-async function withNewControl<T>(
-  directory: string,
-  work: (control: Control) => Promise<T>,
-): Promise<T> {
+async function withNewControl<T>(where: Where, work: (control: Control) => Promise<T>): Promise<T> {
   ownerOnly()
-  closeDirectory(directory)
-  const control = new LmdbControl(directory)
+  const url = controlUrl(where)
+  if (url !== undefined) {
+    const shared = await openShared(url)
+    return work(shared.control).finally(() => shared.close())
+  }
+  closeDirectory(where.data)
+  const control = new LmdbControl(where.data)
   try {
     return await work(control)
   } finally {
@@ -67,7 +81,7 @@ const create = defineCommand({
   name: 'create',
   summary: 'Create a key and print it. It is not shown again.',
   options: {
-    data,
+    ...WHERE,
     scope: choice('Permissions of the key.', 'SCOPE', SCOPES, 'read'),
     org: text('Organisation. Not for root.', 'ORG'),
     createOrg: toggle('Create the organisation if it is new.'),
@@ -89,19 +103,20 @@ const create = defineCommand({
   },
   details: `Scopes: root (everything), admin and read (one organisation), ingest (sends sessions of one site).
   tunmeter keys create --data ./data --scope admin --org acme --create-org --name me
-  tunmeter keys create --data ./data --scope ingest --org acme --site 1 --name "gateway Berlin"`,
+  tunmeter keys create --data ./data --scope ingest --org acme --site 1 --name "gateway Berlin"
+Of several servers, with --control postgresql://… instead of --data.`,
   run: async (_args, options, context) => {
     const { org, site, retentionDays, expires } = options
     const faults = faultsOf(options)
     if (faults.length > 0) throw badOptions(faults)
     // A typo must not make an organisation.
     const mayCreate = options.createOrg
-    if (!controlExists(options.data)) {
+    if (options.control === undefined && !controlExists(options.data)) {
       if (org !== undefined && !mayCreate) throw noOrganisation(org, options.data, [])
       context.stderr.write(`new data directory ${options.data}\n`)
     }
-    await withNewControl(options.data, async (control) => {
-      if (org !== undefined && !mayCreate) mustExist(control, org, options.data)
+    await withNewControl(options, async (control) => {
+      if (org !== undefined && !mayCreate) mustExist(control, org, placeOf(options))
       if (org !== undefined && control.org(org) === undefined)
         context.stderr.write(
           `new organisation ${org}${STORES[retentionDays ? 'kept' : 'nothing']}\n`,
@@ -167,7 +182,7 @@ function noOrganisation(org: string, directory: string, known: readonly string[]
   const more = known.length > ORGS_SHOWN ? ` and ${known.length - ORGS_SHOWN} more` : ''
   const there = known.length === 0 ? '' : ` (there is ${shown}${more})`
   return new AppError('NO_ORG', `there is no organisation "${org}" in ${directory}${there}`, {
-    hint: 'Check --org and --data, or create it with --create-org.',
+    hint: 'Check --org, and --data or --control, or create it with --create-org.',
   })
 }
 
@@ -206,12 +221,12 @@ const list = defineCommand({
   name: 'list',
   summary: 'List keys, with their first and last characters.',
   options: {
-    data,
+    ...WHERE,
     org: text('Only this organisation.', 'ORG'),
     json: toggle('One JSON object a line.'),
   },
   run: async (_args, options, context) => {
-    const keys = await withControl(options.data, async (control) => control.keys(options.org))
+    const keys = await withControl(options, async (control) => control.keys(options.org))
     const now = Date.now()
     if (options.json) {
       for (const { hash: _, ...shown } of keys) context.stdout.write(`${JSON.stringify(shown)}\n`)
@@ -240,14 +255,17 @@ const revoke = defineCommand({
   name: 'revoke',
   arguments: '[id]',
   summary: 'Revoke a key at once. Cannot be undone.',
-  options: { data, id: text('Key id, as tunmeter keys list shows it; also without --id.', 'ID') },
+  options: {
+    ...WHERE,
+    id: text('Key id, as tunmeter keys list shows it; also without --id.', 'ID'),
+  },
   details: 'Example:\n  tunmeter keys revoke --data ./data Xk3vQ0b1mZ9a',
   run: async ([positional], options, context) => {
     const id = positional ?? options.id
     if (id === undefined) throw badOptions(['ID is required: which key to revoke'])
     if (positional !== undefined && options.id !== undefined)
       throw badOptions(['the key is named twice: leave out --id'])
-    const before = await withControl(options.data, async (control) => {
+    const before = await withControl(options, async (control) => {
       const record = control.key(id)
       await control.revokeKey(id)
       if (record !== undefined && record.revokedAt === null)
@@ -257,7 +275,7 @@ const revoke = defineCommand({
         })
       return record
     })
-    if (before === undefined) throw noKey(id, options.data)
+    if (before === undefined) throw noKey(id, placeOf(options))
     const what = `${before.keyId} (${before.scope}, ${before.name})`
     context.stdout.write(
       before.revokedAt === null
@@ -272,11 +290,11 @@ const forget = defineCommand({
   name: 'forget',
   arguments: '[id]',
   summary: 'Remove a revoked key from the list.',
-  options: { data },
+  options: WHERE,
   details: 'Example:\n  tunmeter keys forget --data ./data Xk3vQ0b1mZ9a',
   run: async ([id], options, context) => {
     if (id === undefined) throw badOptions(['ID is required: which key to remove'])
-    const record = await withControl(options.data, async (control) => {
+    const record = await withControl(options, async (control) => {
       const found = await control.forgetKey(id)
       if (found !== undefined && found.revokedAt !== null)
         await auditHere(control, 'keyForgotten', found.orgId ?? OPERATOR_TRAIL, {
@@ -285,7 +303,7 @@ const forget = defineCommand({
         })
       return found
     })
-    if (record === undefined) throw noKey(id, options.data)
+    if (record === undefined) throw noKey(id, placeOf(options))
     if (record.revokedAt === null)
       throw new AppError('KEY_VALID', `${id} is not revoked`, {
         hint: `tunmeter keys revoke ${id} first.`,

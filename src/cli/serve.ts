@@ -9,6 +9,7 @@ import {
   badOptions,
   choice,
   duration,
+  envName,
   integer,
   type OptionValues,
   size,
@@ -24,22 +25,18 @@ import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory, writePrivateFile } from '../base/private-files.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
-import { controlExists } from '../server/control/lmdb/control-file.js'
-import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
 import { TrustedClock } from '../server/control/trusted-clock.js'
-import { Destinations } from '../server/destinations/destinations.js'
-import { DestinationRecords } from '../server/destinations/records.js'
 import { createApp } from '../server/http/app.js'
 import { Auth } from '../server/http/auth.js'
 import { Maintenance } from '../server/http/maintenance.js'
 import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
 import { SecurityLog } from '../server/http/security-log.js'
-import { readLogged } from '../server/ingest/logged.js'
 import { LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/config.js'
-import { openStore } from '../server/store/open.js'
 import { defineCommand } from './command.js'
+import { openOwn, openSeveral } from './serve-stores.js'
 import { readTls, useTls } from './serve-tls.js'
+import { hasPassword, SHARED_OPTIONS, sharedAddresses } from './shared-options.js'
 
 /** On a stop, running requests have this long to finish; then their connections are closed. */
 const CLOSE_GRACE_MS = 5_000
@@ -53,11 +50,16 @@ const MINUTE_MS = 60e3
 const DAY_MS = 86400e3
 
 export const SERVE_OPTIONS = {
-  data: textOr('Directory of the database, the keys and the settings.', 'DIR', './data'),
+  data: textOr(
+    'Directory of the database, the keys and the settings. With --store, only of server.json.',
+    'DIR',
+    './data',
+  ),
   listen: {
     ...textOr('Address to listen on; port 0: any free one.', 'HOST:PORT', '127.0.0.1:8480'),
     parse: hostPortText,
   },
+  ...SHARED_OPTIONS,
   storeMemory: size('Memory that the database may use.', 512 * MiB, {
     min: 64 * MiB,
     max: 2 ** 44,
@@ -132,24 +134,6 @@ function checkProxies(proxies: readonly string[]): void {
     )
 }
 
-/** @throws AppError NO_KEY, DATA_UNUSABLE */
-async function openControl(options: Options, host: string): Promise<LmdbControl> {
-  const needsKey = !isLoopback(host) && host !== 'localhost'
-  if (!needsKey || controlExists(options.data)) {
-    const control = new LmdbControl(options.data)
-    if (!needsKey || (await control.hasKeys())) return control
-    await control.close()
-  }
-  throw new AppError(
-    'NO_KEY',
-    `refusing to listen on ${options.listen}: no key exists yet, and it is not loopback`,
-    {
-      hint: `First: tunmeter keys create --data ${options.data} --scope root --name me`,
-      exitCode: EXIT.usage,
-    },
-  )
-}
-
 /** @throws AppError LISTEN_FAILED */
 async function tryListen(host: string, port: number, listen: string): Promise<void> {
   const server = createServer().listen({ host, port })
@@ -175,25 +159,17 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const { host, port } = parseHostPort(options.listen)
   const tls = readTls(options)
   checkProxies(options.trustProxy)
+  const shared = sharedAddresses(options)
   // Before anything is created, because a server that cannot listen must leave no directory behind.
   await tryListen(host, port, options.listen)
   closeDirectory(options.data)
-  const control = await openControl(options, host)
-  const store = await openStore({
-    directory: options.data,
-    memoryBytes: options.storeMemory,
-    threads: options.storeThreads,
-    silenceUs: options.silenceAfter * 1e3,
-    logBytes: options.logSize,
-    logKeepMs: options.logKeep,
-    readLogged,
-    arrivalsAfter: new DestinationRecords(control).furthestArrival(),
-    progress: (what, facts) => log.info(facts, what),
-  }).catch(async (error: unknown) => {
-    await control.close()
-    throw error
-  })
   const clockMs = () => Date.now()
+  const needsKey = !isLoopback(host) && host !== 'localhost'
+  const stores =
+    shared === undefined
+      ? await openOwn(options, { log, clockMs, needsKey })
+      : await openSeveral(shared, options, { log, clockMs, needsKey })
+  const { control, store, destinations, lease } = stores
   const security = new SecurityLog(log, control, clockMs)
   const metrics = new ServerMetrics(() => store.stats())
   const usageDays = options.usageRetention / DAY_MS
@@ -204,15 +180,8 @@ export async function startServer(options: Options): Promise<RunningServer> {
   })
   const clock = trustedClock
   const auditDays = options.auditRetention / DAY_MS
-  const destinations = new Destinations({
-    ...{ store, control, log, clockMs, directory: options.data, version: packageVersion() },
-    guard: {
-      allowPlain: options.allowPlainDestinations,
-      allowPrivate: options.allowPrivateDestinations,
-    },
-  })
   const maintenance = new Maintenance({
-    ...{ store, control, metrics, log, usageDays, auditDays, clock },
+    ...{ store, control, metrics, log, usageDays, auditDays, clock, lease },
     expiring: (orgId, beforeUs) => destinations.expiring(orgId, beforeUs),
   })
   const servers: Server[] = []
@@ -250,8 +219,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     clearTimeout(cut)
     await destinations.stop()
     await maintenance.stop()
-    await store.close()
-    await control.close()
+    await stores.close()
   }
   try {
     await app.listen({ host, port }).catch((error: unknown) => {
@@ -359,6 +327,21 @@ function listenError(error: unknown, listen: string): AppError {
   })
 }
 
+/** Options of a server's own data directory. */
+const OWN_ONLY = [
+  ...(['storeMemory', 'storeThreads', 'logSize', 'logKeep'] as const),
+  ...(['allowPlainDestinations', 'allowPrivateDestinations'] as const),
+]
+
+/** @throws AppError BAD_OPTIONS */
+function refuseWithStore(origin: (name: keyof typeof SERVE_OPTIONS) => string | undefined): void {
+  const faults = OWN_ONLY.flatMap((name) => origin(name) ?? [])
+  if (faults.length > 0)
+    throw badOptions(
+      faults.map((place) => `${place}: it does nothing with --store, so leave it out`),
+    )
+}
+
 export const serveCommand = defineCommand({
   name: 'serve',
   summary: 'Run the server: store sessions of meters, answer queries, serve the dashboard.',
@@ -366,9 +349,18 @@ export const serveCommand = defineCommand({
   details: `Create the first key on the same machine, before or while the server runs:
   tunmeter keys create --data ./data --scope admin --org acme --create-org --name me
 Retention is 0 by default: the server stores nothing until an organisation's settings say how long.
+Several servers, behind a load balancer, with ClickHouse and PostgreSQL (docs/clickhouse.md):
+  tunmeter serve --store clickhouse://tunmeter@db1:8123/tunmeter --store-password-file FILE \\
+    --control postgresql://tunmeter@db2/tunmeter --control-password-file FILE
 SIGTERM and SIGINT end the server after the running requests. SIGHUP reloads --tls-cert and --tls-key. See docs/api.md.`,
-  run: async (_args, options) => {
+  run: async (_args, options, { stderr }, origin) => {
     ownerOnly()
+    if (options.store !== undefined) refuseWithStore(origin)
+    for (const name of ['store', 'control'] as const)
+      if (origin(name) === `--${name}` && hasPassword(options[name]))
+        stderr.write(
+          `--${name}: other users of this machine see the password; use --${name}-password-file, or ${envName(name)}\n`,
+        )
     // Before the start, so that a signal meanwhile lets the start complete and then stops the server in order.
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())

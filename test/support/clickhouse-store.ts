@@ -23,8 +23,6 @@ export class ClickHouseStore {
   readonly #database: string
   readonly #more: Partial<ClickHouseOptions>
   readonly #catalogs = new Map<string, Catalog>()
-  /** One batch at a time, as the applier writes them. */
-  #last: Promise<unknown> = Promise.resolve()
 
   private constructor(rig: ClickHouseRig, database: string, more: Partial<ClickHouseOptions>) {
     this.rig = rig
@@ -46,6 +44,7 @@ export class ClickHouseStore {
       clockUs: () => this.nowUs,
       ...this.#more,
     })
+    await this.sessions.resume()
   }
 
   async close(): Promise<void> {
@@ -54,13 +53,7 @@ export class ClickHouseStore {
   }
 
   write(request: WriteRequest): Promise<WriteReceipt> {
-    return this.#inTurn(() => this.#write(request))
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(work, work)
-    this.#last = next.catch(() => undefined)
-    return next
+    return this.meta.alone('', () => this.#write(request))
   }
 
   async #write(request: WriteRequest): Promise<WriteReceipt> {
@@ -79,11 +72,11 @@ export class ClickHouseStore {
   }
 
   writeLoose(orgId: string, siteId: number, sessions: readonly StoredSession[]): Promise<void> {
-    return this.#inTurn(() => this.sessions.writeLoose(orgId, siteId, sessions))
+    return this.meta.alone('', () => this.sessions.writeLoose(orgId, siteId, sessions))
   }
 
   closeInterrupted(): Promise<number> {
-    return this.#inTurn(() => this.sessions.closeInterrupted())
+    return this.sessions.closeInterrupted()
   }
 
   count(orgId: string, filter: LogFilter): Promise<number> {

@@ -9,6 +9,7 @@ import type {
   OrgNames,
   SessionMeta,
 } from '../../src/server/store/clickhouse/meta.js'
+import { Mutex } from '../../src/server/store/mutex.js'
 import type { Gap, Subject, UsageRequest, WriteRequest } from '../../src/server/store/store.js'
 import type { Catalog } from '../../src/session/catalog.js'
 
@@ -41,6 +42,13 @@ export class MemoryMeta implements SessionMeta {
   losses: Loss[] = []
   #totals: (DeletedTotals & { readonly orgId: string })[] = []
   readonly #deletions = new Map<string, Deletion>()
+
+  readonly #mutex = new Mutex()
+
+  /** Of all organisations, one at a time. */
+  alone<T>(_orgId: string, work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(work)
+  }
 
   names(orgId: string): Promise<OrgNames> {
     return Promise.resolve(this.#namesOf(orgId))
@@ -111,6 +119,10 @@ export class MemoryMeta implements SessionMeta {
 
   deletions(): Promise<readonly Pick<Deletion, 'id' | 'orgId'>[]> {
     return Promise.resolve([...this.#deletions.values()])
+  }
+
+  hiddenBefore(): Promise<number> {
+    return Promise.resolve(0)
   }
 
   keptUsage(orgId: string, { fromMonth, toMonth, groupBy }: UsageRequest) {

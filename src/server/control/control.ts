@@ -11,6 +11,7 @@ import type { AuditTrail } from './audit.js'
 import type { Removals } from './removals.js'
 import { type Grace, graceFor } from './retention-grace.js'
 import { SCOPES, type Scope } from './scope.js'
+import type { SignIns } from './sign-ins.js'
 
 export { SCOPES, type Scope }
 
@@ -122,6 +123,7 @@ export interface Keys {
 export interface Control extends Organisations, Keys {
   readonly audit: AuditTrail
   readonly removals: Removals
+  readonly signIns: SignIns
   /** The last trusted time, see TrustedClock; undefined: none is known. */
   believedMs(): Promise<number | undefined>
   /** A failure loses the new time and keeps the former one. */

@@ -4,7 +4,7 @@
  * DEAD_LETTERS_MAX. The number of destinations is bounded per organisation and per server. Reading the log uses the
  * organisation's share of the store's connections.
  *
- * Limit: only one server may use the data directory, as for the store.
+ * Limit: only one server may use the data directory, as for the store. Several servers have none (none.ts).
  */
 import { randomBytes } from 'node:crypto'
 import { AppError, messageOf } from '../../base/errors.js'

@@ -2,7 +2,7 @@
  * Authentication and scopes.
  *
  * Programs send a key as `Authorization: Bearer tm_…`. The dashboard has an HttpOnly, SameSite=Strict cookie with a
- * session's token (browser-sessions.ts), which is Secure over HTTPS. Scopes (each route names those that it allows):
+ * session's token (../control/sign-ins.ts), which is Secure over HTTPS. Scopes (each route names those that it allows):
  *
  *   root    everything, every organisation
  *   admin   everything in one organisation, but not removing it
@@ -16,10 +16,11 @@
  * A browser adds the cookie by itself, also for pages on other hosts of the same site. So a change with a cookie must
  * come from the server's own origin (Sec-Fetch-Site, or Origin equal to Host).
  */
+import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import type { Control, KeyRecord, Scope } from '../control/control.js'
-import { BrowserSessions, SESSION_SECONDS } from './browser-sessions.js'
+import { type Control, hashKey, type KeyRecord, type Scope } from '../control/control.js'
+import { SESSION_SECONDS } from '../control/sign-ins.js'
 import { HttpError } from './http.js'
 import { networkOf, type SecurityLog } from './security-log.js'
 
@@ -51,7 +52,6 @@ export interface Access {
 export class Auth {
   readonly #control: Control
   readonly #security: SecurityLog
-  readonly #sessions = new BrowserSessions()
   readonly #failures = new LRUCache<string, number>({
     max: ADDRESSES_MAX,
     ttl: WINDOW_MS,
@@ -66,7 +66,7 @@ export class Auth {
   }
 
   /** @throws HttpError 401, 403, 429 */
-  identify(request: FastifyRequest): KeyRecord {
+  async identify(request: FastifyRequest): Promise<KeyRecord> {
     const bearer = bearerOf(request)
     const token = tokenOf(request)
     if (bearer === undefined && token === undefined) {
@@ -76,7 +76,7 @@ export class Auth {
     }
     const key =
       bearer === undefined
-        ? this.#bySession(request, token!)
+        ? await this.#bySession(request, token!)
         : this.#byKey(request, bearer, 'keyRefused')
     this.#control.used(key, request.ip, this.#clockMs())
     this.#security.used(key, request.ip)
@@ -89,10 +89,10 @@ export class Auth {
     return check.key
   }
 
-  #bySession(request: FastifyRequest, token: string): KeyRecord {
+  async #bySession(request: FastifyRequest, token: string): Promise<KeyRecord> {
     if (request.method !== 'GET' && request.method !== 'HEAD') refuseForeignOrigin(request)
     const nowMs = this.#clockMs()
-    const keyId = this.#sessions.keyOf(token, nowMs)
+    const keyId = await this.#control.signIns.keyOf(hashKey(token), nowMs)
     const key = keyId === undefined ? undefined : this.#control.key(keyId)
     if (key === undefined) throw new HttpError(401, 'sessionEnded', REASONS.sessionEnded)
     if (key.revokedAt !== null) throw new HttpError(401, 'keyRevoked', REASONS.keyRevoked)
@@ -125,7 +125,7 @@ export class Auth {
    * keys.
    */
   async allow(request: FastifyRequest, access: Access): Promise<KeyRecord> {
-    const key = this.identify(request)
+    const key = await this.identify(request)
     const { scopes, orgId, siteId } = access
     const right =
       key.scope === 'root' ||
@@ -149,7 +149,11 @@ export class Auth {
   }
 
   /** Trades a key for a session. @throws HttpError 401, 403, 429 */
-  signIn(request: FastifyRequest, reply: FastifyReply, presented: string): KeyRecord {
+  async signIn(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    presented: string,
+  ): Promise<KeyRecord> {
     refuseForeignOrigin(request)
     const key = this.#byKey(request, presented.replace(/\s/g, ''), 'signInRefused')
     if (key.scope === 'ingest') {
@@ -161,24 +165,24 @@ export class Auth {
     this.#control.used(key, request.ip, nowMs)
     this.#security.write('signedIn', request.ip, key)
     const secure = request.protocol === 'https'
-    reply.setCookie(
-      secure ? COOKIES.secure : COOKIES.plain,
-      this.#sessions.start(key.keyId, nowMs),
-      {
-        ...COOKIE_ATTRIBUTES,
-        secure,
-        maxAge: SESSION_SECONDS,
-      },
-    )
+    const token = randomBytes(32).toString('base64url')
+    await this.#control.signIns.start(hashKey(token), key.keyId, nowMs)
+    reply.setCookie(secure ? COOKIES.secure : COOKIES.plain, token, {
+      ...COOKIE_ATTRIBUTES,
+      secure,
+      maxAge: SESSION_SECONDS,
+    })
     return key
   }
 
   /** Ends the session on the server, so copies of its cookie are invalid too. @throws HttpError 403 */
-  signOut(request: FastifyRequest, reply: FastifyReply): void {
+  async signOut(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     refuseForeignOrigin(request)
     const token = tokenOf(request)
-    const keyId = token === undefined ? undefined : this.#sessions.keyOf(token, this.#clockMs())
-    if (token !== undefined) this.#sessions.end(token)
+    const { signIns } = this.#control
+    const hash = token === undefined ? undefined : hashKey(token)
+    const keyId = hash === undefined ? undefined : await signIns.keyOf(hash, this.#clockMs())
+    if (hash !== undefined) await signIns.end(hash)
     if (keyId !== undefined)
       this.#security.write('signedOut', request.ip, this.#control.key(keyId) ?? null)
     const secure = request.protocol === 'https'

@@ -2,7 +2,7 @@
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
-import type { Destinations } from '../destinations/destinations.js'
+import type { DestinationList } from '../destinations/none.js'
 import type { Store } from '../store/store.js'
 import type { Auth } from './auth.js'
 import type { ServerMetrics } from './metrics.js'
@@ -11,7 +11,7 @@ import type { SecurityLog } from './security-log.js'
 export interface ServerContext {
   readonly store: Store
   readonly control: Control
-  readonly destinations: Destinations
+  readonly destinations: DestinationList
   readonly auth: Auth
   readonly metrics: ServerMetrics
   readonly log: Logger

@@ -69,6 +69,8 @@ const OWN: Readonly<Record<string, Word>> = {
   TOO_MANY_DESTINATIONS: [409, 'tooManyDestinations'],
   TOO_MANY_BACKFILLS: [409, 'tooManyBackfills'],
   SECRETS_LOST: [409, 'secretsLost'],
+  NO_BACKUP: [501, 'noBackup'],
+  NO_DESTINATIONS: [501, 'noDestinations'],
   TOO_LARGE: [413, 'tooLarge'],
 }
 

@@ -7,6 +7,7 @@ import { messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import { OPERATOR_TRAIL } from '../control/audit-event.js'
 import type { Control } from '../control/control.js'
+import { ALWAYS_MINE, type Lease } from '../control/lease.js'
 import { deletionCutUs, deletionDays } from '../control/retention-grace.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
 import type { Store } from '../store/store.js'
@@ -27,6 +28,8 @@ export interface MaintenanceOptions {
   /** The audit trail is kept for at least this many days, and at least as long as the organisation's sessions. */
   readonly auditDays: number
   readonly clock: TrustedClock
+  /** Of several servers, the one that holds it does the regular runs. Default: there is only one. */
+  readonly lease?: Lease
   /** Called before sessions are deleted. */
   readonly expiring?: (orgId: string, endedBeforeUs: number) => Promise<void>
 }
@@ -46,24 +49,33 @@ export class Maintenance {
   }
 
   start(): void {
-    this.soon()
+    const regular = () => this.#queued(() => this.#regular())
     const again = () => {
       if (this.#isLate) void this.soon()
     }
-    this.#timers.push(setInterval(() => this.soon(), EVERY_MS).unref())
+    void regular()
+    this.#timers.push(setInterval(regular, EVERY_MS).unref())
     this.#timers.push(setInterval(again, AGAIN_MS).unref())
   }
 
   /** Queues a run for one organisation, or for all. */
   soon(orgId?: string): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#run(orgId)).catch(this.#failed)
-    return this.#queue
+    return this.#queued(() => this.#run(orgId))
   }
 
   /** Queues the deletion of all data of removed organisations. */
   removeOrgs(): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#removeOrgs()).catch(this.#failed)
+    return this.#queued(() => this.#removeOrgs())
+  }
+
+  #queued(work: () => Promise<void>): Promise<void> {
+    this.#queue = this.#queue.then(work).catch(this.#failed)
     return this.#queue
+  }
+
+  async #regular(): Promise<void> {
+    const { lease = ALWAYS_MINE } = this.#options
+    if (!this.#stopped && (await lease.isMine())) await this.#run(undefined)
   }
 
   /** The settings may be in a database that does not answer now. The next run tries again. */

@@ -3,6 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { StoreStats } from '../store/store.js'
 import { CLOSED_REASONS } from './connections.js'
 
+/** Undefined: the engine has no such thing. */
+type ReadStat = (stats: StoreStats) => number | undefined
+
 export class ServerMetrics {
   readonly registry = new Registry()
   readonly batches: Counter<'result'>
@@ -90,16 +93,18 @@ export class ServerMetrics {
 
   /** Counters that the store keeps. */
   #storeCounters(stats: () => StoreStats, registers: Registry[]): void {
-    const counter = (name: string, help: string, read: (s: StoreStats) => number) =>
+    const counter = (name: string, help: string, read: ReadStat) => {
+      if (read(stats()) === undefined) return
       new Counter({
         name,
         help,
         registers,
         collect() {
           this.reset()
-          this.inc(read(stats()))
+          this.inc(read(stats())!)
         },
       })
+    }
     counter(
       'tunmeter_server_log_damaged_places_total',
       'Places of the log whose entries cannot be read any more.',
@@ -143,15 +148,17 @@ export class ServerMetrics {
   }
 
   #storeGauges(stats: () => StoreStats, registers: Registry[]): void {
-    const gauge = (name: string, help: string, read: (s: StoreStats) => number) =>
+    const gauge = (name: string, help: string, read: ReadStat) => {
+      if (read(stats()) === undefined) return
       new Gauge({
         name,
         help,
         registers,
         collect() {
-          this.set(read(stats()))
+          this.set(read(stats())!)
         },
       })
+    }
     gauge('tunmeter_server_store_file_bytes', 'Size of the database file.', (s) => s.fileBytes)
     gauge('tunmeter_server_store_wal_bytes', 'Size of its write-ahead log.', (s) => s.walBytes)
     gauge(

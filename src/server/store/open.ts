@@ -1,9 +1,55 @@
 /** The only place outside `cli/` that names an engine. */
+import type { Control } from '../control/control.js'
+import type { Lease } from '../control/lease.js'
+import { ClickHouseStore } from './clickhouse/clickhouse-store.js'
+import type { ClickHouseAddress } from './clickhouse/client.js'
 import type { StoreConfig } from './config.js'
 import { DuckStore } from './duckdb/duck-store.js'
+import { Postgres } from './postgres/database.js'
+import { PostgresLease } from './postgres/lease.js'
+import { PostgresControl } from './postgres/postgres-control.js'
 import type { Store } from './store.js'
+
+/** Connections of one server, beside the one of its lease. */
+const READS = 12
+const WRITES = 6
 
 /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
 export function openStore(config: StoreConfig): Promise<Store> {
   return DuckStore.open(config)
+}
+
+/** What several servers share: keys, settings and all but the sessions, in PostgreSQL. */
+export interface SharedDatabase {
+  readonly control: Control
+  readonly lease: Lease
+  /** Opens the store whose sessions are in ClickHouse. @throws AppError STORE_BUSY, STORE_NEWER, STORE_OTHER, STORE_UNREADABLE */
+  openStore(address: ClickHouseAddress, silenceUs: number): Promise<Store>
+  /** To be closed after the store. */
+  close(): Promise<void>
+}
+
+/** @param url `postgresql://user:password@host/database` @throws AppError STORE_BUSY, STORE_NEWER, STORE_NOT_DURABLE, STORE_UNREADABLE */
+export async function openShared(url: string): Promise<SharedDatabase> {
+  const postgres = await Postgres.open({ url, connections: READS })
+  const pools = [postgres]
+  const lease = new PostgresLease(url)
+  const control = await PostgresControl.open(postgres).catch(async (error: unknown) => {
+    await postgres.close()
+    throw error
+  })
+  return {
+    control,
+    lease,
+    async openStore(address, silenceUs) {
+      const writes = await Postgres.open({ url, connections: WRITES })
+      pools.push(writes)
+      return ClickHouseStore.open({ address, postgres, writes, silenceUs })
+    },
+    async close() {
+      await lease.close()
+      await control.close()
+      for (const pool of pools) await pool.close()
+    },
+  }
 }

@@ -24,31 +24,30 @@ export interface Store extends SessionLog, Ledger, PeerLog, Catalogs {
   close(): Promise<void>
 }
 
+/** An engine leaves out what it does not have. */
 export interface StoreStats {
-  readonly fileBytes: number
-  readonly walBytes: number
-  readonly logBytes: number
-  /** Acknowledged batches that the database does not hold yet. */
-  readonly waitingBatches: number
-  readonly waitingSessions: number
-  /**
-   * Answers that lack batches which were acknowledged before the request. This and the next seven count since opening.
-   */
-  readonly lateReads: number
-  /** Damaged places in the log, whose entries cannot be read. */
-  readonly damagedLogPlaces: number
-  /** Acknowledged batches that the database refused, or that could not be read from the log. */
-  readonly refusedBatches: number
-  /** Ended sessions that a later report of their meter replaced. */
+  /** Ended sessions that a later report of their meter replaced. This and all others but sizes count since opening. */
   readonly revisedSessions: number
   /** Rejected records: they would have rewritten a session, or belong to another meter's run. */
   readonly conflictingSessions: number
+  readonly fileBytes?: number
+  readonly walBytes?: number
+  readonly logBytes?: number
+  /** Acknowledged batches that the database does not hold yet. */
+  readonly waitingBatches?: number
+  readonly waitingSessions?: number
+  /** Answers that lack batches which were acknowledged before the request. */
+  readonly lateReads?: number
+  /** Damaged places in the log, whose entries cannot be read. */
+  readonly damagedLogPlaces?: number
+  /** Acknowledged batches that the database refused, or that could not be read from the log. */
+  readonly refusedBatches?: number
   /** Times that the write-ahead log was written into the database file. */
-  readonly checkpoints: number
-  readonly failedCheckpoints: number
+  readonly checkpoints?: number
+  readonly failedCheckpoints?: number
   /** Failed updates of the sums by the hour. Until the next update, answers are counted from rows. */
-  readonly failedRollups: number
+  readonly failedRollups?: number
   /** Running exports, and those of them that wait for another one's sorting. */
-  readonly exports: number
-  readonly exportsWaiting: number
+  readonly exports?: number
+  readonly exportsWaiting?: number
 }

@@ -98,11 +98,11 @@ class Beside {
   }
 
   async #ingest(): Promise<void> {
-    const checkpoints = () => this.#store.stats().checkpoints
+    const checkpoints = () => this.#store.stats().checkpoints!
     while (this.#reading || this.#othersRun || checkpoints() < CHECKPOINTS_MIN) {
       await this.#log.ingest()
       // Else acknowledging, which needs the log alone, takes all of this process's time.
-      await until(() => this.#store.stats().waitingBatches <= BEHIND_MAX)
+      await until(() => this.#store.stats().waitingBatches! <= BEHIND_MAX)
     }
   }
 

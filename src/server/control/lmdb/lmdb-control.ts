@@ -38,6 +38,7 @@ import {
   type When,
   wasRemoved,
 } from '../control.js'
+import { MemorySignIns } from '../sign-ins.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
 import { LmdbAuditTrail } from './lmdb-audit.js'
 import { LmdbRemovals } from './lmdb-removals.js'
@@ -53,6 +54,7 @@ export class LmdbControl implements Control {
   readonly #clock: Database<number, string>
   readonly audit: LmdbAuditTrail
   readonly removals: LmdbRemovals
+  readonly signIns = new MemorySignIns()
 
   /** @throws AppError DATA_UNUSABLE */
   constructor(directory: string, auditBounds?: AuditBounds) {

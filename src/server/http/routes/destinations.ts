@@ -154,7 +154,10 @@ function settingRoutes(context: ServerContext): Route[] {
         'It gets ended sessions, and later corrections of them under the same `sessionId`; nothing while the retention is 0. `backfill` sends sessions that are stored already.',
       scopes: ADMIN,
       status: 201,
-      statuses: { 409: 'The organisation has as many destinations as it may.' },
+      statuses: {
+        409: 'The organisation has as many destinations as it may.',
+        501: 'The server shares its store with others, and has no destinations.',
+      },
       params: orgParams,
       body: wantedSchema,
       answer: destinationSchema,

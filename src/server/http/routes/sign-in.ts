@@ -39,7 +39,7 @@ export function signInRoutes(context: ServerContext): Route[] {
       },
       answer: whoSchema,
       handle: async ({ body, request, reply }) =>
-        whoAmI(context, auth.signIn(request, reply, body.key)),
+        whoAmI(context, await auth.signIn(request, reply, body.key)),
     }),
     route({
       method: 'POST',
@@ -50,7 +50,7 @@ export function signInRoutes(context: ServerContext): Route[] {
       statuses: { 403: 'A request from another web page.' },
       answer: z.null(),
       handle: async ({ request, reply }) => {
-        auth.signOut(request, reply)
+        await auth.signOut(request, reply)
         return null
       },
     }),

@@ -18,6 +18,8 @@ const MORE_CONNECTIONS = 8
 /** Filters may name thousands of ids. */
 const QUERY_BYTES_MAX = 64 * MiB
 const REQUEST_MS = 300_000
+/** Two of them are shorter than PostgreSQL waits for the transaction that books the rows (postgres/database.ts). */
+const INSERT_MS = 10_000
 /** Below the three seconds after which the server closes an idle connection. */
 const IDLE_MS = 2_000
 
@@ -127,9 +129,10 @@ export class Client {
     })
   }
 
-  /** @param sql an INSERT with its format @param body the rows in it */
+  /** @param sql an INSERT with its format @param body the rows in it @throws AppError STORE_BUSY also after INSERT_MS */
   async insert(sql: string, body: Uint8Array): Promise<void> {
-    await this.#stoppable(undefined, async (queryId, stop) => {
+    const late = AbortSignal.timeout(INSERT_MS)
+    const run = this.#stoppable(late, async (queryId, stop) => {
       const { stream } = await this.#client.exec({
         query: sql,
         values: Readable.from([body], { objectMode: false }),
@@ -138,6 +141,9 @@ export class Client {
         clickhouse_settings: SETTINGS,
       })
       await text(stream)
+    })
+    await run.catch((error: unknown) => {
+      throw error === late.reason ? explained(new Error('Timeout error')) : error
     })
   }
 

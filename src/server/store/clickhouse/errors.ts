@@ -54,11 +54,18 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     'the user lacks a right in ClickHouse',
     'Give it all rights on the database: GRANT ALL ON NAME.* TO USER.',
   ),
-  516: unreadable(
-    'ClickHouse refuses the user or the password',
-    'Check user and password in the address of the store.',
+  ...Object.fromEntries(
+    [192, 193, 194, 516].map((code) => [
+      code,
+      unreadable(
+        'ClickHouse refuses the user or the password',
+        'Check --store, and --store-password-file or TUNMETER_STORE.',
+      ),
+    ]),
   ),
 }
+/** It may have written. */
+const UNKNOWN: ReadonlySet<string> = new Set(['209', '210', '319'])
 
 const NETWORK = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'],
@@ -71,10 +78,20 @@ export function explained(error: unknown): unknown {
   return new AppError(meaning.code, meaning.message, { hint: meaning.hint, cause: error })
 }
 
+/** Whether a write that failed may have happened. @param error of explained() */
+export function isUnknown(error: unknown): boolean {
+  if (!(error instanceof AppError)) return false
+  const { cause } = error
+  return cause instanceof ClickHouseError ? UNKNOWN.has(cause.code) : isCut(cause)
+}
+
 function meaningOf(error: unknown): Meaning | undefined {
   if (error instanceof ClickHouseError) return MEANINGS[error.code]
-  if (!(error instanceof Error)) return undefined
+  return isCut(error) ? busy('ClickHouse cannot be reached') : undefined
+}
+
+function isCut(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
   const { code = '' } = error as NodeJS.ErrnoException
-  const isCut = NETWORK.has(code) || /socket hang up|aborted$|Timeout error/.test(error.message)
-  return isCut ? busy('ClickHouse cannot be reached') : undefined
+  return NETWORK.has(code) || /socket hang up|aborted$|Timeout error/.test(error.message)
 }

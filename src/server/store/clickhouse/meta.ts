@@ -75,6 +75,12 @@ export interface KeptUsage extends DeletedSums {
 }
 
 export interface SessionMeta {
+  /**
+   * Runs work while nobody writes sessions of the organisation, on any server: until it ends, and until the batches of
+   * writes before it are booked. It must not be called within itself.
+   */
+  alone<T>(orgId: string, work: () => Promise<T>): Promise<T>
+
   /** The same object as before as long as nothing changed, so that a caller may derive from it. */
   names(orgId: string): Promise<OrgNames>
 
@@ -103,6 +109,9 @@ export interface SessionMeta {
   endDeletion(id: string): Promise<void>
   /** Deletions that have begun and not ended. */
   deletions(): Promise<readonly Pick<Deletion, 'id' | 'orgId'>[]>
+
+  /** Sessions that ended before this are hidden: retention deletes them within a day. 0: none. */
+  hiddenBefore(orgId: string): Promise<number>
 
   /** Totals of deleted sessions in these months, by the requested value. */
   keptUsage(orgId: string, request: UsageRequest): Promise<readonly KeptUsage[]>

@@ -47,10 +47,12 @@ import { changes, newPairs } from './read/changes.js'
 import { histogram } from './read/histogram.js'
 import { matrix } from './read/matrix.js'
 import { count, facts, page } from './read/pages.js'
-import { type Scope, scopeOf } from './read/scope.js'
+import { FROM, type Scope, scopeOf } from './read/scope.js'
 import { summary } from './read/summary.js'
 import { usage, usageRange } from './read/usage.js'
+import { checkOwner } from './schema/owner.js'
 import { SCHEMA } from './schema/schema.js'
+import { int } from '../sql/sql.js'
 import type { SiteSessions } from './write/admit.js'
 import { Deletions, type Going, isPartyOf } from './write/deletions.js'
 import { Pseudonyms } from './write/pseudonyms.js'
@@ -61,6 +63,8 @@ const ALL: LogFilter = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
 
 export interface ClickHouseOptions extends ClickHouseAddress {
   readonly meta: SessionMeta
+  /** The id of the database behind `meta`; undefined: any. */
+  readonly owner?: string
   readonly clockUs?: () => number
   /** A meter that was not heard for longer reports no open sessions. */
   readonly silenceUs?: number
@@ -85,19 +89,17 @@ export class ClickHouseSessions implements SessionLog {
     this.#meta = options.meta
     this.#clockUs = options.clockUs ?? (() => Date.now() * 1e3)
     this.#writer = new SessionsWriter(client, options.meta, this.#clockUs)
-    const alone = <T>(work: () => Promise<T>) => this.#writer.alone(work)
-    this.#deletions = new Deletions(client, options.meta, alone, options.deleteRows)
+    this.#deletions = new Deletions(client, options.meta, options.deleteRows)
   }
 
-  /** Makes the tables, and ends what a killed server began. */
+  /** Makes the tables. */
   static async open(options: ClickHouseOptions): Promise<ClickHouseSessions> {
     const client = new Client(options)
     const sessions = new ClickHouseSessions(client, options)
     try {
+      if (options.owner !== undefined) await checkOwner(client, options.owner)
       for (const statement of SCHEMA) await client.run(statement)
       await sessions.#writer.open()
-      await sessions.#deletions.resume()
-      await removeAbandoned(client)
       return sessions
     } catch (error) {
       await client.close()
@@ -118,9 +120,10 @@ export class ClickHouseSessions implements SessionLog {
     return this.#revised
   }
 
-  /** Runs work while no sessions are written. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#writer.alone(work)
+  /** Ends what a killed server began. Until then readers leave out what it was deleting. */
+  async resume(): Promise<void> {
+    await this.#deletions.resume()
+    await removeAbandoned(this.#client)
   }
 
   /** Sessions of batches. When it resolves they are durable, and a repetition changes nothing. See SessionsWriter. */
@@ -141,8 +144,14 @@ export class ClickHouseSessions implements SessionLog {
     if (losses.length > 0) await this.#meta.addLosses(losses)
   }
 
-  #scope(orgId: string, filter: LogFilter, cancel?: Cancel): Promise<Scope> {
+  #scope(
+    orgId: string,
+    filter: LogFilter,
+    cancel?: Cancel,
+    withHidden = false,
+  ): Promise<Scope> {
     return scopeOf(orgId, filter, {
+      withHidden,
       ...{ client: this.#client, meta: this.#meta, nowUs: this.#clockUs() },
       silenceUs: this.#options.silenceUs ?? SILENCE_US,
       signal: cancel?.signal,
@@ -188,7 +197,7 @@ export class ClickHouseSessions implements SessionLog {
   }
 
   async usage(orgId: string, request: UsageRequest, cancel?: Cancel): Promise<readonly UsageRow[]> {
-    const scope = await this.#scope(orgId, usageRange(request), cancel)
+    const scope = await this.#scope(orgId, usageRange(request), cancel, true)
     return usage(this.#client, this.#meta, scope, request, cancel?.signal)
   }
 
@@ -248,8 +257,18 @@ export class ClickHouseSessions implements SessionLog {
     return this.#writer.closeInterrupted()
   }
 
+  /** Sessions that ended before this time and are not hidden. */
+  async countEnded(orgId: string, beforeUs: number): Promise<number> {
+    const scope = await this.#scope(orgId, ALL)
+    const [[n = 0] = []] = await this.#client.rows(
+      orgId,
+      `SELECT count() FROM ${FROM} WHERE ${scope.where()} AND ${endedBefore(beforeUs)}`,
+    )
+    return n as number
+  }
+
   async expire(orgId: string, beforeUs: number): Promise<number> {
-    const where = `t.start_us < ${beforeUs} AND t.start_us + t.duration_us < ${beforeUs}`
+    const where = endedBefore(beforeUs)
     const going: Going = { orgId, where, totalsOf: 'true', reason: null, expiredBeforeUs: beforeUs }
     return this.#deletions.delete(going)
   }
@@ -276,6 +295,16 @@ export class ClickHouseSessions implements SessionLog {
     return this.#writer.pseudonymise(await this.#scope(orgId, ALL), subject, pseudonyms)
   }
 
+  /** Open sessions by `${siteId}/${meterId}`. */
+  async openSessions(orgId: string): Promise<ReadonlyMap<string, number>> {
+    const scope = await this.#scope(orgId, { ...ALL, state: 'open' })
+    const rows = await this.#client.rows(
+      orgId,
+      `SELECT t.site_id AS site, t.meter_id AS meter, count() FROM ${FROM} WHERE ${scope.where()} GROUP BY site, meter`,
+    )
+    return new Map(rows.map(([site, meter, n]) => [`${site}/${meter}`, n as number]))
+  }
+
   removeSessions(orgId: string, siteId: number): Promise<number> {
     const where = `t.site_id = ${siteId}`
     return this.#deletions.delete({ orgId, where, totalsOf: 'true', reason: 'deletedByOperator' })
@@ -292,4 +321,8 @@ export class ClickHouseSessions implements SessionLog {
   expireUsage(beforeMonth: string): Promise<void> {
     return this.#meta.expireUsage(beforeMonth)
   }
+}
+
+function endedBefore(us: number): string {
+  return `t.start_us < ${int(us)} AND t.start_us + t.duration_us < ${int(us)}`
 }

@@ -510,7 +510,7 @@ export class DuckStore implements Store {
     await this.#database.read('', (c) => c.run('SELECT 1'))
   }
 
-  stats(): StoreStats {
+  stats(): Required<StoreStats> {
     return {
       fileBytes: this.#database.fileBytes(),
       walBytes: this.#database.walBytes(),

@@ -18,6 +18,7 @@ const LOCK_MS = 10_000
 const IDLE_MS = 30_000
 /** Any number that other programs on this database do not lock, too. */
 const MIGRATION_LOCK = 7_407_262_101
+export const LEASE_LOCK = 7_407_262_102
 
 export interface PostgresOptions {
   /** `postgresql://user@host/database`, as libpq has it. */
@@ -29,28 +30,16 @@ export class Postgres {
   readonly #pool: pg.Pool
 
   private constructor({ url, connections = CONNECTIONS_MAX }: PostgresOptions) {
-    this.#pool = new pg.Pool({
-      connectionString: url,
-      max: connections,
-      connectionTimeoutMillis: CONNECT_MS,
-      statement_timeout: STATEMENT_MS,
-      query_timeout: STATEMENT_MS + CONNECT_MS,
-      lock_timeout: LOCK_MS,
-      idle_in_transaction_session_timeout: IDLE_MS,
-      application_name: 'tunmeter',
-      keepAlive: true,
-      // Literals in statements depend on it.
-      options: '-c standard_conforming_strings=on',
-      types: { getTypeParser },
-    })
+    this.#pool = new pg.Pool({ ...settingsOf(url), max: connections })
     // An idle connection that breaks leaves the pool by itself.
     this.#pool.on('error', () => undefined)
   }
 
-  /** Connects, and brings the schema up to date. @throws AppError STORE_BUSY, STORE_NEWER */
+  /** Connects, and brings the schema up to date. @throws AppError STORE_BUSY, STORE_NEWER, STORE_NOT_DURABLE, STORE_UNREADABLE */
   static async open(options: PostgresOptions): Promise<Postgres> {
     const postgres = new Postgres(options)
     try {
+      await postgres.transaction(mustBeDurable)
       await postgres.transaction(migrate)
       return postgres
     } catch (error) {
@@ -103,8 +92,52 @@ export class Postgres {
     })
   }
 
+  /**
+   * Runs work under an advisory lock, which ends with it. The connection has no transaction meanwhile, so the work may
+   * take long.
+   * @param key SQL of the lock's number @throws as query(); STORE_BUSY after LOCK_MS
+   */
+  async alone<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw faultOf(error)
+    })
+    let isBroken = true
+    const ignore = () => undefined
+    client.on('error', ignore)
+    try {
+      await client.query(`SELECT pg_advisory_lock(${key})`)
+      const result = await work()
+      await client.query(`SELECT pg_advisory_unlock(${key})`)
+      isBroken = false
+      return result
+    } catch (error) {
+      throw faultOf(error)
+    } finally {
+      client.off('error', ignore)
+      // A connection that goes takes its locks with it.
+      client.release(isBroken)
+    }
+  }
+
   async close(): Promise<void> {
     await this.#pool.end()
+  }
+}
+
+/** Settings of a connection. */
+export function settingsOf(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_MS,
+    statement_timeout: STATEMENT_MS,
+    query_timeout: STATEMENT_MS + CONNECT_MS,
+    lock_timeout: LOCK_MS,
+    idle_in_transaction_session_timeout: IDLE_MS,
+    application_name: 'tunmeter',
+    keepAlive: true,
+    // Literals in statements depend on it.
+    options: '-c standard_conforming_strings=on',
+    types: { getTypeParser },
   }
 }
 
@@ -126,6 +159,15 @@ function getTypeParser(id: number, format?: 'text' | 'binary') {
   return id === INT8 || id === builtins.NUMERIC ? Number : usual(id, format as 'text')
 }
 
+/** @throws AppError STORE_NOT_DURABLE: a batch that is acknowledged must not be lost */
+async function mustBeDurable(query: Rows): Promise<void> {
+  const [row] = await query('SHOW synchronous_commit')
+  if (row!.synchronous_commit !== 'off') return
+  throw new AppError('STORE_NOT_DURABLE', 'PostgreSQL confirms changes before they are on disk', {
+    hint: 'Set synchronous_commit = on, in postgresql.conf, or for the role or the database (ALTER ROLE … RESET synchronous_commit).',
+  })
+}
+
 /** @throws AppError STORE_NEWER */
 async function migrate(query: Rows): Promise<void> {
   await query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
@@ -144,6 +186,8 @@ async function migrate(query: Rows): Promise<void> {
 /** Classes: connection, resources, a lock, shutting down, standby. https://www.postgresql.org/docs/15/errcodes-appendix.html */
 const PASSING = /^(08|53|40|55P03|57|25006)/
 const DISK_FULL = '53100'
+/** A wrong user or password, no such database, or a missing right. */
+const REFUSED = /^(28|3D000|42501)/
 
 function faultOf(cause: unknown): unknown {
   if (cause instanceof AppError) return cause
@@ -151,6 +195,11 @@ function faultOf(cause: unknown): unknown {
   if (code === DISK_FULL)
     return new AppError('STORE_FULL', 'PostgreSQL has no space left', {
       hint: 'Nothing was changed. Free some space on its disk.',
+      cause,
+    })
+  if (REFUSED.test(code))
+    return new AppError('STORE_UNREADABLE', `PostgreSQL refuses: ${messageOf(cause)}`, {
+      hint: 'Check --control, and --control-password-file or TUNMETER_CONTROL.',
       cause,
     })
   // The client's own failures have a system's code or none.

@@ -58,6 +58,7 @@ export class PostgresCatalogs implements Catalogs {
         [orgId, etag, JSON.stringify(catalog)],
       )
       for (const names of namesIn(catalog)) await writeNames(query, orgId, names, nowUs)
+      await namesChanged(query, orgId)
       return { catalog, etag, updatedAt: new Date(nowUs / 1e3).toISOString() }
     })
   }
@@ -69,6 +70,7 @@ export class PostgresCatalogs implements Catalogs {
     return this.#postgres.transaction(async (query) => {
       await query(`DELETE FROM catalog_past WHERE ${its}`, values)
       await query(`DELETE FROM catalog_name WHERE ${its} AND deleted_us IS NOT NULL`, values)
+      await namesChanged(query, orgId)
     })
   }
 
@@ -77,9 +79,21 @@ export class PostgresCatalogs implements Catalogs {
     const before = int(beforeUs)
     return this.#postgres.transaction(async (query) => {
       await query(`DELETE FROM catalog_past WHERE org_id = $1 AND until_us < ${before}`, [orgId])
-      await query(`DELETE FROM catalog_name WHERE org_id = $1 AND deleted_us < ${before}`, [orgId])
+      const gone = await query(
+        `DELETE FROM catalog_name WHERE org_id = $1 AND deleted_us < ${before} RETURNING 1`,
+        [orgId],
+      )
+      if (gone.length > 0) await namesChanged(query, orgId)
     })
   }
+}
+
+/** Servers that have the names in memory read them again (postgres-meta.ts). */
+async function namesChanged(query: Rows, orgId: string): Promise<void> {
+  await query(
+    `INSERT INTO names_version VALUES ($1, nextval('names_next')) ON CONFLICT (org_id) DO UPDATE SET version = excluded.version`,
+    [orgId],
+  )
 }
 
 async function readCatalog(query: Rows, orgId: string): Promise<CatalogVersion> {

@@ -35,6 +35,7 @@ import { int } from '../sql/sql.js'
 import type { Postgres } from './database.js'
 import { PostgresAuditTrail } from './postgres-audit.js'
 import { PostgresRemovals } from './postgres-removals.js'
+import { PostgresSignIns } from './postgres-sign-ins.js'
 
 const POLL_MS = 1000
 const KEY_COLUMNS = 'key_id, record, used_at, used_from'
@@ -42,6 +43,7 @@ const KEY_COLUMNS = 'key_id, record, used_at, used_from'
 export class PostgresControl implements Control {
   readonly audit: PostgresAuditTrail
   readonly removals: PostgresRemovals
+  readonly signIns: PostgresSignIns
   readonly #postgres: Postgres
   #orgs = new Map<string, OrgRecord>()
   #keys = new Map<string, KeyRecord>()
@@ -59,6 +61,7 @@ export class PostgresControl implements Control {
     this.#postgres = postgres
     this.audit = new PostgresAuditTrail(postgres, auditBounds)
     this.removals = new PostgresRemovals(postgres)
+    this.signIns = new PostgresSignIns(postgres)
     this.#timer = setInterval(() => {
       if (this.#next === null) this.#refresh().catch(() => undefined)
     }, POLL_MS).unref()

@@ -12,6 +12,9 @@
  *   deleted_before    for each organisation: retention deleted the sessions that ended before this time
  *   catalog…          postgres-catalogs.ts
  *   peer_event        events of WireGuard peers; texts sort by their bytes, as the order of events of one moment needs
+ *   sign_in           sessions of browsers: the hash of the token (postgres-sign-ins.ts)
+ *   run_owner…deletion  what sessions in ClickHouse need beside them (postgres-meta.ts)
+ *   store_id          one random id, which ClickHouse has, too: so that both are of one installation
  *
  * Texts and not JSONB: JSONB refuses what JSON may have (\u0000), and changes the order of fields.
  */
@@ -121,5 +124,32 @@ CREATE TABLE peer_event (
   allowed_ips TEXT, allowed_ips_before TEXT, handshake_us BIGINT, already BOOLEAN NOT NULL,
   PRIMARY KEY (org_id, at_us, site_id, event_id)
 );
+`,
+  `
+CREATE TABLE sign_in (
+  hash TEXT PRIMARY KEY, key_id TEXT NOT NULL REFERENCES api_key ON DELETE CASCADE, ends_ms BIGINT NOT NULL,
+  nth BIGINT GENERATED ALWAYS AS IDENTITY
+);
+CREATE INDEX sign_in_key ON sign_in (key_id, nth);
+CREATE TABLE store_id (id TEXT NOT NULL);
+INSERT INTO store_id VALUES (gen_random_uuid()::TEXT);
+CREATE SEQUENCE arrival;
+CREATE TABLE run_owner (
+  org_id TEXT NOT NULL, site_id BIGINT NOT NULL, run TEXT NOT NULL, meter_id TEXT NOT NULL, used_us BIGINT NOT NULL,
+  PRIMARY KEY (org_id, site_id, run)
+);
+CREATE SEQUENCE names_next;
+CREATE TABLE names_version (org_id TEXT PRIMARY KEY, version BIGINT NOT NULL);
+CREATE TABLE usage_kept (
+  org_id TEXT NOT NULL, month TEXT NOT NULL, site_id BIGINT NOT NULL, client_id BIGINT, user_id TEXT, site_resource_id BIGINT,
+  sessions NUMERIC NOT NULL, connections NUMERIC NOT NULL, bytes_tx NUMERIC NOT NULL, bytes_rx NUMERIC NOT NULL,
+  packets_tx NUMERIC NOT NULL, packets_rx NUMERIC NOT NULL
+);
+CREATE UNIQUE INDEX usage_kept_key ON usage_kept (
+  org_id, month, site_id, coalesce(client_id, -1), (user_id IS NULL), coalesce(user_id, ''), coalesce(site_resource_id, -1)
+);
+CREATE TABLE hidden_before (org_id TEXT PRIMARY KEY, before_us BIGINT NOT NULL, deleted_us BIGINT NOT NULL);
+CREATE TABLE deletion (id TEXT PRIMARY KEY, org_id TEXT NOT NULL);
+CREATE INDEX peer_event_person ON peer_event (org_id, user_id, client_id);
 `,
 ]

@@ -37,9 +37,16 @@ describe.skipIf(why !== null)(`the ledger in PostgreSQL${why === null ? '' : `: 
   afterAll(() => database.close())
 
   /** What a server does with sessions: here it only counts. */
-  async function serverOn(url: string, storeSessions = async (_: WriteRequest) => undefined) {
+  async function serverOn(
+    url: string,
+    storeSessions: (_: readonly WriteRequest[]) => Promise<never[]> = async () => [],
+  ) {
     const postgres = await Postgres.open({ url })
     onTestFinished(() => postgres.close())
+    await postgres.query(
+      `INSERT INTO org SELECT o, '{}', 0 FROM unnest(ARRAY['acme'] || ARRAY(SELECT 'o' || generate_series(1, 100))) o
+       ON CONFLICT DO NOTHING`,
+    )
     const openSessions = async () => new Map<string, number>()
     return new PostgresLedger(postgres, { clockUs: () => nowUs, storeSessions, openSessions })
   }

@@ -86,8 +86,11 @@ describe.skipIf(why !== null)(
         await postgres.close()
         await duck.close()
       })
+      await postgres.query(
+        "INSERT INTO org SELECT 'o' || i, '{}', 0 FROM generate_series(1, 200) i",
+      )
       const clockUs = () => duck.nowUs
-      const storeSessions = async () => undefined
+      const storeSessions = async () => []
       const openSessions = async () => new Map<string, number>()
       const ledger = new PostgresLedger(postgres, { clockUs, storeSessions, openSessions })
       const log = new PostgresPeerLog(postgres)

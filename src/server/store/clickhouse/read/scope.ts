@@ -27,6 +27,8 @@ export interface ScopeOptions {
   readonly nowUs: number
   readonly silenceUs: number
   readonly signal?: AbortSignal | undefined
+  /** Also what retention has hidden and not yet deleted, whose totals stay. */
+  readonly withHidden?: boolean
 }
 
 export async function scopeOf(
@@ -38,7 +40,9 @@ export async function scopeOf(
   const names = await meta.names(orgId)
   const filter = await withIds(names, given, (text) => usersHolding(client, orgId, text, signal))
   const heard = (await meta.goingRuns(orgId)).filter((run) => run.receivedUs >= nowUs - silenceUs)
-  const hidden = await hiddenSql(meta, orgId)
+  const doomed = await doomedSql(meta, orgId)
+  const expired = options.withHidden === true ? '' : await expiredSql(meta, orgId)
+  const hidden = doomed + expired
   const open = `(t.kind = ${OPEN} AND ${isOf(heard)})`
   return {
     orgId,
@@ -77,8 +81,14 @@ function whereOf(
   return parts.join(' AND ') + hidden
 }
 
+/** Retention hides at once, and deletes whole days. */
+async function expiredSql(meta: SessionMeta, orgId: string): Promise<string> {
+  const before = await meta.hiddenBefore(orgId)
+  return before === 0 ? '' : ` AND t.start_us + t.duration_us >= ${int(before)}`
+}
+
 /** Sessions of deletions that have begun are gone already. */
-async function hiddenSql(meta: SessionMeta, orgId: string): Promise<string> {
+async function doomedSql(meta: SessionMeta, orgId: string): Promise<string> {
   const deletions = (await meta.deletions()).filter((one) => one.orgId === orgId)
   return deletions.length === 0 ? '' : ` AND NOT ${isDoomed(deletions.map((one) => one.id))}`
 }

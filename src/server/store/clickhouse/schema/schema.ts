@@ -1,7 +1,8 @@
 /**
- * Tables. There are no migrations yet: a column that was added later is added to an older table.
+ * Tables. A column that was added later is added to an older table.
  *
  *   session   every report, at most one of a session after merging; queries read it with FINAL
+ *   owner     the version of these tables, and the id of the PostgreSQL database that the rest is in
  *   doomed    keys of sessions that a deletion is about to delete (write/deletions.ts); `returns`: their meter might report
  *             them again, although their totals stay
  *   erased    ids of deleted sessions of that kind: later reports of them are not stored (write/admit.ts)
@@ -18,6 +19,12 @@ const ERASED_COLUMNS = KEY_COLUMNS.filter(({ name }) => name !== 'start_us')
 const KEY = KEY_COLUMNS.map((column) => column.name).join(', ')
 
 const define = (column: Column) => `${column.name} ${typeOf(column)} ${column.codec}`.trim()
+
+/** To be raised when servers of an older version must not use the tables any more. */
+export const SCHEMA_VERSION = 1
+
+export const OWNER_TABLE =
+  'CREATE TABLE IF NOT EXISTS owner (version UInt32, id String) ENGINE = MergeTree ORDER BY version SETTINGS fsync_after_insert = 1'
 
 export const SCHEMA: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS session (

@@ -6,7 +6,9 @@
  *   3. ClickHouse rewrites the partitions without the rows, every report of these sessions
  *   4. the deletion has ended, and its keys go
  *
- * After a kill between 2 and 4, resume() does 3 and 4. Keys without a deletion that has begun (killed before 2) go.
+ * After a kill between 2 and 4, resume() does 3 and 4. Keys without a deletion that has begun (killed before 2) go. A
+ * slice has its organisation's sessions alone (meta.alone), because a report between 1 and 3 would be deleted and not
+ * counted; so what resume() finds under that lock was left by a server that is gone.
  *
  * A session without a reported end, whose totals stay, might be reported again. Step 3 first puts its id into `erased`, so
  * that it neither comes back nor counts twice (admit.ts).
@@ -23,6 +25,8 @@ import { SUMS, sumsOf } from '../read/sums.js'
 import { ENDED } from '../schema/version.js'
 
 const HOUR_US = 3600e6
+/** Losses are shown in milliseconds, and must include the last start. */
+const LAST_US = 1000
 /** The set of a slice's keys takes about 100 bytes each in ClickHouse's memory. */
 const SLICE_ROWS = 500_000
 const KEYS = ['org_id', 'start_us', 'site_id', 'run', 'seq']
@@ -44,18 +48,10 @@ export class Deletions {
   readonly #client: Client
   readonly #meta: SessionMeta
   readonly #sliceRows: number
-  /** Runs work while nothing is written, because a report between 1 and 3 would be deleted and not counted. */
-  readonly #alone: <T>(work: () => Promise<T>) => Promise<T>
 
-  constructor(
-    client: Client,
-    meta: SessionMeta,
-    alone: <T>(work: () => Promise<T>) => Promise<T>,
-    sliceRows = SLICE_ROWS,
-  ) {
+  constructor(client: Client, meta: SessionMeta, sliceRows = SLICE_ROWS) {
     this.#client = client
     this.#meta = meta
-    this.#alone = alone
     this.#sliceRows = sliceRows
   }
 
@@ -63,7 +59,7 @@ export class Deletions {
   async delete(going: Going): Promise<number> {
     let deleted = 0
     for (;;) {
-      const slice = await this.#alone(() => this.#slice(going))
+      const slice = await this.#meta.alone(going.orgId, () => this.#slice(going))
       deleted += slice
       // Do not wait for an empty slice, because a meter may report an open session again at any time.
       if (slice < this.#sliceRows) return deleted
@@ -77,10 +73,16 @@ export class Deletions {
   }
 
   async resume(): Promise<void> {
-    const begun = (await this.#meta.deletions()).map((deletion) => deletion.id)
-    for (const id of begun) await this.#finish(id)
-    const left = await this.#client.rows('', 'SELECT DISTINCT deletion FROM doomed')
-    for (const [id] of left) await this.#drop(id as string)
+    const found = 'SELECT DISTINCT org_id FROM doomed'
+    const orgs = (await this.#client.rows('', found)).map(([orgId]) => orgId as string)
+    for (const { orgId } of await this.#meta.deletions()) orgs.push(orgId)
+    for (const orgId of new Set(orgs))
+      await this.#meta.alone(orgId, async () => {
+        for (const one of await this.#meta.deletions())
+          if (one.orgId === orgId) await this.#finish(one.id)
+        const its = `${found.replace('org_id', 'deletion')} WHERE org_id = ${literal(orgId)}`
+        for (const [id] of await this.#client.rows('', its)) await this.#drop(id as string)
+      })
   }
 
   async #slice(going: Going): Promise<number> {
@@ -151,7 +153,7 @@ export class Deletions {
     for (const [site, meter, hour, sessions, first, last] of rows) {
       const [siteId, meterId] = [site as number, meter as string]
       const one = { orgId, siteId, meterId, reason, hour: hour as number }
-      const its = { sessions: sessions as number, toUs: (last as number) + 1 }
+      const its = { sessions: sessions as number, toUs: (last as number) + LAST_US }
       const before = losses.at(-1)
       const adjoins =
         before?.siteId === siteId && before.meterId === meterId && before.hour + 1 === one.hour

@@ -44,6 +44,12 @@ export class Pseudonyms {
     }
   }
 
+  /** Of ids that are not in sessions, so that they stay equal. @returns for `client` the digits of a number */
+  of(kind: 'user' | 'client' | 'event', id: string): string {
+    if (kind === 'user') return this.#user(id)!
+    return kind === 'client' ? String(this.#client(Number(id))) : this.#hash(kind, id)
+  }
+
   #user(id: string | null): string | null {
     return id === null ? null : `pseudonym-${this.#hash('user', id).slice(0, 16)}`
   }

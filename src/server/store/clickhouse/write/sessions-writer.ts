@@ -1,10 +1,11 @@
-/** Appends to `session`: batches, closed ones, pseudonyms. One write at a time, so that each sees the ones before. */
+/** Appends to `session`: batches, closed ones, pseudonyms. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Subject } from '../../filter.js'
-import { Mutex } from '../../mutex.js'
 import type { StoredSession } from '../../session-log.js'
 import { int } from '../../sql/sql.js'
 import type { Client } from '../client.js'
 import { literal } from '../dialect.js'
+import { isUnknown } from '../errors.js'
 import type { GoingRun, Loss, SessionMeta } from '../meta.js'
 import { rowsOf, selectRows } from '../read/rows.js'
 import type { Scope } from '../read/scope.js'
@@ -18,11 +19,14 @@ import { type Pseudonyms, storedOf } from './pseudonyms.js'
 const INSERT = `INSERT INTO session (${COLUMN_NAMES}) FORMAT RowBinary`
 const RUN_COLUMNS = 't.site_id, t.meter_id, t.run_started_us'
 const SLICE_ROWS = 10_000
+/** A batch waits at most for these. */
+const ATTEMPTS = 2
+const AGAIN_MS = 250
 /** Of a row, beside the session; a version has more digits than a number. */
 const OWN = ['version', 'kind', 'run_started_us', 'arrival', 'came_us']
 
-function runSql({ orgId, siteId, meterId, runStartedUs }: GoingRun): string {
-  return `(${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, ${int(runStartedUs)})`
+function runSql({ siteId, meterId, runStartedUs }: GoingRun): string {
+  return `(${int(siteId)}, ${literal(meterId)}, ${int(runStartedUs)})`
 }
 
 export interface Written {
@@ -37,7 +41,6 @@ export class SessionsWriter {
   readonly #meta: SessionMeta
   readonly #clockUs: () => number
   readonly #admission: Admission
-  readonly #mutex = new Mutex()
   #lastArrival = 0
 
   constructor(client: Client, meta: SessionMeta, clockUs: () => number) {
@@ -56,47 +59,51 @@ export class SessionsWriter {
     this.#lastArrival = last as number
   }
 
-  /** Runs work while nothing is written. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(work)
-  }
-
   /**
    * Writes the sessions that the stored ones accept, as one commit. A repetition changes nothing. The losses are the
-   * caller's to book, together with the batches.
+   * caller's to book, together with the batches. Until then the caller keeps meta.alone() from running.
    */
-  write(groups: readonly SiteSessions[]): Promise<Written> {
-    return this.alone(async () => {
-      const nowUs = this.#clockUs()
-      const { taken, losses, revised } = await this.#admission.admit(groups, nowUs)
-      if (taken.length === 0) return { arrival: null, losses, revised }
-      const arrival = await this.#meta.nextArrival()
-      const records = taken.map(({ session, runStartedUs }) => {
-        const kind = kindOf(session)
-        const version = versionOf(session, kind)
-        return { session, version, kind, runStartedUs, arrival, cameUs: nowUs }
+  async write(groups: readonly SiteSessions[]): Promise<Written> {
+    const nowUs = this.#clockUs()
+    const { taken, losses, revised } = await this.#admission.admit(groups, nowUs)
+    if (taken.length === 0) return { arrival: null, losses, revised }
+    const arrival = await this.#meta.nextArrival()
+    const records = taken.map(({ session, runStartedUs }) => {
+      const kind = kindOf(session)
+      const version = versionOf(session, kind)
+      return { session, version, kind, runStartedUs, arrival, cameUs: nowUs }
+    })
+    await this.#insert(rowBinary(records))
+    this.#lastArrival = Math.max(this.#lastArrival, arrival)
+    return { arrival, losses, revised }
+  }
+
+  /** If it is unknown whether ClickHouse has the rows, the same bytes again: a repetition changes nothing. */
+  async #insert(rows: Uint8Array): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#client.insert(INSERT, rows)
+        return
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isUnknown(error)) throw error
+        await sleep(AGAIN_MS)
+      }
+    }
+  }
+
+  /** Marks open sessions as interrupted whose run will not report again. */
+  async closeInterrupted(): Promise<number> {
+    const open = `FROM session AS t FINAL WHERE t.kind = ${OPEN}`
+    const found = await this.#client.rows('', `SELECT DISTINCT t.org_id ${open}`)
+    let closed = 0
+    // Not between a batch's sessions and the booking of its run.
+    for (const [orgId] of found as string[][])
+      closed += await this.#meta.alone(orgId!, async () => {
+        const runs = (await this.#meta.goingRuns(orgId)).map(runSql)
+        const over = runs.length === 0 ? '' : ` AND (${RUN_COLUMNS}) NOT IN (${runs.join(', ')})`
+        return this.#close(`${open} AND t.org_id = ${literal(orgId!)}${over}`)
       })
-      await this.#insert(records, arrival)
-      return { arrival, losses, revised }
-    })
-  }
-
-  async #insert(records: readonly VersionedSession[], arrival: number): Promise<void> {
-    await this.#client.insert(INSERT, rowBinary(records))
-    this.#lastArrival = arrival
-  }
-
-  /**
-   * Marks open sessions as interrupted whose run will not report again. It must not run between a batch's sessions and
-   * the booking of its run: alone() of the caller covers both.
-   */
-  closeInterrupted(): Promise<number> {
-    return this.alone(async () => {
-      const runs = (await this.#meta.goingRuns()).map(runSql)
-      const over =
-        runs.length === 0 ? '' : ` AND (t.org_id, ${RUN_COLUMNS}) NOT IN (${runs.join(', ')})`
-      return this.#close(`FROM session AS t FINAL WHERE t.kind = ${OPEN}${over}`)
-    })
+    return closed
   }
 
   async #close(open: string): Promise<number> {
@@ -113,7 +120,7 @@ export class SessionsWriter {
     await this.#client.run(
       `INSERT INTO session (${COLUMN_NAMES}) SELECT ${columns.join(', ')} ${open}`,
     )
-    this.#lastArrival = arrival
+    this.#lastArrival = Math.max(this.#lastArrival, arrival)
     return count
   }
 
@@ -133,7 +140,7 @@ export class SessionsWriter {
     const first = `ALTER TABLE session DELETE WHERE ${its}`
     let replaced = 0
     for (;;) {
-      const slice = await this.alone(async () => {
+      const slice = await this.#meta.alone(scope.orgId, async () => {
         const rows = await this.#replaceSlice(scope, where, pseudonym)
         if (rows < SLICE_ROWS) await this.#client.run(first, { mutations_sync: 2 })
         return rows

@@ -6,6 +6,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { book } from '../../meters/book.js'
 import { type Arrived, type Booking, fateOf, isoToUs } from '../../meters/lives.js'
+import { lossSql } from '../../meters/loose-losses.js'
 import { Meters, type SavedMeter } from '../../meters/meters.js'
 import type { LooseLoss, StoredPeerEvent, WriteRequest } from '../../store.js'
 import { int, literal, rowsIn } from '../database.js'
@@ -15,7 +16,6 @@ import { appendTo, type SessionRows } from './chunks.js'
 import { admit, type Conflict, Conflicts, Freshness, markSql, spanOf } from './conflicts.js'
 import { ExpiredOpen } from './expired-open.js'
 import { KnownIds } from './known-ids.js'
-import { lossSql } from './loose-losses.js'
 import { peerEventsSql } from './peer-events.js'
 import { Fate, Plan, pagesOf, type SiteSessions } from './plan.js'
 import type { Rollup } from './rollup.js'
@@ -154,7 +154,7 @@ export class GroupCommit {
       const { orgId, siteId, meterId, sessions } = conflict
       const meter = this.#meters.get(orgId, siteId, meterId)
       const [from, to] = [iso(conflict.fromUs), iso(conflict.toUs)]
-      if (meter === undefined) losses.push(...lossSql(conflict, 'sessionConflict'))
+      if (meter === undefined) losses.push(...lossSql(conflict, 'sessionConflict', 'rowid'))
       else this.#meters.addLoss(meter, { reason: 'sessionConflict', sessions, from, to })
     }
     return [...losses, ...this.#meters.takeStatements(new Map())]
@@ -204,6 +204,7 @@ export class GroupCommit {
           ...lossSql(
             { orgId, siteId, meterId, ...spanOf(sessions, receivedUs), sessions: sessions.length },
             'storeRefused',
+            'rowid',
           ),
         )
       await this.#connection.run(
@@ -296,7 +297,7 @@ export class GroupCommit {
       peerEvents?.length ? [peerEventsSql(orgId, siteId, peerEvents, arrival)] : [],
     )
     const losses = fresh.flatMap(({ orgId, siteId, losses = [] }) =>
-      losses.flatMap((loss) => lossSql({ ...loss, orgId, siteId }, loss.reason)),
+      losses.flatMap((loss) => lossSql({ ...loss, orgId, siteId }, loss.reason, 'rowid')),
     )
     return { fresh, statements: [...this.#meters.takeStatements(changed), ...events, ...losses] }
   }

@@ -70,7 +70,10 @@ export interface WriterOptions {
   readonly progress?: Progress | undefined
 }
 
-export type WriterStats = Omit<StoreStats, 'fileBytes' | 'walBytes' | 'exports' | 'exportsWaiting'>
+export type WriterStats = Omit<
+  Required<StoreStats>,
+  'fileBytes' | 'walBytes' | 'exports' | 'exportsWaiting'
+>
 
 /** A batch in the log that the database does not hold. */
 interface Waiting {

@@ -1,0 +1,244 @@
+/**
+ * Books batches of several servers, those that wait at one moment together, in one transaction:
+ *
+ *   1. Locks: the sessions of each organisation, shared (postgres-meta.ts), and each meter. The organisations must exist.
+ *   2. Which batches are known? Nothing else happens for those.
+ *   3. The sessions of the others are stored elsewhere (storeSessions). A repeat of that must change nothing.
+ *   4. Numbers, gaps, reports and peer events are written. So of two servers with the same batch, one books it and the
+ *      other says `repeated`.
+ *
+ * A server that dies before the commit has acknowledged nothing, so the meter sends the batch again. Nothing of a meter
+ * is kept in memory between two batches; each is booked on what the transaction reads (meters/).
+ *
+ * The locks are advisory ones, because a new meter has no row yet. They end with the transaction. All servers take them
+ * in one order, so no two wait for each other.
+ */
+import { wasRemoved } from '../../control/control.js'
+import type { Loss } from '../clickhouse/meta.js'
+import { arrivalOf, book } from '../meters/book.js'
+import { type Booking, fateOf } from '../meters/lives.js'
+import { GOING_US } from '../meters/losses.js'
+import { restore, stateOf } from '../meters/meter-state.js'
+import {
+  forgetSql,
+  METERS_MAX,
+  type Meter,
+  Meters,
+  type SavedMeter,
+  whereIs,
+} from '../meters/meters.js'
+import type { Rows } from '../sql/rows.js'
+import { literal } from '../sql/rows.js'
+import { int } from '../sql/sql.js'
+import type { StoredPeerEvent, WriteReceipt, WriteRequest } from '../store.js'
+import type { Postgres } from './database.js'
+import { Groups } from './groups.js'
+import { sessionsLock } from './postgres-meta.js'
+
+/** Of one group; of one server. About 1 KB of memory a session. */
+const BATCHES_MAX = 500
+const SESSIONS_MAX = 50_000
+const WAITING_SESSIONS_MAX = 100_000
+/** Meters' states of the last day are shown (meters/reports.ts). */
+const HISTORY_US = 25 * 3600e6
+
+export interface BookingOptions {
+  readonly clockUs: () => number
+  /**
+   * Stores sessions of batches, durably. It may be called again with the same ones, also by another server.
+   * @returns records that were not taken
+   */
+  readonly storeSessions: (requests: readonly WriteRequest[]) => Promise<readonly Loss[]>
+}
+
+/** A batch, and its meter as the tables have it. */
+interface Loaded {
+  readonly request: WriteRequest
+  readonly meters: Meters
+  readonly fate: Booking
+}
+
+export class Bookings {
+  readonly #postgres: Postgres
+  readonly #options: BookingOptions
+  readonly #groups: Groups<WriteRequest, WriteReceipt>
+
+  constructor(postgres: Postgres, options: BookingOptions) {
+    this.#postgres = postgres
+    this.#options = options
+    this.#groups = new Groups((requests) => this.#book(requests), {
+      keyOf: ({ orgId, siteId, batch }) => JSON.stringify([orgId, siteId, batch.meterId]),
+      // A batch without sessions takes room, too.
+      sizeOf: ({ sessions, peerEvents = [] }) => 1 + sessions.length + peerEvents.length,
+      itemsMax: BATCHES_MAX,
+      sizeMax: SESSIONS_MAX,
+      waitingMax: WAITING_SESSIONS_MAX,
+    })
+  }
+
+  /** @throws AppError STORE_BUSY, STORE_FULL: it may be booked or not, and can be sent again */
+  async write(request: WriteRequest): Promise<WriteReceipt> {
+    return this.#groups.add(request)
+  }
+
+  close(): Promise<void> {
+    return this.#groups.close()
+  }
+
+  #book(requests: readonly WriteRequest[]): Promise<readonly WriteReceipt[]> {
+    return this.#postgres.transaction(async (query) => {
+      await lock(query, requests)
+      const all: Loaded[] = []
+      for (const request of requests) all.push(await loaded(query, request))
+      const fresh = all.filter(({ fate }) => fate === 'fresh').map(({ request }) => request)
+      const losses = fresh.length === 0 ? [] : await this.#options.storeSessions(fresh)
+      const receivedUs = this.#options.clockUs()
+      const receipts: WriteReceipt[] = []
+      const statements: string[] = []
+      for (const one of all) {
+        const booked = await bookOne(query, one, receivedUs, losses.filter(isOf(one.request)))
+        receipts.push(booked.receipt)
+        statements.push(...booked.statements)
+      }
+      if (statements.length > 0) await query(statements.join(';\n'))
+      return receipts
+    })
+  }
+}
+
+/** @throws AppError ORG_REMOVED */
+async function lock(query: Rows, requests: readonly WriteRequest[]): Promise<void> {
+  const orgs = [...new Set(requests.map(({ orgId }) => orgId))].sort()
+  const meters = requests.map(({ orgId, siteId, batch }) =>
+    JSON.stringify([orgId, siteId, batch.meterId]),
+  )
+  await query(
+    [
+      ...orgs.map((orgId) => `SELECT pg_advisory_xact_lock_shared(${sessionsLock(orgId)})`),
+      ...meters
+        .sort()
+        .map((meter) => `SELECT pg_advisory_xact_lock(hashtextextended(${literal(meter)}, 0))`),
+    ].join(';\n'),
+  )
+  await mustExist(query, orgs)
+}
+
+/** Another server may have removed one a moment ago. In a transaction with sessionsLock(). @throws AppError ORG_REMOVED */
+export async function mustExist(query: Rows, orgs: readonly string[]): Promise<void> {
+  const known = await query(
+    `SELECT org_id FROM org WHERE org_id IN (${orgs.map(literal).join(', ')})`,
+  )
+  const gone = orgs.find((orgId) => !known.some((row) => row.org_id === orgId))
+  if (gone !== undefined) throw wasRemoved(gone)
+}
+
+function isOf({ orgId, siteId, batch }: WriteRequest): (loss: Loss) => boolean {
+  return (loss) => loss.orgId === orgId && loss.siteId === siteId && loss.meterId === batch.meterId
+}
+
+async function loaded(query: Rows, request: WriteRequest): Promise<Loaded> {
+  const { orgId, siteId, batch } = request
+  const meters = new Meters(query, 'ctid')
+  const name = { orgId, siteId, meterId: batch.meterId }
+  await meters.load({ ...name, batch: batch.batch })
+  const meter = meters.get(orgId, siteId, batch.meterId)
+  if (meter === undefined) return { request, meters, fate: 'fresh' }
+  const [row] = await query(`SELECT state FROM meter_state WHERE ${whereIs(name)}`)
+  if (row !== undefined) restore(meter, row.state as string)
+  const life = meter.lives.get(batch.spoolId ?? '')
+  const fate = life === undefined ? 'fresh' : fateOf(life, batch.batch, batch.crc)
+  return { request, meters, fate }
+}
+
+async function bookOne(
+  query: Rows,
+  { request, meters, fate }: Loaded,
+  receivedUs: number,
+  losses: readonly Loss[],
+): Promise<{ receipt: WriteReceipt; statements: readonly string[] }> {
+  const { orgId, siteId, batch, sessions, peerEvents = [] } = request
+  const before = meters.get(orgId, siteId, batch.meterId)
+  const { twoLives } = arrivalOf(batch, [...(before?.lives.values() ?? [])], receivedUs)
+  const statements: string[] = []
+  if (fate === 'fresh') {
+    if (before === undefined) statements.push(...(await crowdSql(query, request)))
+    const changed: SavedMeter = new Map()
+    book(meters, { orgId, siteId, batch, receivedUs }, changed)
+    for (const { fromUs, toUs, ...loss } of joined(losses))
+      for (const meter of changed.keys())
+        meters.addLoss(meter, { ...loss, from: iso(fromUs), to: iso(toUs) })
+    statements.push(...meters.takeStatements(changed))
+    for (const meter of changed.keys()) statements.push(stateSql(meter), historySql(meter))
+    statements.push(...peerEventsSql(request, peerEvents))
+  }
+  const receipt = {
+    batch: batch.batch,
+    stored: fate === 'conflict' ? 0 : sessions.length,
+    repeated: fate === 'repeated',
+    ...(fate === 'conflict' && { conflict: true as const }),
+    ...(twoLives && { twoLives: true as const }),
+  }
+  return { receipt, statements }
+}
+
+/** Near losses of one batch as one, because each is a statement. */
+function joined(losses: readonly Loss[]): Loss[] {
+  const all: Loss[] = []
+  for (const loss of losses.toSorted((a, b) => a.fromUs - b.fromUs)) {
+    const last = all.at(-1)
+    if (last === undefined || loss.fromUs > last.toUs + GOING_US) all.push(loss)
+    else
+      all[all.length - 1] = {
+        ...last,
+        toUs: Math.max(last.toUs, loss.toUs),
+        sessions: last.sessions + loss.sessions,
+      }
+  }
+  return all
+}
+
+function iso(us: number): string {
+  return new Date(us / 1e3).toISOString()
+}
+
+/** Forgets the longest silent meters of a site that is to get one more. */
+async function crowdSql(query: Rows, { orgId, siteId }: WriteRequest): Promise<string[]> {
+  const silent = await query(
+    `SELECT meter_id FROM meter WHERE org_id = $1 AND site_id = ${int(siteId)}
+     ORDER BY received_us DESC OFFSET ${METERS_MAX - 1}`,
+    [orgId],
+  )
+  return silent.flatMap((row) => {
+    const name = { orgId, siteId, meterId: row.meter_id as string }
+    return [...forgetSql(name), `DELETE FROM meter_state WHERE ${whereIs(name)}`]
+  })
+}
+
+function stateSql(meter: Meter): string {
+  const { orgId, siteId, meterId } = meter
+  return `INSERT INTO meter_state VALUES (${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, ${literal(stateOf(meter))})
+    ON CONFLICT (org_id, site_id, meter_id) DO UPDATE SET state = excluded.state`
+}
+
+function historySql(meter: Meter): string {
+  return `DELETE FROM meter_history WHERE ${whereIs(meter)} AND at_us < ${int(meter.receivedUs - HISTORY_US)}`
+}
+
+/** SQL that inserts the events that are not stored yet. Stored ones do not change. */
+function peerEventsSql(
+  { orgId, siteId }: WriteRequest,
+  events: readonly StoredPeerEvent[],
+): string[] {
+  if (events.length === 0) return []
+  const text = (value: string | null) => (value === null ? 'NULL' : literal(value))
+  const number = (value: number | null) => (value === null ? 'NULL' : int(value))
+  const rows = events.map((e) =>
+    [
+      ...[literal(orgId), int(siteId), literal(e.meterId), literal(e.eventId), int(e.timeUs)],
+      ...[literal(e.event), literal(e.interface), text(e.publicKey), number(e.clientId)],
+      ...[text(e.userId), text(e.endpoint), text(e.endpointBefore), text(e.allowedIps)],
+      ...[text(e.allowedIpsBefore), number(e.handshakeUs), String(e.already)],
+    ].join(', '),
+  )
+  return [`INSERT INTO peer_event VALUES (${rows.join('), (')}) ON CONFLICT DO NOTHING`]
+}
