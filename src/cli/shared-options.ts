@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { badOptions, secretText, text } from '../base/config.js'
 import { messageOf } from '../base/errors.js'
+import { clickHouseAddress } from './store-address.js'
 
 export const CONTROL_OPTIONS = {
   control: secretText(
@@ -20,6 +21,8 @@ export const SHARED_OPTIONS = {
   ...CONTROL_OPTIONS,
 }
 
+type ClickHouseAddress = ReturnType<typeof clickHouseAddress>
+
 interface ControlOptions {
   readonly control: string | undefined
   readonly controlPasswordFile: string | undefined
@@ -32,12 +35,7 @@ interface SharedOptions extends ControlOptions {
 
 export interface SharedAddresses {
   readonly control: string
-  readonly store: {
-    readonly url: string
-    readonly database: string
-    readonly username: string
-    readonly password: string
-  }
+  readonly store: ClickHouseAddress
 }
 
 /** @returns undefined: this server has a data directory of its own. @throws AppError BAD_OPTIONS */
@@ -70,26 +68,10 @@ export function controlUrl({ control, controlPasswordFile }: ControlOptions): st
   return url.href
 }
 
-function storeAddress(store: string, file: string | undefined): SharedAddresses['store'] {
-  const expected = 'clickhouse://USER@HOST:8123/DATABASE'
-  const url = parsed(store, /^clickhouses?:$/, '--store', expected)
-  const database = decodeURIComponent(url.pathname.slice(1))
-  if (database === '' || database.includes('/'))
-    throw badOptions([`--store: expected the name of a database, as in ${expected}`])
-  if (url.search !== '' || url.hash !== '')
-    throw badOptions([`--store: expected nothing after the database, as in ${expected}`])
-  const password =
-    file === undefined
-      ? decodeURIComponent(url.password)
-      : passwordIn(file, '--store-password-file', url, '--store')
-  const isTls = url.protocol === 'clickhouses:'
-  const port = url.port === '' ? (isTls ? '8443' : '8123') : url.port
-  return {
-    url: `${isTls ? 'https' : 'http'}://${url.hostname}:${port}`,
-    database,
-    username: decodeURIComponent(url.username) || 'default',
-    password,
-  }
+function storeAddress(store: string, file: string | undefined): ClickHouseAddress {
+  const address = clickHouseAddress('--store', store)
+  if (file === undefined) return address
+  return { ...address, password: passwordIn(file, '--store-password-file', address, '--store') }
 }
 
 /** Faults never show the value, which may have a password. */
@@ -100,7 +82,12 @@ function parsed(value: string, scheme: RegExp, option: string, expected: string)
   return url
 }
 
-function passwordIn(file: string, option: string, { password }: URL, beside: string): string {
+function passwordIn(
+  file: string,
+  option: string,
+  { password = '' }: { readonly password?: string },
+  beside: string,
+): string {
   if (password !== '')
     throw badOptions([`${option}: the address in ${beside} has a password, too; leave one out`])
   try {
