@@ -28,6 +28,7 @@ import { endOnSignals } from '../meter/run/ending.js'
 import { TrustedClock } from '../server/control/trusted-clock.js'
 import { createApp } from '../server/http/app.js'
 import { Auth } from '../server/http/auth.js'
+import { parseBasePath } from '../server/http/base-path.js'
 import { Maintenance } from '../server/http/maintenance.js'
 import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
@@ -97,6 +98,11 @@ export const SERVE_OPTIONS = {
     'Take client address, host and https from X-Forwarded-For, -Host and -Proto of this proxy. Repeatable.',
     'ADDRESS',
   ),
+  basePath: textOr(
+    'Path of this server behind a proxy that shares its host with others, as in /logs/. The proxy may keep or remove it.',
+    'PATH',
+    '/',
+  ),
   allowPlainDestinations: toggle('Allow destinations without encryption (http://).'),
   allowPrivateDestinations: toggle(
     'Allow destinations with a private, link-local or local address.',
@@ -112,6 +118,15 @@ export const SERVE_OPTIONS = {
   ),
 }
 type Options = OptionValues<typeof SERVE_OPTIONS>
+
+/** @throws AppError BAD_OPTIONS */
+function readBasePath(text: string): string {
+  const path = parseBasePath(text)
+  if (path !== undefined) return path
+  throw badOptions([
+    `--base-path: ${JSON.stringify(text)}: expected a path as in /logs/ that does not begin as one of the server's own, such as /api or /docs`,
+  ])
+}
 
 /** Refuses names, because whoever controls a name's DNS could choose the client's address. @throws AppError BAD_OPTIONS */
 function checkProxies(proxies: readonly string[]): void {
@@ -160,6 +175,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const tls = readTls(options)
   checkProxies(options.trustProxy)
   const shared = sharedAddresses(options)
+  const basePath = readBasePath(options.basePath)
   // Before anything is created, because a server that cannot listen must leave no directory behind.
   await tryListen(host, port, options.listen)
   closeDirectory(options.data)
@@ -190,7 +206,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
       store,
       control,
       destinations,
-      auth: new Auth(control, security, clockMs),
+      auth: new Auth(control, security, clockMs, basePath),
       metrics,
       log,
       security,
@@ -204,6 +220,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     },
     {
       dashboardDirectory: fileURLToPath(new URL('../dashboard', import.meta.url)),
+      basePath,
       onServer: (server) => servers.push(server),
       ...(tls !== undefined && { tls }),
       ...(options.trustProxy.length > 0 && { trustProxy: options.trustProxy }),

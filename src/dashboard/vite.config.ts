@@ -26,9 +26,11 @@ const packed: Plugin = {
   },
 }
 
-export default defineConfig({
+export default defineConfig(({ command }) => ({
   root: here('.'),
-  base: '/',
+  // Built files name each other relatively, because the server may be below a path (`--base-path`). The server makes
+  // the document's own paths absolute (src/server/http/dashboard.ts).
+  base: command === 'build' ? './' : '/',
   plugins: [packed],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
@@ -42,4 +44,4 @@ export default defineConfig({
   },
   // For development: `vite` beside a running `tunmeter serve`.
   server: { proxy: { '/api': 'http://127.0.0.1:8480' } },
-})
+}))

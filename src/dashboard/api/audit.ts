@@ -1,7 +1,7 @@
 /** The audit trail of an organisation. */
 import type { z } from 'zod'
 import type { auditPageSchema } from '../../server/http/schemas.js'
-import { queryText, request } from './client.js'
+import { apiPath, request } from './client.js'
 
 export type AuditAnswer = z.output<typeof auditPageSchema>
 export type AuditEntry = AuditAnswer['audit'][number]
@@ -21,5 +21,5 @@ export function fetchAudit(
 }
 
 export function auditExportHref(orgId: string, events: readonly string[]): string {
-  return `/api/v1${path(orgId)}/export${queryText({ format: 'csv', event: events })}`
+  return apiPath(`${path(orgId)}/export`, { format: 'csv', event: events })
 }

@@ -2,7 +2,7 @@
  * Sends a request to the API with the session's cookie and returns the envelope's data. Every failure becomes an
  * ApiError, which says whether a retry can help.
  */
-
+import { BASE } from '../state/base.js'
 import { createStore } from '../state/store.js'
 import type { QueryParams } from '../state/url.js'
 import type { OwnFault } from '../texts/en/faults.js'
@@ -57,6 +57,11 @@ export function queryText(query: QueryParams): string {
   return text === '' ? '' : `?${text}`
 }
 
+/** The path of an API request, for links and commands. */
+export function apiPath(path: string, query: QueryParams): string {
+  return `${BASE}/api/v1${path}${queryText(query)}`
+}
+
 export interface RequestOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly query?: QueryParams
@@ -73,7 +78,7 @@ function isEnvelope(value: unknown): value is Envelope {
 async function send(path: string, options: RequestOptions): Promise<Response> {
   const { method = 'GET', query = {}, body, signal } = options
   try {
-    return await fetch(`/api/v1${path}${queryText(query)}`, {
+    return await fetch(apiPath(path, query), {
       method,
       credentials: 'same-origin',
       ...(signal && { signal }),

@@ -1,5 +1,6 @@
 /** An export with its manifest, like those of `tunmeter export`. `tunmeter verify` checks them. */
 import type { Manifest } from '../../session/manifest.js'
+import { SERVER_URL } from '../state/base.js'
 import type { QueryParams } from '../state/url.js'
 import { ownError, request } from './client.js'
 import { fetchCompleteness } from './completeness.js'
@@ -50,7 +51,7 @@ export async function makeEvidence(
       sha256: hex(await crypto.subtle.digest('SHA-256', bytes)),
       askedAt,
       askedBy: { keyId, name: keyName },
-      server: { url: window.location.origin, version },
+      server: { url: SERVER_URL, version },
       completeness,
     },
   }

@@ -1,5 +1,5 @@
 import type { QueryParams } from '../state/url.js'
-import { queryText, request } from './client.js'
+import { apiPath, request } from './client.js'
 import type { LogAnswer, LogRow, NamesThen } from './types.js'
 
 /** Without completeness, because the header's badge asks for it and live mode asks for rows every 1.2 s. */
@@ -43,7 +43,7 @@ export function fetchNamesThen(
 /** The API's path of one session, for a copied command. */
 export function sessionPath(orgId: string, sessionId: string): string {
   const query = { sessionId, attributes: false, count: false }
-  return `/api/v1/org/${encodeURIComponent(orgId)}/logs/connection${queryText(query)}`
+  return apiPath(`/org/${encodeURIComponent(orgId)}/logs/connection`, query)
 }
 
 export const EXPORT_FORMATS = ['csv', 'ndjson', 'parquet'] as const
@@ -56,6 +56,6 @@ export function exportHref(
   format: ExportFormat,
   columns?: readonly string[],
 ): string {
-  const path = `/api/v1/org/${encodeURIComponent(orgId)}/logs/connection/export`
-  return path + queryText({ ...query, format, columns: columns?.join(',') })
+  const path = `/org/${encodeURIComponent(orgId)}/logs/connection/export`
+  return apiPath(path, { ...query, format, columns: columns?.join(',') })
 }

@@ -1,7 +1,7 @@
 /** Requests for connections and events of peers. */
 import type { PeerConnectionView, PeerEventView } from '../../server/http/peer-schemas.js'
 import type { QueryParams } from '../state/url.js'
-import { queryText, request } from './client.js'
+import { apiPath, request } from './client.js'
 
 export type PeerConnection = PeerConnectionView
 export type PeerEventRow = PeerEventView
@@ -32,5 +32,5 @@ export async function fetchPeerEvents(
 }
 
 export function peersExportHref(orgId: string, query: QueryParams): string {
-  return `/api/v1${path(orgId)}/export${queryText({ format: 'csv', ...query })}`
+  return apiPath(`${path(orgId)}/export`, { format: 'csv', ...query })
 }

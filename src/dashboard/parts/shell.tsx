@@ -9,7 +9,7 @@ import { formatDateTime } from '../format/time.js'
 import { onlyFilters } from '../state/filters.js'
 import { pageHref } from '../state/page-href.js'
 import { useStore } from '../state/store.js'
-import { followLink, setParams, useLocation } from '../state/url.js'
+import { followLink, hrefOf, setParams, useLocation } from '../state/url.js'
 import { common } from '../texts/common.js'
 import { CompletenessBadge } from './completeness-badge.js'
 import { faultText } from './fault-text.js'
@@ -149,7 +149,7 @@ function Account({ orgId }: { orgId: string | undefined }) {
               ? common().doesNotExpire
               : common().expires(formatDateTime(Date.parse(expiresAt)))}
           </p>
-          <a class="menu-item" href="/docs" target="_blank" rel="noreferrer">
+          <a class="menu-item" href={hrefOf('/docs')} target="_blank" rel="noreferrer">
             {common().apiReference}
           </a>
           <div class="menu-line" />

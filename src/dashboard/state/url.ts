@@ -1,7 +1,9 @@
 /** The address bar is the page's state: the page shows the view of the address, and every change of view changes it. */
+import { BASE, pathBelowBase } from './base.js'
 import { createStore, useStore } from './store.js'
 
 export interface Location {
+  /** Without the base path. */
   readonly path: string
   readonly params: URLSearchParams
 }
@@ -14,7 +16,8 @@ type QueryValue = string | number | boolean | null | undefined
 export type QueryParams = Readonly<Record<string, QueryValue | readonly string[]>>
 
 function read(): Location {
-  return { path: window.location.pathname, params: new URLSearchParams(window.location.search) }
+  const { pathname, search } = window.location
+  return { path: pathBelowBase(pathname), params: new URLSearchParams(search) }
 }
 
 const location = createStore<Location>(read())
@@ -53,9 +56,10 @@ function encodeParams(params: URLSearchParams): string {
   return text === '' ? '' : `?${text}`
 }
 
+/** @param path of a page, without the base path */
 export function hrefOf(path: string, params: URLSearchParams | ParamPatch = {}): string {
-  if (params instanceof URLSearchParams) return path + encodeParams(params)
-  return path + encodeParams(patched(new URLSearchParams(), params))
+  const all = params instanceof URLSearchParams ? params : patched(new URLSearchParams(), params)
+  return BASE + path + encodeParams(all)
 }
 
 export function patched(params: URLSearchParams, patch: ParamPatch): URLSearchParams {

@@ -7,6 +7,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import cookie from '@fastify/cookie'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { withoutBase } from './base-path.js'
 import { ANONYMOUS_BODY_BYTES_MAX, acceptJson } from './body.js'
 import { Connections, connectionsMax } from './connections.js'
 import type { ServerContext } from './context.js'
@@ -42,6 +43,8 @@ export interface AppOptions {
   readonly trustProxy?: readonly string[]
   /** Called for each listening server. There may be two, because `localhost` has two addresses. */
   readonly onServer?: (server: Server) => void
+  /** The path that a proxy gives this server, with its first and last slash (base-path.ts). Default: /. */
+  readonly basePath?: string
   /** The built dashboard. Null: none is served. */
   readonly dashboardDirectory: string | null
 }
@@ -98,7 +101,9 @@ export async function createApp(
   context: ServerContext,
   options: AppOptions,
 ): Promise<FastifyInstance> {
+  const { basePath = '/' } = options
   const app = fastify({
+    rewriteUrl: ({ url }) => withoutBase(url!, basePath),
     logger: false,
     bodyLimit: ANONYMOUS_BODY_BYTES_MAX,
     forceCloseConnections: 'idle',
@@ -121,11 +126,11 @@ export async function createApp(
   register(app, context.auth, routes)
   const { version } = context
   serveText(app, '/openapi.json', 'application/json; charset=utf-8', () =>
-    JSON.stringify(openApi(routes, version)),
+    JSON.stringify(openApi(routes, version, basePath)),
   )
   serveText(app, '/docs', 'text/html; charset=utf-8', () => docsPage(routes, version))
   serveText(app, '/docs.css', 'text/css; charset=utf-8', () => DOCS_CSS)
-  refuseUnknown(app, await serveDashboard(app, options.dashboardDirectory))
+  refuseUnknown(app, await serveDashboard(app, options.dashboardDirectory, basePath))
   return app
 }
 
@@ -228,7 +233,7 @@ function refuseUnknown(
   app.setNotFoundHandler((request, reply) => {
     const { method, url, headers } = request
     const forReading = method === 'GET' && /\btext\/html\b/.test(headers.accept ?? '')
-    if (forReading && showPage !== null && !isApi(url)) return showPage(reply)
+    if (forReading && showPage !== null && !isApi(url)) return showPage(request, reply)
     const message = `there is no ${method} ${url.split('?')[0]!.slice(0, 200)}`
     return reply.code(404).send(failure(404, 'notFound', message))
   })

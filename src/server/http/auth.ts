@@ -21,11 +21,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { type Control, hashKey, type KeyRecord, type Scope } from '../control/control.js'
 import { SESSION_SECONDS } from '../control/sign-ins.js'
+import { type CookieNames, cookieNames } from './base-path.js'
 import { HttpError } from './http.js'
 import { networkOf, type SecurityLog } from './security-log.js'
 
-/** Browsers accept `__Host-` cookies only over HTTPS and for this host, so no other host of the domain can set them. */
-const COOKIES = { secure: '__Host-tunmeter', plain: 'tunmeter' } as const
 export const FAILURES_MAX = 20
 const WINDOW_MS = 60_000
 const ADDRESSES_MAX = 10_000
@@ -58,8 +57,13 @@ export class Auth {
     noUpdateTTL: true,
   })
   readonly #clockMs: () => number
+  readonly #basePath: string
+  readonly #cookies: CookieNames
 
-  constructor(control: Control, security: SecurityLog, clockMs: () => number) {
+  /** @param basePath the path of its cookies, with its last slash */
+  constructor(control: Control, security: SecurityLog, clockMs: () => number, basePath = '/') {
+    this.#basePath = basePath
+    this.#cookies = cookieNames(basePath)
     this.#control = control
     this.#security = security
     this.#clockMs = clockMs
@@ -68,7 +72,7 @@ export class Auth {
   /** @throws HttpError 401, 403, 429 */
   async identify(request: FastifyRequest): Promise<KeyRecord> {
     const bearer = bearerOf(request)
-    const token = tokenOf(request)
+    const token = this.#tokenOf(request)
     if (bearer === undefined && token === undefined) {
       // Another scheme than Bearer: a proxy's own sign-in, or a misconfigured client.
       const word = request.headers.authorization === undefined ? 'noKey' : 'keyUnknown'
@@ -167,8 +171,9 @@ export class Auth {
     const secure = request.protocol === 'https'
     const token = randomBytes(32).toString('base64url')
     await this.#control.signIns.start(hashKey(token), key.keyId, nowMs)
-    reply.setCookie(secure ? COOKIES.secure : COOKIES.plain, token, {
+    reply.setCookie(secure ? this.#cookies.secure : this.#cookies.plain, token, {
       ...COOKIE_ATTRIBUTES,
+      path: this.#basePath,
       secure,
       maxAge: SESSION_SECONDS,
     })
@@ -178,7 +183,7 @@ export class Auth {
   /** Ends the session on the server, so copies of its cookie are invalid too. @throws HttpError 403 */
   async signOut(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     refuseForeignOrigin(request)
-    const token = tokenOf(request)
+    const token = this.#tokenOf(request)
     const { signIns } = this.#control
     const hash = token === undefined ? undefined : hashKey(token)
     const keyId = hash === undefined ? undefined : await signIns.keyOf(hash, this.#clockMs())
@@ -186,11 +191,21 @@ export class Auth {
     if (keyId !== undefined)
       this.#security.write('signedOut', request.ip, this.#control.key(keyId) ?? null)
     const secure = request.protocol === 'https'
-    reply.clearCookie(secure ? COOKIES.secure : COOKIES.plain, { ...COOKIE_ATTRIBUTES, secure })
+    reply.clearCookie(secure ? this.#cookies.secure : this.#cookies.plain, {
+      ...COOKIE_ATTRIBUTES,
+      path: this.#basePath,
+      secure,
+    })
+  }
+
+  #tokenOf({ cookies, protocol }: FastifyRequest): string | undefined {
+    const { secure, plain } = this.#cookies
+    const token = cookies[secure] ?? (protocol === 'https' ? undefined : cookies[plain])
+    return token === undefined || token === '' ? undefined : token.slice(0, 128)
   }
 }
 
-const COOKIE_ATTRIBUTES = { httpOnly: true, sameSite: 'strict', path: '/' } as const
+const COOKIE_ATTRIBUTES = { httpOnly: true, sameSite: 'strict' } as const
 
 function forbidden(key: KeyRecord, { scopes, orgId, siteId }: Access): string {
   if (!scopes.includes(key.scope)) {
@@ -205,13 +220,6 @@ function forbidden(key: KeyRecord, { scopes, orgId, siteId }: Access): string {
 function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
   if (authorization === undefined || !/^Bearer(?: |$)/i.test(authorization)) return undefined
   return /^Bearer +(\S{1,128})$/i.exec(authorization)?.[1] ?? ''
-}
-
-function tokenOf(request: FastifyRequest): string | undefined {
-  const { cookies, protocol } = request
-  const token =
-    cookies[COOKIES.secure] ?? (protocol === 'https' ? undefined : cookies[COOKIES.plain])
-  return token === undefined || token === '' ? undefined : token.slice(0, 128)
 }
 
 function refuseForeignOrigin(request: FastifyRequest): void {

@@ -1,11 +1,12 @@
 /** Serves the built dashboard. All pages are one document. Assets have a hash in their name and never change. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { textSender } from './pack.js'
 
 /** Paths that the document routes itself. */
-const PAGES = [
+export const PAGES: readonly string[] = [
   ...[
     '/',
     '/logs',
@@ -28,7 +29,8 @@ const MISSING =
 export async function serveDashboard(
   app: FastifyInstance,
   directory: string | null,
-): Promise<((reply: FastifyReply) => FastifyReply) | null> {
+  basePath: string,
+): Promise<((request: FastifyRequest, reply: FastifyReply) => FastifyReply) | null> {
   if (directory === null || !existsSync(join(directory, 'index.html'))) {
     app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(MISSING))
     return null
@@ -41,7 +43,7 @@ export async function serveDashboard(
     cacheControl: false,
     // Each file has compressed copies beside it (vite.config.ts), which have no paths of their own.
     preCompressed: true,
-    globIgnore: ['**/*.br', '**/*.gz'],
+    globIgnore: ['**/*.br', '**/*.gz', 'index.html'],
     setHeaders: (response, path) => {
       const hashed = path.includes('/assets/')
       response.setHeader(
@@ -51,6 +53,18 @@ export async function serveDashboard(
       response.setHeader('vary', 'accept-encoding')
     },
   })
-  for (const page of PAGES) app.get(page, (_request, reply) => reply.sendFile('index.html'))
-  return (reply) => reply.code(404).sendFile('index.html')
+  const file = join(directory, 'index.html')
+  const send = textSender('text/html; charset=utf-8', () =>
+    documentAt(basePath, readFileSync(file, 'utf8')),
+  )
+  for (const page of PAGES)
+    app.get(page, (request, reply) => send(request, reply.header('cache-control', 'no-cache')))
+  return (request, reply) => send(request, reply.code(404))
+}
+
+/** The built document names its files relatively (vite.config.ts), which would be wrong for /client/7. */
+function documentAt(basePath: string, built: string): string {
+  return built
+    .replaceAll('="./', `="${basePath}`)
+    .replace('<html ', `<html data-base="${basePath.slice(0, -1)}" `)
 }

@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 description of the routes. */
 import { z } from 'zod'
+import { cookieNames } from './base-path.js'
 import type { Route } from './route.js'
 
 type Json = Record<string, unknown>
@@ -139,7 +140,8 @@ function operation(spec: Route): Json {
   }
 }
 
-export function openApi(routes: readonly Route[], version: string): Json {
+/** @param basePath with its last slash */
+export function openApi(routes: readonly Route[], version: string, basePath: string): Json {
   const paths: Record<string, Json> = {}
   for (const spec of routes) {
     paths[spec.path] = { ...paths[spec.path], [spec.method.toLowerCase()]: operation(spec) }
@@ -152,7 +154,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
       description: 'Connection logs of WireGuard tunnels. Every JSON answer has the same envelope.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: basePath === '/' ? '/' : basePath.slice(0, -1) }],
     paths,
     components: {
       securitySchemes: {
@@ -161,7 +163,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
           type: 'apiKey',
           in: 'cookie',
           name: 'tunmeter',
-          description: 'The cookie of a sign-in; over HTTPS its name is `__Host-tunmeter`.',
+          description: `The cookie of a sign-in; over HTTPS its name is \`${cookieNames(basePath).secure}\`.`,
         },
       },
       responses: {

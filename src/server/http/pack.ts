@@ -58,22 +58,29 @@ function isPackable(
   )
 }
 
-/** Serves a text without a key. It is made and compressed once, because strangers' requests must cost nothing. */
+type SendText = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
+
+/** Serves a text without a key. */
 export function serveText(
   app: FastifyInstance,
   path: string,
   type: string,
   make: () => string,
 ): void {
+  app.get(path, textSender(type, make))
+}
+
+/** Sends a text that is made and compressed once, because strangers' requests must cost nothing. */
+export function textSender(type: string, make: () => string): SendText {
   let made: { readonly plain: Buffer; readonly packed: Buffer } | undefined
   const both = () => {
     const plain = Buffer.from(make())
     return { plain, packed: gzipSync(plain, { level: constants.Z_BEST_COMPRESSION }) }
   }
-  app.get(path, (request, reply) => {
+  return (request, reply) => {
     made ??= both()
     reply.type(type).header('vary', 'accept-encoding')
     if (!takesGzip(request.headers['accept-encoding'])) return reply.send(made.plain)
     return reply.header('content-encoding', 'gzip').send(made.packed)
-  })
+  }
 }

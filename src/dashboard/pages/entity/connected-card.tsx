@@ -7,7 +7,7 @@ import { ENTITY_FILTERS, type Entity } from '../../state/entity.js'
 import { spanQuery } from '../../state/filters.js'
 import { pageHref } from '../../state/page-href.js'
 import type { Span } from '../../state/range.js'
-import { followLink, hrefOf, patched } from '../../state/url.js'
+import { followLink } from '../../state/url.js'
 import { entity as texts } from '../../texts/entity.js'
 
 const SHOWN = 8
@@ -28,9 +28,7 @@ export function ConnectedCard({ orgId, entity, span, refreshedMs }: ConnectedCar
     fetchConnections(orgId, { ...of, ...spanQuery(span), limit: SHOWN }, signal),
   )
   if (data === undefined || data.connections.length === 0) return null
-  const [path = '', text = ''] = pageHref('/connected').split('?')
-  const all = (view: string | null) =>
-    hrefOf(path, patched(new URLSearchParams(text), { ...of, view }))
+  const all = (view: string | null) => pageHref('/connected', { ...of, view })
   return (
     <section class="card" aria-label={texts().connected}>
       <div class="card-head">

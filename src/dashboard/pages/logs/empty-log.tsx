@@ -5,7 +5,7 @@ import { noticeText } from '../../parts/notice-text.js'
 import { Message } from '../../parts/states.js'
 import { FIRST_PAGE, filtersOf, onlyFilters } from '../../state/filters.js'
 import { rangeOf, rangeParams } from '../../state/range.js'
-import { followLink, setParams } from '../../state/url.js'
+import { followLink, hrefOf, setParams } from '../../state/url.js'
 import { common } from '../../texts/common.js'
 import { logs } from '../../texts/logs.js'
 
@@ -43,12 +43,12 @@ function Actions({ code, params }: { code: Notice['code'] | undefined; params: U
   return (
     <>
       {code === 'noKey' && (
-        <a class="button primary" href="/settings" onClick={followLink}>
+        <a class="button primary" href={hrefOf('/settings')} onClick={followLink}>
           {logs().createKey}
         </a>
       )}
       {code === 'retentionOff' && (
-        <a class="button primary" href="/settings" onClick={followLink}>
+        <a class="button primary" href={hrefOf('/settings')} onClick={followLink}>
           {common().retention}
         </a>
       )}
@@ -69,7 +69,7 @@ function Actions({ code, params }: { code: Notice['code'] | undefined; params: U
         </button>
       )}
       {code !== 'filtered' && (
-        <a class="button" href="/sites" onClick={followLink}>
+        <a class="button" href={hrefOf('/sites')} onClick={followLink}>
           {common().sitesReporting}
         </a>
       )}

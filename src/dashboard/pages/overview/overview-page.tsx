@@ -12,7 +12,7 @@ import { Failure, Message, Progress } from '../../parts/states.js'
 import { onlyFilters } from '../../state/filters.js'
 import { GROUPS } from '../../state/groups.js'
 import { rangeParams } from '../../state/range.js'
-import { followLink, setParams } from '../../state/url.js'
+import { followLink, hrefOf, setParams } from '../../state/url.js'
 import { common } from '../../texts/common.js'
 import { overview } from '../../texts/overview.js'
 import { CompletenessLine } from './completeness-line.js'
@@ -106,7 +106,7 @@ function Nothing({ filtered }: { filtered: boolean }) {
           <button type="button" class={filtered ? 'button' : 'button primary'} onClick={wider}>
             {common().presets['30d']}
           </button>
-          <a class="button" href="/sites" onClick={followLink}>
+          <a class="button" href={hrefOf('/sites')} onClick={followLink}>
             {common().sitesReporting}
           </a>
         </>

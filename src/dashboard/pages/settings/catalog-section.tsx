@@ -8,6 +8,7 @@ import { keptText } from '../../parts/kept.js'
 import { Segments } from '../../parts/segments.js'
 import { Failure, Progress } from '../../parts/states.js'
 import { TableScroll } from '../../parts/table-scroll.js'
+import { SERVER_URL } from '../../state/base.js'
 import { settings } from '../../texts/settings.js'
 
 const KINDS = ['resources', 'clients', 'users', 'sites', 'prefixes'] as const
@@ -127,7 +128,7 @@ function CatalogTable({ orgId, table, kind, search }: CatalogTableProps) {
         <p class="muted">
           {settings().noEntries[kind]} {settings().catalogHelp}
         </p>
-        <pre class="command">{`tunmeter catalog push catalog.yaml --to ${window.location.origin} --org ${orgId}`}</pre>
+        <pre class="command">{`tunmeter catalog push catalog.yaml --to ${SERVER_URL} --org ${orgId}`}</pre>
       </div>
     )
   }

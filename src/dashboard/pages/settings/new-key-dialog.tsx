@@ -8,6 +8,7 @@ import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { CopyIcon } from '../../parts/icons.js'
 import { useAction } from '../../parts/use-action.js'
+import { SERVER_URL } from '../../state/base.js'
 import { common } from '../../texts/common.js'
 import { settings } from '../../texts/settings.js'
 
@@ -136,7 +137,7 @@ function NewKeyForm({ onSubmit, onCancel }: FormProps) {
 function MadeKey({ name, secret, siteId, onClose }: Made & { onClose: () => void }) {
   const file = `site-${siteId}.key`
   const command = `(umask 077; echo ${secret} > ${file})
-tunmeter meter --interface wg0 --to ${window.location.origin} --key-file ${file}`
+tunmeter meter --interface wg0 --to ${SERVER_URL} --key-file ${file}`
   return (
     <Dialog title={settings().keyFor(name)} onClose={onClose}>
       <p>{settings().copyNow}</p>

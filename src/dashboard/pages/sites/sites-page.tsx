@@ -13,6 +13,7 @@ import { problemText } from '../../parts/notice-text.js'
 import { RangePicker } from '../../parts/range-picker.js'
 import { Failure, Message, Progress } from '../../parts/states.js'
 import { useNow } from '../../parts/use-now.js'
+import { SERVER_URL } from '../../state/base.js'
 import { entityHref } from '../../state/entity.js'
 import { useStore } from '../../state/store.js'
 import { followLink } from '../../state/url.js'
@@ -82,7 +83,7 @@ function NoSites({ orgId }: { orgId: string }) {
 }
 
 function MeterCommand() {
-  const command = `tunmeter meter --interface wg0 --to ${window.location.origin} --key-file FILE`
+  const command = `tunmeter meter --interface wg0 --to ${SERVER_URL} --key-file FILE`
   return <pre class="command">{command}</pre>
 }
 
