@@ -40,6 +40,11 @@ export const DownloadIcon = () => (
     <path d="M8 2.5v8m-3.2-3L8 10.7l3.2-3.2M2.5 13.5h11" />
   </Icon>
 )
+export const LinkIcon = () => (
+  <Icon>
+    <path d="M6.7 9.3a3 3 0 0 0 4.3 0l2-2a3 3 0 0 0-4.3-4.3l-.9.9M9.3 6.7a3 3 0 0 0-4.3 0l-2 2a3 3 0 0 0 4.3 4.3l.9-.9" />
+  </Icon>
+)
 export const RefreshIcon = () => (
   <Icon>
     <path d="M13.5 8a5.5 5.5 0 1 1-1.6-3.9l1.6 1.6M13.5 2.5v3.2h-3.2" />

@@ -48,6 +48,8 @@ export const AUDIT_EVENTS = {
   exportStarted: 'read',
   exportEnded: 'read',
   deadLettersRead: 'read',
+  viewSaved: 'read',
+  viewRemoved: 'read',
   keyRefused: 'refusal',
   signInRefused: 'refusal',
   scopeExceeded: 'refusal',

@@ -8,6 +8,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../base/errors.js'
 import { ORG_ID } from '../../session/bounds.js'
 import type { AuditTrail } from './audit.js'
+import type { Documents } from './documents.js'
 import type { Removals } from './removals.js'
 import { type Grace, graceFor } from './retention-grace.js'
 import { SCOPES, type Scope } from './scope.js'
@@ -124,6 +125,7 @@ export interface Control extends Organisations, Keys {
   readonly audit: AuditTrail
   readonly removals: Removals
   readonly signIns: SignIns
+  readonly documents: Documents
   /** The last trusted time, see TrustedClock; undefined: none is known. */
   believedMs(): Promise<number | undefined>
   /** A failure loses the new time and keeps the former one. */

@@ -35,6 +35,7 @@ import { removalRoutes } from './routes/removal.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { siteRoutes } from './routes/sites.js'
 import { subjectRoutes } from './routes/subject.js'
+import { viewRoutes } from './routes/views.js'
 
 export interface AppOptions {
   /** PEM texts. If given, the server speaks HTTPS. */
@@ -92,6 +93,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...auditRoutes(context),
     ...subjectRoutes(context),
     ...destinationRoutes(context),
+    ...viewRoutes(context),
     ...operationRoutes(context),
     ...pangolinRoutes(context),
   ]

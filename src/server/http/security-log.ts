@@ -59,6 +59,8 @@ const EVENTS = {
   deadLettersResent: 'dead letters sent again',
   deadLettersDiscarded: 'dead letters discarded',
   deadLettersRead: 'dead letters read',
+  viewSaved: 'view saved',
+  viewRemoved: 'view removed',
 } as const
 export type SecurityEvent = keyof typeof EVENTS
 

@@ -40,6 +40,7 @@ import { Losses } from './losses.js'
 import { Pager } from './pager.js'
 import { SessionDrawer } from './session-drawer.js'
 import { useView } from './use-view.js'
+import { ShareButton, ViewsMenu } from './views-menu.js'
 
 /** In narrower windows, a button opens the breakdown. rail.css has the same bound. */
 const RAIL_HAS_ROOM = '(min-width: 1200px)'
@@ -104,6 +105,8 @@ export function LogsPage({ orgId }: { orgId: string }) {
             <PlayIcon /> {logs().live}
           </button>
           <RefreshButton title={logs().refreshTitle} onClick={view.refresh} />
+          <ViewsMenu orgId={orgId} />
+          <ShareButton orgId={orgId} nowMs={live ? undefined : view.nowMs} />
           <ExportMenu
             orgId={orgId}
             query={view.query(live ? Date.now() : undefined)}

@@ -76,6 +76,7 @@ export function useView(orgId: string, railShown: boolean) {
     params,
     filters,
     rail,
+    nowMs,
     span: spanOf(range, nowMs),
     bars,
     live,

@@ -11,6 +11,7 @@
  *   removed  see lmdb-removals.ts
  *   clock    'believed' -> milliseconds since 1970 (trusted-clock.ts)
  *   audit…   see lmdb-audit.ts
+ *   document   see lmdb-documents.ts
  *   destination…, deadLetter   see server/destinations/records.ts
  *
  * An organisation with many keys slows down no other one: its keys are found by orgKey, and only its REVOKED_KEPT
@@ -41,6 +42,7 @@ import {
 import { MemorySignIns } from '../sign-ins.js'
 import { commitFault, ignoreFailure, openControlFile } from './control-file.js'
 import { LmdbAuditTrail } from './lmdb-audit.js'
+import { LmdbDocuments } from './lmdb-documents.js'
 import { LmdbRemovals } from './lmdb-removals.js'
 
 export class LmdbControl implements Control {
@@ -55,6 +57,7 @@ export class LmdbControl implements Control {
   readonly audit: LmdbAuditTrail
   readonly removals: LmdbRemovals
   readonly signIns = new MemorySignIns()
+  readonly documents: LmdbDocuments
 
   /** @throws AppError DATA_UNUSABLE */
   constructor(directory: string, auditBounds?: AuditBounds) {
@@ -68,6 +71,7 @@ export class LmdbControl implements Control {
     this.#clock = this.#root.openDB<number, string>('clock', { encoding: 'json' })
     this.audit = new LmdbAuditTrail(this.#root, auditBounds)
     this.removals = new LmdbRemovals(this.#root)
+    this.documents = new LmdbDocuments(this.#root, (orgId) => this.#orgs.doesExist(orgId))
     this.#indexKeys()
   }
 
@@ -103,6 +107,7 @@ export class LmdbControl implements Control {
     this.#used.remove(keyId)
     this.#seen.remove(keyId)
     this.#byOrg.remove(place)
+    this.documents.forgetOwner(keyId)
   }
 
   org(orgId: string): OrgRecord | undefined {
@@ -132,6 +137,7 @@ export class LmdbControl implements Control {
       const keys = [...this.#byOrg.getKeys(allOf(orgId))]
       for (const place of keys) this.#forget(place)
       this.removals.begin(orgId, nowMs)
+      this.documents.forgetOrg(orgId)
       this.#orgs.remove(orgId)
       return keys.length
     })
@@ -210,6 +216,7 @@ export class LmdbControl implements Control {
       const revoked = { ...record, revokedAt: new Date().toISOString() }
       this.#keys.put(keyId, revoked)
       this.#byOrg.put(placeOf(revoked), revoked.revokedAt)
+      this.documents.forgetOwner(keyId)
       this.#forgetRevoked(record.orgId ?? '')
       return revoked
     })

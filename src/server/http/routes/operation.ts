@@ -70,7 +70,9 @@ function backupRoute({ store, control, security, dataDirectory, clockMs }: Serve
     tag: 'operation',
     summary: 'Write a consistent copy of sessions.duckdb and control.mdb below DATA/backups',
     scopes: [],
-    statuses: { 501: 'The store is in other databases, which are backed up by their own programs.' },
+    statuses: {
+      501: 'The store is in other databases, which are backed up by their own programs.',
+    },
     answer: z.object({ directory: z.string() }),
     handle: async ({ key, request }) => {
       const directory = await backups.next()

@@ -6,6 +6,7 @@
  */
 import type { Readable } from 'node:stream'
 import { startBefore } from '../changes-shape.js'
+import { int } from '../sql/sql.js'
 import type {
   Arrived,
   ArrivedCount,
@@ -52,7 +53,6 @@ import { summary } from './read/summary.js'
 import { usage, usageRange } from './read/usage.js'
 import { checkOwner } from './schema/owner.js'
 import { SCHEMA } from './schema/schema.js'
-import { int } from '../sql/sql.js'
 import type { SiteSessions } from './write/admit.js'
 import { Deletions, type Going, isPartyOf } from './write/deletions.js'
 import { Pseudonyms } from './write/pseudonyms.js'
@@ -144,12 +144,7 @@ export class ClickHouseSessions implements SessionLog {
     if (losses.length > 0) await this.#meta.addLosses(losses)
   }
 
-  #scope(
-    orgId: string,
-    filter: LogFilter,
-    cancel?: Cancel,
-    withHidden = false,
-  ): Promise<Scope> {
+  #scope(orgId: string, filter: LogFilter, cancel?: Cancel, withHidden = false): Promise<Scope> {
     return scopeOf(orgId, filter, {
       withHidden,
       ...{ client: this.#client, meta: this.#meta, nowUs: this.#clockUs() },

@@ -34,6 +34,7 @@ import type { Row, Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { Postgres } from './database.js'
 import { PostgresAuditTrail } from './postgres-audit.js'
+import { PostgresDocuments } from './postgres-documents.js'
 import { PostgresRemovals } from './postgres-removals.js'
 import { PostgresSignIns } from './postgres-sign-ins.js'
 
@@ -44,6 +45,7 @@ export class PostgresControl implements Control {
   readonly audit: PostgresAuditTrail
   readonly removals: PostgresRemovals
   readonly signIns: PostgresSignIns
+  readonly documents: PostgresDocuments
   readonly #postgres: Postgres
   #orgs = new Map<string, OrgRecord>()
   #keys = new Map<string, KeyRecord>()
@@ -62,6 +64,7 @@ export class PostgresControl implements Control {
     this.audit = new PostgresAuditTrail(postgres, auditBounds)
     this.removals = new PostgresRemovals(postgres)
     this.signIns = new PostgresSignIns(postgres)
+    this.documents = new PostgresDocuments(postgres)
     this.#timer = setInterval(() => {
       if (this.#next === null) this.#refresh().catch(() => undefined)
     }, POLL_MS).unref()
@@ -191,6 +194,7 @@ export class PostgresControl implements Control {
       if (found.length === 0) return { result: undefined }
       const keys = await query('DELETE FROM api_key WHERE org_id = $1 RETURNING 1', [orgId])
       await this.removals.begin(query, orgId, nowMs)
+      await this.documents.forgetOrg(query, orgId)
       return { result: keys.length, removed: true }
     })
   }
@@ -249,6 +253,7 @@ export class PostgresControl implements Control {
     return this.#change(async (query, version) => {
       const [row] = await query(`SELECT ${KEY_COLUMNS} FROM api_key WHERE key_id = $1`, [keyId])
       if (row === undefined) return { result: undefined }
+      await this.documents.forgetOwner(query, keyId)
       return revoked(query, version, [keyOf(row)]).then(({ records, removed }) => ({
         result: records[0],
         removed,
@@ -273,7 +278,10 @@ export class PostgresControl implements Control {
       const [row] = await query(`SELECT ${KEY_COLUMNS} FROM api_key WHERE key_id = $1`, [keyId])
       const record = row === undefined ? undefined : keyOf(row)
       const isGone = record !== undefined && record.revokedAt !== null
-      if (isGone) await query('DELETE FROM api_key WHERE key_id = $1', [keyId])
+      if (isGone) {
+        await query('DELETE FROM api_key WHERE key_id = $1', [keyId])
+        await this.documents.forgetOwner(query, keyId)
+      }
       return { result: record, removed: isGone }
     })
   }

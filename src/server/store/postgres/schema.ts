@@ -6,6 +6,7 @@
  *   key_seen          networks from which a key was used, in order of their first use
  *   removed           removed sites and meters; site 0: an organisation whose stored data are being deleted
  *   believed_clock    the last trusted time
+ *   document          postgres-documents.ts
  *   audit…            postgres-audit.ts
  *   meter…, batch…    as in DuckDB's schema.ts, with the same order of columns, because both run the same statements
  *   meter_state       what DuckDB's server has of a meter in memory only (meters/meter-state.ts)
@@ -18,6 +19,7 @@
  *
  * Texts and not JSONB: JSONB refuses what JSON may have (\u0000), and changes the order of fields.
  */
+import { DOCUMENT_TABLE } from './document-table.js'
 
 /** Step i brings a database from version i to i + 1. Never change a step that was released. */
 export const MIGRATIONS: readonly string[] = [
@@ -152,4 +154,5 @@ CREATE TABLE hidden_before (org_id TEXT PRIMARY KEY, before_us BIGINT NOT NULL, 
 CREATE TABLE deletion (id TEXT PRIMARY KEY, org_id TEXT NOT NULL);
 CREATE INDEX peer_event_person ON peer_event (org_id, user_id, client_id);
 `,
+  DOCUMENT_TABLE,
 ]
