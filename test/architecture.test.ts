@@ -34,6 +34,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server/query': ['base', 'session', 'server/control', 'server/store'],
   'server/export': ['base', 'session', 'server/store', 'server/query'],
   'server/destinations': [...['base', 'session', 'server/control', 'server/store', 'server/query']],
+  'server/alerts': [
+    ...['base', 'session', 'server/control', 'server/store', 'server/query'],
+    'server/destinations',
+  ],
   'server/http': ['base', 'session', 'server'],
   'dashboard/format': ['base', 'session'],
   'dashboard/state': ['base', 'session', 'dashboard/format'],

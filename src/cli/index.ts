@@ -104,6 +104,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Send stored sessions on to webhooks, Elasticsearch, OTLP, Splunk, syslog or S3.',
     load: async () => (await import('./destinations.js')).destinationsCommand,
   },
+  alerts: {
+    summary: 'Show alerts on views, and test one.',
+    load: async () => (await import('./alerts.js')).alertsCommand,
+  },
   export: {
     summary: 'Export connection logs of a server.',
     load: async () => (await import('./export.js')).exportCommand,

@@ -12,6 +12,7 @@ import {
   envName,
   integer,
   type OptionValues,
+  secretText,
   size,
   text,
   textList,
@@ -25,7 +26,11 @@ import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory, writePrivateFile } from '../base/private-files.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
+import { Alerts } from '../server/alerts/alerts.js'
+import { Mailer } from '../server/alerts/mail.js'
+import { NoAlerts } from '../server/alerts/none.js'
 import { TrustedClock } from '../server/control/trusted-clock.js'
+import { Secrets } from '../server/destinations/secrets.js'
 import { createApp } from '../server/http/app.js'
 import { Auth } from '../server/http/auth.js'
 import { parseBasePath } from '../server/http/base-path.js'
@@ -33,6 +38,7 @@ import { Maintenance } from '../server/http/maintenance.js'
 import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
 import { SecurityLog } from '../server/http/security-log.js'
+import { judgeSites } from '../server/http/site-completeness.js'
 import { LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/config.js'
 import { defineCommand } from './command.js'
 import { openOwn, openSeveral } from './serve-stores.js'
@@ -103,6 +109,11 @@ export const SERVE_OPTIONS = {
     'PATH',
     '/',
   ),
+  smtpUrl: secretText(
+    'SMTP server for the e-mail of alerts, as in smtps://user:password@mail.example.org.',
+    'URL',
+  ),
+  mailFrom: textOr('Sender of the e-mail of alerts.', 'ADDRESS', ''),
   allowPlainDestinations: toggle('Allow destinations without encryption (http://).'),
   allowPrivateDestinations: toggle(
     'Allow destinations with a private, link-local or local address.',
@@ -176,6 +187,10 @@ export async function startServer(options: Options): Promise<RunningServer> {
   checkProxies(options.trustProxy)
   const shared = sharedAddresses(options)
   const basePath = readBasePath(options.basePath)
+  const mailer =
+    options.smtpUrl === undefined
+      ? null
+      : new Mailer({ url: options.smtpUrl, from: options.mailFrom })
   // Before anything is created, because a server that cannot listen must leave no directory behind.
   await tryListen(host, port, options.listen)
   closeDirectory(options.data)
@@ -196,6 +211,21 @@ export async function startServer(options: Options): Promise<RunningServer> {
   })
   const clock = trustedClock
   const auditDays = options.auditRetention / DAY_MS
+  const silenceMs = options.silenceAfter
+  const guard = {
+    allowPlain: options.allowPlainDestinations,
+    allowPrivate: options.allowPrivateDestinations,
+  }
+  const own = () =>
+    new Alerts({
+      ...{ store, control, log, clockMs, mailer, secrets: new Secrets(options.data), guard },
+      judge: async (orgId, range, siteIds, signal) => {
+        const parts = { store, control, clockMs, silenceMs }
+        const { sites, named } = await judgeSites(parts, orgId, range, siteIds, { signal })
+        return { sites, names: named.names }
+      },
+    })
+  const alerts = shared === undefined ? own() : new NoAlerts()
   const maintenance = new Maintenance({
     ...{ store, control, metrics, log, usageDays, auditDays, clock, lease },
     expiring: (orgId, beforeUs) => destinations.expiring(orgId, beforeUs),
@@ -206,13 +236,14 @@ export async function startServer(options: Options): Promise<RunningServer> {
       store,
       control,
       destinations,
+      alerts,
       auth: new Auth(control, security, clockMs, basePath),
       metrics,
       log,
       security,
       clockMs,
       trustedClock,
-      silenceMs: options.silenceAfter,
+      silenceMs,
       version: packageVersion(),
       dataDirectory: options.data,
       retentionChanged: (orgId) => void maintenance.soon(orgId),
@@ -234,6 +265,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     await app.close()
     clearTimeout(cut)
+    await alerts.stop()
     await destinations.stop()
     await maintenance.stop()
     await stores.close()
@@ -246,6 +278,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
     address.write(url, tls?.fingerprint)
     await destinations.start()
     maintenance.start()
+    alerts.start()
     log.info({ url, data: options.data, version: packageVersion() }, 'listening')
     if (tls !== undefined && Date.parse(tls.validUntil) < Date.now())
       log.warn(

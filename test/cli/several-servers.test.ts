@@ -81,7 +81,8 @@ describe.skipIf(missing !== null)(`two servers${missing === null ? '' : ` (${mis
             ...(['POST', '/api/v1/org/acme/site/1/sessions', ingest, one] as const),
           ).catch(() => null)
           if (answer?.status === 200) break
-          if (answer !== null) expect([answer.status, answer.headers.has('retry-after')]).toEqual([503, true])
+          if (answer !== null)
+            expect([answer.status, answer.headers.has('retry-after')]).toEqual([503, true])
           failed++
           await sleep(30)
         }
@@ -198,7 +199,11 @@ describe.skipIf(missing !== null)(`two servers${missing === null ? '' : ` (${mis
     const path = '/api/v1/org/acme/site/2/sessions'
     const one = batch(1, [session(1)], { meterId: 'gone', spoolId: 'gone' })
     await until(async () => (await servers[1].request('POST', path, key, one)).status === 200)
-    const removed = await servers[0].request('DELETE', '/api/v1/org/acme/site/2?sessions=delete&confirm=1', admin)
+    const removed = await servers[0].request(
+      'DELETE',
+      '/api/v1/org/acme/site/2?sessions=delete&confirm=1',
+      admin,
+    )
     expect(removed).toMatchObject({ status: 200 })
     const late = batch(2, [session(2)], { meterId: 'gone', spoolId: 'gone' })
     expect((await servers[1].request('POST', path, key, late)).status).toBe(401)
@@ -217,5 +222,11 @@ describe.skipIf(missing !== null)(`two servers${missing === null ? '' : ` (${mis
       ...{ name: 'siem', kind: 'webhook', settings: { url: 'https://siem.example.org/' } },
     })
     expect([made.status, made.body.code]).toEqual([501, 'noDestinations'])
+    const alert = {
+      ...{ name: 'many', query: '', condition: { kind: 'count', over: 1, withinMinutes: 60 } },
+      to: { kind: 'webhook', url: 'https://siem.example.org/' },
+    }
+    const watched = await servers[1].request('POST', '/api/v1/org/acme/alerts', admin, alert)
+    expect([watched.status, watched.body.code]).toEqual([501, 'noAlerts'])
   })
 })

@@ -21,7 +21,12 @@ function passwordFile(): string {
 
 test('passwords are read from files', () => {
   const file = passwordFile()
-  const given = { store: STORE, storePasswordFile: file, control: CONTROL, controlPasswordFile: file }
+  const given = {
+    store: STORE,
+    storePasswordFile: file,
+    control: CONTROL,
+    controlPasswordFile: file,
+  }
   expect(sharedAddresses(given)).toEqual({
     control: 'postgresql://bob:s3%3Acr%2Fet@db2/control',
     store: {
@@ -62,9 +67,11 @@ test.each([
 })
 
 test('a password on the command line is warned of', () => {
-  expect([hasPassword('clickhouse://b:pw@x/y'), hasPassword(STORE), hasPassword(undefined)]).toEqual(
-    [true, false, false],
-  )
+  expect([
+    hasPassword('clickhouse://b:pw@x/y'),
+    hasPassword(STORE),
+    hasPassword(undefined),
+  ]).toEqual([true, false, false])
 })
 
 test('options of DuckDB do not go with --store', async () => {

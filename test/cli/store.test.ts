@@ -72,8 +72,8 @@ describe.skipIf(missing !== null)(`store${missing === null ? '' : ` (${missing})
 
   async function rowsOf(log: SessionLog): Promise<unknown[]> {
     const found: unknown[] = []
+    // Whether one is open depends on what meters have said, which is not copied.
     for (const org of ORGS)
-      // Whether one is open depends on what meters have said, which is not copied.
       for await (const rows of log.rows(org, ALWAYS, { key: 'startTime', descending: false }))
         for (const { open: _o, interrupted: _i, ...row } of rows) found.push(row)
     return found

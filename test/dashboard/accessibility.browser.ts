@@ -25,6 +25,7 @@ const PAGES: Record<string, { readonly path: string; readonly ready: string }> =
   'connected, events': { path: '/connected?view=events', ready: '.plain-table' },
   usage: { path: '/usage', ready: '.plain-table' },
   destinations: { path: '/destinations', ready: '.plain-table' },
+  alerts: { path: '/alerts', ready: '.plain-table' },
   audit: { path: '/audit', ready: '.plain-table' },
   client: { path: '/client/1', ready: '.entity .lead' },
   sites: { path: '/sites', ready: '.facts' },
@@ -50,6 +51,10 @@ describe.skipIf(NO_CHROMIUM)('accessibility', () => {
       aPeerEvent({ timeUs: at + 60e6, event: 'disconnected', clientId: null, userId: null }),
     ]
     await lab.ingest([], { skip: 2, report: { packetsDropped: 12 }, peerEvents })
+    await lab.api('POST', `/org/${ORG}/alerts`, {
+      ...{ name: 'Silent', query: '', condition: { kind: 'silence' } },
+      to: { kind: 'webhook', url: 'https://127.0.0.1:1/' },
+    })
     const { id } = await lab.api('POST', `/org/${ORG}/destinations`, {
       // Nobody listens there: it waits, and says why.
       ...{ kind: 'webhook', name: 'siem', settings: { url: 'https://127.0.0.1:1/' } },

@@ -20,7 +20,7 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-function answers(port: number): Promise<boolean> {
+export function answers(port: number): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(port, '127.0.0.1', () => done(true))
     socket.once('error', () => done(false)).once('connect', () => socket.destroy())

@@ -24,6 +24,8 @@ const ConnectedPage = lazyPage(
   async () => (await import('./connected/connected-page.js')).ConnectedPage,
 )
 
+const AlertsPage = lazyPage(async () => (await import('./alerts/alerts-page.js')).AlertsPage)
+
 const AuditPage = lazyPage(async () => (await import('./audit/audit-page.js')).AuditPage)
 
 const DestinationsPage = lazyPage(
@@ -44,6 +46,7 @@ export const PAGES: readonly [Page, ...Page[]] = [
   { path: '/connected', name: 'connected', Page: ConnectedPage },
   { path: '/usage', name: 'usage', Page: UsagePage },
   { path: '/sites', name: 'sites', Page: SitesPage },
+  { path: '/alerts', name: 'alerts', Page: AlertsPage },
   { path: '/destinations', name: 'destinations', Page: DestinationsPage },
   { path: '/audit', name: 'audit', Page: AuditPage },
   { path: '/settings', name: 'settings', Page: SettingsPage },

@@ -18,6 +18,7 @@ import { refuseOtherMethods } from './methods.js'
 import { openApi } from './openapi.js'
 import { packAnswers, serveText } from './pack.js'
 import { type Route, register } from './route.js'
+import { alertRoutes } from './routes/alerts.js'
 import { auditRoutes } from './routes/audit.js'
 import { catalogRoutes } from './routes/catalog.js'
 import { changesRoutes } from './routes/changes.js'
@@ -94,6 +95,7 @@ export function allRoutes(context: ServerContext): Route[] {
     ...subjectRoutes(context),
     ...destinationRoutes(context),
     ...viewRoutes(context),
+    ...alertRoutes(context),
     ...operationRoutes(context),
     ...pangolinRoutes(context),
   ]

@@ -1,5 +1,6 @@
 /** The parts of the server that the routes use. */
 import type { Logger } from '../../base/log.js'
+import type { AlertList } from '../alerts/none.js'
 import type { Control } from '../control/control.js'
 import type { TrustedClock } from '../control/trusted-clock.js'
 import type { DestinationList } from '../destinations/none.js'
@@ -12,6 +13,7 @@ export interface ServerContext {
   readonly store: Store
   readonly control: Control
   readonly destinations: DestinationList
+  readonly alerts: AlertList
   readonly auth: Auth
   readonly metrics: ServerMetrics
   readonly log: Logger

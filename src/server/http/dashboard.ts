@@ -14,6 +14,7 @@ export const PAGES: readonly string[] = [
     '/connected',
     '/usage',
     '/sites',
+    '/alerts',
     '/destinations',
     '/audit',
     '/settings',

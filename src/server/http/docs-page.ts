@@ -58,7 +58,7 @@ export function docsPage(routes: readonly Route[], version: string): string {
   })
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>tunmeter API</title><link rel="stylesheet" href="docs.css"></head>
+<title>tunmeter API</title><link rel="icon" href="favicon.svg" type="image/svg+xml"><link rel="stylesheet" href="docs.css"></head>
 <body><main><h1>tunmeter API ${escapeHtml(version)}</h1>
 <p>Send <code>Authorization: Bearer tm_…</code>. Every JSON answer is
 <code>{ data, success, error, message, status }</code>. For programs: <a href="openapi.json">openapi.json</a>.</p>

@@ -68,8 +68,12 @@ const OWN: Readonly<Record<string, Word>> = {
   DESTINATION_CHANGED: [409, 'destinationChanged'],
   TOO_MANY_DESTINATIONS: [409, 'tooManyDestinations'],
   TOO_MANY_BACKFILLS: [409, 'tooManyBackfills'],
+  BAD_ALERT: [400, 'badRequest'],
+  NO_ALERT: [404, 'noAlert'],
+  TOO_MANY_ALERTS: [409, 'tooManyAlerts'],
   SECRETS_LOST: [409, 'secretsLost'],
   NO_BACKUP: [501, 'noBackup'],
+  NO_ALERTS: [501, 'noAlerts'],
   NO_DESTINATIONS: [501, 'noDestinations'],
   TOO_LARGE: [413, 'tooLarge'],
 }

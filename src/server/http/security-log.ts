@@ -59,6 +59,9 @@ const EVENTS = {
   deadLettersResent: 'dead letters sent again',
   deadLettersDiscarded: 'dead letters discarded',
   deadLettersRead: 'dead letters read',
+  alertAdded: 'alert added',
+  alertChanged: 'alert changed',
+  alertRemoved: 'alert removed',
   viewSaved: 'view saved',
   viewRemoved: 'view removed',
 } as const

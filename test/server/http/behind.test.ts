@@ -27,6 +27,7 @@ async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string 
     {
       store: t.store,
       control,
+      alerts: undefined as never,
       destinations: new Destinations({
         ...{ store: t.store, control, log, clockMs, directory: t.directory, version: 'test' },
         guard: { allowPlain: false, allowPrivate: false },

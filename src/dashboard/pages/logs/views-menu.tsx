@@ -10,18 +10,7 @@ import { toast } from '../../parts/toasts.js'
 import { useAction } from '../../parts/use-action.js'
 import { currentLocation, followLink, hrefOf, useLocation } from '../../state/url.js'
 import { fixedParams, viewPatch, viewQueryOf } from '../../state/view.js'
-
-const TEXT = {
-  views: 'Views',
-  share: 'Share: copy a link with these times',
-  link: 'Link',
-  none: 'No saved view yet. Save filters, order and time range under a name.',
-  title: 'Saved with your key',
-  name: 'Name of the view',
-  save: 'Save',
-  saved: (name: string) => `Saved as ${name}`,
-  remove: (name: string) => `Remove ${name}`,
-}
+import { logs } from '../../texts/logs.js'
 
 interface ShareButtonProps {
   readonly orgId: string
@@ -33,14 +22,14 @@ export function ShareButton({ orgId, nowMs }: ShareButtonProps) {
   const copy = () => {
     const { path, params } = currentLocation()
     const href = hrefOf(path, fixedParams(params, nowMs ?? Date.now(), orgId))
-    void copyText(window.location.origin + href, TEXT.link)
+    void copyText(window.location.origin + href, logs().views.link)
   }
   return (
     <button
       type="button"
       class="button icon"
-      aria-label={TEXT.share}
-      title={TEXT.share}
+      aria-label={logs().views.share}
+      title={logs().views.share}
       onClick={copy}
     >
       <LinkIcon />
@@ -54,7 +43,7 @@ export function ViewsMenu({ orgId }: { orgId: string }) {
       align="end"
       label={
         <>
-          {TEXT.views}
+          {logs().views.views}
           <ChevronIcon />
         </>
       }
@@ -74,8 +63,8 @@ function Views({ orgId, close }: { orgId: string; close: () => void }) {
     })
   return (
     <div class="views">
-      <p class="menu-title">{TEXT.title}</p>
-      {query.data?.length === 0 && <p class="views-none muted">{TEXT.none}</p>}
+      <p class="menu-title">{logs().views.title}</p>
+      {query.data?.length === 0 && <p class="views-none muted">{logs().views.none}</p>}
       {query.data?.map((view) => (
         <ViewItem key={view.id} view={view} close={close} onRemove={() => remove(view)} />
       ))}
@@ -109,8 +98,8 @@ function ViewItem({ view, close, onRemove }: ViewItemProps) {
       <button
         type="button"
         class="button quiet icon"
-        aria-label={TEXT.remove(view.name)}
-        title={TEXT.remove(view.name)}
+        aria-label={logs().views.remove(view.name)}
+        title={logs().views.remove(view.name)}
         onClick={onRemove}
       >
         <CloseIcon />
@@ -128,22 +117,22 @@ function SaveForm({ orgId, close }: { orgId: string; close: () => void }) {
       const query = viewQueryOf(currentLocation().params)
       const view = await saveView(orgId, { name, query })
       close()
-      toast(TEXT.saved(view.name))
+      toast(logs().views.saved(view.name))
     })
   }
   return (
     <form class="view-save" onSubmit={save}>
       <input
         class="field"
-        aria-label={TEXT.name}
-        placeholder={TEXT.name}
+        aria-label={logs().views.name}
+        placeholder={logs().views.name}
         required
         maxLength={100}
         value={name}
         onInput={(event) => setName(event.currentTarget.value)}
       />
       <button type="submit" class="button">
-        {TEXT.save}
+        {logs().views.save}
       </button>
       <Fault text={action.fault} />
     </form>

@@ -108,4 +108,16 @@ export const logs: typeof english = {
     `${time}: ${plural(sessions, 'Sitzung', 'Sitzungen')}${outcomes === '' ? '' : ` (${outcomes})`}, ${bytes}`,
   byOutcomeTable: 'Sitzungen im Zeitverlauf nach Ausgang',
   byClientAndUser: 'Nach Client und Benutzer',
+
+  views: {
+    views: 'Ansichten',
+    share: 'Teilen: Link mit diesen Zeiten kopieren',
+    link: 'Link',
+    none: 'Noch keine Ansicht gespeichert. Speichern Sie Filter, Reihenfolge und Zeitraum unter einem Namen.',
+    title: 'Mit Ihrem Schlüssel gespeichert',
+    name: 'Name der Ansicht',
+    save: 'Speichern',
+    saved: (name) => `Gespeichert als ${name}`,
+    remove: (name) => `${name} entfernen`,
+  },
 }

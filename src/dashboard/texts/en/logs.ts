@@ -109,4 +109,16 @@ export const logs = {
     `${time}: ${plural(sessions, 'session', 'sessions')}${outcomes === '' ? '' : ` (${outcomes})`}, ${bytes}`,
   byOutcomeTable: 'Sessions over time by outcome',
   byClientAndUser: 'By client and user',
+
+  views: {
+    views: 'Views',
+    share: 'Share: copy a link with these times',
+    link: 'Link',
+    none: 'No saved view yet. Save filters, order and time range under a name.',
+    title: 'Saved with your key',
+    name: 'Name of the view',
+    save: 'Save',
+    saved: (name: string) => `Saved as ${name}`,
+    remove: (name: string) => `Remove ${name}`,
+  },
 }

@@ -25,7 +25,8 @@ const settings = z.strictObject({
 type Settings = z.output<typeof settings>
 
 const SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
-const signing = z
+/** The secret of a signature. */
+export const signingSecret = z
   .string()
   .refine(
     (text) => text.split(' ').length <= 2 && text.split(' ').every(isSecret),
@@ -41,7 +42,7 @@ export const webhook: Kind = {
   name: 'webhook',
   settings,
   secrets: {
-    secret: { schema: signing, required: false },
+    secret: { schema: signingSecret, required: false },
     authorization: authorizationSecret,
   },
   target: ({ url }) => new URL(url as string).origin,

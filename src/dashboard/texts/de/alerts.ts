@@ -1,0 +1,62 @@
+import { GERMAN } from '../../format/language.js'
+import type { alerts as english } from '../en/alerts.js'
+
+const { count } = GERMAN
+
+export const alerts: typeof english = {
+  conditions: {
+    count: 'Mehr Sitzungen als',
+    bytes: 'Mehr Bytes als',
+    newValue: 'Etwas zum ersten Mal',
+    silence: 'Ein Standort schweigt',
+    hole: 'Daten fehlen',
+  },
+  values: { client: 'Client', user: 'Benutzer', resource: 'Ressource' },
+  withinChoices: { 15: '15 Minuten', 60: '1 Stunde', 1440: '24 Stunden' },
+  over: (what, amount, minutes) => `${what} ${amount} in ${minutes} min`,
+  firstTime: (value) => `${value} zum ersten Mal`,
+  title: 'Warnungen',
+  lead: 'Der Server prüft sie jede Minute; alle 15 Sekunden aktualisiert.',
+  add: 'Neue Warnung',
+  none: 'Noch wird niemand gewarnt',
+  noneLead:
+    'Eine Warnung achtet auf die Sitzungen einer Ansicht oder darauf, ob Standorte berichten, und meldet es einem Webhook oder einer E-Mail-Adresse.',
+  refused: 'Warnungen sind Verwaltern vorbehalten',
+  refusedLead:
+    'Sie senden an andere Systeme, daher sieht und ändert sie nur ein Schlüssel mit der Befugnis admin.',
+  name: 'Name',
+  finds: 'Bedingung',
+  on: 'Sitzungen',
+  goesTo: 'Geht an',
+  state: 'Jetzt',
+  sent: 'Gesendet',
+  actions: 'Aktionen',
+  all: 'Alle Sitzungen',
+  allSites: 'Alle Standorte',
+  paused: 'Angehalten',
+  quiet: 'Nichts',
+  waiting: (waiting) => `${count(waiting)} noch nicht gesendet`,
+  notEvaluated: (fault) => `Lässt sich nicht auswerten: ${fault}`,
+  notSent: (fault) => `Letzter Fehler: ${fault}`,
+  test: 'Testen',
+  tested: 'Der Empfänger hat den Test angenommen',
+  testFailed: (fault) => `Der Test ist fehlgeschlagen: ${fault}`,
+  pause: 'Anhalten',
+  resume: 'Fortsetzen',
+  remove: 'Entfernen',
+  create: 'Anlegen',
+  of: 'Zum ersten Mal in diesen Sitzungen',
+  overSessions: 'Sitzungen',
+  overMegabytes: 'Megabyte',
+  within: 'Innerhalb von',
+  webhook: 'Webhook',
+  email: 'E-Mail',
+  url: 'Adresse (https://…)',
+  secret: 'Geheimnis der Signatur (whsec_…, freiwillig)',
+  addresses: 'E-Mail-Adressen, bis zu 5, durch Kommas getrennt',
+  quietFrom: 'Ruhe ab (freiwillig)',
+  quietTo: 'Ruhe bis',
+  viewHelp:
+    'Speichern Sie zuerst im Protokoll eine Ansicht, um sie hier zu wählen. Die Warnung behält deren Filter.',
+  view: 'Ansicht',
+}

@@ -1,0 +1,130 @@
+/** Asks the store what the condition of an alert finds now. */
+import { HOLE_CAUSES, type HoleCause, type SiteCompleteness } from '../query/completeness.js'
+import { filterOfView } from '../query/view-query.js'
+import type { LogFilter, Span, Store, SummaryGroup } from '../store/store.js'
+import type { AlertRecord, Condition, Finding } from './alert.js'
+
+/** New values and holes are looked for in the last day, because meters may deliver late. */
+const LOOKBACK_MS = 86400e3
+const VALUES_MAX = 100
+
+/** Not lost by the meters or on their way: silence has an alert of its own, and the rest was wanted. */
+const NO_LOSS: readonly HoleCause[] = [
+  ...(['neverReported', 'notWatched', 'silent', 'retentionOff', 'deletedByRetention'] as const),
+  ...(['deletedByOperator', 'erased'] as const),
+]
+const LOSSES = HOLE_CAUSES.filter((cause) => !NO_LOSS.includes(cause))
+
+export interface Sources {
+  readonly store: Pick<Store, 'summary'>
+  /** Completeness of sites; undefined: of all of the organisation. */
+  readonly judge: (
+    orgId: string,
+    range: Span,
+    siteIds: readonly number[] | undefined,
+    signal: AbortSignal,
+  ) => Promise<{
+    readonly sites: readonly SiteCompleteness[]
+    readonly names: ReadonlyMap<number, string>
+  }>
+}
+
+export async function findingsOf(
+  { orgId, query, condition, createdAt }: AlertRecord,
+  sources: Sources,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const sinceMs = Math.max(Date.parse(createdAt), nowMs - LOOKBACK_MS)
+  switch (condition.kind) {
+    case 'count':
+    case 'bytes': {
+      const filter = filterOfView(query, nowMs - condition.withinMinutes * 60e3, nowMs)
+      return overLimit(orgId, filter, condition, sources, signal)
+    }
+    case 'newValue':
+      return newValues(orgId, [query, sinceMs, nowMs], condition.of, sources, signal)
+    case 'silence':
+    case 'hole': {
+      const range = { fromUs: sinceMs * 1e3, toUs: nowMs * 1e3 }
+      const { siteIds } = filterOfView(query, sinceMs, nowMs)
+      const { sites, names } = await sources.judge(orgId, range, siteIds, signal)
+      return condition.kind === 'silence' ? silent(sites, names, nowMs) : holes(sites, names)
+    }
+  }
+}
+
+async function overLimit(
+  orgId: string,
+  filter: LogFilter,
+  { kind, over, withinMinutes }: Extract<Condition, { kind: 'count' | 'bytes' }>,
+  { store }: Sources,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const request = { filter, groupBy: null, interval: null, top: 1, sort: 'bytes' } as const
+  const { totals } = await store.summary(orgId, request, { signal })
+  const found = kind === 'count' ? totals.sessions : totals.bytesTx + totals.bytesRx
+  if (found <= over) return []
+  const number = (value: number) => value.toLocaleString('en-US')
+  const unit = kind === 'count' ? 'sessions' : 'bytes'
+  const within = `in ${withinMinutes} minutes, more than ${number(over)}`
+  return [{ key: 'over', text: `${number(found)} ${unit} ${within}` }]
+}
+
+const ID_FILTERS = { client: 'clientIds', user: 'userIds', resource: 'siteResourceIds' } as const
+
+async function newValues(
+  orgId: string,
+  [query, fromMs, nowMs]: readonly [string, number, number],
+  of: keyof typeof ID_FILTERS,
+  { store }: Sources,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const groupBy: SummaryGroup = of
+  const request = { groupBy, interval: null, top: VALUES_MAX, sort: 'sessions' } as const
+  const filter = filterOfView(query, fromMs, nowMs)
+  const { groups } = await store.summary(orgId, { ...request, filter }, { signal })
+  const lately = groups.flatMap(({ id, name }) => (id === null ? [] : [{ id, name }]))
+  if (lately.length === 0) return []
+  const ids = lately.map(({ id }) => (of === 'user' ? id : Number(id)))
+  const before = { ...filterOfView(query, 0, fromMs), [ID_FILTERS[of]]: ids }
+  const known = await store.summary(orgId, { ...request, filter: before }, { signal })
+  const knownIds = new Set(known.groups.map(({ id }) => id))
+  return lately.map(({ id, name }) => ({
+    key: `${of}:${id}`,
+    text: knownIds.has(id) ? null : `${of} ${name ?? id} for the first time`,
+  }))
+}
+
+type Names = ReadonlyMap<number, string>
+const nameOf = (siteId: number, names: Names) => names.get(siteId) ?? `site ${siteId}`
+const iso = (us: number) => new Date(us / 1e3).toISOString()
+
+/** Meters that are silent now: a silence that reaches to the end. */
+function silent(sites: readonly SiteCompleteness[], names: Names, nowMs: number): Finding[] {
+  return sites.flatMap(({ siteId, meters }) =>
+    meters.flatMap(({ meterId, holes: all }) =>
+      all
+        .filter(({ cause, toUs }) => cause === 'silent' && toUs >= nowMs * 1e3)
+        .map(({ fromUs }) => ({
+          key: `silent:${siteId}:${meterId}`,
+          text: `${nameOf(siteId, names)} is silent since ${iso(fromUs)} (meter ${meterId})`,
+        })),
+    ),
+  )
+}
+
+function holes(sites: readonly SiteCompleteness[], names: Names): Finding[] {
+  return sites.flatMap(({ siteId, meters }) =>
+    meters.flatMap(({ meterId, holes: all }) =>
+      all
+        .filter(({ cause }) => LOSSES.includes(cause))
+        .map(({ cause, reason, fromUs, toUs, sessions }) => ({
+          key: `hole:${siteId}:${meterId}:${cause}:${fromUs}`,
+          text: `${nameOf(siteId, names)}: ${reason ?? cause}, ${iso(fromUs)} to ${iso(toUs)}${
+            sessions === null ? '' : `, ${sessions} sessions lost`
+          }`,
+        })),
+    ),
+  )
+}
