@@ -1,6 +1,5 @@
 /** `tunmeter serve`: wires the server half and runs it. */
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { type AddressInfo, createServer, isIP } from 'node:net'
 import { join } from 'node:path'
@@ -21,9 +20,9 @@ import {
 } from '../base/config.js'
 import { AppError, EXIT, messageOf } from '../base/errors.js'
 import { hostPortText, parseHostPort } from '../base/host-port.js'
-import { createLogger, LOG_LEVELS, type Logger } from '../base/log.js'
+import { createLogger, LOG_LEVELS } from '../base/log.js'
 import { ownerOnly } from '../base/owner-only.js'
-import { closeDirectory, writePrivateFile } from '../base/private-files.js'
+import { closeDirectory } from '../base/private-files.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
 import { Alerts } from '../server/alerts/alerts.js'
@@ -40,6 +39,7 @@ import { isLoopback } from '../server/http/routes/operation.js'
 import { SecurityLog } from '../server/http/security-log.js'
 import { judgeSites } from '../server/http/site-completeness.js'
 import { LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/config.js'
+import { AddressFile } from './address-file.js'
 import { defineCommand } from './command.js'
 import { openOwn, openSeveral } from './serve-stores.js'
 import { readTls, useTls } from './serve-tls.js'
@@ -47,10 +47,6 @@ import { hasPassword, SHARED_OPTIONS, sharedAddresses } from './shared-options.j
 
 /** On a stop, running requests have this long to finish; then their connections are closed. */
 const CLOSE_GRACE_MS = 5_000
-
-const ADDRESS_RETRY_MS = 10_000
-const ADDRESS_LATER =
-  'the disk is full: commands on this machine do not find the server until there is room for this file'
 
 const MiB = 2 ** 20
 const MINUTE_MS = 60e3
@@ -302,60 +298,6 @@ export async function startServer(options: Options): Promise<RunningServer> {
     // Whatever the failure, half a server must not go on.
     await close()
     throw error
-  }
-}
-
-/** server.json in the data directory: the running server's address, process and certificate. On a full disk it is written later. */
-class AddressFile {
-  readonly #path: string
-  readonly #log: Logger
-  #retry: NodeJS.Timeout | undefined
-  #saidFull = false
-  #written = false
-
-  constructor(path: string, log: Logger) {
-    this.#path = path
-    this.#log = log
-  }
-
-  /** @throws AppError DATA_UNUSABLE */
-  write(url: string, fingerprint: string | undefined): void {
-    clearTimeout(this.#retry)
-    try {
-      writePrivateFile(this.#path, `${JSON.stringify({ url, pid: process.pid, fingerprint })}\n`)
-      this.#written = true
-    } catch (error) {
-      if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? ''))
-        throw new AppError('DATA_UNUSABLE', `cannot write ${this.#path}: ${messageOf(error)}`, {
-          hint: 'It must be a file that this user may replace.',
-          cause: error,
-        })
-      this.#writeLater(url, fingerprint)
-    }
-  }
-
-  /** Queries are answered, and a shorter retention makes room. */
-  #writeLater(url: string, fingerprint: string | undefined): void {
-    // That of a server that was killed leads nowhere.
-    rmSync(this.#path, { force: true })
-    if (!this.#saidFull) this.#log.warn({ file: this.#path }, ADDRESS_LATER)
-    this.#saidFull = true
-    const again = () => {
-      try {
-        this.write(url, fingerprint)
-      } catch (error) {
-        this.#log.error(
-          { err: messageOf(error) },
-          'commands of this machine do not find the server',
-        )
-      }
-    }
-    this.#retry = setTimeout(again, ADDRESS_RETRY_MS).unref()
-  }
-
-  remove(): void {
-    clearTimeout(this.#retry)
-    if (this.#written) rmSync(this.#path, { force: true })
   }
 }
 
