@@ -17,6 +17,7 @@ import { DestinationRecords } from '../../../src/server/destinations/records.js'
 import { checkPeerEvents } from '../../../src/server/ingest/peer-events.js'
 import { PEER_EVENT_NAMES, type PeerEvent } from '../../../src/session/peer-event.js'
 import { batch, session } from '../../support/batches.js'
+import { OcsfClass } from '../../support/ocsf.js'
 import { aPeerEvent, PEER_KEY } from '../../support/peer-events.js'
 import { Receiver } from '../../support/receiver.js'
 import { TestStore } from '../../support/store.js'
@@ -183,13 +184,26 @@ describe('formats', () => {
     })
   })
 
+  test.each(PEER_EVENT_NAMES)('%s in OCSF has what Tunnel Activity needs and knows', (name) => {
+    const schema = new OcsfClass('tunnel-activity')
+    for (const one of [row, { ...testPeer(AT_US), endpoint: null }]) {
+      const event = JSON.parse(JSON.stringify(ocsfPeers(null)({ ...one, event: name })))
+      schema.check(event)
+      expect(event.metadata.version).toBe(schema.version)
+      expect(event.unmapped.event).toBe(name)
+    }
+  })
+
   test('OCSF: Tunnel Activity, open, close, and other', () => {
     const of = (event: PeerEvent['event']) => ocsfPeers(null)({ ...row, event })
     expect(of('connected')).toMatchObject({
       ...{ class_uid: 4014, category_uid: 4, activity_id: 1, type_uid: 401_401 },
       ...{ src_endpoint: { ip: '2001:db8::7', port: 9 }, user: { uid: 'u1' } },
+      ...{ activity_name: 'Open', tunnel_interface: { name: 'test', type_id: 4 } },
     })
-    expect(of('disconnected')).toMatchObject({ activity_id: 2, type_uid: 401_402 })
+    expect(of('disconnected')).toMatchObject({
+      ...{ activity_id: 2, activity_name: 'Close', type_uid: 401_402 },
+    })
     expect(of('gone')).toMatchObject({ activity_id: 99, activity_name: 'gone' })
   })
 

@@ -25,6 +25,12 @@ const OPEN = 1
 const CLOSE = 2
 const OTHER = 99
 const ACTIVITIES: Partial<Record<PeerEventName, number>> = { connected: OPEN, disconnected: CLOSE }
+/** The schema's captions. The name of another activity is its source's own. */
+const ACTIVITY_NAMES: Partial<Record<PeerEventName, string>> = {
+  ...{ connected: 'Open', disconnected: 'Close' },
+}
+/** The schema's number of tunnel interfaces. */
+const TUNNEL = 4
 const TYPES: Partial<Record<PeerEventName, string>> = { connected: 'start', disconnected: 'end' }
 
 /** The outer address in two parts. */
@@ -33,16 +39,21 @@ const ipOf = ({ endpoint }: PeerEventRow) =>
 const portOf = ({ endpoint }: PeerEventRow) =>
   endpoint === null ? null : Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
 
+const OCSF_EVENT: readonly Place[] = [
+  ['activity_name', ({ event }) => ACTIVITY_NAMES[event] ?? event],
+  ['unmapped.event'],
+]
+
 /** Fields with places of their own. None: written otherwise, or left out. */
 const PLACES: Readonly<Record<string, Partial<Record<Format, readonly Place[]>>>> = {
   time: { ecs: [], ocsf: [], otlp: [] },
-  event: { ecs: [['event.action']], ocsf: [['activity_name']], otlp: [['tunmeter.event']] },
+  event: { ecs: [['event.action']], ocsf: OCSF_EVENT, otlp: [['tunmeter.event']] },
   eventId: { ecs: [['event.id']], ocsf: [['metadata.uid']] },
   meterId: { ecs: [['observer.name']], otlp: [] },
   siteId: { otlp: [] },
   interface: {
     ecs: [['observer.ingress.interface.name']],
-    ocsf: [['tunnel_interface.name']],
+    ocsf: [['tunnel_interface.name'], ['tunnel_interface.type_id', () => TUNNEL]],
   },
   userId: { ecs: [['user.id']], ocsf: [['user.uid']], otlp: [['user.id']] },
   userName: { ecs: [['user.name']], ocsf: [['user.name']], otlp: [['user.name']] },
