@@ -68,7 +68,8 @@ export function controlUrl({ control, controlPasswordFile }: ControlOptions): st
   return url.href
 }
 
-function storeAddress(store: string, file: string | undefined): ClickHouseAddress {
+/** @throws AppError BAD_OPTIONS */
+export function storeAddress(store: string, file: string | undefined): ClickHouseAddress {
   const address = clickHouseAddress('--store', store)
   if (file === undefined) return address
   return { ...address, password: passwordIn(file, '--store-password-file', address, '--store') }

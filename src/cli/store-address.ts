@@ -1,6 +1,6 @@
 /** Addresses of ClickHouse on the command line: `clickhouse://user:password@host:8123/database`. */
 import { AppError, EXIT } from '../base/errors.js'
-import type { ClickHouseAddress } from '../server/store/clickhouse/client.js'
+import type { ClickHouseAddress } from '../server/store/open.js'
 
 const PORTS = { 'clickhouse:': ['http', 8123], 'clickhouses:': ['https', 8443] } as const
 const HINT =

@@ -1,15 +1,12 @@
 /** `tunmeter store`: copies sessions between DuckDB and ClickHouse, and checks a store in ClickHouse. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type OptionValues, secretText, size, textOr, toggle } from '../base/config.js'
+import { badOptions, type OptionValues, secretText, size, textOr, toggle } from '../base/config.js'
 import type { CommandContext } from '../base/context.js'
 import { AppError, EXIT } from '../base/errors.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory, makeDirectory } from '../base/private-files.js'
 import { readLogged } from '../server/ingest/logged.js'
-import { checkClickHouse } from '../server/store/clickhouse/check.js'
-import type { ClickHouseAddress } from '../server/store/clickhouse/client.js'
-import { ClickHouseSide } from '../server/store/clickhouse/copy-side.js'
 import {
   copySessions,
   type Difference,
@@ -17,11 +14,16 @@ import {
   HOUR_US,
   type SessionSide,
 } from '../server/store/copy/sessions.js'
-import { DuckSide } from '../server/store/duckdb/copy-side.js'
-import { openStore } from '../server/store/open.js'
+import {
+  checkShared,
+  type OpenSide,
+  openDirectorySide,
+  openSharedSide,
+  openStore,
+} from '../server/store/open.js'
 import { say } from './api-client.js'
 import { defineCommand } from './command.js'
-import { clickHouseAddress } from './store-address.js'
+import { SHARED_OPTIONS, type SharedAddresses, storeAddress } from './shared-options.js'
 
 const MiB = 2 ** 20
 const SHOWN_MAX = 10
@@ -31,24 +33,20 @@ const UNFINISHED = 'unfinished-copy'
 
 const OPTIONS = {
   data: textOr('Data directory with the DuckDB database.', 'DIR', './data'),
-  store: secretText(
-    'The ClickHouse database: clickhouse://USER:PASSWORD@HOST:8123/DATABASE.',
-    'URL',
-  ),
+  store: secretText('The ClickHouse database: clickhouse://USER@HOST:8123/DATABASE.', 'URL'),
+  storePasswordFile: SHARED_OPTIONS.storePasswordFile,
   storeMemory: size('Memory that DuckDB may use.', 512 * MiB, { min: 64 * MiB, max: 2 ** 44 }),
 }
 type Options = OptionValues<typeof OPTIONS>
 
-function addressOf({ store }: Pick<Options, 'store'>): ClickHouseAddress {
-  if (store !== undefined) return clickHouseAddress('--store', store)
-  throw new AppError('BAD_OPTIONS', '--store is missing', {
-    hint: 'Name the ClickHouse database: --store clickhouse://USER:PASSWORD@HOST:8123/DATABASE.',
-    exitCode: EXIT.usage,
-  })
+/** @throws AppError BAD_OPTIONS */
+function addressOf({ store, storePasswordFile }: Options): SharedAddresses['store'] {
+  if (store !== undefined) return storeAddress(store, storePasswordFile)
+  throw badOptions(['--store is missing: as in clickhouse://USER@HOST:8123/DATABASE'])
 }
 
 /** The DuckDB database with all that its log has. @throws AppError NO_DATA, STORE_LOCKED, STORE_BUSY */
-async function openSource({ data, storeMemory }: Options): Promise<DuckSide> {
+async function openSource({ data, storeMemory }: Options): Promise<OpenSide> {
   if (!existsSync(join(data, 'sessions.duckdb')))
     throw new AppError('NO_DATA', `${data} holds no database`, {
       hint: 'Give the server’s --data directory.',
@@ -70,11 +68,11 @@ async function openSource({ data, storeMemory }: Options): Promise<DuckSide> {
   } finally {
     await store.close()
   }
-  return DuckSide.open(data, storeMemory)
+  return openDirectorySide(data, storeMemory)
 }
 
 /** @throws AppError EXISTS */
-async function openTarget({ data, storeMemory }: Options): Promise<DuckSide> {
+async function openTarget({ data, storeMemory }: Options): Promise<OpenSide> {
   const mark = join(data, UNFINISHED)
   if (existsSync(join(data, 'sessions.duckdb')) && !existsSync(mark))
     throw new AppError('EXISTS', `${data} holds a database already`, {
@@ -83,18 +81,18 @@ async function openTarget({ data, storeMemory }: Options): Promise<DuckSide> {
     })
   makeDirectory(data)
   writeFileSync(mark, '', { mode: 0o600 })
-  return DuckSide.open(data, storeMemory)
+  return openDirectorySide(data, storeMemory)
 }
 
 async function withSides<T>(
-  duck: Promise<DuckSide>,
-  address: ClickHouseAddress,
+  duck: Promise<OpenSide>,
+  address: SharedAddresses['store'],
   as: 'source' | 'target',
-  work: (duck: DuckSide, click: ClickHouseSide) => Promise<T>,
+  work: (duck: OpenSide, click: OpenSide) => Promise<T>,
 ): Promise<T> {
   const file = await duck
   try {
-    const click = await ClickHouseSide.open(address, as)
+    const click = await openSharedSide(address, as)
     try {
       return await work(file, click)
     } finally {
@@ -168,7 +166,6 @@ monthly totals of deleted sessions are not copied. See docs/store.md.
       )
     return withSides(openTarget(options), address, 'source', async (duck, click) => {
       const code = await copyAndCompare(click, duck, context)
-      await duck.checkpoint()
       if (code === EXIT.ok) rmSync(join(options.data, UNFINISHED))
       return code
     })
@@ -186,7 +183,7 @@ const checkCommand = defineCommand({
 compares counts and sums of every hour, too. Exit code 1 if something is wrong or differs. It changes nothing.`,
   run: async (_args, options, context) => {
     const address = addressOf(options)
-    const { lines, faults } = await checkClickHouse(address)
+    const { lines, faults } = await checkShared(address)
     for (const line of lines) context.stdout.write(`${line}\n`)
     for (const fault of faults) context.stdout.write(`WRONG  ${fault}\n`)
     if (faults.length > 0) return EXIT.failed

@@ -1,9 +1,13 @@
 /** The only place outside `cli/` that names an engine. */
 import type { Control } from '../control/control.js'
 import type { Lease } from '../control/lease.js'
+import { type Checked, checkClickHouse } from './clickhouse/check.js'
 import { ClickHouseStore } from './clickhouse/clickhouse-store.js'
 import type { ClickHouseAddress } from './clickhouse/client.js'
+import { ClickHouseSide } from './clickhouse/copy-side.js'
 import type { StoreConfig } from './config.js'
+import type { SessionSide } from './copy/sessions.js'
+import { DuckSide } from './duckdb/copy-side.js'
 import { DuckStore } from './duckdb/duck-store.js'
 import { Postgres } from './postgres/database.js'
 import { PostgresLease } from './postgres/lease.js'
@@ -52,4 +56,29 @@ export async function openShared(url: string): Promise<SharedDatabase> {
       for (const pool of pools) await pool.close()
     },
   }
+}
+
+export type { ClickHouseAddress }
+
+/** To be closed. */
+export interface OpenSide extends SessionSide {
+  close(): Promise<void>
+}
+
+/** The sessions of a data directory whose server is stopped. @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
+export function openDirectorySide(directory: string, memoryBytes: number): Promise<OpenSide> {
+  return DuckSide.open(directory, memoryBytes)
+}
+
+/** @param as a target gets tables if it has none @throws AppError STORE_BUSY, STORE_UNREADABLE */
+export function openSharedSide(
+  address: ClickHouseAddress,
+  as: 'source' | 'target',
+): Promise<OpenSide> {
+  return ClickHouseSide.open(address, as)
+}
+
+/** @throws AppError STORE_BUSY, STORE_UNREADABLE, NO_DATA */
+export function checkShared(address: ClickHouseAddress): Promise<Checked> {
+  return checkClickHouse(address)
 }

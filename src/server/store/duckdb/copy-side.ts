@@ -31,12 +31,12 @@ const SUMS = [
 
 export class DuckSide implements SessionSide {
   readonly #database: Database
-  readonly connection: DuckDBConnection
+  readonly #connection: DuckDBConnection
   #unchecked = 0
 
   private constructor(database: Database, connection: DuckDBConnection) {
     this.#database = database
-    this.connection = connection
+    this.#connection = connection
   }
 
   /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
@@ -47,7 +47,7 @@ export class DuckSide implements SessionSide {
 
   async hours(): Promise<Hours> {
     const rows = await rowsOf(
-      this.connection,
+      this.#connection,
       `SELECT org_id, (start_us // ${HOUR_US})::DOUBLE AS hour, ${SUMS} AS sums
        FROM (SELECT ${COLUMNS}, false AS is_open FROM session UNION ALL SELECT ${COLUMNS}, true FROM session_open)
        GROUP BY ALL ORDER BY ALL`,
@@ -65,7 +65,7 @@ export class DuckSide implements SessionSide {
       }
       const run = isOpenTable ? 't.run_started_us' : '0 AS run_started_us'
       const plain = withNames(selectPlain(source, run), '', 'p.run_started_us::DOUBLE')
-      const result = await this.connection.stream(plain)
+      const result = await this.#connection.stream(plain)
       for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; ) {
         const columns = columnsOf(chunk)
         const runs = columns.at(-1) as ArrayLike<number>
@@ -84,9 +84,9 @@ export class DuckSide implements SessionSide {
   /** Replaces the sessions of the day, in one transaction. Of commit 0: before all that a server writes. */
   async write(day: Day, sessions: AsyncIterable<readonly CopiedSession[]>): Promise<number> {
     let written = 0
-    await inOneState(this.connection, async () => {
+    await inOneState(this.#connection, async () => {
       for (const table of ['session', 'session_open'])
-        await this.connection.run(`DELETE FROM ${table} WHERE ${whereIs(day)}`)
+        await this.#connection.run(`DELETE FROM ${table} WHERE ${whereIs(day)}`)
       for await (const some of sessions) {
         const open = some.filter(({ state }) => state === 'open')
         const ended = some.filter(({ state }) => state !== 'open')
@@ -96,7 +96,7 @@ export class DuckSide implements SessionSide {
       }
     })
     this.#unchecked += written
-    if (this.#unchecked >= CHECKPOINT_ROWS) await this.checkpoint()
+    if (this.#unchecked >= CHECKPOINT_ROWS) await this.#checkpoint()
     return written
   }
 
@@ -108,15 +108,16 @@ export class DuckSide implements SessionSide {
     if (sessions.length === 0) return
     const rows = new SessionRows(sessions.map(({ session }): StoredSession => session))
     const numbers = Float64Array.from(sessions, own)
-    await appendTo(this.connection, table, (appender) => rows.appendTo(appender, numbers))
+    await appendTo(this.#connection, table, (appender) => rows.appendTo(appender, numbers))
   }
 
-  async checkpoint(): Promise<void> {
-    await this.connection.run('CHECKPOINT')
+  async #checkpoint(): Promise<void> {
+    await this.#connection.run('CHECKPOINT')
     this.#unchecked = 0
   }
 
   async close(): Promise<void> {
+    if (this.#unchecked > 0) await this.#checkpoint()
     await this.#database.close()
   }
 }
