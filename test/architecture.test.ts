@@ -7,7 +7,12 @@ import { LONG } from '../vitest.config.js'
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
-const DASHBOARD_LAYERS = ['dashboard/format', 'dashboard/state', 'dashboard/api'] as const
+const DASHBOARD_LAYERS = [
+  'dashboard/texts',
+  'dashboard/format',
+  'dashboard/state',
+  'dashboard/api',
+] as const
 
 /** Each room may import what stands in its list, and itself. A half's name stands for all rooms of that half. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -39,9 +44,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/destinations',
   ],
   'server/http': ['base', 'session', 'server'],
-  'dashboard/format': ['base', 'session'],
-  'dashboard/state': ['base', 'session', 'dashboard/format'],
-  'dashboard/api': ['base', 'session', 'server/http', 'dashboard/format', 'dashboard/state'],
+  'dashboard/texts': ['session'],
+  'dashboard/format': ['base', 'session', 'dashboard/texts'],
+  'dashboard/state': ['base', 'session', 'dashboard/texts', 'dashboard/format'],
+  'dashboard/api': [
+    'base',
+    'session',
+    'server/http',
+    'dashboard/texts',
+    'dashboard/format',
+    'dashboard/state',
+  ],
   'dashboard/parts': ['base', 'session', ...DASHBOARD_LAYERS],
   'dashboard/pages': ['base', 'session', ...DASHBOARD_LAYERS, 'dashboard/parts'],
   dashboard: ['dashboard'],

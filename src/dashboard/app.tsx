@@ -2,10 +2,10 @@
 
 import { Fragment } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { faultText } from './api/fault-text.js'
 import { loadSession, session } from './api/session.js'
 import { PAGES, pageFor } from './pages/pages.js'
 import { SignInPage } from './pages/sign-in-page.js'
-import { faultText } from './parts/fault-text.js'
 import { Shell } from './parts/shell.js'
 import { Message } from './parts/states.js'
 import { Toasts } from './parts/toasts.js'

@@ -1,5 +1,5 @@
 /** What is wrong with a query: a code with its values, and the sentence in English. */
-import type { QueryKey } from './query.js'
+import type { QueryKey } from './query-keys.js'
 
 /** What a value must be. */
 export type QueryExpected = 'address' | 'port' | 'protocol' | 'outcome' | 'time' | 'bytes'

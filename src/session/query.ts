@@ -6,26 +6,10 @@
  * All terms must match. Values between commas are alternatives, and `-` before a term negates it. A
  * term without a known key is a word, which matches anywhere in names, addresses and ports.
  */
+import { QUERY_KEYS, type QueryKey } from './query-keys.js'
 import { QueryFault } from './query-mistake.js'
 
-export { QueryFault }
-
-export const QUERY_KEYS = [
-  'client',
-  'user',
-  'resource',
-  'site',
-  'source',
-  'dest',
-  'port',
-  'protocol',
-  'outcome',
-  'bytes',
-  'sent',
-  'received',
-  'duration',
-] as const
-export type QueryKey = (typeof QUERY_KEYS)[number]
+export { QUERY_KEYS, QueryFault, type QueryKey }
 
 const OPERATORS = [':', '>=', '<=', '>', '<'] as const
 export type QueryOperator = (typeof OPERATORS)[number]

@@ -2,14 +2,14 @@
 import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ApiError, ownError } from '../../src/dashboard/api/client.js'
+import { faultText } from '../../src/dashboard/api/fault-text.js'
 import { formatBytes, formatCount } from '../../src/dashboard/format/bytes.js'
 import { changeOf } from '../../src/dashboard/format/change.js'
-import { setLanguage } from '../../src/dashboard/format/language.js'
 import { formatAgo, formatDay, formatDuration } from '../../src/dashboard/format/time.js'
-import { faultText } from '../../src/dashboard/parts/fault-text.js'
 import { loadTexts } from '../../src/dashboard/texts/catalogue.js'
 import { common } from '../../src/dashboard/texts/common.js'
 import { filters } from '../../src/dashboard/texts/filters.js'
+import { setLanguage } from '../../src/dashboard/texts/language.js'
 import { parseQuery, QUERY_TERMS_MAX, type QueryFault } from '../../src/session/query.js'
 
 type Message = string | ((...values: unknown[]) => string)

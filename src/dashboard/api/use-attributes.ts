@@ -5,8 +5,8 @@
 
 import { useCallback, useState } from 'preact/hooks'
 import { OUTCOME_GROUPS, type OutcomeGroup } from '../../session/outcome-groups.js'
-import { faultText } from '../parts/fault-text.js'
 import type { QueryParams } from '../state/url.js'
+import { faultText } from './fault-text.js'
 import { fetchHistogram } from './histogram.js'
 import { fetchLog } from './logs.js'
 import { fetchSummary } from './summary.js'

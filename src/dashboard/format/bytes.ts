@@ -1,7 +1,7 @@
 /** Byte counts for people. A hover or the details show the exact count. */
 import { type Quantity, bytesOf as quantityOf } from '../../base/quantity.js'
 import { format } from '../texts/format.js'
-import { forms } from './language.js'
+import { forms } from '../texts/language.js'
 
 export type { Quantity }
 

@@ -1,5 +1,5 @@
 /** Months as the API names them: UTC, `2026-11`. */
-import { dateFormatOf } from './language.js'
+import { dateFormatOf } from '../texts/language.js'
 
 const name = dateFormatOf({ month: 'long', year: 'numeric', timeZone: 'UTC' })
 const shortName = dateFormatOf({ month: 'short', timeZone: 'UTC' })

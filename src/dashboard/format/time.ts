@@ -1,6 +1,6 @@
 /** Times and durations for people. Absolute times are in the chosen zone (zone.ts), which the page names. */
 import { format } from '../texts/format.js'
-import { forms } from './language.js'
+import { forms } from '../texts/language.js'
 import { calendar, formatterOf } from './zone.js'
 
 const clock = formatterOf({ hour: '2-digit', minute: '2-digit', second: '2-digit' })

@@ -1,7 +1,7 @@
 /** The zone of all times that the page shows and reads: the browser's or UTC. state/zone.ts chooses it. */
 import { type Calendar, LOCAL_CALENDAR, UTC_CALENDAR } from '../../base/calendar.js'
 import { format } from '../texts/format.js'
-import { dateFormatOf } from './language.js'
+import { dateFormatOf } from '../texts/language.js'
 
 export const ZONES = ['browser', 'utc'] as const
 export type Zone = (typeof ZONES)[number]

@@ -2,8 +2,8 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { signedOut } from '../api/client.js'
+import { faultText } from '../api/fault-text.js'
 import { signIn } from '../api/session.js'
-import { faultText } from '../parts/fault-text.js'
 import { Logo } from '../parts/icons.js'
 import { LanguageSwitch } from '../parts/language-switch.js'
 import { Marked } from '../parts/marked.js'

@@ -1,8 +1,8 @@
 import { useRef } from 'preact/hooks'
 import { serverReachable } from '../api/client.js'
-import { forms } from '../format/language.js'
 import { formatDuration, formatTicking } from '../format/time.js'
 import { useStore } from '../state/store.js'
+import { forms } from '../texts/language.js'
 import { useNow } from './use-now.js'
 
 /** The duration of an ended session, or the time since the start of an open one, updated every second. */

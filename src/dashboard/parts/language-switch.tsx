@@ -1,9 +1,9 @@
 /** The language of the dashboard, in the header. */
 import { useEffect, useRef } from 'preact/hooks'
-import { LANGUAGES } from '../format/language.js'
 import { chooseLanguage, language } from '../state/language.js'
 import { useStore } from '../state/store.js'
 import { common } from '../texts/common.js'
+import { LANGUAGES } from '../texts/language.js'
 import { toast } from './toasts.js'
 
 /** A change builds the page anew, and with it this button, which keeps the focus. */

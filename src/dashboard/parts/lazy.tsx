@@ -2,9 +2,9 @@
 
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { language } from '../format/language.js'
 import { loadTexts } from '../texts/catalogue.js'
 import { common } from '../texts/common.js'
+import { language } from '../texts/language.js'
 import { Message } from './states.js'
 
 type PageComponent = ComponentType<{ orgId: string }>

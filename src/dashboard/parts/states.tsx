@@ -1,12 +1,12 @@
 /** Views without data: loading, empty, failed, cancelled. Each offers a next step. */
 
 import type { ComponentChildren } from 'preact'
+import { faultText } from '../api/fault-text.js'
 import type { Query } from '../api/use-query.js'
 import { type FilterName, filterPatch, filtersOf } from '../state/filters.js'
 import { setParams, useLocation } from '../state/url.js'
 import { common } from '../texts/common.js'
 import { filters } from '../texts/filters.js'
-import { faultText } from './fault-text.js'
 import { refusedFilter } from './filters/refused.js'
 import { useNow } from './use-now.js'
 

@@ -1,7 +1,7 @@
 /** Runs the work of a click, one run at a time, and keeps its failure as text. */
 
 import { useRef, useState } from 'preact/hooks'
-import { faultText } from './fault-text.js'
+import { faultText } from '../api/fault-text.js'
 
 export interface Action {
   /** The failure of the last run; null: it succeeded, or one is under way. */

@@ -1,6 +1,7 @@
 /** The language that the person chose, kept in the browser; by default the browser's first language that the page has. */
-import { LANGUAGES, type Language, setLanguage } from '../format/language.js'
+
 import { loadTexts } from '../texts/catalogue.js'
+import { LANGUAGES, type Language, setLanguage } from '../texts/language.js'
 import { createStore } from './store.js'
 
 const STORAGE_KEY = 'tunmeter.language'

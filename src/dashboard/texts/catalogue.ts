@@ -23,7 +23,7 @@
  *
  * Untranslated: keys of the query language, names of settings and scopes, states of Zeek, commands.
  */
-import { type Language, language } from '../format/language.js'
+import { type Language, language } from './language.js'
 
 interface Part {
   readonly english: unknown

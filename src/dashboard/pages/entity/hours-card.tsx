@@ -1,12 +1,12 @@
 /** When it is used: sessions by weekday and hour of the day. */
 
+import { faultText } from '../../api/fault-text.js'
 import { fetchHours } from '../../api/summary.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatBytes, formatCount } from '../../format/bytes.js'
 import { type HourSums, type WeekHours, weekHours } from '../../format/hours.js'
 import { DAY } from '../../format/time.js'
 import { calendar, zoneName } from '../../format/zone.js'
-import { faultText } from '../../parts/fault-text.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { ENTITY_FILTERS, type Entity } from '../../state/entity.js'
 import { spanQuery } from '../../state/filters.js'

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks'
 import { type Evidence, makeEvidence } from '../../api/evidence.js'
+import { faultText } from '../../api/fault-text.js'
 import type { Completeness } from '../../api/types.js'
 import { formatBytes, formatCount } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
@@ -10,7 +11,6 @@ import { sentenceOf, siteText, worstFirst } from '../../parts/completeness-text.
 import { Dialog } from '../../parts/dialog.js'
 import { Fact } from '../../parts/fact.js'
 import { Fault } from '../../parts/fault.js'
-import { faultText } from '../../parts/fault-text.js'
 import { Marked } from '../../parts/marked.js'
 import { saveFile } from '../../parts/save-file.js'
 import type { QueryParams } from '../../state/url.js'

@@ -1,11 +1,11 @@
 /** The connection log, which is the home page: one row a session, with bars and breakdown of the whole selection. */
 
 import { useCallback, useRef, useState } from 'preact/hooks'
+import { faultText } from '../../api/fault-text.js'
 import { fetchLog, fetchSession } from '../../api/logs.js'
 import type { LogAnswer, LogRow } from '../../api/types.js'
 import { cancelTogether, useQuery } from '../../api/use-query.js'
 import { zoneName } from '../../format/zone.js'
-import { faultText } from '../../parts/fault-text.js'
 import { useNames } from '../../parts/filters/names.js'
 import { QueryBar } from '../../parts/filters/query-bar.js'
 import { PlayIcon, RailIcon } from '../../parts/icons.js'

@@ -1,9 +1,9 @@
 /** Who used what: a table of clients and resources with the bytes of each pair, which lead to its sessions. */
 
+import { faultText } from '../../api/fault-text.js'
 import type { Matrix } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatBytes } from '../../format/bytes.js'
-import { faultText } from '../../parts/fault-text.js'
 import { Bytes } from '../../parts/quantity.js'
 import { TableScroll } from '../../parts/table-scroll.js'
 import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'

@@ -1,11 +1,11 @@
 /** Clients and resources that changed the most, clients on resources for the first time, and failures by resource. */
 
 import type { ComponentChildren } from 'preact'
+import { faultText } from '../../api/fault-text.js'
 import type { ChangedGroup, Changes, NewPairs, Summary } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatBytes } from '../../format/bytes.js'
 import { formatDateTime } from '../../format/time.js'
-import { faultText } from '../../parts/fault-text.js'
 import { filtersOf } from '../../state/filters.js'
 import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
 import { currentLocation, followLink } from '../../state/url.js'

@@ -1,12 +1,12 @@
 /** The newest sessions of one kind, with a link to all of them. */
 
+import { faultText } from '../../api/fault-text.js'
 import { fetchLog } from '../../api/logs.js'
 import type { LogRow } from '../../api/types.js'
 import { useQuery } from '../../api/use-query.js'
 import { formatAgo } from '../../format/time.js'
 import { destText, sourceText } from '../../format/words.js'
 import { Duration } from '../../parts/duration.js'
-import { faultText } from '../../parts/fault-text.js'
 import { OutcomeLabel } from '../../parts/outcome.js'
 import { useNow } from '../../parts/use-now.js'
 import { type Filters, spanQuery } from '../../state/filters.js'

@@ -3,8 +3,8 @@
  * bytes to its sessions.
  */
 
+import { faultText } from '../../api/fault-text.js'
 import type { SummaryGroupRow } from '../../api/types.js'
-import { faultText } from '../../parts/fault-text.js'
 import { Bytes } from '../../parts/quantity.js'
 import { ShareBar, ShareKey } from '../../parts/share-bar.js'
 import type { Group } from '../../state/groups.js'

@@ -1,9 +1,9 @@
 /** A site in the time range: each meter's metered time, its holes, and its packets compared with the kernel's count. */
 
 import type { Completeness, MeterCompleteness, SiteCompleteness } from '../../api/types.js'
-import { forms } from '../../format/language.js'
 import { formatDay, formatMinute } from '../../format/time.js'
 import { holeText, kindOf } from '../../parts/completeness-text.js'
+import { forms } from '../../texts/language.js'
 import { sites } from '../../texts/sites.js'
 
 /** A replaced meter stays in the list as silent, so the list can be long. */

@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { alerts as english } from '../en/alerts.js'
+import { GERMAN } from '../language.js'
 
 const { count } = GERMAN
 

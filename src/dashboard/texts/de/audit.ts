@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { audit as english } from '../en/audit.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

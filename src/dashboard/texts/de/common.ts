@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { common as english } from '../en/common.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { completeness as english } from '../en/completeness.js'
+import { GERMAN } from '../language.js'
 
 const { plural, form } = GERMAN
 

@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { connected as english } from '../en/connected.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

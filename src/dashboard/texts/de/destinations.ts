@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { destinations as english } from '../en/destinations.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

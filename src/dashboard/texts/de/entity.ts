@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { entity as english } from '../en/entity.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

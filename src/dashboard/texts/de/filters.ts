@@ -1,6 +1,6 @@
 import type { QueryExpected, QueryMistake } from '../../../session/query-mistake.js'
-import { GERMAN } from '../../format/language.js'
 import type { filters as english } from '../en/filters.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 const ADDRESS =

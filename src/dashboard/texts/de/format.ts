@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { format as english } from '../en/format.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

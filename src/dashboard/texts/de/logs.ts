@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { logs as english } from '../en/logs.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural, form } = GERMAN
 

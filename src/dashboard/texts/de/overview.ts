@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { overview as english } from '../en/overview.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

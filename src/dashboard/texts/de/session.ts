@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { session as english } from '../en/session.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

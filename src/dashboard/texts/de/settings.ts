@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { settings as english } from '../en/settings.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

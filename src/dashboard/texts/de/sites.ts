@@ -1,5 +1,5 @@
-import { GERMAN } from '../../format/language.js'
 import type { sites as english } from '../en/sites.js'
+import { GERMAN } from '../language.js'
 
 const { count, plural } = GERMAN
 

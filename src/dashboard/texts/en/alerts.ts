@@ -1,5 +1,5 @@
 /** Alerts: the list, and the form. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count } = ENGLISH
 

@@ -1,5 +1,5 @@
 /** The audit trail. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count, plural } = ENGLISH
 

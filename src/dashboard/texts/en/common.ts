@@ -1,5 +1,5 @@
 /** The frame of every page, menus, and what several pages share. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count, plural } = ENGLISH
 

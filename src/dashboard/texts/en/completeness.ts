@@ -1,5 +1,5 @@
 /** What is missing in the log, and why: completeness, notices of an empty log, problems of meters. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { plural, form } = ENGLISH
 

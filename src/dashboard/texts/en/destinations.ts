@@ -1,5 +1,5 @@
 /** Destinations: the list, the page of one, and its form. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count, plural } = ENGLISH
 

@@ -1,5 +1,5 @@
 /** The page of a client, user, resource or site. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count, plural } = ENGLISH
 

@@ -1,6 +1,6 @@
 /** The query bar: filters, suggestions, and what is wrong with a query. */
 import { mistakeText } from '../../../session/query-mistake.js'
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { plural } = ENGLISH
 const ADDRESS = 'an address, a network or address:port, as in 10.8.0.2, 10.8.0.0/24 or 10.8.0.2:443'

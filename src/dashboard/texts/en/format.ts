@@ -1,5 +1,5 @@
 /** Times, durations and shares. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count, plural } = ENGLISH
 

@@ -1,6 +1,6 @@
 /** A session: how it ended, its details, and its fields in words. */
 import { CONN_STATE_LABELS, END_REASON_TEXTS, OUTCOME_WORDS } from '../../../session/outcome.js'
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count, plural } = ENGLISH
 

@@ -1,5 +1,5 @@
 /** The settings: retention, keys and catalog. */
-import { ENGLISH } from '../../format/language.js'
+import { ENGLISH } from '../language.js'
 
 const { count, plural } = ENGLISH
 

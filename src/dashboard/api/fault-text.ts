@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/errors.js'
-import { ApiError } from '../api/client.js'
 import type { OwnFault } from '../texts/en/faults.js'
 import { faults } from '../texts/faults.js'
+import { ApiError } from './client.js'
 
 /** A failure in the page's language, by its code. */
 export function faultText(error: unknown): string {
