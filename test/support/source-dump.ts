@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Compiling it takes seconds; the rest is for machines that are busy. */
 const TOOL_BUILD_MS_MAX = 240_000
 
-export const STATUS = { ok: 0, end: 1, damaged: 2, failed: 3, gone: 4 } as const
+export const STATUS = { ok: 0, waited: 1, end: 2, damaged: 3, failed: 4, gone: 5 } as const
 
 export interface Dump {
   /** "timestamp_ns link_type captured_bytes wire_bytes crc32" of each packet; timestamp "-": none. */

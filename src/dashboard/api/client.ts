@@ -28,7 +28,7 @@ export class ApiError extends Error {
   }
 }
 
-/** A failure that the page finds itself; parts/fault-text.ts has its words. */
+/** A failure that the page finds itself; api/fault-text.ts has its words. */
 export function ownError(status: number, code: OwnFault, httpStatus = status): ApiError {
   return new ApiError(status, code, code, httpStatus)
 }
