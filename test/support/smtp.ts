@@ -7,10 +7,12 @@ import { join } from 'node:path'
 import { answers, freePort } from './syslog-daemons.js'
 import { until } from './until.js'
 
+// Debian's own: another one on the PATH does not have its packages.
+const PYTHON = '/usr/bin/python3'
 const ENV = { ...process.env, PYTHONPATH: process.env.AIOSMTPD_PATH ?? '' }
 
 export const NO_SMTP =
-  spawnSync('python3', ['-c', 'import aiosmtpd'], { env: ENV }).status === 0
+  spawnSync(PYTHON, ['-c', 'import aiosmtpd'], { env: ENV }).status === 0
     ? false
     : 'no python3-aiosmtpd'
 
@@ -31,7 +33,7 @@ export class SmtpServer {
     const mailbox = join(directory, 'mail')
     const args = ['-m', 'aiosmtpd', '-n', '-l', `127.0.0.1:${port}`]
     args.push('-c', 'aiosmtpd.handlers.Mailbox', mailbox)
-    const child = spawn('python3', args, { env: ENV, stdio: 'ignore' })
+    const child = spawn(PYTHON, args, { env: ENV, stdio: 'ignore' })
     await until(() => answers(port))
     return new SmtpServer(port, directory, child)
   }
