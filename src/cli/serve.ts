@@ -322,7 +322,7 @@ function listenError(error: unknown, listen: string): AppError {
 /** Options of a server's own data directory. */
 const OWN_ONLY = [
   ...(['storeMemory', 'storeThreads', 'logSize', 'logKeep'] as const),
-  ...(['allowPlainDestinations', 'allowPrivateDestinations'] as const),
+  ...(['allowPlainDestinations', 'allowPrivateDestinations', 'smtpUrl', 'mailFrom'] as const),
 ]
 
 /** @throws AppError BAD_OPTIONS */

@@ -10,7 +10,7 @@ const HINT =
 export function clickHouseAddress(option: string, given: string): ClickHouseAddress {
   const url = URL.canParse(given) ? new URL(given) : undefined
   const kind = PORTS[url?.protocol as keyof typeof PORTS]
-  const database = decodeURIComponent(url?.pathname.slice(1) ?? '')
+  const database = decoded(url?.pathname.slice(1) ?? '') ?? ''
   if (url === undefined || kind === undefined || url.hostname === '' || !/^\w+$/.test(database))
     throw new AppError('BAD_OPTIONS', `${option} is no address of a ClickHouse database`, {
       hint: HINT,
@@ -21,7 +21,16 @@ export function clickHouseAddress(option: string, given: string): ClickHouseAddr
   return {
     url: `${scheme}://${url.hostname}:${url.port === '' ? port : url.port}`,
     database,
-    ...(username !== '' && { username: decodeURIComponent(username) }),
-    ...(password !== '' && { password: decodeURIComponent(password) }),
+    ...(username !== '' && { username: decoded(username) ?? username }),
+    ...(password !== '' && { password: decoded(password) ?? password }),
+  }
+}
+
+/** Undefined: its `%` are no escapes. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
   }
 }

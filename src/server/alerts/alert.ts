@@ -99,6 +99,8 @@ export interface Told {
   readonly text: string | null
   /** Null: it is still found. */
   readonly endedMs: number | null
+  /** It began again too soon to be told; it is told if it is still found at this time. */
+  readonly mutedUntilMs?: number
 }
 
 export interface AlertState {

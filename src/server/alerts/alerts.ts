@@ -7,6 +7,7 @@
  * SENT_OF_ORG_MAX an hour for an organisation.
  */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, messageOf } from '../../base/errors.js'
 import type { Logger } from '../../base/log.js'
 import type { Control } from '../control/control.js'
@@ -36,6 +37,7 @@ const EVALUATION_MS = 5_000
 const SENDING_MAX = 8
 export const SENT_OF_ORG_MAX = 60
 const HOUR_MS = 3600e3
+const STOP_MS = 5_000
 
 export interface AlertsOptions extends Sources {
   readonly control: Pick<Control, 'documents'>
@@ -87,7 +89,8 @@ export class Alerts {
     this.#stopped.abort()
     clearTimeout(this.#timer)
     await this.#round
-    await this.sent()
+    // A mail server may take its time for each line.
+    await Promise.race([this.sent(), sleep(STOP_MS, undefined, { ref: false })])
     await this.#sender.close()
     this.#options.mailer?.close()
   }
@@ -173,7 +176,7 @@ export class Alerts {
     for (const record of this.#inTurn(records)) {
       if (performance.now() > untilMs || this.#stopped.signal.aborted) return
       if (record.paused || this.#sending.has(record.id)) continue
-      await this.#evaluate(record, states.get(record.id) ?? newState(record))
+      await this.#evaluate(record)
     }
   }
 
@@ -205,20 +208,30 @@ export class Alerts {
       .map(({ record }) => record)
   }
 
-  async #evaluate(record: AlertRecord, state: AlertState): Promise<void> {
+  async #evaluate(record: AlertRecord): Promise<void> {
     const nowMs = this.#options.clockMs()
     this.#checkedMs.set(record.id, nowMs)
-    let next = state
     try {
       const signal = AbortSignal.any([AbortSignal.timeout(EVALUATION_MS), this.#stopped.signal])
-      const findings = await findingsOf(record, this.#options, nowMs, signal)
-      next = step(state, record.condition.kind, findings, nowMs)
-      this.#checkFaults.delete(record.id)
+      const findings = await findingsOf(record, this.#options, nowMs, signal).catch(
+        (error: unknown) => this.#notChecked(record, error),
+      )
+      // It may have been changed, removed or sent meanwhile: the next round has it as it is then.
+      const now = await this.get(record.orgId, record.id).catch(() => undefined)
+      const isSame = JSON.stringify(now?.record) === JSON.stringify(record)
+      if (now === undefined || !isSame || this.#sending.has(record.id)) return
+      const next =
+        findings === undefined ? now.state : step(now.state, record.condition.kind, findings, nowMs)
+      if (JSON.stringify(next) !== JSON.stringify(now.state)) await this.#put('alertState', next)
+      if (findings !== undefined) this.#checkFaults.delete(record.id)
+      this.#sendIfDue(record, next, nowMs)
     } catch (error) {
-      this.#checkFaults.set(record.id, messageOf(error).slice(0, 300))
+      this.#notChecked(record, error)
     }
-    if (JSON.stringify(next) !== JSON.stringify(state)) await this.#put('alertState', next)
-    this.#sendIfDue(record, next, nowMs)
+  }
+
+  #notChecked({ id }: AlertRecord, error: unknown): undefined {
+    this.#checkFaults.set(id, messageOf(error).slice(0, 300))
   }
 
   #sendIfDue(record: AlertRecord, state: AlertState, nowMs: number): void {

@@ -119,8 +119,8 @@ function holes(sites: readonly SiteCompleteness[], names: Names): Finding[] {
     meters.flatMap(({ meterId, holes: all }) =>
       all
         .filter(({ cause }) => LOSSES.includes(cause))
-        .map(({ cause, reason, fromUs, toUs, sessions }) => ({
-          key: `hole:${siteId}:${meterId}:${cause}:${fromUs}`,
+        .map(({ cause, reason, fromUs, toUs, beganUs = fromUs, sessions }) => ({
+          key: `hole:${siteId}:${meterId}:${cause}:${beganUs}`,
           text: `${nameOf(siteId, names)}: ${reason ?? cause}, ${iso(fromUs)} to ${iso(toUs)}${
             sessions === null ? '' : `, ${sessions} sessions lost`
           }`,

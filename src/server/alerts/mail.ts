@@ -27,9 +27,12 @@ export class Mailer {
     const at = URL.canParse(url) ? new URL(url) : null
     if (at === null || !['smtp:', 'smtps:'].includes(at.protocol) || at.hostname === '')
       throw badSmtp('--smtp-url: expected an address as in smtps://user:password@mail.example.org')
+    const [user, pass] = [decoded(at.username), decoded(at.password)]
+    if (user === undefined || pass === undefined)
+      throw badSmtp('--smtp-url: write a % of the user or the password as %25')
     if (!/^[^\s@<>]+@[^\s@<>]+$/.test(from))
       throw badSmtp('--mail-from: expected an address as in tunmeter@example.org')
-    const { hostname, username, password } = at
+    const { hostname } = at
     const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
     const secure = at.protocol === 'smtps:'
     this.#from = from
@@ -38,9 +41,7 @@ export class Mailer {
       port: Number(at.port || (secure ? 465 : 587)),
       secure,
       requireTLS: !secure && !isHere,
-      ...(username !== '' && {
-        auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
-      }),
+      ...(user !== '' && { auth: { user, pass } }),
       ...{ connectionTimeout: MS_MAX, greetingTimeout: MS_MAX, socketTimeout: MS_MAX },
       ...{ disableFileAccess: true, disableUrlAccess: true },
     })
@@ -67,4 +68,13 @@ export class Mailer {
 
 function badSmtp(message: string): AppError {
   return new AppError('BAD_SMTP', message, { exitCode: EXIT.usage })
+}
+
+/** Undefined: its `%` are no escapes. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }

@@ -9,6 +9,12 @@ export const REPEAT_MS = 3600e3
 /** Conditions that end. A new value and a hole only happen. */
 const ENDING: readonly Condition['kind'][] = ['count', 'bytes', 'silence']
 
+/** Undefined: it is there and was told, or was never there. */
+function mutedUntil(before: Told | undefined): number | undefined {
+  if (before === undefined) return undefined
+  return before.endedMs === null ? before.mutedUntilMs : before.endedMs + REPEAT_MS
+}
+
 export function step(
   state: AlertState,
   kind: Condition['kind'],
@@ -21,18 +27,25 @@ export function step(
   let { repeated } = state
   for (const { key, text } of findings.slice(0, TOLD_MAX)) {
     const before = state.told[key]
-    told[key] = { text: before?.text ?? text, endedMs: null }
-    if (text === null || before?.endedMs === null) continue
-    if (before === undefined) events.push({ at, what: 'begins', text })
-    else repeated++
+    const mutedUntilMs = mutedUntil(before)
+    const isNew = before === undefined || (mutedUntilMs !== undefined && nowMs >= mutedUntilMs)
+    told[key] = {
+      ...{ text: before?.text ?? text, endedMs: null },
+      ...(!isNew && mutedUntilMs !== undefined && { mutedUntilMs }),
+    }
+    if (text === null) continue
+    if (isNew) events.push({ at, what: 'begins', text })
+    else if (before.endedMs !== null) repeated++
   }
   for (const [key, one] of Object.entries(state.told)) {
     if (key in told) continue
-    const endedMs = one.endedMs ?? nowMs
-    const isNew = one.endedMs === null && one.text !== null && ENDING.includes(kind)
-    if (isNew) events.push({ at, what: 'ends', text: one.text! })
+    const { text, mutedUntilMs } = one
+    const isTold = one.endedMs === null && mutedUntilMs === undefined
+    if (isTold && text !== null && ENDING.includes(kind)) events.push({ at, what: 'ends', text })
+    // What was not told leaves the time of the last end as it was.
+    const endedMs = one.endedMs ?? (mutedUntilMs === undefined ? nowMs : mutedUntilMs - REPEAT_MS)
     if (nowMs - endedMs < REPEAT_MS && Object.keys(told).length < TOLD_MAX)
-      told[key] = { ...one, endedMs }
+      told[key] = { text, endedMs }
   }
   const pending = [...state.pending, ...events]
   return {

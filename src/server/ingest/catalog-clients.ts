@@ -2,8 +2,13 @@
  * The catalog's clients by address, for sessions that no meter attributed: access logs name addresses only. The longest
  * prefix decides, and of equal ones the first.
  */
+import { LRUCache } from 'lru-cache'
 import { maskOf, parseAddress, parsePrefix } from '../../session/address.js'
 import type { Catalog } from '../../session/catalog.js'
+import type { CatalogVersion } from '../store/store.js'
+
+/** Of this many organisations the clients are kept, so that not each access log reads its catalog. */
+const ORGS_MAX = 100
 
 export interface CatalogClient {
   readonly clientId: number
@@ -40,6 +45,27 @@ export class CatalogClients {
       if (client !== undefined) return client
     }
     return null
+  }
+}
+
+/** The clients of each organisation's present catalog. */
+export class KnownClients {
+  readonly #catalogOf: (orgId: string) => Promise<CatalogVersion>
+  readonly #known = new LRUCache<string, { etag: string; clients: CatalogClients }>({
+    max: ORGS_MAX,
+  })
+
+  constructor(catalogOf: (orgId: string) => Promise<CatalogVersion>) {
+    this.#catalogOf = catalogOf
+  }
+
+  async of(orgId: string): Promise<CatalogClients> {
+    const { catalog, etag } = await this.#catalogOf(orgId)
+    const known = this.#known.get(orgId)
+    if (known?.etag === etag) return known.clients
+    const clients = new CatalogClients(catalog)
+    this.#known.set(orgId, { etag, clients })
+    return clients
   }
 }
 

@@ -89,7 +89,7 @@ function totals(meters: readonly Judged[], endUs: number) {
   }
 }
 
-function holeAnswer({ fromUs, toUs, ...rest }: Hole) {
+function holeAnswer({ fromUs, toUs, beganUs: _, ...rest }: Hole) {
   return { ...rest, from: iso(fromUs), to: iso(toUs), seconds: (toUs - fromUs) / 1e6 }
 }
 

@@ -37,6 +37,8 @@ export const HOLE_CAUSES = [
 export type HoleCause = (typeof HOLE_CAUSES)[number]
 
 export interface Hole extends Span {
+  /** Its own start, if that is before the range that was asked about. */
+  readonly beganUs?: number
   readonly cause: HoleCause
   /** The meter's word for the cause, if the cause is `other`. */
   readonly reason?: string
@@ -357,7 +359,8 @@ function clipped(one: Hole, { fromUs, toUs }: Span, rangeEndUs: number): Hole[] 
   const from = Math.max(one.fromUs, fromUs)
   const to = Math.min(one.toUs, toUs)
   if (from > to) return []
-  if (one.fromUs < one.toUs) return from < to ? [{ ...one, fromUs: from, toUs: to }] : []
+  const began = from > one.fromUs && { beganUs: one.fromUs }
+  if (one.fromUs < one.toUs) return from < to ? [{ ...one, fromUs: from, toUs: to, ...began }] : []
   return one.fromUs >= fromUs && one.fromUs < rangeEndUs ? [one] : []
 }
 

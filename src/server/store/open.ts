@@ -17,6 +17,7 @@ import type { Store } from './store.js'
 /** Connections of one server, beside the one of its lease. */
 const READS = 12
 const WRITES = 6
+const LOCKS = 4
 
 /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
 export function openStore(config: StoreConfig): Promise<Store> {
@@ -48,7 +49,9 @@ export async function openShared(url: string): Promise<SharedDatabase> {
     async openStore(address, silenceUs) {
       const writes = await Postgres.open({ url, connections: WRITES })
       pools.push(writes)
-      return ClickHouseStore.open({ address, postgres, writes, silenceUs })
+      const locks = await Postgres.open({ url, connections: LOCKS })
+      pools.push(locks)
+      return ClickHouseStore.open({ address, postgres, writes, locks, silenceUs })
     },
     async close() {
       await lease.close()

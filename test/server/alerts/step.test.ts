@@ -30,6 +30,27 @@ test('what comes and goes is told once an hour', () => {
   expect(state.pending).toHaveLength(2)
 })
 
+test('what returns within the hour and stays is told when the hour is over', () => {
+  const minute = (n: number) => NOW_MS + n * 60e3
+  let state = step(new_(), 'silence', found('lyon'), minute(0))
+  state = step(state, 'silence', [], minute(20))
+  state = step(state, 'silence', found('lyon'), minute(40))
+  expect(state.pending.map(({ what }) => what)).toEqual(['begins', 'ends'])
+  state = step(state, 'silence', found('lyon'), minute(79))
+  expect(state.pending).toHaveLength(2)
+  state = step(state, 'silence', found('lyon'), minute(81))
+  expect(state.pending.map(({ what }) => what)).toEqual(['begins', 'ends', 'begins'])
+  state = step(state, 'silence', [], minute(90))
+  expect(state.pending.at(-1)).toMatchObject({ what: 'ends' })
+})
+
+test('an end is told only of what was told', () => {
+  const minute = (n: number) => NOW_MS + n * 60e3
+  let state = new_()
+  for (let n = 0; n < 60; n++) state = step(state, 'count', n % 2 ? [] : found('over'), minute(n))
+  expect(state.pending.map(({ what }) => what)).toEqual(['begins', 'ends'])
+})
+
 test('what was there before is never told', () => {
   const state = step(new_(), 'newValue', [{ key: 'x', text: null }], NOW_MS)
   expect(step(state, 'newValue', [], NOW_MS).pending).toEqual([])

@@ -28,7 +28,7 @@ describe.skipIf(missing !== null)(
     let orgId = 'o0'
     let orgs = 0
     const options = () => ({
-      ...{ postgres, writes: postgres, clockUs: () => NOW_US, staleMs: 0 },
+      ...{ postgres, writes: postgres, locks: postgres, clockUs: () => NOW_US, staleMs: 0 },
       address: { url: shared.clickhouse.url, database: new URL(shared.store).pathname.slice(1) },
     })
 

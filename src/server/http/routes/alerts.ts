@@ -10,8 +10,10 @@ const ADMIN = ['admin'] as const
 const params = orgParams.extend({ alertId: z.string().max(32) })
 const NO_ALERT = { 404: 'There is no such organisation, or no such alert in it.' }
 
+/** Without the path of a webhook, which may be its secret, and without persons' addresses. */
 function factsOf({ orgId: of, id: alert, name, query, condition, to }: AlertRecord) {
-  return { of, alert, name, query, condition, to }
+  const target = to.kind === 'webhook' ? new URL(to.url).origin : `${to.addresses.length} e-mail`
+  return { of, alert, name, query, condition, kind: to.kind, target }
 }
 
 export function alertRoutes({ alerts, security }: ServerContext): Route[] {

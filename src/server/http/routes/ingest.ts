@@ -5,7 +5,7 @@ import type { BatchReceipt, RefusedSession } from '../../../session/batch.js'
 import type { Session } from '../../../session/session.js'
 import type { KeyRecord } from '../../control/control.js'
 import { batchReceiptSchema, batchSchema } from '../../ingest/batch.js'
-import { CatalogClients } from '../../ingest/catalog-clients.js'
+import { KnownClients } from '../../ingest/catalog-clients.js'
 import { checkSession, isTooOld } from '../../ingest/check.js'
 import { NEWT_METER, newtBodySchema, newtReceiptSchema, readNewt } from '../../ingest/newt.js'
 import { asLoggedPositions, checkPeerEvents } from '../../ingest/peer-events.js'
@@ -31,6 +31,7 @@ export function oldestUs(retentionDays: number, nowMs: number): number {
 export function ingestRoutes(context: ServerContext): Route[] {
   const { store, control, metrics, clockMs, trustedClock } = context
   const said = new Said()
+  const clients = new KnownClients((orgId) => store.catalog(orgId))
   return [
     route({
       method: 'POST',
@@ -68,11 +69,10 @@ export function ingestRoutes(context: ServerContext): Route[] {
       handle: async ({ params, body, key }) => {
         const retentionDays = control.org(params.orgId)?.retentionDays ?? 0
         const believedMs = trustedClock.nowMs()
-        const { catalog } = await store.catalog(params.orgId)
         const { sessions, refused, losses } = await readNewt(
           body.compressed,
           params,
-          new CatalogClients(catalog),
+          await clients.of(params.orgId),
           {
             nowUs: Math.max(clockMs(), believedMs) * 1e3,
             oldestUs: oldestUs(retentionDays, believedMs),

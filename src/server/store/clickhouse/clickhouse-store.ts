@@ -10,11 +10,11 @@ import type { Catalog } from '../../../session/catalog.js'
 import { STALE_MS } from '../../control/control.js'
 import { isoToUs } from '../meters/lives.js'
 import { lossSql } from '../meters/loose-losses.js'
-import { mustExist } from '../postgres/bookings.js'
+import { beingDeleted, lockSessions, mustExist } from '../postgres/bookings.js'
 import type { Postgres } from '../postgres/database.js'
 import { PostgresCatalogs } from '../postgres/postgres-catalogs.js'
 import { PostgresLedger } from '../postgres/postgres-ledger.js'
-import { isOf, PostgresMeta, sessionsLock } from '../postgres/postgres-meta.js'
+import { isOf, PostgresMeta } from '../postgres/postgres-meta.js'
 import { PostgresPeerLog } from '../postgres/postgres-peer-log.js'
 import { int } from '../sql/sql.js'
 import type * as S from '../store.js'
@@ -27,8 +27,10 @@ export interface ClickHouseStoreOptions {
   readonly address: ClickHouseAddress
   /** For answers. */
   readonly postgres: Postgres
-  /** For transactions that last as long as ClickHouse writes, and for locks. */
+  /** For transactions that last as long as ClickHouse writes. */
   readonly writes: Postgres
+  /** For locks, which deletions hold for minutes. */
+  readonly locks: Postgres
   readonly clockUs?: () => number
   readonly silenceUs?: number | undefined
   /** How long other servers may not know of a removed site. Default: STALE_MS. */
@@ -74,10 +76,10 @@ export class ClickHouseStore implements S.Store {
 
   /** @throws AppError STORE_BUSY, STORE_NEWER, STORE_OTHER, STORE_UNREADABLE */
   static async open(options: ClickHouseStoreOptions): Promise<ClickHouseStore> {
-    const { address, postgres, writes, silenceUs } = options
+    const { address, postgres, locks, silenceUs } = options
     const clockUs = options.clockUs ?? (() => Date.now() * 1e3)
     const catalogs = new PostgresCatalogs(postgres, clockUs)
-    const meta = new PostgresMeta(postgres, catalogs, clockUs, writes)
+    const meta = new PostgresMeta(postgres, catalogs, clockUs, locks)
     const [row] = await postgres.query('SELECT id FROM store_id')
     const sessions = await ClickHouseSessions.open({
       ...{ ...address, meta, clockUs, owner: row!.id as string },
@@ -107,7 +109,7 @@ export class ClickHouseStore implements S.Store {
     losses: readonly S.LooseLoss[] = [],
   ): Promise<void> {
     return this.#options.writes.transaction(async (query) => {
-      await query(`SELECT pg_advisory_xact_lock_shared(${sessionsLock(orgId)})`)
+      if (!(await lockSessions(query, orgId))) throw beingDeleted(orgId)
       await mustExist(query, [orgId])
       if (sessions.length > 0) await this.#sessions.writeLoose(orgId, siteId, sessions)
       const statements = losses.flatMap((loss) =>

@@ -87,6 +87,19 @@ export class Client {
     })
   }
 
+  /** Rows for a write, which no organisation's queries may hold up. @throws AppError STORE_BUSY */
+  async rowsForWrite(sql: string): Promise<unknown[][]> {
+    return this.#inTime(async (queryId, stop) => {
+      const { stream } = await this.#client.exec({
+        query: `${sql}\nFORMAT JSONCompact`,
+        query_id: queryId,
+        abort_signal: stop,
+        clickhouse_settings: SETTINGS,
+      })
+      return (JSON.parse(await text(stream)) as { data: unknown[][] }).data
+    })
+  }
+
   /** The answer as it is sent; `use` must read it to its end, or destroy it. */
   async read<T>(
     orgId: string,
@@ -131,8 +144,7 @@ export class Client {
 
   /** @param sql an INSERT with its format @param body the rows in it @throws AppError STORE_BUSY also after INSERT_MS */
   async insert(sql: string, body: Uint8Array): Promise<void> {
-    const late = AbortSignal.timeout(INSERT_MS)
-    const run = this.#stoppable(late, async (queryId, stop) => {
+    await this.#inTime(async (queryId, stop) => {
       const { stream } = await this.#client.exec({
         query: sql,
         values: Readable.from([body], { objectMode: false }),
@@ -142,7 +154,12 @@ export class Client {
       })
       await text(stream)
     })
-    await run.catch((error: unknown) => {
+  }
+
+  /** @throws AppError STORE_BUSY also after INSERT_MS */
+  async #inTime<T>(work: (queryId: string, stop: AbortSignal) => Promise<T>): Promise<T> {
+    const late = AbortSignal.timeout(INSERT_MS)
+    return this.#stoppable(late, work).catch((error: unknown) => {
       throw error === late.reason ? explained(new Error('Timeout error')) : error
     })
   }

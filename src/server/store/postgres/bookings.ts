@@ -1,7 +1,8 @@
 /**
  * Books batches of several servers, those that wait at one moment together, in one transaction:
  *
- *   1. Locks: the sessions of each organisation, shared (postgres-meta.ts), and each meter. The organisations must exist.
+ *   1. Locks: the sessions of each organisation, shared (postgres-meta.ts), and each meter. Batches of an organisation
+ *      whose sessions are being deleted, or that is gone, are refused alone, without waiting.
  *   2. Which batches are known? Nothing else happens for those.
  *   3. The sessions of the others are stored elsewhere (storeSessions). A repeat of that must change nothing.
  *   4. Numbers, gaps, reports and peer events are written. So of two servers with the same batch, one books it and the
@@ -13,6 +14,7 @@
  * The locks are advisory ones, because a new meter has no row yet. They end with the transaction. All servers take them
  * in one order, so no two wait for each other.
  */
+import { AppError } from '../../../base/errors.js'
 import { wasRemoved } from '../../control/control.js'
 import type { Loss } from '../clickhouse/meta.js'
 import { arrivalOf, book } from '../meters/book.js'
@@ -36,7 +38,7 @@ import { Groups } from './groups.js'
 import { sessionsLock } from './postgres-meta.js'
 
 /** Of one group; of one server. About 1 KB of memory a session. */
-const BATCHES_MAX = 500
+const BATCHES_MAX = 100
 const SESSIONS_MAX = 50_000
 const WAITING_SESSIONS_MAX = 100_000
 /** Meters' states of the last day are shown (meters/reports.ts). */
@@ -73,6 +75,7 @@ export class Bookings {
       itemsMax: BATCHES_MAX,
       sizeMax: SESSIONS_MAX,
       waitingMax: WAITING_SESSIONS_MAX,
+      ownerOf: ({ orgId }) => orgId,
     })
   }
 
@@ -85,50 +88,76 @@ export class Bookings {
     return this.#groups.close()
   }
 
-  #book(requests: readonly WriteRequest[]): Promise<readonly WriteReceipt[]> {
+  #book(requests: readonly WriteRequest[]): Promise<readonly (WriteReceipt | Error)[]> {
     return this.#postgres.transaction(async (query) => {
-      await lock(query, requests)
+      const refused = await lock(query, requests)
       const all: Loaded[] = []
-      for (const request of requests) all.push(await loaded(query, request))
+      for (const request of requests)
+        if (!refused.has(request.orgId)) all.push(await loaded(query, request))
       const fresh = all.filter(({ fate }) => fate === 'fresh').map(({ request }) => request)
       const losses = fresh.length === 0 ? [] : await this.#options.storeSessions(fresh)
       const receivedUs = this.#options.clockUs()
-      const receipts: WriteReceipt[] = []
+      const receipts = new Map<WriteRequest, WriteReceipt>()
       const statements: string[] = []
       for (const one of all) {
         const booked = await bookOne(query, one, receivedUs, losses.filter(isOf(one.request)))
-        receipts.push(booked.receipt)
+        receipts.set(one.request, booked.receipt)
         statements.push(...booked.statements)
       }
       if (statements.length > 0) await query(statements.join(';\n'))
-      return receipts
+      return requests.map((request) => receipts.get(request) ?? refused.get(request.orgId)!)
     })
   }
 }
 
-/** @throws AppError ORG_REMOVED */
-async function lock(query: Rows, requests: readonly WriteRequest[]): Promise<void> {
+/** Locks all that can be locked now. @returns organisations whose batches cannot be booked, and why */
+async function lock(
+  query: Rows,
+  requests: readonly WriteRequest[],
+): Promise<ReadonlyMap<string, AppError>> {
+  const refused = new Map<string, AppError>()
   const orgs = [...new Set(requests.map(({ orgId }) => orgId))].sort()
-  const meters = requests.map(({ orgId, siteId, batch }) =>
-    JSON.stringify([orgId, siteId, batch.meterId]),
+  for (const orgId of orgs)
+    if (!(await lockSessions(query, orgId))) refused.set(orgId, beingDeleted(orgId))
+  const known = await existing(query, orgs)
+  for (const orgId of orgs) if (!known.has(orgId)) refused.set(orgId, wasRemoved(orgId))
+  const meters = requests
+    .filter(({ orgId }) => !refused.has(orgId))
+    .map(({ orgId, siteId, batch }) => JSON.stringify([orgId, siteId, batch.meterId]))
+    .sort()
+    .map((meter) => `SELECT pg_advisory_xact_lock(hashtextextended(${literal(meter)}, 0))`)
+  if (meters.length > 0) await query(meters.join(';\n'))
+  return refused
+}
+
+/**
+ * Locks the sessions of an organisation, shared. It does not wait: a deletion has them for minutes, and what waits here
+ * would hold up the other organisations.
+ */
+export async function lockSessions(query: Rows, orgId: string): Promise<boolean> {
+  const [row] = await query(
+    `SELECT pg_try_advisory_xact_lock_shared(${sessionsLock(orgId)}) AS is_mine`,
   )
-  await query(
-    [
-      ...orgs.map((orgId) => `SELECT pg_advisory_xact_lock_shared(${sessionsLock(orgId)})`),
-      ...meters
-        .sort()
-        .map((meter) => `SELECT pg_advisory_xact_lock(hashtextextended(${literal(meter)}, 0))`),
-    ].join(';\n'),
+  return row?.is_mine === true
+}
+
+export function beingDeleted(orgId: string): AppError {
+  return new AppError('STORE_BUSY', `sessions of ${orgId} are being deleted`, {
+    hint: 'Send them again in a few seconds.',
+  })
+}
+
+async function existing(query: Rows, orgs: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await query(
+    `SELECT org_id FROM org WHERE org_id IN (${orgs.map(literal).join(', ')})`,
   )
-  await mustExist(query, orgs)
+  return new Set(rows.map(({ org_id }) => org_id as string))
 }
 
 /** Another server may have removed one a moment ago. In a transaction with sessionsLock(). @throws AppError ORG_REMOVED */
 export async function mustExist(query: Rows, orgs: readonly string[]): Promise<void> {
-  const known = await query(
-    `SELECT org_id FROM org WHERE org_id IN (${orgs.map(literal).join(', ')})`,
-  )
-  const gone = orgs.find((orgId) => !known.some((row) => row.org_id === orgId))
+  const known = await existing(query, orgs)
+  const gone = orgs.find((orgId) => !known.has(orgId))
   if (gone !== undefined) throw wasRemoved(gone)
 }
 

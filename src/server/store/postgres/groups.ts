@@ -11,6 +11,8 @@ export interface GroupLimits<T> {
   /** The most of all sizes of one group, and of all that waits. */
   readonly sizeMax: number
   readonly waitingMax: number
+  /** One owner may fill half of what waits. */
+  readonly ownerOf: (item: T) => string
 }
 
 interface Waiting<T, R> {
@@ -23,31 +25,39 @@ interface Waiting<T, R> {
 const PASSING = new Set(['STORE_BUSY', 'STORE_FULL', 'STORE_MEMORY', 'STORE_CLOSING'])
 
 export class Groups<T, R> {
-  readonly #work: (items: readonly T[]) => Promise<readonly R[]>
+  readonly #work: (items: readonly T[]) => Promise<readonly (R | Error)[]>
   readonly #limits: GroupLimits<T>
   #waiting: Waiting<T, R>[] = []
   #size = 0
+  readonly #sizes = new Map<string, number>()
   #running: Promise<void> | null = null
 
-  /** @param work resolves to one result for each item, or rejects: then nothing was done, or it may be repeated */
-  constructor(work: (items: readonly T[]) => Promise<readonly R[]>, limits: GroupLimits<T>) {
+  /**
+   * @param work resolves to one result for each item, or an error for this item alone; or rejects: then nothing was
+   *   done, or it may be repeated
+   */
+  constructor(
+    work: (items: readonly T[]) => Promise<readonly (R | Error)[]>,
+    limits: GroupLimits<T>,
+  ) {
     this.#work = work
     this.#limits = limits
   }
 
   /** @throws AppError STORE_BUSY if too much is waiting; and whatever the work throws */
   add(item: T): Promise<R> {
-    const size = this.#limits.sizeOf(item)
-    if (this.#size > 0 && this.#size + size > this.#limits.waitingMax)
+    const { sizeOf, ownerOf, waitingMax } = this.#limits
+    const size = sizeOf(item)
+    const own = this.#sizes.get(ownerOf(item)) ?? 0
+    const isTooMuch = this.#size > 0 && this.#size + size > waitingMax
+    if (isTooMuch || (own > 0 && own + size > waitingMax / 2))
       throw new AppError('STORE_BUSY', 'too many sessions are waiting for the database', {
         hint: 'Send them again in a few seconds.',
       })
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
-      this.#size += size
-      this.#running ??= this.#run().finally(() => {
-        this.#running = null
-      })
+      this.#grow(item, size)
+      this.#running ??= this.#run()
     })
   }
 
@@ -60,8 +70,18 @@ export class Groups<T, R> {
     while (this.#waiting.length > 0) {
       const group = this.#next()
       await this.#try(group)
-      for (const { item } of group) this.#size -= this.#limits.sizeOf(item)
+      for (const { item } of group) this.#grow(item, -this.#limits.sizeOf(item))
     }
+    // In the same step as the last look at what waits: nothing can come in between.
+    this.#running = null
+  }
+
+  #grow(item: T, by: number): void {
+    const owner = this.#limits.ownerOf(item)
+    const own = (this.#sizes.get(owner) ?? 0) + by
+    if (own === 0) this.#sizes.delete(owner)
+    else this.#sizes.set(owner, own)
+    this.#size += by
   }
 
   #next(): Waiting<T, R>[] {
@@ -88,7 +108,11 @@ export class Groups<T, R> {
   async #try(group: readonly Waiting<T, R>[]): Promise<void> {
     try {
       const results = await this.#work(group.map(({ item }) => item))
-      for (const [i, { resolve }] of group.entries()) resolve(results[i]!)
+      for (const [i, { resolve, reject }] of group.entries()) {
+        const result = results[i]!
+        if (result instanceof Error) reject(result)
+        else resolve(result)
+      }
     } catch (error) {
       const isOfOne = !(error instanceof AppError && PASSING.has(error.code))
       if (isOfOne && group.length > 1) for (const one of group) await this.#try([one])

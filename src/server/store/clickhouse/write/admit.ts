@@ -94,7 +94,7 @@ export class Admission {
     const kept = new Map<string, Stored>()
     for (const [orgId, sessions] of byOrganisation(groups)) {
       const wanted = new Set(sessions.map((s) => keyOf(orgId, s.siteId, s.sessionId)))
-      for (const row of await this.#client.rows(orgId, keptSql(orgId, sessions))) {
+      for (const row of await this.#client.rowsForWrite(keptSql(orgId, sessions))) {
         const one = Object.fromEntries(KEPT.map((name, i) => [name, row[i]])) as unknown as KeptRow
         const key = keyOf(orgId, one.site_id, sessionIdOf(one.run, one.seq))
         if (wanted.has(key)) kept.set(key, keptOf(one, nowUs))
@@ -108,7 +108,7 @@ export class Admission {
     const erased = new Set<string>()
     for (const [orgId, sessions] of byOrganisation(groups)) {
       const sql = `SELECT site_id, run, seq FROM erased WHERE org_id = ${literal(orgId)} AND ${idsSql(sessions)}`
-      for (const [siteId, run, seq] of await this.#client.rows(orgId, sql))
+      for (const [siteId, run, seq] of await this.#client.rowsForWrite(sql))
         erased.add(keyOf(orgId, siteId as number, sessionIdOf(run as string, seq as number)))
     }
     return erased
@@ -167,12 +167,15 @@ function keptOf(row: KeptRow, nowUs: number): Stored {
   }
 }
 
-/** The caller drops what two sessions match together. */
+/** The caller drops sessions of other sites with the same id. */
 function idsSql(sessions: readonly StoredSession[]): string {
-  const runs = new Set(sessions.map(({ sessionId }) => sessionId.slice(0, RUN_LENGTH)))
-  const sequences = new Set(sessions.map(({ sessionId }) => sequenceOf(sessionId)))
-  return `seq IN (${[...sequences].map(int).join(', ')})
-    AND run IN (${[...runs].map(literal).join(', ')})`
+  const ids = new Map(
+    sessions.map(({ sessionId }) => [
+      sessionId,
+      `(${literal(sessionId.slice(0, RUN_LENGTH))}, ${int(sequenceOf(sessionId))})`,
+    ]),
+  )
+  return `(run, seq) IN (${[...ids.values()].join(', ')})`
 }
 
 function keptSql(orgId: string, sessions: readonly StoredSession[]): string {

@@ -96,14 +96,24 @@ export class SessionsWriter {
     const open = `FROM session AS t FINAL WHERE t.kind = ${OPEN}`
     const found = await this.#client.rows('', `SELECT DISTINCT t.org_id ${open}`)
     let closed = 0
-    // Not between a batch's sessions and the booking of its run.
-    for (const [orgId] of found as string[][])
-      closed += await this.#meta.alone(orgId!, async () => {
-        const runs = (await this.#meta.goingRuns(orgId)).map(runSql)
-        const over = runs.length === 0 ? '' : ` AND (${RUN_COLUMNS}) NOT IN (${runs.join(', ')})`
-        return this.#close(`${open} AND t.org_id = ${literal(orgId!)}${over}`)
+    let failure: unknown
+    // An organisation that is busy does not hold up the others.
+    for (const [orgId] of found as [string][])
+      closed += await this.#closeOf(orgId, open).catch((error: unknown) => {
+        failure = error
+        return 0
       })
+    if (failure !== undefined) throw failure
     return closed
+  }
+
+  /** Not between a batch's sessions and the booking of its run. */
+  #closeOf(orgId: string, open: string): Promise<number> {
+    return this.#meta.alone(orgId, async () => {
+      const runs = (await this.#meta.goingRuns(orgId)).map(runSql)
+      const over = runs.length === 0 ? '' : ` AND (${RUN_COLUMNS}) NOT IN (${runs.join(', ')})`
+      return this.#close(`${open} AND t.org_id = ${literal(orgId)}${over}`)
+    })
   }
 
   async #close(open: string): Promise<number> {

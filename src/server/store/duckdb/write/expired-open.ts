@@ -12,6 +12,9 @@ import { USAGE_COLUMNS } from './sums.js'
 
 const KEYS = USAGE_COLUMNS.keys.join(', ')
 
+/** About 100 bytes each. */
+const RUNS_MAX = 100_000
+
 /** @param deleted a query with the columns of USAGE_COLUMNS, run and seq: one row for each session */
 export function noteExpiredSql(deleted: string): string {
   const columns = [...USAGE_COLUMNS.keys, 'run', 'seq', ...USAGE_COLUMNS.sums]
@@ -19,26 +22,28 @@ export function noteExpiredSql(deleted: string): string {
 }
 
 export class ExpiredOpen {
-  /** The runs that have such sessions: usually none. */
-  #runs: ReadonlySet<string> = new Set()
+  /** The runs that have such sessions: usually none. Null: too many to know them, so the database is always asked. */
+  #runs: ReadonlySet<string> | null = new Set()
 
   /** Needed after retention has deleted open sessions, and after a rollback. */
   async load(connection: DuckDBConnection): Promise<void> {
     const rows = await rowsOf(
       connection,
-      'SELECT DISTINCT org_id, site_id::DOUBLE AS site, run FROM expired_open',
+      `SELECT DISTINCT org_id, site_id::DOUBLE AS site, run FROM expired_open LIMIT ${RUNS_MAX + 1}`,
     )
-    this.#runs = new Set(
-      rows.map(({ org_id, site, run }) => keyOf(org_id as string, site as number, run as string)),
+    const runs = rows.map(({ org_id, site, run }) =>
+      keyOf(org_id as string, site as number, run as string),
     )
+    this.#runs = runs.length > RUNS_MAX ? null : new Set(runs)
   }
 
   /** Statements that take back the totals of these sessions, which are stored again. */
   takeBack(sessions: () => Iterable<StoredSession>): string[] {
-    if (this.#runs.size === 0) return []
+    const runs = this.#runs
+    if (runs?.size === 0) return []
     const ids = [...sessions()].flatMap(({ orgId, siteId, sessionId }) => {
       const run = sessionId.slice(0, RUN_LENGTH)
-      if (!this.#runs.has(keyOf(orgId, siteId, run))) return []
+      if (runs !== null && !runs.has(keyOf(orgId, siteId, run))) return []
       return [`(${literal(orgId)}, ${int(siteId)}, ${literal(run)}, ${int(sequenceOf(sessionId))})`]
     })
     if (ids.length === 0) return []
