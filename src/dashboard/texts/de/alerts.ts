@@ -16,12 +16,12 @@ export const alerts: typeof english = {
   over: (what, amount, minutes) => `${what} ${amount} in ${minutes} min`,
   firstTime: (value) => `${value} zum ersten Mal`,
   title: 'Warnungen',
-  lead: 'Der Server prüft sie jede Minute; alle 15 Sekunden aktualisiert.',
+  lead: 'Der Server prüft sie jede Minute; diese Seite aktualisiert sich alle 15 Sekunden.',
   add: 'Neue Warnung',
-  none: 'Noch wird niemand gewarnt',
+  none: 'Noch keine Warnungen',
   noneLead:
-    'Eine Warnung achtet auf die Sitzungen einer Ansicht oder darauf, ob Standorte berichten, und meldet es einem Webhook oder einer E-Mail-Adresse.',
-  refused: 'Warnungen sind Verwaltern vorbehalten',
+    'Eine Warnung achtet auf die Sitzungen einer Ansicht oder darauf, ob Standorte berichten, und meldet es an einen Webhook oder eine E-Mail-Adresse.',
+  refused: 'Warnungen sind Administratoren vorbehalten',
   refusedLead:
     'Sie senden an andere Systeme, daher sieht und ändert sie nur ein Schlüssel mit der Befugnis admin.',
   name: 'Name',
@@ -52,11 +52,11 @@ export const alerts: typeof english = {
   webhook: 'Webhook',
   email: 'E-Mail',
   url: 'Adresse (https://…)',
-  secret: 'Geheimnis der Signatur (whsec_…, freiwillig)',
+  secret: 'Signaturgeheimnis (whsec_…, optional)',
   addresses: 'E-Mail-Adressen, bis zu 5, durch Kommas getrennt',
-  quietFrom: 'Ruhe ab (freiwillig)',
+  quietFrom: 'Ruhe ab (optional)',
   quietTo: 'Ruhe bis',
   viewHelp:
-    'Speichern Sie zuerst im Protokoll eine Ansicht, um sie hier zu wählen. Die Warnung behält deren Filter.',
+    'Speichern Sie zuerst im Protokoll eine Ansicht, um sie hier zu wählen. Die Warnung übernimmt deren Filter.',
   view: 'Ansicht',
 }

@@ -4,11 +4,11 @@ import { GERMAN } from '../language.js'
 const { count, plural } = GERMAN
 
 export const audit: typeof english = {
-  forAdmins: 'Das Prüfprotokoll ist Verwaltern vorbehalten',
+  forAdmins: 'Das Prüfprotokoll ist Administratoren vorbehalten',
   forAdminsWhy: (org) =>
-    `Es zeigt, wer nach wem fragte. Melden Sie sich mit einem Schlüssel (admin) von ${org} an.`,
+    `Es zeigt, wer nach wem gesucht hat. Melden Sie sich mit einem admin-Schlüssel von ${org} an.`,
   title: 'Prüfprotokoll',
-  hint: 'Wer hier was tat. Ein wiederholtes Ereignis ist ein Eintrag mit Anzahl.',
+  hint: 'Wer was getan hat. Ein wiederholtes Ereignis ist ein Eintrag mit Anzahl.',
   events: 'Ereignisse',
   allEvents: 'Alle Ereignisse',
   groups: {
@@ -20,12 +20,12 @@ export const audit: typeof english = {
     refused: 'Abgewiesen',
   },
   full: (entries) =>
-    `Das Protokoll war voll: ${plural(entries, 'älterer Eintrag ist', 'ältere Einträge sind')} gelöscht.`,
-  none: 'Solche Ereignisse gibt es nicht.',
+    `Das Protokoll war voll: ${plural(entries, 'älterer Eintrag wurde', 'ältere Einträge wurden')} gelöscht.`,
+  none: 'Keine solchen Ereignisse.',
   time: 'Zeit',
   event: 'Ereignis',
   who: 'Wer',
-  from: 'Von',
+  from: 'Von wo',
   what: 'Was',
   until: (time) => `bis ${time}`,
   times: (times) => `×${count(times)}`,
@@ -60,9 +60,9 @@ export const audit: typeof english = {
     destinationPaused: 'Empfänger angehalten',
     destinationResumed: 'Empfänger fortgesetzt',
     destinationBackfilled: 'Nachlieferung begonnen',
-    destinationBackfillStopped: 'Nachlieferung beendet',
+    destinationBackfillStopped: 'Nachlieferung abgebrochen',
     deadLettersResent: 'Unzustellbares erneut gesendet',
-    deadLettersDiscarded: 'Unzustellbares verworfen',
+    deadLettersDiscarded: 'Unzustellbares aufgegeben',
     auditExported: 'Prüfprotokoll exportiert',
     signedIn: 'Angemeldet',
     signedOut: 'Abgemeldet',

@@ -16,7 +16,7 @@ export const completeness: typeof english = {
     batchesLost: 'Lieferungen, die nie ankamen',
     spoolBound: 'der Zwischenspeicher war voll',
     spoolDamaged: 'der Zwischenspeicher war beschädigt',
-    diskRefused: 'der Datenträger war voll oder gestört',
+    diskRefused: 'der Datenträger war voll oder fehlerhaft',
     retentionOff: 'nichts gespeichert, weil die Aufbewahrung aus war',
     deletedByRetention: 'von der Aufbewahrung gelöscht',
     deletedByOperator: 'vom Betreiber gelöscht',
@@ -61,7 +61,7 @@ export const completeness: typeof english = {
   sessionsLost: (sessions) => `${plural(sessions, 'Sitzung', 'Sitzungen')} verloren`,
   batches: (batches) => plural(batches, 'Lieferung', 'Lieferungen'),
   packets: (packets) => plural(packets, 'Paket', 'Pakete'),
-  passed: (bytes) => `${bytes} durchgelassen`,
+  passed: (bytes) => `${bytes} liefen durch`,
   alsoBy: (meter) => `auch von ${meter}`,
   missingHere: 'Was in diesem Zeitraum fehlt',
   moreSites: (sites) => `Und ${sites} ${form(sites, 'weiterer Standort', 'weitere Standorte')}.`,
@@ -80,14 +80,14 @@ export const completeness: typeof english = {
     otherTrafficOnly: (packets) =>
       `Messgeräte melden ${plural(packets, 'Paket', 'Pakete')}, aber keines gehört zu einer TCP- oder UDP-Sitzung. Ist es die richtige Schnittstelle?`,
     noKey:
-      'Noch kann kein Standort melden: Legen Sie für einen Standort einen Schlüssel zum Einliefern an und starten Sie damit ein Messgerät.',
+      'Noch kann kein Standort melden: Legen Sie für einen Standort einen ingest-Schlüssel an und starten Sie damit ein Messgerät.',
     keyNotUsed:
-      'Ein Schlüssel zum Einliefern besteht, aber noch hat ihn kein Messgerät benutzt. Starten Sie eines damit.',
+      'Es gibt einen ingest-Schlüssel, aber noch hat ihn kein Messgerät benutzt. Starten Sie eines damit.',
     neverReported:
       'Ein Schlüssel wurde benutzt, aber noch hat kein Messgerät geliefert. Sehen Sie in das Protokoll des Messgeräts.',
     nothingYet:
       'Messgeräte melden, haben aber noch kein Paket gesehen. Ist es die richtige Schnittstelle?',
-    incomplete: 'Aus diesem Zeitraum ist nicht alles hier.',
+    incomplete: 'Aus diesem Zeitraum fehlen Daten.',
   },
 
   reasons: {
@@ -102,13 +102,13 @@ export const completeness: typeof english = {
   },
   problems: {
     silent: (span) => `Schweigt seit ${span}.`,
-    clockAhead: (span) => `Die Uhr geht ${span} vor gegenüber der des Servers.`,
+    clockAhead: (span) => `Die Uhr geht gegenüber der des Servers um ${span} vor.`,
     packetsDropped: (packets) =>
-      `${plural(packets, 'Paket wurde', 'Pakete wurden')} verworfen, bevor das Messgerät ${form(packets, 'es', 'sie')} lesen konnte: Sitzungen dieser Zeit sind womöglich zu klein.`,
+      `${plural(packets, 'Paket wurde', 'Pakete wurden')} verworfen, bevor das Messgerät ${form(packets, 'es', 'sie')} lesen konnte: Sitzungen dieser Zeit sind womöglich unvollständig.`,
     sessionsDropped: (sessions, reason) =>
       `${plural(sessions, 'Sitzung ging', 'Sitzungen gingen')} im Messgerät verloren: ${reason}.`,
     backlog: (batches) =>
-      `${plural(batches, 'Lieferung wartet', 'Lieferungen warten')} im Zwischenspeicher: Rückstand.`,
+      `${plural(batches, 'Lieferung wartet', 'Lieferungen warten')} im Zwischenspeicher: Die Zustellung ist im Rückstand.`,
     quarantined: (batches) =>
       `${plural(batches, 'Lieferung wurde', 'Lieferungen wurden')} abgewiesen und beiseitegelegt; siehe tunmeter spool.`,
     idInUse: (meters, spools) =>

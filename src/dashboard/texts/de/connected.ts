@@ -24,7 +24,7 @@ export const connected: typeof english = {
   words: {
     connected: 'Verbunden',
     disconnected: 'Getrennt',
-    endpointChanged: 'Umgezogen',
+    endpointChanged: 'Anderer Endpunkt',
     allowedIpsChanged: 'Erlaubte Adressen geändert',
     added: 'Hinzugefügt',
     gone: 'Entfernt',

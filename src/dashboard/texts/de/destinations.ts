@@ -23,9 +23,9 @@ const HELP: Readonly<Record<string, string>> = {
   's3 url': 'Endpunkt ohne den Bucket: https://s3.eu-central-1.amazonaws.com',
   's3 file': 'ndjson: gepackt (gzip); parquet: native Ereignisse mit den Spalten eines Exports.',
   's3 manifest': 'Nach jedem Objekt NAME.manifest.json: Sitzungen, Bytes, SHA-256.',
-  'elasticsearch url': 'Grundadresse: https://es.example.org:9200',
-  'otlp url': 'Grundadresse; /v1/logs wird angehängt, wo es fehlt: https://otel.example.org:4318',
-  'splunk url': 'Grundadresse ohne /services/collector: https://splunk.example.org:8088',
+  'elasticsearch url': 'Basisadresse: https://es.example.org:9200',
+  'otlp url': 'Basisadresse; /v1/logs wird angehängt, wo es fehlt: https://otel.example.org:4318',
+  'splunk url': 'Basisadresse ohne /services/collector: https://splunk.example.org:8088',
   'splunk index': 'Sonst der des Tokens.',
   'splunk ack': 'Wartet auf die Indexer; das Token muss Bestätigungen erlauben.',
 }
@@ -33,9 +33,9 @@ const HELP: Readonly<Record<string, string>> = {
 const PERIODS = { day: 'jeden Tag neue', week: 'jede Woche neue', month: 'jeden Monat neue' }
 
 export const destinations: typeof english = {
-  forAdmins: 'Empfänger sind Verwaltern vorbehalten',
+  forAdmins: 'Empfänger sind Administratoren vorbehalten',
   forAdminsWhy: (org) =>
-    `Sie zeigen, wohin Sitzungen gesendet werden. Melden Sie sich mit einem Schlüssel (admin) von ${org} an.`,
+    `Sie zeigen, wohin Sitzungen gesendet werden. Melden Sie sich mit einem admin-Schlüssel von ${org} an.`,
   title: 'Empfänger',
   hint: 'An diese Systeme sendet der Server beendete Sitzungen; alle 5 Sekunden aktualisiert.',
   create: 'Anlegen',
@@ -71,8 +71,8 @@ export const destinations: typeof english = {
   testing: 'Ein als Test gekennzeichnetes Ereignis wird gesendet.',
   taken: (target) => `${target}: angenommen`,
   notTaken: (target) => `${target}: nicht angenommen`,
-  isChanged: (name) => `${name} ist geändert`,
-  isRemoved: (name) => `${name} ist entfernt`,
+  isChanged: (name) => `${name} wurde geändert`,
+  isRemoved: (name) => `${name} wurde entfernt`,
   delivery: 'Zustellung',
   sessions: (sessions) => plural(sessions, 'Sitzung', 'Sitzungen'),
   events: (events) => plural(events, 'Ereignis', 'Ereignisse'),
@@ -80,7 +80,7 @@ export const destinations: typeof english = {
   whenResumed: 'nach dem Fortsetzen',
   whenArrives: 'wenn etwas ankommt',
   atOnce: 'sofort',
-  deletedUndelivered: 'Unzugestellt gelöscht',
+  deletedUndelivered: 'Ohne Zustellung gelöscht',
   noSessions: 'keine',
   atMost: (sessions) => `höchstens ${count(sessions)}`,
   rejected: 'Abgelehnt, nicht benannt',
@@ -130,11 +130,11 @@ export const destinations: typeof english = {
   newBackfill: 'Neue Nachlieferung',
   noBackfills: 'Keine. Eine Nachlieferung sendet Sitzungen, die schon gespeichert sind.',
   fromTo: (from, to) => `${from} bis ${to}`,
-  stoppedAt: (percent) => `bei ${percent} % beendet`,
+  stoppedAt: (percent) => `bei ${percent} % abgebrochen`,
   backfillDone: 'fertig',
   deletedBefore: (sessions) => `${count(sessions)} vorher gelöscht`,
-  stop: 'Beenden',
-  stopRange: (range) => `Beenden: ${range}`,
+  stop: 'Abbrechen',
+  stopRange: (range) => `Abbrechen: ${range}`,
   backfillBar: (id, percent) => `Nachlieferung ${id}: ${percent} %`,
   timeOrder: 'Die zweite Zeit muss nach der ersten liegen.',
   backfillWhat:
@@ -144,7 +144,7 @@ export const destinations: typeof english = {
   start: 'Beginnen',
 
   noDeadLetters: 'Nichts. Unzustellbar ist eine Sitzung, die der Empfänger ablehnte.',
-  endedBefore: (why) => `Es endete vor der letzten: ${why}`,
+  endedBefore: (why) => `Vor der letzten abgebrochen: ${why}`,
   resent: (taken, refused, gone) =>
     `${taken} angenommen, ${refused} erneut abgelehnt, ${gone} nicht mehr gespeichert`,
   givenUp: (letters) => `${plural(letters, 'Sitzung', 'Sitzungen')} aufgegeben`,
@@ -164,7 +164,7 @@ export const destinations: typeof english = {
   help: (kind, setting, help) => HELP[`${kind} ${setting}`] ?? HELP[setting] ?? help,
   removeSecret: (name) => `${name} entfernen`,
   newSecret: 'Ein Geheimnis; es wird nicht wieder gezeigt.',
-  optionalSecret: 'Ein Geheimnis, oder nichts.',
+  optionalSecret: 'Ein Geheimnis; darf leer bleiben.',
   knownSecret: (lastFour) =>
     `${lastFour === null ? 'Es ist gesetzt' : `Es ist gesetzt und endet auf ${lastFour}`}. Lassen Sie das Feld leer, um es zu behalten.`,
   more: 'Sitzungen, Felder und Größe eines Versuchs',
@@ -175,7 +175,7 @@ export const destinations: typeof english = {
   recordsPeers: 'Wer verbunden war (Ereignisse der Gegenstellen)',
   eventsMax: 'Sitzungen je Versuch, höchstens',
   bytesMax: 'Bytes je Versuch, höchstens',
-  fillSeconds: 'Sekunden Wartezeit, bis ein Versuch voll ist',
+  fillSeconds: 'Wartezeit in Sekunden, bis ein Versuch voll ist',
   openSeconds: 'Sekunden zwischen Meldungen offener Sitzungen, mindestens 60; 0: keine',
   pseudonymsFor: 'Pseudonyme statt Personen',
   periods: PERIODS,

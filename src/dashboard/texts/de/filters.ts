@@ -37,7 +37,7 @@ export const filters: typeof english = {
   },
   cannotUse: (label) => `Der Filter „${label}“ ist nicht verwendbar`,
   itTakes: (expected, values) =>
-    `Er nimmt ${expected}. In der Adresse dieser Seite steht ${values}.`,
+    `Er erwartet ${expected}. In der Adresse dieser Seite steht ${values}.`,
   quoted: (value) => `„${value}“`,
   removeThis: 'Diesen Filter entfernen',
   states: { open: 'Jetzt offen', ended: 'Beendet', interrupted: 'Unterbrochen' },
@@ -106,7 +106,7 @@ function mistake(it: QueryMistake): string {
     case 'comparison':
       return `${it.key}: erwartet wird > oder <, wie ${it.key}>10`
     case 'colon':
-      return `${it.key}: danach gehört ein Doppelpunkt`
+      return `nach ${it.key} gehört ein Doppelpunkt`
     case 'oneValue':
       return `${it.key}: erwartet wird ein einziger Wert`
     case 'value': {

@@ -103,7 +103,7 @@ export const logs: typeof english = {
   byOutcome: 'Nach Ausgang',
   timeRange: 'Zeitraum',
   barKeys:
-    'Die Pfeiltasten links und rechts verschieben den Zeitraum um einen Balken, mit der Umschalttaste um seine ganze Länge. Auf und ab zeigen die halbe und die doppelte Zeit. Escape führt zurück.',
+    'Die Pfeiltasten links und rechts verschieben den Zeitraum um einen Balken, mit der Umschalttaste um seine ganze Länge. Auf und ab halbieren und verdoppeln ihn. Escape führt zurück.',
   bar: (time, sessions, outcomes, bytes) =>
     `${time}: ${plural(sessions, 'Sitzung', 'Sitzungen')}${outcomes === '' ? '' : ` (${outcomes})`}, ${bytes}`,
   byOutcomeTable: 'Sitzungen im Zeitverlauf nach Ausgang',

@@ -73,7 +73,7 @@ export const session: typeof english = {
     OTH: 'Lief schon',
   },
   endReasons: {
-    idleTimeout: 'so lange kein Paket, wie die Leerlaufzeit währt',
+    idleTimeout: 'kein Paket während der ganzen Leerlaufzeit',
     activeTimeout: 'noch offen (Zwischenmeldung)',
     endOfFlowDetected: 'beide Seiten beendeten sie, oder eine brach ab',
     forcedEnd: 'das Messgerät wurde angehalten',
@@ -95,7 +95,7 @@ export const session: typeof english = {
   basis: {
     syn: 'die Quelle sandte das SYN',
     synAck: 'die Quelle empfing das SYN-ACK',
-    peer: 'die Quelle liegt in einer WireGuard-Gegenstelle',
+    peer: 'die Quelladresse gehört zu einer WireGuard-Gegenstelle',
     firstPacket: 'die Quelle sandte das erste gesehene Paket',
   },
   unattributed: {

@@ -6,7 +6,7 @@ const { count, plural } = GERMAN
 export const settings: typeof english = {
   title: 'Einstellungen',
   organisation: (org) => `Organisation ${org}`,
-  readOnly: '. Ein Schlüssel (read) sieht Einstellungen; ein Schlüssel (admin) darf sie ändern.',
+  readOnly: '. Ein read-Schlüssel sieht die Einstellungen; ein admin-Schlüssel darf sie ändern.',
 
   retention: 'Aufbewahrung',
   keptNothing: 'nichts',
@@ -52,7 +52,7 @@ export const settings: typeof english = {
   revoke: 'Widerrufen',
   revokeKey: (name) => `${name} widerrufen`,
   revokeQuestion: (name) => `${name} widerrufen?`,
-  isRevoked: (name) => `${name} ist widerrufen`,
+  isRevoked: (name) => `${name} wurde widerrufen`,
   revokeIngest:
     'Ein Messgerät mit diesem Schlüssel behält seine Sitzungen im Zwischenspeicher, bis es einen anderen Schlüssel bekommt.',
   revokeOther: 'Wer damit angemeldet ist, wird bei der nächsten Anfrage abgemeldet.',

@@ -5,9 +5,9 @@ export const signIn: typeof english = {
   pasteFirst: 'Fügen Sie zuerst einen Schlüssel ein.',
   heading: 'Mit einem Schlüssel anmelden',
   signedOut: (why) => `Sie wurden abgemeldet. ${why}`,
-  lead: 'Wer welche private Ressource erreichte, wann, wie lange und wie viel in jede Richtung ging.',
+  lead: 'Wer wann und wie lange welche private Ressource erreichte, und wie viele Daten in jede Richtung flossen.',
   key: 'Schlüssel',
-  signingIn: 'Meldet an…',
+  signingIn: 'Anmeldung läuft…',
   whereFrom: 'Woher bekomme ich einen Schlüssel?',
   onServer: 'Auf dem Server, je Person oder Programm einmal:',
   scopes:
