@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unpacks Debian's syslog-ng and its libraries into a folder, for test/e2e/syslog-ng.e2e.ts. To install it would remove
+# Unpacks Debian's syslog-ng and its libraries into a folder, for test/e2e/syslog-ng.e2e.ts. Installing it would remove
 # rsyslog, which other tests need. Then: SYSLOG_NG_ROOT=FOLDER npm run test:e2e -- syslog-ng
 # usage: unpack-syslog-ng.sh FOLDER
 set -euo pipefail

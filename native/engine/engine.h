@@ -64,7 +64,7 @@ class Engine final : public PacketSink {
   void set_live_clock(int64_t engine_us, int64_t offset_us) {
     clocks_.set_live(engine_us, offset_us);
   }
-  // Decides what a stamp far ahead means by the packets that are there: no more come for now.
+  // When no more packets come for now: decides by the held packets what a stamp far ahead means.
   void decide_held();
   // End of input: ends every session, in order of opening.
   void finish();

@@ -1,5 +1,5 @@
 // A packet whose stamp is more than a minute ahead of its clock: silence, a clock that was set, or a
-// wrong stamp? The engine holds it and up to 15 packets after it, until one of them tells.
+// wrong stamp? The engine holds it and up to 15 packets after it, until one of them decides.
 //
 //   a packet at the old time        of the same interface: the stamp was wrong; of another one: the
 //                                   clock of the first one's interface was set
@@ -45,9 +45,9 @@ void Engine::release_held(PacketClocks::Ahead ahead) {
   ahead_ = PacketClocks::Ahead::kAsk;
 }
 
-// True if TCP proves that no minute of silence was before this packet. It repeats what is not
-// acknowledged, and acknowledges at once. So an acknowledgement of what was sent before, or new data
-// behind unacknowledged data, comes soon after it.
+// True if TCP proves that this packet did not follow a minute of silence. TCP acknowledges data
+// within half a second, and repeats unacknowledged data within a minute. So a packet that
+// acknowledges earlier data, or continues unacknowledged data, comes soon after that data.
 bool Engine::denies_silence(uint32_t held) {
   const auto of_session = [](const DecodedPacket& each) {
     return each.kind == PacketKind::kSession || each.kind == PacketKind::kFirstFragment;

@@ -8,7 +8,7 @@ namespace {
 
 // A packet may be this much later than the latest set_live().
 constexpr int64_t kLiveSlackUs = 1'000'000;
-// What a packet ahead means is told by those of this time after it.
+// Packets up to this long after a packet ahead decide what it means.
 constexpr int64_t kTellingUs = 1'000'000;
 
 }  // namespace
@@ -37,7 +37,7 @@ int64_t PacketClocks::take_far(uint32_t i, int64_t packet_us, int64_t engine_us,
     stamps.set(clock.now_us - packet_us);
     us = clock.now_us;
   } else {
-    // Silence of an interface during which time went on for others is nothing to wonder about.
+    // Time went on for other interfaces: then this one was silent, and its stamp is not ahead.
     const int64_t elsewhere_us = c == current_ ? 0 : engine_us - clock.left_us;
     const bool known = us - clock.now_us <= elsewhere_us + kStepUs;
     if (ahead == Ahead::kAsk && !known) return kAhead;

@@ -9,7 +9,7 @@
 //   further back             the clock was set: its engine time continues from its value; if stamps
 //                            return to the earlier clock, the earlier offset is used again
 //   more than a minute on    silence, or the clock was set, or the stamp is wrong: the engine holds
-//                            such a packet until those after it tell (engine_held.cc)
+//                            such a packet until those after it decide (engine_held.cc)
 //
 // A live capture has one clock, the system's monotonic clock. Stamps only say how old a packet is.
 #pragma once

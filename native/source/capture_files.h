@@ -33,7 +33,7 @@ struct FileRead {
   uint32_t files_overlapping = 0;    // so far; files that began before an earlier file ended
   std::optional<SourceError> error;  // why file number `file` ends here
   uint32_t file = 0;
-  bool waited = false;  // a pipe brings nothing for now
+  bool waited = false;  // a pipe has no packets for now
   bool over = false;    // the input ended; nothing was read
 };
 

@@ -53,7 +53,7 @@ class PacketSink {
 
 enum class SourceStatus : uint8_t {
   kOk,       // packets came, or none came while a live read() waited; call again
-  kWaited,   // a pipe brought nothing while read() waited; call again
+  kWaited,   // a pipe had no packets while read() waited; call again
   kEnd,      // the input ended cleanly
   kDamaged,  // the file is truncated or damaged from here on; error() has the byte
   kFailed,   // the input cannot be read (missing, no permission, not a capture); see error()

@@ -8,7 +8,7 @@ packages=$1 node=$2 work=$3 arm=$3/arm64
 fail() { echo "arm64: $*" >&2; exit 1; }
 
 mkdir -p "$arm"
-# npm refuses a package for another machine that is named, so the addon is unpacked beside.
+# npm refuses to install a named package for another machine, so the addon is unpacked beside the others.
 (cd "$arm" && npm install --silent --no-audit --no-fund --ignore-scripts --cpu=arm64 --os=linux --libc=glibc \
   "$packages"/tunmeter-[0-9]*.tgz)
 mkdir -p "$arm/node_modules/@tunmeter/addon-linux-arm64"

@@ -52,7 +52,7 @@ export function prebuild(target: Target): string {
   return out
 }
 
-/** A hash of everything that a build depends on. */
+/** SHA-256 of all inputs of a build: compiler, Node.js version and files. */
 function inputsOf(target: Target): string {
   const hash = createHash('sha256').update(`${process.version}\0${run(target.cxx, ['--version'])}`)
   const native = readdirSync(join(ROOT, 'native'), { recursive: true, withFileTypes: true })

@@ -8,7 +8,7 @@ const ADDRESS_RETRY_MS = 10_000
 const ADDRESS_LATER =
   'the disk is full: commands on this machine do not find the server until there is room for this file'
 
-/** server.json in the data directory: the running server's address, process and certificate. On a full disk it is written later. */
+/** server.json in the data directory: the running server's address, process and certificate. On a full disk, it is tried again. */
 export class AddressFile {
   readonly #path: string
   readonly #log: Logger
@@ -37,9 +37,9 @@ export class AddressFile {
     }
   }
 
-  /** Queries are answered, and a shorter retention makes room. */
+  /** The server runs without the file meanwhile: it answers queries, and a shorter retention makes room. */
   #writeLater(url: string, fingerprint: string | undefined): void {
-    // That of a server that was killed leads nowhere.
+    // A killed server leaves a file with an address that nothing listens on.
     rmSync(this.#path, { force: true })
     if (!this.#saidFull) this.#log.warn({ file: this.#path }, ADDRESS_LATER)
     this.#saidFull = true

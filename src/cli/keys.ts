@@ -104,7 +104,7 @@ const create = defineCommand({
   details: `Scopes: root (everything), admin and read (one organisation), ingest (sends sessions of one site).
   tunmeter keys create --data ./data --scope admin --org acme --create-org --name me
   tunmeter keys create --data ./data --scope ingest --org acme --site 1 --name "gateway Berlin"
-Of several servers, with --control postgresql://… instead of --data.`,
+Keys of several servers: give --control postgresql://… instead of --data.`,
   run: async (_args, options, context) => {
     const { org, site, retentionDays, expires } = options
     const faults = faultsOf(options)

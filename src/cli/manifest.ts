@@ -99,7 +99,7 @@ export async function hashOf(
   let bytes = 0
   if (end === 0) return { bytes, sha256: hash.digest('hex') }
   try {
-    // The option counts the last byte in.
+    // `end` of the stream includes that byte.
     for await (const chunk of createReadStream(file, { end: end - 1 }) as AsyncIterable<Buffer>) {
       bytes += chunk.length
       hash.update(chunk)

@@ -6,7 +6,7 @@ import { clickHouseAddress } from './store-address.js'
 
 export const CONTROL_OPTIONS = {
   control: secretText(
-    'Keys, settings and all but the sessions are in this PostgreSQL: postgresql://USER@HOST/DATABASE.',
+    'PostgreSQL database for keys, settings and all but the sessions: postgresql://USER@HOST/DATABASE.',
     'URL',
   ),
   controlPasswordFile: text('File with the password for --control.', 'FILE'),
@@ -14,7 +14,7 @@ export const CONTROL_OPTIONS = {
 
 export const SHARED_OPTIONS = {
   store: secretText(
-    'Sessions are in this ClickHouse, which several servers may share: clickhouse://USER@HOST:8123/DATABASE, or clickhouses:// for TLS. Needs --control.',
+    'ClickHouse database for the sessions, which several servers may share: clickhouse://USER@HOST:8123/DATABASE, or clickhouses:// for TLS. Needs --control.',
     'URL',
   ),
   storePasswordFile: text('File with the password for --store.', 'FILE'),

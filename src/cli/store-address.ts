@@ -4,7 +4,7 @@ import type { ClickHouseAddress } from '../server/store/open.js'
 
 const PORTS = { 'clickhouse:': ['http', 8123], 'clickhouses:': ['https', 8443] } as const
 const HINT =
-  'As in clickhouse://tunmeter:PASSWORD@localhost:8123/tunmeter; clickhouses:// is HTTPS.'
+  'As in clickhouse://tunmeter:PASSWORD@localhost:8123/tunmeter; clickhouses:// uses TLS.'
 
 /** @throws AppError BAD_OPTIONS; its text has no password */
 export function clickHouseAddress(option: string, given: string): ClickHouseAddress {

@@ -151,10 +151,10 @@ const copyCommand = defineCommand({
     ...OPTIONS,
     back: toggle('Copy from ClickHouse into a new data directory.'),
   },
-  details: `No server may use the data directory meanwhile. A copy that was stopped goes on when it is started again: days that
-are equal on both sides are left out. In the end the counts and sums of every hour are compared; exit code 1 if any
-differ. ClickHouse gets sessions and loses none. Organisations, keys, catalogs, meters and their gaps, peers' events and
-monthly totals of deleted sessions are not copied. See docs/store.md.
+  details: `Stop the server of the data directory first. A copy skips days that are equal on both sides, so a stopped copy
+continues when you start it again. At the end it compares counts and sums of every hour; exit code 1 if any differ. It
+deletes nothing in ClickHouse. It does not copy organisations, keys, catalogs, meters and their gaps, peers' events and
+monthly totals of deleted sessions. TUNMETER_STORE keeps the password out of the process list. See docs/store.md.
   tunmeter store copy --data ./data --store clickhouse://tunmeter@localhost/tunmeter
   tunmeter store copy --back --data ./new --store clickhouse://tunmeter@localhost/tunmeter`,
   run: (_args, options, context) => {

@@ -6,7 +6,7 @@ import { common } from '../texts/common.js'
 import { LANGUAGES } from '../texts/language.js'
 import { toast } from './toasts.js'
 
-/** A change builds the page anew, and with it this button, which keeps the focus. */
+/** A change builds the whole page anew; this button then gets the focus again. */
 let keepsFocus = false
 
 export function LanguageSwitch() {

@@ -34,7 +34,7 @@ export async function startLanguage(): Promise<void> {
   await show(preferred()).catch(() => show('en'))
 }
 
-/** Pages are built anew: texts are in all of them. @throws when the texts do not load; the language then stays */
+/** Builds all pages anew, because all have texts. @throws when the texts do not load; the language then stays */
 export async function chooseLanguage(chosen: Language): Promise<void> {
   await show(chosen)
   try {

@@ -1,4 +1,4 @@
-/** What a saved view and a shared link hold of the log's address: time range, filters and order. */
+/** The parts of the log's address in a saved view and a shared link: time range, filters and order. */
 import { FILTERS, sortOf, sortText } from './filters.js'
 import { rangeOf, rangeParams, spanOf } from './range.js'
 import { type ParamPatch, patched } from './url.js'

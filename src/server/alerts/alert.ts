@@ -15,7 +15,7 @@ const withinMinutes = z
   .int()
   .min(5)
   .max(7 * DAY_MINUTES)
-  .meta({ description: 'Sessions that began in the last minutes.' })
+  .meta({ description: 'The condition counts sessions that began in this many last minutes.' })
 
 export const conditionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('count'), over, withinMinutes }),
@@ -59,9 +59,9 @@ export const wantedAlertSchema = z.strictObject({
   condition: conditionSchema,
   to: targetSchema,
   everyMinutes: z.int().min(5).max(DAY_MINUTES).default(15).meta({
-    description: 'At most one message in this time; it has everything that happened since.',
+    description: 'At most one message in this many minutes; it has the events since the last.',
   }),
-  quiet: quietSchema.nullish().meta({ description: 'Messages wait until this time is over.' }),
+  quiet: quietSchema.nullish().meta({ description: 'Quiet hours: messages wait for their end.' }),
   link: urlSchema('https', 'http')
     .nullish()
     .meta({ description: 'Address of the dashboard, for messages.' }),
@@ -83,9 +83,9 @@ export interface AlertRecord extends Omit<WantedAlert, 'secrets' | 'quiet' | 'li
 
 /** Something that a condition found. */
 export interface Finding {
-  /** The same as long as it is the same thing. */
+  /** Findings with the same key are the same finding. */
   readonly key: string
-  /** Null: found before the alert was made, so nobody is told. */
+  /** Null: it was there before the alert was created, so it is not reported. */
   readonly text: string | null
 }
 
@@ -107,18 +107,18 @@ export interface AlertState {
   readonly id: string
   readonly orgId: string
   readonly told: Readonly<Record<string, Told>>
-  /** What the next message says, the oldest first. */
+  /** Events of the next message, the oldest first. */
   readonly pending: readonly AlertEvent[]
-  /** Events that the next message cannot hold. */
+  /** Number of further events, which the next message cannot hold. */
   readonly leftOut: number
   /** The number of the last message. A repetition with the same events has the same. */
   readonly number: number
-  /** The events of the last attempt, with those left out. */
+  /** Number of events of the last attempt, including those left out. */
   readonly attempted: number
   readonly nextSendMs: number
   readonly failures: number
   readonly sent: number
-  /** Events that were not told, because the same ended less than an hour before. */
+  /** Number of events that were not reported, because the same finding ended less than an hour before. */
   readonly repeated: number
   readonly lastSentAt: string | null
   readonly lastFault: { readonly at: string; readonly text: string } | null

@@ -1,10 +1,10 @@
 /**
  * Alerts of all organisations: settings, evaluation and messages.
  *
- * One timer evaluates them every EVERY_MS (1 min). The cost is bounded: a round ends after ROUND_MS, an evaluation after
- * EVALUATION_MS. A round takes one alert of each organisation in turn, those first that wait the longest, so an
- * organisation with slow alerts delays its own. Messages are sent beside, at most SENDING_MAX at a time, and
- * SENT_OF_ORG_MAX an hour for an organisation.
+ * One timer evaluates them every EVERY_MS (1 min). The cost is bounded: a round begins no evaluation after ROUND_MS (20 s),
+ * and an evaluation ends after EVALUATION_MS (5 s). A round takes one alert of each organisation in turn, the longest
+ * waiting first, so an organisation with slow alerts delays only its own. Messages are sent meanwhile, at most SENDING_MAX
+ * (8) at a time, and at most SENT_OF_ORG_MAX (60) attempts an hour for an organisation.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -43,7 +43,7 @@ export interface AlertsOptions extends Sources {
   readonly control: Pick<Control, 'documents'>
   readonly secrets: Secrets
   readonly guard: GuardOptions
-  /** Null: the operator has named no SMTP server. */
+  /** Null: the server was started without --smtp-url. */
   readonly mailer: Mailer | null
   readonly log: Logger
   readonly clockMs: () => number
@@ -127,7 +127,7 @@ export class Alerts {
     return this.get(orgId, id)
   }
 
-  /** What was told stays told, unless the condition or the filters change. @throws AppError NO_ALERT, BAD_ALERT */
+  /** Keeps what was reported, unless the condition or the filters change. @throws AppError NO_ALERT, BAD_ALERT */
   async replace(orgId: string, id: string, wanted: WantedAlert): Promise<AlertWithState> {
     await this.#sending.get(id)
     const { record: known, state } = await this.get(orgId, id)
@@ -180,7 +180,7 @@ export class Alerts {
     }
   }
 
-  /** What was left of removed alerts. */
+  /** Removes states of removed alerts. */
   async #forget(
     records: readonly AlertRecord[],
     states: ReadonlyMap<string, AlertState>,
@@ -193,7 +193,7 @@ export class Alerts {
       for (const id of map.keys()) if (!known.has(id)) map.delete(id)
   }
 
-  /** One of each organisation, then a second of each, …; those first that wait the longest. */
+  /** One alert of each organisation, then a second of each, …; of an organisation, the longest waiting first. */
   #inTurn(records: readonly AlertRecord[]): AlertRecord[] {
     const checkedMs = ({ id }: AlertRecord) => this.#checkedMs.get(id) ?? 0
     const turns = new Map<string, number>()

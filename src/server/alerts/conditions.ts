@@ -4,11 +4,11 @@ import { filterOfView } from '../query/view-query.js'
 import type { LogFilter, Span, Store, SummaryGroup } from '../store/store.js'
 import type { AlertRecord, Condition, Finding } from './alert.js'
 
-/** New values and holes are looked for in the last day, because meters may deliver late. */
+/** New values and holes are searched in this last time (1 day), because meters may deliver late. */
 const LOOKBACK_MS = 86400e3
 const VALUES_MAX = 100
 
-/** Not lost by the meters or on their way: silence has an alert of its own, and the rest was wanted. */
+/** Causes that are no loss for an alert: `silence` reports silence, nobody meters yet, or somebody wanted the deletion. */
 const NO_LOSS: readonly HoleCause[] = [
   ...(['neverReported', 'notWatched', 'silent', 'retentionOff', 'deletedByRetention'] as const),
   ...(['deletedByOperator', 'erased'] as const),
@@ -100,7 +100,7 @@ type Names = ReadonlyMap<number, string>
 const nameOf = (siteId: number, names: Names) => names.get(siteId) ?? `site ${siteId}`
 const iso = (us: number) => new Date(us / 1e3).toISOString()
 
-/** Meters that are silent now: a silence that reaches to the end. */
+/** Meters that are silent now: their silence reaches to the end of the range. */
 function silent(sites: readonly SiteCompleteness[], names: Names, nowMs: number): Finding[] {
   return sites.flatMap(({ siteId, meters }) =>
     meters.flatMap(({ meterId, holes: all }) =>

@@ -6,7 +6,7 @@ import { shown } from '../destinations/outcome.js'
 const MS_MAX = 10_000
 
 export interface MailOptions {
-  /** smtps://user:password@host:465, or smtp:// with STARTTLS, which only a server on this machine may lack. */
+  /** smtps://user:password@host:465, or smtp:// with STARTTLS. Only an SMTP server on this machine may lack STARTTLS. */
   readonly url: string
   readonly from: string
 }

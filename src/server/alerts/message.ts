@@ -2,7 +2,7 @@
 import type { AlertEvent, AlertRecord } from './alert.js'
 
 export interface Message {
-  /** The same for a repetition. */
+  /** A repetition of a message has the same id. */
   readonly id: string
   readonly events: readonly AlertEvent[]
   readonly leftOut: number

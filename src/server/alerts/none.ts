@@ -1,4 +1,4 @@
-/** In place of alerts, for a server that has none: the list is empty, and none can be made. */
+/** Stands in for alerts on a server with --store: the list is empty, and create() fails. */
 import { AppError } from '../../base/errors.js'
 import type { Alerts, AlertWithState } from './alerts.js'
 
@@ -9,7 +9,7 @@ export type AlertList = Pick<
 >
 
 const WHY =
-  'a server with --store has no alerts yet: several servers would each tell of the same finding. Watch the metrics of its sites with Prometheus'
+  'a server with --store has no alerts yet: several servers would each report the same finding. Watch the metrics of its sites with Prometheus'
 
 export class NoAlerts implements AlertList {
   start(): void {}

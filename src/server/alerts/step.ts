@@ -1,12 +1,12 @@
-/** What an evaluation changes: who is told what, once. */
+/** Computes an alert's next state from its findings, so that each finding is reported once. */
 import type { AlertEvent, AlertState, Condition, Finding, Told } from './alert.js'
 
 export const PENDING_MAX = 20
 export const TOLD_MAX = 500
-/** The same thing is told once in this time, however often it ends and begins again. */
+/** A finding that returns within this time of its end (1 h) is not reported again. */
 export const REPEAT_MS = 3600e3
 
-/** Conditions that end. A new value and a hole only happen. */
+/** Conditions whose end is reported. A new value and a hole have no end. */
 const ENDING: readonly Condition['kind'][] = ['count', 'bytes', 'silence']
 
 /** Undefined: it is there and was told, or was never there. */

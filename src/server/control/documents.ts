@@ -1,7 +1,7 @@
 /**
  * Small records of organisations beside settings and keys: saved views, alerts and their states.
  *
- * A document belongs to an organisation, and may have a key as its owner; it goes with either.
+ * A document belongs to an organisation, and may have a key as its owner. It is removed with either.
  */
 
 export const DOCUMENT_KINDS = ['view', 'alert', 'alertState'] as const

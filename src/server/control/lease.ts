@@ -1,11 +1,11 @@
-/** Which one of several servers does the regular chores. Two that do them at once waste work, and nothing more. */
+/** Which one of several servers does the regular chores. If two servers do them at once, that only wastes work. */
 export interface Lease {
-  /** Takes it if it is free. It passes to another server when this one has gone. */
+  /** Takes the lease if it is free. Another server gets it after this one has stopped. */
   isMine(): Promise<boolean>
   close(): Promise<void>
 }
 
-/** Of a server that is the only one. */
+/** For a server that shares its store with no other. */
 export const ALWAYS_MINE: Lease = {
   isMine: () => Promise.resolve(true),
   close: () => Promise.resolve(),

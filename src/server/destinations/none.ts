@@ -1,4 +1,4 @@
-/** In place of destinations, for a server that has none: the list is empty, and none can be made. */
+/** Stands in for destinations on a server with --store: the list is empty, and create() fails. */
 import { AppError } from '../../base/errors.js'
 import type { Courier } from './courier.js'
 import type { Destinations } from './destinations.js'

@@ -26,13 +26,13 @@ export const alertSchema = z.object({
     .nullable()
     .meta({ description: 'Null: messages are not signed.' }),
   createdAt: z.iso.datetime(),
-  now: z.array(z.string()).meta({ description: 'What it finds now.' }),
-  pending: z.int().meta({ description: 'Events that the next message tells.' }),
-  sent: z.int().meta({ description: 'Messages that the receiver took.' }),
-  repeated: z.int().meta({ description: 'Events that were the same again within an hour.' }),
+  now: z.array(z.string()).meta({ description: 'What the alert finds now.' }),
+  pending: z.int().meta({ description: 'Number of events that wait for the next message.' }),
+  sent: z.int().meta({ description: 'Number of messages that the receiver accepted.' }),
+  repeated: z.int().meta({ description: 'Events that returned within an hour; not reported.' }),
   lastSentAt: z.iso.datetime().nullable(),
-  lastFault: fault.meta({ description: 'Why the last failed message failed.' }),
-  checkFault: z.string().nullable().meta({ description: 'Why it cannot be evaluated.' }),
+  lastFault: fault.meta({ description: 'When and why a message failed last.' }),
+  checkFault: z.string().nullable().meta({ description: 'Why it cannot be evaluated, or null.' }),
 })
 /** The body of a request. */
 export type WantedAlert = z.input<typeof wantedAlertSchema>

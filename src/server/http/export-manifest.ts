@@ -1,4 +1,4 @@
-/** The manifest of an export, as its last line or in a header, for clients that do not ask for completeness apart. */
+/** The manifest of an export, as its last line or in a header, for clients that do not request completeness separately. */
 import type { FastifyRequest } from 'fastify'
 import { MANIFEST_VERSION } from '../../session/manifest.js'
 import type { KeyRecord } from '../control/control.js'

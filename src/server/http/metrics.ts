@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { StoreStats } from '../store/store.js'
 import { CLOSED_REASONS } from './connections.js'
 
-/** Undefined: the engine has no such thing. */
+/** Undefined: the engine has no such figure. */
 type ReadStat = (stats: StoreStats) => number | undefined
 
 export class ServerMetrics {

@@ -203,7 +203,7 @@ export const siteStatusSchema = z.object({
             lastBatch: int,
             receivedAt: z.string(),
             returnedAt: z.string().nullable().meta({
-              description: 'The last time that it reported after another spool of the meter had.',
+              description: 'When it last reported after another spool of the meter had reported.',
             }),
             runStartedAt: z.string(),
             reportedAt: z.string(),

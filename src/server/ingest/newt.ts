@@ -2,7 +2,7 @@
  * Newt's access log: `{ "compressed": base64(zlib(JSON array)) }`, as its connection logger sends it every minute.
  *
  * Newt's ids are 8 random bytes in hex. Session ids are made from them and the site by SHA-256, so a repeated log
- * changes nothing. A session is its source's: of the client that has this address in the catalog at the time of the
+ * changes nothing. A session belongs to the client that has its source address in the catalog at the time of the
  * request. Newt counts no packets and leaves both byte counts 0, which are stored as null (unknown).
  */
 import { createHash } from 'node:crypto'
@@ -67,7 +67,7 @@ interface Bounds {
 }
 
 /**
- * @param clients whose address decides whose session it is
+ * @param clients the client with the session's source address gets the session
  * @throws AppError TOO_LARGE, BAD_COMPRESSED
  */
 export async function readNewt(

@@ -101,7 +101,7 @@ export interface MeterLife {
   readonly spoolId: string
   readonly lastBatch: number
   readonly receivedAt: string
-  /** The newest arrival of a report that followed one of another spool. Null: none has. */
+  /** When the newest report arrived that followed a report of another spool. Null: no report did. */
   readonly returnedAt: string | null
   /** Start and newest report of the latest run that used the spool, by the meter's clock. */
   readonly runStartedAt: string

@@ -62,13 +62,13 @@ export class LmdbDocuments implements Documents {
     })
   }
 
-  /** In a transaction. A root key may own documents of every organisation. */
+  /** Call it in a transaction. A root key may own documents of every organisation. */
   forgetOwner(keyId: string): void {
     for (const key of [...this.#documents.getKeys()])
       if (key[2] === keyId) this.#documents.remove(key)
   }
 
-  /** In a transaction. */
+  /** Call it in a transaction. */
   forgetOrg(orgId: string): void {
     for (const kind of DOCUMENT_KINDS)
       for (const key of [...this.#documents.getKeys(range(kind, orgId))])

@@ -23,7 +23,7 @@ export interface KeyValue {
 interface Attribute<Row> {
   readonly key: string
   readonly read: (row: Row) => Value
-  /** Else a number is an integer, 0 or more. */
+  /** True: numbers are doubles. Otherwise they are integers, 0 or more. */
   readonly isDouble?: boolean
 }
 

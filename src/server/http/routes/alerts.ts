@@ -52,7 +52,7 @@ export function alertRoutes({ alerts, security }: ServerContext): Route[] {
       path: `${PATH}/{alertId}`,
       tag: 'alerts',
       summary: 'Change an alert',
-      description: 'With another condition or other filters it begins anew.',
+      description: 'Another condition or other filters reset what it has reported and what waits.',
       scopes: ADMIN,
       statuses: NO_ALERT,
       params,

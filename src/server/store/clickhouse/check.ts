@@ -1,11 +1,11 @@
-/** What an operator should know of the tables in ClickHouse, and what is wrong with them. It changes nothing. */
+/** Describes the tables in ClickHouse, and lists what is wrong with them, for `tunmeter store check`. It changes nothing. */
 import { AppError } from '../../../base/errors.js'
 import { type ClickHouseAddress, Client } from './client.js'
 import { COLUMNS, typeOf } from './schema/columns.js'
 
-/** INSERT, FINAL and DELETE IN PARTITION of this version are tested. */
+/** The oldest version whose INSERT, FINAL and DELETE IN PARTITION are tested. */
 const VERSION_MIN = 26
-/** ClickHouse delays inserts beyond 1,000 parts of a partition. */
+/** More parts of a partition are a fault: ClickHouse delays inserts beyond 1,000. */
 const PARTS_MAX = 500
 
 export interface Checked {

@@ -1,7 +1,7 @@
 /**
  * The whole store for several servers: sessions in ClickHouse, all else in PostgreSQL. A batch is acknowledged when its
- * sessions are in ClickHouse and it is booked in PostgreSQL (../postgres/bookings.ts); there is no log before them, so a
- * server that is lost takes nothing with it (docs/decisions/several-servers.md).
+ * sessions are in ClickHouse and it is booked in PostgreSQL (../postgres/bookings.ts); there is no log before them, so the
+ * loss of a server loses nothing (docs/decisions/several-servers.md).
  */
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -234,7 +234,7 @@ export class ClickHouseStore implements S.Store {
     return this.#catalogs.putCatalog(orgId, catalog, ifMatch)
   }
 
-  /** Of this server's commits. Their order is nobody's promise, because other servers commit at the same time. */
+  /** Numbers of this server's commits. They promise no order, because other servers commit at the same time. */
   lastArrival(): number {
     return this.#sessions.lastArrival()
   }
@@ -260,7 +260,7 @@ export class ClickHouseStore implements S.Store {
     return this.#sessions.closeInterrupted()
   }
 
-  /** Hides at once. Off the disk they are by whole days, because a deletion rewrites the days that it touches. */
+  /** Hides sessions at once, and deletes whole days, because a deletion rewrites the days that it touches. */
   async expire(orgId: string, beforeUs: number): Promise<number> {
     await this.#meta.expire(orgId, beforeUs)
     // A retention of 0: nothing is kept, and what comes later is not hidden.

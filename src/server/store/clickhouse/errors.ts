@@ -64,7 +64,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     ]),
   ),
 }
-/** It may have written. */
+/** After such a failure, ClickHouse may have written the rows. */
 const UNKNOWN: ReadonlySet<string> = new Set(['209', '210', '319'])
 
 const NETWORK = new Set([

@@ -76,8 +76,8 @@ export interface KeptUsage extends DeletedSums {
 
 export interface SessionMeta {
   /**
-   * Runs work while nobody writes sessions of the organisation, on any server: until it ends, and until the batches of
-   * writes before it are booked. It must not be called within itself.
+   * Runs work while no server writes sessions of the organisation. It waits until the batches of earlier writes are
+   * booked, and later writes wait until it ends. Do not call it within itself.
    */
   alone<T>(orgId: string, work: () => Promise<T>): Promise<T>
 

@@ -120,7 +120,7 @@ export class ClickHouseSessions implements SessionLog {
     return this.#revised
   }
 
-  /** Ends what a killed server began. Until then readers leave out what it was deleting. */
+  /** Ends deletions that a killed server began. Until then readers leave out the sessions of these deletions. */
   async resume(): Promise<void> {
     await this.#deletions.resume()
     await removeAbandoned(this.#client)

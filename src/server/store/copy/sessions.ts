@@ -1,6 +1,6 @@
 /**
- * Copies sessions from one engine to another, a day of an organisation at a time. Days whose sums by the hour are equal on
- * both sides are there already: so a copy that was killed goes on where it was, and a second one writes nothing.
+ * Copies sessions from one engine to another, one day of one organisation at a time. It skips days whose sums of every hour
+ * are equal on both sides, so a killed copy continues where it was, and a second copy writes nothing.
  */
 import type { StoredSession } from '../session-log.js'
 
@@ -21,13 +21,13 @@ export interface CopiedSession {
   readonly session: StoredSession
   /** `closed`: the server has ended it, because its meter would not. */
   readonly state: 'open' | 'closed' | 'ended'
-  /** Of an open one: the start of the run that reported it. */
+  /** For an open session: the start of the run that reported it, in µs since 1970. */
   readonly runStartedUs: number
 }
 
 export interface Day {
   readonly orgId: string
-  /** Since 1970, UTC, by the sessions' starts. */
+  /** Days since 1970 (UTC) at the start of the sessions. */
   readonly day: number
 }
 
@@ -48,7 +48,7 @@ export interface Copied {
   readonly equalDays: number
 }
 
-/** @param said is told after each day */
+/** @param said called after each day */
 export async function copySessions(
   from: SessionSide,
   to: SessionSide,
@@ -70,7 +70,7 @@ export async function copySessions(
   return { sessions, days, equalDays }
 }
 
-/** Of the day of the hour. */
+/** A key for the day that has this hour. */
 function keyOf(orgId: string, hour: number): string {
   return JSON.stringify([orgId, Math.floor(hour / DAY_HOURS)])
 }

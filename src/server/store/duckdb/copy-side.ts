@@ -1,4 +1,4 @@
-/** The sessions in a DuckDB file as a side of a copy (../copy/sessions.ts). No server must use the file. */
+/** The sessions in a DuckDB file as a side of a copy (../copy/sessions.ts). No server may use the file meanwhile. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { isOpen } from '../../../session/session.js'
 import {

@@ -1,6 +1,6 @@
 /**
- * Collects what waits at one moment into groups, and runs one group after another. Of one key, a group has at most one
- * item. If a group fails for a reason of its own, each of its items is tried alone, so one cannot hold up the others.
+ * Collects the items that wait at one moment into groups, and runs one group after another. A group has at most one item of
+ * each key. If a group fails because of its items, each of them is tried alone, so one cannot hold up the others.
  */
 import { AppError } from '../../../base/errors.js'
 
@@ -21,7 +21,7 @@ interface Waiting<T, R> {
   readonly reject: (error: unknown) => void
 }
 
-/** Failures of the surroundings, which another try at this moment has, too. */
+/** Failures that no item causes: another attempt at this moment would fail, too. */
 const PASSING = new Set(['STORE_BUSY', 'STORE_FULL', 'STORE_MEMORY', 'STORE_CLOSING'])
 
 export class Groups<T, R> {

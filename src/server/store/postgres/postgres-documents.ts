@@ -68,12 +68,12 @@ export class PostgresDocuments implements Documents {
     return rows.length > 0
   }
 
-  /** In a transaction. A root key may own documents of every organisation. */
+  /** Call it in a transaction. A root key may own documents of every organisation. */
   async forgetOwner(query: Rows, keyId: string): Promise<void> {
     await query('DELETE FROM document WHERE owner = $1', [keyId])
   }
 
-  /** In a transaction. */
+  /** Call it in a transaction. */
   async forgetOrg(query: Rows, orgId: string): Promise<void> {
     await query('DELETE FROM document WHERE org_id = $1', [orgId])
   }

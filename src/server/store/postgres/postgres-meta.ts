@@ -9,8 +9,8 @@
  *   hidden_before  sessions that ended before this are hidden; deleted_us: before this they are deleted
  *
  * The lock of an organisation's sessions is an advisory one: writers share it until their batches are booked, a deletion
- * has it alone. If its connection breaks, it is lost, and a report that comes at that moment may go with the session that
- * is deleted.
+ * holds it exclusively. If its connection breaks, the lock is lost, and the deletion may delete a report that arrives at
+ * that moment together with its session.
  */
 import { LRUCache } from 'lru-cache'
 import { TIME_US_MAX } from '../../../session/bounds.js'
@@ -255,7 +255,7 @@ export class PostgresMeta implements SessionMeta {
     })
   }
 
-  /** What is as old as sessions that ended before this time: events of peers, former names, owners of unused runs. */
+  /** Deletes rows as old as sessions that ended before this time: events of peers, former names, owners of unused runs. */
   async expire(orgId: string, beforeUs: number): Promise<void> {
     await this.deletePeerEvents(orgId, `at_us < ${int(beforeUs)}`)
     await this.#catalogs.forgetNamesBefore(orgId, Math.min(beforeUs, this.#clockUs()))

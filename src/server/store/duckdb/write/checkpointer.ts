@@ -4,9 +4,9 @@
  * Only this class checkpoints, and only while nothing else writes. DuckDB can checkpoint beside other transactions, but
  * up to 1.5.5 that could leave a file that cannot be opened any more (duckdb#25971, duckdb#24260).
  *
- * The last part of a disk is kept for a checkpoint and for deletions: without it, a lower retention could not be
- * carried out on a full disk, because a deletion writes to the log before it frees anything. On a nearly full disk a
- * checkpoint is due sooner, because it makes a tenth of the log's size.
+ * The checkpointer keeps the last part of a disk free for a checkpoint and for deletions: a deletion writes to the log before
+ * it frees anything, so without that space a lower retention could not delete on a full disk. On a nearly full disk a
+ * checkpoint is due sooner, because it turns the log into a tenth of its size.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Database } from '../database.js'
