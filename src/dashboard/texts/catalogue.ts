@@ -19,9 +19,11 @@
  *   key         Schlüssel          time range   Zeitraum            audit trail   Prüfprotokoll
  *   scope       Befugnis           breakdown    Aufteilung          hash          Prüfsumme
  *   secret      Geheimnis          destination (that sessions are sent to), receiver   Empfänger
- *   backfill    Nachlieferung      dead letter  Unzustellbares
+ *   backfill    Nachlieferung      dead letter  Unzustellbares     stop (a backfill)  abbrechen
+ *   alert       Warnung            view         Ansicht            admin         Administrator
  *
- * Untranslated: keys of the query language, names of settings and scopes, states of Zeek, commands.
+ * Untranslated: keys of the query language, names of settings and scopes (so "ingest-Schlüssel"), states of Zeek,
+ * commands.
  */
 import { type Language, language } from './language.js'
 

@@ -156,7 +156,7 @@ export const common: typeof english = {
   fromWhere: 'Von wo',
   before: 'vor',
   beforeTitle: 'Bestand schon, als das Messgerät zu lesen begann; seit wann, ist nicht bekannt.',
-  afterOthers: (others) => `nach ${plural(others, 'anderer', 'anderen')}`,
+  afterOthers: (others) => `nach ${plural(others, 'anderen', 'anderen')}`,
   now: 'jetzt',
   unknown: 'unbekannt',
   unknownTitle: 'Kein Ende gemeldet, und das Messgerät schweigt.',
