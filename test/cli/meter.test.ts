@@ -433,8 +433,10 @@ describe('a meter that cannot start', () => {
   test('a spool that is a file', async () => {
     const args = ['--interface', 'lo', '--spool', `${ROOT}package.json`]
     const { code, stderr } = await runProcess(['meter', ...args, ...server])
-    expect(stderr).toMatch(/cannot use the spool directory .*package\.json: .*\n.*--spool DIR/)
-    expect([code, stderr.includes('bug')]).toEqual([1, false])
+    expect(stderr).toMatch(
+      /cannot use the spool directory: package\.json .* is not a directory\n.*--spool DIR/,
+    )
+    expect([code, stderr.includes('bug')]).toEqual([2, false])
   })
 
   test.skipIf(!canCapture)('no permission to capture (needs root to give it up)', async () => {

@@ -5,6 +5,8 @@
  */
 import { rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { AppError } from '../../src/base/errors.js'
 import { readLogged } from '../../src/server/ingest/logged.js'
 import { DuckStore } from '../../src/server/store/duckdb/duck-store.js'
 import { batch } from './batches.js'
@@ -39,10 +41,22 @@ const say = (...words: readonly (string | number)[]): number => writeSync(1, `${
 async function meter(siteId: SiteId, first: number): Promise<void> {
   for (let number = first; ; number++) {
     const what = batch(number, [], { meterId: `meter-${siteId}` })
-    await store.write({ orgId: ORG, siteId, batch: what, sessions: sessionsOf(siteId, number) })
+    const request = { orgId: ORG, siteId, batch: what, sessions: sessionsOf(siteId, number) }
+    while (!(await isTaken(store.write(request)))) await setTimeout(10)
     acknowledged.set(siteId, number)
     say('a', siteId, number)
   }
+}
+
+/** False: the store is behind, and a meter sends the batch again later. */
+function isTaken(writing: Promise<unknown>): Promise<boolean> {
+  return writing.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof AppError && error.code === 'STORE_BUSY') return false
+      throw error
+    },
+  )
 }
 
 async function again(phase: Phase, work: () => Promise<unknown>): Promise<void> {

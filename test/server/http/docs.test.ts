@@ -53,6 +53,8 @@ function requestOf(line: string): readonly [string, string] | null {
   if (quoted === undefined) return null
   const path = quoted
     .replace('$destination', '$org/destinations/{destinationId}')
+    .replace('$view', '$org/views/{viewId}')
+    .replace('$alert', '$org/alerts/{alertId}')
     .replace('$org', '$URL/api/v1/org/acme')
     .replace('$URL', '')
     .replace('$key', '{keyId}')
