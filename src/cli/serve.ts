@@ -26,7 +26,6 @@ import { closeDirectory } from '../base/private-files.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
 import { Alerts } from '../server/alerts/alerts.js'
-import { Mailer } from '../server/alerts/mail.js'
 import { NoAlerts } from '../server/alerts/none.js'
 import { TrustedClock } from '../server/control/trusted-clock.js'
 import { Secrets } from '../server/destinations/secrets.js'
@@ -186,7 +185,9 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const mailer =
     options.smtpUrl === undefined
       ? null
-      : new Mailer({ url: options.smtpUrl, from: options.mailFrom })
+      : new (await import('../server/alerts/mail.js')).Mailer({
+          ...{ url: options.smtpUrl, from: options.mailFrom },
+        })
   // Before anything is created, because a server that cannot listen must leave no directory behind.
   await tryListen(host, port, options.listen)
   closeDirectory(options.data)

@@ -1,17 +1,10 @@
-/** The only place outside `cli/` that names an engine. */
+/** The only place that names an engine. Each is loaded when it is opened, since a command or server needs one of them. */
 import type { Control } from '../control/control.js'
 import type { Lease } from '../control/lease.js'
-import { type Checked, checkClickHouse } from './clickhouse/check.js'
-import { ClickHouseStore } from './clickhouse/clickhouse-store.js'
+import type { Checked } from './clickhouse/check.js'
 import type { ClickHouseAddress } from './clickhouse/client.js'
-import { ClickHouseSide } from './clickhouse/copy-side.js'
 import type { StoreConfig } from './config.js'
 import type { SessionSide } from './copy/sessions.js'
-import { DuckSide } from './duckdb/copy-side.js'
-import { DuckStore } from './duckdb/duck-store.js'
-import { Postgres } from './postgres/database.js'
-import { PostgresLease } from './postgres/lease.js'
-import { PostgresControl } from './postgres/postgres-control.js'
 import type { Store } from './store.js'
 
 /** Connections of one server, beside the one of its lease. */
@@ -20,7 +13,8 @@ const WRITES = 6
 const LOCKS = 4
 
 /** @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
-export function openStore(config: StoreConfig): Promise<Store> {
+export async function openStore(config: StoreConfig): Promise<Store> {
+  const { DuckStore } = await import('./duckdb/duck-store.js')
   return DuckStore.open(config)
 }
 
@@ -36,6 +30,9 @@ export interface SharedDatabase {
 
 /** @param url `postgresql://user:password@host/database` @throws AppError STORE_BUSY, STORE_NEWER, STORE_NOT_DURABLE, STORE_UNREADABLE */
 export async function openShared(url: string): Promise<SharedDatabase> {
+  const { Postgres } = await import('./postgres/database.js')
+  const { PostgresControl } = await import('./postgres/postgres-control.js')
+  const { PostgresLease } = await import('./postgres/lease.js')
   const postgres = await Postgres.open({ url, connections: READS })
   const pools = [postgres]
   const lease = new PostgresLease(url)
@@ -51,6 +48,7 @@ export async function openShared(url: string): Promise<SharedDatabase> {
       pools.push(writes)
       const locks = await Postgres.open({ url, connections: LOCKS })
       pools.push(locks)
+      const { ClickHouseStore } = await import('./clickhouse/clickhouse-store.js')
       return ClickHouseStore.open({ address, postgres, writes, locks, silenceUs })
     },
     async close() {
@@ -69,19 +67,22 @@ export interface OpenSide extends SessionSide {
 }
 
 /** The sessions of a data directory whose server is stopped. @throws AppError STORE_LOCKED, STORE_NEWER, STORE_UNREADABLE */
-export function openDirectorySide(directory: string, memoryBytes: number): Promise<OpenSide> {
+export async function openDirectorySide(directory: string, memoryBytes: number): Promise<OpenSide> {
+  const { DuckSide } = await import('./duckdb/copy-side.js')
   return DuckSide.open(directory, memoryBytes)
 }
 
 /** @param as a target gets tables if it has none @throws AppError STORE_BUSY, STORE_UNREADABLE */
-export function openSharedSide(
+export async function openSharedSide(
   address: ClickHouseAddress,
   as: 'source' | 'target',
 ): Promise<OpenSide> {
+  const { ClickHouseSide } = await import('./clickhouse/copy-side.js')
   return ClickHouseSide.open(address, as)
 }
 
 /** @throws AppError STORE_BUSY, STORE_UNREADABLE, NO_DATA */
-export function checkShared(address: ClickHouseAddress): Promise<Checked> {
+export async function checkShared(address: ClickHouseAddress): Promise<Checked> {
+  const { checkClickHouse } = await import('./clickhouse/check.js')
   return checkClickHouse(address)
 }
