@@ -99,7 +99,7 @@ export interface Told {
   readonly text: string | null
   /** Null: it is still found. */
   readonly endedMs: number | null
-  /** It began again too soon to be told; it is told if it is still found at this time. */
+  /** The finding returned too soon to be reported. It is reported if it is still found at this time. */
   readonly mutedUntilMs?: number
 }
 

@@ -3,13 +3,13 @@ import type { AlertEvent, AlertState, Condition, Finding, Told } from './alert.j
 
 export const PENDING_MAX = 20
 export const TOLD_MAX = 500
-/** A finding that returns within this time of its end (1 h) is not reported again. */
+/** A finding that returns within this time of its end (1 h) is reported again only if it is still there at the end of it. */
 export const REPEAT_MS = 3600e3
 
 /** Conditions whose end is reported. A new value and a hole have no end. */
 const ENDING: readonly Condition['kind'][] = ['count', 'bytes', 'silence']
 
-/** Undefined: it is there and was told, or was never there. */
+/** When a finding that returned may be reported again. Undefined: it is new, or it was reported and never ended. */
 function mutedUntil(before: Told | undefined): number | undefined {
   if (before === undefined) return undefined
   return before.endedMs === null ? before.mutedUntilMs : before.endedMs + REPEAT_MS
@@ -42,7 +42,7 @@ export function step(
     const { text, mutedUntilMs } = one
     const isTold = one.endedMs === null && mutedUntilMs === undefined
     if (isTold && text !== null && ENDING.includes(kind)) events.push({ at, what: 'ends', text })
-    // What was not told leaves the time of the last end as it was.
+    // A return that was not reported does not move the time of the last end.
     const endedMs = one.endedMs ?? (mutedUntilMs === undefined ? nowMs : mutedUntilMs - REPEAT_MS)
     if (nowMs - endedMs < REPEAT_MS && Object.keys(told).length < TOLD_MAX)
       told[key] = { text, endedMs }

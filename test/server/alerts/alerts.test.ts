@@ -148,6 +148,50 @@ describe('a condition', () => {
     await minutes(6)
     expect(texts()[2]).toEqual([expect.stringMatching(/^ends: site 1 is silent since/)])
   })
+
+  test('on a hole: once, also when the last day begins within it', async () => {
+    await send(1)
+    nowMs += 5 * MINUTE
+    await alerts.create('acme', wanted({ condition: { kind: 'hole' }, query: '' }))
+    const [from, to] = [nowMs + 10 * MINUTE, nowMs + 190 * MINUTE]
+    nowMs = to
+    const gap = { reason: 'interfaceGone', sessions: 0, interface: 'wg0' }
+    const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() }
+    const its = report({ at: new Date(nowMs).toISOString() })
+    await t.send('acme', 1, batch(++batches, [], { report: its, gaps: [{ ...gap, ...span }] }))
+    await minutes(1)
+    expect(texts()).toEqual([[expect.stringMatching(/^begins: site 1: interfaceGone/)]])
+    nowMs = from + 24 * 60 * MINUTE
+    for (let quarter = 0; quarter < 14; quarter++) {
+      nowMs += 14 * MINUTE
+      await minutes(1)
+    }
+    expect(texts()).toHaveLength(1)
+  })
+
+  test('that is changed while it is evaluated begins anew', async () => {
+    const condition = { kind: 'count', over: 10, withinMinutes: 60 }
+    const { record } = await alerts.create('acme', wanted({ condition }))
+    await send(20)
+    await minutes(1)
+    let isChanged = false
+    const slow: Pick<TestStore['store'], 'summary'> = {
+      summary: async (...asked) => {
+        const answer = await t.store.summary(...asked)
+        const fewer = { condition: { ...condition, over: 5 } }
+        if (!isChanged) await alerts.replace('acme', record.id, wanted(fewer))
+        isChanged = true
+        return answer
+      },
+    }
+    await alerts.stop()
+    alerts = open(null, slow)
+    await minutes(6)
+    expect(texts()).toEqual([
+      [expect.stringContaining('more than 10')],
+      [expect.stringContaining('more than 5')],
+    ])
+  })
 })
 
 describe('a message', () => {

@@ -59,6 +59,9 @@ test('an alert is added, tested, changed, survives a restart and is removed; its
   expect(JSON.stringify((await server.get(PATH, admin)).body)).not.toContain(SECRET)
   expect((await server.request('DELETE', `${PATH}/${id}`, admin)).body.data.name).toBe('Fewer')
   const { body } = await server.get('/api/v1/org/acme/audit?event=alertAdded,alertRemoved', admin)
+  // The path of a webhook may be its secret.
+  expect(JSON.stringify(body)).not.toContain(new URL(receiver.url).pathname)
+  expect(body.data.audit[1].facts).toMatchObject({ target: new URL(receiver.url).origin })
   expect(body.data.audit.map(({ event }: { event: string }) => event)).toEqual([
     ...['alertRemoved', 'alertAdded'],
   ])

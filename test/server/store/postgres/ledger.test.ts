@@ -16,6 +16,7 @@ import {
 import { METERS_MAX } from '../../../../src/server/store/meters/meters.js'
 import { Postgres } from '../../../../src/server/store/postgres/database.js'
 import { PostgresLedger } from '../../../../src/server/store/postgres/postgres-ledger.js'
+import { sessionsLock } from '../../../../src/server/store/postgres/postgres-meta.js'
 import type { Ledger, WriteReceipt, WriteRequest } from '../../../../src/server/store/store.js'
 import type { Batch, BatchGap } from '../../../../src/session/batch.js'
 import { batch, report, session } from '../../../support/batches.js'
@@ -174,6 +175,22 @@ describe.skipIf(why !== null)(`the ledger in PostgreSQL${why === null ? '' : `: 
     expect(await servers[1]!.gaps('acme', 0, 2 * nowUs)).toEqual([])
     const other = await send(servers[1]!, batch(20, [session(21)], { spoolId: 'a' }), 99)
     expect(other).toEqual({ batch: 20, stored: 0, repeated: false, conflict: true })
+  })
+
+  test('an organisation whose sessions are being deleted holds up no other one', async () => {
+    const url = await database.database()
+    const server = await serverOn(url)
+    const deleting = await Postgres.open({ url })
+    onTestFinished(() => deleting.close())
+    await deleting.alone(sessionsLock('o1'), async () => {
+      const [busy, free] = await Promise.allSettled([
+        send(server, batch(1, [session(1)]), 1, 'o1'),
+        send(server, batch(1, [session(1)]), 1, 'o2'),
+      ])
+      expect(busy).toMatchObject({ reason: { code: 'STORE_BUSY' } })
+      expect(free).toMatchObject({ value: { stored: 1 } })
+    })
+    expect(await send(server, batch(1, [session(1)]), 1, 'o1')).toMatchObject({ repeated: false })
   })
 
   test('a batch whose sessions could not be stored is not booked', async () => {
