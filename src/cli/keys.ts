@@ -118,9 +118,7 @@ Keys of several servers: give --control postgresql://… instead of --data.`,
     await withNewControl(options, async (control) => {
       if (org !== undefined && !mayCreate) mustExist(control, org, placeOf(options))
       if (org !== undefined && control.org(org) === undefined)
-        context.stderr.write(
-          `new organisation ${org}${STORES[retentionDays ? 'kept' : 'nothing']}\n`,
-        )
+        context.stderr.write(`new organisation ${org}${retentionDays ? '' : STORES_NOTHING}\n`)
       const before = org === undefined ? undefined : control.org(org)
       if (org !== undefined && retentionDays !== undefined) {
         const { grace } = await control.putOrg(org, { retentionDays })
@@ -149,11 +147,8 @@ Keys of several servers: give --control postgresql://… instead of --data.`,
   },
 })
 
-/** What a new organisation does with its sessions: its retention is 0 until somebody sets it. */
-const STORES = {
-  kept: '',
-  nothing: '; it stores nothing until its retention is set: tunmeter retention 30',
-}
+/** The retention of a new organisation is 0. */
+const STORES_NOTHING = '; it stores nothing until its retention is set: tunmeter retention 30'
 
 async function auditCreated(
   control: Control,

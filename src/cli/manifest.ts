@@ -32,7 +32,7 @@ export function writeManifest(file: string, manifest: Omit<Manifest, 'manifest'>
   }
 }
 
-/** A manifest, and where the bytes that it describes end in its file: all of them, or those before its own line. */
+/** A manifest, and the position in the file where the bytes that it describes end. */
 export interface FoundManifest {
   readonly manifest: Manifest
   readonly end: number
@@ -62,7 +62,7 @@ export function readManifest(file: string): FoundManifest {
 /** 2 MiB: a manifest has at most a few thousand holes. */
 const LINE_BYTES_MAX = 2 * 1024 * 1024
 
-/** The last line of a file that ends with a manifest's. Null: it does not. */
+/** The last line of the file, if it is a manifest. Null: it is not. */
 function lastLine(file: string): { text: string; start: number } | null {
   let handle: number | undefined
   try {

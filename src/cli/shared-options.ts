@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { badOptions, secretText, text } from '../base/config.js'
 import { messageOf } from '../base/errors.js'
+import type { ClickHouseAddress } from '../server/store/open.js'
 import { clickHouseAddress } from './store-address.js'
 
 export const CONTROL_OPTIONS = {
@@ -20,8 +21,6 @@ export const SHARED_OPTIONS = {
   storePasswordFile: text('File with the password for --store.', 'FILE'),
   ...CONTROL_OPTIONS,
 }
-
-type ClickHouseAddress = ReturnType<typeof clickHouseAddress>
 
 interface ControlOptions {
   readonly control: string | undefined

@@ -1,5 +1,6 @@
 /** Addresses of ClickHouse on the command line: `clickhouse://user:password@host:8123/database`. */
 import { AppError, EXIT } from '../base/errors.js'
+import { percentDecoded } from '../base/percent-decoded.js'
 import type { ClickHouseAddress } from '../server/store/open.js'
 
 const PORTS = { 'clickhouse:': ['http', 8123], 'clickhouses:': ['https', 8443] } as const
@@ -10,7 +11,7 @@ const HINT =
 export function clickHouseAddress(option: string, given: string): ClickHouseAddress {
   const url = URL.canParse(given) ? new URL(given) : undefined
   const kind = PORTS[url?.protocol as keyof typeof PORTS]
-  const database = decoded(url?.pathname.slice(1) ?? '') ?? ''
+  const database = percentDecoded(url?.pathname.slice(1) ?? '') ?? ''
   if (url === undefined || kind === undefined || url.hostname === '' || !/^\w+$/.test(database))
     throw new AppError('BAD_OPTIONS', `${option} is no address of a ClickHouse database`, {
       hint: HINT,
@@ -21,16 +22,7 @@ export function clickHouseAddress(option: string, given: string): ClickHouseAddr
   return {
     url: `${scheme}://${url.hostname}:${url.port === '' ? port : url.port}`,
     database,
-    ...(username !== '' && { username: decoded(username) ?? username }),
-    ...(password !== '' && { password: decoded(password) ?? password }),
-  }
-}
-
-/** Undefined: its `%` are no escapes. */
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
+    ...(username !== '' && { username: percentDecoded(username) ?? username }),
+    ...(password !== '' && { password: percentDecoded(password) ?? password }),
   }
 }

@@ -1,4 +1,5 @@
 /** Entities with a page of their own: `/client/7`, `/user/ada`, `/resource/4`, `/site/3`. */
+import { percentDecoded } from '../../base/percent-decoded.js'
 import type { FilterName } from './filters.js'
 import { pageHref } from './page-href.js'
 
@@ -22,11 +23,8 @@ export function entityOf(path: string): Entity | null {
   const [, word, text] = /^\/(\w+)\/(.+)$/.exec(path) ?? []
   const kind = ENTITY_KINDS.find((one) => one === word)
   if (kind === undefined || text === undefined) return null
-  try {
-    return { kind, id: decodeURIComponent(text) }
-  } catch {
-    return null
-  }
+  const id = percentDecoded(text)
+  return id === undefined ? null : { kind, id }
 }
 
 export function entityPath({ kind, id }: Entity): string {

@@ -168,10 +168,7 @@ export class Alerts {
   async round(): Promise<void> {
     const { documents } = this.#options.control
     const records = await documents.all<AlertRecord>('alert')
-    const states = new Map(
-      (await documents.all<AlertState>('alertState')).map((state) => [state.id, state]),
-    )
-    await this.#forget(records, states)
+    await this.#forget(records, await documents.all<AlertState>('alertState'))
     const untilMs = performance.now() + ROUND_MS
     for (const record of this.#inTurn(records)) {
       if (performance.now() > untilMs || this.#stopped.signal.aborted) return
@@ -181,12 +178,9 @@ export class Alerts {
   }
 
   /** Removes states of removed alerts. */
-  async #forget(
-    records: readonly AlertRecord[],
-    states: ReadonlyMap<string, AlertState>,
-  ): Promise<void> {
+  async #forget(records: readonly AlertRecord[], states: readonly AlertState[]): Promise<void> {
     const known = new Set(records.map(({ id }) => id))
-    for (const { id, orgId } of states.values())
+    for (const { id, orgId } of states)
       if (!known.has(id))
         await this.#options.control.documents.remove({ kind: 'alertState', orgId, owner: '', id })
     for (const map of [this.#checkedMs, this.#checkFaults])

@@ -1,4 +1,5 @@
 /** Asks the store what the condition of an alert finds now. */
+import { formatCount } from '../../base/quantity.js'
 import { HOLE_CAUSES, type HoleCause, type SiteCompleteness } from '../query/completeness.js'
 import { filterOfView } from '../query/view-query.js'
 import type { LogFilter, Span, Store, SummaryGroup } from '../store/store.js'
@@ -65,10 +66,9 @@ async function overLimit(
   const { totals } = await store.summary(orgId, request, { signal })
   const found = kind === 'count' ? totals.sessions : totals.bytesTx + totals.bytesRx
   if (found <= over) return []
-  const number = (value: number) => value.toLocaleString('en-US')
   const unit = kind === 'count' ? 'sessions' : 'bytes'
-  const within = `in ${withinMinutes} minutes, more than ${number(over)}`
-  return [{ key: 'over', text: `${number(found)} ${unit} ${within}` }]
+  const within = `in ${withinMinutes} minutes, more than ${formatCount(over)}`
+  return [{ key: 'over', text: `${formatCount(found)} ${unit} ${within}` }]
 }
 
 const ID_FILTERS = { client: 'clientIds', user: 'userIds', resource: 'siteResourceIds' } as const

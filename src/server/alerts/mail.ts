@@ -1,6 +1,7 @@
 /** Sends e-mail by SMTP, through the server that the operator names. */
 import { createTransport, type Transporter } from 'nodemailer'
 import { AppError, EXIT, messageOf } from '../../base/errors.js'
+import { percentDecoded } from '../../base/percent-decoded.js'
 import { shown } from '../destinations/outcome.js'
 
 const MS_MAX = 10_000
@@ -27,7 +28,7 @@ export class Mailer {
     const at = URL.canParse(url) ? new URL(url) : null
     if (at === null || !['smtp:', 'smtps:'].includes(at.protocol) || at.hostname === '')
       throw badSmtp('--smtp-url: expected an address as in smtps://user:password@mail.example.org')
-    const [user, pass] = [decoded(at.username), decoded(at.password)]
+    const [user, pass] = [percentDecoded(at.username), percentDecoded(at.password)]
     if (user === undefined || pass === undefined)
       throw badSmtp('--smtp-url: write a % of the user or the password as %25')
     if (!/^[^\s@<>]+@[^\s@<>]+$/.test(from))
@@ -68,13 +69,4 @@ export class Mailer {
 
 function badSmtp(message: string): AppError {
   return new AppError('BAD_SMTP', message, { exitCode: EXIT.usage })
-}
-
-/** Undefined: its `%` are no escapes. */
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
 }

@@ -24,7 +24,7 @@ export interface ExportRequest {
   readonly late: NonNullable<Cancel['late']>
   /** Called with the number of rows of each piece; for Parquet with 1 for the file. */
   readonly counted: (rows: number) => void
-  /** Of NDJSON: end it with this manifest and what is known of the rows then. */
+  /** For NDJSON: the last line is this manifest, with the rows, bytes and SHA-256 of the lines before it. */
   readonly manifestLine?: ManifestHead
 }
 
@@ -34,7 +34,12 @@ export async function exportStream(
   orgId: string,
   request: ExportRequest,
 ): Promise<Readable> {
-  const { filter, sort, format, signal, late, counted, columns } = request
+  const { filter, sort, format, signal, late, columns } = request
+  let rows = 0
+  const counted = (more: number) => {
+    rows += more
+    request.counted(more)
+  }
   const fields = columns === undefined ? LOG_FIELDS : columns.map(fieldOf)
   const options = { signal, late, ...(columns !== undefined && { columns }) }
   if (format === 'parquet') {
@@ -47,7 +52,8 @@ export async function exportStream(
       ? bytesOf(store.csv(orgId, filter, sort, options), csvText, counted, headerOf(fields))
       : bytesOf(store.rows(orgId, filter, sort, { signal, late }), ndjsonText(fields), counted)
   const { manifestLine } = request
-  const pieces = manifestLine === undefined ? text : withManifestLine(text, manifestLine)
+  const pieces =
+    manifestLine === undefined ? text : withManifestLine(text, manifestLine, () => rows)
   const bytes = { objectMode: false, highWaterMark: HIGH_WATER_BYTES }
   const plain = endedBy(signal, Readable.from(pieces, bytes))
   await once(plain, 'readable', { signal })

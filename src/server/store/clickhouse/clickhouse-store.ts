@@ -109,7 +109,8 @@ export class ClickHouseStore implements S.Store {
     losses: readonly S.LooseLoss[] = [],
   ): Promise<void> {
     return this.#options.writes.transaction(async (query) => {
-      if (!(await lockSessions(query, orgId))) throw beingDeleted(orgId)
+      const locked = await lockSessions(query, [orgId])
+      if (!locked.has(orgId)) throw beingDeleted(orgId)
       await mustExist(query, [orgId])
       if (sessions.length > 0) await this.#sessions.writeLoose(orgId, siteId, sessions)
       const statements = losses.flatMap((loss) =>

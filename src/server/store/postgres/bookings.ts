@@ -117,10 +117,11 @@ async function lock(
 ): Promise<ReadonlyMap<string, AppError>> {
   const refused = new Map<string, AppError>()
   const orgs = [...new Set(requests.map(({ orgId }) => orgId))].sort()
-  for (const orgId of orgs)
-    if (!(await lockSessions(query, orgId))) refused.set(orgId, beingDeleted(orgId))
+  const locked = await lockSessions(query, orgs)
   const known = await existing(query, orgs)
-  for (const orgId of orgs) if (!known.has(orgId)) refused.set(orgId, wasRemoved(orgId))
+  for (const orgId of orgs)
+    if (!known.has(orgId)) refused.set(orgId, wasRemoved(orgId))
+    else if (!locked.has(orgId)) refused.set(orgId, beingDeleted(orgId))
   const meters = requests
     .filter(({ orgId }) => !refused.has(orgId))
     .map(({ orgId, siteId, batch }) => JSON.stringify([orgId, siteId, batch.meterId]))
@@ -131,14 +132,20 @@ async function lock(
 }
 
 /**
- * Locks the sessions of an organisation, shared. It does not wait: a deletion has them for minutes, and what waits here
- * would hold up the other organisations.
+ * Locks the sessions of organisations, shared. It does not wait, because a deletion locks them for minutes and the batches
+ * of the other organisations would wait, too.
+ * @returns those that are locked now
  */
-export async function lockSessions(query: Rows, orgId: string): Promise<boolean> {
-  const [row] = await query(
-    `SELECT pg_try_advisory_xact_lock_shared(${sessionsLock(orgId)}) AS is_mine`,
+export async function lockSessions(
+  query: Rows,
+  orgs: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const tries = orgs.map(
+    (orgId) =>
+      `SELECT ${literal(orgId)} AS org_id, pg_try_advisory_xact_lock_shared(${sessionsLock(orgId)}) AS is_locked`,
   )
-  return row?.is_mine === true
+  const rows = await query(tries.join(' UNION ALL '))
+  return new Set(rows.flatMap((row) => (row.is_locked === true ? [row.org_id as string] : [])))
 }
 
 export function beingDeleted(orgId: string): AppError {

@@ -59,29 +59,18 @@ export class Postgres {
 
   /** All of it or nothing. @throws AppError STORE_BUSY, STORE_FULL, and whatever `work` throws */
   async transaction<T>(work: (query: Rows) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw faultOf(error)
+    return this.#connected(async (client, isWhole) => {
+      try {
+        await client.query('BEGIN')
+        const result = await work((sql, values) => rowsOf(client, sql, values))
+        await client.query('COMMIT')
+        isWhole()
+        return result
+      } catch (error) {
+        await client.query('ROLLBACK').then(isWhole, () => undefined)
+        throw error
+      }
     })
-    let isBroken = true
-    // Without a listener, a connection that breaks between two statements would end the process.
-    const ignore = () => undefined
-    client.on('error', ignore)
-    try {
-      await client.query('BEGIN')
-      const result = await work((sql, values) => rowsOf(client, sql, values))
-      await client.query('COMMIT')
-      isBroken = false
-      return result
-    } catch (error) {
-      isBroken = await client.query('ROLLBACK').then(
-        () => false,
-        () => true,
-      )
-      throw faultOf(error)
-    } finally {
-      client.off('error', ignore)
-      client.release(isBroken)
-    }
   }
 
   /** Several queries that see one moment. @throws as transaction() */
@@ -98,23 +87,34 @@ export class Postgres {
    * @param key SQL of the lock's number @throws as query(); STORE_BUSY after LOCK_MS
    */
   async alone<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return this.#connected(async (client, isWhole) => {
+      await client.query(`SELECT pg_advisory_lock(${key})`)
+      const result = await work()
+      await client.query(`SELECT pg_advisory_unlock(${key})`)
+      isWhole()
+      return result
+    })
+  }
+
+  /** Runs work on one connection, which is closed with its locks afterwards unless the work calls isWhole(). */
+  async #connected<T>(
+    work: (client: pg.PoolClient, isWhole: () => void) => Promise<T>,
+  ): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw faultOf(error)
     })
     let isBroken = true
+    // Without a listener, a connection that breaks between two statements would end the process.
     const ignore = () => undefined
     client.on('error', ignore)
     try {
-      await client.query(`SELECT pg_advisory_lock(${key})`)
-      const result = await work()
-      await client.query(`SELECT pg_advisory_unlock(${key})`)
-      isBroken = false
-      return result
+      return await work(client, () => {
+        isBroken = false
+      })
     } catch (error) {
       throw faultOf(error)
     } finally {
       client.off('error', ignore)
-      // A connection that goes takes its locks with it.
       client.release(isBroken)
     }
   }

@@ -169,13 +169,13 @@ function keptOf(row: KeptRow, nowUs: number): Stored {
 
 /** The caller drops sessions of other sites with the same id. */
 function idsSql(sessions: readonly StoredSession[]): string {
-  const ids = new Map(
-    sessions.map(({ sessionId }) => [
-      sessionId,
-      `(${literal(sessionId.slice(0, RUN_LENGTH))}, ${int(sequenceOf(sessionId))})`,
-    ]),
+  const ids = new Set(
+    sessions.map(
+      ({ sessionId }) =>
+        `(${literal(sessionId.slice(0, RUN_LENGTH))}, ${int(sequenceOf(sessionId))})`,
+    ),
   )
-  return `(run, seq) IN (${[...ids.values()].join(', ')})`
+  return `(run, seq) IN (${[...ids].join(', ')})`
 }
 
 function keptSql(orgId: string, sessions: readonly StoredSession[]): string {
