@@ -71,13 +71,12 @@ export class Retention {
     this.#makeRoom = makeRoom
   }
 
+  /** Deletes as many sessions as are expired at its start: a meter that sends more meanwhile must not keep it running. */
   async expire(orgId: string, beforeUs: number): Promise<number> {
     const cut = { orgId, beforeUs }
     const ended = await this.#expireFrom('session', cut, (work) => this.#mutex.run(work))
     // A batch may report an open session again, so none is committed meanwhile.
-    const open = (await this.#hasOpen(cut))
-      ? await this.#expireFrom('session_open', cut, this.#between)
-      : 0
+    const open = await this.#expireFrom('session_open', cut, this.#between)
     const isOld = `at_us < ${int(beforeUs)}`
     while (!(await this.#mutex.run(() => deleteSomePeerEvents(this.#connection, orgId, isOld))));
     await this.#mutex.run(() => forgetNamesBefore(this.#connection, orgId, beforeUs))
@@ -85,32 +84,36 @@ export class Retention {
   }
 
   async #expireFrom(table: Table, cut: Cut, apart: BetweenGroups): Promise<number> {
+    const due = await this.#countExpired(table, cut)
     let deleted = 0
     try {
-      for (;;) {
+      while (deleted < due) {
         await this.#makeRoom()
-        const slice = await apart(() => this.#slice(table, cut))
+        const rows = Math.min(SLICE_ROWS, due - deleted)
+        const slice = await apart(() => this.#slice(table, cut, rows))
         deleted += slice
-        if (slice === 0) return deleted
+        if (slice === 0) break
       }
+      return deleted
     } finally {
       if (deleted > 0 && apart !== this.#between) await this.#between(() => Promise.resolve())
     }
   }
 
-  async #hasOpen(cut: Cut): Promise<boolean> {
-    const sql = `SELECT 1 FROM session_open WHERE ${isExpired(cut)} LIMIT 1`
-    return (await rowsOf(this.#connection, sql, [cut.orgId])).length > 0
+  async #countExpired(table: Table, cut: Cut): Promise<number> {
+    const sql = `SELECT count(*)::DOUBLE AS n FROM ${table} WHERE ${isExpired(cut)}`
+    return this.#mutex.run(
+      async () => (await rowsOf(this.#connection, sql, [cut.orgId]))[0]!.n as number,
+    )
   }
 
-  async #slice(table: Table, cut: Cut): Promise<number> {
-    const { orgId, beforeUs } = cut
+  async #slice(table: Table, { orgId, beforeUs }: Cut, rowsMax: number): Promise<number> {
     const c = this.#connection
     await c.run('BEGIN')
     try {
       await c.run(
         `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id, ${SUMMED_COLUMNS}, ${OWN_COLUMNS[table]} FROM ${table}
-         WHERE ${isExpired(cut)} LIMIT ${SLICE_ROWS}`,
+         WHERE ${isExpired({ orgId, beforeUs })} LIMIT ${rowsMax}`,
         [orgId],
       )
       const span = (
