@@ -1,6 +1,6 @@
 /** What the tables of a meter do not have: an engine that forgets meters between batches keeps it as a text. */
 import type { EndedRun, GoingLoss } from './losses.js'
-import type { Meter } from './meters.js'
+import type { Meter } from './meter.js'
 
 interface State {
   readonly spoolId: string

@@ -8,70 +8,47 @@
  *
  * Limits: METERS_MAX meters per site; beyond it, the longest silent one is forgotten, and its sessions are still found
  * by their ids. LIVES_MAX spools per meter; beyond it, the longest silent one is forgotten, and its missing batches
- * stay as losses. RUNS_MAX runs per meter. About REPORT_PLACES_MAX interfaces per run.
+ * stay as losses. RUNS_MAX runs per meter (meter-sql.ts). About REPORT_PLACES_MAX interfaces per run.
  */
 import type { BatchGap, MeterReport } from '../../../session/batch.js'
 import { REPORT_PLACES_MAX } from '../../../session/bounds.js'
-import { literal, type Row, type Rows } from '../sql/rows.js'
+import { literal, type Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { Span } from '../store.js'
 import { CRCS_MAX, hear, isoToUs, type Life, newLife, wholeUsOf } from './lives.js'
+import { loadMeters, type OneMeter } from './load-meters.js'
 import {
   droppedLate,
   droppedSince,
   type EndedRun,
   endedRun,
-  type GoingLoss,
   goesOn,
   type KnownRun,
-  knowDrops,
   runOf,
   unexplainedIn,
 } from './losses.js'
+import { keyOf, type Meter, newMeter } from './meter.js'
+import {
+  detailOf,
+  forgetSql,
+  idOf,
+  lifeSql,
+  meterSql,
+  oldRunsSql,
+  orNull,
+  whereIs,
+} from './meter-sql.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
 const HISTORY_EVERY_US = 60e6
 /** Ended runs per meter that are kept for comparison with late reports. */
 const ENDED_MAX = 16
-/** Runs kept per meter. The time before them counts as not watched. */
-export const RUNS_MAX = 2000
-/** All tables with rows of a meter. */
-const TABLES = [
-  ...['meter', 'meter_history', 'meter_life', 'meter_run', 'meter_place', 'batch_crc', 'batch_gap'],
-]
-
-export interface Meter {
-  readonly orgId: string
-  readonly siteId: number
-  readonly meterId: string
-  readonly lives: Map<string, Life>
-  /** The spool of the newest report. */
-  spoolId: string
-  lastBatch: number
-  runStartedUs: number
-  receivedUs: number
-  report: MeterReport
-  historyUs: number
-  /** Losses that the next report may extend, by reason. */
-  readonly going: Map<string, GoingLoss[]>
-  /** The newest report of the last ended runs, by the start of the run. */
-  readonly ended: Map<number, EndedRun>
-  /** The start of the run that reported last, and its places in the table. */
-  placed: { readonly runUs: number; readonly places: Set<string> }
-}
 
 type Extended = ReturnType<typeof goesOn>
 
-const NOT_PLACED: Meter['placed'] = { runUs: -1, places: new Set() }
-
 /** The meters and lives that a transaction has changed, and for each life whether its missing ranges changed. */
 export type SavedMeter = Map<Meter, Map<Life, boolean>>
-
-/** One meter, and the number of the batch that is to be booked. */
-export interface OneMeter extends MeterName {
-  readonly batch: number
-}
 
 export class Meters {
   readonly #query: Rows
@@ -88,95 +65,13 @@ export class Meters {
 
   /** Reads everything from the tables, or one meter. Also needed after a rollback. */
   async load(only?: OneMeter): Promise<void> {
-    const loaded = new Meters(this.#query, this.#rowId)
-    await loaded.#loadAll(only === undefined ? 'true' : whereIs(only), only?.batch)
     // Replaced in one step, because readers must not see a part of the meters.
-    this.#meters = loaded.#meters
+    this.#meters = await loadMeters(this.#query, only)
     this.#statements = []
   }
 
-  /** @param batch the only number whose checksums are read */
-  async #loadAll(where: string, batch?: number): Promise<void> {
-    await this.#loadMeters(where)
-    await this.#loadLives(where)
-    const gaps = await this.#rows(
-      `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, from_batch::FLOAT8 f, to_batch::FLOAT8 t, reason,
-         sessions::FLOAT8 n, from_us::FLOAT8 fu, to_us::FLOAT8 tu
-       FROM batch_gap WHERE from_batch IS NOT NULL AND ${where} ORDER BY from_batch`,
-    )
-    for (const { row, meter } of gaps) {
-      meter.lives.get(row.spool_id as string)?.missing.push({
-        from: row.f as number,
-        to: row.t as number,
-        reason: row.reason as string,
-        sessions: row.n as number | null,
-        fromUs: row.fu as number,
-        toUs: row.tu as number,
-      })
-    }
-    const crcs = await this.#rows(
-      `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, batch::FLOAT8 b, crc::FLOAT8 crc FROM batch_crc
-       WHERE ${where} ${batch === undefined ? '' : `AND batch = ${int(batch)}`}`,
-    )
-    for (const { row, meter } of crcs)
-      meter.lives.get(row.spool_id as string)?.crcs.set(row.b as number, row.crc as number)
-  }
-
-  async #loadMeters(where: string): Promise<void> {
-    const rows = await this.#query(
-      `SELECT org_id, site_id::FLOAT8 s, meter_id, last_batch::FLOAT8 b, run_started_us::FLOAT8 r,
-         received_us::FLOAT8 t, report FROM meter WHERE ${where}`,
-    )
-    for (const row of rows) {
-      const meter: Meter = {
-        orgId: row.org_id as string,
-        siteId: row.s as number,
-        meterId: row.meter_id as string,
-        lives: new Map(),
-        spoolId: '',
-        lastBatch: row.b as number,
-        runStartedUs: row.r as number,
-        receivedUs: row.t as number,
-        report: JSON.parse(row.report as string) as MeterReport,
-        historyUs: 0,
-        going: new Map(),
-        ended: new Map(),
-        placed: NOT_PLACED,
-      }
-      this.#meters.set(keyOf(meter.orgId, meter.siteId, meter.meterId), meter)
-    }
-  }
-
-  async #loadLives(where: string): Promise<void> {
-    const lives = await this.#rows(
-      `SELECT org_id, site_id::FLOAT8 s, meter_id, spool_id, last_batch::FLOAT8 b, run_started_us::FLOAT8 r,
-         reported_us::FLOAT8 p, received_us::FLOAT8 t, whole_us::FLOAT8 w, uptime_ms::FLOAT8 u,
-         returned_us::FLOAT8 back FROM meter_life
-       WHERE ${where} ORDER BY received_us`,
-    )
-    for (const { row, meter } of lives) {
-      const life = newLife(row.spool_id as string, 1 + (row.b as number), row.r as number)
-      life.reportedUs = row.p as number
-      life.wholeUs = (row.w as number | null) ?? life.reportedUs
-      life.uptimeMs = row.u as number | null
-      life.receivedUs = row.t as number
-      life.returnedUs = (row.back as number | null) ?? 0
-      meter.lives.set(life.spoolId, life)
-      meter.spoolId = life.spoolId
-    }
-    for (const meter of this.#meters.values()) knowDrops(meter.lives.values(), meter)
-  }
-
-  async #rows(sql: string): Promise<{ row: Row; meter: Meter }[]> {
-    const rows = await this.#query(sql)
-    return rows.flatMap((row) => {
-      const meter = this.get(row.org_id as string, row.s as number, row.meter_id as string)
-      return meter === undefined ? [] : [{ row, meter }]
-    })
-  }
-
   get(orgId: string, siteId: number, meterId: string): Meter | undefined {
-    return this.#meters.get(keyOf(orgId, siteId, meterId))
+    return this.#meters.get(keyOf({ orgId, siteId, meterId }))
   }
 
   all(orgId: string): Meter[] {
@@ -191,22 +86,8 @@ export class Meters {
       const silent = siblings.reduce((a, b) => (a.receivedUs <= b.receivedUs ? a : b))
       this.#forget(silent)
     }
-    const meter: Meter = {
-      orgId,
-      siteId,
-      meterId,
-      lives: new Map(),
-      spoolId: '',
-      lastBatch: 0,
-      runStartedUs: isoToUs(report.startedAt),
-      receivedUs: 0,
-      report,
-      historyUs: 0,
-      going: new Map(),
-      ended: new Map(),
-      placed: NOT_PLACED,
-    }
-    this.#meters.set(keyOf(orgId, siteId, meterId), meter)
+    const meter = newMeter({ orgId, siteId, meterId }, report)
+    this.#meters.set(keyOf(meter), meter)
     this.#statements.push(
       `INSERT INTO meter VALUES (${idOf(meter)}, 0, ${int(meter.runStartedUs)}, 0, '{}')`,
     )
@@ -322,10 +203,7 @@ export class Meters {
     meter.report = report
   }
 
-  /**
-   * The SQL for all changes of a transaction. It has literals, because the database's threads plan texts, but
-   * statements with bound values would be planned on the JavaScript thread.
-   */
+  /** The SQL for all changes of a transaction. */
   takeStatements(changed: SavedMeter): string[] {
     for (const [meter, lives] of changed) {
       this.#statements.push(meterSql(meter))
@@ -410,7 +288,7 @@ export class Meters {
   }
 
   #forget(meter: Meter): void {
-    this.#meters.delete(keyOf(meter.orgId, meter.siteId, meter.meterId))
+    this.#meters.delete(keyOf(meter))
     this.#statements.push(...forgetSql(meter))
   }
 
@@ -422,60 +300,4 @@ export class Meters {
       this.#statements.push(`DELETE FROM ${table} WHERE ${which}`)
     this.#statements.push(`UPDATE batch_gap SET from_batch = NULL, to_batch = NULL WHERE ${which}`)
   }
-}
-
-function meterSql(meter: Meter): string {
-  return `UPDATE meter SET last_batch = ${int(meter.lastBatch)}, run_started_us = ${int(meter.runStartedUs)},
-      received_us = ${int(meter.receivedUs)}, report = ${literal(JSON.stringify(meter.report))}
-    WHERE ${whereIs(meter)}`
-}
-
-function lifeSql(meter: Meter, life: Life): string {
-  return `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
-      reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)},
-      whole_us = ${int(life.wholeUs)}, uptime_ms = ${orNull(life.uptimeMs)}, returned_us = ${int(life.returnedUs)}
-    WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
-}
-
-/** The fields that only some losses have, as JSON. */
-function detailOf({
-  interface: name,
-  bytes,
-  peers,
-  packets,
-}: Pick<BatchGap, 'interface' | 'bytes' | 'peers' | 'packets'>): string {
-  const detail = JSON.stringify({ interface: name, bytes, peers, packets })
-  return detail === '{}' ? 'NULL' : literal(detail)
-}
-
-function orNull(n: number | null | undefined): string {
-  return n === null || n === undefined ? 'NULL' : int(n)
-}
-
-/** The first three values of a meter's rows. */
-function idOf({ orgId, siteId, meterId }: Meter): string {
-  return `${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}`
-}
-
-/** SQL that deletes runs before the last RUNS_MAX, and their interfaces. */
-function oldRunsSql(meter: Meter): string {
-  const oldest = `(SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`
-  return ['meter_place WHERE run_from_us', 'meter_run WHERE from_us']
-    .map((which) => `DELETE FROM ${which} <= ${oldest} AND ${whereIs(meter)}`)
-    .join(';\n')
-}
-
-/** SQL that deletes all rows of a meter. */
-export function forgetSql(meter: MeterName): string[] {
-  return TABLES.map((table) => `DELETE FROM ${table} WHERE ${whereIs(meter)}`)
-}
-
-export type MeterName = Pick<Meter, 'orgId' | 'siteId' | 'meterId'>
-
-export function whereIs({ orgId, siteId, meterId }: MeterName): string {
-  return `org_id = ${literal(orgId)} AND site_id = ${int(siteId)} AND meter_id = ${literal(meterId)}`
-}
-
-function keyOf(orgId: string, siteId: number, meterId: string): string {
-  return `${orgId}/${siteId}/${meterId}`
 }

@@ -20,15 +20,10 @@ import type { Loss } from '../clickhouse/meta.js'
 import { arrivalOf, book } from '../meters/book.js'
 import { type Booking, fateOf } from '../meters/lives.js'
 import { GOING_US } from '../meters/losses.js'
+import type { Meter } from '../meters/meter.js'
+import { forgetSql, whereIs } from '../meters/meter-sql.js'
 import { restore, stateOf } from '../meters/meter-state.js'
-import {
-  forgetSql,
-  METERS_MAX,
-  type Meter,
-  Meters,
-  type SavedMeter,
-  whereIs,
-} from '../meters/meters.js'
+import { METERS_MAX, Meters, type SavedMeter } from '../meters/meters.js'
 import type { Rows } from '../sql/rows.js'
 import { literal } from '../sql/rows.js'
 import { int } from '../sql/sql.js'

@@ -1,0 +1,66 @@
+/**
+ * The SQL of the meters' tables. It has literals, because the database's threads plan texts, but statements with bound
+ * values would be planned on the JavaScript thread.
+ */
+import type { BatchGap } from '../../../session/batch.js'
+import { literal } from '../sql/rows.js'
+import { int } from '../sql/sql.js'
+import type { Life } from './lives.js'
+import type { Meter, MeterName } from './meter.js'
+
+/** Runs kept per meter. The time before them counts as not watched. */
+export const RUNS_MAX = 2000
+/** All tables with rows of a meter. */
+const TABLES = [
+  ...['meter', 'meter_history', 'meter_life', 'meter_run', 'meter_place', 'batch_crc', 'batch_gap'],
+]
+
+export function whereIs({ orgId, siteId, meterId }: MeterName): string {
+  return `org_id = ${literal(orgId)} AND site_id = ${int(siteId)} AND meter_id = ${literal(meterId)}`
+}
+
+export function meterSql(meter: Meter): string {
+  return `UPDATE meter SET last_batch = ${int(meter.lastBatch)}, run_started_us = ${int(meter.runStartedUs)},
+      received_us = ${int(meter.receivedUs)}, report = ${literal(JSON.stringify(meter.report))}
+    WHERE ${whereIs(meter)}`
+}
+
+export function lifeSql(meter: Meter, life: Life): string {
+  return `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
+      reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)},
+      whole_us = ${int(life.wholeUs)}, uptime_ms = ${orNull(life.uptimeMs)}, returned_us = ${int(life.returnedUs)}
+    WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
+}
+
+/** The fields that only some losses have, as JSON. */
+export function detailOf({
+  interface: name,
+  bytes,
+  peers,
+  packets,
+}: Pick<BatchGap, 'interface' | 'bytes' | 'peers' | 'packets'>): string {
+  const detail = JSON.stringify({ interface: name, bytes, peers, packets })
+  return detail === '{}' ? 'NULL' : literal(detail)
+}
+
+export function orNull(n: number | null | undefined): string {
+  return n === null || n === undefined ? 'NULL' : int(n)
+}
+
+/** The first three values of a meter's rows. */
+export function idOf({ orgId, siteId, meterId }: Meter): string {
+  return `${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}`
+}
+
+/** SQL that deletes runs before the last RUNS_MAX, and their interfaces. */
+export function oldRunsSql(meter: Meter): string {
+  const oldest = `(SELECT from_us FROM meter_run WHERE ${whereIs(meter)} ORDER BY from_us DESC LIMIT 1 OFFSET ${RUNS_MAX})`
+  return ['meter_place WHERE run_from_us', 'meter_run WHERE from_us']
+    .map((which) => `DELETE FROM ${which} <= ${oldest} AND ${whereIs(meter)}`)
+    .join(';\n')
+}
+
+/** SQL that deletes all rows of a meter. */
+export function forgetSql(meter: MeterName): string[] {
+  return TABLES.map((table) => `DELETE FROM ${table} WHERE ${whereIs(meter)}`)
+}
