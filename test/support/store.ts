@@ -38,6 +38,8 @@ export class TestStore {
       memoryBytes: 256 * MiB,
       threads: 1,
       readLogged,
+      // As long as a slow machine needs: an answer that the store is behind would be another one.
+      readWaitMs: 120_000,
       clockUs: () => this.nowUs,
       progress: (what, { rows }) => this.progress.push(rows ? `${what} (${rows})` : what),
       ...this.#options,

@@ -129,13 +129,13 @@ export function knowDrops(lives: Iterable<Life>, { spoolId, report }: LastReport
 const GOING_MAX = 10
 
 /**
- * Extends an earlier loss by this gap. Returns that loss and what it was before, or null if the gap is a new loss.
+ * Extends an earlier loss by this gap, or begins one (`was` is null). Null: later gaps do not extend this one.
  * Conflicting sessions arrive in any order, so their gaps may also extend a loss at its begin.
  */
 export function goesOn(
   going: Map<string, GoingLoss[]>,
   gap: BatchGap,
-): { readonly loss: GoingLoss; readonly was: Readonly<GoingLoss> } | null {
+): { readonly loss: Readonly<GoingLoss>; readonly was: Readonly<GoingLoss> | null } | null {
   const { reason, sessions, packets } = gap
   if (!GOING_REASONS.has(reason)) return null
   const [fromUs, toUs] = [isoToUs(gap.from), isoToUs(gap.to)]
@@ -149,7 +149,7 @@ export function goesOn(
   if (loss === undefined) {
     const fresh = { fromUs, toUs, sessions, ...(packets !== undefined && { packets }) }
     going.set(reason, [...losses, fresh].slice(-GOING_MAX))
-    return null
+    return { loss: fresh, was: null }
   }
   const was = { ...loss }
   loss.fromUs = Math.min(was.fromUs, fromUs)

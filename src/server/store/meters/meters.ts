@@ -17,27 +17,18 @@ import { int } from '../sql/sql.js'
 import type { Span } from '../store.js'
 import { CRCS_MAX, hear, isoToUs, type Life, newLife, wholeUsOf } from './lives.js'
 import { loadMeters, type OneMeter } from './load-meters.js'
+import { LossRows } from './loss-rows.js'
 import {
   droppedLate,
   droppedSince,
   type EndedRun,
   endedRun,
-  goesOn,
   type KnownRun,
   runOf,
   unexplainedIn,
 } from './losses.js'
 import { keyOf, type Meter, newMeter } from './meter.js'
-import {
-  detailOf,
-  forgetSql,
-  idOf,
-  lifeSql,
-  meterSql,
-  oldRunsSql,
-  orNull,
-  whereIs,
-} from './meter-sql.js'
+import { forgetSql, idOf, lifeSql, meterSql, oldRunsSql, orNull, whereIs } from './meter-sql.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
@@ -45,14 +36,12 @@ const HISTORY_EVERY_US = 60e6
 /** Ended runs per meter that are kept for comparison with late reports. */
 const ENDED_MAX = 16
 
-type Extended = ReturnType<typeof goesOn>
-
 /** The meters and lives that a transaction has changed, and for each life whether its missing ranges changed. */
 export type SavedMeter = Map<Meter, Map<Life, boolean>>
 
 export class Meters {
   readonly #query: Rows
-  readonly #rowId: 'rowid' | 'ctid'
+  readonly #losses: LossRows
   #meters = new Map<string, Meter>()
   /** The statements for the next transaction, in order. */
   #statements: string[] = []
@@ -60,7 +49,7 @@ export class Meters {
   /** @param rowId the engine's name for the place of a row, which tells equal rows apart */
   constructor(query: Rows, rowId: 'rowid' | 'ctid') {
     this.#query = query
-    this.#rowId = rowId
+    this.#losses = new LossRows(rowId)
   }
 
   /** Reads everything from the tables, or one meter. Also needed after a rollback. */
@@ -68,6 +57,7 @@ export class Meters {
     // Replaced in one step, because readers must not see a part of the meters.
     this.#meters = await loadMeters(this.#query, only)
     this.#statements = []
+    this.#losses.clear()
   }
 
   get(orgId: string, siteId: number, meterId: string): Meter | undefined {
@@ -214,7 +204,7 @@ export class Meters {
       }
     }
     this.#saveCrcs(changed)
-    const statements = this.#statements
+    const statements = [...this.#statements, ...this.#losses.takeStatements()]
     this.#statements = []
     return statements
   }
@@ -244,22 +234,7 @@ export class Meters {
   }
 
   addLoss(meter: Meter, gap: BatchGap): void {
-    const longer = goesOn(meter.going, gap)
-    if (longer !== null) this.#extendLoss(meter, gap.reason, longer)
-    else
-      this.#statements.push(
-        `INSERT INTO batch_gap VALUES (${idOf(meter)}, NULL, NULL, ${literal(gap.reason)}, ${int(gap.sessions)},
-         ${int(isoToUs(gap.from))}, ${int(isoToUs(gap.to))}, '', ${detailOf(gap)})`,
-      )
-  }
-
-  /** Changes one row, because an earlier process may have left a loss with the same values. */
-  #extendLoss(meter: Meter, reason: string, { loss, was }: NonNullable<Extended>): void {
-    this.#statements.push(
-      `UPDATE batch_gap SET from_us = ${int(loss.fromUs)}, to_us = ${int(loss.toUs)}, sessions = ${int(loss.sessions)}, detail = ${detailOf(loss)}
-       WHERE ${this.#rowId} = (SELECT max(${this.#rowId}) FROM batch_gap WHERE ${whereIs(meter)} AND reason = ${literal(reason)}
-         AND from_us = ${int(was.fromUs)} AND to_us = ${int(was.toUs)} AND sessions = ${int(was.sessions)} AND from_batch IS NULL)`,
-    )
+    this.#losses.add(meter, gap)
   }
 
   #saveRanges(meter: Meter, life: Life): void {
@@ -289,6 +264,7 @@ export class Meters {
 
   #forget(meter: Meter): void {
     this.#meters.delete(keyOf(meter))
+    this.#losses.forget(meter)
     this.#statements.push(...forgetSql(meter))
   }
 
