@@ -69,6 +69,14 @@ describe.skipIf(missing !== null)(
         await store.write({ orgId, siteId: 1, batch: one, sessions: rows, peerEvents })
     }
 
+    /** Sends one report of each session, as the batch of this number. */
+    async function send(number: number, sessions: readonly Session[]) {
+      const one = batch(number, [])
+      const rows = sessions.map((s) => stored(s, orgId, 1, one.meterId))
+      for (const store of stores())
+        await store.write({ orgId, siteId: 1, batch: one, sessions: rows })
+    }
+
     /** The same answers from both. @returns the number of sessions that are shown */
     async function same(): Promise<number> {
       const answers = await Promise.all(
@@ -160,6 +168,41 @@ describe.skipIf(missing !== null)(
         sessions: [stored(one, orgId, 1, given.meterId)],
       })
     }
+
+    test('an open session that retention deleted counts once in the months when its meter is back', async () => {
+      const startTimeUs = NOW_US - 4 * DAY_US
+      const report = (id: number, bytesTx: number, daysAgo: number, more: Partial<Session> = {}) =>
+        session(id, {
+          ...{ startTimeUs, endTimeUs: NOW_US - daysAgo * DAY_US, userId: 'otto' },
+          ...{ endReason: 'activeTimeout', bytesTx, packetsTx: bytesTx, ...more },
+        })
+      const used = async () => {
+        await same()
+        const rows = await several.usage(orgId, USAGE)
+        return rows.map(({ id, sessions, bytesTx }) => [id, sessions, bytesTx])
+      }
+      await send(1, [report(1, 1000, 3), report(2, 7, 3)])
+      for (const store of stores()) await store.expire(orgId, NOW_US - 2 * DAY_US)
+      expect(await used()).toEqual([['otto', 2, 1007]])
+      // The batch of another meter of the site, as a stolen key sends it, takes nothing back.
+      const stolen = { ...batch(1, []), meterId: 'another', spoolId: 'another' }
+      const row = stored(report(2, 1, 0.5), orgId, 1, 'another')
+      for (const store of stores())
+        await store.write({ orgId, siteId: 1, batch: stolen, sessions: [row] })
+      expect(await used()).toEqual([['otto', 2, 1007]])
+      await send(2, [report(1, 1200, 0.5)])
+      expect(await used()).toEqual([['otto', 2, 1207]])
+      await send(3, [report(1, 1500, 0, { endReason: 'endOfFlowDetected' })])
+      expect(await used()).toEqual([['otto', 2, 1507]])
+      for (const store of stores()) await store.expire(orgId, NOW_US + DAY_US)
+      expect(await used()).toEqual([['otto', 2, 1507]])
+      for (const store of stores()) await store.erase(orgId, { userId: 'otto' })
+      await send(4, [report(2, 9, 0)])
+      expect(await used()).toEqual([
+        [null, 1, 1500],
+        ['otto', 1, 9],
+      ])
+    })
 
     test('a removed site and a removed organisation', async () => {
       await fill([1, 2, 3])

@@ -54,6 +54,13 @@ export interface DeletedTotals extends DeletedSums {
   readonly siteResourceId: number | null
 }
 
+/** Totals of one session without a reported end: they are part of the deletion's, and its meter may report it again. */
+export interface ExpiredOpen extends DeletedTotals {
+  /** The first 18 characters of the session's id, and the number that the others are. */
+  readonly run: string
+  readonly seq: number
+}
+
 /**
  * A slice of a deletion. Its keys are in ClickHouse under its id before it begins. From begin to end, readers leave them
  * out; between these, ClickHouse deletes them. So totals and rows change in one moment, whatever is killed.
@@ -64,6 +71,8 @@ export interface Deletion {
   readonly orgId: string
   readonly totals: readonly DeletedTotals[]
   readonly losses: readonly Loss[]
+  /** Retention: sessions whose totals are taken back when they come again. */
+  readonly open: readonly ExpiredOpen[]
   /** Retention: the organisation has no session any more that ended before this. */
   readonly expiredBeforeUs?: number
 }

@@ -29,6 +29,7 @@ import { literal } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { StoredPeerEvent, WriteReceipt, WriteRequest } from '../store.js'
 import type { Postgres } from './database.js'
+import { takeBackSql } from './expired-open.js'
 import { Groups } from './groups.js'
 import { sessionsLock } from './postgres-meta.js'
 
@@ -93,7 +94,7 @@ export class Bookings {
       const losses = fresh.length === 0 ? [] : await this.#options.storeSessions(fresh)
       const receivedUs = this.#options.clockUs()
       const receipts = new Map<WriteRequest, WriteReceipt>()
-      const statements: string[] = []
+      const statements = fresh.length === 0 ? [] : await takeBackSql(query, fresh)
       for (const one of all) {
         const booked = await bookOne(query, one, receivedUs, losses.filter(isOf(one.request)))
         receipts.set(one.request, booked.receipt)

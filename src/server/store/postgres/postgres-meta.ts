@@ -5,6 +5,7 @@
  *   names_version  a new number with every change of an organisation's names, so that servers keep them in memory
  *   run_owner      the meter that reported a run first; used_us: the day of its last use
  *   usage_kept     totals of deleted sessions
+ *   expired_open   those of sessions that may come again (expired-open.ts)
  *   deletion       deletions of sessions that have begun and not ended
  *   hidden_before  sessions that ended before this are hidden; deleted_us: before this they are deleted
  *
@@ -16,7 +17,6 @@ import { LRUCache } from 'lru-cache'
 import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { CatalogEntry } from '../catalogs.js'
 import type {
-  DeletedTotals,
   Deletion,
   GoingRun,
   KeptUsage,
@@ -30,17 +30,20 @@ import { literal, type Row, type Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { UsageRequest } from '../sums.js'
 import type { Postgres } from './database.js'
+import { expiredOpenSql, replaceExpiredOpen } from './expired-open.js'
 import type { PostgresCatalogs } from './postgres-catalogs.js'
+import {
+  orNull,
+  type Replacement,
+  replaced,
+  totalsSql,
+  UPSERT_USAGE,
+  USAGE_SUMS,
+} from './usage-kept.js'
 
 /** Organisations whose names are kept in memory. */
 const ORGS_MAX = 1000
 const DAY_US = 86400e6
-const SUMS = ['sessions', 'connections', 'bytes_tx', 'bytes_rx', 'packets_tx', 'packets_rx']
-const KEYS = 'org_id, month, site_id, client_id, user_id, site_resource_id'
-const USAGE_KEY =
-  "org_id, month, site_id, coalesce(client_id, -1), (user_id IS NULL), coalesce(user_id, ''), coalesce(site_resource_id, -1)"
-const ADDED = SUMS.map((name) => `${name} = usage_kept.${name} + excluded.${name}`).join(', ')
-const UPSERT = `ON CONFLICT (${USAGE_KEY}) DO UPDATE SET ${ADDED}`
 const TOTALS_AT_ONCE = 1000
 const USAGE_COLUMN = {
   ...{ client: 'client_id', user: 'user_id', resource: 'site_resource_id', site: 'site_id' },
@@ -138,7 +141,7 @@ export class PostgresMeta implements SessionMeta {
     })
   }
 
-  beginDeletion({ id, orgId, totals, losses, expiredBeforeUs }: Deletion): Promise<void> {
+  beginDeletion({ id, orgId, totals, open, losses, expiredBeforeUs }: Deletion): Promise<void> {
     return this.#postgres.transaction(async (query) => {
       const begun = await query(
         'INSERT INTO deletion VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1',
@@ -147,6 +150,8 @@ export class PostgresMeta implements SessionMeta {
       if (begun.length === 0) return
       for (let at = 0; at < totals.length; at += TOTALS_AT_ONCE)
         await query(totalsSql(orgId, totals.slice(at, at + TOTALS_AT_ONCE)))
+      for (let at = 0; at < open.length; at += TOTALS_AT_ONCE)
+        await query(expiredOpenSql(orgId, open.slice(at, at + TOTALS_AT_ONCE)))
       if (losses.length > 0)
         await query(`INSERT INTO batch_gap VALUES ${losses.map(gapSql).join(', ')}`)
       if (expiredBeforeUs !== undefined) await noteDeleted(query, orgId, expiredBeforeUs)
@@ -193,7 +198,7 @@ export class PostgresMeta implements SessionMeta {
     orgId: string,
     { fromMonth, toMonth, groupBy }: UsageRequest,
   ): Promise<readonly KeptUsage[]> {
-    const sums = SUMS.map((name) => `sum(${name})::TEXT AS ${name}`).join(', ')
+    const sums = USAGE_SUMS.map((name) => `sum(${name})::TEXT AS ${name}`).join(', ')
     const rows = await this.#postgres.query(
       `SELECT month, ${USAGE_COLUMN[groupBy]}::TEXT AS id, ${sums} FROM usage_kept
        WHERE org_id = $1 AND month >= $2 AND month <= $3 GROUP BY 1, 2`,
@@ -216,26 +221,21 @@ export class PostgresMeta implements SessionMeta {
     await this.#catalogs.forgetNamesOf(orgId, entryOf(subject))
   }
 
-  /** Gives totals of deleted sessions to another id. @param as the new id of a user or client; null: none */
-  replaceTotals(
-    orgId: string,
-    subject: Subject,
-    as: (kind: 'user' | 'client', id: string) => string | null,
-  ): Promise<void> {
+  /** Gives totals of deleted sessions to another id. */
+  replaceTotals(orgId: string, subject: Subject, as: Replacement): Promise<void> {
     const where = isOf(subject)
     return this.#postgres.transaction(async (query) => {
+      await replaceExpiredOpen(query, { orgId, where }, as)
       const gone = await query(
         `DELETE FROM usage_kept WHERE org_id = $1 AND ${where} RETURNING *, client_id::TEXT AS client,
-           ${SUMS.map((name) => `${name}::TEXT AS ${name}_text`).join(', ')}`,
+           ${USAGE_SUMS.map((name) => `${name}::TEXT AS ${name}_text`).join(', ')}`,
         [orgId],
       )
       for (const row of gone) {
-        const user = row.user_id === null ? null : as('user', row.user_id as string)
-        const client = row.client === null ? null : as('client', row.client as string)
+        const { user, client } = replaced(row, as)
         await query(
-          `INSERT INTO usage_kept VALUES ($1, $2, ${int(row.site_id as number)}, ${client === null ? 'NULL' : int(Number(client))},
-             ${user === null ? 'NULL' : literal(user)}, ${orNull(row.site_resource_id as number | null)},
-             ${SUMS.map((name) => row[`${name}_text`]).join(', ')}) ${UPSERT}`,
+          `INSERT INTO usage_kept VALUES ($1, $2, ${int(row.site_id as number)}, ${client}, ${user}, ${orNull(row.site_resource_id as number | null)},
+             ${USAGE_SUMS.map((name) => row[`${name}_text`]).join(', ')}) ${UPSERT_USAGE}`,
           [orgId, row.month as string],
         )
       }
@@ -246,7 +246,8 @@ export class PostgresMeta implements SessionMeta {
     const nowUs = this.#clockUs()
     const lossUs = int(nowUs - 400 * DAY_US)
     await this.#postgres.transaction(async (query) => {
-      await query('DELETE FROM usage_kept WHERE month < $1', [beforeMonth])
+      for (const table of ['usage_kept', 'expired_open'])
+        await query(`DELETE FROM ${table} WHERE month < $1`, [beforeMonth])
       await query(`DELETE FROM meter_history WHERE at_us < ${int(nowUs - DAY_US)}`)
       await query(`DELETE FROM sign_in WHERE ends_ms < ${int(Math.floor(nowUs / 1e3))}`)
       // Losses stay as long as retention keeps sessions of their time, which would else count as complete.
@@ -307,7 +308,7 @@ const PEERS_AT_ONCE = 10_000
 const TABLES = [
   ...['meter', 'meter_state', 'meter_history', 'meter_life', 'meter_run', 'meter_place'],
   ...['batch_crc', 'batch_gap', 'catalog', 'catalog_name', 'catalog_past', 'names_version'],
-  ...['deleted_before', 'hidden_before', 'usage_kept', 'run_owner', 'peer_event'],
+  ...['deleted_before', 'hidden_before', 'usage_kept', 'expired_open', 'run_owner', 'peer_event'],
 ]
 
 export function isOf(subject: Subject): string {
@@ -341,21 +342,6 @@ function entryOf(subject: Subject): CatalogEntry {
   return 'userId' in subject
     ? { kind: 'user', id: subject.userId }
     : { kind: 'client', id: subject.clientId }
-}
-
-function orNull(value: number | null): string {
-  return value === null ? 'NULL' : int(value)
-}
-
-function totalsSql(orgId: string, totals: readonly DeletedTotals[]): string {
-  const rows = totals.map((one) =>
-    [
-      ...[literal(orgId), literal(one.month), int(one.siteId), orNull(one.clientId)],
-      ...[one.userId === null ? 'NULL' : literal(one.userId), orNull(one.siteResourceId)],
-      ...[one.sessions, one.connections, one.bytesTx, one.bytesRx, one.packetsTx, one.packetsRx],
-    ].join(', '),
-  )
-  return `INSERT INTO usage_kept (${KEYS}, ${SUMS.join(', ')}) VALUES (${rows.join('), (')}) ${UPSERT}`
 }
 
 function gapSql({ orgId, siteId, meterId, reason, fromUs, toUs, sessions }: Loss): string {

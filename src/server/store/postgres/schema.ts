@@ -155,4 +155,8 @@ CREATE TABLE deletion (id TEXT PRIMARY KEY, org_id TEXT NOT NULL);
 CREATE INDEX peer_event_person ON peer_event (org_id, user_id, client_id);
 `,
   DOCUMENT_TABLE,
+  `
+CREATE TABLE expired_open (LIKE usage_kept, run TEXT NOT NULL, seq BIGINT NOT NULL);
+CREATE INDEX expired_open_session ON expired_open (org_id, site_id, run, seq);
+`,
 ]

@@ -11,7 +11,8 @@
  * counted; so what resume() finds under that lock was left by a server that is gone.
  *
  * A session without a reported end, whose totals stay, might be reported again. Step 3 first puts its id into `erased`, so
- * that it neither comes back nor counts twice (admit.ts).
+ * that it neither comes back nor counts twice (admit.ts). Retention lets it come back: the other database then takes its
+ * totals back (ExpiredOpen).
  */
 import { randomUUID } from 'node:crypto'
 import type { Subject } from '../../filter.js'
@@ -19,7 +20,7 @@ import { isParty } from '../../sql/conditions.js'
 import { int } from '../../sql/sql.js'
 import type { Client } from '../client.js'
 import { literal } from '../dialect.js'
-import type { DeletedTotals, Deletion, Loss, SessionMeta } from '../meta.js'
+import type { DeletedTotals, Deletion, ExpiredOpen, Loss, SessionMeta } from '../meta.js'
 import { isDoomed } from '../read/scope.js'
 import { SUMS, sumsOf } from '../read/sums.js'
 import { ENDED } from '../schema/version.js'
@@ -104,6 +105,7 @@ export class Deletions {
         orgId,
         totals: await this.#totals(id, going),
         losses: await this.#losses(id, going),
+        open: expiredBeforeUs === undefined ? [] : await this.#expiredOpen(id, going),
       },
       ...(expiredBeforeUs !== undefined && { expiredBeforeUs }),
     }
@@ -125,19 +127,21 @@ export class Deletions {
        FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${isDoomed([id])} AND ${totalsOf}
        GROUP BY month, site, client, user, resource`,
     )
-    return rows.map(([month, siteId, clientId, userId, siteResourceId, ...texts]) => {
-      const sums = sumsOf(texts as string[])
-      return {
-        month: month as string,
-        siteId: siteId as number,
-        clientId: clientId as number | null,
-        userId: userId as string | null,
-        siteResourceId: siteResourceId as number | null,
-        ...{ sessions: sums.sessions, connections: sums.connections },
-        ...{ bytesTx: sums.bytes_tx, bytesRx: sums.bytes_rx },
-        ...{ packetsTx: sums.packets_tx, packetsRx: sums.packets_rx },
-      }
-    })
+    return rows.map(totalsOfRow)
+  }
+
+  async #expiredOpen(id: string, { orgId }: Going): Promise<ExpiredOpen[]> {
+    const rows = await this.#client.rows(
+      orgId,
+      `SELECT t.run AS run, t.seq AS seq, ${MONTH} AS month, t.site_id AS site, t.client_id AS client, t.user_id AS user,
+         t.site_resource_id AS resource, ${SUMS}
+       FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${isDoomed([id])} AND t.kind < ${ENDED}
+       GROUP BY run, seq, month, site, client, user, resource`,
+    )
+    return rows.map(([run, seq, ...totals]) => ({
+      ...{ run: run as string, seq: Number(seq) },
+      ...totalsOfRow(totals),
+    }))
   }
 
   /** One loss for each series of adjoining hours, because hours without a deleted session must not count as incomplete. */
@@ -190,6 +194,27 @@ export class Deletions {
 
   async #drop(id: string): Promise<void> {
     await this.#client.run(`ALTER TABLE doomed DROP PARTITION ${literal(id)}`)
+  }
+}
+
+function totalsOfRow([
+  month,
+  siteId,
+  clientId,
+  userId,
+  siteResourceId,
+  ...texts
+]: readonly unknown[]): DeletedTotals {
+  const sums = sumsOf(texts as string[])
+  return {
+    month: month as string,
+    siteId: siteId as number,
+    clientId: clientId as number | null,
+    userId: userId as string | null,
+    siteResourceId: siteResourceId as number | null,
+    ...{ sessions: sums.sessions, connections: sums.connections },
+    ...{ bytesTx: sums.bytes_tx, bytesRx: sums.bytes_rx },
+    ...{ packetsTx: sums.packets_tx, packetsRx: sums.packets_rx },
   }
 }
 
