@@ -19,13 +19,18 @@ void Engine::hold(const DecodedPacket& packet) {
   using Word = PacketClocks::Word;
   const bool asks = held_count_ > 0 && packet.time_us != kNoTime;
   const Word word = asks ? clocks_.about_ahead(held_[0], packet) : Word::kNothing;
-  if (word == Word::kWrongStamp || word == Word::kClockSet) {
+  if (word != Word::kNothing) {
     if (word == Word::kClockSet) clocks_.interface_was_set(held_[0]);
-    release_held(PacketClocks::Ahead::kNoTime);
+    // A packet after that second decides nothing, and may be ahead itself.
+    if (word == Word::kOver) {
+      decide_held();
+    } else {
+      release_held(PacketClocks::Ahead::kNoTime);
+    }
     return process_and_look_up({&packet, 1}, {});
   }
   held_[held_count_++] = packet;
-  if (word == Word::kOver || held_count_ == kHeldMax) decide_held();
+  if (held_count_ == kHeldMax) decide_held();
 }
 
 void Engine::decide_held() {

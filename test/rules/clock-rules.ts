@@ -334,6 +334,12 @@ export const CLOCK_RULES: readonly Rule[] = [
     ),
   ),
   rule(
+    'packets minutes apart: a clock that was set before the first of them does not add up the silence before the others',
+    [...OPEN, data(1, 8), data(200, 18), data(200, 18), data(200, 18)],
+    [{ packetsTx: 6, packetsRx: 1, last: 601.021, endReason: 'forcedEnd' }],
+    { options: { establishedUs: 240 * SECOND } },
+  ),
+  rule(
     'nor does TCP that had timed out before the jump, its end not yet reported',
     [
       t(0, a, S),

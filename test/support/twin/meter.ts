@@ -159,8 +159,13 @@ export class Twin {
       this.packet(packet)
       return
     }
+    if (word === 'over') {
+      this.#decideHeld()
+      this.packet(packet)
+      return
+    }
     this.#held.packets.push(packet)
-    if (word === 'over' || this.#held.isFull) this.#decideHeld()
+    if (this.#held.isFull) this.#decideHeld()
   }
 
   #decideHeld(): void {
