@@ -9,6 +9,9 @@ function reportOutput(fault: NodeJS.ErrnoException, stderr: NodeJS.WriteStream):
   return report(new AppError('OUTPUT_FAILED', `cannot write the output: ${fault.message}`), stderr)
 }
 
+// Node opens its debugger at this signal, for everybody who may connect to loopback, in processes that hold keys and may
+// read interfaces. A debugger is asked for with --inspect.
+process.on('SIGUSR1', () => undefined)
 // Opening its files takes many descriptors at once.
 const { report, runCommandLine } = await import('./cli/main.js').catch((error: unknown) => {
   const { message, hint } = systemFault(error) ?? {}
@@ -23,9 +26,6 @@ const context: CommandContext = {
   stdout: process.stdout,
   stderr: process.stderr,
 }
-// Node opens its debugger at this signal, for everybody who may connect to loopback, in processes that hold keys and may
-// read interfaces. A debugger is asked for with --inspect.
-process.on('SIGUSR1', () => undefined)
 // What nothing awaits, in a callback, say. The end is as of a kill: nothing is known to be whole any more.
 process.on('uncaughtException', (error) => process.exit(report(error, process.stderr)))
 // Commands see their own failed writes and end in order; what is left is to say it. A reader that goes away early
