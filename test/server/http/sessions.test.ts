@@ -1,4 +1,6 @@
 /** Sessions of browsers, proxies in front, and what the log keeps of who came. */
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { networkOf } from '../../../src/server/http/security-log.js'
 import { TestServer } from '../../support/server.js'
@@ -96,10 +98,24 @@ test.each([
   { 'x-forwarded-for': '127.0.0.1' },
   { forwarded: 'for=127.0.0.1' },
   { 'x-real-ip': '127.0.0.1' },
+  { 'x-forwarded-proto': 'https' },
+  { 'cf-connecting-ip': '127.0.0.1' },
 ])('/metrics through a proxy needs a key: %o', async (headers) => {
   expect((await ask('GET', '/metrics', headers as Record<string, string>)).status).toBe(401)
   const authorized = { ...headers, authorization: `Bearer ${read}` } as Record<string, string>
   expect((await ask('GET', '/metrics', authorized)).status).toBe(200)
+})
+
+test.each([
+  ['that asks with HTTP/1.0, as nginx does', '1.0', null],
+  ['that keeps the name that the client asked for', '1.1', 'logs.example.org'],
+  ['that keeps a name that begins as a loopback address', '1.1', '127.0.0.1.example.org'],
+])('/metrics through a proxy %s needs a key', async (_, version, name) => {
+  const { hostname, port, host } = new URL(server.url)
+  const socket = connect(Number(port), hostname)
+  const headers = `Host: ${name ?? host}\r\nConnection: close`
+  socket.end(`GET /metrics HTTP/${version}\r\n${headers}\r\n\r\n`)
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 401 /)
 })
 
 test('wrong keys of one address are refused for a minute, a right one of it and others’ are not', async () => {

@@ -43,7 +43,7 @@ export function operationRoutes(context: ServerContext): Route[] {
       tag: 'operation',
       summary: 'Prometheus metrics',
       description:
-        'Programs on the same machine need no key; others, and requests through a proxy, need a key with any scope. Metrics about organisations (`tunmeter_site_…`, `tunmeter_destination_…`) are only for programs on the same machine and for root keys.',
+        'Programs on the same machine that use a loopback address or `localhost` need no key; others, and requests through a proxy, need a key with any scope. Metrics about organisations (`tunmeter_site_…`, `tunmeter_destination_…`) are only for programs on the same machine and for root keys.',
       scopes: null,
       answer: null,
       produces: ['text/plain; version=0.0.4'],
@@ -82,17 +82,26 @@ function backupRoute({ store, control, security, dataDirectory, clockMs }: Serve
   })
 }
 
-/**
- * Headers of proxies. With one of them, the client is on another machine, even if an unconfigured proxy runs on this
- * one.
- */
-const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip']
+/** Headers of proxies. With one of them, the client is on another machine, even if an unconfigured proxy is on this one. */
+const PROXY_HEADER =
+  /^(forwarded|via|x-forwarded.*|x-original-.*|x-real-ip|x-client-ip|true-client-ip|.*-connecting-ip)$/
 
-function isFromHere({ socket, headers }: FastifyRequest): boolean {
-  const { remoteAddress = '' } = socket
-  return isLoopback(remoteAddress) && PROXY_HEADERS.every((name) => headers[name] === undefined)
+/**
+ * Many proxies add no such header, but keep the name that the client asked for, or ask with HTTP/1.0 (nginx by default).
+ * A proxy that does neither cannot be told from a program of this machine.
+ */
+function isFromHere({ socket, headers, raw }: FastifyRequest): boolean {
+  const isProxied = raw.httpVersion === '1.0' || Object.keys(headers).some(isProxyHeader)
+  return isLoopback(socket.remoteAddress ?? '') && isLocalHost(headers.host ?? '') && !isProxied
+}
+
+const isProxyHeader = (name: string) => PROXY_HEADER.test(name)
+
+function isLocalHost(host: string): boolean {
+  const name = host.replace(/:\d+$/, '')
+  return name === 'localhost' || isLoopback(name.replace(/^\[(.*)\]$/, '$1'))
 }
 
 export function isLoopback(address: string): boolean {
-  return /^(::ffff:)?127\./.test(address) || address === '::1'
+  return /^(::ffff:)?127(\.\d+){3}$/.test(address) || address === '::1'
 }
