@@ -53,6 +53,18 @@ async function completenessOf(
   return api.get<Completeness>(`${orgPath(org)}/completeness?${asked}`)
 }
 
+/**
+ * Null: nothing is missing until `to`, or without it until the newest reports, where such an export ends. What comes
+ * later than them is not known yet, and must not be in a file that counts as complete.
+ */
+function whatIsMissing(completeness: Completeness | null, to: string | undefined): string | null {
+  if (completeness === null) return 'An export of any time has no completeness: add --from.'
+  const { complete, sentence, until } = completeness
+  if (!complete) return sentence
+  if (to === undefined || Date.parse(until) >= Date.parse(to)) return null
+  return `${sentence} Nothing is known yet of the time from ${until} to ${to}: export it later, or leave out the end.`
+}
+
 /** The size of the file, and the earlier count if it differs: sessions can arrive or be deleted in between. */
 function written(came: { rows: number } | { bytes: number }, total: number, org: string): string {
   if ('bytes' in came)
@@ -155,7 +167,9 @@ export const exportCommand = defineCommand({
     ),
     ...IPFIX_FLAGS,
     manifestLine: toggle('End NDJSON on standard output with its manifest, as one more line.'),
-    requireComplete: toggle('Write nothing and exit with 3 if something is missing in the range.'),
+    requireComplete: toggle(
+      'Write nothing and exit with 3 if something is missing in the range. Without --to it ends where the newest reports end.',
+    ),
   },
   details: `Filters are those of the API (docs/api.md):
   tunmeter export --from 2026-11-01 --filter clientId=7 --filter destAddr=10.0.0.0/8 --output week.csv
@@ -166,16 +180,18 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
     refuseTwoPlaces(options.ipfix !== undefined, origin)
     refuseManifestLine(options)
     const query = filterQuery(options.filter)
-    const range = rangeIn(query, rangeOf(options))
+    const asked = rangeOf(options)
+    let range = rangeIn(query, asked)
     const { api, org } = await connect(options)
     const isAsked = options.output !== undefined || options.requireComplete
     const completeness = isAsked ? await completenessOf(api, org, range, query) : null
-    if (options.requireComplete && completeness?.complete !== true) {
-      say(
-        context,
-        completeness?.sentence ?? 'An export of any time has no completeness: add --from.',
-      )
-      return EXIT_INCOMPLETE
+    if (options.requireComplete) {
+      const missing = whatIsMissing(completeness, asked.to)
+      if (missing !== null) {
+        say(context, missing)
+        return EXIT_INCOMPLETE
+      }
+      if (asked.to === undefined) range = rangeIn(query, { ...range!, to: completeness!.until })
     }
     const askedAt = new Date().toISOString()
     const path = `${orgPath(org)}/logs/connection`
@@ -209,8 +225,8 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
     }
     if (output === undefined) return EXIT.ok
     const facts = passing.facts()
-    const asked = { org, format, range, filters: [...options.filter], askedAt, completeness }
-    writeManifest(output, { ...asked, ...(await askedBy(api, options.server)), ...facts })
+    const head = { org, format, range, filters: [...options.filter], askedAt, completeness }
+    writeManifest(output, { ...head, ...(await askedBy(api, options.server)), ...facts })
     const { rows, bytes } = facts
     say(context, `${written(rows === null ? { bytes } : { rows }, total, org)} to ${output}`)
     return EXIT.ok

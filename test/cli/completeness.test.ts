@@ -138,6 +138,42 @@ test('NDJSON in a pipe ends with its manifest, and verify checks the file that w
   expect((await verify(file)).stderr).toContain('the last line of')
 })
 
+const MiB = 2 ** 20
+
+/** An export in a pipe, with a manifest of so many bytes. @returns the file */
+function exportWith(manifestBytes: number, name: string): string {
+  const rows = '{"a":1}\n{"a":2}\n'
+  const known = {
+    ...{ manifest: 1, org: 'acme', format: 'ndjson', range: null, filters: [], columns: null },
+    ...{ rows: 2, bytes: rows.length, sha256: createHash('sha256').update(rows).digest('hex') },
+    ...{ askedAt: hoursAgo(0), askedBy: { keyId: 'k', name: 'n' } },
+    ...{ server: { url: null, version: '0.1.0' } },
+    completeness: { complete: false, sentence: 'long', holes: 'x'.repeat(manifestBytes) },
+  }
+  const file = join(work, name)
+  writeFileSync(file, `${rows}${JSON.stringify(known)}\n`)
+  return file
+}
+
+test('verify reads a manifest of very many holes, and refuses one without bound', async () => {
+  const many = exportWith(5 * MiB, 'many.ndjson')
+  expect(await verify(many)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('2 sessions'),
+  })
+  const endless = await verify(exportWith(65 * MiB, 'endless.ndjson'))
+  expect(endless).toMatchObject({ code: 2, stderr: expect.stringContaining('more than 64 MiB') })
+  const beside = join(work, 'beside.csv')
+  writeFileSync(beside, 'x')
+  writeFileSync(`${beside}.manifest.json`, 'x'.repeat(65 * MiB))
+  expect(await verify(beside)).toMatchObject({
+    ...{ code: 2, stderr: expect.stringContaining('it is longer than 64 MiB') },
+  })
+  const noLines = join(work, 'no-lines.parquet')
+  writeFileSync(noLines, 'x'.repeat(3 * MiB))
+  expect((await verify(noLines)).stderr).toContain('no-lines.parquet.manifest.json')
+})
+
 test.each([
   [['--format', 'csv'], 'goes with --format ndjson'],
   [['--format', 'ndjson', '--output', 'x'], 'is for standard output'],
@@ -165,6 +201,19 @@ test('--require-complete writes nothing when something is missing', async () => 
   expect(existsSync(file)).toBe(false)
   const range = ['--from', hoursAgo(3), '--to', hoursAgo(0.5), '--filter', 'siteId=1']
   expect((await run('export', ...range, '--output', file, '--require-complete')).code).toBe(0)
+})
+
+test('--require-complete ends where the newest reports end, and refuses a later end', async () => {
+  const file = join(work, 'whole.csv')
+  const whole = ['--filter', 'siteId=1', '--output', file, '--require-complete']
+  const later = await run('export', '--from', hoursAgo(3), '--to', hoursAgo(-1), ...whole)
+  expect(later.code).toBe(3)
+  expect(later.stderr).toContain('Nothing is known yet of the time from')
+  expect(existsSync(file)).toBe(false)
+  expect((await run('export', '--from', hoursAgo(3), ...whole)).code).toBe(0)
+  const { range, completeness } = JSON.parse(readFileSync(`${file}.manifest.json`, 'utf8'))
+  expect(range).toEqual({ from: hoursAgo(3), to: new Date(now).toISOString() })
+  expect(completeness).toMatchObject({ complete: true, until: range.to })
 })
 
 interface OneMeter {
