@@ -272,9 +272,10 @@ describe('the figures', () => {
       compared: 3,
       unexplained: 1,
       unexplainedBytes: Math.abs(bytes),
+      unmeteredBytes: Math.max(0, bytes),
       worst: { publicKey: 'K=', bytes },
     })
-    const none = { unexplained: 0, unexplainedBytes: 0, worst: null }
+    const none = { unexplained: 0, unexplainedBytes: 0, unmeteredBytes: 0, worst: null }
     expect(transferred({ compared: 3, ...none })).toMatchObject({ state: 'ok' })
     expect(transferred({ compared: 0, ...none })).toMatchObject({ state: 'skipped' })
     for (const [bytes, what] of [

@@ -17,9 +17,9 @@ export class Reconciliation {
   #before: Visible | null = null
   #verdict: InterfaceVerdict | null = null
   #isRawIp = false
-  /** Packets that the meter counted as dropped: all, and those from before the comparison began. */
+  /** Packets that the meter counted as dropped: all, and those of times that were not compared. */
   #dropped = 0
-  #droppedBefore = 0
+  #droppedBeside = 0
 
   constructor(interfaceName: string) {
     this.#interfaceName = interfaceName
@@ -40,9 +40,10 @@ export class Reconciliation {
     if (after !== null && after.index === this.#before?.index) {
       const { index } = after
       const verdict = this.#reconciler.compare({ before: this.#before, metered, after, index })
-      this.#dropped = metered.kernelDropped + metered.interfaceDropped
-      if (verdict === null) this.#droppedBefore = this.#dropped
+      const dropped = metered.kernelDropped + metered.interfaceDropped
+      if (verdict === null) this.#droppedBeside += dropped - this.#dropped
       else this.#verdict = verdict
+      this.#dropped = dropped
     }
     this.#before = after
   }
@@ -55,7 +56,7 @@ export class Reconciliation {
       unexplainedPacketsMin: packets.low,
       unexplainedPacketsMax: packets.high,
       // The part of the unexplained packets that the meter has counted as dropped.
-      droppedPackets: this.#dropped - this.#droppedBefore,
+      droppedPackets: this.#dropped - this.#droppedBeside,
       // Only raw IP devices, because Ethernet devices count their headers too.
       ...(this.#isRawIp && {
         unexplainedBytesMin: bytes.low,
@@ -98,6 +99,7 @@ export function peerFigures(verdict: PeerVerdict | null): Record<string, number>
     peersCompared: verdict.compared,
     peersUnexplained: verdict.unexplained,
     peersUnexplainedBytes: verdict.unexplainedBytes,
+    peersUnmeteredBytes: verdict.unmeteredBytes,
   }
 }
 

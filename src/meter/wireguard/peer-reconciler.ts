@@ -31,6 +31,8 @@ export interface PeerVerdict {
   readonly unexplained: number
   /** Sum of the absolute differences of all peers, in octets. */
   readonly unexplainedBytes: number
+  /** The part of them that passed and was not metered. */
+  readonly unmeteredBytes: number
   /** The peer with the largest difference in one direction. Positive `bytes` are traffic that was not metered. */
   readonly worst: { readonly publicKey: string; readonly bytes: number } | null
 }
@@ -172,7 +174,7 @@ export class PeerReconciler {
   }
 
   verdict(): PeerVerdict {
-    let [compared, unexplained, unexplainedBytes] = [0, 0, 0]
+    let [compared, unexplained, unexplainedBytes, unmeteredBytes] = [0, 0, 0, 0]
     let worst: PeerVerdict['worst'] = null
     for (const [publicKey, { counts, known }] of this.#tracks) {
       if (!known) continue
@@ -184,11 +186,12 @@ export class PeerReconciler {
       unexplained++
       for (const one of bytes) {
         unexplainedBytes += Math.abs(one)
+        unmeteredBytes += Math.max(0, one)
         if (worst === null || Math.abs(one) > Math.abs(worst.bytes))
           worst = { publicKey, bytes: one }
       }
     }
-    return { compared, unexplained, unexplainedBytes, worst }
+    return { compared, unexplained, unexplainedBytes, unmeteredBytes, worst }
   }
 
   #begin(

@@ -35,7 +35,7 @@ export interface Comparison {
 }
 
 export interface InterfaceVerdict {
-  /** Traffic that the kernel counted and the meter did not, since the first comparison. */
+  /** Traffic that the kernel counted and the meter did not, since the first comparison, also of an interface before. */
   readonly packets: Span
   readonly bytes: Span
   /** True if low equals high in both spans. */
@@ -46,6 +46,9 @@ export interface InterfaceVerdict {
 export class InterfaceReconciler {
   #offset: { readonly packets: Span; readonly bytes: Span } | undefined
   #last: Comparison | undefined
+  /** What was unexplained of the interfaces before it was made anew, at least and at most. */
+  #before: { readonly packets: Span; readonly bytes: Span } = { packets: NONE, bytes: NONE }
+  #verdict: InterfaceVerdict | undefined
   #restarts = 0
 
   /** How often the interface was made anew, so that its counters began at 0. */
@@ -60,7 +63,12 @@ export class InterfaceReconciler {
     const bytes = span(before.bytes - metered.bytes, after.bytes - metered.bytes)
     const isNew = this.#isMadeAnew(now, packets)
     this.#last = now
-    if (isNew) this.#restarts++
+    if (isNew) {
+      this.#restarts++
+      // Later comparisons know nothing of it, and what was lost must stay.
+      const { packets, bytes } = this.#verdict ?? this.#before
+      this.#before = { packets: atLeastNone(packets), bytes: atLeastNone(bytes) }
+    }
     if (this.#offset === undefined || isNew) {
       this.#offset = { packets, bytes }
       return null
@@ -73,11 +81,12 @@ export class InterfaceReconciler {
         bytes: intersection(bytes, offset.bytes),
       }
     const unexplained = {
-      packets: minus(packets, this.#offset.packets),
-      bytes: minus(bytes, this.#offset.bytes),
+      packets: plus(minus(packets, this.#offset.packets), this.#before.packets),
+      bytes: plus(minus(bytes, this.#offset.bytes), this.#before.bytes),
     }
     const exact = width(unexplained.packets) === 0 && width(unexplained.bytes) === 0
-    return { ...unexplained, exact }
+    this.#verdict = { ...unexplained, exact }
+    return this.#verdict
   }
 
   /**
@@ -128,6 +137,9 @@ export function controlBytesMax(seconds: number): number {
 }
 
 const span = (low: number, high: number): Span => ({ low, high })
+const NONE = span(0, 0)
+const plus = (a: Span, b: Span): Span => span(a.low + b.low, a.high + b.high)
+const atLeastNone = ({ low, high }: Span): Span => span(Math.max(0, low), Math.max(0, high))
 const width = (a: Span): number => a.high - a.low
 const minus = (a: Span, b: Span): Span => span(a.low - b.high, a.high - b.low)
 const overlap = (a: Span, b: Span): boolean => a.low <= b.high && b.low <= a.high

@@ -4,6 +4,7 @@
  * CACHED_MS (10 s).
  */
 import { groupBy } from '../../base/group-by.js'
+import { type Unexplained, unexplainedOf } from '../../session/unexplained.js'
 import type { MeterStatus } from '../store/store.js'
 import type { ServerContext } from './context.js'
 import { presentMeters } from './present-meters.js'
@@ -40,12 +41,12 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tunmeter_site_unexplained_packets',
     help: 'Lower bound of packets that the kernel counted and the meters did not, in their newest runs.',
-    value: unexplained('unexplainedPacketsMin'),
+    value: unexplained('packets', 'unexplainedPacketsMin'),
   },
   {
     name: 'tunmeter_site_unexplained_bytes',
-    help: 'Lower bound of IP octets that the kernel counted and the meters did not, if the interface counts octets.',
-    value: unexplained('unexplainedBytesMin'),
+    help: 'Lower bound of IP octets that the kernel counted and the meters did not, if the interface or its peers count octets.',
+    value: unexplained('bytes', 'unexplainedBytesMin'),
   },
   {
     name: 'tunmeter_site_packets_dropped',
@@ -80,14 +81,15 @@ const METRICS: readonly Metric[] = [
   },
 ]
 
-function unexplained(name: string): Metric['value'] {
+function unexplained(name: keyof Unexplained, figure: string): Metric['value'] {
   return ({ meters }) => {
-    const known = meters.flatMap(({ report: { reconciliation } }) =>
-      reconciliation?.exact === 1 && reconciliation[name] !== undefined
-        ? [reconciliation[name]]
-        : [],
-    )
-    return known.length === 0 ? null : known.reduce((sum, n) => sum + Math.max(0, n), 0)
+    const known = meters.flatMap(({ report }) => {
+      const { [figure]: compared, peersUnmeteredBytes } = report.reconciliation ?? {}
+      const isCompared =
+        compared !== undefined || (name === 'bytes' && peersUnmeteredBytes !== undefined)
+      return isCompared ? [unexplainedOf(report)?.[name] ?? 0] : []
+    })
+    return known.length === 0 ? null : known.reduce((sum, n) => sum + n, 0)
   }
 }
 

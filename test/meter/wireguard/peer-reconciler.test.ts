@@ -14,7 +14,10 @@ const peer = (publicKey: string, rxBytes: number, txBytes: number) => ({
   txBytes,
 })
 const CONTEXT = { metering: true, other: NONE }
-const EXPLAINED = { compared: 1, unexplained: 0, unexplainedBytes: 0, worst: null }
+const EXPLAINED = {
+  ...{ compared: 1, unexplained: 0, unexplainedBytes: 0 },
+  ...{ unmeteredBytes: 0, worst: null },
+}
 
 /** Ten packets of 100 octets up (132 to 147 each as messages), five of 1,000 down. */
 const session = (change: Partial<FlowRecord> = {}) =>
@@ -53,6 +56,7 @@ describe("a peer's transfer", () => {
       compared: 1,
       unexplained: 1,
       unexplainedBytes: 132,
+      unmeteredBytes: 0,
       worst: { publicKey: ANNA, bytes: -132 },
     })
   })
@@ -65,9 +69,10 @@ describe("a peer's transfer", () => {
     // The reading of 61 s waits until a session that was open then must have been reported.
     expect(reconciler.verdict().unexplained).toBe(0)
     read(121_000)
-    const { worst, unexplainedBytes } = reconciler.verdict()
+    const { worst, unexplainedBytes, unmeteredBytes } = reconciler.verdict()
     // Less what keepalives and handshakes of 61 s may be: 62 * 32 + 15 * 240.
-    expect([worst?.bytes, unexplainedBytes]).toEqual([surplus - 5584, surplus - 5584])
+    const more = surplus - 5584
+    expect([worst?.bytes, unexplainedBytes, unmeteredBytes]).toEqual([more, more, more])
   })
 
   test('of an open session: its reports add up, and a late one is not counted again', () => {

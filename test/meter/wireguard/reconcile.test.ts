@@ -82,6 +82,24 @@ describe('against the interface', () => {
     })
   })
 
+  test('what was unexplained before the interface was made anew stays', () => {
+    const reconciler = new InterfaceReconciler()
+    reconciler.compare(still(volume(100, 9000), volume(0, 0)))
+    reconciler.compare(still(volume(157, 14_700), volume(50, 5000)))
+    for (const [kernel, metered] of [
+      [2, 52],
+      [1, 53],
+    ] as const)
+      expect(
+        reconciler.compare(still(volume(kernel, kernel * 100), volume(metered, metered * 100))),
+      ).toBeNull()
+    expect(reconciler.compare(still(volume(5, 500), volume(56, 5600)))).toEqual({
+      packets: { low: 8, high: 8 },
+      bytes: { low: 800, high: 800 },
+      exact: true,
+    })
+  })
+
   for (const [known, indices] of [
     ['by its index', [3, 4]],
     ['without an index, by what its counters lack', [undefined, undefined]],
