@@ -2,6 +2,7 @@
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { batch, report } from '../support/batches.js'
 import { start } from '../support/process.js'
 import { run } from '../support/run-here.js'
 import { TestServer } from '../support/server.js'
@@ -188,6 +189,37 @@ describe('the rules of the catalog', () => {
       endTime: '2026-01-01T00:59:59.999999Z',
     })
   })
+})
+
+test('a site that only Newt’s log feeds is never complete, also when its key is gone', async () => {
+  const org = `/api/v1/org/org${orgs}`
+  // Another site is complete in that time.
+  const its = report({ startedAt: time(-60), at: time(600) })
+  const one = batch(1, [], { spoolId: 's', report: its })
+  await server.request('POST', `${org}/site/2/sessions`, admin, one)
+  expect((await newtLog(starts(1) + ends(1))).code).toBe(0)
+  const range = ['--from', time(-30), '--to', time(60)]
+  const asked = ['--server', server.url, '--key', admin, ...range]
+  const said = async () => {
+    const { code, stdout } = await run(['completeness', ...asked])
+    const exported = await run(['export', ...asked, '--require-complete'])
+    return [code, stdout.split('\n')[0], exported.code, exported.stdout]
+  }
+  const first = await said()
+  expect(first).toEqual([3, expect.stringContaining('Site 1: no meter has ever reported'), 3, ''])
+  for (const key of (await server.get(`${org}/keys`, admin)).body.data.keys)
+    if (key.siteId === 1) await server.request('DELETE', `${org}/keys/${key.keyId}`, admin)
+  expect(await said()).toEqual(first)
+  // Beside what it sent, nothing is expected of the site.
+  const beside = await run([
+    'completeness',
+    ...asked.slice(0, 4),
+    '--from',
+    time(120),
+    '--to',
+    time(180),
+  ])
+  expect(beside.stdout).toMatch(/Site 2 is complete/)
 })
 
 test('while the server is away it waits; nothing is lost, also over many requests', async () => {

@@ -16,7 +16,7 @@ import { FUTURE_US, isoTimeUs, TIME_US_MAX, TIME_US_MIN } from '../../session/bo
 import { parseEndpoint } from '../../session/endpoint.js'
 import { UNATTRIBUTED } from '../../session/make-session.js'
 import { UNKNOWN_TO_ACCESS_LOGS } from '../../session/session-table.js'
-import type { LooseLoss, StoredSession } from '../store/store.js'
+import { ACCESS_LOG, type LooseLoss, type StoredSession } from '../store/store.js'
 import type { CatalogClients } from './catalog-clients.js'
 import { TOO_OLD } from './check.js'
 import { spanOf } from './refused.js'
@@ -113,6 +113,10 @@ function lossesOf(
   const old = { ...its, reason: 'olderThanRetention', sessions: tooOld.length }
   const other = { ...its, reason: 'sessionsRefused', sessions: lost }
   return [
+    // Nobody knows whether an access log is whole.
+    ...(sessions.length > 0
+      ? [{ ...its, reason: ACCESS_LOG, sessions: 0, ...spanOf(sessions) }]
+      : []),
     ...(tooOld.length > 0 ? [{ ...old, ...spanOf(tooOld) }] : []),
     ...(lost > 0 ? [{ ...other, ...spanOf([...sessions, now]) }] : []),
   ]

@@ -12,7 +12,14 @@
  */
 import { groupBy } from '../../base/group-by.js'
 import { unexplainedOf } from '../../session/unexplained.js'
-import type { Coverage, Gap, MeterCoverage, SharedSpan, Span } from '../store/store.js'
+import {
+  ACCESS_LOG,
+  type Coverage,
+  type Gap,
+  type MeterCoverage,
+  type SharedSpan,
+  type Span,
+} from '../store/store.js'
 
 export const HOLE_CAUSES = [
   'neverReported',
@@ -104,20 +111,20 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['unexplained', 'unexplained'],
 ])
 
-/** The meter replaced this batch by smaller ones, so nothing was lost. */
-const NO_LOSS = 'split'
+/** Nothing was lost: the meter replaced a batch by smaller ones; or sessions came from an access log. */
+const NO_LOSS: ReadonlySet<string> = new Set(['split', ACCESS_LOG])
 
-export function completenessOf(
-  coverage: Coverage,
-  request: CompletenessRequest,
-): SiteCompleteness[] {
-  const judged = coverage.meters.filter(
-    (m) => m.removedUs === undefined || m.removedUs > request.range.fromUs,
-  )
+export function completenessOf(coverage: Coverage, asked: CompletenessRequest): SiteCompleteness[] {
+  // A site with sessions of an access log must be watched, too, or nothing is known of its time.
+  const logged = coverage.gaps.filter((g) => g.reason === ACCESS_LOG).map((g) => g.siteId)
+  const request = { ...asked, siteIds: [...new Set([...asked.siteIds, ...logged])] }
+  const judged = coverage.meters
+    .map((m) => removedAtItsEnd(m, request))
+    .filter((m) => m.removedUs === undefined || m.removedUs > request.range.fromUs)
   const metersBySite = groupBy(judged, (m) => m.siteId)
   const sitesBefore = new Set(coverage.meters.map((m) => m.siteId))
   const gapsByMeter = groupBy(
-    coverage.gaps.filter((g) => g.reason !== NO_LOSS),
+    coverage.gaps.filter((g) => !NO_LOSS.has(g.reason)),
     keyOf,
   )
   const sharedByMeter = groupBy(coverage.shared, keyOf)
@@ -151,6 +158,20 @@ export function completenessOf(
       const complete = all.every((m) => m.holes.length === 0)
       return all.length === 0 ? [] : [{ siteId, complete, meters: all }]
     })
+}
+
+/**
+ * A meter that ended in order and was removed before it counted as silent is gone since its end: nothing metered the
+ * time between, which must not count as complete.
+ */
+function removedAtItsEnd(meter: MeterCoverage, request: CompletenessRequest): MeterCoverage {
+  const { removedUs } = meter
+  if (removedUs === undefined || removedUs > request.nowUs) return meter
+  const runs = union(meter.runs)
+  const lastUs = runs.at(-1)?.toUs ?? 0
+  const left =
+    !isWholeUntil(lastUs, meter) || silence(meter, runs, { ...request, nowUs: removedUs })
+  return left ? meter : { ...meter, removedUs: Math.min(removedUs, lastUs) }
 }
 
 function keyOf({ siteId, meterId }: Pick<MeterCoverage, 'siteId' | 'meterId'>): string {

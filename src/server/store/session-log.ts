@@ -126,7 +126,10 @@ export interface CsvPiece {
   readonly rows: number
 }
 
-/** Sessions that were sent without a batch and are not stored. Times are microseconds. */
+/** The reason of a note that sessions came from an access log, of which nobody knows whether it is whole. */
+export const ACCESS_LOG = 'accessLog'
+
+/** Sessions that were sent without a batch and are not stored, or an ACCESS_LOG. Times are microseconds. */
 export interface LooseLoss {
   readonly meterId: string
   readonly reason: string

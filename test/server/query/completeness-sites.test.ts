@@ -31,10 +31,10 @@ describe('a meter that was removed', () => {
     expect(await shownOf(0, 9, [1])).toEqual([['m']])
   })
 
-  test('leaves nothing open when its last report had all', async () => {
-    await new SimulatedMeter('whole', 2).report(at(10))
+  test('leaves nothing open until its end when its last report had all', async () => {
+    await run(new SimulatedMeter('whole', 2), 5, 10)
     t.nowUs = at(30)
-    const [site] = await ask(5, 12, [2], at(12))
+    const [site] = await ask(5, 10, [2], at(12))
     expect([site!.siteId, site!.complete]).toEqual([2, true])
   })
 

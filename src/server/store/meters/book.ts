@@ -43,7 +43,7 @@ export function book(
     else if (gap.fromBatch === undefined) meters.addLoss(meter, notStoredFrom(gap, sinceUs))
   }
   meters.notePlaces(meter, life, batch.report)
-  if (!newest) meters.noteLate(meter, life, batch.report)
+  if (!newest) meters.noteLate(meter, life, batch.report, receivedUs)
   else {
     meters.note(meter, life, batch.report)
     meters.hear(meter, life, batch.report, receivedUs)

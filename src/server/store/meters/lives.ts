@@ -85,6 +85,16 @@ export function wholeUsOf({ startedAt, at, wholeUntil }: MeterReport): number {
   return Math.min(atUs, Math.max(isoToUs(wholeUntil), isoToUs(startedAt)))
 }
 
+/**
+ * Until when the run is covered by this report. Not beyond its arrival: a clock that was ahead and is set right must not
+ * cover the time that it jumped over. A replay of files covers nothing, because it watched no interface.
+ */
+export function coveredUntil(report: MeterReport, receivedUs: number): number {
+  const fromUs = isoToUs(report.startedAt)
+  if (report.replay !== undefined) return fromUs
+  return Math.min(wholeUsOf(report), Math.max(fromUs, receivedUs))
+}
+
 /** The fate of a batch with this number and checksum. A life without a spoolId keeps no checksums. */
 export function fateOf(life: Life, batch: number, crc: number | undefined): Booking {
   if (!isSeen(life, batch)) return 'fresh'
@@ -206,7 +216,7 @@ export function hear(life: Life, all: Iterable<Arrived>, report: MeterReport, no
   life.receivedUs = nowUs
   life.runStartedUs = isoToUs(report.startedAt)
   life.reportedUs = isoToUs(report.at)
-  life.wholeUs = wholeUsOf(report)
+  life.wholeUs = coveredUntil(report, nowUs)
   life.uptimeMs = report.uptimeMs?.at ?? null
   life.packetsDropped = report.packetsDropped
 }

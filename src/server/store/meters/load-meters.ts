@@ -91,7 +91,7 @@ async function readLives(rowsOf: RowsOfMeters, where: string): Promise<void> {
     life.receivedUs = row.t as number
     life.returnedUs = (row.back as number | null) ?? 0
     meter.lives.set(life.spoolId, life)
-    meter.spoolId = life.spoolId
+    if (life.receivedUs <= meter.receivedUs) meter.spoolId = life.spoolId
   }
 }
 

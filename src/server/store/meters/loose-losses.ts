@@ -2,21 +2,25 @@
 
 import { literal } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
-import type { LooseLoss } from '../store.js'
+import { ACCESS_LOG, type LooseLoss } from '../store.js'
 import { GOING_US } from './losses.js'
+
+/** Keeps it to about one row a day, so that a log of rare sessions leaves room for losses. */
+const ACCESS_LOG_US = 86400e6
 
 type Loss = Omit<LooseLoss, 'reason'> & { readonly orgId: string; readonly siteId: number }
 
-/** It extends a loss of its reason within GOING_US. @param rowId the engine's name for the place of a row */
+/** It extends a loss of its reason that is near. @param rowId the engine's name for the place of a row */
 export function lossSql(
   { orgId, siteId, meterId, fromUs, toUs, sessions }: Loss,
   reason: string,
   rowId: 'rowid' | 'ctid',
 ): string[] {
+  const nearUs = reason === ACCESS_LOG ? ACCESS_LOG_US : GOING_US
   const [from, to, n] = [fromUs, toUs, sessions].map(int)
   const near = `(SELECT max(${rowId}) FROM batch_gap WHERE org_id = ${literal(orgId)} AND site_id = ${int(siteId)}
     AND meter_id = ${literal(meterId)} AND reason = ${literal(reason)} AND from_batch IS NULL
-    AND from_us <= ${int(toUs + GOING_US)} AND to_us >= ${int(fromUs - GOING_US)})`
+    AND from_us <= ${int(toUs + nearUs)} AND to_us >= ${int(fromUs - nearUs)})`
   return [
     `INSERT INTO batch_gap SELECT ${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}, NULL, NULL,
       ${literal(reason)}, 0, ${from}, ${to}, '', NULL WHERE ${near} IS NULL`,

@@ -67,6 +67,17 @@ export function unexplainedIn(run: KnownRun, last: LastReport): BatchGap | null 
   return found && { reason: 'unexplained', sessions: 0, ...found, from: startedAt, to: at }
 }
 
+/**
+ * A run that begins before the run before it ended, by a clock that was set back in between. The time in which neither
+ * ran has no place on that clock, so the time that both claim must not count as complete.
+ */
+export function setBackBetween(before: Life, { startedAt }: MeterReport): BatchGap | null {
+  const startUs = isoToUs(startedAt)
+  const endUs = Math.min(before.reportedUs, before.receivedUs)
+  if (startUs >= endUs || startUs < before.runStartedUs) return null
+  return { reason: 'clockStepped', sessions: 0, from: startedAt, to: iso(endUs) }
+}
+
 /** The newest known report of the meter. */
 export interface LastReport {
   readonly receivedUs: number
@@ -74,11 +85,14 @@ export interface LastReport {
   readonly report: MeterReport
 }
 
-/** Packets dropped since the previous report, as a loss. Null: none, or the previous count is unknown. */
+/**
+ * Packets dropped since the previous report, as a loss. If the previous count is unknown, packets may be counted twice,
+ * but they must never be left out.
+ */
 export function droppedSince(life: Life, last: LastReport, report: MeterReport): BatchGap | null {
   const { startedAt, at: to, packetsDropped } = report
   const since = startOf(life, last, startedAt)
-  if (since === null || packetsDropped <= since.packetsDropped) return null
+  if (packetsDropped <= since.packetsDropped) return null
   const packets = packetsDropped - since.packetsDropped
   return { reason: 'packetsDropped', sessions: 0, packets, from: since.at, to }
 }
@@ -89,10 +103,7 @@ export interface EndedRun {
   readonly toUs: number
 }
 
-/**
- * Like droppedSince(), for a late report of an ended run. If the earlier count is unknown, packets may be counted
- * twice, but they must never be left out.
- */
+/** Like droppedSince(), for a late report of an ended run. */
 export function droppedLate(run: EndedRun | undefined, report: MeterReport): BatchGap | null {
   const { startedAt, at: to, packetsDropped } = report
   const packets = packetsDropped - (run?.packetsDropped ?? 0)
@@ -101,15 +112,15 @@ export function droppedLate(run: EndedRun | undefined, report: MeterReport): Bat
   return { reason: 'packetsDropped', sessions: 0, packets, from: iso(fromUs), to }
 }
 
-/** The number of dropped packets to compare with, and its time. 0 for a new run. Null: unknown. */
+/** The number of dropped packets to compare with, and its time. 0 for a new run, or if it is unknown. */
 function startOf(
   life: Life,
   { receivedUs, report }: LastReport,
   startedAt: string,
-): { packetsDropped: number; at: string } | null {
+): { packetsDropped: number; at: string } {
   const { packetsDropped, reportedUs } = life
   if (life.receivedUs > 0 && isoToUs(startedAt) === life.runStartedUs)
-    return packetsDropped === null ? null : { packetsDropped, at: iso(reportedUs) }
+    return { packetsDropped: packetsDropped ?? 0, at: iso(reportedUs) }
   // The run goes on under a new spoolId.
   if (receivedUs > 0 && report.startedAt === startedAt) return report
   return { packetsDropped: 0, at: startedAt }

@@ -15,7 +15,7 @@ import { REPORT_PLACES_MAX } from '../../../session/bounds.js'
 import { literal, type Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { Span } from '../store.js'
-import { CRCS_MAX, hear, isoToUs, type Life, newLife, wholeUsOf } from './lives.js'
+import { CRCS_MAX, coveredUntil, hear, isoToUs, type Life, newLife } from './lives.js'
 import { loadMeters, type OneMeter } from './load-meters.js'
 import { LossRows } from './loss-rows.js'
 import {
@@ -25,6 +25,7 @@ import {
   endedRun,
   type KnownRun,
   runOf,
+  setBackBetween,
   unexplainedIn,
 } from './losses.js'
 import { keyOf, type Meter, newMeter } from './meter.js'
@@ -109,7 +110,8 @@ export class Meters {
     if (run !== null) {
       this.#addRun(meter, run)
       const unexplained = unexplainedIn(run, meter)
-      if (unexplained !== null) this.addLoss(meter, unexplained)
+      const setBack = setBackBetween(life, report)
+      for (const loss of [unexplained, setBack]) if (loss !== null) this.addLoss(meter, loss)
       this.#keepEnded(meter, run, {
         packetsDropped: life.packetsDropped ?? 0,
         toUs: run.reportedUs,
@@ -120,8 +122,8 @@ export class Meters {
   }
 
   /** Records a late report, whose run may have ended already. */
-  noteLate(meter: Meter, life: Life, report: MeterReport): void {
-    const [fromUs, toUs] = [isoToUs(report.startedAt), wholeUsOf(report)]
+  noteLate(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
+    const [fromUs, toUs] = [isoToUs(report.startedAt), coveredUntil(report, nowUs)]
     const values = `${int(toUs)}, ${int(isoToUs(report.at))}, ${orNull(report.uptimeMs?.at)}`
     if (report.replay !== undefined || fromUs === life.runStartedUs) return
     const its = `${whereIs(meter)} AND from_us = ${int(fromUs)}`
@@ -186,6 +188,7 @@ export class Meters {
   /** Records the newest report of one of the meter's spools. */
   hear(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
     hear(life, meter.lives.values(), report, nowUs)
+    if (report.replay !== undefined && isWatching(meter)) return
     meter.receivedUs = nowUs
     meter.runStartedUs = life.runStartedUs
     meter.spoolId = life.spoolId
@@ -276,4 +279,9 @@ export class Meters {
       this.#statements.push(`DELETE FROM ${table} WHERE ${which}`)
     this.#statements.push(`UPDATE batch_gap SET from_batch = NULL, to_batch = NULL WHERE ${which}`)
   }
+}
+
+/** A replay under the id of a meter must neither hide its report nor end its silence. */
+function isWatching({ receivedUs, report }: Meter): boolean {
+  return receivedUs > 0 && report.replay === undefined
 }
