@@ -103,6 +103,21 @@ export function textList(help: string, value: string): Option<readonly string[]>
   })
 }
 
+/** As textList(); `parse` throws an Error that says what is expected. */
+export function parsedList<T>(
+  help: string,
+  value: string,
+  parse: (text: string) => T,
+): Option<readonly T[]> {
+  return option<readonly T[]>({
+    help,
+    value,
+    parse: (t) => [parse(t)],
+    default: [],
+    repeatable: true,
+  })
+}
+
 export function toggle(help: string): Option<boolean> {
   return option({ help, default: false, parse: parseBoolean })
 }

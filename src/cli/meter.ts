@@ -38,6 +38,16 @@ Needs CAP_NET_RAW for packets and CAP_NET_ADMIN for the peers. See docs/operatio
         `${reportsOpen} reports open sessions, ${origin('consolidate')} only those that have ended: leave out one of them`,
       ])
     }
+    for (const name of ['metricsClients', 'metricsResources'] as const) {
+      const given = origin(name)
+      if (given === undefined) continue
+      if (options.metricsListen === undefined)
+        throw badOptions([`${given}: no metrics are served; add --metrics-listen 127.0.0.1:9480`])
+      if (options.to === undefined && options.catalog === undefined)
+        throw badOptions([
+          `${given}: clients and resources come from a catalog; add --catalog FILE`,
+        ])
+    }
     ownerOnly()
     const { MeterRun } = await import('../meter/run/meter-run.js')
     return new MeterRun(options, context).run()

@@ -11,6 +11,7 @@ import {
   envName,
   integer,
   type OptionValues,
+  parsedList,
   secretText,
   size,
   text,
@@ -37,6 +38,7 @@ import { ServerMetrics } from '../server/http/metrics.js'
 import { isLoopback } from '../server/http/routes/operation.js'
 import { SecurityLog } from '../server/http/security-log.js'
 import { judgeSites } from '../server/http/site-completeness.js'
+import { parseChosen, WatchedMetrics } from '../server/http/watched-metrics.js'
 import { LOG_BYTES_MAX, LOG_KEEP_MS } from '../server/store/config.js'
 import { AddressFile } from './address-file.js'
 import { defineCommand } from './command.js'
@@ -116,6 +118,12 @@ export const SERVE_OPTIONS = {
   trustClock: toggle(
     'Trust the clock of this machine at this start, although it is days away from the time that the server last knew. Without this, retention waits for a meter that confirms the clock.',
   ),
+  metricsClients: parsedList(
+    'Serve metrics of these clients of an organisation too, by name or id; * stands for any text, as in acme/backup*. Repeatable.',
+    'ORG/NAME',
+    parseChosen,
+  ),
+  metricsResources: parsedList('The same for these resources.', 'ORG/NAME', parseChosen),
   logLevel: choice(
     'Log level; the log is JSON lines on standard error.',
     'LEVEL',
@@ -200,6 +208,11 @@ export async function startServer(options: Options): Promise<RunningServer> {
   const { control, store, destinations, lease } = stores
   const security = new SecurityLog(log, control, clockMs)
   const metrics = new ServerMetrics(() => store.stats())
+  const watched = new WatchedMetrics(options.metricsClients, options.metricsResources, {
+    store,
+    control,
+  })
+  await watched.refresh()
   const usageDays = options.usageRetention / DAY_MS
   const trustedClock = new TrustedClock({
     wallMs: clockMs,
@@ -236,6 +249,7 @@ export async function startServer(options: Options): Promise<RunningServer> {
       alerts,
       auth: new Auth(control, security, clockMs, basePath),
       metrics,
+      watched,
       log,
       security,
       clockMs,
@@ -324,6 +338,7 @@ function listenError(error: unknown, listen: string): AppError {
 const OWN_ONLY = [
   ...(['storeMemory', 'storeThreads', 'logSize', 'logKeep'] as const),
   ...(['allowPlainDestinations', 'allowPrivateDestinations', 'smtpUrl', 'mailFrom'] as const),
+  ...(['metricsClients', 'metricsResources'] as const),
 ]
 
 /** @throws AppError BAD_OPTIONS */

@@ -236,6 +236,32 @@ describe.skipIf(!canCapture)('a running meter (needs root to capture)', () => {
     expect(text).toMatch(/^tunmeter_packets_total\{interface="lo"\} \d/m)
   })
 
+  test('serves figures of chosen clients and resources, as the catalog names them', async () => {
+    const catalog = join(temporaryDirectory(), 'catalog.yaml')
+    writeFileSync(
+      catalog,
+      `clients: [{ clientId: 1, name: me, addresses: [127.0.0.1] }]
+resources: [{ siteResourceId: 2, name: echo, destination: 127.0.0.1 }]
+`,
+    )
+    const { server, meter, dial } = await live([
+      ...['--catalog', catalog, '--user', 'root', '--metrics-listen', '127.0.0.1:0'],
+      ...['--metrics-clients', 'ME', '--metrics-resources', 'ec*'],
+    ])
+    ;(await dial()).end()
+    await until(() => sessions(server).some((s) => s.endReason !== 'activeTimeout'))
+    const ended = sessions(server).filter((s) => s.endReason !== 'activeTimeout')
+    const url = /"url":"(http:[^"]+)"/.exec(meter.output.stderr)![1]!
+    const text = await (await fetch(url)).text()
+    const labels = 'client="1",name="me"'
+    expect(text).toContain(`tunmeter_client_sessions_total{${labels}} ${ended.length}\n`)
+    const tx = ended.reduce((sum, { bytesTx }) => sum + bytesTx, 0)
+    expect(text).toContain(`tunmeter_client_bytes_total{${labels},direction="tx"} ${tx}\n`)
+    expect(text).toContain(
+      `tunmeter_resource_sessions_total{resource="2",name="echo"} ${ended.length}\n`,
+    )
+  })
+
   test('tells systemd that it is ready, alive and stopping', async () => {
     const directory = temporaryDirectory()
     // As /run/systemd: the meter is not root when it sends.

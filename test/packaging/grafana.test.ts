@@ -66,7 +66,10 @@ let admin: string
 let text: string
 
 beforeAll(async () => {
-  server = await TestServer.start('--allow-plain-destinations', '--allow-private-destinations')
+  server = await TestServer.start(
+    ...['--allow-plain-destinations', '--allow-private-destinations'],
+    ...['--metrics-clients', 'acme/*', '--metrics-resources', 'acme/*'],
+  )
   const org = { org: 'acme', retentionDays: -1 }
   admin = await server.key({ scope: 'admin', ...org })
   const ingest = await server.key({ scope: 'ingest', org: 'acme', site: 1 })
@@ -75,6 +78,10 @@ beforeAll(async () => {
   const wanted = { name: 'away', kind: 'webhook', settings }
   const base = '/api/v1/org/acme'
   expect((await server.request('POST', `${base}/destinations`, admin, wanted)).status).toBe(201)
+  const clients = [{ clientId: 1, name: 'laptop' }]
+  const resources = [{ siteResourceId: 2, name: 'files', destination: '10.0.0.2' }]
+  const catalog = { clients, resources }
+  expect((await server.request('PUT', `${base}/catalog`, admin, catalog)).status).toBe(200)
   const nowUs = Date.now() * 1e3
   const times = { startTimeUs: nowUs - 60e6, endTimeUs: nowUs - 50e6 }
   const named = { ...session(1), ...times, clientId: 1, siteResourceId: 2, userId: 'u1' }

@@ -4,6 +4,7 @@ import {
   duration,
   integer,
   type OptionValues,
+  parsedList,
   parsedText,
   size,
   text,
@@ -14,6 +15,7 @@ import {
 import { hostPortText } from '../../base/host-port.js'
 import { LOG_LEVELS } from '../../base/log.js'
 import { CATALOG_BYTES_MAX, METER_ID, METER_ID_EXPECTED } from '../../session/bounds.js'
+import { checkPattern } from '../../session/watched.js'
 import { ENGINE_FLAGS } from '../capture/engine-flags.js'
 import { IPFIX_FLAGS } from '../ipfix/ipfix-flags.js'
 import { OUTPUT_FLAGS } from '../output/output-flags.js'
@@ -101,6 +103,12 @@ export const METER_OPTIONS = {
     'HOST:PORT',
     hostPortText,
   ),
+  metricsClients: parsedList(
+    'Serve metrics of these clients too, by name or id; * stands for any text. Repeatable',
+    'NAME',
+    checkPattern,
+  ),
+  metricsResources: parsedList('The same for these resources', 'NAME', checkPattern),
   logLevel: choice(
     'Log level; the log is JSON lines on standard error',
     'LEVEL',

@@ -39,6 +39,7 @@ import { SayOnce } from './say-once.js'
 import { ServerDelivery } from './server-delivery.js'
 import { defaultSpoolDirectory } from './spool-directory.js'
 import { StopSignals } from './stop-signals.js'
+import { Watching } from './watching.js'
 import { type Held, heldTogether, NOTHING_HELD } from './whole-until.js'
 
 const TICK_MS = 1_000
@@ -67,6 +68,7 @@ export class MeterRun {
   #outputs: LocalOutputs | null = null
   /** Null without a spool and an output file, because nothing is kept from run to run then. */
   #ledger: RunLedger | null = null
+  readonly #watching: Watching | null
   #failure: AppError | null = null
   #catalogs!: CatalogLoop
   #interfaces!: InterfaceSet
@@ -77,6 +79,7 @@ export class MeterRun {
     this.#log = createLogger(options.logLevel)
     this.#losses = new Losses(this.#log)
     this.#notifier = createNotifier(context.env)
+    this.#watching = Watching.of(options.metricsClients, options.metricsResources)
     this.#consolidator = options.consolidate
       ? new Consolidator((session) => this.#give(session))
       : null
@@ -198,7 +201,10 @@ export class MeterRun {
     const source = this.#catalogSource()
     const catalog = (await source?.first(this.#signals.ending)) ?? null
     this.#interfaces = this.#makeInterfaces(catalog)
-    if (catalog !== null) this.#outputs?.catalogChanged(catalog)
+    if (catalog !== null) {
+      this.#outputs?.catalogChanged(catalog)
+      this.#watching?.catalogChanged(catalog)
+    }
     await this.#openMetrics()
     this.#delivery?.start(this.#parts)
     this.#parts.started('last sessions', () => this.#endSessions())
@@ -224,6 +230,7 @@ export class MeterRun {
     const changed = (catalog: CatalogLists) => {
       this.#interfaces.catalogChanged(catalog)
       this.#outputs?.catalogChanged(catalog)
+      this.#watching?.catalogChanged(catalog)
     }
     this.#catalogs = new CatalogLoop(source, changed, this.#log)
     const running = this.#catalogs.run(this.#signals.ending)
@@ -257,20 +264,25 @@ export class MeterRun {
       relieved: async () => this.#delivery?.relieved(),
       onLoss: (gap: BatchGap) => this.#gap(gap),
       onBegun: (name: string, stand: Stand | null) => this.#begun(name, stand),
-      ...(this.#delivery !== null && { peerEvents: this.#peerEvents(this.#delivery) }),
+      ...(this.#watching !== null && { watching: this.#watching }),
+      ...((this.#delivery ?? this.#watching) !== null && { peerEvents: this.#peerEvents() }),
     } as const
     return new InterfaceSet(options, catalog)
   }
 
-  #peerEvents(delivery: ServerDelivery): PeerEventOptions {
+  #peerEvents(): PeerEventOptions {
     return {
       connectedForMs: this.#options.connectedFor,
       connectedBefore: (name) => this.#ledger?.connectedBefore(name) ?? null,
-      onEvents: (events) => delivery.addPeerEvents(events),
+      onEvents: (events) => {
+        this.#delivery?.addPeerEvents(events)
+        this.#watching?.told(events)
+      },
     }
   }
 
   #take(session: Session): void {
+    this.#watching?.take(session)
     if (this.#consolidator === null || isHourlySum(session)) this.#give(session)
     else this.#consolidator.add(session, performance.now())
   }
@@ -285,7 +297,11 @@ export class MeterRun {
     if (listen === undefined) return
     // Loaded on use, because with its dependencies it is a fifth of all modules that a start loads.
     const { serveMetrics } = await import('./metrics-server.js')
-    const metrics = await serveMetrics(listen, () => this.#snapshot())
+    const metrics = await serveMetrics(
+      listen,
+      () => this.#snapshot(),
+      () => this.#watching?.text() ?? '',
+    )
     this.#parts.started('metrics', () => metrics.close())
     this.#log.info({ url: metrics.url }, 'metrics')
   }

@@ -15,6 +15,8 @@ export interface MetricsServer {
 export async function serveMetrics(
   listen: string,
   snapshot: () => MeterSnapshot,
+  /** In Prometheus' text format, after the meter's own. */
+  more: () => string = () => '',
 ): Promise<MetricsServer> {
   const { host, port: wanted } = parseHostPort(listen)
   const metrics = new MeterMetrics(snapshot)
@@ -24,7 +26,7 @@ export async function serveMetrics(
       return
     }
     void metrics.text().then(
-      (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+      (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text + more()),
       (error: unknown) => response.writeHead(500).end(`${messageOf(error)}\n`),
     )
   })

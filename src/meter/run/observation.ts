@@ -19,6 +19,7 @@ import { standOf } from './interface-place.js'
 import { type PeerEventOptions, PeerTelling } from './peer-telling.js'
 import { otherTraffic, peerFigures, Reconciliation } from './reconciliation.js'
 import type { Stand } from './run-ledger.js'
+import type { Watching } from './watching.js'
 import { type Held, WholeUntil } from './whole-until.js'
 
 export interface ObservationOptions {
@@ -39,6 +40,7 @@ export interface ObservationOptions {
   readonly onLoss: (gap: BatchGap) => void
   /** Receives peer events; absent: none are made. */
   readonly peerEvents?: PeerEventOptions
+  readonly watching?: Pick<Watching, 'read'>
 }
 
 /** The record loop yields after this time, because a burst must not delay timers and requests. */
@@ -195,6 +197,7 @@ export class Observation {
     this.#isKernelWireGuard = device.kind === 'kernel'
     if (this.#attributor.peersChanged({ device })) this.#insideChanged()
     this.#telling?.read(device.peers, Date.now() * 1e3)
+    this.#options.watching?.read(device.peers, this.#attributor)
     this.#peerReconciler.read(device.peers, atMs, {
       metering: this.#isMetering,
       other: otherTraffic(this.#meter.counters()),

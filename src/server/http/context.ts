@@ -8,6 +8,7 @@ import type { Store } from '../store/store.js'
 import type { Auth } from './auth.js'
 import type { ServerMetrics } from './metrics.js'
 import type { SecurityLog } from './security-log.js'
+import type { WatchedMetrics } from './watched-metrics.js'
 
 export interface ServerContext {
   readonly store: Store
@@ -16,6 +17,7 @@ export interface ServerContext {
   readonly alerts: AlertList
   readonly auth: Auth
   readonly metrics: ServerMetrics
+  readonly watched: WatchedMetrics
   readonly log: Logger
   readonly security: SecurityLog
   readonly clockMs: () => number

@@ -10,6 +10,7 @@ import { createApp } from '../../../src/server/http/app.js'
 import { Auth } from '../../../src/server/http/auth.js'
 import { ServerMetrics } from '../../../src/server/http/metrics.js'
 import { SecurityLog } from '../../../src/server/http/security-log.js'
+import { WatchedMetrics } from '../../../src/server/http/watched-metrics.js'
 import { GroupCommit } from '../../../src/server/store/duckdb/write/group-commit.js'
 import { batch, session } from '../../support/batches.js'
 import { TestStore } from '../../support/store.js'
@@ -34,6 +35,7 @@ async function start(t: TestStore): Promise<{ app: FastifyInstance; key: string 
       }),
       auth: new Auth(control, security, clockMs),
       metrics: new ServerMetrics(() => t.store.stats()),
+      watched: new WatchedMetrics([], [], { store: t.store, control }),
       log,
       security,
       clockMs,

@@ -29,7 +29,7 @@ export function oldestUs(retentionDays: number, nowMs: number): number {
 }
 
 export function ingestRoutes(context: ServerContext): Route[] {
-  const { store, control, metrics, clockMs, trustedClock } = context
+  const { store, control, metrics, watched, clockMs, trustedClock } = context
   const said = new Said()
   const clients = new KnownClients((orgId) => store.catalog(orgId))
   return [
@@ -89,6 +89,7 @@ export function ingestRoutes(context: ServerContext): Route[] {
         await store.writeLoose(orgId, siteId, sessions, losses)
         metrics.sessions.inc({ result: 'stored' }, sessions.length)
         metrics.sessions.inc({ result: 'refused' }, refused.length)
+        watched.take(orgId, sessions)
         return { stored: sessions.length, refused }
       },
     }),
@@ -197,6 +198,7 @@ async function takeBatch(
   if (!receipt.repeated) {
     metrics.peerEvents.inc({ result: 'stored' }, events)
     metrics.peerEvents.inc({ result: 'refused' }, peers.refused.length)
+    if (report.replay === undefined) context.watched.take(orgId, sessions, peers.events)
   }
   return {
     ...receipt,

@@ -10,7 +10,7 @@ import { type Route, route } from '../route.js'
 import { SiteMetrics } from '../site-metrics.js'
 
 export function operationRoutes(context: ServerContext): Route[] {
-  const { store, metrics, auth } = context
+  const { store, metrics, auth, watched } = context
   const sites = new SiteMetrics(context)
   return [
     route({
@@ -43,7 +43,7 @@ export function operationRoutes(context: ServerContext): Route[] {
       tag: 'operation',
       summary: 'Prometheus metrics',
       description:
-        'Programs on the same machine that use a loopback address or `localhost` need no key; others, and requests through a proxy, need a key with any scope. Metrics about organisations (`tunmeter_site_…`, `tunmeter_destination_…`) are only for programs on the same machine and for root keys.',
+        'Programs on the same machine that use a loopback address or `localhost` need no key; others, and requests through a proxy, need a key with any scope. Metrics about organisations (`tunmeter_site_…`, `tunmeter_destination_…`, `tunmeter_client_…`, `tunmeter_resource_…`) are only for programs on the same machine and for root keys.',
       scopes: null,
       answer: null,
       produces: ['text/plain; version=0.0.4'],
@@ -52,7 +52,8 @@ export function operationRoutes(context: ServerContext): Route[] {
         const isOperator =
           isFromHere(request) || (await auth.allow(request, { scopes })).scope === 'root'
         const own = await metrics.registry.metrics()
-        const all = () => sites.text().then((text) => `${own}${text}${destinationMetrics(context)}`)
+        const all = async () =>
+          `${own}${await sites.text()}${destinationMetrics(context)}${await watched.text()}`
         const text = isOperator ? await all() : own
         await reply.type(metrics.registry.contentType).send(text)
         return undefined
