@@ -7,7 +7,8 @@
  * clock stops when the last one is delivered, and the receiver's bodies must then have each session once.
  *
  * Down: the same for `webhook` beside destinations whose receivers read and never answer; and sessions a second that the
- * server acknowledges without a destination and with those, alternating.
+ * server acknowledges without a destination and with those, in either order in turn, because the store grows meanwhile.
+ * "First": until each of those has been sent its first batch; "then": while they wait for the answers.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -40,12 +41,19 @@ const BATCH = 1000
 const POLL_MS = 200
 const WAIT_MS_MAX = 300_000
 const DOWN = 5
+/** Enough for a first batch of those that are down. */
+const FIRST_ROWS = 5000
 const BASE = `/api/v1/org/${LOG_ORG}`
 
 interface Setting {
   readonly kind: string
   readonly settings: Record<string, unknown>
   readonly [more: string]: unknown
+}
+
+interface Acknowledged {
+  readonly perSecond: number
+  readonly cpuMicroseconds: number
 }
 
 /** Each arrives once: ids of one seed are not those of another. */
@@ -79,8 +87,9 @@ class Ingest {
     })
   }
 
-  /** @returns sessions a second that were acknowledged */
-  async send(bodies: ReturnType<Ingest['bodies']>): Promise<number> {
+  /** @returns sessions a second that were acknowledged, and what they cost */
+  async send(bodies: ReturnType<Ingest['bodies']>): Promise<Acknowledged> {
+    const cpu = this.#server.cpuSeconds()
     const start = performance.now()
     let rows = 0
     for (const { site, body, rows: own } of bodies) {
@@ -88,7 +97,8 @@ class Ingest {
       rows += own
     }
     this.sent += rows
-    return (rows / (performance.now() - start)) * 1e3
+    const perSecond = (rows / (performance.now() - start)) * 1e3
+    return { perSecond, cpuMicroseconds: ((this.#server.cpuSeconds() - cpu) / rows) * 1e6 }
   }
 
   /** At the pace that was asked for, until `signal`. @returns how many */
@@ -127,6 +137,13 @@ class Bench {
       ...{ name: wanted.kind, ...wanted },
     })) as { id: string }
     return id
+  }
+
+  /** Requests so far to receivers that never answer. */
+  async held(): Promise<number> {
+    this.#receivers.send({ held: true })
+    const [answer] = (await once(this.#receivers, 'message')) as [{ held: number }]
+    return answer.held
   }
 
   remove(id: string): Promise<unknown> {
@@ -237,7 +254,7 @@ async function measure(bench: Bench, ports: { http: number; tls: number }, ca: s
   )
   const deliveries: Record<string, Awaited<ReturnType<Bench['deliver']>>[]> = {}
   const beside: typeof deliveries = {}
-  const ingest: { alone: number; besideDown: number }[] = []
+  const ingest: { alone: Acknowledged; first: Acknowledged; then: Acknowledged }[] = []
   const url = `http://127.0.0.1:${ports.http}`
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, wanted] of kinds) {
@@ -245,23 +262,30 @@ async function measure(bench: Bench, ports: { http: number; tls: number }, ca: s
       deliveries[name] = [...(deliveries[name] ?? []), one]
       say(name, one)
     }
-    const alone = await bench.ingest.send(bench.ingest.bodies(ROWS / 2))
+    const send = () => bench.ingest.send(bench.ingest.bodies(ROWS / 2))
+    const before = round % 2 === 0 ? await send() : undefined
+    const heldBefore = await bench.held()
     const remove = await downs(bench, url)
-    const besideDown = await bench.ingest.send(bench.ingest.bodies(ROWS / 2))
-    ingest.push({ alone, besideDown })
+    const first = await bench.ingest.send(bench.ingest.bodies(FIRST_ROWS))
+    while ((await bench.held()) < heldBefore + DOWN) await setTimeout(POLL_MS)
+    const then = await send()
     for (const [name, wanted] of kinds.filter(([kind]) => kind === 'webhook')) {
       const one = await bench.deliver(name, wanted)
       beside[name] = [...(beside[name] ?? []), one]
       say(`${name} beside ${DOWN} that are down`, one)
     }
     await remove()
+    const one = { alone: before ?? (await send()), first, then }
+    ingest.push(one)
+    process.stdout.write(`ingest ${JSON.stringify(one)}\n`)
   }
   const rate = (all: readonly { perSecond: number }[]) => median(all.map((one) => one.perSecond))
   for (const [name, all] of Object.entries(deliveries))
     process.stdout.write(`${name}: median ${Math.round(rate(all))} sessions/s\n`)
-  const slowed = ingest.map(({ alone, besideDown }) => besideDown / alone)
+  const ofAlone = (read: (one: Acknowledged) => number) =>
+    median(ingest.map(({ alone, then }) => read(then) / read(alone))).toFixed(2)
   process.stdout.write(
-    `ingest beside ${DOWN} that are down: ${median(slowed).toFixed(2)} of alone\n`,
+    `ingest beside ${DOWN} that are down: ${ofAlone((one) => one.perSecond)} of alone, CPU ${ofAlone((one) => one.cpuMicroseconds)}\n`,
   )
   if (beside.webhook !== undefined) {
     const ratio = rate(beside.webhook) / rate(deliveries.webhook!)

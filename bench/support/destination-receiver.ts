@@ -5,6 +5,7 @@
  *   -> { cert, key }            of the TLS server
  *   <- { http, tls }            ports
  *   -> { check: KIND }          <- { rows, distinct } of what came since the last check
+ *   -> { held: true }           <- { held } requests to `/down…` so far
  *
  * Paths: `/down…` is read and never answered; `/_bulk` is answered as Elasticsearch does; all else with 200.
  */
@@ -26,11 +27,15 @@ export interface Checked {
 const TAKEN = '{"create":{"status":201}}'
 const NEWLINE = 10
 let bodies: Buffer[] = []
+let held = 0
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = []
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-  if (request.url!.startsWith('/down')) return
+  if (request.url!.startsWith('/down')) {
+    held++
+    return
+  }
   const body = Buffer.concat(chunks)
   bodies.push(body)
   if (!request.url!.startsWith('/_bulk')) return void response.end()
@@ -76,7 +81,15 @@ async function check(kind: string): Promise<Checked> {
   return { rows: ids.length, distinct: new Set(ids).size }
 }
 
-process.on('message', async (message: { check?: string; cert?: string; key?: string }) => {
+interface Message {
+  readonly check?: string
+  readonly held?: boolean
+  readonly cert?: string
+  readonly key?: string
+}
+
+process.on('message', async (message: Message) => {
+  if (message.held === true) return void process.send!({ held })
   if (message.check !== undefined) return void process.send!(await check(message.check))
   const http = createServer((request, response) => void answer(request, response))
   const tls = createTlsServer({ cert: message.cert!, key: message.key! }, (socket) => {
