@@ -16,8 +16,13 @@ const TWO_POW_31 = 2 ** 31
 const TWO_POW_32 = 2 ** 32
 
 export class ProtobufWriter {
-  #bytes = Buffer.allocUnsafe(BYTES_FIRST)
+  #bytes: Buffer
   #at = 0
+
+  /** @param bytes the expected length; more grows */
+  constructor(bytes = BYTES_FIRST) {
+    this.#bytes = Buffer.allocUnsafe(bytes)
+  }
 
   get length(): number {
     return this.#at
@@ -28,6 +33,11 @@ export class ProtobufWriter {
     const bytes = Buffer.from(this.#bytes.subarray(0, this.#at))
     this.#at = 0
     return bytes
+  }
+
+  /** What was written, without a copy. The writer must not be used afterwards. */
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#at)
   }
 
   #room(bytes: number): void {
@@ -140,6 +150,13 @@ export class ProtobufWriter {
     this.#number(length)
     this.#at += length
   }
+}
+
+/** Bytes of a message whose field number is below 16, with its tag and its length. */
+export function sizeOfMessage(length: number): number {
+  let bytes = 2 + length
+  for (let left = length; left >= 128; left = Math.floor(left / 128)) bytes++
+  return bytes
 }
 
 /** For fixed64(): nanoseconds of microseconds, exactly. */

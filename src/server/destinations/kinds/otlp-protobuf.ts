@@ -9,6 +9,7 @@ import {
   FIXED64,
   nanosecondsOf,
   ProtobufWriter,
+  sizeOfMessage,
   VARINT,
 } from '../formats/protobuf.js'
 
@@ -17,38 +18,55 @@ export interface ResourceLogs<Record> {
   readonly records: readonly Record[]
 }
 
+/** The writer wants room for a whole varint before it writes one. */
+const ROOM_FOR_VARINTS = 64
+
 export interface Scope {
   readonly name: string
   readonly version: string
 }
 
-/** @param resources with records that are encoded, without their observed time */
+/**
+ * All lengths are computed first. So each record is copied once, which matters: a request is a megabyte and more.
+ * @param resources with records that are encoded, without their observed time
+ */
 export function exportRequest(
   resources: readonly ResourceLogs<Uint8Array>[],
   scope: Scope,
   observedMs: number,
 ): Buffer {
-  const to = new ProtobufWriter()
-  to.fixed64(11, ...nanosecondsOf(observedMs * 1000))
-  const observed = to.take()
-  for (const { attributes, records } of resources)
-    to.message(1, () => {
-      to.message(1, () => {
-        for (const [key, value] of attributes) writeKeyValue(to, 1, key, value)
-      })
-      to.message(2, () => {
-        to.message(1, () => {
-          to.text(1, scope.name)
-          to.text(2, scope.version)
-        })
-        for (const record of records) {
-          to.messageOf(2, record.length + observed.length)
-          to.raw(record)
-          to.raw(observed)
-        }
-      })
+  const small = new ProtobufWriter()
+  small.fixed64(11, ...nanosecondsOf(observedMs * 1000))
+  const observed = small.take()
+  small.message(1, () => {
+    small.text(1, scope.name)
+    small.text(2, scope.version)
+  })
+  const scopeBytes = small.take()
+  const sized = resources.map(({ attributes, records }) => {
+    small.message(1, () => {
+      for (const [key, value] of attributes) writeKeyValue(small, 1, key, value)
     })
-  return to.take()
+    const resource = small.take()
+    let scopeLogs = scopeBytes.length
+    for (const { length } of records) scopeLogs += sizeOfMessage(length + observed.length)
+    return { resource, records, scopeLogs, length: resource.length + sizeOfMessage(scopeLogs) }
+  })
+  const to = new ProtobufWriter(
+    sized.reduce((sum, { length }) => sum + sizeOfMessage(length), ROOM_FOR_VARINTS),
+  )
+  for (const { resource, records, scopeLogs, length } of sized) {
+    to.messageOf(1, length)
+    to.raw(resource)
+    to.messageOf(2, scopeLogs)
+    to.raw(scopeBytes)
+    for (const record of records) {
+      to.messageOf(2, record.length + observed.length)
+      to.raw(record)
+      to.raw(observed)
+    }
+  }
+  return to.finish()
 }
 
 export interface PartialSuccess {
