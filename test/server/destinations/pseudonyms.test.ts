@@ -2,11 +2,20 @@
 import { expect, test } from 'vitest'
 import { testRow } from '../../../src/server/destinations/events.js'
 import { FORMATS } from '../../../src/server/destinations/formats/formats.js'
+import { jsonRecords } from '../../../src/server/destinations/formats/otlp.js'
+import {
+  cimPeers,
+  PEER_FORMATS,
+  peerPlan,
+  testPeer,
+} from '../../../src/server/destinations/formats/peers.js'
 import {
   disguiseBy,
+  disguisesBy,
   periodOf,
   pseudonymKeySecret,
 } from '../../../src/server/destinations/pseudonyms.js'
+import type { PeerEventRow } from '../../../src/server/store/store.js'
 
 const KEY = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
 const AT_US = Date.parse('2026-11-29T10:00:00Z') * 1e3
@@ -82,3 +91,39 @@ test('a key that is short is refused', () => {
   expect(pseudonymKeySecret.schema.safeParse(KEY).success).toBe(true)
   expect(pseudonymKeySecret.schema.safeParse('short').success).toBe(false)
 })
+
+test('the outer address of a peer is no address with a pseudonym, in any format', () => {
+  const { peers } = disguisesBy(KEY, { period: 'month', addresses: true })
+  const plain = { ...testPeer(AT_US), endpoint: '[2001:db8::7]:51820' }
+  const hidden = peers(plain)
+  expect(hidden.endpoint).toMatch(/^p-[0-9a-f]{32}$/)
+  const sent = (event: object) => JSON.parse(JSON.stringify(event)) as object
+  const events = (row: PeerEventRow) => ({
+    ecs: sent(PEER_FORMATS.ecs!(null)(row)),
+    ocsf: sent(PEER_FORMATS.ocsf!(null)(row)),
+    cim: sent(cimPeers(null)(row)),
+    otlp: attributesOf(jsonRecords(peerPlan(null))(row)),
+  })
+  const { endpoint } = hidden
+  const { ecs, ocsf, cim, otlp } = events(hidden)
+  expect(ecs).toMatchObject({ tunmeter: { endpoint } })
+  expect(ocsf).toMatchObject({ unmapped: { endpoint } })
+  expect(cim).toMatchObject({ endpoint })
+  expect(otlp).toMatchObject({ 'tunmeter.endpoint': { stringValue: endpoint } })
+  const places = ['source.ip', 'source.port', 'related', 'src_endpoint.ip', 'src_endpoint.port']
+  for (const event of [ecs, ocsf, cim])
+    for (const place of [...places, 'src_ip', 'src_port']) expect(event).not.toHaveProperty(place)
+  expect(Object.keys(otlp).filter((key) => key.startsWith('source.'))).toEqual([])
+  const known = events(plain)
+  expect(known.ecs).toMatchObject({ source: { ip: '2001:db8::7', port: 51820 } })
+  expect(known.ecs).toMatchObject({ related: { ip: ['2001:db8::7'] } })
+  expect(known.ecs).not.toHaveProperty('tunmeter.endpoint')
+  expect(known.ocsf).toMatchObject({ src_endpoint: { ip: '2001:db8::7', port: 51820 } })
+  expect(known.cim).toMatchObject({ src_ip: '2001:db8::7', src_port: 51820 })
+  expect(known.otlp).toMatchObject({ 'source.port': { intValue: '51820' } })
+})
+
+function attributesOf(record: object): Record<string, unknown> {
+  const { attributes } = record as { attributes: { key: string; value: unknown }[] }
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, value]))
+}

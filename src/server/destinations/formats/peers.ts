@@ -2,6 +2,7 @@
  * Events of peers in each format: `native` (the fields of the log of peers), ECS, OCSF's Tunnel Activity (4014), OTLP
  * and Splunk's CIM. A field without a place is under `tunmeter.` in ECS and OTLP, and under `unmapped` in OCSF.
  */
+import { parseEndpoint } from '../../../session/endpoint.js'
 import { nester } from '../../../session/field-code.js'
 import { isoUs } from '../../../session/fields.js'
 import type { PeerEventName } from '../../../session/peer-event.js'
@@ -33,11 +34,12 @@ const ACTIVITY_NAMES: Partial<Record<PeerEventName, string>> = {
 const TUNNEL = 4
 const TYPES: Partial<Record<PeerEventName, string>> = { connected: 'start', disconnected: 'end' }
 
-/** The outer address in two parts. */
-const ipOf = ({ endpoint }: PeerEventRow) =>
-  endpoint === null ? null : endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/^\[|\]$/g, '')
-const portOf = ({ endpoint }: PeerEventRow) =>
-  endpoint === null ? null : Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
+/** The outer address in two parts. A pseudonym is no address: it has a place of its own. */
+const addressOf = ({ endpoint }: PeerEventRow) =>
+  endpoint === null ? undefined : parseEndpoint(endpoint)
+const ipOf = (row: PeerEventRow) => addressOf(row)?.ip ?? null
+const portOf = (row: PeerEventRow) => addressOf(row)?.port ?? null
+const pseudonymOf = (row: PeerEventRow) => (addressOf(row) === undefined ? row.endpoint : null)
 
 const OCSF_EVENT: readonly Place[] = [
   ['activity_name', ({ event }) => ACTIVITY_NAMES[event] ?? event],
@@ -62,14 +64,17 @@ const PLACES: Readonly<Record<string, Partial<Record<Format, readonly Place[]>>>
     ecs: [
       ['source.ip', ipOf],
       ['source.port', portOf],
+      ['tunmeter.endpoint', pseudonymOf],
     ],
     ocsf: [
       ['src_endpoint.ip', ipOf],
       ['src_endpoint.port', portOf],
+      ['unmapped.endpoint', pseudonymOf],
     ],
     otlp: [
       ['source.address', ipOf],
       ['source.port', portOf],
+      ['tunmeter.endpoint', pseudonymOf],
     ],
   },
 }
@@ -122,7 +127,7 @@ export function ecsPeers(columns: Columns): PeerWriter {
     [['event', 'module'], () => 'tunmeter'],
     [['observer', 'type'], () => 'vpn'],
     [['observer', 'product'], () => 'tunmeter'],
-    [['related', 'ip'], (row) => (hasEndpoint && row.endpoint !== null ? [ipOf(row)] : undefined)],
+    [['related', 'ip'], (row) => (hasEndpoint && ipOf(row) !== null ? [ipOf(row)] : undefined)],
     ...leavesOf('ecs', columns),
   ])
   return (row, isTest) => (isTest ? marked(documentOf(row), 'tunmeter') : documentOf(row))
