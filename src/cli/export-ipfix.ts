@@ -29,9 +29,11 @@ interface Row
   readonly destAddr: string
 }
 
-/** @throws AppError ANSWER_UNREADABLE */
-function factsOf(line: string): IpfixFacts {
+/** Null: a session of an access log, which has no counts; 0 would be a lie. @throws AppError ANSWER_UNREADABLE */
+function factsOf(line: string): IpfixFacts | null {
   const row = rowOf(line)
+  const counts = row as unknown as Record<string, unknown>
+  if (COUNTS.every((name) => counts[name] === null)) return null
   const source = parseEndpoint(row.sourceAddr)
   const dest = parseEndpoint(row.destAddr)
   const startTimeUs = isoTimeUs(row.startTime)
@@ -68,10 +70,16 @@ function rowOf(line: string): Row {
   return row as Row
 }
 
+export interface SentIpfix {
+  /** Without open sessions. */
+  readonly sent: number
+  /** Sessions of access logs, which are not sent. */
+  readonly uncounted: number
+}
+
 /**
  * Sends every ended session of `body`, which is NDJSON. A file gets its name when it is complete.
  *
- * @returns the number of sent sessions, without open ones
  * @throws AppError ANSWER_UNREADABLE, EXPORT_BROKEN_OFF, OUTPUT_FAILED
  */
 export async function sendIpfix(
@@ -79,41 +87,46 @@ export async function sendIpfix(
   flags: IpfixFlags & { readonly ipfix: string },
   progress: Progress,
   total: number,
-): Promise<number> {
+): Promise<SentIpfix> {
   const place = ipfixPlace(flags.ipfix)
   const written = place.kind === 'file' ? `${place.path}.partial` : null
   const exporter = (await openExporter({ ...flags, ipfix: written ?? flags.ipfix }))!
   try {
-    await sendRows(body, exporter, (rows) =>
+    const uncounted = await sendRows(body, exporter, (rows) =>
       progress.update(rows, total, `${rows} of ${total} ${total === 1 ? 'session' : 'sessions'}`),
     )
     await exporter.close()
     if (place.kind === 'file') renameSync(written!, place.path)
+    return { sent: exporter.written, uncounted }
   } catch (error) {
     await exporter.close().catch(() => undefined)
     if (written !== null) rmSync(written, { force: true })
     throw error
   }
-  return exporter.written
 }
 
+/** @returns the number of sessions that are not sent, because they have no counts */
 async function sendRows(
   body: Readable,
   exporter: IpfixExporter,
   seen: (rows: number) => void,
-): Promise<void> {
+): Promise<number> {
   let rows = 0
+  let uncounted = 0
   await takeWhole(
     body,
     pipeline(body.setEncoding('utf8'), async (texts: AsyncIterable<string>) => {
       for await (const line of linesOf(texts)) {
-        exporter.add(factsOf(line))
+        const facts = factsOf(line)
+        if (facts === null) uncounted++
+        else exporter.add(facts)
         seen(++rows)
         await exporter.ready()
       }
       await exporter.flush()
     }),
   )
+  return uncounted
 }
 
 async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<string> {

@@ -206,12 +206,16 @@ The manifest holds range, filters, rows, SHA-256, and what is missing in the ran
     const progress = progressOn(context.stderr)
     const body = Readable.fromWeb(response.body as ReadableStream)
     if (ipfix !== undefined) {
-      const sent = await sendIpfix(body, { ...options, ipfix }, progress, total).finally(() =>
-        progress.clear(),
-      )
-      const open =
-        sent === total ? '' : ` (${formatCount(total)} counted; open sessions are not sent)`
-      say(context, `${plural(sent, 'session')} of ${org} sent as IPFIX to ${ipfix}${open}`)
+      const { sent, uncounted } = await sendIpfix(
+        body,
+        { ...options, ipfix },
+        progress,
+        total,
+      ).finally(() => progress.clear())
+      const logs = uncounted === 0 ? '' : `, nor ${formatCount(uncounted)} of access logs`
+      const others =
+        sent === total ? '' : ` (${formatCount(total)} counted; open sessions are not sent${logs})`
+      say(context, `${plural(sent, 'session')} of ${org} sent as IPFIX to ${ipfix}${others}`)
       return EXIT.ok
     }
     const passing = new Passing(format)

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { deflateSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { messagesIn, recordOf } from '../../src/meter/ipfix/encode.js'
 import { batch, session } from '../support/batches.js'
@@ -50,6 +51,30 @@ test('every ended session is a record, with what the meter would have sent; open
   ])
   const want = ENDED.map((one) => recordOf(one).bytes.toString('hex')).sort()
   expect(recordsIn(readFileSync(file))).toEqual(want)
+})
+
+test('sessions of access logs have no counts: they are left out and named, and the others are sent', async () => {
+  const newt = await server.key({ scope: 'admin', org: 'newt', retentionDays: 30 })
+  const at = (ms: number) => new Date(Date.now() - ms).toISOString()
+  const logged = {
+    ...{ sessionId: '0a1b2c3d4e5f6071', resourceId: 7, protocol: 'tcp' },
+    ...{ sourceAddr: '100.90.128.2:51000', destAddr: '10.0.0.5:22' },
+    ...{ startedAt: at(60e3), endedAt: at(30e3) },
+  }
+  const compressed = deflateSync(JSON.stringify([logged])).toString('base64')
+  const base = '/api/v1/org/newt/site/1'
+  expect(
+    (await server.request('POST', `${base}/access-log`, newt, { compressed })).body.data.stored,
+  ).toBe(1)
+  await server.request('POST', `${base}/sessions`, newt, batch(1, SESSIONS.slice(1, 5)))
+  const file = join(temporaryDirectory(), 'newt.ipfix')
+  const args = ['export', '--server', server.url, '--org', 'newt', '--key', newt, '--ipfix', file]
+  const { code, stderr } = await runHere(args).finished
+  expect([code, stderr]).toEqual([
+    0,
+    `4 sessions of newt sent as IPFIX to ${file} (5 counted; open sessions are not sent, nor 1 of access logs)\n`,
+  ])
+  expect(recordsIn(readFileSync(file))).toHaveLength(4)
 })
 
 test.each([
