@@ -130,8 +130,11 @@ function othersMayRead(path: string): boolean {
  */
 export function dropPrivileges(account: Account): void {
   narrowEveryThread(account.uid !== 0)
+  const { permitted, effective } = ownStatus()
   // A container may have fewer.
-  const kept = ownStatus().permitted & KEPT
+  const kept = permitted & KEPT
+  // The systemd unit has taken all others already, and its sandbox forbids capset(2).
+  if (account.uid === 0 && permitted === kept && effective === kept) return
   check('prctl(PR_SET_KEEPCAPS)', libc('prctl')(PR_SET_KEEPCAPS, 1, 0, 0, 0))
   if (account.uid !== 0) {
     process.setgroups?.([account.gid])

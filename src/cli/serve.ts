@@ -24,6 +24,7 @@ import { hostPortText, parseHostPort } from '../base/host-port.js'
 import { createLogger, LOG_LEVELS } from '../base/log.js'
 import { ownerOnly } from '../base/owner-only.js'
 import { closeDirectory } from '../base/private-files.js'
+import { createNotifier } from '../base/sd-notify.js'
 import { packageVersion } from '../base/version.js'
 import { endOnSignals } from '../meter/run/ending.js'
 import { Alerts } from '../server/alerts/alerts.js'
@@ -361,7 +362,7 @@ Several servers, behind a load balancer, with ClickHouse and PostgreSQL (docs/cl
   tunmeter serve --store clickhouse://tunmeter@db1:8123/tunmeter --store-password-file FILE \\
     --control postgresql://tunmeter@db2/tunmeter --control-password-file FILE
 SIGTERM and SIGINT end the server after the running requests. SIGHUP reloads --tls-cert and --tls-key. See docs/api.md.`,
-  run: async (_args, options, { stderr }, origin) => {
+  run: async (_args, options, { stderr, env }, origin) => {
     ownerOnly()
     if (options.store !== undefined) refuseWithStore(origin)
     for (const name of ['store', 'control'] as const)
@@ -374,13 +375,24 @@ SIGTERM and SIGINT end the server after the running requests. SIGHUP reloads --t
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
     })
     let server: RunningServer | undefined
+    const notifier = createNotifier(env)
+    const reload = () => {
+      if (server === undefined) return
+      notifier.reloading()
+      server.reload()
+      notifier.ready()
+    }
     // On a terminal, SIGHUP means that the terminal is gone; its default ends the server.
-    if (process.stderr.isTTY !== true) process.on('SIGHUP', () => server?.reload())
+    if (process.stderr.isTTY !== true) process.on('SIGHUP', reload)
     server = await startServer(options)
+    notifier.ready()
+    notifier.status(`listening on ${server.url}`)
     await stopped
+    notifier.stopping()
     // A second signal ends the process at once. Acknowledged batches are durable.
     endOnSignals()
     await server.stop()
+    notifier.close()
     return EXIT.ok
   },
 })

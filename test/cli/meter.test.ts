@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Session } from '../../src/session/session.js'
+import { listenDatagrams } from '../support/datagrams.js'
 import { envelope, FakeServer } from '../support/fake-server.js'
 import { ROOT, run as runProcess, type Started, start } from '../support/process.js'
 import { run } from '../support/run-here.js'
@@ -489,23 +490,4 @@ async function ended(child: ChildProcess): Promise<{ code: number | null; stderr
   })
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
   return { code, stderr }
-}
-
-/** Node has no datagram sockets of this family; Python, which building the addon needs anyway, has. */
-function listenDatagrams(path: string): { text: string } {
-  const script = `
-import os, socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-os.chmod(sys.argv[1], 0o777)
-print("listening", flush=True)
-while True: print(s.recv(4096).decode(), flush=True)
-`
-  const child = spawn('python3', ['-c', script, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const heard = { text: '' }
-  child.stdout.on('data', (chunk: Buffer) => {
-    heard.text += chunk.toString()
-  })
-  return heard
 }

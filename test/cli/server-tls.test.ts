@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Authority, type Certificate, canMakeCertificates } from '../support/certificates.js'
-import { follow } from '../support/process.js'
+import { listenDatagrams } from '../support/datagrams.js'
+import { follow, start } from '../support/process.js'
 import { TestServer } from '../support/server.js'
 import { temporaryDirectory } from '../support/temporary.js'
 import { until } from '../support/until.js'
@@ -61,7 +62,10 @@ describe.skipIf(!canMakeCertificates)('with TLS (openssl)', () => {
     const ask = ['--server', server.url, '--key', read]
     const without = await tunmeter(['catalog', 'show', ...ask])
     expect(without).toMatchObject({ code: 1 })
-    expect(without.stderr).toMatch(/cannot reach .*certificate/)
+    expect(without.stderr).toMatch(/cannot reach .*certificate[\s\S]*--ca-file/)
+    const plain = ['--server', server.url.replace('https', 'http'), '--key', read]
+    const closed = await tunmeter(['catalog', 'show', ...plain])
+    expect(closed.stderr).toMatch(/cannot reach http:.*\n.*begins with https:/)
     for (const command of [['catalog', 'show'], ['export']])
       expect(await tunmeter([...command, ...ask, '--ca-file', caFile])).toMatchObject({ code: 0 })
     const wrong = await tunmeter(['export', ...ask, '--ca-file', keyFile])
@@ -111,6 +115,24 @@ test('without a certificate SIGHUP changes nothing', async () => {
   } finally {
     await server.stop()
   }
+})
+
+test('the server tells systemd that it listens, reloads and stops', async () => {
+  const directory = temporaryDirectory()
+  const path = join(directory, 'notify')
+  const heard = listenDatagrams(path)
+  await until(() => heard.text.includes('listening'))
+  const args = ['serve', '--data', join(directory, 'data'), '--listen', '127.0.0.1:0']
+  const { child, output, finished } = start(args, { env: { NOTIFY_SOCKET: path } })
+  await until(() => heard.text.includes('STATUS=listening on http://127.0.0.1:'))
+  expect(heard.text.match(/READY=1/g)).toHaveLength(1)
+  expect(output.stderr).toContain('"listening"')
+  child.kill('SIGHUP')
+  await until(() => (heard.text.match(/READY=1/g) ?? []).length === 2)
+  expect(heard.text).toMatch(/RELOADING=1\nMONOTONIC_USEC=\d+\n[\s\S]*READY=1/)
+  child.kill('SIGTERM')
+  expect((await finished).code).toBe(0)
+  await until(() => heard.text.includes('STOPPING=1'))
 })
 
 test('a start that fails after the port is open ends, with what to do', async () => {

@@ -70,7 +70,7 @@ describe.skipIf(reason !== null)(
         check: 'peers',
         state: 'failed',
         message: `/var/run/wireguard/${NAME}.sock: no permission to read the peers`,
-        todo: 'Run as root, or as the user that owns the socket.',
+        todo: 'Run as root, or as the user that owns the socket; the systemd unit with its drop-in userspace.conf (docs/wireguard.md).',
       })
       expect(code).toBe(1)
     })

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT, run } from '../support/process.js'
@@ -14,23 +14,43 @@ function unitPath(name: string): string {
 
 describe.skipIf(!canAnalyze)('systemd units (needs systemd-analyze)', () => {
   test.each(UNITS)('%s is exposed 2.0 at most, where 0 is best', (name) => {
-    const args = ['security', '--offline=true', '--no-pager', unitPath(name)]
-    const text = execFileSync('systemd-analyze', args, { encoding: 'utf8', stdio: 'pipe' })
+    const text = assessment(unitPath(name))
     const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(text)?.[1])
     expect(exposure).toBeLessThanOrEqual(2)
   })
 
   test.each(UNITS)('%s is understood whole by systemd', (name) => {
-    // The program is not installed here; everything else in the unit counts.
-    const directory = temporaryDirectory()
-    const unit = readFileSync(unitPath(name), 'utf8').replaceAll('/usr/bin/tunmeter', '/bin/true')
-    const path = join(directory, `${name}.service`)
-    writeFileSync(path, unit)
-    const { stderr } = spawnSync('systemd-analyze', ['verify', path], { encoding: 'utf8' })
-    const about = stderr.split('\n').filter((line) => line.includes(path))
-    expect(about).toEqual([])
+    expect(faults(copyOf(name))).toEqual([])
+  })
+
+  test('the drop-in for a userspace WireGuard is understood whole, and makes the meter root', () => {
+    const path = copyOf('tunmeter-meter')
+    mkdirSync(`${path}.d`)
+    const dropIn = `${path}.d/userspace.conf`
+    cpSync(`${ROOT}packaging/systemd/userspace.conf`, dropIn)
+    expect(faults(path, dropIn)).toEqual([])
+    expect(assessment(path)).toContain('Service runs as root user')
   })
 })
+
+/** The program is not installed here; everything else in the unit counts. */
+function copyOf(name: string): string {
+  const path = join(temporaryDirectory(), `${name}.service`)
+  const unit = readFileSync(unitPath(name), 'utf8').replaceAll('/usr/bin/tunmeter', '/bin/true')
+  writeFileSync(path, unit)
+  return path
+}
+
+/** What systemd says about these files. */
+function faults(...paths: string[]): string[] {
+  const { stderr } = spawnSync('systemd-analyze', ['verify', paths[0]!], { encoding: 'utf8' })
+  return stderr.split('\n').filter((line) => paths.some((path) => line.includes(path)))
+}
+
+function assessment(path: string): string {
+  const args = ['security', '--offline=true', '--no-pager', path]
+  return execFileSync('systemd-analyze', args, { encoding: 'utf8', stdio: 'pipe' })
+}
 
 test('the key that the meter’s file names is the credential that its unit loads', () => {
   const loaded = /^LoadCredential=(.*):\/etc\/tunmeter\/site\.key$/m.exec(

@@ -326,7 +326,8 @@ export class Observation {
     const a = this.#attributor.counters()
     return {
       interface: this.name,
-      up: c.state === 'running',
+      // The engine runs a moment before the interface is open; its time begins then.
+      up: c.state === 'running' && c.engineTimeUs !== null,
       packets: c.packets,
       bytes: c.bytes,
       sessionPackets: c.sessions.packets,

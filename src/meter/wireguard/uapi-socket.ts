@@ -96,7 +96,7 @@ function orThrow(path: string, failure: NodeJS.ErrnoException): null {
   if (failure.code === 'ENOENT' || failure.code === 'ECONNREFUSED') return null
   if (failure.code === 'EACCES' || failure.code === 'EPERM')
     throw new AppError('NO_PERMISSION', `${path}: no permission to read the peers`, {
-      hint: 'Run as root, or as the user that owns the socket.',
+      hint: 'Run as root, or as the user that owns the socket; the systemd unit with its drop-in userspace.conf (docs/wireguard.md).',
       cause: failure,
     })
   throw failure
