@@ -80,6 +80,23 @@ interface Refusal {
   readonly data?: { readonly sessions?: unknown } | null
 }
 
+function hintForAway(base: string, fault: string): string {
+  if (/certificate/.test(fault) && !fault.includes('server.json'))
+    return "Give the file of the certificate's authority (--ca-file), and a name of the certificate in the address."
+  if (base.startsWith('http://') && fault === 'other side closed')
+    return 'Does it expect TLS? Then its address begins with https://.'
+  return 'Is the server running, and is this its address?'
+}
+
+function hintFor(status: number, { code, data }: Refusal): { hint: string } | undefined {
+  if (code === 'confirmNeeded') return { hint: `Give --confirm ${Number(data?.sessions)}.` }
+  if (status === 401 || code === 'forbidden')
+    return {
+      hint: 'On the server, tunmeter keys list shows its keys, and tunmeter keys create makes one.',
+    }
+  return undefined
+}
+
 export class ApiClient {
   readonly #base: string
   readonly #key: string
@@ -88,6 +105,7 @@ export class ApiClient {
   constructor(base: string, key: string, trust: Trust = {}) {
     if (!URL.canParse(base)) {
       throw new AppError('BAD_URL', `${JSON.stringify(base)} is not a URL`, {
+        hint: 'Write it as in https://logs.example.org or http://127.0.0.1:8480.',
         exitCode: EXIT.usage,
       })
     }
@@ -109,20 +127,20 @@ export class ApiClient {
         headers: { authorization: `Bearer ${this.#key}`, ...init.headers },
       })
     } catch (error) {
-      throw new AppError('SERVER_AWAY', `cannot reach ${this.#base}: ${networkFault(error)}`, {
-        hint: 'Is the server running, and is this its address?',
+      const fault = networkFault(error)
+      throw new AppError('SERVER_AWAY', `cannot reach ${this.#base}: ${fault}`, {
+        hint: hintForAway(this.#base, fault),
         cause: error,
       })
     }
     if (response.ok || response.status === 304) return response
-    const body = (await response.json().catch(() => null)) as Refusal | null
-    const { code, data } = body ?? {}
+    const body = ((await response.json().catch(() => null)) ?? {}) as Refusal
     throw new AppError(
       'SERVER_REFUSED',
-      `${this.#base} answers ${response.status}: ${printable(String(body?.message ?? 'no reason given'))}`,
+      `${this.#base} answers ${response.status}: ${printable(String(body.message ?? 'no reason given'))}`,
       {
         facts: { status: response.status },
-        ...(code === 'confirmNeeded' && { hint: `Give --confirm ${Number(data?.sessions)}.` }),
+        ...hintFor(response.status, body),
       },
     )
   }

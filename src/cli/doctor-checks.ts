@@ -136,6 +136,6 @@ export function comparePeers(catalog: Catalog, devices: readonly WireGuardDevice
     'catalog',
     'warning',
     `${about}; ${plural(unknown.length, 'peer')} without a client: ${keys.join(', ')}${unknown.length > 3 ? ', …' : ''}`,
-    'Add clients with these public keys; tunmeter peers lists them.',
+    'Name them: tunmeter catalog init lists the peers, tunmeter catalog set client NAME --public-key KEY adds one.',
   )
 }

@@ -138,7 +138,8 @@ function nothingStored({ keys, meters, nowMs, silenceMs, retentionDays }: Notice
   }
   return {
     code: 'nothingYet',
-    message: 'Meters report, but have seen no packet yet. Is it the right interface?',
+    message:
+      'The meters had seen no packet when they last reported, which they do once a minute. If traffic has passed since, wait a minute; otherwise check that it is the right interface.',
   }
 }
 

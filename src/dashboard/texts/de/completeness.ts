@@ -86,7 +86,7 @@ export const completeness: typeof english = {
     neverReported:
       'Ein Schlüssel wurde benutzt, aber noch hat kein Messgerät geliefert. Sehen Sie in das Protokoll des Messgeräts.',
     nothingYet:
-      'Messgeräte melden, haben aber noch kein Paket gesehen. Ist es die richtige Schnittstelle?',
+      'Die Messgeräte hatten bei ihrer letzten Meldung noch kein Paket gesehen; sie melden einmal in der Minute. Kam seither Verkehr, warten Sie eine Minute; sonst prüfen Sie, ob es die richtige Schnittstelle ist.',
     incomplete: 'Aus diesem Zeitraum fehlen Daten.',
   },
 

@@ -85,7 +85,8 @@ export const completeness = {
     keyNotUsed: 'An ingest key exists, but no meter has used it yet. Start a meter with it.',
     neverReported:
       'A key was used, but no meter has delivered a batch yet. Look at the meter’s log.',
-    nothingYet: 'Meters report, but have seen no packet yet. Is it the right interface?',
+    nothingYet:
+      'The meters had seen no packet when they last reported, which they do once a minute. If traffic has passed since, wait a minute; otherwise check that it is the right interface.',
     incomplete: 'Not everything of this time range is here.',
   },
 
