@@ -6,42 +6,57 @@ cd /packages
 exec >/packages/said 2>&1
 trap 'systemctl --no-block poweroff' EXIT
 
-passed=0
-failed=0
-said=/packages/last
-# once NAME COMMAND...: the command must succeed at once. check: within 60 s.
-once() { judge 1 "$@"; }
-check() { judge 600 "$@"; }
-judge() {
-  local tries=$1 name=$2 i
-  shift 2
-  for ((i = 0; i < tries; i++)); do
-    if "$@" >"$said" 2>&1; then
-      echo "ok      $name"
-      passed=$((passed + 1))
-      return
-    fi
-    [ "$tries" = 1 ] || sleep 0.1
-  done
-  echo "FAILED  $name"
-  sed 's/^/        /' "$said"
-  journalctl --no-pager -n 15 -u tunmeter-meter -u tunmeter-server | sed 's/^/        /'
-  failed=$((failed + 1))
-}
-not() { ! "$@"; }
-is() { [[ $(systemctl show -P "$2" "$1") == "$3" ]]; }
-says() { local what=$1; shift; "$@" 2>&1 | tee "$said" | grep -q -- "$what"; }
+. /packages/guest-checks
 # All files except the operator's and logs of the installation.
 files() {
   find / -xdev \( -path /packages -o -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/cache \
     -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /root \) -prune -o -print | sort
 }
-log() { curl -sS --fail-with-body -H "authorization: Bearer $admin" "http://127.0.0.1:8480/api/v1/org/acme/$1"; }
-rows() { [[ $(log logs/connection | grep -o '"total":[0-9]*') == "\"total\":$1" ]]; }
 replayed() { tunmeter replay --format csv "$(ls /packages/*.pcap* | head -1)" >/packages/amd64.csv && [ "$(wc -l </packages/amd64.csv)" -gt 100 ]; }
 
+# keys: the operator's commands after the installation of a server.
+keys() {
+  admin=$(tunmeter keys create --data /var/lib/tunmeter-server --scope admin --org acme --create-org --name me --retention-days 30)
+  (umask 077 && tunmeter keys create --data /var/lib/tunmeter-server --scope ingest --org acme --site 1 >/etc/tunmeter/site.key)
+  sed -i 's#^to: .*#to: http://127.0.0.1:8480#' /etc/tunmeter/meter.yaml
+}
+
 ip link set lo up
+ip link add wg0 type veth peer name far
+ip link set far up
+ip address add 10.9.0.1/24 dev wg0
+ip link set wg0 up
+ip neighbour add 10.9.0.2 lladdr 02:00:00:00:00:01 dev wg0
 files >/packages/before
+
+echo '-- from nothing to the first stored session'
+start=$(date +%s%N)
+once 'the server package installs' dpkg -i server.deb
+once 'the server starts' systemctl start tunmeter-server
+check 'it listens' curl -sS --fail http://127.0.0.1:8480/healthz
+keys
+# A session that is open is reported soon.
+echo 'active-timeout: 1s' >>/etc/tunmeter/meter.yaml
+once 'the meter starts' systemctl start tunmeter-meter
+talks() { echo hello >/dev/udp/10.9.0.2/4500; sleep 1; rows 1; }
+check 'a session is in the log' talks
+tenths=$((($(date +%s%N) - start) / 100000000))
+echo "deb, amd64: $((tenths / 10)).$((tenths % 10)) s from nothing to the first stored session"
+echo 'tunmeter-server tunmeter-server/purge-data boolean true' | debconf-set-selections
+once 'it is purged with its data' dpkg -P tunmeter-server
+once 'no data is left' not ls -d /var/lib/tunmeter /var/lib/tunmeter-server /var/lib/private/tunmeter-server /etc/tunmeter
+
+echo '-- the same files without dpkg'
+plain_files() { files | while read -r path; do [ -d "$path" ] || echo "$path"; done; }
+plain_files >/packages/before-files
+once 'they unpack' tar -xzf meter.tar.gz -C /
+systemctl daemon-reload
+once 'the user is made' systemd-sysusers tunmeter.conf
+once 'it replays' replayed
+once 'its unit is known' says '^loaded$' systemctl show -P LoadState tunmeter-meter
+(cd / && tar -tzf /packages/meter.tar.gz | xargs -d '\n' rm)
+find /usr/lib/tunmeter /usr/share/doc/tunmeter-meter -depth -type d -empty -delete
+once 'removing them leaves no file' diff /packages/before-files <(plain_files)
 
 echo '-- the meter'
 once 'an older meter installs' dpkg -i meter-older.deb
@@ -67,14 +82,7 @@ once 'that takes neither configuration' grep -q 'of the operator' /etc/tunmeter/
 once 'nor data, which are the server package’s now' test -d /var/lib/tunmeter/kept
 once 'the server starts' systemctl enable --now tunmeter-server
 check 'it listens' curl -sS --fail http://127.0.0.1:8480/healthz
-admin=$(tunmeter keys create --data /var/lib/tunmeter-server --scope admin --org acme --create-org --name me --retention-days 30)
-(umask 077 && tunmeter keys create --data /var/lib/tunmeter-server --scope ingest --org acme --site 1 >/etc/tunmeter/site.key)
-sed -i 's#^to: .*#to: http://127.0.0.1:8480#' /etc/tunmeter/meter.yaml
-ip link add wg0 type veth peer name far
-ip link set far up
-ip address add 10.9.0.1/24 dev wg0
-ip link set wg0 up
-ip neighbour add 10.9.0.2 lladdr 02:00:00:00:00:01 dev wg0
+keys
 once 'the meter starts' systemctl enable --now tunmeter-meter
 check 'it reads the interface' says '^tunmeter_interface_up{interface="wg0"} 1' curl -sS 127.0.0.1:9480/metrics
 for port in 53 123 500; do echo "to $port" >"/dev/udp/10.9.0.2/$port"; done
@@ -113,4 +121,4 @@ echo 'tunmeter-server tunmeter-server/purge-data boolean true' | debconf-set-sel
 once 'it is purged with its data' dpkg -P tunmeter-server
 once 'no data is left' not ls -d /var/lib/tunmeter /var/lib/tunmeter-server /var/lib/private/tunmeter-server /etc/tunmeter
 
-echo "$passed passed, $failed failed"
+summary

@@ -1,6 +1,6 @@
 /**
  * Debian packages that include Node.js: tunmeter-meter (without the server) and tunmeter-server
- * (everything), in build/release/deb.
+ * (everything), in build/release/deb, and the same files as .tar.gz, for systems without dpkg.
  *
  *     node --import tsx scripts/release/deb.ts [amd64] [arm64] [meter] [server]      default: all four
  *
@@ -57,7 +57,7 @@ const CONFIGURATION = {
   server: { command: 'serve', file: 'etc/tunmeter-server/server.yaml' },
 } as const
 
-async function build(kind: Package, architecture: Architecture): Promise<string> {
+async function build(kind: Package, architecture: Architecture): Promise<string[]> {
   const name = `tunmeter-${kind}`
   const root = join(WORK, 'stage', `deb-${kind}-${architecture}`)
   rmSync(root, { recursive: true, force: true })
@@ -80,15 +80,14 @@ async function build(kind: Package, architecture: Architecture): Promise<string>
     const { command, file } = CONFIGURATION[unit]
     put(file, await commentedOptions(command, join(ROOT, `packaging/systemd/${unit}.yaml`)))
   }
-  mkdirSync(join(root, 'usr/lib/sysusers.d'), { recursive: true })
-  cpSync(
-    join(ROOT, 'packaging/systemd/tunmeter.sysusers'),
-    join(root, 'usr/lib/sysusers.d/tunmeter.conf'),
-  )
+  const systemd = (file: string) => read(join(ROOT, 'packaging/systemd', file))
+  put('usr/lib/sysusers.d/tunmeter.conf', systemd('tunmeter.sysusers'))
+  put(`${HOME}/systemd/userspace.conf`, systemd('userspace.conf'))
   putDocs(name, root, put)
   putControl(name, kind, architecture, root, put)
   clean(root)
-  return pack(root, `${name}_${version()}_${architecture}.deb`)
+  const file = `${name}_${version()}_${architecture}`
+  return [pack(root, `${file}.deb`), packFiles(root, `${file}.tar.gz`)]
 }
 
 function version(): string {
@@ -204,6 +203,15 @@ function pack(root: string, file: string): string {
   return join(OUT, file)
 }
 
+/** Without folders, so that unpacking at / changes none that exists. */
+function packFiles(root: string, file: string): string {
+  const how = `--owner=0 --group=0 --numeric-owner --mtime=@${releaseSeconds()} --no-recursion`
+  const list = 'find . ! -type d ! -path "./DEBIAN/*" -print0 | LC_ALL=C sort -z'
+  const made = `${list} | tar --create ${how} --null --files-from=- | gzip -n >"$0"`
+  run('bash', ['-o', 'pipefail', '-c', made, join(OUT, file)], { cwd: root })
+  return join(OUT, file)
+}
+
 for (const architecture of chosen(Object.keys(ARCHITECTURES) as Architecture[]))
   for (const kind of chosen(Object.keys(PACKAGES) as Package[]))
-    console.log(await build(kind, architecture))
+    console.log((await build(kind, architecture)).join('\n'))

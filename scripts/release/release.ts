@@ -44,7 +44,7 @@ function expected(version: string): string[] {
     ...['tunmeter', 'tunmeter-meter', 'tunmeter-addon-linux-x64', 'tunmeter-addon-linux-arm64'].map(
       (name) => `packages/${name}-${version}.tgz`,
     ),
-    ...kinds.map((name) => `deb/${name}.deb`),
+    ...kinds.flatMap((name) => [`deb/${name}.deb`, `deb/${name}.tar.gz`]),
     ...kinds.flatMap((name) => [`oci/${name}.tar`, `oci/${name}.cdx.json`]),
   ]
 }
