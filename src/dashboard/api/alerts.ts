@@ -15,11 +15,15 @@ export function addAlert(orgId: string, alert: WantedAlert): Promise<Alert> {
   return request(path(orgId), { method: 'POST', body: alert })
 }
 
+export function changeAlert(orgId: string, id: string, alert: WantedAlert): Promise<Alert> {
+  return request(`${path(orgId)}/${id}`, { method: 'PUT', body: alert })
+}
+
 /** Pauses it, or goes on. Everything else stays. */
 export function pauseAlert(orgId: string, alert: Alert, paused: boolean): Promise<Alert> {
-  const { id, name, query, condition, to, everyMinutes, quiet, link } = alert
-  const body = { name, query, condition, to, everyMinutes, quiet, link, paused }
-  return request(`${path(orgId)}/${id}`, { method: 'PUT', body })
+  const { id, name, query, condition, to, everyMinutes, quiet, link, language } = alert
+  const kept = { name, query, condition, to, everyMinutes, quiet, link, language }
+  return changeAlert(orgId, id, { ...kept, paused })
 }
 
 export function removeAlert(orgId: string, id: string): Promise<unknown> {

@@ -5,6 +5,7 @@ import { signingSecret } from '../destinations/kinds/webhook.js'
 import type { SealedSecret } from '../destinations/records.js'
 import { urlSchema } from '../destinations/settings.js'
 import { viewQuery } from '../query/view-query.js'
+import { ALERT_LANGUAGES } from './words.js'
 
 export const ALERTS_OF_ORG_MAX = 20
 const ADDRESSES_MAX = 5
@@ -65,6 +66,10 @@ export const wantedAlertSchema = z.strictObject({
   link: urlSchema('https', 'http')
     .nullish()
     .meta({ description: 'Address of the dashboard, for messages.' }),
+  language: z
+    .enum(ALERT_LANGUAGES)
+    .default('en')
+    .meta({ description: 'Of findings and messages.' }),
   paused: z.boolean().default(false),
   secrets: z.strictObject({ secret: signingSecret.nullish() }).default({}).meta({
     description: 'Never shown again. An omitted secret stays as it is; null removes it.',

@@ -30,6 +30,7 @@ import type { Mailer } from './mail.js'
 import { jsonOf, type Message, subjectOf, textOf } from './message.js'
 import { isQuiet } from './quiet-hours.js'
 import { step } from './step.js'
+import { ALERT_WORDS } from './words.js'
 
 const EVERY_MS = 60_000
 const ROUND_MS = 20_000
@@ -158,7 +159,7 @@ export class Alerts {
   async test(orgId: string, id: string): Promise<string | null> {
     const { record } = await this.get(orgId, id)
     const at = new Date(this.#options.clockMs()).toISOString()
-    const text = 'This is a test: somebody asked for it, and nothing has happened.'
+    const text = ALERT_WORDS[record.language].test
     if (!this.#mayStillSend(orgId)) return `at most ${SENT_OF_ORG_MAX} messages an hour`
     const events = [{ at, what: 'test', text }] as const
     return this.#deliver(record, { id: `${id}_test_${Date.now()}`, events, leftOut: 0 })

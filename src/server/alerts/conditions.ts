@@ -1,9 +1,9 @@
 /** Asks the store what the condition of an alert finds now. */
-import { formatCount } from '../../base/quantity.js'
 import { HOLE_CAUSES, type HoleCause, type SiteCompleteness } from '../query/completeness.js'
 import { filterOfView } from '../query/view-query.js'
 import type { LogFilter, Span, Store, SummaryGroup } from '../store/store.js'
 import type { AlertRecord, Condition, Finding } from './alert.js'
+import { ALERT_WORDS, type AlertWords } from './words.js'
 
 /** New values and holes are searched in this last time (1 day), because meters may deliver late. */
 const LOOKBACK_MS = 86400e3
@@ -31,54 +31,60 @@ export interface Sources {
 }
 
 export async function findingsOf(
-  { orgId, query, condition, createdAt }: AlertRecord,
+  { orgId, query, condition, createdAt, language }: AlertRecord,
   sources: Sources,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const sinceMs = Math.max(Date.parse(createdAt), nowMs - LOOKBACK_MS)
+  const asked = { orgId, sources, words: ALERT_WORDS[language], signal }
   switch (condition.kind) {
     case 'count':
     case 'bytes': {
       const filter = filterOfView(query, nowMs - condition.withinMinutes * 60e3, nowMs)
-      return overLimit(orgId, filter, condition, sources, signal)
+      return overLimit(asked, filter, condition)
     }
     case 'newValue':
-      return newValues(orgId, [query, sinceMs, nowMs], condition.of, sources, signal)
+      return newValues(asked, [query, sinceMs, nowMs], condition.of)
     case 'silence':
     case 'hole': {
       const range = { fromUs: sinceMs * 1e3, toUs: nowMs * 1e3 }
       const { siteIds } = filterOfView(query, sinceMs, nowMs)
       const { sites, names } = await sources.judge(orgId, range, siteIds, signal)
-      return condition.kind === 'silence' ? silent(sites, names, nowMs) : holes(sites, names)
+      const { words } = asked
+      const nameOf = (siteId: number) => names.get(siteId) ?? words.site(siteId)
+      return condition.kind === 'silence'
+        ? silent(sites, nameOf, words, nowMs)
+        : holes(sites, nameOf, words)
     }
   }
 }
 
+interface Asked {
+  readonly orgId: string
+  readonly sources: Sources
+  readonly words: AlertWords
+  readonly signal: AbortSignal
+}
+
 async function overLimit(
-  orgId: string,
+  { orgId, sources, words, signal }: Asked,
   filter: LogFilter,
   { kind, over, withinMinutes }: Extract<Condition, { kind: 'count' | 'bytes' }>,
-  { store }: Sources,
-  signal: AbortSignal,
 ): Promise<Finding[]> {
   const request = { filter, groupBy: null, interval: null, top: 1, sort: 'bytes' } as const
-  const { totals } = await store.summary(orgId, request, { signal })
+  const { totals } = await sources.store.summary(orgId, request, { signal })
   const found = kind === 'count' ? totals.sessions : totals.bytesTx + totals.bytesRx
   if (found <= over) return []
-  const unit = kind === 'count' ? 'sessions' : 'bytes'
-  const within = `in ${withinMinutes} minutes, more than ${formatCount(over)}`
-  return [{ key: 'over', text: `${formatCount(found)} ${unit} ${within}` }]
+  return [{ key: 'over', text: words.over(kind, found, withinMinutes, over) }]
 }
 
 const ID_FILTERS = { client: 'clientIds', user: 'userIds', resource: 'siteResourceIds' } as const
 
 async function newValues(
-  orgId: string,
+  { orgId, sources: { store }, words, signal }: Asked,
   [query, fromMs, nowMs]: readonly [string, number, number],
   of: keyof typeof ID_FILTERS,
-  { store }: Sources,
-  signal: AbortSignal,
 ): Promise<Finding[]> {
   const groupBy: SummaryGroup = of
   const request = { groupBy, interval: null, top: VALUES_MAX, sort: 'sessions' } as const
@@ -92,38 +98,43 @@ async function newValues(
   const knownIds = new Set(known.groups.map(({ id }) => id))
   return lately.map(({ id, name }) => ({
     key: `${of}:${id}`,
-    text: knownIds.has(id) ? null : `${of} ${name ?? id} for the first time`,
+    text: knownIds.has(id) ? null : words.firstTime(of, name ?? id),
   }))
 }
 
-type Names = ReadonlyMap<number, string>
-const nameOf = (siteId: number, names: Names) => names.get(siteId) ?? `site ${siteId}`
+type NameOf = (siteId: number) => string
 const iso = (us: number) => new Date(us / 1e3).toISOString()
 
 /** Meters that are silent now: their silence reaches to the end of the range. */
-function silent(sites: readonly SiteCompleteness[], names: Names, nowMs: number): Finding[] {
+function silent(
+  sites: readonly SiteCompleteness[],
+  nameOf: NameOf,
+  words: AlertWords,
+  nowMs: number,
+): Finding[] {
   return sites.flatMap(({ siteId, meters }) =>
     meters.flatMap(({ meterId, holes: all }) =>
       all
         .filter(({ cause, toUs }) => cause === 'silent' && toUs >= nowMs * 1e3)
         .map(({ fromUs }) => ({
           key: `silent:${siteId}:${meterId}`,
-          text: `${nameOf(siteId, names)} is silent since ${iso(fromUs)} (meter ${meterId})`,
+          text: words.silent(nameOf(siteId), iso(fromUs), meterId),
         })),
     ),
   )
 }
 
-function holes(sites: readonly SiteCompleteness[], names: Names): Finding[] {
+function holes(sites: readonly SiteCompleteness[], nameOf: NameOf, words: AlertWords): Finding[] {
   return sites.flatMap(({ siteId, meters }) =>
     meters.flatMap(({ meterId, holes: all }) =>
       all
         .filter(({ cause }) => LOSSES.includes(cause))
         .map(({ cause, reason, fromUs, toUs, beganUs = fromUs, sessions }) => ({
           key: `hole:${siteId}:${meterId}:${cause}:${beganUs}`,
-          text: `${nameOf(siteId, names)}: ${reason ?? cause}, ${iso(fromUs)} to ${iso(toUs)}${
-            sessions === null ? '' : `, ${sessions} sessions lost`
-          }`,
+          text: words.hole(nameOf(siteId), {
+            ...{ cause: reason ?? words.causes[cause], sessions },
+            ...{ from: iso(fromUs), to: iso(toUs) },
+          }),
         })),
     ),
   )

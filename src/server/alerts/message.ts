@@ -1,5 +1,6 @@
 /** A message of an alert: JSON for webhooks, a text for e-mail. */
 import type { AlertEvent, AlertRecord } from './alert.js'
+import { ALERT_WORDS, type AlertWords } from './words.js'
 
 export interface Message {
   /** A repetition of a message has the same id. */
@@ -14,19 +15,22 @@ export function jsonOf({ id, orgId, name, link }: AlertRecord, message: Message)
   return Buffer.from(JSON.stringify(told))
 }
 
-export function subjectOf({ name }: AlertRecord, { events }: Message): string {
+export function subjectOf({ name, language }: AlertRecord, { events }: Message): string {
+  const words = ALERT_WORDS[language]
   const [first] = events
-  const more = events.length > 1 ? ` (and ${events.length - 1} more)` : ''
-  return `tunmeter: ${name}: ${first === undefined ? '' : said(first)}${more}`.slice(0, 200)
+  const more = events.length > 1 ? words.others(events.length - 1) : ''
+  return `tunmeter: ${name}: ${first === undefined ? '' : said(first, words)}${more}`.slice(0, 200)
 }
 
-export function textOf({ name, orgId, link }: AlertRecord, { events, leftOut }: Message): string {
-  const lines = events.map((event) => `${event.at}  ${said(event)}`)
-  if (leftOut > 0) lines.push(`and ${leftOut} more`)
+export function textOf(alert: AlertRecord, { events, leftOut }: Message): string {
+  const { name, orgId, link, language } = alert
+  const words = ALERT_WORDS[language]
+  const lines = events.map((event) => `${event.at}  ${said(event, words)}`)
+  if (leftOut > 0) lines.push(words.leftOut(leftOut))
   const where = link === null ? '' : `\n${link}\n`
-  return `Alert "${name}" of ${orgId}:\n\n${lines.join('\n')}\n${where}`
+  return `${words.heading(name, orgId)}\n\n${lines.join('\n')}\n${where}`
 }
 
-function said({ what, text }: AlertEvent): string {
-  return what === 'ends' ? `over: ${text}` : text
+function said({ what, text }: AlertEvent, words: AlertWords): string {
+  return what === 'ends' ? words.ended(text) : text
 }

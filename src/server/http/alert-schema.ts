@@ -8,6 +8,7 @@ import {
   type wantedAlertSchema,
 } from '../alerts/alert.js'
 import type { AlertWithState } from '../alerts/alerts.js'
+import { ALERT_LANGUAGES } from '../alerts/words.js'
 
 const fault = z.object({ at: z.iso.datetime(), text: z.string() }).nullable()
 
@@ -20,6 +21,7 @@ export const alertSchema = z.object({
   everyMinutes: z.int(),
   quiet: quietSchema.nullable(),
   link: z.string().nullable(),
+  language: z.enum(ALERT_LANGUAGES),
   paused: z.boolean(),
   secret: z
     .object({ lastFour: z.string().nullable() })

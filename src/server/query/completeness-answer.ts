@@ -7,7 +7,7 @@ const SITES_SAID_MAX = 10
 const HOLES_SAID_MAX = 3
 
 /** The words for a hole, which follow the name of the site. */
-const SAID: Readonly<Record<HoleCause, string>> = {
+export const CAUSE_WORDS: Readonly<Record<HoleCause, string>> = {
   neverReported: 'no meter has ever reported',
   notWatched: 'not watched yet',
   unmetered: 'not metered',
@@ -146,7 +146,10 @@ function holeSaid(hole: Hole): string {
     bytes === undefined ? null : `${volume(bytes)} moved`,
     otherMeter === undefined ? null : `also by ${otherMeter}`,
   ].filter((part) => part !== null)
-  const what = cause === 'other' && reason !== undefined ? `${SAID.other} (${reason})` : SAID[cause]
+  const what =
+    cause === 'other' && reason !== undefined
+      ? `${CAUSE_WORDS.other} (${reason})`
+      : CAUSE_WORDS[cause]
   return `${what} ${spanSaid(fromUs, toUs)}${sizes.length > 0 ? ` (${sizes.join(', ')})` : ''}`
 }
 

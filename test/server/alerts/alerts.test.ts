@@ -3,9 +3,14 @@ import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLogger } from '../../../src/base/log.js'
-import { type WantedAlert, wantedAlertSchema } from '../../../src/server/alerts/alert.js'
+import {
+  type AlertEvent,
+  type WantedAlert,
+  wantedAlertSchema,
+} from '../../../src/server/alerts/alert.js'
 import { Alerts, SENT_OF_ORG_MAX } from '../../../src/server/alerts/alerts.js'
 import { Mailer } from '../../../src/server/alerts/mail.js'
+import { subjectOf, textOf } from '../../../src/server/alerts/message.js'
 import { LmdbControl } from '../../../src/server/control/lmdb/lmdb-control.js'
 import { Secrets } from '../../../src/server/destinations/secrets.js'
 import { judgeSites } from '../../../src/server/http/site-completeness.js'
@@ -141,7 +146,9 @@ describe('a condition', () => {
     expect(texts()).toEqual([])
     await send(1, {}, 1)
     await minutes(2)
-    expect(texts()).toEqual([[expect.stringMatching(/^begins: site 1: .*batchesLost|missing/)]])
+    expect(texts()).toEqual([
+      [expect.stringMatching(/^begins: site 1: (batches that have not come|missing), /)],
+    ])
     await minutes(20)
     expect(texts().slice(1)).toEqual([[expect.stringMatching(/^begins: site 1 is silent since/)]])
     await send(1)
@@ -160,7 +167,7 @@ describe('a condition', () => {
     const its = report({ at: new Date(nowMs).toISOString() })
     await t.send('acme', 1, batch(++batches, [], { report: its, gaps: [{ ...gap, ...span }] }))
     await minutes(1)
-    expect(texts()).toEqual([[expect.stringMatching(/^begins: site 1: interfaceGone/)]])
+    expect(texts()).toEqual([[expect.stringMatching(/^begins: site 1: interface gone, /)]])
     nowMs = from + 24 * 60 * MINUTE
     for (let quarter = 0; quarter < 14; quarter++) {
       nowMs += 14 * MINUTE
@@ -195,6 +202,39 @@ describe('a condition', () => {
 })
 
 describe('a message', () => {
+  test('is in the language of its alert: findings, their end, and the test', async () => {
+    const condition = { kind: 'count', over: 1000, withinMinutes: 30 }
+    const { record } = await alerts.create('acme', wanted({ condition, language: 'de' }))
+    await alerts.create('acme', wanted({ condition: { kind: 'hole' }, query: '', language: 'de' }))
+    await alerts.create(
+      'acme',
+      wanted({ condition: { kind: 'silence' }, query: '', language: 'de' }),
+    )
+    await send(1001)
+    await send(1, {}, 1)
+    await minutes(40)
+    expect(
+      texts()
+        .flat()
+        .map((text: string) => text.replace(/\d{4}-\S+Z/g, 'ZEIT')),
+    ).toEqual([
+      'begins: 1.002 Sitzungen in 30 Minuten, mehr als 1.000',
+      'begins: Standort 1: Lieferungen nicht angekommen, ZEIT bis ZEIT',
+      'begins: Standort 1 schweigt seit ZEIT (Messgerät meter-1)',
+      'ends: 1.002 Sitzungen in 30 Minuten, mehr als 1.000',
+    ])
+    await alerts.test('acme', record.id)
+    expect(texts().at(-1)).toEqual([expect.stringContaining('Dies ist ein Test')])
+    const message = {
+      ...{ id: 'm', leftOut: 3 },
+      events: ['begins', 'ends'].map((what) => ({ at: 'ZEIT', what, text: 'x' }) as AlertEvent),
+    }
+    expect(subjectOf(record, message)).toBe('tunmeter: Many: x (und 1 weitere)')
+    expect(textOf(record, message)).toBe(
+      'Warnung „Many“ von acme:\n\nZEIT  x\nZEIT  vorbei: x\nund 3 weitere\n',
+    )
+  })
+
   test('is signed as in Standard Webhooks, and repeated with the same id until it is taken', async () => {
     await alerts.create('acme', wanted({ secrets: { secret: SECRET } }))
     receiver.reply = () => ({ status: 500, text: 'not now' })

@@ -1,109 +1,144 @@
-/** The form for a new alert. */
+/** The form for a new alert, and for changes of one. */
 import { useState } from 'preact/hooks'
-import { type Alert, addAlert, type WantedAlert } from '../../api/alerts.js'
+import { type Alert, addAlert, changeAlert } from '../../api/alerts.js'
 import { useQuery } from '../../api/use-query.js'
 import { fetchViews } from '../../api/views.js'
 import { Dialog } from '../../parts/dialog.js'
 import { Fault } from '../../parts/fault.js'
 import { useAction } from '../../parts/use-action.js'
-import { SERVER_URL } from '../../state/base.js'
 import { alerts } from '../../texts/alerts.js'
 import { common } from '../../texts/common.js'
-
-type Kind = Alert['condition']['kind']
-type TargetKind = Alert['to']['kind']
-type Value = Extract<Alert['condition'], { kind: 'newValue' }>['of']
+import { language } from '../../texts/language.js'
+import { EVERY_MINUTES, type Kind, type TargetKind, wantedOf, zoneOf } from './alert-form.js'
 
 export interface AlertDialogProps {
   readonly orgId: string
+  /** The alert to edit; null: a new one. */
+  readonly alert: Alert | null
   readonly onClose: () => void
   readonly onStored: (alert: Alert) => void
 }
 
-function conditionOf(kind: Kind, field: (name: string) => string): Alert['condition'] {
-  const withinMinutes = Number(field('within'))
-  switch (kind) {
-    case 'count':
-      return { kind, over: Number(field('over')), withinMinutes }
-    case 'bytes':
-      return { kind, over: Math.round(Number(field('over')) * 1e6), withinMinutes }
-    case 'newValue':
-      return { kind, of: field('of') as Value }
-    default:
-      return { kind }
-  }
-}
-
-function wantedOf(form: FormData, kind: Kind, target: TargetKind): WantedAlert {
-  const field = (name: string) => String(form.get(name) ?? '').trim()
-  const [from, to] = [field('quietFrom'), field('quietTo')]
-  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions()
-  const secret = field('secret')
-  return {
-    name: field('name'),
-    query: field('view'),
-    condition: conditionOf(kind, field),
-    to:
-      target === 'webhook'
-        ? { kind: 'webhook', url: field('url') }
-        : { kind: 'email', addresses: field('addresses').split(/[\s,;]+/) },
-    quiet: from === '' || to === '' ? null : { from, to, timeZone },
-    link: `${SERVER_URL}/alerts`,
-    secrets: secret === '' ? {} : { secret },
-  }
-}
-
-export function AlertDialog({ orgId, onClose, onStored }: AlertDialogProps) {
-  const [kind, setKind] = useState<Kind>('count')
-  const [target, setTarget] = useState<TargetKind>('webhook')
+export function AlertDialog({ orgId, alert, onClose, onStored }: AlertDialogProps) {
+  const [kind, setKind] = useState<Kind>(alert?.condition.kind ?? 'count')
+  const [target, setTarget] = useState<TargetKind>(alert?.to.kind ?? 'webhook')
   const { fault, run } = useAction()
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget as HTMLFormElement)
-    return run(async () => onStored(await addAlert(orgId, wantedOf(form, kind, target))))
+    const wanted = wantedOf(form, { kind, target, before: alert })
+    return run(async () =>
+      onStored(
+        alert === null ? await addAlert(orgId, wanted) : await changeAlert(orgId, alert.id, wanted),
+      ),
+    )
   }
+  const texts = alerts()
   return (
-    <Dialog title={alerts().add} onClose={onClose}>
+    <Dialog title={alert === null ? texts.add : texts.change} onClose={onClose}>
       <form class="form" onSubmit={submit}>
-        <Field label={alerts().name} name="name" required maxLength={100} />
+        <Field label={texts.name} name="name" required maxLength={100} value={alert?.name} />
         <Choice
-          label={alerts().finds}
+          label={texts.finds}
           value={kind}
-          choices={Object.entries(alerts().conditions)}
+          choices={Object.entries(texts.conditions) as [Kind, string][]}
           onChange={setKind}
         />
-        <ConditionFields kind={kind} />
-        <ViewField orgId={orgId} ofSites={kind === 'silence' || kind === 'hole'} />
+        <ConditionFields kind={kind} condition={alert?.condition} />
+        <ViewField
+          orgId={orgId}
+          query={alert?.query ?? ''}
+          ofSites={kind === 'silence' || kind === 'hole'}
+        />
         <Choice
-          label={alerts().goesTo}
+          label={texts.goesTo}
           value={target}
           choices={[
-            ['webhook', alerts().webhook],
-            ['email', alerts().email],
+            ['webhook', texts.webhook],
+            ['email', texts.email],
           ]}
           onChange={setTarget}
         />
-        {target === 'webhook' ? (
-          <>
-            <Field label={alerts().url} name="url" type="url" required />
-            <Field label={alerts().secret} name="secret" autocomplete="off" />
-          </>
-        ) : (
-          <Field label={alerts().addresses} name="addresses" required />
-        )}
-        <Field label={alerts().quietFrom} name="quietFrom" type="time" />
-        <Field label={alerts().quietTo} name="quietTo" type="time" />
+        {target === 'webhook' ? <WebhookFields alert={alert} /> : <EmailField alert={alert} />}
+        <MessageFields alert={alert} />
         <Fault text={fault} />
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
             {common().cancel}
           </button>
           <button type="submit" class="button primary">
-            {alerts().create}
+            {alert === null ? texts.create : texts.save}
           </button>
         </div>
       </form>
     </Dialog>
+  )
+}
+
+interface PartProps {
+  readonly alert: Alert | null
+}
+
+function WebhookFields({ alert }: PartProps) {
+  const { url, secret, secretKept, unsigned } = alerts()
+  const known = alert?.secret?.lastFour
+  return (
+    <>
+      <Field
+        label={url}
+        name="url"
+        type="url"
+        required
+        value={alert?.to.kind === 'webhook' ? alert.to.url : undefined}
+      />
+      <Field
+        label={secret}
+        name="secret"
+        autocomplete="off"
+        placeholder={known == null ? undefined : secretKept(known)}
+      />
+      {alert?.secret && (
+        <label class="check-line">
+          <input type="checkbox" name="unsigned" /> {unsigned}
+        </label>
+      )}
+    </>
+  )
+}
+
+function EmailField({ alert }: PartProps) {
+  const value = alert?.to.kind === 'email' ? alert.to.addresses.join(', ') : undefined
+  return <Field label={alerts().addresses} name="addresses" required value={value} />
+}
+
+function MessageFields({ alert }: PartProps) {
+  const { language: label, languages, every, quietFrom, quietTo } = alerts()
+  const zone = zoneOf(alert)
+  const { from, to } = alert?.quiet ?? {}
+  return (
+    <>
+      <label class="label">
+        {label}
+        <select class="field" name="language" value={alert?.language ?? language()}>
+          {Object.entries(languages).map(([tag, name]) => (
+            <option key={tag} value={tag}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Field
+        label={every}
+        name="every"
+        type="number"
+        min={5}
+        max={1440}
+        required
+        value={alert?.everyMinutes ?? EVERY_MINUTES}
+      />
+      <Field label={quietFrom(zone)} name="quietFrom" type="time" value={from} />
+      <Field label={quietTo} name="quietTo" type="time" value={to} />
+    </>
   )
 }
 
@@ -114,14 +149,19 @@ interface FieldProps {
   readonly required?: boolean
   readonly maxLength?: number
   readonly min?: number
+  readonly max?: number
+  readonly step?: number | 'any'
   readonly autocomplete?: string
+  readonly placeholder?: string | undefined
+  readonly value?: string | number | undefined
 }
 
-function Field({ label, ...input }: FieldProps) {
+/** Its value is what it begins with; the person's typing stays. */
+function Field({ label, value, ...input }: FieldProps) {
   return (
     <label class="label">
       {label}
-      <input class="field" {...(input as object)} />
+      <input class="field" defaultValue={value} {...(input as object)} />
     </label>
   )
 }
@@ -152,12 +192,22 @@ function Choice<T extends string>({ label, value, choices, onChange }: ChoicePro
   )
 }
 
-function ConditionFields({ kind }: { kind: Kind }) {
+interface ConditionProps {
+  readonly kind: Kind
+  /** Of the alert that is edited. */
+  readonly condition: Alert['condition'] | undefined
+}
+
+function ConditionFields({ kind, condition }: ConditionProps) {
   if (kind === 'newValue')
     return (
       <label class="label">
         {alerts().of}
-        <select class="field" name="of">
+        <select
+          class="field"
+          name="of"
+          value={condition?.kind === 'newValue' ? condition.of : 'client'}
+        >
           {Object.entries(alerts().values).map(([word, label]) => (
             <option key={word} value={word}>
               {label}
@@ -167,15 +217,28 @@ function ConditionFields({ kind }: { kind: Kind }) {
       </label>
     )
   if (kind !== 'count' && kind !== 'bytes') return null
-  const label = kind === 'count' ? alerts().overSessions : alerts().overMegabytes
+  const before = condition?.kind === kind ? condition : undefined
+  const minutes = before?.withinMinutes ?? 15
+  const choices = new Map(Object.entries(alerts().withinChoices))
+  // The API takes any number of minutes.
+  if (!choices.has(String(minutes))) choices.set(String(minutes), alerts().minutes(minutes))
   return (
     <>
-      <Field label={label} name="over" type="number" min={0} required />
+      <Field
+        key={kind}
+        label={kind === 'count' ? alerts().overSessions : alerts().overMegabytes}
+        name="over"
+        type="number"
+        min={0}
+        step={kind === 'count' ? 1 : 'any'}
+        required
+        value={before && (kind === 'count' ? before.over : before.over / 1e6)}
+      />
       <label class="label">
         {alerts().within}
-        <select class="field" name="within">
-          {Object.entries(alerts().withinChoices).map(([minutes, text]) => (
-            <option key={minutes} value={minutes}>
+        <select class="field" name="within" value={String(minutes)}>
+          {[...choices].map(([value, text]) => (
+            <option key={value} value={value}>
               {text}
             </option>
           ))}
@@ -185,15 +248,29 @@ function ConditionFields({ kind }: { kind: Kind }) {
   )
 }
 
-function ViewField({ orgId, ofSites }: { orgId: string; ofSites: boolean }) {
+interface ViewProps {
+  readonly orgId: string
+  /** The filters of the alert that is edited. */
+  readonly query: string
+  readonly ofSites: boolean
+}
+
+function ViewField({ orgId, query, ofSites }: ViewProps) {
   const { data } = useQuery(`views ${orgId}`, (signal) => fetchViews(orgId, signal))
+  const isOfView = query === '' || data?.some((view) => view.query === query) === true
   return (
     <label class="label">
       {alerts().view}
-      <select class="field" name="view">
+      <select
+        class="field"
+        name="view"
+        key={data === undefined ? 'loading' : 'loaded'}
+        value={query}
+      >
         <option value="">{ofSites ? alerts().allSites : alerts().all}</option>
-        {data?.map(({ id, name, query }) => (
-          <option key={id} value={query}>
+        {!isOfView && <option value={query}>{alerts().asNow(query)}</option>}
+        {data?.map(({ id, name, query: its }) => (
+          <option key={id} value={its}>
             {name}
           </option>
         ))}

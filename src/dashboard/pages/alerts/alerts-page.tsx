@@ -1,4 +1,4 @@
-/** The list of alerts with their states, and the form for a new one. */
+/** The list of alerts with their states, and their form. */
 import { useEffect, useState } from 'preact/hooks'
 import { type Alert, fetchAlerts, pauseAlert, removeAlert, testAlert } from '../../api/alerts.js'
 import { session } from '../../api/session.js'
@@ -30,7 +30,7 @@ export function AlertsPage({ orgId }: { orgId: string }) {
 }
 
 function List({ orgId }: { orgId: string }) {
-  const [creating, setCreating] = useState(false)
+  const [form, setForm] = useState<Alert | 'new' | null>(null)
   const query = useQuery(`alerts ${orgId}`, (signal) => fetchAlerts(orgId, signal))
   const { data, reload } = query
   useEffect(() => {
@@ -43,7 +43,7 @@ function List({ orgId }: { orgId: string }) {
         <h1>{texts().title}</h1>
         <span class="muted hint">{texts().lead}</span>
         <span class="space" />
-        <button type="button" class="button" onClick={() => setCreating(true)}>
+        <button type="button" class="button" onClick={() => setForm('new')}>
           <PlusIcon /> {texts().add}
         </button>
       </div>
@@ -55,15 +55,20 @@ function List({ orgId }: { orgId: string }) {
           <p>{texts().noneLead}</p>
         </Message>
       ) : (
-        <AlertTable orgId={orgId} query={query} alerts={data} />
+        <AlertTable orgId={orgId} query={query} alerts={data} onEdit={setForm} />
       )}
-      {creating && (
+      {form !== null && (
         <AlertDialog
           orgId={orgId}
-          onClose={() => setCreating(false)}
-          onStored={(made) => {
-            setCreating(false)
-            query.update((alerts) => [...alerts, made])
+          alert={form === 'new' ? null : form}
+          onClose={() => setForm(null)}
+          onStored={(stored) => {
+            setForm(null)
+            query.update((alerts) =>
+              form === 'new'
+                ? [...alerts, stored]
+                : alerts.map((one) => (one.id === stored.id ? stored : one)),
+            )
           }}
         />
       )}
@@ -75,9 +80,10 @@ interface TableProps {
   readonly orgId: string
   readonly query: Query<readonly Alert[]>
   readonly alerts: readonly Alert[]
+  readonly onEdit: (alert: Alert) => void
 }
 
-function AlertTable({ orgId, query, alerts }: TableProps) {
+function AlertTable({ orgId, query, alerts, onEdit }: TableProps) {
   const action = useAction()
   const { params } = useLocation()
   return (
@@ -114,7 +120,7 @@ function AlertTable({ orgId, query, alerts }: TableProps) {
                 <td>{targetText(alert.to)}</td>
                 <td class="number">{formatCount(alert.sent)}</td>
                 <td>
-                  <Actions orgId={orgId} alert={alert} query={query} action={action} />
+                  <Actions {...{ orgId, alert, query, action }} onEdit={() => onEdit(alert)} />
                 </td>
               </tr>
             ))}
@@ -148,9 +154,10 @@ interface ActionsProps {
   readonly alert: Alert
   readonly query: Query<readonly Alert[]>
   readonly action: ReturnType<typeof useAction>
+  readonly onEdit: () => void
 }
 
-function Actions({ orgId, alert, query, action }: ActionsProps) {
+function Actions({ orgId, alert, query, action, onEdit }: ActionsProps) {
   const { id, name, paused } = alert
   const test = async () => {
     const { fault } = await testAlert(orgId, id)
@@ -165,6 +172,7 @@ function Actions({ orgId, alert, query, action }: ActionsProps) {
     query.update((all) => all.filter((one) => one.id !== id))
   }
   const buttons = [
+    [texts().edit, async () => onEdit()],
     [texts().test, test],
     [paused ? texts().resume : texts().pause, pause],
     [texts().remove, remove],
