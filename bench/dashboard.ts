@@ -69,13 +69,16 @@ interface Figure {
   readonly values: readonly number[]
 }
 
-async function fill(): Promise<{ server: BenchServer; key: string }> {
+async function fill(): Promise<string> {
   const usPerRow = Math.floor((DAYS * 86400e6) / rows)
   const fromUs = Date.now() * 1e3 - rows * usPerRow
   if (!existsSync(join(work, 'sessions.duckdb')))
     await fillLog({ data: work, from: 0, to: rows, fromUs, usPerRow })
   const key = createKey(...[work, '--scope', 'admin', '--org', LOG_ORG, '--retention-days', '-1'])
-  const server = await BenchServer.start(work)
+  return key
+}
+
+async function putCatalog(server: BenchServer, key: string): Promise<void> {
   const names = (count: number, word: string, id: string, more = (_: number) => ({})) =>
     Array.from({ length: count }, (_, i) => ({ [id]: i + 1, name: `${word}-${i + 1}`, ...more(i) }))
   await server.send('PUT', `/api/v1/org/${LOG_ORG}/catalog`, key, {
@@ -89,7 +92,6 @@ async function fill(): Promise<{ server: BenchServer; key: string }> {
       ...{ destination: `192.168.${i >> 3}.${(i & 7) + 10}`, ports: [] },
     })),
   })
-  return { server, key }
 }
 
 /** A page without anything in its cache, signed in. */
@@ -187,7 +189,8 @@ async function changes(page: Page, server: BenchServer): Promise<Figure[]> {
   const filters: number[] = []
   const backs: number[] = []
   for (let n = 0; n < rounds; n++) {
-    const click = `clock.rows(() => document.querySelectorAll('.rail-only[href], button.rail-only')[${n % 4}].click())`
+    await page.locator('button.rail-only').nth(3).waitFor()
+    const click = `clock.rows(() => document.querySelectorAll('button.rail-only')[${n % 4}].click())`
     filters.push(await inside(page, click))
     await page.waitForLoadState('networkidle')
     backs.push(await inside(page, 'clock.rows(() => history.back())'))
@@ -220,9 +223,12 @@ async function live(page: Page, server: BenchServer): Promise<number> {
 
 const shown = (value: number) => (value < 10 ? value.toFixed(1) : String(Math.round(value)))
 
-const { server, key } = await fill()
-const browser = await openChromium()
+const key = await fill()
+const server = await BenchServer.start(work)
+let browser: Browser | undefined
 try {
+  await putCatalog(server, key)
+  browser = await openChromium()
   const figures = await measure(browser, server, key)
   console.log(JSON.stringify({ ...describeMachine(), rows, rounds, chromium: browser.version() }))
   console.log('\n| | best | median | target |\n| --- | ---: | ---: | ---: |')
@@ -235,7 +241,7 @@ try {
     )
   }
 } finally {
-  await browser.close()
+  await browser?.close()
   await server.stop()
   if (!flags.keep) rmSync(work, { recursive: true, force: true })
 }

@@ -6,6 +6,7 @@ import { printable } from '../base/printable.js'
 import type { Catalog } from '../session/catalog.js'
 import { type ApiClient, orgPath, say } from './api-client.js'
 import { moment } from './moment.js'
+import { addView, viewParameters } from './saved-view.js'
 
 export const RANGE_OPTIONS = {
   since: moment('From this time until now, as in 24h or yesterday.'),
@@ -31,6 +32,7 @@ const RESULT_FILTERS: Readonly<Record<(typeof RESULTS)[number], readonly [string
 
 export const FILTER_OPTIONS = {
   ...RANGE_OPTIONS,
+  view: text('The filters and the time range of this saved view of the key.', 'NAME'),
   client: textList('Only this client, by name or number; "none": sessions without one.', 'NAME'),
   user: textList('Only this user, by name, e-mail or id; "none": sessions without one.', 'NAME'),
   resource: textList('Only this resource, by name or number; "none": without one.', 'NAME'),
@@ -47,6 +49,7 @@ interface Range {
 }
 
 interface Filters extends Range {
+  readonly view: string | undefined
   readonly client: readonly string[]
   readonly user: readonly string[]
   readonly resource: readonly string[]
@@ -84,7 +87,7 @@ export function rangeOf({ since, from, to }: Range): { from?: string; to?: strin
 }
 
 /**
- * The API's parameters of those options.
+ * The API's parameters of those options, and those of the view.
  * @throws AppError BAD_OPTIONS, UNKNOWN_NAME
  */
 export async function filtersOf(
@@ -102,6 +105,7 @@ export async function filtersOf(
   for (const kind of ['client', 'user', 'resource', 'site'] as const)
     for (const text of options[kind])
       for (const id of await names.ids(kind, text)) query.append(PARAMETERS[kind], id)
+  if (options.view !== undefined) addView(query, await viewParameters(target, options.view))
   return query
 }
 

@@ -32,6 +32,7 @@ export const logCommand = defineCommand({
   tunmeter log --since 24h --resource Database
   tunmeter log --from "yesterday 18:00" --to today --result refused
   tunmeter log --client anna --follow
+  tunmeter log --view "SSH refused" --since 7d
 Times are local (TZ). The table is as wide as the terminal, or COLUMNS; in a pipe or a file nothing is cut.
 All sessions of a range: tunmeter export.`,
   run: async (_args, options, context) => {
@@ -39,6 +40,8 @@ All sessions of a range: tunmeter export.`,
       throw badOptions(['--follow has no end: leave out --to'])
     const target = await connect(options)
     const query = await filtersOf(target, options, context)
+    if (options.follow && query.has('timeEnd'))
+      throw badOptions(['--follow has no end, but the view has one: add --since'])
     const print = printer(context, options)
     const before = options.follow ? await seenBefore(target, query) : null
     const { rows, first } = await newestRows(target, query, options.limit)

@@ -112,6 +112,38 @@ describe('log', () => {
     expect([code, stdout.trimEnd().split('\n').length - 1]).toEqual([0, count])
   })
 
+  test('a saved view gives filters and range; options replace them', async () => {
+    const save = (name: string, query: string) =>
+      server.request('POST', '/api/v1/org/acme/views', key, { name, query })
+    await save('Anna', 'clientId=1&clientId=2&range=7d&sort=-bytes')
+    await save('Ravi', 'q=user:ravi')
+    await save('Before', 'range=yesterday')
+    await save('SSH refused', 'q=port:22&connState=REJ')
+    const shown = async (...args: string[]) =>
+      (await run(['log', '--json', '--view', ...args])).stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line && JSON.parse(line).clientId)
+    expect(await shown('Anna')).toEqual([1, 2])
+    expect(await shown('Anna', '--since', '24h')).toEqual([2])
+    expect(await shown('Anna', '--client', '3')).toEqual([3])
+    expect(await shown('Anna', '--result', 'refused')).toEqual([2])
+    expect(await shown('Ravi')).toEqual([3])
+    const top = await run(['top', '--view', 'Anna', '--json'])
+    expect(
+      JSON.parse(top.stdout)
+        .groups.map(({ id }: { id: string }) => id)
+        .sort(),
+    ).toEqual(['1', '2'])
+    const unknown = await run(['log', '--view', 'anna'])
+    expect([unknown.code, unknown.stdout]).toEqual([2, ''])
+    expect(unknown.stderr).toMatch(
+      /no view called "anna"[\s\S]*"Anna", "Before", "Ravi", "SSH refused"/,
+    )
+    const endless = await run(['log', '--view', 'Before', '--follow'])
+    expect(endless.stderr).toContain('--follow has no end, but the view has one')
+  })
+
   test('a part of a name says whom it means', async () => {
     const { stderr } = await run(['log', '--client', 'anna'])
     expect(stderr).toContain(`--client "anna": Anna's MacBook, Anna's phone\n`)
