@@ -56,7 +56,7 @@ const CLOCK = `(() => {
   }
   window.clock = {
     first: watch(() => ids() !== ''),
-    overview: watch(() => document.querySelector('.matrix, .sankey') !== null),
+    overview: watch(() => document.querySelector('.matrix') !== null),
     rows: changeOf(ids),
     selected: changeOf(() => document.querySelector('[aria-selected=true]')?.dataset.session ?? ''),
   }

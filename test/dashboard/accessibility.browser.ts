@@ -21,6 +21,7 @@ const PAGES: Record<string, { readonly path: string; readonly ready: string }> =
   log: { path: '/', ready: '[data-session]' },
   'log, nothing found': { path: '/?q=nothing-has-this-name', ready: '.state' },
   overview: { path: '/overview', ready: '.chart canvas' },
+  'overview, flow': { path: '/overview?who=flow', ready: '.flow .band' },
   connected: { path: '/connected', ready: '.plain-table' },
   'connected, events': { path: '/connected?view=events', ready: '.plain-table' },
   usage: { path: '/usage', ready: '.plain-table' },

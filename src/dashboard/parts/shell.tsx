@@ -49,7 +49,7 @@ export function Shell({ pages, current, children }: ShellProps) {
       <header class="header">
         <a class="brand" href={pageHref('/')} onClick={followLink}>
           <Logo />
-          tunmeter
+          <span class="brand-name">tunmeter</span>
         </a>
         <nav class="nav" aria-label={common().pagesOfDashboard}>
           {pages.map((page) => (

@@ -60,7 +60,7 @@ function Trail({ orgId }: { orgId: string }) {
         <label>
           <span class="visually-hidden">{audit().events}</span>
           <select
-            class="input"
+            class="field"
             value={name}
             onChange={(event) => {
               setCursors([])
@@ -102,7 +102,7 @@ function EntryTable({ entries }: { entries: readonly AuditEntry[] }) {
   if (entries.length === 0) return <p class="muted">{audit().none}</p>
   return (
     <TableScroll label={audit().events}>
-      <table class="plain-table">
+      <table class="plain-table audit-table">
         <thead>
           <tr>
             <th scope="col">{audit().time}</th>

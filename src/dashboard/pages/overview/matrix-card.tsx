@@ -1,16 +1,19 @@
-/** Who used what: a table of clients and resources with the bytes of each pair, which lead to its sessions. */
+/** Who used what: clients and resources with the bytes of each pair, as a table or as a flow. Both lead to the sessions. */
 
 import { faultText } from '../../api/fault-text.js'
 import type { Matrix } from '../../api/types.js'
 import type { Query } from '../../api/use-query.js'
 import { formatBytes } from '../../format/bytes.js'
 import { Bytes } from '../../parts/quantity.js'
+import { Segments } from '../../parts/segments.js'
 import { TableScroll } from '../../parts/table-scroll.js'
-import { type Group, groupFilter, groupHref, groupName } from '../../state/groups.js'
-import { followLink } from '../../state/url.js'
+import { groupFilter, groupName } from '../../state/groups.js'
+import { followLink, setParams, useLocation } from '../../state/url.js'
 import { common } from '../../texts/common.js'
 import { overview } from '../../texts/overview.js'
+import { FlowChart } from './flow-chart.js'
 import { logsHref } from './logs-href.js'
+import { Name, type Side } from './matrix-name.js'
 
 export type MatrixQuery = Pick<Query<Matrix>, 'data' | 'error' | 'loading'>
 
@@ -23,14 +26,26 @@ function shadeOf(bytes: number, largest: number): number {
 
 export function MatrixCard({ query }: { query: MatrixQuery }) {
   const { data, error, loading } = query
+  const shape = useLocation().params.get('who') === 'flow' ? 'flow' : 'table'
   return (
     <section class={loading && data ? 'card stale' : 'card'} aria-label={overview().matrix}>
       <div class="card-head">
         <h2>{overview().matrix}</h2>
-        <span class="muted hint">{overview().matrixHint}</span>
+        <span class="muted hint">{overview().matrixHint[shape]}</span>
+        <span class="space" />
+        <Segments
+          name={overview().matrixShape}
+          options={[
+            { value: 'table', label: overview().matrixShapes.table },
+            { value: 'flow', label: overview().matrixShapes.flow },
+          ]}
+          value={shape}
+          onChange={(who) => setParams({ who: who === 'flow' ? who : null }, { replace: true })}
+        />
       </div>
       {error !== null && <p class="card-body wrong">{faultText(error)}</p>}
-      {data !== undefined && <MatrixTable matrix={data} />}
+      {data !== undefined &&
+        (shape === 'flow' ? <FlowChart matrix={data} /> : <MatrixTable matrix={data} />)}
     </section>
   )
 }
@@ -77,21 +92,8 @@ function MatrixTable({ matrix: { rows, columns, cells } }: { matrix: Matrix }) {
   )
 }
 
-type Side = Matrix['rows'][number]
-
 function keyOf({ id, other }: Side): string {
   return other ? 'other' : `id ${id}`
-}
-
-function Name({ group, row }: { group: Group; row: Side }) {
-  const name = groupName(group, row)
-  const href = groupHref(group, row)
-  if (href === null) return <span title={name}>{name}</span>
-  return (
-    <a href={href} title={name} onClick={followLink}>
-      {name}
-    </a>
-  )
 }
 
 interface CellProps {

@@ -30,7 +30,7 @@ export function KeysSection({ orgId }: { orgId: string }) {
         <h2 id="keys">{settings().keys}</h2>
         <span class="space" />
         <input
-          class="field"
+          class="field key-search"
           type="search"
           aria-label={settings().findKey}
           placeholder={settings().findKeyHint}

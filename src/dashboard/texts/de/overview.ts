@@ -56,7 +56,12 @@ export const overview: typeof english = {
   failedByResource: 'Fehlgeschlagen, nach Ressource',
   noneFailed: 'Keine Sitzung schlug fehl.',
   matrix: 'Wer nutzte was',
-  matrixHint: 'Bytes gesendet und empfangen; dunkler heißt zehnmal mehr',
+  matrixHint: {
+    table: 'Bytes gesendet und empfangen; dunkler heißt zehnmal mehr',
+    flow: 'Bytes gesendet und empfangen, als Breite',
+  },
+  matrixShape: 'Darstellung',
+  matrixShapes: { table: 'Tabelle', flow: 'Fluss' },
   matrixTable: 'Bytes nach Client und Ressource',
   matrixCaption: 'Bytes je Client (Zeilen) und Ressource (Spalten)',
   pair: (client, resource) => `${client} an ${resource}`,

@@ -56,7 +56,12 @@ export const overview = {
   failedByResource: 'Failed, by resource',
   noneFailed: 'No session failed.',
   matrix: 'Who used what',
-  matrixHint: 'bytes sent and received; darker is ten times more',
+  matrixHint: {
+    table: 'bytes sent and received; darker is ten times more',
+    flow: 'bytes sent and received, by width',
+  },
+  matrixShape: 'Shown as',
+  matrixShapes: { table: 'Table', flow: 'Flow' },
   matrixTable: 'Bytes by client and resource',
   matrixCaption: 'Bytes of each client (rows) and resource (columns)',
   pair: (client: string, resource: string) => `${client} to ${resource}`,
