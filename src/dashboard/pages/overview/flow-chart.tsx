@@ -22,6 +22,7 @@ export function FlowChart({ matrix: { rows, columns, cells } }: { matrix: Matrix
     <div class="flow">
       <svg width="100%" height={height} aria-hidden="true" class="flow-ribbons">
         <svg
+          aria-hidden="true"
           x="25%"
           width="50%"
           height={height}
@@ -74,6 +75,7 @@ function Band({ ribbon: { leftTop, rightTop, thickness }, title, href }: BandPro
   const upper = line(leftTop, rightTop, BAR_WIDTH, end)
   const lower = line(rightTop + thickness, leftTop + thickness, end, BAR_WIDTH)
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: hidden from assistive technology, which has the list; the table has links.
     <path
       d={`M ${upper} L ${lower} Z`}
       class={href === null ? 'band' : 'band leads'}
