@@ -203,25 +203,23 @@ describe('a condition', () => {
 
 describe('a message', () => {
   test('is in the language of its alert: findings, their end, and the test', async () => {
-    const condition = { kind: 'count', over: 1000, withinMinutes: 30 }
-    const { record } = await alerts.create('acme', wanted({ condition, language: 'de' }))
-    await alerts.create('acme', wanted({ condition: { kind: 'hole' }, query: '', language: 'de' }))
-    await alerts.create(
-      'acme',
-      wanted({ condition: { kind: 'silence' }, query: '', language: 'de' }),
-    )
-    await send(1001)
-    await send(1, {}, 1)
-    await minutes(40)
-    expect(
-      texts()
-        .flat()
-        .map((text: string) => text.replace(/\d{4}-\S+Z/g, 'ZEIT')),
-    ).toEqual([
-      'begins: 1.002 Sitzungen in 30 Minuten, mehr als 1.000',
-      'begins: Standort 1: Lieferungen nicht angekommen, ZEIT bis ZEIT',
+    const language = 'de'
+    const condition = { kind: 'bytes', over: 1_000_000, withinMinutes: 12 }
+    const { record } = await alerts.create('acme', wanted({ condition, language }))
+    for (const kind of ['hole', 'silence'])
+      await alerts.create('acme', wanted({ condition: { kind }, query: '', language }))
+    await send(1, { bytesTx: 1_500_000, bytesRx: 0 })
+    await send(1, { bytesTx: 1, bytesRx: 0 }, 1)
+    await minutes(16)
+    const told = texts()
+      .flat()
+      .map((text: string) => text.replace(/\d{4}-\S+Z/g, 'ZEIT'))
+    // Messages of several alerts leave at the same time.
+    expect(told.sort()).toEqual([
+      'begins: 1.500.001 Bytes in 12 Minuten, mehr als 1.000.000',
       'begins: Standort 1 schweigt seit ZEIT (Messgerät meter-1)',
-      'ends: 1.002 Sitzungen in 30 Minuten, mehr als 1.000',
+      'begins: Standort 1: Lieferungen nicht angekommen, ZEIT bis ZEIT',
+      'ends: 1.500.001 Bytes in 12 Minuten, mehr als 1.000.000',
     ])
     await alerts.test('acme', record.id)
     expect(texts().at(-1)).toEqual([expect.stringContaining('Dies ist ein Test')])
