@@ -1,7 +1,7 @@
 /** What could make the answer claim a time that nobody metered: each test does it, and the hole stays. */
 import { expect, test } from 'vitest'
 import { ACCESS_LOG } from '../../../src/server/store/store.js'
-import { batch, report } from '../../support/batches.js'
+import { batch, report, session } from '../../support/batches.js'
 import {
   ask,
   at,
@@ -43,6 +43,22 @@ test('a replay of files under the id of a meter covers nothing, and hides nothin
     ...DOWN,
     ['packetsDropped', 45, 60],
     ['packetsDropped', 60, 61],
+  ])
+})
+
+test('what was erased of a replay is a hole of the site', async () => {
+  await run(new SimulatedMeter('m'), 0, 45)
+  const own = { startTimeUs: at(10), endTimeUs: at(11), userId: 'gone' }
+  const replayed = report({ startedAt: iso(at(40)), at: iso(at(41)), replay: 'finished' })
+  const more = { meterId: 'replay', spoolId: 'replay', report: replayed }
+  await t.send('acme', 1, batch(1, [session(1, own)], more))
+  const complete = async () => (await ask(0, 45)).map((site) => site.complete)
+  expect(await complete()).toEqual([true])
+  await t.store.erase('acme', { userId: 'gone' })
+  expect(await complete()).toEqual([false])
+  const [site] = await ask(0, 45)
+  expect(site!.meters.flatMap(({ holes }) => holes)).toMatchObject([
+    { cause: 'erased', sessions: 1, fromUs: at(10) },
   ])
 })
 

@@ -12,6 +12,9 @@ const COVERAGE_METER_GAPS_MAX = 1000
 /** If there are more runs, their time counts as not metered. The error must never go the other way. */
 const COVERAGE_RUNS_MAX = 100_000
 
+/** Losses of sessions that the log had. Those of a replay of files count too, although it covers nothing. */
+const DELETED: ReadonlySet<string> = new Set(['erased', 'deletedByOperator'])
+
 export async function coverage(
   query: Rows,
   orgId: string,
@@ -39,7 +42,9 @@ export async function coverage(
   return {
     meters: meters.flatMap((row) => meterCoverage(row, runs)),
     shared: shared.slice(0, COVERAGE_GAPS_MAX),
-    gaps: kept.filter(({ siteId, meterId }) => !replays.has(`${siteId}/${meterId}`)),
+    gaps: kept.filter(
+      ({ siteId, meterId, reason }) => DELETED.has(reason) || !replays.has(`${siteId}/${meterId}`),
+    ),
     more: more || kept.length < found.length || shared.length > COVERAGE_GAPS_MAX,
     deletedBeforeUs: await deletedBeforeUs(query, orgId),
   }
