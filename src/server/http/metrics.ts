@@ -173,6 +173,11 @@ export class ServerMetrics {
     )
     gauge('tunmeter_server_log_bytes', 'Size of the log.', (s) => s.logBytes)
     gauge(
+      'tunmeter_server_disk_free_bytes',
+      'Free bytes of the file system of --data. Without room for the next checkpoint, batches are refused (503).',
+      (s) => s.diskFreeBytes,
+    )
+    gauge(
       'tunmeter_server_exports_running',
       'Exports that have not been taken to their last byte.',
       (s) => s.exports,

@@ -33,6 +33,8 @@ export interface StoreStats {
   readonly fileBytes?: number
   readonly walBytes?: number
   readonly logBytes?: number
+  /** Of the file system that has the database and the log. */
+  readonly diskFreeBytes?: number
   /** Acknowledged batches that the database does not hold yet. */
   readonly waitingBatches?: number
   readonly waitingSessions?: number

@@ -91,6 +91,9 @@ test.skipIf(noRoot)(
     // The meter goes on, and its new batch has no room either.
     kept.push(made(++number))
     expect(await send(kept[1]!)).toBe(503)
+    const { body: metrics } = await server.get('/metrics')
+    const { bavail, bsize } = statfsSync(disk)
+    expect(metrics).toMatch(new RegExp(`^tunmeter_server_disk_free_bytes ${bavail * bsize}$`, 'm'))
     const toMs = madeMs(number)
     const refused = [madeMs(number - 2), toMs] as const
     expect(await judged(...refused)).toMatchObject({ complete: false, causes: ['silent'] })

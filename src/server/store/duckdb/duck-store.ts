@@ -514,6 +514,7 @@ export class DuckStore implements Store {
     return {
       fileBytes: this.#database.fileBytes(),
       walBytes: this.#database.walBytes(),
+      diskFreeBytes: this.#database.freeBytes(),
       ...this.#writer.stats,
       exports: this.#exports.running,
       exportsWaiting: this.#exports.waiting,

@@ -72,7 +72,7 @@ export interface WriterOptions {
 
 export type WriterStats = Omit<
   Required<StoreStats>,
-  'fileBytes' | 'walBytes' | 'exports' | 'exportsWaiting'
+  'fileBytes' | 'walBytes' | 'diskFreeBytes' | 'exports' | 'exportsWaiting'
 >
 
 /** A batch in the log that the database does not hold. */
