@@ -269,7 +269,7 @@ describe.skipIf(NO_CHROMIUM)('pages', () => {
       '3 batches have not come',
     ])
       expect(text).toContain(told)
-    await lab.ingest([], { siteId: 2, report: { replay: 'finished' } })
+    await lab.ingest([], { siteId: 2, meterId: 'replay', report: { replay: 'finished' } })
     await page.getByText('Replay finished').waitFor()
     await site.getByText('in this time').first().click()
     await site.getByText('batches that never arrived').waitFor()

@@ -64,7 +64,7 @@ export class Lab {
   /** What no page may do: errors, refused content, requests elsewhere. */
   readonly faults: string[] = []
   #cookie: { name: string; value: string } | undefined
-  readonly #batches = new Map<number, number>()
+  readonly #batches = new Map<string, number>()
 
   private constructor(server: TestServer, browser: Browser, adminKey: string, readKey: string) {
     this.server = server
@@ -114,16 +114,17 @@ export class Lab {
     sessions: readonly Session[],
     change: {
       siteId?: number
+      meterId?: string
       skip?: number
       report?: Partial<Batch['report']>
       peerEvents?: readonly PeerEvent[]
     } = {},
   ): Promise<void> {
-    const { siteId = 1, skip = 0 } = change
-    const batch = (this.#batches.get(siteId) ?? 0) + 1 + skip
-    this.#batches.set(siteId, batch)
+    const { siteId = 1, meterId = `meter-${siteId}`, skip = 0 } = change
+    const batch = (this.#batches.get(meterId) ?? 0) + 1 + skip
+    this.#batches.set(meterId, batch)
     await this.api('POST', `/org/${ORG}/site/${siteId}/sessions`, {
-      meterId: `meter-${siteId}`,
+      meterId,
       batch,
       report: report(change.report),
       gaps: [],
