@@ -297,7 +297,9 @@ export async function startServer(options: Options): Promise<RunningServer> {
         { validUntil: tls.validUntil },
         'the certificate has expired: meters and browsers refuse it',
       )
-    security.started({ version: packageVersion() })
+    const { restoredFrom = null } = store
+    if (restoredFrom !== null) log.warn({ restoredFrom }, 'the data are a restored backup')
+    security.started({ version: packageVersion(), ...(restoredFrom !== null && { restoredFrom }) })
     const reload = () => {
       if (tls === undefined) return log.info('SIGHUP: there is no certificate to reload')
       try {

@@ -19,6 +19,8 @@ export interface Store extends SessionLog, Ledger, PeerLog, Catalogs {
   /** Writes a consistent copy into a directory without one, while reads and writes go on. */
   backup(directory: string): Promise<void>
   ping(): Promise<void>
+  /** The time of the backup that the data were restored from before this start. Absent: the engine does not know. */
+  readonly restoredFrom?: string | null
   /** Counts of this process; they cost no query. */
   stats(): StoreStats
   close(): Promise<void>

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { batch, report, session } from '../../support/batches.js'
 import { runHere } from '../../support/run-here.js'
 import { TestServer } from '../../support/server.js'
@@ -181,6 +181,23 @@ test('only admins read it, of their own organisation; the server’s own is the 
   expect(events).toEqual(expect.arrayContaining(['serverStarted', 'orgCreated', 'backupMade']))
   const names = (await trail('', 'other', other)).map((e) => e.byName ?? e.facts.name)
   expect(new Set(names)).toEqual(new Set(['neighbour']))
+})
+
+test('the first start on a restored backup is told, later ones are plain', async () => {
+  const { body } = await server.request('POST', '/api/v1/backup', root)
+  const restored = await TestServer.on(body.data.directory)
+  onTestFinished(() => restored.stop())
+  const starts = async () => {
+    const answer = await restored.get('/api/v1/audit?event=serverStarted', root)
+    return answer.body.data.audit.map((e: Entry) => e.facts.restoredFrom)
+  }
+  const backup = (await server.get('/api/v1/audit?event=backupMade', root)).body.data.audit[0]
+  const [at] = await starts()
+  expect(Math.abs(Date.parse(at) - Date.parse(backup.at))).toBeLessThan(60_000)
+  expect(await starts()).toEqual([at, undefined])
+  await restored.kill('SIGKILL')
+  await restored.spawn()
+  expect(await starts()).toEqual([undefined, at, undefined])
 })
 
 test('pages by cursor, and wrong values are named', async () => {

@@ -502,12 +502,17 @@ export class DuckStore implements Store {
     return this.#backups.run(async () => {
       await mkdir(directory, { recursive: true, mode: 0o700 })
       await this.#writer.applied(Number.POSITIVE_INFINITY)
-      await copyDatabase(this.#database, join(directory, 'sessions.duckdb'))
+      const madeAt = new Date(this.#clockUs() / 1e3).toISOString()
+      await copyDatabase(this.#database, join(directory, 'sessions.duckdb'), madeAt)
     })
   }
 
   async ping(): Promise<void> {
     await this.#database.read('', (c) => c.run('SELECT 1'))
+  }
+
+  get restoredFrom(): string | null {
+    return this.#writer.restoredFrom
   }
 
   stats(): Required<StoreStats> {

@@ -4,8 +4,15 @@ import { rm } from 'node:fs/promises'
 import { AppError } from '../../../../base/errors.js'
 import { type Database, explained, literal } from '../database.js'
 
-/** A failed copy is removed. @throws AppError EXISTS */
-export async function copyDatabase(database: Database, file: string): Promise<void> {
+/** The log of a copy: none, but the time of the copy, by which a server that starts on it knows that it was restored. */
+export const COPY_LOG = 'copy '
+
+/** A failed copy is removed. @param madeAt an ISO time. @throws AppError EXISTS */
+export async function copyDatabase(
+  database: Database,
+  file: string,
+  madeAt: string,
+): Promise<void> {
   if (existsSync(file)) throw new AppError('EXISTS', `${file} exists`)
   const connection = await database.lend()
   try {
@@ -13,6 +20,9 @@ export async function copyDatabase(database: Database, file: string): Promise<vo
     await connection.run(`ATTACH ${literal(file)} AS backup_copy`)
     await connection.run(
       `COPY FROM DATABASE "${String(name).replaceAll('"', '""')}" TO backup_copy`,
+    )
+    await connection.run(
+      `UPDATE backup_copy.log_position SET log_id = ${literal(`${COPY_LOG}${madeAt}`)}, lsn = 0`,
     )
     // DETACH checkpoints the copy, or fails, so no .wal is left beside it.
     await connection.run('DETACH backup_copy')

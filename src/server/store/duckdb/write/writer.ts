@@ -28,6 +28,7 @@ import type { Arrived, Booking } from '../../meters/lives.js'
 import { Mutex } from '../../mutex.js'
 import type { Behind, StoreStats, WriteReceipt, WriteRequest } from '../../store.js'
 import { type Database, isFull, storeFull } from '../database.js'
+import { COPY_LOG } from '../export/copy.js'
 import { Arrivals, identityOf } from './arrivals.js'
 import { Checkpointer } from './checkpointer.js'
 import { entryOf, readEntry } from './entries.js'
@@ -120,6 +121,7 @@ export class Writer {
   #checkpointing: Promise<void> | null = null
   /** The database refused the last attempt. */
   #stuck = false
+  #restoredFrom: string | null = null
   #retry: NodeJS.Timeout | undefined
   #closing = false
 
@@ -148,6 +150,11 @@ export class Writer {
   /** The number of the newest durable commit. */
   get lastArrival(): number {
     return this.#rollup.lastArrival
+  }
+
+  /** The time of the backup, if the database was restored from one before this opening. */
+  get restoredFrom(): string | null {
+    return this.#restoredFrom
   }
 
   get stats(): WriterStats {
@@ -242,8 +249,13 @@ export class Writer {
 
   async #goOn(): Promise<void> {
     const { logId, lsn } = await this.#groups.position()
-    // Another log id: the database was restored from a backup, or was written before there was a log.
+    // Another log id: the database is a restored backup, has lost its log, or was written before there was one.
     const applied = logId === this.#log.id ? lsn : 0
+    if (logId.startsWith(COPY_LOG)) {
+      this.#restoredFrom = logId.slice(COPY_LOG.length)
+      // So that the next start is a plain one. On a full disk it is another restore.
+      await this.#groups.commit([], { logId: this.#log.id, lsn: 0 }).catch(() => undefined)
+    }
     this.#log.continueAfter(applied)
     const { found, lost } = this.#log.entriesAfter(applied)
     for (const { entry, ...place } of found) {
