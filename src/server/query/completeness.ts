@@ -322,9 +322,11 @@ function twoMeters(shared: readonly SharedSpan[]): Hole[] {
 /** Unexplained packets of the newest run. For earlier runs the store has a gap. */
 function unexplained({ report }: MeterCoverage, runs: readonly Span[]): Hole[] {
   const found = unexplainedOf(report)
-  const run = runs.at(-1)
+  const startedUs = Date.parse(report.startedAt) * 1e3
+  // An old spool may deliver a run that is not the last one. Date.parse cuts to milliseconds.
+  const run = runs.findLast(({ fromUs }) => fromUs < startedUs + 1e3) ?? runs.at(-1)
   if (found === null || run === undefined) return []
-  const from = Math.max(run.fromUs, Date.parse(report.startedAt) * 1e3)
+  const from = Math.max(run.fromUs, startedUs)
   return [hole('unexplained', from, run.toUs, { sessions: null, ...found })]
 }
 

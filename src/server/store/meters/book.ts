@@ -26,8 +26,9 @@ export function book(
 ): Booking {
   const meter =
     meters.get(orgId, siteId, batch.meterId) ??
-    meters.create(orgId, siteId, batch.meterId, batch.report)
-  const life = meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1)
+    meters.create({ orgId, siteId, meterId: batch.meterId }, batch.report, receivedUs)
+  const startedUs = isoToUs(batch.report.startedAt)
+  const life = meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1, startedUs)
   const fate = fateOf(life, batch.batch, batch.crc)
   if (fate !== 'fresh') return fate
   const newest = batch.batch > life.lastBatch
@@ -38,9 +39,12 @@ export function book(
   ranges.set(life, markSeen(life, batch.batch, made, batch.crc) || ranges.get(life) === true)
   for (const gap of batch.gaps) {
     const its =
-      gap.spoolId === undefined ? life : meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1)
+      gap.spoolId === undefined
+        ? life
+        : meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1, startedUs)
     if (explainMissing(its, gap)) ranges.set(its, true)
-    else if (gap.fromBatch === undefined) meters.addLoss(meter, notStoredFrom(gap, sinceUs))
+    else if (gap.fromBatch === undefined || gap.toBatch === undefined)
+      meters.addLoss(meter, notStoredFrom(gap, sinceUs))
   }
   meters.notePlaces(meter, life, batch.report)
   if (!newest) meters.noteLate(meter, life, batch.report, receivedUs)

@@ -179,8 +179,14 @@ function takeOut(life: Life, batch: number, atUs: number, wholeUs: number): bool
   return true
 }
 
+/** A loss may end before it began, if the clock was set back meanwhile; a question about that time must find it. */
+export function inOrder<T extends Pick<BatchGap, 'from' | 'to'>>(gap: T): T {
+  return isoToUs(gap.from) <= isoToUs(gap.to) ? gap : { ...gap, from: gap.to, to: gap.from }
+}
+
 /** Gives missing numbers the reason that the meter reports for them. @returns true if missing ranges changed */
-export function explainMissing(life: Life, gap: BatchGap): boolean {
+export function explainMissing(life: Life, given: BatchGap): boolean {
+  const gap = inOrder(given)
   const { fromBatch, toBatch } = gap
   if (fromBatch === undefined || toBatch === undefined) return false
   let changed = false

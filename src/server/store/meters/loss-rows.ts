@@ -5,7 +5,7 @@
 import type { BatchGap } from '../../../session/batch.js'
 import { literal } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
-import { isoToUs } from './lives.js'
+import { inOrder, isoToUs } from './lives.js'
 import { type GoingLoss, goesOn } from './losses.js'
 import type { Meter } from './meter.js'
 import { detailOf, idOf, whereIs } from './meter-sql.js'
@@ -27,7 +27,8 @@ export class LossRows {
     this.#rowId = rowId
   }
 
-  add(meter: Meter, gap: BatchGap): void {
+  add(meter: Meter, given: BatchGap): void {
+    const gap = inOrder(given)
     const { loss, was } = goesOn(meter.going, gap) ?? { loss: spanOf(gap), was: null }
     const row = this.#rows.get(loss)
     if (row !== undefined) row.detail = detailOf(loss)

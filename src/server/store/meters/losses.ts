@@ -57,13 +57,13 @@ export function heldSince(life: Life, { batch, report }: Pick<Batch, 'batch' | '
 /** Extends a gap of records that were not stored to the earliest time that they may be from. */
 export function notStoredFrom(gap: BatchGap, sinceUs: number): BatchGap {
   if (!NOT_STORED.has(gap.reason) || gap.sessions === 0) return gap
-  return { ...gap, from: iso(Math.min(sinceUs, isoToUs(gap.from))) }
+  return { ...gap, from: usToIso(Math.min(sinceUs, isoToUs(gap.from))) }
 }
 
-/** Unexplained packets in the last report of an ended run, as a loss, because no later report will have them. */
-export function unexplainedIn(run: KnownRun, last: LastReport): BatchGap | null {
-  const { startedAt, at } = last.report
-  const found = isoToUs(startedAt) === run.fromUs ? unexplainedOf(last.report) : null
+/** Unexplained packets in the last report of a run, as a loss, because no later report will have them. */
+export function unexplainedIn(last: MeterReport): BatchGap | null {
+  const { startedAt, at } = last
+  const found = unexplainedOf(last)
   return found && { reason: 'unexplained', sessions: 0, ...found, from: startedAt, to: at }
 }
 
@@ -71,11 +71,14 @@ export function unexplainedIn(run: KnownRun, last: LastReport): BatchGap | null 
  * A run that begins before the run before it ended, by a clock that was set back in between. The time in which neither
  * ran has no place on that clock, so the time that both claim must not count as complete.
  */
-export function setBackBetween(before: Life, { startedAt }: MeterReport): BatchGap | null {
-  const startUs = isoToUs(startedAt)
+export function setBackBetween(
+  before: Pick<Life, 'runStartedUs' | 'reportedUs' | 'receivedUs'>,
+  { startedAt }: Pick<MeterReport, 'startedAt'>,
+): BatchGap | null {
+  const fromUs = Math.max(isoToUs(startedAt), before.runStartedUs)
   const endUs = Math.min(before.reportedUs, before.receivedUs)
-  if (startUs >= endUs || startUs < before.runStartedUs) return null
-  return { reason: 'clockStepped', sessions: 0, from: startedAt, to: iso(endUs) }
+  if (fromUs >= endUs) return null
+  return { reason: 'clockStepped', sessions: 0, from: usToIso(fromUs), to: usToIso(endUs) }
 }
 
 /** The newest known report of the meter. */
@@ -109,7 +112,7 @@ export function droppedLate(run: EndedRun | undefined, report: MeterReport): Bat
   const packets = packetsDropped - (run?.packetsDropped ?? 0)
   if (packets <= 0) return null
   const fromUs = run === undefined ? isoToUs(startedAt) : Math.min(run.toUs, isoToUs(to))
-  return { reason: 'packetsDropped', sessions: 0, packets, from: iso(fromUs), to }
+  return { reason: 'packetsDropped', sessions: 0, packets, from: usToIso(fromUs), to }
 }
 
 /** The number of dropped packets to compare with, and its time. 0 for a new run, or if it is unknown. */
@@ -120,7 +123,7 @@ function startOf(
 ): { packetsDropped: number; at: string } {
   const { packetsDropped, reportedUs } = life
   if (life.receivedUs > 0 && isoToUs(startedAt) === life.runStartedUs)
-    return { packetsDropped: packetsDropped ?? 0, at: iso(reportedUs) }
+    return { packetsDropped: packetsDropped ?? 0, at: usToIso(reportedUs) }
   // The run goes on under a new spoolId.
   if (receivedUs > 0 && report.startedAt === startedAt) return report
   return { packetsDropped: 0, at: startedAt }
@@ -175,6 +178,6 @@ function sum(a: number, b: number): number {
   return Math.min(a + b, Number.MAX_SAFE_INTEGER)
 }
 
-function iso(us: number): string {
+export function usToIso(us: number): string {
   return new Date(us / 1e3).toISOString()
 }

@@ -48,7 +48,7 @@ export function orNull(n: number | null | undefined): string {
 }
 
 /** The first three values of a meter's rows. */
-export function idOf({ orgId, siteId, meterId }: Meter): string {
+export function idOf({ orgId, siteId, meterId }: MeterName): string {
   return `${literal(orgId)}, ${int(siteId)}, ${literal(meterId)}`
 }
 
@@ -58,6 +58,28 @@ export function oldRunsSql(meter: Meter): string {
   return ['meter_place WHERE run_from_us', 'meter_run WHERE from_us']
     .map((which) => `DELETE FROM ${which} <= ${oldest} AND ${whereIs(meter)}`)
     .join(';\n')
+}
+
+/** The id under which a site's forgotten meters are one loss. No meter can have it. */
+const FORGOTTEN = '(forgotten)'
+
+/**
+ * SQL that forgets a meter because its site has too many. What was known of its time is a loss from now on, because its
+ * holes must not become complete. All forgotten meters of a site are one row.
+ */
+export function crowdedOutSql(meter: MeterName, nowUs: number): string[] {
+  const { orgId, siteId } = meter
+  const site = { orgId, siteId, meterId: FORGOTTEN }
+  const its = `${whereIs(site)} AND reason = 'meterForgotten'`
+  const began = `coalesce((SELECT min(us) FROM (
+      SELECT from_us AS us FROM meter_run WHERE ${whereIs(meter)}
+      UNION ALL SELECT run_started_us FROM meter_life WHERE ${whereIs(meter)}) run), ${int(nowUs)})`
+  return [
+    `INSERT INTO batch_gap SELECT ${idOf(site)}, NULL, NULL, 'meterForgotten', 0, ${int(nowUs)}, ${int(nowUs)}, '', NULL
+       WHERE NOT EXISTS (SELECT 1 FROM batch_gap WHERE ${its})`,
+    `UPDATE batch_gap SET from_us = least(from_us, ${began}), to_us = greatest(to_us, ${int(nowUs)}) WHERE ${its}`,
+    ...forgetSql(meter),
+  ]
 }
 
 /** SQL that deletes all rows of a meter. */

@@ -27,9 +27,10 @@ import {
   runOf,
   setBackBetween,
   unexplainedIn,
+  usToIso,
 } from './losses.js'
-import { keyOf, type Meter, newMeter } from './meter.js'
-import { forgetSql, idOf, lifeSql, meterSql, oldRunsSql, orNull, whereIs } from './meter-sql.js'
+import { keyOf, type Meter, type MeterName, newMeter } from './meter.js'
+import { crowdedOutSql, idOf, lifeSql, meterSql, oldRunsSql, orNull, whereIs } from './meter-sql.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
@@ -69,13 +70,13 @@ export class Meters {
     return [...this.#meters.values()].filter((m) => m.orgId === orgId)
   }
 
-  create(orgId: string, siteId: number, meterId: string, report: MeterReport): Meter {
+  create({ orgId, siteId, meterId }: MeterName, report: MeterReport, nowUs: number): Meter {
     const siblings = [...this.#meters.values()].filter(
       (m) => m.orgId === orgId && m.siteId === siteId,
     )
     if (siblings.length >= METERS_MAX) {
       const silent = siblings.reduce((a, b) => (a.receivedUs <= b.receivedUs ? a : b))
-      this.#forget(silent)
+      this.#forget(silent, nowUs)
     }
     const meter = newMeter({ orgId, siteId, meterId }, report)
     this.#meters.set(keyOf(meter), meter)
@@ -85,8 +86,11 @@ export class Meters {
     return meter
   }
 
-  /** The life of this spool. A new one is created if needed. */
-  lifeOf(meter: Meter, spoolId: string, firstBatch: number): Life {
+  /**
+   * The life of this spool. A new one is created if needed.
+   * @param startedUs the start of the run that tells of it, which may be older than the meter's newest run
+   */
+  lifeOf(meter: Meter, spoolId: string, firstBatch: number, startedUs: number): Life {
     const known = meter.lives.get(spoolId)
     if (known !== undefined) return known
     if (meter.lives.size >= LIVES_MAX) {
@@ -95,7 +99,7 @@ export class Meters {
       )
       this.#forgetLife(meter, silent)
     }
-    const life = newLife(spoolId, firstBatch, meter.runStartedUs)
+    const life = newLife(spoolId, firstBatch, Math.min(meter.runStartedUs, startedUs))
     meter.lives.set(spoolId, life)
     this.#statements.push(
       `INSERT INTO meter_life VALUES (${idOf(meter)}, ${literal(spoolId)}, ${int(life.lastBatch)},
@@ -109,14 +113,16 @@ export class Meters {
     const run = endedRun(life, report)
     if (run !== null) {
       this.#addRun(meter, run)
-      const unexplained = unexplainedIn(run, meter)
       const setBack = setBackBetween(life, report)
-      for (const loss of [unexplained, setBack]) if (loss !== null) this.addLoss(meter, loss)
+      if (setBack !== null) this.addLoss(meter, setBack)
       this.#keepEnded(meter, run, {
         packetsDropped: life.packetsDropped ?? 0,
         toUs: run.reportedUs,
       })
     }
+    // Also if the next run has another spool.
+    const isOther = report.replay === undefined && report.startedAt !== meter.report.startedAt
+    if (isOther && isWatching(meter)) this.#noteUnexplained(meter, meter.report)
     const dropped = droppedSince(life, meter, report)
     if (dropped !== null) this.addLoss(meter, dropped)
   }
@@ -134,17 +140,39 @@ export class Meters {
          WHERE NOT EXISTS (SELECT 1 FROM meter_run WHERE ${its})`,
       oldRunsSql(meter),
     )
-    const dropped = droppedLate(meter.ended.get(fromUs), report)
-    if (dropped === null) return
-    this.addLoss(meter, dropped)
-    this.#keepEnded(
-      meter,
-      { fromUs },
-      {
-        packetsDropped: report.packetsDropped,
-        toUs: isoToUs(report.at),
-      },
+    const before = meter.ended.get(fromUs)
+    const isNewest = before === undefined || isoToUs(report.at) > before.toUs
+    if (isNewest && report.startedAt !== meter.report.startedAt)
+      this.#noteUnexplained(meter, report)
+    const late = { runStartedUs: fromUs, reportedUs: isoToUs(report.at), receivedUs: nowUs }
+    const setBack = isNewest
+      ? setBackBetween(late, { startedAt: usToIso(life.runStartedUs) })
+      : null
+    if (setBack !== null) this.#replaceLosses(meter, setBack, setBack)
+    const dropped = droppedLate(before, report)
+    if (dropped !== null) this.addLoss(meter, dropped)
+    if (dropped === null && !isNewest) return
+    const { packetsDropped } = report
+    this.#keepEnded(meter, { fromUs }, { packetsDropped, toUs: isoToUs(report.at) })
+  }
+
+  /** Keeps the unexplained packets of a run, because the meter's newest report is of another run. */
+  #noteUnexplained(meter: Meter, last: MeterReport): void {
+    const span = { reason: 'unexplained', from: last.startedAt, to: last.at }
+    this.#replaceLosses(meter, span, unexplainedIn(last))
+  }
+
+  /** Replaces what earlier reports of the run told. Two spools may report in turns, and must not add a row each time. */
+  #replaceLosses(
+    meter: Meter,
+    { reason, from, to }: Pick<BatchGap, 'reason' | 'from' | 'to'>,
+    loss: BatchGap | null,
+  ): void {
+    this.#statements.push(
+      `DELETE FROM batch_gap WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_batch IS NULL
+         AND from_us = ${int(isoToUs(from))} AND to_us <= ${int(isoToUs(to))}`,
     )
+    if (loss !== null) this.addLoss(meter, loss)
   }
 
   #keepEnded({ ended }: Meter, { fromUs }: Pick<Span, 'fromUs'>, run: EndedRun): void {
@@ -265,10 +293,10 @@ export class Meters {
     )
   }
 
-  #forget(meter: Meter): void {
+  #forget(meter: Meter, nowUs: number): void {
     this.#meters.delete(keyOf(meter))
     this.#losses.forget(meter)
-    this.#statements.push(...forgetSql(meter))
+    this.#statements.push(...crowdedOutSql(meter, nowUs))
   }
 
   #forgetLife(meter: Meter, life: Life): void {

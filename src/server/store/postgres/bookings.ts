@@ -21,7 +21,7 @@ import { arrivalOf, book } from '../meters/book.js'
 import { type Booking, fateOf } from '../meters/lives.js'
 import { GOING_US } from '../meters/losses.js'
 import type { Meter } from '../meters/meter.js'
-import { forgetSql, whereIs } from '../meters/meter-sql.js'
+import { crowdedOutSql, whereIs } from '../meters/meter-sql.js'
 import { restore, stateOf } from '../meters/meter-state.js'
 import { METERS_MAX, Meters, type SavedMeter } from '../meters/meters.js'
 import type { Rows } from '../sql/rows.js'
@@ -193,7 +193,7 @@ async function bookOne(
   const { twoLives } = arrivalOf(batch, [...(before?.lives.values() ?? [])], receivedUs)
   const statements: string[] = []
   if (fate === 'fresh') {
-    if (before === undefined) statements.push(...(await crowdSql(query, request)))
+    if (before === undefined) statements.push(...(await crowdSql(query, request, receivedUs)))
     const changed: SavedMeter = new Map()
     book(meters, { orgId, siteId, batch, receivedUs }, changed)
     for (const { fromUs, toUs, ...loss } of joined(losses))
@@ -234,7 +234,11 @@ function iso(us: number): string {
 }
 
 /** Forgets the longest silent meters of a site that is to get one more. */
-async function crowdSql(query: Rows, { orgId, siteId }: WriteRequest): Promise<string[]> {
+async function crowdSql(
+  query: Rows,
+  { orgId, siteId }: WriteRequest,
+  nowUs: number,
+): Promise<string[]> {
   const silent = await query(
     `SELECT meter_id FROM meter WHERE org_id = $1 AND site_id = ${int(siteId)}
      ORDER BY received_us DESC OFFSET ${METERS_MAX - 1}`,
@@ -242,7 +246,7 @@ async function crowdSql(query: Rows, { orgId, siteId }: WriteRequest): Promise<s
   )
   return silent.flatMap((row) => {
     const name = { orgId, siteId, meterId: row.meter_id as string }
-    return [...forgetSql(name), `DELETE FROM meter_state WHERE ${whereIs(name)}`]
+    return [...crowdedOutSql(name, nowUs), `DELETE FROM meter_state WHERE ${whereIs(name)}`]
   })
 }
 

@@ -1,0 +1,139 @@
+/** Reports that come late, in another spool or by a clock that was set back: no loss is forgotten over them. */
+import { expect, test } from 'vitest'
+import { METERS_MAX } from '../../../src/server/store/meters/meters.js'
+import type { BatchGap, MeterReport } from '../../../src/session/batch.js'
+import {
+  ask,
+  at,
+  eachWithItsStore,
+  holesOf,
+  iso,
+  SimulatedMeter,
+  t,
+} from '../../support/completeness-lab.js'
+
+eachWithItsStore()
+
+const PACKETS = { reconciliation: { unexplainedPacketsMin: 7, unexplainedPacketsMax: 7, exact: 1 } }
+
+/** One meter id in two spools. */
+function twoSpools() {
+  const [one, other] = [new SimulatedMeter('m'), new SimulatedMeter('m')]
+  return {
+    one,
+    other: {
+      start: (us: number) => other.start(us),
+      lose: () => other.lose(),
+      report: (us: number, change: Partial<MeterReport> = {}) =>
+        other.report(us, change, { spoolId: 's2' }),
+    },
+  }
+}
+
+test('unexplained packets stay a hole when the next run has a new spool', async () => {
+  const { one, other } = twoSpools()
+  one.start(at(0))
+  await one.report(at(5), PACKETS)
+  other.start(at(5))
+  await other.report(at(8))
+  expect(await holesOf(0, 8)).toEqual([['unexplained', 0, 5]])
+  await one.report(at(9), PACKETS)
+  await other.report(at(10))
+  await t.reopen()
+  await one.report(at(11))
+  await other.report(at(12))
+  expect(await holesOf(0, 12)).toEqual([])
+})
+
+test('they are a hole of their own run, also when an old spool is put back', async () => {
+  const { one, other } = twoSpools()
+  one.start(at(0))
+  other.start(at(100))
+  await other.report(at(200))
+  const late = one.make(at(60), PACKETS)
+  await t.send('acme', 1, late)
+  expect(await holesOf(0, 60)).toEqual([['unexplained', 0, 60]])
+  expect(await holesOf(100, 200)).toEqual([])
+})
+
+test('so they are in the last report of a run that comes after the next run', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(5))
+  const late = meter.make(at(10), PACKETS)
+  meter.start(at(10))
+  await meter.report(at(15))
+  await t.send('acme', 1, late)
+  expect(await holesOf(0, 15)).toEqual([['unexplained', 0, 10]])
+})
+
+test('lost first batches of an old spool are a hole of its run, not only of the newest', async () => {
+  const { one, other } = twoSpools()
+  other.start(at(40))
+  await other.report(at(45))
+  one.start(at(0))
+  for (let batch = 1; batch <= 4; batch++) one.lose()
+  await one.report(at(46))
+  expect(await holesOf(0, 39)).toEqual([['batchesLost', 0, 39]])
+})
+
+test('packets dropped while the clock was set back are a hole', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(60))
+  t.nowUs = at(61)
+  await t.send('acme', 1, meter.make(at(10), { packetsDropped: 5 }))
+  await t.send('acme', 1, meter.make(at(12), { packetsDropped: 5 }))
+  expect(await holesOf(0, 11)).toEqual([['packetsDropped', 10, 11]])
+})
+
+test.each<[string, Partial<BatchGap>, unknown]>([
+  ['ends before it began', { from: iso(at(8)), to: iso(at(5)) }, ['spoolBound', 5, 8]],
+  ['has one batch number', { fromBatch: 3 }, ['spoolBound', 6, 7]],
+])('a loss that %s is a hole', async (_, change, hole) => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  const gap = { reason: 'spoolFull', sessions: 9, from: iso(at(6)), to: iso(at(7)), ...change }
+  await meter.report(at(10), {}, { gaps: [gap] })
+  expect(await holesOf(0, 10)).toEqual([hole])
+})
+
+test('a clock that was set back is known also when the end of the run before comes late', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(30))
+  const late = meter.make(at(60))
+  meter.start(at(40))
+  t.nowUs = at(115)
+  await t.send('acme', 1, meter.make(at(65)))
+  await t.send('acme', 1, late)
+  expect(await holesOf(0, 65)).toEqual([['clockStepped', 40, 60]])
+})
+
+test('and when the next run begins before the run before began', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(60))
+  meter.start(at(-30))
+  t.nowUs = at(185)
+  await t.send('acme', 1, meter.make(at(70)))
+  expect(await holesOf(-30, 70)).toEqual([['clockStepped', 0, 60]])
+})
+
+test('a meter that is forgotten because its site has too many leaves a hole', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(5), { packetsDropped: 9 })
+  t.nowUs = at(6)
+  const others = Array.from({ length: METERS_MAX + 1 }, (_, n) => new SimulatedMeter(`x${n}`))
+  for (const other of others) {
+    other.start(at(3))
+    await t.send('acme', 1, other.make(at(6)))
+  }
+  const [site] = await ask(3, 6)
+  expect(site!.complete).toBe(false)
+  const holes = site!.meters.flatMap((one) => one.holes)
+  expect(holes).toMatchObject([
+    { cause: 'other', reason: 'meterForgotten', fromUs: at(3), beganUs: at(0), toUs: at(6) },
+  ])
+})
