@@ -107,13 +107,14 @@ export class Retention {
     )
   }
 
-  async #slice(table: Table, { orgId, beforeUs }: Cut, rowsMax: number): Promise<number> {
+  async #slice(table: Table, cut: Cut, rowsMax: number): Promise<number> {
+    const { orgId, beforeUs } = cut
     const c = this.#connection
     await c.run('BEGIN')
     try {
       await c.run(
         `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id, ${SUMMED_COLUMNS}, ${OWN_COLUMNS[table]} FROM ${table}
-         WHERE ${isExpired({ orgId, beforeUs })} LIMIT ${rowsMax}`,
+         WHERE ${isExpired(cut)} LIMIT ${rowsMax}`,
         [orgId],
       )
       const span = (
