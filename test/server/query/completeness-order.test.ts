@@ -45,6 +45,25 @@ test('unexplained packets stay a hole when the next run has a new spool', async 
   expect(await holesOf(0, 12)).toEqual([])
 })
 
+test('reports of two spools in one transaction leave one row of them', async () => {
+  const { one, other } = twoSpools()
+  one.start(at(0))
+  await one.report(at(5), PACKETS)
+  other.start(at(5))
+  // The store is busy with the first of these, so the others wait for each other.
+  await Promise.all([
+    other.report(at(8)),
+    one.report(at(9), PACKETS),
+    other.report(at(10)),
+    one.report(at(11), PACKETS),
+    other.report(at(12)),
+  ])
+  const gaps = await t.store.gaps('acme', at(0), at(12))
+  expect(gaps.filter(({ reason }) => reason === 'unexplained')).toMatchObject([
+    { from: iso(at(0)), to: iso(at(11)) },
+  ])
+})
+
 test('they are a hole of their own run, also when an old spool is put back', async () => {
   const { one, other } = twoSpools()
   one.start(at(0))

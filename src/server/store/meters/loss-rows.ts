@@ -22,6 +22,8 @@ export class LossRows {
   readonly #rowId: 'rowid' | 'ctid'
   /** By the loss, whose last values are written. */
   readonly #rows = new Map<Readonly<GoingLoss>, LossRow>()
+  /** Statements that delete rows of earlier transactions. */
+  #deletes: string[] = []
 
   constructor(rowId: 'rowid' | 'ctid') {
     this.#rowId = rowId
@@ -38,17 +40,40 @@ export class LossRows {
     }
   }
 
+  /**
+   * Puts a loss in place of those of its reason that began at the same time and ended no later: what earlier reports of
+   * the run told, in the table and in this transaction. Two spools may report in turns, and must not add a row each time.
+   * @param loss null: none is left
+   */
+  replace(
+    meter: Meter,
+    span: Pick<BatchGap, 'reason' | 'from' | 'to'>,
+    loss: BatchGap | null,
+  ): void {
+    const { reason, from, to } = inOrder(span)
+    const [fromUs, toUs] = [isoToUs(from), isoToUs(to)]
+    for (const [one, row] of this.#rows)
+      if (row.meter === meter && row.reason === reason && one.fromUs === fromUs && one.toUs <= toUs)
+        this.#rows.delete(one)
+    this.#deletes.push(
+      `DELETE FROM batch_gap WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_batch IS NULL
+         AND from_us = ${int(fromUs)} AND to_us <= ${int(toUs)}`,
+    )
+    if (loss !== null) this.add(meter, loss)
+  }
+
   forget(meter: Meter): void {
     for (const [loss, row] of this.#rows) if (row.meter === meter) this.#rows.delete(loss)
   }
 
   clear(): void {
     this.#rows.clear()
+    this.#deletes = []
   }
 
   takeStatements(): string[] {
     const fresh: string[] = []
-    const statements: string[] = []
+    const statements = this.#deletes
     for (const [loss, row] of this.#rows) {
       if (row.was === null) fresh.push(valuesOf(loss, row))
       else statements.push(this.#extendSql(loss, row, row.was))

@@ -148,7 +148,7 @@ export class Meters {
     const setBack = isNewest
       ? setBackBetween(late, { startedAt: usToIso(life.runStartedUs) })
       : null
-    if (setBack !== null) this.#replaceLosses(meter, setBack, setBack)
+    if (setBack !== null) this.#losses.replace(meter, setBack, setBack)
     const dropped = droppedLate(before, report)
     if (dropped !== null) this.addLoss(meter, dropped)
     if (dropped === null && !isNewest) return
@@ -159,20 +159,7 @@ export class Meters {
   /** Keeps the unexplained packets of a run, because the meter's newest report is of another run. */
   #noteUnexplained(meter: Meter, last: MeterReport): void {
     const span = { reason: 'unexplained', from: last.startedAt, to: last.at }
-    this.#replaceLosses(meter, span, unexplainedIn(last))
-  }
-
-  /** Replaces what earlier reports of the run told. Two spools may report in turns, and must not add a row each time. */
-  #replaceLosses(
-    meter: Meter,
-    { reason, from, to }: Pick<BatchGap, 'reason' | 'from' | 'to'>,
-    loss: BatchGap | null,
-  ): void {
-    this.#statements.push(
-      `DELETE FROM batch_gap WHERE ${whereIs(meter)} AND reason = ${literal(reason)} AND from_batch IS NULL
-         AND from_us = ${int(isoToUs(from))} AND to_us <= ${int(isoToUs(to))}`,
-    )
-    if (loss !== null) this.addLoss(meter, loss)
+    this.#losses.replace(meter, span, unexplainedIn(last))
   }
 
   #keepEnded({ ended }: Meter, { fromUs }: Pick<Span, 'fromUs'>, run: EndedRun): void {
