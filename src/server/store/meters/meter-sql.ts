@@ -4,7 +4,7 @@
  */
 import type { BatchGap } from '../../../session/batch.js'
 import { literal } from '../sql/rows.js'
-import { int } from '../sql/sql.js'
+import { int, intOrNull } from '../sql/sql.js'
 import type { Life } from './lives.js'
 import type { Meter, MeterName } from './meter.js'
 
@@ -28,7 +28,7 @@ export function meterSql(meter: Meter): string {
 export function lifeSql(meter: Meter, life: Life): string {
   return `UPDATE meter_life SET last_batch = ${int(life.lastBatch)}, run_started_us = ${int(life.runStartedUs)},
       reported_us = ${int(life.reportedUs)}, received_us = ${int(life.receivedUs)},
-      whole_us = ${int(life.wholeUs)}, uptime_ms = ${orNull(life.uptimeMs)}, returned_us = ${int(life.returnedUs)}
+      whole_us = ${int(life.wholeUs)}, uptime_ms = ${intOrNull(life.uptimeMs)}, returned_us = ${int(life.returnedUs)}
     WHERE ${whereIs(meter)} AND spool_id = ${literal(life.spoolId)}`
 }
 
@@ -41,10 +41,6 @@ export function detailOf({
 }: Pick<BatchGap, 'interface' | 'bytes' | 'peers' | 'packets'>): string {
   const detail = JSON.stringify({ interface: name, bytes, peers, packets })
   return detail === '{}' ? 'NULL' : literal(detail)
-}
-
-export function orNull(n: number | null | undefined): string {
-  return n === null || n === undefined ? 'NULL' : int(n)
 }
 
 /** The first three values of a meter's rows. */

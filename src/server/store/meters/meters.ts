@@ -13,7 +13,7 @@
 import type { BatchGap, MeterReport } from '../../../session/batch.js'
 import { REPORT_PLACES_MAX } from '../../../session/bounds.js'
 import { literal, type Rows } from '../sql/rows.js'
-import { int } from '../sql/sql.js'
+import { int, intOrNull } from '../sql/sql.js'
 import type { Span } from '../store.js'
 import { CRCS_MAX, coveredUntil, hear, isoToUs, type Life, newLife } from './lives.js'
 import { loadMeters, type OneMeter } from './load-meters.js'
@@ -30,7 +30,7 @@ import {
   usToIso,
 } from './losses.js'
 import { keyOf, type Meter, type MeterName, newMeter } from './meter.js'
-import { crowdedOutSql, idOf, lifeSql, meterSql, oldRunsSql, orNull, whereIs } from './meter-sql.js'
+import { crowdedOutSql, idOf, lifeSql, meterSql, oldRunsSql, whereIs } from './meter-sql.js'
 
 export const METERS_MAX = 1000
 export const LIVES_MAX = 16
@@ -130,7 +130,7 @@ export class Meters {
   /** Records a late report, whose run may have ended already. */
   noteLate(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
     const [fromUs, toUs] = [isoToUs(report.startedAt), coveredUntil(report, nowUs)]
-    const values = `${int(toUs)}, ${int(isoToUs(report.at))}, ${orNull(report.uptimeMs?.at)}`
+    const values = `${int(toUs)}, ${int(isoToUs(report.at))}, ${intOrNull(report.uptimeMs?.at)}`
     if (report.replay !== undefined || fromUs === life.runStartedUs) return
     const its = `${whereIs(meter)} AND from_us = ${int(fromUs)}`
     this.#statements.push(
@@ -185,7 +185,7 @@ export class Meters {
     const its = `${whereIs(meter)} AND run_from_us = ${int(runUs)}`
     const rows = fresh.map((place) => `(${literal(place)})`).join(', ')
     this.#statements.push(
-      `INSERT INTO meter_place SELECT ${idOf(meter)}, ${literal(life.spoolId)}, ${int(runUs)}, v.place, ${int(fromUs)}, ${orNull(uptime)}
+      `INSERT INTO meter_place SELECT ${idOf(meter)}, ${literal(life.spoolId)}, ${int(runUs)}, v.place, ${int(fromUs)}, ${intOrNull(uptime)}
          FROM (VALUES ${rows}) v(place)
          WHERE v.place NOT IN (SELECT place FROM meter_place WHERE ${its})
            AND (SELECT count(*) FROM meter_place WHERE ${its}) < ${REPORT_PLACES_MAX}`,
@@ -195,7 +195,7 @@ export class Meters {
   #addRun(meter: Meter, { fromUs, toUs, reportedUs, uptimeMs }: KnownRun): void {
     const values = [fromUs, toUs, reportedUs].map(int).join(', ')
     this.#statements.push(
-      `INSERT INTO meter_run VALUES (${idOf(meter)}, ${values}, ${orNull(uptimeMs)})`,
+      `INSERT INTO meter_run VALUES (${idOf(meter)}, ${values}, ${intOrNull(uptimeMs)})`,
       oldRunsSql(meter),
     )
   }
@@ -262,7 +262,7 @@ export class Meters {
     )
     const rows = life.missing.map(
       (r) => `(${idOf(meter)}, ${int(r.from)}, ${int(r.to)}, ${literal(r.reason)},
-         ${r.sessions === null ? 'NULL' : int(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)}, ${spool}, NULL)`,
+         ${intOrNull(r.sessions)}, ${int(r.fromUs)}, ${int(r.toUs)}, ${spool}, NULL)`,
     )
     if (rows.length > 0) this.#statements.push(`INSERT INTO batch_gap VALUES ${rows.join(', ')}`)
   }

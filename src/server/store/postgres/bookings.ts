@@ -25,8 +25,8 @@ import { crowdedOutSql, whereIs } from '../meters/meter-sql.js'
 import { restore, stateOf } from '../meters/meter-state.js'
 import { METERS_MAX, Meters, type SavedMeter } from '../meters/meters.js'
 import type { Rows } from '../sql/rows.js'
-import { literal } from '../sql/rows.js'
-import { int } from '../sql/sql.js'
+import { literal, literalOrNull } from '../sql/rows.js'
+import { int, intOrNull } from '../sql/sql.js'
 import type { StoredPeerEvent, WriteReceipt, WriteRequest } from '../store.js'
 import type { Postgres } from './database.js'
 import { takeBackSql } from './expired-open.js'
@@ -266,14 +266,22 @@ function peerEventsSql(
   events: readonly StoredPeerEvent[],
 ): string[] {
   if (events.length === 0) return []
-  const text = (value: string | null) => (value === null ? 'NULL' : literal(value))
-  const number = (value: number | null) => (value === null ? 'NULL' : int(value))
   const rows = events.map((e) =>
     [
       ...[literal(orgId), int(siteId), literal(e.meterId), literal(e.eventId), int(e.timeUs)],
-      ...[literal(e.event), literal(e.interface), text(e.publicKey), number(e.clientId)],
-      ...[text(e.userId), text(e.endpoint), text(e.endpointBefore), text(e.allowedIps)],
-      ...[text(e.allowedIpsBefore), number(e.handshakeUs), String(e.already)],
+      ...[
+        literal(e.event),
+        literal(e.interface),
+        literalOrNull(e.publicKey),
+        intOrNull(e.clientId),
+      ],
+      ...[
+        literalOrNull(e.userId),
+        literalOrNull(e.endpoint),
+        literalOrNull(e.endpointBefore),
+        literalOrNull(e.allowedIps),
+      ],
+      ...[literalOrNull(e.allowedIpsBefore), intOrNull(e.handshakeUs), String(e.already)],
     ].join(', '),
   )
   return [`INSERT INTO peer_event VALUES (${rows.join('), (')}) ON CONFLICT DO NOTHING`]

@@ -10,9 +10,10 @@ import { literal, type Rows } from '../sql/rows.js'
 import { int } from '../sql/sql.js'
 import type { WriteRequest } from '../store.js'
 import {
+  personSql,
   type Replacement,
-  replaced,
   UPSERT_USAGE,
+  USAGE_COLUMNS,
   USAGE_KEYS,
   USAGE_SUMS,
   usageValues,
@@ -20,7 +21,7 @@ import {
 
 export function expiredOpenSql(orgId: string, open: readonly ExpiredOpen[]): string {
   const rows = open.map((one) => `${usageValues(orgId, one)}, ${literal(one.run)}, ${int(one.seq)}`)
-  return `INSERT INTO expired_open (${USAGE_KEYS}, ${USAGE_SUMS.join(', ')}, run, seq) VALUES (${rows.join('), (')})`
+  return `INSERT INTO expired_open (${USAGE_COLUMNS}, run, seq) VALUES (${rows.join('), (')})`
 }
 
 /** Statements that take back the totals of the sessions that these batches report again: usually none. */
@@ -50,7 +51,7 @@ export async function takeBackSql(
            SELECT 1 FROM run_owner o WHERE o.org_id = e.org_id AND o.site_id = e.site_id AND o.run = e.run
              AND o.meter_id = ${literal(batch.meterId)})
          RETURNING *)
-       INSERT INTO usage_kept (${USAGE_KEYS}, ${USAGE_SUMS.join(', ')})
+       INSERT INTO usage_kept (${USAGE_COLUMNS})
          SELECT ${USAGE_KEYS}, ${less} FROM back GROUP BY ${USAGE_KEYS} ${UPSERT_USAGE}`,
     ]
   })
@@ -67,12 +68,10 @@ export async function replaceExpiredOpen(
     [orgId],
   )
   for (const row of persons) {
-    const { user, client } = replaced(row, as)
-    const userBefore = row.user_id === null ? 'NULL' : literal(row.user_id as string)
-    const clientBefore = row.client === null ? 'NULL' : int(Number(row.client))
+    const [before, after] = [personSql(row), personSql(row, as)]
     await query(
-      `UPDATE expired_open SET user_id = ${user}, client_id = ${client} WHERE org_id = $1
-         AND user_id IS NOT DISTINCT FROM ${userBefore} AND client_id IS NOT DISTINCT FROM ${clientBefore}::BIGINT`,
+      `UPDATE expired_open SET user_id = ${after.user}, client_id = ${after.client} WHERE org_id = $1
+         AND user_id IS NOT DISTINCT FROM ${before.user} AND client_id IS NOT DISTINCT FROM ${before.client}::BIGINT`,
       [orgId],
     )
   }

@@ -31,7 +31,7 @@ import {
   wasRemoved,
 } from '../../control/control.js'
 import type { Row, Rows } from '../sql/rows.js'
-import { int } from '../sql/sql.js'
+import { int, intOrNull } from '../sql/sql.js'
 import type { Postgres } from './database.js'
 import { PostgresAuditTrail } from './postgres-audit.js'
 import { PostgresDocuments } from './postgres-documents.js'
@@ -242,7 +242,7 @@ export class PostgresControl implements Control {
     return this.#change(async (query, version) => {
       if (orgId !== null) await this.#putOrg(query, version, orgId, {}, {})
       await query(
-        `INSERT INTO api_key VALUES ($1, $2, ${siteId === null ? 'NULL' : int(siteId)}, $3, NULL, NULL, NULL, ${version})`,
+        `INSERT INTO api_key VALUES ($1, $2, ${intOrNull(siteId)}, $3, NULL, NULL, NULL, ${version})`,
         [keyId, orgId ?? '', JSON.stringify(made.record)],
       )
       return { result: made }

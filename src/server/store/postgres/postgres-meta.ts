@@ -27,19 +27,12 @@ import type {
 import type { Subject } from '../filter.js'
 import { lossSql } from '../meters/loose-losses.js'
 import { literal, type Row, type Rows } from '../sql/rows.js'
-import { int } from '../sql/sql.js'
+import { int, intOrNull } from '../sql/sql.js'
 import type { UsageRequest } from '../sums.js'
 import type { Postgres } from './database.js'
 import { expiredOpenSql, replaceExpiredOpen } from './expired-open.js'
 import type { PostgresCatalogs } from './postgres-catalogs.js'
-import {
-  orNull,
-  type Replacement,
-  replaced,
-  totalsSql,
-  UPSERT_USAGE,
-  USAGE_SUMS,
-} from './usage-kept.js'
+import { personSql, type Replacement, totalsSql, UPSERT_USAGE, USAGE_SUMS } from './usage-kept.js'
 
 /** Organisations whose names are kept in memory. */
 const ORGS_MAX = 1000
@@ -232,9 +225,9 @@ export class PostgresMeta implements SessionMeta {
         [orgId],
       )
       for (const row of gone) {
-        const { user, client } = replaced(row, as)
+        const { user, client } = personSql(row, as)
         await query(
-          `INSERT INTO usage_kept VALUES ($1, $2, ${int(row.site_id as number)}, ${client}, ${user}, ${orNull(row.site_resource_id as number | null)},
+          `INSERT INTO usage_kept VALUES ($1, $2, ${int(row.site_id as number)}, ${client}, ${user}, ${intOrNull(row.site_resource_id as number | null)},
              ${USAGE_SUMS.map((name) => row[`${name}_text`]).join(', ')}) ${UPSERT_USAGE}`,
           [orgId, row.month as string],
         )

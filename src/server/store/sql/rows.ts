@@ -19,3 +19,7 @@ export class Bound {
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
+
+export function literalOrNull(text: string | null): string {
+  return text === null ? 'NULL' : literal(text)
+}

@@ -22,6 +22,10 @@ export function int(value: number): string {
   return String(value)
 }
 
+export function intOrNull(value: number | null | undefined): string {
+  return value === null || value === undefined ? 'NULL' : int(value)
+}
+
 export function or(parts: readonly string[]): string {
   return parts.length === 0 ? 'false' : `(${parts.join(' OR ')})`
 }
