@@ -103,10 +103,17 @@ export function siteText(site: SiteCompleteness): string {
   return texts().siteHoles(siteName(site), said.join('; '), holes.length - said.length)
 }
 
+/** @param reason the server's or the meter's name for the loss */
+function otherCause(reason: string | undefined): string {
+  const { otherCauses, lostBecause, causes } = texts()
+  if (reason === undefined) return causes.other
+  return otherCauses[reason as keyof typeof otherCauses] ?? lostBecause(reason)
+}
+
 export function holeText({ cause, reason, from, to, ...sizes }: Hole): string {
   const when = (iso: string) => formatDateTime(Date.parse(iso))
   const of = texts()
-  const said = cause === 'other' && reason !== undefined ? of.lostBecause(reason) : of.causes[cause]
+  const said = cause === 'other' ? otherCause(reason) : of.causes[cause]
   const { sessions, batches, packets, bytes, otherMeter } = sizes
   const size = [
     sessions !== null && sessions > 0 ? of.sessionsLost(sessions) : null,

@@ -78,6 +78,7 @@ export const ALERT_WORDS: Readonly<Record<AlertLanguage, AlertWords>> = {
       deletedByOperator: 'vom Betreiber gelöscht',
       erased: 'auf Antrag gelöscht',
       twoMeters: 'doppelt gezählt',
+      twoRuns: 'von zwei Läufen des Messgeräts beansprucht',
       unexplained: 'Pakete, die der Kernel zählte und das Messgerät nicht',
       other: 'verloren',
     },

@@ -24,6 +24,7 @@ export const CAUSE_WORDS: Readonly<Record<HoleCause, string>> = {
   deletedByOperator: 'deleted by an operator',
   erased: 'erased on request',
   twoMeters: 'counted twice',
+  twoRuns: 'claimed by two runs of the meter',
   unexplained: 'packets that the kernel counted and the meter did not',
   other: 'lost',
 }
@@ -46,7 +47,6 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
     // Without a site nothing is known. Unread losses leave completeness unknown, too.
     complete: sites.length > 0 && !more && sites.every((s) => isWhole(s, range, endUs)),
     ...totals(meters, endUs),
-    ...(sites.length === 0 && { coveredShare: 0 }),
     more,
     sentence: sentence(sites, named, endUs),
     sites: sites.map((site) => ({
@@ -83,7 +83,8 @@ function totals(meters: readonly Judged[], endUs: number) {
   return {
     /** Later time is not judged yet. */
     until: iso(untilOf(meters, endUs)),
-    coveredShare: judged === 0 ? 1 : sum((m) => m.coveredUs) / judged,
+    /** 0 if nothing is judged, because nothing is known then. */
+    coveredShare: judged === 0 ? 0 : sum((m) => m.coveredUs) / judged,
     // The sum may exceed the safe integers, because each hole may have the largest count.
     sessionsLost: Math.min(lost, Number.MAX_SAFE_INTEGER),
   }

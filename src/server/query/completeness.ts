@@ -17,6 +17,7 @@ import {
   type Coverage,
   type Gap,
   type MeterCoverage,
+  type RunSpan,
   type SharedSpan,
   type Span,
 } from '../store/store.js'
@@ -38,6 +39,7 @@ export const HOLE_CAUSES = [
   'deletedByOperator',
   'erased',
   'twoMeters',
+  'twoRuns',
   'unexplained',
   'other',
 ] as const
@@ -118,9 +120,10 @@ export function completenessOf(coverage: Coverage, asked: CompletenessRequest): 
   // A site with sessions of an access log must be watched, too, or nothing is known of its time.
   const logged = coverage.gaps.filter((g) => g.reason === ACCESS_LOG).map((g) => g.siteId)
   const request = { ...asked, siteIds: [...new Set([...asked.siteIds, ...logged])] }
-  const judged = coverage.meters
-    .map((m) => removedAtItsEnd(m, request))
-    .filter((m) => m.removedUs === undefined || m.removedUs > request.range.fromUs)
+  const known = coverage.meters.map((m) => removedAtItsEnd(m, request))
+  const judged = known.filter(
+    ({ removedUs }) => removedUs === undefined || removedUs > request.range.fromUs,
+  )
   const metersBySite = groupBy(judged, (m) => m.siteId)
   const sitesBefore = new Set(coverage.meters.map((m) => m.siteId))
   const gapsByMeter = groupBy(
@@ -128,11 +131,8 @@ export function completenessOf(coverage: Coverage, asked: CompletenessRequest): 
     keyOf,
   )
   const sharedByMeter = groupBy(coverage.shared, keyOf)
-  const isMeter = new Set(coverage.meters.map(keyOf))
-  const othersBySite = groupBy(
-    [...gapsByMeter].filter(([key]) => !isMeter.has(key)).map(([, gaps]) => gaps),
-    ([first]) => first!.siteId,
-  )
+  const others = unjudgedLosses(gapsByMeter, known)
+  const othersBySite = groupBy(others, ({ gaps: [first] }) => first!.siteId)
   const expected = new Set([...request.siteIds, ...metersBySite.keys()])
   return [...new Set([...expected, ...othersBySite.keys()])]
     .sort((a, b) => a - b)
@@ -174,6 +174,24 @@ function removedAtItsEnd(meter: MeterCoverage, request: CompletenessRequest): Me
   return left ? meter : { ...meter, removedUs: Math.min(removedUs, lastUs) }
 }
 
+/** Losses of one sender in a time in which it is not judged. */
+interface UnjudgedLosses {
+  readonly gaps: readonly Gap[]
+  readonly fromUs: number
+}
+
+/** Those of access logs, and of meters after their removal: its clock was ahead, or sessions were deleted later. */
+function unjudgedLosses(
+  gapsByMeter: ReadonlyMap<string, readonly Gap[]>,
+  meters: readonly MeterCoverage[],
+): UnjudgedLosses[] {
+  const untilUs = new Map(meters.map((m) => [keyOf(m), m.removedUs ?? Number.POSITIVE_INFINITY]))
+  return [...gapsByMeter].map(([key, gaps]) => ({
+    gaps,
+    fromUs: untilUs.get(key) ?? Number.NEGATIVE_INFINITY,
+  }))
+}
+
 function keyOf({ siteId, meterId }: Pick<MeterCoverage, 'siteId' | 'meterId'>): string {
   return `${siteId}/${meterId}`
 }
@@ -202,16 +220,18 @@ function unwatched(
   return { ...none, untilUs, judgedUs: lengthOf(holes), holes }
 }
 
-/** Entries for senders without reports (access logs). Nothing is known of their time but what the server refused. */
+/** Entries for the time of senders that are not judged. Nothing is known of it but these losses. */
 function unjudged(
-  others: readonly (readonly Gap[])[],
+  others: readonly UnjudgedLosses[],
   { range, nowUs }: CompletenessRequest,
 ): MeterCompleteness[] {
   const untilUs = Math.max(range.fromUs, Math.min(range.toUs, nowUs))
-  return others.flatMap((gaps) => {
+  return others.flatMap((one) => {
+    const { gaps } = one
+    const fromUs = Math.max(range.fromUs, one.fromUs)
     const holes = gaps
       .map(holeOf)
-      .flatMap((one) => clipped(one, { fromUs: range.fromUs, toUs: untilUs }, range.toUs))
+      .flatMap((hole) => clipped(hole, { fromUs, toUs: untilUs }, range.toUs))
       .sort((a, b) => a.fromUs - b.fromUs)
     if (holes.length === 0) return []
     const none = { interface: null, coveredUs: 0, reconciled: null }
@@ -240,6 +260,7 @@ function meterCompleteness(
     ...beforeAndBetween(runs, fromUs, endUs),
     ...(isSilent && lastUs < endUs ? [hole('silent', lastUs, endUs, { sessions: null })] : []),
     ...deletedByRetention(runs, deletedBeforeUs),
+    ...twoRuns(meter.runs),
     ...unexplained(meter, runs),
     ...losses,
   ]
@@ -317,6 +338,21 @@ function twoMeters(shared: readonly SharedSpan[]): Hole[] {
       hole('twoMeters', fromUs, toUs, { sessions: 0, otherMeter }),
     ),
   )
+}
+
+/**
+ * Times that two runs claim, because the clock was set back between them, or two machines use the meter's id. A time in
+ * which neither ran may have no place on such a clock, or the other machine's run may hide it.
+ */
+function twoRuns(runs: readonly RunSpan[]): Hole[] {
+  let claimedUs = Number.NEGATIVE_INFINITY
+  const twice: Span[] = []
+  for (const run of [...runs].sort((a, b) => a.fromUs - b.fromUs)) {
+    const toUs = Math.min(run.claimedUs, claimedUs)
+    if (run.fromUs < toUs) twice.push({ fromUs: run.fromUs, toUs })
+    claimedUs = Math.max(claimedUs, run.claimedUs)
+  }
+  return union(twice).map(({ fromUs, toUs }) => hole('twoRuns', fromUs, toUs, { sessions: null }))
 }
 
 /** Unexplained packets of the newest run. For earlier runs the store has a gap. */

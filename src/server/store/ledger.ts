@@ -60,13 +60,18 @@ export interface Span {
   readonly toUs: number
 }
 
+/** From a run's start to the time until which all its sessions have arrived, by the meter's clock. */
+export interface RunSpan extends Span {
+  /** It metered until then: the time of its newest report, but not beyond its arrival. */
+  readonly claimedUs: number
+}
+
 /** The times in which a meter metered. Replays of files are left out, because they watch no interface. */
 export interface MeterCoverage {
   readonly siteId: number
   readonly meterId: string
   readonly interface: string
-  /** From each run's start to its newest report, by the meter's clock. */
-  readonly runs: readonly Span[]
+  readonly runs: readonly RunSpan[]
   /** When the newest report arrived, by the server's clock. */
   readonly receivedUs: number
   /** No batch waited in the spool behind that report. */
@@ -103,7 +108,7 @@ export interface MeterLife {
   readonly receivedAt: string
   /** When the newest report arrived that followed a report of another spool. Null: no report did. */
   readonly returnedAt: string | null
-  /** Start and newest report of the latest run that used the spool, by the meter's clock. */
+  /** Start and newest report of the latest run that used the spool, by the meter's clock. A replay has its start twice. */
   readonly runStartedAt: string
   readonly reportedAt: string
 }

@@ -1,5 +1,6 @@
 /** What could make the answer claim a time that nobody metered: each test does it, and the hole stays. */
 import { expect, test } from 'vitest'
+import { completenessAnswer } from '../../../src/server/query/completeness-answer.js'
 import { ACCESS_LOG } from '../../../src/server/store/store.js'
 import { batch, report, session } from '../../support/batches.js'
 import {
@@ -58,7 +59,7 @@ test('what was erased of a replay is a hole of the site', async () => {
   expect(await complete()).toEqual([false])
   const [site] = await ask(0, 45)
   expect(site!.meters.flatMap(({ holes }) => holes)).toMatchObject([
-    { cause: 'erased', sessions: 1, fromUs: at(10) },
+    { cause: 'erased', sessions: 1, fromUs: at(10), toUs: at(11) },
   ])
 })
 
@@ -99,7 +100,7 @@ test('nor does the late report of a run that has ended', async () => {
   await meter.report(at(85))
   // Both runs claim the time from 40 on.
   expect(await holesOf(0, 85)).toEqual([
-    ['clockStepped', 40, 45],
+    ['twoRuns', 40, 45],
     ['unmetered', 45, 80],
   ])
 })
@@ -112,7 +113,7 @@ test('of a clock that was set back between two runs nobody knows when neither ra
   meter.start(at(40))
   t.nowUs = at(115)
   await t.send('acme', 1, meter.make(at(65)))
-  expect(await holesOf(0, 65)).toEqual([['clockStepped', 40, 60]])
+  expect(await holesOf(0, 65)).toEqual([['twoRuns', 40, 60]])
   expect(await holesOf(0, 40)).toEqual([])
   expect(await holesOf(60, 65)).toEqual([])
 })
@@ -153,7 +154,31 @@ test('dropped packets are counted although a restart forgot how many the other s
   await other.report(at(5.5), {}, second)
   await t.reopen()
   await one.report(at(6), { packetsDropped: 4 })
-  expect(await holesOf(0, 6)).toEqual([['packetsDropped', 5, 6]])
+  expect(await holesOf(0, 6)).toEqual([
+    ['twoRuns', 1, 5.5],
+    ['packetsDropped', 5, 6],
+  ])
+})
+
+test('a loss that is dated after the removal of its meter is a hole', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  const gap = { reason: 'spoolFull', sessions: 9, from: iso(at(12)), to: iso(at(25)) }
+  await meter.report(at(10), {}, { gaps: [gap] })
+  t.nowUs = at(40)
+  const [site] = await ask(16, 30, [], at(15))
+  expect(shown(site!.meters.flatMap(({ holes }) => holes))).toEqual([['spoolBound', 16, 25]])
+  expect(await ask(26, 30, [], at(15))).toEqual([])
+})
+
+test('of a time later than all reports nothing counts as covered', async () => {
+  await run(new SimulatedMeter('m'), 0, 10)
+  const range = { fromUs: at(20), toUs: at(30) }
+  const named = { names: new Map(), nowUs: t.nowUs, more: false, range }
+  expect(completenessAnswer(await ask(20, 30), named)).toMatchObject({
+    ...{ complete: false, coveredShare: 0 },
+    sites: [{ complete: false, coveredShare: 0 }],
+  })
 })
 
 test('between its end and its removal a meter covers nothing', async () => {

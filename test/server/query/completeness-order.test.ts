@@ -1,7 +1,8 @@
 /** Reports that come late, in another spool or by a clock that was set back: no loss is forgotten over them. */
 import { expect, test } from 'vitest'
 import { METERS_MAX } from '../../../src/server/store/meters/meters.js'
-import type { BatchGap, MeterReport } from '../../../src/session/batch.js'
+import type { Batch, BatchGap, MeterReport } from '../../../src/session/batch.js'
+import { session } from '../../support/batches.js'
 import {
   ask,
   at,
@@ -24,6 +25,7 @@ function twoSpools() {
     other: {
       start: (us: number) => other.start(us),
       lose: () => other.lose(),
+      make: (us: number) => other.make(us, {}, { spoolId: 's2' }),
       report: (us: number, change: Partial<MeterReport> = {}) =>
         other.report(us, change, { spoolId: 's2' }),
     },
@@ -42,7 +44,7 @@ test('unexplained packets stay a hole when the next run has a new spool', async 
   await t.reopen()
   await one.report(at(11))
   await other.report(at(12))
-  expect(await holesOf(0, 12)).toEqual([])
+  expect(await holesOf(0, 12)).toEqual([['twoRuns', 5, 11]])
 })
 
 test('reports of two spools in one transaction leave one row of them', async () => {
@@ -109,6 +111,7 @@ test('packets dropped while the clock was set back are a hole', async () => {
 test.each<[string, Partial<BatchGap>, unknown]>([
   ['ends before it began', { from: iso(at(8)), to: iso(at(5)) }, ['spoolBound', 5, 8]],
   ['has one batch number', { fromBatch: 3 }, ['spoolBound', 6, 7]],
+  ['has its batch numbers in disorder', { fromBatch: 4, toBatch: 3 }, ['spoolBound', 6, 7]],
 ])('a loss that %s is a hole', async (_, change, hole) => {
   const meter = new SimulatedMeter('m')
   meter.start(at(0))
@@ -126,7 +129,7 @@ test('a clock that was set back is known also when the end of the run before com
   t.nowUs = at(115)
   await t.send('acme', 1, meter.make(at(65)))
   await t.send('acme', 1, late)
-  expect(await holesOf(0, 65)).toEqual([['clockStepped', 40, 60]])
+  expect(await holesOf(0, 65)).toEqual([['twoRuns', 40, 60]])
 })
 
 test('and when the next run begins before the run before began', async () => {
@@ -136,7 +139,50 @@ test('and when the next run begins before the run before began', async () => {
   meter.start(at(-30))
   t.nowUs = at(185)
   await t.send('acme', 1, meter.make(at(70)))
-  expect(await holesOf(-30, 70)).toEqual([['clockStepped', 0, 60]])
+  expect(await holesOf(-30, 70)).toEqual([['twoRuns', 0, 60]])
+})
+
+test('so is one that was set back before the meter began with a new spool', async () => {
+  const { one, other } = twoSpools()
+  one.start(at(0))
+  await one.report(at(60))
+  // It was down from 60 to 90, and its clock is 50 minutes behind from then on.
+  other.start(at(40))
+  t.nowUs = at(115)
+  await t.send('acme', 1, other.make(at(65)))
+  await t.reopen()
+  expect(await holesOf(0, 65)).toEqual([['twoRuns', 40, 60]])
+  expect(await holesOf(0, 40)).toEqual([])
+})
+
+test('two runs claim the time of sessions that are still in an old spool, too', async () => {
+  const { one, other } = twoSpools()
+  one.start(at(0))
+  await one.report(at(60), { wholeUntil: iso(at(50)) })
+  other.start(at(55))
+  await other.report(at(65))
+  expect(await holesOf(55, 65)).toEqual([['twoRuns', 55, 60]])
+})
+
+test('a meter without a spoolId that numbers its batches anew loses none', async () => {
+  const meter = new SimulatedMeter('m')
+  const old = (crc: number) => ({ spoolId: undefined, crc }) as unknown as Partial<Batch>
+  meter.start(at(0))
+  for (const minute of [5, 10, 15])
+    await meter.report(at(minute), {}, old(minute))
+  const again = new SimulatedMeter('m')
+  again.start(at(20))
+  t.nowUs = at(25)
+  const first = { ...again.make(at(25), {}, old(25)), sessions: [session(1)] }
+  expect(await t.send('acme', 1, first)).toMatchObject({ stored: 1, repeated: false })
+  await t.send('acme', 1, first)
+  expect(await t.store.count('acme', { fromUs: 0, toUs: at(1e6) })).toBe(1)
+  again.lose()
+  await again.report(at(30), {}, old(30))
+  expect(await holesOf(0, 30)).toEqual([
+    ['unmetered', 15, 20],
+    ['batchesLost', 25, 30],
+  ])
 })
 
 test('a meter that is forgotten because its site has too many leaves a hole', async () => {

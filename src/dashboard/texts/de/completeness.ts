@@ -22,8 +22,15 @@ export const completeness: typeof english = {
     deletedByOperator: 'vom Betreiber gelöscht',
     erased: 'auf Antrag gelöscht',
     twoMeters: 'doppelt gezählt, von zwei Messgeräten',
+    twoRuns:
+      'zwei Läufe des Messgeräts beanspruchen es: Seine Uhr wurde zurückgestellt, oder zwei Rechner nutzen seine Kennung',
     unexplained: 'Pakete, die der Kernel zählte und das Messgerät nicht',
     other: 'verloren',
+  },
+  otherCauses: {
+    meterForgotten: 'ein Messgerät wurde vergessen, weil der Standort zu viele hat',
+    sessionConflict: 'abgelehnt, weil es gespeicherte Sitzungen verändert hätte',
+    sessionsRefused: 'vom Server abgelehnt',
   },
   lostBecause: (reason) => `verloren: ${reason}`,
   nothingMetered: 'Nichts gemessen',

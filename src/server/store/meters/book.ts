@@ -3,11 +3,13 @@ import type { WriteRequest } from '../store.js'
 import {
   type Arrived,
   type Booking,
+  beginsAnew,
   explainMissing,
   fateOf,
   inTurns,
   isoToUs,
   markSeen,
+  numbersOf,
   returned,
   wholeUsOf,
 } from './lives.js'
@@ -28,13 +30,19 @@ export function book(
     meters.get(orgId, siteId, batch.meterId) ??
     meters.create({ orgId, siteId, meterId: batch.meterId }, batch.report, receivedUs)
   const startedUs = isoToUs(batch.report.startedAt)
-  const life = meters.lifeOf(meter, batch.spoolId ?? '', batch.firstBatch ?? 1, startedUs)
-  const fate = fateOf(life, batch.batch, batch.crc)
+  const firstBatch = batch.firstBatch ?? 1
+  const life = meters.lifeOf(meter, batch.spoolId ?? '', firstBatch, startedUs)
+  const fate = fateOf(life, batch)
   if (fate !== 'fresh') return fate
-  const newest = batch.batch > life.lastBatch
+  const anew = beginsAnew(life, batch)
+  const newest = anew || batch.batch > life.lastBatch
   const sinceUs = heldSince(life, batch)
   const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
   changed.set(meter, ranges)
+  if (anew) {
+    meters.restart(meter, life, firstBatch, startedUs)
+    ranges.set(life, true)
+  }
   const made = { atUs: isoToUs(batch.report.at), wholeUs: wholeUsOf(batch.report) }
   ranges.set(life, markSeen(life, batch.batch, made, batch.crc) || ranges.get(life) === true)
   for (const gap of batch.gaps) {
@@ -43,8 +51,7 @@ export function book(
         ? life
         : meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1, startedUs)
     if (explainMissing(its, gap)) ranges.set(its, true)
-    else if (gap.fromBatch === undefined || gap.toBatch === undefined)
-      meters.addLoss(meter, notStoredFrom(gap, sinceUs))
+    else if (numbersOf(gap) === null) meters.addLoss(meter, notStoredFrom(gap, sinceUs))
   }
   meters.notePlaces(meter, life, batch.report)
   if (!newest) meters.noteLate(meter, life, batch.report, receivedUs)

@@ -65,7 +65,7 @@ function meterCoverage(row: Row, runs: ReadonlyMap<string, Row[]>): MeterCoverag
       siteId,
       meterId,
       interface: report.interface,
-      runs: (runs.get(`${siteId}/${meterId}`) ?? []).map(runOf),
+      runs: (runs.get(`${siteId}/${meterId}`) ?? []).map((run) => ({ ...spanOf(run), claimedUs: run.claimed as number })),
       receivedUs: row.received as number,
       caughtUp: report.spool.batches === 0,
       report,
@@ -73,14 +73,16 @@ function meterCoverage(row: Row, runs: ReadonlyMap<string, Row[]>): MeterCoverag
   ]
 }
 
-function runOf(row: Row): Span {
+function spanOf(row: Row): Span {
   return { fromUs: row.f as number, toUs: row.t as number }
 }
 
-const RUNS = `SELECT org_id, site_id, meter_id, from_us, to_us, coalesce(reported_us, to_us) AS reported_us, uptime_ms
+const RUNS = `SELECT org_id, site_id, meter_id, from_us, to_us, coalesce(reported_us, to_us) AS reported_us, uptime_ms,
+         greatest(to_us, coalesce(reported_us, to_us)) AS claimed_us
        FROM meter_run
        UNION ALL
-       SELECT org_id, site_id, meter_id, run_started_us, coalesce(whole_us, reported_us), reported_us, uptime_ms
+       SELECT org_id, site_id, meter_id, run_started_us, coalesce(whole_us, reported_us), reported_us, uptime_ms,
+         greatest(coalesce(whole_us, reported_us), least(reported_us, received_us))
        FROM meter_life WHERE received_us > 0`
 
 /**
@@ -129,7 +131,7 @@ async function sharedSpans(
     siteId: row.site as number,
     meterId: row.meter_id as string,
     otherMeter: row.other as string,
-    ...runOf(row),
+    ...spanOf(row),
   }))
 }
 
@@ -147,8 +149,8 @@ async function runsByMeter(
      numbered AS (SELECT *, row_number() OVER (PARTITION BY site_id, meter_id ORDER BY from_us) AS nth,
        row_number() OVER (PARTITION BY site_id, meter_id ORDER BY to_us DESC) AS nth_last
        FROM run WHERE org_id = $1 ${ofSites})
-     SELECT site_id::FLOAT8 AS site, meter_id, from_us::FLOAT8 AS f, to_us::FLOAT8 AS t FROM numbered
-     WHERE nth = 1 OR nth_last = 1 OR (to_us >= ${int(fromUs)} AND from_us < ${int(toUs)})
+     SELECT site_id::FLOAT8 AS site, meter_id, from_us::FLOAT8 AS f, to_us::FLOAT8 AS t, claimed_us::FLOAT8 AS claimed FROM numbered
+     WHERE nth = 1 OR nth_last = 1 OR (claimed_us >= ${int(fromUs)} AND from_us < ${int(toUs)})
      ORDER BY least(nth, nth_last), f LIMIT ${COVERAGE_RUNS_MAX + 1}`,
     [orgId],
   )

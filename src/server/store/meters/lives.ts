@@ -10,7 +10,7 @@
  * older number that comes again is written again. Nothing is lost or doubled by that, because sessions are found by
  * their ids.
  */
-import type { BatchGap, MeterReport } from '../../../session/batch.js'
+import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
 
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096
@@ -95,11 +95,25 @@ export function coveredUntil(report: MeterReport, receivedUs: number): number {
   return Math.min(wholeUsOf(report), Math.max(fromUs, receivedUs))
 }
 
-/** The fate of a batch with this number and checksum. A life without a spoolId keeps no checksums. */
-export function fateOf(life: Life, batch: number, crc: number | undefined): Booking {
-  if (!isSeen(life, batch)) return 'fresh'
+/** The fate of a batch. A life without a spoolId keeps no checksums. */
+export function fateOf(
+  life: Life,
+  { batch, crc, report }: Numbered & { readonly crc?: number },
+): Booking {
+  if (!isSeen(life, batch) || beginsAnew(life, { batch, report })) return 'fresh'
   if (life.spoolId === '' || crc === undefined) return 'repeated'
   return life.crcs.has(batch) ? compared(life.crcs.get(batch), crc) : 'fresh'
+}
+
+type Numbered = Pick<Batch, 'batch' | 'report'>
+
+/**
+ * Without a spoolId, nothing else tells that a meter lost its spool and numbers its batches from 1 again: a new run
+ * never repeats a batch of the run before under its own start. A replay does.
+ */
+export function beginsAnew(life: Life, { batch, report }: Numbered): boolean {
+  const isMeter = life.spoolId === '' && report.replay === undefined
+  return isMeter && isSeen(life, batch) && isoToUs(report.startedAt) > life.runStartedUs
 }
 
 function isSeen(life: Life, batch: number): boolean {
@@ -184,11 +198,18 @@ export function inOrder<T extends Pick<BatchGap, 'from' | 'to'>>(gap: T): T {
   return isoToUs(gap.from) <= isoToUs(gap.to) ? gap : { ...gap, from: gap.to, to: gap.from }
 }
 
+/** The numbers of lost batches. Null: the loss is known by its time only. */
+export function numbersOf({ fromBatch, toBatch }: Pick<BatchGap, 'fromBatch' | 'toBatch'>) {
+  if (fromBatch === undefined || toBatch === undefined || fromBatch > toBatch) return null
+  return { fromBatch, toBatch }
+}
+
 /** Gives missing numbers the reason that the meter reports for them. @returns true if missing ranges changed */
 export function explainMissing(life: Life, given: BatchGap): boolean {
   const gap = inOrder(given)
-  const { fromBatch, toBatch } = gap
-  if (fromBatch === undefined || toBatch === undefined) return false
+  const numbers = numbersOf(gap)
+  if (numbers === null) return false
+  const { fromBatch, toBatch } = numbers
   let changed = false
   // The last numbers of an ended life. No later batch would show that they are missing.
   if (toBatch > life.lastBatch) {
@@ -221,7 +242,8 @@ export function hear(life: Life, all: Iterable<Arrived>, report: MeterReport, no
   life.returnedUs = returned(life, all, nowUs)
   life.receivedUs = nowUs
   life.runStartedUs = isoToUs(report.startedAt)
-  life.reportedUs = isoToUs(report.at)
+  // A replay watches nothing, so it must not claim its time.
+  life.reportedUs = isoToUs(report.replay === undefined ? report.at : report.startedAt)
   life.wholeUs = coveredUntil(report, nowUs)
   life.uptimeMs = report.uptimeMs?.at ?? null
   life.packetsDropped = report.packetsDropped

@@ -32,12 +32,17 @@ export interface GoingLoss {
  * A row of the table of runs. It ends at the time until which all its sessions have arrived or are known to be missing.
  */
 export interface KnownRun extends Span {
-  /** The time of the newest report by the meter's clock. `uptimeMs`: the same since the machine's boot. */
+  /**
+   * The time of the newest report by the meter's clock, but not beyond its arrival. `uptimeMs`: the same since the
+   * machine's boot.
+   */
   readonly reportedUs: number
   readonly uptimeMs: number | null
 }
 
-export function runOf({ runStartedUs, wholeUs, reportedUs, uptimeMs }: Life): KnownRun {
+export function runOf(life: Life): KnownRun {
+  const { runStartedUs, wholeUs, receivedUs, uptimeMs } = life
+  const reportedUs = Math.max(wholeUs, Math.min(life.reportedUs, receivedUs))
   return { fromUs: runStartedUs, toUs: wholeUs, reportedUs, uptimeMs }
 }
 
@@ -65,20 +70,6 @@ export function unexplainedIn(last: MeterReport): BatchGap | null {
   const { startedAt, at } = last
   const found = unexplainedOf(last)
   return found && { reason: 'unexplained', sessions: 0, ...found, from: startedAt, to: at }
-}
-
-/**
- * A run that begins before the run before it ended, by a clock that was set back in between. The time in which neither
- * ran has no place on that clock, so the time that both claim must not count as complete.
- */
-export function setBackBetween(
-  before: Pick<Life, 'runStartedUs' | 'reportedUs' | 'receivedUs'>,
-  { startedAt }: Pick<MeterReport, 'startedAt'>,
-): BatchGap | null {
-  const fromUs = Math.max(isoToUs(startedAt), before.runStartedUs)
-  const endUs = Math.min(before.reportedUs, before.receivedUs)
-  if (fromUs >= endUs) return null
-  return { reason: 'clockStepped', sessions: 0, from: usToIso(fromUs), to: usToIso(endUs) }
 }
 
 /** The newest known report of the meter. */

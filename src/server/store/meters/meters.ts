@@ -25,7 +25,6 @@ import {
   endedRun,
   type KnownRun,
   runOf,
-  setBackBetween,
   unexplainedIn,
   usToIso,
 } from './losses.js'
@@ -108,13 +107,21 @@ export class Meters {
     return life
   }
 
+  /** Begins the numbers of the life anew. Its run stays, and its missing batches do as losses without numbers. */
+  restart(meter: Meter, life: Life, firstBatch: number, startedUs: number): void {
+    this.#addRun(meter, runOf(life))
+    for (const { reason, sessions, fromUs, toUs } of life.missing)
+      this.addLoss(meter, {
+        ...{ reason, sessions: sessions ?? 0, from: usToIso(fromUs), to: usToIso(toUs) },
+      })
+    Object.assign(life, newLife(life.spoolId, firstBatch, startedUs))
+  }
+
   /** Records losses and an ended run since the previous report of the life. Call it before hear(). */
   note(meter: Meter, life: Life, report: MeterReport): void {
     const run = endedRun(life, report)
     if (run !== null) {
       this.#addRun(meter, run)
-      const setBack = setBackBetween(life, report)
-      if (setBack !== null) this.addLoss(meter, setBack)
       this.#keepEnded(meter, run, {
         packetsDropped: life.packetsDropped ?? 0,
         toUs: run.reportedUs,
@@ -130,12 +137,13 @@ export class Meters {
   /** Records a late report, whose run may have ended already. */
   noteLate(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
     const [fromUs, toUs] = [isoToUs(report.startedAt), coveredUntil(report, nowUs)]
-    const values = `${int(toUs)}, ${int(isoToUs(report.at))}, ${intOrNull(report.uptimeMs?.at)}`
+    const reportedUs = Math.max(toUs, Math.min(isoToUs(report.at), nowUs))
+    const values = `${int(toUs)}, ${int(reportedUs)}, ${intOrNull(report.uptimeMs?.at)}`
     if (report.replay !== undefined || fromUs === life.runStartedUs) return
     const its = `${whereIs(meter)} AND from_us = ${int(fromUs)}`
     this.#statements.push(
       `UPDATE meter_run SET (to_us, reported_us, uptime_ms) = (${values})
-         WHERE ${its} AND coalesce(reported_us, to_us) < ${int(isoToUs(report.at))}`,
+         WHERE ${its} AND coalesce(reported_us, to_us) < ${int(reportedUs)}`,
       `INSERT INTO meter_run SELECT ${idOf(meter)}, ${int(fromUs)}, ${values}
          WHERE NOT EXISTS (SELECT 1 FROM meter_run WHERE ${its})`,
       oldRunsSql(meter),
@@ -144,11 +152,6 @@ export class Meters {
     const isNewest = before === undefined || isoToUs(report.at) > before.toUs
     if (isNewest && report.startedAt !== meter.report.startedAt)
       this.#noteUnexplained(meter, report)
-    const late = { runStartedUs: fromUs, reportedUs: isoToUs(report.at), receivedUs: nowUs }
-    const setBack = isNewest
-      ? setBackBetween(late, { startedAt: usToIso(life.runStartedUs) })
-      : null
-    if (setBack !== null) this.#losses.replace(meter, setBack, setBack)
     const dropped = droppedLate(before, report)
     if (dropped !== null) this.addLoss(meter, dropped)
     if (dropped === null && !isNewest) return

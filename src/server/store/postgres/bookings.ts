@@ -178,7 +178,7 @@ async function loaded(query: Rows, request: WriteRequest): Promise<Loaded> {
   const [row] = await query(`SELECT state FROM meter_state WHERE ${whereIs(name)}`)
   if (row !== undefined) restore(meter, row.state as string)
   const life = meter.lives.get(batch.spoolId ?? '')
-  const fate = life === undefined ? 'fresh' : fateOf(life, batch.batch, batch.crc)
+  const fate = life === undefined ? 'fresh' : fateOf(life, batch)
   return { request, meters, fate }
 }
 

@@ -149,7 +149,7 @@ export class Deletions {
     if (reason === null) return []
     const rows = await this.#client.rows(
       orgId,
-      `SELECT t.site_id AS site, t.meter_id AS meter, intDiv(t.start_us, ${HOUR_US}) AS hour, count(), min(t.start_us), max(t.start_us)
+      `SELECT t.site_id AS site, t.meter_id AS meter, intDiv(t.start_us, ${HOUR_US}) AS hour, count(), min(t.start_us), max(greatest(t.start_us + ${LAST_US}, t.start_us + t.duration_us))
        FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${isDoomed([id])}
        GROUP BY site, meter, hour ORDER BY site, meter, hour`,
     )
@@ -157,7 +157,7 @@ export class Deletions {
     for (const [site, meter, hour, sessions, first, last] of rows) {
       const [siteId, meterId] = [site as number, meter as string]
       const one = { orgId, siteId, meterId, reason, hour: hour as number }
-      const its = { sessions: sessions as number, toUs: (last as number) + LAST_US }
+      const its = { sessions: sessions as number, toUs: last as number }
       const before = losses.at(-1)
       const adjoins =
         before?.siteId === siteId && before.meterId === meterId && before.hour + 1 === one.hour
@@ -166,7 +166,7 @@ export class Deletions {
         losses[losses.length - 1] = {
           ...before,
           ...one,
-          toUs: its.toUs,
+          toUs: Math.max(before.toUs, its.toUs),
           sessions: before.sessions + its.sessions,
         }
     }

@@ -19,11 +19,15 @@ export class Arrivals {
   /** The spools of these meters. */
   readonly #lives = new Map<string, Map<string, Arrived>>()
 
-  /** The fate of a batch whose identity has arrived before; undefined: it has not. */
+  /**
+   * The fate of a batch whose identity has arrived before; undefined: it has not, or the database must tell, because
+   * without a spoolId other content may be from a meter that numbers its batches anew (beginsAnew).
+   */
   fateOf(identity: string | null, batch: WriteRequest['batch'] | null): Booking | undefined {
     const before = identity === null ? undefined : this.#arriving.get(identity)
     if (before === undefined) return undefined
-    return compared(before.crc, batch?.spoolId === undefined ? undefined : batch.crc)
+    const fate = compared(before.crc, batch?.crc)
+    return fate === 'conflict' && batch?.spoolId === undefined ? undefined : fate
   }
 
   /** Resolves when the first batch of this identity is durable. */

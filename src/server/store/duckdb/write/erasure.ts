@@ -166,7 +166,7 @@ export class Erasure {
     return this.#atomic(async () => {
       await c.run(
         `CREATE OR REPLACE TEMP TABLE erasing AS
-         SELECT rowid AS id, meter_id, run, seq, ${SUMMED_COLUMNS}${isEnded ? ', arrival' : ''} FROM ${table}
+         SELECT rowid AS id, meter_id, run, seq, start_us + duration_us AS end_us, ${SUMMED_COLUMNS}${isEnded ? ', arrival' : ''} FROM ${table}
          WHERE org_id = $1 AND ${where} LIMIT ${SLICE_ROWS}`,
         [orgId],
       )
@@ -231,7 +231,7 @@ function lossesSql(reason: 'erased' | 'deletedByOperator'): string {
   return `
 INSERT INTO batch_gap BY NAME
 SELECT org_id, site_id, meter_id, NULL AS from_batch, NULL AS to_batch, '${reason}' AS reason, count(*) AS sessions,
-  min(start_us) AS from_us, max(start_us) + ${LAST_US} AS to_us, '' AS spool_id, NULL AS detail
+  min(start_us) AS from_us, max(greatest(start_us + ${LAST_US}, end_us)) AS to_us, '' AS spool_id, NULL AS detail
 FROM (SELECT *, hour - dense_rank() OVER (PARTITION BY site_id, meter_id ORDER BY hour) AS island
       FROM (SELECT *, start_us // ${HOUR_US} AS hour FROM erasing))
 GROUP BY org_id, site_id, meter_id, island`

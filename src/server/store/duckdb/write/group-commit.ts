@@ -103,7 +103,7 @@ export class GroupCommit {
   fateOf({ orgId, siteId, batch }: SiteBatch): Booking {
     if (batch === null) return 'fresh'
     const life = this.#meters.get(orgId, siteId, batch.meterId)?.lives.get(batch.spoolId ?? '')
-    return life === undefined ? 'fresh' : fateOf(life, batch.batch, batch.crc)
+    return life === undefined ? 'fresh' : fateOf(life, batch)
   }
 
   async position(): Promise<LogPosition> {
