@@ -241,9 +241,11 @@ export class Observation {
     const { givenMs, oldestEpoch } = this.#meter
     // Must be read last, because a record lost before this moment may be missing in the values above.
     const { openSessions, recordsDropped } = this.#meter.counters()
+    const nowMs = Math.min(Date.now(), this.#stoppedMs)
     return this.#whole.reaches({
       givenMs: this.#hasEnded ? Number.POSITIVE_INFINITY : givenMs,
-      nowMs: Math.min(Date.now(), this.#stoppedMs),
+      nowMs,
+      steadyMs: performance.now() - (Date.now() - nowMs),
       lossUnsaid: recordsDropped > this.#recordsDropped,
       openSessions,
       oldestEpoch,

@@ -5,7 +5,8 @@
  *   ----- whole -----|---- may be in the flow table, or held ----| now
  *
  * With interim records no packet waits in the flow table longer than the active timeout. Without them a session waits
- * there from its start; the epoch of the oldest open session tells the earliest start. The answer never decreases.
+ * there from its start; the epoch of the oldest open session tells the earliest start. The answer decreases only with
+ * a clock that is set back, because the times before it pass again.
  */
 
 /** Sessions that have left the flow table and are in no batch yet. Both are Infinity when there are none. */
@@ -29,6 +30,8 @@ export interface WholeInput {
   /** All records that the engine made before this time were taken; Infinity once it has ended. */
   readonly givenMs: number
   readonly nowMs: number
+  /** The same moment by a monotonic clock. */
+  readonly steadyMs: number
   /** Records were lost and no gap reports them yet. */
   readonly lossUnsaid: boolean
   readonly openSessions: number
@@ -40,6 +43,8 @@ export interface WholeInput {
 
 /** A record arrives at most this long after it is due. */
 const LATE_MS = 2_000
+/** A smaller step of the clock is within LATE_MS. */
+const SET_BACK_MS = 1_000
 /** Epochs that begin less than 60 s apart count as one. */
 const EPOCH_MS = 60_000
 /** 30 days. While a session of an older epoch is open, the answer stays where it is. */
@@ -48,8 +53,10 @@ const EPOCHS_MAX = 43_200
 export class WholeUntil {
   readonly #activeTimeoutMs: number
   /** Ascending. */
-  readonly #epochs: { readonly epoch: number; readonly atMs: number }[] = []
+  readonly #epochs: { readonly epoch: number; atMs: number }[] = []
   #reachedMs: number
+  /** The clock minus the monotonic clock. Undefined: not known yet. */
+  #offsetMs: number | undefined
 
   /** @param activeTimeoutMs 0: no interim records */
   constructor(activeTimeoutMs: number, nowMs: number) {
@@ -71,18 +78,31 @@ export class WholeUntil {
   }
 
   reaches(input: WholeInput): number {
-    const { givenMs, nowMs, held, sumsFromMs, lossUnsaid } = input
-    if (lossUnsaid) return this.#reachedMs
+    const offsetMs = input.nowMs - input.steadyMs
+    const setBackMs = (this.#offsetMs ?? offsetMs) - offsetMs
+    this.#offsetMs = offsetMs
+    if (setBackMs > SET_BACK_MS) this.#setBack(setBackMs, input)
+    if (input.lossUnsaid) return this.#reachedMs
+    const wholeMs = this.#whole(input)
+    if (wholeMs > this.#reachedMs) this.#reachedMs = wholeMs
+    return this.#reachedMs
+  }
+
+  #setBack(byMs: number, input: WholeInput): void {
+    for (const epoch of this.#epochs) epoch.atMs -= byMs
+    this.#reachedMs = Math.min(this.#reachedMs, this.#whole(input))
+  }
+
+  #whole(input: WholeInput): number {
+    const { givenMs, nowMs, held, sumsFromMs } = input
     const ended = givenMs === Number.POSITIVE_INFINITY
     const takenMs = ended ? nowMs : Math.min(givenMs, nowMs) - LATE_MS
-    const wholeMs = Math.min(
+    return Math.min(
       takenMs,
       sumsFromMs,
       this.#activeTimeoutMs > 0 ? this.#byInterim(takenMs, input) : this.#byStart(input),
       held.sinceMs,
     )
-    if (wholeMs > this.#reachedMs) this.#reachedMs = wholeMs
-    return this.#reachedMs
   }
 
   #byInterim(takenMs: number, { openSessions, held }: WholeInput): number {

@@ -96,6 +96,7 @@ export interface CompletenessRequest {
 /** Maps the reasons of gaps to causes. */
 const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
   ['missing', 'batchesLost'],
+  ['clockSetBack', 'batchesLost'],
   ['unmetered', 'unmetered'],
   ['interfaceGone', 'interfaceGone'],
   ['clockStepped', 'clockStepped'],
@@ -264,17 +265,22 @@ function meterCompleteness(
     ...unexplained(meter, runs),
     ...losses,
   ]
+  // A known loss is a hole also in a time of which nothing else is known yet.
+  const known = new Set(losses)
   const holes = withSizes(all)
-    .flatMap((one) => clipped(one, { fromUs, toUs: untilUs }, request.range.toUs))
+    .flatMap((one) =>
+      clipped(one, { fromUs, toUs: known.has(one) ? endUs : untilUs }, request.range.toUs),
+    )
     .sort((a, b) => a.fromUs - b.fromUs)
-  const judgedUs = untilUs - fromUs
+  const untilThen = holes.flatMap((one) => clipped(one, { fromUs, toUs: untilUs }, untilUs))
+  const coveredUs = untilUs - fromUs - lengthOf(union(untilThen))
   return {
     meterId: meter.meterId,
     interface: meter.interface,
     // A removed meter must not hold back `until`, because no further report is expected.
     untilUs: removedUs <= endUs ? Math.min(request.range.toUs, request.nowUs) : untilUs,
-    coveredUs: judgedUs - lengthOf(union(holes)),
-    judgedUs,
+    coveredUs,
+    judgedUs: coveredUs + lengthOf(union(holes)),
     reconciled: reconciled(meter),
     holes,
   }
@@ -307,7 +313,9 @@ function silence(
   { nowUs, silenceUs }: CompletenessRequest,
 ): boolean {
   const lastUs = runs.at(-1)?.toUs ?? 0
-  const heardUs = meter.caughtUp ? Math.max(lastUs, meter.receivedUs) : lastUs
+  const { caughtUp, receivedUs, report } = meter
+  const toldUs = caughtUp ? receivedUs : Math.min(receivedUs, Date.parse(report.at) * 1e3)
+  const heardUs = Math.max(lastUs, toldUs)
   return nowUs - heardUs > silenceUs
 }
 

@@ -8,6 +8,7 @@ const LATE = 2_000
 const quiet = (nowMs: number): WholeInput => ({
   givenMs: nowMs,
   nowMs,
+  steadyMs: nowMs,
   lossUnsaid: false,
   openSessions: 0,
   oldestEpoch: 0,
@@ -81,5 +82,33 @@ describe('without interim records', () => {
     const open = { ...quiet(200_000), openSessions: 3, oldestEpoch: 60 }
     expect(whole.reaches(open)).toBe(1_000)
     expect(whole.reaches({ ...open, oldestEpoch: 61 })).toBe(61_000)
+  })
+})
+
+describe('a clock that is set back', () => {
+  /** Twenty minutes behind the time that passes. */
+  const behind = (steadyMs: number) => ({ ...quiet(steadyMs - 20 * MINUTE), steadyMs })
+
+  test('makes what was safe by the old clock unsafe by the new one', () => {
+    const whole = new WholeUntil(MINUTE, 0)
+    expect(whole.reaches(quiet(60 * MINUTE))).toBe(60 * MINUTE - LATE)
+    const open = { ...behind(61 * MINUTE), openSessions: 1 }
+    expect(whole.reaches(open)).toBe(41 * MINUTE - LATE - MINUTE)
+    expect(whole.reaches(behind(62 * MINUTE))).toBe(42 * MINUTE - LATE)
+  })
+
+  test('moves the starts of open sessions, too', () => {
+    const whole = new WholeUntil(0, 0)
+    whole.epochBegins(1, 50 * MINUTE)
+    whole.reaches(quiet(60 * MINUTE))
+    const open = { ...behind(65 * MINUTE), openSessions: 1, oldestEpoch: 1 }
+    expect(whole.reaches(open)).toBe(30 * MINUTE)
+  })
+
+  test('by what a daemon corrects little by little, changes nothing', () => {
+    const whole = new WholeUntil(MINUTE, 0)
+    whole.reaches(quiet(60 * MINUTE))
+    const open = { ...quiet(60 * MINUTE + 100), steadyMs: 60 * MINUTE + 600, openSessions: 1 }
+    expect(whole.reaches(open)).toBe(60 * MINUTE - LATE)
   })
 })

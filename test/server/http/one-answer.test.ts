@@ -103,6 +103,10 @@ const LIVES: Readonly<Record<Exclude<HoleCause, 'deletedByRetention'>, Live>> = 
     await send(site, 1, { places: ['here'] })
     await send(site, 1, { places: ['here'], startedAt: iso(30) }, { meterId: 'twin' })
   },
+  twoRuns: async (site) => {
+    await send(site, 1, { startedAt: iso(30) })
+    await send(site, 2, { startedAt: iso(20) }, { spoolId: 's2', firstBatch: 2 })
+  },
   unexplained: (site) =>
     send(site, 1, {
       reconciliation: { unexplainedPacketsMin: 7, unexplainedPacketsMax: 9, exact: 1 },

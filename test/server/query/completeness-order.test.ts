@@ -2,13 +2,14 @@
 import { expect, test } from 'vitest'
 import { METERS_MAX } from '../../../src/server/store/meters/meters.js'
 import type { Batch, BatchGap, MeterReport } from '../../../src/session/batch.js'
-import { session } from '../../support/batches.js'
+import { report, session } from '../../support/batches.js'
 import {
   ask,
   at,
   eachWithItsStore,
   holesOf,
   iso,
+  MINUTE_US,
   SimulatedMeter,
   t,
 } from '../../support/completeness-lab.js'
@@ -105,7 +106,7 @@ test('packets dropped while the clock was set back are a hole', async () => {
   t.nowUs = at(61)
   await t.send('acme', 1, meter.make(at(10), { packetsDropped: 5 }))
   await t.send('acme', 1, meter.make(at(12), { packetsDropped: 5 }))
-  expect(await holesOf(0, 11)).toEqual([['packetsDropped', 10, 11]])
+  expect(await holesOf(0, 11)).toEqual([['packetsDropped', 0, 11]])
 })
 
 test.each<[string, Partial<BatchGap>, unknown]>([
@@ -162,6 +163,58 @@ test('two runs claim the time of sessions that are still in an old spool, too', 
   other.start(at(55))
   await other.report(at(65))
   expect(await holesOf(55, 65)).toEqual([['twoRuns', 55, 60]])
+})
+
+/** Reports of a machine whose clock is so many minutes behind what it was at its boot. */
+const since = (boot: number, at: number) => ({ uptimeMs: { startedAt: boot * 60e3, at: at * 60e3 } })
+
+test.each([
+  ['unknown', {}, {}, [0, 60]],
+  ['known by the time since its boot', since(100, 160), since(100, 163), [40, 63]],
+] as const)(
+  'batches and packets lost while the clock was set back in a run, by a time that is %s',
+  async (_, before, after, [from, to]) => {
+    const meter = new SimulatedMeter('m')
+    meter.start(at(0))
+    await meter.report(at(60), before)
+    t.nowUs = at(63)
+    const late = ['first', 'second'].map(() => meter.make(at(42), after))
+    meter.lose()
+    await t.send('acme', 1, meter.make(at(43), { ...after, packetsDropped: 9 }))
+    expect((await holesOf(0, 63)).sort()).toEqual([
+      ['batchesLost', from, to],
+      ['packetsDropped', from, to],
+    ])
+    // A number between them does not tell of which time its neighbours are.
+    await t.send('acme', 1, late[1]!)
+    expect((await holesOf(0, 63)).sort()).toEqual([
+      ['batchesLost', from, to],
+      ['batchesLost', from, to],
+      ['packetsDropped', from, to],
+    ])
+  },
+)
+
+test('a known loss is a hole while an old open session keeps its time from being judged', async () => {
+  const meter = new SimulatedMeter('m')
+  const wholeUntil = iso(at(5))
+  meter.start(at(0))
+  const gap = { reason: 'spoolFull', sessions: 500, from: iso(at(28)), to: iso(at(29)) }
+  await meter.report(at(30), { wholeUntil }, { gaps: [gap] })
+  await meter.report(at(60), { wholeUntil })
+  expect(await holesOf(0, 60)).toEqual([['spoolBound', 28, 29]])
+  const [site] = await ask(0, 60)
+  expect(site!.meters[0]).toMatchObject({ coveredUs: 5 * MINUTE_US, judgedUs: 6 * MINUTE_US })
+})
+
+test('a meter that reports each minute is not silent, although it has a backlog and an old open session', async () => {
+  const meter = new SimulatedMeter('m')
+  const busy = { wholeUntil: iso(at(5)), spool: { ...report().spool, batches: 1 } }
+  meter.start(at(0))
+  for (let minute = 1; minute <= 60; minute++) await meter.report(at(minute), busy)
+  expect(await holesOf(0, 60)).toEqual([])
+  t.nowUs = at(75)
+  expect(await holesOf(0, 60)).toEqual([['silent', 5, 60]])
 })
 
 test('a meter without a spoolId that numbers its batches anew loses none', async () => {

@@ -38,7 +38,10 @@ function send({ spool, number, crc, sessions = [], change = {} }: Sent): Promise
     sessions: sessions.map((s) => stored(s, 'acme', 1, one.meterId)),
   })
 }
-const MADE = { atUs: 0, wholeUs: 0 }
+const made = (batch: number) => ({
+  batch,
+  report: report({ startedAt: new Date(0).toISOString(), at: new Date(0).toISOString() }),
+})
 
 const count = () => t.store.count('acme', ALWAYS)
 const gaps = () => t.store.gaps('acme', 0, 2 * t.nowUs)
@@ -77,10 +80,10 @@ describe('a number that comes again', () => {
 
   test('older than the checksums that are kept is written again: by their ids, sessions are there once', () => {
     const life = newLife('a', 1, 0)
-    for (let n = 1; n <= 2 * CRCS_MAX + 1; n++) markSeen(life, n, MADE, n)
+    for (let n = 1; n <= 2 * CRCS_MAX + 1; n++) markSeen(life, made(n), n)
     expect(life.crcs.size).toBeLessThanOrEqual(2 * CRCS_MAX)
-    expect([1, CRCS_MAX + 2].map((n) => fateOf(life, n, n))).toEqual(['fresh', 'repeated'])
-    expect(fateOf(life, CRCS_MAX + 2, 1)).toBe('conflict')
+    expect([1, CRCS_MAX + 2].map((n) => fateOf(life, { ...made(n), crc: n }))).toEqual(['fresh', 'repeated'])
+    expect(fateOf(life, { ...made(CRCS_MAX + 2), crc: 1 })).toBe('conflict')
   })
 })
 
@@ -193,15 +196,15 @@ describe('two spools at once', () => {
 test('missing ranges have a bound, whatever makes them: jumps, explained losses, late batches', () => {
   const at = '2026-11-22T00:00:00.000Z'
   const life = newLife('a', 1, 0)
-  markSeen(life, 100_000, MADE, 1)
+  markSeen(life, made(100_000), 1)
   for (let n = 1; n <= 3 * GAPS_MAX; n++) {
     const told = { reason: 'spoolFull', sessions: 2, fromBatch: 10 * n, toBatch: 10 * n }
     expect(explainMissing(life, { ...told, from: at, to: at })).toBe(true)
     expect(life.missing.length).toBeLessThanOrEqual(GAPS_MAX)
   }
-  for (let n = 3 * GAPS_MAX; n < 5 * GAPS_MAX; n++) markSeen(life, 10 * n + 5, MADE, 1)
+  for (let n = 3 * GAPS_MAX; n < 5 * GAPS_MAX; n++) markSeen(life, made(10 * n + 5), 1)
   expect(life.missing.length).toBeLessThanOrEqual(GAPS_MAX)
-  for (let n = 0; n < 2 * GAPS_MAX; n++) markSeen(life, 100_002 + 2 * n, MADE, 1)
+  for (let n = 0; n < 2 * GAPS_MAX; n++) markSeen(life, made(100_002 + 2 * n), 1)
   expect(life.missing.length).toBe(GAPS_MAX)
   // Every number that never came is still in one.
   const isMissing = (n: number) => life.missing.some((r) => r.from <= n && n <= r.to)
@@ -210,7 +213,7 @@ test('missing ranges have a bound, whatever makes them: jumps, explained losses,
 
 test('a loss with numbers beyond the last one that came is missing from there', () => {
   const life = newLife('a', 1, 0)
-  markSeen(life, 1, MADE)
+  markSeen(life, made(1))
   const span = { from: '2026-11-22T10:00:00Z', to: '2026-11-22T10:01:00Z' }
   expect(
     explainMissing(life, { reason: 'split', sessions: 0, fromBatch: 3, toBatch: 3, ...span }),

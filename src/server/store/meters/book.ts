@@ -11,9 +11,8 @@ import {
   markSeen,
   numbersOf,
   returned,
-  wholeUsOf,
 } from './lives.js'
-import { heldSince, notStoredFrom } from './losses.js'
+import { notStoredIn, timesOf } from './losses.js'
 import type { Meters, SavedMeter } from './meters.js'
 
 export interface NumberedBatch extends Pick<WriteRequest, 'orgId' | 'siteId' | 'batch'> {
@@ -36,22 +35,21 @@ export function book(
   if (fate !== 'fresh') return fate
   const anew = beginsAnew(life, batch)
   const newest = anew || batch.batch > life.lastBatch
-  const sinceUs = heldSince(life, batch)
+  const times = timesOf(life, batch)
   const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
   changed.set(meter, ranges)
   if (anew) {
     meters.restart(meter, life, firstBatch, startedUs)
     ranges.set(life, true)
   }
-  const made = { atUs: isoToUs(batch.report.at), wholeUs: wholeUsOf(batch.report) }
-  ranges.set(life, markSeen(life, batch.batch, made, batch.crc) || ranges.get(life) === true)
+  ranges.set(life, markSeen(life, batch, batch.crc) || ranges.get(life) === true)
   for (const gap of batch.gaps) {
     const its =
       gap.spoolId === undefined
         ? life
         : meters.lifeOf(meter, gap.spoolId, gap.fromBatch ?? 1, startedUs)
     if (explainMissing(its, gap)) ranges.set(its, true)
-    else if (numbersOf(gap) === null) meters.addLoss(meter, notStoredFrom(gap, sinceUs))
+    else if (numbersOf(gap) === null) meters.addLoss(meter, notStoredIn(gap, times))
   }
   meters.notePlaces(meter, life, batch.report)
   if (!newest) meters.noteLate(meter, life, batch.report, receivedUs)

@@ -11,11 +11,14 @@
  * their ids.
  */
 import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
+import type { Span } from '../store.js'
 
 export const GAPS_MAX = 1000
 export const CRCS_MAX = 4096
 /** Two spools are in use at the same time only if both came back within this time. */
 const TURNS_US = 600e6
+/** A clock that is further behind the time since the boot than this was set back. NTP slews by less in a minute. */
+const CLOCK_JITTER_US = 1e6
 
 export interface MissingRange {
   from: number
@@ -120,22 +123,47 @@ function isSeen(life: Life, batch: number): boolean {
   return batch <= life.lastBatch && !life.missing.some((r) => r.from <= batch && batch <= r.to)
 }
 
+/** Missing numbers whose times cannot be told from those of their neighbours: the clock was set back between them. */
+const SET_BACK = 'clockSetBack'
+
+/**
+ * The times on the meter's clock that passed since the newest report of the life. After a clock that was set back by an
+ * unknown time, the whole run may be meant.
+ */
+export function passedSince(life: Life, report: MeterReport): Span & { readonly setBack: boolean } {
+  const { runStartedUs, reportedUs, receivedUs, uptimeMs } = life
+  const [startedUs, atUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
+  const fromUs = Math.min(receivedUs === 0 ? runStartedUs : life.wholeUs, atUs)
+  if (receivedUs > 0 && startedUs !== runStartedUs) {
+    const setBack = startedUs < reportedUs
+    const downUs = Math.max(0, (report.uptimeMs?.startedAt ?? 0) - (uptimeMs ?? Number.POSITIVE_INFINITY)) * 1e3
+    const toUs = setBack ? Math.max(atUs, reportedUs + downUs) : atUs
+    return { fromUs: Math.min(fromUs, startedUs), toUs, setBack }
+  }
+  const elapsedUs =
+    uptimeMs === null || report.uptimeMs === undefined
+      ? atUs - reportedUs
+      : (report.uptimeMs.at - uptimeMs) * 1e3
+  const setBackUs = reportedUs + elapsedUs - atUs
+  if (elapsedUs >= 0 && setBackUs < CLOCK_JITTER_US) return { fromUs, toUs: atUs, setBack: false }
+  if (elapsedUs < 0)
+    return { fromUs: Math.min(fromUs, startedUs), toUs: reportedUs, setBack: true }
+  return { fromUs: Math.min(fromUs, atUs - elapsedUs), toUs: reportedUs + elapsedUs, setBack: true }
+}
+
 /**
  * Records a number as seen. If it was missing, its range shrinks or is split in two.
- * @param made atUs: when the meter made the batch, which is also the latest time of lower numbers; wholeUs: the
- *   earliest time of the sessions in higher numbers
  * @returns true if missing ranges changed
  */
 export function markSeen(
   life: Life,
-  batch: number,
-  { atUs, wholeUs }: { readonly atUs: number; readonly wholeUs: number },
+  { batch, report }: Numbered,
   crc?: number,
 ): boolean {
   if (life.spoolId !== '' && crc !== undefined) keepCrc(life, batch, crc)
-  if (batch <= life.lastBatch) return takeOut(life, batch, atUs, wholeUs)
+  if (batch <= life.lastBatch) return takeOut(life, batch, report)
   const jumped = batch > life.lastBatch + 1
-  if (jumped) addMissing(life, batch, atUs)
+  if (jumped) addMissing(life, batch, passedSince(life, report))
   life.lastBatch = batch
   return jumped
 }
@@ -148,14 +176,14 @@ function keepCrc(life: Life, batch: number, crc: number): void {
   for (const number of life.crcs.keys()) if (number <= oldest) life.crcs.delete(number)
 }
 
-function addMissing(life: Life, batch: number, atUs: number): void {
+function addMissing(
+  life: Life,
+  batch: number,
+  { fromUs, toUs, setBack = false }: Span & { readonly setBack?: boolean },
+): void {
+  const reason = setBack ? SET_BACK : 'missing'
   life.missing.push({
-    from: life.lastBatch + 1,
-    to: batch - 1,
-    reason: 'missing',
-    sessions: null,
-    fromUs: Math.min(life.receivedUs === 0 ? life.runStartedUs : life.wholeUs, atUs),
-    toUs: atUs,
+    ...{ from: life.lastBatch + 1, to: batch - 1, reason, sessions: null, fromUs, toUs },
   })
   joinOldest(life)
 }
@@ -170,8 +198,9 @@ function joined(first: MissingRange, second: MissingRange): MissingRange {
   return {
     ...second,
     from: first.from,
-    fromUs: first.fromUs,
-    reason: first.reason === second.reason ? first.reason : 'missing',
+    fromUs: Math.min(first.fromUs, second.fromUs),
+    toUs: Math.max(first.toUs, second.toUs),
+    reason: joinedReason(first.reason, second.reason),
     sessions:
       first.sessions === null || second.sessions === null
         ? null
@@ -179,14 +208,21 @@ function joined(first: MissingRange, second: MissingRange): MissingRange {
   }
 }
 
-function takeOut(life: Life, batch: number, atUs: number, wholeUs: number): boolean {
+function joinedReason(first: string, second: string): string {
+  if (first === second) return first
+  return first === SET_BACK || second === SET_BACK ? SET_BACK : 'missing'
+}
+
+/** Lower numbers were made before this batch, and the sessions in higher ones are of the time from its wholeUntil on. */
+function takeOut(life: Life, batch: number, report: MeterReport): boolean {
   const index = life.missing.findIndex((r) => r.from <= batch && batch <= r.to)
   if (index === -1) return false
   const range = life.missing[index]!
   const within = (us: number): number => Math.min(Math.max(us, range.fromUs), range.toUs)
+  const isKnown = range.reason !== SET_BACK
   const parts = [
-    { ...range, to: batch - 1, toUs: within(atUs) },
-    { ...range, from: batch + 1, fromUs: within(wholeUs) },
+    { ...range, to: batch - 1, ...(isKnown && { toUs: within(isoToUs(report.at)) }) },
+    { ...range, from: batch + 1, ...(isKnown && { fromUs: within(wholeUsOf(report)) }) },
   ].filter((r) => r.from <= r.to)
   life.missing.splice(index, 1, ...parts)
   joinOldest(life)
@@ -213,7 +249,9 @@ export function explainMissing(life: Life, given: BatchGap): boolean {
   let changed = false
   // The last numbers of an ended life. No later batch would show that they are missing.
   if (toBatch > life.lastBatch) {
-    addMissing(life, toBatch + 1, isoToUs(gap.to))
+    const toUs = isoToUs(gap.to)
+    const sinceUs = life.receivedUs === 0 ? life.runStartedUs : life.wholeUs
+    addMissing(life, toBatch + 1, { fromUs: Math.min(sinceUs, toUs), toUs })
     life.lastBatch = toBatch
   }
   life.missing = life.missing.flatMap((range) => {

@@ -4,7 +4,7 @@
 import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
 import { unexplainedOf } from '../../../session/unexplained.js'
 import type { Span } from '../store.js'
-import { isoToUs, type Life, wholeUsOf } from './lives.js'
+import { isoToUs, type Life, passedSince, wholeUsOf } from './lives.js'
 
 /** Losses that come again with each report while they last. */
 const GOING_REASONS: ReadonlySet<string> = new Set([
@@ -52,17 +52,21 @@ export function endedRun(life: Life, report: MeterReport): KnownRun | null {
   return isoToUs(report.startedAt) === life.runStartedUs ? null : runOf(life)
 }
 
-/** The earliest time that the sessions of this batch may be from. Call it before markSeen(). */
-export function heldSince(life: Life, { batch, report }: Pick<Batch, 'batch' | 'report'>): number {
-  const { receivedUs, wholeUs, lastBatch, missing } = life
-  if (batch > lastBatch) return receivedUs > 0 ? wholeUs : isoToUs(report.startedAt)
-  return missing.find((r) => r.from <= batch && batch <= r.to)?.fromUs ?? wholeUsOf(report)
+/** The times that the sessions of this batch may be from. Call it before markSeen(). */
+export function timesOf(life: Life, { batch, report }: Pick<Batch, 'batch' | 'report'>): Span {
+  if (batch > life.lastBatch) return passedSince(life, report)
+  const missing = life.missing.find((r) => r.from <= batch && batch <= r.to)
+  return missing ?? { fromUs: wholeUsOf(report), toUs: isoToUs(report.at) }
 }
 
-/** Extends a gap of records that were not stored to the earliest time that they may be from. */
-export function notStoredFrom(gap: BatchGap, sinceUs: number): BatchGap {
+/** Extends a gap of records that were not stored to the times that they may be from. */
+export function notStoredIn(gap: BatchGap, { fromUs, toUs }: Span): BatchGap {
   if (!NOT_STORED.has(gap.reason) || gap.sessions === 0) return gap
-  return { ...gap, from: usToIso(Math.min(sinceUs, isoToUs(gap.from))) }
+  return {
+    ...gap,
+    from: usToIso(Math.min(fromUs, isoToUs(gap.from))),
+    to: usToIso(Math.max(toUs, isoToUs(gap.to))),
+  }
 }
 
 /** Unexplained packets in the last report of a run, as a loss, because no later report will have them. */
@@ -88,7 +92,11 @@ export function droppedSince(life: Life, last: LastReport, report: MeterReport):
   const since = startOf(life, last, startedAt)
   if (packetsDropped <= since.packetsDropped) return null
   const packets = packetsDropped - since.packetsDropped
-  return { reason: 'packetsDropped', sessions: 0, packets, from: since.at, to }
+  const passed = passedSince(life, report)
+  const span = passed.setBack
+    ? { from: usToIso(passed.fromUs), to: usToIso(passed.toUs) }
+    : { from: since.at, to }
+  return { reason: 'packetsDropped', sessions: 0, packets, ...span }
 }
 
 /** The newest known report of an ended run. */

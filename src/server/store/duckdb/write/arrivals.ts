@@ -6,6 +6,8 @@ import type { SiteBatch } from './group-commit.js'
 
 interface Arriving {
   readonly crc: number | undefined
+  /** The start of the meter's run. Undefined: unknown, after a start of the server. */
+  readonly startedAt?: string | undefined
   readonly durable: Promise<unknown>
 }
 
@@ -27,7 +29,12 @@ export class Arrivals {
     const before = identity === null ? undefined : this.#arriving.get(identity)
     if (before === undefined) return undefined
     const fate = compared(before.crc, batch?.crc)
-    return fate === 'conflict' && batch?.spoolId === undefined ? undefined : fate
+    if (batch?.spoolId !== undefined) return fate
+    const isSame =
+      before.startedAt === undefined
+        ? fate === 'repeated'
+        : before.startedAt === batch?.report.startedAt
+    return isSame ? 'repeated' : undefined
   }
 
   /** Resolves when the first batch of this identity is durable. */

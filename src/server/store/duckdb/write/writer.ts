@@ -216,7 +216,8 @@ export class Writer {
     this.#sessionsBehind += siteBatch.sessions.length
     const durable = this.#log.append(entryOf(siteBatch, body))
     if (identity !== null && siteBatch.batch !== null) {
-      this.#arrivals.add(identity, { crc: siteBatch.batch.crc, durable })
+      const { crc, report } = siteBatch.batch
+      this.#arrivals.add(identity, { crc, startedAt: report.startedAt, durable })
       if (life !== undefined) this.#arrivals.noteLife(siteBatch, siteBatch.batch, life)
     }
     try {
