@@ -101,6 +101,8 @@ export interface Batch {
   /** The first number of this spoolId; 1 when absent. */
   readonly firstBatch?: number
   readonly batch: number
+  /** Made again of an earlier batch (in parts, or under a new number), whose report it has. */
+  readonly remade?: true
   readonly report: MeterReport
   readonly gaps: readonly BatchGap[]
   /** What happened to peers; a server of before 0.2 takes no notice of it, and its receipt has no `peerEvents`. */

@@ -49,7 +49,7 @@ export function remake(
 ): Promise<MadeBatch> {
   const { sessions, peerEvents, spoolId: _, firstBatch: __, meterId, ...head } = batch
   return makeBatch(
-    { meterId, ...envelopeOf(life), ...head, batch: number, gaps },
+    { meterId, ...envelopeOf(life), ...head, batch: number, remade: true, gaps },
     {
       json: Buffer.from(sessions.map((s) => JSON.stringify(s)).join(',')),
       sessions: sessions.length,

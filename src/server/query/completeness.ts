@@ -353,12 +353,15 @@ function twoMeters(shared: readonly SharedSpan[]): Hole[] {
  * which neither ran may have no place on such a clock, or the other machine's run may hide it.
  */
 function twoRuns(runs: readonly RunSpan[]): Hole[] {
-  let claimedUs = Number.NEGATIVE_INFINITY
   const twice: Span[] = []
-  for (const run of [...runs].sort((a, b) => a.fromUs - b.fromUs)) {
-    const toUs = Math.min(run.claimedUs, claimedUs)
-    if (run.fromUs < toUs) twice.push({ fromUs: run.fromUs, toUs })
-    claimedUs = Math.max(claimedUs, run.claimedUs)
+  let claimedUs = Number.NEGATIVE_INFINITY
+  // A run may go on under a new spoolId, so runs with one start are one run.
+  const byStart = [...groupBy(runs, (run) => run.fromUs)].sort(([a], [b]) => a - b)
+  for (const [fromUs, its] of byStart) {
+    const endUs = Math.max(...its.map((run) => run.claimedUs))
+    const toUs = Math.min(endUs, claimedUs)
+    if (fromUs < toUs) twice.push({ fromUs, toUs })
+    claimedUs = Math.max(claimedUs, endUs)
   }
   return union(twice).map(({ fromUs, toUs }) => hole('twoRuns', fromUs, toUs, { sessions: null }))
 }

@@ -11,7 +11,7 @@ export interface WriteRequest {
   readonly siteId: number
   readonly batch: Pick<
     Batch,
-    'meterId' | 'spoolId' | 'firstBatch' | 'batch' | 'report' | 'gaps'
+    'meterId' | 'spoolId' | 'firstBatch' | 'batch' | 'remade' | 'report' | 'gaps'
   > & {
     /** CRC-32 of the batch's JSON text. Without it, any batch with a known number counts as a repeat. */
     readonly crc?: number

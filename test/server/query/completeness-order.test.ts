@@ -165,6 +165,11 @@ test('two runs claim the time of sessions that are still in an old spool, too', 
   expect(await holesOf(55, 65)).toEqual([['twoRuns', 55, 60]])
 })
 
+/** What a meter says of the number of a batch that it cut in parts. */
+const usedUp = ({ batch: n, report: { at } }: Batch): BatchGap[] => [
+  { reason: 'split', sessions: 0, fromBatch: n, toBatch: n, from: at, to: at },
+]
+
 /** Reports of a machine whose clock is so many minutes behind what it was at its boot. */
 const since = (boot: number, at: number) => ({ uptimeMs: { startedAt: boot * 60e3, at: at * 60e3 } })
 
@@ -194,6 +199,61 @@ test.each([
     ])
   },
 )
+
+test('batches lost over a restart with a clock that was set back may be of the time of both runs', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(60), since(100, 160))
+  meter.lose()
+  meter.start(at(40))
+  t.nowUs = at(63)
+  await t.send('acme', 1, meter.make(at(41), since(162, 163)))
+  expect(await holesOf(60.5, 70)).toEqual([['batchesLost', 60.5, 62]])
+})
+
+test('records refused after a clock was set back may be of the time before it, too', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(60), since(100, 160))
+  t.nowUs = at(63)
+  const gaps = [{ reason: 'sessionsRefused', sessions: 5, from: iso(at(43)), to: iso(at(43)) }]
+  await t.send('acme', 1, meter.make(at(43), since(100, 163), { gaps }))
+  expect(await holesOf(0, 63)).toEqual([['other', 40, 63]])
+})
+
+test('batches of an old spool that have not come are a hole when the run goes on under a new one', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(20))
+  const waiting = [25, 28].map((minute) => meter.make(at(minute)))
+  const next = { spoolId: 's2', firstBatch: 4 }
+  await meter.report(at(30), {}, next)
+  expect(await holesOf(0, 30)).toEqual([['batchesLost', 20, 30]])
+  await t.send('acme', 1, waiting[1]!)
+  expect(await holesOf(0, 30)).toEqual([['batchesLost', 20, 28]])
+  await t.send('acme', 1, waiting[0]!)
+  await meter.report(at(40), {}, next)
+  expect(await holesOf(0, 40)).toEqual([])
+})
+
+test('the report of a batch that was made again is not the newest', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(5))
+  const large = meter.make(at(10))
+  const late = meter.make(at(20))
+  meter.start(at(21))
+  await meter.report(at(40), { packetsDropped: 7 })
+  const [one, other] = [meter.make(at(10)), meter.make(at(10))]
+  for (const part of [one, other])
+    await t.send('acme', 1, { ...part, report: large.report, remade: true, gaps: usedUp(large) })
+  await t.send('acme', 1, late)
+  await meter.report(at(41), { packetsDropped: 7 })
+  expect(await holesOf(0, 41)).toEqual([
+    ['unmetered', 20, 21],
+    ['packetsDropped', 21, 40],
+  ])
+})
 
 test('a known loss is a hole while an old open session keeps its time from being judged', async () => {
   const meter = new SimulatedMeter('m')

@@ -80,7 +80,7 @@ describe('a number that comes again', () => {
 
   test('older than the checksums that are kept is written again: by their ids, sessions are there once', () => {
     const life = newLife('a', 1, 0)
-    for (let n = 1; n <= 2 * CRCS_MAX + 1; n++) markSeen(life, made(n), n)
+    for (let n = 1; n <= 2 * CRCS_MAX + 1; n++) markSeen(life, made(n), 0, n)
     expect(life.crcs.size).toBeLessThanOrEqual(2 * CRCS_MAX)
     expect([1, CRCS_MAX + 2].map((n) => fateOf(life, { ...made(n), crc: n }))).toEqual(['fresh', 'repeated'])
     expect(fateOf(life, { ...made(CRCS_MAX + 2), crc: 1 })).toBe('conflict')
@@ -88,17 +88,20 @@ describe('a number that comes again', () => {
 })
 
 describe('a new spool under a known meter id', () => {
-  test('has numbers of its own, and its first one may be any', async () => {
+  test('has numbers of its own; a first one above 1 goes on with those of the spool before', async () => {
     await send({ spool: 'a', number: 1, crc: 1, sessions: [session(1)] })
     await send({ spool: 'b', number: 1, crc: 2, sessions: [session(2)] })
     const change = { firstBatch: 40 }
     await send({ spool: 'c', number: 41, crc: 3, sessions: [session(3)], change })
     expect(await count()).toBe(3)
-    expect((await gaps()).map((g) => [g.fromBatch, g.toBatch])).toEqual([[40, 40]])
+    expect((await gaps()).map((g) => [g.fromBatch, g.toBatch])).toEqual([
+      [2, 39],
+      [40, 40],
+    ])
     await t.reopen()
     expect((await lives()).map((l) => [l.spoolId, l.lastBatch]).sort()).toEqual([
       ['a', 1],
-      ['b', 1],
+      ['b', 39],
       ['c', 41],
     ])
   })
@@ -196,15 +199,15 @@ describe('two spools at once', () => {
 test('missing ranges have a bound, whatever makes them: jumps, explained losses, late batches', () => {
   const at = '2026-11-22T00:00:00.000Z'
   const life = newLife('a', 1, 0)
-  markSeen(life, made(100_000), 1)
+  markSeen(life, made(100_000), 0, 1)
   for (let n = 1; n <= 3 * GAPS_MAX; n++) {
     const told = { reason: 'spoolFull', sessions: 2, fromBatch: 10 * n, toBatch: 10 * n }
     expect(explainMissing(life, { ...told, from: at, to: at })).toBe(true)
     expect(life.missing.length).toBeLessThanOrEqual(GAPS_MAX)
   }
-  for (let n = 3 * GAPS_MAX; n < 5 * GAPS_MAX; n++) markSeen(life, made(10 * n + 5), 1)
+  for (let n = 3 * GAPS_MAX; n < 5 * GAPS_MAX; n++) markSeen(life, made(10 * n + 5), 0, 1)
   expect(life.missing.length).toBeLessThanOrEqual(GAPS_MAX)
-  for (let n = 0; n < 2 * GAPS_MAX; n++) markSeen(life, made(100_002 + 2 * n), 1)
+  for (let n = 0; n < 2 * GAPS_MAX; n++) markSeen(life, made(100_002 + 2 * n), 0, 1)
   expect(life.missing.length).toBe(GAPS_MAX)
   // Every number that never came is still in one.
   const isMissing = (n: number) => life.missing.some((r) => r.from <= n && n <= r.to)
@@ -213,7 +216,7 @@ test('missing ranges have a bound, whatever makes them: jumps, explained losses,
 
 test('a loss with numbers beyond the last one that came is missing from there', () => {
   const life = newLife('a', 1, 0)
-  markSeen(life, made(1))
+  markSeen(life, made(1), 0)
   const span = { from: '2026-11-22T10:00:00Z', to: '2026-11-22T10:01:00Z' }
   expect(
     explainMissing(life, { reason: 'split', sessions: 0, fromBatch: 3, toBatch: 3, ...span }),

@@ -7,13 +7,20 @@ import {
   explainMissing,
   fateOf,
   inTurns,
+  isNewest,
   isoToUs,
+  type Life,
   markSeen,
   numbersOf,
+  reaches,
   returned,
+  timesBelow,
 } from './lives.js'
 import { notStoredIn, timesOf } from './losses.js'
+import type { Meter } from './meter.js'
 import type { Meters, SavedMeter } from './meters.js'
+
+type Batched = WriteRequest['batch']
 
 export interface NumberedBatch extends Pick<WriteRequest, 'orgId' | 'siteId' | 'batch'> {
   readonly receivedUs: number
@@ -30,11 +37,13 @@ export function book(
     meters.create({ orgId, siteId, meterId: batch.meterId }, batch.report, receivedUs)
   const startedUs = isoToUs(batch.report.startedAt)
   const firstBatch = batch.firstBatch ?? 1
-  const life = meters.lifeOf(meter, batch.spoolId ?? '', firstBatch, startedUs)
+  const spoolId = batch.spoolId ?? ''
+  const before = meter.lives.has(spoolId) ? undefined : lifeBefore(meter, batch)
+  const life = meters.lifeOf(meter, spoolId, firstBatch, startedUs)
   const fate = fateOf(life, batch)
   if (fate !== 'fresh') return fate
   const anew = beginsAnew(life, batch)
-  const newest = anew || batch.batch > life.lastBatch
+  const newest = anew || isNewest(life, batch)
   const times = timesOf(life, batch)
   const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
   changed.set(meter, ranges)
@@ -42,7 +51,11 @@ export function book(
     meters.restart(meter, life, firstBatch, startedUs)
     ranges.set(life, true)
   }
-  ranges.set(life, markSeen(life, batch, batch.crc) || ranges.get(life) === true)
+  if (before !== undefined) {
+    const changes = reaches(before, firstBatch - 1, timesBelow(before, batch, receivedUs))
+    if (changes || !ranges.has(before)) ranges.set(before, changes)
+  }
+  ranges.set(life, markSeen(life, batch, receivedUs, batch.crc) || ranges.get(life) === true)
   for (const gap of batch.gaps) {
     const its =
       gap.spoolId === undefined
@@ -58,6 +71,20 @@ export function book(
     meters.hear(meter, life, batch.report, receivedUs)
   }
   return fate
+}
+
+/**
+ * The life whose numbers a new one continues: a meter gives a batch the next number under a new spoolId if the server has
+ * another batch under the old one, and what waits keeps the old spoolId.
+ */
+function lifeBefore({ lives, spoolId }: Meter, { firstBatch = 1, report }: Batched): Life | undefined {
+  if (firstBatch === 1 || report.replay !== undefined) return undefined
+  const startedUs = isoToUs(report.startedAt)
+  const ofRun = [...lives.values()]
+    .filter(({ runStartedUs, receivedUs }) => runStartedUs === startedUs && receivedUs > 0)
+    .sort((a, b) => b.receivedUs - a.receivedUs)
+  const newest = lives.get(spoolId)
+  return ofRun.find((life) => life === newest) ?? ofRun[0] ?? newest
 }
 
 /**

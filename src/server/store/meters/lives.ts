@@ -108,7 +108,7 @@ export function fateOf(
   return life.crcs.has(batch) ? compared(life.crcs.get(batch), crc) : 'fresh'
 }
 
-type Numbered = Pick<Batch, 'batch' | 'report'>
+export type Numbered = Pick<Batch, 'batch' | 'remade' | 'report'>
 
 /**
  * Without a spoolId, nothing else tells that a meter lost its spool and numbers its batches from 1 again: a new run
@@ -125,6 +125,15 @@ function isSeen(life: Life, batch: number): boolean {
 
 /** Missing numbers whose times cannot be told from those of their neighbours: the clock was set back between them. */
 const SET_BACK = 'clockSetBack'
+
+/** The batch has the newest report of the life. A batch that was made again has the report of an earlier one. */
+export function isNewest(life: Life, { batch, remade, report }: Numbered): boolean {
+  if (batch <= life.lastBatch) return false
+  if (remade !== true || life.receivedUs === 0) return true
+  const startedUs = isoToUs(report.startedAt)
+  if (startedUs !== life.runStartedUs) return startedUs > life.runStartedUs
+  return isoToUs(report.at) >= life.reportedUs
+}
 
 /**
  * The times on the meter's clock that passed since the newest report of the life. After a clock that was set back by an
@@ -152,18 +161,25 @@ export function passedSince(life: Life, report: MeterReport): Span & { readonly 
 }
 
 /**
+ * The times that numbers between the last one and this batch may be from. The report of a batch that was made again
+ * says nothing of them.
+ */
+export function timesBelow(life: Life, its: Numbered, nowUs: number): Span & { setBack?: boolean } {
+  if (isNewest(life, its)) return passedSince(life, its.report)
+  return { fromUs: life.wholeUs, toUs: Math.max(life.reportedUs, nowUs) }
+}
+
+/**
  * Records a number as seen. If it was missing, its range shrinks or is split in two.
+ * @param nowUs its arrival
  * @returns true if missing ranges changed
  */
-export function markSeen(
-  life: Life,
-  { batch, report }: Numbered,
-  crc?: number,
-): boolean {
+export function markSeen(life: Life, its: Numbered, nowUs: number, crc?: number): boolean {
+  const { batch, report } = its
   if (life.spoolId !== '' && crc !== undefined) keepCrc(life, batch, crc)
   if (batch <= life.lastBatch) return takeOut(life, batch, report)
   const jumped = batch > life.lastBatch + 1
-  if (jumped) addMissing(life, batch, passedSince(life, report))
+  if (jumped) addMissing(life, batch, timesBelow(life, its, nowUs))
   life.lastBatch = batch
   return jumped
 }
@@ -240,20 +256,27 @@ export function numbersOf({ fromBatch, toBatch }: Pick<BatchGap, 'fromBatch' | '
   return { fromBatch, toBatch }
 }
 
+/**
+ * Numbers up to this one were given out in the life: those that have not come are missing.
+ * @returns true if missing ranges changed
+ */
+export function reaches(life: Life, number: number, passed: Span): boolean {
+  if (number <= life.lastBatch) return false
+  addMissing(life, number + 1, passed)
+  life.lastBatch = number
+  return true
+}
+
 /** Gives missing numbers the reason that the meter reports for them. @returns true if missing ranges changed */
 export function explainMissing(life: Life, given: BatchGap): boolean {
   const gap = inOrder(given)
   const numbers = numbersOf(gap)
   if (numbers === null) return false
   const { fromBatch, toBatch } = numbers
-  let changed = false
+  const toUs = isoToUs(gap.to)
+  const sinceUs = life.receivedUs === 0 ? life.runStartedUs : life.wholeUs
   // The last numbers of an ended life. No later batch would show that they are missing.
-  if (toBatch > life.lastBatch) {
-    const toUs = isoToUs(gap.to)
-    const sinceUs = life.receivedUs === 0 ? life.runStartedUs : life.wholeUs
-    addMissing(life, toBatch + 1, { fromUs: Math.min(sinceUs, toUs), toUs })
-    life.lastBatch = toBatch
-  }
+  let changed = reaches(life, toBatch, { fromUs: Math.min(sinceUs, toUs), toUs })
   life.missing = life.missing.flatMap((range) => {
     const from = Math.max(range.from, fromBatch)
     const to = Math.min(range.to, toBatch)

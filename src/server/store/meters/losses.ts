@@ -1,10 +1,10 @@
 /**
  * Derives losses and ended runs from two successive reports of a meter. query/completeness.ts depends on them.
  */
-import type { Batch, BatchGap, MeterReport } from '../../../session/batch.js'
+import type { BatchGap, MeterReport } from '../../../session/batch.js'
 import { unexplainedOf } from '../../../session/unexplained.js'
 import type { Span } from '../store.js'
-import { isoToUs, type Life, passedSince, wholeUsOf } from './lives.js'
+import { isNewest, isoToUs, type Life, type Numbered, passedSince, wholeUsOf } from './lives.js'
 
 /** Losses that come again with each report while they last. */
 const GOING_REASONS: ReadonlySet<string> = new Set([
@@ -53,10 +53,12 @@ export function endedRun(life: Life, report: MeterReport): KnownRun | null {
 }
 
 /** The times that the sessions of this batch may be from. Call it before markSeen(). */
-export function timesOf(life: Life, { batch, report }: Pick<Batch, 'batch' | 'report'>): Span {
-  if (batch > life.lastBatch) return passedSince(life, report)
+export function timesOf(life: Life, its: Numbered): Span {
+  const { batch, remade, report } = its
+  if (isNewest(life, its)) return passedSince(life, report)
   const missing = life.missing.find((r) => r.from <= batch && batch <= r.to)
-  return missing ?? { fromUs: wholeUsOf(report), toUs: isoToUs(report.at) }
+  const fromUs = remade ? isoToUs(report.startedAt) : wholeUsOf(report)
+  return missing ?? { fromUs, toUs: isoToUs(report.at) }
 }
 
 /** Extends a gap of records that were not stored to the times that they may be from. */
