@@ -51,8 +51,8 @@ export class MeterRun {
   readonly #context: CommandContext
   readonly #log: Logger
   readonly #notifier: Notifier
-  readonly #startedAt = new Date().toISOString()
-  readonly #startedUptimeMs = uptimeMs()
+  /** When the interfaces were open, because nothing is metered before. */
+  #started: { readonly at: string; readonly uptimeMs: number } | null = null
   readonly #clockSteps = new ClockSteps()
   readonly #losses: Losses
   readonly #consolidator: Consolidator | null
@@ -211,6 +211,7 @@ export class MeterRun {
     if (source !== null) this.#startCatalogs(source)
     this.#parts.started('interfaces', () => this.#endInterfaces())
     await this.#interfaces.start(names)
+    this.#hasStarted()
     this.#noteRun()
     // Sent before the first session, because the server must learn about the meter and the unmetered time at once.
     this.#delivery?.heartbeat()
@@ -424,9 +425,16 @@ export class MeterRun {
     else this.#delivery.lost(gap)
   }
 
+  /** A report that is made while an interface is still being opened fixes the start, too. */
+  #hasStarted(): { readonly at: string; readonly uptimeMs: number } {
+    this.#started ??= { at: new Date().toISOString(), uptimeMs: uptimeMs() }
+    return this.#started
+  }
+
   #report(spool: SpoolDepth, held: Held): ReturnType<typeof meterReport> {
     this.#reportedMs = performance.now()
     const { names } = this.#interfaces
+    const started = this.#hasStarted()
     const merging = (this.#consolidator?.fromUs ?? Number.POSITIVE_INFINITY) / 1e3
     const wholeUntilMs = this.#interfaces.wholeUntilMs(
       heldTogether(held, { ...NOTHING_HELD, fromMs: merging }),
@@ -434,13 +442,13 @@ export class MeterRun {
     return meterReport({
       version: packageVersion(),
       interfaces: names.length === 0 ? this.#options.interface : names,
-      startedAt: this.#startedAt,
+      startedAt: started.at,
       counters: this.#interfaces.counters(),
       sessionsDropped: { ...this.#losses.sessions },
       spool,
       reconciliation: this.#interfaces.reconciliation(),
       wholeUntilMs,
-      startedUptimeMs: this.#startedUptimeMs,
+      startedUptimeMs: started.uptimeMs,
       ...(this.#ledger !== null && { watchingSince: this.#ledger.watchingSince }),
       places: this.#interfaces.places(),
     })

@@ -39,7 +39,7 @@ export async function judgeSites(
   const names = new Map(catalog.sites.map((s) => [s.siteId, s.name]))
   return {
     sites: completenessOf({ ...coverage, meters }, expected),
-    named: { names, range, nowUs, more: coverage.more },
+    named: { names, range, nowUs, silenceUs: silenceMs * 1e3, more: coverage.more },
   }
 }
 

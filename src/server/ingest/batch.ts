@@ -97,7 +97,8 @@ export const batchSchema = z
       .meta({ description: 'The first batch number of this spoolId. Default: 1.' }),
     batch: number,
     remade: z.literal(true).optional().meta({
-      description: 'Made again of an earlier batch, whose report it has: its number is no sign of its age.',
+      description:
+        'Made again of an earlier batch, whose report it has: its number is no sign of its age.',
     }),
     report: boundedReport,
     gaps: z.array(batchGapSchema).max(1000),

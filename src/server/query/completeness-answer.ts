@@ -33,26 +33,29 @@ export interface Named {
   readonly names: ReadonlyMap<number, string>
   readonly range: Span
   readonly nowUs: number
+  /** A meter whose reports are older is not up to date. */
+  readonly silenceUs: number
   /** True if there are more losses than were read. */
   readonly more: boolean
 }
 
 export function completenessAnswer(sites: readonly SiteCompleteness[], named: Named) {
-  const { range, nowUs, more, names } = named
+  const { range, more, names } = named
+  const asked = { ...named, endUs: Math.max(range.fromUs, Math.min(range.toUs, named.nowUs)) }
+  const { endUs } = asked
   const meters = sites.flatMap((s) => s.meters)
-  const endUs = Math.max(range.fromUs, Math.min(range.toUs, nowUs))
   return {
     from: iso(range.fromUs),
     to: iso(endUs),
     // Without a site nothing is known. Unread losses leave completeness unknown, too.
-    complete: sites.length > 0 && !more && sites.every((s) => isWhole(s, range, endUs)),
+    complete: sites.length > 0 && !more && sites.every((s) => isWhole(s, asked)),
     ...totals(meters, endUs),
     more,
-    sentence: sentence(sites, named, endUs),
+    sentence: sentence(sites, asked),
     sites: sites.map((site) => ({
       siteId: site.siteId,
       siteName: names.get(site.siteId) ?? null,
-      complete: isWhole(site, range, endUs),
+      complete: isWhole(site, asked),
       ...totals(site.meters, endUs),
       meters: site.meters.map(({ meterId, interface: name, reconciled, holes, ...one }) => ({
         meterId,
@@ -65,13 +68,21 @@ export function completenessAnswer(sites: readonly SiteCompleteness[], named: Na
   }
 }
 
-/** False if the range begins after the reports of the site. */
-function isKnown({ meters }: Pick<SiteCompleteness, 'meters'>, { fromUs }: Span, endUs: number) {
-  return untilOf(meters, endUs) > fromUs
+interface Asked extends Named {
+  /** The end of the range, or now. */
+  readonly endUs: number
 }
 
-function isWhole(site: SiteCompleteness, range: Span, endUs: number): boolean {
-  return site.complete && isKnown(site, range, endUs)
+/** False if the range begins after the reports of the site. */
+function isBegun({ meters }: SiteCompleteness, { range, endUs }: Asked): boolean {
+  return untilOf(meters, endUs) > range.fromUs
+}
+
+/** A meter that runs is a little behind; of a range that ended before, all must be known. */
+function isWhole(site: SiteCompleteness, asked: Asked): boolean {
+  const { endUs, nowUs, silenceUs } = asked
+  const isKnown = untilOf(site.meters, endUs) >= Math.min(endUs, nowUs - silenceUs)
+  return site.complete && isBegun(site, asked) && isKnown
 }
 
 type Judged = Pick<MeterCompleteness, 'untilUs' | 'coveredUs' | 'judgedUs' | 'holes'>
@@ -95,14 +106,11 @@ function holeAnswer({ fromUs, toUs, beganUs: _, ...rest }: Hole) {
 }
 
 /** Names the least covered sites first: at most SITES_SAID_MAX sites with HOLES_SAID_MAX holes each. */
-function sentence(
-  sites: readonly SiteCompleteness[],
-  { range, names, more }: Named,
-  endUs: number,
-): string {
+function sentence(sites: readonly SiteCompleteness[], its: Asked): string {
+  const { range, names, more, endUs } = its
   const asked = `${spanSaid(range.fromUs, endUs)} UTC`
   if (sites.length === 0) return `No site has a meter or a key: nothing is metered, ${asked}.`
-  const holed = sites.filter((s) => !isWhole(s, range, endUs))
+  const holed = sites.filter((s) => !isWhole(s, its))
   if (holed.length === 0 && !more) {
     const which =
       sites.length === 1 ? `${nameOf(sites[0]!.siteId, names)} is` : `All ${sites.length} sites are`
@@ -112,11 +120,11 @@ function sentence(
     )
     return `${which} complete, ${spanSaid(range.fromUs, until)} UTC.`
   }
-  if (sites.every((s) => s.complete && !isKnown(s, range, endUs)))
+  if (sites.every((s) => s.complete && !isBegun(s, its)))
     return `Nothing is known yet of the time from ${day(iso(range.fromUs))} ${iso(range.fromUs).slice(11, 16)} UTC: the newest reports are older.`
   const coveredOf = (s: SiteCompleteness): number => s.meters.reduce((n, m) => n + m.coveredUs, 0)
   const worst = [...holed].sort((a, b) => coveredOf(a) - coveredOf(b))
-  const said = worst.slice(0, SITES_SAID_MAX).map((s) => siteSaid(s, names))
+  const said = worst.slice(0, SITES_SAID_MAX).map((s) => siteSaid(s, its))
   const rest = holed.length - said.length
   const others = rest > 0 ? ` ${rest} more sites are incomplete.` : ''
   const unseen = more ? ' There are more losses than are counted here: ask for a shorter time.' : ''
@@ -124,12 +132,15 @@ function sentence(
   return `${whole} of ${sites.length} ${sites.length === 1 ? 'site is' : 'sites are'} complete, ${asked}. ${said.join(' ')}${others}${unseen}`
 }
 
-function siteSaid(
-  { siteId, meters }: SiteCompleteness,
-  names: ReadonlyMap<number, string>,
-): string {
+function siteSaid(site: SiteCompleteness, its: Asked): string {
+  const { siteId, meters } = site
+  const { names, endUs } = its
   const holes = meters.flatMap((m) => m.holes)
-  if (holes.length === 0) return `${nameOf(siteId, names)}: nothing is known yet.`
+  if (holes.length === 0) {
+    const untilUs = untilOf(meters, endUs)
+    const since = isBegun(site, its) ? `${spanSaid(untilUs, endUs)}: ` : ''
+    return `${nameOf(siteId, names)}: ${since}nothing is known yet.`
+  }
   const biggest = [...holes].sort(
     (a, b) => (b.sessions ?? 0) - (a.sessions ?? 0) || b.toUs - b.fromUs - (a.toUs - a.fromUs),
   )

@@ -118,9 +118,11 @@ const CAUSES: ReadonlyMap<string, HoleCause> = new Map([
 const NO_LOSS: ReadonlySet<string> = new Set(['split', ACCESS_LOG])
 
 export function completenessOf(coverage: Coverage, asked: CompletenessRequest): SiteCompleteness[] {
+  const { deletedBeforeUs } = coverage
   // A site with sessions of an access log must be watched, too, or nothing is known of its time.
   const logged = coverage.gaps.filter((g) => g.reason === ACCESS_LOG).map((g) => g.siteId)
   const request = { ...asked, siteIds: [...new Set([...asked.siteIds, ...logged])] }
+  const endUs = Math.max(asked.range.fromUs, Math.min(asked.range.toUs, asked.nowUs))
   const known = coverage.meters.map((m) => removedAtItsEnd(m, request))
   const judged = known.filter(
     ({ removedUs }) => removedUs === undefined || removedUs > request.range.fromUs,
@@ -139,14 +141,18 @@ export function completenessOf(coverage: Coverage, asked: CompletenessRequest): 
     .sort((a, b) => a - b)
     .flatMap((siteId) => {
       const own = metersBySite.get(siteId)
-      const meters = own?.map((meter) => {
+      const meters = own?.flatMap((meter) => {
         const losses = [
           ...(gapsByMeter.get(keyOf(meter)) ?? [])
             .map(holeOf)
             .map((one) => afterRun(one, meter.runs)),
           ...twoMeters(sharedByMeter.get(keyOf(meter)) ?? []),
         ]
-        return meterCompleteness(meter, losses, coverage.deletedBeforeUs, request)
+        const others = known.filter((other) => other.siteId === siteId && other !== meter)
+        const its = { losses, deletedBeforeUs, present: others.map(presence) }
+        const answer = meterCompleteness(meter, its, request)
+        // A meter that began later is no part of the answer, unless nobody else was there.
+        return presence(meter).fromUs >= endUs && answer.holes.length === 0 ? [] : [answer]
       })
       const none = expected.has(siteId)
         ? [unwatched(sitesBefore.has(siteId) ? 'notWatched' : 'neverReported', request)]
@@ -241,10 +247,15 @@ function unjudged(
   })
 }
 
+interface KnownBeside extends Pick<Coverage, 'deletedBeforeUs'> {
+  readonly losses: readonly Hole[]
+  /** When other meters of the site were there. */
+  readonly present: readonly Span[]
+}
+
 function meterCompleteness(
   meter: MeterCoverage,
-  losses: readonly Hole[],
-  deletedBeforeUs: number,
+  { losses, deletedBeforeUs, present }: KnownBeside,
   request: CompletenessRequest,
 ): MeterCompleteness {
   const runs = union(meter.runs)
@@ -258,7 +269,8 @@ function meterCompleteness(
     silence(meter, runs, { ...request, nowUs })
   const untilUs = isSilent ? endUs : Math.max(fromUs, Math.min(endUs, lastUs))
   const all = [
-    ...beforeAndBetween(runs, fromUs, endUs),
+    ...before(runs, { fromUs, toUs: endUs }, present),
+    ...between(runs),
     ...(isSilent && lastUs < endUs ? [hole('silent', lastUs, endUs, { sessions: null })] : []),
     ...deletedByRetention(runs, deletedBeforeUs),
     ...twoRuns(meter.runs),
@@ -272,8 +284,9 @@ function meterCompleteness(
       clipped(one, { fromUs, toUs: known.has(one) ? endUs : untilUs }, request.range.toUs),
     )
     .sort((a, b) => a.fromUs - b.fromUs)
-  const untilThen = holes.flatMap((one) => clipped(one, { fromUs, toUs: untilUs }, untilUs))
-  const coveredUs = untilUs - fromUs - lengthOf(union(untilThen))
+  const watched = { fromUs: Math.max(fromUs, runs[0]?.fromUs ?? endUs), toUs: untilUs }
+  const unmetered = union(holes.flatMap((one) => clipped(one, watched, untilUs)))
+  const coveredUs = Math.max(0, watched.toUs - watched.fromUs) - lengthOf(unmetered)
   return {
     meterId: meter.meterId,
     interface: meter.interface,
@@ -314,7 +327,9 @@ function silence(
 ): boolean {
   const lastUs = runs.at(-1)?.toUs ?? 0
   const { caughtUp, receivedUs, report } = meter
-  const toldUs = caughtUp ? receivedUs : Math.min(receivedUs, Date.parse(report.at) * 1e3)
+  const reportedUs = Math.min(Date.parse(report.at) * 1e3, receivedUs)
+  // An arrival in the future is of a server's clock that was ahead.
+  const toldUs = caughtUp && receivedUs <= nowUs ? receivedUs : Math.min(reportedUs, nowUs)
   const heardUs = Math.max(lastUs, toldUs)
   return nowUs - heardUs > silenceUs
 }
@@ -324,13 +339,28 @@ function isWholeUntil(lastUs: number, { caughtUp, report }: MeterCoverage): bool
   return caughtUp && lastUs >= Date.parse(report.at) * 1e3
 }
 
-function beforeAndBetween(runs: readonly Span[], fromUs: number, endUs: number): Hole[] {
-  const first = runs[0]?.fromUs ?? endUs
-  const before = hole('notWatched', Math.min(fromUs, first), first, { sessions: null })
-  const between = runs
+/** From the meter's first start to its removal it was there, and its own holes tell of that time. */
+function presence({ runs, removedUs = Number.POSITIVE_INFINITY }: MeterCoverage): Span {
+  return { fromUs: Math.min(...runs.map((run) => run.fromUs)), toUs: removedUs }
+}
+
+/** The time before the meter's first start, unless another meter of the site was there: it was replaced, or joined. */
+function before(runs: readonly Span[], range: Span, present: readonly Span[]): Hole[] {
+  const first = Math.min(runs[0]?.fromUs ?? range.toUs, range.toUs)
+  const holes: Hole[] = []
+  let { fromUs } = range
+  for (const other of [...union(present), { fromUs: first, toUs: first }]) {
+    const toUs = Math.min(other.fromUs, first)
+    if (fromUs < toUs) holes.push(hole('notWatched', fromUs, toUs, { sessions: null }))
+    fromUs = Math.max(fromUs, other.toUs)
+  }
+  return holes
+}
+
+function between(runs: readonly Span[]): Hole[] {
+  return runs
     .slice(1)
     .map((run, i) => hole('unmetered', runs[i]!.toUs, run.fromUs, { sessions: null }))
-  return [before, ...between].filter((one) => one.fromUs < one.toUs)
 }
 
 function deletedByRetention(runs: readonly Span[], beforeUs: number): Hole[] {

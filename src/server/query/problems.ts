@@ -42,7 +42,8 @@ export function isFinished({ report }: MeterStatus): boolean {
 }
 
 export function isSilent({ receivedAt }: MeterStatus, { nowMs, silenceMs }: Moment): boolean {
-  return nowMs - Date.parse(receivedAt) > silenceMs
+  // An arrival in the future is of a server's clock that was ahead.
+  return Math.abs(nowMs - Date.parse(receivedAt)) > silenceMs
 }
 
 /** @param all meters of the site, this one included */

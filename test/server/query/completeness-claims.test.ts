@@ -171,10 +171,38 @@ test('a loss that is dated after the removal of its meter is a hole', async () =
   expect(await ask(26, 30, [], at(15))).toEqual([])
 })
 
+test('a report that came when the clock of the server was ahead is no sign of life', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  await meter.report(at(5))
+  t.nowUs = at(1440)
+  await t.send('acme', 1, meter.make(at(6)))
+  t.nowUs = at(300)
+  expect(await holesOf(0, 300)).toEqual([['silent', 6, 300]])
+})
+
+test('of a range that is over, all must be known', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  for (let minute = 1; minute <= 120; minute++)
+    await meter.report(at(minute), { wholeUntil: iso(at(Math.min(minute, 10))) })
+  const said = async (to: number) => {
+    const range = { fromUs: at(0), toUs: at(to) }
+    const named = { names: new Map(), nowUs: t.nowUs, silenceUs: 600e6, more: false, range }
+    const { complete, sentence } = completenessAnswer(await ask(0, to), named)
+    return [complete, sentence]
+  }
+  expect(await said(60)).toEqual([
+    false,
+    '0 of 1 site is complete, 27 Nov 2026 02:00 to 03:00 UTC. Site 1: 27 Nov 2026 02:10 to 03:00: nothing is known yet.',
+  ])
+  expect((await said(10))[0]).toBe(true)
+})
+
 test('of a time later than all reports nothing counts as covered', async () => {
   await run(new SimulatedMeter('m'), 0, 10)
   const range = { fromUs: at(20), toUs: at(30) }
-  const named = { names: new Map(), nowUs: t.nowUs, more: false, range }
+  const named = { names: new Map(), nowUs: t.nowUs, silenceUs: 600e6, more: false, range }
   expect(completenessAnswer(await ask(20, 30), named)).toMatchObject({
     ...{ complete: false, coveredShare: 0 },
     sites: [{ complete: false, coveredShare: 0 }],

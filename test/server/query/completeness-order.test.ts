@@ -171,7 +171,9 @@ const usedUp = ({ batch: n, report: { at } }: Batch): BatchGap[] => [
 ]
 
 /** Reports of a machine whose clock is so many minutes behind what it was at its boot. */
-const since = (boot: number, at: number) => ({ uptimeMs: { startedAt: boot * 60e3, at: at * 60e3 } })
+const since = (boot: number, at: number) => ({
+  uptimeMs: { startedAt: boot * 60e3, at: at * 60e3 },
+})
 
 test.each([
   ['unknown', {}, {}, [0, 60]],
@@ -281,8 +283,7 @@ test('a meter without a spoolId that numbers its batches anew loses none', async
   const meter = new SimulatedMeter('m')
   const old = (crc: number) => ({ spoolId: undefined, crc }) as unknown as Partial<Batch>
   meter.start(at(0))
-  for (const minute of [5, 10, 15])
-    await meter.report(at(minute), {}, old(minute))
+  for (const minute of [5, 10, 15]) await meter.report(at(minute), {}, old(minute))
   const again = new SimulatedMeter('m')
   again.start(at(20))
   t.nowUs = at(25)

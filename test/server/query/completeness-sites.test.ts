@@ -1,11 +1,14 @@
 /** What the answer says of sites: removed meters, sites that never reported, and the sentence. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import { completenessOf } from '../../../src/server/query/completeness.js'
 import { completenessAnswer } from '../../../src/server/query/completeness-answer.js'
 import {
   ask,
   at,
   eachWithItsStore,
+  holesOf,
   iso,
+  MINUTE_US,
   run,
   SimulatedMeter,
   shown,
@@ -70,7 +73,13 @@ test('one site’s losses are never told of another', async () => {
 
 test('nothing is called complete without a meter, nor when not all losses were looked at', async () => {
   const range = { fromUs: 0, toUs: 3600e6 }
-  const named = { names: new Map<number, string>(), range, nowUs: 3600e6, more: false }
+  const named = {
+    names: new Map<number, string>(),
+    range,
+    nowUs: 3600e6,
+    silenceUs: 600e6,
+    more: false,
+  }
   const none = completenessAnswer([], named)
   expect([none.complete, none.coveredShare]).toEqual([false, 0])
   expect(none.sentence).toContain('nothing is metered')
@@ -90,7 +99,7 @@ test('the sentence names the worst site, what was lost, when, and how much', asy
   await lyon.report(at(62), {}, { gaps: [{ ...gap, interface: 'wg0', bytes: 5_100_000 }] })
   const range = { fromUs: at(0), toUs: at(60) }
   const names = new Map([[2, 'Lyon']])
-  const named = { names, range, nowUs: t.nowUs, more: false }
+  const named = { names, range, nowUs: t.nowUs, silenceUs: 600e6, more: false }
   expect(completenessAnswer(await ask(0, 60), named).sentence).toBe(
     '1 of 2 sites are complete, 27 Nov 2026 02:00 to 03:00 UTC. Lyon: not metered 27 Nov 2026 02:01 to 02:36 (5.1 MB moved).',
   )
@@ -104,4 +113,30 @@ test('the sentence names the worst site, what was lost, when, and how much', asy
   expect(completenessAnswer(await ask(0, 0.5, [1]), seconds).sentence).toBe(
     'Site 1 is complete, 27 Nov 2026 02:00:00 to 02:00:30 UTC.',
   )
+})
+
+test('before its first start a meter is not expected where another one of the site was', async () => {
+  const [old, replaced, young] = ['old', 'replaced', 'young'].map((id) => new SimulatedMeter(id))
+  await run(replaced!, 5, 10)
+  await run(old!, 10, 60)
+  young!.start(at(40))
+  await young!.report(at(60))
+  expect(await holesOf(6, 60)).toEqual([['silent', 10, 60]])
+  expect(await holesOf(0, 10)).toEqual(Array(3).fill(['notWatched', 0, 5]))
+  // Only one that had begun is named, and counts.
+  expect((await ask(6, 10))[0]!.meters).toMatchObject([
+    { meterId: 'replaced', coveredUs: 4 * MINUTE_US, judgedUs: 4 * MINUTE_US, holes: [] },
+  ])
+})
+
+test('between the removal of a meter and the first start of the next one nothing was watched', async () => {
+  const [old, next] = [new SimulatedMeter('old'), new SimulatedMeter('next')]
+  await run(old, 0, 20)
+  next.start(at(30))
+  await next.report(at(40))
+  const coverage = await t.store.coverage('acme', { fromUs: at(0), toUs: at(40) })
+  const meters = coverage.meters.map((m) => (m.meterId === 'old' ? { ...m, removedUs: at(22) } : m))
+  const request = { range: { fromUs: at(0), toUs: at(40) }, nowUs: t.nowUs, silenceUs: 600e6 }
+  const [site] = completenessOf({ ...coverage, meters }, { ...request, siteIds: [] })
+  expect(shown(site!.meters.flatMap(({ holes }) => holes))).toEqual([['notWatched', 20, 30]])
 })

@@ -46,7 +46,7 @@ describe('two meters on one interface', () => {
     ])
     expect((await ask(0, 10))[0]!.meters[0]!.holes).toEqual([])
     expect((await ask(20, 40))[0]!.meters[0]!.holes).toEqual([])
-    const named = { names: new Map(), nowUs: t.nowUs, more: false }
+    const named = { names: new Map(), nowUs: t.nowUs, silenceUs: 600e6, more: false }
     const range = { fromUs: at(0), toUs: at(40) }
     expect(completenessAnswer(await ask(0, 40), { ...named, range }).sentence).toContain(
       'counted twice 27 Nov 2026 02:10 to 02:20 (also by right)',

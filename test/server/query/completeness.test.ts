@@ -324,7 +324,7 @@ describe('what was open dies with the meter', () => {
   test('a time that is later than all reports is not complete, whatever it is', async () => {
     await run(new SimulatedMeter('m'), 0, 10)
     const range = { fromUs: at(20), toUs: at(30) }
-    const named = { names: new Map(), nowUs: t.nowUs, more: false, range }
+    const named = { names: new Map(), nowUs: t.nowUs, silenceUs: 600e6, more: false, range }
     const answer = completenessAnswer(await ask(20, 30), named)
     expect(answer.complete).toBe(false)
     expect(answer.sentence).toContain('Nothing is known yet')
@@ -340,7 +340,7 @@ describe('what was open dies with the meter', () => {
       await meter.report(at(10), whole(until))
     }
     const range = { fromUs: at(8), toUs: at(10) }
-    const named = { names: new Map(), nowUs: t.nowUs, more: false, range }
+    const named = { names: new Map(), nowUs: t.nowUs, silenceUs: 600e6, more: false, range }
     const answer = completenessAnswer(await ask(8, 10), named)
     expect(answer.sites.map(({ complete }) => complete)).toEqual([false, true])
     expect(answer.sentence).toMatch(

@@ -82,7 +82,10 @@ describe('a number that comes again', () => {
     const life = newLife('a', 1, 0)
     for (let n = 1; n <= 2 * CRCS_MAX + 1; n++) markSeen(life, made(n), 0, n)
     expect(life.crcs.size).toBeLessThanOrEqual(2 * CRCS_MAX)
-    expect([1, CRCS_MAX + 2].map((n) => fateOf(life, { ...made(n), crc: n }))).toEqual(['fresh', 'repeated'])
+    expect([1, CRCS_MAX + 2].map((n) => fateOf(life, { ...made(n), crc: n }))).toEqual([
+      'fresh',
+      'repeated',
+    ])
     expect(fateOf(life, { ...made(CRCS_MAX + 2), crc: 1 })).toBe('conflict')
   })
 })

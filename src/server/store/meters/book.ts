@@ -77,7 +77,10 @@ export function book(
  * The life whose numbers a new one continues: a meter gives a batch the next number under a new spoolId if the server has
  * another batch under the old one, and what waits keeps the old spoolId.
  */
-function lifeBefore({ lives, spoolId }: Meter, { firstBatch = 1, report }: Batched): Life | undefined {
+function lifeBefore(
+  { lives, spoolId }: Meter,
+  { firstBatch = 1, report }: Batched,
+): Life | undefined {
   if (firstBatch === 1 || report.replay !== undefined) return undefined
   const startedUs = isoToUs(report.startedAt)
   const ofRun = [...lives.values()]

@@ -65,7 +65,10 @@ function meterCoverage(row: Row, runs: ReadonlyMap<string, Row[]>): MeterCoverag
       siteId,
       meterId,
       interface: report.interface,
-      runs: (runs.get(`${siteId}/${meterId}`) ?? []).map((run) => ({ ...spanOf(run), claimedUs: run.claimed as number })),
+      runs: (runs.get(`${siteId}/${meterId}`) ?? []).map((run) => ({
+        ...spanOf(run),
+        claimedUs: run.claimed as number,
+      })),
       receivedUs: row.received as number,
       caughtUp: report.spool.batches === 0,
       report,

@@ -145,7 +145,8 @@ export function passedSince(life: Life, report: MeterReport): Span & { readonly 
   const fromUs = Math.min(receivedUs === 0 ? runStartedUs : life.wholeUs, atUs)
   if (receivedUs > 0 && startedUs !== runStartedUs) {
     const setBack = startedUs < reportedUs
-    const downUs = Math.max(0, (report.uptimeMs?.startedAt ?? 0) - (uptimeMs ?? Number.POSITIVE_INFINITY)) * 1e3
+    const downUs =
+      Math.max(0, (report.uptimeMs?.startedAt ?? 0) - (uptimeMs ?? Number.POSITIVE_INFINITY)) * 1e3
     const toUs = setBack ? Math.max(atUs, reportedUs + downUs) : atUs
     return { fromUs: Math.min(fromUs, startedUs), toUs, setBack }
   }
@@ -155,8 +156,7 @@ export function passedSince(life: Life, report: MeterReport): Span & { readonly 
       : (report.uptimeMs.at - uptimeMs) * 1e3
   const setBackUs = reportedUs + elapsedUs - atUs
   if (elapsedUs >= 0 && setBackUs < CLOCK_JITTER_US) return { fromUs, toUs: atUs, setBack: false }
-  if (elapsedUs < 0)
-    return { fromUs: Math.min(fromUs, startedUs), toUs: reportedUs, setBack: true }
+  if (elapsedUs < 0) return { fromUs: Math.min(fromUs, startedUs), toUs: reportedUs, setBack: true }
   return { fromUs: Math.min(fromUs, atUs - elapsedUs), toUs: reportedUs + elapsedUs, setBack: true }
 }
 
