@@ -35,7 +35,12 @@ export function verdictOf(next: StoredSession, kept: Kept | undefined, foreign: 
   const better = kept.ended ? !isOpen(next) && (isOpen(kept.record) || more) : !isOpen(next) || more
   const late = kept.ended && better && kept.stale
   const mine = !foreign && next.meterId === kept.record.meterId
-  if (!isSameTuple(next, kept.record) || late || (!mine && more)) return 'conflict'
+  if (late || (!mine && more)) return 'conflict'
+  if (!isSameTuple(next, kept.record)) {
+    if (!isSameBut(next, kept.record, PSEUDONYM)) return 'conflict'
+    // What has ended under a pseudonym gets no name again.
+    if (kept.ended) return more ? 'conflict' : 'nothing'
+  }
   return mine && better ? 'take' : 'nothing'
 }
 
@@ -57,8 +62,29 @@ function bytes({ bytesTx, bytesRx }: Amounts): number {
 
 /** Whether both are the same connection or exchange, in either direction. */
 export function isSameTuple(a: Tuple, b: Tuple): boolean {
-  if (a.protocol !== b.protocol) return false
-  const [from, to] = [`${a.sourceIp} ${a.sourcePort}`, `${a.destIp} ${a.destPort}`]
-  const [source, dest] = [`${b.sourceIp} ${b.sourcePort}`, `${b.destIp} ${b.destPort}`]
-  return (from === source && to === dest) || (from === dest && to === source)
+  return isSameBut(a, b, NONE)
 }
+
+/** The same, with any address in place of those of `kept` that match. */
+function isSameBut(next: Tuple, kept: Tuple, any: RegExp): boolean {
+  const isSameEnd = (one: End, its: End): boolean =>
+    one.port === its.port && (one.ip === its.ip || any.test(its.ip))
+  if (next.protocol !== kept.protocol) return false
+  const from = { ip: next.sourceIp, port: next.sourcePort }
+  const to = { ip: next.destIp, port: next.destPort }
+  const source = { ip: kept.sourceIp, port: kept.sourcePort }
+  const dest = { ip: kept.destIp, port: kept.destPort }
+  return (
+    (isSameEnd(from, source) && isSameEnd(to, dest)) ||
+    (isSameEnd(from, dest) && isSameEnd(to, source))
+  )
+}
+
+interface End {
+  readonly ip: string
+  readonly port: number | null
+}
+
+/** The ranges of pseudonyms: 240.0.0.0/5 and 100::/64 (pseudonyms.ts of each engine). */
+const PSEUDONYM = /^(24[0-7]\.|100::)/
+const NONE = /^$/

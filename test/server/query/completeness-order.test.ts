@@ -176,7 +176,7 @@ const since = (boot: number, at: number) => ({
 })
 
 test.each([
-  ['unknown', {}, {}, [0, 60]],
+  ['unknown', {}, {}, [0, 63]],
   ['known by the time since its boot', since(100, 160), since(100, 163), [40, 63]],
 ] as const)(
   'batches and packets lost while the clock was set back in a run, by a time that is %s',
@@ -236,6 +236,19 @@ test('batches of an old spool that have not come are a hole when the run goes on
   await t.send('acme', 1, waiting[0]!)
   await meter.report(at(40), {}, next)
   expect(await holesOf(0, 40)).toEqual([])
+})
+
+test('lost batches of an earlier run are a hole of their time, although the newest batch came first', async () => {
+  const meter = new SimulatedMeter('m')
+  meter.start(at(0))
+  const early = [1, 2, 3, 4].map((n) => meter.make(at(5 * n)))
+  meter.start(at(30))
+  await meter.report(at(35))
+  for (const one of [early[0]!, early[1]!, early[3]!]) await t.send('acme', 1, one)
+  expect(await holesOf(0, 35)).toEqual([
+    ['batchesLost', 10, 20],
+    ['unmetered', 20, 30],
+  ])
 })
 
 test('the report of a batch that was made again is not the newest', async () => {

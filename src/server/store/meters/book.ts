@@ -44,7 +44,7 @@ export function book(
   if (fate !== 'fresh') return fate
   const anew = beginsAnew(life, batch)
   const newest = anew || isNewest(life, batch)
-  const times = timesOf(life, batch)
+  const times = timesOf(life, batch, receivedUs)
   const ranges = changed.get(meter) ?? new Map<typeof life, boolean>()
   changed.set(meter, ranges)
   if (anew) {
@@ -67,7 +67,7 @@ export function book(
   meters.notePlaces(meter, life, batch.report)
   if (!newest) meters.noteLate(meter, life, batch.report, receivedUs)
   else {
-    meters.note(meter, life, batch.report)
+    meters.note(meter, life, batch.report, receivedUs)
     meters.hear(meter, life, batch.report, receivedUs)
   }
   return fate

@@ -137,9 +137,13 @@ export function isNewest(life: Life, { batch, remade, report }: Numbered): boole
 
 /**
  * The times on the meter's clock that passed since the newest report of the life. After a clock that was set back by an
- * unknown time, the whole run may be meant.
+ * unknown time, the whole run may be meant, and the old clock went on at most until the report came.
  */
-export function passedSince(life: Life, report: MeterReport): Span & { readonly setBack: boolean } {
+export function passedSince(
+  life: Life,
+  report: MeterReport,
+  nowUs: number,
+): Span & { readonly setBack: boolean } {
   const { runStartedUs, reportedUs, receivedUs, uptimeMs } = life
   const [startedUs, atUs] = [isoToUs(report.startedAt), isoToUs(report.at)]
   const fromUs = Math.min(receivedUs === 0 ? runStartedUs : life.wholeUs, atUs)
@@ -156,7 +160,10 @@ export function passedSince(life: Life, report: MeterReport): Span & { readonly 
       : (report.uptimeMs.at - uptimeMs) * 1e3
   const setBackUs = reportedUs + elapsedUs - atUs
   if (elapsedUs >= 0 && setBackUs < CLOCK_JITTER_US) return { fromUs, toUs: atUs, setBack: false }
-  if (elapsedUs < 0) return { fromUs: Math.min(fromUs, startedUs), toUs: reportedUs, setBack: true }
+  if (elapsedUs < 0) {
+    const toUs = reportedUs + Math.max(0, nowUs - receivedUs)
+    return { fromUs: Math.min(fromUs, startedUs), toUs, setBack: true }
+  }
   return { fromUs: Math.min(fromUs, atUs - elapsedUs), toUs: reportedUs + elapsedUs, setBack: true }
 }
 
@@ -165,7 +172,10 @@ export function passedSince(life: Life, report: MeterReport): Span & { readonly 
  * says nothing of them.
  */
 export function timesBelow(life: Life, its: Numbered, nowUs: number): Span & { setBack?: boolean } {
-  if (isNewest(life, its)) return passedSince(life, its.report)
+  const passed = passedSince(life, its.report, nowUs)
+  // Before the first contact they may be of any time, as of an earlier run.
+  if (life.receivedUs === 0) return { ...passed, fromUs: 0 }
+  if (isNewest(life, its)) return passed
   return { fromUs: life.wholeUs, toUs: Math.max(life.reportedUs, nowUs) }
 }
 

@@ -53,9 +53,9 @@ export function endedRun(life: Life, report: MeterReport): KnownRun | null {
 }
 
 /** The times that the sessions of this batch may be from. Call it before markSeen(). */
-export function timesOf(life: Life, its: Numbered): Span {
+export function timesOf(life: Life, its: Numbered, nowUs: number): Span {
   const { batch, remade, report } = its
-  if (isNewest(life, its)) return passedSince(life, report)
+  if (isNewest(life, its)) return passedSince(life, report, nowUs)
   const missing = life.missing.find((r) => r.from <= batch && batch <= r.to)
   const fromUs = remade ? isoToUs(report.startedAt) : wholeUsOf(report)
   return missing ?? { fromUs, toUs: isoToUs(report.at) }
@@ -89,12 +89,17 @@ export interface LastReport {
  * Packets dropped since the previous report, as a loss. If the previous count is unknown, packets may be counted twice,
  * but they must never be left out.
  */
-export function droppedSince(life: Life, last: LastReport, report: MeterReport): BatchGap | null {
+export function droppedSince(
+  life: Life,
+  last: LastReport,
+  report: MeterReport,
+  nowUs: number,
+): BatchGap | null {
   const { startedAt, at: to, packetsDropped } = report
   const since = startOf(life, last, startedAt)
   if (packetsDropped <= since.packetsDropped) return null
   const packets = packetsDropped - since.packetsDropped
-  const passed = passedSince(life, report)
+  const passed = passedSince(life, report, nowUs)
   const span = passed.setBack
     ? { from: usToIso(passed.fromUs), to: usToIso(passed.toUs) }
     : { from: since.at, to }

@@ -118,7 +118,7 @@ export class Meters {
   }
 
   /** Records losses and an ended run since the previous report of the life. Call it before hear(). */
-  note(meter: Meter, life: Life, report: MeterReport): void {
+  note(meter: Meter, life: Life, report: MeterReport, nowUs: number): void {
     const run = endedRun(life, report)
     if (run !== null) {
       this.#addRun(meter, run)
@@ -130,7 +130,7 @@ export class Meters {
     // Also if the next run has another spool.
     const isOther = report.replay === undefined && report.startedAt !== meter.report.startedAt
     if (isOther && isWatching(meter)) this.#noteUnexplained(meter, meter.report)
-    const dropped = droppedSince(life, meter, report)
+    const dropped = droppedSince(life, meter, report, nowUs)
     if (dropped !== null) this.addLoss(meter, dropped)
   }
 

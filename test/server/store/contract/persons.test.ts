@@ -98,6 +98,16 @@ describe.each([
     expect(await usageByUser()).toEqual({ otto: [1, 2000] })
   })
 
+  test('a session that is open and gets a pseudonym loses nothing of its next reports', async () => {
+    const open = session(1, { ...OTTO, endReason: 'activeTimeout', bytesTx: 1000 })
+    await t.send('acme', 1, batch(1, [open], alive()))
+    expect(await t.log.pseudonymise('acme', { userId: 'otto' }, [])).toBe(1)
+    const ended = { ...open, endReason: 'endOfFlowDetected', bytesTx: 2000, packetsTx: 40 } as const
+    await t.send('acme', 1, batch(2, [ended], alive()))
+    expect(Object.values(await usageByUser())).toEqual([[1, 2000]])
+    expect(await t.gaps('acme')).toEqual([])
+  })
+
   test('of a meter that reports all the while, no batch fails, and erasing goes on', async () => {
     const open = Array.from({ length: 200 }, (_, i) =>
       session(i + 1, { ...OTTO, endReason: 'activeTimeout' }),
@@ -250,18 +260,20 @@ describe.each([
       },
     )
 
-    test.each(Object.entries(ways))(
-      '%s: under a pseudonym, it gets no name again',
-      async (_way, interrupt) => {
-        await send(1, 1, [open])
-        await interrupt()
-        expect(await t.log.pseudonymise('acme', { userId: 'otto' }, [])).toBe(1)
-        await returns()
-        const [row, ...more] = await rowsOfAll()
-        expect(more).toEqual([])
-        expect([row!.userId, row!.bytesTx]).toEqual([expect.stringMatching(/^pseudonym-/), 1000])
-      },
-    )
+    const NO_NAME = [expect.stringMatching(/^pseudonym-/), 1000]
+    test.each([
+      ['that another one has followed', 'it gets no name again', NO_NAME],
+      // Nothing says that it has ended: what comes later is stored under the person.
+      ['that was silent', 'it goes on under the person', ['otto', 3000]],
+    ] as const)('%s: under a pseudonym, %s', async (way, _what, expected) => {
+      await send(1, 1, [open])
+      await ways[way]()
+      expect(await t.log.pseudonymise('acme', { userId: 'otto' }, [])).toBe(1)
+      await returns()
+      const [row, ...more] = await rowsOfAll()
+      expect(more).toEqual([])
+      expect([row!.userId, row!.bytesTx]).toEqual(expected)
+    })
 
     test('of a site whose sessions an operator deleted: the same, of open ones too', async () => {
       await send(1, 1, [open])
