@@ -195,6 +195,18 @@ describe('the holes of one meter', () => {
     expect(await holesOf(10, 30)).toEqual([])
   })
 
+  test('after a retention of 0 and back, only the time of the deleted sessions is a hole', async () => {
+    const meter = new SimulatedMeter('m')
+    await run(meter, 0, 10)
+    const old = session(1, { startTimeUs: at(2), endTimeUs: at(8) })
+    await meter.report(at(11), {}, { sessions: [old] })
+    expect(await t.store.expire('acme', Number.MAX_SAFE_INTEGER)).toBe(1)
+    for (let minute = 12; minute <= 30; minute++) await meter.report(at(minute))
+    await t.reopen()
+    expect(await holesOf(0, 30)).toEqual([['deletedByRetention', 0, 8]])
+    expect(await holesOf(9, 30)).toEqual([])
+  })
+
   test('what the kernel counted and the meter did not is a hole of its run', async () => {
     const meter = new SimulatedMeter('m')
     meter.start(at(0))

@@ -120,6 +120,9 @@ describe.skipIf(missing !== null)(
       expect(await same()).toBe(2)
       expect(await both(Number.MAX_SAFE_INTEGER)).toEqual([2, 2])
       expect(await same()).toBe(0)
+      // A longer retention may follow, and nothing later than the youngest of them was deleted.
+      const { deletedBeforeUs } = await several.coverage(orgId, { fromUs: 0, toUs: 2 * NOW_US })
+      expect(deletedBeforeUs).toBe(NOW_US - HOUR_US + 1)
     })
 
     test('an erased person leaves what DuckDB leaves', async () => {

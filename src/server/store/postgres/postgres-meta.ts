@@ -14,7 +14,6 @@
  * that moment together with its session.
  */
 import { LRUCache } from 'lru-cache'
-import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { CatalogEntry } from '../catalogs.js'
 import type {
   Deletion,
@@ -312,7 +311,7 @@ export function isOf(subject: Subject): string {
 
 async function noteDeleted(query: Rows, orgId: string, beforeUs: number): Promise<void> {
   await query(
-    `INSERT INTO deleted_before VALUES ($1, ${int(Math.min(beforeUs, TIME_US_MAX))})
+    `INSERT INTO deleted_before VALUES ($1, ${int(beforeUs)})
      ON CONFLICT (org_id) DO UPDATE SET before_us = greatest(deleted_before.before_us, excluded.before_us)`,
     [orgId],
   )

@@ -15,6 +15,7 @@
  * totals back (ExpiredOpen).
  */
 import { randomUUID } from 'node:crypto'
+import { deletedBefore } from '../../deleted-before.js'
 import type { Subject } from '../../filter.js'
 import { isParty } from '../../sql/conditions.js'
 import { int } from '../../sql/sql.js'
@@ -107,11 +108,21 @@ export class Deletions {
         losses: await this.#losses(id, going),
         open: expiredBeforeUs === undefined ? [] : await this.#expiredOpen(id, going),
       },
-      ...(expiredBeforeUs !== undefined && { expiredBeforeUs }),
+      ...(expiredBeforeUs !== undefined && {
+        expiredBeforeUs: deletedBefore(expiredBeforeUs, await this.#newestEnd(id, orgId)),
+      }),
     }
     await this.#meta.beginDeletion(deletion)
     await this.#finish(id)
     return count
+  }
+
+  async #newestEnd(id: string, orgId: string): Promise<number> {
+    const [[end = 0] = []] = await this.#client.rows(
+      orgId,
+      `SELECT max(t.start_us + t.duration_us) FROM session AS t FINAL WHERE t.org_id = ${literal(orgId)} AND ${isDoomed([id])}`,
+    )
+    return Number(end)
   }
 
   async #totals(id: string, { orgId, totalsOf, without }: Going): Promise<DeletedTotals[]> {

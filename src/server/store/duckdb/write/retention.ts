@@ -6,7 +6,7 @@
  * MVCC. A slice is short, because checkpoints wait for its end. Later rows reuse the space, so the file does not grow.
  */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { TIME_US_MAX } from '../../../../session/bounds.js'
+import { deletedBefore } from '../../deleted-before.js'
 import type { Mutex } from '../../mutex.js'
 import { int, rowsOf } from '../database.js'
 import { forgetNamesBefore } from '../read/catalog.js'
@@ -113,14 +113,14 @@ export class Retention {
     await c.run('BEGIN')
     try {
       await c.run(
-        `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id, ${SUMMED_COLUMNS}, ${OWN_COLUMNS[table]} FROM ${table}
+        `CREATE OR REPLACE TEMP TABLE expiring AS SELECT rowid AS id, start_us + duration_us AS end_us, ${SUMMED_COLUMNS}, ${OWN_COLUMNS[table]} FROM ${table}
          WHERE ${isExpired(cut)} LIMIT ${rowsMax}`,
         [orgId],
       )
       const span = (
         await rowsOf(
           c,
-          'SELECT count(*)::DOUBLE AS n, min(id)::VARCHAR AS a, max(id)::VARCHAR AS b FROM expiring',
+          'SELECT count(*)::DOUBLE AS n, min(id)::VARCHAR AS a, max(id)::VARCHAR AS b, max(end_us)::DOUBLE AS ended FROM expiring',
         )
       )[0]!
       const count = span.n as number
@@ -134,7 +134,7 @@ export class Retention {
               `SELECT ${KEPT_BY}, run, seq, ${USAGE_SUMS} FROM expiring t GROUP BY ALL`,
             ),
           )
-        await markDeleted(c, orgId, beforeUs)
+        await markDeleted(c, orgId, deletedBefore(beforeUs, span.ended as number))
         await c.run(`DELETE FROM ${table} t WHERE t.rowid >= ${span.a as string}
           AND t.rowid <= ${span.b as string} AND t.rowid IN (SELECT id FROM expiring)`)
       }
@@ -199,7 +199,7 @@ export class Retention {
 
 /** Notes the cut in the deleting transaction, so completeness names the deletion as soon as sessions are missing. */
 async function markDeleted(c: DuckDBConnection, orgId: string, beforeUs: number): Promise<void> {
-  const before = int(Math.min(beforeUs, TIME_US_MAX))
+  const before = int(beforeUs)
   await c.run(
     `INSERT INTO deleted_before SELECT $1, 0 WHERE NOT EXISTS (SELECT 1 FROM deleted_before WHERE org_id = $1)`,
     [orgId],
