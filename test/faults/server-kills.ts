@@ -130,8 +130,12 @@ class Run {
   }
 
   async #setRetention(retentionDays: number): Promise<void> {
-    const change = { retentionDays, confirm: 1e9, now: true }
-    const answer = await this.#server.ask('PUT', '/settings', change)
+    const change = { retentionDays, now: true }
+    let answer = await this.#server.ask('PUT', '/settings', change)
+    if (answer?.status === 409) {
+      const { sessions: confirm } = JSON.parse(answer.text).data as { sessions: number }
+      answer = await this.#server.ask('PUT', '/settings', { ...change, confirm })
+    }
     if (answer !== null && answer.status !== 200) throw new Error(answer.text)
   }
 

@@ -1,5 +1,6 @@
 /** Changing the retention over the API: what deletes is confirmed by its number, waits a day, and can be taken back. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { demandConfirmation, inBody } from '../../../src/server/http/confirmation.js'
 import { batch, report, session } from '../../support/batches.js'
 import { TestServer } from '../../support/server.js'
 
@@ -34,6 +35,47 @@ test('what deletes sessions is refused with their number, until that comes along
   expect([status, body.data.retentionDays]).toEqual([200, 0])
   const inADay = Date.now() + 86_400_000
   expect(Math.abs(Date.parse(body.data.deletesFrom) - inADay)).toBeLessThan(600_000)
+})
+
+test.each([
+  [200, [0, 1, 181, 223, 999_999_999]],
+  [2, [0, 1, 3]],
+  [0, [1]],
+])('%i sessions are not confirmed by %o', (found, told) => {
+  for (const confirm of told)
+    expect(() => demandConfirmation({ found, confirm, as: inBody }), `${confirm}`).toThrow(
+      `"confirm": ${found}`,
+    )
+})
+
+test('sessions that came or went between the two requests need no third one', () => {
+  for (const [found, confirm] of [
+    [200, 182],
+    [200, 222],
+    [2, 2],
+    [0, 0],
+  ] as const)
+    expect(() => demandConfirmation({ found, confirm, as: inBody })).not.toThrow()
+})
+
+test('a number that nobody was told deletes nothing', async () => {
+  const org = '/api/v1/org/guess'
+  const key = await server.key({ scope: 'admin', org: 'guess', retentionDays: -1 })
+  const root = await server.key({ scope: 'root' })
+  const its = batch(1, [session(1), session(2)], { report: report() })
+  await server.request('POST', `${org}/site/1/sessions`, key, its)
+  const deletes: readonly (readonly [string, string, object?])[] = [
+    ['PUT', `${org}/settings`, { retentionDays: 0, confirm: 0, now: true }],
+    ['POST', `${org}/subject/erase`, { userId: 'u1', confirm: 999 }],
+    ['DELETE', `${org}/site/1?sessions=delete&confirm=999`],
+    ['DELETE', `${org}?confirm=999`],
+  ]
+  for (const [method, path, body] of deletes) {
+    const { status, body: refused } = await server.request(method, path, root, body)
+    expect([path, status, refused.code]).toEqual([path, 409, 'confirmNeeded'])
+  }
+  const { body } = await server.get(`${org}/logs/connection`, key)
+  expect(body.data.pagination.total).toBe(2)
 })
 
 test('in its 24 hours all is there, nothing more is stored, and the change can be taken back', async () => {

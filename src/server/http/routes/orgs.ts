@@ -4,7 +4,7 @@ import { ORG_ID, ORG_ID_EXPECTED } from '../../../session/bounds.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { type KeyRecord, type OrgRecord, RETENTION_DAYS_MAX } from '../../control/control.js'
 import { deletionCutUs, deletionDays, isShorter } from '../../control/retention-grace.js'
-import { confirmInBody, confirmNeeded } from '../confirmation.js'
+import { confirmInBody, demandConfirmation, inBody } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route } from '../route.js'
@@ -73,10 +73,6 @@ const settingsChangeSchema = z.strictObject({
   }),
 })
 
-/** A confirmation allows for sessions that arrived or aged meanwhile: 1 % and 1,000 more. */
-const CONFIRMED_SLACK = 1.01
-const CONFIRMED_SLACK_SESSIONS = 1000
-
 export function settingsRoutes(context: ServerContext): Route[] {
   const { control, trustedClock } = context
   const path = '/api/v1/org/{orgId}/settings'
@@ -97,7 +93,7 @@ export function settingsRoutes(context: ServerContext): Route[] {
       tag: 'settings',
       summary: 'Change settings',
       description:
-        'A shorter retention that deletes sessions is refused with 409 `confirmNeeded` and their number (`data.sessions`), unless `confirm` has that number. It deletes after 24 hours; until then, the longer retention can be restored. 0 stops storing at once.',
+        'A shorter retention that deletes sessions is refused with 409 `confirmNeeded` and their number (`data.sessions`), unless `confirm` repeats that number. It deletes after 24 hours; until then, the longer retention can be restored. 0 stops storing at once.',
       scopes: ['admin'],
       params: orgParams,
       body: settingsChangeSchema,
@@ -119,7 +115,7 @@ export async function changeRetention(
 ): Promise<OrgRecord> {
   const { control, security, trustedClock, retentionChanged } = context
   const from = control.org(orgId)?.retentionDays ?? 0
-  const sessions = await demandConfirmation(context, orgId, wanted)
+  const sessions = await deletedBy(context, orgId, wanted)
   const change = { retentionDays: wanted.retentionDays }
   const when = { nowMs: trustedClock.nowMs(), deletesNow: wanted.now === true }
   const org = await control.putOrg(orgId, change, when)
@@ -139,7 +135,7 @@ function settingsOf(org: OrgRecord | undefined, nowMs: number): z.output<typeof 
 }
 
 /** @returns the number of sessions that the change deletes @throws HttpError 409 confirmNeeded */
-async function demandConfirmation(
+async function deletedBy(
   { store, control, trustedClock }: ServerContext,
   orgId: string,
   { retentionDays: days, confirm }: z.output<typeof settingsChangeSchema>,
@@ -148,7 +144,6 @@ async function demandConfirmation(
   const old = control.org(orgId)
   if (old === undefined || !isShorter(days, deletionDays(old, nowMs))) return 0
   const sessions = await store.count(orgId, { fromUs: 0, toUs: deletionCutUs(days, nowMs) })
-  const confirmed = (confirm ?? 0) * CONFIRMED_SLACK + CONFIRMED_SLACK_SESSIONS
-  if (sessions === 0 || (confirm !== undefined && sessions <= confirmed)) return sessions
-  throw confirmNeeded(sessions, `"confirm": ${sessions}`)
+  if (sessions > 0) demandConfirmation({ found: sessions, confirm, as: inBody })
+  return sessions
 }

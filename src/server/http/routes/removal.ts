@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { TIME_US_MAX } from '../../../session/bounds.js'
 import type { MeterStatus } from '../../store/store.js'
-import { confirmInQuery, confirmNeeded } from '../confirmation.js'
+import { confirmInQuery, demandConfirmation, inQuery } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { HttpError } from '../http.js'
 import { orgParams, type Route, route, siteParams } from '../route.js'
@@ -51,7 +51,7 @@ function siteRoute(context: ServerContext): Route {
       const deletes = query.sessions === 'delete'
       const found = await store.count(orgId, { ...ALL, siteIds: [siteId] })
       await mustExist(context, orgId, siteId, deletes && found > 0)
-      if (deletes) demandConfirmation(found, query.confirm)
+      if (deletes) demandConfirmation({ found, confirm: query.confirm, as: inQuery })
       const facts = { of: orgId, siteId, sessions: query.sessions, found }
       security.write('siteRemoveStarted', request.ip, key, facts)
       const keys = (await control.closeSite(orgId, siteId)).length
@@ -118,7 +118,7 @@ function orgRoute(context: ServerContext): Route {
     statuses: { 404: 'No such organisation.', 409: 'It is to be confirmed.' },
     handle: async ({ params: { orgId }, query, key, request }) => {
       const sessions = await store.count(orgId, ALL)
-      demandConfirmation(sessions, query.confirm)
+      demandConfirmation({ found: sessions, confirm: query.confirm, as: inQuery })
       const keys = await control.removeOrg(orgId, trustedClock.nowMs())
       if (keys === undefined)
         throw new HttpError(404, 'noOrg', `there is no organisation "${orgId}"`)
@@ -133,12 +133,6 @@ function orgRoute(context: ServerContext): Route {
 
 function heardMs({ receivedAt }: MeterStatus): number {
   return Date.parse(receivedAt)
-}
-
-/** @throws HttpError 409 */
-function demandConfirmation(sessions: number, confirmed: number | undefined): void {
-  if (confirmed !== undefined && confirmed >= sessions) return
-  throw confirmNeeded(sessions, `confirm=${sessions}`)
 }
 
 /** @throws HttpError 404 */

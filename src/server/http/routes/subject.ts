@@ -14,7 +14,7 @@ import type {
   Store,
   Subject,
 } from '../../store/store.js'
-import { confirmInBody, confirmNeeded } from '../confirmation.js'
+import { confirmInBody, demandConfirmation, inBody } from '../confirmation.js'
 import type { ServerContext } from '../context.js'
 import { sendLong } from '../download.js'
 import { HttpError } from '../http.js'
@@ -189,8 +189,7 @@ function eraseRoute(context: ServerContext): Route {
       const subject = subjectOf(body)
       const { pseudonymise: pseudonymised } = body
       const found = await store.count(orgId, filterOf(subject))
-      if (body.confirm === undefined || body.confirm < found)
-        throw confirmNeeded(found, `"confirm": ${found}`, 'erases')
+      demandConfirmation({ found, confirm: body.confirm, as: inBody, verb: 'erases' })
       // Repeated erasures of unknown people must not push other entries out of the audit trail.
       const peerEvents = await store.peerEventsOf(orgId, subject)
       if (found + peerEvents === 0 && !(await isKnown(store, orgId, subject))) {
