@@ -22,12 +22,14 @@ import { OPERATOR_TRAIL } from '../server/control/audit-event.js'
 import {
   type Control,
   type KeyRecord,
+  type OrgRecord,
   RETENTION_DAYS_MAX,
   SCOPES,
   type Scope,
 } from '../server/control/control.js'
 import { controlExists } from '../server/control/lmdb/control-file.js'
 import { LmdbControl } from '../server/control/lmdb/lmdb-control.js'
+import { deletionDays, isShorter } from '../server/control/retention-grace.js'
 import { openShared } from '../server/store/open.js'
 import { ORG_ID, ORG_ID_EXPECTED } from '../session/bounds.js'
 import { say } from './api-client.js'
@@ -95,7 +97,7 @@ const create = defineCommand({
       max: 100 * YEAR_MS,
     }),
     retentionDays: optionalInteger(
-      'Also set the organisation’s retention in days; 0: store nothing, -1: keep for ever.',
+      'Also set the organisation’s retention in days; 0: store nothing, -1: keep for ever. Not a shorter one: see tunmeter retention.',
       'N',
       { min: -1, max: RETENTION_DAYS_MAX },
     ),
@@ -120,13 +122,8 @@ Keys of several servers: give --control postgresql://… instead of --data.`,
       if (org !== undefined && control.org(org) === undefined)
         context.stderr.write(`new organisation ${org}${retentionDays ? '' : STORES_NOTHING}\n`)
       const before = org === undefined ? undefined : control.org(org)
-      if (org !== undefined && retentionDays !== undefined) {
-        const { grace } = await control.putOrg(org, { retentionDays })
-        if (grace !== undefined && grace.untilMs > Date.now())
-          context.stderr.write(
-            `the retention of ${org} is shorter: older sessions are deleted from ${new Date(grace.untilMs).toISOString()} on; until then a longer one can be set again\n`,
-          )
-      }
+      if (org !== undefined && retentionDays !== undefined)
+        await setRetention(control, org, before, retentionDays)
       const { key, record } = await control.createKey({
         scope: options.scope,
         orgId: org ?? null,
@@ -135,17 +132,37 @@ Keys of several servers: give --control postgresql://… instead of --data.`,
         expiresAt: expires === undefined ? null : new Date(Date.now() + expires).toISOString(),
       })
       await auditCreated(control, record, { isNewOrg: before === undefined })
-      if (org !== undefined && retentionDays !== undefined && before !== undefined)
-        await auditHere(control, 'settingsChanged', org, {
-          fromDays: before.retentionDays,
-          retentionDays,
-        })
       const { hash: _, ...shown } = record
       context.stdout.write(options.json ? `${JSON.stringify({ ...shown, key })}\n` : `${key}\n`)
     })
     return EXIT.ok
   },
 })
+
+/**
+ * A shorter retention deletes sessions, whose number only the server knows and asks to confirm.
+ * @throws AppError RETENTION_SHORTER
+ */
+async function setRetention(
+  control: Control,
+  org: string,
+  before: OrgRecord | undefined,
+  retentionDays: number,
+): Promise<void> {
+  if (retentionDays === before?.retentionDays) return
+  if (before !== undefined && isShorter(retentionDays, deletionDays(before, Date.now())))
+    throw new AppError(
+      'RETENTION_SHORTER',
+      `--retention-days ${retentionDays} is shorter than the retention of ${org} and would delete sessions`,
+      {
+        hint: `Leave it out, and change the retention with tunmeter retention ${retentionDays}: the server tells the number of sessions to confirm.`,
+      },
+    )
+  await control.putOrg(org, { retentionDays })
+  if (before === undefined) return
+  const changed = { fromDays: before.retentionDays, retentionDays, deletesSessions: 0, now: false }
+  await auditHere(control, 'settingsChanged', org, changed)
+}
 
 /** The retention of a new organisation is 0. */
 const STORES_NOTHING = '; it stores nothing until its retention is set: tunmeter retention 30'

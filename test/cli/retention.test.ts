@@ -48,11 +48,19 @@ test.each(['-2', '1.5', 'always'])('%s is refused', async (days) => {
   expect((await retention('--', days))[0]).toBe(2)
 })
 
-test('a shorter one by `keys create` waits a day, too, and says until when', async () => {
+test('`keys create` sets a longer one, and refuses a shorter one, which it cannot ask to confirm', async () => {
   await retention('30')
-  const args = ['--data', server.data, '--org', 'acme', '--retention-days', '7']
-  const { stderr } = await runHere(['keys', 'create', ...args]).finished
-  expect(stderr).toMatch(
-    /^the retention of acme is shorter: older sessions are deleted from \d{4}-/,
-  )
+  const key = (days: string) => {
+    const args = ['--data', server.data, '--org', 'acme', '--retention-days', days]
+    return runHere(['keys', 'create', ...args]).finished
+  }
+  for (const days of ['7', '0']) {
+    const { code, stdout, stderr } = await key(days)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toContain(`tunmeter retention ${days}`)
+  }
+  expect((await retention())[1]).toBe('sessions of acme are kept for 30 days\n')
+  expect((await key('30')).code).toBe(0)
+  expect((await key('-1')).code).toBe(0)
+  expect((await retention())[1]).toBe('sessions of acme are kept for ever\n')
 })
