@@ -140,7 +140,9 @@ export class Maintenance {
     const { control, log, auditDays } = this.#options
     try {
       await control.audit.expire((trail) => {
-        const days = control.org(trail)?.retentionDays ?? 0
+        const org = control.org(trail)
+        // Sessions that wait for a shorter retention may stay after all, and so must their entries.
+        const days = org === undefined ? 0 : deletionDays(org, nowMs)
         return days < 0 ? null : nowMs - Math.max(days, auditDays) * DAY_MS
       })
     } catch (error) {

@@ -154,6 +154,31 @@ describe('a shorter retention', () => {
     expect(await left()).toBe(0)
   })
 
+  test('deletes no audit entries before the sessions: both are there when it is taken back', async () => {
+    const when = { nowMs: nowMs(), deletesNow: true }
+    await control.putOrg('acme', { retentionDays: 1000 }, when)
+    const event = {
+      event: 'keyCreated',
+      trail: 'acme',
+      address: null,
+      by: null,
+      facts: {},
+    } as const
+    await control.audit.record({ ...event, atMs: nowMs() - 700 * DAY_MS })
+    const made = { events: ['keyCreated'], limit: 10 } as const
+    const entries = async () => (await control.audit.page('acme', made)).entries.length
+    await put(30)
+    await maintenance.soon()
+    expect(await entries()).toBe(1)
+    await put(1000)
+    await maintenance.soon()
+    expect(await entries()).toBe(1)
+    await put(30)
+    t.nowUs += DAY_US
+    await maintenance.soon()
+    expect(await entries()).toBe(0)
+  })
+
   test('and half taken back, it deletes by the half after them', async () => {
     await put(0)
     await put(30)
