@@ -28,6 +28,24 @@ export function noteQuery(
   })
 }
 
+/** Records who asked for the name of a client or a user, as it is or was. */
+export function noteNames(
+  { security }: ServerContext,
+  orgId: string,
+  {
+    clientId,
+    userId,
+  }: { readonly clientId: number | undefined; readonly userId: string | undefined },
+  { key, request, rows }: Pick<Asked, 'key' | 'request'> & { readonly rows: number },
+): void {
+  if (clientId === undefined && userId === undefined) return
+  const filter = {
+    ...(clientId !== undefined && { clientId: String(clientId) }),
+    ...(userId !== undefined && { userId }),
+  }
+  security.write('personQueried', request.ip, key, { of: orgId, log: 'names', filter, rows })
+}
+
 function hasKey(query: unknown): boolean {
   return typeof query === 'object' && query !== null && 'publicKey' in query
 }

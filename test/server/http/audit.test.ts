@@ -148,6 +148,24 @@ test.each([
   },
 )
 
+test('who asks for a name, also a former one, is there', async () => {
+  const names = '/api/v1/org/acme/catalog/names'
+  const users = [{ userId: 'una', name: 'Una U', email: 'una@example.org' }]
+  await server.request('PUT', '/api/v1/org/acme/catalog', admin, { users })
+  const { body } = await server.get(`${names}?userId=una`, reader)
+  expect(body.data.userEmail).toBe('una@example.org')
+  expect(await newest('personQueried')).toMatchObject({
+    byName: 'auditor',
+    facts: { log: 'names', filter: { userId: 'una' }, rows: 1 },
+  })
+  await server.get(`${names}?clientId=77&at=2026-01-01T00:00:00Z&siteId=1`, reader)
+  const facts = { log: 'names', filter: { clientId: '77' }, rows: 0 }
+  expect((await newest('personQueried')).facts).toEqual(facts)
+  const before = (await trail('event=personQueried')).length
+  await server.get(`${names}?siteId=1`, reader)
+  expect(await trail('event=personQueried')).toHaveLength(before)
+})
+
 test('a query that names nobody is not, nor one below /v1; one below /v1 that does is', async () => {
   const before = (await trail('event=personQueried')).length
   for (const query of ['', 'clientId=none', 'destAddr=10.0.0.1', 'q=client:none', 'q=port:443'])

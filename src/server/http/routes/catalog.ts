@@ -10,7 +10,8 @@ import {
 import { catalogFaults } from '../../../session/catalog-faults.js'
 import { isPlainText, PLAIN_TEXT } from '../../../session/plain-text.js'
 import { boolean, timeUs } from '../../query/parameters.js'
-import type { CatalogEntry, Store } from '../../store/store.js'
+import type { CatalogEntry } from '../../store/store.js'
+import { noteNames } from '../audited.js'
 import type { ServerContext } from '../context.js'
 import { hasAlready, versionsWanted } from '../etags.js'
 import { HttpError } from '../http.js'
@@ -51,7 +52,8 @@ const namesQuery = z.strictObject({
 const changed = () =>
   new HttpError(412, 'catalogChanged', 'the catalog has changed meanwhile; read it again')
 
-export function catalogRoutes({ store, security }: ServerContext): Route[] {
+export function catalogRoutes(context: ServerContext): Route[] {
+  const { store, security } = context
   const path = '/api/v1/org/{orgId}/catalog'
   return [
     route({
@@ -75,7 +77,7 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
         return catalog
       },
     }),
-    namesRoute(store),
+    namesRoute(context),
     route({
       method: 'PUT',
       path,
@@ -125,7 +127,8 @@ export function catalogRoutes({ store, security }: ServerContext): Route[] {
 }
 
 /** Names at a former time; rows of the log have today's names. */
-function namesRoute(store: Store): Route {
+function namesRoute(context: ServerContext): Route {
+  const { store } = context
   return route({
     method: 'GET',
     path: '/api/v1/org/{orgId}/catalog/names',
@@ -137,15 +140,18 @@ function namesRoute(store: Store): Route {
     params: orgParams,
     query: namesQuery,
     answer: namesSchema,
-    handle: async ({ params: { orgId }, query }) => {
+    handle: async ({ params: { orgId }, query, key, request }) => {
       const { at, clientId, userId, siteResourceId, siteId } = query
       const then = async (kind: CatalogEntry['kind'], id: number | string | undefined) => {
         const names = id === undefined ? [] : await store.namesOf(orgId, { kind, id })
         return names.find(({ untilUs }) => untilUs === null || (at !== undefined && untilUs > at))
       }
       const user = await then('user', userId)
+      const client = await then('client', clientId)
+      const rows = [user, client].filter((one) => one !== undefined).length
+      noteNames(context, orgId, { clientId, userId }, { key, request, rows })
       return {
-        clientName: (await then('client', clientId))?.name ?? null,
+        clientName: client?.name ?? null,
         userName: user?.name ?? null,
         userEmail: user?.email ?? null,
         resourceName: (await then('resource', siteResourceId))?.name ?? null,
